@@ -1,0 +1,163 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Scope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SCOPE_UNSPECIFIED: _ClassVar[Scope]
+    SCOPE_READ_REPORTS: _ClassVar[Scope]
+    SCOPE_WRITE_RECORDS: _ClassVar[Scope]
+    SCOPE_ADMIN: _ClassVar[Scope]
+SCOPE_UNSPECIFIED: Scope
+SCOPE_READ_REPORTS: Scope
+SCOPE_WRITE_RECORDS: Scope
+SCOPE_ADMIN: Scope
+
+class CodeDeckEntry(_message.Message):
+    __slots__ = ("code", "name", "country")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    COUNTRY_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    name: str
+    country: str
+    def __init__(self, code: _Optional[str] = ..., name: _Optional[str] = ..., country: _Optional[str] = ...) -> None: ...
+
+class PutCodeDeckRequest(_message.Message):
+    __slots__ = ("id", "entries")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    entries: _containers.RepeatedCompositeFieldContainer[CodeDeckEntry]
+    def __init__(self, id: _Optional[int] = ..., entries: _Optional[_Iterable[_Union[CodeDeckEntry, _Mapping]]] = ...) -> None: ...
+
+class PutCodeDeckResponse(_message.Message):
+    __slots__ = ("entry_count",)
+    ENTRY_COUNT_FIELD_NUMBER: _ClassVar[int]
+    entry_count: int
+    def __init__(self, entry_count: _Optional[int] = ...) -> None: ...
+
+class ListCodeDecksRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class CodeDeck(_message.Message):
+    __slots__ = ("id", "entry_count")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_COUNT_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    entry_count: int
+    def __init__(self, id: _Optional[int] = ..., entry_count: _Optional[int] = ...) -> None: ...
+
+class ListCodeDecksResponse(_message.Message):
+    __slots__ = ("code_decks",)
+    CODE_DECKS_FIELD_NUMBER: _ClassVar[int]
+    code_decks: _containers.RepeatedCompositeFieldContainer[CodeDeck]
+    def __init__(self, code_decks: _Optional[_Iterable[_Union[CodeDeck, _Mapping]]] = ...) -> None: ...
+
+class CreateCredentialRequest(_message.Message):
+    __slots__ = ("name", "scopes", "lifetime_seconds")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SCOPES_FIELD_NUMBER: _ClassVar[int]
+    LIFETIME_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    scopes: _containers.RepeatedScalarFieldContainer[Scope]
+    lifetime_seconds: int
+    def __init__(self, name: _Optional[str] = ..., scopes: _Optional[_Iterable[_Union[Scope, str]]] = ..., lifetime_seconds: _Optional[int] = ...) -> None: ...
+
+class CreateCredentialResponse(_message.Message):
+    __slots__ = ("id", "secret")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SECRET_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    secret: str
+    def __init__(self, id: _Optional[str] = ..., secret: _Optional[str] = ...) -> None: ...
+
+class RevokeCredentialRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class RevokeCredentialResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListCredentialsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Credential(_message.Message):
+    __slots__ = ("id", "name", "scopes", "expire_time")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SCOPES_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    name: str
+    scopes: _containers.RepeatedScalarFieldContainer[Scope]
+    expire_time: str
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., scopes: _Optional[_Iterable[_Union[Scope, str]]] = ..., expire_time: _Optional[str] = ...) -> None: ...
+
+class ListCredentialsResponse(_message.Message):
+    __slots__ = ("credentials",)
+    CREDENTIALS_FIELD_NUMBER: _ClassVar[int]
+    credentials: _containers.RepeatedCompositeFieldContainer[Credential]
+    def __init__(self, credentials: _Optional[_Iterable[_Union[Credential, _Mapping]]] = ...) -> None: ...
+
+class Retention(_message.Message):
+    __slots__ = ("days", "bytes")
+    DAYS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    days: int
+    bytes: int
+    def __init__(self, days: _Optional[int] = ..., bytes: _Optional[int] = ...) -> None: ...
+
+class GetRetentionRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetRetentionResponse(_message.Message):
+    __slots__ = ("retention",)
+    RETENTION_FIELD_NUMBER: _ClassVar[int]
+    retention: Retention
+    def __init__(self, retention: _Optional[_Union[Retention, _Mapping]] = ...) -> None: ...
+
+class SetRetentionRequest(_message.Message):
+    __slots__ = ("retention",)
+    RETENTION_FIELD_NUMBER: _ClassVar[int]
+    retention: Retention
+    def __init__(self, retention: _Optional[_Union[Retention, _Mapping]] = ...) -> None: ...
+
+class SetRetentionResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetStoreInfoRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetStoreInfoResponse(_message.Message):
+    __slots__ = ("server_version", "tzdata_version", "records", "unsealed_records", "segments", "segment_bytes", "first_setup_time", "last_setup_time")
+    SERVER_VERSION_FIELD_NUMBER: _ClassVar[int]
+    TZDATA_VERSION_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    UNSEALED_RECORDS_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_FIELD_NUMBER: _ClassVar[int]
+    SEGMENT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    FIRST_SETUP_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_SETUP_TIME_FIELD_NUMBER: _ClassVar[int]
+    server_version: str
+    tzdata_version: str
+    records: int
+    unsealed_records: int
+    segments: int
+    segment_bytes: int
+    first_setup_time: str
+    last_setup_time: str
+    def __init__(self, server_version: _Optional[str] = ..., tzdata_version: _Optional[str] = ..., records: _Optional[int] = ..., unsealed_records: _Optional[int] = ..., segments: _Optional[int] = ..., segment_bytes: _Optional[int] = ..., first_setup_time: _Optional[str] = ..., last_setup_time: _Optional[str] = ...) -> None: ...
