@@ -1,0 +1,89 @@
+//! Columns by name: those of the records, and those that follow from them.
+
+use crate::deck::{Deck, DeckColumn};
+use crate::error::{Error, Result};
+use crate::part::{Category, NO_CODE, Part, Strings};
+use crate::schema::{Shape, default_of, field, int, text};
+
+/// One column of a part.
+#[derive(Clone, Copy)]
+#[allow(missing_docs)] // The variants say what their fields are.
+pub enum Column<'a> {
+    /// Integers; an absent one counts as `default`, which may be absent too.
+    Int { values: &'a [i64], default: i64 },
+    /// `duration_ms`, which follows from two times.
+    Duration { answer_us: &'a [i64], end_us: &'a [i64] },
+    /// Texts by code.
+    Category(Category<'a>),
+    /// Texts by row.
+    Text(&'a dyn Strings),
+}
+
+/// The columns of one part, with a code deck in place of the rates that the records carry.
+pub struct Columns<'a> {
+    part: &'a Part<'a>,
+    deck: Option<DeckColumns<'a>>,
+}
+
+/// Entry of the deck by row and leg, and the texts of the entries.
+struct DeckColumns<'a> {
+    orig_codes: Vec<i32>,
+    term_codes: Vec<i32>,
+    texts: [(&'static str, DeckColumn<'a>); 3],
+}
+
+impl<'a> Columns<'a> {
+    /// The columns of a part.
+    pub fn new(part: &'a Part<'a>, deck: Option<&'a Deck>) -> Self {
+        let deck = deck.map(|deck| DeckColumns {
+            orig_codes: entries(part, text::ORIG_DST_PARTY_ID, deck),
+            term_codes: entries(part, text::TERM_DST_PARTY_ID, deck),
+            texts: ["rates_code", "rates_code_name", "rates_country"].map(|name| (name, deck.column(name))),
+        });
+        Self { part, deck }
+    }
+
+    /// The column of a name.
+    ///
+    /// # Errors
+    /// `Unknown` where there is none.
+    pub fn get(&self, name: &str) -> Result<Column<'_>> {
+        let part = self.part;
+        match name {
+            "duration_ms" => {
+                let [answer_us, end_us] = [int::ANSWER_TIME, int::END_TIME].map(|slot| part.ints[slot]);
+                return Ok(Column::Duration { answer_us, end_us });
+            }
+            "received_time" => return Ok(Column::Int { values: part.received_us, default: crate::schema::ABSENT }),
+            _ => {}
+        }
+        if let Some(column) = self.deck.as_ref().and_then(|deck| deck.get(name)) {
+            return Ok(Column::Category(column));
+        }
+        let field = field(name).ok_or_else(|| Error::Unknown { what: "column", name: name.to_owned() })?;
+        Ok(match field.shape {
+            Shape::Category => Column::Category(part.categories[field.slot]),
+            Shape::Text => Column::Text(part.texts[field.slot]),
+            Shape::Integer | Shape::Enum | Shape::Flag | Shape::Time | Shape::Price => {
+                Column::Int { values: part.ints[field.slot], default: default_of(field.slot) }
+            }
+        })
+    }
+}
+
+impl DeckColumns<'_> {
+    fn get(&self, name: &str) -> Option<Category<'_>> {
+        let (codes, rest) = match name.split_at_checked(5)? {
+            ("orig_", rest) => (&self.orig_codes, rest),
+            ("term_", rest) => (&self.term_codes, rest),
+            _ => return None,
+        };
+        let (_, entries) = self.texts.iter().find(|(name, _)| *name == rest)?;
+        Some(Category { codes, entries })
+    }
+}
+
+fn entries(part: &Part<'_>, slot: usize, deck: &Deck) -> Vec<i32> {
+    let numbers = part.texts[slot];
+    (0..part.rows()).map(|row| deck.find(numbers.get(row)).map_or(NO_CODE, |entry| entry as i32)).collect()
+}

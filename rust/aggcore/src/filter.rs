@@ -1,0 +1,207 @@
+//! Conditions on records.
+//!
+//! A condition is compiled once per part: one on a category is decided per dictionary entry, so that a row
+//! costs one look-up of its code.
+
+use std::net::IpAddr;
+
+use crate::column::{Column, Columns};
+use crate::error::{Error, Result};
+use crate::part::NO_CODE;
+use crate::record::duration_ms;
+use crate::schema::ABSENT;
+
+/// One condition; those of one scan must all hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // The variants say what their fields are.
+pub enum Predicate {
+    /// An integer lies in [low, high], both inclusive; an absent one never does.
+    Between { column: String, low: i64, high: i64 },
+    /// An integer is one of these (ascending).
+    OneOfInts { column: String, values: Vec<i64> },
+    /// A text is one of these (ascending).
+    OneOfTexts { column: String, values: Vec<String> },
+    /// A text compares with another; an absent one never matches.
+    Text { column: String, how: TextMatch, text: String },
+    /// A text is an address within a network; one that cannot be read never is.
+    InNetwork { column: String, network: Network },
+    /// A value is there (`wanted`) or is not.
+    Present { column: String, wanted: bool },
+}
+
+/// How a text compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextMatch {
+    /// The whole text.
+    Eq,
+    /// Its beginning.
+    StartsWith,
+    /// Its end.
+    EndsWith,
+    /// Any part of it.
+    Contains,
+}
+
+/// A block of IP addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    first: u128,
+    mask: u128,
+    v4: bool,
+}
+
+impl TextMatch {
+    /// The comparison that the contract calls `name`.
+    ///
+    /// # Errors
+    /// `Unknown` for any other name.
+    pub fn named(name: &str) -> Result<Self> {
+        match name {
+            "eq" => Ok(Self::Eq),
+            "starts_with" => Ok(Self::StartsWith),
+            "ends_with" => Ok(Self::EndsWith),
+            "contains" => Ok(Self::Contains),
+            _ => Err(Error::Unknown { what: "comparison", name: name.to_owned() }),
+        }
+    }
+
+    fn holds(self, value: &str, text: &str) -> bool {
+        match self {
+            Self::Eq => value == text,
+            Self::StartsWith => value.starts_with(text),
+            Self::EndsWith => value.ends_with(text),
+            Self::Contains => value.contains(text),
+        }
+    }
+}
+
+impl Network {
+    /// Reads `ADDRESS` or `ADDRESS/BITS`, IPv4 or IPv6; an IPv4-mapped IPv6 address counts as the IPv4 one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let written: IpAddr = address.parse().ok()?;
+        let width = if written.is_ipv4() { 32 } else { 128 };
+        let bits: u32 = bits.map_or(Some(width), |bits| bits.parse().ok()).filter(|&bits| bits <= width)?;
+        let (first, bits, width) = match (written, written.to_canonical()) {
+            (_, IpAddr::V4(address)) if bits + 32 >= width => (u128::from(u32::from(address)), bits + 32 - width, 32),
+            (IpAddr::V6(address), _) => (u128::from(address), bits, 128),
+            (IpAddr::V4(_), _) => return None,
+        };
+        let v4 = width == 32;
+        let mask = if bits == 0 { 0 } else { (!0u128 >> (128 - width)) & (!0u128 << (width - bits)) };
+        Some(Self { first: first & mask, mask, v4 })
+    }
+
+    fn contains(&self, text: &str) -> bool {
+        text.parse().is_ok_and(|address: IpAddr| {
+            let (address, v4) = number(address);
+            v4 == self.v4 && address & self.mask == self.first
+        })
+    }
+}
+
+fn number(address: IpAddr) -> (u128, bool) {
+    match address.to_canonical() {
+        IpAddr::V4(address) => (u128::from(u32::from(address)), true),
+        IpAddr::V6(address) => (u128::from(address), false),
+    }
+}
+
+/// A condition ready to be asked of the rows of one part.
+pub struct Compiled<'a> {
+    test: Box<dyn Fn(usize) -> bool + 'a>,
+}
+
+impl<'a> Compiled<'a> {
+    /// Prepares a condition for the rows of one part.
+    ///
+    /// # Errors
+    /// `Unknown` where the part has no such column or the column is of another type.
+    pub fn new(predicate: &'a Predicate, columns: &'a Columns<'a>) -> Result<Self> {
+        let test: Box<dyn Fn(usize) -> bool + 'a> = match predicate {
+            Predicate::Between { column, low, high } => {
+                on_int(columns.get(column)?, column, move |v| (*low..=*high).contains(&v))?
+            }
+            Predicate::OneOfInts { column, values } => {
+                on_int(columns.get(column)?, column, move |v| values.binary_search(&v).is_ok())?
+            }
+            Predicate::OneOfTexts { column, values } => {
+                on_text(columns.get(column)?, column, move |text| values.binary_search_by(|v| v.as_str().cmp(text)).is_ok())?
+            }
+            Predicate::Text { column, how, text } => on_text(columns.get(column)?, column, move |value| how.holds(value, text))?,
+            Predicate::InNetwork { column, network } => {
+                on_text(columns.get(column)?, column, move |text| network.contains(text))?
+            }
+            Predicate::Present { column, wanted } => on_presence(columns.get(column)?, *wanted),
+        };
+        Ok(Self { test })
+    }
+
+    /// Keeps the rows that the condition holds for.
+    pub fn retain(&self, rows: &mut Vec<u32>) {
+        rows.retain(|&row| (self.test)(row as usize));
+    }
+}
+
+type Test<'a> = Box<dyn Fn(usize) -> bool + 'a>;
+
+fn on_int<'a>(column: Column<'a>, name: &str, holds: impl Fn(i64) -> bool + 'a) -> Result<Test<'a>> {
+    match column {
+        Column::Int { values, default } => Ok(Box::new(move |row| {
+            let value = if values[row] == ABSENT { default } else { values[row] };
+            value != ABSENT && holds(value)
+        })),
+        Column::Duration { answer_us, end_us } => Ok(Box::new(move |row| holds(duration_ms(answer_us[row], end_us[row])))),
+        Column::Category(_) | Column::Text(_) => Err(Error::Unknown { what: "integer column", name: name.to_owned() }),
+    }
+}
+
+fn on_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&str) -> bool + 'a) -> Result<Test<'a>> {
+    match column {
+        Column::Category(column) => {
+            let matches = |code| Some(column.entries.get(code)).is_some_and(|text| !text.is_empty() && holds(text));
+            let verdicts: Vec<bool> = (0..column.entries.count()).map(matches).collect();
+            Ok(Box::new(move |row| column.codes[row] != NO_CODE && verdicts[column.codes[row] as usize]))
+        }
+        Column::Text(texts) => Ok(Box::new(move |row| !texts.get(row).is_empty() && holds(texts.get(row)))),
+        Column::Int { .. } | Column::Duration { .. } => Err(Error::Unknown { what: "text column", name: name.to_owned() }),
+    }
+}
+
+fn on_presence(column: Column<'_>, wanted: bool) -> Test<'_> {
+    match column {
+        Column::Int { values, .. } => Box::new(move |row| (values[row] != ABSENT) == wanted),
+        Column::Duration { .. } => Box::new(move |_| wanted),
+        Column::Category(column) => Box::new(move |row| (column.codes[row] != NO_CODE) == wanted),
+        Column::Text(texts) => Box::new(move |row| texts.get(row).is_empty() != wanted),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_fall_within_their_blocks() {
+        let cases = [
+            ("198.51.100.0/24", "198.51.100.255", true),
+            ("198.51.100.0/24", "198.51.101.0", false),
+            ("198.51.100.7", "198.51.100.7", true),
+            ("0.0.0.0/0", "203.0.113.9", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("::/0", "2001:db8::1", true),
+            ("::/0", "203.0.113.9", false),
+            ("2001:db8::/32", "2001:db8:ffff::1", true),
+            ("2001:db8::/32", "2001:db9::1", false),
+            ("::ffff:198.51.100.0/120", "198.51.100.9", true),
+            ("198.51.100.0/24", "::ffff:198.51.100.9", true),
+            ("198.51.100.0/24", "not an address", false),
+        ];
+        for (network, address, inside) in cases {
+            assert_eq!(Network::parse(network).map(|n| n.contains(address)), Some(inside), "{address} in {network}");
+        }
+        for text in ["", "198.51.100.0/33", "198.51.100.0/x", "198.51.100", "2001:db8::/129", "/8"] {
+            assert_eq!(Network::parse(text), None, "{text:?}");
+        }
+    }
+}

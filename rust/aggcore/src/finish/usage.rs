@@ -1,0 +1,52 @@
+//! Session usage: counts per bin and their moving average.
+
+use prost::Message;
+
+use super::ratio::ratio;
+use crate::scan::Partials;
+use crate::time_text::Offsets;
+use crate::wire::v1::{AsrUsageBin, AsrUsageTotals, QueryAsrUsageResponse};
+
+/// What finishing a usage answer needs besides its sums.
+pub struct UsageFinish<'a> {
+    /// Edges of all bins scanned, warm-up ones first; one more than bins.
+    pub edges: &'a [i64],
+    /// Bins before the range that only the moving average reads.
+    pub warmup_bin_count: usize,
+    /// Days of the moving average.
+    pub sma_period: Option<usize>,
+    /// A bin that ends at or before now is complete; microseconds UTC.
+    pub now_us: i64,
+    /// How times print.
+    pub offsets: Offsets<'a>,
+}
+
+/// Bytes of a `QueryAsrUsageResponse` with bins and totals.
+///
+/// The simple moving average of a bin is (sum of the `sma_period` bins that end with it) / `sma_period`.
+pub fn finish_usage(partials: &Partials, how: &UsageFinish<'_>) -> Vec<u8> {
+    let counts: Vec<i64> = partials.sums.iter().map(|sums| sums[0]).collect();
+    let bins: Vec<AsrUsageBin> = (how.warmup_bin_count..counts.len()).map(|bin| usage_bin(bin, &counts, how)).collect();
+    let totals = totals(&bins);
+    QueryAsrUsageResponse { bins, totals: Some(totals), ..Default::default() }.encode_to_vec()
+}
+
+fn usage_bin(bin: usize, counts: &[i64], how: &UsageFinish<'_>) -> AsrUsageBin {
+    AsrUsageBin {
+        start_time: Some(how.offsets.rfc3339(how.edges[bin])),
+        session_count: Some(counts[bin]),
+        sma: how.sma_period.and_then(|period| ratio(counts[(bin + 1).saturating_sub(period)..=bin].iter().sum(), period as i64)),
+        complete: Some(how.edges[bin + 1] <= how.now_us),
+    }
+}
+
+fn totals(bins: &[AsrUsageBin]) -> AsrUsageTotals {
+    let count = |bin: &AsrUsageBin| bin.session_count.unwrap_or(0);
+    // `max_by_key` gives the last of equals, so the earliest is asked for from the end.
+    let busiest = bins.iter().rev().max_by_key(|bin| count(bin)).filter(|bin| count(bin) > 0);
+    AsrUsageTotals {
+        session_count: Some(bins.iter().map(count).sum()),
+        busiest_start_time: busiest.and_then(|bin| bin.start_time.clone()),
+        busiest_count: busiest.map(count),
+    }
+}

@@ -1,0 +1,26 @@
+//! The aggregation core of Pegcount: records in columns, scans over them, and the figures of the four reports.
+//!
+//! Data flows one way: wire bytes → [`batch`] → [`store`] ([`live`] table, sealed [`segment`]s) →
+//! [`scan`] (integer sums per bin and group) → [`finish`] (ratios, order, wire bytes).
+//! The kernels ([`scan`], [`filter`], [`finish`]) know no file, message, clock or zone.
+
+pub mod batch;
+pub mod column;
+pub mod decimal;
+pub mod deck;
+pub mod error;
+pub mod filter;
+pub mod finish;
+pub mod live;
+pub mod part;
+#[cfg(feature = "python")]
+mod python;
+pub mod record;
+pub mod scan;
+pub mod schema;
+pub mod segment;
+pub mod stop;
+pub mod store;
+pub mod time_text;
+pub mod versions;
+pub mod wire;

@@ -1,0 +1,178 @@
+//! One record, or one version of it, as it passes through the core.
+
+use crate::schema::{ABSENT, CATEGORY_COUNT, FIELDS, Field, INT_COUNT, STRING_COUNT, Shape, category, int, text};
+
+/// Longest text of a record, in bytes.
+pub const TEXT_BYTES_MAX: usize = 256;
+/// First instant that no record may have any more, 2200-01-01T00:00:00Z in microseconds.
+pub const TIME_END_US: i64 = 7_258_118_400_000_000;
+/// Microseconds of one UTC day.
+pub const US_PER_DAY: i64 = 86_400_000_000;
+
+/// The fields of one record. An absent integer is [`ABSENT`], an absent text is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Integer fields by slot.
+    pub ints: [i64; INT_COUNT],
+    /// Texts: categories by slot, then the other texts by slot.
+    pub strings: [&'a str; STRING_COUNT],
+}
+
+/// Why a record is not taken; the numbers are those of `pegcount.v1.RejectReason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum RejectReason {
+    /// `session_id` is absent or empty.
+    MissingSessionId = 1,
+    /// `setup_time` is absent.
+    MissingSetupTime = 2,
+    /// An END event without `end_time`.
+    MissingEndTime = 3,
+    /// A time is outside [1970, 2200).
+    TimeOutOfRange = 4,
+    /// `answer_time` is before `setup_time`.
+    AnswerBeforeSetup = 5,
+    /// `end_time` is before `answer_time`.
+    EndBeforeAnswer = 6,
+    /// `end_time` is before `setup_time`.
+    EndBeforeSetup = 7,
+    /// A text is too long.
+    TextTooLong = 8,
+    /// `customer_price` is no decimal of at most 9 decimals.
+    BadPrice = 9,
+    /// An enum has a number that is not known.
+    UnknownEnumValue = 10,
+    /// An integer is the one number that stands for "absent".
+    NumberOutOfRange = 11,
+}
+
+/// A reason with the words for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Why.
+    pub reason: RejectReason,
+    /// The same for a person, naming the field.
+    pub description: String,
+}
+
+impl Rejection {
+    /// A rejection that names a field.
+    pub fn new(reason: RejectReason, description: impl Into<String>) -> Self {
+        Self { reason, description: description.into() }
+    }
+}
+
+impl Default for Record<'_> {
+    fn default() -> Self {
+        Self { ints: [ABSENT; INT_COUNT], strings: [""; STRING_COUNT] }
+    }
+}
+
+impl<'a> Record<'a> {
+    /// Place of a text field among `strings`.
+    pub const fn string_slot(field: &Field) -> usize {
+        match field.shape {
+            Shape::Text => CATEGORY_COUNT + field.slot,
+            Shape::Category | Shape::Integer | Shape::Enum | Shape::Flag | Shape::Time | Shape::Price => field.slot,
+        }
+    }
+
+    /// The switch or feed; "" is the unnamed one.
+    pub fn source(&self) -> &'a str {
+        self.strings[category::SOURCE]
+    }
+
+    /// The source's own id of the session.
+    pub fn session_id(&self) -> &'a str {
+        self.strings[CATEGORY_COUNT + text::SESSION_ID]
+    }
+
+    /// Setup time, microseconds UTC.
+    pub fn setup_us(&self) -> i64 {
+        self.ints[int::SETUP_TIME]
+    }
+
+    /// UTC day of the setup time, in days since 1970-01-01.
+    pub fn day(&self) -> i64 {
+        self.setup_us().div_euclid(US_PER_DAY)
+    }
+
+    /// Whether the session ended.
+    pub fn is_finished(&self) -> bool {
+        self.ints[int::END_TIME] != ABSENT
+    }
+
+    /// Hash of the key (source, session id); the same in every run and on every machine.
+    pub fn key_hash(&self) -> u64 {
+        key_hash(self.source(), self.session_id())
+    }
+
+    /// Whether this record may be taken.
+    ///
+    /// # Errors
+    /// The first rule that it breaks. Fields that cannot be read at all were refused before.
+    pub fn validate(&self) -> Result<(), Rejection> {
+        use RejectReason as R;
+        let [setup, answer, end] = [int::SETUP_TIME, int::ANSWER_TIME, int::END_TIME].map(|slot| self.ints[slot]);
+        if self.session_id().is_empty() {
+            return Err(Rejection::new(R::MissingSessionId, "session_id is required"));
+        }
+        if setup == ABSENT {
+            return Err(Rejection::new(R::MissingSetupTime, "setup_time is required"));
+        }
+        if self.ints[int::EVENT] == EVENT_END && end == ABSENT {
+            return Err(Rejection::new(R::MissingEndTime, "an END event needs end_time"));
+        }
+        if answer != ABSENT && answer < setup {
+            return Err(Rejection::new(R::AnswerBeforeSetup, "answer_time is before setup_time"));
+        }
+        if end != ABSENT && end < setup {
+            return Err(Rejection::new(R::EndBeforeSetup, "end_time is before setup_time"));
+        }
+        if end != ABSENT && answer != ABSENT && end < answer {
+            return Err(Rejection::new(R::EndBeforeAnswer, "end_time is before answer_time"));
+        }
+        self.validate_texts()
+    }
+
+    fn validate_texts(&self) -> Result<(), Rejection> {
+        let too_long = |field: &&Field| self.strings[Self::string_slot(field)].len() > TEXT_BYTES_MAX;
+        match FIELDS.iter().filter(|field| is_string(field)).find(too_long) {
+            None => Ok(()),
+            Some(field) => Err(Rejection::new(
+                RejectReason::TextTooLong,
+                format!(
+                    "{} has {} bytes; {TEXT_BYTES_MAX} are allowed",
+                    field.name,
+                    self.strings[Self::string_slot(field)].len()
+                ),
+            )),
+        }
+    }
+}
+
+/// Number of `SESSION_EVENT_START`.
+pub const EVENT_START: i64 = 1;
+/// Number of `SESSION_EVENT_UPDATE`.
+pub const EVENT_UPDATE: i64 = 2;
+/// Number of `SESSION_EVENT_END`.
+pub const EVENT_END: i64 = 3;
+
+/// Whether a field is a text.
+pub fn is_string(field: &Field) -> bool {
+    matches!(field.shape, Shape::Category | Shape::Text)
+}
+
+/// Duration in milliseconds: floor((end - answer) / 1000 µs) of an answered finished session, else 0.
+pub fn duration_ms(answer_us: i64, end_us: i64) -> i64 {
+    if answer_us == ABSENT || end_us == ABSENT { 0 } else { (end_us - answer_us).div_euclid(1_000) }
+}
+
+/// Hash of a key; stored in segments, so it must never change.
+pub fn key_hash(source: &str, session_id: &str) -> u64 {
+    let mut hasher = xxhash_rust::xxh3::Xxh3::new();
+    hasher.update(source.as_bytes());
+    hasher.update(&[0]);
+    hasher.update(session_id.as_bytes());
+    hasher.digest()
+}

@@ -1,0 +1,14 @@
+//! Protobuf: batches of records in, answers out.
+
+mod batch;
+mod reader;
+mod record;
+
+pub use batch::{RawBatch, decode_batch};
+pub use record::{decode_one, encode_record};
+
+/// The messages of the contract, generated from `proto/`.
+#[allow(missing_docs, clippy::all)]
+pub mod v1 {
+    include!(concat!(env!("OUT_DIR"), "/pegcount.v1.rs"));
+}

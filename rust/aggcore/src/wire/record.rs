@@ -1,0 +1,156 @@
+//! `SessionRecord`: from the wire into fields, and back in one canonical form.
+
+use prost::encoding::{WireType, encode_key, encode_varint};
+
+use super::reader::{Reader, Value, text};
+use crate::decimal::{format_price, parse_price};
+use crate::error::Result;
+use crate::record::{EVENT_END, Record, RejectReason, Rejection, TIME_END_US, is_string};
+use crate::schema::{ABSENT, FIELDS, Field, Shape};
+
+/// Reads one record; the inner error is a rule that it breaks.
+///
+/// # Errors
+/// `MalformedBatch` where the bytes are no valid message.
+pub fn decode_record(bytes: &[u8]) -> Result<std::result::Result<Record<'_>, Rejection>> {
+    let (record, problem) = decode_fields(bytes)?;
+    Ok(problem.map_or_else(|| record.validate().map(|()| record), Err))
+}
+
+/// Reads fields that [`encode_record`] wrote; they need not be a whole record.
+pub fn decode_one(bytes: &[u8]) -> Record<'_> {
+    decode_fields(bytes).map_or_else(|_| Record::default(), |(record, _)| record)
+}
+
+fn decode_fields(bytes: &[u8]) -> Result<(Record<'_>, Option<Rejection>)> {
+    let mut record = Record::default();
+    let mut problem = None;
+    let mut reader = Reader::new(bytes);
+    while let Some((tag, value)) = reader.field()? {
+        let Some(field) = FIELDS.get(tag as usize - 1) else { continue };
+        match (field.shape, value) {
+            (Shape::Category | Shape::Text, Value::Bytes(bytes)) => {
+                record.strings[Record::string_slot(field)] = text(bytes)?;
+            }
+            (shape, value) => {
+                if let Some(read) = integer(field, shape, value)? {
+                    let kept = read.map(|value| record.ints[field.slot] = value);
+                    problem = problem.or(kept.err());
+                }
+            }
+        }
+    }
+    Ok((record, problem))
+}
+
+/// Reads an integer field: `None` for a wire type that the field does not have, which protobuf skips.
+fn integer(field: &Field, shape: Shape, value: Value<'_>) -> Result<Option<std::result::Result<i64, Rejection>>> {
+    Ok(match (shape, value) {
+        (Shape::Integer, Value::Varint(bits)) => Some(match bits as i64 {
+            ABSENT => Err(reject(RejectReason::NumberOutOfRange, field, "is out of range")),
+            number => Ok(number),
+        }),
+        (Shape::Flag, Value::Varint(bits)) => Some(Ok(i64::from(bits != 0))),
+        (Shape::Enum, Value::Varint(bits)) => Some(enumerated(field, i64::from(bits as i32))),
+        (Shape::Price, Value::Bytes(bytes)) => match text(bytes)? {
+            "" => Some(Ok(ABSENT)),
+            price => Some(parse_price(price).ok_or_else(|| {
+                reject(RejectReason::BadPrice, field, "is no decimal number of at most 9 decimals within 9223372036")
+            })),
+        },
+        (Shape::Time, Value::Bytes(bytes)) => Some(
+            time_us(bytes)?.ok_or_else(|| reject(RejectReason::TimeOutOfRange, field, "is outside [1970-01-01Z, 2200-01-01Z)")),
+        ),
+        (Shape::Integer | Shape::Flag | Shape::Enum | Shape::Time | Shape::Price, _) => None,
+        (Shape::Category | Shape::Text, _) => None,
+    })
+}
+
+/// `kind` and `event` both go from 0 (unspecified, the same as absent) to 3.
+fn enumerated(field: &Field, number: i64) -> std::result::Result<i64, Rejection> {
+    match number {
+        0 => Ok(ABSENT),
+        1..=EVENT_END => Ok(number),
+        _ => Err(reject(RejectReason::UnknownEnumValue, field, "has a number that is not known")),
+    }
+}
+
+/// Reads a `google.protobuf.Timestamp`, nanoseconds floored; `None` outside the years that records may have.
+fn time_us(bytes: &[u8]) -> Result<Option<i64>> {
+    let (mut seconds, mut nanos) = (0, 0);
+    let mut reader = Reader::new(bytes);
+    while let Some((tag, value)) = reader.field()? {
+        match (tag, value) {
+            (1, Value::Varint(bits)) => seconds = bits as i64,
+            (2, Value::Varint(bits)) => nanos = i64::from(bits as i32),
+            _ => {}
+        }
+    }
+    let in_range = (0..1_000_000_000).contains(&nanos) && (0..TIME_END_US / 1_000_000).contains(&seconds);
+    Ok(in_range.then(|| seconds * 1_000_000 + nanos / 1_000))
+}
+
+fn reject(reason: RejectReason, field: &Field, problem: &str) -> Rejection {
+    Rejection::new(reason, format!("{} {problem}", field.name))
+}
+
+/// Writes the canonical form of a record: fields by ascending tag, absent ones left out, times in whole
+/// microseconds, prices in their shortest form. Equal records have equal bytes.
+pub fn encode_record(record: &Record<'_>, out: &mut Vec<u8>) {
+    for (index, field) in FIELDS.iter().enumerate() {
+        let tag = Field::tag(index);
+        if is_string(field) {
+            put_text(tag, record.strings[Record::string_slot(field)], out);
+            continue;
+        }
+        match (field.shape, record.ints[field.slot]) {
+            (_, ABSENT) => {}
+            (Shape::Time, us) => put_time(tag, us, out),
+            (Shape::Price, units) => put_text(tag, &format_price(units), out),
+            (_, number) => {
+                encode_key(tag, WireType::Varint, out);
+                encode_varint(number as u64, out);
+            }
+        }
+    }
+}
+
+fn put_text(tag: u32, text: &str, out: &mut Vec<u8>) {
+    if !text.is_empty() {
+        encode_key(tag, WireType::LengthDelimited, out);
+        encode_varint(text.len() as u64, out);
+        out.extend_from_slice(text.as_bytes());
+    }
+}
+
+fn put_time(tag: u32, us: i64, out: &mut Vec<u8>) {
+    let mut message = Vec::with_capacity(16);
+    for (part, number) in [(1, us.div_euclid(1_000_000)), (2, us.rem_euclid(1_000_000) * 1_000)] {
+        if number != 0 {
+            encode_key(part, WireType::Varint, &mut message);
+            encode_varint(number as u64, &mut message);
+        }
+    }
+    encode_key(tag, WireType::LengthDelimited, out);
+    encode_varint(message.len() as u64, out);
+    out.extend_from_slice(&message);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{INT_COUNT, int};
+
+    #[test]
+    fn canonical_form_reads_back() {
+        let mut record = Record::default();
+        record.strings = std::array::from_fn(|_| "x");
+        record.ints = [1; INT_COUNT];
+        record.ints[int::SETUP_TIME] = 0;
+        record.ints[int::ANSWER_TIME] = 1;
+        record.ints[int::END_TIME] = 1_774_746_000_123_456;
+        let mut bytes = Vec::new();
+        encode_record(&record, &mut bytes);
+        assert_eq!(decode_record(&bytes).ok(), Some(Ok(record)));
+    }
+}
