@@ -1,0 +1,65 @@
+"""The bins of each report that has any."""
+
+import numpy as np
+
+from pegcount.calendar.bins import bin_count, clip, day_edges, edges, edges_with_days_before
+from pegcount.errors import InvalidRequestError, Violation
+from pegcount.model import Bins, FolderQuery, QualityQuery, UsageQuery
+
+
+def usage_bins(query: UsageQuery, now_us: int, bin_count_max: int) -> Bins:
+    """Whole bins, and before them the days that only the moving average reads.
+
+    A range that begins now or later has no bins. Raises InvalidRequestError if the
+    range has more than `bin_count_max`; the days before it do not count.
+    """
+    if query.from_us >= now_us:
+        return _no_bins(query)
+    zone, from_us = query.zone, query.from_us
+    to_us = now_us if query.to_us is None else query.to_us
+    _check_count("granularity", bin_count(zone, query.granularity, from_us, to_us), bin_count_max)
+    warmup_count = 0 if query.sma_period is None else query.sma_period - 1
+    if warmup_count:
+        edge_us = edges_with_days_before(zone, from_us, to_us, warmup_count)
+    else:
+        edge_us = edges(zone, query.granularity, from_us, to_us)
+    return Bins(edge_us, edge_us, int(edge_us[warmup_count]), int(edge_us[-1]), warmup_count)
+
+
+def quality_bins(query: QualityQuery, now_us: int, bin_count_max: int) -> Bins:
+    """Bins clipped to the range, which ends now at the latest.
+
+    A range that begins now or later has no bins. Raises InvalidRequestError if the
+    range has more than `bin_count_max`.
+    """
+    if query.from_us >= now_us:
+        return _no_bins(query)
+    zone, from_us = query.zone, query.from_us
+    to_us = now_us if query.to_us is None else min(query.to_us, now_us)
+    _check_count("sampling", bin_count(zone, query.granularity, from_us, to_us), bin_count_max)
+    calendar_us = edges(zone, query.granularity, from_us, to_us)
+    return Bins(clip(calendar_us, from_us, to_us), calendar_us, from_us, to_us)
+
+
+def folder_bins(query: FolderQuery, bin_count_max: int) -> Bins:
+    """The days from the first date to the last; none where that is before the first.
+
+    Raises InvalidRequestError if there are more dates than `bin_count_max`.
+    """
+    _check_count("to_date", query.to_date + 1 - query.from_date, bin_count_max)
+    zone = query.zone
+    edge_us = day_edges(zone, query.from_date, query.to_date)
+    from_us, to_us = zone.day_start_us(query.from_date), zone.day_start_us(query.to_date + 1)
+    return Bins(edge_us, edge_us, from_us, to_us)
+
+
+def _no_bins(query: UsageQuery | QualityQuery) -> Bins:
+    none = np.empty(0, dtype=np.int64)
+    return Bins(none, none, query.from_us, query.from_us if query.to_us is None else query.to_us)
+
+
+def _check_count(field: str, asked: int, allowed: int) -> None:
+    if asked > allowed:
+        metadata = {"asked": str(asked), "allowed": str(allowed)}
+        description = f"the range has {asked} bins; {allowed} are allowed"
+        raise InvalidRequestError([Violation(field, "BIN_LIMIT_EXCEEDED", description, metadata)])

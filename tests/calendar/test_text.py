@@ -1,0 +1,237 @@
+"""What is read as a time or a date, what is refused, and how the core prints what was read."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pegcount import calendar, core
+from pegcount.calendar import WrittenTime
+from pegcount.zone import US_PER_DAY, US_PER_SECOND, Zone
+from zone_times import instant_of, known, printed
+
+LAST_US = 84_006 * US_PER_DAY
+
+
+@pytest.mark.parametrize(
+    ("text", "zone_name", "expected"),
+    [
+        ("1970-01-01T00:00:00Z", "UTC", "1970-01-01T00:00:00Z"),
+        ("1969-12-31T23:59:59.999999Z", "UTC", "1969-12-31T23:59:59.999999Z"),
+        ("2200-01-01T00:00:00", "UTC", "2200-01-01T00:00:00Z"),
+        ("2026-07-01T12:00:00.5Z", "UTC", "2026-07-01T12:00:00.500000Z"),
+        ("2026-07-01T12:00:00.000001Z", "UTC", "2026-07-01T12:00:00.000001Z"),
+        ("2026-07-01T12:00:00.000000Z", "UTC", "2026-07-01T12:00:00Z"),
+        ("2026-07-01T12:00:00.12", "UTC", "2026-07-01T12:00:00.120000Z"),
+        ("2026-07-01T12:00:00+05:45", "UTC", "2026-07-01T06:15:00Z"),
+        ("2026-07-01T12:00:00-23:59", "UTC", "2026-07-02T11:59:00Z"),
+        ("2026-07-01T12:00:00+23:59", "UTC", "2026-06-30T12:01:00Z"),
+        ("2026-07-01T12:00:00-00:00", "UTC", "2026-07-01T12:00:00Z"),
+        ("2024-02-29", "UTC", "2024-02-29T00:00:00Z"),
+        ("2026-07-01T12:00:00", "Europe/Berlin", "2026-07-01T12:00:00+02:00"),
+        ("2026-07-01T12:00:00Z", "Europe/Berlin", "2026-07-01T14:00:00+02:00"),
+        ("2026-07-01", "Europe/Berlin", "2026-07-01T00:00:00+02:00"),
+        ("2026-03-29T02:30:00.25", "Europe/Berlin", "2026-03-29T03:30:00.250000+02:00"),
+        ("2026-10-25T02:30:00", "Europe/Berlin", "2026-10-25T02:30:00+02:00"),
+        ("2026-10-25T02:30:00+01:00", "Europe/Berlin", "2026-10-25T02:30:00+01:00"),
+        ("2026-01-01", "Europe/London", "2026-01-01T00:00:00Z"),
+        ("2026-07-01", "America/St_Johns", "2026-07-01T00:00:00-02:30"),
+        ("2010-11-07", "America/St_Johns", "2010-11-07T00:00:00-02:30"),
+        ("2010-11-06T23:30:00", "America/St_Johns", "2010-11-06T23:30:00-02:30"),
+        ("2010-11-06T23:30:00-03:30", "America/St_Johns", "2010-11-06T23:30:00-03:30"),
+        ("2026-07-01", "Asia/Kathmandu", "2026-07-01T00:00:00+05:45"),
+        ("2015-10-18", "America/Sao_Paulo", "2015-10-18T01:00:00-02:00"),
+        ("2015-10-18T00:30:00", "America/Sao_Paulo", "2015-10-18T01:30:00-02:00"),
+        ("2011-12-30", "Pacific/Apia", "2011-12-31T00:00:00+14:00"),
+        ("2011-12-30T12:00:00", "Pacific/Apia", "2011-12-31T12:00:00+14:00"),
+        # RFC 3339 cannot write the offset -00:44:30.
+        ("1971-06-01T00:00:00", "Africa/Monrovia", "1971-06-01T00:44:30Z"),
+        ("1973-06-01T00:00:00", "Africa/Monrovia", "1973-06-01T00:00:00Z"),
+    ],
+)
+def test_times_are_read_and_printed(text: str, zone_name: str, expected: str) -> None:
+    zone = known(zone_name)
+    instant_us = instant_of(text, zone)
+    assert printed(instant_us, zone) == expected
+    assert instant_of(expected, zone) == instant_us
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1970-01-01T01:00:00+01:00", WrittenTime(0, is_instant=True)),
+        ("1970-01-01T00:00:01", WrittenTime(US_PER_SECOND)),
+        ("1970-01-02", WrittenTime(US_PER_DAY, is_day=True)),
+        ("0001-01-01T00:00:00+23:59", WrittenTime(-62_135_683_140_000_000, is_instant=True)),
+        ("9999-12-31T23:59:59.999999-23:59", WrittenTime(253_402_387_139_999_999, is_instant=True)),
+    ],
+)
+def test_a_text_says_whether_it_needs_a_zone(text: str, expected: WrittenTime) -> None:
+    assert calendar.parse_time(text) == expected
+
+
+def test_a_bare_date_is_the_first_instant_also_where_the_clock_jumps_over_midnight() -> None:
+    half_past_23_us = US_PER_DAY - 1_800 * US_PER_SECOND
+    zone = Zone("Made/Up", np.array([half_past_23_us]), np.array([0, 3_600], dtype=np.int32))
+    assert instant_of("1970-01-02", zone) == half_past_23_us
+    assert instant_of("1970-01-02T00:00:00", zone) == US_PER_DAY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "now",
+        "0",
+        "1750000000",
+        "20260701",
+        "20260701T120000Z",
+        "2026-07",
+        "2026-7-1",
+        "2026-W27-3",
+        "2026-182",
+        "26-07-01",
+        "+2026-07-01",
+        "-2026-07-01",
+        "0000-01-01",
+        "0000-01-01T00:00:00Z",
+        "10000-01-01",
+        "2026-00-01",
+        "2026-13-01",
+        "2026-02-29",
+        "2100-02-29",
+        "2026-04-31T00:00:00",
+        "2026-07-00",
+        "2026-07-01Z",
+        "2026-07-01 ",
+        "2026-07-01\n",
+        " 2026-07-01",
+        "2026-07-01T",
+        "2026-07-01T12",
+        "2026-07-01T12:00",
+        "2026-07-01T12:00Z",
+        "2026-07-01T1:00:00",
+        "2026-07-01 12:00:00",
+        "2026-07-01t12:00:00",
+        "2026-07-01T12:00:00z",
+        "2026-07-01T12:00:00 Z",
+        "2026-07-01T12:00:00Z\n",
+        "2026-07-01T12:00:00\n",
+        "2026-07-01T12:00:00\0",
+        "2026-07-01T24:00:00",
+        "2026-07-01T12:60:00",
+        "2026-07-01T12:00:60",
+        "2016-12-31T23:59:60Z",
+        "2026-07-01T12:00:00.",
+        "2026-07-01T12:00:00.Z",
+        "2026-07-01T12:00:00,5",
+        "2026-07-01T12:00:00.1234567",
+        "2026-07-01T12:00:00.-1",
+        "2026-07-01T12:00:00+01",
+        "2026-07-01T12:00:00+0100",
+        "2026-07-01T12:00:00+1:00",
+        "2026-07-01T12:00:00+24:00",
+        "2026-07-01T12:00:00-24:00",
+        "2026-07-01T12:00:00+01:60",
+        "2026-07-01T12:00:00+01:00:00",
+        "2026-07-01T12:00:00\N{MINUS SIGN}01:00",
+        "2026-07-01T12:00:00UTC",
+        "2026-07-01T12:00:00Z+01:00",
+        "2026-07-01T12:00:00[Europe/Berlin]",
+        "2026-07-0\N{ARABIC-INDIC DIGIT ONE}",
+        "\N{FULLWIDTH DIGIT TWO}026-07-01T12:00:00",
+        "2026\N{HYPHEN}07\N{HYPHEN}01",
+        "\ud800",
+    ],
+)
+def test_any_other_text_is_no_time(text: str) -> None:
+    assert calendar.parse_time(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("1970-01-01", 0),
+        ("19700101", 0),
+        ("1969-12-31", -1),
+        ("20240229", 19_782),
+        ("2024-02-29", 19_782),
+        ("22000101", 84_006),
+        ("00010101", -719_162),
+        ("9999-12-31", 2_932_896),
+    ],
+)
+def test_dates_are_read_and_printed(text: str, days: int) -> None:
+    assert calendar.parse_date(text) == days
+    assert calendar.format_date(days).replace("-", "") == text.replace("-", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "today",
+        "2026",
+        "202607",
+        "2026-07",
+        "2026182",
+        "2026W273",
+        "2026-W27",
+        "2026-W27-3",
+        "2026-0701",
+        "202607-01",
+        "2026/07/01",
+        "20260229",
+        "2026-02-29",
+        "20261301",
+        "00000101",
+        "0000-01-01",
+        "20260701 ",
+        "20260701\n",
+        "2026-07-01\n",
+        "2026-07-01T00:00:00",
+        "2026070\N{ARABIC-INDIC DIGIT ONE}",
+    ],
+)
+def test_any_other_text_is_no_date(text: str) -> None:
+    assert calendar.parse_date(text) is None
+
+
+@pytest.mark.parametrize(
+    ("instant_us", "offset_s", "expected"),
+    [
+        (0, 0, "1970-01-01T00:00:00Z"),
+        (-1, 0, "1969-12-31T23:59:59.999999Z"),
+        (0, 3_600, "1970-01-01T01:00:00+01:00"),
+        (0, -1_800, "1969-12-31T23:30:00-00:30"),
+        (0, -12_600, "1969-12-31T20:30:00-03:30"),
+        (1, 50_400, "1970-01-01T14:00:00.000001+14:00"),
+        (0, -2_670, "1970-01-01T00:00:00Z"),
+        (0, -30, "1970-01-01T00:00:00Z"),
+    ],
+)
+def test_offsets_print_in_whole_minutes_or_in_utc(instant_us: int, offset_s: int, expected: str) -> None:
+    no_change_us = np.empty(0, dtype=np.int64)
+    assert core.format_time(instant_us, no_change_us, np.array([offset_s], dtype=np.int32)) == expected
+
+
+@given(
+    st.integers(0, LAST_US),
+    st.sampled_from(("UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Africa/Monrovia")),
+)
+def test_what_is_printed_reads_as_the_same_instant_in_any_zone(instant_us: int, zone_name: str) -> None:
+    text = printed(instant_us, known(zone_name))
+    assert instant_of(text, known("Asia/Kathmandu")) == instant_us
+
+
+@given(st.integers(0, LAST_US))
+def test_a_time_without_zone_prints_as_numpy_prints_it(instant_us: int) -> None:
+    text = str(np.datetime64(instant_us, "us"))
+    assert calendar.parse_time(text) == WrittenTime(instant_us)
+    assert calendar.parse_time(text + "Z") == WrittenTime(instant_us, is_instant=True)
+
+
+@given(st.text(alphabet="0123456789-T:.Z+ \n", max_size=32))
+def test_parsing_never_fails_otherwise(text: str) -> None:
+    written = calendar.parse_time(text)
+    assert written is None or text[:4] > "0000"
