@@ -1,0 +1,108 @@
+"""freeswitch-csv: what FreeSWITCH's `mod_cdr_csv` writes with its usual templates."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pegcount.errors import ImportFileError
+from pegcount.ingest.call_record import new_call, set_account, set_parties, set_text
+from pegcount.ingest.call_times import LoggedCall, read_seconds, set_call_times
+from pegcount.ingest.content_hash import content_hash
+from pegcount.ingest.csv_rows import parse_rows, split_row
+from pegcount.ingest.line import ParsedLine, UnreadableRowError
+from pegcount.ingest.local_time import LocalClock, read_stamp
+from pegcount.ingest.options import ImportOptions
+from pegcount.ingest.q850 import hangup_cause
+from pegcount.ingest.text_lines import TextLine, read_lines
+from pegcount.v1.records_pb2 import SessionRecord
+
+_EXAMPLE_TEMPLATE = (
+    *("caller_id_name", "caller_id_number", "destination_number", "context"),
+    *("start_stamp", "answer_stamp", "end_stamp", "duration", "billsec", "hangup_cause"),
+    *("uuid", "bleg_uuid", "accountcode", "read_codec", "write_codec"),
+)
+# The template that is built into the module has no codecs.
+_COLUMN_COUNTS = (13, 15)
+
+
+def parse_freeswitch_csv(file: BinaryIO, options: ImportOptions) -> Iterator[ParsedLine]:
+    """Parse `Master.csv`, which is read twice: first for the b-legs that its a-legs name.
+
+    A b-leg may be logged before its a-leg or after it. Memory is 8 bytes for each row
+    that names a b-leg. Raises ImportFileError where the file cannot be read twice.
+    """
+    if not file.seekable():
+        raise ImportFileError("freeswitch-csv is read twice and cannot come from a pipe")
+    bleg_hashes = np.unique(np.fromiter(_named_bleg_hashes(file, options), dtype=np.uint64))
+    file.seek(0)
+    return parse_rows(read_lines(file, options.line_bytes_max), _RowParser(options, bleg_hashes))
+
+
+def _named_bleg_hashes(file: BinaryIO, options: ImportOptions) -> Iterator[int]:
+    for line in read_lines(file, options.line_bytes_max):
+        if isinstance(line, TextLine) and (bleg_uuid := _named_bleg(line.text)):
+            yield content_hash([bleg_uuid])
+
+
+def _named_bleg(text: str) -> str:
+    try:
+        return _row(split_row(text))["bleg_uuid"]
+    except UnreadableRowError:
+        # The second reading reports it.
+        return ""
+
+
+def _row(cells: list[str]) -> dict[str, str]:
+    if len(cells) not in _COLUMN_COUNTS:
+        raise UnreadableRowError(f"the row has {len(cells)} cells, not 13 or 15")
+    return dict(zip(_EXAMPLE_TEMPLATE, cells, strict=False))
+
+
+class _RowParser:
+    """Makes a record of a row, and None of a b-leg."""
+
+    def __init__(self, options: ImportOptions, bleg_hashes: NDArray[np.uint64]) -> None:
+        self._options = options
+        self._clock = LocalClock(options.zone)
+        self._bleg_hashes = bleg_hashes
+
+    def __call__(self, cells: list[str]) -> SessionRecord | None:
+        row = _row(cells)
+        if not row["uuid"]:
+            raise UnreadableRowError("the row has no uuid")
+        if self._is_bleg(row):
+            return None
+        record = new_call(self._options.source, row["uuid"])
+        set_call_times(record, _logged_call(row), self._clock)
+        set_parties(record, row["caller_id_number"], row["destination_number"])
+        set_account(record, row["accountcode"])
+        set_text(record, "orig_leg_id", row["uuid"])
+        set_text(record, "term_leg_id", row["bleg_uuid"])
+        cause = hangup_cause(row["hangup_cause"])
+        if cause is not None:
+            record.disconnect_cause = cause
+        return record
+
+    def _is_bleg(self, row: dict[str, str]) -> bool:
+        """Whether an a-leg names this row's leg, which has called no further leg itself.
+
+        Of two legs that name each other neither is skipped: one of them is an a-leg.
+        """
+        if row["bleg_uuid"]:
+            return False
+        leg_hash = np.uint64(content_hash([row["uuid"]]))
+        index = self._bleg_hashes.searchsorted(leg_hash)
+        return bool(index < len(self._bleg_hashes) and self._bleg_hashes[index] == leg_hash)
+
+
+def _logged_call(row: dict[str, str]) -> LoggedCall:
+    answer = row["answer_stamp"]
+    return LoggedCall(
+        start=read_stamp("start_stamp", row["start_stamp"]),
+        answer=read_stamp("answer_stamp", answer) if answer else None,
+        end=read_stamp("end_stamp", row["end_stamp"]),
+        duration_us=read_seconds("duration", row["duration"]),
+        billsec_us=read_seconds("billsec", row["billsec"]),
+    )

@@ -1,0 +1,84 @@
+"""Readings of a local clock, and the instants that they may mean."""
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import datetime
+
+from pegcount.ingest.line import UnreadableRowError
+from pegcount.zone import US_PER_DAY, US_PER_SECOND, Zone
+
+# The store keeps [1970, 2200) in UTC; a local clock may read a day more on either side.
+_YEAR_MIN = 1969
+_YEAR_MAX = 2200
+_EPOCH_DAY = datetime(1970, 1, 1).toordinal()
+_STAMP = re.compile(
+    r"([0-9]{4})([-/])([0-9]{1,2})\2([0-9]{1,2}) ([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A clock reading as if the clock were UTC, rounded down to `resolution_us`."""
+
+    local_us: int
+    resolution_us: int
+
+
+def read_stamp(name: str, text: str) -> Stamp:
+    """Read `2026-03-29 02:30:00`, or what a spreadsheet makes of it: `2026/3/29 2:30`.
+
+    Raises UnreadableRowError, naming the column, for anything else.
+    """
+    match = _STAMP.fullmatch(text)
+    if match is None:
+        raise UnreadableRowError(f"{name}: {text!r} is no date and time")
+    year, _, month, day, hour, minute, second = match.groups()
+    parts = (int(year), int(month), int(day), int(hour), int(minute), int(second or 0))
+    local_us = clock_us(f"{name}: {text!r}", *parts)
+    return Stamp(local_us, US_PER_SECOND if second else 60 * US_PER_SECOND)
+
+
+def is_stamp(text: str) -> bool:
+    """Whether a text looks like a date and time."""
+    return _STAMP.fullmatch(text) is not None
+
+
+def clock_us(what: str, year: int, month: int, day: int, hour: int, minute: int, second: int) -> int:
+    """Microseconds since 1970-01-01T00:00:00 of a clock reading, as if the clock were UTC.
+
+    Raises UnreadableRowError about `what` where no clock of 1969 to 2200 reads so.
+    """
+    if not _YEAR_MIN <= year <= _YEAR_MAX:
+        raise UnreadableRowError(f"{what} is not within the years {_YEAR_MIN} to {_YEAR_MAX}")
+    try:
+        moment = datetime(year, month, day, hour, minute, second)
+    except ValueError as error:
+        raise UnreadableRowError(f"{what} is no date and time: {error}") from error
+    days = moment.toordinal() - _EPOCH_DAY
+    return days * US_PER_DAY + ((hour * 60 + minute) * 60 + second) * US_PER_SECOND
+
+
+class LocalClock:
+    """Tells which instants a clock reading of one zone may mean."""
+
+    def __init__(self, zone: Zone) -> None:
+        self._change_us: list[int] = zone.change_us.tolist()
+        self._offset_us = [offset_s * US_PER_SECOND for offset_s in zone.offset_s.tolist()]
+        new_offset_us = self._offset_us[1:]
+        self._changed_local_us = [
+            change_us + offset_us for change_us, offset_us in zip(self._change_us, new_offset_us, strict=True)
+        ]
+
+    def instants_us(self, local_us: int) -> tuple[int, int]:
+        """Earlier and later instant of a reading; the same one twice where there is one.
+
+        A reading that the clock skips is moved forward by the gap, as everywhere.
+        """
+        done = bisect_right(self._changed_local_us, local_us)
+        later_us = local_us - self._offset_us[done]
+        if done:
+            earlier_us = local_us - self._offset_us[done - 1]
+            if earlier_us < self._change_us[done - 1]:
+                return earlier_us, later_us
+        return later_us, later_us

@@ -1,0 +1,40 @@
+"""pegcount-csv: Pegcount's own format, a header with the names of the fields of a record."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from pegcount.errors import ImportFileError
+from pegcount.ingest.call_record import set_text
+from pegcount.ingest.csv_rows import check_cell_count, parse_rows, read_header
+from pegcount.ingest.line import ParsedLine
+from pegcount.ingest.local_time import LocalClock
+from pegcount.ingest.options import ImportOptions
+from pegcount.ingest.record_fields import FIELD_NAMES, Setter, record_setters
+from pegcount.ingest.text_lines import read_lines
+from pegcount.v1.records_pb2 import SessionRecord
+
+
+def parse_pegcount_csv(file: BinaryIO, options: ImportOptions) -> Iterator[ParsedLine]:
+    """Parse a table with columns in any order; an empty cell is an absent field.
+
+    Raises ImportFileError naming every column that is no field.
+    """
+    lines = read_lines(file, options.line_bytes_max)
+    header = read_header(lines)
+    unknown = [name for name in header if name not in FIELD_NAMES]
+    if unknown:
+        names = ", ".join(repr(name) for name in unknown)
+        raise ImportFileError(f"no column may be called {names}, only {', '.join(FIELD_NAMES)}")
+    setters = record_setters(LocalClock(options.zone))
+    columns = [setters[name] for name in header]
+    return parse_rows(lines, lambda cells: _record(cells, columns, options.source))
+
+
+def _record(cells: list[str], columns: list[Setter], source: str) -> SessionRecord:
+    check_cell_count(cells, len(columns))
+    record = SessionRecord()
+    set_text(record, "source", source)
+    for setter, text in zip(columns, cells, strict=True):
+        if text:
+            setter(record, text)
+    return record

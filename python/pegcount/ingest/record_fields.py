@@ -1,0 +1,101 @@
+"""Fields of a record, set from the texts of cells."""
+
+import re
+from collections.abc import Callable, Mapping
+
+from google.protobuf.descriptor import FieldDescriptor
+
+from pegcount.errors import ImportFileError
+from pegcount.ingest.instant_text import read_rfc_3339, set_instant
+from pegcount.ingest.line import UnreadableRowError
+from pegcount.ingest.local_time import LocalClock
+from pegcount.v1.records_pb2 import SessionEvent, SessionKind, SessionRecord
+
+FIELD_NAMES = tuple(field.name for field in SessionRecord.DESCRIPTOR.fields)
+"""Every field of a record, in the order of the message."""
+
+OVERRIDABLE_NAMES = tuple(
+    name
+    for name in FIELD_NAMES
+    if name not in {"source", "session_id", "event", "setup_time", "answer_time", "end_time"}
+)
+"""Fields that can have one value for a whole file."""
+
+Setter = Callable[[SessionRecord, str], None]
+"""Gives a field the value of a text; raises UnreadableRowError."""
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
+_INT64_MAX = 2**63 - 1
+_ENUMS = {"kind": SessionKind.items(), "event": SessionEvent.items()}
+_BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+
+
+def record_setters(clock: LocalClock) -> dict[str, Setter]:
+    """Setter of each field; times without a zone are read off `clock`."""
+    return {field.name: _setter(field.name, field.type, clock) for field in SessionRecord.DESCRIPTOR.fields}
+
+
+def read_overrides(overrides: Mapping[str, str], clock: LocalClock) -> SessionRecord:
+    """Record with the fields that every record of a file gets.
+
+    Raises ImportFileError naming everything that is wrong with them.
+    """
+    record = SessionRecord()
+    setters = record_setters(clock)
+    problems = []
+    for name, text in overrides.items():
+        if name not in OVERRIDABLE_NAMES:
+            problems.append(f"{name} cannot be set, only {', '.join(OVERRIDABLE_NAMES)}")
+        elif not text:
+            problems.append(f"{name}: a value is required")
+        else:
+            problems += _problems_of_setting(record, setters[name], text)
+    if problems:
+        raise ImportFileError("; ".join(problems))
+    return record
+
+
+def _problems_of_setting(record: SessionRecord, setter: Setter, text: str) -> list[str]:
+    try:
+        setter(record, text)
+    except (UnreadableRowError, UnicodeEncodeError) as error:
+        return [str(error)]
+    return []
+
+
+def _setter(name: str, kind: int, clock: LocalClock) -> Setter:
+    if kind == FieldDescriptor.TYPE_MESSAGE:
+        return lambda record, text: set_instant(getattr(record, name), read_rfc_3339(name, text, clock))
+    read = _reader(name, kind)
+    return lambda record, text: setattr(record, name, read(text))
+
+
+def _reader(name: str, kind: int) -> Callable[[str], object]:
+    if kind == FieldDescriptor.TYPE_ENUM:
+        values = _values_by_name(name)
+        return lambda text: _read_choice(name, text.upper(), values)
+    if kind == FieldDescriptor.TYPE_BOOL:
+        return lambda text: _read_choice(name, text.lower(), _BOOLEANS)
+    if kind == FieldDescriptor.TYPE_INT64:
+        return lambda text: _read_integer(name, text)
+    return str
+
+
+def _values_by_name(name: str) -> dict[str, int]:
+    """Numbers of an enum by short and by full name: ASR and SESSION_KIND_ASR."""
+    full = {value_name: number for value_name, number in _ENUMS[name] if number}
+    prefix = f"SESSION_{name.upper()}_"
+    return {value_name.removeprefix(prefix): number for value_name, number in full.items()} | full
+
+
+def _read_choice(name: str, text: str, values: Mapping[str, object]) -> object:
+    if text not in values:
+        raise UnreadableRowError(f"{name}: {text!r} is none of {', '.join(values)}")
+    return values[text]
+
+
+def _read_integer(name: str, text: str) -> int:
+    number = int(text) if _INTEGER.fullmatch(text) else None
+    if number is None or not -_INT64_MAX <= number <= _INT64_MAX:
+        raise UnreadableRowError(f"{name}: {text!r} is no whole number of 64 bits")
+    return number

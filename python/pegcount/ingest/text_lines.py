@@ -1,0 +1,80 @@
+"""Lines of text out of a file of bytes, each damaged one on its own."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pegcount.errors import ImportFileError
+from pegcount.ingest.line import ParsedLine, ParsedRecord, SkippedLine, UnreadableLine, UnreadableRowError
+from pegcount.v1.records_pb2 import SessionRecord
+
+_UTF8_MARK = b"\xef\xbb\xbf"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True, slots=True)
+class TextLine:
+    """One line without its ending; `line` counts from 1."""
+
+    line: int
+    text: str
+
+
+def read_lines(file: BinaryIO, line_bytes_max: int) -> Iterator[TextLine | UnreadableLine]:
+    """Yield every line that is not blank, ended by LF or CRLF, without a byte order mark.
+
+    Raises ImportFileError for UTF-16, which spreadsheets call "Unicode text".
+    """
+    number = 0
+    while raw := file.readline(line_bytes_max):
+        number += 1
+        if number == 1:
+            raw = _without_mark(raw)
+        if len(raw) == line_bytes_max and not raw.endswith(b"\n") and _skip_rest(file, line_bytes_max):
+            yield UnreadableLine(number, f"the line has more than {line_bytes_max} bytes", _shown(raw))
+        elif raw.strip():
+            yield _decoded(number, raw.rstrip(b"\r\n"))
+
+
+def parse_texts(
+    lines: Iterable[TextLine | UnreadableLine], parse: Callable[[str], SessionRecord | None]
+) -> Iterator[ParsedLine]:
+    """Make a record of each text by itself; one that `parse` has None for is skipped."""
+    for line in lines:
+        yield line if isinstance(line, UnreadableLine) else _parsed(line, parse)
+
+
+def _parsed(line: TextLine, parse: Callable[[str], SessionRecord | None]) -> ParsedLine:
+    try:
+        record = parse(line.text)
+    except UnreadableRowError as error:
+        return UnreadableLine(line.line, str(error), line.text)
+    return SkippedLine(line.line) if record is None else ParsedRecord(line.line, record, line.text)
+
+
+def _without_mark(raw: bytes) -> bytes:
+    if raw.startswith(_UTF16_MARKS):
+        raise ImportFileError("the file is UTF-16; save it as UTF-8")
+    return raw.removeprefix(_UTF8_MARK)
+
+
+def _skip_rest(file: BinaryIO, line_bytes_max: int) -> bool:
+    """Read to the end of a line; whether anything was left of it."""
+    rest = file.readline(line_bytes_max)
+    is_cut = bool(rest.rstrip(b"\r\n"))
+    while rest and not rest.endswith(b"\n"):
+        rest = file.readline(line_bytes_max)
+    return is_cut
+
+
+def _decoded(number: int, raw: bytes) -> TextLine | UnreadableLine:
+    if b"\0" in raw:
+        return UnreadableLine(number, "the line has a NUL byte", _shown(raw))
+    try:
+        return TextLine(number, raw.decode())
+    except UnicodeDecodeError as error:
+        return UnreadableLine(number, f"byte {error.start + 1} of the line is no UTF-8", _shown(raw))
+
+
+def _shown(raw: bytes) -> str:
+    return raw.rstrip(b"\r\n").decode(errors="backslashreplace")

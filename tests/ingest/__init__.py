@@ -1,0 +1,1 @@
+"""Tests of the import, one file for each file of the package."""

@@ -1,0 +1,66 @@
+"""Short ways to parse texts and to look at what came out."""
+
+import csv
+import io
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from pegcount.calendar import zone
+from pegcount.ingest import FORMATS, ImportOptions, ParsedLine, ParsedRecord, SkippedLine
+from pegcount.v1.records_pb2 import SessionRecord
+from pegcount.zone import Zone
+
+
+def known(name: str) -> Zone:
+    found = zone(name)
+    assert found is not None
+    return found
+
+
+def options(zone_name: str = "UTC", source: str = "pbx", **more: Any) -> ImportOptions:
+    return ImportOptions(source=source, zone=known(zone_name), **more)
+
+
+def parse(format_name: str, data: str | bytes, given: ImportOptions | None = None) -> list[ParsedLine]:
+    raw = data.encode() if isinstance(data, str) else data
+    return list(FORMATS[format_name](io.BytesIO(raw), given or options()))
+
+
+def only_record(parsed: Iterable[ParsedLine]) -> SessionRecord:
+    (line,) = parsed
+    assert isinstance(line, ParsedRecord), line
+    return line.record
+
+
+def outline(parsed: Iterable[ParsedLine]) -> list[str]:
+    """One text a line: its number, then the id and times, or why there are none."""
+    return [f"{line.line} {_what(line)}" for line in parsed]
+
+
+def csv_line(cells: Iterable[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(cells)
+    return text.getvalue()
+
+
+def _what(line: ParsedLine) -> str:
+    if isinstance(line, SkippedLine):
+        return "skipped"
+    if isinstance(line, ParsedRecord):
+        return " ".join([line.record.session_id, *times(line.record)])
+    return f"! {line.reason}"
+
+
+def times(record: SessionRecord) -> list[str]:
+    """Setup, answer and end in UTC; `-` for one that is absent."""
+    return [
+        _time(getattr(record, name)) if record.HasField(name) else "-"
+        for name in ("setup_time", "answer_time", "end_time")
+    ]
+
+
+def _time(time: Timestamp) -> str:
+    moment = datetime.fromtimestamp(time.seconds, UTC).replace(microsecond=time.nanos // 1000)
+    return moment.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,47 @@
+"""Cells of a line, and headers."""
+
+import pytest
+from pegcount.errors import ImportFileError
+from pegcount.ingest.csv_rows import read_header, split_row
+from pegcount.ingest.line import UnreadableLine, UnreadableRowError
+from pegcount.ingest.text_lines import TextLine
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a,b,", ["a", "b", ""]),
+        ('"a","b, c",""', ["a", "b, c", ""]),
+        ('"a ""quoted"" b"', ['a "quoted" b']),
+        ('"a", "b"', ["a", "b"]),
+        ('"Bob" <1>,2', None),
+        ('"a,b', None),
+        ('"a\rb",c', ["a\rb", "c"]),
+        ("a\rb,c", None),
+        ("x" * 200_000, None),
+    ],
+)
+def test_split(text: str, expected: list[str] | None) -> None:
+    if expected is not None:
+        assert split_row(text) == expected
+        return
+    with pytest.raises(UnreadableRowError, match="no row of CSV"):
+        split_row(text)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([], "the file is empty"),
+        ([UnreadableLine(1, "broken", "")], "cannot be read: broken"),
+        ([TextLine(1, 'a,"b')], "cannot be read: no row of CSV"),
+        ([TextLine(1, "a,b,a,c,c")], "repeats a, c"),
+    ],
+)
+def test_header_that_refuses_the_file(lines: list[TextLine | UnreadableLine], message: str) -> None:
+    with pytest.raises(ImportFileError, match=message):
+        read_header(iter(lines))
+
+
+def test_header() -> None:
+    assert read_header(iter([TextLine(1, '"a", b ,c')])) == ["a", "b", "c"]

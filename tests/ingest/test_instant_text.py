@@ -1,0 +1,76 @@
+"""Texts of an instant."""
+
+import pytest
+from pegcount.ingest.instant_text import read_postgres, read_rfc_3339, set_instant
+from pegcount.ingest.line import UnreadableRowError
+from pegcount.ingest.local_time import LocalClock
+from pegcount.v1.records_pb2 import SessionRecord
+
+from .reading import known, times
+
+
+def shown(instant_us: int) -> str:
+    record = SessionRecord()
+    set_instant(record.setup_time, instant_us)
+    return times(record)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
+        ("2026-03-29T02:30:00.5Z", "2026-03-29T02:30:00.500000Z"),
+        ("2026-03-29T02:30:00.123456789Z", "2026-03-29T02:30:00.123456Z"),
+        ("2026-03-29T02:30:00+05:45", "2026-03-28T20:45:00Z"),
+        ("2026-03-29T02:30:00-23:59", "2026-03-30T02:29:00Z"),
+        ("2026-03-28T12:00:00", "2026-03-28T11:00:00Z"),
+        ("2026-10-25T02:30:00", "2026-10-25T00:30:00Z"),
+        ("2026-10-25T02:30:00+01:00", "2026-10-25T01:30:00Z"),
+        ("2026-03-29T02:30:00", "2026-03-29T01:30:00Z"),
+    ],
+)
+def test_rfc_3339(text: str, expected: str) -> None:
+    assert shown(read_rfc_3339("t", text, LocalClock(known("Europe/Berlin")))) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2026-03-29", "2026-03-29 02:30:00Z", "2026-03-29T02:30Z", "2026-03-29T02:30:00z", "1774751400"),
+        *("2026-03-29T02:30:00.Z", "2026-03-29T02:30:00.1234567890Z", "2026-03-29T02:30:60Z"),
+        *("2026-03-29T02:30:00+0100", "2026-03-29T02:30:00+24:00", "2026-03-29T02:30:00+01:60"),
+        *("2026-02-30T00:00:00Z", "9999-12-31T00:00:00Z", ""),
+    ],
+)
+def test_what_is_not_rfc_3339(text: str) -> None:
+    with pytest.raises(UnreadableRowError, match=r"^t: "):
+        read_rfc_3339("t", text, LocalClock(known("UTC")))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-03-29 02:30:00", "2026-03-29T02:30:00Z"),
+        ("2026-03-29 02:30:00.25", "2026-03-29T02:30:00.250000Z"),
+        ("2026-03-29 02:30:00+00", "2026-03-29T02:30:00Z"),
+        ("2026-03-29 02:30:00.123456+02", "2026-03-29T00:30:00.123456Z"),
+        ("2026-03-29 02:30:00+05:45", "2026-03-28T20:45:00Z"),
+        ("2026-03-29 02:30:00-0330", "2026-03-29T06:00:00Z"),
+        ("2026-03-29 02:30:00 UTC", "2026-03-29T02:30:00Z"),
+        ("2026-03-29T02:30:00Z", "2026-03-29T02:30:00Z"),
+    ],
+)
+def test_postgres(text: str, expected: str) -> None:
+    assert shown(read_postgres("t", text)) == expected
+
+
+@pytest.mark.parametrize("text", ["2026-03-29", "2026-03-29 02:30", "2026-03-29 02:30:00 CET", "infinity"])
+def test_what_postgres_does_not_print(text: str) -> None:
+    with pytest.raises(UnreadableRowError, match=r"^t: "):
+        read_postgres("t", text)
+
+
+def test_the_epoch_itself_is_a_time_and_not_an_absent_one() -> None:
+    record = SessionRecord()
+    set_instant(record.answer_time, 0)
+    assert record.HasField("answer_time")

@@ -1,0 +1,31 @@
+"""The file of rejected lines."""
+
+from pathlib import Path
+
+import pytest
+from pegcount.errors import ImportFileError
+from pegcount.ingest import RejectsFile
+
+
+def test_no_file_without_rejects(tmp_path: Path) -> None:
+    with RejectsFile(tmp_path / "rejects.csv"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rejects(tmp_path: Path) -> None:
+    path = tmp_path / "rejects.csv"
+    path.write_text("of an earlier import\n")
+    with RejectsFile(path) as rejects:
+        rejects.add("a.csv", 3, "no row of CSV", '"x,')
+        rejects.add("b,c.csv", 1, "why", "two\nlines")
+    expected = 'file,line,reason,text\r\na.csv,3,no row of CSV,"""x,"\r\n"b,c.csv",1,why,"two\nlines"\r\n'
+    assert path.read_bytes().decode() == expected
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    with (
+        RejectsFile(tmp_path / "none" / "rejects.csv") as rejects,
+        pytest.raises(ImportFileError, match="none"),
+    ):
+        rejects.add("a.csv", 1, "why", "x")

@@ -1,0 +1,50 @@
+"""Lines out of bytes: each damaged one on its own."""
+
+import io
+
+import pytest
+from pegcount.errors import ImportFileError
+from pegcount.ingest.line import UnreadableLine
+from pegcount.ingest.text_lines import read_lines
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", []),
+        (b"a\nb", ["1 a", "2 b"]),
+        (b"a\r\nb\r\n", ["1 a", "2 b"]),
+        (b"\xef\xbb\xbfa\nb\n", ["1 a", "2 b"]),
+        (b"\xef\xbb\xbf\r\nb\n", ["2 b"]),
+        (b"a\n\n \t\r\nb\n", ["1 a", "4 b"]),
+        (b" a \n", ["1  a "]),
+        (b"a\nb\0c\nd\n", ["1 a", "2 ! the line has a NUL byte", "3 d"]),
+        (b"a\nb\xffc\nd\n", ["1 a", "2 ! byte 2 of the line is no UTF-8", "3 d"]),
+        ("é\n".encode("latin-1"), ["1 ! byte 1 of the line is no UTF-8"]),
+        (b"\xed\xa0\x80\n", ["1 ! byte 1 of the line is no UTF-8"]),
+        (b"12345678\nb\n", ["1 12345678", "2 b"]),
+        (b"12345678\r\nb\n", ["1 12345678", "2 b"]),
+        (b"12345678", ["1 12345678"]),
+        (b"123456789\nb\n", ["1 ! the line has more than 8 bytes", "2 b"]),
+        (b"1" * 40 + b"\nb\n", ["1 ! the line has more than 8 bytes", "2 b"]),
+        (b"1" * 40, ["1 ! the line has more than 8 bytes"]),
+    ],
+)
+def test_lines(data: bytes, expected: list[str]) -> None:
+    found = [
+        f"{line.line} ! {line.reason}" if isinstance(line, UnreadableLine) else f"{line.line} {line.text}"
+        for line in read_lines(io.BytesIO(data), 8)
+    ]
+    assert found == expected
+
+
+def test_text_of_an_unreadable_line_can_be_printed() -> None:
+    (line,) = read_lines(io.BytesIO(b"J\xf6rg,\0\r\n"), 99)
+    assert line.text == "J\\xf6rg,\0"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_refused_as_a_file(encoding: str) -> None:
+    data = "\ufeffa\nb\n".encode(encoding)
+    with pytest.raises(ImportFileError, match="UTF-16"):
+        list(read_lines(io.BytesIO(data), 99))
