@@ -1,0 +1,31 @@
+"""The Rust core, as the rest of the service sees it: the only file that imports the extension."""
+
+from pegcount._aggcore import (
+    Batch,
+    Deck,
+    Partials,
+    Sealed,
+    Stop,
+    Store,
+    active_response,
+    folder_response,
+    format_time,
+    quality_response,
+    record_fields,
+    usage_response,
+)
+
+__all__ = [
+    "Batch",
+    "Deck",
+    "Partials",
+    "Sealed",
+    "Stop",
+    "Store",
+    "active_response",
+    "folder_response",
+    "format_time",
+    "quality_response",
+    "record_fields",
+    "usage_response",
+]

@@ -1,0 +1,113 @@
+"""Everything that can go wrong, as one tree of exceptions.
+
+Each class carries the name of its `ErrorReason` and the reason's metadata; what
+gRPC makes of a class is decided in `server.status` alone.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing that is wrong with a request.
+
+    `reason` is the name of an `ErrorReason` without its prefix, `metadata` what the
+    proto documents for it besides `field`.
+    """
+
+    field: str
+    reason: str
+    description: str
+    metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+class PegcountError(Exception):
+    """Base of all errors that a caller can do something about."""
+
+    reason = "INTERNAL_FAULT"
+
+    def __init__(self, message: str, **metadata: object) -> None:
+        super().__init__(message)
+        self.metadata = {name: str(value) for name, value in metadata.items()}
+
+
+class InvalidRequestError(PegcountError):
+    """A request breaks rules; `violations` has every one of them."""
+
+    def __init__(self, violations: list[Violation]) -> None:
+        super().__init__(
+            "; ".join(f"{v.field}: {v.description}" if v.field else v.description for v in violations)
+        )
+        self.violations = violations
+        self.reason = violations[0].reason
+        self.metadata = {"field": violations[0].field, **violations[0].metadata}
+
+
+class CellLimitError(PegcountError):
+    """An answer needs more cells than allowed; found while scanning."""
+
+    reason = "CELL_LIMIT_EXCEEDED"
+
+
+class MalformedBatchError(PegcountError):
+    """The bytes of a batch are no valid message."""
+
+    reason = "MALFORMED_BATCH"
+
+
+class NotFoundError(PegcountError):
+    """An object that the caller may know of does not exist."""
+
+    def __init__(self, reason: str, resource_type: str, message: str, **metadata: object) -> None:
+        super().__init__(message, **metadata)
+        self.reason = reason
+        self.resource_type = resource_type
+
+
+class DeadlineError(PegcountError):
+    """The caller's deadline passed while the work was under way."""
+
+    reason = "DEADLINE_PASSED"
+
+
+class QueryTimeLimitError(PegcountError):
+    """The work ran longer than the server allows."""
+
+    reason = "QUERY_TIME_LIMIT_PASSED"
+
+
+class CancelledError(PegcountError):
+    """The caller no longer wants the answer."""
+
+
+class OverloadedError(PegcountError):
+    """The server has too much to do."""
+
+    reason = "OVERLOADED"
+
+
+class AnswerTooLargeError(PegcountError):
+    """The answer is larger than one message may be."""
+
+    reason = "ANSWER_TOO_LARGE"
+
+
+class DataDamagedError(PegcountError):
+    """A file needed for the answer fails its checksum."""
+
+    reason = "DATA_DAMAGED"
+
+
+class NotImplementedYetError(PegcountError):
+    """The method is part of the contract but not built yet."""
+
+    reason = "NOT_IMPLEMENTED"
+
+
+class StoreOpenError(PegcountError):
+    """A data directory cannot be opened: missing, in use, or of a newer format."""
+
+
+class ImportFileError(PegcountError):
+    """A file cannot be imported at all."""

@@ -1,0 +1,34 @@
+"""`QueryFolderStatsRequest` to `FolderQuery`."""
+
+from pegcount.config import Config
+from pegcount.model import Calendar, FolderQuery, OneOf, Predicate, Present, SessionKind
+from pegcount.request.fields import Fields
+from pegcount.v1 import reports_pb2
+
+
+def folder_query(
+    request: reports_pb2.QueryFolderStatsRequest, calendar: Calendar, config: Config, now_us: int
+) -> FolderQuery:
+    """The query that a request means; raises InvalidRequestError with all its violations."""
+    fields = Fields(calendar, config)
+    zone = fields.zone(request.time_zone if request.HasField("time_zone") else None)
+    company = fields.required("company", request.company)
+    organization = fields.required("organization", request.organization)
+    folder = fields.text("folder", request.folder)
+    today = zone.local_date(now_us)
+    from_date = fields.date("from_date", request.from_date) if request.HasField("from_date") else today
+    to_date = fields.date("to_date", request.to_date) if request.HasField("to_date") else from_date
+    fields.done()
+    predicates = (
+        *carried_by(company, organization, folder),
+        OneOf("kind", (SessionKind.CALL,)),
+        OneOf("is_last_attempt", (1,)),
+        Present("end_time", wanted=True),
+    )
+    return FolderQuery(company, organization, folder, from_date, to_date, zone, predicates)
+
+
+def carried_by(company: str, organization: str = "", folder: str = "") -> tuple[Predicate, ...]:
+    """Records that carry these; an empty name asks nothing."""
+    names = {"company": company, "organization": organization, "folder": folder}
+    return tuple(OneOf(column, (name,)) for column, name in names.items() if name)

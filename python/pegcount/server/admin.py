@@ -1,0 +1,74 @@
+"""`AdminService`."""
+
+from typing import NoReturn
+
+import grpc
+
+from pegcount import __version__, calendar, response
+from pegcount.config import Config
+from pegcount.errors import NotImplementedYetError
+from pegcount.request import code_deck_entries
+from pegcount.store import Store
+from pegcount.v1 import admin_pb2, admin_pb2_grpc
+
+
+class AdminService(admin_pb2_grpc.AdminServiceServicer):
+    """Code decks and store info; credentials and retention are not built yet."""
+
+    def __init__(self, config: Config, store: Store) -> None:
+        self._config = config
+        self._store = store
+
+    def PutCodeDeck(
+        self, message: admin_pb2.PutCodeDeckRequest, context: grpc.ServicerContext
+    ) -> admin_pb2.PutCodeDeckResponse:
+        """Puts a code deck in place."""
+        entries = code_deck_entries(message, self._config)
+        self._store.put_code_deck(message.id, entries)
+        return admin_pb2.PutCodeDeckResponse(entry_count=len(entries))
+
+    def ListCodeDecks(
+        self, message: admin_pb2.ListCodeDecksRequest, context: grpc.ServicerContext
+    ) -> admin_pb2.ListCodeDecksResponse:
+        """Lists the code decks, by id."""
+        decks = sorted(self._store.code_decks().items())
+        listed = [admin_pb2.CodeDeck(id=deck_id, entry_count=count) for deck_id, count in decks]
+        return admin_pb2.ListCodeDecksResponse(code_decks=listed)
+
+    def GetStoreInfo(
+        self, message: admin_pb2.GetStoreInfoRequest, context: grpc.ServicerContext
+    ) -> admin_pb2.GetStoreInfoResponse:
+        """Tells what the store holds."""
+        utc = calendar.zone("UTC")
+        assert utc is not None, "tzdata has UTC"
+        return response.store_info(self._store.info(), utc, __version__, calendar.tzdata_version())
+
+    def CreateCredential(
+        self, message: admin_pb2.CreateCredentialRequest, context: grpc.ServicerContext
+    ) -> NoReturn:
+        """Not built yet."""
+        _not_built("CreateCredential")
+
+    def RevokeCredential(
+        self, message: admin_pb2.RevokeCredentialRequest, context: grpc.ServicerContext
+    ) -> NoReturn:
+        """Not built yet."""
+        _not_built("RevokeCredential")
+
+    def ListCredentials(
+        self, message: admin_pb2.ListCredentialsRequest, context: grpc.ServicerContext
+    ) -> NoReturn:
+        """Not built yet."""
+        _not_built("ListCredentials")
+
+    def GetRetention(self, message: admin_pb2.GetRetentionRequest, context: grpc.ServicerContext) -> NoReturn:
+        """Not built yet."""
+        _not_built("GetRetention")
+
+    def SetRetention(self, message: admin_pb2.SetRetentionRequest, context: grpc.ServicerContext) -> NoReturn:
+        """Not built yet."""
+        _not_built("SetRetention")
+
+
+def _not_built(method: str) -> NoReturn:
+    raise NotImplementedYetError(f"{method} is not built yet", method=method)

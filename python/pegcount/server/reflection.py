@@ -1,0 +1,54 @@
+"""Server reflection, v1 and v1alpha, with the comments of the proto files.
+
+Descriptors that Python holds at run time carry no comments, so the files of the
+contract are answered from the descriptor set that was generated with them.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.resources import files
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+_V1 = "grpc.reflection.v1.ServerReflection"
+
+
+class CommentedReflection(reflection.ReflectionServicer):  # type: ignore[misc]
+    """Answers reflection requests; the same messages serve v1 and v1alpha."""
+
+    def __init__(self, service_names: Iterable[str]) -> None:
+        super().__init__(service_names)
+        bytes_of_set = files("pegcount.v1").joinpath("descriptors.binpb").read_bytes()
+        commented = FileDescriptorSet.FromString(bytes_of_set).file
+        self._commented = {file.name: file.SerializeToString() for file in commented}
+
+    def ServerReflectionInfo(
+        self,
+        request_iterator: Iterator[reflection_pb2.ServerReflectionRequest],
+        context: grpc.ServicerContext,
+    ) -> Iterator[reflection_pb2.ServerReflectionResponse]:
+        """Answers each request of a stream."""
+        for response in super().ServerReflectionInfo(request_iterator, context):
+            plain = response.file_descriptor_response.file_descriptor_proto
+            plain[:] = [self._with_comments(file) for file in plain]
+            yield response
+
+    def _with_comments(self, file: bytes) -> bytes:
+        return self._commented.get(FileDescriptorProto.FromString(file).name, file)
+
+
+def add_reflection(server: grpc.Server, service_names: Sequence[str]) -> None:
+    """Adds both versions of the reflection service, which list themselves too."""
+    servicer: Any = CommentedReflection((*service_names, reflection.SERVICE_NAME, _V1))
+    handler = grpc.stream_stream_rpc_method_handler(
+        servicer.ServerReflectionInfo,
+        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    handlers = [
+        grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": handler})
+        for name in (reflection.SERVICE_NAME, _V1)
+    ]
+    server.add_generic_rpc_handlers(tuple(handlers))

@@ -1,0 +1,142 @@
+"""`ReportService`: each method is the way of one request through the steps."""
+
+from collections.abc import Callable
+
+import grpc
+
+from pegcount import calendar, core, request, response
+from pegcount.config import Config
+from pegcount.errors import AnswerTooLargeError, DeadlineError, QueryTimeLimitError
+from pegcount.model import Bins, Measure, Scan
+from pegcount.server.folder_objects import check_exists
+from pegcount.store import Store
+from pegcount.v1 import reports_pb2, reports_pb2_grpc
+from pegcount.zone import US_PER_DAY
+
+
+class ReportService(reports_pb2_grpc.ReportServiceServicer):
+    """Answers the four reports."""
+
+    def __init__(self, config: Config, store: Store, clock: Callable[[], int]) -> None:
+        """`clock` gives now in microseconds UTC."""
+        self._config = config
+        self._store = store
+        self._clock = clock
+
+    def QueryAsrUsage(
+        self, message: reports_pb2.QueryAsrUsageRequest, context: grpc.ServicerContext
+    ) -> reports_pb2.QueryAsrUsageResponse:
+        """Sessions per bin."""
+        now_us = self._clock()
+        query = request.usage_query(message, calendar, self._config)
+        bins = calendar.usage_bins(query, now_us, self._config.bin_count_max)
+        with _Call(context, self._config) as call:
+            sums = self._partials(Scan(bins.edge_us, query.predicates, (), Measure("sessions")), call)
+            body = core.usage_response(
+                sums,
+                edges=bins.edge_us,
+                warmup_bin_count=bins.warmup_count,
+                sma_period=query.sma_period,
+                now_us=now_us,
+                change_us=query.zone.change_us,
+                offset_s=query.zone.offset_s,
+            )
+        notices = self._notices(bins, now_us)
+        return response.usage(call.checked(body), bins, query.granularity, query.zone, now_us, notices)
+
+    def QueryActiveSessions(
+        self, message: reports_pb2.QueryActiveSessionsRequest, context: grpc.ServicerContext
+    ) -> reports_pb2.QueryActiveSessionsResponse:
+        """Calls in progress."""
+        now_us = self._clock()
+        query = request.active_query(message, calendar, self._config, now_us)
+        scan = Scan(None, query.predicates, query.key_columns, Measure("elapsed", now_us), query.code_deck)
+        with _Call(context, self._config) as call:
+            body = core.active_response(
+                self._partials(scan, call),
+                fields=query.fields,
+                order=query.order,
+                limit=query.limit,
+                rollup=query.rollup,
+                change_us=query.zone.change_us,
+                offset_s=query.zone.offset_s,
+            )
+        return response.active(call.checked(body), query.zone, now_us)
+
+    def QueryFolderStats(
+        self, message: reports_pb2.QueryFolderStatsRequest, context: grpc.ServicerContext
+    ) -> reports_pb2.QueryFolderStatsResponse:
+        """Calls per day and folder."""
+        now_us = self._clock()
+        query = request.folder_query(message, calendar, self._config, now_us)
+        bins = calendar.folder_bins(query, self._config.bin_count_max)
+        with _Call(context, self._config) as call:
+            check_exists(query, self._store, call.stop)
+            scan = Scan(bins.edge_us, query.predicates, ("folder", "agent_id"), Measure("calls"))
+            body = core.folder_response(
+                self._partials(scan, call),
+                edges=bins.edge_us,
+                change_us=query.zone.change_us,
+                offset_s=query.zone.offset_s,
+            )
+        reversed_range = query.from_date > query.to_date
+        notices = [reports_pb2.NOTICE_CODE_RANGE_REVERSED] if reversed_range else self._before_retention(bins)
+        return response.folder(call.checked(body), bins, query.zone, now_us, notices)
+
+    def QueryOriginationQuality(
+        self, message: reports_pb2.QueryOriginationQualityRequest, context: grpc.ServicerContext
+    ) -> reports_pb2.QueryOriginationQualityResponse:
+        """Calls, ACD, ASR and CPS of one account per bin."""
+        now_us = self._clock()
+        query = request.quality_query(message, calendar, self._config)
+        bins = calendar.quality_bins(query, now_us, self._config.bin_count_max)
+        with _Call(context, self._config) as call:
+            sums = self._partials(Scan(bins.edge_us, query.predicates, (), Measure("calls")), call)
+            body = core.quality_response(sums, clipped_us=bins.edge_us, calendar_us=bins.calendar_us)
+        notices = self._notices(bins, now_us)
+        return response.quality(call.checked(body), bins, query.granularity, query.zone, now_us, notices)
+
+    def _partials(self, scan: Scan, call: "_Call") -> core.Partials:
+        return self._store.partials(scan, self._config.cell_count_max, call.stop)
+
+    def _notices(self, bins: Bins, now_us: int) -> list[reports_pb2.NoticeCode]:
+        return (
+            [reports_pb2.NOTICE_CODE_FROM_IN_FUTURE]
+            if bins.from_us >= now_us
+            else self._before_retention(bins)
+        )
+
+    def _before_retention(self, bins: Bins) -> list[reports_pb2.NoticeCode]:
+        first_us = self._store.first_setup_us()
+        if first_us is None or bins.is_empty or bins.edge_us[0] >= first_us // US_PER_DAY * US_PER_DAY:
+            return []
+        return [reports_pb2.NOTICE_CODE_BEFORE_RETENTION]
+
+
+class _Call:
+    """The time that a call may take: work in its block ends with the call, or at the server's limit."""
+
+    def __init__(self, context: grpc.ServicerContext, config: Config) -> None:
+        self._config = config
+        self._remaining_s = context.time_remaining()
+        limit_s = config.query_seconds_max
+        self.stop = core.Stop(limit_s if self._remaining_s is None else min(limit_s, self._remaining_s))
+        context.add_callback(self.stop.cancel)
+
+    def __enter__(self) -> "_Call":
+        return self
+
+    def __exit__(self, _: object, error: object, __: object) -> None:
+        limit_s = self._config.query_seconds_max
+        if isinstance(error, DeadlineError) and (self._remaining_s is None or self._remaining_s > limit_s):
+            raise QueryTimeLimitError(
+                f"the query ran longer than {limit_s:g} s", limit_seconds=limit_s
+            ) from error
+
+    def checked(self, body: bytes) -> bytes:
+        """The body, if one message can carry it."""
+        asked, allowed = len(body), self._config.answer_bytes_max
+        if asked > allowed:
+            message = f"the answer has {asked} bytes; {allowed} are allowed: shorten the range"
+            raise AnswerTooLargeError(message, asked=asked, allowed=allowed)
+        return body

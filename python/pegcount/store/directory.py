@@ -1,0 +1,49 @@
+"""The data directory: who owns it, and in which format it is."""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+
+from pegcount.errors import StoreOpenError
+
+
+class DirectoryLock:
+    """Keeps all other processes out of a data directory until released."""
+
+    def __init__(self, directory: Path) -> None:
+        """Takes the lock; raises StoreOpenError where another process has it."""
+        self._file: IO[str] = open(directory / "lock", "a+", encoding="ascii")  # noqa: SIM115
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.seek(0)
+            owner = self._file.read().strip() or "unknown"
+            self._file.close()
+            raise StoreOpenError(f"data directory {directory} is in use by process {owner}") from error
+        self._file.truncate(0)
+        self._file.write(f"{os.getpid()}\n")
+        self._file.flush()
+
+    def release(self) -> None:
+        """Lets other processes in."""
+        self._file.close()
+
+
+def prepare(directory: Path, create: bool) -> None:
+    """Makes sure that a data directory is there.
+
+    Raises StoreOpenError where it is missing and not to be created, or cannot be used.
+    """
+    if directory.is_dir():
+        return
+    if directory.exists():
+        raise StoreOpenError(f"data directory {directory} is not a directory")
+    if not create:
+        raise StoreOpenError(
+            f"data directory {directory} does not exist; `pegcount import` or mkdir makes one"
+        )
+    try:
+        directory.mkdir(parents=True)
+    except OSError as error:
+        raise StoreOpenError(f"data directory {directory} cannot be created: {error.strerror}") from error

@@ -1,0 +1,43 @@
+"""What the service asks of a store, whichever it is."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from pegcount.core import Partials, Stop
+from pegcount.model import CodeDeckEntry, Predicate, Scan, StoreInfo, WriteOutcome
+
+
+class Store(Protocol):
+    """Keeps records and answers scans with integer sums. Safe to use from many threads."""
+
+    def write(self, batch: bytes) -> WriteOutcome:
+        """Takes in a `WriteRecordsRequest` in wire form.
+
+        It survives a power cut, and every report shows it, once this returns. Raises
+        MalformedBatchError where the bytes are no valid message.
+        """
+
+    def partials(self, scan: Scan, cell_count_max: int, stop: Stop) -> Partials:
+        """Sums per bin and group, of which at most `cell_count_max` may be reached.
+
+        Raises CellLimitError, CancelledError, DeadlineError, or NotFoundError for a code
+        deck that does not exist.
+        """
+
+    def any_match(self, predicates: Sequence[Predicate], stop: Stop) -> bool:
+        """Whether any record held meets all predicates."""
+
+    def first_setup_us(self) -> int | None:
+        """Setup time of the oldest record held, microseconds UTC, None without records."""
+
+    def put_code_deck(self, deck_id: int, entries: Sequence[CodeDeckEntry]) -> None:
+        """Puts a code deck in place of any other of the same id, durably."""
+
+    def code_decks(self) -> Mapping[int, int]:
+        """Number of entries of each code deck, by id."""
+
+    def info(self) -> StoreInfo:
+        """What the store holds."""
+
+    def close(self) -> None:
+        """Lets go of everything the store holds open."""
