@@ -1,0 +1,288 @@
+"""Calendar bins, time text in and time text out, by stepping through the zone's own clock.
+
+Instants are whole microseconds UTC; names that end in `_s` are whole seconds UTC.
+"""
+
+import re
+import zoneinfo
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from functools import cache, lru_cache
+from itertools import pairwise
+
+from pegcount.v1 import reports_pb2
+
+# Only the tzdata package counts; the machine's own files may be of another year.
+zoneinfo.reset_tzpath(())
+
+MICROSECONDS = 1_000_000
+DAY_S = 86_400
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH_DATE = EPOCH.date()
+YEAR_MIN, YEAR_MAX = 1970, 2199
+
+WIDTHS_S: dict[int, int] = {
+    reports_pb2.GRANULARITY_MINUTE: 60,
+    reports_pb2.GRANULARITY_FIVE_MINUTES: 300,
+    reports_pb2.GRANULARITY_FIFTEEN_MINUTES: 900,
+    reports_pb2.GRANULARITY_THIRTY_MINUTES: 1800,
+    reports_pb2.GRANULARITY_HOUR: 3600,
+}
+
+_TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?:(Z)|([+-])(\d\d):(\d\d))?)?",
+    re.ASCII,
+)
+_DATE = re.compile(r"(\d{4})(-?)(\d\d)\2(\d\d)", re.ASCII)
+
+
+class Refused(Exception):  # noqa: N818 - it is a verdict on a text, not a fault
+    """A time, date or zone that the service must refuse; `reason` is an ErrorReason without prefix."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class TooManyBins(Exception):  # noqa: N818 - as above
+    """A range with more bins than were allowed."""
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """The IANA names that the tzdata package has."""
+    return frozenset(zoneinfo.available_timezones())
+
+
+@cache
+def zone_info(zone: str) -> zoneinfo.ZoneInfo:
+    """The rules of one zone."""
+    return zoneinfo.ZoneInfo(zone)
+
+
+def offset_s(zone: str, instant_s: int) -> int:
+    """Seconds that the local clock is ahead of UTC."""
+    utc = EPOCH + timedelta(seconds=instant_s)
+    offset = utc.astimezone(zone_info(zone)).utcoffset()
+    assert offset is not None
+    return int(offset.total_seconds())
+
+
+@lru_cache(maxsize=200_000)
+def change_of_utc_day(zone: str, day: int) -> int | None:
+    """The second of a UTC day (counted from 1970-01-01) at which another offset begins to hold.
+
+    There is at most one: since 1970 no two changes of a zone in tzdata are less than six days apart.
+    """
+    before, after = day * DAY_S - 1, (day + 1) * DAY_S - 1
+    old = offset_s(zone, before)
+    if offset_s(zone, after) == old:
+        return None
+    while after - before > 1:
+        middle = (before + after) // 2
+        if offset_s(zone, middle) == old:
+            before = middle
+        else:
+            after = middle
+    return after
+
+
+def changes(zone: str, after_s: int, until_s: int) -> list[int]:
+    """The offset changes in (after, until]."""
+    days = range(after_s // DAY_S, until_s // DAY_S + 1)
+    found = [change_of_utc_day(zone, day) for day in days]
+    return [at for at in found if at is not None and after_s < at <= until_s]
+
+
+def pieces(zone: str, start_s: int, end_s: int) -> list[tuple[int, int, int]]:
+    """[start, end) cut at the offset changes: (start, end, offset) each."""
+    cuts = [start_s, *changes(zone, start_s, end_s - 1), end_s]
+    return [(left, right, offset_s(zone, left)) for left, right in pairwise(cuts)]
+
+
+def seconds_of_date(day: date) -> int:
+    """Midnight of a date as if its local clock were UTC."""
+    return (day - EPOCH_DATE).days * DAY_S
+
+
+@lru_cache(maxsize=200_000)
+def day_start_s(zone: str, day: date) -> int:
+    """The first instant whose local date is this one; of a date that does not exist, the next one's."""
+    midnight = seconds_of_date(day)
+    for start, end, offset in pieces(zone, midnight - DAY_S, midnight + DAY_S):
+        instant = max(start, midnight - offset)
+        if instant < end:
+            return instant
+    raise AssertionError(f"no offset of {zone} is a whole day")
+
+
+def day_start(zone: str, day: date) -> int:
+    """The same in microseconds."""
+    return day_start_s(zone, day) * MICROSECONDS
+
+
+def date_of(zone: str, instant_us: int) -> date:
+    """The date of the DAY bin that the instant falls in."""
+    instant_s = instant_us // MICROSECONDS
+    local = EPOCH + timedelta(seconds=instant_s + offset_s(zone, instant_s))
+    day = local.date() + timedelta(days=1)
+    while day_start_s(zone, day) > instant_s:
+        day -= timedelta(days=1)
+    return day
+
+
+def anchor(day: date, granularity: int) -> date:
+    """The first date of the day, ISO week or month that has this date."""
+    if granularity == reports_pb2.GRANULARITY_WEEK:
+        return day - timedelta(days=day.weekday())
+    if granularity == reports_pb2.GRANULARITY_MONTH:
+        return day.replace(day=1)
+    return day
+
+
+def next_anchor(day: date, granularity: int) -> date:
+    """The first date of the day, ISO week or month after the one that begins here."""
+    if granularity == reports_pb2.GRANULARITY_WEEK:
+        return day + timedelta(days=7)
+    if granularity == reports_pb2.GRANULARITY_MONTH:
+        return (day + timedelta(days=31)).replace(day=1)
+    return day + timedelta(days=1)
+
+
+def edges_from(zone: str, granularity: int, from_us: int) -> Iterator[int]:
+    """Bin edges in microseconds, ascending without end, from the last one that is not after `from_us`."""
+    if granularity in WIDTHS_S:
+        yield from _clock_edges(zone, WIDTHS_S[granularity], from_us // MICROSECONDS)
+        return
+    day = anchor(date_of(zone, from_us), granularity)
+    last = None
+    while True:
+        edge = day_start(zone, day)
+        if edge != last:
+            yield edge
+        last = edge
+        day = next_anchor(day, granularity)
+
+
+def _clock_edges(zone: str, width_s: int, from_s: int) -> Iterator[int]:
+    """Edges where the local clock reads a multiple of the width, and at offset changes."""
+    offset = offset_s(zone, from_s)
+    edge = from_s - (from_s + offset) % width_s
+    edge = max([edge, *changes(zone, edge, from_s)])
+    while True:
+        yield edge * MICROSECONDS
+        following = edge + width_s - (edge + offset) % width_s
+        change = changes(zone, edge, following)
+        if change:
+            following = change[0]
+            offset = offset_s(zone, following)
+        edge = following
+
+
+def edges(zone: str, granularity: int, from_us: int, to_us: int, bin_count_max: int) -> list[int]:
+    """The edges of all bins that have a part of [from, to): the first is <= from, the last >= to."""
+    found: list[int] = []
+    for edge in edges_from(zone, granularity, from_us):
+        found.append(edge)
+        if edge >= to_us:
+            return found
+        if len(found) > bin_count_max:
+            raise TooManyBins
+    raise AssertionError("edges never end")
+
+
+def day_edges_before(zone: str, day_edge_us: int, count: int) -> list[int]:
+    """The edges of the `count` DAY bins that come before the one that starts at `day_edge_us`."""
+    found: list[int] = []
+    day = date_of(zone, day_edge_us)
+    while len(found) < count:
+        day -= timedelta(days=1)
+        edge = day_start(zone, day)
+        if edge < (found[0] if found else day_edge_us):
+            found.insert(0, edge)
+    return found
+
+
+def check_zone(zone: str) -> str:
+    """The zone itself, if tzdata has it."""
+    if zone not in zone_names():
+        raise Refused("UNKNOWN_TIME_ZONE")
+    return zone
+
+
+def _date(year: str, month: str, day: str, malformed: str) -> date:
+    if int(year) > 0 and not YEAR_MIN <= int(year) <= YEAR_MAX:
+        date_in_leap_year_cycle = 2000 + int(year) % 400
+        _valid_date(date_in_leap_year_cycle, month, day, malformed)
+        raise Refused("TIME_OUT_OF_RANGE")
+    return _valid_date(int(year), month, day, malformed)
+
+
+def _valid_date(year: int, month: str, day: str, malformed: str) -> date:
+    try:
+        return date(year, int(month), int(day))
+    except ValueError:
+        raise Refused(malformed) from None
+
+
+def parse_date(text: str) -> date:
+    """A `YYYYMMDD` or `YYYY-MM-DD` of a request."""
+    found = _DATE.fullmatch(text)
+    if found is None:
+        raise Refused("MALFORMED_DATE")
+    return _date(found[1], found[3], found[4], "MALFORMED_DATE")
+
+
+def parse_time(text: str, zone: str) -> int:
+    """A time text of a request, in microseconds."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise Refused("MALFORMED_TIME")
+    day = _date(found[1], found[2], found[3], "MALFORMED_TIME")
+    if found[4] is None:
+        return day_start(zone, day)
+    hour, minute, second = int(found[4]), int(found[5]), int(found[6])
+    if hour > 23 or minute > 59 or second > 59:
+        raise Refused("MALFORMED_TIME")
+    local_s = seconds_of_date(day) + hour * 3600 + minute * 60 + second
+    fraction_us = int((found[7] or "").ljust(6, "0"))
+    return _utc_s(local_s, zone, found) * MICROSECONDS + fraction_us
+
+
+def _utc_s(local_s: int, zone: str, found: re.Match[str]) -> int:
+    if found[8]:
+        return local_s
+    if not found[9]:
+        return local_to_utc_s(zone, local_s)
+    if int(found[10]) > 23 or int(found[11]) > 59:
+        raise Refused("MALFORMED_TIME")
+    ahead_s = int(found[10]) * 3600 + int(found[11]) * 60
+    return local_s - ahead_s if found[9] == "+" else local_s + ahead_s
+
+
+def local_to_utc_s(zone: str, local_s: int) -> int:
+    """The instant at which the local clock reads this: the earlier of two, moved by the gap if none."""
+    around = pieces(zone, local_s - 2 * DAY_S, local_s + 2 * DAY_S)
+    for start, end, offset in around:
+        if start <= local_s - offset < end:
+            return local_s - offset
+    for (_, change, before), (_, _, after) in pairwise(around):
+        if local_s - before >= change > local_s - after:
+            return local_s - before
+    raise AssertionError(f"{local_s} is neither on the clock of {zone} nor skipped")
+
+
+def format_time(zone: str, instant_us: int) -> str:
+    """RFC 3339 in the zone."""
+    instant_s, fraction_us = divmod(instant_us, MICROSECONDS)
+    offset = offset_s(zone, instant_s)
+    if offset % 60:
+        offset = 0
+    local = EPOCH + timedelta(seconds=instant_s + offset)
+    text = local.strftime("%Y-%m-%dT%H:%M:%S")
+    if fraction_us:
+        text += f".{fraction_us:06d}"
+    if offset == 0:
+        return text + "Z"
+    minutes = abs(offset) // 60
+    return f"{text}{'+' if offset > 0 else '-'}{minutes // 60:02d}:{minutes % 60:02d}"

@@ -1,0 +1,83 @@
+"""Compares what the service answered with what the oracle expects."""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from .expected import ExpectedError, Violation
+
+# Fields that the oracle cannot know: the time of the answer, and words for people.
+_NOT_COMPARED = frozenset({"pegcount.v1.ResolvedRange.generated_at", "pegcount.v1.Notice.text"})
+
+
+def assert_equal(actual: Message, expected: Message) -> None:
+    """Integers, texts and presence exactly, doubles within one unit in the last place, NaN as equal."""
+    assert actual.DESCRIPTOR.full_name == expected.DESCRIPTOR.full_name
+    for difference in differences(actual, expected, ""):
+        raise AssertionError(f"{difference}\n\nactual answer:\n{actual}\nexpected answer:\n{expected}")
+
+
+def assert_refused(
+    code: str, reason: str, violations: Iterable[tuple[str, str]], expected: ExpectedError
+) -> None:
+    """A status as the oracle expects it: code, reason of ErrorInfo, (field, reason) of BadRequest.
+
+    Reasons are names without prefix. For INVALID_ARGUMENT that of ErrorInfo is one of the violations'.
+    """
+    actual = frozenset(Violation(field, why) for field, why in violations)
+    assert code == expected.code, f"status {code} ({reason} {sorted(map(str, actual))}), expected {expected}"
+    assert actual == expected.violations, (
+        f"violations missing: {sorted(map(str, expected.violations - actual))}, "
+        f"not expected: {sorted(map(str, actual - expected.violations))}"
+    )
+    reasons = [expected.reason] if expected.reason else [violation.reason for violation in actual]
+    assert reason in reasons, f"ErrorInfo has reason {reason}, expected one of {reasons}"
+
+
+def differences(actual: Message, expected: Message, path: str) -> Iterator[str]:
+    """Every difference of two messages of one type, in the order of the fields."""
+    for field in expected.DESCRIPTOR.fields:
+        if field.full_name in _NOT_COMPARED:
+            continue
+        name = f"{path}.{field.name}" if path else field.name
+        if field.is_repeated:
+            yield from _of_lists(getattr(actual, field.name), getattr(expected, field.name), field, name)
+        elif field.has_presence and actual.HasField(field.name) != expected.HasField(field.name):
+            yield _said(name, _shown(actual, field), _shown(expected, field))
+        else:
+            yield from _of_values(getattr(actual, field.name), getattr(expected, field.name), field, name)
+
+
+def _of_lists(actual: Any, expected: Any, field: Any, name: str) -> Iterator[str]:
+    for position, (one, other) in enumerate(zip(actual, expected, strict=False)):
+        yield from _of_values(one, other, field, f"{name}[{position}]")
+    if len(actual) != len(expected):
+        yield _said(f"length of {name}", len(actual), len(expected))
+
+
+def _of_values(actual: Any, expected: Any, field: Any, name: str) -> Iterator[str]:
+    if field.message_type is not None:
+        yield from differences(actual, expected, name)
+    elif field.type == FieldDescriptor.TYPE_DOUBLE:
+        if not is_close(actual, expected):
+            yield _said(name, actual, expected)
+    elif actual != expected:
+        yield _said(name, actual, expected)
+
+
+def is_close(actual: float, expected: float) -> bool:
+    """Whether two doubles are at most one unit in the last place apart, or both NaN."""
+    if math.isnan(actual) or math.isnan(expected):
+        return math.isnan(actual) and math.isnan(expected)
+    return actual == expected or abs(actual - expected) <= math.ulp(expected)
+
+
+def _shown(message: Message, field: Any) -> object:
+    return getattr(message, field.name) if message.HasField(field.name) else "absent"
+
+
+def _said(name: str, actual: object, expected: object) -> str:
+    return f"{name}: actual {actual!r}, expected {expected!r}"

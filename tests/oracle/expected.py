@@ -1,0 +1,94 @@
+"""What an answer may be besides a response: a refusal with all its violations."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import TypeVar
+
+from pegcount.v1 import error_reason_pb2
+
+from . import calendar
+
+_Read = TypeVar("_Read")
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One field that is wrong; `reason` is the name of an ErrorReason without its prefix."""
+
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ExpectedError:
+    """The status that the service must answer with.
+
+    `code` is the name of a gRPC status code. `reason` is that of ErrorInfo; for INVALID_ARGUMENT it
+    is None, since any of the violations may be the first.
+    """
+
+    code: str
+    reason: str | None
+    violations: frozenset[Violation]
+
+
+class Violations:
+    """Collects the violations of one request."""
+
+    def __init__(self) -> None:
+        self._found: set[Violation] = set()
+
+    def add(self, field: str, reason: str) -> None:
+        error_reason_pb2.ErrorReason.Value("ERROR_REASON_" + reason)
+        self._found.add(Violation(field, reason))
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def error(self) -> ExpectedError:
+        assert self._found
+        return ExpectedError("INVALID_ARGUMENT", None, frozenset(self._found))
+
+    def required(self, field: str, value: str) -> None:
+        if not value:
+            self.add(field, "REQUIRED_FIELD_MISSING")
+
+    def granularity(self, field: str, value: int) -> bool:
+        if value == 0:
+            self.add(field, "REQUIRED_FIELD_MISSING")
+        elif not 1 <= value <= 8:
+            self.add(field, "UNKNOWN_ENUM_VALUE")
+        return 1 <= value <= 8
+
+    def count_of_values(self, field: str, values: Iterable[object], value_count_max: int) -> None:
+        if len(list(values)) > value_count_max:
+            self.add(field, "FILTER_VALUE_LIMIT_EXCEEDED")
+
+    def zone(self, value: str | None) -> str | None:
+        """The zone of a request, None if it is wrong."""
+        if value is None:
+            return "UTC"
+        return self._read("time_zone", lambda: calendar.check_zone(value))
+
+    def time(self, field: str, value: str, zone: str | None) -> int | None:
+        """A time of a request, None if it is wrong or its zone is."""
+        instant_us = self._read(field, lambda: calendar.parse_time(value, zone or "UTC"))
+        return instant_us if zone is not None else None
+
+    def day(self, field: str, value: str) -> date | None:
+        """A date of a request, None if it is wrong."""
+        return self._read(field, lambda: calendar.parse_date(value))
+
+    def _read(self, field: str, read: Callable[[], _Read]) -> _Read | None:
+        try:
+            return read()
+        except calendar.Refused as refused:
+            self.add(field, refused.reason)
+            return None
+
+
+def not_found(reason: str) -> ExpectedError:
+    """A NOT_FOUND status."""
+    error_reason_pb2.ErrorReason.Value("ERROR_REASON_" + reason)
+    return ExpectedError("NOT_FOUND", reason, frozenset())

@@ -1,0 +1,244 @@
+"""The OriginationQuality report."""
+
+import ipaddress
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+from pegcount.v1 import records_pb2, reports_pb2
+
+from . import calendar, window
+from .expected import ExpectedError, Violations
+from .records import Session
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Request = reports_pb2.QueryOriginationQualityRequest
+
+_DECIMAL = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
+_PREFIX_LENGTH = re.compile(r"\d{1,3}", re.ASCII)
+_MAPPED_BITS = 96
+_FILTER_NAMES: tuple[Any, ...] = ("src_prefix_routing", "dst_prefix_routing", "duration", "customer_price")
+
+
+@dataclass
+class _Bin:
+    """One bin and what it has; `covered_us` is what is left of it after clipping."""
+
+    start_us: int
+    covered_us: int
+    is_whole: bool
+    total: int = 0
+    answered: int = 0
+    duration_ms: int = 0
+
+    @property
+    def cps(self) -> Fraction:
+        return Fraction(10**6 * self.total, self.covered_us)
+
+
+def answer(
+    request: Request,
+    sessions: Sequence[Session],
+    now_us: int,
+    bin_count_max: int = window.BIN_COUNT_MAX,
+) -> reports_pb2.QueryOriginationQualityResponse | ExpectedError:
+    """What the service answers, but for `range.generated_at` and the texts of notices."""
+    violations = Violations()
+    asked = window.read_window(request, now_us, violations)
+    _check(request, violations)
+    if violations or asked is None:
+        return violations.error()
+    if asked.in_future:
+        return reports_pb2.QueryOriginationQualityResponse(
+            range=window.resolved(asked.zone, asked.from_us, asked.to_us, request.sampling),
+            notices=window.in_future(),
+            data=reports_pb2.OriginationQualityData(),
+            rows=0,
+            totals=reports_pb2.OriginationQualityTotals(total_calls=0, answered_calls=0, duration_ms=0),
+        )
+    from_us, end_us = asked.from_us, min(asked.to_us, now_us)
+    try:
+        edges = calendar.edges(asked.zone, request.sampling, from_us, end_us, bin_count_max)
+    except calendar.TooManyBins:
+        violations.add("sampling", "BIN_LIMIT_EXCEEDED")
+        return violations.error()
+    bins = _bins(request, sessions, edges, from_us, end_us)
+    return reports_pb2.QueryOriginationQualityResponse(
+        range=window.resolved(asked.zone, from_us, end_us, request.sampling),
+        notices=window.before_retention(sessions, from_us),
+        data=_columns(bins),
+        rows=len(bins),
+        totals=_totals(bins),
+    )
+
+
+def _check(request: Request, violations: Violations) -> None:
+    violations.granularity("sampling", request.sampling)
+    violations.required("account_id", request.account_id)
+    for name in _FILTER_NAMES:
+        if request.HasField(name):
+            _check_filter(name, getattr(request, name), violations)
+    for field, value in request.customer_price.ListFields():
+        if value and not _DECIMAL.fullmatch(value):
+            violations.add(f"customer_price.{field.name}", "MALFORMED_DECIMAL")
+    if request.HasField("auth_orig_ip"):
+        if not request.auth_orig_ip:
+            violations.add("auth_orig_ip", "EMPTY_FILTER")
+        elif network(request.auth_orig_ip) is None:
+            violations.add("auth_orig_ip", "MALFORMED_ADDRESS")
+
+
+def _check_filter(
+    name: str,
+    asked: reports_pb2.TextFilter | reports_pb2.IntegerFilter | reports_pb2.DecimalFilter,
+    violations: Violations,
+) -> None:
+    if not asked.ListFields():
+        violations.add(name, "EMPTY_FILTER")
+    for field, value in asked.ListFields():
+        if value == "":
+            violations.add(f"{name}.{field.name}", "EMPTY_FILTER")
+
+
+def address(text: str) -> Address | None:
+    """An address, an IPv4-mapped one as the IPv4 address; None if it is none."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if "%" in text:
+        return None
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        return found.ipv4_mapped
+    return found
+
+
+def network(text: str) -> Network | None:
+    """An address as a block of one, or a CIDR block; None if it is neither."""
+    host, slash, length = text.partition("/")
+    if "%" in text or (slash and not _PREFIX_LENGTH.fullmatch(length)):
+        return None
+    try:
+        found = ipaddress.ip_network(text)
+    except ValueError:
+        return None
+    mapped = address(host)
+    if found.version == 4 or not isinstance(mapped, ipaddress.IPv4Address):
+        return found
+    if found.prefixlen < _MAPPED_BITS:
+        return found
+    return ipaddress.IPv4Network((mapped, found.prefixlen - _MAPPED_BITS))
+
+
+def _bins(
+    request: Request, sessions: Sequence[Session], edges: list[int], from_us: int, end_us: int
+) -> list[_Bin]:
+    bins = []
+    for start, end in pairwise(edges):
+        covered_us = min(end, end_us) - max(start, from_us)
+        bins.append(_Bin(start, covered_us, is_whole=covered_us == end - start))
+    is_asked_for = _predicate(request)
+    for session in sessions:
+        if from_us <= session.setup_us < end_us and is_asked_for(session):
+            of_session = bins[bisect_right(edges, session.setup_us) - 1]
+            of_session.total += 1
+            of_session.answered += session.answered
+            of_session.duration_ms += session.duration_ms
+    return bins
+
+
+def _predicate(request: Request) -> Callable[[Session], bool]:
+    block = network(request.auth_orig_ip) if request.HasField("auth_orig_ip") else None
+
+    def holds(session: Session) -> bool:
+        texts, numbers = session.texts, session.numbers
+        return (
+            session.kind == records_pb2.SESSION_KIND_CALL
+            and session.finished
+            and session.is_last_attempt
+            and texts.get("account_id") == request.account_id
+            and all(
+                numbers.get(name) == getattr(request, name)
+                for name in ("src_country_id", "dst_country_id")
+                if request.HasField(name)
+            )
+            and _text_holds(request.src_prefix_routing, texts.get("src_prefix_routing"))
+            and _text_holds(request.dst_prefix_routing, texts.get("dst_prefix_routing"))
+            and _number_holds(request.duration, Fraction(session.duration_ms // 1000))
+            and _number_holds(request.customer_price, session.price)
+            and (block is None or _is_in(block, texts.get("auth_orig_ip", "")))
+        )
+
+    return holds
+
+
+def _text_holds(asked: reports_pb2.TextFilter, value: str | None) -> bool:
+    if not asked.ListFields():
+        return True
+    return value is not None and (
+        (not asked.HasField("eq") or value == asked.eq)
+        and (not asked.HasField("starts_with") or value.startswith(asked.starts_with))
+        and (not asked.HasField("ends_with") or value.endswith(asked.ends_with))
+        and (not asked.HasField("contains") or asked.contains in value)
+    )
+
+
+def _number_holds(
+    asked: reports_pb2.IntegerFilter | reports_pb2.DecimalFilter, value: Fraction | None
+) -> bool:
+    if not asked.ListFields():
+        return True
+    return value is not None and (
+        (not asked.HasField("eq") or value == Fraction(asked.eq))
+        and (not asked.HasField("gt") or value > Fraction(asked.gt))
+        and (not asked.HasField("lt") or value < Fraction(asked.lt))
+    )
+
+
+def _is_in(block: Network, text: str) -> bool:
+    found = address(text)
+    return found is not None and found.version == block.version and found in block
+
+
+def _ratio(numerator: int, denominator: int) -> float | None:
+    return float(Fraction(numerator, denominator)) if denominator else None
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _columns(bins: Sequence[_Bin]) -> reports_pb2.OriginationQualityData:
+    return reports_pb2.OriginationQualityData(
+        t=[of_bin.start_us // calendar.MICROSECONDS for of_bin in bins],
+        total_calls=[of_bin.total for of_bin in bins],
+        answered_calls=[of_bin.answered for of_bin in bins],
+        duration_ms=[of_bin.duration_ms for of_bin in bins],
+        acd=[_or_nan(_ratio(of_bin.duration_ms, 1000 * of_bin.answered)) for of_bin in bins],
+        asr=[_or_nan(_ratio(100 * of_bin.answered, of_bin.total)) for of_bin in bins],
+        cps=[float(of_bin.cps) for of_bin in bins],
+    )
+
+
+def _totals(bins: Sequence[_Bin]) -> reports_pb2.OriginationQualityTotals:
+    total = sum(of_bin.total for of_bin in bins)
+    answered = sum(of_bin.answered for of_bin in bins)
+    duration_ms = sum(of_bin.duration_ms for of_bin in bins)
+    covered_us = sum(of_bin.covered_us for of_bin in bins)
+    whole = [of_bin for of_bin in bins if of_bin.is_whole]
+    return reports_pb2.OriginationQualityTotals(
+        total_calls=total,
+        answered_calls=answered,
+        duration_ms=duration_ms,
+        acd=_ratio(duration_ms, 1000 * answered),
+        asr=_ratio(100 * answered, total),
+        cps_mean=_ratio(10**6 * total, covered_us),
+        cps_peak=float(max(of_bin.cps for of_bin in whole or bins)),
+        cps_sum=float(sum((of_bin.cps for of_bin in bins), Fraction(0))),
+    )

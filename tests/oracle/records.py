@@ -1,0 +1,265 @@
+"""Which records a set of received messages amounts to."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.timestamp_pb2 import Timestamp
+from pegcount.v1 import records_pb2
+from pegcount.v1.records_pb2 import RejectReason, SessionRecord
+
+SECONDS_MAX = 7_258_118_400  # 2200-01-01Z
+TEXT_BYTES_MAX = 256
+PRICE_NANO_MAX = 2**63 - 1
+INT64_MIN = -(2**63)
+DAY_US = 86_400_000_000
+
+_DECIMAL = re.compile(r"[+-]?\d+(?:\.(\d+))?", re.ASCII)
+_EVENT_RANK = {
+    records_pb2.SESSION_EVENT_START: 0,
+    records_pb2.SESSION_EVENT_UPDATE: 1,
+    records_pb2.SESSION_EVENT_END: 2,
+    records_pb2.SESSION_EVENT_UNSPECIFIED: 2,
+}
+
+TieBreak = Callable[[SessionRecord], Any]
+Rank = tuple[int, int, Any]
+
+
+@dataclass(frozen=True)
+class Session:
+    """One record, all its versions merged. A dimension that is absent is not in `texts` or `numbers`."""
+
+    source: str
+    session_id: str
+    kind: int
+    setup_us: int
+    answer_us: int | None
+    end_us: int | None
+    is_last_attempt: bool
+    texts: dict[str, str]
+    numbers: dict[str, int]
+    received_us: int
+
+    @property
+    def finished(self) -> bool:
+        return self.end_us is not None
+
+    @property
+    def answered(self) -> bool:
+        return self.answer_us is not None
+
+    @property
+    def duration_ms(self) -> int:
+        if self.answer_us is None or self.end_us is None:
+            return 0
+        return (self.end_us - self.answer_us) // 1000
+
+    @property
+    def price(self) -> Fraction | None:
+        """The customer price, exactly."""
+        text = self.texts.get("customer_price")
+        return None if text is None else Fraction(text)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is held after all messages: the records, and per message what became of it.
+
+    `outcomes` has "accepted", "replaced", "duplicate" or "rejected"; `rejected` has every reason
+    that would do, by the index of the message.
+    """
+
+    sessions: list[Session]
+    outcomes: list[str]
+    rejected: dict[int, frozenset[RejectReason]]
+
+
+def canonical_bytes(record: SessionRecord) -> bytes:
+    """The canonical encoding: fields ascending, absent ones omitted, present defaults kept."""
+    return record.SerializeToString(deterministic=True)
+
+
+def hold(
+    messages: Sequence[SessionRecord],
+    received_us: int | Sequence[int] = 0,
+    tie_break: TieBreak = canonical_bytes,
+) -> Held:
+    """The records that these messages amount to, received in this order at these times.
+
+    The order decides nothing but `outcomes` and `received_us`. `tie_break` orders versions of the same
+    revision and event; the service orders them by a hash of `canonical_bytes`.
+    """
+    times = [received_us] * len(messages) if isinstance(received_us, int) else received_us
+    versions: dict[tuple[str, str], list[SessionRecord]] = {}
+    known: dict[tuple[str, str], list[Session]] = {}
+    outcomes: list[str] = []
+    rejected: dict[int, frozenset[RejectReason]] = {}
+    for index, (message, time_us) in enumerate(zip(messages, times, strict=True)):
+        reasons = reject_reasons(message)
+        if reasons:
+            rejected[index] = reasons
+            outcomes.append("rejected")
+            continue
+        key = (message.source, message.session_id)
+        before = known.get(key, [])
+        versions.setdefault(key, []).append(message)
+        known[key] = _after(before, versions[key], time_us, tie_break)
+        outcomes.append(_outcome(before, known[key]))
+    return Held([session for found in known.values() for session in found], outcomes, rejected)
+
+
+def _after(
+    before: list[Session], versions: list[SessionRecord], time_us: int, tie_break: TieBreak
+) -> list[Session]:
+    """The records of one key; one that was there before and did not change keeps its `received_us`."""
+    merged = [merge(part, time_us, tie_break) for part in components(versions)]
+    return [next((old for old in before if _same(old, new)), new) for new in merged]
+
+
+def _same(old: Session, new: Session) -> bool:
+    return old == replace(new, received_us=old.received_us)
+
+
+def _outcome(before: list[Session], after: list[Session]) -> str:
+    if len(after) > len(before):
+        return "accepted"
+    return "duplicate" if before == after else "replaced"
+
+
+def components(versions: Iterable[SessionRecord]) -> list[list[SessionRecord]]:
+    """Versions of one key, those chained by same or neighbouring UTC days of setup together."""
+    found: list[list[SessionRecord]] = []
+    last_day = None
+    for version in sorted(versions, key=lambda version: micros(version.setup_time)):
+        day = micros(version.setup_time) // DAY_US
+        if last_day is None or day > last_day + 1:
+            found.append([])
+        found[-1].append(version)
+        last_day = day
+    return found
+
+
+def rank(version: SessionRecord, tie_break: TieBreak) -> Rank:
+    """What versions of one record are ordered by; the greatest wins."""
+    return (version.revision, _EVENT_RANK[version.event], tie_break(version))
+
+
+def merge(versions: Sequence[SessionRecord], received_us: int, tie_break: TieBreak) -> Session:
+    """One record of its versions: each field as the greatest version that has it says."""
+    values: dict[str, tuple[Rank, Any]] = {}
+    for version in sorted(versions, key=lambda version: rank(version, tie_break)):
+        version_rank = rank(version, tie_break)
+        for field, value in version.ListFields():
+            if value != "":
+                values[field.name] = (version_rank, value)
+    plain = {name: value for name, (_, value) in values.items()}
+    setup_us = micros(plain["setup_time"])
+    answer_us, end_us = _times(values, setup_us)
+    numbers = {name: value for name, value in plain.items() if name in NUMBER_NAMES}
+    texts = {name: value for name, value in plain.items() if isinstance(value, str)}
+    return Session(
+        source=texts.pop("source", ""),
+        session_id=texts.pop("session_id"),
+        kind=plain.get("kind", 0) or records_pb2.SESSION_KIND_CALL,
+        setup_us=setup_us,
+        answer_us=answer_us,
+        end_us=end_us,
+        is_last_attempt=plain.get("is_last_attempt", True),
+        texts=texts,
+        numbers=numbers,
+        received_us=received_us,
+    )
+
+
+def _times(values: dict[str, tuple[Rank, Any]], setup_us: int) -> tuple[int | None, int | None]:
+    """Answer and end time without those that contradict the setup time or a greater version."""
+    answer_rank, answer = values.get("answer_time", (None, None))
+    end_rank, end = values.get("end_time", (None, None))
+    answer_us = None if answer is None else micros(answer)
+    end_us = None if end is None else micros(end)
+    if answer_us is not None and answer_us < setup_us:
+        answer_us = None
+    if end_us is not None and end_us < setup_us:
+        end_us = None
+    if answer_us is not None and end_us is not None and end_us < answer_us:
+        assert answer_rank is not None
+        assert end_rank is not None
+        if end_rank < answer_rank:
+            end_us = None
+        else:
+            answer_us = None
+    return answer_us, end_us
+
+
+def micros(time: Timestamp) -> int:
+    """Whole microseconds, rounded down."""
+    return time.seconds * 1_000_000 + time.nanos // 1000
+
+
+def _names(field_type: int) -> list[str]:
+    return [field.name for field in SessionRecord.DESCRIPTOR.fields if field.type == field_type]
+
+
+# Revision, cause and ids. The revision is part of them so that a version with
+# nothing new but a greater revision counts as a change of its record.
+NUMBER_NAMES = frozenset(_names(FieldDescriptor.TYPE_INT64))
+TEXT_NAMES = frozenset(_names(FieldDescriptor.TYPE_STRING))
+
+
+def price_is_good(text: str) -> bool:
+    """Whether this is a decimal number of at most 9 decimals that fits 64 bits of 10^-9."""
+    found = _DECIMAL.fullmatch(text)
+    if found is None or len(found[1] or "") > 9:
+        return False
+    return abs(Fraction(text)) * 10**9 <= PRICE_NANO_MAX
+
+
+def reject_reasons(record: SessionRecord) -> frozenset[RejectReason]:
+    """Every reason that this record may be rejected for; none if it is good."""
+    present = {field.name: value for field, value in record.ListFields()}
+    texts = [value for value in present.values() if isinstance(value, str)]
+    numbers = [value for name, value in present.items() if name in NUMBER_NAMES]
+    checks = {
+        records_pb2.REJECT_REASON_MISSING_SESSION_ID: not record.session_id,
+        records_pb2.REJECT_REASON_MISSING_SETUP_TIME: "setup_time" not in present,
+        records_pb2.REJECT_REASON_MISSING_END_TIME: (
+            record.event == records_pb2.SESSION_EVENT_END and "end_time" not in present
+        ),
+        records_pb2.REJECT_REASON_TEXT_TOO_LONG: any(len(text.encode()) > TEXT_BYTES_MAX for text in texts),
+        records_pb2.REJECT_REASON_BAD_PRICE: (
+            bool(record.customer_price) and not price_is_good(record.customer_price)
+        ),
+        records_pb2.REJECT_REASON_UNKNOWN_ENUM_VALUE: (
+            record.kind not in range(4) or record.event not in range(4)
+        ),
+        records_pb2.REJECT_REASON_NUMBER_OUT_OF_RANGE: INT64_MIN in numbers,
+    }
+    reasons = {reason for reason, wrong in checks.items() if wrong}
+    return frozenset(reasons | _time_reasons(present))
+
+
+def _time_reasons(present: dict[str, Any]) -> set[RejectReason]:
+    times = {name: value for name, value in present.items() if isinstance(value, Timestamp)}
+    good = {
+        name: micros(value)
+        for name, value in times.items()
+        if 0 <= value.seconds < SECONDS_MAX and 0 <= value.nanos <= 999_999_999
+    }
+    reasons = set()
+    if len(good) < len(times):
+        reasons.add(records_pb2.REJECT_REASON_TIME_OUT_OF_RANGE)
+
+    def is_before(first: str, second: str) -> bool:
+        return first in good and second in good and good[first] < good[second]
+
+    if is_before("answer_time", "setup_time"):
+        reasons.add(records_pb2.REJECT_REASON_ANSWER_BEFORE_SETUP)
+    if is_before("end_time", "answer_time"):
+        reasons.add(records_pb2.REJECT_REASON_END_BEFORE_ANSWER)
+    if is_before("end_time", "setup_time"):
+        reasons.add(records_pb2.REJECT_REASON_END_BEFORE_SETUP)
+    return reasons

@@ -1,0 +1,307 @@
+"""Random requests that fit a random world: right ones, and ones broken in known ways."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+from hypothesis import strategies as st
+from pegcount.v1 import reports_pb2
+from pegcount.v1.records_pb2 import SessionRecord
+
+from . import active, calendar, records
+from .strategies import DAY_US, DIMENSIONS, NUDGES_US, US, Dice, World, zones
+
+GRANULARITIES = tuple(range(1, 9))
+BIN_COUNT_MAX = 400
+_NOMINAL_WIDTHS_US = {
+    **{granularity: width_s * US for granularity, width_s in calendar.WIDTHS_S.items()},
+    reports_pb2.GRANULARITY_DAY: DAY_US,
+    reports_pb2.GRANULARITY_WEEK: 7 * DAY_US,
+    reports_pb2.GRANULARITY_MONTH: 30 * DAY_US,
+}
+_BINS_BEFORE = (0, 1, 2, 7, 30, 200)
+_BINS_AFTER = (1, 1, 2, 4, 24, 190, 0)
+# No range comes near the ends of the calendar, where what is out of range is a matter of taste.
+FIRST_US = calendar.parse_time("1970-06-01", "UTC")
+LAST_US = calendar.parse_time("2160-01-01", "UTC")
+_OFFSETS_S = (0, 3600, 5 * 3600 + 45 * 60, -(3 * 3600 + 30 * 60), 14 * 3600, -12 * 3600, -23 * 3600)
+
+_Request = TypeVar("_Request", bound=Message)
+
+
+def time_texts(instant_us: int, zone: str) -> st.SearchStrategy[str]:
+    """Texts of about this instant: exact if zoned, the local clock's reading, or the bare date."""
+    instant_s, fraction_us = divmod(instant_us, US)
+    own_s = calendar.offset_s(zone, instant_s)
+    digits = f"{fraction_us:06d}"
+    fractions = [f".{digits}", f".{digits.rstrip('0')}"] if fraction_us else ["", "", ".0", ".000000"]
+
+    def local(offset_s: int) -> str:
+        return (calendar.EPOCH + timedelta(seconds=instant_s + offset_s)).strftime("%Y-%m-%dT%H:%M:%S")
+
+    return st.one_of(
+        st.sampled_from(fractions).map(lambda fraction: local(0) + fraction + "Z"),
+        st.builds(
+            lambda offset_s, fraction: local(offset_s) + fraction + _offset_text(offset_s),
+            st.sampled_from(_OFFSETS_S),
+            st.sampled_from(fractions),
+        ),
+        st.sampled_from(fractions).map(lambda fraction: local(own_s) + fraction),
+        st.just(local(own_s)[:10]),
+    )
+
+
+def _offset_text(offset_s: int) -> str:
+    minutes = abs(offset_s) // 60
+    return f"{'-' if offset_s < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+@st.composite
+def _zone_fields(draw: st.DrawFn, world: World) -> dict[str, str]:
+    zone = draw(st.sampled_from((world.zone, world.zone, world.zone, None)) | zones())
+    return {} if zone is None else {"time_zone": zone}
+
+
+def _pivot(dice: Dice, world: World) -> tuple[int, SessionRecord]:
+    """An instant to lay a range around, mostly the setup of a record, and that record."""
+    record = dice.pick(world.messages or [SessionRecord()])
+    if not world.messages or dice.below(4) == 3:
+        return dice.moment(world.ticks), record
+    setup_us = max(FIRST_US, min(records.micros(record.setup_time), LAST_US))
+    return setup_us + dice.pick(NUDGES_US), record
+
+
+@st.composite
+def _range_fields(draw: st.DrawFn, world: World, granularity: int) -> dict[str, Any]:
+    """`from_time`, `to_time` and `time_zone` of at most some 400 bins, now and then in reverse."""
+    fields: dict[str, Any] = draw(_zone_fields(world))
+    zone = fields.get("time_zone", "UTC")
+    width_us = _NOMINAL_WIDTHS_US[granularity]
+    dice = Dice(draw(st.binary(min_size=16, max_size=16)))
+    pivot_us, _ = _pivot(dice, world)
+    from_us = pivot_us - width_us * dice.pick(_BINS_BEFORE) + dice.pick((0, 0, 1, -1))
+    to_us = pivot_us + width_us * dice.pick(_BINS_AFTER) + dice.pick((0, 0, 1, -1, US, -60 * US))
+    fields["from_time"] = draw(time_texts(max(from_us, DAY_US), zone))
+    from_us = calendar.parse_time(fields["from_time"], zone)
+    if dice.below(4):
+        fields["to_time"] = draw(time_texts(max(to_us, DAY_US), zone))
+        to_us = calendar.parse_time(fields["to_time"], zone)
+    else:
+        to_us = world.now_us
+    if to_us - from_us > BIN_COUNT_MAX * width_us:
+        to_us = from_us + BIN_COUNT_MAX * width_us
+        fields["to_time"] = (calendar.EPOCH + timedelta(microseconds=to_us)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return fields
+
+
+def _some(pool: tuple[Any, ...], miss: Any) -> st.SearchStrategy[list[Any]]:
+    """A list of values that records have, often empty, now and then with one that none has."""
+    values = [value for value in dict.fromkeys(pool) if value not in (None, "")]
+    lists = st.lists(st.sampled_from([*values, miss]), max_size=3)
+    return st.one_of(st.just([]), st.just([]), lists)
+
+
+@st.composite
+def usage_requests(draw: st.DrawFn, world: World) -> reports_pb2.QueryAsrUsageRequest:
+    """AsrUsage: all granularities, kinds and filters; a moving average on some of the days."""
+    granularity = draw(st.sampled_from(GRANULARITIES))
+    request = reports_pb2.QueryAsrUsageRequest(
+        granularity=reports_pb2.Granularity.Name(granularity),
+        app_ids=draw(_some(DIMENSIONS["app_id"], 99)),
+        comp_ids=draw(_some(DIMENSIONS["comp_id"], 99)),
+        tenant_ids=draw(_some(DIMENSIONS["tenant_id"], 99)),
+        **draw(_range_fields(world, granularity)),
+    )
+    request.kind = draw(st.sampled_from((0, 0, 1, 2, 3)))  # type: ignore[assignment]
+    if granularity == reports_pb2.GRANULARITY_DAY:
+        sma_period = draw(st.sampled_from((None, 1, 2, 3, 7, 30, 366)))
+        if sma_period is not None:
+            request.sma_period = sma_period
+    return request
+
+
+_NAMES_OFTEN = (
+    *("quantity", "duration", "orig_clients_id", "equipment_name", "orig_rates_code"),
+    *("orig_rates_code_name", "term_rates_country", "session_start_time", "session_setup_time"),
+)
+_FILTER_NAMES = [field.name for field in reports_pb2.ActiveSessionFilters.DESCRIPTOR.fields]
+
+
+@st.composite
+def active_requests(draw: st.DrawFn, world: World) -> reports_pb2.QueryActiveSessionsRequest:
+    """ActiveSessions: any key and order, filters, limit, rollup, decks known and unknown."""
+    names = st.sampled_from(_NAMES_OFTEN) | st.sampled_from(active.FIELD_NAMES)
+    return_fields = draw(st.lists(names, min_size=1, max_size=5, unique=True))
+    order = draw(st.lists(st.sampled_from(return_fields), max_size=len(return_fields), unique=True))
+    descending = draw(st.integers(0, 2 ** len(order) - 1))
+    filters: dict[str, Any] = {}
+    for name in draw(st.lists(st.sampled_from(_FILTER_NAMES), max_size=2)):
+        pool = DIMENSIONS[name]
+        filters[name] = draw(_some(pool, "none" if name in _TEXT_FILTERS else 99))
+    return reports_pb2.QueryActiveSessionsRequest(
+        return_fields=return_fields,
+        filters=draw(st.sampled_from((filters, filters, None))),
+        order=["-" * (descending >> place & 1) + name for place, name in enumerate(order)],
+        limit=draw(st.sampled_from((None, None, 1, 2, 10, 2**31 - 1))),
+        grouping=draw(st.sampled_from(("GROUPING_UNSPECIFIED", "GROUPING_ROLLUP"))),
+        code_deck=draw(st.sampled_from((None, None, None, 1, 1, 2, 7))),
+        **draw(_zone_fields(world)),
+    )
+
+
+_TEXT_FILTERS = frozenset(name for name in _FILTER_NAMES if "rates" in name)
+
+
+@st.composite
+def folder_requests(draw: st.DrawFn, world: World) -> reports_pb2.QueryFolderStatsRequest:
+    """FolderStats: known and unknown folders, dates in both syntaxes, now and then in reverse."""
+    fields = draw(_zone_fields(world))
+    zone = fields.get("time_zone", "UTC")
+    dice = Dice(draw(st.binary(min_size=16, max_size=16)))
+    pivot_us, whose = _pivot(dice, world)
+    middle = calendar.date_of(zone, pivot_us)
+    first = middle - timedelta(days=dice.pick((0, 0, 1, 7, 40)))
+    last = middle + timedelta(days=dice.pick((0, 0, 1, 7, 40, -1)))
+    for name, day in (("from_date", first), ("to_date", last)):
+        style = draw(st.sampled_from(("%Y-%m-%d", "%Y%m%d", None)))
+        if style is not None:
+            fields[name] = day.strftime(style)
+    return reports_pb2.QueryFolderStatsRequest(
+        company=dice.pick((whose.company, "c") * 8 + ("none",)) or "c",
+        organization=dice.pick((whose.organization, "o") * 8 + ("none",)) or "o",
+        folder=dice.pick(("", "", whose.folder, whose.folder) * 4 + ("F", "none")),
+        **fields,
+    )
+
+
+def _number_filters(values: tuple[Any, ...]) -> st.SearchStrategy[dict[str, Any]]:
+    one = st.sampled_from(values)
+    return st.one_of(
+        st.builds(lambda name, value: {name: value}, st.sampled_from(("eq", "gt", "lt")), one),
+        st.builds(lambda low, high: {"gt": low, "lt": high}, one, one),
+    )
+
+
+_TEXT_FILTER = st.dictionaries(
+    st.sampled_from(("eq", "starts_with", "ends_with", "contains")),
+    st.sampled_from(("4", "49", "15", "4915", "+", "331", "none")),
+    min_size=1,
+    max_size=2,
+)
+_QUALITY_FILTERS: dict[str, st.SearchStrategy[Any]] = {
+    "src_country_id": st.sampled_from((1, 2, 99)),
+    "dst_country_id": st.sampled_from((1, 2, 99)),
+    "src_prefix_routing": _TEXT_FILTER,
+    "dst_prefix_routing": _TEXT_FILTER,
+    "duration": _number_filters((0, 1, 2, 59, 60, 290, 3600, -1)),
+    "customer_price": _number_filters(
+        ("0", "0.1", "0.10000000000000000000001", "-0.000000001", "-1", "12.0", "9223372036.854775807", "99")
+    ),
+    "auth_orig_ip": st.sampled_from(
+        (
+            *("198.51.100.1", "198.51.100.0/24", "198.51.100.2/31", "0.0.0.0/0", "::/0", "2001:db8::/32"),
+            *("2001:db8::1", "::ffff:198.51.100.1", "::ffff:198.51.100.0/120", "203.0.113.9/32"),
+        )
+    ),
+}
+
+
+@st.composite
+def quality_requests(draw: st.DrawFn, world: World) -> reports_pb2.QueryOriginationQualityRequest:
+    """OriginationQuality: all samplings, often without and at most with two filters."""
+    sampling = draw(st.sampled_from(GRANULARITIES))
+    names = (
+        draw(st.lists(st.sampled_from(sorted(_QUALITY_FILTERS)), max_size=2, unique=True))
+        if draw(st.booleans())
+        else []
+    )
+    return reports_pb2.QueryOriginationQualityRequest(
+        account_id=draw(st.sampled_from(("1",) * 8 + ("2", "none"))),
+        sampling=reports_pb2.Granularity.Name(sampling),
+        **draw(_range_fields(world, sampling)),
+        **{name: draw(_QUALITY_FILTERS[name]) for name in names},
+    )
+
+
+Damage = Callable[[Any], None]
+
+
+def _set(**fields: Any) -> Damage:
+    """Sets fields; None clears one, a dict or list replaces one as a whole."""
+
+    def damage(request: Any) -> None:
+        for name, value in fields.items():
+            request.ClearField(name)
+            if isinstance(value, int | str):
+                setattr(request, name, value)
+            elif value is not None:
+                request.MergeFrom(type(request)(**{name: value}))
+            if value == {}:
+                getattr(request, name).SetInParent()
+
+    return damage
+
+
+_BAD_TIMES = tuple(
+    _set(from_time=text, to_time=None)
+    for text in (
+        "",
+        "yesterday",
+        "2026-02-30",
+        "2026-01-01T24:00:00",
+        "2026-01-01T00:00:00.1234567Z",
+        "1969-07-20",
+    )
+)
+_BAD_ZONES = tuple(_set(time_zone=zone, to_time=None) for zone in ("Mars/Base", "utc", "Europe/Berlin "))
+USAGE_DAMAGES = (
+    _BAD_TIMES,
+    _BAD_ZONES,
+    (_set(granularity=0, sma_period=None), _set(granularity=9, sma_period=None)),
+    (_set(sma_period=0), _set(sma_period=367), _set(sma_period=-1)),
+    (_set(kind=4),),
+)
+ACTIVE_DAMAGES = (
+    (
+        *(
+            _set(return_fields=names, order=[])
+            for names in ([], ["level"], ["quantity", "quantity"], ["Duration"])
+        ),
+        _set(return_fields=["quantity"], order=["duration"]),
+        _set(return_fields=["quantity"], order=["quantity", "-quantity"]),
+        _set(return_fields=["quantity"], order=["--quantity", "session"]),
+    ),
+    (_set(limit=0), _set(limit=-1)),
+    (_set(grouping=2),),
+    (_set(time_zone="Mars/Base"),),
+)
+FOLDER_DAMAGES = (
+    (_set(company=""),),
+    (_set(organization=""),),
+    tuple(_set(from_date=text) for text in ("2026-0101", "20260230", "2026-1-1", "today", "22000101")),
+    (_set(to_date="2026-13-01"), _set(to_date="1969-12-31")),
+    (_set(time_zone="Mars/Base"),),
+)
+QUALITY_DAMAGES = (
+    _BAD_TIMES,
+    _BAD_ZONES,
+    (_set(sampling=0), _set(sampling=9)),
+    (_set(account_id=""),),
+    (_set(src_prefix_routing={}), _set(src_prefix_routing={"eq": "", "contains": "4"})),
+    (_set(duration={}),),
+    tuple(_set(auth_orig_ip=text) for text in ("", "host", "198.51.100.1/24", "198.51.100.0/33", "1.2.3")),
+    tuple(_set(customer_price=value) for value in ({}, {"eq": ""}, {"gt": "1e3"}, {"lt": "1,5"})),
+)
+
+
+@st.composite
+def broken(
+    draw: st.DrawFn, requests: st.SearchStrategy[_Request], damages: tuple[tuple[Damage, ...], ...]
+) -> _Request:
+    """A request with one to three independent damages, such as `USAGE_DAMAGES`."""
+    request = draw(requests)
+    chosen = draw(st.lists(st.sampled_from(range(len(damages))), min_size=1, max_size=3, unique=True))
+    for position in chosen:
+        draw(st.sampled_from(damages[position]))(request)
+    return request

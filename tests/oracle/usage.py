@@ -1,0 +1,105 @@
+"""The AsrUsage report."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import pairwise
+
+from pegcount.v1 import records_pb2, reports_pb2
+
+from . import calendar, window
+from .expected import ExpectedError, Violations
+from .records import Session
+
+SMA_PERIOD_MAX = 366
+
+
+def answer(
+    request: reports_pb2.QueryAsrUsageRequest,
+    sessions: Sequence[Session],
+    now_us: int,
+    bin_count_max: int = window.BIN_COUNT_MAX,
+    filter_value_count_max: int = window.FILTER_VALUE_COUNT_MAX,
+) -> reports_pb2.QueryAsrUsageResponse | ExpectedError:
+    """What the service answers, but for `range.generated_at` and the texts of notices."""
+    violations = Violations()
+    asked = window.read_window(request, now_us, violations)
+    _check(request, violations, filter_value_count_max)
+    if violations or asked is None:
+        return violations.error()
+    if asked.in_future:
+        return reports_pb2.QueryAsrUsageResponse(
+            range=window.resolved(asked.zone, asked.from_us, asked.to_us, request.granularity),
+            notices=window.in_future(),
+            totals=reports_pb2.AsrUsageTotals(session_count=0),
+        )
+    try:
+        edges = calendar.edges(asked.zone, request.granularity, asked.from_us, asked.to_us, bin_count_max)
+    except calendar.TooManyBins:
+        violations.add("granularity", "BIN_LIMIT_EXCEEDED")
+        return violations.error()
+    return _counted(request, asked.zone, edges, sessions, now_us)
+
+
+def _check(
+    request: reports_pb2.QueryAsrUsageRequest, violations: Violations, filter_value_count_max: int
+) -> None:
+    good = violations.granularity("granularity", request.granularity)
+    if request.kind not in range(4):
+        violations.add("kind", "UNKNOWN_ENUM_VALUE")
+    if request.HasField("sma_period"):
+        if not 1 <= request.sma_period <= SMA_PERIOD_MAX:
+            violations.add("sma_period", "VALUE_OUT_OF_RANGE")
+        if good and request.granularity != reports_pb2.GRANULARITY_DAY:
+            violations.add("sma_period", "SMA_NEEDS_DAY")
+    violations.count_of_values("app_ids", request.app_ids, filter_value_count_max)
+    violations.count_of_values("comp_ids", request.comp_ids, filter_value_count_max)
+    violations.count_of_values("tenant_ids", request.tenant_ids, filter_value_count_max)
+
+
+def _counted(
+    request: reports_pb2.QueryAsrUsageRequest,
+    zone: str,
+    edges: list[int],
+    sessions: Sequence[Session],
+    now_us: int,
+) -> reports_pb2.QueryAsrUsageResponse:
+    warm_up_count = request.sma_period - 1 if request.HasField("sma_period") else 0
+    all_edges = calendar.day_edges_before(zone, edges[0], warm_up_count) + edges
+    counts = [0] * (len(all_edges) - 1)
+    for session in sessions:
+        if all_edges[0] <= session.setup_us < all_edges[-1] and _is_asked_for(request, session):
+            counts[bisect_right(all_edges, session.setup_us) - 1] += 1
+    response = reports_pb2.QueryAsrUsageResponse(
+        range=window.resolved(zone, edges[0], edges[-1], request.granularity),
+        notices=window.before_retention(sessions, all_edges[0]),
+        totals=_totals(zone, edges, counts[warm_up_count:]),
+    )
+    for position, (start_us, end_us) in enumerate(pairwise(edges)):
+        of_bin = response.bins.add(
+            start_time=calendar.format_time(zone, start_us),
+            session_count=counts[warm_up_count + position],
+            complete=end_us <= now_us,
+        )
+        if request.HasField("sma_period"):
+            summed = sum(counts[position : position + request.sma_period])
+            of_bin.sma = float(Fraction(summed, request.sma_period))
+    return response
+
+
+def _is_asked_for(request: reports_pb2.QueryAsrUsageRequest, session: Session) -> bool:
+    numbers = session.numbers
+    return (
+        session.kind == (request.kind or records_pb2.SESSION_KIND_ASR)
+        and (not request.app_ids or numbers.get("app_id") in request.app_ids)
+        and (not request.comp_ids or numbers.get("comp_id") in request.comp_ids)
+        and (not request.tenant_ids or numbers.get("tenant_id") in request.tenant_ids)
+    )
+
+
+def _totals(zone: str, edges: list[int], counts: list[int]) -> reports_pb2.AsrUsageTotals:
+    totals = reports_pb2.AsrUsageTotals(session_count=sum(counts))
+    if any(counts):
+        totals.busiest_count = max(counts)
+        totals.busiest_start_time = calendar.format_time(zone, edges[counts.index(max(counts))])
+    return totals

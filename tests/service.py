@@ -1,0 +1,53 @@
+"""A whole service in this process: store, server on a free port, and stubs to call it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import grpc
+from pegcount.config import Config
+from pegcount.model import WriteOutcome
+from pegcount.server import build_server
+from pegcount.store import EmbeddedStore
+from pegcount.v1 import admin_pb2_grpc, records_pb2, records_pb2_grpc, reports_pb2_grpc
+
+NOW_US = 1_774_872_000_000_000
+"""2026-03-30T12:00:00Z, unless a test says otherwise."""
+
+
+@dataclass
+class Service:
+    """A running service whose clock stands at `now_us`; leaving its block ends it."""
+
+    directory: Path
+    config: Config = field(default_factory=Config)
+    now_us: int = NOW_US
+
+    def __post_init__(self) -> None:
+        self.store = EmbeddedStore(self.directory, self.config, create=True)
+        self._running = build_server(self.config, self.store, "127.0.0.1:0", lambda: self.now_us)
+        self.address = f"127.0.0.1:{self._running.port}"
+        self.channel = grpc.insecure_channel(self.address, [("grpc.max_receive_message_length", -1)])
+        self.reports = reports_pb2_grpc.ReportServiceStub(self.channel)
+        self.records = records_pb2_grpc.RecordServiceStub(self.channel)
+        self.admin = admin_pb2_grpc.AdminServiceStub(self.channel)
+
+    def write(self, *records: records_pb2.SessionRecord) -> WriteOutcome:
+        return self.write_all(records)
+
+    def write_all(self, records: Iterable[records_pb2.SessionRecord]) -> WriteOutcome:
+        return self.store.write(records_pb2.WriteRecordsRequest(records=records).SerializeToString())
+
+    def close(self) -> None:
+        self.channel.close()
+        self._running.stop()
+        self.store.close()
+
+    def __enter__(self) -> "Service":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
