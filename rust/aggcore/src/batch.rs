@@ -10,7 +10,7 @@ use arrow_schema::{DataType, Field as ArrowField, Schema, TimeUnit};
 
 use crate::error::{Error, Result};
 use crate::record::{Record, Rejection};
-use crate::schema::{ABSENT, FIELDS, INT_COUNT, STRING_COUNT, Shape};
+use crate::schema::{ABSENT, FIELDS, INT_COUNT, Kept, STRING_COUNT, Shape};
 use crate::wire::decode_batch;
 
 /// One batch of records, in columns.
@@ -57,12 +57,12 @@ impl Batch {
             strings: std::array::from_fn(|_| StringArray::new_null(0)),
         };
         for (field, column) in FIELDS.iter().zip(columns.columns()) {
-            match field.shape {
-                Shape::Category | Shape::Text => {
+            match field.shape.kept() {
+                Kept::Category | Kept::Text => {
                     let texts = column.as_string_opt::<i32>().ok_or_else(|| damaged(format!("{} is no text", field.name)))?;
                     batch.strings[Record::string_slot(field)] = texts.clone();
                 }
-                Shape::Integer | Shape::Enum | Shape::Flag | Shape::Time | Shape::Price => {
+                Kept::Int => {
                     let values = int_values(column).ok_or_else(|| damaged(format!("{} is no integer", field.name)))?;
                     batch.ints[field.slot] = values;
                 }
@@ -99,11 +99,9 @@ impl Batch {
     }
 
     fn column(&self, field: &crate::schema::Field) -> ArrayRef {
-        match field.shape {
-            Shape::Category | Shape::Text => Arc::new(self.strings[Record::string_slot(field)].clone()),
-            Shape::Integer | Shape::Enum | Shape::Flag | Shape::Time | Shape::Price => {
-                int_column(field.shape, self.ints[field.slot].clone())
-            }
+        match field.shape.kept() {
+            Kept::Category | Kept::Text => Arc::new(self.strings[Record::string_slot(field)].clone()),
+            Kept::Int => int_column(field.shape, self.ints[field.slot].clone()),
         }
     }
 }
@@ -113,26 +111,25 @@ impl Batch {
 pub fn int_column(shape: Shape, values: ScalarBuffer<i64>) -> ArrayRef {
     let nulls: NullBuffer = values.iter().map(|&value| value != ABSENT).collect::<Vec<bool>>().into();
     let nulls = Some(nulls).filter(|nulls| nulls.null_count() > 0);
-    match shape {
-        Shape::Time => Arc::new(TimestampMicrosecondArray::new(values, nulls).with_timezone("UTC")),
-        _ => Arc::new(Int64Array::new(values, nulls)),
+    if shape == Shape::Time {
+        Arc::new(TimestampMicrosecondArray::new(values, nulls).with_timezone("UTC"))
+    } else {
+        Arc::new(Int64Array::new(values, nulls))
     }
 }
 
 /// The values of what [`int_column`] made.
 pub fn int_values(column: &ArrayRef) -> Option<ScalarBuffer<i64>> {
-    match column.data_type() {
-        DataType::Int64 => column.as_primitive_opt::<Int64Type>().map(|array| array.values().clone()),
-        _ => column.as_primitive_opt::<TimestampMicrosecondType>().map(|array| array.values().clone()),
-    }
+    let integers = column.as_primitive_opt::<Int64Type>().map(|array| array.values().clone());
+    integers.or_else(|| column.as_primitive_opt::<TimestampMicrosecondType>().map(|array| array.values().clone()))
 }
 
 /// Arrow's type for a shape, categories written out.
 pub fn plain_type(shape: Shape) -> DataType {
-    match shape {
-        Shape::Category | Shape::Text => DataType::Utf8,
-        Shape::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        Shape::Integer | Shape::Enum | Shape::Flag | Shape::Price => DataType::Int64,
+    match (shape.kept(), shape) {
+        (Kept::Category | Kept::Text, _) => DataType::Utf8,
+        (Kept::Int, Shape::Time) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        (Kept::Int, _) => DataType::Int64,
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::deck::{Deck, DeckColumn};
 use crate::error::{Error, Result};
 use crate::part::{Category, NO_CODE, Part, Strings};
-use crate::schema::{Shape, default_of, field, int, text};
+use crate::schema::{Kept, default_of, field, int, text};
 
 /// One column of a part.
 #[derive(Clone, Copy)]
@@ -61,12 +61,10 @@ impl<'a> Columns<'a> {
             return Ok(Column::Category(column));
         }
         let field = field(name).ok_or_else(|| Error::Unknown { what: "column", name: name.to_owned() })?;
-        Ok(match field.shape {
-            Shape::Category => Column::Category(part.categories[field.slot]),
-            Shape::Text => Column::Text(part.texts[field.slot]),
-            Shape::Integer | Shape::Enum | Shape::Flag | Shape::Time | Shape::Price => {
-                Column::Int { values: part.ints[field.slot], default: default_of(field.slot) }
-            }
+        Ok(match field.shape.kept() {
+            Kept::Category => Column::Category(part.categories[field.slot]),
+            Kept::Text => Column::Text(part.texts[field.slot]),
+            Kept::Int => Column::Int { values: part.ints[field.slot], default: default_of(field.slot) },
         })
     }
 }

@@ -1,6 +1,6 @@
 //! One record, or one version of it, as it passes through the core.
 
-use crate::schema::{ABSENT, CATEGORY_COUNT, FIELDS, Field, INT_COUNT, STRING_COUNT, Shape, category, int, text};
+use crate::schema::{ABSENT, CATEGORY_COUNT, FIELDS, Field, INT_COUNT, Kept, STRING_COUNT, category, int, text};
 
 /// Longest text of a record, in bytes.
 pub const TEXT_BYTES_MAX: usize = 256;
@@ -71,9 +71,9 @@ impl Default for Record<'_> {
 impl<'a> Record<'a> {
     /// Place of a text field among `strings`.
     pub const fn string_slot(field: &Field) -> usize {
-        match field.shape {
-            Shape::Text => CATEGORY_COUNT + field.slot,
-            Shape::Category | Shape::Integer | Shape::Enum | Shape::Flag | Shape::Time | Shape::Price => field.slot,
+        match field.shape.kept() {
+            Kept::Text => CATEGORY_COUNT + field.slot,
+            Kept::Category | Kept::Int => field.slot,
         }
     }
 
@@ -160,7 +160,7 @@ pub const EVENT_END: i64 = 3;
 
 /// Whether a field is a text.
 pub fn is_string(field: &Field) -> bool {
-    matches!(field.shape, Shape::Category | Shape::Text)
+    field.shape.kept() != Kept::Int
 }
 
 /// Duration in milliseconds: floor((end - answer) / 1000 µs) of an answered finished session, else 0.

@@ -22,6 +22,28 @@ pub enum Shape {
     Text,
 }
 
+/// In which kind of column a field's values are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// A column of `i64`.
+    Int,
+    /// A column of codes into a dictionary.
+    Category,
+    /// A column of texts.
+    Text,
+}
+
+impl Shape {
+    /// Where values of this shape are kept.
+    pub const fn kept(self) -> Kept {
+        match self {
+            Self::Integer | Self::Enum | Self::Flag | Self::Time | Self::Price => Kept::Int,
+            Self::Category => Kept::Category,
+            Self::Text => Kept::Text,
+        }
+    }
+}
+
 /// One field of a record.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
@@ -99,11 +121,11 @@ const DECLARED: [(&str, Shape); 52] = [
 ];
 
 /// Number of integer fields.
-pub const INT_COUNT: usize = count(0);
+pub const INT_COUNT: usize = count(Kept::Int);
 /// Number of category fields.
-pub const CATEGORY_COUNT: usize = count(1);
+pub const CATEGORY_COUNT: usize = count(Kept::Category);
 /// Number of text fields that are no categories.
-pub const TEXT_COUNT: usize = count(2);
+pub const TEXT_COUNT: usize = count(Kept::Text);
 /// Number of texts of a record: categories first, then the others.
 pub const STRING_COUNT: usize = CATEGORY_COUNT + TEXT_COUNT;
 
@@ -154,18 +176,10 @@ pub fn field(name: &str) -> Option<&'static Field> {
     FIELDS.iter().find(|field| field.name == name)
 }
 
-const fn storage(shape: Shape) -> usize {
-    match shape {
-        Shape::Integer | Shape::Enum | Shape::Flag | Shape::Time | Shape::Price => 0,
-        Shape::Category => 1,
-        Shape::Text => 2,
-    }
-}
-
-const fn count(kept: usize) -> usize {
+const fn count(kept: Kept) -> usize {
     let (mut total, mut i) = (0, 0);
     while i < DECLARED.len() {
-        if storage(DECLARED[i].1) == kept {
+        if DECLARED[i].1.kept() as usize == kept as usize {
             total += 1;
         }
         i += 1;
@@ -179,8 +193,9 @@ const fn fields() -> [Field; DECLARED.len()] {
     let mut i = 0;
     while i < DECLARED.len() {
         let (name, shape) = DECLARED[i];
-        fields[i] = Field { name, shape, slot: next[storage(shape)] };
-        next[storage(shape)] += 1;
+        let kept = shape.kept() as usize;
+        fields[i] = Field { name, shape, slot: next[kept] };
+        next[kept] += 1;
         i += 1;
     }
     fields

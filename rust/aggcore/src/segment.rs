@@ -21,7 +21,7 @@ use memmap2::Mmap;
 use crate::batch::{int_column, int_values, present};
 use crate::error::{Error, Result};
 use crate::part::{Bitmap, Category, NO_CODE, Part, Strings};
-use crate::schema::{CATEGORY_COUNT, FIELDS, INT_COUNT, Shape, TEXT_COUNT, category, int, text};
+use crate::schema::{CATEGORY_COUNT, FIELDS, INT_COUNT, Kept, Shape, TEXT_COUNT, category, int, text};
 
 /// One sealed segment.
 pub struct Segment {
@@ -147,14 +147,14 @@ impl Segment {
         };
         for field in &FIELDS {
             let column = batch.column_by_name(field.name)?;
-            match field.shape {
-                Shape::Category => {
+            match field.shape.kept() {
+                Kept::Category => {
                     let codes = column.as_dictionary_opt::<Int32Type>()?;
                     segment.codes[field.slot] = codes.keys().values().clone();
                     segment.dictionaries[field.slot] = codes.values().as_string_opt::<i32>()?.clone();
                 }
-                Shape::Text => segment.texts[field.slot] = column.as_string_opt::<i32>()?.clone(),
-                Shape::Integer | Shape::Enum | Shape::Flag | Shape::Time | Shape::Price => {
+                Kept::Text => segment.texts[field.slot] = column.as_string_opt::<i32>()?.clone(),
+                Kept::Int => {
                     segment.ints[field.slot] = int_values(column)?;
                 }
             }
@@ -171,13 +171,13 @@ fn columns<'a>(part: &Part<'_>, rows: &[usize], versions: impl Fn(usize) -> Opti
         arrays.push(array);
     };
     for field in &FIELDS {
-        let array: ArrayRef = match field.shape {
-            Shape::Category => category_column(&part.categories[field.slot], rows)?,
-            Shape::Text => {
+        let array: ArrayRef = match field.shape.kept() {
+            Kept::Category => category_column(&part.categories[field.slot], rows)?,
+            Kept::Text => {
                 let texts = part.texts[field.slot];
                 Arc::new(StringArray::from_iter(rows.iter().map(|&row| present(texts.get(row)))))
             }
-            shape => int_column(shape, rows.iter().map(|&row| part.ints[field.slot][row]).collect()),
+            Kept::Int => int_column(field.shape, rows.iter().map(|&row| part.ints[field.slot][row]).collect()),
         };
         add(field.name, array);
     }

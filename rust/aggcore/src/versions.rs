@@ -78,7 +78,7 @@ impl Versions {
     /// The state after all versions of both.
     pub fn join(&self, other: &Self) -> Self {
         let mut layers: Vec<Layer> = self.layers.iter().chain(&other.layers).cloned().collect();
-        layers.sort_by(|a, b| b.rank.cmp(&a.rank));
+        layers.sort_by_key(|layer| std::cmp::Reverse(layer.rank));
         let mut taken = Record::default();
         layers.retain_mut(|layer| layer.keep_what_is_new(&mut taken));
         Self { layers, days: (self.days.0.min(other.days.0), self.days.1.max(other.days.1)) }

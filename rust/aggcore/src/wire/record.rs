@@ -143,9 +143,7 @@ mod tests {
 
     #[test]
     fn canonical_form_reads_back() {
-        let mut record = Record::default();
-        record.strings = std::array::from_fn(|_| "x");
-        record.ints = [1; INT_COUNT];
+        let mut record = Record { ints: [1; INT_COUNT], strings: std::array::from_fn(|_| "x") };
         record.ints[int::SETUP_TIME] = 0;
         record.ints[int::ANSWER_TIME] = 1;
         record.ints[int::END_TIME] = 1_774_746_000_123_456;

@@ -1,0 +1,93 @@
+//! Random records for the tests of the core, and batches made of them.
+#![allow(dead_code, clippy::unwrap_used)] // Each test file uses its own part; a test may panic.
+
+use aggcore::batch::Batch;
+use aggcore::record::Record;
+use aggcore::schema::{ABSENT, CATEGORY_COUNT, INT_COUNT, STRING_COUNT, field, int};
+use aggcore::wire::encode_record;
+use proptest::prelude::*;
+
+/// A record that owns its texts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Owned {
+    pub ints: [i64; INT_COUNT],
+    pub strings: [String; STRING_COUNT],
+}
+
+impl Owned {
+    pub fn new(session_id: &str, setup_us: i64) -> Self {
+        let mut record = Self { ints: [ABSENT; INT_COUNT], strings: std::array::from_fn(|_| String::new()) };
+        record.strings[CATEGORY_COUNT] = session_id.to_owned();
+        record.ints[int::SETUP_TIME] = setup_us;
+        record
+    }
+
+    pub fn with(mut self, name: &str, value: i64) -> Self {
+        self.ints[field(name).unwrap().slot] = value;
+        self
+    }
+
+    pub fn with_text(mut self, name: &str, value: &str) -> Self {
+        self.strings[Record::string_slot(field(name).unwrap())] = value.to_owned();
+        self
+    }
+
+    pub fn int(&self, name: &str) -> i64 {
+        self.ints[field(name).unwrap().slot]
+    }
+
+    pub fn text(&self, name: &str) -> &str {
+        &self.strings[Record::string_slot(field(name).unwrap())]
+    }
+
+    pub fn view(&self) -> Record<'_> {
+        Record { ints: self.ints, strings: std::array::from_fn(|slot| self.strings[slot].as_str()) }
+    }
+}
+
+/// The batch that a client would send.
+pub fn batch(records: &[Owned]) -> Batch {
+    let mut bytes = Vec::new();
+    for record in records {
+        let mut message = Vec::new();
+        encode_record(&record.view(), &mut message);
+        prost::encoding::encode_key(2, prost::encoding::WireType::LengthDelimited, &mut bytes);
+        prost::encoding::encode_varint(message.len() as u64, &mut bytes);
+        bytes.extend(message);
+    }
+    Batch::from_wire(&bytes).unwrap()
+}
+
+fn maybe<T: Clone + std::fmt::Debug + 'static>(values: impl Strategy<Value = T> + 'static, absent: T) -> BoxedStrategy<T> {
+    prop_oneof![3 => values, 1 => Just(absent)].boxed()
+}
+
+/// A sound record within three UTC days, its values out of small pools so that groups collide.
+pub fn record(ids: u32) -> impl Strategy<Value = Owned> {
+    let times = (0..3 * 86_400_000_000i64, maybe(0..5_000_000i64, ABSENT), maybe(0..5_000_000i64, ABSENT));
+    let numbers = (maybe(1..4i64, ABSENT), maybe(0..3i64, ABSENT), maybe(-2..3i64, ABSENT), maybe(0..2i64, ABSENT));
+    let texts = (maybe("[ab]{1,2}", String::new()), maybe("[ab]{1,2}", String::new()), maybe("\\+?[12]{1,4}", String::new()));
+    (0..ids, times, numbers, texts).prop_map(|(id, (setup, answer, end), (kind, app, price, last), (company, folder, number))| {
+        let answer_us = if answer == ABSENT { ABSENT } else { setup + answer };
+        let end_us = if end == ABSENT { ABSENT } else { answer_us.max(setup) + end };
+        Owned::new(&format!("s{id}"), setup)
+            .with("answer_time", answer_us)
+            .with("end_time", end_us)
+            .with("kind", kind)
+            .with("app_id", app)
+            .with("customer_price", price)
+            .with("is_last_attempt", last)
+            .with_text("company", &company)
+            .with_text("folder", &folder)
+            .with_text("term_dst_party_id", &number)
+            .with_text("dst_prefix_routing", &number)
+    })
+}
+
+/// Records with ids of their own, so that none is a version of another.
+pub fn distinct(count: usize) -> impl Strategy<Value = Vec<Owned>> {
+    prop::collection::vec(record(1), 0..count).prop_map(|records| {
+        let numbered = records.into_iter().enumerate();
+        numbered.map(|(number, record)| record.with_text("session_id", &format!("s{number}"))).collect()
+    })
+}

@@ -1,0 +1,124 @@
+//! What is received counts once, whatever the order, the batching and the sealing.
+#![allow(clippy::unwrap_used, clippy::panic)] // A test may panic.
+
+mod common;
+
+use aggcore::part::Bitmap;
+use aggcore::scan::{Measure, Partials, Scan};
+use aggcore::stop::Stop;
+use aggcore::store::{Outcome, Store};
+use common::{Owned, batch, record};
+use proptest::prelude::*;
+
+const DAY_US: i64 = 86_400_000_000;
+
+/// All that reports can see of the records of a store, in one order.
+fn seen(store: &Store) -> Vec<String> {
+    let stop = Stop::after(None);
+    let names = ["session_id", "setup_time", "answer_time", "end_time", "kind", "app_id", "folder", "term_dst_party_id"];
+    let keys = names.map(str::to_owned);
+    let scan = Scan {
+        edges: None,
+        predicates: &[],
+        keys: &keys,
+        measure: Measure::Calls,
+        deck: None,
+        cell_count_max: 10_000,
+        stop: &stop,
+    };
+    let Partials { keys, sums, .. } = store.partials(&scan).unwrap();
+    let row = |cell: usize| {
+        let values = keys.iter().map(|column| match column {
+            aggcore::scan::KeyValues::Ints(values) => values[cell].to_string(),
+            aggcore::scan::KeyValues::Texts(values) => values[cell].clone(),
+        });
+        format!("{} {:?}", values.collect::<Vec<_>>().join("|"), sums[cell])
+    };
+    let mut rows: Vec<String> = (0..sums.len()).map(row).collect();
+    rows.sort();
+    rows
+}
+
+/// A store after the records in batches of `size`, sealed and reopened after every batch where `sealing`.
+fn after(records: &[Owned], size: usize, sealing: bool) -> Vec<String> {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = Store::default();
+    let mut segments = Vec::new();
+    for (sequence, records) in (1..).zip(records.chunks(size)) {
+        store.apply(&batch(records), 0);
+        if sealing {
+            let sealed = store.seal(directory.path(), sequence).unwrap();
+            segments.iter_mut().for_each(|(_, written, dead): &mut (i64, aggcore::segment::Written, Vec<u8>)| {
+                if let Some((_, rows)) = sealed.dead.iter().find(|(name, _)| *name == written.name) {
+                    dead.clone_from(rows);
+                }
+            });
+            segments.extend(sealed.segments.iter().map(|(day, written)| (*day, written.clone(), Vec::new())));
+            store = Store::default();
+            for (day, written, dead) in &segments {
+                store.open_segment(directory.path(), *day, written, Bitmap::from_bytes(dead)).unwrap();
+            }
+            if let Some(active) = &sealed.active {
+                store.open_active(directory.path(), active).unwrap();
+            }
+        }
+    }
+    seen(&store)
+}
+
+fn versions() -> impl Strategy<Value = Vec<Owned>> {
+    let version = (record(3), 0..3i64, 1..4i64, 0..2i64).prop_map(|(record, revision, event, whole)| {
+        let event = if whole == 1 || event == 3 && record.int("end_time") == aggcore::schema::ABSENT { 0 } else { event };
+        let record = record.with("revision", revision);
+        if event == 0 { record } else { record.with("event", event) }
+    });
+    prop::collection::vec(version, 1..12)
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_arrival_does_not_matter(
+        (records, shuffled) in versions().prop_flat_map(|v| (Just(v.clone()), Just(v).prop_shuffle())), size in 1usize..5, sealing in any::<bool>(),
+    ) {
+        let again: Vec<Owned> = shuffled.iter().chain(&records).cloned().collect();
+        prop_assert_eq!(after(&records, 100, false), after(&again, size, sealing));
+    }
+}
+
+#[test]
+fn a_repeated_record_is_a_duplicate_and_a_changed_one_replaces() {
+    let store = Store::default();
+    let first = Owned::new("a", 0).with("end_time", 5);
+    let outcome = |records: &[Owned]| store.apply(&batch(records), 0);
+    assert_eq!(outcome(&[first.clone(), first.clone()]), Outcome { accepted: 1, replaced: 0, duplicates: 1 });
+    let changed = first.clone().with("revision", 1).with("app_id", 7);
+    assert_eq!(outcome(&[changed, first]), Outcome { accepted: 0, replaced: 1, duplicates: 1 });
+}
+
+#[test]
+fn a_late_middle_version_fills_only_what_no_greater_one_has() {
+    let low = Owned::new("a", 0).with("app_id", 1).with_text("folder", "low");
+    let middle = Owned::new("a", 0).with("revision", 1).with("app_id", 2);
+    let high = Owned::new("a", 0).with("revision", 2).with("end_time", 9);
+    let rows = after(&[low, high, middle], 1, false);
+    assert_eq!(rows, ["a|0|-9223372036854775808|9|1|2|low| [1, 0, 0]"]);
+}
+
+#[test]
+fn neighbouring_days_are_one_record_and_a_version_between_joins_two() {
+    let on = |day: i64, revision: i64| Owned::new("a", day * DAY_US).with("revision", revision).with("end_time", 9 * DAY_US);
+    assert_eq!(after(&[on(1, 0), on(2, 1)], 1, false).len(), 1);
+    assert_eq!(after(&[on(1, 0), on(3, 1)], 1, false).len(), 2);
+    for order in [[1, 3, 2], [2, 1, 3], [3, 2, 1]] {
+        let records: Vec<Owned> = order.map(|day| on(day, day)).to_vec();
+        assert_eq!(after(&records, 1, true).len(), 1, "{order:?}");
+    }
+}
+
+#[test]
+fn a_time_of_a_lower_version_that_contradicts_is_left_out() {
+    let answered = Owned::new("a", 0).with("event", 2).with("answer_time", 700);
+    let ended = Owned::new("a", 0).with("event", 3).with("end_time", 500);
+    let rows = after(&[answered, ended], 1, false);
+    assert_eq!(rows, ["a|0|-9223372036854775808|500|1|-9223372036854775808|| [1, 0, 0]"]);
+}
