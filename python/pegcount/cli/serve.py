@@ -1,0 +1,41 @@
+"""`pegcount serve`."""
+
+import logging
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from pegcount.cli.failure import failures_as_sentences
+from pegcount.client import DEFAULT_ADDRESS
+from pegcount.config import Config
+from pegcount.server import build_server
+from pegcount.store import EmbeddedStore
+
+
+def serve(
+    data: Annotated[Path, typer.Option(help="Data directory.")],
+    listen: Annotated[str, typer.Option(help="HOST:PORT; port 0 takes any free one.")] = DEFAULT_ADDRESS,
+) -> None:
+    """Answer reports over gRPC until SIGTERM or SIGINT."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    stop = threading.Event()
+
+    def end(_: int, __: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    with failures_as_sentences():
+        config = Config()
+        store = EmbeddedStore(data, config)
+        try:
+            server = build_server(config, store, listen)
+            typer.echo(f"listening on {listen.rpartition(':')[0]}:{server.port}")
+            stop.wait()
+            server.stop()
+        finally:
+            store.close()
