@@ -10,13 +10,14 @@ CARGO := cargo
 PROTO_VENV := .cache/proto-venv
 GRPCURL_VERSION := v1.9.3
 EXAMPLES ?= 100000
+RECORDS ?= 200000
 LISTEN ?= 127.0.0.1:50051
 DATA ?= data
 
 RUST_SOURCES := $(shell find $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 
-.PHONY: help build demo serve test test-rust test-python test-long lint format proto grpcurl clean
+.PHONY: help build demo serve test test-rust test-python test-long bench lint format proto grpcurl clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -47,6 +48,10 @@ test-python: build grpcurl
 ## test-long    the service against the oracle, EXAMPLES requests (default: 100000)
 test-long: build
 	PEGCOUNT_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n 2 tests/properties
+
+## bench        time the four reports over gRPC, RECORDS records (default: 200000)
+bench: build
+	$(BIN)/python benches/reports.py $(RECORDS)
 
 ## lint         every linter, and that the generated code is current
 lint: build $(STAMPS)/proto-tools

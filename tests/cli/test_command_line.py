@@ -1,0 +1,166 @@
+"""The commands as a person types them."""
+
+import csv
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+IMPORTS = [
+    ("asterisk-csv", "asterisk-master.csv"),
+    ("freeswitch-csv", "freeswitch.csv"),
+    ("freeswitch-json", "freeswitch.jsonl"),
+    ("yeti-csv", "yeti.csv"),
+    ("pegcount-csv", "pegcount.csv"),
+]
+
+
+def pegcount(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pegcount", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=cwd, check=False)
+
+
+def import_into(data: Path, format_name: str, *files: Path) -> subprocess.CompletedProcess[str]:
+    options = ("--format", format_name, "--source", "test", "--time-zone", "Europe/Berlin")
+    return pegcount("import", "--data", data, *options, *files, cwd=data.parent)
+
+
+def figures(output: str) -> dict[str, int]:
+    """The counts of the first file that an import tells of."""
+    first_line, _, _ = output.partition("\n")
+    counts = re.findall(r"(\d[\d,]*) ([a-z]+)", first_line)
+    return {name: int(number.replace(",", "")) for number, name in counts}
+
+
+@contextmanager
+def serving(data: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    command = [sys.executable, "-m", "pegcount", "serve", "--data", str(data), "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            assert line.startswith("listening on "), line
+            yield line.removeprefix("listening on ").strip(), process
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+@pytest.mark.parametrize(("format_name", "sample"), IMPORTS)
+def test_every_format_is_imported_once_and_never_twice(format_name: str, sample: str, tmp_path: Path) -> None:
+    first = import_into(tmp_path / "data", format_name, SAMPLES / sample)
+    assert first.returncode == 0, first.stderr
+    counts = figures(first.stdout)
+    assert counts["rows"] == counts["accepted"] + counts["duplicates"] + counts["skipped"] > 0
+    again = figures(import_into(tmp_path / "data", format_name, SAMPLES / sample).stdout)
+    assert (again["accepted"], again["replaced"]) == (0, 0)
+    assert again["duplicates"] == counts["accepted"] + counts["duplicates"]
+
+
+def test_a_damaged_line_costs_that_line_and_the_exit_status(tmp_path: Path) -> None:
+    lines = (SAMPLES / "yeti.csv").read_text().splitlines()
+    damaged = tmp_path / "damaged.csv"
+    damaged.write_text("\n".join([*lines[:3], '"never closed', *lines[3:]]) + "\n")
+    done = import_into(tmp_path / "data", "yeti-csv", damaged)
+    assert done.returncode == 1
+    assert figures(done.stdout)["accepted"] == len(lines) - 1
+    with (tmp_path / "rejects.csv").open(newline="") as rejects:
+        (row,) = csv.DictReader(rejects)
+    assert (row["line"], row["text"]) == ("4", '"never closed')
+
+
+def test_an_import_that_was_killed_counts_nothing_twice_when_run_again(tmp_path: Path) -> None:
+    header = "session_id,setup_time,end_time,account_id"
+    rows = (f"s{i},2026-03-01T00:00:{i % 60:02}Z,2026-03-01T00:01:00Z,1001" for i in range(200_000))
+    file = tmp_path / "many.csv"
+    file.write_text("\n".join([header, *rows]) + "\n")
+    command = [sys.executable, "-m", "pegcount", "import", "--data", str(tmp_path / "data")]
+    command += ["--format", "pegcount-csv", "--source", "test", str(file)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        _wait_until_journal_grows(tmp_path / "data" / "catalog.db-wal")
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    counts = figures(import_into(tmp_path / "data", "pegcount-csv", file).stdout)
+    assert counts["accepted"] + counts["duplicates"] == counts["rows"] == 200_000
+    assert counts["duplicates"] > 0
+    with serving(tmp_path / "data") as (address, _):
+        assert "records: 200,000" in pegcount("info", "--server", address).stdout
+
+
+def _wait_until_journal_grows(journal: Path) -> None:
+    for _ in range(600):
+        if journal.exists() and journal.stat().st_size > 200_000:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the import wrote nothing")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("serve", "--data", "missing"), "data directory missing does not exist"),
+        (("import", "--data", "d", "--format", "nonsense", "--source", "s", "f"), "'nonsense' is none of"),
+        (("import", "--data", "d", "--format", "yeti-csv", "--source", "s", "f"), "f: No such file"),
+        (
+            ("import", "--data", "d", "--format", "yeti-csv", "--source", "s", "--time-zone", "Mars", "f"),
+            "'Mars' is no IANA time zone",
+        ),
+        (
+            ("report", "usage", "--from", "2026-03-01", "--server", "127.0.0.1:1"),
+            "no server answers at 127.0.0.1:1",
+        ),
+        (("report", "usage", "--from", "2026-03-01", "--granularity", "EON"), "'EON' is not one of MINUTE"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence(
+    arguments: tuple[str, ...], sentence: str, tmp_path: Path
+) -> None:
+    done = pegcount(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_four_reports_and_the_deck_over_a_served_directory(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert import_into(data, "pegcount-csv", SAMPLES / "pegcount.csv").returncode == 0
+    with serving(data) as (address, _):
+
+        def ask(*arguments: str | Path) -> str:
+            done = pegcount(*arguments, "--server", address)
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        assert "8 entries" in ask("deck", "import", "--id", "1", SAMPLES / "deck.csv")
+        assert "code deck 1: 8 entries" in ask("deck", "list")
+        assert "sessions 12" in ask(
+            "report", "usage", "--from", "2026-03-28", "--to", "2026-03-31", "--sma-period", "2"
+        )
+        assert "total" in ask(
+            "report", "active", "orig_clients_name", "quantity", "--rollup", "--code-deck", "1"
+        )
+        assert "billing" in ask(
+            "report", "folders", "acme", "support", "--from", "2026-03-28", "--to", "2026-03-30"
+        )
+        assert "total_calls 18" in ask(
+            "report", "quality", "1001", "--from", "2026-03-30", "--to", "2026-03-31"
+        )
+        assert "records: 65" in ask("info")
+        refused = import_into(data, "pegcount-csv", SAMPLES / "pegcount.csv")
+        assert (refused.returncode, "is in use by process" in refused.stderr) == (2, True)
+
+
+def test_sigterm_ends_a_server_and_frees_its_directory(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for _ in range(2):
+        with serving(tmp_path / "data") as (_, process):
+            os.kill(process.pid, signal.SIGTERM)
+            assert process.wait(30) == 0

@@ -1,0 +1,56 @@
+"""The README's call has the answer that the README shows."""
+
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+from pegcount import calendar
+from pegcount.config import Config
+from pegcount.ingest import ImportOptions, RejectsFile, import_file
+from service import Service
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_call_of_the_readme_has_the_answer_of_the_readme(tmp_path: Path) -> None:
+    call, answer = _call_and_answer()
+    utc = calendar.zone("UTC")
+    assert utc is not None
+    with Service(tmp_path / "data") as service, RejectsFile(tmp_path / "rejects.csv") as rejects:
+        options = ImportOptions("demo", utc)
+        import_file(
+            ROOT / "samples/pegcount.csv",
+            "pegcount-csv",
+            options,
+            service.store.write,
+            rejects,
+            lambda _: None,
+            Config(),
+        )
+        call = [part.replace("127.0.0.1:50051", service.address) for part in call]
+        printed = subprocess.run(
+            call, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        ).stdout
+    assert _without_clock(json.loads(printed)) == _without_clock(answer)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 150
+
+
+def _call_and_answer() -> tuple[list[str], dict[str, object]]:
+    match = re.search(
+        r"^(    \.venv/bin/grpcurl .*?)\n\n(    \{\n.*?\n    \})\n", README, re.DOTALL | re.MULTILINE
+    )
+    assert match is not None
+    return shlex.split(match[1]), json.loads(match[2])
+
+
+def _without_clock(answer: dict[str, object]) -> dict[str, object]:
+    """All but when the answer was made."""
+    resolved = answer["range"]
+    assert isinstance(resolved, dict)
+    return {**answer, "range": {name: value for name, value in resolved.items() if name != "generatedAt"}}
