@@ -41,19 +41,23 @@ class InvalidRequestError(PegcountError):
         )
         self.violations = violations
         self.reason = violations[0].reason
-        self.metadata = {"field": violations[0].field, **violations[0].metadata}
+        first = violations[0]
+        self.metadata = {**({"field": first.field} if first.field else {}), **first.metadata}
 
 
-class CellLimitError(PegcountError):
+class CellLimitError(InvalidRequestError):
     """An answer needs more cells than allowed; found while scanning."""
 
-    reason = "CELL_LIMIT_EXCEEDED"
+    def __init__(self, message: str, **metadata: object) -> None:
+        texts = {name: str(value) for name, value in metadata.items()}
+        super().__init__([Violation("", "CELL_LIMIT_EXCEEDED", message, texts)])
 
 
-class MalformedBatchError(PegcountError):
-    """The bytes of a batch are no valid message."""
+class MalformedMessageError(InvalidRequestError):
+    """The bytes of a request or of a batch are no valid message."""
 
-    reason = "MALFORMED_BATCH"
+    def __init__(self, message: str) -> None:
+        super().__init__([Violation("", "MALFORMED_MESSAGE", message)])
 
 
 class NotFoundError(PegcountError):
@@ -79,12 +83,6 @@ class QueryTimeLimitError(PegcountError):
 
 class CancelledError(PegcountError):
     """The caller no longer wants the answer."""
-
-
-class OverloadedError(PegcountError):
-    """The server has too much to do."""
-
-    reason = "OVERLOADED"
 
 
 class AnswerTooLargeError(PegcountError):

@@ -47,9 +47,7 @@ def active_query(
 def _return_fields(request: reports_pb2.QueryActiveSessionsRequest, fields: Fields) -> tuple[str, ...]:
     if not request.return_fields:
         allowed = ", ".join(RETURN_FIELDS)
-        fields.violate(
-            "return_fields", "REQUIRED_FIELD_MISSING", f"needs one or more of {allowed}", allowed=allowed
-        )
+        fields.violate("return_fields", "REQUIRED_FIELD_MISSING", f"needs one or more of {allowed}")
     _check_names("return_fields", request.return_fields, fields)
     return tuple(request.return_fields)
 
@@ -70,11 +68,12 @@ def _order(request: reports_pb2.QueryActiveSessionsRequest, fields: Fields) -> t
 def _check_names(field: str, names: Iterable[str], fields: Fields) -> list[int]:
     """Positions of the names that are known and stand there for the first time."""
     first: dict[str, int] = {}
-    allowed = ", ".join(RETURN_FIELDS)
+    allowed = listed = ", ".join(RETURN_FIELDS)
     for i, name in enumerate(names):
         if name not in RETURN_FIELDS:
-            description = f"{name!r} is not one of {allowed}"
+            description = f"{name!r} is not one of {listed}"
             fields.violate(f"{field}[{i}]", "UNKNOWN_NAME", description, value=name, allowed=allowed)
+            listed = "them"
         elif name in first:
             fields.violate(f"{field}[{i}]", "REPEATED_NAME", f"{name} stands there already", value=name)
         else:

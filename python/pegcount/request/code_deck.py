@@ -13,7 +13,9 @@ _CODE = re.compile(r"[0-9]{1,32}")
 def code_deck_entries(request: admin_pb2.PutCodeDeckRequest, config: Config) -> list[CodeDeckEntry]:
     """The entries of a deck; raises InvalidRequestError with all its violations."""
     violations = []
-    if request.id < 1:
+    if not request.HasField("id"):
+        violations.append(Violation("id", "REQUIRED_FIELD_MISSING", "is required"))
+    elif request.id < 1:
         metadata = {"value": str(request.id), "minimum": "1", "maximum": str(2**63 - 1)}
         violations.append(Violation("id", "VALUE_OUT_OF_RANGE", "must be 1 or greater", metadata))
     if not request.entries:

@@ -58,11 +58,16 @@ class Fields:
 
     def text(self, field: str, value: str) -> str:
         """A text that may be the value of a record."""
+        self.is_text(field, value)
+        return value
+
+    def is_text(self, field: str, value: str) -> bool:
+        """Whether a text may be the value of a record, for what must not look at a longer one."""
         asked, allowed = len(value.encode()), self.config.filter_text_bytes_max
         if asked > allowed:
             description = f"has {asked} bytes; {allowed} are allowed"
             self.violate(field, "TEXT_TOO_LONG", description, asked=asked, allowed=allowed)
-        return value
+        return asked <= allowed
 
     def instant_us(self, field: str, text: str, zone: Zone) -> int:
         """A time, in microseconds UTC."""
@@ -101,7 +106,7 @@ class Fields:
         """A granularity that must be there."""
         if number == 0:
             allowed = _names(reports_pb2.Granularity)
-            self.violate(field, "REQUIRED_FIELD_MISSING", f"is required; one of {allowed}", allowed=allowed)
+            self.violate(field, "REQUIRED_FIELD_MISSING", f"is required; one of {allowed}")
         return Granularity(self.enum(field, number, reports_pb2.Granularity) or Granularity.DAY)
 
     def enum(self, field: str, number: int, names: Any) -> int:
@@ -137,7 +142,8 @@ class Fields:
         return (OneOf(column, tuple(values)),) if values else ()  # type: ignore[arg-type]
 
     def _out_of_range(self, field: str, text: str) -> None:
-        self.violate(field, "TIME_OUT_OF_RANGE", f"{text} is outside the years 1970 to 2199", value=text)
+        description = f"{text} is not within 1969-12-31T00:00:00Z to 2200-01-02T00:00:00Z"
+        self.violate(field, "TIME_OUT_OF_RANGE", description, value=text)
 
 
 def _names(names: Any) -> str:

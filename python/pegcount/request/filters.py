@@ -86,7 +86,8 @@ def _units(field: str, text: str, fields: Fields) -> tuple[int, int]:
     if not text:
         fields.violate(field, "EMPTY_FILTER", "is empty; leave it out to ask for any")
         return 0, 0
-    fields.text(field, text)
+    if not fields.is_text(field, text):
+        return 0, 0
     if not _DECIMAL.fullmatch(text):
         fields.violate(
             field, "MALFORMED_DECIMAL", f"{text!r} is no decimal number such as -0.0125", value=text

@@ -12,6 +12,9 @@ import grpc
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+# Only files that are imported can be answered, and no message refers to the reasons.
+from pegcount.v1 import error_reason_pb2  # noqa: F401
+
 _V1 = "grpc.reflection.v1.ServerReflection"
 
 
@@ -23,6 +26,12 @@ class CommentedReflection(reflection.ReflectionServicer):  # type: ignore[misc]
         bytes_of_set = files("pegcount.v1").joinpath("descriptors.binpb").read_bytes()
         commented = FileDescriptorSet.FromString(bytes_of_set).file
         self._commented = {file.name: file.SerializeToString() for file in commented}
+        self._service_of_method = {
+            f"{file.package}.{service.name}.{method.name}": f"{file.package}.{service.name}"
+            for file in commented
+            for service in file.service
+            for method in service.method
+        }
 
     def ServerReflectionInfo(
         self,
@@ -30,10 +39,23 @@ class CommentedReflection(reflection.ReflectionServicer):  # type: ignore[misc]
         context: grpc.ServicerContext,
     ) -> Iterator[reflection_pb2.ServerReflectionResponse]:
         """Answers each request of a stream."""
-        for response in super().ServerReflectionInfo(request_iterator, context):
-            plain = response.file_descriptor_response.file_descriptor_proto
-            plain[:] = [self._with_comments(file) for file in plain]
+        for request in request_iterator:
+            (response,) = super().ServerReflectionInfo(iter([self._with_known_symbol(request)]), context)
+            response.original_request.CopyFrom(request)
+            # Writing to the files of another answer would turn it into an answer with files.
+            if response.HasField("file_descriptor_response"):
+                plain = response.file_descriptor_response.file_descriptor_proto
+                plain[:] = [self._with_comments(file) for file in plain]
             yield response
+
+    def _with_known_symbol(
+        self, request: reflection_pb2.ServerReflectionRequest
+    ) -> reflection_pb2.ServerReflectionRequest:
+        """The same question; Python's descriptors know the methods of a service only by the service."""
+        service = self._service_of_method.get(request.file_containing_symbol)
+        if service is None:
+            return request
+        return reflection_pb2.ServerReflectionRequest(file_containing_symbol=service)
 
     def _with_comments(self, file: bytes) -> bytes:
         return self._commented.get(FileDescriptorProto.FromString(file).name, file)

@@ -1,8 +1,10 @@
 """`ReportService`: each method is the way of one request through the steps."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 from pegcount import calendar, core, request, response
 from pegcount.config import Config
@@ -12,6 +14,8 @@ from pegcount.server.folder_objects import check_exists
 from pegcount.store import Store
 from pegcount.v1 import reports_pb2, reports_pb2_grpc
 from pegcount.zone import US_PER_DAY
+
+Answer = TypeVar("Answer", bound=Message)
 
 
 class ReportService(reports_pb2_grpc.ReportServiceServicer):
@@ -42,7 +46,8 @@ class ReportService(reports_pb2_grpc.ReportServiceServicer):
                 offset_s=query.zone.offset_s,
             )
         notices = self._notices(bins, now_us)
-        return response.usage(call.checked(body), bins, query.granularity, query.zone, now_us, notices)
+        answer = response.usage(body, bins, query.granularity, query.zone, now_us, notices)
+        return call.checked(answer)
 
     def QueryActiveSessions(
         self, message: reports_pb2.QueryActiveSessionsRequest, context: grpc.ServicerContext
@@ -61,7 +66,7 @@ class ReportService(reports_pb2_grpc.ReportServiceServicer):
                 change_us=query.zone.change_us,
                 offset_s=query.zone.offset_s,
             )
-        return response.active(call.checked(body), query.zone, now_us)
+        return call.checked(response.active(body, query.zone, now_us))
 
     def QueryFolderStats(
         self, message: reports_pb2.QueryFolderStatsRequest, context: grpc.ServicerContext
@@ -81,7 +86,7 @@ class ReportService(reports_pb2_grpc.ReportServiceServicer):
             )
         reversed_range = query.from_date > query.to_date
         notices = [reports_pb2.NOTICE_CODE_RANGE_REVERSED] if reversed_range else self._before_retention(bins)
-        return response.folder(call.checked(body), bins, query.zone, now_us, notices)
+        return call.checked(response.folder(body, bins, query.zone, now_us, notices))
 
     def QueryOriginationQuality(
         self, message: reports_pb2.QueryOriginationQualityRequest, context: grpc.ServicerContext
@@ -94,7 +99,8 @@ class ReportService(reports_pb2_grpc.ReportServiceServicer):
             sums = self._partials(Scan(bins.edge_us, query.predicates, (), Measure("calls")), call)
             body = core.quality_response(sums, clipped_us=bins.edge_us, calendar_us=bins.calendar_us)
         notices = self._notices(bins, now_us)
-        return response.quality(call.checked(body), bins, query.granularity, query.zone, now_us, notices)
+        answer = response.quality(body, bins, query.granularity, query.zone, now_us, notices)
+        return call.checked(answer)
 
     def _partials(self, scan: Scan, call: "_Call") -> core.Partials:
         return self._store.partials(scan, self._config.cell_count_max, call.stop)
@@ -121,7 +127,8 @@ class _Call:
         self._remaining_s = context.time_remaining()
         limit_s = config.query_seconds_max
         self.stop = core.Stop(limit_s if self._remaining_s is None else min(limit_s, self._remaining_s))
-        context.add_callback(self.stop.cancel)
+        if not context.add_callback(self.stop.cancel):
+            self.stop.cancel()
 
     def __enter__(self) -> "_Call":
         return self
@@ -133,10 +140,10 @@ class _Call:
                 f"the query ran longer than {limit_s:g} s", limit_seconds=limit_s
             ) from error
 
-    def checked(self, body: bytes) -> bytes:
-        """The body, if one message can carry it."""
-        asked, allowed = len(body), self._config.answer_bytes_max
+    def checked(self, answer: Answer) -> Answer:
+        """The answer, if one message can carry it."""
+        asked, allowed = answer.ByteSize(), self._config.answer_bytes_max
         if asked > allowed:
             message = f"the answer has {asked} bytes; {allowed} are allowed: shorten the range"
             raise AnswerTooLargeError(message, asked=asked, allowed=allowed)
-        return body
+        return answer

@@ -2,7 +2,8 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 import grpc
@@ -19,7 +20,7 @@ _LOG = logging.getLogger(__name__)
 _CODES: dict[type[errors.PegcountError], int] = {
     errors.InvalidRequestError: code_pb2.INVALID_ARGUMENT,
     errors.CellLimitError: code_pb2.INVALID_ARGUMENT,
-    errors.MalformedBatchError: code_pb2.INVALID_ARGUMENT,
+    errors.MalformedMessageError: code_pb2.INVALID_ARGUMENT,
     errors.NotFoundError: code_pb2.NOT_FOUND,
     errors.DeadlineError: code_pb2.DEADLINE_EXCEEDED,
     errors.QueryTimeLimitError: code_pb2.DEADLINE_EXCEEDED,
@@ -28,6 +29,11 @@ _CODES: dict[type[errors.PegcountError], int] = {
     errors.DataDamagedError: code_pb2.DATA_LOSS,
     errors.NotImplementedYetError: code_pb2.UNIMPLEMENTED,
 }
+
+# A status travels in trailers, of which clients take 8 KiB by default and else see RESOURCE_EXHAUSTED: the
+# message as text, where a byte may take three, and once more with the details, where three may take four.
+_TEXT_BYTES_MAX = 700
+_DETAILS_BYTES_MAX = 3_500
 
 Handler = Callable[[Any, grpc.ServicerContext], Any]
 
@@ -43,16 +49,16 @@ class StatusInterceptor(grpc.ServerInterceptor):
         if handler is None:
             return None
         if handler.response_streaming:
-            behavior = _streaming(handler.stream_stream or handler.unary_stream)
+            behavior = _streaming(handler)
             wrap = (
                 grpc.stream_stream_rpc_method_handler
                 if handler.request_streaming
                 else grpc.unary_stream_rpc_method_handler
             )
         else:
-            behavior = _unary(handler.unary_unary)
+            behavior = _unary(handler)
             wrap = grpc.unary_unary_rpc_method_handler
-        return wrap(behavior, handler.request_deserializer, handler.response_serializer)
+        return wrap(behavior, None, handler.response_serializer)
 
 
 def status_of(error: Exception) -> status_pb2.Status:
@@ -60,27 +66,41 @@ def status_of(error: Exception) -> status_pb2.Status:
     code = _CODES.get(type(error)) if isinstance(error, errors.PegcountError) else None
     if code is None or not isinstance(error, errors.PegcountError):
         return _internal(error)
-    return status_pb2.Status(code=code, message=str(error), details=[_packed(m) for m in _details(error)])
+    details = [_packed(message) for message in _details(error)]
+    return status_pb2.Status(code=code, message=_shortened(str(error)), details=details)
 
 
-def _unary(behavior: Handler) -> Handler:
-    def call(request: Any, context: grpc.ServicerContext) -> Any:
+def _unary(handler: Any) -> Handler:
+    def call(request: bytes, context: grpc.ServicerContext) -> Any:
         try:
-            return behavior(request, context)
+            return handler.unary_unary(_read(request, handler.request_deserializer), context)
         except Exception as error:
             _abort(error, context)
 
     return call
 
 
-def _streaming(behavior: Handler) -> Handler:
+def _streaming(handler: Any) -> Handler:
+    read = partial(_read, deserialize=handler.request_deserializer)
+
     def call(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         try:
-            yield from behavior(request, context)
+            if handler.request_streaming:
+                yield from handler.stream_stream(map(read, request), context)
+            else:
+                yield from handler.unary_stream(read(request), context)
         except Exception as error:
             _abort(error, context)
 
     return call
+
+
+def _read(request: bytes, deserialize: Callable[[bytes], Any]) -> Any:
+    """The message of a request; gRPC's own reading would call bytes that are none INTERNAL."""
+    try:
+        return deserialize(request)
+    except Exception as error:
+        raise errors.MalformedMessageError(f"the request is no valid message: {error}") from error
 
 
 def _abort(error: Exception, context: grpc.ServicerContext) -> NoReturn:
@@ -89,21 +109,44 @@ def _abort(error: Exception, context: grpc.ServicerContext) -> NoReturn:
 
 
 def _details(error: errors.PegcountError) -> Iterator[Message]:
+    metadata = {name: _shortened(text) for name, text in error.metadata.items()}
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=_DOMAIN, metadata=metadata)
     if isinstance(error, errors.InvalidRequestError):
-        yield error_details_pb2.BadRequest(field_violations=[_field_violation(v) for v in error.violations])
+        yield _bad_request(error.violations, _DETAILS_BYTES_MAX - info.ByteSize())
     if isinstance(error, errors.NotFoundError):
         name = list(error.metadata.values())[-1]
         yield error_details_pb2.ResourceInfo(
             resource_type=error.resource_type, resource_name=name, description=str(error)
         )
-    if error.reason:
-        yield error_details_pb2.ErrorInfo(reason=error.reason, domain=_DOMAIN, metadata=error.metadata)
+    if not isinstance(error, errors.CancelledError):
+        yield info
 
 
-def _field_violation(violation: errors.Violation) -> error_details_pb2.BadRequest.FieldViolation:
-    return error_details_pb2.BadRequest.FieldViolation(
-        field=violation.field, description=violation.description, reason=violation.reason
-    )
+def _bad_request(violations: Sequence[errors.Violation], bytes_max: int) -> error_details_pb2.BadRequest:
+    """The violations; where one status has no room for all, the last entry tells how many are left out."""
+    bad_request = error_details_pb2.BadRequest()
+    for i, violation in enumerate(violations):
+        described = error_details_pb2.BadRequest.FieldViolation(
+            field=violation.field,
+            description=_shortened(violation.description),
+            reason=violation.reason,
+        )
+        if bad_request.ByteSize() + described.ByteSize() > bytes_max:
+            bad_request.field_violations.add(
+                field=violation.field,
+                description=f"{len(violations) - i} violations from here on have no room in one status",
+                reason=violation.reason,
+            )
+            break
+        bad_request.field_violations.append(described)
+    return bad_request
+
+
+def _shortened(text: str) -> str:
+    encoded = text.encode()
+    if len(encoded) <= _TEXT_BYTES_MAX:
+        return text
+    return encoded[: _TEXT_BYTES_MAX - 3].decode(errors="ignore") + "..."
 
 
 def _internal(error: Exception) -> status_pb2.Status:

@@ -8,6 +8,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -73,7 +74,10 @@ class Catalog:
         """Opens or makes it; raises StoreOpenError for a newer format or no SQLite file."""
         self._path = directory / "catalog.db"
         self._lock = Lock()
-        self._db = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
+        try:
+            self._db = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
+        except sqlite3.OperationalError as error:
+            raise StoreOpenError(f"{self._path} cannot be opened: {error}") from error
         try:
             self._prepare()
         except sqlite3.DatabaseError as error:
@@ -100,12 +104,13 @@ class Catalog:
 
         Raises DataDamagedError at a row that fails its checksum.
         """
-        for row_id, received_us, batch, crc32 in self._db.execute("SELECT * FROM journal ORDER BY id"):
-            if zlib.crc32(batch) != crc32:
-                raise DataDamagedError(
-                    f"{self._path}: journal row {row_id} fails its checksum", file=self._path
-                )
-            yield received_us, batch
+        with self._damage_told():
+            for row_id, received_us, batch, crc32 in self._db.execute("SELECT * FROM journal ORDER BY id"):
+                if zlib.crc32(batch) != crc32:
+                    raise DataDamagedError(
+                        f"{self._path}: journal row {row_id} fails its checksum", file=self._path
+                    )
+                yield received_us, batch
 
     def next_sequence(self) -> int:
         """A number greater than that of any file this directory ever named in its catalogue."""
@@ -130,12 +135,14 @@ class Catalog:
 
     def segments(self) -> list[SegmentRow]:
         """All sealed segments."""
-        rows = self._db.execute("SELECT name, rows, bytes, crc32, day, dead FROM segments ORDER BY day, name")
-        return [SegmentRow(FileRow(*row[:4]), row[4], row[5]) for row in rows]
+        query = "SELECT name, rows, bytes, crc32, day, dead FROM segments ORDER BY day, name"
+        with self._lock, self._damage_told():
+            return [SegmentRow(FileRow(*row[:4]), row[4], row[5]) for row in self._db.execute(query)]
 
     def active_snapshot(self) -> FileRow | None:
         """The snapshot of the active sessions, None where there were none."""
-        row = self._db.execute("SELECT name, rows, bytes, crc32 FROM active_snapshot").fetchone()
+        with self._lock, self._damage_told():
+            row = self._db.execute("SELECT name, rows, bytes, crc32 FROM active_snapshot").fetchone()
         return None if row is None else FileRow(*row)
 
     def put_code_deck(self, deck_id: int, entries: Sequence[CodeDeckEntry]) -> None:
@@ -147,7 +154,7 @@ class Catalog:
 
     def code_deck(self, deck_id: int) -> list[CodeDeckEntry] | None:
         """The entries of a code deck, None where there is none; DataDamagedError for a damaged one."""
-        with self._lock:
+        with self._lock, self._damage_told():
             row = self._db.execute(
                 "SELECT entries, crc32 FROM code_decks WHERE id = ?", (deck_id,)
             ).fetchone()
@@ -159,7 +166,7 @@ class Catalog:
 
     def code_decks(self) -> dict[int, int]:
         """Number of entries of each code deck, by id."""
-        with self._lock:
+        with self._lock, self._damage_told():
             return dict(self._db.execute("SELECT id, entry_count FROM code_decks ORDER BY id"))
 
     def _prepare(self) -> None:
@@ -168,10 +175,23 @@ class Catalog:
             raise StoreOpenError(
                 f"{self._path} has format {version}, newer than the format {FORMAT_VERSION} of this program"
             )
+        if version == 0 and any((self._path.parent / name).exists() for name in ("segments", "active")):
+            # To a new catalogue all of them would be what a crash left behind.
+            raise StoreOpenError(f"{self._path} is missing or empty, but there are segments beside it")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         if version == 0:
             self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {FORMAT_VERSION}; COMMIT;")
+
+    @contextmanager
+    def _damage_told(self) -> Iterator[None]:
+        """Turns what SQLite says of a damaged file into DataDamagedError."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            raise DataDamagedError(f"{self._path}: {error}", file=self._path) from error
 
     def _transaction(self) -> "_Transaction":
         return _Transaction(self._db)

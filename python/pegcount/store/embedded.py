@@ -9,12 +9,13 @@ crash left behind; they are removed when the store opens.
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
 
 from pegcount import core
 from pegcount.config import Config
-from pegcount.errors import NotFoundError
+from pegcount.errors import DataDamagedError, NotFoundError
 from pegcount.model import CodeDeckEntry, Predicate, RejectedRecord, Scan, StoreInfo, WriteOutcome
 from pegcount.store.catalog import Catalog, FileRow, SegmentRow
 from pegcount.store.directory import DirectoryLock, prepare
@@ -35,13 +36,13 @@ class EmbeddedStore:
         self._write_lock = Lock()
         self._decks: dict[int, core.Deck] = {}
         self._columns = core.Store()
-        self._owner = DirectoryLock(directory)
-        try:
+        with ExitStack() as opened:
+            self._owner = DirectoryLock(directory)
+            opened.callback(self._owner.release)
             self._catalog = Catalog(directory)
+            opened.callback(self._catalog.close)
             self._load()
-        except BaseException:
-            self._owner.release()
-            raise
+            opened.pop_all()
 
     def write(self, batch: bytes) -> WriteOutcome:
         """Takes in a batch; see `Store.write`."""
@@ -117,7 +118,7 @@ class EmbeddedStore:
 
     def _load(self) -> None:
         segments, active = self._catalog.segments(), self._catalog.active_snapshot()
-        self._remove_files_not_in(segments, active)
+        self._match_files([segment.file for segment in segments] + ([] if active is None else [active]))
         for segment in segments:
             self._columns.open_segment(self._directory, segment.day, _as_tuple(segment.file), segment.dead)
         if active is not None:
@@ -131,16 +132,19 @@ class EmbeddedStore:
         active = None if sealed.active is None else FileRow(*sealed.active)
         before = self._catalog.active_snapshot()
         self._catalog.commit_seal(segments, active, sealed.dead)
-        self._columns.adopt(self._directory, sealed)
+        self._columns.adopt(sealed)
         if before is not None:
             (self._directory / before.name).unlink(missing_ok=True)
 
-    def _remove_files_not_in(self, segments: Sequence[SegmentRow], active: FileRow | None) -> None:
-        known = {segment.file.name for segment in segments} | ({active.name} if active else set())
+    def _match_files(self, catalogued: Sequence[FileRow]) -> None:
+        """Raises DataDamagedError for a missing file, then removes those that the catalogue does not name."""
+        known = {self._directory / file.name for file in catalogued}
+        for path in known:
+            if not path.is_file():
+                raise DataDamagedError(f"{path}: the segment is missing", file=path)
         for pattern in ("segments/*/*", "active/*"):
-            for path in self._directory.glob(pattern):
-                if str(path.relative_to(self._directory)) not in known:
-                    path.unlink()
+            for path in set(self._directory.glob(pattern)) - known:
+                path.unlink()
 
 
 def _as_tuple(file: FileRow) -> tuple[str, int, int, int]:

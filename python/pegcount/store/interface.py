@@ -14,7 +14,7 @@ class Store(Protocol):
         """Takes in a `WriteRecordsRequest` in wire form.
 
         It survives a power cut, and every report shows it, once this returns. Raises
-        MalformedBatchError where the bytes are no valid message.
+        MalformedMessageError where the bytes are no valid message.
         """
 
     def partials(self, scan: Scan, cell_count_max: int, stop: Stop) -> Partials:

@@ -5,12 +5,17 @@ use crate::part::Strings;
 /// Code, name and country of one destination; an empty name or country is absent.
 pub type Entry = (String, String, String);
 
-/// An imported code deck.
+/// An imported code deck: a tree of digits.
 pub struct Deck {
-    /// By code.
     entries: Vec<Entry>,
-    /// Entry whose code is the next shorter prefix of this one's.
-    shorter: Vec<Option<u32>>,
+    /// Node 0 is the root; no node has it as a child, so 0 stands for "none".
+    nodes: Vec<Node>,
+}
+
+#[derive(Clone, Default)]
+struct Node {
+    next: [u32; 10],
+    entry: Option<u32>,
 }
 
 /// One of the three texts of the entries.
@@ -20,36 +25,34 @@ pub struct DeckColumn<'a> {
 }
 
 impl Deck {
-    /// A deck of entries in any order, their codes distinct.
-    pub fn new(mut entries: Vec<Entry>) -> Self {
-        entries.sort();
-        let mut shorter = Vec::with_capacity(entries.len());
-        let mut open: Vec<u32> = Vec::new();
+    /// A deck of entries with distinct codes, each of digits.
+    pub fn new(entries: Vec<Entry>) -> Self {
+        let mut nodes = vec![Node::default()];
         for (number, (code, _, _)) in (0u32..).zip(&entries) {
-            while open.last().is_some_and(|&top| !code.starts_with(&entries[top as usize].0)) {
-                open.pop();
+            let mut node = 0;
+            for digit in digits(code) {
+                if nodes[node].next[digit] == 0 {
+                    nodes[node].next[digit] = nodes.len() as u32;
+                    nodes.push(Node::default());
+                }
+                node = nodes[node].next[digit] as usize;
             }
-            shorter.push(open.last().copied());
-            open.push(number);
+            nodes[node].entry = Some(number);
         }
-        Self { entries, shorter }
+        Self { entries, nodes }
     }
 
-    /// Number of the entry for a number, its leading `+` ignored.
-    ///
-    /// Of sorted codes, those that begin a number and the greatest code not after it are linked as ever
-    /// shorter prefixes, so one binary search finds the longest.
+    /// Number of the entry whose code is the longest that begins a number, its leading `+` ignored.
     pub fn find(&self, number: &str) -> Option<usize> {
-        let number = number.strip_prefix('+').unwrap_or(number);
-        let after = self.entries.partition_point(|(code, _, _)| code.as_str() <= number);
-        let mut candidate = after.checked_sub(1);
-        while let Some(entry) = candidate {
-            if number.starts_with(&self.entries[entry].0) {
-                return candidate;
+        let (mut node, mut found) = (0, None);
+        for digit in digits(number.strip_prefix('+').unwrap_or(number)) {
+            node = self.nodes[node].next[digit] as usize;
+            if node == 0 {
+                break;
             }
-            candidate = self.shorter[entry].map(|shorter| shorter as usize);
+            found = self.nodes[node].entry.or(found);
         }
-        None
+        found.map(|entry| entry as usize)
     }
 
     /// The column of the entries that stands for `*_rates_code`, `*_rates_code_name` or `*_rates_country`.
@@ -71,6 +74,11 @@ impl Strings for DeckColumn<'_> {
     fn get(&self, number: usize) -> &str {
         (self.pick)(&self.entries[number])
     }
+}
+
+/// The digits that a text begins with.
+fn digits(text: &str) -> impl Iterator<Item = usize> {
+    text.bytes().map_while(|byte| byte.is_ascii_digit().then(|| usize::from(byte - b'0')))
 }
 
 #[cfg(test)]

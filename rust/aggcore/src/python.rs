@@ -121,8 +121,8 @@ impl Store {
         Ok(Sealed(py.detach(|| self.0.seal(&directory, sequence))?))
     }
 
-    fn adopt(&self, py: Python<'_>, directory: PathBuf, sealed: &Sealed) -> PyResult<()> {
-        Ok(py.detach(|| self.0.adopt(&directory, &sealed.0))?)
+    fn adopt(&self, py: Python<'_>, sealed: &Sealed) {
+        py.detach(|| self.0.adopt(&sealed.0));
     }
 
     /// Sums of the records that meet all predicates, per bin of `edges` and group of `keys`.
@@ -170,7 +170,7 @@ impl Store {
 impl Sealed {
     #[getter]
     fn segments(&self) -> Vec<(i64, SegmentRow)> {
-        self.0.segments.iter().map(|(day, written)| (*day, segment_row(written))).collect()
+        self.0.segments.iter().map(|(day, written, _)| (*day, segment_row(written))).collect()
     }
 
     #[getter]
@@ -328,7 +328,7 @@ impl From<Error> for PyErr {
 fn raise(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let metadata = PyDict::new(py);
     let class = match error {
-        Error::MalformedBatch(_) => "MalformedBatchError",
+        Error::MalformedBatch(_) => "MalformedMessageError",
         Error::CellLimit { asked, allowed } => {
             metadata.set_item("asked", asked)?;
             metadata.set_item("allowed", allowed)?;

@@ -22,8 +22,10 @@ use crate::batch::{int_column, int_values, present};
 use crate::error::{Error, Result};
 use crate::part::{Bitmap, Category, NO_CODE, Part, Strings};
 use crate::schema::{CATEGORY_COUNT, FIELDS, INT_COUNT, Kept, Shape, TEXT_COUNT, category, int, text};
+use crate::versions::on_many_days;
 
-/// One sealed segment.
+/// One sealed segment; a clone shares the map.
+#[derive(Clone)]
 pub struct Segment {
     /// Name of the file within the data directory.
     pub name: String,
@@ -114,6 +116,13 @@ impl Segment {
     /// When the last event of a row with an effect was received, microseconds UTC.
     pub fn received_us(&self, row: usize) -> i64 {
         self.received_us[row]
+    }
+
+    /// Hashes of the keys whose versions lie on more UTC days than one.
+    pub fn keys_on_many_days(&self) -> Vec<u64> {
+        let kept = (0..self.versions.len()).filter_map(|row| Some((row, self.versions(row)?)));
+        let many = kept.filter(|(_, versions)| on_many_days(versions));
+        many.map(|(row, _)| self.part().record(row).key_hash()).collect()
     }
 
     /// The living rows of a key.

@@ -1,6 +1,6 @@
 //! The records of one store: those in memory and the sealed segments, behind one handle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -25,6 +25,9 @@ pub struct Store {
 struct State {
     live: LiveTable,
     segments: BTreeMap<i64, Vec<Segment>>,
+    /// Days of the sealed records whose versions lie on more days than one, by key hash: a version may find
+    /// its record further away than the neighbouring day.
+    far_days: HashMap<u64, BTreeSet<i64>>,
 }
 
 /// What became of the records of a batch that were taken.
@@ -40,8 +43,8 @@ pub struct Outcome {
 
 /// What a seal wrote; nothing changes for readers before [`Store::adopt`].
 pub struct Sealed {
-    /// New segments by UTC day.
-    pub segments: Vec<(i64, Written)>,
+    /// New segments by UTC day, as written and opened: what follows cannot fail any more.
+    pub segments: Vec<(i64, Written, Segment)>,
     /// Snapshot of the sessions that are still active, `None` without any.
     pub active: Option<Written>,
     /// Replaced rows of older segments, by segment name.
@@ -67,9 +70,6 @@ enum Place {
     Sealed { day: i64, segment: usize, row: usize },
 }
 
-/// Days around a version's own in which its record may lie.
-const REACH_DAYS: i64 = 2;
-
 impl Store {
     /// Takes in a batch; every report shows it once this returns.
     pub fn apply(&self, batch: &Batch, received_us: i64) -> Outcome {
@@ -87,7 +87,7 @@ impl Store {
     /// `Io` or `Damaged` where it cannot be read as written.
     pub fn open_segment(&self, directory: &Path, day: i64, written: &Written, dead: Bitmap) -> Result<()> {
         let segment = Segment::open(directory, written, dead)?;
-        self.write().segments.entry(day).or_default().push(segment);
+        self.write().add_segment(day, segment);
         Ok(())
     }
 
@@ -110,7 +110,7 @@ impl Store {
     /// Writes the finished records in memory into one new segment per UTC day, and a snapshot of the active ones.
     ///
     /// # Errors
-    /// `Io` where the operating system refuses; nothing has changed then.
+    /// `Io` or `Damaged` where a file cannot be written and read back; nothing has changed then.
     pub fn seal(&self, directory: &Path, sequence: u64) -> Result<Sealed> {
         let state = self.read();
         let part = state.live.part();
@@ -122,7 +122,11 @@ impl Store {
         }
         let save = |name: String, rows| write(directory, &name, &part, rows, |row| state.live.versions(row));
         let day_name = |day: i64| format!("segments/{}/{sequence:08}.arrow", crate::time_text::date(day));
-        let segments = days.into_iter().map(|(day, rows)| Ok((day, save(day_name(day), rows)?)));
+        let segments = days.into_iter().map(|(day, rows)| {
+            let written = save(day_name(day), rows)?;
+            let segment = Segment::open(directory, &written, Bitmap::default())?;
+            Ok((day, written, segment))
+        });
         let segments = segments.collect::<Result<Vec<_>>>()?;
         let active = if active.is_empty() { None } else { Some(save(format!("active/{sequence:08}.arrow"), active)?) };
         let replaced = state.segments.values().flatten().filter(|segment| !segment.dead.is_empty());
@@ -131,18 +135,12 @@ impl Store {
     }
 
     /// Puts the segments of a seal in place of the records in memory, in one step for readers.
-    ///
-    /// # Errors
-    /// `Io` or `Damaged` where a segment cannot be read as written; nothing has changed then.
-    pub fn adopt(&self, directory: &Path, sealed: &Sealed) -> Result<()> {
-        let open = |(day, written): &(i64, Written)| Ok((*day, Segment::open(directory, written, Bitmap::default())?));
-        let opened: Vec<(i64, Segment)> = sealed.segments.iter().map(open).collect::<Result<_>>()?;
+    pub fn adopt(&self, sealed: &Sealed) {
         let mut state = self.write();
         state.live = state.live.unfinished();
-        for (day, segment) in opened {
-            state.segments.entry(day).or_default().push(segment);
+        for (day, _, segment) in &sealed.segments {
+            state.add_segment(*day, segment.clone());
         }
-        Ok(())
     }
 
     /// Answers a scan with integer sums.
@@ -217,6 +215,13 @@ impl State {
         std::iter::once(self.live.part()).chain(self.segments.values().flatten().map(Segment::part))
     }
 
+    fn add_segment(&mut self, day: i64, segment: Segment) {
+        for key_hash in segment.keys_on_many_days() {
+            self.far_days.entry(key_hash).or_default().insert(day);
+        }
+        self.segments.entry(day).or_default().push(segment);
+    }
+
     fn segments_between(&self, (from, to): (i64, i64)) -> impl Iterator<Item = &Segment> {
         let days = from.div_euclid(US_PER_DAY)..=to.div_euclid(US_PER_DAY);
         self.segments.range(days).flat_map(|(_, segments)| segments)
@@ -252,7 +257,10 @@ impl State {
     fn find(&self, key_hash: u64, version: &crate::record::Record<'_>) -> Vec<Place> {
         let (source, session_id) = (version.source(), version.session_id());
         let mut places: Vec<Place> = self.live.find(key_hash, source, session_id).into_iter().map(Place::Live).collect();
-        for (&day, segments) in self.segments.range(version.day() - REACH_DAYS..=version.day() + REACH_DAYS) {
+        let mut days: BTreeSet<i64> = (version.day() - 1..=version.day() + 1).collect();
+        days.extend(self.far_days.get(&key_hash).into_iter().flatten());
+        for day in days {
+            let segments = self.segments.get(&day).map_or(&[][..], Vec::as_slice);
             for (number, segment) in segments.iter().enumerate() {
                 let rows = segment.find(key_hash, source, session_id).into_iter();
                 places.extend(rows.map(|row| Place::Sealed { day, segment: number, row }));

@@ -137,6 +137,11 @@ impl Versions {
     }
 }
 
+/// Whether what [`Versions::to_bytes`] gave is of versions on more UTC days than one.
+pub fn on_many_days(mut kept: &[u8]) -> bool {
+    decode_varint(&mut kept).ok() != decode_varint(&mut kept).ok()
+}
+
 impl Layer {
     /// Drops the fields that `taken` has and adds the others to it; false where nothing is left.
     fn keep_what_is_new(&mut self, taken: &mut Record<'static>) -> bool {

@@ -110,7 +110,7 @@ proptest! {
         let directory = tempfile::tempdir().unwrap();
         if sealed {
             let written = store.seal(directory.path(), 1).unwrap();
-            store.adopt(directory.path(), &written).unwrap();
+            store.adopt(&written);
         }
         let keys = ["folder".to_owned(), "app_id".to_owned()];
         let answer = ask(&store, Some(&edges), &[first.clone(), second.clone()], &keys, Measure::Calls);

@@ -53,7 +53,7 @@ fn after(records: &[Owned], size: usize, sealing: bool) -> Vec<String> {
                     dead.clone_from(rows);
                 }
             });
-            segments.extend(sealed.segments.iter().map(|(day, written)| (*day, written.clone(), Vec::new())));
+            segments.extend(sealed.segments.iter().map(|(day, written, _)| (*day, written.clone(), Vec::new())));
             store = Store::default();
             for (day, written, dead) in &segments {
                 store.open_segment(directory.path(), *day, written, Bitmap::from_bytes(dead)).unwrap();
@@ -113,6 +113,13 @@ fn neighbouring_days_are_one_record_and_a_version_between_joins_two() {
         let records: Vec<Owned> = order.map(|day| on(day, day)).to_vec();
         assert_eq!(after(&records, 1, true).len(), 1, "{order:?}");
     }
+}
+
+#[test]
+fn a_version_finds_its_sealed_record_however_far_the_days_of_its_versions_reach() {
+    let on = |day: i64| Owned::new("a", day * DAY_US).with("revision", day).with("end_time", 20 * DAY_US);
+    let records: Vec<Owned> = [5, 6, 7, 8, 5, 4].map(on).to_vec();
+    assert_eq!(after(&records, 4, true).len(), 1);
 }
 
 #[test]

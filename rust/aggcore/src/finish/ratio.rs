@@ -7,12 +7,12 @@ pub fn ratio(numerator: i64, denominator: i64) -> Option<f64> {
     (denominator != 0).then(|| numerator as f64 / denominator as f64)
 }
 
-/// Seconds per answered call: duration_ms / (1000 * answered). ACD of ITU-T E.437.
+/// Seconds per answered call: duration_ms / (1000 * answered). Average length of conversation in ITU-T E.437.
 pub fn seconds_per_call(duration_ms: i64, answered: i64) -> Option<f64> {
     ratio(duration_ms, answered.saturating_mul(1_000))
 }
 
-/// Percent of calls that were answered: 100 * answered / total. ASR of ITU-T E.411.
+/// Percent of calls that were answered: 100 * answered / total. ASR of ITU-T E.411 and E.425.
 pub fn answer_seizure_percent(answered: i64, total: i64) -> Option<f64> {
     ratio(answered.saturating_mul(100), total)
 }

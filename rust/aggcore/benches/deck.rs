@@ -1,0 +1,27 @@
+//! A million look-ups of dialled numbers in a deck of 100,000 codes.
+
+use aggcore::deck::Deck;
+use criterion::{Criterion, criterion_group, criterion_main};
+
+const CODES: u64 = 100_000;
+const NUMBERS: u64 = 1_000_000;
+
+/// The next number of a simple generator; the same in every run.
+fn scrambled(n: u64) -> u64 {
+    n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407) >> 33
+}
+
+fn look_up(c: &mut Criterion) {
+    let entries = (0..CODES).map(|n| (format!("{:05}", n), format!("destination {n}"), String::new())).collect();
+    let deck = Deck::new(entries);
+    let numbers: Vec<String> = (0..NUMBERS).map(|n| format!("+{:011}", scrambled(n) % 100_000_000_000)).collect();
+    c.bench_function("1,000,000 look-ups in 100,000 codes", |bencher| {
+        bencher.iter(|| {
+            let found = numbers.iter().filter(|number| deck.find(number).is_some()).count() as u64;
+            assert_eq!(found, NUMBERS);
+        });
+    });
+}
+
+criterion_group! { name = benches; config = Criterion::default().sample_size(10); targets = look_up }
+criterion_main!(benches);

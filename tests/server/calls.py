@@ -1,0 +1,93 @@
+"""Records and calls that several tests of the server make."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from pegcount import core
+from pegcount.errors import PegcountError
+from pegcount.model import Scan
+from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
+from service import Service
+
+SETUP_S = 1_774_771_200
+"""2026-03-29T08:00:00Z."""
+
+ASK_USAGE = reports_pb2.QueryAsrUsageRequest(
+    from_time="2026-03-29", to_time="2026-03-30", granularity=reports_pb2.GRANULARITY_HOUR
+)
+ASK_ACTIVE = reports_pb2.QueryActiveSessionsRequest(return_fields=["session_id", "quantity"])
+ASK_FOLDER = reports_pb2.QueryFolderStatsRequest(
+    company="acme", organization="north", from_date="2026-03-29", to_date="2026-03-29"
+)
+ASK_QUALITY = reports_pb2.QueryOriginationQualityRequest(
+    account_id="a1", from_time="2026-03-29", to_time="2026-03-30", sampling=reports_pb2.GRANULARITY_HOUR
+)
+ONE_CODE = admin_pb2.PutCodeDeckRequest(id=1, entries=[admin_pb2.CodeDeckEntry(code="49", name="Germany")])
+
+
+def changed(request: Any, **fields: object) -> Any:
+    """A request of the same kind with some fields set otherwise."""
+    more = type(request)(**fields)
+    copy = type(request)()
+    copy.CopyFrom(request)
+    for name in fields:
+        copy.ClearField(name)
+    copy.MergeFrom(more)
+    return copy
+
+
+def call_record(session_id: str, **more: Any) -> records_pb2.SessionRecord:
+    """A finished call of account a1 in acme/north/sales: 10 s of ringing, 60 s of talk."""
+    given: dict[str, Any] = {
+        "setup_time": Timestamp(seconds=SETUP_S),
+        "answer_time": Timestamp(seconds=SETUP_S + 10),
+        "end_time": Timestamp(seconds=SETUP_S + 70),
+        "company": "acme",
+        "organization": "north",
+        "folder": "sales",
+        "account_id": "a1",
+        **more,
+    }
+    return records_pb2.SessionRecord(session_id=session_id, **given)
+
+
+def active_record(session_id: str, **more: Any) -> records_pb2.SessionRecord:
+    """A call that goes on."""
+    return call_record(session_id, end_time=None, **more)
+
+
+def replace_scan(
+    service: Service, monkeypatch: pytest.MonkeyPatch, scan: Callable[[Scan, int, core.Stop], core.Partials]
+) -> None:
+    """Puts something else in place of the store's scan."""
+    monkeypatch.setattr(service.store, "partials", scan)
+
+
+def scan_without_end(
+    service: Service, monkeypatch: pytest.MonkeyPatch, begun: Callable[[], None], ended: list[Exception]
+) -> None:
+    """Lets every scan start again when it is done, until its stop ends it; `ended` gets why."""
+    once = service.store.partials
+
+    def again_and_again(scan: Scan, cell_count_max: int, stop: core.Stop) -> core.Partials:
+        try:
+            while True:
+                once(scan, cell_count_max, stop)
+                begun()
+        except PegcountError as error:
+            ended.append(error)
+            raise
+
+    replace_scan(service, monkeypatch, again_and_again)
+
+
+def damage_code_deck(directory: Path, deck_id: int) -> None:
+    """Changes the stored entries of a code deck behind the store's back."""
+    with sqlite3.connect(directory / "catalog.db") as catalog:
+        changed = catalog.execute("UPDATE code_decks SET entries = x'00' WHERE id = ?", (deck_id,))
+        assert changed.rowcount == 1
+    catalog.close()

@@ -1,0 +1,61 @@
+"""What a caller sees of a call that failed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+Detail = TypeVar("Detail", bound=Message)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A status; the details that it lacks are empty messages."""
+
+    code: grpc.StatusCode
+    message: str
+    violations: list[tuple[str, str, str]]
+    """Field, reason, description."""
+    info: error_details_pb2.ErrorInfo
+    resource: error_details_pb2.ResourceInfo
+    detail_names: list[str]
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        return dict(self.info.metadata)
+
+
+def refusal(call: Callable[[], object]) -> Refusal:
+    """How a call fails; that it does not is a failure of the test."""
+    with pytest.raises(grpc.RpcError) as raised:
+        call()
+    error = raised.value
+    assert isinstance(error, grpc.Call)
+    status = rpc_status.from_call(error)
+    return of_status(status or status_pb2.Status(code=error.code().value[0], message=error.details()))
+
+
+def of_status(status: status_pb2.Status) -> Refusal:
+    """A status as a caller reads it."""
+    code = next(code for code in grpc.StatusCode if code.value[0] == status.code)
+    bad_request = _detail(status, error_details_pb2.BadRequest)
+    return Refusal(
+        code=code,
+        message=status.message,
+        violations=[(v.field, v.reason, v.description) for v in bad_request.field_violations],
+        info=_detail(status, error_details_pb2.ErrorInfo),
+        resource=_detail(status, error_details_pb2.ResourceInfo),
+        detail_names=[packed.TypeName().removeprefix("google.rpc.") for packed in status.details],
+    )
+
+
+def _detail(status: status_pb2.Status, kind: type[Detail]) -> Detail:
+    detail = kind()
+    for packed in status.details:
+        packed.Unpack(detail)
+    return detail

@@ -1,0 +1,96 @@
+"""Records for the tests of the store, and what a store holds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from pegcount import calendar, core
+from pegcount.config import Config
+from pegcount.model import Measure, Predicate, Scan, WriteOutcome
+from pegcount.store import EmbeddedStore
+from pegcount.v1 import records_pb2, reports_pb2
+
+DAY_S = 86_400
+SETUP_S = 1_774_771_200
+"""2026-03-29T08:00:00Z."""
+
+_COLUMN_OF_FIELD = {"session_setup_time": "setup_time", "session_start_time": "answer_time"}
+
+
+class Reopening:
+    """A store that can be closed and opened again; leaving its block closes it."""
+
+    def __init__(self, directory: Path, config: Config) -> None:
+        self.directory = directory
+        self.config = config
+        self.store = EmbeddedStore(directory, config, create=True)
+
+    def reopen(self) -> None:
+        self.store.close()
+        self.store = EmbeddedStore(self.directory, self.config)
+
+    def seal(self) -> None:
+        self.store.seal()
+
+    def seal_and_reopen(self) -> None:
+        self.seal()
+        self.reopen()
+
+    def __enter__(self) -> "Reopening":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.store.close()
+
+
+def finished(session_id: str, setup_s: int = SETUP_S, **more: Any) -> records_pb2.SessionRecord:
+    """A call that rang for 10 s and was talked on for 60 s."""
+    times = {"answer_time": Timestamp(seconds=setup_s + 10), "end_time": Timestamp(seconds=setup_s + 70)}
+    return active(session_id, setup_s, **{**times, **more})
+
+
+def active(session_id: str, setup_s: int = SETUP_S, **more: Any) -> records_pb2.SessionRecord:
+    """A call that has not been answered nor ended."""
+    return records_pb2.SessionRecord(session_id=session_id, setup_time=Timestamp(seconds=setup_s), **more)
+
+
+def batch(*records: records_pb2.SessionRecord) -> bytes:
+    """A batch in wire form."""
+    return records_pb2.WriteRecordsRequest(records=records).SerializeToString()
+
+
+def write(store: EmbeddedStore, *records: records_pb2.SessionRecord) -> tuple[int, int, int]:
+    """Writes a batch of which nothing is rejected; gives accepted, replaced, duplicates."""
+    outcome: WriteOutcome = store.write(batch(*records))
+    assert outcome.rejected == ()
+    return outcome.accepted, outcome.replaced, outcome.duplicates
+
+
+def rows(
+    store: EmbeddedStore,
+    *fields: str,
+    predicates: Sequence[Predicate] = (),
+    code_deck: int | None = None,
+) -> list[reports_pb2.ActiveSessionRow]:
+    """Rows of all records that meet the predicates, finished ones too, with any fields of the report."""
+    utc = calendar.zone("UTC")
+    assert utc is not None
+    keys = tuple(_COLUMN_OF_FIELD.get(name, name) for name in fields)
+    scan = Scan(None, tuple(predicates), keys, Measure("sessions"), code_deck)
+    body = core.active_response(
+        store.partials(scan, 10**6, core.Stop(None)),
+        fields=[*fields, "quantity"],
+        order=[],
+        limit=None,
+        rollup=False,
+        change_us=utc.change_us,
+        offset_s=utc.offset_s,
+    )
+    return list(reports_pb2.QueryActiveSessionsResponse.FromString(body).rows)
+
+
+def names(store: EmbeddedStore, predicates: Sequence[Predicate] = ()) -> list[str]:
+    """Session ids of all records held, each as often as it is held."""
+    found = rows(store, "session_id", predicates=predicates)
+    return [row.session_id for row in found for _ in range(row.quantity)]

@@ -1,0 +1,130 @@
+"""Sealed segments as any reader of Arrow files sees them."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.ipc  # type: ignore[import-untyped]
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from pegcount.config import Config
+from pegcount.v1 import records_pb2
+
+from store.holding import DAY_S, SETUP_S, Reopening, active, finished, write
+
+OUR_OWN = ["received_time", "versions", "sorted_key_hash", "row_of_key"]
+"""Columns besides the fields of the record."""
+INSTANT = pa.timestamp("us", tz="UTC")
+CATEGORY = pa.dictionary(pa.int32(), pa.utf8())
+FULL_TEXTS = {
+    "session_id",
+    *(f"{leg}_{name}_id" for leg in ("orig", "term") for name in ("leg", "src_party", "dst_party")),
+}
+"""Texts that differ from record to record; all others are categories."""
+
+
+def read(path: Path) -> pa.Table:
+    table = pa.ipc.open_file(pa.BufferReader(path.read_bytes())).read_all()
+    table.validate(full=True)
+    return table
+
+
+def full_record(session_id: str) -> records_pb2.SessionRecord:
+    """A record with a value in every field, and none of them like another."""
+    record = finished(
+        session_id, revision=3, kind=1, event=3, is_last_attempt=False, customer_price="-0.0125"
+    )
+    for field in record.DESCRIPTOR.fields:
+        if not record.HasField(field.name):
+            is_text = field.type == field.TYPE_STRING
+            setattr(record, field.name, f"text of {field.name}" if is_text else field.number)
+    return record
+
+
+def test_fields_come_in_the_order_of_the_contract_with_plain_types(tmp_path: Path) -> None:
+    with Reopening(tmp_path, Config()) as held:
+        write(held.store, finished("f1"), active("a1"))
+        held.seal()
+    for path in (tmp_path / "segments/2026-03-29/00000001.arrow", tmp_path / "active/00000001.arrow"):
+        schema = read(path).schema
+        fields = [field.name for field in records_pb2.SessionRecord.DESCRIPTOR.fields]
+        assert schema.names == [*fields, *OUR_OWN]
+        for field in records_pb2.SessionRecord.DESCRIPTOR.fields:
+            assert schema.field(field.name).type == arrow_type(field.name, field.type == field.TYPE_STRING)
+        assert [schema.field(name).type for name in OUR_OWN] == [
+            INSTANT,
+            pa.binary(),
+            pa.uint64(),
+            pa.uint32(),
+        ]
+
+
+def arrow_type(name: str, is_text: bool) -> pa.DataType:
+    if name.endswith("_time"):
+        return INSTANT
+    if not is_text or name == "customer_price":
+        return pa.int64()
+    return pa.utf8() if name in FULL_TEXTS else CATEGORY
+
+
+def test_values_and_nulls(tmp_path: Path) -> None:
+    full, bare = full_record("full"), records_pb2.SessionRecord(session_id="bare")
+    bare.setup_time.seconds = bare.end_time.seconds = SETUP_S - 1
+    with Reopening(tmp_path, Config()) as held:
+        write(held.store, full, bare)
+        held.seal()
+    of_bare, of_full = read(tmp_path / "segments/2026-03-29/00000001.arrow").to_pylist()
+    for field in full.DESCRIPTOR.fields:
+        assert (of_bare[field.name] is not None) == bare.HasField(field.name), field.name
+        value, expected = of_full[field.name], getattr(full, field.name)
+        if isinstance(expected, Timestamp):
+            assert value.timestamp() == expected.seconds
+        elif field.name == "customer_price":
+            assert value == Decimal(expected) * 10**9
+        else:
+            assert value == expected, field.name
+    assert (of_bare["versions"], of_full["versions"]) == (None, None)
+    assert of_bare["received_time"] == of_full["received_time"]
+
+
+def test_rows_ascend_by_setup_time_in_one_file_per_utc_day(tmp_path: Path) -> None:
+    setups = [SETUP_S + 5, SETUP_S, SETUP_S + DAY_S, SETUP_S + 3, SETUP_S - DAY_S, SETUP_S]
+    with Reopening(tmp_path, Config()) as held:
+        write(held.store, *(finished(f"f{i}", setup_s) for i, setup_s in enumerate(setups)))
+        held.seal()
+    found = {path.parent.name: read(path)["session_id"].to_pylist() for path in tmp_path.glob("segments/*/*")}
+    assert found == {"2026-03-28": ["f4"], "2026-03-29": ["f1", "f5", "f3", "f0"], "2026-03-30": ["f2"]}
+
+
+def test_a_category_lists_each_text_once(tmp_path: Path) -> None:
+    folders = ["sales", "support", "", "sales", "support"]
+    with Reopening(tmp_path, Config()) as held:
+        write(held.store, active("a1", folder="of an active session"))
+        write(held.store, *(finished(f"f{i}", SETUP_S + i, folder=name) for i, name in enumerate(folders)))
+        held.seal()
+    column = read(tmp_path / "segments/2026-03-29/00000001.arrow")["folder"].combine_chunks()
+    assert column.dictionary.to_pylist() == ["sales", "support"]
+    assert column.to_pylist() == ["sales", "support", None, "sales", "support"]
+
+
+def test_keys_lead_to_their_rows(tmp_path: Path) -> None:
+    with Reopening(tmp_path, Config()) as held:
+        write(held.store, *(finished(f"f{i}", SETUP_S - i % 7) for i in range(100)))
+        held.seal()
+    table = read(tmp_path / "segments/2026-03-29/00000001.arrow")
+    hashes = table["sorted_key_hash"].to_pylist()
+    assert hashes == sorted(hashes)
+    assert sorted(table["row_of_key"].to_pylist()) == list(range(100))
+
+
+@pytest.mark.parametrize("sealed_first", [True, False])
+def test_versions_of_a_record_are_kept_with_it(sealed_first: bool, tmp_path: Path) -> None:
+    with Reopening(tmp_path, Config()) as held:
+        write(held.store, finished("f1", agent_id="7"))
+        if sealed_first:
+            held.seal()
+        write(held.store, finished("f1", revision=1, folder="x"))
+        held.seal()
+    (row,) = read(tmp_path / f"segments/2026-03-29/0000000{1 + sealed_first}.arrow").to_pylist()
+    assert (row["agent_id"], row["folder"], row["revision"]) == ("7", "x", 1)
+    assert row["versions"]

@@ -1,0 +1,65 @@
+"""A process that writes batches into a data directory until it is killed, and tells which are acknowledged.
+
+python writer.py DIRECTORY FIRST_BATCH SEED
+"""
+
+import random
+import sys
+from pathlib import Path
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from pegcount.config import Config
+from pegcount.store import EmbeddedStore
+from pegcount.v1 import records_pb2
+
+ROWS_PER_BATCH = 40
+# So that about every third batch is followed by a seal.
+CONFIG = Config(seal_row_count=100)
+_SETUP_S = 1_774_771_200
+
+
+def batch(number: int, seed: int) -> records_pb2.WriteRecordsRequest:
+    """Batch `number` of a seed: new calls on two days, and the ends of calls that the batch before began."""
+    chance = random.Random(f"{seed}/{number}")
+    records = [_record(f"{number}/{i}", chance) for i in range(ROWS_PER_BATCH)]
+    if number > 0:
+        before = batch_ids_active(number - 1, seed)
+        records += [_end(session_id, setup_s) for session_id, setup_s in before]
+    return records_pb2.WriteRecordsRequest(records=records)
+
+
+def batch_ids_active(number: int, seed: int) -> list[tuple[str, int]]:
+    """Calls that batch `number` leaves active, with their setup time."""
+    chance = random.Random(f"{seed}/{number}")
+    records = [_record(f"{number}/{i}", chance) for i in range(ROWS_PER_BATCH)]
+    return [(r.session_id, r.setup_time.seconds) for r in records if not r.HasField("end_time")]
+
+
+def _record(session_id: str, chance: random.Random) -> records_pb2.SessionRecord:
+    setup_s = _SETUP_S + chance.randrange(2 * 86_400)
+    record = records_pb2.SessionRecord(session_id=session_id, setup_time=Timestamp(seconds=setup_s))
+    if chance.random() < 0.8:
+        record.end_time.seconds = setup_s + 30
+    return record
+
+
+def _end(session_id: str, setup_s: int) -> records_pb2.SessionRecord:
+    return records_pb2.SessionRecord(
+        session_id=session_id,
+        event=records_pb2.SESSION_EVENT_END,
+        setup_time=Timestamp(seconds=setup_s),
+        end_time=Timestamp(seconds=setup_s + 60),
+    )
+
+
+def main(directory: str, first: str, seed: str) -> None:
+    """Writes batches from `first` on, and prints the number of each once it is acknowledged."""
+    store = EmbeddedStore(Path(directory), CONFIG, create=True)
+    print("open", flush=True)
+    for number in range(int(first), sys.maxsize):
+        store.write(batch(number, int(seed)).SerializeToString())
+        print(number, flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,341 @@
+"""Rules of style that matter enough to fail a build."""
+
+import ast
+import re
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import grpc
+import pytest
+from documented import enum_comments
+from pegcount.config import Config
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "python" / "pegcount"
+CORE = ROOT / "rust" / "aggcore"
+NOT_OURS = {"target", "v1", "__pycache__", "dist", "data"}
+"""Folders of what is built, generated or kept for one machine; so are those that begin with a dot."""
+
+FUNCTION_LINES_MAX = 70
+FUNCTION_LINES_MEDIAN_MAX = 12
+FILE_LINES_MAX = 500
+README_LINES_MAX = 150
+
+
+def sources(suffix: str, *folders: Path) -> list[Path]:
+    """Our own files of a kind."""
+    found = [path for folder in folders or (ROOT,) for path in folder.rglob(f"*{suffix}")]
+    return sorted(path for path in found if path.is_file() and is_ours(path))
+
+
+def is_ours(path: Path) -> bool:
+    parts = path.relative_to(ROOT).parts
+    return not any(part in NOT_OURS or (part.startswith(".") and part != ".ci") for part in parts)
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+PYTHON = sources(".py")
+RUST = sources(".rs")
+
+# ---- Shape ----
+
+SHARED = {"model", "errors", "config", "zone"}
+MAY_IMPORT = {
+    "zone": set[str](),
+    "errors": set[str](),
+    "config": set[str](),
+    "model": {"zone"},
+    "request": SHARED | {"v1"},
+    "calendar": SHARED,
+    "core": {"_aggcore"},
+    "store": SHARED | {"core"},
+    "response": SHARED | {"core", "v1"},
+    "ingest": SHARED | {"v1"},
+    "server": SHARED | {"request", "calendar", "store", "core", "response", "v1", "__version__"},
+    "client": {"errors", "v1"},
+    "cli": SHARED | {"calendar", "client", "core", "ingest", "server", "store", "v1"},
+    "__main__": {"cli"},
+    "__init__": set[str](),
+}
+"""What each part of the package may import of the others. The steps of a request do not know each other."""
+
+
+def imports_of(tree: ast.AST) -> set[str]:
+    """Full names of what a module imports; of `from a import b`, `a.b`."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def importing(module: str) -> set[str]:
+    """Files of the package that import a module or something of it."""
+    return {
+        name_of(path)
+        for path in sources(".py", PACKAGE)
+        if any(f"{name}.".startswith(f"{module}.") for name in imports_of(tree_of(path)))
+    }
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", sources(".py", PACKAGE), ids=name_of)
+def test_imports_go_one_way(path: Path) -> None:
+    part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    ours = [name.split(".")[1] for name in imports_of(tree_of(path)) if name.startswith("pegcount.")]
+    assert set(ours) - {part} <= MAY_IMPORT[part]
+
+
+def test_every_part_is_there() -> None:
+    """A rule about a part that has gone would hold for ever."""
+    assert {
+        path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in sources(".py", PACKAGE)
+    } == set(MAY_IMPORT)
+
+
+def test_one_file_imports_the_extension() -> None:
+    assert importing("pegcount._aggcore") == {"python/pegcount/core.py"}
+
+
+def test_one_file_reads_zone_rules() -> None:
+    assert importing("zoneinfo") == {"python/pegcount/calendar/zones.py"}
+
+
+def test_one_package_and_the_client_know_grpc() -> None:
+    modules = ("grpc", "grpc_health", "grpc_reflection", "grpc_status", "google.rpc")
+    knowing = {name for module in modules for name in importing(module)}
+    assert "python/pegcount/server/app.py" in knowing
+    others = {name for name in knowing if not name.startswith("python/pegcount/server/")}
+    assert others == {"python/pegcount/client.py"}
+
+
+def test_one_file_knows_pyo3_and_one_is_unsafe() -> None:
+    code = {name_of(path): code_of(path) for path in sources(".rs", CORE / "src")}
+    assert [name for name, text in code.items() if "pyo3" in text] == ["rust/aggcore/src/python.rs"]
+    unsafe = [name for name, text in code.items() if re.search(r"\bunsafe\b", text)]
+    assert unsafe == ["rust/aggcore/src/segment.rs"]
+
+
+def test_no_utils() -> None:
+    names = {part for path in PYTHON + RUST for part in (*path.relative_to(ROOT).parts[:-1], path.stem)}
+    assert names & {"util", "utils", "helper", "helpers", "misc"} == set()
+
+
+# ---- Lengths ----
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function and its number of lines, from its first to its last."""
+
+    place: str
+    lines: int
+
+
+RUST_ASIDE = re.compile(
+    r"""//[^\n]*                         # a comment to the end of the line
+    | /\*.*?\*/                          # any other comment
+    | \bb?r(\#*)".*?"\1                  # a raw string
+    | "(?:\\.|[^"\\])*"                  # a string
+    | '(?:\\(?:u\{[^}]*\}|x..|.)|[^'\\])'  # a character; a lifetime has no second quote
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def without_aside(text: str) -> str:
+    """Rust without comments and the content of strings, with the same lines."""
+    return RUST_ASIDE.sub(lambda match: '""' + "\n" * match[0].count("\n"), text)
+
+
+def code_of(path: Path) -> str:
+    return without_aside(path.read_text(encoding="utf-8"))
+
+
+def end_of_braces(code: str, start: int) -> int:
+    """The place after the brace that closes the first from `start` on; `start` where a `;` comes before."""
+    depth = 0
+    for place in range(start, len(code)):
+        if code[place] in "([{":
+            depth += 1
+        elif code[place] in ")]}":
+            depth -= 1
+            if depth == 0 and code[place] == "}":
+                return place + 1
+        elif code[place] == ";" and depth == 0:
+            return start
+    return start
+
+
+def rust_functions(name: str, code: str) -> Iterator[Function]:
+    for match in re.finditer(r"\bfn\s+(\w+)", code):
+        end = end_of_braces(code, match.end())
+        if end > match.end():
+            yield Function(f"{name}: {match[1]}", code.count("\n", match.start(), end) + 1)
+
+
+def python_functions(name: str, tree: ast.Module) -> Iterator[Function]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            yield Function(f"{name}: {node.name}", node.end_lineno - node.lineno + 1)
+
+
+def outside_tests(code: str) -> str:
+    """Rust code without its modules of tests."""
+    while (start := code.find("#[cfg(test)]")) >= 0:
+        code = code[:start] + code[end_of_braces(code, start + len("#[cfg(test)]")) :]
+    return code
+
+
+def functions_of(paths: list[Path]) -> list[Function]:
+    found: list[Function] = []
+    for path in paths:
+        if path.suffix == ".py":
+            found += python_functions(name_of(path), tree_of(path))
+        else:
+            found += rust_functions(name_of(path), code_of(path))
+    return found
+
+
+@pytest.mark.parametrize("paths", [PYTHON, RUST], ids=["Python", "Rust"])
+def test_no_function_is_longer_than_a_screen(paths: list[Path]) -> None:
+    found = functions_of(paths)
+    assert len(found) > 100
+    assert [function for function in found if function.lines > FUNCTION_LINES_MAX] == []
+
+
+@pytest.mark.parametrize(
+    "paths", [sources(".py", PACKAGE), sources(".rs", CORE / "src")], ids=["Python", "Rust"]
+)
+def test_most_functions_are_short(paths: list[Path]) -> None:
+    lengths = sorted(function.lines for function in functions_of(paths))
+    median = statistics.median(lengths)
+    print(
+        f"{len(lengths)} functions: median {median:g}, 90 % {lengths[len(lengths) * 9 // 10]}, {lengths[-1]}"
+    )
+    assert median < FUNCTION_LINES_MEDIAN_MAX
+
+
+def test_no_file_is_too_long() -> None:
+    lengths = {name_of(path): path.read_text(encoding="utf-8").count("\n") for path in PYTHON + RUST}
+    longest = max(lengths, key=lambda name: lengths[name])
+    print(f"{len(lengths)} files, the longest is {longest} with {lengths[longest]} lines")
+    assert {name: lines for name, lines in lengths.items() if lines > FILE_LINES_MAX} == {}
+
+
+def test_the_readme_is_short() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= README_LINES_MAX
+
+
+RUST_SNIPPET = """
+// fn not_this() { unwrap() }
+fn one<'a>(text: &'a str) -> [i64; 2] { "}" ; '}'; r#"" }"#; [1, 2] }
+trait Two { fn without_body(&self); }
+fn three() {
+    let closure = || { 1 };
+}
+#[cfg(test)]
+mod tests {
+    fn four() { panic!() }
+}
+fn five() {}
+"""
+
+
+def test_rust_is_read_as_rust() -> None:
+    """The search that the rules about Rust rely on."""
+    code = without_aside(RUST_SNIPPET)
+    assert code.count("\n") == RUST_SNIPPET.count("\n")
+    found = [(function.place, function.lines) for function in rust_functions("x", code)]
+    assert found == [("x: one", 1), ("x: three", 3), ("x: four", 1), ("x: five", 1)]
+    assert "panic" not in outside_tests(code)
+    assert "five" in outside_tests(code)
+    assert [match[0] for match in MAY_PANIC.finditer("a.unwrap() b.unwrap_or(1) c.expect() panic!()")] == [
+        ".unwrap(",
+        ".expect(",
+        "panic!",
+    ]
+
+
+# ---- Code ----
+
+MAY_PANIC = re.compile(r"\.(?:unwrap|expect)\(|\b(?:panic|todo|unimplemented|unreachable)!")
+
+
+@pytest.mark.parametrize("path", sources(".rs", CORE / "src"), ids=name_of)
+def test_the_core_does_not_panic_on_purpose(path: Path) -> None:
+    assert MAY_PANIC.findall(outside_tests(code_of(path))) == []
+
+
+def test_no_file_names_a_place_on_one_machine() -> None:
+    homes = [str(ROOT), str(Path.home())]
+    if ROOT.parent != Path(ROOT.anchor):
+        homes.append(str(ROOT.parent))
+    named = "|".join([re.escape(home) for home in homes] + [r"/(?:home|Users)/\w+"])
+    place = re.compile(rf"(?<![\w.}}])(?:{named})(?:/|\b)")
+    kinds = (
+        ".py",
+        ".pyi",
+        ".rs",
+        ".md",
+        ".toml",
+        ".proto",
+        ".sh",
+        ".yaml",
+        ".txt",
+        ".in",
+        ".case",
+        "Makefile",
+    )
+    found = {
+        name_of(path): match[0]
+        for kind in kinds
+        for path in sources(kind)
+        if (match := place.search(path.read_text(encoding="utf-8")))
+    }
+    assert found == {}
+
+
+# ---- Limits and the contract ----
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Config)])
+def test_each_setting_is_used_and_explained(name: str) -> None:
+    (settings,) = (node for node in tree_of(PACKAGE / "config.py").body if isinstance(node, ast.ClassDef))
+    place = [getattr(getattr(node, "target", None), "id", None) for node in settings.body].index(name)
+    meaning = settings.body[place + 1]
+    assert isinstance(meaning, ast.Expr)
+    assert len(ast.literal_eval(meaning.value)) > 20
+    used = [
+        name_of(path)
+        for path in sources(".py", PACKAGE)
+        if path.name != "config.py"
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Attribute) and node.attr == name
+    ]
+    assert used, "a flag that nobody sets is no flag; a limit that nobody checks is none"
+
+
+@pytest.mark.parametrize(("value", "comment"), enum_comments().items(), ids=enum_comments())
+def test_each_enum_value_is_explained(value: str, comment: str) -> None:
+    assert comment.endswith("."), "a sentence"
+    if value.startswith("ERROR_REASON_") and value != "ERROR_REASON_UNSPECIFIED":
+        assert comment.partition(".")[0] in grpc.StatusCode.__members__
+        # What a caller is told in numbers stands in the metadata, under the names that the comment lists.
+        assert ("Metadata: `" in comment) == ("`" in comment.partition("Metadata:")[2])
+
+
+def test_there_are_enums() -> None:
+    assert {"ERROR_REASON_INTERNAL_FAULT", "NOTICE_CODE_RANGE_REVERSED", "SCOPE_ADMIN"} < set(enum_comments())
