@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pegcount.config import Config
 from pegcount.v1 import records_pb2, reports_pb2
 from pegcount.v1.admin_pb2 import CodeDeckEntry
 
 from . import calendar, window
-from .expected import ExpectedError, Violations, not_found
+from .expected import ExpectedError, Violations, not_found, too_many_cells
 from .records import Session
 
 Value = int | str | None
@@ -19,7 +20,6 @@ Row = reports_pb2.ActiveSessionRow
 AGGREGATES = ("quantity", "duration")
 FIELD_NAMES = tuple(field.name for field in Row.DESCRIPTOR.fields if field.name != "level")
 TIMES = ("session_setup_time", "session_start_time")
-ACTIVE_TTL_S = 86_400
 DECK_FIELDS = {"rates_code": "code", "rates_code_name": "name", "rates_country": "country"}
 
 
@@ -47,9 +47,9 @@ def answer(
     request: Request,
     sessions: Sequence[Session],
     now_us: int,
-    active_ttl_s: int = ACTIVE_TTL_S,
+    config: Config = window.LIMITS,
+    *,
     decks: Mapping[int, Sequence[CodeDeckEntry]] | None = None,
-    filter_value_count_max: int = window.FILTER_VALUE_COUNT_MAX,
 ) -> reports_pb2.QueryActiveSessionsResponse | ExpectedError:
     """What the service answers, but for `range.generated_at`.
 
@@ -57,7 +57,7 @@ def answer(
     """
     violations = Violations()
     zone = violations.zone(request.time_zone if request.HasField("time_zone") else None)
-    _check(request, violations, filter_value_count_max)
+    _check(request, violations, config.filter_value_count_max)
     if violations or zone is None:
         return violations.error()
     deck = None
@@ -75,8 +75,10 @@ def answer(
     active = [
         session
         for session in sessions
-        if _is_active(session, now_us, active_ttl_s) and _passes(request.filters, session, deck)
+        if _is_active(session, now_us, config.active_ttl_seconds) and _passes(request.filters, session, deck)
     ]
+    if len(_groups(plan, len(plan.key_names), active, now_us)) > config.cell_count_max:
+        return too_many_cells()
     return _response(request, plan, active, now_us)
 
 

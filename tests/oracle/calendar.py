@@ -19,7 +19,8 @@ MICROSECONDS = 1_000_000
 DAY_S = 86_400
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EPOCH_DATE = EPOCH.date()
-YEAR_MIN, YEAR_MAX = 1970, 2199
+# A day more than records may have on either side, both inclusive: a local day may begin before UTC's.
+FIRST_DATE, LAST_DATE = date(1969, 12, 31), date(2200, 1, 2)
 
 WIDTHS_S: dict[int, int] = {
     reports_pb2.GRANULARITY_MINUTE: 60,
@@ -211,16 +212,8 @@ def check_zone(zone: str) -> str:
 
 
 def _date(year: str, month: str, day: str, malformed: str) -> date:
-    if int(year) > 0 and not YEAR_MIN <= int(year) <= YEAR_MAX:
-        date_in_leap_year_cycle = 2000 + int(year) % 400
-        _valid_date(date_in_leap_year_cycle, month, day, malformed)
-        raise Refused("TIME_OUT_OF_RANGE")
-    return _valid_date(int(year), month, day, malformed)
-
-
-def _valid_date(year: int, month: str, day: str, malformed: str) -> date:
     try:
-        return date(year, int(month), int(day))
+        return date(int(year), int(month), int(day))
     except ValueError:
         raise Refused(malformed) from None
 
@@ -230,7 +223,10 @@ def parse_date(text: str) -> date:
     found = _DATE.fullmatch(text)
     if found is None:
         raise Refused("MALFORMED_DATE")
-    return _date(found[1], found[3], found[4], "MALFORMED_DATE")
+    day = _date(found[1], found[3], found[4], "MALFORMED_DATE")
+    if not FIRST_DATE <= day <= LAST_DATE:
+        raise Refused("TIME_OUT_OF_RANGE")
+    return day
 
 
 def parse_time(text: str, zone: str) -> int:
@@ -239,25 +235,26 @@ def parse_time(text: str, zone: str) -> int:
     if found is None:
         raise Refused("MALFORMED_TIME")
     day = _date(found[1], found[2], found[3], "MALFORMED_TIME")
-    if found[4] is None:
-        return day_start(zone, day)
-    hour, minute, second = int(found[4]), int(found[5]), int(found[6])
-    if hour > 23 or minute > 59 or second > 59:
+    hour, minute, second = (int(found[group] or 0) for group in (4, 5, 6))
+    zone_hour, zone_minute = (int(found[group] or 0) for group in (10, 11))
+    if hour > 23 or minute > 59 or second > 59 or zone_hour > 23 or zone_minute > 59:
         raise Refused("MALFORMED_TIME")
+    # No offset moves a time by more than a day and an hour; farther off no zone needs to be asked.
+    if not FIRST_DATE - timedelta(days=2) <= day <= LAST_DATE + timedelta(days=2):
+        raise Refused("TIME_OUT_OF_RANGE")
     local_s = seconds_of_date(day) + hour * 3600 + minute * 60 + second
-    fraction_us = int((found[7] or "").ljust(6, "0"))
-    return _utc_s(local_s, zone, found) * MICROSECONDS + fraction_us
-
-
-def _utc_s(local_s: int, zone: str, found: re.Match[str]) -> int:
-    if found[8]:
-        return local_s
-    if not found[9]:
-        return local_to_utc_s(zone, local_s)
-    if int(found[10]) > 23 or int(found[11]) > 59:
-        raise Refused("MALFORMED_TIME")
-    ahead_s = int(found[10]) * 3600 + int(found[11]) * 60
-    return local_s - ahead_s if found[9] == "+" else local_s + ahead_s
+    ahead_s = (zone_hour * 3600 + zone_minute * 60) * (-1 if found[9] == "-" else 1)
+    if found[4] is None:
+        instant_s = day_start_s(zone, day)
+    elif found[8] or found[9]:
+        instant_s = local_s - ahead_s
+    else:
+        instant_s = local_to_utc_s(zone, local_s)
+    instant_us = instant_s * MICROSECONDS + int((found[7] or "").ljust(6, "0"))
+    first_us, last_us = (seconds_of_date(limit) * MICROSECONDS for limit in (FIRST_DATE, LAST_DATE))
+    if not first_us <= instant_us <= last_us:
+        raise Refused("TIME_OUT_OF_RANGE")
+    return instant_us
 
 
 def local_to_utc_s(zone: str, local_s: int) -> int:

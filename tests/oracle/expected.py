@@ -50,9 +50,14 @@ class Violations:
         assert self._found
         return ExpectedError("INVALID_ARGUMENT", None, frozenset(self._found))
 
-    def required(self, field: str, value: str) -> None:
+    def required(self, field: str, value: str, text_bytes_max: int) -> None:
         if not value:
             self.add(field, "REQUIRED_FIELD_MISSING")
+        self.text(field, value, text_bytes_max)
+
+    def text(self, field: str, value: str, text_bytes_max: int) -> None:
+        if len(value.encode()) > text_bytes_max:
+            self.add(field, "TEXT_TOO_LONG")
 
     def granularity(self, field: str, value: int) -> bool:
         if value == 0:
@@ -86,6 +91,13 @@ class Violations:
         except calendar.Refused as refused:
             self.add(field, refused.reason)
             return None
+
+
+def too_many_cells() -> ExpectedError:
+    """More groups of all bins than allowed; found while scanning, so no field is to blame."""
+    violations = Violations()
+    violations.add("", "CELL_LIMIT_EXCEEDED")
+    return violations.error()
 
 
 def not_found(reason: str) -> ExpectedError:

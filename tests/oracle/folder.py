@@ -7,10 +7,11 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
+from pegcount.config import Config
 from pegcount.v1 import records_pb2, reports_pb2
 
 from . import calendar, window
-from .expected import ExpectedError, Violations, not_found
+from .expected import ExpectedError, Violations, not_found, too_many_cells
 from .records import Session
 
 
@@ -24,11 +25,16 @@ class _Days:
 
 
 def answer(
-    request: reports_pb2.QueryFolderStatsRequest, sessions: Sequence[Session], now_us: int
+    request: reports_pb2.QueryFolderStatsRequest,
+    sessions: Sequence[Session],
+    now_us: int,
+    config: Config = window.LIMITS,
 ) -> reports_pb2.QueryFolderStatsResponse | ExpectedError:
     """What the service answers, but for `range.generated_at` and the texts of notices."""
     violations = Violations()
-    days = _read(request, now_us, violations)
+    days = _read(request, now_us, violations, config.filter_text_bytes_max)
+    if days is not None and _has_more_bins(days, config.bin_count_max):
+        violations.add("to_date", "BIN_LIMIT_EXCEEDED")
     if violations or days is None:
         return violations.error()
     missing = _missing(request, sessions)
@@ -43,21 +49,31 @@ def answer(
     if days.first > days.last:
         response.notices.add(code=reports_pb2.NOTICE_CODE_RANGE_REVERSED)
     else:
-        response.notices.extend(window.before_retention(sessions, start_us))
+        if start_us < end_us:
+            response.notices.extend(window.before_retention(sessions, start_us))
         calls = [
             session
             for session in sessions
             if start_us <= session.setup_us < end_us and _is_asked_for(request, session)
         ]
+    cells = {
+        (calendar.date_of(days.zone, call.setup_us), call.texts.get("folder"), call.texts.get("agent_id"))
+        for call in calls
+    }
+    if len(cells) > config.cell_count_max:
+        return too_many_cells()
     response.rows.extend(_rows(days.zone, calls))
     response.totals.CopyFrom(reports_pb2.FolderStatsTotals(**_figures(calls)))
     return response
 
 
-def _read(request: reports_pb2.QueryFolderStatsRequest, now_us: int, violations: Violations) -> _Days | None:
+def _read(
+    request: reports_pb2.QueryFolderStatsRequest, now_us: int, violations: Violations, text_bytes_max: int
+) -> _Days | None:
     zone = violations.zone(request.time_zone if request.HasField("time_zone") else None)
-    violations.required("company", request.company)
-    violations.required("organization", request.organization)
+    violations.required("company", request.company, text_bytes_max)
+    violations.required("organization", request.organization, text_bytes_max)
+    violations.text("folder", request.folder, text_bytes_max)
     first = violations.day("from_date", request.from_date) if request.HasField("from_date") else None
     last = violations.day("to_date", request.to_date) if request.HasField("to_date") else None
     if violations or zone is None:
@@ -65,6 +81,15 @@ def _read(request: reports_pb2.QueryFolderStatsRequest, now_us: int, violations:
     if first is None:
         first = calendar.date_of(zone, now_us)
     return _Days(zone, first, first if last is None else last)
+
+
+def _has_more_bins(days: _Days, bin_count_max: int) -> bool:
+    """Whether more dates than these exist, from the first to the last."""
+    date_count = (days.last - days.first).days + 1
+    if date_count <= bin_count_max:
+        return False
+    dates = [days.first + timedelta(days=n) for n in range(date_count + 1)]
+    return len({calendar.day_start(days.zone, day) for day in dates}) - 1 > bin_count_max
 
 
 def _missing(request: reports_pb2.QueryFolderStatsRequest, sessions: Sequence[Session]) -> str | None:

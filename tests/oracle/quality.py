@@ -10,6 +10,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
+from pegcount.config import Config
 from pegcount.v1 import records_pb2, reports_pb2
 
 from . import calendar, window
@@ -46,12 +47,12 @@ def answer(
     request: Request,
     sessions: Sequence[Session],
     now_us: int,
-    bin_count_max: int = window.BIN_COUNT_MAX,
+    config: Config = window.LIMITS,
 ) -> reports_pb2.QueryOriginationQualityResponse | ExpectedError:
     """What the service answers, but for `range.generated_at` and the texts of notices."""
     violations = Violations()
     asked = window.read_window(request, now_us, violations)
-    _check(request, violations)
+    _check(request, violations, config.filter_text_bytes_max)
     if violations or asked is None:
         return violations.error()
     if asked.in_future:
@@ -64,7 +65,7 @@ def answer(
         )
     from_us, end_us = asked.from_us, min(asked.to_us, now_us)
     try:
-        edges = calendar.edges(asked.zone, request.sampling, from_us, end_us, bin_count_max)
+        edges = calendar.edges(asked.zone, request.sampling, from_us, end_us, config.bin_count_max)
     except calendar.TooManyBins:
         violations.add("sampling", "BIN_LIMIT_EXCEEDED")
         return violations.error()
@@ -78,12 +79,12 @@ def answer(
     )
 
 
-def _check(request: Request, violations: Violations) -> None:
+def _check(request: Request, violations: Violations, text_bytes_max: int) -> None:
     violations.granularity("sampling", request.sampling)
-    violations.required("account_id", request.account_id)
+    violations.required("account_id", request.account_id, text_bytes_max)
     for name in _FILTER_NAMES:
         if request.HasField(name):
-            _check_filter(name, getattr(request, name), violations)
+            _check_filter(name, getattr(request, name), violations, text_bytes_max)
     for field, value in request.customer_price.ListFields():
         if value and not _DECIMAL.fullmatch(value):
             violations.add(f"customer_price.{field.name}", "MALFORMED_DECIMAL")
@@ -98,12 +99,15 @@ def _check_filter(
     name: str,
     asked: reports_pb2.TextFilter | reports_pb2.IntegerFilter | reports_pb2.DecimalFilter,
     violations: Violations,
+    text_bytes_max: int,
 ) -> None:
     if not asked.ListFields():
         violations.add(name, "EMPTY_FILTER")
     for field, value in asked.ListFields():
         if value == "":
             violations.add(f"{name}.{field.name}", "EMPTY_FILTER")
+        if isinstance(value, str):
+            violations.text(f"{name}.{field.name}", value, text_bytes_max)
 
 
 def address(text: str) -> Address | None:

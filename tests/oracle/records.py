@@ -1,8 +1,8 @@
 """Which records a set of received messages amounts to."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -78,24 +78,60 @@ class Held:
     rejected: dict[int, frozenset[RejectReason]]
 
 
-def canonical_bytes(record: SessionRecord) -> bytes:
-    """The canonical encoding: fields ascending, absent ones omitted, present defaults kept."""
-    return record.SerializeToString(deterministic=True)
+@dataclass(frozen=True)
+class _Known:
+    """What is known of one record: per version that still counts, its rank and the fields it gives.
+
+    `days` are the first and the last UTC day of setup of all its versions: what belongs to it.
+    """
+
+    layers: tuple[tuple[Rank, frozenset[str]], ...]
+    days: tuple[int, int]
+    session: Session
+
+
+def canonical(record: SessionRecord) -> SessionRecord:
+    """The record without what makes no difference: all of one canonical form are one version.
+
+    Empty texts and enum fields of value 0 are left out, times are whole microseconds, the price is
+    in its shortest form.
+    """
+    found = SessionRecord()
+    for field, value in record.ListFields():
+        if isinstance(value, Timestamp):
+            seconds, nanos = divmod(micros(value) * 1000, 10**9)
+            getattr(found, field.name).CopyFrom(Timestamp(seconds=seconds, nanos=nanos))
+        elif field.name == "customer_price" and value:
+            found.customer_price = _shortest(value) if price_is_good(value) else value
+        elif value != "" and (field.enum_type is None or value):
+            setattr(found, field.name, value)
+    return found
+
+
+def encoded(version: SessionRecord) -> bytes:
+    """Fields ascending, absent ones omitted, present defaults kept; what a canonical form is hashed as."""
+    return version.SerializeToString(deterministic=True)
+
+
+def _shortest(price: str) -> str:
+    units = int(Fraction(price) * 10**9)
+    whole, fraction = divmod(abs(units), 10**9)
+    return ("-" if units < 0 else "") + f"{whole}.{fraction:09d}".rstrip("0").rstrip(".")
 
 
 def hold(
     messages: Sequence[SessionRecord],
     received_us: int | Sequence[int] = 0,
-    tie_break: TieBreak = canonical_bytes,
+    tie_break: TieBreak = encoded,
 ) -> Held:
     """The records that these messages amount to, received in this order at these times.
 
     The order decides nothing but `outcomes` and `received_us`. `tie_break` orders versions of the same
-    revision and event; the service orders them by a hash of `canonical_bytes`.
+    revision and event, in their canonical form; the service orders them by a hash of what is `encoded`.
     """
     times = [received_us] * len(messages) if isinstance(received_us, int) else received_us
-    versions: dict[tuple[str, str], list[SessionRecord]] = {}
-    known: dict[tuple[str, str], list[Session]] = {}
+    versions: dict[tuple[str, str], dict[Rank, SessionRecord]] = {}
+    known: dict[tuple[str, str], list[_Known]] = {}
     outcomes: list[str] = []
     rejected: dict[int, frozenset[RejectReason]] = {}
     for index, (message, time_us) in enumerate(zip(messages, times, strict=True)):
@@ -106,39 +142,51 @@ def hold(
             continue
         key = (message.source, message.session_id)
         before = known.get(key, [])
-        versions.setdefault(key, []).append(message)
-        known[key] = _after(before, versions[key], time_us, tie_break)
+        version = canonical(message)
+        versions.setdefault(key, {})[rank(version, tie_break)] = version
+        known[key] = _after(before, versions[key], time_us)
         outcomes.append(_outcome(before, known[key]))
-    return Held([session for found in known.values() for session in found], outcomes, rejected)
+    return Held([found.session for of_key in known.values() for found in of_key], outcomes, rejected)
 
 
-def _after(
-    before: list[Session], versions: list[SessionRecord], time_us: int, tie_break: TieBreak
-) -> list[Session]:
+def _after(before: list[_Known], versions: dict[Rank, SessionRecord], time_us: int) -> list[_Known]:
     """The records of one key; one that was there before and did not change keeps its `received_us`."""
-    merged = [merge(part, time_us, tie_break) for part in components(versions)]
-    return [next((old for old in before if _same(old, new)), new) for new in merged]
+    found = []
+    for part in components(versions):
+        days = [micros(version.setup_time) // DAY_US for version in part.values()]
+        new = _Known(_layers(part), (min(days), max(days)), merge(part, time_us))
+        found.append(next((old for old in before if (old.layers, old.days) == (new.layers, new.days)), new))
+    return found
 
 
-def _same(old: Session, new: Session) -> bool:
-    return old == replace(new, received_us=old.received_us)
+def _layers(versions: dict[Rank, SessionRecord]) -> tuple[tuple[Rank, frozenset[str]], ...]:
+    """Rank and fields of each version that gives a field which none of greater rank has."""
+    # These two rank a version and describe none but it.
+    given = {"revision", "event"}
+    found = []
+    for version_rank, version in sorted(versions.items(), reverse=True):
+        new = {field.name for field, _ in version.ListFields()} - given
+        if new:
+            found.append((version_rank, frozenset(new)))
+        given |= new
+    return tuple(found)
 
 
-def _outcome(before: list[Session], after: list[Session]) -> str:
+def _outcome(before: list[_Known], after: list[_Known]) -> str:
     if len(after) > len(before):
         return "accepted"
     return "duplicate" if before == after else "replaced"
 
 
-def components(versions: Iterable[SessionRecord]) -> list[list[SessionRecord]]:
+def components(versions: dict[Rank, SessionRecord]) -> list[dict[Rank, SessionRecord]]:
     """Versions of one key, those chained by same or neighbouring UTC days of setup together."""
-    found: list[list[SessionRecord]] = []
+    found: list[dict[Rank, SessionRecord]] = []
     last_day = None
-    for version in sorted(versions, key=lambda version: micros(version.setup_time)):
+    for version_rank, version in sorted(versions.items(), key=lambda item: micros(item[1].setup_time)):
         day = micros(version.setup_time) // DAY_US
         if last_day is None or day > last_day + 1:
-            found.append([])
-        found[-1].append(version)
+            found.append({})
+        found[-1][version_rank] = version
         last_day = day
     return found
 
@@ -148,18 +196,16 @@ def rank(version: SessionRecord, tie_break: TieBreak) -> Rank:
     return (version.revision, _EVENT_RANK[version.event], tie_break(version))
 
 
-def merge(versions: Sequence[SessionRecord], received_us: int, tie_break: TieBreak) -> Session:
+def merge(versions: dict[Rank, SessionRecord], received_us: int) -> Session:
     """One record of its versions: each field as the greatest version that has it says."""
     values: dict[str, tuple[Rank, Any]] = {}
-    for version in sorted(versions, key=lambda version: rank(version, tie_break)):
-        version_rank = rank(version, tie_break)
+    for version_rank, version in sorted(versions.items()):
         for field, value in version.ListFields():
-            if value != "":
-                values[field.name] = (version_rank, value)
+            values[field.name] = (version_rank, value)
     plain = {name: value for name, (_, value) in values.items()}
     setup_us = micros(plain["setup_time"])
     answer_us, end_us = _times(values, setup_us)
-    numbers = {name: value for name, value in plain.items() if name in NUMBER_NAMES}
+    numbers = {name: value for name, value in plain.items() if name in NUMBER_NAMES and name != "revision"}
     texts = {name: value for name, value in plain.items() if isinstance(value, str)}
     return Session(
         source=texts.pop("source", ""),
@@ -204,8 +250,7 @@ def _names(field_type: int) -> list[str]:
     return [field.name for field in SessionRecord.DESCRIPTOR.fields if field.type == field_type]
 
 
-# Revision, cause and ids. The revision is part of them so that a version with
-# nothing new but a greater revision counts as a change of its record.
+# Revision, cause and ids.
 NUMBER_NAMES = frozenset(_names(FieldDescriptor.TYPE_INT64))
 TEXT_NAMES = frozenset(_names(FieldDescriptor.TYPE_STRING))
 

@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 from hypothesis import strategies as st
 from pegcount.v1 import reports_pb2
-from pegcount.v1.records_pb2 import SessionRecord
+from pegcount.v1.records_pb2 import SESSION_KIND_CALL, SESSION_KIND_UNSPECIFIED, SessionRecord
 
 from . import active, calendar, records
 from .strategies import DAY_US, DIMENSIONS, NUDGES_US, US, Dice, World, zones
 
-GRANULARITIES = tuple(range(1, 9))
+# Days are where zones matter most.
+GRANULARITIES = (*range(1, 9), *[reports_pb2.GRANULARITY_DAY] * 3)
 BIN_COUNT_MAX = 400
 _NOMINAL_WIDTHS_US = {
     **{granularity: width_s * US for granularity, width_s in calendar.WIDTHS_S.items()},
@@ -20,11 +21,8 @@ _NOMINAL_WIDTHS_US = {
     reports_pb2.GRANULARITY_WEEK: 7 * DAY_US,
     reports_pb2.GRANULARITY_MONTH: 30 * DAY_US,
 }
-_BINS_BEFORE = (0, 1, 2, 7, 30, 200)
-_BINS_AFTER = (1, 1, 2, 4, 24, 190, 0)
-# No range comes near the ends of the calendar, where what is out of range is a matter of taste.
-FIRST_US = calendar.parse_time("1970-06-01", "UTC")
-LAST_US = calendar.parse_time("2160-01-01", "UTC")
+_BINS_BEFORE = (0, 0, 0, 1, 1, 2, 7, 30, 200)
+_BINS_AFTER = (1, 1, 2, 4, 24, 190, 1, 2, 0)
 _OFFSETS_S = (0, 3600, 5 * 3600 + 45 * 60, -(3 * 3600 + 30 * 60), 14 * 3600, -12 * 3600, -23 * 3600)
 
 _Request = TypeVar("_Request", bound=Message)
@@ -40,8 +38,10 @@ def time_texts(instant_us: int, zone: str) -> st.SearchStrategy[str]:
     def local(offset_s: int) -> str:
         return (calendar.EPOCH + timedelta(seconds=instant_s + offset_s)).strftime("%Y-%m-%dT%H:%M:%S")
 
+    exact = st.sampled_from(fractions).map(lambda fraction: local(0) + fraction + "Z")
     return st.one_of(
-        st.sampled_from(fractions).map(lambda fraction: local(0) + fraction + "Z"),
+        exact,
+        exact,
         st.builds(
             lambda offset_s, fraction: local(offset_s) + fraction + _offset_text(offset_s),
             st.sampled_from(_OFFSETS_S),
@@ -63,32 +63,46 @@ def _zone_fields(draw: st.DrawFn, world: World) -> dict[str, str]:
     return {} if zone is None else {"time_zone": zone}
 
 
-def _pivot(dice: Dice, world: World) -> tuple[int, SessionRecord]:
+def _is_counted_call(record: SessionRecord) -> bool:
+    """Whether a record, by itself, is in the figures of folders and of quality."""
+    is_last_attempt = record.is_last_attempt or not record.HasField("is_last_attempt")
+    is_call = record.kind in (SESSION_KIND_UNSPECIFIED, SESSION_KIND_CALL)
+    return is_call and is_last_attempt and record.HasField("end_time")
+
+
+def _is_any(record: SessionRecord) -> bool:
+    return True
+
+
+def _pivot(
+    dice: Dice, world: World, is_wanted: Callable[[SessionRecord], bool] = _is_any
+) -> tuple[int, SessionRecord]:
     """An instant to lay a range around, mostly the setup of a record, and that record."""
-    record = dice.pick(world.messages or [SessionRecord()])
-    if not world.messages or dice.below(4) == 3:
+    wanted = [message for message in world.messages if is_wanted(message)]
+    record = dice.pick((dice.below(4) and wanted) or world.messages or [SessionRecord()])
+    if not world.messages or dice.below(8) == 7:
         return dice.moment(world.ticks), record
-    setup_us = max(FIRST_US, min(records.micros(record.setup_time), LAST_US))
-    return setup_us + dice.pick(NUDGES_US), record
+    nudge_us = dice.pick((0, 0, 1, -1, dice.pick(NUDGES_US)))
+    return records.micros(record.setup_time) + nudge_us, record
 
 
 @st.composite
-def _range_fields(draw: st.DrawFn, world: World, granularity: int) -> dict[str, Any]:
+def _range_fields(draw: st.DrawFn, world: World, granularity: int, pivot_us: int) -> dict[str, Any]:
     """`from_time`, `to_time` and `time_zone` of at most some 400 bins, now and then in reverse."""
     fields: dict[str, Any] = draw(_zone_fields(world))
     zone = fields.get("time_zone", "UTC")
     width_us = _NOMINAL_WIDTHS_US[granularity]
     dice = Dice(draw(st.binary(min_size=16, max_size=16)))
-    pivot_us, _ = _pivot(dice, world)
     from_us = pivot_us - width_us * dice.pick(_BINS_BEFORE) + dice.pick((0, 0, 1, -1))
-    to_us = pivot_us + width_us * dice.pick(_BINS_AFTER) + dice.pick((0, 0, 1, -1, US, -60 * US))
-    fields["from_time"] = draw(time_texts(max(from_us, DAY_US), zone))
-    from_us = calendar.parse_time(fields["from_time"], zone)
+    to_us = pivot_us + width_us * dice.pick(_BINS_AFTER) + dice.pick((0, 0, 0, 0, 1, -1, US, -60 * US))
+    fields["from_time"] = draw(time_texts(from_us, zone))
     if dice.below(4):
-        fields["to_time"] = draw(time_texts(max(to_us, DAY_US), zone))
-        to_us = calendar.parse_time(fields["to_time"], zone)
-    else:
-        to_us = world.now_us
+        fields["to_time"] = draw(time_texts(to_us, zone))
+    try:
+        from_us = calendar.parse_time(fields["from_time"], zone)
+        to_us = calendar.parse_time(fields["to_time"], zone) if "to_time" in fields else world.now_us
+    except calendar.Refused:
+        return fields
     if to_us - from_us > BIN_COUNT_MAX * width_us:
         to_us = from_us + BIN_COUNT_MAX * width_us
         fields["to_time"] = (calendar.EPOCH + timedelta(microseconds=to_us)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -99,21 +113,23 @@ def _some(pool: tuple[Any, ...], miss: Any) -> st.SearchStrategy[list[Any]]:
     """A list of values that records have, often empty, now and then with one that none has."""
     values = [value for value in dict.fromkeys(pool) if value not in (None, "")]
     lists = st.lists(st.sampled_from([*values, miss]), max_size=3)
-    return st.one_of(st.just([]), st.just([]), lists)
+    return st.one_of(*[st.just([])] * 5, lists)
 
 
 @st.composite
 def usage_requests(draw: st.DrawFn, world: World) -> reports_pb2.QueryAsrUsageRequest:
     """AsrUsage: all granularities, kinds and filters; a moving average on some of the days."""
     granularity = draw(st.sampled_from(GRANULARITIES))
+    pivot_us, whose = _pivot(Dice(draw(st.binary(min_size=8, max_size=8))), world)
     request = reports_pb2.QueryAsrUsageRequest(
         granularity=reports_pb2.Granularity.Name(granularity),
         app_ids=draw(_some(DIMENSIONS["app_id"], 99)),
         comp_ids=draw(_some(DIMENSIONS["comp_id"], 99)),
         tenant_ids=draw(_some(DIMENSIONS["tenant_id"], 99)),
-        **draw(_range_fields(world, granularity)),
+        **draw(_range_fields(world, granularity, pivot_us)),
     )
-    request.kind = draw(st.sampled_from((0, 0, 1, 2, 3)))  # type: ignore[assignment]
+    own_kind = whose.kind or SESSION_KIND_CALL
+    request.kind = draw(st.sampled_from((own_kind, own_kind, own_kind, 0, 1, 2, 3)))  # type: ignore[assignment]
     if granularity == reports_pb2.GRANULARITY_DAY:
         sma_period = draw(st.sampled_from((None, 1, 2, 3, 7, 30, 366)))
         if sma_period is not None:
@@ -145,7 +161,7 @@ def active_requests(draw: st.DrawFn, world: World) -> reports_pb2.QueryActiveSes
         order=["-" * (descending >> place & 1) + name for place, name in enumerate(order)],
         limit=draw(st.sampled_from((None, None, 1, 2, 10, 2**31 - 1))),
         grouping=draw(st.sampled_from(("GROUPING_UNSPECIFIED", "GROUPING_ROLLUP"))),
-        code_deck=draw(st.sampled_from((None, None, None, 1, 1, 2, 7))),
+        code_deck=draw(st.sampled_from((*[None] * 8, 1, 1, 1, 1, 2, 2, 7))),
         **draw(_zone_fields(world)),
     )
 
@@ -159,7 +175,7 @@ def folder_requests(draw: st.DrawFn, world: World) -> reports_pb2.QueryFolderSta
     fields = draw(_zone_fields(world))
     zone = fields.get("time_zone", "UTC")
     dice = Dice(draw(st.binary(min_size=16, max_size=16)))
-    pivot_us, whose = _pivot(dice, world)
+    pivot_us, whose = _pivot(dice, world, _is_counted_call)
     middle = calendar.date_of(zone, pivot_us)
     first = middle - timedelta(days=dice.pick((0, 0, 1, 7, 40)))
     last = middle + timedelta(days=dice.pick((0, 0, 1, 7, 40, -1)))
@@ -168,8 +184,8 @@ def folder_requests(draw: st.DrawFn, world: World) -> reports_pb2.QueryFolderSta
         if style is not None:
             fields[name] = day.strftime(style)
     return reports_pb2.QueryFolderStatsRequest(
-        company=dice.pick((whose.company, "c") * 8 + ("none",)) or "c",
-        organization=dice.pick((whose.organization, "o") * 8 + ("none",)) or "o",
+        company=dice.pick((whose.company, whose.company) * 12 + ("none",)) or "c",
+        organization=dice.pick((whose.organization, whose.organization) * 12 + ("none",)) or "o",
         folder=dice.pick(("", "", whose.folder, whose.folder) * 4 + ("F", "none")),
         **fields,
     )
@@ -183,44 +199,59 @@ def _number_filters(values: tuple[Any, ...]) -> st.SearchStrategy[dict[str, Any]
     )
 
 
-_TEXT_FILTER = st.dictionaries(
-    st.sampled_from(("eq", "starts_with", "ends_with", "contains")),
-    st.sampled_from(("4", "49", "15", "4915", "+", "331", "none")),
-    min_size=1,
-    max_size=2,
+def _text_filters(own: str) -> st.SearchStrategy[dict[str, str]]:
+    some = st.sampled_from((own or "4", (own or "4")[:1], (own or "4")[-2:], "49", "15", "+", "none"))
+    return st.dictionaries(
+        st.sampled_from(("eq", "starts_with", "ends_with", "contains")), some, min_size=1, max_size=2
+    )
+
+
+QUALITY_FILTERS = (
+    *("src_country_id", "dst_country_id", "src_prefix_routing", "dst_prefix_routing"),
+    *("duration", "customer_price", "auth_orig_ip"),
 )
-_QUALITY_FILTERS: dict[str, st.SearchStrategy[Any]] = {
-    "src_country_id": st.sampled_from((1, 2, 99)),
-    "dst_country_id": st.sampled_from((1, 2, 99)),
-    "src_prefix_routing": _TEXT_FILTER,
-    "dst_prefix_routing": _TEXT_FILTER,
-    "duration": _number_filters((0, 1, 2, 59, 60, 290, 3600, -1)),
-    "customer_price": _number_filters(
-        ("0", "0.1", "0.10000000000000000000001", "-0.000000001", "-1", "12.0", "9223372036.854775807", "99")
-    ),
-    "auth_orig_ip": st.sampled_from(
-        (
-            *("198.51.100.1", "198.51.100.0/24", "198.51.100.2/31", "0.0.0.0/0", "::/0", "2001:db8::/32"),
-            *("2001:db8::1", "::ffff:198.51.100.1", "::ffff:198.51.100.0/120", "203.0.113.9/32"),
-        )
-    ),
-}
+PRICES = (
+    *("0", "0.1", "0.10000000000000000000001", "-0.000000001", "-1", "12.0", "9223372036.854775807"),
+    *("99", "0.0999999999", "-99999999999999999999", "99999999999999999999"),
+)
+_NETWORKS = (
+    *("198.51.100.1", "198.51.100.0/24", "198.51.100.2/31", "0.0.0.0/0", "::/0", "2001:db8::/32"),
+    *("2001:db8::1", "::ffff:198.51.100.1", "::ffff:198.51.100.0/120", "203.0.113.9/32"),
+)
+
+
+def _quality_filter(name: str, whose: SessionRecord) -> st.SearchStrategy[Any]:
+    """Mostly one that this record meets or just does not."""
+    if name == "duration":
+        own_us = records.micros(whose.end_time) - records.micros(whose.answer_time)
+        own_s = own_us // US if whose.HasField("answer_time") and whose.HasField("end_time") else 0
+        return _number_filters((own_s, own_s, own_s + 1, own_s - 1, 0, 1, -1, 2**63 - 1, -(2**63)))
+    if name == "customer_price":
+        own = whose.customer_price if records.price_is_good(whose.customer_price) else "0"
+        return _number_filters((*[own, own + "0" if "." in own else own + ".0"] * 4, *PRICES))
+    if name == "auth_orig_ip":
+        return st.sampled_from(_NETWORKS)
+    if name in ("src_country_id", "dst_country_id"):
+        return st.sampled_from((getattr(whose, name) or 1, 1, 2, 99))
+    return _text_filters(getattr(whose, name))
 
 
 @st.composite
 def quality_requests(draw: st.DrawFn, world: World) -> reports_pb2.QueryOriginationQualityRequest:
     """OriginationQuality: all samplings, often without and at most with two filters."""
     sampling = draw(st.sampled_from(GRANULARITIES))
+    dice = Dice(draw(st.binary(min_size=8, max_size=8)))
+    pivot_us, whose = _pivot(dice, world, _is_counted_call)
     names = (
-        draw(st.lists(st.sampled_from(sorted(_QUALITY_FILTERS)), max_size=2, unique=True))
+        draw(st.lists(st.sampled_from(QUALITY_FILTERS), max_size=2, unique=True))
         if draw(st.booleans())
         else []
     )
     return reports_pb2.QueryOriginationQualityRequest(
-        account_id=draw(st.sampled_from(("1",) * 8 + ("2", "none"))),
+        account_id=dice.pick((*[whose.account_id or "1"] * 12, "1", "none")),
         sampling=reports_pb2.Granularity.Name(sampling),
-        **draw(_range_fields(world, sampling)),
-        **{name: draw(_QUALITY_FILTERS[name]) for name in names},
+        **draw(_range_fields(world, sampling, pivot_us)),
+        **{name: draw(_quality_filter(name, whose)) for name in names},
     )
 
 
@@ -277,21 +308,28 @@ ACTIVE_DAMAGES = (
     (_set(time_zone="Mars/Base"),),
 )
 FOLDER_DAMAGES = (
-    (_set(company=""),),
+    (_set(company=""), _set(company="c" * 257), _set(folder="ä" * 129)),
     (_set(organization=""),),
-    tuple(_set(from_date=text) for text in ("2026-0101", "20260230", "2026-1-1", "today", "22000101")),
-    (_set(to_date="2026-13-01"), _set(to_date="1969-12-31")),
+    tuple(_set(from_date=text) for text in ("2026-0101", "20260230", "2026-1-1", "today", "22000103")),
+    (_set(to_date="2026-13-01"), _set(to_date="1969-12-30")),
     (_set(time_zone="Mars/Base"),),
 )
 QUALITY_DAMAGES = (
     _BAD_TIMES,
     _BAD_ZONES,
     (_set(sampling=0), _set(sampling=9)),
-    (_set(account_id=""),),
-    (_set(src_prefix_routing={}), _set(src_prefix_routing={"eq": "", "contains": "4"})),
+    (_set(account_id=""), _set(account_id="ä" * 129)),
+    (
+        _set(src_prefix_routing={}),
+        _set(src_prefix_routing={"eq": "", "contains": "4"}),
+        _set(src_prefix_routing={"ends_with": "4" * 257}),
+    ),
     (_set(duration={}),),
     tuple(_set(auth_orig_ip=text) for text in ("", "host", "198.51.100.1/24", "198.51.100.0/33", "1.2.3")),
-    tuple(_set(customer_price=value) for value in ({}, {"eq": ""}, {"gt": "1e3"}, {"lt": "1,5"})),
+    tuple(
+        _set(customer_price=value)
+        for value in ({}, {"eq": ""}, {"gt": "1e3"}, {"lt": "1,5"}, {"eq": "0" * 257})
+    ),
 )
 
 

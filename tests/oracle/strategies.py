@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from typing import Any, TypeVar
@@ -37,6 +37,8 @@ PLAIN_INSTANTS = tuple(
         *("1972-01-07T00:44:30", "1999-12-31", "2038-01-19T03:14:07", "2100-02-28", "2150-07-01"),
     )
 )
+# Around these some records and requests are out of range.
+END_INSTANTS = tuple(calendar.parse_time(text, "UTC") for text in ("1970-01-02", "2199-12-31"))
 NUDGES_US = (
     *(0, 0, 0, -1, 1, -1, 500_000, -999_999, US, -US, 60 * US, -60 * US, 300 * US - 1),
     *(1800 * US, 3600 * US, -3600 * US, 7200 * US, -7200 * US, DAY_US, -DAY_US, 7 * DAY_US, -31 * DAY_US),
@@ -118,10 +120,10 @@ class World:
     """Messages in the order in which they are sent, and the instants at which things happen."""
 
     zone: str
-    ticks: tuple[int, ...]
+    ticks: tuple[int, ...] = field(repr=False)
     now_us: int
     messages: list[SessionRecord]
-    decks: dict[int, list[CodeDeckEntry]]
+    decks: dict[int, list[CodeDeckEntry]] = field(repr=False)
 
 
 def zones() -> st.SearchStrategy[str]:
@@ -139,6 +141,23 @@ def offset_changes(zone: str) -> tuple[int, ...]:
         if calendar.offset_s(zone, start_s) != calendar.offset_s(zone, end_s):
             found += calendar.changes(zone, start_s, end_s)
     return tuple(instant_s * US for instant_s in found)
+
+
+@cache
+def changes_at_midnight() -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Zones with the instants at which their clocks skip or repeat a midnight: days begin oddly there."""
+    found = []
+    for zone in ZONES:
+        changes = tuple(change for change in offset_changes(zone) if _has_midnight(zone, change // US))
+        if changes:
+            found.append((zone, changes))
+    return tuple(found)
+
+
+def _has_midnight(zone: str, change_s: int) -> bool:
+    offsets_s = (calendar.offset_s(zone, change_s - 1), calendar.offset_s(zone, change_s))
+    first_s, last_s = (change_s + offset_s for offset_s in sorted(offsets_s))
+    return first_s // calendar.DAY_S != last_s // calendar.DAY_S or first_s % calendar.DAY_S == 0
 
 
 @cache
@@ -192,7 +211,8 @@ class Dice:
         return {name: value for name, value in found.items() if value is not None}
 
 
-def _stamp(instant_us: int | None, nanos: int = 0) -> Timestamp | None:
+def stamp(instant_us: int | None, nanos: int = 0) -> Timestamp | None:
+    """The instant and some nanoseconds more."""
     if instant_us is None:
         return None
     return Timestamp(seconds=instant_us // US, nanos=instant_us % US * 1000 + nanos)
@@ -205,7 +225,8 @@ def sessions(ticks: tuple[int, ...]) -> st.SearchStrategy[list[SessionRecord]]:
 
 
 def _session_of(dice: Dice, ticks: tuple[int, ...]) -> list[SessionRecord]:
-    build = dice.pick((_whole, _whole, _whole, _active, _events, _revised, _twice))
+    often = (_whole, _whole, _whole, _active, _events, _revised, _twice)
+    build = dice.pick((*often, *often, _chained))
     setup_us = dice.moment(ticks)
     answer_us = dice.pick((setup_us, setup_us, None)) and setup_us + dice.pick(TALK_US)
     talk_us = dice.pick((dice.pick(TALK_US), dice.below(3600 * US)))
@@ -215,10 +236,10 @@ def _session_of(dice: Dice, ticks: tuple[int, ...]) -> list[SessionRecord]:
         "kind": dice.pick(
             (None, "SESSION_KIND_CALL", "SESSION_KIND_ASR", "SESSION_KIND_CALL", "SESSION_KIND_TTS")
         ),
-        "setup_time": _stamp(setup_us, dice.pick((0, 0, 999))),
+        "setup_time": stamp(setup_us, dice.pick((0, 0, 999))),
     }
     end_us = (setup_us if answer_us is None else answer_us) + talk_us
-    times = {"answer_time": _stamp(answer_us), "end_time": _stamp(end_us, dice.pick((0, 1)))}
+    times = {"answer_time": stamp(answer_us), "end_time": stamp(end_us, dice.pick((0, 1)))}
     return build(dice, fields, times)
 
 
@@ -251,10 +272,27 @@ def _revised(dice: Dice, fields: dict[str, Any], times: dict[str, Any]) -> list[
     """A record and a correction of it, whose times may contradict it or make it another record."""
     first = SessionRecord(**fields, **times, **dice.dimensions())
     moved_us = records.micros(fields["setup_time"]) + dice.pick(NUDGES_US)
-    again = {**fields, "setup_time": _stamp(moved_us), "revision": dice.pick((-1, 1, 2))}
+    again = {**fields, "setup_time": stamp(moved_us), "revision": dice.pick((-1, 1, 2))}
     for name in dice.pick(((), ("answer_time",), ("end_time",))):
-        again[name] = _stamp(moved_us + dice.pick(TALK_US))
+        again[name] = stamp(moved_us + dice.pick(TALK_US))
     return [first, SessionRecord(**again, **dice.dimensions())]
+
+
+def _chained(dice: Dice, fields: dict[str, Any], times: dict[str, Any]) -> list[SessionRecord]:
+    """Versions set up on several days, of which neighbouring ones make one record however far it spans."""
+    dimensions = dice.dimensions()
+    found = []
+    for days in dice.pick(
+        ((0, 1, 2, 3), (0, 2, 1), (0, 3, 1, 2), (0, 2, 4, 1, 3), (0, 1, 3, 4), (0, 1, 2, 4))
+    ):
+        moved_us = records.micros(fields["setup_time"]) + days * DAY_US
+        version = SessionRecord(**{**fields, **dimensions, "setup_time": stamp(moved_us)})
+        version.revision = dice.below(4)
+        version.folder = f"day {days}"
+        if dice.below(4):
+            version.end_time.CopyFrom(SessionRecord(end_time=stamp(moved_us + dice.pick(TALK_US))).end_time)
+        found.append(version)
+    return found
 
 
 _DAMAGES: tuple[Callable[[SessionRecord], object], ...] = (
@@ -287,10 +325,10 @@ def without_ties(messages: list[SessionRecord]) -> list[SessionRecord]:
     for message in messages:
         version = SessionRecord()
         version.CopyFrom(message)
-        content = records.canonical_bytes(message)
+        content = records.encoded(records.canonical(message))
         while taken.setdefault(_rank_key(version), content) != content:
             version.revision += 1
-            content = records.canonical_bytes(version)
+            content = records.encoded(records.canonical(version))
         found.append(version)
     return found
 
@@ -310,16 +348,20 @@ def worlds(
     """
     zone = draw(zones())
     dice = Dice(draw(st.binary(min_size=16, max_size=16)))
-    centre_us = dice.pick((*PLAIN_INSTANTS, *offset_changes(zone)))
+    ends = END_INSTANTS if with_bad else ()
+    centre_us = dice.pick((*PLAIN_INSTANTS, *ends, *offset_changes(zone)))
+    if dice.below(4) == 3:
+        zone, changes = dice.pick(changes_at_midnight())
+        centre_us = dice.pick(changes)
     ticks = ticks_around(zone, centre_us)
-    drawn = draw(
-        st.lists(sessions(ticks), min_size=dice.below(session_count_max), max_size=session_count_max)
-    )
+    # A world shrinks to few sessions only if their number is drawn by itself.
+    least = draw(st.integers(0, session_count_max))
+    drawn = draw(st.lists(sessions(ticks), min_size=least, max_size=session_count_max))
     messages = [message for of_session in drawn for message in of_session]
     if with_bad and dice.below(10) == 9:
         messages.append(draw(bad_records(ticks)))
     random.Random(dice.below(256)).shuffle(messages)
-    later_us = dice.pick((DAY_US, 40 * DAY_US, 3 * DAY_US, 3600 * US, 0, 400 * DAY_US, 1))
+    later_us = dice.pick((DAY_US, 40 * DAY_US, 3 * DAY_US, 3600 * US, 0, 400 * DAY_US, 1, *[2 * DAY_US] * 5))
     return World(
         zone=zone,
         ticks=ticks,

@@ -66,10 +66,33 @@ def test_time_text_that_is_refused(text: str) -> None:
         calendar.parse_time(text, "UTC")
 
 
-def test_years_outside_1970_to_2199_are_refused() -> None:
-    for text in ("1969-12-31T23:59:59Z", "2200-01-01", "9999-12-31T23:59:59-01:00"):
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [
+        ("1969-12-30T23:59:59.999999Z", "UTC"),
+        ("1969-12-31", "Asia/Kathmandu"),
+        ("1969-12-31T23:00:00+23:59", "UTC"),
+        ("2200-01-02T00:00:00.000001Z", "UTC"),
+        ("2200-01-02", "America/New_York"),
+        ("2200-01-01T20:00:00-12:00", "UTC"),
+        ("0001-01-01T00:00:00+23:59", "UTC"),
+        ("9999-12-31T23:59:59", "America/New_York"),
+    ],
+)
+def test_instants_beyond_the_days_around_1970_to_2199_are_refused(text: str, zone: str) -> None:
+    with pytest.raises(calendar.Refused, match=r"^TIME_OUT_OF_RANGE$"):
+        calendar.parse_time(text, zone)
+
+
+def test_first_and_last_instant_that_a_request_may_name() -> None:
+    assert calendar.parse_time("1969-12-31", "UTC") == -calendar.DAY_S * US
+    assert calendar.parse_time("1969-12-30T23:00:00", "America/New_York") > -calendar.DAY_S * US
+    assert calendar.parse_time("2200-01-02", "UTC") == 84_007 * calendar.DAY_S * US
+    assert calendar.parse_time("2200-01-02T05:45:00", "Asia/Kathmandu") == 84_007 * calendar.DAY_S * US
+    for text in ("1969-12-30", "2200-01-03", "22000103", "99991231"):
         with pytest.raises(calendar.Refused, match=r"^TIME_OUT_OF_RANGE$"):
-            calendar.parse_time(text, "UTC")
+            calendar.parse_date(text)
+    assert [calendar.parse_date(text).year for text in ("19691231", "2200-01-02")] == [1969, 2200]
 
 
 @pytest.mark.parametrize(

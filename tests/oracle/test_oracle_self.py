@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from pegcount.config import Config
 from pegcount.v1 import records_pb2, reports_pb2
 from pegcount.v1.admin_pb2 import CodeDeckEntry
 from pegcount.v1.records_pb2 import SessionRecord
@@ -175,7 +176,7 @@ def test_deck_makes_code_name_and_country_agree() -> None:
 
 def test_session_is_abandoned_when_it_is_exactly_ttl_old() -> None:
     sessions = held(record("a", 0), received_us=5)
-    ttl_us = active.ACTIVE_TTL_S * US
+    ttl_us = Config().active_ttl_seconds * US
     fields: dict[str, Any] = {"return_fields": ["quantity"]}
     assert active_of(sessions, ttl_us + 4, **fields).rows[0].quantity == 1
     assert active_of(sessions, ttl_us + 5, **fields).rows[0].quantity == 0

@@ -93,6 +93,6 @@ def test_without_ties_content_decides_nothing(world: World) -> None:
     forwards = records.hold(messages)
     assert "rejected" not in forwards.outcomes
     backwards = records.hold(
-        messages, tie_break=lambda version: bytes(255 - byte for byte in records.canonical_bytes(version))
+        messages, tie_break=lambda version: bytes(255 - byte for byte in records.encoded(version))
     )
     assert forwards == backwards

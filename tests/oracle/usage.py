@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
+from pegcount.config import Config
 from pegcount.v1 import records_pb2, reports_pb2
 
 from . import calendar, window
@@ -18,13 +19,12 @@ def answer(
     request: reports_pb2.QueryAsrUsageRequest,
     sessions: Sequence[Session],
     now_us: int,
-    bin_count_max: int = window.BIN_COUNT_MAX,
-    filter_value_count_max: int = window.FILTER_VALUE_COUNT_MAX,
+    config: Config = window.LIMITS,
 ) -> reports_pb2.QueryAsrUsageResponse | ExpectedError:
     """What the service answers, but for `range.generated_at` and the texts of notices."""
     violations = Violations()
     asked = window.read_window(request, now_us, violations)
-    _check(request, violations, filter_value_count_max)
+    _check(request, violations, config.filter_value_count_max)
     if violations or asked is None:
         return violations.error()
     if asked.in_future:
@@ -34,7 +34,9 @@ def answer(
             totals=reports_pb2.AsrUsageTotals(session_count=0),
         )
     try:
-        edges = calendar.edges(asked.zone, request.granularity, asked.from_us, asked.to_us, bin_count_max)
+        edges = calendar.edges(
+            asked.zone, request.granularity, asked.from_us, asked.to_us, config.bin_count_max
+        )
     except calendar.TooManyBins:
         violations.add("granularity", "BIN_LIMIT_EXCEEDED")
         return violations.error()

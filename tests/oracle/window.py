@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pegcount.config import Config
 from pegcount.v1 import reports_pb2
 
 from . import calendar
 from .expected import Violations
 from .records import Session
 
-BIN_COUNT_MAX = 110_000
-FILTER_VALUE_COUNT_MAX = 10_000
+LIMITS = Config()
 DAY_US = calendar.DAY_S * calendar.MICROSECONDS
 
 

@@ -44,11 +44,11 @@ def quality_bins(query: QualityQuery, now_us: int, bin_count_max: int) -> Bins:
 def folder_bins(query: FolderQuery, bin_count_max: int) -> Bins:
     """The days from the first date to the last; none where that is before the first.
 
-    Raises InvalidRequestError if there are more dates than `bin_count_max`.
+    Raises InvalidRequestError if more than `bin_count_max` of these dates exist.
     """
-    _check_count("to_date", query.to_date + 1 - query.from_date, bin_count_max)
     zone = query.zone
     edge_us = day_edges(zone, query.from_date, query.to_date)
+    _check_count("to_date", len(edge_us) - 1, bin_count_max)
     from_us, to_us = zone.day_start_us(query.from_date), zone.day_start_us(query.to_date + 1)
     return Bins(edge_us, edge_us, from_us, to_us)
 

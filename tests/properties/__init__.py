@@ -1,0 +1,1 @@
+"""Properties of the whole service, over gRPC, on random worlds."""

@@ -1,0 +1,27 @@
+"""Says at the end of a run what was asked, and from which seed it follows."""
+
+import pytest
+
+from . import budget
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    tallies = [
+        (report.duration, dict(report.user_properties))
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        if "requests" in dict(report.user_properties)
+    ]
+    if not tallies:
+        return
+    seconds = sum(duration for duration, _ in tallies)
+    requests, refused, with_figures = (
+        sum(tally[name] for _, tally in tallies) for name in ("requests", "refused", "with_figures")
+    )
+    seeds = sorted({tally["seed"] for _, tally in tallies})
+    terminalreporter.write_sep("-", "reports against the oracle")
+    terminalreporter.write_line(
+        f"PEGCOUNT_SEED={' '.join(map(str, seeds))} PEGCOUNT_EXAMPLES={budget.COUNT}: "
+        f"{requests} requests, {refused} of them refused as they must be, {with_figures} with figures; "
+        f"{requests / seconds:.0f} a second and worker"
+    )

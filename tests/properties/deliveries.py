@@ -1,0 +1,68 @@
+"""Random ways in which the messages of a world reach a store."""
+
+import random
+from collections.abc import Sequence
+
+from hypothesis import strategies as st
+from oracle import records
+from oracle.strategies import US, Dice
+from pegcount.v1.records_pb2 import SessionRecord
+
+from .served import Delivery, Upkeep, Write
+
+_DAY_US = 86_400 * US
+_AGES_US = (0, 0, 1, 3600 * US - 1, 3600 * US, _DAY_US - 1, _DAY_US, _DAY_US + 1, 3 * _DAY_US, -US)
+_UPKEEP: tuple[tuple[Upkeep, ...], ...] = (
+    (),
+    (),
+    (Upkeep.SEAL,),
+    (Upkeep.REOPEN,),
+    (Upkeep.SEAL, Upkeep.REOPEN),
+    (Upkeep.SEAL, Upkeep.SEAL),
+)
+
+
+def deliveries(messages: Sequence[SessionRecord], now_us: int) -> st.SearchStrategy[Delivery]:
+    """The messages in this order, in batches of any size, some received a day or more before now."""
+    return st.binary(min_size=24, max_size=24).map(lambda drawn: _delivery(Dice(drawn), messages, now_us))
+
+
+def rearranged(messages: Sequence[SessionRecord], now_us: int) -> st.SearchStrategy[Delivery]:
+    """The messages in any order, some of them more than once, all received now."""
+    return st.binary(min_size=24, max_size=24).map(lambda drawn: _rearranged(Dice(drawn), messages, now_us))
+
+
+def held(delivery: Delivery) -> records.Held:
+    """What the oracle holds after a delivery; sealing and reopening mean nothing to it."""
+    batches = [step for step in delivery if isinstance(step, Write)]
+    messages = [message for batch in batches for message in batch.messages]
+    return records.hold(messages, [batch.received_us for batch in batches for _ in batch.messages])
+
+
+def _delivery(dice: Dice, messages: Sequence[SessionRecord], now_us: int) -> Delivery:
+    batches = _batches(dice, messages)
+    # The clock that stamps what is received does not go back.
+    ages_us = sorted((dice.pick(_AGES_US) for _ in batches), reverse=True)
+    return _with_upkeep(
+        dice, [Write(batch, now_us - age_us) for batch, age_us in zip(batches, ages_us, strict=True)]
+    )
+
+
+def _rearranged(dice: Dice, messages: Sequence[SessionRecord], now_us: int) -> Delivery:
+    shuffler = random.Random(dice.below(2**16))
+    again = shuffler.choices(messages, k=dice.pick((0, 1, len(messages)))) if messages else []
+    order = [*messages, *again]
+    shuffler.shuffle(order)
+    return _with_upkeep(dice, [Write(batch, now_us) for batch in _batches(dice, order)])
+
+
+def _batches(dice: Dice, messages: Sequence[SessionRecord]) -> list[list[SessionRecord]]:
+    size = dice.pick((100, 1, 2, 5, 17))
+    return [list(messages[start : start + size]) for start in range(0, len(messages), size)]
+
+
+def _with_upkeep(dice: Dice, writes: Sequence[Write]) -> Delivery:
+    steps: list[Write | Upkeep] = []
+    for write in writes:
+        steps += [write, *dice.pick(_UPKEEP)]
+    return steps

@@ -1,0 +1,160 @@
+"""One running service per configuration, whose store is emptied for each example.
+
+Starting a server and flushing files cost far more than a report; so the servers live as long as the
+process, and the data directories lie in memory where the machine has such a place.
+"""
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest import mock
+
+import grpc
+from google.protobuf import text_format
+from google.protobuf.message import Message
+from google.rpc import code_pb2, error_details_pb2
+from grpc_status import rpc_status
+from pegcount.config import Config
+from pegcount.model import CodeDeckEntry, WriteOutcome
+from pegcount.server import build_server
+from pegcount.store import EmbeddedStore, Store
+from pegcount.v1 import admin_pb2, records_pb2, reports_pb2, reports_pb2_grpc
+
+_IN_MEMORY = Path("/dev/shm")
+
+
+@dataclass(frozen=True)
+class Write:
+    """One batch, and the microsecond at which it is received."""
+
+    messages: list[records_pb2.SessionRecord]
+    received_us: int
+
+    def __repr__(self) -> str:
+        lines = [text_format.MessageToString(message, as_one_line=True) for message in self.messages]
+        return "\n  ".join([f"Write at {self.received_us}:", *lines])
+
+
+class Upkeep(Enum):
+    """What may happen to a store between two batches."""
+
+    SEAL = "seal"
+    REOPEN = "reopen"
+
+
+Delivery = Sequence[Write | Upkeep]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A status other than OK; reasons are names without prefix."""
+
+    code: str
+    reason: str
+    violations: frozenset[tuple[str, str]]
+
+
+class Served:
+    """A server on a free port, the store behind it, and the clock of both."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.now_us = 0
+        place = _IN_MEMORY if _IN_MEMORY.is_dir() else None
+        self._base = Path(tempfile.mkdtemp(prefix="pegcount-", dir=place))
+        self._count = 0
+        self._store = self._open()
+        self._running = build_server(config, cast(Store, self), "127.0.0.1:0", lambda: self.now_us)
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{self._running.port}")
+        self._reports = reports_pb2_grpc.ReportServiceStub(self._channel)
+        self._calls: dict[type[Message], Any] = {
+            reports_pb2.QueryAsrUsageRequest: self._reports.QueryAsrUsage,
+            reports_pb2.QueryActiveSessionsRequest: self._reports.QueryActiveSessions,
+            reports_pb2.QueryFolderStatsRequest: self._reports.QueryFolderStats,
+            reports_pb2.QueryOriginationQualityRequest: self._reports.QueryOriginationQuality,
+        }
+        atexit.register(self.close)
+
+    def __getattr__(self, name: str) -> Any:
+        """Stands in for the store of the example: the server sees one that never changes."""
+        return getattr(self._store, name)
+
+    def load(
+        self,
+        delivery: Delivery,
+        now_us: int,
+        decks: Iterable[tuple[int, Sequence[admin_pb2.CodeDeckEntry]]] = (),
+    ) -> list[WriteOutcome]:
+        """Empties the store, delivers, and sets the clock; gives the outcome of each batch."""
+        self._store.close()
+        shutil.rmtree(self._base / str(self._count))
+        self._count += 1
+        self._store = self._open()
+        self.now_us = now_us
+        for deck_id, entries in decks:
+            rows = [CodeDeckEntry(entry.code, entry.name, entry.country) for entry in entries]
+            self._store.put_code_deck(deck_id, rows)
+        outcomes = []
+        for step in delivery:
+            if isinstance(step, Write):
+                outcomes.append(self._write(step))
+            else:
+                self._keep_up(step)
+        return outcomes
+
+    def ask(self, request: Message) -> Any:
+        """The answer to a request of any report, or its `Refusal`."""
+        try:
+            return self._calls[type(request)](request)
+        except grpc.RpcError as error:
+            status = rpc_status.from_call(error)
+            if status is None:
+                raise
+            return _refusal(status)
+
+    def close(self) -> None:
+        self._channel.close()
+        self._running.stop()
+        self._store.close()
+        shutil.rmtree(self._base)
+
+    def _open(self) -> EmbeddedStore:
+        return EmbeddedStore(self._base / str(self._count), self.config, create=True)
+
+    def _write(self, batch: Write) -> WriteOutcome:
+        clock = SimpleNamespace(time_ns=lambda: batch.received_us * 1000)
+        with mock.patch("pegcount.store.embedded.time", clock):
+            request = records_pb2.WriteRecordsRequest(records=batch.messages)
+            return self._store.write(request.SerializeToString())
+
+    def _keep_up(self, step: Upkeep) -> None:
+        if step is Upkeep.SEAL:
+            self._store.seal()
+        else:
+            self._store.close()
+            self._store = self._open()
+
+
+@cache
+def served(config: Config) -> Served:
+    """The service of this process with this configuration."""
+    return Served(config)
+
+
+def _refusal(status: Any) -> Refusal:
+    reason, violations = "", []
+    for detail in status.details:
+        bad_request, info = error_details_pb2.BadRequest(), error_details_pb2.ErrorInfo()
+        if detail.Unpack(bad_request):
+            violations += [(violation.field, violation.reason) for violation in bad_request.field_violations]
+        elif detail.Unpack(info):
+            reason = info.reason
+    assert len(set(violations)) == len(violations), f"a violation is listed twice: {violations}"
+    return Refusal(code_pb2.Code.Name(status.code), reason, frozenset(violations))

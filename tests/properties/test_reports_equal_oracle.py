@@ -1,0 +1,178 @@
+"""Whatever was received, however it was delivered, whatever is asked: the service answers as the oracle.
+
+One example is a world, a delivery of it and eight requests, two for each report; what counts as an
+example of `PEGCOUNT_EXAMPLES` is a request.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from google.protobuf import text_format
+from google.protobuf.message import Message
+from hypothesis import given
+from hypothesis import strategies as st
+from oracle import active, compare, folder, quality, records, usage
+from oracle import requests as requests_of
+from oracle.expected import ExpectedError
+from oracle.samples import at, record
+from oracle.strategies import World, worlds
+from pegcount.config import Config
+from pegcount.model import WriteOutcome
+from pegcount.v1 import reports_pb2
+from pegcount.v1.records_pb2 import RejectReason
+
+from . import budget, deliveries
+from .served import Delivery, Refusal, Write, served
+
+# An example that fails is shown whole, however long it is.
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
+
+_CONFIGS = (
+    Config(),
+    Config(seal_row_count=3),
+    Config(bin_count_max=20, cell_count_max=3, filter_value_count_max=1, active_ttl_seconds=3600),
+    Config(bin_count_max=1, cell_count_max=1, filter_text_bytes_max=4, filter_value_count_max=2),
+)
+_OFTEN = (*[_CONFIGS[0]] * 4, *[_CONFIGS[1]] * 2, _CONFIGS[2], _CONFIGS[3])
+_REPORTS: tuple[tuple[Callable[[World], Any], Any, Any, Callable[[Any], int]], ...] = (
+    (
+        requests_of.usage_requests,
+        requests_of.USAGE_DAMAGES,
+        usage.answer,
+        lambda found: found.totals.session_count,
+    ),
+    (requests_of.active_requests, requests_of.ACTIVE_DAMAGES, active.answer, lambda found: found.row_count),
+    (
+        requests_of.folder_requests,
+        requests_of.FOLDER_DAMAGES,
+        folder.answer,
+        lambda found: found.totals.call_count,
+    ),
+    (
+        requests_of.quality_requests,
+        requests_of.QUALITY_DAMAGES,
+        quality.answer,
+        lambda found: found.totals.total_calls,
+    ),
+)
+_REQUESTS_PER_WORLD = 8
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A world, how it is delivered to a store of which configuration, and what is asked then."""
+
+    config: Config
+    world: World
+    delivery: Delivery
+    requests: list[Message]
+
+    def __repr__(self) -> str:
+        steps = [repr(step) for step in self.delivery]
+        return "\n".join([f"{self.config}", f"now {self.world.now_us}", *steps, *map(_line, self.requests)])
+
+    def _repr_pretty_(self, printer: Any, is_cycle: bool) -> None:
+        """What Hypothesis prints of an example that fails."""
+        printer.text(repr(self))
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    world = draw(worlds())
+    requests = []
+    for make, damages, _, _ in _REPORTS * (_REQUESTS_PER_WORLD // len(_REPORTS)):
+        is_broken = draw(st.integers(0, 9)) == 9
+        requests.append(draw(requests_of.broken(make(world), damages) if is_broken else make(world)))
+    config = draw(st.sampled_from(_OFTEN))
+    return Scenario(config, world, draw(deliveries.deliveries(world.messages, world.now_us)), requests)
+
+
+@pytest.mark.parametrize("chunk", budget.CHUNKS)
+def test_reports_equal_the_oracle(chunk: int, record_property: Callable[[str, object], None]) -> None:
+    tally = budget.Tally()
+
+    @budget.drawn(-(-budget.CHUNK_REQUEST_COUNT // _REQUESTS_PER_WORLD), "reports equal the oracle", chunk)
+    @given(scenario=scenarios())
+    def check(scenario: Scenario) -> None:
+        check_scenario(scenario, tally)
+
+    record_property("seed", budget.SEED)
+    try:
+        check()
+    finally:
+        for name, count in vars(tally).items():
+            record_property(name, count)
+    assert tally.with_figures > tally.requests // 10
+
+
+def test_date_that_does_not_exist_is_no_bin_to_a_limit() -> None:
+    call = record(
+        "a", at("2011-12-31T00:00:00Z"), end=at("2011-12-31T00:00:01Z"), company="c", organization="o"
+    )
+    world = World("Pacific/Apia", (), at("2012-02-01"), [call], {})
+    requests: list[Message] = [
+        reports_pb2.QueryFolderStatsRequest(
+            company="c", organization="o", from_date=first, to_date="2011-12-31", time_zone="Pacific/Apia"
+        )
+        for first in ("2011-12-29", "2011-12-30")
+    ]
+    tally = budget.Tally()
+    check_scenario(Scenario(Config(bin_count_max=1), world, [Write([call], 0)], requests), tally)
+    assert (tally.refused, tally.with_figures) == (1, 1)
+
+
+def check_scenario(scenario: Scenario, tally: budget.Tally) -> None:
+    world = scenario.world
+    service = served(scenario.config)
+    outcomes = service.load(scenario.delivery, world.now_us, world.decks.items())
+    held = deliveries.held(scenario.delivery)
+    check_outcomes(outcomes, scenario.delivery, held)
+    for request in scenario.requests:
+        tally.requests += 1
+        found = service.ask(request)
+        expected, figure_of = expected_of(request, held.sessions, world, scenario.config)
+        if isinstance(expected, ExpectedError):
+            tally.refused += 1
+            assert isinstance(found, Refusal), f"expected {expected} of {_line(request)}, got {found}"
+            compare.assert_refused(found.code, found.reason, found.violations, expected)
+        else:
+            assert not isinstance(found, Refusal), f"got {found} of {_line(request)}, expected {expected}"
+            compare.assert_equal(found, expected)
+            tally.with_figures += figure_of(expected) > 0
+
+
+def expected_of(
+    request: Message, sessions: list[records.Session], world: World, config: Config
+) -> tuple[Any, Callable[[Any], int]]:
+    """What the oracle answers, and how to tell whether an answer has figures."""
+    names = ["QueryAsrUsage", "QueryActiveSessions", "QueryFolderStats", "QueryOriginationQuality"]
+    _, _, answer, figure_of = _REPORTS[names.index(request.DESCRIPTOR.name.removesuffix("Request"))]
+    decks = {"decks": world.decks} if answer is active.answer else {}
+    return answer(request, sessions, world.now_us, config, **decks), figure_of
+
+
+def check_outcomes(outcomes: list[WriteOutcome], delivery: Delivery, held: records.Held) -> None:
+    """What each batch was answered: the four counts, and the index and reason of what was rejected."""
+    expected = iter(held.outcomes)
+    start = 0
+    for outcome, batch in zip(outcomes, _writes(delivery), strict=True):
+        names = [next(expected) for _ in batch.messages]
+        found = (outcome.accepted, outcome.replaced, outcome.duplicates, len(outcome.rejected))
+        assert found == tuple(
+            names.count(name) for name in ("accepted", "replaced", "duplicate", "rejected")
+        ), f"{outcome} of {names}"
+        for rejected in outcome.rejected:
+            allowed = held.rejected[start + rejected.index]
+            reason = RejectReason.Name(RejectReason.ValueType(rejected.reason))
+            assert rejected.reason in allowed, f"{reason}, not one of {allowed}"
+        start += len(batch.messages)
+
+
+def _line(message: Message) -> str:
+    return text_format.MessageToString(message, as_one_line=True)
+
+
+def _writes(delivery: Delivery) -> Iterator[Write]:
+    return (step for step in delivery if isinstance(step, Write))
