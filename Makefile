@@ -11,13 +11,14 @@ PROTO_VENV := .cache/proto-venv
 GRPCURL_VERSION := v1.9.3
 EXAMPLES ?= 100000
 RECORDS ?= 200000
+SHARE ?= 4
 LISTEN ?= 127.0.0.1:50051
 DATA ?= data
 
 RUST_SOURCES := $(shell find $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 
-.PHONY: help build demo serve test test-rust test-python test-long bench lint format proto grpcurl clean
+.PHONY: help build demo serve test test-rust test-python test-long test-engines mutants bench lint format proto grpcurl clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -39,7 +40,7 @@ test: test-rust test-python
 
 ## test-rust    tests of the core, without Python
 test-rust:
-	$(CARGO) test --release --locked --manifest-path $(CORE)/Cargo.toml
+	$(CARGO) test --locked --manifest-path $(CORE)/Cargo.toml
 
 ## test-python  tests of the service, grpcurl among them
 test-python: build grpcurl
@@ -49,9 +50,18 @@ test-python: build grpcurl
 test-long: build
 	PEGCOUNT_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n 2 tests/properties
 
+## test-engines the service against DuckDB and ClickHouse, which are installed first
+test-engines: build $(STAMPS)/engines
+	$(BIN)/pytest tests/engines
+
+## mutants      break calendar, filters and finish, one of SHARE (default: 4) places; list what no test notices
+mutants: build $(STAMPS)/mutants
+	.ci/mutants $(BIN)/python $(SHARE)
+
 ## bench        time the four reports over gRPC, RECORDS records (default: 200000)
 bench: build
 	$(BIN)/python benches/reports.py $(RECORDS)
+	$(CARGO) bench --locked --manifest-path $(CORE)/Cargo.toml
 
 ## lint         every linter, and that the generated code is current
 lint: build $(STAMPS)/proto-tools
@@ -60,8 +70,8 @@ lint: build $(STAMPS)/proto-tools
 	$(BIN)/mypy
 	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code
 	$(CARGO) fmt --check --manifest-path $(CORE)/Cargo.toml
-	$(CARGO) clippy --release --locked --all-targets --manifest-path $(CORE)/Cargo.toml -- -D warnings
-	$(CARGO) clippy --release --locked --features python --manifest-path $(CORE)/Cargo.toml -- -D warnings
+	$(CARGO) clippy --locked --all-targets --manifest-path $(CORE)/Cargo.toml -- -D warnings
+	$(CARGO) clippy --locked --features python --manifest-path $(CORE)/Cargo.toml -- -D warnings
 	.ci/check-generated $(PROTO_VENV)/bin/python
 
 ## format       write all sources as the linters want them
@@ -99,6 +109,15 @@ $(STAMPS)/built: $(STAMPS)/requirements pyproject.toml $(RUST_SOURCES) $(PROTO_S
 $(STAMPS)/proto-tools: requirements/proto.txt $(STAMPS)/venv
 	$(PYTHON) -m venv $(PROTO_VENV)
 	$(PROTO_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/proto.txt
+	touch $@
+
+$(STAMPS)/engines: requirements/engines.txt $(STAMPS)/requirements
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/engines.txt
+	touch $@
+
+$(STAMPS)/mutants: requirements/mutants.txt $(STAMPS)/requirements
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutants.txt
+	$(CARGO) install --quiet --locked cargo-mutants@27.1.0
 	touch $@
 
 # From source where there is a Go toolchain, else the build that a Python package carries.
