@@ -1,8 +1,12 @@
-"""Says at the end of a run what was asked, and from which seed it follows."""
+"""Says from which seed a run follows, and at its end what was asked."""
 
 import pytest
 
 from . import budget
+
+
+def pytest_report_header() -> str:
+    return f"PEGCOUNT_SEED={budget.SEED} PEGCOUNT_EXAMPLES={budget.COUNT}"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

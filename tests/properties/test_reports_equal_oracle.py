@@ -13,15 +13,15 @@ from google.protobuf import text_format
 from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import active, compare, folder, quality, records, usage
+from oracle import active, calendar, compare, folder, quality, records, usage
 from oracle import requests as requests_of
 from oracle.expected import ExpectedError
 from oracle.samples import at, record
-from oracle.strategies import World, worlds
+from oracle.strategies import DAY_US, US, Dice, World, changes_at_midnight, worlds
 from pegcount.config import Config
 from pegcount.model import WriteOutcome
 from pegcount.v1 import reports_pb2
-from pegcount.v1.records_pb2 import RejectReason
+from pegcount.v1.records_pb2 import SESSION_KIND_ASR, SESSION_KIND_CALL, RejectReason
 
 from . import budget, deliveries
 from .served import Delivery, Refusal, Write, served
@@ -105,6 +105,36 @@ def test_reports_equal_the_oracle(chunk: int, record_property: Callable[[str, ob
         for name, count in vars(tally).items():
             record_property(name, count)
     assert tally.with_figures > tally.requests // 10
+
+
+@budget.drawn(budget.grown(120))
+@given(dice=st.binary(min_size=24, max_size=24).map(Dice))
+def test_days_around_odd_midnights_equal_the_oracle(dice: Dice) -> None:
+    """Few of all requests name such an hour; these all do, and ask for days."""
+    # Clocks there went back to the day before just after a day had begun.
+    st_johns = [found for found in changes_at_midnight() if found[0] == "America/St_Johns"]
+    zone, changes = dice.pick(dice.pick((st_johns, changes_at_midnight())))
+    near_us = dice.pick(changes) + dice.below(4 * 3600 * US) - 2 * 3600 * US
+    around_us = [near_us + days * DAY_US for days in (-1, 0, 1, 2)]
+    calls = [
+        record(f"{kind} {at_us}", at_us, end=at_us, kind=kind, account_id="1", company="c", organization="o")
+        for kind in (SESSION_KIND_CALL, SESSION_KIND_ASR)
+        for at_us in around_us
+    ]
+    world = World(zone, (), dice.pick(around_us), calls, {})
+    from_time = calendar.format_time("UTC", dice.pick(around_us[:3]))
+    fields: dict[str, Any] = {"time_zone": zone, "from_time": from_time}
+    if dice.below(2):
+        fields["to_time"] = calendar.format_time("UTC", around_us[-1])
+    requests: list[Message] = [
+        reports_pb2.QueryAsrUsageRequest(
+            granularity="GRANULARITY_DAY", sma_period=dice.below(5) + 1, **fields
+        ),
+        reports_pb2.QueryOriginationQualityRequest(sampling="GRANULARITY_DAY", account_id="1", **fields),
+        reports_pb2.QueryFolderStatsRequest(company="c", organization="o", time_zone=zone),
+    ]
+    scenario = Scenario(Config(), world, [Write(calls, world.now_us)], requests)
+    check_scenario(scenario, budget.Tally())
 
 
 def test_date_that_does_not_exist_is_no_bin_to_a_limit() -> None:

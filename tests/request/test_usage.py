@@ -38,6 +38,10 @@ def too_many(field: str) -> Expected:
 
 
 REFUSED: dict[str, tuple[QueryAsrUsageRequest, list[Expected]]] = {
+    "an unknown zone, in which nobody knows whether the range is empty": (
+        day_request(time_zone="Mars", to_time="2026-03-29T00:00:00"),
+        [no_zone("Mars")],
+    ),
     "nothing given": (
         QueryAsrUsageRequest(),
         [("granularity", "REQUIRED_FIELD_MISSING", {}), ("from_time", "REQUIRED_FIELD_MISSING", {})],

@@ -27,6 +27,8 @@ class Fields:
         self.config = config
         self._calendar = calendar
         self._violations: list[Violation] = []
+        # Which of two local times is earlier depends on the zone that was not understood.
+        self._zone_is_stand_in = False
 
     def done(self) -> None:
         """Raises InvalidRequestError with all violations, if there are any."""
@@ -46,6 +48,7 @@ class Fields:
         version = self._calendar.tzdata_version()
         description = f"{name!r} is no IANA time zone of tzdata {version}, such as Europe/Berlin"
         self.violate("time_zone", "UNKNOWN_TIME_ZONE", description, value=name, tzdata_version=version)
+        self._zone_is_stand_in = True
         fallback = self._calendar.zone("UTC")
         assert fallback is not None, "tzdata has UTC"
         return fallback
@@ -87,7 +90,8 @@ class Fields:
             self.violate("from_time", "REQUIRED_FIELD_MISSING", f"is required: {_TIME_FORM}")
         from_us = self.instant_us("from_time", from_text, zone) if from_text else 0
         to_us = None if to_text is None else self.instant_us("to_time", to_text, zone)
-        if to_us is not None and from_us >= to_us and noted == len(self._violations):
+        sound = noted == len(self._violations) and not self._zone_is_stand_in
+        if to_us is not None and from_us >= to_us and sound:
             description = f"{from_text} is not before to_time {to_text}"
             self.violate("from_time", "EMPTY_RANGE", description, from_time=from_text, to_time=to_text)
         return from_us, to_us
