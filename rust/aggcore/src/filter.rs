@@ -182,6 +182,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn comparisons_are_called_as_in_the_contract() -> Result<()> {
+        let cases = [("eq", [true, false, false]), ("starts_with", [true, true, false]), ("ends_with", [true, false, true])];
+        for (name, expected) in cases {
+            let how = TextMatch::named(name)?;
+            assert_eq!(["12", "123", "312"].map(|value| how.holds(value, "12")), expected, "{name}");
+        }
+        assert!(TextMatch::named("contains")?.holds("3124", "12"));
+        assert!(TextMatch::named("like").is_err());
+        Ok(())
+    }
+
+    #[test]
     fn addresses_fall_within_their_blocks() {
         let cases = [
             ("198.51.100.0/24", "198.51.100.255", true),
@@ -195,6 +207,8 @@ mod tests {
             ("2001:db8::/32", "2001:db9::1", false),
             ("::ffff:198.51.100.0/120", "198.51.100.9", true),
             ("198.51.100.0/24", "::ffff:198.51.100.9", true),
+            ("::ffff:0:0/90", "::ffc0:1:2", true),
+            ("::ffff:0:0/90", "198.51.100.9", false),
             ("198.51.100.0/24", "not an address", false),
         ];
         for (network, address, inside) in cases {

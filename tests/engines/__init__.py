@@ -1,0 +1,1 @@
+"""The four reports, asked of DuckDB and of ClickHouse in SQL over the same records."""

@@ -1,0 +1,88 @@
+"""What the questions need to know of an engine: how it takes tables, and the words of its SQL."""
+
+from abc import ABC, abstractmethod
+from datetime import date
+from typing import Any
+
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from .differences import Asked, Predicate
+
+Row = tuple[Any, ...]
+
+
+class Engine(ABC):
+    """An engine with the tables `sessions` and `entries`."""
+
+    name: str
+    differences: tuple[Predicate, ...]
+
+    @abstractmethod
+    def load(self, sessions: pa.Table, entries: pa.Table) -> None:
+        """Replaces both tables."""
+
+    @abstractmethod
+    def ask(self, sql: str, zone: str = "UTC") -> list[Row]:
+        """The rows of an answer; the zone is that of a session, where the engine has such a thing."""
+
+    def differs(self, asked: Asked) -> list[str]:
+        """The names of the differences that keep this request from being compared."""
+        return [predicate.__name__ for predicate in self.differences if predicate(asked)]
+
+    @abstractmethod
+    def instant(self, time_us: int) -> str: ...
+
+    @abstractmethod
+    def day(self, value: date) -> str: ...
+
+    @abstractmethod
+    def micros(self, time: str) -> str: ...
+
+    @abstractmethod
+    def bin_start(self, time: str, granularity: int, zone: str) -> str:
+        """The first microsecond of the bin that a time falls in."""
+
+    @abstractmethod
+    def local_date(self, time: str, zone: str) -> str: ...
+
+    @abstractmethod
+    def steps(self, start_us: int, step_us: int, count: int) -> str:
+        """A table of instants in the column `time`."""
+
+    @abstractmethod
+    def floor_divided(self, number: str, divisor: int) -> str:
+        """Division of a number that is not negative, rounded down."""
+
+    @abstractmethod
+    def starts_with(self, text: str, start: str) -> str: ...
+
+    @abstractmethod
+    def ends_with(self, text: str, end: str) -> str: ...
+
+    @abstractmethod
+    def contains(self, text: str, part: str) -> str: ...
+
+    @abstractmethod
+    def decimal(self, digits: str) -> str:
+        """An exact number of at most 30 decimals."""
+
+    @abstractmethod
+    def in_block(self, address: str, block: str) -> str:
+        """Whether a text is an address of a CIDR block."""
+
+    @abstractmethod
+    def value_of_largest(self, value: str, by: str) -> str: ...
+
+
+def quoted(text: str) -> str:
+    """A text as a literal of either engine."""
+    assert "\\" not in text, "ClickHouse reads escapes"
+    return "'" + text.replace("'", "''") + "'"
+
+
+def literal(value: int | str) -> str:
+    return quoted(value) if isinstance(value, str) else str(value)
+
+
+def listed(values: Any) -> str:
+    return "(" + ", ".join(literal(value) for value in values) + ")"

@@ -1,0 +1,75 @@
+"""A few records made by hand, held by the service and by both engines."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from oracle import calendar
+from oracle.strategies import DECKS
+from pegcount.config import Config
+from pegcount.v1.records_pb2 import SessionRecord
+from properties.served import Refusal, Write, served
+
+from . import export
+from .duck import DuckDb
+from .engine import Engine
+from .house import ClickHouse
+
+NOW_US = calendar.parse_time("2190-01-01", "UTC")
+"""After all examples, so that every bin is complete."""
+
+
+@cache
+def duckdb() -> DuckDb:
+    return DuckDb()
+
+
+@cache
+def clickhouse() -> ClickHouse:
+    return ClickHouse()
+
+
+def engines() -> tuple[Engine, ...]:
+    return duckdb(), clickhouse()
+
+
+def stamp(text: str, zone: str = "UTC") -> Timestamp:
+    seconds, fraction_us = divmod(calendar.parse_time(text, zone), calendar.MICROSECONDS)
+    return Timestamp(seconds=seconds, nanos=fraction_us * 1000)
+
+
+def call(setup: str, answer: str | None = None, end: str | None = None, **dimensions: Any) -> SessionRecord:
+    """A call; its id is the time of its setup, an absent end that of its setup."""
+    return SessionRecord(
+        session_id=setup,
+        setup_time=stamp(setup),
+        answer_time=None if answer is None else stamp(answer),
+        end_time=stamp(end or setup),
+        **dimensions,
+    )
+
+
+def hold(records: Sequence[SessionRecord], now_us: int = NOW_US) -> None:
+    """Makes these the records of the service and of both engines."""
+    load_service(records, now_us)
+    tables = export.sessions(records), export.code_decks(DECKS)
+    for engine in engines():
+        engine.load(*tables)
+
+
+def load_service(records: Sequence[SessionRecord], now_us: int) -> None:
+    outcomes = served(Config()).load([Write(list(records), now_us)], now_us, DECKS.items())
+    assert [outcome.accepted for outcome in outcomes] == [len(records)]
+
+
+def ask(request: Any) -> Any:
+    """The answer of the service, or its refusal."""
+    return served(Config()).ask(request)
+
+
+def answered(request: Any) -> Any:
+    """The answer of the service, which must be none other than OK."""
+    response = ask(request)
+    assert not isinstance(response, Refusal), response
+    return response
