@@ -19,6 +19,9 @@ from pegcount.store import EmbeddedStore
 def serve(
     data: Annotated[Path, typer.Option(help="Data directory.")],
     listen: Annotated[str, typer.Option(help="HOST:PORT; port 0 takes any free one.")] = DEFAULT_ADDRESS,
+    active_ttl: Annotated[
+        int, typer.Option(min=1, help="Seconds without news after which an active session is abandoned.")
+    ] = Config().active_ttl_seconds,
 ) -> None:
     """Answer reports over gRPC until SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
@@ -30,7 +33,7 @@ def serve(
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     with failures_as_sentences():
-        config = Config()
+        config = Config(active_ttl_seconds=active_ttl)
         store = EmbeddedStore(data, config)
         try:
             server = build_server(config, store, listen)
