@@ -8,7 +8,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from pegcount.v1 import reports_pb2
 
 from . import differences
-from .engine import Engine, Row, quoted
+from .engine import Engine, Row, decimal_count, quoted
 
 _BUCKETS: dict[int, int] = {
     reports_pb2.GRANULARITY_FIVE_MINUTES: 5,
@@ -76,7 +76,7 @@ class DuckDb(Engine):
         return f"{text} LIKE '%' || {part} || '%'"
 
     def decimal(self, digits: str) -> str:
-        return f"CAST({quoted(digits)} AS DECIMAL(38, 25))"
+        return f"CAST({quoted(digits)} AS DECIMAL(38, {decimal_count(digits)}))"
 
     def in_block(self, address: str, block: str) -> str:
         raise NotImplementedError("the type INET is in an extension that the package does not have")

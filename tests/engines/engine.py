@@ -64,7 +64,7 @@ class Engine(ABC):
 
     @abstractmethod
     def decimal(self, digits: str) -> str:
-        """An exact number of at most 30 decimals."""
+        """An exact number; not of more digits than the engine has, which no random request asks for."""
 
     @abstractmethod
     def in_block(self, address: str, block: str) -> str:
@@ -78,6 +78,10 @@ def quoted(text: str) -> str:
     """A text as a literal of either engine."""
     assert "\\" not in text, "ClickHouse reads escapes"
     return "'" + text.replace("'", "''") + "'"
+
+
+def decimal_count(digits: str) -> int:
+    return len(digits.partition(".")[2])
 
 
 def literal(value: int | str) -> str:

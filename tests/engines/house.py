@@ -9,7 +9,7 @@ import pyarrow.ipc  # type: ignore[import-untyped]
 from pegcount.v1 import reports_pb2
 
 from . import differences
-from .engine import Engine, Row, quoted
+from .engine import Engine, Row, decimal_count, quoted
 
 _SETTINGS = {
     # Else the starts of days and longer bins overflow in 2106 and 2149.
@@ -96,7 +96,7 @@ class ClickHouse(Engine):
         return f"position({text}, {part}) > 0"
 
     def decimal(self, digits: str) -> str:
-        return f"toDecimal256({quoted(digits)}, 30)"
+        return f"toDecimal256({quoted(digits)}, {decimal_count(digits)})"
 
     def in_block(self, address: str, block: str) -> str:
         # It refuses what is no address, and takes an IPv4 address written as IPv6 for another one.

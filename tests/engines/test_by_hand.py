@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from oracle import calendar
+from oracle import requests as requests_of
 from oracle.strategies import DIMENSIONS
 from pegcount.v1 import reports_pb2
 from pegcount.v1.records_pb2 import SessionRecord
@@ -16,10 +17,7 @@ from .test_reports_equal_engines import differences as found_differences
 
 TEXTS = ("4", "49", "15", "4915", "+", "331", "none")
 SECONDS = (-1, 0, 1, 2, 59, 60, 290)
-PRICES = (
-    *("0", "0.1", "0.10000000000000000000001", "-0.000000001", "-1", "12.0", "99"),
-    *("9223372036.854775807", "9223372036.854775806"),
-)
+PRICES = (*requests_of.PRICES, "9223372036.854775806")
 BLOCKS = (
     *("198.51.100.1", "198.51.100.0/24", "198.51.100.2/31", "0.0.0.0/0", "::/0", "2001:db8::/32"),
     *("2001:db8::1", "::ffff:198.51.100.1", "::ffff:198.51.100.0/120", "203.0.113.9/32"),

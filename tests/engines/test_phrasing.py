@@ -76,6 +76,16 @@ def test_decimal_literal() -> None:
     assert quality_calls(customer_price={"eq": literal}) == 0
 
 
+def test_decimal_of_many_digits() -> None:
+    price = "0." + "1" * 30
+    examples.hold([call("2026-01-01T00:00:00Z", account_id="1", customer_price="9223372036.854775807")])
+    with pytest.raises(duckdb.ConversionException, match="out of range"):
+        DUCKDB.ask(f"SELECT count(*) FROM sessions WHERE customer_price > {DUCKDB.decimal(price)}")
+    counted = f"SELECT count(*) FROM sessions WHERE customer_price > {CLICKHOUSE.decimal(price)}"
+    assert only(CLICKHOUSE.ask(counted)) == 1
+    assert quality_calls(customer_price={"gt": price}) == 1
+
+
 def test_address_that_is_written_as_ipv6() -> None:
     examples.hold([call("2026-01-01T00:00:00Z", account_id="1", auth_orig_ip="::ffff:198.51.100.1")])
     block = "198.51.100.0/24"

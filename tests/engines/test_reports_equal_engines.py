@@ -8,7 +8,6 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import pytest
@@ -23,9 +22,7 @@ from properties.served import Refusal, Write, served
 
 from . import active, budget, export, folder, quality, usage
 from .differences import has_change
-from .duck import DuckDb
-from .engine import Engine
-from .house import ClickHouse
+from .examples import engines
 
 _REPORTS = (
     (requests_of.usage_requests, usage),
@@ -35,11 +32,6 @@ _REPORTS = (
 )
 _REQUESTS_PER_WORLD = 8
 _RELATIVE_ERROR_MAX = 1e-12
-
-
-@cache
-def engines() -> tuple[Engine, ...]:
-    return DuckDb(), ClickHouse()
 
 
 @dataclass(frozen=True)
