@@ -60,6 +60,14 @@ class MalformedMessageError(InvalidRequestError):
         super().__init__([Violation("", "MALFORMED_MESSAGE", message)])
 
 
+class BatchLimitError(InvalidRequestError):
+    """A batch has more records than one batch may have."""
+
+    def __init__(self, message: str, **metadata: object) -> None:
+        texts = {name: str(value) for name, value in metadata.items()}
+        super().__init__([Violation("records", "BATCH_LIMIT_EXCEEDED", message, texts)])
+
+
 class NotFoundError(PegcountError):
     """An object that the caller may know of does not exist."""
 
@@ -89,6 +97,22 @@ class AnswerTooLargeError(PegcountError):
     """The answer is larger than one message may be."""
 
     reason = "ANSWER_TOO_LARGE"
+
+
+class OverloadedError(PegcountError):
+    """There is too much to do; the caller may try again after `retry_seconds`."""
+
+    reason = "OVERLOADED"
+
+    def __init__(self, message: str, retry_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
+
+
+class StoreReadOnlyError(PegcountError):
+    """The store cannot make records durable now."""
+
+    reason = "STORE_READ_ONLY"
 
 
 class DataDamagedError(PegcountError):

@@ -44,6 +44,15 @@ class EmbeddedStore:
             self._load()
             opened.pop_all()
 
+    def submit(self, batch: bytes) -> "_Written":
+        """Takes a batch on its way to the disk; see `Store.submit`."""
+        return _Written(self.write(batch))
+
+    @property
+    def write_fault(self) -> str | None:
+        """Why batches cannot be made durable now."""
+        return None
+
     def write(self, batch: bytes) -> WriteOutcome:
         """Takes in a batch; see `Store.write`."""
         columns = core.Batch.from_wire(batch)
@@ -145,6 +154,14 @@ class EmbeddedStore:
         for pattern in ("segments/*/*", "active/*"):
             for path in set(self._directory.glob(pattern)) - known:
                 path.unlink()
+
+
+class _Written:
+    def __init__(self, outcome: WriteOutcome) -> None:
+        self._outcome = outcome
+
+    def wait(self) -> WriteOutcome:
+        return self._outcome
 
 
 def _as_tuple(file: FileRow) -> tuple[str, int, int, int]:

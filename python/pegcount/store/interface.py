@@ -7,14 +7,31 @@ from pegcount.core import Partials, Stop
 from pegcount.model import CodeDeckEntry, Predicate, Scan, StoreInfo, WriteOutcome
 
 
+class PendingWrite(Protocol):
+    """A batch on its way to the disk."""
+
+    def wait(self) -> WriteOutcome:
+        """Returns once the batch survives a power cut and every report shows it.
+
+        Raises StoreReadOnlyError where it could not be made durable; it may be sent again.
+        """
+
+
 class Store(Protocol):
     """Keeps records and answers scans with integer sums. Safe to use from many threads."""
+
+    def submit(self, batch: bytes) -> PendingWrite:
+        """Takes a `WriteRecordsRequest` in wire form on its way to the disk.
+
+        Batches submitted by many threads, or by one before it waits, share one flush. Raises
+        MalformedMessageError where the bytes are no valid message, BatchLimitError for more
+        records than a batch may have, OverloadedError where too many bytes wait already.
+        """
 
     def write(self, batch: bytes) -> WriteOutcome:
         """Takes in a `WriteRecordsRequest` in wire form.
 
-        It survives a power cut, and every report shows it, once this returns. Raises
-        MalformedMessageError where the bytes are no valid message.
+        The same as `submit` and `wait`.
         """
 
     def partials(self, scan: Scan, cell_count_max: int, stop: Stop) -> Partials:
@@ -38,6 +55,10 @@ class Store(Protocol):
 
     def info(self) -> StoreInfo:
         """What the store holds."""
+
+    @property
+    def write_fault(self) -> str | None:
+        """Why batches cannot be made durable now, None where they can."""
 
     def close(self) -> None:
         """Lets go of everything the store holds open."""
