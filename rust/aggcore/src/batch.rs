@@ -5,7 +5,7 @@ use std::{io::Cursor, sync::Arc};
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, cast::AsArray};
 use arrow_buffer::{NullBuffer, ScalarBuffer};
-use arrow_ipc::{CompressionType, reader::StreamReader, writer::IpcWriteOptions, writer::StreamWriter};
+use arrow_ipc::{reader::StreamReader, writer::StreamWriter};
 use arrow_schema::{DataType, Field as ArrowField, Schema, TimeUnit};
 
 use crate::error::{Error, Result};
@@ -24,12 +24,12 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Reads a `WriteRecordsRequest`.
+    /// Reads a `WriteRecordsRequest`; records set up before `oldest_us`, microseconds UTC, are rejected.
     ///
     /// # Errors
     /// `MalformedBatch` where the bytes are no valid message.
-    pub fn from_wire(bytes: &[u8]) -> Result<Self> {
-        let raw = decode_batch(bytes)?;
+    pub fn from_wire(bytes: &[u8], oldest_us: i64) -> Result<Self> {
+        let raw = decode_batch(bytes, oldest_us)?;
         Ok(Self {
             batch_id: raw.batch_id.map(str::to_owned),
             rejected: raw.rejected,
@@ -71,7 +71,7 @@ impl Batch {
         Ok(batch)
     }
 
-    /// The batch as one Arrow IPC stream, compressed; absent values are null.
+    /// The batch as one Arrow IPC stream; absent values are null. Compression would take longer than writing does.
     ///
     /// # Errors
     /// `Arrow` where the columns cannot be encoded.
@@ -79,8 +79,7 @@ impl Batch {
         let columns: Vec<ArrayRef> = FIELDS.iter().map(|field| self.column(field)).collect();
         let schema =
             Arc::new(Schema::new(FIELDS.iter().map(|f| ArrowField::new(f.name, plain_type(f.shape), true)).collect::<Vec<_>>()));
-        let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME))?;
-        let mut writer = StreamWriter::try_new_with_options(Vec::new(), &schema, options)?;
+        let mut writer = StreamWriter::try_new(Vec::new(), &schema)?;
         writer.write(&RecordBatch::try_new(schema, columns)?)?;
         Ok(writer.into_inner()?)
     }
@@ -159,7 +158,7 @@ mod tests {
         encode_record(&record, &mut message);
         let mut bytes = vec![0x12, message.len() as u8];
         bytes.extend(message);
-        let batch = Batch::from_wire(&bytes)?;
+        let batch = Batch::from_wire(&bytes, 0)?;
         let back = Batch::from_journal(&batch.to_journal()?)?;
         assert_eq!((back.rows(), back.record(0)), (1, record));
         Ok(())

@@ -2,6 +2,7 @@
 
 use crate::deck::{Deck, DeckColumn};
 use crate::error::{Error, Result};
+use crate::ints::Ints;
 use crate::part::{Category, NO_CODE, Part, Strings};
 use crate::schema::{Kept, default_of, field, int, text};
 
@@ -10,9 +11,9 @@ use crate::schema::{Kept, default_of, field, int, text};
 #[allow(missing_docs)] // The variants say what their fields are.
 pub enum Column<'a> {
     /// Integers; an absent one counts as `default`, which may be absent too.
-    Int { values: &'a [i64], default: i64 },
+    Int { values: Ints<'a>, default: i64 },
     /// `duration_ms`, which follows from two times.
-    Duration { answer_us: &'a [i64], end_us: &'a [i64] },
+    Duration { answer_us: Ints<'a>, end_us: Ints<'a> },
     /// Texts by code.
     Category(Category<'a>),
     /// Texts by row.
@@ -54,7 +55,7 @@ impl<'a> Columns<'a> {
                 let [answer_us, end_us] = [int::ANSWER_TIME, int::END_TIME].map(|slot| part.ints[slot]);
                 return Ok(Column::Duration { answer_us, end_us });
             }
-            "received_time" => return Ok(Column::Int { values: part.received_us, default: crate::schema::ABSENT }),
+            "received_time" => return Ok(Column::Int { values: Ints::Wide(part.received_us), default: crate::schema::ABSENT }),
             _ => {}
         }
         if let Some(column) = self.deck.as_ref().and_then(|deck| deck.get(name)) {

@@ -8,6 +8,25 @@ pub enum Error {
     /// The bytes of a batch are no valid message; the whole batch is refused.
     #[error("the batch is no valid message: {0}")]
     MalformedBatch(String),
+    /// A batch has more records than one may have; the whole batch is refused.
+    #[error("the batch has {asked} records; {allowed} are allowed")]
+    BatchLimit {
+        /// Records that it has.
+        asked: usize,
+        /// Records that one batch may have.
+        allowed: usize,
+    },
+    /// Too many bytes wait to be made durable.
+    #[error("{waiting} bytes wait to be written; {allowed} are allowed")]
+    Overloaded {
+        /// Bytes that wait.
+        waiting: usize,
+        /// Bytes that may wait.
+        allowed: usize,
+    },
+    /// Nothing can be made durable now.
+    #[error("no records are taken now: {0}")]
+    ReadOnly(String),
     /// More cells (bins times groups) than allowed were reached while scanning.
     #[error("the answer needs more than {allowed} cells (bins times groups)")]
     CellLimit {

@@ -29,6 +29,34 @@ pub enum Predicate {
     Present { column: String, wanted: bool },
 }
 
+impl Predicate {
+    /// Name of the column that it asks about.
+    pub fn column(&self) -> &str {
+        match self {
+            Self::Between { column, .. }
+            | Self::OneOfInts { column, .. }
+            | Self::OneOfTexts { column, .. }
+            | Self::Text { column, .. }
+            | Self::InNetwork { column, .. }
+            | Self::Present { column, .. } => column,
+        }
+    }
+
+    fn wants_end(&self, wanted: bool) -> bool {
+        matches!(self, Self::Present { column, wanted: here } if column == "end_time" && *here == wanted)
+    }
+}
+
+/// Whether sessions that have not ended may meet all conditions.
+pub fn may_be_active(predicates: &[Predicate]) -> bool {
+    !predicates.iter().any(|predicate| predicate.wants_end(true))
+}
+
+/// Whether finished sessions may meet all conditions.
+pub fn may_be_finished(predicates: &[Predicate]) -> bool {
+    !predicates.iter().any(|predicate| predicate.wants_end(false))
+}
+
 /// How a text compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextMatch {
@@ -148,10 +176,10 @@ type Test<'a> = Box<dyn Fn(usize) -> bool + 'a>;
 fn on_int<'a>(column: Column<'a>, name: &str, holds: impl Fn(i64) -> bool + 'a) -> Result<Test<'a>> {
     match column {
         Column::Int { values, default } => Ok(Box::new(move |row| {
-            let value = if values[row] == ABSENT { default } else { values[row] };
+            let value = if values.get(row) == ABSENT { default } else { values.get(row) };
             value != ABSENT && holds(value)
         })),
-        Column::Duration { answer_us, end_us } => Ok(Box::new(move |row| holds(duration_ms(answer_us[row], end_us[row])))),
+        Column::Duration { answer_us, end_us } => Ok(Box::new(move |row| holds(duration_ms(answer_us.get(row), end_us.get(row))))),
         Column::Category(_) | Column::Text(_) => Err(Error::Unknown { what: "integer column", name: name.to_owned() }),
     }
 }
@@ -161,7 +189,7 @@ fn on_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&str) -> bool + 'a
         Column::Category(column) => {
             let matches = |code| Some(column.entries.get(code)).is_some_and(|text| !text.is_empty() && holds(text));
             let verdicts: Vec<bool> = (0..column.entries.count()).map(matches).collect();
-            Ok(Box::new(move |row| column.codes[row] != NO_CODE && verdicts[column.codes[row] as usize]))
+            Ok(Box::new(move |row| column.code(row) != NO_CODE && verdicts[column.code(row) as usize]))
         }
         Column::Text(texts) => Ok(Box::new(move |row| !texts.get(row).is_empty() && holds(texts.get(row)))),
         Column::Int { .. } | Column::Duration { .. } => Err(Error::Unknown { what: "text column", name: name.to_owned() }),
@@ -170,9 +198,9 @@ fn on_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&str) -> bool + 'a
 
 fn on_presence(column: Column<'_>, wanted: bool) -> Test<'_> {
     match column {
-        Column::Int { values, .. } => Box::new(move |row| (values[row] != ABSENT) == wanted),
+        Column::Int { values, .. } => Box::new(move |row| (values.get(row) != ABSENT) == wanted),
         Column::Duration { .. } => Box::new(move |_| wanted),
-        Column::Category(column) => Box::new(move |row| (column.codes[row] != NO_CODE) == wanted),
+        Column::Category(column) => Box::new(move |row| (column.code(row) != NO_CODE) == wanted),
         Column::Text(texts) => Box::new(move |row| texts.get(row).is_empty() != wanted),
     }
 }

@@ -5,13 +5,16 @@
 //! The kernels ([`scan`], [`filter`], [`finish`]) know no file, message, clock or zone.
 
 pub mod batch;
+pub mod bytes_column;
 pub mod column;
+pub mod commit;
 pub mod decimal;
 pub mod deck;
 pub mod error;
 pub mod filter;
 pub mod finish;
-pub mod live;
+pub mod ints;
+pub mod journal;
 pub mod part;
 #[cfg(feature = "python")]
 mod python;
@@ -21,6 +24,7 @@ pub mod schema;
 pub mod segment;
 pub mod stop;
 pub mod store;
+pub mod table;
 pub mod time_text;
 pub mod versions;
 pub mod wire;

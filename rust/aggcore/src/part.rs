@@ -3,8 +3,9 @@
 use arrow_array::{Array, StringArray};
 
 use crate::batch::text_at;
+use crate::ints::Ints;
 use crate::record::Record;
-use crate::schema::{CATEGORY_COUNT, INT_COUNT, STRING_COUNT, TEXT_COUNT, int};
+use crate::schema::{CATEGORY_COUNT, INT_COUNT, STRING_COUNT, TEXT_COUNT};
 
 /// Texts by number: the entries of a dictionary, or the values of a text column by row.
 pub trait Strings: Sync {
@@ -12,6 +13,19 @@ pub trait Strings: Sync {
     fn count(&self) -> usize;
     /// One of them, "" where it is absent.
     fn get(&self, number: usize) -> &str;
+}
+
+/// A text column in which no row has a text.
+pub struct NoStrings;
+
+impl Strings for NoStrings {
+    fn count(&self) -> usize {
+        0
+    }
+
+    fn get(&self, _: usize) -> &str {
+        ""
+    }
 }
 
 impl Strings for Vec<Box<str>> {
@@ -40,16 +54,34 @@ pub const NO_CODE: i32 = -1;
 /// A category column: per row the number of a dictionary entry, [`NO_CODE`] where absent.
 #[derive(Clone, Copy)]
 pub struct Category<'a> {
-    /// Codes by row.
+    /// Codes by row; empty where no row has one.
     pub codes: &'a [i32],
     /// The dictionary; entries may repeat.
     pub entries: &'a dyn Strings,
 }
 
+impl<'a> Category<'a> {
+    /// The code of a row.
+    #[inline]
+    pub fn code(&self, row: usize) -> i32 {
+        self.codes.get(row).copied().unwrap_or(NO_CODE)
+    }
+
+    /// The text of a row, "" where it has none.
+    pub fn text(&self, row: usize) -> &'a str {
+        match self.code(row) {
+            NO_CODE => "",
+            code => self.entries.get(code as usize),
+        }
+    }
+}
+
 /// A run of records.
 pub struct Part<'a> {
-    /// Integer columns by slot, each with one value per row.
-    pub ints: [&'a [i64]; INT_COUNT],
+    /// Setup times by row, microseconds UTC.
+    pub setup_us: &'a [i64],
+    /// Integer columns by slot.
+    pub ints: [Ints<'a>; INT_COUNT],
     /// Category columns by slot.
     pub categories: [Category<'a>; CATEGORY_COUNT],
     /// Text columns by slot.
@@ -63,28 +95,24 @@ pub struct Part<'a> {
 impl Part<'_> {
     /// Number of rows, dead ones included.
     pub fn rows(&self) -> usize {
-        self.ints[int::SETUP_TIME].len()
+        self.setup_us.len()
     }
 
     /// One row as a record.
     pub fn record(&self, row: usize) -> Record<'_> {
         let mut strings = [""; STRING_COUNT];
         for (text, column) in strings.iter_mut().zip(&self.categories) {
-            *text = match column.codes[row] {
-                NO_CODE => "",
-                code => column.entries.get(code as usize),
-            };
+            *text = column.text(row);
         }
         for (text, column) in strings[CATEGORY_COUNT..].iter_mut().zip(&self.texts) {
             *text = column.get(row);
         }
-        Record { ints: std::array::from_fn(|slot| self.ints[slot][row]), strings }
+        Record { ints: std::array::from_fn(|slot| self.ints[slot].get(row)), strings }
     }
 
     /// Earliest and latest setup time of the rows that count, `None` without any.
     pub fn setup_range(&self) -> Option<(i64, i64)> {
-        let setup = self.ints[int::SETUP_TIME];
-        let alive = setup.iter().enumerate().filter(|(row, _)| !self.dead.contains(*row)).map(|(_, &us)| us);
+        let alive = self.setup_us.iter().enumerate().filter(|(row, _)| !self.dead.contains(*row)).map(|(_, &us)| us);
         alive.fold(None, |range, us| Some(range.map_or((us, us), |(low, high): (i64, i64)| (low.min(us), high.max(us)))))
     }
 }
@@ -103,6 +131,12 @@ impl Bitmap {
         let words: Vec<u64> = bytes.chunks(8).map(word).collect();
         let count = words.iter().map(|word| word.count_ones() as usize).sum();
         Self { words, count }
+    }
+
+    /// The rows of the set, ascending.
+    pub fn rows(&self) -> impl Iterator<Item = usize> {
+        let bits = |word: u64| (0..64).filter(move |bit| word >> bit & 1 == 1);
+        self.words.iter().enumerate().flat_map(move |(i, &word)| bits(word).map(move |bit| i * 64 + bit))
     }
 
     /// The set as bytes, little endian.

@@ -1,39 +1,48 @@
 //! The boundary to Python: arguments in, the GIL released once, results out.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{path::PathBuf, time::Duration};
 
 use pyo3::{buffer::PyBuffer, prelude::*, types::PyBytes, types::PyDict};
 
 use crate::error::Error;
 use crate::finish::{ActiveFinish, UsageFinish, finish_active, finish_folder, finish_quality, finish_usage};
 use crate::part::Bitmap;
-use crate::segment::Written;
+use crate::segment::{Summary, Written};
 use crate::time_text::Offsets;
-use crate::{batch, deck, filter, finish, scan, stop, store};
+use crate::{commit, deck, filter, finish, scan, stop, store};
 
-type SegmentRow = (String, usize, u64, u32);
+/// Name, rows, bytes, CRC-32 and summary of a file.
+type FileRow<'py> = (String, usize, u64, u32, Bound<'py, PyBytes>);
 type RejectedRow = (usize, i32, String);
 
 #[pymodule]
 mod _aggcore {
     #[pymodule_export]
     use super::{
-        Batch, Deck, Partials, Sealed, Stop, Store, active_response, folder_response, format_time, quality_response,
-        record_fields, usage_response,
+        Deck, Freeze, Partials, Pending, Rewrite, Stop, Store, active_response, folder_response, format_time,
+        quality_response, record_fields, usage_response,
     };
 }
 
-/// One batch of records, in columns.
+/// Records in memory and sealed segments, and the journal that makes batches durable.
 #[pyclass(frozen)]
-struct Batch(batch::Batch);
+struct Store {
+    durable: commit::Durable,
+    directory: PathBuf,
+}
 
-/// Records in memory and sealed segments.
+/// A batch on its way to the disk.
 #[pyclass(frozen)]
-struct Store(store::Store);
+struct Pending(Arc<commit::Pending>);
 
-/// What a seal wrote.
+/// What a seal takes up.
 #[pyclass(frozen)]
-struct Sealed(store::Sealed);
+struct Freeze(store::Freeze);
+
+/// New segments that are not in place yet; empty once they are.
+#[pyclass(frozen)]
+struct Rewrite(Mutex<Option<store::Rewrite>>);
 
 /// Integer sums per bin and group.
 #[pyclass(frozen)]
@@ -71,58 +80,132 @@ struct DeckEntryArgument {
 }
 
 #[pymethods]
-impl Batch {
-    #[staticmethod]
-    fn from_wire(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
-        Ok(Self(py.detach(|| batch::Batch::from_wire(data))?))
-    }
-
-    #[staticmethod]
-    fn from_journal(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
-        Ok(Self(py.detach(|| batch::Batch::from_journal(data))?))
-    }
-
-    fn to_journal<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &py.detach(|| self.0.to_journal())?))
-    }
-
+impl Pending {
     #[getter]
-    fn rows(&self) -> usize {
-        self.0.rows()
+    fn batch_id(&self) -> Option<&str> {
+        self.0.batch.batch_id.as_deref()
     }
 
     #[getter]
     fn rejected(&self) -> Vec<RejectedRow> {
-        self.0.rejected.iter().map(|(index, why)| (*index, why.reason as i32, why.description.clone())).collect()
+        let rejected = self.0.batch.rejected.iter();
+        rejected.map(|(index, why)| (*index, why.reason as i32, why.description.clone())).collect()
+    }
+}
+
+#[pymethods]
+impl Rewrite {
+    /// New segments: UTC day and file.
+    #[getter]
+    fn segments<'py>(&self, py: Python<'py>) -> Vec<(i64, FileRow<'py>)> {
+        let rewrite = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let segments = rewrite.iter().flat_map(|rewrite| &rewrite.segments);
+        segments.map(|segment| (segment.day, file_row(py, &segment.written))).collect()
+    }
+
+    /// Replaced rows of other segments, by segment name.
+    #[getter]
+    fn dead<'py>(&self, py: Python<'py>) -> Vec<(String, Bound<'py, PyBytes>)> {
+        let rewrite = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let dead = rewrite.iter().flat_map(|rewrite| &rewrite.dead);
+        dead.map(|(name, rows)| (name.clone(), PyBytes::new(py, &rows.to_bytes()))).collect()
+    }
+}
+
+impl Rewrite {
+    fn new(rewrite: store::Rewrite) -> Self {
+        Self(Mutex::new(Some(rewrite)))
     }
 }
 
 #[pymethods]
 impl Store {
     #[new]
-    fn new() -> Self {
-        Self(store::Store::default())
+    fn new(directory: PathBuf, batch_rows: usize, waiting_bytes: usize) -> Self {
+        let durable = commit::Durable::new(&directory, commit::Limits { batch_rows, waiting_bytes });
+        Self { durable, directory }
     }
 
-    fn apply(&self, py: Python<'_>, batch: &Batch, received_us: i64) -> (usize, usize, usize) {
-        let outcome = py.detach(|| self.0.apply(&batch.0, received_us));
-        (outcome.accepted, outcome.replaced, outcome.duplicates)
+    fn open_segment(&self, py: Python<'_>, day: i64, file: FileRow<'_>, dead: &[u8]) -> PyResult<()> {
+        let file = written(&file)?;
+        Ok(py.detach(|| self.durable.store.open_segment(&self.directory, day, &file, Bitmap::from_bytes(dead)))?)
     }
 
-    fn open_segment(&self, py: Python<'_>, directory: PathBuf, day: i64, segment: SegmentRow, dead: &[u8]) -> PyResult<()> {
-        Ok(py.detach(|| self.0.open_segment(&directory, day, &written(segment), Bitmap::from_bytes(dead)))?)
+    fn open_active(&self, py: Python<'_>, file: FileRow<'_>) -> PyResult<()> {
+        let file = written(&file)?;
+        Ok(py.detach(|| self.durable.store.open_active(&self.directory, &file))?)
     }
 
-    fn open_active(&self, py: Python<'_>, directory: PathBuf, segment: SegmentRow) -> PyResult<()> {
-        Ok(py.detach(|| self.0.open_active(&directory, &written(segment)))?)
+    fn replay(&self, py: Python<'_>, first: u64) -> PyResult<()> {
+        Ok(py.detach(|| self.durable.replay(first))?)
     }
 
-    fn seal(&self, py: Python<'_>, directory: PathBuf, sequence: u64) -> PyResult<Sealed> {
-        Ok(Sealed(py.detach(|| self.0.seal(&directory, sequence))?))
+    fn submit(&self, py: Python<'_>, data: &[u8], received_us: i64, oldest_us: i64) -> PyResult<Pending> {
+        Ok(Pending(py.detach(|| self.durable.submit(data, received_us, oldest_us))?))
     }
 
-    fn adopt(&self, py: Python<'_>, sealed: &Sealed) {
-        py.detach(|| self.0.adopt(&sealed.0));
+    fn wait(&self, py: Python<'_>, pending: &Pending) -> PyResult<(usize, usize, usize)> {
+        let outcome = py.detach(|| self.durable.wait(&pending.0))?;
+        Ok((outcome.accepted, outcome.replaced, outcome.duplicates))
+    }
+
+    fn flush(&self, py: Python<'_>) {
+        py.detach(|| self.durable.flush());
+    }
+
+    #[getter]
+    fn fault(&self, py: Python<'_>) -> Option<String> {
+        py.detach(|| self.durable.fault())
+    }
+
+    fn try_again(&self, py: Python<'_>) {
+        py.detach(|| self.durable.try_again());
+    }
+
+    #[getter]
+    fn journal_bytes(&self, py: Python<'_>) -> u64 {
+        py.detach(|| self.durable.journal_bytes())
+    }
+
+    fn drop_journal(&self, py: Python<'_>, first: u64) -> PyResult<()> {
+        Ok(py.detach(|| self.durable.drop_journal(first))?)
+    }
+
+    fn freeze(&self, py: Python<'_>, with_active: bool) -> PyResult<(Freeze, Option<u64>)> {
+        let (freeze, first_journal) = py.detach(|| self.durable.freeze(with_active))?;
+        Ok((Freeze(freeze), first_journal))
+    }
+
+    fn thaw(&self, py: Python<'_>, freeze: &Freeze) {
+        py.detach(|| self.durable.store.thaw(&freeze.0));
+    }
+
+    fn write_frozen(&self, py: Python<'_>, freeze: &Freeze, sequence: u64, row_max: usize) -> PyResult<Rewrite> {
+        let write = || self.durable.store.write_frozen(&self.directory, sequence, row_max, &freeze.0);
+        Ok(Rewrite::new(py.detach(write)?))
+    }
+
+    fn write_active<'py>(&self, py: Python<'py>, freeze: &Freeze, sequence: u64) -> PyResult<Option<Vec<FileRow<'py>>>> {
+        let files = py.detach(|| self.durable.store.write_active(&self.directory, sequence, &freeze.0))?;
+        Ok(files.map(|files| files.iter().map(|file| file_row(py, file)).collect()))
+    }
+
+    fn worth_merging(&self, py: Python<'_>, row_max: usize) -> Vec<String> {
+        py.detach(|| self.durable.store.worth_merging(row_max))
+    }
+
+    fn merge(&self, py: Python<'_>, names: Vec<String>, sequence: u64, row_max: usize) -> PyResult<Rewrite> {
+        let merge = || self.durable.store.merge(&self.directory, sequence, row_max, &names);
+        Ok(Rewrite::new(py.detach(merge)?))
+    }
+
+    fn adopt(&self, py: Python<'_>, rewrite: &Rewrite) {
+        let rewrite = rewrite.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        py.detach(|| rewrite.into_iter().for_each(|rewrite| self.durable.store.adopt(rewrite)));
+    }
+
+    fn forget_before(&self, py: Python<'_>, day: i64, heard_us: i64) -> usize {
+        py.detach(|| self.durable.store.forget_before(day, heard_us))
     }
 
     /// Sums of the records that meet all predicates, per bin of `edges` and group of `keys`.
@@ -143,44 +226,40 @@ impl Store {
             cell_count_max,
             stop: &stop.0,
         };
-        Ok(Partials(py.detach(|| self.0.partials(&scan))?))
+        Ok(Partials(py.detach(|| self.durable.store.partials(&scan))?))
     }
 
     fn any_match(&self, py: Python<'_>, predicates: Vec<PredicateArgument>, stop: &Stop) -> PyResult<bool> {
         let predicates = conditions(predicates)?;
-        Ok(py.detach(|| self.0.any_match(&predicates, &stop.0))?)
+        Ok(py.detach(|| self.durable.store.any_match(&predicates, &stop.0))?)
     }
 
-    fn info(&self, py: Python<'_>) -> (usize, usize, usize, Option<(i64, i64)>) {
-        let info = py.detach(|| self.0.info());
-        (info.records, info.unsealed_records, info.segments, info.setup_range)
-    }
-
-    fn first_setup_us(&self, py: Python<'_>) -> Option<i64> {
-        py.detach(|| self.0.first_setup_us())
-    }
-
-    #[getter]
-    fn unsealed_finished_rows(&self, py: Python<'_>) -> usize {
-        py.detach(|| self.0.unsealed_finished_rows())
-    }
-}
-
-#[pymethods]
-impl Sealed {
-    #[getter]
-    fn segments(&self) -> Vec<(i64, SegmentRow)> {
-        self.0.segments.iter().map(|(day, written, _)| (*day, segment_row(written))).collect()
+    fn info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let info = py.detach(|| self.durable.store.info())?;
+        let out = PyDict::new(py);
+        out.set_item("records", info.records)?;
+        out.set_item("unsealed_records", info.unsealed_records)?;
+        out.set_item("active_records", info.active_records)?;
+        out.set_item("segments", info.segments)?;
+        out.set_item("segment_bytes", info.segment_bytes)?;
+        out.set_item("first_setup_us", info.setup_range.map(|range| range.0))?;
+        out.set_item("last_setup_us", info.setup_range.map(|range| range.1))?;
+        Ok(out)
     }
 
     #[getter]
-    fn active(&self) -> Option<SegmentRow> {
-        self.0.active.as_ref().map(segment_row)
+    fn first_day(&self, py: Python<'_>) -> Option<i64> {
+        py.detach(|| self.durable.store.first_day())
     }
 
     #[getter]
-    fn dead<'py>(&self, py: Python<'py>) -> Vec<(String, Bound<'py, PyBytes>)> {
-        self.0.dead.iter().map(|(name, rows)| (name.clone(), PyBytes::new(py, rows))).collect()
+    fn rows_in_memory(&self, py: Python<'_>) -> (usize, usize) {
+        py.detach(|| self.durable.store.rows_in_memory())
+    }
+
+    #[getter]
+    fn segments(&self, py: Python<'_>) -> Vec<(String, i64, u64)> {
+        py.detach(|| self.durable.store.segments())
     }
 }
 
@@ -310,12 +389,13 @@ fn measure_named((name, as_of_us): (String, i64)) -> Result<scan::Measure, Error
     }
 }
 
-fn segment_row(written: &Written) -> SegmentRow {
-    (written.name.clone(), written.rows, written.bytes, written.crc32)
+fn file_row<'py>(py: Python<'py>, written: &Written) -> FileRow<'py> {
+    (written.name.clone(), written.rows, written.bytes, written.crc32, PyBytes::new(py, &written.summary.to_bytes()))
 }
 
-fn written((name, rows, bytes, crc32): SegmentRow) -> Written {
-    Written { name, rows, bytes, crc32 }
+fn written((name, rows, bytes, crc32, summary): &FileRow<'_>) -> Result<Written, Error> {
+    let summary = Summary::from_bytes(name, summary.as_bytes())?;
+    Ok(Written { name: name.clone(), rows: *rows, bytes: *bytes, crc32: *crc32, summary })
 }
 
 impl From<Error> for PyErr {
@@ -329,6 +409,13 @@ fn raise(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let metadata = PyDict::new(py);
     let class = match error {
         Error::MalformedBatch(_) => "MalformedMessageError",
+        Error::ReadOnly(_) => "StoreReadOnlyError",
+        Error::Overloaded { .. } => "OverloadedError",
+        Error::BatchLimit { asked, allowed } => {
+            metadata.set_item("asked", asked)?;
+            metadata.set_item("allowed", allowed)?;
+            "BatchLimitError"
+        }
         Error::CellLimit { asked, allowed } => {
             metadata.set_item("asked", asked)?;
             metadata.set_item("allowed", allowed)?;

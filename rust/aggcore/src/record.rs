@@ -44,6 +44,8 @@ pub enum RejectReason {
     UnknownEnumValue = 10,
     /// An integer is the one number that stands for "absent".
     NumberOutOfRange = 11,
+    /// `setup_time` is before the days that the retention keeps.
+    BeforeRetention = 12,
 }
 
 /// A reason with the words for a person.
@@ -105,6 +107,35 @@ impl<'a> Record<'a> {
     /// Hash of the key (source, session id); the same in every run and on every machine.
     pub fn key_hash(&self) -> u64 {
         key_hash(self.source(), self.session_id())
+    }
+
+    /// Whether a field has a value.
+    pub fn has(&self, field: &Field) -> bool {
+        match field.shape.kept() {
+            Kept::Int => self.ints[field.slot] != ABSENT,
+            Kept::Category | Kept::Text => !self.strings[Self::string_slot(field)].is_empty(),
+        }
+    }
+
+    /// Whether a field is the same in another record.
+    pub fn equal(&self, other: &Record<'_>, field: &Field) -> bool {
+        match field.shape.kept() {
+            Kept::Int => self.ints[field.slot] == other.ints[field.slot],
+            Kept::Category | Kept::Text => self.strings[Self::string_slot(field)] == other.strings[Self::string_slot(field)],
+        }
+    }
+
+    /// Takes a field from another record.
+    pub fn copy(&mut self, other: &Record<'a>, field: &Field) {
+        match field.shape.kept() {
+            Kept::Int => self.ints[field.slot] = other.ints[field.slot],
+            Kept::Category | Kept::Text => self.strings[Self::string_slot(field)] = other.strings[Self::string_slot(field)],
+        }
+    }
+
+    /// Takes a field's value away.
+    pub fn clear(&mut self, field: &Field) {
+        self.copy(&Record::default(), field);
     }
 
     /// Whether this record may be taken.

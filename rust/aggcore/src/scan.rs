@@ -49,6 +49,17 @@ pub struct Scan<'a> {
 }
 
 impl Scan<'_> {
+    /// Columns of the records that the scan reads.
+    pub fn column_names(&self) -> Vec<&str> {
+        let mut names = column_names(self.predicates);
+        names.extend(self.keys.iter().map(String::as_str));
+        names.extend(["answer_time", "end_time"]);
+        if self.deck.is_some() {
+            names.extend(["orig_dst_party_id", "term_dst_party_id"]);
+        }
+        names
+    }
+
     /// Setup times that any bin has: from, to.
     pub fn range(&self) -> (i64, i64) {
         match self.edges {
@@ -160,13 +171,13 @@ impl<'a> Scanner<'a> {
     }
 
     fn rows_in_range(&self, part: &Part<'_>, rows: std::ops::Range<usize>) -> Vec<u32> {
-        let setup = part.ints[int::SETUP_TIME];
+        let setup = part.setup_us;
         let (from, to) = self.scan.range();
         rows.filter(|&row| (from..to).contains(&setup[row]) && !part.dead.contains(row)).map(|row| row as u32).collect()
     }
 
     fn cell(&mut self, part: &Part<'_>, keys: &[Column<'_>], seen: &mut [Vec<i64>], row: usize) -> Result<usize> {
-        let setup = part.ints[int::SETUP_TIME][row];
+        let setup = part.setup_us[row];
         let bin = self.scan.edges.map_or(0, |edges| edges.partition_point(|&edge| edge <= setup) - 1);
         if keys.is_empty() {
             return Ok(bin);
@@ -206,15 +217,12 @@ impl TextNumbers {
     fn value(&mut self, key: &Column<'_>, seen: &mut [i64], row: usize) -> i64 {
         match key {
             Column::Int { values, default } => {
-                if values[row] == ABSENT {
-                    *default
-                } else {
-                    values[row]
-                }
+                let value = values.get(row);
+                if value == ABSENT { *default } else { value }
             }
-            Column::Duration { answer_us, end_us } => duration_ms(answer_us[row], end_us[row]),
+            Column::Duration { answer_us, end_us } => duration_ms(answer_us.get(row), end_us.get(row)),
             Column::Text(texts) => self.number(texts.get(row)),
-            Column::Category(column) => match column.codes[row] {
+            Column::Category(column) => match column.code(row) {
                 NO_CODE => ABSENT,
                 code => {
                     let number = &mut seen[code as usize];
@@ -244,6 +252,12 @@ impl TextNumbers {
     fn text(&self, number: i64) -> String {
         usize::try_from(number).map_or_else(|_| String::new(), |number| self.texts[number].clone())
     }
+}
+
+/// Columns that conditions read.
+pub fn column_names(predicates: &[Predicate]) -> Vec<&str> {
+    let names = predicates.iter().map(Predicate::column);
+    names.flat_map(|name| if name == "duration_ms" { vec!["answer_time", "end_time"] } else { vec![name] }).collect()
 }
 
 /// Whether any record of a part meets all conditions.
@@ -281,7 +295,7 @@ fn hash_of(key: &[i64]) -> u64 {
 }
 
 fn add_sums(sums: &mut Sums, measure: Measure, part: &Part<'_>, row: usize) -> Result<()> {
-    let [answer, end] = [int::ANSWER_TIME, int::END_TIME].map(|slot| part.ints[slot][row]);
+    let [answer, end] = [int::ANSWER_TIME, int::END_TIME].map(|slot| part.ints[slot].get(row));
     let added: Sums = match measure {
         Measure::Sessions => [1, 0, 0],
         Measure::Calls => [1, i64::from(answer != ABSENT), duration_ms(answer, end)],

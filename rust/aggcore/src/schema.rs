@@ -209,7 +209,8 @@ const fn slot(name: &str) -> usize {
     FIELDS[i].slot
 }
 
-const fn same(a: &str, b: &str) -> bool {
+/// Whether two names are the same, at compile time.
+pub const fn same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
         return false;

@@ -11,7 +11,7 @@ use prost::encoding::{decode_varint, encode_varint};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::record::{EVENT_START, EVENT_UPDATE, Record};
-use crate::schema::{ABSENT, int};
+use crate::schema::{ABSENT, FIELDS, int};
 use crate::wire::{decode_one, encode_record};
 
 /// Rank of a version; the greatest wins.
@@ -66,7 +66,7 @@ impl Versions {
     pub fn of_row(row: &Record<'_>, kept: Option<&[u8]>) -> Option<Self> {
         match kept {
             None => Some(Self::of(row)),
-            Some(bytes) => Self::from_bytes(bytes),
+            Some(bytes) => Self::from_bytes(bytes, row),
         }
     }
 
@@ -102,25 +102,29 @@ impl Versions {
         see(&merged)
     }
 
-    /// The state as bytes, `None` where the merged row alone says it all.
-    pub fn to_bytes(&self) -> Option<Vec<u8>> {
+    /// The state as bytes beside its row `merged`, `None` where the row alone says it all.
+    ///
+    /// Each field of the row comes from one layer, so a layer is written as the set of its fields; only what
+    /// contradicted a greater version, and so is not in the row, is written out.
+    pub fn to_bytes(&self, merged: &Record<'_>) -> Option<Vec<u8>> {
         let single = self.layers.len() == 1 && self.days.0 == self.days.1;
         (!single).then(|| {
             let mut out = Vec::new();
             encode_varint(self.days.0 as u64, &mut out);
             encode_varint(self.days.1 as u64, &mut out);
             for layer in &self.layers {
-                for part in [layer.rank.revision as u64, u64::from(layer.rank.class), layer.rank.content] {
+                let (shown, left_out) = split(&decode_one(&layer.fields), merged);
+                for part in [layer.rank.revision as u64, u64::from(layer.rank.class), layer.rank.content, shown] {
                     encode_varint(part, &mut out);
                 }
-                encode_varint(layer.fields.len() as u64, &mut out);
-                out.extend_from_slice(&layer.fields);
+                encode_varint(left_out.len() as u64, &mut out);
+                out.extend_from_slice(&left_out);
             }
             out
         })
     }
 
-    fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
+    fn from_bytes(mut bytes: &[u8], merged: &Record<'_>) -> Option<Self> {
         let number = |bytes: &mut &[u8]| decode_varint(bytes).ok();
         let days = (number(&mut bytes)? as i64, number(&mut bytes)? as i64);
         let mut layers = Vec::new();
@@ -128,13 +132,39 @@ impl Versions {
             let revision = number(&mut bytes)? as i64;
             let class = u8::try_from(number(&mut bytes)?).ok()?;
             let content = number(&mut bytes)?;
+            let shown = number(&mut bytes)?;
             let length = usize::try_from(number(&mut bytes)?).ok()?;
-            let (fields, rest) = bytes.split_at_checked(length)?;
-            layers.push(Layer { rank: Rank { revision, class, content }, fields: fields.to_vec() });
+            let (left_out, rest) = bytes.split_at_checked(length)?;
+            layers.push(Layer { rank: Rank { revision, class, content }, fields: joined(shown, merged, left_out) });
             bytes = rest;
         }
         Some(Self { layers, days })
     }
+}
+
+/// The fields of a layer that its row shows, as a set of field numbers; and the others, encoded.
+fn split(layer: &Record<'_>, merged: &Record<'_>) -> (u64, Vec<u8>) {
+    let (mut shown, mut left_out) = (0, layer.clone());
+    for (number, field) in FIELDS.iter().enumerate() {
+        if layer.has(field) && layer.equal(merged, field) {
+            shown |= 1 << number;
+            left_out.clear(field);
+        }
+    }
+    let mut bytes = Vec::new();
+    encode_record(&left_out, &mut bytes);
+    (shown, bytes)
+}
+
+/// What [`split`] split.
+fn joined(shown: u64, merged: &Record<'_>, left_out: &[u8]) -> Vec<u8> {
+    let mut layer = decode_one(left_out);
+    for (_, field) in FIELDS.iter().enumerate().filter(|(number, _)| shown >> number & 1 == 1) {
+        layer.copy(merged, field);
+    }
+    let mut fields = Vec::new();
+    encode_record(&layer, &mut fields);
+    fields
 }
 
 /// Whether what [`Versions::to_bytes`] gave is of versions on more UTC days than one.

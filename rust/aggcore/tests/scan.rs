@@ -109,8 +109,8 @@ proptest! {
         let store = store_of(&records);
         let directory = tempfile::tempdir().unwrap();
         if sealed {
-            let written = store.seal(directory.path(), 1).unwrap();
-            store.adopt(&written);
+            let freeze = store.freeze(false);
+            store.adopt(store.write_frozen(directory.path(), 1, 1_000, &freeze).unwrap());
         }
         let keys = ["folder".to_owned(), "app_id".to_owned()];
         let answer = ask(&store, Some(&edges), &[first.clone(), second.clone()], &keys, Measure::Calls);

@@ -6,7 +6,8 @@ mod common;
 use aggcore::part::Bitmap;
 use aggcore::scan::{Measure, Partials, Scan};
 use aggcore::stop::Stop;
-use aggcore::store::{Outcome, Store};
+use aggcore::segment::Written;
+use aggcore::store::{Outcome, Rewrite, Store};
 use common::{Owned, batch, record};
 use proptest::prelude::*;
 
@@ -39,31 +40,89 @@ fn seen(store: &Store) -> Vec<String> {
     rows
 }
 
-/// A store after the records in batches of `size`, sealed and reopened after every batch where `sealing`.
-fn after(records: &[Owned], size: usize, sealing: bool) -> Vec<String> {
-    let directory = tempfile::tempdir().unwrap();
-    let mut store = Store::default();
-    let mut segments = Vec::new();
-    for (sequence, records) in (1..).zip(records.chunks(size)) {
-        store.apply(&batch(records), 0);
-        if sealing {
-            let sealed = store.seal(directory.path(), sequence).unwrap();
-            segments.iter_mut().for_each(|(_, written, dead): &mut (i64, aggcore::segment::Written, Vec<u8>)| {
-                if let Some((_, rows)) = sealed.dead.iter().find(|(name, _)| *name == written.name) {
-                    dead.clone_from(rows);
-                }
-            });
-            segments.extend(sealed.segments.iter().map(|(day, written, _)| (*day, written.clone(), Vec::new())));
-            store = Store::default();
-            for (day, written, dead) in &segments {
-                store.open_segment(directory.path(), *day, written, Bitmap::from_bytes(dead)).unwrap();
-            }
-            if let Some(active) = &sealed.active {
-                store.open_active(directory.path(), active).unwrap();
-            }
+/// A store on disk, and what its catalogue would know of it.
+struct OnDisk {
+    directory: tempfile::TempDir,
+    store: Store,
+    sequence: u64,
+    segments: Vec<(i64, Written, Vec<u8>)>,
+    active: Vec<Written>,
+    /// What was received since the last seal: the journal.
+    unsealed: Vec<Owned>,
+}
+
+impl OnDisk {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self { directory, store: Store::default(), sequence: 1, segments: vec![], active: vec![], unsealed: vec![] }
+    }
+
+    fn write(&mut self, records: &[Owned]) {
+        self.store.apply(&batch(records), 0);
+        self.unsealed.extend_from_slice(records);
+    }
+
+    /// Seals; `meanwhile` is received after the seal began and before it is in place.
+    fn seal(&mut self, meanwhile: &[Owned]) {
+        let freeze = self.store.freeze(true);
+        self.unsealed.clear();
+        self.write(meanwhile);
+        let rewrite = self.store.write_frozen(self.directory.path(), self.sequence, 3, &freeze).unwrap();
+        self.active = self.store.write_active(self.directory.path(), self.sequence, &freeze).unwrap().unwrap();
+        self.adopt(rewrite, &[]);
+    }
+
+    /// Makes one of the segments of a day, `meanwhile` being received.
+    fn merge(&mut self, meanwhile: &[Owned]) {
+        let names = self.store.worth_merging(100);
+        let rewrite = self.store.merge(self.directory.path(), self.sequence, 100, &names).unwrap();
+        self.write(meanwhile);
+        self.adopt(rewrite, &names);
+    }
+
+    fn adopt(&mut self, rewrite: Rewrite, replaced: &[String]) {
+        self.segments.retain(|(_, written, _)| !replaced.contains(&written.name));
+        for (name, rows) in &rewrite.dead {
+            let known = self.segments.iter_mut().find(|(_, written, _)| written.name == *name).unwrap();
+            known.2 = rows.to_bytes();
+        }
+        self.segments.extend(rewrite.segments.iter().map(|new| (new.day, new.written.clone(), Vec::new())));
+        self.sequence += 100;
+        self.store.adopt(rewrite);
+    }
+
+    /// What the next process would make of the files and the journal.
+    fn reopen(&mut self) {
+        self.store = Store::default();
+        for (day, written, dead) in &self.segments {
+            self.store.open_segment(self.directory.path(), *day, written, Bitmap::from_bytes(dead)).unwrap();
+        }
+        self.active.iter().for_each(|active| self.store.open_active(self.directory.path(), active).unwrap());
+        self.unsealed.iter().for_each(|record| drop(self.store.apply(&batch(std::slice::from_ref(record)), 0)));
+    }
+}
+
+/// What is seen after the records in batches of `size`, with `doing` done after each: 1 seals, 2 seals while the next
+/// batch comes, 3 merges, 4 merges while it comes; more also reopens.
+fn after(records: &[Owned], size: usize, doing: &[u8]) -> Vec<String> {
+    let mut disk = OnDisk::new();
+    let batches: Vec<&[Owned]> = records.chunks(size).collect();
+    for (number, records) in batches.iter().enumerate() {
+        disk.write(records);
+        let next = batches.get(number + 1).copied().unwrap_or_default();
+        let doing = doing.get(number % doing.len().max(1)).copied().unwrap_or(0);
+        match doing % 5 {
+            1 => disk.seal(&[]),
+            2 => disk.seal(next),
+            3 => disk.merge(&[]),
+            4 => disk.merge(next),
+            _ => {}
+        }
+        if doing >= 5 {
+            disk.reopen();
         }
     }
-    seen(&store)
+    seen(&disk.store)
 }
 
 fn versions() -> impl Strategy<Value = Vec<Owned>> {
@@ -78,10 +137,11 @@ fn versions() -> impl Strategy<Value = Vec<Owned>> {
 proptest! {
     #[test]
     fn the_order_of_arrival_does_not_matter(
-        (records, shuffled) in versions().prop_flat_map(|v| (Just(v.clone()), Just(v).prop_shuffle())), size in 1usize..5, sealing in any::<bool>(),
+        (records, shuffled) in versions().prop_flat_map(|v| (Just(v.clone()), Just(v).prop_shuffle())), size in 1usize..5,
+        doing in prop::collection::vec(0u8..10, 1..12),
     ) {
         let again: Vec<Owned> = shuffled.iter().chain(&records).cloned().collect();
-        prop_assert_eq!(after(&records, 100, false), after(&again, size, sealing));
+        prop_assert_eq!(after(&records, 100, &[]), after(&again, size, &doing));
     }
 }
 
@@ -100,18 +160,18 @@ fn a_late_middle_version_fills_only_what_no_greater_one_has() {
     let low = Owned::new("a", 0).with("app_id", 1).with_text("folder", "low");
     let middle = Owned::new("a", 0).with("revision", 1).with("app_id", 2);
     let high = Owned::new("a", 0).with("revision", 2).with("end_time", 9);
-    let rows = after(&[low, high, middle], 1, false);
+    let rows = after(&[low, high, middle], 1, &[]);
     assert_eq!(rows, ["a|0|-9223372036854775808|9|1|2|low| [1, 0, 0]"]);
 }
 
 #[test]
 fn neighbouring_days_are_one_record_and_a_version_between_joins_two() {
     let on = |day: i64, revision: i64| Owned::new("a", day * DAY_US).with("revision", revision).with("end_time", 9 * DAY_US);
-    assert_eq!(after(&[on(1, 0), on(2, 1)], 1, false).len(), 1);
-    assert_eq!(after(&[on(1, 0), on(3, 1)], 1, false).len(), 2);
+    assert_eq!(after(&[on(1, 0), on(2, 1)], 1, &[]).len(), 1);
+    assert_eq!(after(&[on(1, 0), on(3, 1)], 1, &[]).len(), 2);
     for order in [[1, 3, 2], [2, 1, 3], [3, 2, 1]] {
         let records: Vec<Owned> = order.map(|day| on(day, day)).to_vec();
-        assert_eq!(after(&records, 1, true).len(), 1, "{order:?}");
+        assert_eq!(after(&records, 1, &[6]).len(), 1, "{order:?}");
     }
 }
 
@@ -119,13 +179,13 @@ fn neighbouring_days_are_one_record_and_a_version_between_joins_two() {
 fn a_version_finds_its_sealed_record_however_far_the_days_of_its_versions_reach() {
     let on = |day: i64| Owned::new("a", day * DAY_US).with("revision", day).with("end_time", 20 * DAY_US);
     let records: Vec<Owned> = [5, 6, 7, 8, 5, 4].map(on).to_vec();
-    assert_eq!(after(&records, 4, true).len(), 1);
+    assert_eq!(after(&records, 4, &[6]).len(), 1);
 }
 
 #[test]
 fn a_time_of_a_lower_version_that_contradicts_is_left_out() {
     let answered = Owned::new("a", 0).with("event", 2).with("answer_time", 700);
     let ended = Owned::new("a", 0).with("event", 3).with("end_time", 500);
-    let rows = after(&[answered, ended], 1, false);
+    let rows = after(&[answered, ended], 1, &[]);
     assert_eq!(rows, ["a|0|-9223372036854775808|500|1|-9223372036854775808|| [1, 0, 0]"]);
 }

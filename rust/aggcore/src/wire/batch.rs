@@ -3,7 +3,7 @@
 use super::reader::{Reader, Value, text};
 use super::record::decode_record;
 use crate::error::Result;
-use crate::record::{Record, Rejection};
+use crate::record::{Record, RejectReason, Rejection};
 
 /// A batch as received: its records borrow from the bytes.
 pub struct RawBatch<'a> {
@@ -15,11 +15,11 @@ pub struct RawBatch<'a> {
     pub rejected: Vec<(usize, Rejection)>,
 }
 
-/// Reads a batch.
+/// Reads a batch; records set up before `oldest_us` are rejected.
 ///
 /// # Errors
 /// `MalformedBatch` where the bytes are no valid message; nothing of it is taken then.
-pub fn decode_batch(bytes: &[u8]) -> Result<RawBatch<'_>> {
+pub fn decode_batch(bytes: &[u8], oldest_us: i64) -> Result<RawBatch<'_>> {
     let mut batch = RawBatch { batch_id: None, records: Vec::new(), rejected: Vec::new() };
     let mut reader = Reader::new(bytes);
     while let Some((tag, value)) = reader.field()? {
@@ -27,7 +27,7 @@ pub fn decode_batch(bytes: &[u8]) -> Result<RawBatch<'_>> {
             (1, Value::Bytes(bytes)) => batch.batch_id = Some(text(bytes)?),
             (2, Value::Bytes(bytes)) => {
                 let index = batch.records.len() + batch.rejected.len();
-                match decode_record(bytes)? {
+                match decode_record(bytes)?.and_then(|record| not_before(record, oldest_us)) {
                     Ok(record) => batch.records.push(record),
                     Err(rejection) => batch.rejected.push((index, rejection)),
                 }
@@ -38,6 +38,13 @@ pub fn decode_batch(bytes: &[u8]) -> Result<RawBatch<'_>> {
     Ok(batch)
 }
 
+fn not_before(record: Record<'_>, oldest_us: i64) -> std::result::Result<Record<'_>, Rejection> {
+    if record.setup_us() < oldest_us {
+        return Err(Rejection::new(RejectReason::BeforeRetention, "setup_time is before the days that are kept"));
+    }
+    Ok(record)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,8 +53,8 @@ mod tests {
     fn bytes_that_are_no_message_refuse_the_batch() {
         let bad: [&[u8]; 5] = [&[0x12, 0x05, 0x00], &[0xff], &[0x0a, 0x01, 0xff], &[0x12, 0x03, 0x12, 0x01, 0xff], &[0x07]];
         for bytes in bad {
-            assert!(decode_batch(bytes).is_err(), "{bytes:?}");
+            assert!(decode_batch(bytes, 0).is_err(), "{bytes:?}");
         }
-        assert!(decode_batch(&[]).is_ok());
+        assert!(decode_batch(&[], 0).is_ok());
     }
 }

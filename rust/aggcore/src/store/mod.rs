@@ -1,0 +1,209 @@
+//! The records of one store, in memory and sealed, behind one handle.
+
+mod rewrite;
+mod state;
+
+use std::path::Path;
+use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::batch::Batch;
+use crate::error::Result;
+use crate::filter::Predicate;
+use crate::part::{Bitmap, Part};
+use crate::record::US_PER_DAY;
+use crate::scan::{Partials, Scan, Scanner, any_match, column_names};
+use crate::segment::{Segment, Written};
+use crate::stop::Stop;
+use state::{Frozen, Sealed, State};
+
+pub use rewrite::{Freeze, NewSegment, Rewrite};
+
+/// Records in memory and sealed segments by UTC day.
+///
+/// A report sees all batches that were applied before it began and none that came after. It holds up writers only
+/// while it reads what is in memory; the segments it reads cannot change.
+#[derive(Default)]
+pub struct Store {
+    state: RwLock<State>,
+}
+
+/// What became of the records of a batch that were taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// New records.
+    pub accepted: usize,
+    /// Records that changed one known before.
+    pub replaced: usize,
+    /// Records without effect.
+    pub duplicates: usize,
+}
+
+/// What a store holds; times are setup times in microseconds UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Info {
+    /// Records, versions of one counted once.
+    pub records: usize,
+    /// Of these, the ones in memory.
+    pub unsealed_records: usize,
+    /// Of these, the sessions that have not ended.
+    pub active_records: usize,
+    /// Sealed segments.
+    pub segments: usize,
+    /// Bytes of the sealed segments.
+    pub segment_bytes: u64,
+    /// Earliest and latest setup time.
+    pub setup_range: Option<(i64, i64)>,
+}
+
+impl Store {
+    /// Takes in a batch; every report shows it once this returns, and none shows a part of it.
+    pub fn apply(&self, batch: &Batch, received_us: i64) -> Outcome {
+        self.check_what_changes(batch);
+        let mut state = self.write();
+        let mut outcome = Outcome::default();
+        for row in 0..batch.rows() {
+            state.apply(&batch.record(row), received_us, &mut outcome);
+        }
+        outcome
+    }
+
+    /// Adds a sealed segment of a data directory.
+    ///
+    /// # Errors
+    /// `Io` or `Damaged` where it cannot be opened as written.
+    pub fn open_segment(&self, directory: &Path, day: i64, written: &Written, dead: Bitmap) -> Result<()> {
+        let sealed = Sealed::new(Segment::open(directory, written)?, dead);
+        self.write().add(day, sealed);
+        Ok(())
+    }
+
+    /// Takes the sessions of a copy of the active ones back into memory.
+    ///
+    /// # Errors
+    /// `Io` or `Damaged` where it cannot be read as written.
+    pub fn open_active(&self, directory: &Path, written: &Written) -> Result<()> {
+        let (segment, none_dead) = (Segment::open(directory, written)?, Bitmap::default());
+        let part = segment.whole_part(&none_dead)?;
+        let mut state = self.write();
+        for row in 0..part.rows() {
+            let record = part.record(row);
+            state.active.push(record.key_hash(), &record, segment.versions(row), part.received_us[row]);
+        }
+        Ok(())
+    }
+
+    /// Answers a scan with integer sums.
+    ///
+    /// # Errors
+    /// What [`Scanner::add`] gives, or `Damaged`.
+    pub fn partials(&self, scan: &Scan<'_>) -> Result<Partials> {
+        let mut scanner = Scanner::new(scan);
+        self.each_part(scan.range(), scan.predicates, &scan.column_names(), |part| scanner.add(part).map(|()| true))?;
+        Ok(scanner.finish())
+    }
+
+    /// Whether any record meets all conditions.
+    ///
+    /// # Errors
+    /// What [`any_match`] gives, or `Damaged`.
+    pub fn any_match(&self, predicates: &[Predicate], stop: &Stop) -> Result<bool> {
+        let mut found = false;
+        self.each_part((i64::MIN, i64::MAX), predicates, &column_names(predicates), |part| {
+            found = any_match(part, predicates, stop)?;
+            Ok(!found)
+        })?;
+        Ok(found)
+    }
+
+    /// What the store holds.
+    ///
+    /// # Errors
+    /// `Damaged` where the setup times of a segment with replaced rows cannot be read.
+    pub fn info(&self) -> Result<Info> {
+        let state = self.read();
+        let mut info = Info {
+            unsealed_records: state.active.rows() + state.unsealed_rows(),
+            active_records: state.active.rows(),
+            ..Info::default()
+        };
+        info.records = info.unsealed_records;
+        let mut ranges = vec![state.active.setup_range(), state.hot.setup_range()];
+        ranges.extend(state.frozen.iter().map(|frozen| frozen.table.part(&frozen.dead).setup_range()));
+        for sealed in state.segments.values().flatten() {
+            info.records += sealed.segment.rows() - sealed.dead.len();
+            info.segments += 1;
+            info.segment_bytes += sealed.segment.bytes;
+            ranges.push(sealed.setup_range()?);
+        }
+        info.setup_range = ranges.into_iter().flatten().reduce(|(low, high), (from, to)| (low.min(from), high.max(to)));
+        Ok(info)
+    }
+
+    /// First UTC day that has a record, in days since 1970-01-01.
+    pub fn first_day(&self) -> Option<i64> {
+        self.read().first_day()
+    }
+
+    /// Sessions that have not ended, and finished records in memory.
+    pub fn rows_in_memory(&self) -> (usize, usize) {
+        let state = self.read();
+        (state.active.rows(), state.unsealed_rows())
+    }
+
+    /// Hands over the parts that may have records of a range of setup times that meet `predicates`, of which the
+    /// columns `names` may be read, until `take` gives false.
+    fn each_part(
+        &self, (from, to): (i64, i64), predicates: &[Predicate], names: &[&str], mut take: impl FnMut(&Part<'_>) -> Result<bool>,
+    ) -> Result<()> {
+        let none_dead = Bitmap::default();
+        let (active, finished) = (crate::filter::may_be_active(predicates), crate::filter::may_be_finished(predicates));
+        let state = self.read();
+        if active && !take(&state.active.part(&none_dead))? || finished && !take(&state.hot.part(&none_dead))? {
+            return Ok(());
+        }
+        let frozen: Vec<Frozen> = if finished { state.frozen.clone() } else { Vec::new() };
+        let days = from.div_euclid(US_PER_DAY)..=to.div_euclid(US_PER_DAY);
+        let sealed: Vec<Sealed> = if finished { state.sealed(days).cloned().collect() } else { Vec::new() };
+        drop(state);
+        for frozen in &frozen {
+            if !take(&frozen.table.part(&frozen.dead))? {
+                return Ok(());
+            }
+        }
+        for sealed in &sealed {
+            if !take(&sealed.segment.part(names, &sealed.dead)?)? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the sealed rows that a batch changes before the writer's lock is taken, as the first look at a segment
+    /// reads all of it.
+    fn check_what_changes(&self, batch: &Batch) {
+        let unchecked: Vec<(i64, Sealed)> = {
+            let state = self.read();
+            let days = state.segments.iter().flat_map(|(&day, segments)| segments.iter().map(move |sealed| (day, sealed)));
+            days.filter(|(_, sealed)| !sealed.segment.is_checked()).map(|(day, sealed)| (day, sealed.clone())).collect()
+        };
+        for row in 0..if unchecked.is_empty() { 0 } else { batch.rows() } {
+            let record = batch.record(row);
+            for (_, sealed) in unchecked.iter().filter(|(day, _)| (day - record.day()).abs() <= 1) {
+                // Damage shows again, and is told, where a report needs the segment.
+                let found = sealed.segment.find(record.key_hash(), record.source(), record.session_id());
+                if found.is_ok_and(|mut rows| rows.next().is_some()) {
+                    drop(sealed.segment.whole_part(&sealed.dead));
+                }
+            }
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        // A panic while the lock was held is a fault of its own; the columns are whole between statements.
+        self.state.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

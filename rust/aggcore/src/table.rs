@@ -1,0 +1,255 @@
+//! Records held in memory: in columns, changed in place, found by key.
+
+use std::collections::BTreeMap;
+
+use hashbrown::HashTable;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::bytes_column::{BytesColumn, TextColumn};
+use crate::ints::{IntColumn, Ints};
+use crate::part::{Bitmap, Category, NO_CODE, Part, Strings};
+use crate::record::{Record, US_PER_DAY};
+use crate::schema::{CATEGORY_COUNT, INT_COUNT, TEXT_COUNT, category, int, text};
+
+/// Texts that a dictionary may have before unused ones are looked for.
+const DICTIONARY_MIN: usize = 1 << 14;
+
+/// Records in columns. A removed row's number is taken by the last row.
+#[derive(Default)]
+pub struct Table {
+    setup_us: Vec<i64>,
+    /// That of the setup time stays empty.
+    ints: [IntColumn; INT_COUNT],
+    codes: [Vec<i32>; CATEGORY_COUNT],
+    dictionaries: [Dictionary; CATEGORY_COUNT],
+    texts: [TextColumn; TEXT_COUNT],
+    received_us: Vec<i64>,
+    versions: BytesColumn,
+    key_hash: Vec<u64>,
+    /// Row numbers by key hash; keys are compared on a hit.
+    by_key: HashTable<u32>,
+    /// Rows by UTC day.
+    rows_of_day: BTreeMap<i64, usize>,
+    copying: Option<Copying>,
+}
+
+/// A copy of a table that is made piece by piece while the table changes.
+struct Copying {
+    /// Rows before this one were copied.
+    cursor: usize,
+    /// Rows that were removed, or moved to before the cursor, uncopied.
+    departed: Box<Table>,
+}
+
+/// Distinct texts, numbered from 0.
+#[derive(Default)]
+struct Dictionary {
+    entries: Vec<Box<str>>,
+    by_text: HashTable<i32>,
+}
+
+impl Table {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.key_hash.len()
+    }
+
+    /// First UTC day that has a row, in days since 1970-01-01.
+    pub fn first_day(&self) -> Option<i64> {
+        self.rows_of_day.keys().next().copied()
+    }
+
+    /// Earliest and latest setup time, microseconds UTC.
+    pub fn setup_range(&self) -> Option<(i64, i64)> {
+        self.part(&Bitmap::default()).setup_range()
+    }
+
+    /// The rows as columns; `dead` are those that count no more.
+    pub fn part<'a>(&'a self, dead: &'a Bitmap) -> Part<'a> {
+        let ints = |slot: usize| if slot == int::SETUP_TIME { Ints::Wide(&self.setup_us) } else { self.ints[slot].values() };
+        Part {
+            setup_us: &self.setup_us,
+            ints: std::array::from_fn(ints),
+            categories: std::array::from_fn(|slot| self.category(slot)),
+            texts: std::array::from_fn(|slot| &self.texts[slot] as &dyn Strings),
+            received_us: &self.received_us,
+            dead,
+        }
+    }
+
+    /// What is kept of a row's versions.
+    pub fn versions(&self, row: usize) -> Option<&[u8]> {
+        Some(self.versions.get(row)).filter(|kept| !kept.is_empty())
+    }
+
+    /// When the last event of a row with an effect was received, microseconds UTC.
+    pub fn received_us(&self, row: usize) -> i64 {
+        self.received_us[row]
+    }
+
+    /// The rows of a key.
+    pub fn find(&self, key_hash: u64, source: &str, session_id: &str) -> impl Iterator<Item = usize> {
+        let candidates = self.by_key.iter_hash(key_hash).map(|&row| row as usize);
+        candidates.filter(move |&row| {
+            self.key_hash[row] == key_hash
+                && self.texts[text::SESSION_ID].get(row) == session_id
+                && self.category(category::SOURCE).text(row) == source
+        })
+    }
+
+    /// Adds a record.
+    pub fn push(&mut self, key_hash: u64, record: &Record<'_>, versions: Option<&[u8]>, received_us: i64) {
+        let row = self.rows();
+        self.setup_us.push(record.setup_us());
+        for (slot, column) in self.ints.iter_mut().enumerate().filter(|(slot, _)| *slot != int::SETUP_TIME) {
+            column.push(record.ints[slot], row);
+        }
+        for (slot, dictionary) in self.dictionaries.iter_mut().enumerate() {
+            push_code(&mut self.codes[slot], dictionary.code(record.strings[slot]), row);
+            dictionary.forget_unused(&mut self.codes[slot]);
+        }
+        let texts = &record.strings[CATEGORY_COUNT..];
+        self.texts.iter_mut().zip(texts).for_each(|(column, text)| column.push(text, row));
+        self.received_us.push(received_us);
+        self.versions.push(versions.unwrap_or_default(), row);
+        self.key_hash.push(key_hash);
+        *self.rows_of_day.entry(record.day()).or_default() += 1;
+        // Exact, as tables are far smaller than 2^32 rows.
+        self.by_key.insert_unique(key_hash, row as u32, |&row| self.key_hash[row as usize]);
+    }
+
+    /// Removes a row; the last row takes its number.
+    pub fn swap_remove(&mut self, row: usize) {
+        let last = self.rows() - 1;
+        self.keep_for_copy(row, last);
+        self.forget(row);
+        if row != last {
+            self.forget(last);
+            self.by_key.insert_unique(self.key_hash[last], row as u32, |&row| self.key_hash[row as usize]);
+        }
+        self.count_out(self.setup_us[row].div_euclid(US_PER_DAY));
+        self.setup_us.swap_remove(row);
+        self.ints.iter_mut().for_each(|column| column.swap_remove(row));
+        for column in self.codes.iter_mut().filter(|column| !column.is_empty()) {
+            column.swap_remove(row);
+        }
+        self.texts.iter_mut().for_each(|column| column.swap_remove(row));
+        self.received_us.swap_remove(row);
+        self.versions.swap_remove(row);
+        self.key_hash.swap_remove(row);
+    }
+
+    /// Removes the rows set up before an instant of which nothing was heard after another; gives their number.
+    pub fn remove_silent(&mut self, setup_before_us: i64, heard_us: i64) -> usize {
+        let before = self.rows();
+        // From the last, as removing a row renumbers the last one.
+        for row in (0..before).rev() {
+            if self.setup_us[row] < setup_before_us && self.received_us[row] <= heard_us {
+                self.swap_remove(row);
+            }
+        }
+        before - self.rows()
+    }
+
+    /// Begins a copy: [`Table::copy_piece`] gives every row that is there now, as it is now or later.
+    pub fn begin_copy(&mut self) {
+        self.copying = Some(Copying { cursor: 0, departed: Box::default() });
+    }
+
+    /// Adds the next rows to `copy`, about `row_count`; false once all are copied, which ends the copy.
+    pub fn copy_piece(&mut self, copy: &mut Self, row_count: usize) -> bool {
+        let Some(mut copying) = self.copying.take() else { return false };
+        copy.extend(&copying.departed, 0..copying.departed.rows());
+        let end = self.rows().min(copying.cursor + row_count);
+        copy.extend(self, copying.cursor.min(end)..end);
+        if end == self.rows() {
+            return false;
+        }
+        copying = Copying { cursor: end, departed: Box::default() };
+        self.copying = Some(copying);
+        true
+    }
+
+    /// Gives a copy up.
+    pub fn end_copy(&mut self) {
+        self.copying = None;
+    }
+
+    fn extend(&mut self, other: &Self, rows: std::ops::Range<usize>) {
+        let none_dead = Bitmap::default();
+        let part = other.part(&none_dead);
+        for row in rows {
+            self.push(other.key_hash[row], &part.record(row), other.versions(row), other.received_us[row]);
+        }
+    }
+
+    /// A row about to be removed leaves the table, and the last one moves: a copy under way must not miss them.
+    fn keep_for_copy(&mut self, row: usize, last: usize) {
+        let Some(mut copying) = self.copying.take() else { return };
+        let moves_behind = row < copying.cursor && last >= copying.cursor && row != last;
+        let missed = if row >= copying.cursor { Some(row) } else { moves_behind.then_some(last) };
+        if let Some(row) = missed {
+            copying.departed.extend(self, row..row + 1);
+        }
+        // The rows behind the cursor may become fewer than it says.
+        copying.cursor = copying.cursor.min(last);
+        self.copying = Some(copying);
+    }
+
+    fn category(&self, slot: usize) -> Category<'_> {
+        Category { codes: &self.codes[slot], entries: &self.dictionaries[slot].entries }
+    }
+
+    fn count_out(&mut self, day: i64) {
+        if let Some(rows) = self.rows_of_day.get_mut(&day) {
+            *rows -= 1;
+            if *rows == 0 {
+                self.rows_of_day.remove(&day);
+            }
+        }
+    }
+
+    /// Takes a row out of the table of keys.
+    fn forget(&mut self, row: usize) {
+        if let Ok(entry) = self.by_key.find_entry(self.key_hash[row], |&other| other as usize == row) {
+            entry.remove();
+        }
+    }
+}
+
+impl Dictionary {
+    fn code(&mut self, text: &str) -> i32 {
+        if text.is_empty() {
+            return NO_CODE;
+        }
+        let hash = xxh3_64(text.as_bytes());
+        if let Some(&code) = self.by_text.find(hash, |&code| &*self.entries[code as usize] == text) {
+            return code;
+        }
+        let code = self.entries.len() as i32;
+        self.entries.push(text.into());
+        self.by_text.insert_unique(hash, code, |&code| xxh3_64(self.entries[code as usize].as_bytes()));
+        code
+    }
+
+    /// Drops the texts that no row has any more, where they outnumber the rows; else those of ended
+    /// sessions would stay for ever.
+    fn forget_unused(&mut self, codes: &mut [i32]) {
+        if self.entries.len() <= DICTIONARY_MIN.max(codes.len() * 2) {
+            return;
+        }
+        let mut kept = Self::default();
+        for code in codes.iter_mut().filter(|code| **code != NO_CODE) {
+            *code = kept.code(&self.entries[*code as usize]);
+        }
+        *self = kept;
+    }
+}
+
+/// Adds a code to a column of `rows` rows, which is empty while no row has one.
+fn push_code(codes: &mut Vec<i32>, code: i32, rows: usize) {
+    if code != NO_CODE || !codes.is_empty() {
+        codes.resize(rows, NO_CODE);
+        codes.push(code);
+    }
+}
