@@ -29,7 +29,23 @@ class Config:
     """Calls in progress or waiting; one more is refused at once."""
     stop_grace_seconds: float = 5.0
     """Seconds that calls in progress get to finish when the server stops."""
-    seal_row_count: int = 500_000
-    """Finished records held in memory before they are sealed into segments."""
+    batch_row_count_max: int = 100_000
+    """Records of one batch."""
+    waiting_bytes_max: int = 64 * 1024 * 1024
+    """Bytes of batches that wait to be made durable; one more is refused."""
+    unsealed_row_count_max: int = 4_000_000
+    """Finished records in memory; while sealing is that far behind, batches are refused."""
+    seal_row_count: int = 200_000
+    """Finished records in memory that are sealed into segments."""
+    seal_age_seconds: float = 300.0
+    """Seconds after which finished records in memory are sealed however few they are."""
+    journal_bytes_max: int = 128 * 1024 * 1024
+    """Bytes of journal above which a seal takes a copy of the active sessions too and empties it."""
+    active_copy_row_count: int = 50_000
+    """Active sessions up to which every seal does so."""
+    segment_row_count_max: int = 1_000_000
+    """Records of one segment."""
+    maintenance_seconds: float = 1.0
+    """Seconds between two looks at whether to seal, merge segments, or drop old days."""
     import_batch_row_count: int = 5_000
     """Records of one durable batch of an import."""

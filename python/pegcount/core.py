@@ -1,10 +1,11 @@
 """The Rust core, as the rest of the service sees it: the only file that imports the extension."""
 
 from pegcount._aggcore import (
-    Batch,
     Deck,
+    Freeze,
     Partials,
-    Sealed,
+    Pending,
+    Rewrite,
     Stop,
     Store,
     active_response,
@@ -16,10 +17,11 @@ from pegcount._aggcore import (
 )
 
 __all__ = [
-    "Batch",
     "Deck",
+    "Freeze",
     "Partials",
-    "Sealed",
+    "Pending",
+    "Rewrite",
     "Stop",
     "Store",
     "active_response",

@@ -233,6 +233,8 @@ class WriteOutcome:
     replaced: int
     duplicates: int
     rejected: tuple[RejectedRecord, ...]
+    batch_id: str | None = None
+    """The caller's name for the batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +247,22 @@ class CodeDeckEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long records are kept; None is no limit."""
+
+    days: int | None = None
+    """UTC days, today included."""
+    bytes: int | None = None
+    """Bytes of segments, newest days first; the newest day is kept whatever its size."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreInfo:
     """What a store holds; times are microseconds UTC, None without records."""
 
     records: int
     unsealed_records: int
+    active_records: int
     segments: int
     segment_bytes: int
     first_setup_us: int | None

@@ -113,8 +113,8 @@ class ReportService(reports_pb2_grpc.ReportServiceServicer):
         )
 
     def _before_retention(self, bins: Bins) -> list[reports_pb2.NoticeCode]:
-        first_us = self._store.first_setup_us()
-        if first_us is None or bins.is_empty or bins.edge_us[0] >= first_us // US_PER_DAY * US_PER_DAY:
+        first_day = self._store.first_day()
+        if first_day is None or bins.is_empty or bins.edge_us[0] >= first_day * US_PER_DAY:
             return []
         return [reports_pb2.NOTICE_CODE_BEFORE_RETENTION]
 

@@ -1,51 +1,37 @@
-"""The catalogue of a data directory: segments, journal and code decks in one SQLite file.
+"""The catalogue of a data directory: what its files are, in one SQLite file.
 
-One transaction makes a seal visible and drops the journal rows that it covers, so a
-crash at any instruction leaves either the old or the new state.
+One transaction puts new segments in place of the journal or of other segments, so a
+crash at any instruction leaves either the old or the new state. SQLite checks no page
+of its own, so every row carries a CRC-32, and one more is kept of all of these: a row
+that is changed, lost or added by damage is found when the catalogue opens.
 """
 
 import json
+import os
 import sqlite3
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import RLock
+from typing import Any
 
-from pegcount.errors import DataDamagedError, StoreOpenError
+from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
 from pegcount.model import CodeDeckEntry
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
-_SCHEMA = """
-CREATE TABLE journal (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    received_us INTEGER NOT NULL,
-    batch BLOB NOT NULL,
-    crc32 INTEGER NOT NULL
-);
-CREATE TABLE segments (
-    name TEXT PRIMARY KEY,
-    day INTEGER NOT NULL,
-    rows INTEGER NOT NULL,
-    bytes INTEGER NOT NULL,
-    crc32 INTEGER NOT NULL,
-    dead BLOB NOT NULL
-);
-CREATE TABLE active_snapshot (
-    name TEXT PRIMARY KEY,
-    rows INTEGER NOT NULL,
-    bytes INTEGER NOT NULL,
-    crc32 INTEGER NOT NULL
-);
-CREATE TABLE code_decks (
-    id INTEGER PRIMARY KEY,
-    entry_count INTEGER NOT NULL,
-    entries BLOB NOT NULL,
-    crc32 INTEGER NOT NULL
-);
-"""
+_FILE = "name TEXT PRIMARY KEY, rows INTEGER, bytes INTEGER, crc32 INTEGER, summary BLOB"
+_TABLES = {
+    "segments": f"{_FILE}, day INTEGER, dead BLOB",
+    "active": _FILE,
+    "code_decks": "id INTEGER PRIMARY KEY, entry_count INTEGER, entries BLOB",
+    "settings": "name TEXT PRIMARY KEY, value INTEGER",
+}
+_DIGEST = "digest"
+# Another process reads the catalogue only for the moment that a backup takes.
+_BUSY_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +40,10 @@ class FileRow:
 
     name: str
     rows: int
-    bytes: int
+    size: int
     crc32: int
+    summary: bytes
+    """What the core needs to open it without reading it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,118 +58,177 @@ class SegmentRow:
 class Catalog:
     """One open catalogue. Safe to use from many threads."""
 
-    def __init__(self, directory: Path) -> None:
-        """Opens or makes it; raises StoreOpenError for a newer format or no SQLite file."""
-        self._path = directory / "catalog.db"
-        self._lock = Lock()
-        try:
-            self._db = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
-        except sqlite3.OperationalError as error:
-            raise StoreOpenError(f"{self._path} cannot be opened: {error}") from error
-        try:
-            self._prepare()
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            raise StoreOpenError(f"{self._path} cannot be opened: {error}") from error
-        except StoreOpenError:
-            self._db.close()
-            raise
+    def __init__(self, directory: Path, *, read_only: bool = False) -> None:
+        """Opens or makes it; `read_only` never makes or changes it.
+
+        Raises StoreOpenError for another format or no SQLite file, DataDamagedError where
+        a row is not what was written.
+        """
+        self.path = directory / "catalog.db"
+        self._read_only = read_only
+        self._suspect = False
+        self._lock = RLock()
+        self._db = self._opened()
 
     def close(self) -> None:
         """Closes the file."""
         self._db.close()
 
-    def append_journal(self, batch: bytes, received_us: int) -> None:
-        """Keeps a batch; it survives a power cut once this returns."""
-        with self._lock, self._transaction():
-            self._db.execute(
-                "INSERT INTO journal (received_us, batch, crc32) VALUES (?, ?, ?)",
-                (received_us, batch, zlib.crc32(batch)),
-            )
-
-    def journal(self) -> Iterator[tuple[int, bytes]]:
-        """Receive time (microseconds UTC) and content of each batch not yet sealed, oldest first.
-
-        Raises DataDamagedError at a row that fails its checksum.
-        """
-        with self._damage_told():
-            for row_id, received_us, batch, crc32 in self._db.execute("SELECT * FROM journal ORDER BY id"):
-                if zlib.crc32(batch) != crc32:
-                    raise DataDamagedError(
-                        f"{self._path}: journal row {row_id} fails its checksum", file=self._path
-                    )
-                yield received_us, batch
-
-    def next_sequence(self) -> int:
-        """A number greater than that of any file this directory ever named in its catalogue."""
-        names = self._db.execute("SELECT name FROM segments UNION SELECT name FROM active_snapshot")
-        return 1 + max((int(Path(name).stem) for (name,) in names), default=0)
-
-    def commit_seal(
-        self, segments: Sequence[SegmentRow], active: FileRow | None, dead: Sequence[tuple[str, bytes]]
-    ) -> None:
-        """Makes a seal visible in place of the whole journal, in one step."""
-        with self._lock, self._transaction():
-            for segment in segments:
-                self._db.execute("INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?)", _segment_values(segment))
-            self._db.executemany(
-                "UPDATE segments SET dead = ? WHERE name = ?", [(rows, name) for name, rows in dead]
-            )
-            self._db.execute("DELETE FROM active_snapshot")
-            if active is not None:
-                values = (active.name, active.rows, active.bytes, active.crc32)
-                self._db.execute("INSERT INTO active_snapshot VALUES (?, ?, ?, ?)", values)
-            self._db.execute("DELETE FROM journal")
-
     def segments(self) -> list[SegmentRow]:
-        """All sealed segments."""
-        query = "SELECT name, rows, bytes, crc32, day, dead FROM segments ORDER BY day, name"
-        with self._lock, self._damage_told():
-            return [SegmentRow(FileRow(*row[:4]), row[4], row[5]) for row in self._db.execute(query)]
+        """All sealed segments, by day."""
+        rows = self._rows("segments", "day, name")
+        return [SegmentRow(FileRow(*row[:5]), row[5], row[6]) for row in rows]
 
-    def active_snapshot(self) -> FileRow | None:
-        """The snapshot of the active sessions, None where there were none."""
-        with self._lock, self._damage_told():
-            row = self._db.execute("SELECT name, rows, bytes, crc32 FROM active_snapshot").fetchone()
-        return None if row is None else FileRow(*row)
+    def active(self) -> list[FileRow]:
+        """The files with a copy of the active sessions."""
+        return [FileRow(*row) for row in self._rows("active", "name")]
+
+    def setting(self, name: str) -> int | None:
+        """A setting, None where it is not set."""
+        with self._lock:
+            return dict(self._rows("settings", "name")).get(name)
+
+    def put_settings(self, **values: int | None) -> None:
+        """Sets settings, or takes them away where None."""
+        with self._transaction():
+            for name, value in values.items():
+                self._db.execute("DELETE FROM settings WHERE name = ?", (name,))
+                if value is not None:
+                    self._put("settings", name, value)
+
+    def commit_segments(
+        self,
+        added: Sequence[SegmentRow],
+        removed: Collection[str] = (),
+        dead: Sequence[tuple[str, bytes]] = (),
+        active: Sequence[FileRow] | None = None,
+        first_journal: int | None = None,
+    ) -> None:
+        """Makes new segments visible in place of others, in one step.
+
+        `dead` are replaced rows of other segments. With `active` the copy of the active
+        sessions is replaced, with `first_journal` the journal files before it are not
+        needed any more. Raises StoreReadOnlyError where that cannot be made durable.
+        """
+        with self._transaction():
+            self._db.executemany("DELETE FROM segments WHERE name = ?", [(name,) for name in removed])
+            for segment in added:
+                self._put("segments", *_file_values(segment.file), segment.day, segment.dead)
+            for name, rows in dead:
+                row = self._db.execute("SELECT * FROM segments WHERE name = ?", (name,)).fetchone()
+                self._put("segments", *row[:6], rows)
+            if active is not None:
+                self._db.execute("DELETE FROM active")
+                for file in active:
+                    self._put("active", *_file_values(file))
+            if first_journal is not None:
+                self._put("settings", "first_journal", first_journal)
 
     def put_code_deck(self, deck_id: int, entries: Sequence[CodeDeckEntry]) -> None:
         """Keeps a code deck in place of any other of the same id."""
         blob = zlib.compress(json.dumps([(e.code, e.name, e.country) for e in entries]).encode())
-        values = (deck_id, len(entries), blob, zlib.crc32(blob))
-        with self._lock, self._transaction():
-            self._db.execute("INSERT OR REPLACE INTO code_decks VALUES (?, ?, ?, ?)", values)
+        with self._transaction():
+            self._put("code_decks", deck_id, len(entries), blob)
 
     def code_deck(self, deck_id: int) -> list[CodeDeckEntry] | None:
-        """The entries of a code deck, None where there is none; DataDamagedError for a damaged one."""
-        with self._lock, self._damage_told():
-            row = self._db.execute(
-                "SELECT entries, crc32 FROM code_decks WHERE id = ?", (deck_id,)
-            ).fetchone()
-        if row is None:
+        """The entries of a code deck, None where there is none."""
+        blobs = {row[0]: row[2] for row in self._rows("code_decks", "id")}
+        if deck_id not in blobs:
             return None
-        if zlib.crc32(row[0]) != row[1]:
-            raise DataDamagedError(f"{self._path}: code deck {deck_id} fails its checksum", file=self._path)
-        return [CodeDeckEntry(*entry) for entry in json.loads(zlib.decompress(row[0]))]
+        return [CodeDeckEntry(*entry) for entry in json.loads(zlib.decompress(blobs[deck_id]))]
 
     def code_decks(self) -> dict[int, int]:
         """Number of entries of each code deck, by id."""
-        with self._lock, self._damage_told():
-            return dict(self._db.execute("SELECT id, entry_count FROM code_decks ORDER BY id"))
+        return {row[0]: row[1] for row in self._rows("code_decks", "id")}
+
+    def copy_to(self, path: Path) -> None:
+        """Writes a copy of the catalogue, durably, as it is at one instant."""
+        with self._lock, sqlite3.connect(path) as copy:
+            self._db.backup(copy)
+        copy.close()
+        _flush(path)
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            db = self._connected()
+        except sqlite3.Error as error:
+            raise StoreOpenError(f"{self.path} cannot be opened: {error}") from error
+        self._db = db
+        try:
+            self._prepare()
+            self._verify()
+        except sqlite3.Error as error:
+            db.close()
+            raise StoreOpenError(f"{self.path} cannot be opened: {error}") from error
+        except (StoreOpenError, DataDamagedError):
+            db.close()
+            raise
+        return db
+
+    def _connected(self) -> sqlite3.Connection:
+        target = f"{self.path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
+        return sqlite3.connect(
+            target, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None, uri=True
+        )
 
     def _prepare(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version > FORMAT_VERSION:
             raise StoreOpenError(
-                f"{self._path} has format {version}, newer than the format {FORMAT_VERSION} of this program"
+                f"{self.path} has format {version}, newer than the format {FORMAT_VERSION} of this program"
             )
-        if version == 0 and any((self._path.parent / name).exists() for name in ("segments", "active")):
-            # To a new catalogue all of them would be what a crash left behind.
-            raise StoreOpenError(f"{self._path} is missing or empty, but there are segments beside it")
-        self._db.execute("PRAGMA journal_mode = WAL")
+        if version == 1:
+            raise StoreOpenError(
+                f"{self.path} has format 1 of before the first release; import its files again"
+            )
+        # The few transactions are small and far apart: a rollback journal leaves nothing beside the file.
+        self._db.execute("PRAGMA journal_mode = TRUNCATE")
         self._db.execute("PRAGMA synchronous = FULL")
         if version == 0:
-            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {FORMAT_VERSION}; COMMIT;")
+            self._make()
+
+    def _make(self) -> None:
+        beside = [name for name in ("segments", "active", "journal") if (self.path.parent / name).exists()]
+        if beside or self._read_only:
+            # To a new catalogue all of them would be what a crash left behind.
+            raise StoreOpenError(f"{self.path} is missing or empty, but there are {beside[:1]} beside it")
+        self._db.execute("BEGIN IMMEDIATE")
+        for name, columns in _TABLES.items():
+            self._db.execute(f"CREATE TABLE {name} ({columns}, row_crc32 INTEGER)")
+        self._db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        self._put("settings", _DIGEST, self._digest())
+        self._db.execute("COMMIT")
+
+    def _verify(self) -> None:
+        with self._damage_told():
+            if self._db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
+                raise DataDamagedError(f"{self.path}: SQLite finds it damaged", file=self.path)
+            for table in _TABLES:
+                self._rows(table, "1")
+            kept = self._db.execute("SELECT value FROM settings WHERE name = ?", (_DIGEST,)).fetchone()
+            if kept is None or kept[0] != self._digest():
+                raise DataDamagedError(f"{self.path}: rows are missing or changed", file=self.path)
+
+    def _rows(self, table: str, order: str) -> list[tuple[Any, ...]]:
+        """All rows of a table; DataDamagedError where one is not what was written."""
+        with self._lock, self._damage_told():
+            rows = self._db.execute(f"SELECT * FROM {table} ORDER BY {order}").fetchall()
+        for *values, crc32 in rows:
+            if _crc32(table, values) != crc32:
+                raise DataDamagedError(f"{self.path}: a row of {table} fails its checksum", file=self.path)
+        return [tuple(values) for *values, _ in rows]
+
+    def _put(self, table: str, *values: Any) -> None:
+        row = (*values, _crc32(table, values))
+        self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+
+    def _digest(self) -> int:
+        sums = []
+        for table in _TABLES:
+            others = f" WHERE name != '{_DIGEST}'" if table == "settings" else ""
+            rows = self._db.execute(f"SELECT row_crc32 FROM {table}{others}")
+            sums += [(table, crc32) for (crc32,) in rows]
+        return zlib.crc32(repr(sorted(sums)).encode())
 
     @contextmanager
     def _damage_told(self) -> Iterator[None]:
@@ -189,27 +236,56 @@ class Catalog:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
+            raise DataDamagedError(f"{self.path}: {error}", file=self.path) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Commits where its block ends well; leaves nothing of it where it does not.
+
+        After a failure the file is written anew before anything else is: the operating
+        system may have dropped pages that it could not write, and would not tell again.
+        Raises StoreReadOnlyError where nothing can be made durable.
+        """
+        with self._lock:
+            try:
+                if self._suspect:
+                    self._renew()
+                self._db.execute("BEGIN IMMEDIATE")
+                yield
+                self._put("settings", _DIGEST, self._digest())
+                self._db.execute("COMMIT")
+            except (sqlite3.OperationalError, OSError) as error:
+                self._suspect = True
+                self._db.close()
+                self._db = self._opened()
+                raise StoreReadOnlyError(f"{self.path}: {error}") from error
+            except BaseException:
+                self._db.execute("ROLLBACK")
                 raise
-            raise DataDamagedError(f"{self._path}: {error}", file=self._path) from error
 
-    def _transaction(self) -> "_Transaction":
-        return _Transaction(self._db)
-
-
-class _Transaction:
-    """Commits where its block ends well, rolls back where it does not."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, error: object, *_: object) -> None:
-        self._db.execute("COMMIT" if error is None else "ROLLBACK")
+    def _renew(self) -> None:
+        """Puts a new copy of the file in place of the one that could not be written."""
+        fresh = self.path.with_suffix(".tmp")
+        fresh.unlink(missing_ok=True)
+        self.copy_to(fresh)
+        self._db.close()
+        os.replace(fresh, self.path)
+        _flush(self.path.parent)
+        self._db = self._opened()
+        self._suspect = False
 
 
-def _segment_values(segment: SegmentRow) -> tuple[str, int, int, int, int, bytes]:
-    file = segment.file
-    return (file.name, segment.day, file.rows, file.bytes, file.crc32, segment.dead)
+def _crc32(table: str, values: Sequence[Any]) -> int:
+    return zlib.crc32(repr((table, *values)).encode())
+
+
+def _file_values(file: FileRow) -> tuple[str, int, int, int, bytes]:
+    return (file.name, file.rows, file.size, file.crc32, file.summary)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from pegcount.core import Partials, Stop
-from pegcount.model import CodeDeckEntry, Predicate, Scan, StoreInfo, WriteOutcome
+from pegcount.model import CodeDeckEntry, Predicate, Retention, Scan, StoreInfo, WriteOutcome
 
 
 class PendingWrite(Protocol):
@@ -44,14 +44,20 @@ class Store(Protocol):
     def any_match(self, predicates: Sequence[Predicate], stop: Stop) -> bool:
         """Whether any record held meets all predicates."""
 
-    def first_setup_us(self) -> int | None:
-        """Setup time of the oldest record held, microseconds UTC, None without records."""
+    def first_day(self) -> int | None:
+        """First UTC day that has a record, in days since 1970-01-01, None without records."""
 
     def put_code_deck(self, deck_id: int, entries: Sequence[CodeDeckEntry]) -> None:
         """Puts a code deck in place of any other of the same id, durably."""
 
     def code_decks(self) -> Mapping[int, int]:
         """Number of entries of each code deck, by id."""
+
+    def retention(self) -> Retention:
+        """How long records are kept."""
+
+    def set_retention(self, retention: Retention) -> None:
+        """Sets how long records are kept, durably; what is older goes soon after."""
 
     def info(self) -> StoreInfo:
         """What the store holds."""

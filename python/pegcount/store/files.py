@@ -1,0 +1,53 @@
+"""The files of a data directory, as its catalogue names them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pegcount import core
+from pegcount.config import Config
+from pegcount.errors import DataDamagedError
+from pegcount.store.catalog import Catalog, FileRow
+
+_PATTERNS = ("segments/*/*", "active/*")
+
+
+def catalogued(catalog: Catalog) -> list[FileRow]:
+    """The files that the catalogue names."""
+    return [segment.file for segment in catalog.segments()] + catalog.active()
+
+
+def orphans(directory: Path, catalog: Catalog) -> list[Path]:
+    """Files that the catalogue does not name: what a crash or a failed seal left behind."""
+    known = {directory / file.name for file in catalogued(catalog)}
+    return sorted(path for pattern in _PATTERNS for path in directory.glob(pattern) if path not in known)
+
+
+def match(directory: Path, catalog: Catalog) -> None:
+    """Raises DataDamagedError for a missing file, then removes those that the catalogue does not name."""
+    for file in catalogued(catalog):
+        path = directory / file.name
+        if not path.is_file():
+            raise DataDamagedError(f"{path}: the file is missing", file=path)
+    remove(orphans(directory, catalog))
+
+
+def remove(paths: Iterable[Path]) -> None:
+    """Removes files, if they are there."""
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def loaded(directory: Path, catalog: Catalog, config: Config) -> core.Store:
+    """The columns of a data directory, with what is in its journal."""
+    columns = core.Store(directory, config.batch_row_count_max, config.waiting_bytes_max)
+    for segment in catalog.segments():
+        columns.open_segment(segment.day, as_tuple(segment.file), segment.dead)
+    for file in catalog.active():
+        columns.open_active(as_tuple(file))
+    columns.replay(catalog.setting("first_journal") or 0)
+    return columns
+
+
+def as_tuple(file: FileRow) -> tuple[str, int, int, int, bytes]:
+    """A file as the core takes it."""
+    return (file.name, file.rows, file.size, file.crc32, file.summary)

@@ -1,0 +1,191 @@
+"""What a store does by itself: seal, merge segments, drop old days, try again after a failure.
+
+Each step writes new files first, tells the catalogue in one transaction, and only then
+changes what reports see and removes what is not needed any more. A failure at any point
+leaves the store as it was; the next look tries again.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Lock, Thread
+
+from pegcount import core
+from pegcount.config import Config
+from pegcount.errors import PegcountError, StoreReadOnlyError
+from pegcount.model import Retention
+from pegcount.store import files
+from pegcount.store.catalog import Catalog, FileRow, SegmentRow
+from pegcount.store.retention import first_kept_day
+
+_LOG = logging.getLogger(__name__)
+
+# Of looks that failed, a full disk above all, one in so many is logged.
+_LOGGED_EVERY = 60
+
+
+class Maintenance:
+    """The background work of one store, in a thread of its own."""
+
+    def __init__(
+        self,
+        directory: Path,
+        catalog: Catalog,
+        columns: core.Store,
+        config: Config,
+        clock: Callable[[], int],
+    ) -> None:
+        self._directory = directory
+        self._catalog = catalog
+        self._columns = columns
+        self._config = config
+        self._clock = clock
+        self._lock = Lock()
+        self._sealed_at = time.monotonic()
+        self._next_sequence = _next_sequence(catalog)
+        self.retention = Retention(catalog.setting("retention_days"), catalog.setting("retention_bytes"))
+        self.first_kept_day = catalog.setting("first_kept_day")
+        self._ended = Event()
+        self._thread = Thread(target=self._run, name="maintenance", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread, after the step it is at."""
+        self._ended.set()
+        self._thread.join()
+
+    def set_retention(self, retention: Retention) -> None:
+        """Sets how long records are kept, durably."""
+        with self._lock:
+            # Days that were dropped may be imported again where a longer retention has room for them.
+            self._catalog.put_settings(
+                retention_days=retention.days, retention_bytes=retention.bytes, first_kept_day=None
+            )
+            self.retention, self.first_kept_day = retention, None
+
+    def run_once(self) -> None:
+        """Does what it is time for."""
+        if self._columns.fault is not None:
+            self._columns.try_again()
+        if self._is_time_to_seal():
+            self.seal(with_active=self._wants_active_copy())
+        while (
+            names := self._columns.worth_merging(self._config.segment_row_count_max)
+        ) and not self._ended.is_set():
+            self._merge(names)
+        self._drop_old_days()
+
+    def seal(self, *, with_active: bool) -> None:
+        """Moves the finished records in memory into segments.
+
+        With `with_active` a copy of the active sessions is written too, and the journal
+        before it is not needed any more. Raises OSError or PegcountError where something
+        cannot be written; nothing has changed then.
+        """
+        with self._lock:
+            freeze, first_journal = self._columns.freeze(with_active)
+            try:
+                self._seal(freeze, first_journal)
+            except BaseException:
+                self._columns.thaw(freeze)
+                self._remove_orphans()
+                raise
+            self._sealed_at = time.monotonic()
+
+    def _seal(self, freeze: core.Freeze, first_journal: int | None) -> None:
+        sequence = self._take_sequences()
+        rewrite = self._columns.write_frozen(freeze, sequence, self._config.segment_row_count_max)
+        copied = self._columns.write_active(freeze, self._take_sequences())
+        active = None if copied is None else [FileRow(*file) for file in copied]
+        before = self._catalog.active()
+        self._commit(rewrite, active=active, first_journal=first_journal)
+        if active is not None:
+            files.remove(self._directory / file.name for file in before)
+        if first_journal is not None:
+            self._columns.drop_journal(first_journal)
+
+    def _merge(self, names: list[str]) -> None:
+        with self._lock:
+            try:
+                limit = self._config.segment_row_count_max
+                rewrite = self._columns.merge(names, self._take_sequences(), limit)
+                self._commit(rewrite, removed=names)
+            except BaseException:
+                self._remove_orphans()
+                raise
+            files.remove(self._directory / name for name in names)
+
+    def _commit(
+        self,
+        rewrite: core.Rewrite,
+        removed: list[str] | None = None,
+        active: list[FileRow] | None = None,
+        first_journal: int | None = None,
+    ) -> None:
+        added = [SegmentRow(FileRow(*file), day, b"") for day, file in rewrite.segments]
+        try:
+            self._catalog.commit_segments(added, removed or (), rewrite.dead, active, first_journal)
+        except StoreReadOnlyError:
+            # The transaction may have taken effect though its end could not be confirmed.
+            known = {segment.file.name for segment in self._catalog.segments()}
+            if not added or added[0].file.name not in known:
+                raise
+        self._columns.adopt(rewrite)
+
+    def _drop_old_days(self) -> None:
+        if self.retention == Retention():
+            return
+        with self._lock:
+            now_us = self._clock()
+            segments = self._columns.segments
+            day = first_kept_day(self.retention, [(day, size) for _, day, size in segments], now_us)
+            names = [name for name, segment_day, _ in segments if day is not None and segment_day < day]
+            if day is None or not names:
+                return
+            self._catalog.put_settings(first_kept_day=day)
+            self.first_kept_day = day
+            self._catalog.commit_segments([], names)
+            ttl_us = self._config.active_ttl_seconds * 1_000_000
+            sessions = self._columns.forget_before(day, now_us - ttl_us)
+            files.remove(self._directory / name for name in names)
+            _LOG.info("dropped %d segments and %d abandoned sessions of old days", len(names), sessions)
+
+    def _is_time_to_seal(self) -> bool:
+        _, unsealed = self._columns.rows_in_memory
+        aged = unsealed > 0 and time.monotonic() - self._sealed_at >= self._config.seal_age_seconds
+        return aged or unsealed >= self._config.seal_row_count or self._is_journal_long()
+
+    def _wants_active_copy(self) -> bool:
+        active, _ = self._columns.rows_in_memory
+        return active <= self._config.active_copy_row_count or self._is_journal_long()
+
+    def _is_journal_long(self) -> bool:
+        return bool(self._columns.journal_bytes > self._config.journal_bytes_max)
+
+    def _take_sequences(self) -> int:
+        """The first of many unused numbers of files."""
+        self._next_sequence += 1_000
+        return self._next_sequence - 1_000
+
+    def _remove_orphans(self) -> None:
+        try:
+            files.remove(files.orphans(self._directory, self._catalog))
+        except (OSError, PegcountError):
+            _LOG.warning("files of a step that failed are left behind", exc_info=True)
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._ended.wait(self._config.maintenance_seconds):
+            try:
+                self.run_once()
+                failures = 0
+            except Exception:
+                if failures % _LOGGED_EVERY == 0:
+                    _LOG.exception("background work failed and will be tried again")
+                failures += 1
+
+
+def _next_sequence(catalog: Catalog) -> int:
+    """A number greater than that of any file in the catalogue."""
+    return 1 + max((int(Path(file.name).stem) for file in files.catalogued(catalog)), default=0)
