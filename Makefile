@@ -12,13 +12,14 @@ GRPCURL_VERSION := v1.9.3
 EXAMPLES ?= 100000
 RECORDS ?= 200000
 SHARE ?= 4
+INGEST ?=
 LISTEN ?= 127.0.0.1:50051
 DATA ?= data
 
 RUST_SOURCES := $(shell find $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 
-.PHONY: help build demo serve test test-rust test-python test-long test-engines mutants bench lint format proto grpcurl clean
+.PHONY: help build demo serve test test-rust test-python test-long test-engines mutants bench bench-ingest lint format proto grpcurl clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -62,6 +63,10 @@ mutants: build $(STAMPS)/mutants
 bench: build
 	$(BIN)/python benches/reports.py $(RECORDS)
 	$(CARGO) bench --locked --manifest-path $(CORE)/Cargo.toml
+
+## bench-ingest records a second made durable, beside DuckDB and ClickHouse; INGEST="--records 1000000" for more
+bench-ingest: build $(STAMPS)/engines
+	$(BIN)/python benches/ingest_rates.py $(INGEST)
 
 ## lint         every linter, and that the generated code is current
 lint: build $(STAMPS)/proto-tools
