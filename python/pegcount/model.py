@@ -233,6 +233,8 @@ class WriteOutcome:
     replaced: int
     duplicates: int
     rejected: tuple[RejectedRecord, ...]
+    batch_id: str | None = None
+    """The caller's name for the batch, None where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
