@@ -6,11 +6,11 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from contestant import Run
+from contestant import Run, timed
 from ingest_feed import Feed, keep
 from pegcount.config import Config
 from pegcount.model import WriteOutcome
@@ -22,36 +22,30 @@ CLIENT_SECONDS_MAX = 600.0
 
 
 class InProcess:
-    """The embedded store, called by one thread that lets some batches be on their way at once."""
+    """The embedded store, called by some threads that let some batches be on their way at once."""
 
-    def __init__(self, feed: Feed, in_flight: int) -> None:
-        self.name = f"ours, in process, {in_flight} in flight"
+    def __init__(self, feed: Feed, threads: int, in_flight: int) -> None:
+        self.name = f"ours, in process, {threads} x {in_flight} in flight"
         self._feed = feed
+        self._threads = threads
         self._in_flight = in_flight
 
     def run(self, directory: Path) -> Run:
         store = EmbeddedStore(directory, Config())
-        waiting: deque[tuple[float, PendingWrite]] = deque()
         outcomes: list[WriteOutcome] = []
-        acknowledged: list[float] = []
 
-        def settle() -> None:
-            sent, pending = waiting.popleft()
-            outcomes.append(pending.wait())
-            acknowledged.append(time.perf_counter() - sent)
+        def write(batches: Sequence[bytes]) -> list[float]:
+            waits = []
+            for wait, outcome in _submitted(store, batches, self._in_flight):
+                waits.append(wait)
+                outcomes.append(outcome)
+            return waits
 
-        began = time.perf_counter()
-        for batch in self._feed.batches:
-            if len(waiting) == self._in_flight:
-                settle()
-            waiting.append((time.perf_counter(), store.submit(batch)))
-        while waiting:
-            settle()
-        seconds = time.perf_counter() - began
+        run = timed(self._feed.batches, [write] * self._threads)
         store.close()
-        counts = [(outcome.accepted, outcome.duplicates) for outcome in outcomes]
-        _check(self._feed, sum(new for new, _ in counts), sum(again for _, again in counts), directory)
-        return Run(seconds, acknowledged)
+        accepted = sum(outcome.accepted for outcome in outcomes)
+        _check(self._feed, accepted, sum(outcome.duplicates for outcome in outcomes), directory)
+        return run
 
 
 class OverGrpc:
@@ -71,6 +65,20 @@ class OverGrpc:
         report = json.loads(done.stdout)
         _check(self._feed, report["accepted"], report["duplicates"], directory)
         return Run(report["seconds"], report["acknowledged_seconds"])
+
+
+def _submitted(
+    store: EmbeddedStore, batches: Sequence[bytes], in_flight: int
+) -> Iterator[tuple[float, WriteOutcome]]:
+    """Seconds and outcome of each batch, of which a number are on their way at once."""
+    waiting: deque[tuple[float, PendingWrite]] = deque()
+    for place in range(len(batches) + in_flight):
+        if place >= in_flight and waiting:
+            sent, pending = waiting.popleft()
+            outcome = pending.wait()
+            yield time.perf_counter() - sent, outcome
+        if place < len(batches):
+            waiting.append((time.perf_counter(), store.submit(batches[place])))
 
 
 @contextmanager
