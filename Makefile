@@ -14,12 +14,15 @@ RECORDS ?= 200000
 SHARE ?= 4
 INGEST ?=
 LISTEN ?= 127.0.0.1:50051
+# What tests/faults/campaign.py explains.
+LONG_FAULTS := PEGCOUNT_FAULT_RESUME=1 PEGCOUNT_FAULT_KILLS=1000 PEGCOUNT_FAULT_CUTS=200 \
+	PEGCOUNT_FAULT_CALLS=0 PEGCOUNT_FAULT_FLIPS=1000 PEGCOUNT_FAULT_RECORDS=1000000
 DATA ?= data
 
 RUST_SOURCES := $(shell find $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 
-.PHONY: help build demo serve test test-rust test-python test-long test-engines mutants bench bench-ingest lint format proto grpcurl clean
+.PHONY: help build demo serve test test-rust test-python test-long test-faults test-engines mutants bench bench-ingest lint format proto grpcurl clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -50,6 +53,11 @@ test-python: build grpcurl
 ## test-long    the service against the oracle, EXAMPLES requests (default: 100000)
 test-long: build
 	PEGCOUNT_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n 2 tests/properties
+
+## test-faults  kills, power cuts, failing calls, flips and retries, long (root); a second run goes on with the rest
+test-faults: build
+	$(LONG_FAULTS) $(BIN)/pytest -n 2 --dist worksteal tests/faults
+	cd tests && ../$(BIN)/python -m faults.table
 
 ## test-engines the service against DuckDB and ClickHouse, which are installed first
 test-engines: build $(STAMPS)/engines
