@@ -12,13 +12,17 @@ GRPCURL_VERSION := v1.9.3
 EXAMPLES ?= 100000
 RECORDS ?= 200000
 SHARE ?= 4
+INGEST ?=
 LISTEN ?= 127.0.0.1:50051
+# What tests/faults/campaign.py explains.
+LONG_FAULTS := PEGCOUNT_FAULT_RESUME=1 PEGCOUNT_FAULT_KILLS=1000 PEGCOUNT_FAULT_CUTS=200 \
+	PEGCOUNT_FAULT_CALLS=0 PEGCOUNT_FAULT_FLIPS=1000 PEGCOUNT_FAULT_RECORDS=1000000
 DATA ?= data
 
 RUST_SOURCES := $(shell find $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 
-.PHONY: help build demo serve test test-rust test-python test-long test-engines mutants bench lint format proto grpcurl clean
+.PHONY: help build demo serve test test-rust test-python test-long test-faults test-engines mutants bench bench-ingest lint format proto grpcurl clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -50,6 +54,11 @@ test-python: build grpcurl
 test-long: build
 	PEGCOUNT_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n 2 tests/properties
 
+## test-faults  kills, power cuts, failing calls, flips and retries, long (root); a second run goes on with the rest
+test-faults: build
+	$(LONG_FAULTS) $(BIN)/pytest -n 2 --dist worksteal tests/faults
+	cd tests && ../$(BIN)/python -m faults.table
+
 ## test-engines the service against DuckDB and ClickHouse, which are installed first
 test-engines: build $(STAMPS)/engines
 	$(BIN)/pytest tests/engines
@@ -62,6 +71,10 @@ mutants: build $(STAMPS)/mutants
 bench: build
 	$(BIN)/python benches/reports.py $(RECORDS)
 	$(CARGO) bench --locked --manifest-path $(CORE)/Cargo.toml
+
+## bench-ingest records a second made durable, beside DuckDB and ClickHouse; INGEST="--records 1000000" for more
+bench-ingest: build $(STAMPS)/engines
+	$(BIN)/python benches/ingest_rates.py $(INGEST)
 
 ## lint         every linter, and that the generated code is current
 lint: build $(STAMPS)/proto-tools

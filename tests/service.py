@@ -39,6 +39,10 @@ class Service:
     def write_all(self, records: Iterable[records_pb2.SessionRecord]) -> WriteOutcome:
         return self.store.write(records_pb2.WriteRecordsRequest(records=records).SerializeToString())
 
+    def stop(self) -> None:
+        """Ends the server alone, gracefully."""
+        self._running.stop()
+
     def close(self) -> None:
         self.channel.close()
         self._running.stop()

@@ -7,9 +7,20 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
+def printed_by(bench: str, *arguments: str) -> str:
+    command = [sys.executable, f"benches/{bench}.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
 def test_the_bench_of_the_reports_runs() -> None:
-    command = [sys.executable, "benches/reports.py", "2000"]
-    printed = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
-    ).stdout
-    assert printed.count("median") == 4
+    assert printed_by("reports", "2000").count("median") == 4
+
+
+def test_the_bench_of_ingest_runs(tmp_path: Path) -> None:
+    small = ["--records", "2000", "--batch", "250", "--rounds", "2"]
+    # Without the other engines, which are not installed for the tests.
+    places = ["--ours-only", "--scratch", str(tmp_path / "scratch"), "--record", str(tmp_path / "record")]
+    printed = printed_by("ingest_rates", *small, *places)
+    assert printed.count("in flight") == 3
+    (record,) = (tmp_path / "record").iterdir()
+    assert record.read_text(encoding="utf-8").split() == printed.split()

@@ -25,9 +25,9 @@ def test_the_call_of_the_readme_has_the_answer_of_the_readme(tmp_path: Path) -> 
             ROOT / "samples/pegcount.csv",
             "pegcount-csv",
             options,
-            service.store.write,
+            service.store.submit,
             rejects,
-            lambda _: None,
+            lambda *_: None,
             Config(),
         )
         call = [part.replace("127.0.0.1:50051", service.address) for part in call]

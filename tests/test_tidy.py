@@ -57,7 +57,7 @@ MAY_IMPORT = {
     "response": SHARED | {"core", "v1"},
     "ingest": SHARED | {"v1"},
     "server": SHARED | {"request", "calendar", "store", "core", "response", "v1", "__version__"},
-    "client": {"errors", "v1"},
+    "client": {"config", "errors", "model", "v1"},
     "cli": SHARED | {"calendar", "client", "core", "ingest", "server", "store", "v1"},
     "__main__": {"cli"},
     "__init__": set[str](),

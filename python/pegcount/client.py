@@ -1,16 +1,31 @@
-"""A client of the service: one channel, the stubs, and errors as sentences."""
+"""A client of the service: one channel, the stubs, writing in a stream, and errors as sentences."""
 
+import random
+import time
+from collections import deque
+from queue import SimpleQueue
 from types import TracebackType
+from typing import TypeAlias
 
 import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 
+from pegcount.config import Config
 from pegcount.errors import PegcountError
-from pegcount.v1 import admin_pb2_grpc, reports_pb2_grpc
+from pegcount.model import RejectedRecord, WriteOutcome
+from pegcount.v1 import admin_pb2_grpc, records_pb2, reports_pb2_grpc
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 
 # A year of five-minute bins is more than the 4 MiB that gRPC takes by itself.
 _ANSWER_BYTES_MAX = 64 * 1024 * 1024
+
+# gRPC itself would look every two minutes at last whether a server is back.
+_RECONNECT_MS_MAX = 2_000
+
+_WriteRecords: TypeAlias = "grpc.StreamStreamMultiCallable[bytes, records_pb2.WriteRecordsResponse]"
+_WRITE_RECORDS = "/pegcount.v1.RecordService/WriteRecords"
 
 
 class CallError(PegcountError):
@@ -23,10 +38,18 @@ class Client:
     def __init__(self, address: str) -> None:
         self._address = address
         self._channel = grpc.insecure_channel(
-            address, [("grpc.max_receive_message_length", _ANSWER_BYTES_MAX)]
+            address,
+            [
+                ("grpc.max_receive_message_length", _ANSWER_BYTES_MAX),
+                ("grpc.max_reconnect_backoff_ms", _RECONNECT_MS_MAX),
+            ],
         )
         self.reports = reports_pb2_grpc.ReportServiceStub(self._channel)
         self.admin = admin_pb2_grpc.AdminServiceStub(self._channel)
+
+    def record_writer(self, config: Config) -> "RecordWriter":
+        """What writes batches of records to the server; to be used as a block of its own."""
+        return RecordWriter(self._channel, config)
 
     def __enter__(self) -> "Client":
         return self
@@ -41,3 +64,130 @@ class Client:
                     f"no server answers at {self._address}; `pegcount serve` starts one"
                 ) from error
             raise CallError(f"{error.code().name}: {error.details()}") from error
+
+
+class RecordWriter:
+    """Streams batches to a server; several may be on their way at once.
+
+    What a server that is away, stopping or overloaded left unanswered is sent again, in the
+    same order: records are told apart by key and version, so nothing counts twice. For use
+    by one thread.
+    """
+
+    def __init__(self, channel: grpc.Channel, config: Config) -> None:
+        self._write_records: _WriteRecords = channel.stream_stream(
+            _WRITE_RECORDS, None, records_pb2.WriteRecordsResponse.FromString
+        )
+        self._config = config
+        self._unanswered: deque[SentBatch] = deque()
+        self._stream: _OpenStream | None = None
+        self._failure_count = 0
+
+    def submit(self, batch: bytes) -> "SentBatch":
+        """Sends a `WriteRecordsRequest` in wire form on its way; how many wait is for the caller to bound."""
+        sent = SentBatch(self, batch)
+        self._unanswered.append(sent)
+        if self._stream is None:
+            self._open()
+        else:
+            self._stream.send(batch)
+        return sent
+
+    def take_answer(self) -> None:
+        """Waits for the answer to the oldest batch, or sends all unanswered ones again.
+
+        Raises grpc.RpcError where the server refuses the batch, or fails again and again.
+        """
+        if self._stream is None:
+            self._open()
+        assert self._stream is not None
+        try:
+            answer = self._stream.answer()
+        except grpc.RpcError as error:
+            self._wait_before_retry(error)
+            return
+        self._failure_count = 0
+        self._unanswered.popleft().outcome = _outcome(answer)
+
+    def __enter__(self) -> "RecordWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _open(self) -> None:
+        self._stream = _OpenStream(self._write_records)
+        for sent in self._unanswered:
+            self._stream.send(sent.batch)
+
+    def _close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _wait_before_retry(self, error: grpc.RpcError) -> None:
+        self._close()
+        asked_seconds = _retry_seconds(error)
+        if asked_seconds is None or self._failure_count >= self._config.retry_count_max:
+            raise error
+        own_seconds = self._config.retry_seconds_min * 2**self._failure_count
+        seconds = min(own_seconds, self._config.retry_seconds_max)
+        self._failure_count += 1
+        # Clients that were refused together must not come back together.
+        time.sleep(asked_seconds + seconds * random.uniform(0.5, 1.0))
+
+
+class SentBatch:
+    """A batch on its way to a server."""
+
+    def __init__(self, writer: RecordWriter, batch: bytes) -> None:
+        self.batch = batch
+        self.outcome: WriteOutcome | None = None
+        self._writer = writer
+
+    def wait(self) -> WriteOutcome:
+        """Returns once the server has acknowledged the batch; raises grpc.RpcError where it does not."""
+        while self.outcome is None:
+            self._writer.take_answer()
+        return self.outcome
+
+
+class _OpenStream:
+    """One call of WriteRecords: a queue that gRPC sends from, and the answers."""
+
+    def __init__(self, write_records: _WriteRecords) -> None:
+        self._batches: SimpleQueue[bytes | None] = SimpleQueue()
+        self._call = write_records(iter(self._batches.get, None))
+
+    def send(self, batch: bytes) -> None:
+        self._batches.put(batch)
+
+    def answer(self) -> records_pb2.WriteRecordsResponse:
+        answer: records_pb2.WriteRecordsResponse | None = next(self._call, None)
+        if answer is None:
+            raise CallError("the server ended the stream before it answered every batch")
+        return answer
+
+    def close(self) -> None:
+        """Ends the call, and with the queue the thread of gRPC that reads it."""
+        self._batches.put(None)
+        self._call.cancel()
+
+
+def _outcome(answer: records_pb2.WriteRecordsResponse) -> WriteOutcome:
+    rejected = tuple(RejectedRecord(row.index, row.reason, row.description) for row in answer.rejected)
+    batch_id = answer.batch_id if answer.HasField("batch_id") else None
+    return WriteOutcome(answer.accepted, answer.replaced, answer.duplicates, rejected, batch_id)
+
+
+def _retry_seconds(error: grpc.RpcError) -> float | None:
+    """Seconds that the server asks to wait before another try, None where another try is of no use."""
+    if not isinstance(error, grpc.Call):
+        return None
+    if error.code() is grpc.StatusCode.UNAVAILABLE:
+        return 0.0
+    status = rpc_status.from_call(error)
+    info = error_details_pb2.RetryInfo()
+    if status is None or not any(detail.Unpack(info) for detail in status.details):
+        return None
+    return float(info.retry_delay.ToNanoseconds() / 1e9)

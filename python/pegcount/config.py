@@ -24,9 +24,21 @@ class Config:
     answer_bytes_max: int = 64 * 1024 * 1024
     """Bytes of one answer. A client's own default is 4 MiB."""
     worker_count: int = 8
-    """Threads that serve calls; more gained nothing when measured."""
-    concurrent_call_count_max: int = 64
-    """Calls in progress or waiting; one more is refused at once."""
+    """Reports and admin calls that run at once; more gained nothing when measured."""
+    waiting_call_count_max: int = 56
+    """Reports and admin calls that wait for others to end; one more is refused at once."""
+    write_stream_count_max: int = 16
+    """Streams that write records at once; one more is refused at once."""
+    stream_batch_count_max: int = 8
+    """Batches of one stream that were read and not answered yet; further ones are not read."""
+    reflection_stream_count_max: int = 8
+    """Streams that ask for descriptors at once; one more is refused at once."""
+    concurrent_call_count_max: int = 1_024
+    """Calls of all kinds that gRPC itself holds, those about to be refused too; beyond it refuses barely."""
+    overload_retry_seconds: float = 1.0
+    """Seconds after which a caller who was refused for overload may try again."""
+    health_look_seconds: float = 0.5
+    """Seconds between two looks at whether the store can write, which health tells."""
     stop_grace_seconds: float = 5.0
     """Seconds that calls in progress get to finish when the server stops."""
     batch_row_count_max: int = 100_000
@@ -49,3 +61,13 @@ class Config:
     """Seconds between two looks at whether to seal, merge segments, or drop old days."""
     import_batch_row_count: int = 5_000
     """Records of one durable batch of an import."""
+    import_batch_bytes_max: int = 12 * 1024 * 1024
+    """Bytes of one batch of an import; a larger one is halved. Below what a server takes by default."""
+    import_batch_in_flight_max: int = 4
+    """Batches of an import that are on their way to the disk at once."""
+    retry_count_max: int = 8
+    """Times in a row that a client tries again to write what a server did not acknowledge."""
+    retry_seconds_min: float = 0.2
+    """Seconds before a client tries again for the first time; each further time takes twice as long."""
+    retry_seconds_max: float = 10.0
+    """Seconds that a client waits at most before it tries again, unless the server asks for more."""

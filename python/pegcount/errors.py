@@ -109,6 +109,12 @@ class OverloadedError(PegcountError):
         self.retry_seconds = retry_seconds
 
 
+class ServerStoppingError(PegcountError):
+    """The server is about to end; another one may do what it did not."""
+
+    reason = "SERVER_STOPPING"
+
+
 class StoreReadOnlyError(PegcountError):
     """The store cannot make records durable now."""
 

@@ -29,8 +29,15 @@ def pegcount(*arguments: str | Path, cwd: Path | None = None) -> subprocess.Comp
 
 
 def import_into(data: Path, format_name: str, *files: Path) -> subprocess.CompletedProcess[str]:
-    options = ("--format", format_name, "--source", "test", "--time-zone", "Europe/Berlin")
-    return pegcount("import", "--data", data, *options, *files, cwd=data.parent)
+    return pegcount("import", "--data", data, *options_of(format_name), *files, cwd=data.parent)
+
+
+def import_over(address: str, format_name: str, *files: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return pegcount("import", "--server", address, *options_of(format_name), *files, cwd=cwd)
+
+
+def options_of(format_name: str) -> tuple[str, ...]:
+    return ("--format", format_name, "--source", "test", "--time-zone", "Europe/Berlin")
 
 
 def figures(output: str) -> dict[str, int]:
@@ -41,8 +48,8 @@ def figures(output: str) -> dict[str, int]:
 
 
 @contextmanager
-def serving(data: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    command = [sys.executable, "-m", "pegcount", "serve", "--data", str(data), "--listen", "127.0.0.1:0"]
+def serving(data: Path, listen: str = "127.0.0.1:0") -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    command = [sys.executable, "-m", "pegcount", "serve", "--data", str(data), "--listen", listen]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -107,6 +114,11 @@ def _wait_until_journal_grows(journal: Path) -> None:
     ("arguments", "sentence"),
     [
         (("serve", "--data", "missing"), "data directory missing does not exist"),
+        (("import", "--format", "yeti-csv", "--source", "s", "f"), "needs one of --data DIR and --server"),
+        (
+            ("import", "--data", "d", "--server", "h", "--format", "yeti-csv", "--source", "s", "f"),
+            "needs one of --data DIR and --server",
+        ),
         (("import", "--data", "d", "--format", "nonsense", "--source", "s", "f"), "'nonsense' is none of"),
         (("import", "--data", "d", "--format", "yeti-csv", "--source", "s", "f"), "f: No such file"),
         (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from pegcount.config import Config
-from pegcount.errors import ImportFileError
+from pegcount.errors import ImportFileError, OverloadedError
 from pegcount.ingest import ImportCounts, ImportOptions, RejectsFile, import_file
 from pegcount.model import RejectedRecord, WriteOutcome
 from pegcount.v1.records_pb2 import SessionRecord, WriteRecordsRequest
@@ -17,14 +17,31 @@ HEADER = "session_id,setup_time,folder\n"
 TIME = "2026-03-28T09:00:00Z"
 
 
+@dataclasses.dataclass(frozen=True)
+class Written:
+    store: "Store"
+    outcome: WriteOutcome
+
+    def wait(self) -> WriteOutcome:
+        self.store.in_flight -= 1
+        return self.outcome
+
+
 class Store:
     """Takes a key once; rejects a record without a session id."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: int | None = None) -> None:
+        """`room`: batches that may be on their way at once; one more is refused."""
         self.batches: list[list[SessionRecord]] = []
+        self.in_flight = self.in_flight_peak = 0
+        self._room = room
         self._known: set[str] = set()
 
-    def write(self, data: bytes) -> WriteOutcome:
+    def submit(self, data: bytes) -> Written:
+        if self.in_flight == self._room:
+            raise OverloadedError("too many bytes are on their way", 1.0)
+        self.in_flight += 1
+        self.in_flight_peak = max(self.in_flight, self.in_flight_peak)
         batch = list(WriteRecordsRequest.FromString(data).records)
         self.batches.append(batch)
         rejected = tuple(
@@ -35,7 +52,7 @@ class Store:
         ids = [record.session_id for record in batch if record.session_id]
         new = set(ids) - self._known
         self._known |= new
-        return WriteOutcome(len(new), 0, len(ids) - len(new), rejected)
+        return Written(self, WriteOutcome(len(new), 0, len(ids) - len(new), rejected))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +72,15 @@ def run(
     store, progress = Store(), list[int]()
     config = Config(import_batch_row_count=batch)
     with RejectsFile(directory / "rejects.csv") as rejects:
-        counts = import_file(path, name, given or options(), store.write, rejects, progress.append, config)
+        counts = import_file(
+            path,
+            name,
+            given or options(),
+            store.submit,
+            rejects,
+            lambda bytes_done, _: progress.append(bytes_done),
+            config,
+        )
     found = []
     if rejects.path.exists():
         with rejects.path.open(newline="") as file:
@@ -113,6 +138,45 @@ def test_long_texts_make_a_batch_full_before_its_rows_do(tmp_path: Path) -> None
     assert [len(batch) for batch in ran.batches] == [84, 16]
 
 
+def imported(directory: Path, store: Store, config: Config, rows: int) -> ImportCounts:
+    path = directory / "calls.csv"
+    path.write_text(HEADER + "".join(f"s{i},{TIME},\n" for i in range(rows)))
+    with RejectsFile(directory / "rejects.csv") as rejects:
+        return import_file(path, "pegcount-csv", options(), store.submit, rejects, lambda *_: None, config)
+
+
+@pytest.mark.parametrize("in_flight", [1, 3])
+def test_so_many_batches_are_on_their_way_at_once(in_flight: int, tmp_path: Path) -> None:
+    store = Store()
+    config = Config(import_batch_row_count=2, import_batch_in_flight_max=in_flight)
+    assert imported(tmp_path, store, config, rows=20).accepted == 20
+    assert (store.in_flight_peak, store.in_flight) == (in_flight, 0)
+
+
+def test_where_there_is_no_room_for_a_batch_those_before_it_make_some(tmp_path: Path) -> None:
+    store = Store(room=2)
+    assert imported(tmp_path, store, Config(import_batch_row_count=2), rows=20).accepted == 20
+    assert (store.in_flight_peak, len(store.batches)) == (2, 10)
+
+
+def test_a_store_without_any_room_ends_the_import(tmp_path: Path) -> None:
+    with pytest.raises(OverloadedError):
+        imported(tmp_path, Store(room=0), Config(), rows=1)
+
+
+def test_a_batch_of_too_many_bytes_is_halved(tmp_path: Path) -> None:
+    store = Store()
+    one_record = len(WriteRecordsRequest(records=[SessionRecord(session_id="s1")]).SerializeToString())
+    config = Config(import_batch_row_count=12, import_batch_bytes_max=one_record * 10)
+    assert imported(tmp_path, store, config, rows=12).accepted == 12
+    ids = [[record.session_id for record in batch] for batch in store.batches]
+    assert [one for some in ids for one in some] == [f"s{i}" for i in range(12)]
+    assert len(ids) > 1
+    alone = Store()
+    assert imported(tmp_path, alone, Config(import_batch_bytes_max=1), rows=3).accepted == 3
+    assert [len(batch) for batch in alone.batches] == [1, 1, 1], "a record alone is sent whatever its size"
+
+
 @pytest.mark.parametrize(
     ("name", "overrides", "message"),
     [
@@ -134,4 +198,4 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         RejectsFile(tmp_path / "rejects.csv") as rejects,
         pytest.raises(ImportFileError, match="No such file"),
     ):
-        import_file(tmp_path / "x", "pegcount-csv", options(), Store().write, rejects, print, Config())
+        import_file(tmp_path / "x", "pegcount-csv", options(), Store().submit, rejects, print, Config())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from pegcount.config import Config
 from pegcount.v1 import records_pb2
 from service import Service
 
@@ -18,6 +20,8 @@ from server.calls import SETUP_S, active_record, call_record
 
 NEXT_TO_PYTHON = Path(sys.executable).parent / "grpcurl"
 REPORTS = "pegcount.v1.ReportService"
+RECORDS = "pegcount.v1.RecordService"
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +39,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield service.address
 
 
-def grpcurl(*arguments: str) -> subprocess.CompletedProcess[str]:
+def grpcurl(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
     binary = NEXT_TO_PYTHON if os.access(NEXT_TO_PYTHON, os.X_OK) else shutil.which("grpcurl")
     if binary is None:
         pytest.fail("there is no grpcurl: run make grpcurl", pytrace=False)
     command = [str(binary), "-plaintext", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=False)
 
 
 def printed(*arguments: str) -> str:
@@ -230,6 +234,41 @@ def test_a_field_that_does_not_exist_is_told_by_name(address: str) -> None:
     done = grpcurl("-d", '{"from": "2026-03-29"}', address, f"{REPORTS}/QueryAsrUsage")
     assert done.returncode != 0
     assert '"from"' in done.stderr or "named from" in done.stderr, done.stderr
+
+
+def values(text: str) -> list[Any]:
+    """The JSON values of a text, one after the other."""
+    found, decoder = list[Any](), json.JSONDecoder()
+    while text := text.lstrip():
+        value, end = decoder.raw_decode(text)
+        found.append(value)
+        text = text[end:]
+    return found
+
+
+def test_records_are_written_as_the_documentation_shows(tmp_path: Path) -> None:
+    example = re.search(
+        r"^    \S+/grpcurl (-plaintext -d @ \S+ \S+) <<'END'\n(.*?)^    END\n\n((?:    [^\n]*\n)+)",
+        OPERATIONS.read_text(encoding="utf-8"),
+        re.DOTALL | re.MULTILINE,
+    )
+    assert example is not None
+    with Service(tmp_path) as service:
+        arguments = example[1].replace("127.0.0.1:50051", service.address).split()[1:]
+        done = grpcurl(*arguments, given=example[2])
+        assert (done.returncode, done.stderr) == (0, "")
+        assert values(done.stdout) == values(example[3])
+        assert len(values(done.stdout)) == 2
+        assert service.store.info().records == 2
+
+
+def test_overload_shows_when_to_try_again(tmp_path: Path) -> None:
+    batches = '{"records": [{"session_id": "a1", "setup_time": "2026-03-30T09:00:00Z"}]}' * 2
+    with Service(tmp_path, Config(write_stream_count_max=0)) as service:
+        done = grpcurl("-d", "@", service.address, f"{RECORDS}/WriteRecords", given=batches)
+    assert done.returncode == 64 + 8, "64 and the number of RESOURCE_EXHAUSTED"
+    shown = " ".join(done.stderr.split())
+    assert re.search(r'google.rpc.RetryInfo", "retry_?[dD]elay": "1s"', shown), shown
 
 
 def test_health(address: str) -> None:

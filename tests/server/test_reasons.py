@@ -10,7 +10,8 @@ import pytest
 from documented import enum_comments, metadata_names, names_of
 from pegcount import core, errors
 from pegcount.config import Config
-from pegcount.v1 import admin_pb2, error_reason_pb2, reports_pb2
+from pegcount.store import PendingWrite
+from pegcount.v1 import admin_pb2, error_reason_pb2, records_pb2, reports_pb2
 from service import NOW_US, Service
 
 from server.calls import (
@@ -25,6 +26,7 @@ from server.calls import (
     damage_code_deck,
 )
 from server.refusal import refusal
+from server.streams import Stream, batch
 
 SOURCES = Path(pegcount.__file__).parent
 LIMITS = Config(bin_count_max=30, cell_count_max=2, filter_value_count_max=3)
@@ -112,6 +114,32 @@ def with_bytes_that_are_no_message(opened: Open) -> object:
     return opened(LIMITS).channel.unary_unary(method, lambda message: message, parse)(b"\xff")
 
 
+def write(service: Service) -> object:
+    return list(service.records.WriteRecords(iter([records_pb2.WriteRecordsRequest()]), timeout=20))
+
+
+def writing_what_the_store_refuses(error: errors.PegcountError) -> Trigger:
+    def trigger(opened: Open) -> object:
+        def refuse(_: bytes) -> PendingWrite:
+            raise error
+
+        service = opened(LIMITS)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(service.store, "submit", refuse)
+            return write(service)
+
+    return trigger
+
+
+def writing_while_the_server_stops(opened: Open) -> object:
+    service = opened(LIMITS)
+    with Stream(service.channel) as stream:
+        stream.send(batch(None))
+        stream.answer()
+        service.stop()
+        return stream.answer()
+
+
 TRIGGERS: dict[str, Trigger] = {
     "REQUIRED_FIELD_MISSING": usage(from_time=""),
     "MALFORMED_TIME": usage(from_time="now"),
@@ -138,6 +166,10 @@ TRIGGERS: dict[str, Trigger] = {
     "COMPANY_NOT_FOUND": folder(company="none"),
     "ORGANIZATION_NOT_FOUND": folder(organization="none"),
     "FOLDER_NOT_FOUND": folder(folder="none"),
+    "BATCH_LIMIT_EXCEEDED": writing_what_the_store_refuses(errors.BatchLimitError("m", asked=3, allowed=2)),
+    "STORE_READ_ONLY": writing_what_the_store_refuses(errors.StoreReadOnlyError("the disk is full")),
+    "OVERLOADED": lambda opened: write(opened(Config(write_stream_count_max=0))),
+    "SERVER_STOPPING": writing_while_the_server_stops,
     "DEADLINE_PASSED": past_deadline_of_the_caller,
     "QUERY_TIME_LIMIT_PASSED": with_a_limit_of_no_time,
     "ANSWER_TOO_LARGE": with_room_for_one_byte,
@@ -149,8 +181,6 @@ TRIGGERS: dict[str, Trigger] = {
 WAITING = {
     "CREDENTIAL_REFUSED",
     "ACCESS_DENIED",
-    "STORE_READ_ONLY",
-    "OVERLOADED",  # gRPC itself refuses a call too many, without details
     "STORE_UNREACHABLE",
 }
 

@@ -14,7 +14,7 @@ from pegcount.config import Config
 from pegcount.errors import InvalidRequestError, NotFoundError, PegcountError, Violation
 from pegcount.model import Measure, Scan
 from pegcount.server import status
-from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
+from pegcount.v1 import admin_pb2, reports_pb2
 from service import Service
 
 from server.calls import (
@@ -69,7 +69,8 @@ def check(refused: Refusal, code: grpc.StatusCode, reason: str, **metadata: obje
     found = (refused.code, refused.info.domain, refused.info.reason, refused.metadata)
     texts = {name: str(value) for name, value in metadata.items()}
     assert found == (code, "pegcount", reason, texts), refused.message
-    others = {Code.INVALID_ARGUMENT: ["BadRequest"], Code.NOT_FOUND: ["ResourceInfo"]}.get(code, [])
+    of_code = {Code.INVALID_ARGUMENT: ["BadRequest"], Code.NOT_FOUND: ["ResourceInfo"]}
+    others = ["RetryInfo"] if reason == "OVERLOADED" else of_code.get(code, [])
     assert refused.detail_names == [*others, "ErrorInfo"]
 
 
@@ -82,6 +83,10 @@ ERRORS: list[tuple[PegcountError, grpc.StatusCode, str, dict[str, str]]] = [
     ),
     (errors.CellLimitError("m", asked=3, allowed=2), Code.INVALID_ARGUMENT, "CELL_LIMIT_EXCEEDED", {}),
     (errors.MalformedMessageError("m"), Code.INVALID_ARGUMENT, "MALFORMED_MESSAGE", {}),
+    (errors.BatchLimitError("m", asked=3, allowed=2), Code.INVALID_ARGUMENT, "BATCH_LIMIT_EXCEEDED", {}),
+    (errors.OverloadedError("m", 1.5), Code.RESOURCE_EXHAUSTED, "OVERLOADED", {}),
+    (errors.StoreReadOnlyError("m"), Code.FAILED_PRECONDITION, "STORE_READ_ONLY", {}),
+    (errors.ServerStoppingError("m"), Code.UNAVAILABLE, "SERVER_STOPPING", {}),
     (
         NotFoundError("CODE_DECK_NOT_FOUND", "code_deck", "m", code_deck=7),
         Code.NOT_FOUND,
@@ -274,14 +279,13 @@ def test_a_request_must_fit_into_a_message(start: Start) -> None:
 
 
 def test_methods_that_are_not_built_yet(start: Start) -> None:
-    admin, records = start().admin, start().records
+    admin = start().admin
     calls: dict[str, Callable[[], object]] = {
         "CreateCredential": lambda: admin.CreateCredential(admin_pb2.CreateCredentialRequest()),
         "RevokeCredential": lambda: admin.RevokeCredential(admin_pb2.RevokeCredentialRequest()),
         "ListCredentials": lambda: admin.ListCredentials(admin_pb2.ListCredentialsRequest()),
         "GetRetention": lambda: admin.GetRetention(admin_pb2.GetRetentionRequest()),
         "SetRetention": lambda: admin.SetRetention(admin_pb2.SetRetentionRequest()),
-        "WriteRecords": lambda: list(records.WriteRecords(iter([records_pb2.WriteRecordsRequest()]))),
     }
     for method, call in calls.items():
         refused = refusal(call)

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from pegcount import calendar
 from pegcount.cli.failure import REJECTED_STATUS, failures_as_sentences
+from pegcount.client import Client
 from pegcount.config import Config
 from pegcount.errors import ImportFileError
 from pegcount.ingest import (
@@ -21,9 +22,9 @@ from pegcount.ingest import (
     ImportCounts,
     ImportOptions,
     RejectsFile,
+    Submit,
     import_file,
 )
-from pegcount.model import WriteOutcome
 from pegcount.store import EmbeddedStore
 
 _COLUMNS = ("rows", "accepted", "replaced", "duplicates", "rejected", "skipped")
@@ -31,9 +32,10 @@ _COLUMNS = ("rows", "accepted", "replaced", "duplicates", "rejected", "skipped")
 
 def import_records(
     files: Annotated[list[Path], typer.Argument(help="Files to import.")],
-    data: Annotated[Path, typer.Option(help="Data directory; made if it is not there.")],
     format_name: Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")],
     source: Annotated[str, typer.Option(help="Name of the switch or feed that made the records.")],
+    data: Annotated[Path | None, typer.Option(help="Data directory; made if it is not there.")] = None,
+    server: Annotated[str | None, typer.Option(help="HOST:PORT of a server that takes the records.")] = None,
     time_zone: Annotated[str, typer.Option(help="IANA zone of local times that name none.")] = "UTC",
     columns: Annotated[
         str, typer.Option(help=f"Column order of asterisk-csv: {', '.join(ASTERISK_COLUMN_ORDERS)}.")
@@ -43,7 +45,7 @@ def import_records(
     ] = None,
     rejects: Annotated[Path, typer.Option(help="Where rejected rows go.")] = Path("rejects.csv"),
 ) -> None:
-    """Import call records from files into a data directory.
+    """Import call records from files into a data directory, or through a server into the one it owns.
 
     Importing a file again, also after an import that broke off, counts nothing twice.
     Exits with 1 if any row was rejected.
@@ -51,10 +53,9 @@ def import_records(
     with failures_as_sentences():
         options = _options(source, time_zone, columns, settings or [])
         config = Config()
-        with _opened(data, config) as store, RejectsFile(rejects) as rejects_file:
-            began = time.monotonic()
-            counts = [_import(path, format_name, options, store, rejects_file, config) for path in files]
-            store.seal()
+        began = time.monotonic()
+        with _target(data, server, config) as submit, RejectsFile(rejects) as rejects_file:
+            counts = [_import(path, format_name, options, submit, rejects_file, config) for path in files]
         _report(files, counts, time.monotonic() - began)
         if any(count.rejected for count in counts):
             typer.echo(f"rejected rows: {rejects}", err=True)
@@ -77,19 +78,24 @@ def _options(source: str, time_zone: str, columns: str, settings: Sequence[str])
 
 
 @contextmanager
-def _opened(data: Path, config: Config) -> Iterator[EmbeddedStore]:
-    store = EmbeddedStore(data, config, create=True)
-    try:
-        yield store
-    finally:
-        store.close()
+def _target(data: Path | None, server: str | None, config: Config) -> Iterator[Submit]:
+    """Where the records go."""
+    if (data is None) == (server is None):
+        raise ImportFileError("import needs one of --data DIR and --server HOST:PORT")
+    if data is not None:
+        with closing(EmbeddedStore(data, config, create=True)) as store:
+            yield store.submit
+            store.seal()
+    if server is not None:
+        with Client(server) as client, client.record_writer(config) as writer:
+            yield writer.submit
 
 
 def _import(
     path: Path,
     format_name: str,
     options: ImportOptions,
-    store: EmbeddedStore,
+    submit: Submit,
     rejects: RejectsFile,
     config: Config,
 ) -> ImportCounts:
@@ -106,29 +112,21 @@ def _import(
     with bar:
         size = path.stat().st_size if path.is_file() else None
         task = bar.add_task(path.name, total=size, rows_per_second="")
-        meter = _Meter(bar, task, store)
-        return import_file(path, format_name, options, meter.write, rejects, meter.advance, config)
+        meter = _Meter(bar, task)
+        return import_file(path, format_name, options, submit, rejects, meter.advance, config)
 
 
 class _Meter:
     """Shows how far an import is, and how fast."""
 
-    def __init__(self, bar: Progress, task: TaskID, store: EmbeddedStore) -> None:
+    def __init__(self, bar: Progress, task: TaskID) -> None:
         self._bar = bar
         self._task = task
-        self._store = store
         self._began = time.monotonic()
-        self._rows = 0
 
-    def write(self, batch: bytes) -> WriteOutcome:
-        """Writes a batch and counts its rows."""
-        outcome = self._store.write(batch)
-        self._rows += outcome.accepted + outcome.replaced + outcome.duplicates + len(outcome.rejected)
-        return outcome
-
-    def advance(self, bytes_done: int) -> None:
+    def advance(self, bytes_done: int, rows_done: int) -> None:
         """Shows what is done."""
-        rate = self._rows / max(time.monotonic() - self._began, 1e-9)
+        rate = rows_done / max(time.monotonic() - self._began, 1e-9)
         self._bar.update(self._task, completed=bytes_done, rows_per_second=f"{rate:,.0f} rows/s")
 
 

@@ -1,13 +1,13 @@
 """The loop of an import: read, batch, write, count."""
 
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from pegcount.config import Config
-from pegcount.errors import ImportFileError
+from pegcount.errors import ImportFileError, OverloadedError
 from pegcount.ingest.formats import FORMATS
 from pegcount.ingest.line import ParsedLine, ParsedRecord, SkippedLine, UnreadableLine
 from pegcount.ingest.local_time import LocalClock
@@ -17,11 +17,19 @@ from pegcount.ingest.rejects import RejectsFile
 from pegcount.model import WriteOutcome
 from pegcount.v1.records_pb2 import SessionRecord, WriteRecordsRequest
 
-Write = Callable[[bytes], WriteOutcome]
-"""Writes a serialised WriteRecordsRequest durably."""
 
-Progress = Callable[[int], None]
-"""Takes the number of bytes of the file that are done."""
+class Pending(Protocol):
+    """A batch on its way."""
+
+    def wait(self) -> WriteOutcome:
+        """Returns once the batch is durable."""
+
+
+Submit = Callable[[bytes], Pending]
+"""Takes a serialised WriteRecordsRequest on its way to where it is durable."""
+
+Progress = Callable[[int, int], None]
+"""Takes the number of bytes of the file that are read, and of rows that are done."""
 
 # A batch keeps its texts for the rejects; JSON documents are long, so these are bounded too.
 _BATCH_TEXT_CHARS_MAX = 8 * 1024 * 1024
@@ -45,30 +53,31 @@ def import_file(
     path: Path,
     format_name: str,
     options: ImportOptions,
-    write: Write,
+    submit: Submit,
     rejects: RejectsFile,
     progress: Progress,
     config: Config,
 ) -> ImportCounts:
-    """Import a file of one of the `FORMATS`; what `write` returned for is durable.
+    """Import a file of one of the `FORMATS`; all of it is durable on return.
 
     Every record gets `options.overrides`, over what its row says. Importing the same file
     again, also after a failure midway, only adds what is missing. Raises ImportFileError
-    where the file as a whole cannot be imported; errors of `write` pass through.
+    where the file as a whole cannot be imported; errors of `submit` and of the waiting pass through.
     """
     parser = FORMATS.get(format_name)
     if parser is None:
         raise ImportFileError(f"format {format_name!r} is none of {', '.join(FORMATS)}")
     overrides = read_overrides(options.overrides, LocalClock(options.zone))
     with _opened(path) as file:
-        run = _Import(str(path), write, rejects, overrides)
+        run = _Import(str(path), submit, rejects, overrides, config)
         for parsed in parser(file, options):
             run.take(parsed)
-            if run.is_full(config.import_batch_row_count):
+            if run.is_full():
                 run.flush()
-                progress(file.tell())
+                progress(file.tell(), run.counts.rows)
         run.flush()
-        progress(file.tell())
+        run.settle_all()
+        progress(file.tell(), run.counts.rows)
     return run.counts
 
 
@@ -80,20 +89,24 @@ def _opened(path: Path) -> BinaryIO:
 
 
 class _Import:
-    """One import under way: its batch and what it has counted."""
+    """One import under way: its batch, the batches on their way, and what it has counted."""
 
-    def __init__(self, file: str, write: Write, rejects: RejectsFile, overrides: SessionRecord) -> None:
+    def __init__(
+        self, file: str, submit: Submit, rejects: RejectsFile, overrides: SessionRecord, config: Config
+    ) -> None:
         self._file = file
-        self._write = write
+        self._submit = submit
         self._rejects = rejects
         self._overrides = overrides
+        self._config = config
+        self._in_flight: deque[tuple[Pending, Sequence[ParsedRecord]]] = deque()
         self._tally: Counter[str] = Counter()
         self._batch: list[ParsedRecord] = []
         self._batch_text_chars = 0
 
     @property
     def counts(self) -> ImportCounts:
-        """Counts of all rows taken and flushed."""
+        """Counts of all rows whose fate is known."""
         names = ("accepted", "replaced", "duplicates", "rejected", "skipped")
         return ImportCounts(rows=self._tally.total(), **{name: self._tally[name] for name in names})
 
@@ -109,23 +122,54 @@ class _Import:
             case UnreadableLine():
                 self._reject(parsed.line, parsed.reason, parsed.text)
 
-    def is_full(self, row_count_max: int) -> bool:
+    def is_full(self) -> bool:
         """Whether the batch is to be written."""
-        return len(self._batch) >= row_count_max or self._batch_text_chars >= _BATCH_TEXT_CHARS_MAX
+        rows = len(self._batch)
+        return rows >= self._config.import_batch_row_count or self._batch_text_chars >= _BATCH_TEXT_CHARS_MAX
 
     def flush(self) -> None:
-        """Write the batch and count what became of it."""
-        if not self._batch:
+        """Send the batch on its way, after those before it as far as there is no room."""
+        if self._batch:
+            self._send(self._batch)
+        self._batch, self._batch_text_chars = [], 0
+
+    def settle_all(self) -> None:
+        """Count what became of every batch on its way."""
+        while self._in_flight:
+            self._settle()
+
+    def _send(self, batch: Sequence[ParsedRecord]) -> None:
+        request = WriteRecordsRequest(records=[parsed.record for parsed in batch])
+        data = request.SerializeToString()
+        if len(data) > self._config.import_batch_bytes_max and len(batch) > 1:
+            middle = len(batch) // 2
+            self._send(batch[:middle])
+            self._send(batch[middle:])
             return
-        request = WriteRecordsRequest(records=[parsed.record for parsed in self._batch])
-        outcome = self._write(request.SerializeToString())
+        while len(self._in_flight) >= self._config.import_batch_in_flight_max:
+            self._settle()
+        self._in_flight.append((self._submitted(data), batch))
+
+    def _submitted(self, data: bytes) -> Pending:
+        """The batch on its way; where there is no room for its bytes, those before it make some."""
+        while True:
+            try:
+                return self._submit(data)
+            except OverloadedError:
+                if not self._in_flight:
+                    raise
+                self._settle()
+
+    def _settle(self) -> None:
+        """Wait for the oldest batch on its way, and count what became of it."""
+        pending, batch = self._in_flight.popleft()
+        outcome = pending.wait()
         self._tally["accepted"] += outcome.accepted
         self._tally["replaced"] += outcome.replaced
         self._tally["duplicates"] += outcome.duplicates
         for rejected in outcome.rejected:
-            parsed = self._batch[rejected.index]
+            parsed = batch[rejected.index]
             self._reject(parsed.line, rejected.description, parsed.text)
-        self._batch, self._batch_text_chars = [], 0
 
     def _reject(self, line: int, reason: str, text: str) -> None:
         self._tally["rejected"] += 1

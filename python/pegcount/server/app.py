@@ -11,25 +11,22 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from pegcount.config import Config
 from pegcount.errors import PegcountError
 from pegcount.server.admin import AdminService
-from pegcount.server.records import RecordService
-from pegcount.server.reflection import add_reflection
+from pegcount.server.admission import AdmissionInterceptor, Gate
+from pegcount.server.records import RecordService, add_record_service
+from pegcount.server.reflection import REFLECTION_NAMES, add_reflection
 from pegcount.server.reports import ReportService
 from pegcount.server.status import StatusInterceptor
+from pegcount.server.store_health import StoreHealth
 from pegcount.store import Store
-from pegcount.v1 import (
-    admin_pb2,
-    admin_pb2_grpc,
-    records_pb2,
-    records_pb2_grpc,
-    reports_pb2,
-    reports_pb2_grpc,
-)
+from pegcount.v1 import admin_pb2, admin_pb2_grpc, records_pb2, reports_pb2, reports_pb2_grpc
 
-SERVICE_NAMES = (
-    reports_pb2.DESCRIPTOR.services_by_name["ReportService"].full_name,
-    records_pb2.DESCRIPTOR.services_by_name["RecordService"].full_name,
-    admin_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name,
-)
+_REPORTS = reports_pb2.DESCRIPTOR.services_by_name["ReportService"].full_name
+_RECORDS = records_pb2.DESCRIPTOR.services_by_name["RecordService"].full_name
+_ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name
+SERVICE_NAMES = (_REPORTS, _RECORDS, _ADMIN)
+
+# Threads for what no gate holds: health checks, and calls that are refused or begin.
+_SPARE_THREAD_COUNT = 8
 
 Clock = Callable[[], int]
 """Gives now in microseconds UTC."""
@@ -45,13 +42,19 @@ class RunningServer:
 
     grpc_server: grpc.Server
     health: health.HealthServicer
+    records: RecordService
+    store_health: StoreHealth
     port: int
     stop_grace_seconds: float
 
     def stop(self) -> None:
         """Takes no new calls, lets those in progress finish for a while, then ends."""
         self.health.enter_graceful_shutdown()
-        self.grpc_server.stop(self.stop_grace_seconds).wait()
+        self.store_health.stop()
+        ended = self.grpc_server.stop(self.stop_grace_seconds)
+        self.records.stop()
+        ended.wait()
+        self.records.join(self.stop_grace_seconds)
 
 
 def now_us() -> int:
@@ -66,14 +69,16 @@ def build_server(config: Config, store: Store, address: str, clock: Clock = now_
         ("grpc.max_send_message_length", config.answer_bytes_max),
         ("grpc.so_reuseport", 0),
     ]
+    gates = _gates(config)
     server = grpc.server(
-        ThreadPoolExecutor(config.worker_count, thread_name_prefix="call"),
-        interceptors=[StatusInterceptor()],
+        ThreadPoolExecutor(_thread_count(config), thread_name_prefix="call"),
+        interceptors=[StatusInterceptor(), AdmissionInterceptor(gates)],
         options=options,
         maximum_concurrent_rpcs=config.concurrent_call_count_max,
     )
+    records = RecordService(config, store)
     reports_pb2_grpc.add_ReportServiceServicer_to_server(ReportService(config, store, clock), server)
-    records_pb2_grpc.add_RecordServiceServicer_to_server(RecordService(), server)
+    add_record_service(records, server)
     admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(config, store), server)
     status = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(status, server)
@@ -84,5 +89,23 @@ def build_server(config: Config, store: Store, address: str, clock: Clock = now_
         port = server.add_insecure_port(address)
     except RuntimeError as error:
         raise ListenError(f"cannot listen on {address}: in use, or no HOST:PORT of this machine") from error
+    store_health = StoreHealth(status, store, _RECORDS, config.health_look_seconds)
+    store_health.start()
     server.start()
-    return RunningServer(server, status, port, config.stop_grace_seconds)
+    return RunningServer(server, status, records, store_health, port, config.stop_grace_seconds)
+
+
+def _gates(config: Config) -> dict[str, Gate]:
+    """The gate of each service by its name; health has none, so that it answers whatever goes on."""
+    retry_seconds = config.overload_retry_seconds
+    calls = Gate("calls", config.worker_count, config.waiting_call_count_max, retry_seconds)
+    writing = Gate("write streams", config.write_stream_count_max, 0, retry_seconds)
+    describing = Gate("reflection streams", config.reflection_stream_count_max, 0, retry_seconds)
+    return {_REPORTS: calls, _ADMIN: calls, _RECORDS: writing, **dict.fromkeys(REFLECTION_NAMES, describing)}
+
+
+def _thread_count(config: Config) -> int:
+    """Threads enough for all that the gates let in or let wait, so that nobody waits for a thread."""
+    calls = config.worker_count + config.waiting_call_count_max
+    streams = config.write_stream_count_max + config.reflection_stream_count_max
+    return calls + streams + _SPARE_THREAD_COUNT

@@ -15,7 +15,8 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 # Only files that are imported can be answered, and no message refers to the reasons.
 from pegcount.v1 import error_reason_pb2  # noqa: F401
 
-_V1 = "grpc.reflection.v1.ServerReflection"
+REFLECTION_NAMES = (reflection.SERVICE_NAME, "grpc.reflection.v1.ServerReflection")
+"""Both versions of the reflection service."""
 
 
 class CommentedReflection(reflection.ReflectionServicer):  # type: ignore[misc]
@@ -63,7 +64,7 @@ class CommentedReflection(reflection.ReflectionServicer):  # type: ignore[misc]
 
 def add_reflection(server: grpc.Server, service_names: Sequence[str]) -> None:
     """Adds both versions of the reflection service, which list themselves too."""
-    servicer: Any = CommentedReflection((*service_names, reflection.SERVICE_NAME, _V1))
+    servicer: Any = CommentedReflection((*service_names, *REFLECTION_NAMES))
     handler = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
@@ -71,6 +72,6 @@ def add_reflection(server: grpc.Server, service_names: Sequence[str]) -> None:
     )
     handlers = [
         grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": handler})
-        for name in (reflection.SERVICE_NAME, _V1)
+        for name in REFLECTION_NAMES
     ]
     server.add_generic_rpc_handlers(tuple(handlers))

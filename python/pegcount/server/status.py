@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 import grpc
+from google.protobuf import duration_pb2
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -21,11 +22,15 @@ _CODES: dict[type[errors.PegcountError], int] = {
     errors.InvalidRequestError: code_pb2.INVALID_ARGUMENT,
     errors.CellLimitError: code_pb2.INVALID_ARGUMENT,
     errors.MalformedMessageError: code_pb2.INVALID_ARGUMENT,
+    errors.BatchLimitError: code_pb2.INVALID_ARGUMENT,
     errors.NotFoundError: code_pb2.NOT_FOUND,
     errors.DeadlineError: code_pb2.DEADLINE_EXCEEDED,
     errors.QueryTimeLimitError: code_pb2.DEADLINE_EXCEEDED,
     errors.CancelledError: code_pb2.CANCELLED,
     errors.AnswerTooLargeError: code_pb2.RESOURCE_EXHAUSTED,
+    errors.OverloadedError: code_pb2.RESOURCE_EXHAUSTED,
+    errors.StoreReadOnlyError: code_pb2.FAILED_PRECONDITION,
+    errors.ServerStoppingError: code_pb2.UNAVAILABLE,
     errors.DataDamagedError: code_pb2.DATA_LOSS,
     errors.NotImplementedYetError: code_pb2.UNIMPLEMENTED,
 }
@@ -46,8 +51,9 @@ class StatusInterceptor(grpc.ServerInterceptor):
     ) -> Any:
         """Wraps the handler of one call."""
         handler = continuation(details)
-        if handler is None:
-            return None
+        # A method that takes no thread while it streams (of health) would take one behind a wrapper.
+        if handler is None or getattr(handler.unary_stream, "experimental_non_blocking", False):
+            return handler
         if handler.response_streaming:
             behavior = _streaming(handler)
             wrap = (
@@ -95,8 +101,10 @@ def _streaming(handler: Any) -> Handler:
     return call
 
 
-def _read(request: bytes, deserialize: Callable[[bytes], Any]) -> Any:
-    """The message of a request; gRPC's own reading would call bytes that are none INTERNAL."""
+def _read(request: bytes, deserialize: Callable[[bytes], Any] | None) -> Any:
+    """The message of a request, or its bytes; gRPC's own reading would call bytes that are none INTERNAL."""
+    if deserialize is None:
+        return request
     try:
         return deserialize(request)
     except Exception as error:
@@ -118,6 +126,10 @@ def _details(error: errors.PegcountError) -> Iterator[Message]:
         yield error_details_pb2.ResourceInfo(
             resource_type=error.resource_type, resource_name=name, description=str(error)
         )
+    if isinstance(error, errors.OverloadedError):
+        delay = duration_pb2.Duration()
+        delay.FromNanoseconds(round(error.retry_seconds * 1e9))
+        yield error_details_pb2.RetryInfo(retry_delay=delay)
     if not isinstance(error, errors.CancelledError):
         yield info
 

@@ -48,9 +48,15 @@ class RecordServiceServicer(object):
 
     def WriteRecords(self, request_iterator, context):
         """Writes batches of records. Each request is one batch; each response
-        answers one batch, after the batch would survive a power cut. A batch that
-        was not answered may be sent again: records are told apart by key and
-        version, so nothing is counted twice.
+        answers one batch, in the order of the requests, after the batch would
+        survive a power cut and every report shows it. A batch that was not
+        answered may be sent again: records are told apart by key and version, so
+        nothing is counted twice.
+
+        Several batches may be on their way; a server that has enough of them
+        stops reading until it has answered some. A status other than OK answers
+        the first batch without a response; the batches before it have theirs, and
+        what followed it was either not read or is not known to be durable.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,0 +1,59 @@
+"""The batches that every contestant of the ingest bench is fed, made before any clock runs."""
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa  # type: ignore[import-untyped]
+from full_records import Row, Switch, message
+from pegcount.v1.records_pb2 import WriteRecordsRequest
+from record_tables import table
+
+_LENGTH = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """The same records twice: as requests in wire form and as tables."""
+
+    record_count: int
+    distinct_count: int
+    batches: Sequence[bytes]
+    tables: Sequence[pa.Table]
+
+
+def make_feed(record_count: int, batch_row_count: int, seed: int) -> Feed:
+    """A feed; the same for the same arguments."""
+    batches: list[bytes] = []
+    tables: list[pa.Table] = []
+    keys: set[tuple[object, object]] = set()
+    for rows in _chunks(Switch(seed).rows(record_count), batch_row_count):
+        keys.update((row["source"], row["session_id"]) for row in rows)
+        request = WriteRecordsRequest(batch_id=str(len(batches)), records=map(message, rows))
+        batches.append(request.SerializeToString())
+        tables.append(table(rows))
+    return Feed(record_count, len(keys), batches, tables)
+
+
+def keep(batches: Sequence[bytes], path: Path) -> None:
+    """Writes requests into a file, each after its length, for another process."""
+    with path.open("wb") as file:
+        for batch in batches:
+            file.write(_LENGTH.pack(len(batch)) + batch)
+
+
+def kept(path: Path) -> list[bytes]:
+    """The requests of a file."""
+    content, place, batches = path.read_bytes(), 0, []
+    while place < len(content):
+        (length,) = _LENGTH.unpack_from(content, place)
+        place += _LENGTH.size + length
+        batches.append(content[place - length : place])
+    return batches
+
+
+def _chunks(rows: Iterator[Row], row_count: int) -> Iterator[list[Row]]:
+    while chunk := list(islice(rows, row_count)):
+        yield chunk

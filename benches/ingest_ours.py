@@ -1,0 +1,109 @@
+"""Pegcount in the ingest bench: in process, and a server with a client in another process."""
+
+import json
+import select
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from contestant import Run, timed
+from ingest_feed import Feed, keep
+from pegcount.config import Config
+from pegcount.model import WriteOutcome
+from pegcount.store import EmbeddedStore, PendingWrite
+
+CLIENT = Path(__file__).with_name("ingest_client.py")
+START_SECONDS_MAX = 60.0
+CLIENT_SECONDS_MAX = 600.0
+
+
+class InProcess:
+    """The embedded store, called by some threads that let some batches be on their way at once."""
+
+    def __init__(self, feed: Feed, threads: int, in_flight: int) -> None:
+        self.name = f"ours, in process, {threads} x {in_flight} in flight"
+        self._feed = feed
+        self._threads = threads
+        self._in_flight = in_flight
+
+    def run(self, directory: Path) -> Run:
+        store = EmbeddedStore(directory, Config())
+        outcomes: list[WriteOutcome] = []
+
+        def write(batches: Sequence[bytes]) -> list[float]:
+            waits = []
+            for wait, outcome in _submitted(store, batches, self._in_flight):
+                waits.append(wait)
+                outcomes.append(outcome)
+            return waits
+
+        run = timed(self._feed.batches, [write] * self._threads)
+        store.close()
+        accepted = sum(outcome.accepted for outcome in outcomes)
+        _check(self._feed, accepted, sum(outcome.duplicates for outcome in outcomes), directory)
+        return run
+
+
+class OverGrpc:
+    """`pegcount serve` on loopback, and its client on the same cores."""
+
+    def __init__(self, feed: Feed, streams: int, in_flight: int, scratch: Path) -> None:
+        self.name = f"ours, gRPC, {streams} x {in_flight} in flight"
+        self._feed = feed
+        self._shape = [str(streams), str(in_flight)]
+        self._batches = scratch / "batches"
+        keep(feed.batches, self._batches)
+
+    def run(self, directory: Path) -> Run:
+        with _served(directory) as address:
+            command = [sys.executable, str(CLIENT), address, str(self._batches), *self._shape]
+            done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=CLIENT_SECONDS_MAX)
+        report = json.loads(done.stdout)
+        _check(self._feed, report["accepted"], report["duplicates"], directory)
+        return Run(report["seconds"], report["acknowledged_seconds"])
+
+
+def _submitted(
+    store: EmbeddedStore, batches: Sequence[bytes], in_flight: int
+) -> Iterator[tuple[float, WriteOutcome]]:
+    """Seconds and outcome of each batch, of which a number are on their way at once."""
+    waiting: deque[tuple[float, PendingWrite]] = deque()
+    for place in range(len(batches) + in_flight):
+        if place >= in_flight and waiting:
+            sent, pending = waiting.popleft()
+            outcome = pending.wait()
+            yield time.perf_counter() - sent, outcome
+        if place < len(batches):
+            waiting.append((time.perf_counter(), store.submit(batches[place])))
+
+
+@contextmanager
+def _served(directory: Path) -> Iterator[str]:
+    """Address of a server process over a data directory, which ends with the block."""
+    command = [sys.executable, "-m", "pegcount", "serve", "--data", str(directory), "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            ready, _, _ = select.select([server.stdout], [], [], START_SECONDS_MAX)
+            line = server.stdout.readline() if ready else ""
+            assert line.startswith("listening on "), f"the server did not start: {line!r}"
+            yield line.removeprefix("listening on ").strip()
+        finally:
+            server.terminate()
+            try:
+                server.wait(START_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                server.kill()
+
+
+def _check(feed: Feed, accepted: int, duplicates: int, directory: Path) -> None:
+    """Asserts what was answered, and that an owner who comes later finds every record once."""
+    assert (accepted, accepted + duplicates) == (feed.distinct_count, feed.record_count)
+    store = EmbeddedStore(directory, Config())
+    held = store.info().records
+    store.close()
+    assert held == feed.distinct_count, f"{held} records held, {feed.distinct_count} written"

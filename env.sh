@@ -1,0 +1,2 @@
+export PYTHONPATH=/tmp/core/python
+PY=/work/main/.venv/bin/python

@@ -1,0 +1,110 @@
+"""How many calls are let in: the others wait or are refused at once, before they cost anything."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Event, Lock
+from typing import Any
+
+import grpc
+
+from pegcount.errors import CancelledError, OverloadedError
+
+
+class Gate:
+    """Lets so many calls run at once and so many wait, in the order in which they came."""
+
+    def __init__(self, name: str, running_max: int, waiting_max: int, retry_seconds: float) -> None:
+        """`name` is what callers are told there is too much of."""
+        self._name = name
+        self._running_max = running_max
+        self._waiting_max = waiting_max
+        self._retry_seconds = retry_seconds
+        self._lock = Lock()
+        self._free = running_max
+        self._waiting: deque[Event] = deque()
+
+    @contextmanager
+    def admitted(self, context: grpc.ServicerContext) -> Iterator[None]:
+        """Lets a call into the block, at once or in its turn.
+
+        Raises OverloadedError where too many wait already, CancelledError where the call
+        ended before its turn came.
+        """
+        turn = self._ask()
+        if turn is not None:
+            self._wait(turn, context)
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def _ask(self) -> Event | None:
+        """None for a call that may run now, else what tells it that its turn has come."""
+        with self._lock:
+            if self._free > 0:
+                self._free -= 1
+                return None
+            if len(self._waiting) >= self._waiting_max:
+                raise OverloadedError(self._refusal(), self._retry_seconds)
+            turn = Event()
+            self._waiting.append(turn)
+            return turn
+
+    def _wait(self, turn: Event, context: grpc.ServicerContext) -> None:
+        if not context.add_callback(turn.set):
+            turn.set()
+        turn.wait()
+        with self._lock:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+                raise CancelledError("the call ended before its turn came")
+
+    def _leave(self) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._free += 1
+
+    def _refusal(self) -> str:
+        waiting = f" and {self._waiting_max} wait" if self._waiting_max else ""
+        return f"{self._running_max} {self._name} are in progress{waiting}; no more are allowed"
+
+
+class AdmissionInterceptor(grpc.ServerInterceptor):
+    """Leads the calls of each service through its gate; a service without one is always let in."""
+
+    def __init__(self, gates: Mapping[str, Gate]) -> None:
+        """`gates` go by the full name of the service."""
+        self._gates = gates
+
+    def intercept_service(
+        self, continuation: Callable[[grpc.HandlerCallDetails], Any], details: grpc.HandlerCallDetails
+    ) -> Any:
+        """Wraps the handler of one call."""
+        handler = continuation(details)
+        gate = self._gates.get(details.method.split("/")[1])
+        if handler is None or gate is None:
+            return handler
+        if handler.response_streaming:
+            behavior, wrap = _streaming(handler, gate), grpc.stream_stream_rpc_method_handler
+        else:
+            behavior, wrap = _unary(handler, gate), grpc.unary_unary_rpc_method_handler
+        return wrap(behavior, handler.request_deserializer, handler.response_serializer)
+
+
+def _unary(handler: Any, gate: Gate) -> Callable[[Any, grpc.ServicerContext], Any]:
+    def call(request: Any, context: grpc.ServicerContext) -> Any:
+        with gate.admitted(context):
+            return handler.unary_unary(request, context)
+
+    return call
+
+
+def _streaming(handler: Any, gate: Gate) -> Callable[[Any, grpc.ServicerContext], Iterator[Any]]:
+    def call(requests: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        with gate.admitted(context):
+            yield from handler.stream_stream(requests, context)
+
+    return call

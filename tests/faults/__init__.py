@@ -1,0 +1,1 @@
+"""What an acknowledgement survives: kills, power cuts, I/O errors, full disks, flipped bytes, retries."""

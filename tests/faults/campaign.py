@@ -1,0 +1,174 @@
+"""How much a run of fault tests does, from which seed, what is done already, and what came of it.
+
+    PEGCOUNT_SEED           decides all that is random; where it is not set, another each time
+    PEGCOUNT_FAULT_KILLS    kills of a serving process
+    PEGCOUNT_FAULT_CUTS     power cuts
+    PEGCOUNT_FAULT_CALLS    file system calls that fail, drawn at random; 0 is each of them
+    PEGCOUNT_FAULT_FLIPS    flipped bytes
+    PEGCOUNT_FAULT_RECORDS  records sent over connections that break
+    PEGCOUNT_FAULT_UNIT     runs this unit of a seed alone
+    PEGCOUNT_FAULT_RESUME   1: units that are done are kept in .cache/faults and not done again
+
+The defaults are what every change is tested with; `make test-faults` sets the long ones. A unit is
+what needs nothing of the units before it, such as one data directory and the ten kills it sees.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parents[2] / ".cache" / "faults"
+RESULTS = FOLDER / "results.jsonl"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What was seen in some cycles; all but the first two counts and the seconds must be 0."""
+
+    cycles: int = 0
+    acknowledged: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    partial: int = 0
+    recovery_seconds: list[float] = field(default_factory=list)
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(**{name: value + getattr(other, name) for name, value in vars(self).items()})
+
+    @property
+    def is_clean(self) -> bool:
+        return (self.lost, self.duplicated, self.partial) == (0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table in docs/durability.md."""
+
+    test: str
+    seed: int
+    cycles: int
+    acknowledged: int
+    lost: int
+    duplicated: int
+    partial: int
+    recovery_median_seconds: float | None
+    recovery_max_seconds: float | None
+    minutes: float
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One unit: its number, a text that all its chance follows from, and an empty directory."""
+
+    number: int
+    seed: str
+    directory: Path
+
+
+class Campaign:
+    """The units of one test. `all_count` are the cycles of a run that is told to do 0, which is each."""
+
+    def __init__(
+        self, test: str, variable: str, default: int, cycles_per_unit: int = 1, all_count: int = 0
+    ) -> None:
+        self.cycle_count = int(os.environ.get(variable, default)) or all_count
+        self.unit_count = -(-self.cycle_count // cycles_per_unit)
+        self.test = test
+        self.resumes = os.environ.get("PEGCOUNT_FAULT_RESUME") == "1"
+        self._progress = FOLDER / f"{test.replace(' ', '-')}.jsonl"
+        self._done: dict[int, Tally] = {}
+        self._seconds = 0.0
+        self.seed = self._seed()
+        print(
+            f"{test}: PEGCOUNT_SEED={self.seed} {variable}={self.cycle_count}, {len(self._done)} units done"
+        )
+
+    def units(self) -> Iterator[int]:
+        """The units that are left."""
+        only = os.environ.get("PEGCOUNT_FAULT_UNIT")
+        wanted = range(self.unit_count) if only is None else [int(only)]
+        return (unit for unit in wanted if unit not in self._done)
+
+    def run(self, directory: Path, run_unit: Callable[[Unit], Tally]) -> Row:
+        """Runs the units that are left; gives the row of all."""
+        for number in self.units():
+            own = directory / f"{self.test.replace(' ', '-')}-{number}"
+            with self._replayable(number), _removed(own):
+                started = time.monotonic()
+                tally = run_unit(Unit(number, f"{self.seed}/{self.test}/{number}", own))
+                assert tally.is_clean, tally
+                self._finish(number, tally, time.monotonic() - started)
+        return self._end()
+
+    def _seed(self) -> int:
+        told = os.environ.get("PEGCOUNT_SEED")
+        lines = self._progress.read_text().splitlines() if self.resumes and self._progress.exists() else []
+        known = [json.loads(line) for line in lines]
+        if known and told in (None, str(known[0]["seed"])):
+            self._done = {line["unit"]: Tally(**line["tally"]) for line in known}
+            self._seconds = sum(line["seconds"] for line in known)
+            return int(known[0]["seed"])
+        self._progress.unlink(missing_ok=True)
+        return secrets.randbelow(10**9) if told is None else int(told)
+
+    def _finish(self, unit: int, tally: Tally, seconds: float) -> None:
+        self._done[unit] = tally
+        self._seconds += seconds
+        if self.resumes:
+            _append(
+                self._progress, {"seed": self.seed, "unit": unit, "seconds": seconds, "tally": asdict(tally)}
+            )
+
+    def _end(self) -> Row:
+        total = sum(self._done.values(), Tally())
+        seconds = total.recovery_seconds
+        counts = {name: value for name, value in vars(total).items() if name != "recovery_seconds"}
+        row = Row(
+            test=self.test,
+            seed=self.seed,
+            recovery_median_seconds=round(statistics.median(seconds), 3) if seconds else None,
+            recovery_max_seconds=round(max(seconds), 3) if seconds else None,
+            minutes=round(self._seconds / 60, 2),
+            **counts,
+        )
+        if self.resumes:
+            _append(RESULTS, {"date": time.strftime("%Y-%m-%d", time.gmtime()), **asdict(row)})
+            self._progress.unlink(missing_ok=True)
+        return row
+
+    @contextmanager
+    def _replayable(self, unit: int) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            error.add_note(f"to replay: PEGCOUNT_SEED={self.seed} PEGCOUNT_FAULT_UNIT={unit} ({self.test})")
+            raise
+
+
+def with_recovery(tally: Tally, seconds: float) -> Tally:
+    """The same with the seconds that one start took."""
+    return replace(tally, recovery_seconds=[*tally.recovery_seconds, seconds])
+
+
+@contextmanager
+def _removed(directory: Path) -> Iterator[None]:
+    """Makes a directory; one whose test went well is removed, so that a long run fits the disk."""
+    directory.mkdir(parents=True)
+    yield
+    shutil.rmtree(directory)
+
+
+def _append(path: Path, line: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,32 @@
+"""Prints the table of what the fault tests saw."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+import pytest
+
+from faults import table
+from faults.campaign import Row
+
+# They need a store that tells a full or failing disk as such, and reads segments when it needs them.
+collect_ignore = ["test_calls.py", "test_flips.py", "test_full_disk.py"]
+
+Tell = Callable[[Row], None]
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Tell:
+    """Puts a row into the table at the end of the run."""
+    return lambda row: record_property("fault_row", asdict(row))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    rows = [
+        value
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == "fault_row" and isinstance(value, dict)
+    ]
+    if rows:
+        terminalreporter.write_sep("-", "faults")
+        terminalreporter.write_line(table.markdown(rows))

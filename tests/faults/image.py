@@ -1,0 +1,120 @@
+"""File systems of their own: an ext4 image that power can be cut from, and a small tmpfs."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import struct
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+_SHUTDOWN = 0x8004587D
+"""EXT4_IOC_SHUTDOWN of the kernel."""
+_WITHOUT_FLUSHING_THE_LOG = 2
+_UNMOUNT_TRIES = 20
+
+
+class PowerCutImage:
+    """An ext4 file system in a file, mounted at `mount_point` while power is on.
+
+    Cutting power does not copy the image while it is written: a copy takes time, so it would have
+    late blocks without early ones, which no power cut leaves. It tells the kernel to shut the file
+    system down in one step without writing anything more. What had reached the block device by then
+    stays, whatever only memory held is gone; the next mount replays the log as after a power cut.
+    The loop device writes through to the file, past the page cache of the file system that holds it.
+    """
+
+    def __init__(self, file: Path, mount_point: Path, size_mib: int = 256) -> None:
+        self._file = file
+        self.mount_point = mount_point
+        mount_point.mkdir()
+        with file.open("wb") as image:
+            # Written out, since growing the file behind the image is none of this test.
+            os.posix_fallocate(image.fileno(), 0, size_mib << 20)
+        _run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", str(file))
+
+    @contextmanager
+    def mounted(self) -> Iterator[Path]:
+        """Power is on within the block."""
+        device = _run("losetup", "--direct-io=on", "--find", "--show", str(self._file)).strip()
+        try:
+            _run("mount", device, str(self.mount_point))
+        finally:
+            # Detaches when the file system is unmounted, even where this process does not live to see it.
+            _run("losetup", "--detach", device)
+        try:
+            yield self.mount_point
+        finally:
+            _unmount(self.mount_point)
+
+    def cut(self) -> None:
+        """Cuts the power: from now on nothing reaches the image."""
+        directory = os.open(self.mount_point, os.O_RDONLY)
+        try:
+            fcntl.ioctl(directory, _SHUTDOWN, struct.pack("I", _WITHOUT_FLUSHING_THE_LOG))
+        finally:
+            os.close(directory)
+
+    def sync(self) -> None:
+        """Brings all that is in memory to the image."""
+        _run("sync", "--file-system", str(self.mount_point))
+
+
+@contextmanager
+def tmpfs(mount_point: Path, size_mib: int) -> Iterator[Path]:
+    """A file system in memory that is soon full."""
+    mount_point.mkdir()
+    _run("mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "pegcount-faults", str(mount_point))
+    try:
+        yield mount_point
+    finally:
+        _unmount(mount_point)
+
+
+def needs_mounts(directory: Path, *programs: str) -> None:
+    """Skips, and says why, where file systems cannot be mounted."""
+    missing = [name for name in ("mount", "umount", *programs) if shutil.which(name) is None]
+    if os.geteuid() != 0:
+        pytest.skip("NOT TESTED: mounting needs root")
+    if missing:
+        pytest.skip(f"NOT TESTED: {', '.join(missing)} not installed")
+    trial = directory / "trial"
+    try:
+        with tmpfs(trial, 1):
+            pass
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"NOT TESTED: mounts are refused: {error.stderr.strip()}")
+
+
+def needs_loop_devices(directory: Path) -> None:
+    """Skips, and says why, where no image can be mounted or its power not be cut."""
+    needs_mounts(directory, "losetup", "mkfs.ext4")
+    image = PowerCutImage(directory / "trial.img", directory / "trial-image", size_mib=16)
+    try:
+        with image.mounted():
+            image.cut()
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"NOT TESTED: loop devices are not usable: {error.stderr.strip()}")
+    except OSError as error:
+        pytest.skip(f"NOT TESTED: ext4 is not to be shut down: {error.strerror}")
+    finally:
+        (directory / "trial.img").unlink()
+
+
+def _unmount(mount_point: Path) -> None:
+    for _ in range(_UNMOUNT_TRIES):
+        with contextlib.suppress(subprocess.CalledProcessError):
+            _run("umount", str(mount_point))
+            return
+        time.sleep(0.1)
+    _run("umount", "--lazy", str(mount_point))
+    raise AssertionError(f"{mount_point} was still in use")
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout

@@ -1,0 +1,98 @@
+"""A serving process of its own, that can be killed at any moment."""
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from pegcount.v1 import admin_pb2_grpc, reports_pb2_grpc
+
+TESTS = Path(__file__).parents[1]
+START_SECONDS_MAX = 60.0
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+
+
+class Served:
+    """One run of the service over a data directory, ready for calls."""
+
+    def __init__(self, directory: Path, more_environment: Mapping[str, str] | None = None) -> None:
+        self.log = directory.parent / f"{directory.name}.log"
+        started = time.monotonic()
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "faults.served", str(directory)],
+                cwd=TESTS,
+                env={**os.environ, **(more_environment or {})},
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+        try:
+            self.address = self._address(started + START_SECONDS_MAX)
+            self.channel = grpc.insecure_channel(self.address, [("grpc.max_receive_message_length", -1)])
+            self._wait_for_health(started + START_SECONDS_MAX)
+        except BaseException:
+            self.kill()
+            raise
+        self.ready_seconds = time.monotonic() - started
+        self.reports = reports_pb2_grpc.ReportServiceStub(self.channel)
+        self.admin = admin_pb2_grpc.AdminServiceStub(self.channel)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """SIGTERM; the process must end well."""
+        self._end(signal.SIGTERM)
+        assert self.process.returncode == 0, self.log.read_text()
+
+    def health(self) -> int:
+        """What the service says of itself."""
+        stub = health_pb2_grpc.HealthStub(self.channel)
+        status: int = stub.Check(health_pb2.HealthCheckRequest(), timeout=5).status
+        return status
+
+    def _end(self, number: signal.Signals) -> None:
+        if hasattr(self, "channel"):
+            self.channel.close()
+        self.process.send_signal(number)
+        self.process.wait(30)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+    def _address(self, deadline: float) -> str:
+        assert self.process.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            assert selector.select(deadline - time.monotonic()), "no word from the service"
+        line = self.process.stdout.readline().decode()
+        assert line.startswith("listening on "), line + self.log.read_text()
+        return line.removeprefix("listening on ").strip()
+
+    def _wait_for_health(self, deadline: float) -> None:
+        while time.monotonic() < deadline:
+            try:
+                if self.health() == _SERVING:
+                    return
+            except grpc.RpcError:
+                pass
+            time.sleep(0.01)
+        raise AssertionError("not healthy in time")
+
+
+@contextmanager
+def serving(directory: Path, more_environment: Mapping[str, str] | None = None) -> Iterator[Served]:
+    """A service that is killed at the end of its block, if it still runs then."""
+    served = Served(directory, more_environment)
+    try:
+        yield served
+    finally:
+        if served.process.poll() is None:
+            served.kill()

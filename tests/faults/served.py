@@ -1,0 +1,30 @@
+"""`pegcount serve` that seals and compacts at every turn: `python -m faults.served DIRECTORY`."""
+
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from pegcount.config import Config
+from pegcount.server import build_server
+from pegcount.store import EmbeddedStore
+
+CONFIG = Config(seal_row_count=300)
+
+
+def main(directory: str) -> None:
+    """Serves until SIGTERM."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    store = EmbeddedStore(Path(directory), CONFIG)
+    try:
+        server = build_server(CONFIG, store, "127.0.0.1:0")
+        print(f"listening on 127.0.0.1:{server.port}", flush=True)
+        stop.wait()
+        server.stop()
+    finally:
+        store.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,201 @@
+"""A byte of a data directory flips while nobody uses it: the damage is told, or it harms no figure."""
+
+import contextlib
+import random
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from pegcount.config import Config
+from pegcount.errors import DataDamagedError, StoreOpenError
+from pegcount.model import CodeDeckEntry
+from pegcount.store import EmbeddedStore
+from pegcount.v1 import records_pb2, reports_pb2
+from service import Service
+
+from faults.campaign import Campaign, Tally, Unit
+from faults.conftest import Tell
+from faults.feed import DAY_S, Feed
+
+FIRST_DAY, LAST_DAY = 20_538, 20_541
+"""2026-03-26 and 2026-03-29."""
+CONFIG = Config(seal_row_count=10**6)
+SEALED_BATCHES, UNSEALED_BATCHES = 12, 4
+FLIPS_PER_UNIT = 20
+
+Answer = bytes | str
+"""What a report answered, or the file that it told to be damaged."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The answers of all reports, by name; a name with a day asks for that day alone."""
+
+    answers: dict[str, Answer]
+
+    @property
+    def damaged_files(self) -> set[str]:
+        return {answer for answer in self.answers.values() if isinstance(answer, str)}
+
+
+def day_text(day: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(day * DAY_S))
+
+
+def requests() -> Iterator[tuple[str, str, object]]:
+    """Name, method and request of each report."""
+    hour = reports_pb2.GRANULARITY_HOUR
+    spans = {day_text(day): (day, day + 1) for day in range(FIRST_DAY, LAST_DAY + 1)}
+    spans["all"] = (FIRST_DAY, LAST_DAY + 1)
+    for name, (first, end) in spans.items():
+        start, to = day_text(first), day_text(end)
+        call = records_pb2.SESSION_KIND_CALL
+        yield (
+            f"usage {name}",
+            "QueryAsrUsage",
+            reports_pb2.QueryAsrUsageRequest(from_time=start, to_time=to, granularity=hour, kind=call),
+        )
+        yield (
+            f"quality {name}",
+            "QueryOriginationQuality",
+            reports_pb2.QueryOriginationQualityRequest(
+                from_time=start, to_time=to, account_id="account 1", sampling=hour
+            ),
+        )
+        yield (
+            f"folders {name}",
+            "QueryFolderStats",
+            reports_pb2.QueryFolderStatsRequest(
+                company="company",
+                organization="organization",
+                from_date=day_text(first),
+                to_date=day_text(end - 1),
+            ),
+        )
+    fields = ["session_id", "session_start_time", "orig_rates_code_name", "duration"]
+    active = reports_pb2.QueryActiveSessionsRequest(return_fields=fields, code_deck=1)
+    yield "active", "QueryActiveSessions", active
+
+
+def figures_of(directory: Path) -> Figures:
+    """What a service over this directory answers."""
+    answers: dict[str, Answer] = {}
+    with Service(directory, CONFIG) as service:
+        for name, method, request in requests():
+            try:
+                answers[name] = getattr(service.reports, method)(request).SerializeToString()
+            except grpc.RpcError as error:
+                answers[name] = damaged_file(error)
+    return Figures(answers)
+
+
+def damaged_file(error: grpc.RpcError) -> str:
+    """The file that a DATA_LOSS names."""
+    assert error.code() == grpc.StatusCode.DATA_LOSS, error
+    assert isinstance(error, grpc.Call)
+    status = rpc_status.from_call(error)
+    assert status is not None
+    info = error_details_pb2.ErrorInfo()
+    assert any(detail.Unpack(info) for detail in status.details)
+    assert info.metadata["file"], error
+    return info.metadata["file"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Several sealed days, records that are not sealed yet, active sessions and a code deck."""
+    directory = tmp_path_factory.mktemp("flips") / "whole"
+    feed = Feed("flips", 1, FIRST_DAY, LAST_DAY)
+    with contextlib.closing(EmbeddedStore(directory, CONFIG, create=True)) as store:
+        store.put_code_deck(
+            1, [CodeDeckEntry(str(digit), f"destination {digit}", "DE") for digit in range(10)]
+        )
+        for i in range(SEALED_BATCHES + UNSEALED_BATCHES):
+            batch = feed.next_batch().request
+            for record in batch.records:
+                record.orig_dst_party_id = str(len(record.session_id) % 10)
+            store.write(batch.SerializeToString())
+            if i in (SEALED_BATCHES // 2, SEALED_BATCHES - 1):
+                store.seal()
+    return directory
+
+
+def test_a_flipped_byte_never_makes_a_wrong_figure(whole: Path, tmp_path: Path, tell: Tell) -> None:
+    expected = figures_of(copy_of(whole, tmp_path / "undamaged"))
+    assert expected.damaged_files == set()
+    campaign = Campaign("flipped byte", "PEGCOUNT_FAULT_FLIPS", 100, FLIPS_PER_UNIT)
+    tell(campaign.run(tmp_path, lambda unit: some_flips(unit, whole, expected)))
+
+
+def some_flips(unit: Unit, whole: Path, expected: Figures) -> Tally:
+    chance = random.Random(unit.seed)
+    for i in range(FLIPS_PER_UNIT):
+        directory = copy_of(whole, unit.directory / str(i))
+        flipped = flip_a_byte(directory, chance)
+        check_flipped(directory, flipped, expected)
+        shutil.rmtree(directory)
+    return Tally(cycles=FLIPS_PER_UNIT)
+
+
+def copy_of(whole: Path, to: Path) -> Path:
+    shutil.copytree(whole, to)
+    return to
+
+
+@dataclass(frozen=True)
+class Flipped:
+    """Which byte was changed."""
+
+    file: str
+    place: int
+    before: int
+    after: int
+
+
+def flip_a_byte(directory: Path, chance: random.Random) -> Flipped:
+    """Changes one byte: each kind of file as often, and within it each byte."""
+    kinds = [
+        sorted(directory.glob(pattern)) for pattern in ("segments/*/*", "journal/*", "active/*", "*.db*")
+    ]
+    path = chance.choice(chance.choice([files for files in kinds if files]))
+    content = bytearray(path.read_bytes())
+    place = chance.randrange(len(content))
+    before = content[place]
+    content[place] ^= chance.choice([1 << chance.randrange(8), chance.randrange(1, 256)])
+    path.write_bytes(content)
+    return Flipped(path.relative_to(directory).as_posix(), place, before, content[place])
+
+
+def check_flipped(directory: Path, flipped: Flipped, expected: Figures) -> None:
+    """The damage is told with its file, or nothing differs; a segment's costs its own days alone."""
+    figures = figures_or_refusal(directory)
+    if isinstance(figures, str):
+        assert Path(flipped.file).name.partition("-")[0] in figures, (flipped, figures)
+        assert not flipped.file.startswith("segments/"), (flipped, figures)
+        return
+    for name, answer in figures.answers.items():
+        if isinstance(answer, str):
+            assert answer.endswith(flipped.file), (flipped, name, answer)
+            assert needs(name, flipped.file), (flipped, name, answer)
+        else:
+            assert answer == expected.answers[name], (flipped, name)
+
+
+def figures_or_refusal(directory: Path) -> Figures | str:
+    """What a service over this directory answers, or why none starts."""
+    try:
+        return figures_of(directory)
+    except (DataDamagedError, StoreOpenError) as error:
+        return str(error)
+
+
+def needs(name: str, file: str) -> bool:
+    """Whether a report may need a file: a segment only for its own day, and for all days."""
+    day = name.partition(" ")[2]
+    return not file.startswith("segments/") or day in ("", "all") or f"/{day}/" in file
