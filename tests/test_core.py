@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -113,10 +114,13 @@ def call(
 
 
 def store_of(*records: records_pb2.SessionRecord) -> core.Store:
-    store = core.Store()
-    batch = core.Batch.from_wire(records_pb2.WriteRecordsRequest(records=records).SerializeToString())
-    assert batch.rejected == []
-    assert store.apply(batch, 1) == (len(records), 0, 0)
+    """A store that has a directory only for as long as it takes the records in."""
+    with tempfile.TemporaryDirectory() as directory:
+        store = core.Store(Path(directory), 100, 2**20)
+        batch = records_pb2.WriteRecordsRequest(records=records).SerializeToString()
+        pending = store.submit(batch, 1, 0)
+        assert pending.rejected == []
+        assert store.wait(pending) == (len(records), 0, 0)
     return store
 
 
@@ -178,7 +182,7 @@ def test_usage() -> None:
 def test_usage_of_nothing() -> None:
     edges = hours(1)
     body = core.usage_response(
-        sums(core.Store(), Measure("sessions"), edges),
+        sums(store_of(), Measure("sessions"), edges),
         edges=edges,
         warmup_bin_count=0,
         sma_period=None,
@@ -318,9 +322,9 @@ def test_active_with_a_rollup() -> None:
 
 def test_active_of_nothing() -> None:
     nothing = reports_pb2.ActiveSessionRow(quantity=0, duration=0)
-    body = active(core.Store(), ["quantity", "duration"])
+    body = active(store_of(), ["quantity", "duration"])
     check_bytes(body, reports_pb2.QueryActiveSessionsResponse(rows=[nothing], row_count=1))
-    body = active(core.Store(), ["session_id", "quantity"])
+    body = active(store_of(), ["session_id", "quantity"])
     check_bytes(body, reports_pb2.QueryActiveSessionsResponse(row_count=0))
 
 

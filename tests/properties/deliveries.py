@@ -17,6 +17,8 @@ _UPKEEP: tuple[tuple[Upkeep, ...], ...] = (
     (),
     (Upkeep.SEAL,),
     (Upkeep.REOPEN,),
+    (Upkeep.MAINTAIN,),
+    (Upkeep.MAINTAIN, Upkeep.REOPEN),
     (Upkeep.SEAL, Upkeep.REOPEN),
     (Upkeep.SEAL, Upkeep.SEAL),
 )

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
-from unittest import mock
 
 import grpc
 from google.protobuf import text_format
@@ -46,6 +44,7 @@ class Upkeep(Enum):
     """What may happen to a store between two batches."""
 
     SEAL = "seal"
+    MAINTAIN = "maintain"
     REOPEN = "reopen"
 
 
@@ -97,7 +96,6 @@ class Served:
         shutil.rmtree(self._base / str(self._count))
         self._count += 1
         self._store = self._open()
-        self.now_us = now_us
         for deck_id, entries in decks:
             rows = [CodeDeckEntry(entry.code, entry.name, entry.country) for entry in entries]
             self._store.put_code_deck(deck_id, rows)
@@ -107,6 +105,7 @@ class Served:
                 outcomes.append(self._write(step))
             else:
                 self._keep_up(step)
+        self.now_us = now_us
         return outcomes
 
     def ask(self, request: Message) -> Any:
@@ -126,17 +125,18 @@ class Served:
         shutil.rmtree(self._base)
 
     def _open(self) -> EmbeddedStore:
-        return EmbeddedStore(self._base / str(self._count), self.config, create=True)
+        directory = self._base / str(self._count)
+        return EmbeddedStore(directory, self.config, create=True, clock=lambda: self.now_us)
 
     def _write(self, batch: Write) -> WriteOutcome:
-        clock = SimpleNamespace(time_ns=lambda: batch.received_us * 1000)
-        with mock.patch("pegcount.store.embedded.time", clock):
-            request = records_pb2.WriteRecordsRequest(records=batch.messages)
-            return self._store.write(request.SerializeToString())
+        self.now_us = batch.received_us
+        return self._store.write(records_pb2.WriteRecordsRequest(records=batch.messages).SerializeToString())
 
     def _keep_up(self, step: Upkeep) -> None:
         if step is Upkeep.SEAL:
             self._store.seal()
+        elif step is Upkeep.MAINTAIN:
+            self._store.maintain()
         else:
             self._store.close()
             self._store = self._open()

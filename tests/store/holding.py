@@ -14,21 +14,26 @@ from pegcount.v1 import records_pb2, reports_pb2
 DAY_S = 86_400
 SETUP_S = 1_774_771_200
 """2026-03-29T08:00:00Z."""
+NOW_US = (SETUP_S + DAY_S) * 1_000_000
+"""When batches are received, unless a test says otherwise."""
+BY_HAND = Config(maintenance_seconds=3_600.0)
+"""The store does nothing by itself while a test runs, only when the test says so."""
 
 _COLUMN_OF_FIELD = {"session_setup_time": "setup_time", "session_start_time": "answer_time"}
 
 
 class Reopening:
-    """A store that can be closed and opened again; leaving its block closes it."""
+    """A store that can be closed and opened again, and its clock; leaving its block closes it."""
 
     def __init__(self, directory: Path, config: Config) -> None:
         self.directory = directory
         self.config = config
-        self.store = EmbeddedStore(directory, config, create=True)
+        self.now_us = NOW_US
+        self.store = self._opened(create=True)
 
     def reopen(self) -> None:
         self.store.close()
-        self.store = EmbeddedStore(self.directory, self.config)
+        self.store = self._opened()
 
     def seal(self) -> None:
         self.store.seal()
@@ -36,6 +41,26 @@ class Reopening:
     def seal_and_reopen(self) -> None:
         self.seal()
         self.reopen()
+
+    def seal_without_the_active_sessions(self) -> None:
+        """As a seal is while so many are active that copying them each time would cost too much."""
+        self.store._maintenance.seal(with_active=False)
+
+    def files(self) -> list[str]:
+        """Segments, copies of the active sessions, and whatever else stands beside them."""
+        found = [*self.directory.glob("segments/*/*"), *self.directory.glob("active/*")]
+        return sorted(path.relative_to(self.directory).as_posix() for path in found)
+
+    def segment(self, day: str = "2026-03-29") -> Path:
+        """The newest segment of a UTC day."""
+        return max(self.directory.glob(f"segments/{day}/*"))
+
+    def journal(self) -> list[Path]:
+        """The files of the journal, oldest first."""
+        return sorted(self.directory.glob("journal/*"))
+
+    def _opened(self, create: bool = False) -> EmbeddedStore:
+        return EmbeddedStore(self.directory, self.config, create=create, clock=lambda: self.now_us)
 
     def __enter__(self) -> "Reopening":
         return self

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from pegcount.config import Config
 from pegcount.errors import MalformedMessageError
 from pegcount.v1 import records_pb2
 
-from store.holding import SETUP_S, Reopening, active, batch, finished, names, write
+from store.holding import BY_HAND, SETUP_S, Reopening, active, batch, finished, names, write
 
 Record = records_pb2.SessionRecord
 END = records_pb2.SESSION_EVENT_END
@@ -17,7 +16,7 @@ END = records_pb2.SESSION_EVENT_END
 
 @pytest.fixture
 def held(tmp_path: Path) -> Iterator[Reopening]:
-    with Reopening(tmp_path / "store", Config()) as reopening:
+    with Reopening(tmp_path / "store", BY_HAND) as reopening:
         yield reopening
 
 

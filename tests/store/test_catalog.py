@@ -2,11 +2,11 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pegcount.errors import DataDamagedError, StoreOpenError
+from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
 from pegcount.model import CodeDeckEntry
 from pegcount.store.catalog import FORMAT_VERSION, Catalog, FileRow, SegmentRow
 
@@ -18,12 +18,12 @@ ENTRIES = [
 
 
 def segment(number: int, day: int = 20_541, dead: bytes = b"") -> SegmentRow:
-    file = FileRow(f"segments/2026-03-29/{number:08}.arrow", 3, 1_000, 2**32 - 1)
+    file = FileRow(f"segments/2026-03-29/{number:08}.arrow", 3, 1_000, 2**32 - 1, b"\x00\xff")
     return SegmentRow(file, day, dead)
 
 
-def snapshot(number: int) -> FileRow:
-    return FileRow(f"active/{number:08}.arrow", 1, 500, 7)
+def copied(number: int) -> FileRow:
+    return FileRow(f"active/{number:08}.arrow", 1, 500, 7, b"")
 
 
 @pytest.fixture
@@ -36,53 +36,60 @@ def reopened(directory: Path) -> "contextlib.closing[Catalog]":
     return contextlib.closing(Catalog(directory))
 
 
+def change(directory: Path, statement: str, *values: object) -> None:
+    """Changes one row behind the back of the catalogue."""
+    with contextlib.closing(sqlite3.connect(directory / "catalog.db")) as db, db:
+        assert db.execute(statement, values).rowcount == 1
+
+
 def test_every_commit_reaches_the_disk(catalog: Catalog) -> None:
-    """SQLite keeps what it committed through a power cut if the log is flushed at each commit (FULL, 2)."""
+    """SQLite keeps what it committed through a power cut if it flushes at each commit (FULL, 2)."""
     assert catalog._db.execute("PRAGMA synchronous").fetchone() == (2,)
-    assert catalog._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert catalog._db.execute("PRAGMA journal_mode").fetchone() == ("truncate",)
 
 
-def test_the_journal_keeps_batches_in_order(catalog: Catalog, tmp_path: Path) -> None:
-    batches = [(3, b"first"), (1, b""), (2, b"\x00\xff"), (2, b"first")]
-    for received_us, batch in batches:
-        catalog.append_journal(batch, received_us)
-    assert list(catalog.journal()) == batches
-    with reopened(tmp_path) as again:
-        assert list(again.journal()) == batches
-
-
-def test_a_seal_takes_the_place_of_the_journal(catalog: Catalog, tmp_path: Path) -> None:
-    assert (catalog.segments(), catalog.active_snapshot(), catalog.next_sequence()) == ([], None, 1)
-    catalog.append_journal(b"batch", 1)
-    catalog.commit_seal([segment(1)], snapshot(1), [])
-    catalog.append_journal(b"later", 2)
-    catalog.commit_seal([segment(2, day=20_540), segment(3)], None, [(segment(1).file.name, b"\x05")])
-    catalog.append_journal(b"last", 3)
+def test_segments_come_in_place_of_others_and_of_the_journal(catalog: Catalog, tmp_path: Path) -> None:
+    assert (catalog.segments(), catalog.active(), catalog.setting("first_journal")) == ([], [], None)
+    catalog.commit_segments([segment(1), segment(4)], active=[copied(1), copied(2)], first_journal=2)
+    catalog.commit_segments(
+        [segment(2, day=20_540), segment(3)], [segment(4).file.name], [(segment(1).file.name, b"\x05")]
+    )
     with reopened(tmp_path) as again:
         for opened in (catalog, again):
             assert opened.segments() == [segment(2, day=20_540), segment(1, dead=b"\x05"), segment(3)]
-            assert opened.active_snapshot() is None
-            assert list(opened.journal()) == [(3, b"last")]
-            assert opened.next_sequence() == 4
+            assert opened.active() == [copied(1), copied(2)]
+            assert opened.setting("first_journal") == 2
 
 
-def test_a_snapshot_alone_keeps_its_number(catalog: Catalog) -> None:
-    catalog.commit_seal([], snapshot(7), [])
-    assert catalog.active_snapshot() == snapshot(7)
-    assert catalog.next_sequence() == 8
+def test_a_copy_of_no_active_sessions_takes_the_place_of_the_one_before(catalog: Catalog) -> None:
+    catalog.commit_segments([], active=[copied(7)])
+    catalog.commit_segments([segment(8)])
+    assert catalog.active() == [copied(7)]
+    catalog.commit_segments([], active=[])
+    assert catalog.active() == []
 
 
-def test_a_seal_that_fails_midway_changes_nothing(catalog: Catalog, tmp_path: Path) -> None:
-    catalog.commit_seal([segment(1)], snapshot(1), [])
-    catalog.append_journal(b"batch", 1)
-    with pytest.raises(sqlite3.IntegrityError):
-        catalog.commit_seal([segment(2), segment(1)], None, [(segment(1).file.name, b"\x01")])
+def test_a_commit_that_fails_midway_changes_nothing(catalog: Catalog, tmp_path: Path) -> None:
+    catalog.commit_segments([segment(1)], active=[copied(1)], first_journal=2)
+    too_many = FileRow("segments/2026-03-29/00000009.arrow", 2**63, 1, 1, b"")
+    with pytest.raises(OverflowError):
+        catalog.commit_segments(
+            [segment(2), SegmentRow(too_many, 20_541, b"")], [segment(1).file.name], active=[]
+        )
     # And the catalogue goes on.
-    catalog.append_journal(b"more", 2)
+    catalog.put_settings(retention_days=3)
     with reopened(tmp_path) as again:
         assert again.segments() == [segment(1)]
-        assert again.active_snapshot() == snapshot(1)
-        assert list(again.journal()) == [(1, b"batch"), (2, b"more")]
+        assert again.active() == [copied(1)]
+        assert (again.setting("first_journal"), again.setting("retention_days")) == (2, 3)
+
+
+def test_settings_survive_and_are_taken_away(catalog: Catalog, tmp_path: Path) -> None:
+    catalog.put_settings(a=1, b=2**63 - 1, c=0)
+    catalog.put_settings(a=None, c=-1, d=None)
+    with reopened(tmp_path) as again:
+        for opened in (catalog, again):
+            assert [opened.setting(name) for name in "abcd"] == [None, 2**63 - 1, -1, None]
 
 
 def test_code_decks_survive_and_are_replaced_as_a_whole(catalog: Catalog, tmp_path: Path) -> None:
@@ -97,29 +104,70 @@ def test_code_decks_survive_and_are_replaced_as_a_whole(catalog: Catalog, tmp_pa
             assert opened.code_deck(2) is None
 
 
-@pytest.mark.parametrize(
-    ("table", "column", "what"),
-    [("journal", "batch", "journal row 2"), ("code_decks", "entries", "code deck 2")],
-)
-@pytest.mark.parametrize("damage", [lambda blob: blob[1:], lambda blob: bytes([blob[0] ^ 1]) + blob[1:]])
-def test_a_damaged_row_is_told_with_its_file(
-    table: str, column: str, what: str, damage: Callable[[bytes], bytes], catalog: Catalog, tmp_path: Path
-) -> None:
-    for i in (1, 2):
-        catalog.append_journal(b"batch", i)
-        catalog.put_code_deck(i, ENTRIES)
-    with contextlib.closing(sqlite3.connect(tmp_path / "catalog.db")) as db, db:
-        (blob,) = db.execute(f"SELECT {column} FROM {table} WHERE id = 2").fetchone()
-        db.execute(f"UPDATE {table} SET {column} = ? WHERE id = 2", (damage(blob),))
-    assert catalog.code_deck(1) == ENTRIES
-    check_damaged(catalog, tmp_path, f"{what} fails its checksum")
-
-
-@pytest.mark.parametrize("table", ["journal", "segments", "active_snapshot", "code_decks"])
-def test_a_damaged_page_is_told_with_its_file(table: str, tmp_path: Path) -> None:
-    with reopened(tmp_path) as catalog:
-        catalog.append_journal(b"batch", 1)
+def filled(directory: Path) -> None:
+    """A catalogue with some rows in each table."""
+    with reopened(directory) as catalog:
+        catalog.commit_segments([segment(1), segment(2)], active=[copied(1), copied(2)], first_journal=2)
+        catalog.put_code_deck(1, ENTRIES)
         catalog.put_code_deck(2, ENTRIES)
+        catalog.put_settings(retention_days=3)
+
+
+CHANGES = {
+    "segments": ["rows = 4", "bytes = 1", "crc32 = 0", "summary = x'00'", "day = day + 1", "dead = x'01'"],
+    "active": ["name = 'active/00000009.arrow'", "rows = 4", "bytes = 1", "crc32 = 0", "summary = x'00'"],
+    "code_decks": ["id = 7", "entry_count = 4", "entries = substr(entries, 2)", "row_crc32 = row_crc32 + 1"],
+    "settings": ["name = 'retention_bytes'", "value = NULL", "value = 5", "row_crc32 = NULL"],
+}
+
+
+@pytest.mark.parametrize(
+    ("table", "assignment"), [(table, each) for table, several in CHANGES.items() for each in several]
+)
+def test_a_changed_row_is_told_with_its_file(table: str, assignment: str, tmp_path: Path) -> None:
+    filled(tmp_path)
+    row = "name = 'retention_days'" if table == "settings" else "rowid = 2"
+    change(tmp_path, f"UPDATE {table} SET {assignment} WHERE {row}")
+    check_damaged(tmp_path, f"a row of {table} fails its checksum")
+
+
+@pytest.mark.parametrize("table", CHANGES)
+def test_a_lost_row_is_told_with_its_file(table: str, tmp_path: Path) -> None:
+    filled(tmp_path)
+    row = "name = 'first_journal'" if table == "settings" else "rowid = 1"
+    change(tmp_path, f"DELETE FROM {table} WHERE {row}")
+    check_damaged(tmp_path, "rows are missing or changed")
+
+
+def test_a_row_of_another_catalogue_is_told_with_its_file(tmp_path: Path) -> None:
+    """Its own checksum is right."""
+    for name in ("mine", "other"):
+        (tmp_path / name).mkdir()
+        filled(tmp_path / name)
+    with reopened(tmp_path / "other") as other:
+        other.commit_segments([segment(3)])
+        row = other._db.execute("SELECT * FROM segments WHERE rowid = 3").fetchone()
+    change(tmp_path / "mine", "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?)", *row)
+    check_damaged(tmp_path / "mine", "rows are missing or changed")
+
+
+def test_a_catalogue_without_its_digest_is_damaged(tmp_path: Path) -> None:
+    filled(tmp_path)
+    change(tmp_path, "DELETE FROM settings WHERE name = 'digest'")
+    check_damaged(tmp_path, "rows are missing or changed")
+
+
+def test_damage_that_comes_while_it_is_open_is_told_too(catalog: Catalog, tmp_path: Path) -> None:
+    catalog.put_code_deck(1, ENTRIES)
+    change(tmp_path, "UPDATE code_decks SET entries = x'00' WHERE id = 1")
+    with pytest.raises(DataDamagedError, match="a row of code_decks fails its checksum"):
+        catalog.code_deck(1)
+
+
+@pytest.mark.parametrize("table", CHANGES)
+def test_a_damaged_page_is_told_with_its_file(table: str, tmp_path: Path) -> None:
+    filled(tmp_path)
+    with reopened(tmp_path) as catalog:
         (page,) = catalog._db.execute(
             "SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)
         ).fetchone()
@@ -127,13 +175,12 @@ def test_a_damaged_page_is_told_with_its_file(table: str, tmp_path: Path) -> Non
     content = bytearray((tmp_path / "catalog.db").read_bytes())
     content[(page - 1) * page_bytes : page * page_bytes] = b"\xff" * page_bytes
     (tmp_path / "catalog.db").write_bytes(content)
-    with reopened(tmp_path) as catalog:
-        check_damaged(catalog, tmp_path, "database disk image is malformed")
+    check_damaged(tmp_path, "database disk image is malformed")
 
 
-def check_damaged(catalog: Catalog, directory: Path, what: str) -> None:
+def check_damaged(directory: Path, what: str) -> None:
     with pytest.raises(DataDamagedError) as raised:
-        assert [*catalog.journal(), catalog.segments(), catalog.active_snapshot(), catalog.code_deck(2)]
+        Catalog(directory)
     path = directory / "catalog.db"
     assert str(raised.value) == f"{path}: {what}"
     assert raised.value.metadata == {"file": str(path)}
@@ -154,8 +201,15 @@ def test_a_newer_format_is_refused_and_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_format_of_this_program(catalog: Catalog) -> None:
-    assert FORMAT_VERSION == 1
-    assert catalog._db.execute("PRAGMA user_version").fetchone() == (1,)
+    assert FORMAT_VERSION == 2
+    assert catalog._db.execute("PRAGMA user_version").fetchone() == (2,)
+
+
+def test_the_format_of_before_the_first_release_is_refused(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "catalog.db")) as db, db:
+        db.execute("PRAGMA user_version = 1")
+    with pytest.raises(StoreOpenError, match="import its files again"):
+        Catalog(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +228,7 @@ def test_a_directory_in_place_of_the_database(tmp_path: Path) -> None:
         Catalog(tmp_path)
 
 
-@pytest.mark.parametrize("folder", ["segments", "active"])
+@pytest.mark.parametrize("folder", ["segments", "active", "journal"])
 @pytest.mark.parametrize("is_there_but_empty", [False, True])
 def test_segments_without_their_catalogue_are_not_taken_for_leftovers(
     folder: str, is_there_but_empty: bool, tmp_path: Path
@@ -183,5 +237,43 @@ def test_segments_without_their_catalogue_are_not_taken_for_leftovers(
     (tmp_path / folder).mkdir()
     if is_there_but_empty:
         (tmp_path / "catalog.db").touch()
-    with pytest.raises(StoreOpenError, match="is missing or empty, but there are segments beside it"):
+    with pytest.raises(StoreOpenError, match=rf"is missing or empty, but there are \['{folder}'\] beside it"):
         Catalog(tmp_path)
+
+
+def test_a_catalogue_that_is_only_read_is_not_made_nor_changed(tmp_path: Path) -> None:
+    with pytest.raises(StoreOpenError, match="unable to open"):
+        Catalog(tmp_path, read_only=True)
+    assert list(tmp_path.iterdir()) == []
+    filled(tmp_path)
+    with contextlib.closing(Catalog(tmp_path, read_only=True)) as catalog:
+        assert len(catalog.segments()) == 2
+        with pytest.raises(StoreReadOnlyError):
+            catalog.put_settings(retention_days=4)
+        assert catalog.setting("retention_days") == 3
+
+
+def test_a_copy_is_as_the_catalogue_was(catalog: Catalog, tmp_path: Path) -> None:
+    catalog.commit_segments([segment(1)], active=[copied(1)])
+    (tmp_path / "copy").mkdir()
+    catalog.copy_to(tmp_path / "copy" / "catalog.db")
+    catalog.commit_segments([segment(2)])
+    with reopened(tmp_path / "copy") as copy:
+        assert (copy.segments(), copy.active()) == ([segment(1)], [copied(1)])
+
+
+def test_a_catalogue_that_another_process_holds_is_written_once_it_lets_go(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    """Another process may look into the file with any tool, and hold it up for longer than we wait."""
+    catalog.put_settings(a=1)
+    catalog._db.execute("PRAGMA busy_timeout = 10")
+    with contextlib.closing(sqlite3.connect(tmp_path / "catalog.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreReadOnlyError):
+            catalog.put_settings(a=2)
+        other.rollback()
+    assert catalog.setting("a") == 1
+    catalog.put_settings(a=3)
+    with reopened(tmp_path) as again:
+        assert (catalog.setting("a"), again.setting("a")) == (3, 3)

@@ -66,7 +66,7 @@ def test_a_directory_is_made_only_on_request(tmp_path: Path) -> None:
 def test_an_empty_directory_becomes_a_store(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     assert store.info().records == 0
-    assert store.first_setup_us() is None
+    assert store.first_day() is None
     store.close()
 
 

@@ -7,10 +7,9 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.ipc  # type: ignore[import-untyped]
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from pegcount.config import Config
 from pegcount.v1 import records_pb2
 
-from store.holding import DAY_S, SETUP_S, Reopening, active, finished, write
+from store.holding import BY_HAND, DAY_S, SETUP_S, Reopening, active, finished, write
 
 OUR_OWN = ["received_time", "versions", "sorted_key_hash", "row_of_key"]
 """Columns besides the fields of the record."""
@@ -42,7 +41,7 @@ def full_record(session_id: str) -> records_pb2.SessionRecord:
 
 
 def test_fields_come_in_the_order_of_the_contract_with_plain_types(tmp_path: Path) -> None:
-    with Reopening(tmp_path, Config()) as held:
+    with Reopening(tmp_path, BY_HAND) as held:
         write(held.store, finished("f1"), active("a1"))
         held.seal()
     for path in (tmp_path / "segments/2026-03-29/00000001.arrow", tmp_path / "active/00000001.arrow"):
@@ -70,7 +69,7 @@ def arrow_type(name: str, is_text: bool) -> pa.DataType:
 def test_values_and_nulls(tmp_path: Path) -> None:
     full, bare = full_record("full"), records_pb2.SessionRecord(session_id="bare")
     bare.setup_time.seconds = bare.end_time.seconds = SETUP_S - 1
-    with Reopening(tmp_path, Config()) as held:
+    with Reopening(tmp_path, BY_HAND) as held:
         write(held.store, full, bare)
         held.seal()
     of_bare, of_full = read(tmp_path / "segments/2026-03-29/00000001.arrow").to_pylist()
@@ -89,7 +88,7 @@ def test_values_and_nulls(tmp_path: Path) -> None:
 
 def test_rows_ascend_by_setup_time_in_one_file_per_utc_day(tmp_path: Path) -> None:
     setups = [SETUP_S + 5, SETUP_S, SETUP_S + DAY_S, SETUP_S + 3, SETUP_S - DAY_S, SETUP_S]
-    with Reopening(tmp_path, Config()) as held:
+    with Reopening(tmp_path, BY_HAND) as held:
         write(held.store, *(finished(f"f{i}", setup_s) for i, setup_s in enumerate(setups)))
         held.seal()
     found = {path.parent.name: read(path)["session_id"].to_pylist() for path in tmp_path.glob("segments/*/*")}
@@ -98,7 +97,7 @@ def test_rows_ascend_by_setup_time_in_one_file_per_utc_day(tmp_path: Path) -> No
 
 def test_a_category_lists_each_text_once(tmp_path: Path) -> None:
     folders = ["sales", "support", "", "sales", "support"]
-    with Reopening(tmp_path, Config()) as held:
+    with Reopening(tmp_path, BY_HAND) as held:
         write(held.store, active("a1", folder="of an active session"))
         write(held.store, *(finished(f"f{i}", SETUP_S + i, folder=name) for i, name in enumerate(folders)))
         held.seal()
@@ -108,7 +107,7 @@ def test_a_category_lists_each_text_once(tmp_path: Path) -> None:
 
 
 def test_keys_lead_to_their_rows(tmp_path: Path) -> None:
-    with Reopening(tmp_path, Config()) as held:
+    with Reopening(tmp_path, BY_HAND) as held:
         write(held.store, *(finished(f"f{i}", SETUP_S - i % 7) for i in range(100)))
         held.seal()
     table = read(tmp_path / "segments/2026-03-29/00000001.arrow")
@@ -119,7 +118,7 @@ def test_keys_lead_to_their_rows(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sealed_first", [True, False])
 def test_versions_of_a_record_are_kept_with_it(sealed_first: bool, tmp_path: Path) -> None:
-    with Reopening(tmp_path, Config()) as held:
+    with Reopening(tmp_path, BY_HAND) as held:
         write(held.store, finished("f1", agent_id="7"))
         if sealed_first:
             held.seal()
