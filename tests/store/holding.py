@@ -1,6 +1,8 @@
 """Records for the tests of the store, and what a store holds."""
 
-from collections.abc import Sequence
+import contextlib
+import resource
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +121,14 @@ def names(store: EmbeddedStore, predicates: Sequence[Predicate] = ()) -> list[st
     """Session ids of all records held, each as often as it is held."""
     found = rows(store, "session_id", predicates=predicates)
     return [row.session_id for row in found for _ in range(row.quantity)]
+
+
+@contextlib.contextmanager
+def file_size_limit(limit: int) -> Iterator[None]:
+    """Stands for a full disk: no file grows beyond `limit` bytes, nor changes beyond it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -1,0 +1,200 @@
+"""The files of a data directory: damage is told with the file's name, and leftovers go."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pegcount import calendar, core
+from pegcount.errors import DataDamagedError
+from pegcount.model import Measure, OneOf, Predicate, Scan
+from pegcount.store import EmbeddedStore
+from pegcount.v1 import reports_pb2
+
+from store.holding import BY_HAND, DAY_S, SETUP_S, Reopening, active, finished, names, rows, write
+
+FIELDS = [field.name for field in reports_pb2.ActiveSessionRow.DESCRIPTOR.fields]
+ANY_FIELD = [name for name in FIELDS if name not in ("quantity", "duration", "level")]
+NEXT_DAY = "2026-03-30"
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[Reopening]:
+    with Reopening(tmp_path / "store", BY_HAND) as reopening:
+        yield reopening
+
+
+def count_of_day(store: EmbeddedStore, number: int, *predicates: Predicate) -> int:
+    """Sessions of one UTC day, counted from that of most tests, as a report on that day finds them."""
+    edges = (np.array([0, 1], dtype=np.int64) + SETUP_S // DAY_S + number) * DAY_S * 1_000_000
+    scan = Scan(edges, predicates, (), Measure("sessions"), None)
+    partials = store.partials(scan, 10, core.Stop(None))
+    utc = calendar.zone("UTC")
+    assert utc is not None
+    body = core.usage_response(
+        partials,
+        edges=edges,
+        warmup_bin_count=0,
+        sma_period=None,
+        now_us=0,
+        change_us=utc.change_us,
+        offset_s=utc.offset_s,
+    )
+    return reports_pb2.QueryAsrUsageResponse.FromString(body).totals.session_count
+
+
+def flip(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 0x10
+    path.write_bytes(content)
+
+
+def damage_column(path: Path, text: str) -> None:
+    """Changes a text that a record of the file has."""
+    at = path.read_bytes().index(text.encode())
+    flip(path, at)
+
+
+def told_of(path: Path, raised: pytest.ExceptionInfo[DataDamagedError]) -> None:
+    assert raised.value.metadata == {"file": str(path)}
+    assert str(path) in str(raised.value)
+
+
+@pytest.mark.parametrize("folder", ["segments/2026-03-29", "active"])
+@pytest.mark.parametrize("damage", ["cut", "longer", "empty", "missing"])
+def test_a_file_of_another_length_is_found(folder: str, damage: str, held: Reopening) -> None:
+    write(held.store, finished("f1"), active("a1"))
+    held.seal()
+    (path,) = (held.directory / folder).iterdir()
+    content = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes({"cut": content[:-1], "longer": content + b"\0", "empty": b""}[damage])
+    check_does_not_open(held, path)
+
+
+@pytest.mark.parametrize("folder", ["segments/2026-03-29", "active"])
+def test_a_damaged_header_is_found(folder: str, held: Reopening) -> None:
+    write(held.store, finished("f1"), active("a1"))
+    held.seal()
+    (path,) = (held.directory / folder).iterdir()
+    flip(path, -30)
+    check_does_not_open(held, path)
+
+
+def test_a_damaged_copy_of_the_active_sessions_is_found(held: Reopening) -> None:
+    """They are read as the store opens."""
+    write(held.store, active("a1", folder="a long name"))
+    held.seal()
+    (path,) = held.directory.glob("active/*")
+    damage_column(path, "a long name")
+    check_does_not_open(held, path)
+
+
+def check_does_not_open(held: Reopening, path: Path) -> None:
+    """Checks that the store does not open and names the file, and that the directory is free again."""
+    beside = held.files()
+    for _ in range(2):
+        with pytest.raises(DataDamagedError) as raised:
+            held.reopen()
+        told_of(path, raised)
+    assert held.files() == beside
+
+
+@pytest.mark.parametrize("folder", ["segments/2026-03-29", "active"])
+def test_a_flipped_bit_anywhere_is_told_or_changes_nothing(folder: str, held: Reopening) -> None:
+    """Between the columns lie bytes that nothing is read from."""
+    write(held.store, *(finished(f"f{i}", SETUP_S + i, folder=f"{i}") for i in range(9)), active("a1"))
+    held.seal_and_reopen()
+    (path,) = (held.directory / folder).iterdir()
+    before, content, told = every_field(held.store), path.read_bytes(), 0
+    for at in range(0, len(content), len(content) // 83):
+        flip(path, at)
+        try:
+            held.reopen()
+            assert every_field(held.store) == before
+        except DataDamagedError as error:
+            assert error.metadata == {"file": str(path)}
+            told += 1
+        path.write_bytes(content)
+    assert told > 20
+
+
+def every_field(store: EmbeddedStore) -> list[reports_pb2.ActiveSessionRow]:
+    return rows(store, *ANY_FIELD)
+
+
+def test_a_damaged_column_is_told_by_each_report_that_needs_its_day(held: Reopening) -> None:
+    write(held.store, finished("f1", folder="a long name"), finished("f2", SETUP_S + DAY_S), active("a1"))
+    held.seal()
+    path = held.segment()
+    damage_column(path, "a long name")
+    held.reopen()
+    # Not read yet, so not known yet.
+    assert (count_of_day(held.store, 0), count_of_day(held.store, 1)) == (2, 1)
+    for predicate in (OneOf("folder", ("a long name",)), OneOf("session_id", ("f1",))):
+        with pytest.raises(DataDamagedError) as raised:
+            count_of_day(held.store, 0, predicate)
+        told_of(path, raised)
+        assert count_of_day(held.store, 1, predicate) == 0
+    with pytest.raises(DataDamagedError) as raised:
+        names(held.store)
+    told_of(path, raised)
+    assert count_of_day(held.store, 1) == 1
+
+
+def test_what_is_received_for_a_damaged_day_is_kept(held: Reopening) -> None:
+    good = received_for_a_damaged_day(held)
+    held.seal()
+    with pytest.raises(DataDamagedError):
+        names(held.store)
+    # The file comes back from a backup; what came for its keys meanwhile stands beside it.
+    damaged = min(held.directory.glob("segments/2026-03-29/*"))
+    held.store.close()
+    damaged.write_bytes(good)
+    held.reopen()
+    assert set(names(held.store)) == {"f1", "f2", "f3"}
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="BUG: damage is forgotten as the store closes, so a report that needs another column counts f1 twice",
+)
+def test_damage_is_not_forgotten_once_records_were_taken_beside_it(held: Reopening) -> None:
+    received_for_a_damaged_day(held)
+    held.reopen()
+    try:
+        assert sorted(names(held.store)) == ["f1", "f2", "f3"]
+    except DataDamagedError:
+        return
+
+
+def received_for_a_damaged_day(held: Reopening) -> bytes:
+    """Damages a segment and writes a new version of one of its records; gives the segment as it was."""
+    write(held.store, finished("f1", folder="a long name"), finished("f2", SETUP_S + DAY_S))
+    held.seal()
+    good = held.segment().read_bytes()
+    damage_column(held.segment(), "a long name")
+    held.reopen()
+    outcome = write(held.store, finished("f1", revision=1, folder="new"), finished("f3"))
+    assert sum(outcome) == 2
+    return good
+
+
+def test_what_a_crash_left_behind_is_removed(held: Reopening) -> None:
+    write(held.store, finished("f1"), active("a1"))
+    held.seal()
+    known = held.files()
+    (held.directory / "segments" / NEXT_DAY).mkdir()
+    for name in (
+        "segments/2026-03-29/00009999.arrow",
+        "segments/2026-03-29/00009999.tmp",
+        f"segments/{NEXT_DAY}/00009999.tmp",
+        "active/00009999.arrow",
+        "active/00009999.tmp",
+    ):
+        (held.directory / name).write_bytes(b"half a file")
+    held.reopen()
+    assert held.files() == known
+    assert sorted(names(held.store)) == ["a1", "f1"]
