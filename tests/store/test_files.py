@@ -108,17 +108,17 @@ def test_a_flipped_bit_anywhere_is_told_or_changes_nothing(folder: str, held: Re
     write(held.store, *(finished(f"f{i}", SETUP_S + i, folder=f"{i}") for i in range(9)), active("a1"))
     held.seal_and_reopen()
     (path,) = (held.directory / folder).iterdir()
-    before, content, told = every_field(held.store), path.read_bytes(), 0
+    before, content, told = every_field(held.store), path.read_bytes(), list[str]()
     for at in range(0, len(content), len(content) // 83):
         flip(path, at)
         try:
             held.reopen()
             assert every_field(held.store) == before
         except DataDamagedError as error:
-            assert error.metadata == {"file": str(path)}
-            told += 1
+            told.append(error.metadata["file"])
         path.write_bytes(content)
-    assert told > 20
+    assert set(told) == {str(path)}
+    assert len(told) > 20
 
 
 def every_field(store: EmbeddedStore) -> list[reports_pb2.ActiveSessionRow]:
@@ -159,11 +159,11 @@ def test_what_is_received_for_a_damaged_day_is_kept(held: Reopening) -> None:
 
 @pytest.mark.xfail(
     strict=True,
-    reason="BUG: damage is forgotten as the store closes, so a report that needs another column counts f1 twice",
+    reason="BUG: damage is forgotten as the store closes, so a report of other columns counts f1 twice",
 )
 def test_damage_is_not_forgotten_once_records_were_taken_beside_it(held: Reopening) -> None:
     received_for_a_damaged_day(held)
-    held.reopen()
+    held.seal_and_reopen()
     try:
         assert sorted(names(held.store)) == ["f1", "f2", "f3"]
     except DataDamagedError:
