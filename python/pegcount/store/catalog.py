@@ -19,6 +19,7 @@ from typing import Any
 
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
 from pegcount.model import CodeDeckEntry
+from pegcount.store.directory import flush
 
 FORMAT_VERSION = 2
 
@@ -146,7 +147,7 @@ class Catalog:
         with self._lock, sqlite3.connect(path) as copy:
             self._db.backup(copy)
         copy.close()
-        _flush(path)
+        flush(path)
 
     def _opened(self) -> sqlite3.Connection:
         try:
@@ -270,7 +271,7 @@ class Catalog:
         self.copy_to(fresh)
         self._db.close()
         os.replace(fresh, self.path)
-        _flush(self.path.parent)
+        flush(self.path.parent)
         self._db = self._opened()
         self._suspect = False
 
@@ -281,11 +282,3 @@ def _crc32(table: str, values: Sequence[Any]) -> int:
 
 def _file_values(file: FileRow) -> tuple[str, int, int, int, bytes]:
     return (file.name, file.rows, file.size, file.crc32, file.summary)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -47,3 +47,12 @@ def prepare(directory: Path, create: bool) -> None:
         directory.mkdir(parents=True)
     except OSError as error:
         raise StoreOpenError(f"data directory {directory} cannot be created: {error.strerror}") from error
+
+
+def flush(path: Path) -> None:
+    """Makes a file, or the names in a directory, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -61,6 +61,7 @@ class EmbeddedStore:
             self._catalog = Catalog(directory)
             opened.callback(self._catalog.close)
             files.match(directory, self._catalog)
+            files.drop_old_journal(directory, self._catalog)
             self._columns = files.loaded(directory, self._catalog, config)
             self._maintenance = Maintenance(directory, self._catalog, self._columns, config, clock)
             opened.pop_all()

@@ -31,6 +31,13 @@ def match(directory: Path, catalog: Catalog) -> None:
     remove(orphans(directory, catalog))
 
 
+def drop_old_journal(directory: Path, catalog: Catalog) -> None:
+    """Removes the journal files whose batches are in segments and in the copy of the active sessions."""
+    first = catalog.setting("first_journal") or 0
+    numbers = [number for number in core.journal_sequences(directory) if number < first]
+    remove(directory / f"journal/{number:08}.log" for number in numbers)
+
+
 def remove(paths: Iterable[Path]) -> None:
     """Removes files, if they are there."""
     for path in paths:

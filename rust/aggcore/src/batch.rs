@@ -4,7 +4,7 @@ use std::{io::Cursor, sync::Arc};
 
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, cast::AsArray};
-use arrow_buffer::{NullBuffer, ScalarBuffer};
+use arrow_buffer::{BooleanBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_ipc::{reader::StreamReader, writer::StreamWriter};
 use arrow_schema::{DataType, Field as ArrowField, Schema, TimeUnit};
 
@@ -34,7 +34,7 @@ impl Batch {
             batch_id: raw.batch_id.map(str::to_owned),
             rejected: raw.rejected,
             ints: std::array::from_fn(|slot| raw.records.iter().map(|record| record.ints[slot]).collect()),
-            strings: std::array::from_fn(|slot| StringArray::from_iter(raw.records.iter().map(|r| present(r.strings[slot])))),
+            strings: std::array::from_fn(|slot| string_column(raw.records.iter().map(move |record| record.strings[slot]))),
         })
     }
 
@@ -108,13 +108,33 @@ impl Batch {
 /// An integer column: null where the value is absent, with [`ABSENT`] kept beneath the null so that
 /// the core can read the values alone.
 pub fn int_column(shape: Shape, values: ScalarBuffer<i64>) -> ArrayRef {
-    let nulls: NullBuffer = values.iter().map(|&value| value != ABSENT).collect::<Vec<bool>>().into();
-    let nulls = Some(nulls).filter(|nulls| nulls.null_count() > 0);
+    let nulls = nulls(values.len(), |row| values[row] != ABSENT);
     if shape == Shape::Time {
         Arc::new(TimestampMicrosecondArray::new(values, nulls).with_timezone("UTC"))
     } else {
         Arc::new(Int64Array::new(values, nulls))
     }
+}
+
+/// A text column: null where the text is absent.
+pub fn string_column<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> StringArray {
+    let mut bytes = Vec::with_capacity(texts.clone().map(str::len).sum());
+    let offsets: Vec<i32> = std::iter::once(0)
+        .chain(texts.map(|text| {
+            bytes.extend_from_slice(text.as_bytes());
+            bytes.len() as i32
+        }))
+        .collect();
+    let nulls = nulls(offsets.len() - 1, |row| offsets[row] != offsets[row + 1]);
+    // Whole texts one after the other are a text, so this never falls back.
+    StringArray::try_new(OffsetBuffer::new(offsets.into()), bytes.into(), nulls)
+        .unwrap_or_else(|_| StringArray::new_null(0))
+}
+
+/// Which of the rows are present, `None` where all are.
+pub fn nulls(rows: usize, present: impl FnMut(usize) -> bool) -> Option<NullBuffer> {
+    let nulls = NullBuffer::new(BooleanBuffer::collect_bool(rows, present));
+    Some(nulls).filter(|nulls| nulls.null_count() > 0)
 }
 
 /// The values of what [`int_column`] made.

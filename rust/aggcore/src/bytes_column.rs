@@ -11,8 +11,9 @@ const GARBAGE_MIN: usize = 1 << 16;
 /// the text; here it costs 6.
 #[derive(Clone, Debug, Default)]
 pub struct BytesColumn {
-    /// Where each row's bytes begin, and how many there are; empty while no row has any.
-    places: Vec<(u32, u16)>,
+    /// Where each row's bytes begin; empty while no row has any.
+    starts: Vec<u32>,
+    lengths: Vec<u16>,
     bytes: Vec<u8>,
     garbage: usize,
 }
@@ -21,26 +22,45 @@ impl BytesColumn {
     /// The bytes of a row.
     #[inline]
     pub fn get(&self, row: usize) -> &[u8] {
-        let (start, length) = self.places.get(row).copied().unwrap_or_default();
-        &self.bytes[start as usize..][..usize::from(length)]
+        let length = self.lengths.get(row).copied().unwrap_or_default();
+        if length == 0 { &[] } else { &self.bytes[self.starts[row] as usize..][..usize::from(length)] }
     }
 
     /// Adds a row to a column of `rows` rows.
     pub fn push(&mut self, bytes: &[u8], rows: usize) {
-        if bytes.is_empty() && self.places.is_empty() {
+        if bytes.is_empty() && self.starts.is_empty() {
             return;
         }
-        self.places.resize(rows, (0, 0));
-        self.places.push((self.bytes.len() as u32, bytes.len() as u16));
+        self.starts.resize(rows, 0);
+        self.lengths.resize(rows, 0);
+        self.starts.push(self.bytes.len() as u32);
+        self.lengths.push(bytes.len() as u16);
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Gives a row of a column of `rows` rows other bytes.
+    pub fn set(&mut self, row: usize, bytes: &[u8], rows: usize) {
+        if self.get(row) == bytes {
+            return;
+        }
+        self.starts.resize(rows, 0);
+        self.lengths.resize(rows, 0);
+        self.leave(self.lengths[row]);
+        (self.starts[row], self.lengths[row]) = (self.bytes.len() as u32, bytes.len() as u16);
         self.bytes.extend_from_slice(bytes);
     }
 
     /// Removes a row; the last row takes its number.
     pub fn swap_remove(&mut self, row: usize) {
-        if self.places.is_empty() {
-            return;
+        if !self.starts.is_empty() {
+            self.starts.swap_remove(row);
+            let length = self.lengths.swap_remove(row);
+            self.leave(length);
         }
-        let (_, length) = self.places.swap_remove(row);
+    }
+
+    /// Counts the bytes that a row leaves behind.
+    fn leave(&mut self, length: u16) {
         self.garbage += usize::from(length);
         if self.garbage > GARBAGE_MIN && self.garbage * 2 > self.bytes.len() {
             self.compact();
@@ -49,7 +69,7 @@ impl BytesColumn {
 
     fn compact(&mut self) {
         let mut bytes = Vec::with_capacity(self.bytes.len() - self.garbage);
-        for (start, length) in &mut self.places {
+        for (start, length) in self.starts.iter_mut().zip(&self.lengths) {
             let text = &self.bytes[*start as usize..][..usize::from(*length)];
             *start = bytes.len() as u32;
             bytes.extend_from_slice(text);
@@ -68,6 +88,11 @@ impl TextColumn {
         self.0.push(text.as_bytes(), rows);
     }
 
+    /// Gives a row of a column of `rows` rows another text.
+    pub fn set(&mut self, row: usize, text: &str, rows: usize) {
+        self.0.set(row, text.as_bytes(), rows);
+    }
+
     /// Removes a row; the last row takes its number.
     pub fn swap_remove(&mut self, row: usize) {
         self.0.swap_remove(row);
@@ -76,7 +101,7 @@ impl TextColumn {
 
 impl Strings for TextColumn {
     fn count(&self) -> usize {
-        self.0.places.len()
+        self.0.starts.len()
     }
 
     #[inline]
@@ -98,6 +123,11 @@ mod tests {
             let bytes = if i % 7 == 0 { Vec::new() } else { i.to_string().repeat(i % 9).into_bytes() };
             column.push(&bytes, model.len());
             model.push(bytes);
+            if i % 2 == 0 {
+                let (row, text) = (i * 17 % model.len(), vec![b'x'; i % 5]);
+                column.set(row, &text, model.len());
+                model[row] = text;
+            }
             if i % 3 != 0 {
                 let row = i * 31 % model.len();
                 column.swap_remove(row);

@@ -69,18 +69,14 @@ impl Durable {
         }
     }
 
-    /// Takes the batches of all journal files from number `first` on back into memory; removes the files before.
+    /// Takes the batches of all journal files from number `first` on back into memory.
     ///
     /// # Errors
     /// `Io` where a file cannot be read, `Damaged` where one is not what was written.
     pub fn replay(&self, first: u64) -> Result<()> {
         let mut writer = lock(&self.journal);
-        for sequence in journal::sequences(&self.directory)? {
+        for sequence in journal::sequences(&self.directory)?.into_iter().filter(|&sequence| sequence >= first) {
             writer.next_sequence = writer.next_sequence.max(sequence + 1);
-            if sequence < first {
-                journal::remove(&self.directory, sequence)?;
-                continue;
-            }
             writer.older_bytes += journal::replay(&self.directory, sequence, |frame| {
                 self.store.apply(&Batch::from_journal(frame.batch)?, frame.received_us);
                 Ok(())

@@ -71,6 +71,23 @@ impl IntColumn {
         }
     }
 
+    /// Gives a row of a column of `rows` rows another value.
+    pub fn set(&mut self, row: usize, value: i64, rows: usize) {
+        match (&mut *self, narrowed(value)) {
+            (Self::Absent, _) if value == ABSENT => {}
+            (Self::Narrow(values), Some(value)) => values[row] = value,
+            (Self::Wide(values), _) => values[row] = value,
+            (Self::Absent, Some(_)) => {
+                *self = Self::Narrow(vec![i32::MIN; rows]);
+                self.set(row, value, rows);
+            }
+            (Self::Absent | Self::Narrow(_), _) => {
+                *self = Self::Wide((0..rows).map(|row| self.values().get(row)).collect());
+                self.set(row, value, rows);
+            }
+        }
+    }
+
     /// Removes a row; the last row takes its number.
     pub fn swap_remove(&mut self, row: usize) {
         match self {
@@ -105,6 +122,11 @@ mod tests {
             let column = IntColumn::of(values[..end].iter().copied());
             let back: Vec<i64> = (0..end).map(|row| column.values().get(row)).collect();
             assert_eq!(back, values[..end]);
+        }
+        for &value in &values {
+            let mut column = IntColumn::of([ABSENT, ABSENT].into_iter());
+            column.set(1, value, 2);
+            assert_eq!([0, 1].map(|row| column.values().get(row)), [ABSENT, value]);
         }
         assert_eq!(IntColumn::of([ABSENT; 3].into_iter()), IntColumn::Absent);
         assert_eq!(IntColumn::of([ABSENT, 5].into_iter()), IntColumn::Narrow(vec![i32::MIN, 5]));

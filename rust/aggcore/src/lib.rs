@@ -11,6 +11,7 @@ pub mod commit;
 pub mod decimal;
 pub mod deck;
 pub mod error;
+pub mod export;
 pub mod filter;
 pub mod finish;
 pub mod ints;

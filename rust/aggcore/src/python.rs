@@ -8,20 +8,31 @@ use pyo3::{buffer::PyBuffer, prelude::*, types::PyBytes, types::PyDict};
 use crate::error::Error;
 use crate::finish::{ActiveFinish, UsageFinish, finish_active, finish_folder, finish_quality, finish_usage};
 use crate::part::Bitmap;
-use crate::segment::{Summary, Written};
+use crate::segment::{Segment, Summary, Written};
 use crate::time_text::Offsets;
-use crate::{commit, deck, filter, finish, scan, stop, store};
+use crate::{batch, commit, deck, filter, finish, journal, scan, stop, store};
 
 /// Name, rows, bytes, CRC-32 and summary of a file.
 type FileRow<'py> = (String, usize, u64, u32, Bound<'py, PyBytes>);
 type RejectedRow = (usize, i32, String);
 
+/// Batches are decoded by many threads and freed by others; the system's allocator keeps what each of them took.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Gives the system back what this thread has freed: after a rewrite that is much, and it will not be needed soon.
+#[allow(unsafe_code)]
+fn give_back() {
+    // SAFETY: may be called at any time, by any thread.
+    unsafe { libmimalloc_sys::mi_collect(true) };
+}
+
 #[pymodule]
 mod _aggcore {
     #[pymodule_export]
     use super::{
-        Deck, Freeze, Partials, Pending, Rewrite, Stop, Store, active_response, folder_response, format_time,
-        quality_response, record_fields, usage_response,
+        Deck, Freeze, Partials, Pending, Rewrite, Stop, Store, active_response, check_file, check_journal,
+        folder_response, format_time, journal_sequences, quality_response, record_fields, usage_response,
     };
 }
 
@@ -202,6 +213,7 @@ impl Store {
     fn adopt(&self, py: Python<'_>, rewrite: &Rewrite) {
         let rewrite = rewrite.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         py.detach(|| rewrite.into_iter().for_each(|rewrite| self.durable.store.adopt(rewrite)));
+        py.detach(give_back);
     }
 
     fn forget_before(&self, py: Python<'_>, day: i64, heard_us: i64) -> usize {
@@ -245,6 +257,14 @@ impl Store {
         out.set_item("first_setup_us", info.setup_range.map(|range| range.0))?;
         out.set_item("last_setup_us", info.setup_range.map(|range| range.1))?;
         Ok(out)
+    }
+
+    /// The next records of a range, and the place to go on from.
+    fn export<'py>(
+        &self, py: Python<'py>, range: (i64, i64), place: (usize, usize), row_max: usize,
+    ) -> PyResult<Option<(Bound<'py, PyBytes>, (usize, usize))>> {
+        let piece = py.detach(|| self.durable.store.export(range, place, row_max))?;
+        Ok(piece.map(|(bytes, place)| (PyBytes::new(py, &bytes), place)))
     }
 
     #[getter]
@@ -342,6 +362,32 @@ fn format_time(py: Python<'_>, us: i64, change_us: PyBuffer<i64>, offset_s: PyBu
 #[pyfunction]
 fn record_fields() -> Vec<&'static str> {
     crate::schema::FIELDS.iter().map(|field| field.name).collect()
+}
+
+/// Reads a whole file of the catalogue; raises where it is not what was written.
+#[pyfunction]
+fn check_file(py: Python<'_>, directory: PathBuf, file: FileRow<'_>) -> PyResult<()> {
+    let file = written(&file)?;
+    Ok(py.detach(|| Segment::open(&directory, &file)?.check_whole(file.crc32))?)
+}
+
+/// Numbers of the journal files of a data directory, ascending.
+#[pyfunction]
+fn journal_sequences(directory: PathBuf) -> PyResult<Vec<u64>> {
+    Ok(journal::sequences(&directory)?)
+}
+
+/// Reads a journal file; gives its batches, records and bytes, or raises where it is not what was written.
+#[pyfunction]
+fn check_journal(py: Python<'_>, directory: PathBuf, sequence: u64) -> PyResult<(usize, usize, u64)> {
+    let (mut batches, mut records) = (0, 0);
+    let bytes = py.detach(|| {
+        journal::replay(&directory, sequence, |frame| {
+            (batches, records) = (batches + 1, records + batch::Batch::from_journal(frame.batch)?.rows());
+            Ok(())
+        })
+    })?;
+    Ok((batches, records, bytes))
 }
 
 impl From<OrderArgument> for finish::OrderTerm {

@@ -199,11 +199,15 @@ pub fn duration_ms(answer_us: i64, end_us: i64) -> i64 {
     if answer_us == ABSENT || end_us == ABSENT { 0 } else { (end_us - answer_us).div_euclid(1_000) }
 }
 
-/// Hash of a key; stored in segments, so it must never change.
+/// Hash of a key: XXH3 of source, a zero byte and session id. Stored in segments, so it must never change.
 pub fn key_hash(source: &str, session_id: &str) -> u64 {
-    let mut hasher = xxhash_rust::xxh3::Xxh3::new();
-    hasher.update(source.as_bytes());
-    hasher.update(&[0]);
-    hasher.update(session_id.as_bytes());
-    hasher.digest()
+    // In one piece, which is several times as fast as feeding a hasher.
+    let mut key = [0; 2 * TEXT_BYTES_MAX + 1];
+    let (start, end) = (source.len() + 1, source.len() + 1 + session_id.len());
+    if end > key.len() {
+        return xxhash_rust::xxh3::xxh3_64(format!("{source}\0{session_id}").as_bytes());
+    }
+    key[..source.len()].copy_from_slice(source.as_bytes());
+    key[start..end].copy_from_slice(session_id.as_bytes());
+    xxhash_rust::xxh3::xxh3_64(&key[..end])
 }

@@ -118,6 +118,25 @@ impl Table {
         self.by_key.insert_unique(key_hash, row as u32, |&row| self.key_hash[row as usize]);
     }
 
+    /// Gives a row what another version of its key says; the key stays.
+    pub fn replace(&mut self, row: usize, record: &Record<'_>, versions: Option<&[u8]>, received_us: i64) {
+        let rows = self.rows();
+        self.count_out(self.setup_us[row].div_euclid(US_PER_DAY));
+        *self.rows_of_day.entry(record.day()).or_default() += 1;
+        self.setup_us[row] = record.setup_us();
+        for (slot, column) in self.ints.iter_mut().enumerate().filter(|(slot, _)| *slot != int::SETUP_TIME) {
+            column.set(row, record.ints[slot], rows);
+        }
+        for (slot, dictionary) in self.dictionaries.iter_mut().enumerate() {
+            set_code(&mut self.codes[slot], dictionary.code(record.strings[slot]), row, rows);
+            dictionary.forget_unused(&mut self.codes[slot]);
+        }
+        let texts = &record.strings[CATEGORY_COUNT..];
+        self.texts.iter_mut().zip(texts).for_each(|(column, text)| column.set(row, text, rows));
+        self.received_us[row] = received_us;
+        self.versions.set(row, versions.unwrap_or_default(), rows);
+    }
+
     /// Removes a row; the last row takes its number.
     pub fn swap_remove(&mut self, row: usize) {
         let last = self.rows() - 1;
@@ -243,6 +262,14 @@ impl Dictionary {
             *code = kept.code(&self.entries[*code as usize]);
         }
         *self = kept;
+    }
+}
+
+/// Gives a row of a column of `rows` rows another code.
+fn set_code(codes: &mut Vec<i32>, code: i32, row: usize, rows: usize) {
+    if code != NO_CODE || !codes.is_empty() {
+        codes.resize(rows, NO_CODE);
+        codes[row] = code;
     }
 }
 

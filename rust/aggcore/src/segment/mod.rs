@@ -137,6 +137,17 @@ impl Segment {
         self.checked.iter().all(|checked| checked.load(Ordering::Relaxed))
     }
 
+    /// Reads the whole file.
+    ///
+    /// # Errors
+    /// `Damaged` where a byte of it, or the sum of a column, is not what was written.
+    pub fn check_whole(&self, crc32: u32) -> Result<()> {
+        if crc32fast::hash(&map(&self.path)?) != crc32 {
+            return Err(Error::damaged(&self.path, "it fails its checksum"));
+        }
+        (0..COLUMN_COUNT).try_for_each(|number| self.check(number))
+    }
+
     /// What is kept of a row's versions; after [`Segment::whole_part`].
     pub fn versions(&self, row: usize) -> Option<&[u8]> {
         (!self.versions.is_null(row)).then(|| self.versions.value(row))

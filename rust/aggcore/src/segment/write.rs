@@ -6,12 +6,12 @@ use arrow_array::{
     Array, ArrayRef, BinaryArray, DictionaryArray, Int32Array, Int64Array, NullArray, RecordBatch, StringArray,
     TimestampMicrosecondArray, UInt16Array, UInt32Array, UInt64Array,
 };
-use arrow_buffer::NullBuffer;
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{Field as ArrowField, Schema};
 
 use super::written::{Summary, Written, own};
 use super::{Segment, key_filter};
+use crate::batch::{nulls, string_column};
 use crate::error::{Error, Result};
 use crate::ints::IntColumn;
 use crate::part::{NO_CODE, Part};
@@ -102,17 +102,17 @@ fn int_column(sources: &[Source<'_>], places: &[Place], slot: usize, shape: Shap
     let values = || each(sources, places, |part, row| part.ints[slot].get(row));
     if shape == Shape::Time && values().any(|value| value != ABSENT) {
         let values: Vec<i64> = values().collect();
-        let nulls = nulls(values.iter().map(|&value| value != ABSENT));
+        let nulls = nulls(values.len(), |row| values[row] != ABSENT);
         return Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC"));
     }
     match IntColumn::of(values()) {
         IntColumn::Absent => Arc::new(NullArray::new(places.len())),
         IntColumn::Narrow(values) => {
-            let nulls = nulls(values.iter().map(|&value| value != i32::MIN));
+            let nulls = nulls(values.len(), |row| values[row] != i32::MIN);
             Arc::new(Int32Array::new(values.into(), nulls))
         }
         IntColumn::Wide(values) => {
-            let nulls = nulls(values.iter().map(|&value| value != ABSENT));
+            let nulls = nulls(values.len(), |row| values[row] != ABSENT);
             Arc::new(Int64Array::new(values.into(), nulls))
         }
     }
@@ -124,7 +124,7 @@ fn text_column(sources: &[Source<'_>], places: &[Place], slot: usize) -> ArrayRe
         return Arc::new(NullArray::new(places.len()));
     }
     let texts = places.iter().map(|&(source, row)| sources[source as usize].part.texts[slot].get(row as usize));
-    Arc::new(StringArray::from_iter(texts.map(crate::batch::present)))
+    Arc::new(string_column(texts))
 }
 
 /// Dictionary codes with only the entries that the rows use, in order of first use; beneath a null stands
@@ -155,13 +155,9 @@ fn category_column(sources: &[Source<'_>], places: &[Place], slot: usize) -> Res
     if entries.is_empty() {
         return Ok(Arc::new(NullArray::new(places.len())));
     }
-    let nulls = nulls(codes.iter().map(|&code| code != NO_CODE));
+    let nulls = nulls(codes.len(), |row| codes[row] != NO_CODE);
     let entries: StringArray = entries.into_iter().map(Some).collect();
     Ok(Arc::new(DictionaryArray::try_new(Int32Array::new(codes.into(), nulls), Arc::new(entries))?))
-}
-
-fn nulls(present: impl Iterator<Item = bool>) -> Option<NullBuffer> {
-    Some(present.collect::<NullBuffer>()).filter(|nulls| nulls.null_count() > 0)
 }
 
 fn put_durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {

@@ -115,6 +115,35 @@ impl Store {
         Ok(found)
     }
 
+    /// The next records set up in [from, to) as an Arrow IPC stream (see [`crate::export`]), and the place to go on
+    /// from, which begins as (0, 0); `None` at the end. Right only while nothing changes the store.
+    ///
+    /// # Errors
+    /// `Damaged`, or `Arrow` where the columns cannot be encoded.
+    pub fn export(&self, (from, to): (i64, i64), place: (usize, usize), row_max: usize) -> Result<Option<(Vec<u8>, (usize, usize))>> {
+        let none_dead = Bitmap::default();
+        let state = self.read();
+        let (mut number, mut start) = place;
+        let days = from.div_euclid(US_PER_DAY)..=to.div_euclid(US_PER_DAY);
+        let sealed: Vec<&Sealed> = state.sealed(days).collect();
+        loop {
+            let part = match number {
+                0 => state.active.part(&none_dead),
+                1 => state.hot.part(&none_dead),
+                _ => match sealed.get(number - 2) {
+                    Some(sealed) => sealed.segment.whole_part(&sealed.dead)?,
+                    None => return Ok(None),
+                },
+            };
+            let wanted = |row: &usize| (from..to).contains(&part.setup_us[*row]) && !part.dead.contains(*row);
+            let rows: Vec<usize> = (start..part.rows()).filter(wanted).take(row_max.max(1)).collect();
+            if let Some(last) = rows.last() {
+                return Ok(Some((crate::export::ipc_stream(&part, &rows)?, (number, last + 1))));
+            }
+            (number, start) = (number + 1, 0);
+        }
+    }
+
     /// What the store holds.
     ///
     /// # Errors

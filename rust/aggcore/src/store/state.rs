@@ -88,6 +88,12 @@ impl State {
             outcome.accepted += 1;
             return;
         }
+        if let [place] = places.as_slice()
+            && self.is_only_version(place, version)
+        {
+            outcome.duplicates += 1;
+            return;
+        }
         let received = Versions::of(version);
         let known: Vec<(Place, Versions)> = places
             .into_iter()
@@ -103,13 +109,24 @@ impl State {
             }
             _ => outcome.replaced += 1,
         }
-        let was_sealed = known.iter().any(|(place, _)| matches!(place, Place::Sealed { .. } | Place::Frozen { .. }));
-        self.remove(known.into_iter().map(|(place, _)| place));
         joined.merged(|record| {
-            self.revived |= was_sealed && !record.is_finished();
             let versions = joined.to_bytes(record);
-            self.table_of(record).push(key_hash, record, versions.as_deref(), received_us);
+            self.put(known.into_iter().map(|(place, _)| place).collect(), key_hash, record, versions.as_deref(), received_us);
         });
+    }
+
+    /// Puts a record in place of what is known of it.
+    fn put(&mut self, known: Vec<Place>, key_hash: u64, record: &Record<'_>, versions: Option<&[u8]>, received_us: i64) {
+        match (known.as_slice(), record.is_finished()) {
+            (&[Place::Active(row)], false) => self.active.replace(row, record, versions, received_us),
+            (&[Place::Hot(row)], true) => self.hot.replace(row, record, versions, received_us),
+            (_, finished) => {
+                let was_sealed = known.iter().any(|place| matches!(place, Place::Sealed { .. } | Place::Frozen { .. }));
+                self.revived |= was_sealed && !finished;
+                self.remove(known.into_iter());
+                self.table_of(record).push(key_hash, record, versions, received_us);
+            }
+        }
     }
 
     /// Adds a segment of a UTC day.
@@ -193,6 +210,23 @@ impl State {
                 let sealed = self.segments.get(&day)?.get(number)?;
                 let part: Result<Part<'_>> = sealed.segment.whole_part(&none_dead);
                 Versions::of_row(&part.ok()?.record(row), sealed.segment.versions(row))
+            }
+        }
+    }
+
+    /// Whether a place has this version and no other: what a replay mostly finds.
+    fn is_only_version(&self, place: &Place, version: &Record<'_>) -> bool {
+        let none_dead = Bitmap::default();
+        let in_table = |table: &Table, row| table.versions(row).is_none() && table.part(&none_dead).record(row) == *version;
+        match *place {
+            Place::Active(row) => in_table(&self.active, row),
+            Place::Hot(row) => in_table(&self.hot, row),
+            Place::Frozen { number, row } => self.frozen.get(number).is_some_and(|frozen| in_table(&frozen.table, row)),
+            Place::Sealed { day, number, row } => {
+                self.segments.get(&day).and_then(|segments| segments.get(number)).is_some_and(|sealed| {
+                    let part = sealed.segment.whole_part(&none_dead);
+                    part.is_ok_and(|part| part.record(row) == *version) && sealed.segment.versions(row).is_none()
+                })
             }
         }
     }

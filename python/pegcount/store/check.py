@@ -1,0 +1,91 @@
+"""Reads all of a data directory and says what of it is not what was written."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pegcount import core
+from pegcount.config import Config
+from pegcount.errors import DataDamagedError, PegcountError
+from pegcount.store import files
+from pegcount.store.catalog import Catalog, FileRow
+from pegcount.store.directory import DirectoryLock, prepare
+
+
+@dataclass
+class CheckReport:
+    """What was read, and what is wrong with it."""
+
+    segments: int = 0
+    segment_bytes: int = 0
+    journal_files: int = 0
+    journal_batches: int = 0
+    journal_records: int = 0
+    active_sessions: int = 0
+    """In the copy of the active sessions, before the journal is applied."""
+    code_decks: int = 0
+    records: int | None = None
+    """Records that reports count, None where they could not all be read."""
+    orphans: list[Path] = field(default_factory=list)
+    """Files that nothing names: what a crash left behind, removed at the next start."""
+    problems: list[str] = field(default_factory=list)
+    """What is damaged or missing, each naming its file."""
+
+
+def check(directory: Path, config: Config) -> CheckReport:
+    """Reads every byte that the catalogue of a data directory answers for.
+
+    Raises StoreOpenError where a process owns it (a backup of it can be checked), where it
+    is no data directory, or where its catalogue cannot be read at all.
+    """
+    prepare(directory, create=False)
+    owner = DirectoryLock(directory)
+    try:
+        with closing(Catalog(directory, read_only=True)) as catalog:
+            return _checked(directory, catalog, config)
+    except DataDamagedError as error:
+        return CheckReport(problems=[str(error)])
+    finally:
+        owner.release()
+
+
+def _checked(directory: Path, catalog: Catalog, config: Config) -> CheckReport:
+    segments, active = [segment.file for segment in catalog.segments()], catalog.active()
+    report = CheckReport(
+        segments=len(segments),
+        segment_bytes=sum(file.size for file in segments),
+        active_sessions=sum(file.rows for file in active),
+        orphans=files.orphans(directory, catalog),
+    )
+    report.problems += _damaged_files(directory, segments + active)
+    _check_journal(directory, catalog.setting("first_journal") or 0, report)
+    for deck_id in catalog.code_decks():
+        catalog.code_deck(deck_id)
+        report.code_decks += 1
+    if not report.problems:
+        report.records = files.loaded(directory, catalog, config).info()["records"]
+    return report
+
+
+def _damaged_files(directory: Path, listed: list[FileRow]) -> Iterator[str]:
+    for file in listed:
+        try:
+            core.check_file(directory, files.as_tuple(file))
+        except (PegcountError, OSError) as error:
+            yield str(error)
+
+
+def _check_journal(directory: Path, first: int, report: CheckReport) -> None:
+    for number in core.journal_sequences(directory):
+        if number < first:
+            report.orphans.append(directory / f"journal/{number:08}.log")
+            continue
+        try:
+            batches, records, _ = core.check_journal(directory, number)
+        except (PegcountError, OSError) as error:
+            report.problems.append(str(error))
+            continue
+        report.journal_files += 1
+        report.journal_batches += batches
+        report.journal_records += records

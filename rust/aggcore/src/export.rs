@@ -1,0 +1,49 @@
+//! Records written out whole, piece by piece, as Arrow IPC streams of one schema.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, TimestampMicrosecondArray};
+use arrow_ipc::writer::StreamWriter;
+use arrow_schema::{DataType, Field as ArrowField, Schema, TimeUnit};
+
+use crate::batch::{int_column, plain_type, string_column};
+use crate::error::Result;
+use crate::part::Part;
+use crate::schema::{FIELDS, Kept};
+
+/// Rows of a part as one Arrow IPC stream: the fields of the record by name, then `received_time`.
+///
+/// Texts are Utf8, times microseconds UTC, prices units of 10^-9, all other fields Int64; absent values are null.
+///
+/// # Errors
+/// `Arrow` where the columns cannot be encoded.
+pub fn ipc_stream(part: &Part<'_>, rows: &[usize]) -> Result<Vec<u8>> {
+    let mut columns: Vec<ArrayRef> = FIELDS.iter().map(|field| column(part, rows, field)).collect();
+    let received = rows.iter().map(|&row| part.received_us[row]);
+    columns.push(Arc::new(TimestampMicrosecondArray::from_iter_values(received).with_timezone("UTC")));
+    let schema = schema();
+    let mut writer = StreamWriter::try_new(Vec::new(), &schema)?;
+    writer.write(&RecordBatch::try_new(schema, columns)?)?;
+    Ok(writer.into_inner()?)
+}
+
+fn schema() -> Arc<Schema> {
+    let mut fields: Vec<_> = FIELDS.iter().map(|field| ArrowField::new(field.name, plain_type(field.shape), true)).collect();
+    let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    fields.push(ArrowField::new("received_time", time, true));
+    Arc::new(Schema::new(fields))
+}
+
+fn column(part: &Part<'_>, rows: &[usize], field: &crate::schema::Field) -> ArrayRef {
+    match field.shape.kept() {
+        Kept::Category => {
+            let column = &part.categories[field.slot];
+            Arc::new(string_column(rows.iter().map(|&row| column.text(row))))
+        }
+        Kept::Text => {
+            let column = part.texts[field.slot];
+            Arc::new(string_column(rows.iter().map(|&row| column.get(row))))
+        }
+        Kept::Int => int_column(field.shape, rows.iter().map(|&row| part.ints[field.slot].get(row)).collect()),
+    }
+}
