@@ -33,6 +33,8 @@ class Config:
     """Batches of one stream that were read and not answered yet; further ones are not read."""
     reflection_stream_count_max: int = 8
     """Streams that ask for descriptors at once; one more is refused at once."""
+    health_watch_count_max: int = 32
+    """Streams that watch health at once; one more is refused at once. Checks have no such limit."""
     concurrent_call_count_max: int = 1_024
     """Calls of all kinds that gRPC itself holds, those about to be refused too; beyond it refuses barely."""
     overload_retry_seconds: float = 1.0

@@ -25,14 +25,7 @@ class Served:
     def __init__(self, directory: Path, more_environment: Mapping[str, str] | None = None) -> None:
         self.log = directory.parent / f"{directory.name}.log"
         started = time.monotonic()
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "faults.served", str(directory)],
-                cwd=TESTS,
-                env={**os.environ, **(more_environment or {})},
-                stdout=subprocess.PIPE,
-                stderr=log,
-            )
+        self.process = _started(directory, self.log, more_environment or {})
         try:
             self.address = self._address(started + START_SECONDS_MAX)
             self.channel = grpc.insecure_channel(self.address, [("grpc.max_receive_message_length", -1)])
@@ -85,6 +78,24 @@ class Served:
                 pass
             time.sleep(0.01)
         raise AssertionError("not healthy in time")
+
+
+def kill_while_starting(directory: Path, seconds: float) -> None:
+    """Starts a service and kills it after a time in which it may not have come to its end of starting."""
+    with _started(directory, directory.parent / f"{directory.name}.log", {}) as process:
+        time.sleep(seconds)
+        process.kill()
+
+
+def _started(directory: Path, log_path: Path, more: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    with log_path.open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "faults.served", str(directory)],
+            cwd=TESTS,
+            env={**os.environ, **more},
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
 
 
 @contextmanager

@@ -161,7 +161,8 @@ class Flipped:
 def flip_a_byte(directory: Path, chance: random.Random) -> Flipped:
     """Changes one byte: each kind of file as often, and within it each byte."""
     kinds = [
-        sorted(directory.glob(pattern)) for pattern in ("segments/*/*", "journal/*", "active/*", "*.db*")
+        [path for path in sorted(directory.glob(pattern)) if path.stat().st_size > 0]
+        for pattern in ("segments/*/*", "journal/*", "active/*", "*.db*")
     ]
     path = chance.choice(chance.choice([files for files in kinds if files]))
     content = bytearray(path.read_bytes())

@@ -11,13 +11,15 @@ from faults.campaign import Campaign, Tally, Unit, with_recovery
 from faults.conftest import Tell
 from faults.feed import DAY_S, Feed
 from faults.model import ALL, Kept, Model, check_figures, verdict_of_copy
-from faults.process import Served, serving
+from faults.process import Served, kill_while_starting, serving
 from faults.writers import Writer
 
 KILLS_PER_UNIT = 10
 FEED_COUNT = 3
 DAYS = 6
 DAYS_RETAINED = 4
+START_KILL_SHARE = 0.2
+"""Of the kills, how many are followed by one while the next service starts."""
 
 
 def test_what_was_acknowledged_survives_kills(tmp_path: Path, tell: Tell) -> None:
@@ -45,6 +47,8 @@ def one_directory(unit: Unit) -> Tally:
             if kill == KILLS_PER_UNIT // 2:
                 kept = retain(served, feeds)
             write_and_kill(served, feeds, chance.uniform(0.05, 2.0))
+        if chance.random() < START_KILL_SHARE:
+            kill_while_starting(data, chance.uniform(0.2, 0.8))
         seen = verdict_of_copy(data, model, kept)
         total += Tally(1, 0, seen.lost, seen.duplicated, seen.partial)
     assert seen.acknowledged > 0

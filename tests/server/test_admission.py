@@ -180,14 +180,37 @@ def test_health_and_reflection_answer_under_overload(start: Start, monkeypatch: 
             answer.result(20)
 
 
-def test_those_who_watch_health_take_no_thread(start: Start) -> None:
-    service = start(worker_count=1, waiting_call_count_max=0, write_stream_count_max=0)
+def test_those_who_watch_health_take_nobodys_place(start: Start) -> None:
+    service = start(
+        worker_count=1, waiting_call_count_max=0, write_stream_count_max=0, health_watch_count_max=20
+    )
     stub = health_pb2_grpc.HealthStub(service.channel)
-    watches = [stub.Watch(health_pb2.HealthCheckRequest(), timeout=30) for _ in range(40)]
+    watches = [stub.Watch(health_pb2.HealthCheckRequest(), timeout=30) for _ in range(20)]
     assert {next(watch).status for watch in watches} == {SERVING}
+    overloaded(lambda: next(stub.Watch(health_pb2.HealthCheckRequest(), timeout=30)), 1.0)
     assert len(service.reports.QueryAsrUsage(ASK_USAGE, timeout=10).bins) == 24
+    assert healthy(service) == SERVING
     for watch in watches:
         watch.cancel()
+
+
+def test_a_change_of_health_while_those_who_watch_it_leave(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """grpcio's way to watch without a thread deadlocks here: a change waits for a message to be
+    sent, and the thread that sends waits for the change."""
+    fault: list[str | None] = [None]
+    monkeypatch.setattr("pegcount.store.EmbeddedStore.write_fault", property(lambda _: fault[0]))
+    service = start(health_look_seconds=0.001, health_watch_count_max=300)
+    stub = health_pb2_grpc.HealthStub(service.channel)
+    for i in range(30):
+        watches = [stub.Watch(health_pb2.HealthCheckRequest(service=RECORDS), timeout=30) for _ in range(10)]
+        for watch in watches:
+            next(watch)
+        fault[0] = None if i % 2 else "no space left on device"
+        for watch in watches:
+            watch.cancel()
+        assert healthy(service) == SERVING
 
 
 def test_one_who_asks_for_descriptors_without_end_does_not_keep_others_from_it(start: Start) -> None:

@@ -10,6 +10,9 @@ import grpc
 
 from pegcount.errors import CancelledError, OverloadedError
 
+Behavior = Callable[[Any, grpc.ServicerContext], Any]
+"""A method as gRPC calls it: with a request or with an iterator of them."""
+
 
 class Gate:
     """Lets so many calls run at once and so many wait, in the order in which they came."""
@@ -73,10 +76,10 @@ class Gate:
 
 
 class AdmissionInterceptor(grpc.ServerInterceptor):
-    """Leads the calls of each service through its gate; a service without one is always let in."""
+    """Leads calls through their gates; what has none is always let in."""
 
     def __init__(self, gates: Mapping[str, Gate]) -> None:
-        """`gates` go by the full name of the service."""
+        """`gates` go by the full name of a service, or of one of its methods: `package.Service/Method`."""
         self._gates = gates
 
     def intercept_service(
@@ -84,27 +87,32 @@ class AdmissionInterceptor(grpc.ServerInterceptor):
     ) -> Any:
         """Wraps the handler of one call."""
         handler = continuation(details)
-        gate = self._gates.get(details.method.split("/")[1])
+        gate = self._gate(details.method.removeprefix("/"))
         if handler is None or gate is None:
             return handler
-        if handler.response_streaming:
-            behavior, wrap = _streaming(handler, gate), grpc.stream_stream_rpc_method_handler
+        if handler.request_streaming:
+            behavior, wrap = _streaming(handler.stream_stream, gate), grpc.stream_stream_rpc_method_handler
+        elif handler.response_streaming:
+            behavior, wrap = _streaming(handler.unary_stream, gate), grpc.unary_stream_rpc_method_handler
         else:
-            behavior, wrap = _unary(handler, gate), grpc.unary_unary_rpc_method_handler
+            behavior, wrap = _unary(handler.unary_unary, gate), grpc.unary_unary_rpc_method_handler
         return wrap(behavior, handler.request_deserializer, handler.response_serializer)
 
+    def _gate(self, method: str) -> Gate | None:
+        return self._gates.get(method) or self._gates.get(method.partition("/")[0])
 
-def _unary(handler: Any, gate: Gate) -> Callable[[Any, grpc.ServicerContext], Any]:
+
+def _unary(behavior: Behavior, gate: Gate) -> Behavior:
     def call(request: Any, context: grpc.ServicerContext) -> Any:
         with gate.admitted(context):
-            return handler.unary_unary(request, context)
+            return behavior(request, context)
 
     return call
 
 
-def _streaming(handler: Any, gate: Gate) -> Callable[[Any, grpc.ServicerContext], Iterator[Any]]:
-    def call(requests: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+def _streaming(behavior: Behavior, gate: Gate) -> Behavior:
+    def call(given: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         with gate.admitted(context):
-            yield from handler.stream_stream(requests, context)
+            yield from behavior(given, context)
 
     return call

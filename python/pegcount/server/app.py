@@ -96,16 +96,18 @@ def build_server(config: Config, store: Store, address: str, clock: Clock = now_
 
 
 def _gates(config: Config) -> dict[str, Gate]:
-    """The gate of each service by its name; health has none, so that it answers whatever goes on."""
+    """The gate of each service by its name; a health check has none, so that it answers whatever goes on."""
     retry_seconds = config.overload_retry_seconds
     calls = Gate("calls", config.worker_count, config.waiting_call_count_max, retry_seconds)
     writing = Gate("write streams", config.write_stream_count_max, 0, retry_seconds)
     describing = Gate("reflection streams", config.reflection_stream_count_max, 0, retry_seconds)
-    return {_REPORTS: calls, _ADMIN: calls, _RECORDS: writing, **dict.fromkeys(REFLECTION_NAMES, describing)}
+    watching = Gate("health watches", config.health_watch_count_max, 0, retry_seconds)
+    gates = {_REPORTS: calls, _ADMIN: calls, _RECORDS: writing, f"{health.SERVICE_NAME}/Watch": watching}
+    return {**gates, **dict.fromkeys(REFLECTION_NAMES, describing)}
 
 
 def _thread_count(config: Config) -> int:
     """Threads enough for all that the gates let in or let wait, so that nobody waits for a thread."""
     calls = config.worker_count + config.waiting_call_count_max
-    streams = config.write_stream_count_max + config.reflection_stream_count_max
-    return calls + streams + _SPARE_THREAD_COUNT
+    asking = config.reflection_stream_count_max + config.health_watch_count_max
+    return calls + config.write_stream_count_max + asking + _SPARE_THREAD_COUNT

@@ -51,9 +51,8 @@ class StatusInterceptor(grpc.ServerInterceptor):
     ) -> Any:
         """Wraps the handler of one call."""
         handler = continuation(details)
-        # A method that takes no thread while it streams (of health) would take one behind a wrapper.
-        if handler is None or getattr(handler.unary_stream, "experimental_non_blocking", False):
-            return handler
+        if handler is None:
+            return None
         if handler.response_streaming:
             behavior = _streaming(handler)
             wrap = (
