@@ -46,7 +46,7 @@ class Config:
     batch_row_count_max: int = 100_000
     """Records of one batch."""
     waiting_bytes_max: int = 64 * 1024 * 1024
-    """Bytes of batches that wait to be made durable; one more is refused."""
+    """Bytes of batches that wait to be made durable; whoever brings more writes some first."""
     unsealed_row_count_max: int = 4_000_000
     """Finished records in memory; while sealing is that far behind, batches are refused."""
     seal_row_count: int = 200_000

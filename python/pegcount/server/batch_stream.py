@@ -2,14 +2,12 @@
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
 from threading import Condition
 
 import grpc
 
-from pegcount.errors import CancelledError
+from pegcount.errors import CancelledError, OverloadedError
 from pegcount.model import WriteOutcome
-from pegcount.server.batch_id import batch_id_of
 from pegcount.store import PendingWrite, Store
 
 
@@ -23,7 +21,7 @@ class BatchStream:
         self._store = store
         self._batch_count_max = batch_count_max
         self._changed = Condition()
-        self._pending: deque[tuple[str | None, PendingWrite]] = deque()
+        self._pending: deque[PendingWrite] = deque()
         self._ended = False
         self._error: Exception | None = None
 
@@ -46,8 +44,7 @@ class BatchStream:
         """
         try:
             while (oldest := self._oldest()) is not None:
-                batch_id, pending = oldest
-                outcome = replace(pending.wait(), batch_id=batch_id)
+                outcome = oldest.wait()
                 self._forget_oldest()
                 yield outcome
             if self._error is not None:
@@ -73,16 +70,28 @@ class BatchStream:
 
     def _submit(self, batch: bytes) -> bool:
         """Whether the batch was still wanted when it came."""
-        with self._changed:
-            if self._ended:
-                return False
-        pending = self._store.submit(batch)
-        with self._changed:
-            self._pending.append((batch_id_of(batch), pending))
-            self._changed.notify_all()
-        return True
+        while not self._ended:
+            try:
+                pending = self._store.submit(batch)
+            except OverloadedError:
+                # What is on its way already makes room; without any the caller has to try again later.
+                if not self._wait_for_an_answer():
+                    raise
+                continue
+            with self._changed:
+                self._pending.append(pending)
+                self._changed.notify_all()
+            return True
+        return False
 
-    def _oldest(self) -> tuple[str | None, PendingWrite] | None:
+    def _wait_for_an_answer(self) -> bool:
+        """Whether there was a batch to wait for."""
+        with self._changed:
+            before = len(self._pending)
+            self._changed.wait_for(lambda: self._ended or len(self._pending) < before or before == 0)
+            return before > 0
+
+    def _oldest(self) -> PendingWrite | None:
         with self._changed:
             self._changed.wait_for(lambda: self._ended or bool(self._pending))
             return self._pending[0] if self._pending else None

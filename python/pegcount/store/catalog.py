@@ -11,7 +11,7 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
@@ -67,13 +67,29 @@ class Catalog:
         """
         self.path = directory / "catalog.db"
         self._read_only = read_only
-        self._suspect = False
         self._lock = RLock()
-        self._db = self._opened()
+        self._db: sqlite3.Connection | None = self._opened()
+        # All reading is from this copy: it is what was last known to be durable.
+        self._memory = sqlite3.connect(":memory:", check_same_thread=False)
+        self._db.backup(self._memory)
 
     def close(self) -> None:
         """Closes the file."""
-        self._db.close()
+        with self._lock:
+            self._memory.close()
+            if self._db is not None:
+                self._db.close()
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the file is known to have what is read from here, and not perhaps one transaction more."""
+        return self._db is not None
+
+    def refresh(self) -> None:
+        """Reads again what another process may have written."""
+        with self._lock:
+            if self._db is not None:
+                self._db.backup(self._memory)
 
     def segments(self) -> list[SegmentRow]:
         """All sealed segments, by day."""
@@ -91,11 +107,11 @@ class Catalog:
 
     def put_settings(self, **values: int | None) -> None:
         """Sets settings, or takes them away where None."""
-        with self._transaction():
+        with self._transaction() as db:
             for name, value in values.items():
-                self._db.execute("DELETE FROM settings WHERE name = ?", (name,))
+                db.execute("DELETE FROM settings WHERE name = ?", (name,))
                 if value is not None:
-                    self._put("settings", name, value)
+                    _put(db, "settings", name, value)
 
     def commit_segments(
         self,
@@ -111,25 +127,25 @@ class Catalog:
         sessions is replaced, with `first_journal` the journal files before it are not
         needed any more. Raises StoreReadOnlyError where that cannot be made durable.
         """
-        with self._transaction():
-            self._db.executemany("DELETE FROM segments WHERE name = ?", [(name,) for name in removed])
+        with self._transaction() as db:
+            db.executemany("DELETE FROM segments WHERE name = ?", [(name,) for name in removed])
             for segment in added:
-                self._put("segments", *_file_values(segment.file), segment.day, segment.dead)
+                _put(db, "segments", *_file_values(segment.file), segment.day, segment.dead)
             for name, rows in dead:
-                row = self._db.execute("SELECT * FROM segments WHERE name = ?", (name,)).fetchone()
-                self._put("segments", *row[:6], rows)
+                row = db.execute("SELECT * FROM segments WHERE name = ?", (name,)).fetchone()
+                _put(db, "segments", *row[:6], rows)
             if active is not None:
-                self._db.execute("DELETE FROM active")
+                db.execute("DELETE FROM active")
                 for file in active:
-                    self._put("active", *_file_values(file))
+                    _put(db, "active", *_file_values(file))
             if first_journal is not None:
-                self._put("settings", "first_journal", first_journal)
+                _put(db, "settings", "first_journal", first_journal)
 
     def put_code_deck(self, deck_id: int, entries: Sequence[CodeDeckEntry]) -> None:
         """Keeps a code deck in place of any other of the same id."""
         blob = zlib.compress(json.dumps([(e.code, e.name, e.country) for e in entries]).encode())
-        with self._transaction():
-            self._put("code_decks", deck_id, len(entries), blob)
+        with self._transaction() as db:
+            _put(db, "code_decks", deck_id, len(entries), blob)
 
     def code_deck(self, deck_id: int) -> list[CodeDeckEntry] | None:
         """The entries of a code deck, None where there is none."""
@@ -144,26 +160,22 @@ class Catalog:
 
     def copy_to(self, path: Path) -> None:
         """Writes a copy of the catalogue, durably, as it is at one instant."""
-        with self._lock, sqlite3.connect(path) as copy:
-            self._db.backup(copy)
-        copy.close()
+        path.unlink(missing_ok=True)
+        with self._lock, closing(sqlite3.connect(path)) as copy:
+            self._memory.backup(copy)
         flush(path)
 
     def _opened(self) -> sqlite3.Connection:
         try:
             db = self._connected()
+            try:
+                self._prepare(db)
+                self._verify(db)
+            except BaseException:
+                db.close()
+                raise
         except sqlite3.Error as error:
             raise StoreOpenError(f"{self.path} cannot be opened: {error}") from error
-        self._db = db
-        try:
-            self._prepare()
-            self._verify()
-        except sqlite3.Error as error:
-            db.close()
-            raise StoreOpenError(f"{self.path} cannot be opened: {error}") from error
-        except (StoreOpenError, DataDamagedError):
-            db.close()
-            raise
         return db
 
     def _connected(self) -> sqlite3.Connection:
@@ -172,108 +184,121 @@ class Catalog:
             target, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None, uri=True
         )
 
-    def _prepare(self) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
         if version > FORMAT_VERSION:
             raise StoreOpenError(
                 f"{self.path} has format {version}, newer than the format {FORMAT_VERSION} of this program"
             )
         if version == 1:
             raise StoreOpenError(
-                f"{self.path} has format 1 of before the first release; import its files again"
+                f"{self.path} has format 1, of before the first release; import its files again"
             )
         # The few transactions are small and far apart: a rollback journal leaves nothing beside the file.
-        self._db.execute("PRAGMA journal_mode = TRUNCATE")
-        self._db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA journal_mode = TRUNCATE")
+        db.execute("PRAGMA synchronous = FULL")
         if version == 0:
-            self._make()
+            self._make(db)
 
-    def _make(self) -> None:
+    def _make(self, db: sqlite3.Connection) -> None:
         beside = [name for name in ("segments", "active", "journal") if (self.path.parent / name).exists()]
         if beside or self._read_only:
             # To a new catalogue all of them would be what a crash left behind.
-            raise StoreOpenError(f"{self.path} is missing or empty, but there are {beside[:1]} beside it")
-        self._db.execute("BEGIN IMMEDIATE")
+            found = f", but there is {beside[0]} beside it" if beside else ""
+            raise StoreOpenError(f"{self.path} is missing or empty{found}")
+        db.execute("BEGIN IMMEDIATE")
         for name, columns in _TABLES.items():
-            self._db.execute(f"CREATE TABLE {name} ({columns}, row_crc32 INTEGER)")
-        self._db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-        self._put("settings", _DIGEST, self._digest())
-        self._db.execute("COMMIT")
+            db.execute(f"CREATE TABLE {name} ({columns}, row_crc32 INTEGER)")
+        db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        _put(db, "settings", _DIGEST, _digest(db))
+        db.execute("COMMIT")
 
-    def _verify(self) -> None:
+    def _verify(self, db: sqlite3.Connection) -> None:
         with self._damage_told():
-            if self._db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
+            if db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
                 raise DataDamagedError(f"{self.path}: SQLite finds it damaged", file=self.path)
             for table in _TABLES:
-                self._rows(table, "1")
-            kept = self._db.execute("SELECT value FROM settings WHERE name = ?", (_DIGEST,)).fetchone()
-            if kept is None or kept[0] != self._digest():
+                self._checked_rows(db, table, "1")
+            kept = db.execute("SELECT value FROM settings WHERE name = ?", (_DIGEST,)).fetchone()
+            if kept is None or kept[0] != _digest(db):
                 raise DataDamagedError(f"{self.path}: rows are missing or changed", file=self.path)
 
     def _rows(self, table: str, order: str) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._checked_rows(self._memory, table, order)
+
+    def _checked_rows(self, db: sqlite3.Connection, table: str, order: str) -> list[tuple[Any, ...]]:
         """All rows of a table; DataDamagedError where one is not what was written."""
-        with self._lock, self._damage_told():
-            rows = self._db.execute(f"SELECT * FROM {table} ORDER BY {order}").fetchall()
+        rows = db.execute(f"SELECT * FROM {table} ORDER BY {order}").fetchall()
         for *values, crc32 in rows:
             if _crc32(table, values) != crc32:
                 raise DataDamagedError(f"{self.path}: a row of {table} fails its checksum", file=self.path)
         return [tuple(values) for *values, _ in rows]
-
-    def _put(self, table: str, *values: Any) -> None:
-        row = (*values, _crc32(table, values))
-        self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
-
-    def _digest(self) -> int:
-        sums = []
-        for table in _TABLES:
-            others = f" WHERE name != '{_DIGEST}'" if table == "settings" else ""
-            rows = self._db.execute(f"SELECT row_crc32 FROM {table}{others}")
-            sums += [(table, crc32) for (crc32,) in rows]
-        return zlib.crc32(repr(sorted(sums)).encode())
 
     @contextmanager
     def _damage_told(self) -> Iterator[None]:
         """Turns what SQLite says of a damaged file into DataDamagedError."""
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise DataDamagedError(f"{self.path}: {error}", file=self.path) from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Commits where its block ends well; leaves nothing of it where it does not.
 
-        After a failure the file is written anew before anything else is: the operating
-        system may have dropped pages that it could not write, and would not tell again.
-        Raises StoreReadOnlyError where nothing can be made durable.
+        After a failure to write, the next transaction begins with a new file: the
+        operating system may have dropped pages that it could not write, and would not
+        tell again. Until then the old file has the state before or after. Raises
+        StoreReadOnlyError where nothing can be made durable.
         """
         with self._lock:
             try:
-                if self._suspect:
-                    self._renew()
-                self._db.execute("BEGIN IMMEDIATE")
-                yield
-                self._put("settings", _DIGEST, self._digest())
-                self._db.execute("COMMIT")
+                db = self._db = self._db or self._renewed()
+                with _committed(db):
+                    yield db
+                    _put(db, "settings", _DIGEST, _digest(db))
+                db.backup(self._memory)
             except (sqlite3.OperationalError, OSError) as error:
-                self._suspect = True
-                self._db.close()
-                self._db = self._opened()
+                if self._db is not None:
+                    self._db.close()
+                self._db = None
                 raise StoreReadOnlyError(f"{self.path}: {error}") from error
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
 
-    def _renew(self) -> None:
-        """Puts a new copy of the file in place of the one that could not be written."""
+    def _renewed(self) -> sqlite3.Connection:
+        """A new file in place of the one that could not be written."""
+        # Rolls the old one back: its rollback journal must not be taken for that of the new one.
+        self._opened().close()
         fresh = self.path.with_suffix(".tmp")
-        fresh.unlink(missing_ok=True)
         self.copy_to(fresh)
-        self._db.close()
         os.replace(fresh, self.path)
         flush(self.path.parent)
-        self._db = self._opened()
-        self._suspect = False
+        return self._opened()
+
+
+@contextmanager
+def _committed(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def _put(db: sqlite3.Connection, table: str, *values: Any) -> None:
+    row = (*values, _crc32(table, values))
+    db.execute(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+
+
+def _digest(db: sqlite3.Connection) -> int:
+    """CRC-32 of the checksums of all rows but its own."""
+    sums = []
+    for table in _TABLES:
+        others = f" WHERE name != '{_DIGEST}'" if table == "settings" else ""
+        sums += [(table, crc32) for (crc32,) in db.execute(f"SELECT row_crc32 FROM {table}{others}")]
+    return zlib.crc32(repr(sorted(sums)).encode())
 
 
 def _crc32(table: str, values: Sequence[Any]) -> int:

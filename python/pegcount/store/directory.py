@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -13,7 +14,11 @@ class DirectoryLock:
 
     def __init__(self, directory: Path) -> None:
         """Takes the lock; raises StoreOpenError where another process has it."""
-        self._file: IO[str] = open(directory / "lock", "a+", encoding="ascii")  # noqa: SIM115
+        path = directory / "lock"
+        try:
+            self._file: IO[str] = open(path, "a+", encoding="ascii")  # noqa: SIM115
+        except OSError as error:
+            raise StoreOpenError(f"{path} cannot be opened: {error.strerror}") from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -21,13 +26,16 @@ class DirectoryLock:
             owner = self._file.read().strip() or "unknown"
             self._file.close()
             raise StoreOpenError(f"data directory {directory} is in use by process {owner}") from error
-        self._file.truncate(0)
-        self._file.write(f"{os.getpid()}\n")
-        self._file.flush()
+        # A full disk has no room for the number; the lock holds all the same.
+        with suppress(OSError):
+            self._file.truncate(0)
+            self._file.write(f"{os.getpid()}\n")
+            self._file.flush()
 
     def release(self) -> None:
         """Lets other processes in."""
-        self._file.close()
+        with suppress(OSError):
+            self._file.close()
 
 
 def prepare(directory: Path, create: bool) -> None:
@@ -45,6 +53,7 @@ def prepare(directory: Path, create: bool) -> None:
         )
     try:
         directory.mkdir(parents=True)
+        flush(directory.parent)
     except OSError as error:
         raise StoreOpenError(f"data directory {directory} cannot be created: {error.strerror}") from error
 

@@ -60,7 +60,7 @@ class EmbeddedStore:
             opened.callback(self._owner.release)
             self._catalog = Catalog(directory)
             opened.callback(self._catalog.close)
-            files.match(directory, self._catalog)
+            files.remove(files.orphans(directory, self._catalog))
             files.drop_old_journal(directory, self._catalog)
             self._columns = files.loaded(directory, self._catalog, config)
             self._maintenance = Maintenance(directory, self._catalog, self._columns, config, clock)
@@ -136,7 +136,8 @@ class EmbeddedStore:
     def close(self) -> None:
         """Lets go of the data directory; what is in the journal is taken back by the next owner."""
         self._maintenance.stop()
-        self._columns.flush()
+        while self._columns.write_group():
+            pass
         self._catalog.close()
         self._owner.release()
 

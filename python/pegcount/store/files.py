@@ -5,7 +5,6 @@ from pathlib import Path
 
 from pegcount import core
 from pegcount.config import Config
-from pegcount.errors import DataDamagedError
 from pegcount.store.catalog import Catalog, FileRow
 
 _PATTERNS = ("segments/*/*", "active/*")
@@ -16,19 +15,15 @@ def catalogued(catalog: Catalog) -> list[FileRow]:
     return [segment.file for segment in catalog.segments()] + catalog.active()
 
 
+def missing(directory: Path, catalog: Catalog) -> list[str]:
+    """Files that the catalogue names and that are not there."""
+    return [file.name for file in catalogued(catalog) if not (directory / file.name).is_file()]
+
+
 def orphans(directory: Path, catalog: Catalog) -> list[Path]:
     """Files that the catalogue does not name: what a crash or a failed seal left behind."""
     known = {directory / file.name for file in catalogued(catalog)}
     return sorted(path for pattern in _PATTERNS for path in directory.glob(pattern) if path not in known)
-
-
-def match(directory: Path, catalog: Catalog) -> None:
-    """Raises DataDamagedError for a missing file, then removes those that the catalogue does not name."""
-    for file in catalogued(catalog):
-        path = directory / file.name
-        if not path.is_file():
-            raise DataDamagedError(f"{path}: the file is missing", file=path)
-    remove(orphans(directory, catalog))
 
 
 def drop_old_journal(directory: Path, catalog: Catalog) -> None:
@@ -45,7 +40,11 @@ def remove(paths: Iterable[Path]) -> None:
 
 
 def loaded(directory: Path, catalog: Catalog, config: Config) -> core.Store:
-    """The columns of a data directory, with what is in its journal."""
+    """The columns of a data directory, with what is in its journal.
+
+    A segment that cannot be opened raises DataDamagedError when a report needs its day;
+    a copy of the active sessions or a journal file, on which every report depends, now.
+    """
     columns = core.Store(directory, config.batch_row_count_max, config.waiting_bytes_max)
     for segment in catalog.segments():
         columns.open_segment(segment.day, as_tuple(segment.file), segment.dead)

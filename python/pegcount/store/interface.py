@@ -25,7 +25,8 @@ class Store(Protocol):
 
         Batches submitted by many threads, or by one before it waits, share one flush. Raises
         MalformedMessageError where the bytes are no valid message, BatchLimitError for more
-        records than a batch may have, OverloadedError where too many bytes wait already.
+        records than a batch may have, OverloadedError where too many records wait to be
+        sealed.
         """
 
     def write(self, batch: bytes) -> WriteOutcome:

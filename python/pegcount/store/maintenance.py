@@ -13,7 +13,6 @@ from threading import Event, Lock, Thread
 
 from pegcount import core
 from pegcount.config import Config
-from pegcount.errors import PegcountError, StoreReadOnlyError
 from pegcount.model import Retention
 from pegcount.store import files
 from pegcount.store.catalog import Catalog, FileRow, SegmentRow
@@ -46,6 +45,7 @@ class Maintenance:
         self._next_sequence = _next_sequence(catalog)
         self.retention = Retention(catalog.setting("retention_days"), catalog.setting("retention_bytes"))
         self.first_kept_day = catalog.setting("first_kept_day")
+        self._is_littered = False
         self._ended = Event()
         self._thread = Thread(target=self._run, name="maintenance", daemon=True)
         self._thread.start()
@@ -66,6 +66,8 @@ class Maintenance:
 
     def run_once(self) -> None:
         """Does what it is time for."""
+        # Of callers who went away: nobody else may come to write them.
+        self._columns.write_group()
         if self._columns.fault is not None:
             self._columns.try_again()
         if self._is_time_to_seal():
@@ -89,7 +91,7 @@ class Maintenance:
                 self._seal(freeze, first_journal)
             except BaseException:
                 self._columns.thaw(freeze)
-                self._remove_orphans()
+                self._clean_up()
                 raise
             self._sealed_at = time.monotonic()
 
@@ -107,12 +109,12 @@ class Maintenance:
 
     def _merge(self, names: list[str]) -> None:
         with self._lock:
+            limit = self._config.segment_row_count_max
             try:
-                limit = self._config.segment_row_count_max
                 rewrite = self._columns.merge(names, self._take_sequences(), limit)
                 self._commit(rewrite, removed=names)
             except BaseException:
-                self._remove_orphans()
+                self._clean_up()
                 raise
             files.remove(self._directory / name for name in names)
 
@@ -124,14 +126,10 @@ class Maintenance:
         first_journal: int | None = None,
     ) -> None:
         added = [SegmentRow(FileRow(*file), day, b"") for day, file in rewrite.segments]
-        try:
-            self._catalog.commit_segments(added, removed or (), rewrite.dead, active, first_journal)
-        except StoreReadOnlyError:
-            # The transaction may have taken effect though its end could not be confirmed.
-            known = {segment.file.name for segment in self._catalog.segments()}
-            if not added or added[0].file.name not in known:
-                raise
+        self._catalog.commit_segments(added, removed or (), rewrite.dead, active, first_journal)
         self._columns.adopt(rewrite)
+        if self._is_littered:
+            self._clean_up()
 
     def _drop_old_days(self) -> None:
         if self.retention == Retention():
@@ -168,11 +166,11 @@ class Maintenance:
         self._next_sequence += 1_000
         return self._next_sequence - 1_000
 
-    def _remove_orphans(self) -> None:
-        try:
+    def _clean_up(self) -> None:
+        """Removes what a step that failed has written, unless the catalogue on disk may name it after all."""
+        self._is_littered = not self._catalog.is_certain
+        if self._catalog.is_certain:
             files.remove(files.orphans(self._directory, self._catalog))
-        except (OSError, PegcountError):
-            _LOG.warning("files of a step that failed are left behind", exc_info=True)
 
     def _run(self) -> None:
         failures = 0

@@ -32,7 +32,8 @@ def open_snapshot(directory: Path, config: Config) -> core.Store:
             with closing(Catalog(directory, read_only=True)) as catalog:
                 first = catalog.setting("first_journal")
                 columns = files.loaded(directory, catalog, config)
-                if catalog.setting("first_journal") == first:
+                catalog.refresh()
+                if catalog.setting("first_journal") == first and not files.missing(directory, catalog):
                     return columns
         except FileNotFoundError:
             continue
@@ -71,6 +72,7 @@ def _copied(directory: Path, target: Path) -> list[Path]:
         ]
         for name in names:
             _bring(directory / name, target / name)
+        catalog.refresh()
         if catalog.setting("first_journal") != first:
             raise FileNotFoundError("a seal has emptied the journal meanwhile")
     made = [target / "catalog.db", *(target / name for name in names)]

@@ -127,8 +127,7 @@ pub fn string_column<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> String
         .collect();
     let nulls = nulls(offsets.len() - 1, |row| offsets[row] != offsets[row + 1]);
     // Whole texts one after the other are a text, so this never falls back.
-    StringArray::try_new(OffsetBuffer::new(offsets.into()), bytes.into(), nulls)
-        .unwrap_or_else(|_| StringArray::new_null(0))
+    StringArray::try_new(OffsetBuffer::new(offsets.into()), bytes.into(), nulls).unwrap_or_else(|_| StringArray::new_null(0))
 }
 
 /// Which of the rows are present, `None` where all are.

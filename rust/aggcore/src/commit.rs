@@ -86,10 +86,11 @@ impl Durable {
         Ok(())
     }
 
-    /// Takes a `WriteRecordsRequest` on its way to the disk; records set up before `oldest_us` are rejected.
+    /// Takes a `WriteRecordsRequest` on its way to the disk; records set up before `oldest_us` are rejected. Where as much
+    /// waits as may, the caller writes some of it first.
     ///
     /// # Errors
-    /// `MalformedBatch`, `BatchLimit`, or `Overloaded` where too much waits already.
+    /// `MalformedBatch` or `BatchLimit`.
     pub fn submit(&self, bytes: &[u8], received_us: i64, oldest_us: i64) -> Result<Arc<Pending>> {
         let batch = Batch::from_wire(bytes, oldest_us)?;
         let (asked, allowed) = (batch.rows() + batch.rejected.len(), self.limits.batch_rows);
@@ -104,14 +105,22 @@ impl Durable {
             pending.finish(Ok(Outcome::default()));
             return Ok(pending);
         }
-        let mut waiting = lock(&self.waiting);
-        let (bytes, allowed) = (waiting.bytes + pending.frame.len(), self.limits.waiting_bytes);
-        if bytes > allowed && waiting.bytes > 0 {
-            return Err(Error::Overloaded { waiting: waiting.bytes, allowed });
+        while !self.try_queue(&pending) {
+            self.write_group();
         }
-        waiting.bytes = bytes;
-        waiting.batches.push_back(Arc::clone(&pending));
         Ok(pending)
+    }
+
+    /// Puts a batch into the queue if there is room.
+    fn try_queue(&self, pending: &Arc<Pending>) -> bool {
+        let mut waiting = lock(&self.waiting);
+        let bytes = waiting.bytes + pending.frame.len();
+        let has_room = bytes <= self.limits.waiting_bytes || waiting.batches.is_empty();
+        if has_room {
+            waiting.bytes = bytes;
+            waiting.batches.push_back(Arc::clone(pending));
+        }
+        has_room
     }
 
     /// Returns once a batch survives a power cut and shows in the store. Whoever comes first writes for all that wait.
@@ -132,16 +141,14 @@ impl Durable {
         }
     }
 
-    /// Makes all that waits durable.
-    pub fn flush(&self) {
+    /// Makes batches that wait durable, those that nobody waits for any more among them; false where none waits.
+    pub fn write_group(&self) -> bool {
         let mut writer = lock(&self.journal);
-        loop {
-            let group = self.next_group();
-            if group.is_empty() {
-                return;
-            }
+        let group = self.next_group();
+        if !group.is_empty() {
             self.commit(&mut writer, &group);
         }
+        !group.is_empty()
     }
 
     /// Why nothing can be made durable now.

@@ -16,14 +16,6 @@ pub enum Error {
         /// Records that one batch may have.
         allowed: usize,
     },
-    /// Too many bytes wait to be made durable.
-    #[error("{waiting} bytes wait to be written; {allowed} are allowed")]
-    Overloaded {
-        /// Bytes that wait.
-        waiting: usize,
-        /// Bytes that may wait.
-        allowed: usize,
-    },
     /// Nothing can be made durable now.
     #[error("no records are taken now: {0}")]
     ReadOnly(String),

@@ -179,7 +179,9 @@ fn on_int<'a>(column: Column<'a>, name: &str, holds: impl Fn(i64) -> bool + 'a) 
             let value = if values.get(row) == ABSENT { default } else { values.get(row) };
             value != ABSENT && holds(value)
         })),
-        Column::Duration { answer_us, end_us } => Ok(Box::new(move |row| holds(duration_ms(answer_us.get(row), end_us.get(row))))),
+        Column::Duration { answer_us, end_us } => {
+            Ok(Box::new(move |row| holds(duration_ms(answer_us.get(row), end_us.get(row)))))
+        }
         Column::Category(_) | Column::Text(_) => Err(Error::Unknown { what: "integer column", name: name.to_owned() }),
     }
 }

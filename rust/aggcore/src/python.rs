@@ -31,8 +31,8 @@ fn give_back() {
 mod _aggcore {
     #[pymodule_export]
     use super::{
-        Deck, Freeze, Partials, Pending, Rewrite, Stop, Store, active_response, check_file, check_journal,
-        folder_response, format_time, journal_sequences, quality_response, record_fields, usage_response,
+        Deck, Freeze, Partials, Pending, Rewrite, Stop, Store, active_response, check_file, check_journal, folder_response,
+        format_time, journal_sequences, quality_response, record_fields, usage_response,
     };
 }
 
@@ -139,7 +139,8 @@ impl Store {
 
     fn open_segment(&self, py: Python<'_>, day: i64, file: FileRow<'_>, dead: &[u8]) -> PyResult<()> {
         let file = written(&file)?;
-        Ok(py.detach(|| self.durable.store.open_segment(&self.directory, day, &file, Bitmap::from_bytes(dead)))?)
+        py.detach(|| self.durable.store.open_segment(&self.directory, day, &file, Bitmap::from_bytes(dead)));
+        Ok(())
     }
 
     fn open_active(&self, py: Python<'_>, file: FileRow<'_>) -> PyResult<()> {
@@ -160,8 +161,8 @@ impl Store {
         Ok((outcome.accepted, outcome.replaced, outcome.duplicates))
     }
 
-    fn flush(&self, py: Python<'_>) {
-        py.detach(|| self.durable.flush());
+    fn write_group(&self, py: Python<'_>) -> bool {
+        py.detach(|| self.durable.write_group())
     }
 
     #[getter]
@@ -456,7 +457,6 @@ fn raise(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let class = match error {
         Error::MalformedBatch(_) => "MalformedMessageError",
         Error::ReadOnly(_) => "StoreReadOnlyError",
-        Error::Overloaded { .. } => "OverloadedError",
         Error::BatchLimit { asked, allowed } => {
             metadata.set_item("asked", asked)?;
             metadata.set_item("allowed", allowed)?;

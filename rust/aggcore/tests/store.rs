@@ -5,8 +5,8 @@ mod common;
 
 use aggcore::part::Bitmap;
 use aggcore::scan::{Measure, Partials, Scan};
-use aggcore::stop::Stop;
 use aggcore::segment::Written;
+use aggcore::stop::Stop;
 use aggcore::store::{Outcome, Rewrite, Store};
 use common::{Owned, batch, record};
 use proptest::prelude::*;
@@ -95,7 +95,7 @@ impl OnDisk {
     fn reopen(&mut self) {
         self.store = Store::default();
         for (day, written, dead) in &self.segments {
-            self.store.open_segment(self.directory.path(), *day, written, Bitmap::from_bytes(dead)).unwrap();
+            self.store.open_segment(self.directory.path(), *day, written, Bitmap::from_bytes(dead));
         }
         self.active.iter().for_each(|active| self.store.open_active(self.directory.path(), active).unwrap());
         self.unsealed.iter().for_each(|record| drop(self.store.apply(&batch(std::slice::from_ref(record)), 0)));

@@ -62,13 +62,8 @@ enum SegmentInts {
 }
 
 /// The columns by which a key is found.
-const KEY_COLUMNS: [usize; 5] = [
-    own::KEY_FILTER,
-    own::SORTED_KEY_HASH,
-    own::ROW_OF_KEY,
-    number_of("source"),
-    number_of("session_id"),
-];
+const KEY_COLUMNS: [usize; 5] =
+    [own::KEY_FILTER, own::SORTED_KEY_HASH, own::ROW_OF_KEY, number_of("source"), number_of("session_id")];
 
 impl Segment {
     /// Maps a file of a data directory; its columns are checked when they are used.

@@ -14,7 +14,7 @@ use crate::record::US_PER_DAY;
 use crate::scan::{Partials, Scan, Scanner, any_match, column_names};
 use crate::segment::{Segment, Written};
 use crate::stop::Stop;
-use state::{Frozen, Sealed, State};
+use state::{Frozen, Sealed, State, Unreadable};
 
 pub use rewrite::{Freeze, NewSegment, Rewrite};
 
@@ -67,14 +67,18 @@ impl Store {
         outcome
     }
 
-    /// Adds a sealed segment of a data directory.
-    ///
-    /// # Errors
-    /// `Io` or `Damaged` where it cannot be opened as written.
-    pub fn open_segment(&self, directory: &Path, day: i64, written: &Written, dead: Bitmap) -> Result<()> {
-        let sealed = Sealed::new(Segment::open(directory, written)?, dead);
-        self.write().add(day, sealed);
-        Ok(())
+    /// Adds a sealed segment of a data directory. One that cannot be opened as written makes the reports of its day
+    /// fail, and no others.
+    pub fn open_segment(&self, directory: &Path, day: i64, written: &Written, dead: Bitmap) {
+        match Segment::open(directory, written) {
+            Ok(segment) => self.write().add(day, Sealed::new(segment, dead)),
+            Err(error) => {
+                let problem = (directory.join(&written.name).display().to_string(), error.to_string());
+                let rows = written.rows - dead.len().min(written.rows);
+                let name = written.name.clone();
+                self.write().unreadable.push(Unreadable { day, name, rows, bytes: written.bytes, problem });
+            }
+        }
     }
 
     /// Takes the sessions of a copy of the active ones back into memory.
@@ -120,11 +124,16 @@ impl Store {
     ///
     /// # Errors
     /// `Damaged`, or `Arrow` where the columns cannot be encoded.
-    pub fn export(&self, (from, to): (i64, i64), place: (usize, usize), row_max: usize) -> Result<Option<(Vec<u8>, (usize, usize))>> {
+    pub fn export(
+        &self, (from, to): (i64, i64), place: (usize, usize), row_max: usize,
+    ) -> Result<Option<(Vec<u8>, (usize, usize))>> {
         let none_dead = Bitmap::default();
         let state = self.read();
         let (mut number, mut start) = place;
         let days = from.div_euclid(US_PER_DAY)..=to.div_euclid(US_PER_DAY);
+        if let Some(unreadable) = state.unreadable.iter().find(|unreadable| days.contains(&unreadable.day)) {
+            return Err(unreadable.error());
+        }
         let sealed: Vec<&Sealed> = state.sealed(days).collect();
         loop {
             let part = match number {
@@ -158,6 +167,11 @@ impl Store {
         info.records = info.unsealed_records;
         let mut ranges = vec![state.active.setup_range(), state.hot.setup_range()];
         ranges.extend(state.frozen.iter().map(|frozen| frozen.table.part(&frozen.dead).setup_range()));
+        for unreadable in &state.unreadable {
+            info.records += unreadable.rows;
+            info.segments += 1;
+            info.segment_bytes += unreadable.bytes;
+        }
         for sealed in state.segments.values().flatten() {
             info.records += sealed.segment.rows() - sealed.dead.len();
             info.segments += 1;
@@ -192,6 +206,9 @@ impl Store {
         }
         let frozen: Vec<Frozen> = if finished { state.frozen.clone() } else { Vec::new() };
         let days = from.div_euclid(US_PER_DAY)..=to.div_euclid(US_PER_DAY);
+        if let Some(unreadable) = state.unreadable.iter().find(|u| finished && days.contains(&u.day)) {
+            return Err(unreadable.error());
+        }
         let sealed: Vec<Sealed> = if finished { state.sealed(days).cloned().collect() } else { Vec::new() };
         drop(state);
         for frozen in &frozen {

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::state::{Frozen, Sealed, State};
 use super::Store;
+use super::state::{Frozen, Sealed, State};
 use crate::error::Result;
 use crate::part::Bitmap;
 use crate::record::US_PER_DAY;
@@ -168,7 +168,8 @@ impl Store {
     pub fn segments(&self) -> Vec<(String, i64, u64)> {
         let state = self.read();
         let days = state.segments.iter().flat_map(|(&day, segments)| segments.iter().map(move |sealed| (day, sealed)));
-        days.map(|(day, sealed)| (sealed.segment.name.clone(), day, sealed.segment.bytes)).collect()
+        let readable = days.map(|(day, sealed)| (sealed.segment.name.clone(), day, sealed.segment.bytes));
+        readable.chain(state.unreadable.iter().map(|u| (u.name.clone(), u.day, u.bytes))).collect()
     }
 
     /// Forgets the segments of days before `day`, and the active sessions set up before it of which nothing was heard
@@ -176,6 +177,7 @@ impl Store {
     pub fn forget_before(&self, day: i64, heard_us: i64) -> usize {
         let mut state = self.write();
         let forgotten = state.take(|segment_day, _| segment_day < day);
+        state.unreadable.retain(|unreadable| unreadable.day >= day);
         let sessions = state.active.remove_silent(day * US_PER_DAY, heard_us);
         drop(state);
         drop(forgotten);

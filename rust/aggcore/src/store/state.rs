@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Outcome;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::part::{Bitmap, Part};
 use crate::record::Record;
 use crate::segment::Segment;
@@ -22,6 +22,8 @@ pub struct State {
     pub frozen: Vec<Frozen>,
     /// Sealed records by UTC day.
     pub segments: BTreeMap<i64, Vec<Sealed>>,
+    /// Segments that could not be opened.
+    pub unreadable: Vec<Unreadable>,
     /// Days with records whose versions lie on more days than one: a version may find its record further away
     /// than on the neighbouring day.
     pub far_days: BTreeSet<i64>,
@@ -49,6 +51,28 @@ pub struct Sealed {
     /// Those of them that the catalogue knows of. The journal brings the others back, and needs their rows
     /// for that: only these may be left out when the segment is rewritten.
     pub known_dead: Arc<Bitmap>,
+}
+
+/// A segment that could not be opened: no report of its day can be right.
+#[derive(Clone)]
+pub struct Unreadable {
+    /// UTC day of its records.
+    pub day: i64,
+    /// Its name.
+    pub name: String,
+    /// Records that it had when it was written.
+    pub rows: usize,
+    /// Its size then.
+    pub bytes: u64,
+    /// The file, and why it could not be opened.
+    pub problem: (String, String),
+}
+
+impl Unreadable {
+    /// What a report that needs the segment says.
+    pub fn error(&self) -> Error {
+        Error::Damaged { file: self.problem.0.clone(), problem: self.problem.1.clone() }
+    }
 }
 
 /// Where a version's record was found.
@@ -158,7 +182,8 @@ impl State {
         let frozen = self.frozen.iter().filter_map(|frozen| frozen.table.first_day());
         let has_rows = |sealed: &Sealed| sealed.dead.len() < sealed.segment.rows();
         let sealed = self.segments.iter().find(|(_, day)| day.iter().any(has_rows)).map(|(&day, _)| day);
-        [self.active.first_day(), self.hot.first_day(), sealed].into_iter().flatten().chain(frozen).min()
+        let unreadable = self.unreadable.iter().map(|unreadable| unreadable.day);
+        [self.active.first_day(), self.hot.first_day(), sealed].into_iter().flatten().chain(frozen).chain(unreadable).min()
     }
 
     /// The segments of a range of UTC days.
