@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from pegcount import core
-from pegcount.model import Bins, Granularity, StoreInfo
+from pegcount.model import Bins, Granularity, Retention, StoreInfo
 from pegcount.v1 import admin_pb2, reports_pb2
 from pegcount.zone import Zone
 
@@ -54,6 +54,11 @@ def quality(
     return response
 
 
+def retention(kept: Retention) -> admin_pb2.Retention:
+    """How long records are kept, as a message."""
+    return admin_pb2.Retention(days=kept.days, bytes=kept.bytes)
+
+
 def store_info(info: StoreInfo, utc: Zone, server: str, tzdata: str) -> admin_pb2.GetStoreInfoResponse:
     """The answer to `GetStoreInfo`."""
     return admin_pb2.GetStoreInfoResponse(
@@ -61,6 +66,7 @@ def store_info(info: StoreInfo, utc: Zone, server: str, tzdata: str) -> admin_pb
         tzdata_version=tzdata,
         records=info.records,
         unsealed_records=info.unsealed_records,
+        active_records=info.active_records,
         segments=info.segments,
         segment_bytes=info.segment_bytes,
         first_setup_time=None if info.first_setup_us is None else _time(info.first_setup_us, utc),

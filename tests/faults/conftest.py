@@ -8,9 +8,6 @@ import pytest
 from faults import table
 from faults.campaign import Row
 
-# They need a store that tells a full or failing disk as such, and reads segments when it needs them.
-collect_ignore = ["test_calls.py", "test_flips.py", "test_full_disk.py"]
-
 Tell = Callable[[Row], None]
 
 

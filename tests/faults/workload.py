@@ -58,6 +58,7 @@ class _Run:
                 self._write(store, batch)
                 if i % 3 == 2:
                     self._step("seal", store.seal)
+                    self._step("maintain", store.maintain)
         if store is not None:
             self._read(store)
             if not full_of(self._log).exists():

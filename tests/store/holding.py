@@ -44,6 +44,9 @@ class Reopening:
         self.seal()
         self.reopen()
 
+    def maintain(self) -> None:
+        self.store.maintain()
+
     def seal_without_the_active_sessions(self) -> None:
         """As a seal is while so many are active that copying them each time would cost too much."""
         self.store._maintenance.seal(with_active=False)

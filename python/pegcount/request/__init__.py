@@ -4,6 +4,7 @@ from pegcount.request.active import active_query
 from pegcount.request.code_deck import code_deck_entries
 from pegcount.request.folder import folder_query
 from pegcount.request.quality import quality_query
+from pegcount.request.retention import retention
 from pegcount.request.usage import usage_query
 
-__all__ = ["active_query", "code_deck_entries", "folder_query", "quality_query", "usage_query"]
+__all__ = ["active_query", "code_deck_entries", "folder_query", "quality_query", "retention", "usage_query"]

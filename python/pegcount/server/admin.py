@@ -4,16 +4,15 @@ from typing import NoReturn
 
 import grpc
 
-from pegcount import __version__, calendar, response
+from pegcount import __version__, calendar, request, response
 from pegcount.config import Config
 from pegcount.errors import NotImplementedYetError
-from pegcount.request import code_deck_entries
 from pegcount.store import Store
 from pegcount.v1 import admin_pb2, admin_pb2_grpc
 
 
 class AdminService(admin_pb2_grpc.AdminServiceServicer):
-    """Code decks and store info; credentials and retention are not built yet."""
+    """Code decks, retention and store info; credentials are not built yet."""
 
     def __init__(self, config: Config, store: Store) -> None:
         self._config = config
@@ -23,7 +22,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         self, message: admin_pb2.PutCodeDeckRequest, context: grpc.ServicerContext
     ) -> admin_pb2.PutCodeDeckResponse:
         """Puts a code deck in place."""
-        entries = code_deck_entries(message, self._config)
+        entries = request.code_deck_entries(message, self._config)
         self._store.put_code_deck(message.id, entries)
         return admin_pb2.PutCodeDeckResponse(entry_count=len(entries))
 
@@ -61,13 +60,18 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         """Not built yet."""
         _not_built("ListCredentials")
 
-    def GetRetention(self, message: admin_pb2.GetRetentionRequest, context: grpc.ServicerContext) -> NoReturn:
-        """Not built yet."""
-        _not_built("GetRetention")
+    def GetRetention(
+        self, message: admin_pb2.GetRetentionRequest, context: grpc.ServicerContext
+    ) -> admin_pb2.GetRetentionResponse:
+        """Tells how long records are kept."""
+        return admin_pb2.GetRetentionResponse(retention=response.retention(self._store.retention()))
 
-    def SetRetention(self, message: admin_pb2.SetRetentionRequest, context: grpc.ServicerContext) -> NoReturn:
-        """Not built yet."""
-        _not_built("SetRetention")
+    def SetRetention(
+        self, message: admin_pb2.SetRetentionRequest, context: grpc.ServicerContext
+    ) -> admin_pb2.SetRetentionResponse:
+        """Sets how long records are kept."""
+        self._store.set_retention(request.retention(message))
+        return admin_pb2.SetRetentionResponse()
 
 
 def _not_built(method: str) -> NoReturn:

@@ -143,7 +143,7 @@ class GetStoreInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStoreInfoResponse(_message.Message):
-    __slots__ = ("server_version", "tzdata_version", "records", "unsealed_records", "segments", "segment_bytes", "first_setup_time", "last_setup_time")
+    __slots__ = ("server_version", "tzdata_version", "records", "unsealed_records", "segments", "segment_bytes", "first_setup_time", "last_setup_time", "active_records")
     SERVER_VERSION_FIELD_NUMBER: _ClassVar[int]
     TZDATA_VERSION_FIELD_NUMBER: _ClassVar[int]
     RECORDS_FIELD_NUMBER: _ClassVar[int]
@@ -152,6 +152,7 @@ class GetStoreInfoResponse(_message.Message):
     SEGMENT_BYTES_FIELD_NUMBER: _ClassVar[int]
     FIRST_SETUP_TIME_FIELD_NUMBER: _ClassVar[int]
     LAST_SETUP_TIME_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_RECORDS_FIELD_NUMBER: _ClassVar[int]
     server_version: str
     tzdata_version: str
     records: int
@@ -160,4 +161,5 @@ class GetStoreInfoResponse(_message.Message):
     segment_bytes: int
     first_setup_time: str
     last_setup_time: str
-    def __init__(self, server_version: _Optional[str] = ..., tzdata_version: _Optional[str] = ..., records: _Optional[int] = ..., unsealed_records: _Optional[int] = ..., segments: _Optional[int] = ..., segment_bytes: _Optional[int] = ..., first_setup_time: _Optional[str] = ..., last_setup_time: _Optional[str] = ...) -> None: ...
+    active_records: int
+    def __init__(self, server_version: _Optional[str] = ..., tzdata_version: _Optional[str] = ..., records: _Optional[int] = ..., unsealed_records: _Optional[int] = ..., segments: _Optional[int] = ..., segment_bytes: _Optional[int] = ..., first_setup_time: _Optional[str] = ..., last_setup_time: _Optional[str] = ..., active_records: _Optional[int] = ...) -> None: ...

