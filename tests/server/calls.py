@@ -1,6 +1,5 @@
 """Records and calls that several tests of the server make."""
 
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,9 +84,9 @@ def scan_without_end(
     replace_scan(service, monkeypatch, again_and_again)
 
 
-def damage_code_deck(directory: Path, deck_id: int) -> None:
-    """Changes the stored entries of a code deck behind the store's back."""
-    with sqlite3.connect(directory / "catalog.db") as catalog:
-        changed = catalog.execute("UPDATE code_decks SET entries = x'00' WHERE id = ?", (deck_id,))
-        assert changed.rowcount == 1
-    catalog.close()
+def damage_segments(directory: Path) -> None:
+    """Puts something else in place of each segment."""
+    for path in directory.glob("segments/*/*"):
+        # What a store has open stays as it is.
+        path.unlink()
+        path.write_bytes(b"damaged")

@@ -23,7 +23,7 @@ from server.calls import (
     active_record,
     call_record,
     changed,
-    damage_code_deck,
+    damage_segments,
 )
 from server.refusal import refusal
 from server.streams import Stream, batch
@@ -94,11 +94,11 @@ def with_room_for_one_byte(opened: Open) -> object:
     return opened(Config(answer_bytes_max=1)).reports.QueryAsrUsage(ASK_USAGE)
 
 
-def with_a_damaged_deck(opened: Open) -> object:
+def with_a_damaged_day(opened: Open) -> object:
     service = opened(LIMITS)
-    service.admin.PutCodeDeck(ONE_CODE)
-    damage_code_deck(service.directory, 1)
-    return active(code_deck=1)(opened)
+    service.store.seal()
+    damage_segments(service.directory)
+    return usage()(opened)
 
 
 def with_a_fault(opened: Open) -> object:
@@ -173,7 +173,7 @@ TRIGGERS: dict[str, Trigger] = {
     "DEADLINE_PASSED": past_deadline_of_the_caller,
     "QUERY_TIME_LIMIT_PASSED": with_a_limit_of_no_time,
     "ANSWER_TOO_LARGE": with_room_for_one_byte,
-    "DATA_DAMAGED": with_a_damaged_deck,
+    "DATA_DAMAGED": with_a_damaged_day,
     "NOT_IMPLEMENTED": lambda opened: opened(LIMITS).admin.GetRetention(admin_pb2.GetRetentionRequest()),
     "INTERNAL_FAULT": with_a_fault,
 }

@@ -26,7 +26,7 @@ from server.calls import (
     active_record,
     call_record,
     changed,
-    damage_code_deck,
+    damage_segments,
     replace_scan,
     scan_without_end,
 )
@@ -293,18 +293,20 @@ def test_methods_that_are_not_built_yet(start: Start) -> None:
         assert refused.message.startswith(f"{method} is not built yet")
 
 
-def test_a_damaged_code_deck_is_data_loss(tmp_path: Path) -> None:
+def test_a_damaged_segment_is_data_loss(tmp_path: Path) -> None:
     with Service(tmp_path) as service:
-        service.write(active_record("c1"))
-        service.admin.PutCodeDeck(ONE_CODE)
-    damage_code_deck(tmp_path, 1)
+        service.write(call_record("c1"), active_record("a1"))
+        service.store.seal()
+    damage_segments(tmp_path)
+    (path,) = tmp_path.glob("segments/*/*")
     with Service(tmp_path) as service:
-        ask_with_deck = changed(ASK_ACTIVE, code_deck=1)
-        refused = refusal(lambda: service.reports.QueryActiveSessions(ask_with_deck))
-        check(refused, Code.DATA_LOSS, "DATA_DAMAGED", file=tmp_path / "catalog.db")
-        assert refused.message == f"{tmp_path / 'catalog.db'}: code deck 1 fails its checksum"
-        # What does not need the damaged deck is answered.
+        refused = refusal(lambda: service.reports.QueryAsrUsage(ASK_USAGE))
+        check(refused, Code.DATA_LOSS, "DATA_DAMAGED", file=path)
+        assert refused.message.startswith(f"{path}: ")
+        # What does not need the damaged segment is answered.
         assert len(service.reports.QueryActiveSessions(ASK_ACTIVE).rows) == 1
+        day_before = changed(ASK_USAGE, from_time="2026-03-28", to_time="2026-03-29")
+        assert service.reports.QueryAsrUsage(day_before).totals.session_count == 0
 
 
 @pytest.mark.parametrize(

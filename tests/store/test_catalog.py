@@ -39,6 +39,11 @@ def reopened(directory: Path) -> "contextlib.closing[Catalog]":
     return contextlib.closing(Catalog(directory))
 
 
+def connection(catalog: Catalog) -> sqlite3.Connection:
+    assert catalog._db is not None
+    return catalog._db
+
+
 def change(directory: Path, statement: str, *values: object) -> None:
     """Changes one row behind the back of the catalogue."""
     with contextlib.closing(sqlite3.connect(directory / "catalog.db")) as db, db:
@@ -47,8 +52,8 @@ def change(directory: Path, statement: str, *values: object) -> None:
 
 def test_every_commit_reaches_the_disk(catalog: Catalog) -> None:
     """SQLite keeps what it committed through a power cut if it flushes at each commit (FULL, 2)."""
-    assert catalog._db.execute("PRAGMA synchronous").fetchone() == (2,)
-    assert catalog._db.execute("PRAGMA journal_mode").fetchone() == ("truncate",)
+    assert connection(catalog).execute("PRAGMA synchronous").fetchone() == (2,)
+    assert connection(catalog).execute("PRAGMA journal_mode").fetchone() == ("truncate",)
 
 
 def test_segments_come_in_place_of_others_and_of_the_journal(catalog: Catalog, tmp_path: Path) -> None:
@@ -149,7 +154,7 @@ def test_a_row_of_another_catalogue_is_told_with_its_file(tmp_path: Path) -> Non
         filled(tmp_path / name)
     with reopened(tmp_path / "other") as other:
         other.commit_segments([segment(3)])
-        row = other._db.execute("SELECT * FROM segments WHERE rowid = 3").fetchone()
+        row = connection(other).execute("SELECT * FROM segments WHERE rowid = 3").fetchone()
     change(tmp_path / "mine", "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?)", *row)
     check_damaged(tmp_path / "mine", "rows are missing or changed")
 
@@ -160,21 +165,26 @@ def test_a_catalogue_without_its_digest_is_damaged(tmp_path: Path) -> None:
     check_damaged(tmp_path, "rows are missing or changed")
 
 
-def test_damage_that_comes_while_it_is_open_is_told_too(catalog: Catalog, tmp_path: Path) -> None:
+def test_damage_that_comes_while_it_is_open_changes_nothing_that_is_read(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    """It reads what was last known to be durable; the next one to open the file finds the damage."""
     catalog.put_code_deck(1, ENTRIES)
     change(tmp_path, "UPDATE code_decks SET entries = x'00' WHERE id = 1")
-    with pytest.raises(DataDamagedError, match="a row of code_decks fails its checksum"):
-        catalog.code_deck(1)
+    assert catalog.code_deck(1) == ENTRIES
+    check_damaged(tmp_path, "a row of code_decks fails its checksum")
 
 
 @pytest.mark.parametrize("table", CHANGES)
 def test_a_damaged_page_is_told_with_its_file(table: str, tmp_path: Path) -> None:
     filled(tmp_path)
     with reopened(tmp_path) as catalog:
-        (page,) = catalog._db.execute(
-            "SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)
-        ).fetchone()
-        (page_bytes,) = catalog._db.execute("PRAGMA page_size").fetchone()
+        (page,) = (
+            connection(catalog)
+            .execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,))
+            .fetchone()
+        )
+        (page_bytes,) = connection(catalog).execute("PRAGMA page_size").fetchone()
     content = bytearray((tmp_path / "catalog.db").read_bytes())
     content[(page - 1) * page_bytes : page * page_bytes] = b"\xff" * page_bytes
     (tmp_path / "catalog.db").write_bytes(content)
@@ -205,7 +215,7 @@ def test_a_newer_format_is_refused_and_left_alone(tmp_path: Path) -> None:
 
 def test_the_format_of_this_program(catalog: Catalog) -> None:
     assert FORMAT_VERSION == 2
-    assert catalog._db.execute("PRAGMA user_version").fetchone() == (2,)
+    assert connection(catalog).execute("PRAGMA user_version").fetchone() == (2,)
 
 
 def test_the_format_of_before_the_first_release_is_refused(tmp_path: Path) -> None:
@@ -240,7 +250,7 @@ def test_segments_without_their_catalogue_are_not_taken_for_leftovers(
     (tmp_path / folder).mkdir()
     if is_there_but_empty:
         (tmp_path / "catalog.db").touch()
-    with pytest.raises(StoreOpenError, match=rf"is missing or empty, but there are \['{folder}'\] beside it"):
+    with pytest.raises(StoreOpenError, match=f"is missing or empty, but there is {folder} beside it"):
         Catalog(tmp_path)
 
 
@@ -270,7 +280,7 @@ def test_a_catalogue_that_another_process_holds_is_written_once_it_lets_go(
 ) -> None:
     """Another process may look into the file with any tool, and hold it up for longer than we wait."""
     catalog.put_settings(a=1)
-    catalog._db.execute("PRAGMA busy_timeout = 10")
+    connection(catalog).execute("PRAGMA busy_timeout = 10")
     with contextlib.closing(sqlite3.connect(tmp_path / "catalog.db")) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreReadOnlyError):
@@ -282,21 +292,7 @@ def test_a_catalogue_that_another_process_holds_is_written_once_it_lets_go(
         assert (catalog.setting("a"), again.setting("a")) == (3, 3)
 
 
-@pytest.mark.parametrize(
-    "room",
-    [
-        0,
-        16_384,
-        pytest.param(
-            20_480,
-            marks=pytest.mark.xfail(
-                strict=True, reason="BUG: what SQLite cannot roll back yet leaves a closed catalogue for ever"
-            ),
-        ),
-        32_768,
-        61_440,
-    ],
-)
+@pytest.mark.parametrize("room", [0, 16_384, 20_480, 32_768, 61_440])
 def test_a_disk_without_room_is_told_and_the_catalogue_goes_on_once_there_is_some(
     room: int, catalog: Catalog, tmp_path: Path
 ) -> None:

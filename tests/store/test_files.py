@@ -1,13 +1,13 @@
 """The files of a data directory: damage is told with the file's name, and leftovers go."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pegcount import calendar, core
 from pegcount.errors import DataDamagedError
-from pegcount.model import Measure, OneOf, Predicate, Scan
+from pegcount.model import Measure, OneOf, Predicate, Present, Scan
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import reports_pb2
 
@@ -60,26 +60,68 @@ def told_of(path: Path, raised: pytest.ExceptionInfo[DataDamagedError]) -> None:
     assert str(path) in str(raised.value)
 
 
-@pytest.mark.parametrize("folder", ["segments/2026-03-29", "active"])
-@pytest.mark.parametrize("damage", ["cut", "longer", "empty", "missing"])
-def test_a_file_of_another_length_is_found(folder: str, damage: str, held: Reopening) -> None:
-    write(held.store, finished("f1"), active("a1"))
-    held.seal()
-    (path,) = (held.directory / folder).iterdir()
-    content = path.read_bytes()
-    if damage == "missing":
-        path.unlink()
-    else:
-        path.write_bytes({"cut": content[:-1], "longer": content + b"\0", "empty": b""}[damage])
-    check_does_not_open(held, path)
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
 
 
-@pytest.mark.parametrize("folder", ["segments/2026-03-29", "active"])
-def test_a_damaged_header_is_found(folder: str, held: Reopening) -> None:
-    write(held.store, finished("f1"), active("a1"))
-    held.seal()
-    (path,) = (held.directory / folder).iterdir()
+def lengthen(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"\0")
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def flip_in_header(path: Path) -> None:
     flip(path, -30)
+
+
+DAMAGES = [cut, lengthen, empty, Path.unlink, flip_in_header]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_segment_that_cannot_be_opened_is_told_by_each_report_of_its_day(
+    damage: Callable[[Path], None], held: Reopening
+) -> None:
+    write(held.store, finished("f1"), finished("f2", SETUP_S + DAY_S), active("a1"))
+    held.seal()
+    before, path = held.store.info(), held.segment()
+    held.store.close()
+    damage(path)
+    for _ in range(2):
+        held.reopen()
+        with pytest.raises(DataDamagedError) as raised:
+            count_of_day(held.store, 0)
+        told_of(path, raised)
+        assert count_of_day(held.store, 1) == 1
+        assert names(held.store, [Present("end_time", wanted=False)]) == ["a1"]
+        assert (held.store.info().records, held.store.info().segments) == (before.records, before.segments)
+        held.maintain()
+        held.seal()
+    assert path.exists() == (damage is not Path.unlink)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(damage for damage in DAMAGES if damage is not Path.unlink),
+        pytest.param(
+            Path.unlink,
+            marks=pytest.mark.xfail(
+                strict=True, raises=FileNotFoundError, reason="BUG: a file that is missing is damage too"
+            ),
+        ),
+    ],
+)
+def test_a_copy_of_the_active_sessions_that_cannot_be_opened_keeps_the_store_from_opening(
+    damage: Callable[[Path], None], held: Reopening
+) -> None:
+    """Every report depends on it."""
+    write(held.store, finished("f1"), active("a1"))
+    held.seal()
+    (path,) = held.directory.glob("active/*")
+    held.store.close()
+    damage(path)
     check_does_not_open(held, path)
 
 

@@ -7,11 +7,12 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.ipc  # type: ignore[import-untyped]
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from pegcount.model import OneOf
 from pegcount.v1 import records_pb2
 
-from store.holding import BY_HAND, DAY_S, SETUP_S, Reopening, active, finished, write
+from store.holding import BY_HAND, DAY_S, SETUP_S, Reopening, active, finished, names, write
 
-OUR_OWN = ["received_time", "versions", "sorted_key_hash", "row_of_key"]
+OUR_OWN = ["received_time", "versions", "sorted_key_hash", "row_of_key", "key_filter"]
 """Columns besides the fields of the record."""
 INSTANT = pa.timestamp("us", tz="UTC")
 CATEGORY = pa.dictionary(pa.int32(), pa.utf8())
@@ -41,29 +42,55 @@ def full_record(session_id: str) -> records_pb2.SessionRecord:
 
 
 def test_fields_come_in_the_order_of_the_contract_with_plain_types(tmp_path: Path) -> None:
+    unended = full_record("a1")
+    unended.event = 1
+    unended.ClearField("end_time")
     with Reopening(tmp_path, BY_HAND) as held:
-        write(held.store, finished("f1"), active("a1"))
+        write(held.store, full_record("f1"), unended)
         held.seal()
-    for path in (tmp_path / "segments/2026-03-29/00000001.arrow", tmp_path / "active/00000001.arrow"):
+    for path in (*tmp_path.glob("segments/*/*"), *tmp_path.glob("active/*")):
         schema = read(path).schema
-        fields = [field.name for field in records_pb2.SessionRecord.DESCRIPTOR.fields]
-        assert schema.names == [*fields, *OUR_OWN]
-        for field in records_pb2.SessionRecord.DESCRIPTOR.fields:
-            assert schema.field(field.name).type == arrow_type(field.name, field.type == field.TYPE_STRING)
-        assert [schema.field(name).type for name in OUR_OWN] == [
-            INSTANT,
-            pa.binary(),
-            pa.uint64(),
-            pa.uint32(),
-        ]
+        fields = records_pb2.SessionRecord.DESCRIPTOR.fields
+        assert schema.names == [*(field.name for field in fields), *OUR_OWN]
+        types = {field.name: arrow_type(field.name, field.type == field.TYPE_STRING) for field in fields}
+        if path.parent.name == "active":
+            types["end_time"] = pa.null()
+        assert {name: schema.field(name).type for name in types} == types
+        own = [INSTANT, pa.binary(), pa.uint64(), pa.uint32(), pa.uint16()]
+        assert [schema.field(name).type for name in OUR_OWN] == own
 
 
 def arrow_type(name: str, is_text: bool) -> pa.DataType:
     if name.endswith("_time"):
         return INSTANT
     if not is_text or name == "customer_price":
-        return pa.int64()
+        return pa.int32()
     return pa.utf8() if name in FULL_TEXTS else CATEGORY
+
+
+@pytest.mark.parametrize(
+    ("numbers", "wanted"),
+    [
+        ([None, None], pa.null()),
+        ([1, None], pa.int32()),
+        ([2**31 - 1, -(2**31) + 1], pa.int32()),
+        ([2**31], pa.int64()),
+        # It stands for nothing where numbers are narrow.
+        ([-(2**31), 0], pa.int64()),
+        ([2**63 - 1, -(2**63) + 1, None], pa.int64()),
+    ],
+)
+def test_numbers_are_as_narrow_as_they_go(
+    numbers: list[int | None], wanted: pa.DataType, tmp_path: Path
+) -> None:
+    with Reopening(tmp_path, BY_HAND) as held:
+        write(held.store, *(finished(f"f{i}", SETUP_S + i, tenant_id=n) for i, n in enumerate(numbers)))
+        held.seal()
+        column = read(held.segment())["tenant_id"]
+        held.reopen()
+        present = [number for number in numbers if number is not None]
+        assert len(names(held.store, [OneOf("tenant_id", tuple(present))])) == len(present)
+    assert (column.type, column.to_pylist()) == (wanted, numbers)
 
 
 def test_values_and_nulls(tmp_path: Path) -> None:
@@ -124,6 +151,6 @@ def test_versions_of_a_record_are_kept_with_it(sealed_first: bool, tmp_path: Pat
             held.seal()
         write(held.store, finished("f1", revision=1, folder="x"))
         held.seal()
-    (row,) = read(tmp_path / f"segments/2026-03-29/0000000{1 + sealed_first}.arrow").to_pylist()
+    (row,) = read(max(tmp_path.glob("segments/2026-03-29/*"))).to_pylist()
     assert (row["agent_id"], row["folder"], row["revision"]) == ("7", "x", 1)
     assert row["versions"]
