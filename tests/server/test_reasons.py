@@ -174,7 +174,9 @@ TRIGGERS: dict[str, Trigger] = {
     "QUERY_TIME_LIMIT_PASSED": with_a_limit_of_no_time,
     "ANSWER_TOO_LARGE": with_room_for_one_byte,
     "DATA_DAMAGED": with_a_damaged_day,
-    "NOT_IMPLEMENTED": lambda opened: opened(LIMITS).admin.GetRetention(admin_pb2.GetRetentionRequest()),
+    "NOT_IMPLEMENTED": lambda opened: opened(LIMITS).admin.ListCredentials(
+        admin_pb2.ListCredentialsRequest()
+    ),
     "INTERNAL_FAULT": with_a_fault,
 }
 

@@ -284,8 +284,6 @@ def test_methods_that_are_not_built_yet(start: Start) -> None:
         "CreateCredential": lambda: admin.CreateCredential(admin_pb2.CreateCredentialRequest()),
         "RevokeCredential": lambda: admin.RevokeCredential(admin_pb2.RevokeCredentialRequest()),
         "ListCredentials": lambda: admin.ListCredentials(admin_pb2.ListCredentialsRequest()),
-        "GetRetention": lambda: admin.GetRetention(admin_pb2.GetRetentionRequest()),
-        "SetRetention": lambda: admin.SetRetention(admin_pb2.SetRetentionRequest()),
     }
     for method, call in calls.items():
         refused = refusal(call)
