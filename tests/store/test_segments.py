@@ -43,7 +43,7 @@ def full_record(session_id: str) -> records_pb2.SessionRecord:
 
 def test_fields_come_in_the_order_of_the_contract_with_plain_types(tmp_path: Path) -> None:
     unended = full_record("a1")
-    unended.event = 1
+    unended.event = records_pb2.SESSION_EVENT_START
     unended.ClearField("end_time")
     with Reopening(tmp_path, BY_HAND) as held:
         write(held.store, full_record("f1"), unended)

@@ -13,8 +13,10 @@ from pegcount.store import EmbeddedStore
 from pegcount.v1 import records_pb2
 
 ROWS_PER_BATCH = 40
-# So that about every third batch is followed by a seal.
-CONFIG = Config(seal_row_count=100)
+# So that it often seals, with the active sessions and without, or merges what it sealed.
+CONFIG = Config(
+    seal_row_count=100, active_copy_row_count=7, journal_bytes_max=200_000, maintenance_seconds=0.002
+)
 _SETUP_S = 1_774_771_200
 
 
