@@ -78,6 +78,18 @@ class Feed:
         self._calls = [call for call in self._calls if call.setup_time.seconds >= recent]
         self._active = [call for call in self._active if call.setup_time.seconds >= recent]
 
+    def keeps(self, record: SessionRecord) -> bool:
+        """Whether a record is of a day that the feed did not leave."""
+        return record.setup_time.seconds >= self.first_day * DAY_S
+
+    def kept_marks(self, batch: FeedBatch) -> set[str]:
+        """The marks of a batch on the days that the feed did not leave."""
+        return {
+            record.session_id
+            for record in batch.records
+            if record.session_id in batch.marks and self.keeps(record)
+        }
+
     def _any(self, number: int, i: int) -> SessionRecord:
         chance = self._chance.random()
         if chance < 0.15 and self._active:

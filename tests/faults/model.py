@@ -127,8 +127,9 @@ def _note_found(feed: Feed, ids: Counter[str]) -> int:
     """Notes the batches of a feed that are there without an answer; gives how many are there in part."""
     partial = 0
     for batch in feed.unanswered():
-        present = sum(mark in ids for mark in batch.marks)
-        if present == len(batch.marks):
+        marks = feed.kept_marks(batch)
+        present = sum(mark in ids for mark in marks)
+        if present == len(marks) > 0:
             feed.found.add(batch.number)
         elif present > 0:
             partial += 1
@@ -136,7 +137,14 @@ def _note_found(feed: Feed, ids: Counter[str]) -> int:
 
 
 def _check_lines(found: Counter[Line], expected: Counter[Line], kept: Kept) -> None:
-    """The same lines on all days kept; each other day as a whole or not at all."""
+    """The same lines on all days kept; of each other day all that is finished or nothing.
+
+    A session that is still active outlives the retention of its day, but not its silence.
+    """
+    found, expected = (
+        Counter({line: count for line, count in lines.items() if line[-1] or kept.has(line)})
+        for lines in (found, expected)
+    )
     vanished = {line[1][:10] for line in expected if not kept.has(line)} - {line[1][:10] for line in found}
     wanted = Counter({line: count for line, count in expected.items() if line[1][:10] not in vanished})
     missing, surplus = list(wanted - found), list(found - wanted)

@@ -97,7 +97,9 @@ class Writer(threading.Thread):
         batch = self.feed.batches[int(answer.batch_id)]
         told = answer.accepted + answer.replaced + answer.duplicates + len(answer.rejected)
         assert told == len(batch.records), answer
-        assert not answer.rejected, answer
+        for rejected in answer.rejected:
+            assert rejected.reason == records_pb2.REJECT_REASON_BEFORE_RETENTION, answer
+            assert not self.feed.keeps(batch.records[rejected.index]), answer
 
 
 class _Window:

@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,13 +119,12 @@ class Catalog:
         removed: Collection[str] = (),
         dead: Sequence[tuple[str, bytes]] = (),
         active: Sequence[FileRow] | None = None,
-        first_journal: int | None = None,
+        settings: Mapping[str, int] | None = None,
     ) -> None:
-        """Makes new segments visible in place of others, in one step.
+        """Makes new segments visible in place of others, in one step, with settings that go with it.
 
         `dead` are replaced rows of other segments. With `active` the copy of the active
-        sessions is replaced, with `first_journal` the journal files before it are not
-        needed any more. Raises StoreReadOnlyError where that cannot be made durable.
+        sessions is replaced. Raises StoreReadOnlyError where that cannot be made durable.
         """
         with self._transaction() as db:
             db.executemany("DELETE FROM segments WHERE name = ?", [(name,) for name in removed])
@@ -138,8 +137,8 @@ class Catalog:
                 db.execute("DELETE FROM active")
                 for file in active:
                     _put(db, "active", *_file_values(file))
-            if first_journal is not None:
-                _put(db, "settings", "first_journal", first_journal)
+            for setting, value in (settings or {}).items():
+                _put(db, "settings", setting, value)
 
     def put_code_deck(self, deck_id: int, entries: Sequence[CodeDeckEntry]) -> None:
         """Keeps a code deck in place of any other of the same id."""

@@ -7,18 +7,22 @@ leaves the store as it was; the next look tries again.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 from threading import Event, Lock, Thread
 
 from pegcount import core
 from pegcount.config import Config
+from pegcount.errors import PegcountError
 from pegcount.model import Retention
 from pegcount.store import files
 from pegcount.store.catalog import Catalog, FileRow, SegmentRow
 from pegcount.store.retention import first_kept_day
 
 _LOG = logging.getLogger(__name__)
+
+_EPOCH = date(1970, 1, 1).toordinal()
 
 # Of looks that failed, a full disk above all, one in so many is logged.
 _LOGGED_EVERY = 60
@@ -46,6 +50,10 @@ class Maintenance:
         self.retention = Retention(catalog.setting("retention_days"), catalog.setting("retention_bytes"))
         self.first_kept_day = catalog.setting("first_kept_day")
         self._is_littered = False
+        try:
+            self._drop_old_days()
+        except (OSError, PegcountError):
+            _LOG.exception("old days could not be dropped yet")
         self._ended = Event()
         self._thread = Thread(target=self._run, name="maintenance", daemon=True)
         self._thread.start()
@@ -56,13 +64,14 @@ class Maintenance:
         self._thread.join()
 
     def set_retention(self, retention: Retention) -> None:
-        """Sets how long records are kept, durably."""
+        """Sets how long records are kept, durably, and drops the days before."""
         with self._lock:
             # Days that were dropped may be imported again where a longer retention has room for them.
             self._catalog.put_settings(
                 retention_days=retention.days, retention_bytes=retention.bytes, first_kept_day=None
             )
             self.retention, self.first_kept_day = retention, None
+        self._drop_old_days()
 
     def run_once(self) -> None:
         """Does what it is time for."""
@@ -101,7 +110,8 @@ class Maintenance:
         copied = self._columns.write_active(freeze, self._take_sequences())
         active = None if copied is None else [FileRow(*file) for file in copied]
         before = self._catalog.active()
-        self._commit(rewrite, active=active, first_journal=first_journal)
+        settings = {} if first_journal is None else {"first_journal": first_journal}
+        self._commit(rewrite, active=active, settings=settings)
         if active is not None:
             files.remove(self._directory / file.name for file in before)
         if first_journal is not None:
@@ -123,10 +133,10 @@ class Maintenance:
         rewrite: core.Rewrite,
         removed: list[str] | None = None,
         active: list[FileRow] | None = None,
-        first_journal: int | None = None,
+        settings: Mapping[str, int] | None = None,
     ) -> None:
         added = [SegmentRow(FileRow(*file), day, b"") for day, file in rewrite.segments]
-        self._catalog.commit_segments(added, removed or (), rewrite.dead, active, first_journal)
+        self._catalog.commit_segments(added, removed or (), rewrite.dead, active, settings)
         self._columns.adopt(rewrite)
         if self._is_littered:
             self._clean_up()
@@ -135,19 +145,22 @@ class Maintenance:
         if self.retention == Retention():
             return
         with self._lock:
-            now_us = self._clock()
-            segments = self._columns.segments
-            day = first_kept_day(self.retention, [(day, size) for _, day, size in segments], now_us)
-            names = [name for name, segment_day, _ in segments if day is not None and segment_day < day]
-            if day is None or not names:
-                return
-            self._catalog.put_settings(first_kept_day=day)
+            segments = [(day, size) for _, day, size in self._columns.segments]
+            day = first_kept_day(self.retention, segments, self._clock())
+            day = max((known for known in (day, self.first_kept_day) if known is not None), default=None)
+            first = self._columns.first_day
+            if day is not None and first is not None and first < day:
+                self._drop_before(day)
+
+    def _drop_before(self, day: int) -> None:
+        names = [name for name, segment_day, _ in self._columns.segments if segment_day < day]
+        if names or day != self.first_kept_day:
+            self._catalog.commit_segments([], names, settings={"first_kept_day": day})
             self.first_kept_day = day
-            self._catalog.commit_segments([], names)
-            ttl_us = self._config.active_ttl_seconds * 1_000_000
-            sessions = self._columns.forget_before(day, now_us - ttl_us)
-            files.remove(self._directory / name for name in names)
-            _LOG.info("dropped %d segments and %d abandoned sessions of old days", len(names), sessions)
+            _LOG.info("dropped %d segments of days before %s", len(names), date.fromordinal(_EPOCH + day))
+        heard_us = self._clock() - self._config.active_ttl_seconds * 1_000_000
+        self._columns.forget_before(day, heard_us)
+        files.remove(self._directory / name for name in names)
 
     def _is_time_to_seal(self) -> bool:
         _, unsealed = self._columns.rows_in_memory

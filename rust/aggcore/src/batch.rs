@@ -24,12 +24,12 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Reads a `WriteRecordsRequest`; records set up before `oldest_us`, microseconds UTC, are rejected.
+    /// Reads a `WriteRecordsRequest`; records that `is_too_old` are rejected.
     ///
     /// # Errors
     /// `MalformedBatch` where the bytes are no valid message.
-    pub fn from_wire(bytes: &[u8], oldest_us: i64) -> Result<Self> {
-        let raw = decode_batch(bytes, oldest_us)?;
+    pub fn from_wire(bytes: &[u8], is_too_old: impl Fn(&Record<'_>) -> bool) -> Result<Self> {
+        let raw = decode_batch(bytes, is_too_old)?;
         Ok(Self {
             batch_id: raw.batch_id.map(str::to_owned),
             rejected: raw.rejected,
@@ -177,7 +177,7 @@ mod tests {
         encode_record(&record, &mut message);
         let mut bytes = vec![0x12, message.len() as u8];
         bytes.extend(message);
-        let batch = Batch::from_wire(&bytes, 0)?;
+        let batch = Batch::from_wire(&bytes, |_| false)?;
         let back = Batch::from_journal(&batch.to_journal()?)?;
         assert_eq!((back.rows(), back.record(0)), (1, record));
         Ok(())

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::journal::{self, Frame, Journal};
+use crate::record::Record;
 use crate::store::{Freeze, Outcome, Store};
 
 /// Bytes of batches that one flush takes: as much again may wait while it runs.
@@ -86,13 +87,14 @@ impl Durable {
         Ok(())
     }
 
-    /// Takes a `WriteRecordsRequest` on its way to the disk; records set up before `oldest_us` are rejected. Where as much
-    /// waits as may, the caller writes some of it first.
+    /// Takes a `WriteRecordsRequest` on its way to the disk. Records set up before `oldest_us` are rejected, but for events
+    /// of sessions that are still active. Where as much waits as may, the caller writes some of it first.
     ///
     /// # Errors
     /// `MalformedBatch` or `BatchLimit`.
     pub fn submit(&self, bytes: &[u8], received_us: i64, oldest_us: i64) -> Result<Arc<Pending>> {
-        let batch = Batch::from_wire(bytes, oldest_us)?;
+        let is_too_old = |record: &Record<'_>| record.setup_us() < oldest_us && !self.store.is_active(record);
+        let batch = Batch::from_wire(bytes, is_too_old)?;
         let (asked, allowed) = (batch.rows() + batch.rejected.len(), self.limits.batch_rows);
         if asked > allowed {
             return Err(Error::BatchLimit { asked, allowed });

@@ -10,7 +10,7 @@ use crate::batch::Batch;
 use crate::error::Result;
 use crate::filter::Predicate;
 use crate::part::{Bitmap, Part};
-use crate::record::US_PER_DAY;
+use crate::record::{Record, US_PER_DAY};
 use crate::scan::{Partials, Scan, Scanner, any_match, column_names};
 use crate::segment::{Segment, Written};
 use crate::stop::Stop;
@@ -53,6 +53,11 @@ pub struct Info {
     pub segment_bytes: u64,
     /// Earliest and latest setup time.
     pub setup_range: Option<(i64, i64)>,
+}
+
+/// UTC days that have an instant of [from, to).
+fn days_of(from: i64, to: i64) -> std::ops::RangeInclusive<i64> {
+    from.div_euclid(US_PER_DAY)..=to.saturating_sub(1).div_euclid(US_PER_DAY)
 }
 
 impl Store {
@@ -130,7 +135,7 @@ impl Store {
         let none_dead = Bitmap::default();
         let state = self.read();
         let (mut number, mut start) = place;
-        let days = from.div_euclid(US_PER_DAY)..=to.div_euclid(US_PER_DAY);
+        let days = days_of(from, to);
         if let Some(unreadable) = state.unreadable.iter().find(|unreadable| days.contains(&unreadable.day)) {
             return Err(unreadable.error());
         }
@@ -151,6 +156,12 @@ impl Store {
             }
             (number, start) = (number + 1, 0);
         }
+    }
+
+    /// Whether a record is of a session that has not ended.
+    pub fn is_active(&self, record: &Record<'_>) -> bool {
+        let state = self.read();
+        state.active.find(record.key_hash(), record.source(), record.session_id()).next().is_some()
     }
 
     /// What the store holds.
@@ -205,7 +216,7 @@ impl Store {
             return Ok(());
         }
         let frozen: Vec<Frozen> = if finished { state.frozen.clone() } else { Vec::new() };
-        let days = from.div_euclid(US_PER_DAY)..=to.div_euclid(US_PER_DAY);
+        let days = days_of(from, to);
         if let Some(unreadable) = state.unreadable.iter().find(|u| finished && days.contains(&u.day)) {
             return Err(unreadable.error());
         }

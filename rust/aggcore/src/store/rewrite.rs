@@ -172,16 +172,30 @@ impl Store {
         readable.chain(state.unreadable.iter().map(|u| (u.name.clone(), u.day, u.bytes))).collect()
     }
 
-    /// Forgets the segments of days before `day`, and the active sessions set up before it of which nothing was heard
-    /// since `heard_us`; gives the number of these.
+    /// Forgets the finished records of days before `day`, and the active sessions set up before it of which nothing was
+    /// heard since `heard_us`; gives the number of these.
     pub fn forget_before(&self, day: i64, heard_us: i64) -> usize {
         let mut state = self.write();
         let forgotten = state.take(|segment_day, _| segment_day < day);
         state.unreadable.retain(|unreadable| unreadable.day >= day);
+        state.hot.remove_silent(day * US_PER_DAY, i64::MAX);
+        for frozen in &mut state.frozen {
+            frozen.forget_before(day * US_PER_DAY);
+        }
         let sessions = state.active.remove_silent(day * US_PER_DAY, heard_us);
         drop(state);
         drop(forgotten);
         sessions
+    }
+}
+
+impl Frozen {
+    fn forget_before(&mut self, setup_us: i64) {
+        let none_dead = Bitmap::default();
+        let part = self.table.part(&none_dead);
+        let dead = Arc::make_mut(&mut self.dead);
+        let rows = part.setup_us.iter().enumerate().filter(|(_, us)| **us < setup_us);
+        rows.for_each(|(row, _)| dead.insert(row));
     }
 }
 

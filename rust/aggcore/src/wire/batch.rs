@@ -15,11 +15,11 @@ pub struct RawBatch<'a> {
     pub rejected: Vec<(usize, Rejection)>,
 }
 
-/// Reads a batch; records set up before `oldest_us` are rejected.
+/// Reads a batch; records that `is_too_old` are rejected.
 ///
 /// # Errors
 /// `MalformedBatch` where the bytes are no valid message; nothing of it is taken then.
-pub fn decode_batch(bytes: &[u8], oldest_us: i64) -> Result<RawBatch<'_>> {
+pub fn decode_batch(bytes: &[u8], is_too_old: impl Fn(&Record<'_>) -> bool) -> Result<RawBatch<'_>> {
     let mut batch = RawBatch { batch_id: None, records: Vec::new(), rejected: Vec::new() };
     let mut reader = Reader::new(bytes);
     while let Some((tag, value)) = reader.field()? {
@@ -27,7 +27,7 @@ pub fn decode_batch(bytes: &[u8], oldest_us: i64) -> Result<RawBatch<'_>> {
             (1, Value::Bytes(bytes)) => batch.batch_id = Some(text(bytes)?),
             (2, Value::Bytes(bytes)) => {
                 let index = batch.records.len() + batch.rejected.len();
-                match decode_record(bytes)?.and_then(|record| not_before(record, oldest_us)) {
+                match decode_record(bytes)?.and_then(|record| if is_too_old(&record) { Err(too_old()) } else { Ok(record) }) {
                     Ok(record) => batch.records.push(record),
                     Err(rejection) => batch.rejected.push((index, rejection)),
                 }
@@ -38,11 +38,8 @@ pub fn decode_batch(bytes: &[u8], oldest_us: i64) -> Result<RawBatch<'_>> {
     Ok(batch)
 }
 
-fn not_before(record: Record<'_>, oldest_us: i64) -> std::result::Result<Record<'_>, Rejection> {
-    if record.setup_us() < oldest_us {
-        return Err(Rejection::new(RejectReason::BeforeRetention, "setup_time is before the days that are kept"));
-    }
-    Ok(record)
+fn too_old() -> Rejection {
+    Rejection::new(RejectReason::BeforeRetention, "setup_time is before the days that are kept")
 }
 
 #[cfg(test)]
@@ -53,8 +50,8 @@ mod tests {
     fn bytes_that_are_no_message_refuse_the_batch() {
         let bad: [&[u8]; 5] = [&[0x12, 0x05, 0x00], &[0xff], &[0x0a, 0x01, 0xff], &[0x12, 0x03, 0x12, 0x01, 0xff], &[0x07]];
         for bytes in bad {
-            assert!(decode_batch(bytes, 0).is_err(), "{bytes:?}");
+            assert!(decode_batch(bytes, |_| false).is_err(), "{bytes:?}");
         }
-        assert!(decode_batch(&[], 0).is_ok());
+        assert!(decode_batch(&[], |_| false).is_ok());
     }
 }

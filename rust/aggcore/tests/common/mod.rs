@@ -55,7 +55,7 @@ pub fn batch(records: &[Owned]) -> Batch {
         prost::encoding::encode_varint(message.len() as u64, &mut bytes);
         bytes.extend(message);
     }
-    Batch::from_wire(&bytes, 0).unwrap()
+    Batch::from_wire(&bytes, |_| false).unwrap()
 }
 
 fn maybe<T: Clone + std::fmt::Debug + 'static>(values: impl Strategy<Value = T> + 'static, absent: T) -> BoxedStrategy<T> {
