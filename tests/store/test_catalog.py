@@ -58,7 +58,9 @@ def test_every_commit_reaches_the_disk(catalog: Catalog) -> None:
 
 def test_segments_come_in_place_of_others_and_of_the_journal(catalog: Catalog, tmp_path: Path) -> None:
     assert (catalog.segments(), catalog.active(), catalog.setting("first_journal")) == ([], [], None)
-    catalog.commit_segments([segment(1), segment(4)], active=[copied(1), copied(2)], first_journal=2)
+    catalog.commit_segments(
+        [segment(1), segment(4)], active=[copied(1), copied(2)], settings={"first_journal": 2}
+    )
     catalog.commit_segments(
         [segment(2, day=20_540), segment(3)], [segment(4).file.name], [(segment(1).file.name, b"\x05")]
     )
@@ -78,7 +80,7 @@ def test_a_copy_of_no_active_sessions_takes_the_place_of_the_one_before(catalog:
 
 
 def test_a_commit_that_fails_midway_changes_nothing(catalog: Catalog, tmp_path: Path) -> None:
-    catalog.commit_segments([segment(1)], active=[copied(1)], first_journal=2)
+    catalog.commit_segments([segment(1)], active=[copied(1)], settings={"first_journal": 2})
     too_many = FileRow("segments/2026-03-29/00000009.arrow", 2**63, 1, 1, b"")
     with pytest.raises(OverflowError):
         catalog.commit_segments(
@@ -115,7 +117,9 @@ def test_code_decks_survive_and_are_replaced_as_a_whole(catalog: Catalog, tmp_pa
 def filled(directory: Path) -> None:
     """A catalogue with some rows in each table."""
     with reopened(directory) as catalog:
-        catalog.commit_segments([segment(1), segment(2)], active=[copied(1), copied(2)], first_journal=2)
+        catalog.commit_segments(
+            [segment(1), segment(2)], active=[copied(1), copied(2)], settings={"first_journal": 2}
+        )
         catalog.put_code_deck(1, ENTRIES)
         catalog.put_code_deck(2, ENTRIES)
         catalog.put_settings(retention_days=3)
