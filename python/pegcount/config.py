@@ -67,6 +67,8 @@ class Config:
     """Bytes of one batch of an import; a larger one is halved. Below what a server takes by default."""
     import_batch_in_flight_max: int = 4
     """Batches of an import that are on their way to the disk at once."""
+    export_piece_row_count: int = 65_536
+    """Records of an export that are in memory at once; a row group of Parquet."""
     retry_count_max: int = 8
     """Times in a row that a client tries again to write what a server did not acknowledge."""
     retry_seconds_min: float = 0.2

@@ -2,9 +2,13 @@
 
 import typer
 
+from pegcount.cli.backup import backup
+from pegcount.cli.check import check
 from pegcount.cli.deck import deck_app
+from pegcount.cli.export_records import export
 from pegcount.cli.import_records import import_records
 from pegcount.cli.report import report_app
+from pegcount.cli.retention import retention
 from pegcount.cli.serve import serve
 from pegcount.cli.store_info import store_info
 
@@ -16,5 +20,9 @@ app = typer.Typer(
 app.command("import")(import_records)
 app.command("serve")(serve)
 app.command("info")(store_info)
+app.command("backup")(backup)
+app.command("check")(check)
+app.command("export")(export)
+app.command("retention")(retention)
 app.add_typer(report_app, name="report")
 app.add_typer(deck_app, name="deck")

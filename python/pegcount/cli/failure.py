@@ -8,7 +8,9 @@ import typer
 from pegcount.errors import PegcountError
 
 REJECTED_STATUS = 1
-"""Exit status where some rows were rejected."""
+"""Exit status where some rows were rejected, or could not be written."""
+PROBLEM_STATUS = 1
+"""Exit status where something that was looked at is not as it should be."""
 FAILED_STATUS = 2
 """Exit status where the command could not do what it was asked."""
 

@@ -6,11 +6,13 @@ leaves the store as it was; the next look tries again.
 """
 
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Event, Lock, Thread, get_native_id
 
 from pegcount import core
 from pegcount.config import Config
@@ -24,6 +26,7 @@ _LOG = logging.getLogger(__name__)
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
+_NICENESS = 5
 # Of looks that failed, a full disk above all, one in so many is logged.
 _LOGGED_EVERY = 60
 
@@ -186,6 +189,9 @@ class Maintenance:
             files.remove(files.orphans(self._directory, self._catalog))
 
     def _run(self) -> None:
+        # On Linux a thread has a niceness of its own: calls go before background work.
+        with suppress(OSError, AttributeError):
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), _NICENESS)
         failures = 0
         while not self._ended.wait(self._config.maintenance_seconds):
             try:

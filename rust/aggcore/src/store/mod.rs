@@ -4,7 +4,8 @@ mod rewrite;
 mod state;
 
 use std::path::Path;
-use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::batch::Batch;
 use crate::error::Result;
@@ -256,11 +257,10 @@ impl Store {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
-        // A panic while the lock was held is a fault of its own; the columns are whole between statements.
-        self.state.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.read()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.write()
     }
 }

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use parking_lot::RwLockWriteGuard;
+
 use super::Store;
 use super::state::{Frozen, Sealed, State};
 use crate::error::Result;
@@ -16,7 +18,7 @@ use crate::segment::{Place, Segment, Source, Written, write};
 use crate::table::Table;
 
 /// Rows that are copied of the active sessions while writers wait.
-const COPIED_ROWS: usize = 2_048;
+const COPIED_ROWS: usize = 1_024;
 /// Sessions of one file of a copy of the active ones.
 const ACTIVE_FILE_ROWS: usize = 1 << 16;
 /// Segments of like size that are worth making one.
@@ -107,7 +109,10 @@ impl Store {
         while more {
             let mut copy = Table::default();
             while more && copy.rows() < ACTIVE_FILE_ROWS {
-                more = self.write().active.copy_piece(&mut copy, COPIED_ROWS);
+                let mut state = self.write();
+                more = state.active.copy_piece(&mut copy, COPIED_ROWS);
+                // To whoever waits, instead of being taken again at once by the next round.
+                RwLockWriteGuard::unlock_fair(state);
             }
             if copy.rows() > 0 {
                 files.push(write_active_file(directory, sequence + files.len() as u64, &copy)?);

@@ -1,0 +1,89 @@
+"""`pegcount export`."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from pegcount import calendar
+from pegcount.cli.failure import REJECTED_STATUS, failures_as_sentences
+from pegcount.config import Config
+from pegcount.errors import PegcountError
+from pegcount.export import CsvSink, ParquetSink, export_records, whole_file
+from pegcount.store.snapshot import open_snapshot
+from pegcount.zone import US_PER_DAY, Zone
+
+_SINKS = {"parquet": ParquetSink, "csv": CsvSink}
+_STANDARD_OUTPUT = Path("-")
+_ALL_DAYS = (0, 84_006)
+"""1970-01-01 to 2200-01-01: no record is outside."""
+
+
+class ExportOptionError(PegcountError):
+    """An option of an export has a value that it cannot have."""
+
+
+def export(
+    out: Annotated[Path, typer.Argument(help="File to write, in place of what is there; - is standard output.")],
+    data: Annotated[Path, typer.Option(help="Data directory; a server may own it.")],
+    from_time: Annotated[
+        str | None, typer.Option("--from", help="First setup time: YYYY-MM-DD[THH:mm:ss]. Default: all.")
+    ] = None,
+    to_time: Annotated[
+        str | None, typer.Option("--to", help="End of the setup times, exclusive. Default: all.")
+    ] = None,
+    time_zone: Annotated[str, typer.Option(help="IANA zone of times that name none.")] = "UTC",
+    format_name: Annotated[str, typer.Option("--format", help=f"One of {', '.join(_SINKS)}.")] = "parquet",
+) -> None:
+    """Write the records of a range of setup times into a file that other programs read.
+
+    csv is the format pegcount-csv, which can be imported again. Exits with 1 if the format
+    had no way to write some of the records.
+    """
+    with failures_as_sentences():
+        from_us, to_us = _range(from_time, to_time, time_zone)
+        if format_name not in _SINKS or (out == _STANDARD_OUTPUT and format_name != "csv"):
+            formats = "csv" if format_name in _SINKS else " or ".join(_SINKS)
+            raise ExportOptionError(f"--format: {out} cannot be {format_name!r}, only {formats}")
+        config = Config()
+        with _opened(out) as file:
+            store = open_snapshot(data, config)
+            sink = _SINKS[format_name](file)
+            counts = export_records(store, from_us, to_us, sink, config.export_piece_row_count)
+    typer.echo(f"{out}: {counts.written:,} records", err=out == _STANDARD_OUTPUT)
+    if counts.left_out:
+        typer.echo(f"left out: {counts.left_out:,} records with a line break or NUL in a text", err=True)
+        raise typer.Exit(REJECTED_STATUS)
+
+
+def _range(from_time: str | None, to_time: str | None, time_zone: str) -> tuple[int, int]:
+    zone = calendar.zone(time_zone)
+    if zone is None:
+        raise ExportOptionError(f"--time-zone: {time_zone!r} is no IANA time zone, such as Europe/Berlin")
+    first, end = (day * US_PER_DAY for day in _ALL_DAYS)
+    from_us = first if from_time is None else _instant_us("--from", from_time, zone)
+    to_us = end if to_time is None else _instant_us("--to", to_time, zone)
+    if from_us >= to_us:
+        raise ExportOptionError("--from is not before --to")
+    return from_us, to_us
+
+
+def _instant_us(option: str, text: str, zone: Zone) -> int:
+    written = calendar.parse_time(text)
+    if written is None:
+        raise ExportOptionError(f"{option}: {text!r} is not of the form YYYY-MM-DD[THH:mm:ss[Z|+HH:MM]]")
+    return written.instant_us(zone)
+
+
+@contextmanager
+def _opened(out: Path) -> Iterator[BinaryIO]:
+    if out == _STANDARD_OUTPUT:
+        with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as file:
+            yield file
+    else:
+        with whole_file(out) as file:
+            yield file

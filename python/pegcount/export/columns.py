@@ -1,0 +1,56 @@
+"""The columns of an export: the fields of a record with the types that other programs expect."""
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
+from google.protobuf.descriptor import FieldDescriptor
+
+from pegcount.v1.records_pb2 import SessionRecord
+
+PRICE = "customer_price"
+"""The one amount of money."""
+
+_INSTANT = pa.timestamp("us", tz="UTC")
+# All amounts that a record may have, in units of 10^-9: 19 digits, nine of them decimals.
+_AMOUNT = pa.decimal128(19, 9)
+_TYPES = {
+    FieldDescriptor.TYPE_MESSAGE: _INSTANT,
+    FieldDescriptor.TYPE_BOOL: pa.bool_(),
+    FieldDescriptor.TYPE_INT64: pa.int64(),
+    FieldDescriptor.TYPE_ENUM: pa.utf8(),
+    FieldDescriptor.TYPE_STRING: pa.utf8(),
+}
+
+
+def _type(field: FieldDescriptor) -> pa.DataType:
+    return _AMOUNT if field.name == PRICE else _TYPES[field.type]
+
+
+def _short_names(field: FieldDescriptor) -> pa.Array:
+    """Names of an enum by number: ASR for SESSION_KIND_ASR."""
+    values = field.enum_type.values
+    prefix = values[0].name.removesuffix("UNSPECIFIED")
+    return pa.array([value.name.removeprefix(prefix) for value in values])
+
+
+_FIELDS = SessionRecord.DESCRIPTOR.fields
+_ENUMS = {field.name: _short_names(field) for field in _FIELDS if field.enum_type is not None}
+
+SCHEMA = pa.schema(
+    [pa.field(field.name, _type(field)) for field in _FIELDS] + [pa.field("received_time", _INSTANT)]
+)
+"""The fields of a record in the order of the contract, then when it was last received."""
+
+
+def typed(piece: pa.RecordBatch) -> pa.RecordBatch:
+    """A piece as the core gives it, with the columns of `SCHEMA`."""
+    columns = [_typed(field, piece.column(field.name)) for field in SCHEMA]
+    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+
+
+def _typed(field: pa.Field, column: pa.Array) -> pa.Array:
+    if field.name in _ENUMS:
+        return pc.take(_ENUMS[field.name], column)
+    if field.type == _AMOUNT:
+        # The same digits, of which the last nine become decimals.
+        return column.cast(pa.decimal128(19, 0)).view(_AMOUNT)
+    return column.cast(field.type)
