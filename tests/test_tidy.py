@@ -56,9 +56,10 @@ MAY_IMPORT = {
     "store": SHARED | {"core"},
     "response": SHARED | {"core", "v1"},
     "ingest": SHARED | {"v1"},
+    "export": {"core", "v1"},
     "server": SHARED | {"request", "calendar", "store", "core", "response", "v1", "__version__"},
     "client": {"config", "errors", "model", "v1"},
-    "cli": SHARED | {"calendar", "client", "core", "ingest", "server", "store", "v1"},
+    "cli": SHARED | {"calendar", "client", "core", "export", "ingest", "server", "store", "v1"},
     "__main__": {"cli"},
     "__init__": set[str](),
 }
