@@ -53,4 +53,4 @@ def _typed(field: pa.Field, column: pa.Array) -> pa.Array:
     if field.type == _AMOUNT:
         # The same digits, of which the last nine become decimals.
         return column.cast(pa.decimal128(19, 0)).view(_AMOUNT)
-    return column.cast(field.type)
+    return column if column.type == field.type else column.cast(field.type)

@@ -7,12 +7,13 @@ again where a file went away meanwhile.
 
 import os
 import shutil
-from contextlib import closing
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 
 from pegcount import core
 from pegcount.config import Config
-from pegcount.errors import StoreOpenError
+from pegcount.errors import DataDamagedError, StoreOpenError
 from pegcount.store import files
 from pegcount.store.catalog import Catalog
 from pegcount.store.directory import flush, prepare
@@ -27,16 +28,19 @@ def open_snapshot(directory: Path, config: Config) -> core.Store:
     Raises StoreOpenError or DataDamagedError where it cannot be read.
     """
     prepare(directory, create=False)
+    take_back_half_done(directory)
     for _ in range(_ATTEMPTS):
         try:
             with closing(Catalog(directory, read_only=True)) as catalog:
-                first = catalog.setting("first_journal")
+                first, named = catalog.setting("first_journal"), files.catalogued(catalog)
                 columns = files.loaded(directory, catalog, config)
                 catalog.refresh()
-                if catalog.setting("first_journal") == first and not files.missing(directory, catalog):
+                # A file that is missing though the catalogue goes on to name it is damage, told when it is needed.
+                is_whole = named == files.catalogued(catalog) or not files.missing(directory, catalog)
+                if catalog.setting("first_journal") == first and is_whole:
                     return columns
         except FileNotFoundError:
-            continue
+            _tell_missing(directory)
     raise _restless(directory)
 
 
@@ -44,27 +48,43 @@ def back_up(directory: Path, target: Path) -> list[Path]:
     """Makes `target` a data directory with what `directory` holds; gives its files.
 
     Segments become hard links where both are on one file system, else copies. Whatever
-    was acknowledged before the call is in it, durably. Raises StoreOpenError where there
-    is something at `target` already, or `directory` cannot be read.
+    was acknowledged before the call is in it, durably; nothing is left where it fails.
+    Raises StoreOpenError where there is something at `target` already, or `directory`
+    cannot be read.
     """
     prepare(directory, create=False)
-    if target.exists() and any(target.iterdir()):
-        raise StoreOpenError(f"{target} is there already and not empty")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise StoreOpenError(f"{target} is there already and not an empty directory")
+    take_back_half_done(directory)
     for _ in range(_ATTEMPTS):
+        target.mkdir(parents=True, exist_ok=True)
         try:
             return _copied(directory, target)
         except FileNotFoundError:
-            shutil.rmtree(target)
+            _empty(target)
+            _tell_missing(directory)
+        except BaseException:
+            _empty(target)
+            raise
     raise _restless(directory)
 
 
+def take_back_half_done(directory: Path) -> None:
+    """Takes back what a crash left half done in the catalogue, as its next owner would.
+
+    Who may only read cannot. SQLite leaves alone what a process is still at.
+    """
+    path = directory / "catalog.db"
+    # What is wrong with a file is told by whoever opens it as a catalogue.
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as db:
+        db.execute("PRAGMA user_version").fetchone()
+
+
 def _copied(directory: Path, target: Path) -> list[Path]:
-    target.mkdir(parents=True, exist_ok=True)
     with closing(Catalog(directory, read_only=True)) as catalog:
-        catalog.copy_to(target / "catalog.db")
-        with closing(Catalog(target, read_only=True)) as copy:
-            first = copy.setting("first_journal")
-            names = [file.name for file in files.catalogued(copy)]
+        first = catalog.setting("first_journal")
+        names = [file.name for file in files.catalogued(catalog)]
+        catalog.copy_to(target / "catalog.tmp")
         names += [
             f"journal/{number:08}.log"
             for number in core.journal_sequences(directory)
@@ -78,8 +98,29 @@ def _copied(directory: Path, target: Path) -> list[Path]:
     made = [target / "catalog.db", *(target / name for name in names)]
     for path in {parent for file in made for parent in file.relative_to(target).parents}:
         flush(target / path)
-    flush(target.parent)
+    # Last, because without it nothing is opened: a backup that broke off is not taken for a whole one.
+    os.replace(target / "catalog.tmp", target / "catalog.db")
+    flush(target)
+    flush(target.absolute().parent)
     return made
+
+
+def _empty(directory: Path) -> None:
+    for path in directory.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _tell_missing(directory: Path) -> None:
+    """Raises DataDamagedError where files are missing, and not only gone because they are not needed any more."""
+    with closing(Catalog(directory, read_only=True)) as catalog:
+        missing = files.missing(directory, catalog)
+        catalog.refresh()
+        still_named = {file.name for file in files.catalogued(catalog)}
+        for name in sorted(still_named.intersection(missing)):
+            raise DataDamagedError(f"{directory / name} is missing", file=directory / name)
 
 
 def _bring(source: Path, target: Path) -> None:
