@@ -16,6 +16,8 @@ pub mod filter;
 pub mod finish;
 pub mod ints;
 pub mod journal;
+#[cfg(feature = "python")]
+mod memory;
 pub mod part;
 #[cfg(feature = "python")]
 mod python;

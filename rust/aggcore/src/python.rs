@@ -16,17 +16,6 @@ use crate::{batch, commit, deck, filter, finish, journal, scan, stop, store};
 type FileRow<'py> = (String, usize, u64, u32, Bound<'py, PyBytes>);
 type RejectedRow = (usize, i32, String);
 
-/// Batches are decoded by many threads and freed by others; the system's allocator keeps what each of them took.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Gives the system back what this thread has freed: after a rewrite that is much, and it will not be needed soon.
-#[allow(unsafe_code)]
-fn give_back() {
-    // SAFETY: may be called at any time, by any thread.
-    unsafe { libmimalloc_sys::mi_collect(true) };
-}
-
 #[pymodule]
 mod _aggcore {
     #[pymodule_export]
@@ -214,7 +203,7 @@ impl Store {
     fn adopt(&self, py: Python<'_>, rewrite: &Rewrite) {
         let rewrite = rewrite.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         py.detach(|| rewrite.into_iter().for_each(|rewrite| self.durable.store.adopt(rewrite)));
-        py.detach(give_back);
+        py.detach(crate::memory::give_back);
     }
 
     fn forget_before(&self, py: Python<'_>, day: i64, heard_us: i64) -> usize {
