@@ -1,18 +1,21 @@
 """Copies of a data directory, and reading it, beside the process that owns it."""
 
+import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pegcount import core
 from pegcount.errors import DataDamagedError, StoreOpenError
 from pegcount.export import export_records
 from pegcount.model import CodeDeckEntry, Retention
-from pegcount.store import EmbeddedStore
+from pegcount.store import EmbeddedStore, files
 from pegcount.store import snapshot as snapshot_module
 from pegcount.store.catalog import Catalog
 from pegcount.store.snapshot import back_up, open_snapshot
@@ -44,7 +47,9 @@ class IdSink:
 
 def fill(held: Reopening) -> list[str]:
     """Records in segments, in the journal, active, replaced after they were sealed; gives their ids."""
-    write(held.store, finished("sealed", tenant_id=1), finished("replaced"), active("ends"), active("goes on"))
+    write(
+        held.store, finished("sealed", tenant_id=1), finished("replaced"), active("ends"), active("goes on")
+    )
     held.store.put_code_deck(7, [CodeDeckEntry("49", "Germany", "DE")])
     held.seal()
     write(held.store, finished("replaced", revision=2), finished("ends", SETUP_S), finished("in the journal"))
@@ -59,7 +64,7 @@ def test_a_backup_is_a_data_directory(
         raise OSError("another file system")
 
     if not is_same_file_system:
-        monkeypatch.setattr(snapshot_module.os, "link", cannot_link)
+        monkeypatch.setattr(os, "link", cannot_link)
     with Reopening(tmp_path / "data", BY_HAND) as held:
         expected = fill(held)
         held.store.set_retention(Retention(days=84_000))
@@ -134,7 +139,7 @@ def test_a_backup_that_broke_off_is_not_taken_for_a_whole_one(
 
     with Reopening(tmp_path / "data", BY_HAND) as held:
         fill(held)
-        monkeypatch.setattr(snapshot_module.os, "replace", cut)
+        monkeypatch.setattr(os, "replace", cut)
         # As if nobody were left to clean up.
         monkeypatch.setattr(snapshot_module, "_empty", cut)
         with pytest.raises(PowerCut):
@@ -153,7 +158,7 @@ def test_a_backup_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
 
     with Reopening(tmp_path / "data", BY_HAND) as held:
         expected = fill(held)
-        monkeypatch.setattr(snapshot_module.shutil, "copyfile", full)
+        monkeypatch.setattr(shutil, "copyfile", full)
         with pytest.raises(OSError, match="No space left"):
             back_up(held.directory, tmp_path / "backup")
         monkeypatch.undo()
@@ -187,7 +192,7 @@ def test_a_missing_file_is_named_and_costs_its_day_alone(tmp_path: Path) -> None
         held.seal()
         missing = held.segment("2026-03-29")
         missing.unlink()
-        with pytest.raises(DataDamagedError, match="2026-03-29/00000001.arrow is missing"):
+        with pytest.raises(DataDamagedError, match=r"2026-03-29/00000001\.arrow is missing"):
             back_up(held.directory, tmp_path / "backup")
         reader = open_snapshot(held.directory, BY_HAND)
     with pytest.raises(DataDamagedError, match=r"2026-03-29/00000001\.arrow"):
@@ -227,15 +232,15 @@ def test_reading_does_not_wait_for_the_owner_to_be_still(tmp_path: Path) -> None
     with Reopening(tmp_path, BY_HAND) as held:
         expected = fill(held)
         seals = iter([held.seal, held.seal])
-        loaded = snapshot_module.files.loaded
+        loaded = files.loaded
 
-        def sealed_meanwhile(*arguments: object) -> core.Store:
+        def sealed_meanwhile(*arguments: Any) -> core.Store:
             next(seals, lambda: None)()
-            return loaded(*arguments)  # type: ignore[arg-type]
+            return loaded(*arguments)
 
         began = time.monotonic()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(snapshot_module.files, "loaded", sealed_meanwhile)
+            patch.setattr(files, "loaded", sealed_meanwhile)
             assert ids_of(open_snapshot(tmp_path, BY_HAND)) == expected
         assert next(seals, None) is None
         assert time.monotonic() - began < 10

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -13,11 +13,11 @@ from pegcount import calendar
 from pegcount.cli.failure import REJECTED_STATUS, failures_as_sentences
 from pegcount.config import Config
 from pegcount.errors import PegcountError
-from pegcount.export import CsvSink, ParquetSink, export_records, whole_file
+from pegcount.export import CsvSink, ParquetSink, Sink, export_records, whole_file
 from pegcount.store.snapshot import open_snapshot
 from pegcount.zone import US_PER_DAY, Zone
 
-_SINKS = {"parquet": ParquetSink, "csv": CsvSink}
+_SINKS: dict[str, Callable[[BinaryIO], Sink]] = {"parquet": ParquetSink, "csv": CsvSink}
 _STANDARD_OUTPUT = Path("-")
 _ALL_DAYS = (0, 84_006)
 """1970-01-01 to 2200-01-01: no record is outside."""
@@ -28,7 +28,9 @@ class ExportOptionError(PegcountError):
 
 
 def export(
-    out: Annotated[Path, typer.Argument(help="File to write, in place of what is there; - is standard output.")],
+    out: Annotated[
+        Path, typer.Argument(help="File to write, in place of what is there; - is standard output.")
+    ],
     data: Annotated[Path, typer.Option(help="Data directory; a server may own it.")],
     from_time: Annotated[
         str | None, typer.Option("--from", help="First setup time: YYYY-MM-DD[THH:mm:ss]. Default: all.")

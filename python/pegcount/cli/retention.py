@@ -14,9 +14,12 @@ def retention(
         int | None, typer.Option(min=1, help="Keep the records of so many UTC days, today included.")
     ] = None,
     size: Annotated[
-        int | None, typer.Option("--bytes", min=1, help="Keep so many bytes of segments, the newest days first.")
+        int | None,
+        typer.Option("--bytes", min=1, help="Keep so many bytes of segments, the newest days first."),
     ] = None,
-    keep_all: Annotated[bool, typer.Option("--keep-all", help="Take away the limits not given here.")] = False,
+    keep_all: Annotated[
+        bool, typer.Option("--keep-all", help="Take away the limits not given here.")
+    ] = False,
     server: Annotated[str, typer.Option(help="HOST:PORT of the server.")] = DEFAULT_ADDRESS,
 ) -> None:
     """Tell how long records are kept, or set it; older days go within seconds.

@@ -4,7 +4,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 from google.protobuf.descriptor import FieldDescriptor
 
-from pegcount.v1.records_pb2 import SessionRecord
+from pegcount.v1.records_pb2 import SessionEvent, SessionKind, SessionRecord
 
 PRICE = "customer_price"
 """The one amount of money."""
@@ -21,22 +21,21 @@ _TYPES = {
 }
 
 
-def _type(field: FieldDescriptor) -> pa.DataType:
-    return _AMOUNT if field.name == PRICE else _TYPES[field.type]
+def _type(name: str, kind: int) -> pa.DataType:
+    return _AMOUNT if name == PRICE else _TYPES[kind]
 
 
-def _short_names(field: FieldDescriptor) -> pa.Array:
+def _short_names(names: list[str]) -> pa.Array:
     """Names of an enum by number: ASR for SESSION_KIND_ASR."""
-    values = field.enum_type.values
-    prefix = values[0].name.removesuffix("UNSPECIFIED")
-    return pa.array([value.name.removeprefix(prefix) for value in values])
+    prefix = names[0].removesuffix("UNSPECIFIED")
+    return pa.array([name.removeprefix(prefix) for name in names])
 
 
-_FIELDS = SessionRecord.DESCRIPTOR.fields
-_ENUMS = {field.name: _short_names(field) for field in _FIELDS if field.enum_type is not None}
+_ENUMS = {"kind": _short_names(SessionKind.keys()), "event": _short_names(SessionEvent.keys())}
 
 SCHEMA = pa.schema(
-    [pa.field(field.name, _type(field)) for field in _FIELDS] + [pa.field("received_time", _INSTANT)]
+    [pa.field(field.name, _type(field.name, field.type)) for field in SessionRecord.DESCRIPTOR.fields]
+    + [pa.field("received_time", _INSTANT)]
 )
 """The fields of a record in the order of the contract, then when it was last received."""
 

@@ -12,7 +12,9 @@ from pegcount.export.columns import PRICE, SCHEMA
 _FIELDS = [field for field in SCHEMA if field.name != "received_time"]
 _SCHEMA = pa.schema(
     [
-        pa.field(field.name, pa.utf8() if field.name == PRICE or pa.types.is_timestamp(field.type) else field.type)
+        pa.field(
+            field.name, pa.utf8() if field.name == PRICE or pa.types.is_timestamp(field.type) else field.type
+        )
         for field in _FIELDS
     ]
 )

@@ -35,7 +35,7 @@ def open_snapshot(directory: Path, config: Config) -> core.Store:
                 first, named = catalog.setting("first_journal"), files.catalogued(catalog)
                 columns = files.loaded(directory, catalog, config)
                 catalog.refresh()
-                # A file that is missing though the catalogue goes on to name it is damage, told when it is needed.
+                # A missing file that the catalogue goes on to name is damage, told when it is needed.
                 is_whole = named == files.catalogued(catalog) or not files.missing(directory, catalog)
                 if catalog.setting("first_journal") == first and is_whole:
                     return columns
@@ -76,7 +76,10 @@ def take_back_half_done(directory: Path) -> None:
     """
     path = directory / "catalog.db"
     # What is wrong with a file is told by whoever opens it as a catalogue.
-    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as db:
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as db,
+    ):
         db.execute("PRAGMA user_version").fetchone()
 
 
@@ -114,7 +117,7 @@ def _empty(directory: Path) -> None:
 
 
 def _tell_missing(directory: Path) -> None:
-    """Raises DataDamagedError where files are missing, and not only gone because they are not needed any more."""
+    """Raises DataDamagedError where a file is missing that the catalogue goes on to name."""
     with closing(Catalog(directory, read_only=True)) as catalog:
         missing = files.missing(directory, catalog)
         catalog.refresh()
