@@ -8,8 +8,8 @@ import argparse
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
 
@@ -38,7 +38,8 @@ class Waits:
     answered: list[float] = field(default_factory=list)
 
     def line(self, name: str) -> str:
-        cells = [f"{_percentile(waits, p) * 1e3:9.2f}" for waits in (self.acknowledged, self.answered) for p in (50, 99, 100)]
+        both = (self.acknowledged, self.answered)
+        cells = [f"{_percentile(waits, p) * 1e3:9.2f}" for waits in both for p in (50, 99, 100)]
         return f"{name:<24}{''.join(cells)}"
 
 
@@ -74,9 +75,13 @@ def _as_starts(batch: bytes) -> bytes:
 
 
 def _measured(
-    directory: Path, config: Config, starts: list[bytes], batches: list[bytes], options: argparse.Namespace
+    directory: Path,
+    config: Config,
+    starts: list[bytes],
+    batches: Sequence[bytes],
+    options: argparse.Namespace,
 ) -> tuple[Waits, int]:
-    store = EmbeddedStore(directory, replace(config, maintenance_seconds=config.maintenance_seconds), create=True)
+    store = EmbeddedStore(directory, config, create=True)
     waits, ended = Waits(), threading.Event()
     for batch in starts:
         store.write(batch)
@@ -90,7 +95,7 @@ def _measured(
     return waits, highest // 1_000
 
 
-def _write(store: EmbeddedStore, batches: list[bytes], pause: float, waits: list[float]) -> None:
+def _write(store: EmbeddedStore, batches: Sequence[bytes], pause: float, waits: list[float]) -> None:
     due = time.perf_counter()
     for batch in batches:
         time.sleep(max(0.0, due - time.perf_counter()))

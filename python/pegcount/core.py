@@ -3,6 +3,7 @@
 from pegcount._aggcore import (
     Deck,
     Freeze,
+    PanicException,
     Partials,
     Pending,
     Rewrite,
@@ -22,6 +23,7 @@ from pegcount._aggcore import (
 __all__ = [
     "Deck",
     "Freeze",
+    "PanicException",
     "Partials",
     "Pending",
     "Rewrite",

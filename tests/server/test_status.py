@@ -133,11 +133,12 @@ def test_no_other_class_has_a_code() -> None:
         PegcountError("sesame"),
         errors.StoreOpenError("sesame"),
         AssertionError("sesame"),
+        core.PanicException("sesame"),
     ],
     ids=lambda error: type(error).__name__,
 )
 def test_a_fault_tells_a_correlation_id_and_the_log_the_rest(
-    error: Exception, start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    error: BaseException, start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> core.Partials:
         raise error

@@ -6,10 +6,12 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from pegcount import core
 from pegcount.errors import NotFoundError, PegcountError, StoreReadOnlyError
-from pegcount.model import Between, CodeDeckEntry, OneOf, Present, StoreInfo
+from pegcount.model import Between, CodeDeckEntry, Measure, OneOf, Present, Scan, StoreInfo
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import records_pb2
 
@@ -203,3 +205,15 @@ def test_code_decks_survive(held: Reopening) -> None:
 def rates(store: EmbeddedStore, deck: int) -> set[str]:
     """Rate codes of all records according to a code deck, "" where there is none."""
     return {row.orig_rates_code for row in rows(store, "orig_rates_code", code_deck=deck)}
+
+
+def test_a_range_without_an_instant_at_the_start_of_a_day(held: Reopening) -> None:
+    """It has no day, of which the core once made a range of days that ends before it begins."""
+    midnight_us = SETUP_S // DAY_S * DAY_S * 1_000_000
+    write(held.store, finished("f1"), finished("f2", midnight_us // 1_000_000))
+    for step in STEPS.values():
+        step(held)
+        for start_us in (midnight_us, midnight_us - 1, midnight_us + 1):
+            edges = np.array([start_us, start_us], dtype=np.int64)
+            scan = Scan(edges, (), (), Measure("sessions"), None)
+            assert held.store.partials(scan, 10, core.Stop(None)) is not None

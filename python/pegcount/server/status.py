@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from pegcount import errors
+from pegcount import core, errors
 
 _DOMAIN = "pegcount"
 _LOG = logging.getLogger(__name__)
@@ -39,6 +39,9 @@ _CODES: dict[type[errors.PegcountError], int] = {
 # message as text, where a byte may take three, and once more with the details, where three may take four.
 _TEXT_BYTES_MAX = 700
 _DETAILS_BYTES_MAX = 3_500
+
+# What a method may raise: a fault of the core is no `Exception`, and gRPC would leave its call open for ever.
+_ANY = (Exception, core.PanicException)
 
 Handler = Callable[[Any, grpc.ServicerContext], Any]
 
@@ -66,7 +69,7 @@ class StatusInterceptor(grpc.ServerInterceptor):
         return wrap(behavior, None, handler.response_serializer)
 
 
-def status_of(error: Exception) -> status_pb2.Status:
+def status_of(error: BaseException) -> status_pb2.Status:
     """The status of an exception; one that is no PegcountError is INTERNAL and gets logged."""
     code = _CODES.get(type(error)) if isinstance(error, errors.PegcountError) else None
     if code is None or not isinstance(error, errors.PegcountError):
@@ -79,7 +82,7 @@ def _unary(handler: Any) -> Handler:
     def call(request: bytes, context: grpc.ServicerContext) -> Any:
         try:
             return handler.unary_unary(_read(request, handler.request_deserializer), context)
-        except Exception as error:
+        except _ANY as error:
             _abort(error, context)
 
     return call
@@ -94,7 +97,7 @@ def _streaming(handler: Any) -> Handler:
                 yield from handler.stream_stream(map(read, request), context)
             else:
                 yield from handler.unary_stream(read(request), context)
-        except Exception as error:
+        except _ANY as error:
             _abort(error, context)
 
     return call
@@ -110,7 +113,7 @@ def _read(request: bytes, deserialize: Callable[[bytes], Any] | None) -> Any:
         raise errors.MalformedMessageError(f"the request is no valid message: {error}") from error
 
 
-def _abort(error: Exception, context: grpc.ServicerContext) -> NoReturn:
+def _abort(error: BaseException, context: grpc.ServicerContext) -> NoReturn:
     context.abort_with_status(rpc_status.to_status(status_of(error)))
     raise AssertionError("abort_with_status raises")
 
@@ -160,7 +163,7 @@ def _shortened(text: str) -> str:
     return encoded[: _TEXT_BYTES_MAX - 3].decode(errors="ignore") + "..."
 
 
-def _internal(error: Exception) -> status_pb2.Status:
+def _internal(error: BaseException) -> status_pb2.Status:
     correlation_id = uuid.uuid4().hex
     _LOG.error("correlation id %s", correlation_id, exc_info=error)
     message = f"a fault of the server; its log has correlation id {correlation_id}"

@@ -197,7 +197,7 @@ class Maintenance:
             try:
                 self.run_once()
                 failures = 0
-            except Exception:
+            except (Exception, core.PanicException):
                 if failures % _LOGGED_EVERY == 0:
                     _LOG.exception("background work failed and will be tried again")
                 failures += 1

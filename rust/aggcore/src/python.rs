@@ -23,6 +23,13 @@ mod _aggcore {
         Deck, Freeze, Partials, Pending, Rewrite, Stop, Store, active_response, check_file, check_journal, folder_response,
         format_time, journal_sequences, quality_response, record_fields, usage_response,
     };
+    use pyo3::prelude::*;
+
+    /// `PanicException` is what a fault of the core is raised as; it is no `Exception`.
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("PanicException", module.py().get_type::<pyo3::panic::PanicException>())
+    }
 }
 
 /// Records in memory and sealed segments, and the journal that makes batches durable.
@@ -251,9 +258,9 @@ impl Store {
 
     /// The next records of a range, and the place to go on from.
     fn export<'py>(
-        &self, py: Python<'py>, range: (i64, i64), place: (usize, usize), row_max: usize,
+        &self, py: Python<'py>, span: (i64, i64), place: (usize, usize), row_max: usize,
     ) -> PyResult<Option<(Bound<'py, PyBytes>, (usize, usize))>> {
-        let piece = py.detach(|| self.durable.store.export(range, place, row_max))?;
+        let piece = py.detach(|| self.durable.store.export(span, place, row_max))?;
         Ok(piece.map(|(bytes, place)| (PyBytes::new(py, &bytes), place)))
     }
 

@@ -56,9 +56,9 @@ pub struct Info {
     pub setup_range: Option<(i64, i64)>,
 }
 
-/// UTC days that have an instant of [from, to).
+/// UTC days that have an instant of [from, to); the day of `from` where there is none.
 fn days_of(from: i64, to: i64) -> std::ops::RangeInclusive<i64> {
-    from.div_euclid(US_PER_DAY)..=to.saturating_sub(1).div_euclid(US_PER_DAY)
+    from.div_euclid(US_PER_DAY)..=to.saturating_sub(1).max(from).div_euclid(US_PER_DAY)
 }
 
 impl Store {

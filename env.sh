@@ -1,2 +1,0 @@
-export PYTHONPATH=/tmp/core/python
-PY=/work/main/.venv/bin/python
