@@ -14,8 +14,10 @@ pub mod error;
 pub mod export;
 pub mod filter;
 pub mod finish;
+pub mod group;
 pub mod ints;
 pub mod journal;
+pub mod numbers;
 pub mod part;
 #[cfg(feature = "python")]
 mod python;
