@@ -1,6 +1,6 @@
 //! Active sessions: 500,000 of them grouped by three fields, rolled up, and the greatest 20 groups or all shown.
 
-#![allow(clippy::unwrap_used)] // A bench may panic.
+#![allow(clippy::unwrap_used, clippy::panic)] // A bench may panic.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -102,7 +102,9 @@ fn check(bytes: &[u8], group_count: usize, limit: Option<usize>) {
 }
 
 fn active(c: &mut Criterion) {
-    assert!(!cfg!(debug_assertions), "a debug build is not measured");
+    if cfg!(debug_assertions) {
+        panic!("a debug build is not measured");
+    }
     let (sessions, store) = (sessions(), Store::default());
     sessions.chunks(10_000).for_each(|sessions| assert_eq!(store.apply(&batch(sessions), RECEIVED_US).accepted, sessions.len()));
     for keys in [FEW, MANY] {

@@ -138,13 +138,16 @@ impl<'a> Codes<'a> {
                 places.iter_mut().zip(codes).for_each(|(place, code)| *place = *place * radix + code);
             }
             Self::Category { column, .. } if column.codes.is_empty() => places.iter_mut().for_each(|place| *place *= radix),
-            Self::Category { column, numbers } => append(radix, rows, places, column.codes, |code| {
-                let number = &mut numbers[(code + 1) as usize];
-                if *number == UNSEEN {
-                    *number = texts.number(column.entries.get(code as usize));
-                }
-                u64::from(*number)
-            }),
+            Self::Category { column, numbers } => {
+                let numbers = numbers.as_mut_slice();
+                append(radix, rows, places, column.codes, |code| {
+                    let number = &mut numbers[(code + 1) as usize];
+                    if *number == UNSEEN {
+                        *number = texts.number(column.entries.get(code as usize));
+                    }
+                    u64::from(*number)
+                });
+            }
             Self::Texts(column) => {
                 for (place, &row) in places.iter_mut().zip(rows) {
                     *place = *place * radix + u64::from(texts.number(column.get(row as usize)));

@@ -70,12 +70,14 @@ pub struct TextNumbers {
     by_text: HashTable<u32>,
 }
 
-impl TextNumbers {
+impl Default for TextNumbers {
     /// Only the absent text.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self { texts: vec![String::new()], by_text: HashTable::new() }
     }
+}
 
+impl TextNumbers {
     /// How many texts there are.
     pub fn count(&self) -> usize {
         self.texts.len()

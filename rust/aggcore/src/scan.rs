@@ -140,7 +140,7 @@ impl<'a> Scanner<'a> {
         let cell_count = if scan.keys.is_empty() { scan.bin_count() } else { 0 };
         let cells =
             Cells { stride: 1 + scan.keys.len(), keys: Vec::new(), sums: vec![[0; 3]; cell_count], by_key: HashTable::new() };
-        let texts = scan.keys.iter().map(|_| TextNumbers::new()).collect();
+        let texts = scan.keys.iter().map(|_| TextNumbers::default()).collect();
         Self { scan, cells, texts, is_text: vec![false; scan.keys.len()] }
     }
 
