@@ -64,12 +64,13 @@ OVERLOADED = errors.OverloadedError("too many bytes", 0.05)
 def test_what_an_overloaded_server_did_not_take_is_sent_again_in_order(
     service: Service, writer: RecordWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = fail(service, monkeypatch, OVERLOADED, range(1, 3))
+    seen = fail(service, monkeypatch, OVERLOADED, range(1, 4))
     began = time.monotonic()
     sent = [writer.submit(batch(f"b{i}", f"s{i}")) for i in range(4)]
     assert [pending.wait().batch_id for pending in sent] == ["b0", "b1", "b2", "b3"]
     assert time.monotonic() - began > 2 * 0.05, "the server says when to come again"
-    assert seen == [batch(f"b{i}", f"s{i}") for i in (0, 1, 1, 1, 2, 3)]
+    # Once more by the server itself, as the batch before may have made room.
+    assert seen == [batch(f"b{i}", f"s{i}") for i in (0, 1, 1, 1, 1, 2, 3)]
 
 
 def test_tries_are_bounded_and_counted_anew_after_an_answer(

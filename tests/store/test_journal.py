@@ -284,9 +284,6 @@ def test_each_batch_of_a_group_that_fails_is_told(held: Reopening) -> None:
     assert names(held.store) == ["f0", "f1"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="BUG: the fault of the write before stays, though batches are taken again"
-)
 def test_a_seal_after_a_failed_write_ends_its_fault(held: Reopening) -> None:
     write(held.store, finished("f0"))
     with file_size_limit(HEADER_BYTES), pytest.raises(StoreReadOnlyError):

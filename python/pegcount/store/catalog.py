@@ -131,8 +131,8 @@ class Catalog:
             for segment in added:
                 _put(db, "segments", *_file_values(segment.file), segment.day, segment.dead)
             for name, rows in dead:
-                row = db.execute("SELECT * FROM segments WHERE name = ?", (name,)).fetchone()
-                _put(db, "segments", *row[:6], rows)
+                for row in db.execute("SELECT * FROM segments WHERE name = ?", (name,)).fetchall():
+                    _put(db, "segments", *row[:6], rows)
             if active is not None:
                 db.execute("DELETE FROM active")
                 for file in active:

@@ -62,6 +62,7 @@ class EmbeddedStore:
             opened.callback(self._catalog.close)
             files.remove(files.orphans(directory, self._catalog))
             files.drop_old_journal(directory, self._catalog)
+            files.require_active(directory, self._catalog)
             self._columns = files.loaded(directory, self._catalog, config)
             self._maintenance = Maintenance(directory, self._catalog, self._columns, config, clock)
             opened.pop_all()

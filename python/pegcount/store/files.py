@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pegcount import core
 from pegcount.config import Config
+from pegcount.errors import DataDamagedError
 from pegcount.store.catalog import Catalog, FileRow
 
 _PATTERNS = ("segments/*/*", "active/*")
@@ -24,6 +25,13 @@ def orphans(directory: Path, catalog: Catalog) -> list[Path]:
     """Files that the catalogue does not name: what a crash or a failed seal left behind."""
     known = {directory / file.name for file in catalogued(catalog)}
     return sorted(path for pattern in _PATTERNS for path in directory.glob(pattern) if path not in known)
+
+
+def require_active(directory: Path, catalog: Catalog) -> None:
+    """Raises DataDamagedError for a missing copy of active sessions, on which every report depends."""
+    for file in catalog.active():
+        if not (directory / file.name).is_file():
+            raise DataDamagedError(f"{directory / file.name} is missing", file=directory / file.name)
 
 
 def drop_old_journal(directory: Path, catalog: Catalog) -> None:
@@ -47,11 +55,21 @@ def loaded(directory: Path, catalog: Catalog, config: Config) -> core.Store:
     """
     columns = core.Store(directory, config.batch_row_count_max, config.waiting_bytes_max)
     for segment in catalog.segments():
-        columns.open_segment(segment.day, as_tuple(segment.file), segment.dead)
+        damaged = catalog.setting(damage_of(segment.file.name)) is not None
+        columns.open_segment(segment.day, as_tuple(segment.file), segment.dead, damaged)
     for file in catalog.active():
         columns.open_active(as_tuple(file))
     columns.replay(catalog.setting("first_journal") or 0)
     return columns
+
+
+def damage_of(name: str) -> str:
+    """The setting that says of a segment that records were sealed beside it while it could not be read.
+
+    Records of its day could not be compared with its own, so it is not to be read again
+    even where its file is whole again.
+    """
+    return f"damaged {name}"
 
 
 def as_tuple(file: FileRow) -> tuple[str, int, int, int, bytes]:

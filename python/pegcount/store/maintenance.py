@@ -113,7 +113,9 @@ class Maintenance:
         copied = self._columns.write_active(freeze, self._take_sequences())
         active = None if copied is None else [FileRow(*file) for file in copied]
         before = self._catalog.active()
-        settings = {} if first_journal is None else {"first_journal": first_journal}
+        settings = {files.damage_of(name): 1 for name in self._columns.damaged}
+        if first_journal is not None:
+            settings["first_journal"] = first_journal
         self._commit(rewrite, active=active, settings=settings)
         if active is not None:
             files.remove(self._directory / file.name for file in before)

@@ -187,6 +187,7 @@ impl Durable {
         let next = Journal::create(&self.directory, sequence)?;
         let mut writer = lock(&self.journal);
         writer.older_bytes += writer.journal.replace(next).map_or(0, |journal| journal.bytes());
+        writer.fault = None;
         Ok((self.store.freeze(true), Some(sequence)))
     }
 

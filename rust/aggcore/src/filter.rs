@@ -1,13 +1,14 @@
 //! Conditions on records.
 //!
 //! A condition is compiled once per part: one on a category is decided per dictionary entry, so that a row
-//! costs one look-up of its code.
+//! costs one look-up of its code; one on a column without values costs no row anything.
 
 use std::net::IpAddr;
 
 use crate::column::{Column, Columns};
 use crate::error::{Error, Result};
-use crate::part::NO_CODE;
+use crate::ints::Ints;
+use crate::part::{Category, Strings, run_of};
 use crate::record::duration_ms;
 use crate::schema::ABSENT;
 
@@ -136,9 +137,31 @@ fn number(address: IpAddr) -> (u128, bool) {
 }
 
 /// A condition ready to be asked of the rows of one part.
-pub struct Compiled<'a> {
-    test: Box<dyn Fn(usize) -> bool + 'a>,
+#[allow(missing_docs)] // The variants say what their fields are.
+pub enum Compiled<'a> {
+    /// The same for all rows.
+    Constant(bool),
+    /// On an integer; `absent` is the verdict on an absent one.
+    Int { values: Ints<'a>, absent: bool, test: IntTest<'a> },
+    /// On `duration_ms`.
+    Duration { answer_us: Ints<'a>, end_us: Ints<'a>, test: IntTest<'a> },
+    /// On a category: the verdicts on all its codes, by code + 1.
+    Category { codes: &'a [i32], verdicts: Vec<bool> },
+    /// On a text.
+    Text { texts: &'a dyn Strings, test: TextTest<'a> },
 }
+
+/// A condition on an integer that is there.
+#[derive(Clone, Copy)]
+pub enum IntTest<'a> {
+    /// Both ends inclusive.
+    Between(i64, i64),
+    /// Ascending.
+    OneOf(&'a [i64]),
+}
+
+/// A condition on a text, "" where it is absent.
+type TextTest<'a> = Box<dyn Fn(&str) -> bool + 'a>;
 
 impl<'a> Compiled<'a> {
     /// Prepares a condition for the rows of one part.
@@ -146,64 +169,138 @@ impl<'a> Compiled<'a> {
     /// # Errors
     /// `Unknown` where the part has no such column or the column is of another type.
     pub fn new(predicate: &'a Predicate, columns: &'a Columns<'a>) -> Result<Self> {
-        let test: Box<dyn Fn(usize) -> bool + 'a> = match predicate {
-            Predicate::Between { column, low, high } => {
-                on_int(columns.get(column)?, column, move |v| (*low..=*high).contains(&v))?
+        let name = predicate.column();
+        let column = columns.get(name)?;
+        match predicate {
+            Predicate::Between { low, high, .. } => on_int(column, name, IntTest::Between(*low, *high)),
+            Predicate::OneOfInts { values, .. } => on_int(column, name, IntTest::one_of(values)),
+            Predicate::OneOfTexts { values, .. } => {
+                on_present_text(column, name, move |text| values.binary_search_by(|v| v.as_str().cmp(text)).is_ok())
             }
-            Predicate::OneOfInts { column, values } => {
-                on_int(columns.get(column)?, column, move |v| values.binary_search(&v).is_ok())?
-            }
-            Predicate::OneOfTexts { column, values } => {
-                on_text(columns.get(column)?, column, move |text| values.binary_search_by(|v| v.as_str().cmp(text)).is_ok())?
-            }
-            Predicate::Text { column, how, text } => on_text(columns.get(column)?, column, move |value| how.holds(value, text))?,
-            Predicate::InNetwork { column, network } => {
-                on_text(columns.get(column)?, column, move |text| network.contains(text))?
-            }
-            Predicate::Present { column, wanted } => on_presence(columns.get(column)?, *wanted),
-        };
-        Ok(Self { test })
+            Predicate::Text { how, text, .. } => on_present_text(column, name, move |value| how.holds(value, text)),
+            Predicate::InNetwork { network, .. } => on_present_text(column, name, move |text| network.contains(text)),
+            Predicate::Present { wanted, .. } => Ok(on_presence(column, *wanted)),
+        }
     }
 
     /// Keeps the rows that the condition holds for.
     pub fn retain(&self, rows: &mut Vec<u32>) {
-        rows.retain(|&row| (self.test)(row as usize));
+        match self {
+            Self::Constant(true) => {}
+            Self::Constant(false) => rows.clear(),
+            Self::Int { values, absent, test: IntTest::Between(low, high) } => {
+                let (low, high) = (*low, *high);
+                retain_ints(rows, *values, *absent, |value| low <= value && value <= high);
+            }
+            Self::Int { values, absent, test: IntTest::OneOf(wanted) } => {
+                retain_ints(rows, *values, *absent, |value| wanted.binary_search(&value).is_ok());
+            }
+            Self::Duration { answer_us, end_us, test } => {
+                retain(rows, |row| test.holds(duration_ms(answer_us.get(row), end_us.get(row))));
+            }
+            Self::Category { codes, verdicts } => retain_values(rows, codes, |code| verdicts[(code + 1) as usize]),
+            Self::Text { texts, test } => retain(rows, |row| test(texts.get(row))),
+        }
     }
 }
 
-type Test<'a> = Box<dyn Fn(usize) -> bool + 'a>;
-
-fn on_int<'a>(column: Column<'a>, name: &str, holds: impl Fn(i64) -> bool + 'a) -> Result<Test<'a>> {
-    match column {
-        Column::Int { values, default } => Ok(Box::new(move |row| {
-            let value = if values.get(row) == ABSENT { default } else { values.get(row) };
-            value != ABSENT && holds(value)
-        })),
-        Column::Duration { answer_us, end_us } => {
-            Ok(Box::new(move |row| holds(duration_ms(answer_us.get(row), end_us.get(row)))))
+impl<'a> IntTest<'a> {
+    fn one_of(values: &'a [i64]) -> Self {
+        match values {
+            [value] => Self::Between(*value, *value),
+            _ => Self::OneOf(values),
         }
+    }
+
+    fn holds(self, value: i64) -> bool {
+        match self {
+            Self::Between(low, high) => (low..=high).contains(&value),
+            Self::OneOf(values) => values.binary_search(&value).is_ok(),
+        }
+    }
+}
+
+/// Keeps the rows whose value meets a condition.
+fn retain_values<T: Copy>(rows: &mut Vec<u32>, values: &[T], holds: impl Fn(T) -> bool) {
+    // Often all rows meet it, and values in a row are looked at many at a time.
+    let all = |values: &[T]| values.iter().filter(|&&value| holds(value)).count() == values.len();
+    if !run_of(rows).is_some_and(|run| all(&values[run])) {
+        retain(rows, |row| holds(values[row]));
+    }
+}
+
+/// Keeps the rows that `holds` says; without a branch, as it may go either way from row to row.
+pub fn retain(rows: &mut Vec<u32>, holds: impl Fn(usize) -> bool) {
+    let mut kept = 0;
+    for place in 0..rows.len() {
+        let row = rows[place];
+        rows[kept] = row;
+        kept += usize::from(holds(row as usize));
+    }
+    rows.truncate(kept);
+}
+
+fn retain_ints(rows: &mut Vec<u32>, values: Ints<'_>, absent: bool, holds: impl Fn(i64) -> bool) {
+    match values {
+        Ints::Absent => retain(rows, |_| absent),
+        Ints::Narrow(values) => retain_values(rows, values, |value| match value {
+            i32::MIN => absent,
+            value => holds(i64::from(value)),
+        }),
+        Ints::Wide(values) => retain_values(rows, values, |value| match value {
+            ABSENT => absent,
+            value => holds(value),
+        }),
+    }
+}
+
+fn on_int<'a>(column: Column<'a>, name: &str, test: IntTest<'a>) -> Result<Compiled<'a>> {
+    match column {
+        Column::Int { values, default } => Ok(int(values, default != ABSENT && test.holds(default), test)),
+        Column::Duration { answer_us, end_us } => Ok(Compiled::Duration { answer_us, end_us, test }),
         Column::Category(_) | Column::Text(_) => Err(Error::Unknown { what: "integer column", name: name.to_owned() }),
     }
 }
 
-fn on_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&str) -> bool + 'a) -> Result<Test<'a>> {
+fn int<'a>(values: Ints<'a>, absent: bool, test: IntTest<'a>) -> Compiled<'a> {
+    match values {
+        Ints::Absent => Compiled::Constant(absent),
+        Ints::Narrow(_) | Ints::Wide(_) => Compiled::Int { values, absent, test },
+    }
+}
+
+fn on_present_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&str) -> bool + 'a) -> Result<Compiled<'a>> {
+    let test: TextTest<'a> = Box::new(move |text| !text.is_empty() && holds(text));
     match column {
         Column::Category(column) => {
-            let matches = |code| Some(column.entries.get(code)).is_some_and(|text| !text.is_empty() && holds(text));
-            let verdicts: Vec<bool> = (0..column.entries.count()).map(matches).collect();
-            Ok(Box::new(move |row| column.code(row) != NO_CODE && verdicts[column.code(row) as usize]))
+            let verdicts = std::iter::once(false).chain((0..column.entries.count()).map(|code| test(column.entries.get(code))));
+            Ok(category(column, verdicts.collect()))
         }
-        Column::Text(texts) => Ok(Box::new(move |row| !texts.get(row).is_empty() && holds(texts.get(row)))),
+        Column::Text(texts) => Ok(Compiled::Text { texts, test }),
         Column::Int { .. } | Column::Duration { .. } => Err(Error::Unknown { what: "text column", name: name.to_owned() }),
     }
 }
 
-fn on_presence(column: Column<'_>, wanted: bool) -> Test<'_> {
+fn category(column: Category<'_>, verdicts: Vec<bool>) -> Compiled<'_> {
+    if column.codes.is_empty() {
+        return Compiled::Constant(verdicts[0]);
+    }
+    Compiled::Category { codes: column.codes, verdicts }
+}
+
+fn on_presence(column: Column<'_>, wanted: bool) -> Compiled<'_> {
     match column {
-        Column::Int { values, .. } => Box::new(move |row| (values.get(row) != ABSENT) == wanted),
-        Column::Duration { .. } => Box::new(move |_| wanted),
-        Column::Category(column) => Box::new(move |row| (column.code(row) != NO_CODE) == wanted),
-        Column::Text(texts) => Box::new(move |row| texts.get(row).is_empty() != wanted),
+        Column::Int { values, .. } => {
+            let test = if wanted { IntTest::Between(i64::MIN, i64::MAX) } else { IntTest::OneOf(&[]) };
+            int(values, !wanted, test)
+        }
+        Column::Duration { .. } => Compiled::Constant(wanted),
+        Column::Category(column) => {
+            // An empty entry stands for an absent text too.
+            let is_there = (0..column.entries.count()).map(|code| !column.entries.get(code).is_empty());
+            category(column, std::iter::once(false).chain(is_there).map(|there| there == wanted).collect())
+        }
+        Column::Text(texts) => Compiled::Text { texts, test: Box::new(move |text| text.is_empty() != wanted) },
     }
 }
 

@@ -23,6 +23,28 @@ impl Ints<'_> {
             Self::Wide(values) => values[row],
         }
     }
+
+    /// The least and the greatest value, `None` where no row has one.
+    pub fn range(self) -> Option<(i64, i64)> {
+        // A fold over all values that an absent one leaves as it is goes many values at a time.
+        let (low, high) = match self {
+            Self::Absent => return None,
+            Self::Narrow(values) => {
+                let fold = |(low, high): (i32, i32), &value: &i32| {
+                    (low.min(if value == i32::MIN { i32::MAX } else { value }), high.max(value))
+                };
+                let (low, high) = values.iter().fold((i32::MAX, i32::MIN), fold);
+                (i64::from(low), widened(high))
+            }
+            Self::Wide(values) => {
+                let fold = |(low, high): (i64, i64), &value: &i64| {
+                    (low.min(if value == ABSENT { i64::MAX } else { value }), high.max(value))
+                };
+                values.iter().fold((i64::MAX, ABSENT), fold)
+            }
+        };
+        (high != ABSENT).then_some((low, high))
+    }
 }
 
 /// An integer column in memory that widens when a value asks for it.
@@ -122,6 +144,8 @@ mod tests {
             let column = IntColumn::of(values[..end].iter().copied());
             let back: Vec<i64> = (0..end).map(|row| column.values().get(row)).collect();
             assert_eq!(back, values[..end]);
+            let present = || back.iter().copied().filter(|&value| value != ABSENT);
+            assert_eq!(column.values().range(), present().min().zip(present().max()));
         }
         for &value in &values {
             let mut column = IntColumn::of([ABSENT, ABSENT].into_iter());

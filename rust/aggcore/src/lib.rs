@@ -14,10 +14,12 @@ pub mod error;
 pub mod export;
 pub mod filter;
 pub mod finish;
+pub mod group;
 pub mod ints;
 pub mod journal;
 #[cfg(feature = "python")]
 mod memory;
+pub mod numbers;
 pub mod part;
 #[cfg(feature = "python")]
 mod python;

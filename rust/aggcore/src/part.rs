@@ -1,5 +1,7 @@
 //! A run of records as borrowed columns: what the kernels see, wherever the records are kept.
 
+use std::ops::Range;
+
 use arrow_array::{Array, StringArray};
 
 use crate::batch::text_at;
@@ -115,6 +117,12 @@ impl Part<'_> {
         let alive = self.setup_us.iter().enumerate().filter(|(row, _)| !self.dead.contains(*row)).map(|(_, &us)| us);
         alive.fold(None, |range, us| Some(range.map_or((us, us), |(low, high): (i64, i64)| (low.min(us), high.max(us)))))
     }
+}
+
+/// The rows of an ascending list as a range, where it leaves none out.
+pub fn run_of(rows: &[u32]) -> Option<Range<usize>> {
+    let (first, last) = (*rows.first()? as usize, *rows.last()? as usize);
+    (last - first + 1 == rows.len()).then_some(first..last + 1)
 }
 
 /// A set of rows.

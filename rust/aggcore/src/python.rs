@@ -15,6 +15,7 @@ use crate::{batch, commit, deck, filter, finish, journal, scan, stop, store};
 /// Name, rows, bytes, CRC-32 and summary of a file.
 type FileRow<'py> = (String, usize, u64, u32, Bound<'py, PyBytes>);
 type RejectedRow = (usize, i32, String);
+type Exported<'py> = (Bound<'py, PyBytes>, (usize, usize));
 
 #[pymodule]
 mod _aggcore {
@@ -133,10 +134,15 @@ impl Store {
         Self { durable, directory }
     }
 
-    fn open_segment(&self, py: Python<'_>, day: i64, file: FileRow<'_>, dead: &[u8]) -> PyResult<()> {
-        let file = written(&file)?;
-        py.detach(|| self.durable.store.open_segment(&self.directory, day, &file, Bitmap::from_bytes(dead)));
+    fn open_segment(&self, py: Python<'_>, day: i64, file: FileRow<'_>, dead: &[u8], damaged: bool) -> PyResult<()> {
+        let (file, dead) = (written(&file)?, Bitmap::from_bytes(dead));
+        py.detach(|| self.durable.store.open_segment(&self.directory, day, &file, dead, damaged));
         Ok(())
+    }
+
+    #[getter]
+    fn damaged(&self, py: Python<'_>) -> Vec<String> {
+        py.detach(|| self.durable.store.damaged())
     }
 
     fn open_active(&self, py: Python<'_>, file: FileRow<'_>) -> PyResult<()> {
@@ -259,7 +265,7 @@ impl Store {
     /// The next records of a range, and the place to go on from.
     fn export<'py>(
         &self, py: Python<'py>, span: (i64, i64), place: (usize, usize), row_max: usize,
-    ) -> PyResult<Option<(Bound<'py, PyBytes>, (usize, usize))>> {
+    ) -> PyResult<Option<Exported<'py>>> {
         let piece = py.detach(|| self.durable.store.export(span, place, row_max))?;
         Ok(piece.map(|(bytes, place)| (PyBytes::new(py, &bytes), place)))
     }

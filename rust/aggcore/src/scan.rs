@@ -1,19 +1,21 @@
 //! The scan: which records count, in which bin and group they fall, and their integer sums.
 
 use hashbrown::HashTable;
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::column::{Column, Columns};
 use crate::deck::Deck;
 use crate::error::{Error, Result};
-use crate::filter::{Compiled, Predicate};
-use crate::part::{NO_CODE, Part};
+use crate::filter::{Compiled, Predicate, retain};
+use crate::group::{Grouping, check_cell_count};
+use crate::ints::Ints;
+use crate::numbers::{TextNumbers, mixed};
+use crate::part::Part;
 use crate::record::duration_ms;
 use crate::schema::{ABSENT, int};
 use crate::stop::Stop;
 
-/// Rows looked at between two looks at the clock.
-const CHUNK_ROWS: usize = 1 << 16;
+/// Rows taken at a time, between two looks at the clock; what is kept of each fits the processor's nearest caches.
+const CHUNK_ROWS: usize = 1 << 11;
 
 /// What is summed per cell; a cell has three sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +80,24 @@ pub type Sums = [i64; 3];
 pub enum KeyValues {
     /// Integers, absent ones as [`ABSENT`].
     Ints(Vec<i64>),
-    /// Texts, absent ones as "".
-    Texts(Vec<String>),
+    /// Texts by their place among the entries, which are distinct; the first, "", stands for absent ones.
+    Texts {
+        /// Entries by cell.
+        codes: Vec<u32>,
+        /// The texts.
+        entries: Vec<String>,
+    },
+}
+
+impl KeyValues {
+    /// The text of a cell, "" where it is absent; integers have none.
+    #[inline]
+    pub fn text(&self, cell: usize) -> &str {
+        match self {
+            Self::Ints(_) => "",
+            Self::Texts { codes, entries } => &entries[codes[cell] as usize],
+        }
+    }
 }
 
 /// What a store answers a scan with.
@@ -99,33 +117,31 @@ pub struct Partials {
 /// Collects the cells of one scan over any number of parts.
 pub struct Scanner<'a> {
     scan: &'a Scan<'a>,
-    sums: Vec<Sums>,
-    /// Bin and key values of each cell, one after the other; texts by their number in `texts`.
-    cell_keys: Vec<i64>,
-    by_key: HashTable<u32>,
+    cells: Cells,
+    /// Texts of each key.
     texts: Vec<TextNumbers>,
     is_text: Vec<bool>,
 }
 
-/// Numbers texts from 0 in order of appearance.
-#[derive(Default)]
-struct TextNumbers {
-    texts: Vec<String>,
-    by_text: HashTable<u32>,
+/// Cells in order of appearance; without keys there is one per bin.
+struct Cells {
+    /// Integers per key: the bin and the values, texts by number.
+    stride: usize,
+    /// Keys of the cells one after the other.
+    keys: Vec<i64>,
+    sums: Vec<Sums>,
+    /// Cells by hash of their key. It lags behind: the cells of one part are distinct, and often there is but one.
+    by_key: HashTable<u32>,
 }
 
 impl<'a> Scanner<'a> {
     /// Begins a scan.
     pub fn new(scan: &'a Scan<'a>) -> Self {
-        let bin_count = scan.edges.map_or(1, |edges| edges.len().saturating_sub(1));
-        Self {
-            scan,
-            sums: if scan.keys.is_empty() { vec![[0; 3]; bin_count] } else { Vec::new() },
-            cell_keys: Vec::new(),
-            by_key: HashTable::new(),
-            texts: scan.keys.iter().map(|_| TextNumbers::default()).collect(),
-            is_text: vec![false; scan.keys.len()],
-        }
+        let cell_count = if scan.keys.is_empty() { scan.bin_count() } else { 0 };
+        let cells =
+            Cells { stride: 1 + scan.keys.len(), keys: Vec::new(), sums: vec![[0; 3]; cell_count], by_key: HashTable::new() };
+        let texts = scan.keys.iter().map(|_| TextNumbers::default()).collect();
+        Self { scan, cells, texts, is_text: vec![false; scan.keys.len()] }
     }
 
     /// Adds the records of a part.
@@ -134,123 +150,125 @@ impl<'a> Scanner<'a> {
     /// `CellLimit`, `SumOverflow`, what [`Stop::check`] gives, or `Unknown` for a column that does not exist.
     pub fn add(&mut self, part: &Part<'_>) -> Result<()> {
         let columns = Columns::new(part, self.scan.deck);
-        let predicates = self.scan.predicates.iter().map(|predicate| Compiled::new(predicate, &columns));
-        let predicates: Vec<Compiled<'_>> = predicates.collect::<Result<_>>()?;
+        let predicates = compiled(self.scan.predicates, &columns)?;
         let keys: Vec<Column<'_>> = self.scan.keys.iter().map(|name| columns.get(name)).collect::<Result<_>>()?;
         for (is_text, key) in self.is_text.iter_mut().zip(&keys) {
             *is_text = matches!(key, Column::Category(_) | Column::Text(_));
         }
-        let mut seen: Vec<Vec<i64>> = keys.iter().map(unseen).collect();
-        for start in (0..part.rows()).step_by(CHUNK_ROWS) {
-            self.scan.stop.check()?;
-            let mut rows = self.rows_in_range(part, start..part.rows().min(start + CHUNK_ROWS));
-            predicates.iter().for_each(|predicate| predicate.retain(&mut rows));
-            for row in rows {
-                let cell = self.cell(part, &keys, &mut seen, row as usize)?;
-                add_sums(&mut self.sums[cell], self.scan.measure, part, row as usize)?;
-            }
+        if keys.is_empty() {
+            return self.scan.each_chunk(part, &predicates, |rows, bins| self.add_to_bins(part, rows, bins));
         }
-        Ok(())
+        let (scan, texts) = (self.scan, &mut self.texts);
+        let mut grouping = Grouping::new(&keys, texts, scan.bin_count(), part.rows(), scan.cell_count_max);
+        let mut sums = Vec::new();
+        scan.each_chunk(part, &predicates, |rows, places| {
+            grouping.replace_all(rows, places, texts)?;
+            sums.resize(grouping.cell_count(), [0; 3]);
+            add_sums(&mut sums, places, scan.measure, part, rows)
+        })?;
+        self.cells.join(&grouping, sums, scan.cell_count_max)
     }
 
     /// The sums of all parts added.
     pub fn finish(self) -> Partials {
-        let stride = 1 + self.scan.keys.len();
-        if self.scan.keys.is_empty() {
-            return Partials { bins: (0..self.sums.len() as u32).collect(), sums: self.sums, keys: Vec::new() };
+        let Cells { stride, keys, sums, .. } = self.cells;
+        if stride == 1 {
+            return Partials { bins: (0..sums.len() as u32).collect(), sums, keys: Vec::new() };
         }
-        let column = |offset: usize| self.cell_keys.iter().skip(offset).step_by(stride).copied();
-        let keys = (0..self.scan.keys.len()).map(|key| {
-            if self.is_text[key] {
-                KeyValues::Texts(column(1 + key).map(|number| self.texts[key].text(number)).collect())
+        let column = |offset: usize| keys.iter().skip(offset).step_by(stride).copied();
+        let values = self.texts.into_iter().zip(self.is_text).enumerate().map(|(key, (texts, is_text))| {
+            if is_text {
+                let codes = column(1 + key).map(|number| number as u32).collect();
+                KeyValues::Texts { codes, entries: texts.into_texts() }
             } else {
                 KeyValues::Ints(column(1 + key).collect())
             }
         });
-        Partials { bins: column(0).map(|bin| bin as u32).collect(), keys: keys.collect(), sums: self.sums }
+        let values = values.collect();
+        Partials { bins: column(0).map(|bin| bin as u32).collect(), keys: values, sums }
     }
 
-    fn rows_in_range(&self, part: &Part<'_>, rows: std::ops::Range<usize>) -> Vec<u32> {
-        let setup = part.setup_us;
-        let (from, to) = self.scan.range();
-        rows.filter(|&row| (from..to).contains(&setup[row]) && !part.dead.contains(row)).map(|row| row as u32).collect()
-    }
-
-    fn cell(&mut self, part: &Part<'_>, keys: &[Column<'_>], seen: &mut [Vec<i64>], row: usize) -> Result<usize> {
-        let setup = part.setup_us[row];
-        let bin = self.scan.edges.map_or(0, |edges| edges.partition_point(|&edge| edge <= setup) - 1);
-        if keys.is_empty() {
-            return Ok(bin);
-        }
-        let start = self.cell_keys.len();
-        self.cell_keys.push(bin as i64);
-        for (number, key) in keys.iter().enumerate() {
-            let value = self.texts[number].value(key, &mut seen[number], row);
-            self.cell_keys.push(value);
-        }
-        self.keyed_cell(start)
-    }
-
-    /// The cell of the key that was just appended at `start`; takes the key away again where it is known.
-    fn keyed_cell(&mut self, start: usize) -> Result<usize> {
-        let stride = 1 + self.scan.keys.len();
-        let (known, key) = self.cell_keys.split_at(start);
-        let hash = hash_of(key);
-        let same = |&cell: &u32| &known[cell as usize * stride..][..stride] == key;
-        if let Some(&cell) = self.by_key.find(hash, same) {
-            self.cell_keys.truncate(start);
-            return Ok(cell as usize);
-        }
-        let (cell, allowed) = (self.sums.len(), self.scan.cell_count_max);
-        if cell >= allowed {
-            return Err(Error::CellLimit { asked: cell + 1, allowed });
-        }
-        let keys = &self.cell_keys;
-        self.by_key.insert_unique(hash, cell as u32, |&cell| hash_of(&keys[cell as usize * stride..][..stride]));
-        self.sums.push([0; 3]);
-        Ok(cell)
+    fn add_to_bins(&mut self, part: &Part<'_>, rows: &[u32], bins: &[u64]) -> Result<()> {
+        add_sums(&mut self.cells.sums, bins, self.scan.measure, part, rows)
     }
 }
 
-impl TextNumbers {
-    /// A key's value as an integer; texts by number. `seen` remembers the numbers of a part's dictionary entries.
-    fn value(&mut self, key: &Column<'_>, seen: &mut [i64], row: usize) -> i64 {
-        match key {
-            Column::Int { values, default } => {
-                let value = values.get(row);
-                if value == ABSENT { *default } else { value }
+impl Scan<'_> {
+    fn bin_count(&self) -> usize {
+        self.edges.map_or(1, |edges| edges.len().saturating_sub(1))
+    }
+
+    /// Hands over the rows that count and their bins, some at a time.
+    fn each_chunk(
+        &self, part: &Part<'_>, predicates: &[Compiled<'_>], mut take: impl FnMut(&[u32], &mut [u64]) -> Result<()>,
+    ) -> Result<()> {
+        let (from, to) = self.range();
+        let (mut rows, mut bins) = (Vec::new(), Vec::new());
+        for start in (0..part.rows()).step_by(CHUNK_ROWS) {
+            self.stop.check()?;
+            living_rows(part, start, &mut rows);
+            if self.edges.is_some() {
+                retain(&mut rows, |row| (from..to).contains(&part.setup_us[row]));
             }
-            Column::Duration { answer_us, end_us } => duration_ms(answer_us.get(row), end_us.get(row)),
-            Column::Text(texts) => self.number(texts.get(row)),
-            Column::Category(column) => match column.code(row) {
-                NO_CODE => ABSENT,
-                code => {
-                    let number = &mut seen[code as usize];
-                    if *number == UNSEEN {
-                        *number = self.number(column.entries.get(code as usize));
-                    }
-                    *number
-                }
-            },
+            predicates.iter().for_each(|predicate| predicate.retain(&mut rows));
+            self.put_bins(part, &rows, &mut bins);
+            take(&rows, &mut bins)?;
         }
+        Ok(())
     }
 
-    fn number(&mut self, text: &str) -> i64 {
-        if text.is_empty() {
-            return ABSENT;
+    fn put_bins(&self, part: &Part<'_>, rows: &[u32], bins: &mut Vec<u64>) {
+        bins.clear();
+        let Some(edges) = self.edges else {
+            bins.resize(rows.len(), 0);
+            return;
+        };
+        let mut bin = 0;
+        bins.extend(rows.iter().map(|&row| {
+            let setup = part.setup_us[row as usize];
+            // Segments are sorted by setup time, so that the bin of the row before is most often the one.
+            if setup < edges[bin] || setup >= edges[bin + 1] {
+                bin = edges.partition_point(|&edge| edge <= setup) - 1;
+            }
+            bin as u64
+        }));
+    }
+}
+
+impl Cells {
+    /// Adds the cells of a part.
+    fn join(&mut self, grouping: &Grouping<'_>, sums: Vec<Sums>, allowed: usize) -> Result<()> {
+        if self.sums.is_empty() {
+            self.keys.resize(sums.len() * self.stride, 0);
+            self.keys.chunks_exact_mut(self.stride).enumerate().for_each(|(cell, key)| grouping.write_key(cell, key));
+            self.sums = sums;
+            return Ok(());
         }
-        let hash = xxh3_64(text.as_bytes());
-        if let Some(&number) = self.by_text.find(hash, |&number| self.texts[number as usize] == text) {
-            return i64::from(number);
+        let mut key = vec![0; self.stride];
+        for (cell, added) in sums.into_iter().enumerate() {
+            grouping.write_key(cell, &mut key);
+            let cell = self.cell(&key);
+            check_cell_count(self.sums.len(), allowed)?;
+            add(&mut self.sums[cell], added)?;
         }
-        let number = self.texts.len() as u32;
-        self.texts.push(text.to_owned());
-        self.by_text.insert_unique(hash, number, |&number| xxh3_64(self.texts[number as usize].as_bytes()));
-        i64::from(number)
+        Ok(())
     }
 
-    fn text(&self, number: i64) -> String {
-        usize::try_from(number).map_or_else(|_| String::new(), |number| self.texts[number].clone())
+    /// The cell of a key.
+    fn cell(&mut self, key: &[i64]) -> usize {
+        let (keys, stride) = (&mut self.keys, self.stride);
+        let hash_of_cell = |keys: &[i64], cell: u32| hash_of(&keys[cell as usize * stride..][..stride]);
+        for cell in self.by_key.len()..self.sums.len() {
+            let hash = hash_of_cell(keys, cell as u32);
+            self.by_key.insert_unique(hash, cell as u32, |&cell| hash_of_cell(keys, cell));
+        }
+        let same = |&cell: &u32| &keys[cell as usize * stride..][..stride] == key;
+        if let Some(&cell) = self.by_key.find(hash_of(key), same) {
+            return cell as usize;
+        }
+        keys.extend_from_slice(key);
+        self.sums.push([0; 3]);
+        self.sums.len() - 1
     }
 }
 
@@ -266,12 +284,12 @@ pub fn column_names(predicates: &[Predicate]) -> Vec<&str> {
 /// What [`Scanner::add`] gives.
 pub fn any_match(part: &Part<'_>, predicates: &[Predicate], stop: &Stop) -> Result<bool> {
     let columns = Columns::new(part, None);
-    let compiled: Vec<Compiled<'_>> = predicates.iter().map(|p| Compiled::new(p, &columns)).collect::<Result<_>>()?;
+    let predicates = compiled(predicates, &columns)?;
+    let mut rows = Vec::new();
     for start in (0..part.rows()).step_by(CHUNK_ROWS) {
         stop.check()?;
-        let rows = start..part.rows().min(start + CHUNK_ROWS);
-        let mut rows: Vec<u32> = rows.filter(|&row| !part.dead.contains(row)).map(|row| row as u32).collect();
-        compiled.iter().for_each(|predicate| predicate.retain(&mut rows));
+        living_rows(part, start, &mut rows);
+        predicates.iter().for_each(|predicate| predicate.retain(&mut rows));
         if !rows.is_empty() {
             return Ok(true);
         }
@@ -279,34 +297,61 @@ pub fn any_match(part: &Part<'_>, predicates: &[Predicate], stop: &Stop) -> Resu
     Ok(false)
 }
 
-const UNSEEN: i64 = i64::MAX;
+fn compiled<'a>(predicates: &'a [Predicate], columns: &'a Columns<'a>) -> Result<Vec<Compiled<'a>>> {
+    predicates.iter().map(|predicate| Compiled::new(predicate, columns)).collect()
+}
 
-fn unseen(key: &Column<'_>) -> Vec<i64> {
-    match key {
-        Column::Category(column) => vec![UNSEEN; column.entries.count()],
-        Column::Int { .. } | Column::Duration { .. } | Column::Text(_) => Vec::new(),
+/// The rows of the chunk at `start` that no later version replaced.
+fn living_rows(part: &Part<'_>, start: usize, rows: &mut Vec<u32>) {
+    rows.clear();
+    rows.extend(start as u32..part.rows().min(start + CHUNK_ROWS) as u32);
+    if !part.dead.is_empty() {
+        retain(rows, |row| !part.dead.contains(row));
     }
 }
 
 fn hash_of(key: &[i64]) -> u64 {
-    let mut hasher = xxhash_rust::xxh3::Xxh3::new();
-    key.iter().for_each(|value| hasher.update(&value.to_le_bytes()));
-    hasher.digest()
+    mixed(key.iter().map(|&value| value as u64))
 }
 
-fn add_sums(sums: &mut Sums, measure: Measure, part: &Part<'_>, row: usize) -> Result<()> {
-    let [answer, end] = [int::ANSWER_TIME, int::END_TIME].map(|slot| part.ints[slot].get(row));
-    let added: Sums = match measure {
-        Measure::Sessions => [1, 0, 0],
-        Measure::Calls => [1, i64::from(answer != ABSENT), duration_ms(answer, end)],
-        Measure::Elapsed { as_of_us } => [1, elapsed_ms(answer, as_of_us), 0],
-    };
+/// Adds what is measured of each row to its cell.
+fn add_sums(sums: &mut [Sums], cells: &[u64], measure: Measure, part: &Part<'_>, rows: &[u32]) -> Result<()> {
+    let [answer, end] = [int::ANSWER_TIME, int::END_TIME].map(|slot| part.ints[slot]);
+    match measure {
+        Measure::Sessions => add_each(sums, cells, rows, |_| [1, 0, 0]),
+        Measure::Calls => add_each(sums, cells, rows, |row| {
+            let answer_us = answer.get(row);
+            [1, i64::from(answer_us != ABSENT), duration_ms(answer_us, end.get(row))]
+        }),
+        Measure::Elapsed { as_of_us } => match answer {
+            Ints::Wide(answer_us) => add_each(sums, cells, rows, |row| [1, elapsed_ms(answer_us[row], as_of_us), 0]),
+            Ints::Absent | Ints::Narrow(_) => add_each(sums, cells, rows, |row| [1, elapsed_ms(answer.get(row), as_of_us), 0]),
+        },
+    }
+}
+
+fn add_each(sums: &mut [Sums], cells: &[u64], rows: &[u32], measured: impl Fn(usize) -> Sums) -> Result<()> {
+    for (&cell, &row) in cells.iter().zip(rows) {
+        add(&mut sums[cell as usize], measured(row as usize))?;
+    }
+    Ok(())
+}
+
+/// Adds to sums.
+///
+/// # Errors
+/// `SumOverflow`.
+#[inline]
+pub fn add(sums: &mut Sums, added: Sums) -> Result<()> {
     for (sum, added) in sums.iter_mut().zip(added) {
         *sum = sum.checked_add(added).ok_or(Error::SumOverflow)?;
     }
     Ok(())
 }
 
+/// Milliseconds since an answer, 0 where it is absent or to come; by a product, as a branch would go either way.
 fn elapsed_ms(answer_us: i64, as_of_us: i64) -> i64 {
-    if answer_us == ABSENT { 0 } else { (as_of_us - answer_us).max(0).div_euclid(1_000) }
+    // Wraps for an absent answer only.
+    let elapsed_us = as_of_us.wrapping_sub(answer_us).max(0) as u64;
+    (elapsed_us / 1_000) as i64 * i64::from(answer_us != ABSENT)
 }

@@ -93,7 +93,14 @@ fn quality_without_calls_or_bins_has_no_ratios() {
 }
 
 fn texts(values: &[&str]) -> KeyValues {
-    KeyValues::Texts(values.iter().map(|&text| text.to_owned()).collect())
+    let mut entries = vec![String::new()];
+    let code = |text: &&str| {
+        entries.iter().position(|entry| entry == text).unwrap_or_else(|| {
+            entries.push((*text).to_owned());
+            entries.len() - 1
+        }) as u32
+    };
+    KeyValues::Texts { codes: values.iter().map(code).collect(), entries }
 }
 
 #[test]

@@ -3,17 +3,19 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aggcore::deck::Deck;
 use aggcore::error::Error;
 use aggcore::filter::{Network, Predicate, TextMatch};
 use aggcore::scan::{KeyValues, Measure, Partials, Scan};
-use aggcore::schema::ABSENT;
+use aggcore::schema::{ABSENT, Kept, field};
 use aggcore::stop::Stop;
 use aggcore::store::Store;
 use common::{Owned, batch, distinct};
 use proptest::prelude::*;
+
+const DAY_US: i64 = 86_400_000_000;
 
 fn store_of(records: &[Owned]) -> Store {
     let store = Store::default();
@@ -31,7 +33,7 @@ fn cells(partials: &Partials) -> BTreeMap<(u32, Vec<String>), [i64; 3]> {
     let key = |cell: usize| {
         let value = |column: &KeyValues| match column {
             KeyValues::Ints(values) => values[cell].to_string(),
-            KeyValues::Texts(values) => values[cell].clone(),
+            texts @ KeyValues::Texts { .. } => texts.text(cell).to_owned(),
         };
         partials.keys.iter().map(value).collect()
     };
@@ -39,19 +41,35 @@ fn cells(partials: &Partials) -> BTreeMap<(u32, Vec<String>), [i64; 3]> {
     cells.filter(|(_, sums)| sums[0] > 0).collect()
 }
 
-fn naive(records: &[Owned], edges: &[i64], keep: impl Fn(&Owned) -> bool) -> BTreeMap<(u32, Vec<String>), [i64; 3]> {
+/// What a column shows of a record, as [`cells`] writes it.
+fn shown(record: &Owned, column: &str) -> String {
+    match (column, field(column).map(|field| field.shape.kept())) {
+        ("duration_ms", _) => duration_ms(record).to_string(),
+        // A session without kind is a CALL, an attempt not said to be rerouted the last one.
+        ("kind" | "is_last_attempt", _) if record.int(column) == ABSENT => "1".to_owned(),
+        (_, Some(Kept::Int)) => record.int(column).to_string(),
+        (_, _) => record.text(column).to_owned(),
+    }
+}
+
+fn duration_ms(record: &Owned) -> i64 {
+    let (answer, end) = (record.int("answer_time"), record.int("end_time"));
+    if answer != ABSENT && end != ABSENT { (end - answer) / 1_000 } else { 0 }
+}
+
+fn naive(
+    records: &[Owned], edges: &[i64], keys: &[String], keep: impl Fn(&Owned) -> bool,
+) -> BTreeMap<(u32, Vec<String>), [i64; 3]> {
     let mut cells = BTreeMap::new();
     for record in records.iter().filter(|record| keep(record)) {
         let setup = record.int("setup_time");
         for (bin, edge) in edges.windows(2).enumerate() {
             if edge[0] <= setup && setup < edge[1] {
-                let key = vec![record.text("folder").to_owned(), record.int("app_id").to_string()];
+                let key = keys.iter().map(|column| shown(record, column)).collect();
                 let sums: &mut [i64; 3] = cells.entry((bin as u32, key)).or_default();
-                let (answer, end) = (record.int("answer_time"), record.int("end_time"));
-                let talked = answer != ABSENT && end != ABSENT;
                 sums[0] += 1;
-                sums[1] += i64::from(answer != ABSENT);
-                sums[2] += if talked { (end - answer) / 1_000 } else { 0 };
+                sums[1] += i64::from(record.int("answer_time") != ABSENT);
+                sums[2] += duration_ms(record);
             }
         }
     }
@@ -67,10 +85,7 @@ fn conditions() -> Vec<Pair> {
         (Predicate::Between { column: column("customer_price"), low: -1, high: 1 }, |r| {
             (-1..=1).contains(&r.int("customer_price"))
         }),
-        (Predicate::Between { column: column("duration_ms"), low: 1, high: 2_000 }, |r| {
-            let (answer, end) = (r.int("answer_time"), r.int("end_time"));
-            answer != ABSENT && end != ABSENT && (1..=2_000).contains(&((end - answer) / 1_000))
-        }),
+        (Predicate::Between { column: column("duration_ms"), low: 1, high: 2_000 }, |r| (1..=2_000).contains(&duration_ms(r))),
         (Predicate::OneOfInts { column: column("kind"), values: vec![1, 3] }, |r| matches!(r.int("kind"), ABSENT | 1 | 3)),
         (Predicate::OneOfInts { column: column("is_last_attempt"), values: vec![1] }, |r| r.int("is_last_attempt") != 0),
         (Predicate::OneOfTexts { column: column("company"), values: vec!["a".into(), "bb".into()] }, |r| {
@@ -90,21 +105,97 @@ fn conditions() -> Vec<Pair> {
         (Predicate::Text { column: column("term_dst_party_id"), how: TextMatch::Eq, text: "1".into() }, |r| {
             r.text("term_dst_party_id") == "1"
         }),
+        (Predicate::Between { column: column("setup_time"), low: DAY_US, high: 2 * DAY_US }, |r| {
+            (DAY_US..=2 * DAY_US).contains(&r.int("setup_time"))
+        }),
+        (Predicate::OneOfInts { column: column("customer_price"), values: vec![-2, 1, 2] }, |r| {
+            [-2, 1, 2].contains(&r.int("customer_price"))
+        }),
+        (Predicate::OneOfInts { column: column("app_id"), values: vec![] }, |_| false),
+        (Predicate::Present { column: column("app_id"), wanted: false }, |r| r.int("app_id") == ABSENT),
+        (Predicate::Present { column: column("comp_id"), wanted: false }, |_| true),
+        (Predicate::Present { column: column("duration_ms"), wanted: true }, |_| true),
+        (Predicate::Present { column: column("folder"), wanted: true }, |r| !r.text("folder").is_empty()),
+        (Predicate::Present { column: column("agent_id"), wanted: true }, |_| false),
+        (Predicate::Present { column: column("term_dst_party_id"), wanted: true }, |r| !r.text("term_dst_party_id").is_empty()),
         (Predicate::InNetwork { column: column("company"), network: Network::parse("::/0").unwrap() }, |_| false),
     ]
+}
+
+/// Values of an integer column: close ones, ones that spread over 31 bits, and any.
+fn pool() -> impl Strategy<Value = Vec<i64>> {
+    prop_oneof![
+        Just(vec![ABSENT]),
+        Just(vec![ABSENT, -1, 0, 1, 2]),
+        Just(vec![7, 1 << 30, (1 << 31) + 6]),
+        Just(vec![ABSENT, -(1 << 30), (1 << 30) - 1]),
+        Just(vec![ABSENT, i64::from(i32::MIN), 0, 1 << 31]),
+        Just(vec![ABSENT, ABSENT + 1, -1, 1 << 40, i64::MAX]),
+    ]
+}
+
+const POOLED: [&str; 5] = ["equipment_id", "orig_clients_id", "orig_accounts_id", "term_clients_id", "tenant_id"];
+
+const KEYS: [&str; 14] = [
+    "equipment_id",
+    "orig_clients_id",
+    "orig_accounts_id",
+    "term_clients_id",
+    "tenant_id",
+    "folder",
+    "company",
+    "kind",
+    "is_last_attempt",
+    "duration_ms",
+    "setup_time",
+    "term_dst_party_id",
+    "session_id",
+    "agent_id",
+];
+
+/// Records with wide and absent integers.
+fn spread(count: usize) -> impl Strategy<Value = Vec<Owned>> {
+    (distinct(count), prop::collection::vec(pool(), POOLED.len()), any::<u64>()).prop_map(|(records, pools, seed)| {
+        let value = |pool: &[i64], n: usize| pool[(seed as usize).wrapping_mul(2 * n + 1) % 9_973 % pool.len()];
+        let records = records.into_iter().enumerate().map(|(row, record)| {
+            let columns = POOLED.iter().zip(&pools).enumerate();
+            columns.fold(record, |record, (column, (name, pool))| record.with(name, value(pool, row * 5 + column)))
+        });
+        records.collect()
+    })
+}
+
+/// A store with records in a segment, in what a seal has taken up, and in both tables in memory; of the records
+/// in the segment some were replaced by others that say the same.
+fn store_of_parts(directory: &std::path::Path, records: &[Owned]) -> Store {
+    let (sealed, others) = records.split_at(records.len() / 3);
+    let (frozen, hot) = others.split_at(others.len() / 2);
+    let store = store_of(sealed);
+    let freeze = store.freeze(false);
+    store.adopt(store.write_frozen(directory, 1, 7, &freeze).unwrap());
+    store.apply(&batch(frozen), 0);
+    drop(store.freeze(false));
+    store.apply(&batch(hot), 0);
+    let again: Vec<Owned> = sealed.iter().step_by(2).map(|record| record.clone().with("revision", 1)).collect();
+    store.apply(&batch(&again), 0);
+    store
+}
+
+/// Ascending edges; a record on one belongs to the bin that begins there.
+fn edges_of(edges: Vec<i64>, records: &[Owned]) -> Vec<i64> {
+    let on_edge = records.first().map(|record| record.int("setup_time"));
+    edges.into_iter().chain(on_edge).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 proptest! {
     #[test]
     fn sums_are_those_of_a_plain_loop(
-        records in distinct(60), mut edges in prop::collection::vec(0..3 * 86_400_000_000i64, 2..6), which in 0usize..12, also in 0usize..12,
+        records in distinct(60), edges in prop::collection::vec(0..3 * DAY_US, 2..6), which in 0usize..21, also in 0usize..21,
         sealed in any::<bool>(),
     ) {
-        edges.sort_unstable();
-        edges.dedup();
-        // A record on an edge belongs to the bin that begins there.
-        let edges: Vec<i64> = edges.into_iter().chain(records.first().map(|r| r.int("setup_time"))).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+        let edges = edges_of(edges, &records);
         let conditions = conditions();
+        prop_assert_eq!(conditions.len(), 21);
         let ((first, keep_first), (second, keep_second)) = (&conditions[which], &conditions[also]);
         let store = store_of(&records);
         let directory = tempfile::tempdir().unwrap();
@@ -114,8 +205,43 @@ proptest! {
         }
         let keys = ["folder".to_owned(), "app_id".to_owned()];
         let answer = ask(&store, Some(&edges), &[first.clone(), second.clone()], &keys, Measure::Calls);
-        prop_assert_eq!(cells(&answer), naive(&records, &edges, |r| keep_first(r) && keep_second(r)));
+        prop_assert_eq!(cells(&answer), naive(&records, &edges, &keys, |r| keep_first(r) && keep_second(r)));
     }
+
+    #[test]
+    fn groups_of_any_columns_are_those_of_a_plain_loop(
+        records in spread(90), edges in prop::collection::vec(0..3 * DAY_US, 2..9), keys in prop::sample::subsequence(KEYS.to_vec(), 1..9),
+    ) {
+        let edges = edges_of(edges, &records);
+        let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
+        let directory = tempfile::tempdir().unwrap();
+        let store = store_of_parts(directory.path(), &records);
+        let answer = ask(&store, Some(&edges), &[], &keys, Measure::Calls);
+        let expected = naive(&records, &edges, &keys, |_| true);
+        prop_assert_eq!(answer.sums.len(), expected.len());
+        prop_assert_eq!(cells(&answer), expected.clone());
+        let stop = Stop::after(None);
+        let limited = |cell_count_max| {
+            let (edges, measure) = (Some(edges.as_slice()), Measure::Calls);
+            store.partials(&Scan { edges, predicates: &[], keys: &keys, measure, deck: None, cell_count_max, stop: &stop })
+        };
+        prop_assert!(limited(expected.len()).is_ok());
+        if let Some(allowed) = expected.len().checked_sub(1) {
+            let limit = limited(allowed);
+            prop_assert!(matches!(limit, Err(Error::CellLimit { asked, .. }) if asked == allowed + 1), "{limit:?}");
+        }
+    }
+}
+
+#[test]
+fn rows_taken_at_different_times_meet_in_one_group() {
+    let names = ["", "a", "b"];
+    let records: Vec<Owned> = (0..10_000)
+        .map(|n| Owned::new(&format!("s{n}"), n as i64).with_text("folder", names[n % 3]).with("app_id", n as i64 % 2))
+        .collect();
+    let (store, keys) = (store_of(&records), ["folder".to_owned(), "app_id".to_owned()]);
+    let answer = cells(&ask(&store, Some(&[0, 20_000]), &[], &keys, Measure::Calls));
+    assert_eq!(answer, naive(&records, &[0, 20_000], &keys, |_| true));
 }
 
 #[test]

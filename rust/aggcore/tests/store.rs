@@ -31,7 +31,7 @@ fn seen(store: &Store) -> Vec<String> {
     let row = |cell: usize| {
         let values = keys.iter().map(|column| match column {
             aggcore::scan::KeyValues::Ints(values) => values[cell].to_string(),
-            aggcore::scan::KeyValues::Texts(values) => values[cell].clone(),
+            texts @ aggcore::scan::KeyValues::Texts { .. } => texts.text(cell).to_owned(),
         });
         format!("{} {:?}", values.collect::<Vec<_>>().join("|"), sums[cell])
     };
@@ -95,10 +95,12 @@ impl OnDisk {
     fn reopen(&mut self) {
         self.store = Store::default();
         for (day, written, dead) in &self.segments {
-            self.store.open_segment(self.directory.path(), *day, written, Bitmap::from_bytes(dead));
+            self.store.open_segment(self.directory.path(), *day, written, Bitmap::from_bytes(dead), false);
         }
         self.active.iter().for_each(|active| self.store.open_active(self.directory.path(), active).unwrap());
-        self.unsealed.iter().for_each(|record| drop(self.store.apply(&batch(std::slice::from_ref(record)), 0)));
+        for record in &self.unsealed {
+            self.store.apply(&batch(std::slice::from_ref(record)), 0);
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! Active sessions: rows by key, rolled up, ordered and cut.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::BTreeMap;
-
+use hashbrown::HashTable;
 use prost::encoding::{WireType, encode_key, encode_varint};
 
+use super::order::{Ordinals, first_rows};
 use crate::error::{Error, Result};
-use crate::scan::{KeyValues, Partials, Sums};
+use crate::numbers::mixed;
+use crate::scan::{KeyValues, Partials, Sums, add};
 use crate::schema::ABSENT;
 use crate::time_text::Offsets;
 
@@ -75,22 +75,28 @@ pub struct ActiveFinish<'a> {
     pub offsets: Offsets<'a>,
 }
 
-/// A key value; the variants stand in ascending order, absent last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Value<'a> {
-    Int(i64),
-    Text(&'a str),
-    Absent,
+/// Rows of an answer, each shown by any cell that has its key fields.
+struct Rows {
+    cells: Vec<u32>,
+    sums: Vec<Sums>,
 }
 
-struct Row<'a> {
-    key: Vec<Value<'a>>,
-    sums: Sums,
-}
-
-#[derive(Clone, Copy)]
+/// What rows are compared by.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Target {
     Key(usize),
+    Quantity,
+    Duration,
+}
+
+/// A field of a row, as it is written.
+struct Field<'a> {
+    tag: u32,
+    shown: Shown<'a>,
+}
+
+enum Shown<'a> {
+    Key { position: usize, values: &'a KeyValues, is_time: bool },
     Quantity,
     Duration,
 }
@@ -100,26 +106,19 @@ enum Target {
 /// # Errors
 /// `Unknown` for a field that a row does not have; `SumOverflow`.
 pub fn finish_active(partials: &Partials, how: &ActiveFinish<'_>) -> Result<Vec<u8>> {
-    let order = targets(how)?;
-    let key_count = partials.keys.len();
-    let mut rows = rows(partials);
-    rows.sort_by(|a, b| compare(a, b, &order, key_count));
-    let mut out = Vec::new();
-    for row in rows.iter().take(how.limit.unwrap_or(usize::MAX)) {
-        put_message(ROWS_TAG, &encode_row(row, None, how)?, &mut out);
+    let (order, fields) = (targets(how)?, fields(partials, how)?);
+    let keys: Vec<Ordinals> = partials.keys.iter().map(Ordinals::of_key).collect();
+    // Exact, as cells are far fewer than 2^32.
+    let rows = Rows { cells: (0..partials.sums.len() as u32).collect(), sums: partials.sums.clone() };
+    let mut out = Answer { offsets: &how.offsets, fields: &fields, bytes: Vec::new(), row: Vec::new() };
+    for row in in_order(&rows, &keys, &order, how.limit.unwrap_or(usize::MAX)) {
+        out.put_row(ROWS_TAG, &rows, row, keys.len());
     }
     if how.rollup {
-        for level in 1..key_count {
-            for row in rolled_up(&rows, level, &order)? {
-                put_message(SUBTOTALS_TAG, &encode_row(&row, Some(level), how)?, &mut out);
-            }
-        }
-        for total in rolled_up(&rows, 0, &order)? {
-            put_message(TOTAL_TAG, &encode_row(&total, None, how)?, &mut out);
-        }
+        put_rollup(&rows, &keys, &order, &mut out)?;
     }
-    put_number(ROW_COUNT_TAG, rows.len() as i64, &mut out);
-    Ok(out)
+    put_number(ROW_COUNT_TAG, rows.cells.len() as i64, &mut out.bytes);
+    Ok(out.bytes)
 }
 
 fn targets(how: &ActiveFinish<'_>) -> Result<Vec<(Target, bool)>> {
@@ -139,83 +138,114 @@ fn is_key(name: &str) -> bool {
     name != "quantity" && name != "duration"
 }
 
-fn rows(partials: &Partials) -> Vec<Row<'_>> {
-    let key = |cell: usize| partials.keys.iter().map(move |column| key_value(column, cell)).collect();
-    partials.sums.iter().enumerate().map(|(cell, &sums)| Row { key: key(cell), sums }).collect()
+fn fields<'a>(partials: &'a Partials, how: &ActiveFinish<'_>) -> Result<Vec<Field<'a>>> {
+    let unknown = |name: &String| Error::Unknown { what: "field", name: name.clone() };
+    let mut keys = partials.keys.iter().enumerate();
+    let field = |name: &String| {
+        let tag = ROW_FIELDS.iter().position(|field| field == name).ok_or_else(|| unknown(name))? as u32 + 1;
+        let shown = match name.as_str() {
+            "quantity" => Shown::Quantity,
+            "duration" => Shown::Duration,
+            _ => {
+                let (position, values) = keys.next().ok_or_else(|| unknown(name))?;
+                Shown::Key { position, values, is_time: name.ends_with("_time") }
+            }
+        };
+        Ok(Field { tag, shown })
+    };
+    how.fields.iter().map(field).collect()
 }
 
-fn key_value(column: &KeyValues, cell: usize) -> Value<'_> {
-    match column {
-        KeyValues::Ints(values) => int_value(values[cell]),
-        KeyValues::Texts(values) if values[cell].is_empty() => Value::Absent,
-        KeyValues::Texts(values) => Value::Text(&values[cell]),
-    }
-}
-
-fn int_value<'a>(value: i64) -> Value<'a> {
-    if value == ABSENT { Value::Absent } else { Value::Int(value) }
-}
-
-/// Order terms whose field is kept, then the key.
-fn compare(a: &Row<'_>, b: &Row<'_>, order: &[(Target, bool)], kept: usize) -> Ordering {
-    let by_terms = order.iter().map(|&(target, descending)| match target {
-        Target::Quantity => direct(a.sums[0], b.sums[0], descending),
-        Target::Duration => direct(seconds(a), seconds(b), descending),
-        Target::Key(position) if position >= kept => Ordering::Equal,
-        Target::Key(position) => match (a.key[position], b.key[position]) {
-            (Value::Absent, _) | (_, Value::Absent) => a.key[position].cmp(&b.key[position]),
-            (a, b) => direct(a, b, descending),
-        },
-    });
-    by_terms.fold(Ordering::Equal, Ordering::then).then_with(|| a.key.cmp(&b.key))
-}
-
-fn direct<T: Ord>(a: T, b: T, descending: bool) -> Ordering {
-    if descending { Reverse(a).cmp(&Reverse(b)) } else { a.cmp(&b) }
+/// The first rows by the order terms whose field is among the `keys` kept, then by these.
+fn in_order(rows: &Rows, keys: &[Ordinals], order: &[(Target, bool)], limit: usize) -> Vec<u32> {
+    let column = |target: Target| match target {
+        Target::Key(position) => keys[position].at(rows.cells.iter().map(|&cell| cell as usize)),
+        Target::Quantity => Ordinals::of_ints(rows.sums.iter().map(|sums| sums[0])),
+        Target::Duration => Ordinals::of_ints(rows.sums.iter().map(seconds)),
+    };
+    let is_kept = |target: &Target| !matches!(target, Target::Key(position) if *position >= keys.len());
+    let terms = order.iter().filter(|(target, _)| is_kept(target));
+    let ties = (0..keys.len()).map(Target::Key).filter(|tie| order.iter().all(|(target, _)| target != tie));
+    let terms = terms.map(|&(target, descending)| if descending { column(target).descending() } else { column(target) });
+    let columns: Vec<Ordinals> = terms.chain(ties.map(column)).collect();
+    first_rows(rows.cells.len(), &columns, limit)
 }
 
 /// Whole seconds, as the row shows them.
-fn seconds(row: &Row<'_>) -> i64 {
-    row.sums[1].div_euclid(1_000)
+fn seconds(sums: &Sums) -> i64 {
+    sums[1].div_euclid(1_000)
 }
 
-/// The rows added up over all but the first `level` key fields; the total, level 0, is there even without rows.
-fn rolled_up<'a>(rows: &[Row<'a>], level: usize, order: &[(Target, bool)]) -> Result<Vec<Row<'a>>> {
-    let mut sums: BTreeMap<&[Value<'a>], Sums> = BTreeMap::new();
-    if level == 0 {
-        sums.insert(&[], Sums::default());
+/// Subtotals by level ascending, and the total, level 0, which is there even without rows.
+fn put_rollup(rows: &Rows, keys: &[Ordinals], order: &[(Target, bool)], out: &mut Answer<'_>) -> Result<()> {
+    let mut levels: Vec<Rows> = Vec::new();
+    // From the longest prefix, as each level adds up the rows of the one before it, which are fewer and fewer.
+    for level in (1..keys.len()).rev() {
+        levels.push(rolled_up(levels.last().unwrap_or(rows), &keys[..level])?);
     }
-    for row in rows {
-        for (sum, added) in sums.entry(&row.key[..level]).or_default().iter_mut().zip(row.sums) {
-            *sum = sum.checked_add(added).ok_or(Error::SumOverflow)?;
+    for (level, rows) in (1..).zip(levels.iter().rev()) {
+        for row in in_order(rows, &keys[..level], order, usize::MAX) {
+            out.put_row(SUBTOTALS_TAG, rows, row, level);
         }
     }
-    let mut rolled: Vec<Row<'a>> = sums.into_iter().map(|(key, sums)| Row { key: key.to_vec(), sums }).collect();
-    rolled.sort_by(|a, b| compare(a, b, order, level));
+    let mut total = Sums::default();
+    levels.last().unwrap_or(rows).sums.iter().try_for_each(|&sums| add(&mut total, sums))?;
+    out.put_row(TOTAL_TAG, &Rows { cells: vec![0], sums: vec![total] }, 0, 0);
+    Ok(())
+}
+
+/// The rows added up over all but some leading keys.
+fn rolled_up(rows: &Rows, keys: &[Ordinals]) -> Result<Rows> {
+    let mut rolled = Rows { cells: Vec::new(), sums: Vec::new() };
+    let mut by_key: HashTable<u32> = HashTable::new();
+    let hash = |cell: u32| mixed(keys.iter().map(|key| key.values[cell as usize]));
+    for (&cell, &sums) in rows.cells.iter().zip(&rows.sums) {
+        let same = |other: u32| keys.iter().all(|key| key.values[other as usize] == key.values[cell as usize]);
+        let found = by_key.find(hash(cell), |&row| same(rolled.cells[row as usize]));
+        if let Some(&row) = found {
+            add(&mut rolled.sums[row as usize], sums)?;
+            continue;
+        }
+        by_key.insert_unique(hash(cell), rolled.cells.len() as u32, |&row| hash(rolled.cells[row as usize]));
+        rolled.cells.push(cell);
+        rolled.sums.push(sums);
+    }
     Ok(rolled)
 }
 
-fn encode_row(row: &Row<'_>, level: Option<usize>, how: &ActiveFinish<'_>) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
-    let mut key = row.key.iter();
-    for name in how.fields {
-        let tag = ROW_FIELDS.iter().position(|field| field == name).map(|index| index as u32 + 1);
-        let tag = tag.ok_or_else(|| Error::Unknown { what: "field", name: name.clone() })?;
-        match name.as_str() {
-            "quantity" => put_number(tag, row.sums[0], &mut out),
-            "duration" => put_number(tag, seconds(row), &mut out),
-            _ => match key.next().copied().unwrap_or(Value::Absent) {
-                Value::Absent => {}
-                Value::Text(text) => put_message(tag, text.as_bytes(), &mut out),
-                Value::Int(us) if name.ends_with("_time") => put_message(tag, how.offsets.rfc3339(us).as_bytes(), &mut out),
-                Value::Int(number) => put_number(tag, number, &mut out),
-            },
+/// The answer as it is written.
+struct Answer<'a> {
+    offsets: &'a Offsets<'a>,
+    fields: &'a [Field<'a>],
+    bytes: Vec<u8>,
+    /// Holds one row until its length is known.
+    row: Vec<u8>,
+}
+
+impl Answer<'_> {
+    /// Adds a row that keeps `level` key fields.
+    fn put_row(&mut self, tag: u32, rows: &Rows, row: u32, level: usize) {
+        let (cell, sums) = (rows.cells[row as usize] as usize, &rows.sums[row as usize]);
+        self.row.clear();
+        for Field { tag, shown } in self.fields {
+            match shown {
+                Shown::Quantity => put_number(*tag, sums[0], &mut self.row),
+                Shown::Duration => put_number(*tag, seconds(sums), &mut self.row),
+                Shown::Key { position, .. } if *position >= level => {}
+                Shown::Key { values: KeyValues::Ints(values), .. } if values[cell] == ABSENT => {}
+                Shown::Key { values: KeyValues::Ints(values), is_time: true, .. } => {
+                    put_message(*tag, self.offsets.rfc3339(values[cell]).as_bytes(), &mut self.row);
+                }
+                Shown::Key { values: KeyValues::Ints(values), .. } => put_number(*tag, values[cell], &mut self.row),
+                Shown::Key { values, .. } if values.text(cell).is_empty() => {}
+                Shown::Key { values, .. } => put_message(*tag, values.text(cell).as_bytes(), &mut self.row),
+            }
         }
+        if tag == SUBTOTALS_TAG {
+            put_number(LEVEL_TAG, level as i64, &mut self.row);
+        }
+        put_message(tag, &self.row, &mut self.bytes);
     }
-    if let Some(level) = level {
-        put_number(LEVEL_TAG, level as i64, &mut out);
-    }
-    Ok(out)
 }
 
 fn put_number(tag: u32, number: i64, out: &mut Vec<u8>) {

@@ -6,7 +6,7 @@ use prost::Message;
 
 use super::ratio::seconds_per_call;
 use crate::error::{Error, Result};
-use crate::scan::{KeyValues, Partials, Sums};
+use crate::scan::{KeyValues, Partials, Sums, add};
 use crate::time_text::Offsets;
 use crate::wire::v1::{FolderAgentStats, FolderStatsRow, FolderStatsTotals, QueryFolderStatsResponse};
 
@@ -21,17 +21,17 @@ struct Row<'a> {
 /// # Errors
 /// `Unknown` where the cells have other keys; `SumOverflow`.
 pub fn finish_folder(partials: &Partials, edges: &[i64], offsets: &Offsets<'_>) -> Result<Vec<u8>> {
-    let [KeyValues::Texts(folders), KeyValues::Texts(agents)] = partials.keys.as_slice() else {
+    let [folders @ KeyValues::Texts { .. }, agents @ KeyValues::Texts { .. }] = partials.keys.as_slice() else {
         return Err(Error::Unknown { what: "keys of folder cells", name: format!("{} keys", partials.keys.len()) });
     };
     let mut rows: BTreeMap<(u32, &str), Row<'_>> = BTreeMap::new();
     let mut total = Sums::default();
-    for (cell, sums) in partials.sums.iter().enumerate() {
-        let row = rows.entry((partials.bins[cell], &folders[cell])).or_default();
+    for (cell, &sums) in partials.sums.iter().enumerate() {
+        let row = rows.entry((partials.bins[cell], folders.text(cell))).or_default();
         add(&mut row.sums, sums)?;
         add(&mut total, sums)?;
-        if !agents[cell].is_empty() {
-            add(row.agents.entry(&agents[cell]).or_default(), sums)?;
+        if !agents.text(cell).is_empty() {
+            add(row.agents.entry(agents.text(cell)).or_default(), sums)?;
         }
     }
     let rows = rows.into_iter().map(|((bin, folder), row)| folder_row(offsets.local_date(edges[bin as usize]), folder, &row));
@@ -42,13 +42,6 @@ pub fn finish_folder(partials: &Partials, edges: &[i64], offsets: &Offsets<'_>) 
         average_duration_seconds: seconds_per_call(total[2], total[1]),
     };
     Ok(QueryFolderStatsResponse { rows: rows.collect(), totals: Some(totals), ..Default::default() }.encode_to_vec())
-}
-
-fn add(sum: &mut Sums, added: &Sums) -> Result<()> {
-    for (sum, added) in sum.iter_mut().zip(added) {
-        *sum = sum.checked_add(*added).ok_or(Error::SumOverflow)?;
-    }
-    Ok(())
 }
 
 fn folder_row(date: String, folder: &str, row: &Row<'_>) -> FolderStatsRow {

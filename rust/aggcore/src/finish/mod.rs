@@ -5,6 +5,7 @@
 
 mod active;
 mod folder;
+mod order;
 mod quality;
 mod ratio;
 mod usage;

@@ -30,7 +30,7 @@ pub fn may_have(words: &[u16], hash: u64) -> bool {
 #[inline]
 fn block(hash: u64, words: usize) -> std::ops::Range<usize> {
     let blocks = (words / BLOCK_WORDS).max(1);
-    let start = ((hash >> 32) as usize * blocks >> 32) * BLOCK_WORDS;
+    let start = (((hash >> 32) as usize * blocks) >> 32) * BLOCK_WORDS;
     start..words.min(start + BLOCK_WORDS)
 }
 

@@ -92,7 +92,7 @@ impl Segment {
         }
         let (batch, header_crc32) = read(&buffer, None).map_err(|error| Error::damaged(&path, error))?;
         written.summary.header_crc32 = header_crc32;
-        written.summary.column_crc32 = batch.columns().iter().map(|column| crc32_of(column)).collect();
+        written.summary.column_crc32 = batch.columns().iter().map(crc32_of).collect();
         let missing = || Error::damaged(&path, "a column is missing");
         let segment = Self::from_columns(path.clone(), &written, &batch).ok_or_else(missing)?;
         segment.checked.iter().for_each(|checked| checked.store(true, Ordering::Relaxed));
@@ -125,6 +125,11 @@ impl Segment {
     pub fn whole_part<'a>(&'a self, dead: &'a Bitmap) -> Result<Part<'a>> {
         (0..COLUMN_COUNT).try_for_each(|number| self.check(number))?;
         Ok(self.unchecked_part(dead))
+    }
+
+    /// Whether a column failed its checksum.
+    pub fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Relaxed)
     }
 
     /// Whether all columns were checked.

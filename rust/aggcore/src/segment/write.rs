@@ -127,8 +127,8 @@ fn text_column(sources: &[Source<'_>], places: &[Place], slot: usize) -> ArrayRe
     Arc::new(string_column(texts))
 }
 
-/// Dictionary codes with only the entries that the rows use, in order of first use; beneath a null stands
-/// [`NO_CODE`].
+/// Dictionary codes with only the entries that the rows use, in order of first use. Beneath a null stands the
+/// code of an empty entry after the others: some readers look a code up before they look whether it counts.
 fn category_column(sources: &[Source<'_>], places: &[Place], slot: usize) -> Result<ArrayRef> {
     let mut entries: Vec<&str> = Vec::new();
     let mut code_of_text: HashMap<&str, i32> = HashMap::new();
@@ -138,7 +138,7 @@ fn category_column(sources: &[Source<'_>], places: &[Place], slot: usize) -> Res
     for &(source, row) in places {
         let column = &sources[source as usize].part.categories[slot];
         let code = column.code(row as usize);
-        if code == NO_CODE {
+        if column.text(row as usize).is_empty() {
             codes.push(NO_CODE);
             continue;
         }
@@ -156,6 +156,11 @@ fn category_column(sources: &[Source<'_>], places: &[Place], slot: usize) -> Res
         return Ok(Arc::new(NullArray::new(places.len())));
     }
     let nulls = nulls(codes.len(), |row| codes[row] != NO_CODE);
+    if nulls.is_some() {
+        let absent = entries.len() as i32;
+        entries.push("");
+        codes.iter_mut().filter(|code| **code == NO_CODE).for_each(|code| *code = absent);
+    }
     let entries: StringArray = entries.into_iter().map(Some).collect();
     Ok(Arc::new(DictionaryArray::try_new(Int32Array::new(codes.into(), nulls), Arc::new(entries))?))
 }

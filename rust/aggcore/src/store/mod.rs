@@ -8,7 +8,7 @@ use std::path::Path;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::batch::Batch;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::filter::Predicate;
 use crate::part::{Bitmap, Part};
 use crate::record::{Record, US_PER_DAY};
@@ -27,6 +27,9 @@ pub use rewrite::{Freeze, NewSegment, Rewrite};
 pub struct Store {
     state: RwLock<State>,
 }
+
+/// Records as an Arrow IPC stream, and the place to go on from.
+pub type Exported = (Vec<u8>, (usize, usize));
 
 /// What became of the records of a batch that were taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,18 +76,28 @@ impl Store {
         outcome
     }
 
-    /// Adds a sealed segment of a data directory. One that cannot be opened as written makes the reports of its day
-    /// fail, and no others.
-    pub fn open_segment(&self, directory: &Path, day: i64, written: &Written, dead: Bitmap) {
-        match Segment::open(directory, written) {
+    /// Adds a sealed segment of a data directory. One that cannot be opened as written, or that was `damaged` before,
+    /// makes the reports of its day fail, and no others.
+    pub fn open_segment(&self, directory: &Path, day: i64, written: &Written, dead: Bitmap, damaged: bool) {
+        let path = directory.join(&written.name);
+        let before = Error::damaged(&path, "records were taken for its day while it could not be read");
+        match if damaged { Err(before) } else { Segment::open(directory, written) } {
             Ok(segment) => self.write().add(day, Sealed::new(segment, dead)),
             Err(error) => {
-                let problem = (directory.join(&written.name).display().to_string(), error.to_string());
+                let problem = (path.display().to_string(), error.to_string());
                 let rows = written.rows - dead.len().min(written.rows);
                 let name = written.name.clone();
                 self.write().unreadable.push(Unreadable { day, name, rows, bytes: written.bytes, problem });
             }
         }
+    }
+
+    /// Names of the segments found damaged since they were opened: records received for their days could not be
+    /// compared with theirs.
+    pub fn damaged(&self) -> Vec<String> {
+        let state = self.read();
+        let damaged = state.segments.values().flatten().filter(|sealed| sealed.segment.is_damaged());
+        damaged.map(|sealed| sealed.segment.name.clone()).collect()
     }
 
     /// Takes the sessions of a copy of the active ones back into memory.
@@ -130,9 +143,7 @@ impl Store {
     ///
     /// # Errors
     /// `Damaged`, or `Arrow` where the columns cannot be encoded.
-    pub fn export(
-        &self, (from, to): (i64, i64), place: (usize, usize), row_max: usize,
-    ) -> Result<Option<(Vec<u8>, (usize, usize))>> {
+    pub fn export(&self, (from, to): (i64, i64), place: (usize, usize), row_max: usize) -> Result<Option<Exported>> {
         let none_dead = Bitmap::default();
         let state = self.read();
         let (mut number, mut start) = place;

@@ -1,0 +1,201 @@
+//! Grouping: the bin and the keys of a row of one part become one integer, that integer a cell.
+//!
+//! A text is looked at once per dictionary entry instead of once per row, and the keys of a cell are written out
+//! once per part: rows meet as small integers only.
+
+use crate::column::Column;
+use crate::error::{Error, Result};
+use crate::ints::Ints;
+use crate::numbers::{Numbers, TextNumbers};
+use crate::part::{Category, Strings, run_of};
+use crate::record::duration_ms;
+use crate::schema::ABSENT;
+
+/// Integers that spread further than this are numbered, so that a row count times a key's radix fits 64 bits.
+const SPAN_MAX: i64 = 1 << 31;
+
+/// The keys of one part's rows.
+pub struct Grouping<'a> {
+    keys: Vec<Key<'a>>,
+    cells: Numbers,
+    cell_count_max: usize,
+}
+
+/// One key column of a part.
+struct Key<'a> {
+    codes: Codes<'a>,
+    /// All codes are below it.
+    radix: u64,
+    /// Numbers what stands before this key, where that times the radix would not fit 64 bits.
+    before: Option<Numbers>,
+}
+
+/// How the values of a key column become codes.
+enum Codes<'a> {
+    /// Close integers: how far above `base` they are.
+    Near { values: Ints<'a>, base: i64, absent: u64 },
+    /// Other integers, by number.
+    Far { value: Box<dyn Fn(usize) -> i64 + 'a>, numbers: Numbers },
+    /// Texts by dictionary code: the texts' numbers by code + 1.
+    Category { column: Category<'a>, numbers: Vec<u32> },
+    /// Texts by row.
+    Texts(&'a dyn Strings),
+}
+
+impl<'a> Grouping<'a> {
+    /// Prepares the key columns of a part of `row_count` rows; `texts` numbers the texts of each key in all parts.
+    pub fn new(keys: &[Column<'a>], texts: &[TextNumbers], bin_count: usize, row_count: usize, cell_count_max: usize) -> Self {
+        let mut product = bin_count as u64;
+        let mut prepared = Vec::with_capacity(keys.len());
+        for (column, texts) in keys.iter().zip(texts) {
+            let (codes, radix) = Codes::new(*column, texts, row_count);
+            let before = product.checked_mul(radix).is_none().then(|| Numbers::below(product, row_count));
+            product = if before.is_some() { row_count as u64 * radix } else { product * radix };
+            prepared.push(Key { codes, radix, before });
+        }
+        Self { keys: prepared, cells: Numbers::below(product, row_count), cell_count_max }
+    }
+
+    /// Turns the bins of rows into their cells.
+    ///
+    /// # Errors
+    /// `CellLimit`: different cells of a part have different keys, so that one part may be one too many.
+    pub fn replace_all(&mut self, rows: &[u32], bins: &mut [u64], texts: &mut [TextNumbers]) -> Result<()> {
+        for (key, texts) in self.keys.iter_mut().zip(texts) {
+            if let Some(before) = &mut key.before {
+                before.replace_all(bins);
+            }
+            key.codes.append(key.radix, rows, bins, texts);
+        }
+        self.cells.replace_all(bins);
+        check_cell_count(self.cell_count(), self.cell_count_max)
+    }
+
+    /// Cells that the rows seen so far have.
+    pub fn cell_count(&self) -> usize {
+        self.cells.values().len()
+    }
+
+    /// Writes the bin and the keys of a cell, texts by number.
+    pub fn write_key(&self, cell: usize, key: &mut [i64]) {
+        let mut rest = self.cells.values()[cell];
+        for (column, value) in self.keys.iter().zip(&mut key[1..]).rev() {
+            *value = column.codes.value(rest % column.radix);
+            rest /= column.radix;
+            if let Some(before) = &column.before {
+                rest = before.values()[rest as usize];
+            }
+        }
+        key[0] = rest as i64;
+    }
+}
+
+/// Fails where there are more cells than allowed.
+///
+/// # Errors
+/// `CellLimit`.
+pub fn check_cell_count(cell_count: usize, allowed: usize) -> Result<()> {
+    if cell_count > allowed { Err(Error::CellLimit { asked: allowed + 1, allowed }) } else { Ok(()) }
+}
+
+impl<'a> Codes<'a> {
+    /// The codes of a column and their radix.
+    fn new(column: Column<'a>, texts: &TextNumbers, row_count: usize) -> (Self, u64) {
+        let text_count = |added: usize| (texts.count() + added.min(row_count)) as u64;
+        match column {
+            Column::Category(column) => {
+                // The code of an absent text is known: number 0.
+                let mut numbers = vec![UNSEEN; column.entries.count() + 1];
+                numbers[0] = 0;
+                (Self::Category { column, numbers }, text_count(column.entries.count()))
+            }
+            Column::Text(column) => (Self::Texts(column), text_count(row_count)),
+            Column::Int { values, default } => near(values, default).unwrap_or_else(|| {
+                let value = move |row| if values.get(row) == ABSENT { default } else { values.get(row) };
+                far(Box::new(value), row_count)
+            }),
+            Column::Duration { answer_us, end_us } => {
+                far(Box::new(move |row| duration_ms(answer_us.get(row), end_us.get(row))), row_count)
+            }
+        }
+    }
+
+    /// Multiplies by the radix and adds the code of each row.
+    fn append(&mut self, radix: u64, rows: &[u32], places: &mut [u64], texts: &mut TextNumbers) {
+        match self {
+            &mut Self::Near { values: Ints::Absent, absent, .. } => {
+                places.iter_mut().for_each(|place| *place = *place * radix + absent)
+            }
+            &mut Self::Near { values: Ints::Narrow(values), base, absent } => {
+                append(radix, rows, places, values, |value| near_code(i64::from(value), value == i32::MIN, base, absent));
+            }
+            &mut Self::Near { values: Ints::Wide(values), base, absent } => {
+                append(radix, rows, places, values, |value| near_code(value, value == ABSENT, base, absent));
+            }
+            Self::Far { value, numbers } => {
+                let mut codes: Vec<u64> = rows.iter().map(|&row| value(row as usize) as u64).collect();
+                numbers.replace_all(&mut codes);
+                places.iter_mut().zip(codes).for_each(|(place, code)| *place = *place * radix + code);
+            }
+            Self::Category { column, .. } if column.codes.is_empty() => places.iter_mut().for_each(|place| *place *= radix),
+            Self::Category { column, numbers } => {
+                let numbers = numbers.as_mut_slice();
+                append(radix, rows, places, column.codes, |code| {
+                    let number = &mut numbers[(code + 1) as usize];
+                    if *number == UNSEEN {
+                        *number = texts.number(column.entries.get(code as usize));
+                    }
+                    u64::from(*number)
+                });
+            }
+            Self::Texts(column) => {
+                for (place, &row) in places.iter_mut().zip(rows) {
+                    *place = *place * radix + u64::from(texts.number(column.get(row as usize)));
+                }
+            }
+        }
+    }
+
+    /// The value of a code, of a text its number.
+    fn value(&self, code: u64) -> i64 {
+        match self {
+            Self::Near { .. } if code == 0 => ABSENT,
+            Self::Near { base, .. } => base + code as i64,
+            Self::Far { numbers, .. } => numbers.values()[code as usize] as i64,
+            Self::Category { .. } | Self::Texts(_) => code as i64,
+        }
+    }
+}
+
+const UNSEEN: u32 = u32::MAX;
+
+/// Integers within a short range, with their radix. Code 0 is left to absent ones, unless these count as another value.
+fn near<'a>(values: Ints<'a>, default: i64) -> Option<(Codes<'a>, u64)> {
+    let default_range = (default != ABSENT).then_some((default, default));
+    let ranges = values.range().into_iter().chain(default_range);
+    let (low, high) = ranges.reduce(|(low, high), (from, to)| (low.min(from), high.max(to))).unwrap_or((0, -1));
+    let (base, span) = (low.checked_sub(1)?, high.checked_sub(low)?);
+    let absent = if default == ABSENT { 0 } else { (default - base) as u64 };
+    (span < SPAN_MAX).then(|| (Codes::Near { values, base, absent }, (span + 2) as u64))
+}
+
+fn far<'a>(value: Box<dyn Fn(usize) -> i64 + 'a>, row_count: usize) -> (Codes<'a>, u64) {
+    (Codes::Far { value, numbers: Numbers::below(u64::MAX, row_count) }, row_count as u64)
+}
+
+/// Code of a value; a choice without a branch, as absent values may come at any time.
+#[inline]
+fn near_code(value: i64, is_absent: bool, base: i64, absent: u64) -> u64 {
+    let code = value.wrapping_sub(base) as u64;
+    if is_absent { absent } else { code }
+}
+
+/// Multiplies by the radix and adds the code of each row's value.
+#[inline]
+fn append<T: Copy>(radix: u64, rows: &[u32], places: &mut [u64], values: &[T], mut code: impl FnMut(T) -> u64) {
+    if let Some(run) = run_of(rows) {
+        places.iter_mut().zip(&values[run]).for_each(|(place, &value)| *place = *place * radix + code(value));
+    } else {
+        places.iter_mut().zip(rows).for_each(|(place, &row)| *place = *place * radix + code(values[row as usize]));
+    }
+}

@@ -1,0 +1,139 @@
+//! Distinct values, numbered from 0 in order of appearance.
+
+use hashbrown::HashTable;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Bound up to which values are looked up by place: 16 MiB of slots.
+const SLOTS_MAX: u64 = 1 << 22;
+/// More slots than so many per row would cost more to clear than hashing costs.
+const SLOTS_PER_ROW: u64 = 16;
+
+/// Integers that are numbered.
+pub struct Numbers {
+    values: Vec<u64>,
+    places: Places,
+}
+
+enum Places {
+    /// Number + 1 by value, 0 where the value has not appeared.
+    Slots(Vec<u32>),
+    /// Numbers by hash of their value.
+    Hashed(HashTable<u32>),
+}
+
+impl Numbers {
+    /// For values below `bound`, asked for about `row_count` times.
+    pub fn below(bound: u64, row_count: usize) -> Self {
+        let worth = bound <= SLOTS_MAX.min(row_count as u64 * SLOTS_PER_ROW);
+        let places = if worth { Places::Slots(vec![0; bound as usize]) } else { Places::Hashed(HashTable::new()) };
+        Self { values: Vec::new(), places }
+    }
+
+    /// The values by number.
+    pub fn values(&self) -> &[u64] {
+        &self.values
+    }
+
+    /// Puts the number of each value in its place.
+    pub fn replace_all(&mut self, values: &mut [u64]) {
+        let known = &mut self.values;
+        match &mut self.places {
+            Places::Slots(slots) => values.iter_mut().for_each(|value| *value = number_by_slot(known, slots, *value)),
+            Places::Hashed(table) => values.iter_mut().for_each(|value| *value = number_by_hash(known, table, *value)),
+        }
+    }
+}
+
+fn number_by_slot(known: &mut Vec<u64>, slots: &mut [u32], value: u64) -> u64 {
+    let slot = &mut slots[value as usize];
+    if *slot == 0 {
+        known.push(value);
+        *slot = known.len() as u32;
+    }
+    u64::from(*slot - 1)
+}
+
+fn number_by_hash(known: &mut Vec<u64>, table: &mut HashTable<u32>, value: u64) -> u64 {
+    let hash = mixed([value]);
+    if let Some(&number) = table.find(hash, |&number| known[number as usize] == value) {
+        return u64::from(number);
+    }
+    let number = known.len() as u32;
+    known.push(value);
+    table.insert_unique(hash, number, |&number| mixed([known[number as usize]]));
+    u64::from(number)
+}
+
+/// Texts that are numbered; an absent one, "", is number 0.
+pub struct TextNumbers {
+    texts: Vec<String>,
+    by_text: HashTable<u32>,
+}
+
+impl Default for TextNumbers {
+    /// Only the absent text.
+    fn default() -> Self {
+        Self { texts: vec![String::new()], by_text: HashTable::new() }
+    }
+}
+
+impl TextNumbers {
+    /// How many texts there are.
+    pub fn count(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// The number of a text.
+    pub fn number(&mut self, text: &str) -> u32 {
+        if text.is_empty() {
+            return 0;
+        }
+        let hash = xxh3_64(text.as_bytes());
+        if let Some(&number) = self.by_text.find(hash, |&number| self.texts[number as usize] == text) {
+            return number;
+        }
+        let number = self.texts.len() as u32;
+        self.texts.push(text.to_owned());
+        self.by_text.insert_unique(hash, number, |&number| xxh3_64(self.texts[number as usize].as_bytes()));
+        number
+    }
+
+    /// The texts by number.
+    pub fn into_texts(self) -> Vec<String> {
+        self.texts
+    }
+}
+
+/// A hash of a few words, for tables that live as long as one scan: each word is folded in by the two halves of
+/// a product.
+#[inline]
+pub fn mixed(words: impl IntoIterator<Item = u64>) -> u64 {
+    words.into_iter().fold(0x243f_6a88_85a3_08d3, |hash, word| {
+        let product = u128::from(hash ^ word) * 0x9e37_79b9_7f4a_7c15;
+        product as u64 ^ (product >> 64) as u64
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_follow_the_order_of_appearance_by_slot_and_by_hash() {
+        for bound in [10, SLOTS_MAX, u64::MAX] {
+            let mut numbers = Numbers::below(bound, 1);
+            let mut values = [7, 3, 7, 0, 9, 3];
+            numbers.replace_all(&mut values);
+            assert_eq!(values, [0, 1, 0, 2, 3, 1]);
+            numbers.replace_all(&mut values[..1]);
+            assert_eq!((values[0], numbers.values()), (2, [7, 3, 0, 9].as_slice()));
+        }
+    }
+
+    #[test]
+    fn slots_are_as_many_as_the_rows_are_worth() {
+        let by_slot = |bound, row_count| matches!(Numbers::below(bound, row_count).places, Places::Slots(_));
+        assert!(by_slot(16, 1) && !by_slot(17, 1));
+        assert!(by_slot(SLOTS_MAX, 1 << 20) && !by_slot(SLOTS_MAX + 1, 1 << 20));
+    }
+}
