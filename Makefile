@@ -22,7 +22,7 @@ DATA ?= data
 RUST_SOURCES := $(shell find $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 
-.PHONY: help build demo serve test test-rust test-python test-long test-faults test-engines mutants bench bench-ingest lint format proto grpcurl clean
+.PHONY: help build demo serve test test-rust test-python test-long test-faults test-engines mutants bench bench-active bench-upkeep bench-ingest lint format proto grpcurl clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -71,6 +71,14 @@ mutants: build $(STAMPS)/mutants
 bench: build
 	$(BIN)/python benches/reports.py $(RECORDS)
 	$(CARGO) bench --locked --manifest-path $(CORE)/Cargo.toml
+
+## bench-active active sessions under events: memory a session, time of a report
+bench-active: build
+	$(BIN)/python benches/active_load.py $(ACTIVE)
+
+## bench-upkeep how long others wait while the store seals and merges
+bench-upkeep: build
+	$(BIN)/python benches/upkeep.py $(UPKEEP)
 
 ## bench-ingest records a second made durable, beside DuckDB and ClickHouse; INGEST="--records 1000000" for more
 bench-ingest: build $(STAMPS)/engines

@@ -24,3 +24,13 @@ def test_the_bench_of_ingest_runs(tmp_path: Path) -> None:
     assert printed.count("in flight") == 3
     (record,) = (tmp_path / "record").iterdir()
     assert record.read_text(encoding="utf-8").split() == printed.split()
+
+
+def test_the_bench_of_active_sessions_runs(tmp_path: Path) -> None:
+    small = ["--sessions", "2000", "--seconds", "1", "--rate", "1000", "--scratch", str(tmp_path)]
+    assert "reports while" in printed_by("active_load", *small)
+
+
+def test_the_bench_of_upkeep_runs(tmp_path: Path) -> None:
+    small = ["--records", "5000", "--active", "1000", "--rate", "5000", "--scratch", str(tmp_path)]
+    assert printed_by("upkeep", *small).count("segment files written") == 2

@@ -61,8 +61,7 @@ def by_pyarrow(path: Path) -> list[dict[str, Any]]:
 
 
 def by_polars(path: Path) -> list[dict[str, Any]]:
-    frame = polars.from_arrow(pa.ipc.open_file(path).read_all())
-    assert isinstance(frame, polars.DataFrame)
+    frame = polars.read_ipc(path)
     return frame.to_dicts()
 
 

@@ -1,0 +1,161 @@
+"""Active sessions under load: how long a report takes and how much memory a session needs.
+
+So many sessions are active and get events at a steady rate (an update of one, or the end of one
+and the start of another); meanwhile they are grouped by three fields with rollup over gRPC.
+`--help` lists the options.
+"""
+
+import argparse
+import random
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
+from pegcount.config import Config
+from pegcount.server import build_server
+from pegcount.store import EmbeddedStore, PendingWrite
+from pegcount.v1 import records_pb2, reports_pb2, reports_pb2_grpc
+
+SEED = 20_260_301
+BATCH = 500
+IN_FLIGHT_MAX = 4
+LIMIT_MS = 50.0
+LIMIT_BYTES = 400
+FIELDS = ("orig_clients_name", "equipment_name", "term_clients_name", "quantity", "duration")
+
+
+def main() -> None:
+    """Prints memory a session, then the waits."""
+    options = _options()
+    with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
+        store = EmbeddedStore(Path(scratch), Config(), create=True)
+        server = build_server(Config(), store, "127.0.0.1:0")
+        before = _anonymous_bytes()
+        for start in range(0, options.sessions, 5_000):
+            store.write(
+                _request(_start(number) for number in range(start, min(start + 5_000, options.sessions)))
+            )
+        time.sleep(5 * Config().maintenance_seconds)
+        held = (_anonymous_bytes() - before) / options.sessions
+        print(f"{options.sessions:,} sessions, {held:.0f} bytes each (limit {LIMIT_BYTES})")
+        with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            _measure(store, reports_pb2_grpc.ReportServiceStub(channel), options)
+        server.stop()
+        store.close()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--sessions", type=int, default=500_000)
+    parser.add_argument("--rate", type=int, default=10_000, help="events a second")
+    parser.add_argument("--seconds", type=int, default=30)
+    parser.add_argument("--scratch", type=Path, default=None, help="where the data goes")
+    return parser.parse_args()
+
+
+def _measure(
+    store: EmbeddedStore, reports: reports_pb2_grpc.ReportServiceStub, options: argparse.Namespace
+) -> None:
+    ended = threading.Event()
+    sent: list[int] = []
+    writer = threading.Thread(target=_write, args=(store, options, ended, sent))
+    writer.start()
+    waits = sorted(_asked(reports, options))
+    ended.set()
+    writer.join()
+    p50, p99 = (waits[len(waits) * share // 100] * 1e3 for share in (50, 99))
+    print(f"{len(waits)} reports while {sum(sent) / options.seconds:,.0f} events a second came:", end=" ")
+    print(f"p50 {p50:.1f} ms (limit {LIMIT_MS:.0f}), p99 {p99:.1f} ms")
+
+
+def _asked(reports: reports_pb2_grpc.ReportServiceStub, options: argparse.Namespace) -> Iterator[float]:
+    request = reports_pb2.QueryActiveSessionsRequest(
+        return_fields=FIELDS, order=["-quantity"], limit=20, grouping=reports_pb2.GROUPING_ROLLUP
+    )
+    until = time.monotonic() + options.seconds
+    while time.monotonic() < until:
+        began = time.perf_counter()
+        answer = reports.QueryActiveSessions(request)
+        yield time.perf_counter() - began
+        assert answer.total.quantity == options.sessions, answer.total
+        time.sleep(0.05)
+
+
+def _write(
+    store: EmbeddedStore, options: argparse.Namespace, ended: threading.Event, sent: list[int]
+) -> None:
+    chance = random.Random(SEED)
+    batches = [_events(chance, options.sessions, number) for number in range(200)]
+    due, under_way = time.monotonic(), deque[PendingWrite]()
+    for batch in batches * (1 + options.seconds * options.rate // BATCH // len(batches)):
+        if ended.wait(max(0.0, due - time.monotonic())):
+            return
+        under_way.append(store.submit(batch))
+        if len(under_way) > IN_FLIGHT_MAX:
+            under_way.popleft().wait()
+            sent.append(BATCH)
+        due += BATCH / options.rate
+
+
+def _events(chance: random.Random, sessions: int, number: int) -> bytes:
+    """Updates of sessions; one whose event was seen before has no effect, as with any replay."""
+    records = (_start(chance.randrange(sessions)) for _ in range(BATCH))
+    return _request(_updated(record, number) for record in records)
+
+
+def _updated(record: records_pb2.SessionRecord, number: int) -> records_pb2.SessionRecord:
+    record.event = records_pb2.SESSION_EVENT_UPDATE
+    record.revision = number
+    record.answer_time.seconds = record.setup_time.seconds + 5
+    return record
+
+
+def _request(records: Iterator[records_pb2.SessionRecord]) -> bytes:
+    return records_pb2.WriteRecordsRequest(records=records).SerializeToString()
+
+
+def _start(number: int) -> records_pb2.SessionRecord:
+    """One call of some 500 clients, 40 gateways and 50 vendors."""
+    chance = random.Random(number)
+    client = min(int(chance.paretovariate(0.8)), 500)
+    return records_pb2.SessionRecord(
+        source="switch 1",
+        session_id=f"{number:032x}",
+        event=records_pb2.SESSION_EVENT_START,
+        kind=records_pb2.SESSION_KIND_CALL,
+        setup_time=Timestamp(seconds=int(time.time()) - 3_600 + number % 3_600, nanos=number % 1_000 * 1_000),
+        equipment_id=number % 40,
+        equipment_name=f"gateway {number % 40}",
+        account_id=str(client),
+        auth_orig_ip=f"198.51.100.{number % 250}",
+        dst_prefix_routing=str(number % 20_000),
+        dst_country_id=number % 200,
+        tenant_id=number % 20,
+        orig_clients_id=client,
+        orig_clients_name=f"client {client}",
+        orig_accounts_id=client,
+        orig_src_party_id=f"+1555{number % 10**7:07}",
+        orig_dst_party_id=f"+1555{number * 7 % 10**7:07}",
+        term_src_party_id=f"+1555{number % 10**7:07}",
+        term_dst_party_id=f"+1555{number * 7 % 10**7:07}",
+        term_clients_id=number % 50,
+        term_clients_name=f"vendor {number % 50}",
+        orig_rates_code=str(number % 2_000),
+        term_rates_code=str(number % 1_000),
+        orig_leg_id=f"{number:016x}",
+    )
+
+
+def _anonymous_bytes() -> int:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (line,) = (line for line in status.splitlines() if line.startswith("RssAnon"))
+    return int(line.split()[1]) * 1024
+
+
+if __name__ == "__main__":
+    main()
