@@ -22,7 +22,7 @@ DATA ?= data
 RUST_SOURCES := $(shell find $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 
-.PHONY: help build demo serve test test-rust test-python test-long test-faults test-engines mutants bench bench-active bench-upkeep bench-ingest lint format proto grpcurl clean
+.PHONY: help build demo serve test test-rust test-python test-long test-faults test-engines mutants bench bench-recovery bench-active bench-upkeep bench-ingest lint format proto grpcurl clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -79,6 +79,10 @@ bench-active: build
 ## bench-upkeep how long others wait while the store seals and merges
 bench-upkeep: build
 	$(BIN)/python benches/upkeep.py $(UPKEEP)
+
+## bench-recovery how soon a service of 10,000,000 records answers again after kill -9
+bench-recovery: build
+	$(BIN)/python benches/recovery.py $(RECOVERY)
 
 ## bench-ingest records a second made durable, beside DuckDB and ClickHouse; INGEST="--records 1000000" for more
 bench-ingest: build $(STAMPS)/engines

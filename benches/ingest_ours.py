@@ -59,7 +59,7 @@ class OverGrpc:
         keep(feed.batches, self._batches)
 
     def run(self, directory: Path) -> Run:
-        with _served(directory) as address:
+        with served(directory) as address:
             command = [sys.executable, str(CLIENT), address, str(self._batches), *self._shape]
             done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=CLIENT_SECONDS_MAX)
         report = json.loads(done.stdout)
@@ -82,7 +82,7 @@ def _submitted(
 
 
 @contextmanager
-def _served(directory: Path) -> Iterator[str]:
+def served(directory: Path) -> Iterator[str]:
     """Address of a server process over a data directory, which ends with the block."""
     command = [sys.executable, "-m", "pegcount", "serve", "--data", str(directory), "--listen", "127.0.0.1:0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:

@@ -34,3 +34,8 @@ def test_the_bench_of_active_sessions_runs(tmp_path: Path) -> None:
 def test_the_bench_of_upkeep_runs(tmp_path: Path) -> None:
     small = ["--records", "5000", "--active", "1000", "--rate", "5000", "--scratch", str(tmp_path)]
     assert printed_by("upkeep", *small).count("segment files written") == 2
+
+
+def test_the_bench_of_recovery_runs(tmp_path: Path) -> None:
+    small = ["--records", "5000", "--starts", "1", "--scratch", str(tmp_path)]
+    assert "SERVING after" in printed_by("recovery", *small)
