@@ -173,7 +173,8 @@ class Catalog:
             except BaseException:
                 db.close()
                 raise
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            # What SQLite says of a damaged schema quotes it, which need not be text any more.
             raise StoreOpenError(f"{self.path} cannot be opened: {error}") from error
         return db
 
