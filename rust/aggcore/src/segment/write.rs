@@ -7,7 +7,7 @@ use arrow_array::{
     TimestampMicrosecondArray, UInt16Array, UInt32Array, UInt64Array,
 };
 use arrow_ipc::writer::FileWriter;
-use arrow_schema::{Field as ArrowField, Schema};
+use arrow_schema::{ArrowError, Field as ArrowField, Schema};
 
 use super::written::{Summary, Written, own};
 use super::{Segment, key_filter};
@@ -18,7 +18,7 @@ use crate::part::{NO_CODE, Part};
 use crate::schema::{ABSENT, FIELDS, Kept, Shape, category, text};
 use crate::versions::on_many_days;
 
-/// Bytes written between two flushes: a flush of all at once would hold up those of the journal.
+/// Bytes written between two flushes.
 const FLUSH_BYTES: usize = 4 << 20;
 
 /// Rows of a part, and what is kept of their versions.
@@ -44,18 +44,15 @@ pub fn write(directory: &Path, name: &str, sources: &[Source<'_>], places: &mut 
     let setup_us = |place: &Place| sources[place.0 as usize].part.setup_us[place.1 as usize];
     places.sort_by_key(|place| (setup_us(place), *place));
     let (batch, far_keys) = columns(sources, places)?;
-    let mut file = FileWriter::try_new(Vec::new(), &batch.schema())?;
-    file.write(&batch)?;
-    let bytes = file.into_inner()?;
-    drop(batch);
     let path = directory.join(name);
-    put_durably(&path, &bytes).map_err(|source| Error::io(&path, source))?;
+    let (bytes, crc32) = put_durably(&path, &batch)?;
+    drop(batch);
     let range = places.first().map_or((0, 0), |first| (setup_us(first), places.last().map_or(0, setup_us)));
     let written = Written {
         name: name.to_owned(),
         rows: places.len(),
-        bytes: bytes.len() as u64,
-        crc32: crc32fast::hash(&bytes),
+        bytes,
+        crc32,
         summary: Summary { setup_range: range, far_keys, ..Summary::default() },
     };
     Segment::open_written(directory, written)
@@ -165,18 +162,59 @@ fn category_column(sources: &[Source<'_>], places: &[Place], slot: usize) -> Res
     Ok(Arc::new(DictionaryArray::try_new(Int32Array::new(codes.into(), nulls), Arc::new(entries))?))
 }
 
-fn put_durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Writes a batch into a new file, durably; gives its size and the CRC-32 of its bytes.
+fn put_durably(path: &Path, batch: &RecordBatch) -> Result<(u64, u32)> {
+    let io = |source| Error::io(path, source);
     let temporary = path.with_extension("tmp");
     let directory = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(directory)?;
-    let mut file = File::create(&temporary)?;
-    for piece in bytes.chunks(FLUSH_BYTES) {
-        file.write_all(piece)?;
-        file.sync_data()?;
-    }
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)?;
-    File::open(directory)?.sync_all()?;
+    std::fs::create_dir_all(directory).map_err(io)?;
+    let file = File::create(&temporary).map_err(io)?;
+    let mut out = Flushing { file, hasher: crc32fast::Hasher::new(), bytes: 0, unflushed: 0 };
+    let mut writer = FileWriter::try_new(&mut out, &batch.schema()).map_err(|error| told(path, error))?;
+    writer.write(batch).and_then(|()| writer.finish()).map_err(|error| told(path, error))?;
+    drop(writer);
+    out.file.sync_all().map_err(io)?;
+    std::fs::rename(&temporary, path).map_err(io)?;
+    flush_directory(directory).map_err(io)?;
     // The directory itself may be new; its name must survive too.
-    directory.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+    directory.parent().map_or(Ok(()), flush_directory).map_err(io)?;
+    Ok((out.bytes, out.hasher.finalize()))
+}
+
+fn flush_directory(directory: &Path) -> std::io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// What the operating system said, which Arrow wraps.
+fn told(path: &Path, error: ArrowError) -> Error {
+    if let ArrowError::IoError(_, source) = error {
+        return Error::io(path, source);
+    }
+    Error::from(error)
+}
+
+/// A file that is flushed every few megabytes, as a flush of all at once would hold up those of the journal.
+struct Flushing {
+    file: File,
+    hasher: crc32fast::Hasher,
+    bytes: u64,
+    unflushed: usize,
+}
+
+impl Write for Flushing {
+    fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(&buffer[..buffer.len().min(FLUSH_BYTES)])?;
+        self.hasher.update(&buffer[..written]);
+        self.bytes += written as u64;
+        self.unflushed += written;
+        if self.unflushed >= FLUSH_BYTES {
+            self.unflushed = 0;
+            self.file.sync_data()?;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
