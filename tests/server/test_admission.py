@@ -28,6 +28,10 @@ SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Health
 LIST = reflection_pb2.ServerReflectionRequest(list_services="")
 
 
+ARRIVAL_SECONDS = 1.0
+"""Until calls that were sent have come: one that asks whether all places are taken would take theirs."""
+
+
 class Held:
     """Scans that go on only when `go` is set."""
 
@@ -94,7 +98,9 @@ def test_so_many_reports_run_so_many_wait_and_one_more_is_refused(
     held = Held(service, monkeypatch)
     with ThreadPoolExecutor(5) as pool:
         answers = [pool.submit(service.reports.QueryAsrUsage, ASK_USAGE, timeout=30) for _ in range(5)]
-        wait_for(lambda: held.count == 2 and refuses(service))
+        wait_for(lambda: held.count == 2)
+        time.sleep(ARRIVAL_SECONDS)
+        wait_for(lambda: refuses(service))
         told = overloaded(lambda: service.reports.QueryAsrUsage(ASK_USAGE, timeout=30), 1.5)
         assert told == "2 calls are in progress and 3 wait; no more are allowed"
         overloaded(lambda: service.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest(), timeout=30), 1.5)
@@ -121,6 +127,7 @@ def test_a_call_that_is_cancelled_while_it_waits_leaves_its_place(
     first = service.reports.QueryAsrUsage.future(ASK_USAGE, timeout=30)
     wait_for(lambda: held.count == 1)
     waiting = service.reports.QueryAsrUsage.future(ASK_USAGE, timeout=30)
+    time.sleep(ARRIVAL_SECONDS)
     wait_for(lambda: refuses(service))
     waiting.cancel()
     wait_for(lambda: not refuses(service))
@@ -169,7 +176,9 @@ def test_health_and_reflection_answer_under_overload(start: Start, monkeypatch: 
     held = Held(service, monkeypatch)
     with ThreadPoolExecutor(3) as pool:
         asked = [pool.submit(service.reports.QueryAsrUsage, ASK_USAGE, timeout=30) for _ in range(3)]
-        wait_for(lambda: held.count == 1 and refuses(service))
+        wait_for(lambda: held.count == 1)
+        time.sleep(ARRIVAL_SECONDS)
+        wait_for(lambda: refuses(service))
         reflection = reflection_pb2_grpc.ServerReflectionStub(service.channel)
         for _ in range(5):
             assert healthy(service) == SERVING
