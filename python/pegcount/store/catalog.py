@@ -100,10 +100,13 @@ class Catalog:
         """The files with a copy of the active sessions."""
         return [FileRow(*row) for row in self._rows("active", "name")]
 
+    def settings(self) -> dict[str, int]:
+        """All settings, by name."""
+        return dict(self._rows("settings", "name"))
+
     def setting(self, name: str) -> int | None:
         """A setting, None where it is not set."""
-        with self._lock:
-            return dict(self._rows("settings", "name")).get(name)
+        return self.settings().get(name)
 
     def put_settings(self, **values: int | None) -> None:
         """Sets settings, or takes them away where None."""

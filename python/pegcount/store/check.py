@@ -81,7 +81,7 @@ def _damaged_files(directory: Path, listed: list[FileRow]) -> Iterator[str]:
 def _check_journal(directory: Path, first: int, report: CheckReport) -> None:
     for number in core.journal_sequences(directory):
         if number < first:
-            report.orphans.append(directory / f"journal/{number:08}.log")
+            report.orphans.append(directory / files.journal_name(number))
             continue
         try:
             batches, records, _ = core.check_journal(directory, number)

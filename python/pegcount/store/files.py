@@ -34,11 +34,16 @@ def require_active(directory: Path, catalog: Catalog) -> None:
             raise DataDamagedError(f"{directory / file.name} is missing", file=directory / file.name)
 
 
+def journal_name(number: int) -> str:
+    """Name of a journal file within the data directory."""
+    return f"journal/{number:08}.log"
+
+
 def drop_old_journal(directory: Path, catalog: Catalog) -> None:
     """Removes the journal files whose batches are in segments and in the copy of the active sessions."""
     first = catalog.setting("first_journal") or 0
     numbers = [number for number in core.journal_sequences(directory) if number < first]
-    remove(directory / f"journal/{number:08}.log" for number in numbers)
+    remove(directory / journal_name(number) for number in numbers)
 
 
 def remove(paths: Iterable[Path]) -> None:
@@ -54,12 +59,13 @@ def loaded(directory: Path, catalog: Catalog, config: Config) -> core.Store:
     a copy of the active sessions or a journal file, on which every report depends, now.
     """
     columns = core.Store(directory, config.batch_row_count_max, config.waiting_bytes_max)
+    settings = catalog.settings()
     for segment in catalog.segments():
-        damaged = catalog.setting(damage_of(segment.file.name)) is not None
+        damaged = damage_of(segment.file.name) in settings
         columns.open_segment(segment.day, as_tuple(segment.file), segment.dead, damaged)
     for file in catalog.active():
         columns.open_active(as_tuple(file))
-    columns.replay(catalog.setting("first_journal") or 0)
+    columns.replay(settings.get("first_journal", 0))
     return columns
 
 

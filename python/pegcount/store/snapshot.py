@@ -89,7 +89,7 @@ def _copied(directory: Path, target: Path) -> list[Path]:
         names = [file.name for file in files.catalogued(catalog)]
         catalog.copy_to(target / "catalog.tmp")
         names += [
-            f"journal/{number:08}.log"
+            files.journal_name(number)
             for number in core.journal_sequences(directory)
             if number >= (first or 0)
         ]
