@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pegcount.errors import StoreReadOnlyError
-from pegcount.model import OneOf, Present
+from pegcount.errors import DataDamagedError, StoreReadOnlyError
+from pegcount.model import OneOf, Present, Retention
 
 from store.holding import BY_HAND, DAY_S, SETUP_S, Reopening, active, finished, names, write
 
@@ -194,6 +194,25 @@ def test_a_segment_of_which_many_rows_were_replaced_is_written_anew(held: Reopen
     assert held.segment().stat().st_size < 2 * held.segment("2026-03-30").stat().st_size
     held.reopen()
     assert sorted(names(held.store)) == [f"f{i}" for i in range(8)]
+
+
+def test_a_damaged_segment_keeps_neither_merges_nor_retention_from_their_turn(held: Reopening) -> None:
+    small_segments(held, 1, SETUP_S - 9 * DAY_S)
+    bad, *good = small_segments(held, 6)[::2]
+    held.store.close()
+    path = min(held.directory.glob("segments/2026-03-29/*"))
+    whole = path.read_bytes()
+    assert whole.count(bad.encode()) == 1
+    path.write_bytes(whole.replace(bad.encode(), good[0].encode()))
+    held.reopen()
+    held.store._maintenance.retention = Retention(days=2)
+    with pytest.raises(DataDamagedError, match=path.name):
+        held.store.maintain()
+    assert [Path(name).parent.name for name in held.files()] == ["2026-03-29"] * 6
+    # From now on the segment is known to be damaged.
+    held.store.maintain()
+    assert len(held.files()) == 2
+    assert path.exists()
 
 
 def test_a_segment_of_which_all_rows_were_replaced_goes(held: Reopening) -> None:

@@ -77,18 +77,33 @@ class Maintenance:
         self._drop_old_days()
 
     def run_once(self) -> None:
-        """Does what it is time for."""
+        """Does what it is time for; a step that fails does not keep the next from its turn.
+
+        Raises what the first of them raised: OSError or PegcountError.
+        """
+        failures = []
+        for step in (self._write_journal, self._seal_in_time, self._merge_all, self._drop_old_days):
+            try:
+                step()
+            except (Exception, core.PanicException) as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
+
+    def _write_journal(self) -> None:
         # Of callers who went away: nobody else may come to write them.
         self._columns.write_group()
         if self._columns.fault is not None:
             self._columns.try_again()
+
+    def _seal_in_time(self) -> None:
         if self._is_time_to_seal():
             self.seal(with_active=self._wants_active_copy())
-        while (
-            names := self._columns.worth_merging(self._config.segment_row_count_max)
-        ) and not self._ended.is_set():
+
+    def _merge_all(self) -> None:
+        limit = self._config.segment_row_count_max
+        while (names := self._columns.worth_merging(limit)) and not self._ended.is_set():
             self._merge(names)
-        self._drop_old_days()
 
     def seal(self, *, with_active: bool) -> None:
         """Moves the finished records in memory into segments.

@@ -226,10 +226,10 @@ fn dead_rows(places: &[Place], dead_of_sources: &[&Bitmap]) -> Bitmap {
 }
 
 /// The longest run of a day's smallest segments of which each is no larger than twice those before it together, if
-/// there are enough of them; or one of which many rows were replaced.
+/// there are enough of them; or one of which many rows were replaced. One known to be damaged is left alone.
 fn worth_merging(segments: &[Sealed], row_max: usize) -> Vec<String> {
     let living = |sealed: &Sealed| sealed.segment.rows() - sealed.known_dead.len();
-    let mut by_size: Vec<&Sealed> = segments.iter().collect();
+    let mut by_size: Vec<&Sealed> = segments.iter().filter(|sealed| !sealed.segment.is_damaged()).collect();
     by_size.sort_by_key(|sealed| living(sealed));
     let (mut rows, mut names) = (0, Vec::new());
     for sealed in by_size {
@@ -242,7 +242,8 @@ fn worth_merging(segments: &[Sealed], row_max: usize) -> Vec<String> {
     if names.len() >= MERGED_MIN {
         return names;
     }
-    let worn = segments.iter().find(|sealed| sealed.known_dead.len() * 4 > sealed.segment.rows());
+    let is_worn = |sealed: &&Sealed| sealed.known_dead.len() * 4 > sealed.segment.rows();
+    let worn = segments.iter().find(|sealed| is_worn(sealed) && !sealed.segment.is_damaged());
     worn.map(|sealed| vec![sealed.segment.name.clone()]).unwrap_or_default()
 }
 
