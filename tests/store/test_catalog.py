@@ -218,13 +218,14 @@ def test_a_newer_format_is_refused_and_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_format_of_this_program(catalog: Catalog) -> None:
-    assert FORMAT_VERSION == 2
-    assert connection(catalog).execute("PRAGMA user_version").fetchone() == (2,)
+    assert FORMAT_VERSION == 3
+    assert connection(catalog).execute("PRAGMA user_version").fetchone() == (3,)
 
 
-def test_the_format_of_before_the_first_release_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_formats_of_before_the_first_release_are_refused(version: int, tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / "catalog.db")) as db, db:
-        db.execute("PRAGMA user_version = 1")
+        db.execute(f"PRAGMA user_version = {version}")
     with pytest.raises(StoreOpenError, match="import its files again"):
         Catalog(tmp_path)
 

@@ -14,6 +14,8 @@ from pegcount.v1 import reports_pb2
 from store.holding import BY_HAND, DAY_S, SETUP_S, Reopening, active, finished, names, rows, write
 
 FIELDS = [field.name for field in reports_pb2.ActiveSessionRow.DESCRIPTOR.fields]
+MANY = 30_000
+"""Records whose columns do not fit one page that is checked as a whole."""
 ANY_FIELD = [name for name in FIELDS if name not in ("quantity", "duration", "level")]
 NEXT_DAY = "2026-03-30"
 
@@ -157,14 +159,15 @@ def every_field(store: EmbeddedStore) -> list[reports_pb2.ActiveSessionRow]:
 
 
 def test_a_damaged_column_is_told_by_each_report_that_needs_its_day(held: Reopening) -> None:
-    write(held.store, finished("f1", folder="a long name"), finished("f2", SETUP_S + DAY_S), active("a1"))
+    many = [finished(f"f{number:05}") for number in range(MANY)]
+    write(held.store, *many, finished("f", SETUP_S + DAY_S), active("a1"))
     held.seal()
     path = held.segment()
-    damage_column(path, "a long name")
+    damage_column(path, f"f{MANY // 2:05}")
     held.reopen()
     # Not read yet, so not known yet.
-    assert (count_of_day(held.store, 0), count_of_day(held.store, 1)) == (2, 1)
-    for predicate in (OneOf("folder", ("a long name",)), OneOf("session_id", ("f1",))):
+    assert (count_of_day(held.store, 0), count_of_day(held.store, 1)) == (MANY + 1, 1)
+    for predicate in (OneOf("session_id", ("f00000",)), OneOf("folder", ("sales",))):
         with pytest.raises(DataDamagedError) as raised:
             count_of_day(held.store, 0, predicate)
         told_of(path, raised)

@@ -12,10 +12,18 @@ from pegcount.v1 import records_pb2
 
 from store.holding import BY_HAND, DAY_S, SETUP_S, Reopening, active, finished, names, write
 
-OUR_OWN = ["received_time", "versions", "sorted_key_hash", "row_of_key", "key_filter"]
-"""Columns besides the fields of the record."""
+OUR_OWN = {
+    "received_time": pa.timestamp("us", tz="UTC"),
+    "versions": pa.null(),
+    "sorted_key_hash": pa.uint64(),
+    "row_of_key": pa.uint32(),
+    "key_filter": pa.uint16(),
+    "setup_minute": pa.uint16(),
+    "talk_ms": pa.int32(),
+}
+"""Columns besides the fields of the record, versions where no record has any."""
 INSTANT = pa.timestamp("us", tz="UTC")
-CATEGORY = pa.dictionary(pa.int32(), pa.utf8())
+CATEGORY = pa.dictionary(pa.uint8(), pa.utf8())
 FULL_TEXTS = {
     "session_id",
     *(f"{leg}_{name}_id" for leg in ("orig", "term") for name in ("leg", "src_party", "dst_party")),
@@ -56,15 +64,16 @@ def test_fields_come_in_the_order_of_the_contract_with_plain_types(tmp_path: Pat
         if path.parent.name == "active":
             types["end_time"] = pa.null()
         assert {name: schema.field(name).type for name in types} == types
-        own = [INSTANT, pa.binary(), pa.uint64(), pa.uint32(), pa.uint16()]
-        assert [schema.field(name).type for name in OUR_OWN] == own
+        assert {name: schema.field(name).type for name in OUR_OWN} == OUR_OWN
 
 
 def arrow_type(name: str, is_text: bool) -> pa.DataType:
     if name.endswith("_time"):
         return INSTANT
-    if not is_text or name == "customer_price":
+    if name == "customer_price":
         return pa.int32()
+    if not is_text:
+        return pa.int8()
     return pa.utf8() if name in FULL_TEXTS else CATEGORY
 
 
@@ -72,7 +81,13 @@ def arrow_type(name: str, is_text: bool) -> pa.DataType:
     ("numbers", "wanted"),
     [
         ([None, None], pa.null()),
-        ([1, None], pa.int32()),
+        ([1, None], pa.int8()),
+        ([2**7 - 1, -(2**7) + 1], pa.int8()),
+        ([2**7], pa.int16()),
+        ([-(2**7), None], pa.int16()),
+        ([2**15 - 1, -(2**15) + 1], pa.int16()),
+        ([2**15], pa.int32()),
+        ([-(2**15)], pa.int32()),
         ([2**31 - 1, -(2**31) + 1], pa.int32()),
         ([2**31], pa.int64()),
         # It stands for nothing where numbers are narrow.
@@ -99,7 +114,7 @@ def test_values_and_nulls(tmp_path: Path) -> None:
     with Reopening(tmp_path, BY_HAND) as held:
         write(held.store, full, bare)
         held.seal()
-    of_bare, of_full = read(tmp_path / "segments/2026-03-29/00000001.arrow").to_pylist()
+    of_full, of_bare = read(tmp_path / "segments/2026-03-29/00000001.arrow").to_pylist()
     for field in full.DESCRIPTOR.fields:
         assert (of_bare[field.name] is not None) == bare.HasField(field.name), field.name
         value, expected = of_full[field.name], getattr(full, field.name)
@@ -111,6 +126,36 @@ def test_values_and_nulls(tmp_path: Path) -> None:
             assert value == expected, field.name
     assert (of_bare["versions"], of_full["versions"]) == (None, None)
     assert of_bare["received_time"] == of_full["received_time"]
+
+
+def test_rows_of_an_account_lie_together_and_ascend_by_setup_time(tmp_path: Path) -> None:
+    accounts = ["20", "100", "", "20", "100", "3"]
+    with Reopening(tmp_path, BY_HAND) as held:
+        rows = [finished(f"f{i}", SETUP_S - i, account_id=account) for i, account in enumerate(accounts)]
+        write(held.store, *rows)
+        held.seal()
+    table = read(held.segment())
+    assert table["session_id"].to_pylist() == ["f4", "f1", "f3", "f0", "f5", "f2"], "absent is last"
+
+
+def test_what_reports_ask_of_every_row(tmp_path: Path) -> None:
+    day_s = SETUP_S // DAY_S * DAY_S
+    rows = [
+        finished("a", day_s),
+        active("b", day_s + DAY_S - 1, end_time=Timestamp(seconds=day_s + DAY_S)),
+        finished("c", day_s + 60, end_time=Timestamp(seconds=day_s + 70, nanos=1_999_000)),
+    ]
+    with Reopening(tmp_path, BY_HAND) as held:
+        write(held.store, *rows)
+        held.seal()
+        found = {
+            row["session_id"]: (row["setup_minute"], row["talk_ms"])
+            for row in read(held.segment()).to_pylist()
+        }
+        assert found == {"a": (0, 60_000), "b": (1_439, -1), "c": (1, 1)}
+        write(held.store, finished("d", day_s, end_time=Timestamp(seconds=day_s + 30 * DAY_S)))
+        held.seal()
+        assert read(held.segment())["talk_ms"].to_pylist() == [None], "it would not fit 32 bits"
 
 
 def test_rows_ascend_by_setup_time_in_one_file_per_utc_day(tmp_path: Path) -> None:

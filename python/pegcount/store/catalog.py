@@ -21,7 +21,7 @@ from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
 from pegcount.model import CodeDeckEntry
 from pegcount.store.directory import flush
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 _FILE = "name TEXT PRIMARY KEY, rows INTEGER, bytes INTEGER, crc32 INTEGER, summary BLOB"
 _TABLES = {
@@ -193,9 +193,9 @@ class Catalog:
             raise StoreOpenError(
                 f"{self.path} has format {version}, newer than the format {FORMAT_VERSION} of this program"
             )
-        if version == 1:
+        if 0 < version < FORMAT_VERSION:
             raise StoreOpenError(
-                f"{self.path} has format 1, of before the first release; import its files again"
+                f"{self.path} has format {version}, of before the first release; import its files again"
             )
         # The few transactions are small and far apart: a rollback journal leaves nothing beside the file.
         db.execute("PRAGMA journal_mode = TRUNCATE")

@@ -1,6 +1,6 @@
 //! Short byte strings by row, one after the other in one piece of memory.
 
-use crate::part::Strings;
+use crate::category::Strings;
 
 /// Bytes that removed rows may leave behind before the others are moved together.
 const GARBAGE_MIN: usize = 1 << 16;

@@ -1,19 +1,21 @@
 //! Columns by name: those of the records, and those that follow from them.
 
+use crate::category::{Category, Codes, NO_CODE, Strings};
 use crate::deck::{Deck, DeckColumn};
 use crate::error::{Error, Result};
 use crate::ints::Ints;
-use crate::part::{Category, NO_CODE, Part, Strings};
-use crate::schema::{Kept, default_of, field, int, text};
+use crate::part::{ANY_VALUES, Part, Zone};
+use crate::schema::{ABSENT, Kept, default_of, field, text};
+use crate::talk::Talk;
 
 /// One column of a part.
 #[derive(Clone, Copy)]
 #[allow(missing_docs)] // The variants say what their fields are.
 pub enum Column<'a> {
     /// Integers; an absent one counts as `default`, which may be absent too.
-    Int { values: Ints<'a>, default: i64 },
+    Int { values: Ints<'a>, zone: Zone, default: i64 },
     /// `duration_ms`, which follows from two times.
-    Duration { answer_us: Ints<'a>, end_us: Ints<'a> },
+    Duration(Talk<'a>),
     /// Texts by code.
     Category(Category<'a>),
     /// Texts by row.
@@ -51,11 +53,10 @@ impl<'a> Columns<'a> {
     pub fn get(&self, name: &str) -> Result<Column<'_>> {
         let part = self.part;
         match name {
-            "duration_ms" => {
-                let [answer_us, end_us] = [int::ANSWER_TIME, int::END_TIME].map(|slot| part.ints[slot]);
-                return Ok(Column::Duration { answer_us, end_us });
+            "duration_ms" => return Ok(Column::Duration(part.talk)),
+            "received_time" => {
+                return Ok(Column::Int { values: Ints::Wide(part.received_us), zone: ANY_VALUES, default: ABSENT });
             }
-            "received_time" => return Ok(Column::Int { values: Ints::Wide(part.received_us), default: crate::schema::ABSENT }),
             _ => {}
         }
         if let Some(column) = self.deck.as_ref().and_then(|deck| deck.get(name)) {
@@ -65,7 +66,11 @@ impl<'a> Columns<'a> {
         Ok(match field.shape.kept() {
             Kept::Category => Column::Category(part.categories[field.slot]),
             Kept::Text => Column::Text(part.texts[field.slot]),
-            Kept::Int => Column::Int { values: part.ints[field.slot], default: default_of(field.slot) },
+            Kept::Int => Column::Int {
+                values: part.ints[field.slot],
+                zone: part.zones.map_or(ANY_VALUES, |zones| zones[field.slot]),
+                default: default_of(field.slot),
+            },
         })
     }
 }
@@ -78,11 +83,13 @@ impl DeckColumns<'_> {
             _ => return None,
         };
         let (_, entries) = self.texts.iter().find(|(name, _)| *name == rest)?;
-        Some(Category { codes, entries })
+        Some(Category { codes: Codes::Wide(codes), entries, sorted: false })
     }
 }
 
+/// Entry of the deck by row; of the rows that may be looked at.
 fn entries(part: &Part<'_>, slot: usize, deck: &Deck) -> Vec<i32> {
     let numbers = part.texts[slot];
-    (0..part.rows()).map(|row| deck.find(numbers.get(row)).map_or(NO_CODE, |entry| entry as i32)).collect()
+    let entry = |row| deck.find(numbers.get(row)).map_or(NO_CODE, |entry| entry as i32);
+    (0..part.rows.end).map(|row| if row < part.rows.start { NO_CODE } else { entry(row) }).collect()
 }

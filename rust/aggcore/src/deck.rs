@@ -1,6 +1,6 @@
 //! Code decks: the destination of a number is that of the longest code that begins it.
 
-use crate::part::Strings;
+use crate::category::Strings;
 
 /// Code, name and country of one destination; an empty name or country is absent.
 pub type Entry = (String, String, String);

@@ -1,16 +1,19 @@
 //! Conditions on records.
 //!
-//! A condition is compiled once per part: one on a category is decided per dictionary entry, so that a row
-//! costs one look-up of its code; one on a column without values costs no row anything.
+//! A condition is compiled once per part. One on a category is decided per dictionary entry, so that a row costs one
+//! look-up of its code; where the dictionary is sorted, a beginning is a range of codes. One that holds for all values
+//! of a column, or none, costs no row anything.
 
 use std::net::IpAddr;
+use std::ops::Range;
 
+use crate::category::{Category, Code, Codes, Strings, with_codes};
 use crate::column::{Column, Columns};
 use crate::error::{Error, Result};
-use crate::ints::Ints;
-use crate::part::{Category, Strings, run_of};
-use crate::record::duration_ms;
+use crate::ints::{Int, Ints, with_ints};
+use crate::part::Zone;
 use crate::schema::ABSENT;
+use crate::talk::Talk;
 
 /// One condition; those of one scan must all hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +59,17 @@ pub fn may_be_active(predicates: &[Predicate]) -> bool {
 /// Whether finished sessions may meet all conditions.
 pub fn may_be_finished(predicates: &[Predicate]) -> bool {
     !predicates.iter().any(|predicate| predicate.wants_end(false))
+}
+
+/// The one account that a record must be of to meet all conditions, if they name one.
+pub fn account_of(predicates: &[Predicate]) -> Option<&str> {
+    predicates.iter().find_map(|predicate| match predicate {
+        Predicate::OneOfTexts { column, values } if column == "account_id" => match values.as_slice() {
+            [account] => Some(account.as_str()),
+            _ => None,
+        },
+        _ => None,
+    })
 }
 
 /// How a text compares.
@@ -144,9 +158,11 @@ pub enum Compiled<'a> {
     /// On an integer; `absent` is the verdict on an absent one.
     Int { values: Ints<'a>, absent: bool, test: IntTest<'a> },
     /// On `duration_ms`.
-    Duration { answer_us: Ints<'a>, end_us: Ints<'a>, test: IntTest<'a> },
-    /// On a category: the verdicts on all its codes, by code + 1.
-    Category { codes: &'a [i32], verdicts: Vec<bool> },
+    Duration { talk: Talk<'a>, test: IntTest<'a> },
+    /// On a category whose entries are sorted: the codes that it holds for, both inclusive.
+    Codes { codes: Codes<'a>, first: usize, last: usize },
+    /// On a category.
+    Category(Verdicts<'a>),
     /// On a text.
     Text { texts: &'a dyn Strings, test: TextTest<'a> },
 }
@@ -161,7 +177,19 @@ pub enum IntTest<'a> {
 }
 
 /// A condition on a text, "" where it is absent.
-type TextTest<'a> = Box<dyn Fn(&str) -> bool + 'a>;
+type TextTest<'a> = Box<dyn Fn(&str) -> bool + Send + 'a>;
+
+/// The verdicts on the entries of a dictionary, each found when a row first asks for it.
+pub struct Verdicts<'a> {
+    codes: Codes<'a>,
+    entries: &'a dyn Strings,
+    test: TextTest<'a>,
+    /// By code + 1.
+    known: Vec<Option<bool>>,
+}
+
+/// Values that are compared one after the other, many rows at a time; more are searched for row by row.
+const COMPARED_VALUES: usize = 4;
 
 impl<'a> Compiled<'a> {
     /// Prepares a condition for the rows of one part.
@@ -174,33 +202,62 @@ impl<'a> Compiled<'a> {
         match predicate {
             Predicate::Between { low, high, .. } => on_int(column, name, IntTest::Between(*low, *high)),
             Predicate::OneOfInts { values, .. } => on_int(column, name, IntTest::one_of(values)),
-            Predicate::OneOfTexts { values, .. } => {
-                on_present_text(column, name, move |text| values.binary_search_by(|v| v.as_str().cmp(text)).is_ok())
-            }
-            Predicate::Text { how, text, .. } => on_present_text(column, name, move |value| how.holds(value, text)),
+            Predicate::OneOfTexts { values, .. } => on_one_of_texts(column, name, values),
+            Predicate::Text { how, text, .. } => on_text(column, name, *how, text),
             Predicate::InNetwork { network, .. } => on_present_text(column, name, move |text| network.contains(text)),
             Predicate::Present { wanted, .. } => Ok(on_presence(column, *wanted)),
         }
     }
 
-    /// Keeps the rows that the condition holds for.
-    pub fn retain(&self, rows: &mut Vec<u32>) {
+    /// Whether it costs so much a row that it should be asked of as few as possible: by [`Compiled::retain`].
+    pub fn is_costly(&self) -> bool {
+        matches!(self, Self::Category(_) | Self::Text { .. })
+    }
+
+    /// Puts 0 at the places of the rows of a range that a condition that is not costly does not hold for.
+    pub fn narrow(&self, rows: Range<usize>, mask: &mut [u8]) {
         match self {
-            Self::Constant(true) => {}
-            Self::Constant(false) => rows.clear(),
-            Self::Int { values, absent, test: IntTest::Between(low, high) } => {
-                let (low, high) = (*low, *high);
-                retain_ints(rows, *values, *absent, |value| low <= value && value <= high);
+            Self::Constant(true) | Self::Category(_) | Self::Text { .. } => {}
+            Self::Constant(false) => mask.fill(0),
+            Self::Int { values, absent, test } => {
+                with_ints!(values, values => narrow_ints(&values[rows], mask, *absent, *test), and(mask, *absent));
             }
-            Self::Int { values, absent, test: IntTest::OneOf(wanted) } => {
-                retain_ints(rows, *values, *absent, |value| wanted.binary_search(&value).is_ok());
+            Self::Duration { talk: Talk::Known(ms), test } => narrow_talks(&ms[rows], mask, *test),
+            Self::Duration { talk, test } => {
+                mask.iter_mut().zip(rows).for_each(|(kept, row)| *kept &= u8::from(test.holds(talk.get(row).1)));
             }
-            Self::Duration { answer_us, end_us, test } => {
-                retain(rows, |row| test.holds(duration_ms(answer_us.get(row), end_us.get(row))));
+            Self::Codes { codes, first, last } => {
+                with_codes!(codes, codes => narrow_codes(&codes[rows], mask, *first, *last), mask.fill(0));
             }
-            Self::Category { codes, verdicts } => retain_values(rows, codes, |code| verdicts[(code + 1) as usize]),
-            Self::Text { texts, test } => retain(rows, |row| test(texts.get(row))),
         }
+    }
+
+    /// Keeps the rows that a costly condition holds for.
+    pub fn retain(&mut self, rows: &mut Vec<u32>) {
+        match self {
+            Self::Category(verdicts) => verdicts.retain(rows),
+            Self::Text { texts, test } => retain(rows, |row| test(texts.get(row))),
+            Self::Constant(_) | Self::Int { .. } | Self::Duration { .. } | Self::Codes { .. } => {}
+        }
+    }
+}
+
+impl<'a> Verdicts<'a> {
+    fn new(column: Category<'a>, test: TextTest<'a>) -> Compiled<'a> {
+        if matches!(column.codes, Codes::Absent) {
+            return Compiled::Constant(test(""));
+        }
+        let known = vec![None; column.entries.count() + 1];
+        Compiled::Category(Self { codes: column.codes, entries: column.entries, test, known })
+    }
+
+    fn retain(&mut self, rows: &mut Vec<u32>) {
+        let Self { codes, entries, test, known } = self;
+        let mut verdict = |place: usize| {
+            let text = || place.checked_sub(1).map_or("", |code| entries.get(code));
+            *known[place].get_or_insert_with(|| test(text()))
+        };
+        with_codes!(codes, codes => retain(rows, |row| verdict(codes[row].place())), rows.clear());
     }
 }
 
@@ -218,19 +275,21 @@ impl<'a> IntTest<'a> {
             Self::OneOf(values) => values.binary_search(&value).is_ok(),
         }
     }
-}
 
-/// Keeps the rows whose value meets a condition.
-fn retain_values<T: Copy>(rows: &mut Vec<u32>, values: &[T], holds: impl Fn(T) -> bool) {
-    // Often all rows meet it, and values in a row are looked at many at a time.
-    let all = |values: &[T]| values.iter().filter(|&&value| holds(value)).count() == values.len();
-    if !run_of(rows).is_some_and(|run| all(&values[run])) {
-        retain(rows, |row| holds(values[row]));
+    /// The verdict on all values of a column that are there, where it is the same for all.
+    fn on_all(self, zone: Zone) -> Option<bool> {
+        match self {
+            Self::Between(low, high) if low <= zone.low && zone.high <= high => Some(true),
+            Self::Between(low, high) if high < zone.low || zone.high < low => Some(false),
+            Self::OneOf([value]) if (zone.low, zone.high) == (*value, *value) => Some(true),
+            Self::OneOf(values) if !values.iter().any(|value| (zone.low..=zone.high).contains(value)) => Some(false),
+            Self::Between(..) | Self::OneOf(_) => None,
+        }
     }
 }
 
 /// Keeps the rows that `holds` says; without a branch, as it may go either way from row to row.
-pub fn retain(rows: &mut Vec<u32>, holds: impl Fn(usize) -> bool) {
+pub fn retain(rows: &mut Vec<u32>, mut holds: impl FnMut(usize) -> bool) {
     let mut kept = 0;
     for place in 0..rows.len() {
         let row = rows[place];
@@ -240,66 +299,122 @@ pub fn retain(rows: &mut Vec<u32>, holds: impl Fn(usize) -> bool) {
     rows.truncate(kept);
 }
 
-fn retain_ints(rows: &mut Vec<u32>, values: Ints<'_>, absent: bool, holds: impl Fn(i64) -> bool) {
-    match values {
-        Ints::Absent => retain(rows, |_| absent),
-        Ints::Narrow(values) => retain_values(rows, values, |value| match value {
-            i32::MIN => absent,
-            value => holds(i64::from(value)),
-        }),
-        Ints::Wide(values) => retain_values(rows, values, |value| match value {
-            ABSENT => absent,
-            value => holds(value),
-        }),
+fn and(mask: &mut [u8], verdict: bool) {
+    if !verdict {
+        mask.fill(0);
     }
+}
+
+/// Compares in the width of the values, so that as many as possible are looked at at a time.
+fn narrow_ints<T: Int + Ord>(values: &[T], mask: &mut [u8], absent: bool, test: IntTest<'_>) {
+    match test {
+        IntTest::Between(low, high) => match T::ends(low, high) {
+            Some((low, high)) => narrow(values, mask, |value| (low <= value) & (value <= high) | absent & value.is_none()),
+            None => narrow(values, mask, |value| absent & value.is_none()),
+        },
+        IntTest::OneOf(wanted) if wanted.len() <= COMPARED_VALUES => {
+            let fitting: Vec<T> = wanted.iter().filter_map(|&value| T::ends(value, value)).map(|ends| ends.0).collect();
+            match fitting.first() {
+                // As many as the compiler knows of, the first of them more than once.
+                Some(&first) => {
+                    let wanted: [T; COMPARED_VALUES] = std::array::from_fn(|i| fitting.get(i).copied().unwrap_or(first));
+                    narrow(values, mask, |value| wanted.iter().fold(absent & value.is_none(), |any, &one| any | (one == value)));
+                }
+                None => narrow(values, mask, |value| absent & value.is_none()),
+            }
+        }
+        IntTest::OneOf(wanted) => {
+            for (kept, &value) in mask.iter_mut().zip(values).filter(|(kept, _)| **kept != 0) {
+                *kept = u8::from(if value.is_none() { absent } else { wanted.binary_search(&value.wide()).is_ok() });
+            }
+        }
+    }
+}
+
+fn narrow_talks(ms: &[i32], mask: &mut [u8], test: IntTest<'_>) {
+    match test {
+        IntTest::Between(low, high) => match i32::ends(low, high) {
+            Some((low, high)) => narrow(ms, mask, |ms| (low <= ms.max(0)) & (ms.max(0) <= high)),
+            None => mask.fill(0),
+        },
+        IntTest::OneOf(_) => narrow(ms, mask, |ms| test.holds(i64::from(ms.max(0)))),
+    }
+}
+
+fn narrow_codes<T: Code>(codes: &[T], mask: &mut [u8], first: usize, last: usize) {
+    // All codes of a dictionary fit the width of its codes.
+    let (first, last) = (T::of(first), T::of(last));
+    narrow(codes, mask, |code| (first <= code) & (code <= last));
+}
+
+#[inline]
+fn narrow<T: Copy>(values: &[T], mask: &mut [u8], holds: impl Fn(T) -> bool) {
+    mask.iter_mut().zip(values).for_each(|(kept, &value)| *kept &= u8::from(holds(value)));
 }
 
 fn on_int<'a>(column: Column<'a>, name: &str, test: IntTest<'a>) -> Result<Compiled<'a>> {
     match column {
-        Column::Int { values, default } => Ok(int(values, default != ABSENT && test.holds(default), test)),
-        Column::Duration { answer_us, end_us } => Ok(Compiled::Duration { answer_us, end_us, test }),
+        Column::Int { values, zone, default } => Ok(int(values, zone, default != ABSENT && test.holds(default), test)),
+        Column::Duration(talk) => Ok(Compiled::Duration { talk, test }),
         Column::Category(_) | Column::Text(_) => Err(Error::Unknown { what: "integer column", name: name.to_owned() }),
     }
 }
 
-fn int<'a>(values: Ints<'a>, absent: bool, test: IntTest<'a>) -> Compiled<'a> {
-    match values {
-        Ints::Absent => Compiled::Constant(absent),
-        Ints::Narrow(_) | Ints::Wide(_) => Compiled::Int { values, absent, test },
+fn int<'a>(values: Ints<'a>, zone: Zone, absent: bool, test: IntTest<'a>) -> Compiled<'a> {
+    if matches!(values, Ints::Absent) {
+        return Compiled::Constant(absent);
+    }
+    match test.on_all(zone) {
+        Some(verdict) if verdict == absent || !zone.has_absent => Compiled::Constant(verdict),
+        _ => Compiled::Int { values, absent, test },
     }
 }
 
-fn on_present_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&str) -> bool + 'a) -> Result<Compiled<'a>> {
+fn on_one_of_texts<'a>(column: Column<'a>, name: &str, values: &'a [String]) -> Result<Compiled<'a>> {
+    match (column, values) {
+        (Column::Category(column), [text]) if column.sorted => {
+            Ok(between_codes(column, |entry| entry < text.as_str(), |entry| entry == text))
+        }
+        _ => on_present_text(column, name, move |text| values.binary_search_by(|v| v.as_str().cmp(text)).is_ok()),
+    }
+}
+
+fn on_text<'a>(column: Column<'a>, name: &str, how: TextMatch, text: &'a str) -> Result<Compiled<'a>> {
+    match (column, how) {
+        (Column::Category(column), TextMatch::Eq | TextMatch::StartsWith) if column.sorted => {
+            Ok(between_codes(column, |entry| entry < text, |entry| how.holds(entry, text)))
+        }
+        _ => on_present_text(column, name, move |value| how.holds(value, text)),
+    }
+}
+
+/// The condition that a code is among those of [`Category::codes_where`].
+fn between_codes(column: Category<'_>, is_before: impl Fn(&str) -> bool, wanted: impl Fn(&str) -> bool) -> Compiled<'_> {
+    let codes = column.codes_where(is_before, wanted);
+    if codes.is_empty() {
+        return Compiled::Constant(false);
+    }
+    Compiled::Codes { codes: column.codes, first: codes.start, last: codes.end - 1 }
+}
+
+fn on_present_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&str) -> bool + Send + 'a) -> Result<Compiled<'a>> {
     let test: TextTest<'a> = Box::new(move |text| !text.is_empty() && holds(text));
     match column {
-        Column::Category(column) => {
-            let verdicts = std::iter::once(false).chain((0..column.entries.count()).map(|code| test(column.entries.get(code))));
-            Ok(category(column, verdicts.collect()))
-        }
+        Column::Category(column) => Ok(Verdicts::new(column, test)),
         Column::Text(texts) => Ok(Compiled::Text { texts, test }),
-        Column::Int { .. } | Column::Duration { .. } => Err(Error::Unknown { what: "text column", name: name.to_owned() }),
+        Column::Int { .. } | Column::Duration(_) => Err(Error::Unknown { what: "text column", name: name.to_owned() }),
     }
-}
-
-fn category(column: Category<'_>, verdicts: Vec<bool>) -> Compiled<'_> {
-    if column.codes.is_empty() {
-        return Compiled::Constant(verdicts[0]);
-    }
-    Compiled::Category { codes: column.codes, verdicts }
 }
 
 fn on_presence(column: Column<'_>, wanted: bool) -> Compiled<'_> {
     match column {
-        Column::Int { values, .. } => {
-            let test = if wanted { IntTest::Between(i64::MIN, i64::MAX) } else { IntTest::OneOf(&[]) };
-            int(values, !wanted, test)
+        Column::Int { values, zone, .. } => {
+            let test = if wanted { IntTest::Between(ABSENT + 1, i64::MAX) } else { IntTest::OneOf(&[]) };
+            int(values, zone, !wanted, test)
         }
-        Column::Duration { .. } => Compiled::Constant(wanted),
-        Column::Category(column) => {
-            // An empty entry stands for an absent text too.
-            let is_there = (0..column.entries.count()).map(|code| !column.entries.get(code).is_empty());
-            category(column, std::iter::once(false).chain(is_there).map(|there| there == wanted).collect())
-        }
+        Column::Duration(_) => Compiled::Constant(wanted),
+        // An empty entry stands for an absent text too.
+        Column::Category(column) => Verdicts::new(column, Box::new(move |text| text.is_empty() != wanted)),
         Column::Text(texts) => Compiled::Text { texts, test: Box::new(move |text| text.is_empty() != wanted) },
     }
 }

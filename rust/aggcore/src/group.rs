@@ -3,12 +3,14 @@
 //! A text is looked at once per dictionary entry instead of once per row, and the keys of a cell are written out
 //! once per part: rows meet as small integers only.
 
+use std::ops::Range;
+
+use crate::category::{Category, Code, Strings, with_codes};
 use crate::column::Column;
 use crate::error::{Error, Result};
-use crate::ints::Ints;
+use crate::ints::{Int, Ints, with_ints};
 use crate::numbers::{Numbers, TextNumbers};
-use crate::part::{Category, Strings, run_of};
-use crate::record::duration_ms;
+use crate::part::run_of;
 use crate::schema::ABSENT;
 
 /// Integers that spread further than this are numbered, so that a row count times a key's radix fits 64 bits.
@@ -18,12 +20,14 @@ const SPAN_MAX: i64 = 1 << 31;
 pub struct Grouping<'a> {
     keys: Vec<Key<'a>>,
     cells: Numbers,
+    /// The first of the bins.
+    first_bin: usize,
     cell_count_max: usize,
 }
 
 /// One key column of a part.
 struct Key<'a> {
-    codes: Codes<'a>,
+    codes: KeyCodes<'a>,
     /// All codes are below it.
     radix: u64,
     /// Numbers what stands before this key, where that times the radix would not fit 64 bits.
@@ -31,7 +35,7 @@ struct Key<'a> {
 }
 
 /// How the values of a key column become codes.
-enum Codes<'a> {
+enum KeyCodes<'a> {
     /// Close integers: how far above `base` they are.
     Near { values: Ints<'a>, base: i64, absent: u64 },
     /// Other integers, by number.
@@ -43,20 +47,23 @@ enum Codes<'a> {
 }
 
 impl<'a> Grouping<'a> {
-    /// Prepares the key columns of a part of `row_count` rows; `texts` numbers the texts of each key in all parts.
-    pub fn new(keys: &[Column<'a>], texts: &[TextNumbers], bin_count: usize, row_count: usize, cell_count_max: usize) -> Self {
-        let mut product = bin_count as u64;
+    /// Prepares the key columns of a part whose `rows` fall into `bins`; `texts` numbers the texts of each key in all
+    /// parts.
+    pub fn new(
+        keys: &[Column<'a>], texts: &[TextNumbers], bins: Range<usize>, rows: &Range<usize>, cell_count_max: usize,
+    ) -> Self {
+        let mut product = bins.len() as u64;
         let mut prepared = Vec::with_capacity(keys.len());
         for (column, texts) in keys.iter().zip(texts) {
-            let (codes, radix) = Codes::new(*column, texts, row_count);
-            let before = product.checked_mul(radix).is_none().then(|| Numbers::below(product, row_count));
-            product = if before.is_some() { row_count as u64 * radix } else { product * radix };
+            let (codes, radix) = KeyCodes::new(*column, texts, rows);
+            let before = product.checked_mul(radix).is_none().then(|| Numbers::below(product, rows.len()));
+            product = if before.is_some() { rows.len() as u64 * radix } else { product * radix };
             prepared.push(Key { codes, radix, before });
         }
-        Self { keys: prepared, cells: Numbers::below(product, row_count), cell_count_max }
+        Self { keys: prepared, cells: Numbers::below(product, rows.len()), first_bin: bins.start, cell_count_max }
     }
 
-    /// Turns the bins of rows into their cells.
+    /// Turns the bins of rows, counted from the first one, into their cells.
     ///
     /// # Errors
     /// `CellLimit`: different cells of a part have different keys, so that one part may be one too many.
@@ -86,7 +93,7 @@ impl<'a> Grouping<'a> {
                 rest = before.values()[rest as usize];
             }
         }
-        key[0] = rest as i64;
+        key[0] = (self.first_bin as u64 + rest) as i64;
     }
 }
 
@@ -98,9 +105,10 @@ pub fn check_cell_count(cell_count: usize, allowed: usize) -> Result<()> {
     if cell_count > allowed { Err(Error::CellLimit { asked: allowed + 1, allowed }) } else { Ok(()) }
 }
 
-impl<'a> Codes<'a> {
+impl<'a> KeyCodes<'a> {
     /// The codes of a column and their radix.
-    fn new(column: Column<'a>, texts: &TextNumbers, row_count: usize) -> (Self, u64) {
+    fn new(column: Column<'a>, texts: &TextNumbers, rows: &Range<usize>) -> (Self, u64) {
+        let row_count = rows.len();
         let text_count = |added: usize| (texts.count() + added.min(row_count)) as u64;
         match column {
             Column::Category(column) => {
@@ -110,43 +118,40 @@ impl<'a> Codes<'a> {
                 (Self::Category { column, numbers }, text_count(column.entries.count()))
             }
             Column::Text(column) => (Self::Texts(column), text_count(row_count)),
-            Column::Int { values, default } => near(values, default).unwrap_or_else(|| {
+            Column::Int { values, default, .. } => near(values, rows, default).unwrap_or_else(|| {
                 let value = move |row| if values.get(row) == ABSENT { default } else { values.get(row) };
                 far(Box::new(value), row_count)
             }),
-            Column::Duration { answer_us, end_us } => {
-                far(Box::new(move |row| duration_ms(answer_us.get(row), end_us.get(row))), row_count)
-            }
+            Column::Duration(talk) => far(Box::new(move |row| talk.get(row).1), row_count),
         }
     }
 
     /// Multiplies by the radix and adds the code of each row.
     fn append(&mut self, radix: u64, rows: &[u32], places: &mut [u64], texts: &mut TextNumbers) {
         match self {
-            &mut Self::Near { values: Ints::Absent, absent, .. } => {
+            &mut Self::Near { values, base, absent } => with_ints!(
+                values,
+                values => append(radix, rows, places, values, |value| near_code(value.wide(), value.is_none(), base, absent)),
                 places.iter_mut().for_each(|place| *place = *place * radix + absent)
-            }
-            &mut Self::Near { values: Ints::Narrow(values), base, absent } => {
-                append(radix, rows, places, values, |value| near_code(i64::from(value), value == i32::MIN, base, absent));
-            }
-            &mut Self::Near { values: Ints::Wide(values), base, absent } => {
-                append(radix, rows, places, values, |value| near_code(value, value == ABSENT, base, absent));
-            }
+            ),
             Self::Far { value, numbers } => {
                 let mut codes: Vec<u64> = rows.iter().map(|&row| value(row as usize) as u64).collect();
                 numbers.replace_all(&mut codes);
                 places.iter_mut().zip(codes).for_each(|(place, code)| *place = *place * radix + code);
             }
-            Self::Category { column, .. } if column.codes.is_empty() => places.iter_mut().for_each(|place| *place *= radix),
             Self::Category { column, numbers } => {
-                let numbers = numbers.as_mut_slice();
-                append(radix, rows, places, column.codes, |code| {
-                    let number = &mut numbers[(code + 1) as usize];
-                    if *number == UNSEEN {
-                        *number = texts.number(column.entries.get(code as usize));
+                let (entries, numbers) = (column.entries, numbers.as_mut_slice());
+                let mut number = |place: usize| {
+                    if numbers[place] == UNSEEN {
+                        numbers[place] = texts.number(entries.get(place - 1));
                     }
-                    u64::from(*number)
-                });
+                    u64::from(numbers[place])
+                };
+                with_codes!(
+                    column.codes,
+                    codes => append(radix, rows, places, codes, |code| number(code.place())),
+                    places.iter_mut().for_each(|place| *place *= radix)
+                );
             }
             Self::Texts(column) => {
                 for (place, &row) in places.iter_mut().zip(rows) {
@@ -170,17 +175,17 @@ impl<'a> Codes<'a> {
 const UNSEEN: u32 = u32::MAX;
 
 /// Integers within a short range, with their radix. Code 0 is left to absent ones, unless these count as another value.
-fn near<'a>(values: Ints<'a>, default: i64) -> Option<(Codes<'a>, u64)> {
+fn near<'a>(values: Ints<'a>, rows: &Range<usize>, default: i64) -> Option<(KeyCodes<'a>, u64)> {
     let default_range = (default != ABSENT).then_some((default, default));
-    let ranges = values.range().into_iter().chain(default_range);
+    let ranges = values.range(rows.clone()).into_iter().chain(default_range);
     let (low, high) = ranges.reduce(|(low, high), (from, to)| (low.min(from), high.max(to))).unwrap_or((0, -1));
     let (base, span) = (low.checked_sub(1)?, high.checked_sub(low)?);
     let absent = if default == ABSENT { 0 } else { (default - base) as u64 };
-    (span < SPAN_MAX).then(|| (Codes::Near { values, base, absent }, (span + 2) as u64))
+    (span < SPAN_MAX).then(|| (KeyCodes::Near { values, base, absent }, (span + 2) as u64))
 }
 
-fn far<'a>(value: Box<dyn Fn(usize) -> i64 + 'a>, row_count: usize) -> (Codes<'a>, u64) {
-    (Codes::Far { value, numbers: Numbers::below(u64::MAX, row_count) }, row_count as u64)
+fn far<'a>(value: Box<dyn Fn(usize) -> i64 + 'a>, row_count: usize) -> (KeyCodes<'a>, u64) {
+    (KeyCodes::Far { value, numbers: Numbers::below(u64::MAX, row_count) }, row_count as u64)
 }
 
 /// Code of a value; a choice without a branch, as absent values may come at any time.

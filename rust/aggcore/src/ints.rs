@@ -1,50 +1,97 @@
 //! Integer columns, as narrow as their values allow.
 
+use std::ops::Range;
+
 use crate::schema::ABSENT;
 
-/// The values of an integer column by row; [`ABSENT`] where there is none.
+/// A width of integers; the least of them stands for an absent value.
+pub trait Int: Copy + 'static {
+    /// Stands for an absent value.
+    const NONE: Self;
+    /// The value, [`ABSENT`] where there is none.
+    fn wide(self) -> i64;
+    /// Whether there is no value.
+    fn is_none(self) -> bool;
+    /// The ends of a range as far as values of this width may lie in it; `None` where none may.
+    fn ends(low: i64, high: i64) -> Option<(Self, Self)>;
+}
+
+macro_rules! int {
+    ($($width:ty),*) => {$(
+        impl Int for $width {
+            const NONE: Self = Self::MIN;
+
+            #[inline]
+            fn wide(self) -> i64 {
+                if self == Self::MIN { ABSENT } else { i64::from(self) }
+            }
+
+            #[inline]
+            fn is_none(self) -> bool {
+                self == Self::MIN
+            }
+
+            fn ends(low: i64, high: i64) -> Option<(Self, Self)> {
+                let (least, greatest) = (Self::MIN as i64 + 1, Self::MAX as i64);
+                // Both conversions fit after the clamping.
+                (low <= high && low <= greatest && high >= least)
+                    .then(|| (low.clamp(least, greatest) as Self, high.clamp(least, greatest) as Self))
+            }
+        }
+    )*};
+}
+
+int!(i8, i16, i32, i64);
+
+/// The values of an integer column by row; the least integer of the width where there is none.
 #[derive(Clone, Copy, Debug)]
 pub enum Ints<'a> {
     /// No row has a value.
     Absent,
-    /// All values fit 32 bits; [`i32::MIN`] stands for an absent one.
+    /// All values fit 8 bits.
+    Byte(&'a [i8]),
+    /// All values fit 16 bits.
+    Short(&'a [i16]),
+    /// All values fit 32 bits.
     Narrow(&'a [i32]),
     /// Any values.
     Wide(&'a [i64]),
 }
 
+/// Runs `$body` for the values of a column of any width, or `$absent` where no row has one.
+macro_rules! with_ints {
+    ($ints:expr, $values:ident => $body:expr, $absent:expr) => {
+        match $ints {
+            $crate::ints::Ints::Absent => $absent,
+            $crate::ints::Ints::Byte($values) => $body,
+            $crate::ints::Ints::Short($values) => $body,
+            $crate::ints::Ints::Narrow($values) => $body,
+            $crate::ints::Ints::Wide($values) => $body,
+        }
+    };
+}
+
+pub(crate) use with_ints;
+
 impl Ints<'_> {
     /// The value of a row.
     #[inline]
     pub fn get(self, row: usize) -> i64 {
-        match self {
-            Self::Absent => ABSENT,
-            Self::Narrow(values) => widened(values[row]),
-            Self::Wide(values) => values[row],
-        }
+        with_ints!(self, values => values[row].wide(), ABSENT)
     }
 
-    /// The least and the greatest value, `None` where no row has one.
-    pub fn range(self) -> Option<(i64, i64)> {
-        // A fold over all values that an absent one leaves as it is goes many values at a time.
-        let (low, high) = match self {
-            Self::Absent => return None,
-            Self::Narrow(values) => {
-                let fold = |(low, high): (i32, i32), &value: &i32| {
-                    (low.min(if value == i32::MIN { i32::MAX } else { value }), high.max(value))
-                };
-                let (low, high) = values.iter().fold((i32::MAX, i32::MIN), fold);
-                (i64::from(low), widened(high))
-            }
-            Self::Wide(values) => {
-                let fold = |(low, high): (i64, i64), &value: &i64| {
-                    (low.min(if value == ABSENT { i64::MAX } else { value }), high.max(value))
-                };
-                values.iter().fold((i64::MAX, ABSENT), fold)
-            }
-        };
-        (high != ABSENT).then_some((low, high))
+    /// The least and the greatest value of some rows, `None` where none of them has one.
+    pub fn range(self, rows: Range<usize>) -> Option<(i64, i64)> {
+        with_ints!(self, values => range(&values[rows]), None)
     }
+}
+
+/// A fold over all values that an absent one leaves as it is goes many values at a time.
+fn range<T: Int + Ord>(values: &[T]) -> Option<(i64, i64)> {
+    let high = values.iter().copied().fold(T::NONE, T::max);
+    // With a value there is a greatest one, which the least of those that are there does not exceed.
+    let low = values.iter().fold(high, |low, &value| if value.is_none() { low } else { low.min(value) });
+    (!high.is_none()).then(|| (low.wide(), high.wide()))
 }
 
 /// An integer column in memory that widens when a value asks for it.
@@ -120,11 +167,6 @@ impl IntColumn {
     }
 }
 
-#[inline]
-fn widened(value: i32) -> i64 {
-    if value == i32::MIN { ABSENT } else { i64::from(value) }
-}
-
 /// A value in 32 bits, `None` where it does not fit or would read as absent.
 fn narrowed(value: i64) -> Option<i32> {
     match value {
@@ -145,7 +187,7 @@ mod tests {
             let back: Vec<i64> = (0..end).map(|row| column.values().get(row)).collect();
             assert_eq!(back, values[..end]);
             let present = || back.iter().copied().filter(|&value| value != ABSENT);
-            assert_eq!(column.values().range(), present().min().zip(present().max()));
+            assert_eq!(column.values().range(0..end), present().min().zip(present().max()));
         }
         for &value in &values {
             let mut column = IntColumn::of([ABSENT, ABSENT].into_iter());

@@ -5,7 +5,10 @@
 //! The kernels ([`scan`], [`filter`], [`finish`]) know no file, message, clock or zone.
 
 pub mod batch;
+pub mod bitmap;
 pub mod bytes_column;
+pub mod category;
+pub mod choose;
 pub mod column;
 pub mod commit;
 pub mod decimal;
@@ -19,6 +22,7 @@ pub mod ints;
 pub mod journal;
 #[cfg(feature = "python")]
 mod memory;
+pub mod minutes;
 pub mod numbers;
 pub mod part;
 #[cfg(feature = "python")]
@@ -30,6 +34,7 @@ pub mod segment;
 pub mod stop;
 pub mod store;
 pub mod table;
+pub mod talk;
 pub mod time_text;
 pub mod versions;
 pub mod wire;

@@ -98,6 +98,11 @@ impl TextNumbers {
         number
     }
 
+    /// The numbers here of the texts of another.
+    pub fn numbers_of(&mut self, other: &Self) -> Vec<i64> {
+        other.texts.iter().map(|text| i64::from(self.number(text))).collect()
+    }
+
     /// The texts by number.
     pub fn into_texts(self) -> Vec<String> {
         self.texts

@@ -5,9 +5,9 @@ use std::{path::PathBuf, time::Duration};
 
 use pyo3::{buffer::PyBuffer, prelude::*, types::PyBytes, types::PyDict};
 
+use crate::bitmap::Bitmap;
 use crate::error::Error;
 use crate::finish::{ActiveFinish, UsageFinish, finish_active, finish_folder, finish_quality, finish_usage};
-use crate::part::Bitmap;
 use crate::segment::{Segment, Summary, Written};
 use crate::time_text::Offsets;
 use crate::{batch, commit, deck, filter, finish, journal, scan, stop, store};
@@ -371,7 +371,7 @@ fn record_fields() -> Vec<&'static str> {
 #[pyfunction]
 fn check_file(py: Python<'_>, directory: PathBuf, file: FileRow<'_>) -> PyResult<()> {
     let file = written(&file)?;
-    Ok(py.detach(|| Segment::open(&directory, &file)?.check_whole(file.crc32))?)
+    Ok(py.detach(|| Segment::open(&directory, &file)?.check_whole())?)
 }
 
 /// Numbers of the journal files of a data directory, ascending.

@@ -1,21 +1,27 @@
 //! The scan: which records count, in which bin and group they fall, and their integer sums.
 
+use std::ops::Range;
+
 use hashbrown::HashTable;
 
+use crate::choose::{CHUNK_ROWS, Chooser, Chosen};
 use crate::column::{Column, Columns};
 use crate::deck::Deck;
 use crate::error::{Error, Result};
-use crate::filter::{Compiled, Predicate, retain};
+use crate::filter::{Compiled, Predicate};
 use crate::group::{Grouping, check_cell_count};
 use crate::ints::Ints;
+use crate::minutes::MinuteSums;
 use crate::numbers::{TextNumbers, mixed};
 use crate::part::Part;
-use crate::record::duration_ms;
+use crate::record::US_PER_DAY;
 use crate::schema::{ABSENT, int};
+use crate::segment::own;
 use crate::stop::Stop;
+use crate::talk::Talk;
 
-/// Rows taken at a time, between two looks at the clock; what is kept of each fits the processor's nearest caches.
-const CHUNK_ROWS: usize = 1 << 11;
+/// What a call's duration is read from, as far as a part has it.
+const CALL_COLUMNS: [&str; 3] = [own::NAME_OF_TALK, "answer_time", "end_time"];
 
 /// What is summed per cell; a cell has three sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +61,14 @@ impl Scan<'_> {
     pub fn column_names(&self) -> Vec<&str> {
         let mut names = column_names(self.predicates);
         names.extend(self.keys.iter().map(String::as_str));
-        names.extend(["answer_time", "end_time"]);
+        match self.measure {
+            Measure::Sessions => {}
+            Measure::Calls => names.extend(CALL_COLUMNS),
+            Measure::Elapsed { .. } => names.push("answer_time"),
+        }
+        if self.keys.is_empty() {
+            names.extend([own::NAME_OF_MINUTE, own::NAME_OF_TALK]);
+        }
         if self.deck.is_some() {
             names.extend(["orig_dst_party_id", "term_dst_party_id"]);
         }
@@ -104,7 +117,7 @@ impl KeyValues {
 ///
 /// Without keys there is one cell per bin, in order. With keys there is one cell per (bin, group) that has
 /// records, in no order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Partials {
     /// Sums by cell.
     pub sums: Vec<Sums>,
@@ -149,24 +162,60 @@ impl<'a> Scanner<'a> {
     /// # Errors
     /// `CellLimit`, `SumOverflow`, what [`Stop::check`] gives, or `Unknown` for a column that does not exist.
     pub fn add(&mut self, part: &Part<'_>) -> Result<()> {
-        let columns = Columns::new(part, self.scan.deck);
-        let predicates = compiled(self.scan.predicates, &columns)?;
-        let keys: Vec<Column<'_>> = self.scan.keys.iter().map(|name| columns.get(name)).collect::<Result<_>>()?;
+        let scan = self.scan;
+        let columns = Columns::new(part, scan.deck);
+        let chooser = Chooser::new(part, scan.range(), compiled(scan.predicates, &columns)?);
+        let keys: Vec<Column<'_>> = scan.keys.iter().map(|name| columns.get(name)).collect::<Result<_>>()?;
         for (is_text, key) in self.is_text.iter_mut().zip(&keys) {
             *is_text = matches!(key, Column::Category(_) | Column::Text(_));
         }
-        if keys.is_empty() {
-            return self.scan.each_chunk(part, &predicates, |rows, bins| self.add_to_bins(part, rows, bins));
+        if chooser.leaves_none() || scan.bin_count() == 0 {
+            return Ok(());
         }
-        let (scan, texts) = (self.scan, &mut self.texts);
-        let mut grouping = Grouping::new(&keys, texts, scan.bin_count(), part.rows(), scan.cell_count_max);
-        let mut sums = Vec::new();
-        scan.each_chunk(part, &predicates, |rows, places| {
-            grouping.replace_all(rows, places, texts)?;
-            sums.resize(grouping.cell_count(), [0; 3]);
-            add_sums(&mut sums, places, scan.measure, part, rows)
-        })?;
-        self.cells.join(&grouping, sums, scan.cell_count_max)
+        if !keys.is_empty() {
+            return self.add_groups(part, &keys, chooser);
+        }
+        match scan.minutes_of(part) {
+            Some((edges, minutes)) => {
+                let counts_only = scan.measure == Measure::Sessions;
+                add_minutes(scan, part, minutes, chooser)?.pour(minutes.day_us, edges, counts_only, &mut self.cells.sums)
+            }
+            None => chooser.each_chunk(scan.stop, |chosen, rows| {
+                let rows = chosen.list(rows);
+                let mut bins = Vec::new();
+                scan.put_bins(part, rows, 0, &mut bins);
+                add_sums(&mut self.cells.sums, &bins, scan.measure, part, rows)
+            }),
+        }
+    }
+
+    /// Adds what another scanner of the same scan collected.
+    ///
+    /// # Errors
+    /// `CellLimit`, `SumOverflow`.
+    pub fn merge(mut self, other: Self) -> Result<Self> {
+        if self.cells.stride == 1 {
+            self.cells.sums.iter_mut().zip(other.cells.sums).try_for_each(|(sums, added)| add(sums, added))?;
+            return Ok(self);
+        }
+        if self.cells.sums.len() < other.cells.sums.len() {
+            return other.merge(self);
+        }
+        let numbers: Vec<Vec<i64>> =
+            self.texts.iter_mut().zip(&other.texts).map(|(mine, texts)| mine.numbers_of(texts)).collect();
+        let stride = self.cells.stride;
+        let mut key = vec![0; stride];
+        for (&sums, theirs) in other.cells.sums.iter().zip(other.cells.keys.chunks_exact(stride)) {
+            key.copy_from_slice(theirs);
+            for (value, numbers) in
+                key[1..].iter_mut().zip(&numbers).zip(&other.is_text).filter(|(_, text)| **text).map(|pair| pair.0)
+            {
+                *value = numbers[*value as usize];
+            }
+            self.cells.add(&key, sums, self.scan.cell_count_max)?;
+        }
+        self.is_text.iter_mut().zip(other.is_text).for_each(|(mine, theirs)| *mine |= theirs);
+        Ok(self)
     }
 
     /// The sums of all parts added.
@@ -188,9 +237,28 @@ impl<'a> Scanner<'a> {
         Partials { bins: column(0).map(|bin| bin as u32).collect(), keys: values, sums }
     }
 
-    fn add_to_bins(&mut self, part: &Part<'_>, rows: &[u32], bins: &[u64]) -> Result<()> {
-        add_sums(&mut self.cells.sums, bins, self.scan.measure, part, rows)
+    fn add_groups(&mut self, part: &Part<'_>, keys: &[Column<'_>], chooser: Chooser<'_>) -> Result<()> {
+        let (scan, texts) = (self.scan, &mut self.texts);
+        let bins = scan.bins_of(part);
+        let first_bin = bins.start;
+        let mut grouping = Grouping::new(keys, texts, bins, &part.rows, scan.cell_count_max);
+        let (mut sums, mut places) = (Vec::new(), Vec::new());
+        chooser.each_chunk(scan.stop, |chosen, rows| {
+            let rows = chosen.list(rows);
+            scan.put_bins(part, rows, first_bin, &mut places);
+            grouping.replace_all(rows, &mut places, texts)?;
+            sums.resize(grouping.cell_count(), [0; 3]);
+            add_sums(&mut sums, &places, scan.measure, part, rows)
+        })?;
+        self.cells.join(&grouping, sums, scan.cell_count_max)
     }
+}
+
+/// The minutes of a part, all of one UTC day.
+#[derive(Clone, Copy)]
+struct Minutes<'a> {
+    day_us: i64,
+    by_row: &'a [u16],
 }
 
 impl Scan<'_> {
@@ -198,41 +266,76 @@ impl Scan<'_> {
         self.edges.map_or(1, |edges| edges.len().saturating_sub(1))
     }
 
-    /// Hands over the rows that count and their bins, some at a time.
-    fn each_chunk(
-        &self, part: &Part<'_>, predicates: &[Compiled<'_>], mut take: impl FnMut(&[u32], &mut [u64]) -> Result<()>,
-    ) -> Result<()> {
-        let (from, to) = self.range();
-        let (mut rows, mut bins) = (Vec::new(), Vec::new());
-        for start in (0..part.rows()).step_by(CHUNK_ROWS) {
-            self.stop.check()?;
-            living_rows(part, start, &mut rows);
-            if self.edges.is_some() {
-                retain(&mut rows, |row| (from..to).contains(&part.setup_us[row]));
-            }
-            predicates.iter().for_each(|predicate| predicate.retain(&mut rows));
-            self.put_bins(part, &rows, &mut bins);
-            take(&rows, &mut bins)?;
-        }
-        Ok(())
+    /// The minutes of a part, where all that this scan asks of it can be poured from sums by minute.
+    fn minutes_of<'p>(&self, part: &Part<'p>) -> Option<(&[i64], Minutes<'p>)> {
+        let (edges, by_row) = (self.edges?, part.setup_minute?);
+        let day_us = part.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
+        let is_known = match self.measure {
+            Measure::Sessions => true,
+            Measure::Calls => matches!(part.talk, Talk::Known(_)),
+            Measure::Elapsed { .. } => false,
+        };
+        (is_known && MinuteSums::fit(day_us, edges)).then_some((edges, Minutes { day_us, by_row }))
     }
 
-    fn put_bins(&self, part: &Part<'_>, rows: &[u32], bins: &mut Vec<u64>) {
+    /// The bins that rows of a part may fall in.
+    fn bins_of(&self, part: &Part<'_>) -> Range<usize> {
+        let Some(edges) = self.edges else { return 0..1 };
+        let (low, high) = part.setup_range;
+        let first = edges.partition_point(|&edge| edge <= low).saturating_sub(1);
+        let first = first.min(edges.len() - 2);
+        first..edges.partition_point(|&edge| edge <= high).clamp(first + 1, edges.len() - 1)
+    }
+
+    /// The bins of rows, counted from `first`.
+    fn put_bins(&self, part: &Part<'_>, rows: &[u32], first: usize, bins: &mut Vec<u64>) {
         bins.clear();
         let Some(edges) = self.edges else {
             bins.resize(rows.len(), 0);
             return;
         };
-        let mut bin = 0;
+        let mut bin = first;
         bins.extend(rows.iter().map(|&row| {
             let setup = part.setup_us[row as usize];
-            // Segments are sorted by setup time, so that the bin of the row before is most often the one.
+            // Rows are often sorted by setup time, so that the bin of the row before is most often the one.
             if setup < edges[bin] || setup >= edges[bin + 1] {
                 bin = edges.partition_point(|&edge| edge <= setup) - 1;
             }
-            bin as u64
+            (bin - first) as u64
         }));
     }
+}
+
+/// Sums by minute of the rows of a part that count.
+fn add_minutes(scan: &Scan<'_>, part: &Part<'_>, minutes: Minutes<'_>, chooser: Chooser<'_>) -> Result<MinuteSums> {
+    let minutes = minutes.by_row;
+    let ms = if let Talk::Known(ms) = part.talk { ms } else { &[] };
+    if let (Some(all), true, Talk::Known(_)) = (part.all, chooser.leaves_all(), part.talk) {
+        let mut sums = all.get_or_init(|| of_all_rows(minutes, ms)).clone();
+        part.dead.rows().for_each(|row| sums.subtract_call(minutes[row], ms[row]));
+        return Ok(sums);
+    }
+    let mut sums = MinuteSums::default();
+    let counts_only = scan.measure == Measure::Sessions;
+    chooser.each_chunk(scan.stop, |chosen, rows| {
+        match chosen {
+            Chosen::Masked(run, mask) if counts_only => sums.add_masked_sessions(&minutes[run], mask),
+            Chosen::Masked(run, mask) => sums.add_masked_calls(&minutes[run.clone()], &ms[run], mask),
+            Chosen::Run(run) if !counts_only => sums.add_calls(&minutes[run.clone()], &ms[run]),
+            _ => {
+                let ms_of = |row: usize| if counts_only { 0 } else { ms[row] };
+                chosen.list(rows).iter().for_each(|&row| sums.add_call(minutes[row as usize], ms_of(row as usize)));
+            }
+        }
+        Ok(())
+    })?;
+    Ok(sums)
+}
+
+fn of_all_rows(minutes: &[u16], ms: &[i32]) -> MinuteSums {
+    let mut sums = MinuteSums::default();
+    minutes.chunks(CHUNK_ROWS).zip(ms.chunks(CHUNK_ROWS)).for_each(|(minutes, ms)| sums.add_calls(minutes, ms));
+    sums
 }
 
 impl Cells {
@@ -247,11 +350,15 @@ impl Cells {
         let mut key = vec![0; self.stride];
         for (cell, added) in sums.into_iter().enumerate() {
             grouping.write_key(cell, &mut key);
-            let cell = self.cell(&key);
-            check_cell_count(self.sums.len(), allowed)?;
-            add(&mut self.sums[cell], added)?;
+            self.add(&key, added, allowed)?;
         }
         Ok(())
+    }
+
+    fn add(&mut self, key: &[i64], added: Sums, allowed: usize) -> Result<()> {
+        let cell = self.cell(key);
+        check_cell_count(self.sums.len(), allowed)?;
+        add(&mut self.sums[cell], added)
     }
 
     /// The cell of a key.
@@ -275,7 +382,7 @@ impl Cells {
 /// Columns that conditions read.
 pub fn column_names(predicates: &[Predicate]) -> Vec<&str> {
     let names = predicates.iter().map(Predicate::column);
-    names.flat_map(|name| if name == "duration_ms" { vec!["answer_time", "end_time"] } else { vec![name] }).collect()
+    names.flat_map(|name| if name == "duration_ms" { CALL_COLUMNS.to_vec() } else { vec![name] }).collect()
 }
 
 /// Whether any record of a part meets all conditions.
@@ -284,30 +391,17 @@ pub fn column_names(predicates: &[Predicate]) -> Vec<&str> {
 /// What [`Scanner::add`] gives.
 pub fn any_match(part: &Part<'_>, predicates: &[Predicate], stop: &Stop) -> Result<bool> {
     let columns = Columns::new(part, None);
-    let predicates = compiled(predicates, &columns)?;
-    let mut rows = Vec::new();
-    for start in (0..part.rows()).step_by(CHUNK_ROWS) {
-        stop.check()?;
-        living_rows(part, start, &mut rows);
-        predicates.iter().for_each(|predicate| predicate.retain(&mut rows));
-        if !rows.is_empty() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let chooser = Chooser::new(part, (i64::MIN, i64::MAX), compiled(predicates, &columns)?);
+    let mut found = false;
+    chooser.each_chunk_while(stop, |chosen, rows| {
+        found = !chosen.list(rows).is_empty();
+        Ok(!found)
+    })?;
+    Ok(found)
 }
 
 fn compiled<'a>(predicates: &'a [Predicate], columns: &'a Columns<'a>) -> Result<Vec<Compiled<'a>>> {
     predicates.iter().map(|predicate| Compiled::new(predicate, columns)).collect()
-}
-
-/// The rows of the chunk at `start` that no later version replaced.
-fn living_rows(part: &Part<'_>, start: usize, rows: &mut Vec<u32>) {
-    rows.clear();
-    rows.extend(start as u32..part.rows().min(start + CHUNK_ROWS) as u32);
-    if !part.dead.is_empty() {
-        retain(rows, |row| !part.dead.contains(row));
-    }
 }
 
 fn hash_of(key: &[i64]) -> u64 {
@@ -316,16 +410,18 @@ fn hash_of(key: &[i64]) -> u64 {
 
 /// Adds what is measured of each row to its cell.
 fn add_sums(sums: &mut [Sums], cells: &[u64], measure: Measure, part: &Part<'_>, rows: &[u32]) -> Result<()> {
-    let [answer, end] = [int::ANSWER_TIME, int::END_TIME].map(|slot| part.ints[slot]);
     match measure {
         Measure::Sessions => add_each(sums, cells, rows, |_| [1, 0, 0]),
-        Measure::Calls => add_each(sums, cells, rows, |row| {
-            let answer_us = answer.get(row);
-            [1, i64::from(answer_us != ABSENT), duration_ms(answer_us, end.get(row))]
-        }),
-        Measure::Elapsed { as_of_us } => match answer {
+        Measure::Calls => match part.talk {
+            Talk::Known(ms) => add_each(sums, cells, rows, |row| [1, i64::from(ms[row] >= 0), i64::from(ms[row].max(0))]),
+            talk @ Talk::Times { .. } => add_each(sums, cells, rows, |row| {
+                let (answered, ms) = talk.get(row);
+                [1, i64::from(answered), ms]
+            }),
+        },
+        Measure::Elapsed { as_of_us } => match part.ints[int::ANSWER_TIME] {
             Ints::Wide(answer_us) => add_each(sums, cells, rows, |row| [1, elapsed_ms(answer_us[row], as_of_us), 0]),
-            Ints::Absent | Ints::Narrow(_) => add_each(sums, cells, rows, |row| [1, elapsed_ms(answer.get(row), as_of_us), 0]),
+            answer => add_each(sums, cells, rows, |row| [1, elapsed_ms(answer.get(row), as_of_us), 0]),
         },
     }
 }
@@ -343,10 +439,12 @@ fn add_each(sums: &mut [Sums], cells: &[u64], rows: &[u32], measured: impl Fn(us
 /// `SumOverflow`.
 #[inline]
 pub fn add(sums: &mut Sums, added: Sums) -> Result<()> {
+    let mut is_over = false;
     for (sum, added) in sums.iter_mut().zip(added) {
-        *sum = sum.checked_add(added).ok_or(Error::SumOverflow)?;
+        let (now, over) = sum.overflowing_add(added);
+        (*sum, is_over) = (now, is_over | over);
     }
-    Ok(())
+    if is_over { Err(Error::SumOverflow) } else { Ok(()) }
 }
 
 /// Milliseconds since an answer, 0 where it is absent or to come; by a product, as a branch would go either way.

@@ -150,6 +150,7 @@ pub mod int {
 #[allow(missing_docs)]
 pub mod category {
     pub const SOURCE: usize = super::slot("source");
+    pub const ACCOUNT_ID: usize = super::slot("account_id");
 }
 
 /// Text slots that the core itself needs by name.

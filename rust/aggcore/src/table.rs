@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::bitmap::Bitmap;
 use crate::bytes_column::{BytesColumn, TextColumn};
+use crate::category::{Category, Codes, NO_CODE, Strings};
 use crate::ints::{IntColumn, Ints};
-use crate::part::{Bitmap, Category, NO_CODE, Part, Strings};
+use crate::part::Part;
 use crate::record::{Record, US_PER_DAY};
 use crate::schema::{CATEGORY_COUNT, INT_COUNT, TEXT_COUNT, category, int, text};
+use crate::talk::Talk;
 
 /// Texts that a dictionary may have before unused ones are looked for.
 const DICTIONARY_MIN: usize = 1 << 14;
@@ -59,6 +62,11 @@ impl Table {
         self.rows_of_day.keys().next().copied()
     }
 
+    /// Whether a row is of one of these UTC days.
+    pub fn has_days(&self, days: std::ops::RangeInclusive<i64>) -> bool {
+        self.rows_of_day.range(days).next().is_some()
+    }
+
     /// Earliest and latest setup time, microseconds UTC.
     pub fn setup_range(&self) -> Option<(i64, i64)> {
         self.part(&Bitmap::default()).setup_range()
@@ -68,8 +76,15 @@ impl Table {
     pub fn part<'a>(&'a self, dead: &'a Bitmap) -> Part<'a> {
         let ints = |slot: usize| if slot == int::SETUP_TIME { Ints::Wide(&self.setup_us) } else { self.ints[slot].values() };
         Part {
+            rows: 0..self.rows(),
+            ascends: false,
+            setup_range: self.setup_range_of_days(),
             setup_us: &self.setup_us,
+            setup_minute: None,
+            all: None,
+            talk: Talk::Times { answer_us: ints(int::ANSWER_TIME), end_us: ints(int::END_TIME) },
             ints: std::array::from_fn(ints),
+            zones: None,
             categories: std::array::from_fn(|slot| self.category(slot)),
             texts: std::array::from_fn(|slot| &self.texts[slot] as &dyn Strings),
             received_us: &self.received_us,
@@ -216,7 +231,15 @@ impl Table {
     }
 
     fn category(&self, slot: usize) -> Category<'_> {
-        Category { codes: &self.codes[slot], entries: &self.dictionaries[slot].entries }
+        let codes = self.codes[slot].as_slice();
+        let codes = if codes.is_empty() { Codes::Absent } else { Codes::Wide(codes) };
+        Category { codes, entries: &self.dictionaries[slot].entries, sorted: false }
+    }
+
+    /// A range of setup times that all rows lie in.
+    fn setup_range_of_days(&self) -> (i64, i64) {
+        let (first, last) = (self.rows_of_day.keys().next(), self.rows_of_day.keys().next_back());
+        (first.map_or(0, |day| day * US_PER_DAY), last.map_or(0, |day| (day + 1) * US_PER_DAY - 1))
     }
 
     fn count_out(&mut self, day: i64) {

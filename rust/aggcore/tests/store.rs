@@ -3,7 +3,7 @@
 
 mod common;
 
-use aggcore::part::Bitmap;
+use aggcore::bitmap::Bitmap;
 use aggcore::scan::{Measure, Partials, Scan};
 use aggcore::segment::Written;
 use aggcore::stop::Stop;

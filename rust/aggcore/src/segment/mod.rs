@@ -1,34 +1,43 @@
 //! Sealed segments: immutable Arrow IPC files, memory-mapped.
 //!
-//! A file holds one record batch sorted by setup time: the fields of the record, when it was received, what
-//! is kept of its versions, a sorted column of key hashes with the row of each, by which a key is found
-//! without an index in memory, and a filter that tells at once that a key is not there. A column's checksum
-//! is verified when it is first used, so that opening a segment reads none of its rows.
+//! A file holds one record batch sorted by account, then by setup time: the fields of the record, when it was
+//! received, what is kept of its versions, a sorted column of key hashes with the row of each, by which a key is found
+//! without an index in memory, a filter that tells at once that a key is not there, and what reports ask of every row
+//! in the form that they need it in: the minute of the day, and how long was talked. A page of the file is checked
+//! when it is first needed, so that opening a segment reads next to nothing of it.
 
-#![allow(unsafe_code)]
-
+mod file;
 mod key_filter;
+mod pages;
 mod write;
 mod written;
 
-use std::sync::{Arc, atomic::AtomicBool, atomic::Ordering};
-use std::{fs::File, path::Path, path::PathBuf};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{OnceLock, atomic::AtomicBool, atomic::Ordering};
 
 use arrow_array::{Array, ArrayRef, BinaryArray, RecordBatch, StringArray, cast::AsArray, types::*};
-use arrow_buffer::{Buffer, ScalarBuffer};
+use arrow_buffer::ScalarBuffer;
 use arrow_data::ArrayData;
-use arrow_ipc::{Footer, convert::try_fb_to_schema, reader::FileDecoder, reader::read_footer_length, root_as_footer};
-use arrow_schema::{ArrowError, DataType};
-use bytes::Bytes;
-use memmap2::Mmap;
+use arrow_schema::DataType;
 
+use crate::bitmap::Bitmap;
+use crate::category::{Category, Codes, NoStrings, Strings};
 use crate::error::{Error, Result};
 use crate::ints::Ints;
-use crate::part::{Bitmap, Category, NoStrings, Part, Strings};
+use crate::minutes::MinuteSums;
+use crate::part::Part;
 use crate::schema::{CATEGORY_COUNT, FIELDS, INT_COUNT, Kept, TEXT_COUNT, category, int, text};
+use crate::talk::Talk;
+use file::{map, read};
+use pages::Pages;
 
 pub use write::{Place, Source, write};
 pub use written::{COLUMN_COUNT, Summary, Written, own};
+
+const ACCOUNT_ID: usize = number_of("account_id");
+/// The columns that a key is compared with.
+const KEY_COLUMNS: [usize; 2] = [number_of("source"), number_of("session_id")];
 
 /// One sealed segment.
 pub struct Segment {
@@ -40,33 +49,42 @@ pub struct Segment {
     pub bytes: u64,
     path: PathBuf,
     rows: usize,
-    columns: Vec<ArrayRef>,
-    checked: [AtomicBool; COLUMN_COUNT],
+    pages: Pages,
+    columns: Vec<ArrayData>,
     damaged: AtomicBool,
+    has_filter: AtomicBool,
+    all: OnceLock<MinuteSums>,
     setup_us: ScalarBuffer<i64>,
     ints: [SegmentInts; INT_COUNT],
-    codes: [ScalarBuffer<i32>; CATEGORY_COUNT],
+    codes: [SegmentCodes; CATEGORY_COUNT],
     dictionaries: [Option<StringArray>; CATEGORY_COUNT],
     texts: [Option<StringArray>; TEXT_COUNT],
     received_us: ScalarBuffer<i64>,
-    versions: BinaryArray,
+    versions: Option<BinaryArray>,
     sorted_key_hash: ScalarBuffer<u64>,
     row_of_key: ScalarBuffer<u32>,
     key_filter: ScalarBuffer<u16>,
+    setup_minute: Option<ScalarBuffer<u16>>,
+    talk_ms: Option<ScalarBuffer<i32>>,
 }
 
 enum SegmentInts {
     Absent,
+    Byte(ScalarBuffer<i8>),
+    Short(ScalarBuffer<i16>),
     Narrow(ScalarBuffer<i32>),
     Wide(ScalarBuffer<i64>),
 }
 
-/// The columns by which a key is found.
-const KEY_COLUMNS: [usize; 5] =
-    [own::KEY_FILTER, own::SORTED_KEY_HASH, own::ROW_OF_KEY, number_of("source"), number_of("session_id")];
+enum SegmentCodes {
+    Absent,
+    Byte(ScalarBuffer<u8>),
+    Short(ScalarBuffer<u16>),
+    Wide(ScalarBuffer<i32>),
+}
 
 impl Segment {
-    /// Maps a file of a data directory; its columns are checked when they are used.
+    /// Maps a file of a data directory; its pages are checked when they are needed.
     ///
     /// # Errors
     /// `Io` where it cannot be opened, `Damaged` where its size or its header is not what was written.
@@ -76,27 +94,19 @@ impl Segment {
         if buffer.len() as u64 != written.bytes {
             return Err(Error::damaged(&path, format!("it has {} bytes instead of {}", buffer.len(), written.bytes)));
         }
-        let (batch, _) = read(&buffer, Some(written.summary.header_crc32)).map_err(|error| Error::damaged(&path, error))?;
+        let pages = Pages::new(buffer.clone(), written.summary.page_crc32.clone());
+        let batch = read(&buffer, &pages).map_err(|error| Error::damaged(&path, error))?;
         if batch.num_rows() != written.rows {
             return Err(Error::damaged(&path, format!("it has {} rows instead of {}", batch.num_rows(), written.rows)));
         }
-        Self::from_columns(path.clone(), written, &batch).ok_or_else(|| Error::damaged(&path, "a column is missing"))
+        Self::from_columns(path.clone(), written, pages, &batch).ok_or_else(|| Error::damaged(&path, "a column is missing"))
     }
 
-    /// Opens a file just written, and completes its summary with the checksums of what reads back.
-    fn open_written(directory: &Path, mut written: Written) -> Result<(Written, Self)> {
-        let path = directory.join(&written.name);
-        let buffer = map(&path)?;
-        if crc32fast::hash(&buffer) != written.crc32 {
-            return Err(Error::damaged(&path, "it does not read back as written"));
-        }
-        let (batch, header_crc32) = read(&buffer, None).map_err(|error| Error::damaged(&path, error))?;
-        written.summary.header_crc32 = header_crc32;
-        written.summary.column_crc32 = batch.columns().iter().map(crc32_of).collect();
-        let missing = || Error::damaged(&path, "a column is missing");
-        let segment = Self::from_columns(path.clone(), &written, &batch).ok_or_else(missing)?;
-        segment.checked.iter().for_each(|checked| checked.store(true, Ordering::Relaxed));
-        Ok((written, segment))
+    /// Opens a file just written, and reads all of it.
+    fn open_written(directory: &Path, written: &Written) -> Result<Self> {
+        let segment = Self::open(directory, written)?;
+        segment.check_whole()?;
+        Ok(segment)
     }
 
     /// Number of rows.
@@ -107,70 +117,120 @@ impl Segment {
     /// The rows as columns, of which only those named may be read; `dead` are those that count no more.
     ///
     /// # Errors
-    /// `Damaged` where one of these columns, or any looked at before, fails its checksum.
+    /// `Damaged` where one of these columns is not what was written, or any looked at before was not.
     pub fn part<'a>(&'a self, names: &[&str], dead: &'a Bitmap) -> Result<Part<'a>> {
-        for name in names {
-            if let Some(number) = column_number(name) {
-                self.check(number)?;
-            }
-        }
-        self.check(number_of("setup_time"))?;
-        Ok(self.unchecked_part(dead))
+        self.checked(self.unchecked_part(dead), names)
+    }
+
+    /// As [`Segment::part`], with the rows of one account set up in [from, to) alone.
+    ///
+    /// # Errors
+    /// As [`Segment::part`].
+    pub fn part_of_account<'a>(
+        &'a self, account: &str, (from, to): (i64, i64), names: &[&str], dead: &'a Bitmap,
+    ) -> Result<Part<'a>> {
+        let mut part = self.unchecked_part(dead);
+        part.rows = self.rows_of_account(account)?;
+        part.ascends = true;
+        part.all = None;
+        self.check(number_of("setup_time"), &part.rows)?;
+        part.narrow_to(from, to);
+        self.checked(part, names)
     }
 
     /// The rows as columns, all of which may be read.
     ///
     /// # Errors
-    /// `Damaged` where any column fails its checksum.
+    /// `Damaged` where any is not what was written.
     pub fn whole_part<'a>(&'a self, dead: &'a Bitmap) -> Result<Part<'a>> {
-        (0..COLUMN_COUNT).try_for_each(|number| self.check(number))?;
+        self.check_whole()?;
         Ok(self.unchecked_part(dead))
     }
 
-    /// Whether a column failed its checksum.
+    /// One row as columns, all of which may be read, with what is kept of its versions.
+    ///
+    /// # Errors
+    /// `Damaged` where the row is not what was written.
+    pub fn row<'a>(&'a self, row: usize, dead: &'a Bitmap) -> Result<(Part<'a>, Option<&'a [u8]>)> {
+        let rows = row..row + 1;
+        (0..COLUMN_COUNT).try_for_each(|number| self.check(number, &rows))?;
+        Ok((Part { rows, all: None, ..self.unchecked_part(dead) }, self.versions(row)))
+    }
+
+    /// Whether a part of it was found not to be what was written.
     pub fn is_damaged(&self) -> bool {
         self.damaged.load(Ordering::Relaxed)
     }
 
-    /// Whether all columns were checked.
-    pub fn is_checked(&self) -> bool {
-        self.checked.iter().all(|checked| checked.load(Ordering::Relaxed))
+    /// Whether the filter of its keys was read.
+    pub fn has_filter(&self) -> bool {
+        self.has_filter.load(Ordering::Relaxed)
     }
 
     /// Reads the whole file.
     ///
     /// # Errors
-    /// `Damaged` where a byte of it, or the sum of a column, is not what was written.
-    pub fn check_whole(&self, crc32: u32) -> Result<()> {
-        if crc32fast::hash(&map(&self.path)?) != crc32 {
-            return Err(Error::damaged(&self.path, "it fails its checksum"));
-        }
-        (0..COLUMN_COUNT).try_for_each(|number| self.check(number))
+    /// `Damaged` where a byte of it is not what was written.
+    pub fn check_whole(&self) -> Result<()> {
+        self.told(self.pages.are_all_whole())
     }
 
-    /// What is kept of a row's versions; after [`Segment::whole_part`].
+    /// What is kept of a row's versions; after [`Segment::whole_part`] or [`Segment::row`].
     pub fn versions(&self, row: usize) -> Option<&[u8]> {
-        (!self.versions.is_null(row)).then(|| self.versions.value(row))
+        self.versions.as_ref().and_then(|versions| (!versions.is_null(row)).then(|| versions.value(row)))
     }
 
     /// The rows of a key, also those that count no more.
     ///
     /// # Errors
-    /// `Damaged` where a column that it needs fails its checksum.
-    pub fn find(&self, key_hash: u64, source: &str, session_id: &str) -> Result<impl Iterator<Item = usize>> {
-        KEY_COLUMNS.into_iter().try_for_each(|number| self.check(number))?;
-        let mut first = self.rows;
-        if key_filter::may_have(&self.key_filter, key_hash) {
-            first = self.sorted_key_hash.partition_point(|&hash| hash < key_hash);
+    /// `Damaged` where something that it needs is not what was written.
+    pub fn find(&self, key_hash: u64, source: &str, session_id: &str) -> Result<Vec<usize>> {
+        if !self.has_filter() {
+            self.check(own::KEY_FILTER, &(0..self.rows))?;
+            self.has_filter.store(true, Ordering::Relaxed);
         }
-        let hashes = self.sorted_key_hash[first..].iter().take_while(move |&&hash| hash == key_hash);
-        let rows = hashes.zip(&self.row_of_key[first..]).map(|(_, &row)| row as usize);
-        Ok(rows.filter(move |&row| self.has_key(row, source, session_id)))
+        if !key_filter::may_have(&self.key_filter, key_hash) {
+            return Ok(Vec::new());
+        }
+        let hash_of = |place: usize| -> Result<u64> {
+            self.check(own::SORTED_KEY_HASH, &(place..place + 1))?;
+            Ok(self.sorted_key_hash[place])
+        };
+        let mut found = Vec::new();
+        let first = try_partition_point(0..self.rows, |place| Ok(hash_of(place)? < key_hash))?;
+        for place in first..self.rows {
+            if hash_of(place)? != key_hash {
+                break;
+            }
+            self.check(own::ROW_OF_KEY, &(place..place + 1))?;
+            let row = self.row_of_key[place] as usize;
+            KEY_COLUMNS.into_iter().try_for_each(|number| self.check(number, &(row..row + 1)))?;
+            if self.has_key(row, source, session_id) {
+                found.push(row);
+            }
+        }
+        Ok(found)
     }
 
     /// Whether a version of this key may belong here though set up on any day.
     pub fn has_far_key(&self, key_hash: u64) -> bool {
         self.summary.far_keys.binary_search(&key_hash).is_ok()
+    }
+
+    /// The rows of an account: they are sorted by it, absent ones last.
+    fn rows_of_account(&self, account: &str) -> Result<Range<usize>> {
+        let accounts = self.category(category::ACCOUNT_ID);
+        self.check(ACCOUNT_ID, &(0..0))?;
+        let codes = accounts.codes_where(|entry| entry < account, |entry| entry == account);
+        let code_of = |row: usize| -> Result<usize> {
+            self.check(ACCOUNT_ID, &(row..row + 1))?;
+            Ok(accounts.code(row) as usize)
+        };
+        if codes.is_empty() {
+            return Ok(0..0);
+        }
+        let first = try_partition_point(0..self.rows, |row| Ok(code_of(row)? < codes.start))?;
+        Ok(first..try_partition_point(first..self.rows, |row| Ok(code_of(row)? < codes.end))?)
     }
 
     fn has_key(&self, row: usize, source: &str, session_id: &str) -> bool {
@@ -179,14 +239,18 @@ impl Segment {
     }
 
     fn unchecked_part<'a>(&'a self, dead: &'a Bitmap) -> Part<'a> {
-        let ints = |slot: usize| match &self.ints[slot] {
-            SegmentInts::Absent => Ints::Absent,
-            SegmentInts::Narrow(values) => Ints::Narrow(values),
-            SegmentInts::Wide(values) => Ints::Wide(values),
-        };
+        let ints: [Ints<'a>; INT_COUNT] = std::array::from_fn(|slot| self.ints[slot].values());
+        let times = Talk::Times { answer_us: ints[int::ANSWER_TIME], end_us: ints[int::END_TIME] };
         Part {
+            rows: 0..self.rows,
+            ascends: false,
+            setup_range: self.summary.setup_range,
             setup_us: &self.setup_us,
-            ints: std::array::from_fn(ints),
+            setup_minute: self.setup_minute.as_deref(),
+            all: Some(&self.all),
+            talk: self.talk_ms.as_deref().map_or(times, Talk::Known),
+            ints,
+            zones: Some(&self.summary.zones),
             categories: std::array::from_fn(|slot| self.category(slot)),
             texts: std::array::from_fn(|slot| strings(&self.texts[slot])),
             received_us: &self.received_us,
@@ -195,26 +259,32 @@ impl Segment {
     }
 
     fn category(&self, slot: usize) -> Category<'_> {
-        Category { codes: &self.codes[slot], entries: strings(&self.dictionaries[slot]) }
+        Category { codes: self.codes[slot].values(), entries: strings(&self.dictionaries[slot]), sorted: true }
     }
 
-    /// Makes sure that a column is what was written, once.
-    fn check(&self, number: usize) -> Result<()> {
-        if self.damaged.load(Ordering::Relaxed) {
-            return Err(Error::damaged(&self.path, "a column failed its checksum before"));
+    /// A part, once the columns that may be read of it are known to be whole.
+    fn checked<'a>(&self, part: Part<'a>, names: &[&str]) -> Result<Part<'a>> {
+        for number in names.iter().filter_map(|name| column_number(name)) {
+            self.check(number, &part.rows)?;
         }
-        if !self.checked[number].load(Ordering::Relaxed) {
-            if self.summary.column_crc32.get(number) != Some(&crc32_of(&self.columns[number])) {
-                // Its keys cannot be trusted any more, so neither can any count of it.
-                self.damaged.store(true, Ordering::Relaxed);
-                return Err(Error::damaged(&self.path, "a column fails its checksum"));
-            }
-            self.checked[number].store(true, Ordering::Relaxed);
-        }
-        Ok(())
+        self.check(number_of("setup_time"), &part.rows)?;
+        Ok(part)
     }
 
-    fn from_columns(path: PathBuf, written: &Written, batch: &RecordBatch) -> Option<Self> {
+    /// Makes sure that rows of a column are what was written.
+    fn check(&self, number: usize, rows: &Range<usize>) -> Result<()> {
+        self.told(self.pages.are_rows_whole(&self.columns[number], rows))
+    }
+
+    fn told(&self, is_whole: bool) -> Result<()> {
+        if !is_whole {
+            // Its keys cannot be trusted any more, so neither can any count of it.
+            self.damaged.store(true, Ordering::Relaxed);
+        }
+        if self.is_damaged() { Err(Error::damaged(&self.path, "it fails its checksum")) } else { Ok(()) }
+    }
+
+    fn from_columns(path: PathBuf, written: &Written, pages: Pages, batch: &RecordBatch) -> Option<Self> {
         let own = |number: usize| batch.column_by_name(own::NAMES[number - own::RECEIVED_TIME]);
         let mut segment = Self {
             name: written.name.clone(),
@@ -222,19 +292,23 @@ impl Segment {
             bytes: written.bytes,
             path,
             rows: batch.num_rows(),
-            columns: batch.columns().to_vec(),
-            checked: std::array::from_fn(|_| AtomicBool::new(false)),
+            pages,
+            columns: batch.columns().iter().map(Array::to_data).collect(),
             damaged: AtomicBool::new(false),
+            has_filter: AtomicBool::new(false),
+            all: OnceLock::new(),
             setup_us: Vec::new().into(),
             ints: std::array::from_fn(|_| SegmentInts::Absent),
-            codes: std::array::from_fn(|_| Vec::new().into()),
+            codes: std::array::from_fn(|_| SegmentCodes::Absent),
             dictionaries: std::array::from_fn(|_| None),
             texts: std::array::from_fn(|_| None),
             received_us: own(own::RECEIVED_TIME)?.as_primitive_opt::<TimestampMicrosecondType>()?.values().clone(),
-            versions: own(own::VERSIONS)?.as_binary_opt::<i32>()?.clone(),
+            versions: own(own::VERSIONS)?.as_binary_opt::<i32>().cloned(),
             sorted_key_hash: own(own::SORTED_KEY_HASH)?.as_primitive_opt::<UInt64Type>()?.values().clone(),
             row_of_key: own(own::ROW_OF_KEY)?.as_primitive_opt::<UInt32Type>()?.values().clone(),
             key_filter: own(own::KEY_FILTER)?.as_primitive_opt::<UInt16Type>()?.values().clone(),
+            setup_minute: own(own::SETUP_MINUTE)?.as_primitive_opt::<UInt16Type>().map(|minutes| minutes.values().clone()),
+            talk_ms: own(own::TALK_MS)?.as_primitive_opt::<Int32Type>().map(|ms| ms.values().clone()),
         };
         let columns = FIELDS.iter().zip(batch.columns());
         columns.clone().try_for_each(|(field, column)| segment.take_field(field, column))?;
@@ -247,16 +321,11 @@ impl Segment {
         match field.shape.kept() {
             _ if absent => {}
             Kept::Category => {
-                let codes = column.as_dictionary_opt::<Int32Type>()?;
-                self.codes[field.slot] = codes.keys().values().clone();
-                self.dictionaries[field.slot] = Some(codes.values().as_string_opt::<i32>()?.clone());
+                let (codes, entries) = SegmentCodes::of(column)?;
+                (self.codes[field.slot], self.dictionaries[field.slot]) = (codes, Some(entries));
             }
             Kept::Text => self.texts[field.slot] = Some(column.as_string_opt::<i32>()?.clone()),
-            Kept::Int => {
-                let wide = crate::batch::int_values(column).map(SegmentInts::Wide);
-                let narrow = || Some(SegmentInts::Narrow(column.as_primitive_opt::<Int32Type>()?.values().clone()));
-                self.ints[field.slot] = wide.or_else(narrow)?;
-            }
+            Kept::Int => self.ints[field.slot] = SegmentInts::of(column)?,
         }
         if let (int::SETUP_TIME, Kept::Int, SegmentInts::Wide(values)) =
             (field.slot, field.shape.kept(), &self.ints[int::SETUP_TIME])
@@ -264,6 +333,51 @@ impl Segment {
             self.setup_us = values.clone();
         }
         Some(())
+    }
+}
+
+impl SegmentInts {
+    fn of(column: &ArrayRef) -> Option<Self> {
+        Some(match column.data_type() {
+            DataType::Int8 => Self::Byte(column.as_primitive_opt::<Int8Type>()?.values().clone()),
+            DataType::Int16 => Self::Short(column.as_primitive_opt::<Int16Type>()?.values().clone()),
+            DataType::Int32 => Self::Narrow(column.as_primitive_opt::<Int32Type>()?.values().clone()),
+            _ => Self::Wide(crate::batch::int_values(column)?),
+        })
+    }
+
+    fn values(&self) -> Ints<'_> {
+        match self {
+            Self::Absent => Ints::Absent,
+            Self::Byte(values) => Ints::Byte(values),
+            Self::Short(values) => Ints::Short(values),
+            Self::Narrow(values) => Ints::Narrow(values),
+            Self::Wide(values) => Ints::Wide(values),
+        }
+    }
+}
+
+impl SegmentCodes {
+    /// The codes of a column and its entries.
+    fn of(column: &ArrayRef) -> Option<(Self, StringArray)> {
+        let (codes, entries) = if let Some(column) = column.as_dictionary_opt::<UInt8Type>() {
+            (Self::Byte(column.keys().values().clone()), column.values())
+        } else if let Some(column) = column.as_dictionary_opt::<UInt16Type>() {
+            (Self::Short(column.keys().values().clone()), column.values())
+        } else {
+            let column = column.as_dictionary_opt::<Int32Type>()?;
+            (Self::Wide(column.keys().values().clone()), column.values())
+        };
+        Some((codes, entries.as_string_opt::<i32>()?.clone()))
+    }
+
+    fn values(&self) -> Codes<'_> {
+        match self {
+            Self::Absent => Codes::Absent,
+            Self::Byte(codes) => Codes::Byte(codes),
+            Self::Short(codes) => Codes::Short(codes),
+            Self::Wide(codes) => Codes::Wide(codes),
+        }
     }
 }
 
@@ -285,67 +399,12 @@ fn column_number(name: &str) -> Option<usize> {
     FIELDS.iter().position(|field| field.name == name).or_else(own)
 }
 
-/// CRC-32 of all that a column is read from.
-fn crc32_of(column: &ArrayRef) -> u32 {
-    fn add(data: &ArrayData, hasher: &mut crc32fast::Hasher) {
-        data.nulls().into_iter().for_each(|nulls| hasher.update(nulls.validity()));
-        data.buffers().iter().for_each(|buffer| hasher.update(buffer));
-        data.child_data().iter().for_each(|child| add(child, hasher));
+/// [`crate::category::partition_point`] where a look may fail.
+fn try_partition_point(range: Range<usize>, holds: impl Fn(usize) -> Result<bool>) -> Result<usize> {
+    let (mut low, mut high) = (range.start, range.end);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if holds(middle)? { low = middle + 1 } else { high = middle }
     }
-    let mut hasher = crc32fast::Hasher::new();
-    add(&column.to_data(), &mut hasher);
-    hasher.finalize()
-}
-
-fn map(path: &Path) -> Result<Buffer> {
-    let file = File::open(path).map_err(|source| Error::io(path, source))?;
-    // SAFETY: a segment is never changed after its rename, and the data directory's lock keeps other
-    // processes of this program out; a file that is cut short by others would end the process.
-    let map = unsafe { Mmap::map(&file) }.map_err(|source| Error::io(path, source))?;
-    Ok(Buffer::from(Bytes::from_owner(map)))
-}
-
-/// The one record batch of an Arrow IPC file, whose columns borrow from the buffer, and the CRC-32 of its
-/// headers, which must be `expected`.
-fn read(buffer: &Buffer, expected: Option<u32>) -> std::result::Result<(RecordBatch, u32), ArrowError> {
-    let broken = |problem: &str| ArrowError::IpcError(problem.to_owned());
-    let trailer_start = buffer.len().checked_sub(10).ok_or_else(|| broken("the file is too short"))?;
-    let trailer: [u8; 10] = buffer[trailer_start..].try_into().map_err(|_| broken("the file is too short"))?;
-    let footer_start = trailer_start.checked_sub(read_footer_length(trailer)?).ok_or_else(|| broken("bad footer"))?;
-    let footer = root_as_footer(&buffer[footer_start..trailer_start]).map_err(|error| broken(&error.to_string()))?;
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&buffer[footer_start..]);
-    let (dictionaries, batches) = blocks(&footer, buffer, &mut hasher).ok_or_else(|| broken("a block lies outside"))?;
-    let header_crc32 = hasher.finalize();
-    if expected.is_some_and(|expected| expected != header_crc32) {
-        return Err(broken("its header fails its checksum"));
-    }
-    let schema = try_fb_to_schema(footer.schema().ok_or_else(|| broken("no schema"))?)?;
-    // SAFETY: a column is not read before its checksum says that it is what a writer of valid columns wrote.
-    let mut decoder = unsafe { FileDecoder::new(Arc::new(schema), footer.version()).with_skip_validation(true) };
-    for (block, data) in &dictionaries {
-        decoder.read_dictionary(block, data)?;
-    }
-    let (block, data) = batches.first().ok_or_else(|| broken("no record batch"))?;
-    let batch = decoder.read_record_batch(block, data)?.ok_or_else(|| broken("no record batch"))?;
-    Ok((batch, header_crc32))
-}
-
-type Block = (arrow_ipc::Block, Buffer);
-
-/// Dictionaries and record batches, each with its bytes; its header goes through the hasher.
-fn blocks(footer: &Footer<'_>, buffer: &Buffer, hasher: &mut crc32fast::Hasher) -> Option<(Vec<Block>, Vec<Block>)> {
-    let mut data = |block: &arrow_ipc::Block| {
-        let start = usize::try_from(block.offset()).ok()?;
-        let header = usize::try_from(block.metaDataLength()).ok()?;
-        let length = header.checked_add(usize::try_from(block.bodyLength()).ok()?)?;
-        let inside = start.checked_add(length).is_some_and(|end| end <= buffer.len());
-        inside.then(|| {
-            hasher.update(&buffer[start..start + header]);
-            (*block, buffer.slice_with_length(start, length))
-        })
-    };
-    let dictionaries = footer.dictionaries().iter().flatten().map(&mut data).collect::<Option<Vec<_>>>()?;
-    let batches = footer.recordBatches().iter().flatten().map(&mut data).collect::<Option<Vec<_>>>()?;
-    Some((dictionaries, batches))
+    Ok(low)
 }

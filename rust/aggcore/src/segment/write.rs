@@ -1,21 +1,24 @@
 //! Writes segments: rows gathered from parts, sorted, as one Arrow IPC file that survives a power cut.
 
-use std::{collections::HashMap, fs::File, io::Write, path::Path, sync::Arc};
+use std::{fs::File, io::Write, path::Path, sync::Arc};
 
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, DictionaryArray, Int32Array, Int64Array, NullArray, RecordBatch, StringArray,
-    TimestampMicrosecondArray, UInt16Array, UInt32Array, UInt64Array,
+    Array, ArrayRef, BinaryArray, DictionaryArray, Int8Array, Int16Array, Int32Array, Int64Array, NullArray, RecordBatch,
+    StringArray, TimestampMicrosecondArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
+use arrow_buffer::{ArrowNativeType, ScalarBuffer};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, Field as ArrowField, Schema};
 
+use super::pages::PageSums;
 use super::written::{Summary, Written, own};
 use super::{Segment, key_filter};
 use crate::batch::{nulls, string_column};
+use crate::category::{Category, NO_CODE};
 use crate::error::{Error, Result};
-use crate::ints::IntColumn;
-use crate::part::{NO_CODE, Part};
-use crate::schema::{ABSENT, FIELDS, Kept, Shape, category, text};
+use crate::minutes::minute_of_day;
+use crate::part::{ANY_VALUES, Part, Zone};
+use crate::schema::{ABSENT, FIELDS, INT_COUNT, Kept, Shape, category, int, text};
 use crate::versions::on_many_days;
 
 /// Bytes written between two flushes.
@@ -34,58 +37,84 @@ pub type Place = (u32, u32);
 
 /// Writes rows into a new file, so that it survives a power cut once this returns, and opens it.
 ///
-/// `places` are put in the order that the file has them in. The file gets a temporary name, is flushed,
-/// renamed and its directory flushed.
+/// `places` are put in the order that the file has them in: by account, then by setup time. The file gets a temporary
+/// name, is flushed, renamed and its directory flushed.
 ///
 /// # Errors
 /// `Io` where the operating system refuses; the temporary file may be left and is never read. `Damaged` where
 /// the file reads back otherwise than written.
 pub fn write(directory: &Path, name: &str, sources: &[Source<'_>], places: &mut [Place]) -> Result<(Written, Segment)> {
-    let setup_us = |place: &Place| sources[place.0 as usize].part.setup_us[place.1 as usize];
-    places.sort_by_key(|place| (setup_us(place), *place));
-    let (batch, far_keys) = columns(sources, places)?;
+    sort(sources, places);
+    let columns = columns(sources, places)?;
     let path = directory.join(name);
-    let (bytes, crc32) = put_durably(&path, &batch)?;
-    drop(batch);
-    let range = places.first().map_or((0, 0), |first| (setup_us(first), places.last().map_or(0, setup_us)));
-    let written = Written {
-        name: name.to_owned(),
-        rows: places.len(),
-        bytes,
-        crc32,
-        summary: Summary { setup_range: range, far_keys, ..Summary::default() },
-    };
-    Segment::open_written(directory, written)
+    let (bytes, crc32, page_crc32) = put_durably(&path, &columns.batch)?;
+    let Columns { setup_range, zones, far_keys, .. } = columns;
+    let summary = Summary { setup_range, zones, page_crc32, far_keys };
+    let written = Written { name: name.to_owned(), rows: places.len(), bytes, crc32, summary };
+    let segment = Segment::open_written(directory, &written)?;
+    Ok((written, segment))
 }
 
-fn columns(sources: &[Source<'_>], places: &[Place]) -> Result<(RecordBatch, Vec<u64>)> {
+/// What a file is made of.
+struct Columns {
+    batch: RecordBatch,
+    setup_range: (i64, i64),
+    zones: [Zone; INT_COUNT],
+    far_keys: Vec<u64>,
+}
+
+/// Rows in the order of account, absent ones last, and setup time.
+fn sort(sources: &[Source<'_>], places: &mut [Place]) {
+    let accounts = Dictionary::new(sources, places, category::ACCOUNT_ID);
+    let key = |place: Place| {
+        let part = &sources[place.0 as usize].part;
+        (accounts.code(sources, place), part.setup_us[place.1 as usize], place)
+    };
+    let mut keys: Vec<(usize, i64, Place)> = places.iter().map(|&place| key(place)).collect();
+    keys.sort_unstable();
+    places.iter_mut().zip(keys).for_each(|(place, key)| *place = key.2);
+}
+
+fn columns(sources: &[Source<'_>], places: &[Place]) -> Result<Columns> {
     let mut arrays: Vec<ArrayRef> = Vec::with_capacity(FIELDS.len() + own::NAMES.len());
+    let mut zones = [ANY_VALUES; INT_COUNT];
     for field in &FIELDS {
         arrays.push(match field.shape.kept() {
             Kept::Category => category_column(sources, places, field.slot)?,
             Kept::Text => text_column(sources, places, field.slot),
-            Kept::Int => int_column(sources, places, field.slot, field.shape),
+            Kept::Int => {
+                let values: Vec<i64> = each(sources, places, |part, row| part.ints[field.slot].get(row)).collect();
+                zones[field.slot] = zone_of(&values);
+                int_column(values, zones[field.slot], field.shape)
+            }
         });
     }
     let received = each(sources, places, |part, row| part.received_us[row]);
     arrays.push(Arc::new(TimestampMicrosecondArray::from_iter_values(received).with_timezone("UTC")));
     let kept = || places.iter().map(|&(source, row)| (sources[source as usize].versions)(row as usize));
-    arrays.push(Arc::new(BinaryArray::from_iter(kept())));
+    arrays.push(versions_column(kept()));
     let hashes: Vec<u64> = each(sources, places, key_hash).collect();
     let mut keys: Vec<(u64, u32)> = hashes.iter().zip(0..).map(|(&hash, row)| (hash, row)).collect();
     keys.sort_unstable();
     arrays.push(Arc::new(UInt64Array::from_iter_values(keys.iter().map(|key| key.0))));
     arrays.push(Arc::new(UInt32Array::from_iter_values(keys.iter().map(|key| key.1))));
     arrays.push(Arc::new(UInt16Array::from(key_filter::build(&hashes))));
+    let minutes = each(sources, places, |part, row| minute_of_day(part.setup_us[row]));
+    arrays.push(Arc::new(UInt16Array::from_iter_values(minutes)));
+    arrays.push(talk_column(each(sources, places, |part, row| part.talk.get(row)), places.len()));
     let mut far_keys: Vec<u64> =
         kept().zip(&hashes).filter(|(kept, _)| kept.is_some_and(on_many_days)).map(|(_, &hash)| hash).collect();
     far_keys.sort_unstable();
     let names = FIELDS.iter().map(|field| field.name).chain(own::NAMES);
     let fields = names.zip(&arrays).map(|(name, array)| ArrowField::new(name, array.data_type().clone(), true));
-    Ok((RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), arrays)?, far_keys))
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), arrays)?;
+    let Zone { low, high, .. } = zones[int::SETUP_TIME];
+    Ok(Columns { batch, setup_range: (low, high), zones, far_keys })
 }
 
-fn each<T>(sources: &[Source<'_>], places: &[Place], value: impl Fn(&Part<'_>, usize) -> T) -> impl Iterator<Item = T> {
+fn each<'a, T>(
+    sources: &'a [Source<'_>], places: &'a [Place], value: impl Fn(&Part<'_>, usize) -> T + Clone + 'a,
+) -> impl Iterator<Item = T> + Clone {
     places.iter().map(move |&(source, row)| value(&sources[source as usize].part, row as usize))
 }
 
@@ -93,26 +122,52 @@ fn key_hash(part: &Part<'_>, row: usize) -> u64 {
     crate::record::key_hash(part.categories[category::SOURCE].text(row), part.texts[text::SESSION_ID].get(row))
 }
 
+fn zone_of(values: &[i64]) -> Zone {
+    let none = Zone { low: i64::MAX, high: ABSENT, has_absent: false };
+    values.iter().fold(none, |zone, &value| match value {
+        ABSENT => Zone { has_absent: true, ..zone },
+        _ => Zone { low: zone.low.min(value), high: zone.high.max(value), ..zone },
+    })
+}
+
 /// Integers as narrow as they go; beneath a null stands what the core reads as absent, so that it can read
 /// the values alone.
-fn int_column(sources: &[Source<'_>], places: &[Place], slot: usize, shape: Shape) -> ArrayRef {
-    let values = || each(sources, places, |part, row| part.ints[slot].get(row));
-    if shape == Shape::Time && values().any(|value| value != ABSENT) {
-        let values: Vec<i64> = values().collect();
-        let nulls = nulls(values.len(), |row| values[row] != ABSENT);
-        return Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC"));
+fn int_column(values: Vec<i64>, zone: Zone, shape: Shape) -> ArrayRef {
+    if zone.low > zone.high {
+        return Arc::new(NullArray::new(values.len()));
     }
-    match IntColumn::of(values()) {
-        IntColumn::Absent => Arc::new(NullArray::new(places.len())),
-        IntColumn::Narrow(values) => {
-            let nulls = nulls(values.len(), |row| values[row] != i32::MIN);
-            Arc::new(Int32Array::new(values.into(), nulls))
-        }
-        IntColumn::Wide(values) => {
-            let nulls = nulls(values.len(), |row| values[row] != ABSENT);
-            Arc::new(Int64Array::new(values.into(), nulls))
-        }
+    let nulls = nulls(values.len(), |row| values[row] != ABSENT);
+    let fits = |least: i64, greatest: i64| least < zone.low && zone.high <= greatest;
+    if shape == Shape::Time {
+        Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC"))
+    } else if fits(i8::MIN.into(), i8::MAX.into()) {
+        Arc::new(Int8Array::new(narrowed(values, |value| value as i8, i8::MIN), nulls))
+    } else if fits(i16::MIN.into(), i16::MAX.into()) {
+        Arc::new(Int16Array::new(narrowed(values, |value| value as i16, i16::MIN), nulls))
+    } else if fits(i32::MIN.into(), i32::MAX.into()) {
+        Arc::new(Int32Array::new(narrowed(values, |value| value as i32, i32::MIN), nulls))
+    } else {
+        Arc::new(Int64Array::new(values.into(), nulls))
     }
+}
+
+/// Values that are known to fit.
+fn narrowed<T: ArrowNativeType>(values: Vec<i64>, narrow: impl Fn(i64) -> T, absent: T) -> ScalarBuffer<T> {
+    values.into_iter().map(|value| if value == ABSENT { absent } else { narrow(value) }).collect()
+}
+
+/// Milliseconds that calls were talked on, negative for those not answered; no column where one does not fit.
+fn talk_column(talks: impl Iterator<Item = (bool, i64)>, rows: usize) -> ArrayRef {
+    let ms = |(answered, ms): (bool, i64)| if answered { i32::try_from(ms).ok() } else { Some(-1) };
+    let values: Option<Vec<i32>> = talks.map(ms).collect();
+    values.map_or_else(|| Arc::new(NullArray::new(rows)) as ArrayRef, |values| Arc::new(Int32Array::from(values)))
+}
+
+fn versions_column<'a>(kept: impl Iterator<Item = Option<&'a [u8]>> + Clone) -> ArrayRef {
+    if kept.clone().all(|kept| kept.is_none()) {
+        return Arc::new(NullArray::new(kept.count()));
+    }
+    Arc::new(BinaryArray::from_iter(kept))
 }
 
 fn text_column(sources: &[Source<'_>], places: &[Place], slot: usize) -> ArrayRef {
@@ -124,52 +179,80 @@ fn text_column(sources: &[Source<'_>], places: &[Place], slot: usize) -> ArrayRe
     Arc::new(string_column(texts))
 }
 
-/// Dictionary codes with only the entries that the rows use, in order of first use. Beneath a null stands the
-/// code of an empty entry after the others: some readers look a code up before they look whether it counts.
-fn category_column(sources: &[Source<'_>], places: &[Place], slot: usize) -> Result<ArrayRef> {
-    let mut entries: Vec<&str> = Vec::new();
-    let mut code_of_text: HashMap<&str, i32> = HashMap::new();
-    let unknown = |source: &Source<'_>| vec![NO_CODE; source.part.categories[slot].entries.count()];
-    let mut code_of: Vec<Vec<i32>> = sources.iter().map(unknown).collect();
-    let mut codes = Vec::with_capacity(places.len());
-    for &(source, row) in places {
-        let column = &sources[source as usize].part.categories[slot];
-        let code = column.code(row as usize);
-        if column.text(row as usize).is_empty() {
-            codes.push(NO_CODE);
-            continue;
-        }
-        let known = &mut code_of[source as usize][code as usize];
-        if *known == NO_CODE {
-            let text = column.entries.get(code as usize);
-            *known = *code_of_text.entry(text).or_insert_with(|| {
-                entries.push(text);
-                entries.len() as i32 - 1
-            });
-        }
-        codes.push(*known);
-    }
-    if entries.is_empty() {
-        return Ok(Arc::new(NullArray::new(places.len())));
-    }
-    let nulls = nulls(codes.len(), |row| codes[row] != NO_CODE);
-    if nulls.is_some() {
-        let absent = entries.len() as i32;
-        entries.push("");
-        codes.iter_mut().filter(|code| **code == NO_CODE).for_each(|code| *code = absent);
-    }
-    let entries: StringArray = entries.into_iter().map(Some).collect();
-    Ok(Arc::new(DictionaryArray::try_new(Int32Array::new(codes.into(), nulls), Arc::new(entries))?))
+/// The texts of a category column that rows use, ascending, and the codes of the sources among them.
+struct Dictionary<'a> {
+    slot: usize,
+    entries: Vec<&'a str>,
+    /// By source and code there.
+    code_of: Vec<Vec<usize>>,
 }
 
-/// Writes a batch into a new file, durably; gives its size and the CRC-32 of its bytes.
-fn put_durably(path: &Path, batch: &RecordBatch) -> Result<(u64, u32)> {
+impl<'a> Dictionary<'a> {
+    fn new(sources: &'a [Source<'_>], places: &[Place], slot: usize) -> Self {
+        let columns: Vec<&Category<'_>> = sources.iter().map(|source| &source.part.categories[slot]).collect();
+        let mut used: Vec<Vec<bool>> = columns.iter().map(|column| vec![false; column.entries.count() + 1]).collect();
+        for &(source, row) in places {
+            used[source as usize][(columns[source as usize].code(row as usize) + 1) as usize] = true;
+        }
+        let texts = |source: usize| used[source].iter().skip(1).zip(0..).filter(|(used, _)| **used).map(|(_, code)| code);
+        let all = columns.iter().enumerate().flat_map(|(source, column)| texts(source).map(|code| column.entries.get(code)));
+        let mut entries: Vec<&str> = all.filter(|text| !text.is_empty()).collect();
+        entries.sort_unstable();
+        entries.dedup();
+        // An absent or unused text finds no place of its own; those absent come after all others.
+        let place = |text: &str| entries.binary_search(&text).unwrap_or(entries.len());
+        let code_of = columns.iter().zip(&used).map(|(column, used)| {
+            let code = |code: usize| if used[code + 1] { place(column.entries.get(code)) } else { entries.len() };
+            (0..column.entries.count()).map(code).collect()
+        });
+        Self { slot, code_of: code_of.collect(), entries }
+    }
+
+    /// The code of a row; one after the others where it has no text.
+    fn code(&self, sources: &[Source<'_>], (source, row): Place) -> usize {
+        match sources[source as usize].part.categories[self.slot].code(row as usize) {
+            NO_CODE => self.entries.len(),
+            code => self.code_of[source as usize][code as usize],
+        }
+    }
+}
+
+/// Dictionary codes with only the entries that the rows use, ascending. Beneath a null stands the code of an empty
+/// entry after the others: some readers look a code up before they look whether it counts.
+fn category_column(sources: &[Source<'_>], places: &[Place], slot: usize) -> Result<ArrayRef> {
+    let mut dictionary = Dictionary::new(sources, places, slot);
+    let codes: Vec<usize> = places.iter().map(|&place| dictionary.code(sources, place)).collect();
+    let absent = dictionary.entries.len();
+    if absent == 0 {
+        return Ok(Arc::new(NullArray::new(places.len())));
+    }
+    let nulls = nulls(codes.len(), |row| codes[row] != absent);
+    if nulls.is_some() {
+        dictionary.entries.push("");
+    }
+    let entries: StringArray = dictionary.entries.iter().map(Some).collect();
+    let count = entries.len();
+    let codes = codes.into_iter();
+    Ok(if count <= 1 << 8 {
+        let codes = UInt8Array::new(codes.map(|code| code as u8).collect(), nulls);
+        Arc::new(DictionaryArray::try_new(codes, Arc::new(entries))?)
+    } else if count <= 1 << 16 {
+        let codes = UInt16Array::new(codes.map(|code| code as u16).collect(), nulls);
+        Arc::new(DictionaryArray::try_new(codes, Arc::new(entries))?)
+    } else {
+        let codes = Int32Array::new(codes.map(|code| code as i32).collect(), nulls);
+        Arc::new(DictionaryArray::try_new(codes, Arc::new(entries))?)
+    })
+}
+
+/// Writes a batch into a new file, durably; gives its size, the CRC-32 of its bytes and those of its pages.
+fn put_durably(path: &Path, batch: &RecordBatch) -> Result<(u64, u32, Vec<u32>)> {
     let io = |source| Error::io(path, source);
     let temporary = path.with_extension("tmp");
     let directory = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(directory).map_err(io)?;
     let file = File::create(&temporary).map_err(io)?;
-    let mut out = Flushing { file, hasher: crc32fast::Hasher::new(), bytes: 0, unflushed: 0 };
+    let mut out = Flushing { file, sums: PageSums::default(), bytes: 0, unflushed: 0 };
     let mut writer = FileWriter::try_new(&mut out, &batch.schema()).map_err(|error| told(path, error))?;
     writer.write(batch).and_then(|()| writer.finish()).map_err(|error| told(path, error))?;
     drop(writer);
@@ -178,7 +261,8 @@ fn put_durably(path: &Path, batch: &RecordBatch) -> Result<(u64, u32)> {
     flush_directory(directory).map_err(io)?;
     // The directory itself may be new; its name must survive too.
     directory.parent().map_or(Ok(()), flush_directory).map_err(io)?;
-    Ok((out.bytes, out.hasher.finalize()))
+    let (crc32, page_crc32) = out.sums.finish();
+    Ok((out.bytes, crc32, page_crc32))
 }
 
 fn flush_directory(directory: &Path) -> std::io::Result<()> {
@@ -196,7 +280,7 @@ fn told(path: &Path, error: ArrowError) -> Error {
 /// A file that is flushed every few megabytes, as a flush of all at once would hold up those of the journal.
 struct Flushing {
     file: File,
-    hasher: crc32fast::Hasher,
+    sums: PageSums,
     bytes: u64,
     unflushed: usize,
 }
@@ -204,7 +288,7 @@ struct Flushing {
 impl Write for Flushing {
     fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
         let written = self.file.write(&buffer[..buffer.len().min(FLUSH_BYTES)])?;
-        self.hasher.update(&buffer[..written]);
+        self.sums.add(&buffer[..written]);
         self.bytes += written as u64;
         self.unflushed += written;
         if self.unflushed >= FLUSH_BYTES {

@@ -1,10 +1,11 @@
 //! What the catalogue keeps of a segment, besides its name.
 
 use crate::error::{Error, Result};
-use crate::schema::FIELDS;
+use crate::part::{ANY_VALUES, Zone};
+use crate::schema::{FIELDS, INT_COUNT};
 
 /// Columns of a segment: the fields of the record, then those of [`own`].
-pub const COLUMN_COUNT: usize = FIELDS.len() + 5;
+pub const COLUMN_COUNT: usize = FIELDS.len() + own::NAMES.len();
 
 /// Numbers of the columns that are no fields.
 #[allow(missing_docs)]
@@ -16,7 +17,12 @@ pub mod own {
     pub const SORTED_KEY_HASH: usize = RECEIVED_TIME + 2;
     pub const ROW_OF_KEY: usize = RECEIVED_TIME + 3;
     pub const KEY_FILTER: usize = RECEIVED_TIME + 4;
-    pub const NAMES: [&str; 5] = ["received_time", "versions", "sorted_key_hash", "row_of_key", "key_filter"];
+    pub const SETUP_MINUTE: usize = RECEIVED_TIME + 5;
+    pub const TALK_MS: usize = RECEIVED_TIME + 6;
+    pub const NAME_OF_MINUTE: &str = "setup_minute";
+    pub const NAME_OF_TALK: &str = "talk_ms";
+    pub const NAMES: [&str; 7] =
+        ["received_time", "versions", "sorted_key_hash", "row_of_key", "key_filter", NAME_OF_MINUTE, NAME_OF_TALK];
 }
 
 /// What a writer says of the file it wrote.
@@ -35,14 +41,14 @@ pub struct Written {
 }
 
 /// What is known of a segment without reading its columns.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// CRC-32 of the file's footer and message headers.
-    pub header_crc32: u32,
-    /// CRC-32 of each column's buffers.
-    pub column_crc32: Vec<u32>,
     /// Earliest and latest setup time, microseconds UTC.
     pub setup_range: (i64, i64),
+    /// The values of each integer column.
+    pub zones: [Zone; INT_COUNT],
+    /// CRC-32 of each page of the file.
+    pub page_crc32: Vec<u32>,
     /// Hashes of the keys whose versions lie on more UTC days than one, ascending.
     pub far_keys: Vec<u64>,
 }
@@ -50,10 +56,16 @@ pub struct Summary {
 impl Summary {
     /// The summary as bytes, little endian.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = self.header_crc32.to_le_bytes().to_vec();
-        self.column_crc32.iter().for_each(|crc32| out.extend(crc32.to_le_bytes()));
+        let mut out = Vec::new();
         out.extend(self.setup_range.0.to_le_bytes());
         out.extend(self.setup_range.1.to_le_bytes());
+        for zone in &self.zones {
+            out.extend(zone.low.to_le_bytes());
+            out.extend(zone.high.to_le_bytes());
+            out.extend(i64::from(zone.has_absent).to_le_bytes());
+        }
+        out.extend((self.page_crc32.len() as u64).to_le_bytes());
+        self.page_crc32.iter().for_each(|crc32| out.extend(u64::from(*crc32).to_le_bytes()));
         self.far_keys.iter().for_each(|hash| out.extend(hash.to_le_bytes()));
         out
     }
@@ -63,14 +75,20 @@ impl Summary {
     /// # Errors
     /// `Damaged` for other bytes.
     pub fn from_bytes(file: &str, bytes: &[u8]) -> Result<Self> {
-        let problem = || Error::Damaged { file: file.to_owned(), problem: "its summary is cut short".to_owned() };
-        let (checks, rest) = bytes.split_at_checked(4 + COLUMN_COUNT * 4).ok_or_else(problem)?;
-        let mut checks = checks.chunks_exact(4).map(|word| word.iter().rev().fold(0, |sum, &b| sum << 8 | u32::from(b)));
-        let mut words = rest.chunks_exact(8).map(|word| word.iter().rev().fold(0, |sum, &b| sum << 8 | u64::from(b)));
-        let (Some(header_crc32), Some(first), Some(last)) = (checks.next(), words.next(), words.next()) else {
-            return Err(problem());
+        let mut words = bytes.chunks_exact(8).map(|word| word.iter().rev().fold(0, |sum, &b| sum << 8 | u64::from(b)));
+        let mut next = || words.next().map(|word| word as i64);
+        let mut read = || {
+            let setup_range = (next()?, next()?);
+            let mut zones = [ANY_VALUES; INT_COUNT];
+            for zone in &mut zones {
+                *zone = Zone { low: next()?, high: next()?, has_absent: next()? != 0 };
+            }
+            let page_count = next()? as usize;
+            let page_crc32: Vec<u32> = (0..page_count).map_while(|_| next()).map(|word| word as u32).collect();
+            (page_crc32.len() == page_count).then_some((setup_range, zones, page_crc32))
         };
-        let setup_range = (first as i64, last as i64);
-        Ok(Self { header_crc32, column_crc32: checks.collect(), setup_range, far_keys: words.collect() })
+        let problem = || Error::Damaged { file: file.to_owned(), problem: "its summary is cut short".to_owned() };
+        let (setup_range, zones, page_crc32) = read().ok_or_else(problem)?;
+        Ok(Self { setup_range, zones, page_crc32, far_keys: words.collect() })
     }
 }

@@ -1,6 +1,7 @@
 //! The records of one store, in memory and sealed, behind one handle.
 
 mod rewrite;
+mod scans;
 mod state;
 
 use std::path::Path;
@@ -8,14 +9,11 @@ use std::path::Path;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::batch::Batch;
+use crate::bitmap::Bitmap;
 use crate::error::{Error, Result};
-use crate::filter::Predicate;
-use crate::part::{Bitmap, Part};
 use crate::record::{Record, US_PER_DAY};
-use crate::scan::{Partials, Scan, Scanner, any_match, column_names};
 use crate::segment::{Segment, Written};
-use crate::stop::Stop;
-use state::{Frozen, Sealed, State, Unreadable};
+use state::{Sealed, State, Unreadable};
 
 pub use rewrite::{Freeze, NewSegment, Rewrite};
 
@@ -67,7 +65,7 @@ fn days_of(from: i64, to: i64) -> std::ops::RangeInclusive<i64> {
 impl Store {
     /// Takes in a batch; every report shows it once this returns, and none shows a part of it.
     pub fn apply(&self, batch: &Batch, received_us: i64) -> Outcome {
-        self.check_what_changes(batch);
+        self.read_filters(batch);
         let mut state = self.write();
         let mut outcome = Outcome::default();
         for row in 0..batch.rows() {
@@ -92,12 +90,14 @@ impl Store {
         }
     }
 
-    /// Names of the segments found damaged since they were opened: records received for their days could not be
-    /// compared with theirs.
+    /// Names of the segments found damaged since they were opened, and of those that could not be opened beside whose
+    /// days a seal puts records now: these could not be compared with theirs.
     pub fn damaged(&self) -> Vec<String> {
         let state = self.read();
         let damaged = state.segments.values().flatten().filter(|sealed| sealed.segment.is_damaged());
-        damaged.map(|sealed| sealed.segment.name.clone()).collect()
+        let is_near = |day: i64| state.frozen.iter().any(|frozen| frozen.table.has_days(day - 1..=day + 1));
+        let unreadable = state.unreadable.iter().filter(|unreadable| is_near(unreadable.day));
+        damaged.map(|sealed| sealed.segment.name.clone()).chain(unreadable.map(|unreadable| unreadable.name.clone())).collect()
     }
 
     /// Takes the sessions of a copy of the active ones back into memory.
@@ -108,34 +108,11 @@ impl Store {
         let (segment, none_dead) = (Segment::open(directory, written)?, Bitmap::default());
         let part = segment.whole_part(&none_dead)?;
         let mut state = self.write();
-        for row in 0..part.rows() {
+        for row in part.rows.clone() {
             let record = part.record(row);
             state.active.push(record.key_hash(), &record, segment.versions(row), part.received_us[row]);
         }
         Ok(())
-    }
-
-    /// Answers a scan with integer sums.
-    ///
-    /// # Errors
-    /// What [`Scanner::add`] gives, or `Damaged`.
-    pub fn partials(&self, scan: &Scan<'_>) -> Result<Partials> {
-        let mut scanner = Scanner::new(scan);
-        self.each_part(scan.range(), scan.predicates, &scan.column_names(), |part| scanner.add(part).map(|()| true))?;
-        Ok(scanner.finish())
-    }
-
-    /// Whether any record meets all conditions.
-    ///
-    /// # Errors
-    /// What [`any_match`] gives, or `Damaged`.
-    pub fn any_match(&self, predicates: &[Predicate], stop: &Stop) -> Result<bool> {
-        let mut found = false;
-        self.each_part((i64::MIN, i64::MAX), predicates, &column_names(predicates), |part| {
-            found = any_match(part, predicates, stop)?;
-            Ok(!found)
-        })?;
-        Ok(found)
     }
 
     /// The next records set up in [from, to) as an Arrow IPC stream (see [`crate::export`]), and the place to go on
@@ -162,7 +139,7 @@ impl Store {
                 },
             };
             let wanted = |row: &usize| (from..to).contains(&part.setup_us[*row]) && !part.dead.contains(*row);
-            let rows: Vec<usize> = (start..part.rows()).filter(wanted).take(row_max.max(1)).collect();
+            let rows: Vec<usize> = (start..part.rows.end).filter(wanted).take(row_max.max(1)).collect();
             if let Some(last) = rows.last() {
                 return Ok(Some((crate::export::ipc_stream(&part, &rows)?, (number, last + 1))));
             }
@@ -216,53 +193,18 @@ impl Store {
         (state.active.rows(), state.unsealed_rows())
     }
 
-    /// Hands over the parts that may have records of a range of setup times that meet `predicates`, of which the
-    /// columns `names` may be read, until `take` gives false.
-    fn each_part(
-        &self, (from, to): (i64, i64), predicates: &[Predicate], names: &[&str], mut take: impl FnMut(&Part<'_>) -> Result<bool>,
-    ) -> Result<()> {
-        let none_dead = Bitmap::default();
-        let (active, finished) = (crate::filter::may_be_active(predicates), crate::filter::may_be_finished(predicates));
-        let state = self.read();
-        if active && !take(&state.active.part(&none_dead))? || finished && !take(&state.hot.part(&none_dead))? {
-            return Ok(());
-        }
-        let frozen: Vec<Frozen> = if finished { state.frozen.clone() } else { Vec::new() };
-        let days = days_of(from, to);
-        if let Some(unreadable) = state.unreadable.iter().find(|u| finished && days.contains(&u.day)) {
-            return Err(unreadable.error());
-        }
-        let sealed: Vec<Sealed> = if finished { state.sealed(days).cloned().collect() } else { Vec::new() };
-        drop(state);
-        for frozen in &frozen {
-            if !take(&frozen.table.part(&frozen.dead))? {
-                return Ok(());
-            }
-        }
-        for sealed in &sealed {
-            if !take(&sealed.segment.part(names, &sealed.dead)?)? {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks the sealed rows that a batch changes before the writer's lock is taken, as the first look at a segment
-    /// reads all of it.
-    fn check_what_changes(&self, batch: &Batch) {
-        let unchecked: Vec<(i64, Sealed)> = {
+    /// Reads the filters of the keys that a batch needs before the writer's lock is taken.
+    fn read_filters(&self, batch: &Batch) {
+        let unread: Vec<(i64, Sealed)> = {
             let state = self.read();
             let days = state.segments.iter().flat_map(|(&day, segments)| segments.iter().map(move |sealed| (day, sealed)));
-            days.filter(|(_, sealed)| !sealed.segment.is_checked()).map(|(day, sealed)| (day, sealed.clone())).collect()
+            days.filter(|(_, sealed)| !sealed.segment.has_filter()).map(|(day, sealed)| (day, sealed.clone())).collect()
         };
-        for row in 0..if unchecked.is_empty() { 0 } else { batch.rows() } {
+        for row in 0..if unread.is_empty() { 0 } else { batch.rows() } {
             let record = batch.record(row);
-            for (_, sealed) in unchecked.iter().filter(|(day, _)| (day - record.day()).abs() <= 1) {
+            for (_, sealed) in unread.iter().filter(|(day, _)| (day - record.day()).abs() <= 1) {
                 // Damage shows again, and is told, where a report needs the segment.
-                let found = sealed.segment.find(record.key_hash(), record.source(), record.session_id());
-                if found.is_ok_and(|mut rows| rows.next().is_some()) {
-                    drop(sealed.segment.whole_part(&sealed.dead));
-                }
+                drop(sealed.segment.find(record.key_hash(), record.source(), record.session_id()));
             }
         }
     }

@@ -11,8 +11,8 @@ use parking_lot::RwLockWriteGuard;
 
 use super::Store;
 use super::state::{Frozen, Sealed, State};
+use crate::bitmap::Bitmap;
 use crate::error::Result;
-use crate::part::Bitmap;
 use crate::record::US_PER_DAY;
 use crate::segment::{Place, Segment, Source, Written, write};
 use crate::table::Table;
@@ -251,7 +251,7 @@ fn worth_merging(segments: &[Sealed], row_max: usize) -> Vec<String> {
 fn write_days(directory: &Path, sequence: u64, row_max: usize, sources: &[Source<'_>]) -> Result<Vec<NewSegment>> {
     let mut days: BTreeMap<i64, Vec<Place>> = BTreeMap::new();
     for (number, source) in sources.iter().enumerate() {
-        for row in (0..source.part.rows()).filter(|&row| !source.part.dead.contains(row)) {
+        for row in source.part.rows.clone().filter(|&row| !source.part.dead.contains(row)) {
             let day = source.part.setup_us[row].div_euclid(US_PER_DAY);
             days.entry(day).or_default().push((number as u32, row as u32));
         }

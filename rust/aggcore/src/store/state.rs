@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Outcome;
+use crate::bitmap::Bitmap;
 use crate::error::{Error, Result};
-use crate::part::{Bitmap, Part};
 use crate::record::Record;
 use crate::segment::Segment;
 use crate::table::Table;
@@ -207,7 +207,8 @@ impl State {
             for (number, sealed) in self.segments.get(&day).into_iter().flatten().enumerate() {
                 // A damaged segment refuses every report of its day; what is received for it is kept beside it.
                 let Ok(rows) = sealed.segment.find(key_hash, source, session_id) else { continue };
-                places.extend(rows.filter(|&row| !sealed.dead.contains(row)).map(|row| Place::Sealed { day, number, row }));
+                let living = rows.into_iter().filter(|&row| !sealed.dead.contains(row));
+                places.extend(living.map(|row| Place::Sealed { day, number, row }));
             }
         }
         places
@@ -232,9 +233,8 @@ impl State {
             Place::Hot(row) => of_table(&self.hot, row),
             Place::Frozen { number, row } => of_table(&self.frozen.get(number)?.table, row),
             Place::Sealed { day, number, row } => {
-                let sealed = self.segments.get(&day)?.get(number)?;
-                let part: Result<Part<'_>> = sealed.segment.whole_part(&none_dead);
-                Versions::of_row(&part.ok()?.record(row), sealed.segment.versions(row))
+                let (part, versions) = self.segments.get(&day)?.get(number)?.segment.row(row, &none_dead).ok()?;
+                Versions::of_row(&part.record(row), versions)
             }
         }
     }
@@ -249,8 +249,8 @@ impl State {
             Place::Frozen { number, row } => self.frozen.get(number).is_some_and(|frozen| in_table(&frozen.table, row)),
             Place::Sealed { day, number, row } => {
                 self.segments.get(&day).and_then(|segments| segments.get(number)).is_some_and(|sealed| {
-                    let part = sealed.segment.whole_part(&none_dead);
-                    part.is_ok_and(|part| part.record(row) == *version) && sealed.segment.versions(row).is_none()
+                    let found = sealed.segment.row(row, &none_dead);
+                    found.is_ok_and(|(part, versions)| part.record(row) == *version && versions.is_none())
                 })
             }
         }

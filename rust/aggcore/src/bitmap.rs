@@ -1,0 +1,67 @@
+//! Sets of rows.
+
+use std::ops::Range;
+
+/// A set of rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bitmap {
+    words: Vec<u64>,
+    count: usize,
+}
+
+impl Bitmap {
+    /// Reads what [`Bitmap::to_bytes`] wrote.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let word = |chunk: &[u8]| chunk.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
+        let words: Vec<u64> = bytes.chunks(8).map(word).collect();
+        let count = words.iter().map(|word| word.count_ones() as usize).sum();
+        Self { words, count }
+    }
+
+    /// The rows of the set, ascending.
+    pub fn rows(&self) -> impl Iterator<Item = usize> {
+        let bits = |word: u64| (0..64).filter(move |bit| word >> bit & 1 == 1);
+        self.words.iter().enumerate().flat_map(move |(i, &word)| bits(word).map(move |bit| i * 64 + bit))
+    }
+
+    /// The set as bytes, little endian.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.words.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+
+    /// Number of rows in the set.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether the set has no row.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Whether a row is in the set.
+    #[inline]
+    pub fn contains(&self, row: usize) -> bool {
+        self.words.get(row / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
+    }
+
+    /// Puts 0 at the place of each row of the set that lies in a range.
+    pub fn clear_in(&self, rows: Range<usize>, mask: &mut [u8]) {
+        let words = self.words.get(rows.start / 64..rows.end.div_ceil(64).min(self.words.len())).unwrap_or_default();
+        for (number, _) in words.iter().enumerate().filter(|(_, word)| **word != 0) {
+            let first = (rows.start / 64 + number) * 64;
+            for row in (first..first + 64).filter(|row| rows.contains(row) && self.contains(*row)) {
+                mask[row - rows.start] = 0;
+            }
+        }
+    }
+
+    /// Adds a row.
+    pub fn insert(&mut self, row: usize) {
+        if self.words.len() <= row / 64 {
+            self.words.resize(row / 64 + 1, 0);
+        }
+        self.count += usize::from(!self.contains(row));
+        self.words[row / 64] |= 1 << (row % 64);
+    }
+}

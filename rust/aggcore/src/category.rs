@@ -1,0 +1,165 @@
+//! Category columns: texts of few distinct values, as codes into a dictionary.
+
+use std::ops::Range;
+
+use arrow_array::{Array, StringArray};
+
+use crate::batch::text_at;
+
+/// Texts by number: the entries of a dictionary, or the values of a text column by row.
+pub trait Strings: Sync {
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// One of them, "" where it is absent.
+    fn get(&self, number: usize) -> &str;
+}
+
+/// A text column in which no row has a text.
+pub struct NoStrings;
+
+impl Strings for NoStrings {
+    fn count(&self) -> usize {
+        0
+    }
+
+    fn get(&self, _: usize) -> &str {
+        ""
+    }
+}
+
+impl Strings for Vec<Box<str>> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn get(&self, number: usize) -> &str {
+        &self[number]
+    }
+}
+
+impl Strings for StringArray {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn get(&self, number: usize) -> &str {
+        text_at(self, number)
+    }
+}
+
+/// Code of an absent category.
+pub const NO_CODE: i32 = -1;
+
+/// The codes of a category column by row.
+#[derive(Clone, Copy)]
+pub enum Codes<'a> {
+    /// No row has one.
+    Absent,
+    /// At most 256 dictionary entries.
+    Byte(&'a [u8]),
+    /// At most 65,536.
+    Short(&'a [u16]),
+    /// Any number; [`NO_CODE`] where absent.
+    Wide(&'a [i32]),
+}
+
+/// A width of codes.
+pub trait Code: Copy + Ord + 'static {
+    /// 0 for [`NO_CODE`], else the code + 1.
+    fn place(self) -> usize;
+    /// A code that fits.
+    fn of(code: usize) -> Self;
+}
+
+impl Code for u8 {
+    #[inline]
+    fn place(self) -> usize {
+        usize::from(self) + 1
+    }
+
+    fn of(code: usize) -> Self {
+        code as Self
+    }
+}
+
+impl Code for u16 {
+    #[inline]
+    fn place(self) -> usize {
+        usize::from(self) + 1
+    }
+
+    fn of(code: usize) -> Self {
+        code as Self
+    }
+}
+
+impl Code for i32 {
+    #[inline]
+    fn place(self) -> usize {
+        (self + 1) as usize
+    }
+
+    fn of(code: usize) -> Self {
+        code as Self
+    }
+}
+
+/// Runs `$body` for the codes of a column of any width, or `$absent` where no row has one.
+macro_rules! with_codes {
+    ($codes:expr, $values:ident => $body:expr, $absent:expr) => {
+        match $codes {
+            $crate::category::Codes::Absent => $absent,
+            $crate::category::Codes::Byte($values) => $body,
+            $crate::category::Codes::Short($values) => $body,
+            $crate::category::Codes::Wide($values) => $body,
+        }
+    };
+}
+
+pub(crate) use with_codes;
+
+/// A category column: per row the number of a dictionary entry.
+#[derive(Clone, Copy)]
+pub struct Category<'a> {
+    /// Codes by row.
+    pub codes: Codes<'a>,
+    /// The dictionary; entries may repeat, and an empty one stands for an absent text.
+    pub entries: &'a dyn Strings,
+    /// Whether the entries are distinct and ascend, but for an empty one at the end.
+    pub sorted: bool,
+}
+
+impl<'a> Category<'a> {
+    /// The code of a row.
+    #[inline]
+    pub fn code(&self, row: usize) -> i32 {
+        with_codes!(self.codes, codes => codes[row].place() as i32 - 1, NO_CODE)
+    }
+
+    /// The text of a row, "" where it has none.
+    pub fn text(&self, row: usize) -> &'a str {
+        match self.code(row) {
+            NO_CODE => "",
+            code => self.entries.get(code as usize),
+        }
+    }
+
+    /// Of a sorted column the codes of the entries for which `is_before` does not hold, up to the first of these that
+    /// is not `wanted`.
+    pub fn codes_where(&self, is_before: impl Fn(&str) -> bool, wanted: impl Fn(&str) -> bool) -> Range<usize> {
+        let mut end = self.entries.count();
+        end -= usize::from(end > 0 && self.entries.get(end - 1).is_empty());
+        let first = partition_point(0..end, |code| is_before(self.entries.get(code)));
+        first..partition_point(first..end, |code| wanted(self.entries.get(code)))
+    }
+}
+
+/// The first number of a range for which `holds` does not hold, which it does for all before it and none after.
+pub fn partition_point(range: Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (range.start, range.end);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if holds(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
+}

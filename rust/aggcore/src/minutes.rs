@@ -1,0 +1,145 @@
+//! Sums by minute of one UTC day: what bins whose edges are whole minutes are poured from.
+//!
+//! A row costs one addition at the place of its minute, whatever the bins; and the sums of all rows of a segment,
+//! which do not change, serve every report without a filter.
+
+use crate::error::Result;
+use crate::record::US_PER_DAY;
+use crate::scan::{Sums, add};
+
+/// Minutes of a day.
+const MINUTES: usize = 1_440;
+/// A power of two, so that a minute needs no look whether it lies within.
+const SLOTS: usize = 2_048;
+const US_PER_MINUTE: i64 = 60_000_000;
+/// Rows next to each other are often of one minute, and each addition to a place waits for the one before: so that
+/// many stretches of rows are added side by side.
+const LANES: usize = 4;
+
+/// Calls, answered calls and milliseconds by minute.
+#[derive(Clone)]
+pub struct MinuteSums {
+    /// Calls in the lower, answered calls in the upper half; milliseconds. A part has less than 2^32 rows.
+    slots: Box<[[u64; 2]; SLOTS]>,
+}
+
+impl Default for MinuteSums {
+    fn default() -> Self {
+        Self { slots: Box::new([[0; 2]; SLOTS]) }
+    }
+}
+
+/// What one call adds: `ms` is negative where it was not answered.
+#[inline]
+fn call(ms: i32) -> [u64; 2] {
+    [1 | u64::from(ms >= 0) << 32, ms.max(0) as u64]
+}
+
+impl MinuteSums {
+    /// Adds calls; `ms` as [`crate::talk::Talk::Known`].
+    pub fn add_calls(&mut self, minutes: &[u16], ms: &[i32]) {
+        let stretch = minutes.len() / LANES;
+        let (minutes_of, ms_of) = (lanes(minutes, stretch), lanes(ms, stretch));
+        for row in 0..stretch {
+            for lane in 0..LANES {
+                add_to(&mut self.slots, minutes_of[lane][row], call(ms_of[lane][row]));
+            }
+        }
+        let rest = minutes.iter().zip(ms).skip(stretch * LANES);
+        rest.for_each(|(&minute, &ms)| add_to(&mut self.slots, minute, call(ms)));
+    }
+
+    /// Adds the calls whose mask is 1 and not those whose is 0.
+    pub fn add_masked_calls(&mut self, minutes: &[u16], ms: &[i32], mask: &[u8]) {
+        let stretch = minutes.len() / LANES;
+        let (minutes_of, ms_of, mask_of) = (lanes(minutes, stretch), lanes(ms, stretch), lanes(mask, stretch));
+        for row in 0..stretch {
+            for lane in 0..LANES {
+                add_to(&mut self.slots, minutes_of[lane][row], masked(call(ms_of[lane][row]), mask_of[lane][row]));
+            }
+        }
+        let rest = minutes.iter().zip(ms).zip(mask).skip(stretch * LANES);
+        rest.for_each(|((&minute, &ms), &mask)| add_to(&mut self.slots, minute, masked(call(ms), mask)));
+    }
+
+    /// Adds sessions, of which nothing but their number is asked.
+    pub fn add_masked_sessions(&mut self, minutes: &[u16], mask: &[u8]) {
+        let stretch = minutes.len() / LANES;
+        let (minutes_of, mask_of) = (lanes(minutes, stretch), lanes(mask, stretch));
+        for row in 0..stretch {
+            for lane in 0..LANES {
+                self.slots[place(minutes_of[lane][row])][0] += u64::from(mask_of[lane][row]);
+            }
+        }
+        let rest = minutes.iter().zip(mask).skip(stretch * LANES);
+        rest.for_each(|(&minute, &mask)| self.slots[place(minute)][0] += u64::from(mask));
+    }
+
+    /// Adds one call, or a session.
+    #[inline]
+    pub fn add_call(&mut self, minute: u16, ms: i32) {
+        add_to(&mut self.slots, minute, call(ms));
+    }
+
+    /// Takes a call away that was added.
+    pub fn subtract_call(&mut self, minute: u16, ms: i32) {
+        add_to(&mut self.slots, minute, call(ms).map(u64::wrapping_neg));
+    }
+
+    /// Whether the edges that lie within a day are whole minutes.
+    pub fn fit(day_us: i64, edges: &[i64]) -> bool {
+        let within = edges_within(day_us, edges);
+        edges[within].iter().all(|edge| (edge - day_us) % US_PER_MINUTE == 0)
+    }
+
+    /// Adds the sums to those of the bins that they fall in, where the edges [fit](Self::fit); those of all calls alone
+    /// with `counts_only`.
+    ///
+    /// # Errors
+    /// `SumOverflow`.
+    pub fn pour(&self, day_us: i64, edges: &[i64], counts_only: bool, sums: &mut [Sums]) -> Result<()> {
+        let minute_of = |edge: i64| ((edge - day_us).clamp(0, US_PER_DAY) / US_PER_MINUTE) as usize;
+        let within = edges_within(day_us, edges);
+        let bins = within.start.saturating_sub(1)..(within.end).min(edges.len() - 1);
+        for bin in bins {
+            let minutes = &self.slots[minute_of(edges[bin])..minute_of(edges[bin + 1])];
+            let [calls, ms] = minutes.iter().fold([0; 2], |[calls, ms], slot| [calls + slot[0], ms + slot[1]]);
+            let all = (calls & u64::from(u32::MAX)) as i64;
+            add(&mut sums[bin], if counts_only { [all, 0, 0] } else { [all, (calls >> 32) as i64, ms as i64] })?;
+        }
+        Ok(())
+    }
+}
+
+/// Stretches of a column that are looked at side by side.
+fn lanes<T>(values: &[T], stretch: usize) -> [&[T]; LANES] {
+    std::array::from_fn(|lane| &values[lane * stretch..][..stretch])
+}
+
+#[inline]
+fn masked(value: [u64; 2], mask: u8) -> [u64; 2] {
+    value.map(|value| value & u64::from(mask).wrapping_neg())
+}
+
+/// The place of a minute; no more than the compiler knows to lie within.
+#[inline]
+fn place(minute: u16) -> usize {
+    usize::from(minute) & (SLOTS - 1)
+}
+
+/// The edges that lie within a UTC day and on neither end of it.
+fn edges_within(day_us: i64, edges: &[i64]) -> std::ops::Range<usize> {
+    edges.partition_point(|&edge| edge <= day_us)..edges.partition_point(|&edge| edge < day_us + US_PER_DAY)
+}
+
+#[inline]
+fn add_to(slots: &mut [[u64; 2]; SLOTS], minute: u16, value: [u64; 2]) {
+    let slot = &mut slots[place(minute)];
+    *slot = [slot[0].wrapping_add(value[0]), slot[1].wrapping_add(value[1])];
+}
+
+/// The minute of the UTC day of an instant.
+pub fn minute_of_day(us: i64) -> u16 {
+    // Below MINUTES, so it fits.
+    (us.rem_euclid(US_PER_DAY) / US_PER_MINUTE % MINUTES as i64) as u16
+}
