@@ -1,24 +1,27 @@
 """The shape in which all answers are compared: rows of whole numbers, those without calls left out."""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from pegcount.v1 import reports_pb2
 from pegcount.zone import US_PER_DAY, US_PER_SECOND
 
 from peers import questions
-from peers.calls import FROM_US
+from peers.calls import DAYS, FROM_US
 
 Answer = NDArray[np.int64]
 """Rows in a fixed order.
 
 Q1 to Q3, S1: start of the bin in Unix seconds, calls, answered calls, milliseconds.
-U1: start of the day, sessions, sessions of the seven days that end with it. U2: without the last.
-F1: days since the first, folder, agent, calls, answered calls, milliseconds.
+U1: day, sessions, sessions of the seven days that end with it. U2: start of the bin, sessions.
+F1: day, folder, agent, calls, answered calls, milliseconds.
 A1: level, the three keys (0 where rolled up), sessions, seconds; below that the number of groups.
+Days are counted from the first.
 """
+
+_FROM_S = FROM_US // US_PER_SECOND
 
 
 def of_columns(*columns: object) -> Answer:
@@ -35,11 +38,11 @@ def of_quality(response: reports_pb2.QueryOriginationQualityResponse) -> Answer:
 
 
 def of_usage(response: reports_pb2.QueryAsrUsageResponse) -> Answer:
-    starts = [datetime.fromisoformat(of_bin.start_time).timestamp() for of_bin in response.bins]
     counts = [of_bin.session_count for of_bin in response.bins]
     if response.bins[0].HasField("sma"):
-        sums = [round(of_bin.sma * questions.SMA_DAYS) for of_bin in response.bins]
-        return of_columns(starts, counts, sums)
+        days = [day_number(of_bin.start_time[:10]) for of_bin in response.bins]
+        return of_columns(days, counts, [round(of_bin.sma * questions.SMA_DAYS) for of_bin in response.bins])
+    starts = [datetime.fromisoformat(of_bin.start_time).timestamp() for of_bin in response.bins]
     table = of_columns(starts, counts)
     return table[table[:, 1] > 0]
 
@@ -74,20 +77,44 @@ def of_active(response: reports_pb2.QueryActiveSessionsResponse) -> Answer:
     return np.array([*table, (response.row_count, 0, 0, 0, 0, 0)], np.int64)
 
 
-def of_groups(columns: Mapping[str, Sequence[object]]) -> Answer:
-    """The same of all groups in order: level, the three keys, sessions, milliseconds."""
-    keys = [columns[name] for name in questions.KEYS]
-    table = np.column_stack(
-        [
-            np.asarray(columns["level"], np.int64),
-            *(_numbers(key) for key in keys),
-            np.asarray(columns["quantity"], np.int64),
-            np.asarray(columns["milliseconds"], np.int64) // 1_000,
-        ]
-    )
-    level = table[:, 0]
-    finest = table[level == len(questions.KEYS)]
-    parts = [finest[: questions.ROWS_OF_ACTIVE], *(table[level == number] for number in (1, 2, 0))]
+def of_table(name: str, table: pa.Table) -> Answer:
+    """What a peer answered: columns in the order of the answer, the first of them numbers of bins."""
+    if name == "A1":
+        return _of_groups(table)
+    first, *others = [numbers(column) for column in table.columns]
+    if name == "U1":
+        return _averaged(first, others[0])
+    if name in questions.BIN_SECONDS:
+        first = _FROM_S + first * questions.BIN_SECONDS[name]
+    return of_columns(first, *others)
+
+
+def numbers(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """A column as whole numbers: of a name what it ends with, 0 for null."""
+    if pa.types.is_dictionary(column.type):
+        column = column.combine_chunks()
+        names = np.array([last_number(name) for name in column.dictionary.to_pylist()] or [0], np.int64)
+        return np.asarray(names[numbers(column.indices)])
+    return np.asarray(column.fill_null(0).cast(pa.int64()).to_numpy())
+
+
+def _averaged(days: NDArray[np.int64], counts: NDArray[np.int64]) -> Answer:
+    """The sums of a moving average out of the counts of days, the six before the first among them."""
+    before = questions.SMA_DAYS - 1
+    padded = np.zeros(before + DAYS, np.int64)
+    padded[days + before] = counts
+    sums = np.convolve(padded, np.ones(questions.SMA_DAYS, np.int64), "valid")
+    return of_columns(np.arange(DAYS), padded[before:], sums)
+
+
+def _of_groups(table: pa.Table) -> Answer:
+    """Groups in the order of the report; of the last but two columns a bit is set for each rolled-up key."""
+    *keys, rolled_up, quantity, milliseconds = [numbers(column) for column in table.columns]
+    level = len(questions.KEYS) - np.ceil(np.log2(rolled_up + 1)).astype(np.int64)
+    kept = [np.where(level > place, key, 0) for place, key in enumerate(keys)]
+    rows = np.column_stack([level, *kept, quantity, milliseconds // 1_000])
+    finest = rows[level == len(questions.KEYS)]
+    parts = [finest[: questions.ROWS_OF_ACTIVE], *(rows[level == kept_keys] for kept_keys in (1, 2, 0))]
     return np.concatenate([*parts, [[len(finest), 0, 0, 0, 0, 0]]])
 
 
@@ -99,12 +126,6 @@ def day_number(text: str) -> int:
 def last_number(text: str) -> int:
     """What a name ends with: `folder-07` is 7."""
     return int(text.rpartition("-")[2])
-
-
-def _numbers(key: Sequence[object]) -> NDArray[np.int64]:
-    return np.array(
-        [0 if value in (None, "") else last_number(str(value)) for value in key], np.int64
-    )
 
 
 def _figures(message: reports_pb2.FolderStatsRow | reports_pb2.FolderAgentStats) -> tuple[int, int, int]:

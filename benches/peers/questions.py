@@ -39,6 +39,9 @@ CAUSES = (16, 19)
 KEYS = ("orig_clients_name", "equipment_id", "term_clients_name")
 ROWS_OF_ACTIVE = 20
 
+BIN_SECONDS = {"Q1": 60, "Q2": 60, "U2": 300, "S1": 60}
+"""Of the bins that a peer may count from the first instant."""
+
 DESCRIPTIONS: Mapping[str, str] = {
     "Q1": "quality, 20th account, 1 day, MINUTE, starts_with",
     "Q2": "quality, largest account, 30 days, MINUTE",
