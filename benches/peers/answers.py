@@ -120,7 +120,9 @@ def _of_groups(table: pa.Table) -> Answer:
 
 def day_number(text: str) -> int:
     """Days since the first day."""
-    return int((datetime.fromisoformat(f"{text}T00:00:00Z").timestamp() * US_PER_SECOND - FROM_US) // US_PER_DAY)
+    return int(
+        (datetime.fromisoformat(f"{text}T00:00:00Z").timestamp() * US_PER_SECOND - FROM_US) // US_PER_DAY
+    )
 
 
 def last_number(text: str) -> int:

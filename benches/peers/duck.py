@@ -15,7 +15,9 @@ _ENUMS = (
     *("source", "term_clients_name", "src_prefix_routing", "dst_prefix_routing"),
 )
 _INTEGERS = {
-    **dict.fromkeys(("tenant_id", "app_id", "comp_id", "equipment_id", "kind", "disconnect_cause"), "UTINYINT"),
+    **dict.fromkeys(
+        ("tenant_id", "app_id", "comp_id", "equipment_id", "kind", "disconnect_cause"), "UTINYINT"
+    ),
     **dict.fromkeys(("src_country_id", "dst_country_id"), "USMALLINT"),
 }
 _FROM_DAY = "DATE '2026-03-01'"
@@ -24,7 +26,9 @@ _DIALECT = sql.Dialect(
     table="{table}",
     bins="((epoch_us(setup_time) - {from_us}) // {width})::INTEGER",
     days=f"setup_time::DATE - {_FROM_DAY}",
-    hour_new_york="epoch(time_bucket(INTERVAL 1 HOUR, timezone('UTC', setup_time), 'America/New_York'))::BIGINT",
+    hour_new_york=(
+        "epoch(time_bucket(INTERVAL 1 HOUR, timezone('UTC', setup_time), 'America/New_York'))::BIGINT"
+    ),
     days_berlin=(
         "WITH hours AS (SELECT date_trunc('hour', setup_time) AS hour, count(*) AS n FROM {{table}}"
         " WHERE {where} GROUP BY hour)"
@@ -71,9 +75,9 @@ def load(path: Path, parquet: Path) -> None:
     types = {name: f"{name}_type" for name in _ENUMS} | _INTEGERS
     typed = ", ".join(f"{name}::{kind} AS {name}" for name, kind in types.items())
     for order, columns in sql.ORDERS.items():
-        source = parquet / "calls.parquet"
         connection.execute(
-            f"CREATE TABLE {_table_of(order)} AS SELECT * REPLACE ({typed}) FROM '{source}' ORDER BY {columns}"
+            f"CREATE TABLE {_table_of(order)} AS SELECT * REPLACE ({typed})"
+            f" FROM '{parquet / 'calls.parquet'}' ORDER BY {columns}"
         )
     connection.execute(
         f"CREATE TABLE active AS SELECT * REPLACE ({typed}) FROM '{parquet / 'active.parquet'}'"

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from pegcount.zone import US_PER_DAY, US_PER_SECOND
 
 from peers import answers, parties, questions
 from peers.calls import FROM_US, NOW_US
@@ -15,7 +17,6 @@ from peers.tables import texts_of
 _ENUMS = ("account_id", "company", "organization", "folder", "agent_id", "dst_prefix_routing")
 _BYTES = ("app_id", "kind", "disconnect_cause")
 _COLUMNS = ["setup_time", "end_time", "duration_ms", "customer_price", "auth_orig_ip", "is_last_attempt"]
-_HOUR_US = 3_600_000_000
 
 _col = pl.col
 _SETUP_US = _col("setup_time").to_physical()
@@ -35,7 +36,9 @@ class Polars:
     def __init__(self, parquet: Path) -> None:
         calls = pl.read_parquet(parquet / "calls.parquet", columns=[*_COLUMNS, *_ENUMS, *_BYTES])
         price = (_col("customer_price") * parties.PRICE_UNITS).cast(pl.Int32)
-        self._calls = calls.with_columns(*_enums(_ENUMS), _col(_BYTES).cast(pl.UInt8), price).sort("setup_time").lazy()
+        self._calls = (
+            calls.with_columns(*_enums(_ENUMS), _col(_BYTES).cast(pl.UInt8), price).sort("setup_time").lazy()
+        )
         active = pl.read_parquet(parquet / "active.parquet", columns=[*questions.KEYS, "answer_time", "kind"])
         names = ("orig_clients_name", "term_clients_name")
         self._active = active.with_columns(*_enums(names), _col("equipment_id", "kind").cast(pl.UInt8)).lazy()
@@ -52,7 +55,7 @@ class Polars:
             "A1": self._groups,
             "S1": self._scan,
         }
-        return plans[name]().collect().to_arrow()
+        return plans[name]().to_arrow()
 
     def answer(self, name: str, asked: Any) -> answers.Answer:
         return answers.of_table(name, asked)
@@ -75,7 +78,7 @@ class Polars:
             _matching("dst_prefix_routing", lambda text: questions.CONTAINS in text),
         )
         hour = _local(_col("setup_time"), questions.NEW_YORK).dt.truncate("1h").dt.epoch("s")
-        return rows.group_by(hour.alias("bin")).agg(_FIGURES)
+        return rows.group_by(hour.alias("bin")).agg(_FIGURES).collect()
 
     def _days(self) -> Any:
         # Days in Berlin, one hour before those in UTC, later two; the days before that an average needs.
@@ -88,7 +91,7 @@ class Polars:
         )
         hours = rows.group_by_dynamic("setup_time", every="1h").agg(pl.len().alias("n"))
         day = _local(_col("setup_time"), questions.BERLIN).dt.date() - pl.lit(FROM_DAY)
-        return hours.group_by(day.dt.total_days().alias("day")).agg(_col("n").sum())
+        return hours.group_by(day.dt.total_days().alias("day")).agg(_col("n").sum()).collect()
 
     def _sessions(self) -> Any:
         rows = self._calls.filter(_days_from(FROM_DAY, TO_DAY), _col("kind") == 1)
@@ -101,22 +104,22 @@ class Polars:
             _col("company") == parties.COMPANY,
             _col("organization") == parties.ORGANIZATION,
         )
-        # Sorted by time, a day is a run of rows: groups within it are found without the time.
-        days = rows.group_by_dynamic("setup_time", every="1d", group_by=["folder", "agent_id"])
-        day = (_SETUP_US - FROM_US) // (24 * _HOUR_US)
-        return days.agg(_FIGURES).select(day, "folder", "agent_id", "calls", "answered", "milliseconds")
+        day = ((_SETUP_US - FROM_US) // US_PER_DAY).cast(pl.UInt8).alias("day")
+        return rows.group_by(day, "folder", "agent_id").agg(_FIGURES).collect()
 
     def _groups(self) -> Any:
         """The finest groups first; the others are sums of these."""
         keys = list(questions.KEYS)
         elapsed = ((NOW_US - _col("answer_time").to_physical()) // 1_000).sum().alias("milliseconds")
         rows = self._active.filter(_col("kind") == 1)
-        levels = [rows.group_by(keys).agg(pl.len().cast(pl.Int64).alias("quantity"), elapsed)]
+        levels = [rows.group_by(keys).agg(pl.len().cast(pl.Int64).alias("quantity"), elapsed).collect()]
         for kept in (2, 1, 0):
             sums = _col("quantity", "milliseconds").sum()
             finer = levels[-1]
             levels.append(finer.group_by(keys[:kept]).agg(sums) if kept else finer.select(sums))
-        marked = [level.with_columns(rolled_up=pl.lit((1 << place) - 1)) for place, level in enumerate(levels)]
+        marked = [
+            level.with_columns(rolled_up=pl.lit((1 << place) - 1)) for place, level in enumerate(levels)
+        ]
         columns = pl.concat(marked, how="diagonal").select(*keys, "rolled_up", "quantity", "milliseconds")
         return columns.sort("quantity", *keys, descending=[True, False, False, False])
 
@@ -125,19 +128,21 @@ class Polars:
         return _per_bin("S1", self._calls.filter(_days_from(FROM_DAY, TO_DAY), _FINISHED, causes), *_FIGURES)
 
     def _account(self, account: str, within: Any) -> Any:
-        return self._calls.filter(_col("account_id") == account, within, _FINISHED)
+        # In two steps: what most rows fail is asked alone, and the rest only of what is left.
+        return self._calls.filter(_col("account_id") == account).collect().lazy().filter(within, _FINISHED)
 
 
 def _per_bin(name: str, rows: Any, *sums: Any) -> Any:
     """Sums of each bin that has rows; the numbers of the bins first."""
     width = questions.BIN_SECONDS[name]
     found = rows.group_by_dynamic("setup_time", every=f"{width}s").agg(sums)
-    return found.with_columns((_SETUP_US - FROM_US) // (width * 1_000_000))
+    return found.with_columns((_SETUP_US - FROM_US) // (width * US_PER_SECOND)).collect()
 
 
 def _matching(field: str, holds: Callable[[str], bool]) -> Any:
     """A condition on a text, asked once of each value and not of each row."""
-    return _col(field).is_in(pl.Series([text for text in texts_of(field) if holds(text)], dtype=_enum(field)))
+    codes = [code for code, text in enumerate(_texts(field)) if holds(text)]
+    return _col(field).to_physical().is_in(pl.Series(codes, dtype=pl.UInt16))
 
 
 def _local(time: Any, zone: str) -> Any:
@@ -162,4 +167,9 @@ def _enums(fields: Iterable[str]) -> list[Any]:
 
 
 def _enum(field: str) -> Any:
-    return pl.Enum(texts_of(field))
+    return pl.Enum(_texts(field))
+
+
+@cache
+def _texts(field: str) -> list[str]:
+    return texts_of(field)

@@ -66,7 +66,9 @@ class Data:
 
         self._load("parquet", write_tables, fresh=fresh)
         self._load("duckdb.db", lambda: duck.load(directory / "duckdb.db", parquet), _of(duck), fresh=fresh)
-        self._load("clickhouse", lambda: house.load(directory / "clickhouse", parquet), _of(house), fresh=fresh)
+        self._load(
+            "clickhouse", lambda: house.load(directory / "clickhouse", parquet), _of(house), fresh=fresh
+        )
 
     def _load(self, name: str, load: Callable[[], None], version: str = "", *, fresh: bool) -> None:
         """Fills a place and marks it complete, unless it is."""

@@ -34,8 +34,8 @@ _DIALECT = sql.Dialect(
     days=f"toUInt16(toDate(setup_time) - {_FROM_DAY})",
     hour_new_york="toUnixTimestamp(toStartOfHour(setup_time, 'America/New_York'))",
     days_berlin=(
-        f"SELECT toInt16(toDate(setup_time, 'Europe/Berlin') - {_FROM_DAY}) AS day, count() FROM {{{{table}}}}"
-        " WHERE {where} GROUP BY day"
+        f"SELECT toInt16(toDate(setup_time, 'Europe/Berlin') - {_FROM_DAY}) AS day, count()"
+        " FROM {{table}} WHERE {where} GROUP BY day"
     ),
     duration="sum(duration_ms) AS duration_ms_sum",
     elapsed_ms="sum(intDiv({now_us} - toUnixTimestamp64Micro(answer_time), 1000))",

@@ -69,12 +69,13 @@ class Ours:
 
     def _method(self, name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any], answers.Answer]]:
         service = self._service
-        return {
+        methods: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any], answers.Answer]]] = {
             "Q": (service.QueryOriginationQuality, answers.of_quality),
             "U": (service.QueryAsrUsage, answers.of_usage),
             "F": (service.QueryFolderStats, answers.of_folders),
             "A": (service.QueryActiveSessions, answers.of_active),
-        }[name[0]]
+        }
+        return methods[name[0]]
 
 
 def load(directory: Path, record_count: int, active_count: int, seed: int) -> Loaded:
@@ -88,7 +89,10 @@ def load(directory: Path, record_count: int, active_count: int, seed: int) -> Lo
         accepted += _write(store, batches, int(chunk["again"].sum()))
         writing_seconds += time.perf_counter() - made
         sent += len(chunk)
-    _write(store, wire.requests(calls.active(active_count, seed)), 0)
+    batches = list(wire.requests(calls.active(active_count, seed)))
+    made = time.perf_counter()
+    _write(store, batches, 0)
+    writing_seconds += time.perf_counter() - made
     seconds = time.perf_counter() - began
     assert accepted == record_count
     store.seal()

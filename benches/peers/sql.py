@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from pegcount.zone import US_PER_DAY, US_PER_SECOND
+from pegcount.zone import US_PER_SECOND
 
 from peers import parties, questions
 from peers.calls import FROM_US
@@ -56,8 +56,11 @@ def queries(dialect: Dialect, now_us: int) -> dict[str, str]:
         "Q1": counted(_bins(dialect, "Q1"), f"{twentieth} AND {busy} AND {starts_with}"),
         "Q2": counted(_bins(dialect, "Q2"), f"{largest} AND {month}"),
         "Q3": counted(dialect.hour_new_york, f"{twentieth} AND {_filters(dialect)}"),
-        "U1": dialect.days_berlin.format(where=f"kind = 1 AND app_id IN {questions.APPS} AND {_berlin(dialect)}"),
-        "U2": f"SELECT {_bins(dialect, 'U2')} AS bin, count(*) AS n {where} kind = 1 AND {month} GROUP BY bin",
+        "U1": dialect.days_berlin.format(
+            where=f"kind = 1 AND app_id IN {questions.APPS} AND {_berlin(dialect)}"
+        ),
+        "U2": f"""SELECT {_bins(dialect, "U2")} AS bin, count(*) AS n {where} kind = 1 AND {month}
+            GROUP BY bin""",
         "F1": f"""SELECT {dialect.days} AS day, folder, agent_id, {figures} {where} {month} AND {_FINISHED}
             AND company = '{parties.COMPANY}' AND organization = '{parties.ORGANIZATION}'
             GROUP BY day, folder, agent_id""",
@@ -78,7 +81,7 @@ def _bins(dialect: Dialect, name: str) -> str:
 
 
 def _filters(dialect: Dialect) -> str:
-    """Of the third question; its days begin at midnight in New York, five hours after that in UTC, later four."""
+    """Of the third question; midnight in New York is five hours after that in UTC, later four."""
     return " AND ".join(
         (
             _between(dialect, f"{FROM_DAY} 05:00:00", f"{TO_DAY} 04:00:00"),
@@ -103,10 +106,3 @@ def _within(dialect: Dialect, from_day: object, to_day: object) -> str:
 def _between(dialect: Dialect, start: str, end: str) -> str:
     low, high = dialect.instant.format(text=start), dialect.instant.format(text=end)
     return f"setup_time >= {low} AND setup_time < {high}"
-
-
-def from_day_number() -> int:
-    """Days from 1970-01-01 to the first day."""
-    return (datetime.fromtimestamp(FROM_US // US_PER_SECOND, UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
-        microseconds=US_PER_DAY
-    )
