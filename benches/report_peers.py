@@ -9,7 +9,6 @@ loaded is used again. `--help` lists the options.
 import argparse
 import os
 import statistics
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from pathlib import Path
 os.environ.setdefault("POLARS_MAX_THREADS", "2")
 
 import machine
-from peers import calls, growth, memory, questions, rounds, wire
+from peers import alone, calls, memory, questions, rounds, wire
 from peers.held import Data
 from peers.ours import Loaded, Ours
 from peers.rounds import Contestant, Times
@@ -38,11 +37,11 @@ def main() -> None:
     options = _options()
     _check_bytes(options)
     data = _data(options, options.records)
-    if options.medians:
-        print(growth.as_json(_alone(data, options)))
+    if options.alone:
+        print(alone.measure(data.ours, options.only, options.rounds).as_json())
         return
     if options.growth:
-        _keep(options, _heading(options, data), growth.lines(_grown(options)))
+        _keep(options, _heading(options, data), _growth_lines(options))
         return
     loaded = data.load_ours(fresh=options.fresh is not None)
     if not options.no_peers:
@@ -54,13 +53,16 @@ def main() -> None:
 
 def _measured(data: Data, loaded: Loaded, options: argparse.Namespace) -> list[str]:
     read = memory.read_bytes_per_second(min(memory.READ_BYTES, READ_BYTES_PER_RECORD * data.record_count))
-    ours, lines = _opened(data, options)
-    lines = [*_load_lines(loaded), *lines]
+    # Before this process has the data directory open.
+    found = _measured_alone(options, data.record_count, options.only, 1)
+    cold = _cold_lines(options) if options.cold else []
+    ours = Ours(data.ours)
+    lines = [_load_line(loaded), _alone_line(found, ours.bytes_per_record())]
     peers = () if options.no_peers else PEERS
     times = rounds.run([ours, *_contestants(data, options)], options.only, options.rounds)
     lines += ["", *rounds.lines(times, peers), "", *_bandwidth_lines(times, read, data.record_count)]
     ours.close()
-    return [*lines, *_cold_lines(data)] if options.cold else lines
+    return [*lines, *cold]
 
 
 def _options() -> argparse.Namespace:
@@ -79,7 +81,7 @@ def _options() -> argparse.Namespace:
         action="store_true",
         help="ours with RECORDS beside five times as many, both loaded before",
     )
-    parser.add_argument("--medians", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     # Not the system's folder for temporary files: that is memory on some machines.
     parser.add_argument("--scratch", type=Path, default=ROOT / ".cache" / "bench", help="where data is kept")
     parser.add_argument(
@@ -117,55 +119,47 @@ def _contestants(data: Data, options: argparse.Namespace) -> Sequence[Contestant
     return [*of_duckdb, *of_clickhouse, frames.Polars(data.directory / "parquet")]
 
 
-def _opened(data: Data, options: argparse.Namespace) -> tuple[Ours, list[str]]:
-    """Ours, and what it costs before any peer is there."""
-    before, began = memory.anonymous_bytes(), time.perf_counter()
-    ours = Ours(data.ours)
-    seconds = time.perf_counter() - began
-    opened = memory.anonymous_bytes()
-    for name in options.only:
-        ours.ask(name)
-    asked = memory.anonymous_bytes()
-    return ours, [
-        f"{ours.bytes_per_record():.1f} bytes a finished record on disk; opened in {seconds:.2f} s;"
-        f" memory beyond mapped files {(opened - before) / 1e6:,.0f} MB when open,"
-        f" {(asked - before) / 1e6:,.0f} MB after each question once"
-    ]
+def _measured_alone(
+    options: argparse.Namespace, record_count: int, names: Sequence[str], round_count: int
+) -> alone.Alone:
+    arguments = ["--rounds", str(round_count), "--active", str(options.active)]
+    arguments += ["--only", ",".join(names), "--scratch", str(options.scratch)]
+    return alone.measured(Path(__file__), record_count, arguments)
 
 
-def _alone(data: Data, options: argparse.Namespace) -> dict[str, float]:
-    """Medians of ours, which is loaded already."""
-    ours = Ours(data.ours)
-    times = rounds.run([ours], options.only, options.rounds)
-    ours.close()
-    return rounds.medians(times)
-
-
-def _grown(options: argparse.Namespace) -> growth.Medians:
-    """Medians of ours for both counts, each in a process of its own."""
-    counts = (options.records, growth.TIMES * options.records)
-    missing = [count for count in counts if not _data(options, count).is_ours_loaded()]
+def _growth_lines(options: argparse.Namespace) -> list[str]:
+    """Both counts, each in a process of its own."""
+    few, many = options.records, alone.GROWTH * options.records
+    missing = [count for count in (few, many) if not _data(options, count).is_ours_loaded()]
     if missing:
         raise SystemExit(f"not loaded yet: run --no-peers --records {missing[0]} first")
-    arguments = ["--rounds", str(options.rounds), "--active", str(options.active)]
-    arguments += ["--only", ",".join(options.only), "--scratch", str(options.scratch)]
-    return growth.measured(Path(__file__), counts, arguments)
+    found = [_measured_alone(options, count, options.only, options.rounds) for count in (few, many)]
+    return alone.growth_lines(few, found[0], many, found[1])
 
 
 def _heading(options: argparse.Namespace, data: Data) -> str:
     data.directory.mkdir(parents=True, exist_ok=True)
     return (
         f"## {machine.today()}: {options.records:,} calls, {options.active:,} active sessions,"
-        f" {options.rounds} rounds\n\n{machine.facts(data.directory)}."
+        f" {options.rounds} rounds\n\n{machine.facts(data.directory)};"
+        f" load average before {os.getloadavg()[0]:.1f}."
     )
 
 
-def _load_lines(loaded: Loaded) -> list[str]:
+def _load_line(loaded: Loaded) -> str:
     making = 1 - loaded.writing_seconds / loaded.seconds
-    return [
+    return (
         f"{loaded.sent:,} records loaded at {loaded.sent / loaded.seconds:,.0f} a second, of which making"
         f" them took {making:.0%}; {loaded.upkeep_seconds:.1f} s more until sealed and merged"
-    ]
+    )
+
+
+def _alone_line(found: alone.Alone, bytes_per_record: float) -> str:
+    return (
+        f"{bytes_per_record:.1f} bytes a finished record on disk; opened in {found.open_seconds:.2f} s;"
+        f" memory beyond mapped files {found.open_bytes / 1e6:,.0f} MB when open,"
+        f" {found.asked_bytes / 1e6:,.0f} MB when asked"
+    )
 
 
 def _bandwidth_lines(times: Times, read: float, record_count: int) -> list[str]:
@@ -180,20 +174,16 @@ def _bandwidth_lines(times: Times, read: float, record_count: int) -> list[str]:
     return lines
 
 
-def _cold_lines(data: Data) -> list[str]:
-    open_ms, ask_ms = [], []
+def _cold_lines(options: argparse.Namespace) -> list[str]:
+    """In new processes, each of which finds nothing in memory."""
+    found = []
     for _ in range(COLD_STARTS):
         if not memory.drop_page_cache():
             return ["cold: only root can drop the page cache"]
-        began = time.perf_counter()
-        ours = Ours(data.ours)
-        opened = time.perf_counter()
-        ours.ask("Q1")
-        open_ms.append((opened - began) * 1_000)
-        ask_ms.append((time.perf_counter() - opened) * 1_000)
-        ours.close()
-    cold = f"opened in {statistics.median(open_ms):,.1f} ms, first Q1 in {statistics.median(ask_ms):.2f} ms"
-    return [f"cold, median of {COLD_STARTS}: {cold}"]
+        found.append(_measured_alone(options, options.records, ("Q1",), 1))
+    open_ms = statistics.median(one.open_seconds for one in found) * 1_000
+    first_ms = statistics.median(one.first_ms for one in found)
+    return [f"cold, median of {COLD_STARTS}: opened in {open_ms:,.1f} ms, first Q1 in {first_ms:.2f} ms"]
 
 
 def _keep(options: argparse.Namespace, heading: str, lines: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """How fast memory can be read, and how much of a process is not a mapped file."""
 
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -42,7 +43,9 @@ def anonymous_bytes() -> int:
 
 
 def drop_page_cache() -> bool:
-    """Lets the system forget the files that it holds in memory; false for one who may not."""
+    """Lets the system forget the files in memory that no process has mapped; false for one who may not."""
+    # What is not written yet would stay.
+    os.sync()
     try:
         Path("/proc/sys/vm/drop_caches").write_text("1", encoding="ascii")
     except OSError:
