@@ -13,6 +13,7 @@ EXAMPLES ?= 100000
 RECORDS ?= 200000
 SHARE ?= 4
 INGEST ?=
+PEERS ?=
 LISTEN ?= 127.0.0.1:50051
 # What tests/faults/campaign.py explains.
 LONG_FAULTS := PEGCOUNT_FAULT_RESUME=1 PEGCOUNT_FAULT_KILLS=1000 PEGCOUNT_FAULT_CUTS=200 \
@@ -22,7 +23,7 @@ DATA ?= data
 RUST_SOURCES := $(shell find $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 
-.PHONY: help build demo serve test test-rust test-python test-long test-faults test-engines mutants bench bench-recovery bench-active bench-upkeep bench-ingest lint format proto grpcurl clean
+.PHONY: help build demo serve test test-rust test-python test-long test-faults test-engines mutants bench bench-recovery bench-active bench-upkeep bench-ingest bench-peers lint format proto grpcurl clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -87,6 +88,10 @@ bench-recovery: build
 ## bench-ingest records a second made durable, beside DuckDB and ClickHouse; INGEST="--records 1000000" for more
 bench-ingest: build $(STAMPS)/engines
 	$(BIN)/python benches/ingest_rates.py $(INGEST)
+
+## bench-peers  the reports beside DuckDB, ClickHouse and Polars; PEERS="--records 1000000" for fewer
+bench-peers: build $(STAMPS)/engines
+	$(BIN)/python benches/report_peers.py $(PEERS)
 
 ## lint         every linter, and that the generated code is current
 lint: build $(STAMPS)/proto-tools

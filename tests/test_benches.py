@@ -39,3 +39,11 @@ def test_the_bench_of_upkeep_runs(tmp_path: Path) -> None:
 def test_the_bench_of_recovery_runs(tmp_path: Path) -> None:
     small = ["--records", "5000", "--starts", "1", "--scratch", str(tmp_path)]
     assert "SERVING after" in printed_by("recovery", *small)
+
+
+def test_the_bench_of_the_peers_runs_without_them(tmp_path: Path) -> None:
+    small = ["--records", "100000", "--active", "2000", "--rounds", "1", "--no-peers"]
+    places = ["--scratch", str(tmp_path / "scratch"), "--record", str(tmp_path / "record")]
+    printed = printed_by("report_peers", *small, *places)
+    assert "ratio" in printed
+    assert printed_by("report_peers", *small, *places, "--only", "Q1,S1").count("loaded ours") == 0

@@ -1,0 +1,67 @@
+"""Ours in a process of its own, where no peer and no loading has used memory before."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from peers import memory, questions, rounds
+from peers.ours import Ours
+
+GROWTH = 5
+"""How many times the smaller count the larger one is."""
+SECONDS_MAX = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """What such a process found; bytes are of memory that no file is mapped to, beyond what was there."""
+
+    open_seconds: float
+    first_ms: float
+    """The first of all questions, asked for the first time."""
+    open_bytes: int
+    asked_bytes: int
+    """After the rounds."""
+    median_ms: Mapping[str, float]
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+def measure(directory: Path, names: Sequence[str], round_count: int) -> Alone:
+    """Opens ours, which is loaded already, and asks it."""
+    before, began = memory.anonymous_bytes(), time.perf_counter()
+    ours = Ours(directory)
+    open_seconds, opened = time.perf_counter() - began, memory.anonymous_bytes()
+    began = time.perf_counter()
+    ours.ask(names[0])
+    first_ms = (time.perf_counter() - began) * 1_000
+    times = rounds.run([ours], names, round_count)
+    asked = memory.anonymous_bytes()
+    ours.close()
+    return Alone(open_seconds, first_ms, opened - before, asked - before, rounds.medians(times))
+
+
+def measured(bench: Path, record_count: int, arguments: Sequence[str]) -> Alone:
+    """What the process of one count finds."""
+    command = [sys.executable, str(bench), "--alone", "--records", str(record_count), *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=SECONDS_MAX)
+    return Alone(**json.loads(done.stdout))
+
+
+def growth_lines(few_count: int, few: Alone, many_count: int, many: Alone) -> list[str]:
+    """Both counts side by side, and how many times as much the larger takes."""
+    table = [f"{'ours':<60}{few_count:>14,}{many_count:>14,}{'ratio':>9}"]
+    pairs = {
+        f"{name} {questions.DESCRIPTIONS[name]}, ms": (one, many.median_ms[name])
+        for name, one in few.median_ms.items()
+    }
+    pairs["time to open, ms"] = (few.open_seconds * 1_000, many.open_seconds * 1_000)
+    pairs["memory beyond mapped files, MB"] = (few.asked_bytes / 1e6, many.asked_bytes / 1e6)
+    for text, (one, other) in pairs.items():
+        table.append(f"{text:<60}{one:>14.2f}{other:>14.2f}{other / one:>7.2f} x")
+    return table

@@ -1,0 +1,134 @@
+"""The shape in which all answers are compared: rows of whole numbers, those without calls left out."""
+
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from pegcount.v1 import reports_pb2
+from pegcount.zone import US_PER_DAY, US_PER_SECOND
+
+from peers import questions
+from peers.calls import DAYS, FROM_US
+
+Answer = NDArray[np.int64]
+"""Rows in a fixed order.
+
+Q1 to Q3, S1: start of the bin in Unix seconds, calls, answered calls, milliseconds.
+U1: day, sessions, sessions of the seven days that end with it. U2: start of the bin, sessions.
+F1: day, folder, agent, calls, answered calls, milliseconds.
+A1: level, the three keys (0 where rolled up), sessions, seconds; below that the number of groups.
+Days are counted from the first.
+"""
+
+_FROM_S = FROM_US // US_PER_SECOND
+
+
+def of_columns(*columns: object) -> Answer:
+    """Rows of whole numbers in the order of their first columns."""
+    table = np.column_stack([np.asarray(column).astype(np.int64) for column in columns])
+    return np.asarray(table[np.lexsort(table.T[::-1])])
+
+
+def of_quality(response: reports_pb2.QueryOriginationQualityResponse) -> Answer:
+    data = response.data
+    table = of_columns(data.t, data.total_calls, data.answered_calls, data.duration_ms)
+    assert response.totals.total_calls == table[:, 1].sum()
+    return table[table[:, 1] > 0]
+
+
+def of_usage(response: reports_pb2.QueryAsrUsageResponse) -> Answer:
+    counts = [of_bin.session_count for of_bin in response.bins]
+    if response.bins[0].HasField("sma"):
+        days = [day_number(of_bin.start_time[:10]) for of_bin in response.bins]
+        return of_columns(days, counts, [round(of_bin.sma * questions.SMA_DAYS) for of_bin in response.bins])
+    starts = [datetime.fromisoformat(of_bin.start_time).timestamp() for of_bin in response.bins]
+    table = of_columns(starts, counts)
+    return table[table[:, 1] > 0]
+
+
+def of_folders(response: reports_pb2.QueryFolderStatsResponse) -> Answer:
+    rows = [
+        (day_number(row.date), last_number(row.folder), last_number(agent.agent_id), *_figures(agent))
+        for row in response.rows
+        for agent in row.agents
+    ]
+    table = of_columns(*np.array(rows).T)
+    assert [sum(_figures(row)[place] for row in response.rows) for place in range(3)] == list(
+        table[:, 3:].sum(axis=0)
+    )
+    return table
+
+
+def of_active(response: reports_pb2.QueryActiveSessionsResponse) -> Answer:
+    rows = [*((len(questions.KEYS), row) for row in response.rows)]
+    rows += [(row.level, row) for row in response.subtotals] + [(0, response.total)]
+    table = [
+        (
+            level,
+            last_number(row.orig_clients_name) if level > 0 else 0,
+            row.equipment_id if level > 1 else 0,
+            last_number(row.term_clients_name) if level == len(questions.KEYS) else 0,
+            row.quantity,
+            row.duration,
+        )
+        for level, row in rows
+    ]
+    return np.array([*table, (response.row_count, 0, 0, 0, 0, 0)], np.int64)
+
+
+def of_table(name: str, table: pa.Table) -> Answer:
+    """What a peer answered: columns in the order of the answer, the first of them numbers of bins."""
+    if name == "A1":
+        return _of_groups(table)
+    first, *others = [numbers(column) for column in table.columns]
+    if name == "U1":
+        return _averaged(first, others[0])
+    if name in questions.BIN_SECONDS:
+        first = _FROM_S + first * questions.BIN_SECONDS[name]
+    return of_columns(first, *others)
+
+
+def numbers(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """A column as whole numbers: of a name what it ends with, 0 for null."""
+    if pa.types.is_dictionary(column.type):
+        column = column.combine_chunks()
+        names = np.array([last_number(name) for name in column.dictionary.to_pylist()] or [0], np.int64)
+        return np.asarray(names[numbers(column.indices)])
+    return np.asarray(column.fill_null(0).cast(pa.int64()).to_numpy())
+
+
+def _averaged(days: NDArray[np.int64], counts: NDArray[np.int64]) -> Answer:
+    """The sums of a moving average out of the counts of days, the six before the first among them."""
+    before = questions.SMA_DAYS - 1
+    padded = np.zeros(before + DAYS, np.int64)
+    padded[days + before] = counts
+    sums = np.convolve(padded, np.ones(questions.SMA_DAYS, np.int64), "valid")
+    return of_columns(np.arange(DAYS), padded[before:], sums)
+
+
+def _of_groups(table: pa.Table) -> Answer:
+    """Groups in the order of the report; of the last but two columns a bit is set for each rolled-up key."""
+    *keys, rolled_up, quantity, milliseconds = [numbers(column) for column in table.columns]
+    level = len(questions.KEYS) - np.ceil(np.log2(rolled_up + 1)).astype(np.int64)
+    kept = [np.where(level > place, key, 0) for place, key in enumerate(keys)]
+    rows = np.column_stack([level, *kept, quantity, milliseconds // 1_000])
+    finest = rows[level == len(questions.KEYS)]
+    parts = [finest[: questions.ROWS_OF_ACTIVE], *(rows[level == kept_keys] for kept_keys in (1, 2, 0))]
+    return np.concatenate([*parts, [[len(finest), 0, 0, 0, 0, 0]]])
+
+
+def day_number(text: str) -> int:
+    """Days since the first day."""
+    return int(
+        (datetime.fromisoformat(f"{text}T00:00:00Z").timestamp() * US_PER_SECOND - FROM_US) // US_PER_DAY
+    )
+
+
+def last_number(text: str) -> int:
+    """What a name ends with: `folder-07` is 7."""
+    return int(text.rpartition("-")[2])
+
+
+def _figures(message: reports_pb2.FolderStatsRow | reports_pb2.FolderAgentStats) -> tuple[int, int, int]:
+    return message.call_count, message.answered_count, message.duration_ms

@@ -1,0 +1,175 @@
+"""Polars in the bench of the peers: frames in memory, sorted by setup time, both cores."""
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pegcount.zone import US_PER_DAY, US_PER_SECOND
+
+from peers import answers, parties, questions
+from peers.calls import FROM_US, NOW_US
+from peers.questions import BUSY_DAY, FROM_DAY, TO_DAY
+from peers.tables import texts_of
+
+_ENUMS = ("account_id", "company", "organization", "folder", "agent_id", "dst_prefix_routing")
+_BYTES = ("app_id", "kind", "disconnect_cause")
+_COLUMNS = ["setup_time", "end_time", "duration_ms", "customer_price", "auth_orig_ip", "is_last_attempt"]
+
+_col = pl.col
+_SETUP_US = _col("setup_time").to_physical()
+_FIGURES = (
+    pl.len().alias("calls"),
+    _col("duration_ms").count().alias("answered"),
+    _col("duration_ms").cast(pl.Int64).sum().alias("milliseconds"),
+)
+_FINISHED = (_col("kind") == 1) & _col("is_last_attempt") & _col("end_time").is_not_null()
+
+
+class Polars:
+    """The frames; only the columns that are asked for, of as few bytes each as hold them."""
+
+    name = "Polars"
+
+    def __init__(self, parquet: Path) -> None:
+        calls = pl.read_parquet(parquet / "calls.parquet", columns=[*_COLUMNS, *_ENUMS, *_BYTES])
+        price = (_col("customer_price") * parties.PRICE_UNITS).cast(pl.Int32)
+        self._calls = (
+            calls.with_columns(*_enums(_ENUMS), _col(_BYTES).cast(pl.UInt8), price).sort("setup_time").lazy()
+        )
+        active = pl.read_parquet(parquet / "active.parquet", columns=[*questions.KEYS, "answer_time", "kind"])
+        names = ("orig_clients_name", "term_clients_name")
+        self._active = active.with_columns(*_enums(names), _col("equipment_id", "kind").cast(pl.UInt8)).lazy()
+
+    def ask(self, name: str) -> Any:
+        """The answer as an Arrow table."""
+        plans: dict[str, Callable[[], Any]] = {
+            "Q1": self._one_day,
+            "Q2": self._largest,
+            "Q3": self._filtered,
+            "U1": self._days,
+            "U2": self._sessions,
+            "F1": self._folders,
+            "A1": self._groups,
+            "S1": self._scan,
+        }
+        return plans[name]().to_arrow()
+
+    def answer(self, name: str, asked: Any) -> answers.Answer:
+        return answers.of_table(name, asked)
+
+    def _one_day(self) -> Any:
+        starts = _matching("dst_prefix_routing", lambda text: text.startswith(questions.STARTS_WITH))
+        rows = self._account(questions.TWENTIETH, _days_from(BUSY_DAY, BUSY_DAY + timedelta(days=1)))
+        return _per_bin("Q1", rows.filter(starts), *_FIGURES)
+
+    def _largest(self) -> Any:
+        return _per_bin("Q2", self._account(questions.LARGEST, _days_from(FROM_DAY, TO_DAY)), *_FIGURES)
+
+    def _filtered(self) -> Any:
+        # Midnight in New York, five hours after that in UTC, later four.
+        within = _between(_midnight(FROM_DAY, 5), _midnight(TO_DAY, 4))
+        rows = self._account(questions.TWENTIETH, within).filter(
+            _col("auth_orig_ip").is_between(questions.NETWORK_FIRST, questions.NETWORK_LAST),
+            _col("duration_ms") >= (questions.SECONDS_MORE_THAN + 1) * 1_000,
+            _col("customer_price") < questions.PRICE_UNITS_LESS_THAN,
+            _matching("dst_prefix_routing", lambda text: questions.CONTAINS in text),
+        )
+        hour = _local(_col("setup_time"), questions.NEW_YORK).dt.truncate("1h").dt.epoch("s")
+        return rows.group_by(hour.alias("bin")).agg(_FIGURES).collect()
+
+    def _days(self) -> Any:
+        # Days in Berlin, one hour before those in UTC, later two; the days before that an average needs.
+        # They begin on the hour, so that the zone's rules are needed for each hour and not for each call.
+        first = _midnight(FROM_DAY - timedelta(days=questions.SMA_DAYS), 23)
+        rows = self._calls.filter(
+            _between(first, _midnight(TO_DAY, -2)),
+            _col("app_id").is_in(questions.APPS),
+            _col("kind") == 1,
+        )
+        hours = rows.group_by_dynamic("setup_time", every="1h").agg(pl.len().alias("n"))
+        day = _local(_col("setup_time"), questions.BERLIN).dt.date() - pl.lit(FROM_DAY)
+        return hours.group_by(day.dt.total_days().alias("day")).agg(_col("n").sum()).collect()
+
+    def _sessions(self) -> Any:
+        rows = self._calls.filter(_days_from(FROM_DAY, TO_DAY), _col("kind") == 1)
+        return _per_bin("U2", rows, pl.len().alias("n"))
+
+    def _folders(self) -> Any:
+        rows = self._calls.filter(
+            _days_from(FROM_DAY, TO_DAY),
+            _FINISHED,
+            _col("company") == parties.COMPANY,
+            _col("organization") == parties.ORGANIZATION,
+        )
+        day = ((_SETUP_US - FROM_US) // US_PER_DAY).cast(pl.UInt8).alias("day")
+        return rows.group_by(day, "folder", "agent_id").agg(_FIGURES).collect()
+
+    def _groups(self) -> Any:
+        """The finest groups first; the others are sums of these."""
+        keys = list(questions.KEYS)
+        elapsed = ((NOW_US - _col("answer_time").to_physical()) // 1_000).sum().alias("milliseconds")
+        rows = self._active.filter(_col("kind") == 1)
+        levels = [rows.group_by(keys).agg(pl.len().cast(pl.Int64).alias("quantity"), elapsed).collect()]
+        for kept in (2, 1, 0):
+            sums = _col("quantity", "milliseconds").sum()
+            finer = levels[-1]
+            levels.append(finer.group_by(keys[:kept]).agg(sums) if kept else finer.select(sums))
+        marked = [
+            level.with_columns(rolled_up=pl.lit((1 << place) - 1)) for place, level in enumerate(levels)
+        ]
+        columns = pl.concat(marked, how="diagonal").select(*keys, "rolled_up", "quantity", "milliseconds")
+        return columns.sort("quantity", *keys, descending=[True, False, False, False])
+
+    def _scan(self) -> Any:
+        causes = _col("disconnect_cause").is_in(questions.CAUSES)
+        return _per_bin("S1", self._calls.filter(_days_from(FROM_DAY, TO_DAY), _FINISHED, causes), *_FIGURES)
+
+    def _account(self, account: str, within: Any) -> Any:
+        # In two steps: what most rows fail is asked alone, and the rest only of what is left.
+        return self._calls.filter(_col("account_id") == account).collect().lazy().filter(within, _FINISHED)
+
+
+def _per_bin(name: str, rows: Any, *sums: Any) -> Any:
+    """Sums of each bin that has rows; the numbers of the bins first."""
+    width = questions.BIN_SECONDS[name]
+    found = rows.group_by_dynamic("setup_time", every=f"{width}s").agg(sums)
+    return found.with_columns((_SETUP_US - FROM_US) // (width * US_PER_SECOND)).collect()
+
+
+def _matching(field: str, holds: Callable[[str], bool]) -> Any:
+    """A condition on a text, asked once of each value and not of each row."""
+    codes = [code for code, text in enumerate(_texts(field)) if holds(text)]
+    return _col(field).to_physical().is_in(pl.Series(codes, dtype=pl.UInt16))
+
+
+def _local(time: Any, zone: str) -> Any:
+    return time.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+
+
+def _days_from(first: date, last: date) -> Any:
+    return _between(_midnight(first, 0), _midnight(last, 0))
+
+
+def _between(first: datetime, last: datetime) -> Any:
+    return (_col("setup_time") >= first) & (_col("setup_time") < last)
+
+
+def _midnight(day: date, hours: int) -> datetime:
+    """So many hours after the midnight of a day, in UTC."""
+    return datetime(day.year, day.month, day.day) + timedelta(hours=hours)
+
+
+def _enums(fields: Iterable[str]) -> list[Any]:
+    return [_col(field).cast(_enum(field)) for field in fields]
+
+
+def _enum(field: str) -> Any:
+    return pl.Enum(_texts(field))
+
+
+@cache
+def _texts(field: str) -> list[str]:
+    return texts_of(field)

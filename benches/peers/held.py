@@ -1,0 +1,100 @@
+"""Data directories of the bench of the peers, which a later run uses again."""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pegcount.store import catalog
+
+from peers import ours
+from peers.ours import Loaded
+
+_MADE_BY = ("parties.py", "calls.py", "wire.py", "tables.py")
+"""What the data depends on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """So many calls and active sessions, the same for the same seed."""
+
+    record_count: int
+    active_count: int
+    seed: int
+    under: Path
+
+    @property
+    def directory(self) -> Path:
+        """Where they are kept; another one where they are made otherwise."""
+        made = hashlib.sha256(f"{self.active_count}".encode())
+        for name in _MADE_BY:
+            made.update(Path(__file__).with_name(name).read_bytes())
+        return self.under / f"{self.record_count}-{self.seed}-{made.hexdigest()[:12]}"
+
+    @property
+    def ours(self) -> Path:
+        return self.directory / "ours"
+
+    def is_ours_loaded(self) -> bool:
+        return self._is_complete("ours", str(catalog.FORMAT_VERSION))
+
+    def load_ours(self, *, fresh: bool) -> Loaded:
+        """Loads ours unless it is there in today's format; gives what it took when it was loaded."""
+        kept = self.directory / "ours.json"
+
+        def load() -> None:
+            loaded = ours.load(self.ours, self.record_count, self.active_count, self.seed)
+            kept.write_text(json.dumps(asdict(loaded)), encoding="utf-8")
+
+        self._load("ours", load, str(catalog.FORMAT_VERSION), fresh=fresh)
+        return Loaded(**json.loads(kept.read_text(encoding="utf-8")))
+
+    def load_peers(self, *, fresh: bool) -> None:
+        """Loads all peers that are not there yet."""
+        # Here, so that ours can be measured where the others are not installed.
+        from peers import duck, house, tables  # noqa: PLC0415
+
+        directory = self.directory
+        parquet = directory / "parquet"
+
+        def write_tables() -> None:
+            parquet.mkdir()
+            tables.write(parquet, self.record_count, self.active_count, self.seed)
+
+        self._load("parquet", write_tables, fresh=fresh)
+        self._load("duckdb.db", lambda: duck.load(directory / "duckdb.db", parquet), _of(duck), fresh=fresh)
+        self._load(
+            "clickhouse", lambda: house.load(directory / "clickhouse", parquet), _of(house), fresh=fresh
+        )
+
+    def _load(self, name: str, load: Callable[[], None], version: str = "", *, fresh: bool) -> None:
+        """Fills a place and marks it complete, unless it is."""
+        if self._is_complete(name, version) and not fresh:
+            return
+        place = self.directory / name
+        self._marker(name).unlink(missing_ok=True)
+        if place.is_dir():
+            shutil.rmtree(place)
+        place.unlink(missing_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        began = time.perf_counter()
+        load()
+        print(f"loaded {name} in {time.perf_counter() - began:.0f} s", flush=True)
+        self._marker(name).write_text(version, encoding="utf-8")
+
+    def _is_complete(self, name: str, version: str) -> bool:
+        marker = self._marker(name)
+        return marker.is_file() and marker.read_text(encoding="utf-8") == version
+
+    def _marker(self, name: str) -> Path:
+        return self.directory / f"{name}.complete"
+
+
+def _of(module: object) -> str:
+    """What tells one way of filling an engine from another."""
+    source = getattr(module, "__file__", None)
+    assert isinstance(source, str)
+    return hashlib.sha256(Path(source).read_bytes()).hexdigest()

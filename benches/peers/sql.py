@@ -1,0 +1,108 @@
+"""The questions as DuckDB and ClickHouse are asked them: the same text but for a few expressions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pegcount.zone import US_PER_SECOND
+
+from peers import parties, questions
+from peers.calls import FROM_US
+from peers.questions import BUSY_DAY, FROM_DAY, TO_DAY
+
+ORDERS: Mapping[str, str] = {"by account": "account_id, setup_time", "by time": "setup_time"}
+"""The two tables with all calls, and how each is sorted; the better one counts."""
+
+_FIGURES = "count(*) AS calls, count(duration_ms) AS answered, {duration}"
+# `end_time` is there in all rows of the table, which each engine knows or does not need to know.
+_FINISHED = "kind = 1 AND is_last_attempt AND end_time IS NOT NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Expressions that are not the same; `{width}` is in microseconds."""
+
+    table: str
+    bins: str
+    """Number of the bin that a setup time falls in, from the first instant on."""
+    days: str
+    """Number of the day, the same in UTC."""
+    hour_new_york: str
+    """Unix seconds at which the hour begins."""
+    days_berlin: str
+    """A query of the numbers of days in Berlin and their sessions; `{where}` is the condition."""
+    duration: str
+    elapsed_ms: str
+    """Milliseconds since the answer at `{now_us}`, of all sessions of a group."""
+    starts_with: str
+    contains: str
+    instant: str = "TIMESTAMP '{text}'"
+
+
+def queries(dialect: Dialect, now_us: int) -> dict[str, str]:
+    """The text of each question."""
+    figures = _FIGURES.format(duration=dialect.duration)
+    busy = _within(dialect, BUSY_DAY, BUSY_DAY + timedelta(days=1))
+    month = _within(dialect, FROM_DAY, TO_DAY)
+    causes = ", ".join(map(str, questions.CAUSES))
+    largest, twentieth = (f"account_id = '{account}'" for account in (questions.LARGEST, questions.TWENTIETH))
+    where = f"FROM {dialect.table} WHERE"
+    starts_with = dialect.starts_with.format(text=questions.STARTS_WITH)
+
+    def counted(start: str, condition: str) -> str:
+        return f"SELECT {start} AS bin, {figures} {where} {condition} AND {_FINISHED} GROUP BY bin"
+
+    return {
+        "Q1": counted(_bins(dialect, "Q1"), f"{twentieth} AND {busy} AND {starts_with}"),
+        "Q2": counted(_bins(dialect, "Q2"), f"{largest} AND {month}"),
+        "Q3": counted(dialect.hour_new_york, f"{twentieth} AND {_filters(dialect)}"),
+        "U1": dialect.days_berlin.format(
+            where=f"kind = 1 AND app_id IN {questions.APPS} AND {_berlin(dialect)}"
+        ),
+        "U2": f"""SELECT {_bins(dialect, "U2")} AS bin, count(*) AS n {where} kind = 1 AND {month}
+            GROUP BY bin""",
+        "F1": f"""SELECT {dialect.days} AS day, folder, agent_id, {figures} {where} {month} AND {_FINISHED}
+            AND company = '{parties.COMPANY}' AND organization = '{parties.ORGANIZATION}'
+            GROUP BY day, folder, agent_id""",
+        "A1": _active(dialect, now_us),
+        "S1": counted(_bins(dialect, "S1"), f"{month} AND disconnect_cause IN ({causes})"),
+    }
+
+
+def _active(dialect: Dialect, now_us: int) -> str:
+    keys = ", ".join(questions.KEYS)
+    return f"""SELECT {keys}, grouping({keys}) AS rolled_up, count(*) AS quantity,
+        {dialect.elapsed_ms.format(now_us=now_us)} AS milliseconds
+        FROM active WHERE kind = 1 GROUP BY ROLLUP ({keys}) ORDER BY quantity DESC, {keys}"""
+
+
+def _bins(dialect: Dialect, name: str) -> str:
+    return dialect.bins.format(from_us=FROM_US, width=questions.BIN_SECONDS[name] * US_PER_SECOND)
+
+
+def _filters(dialect: Dialect) -> str:
+    """Of the third question; midnight in New York is five hours after that in UTC, later four."""
+    return " AND ".join(
+        (
+            _between(dialect, f"{FROM_DAY} 05:00:00", f"{TO_DAY} 04:00:00"),
+            dialect.contains.format(text=questions.CONTAINS),
+            f"auth_orig_ip BETWEEN {questions.NETWORK_FIRST} AND {questions.NETWORK_LAST}",
+            f"duration_ms >= {(questions.SECONDS_MORE_THAN + 1) * 1_000}",
+            f"customer_price < {questions.PRICE_LESS_THAN}",
+        )
+    )
+
+
+def _berlin(dialect: Dialect) -> str:
+    """Days in Berlin, one hour before those in UTC, later two; and those before that an average needs."""
+    before = FROM_DAY - timedelta(days=questions.SMA_DAYS)
+    return _between(dialect, f"{before} 23:00:00", f"{TO_DAY - timedelta(days=1)} 22:00:00")
+
+
+def _within(dialect: Dialect, from_day: object, to_day: object) -> str:
+    return _between(dialect, f"{from_day} 00:00:00", f"{to_day} 00:00:00")
+
+
+def _between(dialect: Dialect, start: str, end: str) -> str:
+    low, high = dialect.instant.format(text=start), dialect.instant.format(text=end)
+    return f"setup_time >= {low} AND setup_time < {high}"

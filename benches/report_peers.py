@@ -1,0 +1,198 @@
+"""How long reports take beside DuckDB, ClickHouse and Polars over the same records, all in this process.
+
+Every contestant is warm, has both cores and gives its answer in the form in which its users get it:
+ours a response message, the others Arrow tables. Rounds alternate, and every answer is compared with
+ours. Of a peer's two tables the better one counts, sorted by account (a) or by time (t). What was
+loaded is used again. `--help` lists the options.
+"""
+
+import argparse
+import os
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+# Before Polars is imported, as it reads this once.
+os.environ.setdefault("POLARS_MAX_THREADS", "2")
+
+import machine
+from peers import alone, calls, memory, questions, rounds, wire
+from peers.held import Data
+from peers.ours import Loaded, Ours
+from peers.rounds import Contestant, Times
+
+ROOT = Path(__file__).parents[1]
+SEED = 20_260_301
+PEERS = ("DuckDB", "ClickHouse", "Polars")
+CHECKED_ROWS = 2_000
+COLD_STARTS = 3
+READ_BYTES_PER_RECORD = 2_000
+"""So that a run of few records, which measures nothing, needs little memory."""
+SCAN_BYTES_PER_ROW = 30
+"""What S1 has to read of a record: three times of 8 bytes, the cause, the kind and the last attempt."""
+
+
+def main() -> None:
+    """Runs the rounds, prints the medians and appends them to the record."""
+    options = _options()
+    _check_bytes(options)
+    data = _data(options, options.records)
+    if options.alone:
+        print(alone.measure(data.ours, options.only, options.rounds).as_json())
+        return
+    if options.growth:
+        _keep(options, _heading(options, data), _growth_lines(options))
+        return
+    loaded = data.load_ours(fresh=options.fresh is not None)
+    if not options.no_peers:
+        data.load_peers(fresh=options.fresh == "all")
+    heading = _heading(options, data)
+    print(heading, flush=True)
+    _keep(options, heading, _measured(data, loaded, options))
+
+
+def _measured(data: Data, loaded: Loaded, options: argparse.Namespace) -> list[str]:
+    read = memory.read_bytes_per_second(min(memory.READ_BYTES, READ_BYTES_PER_RECORD * data.record_count))
+    # Before this process has the data directory open.
+    found = _measured_alone(options, data.record_count, options.only, 1)
+    cold = _cold_lines(options) if options.cold else []
+    ours = Ours(data.ours)
+    lines = [_load_line(loaded), _alone_line(found, ours.bytes_per_record())]
+    peers = () if options.no_peers else PEERS
+    times = rounds.run([ours, *_contestants(data, options)], options.only, options.rounds)
+    lines += ["", *rounds.lines(times, peers), "", *_bandwidth_lines(times, read, data.record_count)]
+    ours.close()
+    return [*lines, *cold]
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--records", type=int, default=20_000_000, help="finished calls")
+    parser.add_argument("--active", type=int, default=500_000, help="active sessions")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only", type=_names, default=questions.NAMES, help="questions, such as Q1,S1")
+    parser.add_argument("--no-peers", action="store_true", help="ours alone")
+    parser.add_argument("--cold", action="store_true", help="also the first Q1 with nothing in memory (root)")
+    parser.add_argument(
+        "--fresh", nargs="?", const="all", choices=("all", "ours"), help="load again what is loaded"
+    )
+    parser.add_argument(
+        "--growth",
+        action="store_true",
+        help="ours with RECORDS beside five times as many, both loaded before",
+    )
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
+    # Not the system's folder for temporary files: that is memory on some machines.
+    parser.add_argument("--scratch", type=Path, default=ROOT / ".cache" / "bench", help="where data is kept")
+    parser.add_argument(
+        "--record", type=Path, default=ROOT / "benches" / "record", help="where figures are kept"
+    )
+    return parser.parse_args()
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    unknown = set(names) - set(questions.NAMES)
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no question is called {', '.join(sorted(unknown))}")
+    return names
+
+
+def _check_bytes(options: argparse.Namespace) -> None:
+    """Asserts of some records that their bytes mean what they are to mean."""
+    wire.check(next(calls.chunks(min(CHECKED_ROWS, options.records), SEED)))
+    wire.check(calls.active(min(CHECKED_ROWS, options.active), SEED))
+
+
+def _data(options: argparse.Namespace, record_count: int) -> Data:
+    return Data(record_count, options.active, SEED, options.scratch.resolve())
+
+
+def _contestants(data: Data, options: argparse.Namespace) -> Sequence[Contestant]:
+    if options.no_peers:
+        return []
+    # Here, so that ours can be measured where the others are not installed.
+    from peers import duck, frames, house  # noqa: PLC0415
+
+    of_duckdb = duck.opened(data.directory / "duckdb.db")
+    of_clickhouse = house.opened(data.directory / "clickhouse")
+    return [*of_duckdb, *of_clickhouse, frames.Polars(data.directory / "parquet")]
+
+
+def _measured_alone(
+    options: argparse.Namespace, record_count: int, names: Sequence[str], round_count: int
+) -> alone.Alone:
+    arguments = ["--rounds", str(round_count), "--active", str(options.active)]
+    arguments += ["--only", ",".join(names), "--scratch", str(options.scratch)]
+    return alone.measured(Path(__file__), record_count, arguments)
+
+
+def _growth_lines(options: argparse.Namespace) -> list[str]:
+    """Both counts, each in a process of its own."""
+    few, many = options.records, alone.GROWTH * options.records
+    missing = [count for count in (few, many) if not _data(options, count).is_ours_loaded()]
+    if missing:
+        raise SystemExit(f"not loaded yet: run --no-peers --records {missing[0]} first")
+    found = [_measured_alone(options, count, options.only, options.rounds) for count in (few, many)]
+    return alone.growth_lines(few, found[0], many, found[1])
+
+
+def _heading(options: argparse.Namespace, data: Data) -> str:
+    data.directory.mkdir(parents=True, exist_ok=True)
+    return (
+        f"## {machine.today()}: {options.records:,} calls, {options.active:,} active sessions,"
+        f" {options.rounds} rounds\n\n{machine.facts(data.directory)};"
+        f" load average before {os.getloadavg()[0]:.1f}."
+    )
+
+
+def _load_line(loaded: Loaded) -> str:
+    making = 1 - loaded.writing_seconds / loaded.seconds
+    return (
+        f"{loaded.sent:,} records loaded at {loaded.sent / loaded.seconds:,.0f} a second, of which making"
+        f" them took {making:.0%}; {loaded.upkeep_seconds:.1f} s more until sealed and merged"
+    )
+
+
+def _alone_line(found: alone.Alone, bytes_per_record: float) -> str:
+    return (
+        f"{bytes_per_record:.1f} bytes a finished record on disk; opened in {found.open_seconds:.2f} s;"
+        f" memory beyond mapped files {found.open_bytes / 1e6:,.0f} MB when open,"
+        f" {found.asked_bytes / 1e6:,.0f} MB when asked"
+    )
+
+
+def _bandwidth_lines(times: Times, read: float, record_count: int) -> list[str]:
+    lines = [f"memory is read at {read / 1e9:.1f} GB/s by {memory.THREADS} threads"]
+    if "S1" in times:
+        size = SCAN_BYTES_PER_ROW * record_count
+        least_ms, median_ms = size / read * 1_000, rounds.medians(times)["S1"]
+        lines[0] += (
+            f"; S1 reads {SCAN_BYTES_PER_ROW} bytes a record, which takes {least_ms:.2f} ms:"
+            f" ours takes {median_ms / least_ms:.1f} times that"
+        )
+    return lines
+
+
+def _cold_lines(options: argparse.Namespace) -> list[str]:
+    """In new processes, each of which finds nothing in memory."""
+    found = []
+    for _ in range(COLD_STARTS):
+        if not memory.drop_page_cache():
+            return ["cold: only root can drop the page cache"]
+        found.append(_measured_alone(options, options.records, ("Q1",), 1))
+    open_ms = statistics.median(one.open_seconds for one in found) * 1_000
+    first_ms = statistics.median(one.first_ms for one in found)
+    return [f"cold, median of {COLD_STARTS}: opened in {open_ms:,.1f} ms, first Q1 in {first_ms:.2f} ms"]
+
+
+def _keep(options: argparse.Namespace, heading: str, lines: Sequence[str]) -> None:
+    table = "\n".join(["```", *lines, "```"])
+    print(table)
+    options.record.mkdir(parents=True, exist_ok=True)
+    with (options.record / f"{machine.today()}-peers.md").open("a", encoding="utf-8") as file:
+        file.write(f"{heading}\n\n{table}\n\n")
+
+
+if __name__ == "__main__":
+    main()
