@@ -20,6 +20,7 @@ pub mod finish;
 pub mod group;
 pub mod ints;
 pub mod journal;
+pub mod measure;
 #[cfg(feature = "python")]
 mod memory;
 pub mod minutes;

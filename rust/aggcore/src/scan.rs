@@ -1,5 +1,6 @@
 //! The scan: which records count, in which bin and group they fall, and their integer sums.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use hashbrown::HashTable;
@@ -7,35 +8,22 @@ use hashbrown::HashTable;
 use crate::choose::{CHUNK_ROWS, Chooser, Chosen};
 use crate::column::{Column, Columns};
 use crate::deck::Deck;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::filter::{Compiled, Predicate};
 use crate::group::{Grouping, check_cell_count};
-use crate::ints::Ints;
+use crate::measure::{PartSums, add, measured};
 use crate::minutes::MinuteSums;
 use crate::numbers::{TextNumbers, mixed};
 use crate::part::Part;
 use crate::record::US_PER_DAY;
-use crate::schema::{ABSENT, int};
 use crate::segment::own;
 use crate::stop::Stop;
 use crate::talk::Talk;
 
+pub use crate::measure::{Measure, Sums};
+
 /// What a call's duration is read from, as far as a part has it.
 const CALL_COLUMNS: [&str; 3] = [own::NAME_OF_TALK, "answer_time", "end_time"];
-
-/// What is summed per cell; a cell has three sums.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Measure {
-    /// (records, 0, 0).
-    Sessions,
-    /// (calls, answered calls, milliseconds from answer to end).
-    Calls,
-    /// (sessions, milliseconds since answer, 0): per session max(0, as of - answer) floored.
-    Elapsed {
-        /// The instant, microseconds UTC.
-        as_of_us: i64,
-    },
-}
 
 /// What to sum over which records.
 pub struct Scan<'a> {
@@ -84,9 +72,6 @@ impl Scan<'_> {
         }
     }
 }
-
-/// Sums of one cell.
-pub type Sums = [i64; 3];
 
 /// The values of one key column, by cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,6 +160,7 @@ impl<'a> Scanner<'a> {
         if !keys.is_empty() {
             return self.add_groups(part, &keys, chooser);
         }
+        let mut bins = Vec::new();
         match scan.minutes_of(part) {
             Some((edges, minutes)) => {
                 let counts_only = scan.measure == Measure::Sessions;
@@ -182,9 +168,11 @@ impl<'a> Scanner<'a> {
             }
             None => chooser.each_chunk(scan.stop, |chosen, rows| {
                 let rows = chosen.list(rows);
-                let mut bins = Vec::new();
                 scan.put_bins(part, rows, 0, &mut bins);
-                add_sums(&mut self.cells.sums, &bins, scan.measure, part, rows)
+                let mut rows = bins.iter().zip(rows);
+                rows.try_for_each(|(&bin, &row)| {
+                    add(&mut self.cells.sums[bin as usize], measured(scan.measure, part, row as usize))
+                })
             }),
         }
     }
@@ -241,16 +229,20 @@ impl<'a> Scanner<'a> {
         let (scan, texts) = (self.scan, &mut self.texts);
         let bins = scan.bins_of(part);
         let first_bin = bins.start;
-        let mut grouping = Grouping::new(keys, texts, bins, &part.rows, scan.cell_count_max);
-        let (mut sums, mut places) = (Vec::new(), Vec::new());
+        let mut grouping = Grouping::new(keys, texts, bins.clone(), &part.rows, scan.cell_count_max);
+        let (mut sums, mut places) = (PartSums::new(part, scan.measure), Vec::new());
         chooser.each_chunk(scan.stop, |chosen, rows| {
             let rows = chosen.list(rows);
-            scan.put_bins(part, rows, first_bin, &mut places);
+            if bins.len() == 1 {
+                places.clear();
+                places.resize(rows.len(), 0);
+            } else {
+                scan.put_bins(part, rows, first_bin, &mut places);
+            }
             grouping.replace_all(rows, &mut places, texts)?;
-            sums.resize(grouping.cell_count(), [0; 3]);
-            add_sums(&mut sums, &places, scan.measure, part, rows)
+            sums.add(grouping.cell_count(), &places, rows)
         })?;
-        self.cells.join(&grouping, sums, scan.cell_count_max)
+        self.cells.join(&grouping, sums.finish(), scan.cell_count_max)
     }
 }
 
@@ -307,12 +299,14 @@ impl Scan<'_> {
 }
 
 /// Sums by minute of the rows of a part that count.
-fn add_minutes(scan: &Scan<'_>, part: &Part<'_>, minutes: Minutes<'_>, chooser: Chooser<'_>) -> Result<MinuteSums> {
+fn add_minutes<'p>(
+    scan: &Scan<'_>, part: &Part<'p>, minutes: Minutes<'_>, chooser: Chooser<'_>,
+) -> Result<Cow<'p, MinuteSums>> {
     let minutes = minutes.by_row;
     let ms = if let Talk::Known(ms) = part.talk { ms } else { &[] };
     if let (Some(all), true, Talk::Known(_)) = (part.all, chooser.leaves_all(), part.talk) {
-        let mut sums = all.get_or_init(|| of_all_rows(minutes, ms)).clone();
-        part.dead.rows().for_each(|row| sums.subtract_call(minutes[row], ms[row]));
+        let mut sums = Cow::Borrowed(all.get_or_init(|| of_all_rows(minutes, ms)));
+        part.dead.rows().for_each(|row| sums.to_mut().subtract_call(minutes[row], ms[row]));
         return Ok(sums);
     }
     let mut sums = MinuteSums::default();
@@ -329,7 +323,7 @@ fn add_minutes(scan: &Scan<'_>, part: &Part<'_>, minutes: Minutes<'_>, chooser: 
         }
         Ok(())
     })?;
-    Ok(sums)
+    Ok(Cow::Owned(sums))
 }
 
 fn of_all_rows(minutes: &[u16], ms: &[i32]) -> MinuteSums {
@@ -406,50 +400,4 @@ fn compiled<'a>(predicates: &'a [Predicate], columns: &'a Columns<'a>) -> Result
 
 fn hash_of(key: &[i64]) -> u64 {
     mixed(key.iter().map(|&value| value as u64))
-}
-
-/// Adds what is measured of each row to its cell.
-fn add_sums(sums: &mut [Sums], cells: &[u64], measure: Measure, part: &Part<'_>, rows: &[u32]) -> Result<()> {
-    match measure {
-        Measure::Sessions => add_each(sums, cells, rows, |_| [1, 0, 0]),
-        Measure::Calls => match part.talk {
-            Talk::Known(ms) => add_each(sums, cells, rows, |row| [1, i64::from(ms[row] >= 0), i64::from(ms[row].max(0))]),
-            talk @ Talk::Times { .. } => add_each(sums, cells, rows, |row| {
-                let (answered, ms) = talk.get(row);
-                [1, i64::from(answered), ms]
-            }),
-        },
-        Measure::Elapsed { as_of_us } => match part.ints[int::ANSWER_TIME] {
-            Ints::Wide(answer_us) => add_each(sums, cells, rows, |row| [1, elapsed_ms(answer_us[row], as_of_us), 0]),
-            answer => add_each(sums, cells, rows, |row| [1, elapsed_ms(answer.get(row), as_of_us), 0]),
-        },
-    }
-}
-
-fn add_each(sums: &mut [Sums], cells: &[u64], rows: &[u32], measured: impl Fn(usize) -> Sums) -> Result<()> {
-    for (&cell, &row) in cells.iter().zip(rows) {
-        add(&mut sums[cell as usize], measured(row as usize))?;
-    }
-    Ok(())
-}
-
-/// Adds to sums.
-///
-/// # Errors
-/// `SumOverflow`.
-#[inline]
-pub fn add(sums: &mut Sums, added: Sums) -> Result<()> {
-    let mut is_over = false;
-    for (sum, added) in sums.iter_mut().zip(added) {
-        let (now, over) = sum.overflowing_add(added);
-        (*sum, is_over) = (now, is_over | over);
-    }
-    if is_over { Err(Error::SumOverflow) } else { Ok(()) }
-}
-
-/// Milliseconds since an answer, 0 where it is absent or to come; by a product, as a branch would go either way.
-fn elapsed_ms(answer_us: i64, as_of_us: i64) -> i64 {
-    // Wraps for an absent answer only.
-    let elapsed_us = as_of_us.wrapping_sub(answer_us).max(0) as u64;
-    (elapsed_us / 1_000) as i64 * i64::from(answer_us != ABSENT)
 }
