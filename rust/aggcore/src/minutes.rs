@@ -4,8 +4,8 @@
 //! which do not change, serve every report without a filter.
 
 use crate::error::Result;
-use crate::record::US_PER_DAY;
 use crate::measure::{Packed, Sums, add, packed_call, unpacked_calls};
+use crate::record::US_PER_DAY;
 
 /// Minutes of a day.
 const MINUTES: usize = 1_440;

@@ -299,9 +299,7 @@ impl Scan<'_> {
 }
 
 /// Sums by minute of the rows of a part that count.
-fn add_minutes<'p>(
-    scan: &Scan<'_>, part: &Part<'p>, minutes: Minutes<'_>, chooser: Chooser<'_>,
-) -> Result<Cow<'p, MinuteSums>> {
+fn add_minutes<'p>(scan: &Scan<'_>, part: &Part<'p>, minutes: Minutes<'_>, chooser: Chooser<'_>) -> Result<Cow<'p, MinuteSums>> {
     let minutes = minutes.by_row;
     let ms = if let Talk::Known(ms) = part.talk { ms } else { &[] };
     if let (Some(all), true, Talk::Known(_)) = (part.all, chooser.leaves_all(), part.talk) {

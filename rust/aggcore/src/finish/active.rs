@@ -5,8 +5,8 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 
 use super::order::{Ordinals, first_rows};
 use crate::error::{Error, Result};
-use crate::numbers::mixed;
 use crate::measure::{Sums, add};
+use crate::numbers::mixed;
 use crate::scan::{KeyValues, Partials};
 use crate::schema::ABSENT;
 use crate::time_text::Offsets;
