@@ -25,6 +25,17 @@ class Zone:
     name: str
     change_us: NDArray[np.int64] = field(compare=False, repr=False)
     offset_s: NDArray[np.int32] = field(compare=False, repr=False)
+    limit_us: NDArray[np.int64] = field(init=False, compare=False, repr=False)
+    """The changes between the extremes of int64: offset i holds from entry i to entry i + 1."""
+    _counts_from_us: NDArray[np.int64] = field(init=False, compare=False, repr=False)
+    """The local time that each change counts from."""
+
+    def __post_init__(self) -> None:
+        # Once, as every request reads them.
+        ever = np.iinfo(np.int64)
+        limit_us = np.concatenate(([ever.min], self.change_us, [ever.max]))
+        object.__setattr__(self, "limit_us", limit_us)
+        object.__setattr__(self, "_counts_from_us", self.change_us + counts_from_us(self.offset_s))
 
     def instant_us(self, local_us: int) -> int:
         """Instant of a local time, both in microseconds since 1970-01-01T00:00:00.
@@ -49,8 +60,7 @@ class Zone:
         done = self._changes_until(local_us)
         # A clock that jumps over midnight shows the new date from the jump on, not only
         # once it has made up for the gap.
-        next_change_us = np.append(self.change_us, np.iinfo(np.int64).max)[done]
-        return np.asarray(np.minimum(local_us - self._offset_us(done), next_change_us))
+        return np.asarray(np.minimum(local_us - self._offset_us(done), self.limit_us[done + 1]))
 
     def local_date(self, instant_us: int) -> int:
         """Local date of the DAY bin that an instant falls in, in days since 1970-01-01."""
@@ -60,7 +70,7 @@ class Zone:
 
     def offset_s_at(self, instant_us: int) -> int:
         """UTC offset at an instant, in seconds east."""
-        return int(self.offset_s[np.searchsorted(self.change_us, instant_us, side="right")])
+        return int(self.offset_s[self.change_us.searchsorted(instant_us, side="right")])
 
     @property
     def missing_date_count_max(self) -> int:
@@ -70,9 +80,7 @@ class Zone:
 
     def _changes_until(self, local_us: NDArray[np.int64]) -> NDArray[np.intp]:
         """How many changes a local time lies behind."""
-        return np.asarray(
-            np.searchsorted(self.change_us + counts_from_us(self.offset_s), local_us, side="right")
-        )
+        return np.asarray(self._counts_from_us.searchsorted(local_us, side="right"))
 
     def _offset_us(self, index: NDArray[np.intp]) -> NDArray[np.int64]:
         return self.offset_s[index] * np.int64(US_PER_SECOND)
