@@ -34,6 +34,9 @@ pub struct QuotientSum {
 impl QuotientSum {
     /// Adds `numerator / denominator`; the denominator is not 0.
     pub fn add(&mut self, numerator: i64, denominator: i64) {
+        if numerator == 0 {
+            return;
+        }
         let (numerator, denominator) = (numerator as f64, denominator as f64);
         let quotient = numerator / denominator;
         let remainder = (-quotient).mul_add(denominator, numerator);
