@@ -4,6 +4,7 @@ Edges are microseconds UTC, int64, ascending, of shape (bins + 1,): bin i is
 [edge i, edge i + 1). Where there are no bins there are no edges, shape (0,).
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -102,16 +103,12 @@ class _Run:
 
 
 def _runs(zone: Zone, width_us: int, from_us: int, to_us: int) -> list[_Run]:
-    begin = int(zone.change_us.searchsorted(from_us, side="right"))
-    end = int(zone.change_us.searchsorted(to_us, side="left"))
-    cut_us = [from_us, *zone.change_us[begin:end].tolist(), to_us]
-    limit_us = zone.limit_us[begin : end + 2].tolist()
     runs = []
-    for i, offset_s in enumerate(zone.offset_s[begin : end + 1].tolist()):
-        offset_us = offset_s * US_PER_SECOND
-        first_us = (cut_us[i] + offset_us) // width_us * width_us - offset_us
-        end_us = -(-(cut_us[i + 1] + offset_us) // width_us) * width_us - offset_us
-        runs.append(_Run(first_us, end_us, width_us, limit_us[i], limit_us[i + 1]))
+    for i in range(bisect_right(zone.limits_us, from_us) - 1, bisect_left(zone.limits_us, to_us)):
+        offset_us, since_us, until_us = zone.offsets_us[i], zone.limits_us[i], zone.limits_us[i + 1]
+        first_us = (max(from_us, since_us) + offset_us) // width_us * width_us - offset_us
+        end_us = -(-(min(to_us, until_us) + offset_us) // width_us) * width_us - offset_us
+        runs.append(_Run(first_us, end_us, width_us, since_us, until_us))
     return runs
 
 
