@@ -11,6 +11,7 @@ pub mod category;
 pub mod choose;
 pub mod column;
 pub mod commit;
+pub mod cube;
 pub mod decimal;
 pub mod deck;
 pub mod error;

@@ -50,16 +50,25 @@ pub struct PartSums<'a> {
 }
 
 enum Adding<'a> {
+    /// What rows stand for.
+    Weights(&'a [Packed]),
     Sessions,
     Calls(&'a [i32]),
-    Elapsed { answer_us: &'a [i64], as_of_us: i64 },
-    Wide { part: &'a Part<'a>, measure: Measure },
+    Elapsed {
+        answer_us: &'a [i64],
+        as_of_us: i64,
+    },
+    Wide {
+        part: &'a Part<'a>,
+        measure: Measure,
+    },
 }
 
 impl<'a> PartSums<'a> {
     /// No sums yet.
     pub fn new(part: &'a Part<'a>, measure: Measure) -> Self {
         let adding = match (measure, part.talk, part.ints[int::ANSWER_TIME]) {
+            _ if part.weights.is_some() => Adding::Weights(part.weights.unwrap_or_default()),
             (Measure::Sessions, ..) => Adding::Sessions,
             (Measure::Calls, Talk::Known(ms), _) => Adding::Calls(ms),
             (Measure::Elapsed { as_of_us }, _, Ints::Wide(answer_us)) if is_short(part, as_of_us) => {
@@ -82,6 +91,7 @@ impl<'a> PartSums<'a> {
         }
         self.packed.resize(cell_count, [0; 2]);
         match self.adding {
+            Adding::Weights(weights) => add_each(&mut self.packed, cells, rows, weights, |weight| weight),
             Adding::Calls(ms) => add_each(&mut self.packed, cells, rows, ms, packed_call),
             Adding::Elapsed { answer_us, as_of_us } => {
                 add_each(&mut self.packed, cells, rows, answer_us, |us| [1, elapsed_ms(us, as_of_us) as u64]);
@@ -95,7 +105,7 @@ impl<'a> PartSums<'a> {
     pub fn finish(self) -> Vec<Sums> {
         let sums = |packed: Packed| match self.adding {
             Adding::Elapsed { .. } => [packed[0] as i64, packed[1] as i64, 0],
-            Adding::Sessions | Adding::Calls(_) | Adding::Wide { .. } => unpacked_calls(packed),
+            Adding::Sessions | Adding::Weights(_) | Adding::Calls(_) | Adding::Wide { .. } => unpacked_calls(packed),
         };
         if self.packed.is_empty() { self.wide } else { self.packed.into_iter().map(sums).collect() }
     }
@@ -122,7 +132,9 @@ fn is_short(part: &Part<'_>, as_of_us: i64) -> bool {
 
 /// What one row adds.
 pub fn measured(measure: Measure, part: &Part<'_>, row: usize) -> Sums {
+    let weight = part.weights.map(|weights| unpacked_calls(weights[row]));
     match measure {
+        Measure::Sessions | Measure::Calls if weight.is_some() => weight.unwrap_or_default(),
         Measure::Sessions => [1, 0, 0],
         Measure::Calls => {
             let (answered, ms) = part.talk.get(row);

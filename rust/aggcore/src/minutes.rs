@@ -68,15 +68,10 @@ impl MinuteSums {
         rest.for_each(|(&minute, &mask)| self.slots[place(minute)][0] += u64::from(mask));
     }
 
-    /// Adds one call, or a session.
+    /// Adds what one row stands for.
     #[inline]
-    pub fn add_call(&mut self, minute: u16, ms: i32) {
-        add_to(&mut self.slots, minute, packed_call(ms));
-    }
-
-    /// Takes a call away that was added.
-    pub fn subtract_call(&mut self, minute: u16, ms: i32) {
-        add_to(&mut self.slots, minute, packed_call(ms).map(u64::wrapping_neg));
+    pub fn add(&mut self, minute: u16, sums: Packed) {
+        add_to(&mut self.slots, minute, sums);
     }
 
     /// Whether the edges that lie within a day are whole minutes.

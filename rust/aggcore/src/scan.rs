@@ -1,17 +1,17 @@
 //! The scan: which records count, in which bin and group they fall, and their integer sums.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use hashbrown::HashTable;
 
-use crate::choose::{CHUNK_ROWS, Chooser, Chosen};
+use crate::bitmap::Bitmap;
+use crate::choose::{Chooser, Chosen};
 use crate::column::{Column, Columns};
 use crate::deck::Deck;
 use crate::error::Result;
 use crate::filter::{Compiled, Predicate};
 use crate::group::{Grouping, check_cell_count};
-use crate::measure::{PartSums, add, measured};
+use crate::measure::{PartSums, add, measured, packed_call};
 use crate::minutes::MinuteSums;
 use crate::numbers::{TextNumbers, mixed};
 use crate::part::Part;
@@ -147,34 +147,45 @@ impl<'a> Scanner<'a> {
     /// # Errors
     /// `CellLimit`, `SumOverflow`, what [`Stop::check`] gives, or `Unknown` for a column that does not exist.
     pub fn add(&mut self, part: &Part<'_>) -> Result<()> {
+        self.add_rows(part, &self.scan.predicates.iter().collect::<Vec<_>>())
+    }
+
+    /// Adds the records of a part that meet these conditions, the only ones of the scan that not all its rows meet.
+    fn add_rows(&mut self, part: &Part<'_>, predicates: &[&Predicate]) -> Result<()> {
         let scan = self.scan;
         let columns = Columns::new(part, scan.deck);
-        let chooser = Chooser::new(part, scan.range(), compiled(scan.predicates, &columns)?);
+        let predicates = compiled(predicates, &columns)?;
         let keys: Vec<Column<'_>> = scan.keys.iter().map(|name| columns.get(name)).collect::<Result<_>>()?;
         for (is_text, key) in self.is_text.iter_mut().zip(&keys) {
             *is_text = matches!(key, Column::Category(_) | Column::Text(_));
         }
+        let (deciding, compiled): (Vec<&Predicate>, Vec<Compiled<'_>>) = predicates.into_iter().unzip();
+        let chooser = Chooser::new(part, scan.range(), compiled);
         if chooser.leaves_none() || scan.bin_count() == 0 {
             return Ok(());
         }
-        if !keys.is_empty() {
-            return self.add_groups(part, &keys, chooser);
+        if let Some((segment, rows)) = part.cubes
+            && let Some(cube) = segment.cubes.find(segment, part, rows, scan, &deciding)?
+        {
+            return self.add_rows(&cube.part(&Bitmap::default()), &deciding);
+        }
+        if keys.is_empty() { self.add_bins(part, chooser) } else { self.add_groups(part, &keys, chooser) }
+    }
+
+    fn add_bins(&mut self, part: &Part<'_>, chooser: Chooser<'_>) -> Result<()> {
+        let scan = self.scan;
+        if let Some((edges, minutes)) = scan.minutes_of(part) {
+            let counts_only = scan.measure == Measure::Sessions;
+            let sums = add_minutes(scan, part, minutes, chooser)?;
+            return sums.pour(minutes.day_us, edges, counts_only, &mut self.cells.sums);
         }
         let mut bins = Vec::new();
-        match scan.minutes_of(part) {
-            Some((edges, minutes)) => {
-                let counts_only = scan.measure == Measure::Sessions;
-                add_minutes(scan, part, minutes, chooser)?.pour(minutes.day_us, edges, counts_only, &mut self.cells.sums)
-            }
-            None => chooser.each_chunk(scan.stop, |chosen, rows| {
-                let rows = chosen.list(rows);
-                scan.put_bins(part, rows, 0, &mut bins);
-                let mut rows = bins.iter().zip(rows);
-                rows.try_for_each(|(&bin, &row)| {
-                    add(&mut self.cells.sums[bin as usize], measured(scan.measure, part, row as usize))
-                })
-            }),
-        }
+        chooser.each_chunk(scan.stop, |chosen, rows| {
+            let rows = chosen.list(rows);
+            scan.put_bins(part, rows, 0, &mut bins);
+            let mut rows = bins.iter().zip(rows);
+            rows.try_for_each(|(&bin, &row)| add(&mut self.cells.sums[bin as usize], measured(scan.measure, part, row as usize)))
+        })
     }
 
     /// Adds what another scanner of the same scan collected.
@@ -264,7 +275,7 @@ impl Scan<'_> {
         let day_us = part.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
         let is_known = match self.measure {
             Measure::Sessions => true,
-            Measure::Calls => matches!(part.talk, Talk::Known(_)),
+            Measure::Calls => part.weights.is_some() || matches!(part.talk, Talk::Known(_)),
             Measure::Elapsed { .. } => false,
         };
         (is_known && MinuteSums::fit(day_us, edges)).then_some((edges, Minutes { day_us, by_row }))
@@ -299,35 +310,25 @@ impl Scan<'_> {
 }
 
 /// Sums by minute of the rows of a part that count.
-fn add_minutes<'p>(scan: &Scan<'_>, part: &Part<'p>, minutes: Minutes<'_>, chooser: Chooser<'_>) -> Result<Cow<'p, MinuteSums>> {
-    let minutes = minutes.by_row;
-    let ms = if let Talk::Known(ms) = part.talk { ms } else { &[] };
-    if let (Some(all), true, Talk::Known(_)) = (part.all, chooser.leaves_all(), part.talk) {
-        let mut sums = Cow::Borrowed(all.get_or_init(|| of_all_rows(minutes, ms)));
-        part.dead.rows().for_each(|row| sums.to_mut().subtract_call(minutes[row], ms[row]));
-        return Ok(sums);
-    }
-    let mut sums = MinuteSums::default();
+fn add_minutes(scan: &Scan<'_>, part: &Part<'_>, minutes: Minutes<'_>, chooser: Chooser<'_>) -> Result<MinuteSums> {
+    let (mut sums, minutes) = (MinuteSums::default(), minutes.by_row);
     let counts_only = scan.measure == Measure::Sessions;
+    let ms = if let (Talk::Known(ms), false) = (part.talk, counts_only) { Some(ms) } else { None };
     chooser.each_chunk(scan.stop, |chosen, rows| {
-        match chosen {
-            Chosen::Masked(run, mask) if counts_only => sums.add_masked_sessions(&minutes[run], mask),
-            Chosen::Masked(run, mask) => sums.add_masked_calls(&minutes[run.clone()], &ms[run], mask),
-            Chosen::Run(run) if !counts_only => sums.add_calls(&minutes[run.clone()], &ms[run]),
-            _ => {
-                let ms_of = |row: usize| if counts_only { 0 } else { ms[row] };
-                chosen.list(rows).iter().for_each(|&row| sums.add_call(minutes[row as usize], ms_of(row as usize)));
+        match (chosen, ms, part.weights) {
+            (Chosen::Masked(run, mask), Some(ms), None) => sums.add_masked_calls(&minutes[run.clone()], &ms[run], mask),
+            (Chosen::Masked(run, mask), None, None) => sums.add_masked_sessions(&minutes[run], mask),
+            (Chosen::Run(run), Some(ms), None) => sums.add_calls(&minutes[run.clone()], &ms[run]),
+            (chosen, ms, weights) => {
+                let one = |row: usize| ms.map_or([1, 0], |ms| packed_call(ms[row]));
+                let stands_for = |row: usize| weights.map_or_else(|| one(row), |weights| weights[row]);
+                let rows = chosen.list(rows).iter().map(|&row| row as usize);
+                rows.for_each(|row| sums.add(minutes[row], stands_for(row)));
             }
         }
         Ok(())
     })?;
-    Ok(Cow::Owned(sums))
-}
-
-fn of_all_rows(minutes: &[u16], ms: &[i32]) -> MinuteSums {
-    let mut sums = MinuteSums::default();
-    minutes.chunks(CHUNK_ROWS).zip(ms.chunks(CHUNK_ROWS)).for_each(|(minutes, ms)| sums.add_calls(minutes, ms));
-    sums
+    Ok(sums)
 }
 
 impl Cells {
@@ -383,7 +384,8 @@ pub fn column_names(predicates: &[Predicate]) -> Vec<&str> {
 /// What [`Scanner::add`] gives.
 pub fn any_match(part: &Part<'_>, predicates: &[Predicate], stop: &Stop) -> Result<bool> {
     let columns = Columns::new(part, None);
-    let chooser = Chooser::new(part, (i64::MIN, i64::MAX), compiled(predicates, &columns)?);
+    let compiled = compiled(&predicates.iter().collect::<Vec<_>>(), &columns)?.into_iter().map(|(_, compiled)| compiled);
+    let chooser = Chooser::new(part, (i64::MIN, i64::MAX), compiled.collect());
     let mut found = false;
     chooser.each_chunk_while(stop, |chosen, rows| {
         found = !chosen.list(rows).is_empty();
@@ -392,8 +394,14 @@ pub fn any_match(part: &Part<'_>, predicates: &[Predicate], stop: &Stop) -> Resu
     Ok(found)
 }
 
-fn compiled<'a>(predicates: &'a [Predicate], columns: &'a Columns<'a>) -> Result<Vec<Compiled<'a>>> {
-    predicates.iter().map(|predicate| Compiled::new(predicate, columns)).collect()
+/// The conditions that not all rows of a part meet, ready to be asked.
+fn compiled<'a, 'p>(predicates: &[&'p Predicate], columns: &'a Columns<'a>) -> Result<Vec<(&'p Predicate, Compiled<'a>)>>
+where
+    'p: 'a,
+{
+    let compiled = predicates.iter().map(|&predicate| Ok((predicate, Compiled::new(predicate, columns)?)));
+    let decides = |(_, compiled): &(&Predicate, Compiled<'_>)| !matches!(compiled, Compiled::Constant(true));
+    compiled.filter(|compiled| compiled.as_ref().map_or(true, decides)).collect()
 }
 
 fn hash_of(key: &[i64]) -> u64 {

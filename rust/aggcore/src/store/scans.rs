@@ -85,6 +85,7 @@ impl Store {
                 None => segment.part(names, dead)?,
             });
         }
+        parts.retain(|part| !part.rows.is_empty());
         take(&parts).map(drop)
     }
 }
@@ -173,7 +174,7 @@ fn help<'s, 'a: 's>(
 
 /// A part in pieces of one task each.
 fn split<'p>(part: &Part<'p>) -> Vec<Part<'p>> {
-    if part.all.is_some() || part.rows.len() <= TASK_ROWS {
+    if part.cubes.is_some() || part.rows.len() <= TASK_ROWS {
         return vec![part.clone()];
     }
     let (end, pieces) = (part.rows.end, part.rows.len().div_ceil(TASK_ROWS));
