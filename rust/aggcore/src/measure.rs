@@ -135,10 +135,9 @@ fn add_each<T: Copy>(sums: &mut [Packed], cells: &[u64], rows: &[u32], values: &
     }
 }
 
-/// Whether the time since any answer may be packed.
+/// Whether the time since any answer may be packed; no call was answered before it was set up.
 fn is_short(part: &Part<'_>, as_of_us: i64) -> bool {
-    let answers = part.ints[int::ANSWER_TIME].range(part.rows.clone());
-    answers.is_none_or(|(first, _)| as_of_us.checked_sub(first).is_some_and(|us| us / 1_000 < PACKED_MS))
+    as_of_us.checked_sub(part.setup_range.0).is_some_and(|us| us / 1_000 < PACKED_MS)
 }
 
 /// What one row adds.
