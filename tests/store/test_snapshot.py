@@ -101,7 +101,8 @@ def test_the_journal_goes_on_in_a_file_that_was_made_before(
 ) -> None:
     with Reopening(tmp_path / "data", BY_HAND) as held:
         write(held.store, finished("before"))
-        real_sequences, real_bring, went_on = core.journal_sequences, snapshot_module._bring, []
+        real_sequences, real_bring = core.journal_sequences, snapshot_module._bring
+        went_on: list[Path] = []
 
         def made_before(directory: Path) -> list[int]:
             """The next file, of a seal that has begun, is there already, and not used yet."""
@@ -116,7 +117,7 @@ def test_the_journal_goes_on_in_a_file_that_was_made_before(
                 held.store._columns.freeze(True)
                 write(held.store, finished("in the next file"))
 
-        monkeypatch.setattr(snapshot_module.core, "journal_sequences", made_before)
+        monkeypatch.setattr(core, "journal_sequences", made_before)
         monkeypatch.setattr(snapshot_module, "_bring", goes_on)
         back_up(tmp_path / "data", tmp_path / "backup")
     assert went_on
