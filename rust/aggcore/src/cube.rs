@@ -13,7 +13,7 @@ use crate::category::{Category, Codes, NoStrings};
 use crate::error::Result;
 use crate::filter::Predicate;
 use crate::ints::Ints;
-use crate::measure::{Measure, Packed};
+use crate::measure::{Measure, Packed, packed_sums};
 use crate::minutes::minute_of_day;
 use crate::part::Part;
 use crate::record::US_PER_DAY;
@@ -147,11 +147,10 @@ impl Cube {
         };
         let columns: Vec<_> = shape.columns.iter().copied().zip(partials.keys.iter().map(values)).collect();
         let setup_us: Vec<i64> = with_calls.iter().map(|&cell| edges[partials.bins[cell] as usize]).collect();
-        let packed = |[calls, answered, ms]: [i64; 3]| [calls as u64 | (answered as u64) << 32, ms as u64];
         Self {
             memory: Memory::take(with_calls.len() * (size_of::<(i64, u16, Packed)>() + columns.len() * size_of::<i64>())),
             setup_minute: setup_us.iter().map(|&us| minute_of_day(us)).collect(),
-            sums: with_calls.iter().map(|&cell| packed(partials.sums[cell])).collect(),
+            sums: with_calls.iter().map(|&cell| packed_sums(partials.sums[cell])).collect(),
             setup_us,
             columns,
         }

@@ -23,30 +23,49 @@ pub enum Measure {
 /// Sums of one cell.
 pub type Sums = [i64; 3];
 
-/// Two sums of a part's rows, of which there are less than 2^32, in one word, the second in its upper half; and a sum of
-/// milliseconds of less than 2^31 each. So none of them runs over, and a row costs two additions without a look.
+/// Two sums of a part's rows, of which there are less than 2^31, in one word, the second above the lowest 31 bits; and a
+/// sum of milliseconds of less than 2^31 each. So none of them runs over, and a row costs two additions without a look.
 pub type Packed = [u64; 2];
+
+/// What one row adds to [`Packed`] sums, as small as it goes.
+pub type PackedRow = [u32; 2];
+
+const UPPER: u32 = 31;
 
 /// What one call adds: `ms` as [`Talk::Known`].
 #[inline]
-pub fn packed_call(ms: i32) -> Packed {
-    [1 | u64::from(ms >= 0) << 32, ms.max(0) as u64]
+pub fn packed_call(ms: i32) -> PackedRow {
+    [1 | u32::from(ms >= 0) << UPPER, ms.max(0) as u32]
+}
+
+/// A row as sums.
+#[inline]
+pub fn widened(row: PackedRow) -> Packed {
+    row.map(u64::from)
 }
 
 /// What calls add, many at a time; those whose mask is 0 add nothing.
-pub fn pack_calls(ms: &[i32], mask: Option<&[u8]>, packed: &mut Vec<Packed>) {
+pub fn pack_calls(ms: &[i32], mask: Option<&[u8]>, packed: &mut Vec<PackedRow>) {
     packed.clear();
+    packed.resize(ms.len(), [0; 2]);
     match mask {
-        None => packed.extend(ms.iter().map(|&ms| packed_call(ms))),
-        Some(mask) => {
-            packed.extend(ms.iter().zip(mask).map(|(&ms, &mask)| packed_call(ms).map(|sum| sum & u64::from(mask).wrapping_neg())))
-        }
+        None => packed.iter_mut().zip(ms).for_each(|(row, &ms)| *row = packed_call(ms)),
+        Some(mask) => packed.iter_mut().zip(ms).zip(mask).for_each(|((row, &ms), &mask)| {
+            let [counts, ms] = packed_call(ms);
+            let mask = u32::from(mask).wrapping_neg();
+            *row = [counts & mask, ms & mask];
+        }),
     }
+}
+
+/// The sums of calls as one word and milliseconds.
+pub fn packed_sums([calls, answered, ms]: Sums) -> Packed {
+    [calls as u64 | (answered as u64) << UPPER, ms as u64]
 }
 
 /// The sums of calls.
 pub fn unpacked_calls([counts, ms]: Packed) -> Sums {
-    [(counts & u64::from(u32::MAX)) as i64, (counts >> 32) as i64, ms as i64]
+    [(counts & ((1 << UPPER) - 1)) as i64, (counts >> UPPER) as i64, ms as i64]
 }
 
 /// Milliseconds that may be packed.
@@ -103,7 +122,7 @@ impl<'a> PartSums<'a> {
         self.packed.resize(cell_count, [0; 2]);
         match self.adding {
             Adding::Weights(weights) => add_each(&mut self.packed, cells, rows, weights, |weight| weight),
-            Adding::Calls(ms) => add_each(&mut self.packed, cells, rows, ms, packed_call),
+            Adding::Calls(ms) => add_each(&mut self.packed, cells, rows, ms, |ms| widened(packed_call(ms))),
             Adding::Elapsed { answer_us, as_of_us } => {
                 add_each(&mut self.packed, cells, rows, answer_us, |us| [1, elapsed_ms(us, as_of_us) as u64]);
             }

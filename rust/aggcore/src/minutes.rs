@@ -29,17 +29,17 @@ impl Default for MinuteSums {
 }
 
 impl MinuteSums {
-    /// Adds what rows stand for.
-    pub fn add(&mut self, minutes: &[u16], sums: &[Packed]) {
+    /// Adds rows; `widened` makes sums of what each adds.
+    pub fn add<T: Copy>(&mut self, minutes: &[u16], rows: &[T], widened: impl Fn(T) -> Packed) {
         let stretch = minutes.len() / LANES;
-        let (minutes_of, sums_of) = (lanes(minutes, stretch), lanes(sums, stretch));
+        let (minutes_of, rows_of) = (lanes(minutes, stretch), lanes(rows, stretch));
         for row in 0..stretch {
             for lane in 0..LANES {
-                self.add_row(minutes_of[lane][row], sums_of[lane][row]);
+                self.add_row(minutes_of[lane][row], widened(rows_of[lane][row]));
             }
         }
-        let rest = minutes.iter().zip(sums).skip(stretch * LANES);
-        rest.for_each(|(&minute, &sums)| self.add_row(minute, sums));
+        let rest = minutes.iter().zip(rows).skip(stretch * LANES);
+        rest.for_each(|(&minute, &row)| self.add_row(minute, widened(row)));
     }
 
     /// Adds what one row stands for.

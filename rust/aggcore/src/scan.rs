@@ -11,7 +11,7 @@ use crate::deck::Deck;
 use crate::error::Result;
 use crate::filter::{Compiled, Predicate};
 use crate::group::{Grouping, check_cell_count};
-use crate::measure::{PartSums, add, measured, pack_calls, packed_call};
+use crate::measure::{PartSums, add, measured, pack_calls, packed_call, widened};
 use crate::minutes::MinuteSums;
 use crate::numbers::{TextNumbers, mixed};
 use crate::part::Part;
@@ -317,7 +317,7 @@ fn add_minutes(scan: &Scan<'_>, part: &Part<'_>, minutes: Minutes<'_>, chooser: 
     chooser.each_chunk(scan.stop, |chosen, rows| {
         let run = match (&chosen, ms, part.weights) {
             (Chosen::Run(run), _, Some(weights)) => {
-                sums.add(&minutes[run.clone()], &weights[run.clone()]);
+                sums.add(&minutes[run.clone()], &weights[run.clone()], |weight| weight);
                 return Ok(());
             }
             (Chosen::Run(run), Some(ms), None) => {
@@ -330,18 +330,18 @@ fn add_minutes(scan: &Scan<'_>, part: &Part<'_>, minutes: Minutes<'_>, chooser: 
             }
             (Chosen::Masked(run, mask), None, None) => {
                 packed.clear();
-                packed.extend(mask.iter().map(|&kept| [u64::from(kept), 0]));
+                packed.extend(mask.iter().map(|&kept| [u32::from(kept), 0]));
                 run
             }
             _ => {
-                let one = |row: usize| ms.map_or([1, 0], |ms| packed_call(ms[row]));
+                let one = |row: usize| ms.map_or([1, 0], |ms| widened(packed_call(ms[row])));
                 let stands_for = |row: usize| part.weights.map_or_else(|| one(row), |weights| weights[row]);
                 let rows = chosen.list(rows).iter().map(|&row| row as usize);
                 rows.for_each(|row| sums.add_row(minutes[row], stands_for(row)));
                 return Ok(());
             }
         };
-        sums.add(&minutes[run.clone()], &packed);
+        sums.add(&minutes[run.clone()], &packed, widened);
         Ok(())
     })?;
     Ok(sums)
