@@ -67,7 +67,9 @@ def medians(times: Times) -> dict[str, float]:
 
 
 def _asked(contestant: Contestant, name: str) -> tuple[Any, float]:
+    """The second time counts: the caches have what this contestant needs, and not what the one before did."""
     gc.collect()
+    contestant.ask(name)
     began = time.perf_counter()
     asked = contestant.ask(name)
     return asked, (time.perf_counter() - began) * 1_000
