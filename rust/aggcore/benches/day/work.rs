@@ -1,0 +1,126 @@
+//! The kernels, each over all rows of a part, and their answers found without them.
+
+use std::hint::black_box;
+
+use aggcore::choose::{CHUNK_ROWS, Chooser, Chosen};
+use aggcore::column::Columns;
+use aggcore::filter::{Compiled, Predicate};
+use aggcore::minutes::MinuteSums;
+use aggcore::part::Part;
+use aggcore::scan::{Measure, Partials, Scan, Scanner, Sums};
+use aggcore::stop::Stop;
+use aggcore::talk::Talk;
+
+use super::{Call, DAY_US, FROM_US};
+
+const US_PER_SECOND: i64 = 1_000_000;
+
+/// Edges of the day as one bin.
+pub fn day_edges() -> Vec<i64> {
+    vec![FROM_US, FROM_US + DAY_US]
+}
+
+/// Edges of the minutes of the day.
+pub fn minute_edges() -> Vec<i64> {
+    (0..=1_440).map(|minute| FROM_US + minute * 60 * US_PER_SECOND).collect()
+}
+
+/// Edges every five minutes, none of them a whole minute.
+pub fn odd_edges() -> Vec<i64> {
+    (0..=289).map(|bin| FROM_US + (bin * 300 - 1) * US_PER_SECOND).collect()
+}
+
+/// The columns that folder statistics group by.
+pub fn folder_and_agent() -> Vec<String> {
+    ["folder", "agent_id"].map(str::to_owned).to_vec()
+}
+
+/// A scan for calls.
+pub fn scan_of_calls<'a>(edges: &'a [i64], predicates: &'a [Predicate], keys: &'a [String], stop: &'a Stop) -> Scan<'a> {
+    Scan { edges: Some(edges), predicates, keys, measure: Measure::Calls, deck: None, cell_count_max: 1_000_000, stop }
+}
+
+/// Calls of a part by bin and key, found by one thread.
+pub fn scanned(part: &Part<'_>, edges: &[i64], keys: &[String]) -> Partials {
+    let stop = Stop::after(None);
+    let scan = scan_of_calls(edges, &[], keys, &stop);
+    let mut scanner = Scanner::new(&scan);
+    scanner.add(part).unwrap();
+    scanner.finish()
+}
+
+/// Sums by minute of all rows of a part, a chunk at a time as in a scan.
+pub fn minute_sums(part: &Part<'_>) -> MinuteSums {
+    let (minutes, ms) = minutes_and_ms(part);
+    let mut sums = MinuteSums::default();
+    minutes.chunks(CHUNK_ROWS).zip(ms.chunks(CHUNK_ROWS)).for_each(|(minutes, ms)| sums.add_calls(minutes, ms));
+    sums
+}
+
+/// Sums by minute of the rows of a part whose mask is 1.
+pub fn masked_minute_sums(part: &Part<'_>, mask: &[u8]) -> MinuteSums {
+    let (minutes, ms) = minutes_and_ms(part);
+    let mut sums = MinuteSums::default();
+    for ((minutes, ms), mask) in minutes.chunks(CHUNK_ROWS).zip(ms.chunks(CHUNK_ROWS)).zip(mask.chunks(CHUNK_ROWS)) {
+        sums.add_masked_calls(minutes, ms, mask);
+    }
+    sums
+}
+
+/// 1 for each row of a part that was answered.
+pub fn answered_mask(part: &Part<'_>) -> Vec<u8> {
+    minutes_and_ms(part).1.iter().map(|&ms| u8::from(ms >= 0)).collect()
+}
+
+/// Finds the rows of a part that a condition holds for.
+pub fn choose(part: &Part<'_>, predicate: &Predicate) {
+    each_chosen(part, predicate, |chosen, rows| {
+        black_box((chosen, rows));
+    });
+}
+
+/// How many rows of a part a condition holds for.
+pub fn chosen_count(part: &Part<'_>, predicate: &Predicate) -> usize {
+    let mut count = 0;
+    each_chosen(part, predicate, |chosen, rows| {
+        count += match chosen {
+            Chosen::Run(run) => run.len(),
+            Chosen::Masked(_, mask) => mask.iter().filter(|kept| **kept == 1).count(),
+            Chosen::Listed => rows.len(),
+        }
+    });
+    count
+}
+
+/// Sums by minute as those of the minutes of the day.
+pub fn poured(sums: &MinuteSums) -> Vec<Sums> {
+    let edges = minute_edges();
+    let mut bins = vec![[0; 3]; edges.len() - 1];
+    sums.pour(FROM_US, &edges, false, &mut bins).unwrap();
+    bins
+}
+
+/// Sums of calls by bin, one call after the other.
+pub fn sums_of(calls: impl Iterator<Item = Call>, edges: &[i64]) -> Vec<Sums> {
+    let mut bins = vec![[0; 3]; edges.len() - 1];
+    for call in calls {
+        let bin = &mut bins[((call.setup_us - edges[0]) / (edges[1] - edges[0])) as usize];
+        bin.iter_mut().zip(call.sums()).for_each(|(sum, added)| *sum += added);
+    }
+    bins
+}
+
+fn each_chosen(part: &Part<'_>, predicate: &Predicate, mut take: impl FnMut(Chosen<'_>, &[u32])) {
+    let columns = Columns::new(part, None);
+    let chooser = Chooser::new(part, (i64::MIN, i64::MAX), vec![Compiled::new(predicate, &columns).unwrap()]);
+    let taken = chooser.each_chunk(&Stop::after(None), |chosen, rows| {
+        take(chosen, rows);
+        Ok(())
+    });
+    taken.unwrap();
+}
+
+fn minutes_and_ms<'a>(part: &Part<'a>) -> (&'a [u16], &'a [i32]) {
+    let Talk::Known(ms) = part.talk else { panic!("a sealed day knows its durations") };
+    (part.setup_minute.unwrap(), ms)
+}
