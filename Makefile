@@ -68,9 +68,10 @@ test-engines: build $(STAMPS)/engines
 mutants: build $(STAMPS)/mutants
 	.ci/mutants $(BIN)/python $(SHARE)
 
-## bench        time the four reports over gRPC, RECORDS records (default: 200000)
+## bench        time the four reports over gRPC, RECORDS records (default: 200000), the calendar and the kernels
 bench: build
 	$(BIN)/python benches/reports.py $(RECORDS)
+	$(BIN)/python benches/calendar_edges.py
 	$(CARGO) bench --locked --manifest-path $(CORE)/Cargo.toml
 
 ## bench-active active sessions under events: memory a session, time of a report
