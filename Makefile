@@ -9,11 +9,13 @@ CORE := rust/aggcore
 CARGO := cargo
 PROTO_VENV := .cache/proto-venv
 GRPCURL_VERSION := v1.9.3
+GHZ_VERSION := v0.120.0
 EXAMPLES ?= 100000
 RECORDS ?= 200000
 SHARE ?= 4
 INGEST ?=
 PEERS ?=
+RPC ?=
 LISTEN ?= 127.0.0.1:50051
 # What tests/faults/campaign.py explains.
 LONG_FAULTS := PEGCOUNT_FAULT_RESUME=1 PEGCOUNT_FAULT_KILLS=1000 PEGCOUNT_FAULT_CUTS=200 \
@@ -27,7 +29,7 @@ GUNGRAUN := .cache/gungraun-$(GUNGRAUN_VERSION)
 RUST_SOURCES := $(shell find $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 
-.PHONY: help build demo serve test test-rust test-python test-long test-faults test-engines mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers lint format proto grpcurl clean
+.PHONY: help build demo serve test test-rust test-python test-long test-faults test-engines mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-rpc lint format proto grpcurl clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -107,6 +109,10 @@ bench-ingest: build $(STAMPS)/engines
 bench-peers: build $(STAMPS)/engines
 	$(BIN)/python benches/report_peers.py $(PEERS)
 
+## bench-rpc    an answer over gRPC beside a canned reply, loaded by ghz; RPC="--data DIR" for other records
+bench-rpc: build $(BIN)/ghz
+	$(BIN)/python benches/rpc_load.py $(RPC)
+
 ## lint         every linter, and that the generated code is current
 lint: build $(STAMPS)/proto-tools
 	$(BIN)/ruff check .
@@ -164,6 +170,9 @@ $(STAMPS)/mutants: requirements/mutants.txt $(STAMPS)/requirements
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutants.txt
 	$(CARGO) install --quiet --locked cargo-mutants@27.1.0
 	touch $@
+
+$(BIN)/ghz: $(STAMPS)/venv
+	GOBIN=$(CURDIR)/$(BIN) go install github.com/bojand/ghz/cmd/ghz@$(GHZ_VERSION)
 
 $(GUNGRAUN)/bin/gungraun-runner:
 	$(CARGO) install --quiet --locked --root $(GUNGRAUN) gungraun-runner@$(GUNGRAUN_VERSION)

@@ -1,13 +1,11 @@
 """Pegcount in the ingest bench: in process, and a server with a client in another process."""
 
 import json
-import select
 import subprocess
 import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from contestant import Run, timed
@@ -15,9 +13,9 @@ from ingest_feed import Feed, keep
 from pegcount.config import Config
 from pegcount.model import WriteOutcome
 from pegcount.store import EmbeddedStore, PendingWrite
+from server_process import served
 
 CLIENT = Path(__file__).with_name("ingest_client.py")
-START_SECONDS_MAX = 60.0
 CLIENT_SECONDS_MAX = 600.0
 
 
@@ -59,8 +57,8 @@ class OverGrpc:
         keep(feed.batches, self._batches)
 
     def run(self, directory: Path) -> Run:
-        with served(directory) as address:
-            command = [sys.executable, str(CLIENT), address, str(self._batches), *self._shape]
+        with served(directory) as server:
+            command = [sys.executable, str(CLIENT), server.address, str(self._batches), *self._shape]
             done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=CLIENT_SECONDS_MAX)
         report = json.loads(done.stdout)
         _check(self._feed, report["accepted"], report["duplicates"], directory)
@@ -79,25 +77,6 @@ def _submitted(
             yield time.perf_counter() - sent, outcome
         if place < len(batches):
             waiting.append((time.perf_counter(), store.submit(batches[place])))
-
-
-@contextmanager
-def served(directory: Path) -> Iterator[str]:
-    """Address of a server process over a data directory, which ends with the block."""
-    command = [sys.executable, "-m", "pegcount", "serve", "--data", str(directory), "--listen", "127.0.0.1:0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            ready, _, _ = select.select([server.stdout], [], [], START_SECONDS_MAX)
-            line = server.stdout.readline() if ready else ""
-            assert line.startswith("listening on "), f"the server did not start: {line!r}"
-            yield line.removeprefix("listening on ").strip()
-        finally:
-            server.terminate()
-            try:
-                server.wait(START_SECONDS_MAX)
-            except subprocess.TimeoutExpired:
-                server.kill()
 
 
 def _check(feed: Feed, accepted: int, duplicates: int, directory: Path) -> None:

@@ -18,11 +18,11 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from ingest_feed import make_feed
-from ingest_ours import served
 from pegcount.client import Client
 from pegcount.config import Config
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import admin_pb2
+from server_process import served
 
 SEED = 20_260_301
 LIMIT_SECONDS = 5.0
@@ -84,12 +84,12 @@ def _filled_and_killed(directory: Path, record_count: int) -> int:
 
 def _start_seconds(directory: Path, acknowledged: int) -> float:
     began = time.perf_counter()
-    with served(directory) as address:
-        with grpc.insecure_channel(address) as channel:
+    with served(directory) as server:
+        with grpc.insecure_channel(server.address) as channel:
             answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
         seconds = time.perf_counter() - began
-        with Client(address) as client:
+        with Client(server.address) as client:
             held = client.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest()).records
         # What was on its way when it was killed may be there too.
         assert acknowledged <= held <= acknowledged + 100 * BATCH, (acknowledged, held)

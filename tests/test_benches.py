@@ -1,10 +1,14 @@
 """The benches run, small, so that they cannot rot; they assert their answers themselves."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
+GHZ = Path(sys.executable).with_name("ghz")
 
 
 def printed_by(bench: str, *arguments: str) -> str:
@@ -24,6 +28,14 @@ def test_the_bench_of_ingest_runs(tmp_path: Path) -> None:
     assert printed.count("in flight") == 3
     (record,) = (tmp_path / "record").iterdir()
     assert record.read_text(encoding="utf-8").split() == printed.split()
+
+
+def test_the_bench_of_answers_over_grpc_runs(tmp_path: Path) -> None:
+    if not os.access(GHZ, os.X_OK):
+        pytest.skip("NOT TESTED: there is no ghz, which make bench-rpc installs")
+    small = ["--records", "2000", "--rounds", "1", "--requests", "20", "--year-requests", "1"]
+    printed = printed_by("rpc_load", *small, "--record", str(tmp_path / "record"))
+    assert printed.count("canned") == 7
 
 
 def test_the_bench_of_active_sessions_runs(tmp_path: Path) -> None:

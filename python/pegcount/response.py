@@ -1,4 +1,8 @@
-"""From the core's bytes to response messages: adds what the request came to mean."""
+"""The bytes of answers: what the request came to mean, and after it what the core made.
+
+Protobuf messages merge: the bytes of one after the bytes of another are a message with the fields of
+both. So what the core made is neither parsed nor written again, however long it is.
+"""
 
 from collections.abc import Iterable
 
@@ -18,40 +22,34 @@ Notices = Iterable[reports_pb2.NoticeCode]
 
 def usage(
     body: bytes, bins: Bins, granularity: Granularity, zone: Zone, now_us: int, notices: Notices
-) -> reports_pb2.QueryAsrUsageResponse:
+) -> bytes:
     """The answer to `QueryAsrUsage`."""
-    response = reports_pb2.QueryAsrUsageResponse.FromString(body)
-    response.range.CopyFrom(_range(bins.from_us, bins.to_us, zone, now_us, granularity))
-    response.notices.extend(_notices(notices))
-    return response
+    resolved = _range(bins.from_us, bins.to_us, zone, now_us, granularity)
+    head = reports_pb2.QueryAsrUsageResponse(range=resolved, notices=_notices(notices))
+    return head.SerializeToString() + body
 
 
-def active(body: bytes, zone: Zone, now_us: int) -> reports_pb2.QueryActiveSessionsResponse:
+def active(body: bytes, zone: Zone, now_us: int) -> bytes:
     """The answer to `QueryActiveSessions`."""
-    response = reports_pb2.QueryActiveSessionsResponse.FromString(body)
-    response.range.CopyFrom(_range(now_us, now_us, zone, now_us, None))
-    response.as_of = _time(now_us, zone)
-    return response
+    resolved = _range(now_us, now_us, zone, now_us, None)
+    head = reports_pb2.QueryActiveSessionsResponse(range=resolved, as_of=_time(now_us, zone))
+    return head.SerializeToString() + body
 
 
-def folder(
-    body: bytes, bins: Bins, zone: Zone, now_us: int, notices: Notices
-) -> reports_pb2.QueryFolderStatsResponse:
+def folder(body: bytes, bins: Bins, zone: Zone, now_us: int, notices: Notices) -> bytes:
     """The answer to `QueryFolderStats`."""
-    response = reports_pb2.QueryFolderStatsResponse.FromString(body)
-    response.range.CopyFrom(_range(bins.from_us, bins.to_us, zone, now_us, Granularity.DAY))
-    response.notices.extend(_notices(notices))
-    return response
+    resolved = _range(bins.from_us, bins.to_us, zone, now_us, Granularity.DAY)
+    head = reports_pb2.QueryFolderStatsResponse(range=resolved, notices=_notices(notices))
+    return head.SerializeToString() + body
 
 
 def quality(
     body: bytes, bins: Bins, granularity: Granularity, zone: Zone, now_us: int, notices: Notices
-) -> reports_pb2.QueryOriginationQualityResponse:
+) -> bytes:
     """The answer to `QueryOriginationQuality`."""
-    response = reports_pb2.QueryOriginationQualityResponse.FromString(body)
-    response.range.CopyFrom(_range(bins.from_us, bins.to_us, zone, now_us, granularity))
-    response.notices.extend(_notices(notices))
-    return response
+    resolved = _range(bins.from_us, bins.to_us, zone, now_us, granularity)
+    head = reports_pb2.QueryOriginationQualityResponse(range=resolved, notices=_notices(notices))
+    return head.SerializeToString() + body
 
 
 def retention(kept: Retention) -> admin_pb2.Retention:

@@ -4,6 +4,7 @@ Edges are microseconds UTC, int64, ascending, of shape (bins + 1,): bin i is
 [edge i, edge i + 1). Where there are no bins there are no edges, shape (0,).
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -31,7 +32,7 @@ def edges(zone: Zone, granularity: Granularity, from_us: int, to_us: int) -> NDA
     """
     width_us = _WIDTH_US.get(granularity)
     if width_us is not None:
-        return _clock_edges(width_us, _runs(zone, width_us, from_us, to_us))
+        return _clock_edges(_runs(zone, width_us, from_us, to_us))
     first_date, last_date = zone.local_date(from_us), zone.local_date(to_us - 1)
     return _whole_day_edges(zone, _period_starts(granularity, first_date, last_date))
 
@@ -40,7 +41,7 @@ def bin_count(zone: Zone, granularity: Granularity, from_us: int, to_us: int) ->
     """How many bins `edges` gives, at a cost that does not grow with the bins of a day."""
     width_us = _WIDTH_US.get(granularity)
     if width_us is not None:
-        return int(_runs(zone, width_us, from_us, to_us).bin_count.sum())
+        return sum(run.bin_count for run in _runs(zone, width_us, from_us, to_us))
     return len(edges(zone, granularity, from_us, to_us)) - 1
 
 
@@ -70,43 +71,50 @@ def clip(edge_us: NDArray[np.int64], from_us: int, to_us: int) -> NDArray[np.int
 
     Only the first and the last edge move: to `from_us` and `to_us`.
     """
-    return np.clip(edge_us, from_us, to_us)
+    clipped_us = edge_us.copy()
+    if len(clipped_us):
+        clipped_us[0], clipped_us[-1] = max(clipped_us[0], from_us), min(clipped_us[-1], to_us)
+    return clipped_us
 
 
 @dataclass(frozen=True, slots=True)
-class _Runs:
-    """Bins of one width, in runs of one UTC offset each; shapes are (runs,).
+class _Run:
+    """Cells of one width and one UTC offset, next to each other.
 
-    Cell k of a run is where the local clock divided by the width gives k, so that it
-    starts at k · width - offset. A bin is what lies of a cell between two changes.
+    A cell begins where the local clock reads a multiple of the width. A bin is what lies
+    of a cell within [since_us, until_us), the changes of the offset around the run.
     """
 
-    offset_us: NDArray[np.int64]
-    limit_us: NDArray[np.int64]
-    """The changes that runs lie between, shape (runs + 1,); the extreme int64 for none."""
-    first_cell: NDArray[np.int64]
-    bin_count: NDArray[np.int64]
+    first_us: int
+    end_us: int
+    width_us: int
+    since_us: int
+    until_us: int
+
+    @property
+    def bin_count(self) -> int:
+        return (self.end_us - self.first_us) // self.width_us
+
+    def starts_us(self) -> NDArray[np.int64]:
+        """First instants of the bins."""
+        starts_us = np.arange(self.first_us, self.end_us, self.width_us)
+        starts_us[0] = max(self.first_us, self.since_us)
+        return starts_us
 
 
-def _runs(zone: Zone, width_us: int, from_us: int, to_us: int) -> _Runs:
-    begin = int(np.searchsorted(zone.change_us, from_us, side="right"))
-    end = int(np.searchsorted(zone.change_us, to_us, side="left"))
-    cut_us = np.concatenate(([from_us], zone.change_us[begin:end], [to_us]))
-    offset_us = zone.offset_s[begin : end + 1] * np.int64(US_PER_SECOND)
-    first_cell = (cut_us[:-1] + offset_us) // width_us
-    last_cell = (cut_us[1:] - 1 + offset_us) // width_us
-    ever = np.iinfo(np.int64)
-    limit_us = np.concatenate(([ever.min], zone.change_us, [ever.max]))[begin : end + 2]
-    return _Runs(offset_us, limit_us, first_cell, last_cell + 1 - first_cell)
+def _runs(zone: Zone, width_us: int, from_us: int, to_us: int) -> list[_Run]:
+    runs = []
+    for i in range(bisect_right(zone.limits_us, from_us) - 1, bisect_left(zone.limits_us, to_us)):
+        offset_us, since_us, until_us = zone.offsets_us[i], zone.limits_us[i], zone.limits_us[i + 1]
+        first_us = (max(from_us, since_us) + offset_us) // width_us * width_us - offset_us
+        end_us = -(-(min(to_us, until_us) + offset_us) // width_us) * width_us - offset_us
+        runs.append(_Run(first_us, end_us, width_us, since_us, until_us))
+    return runs
 
 
-def _clock_edges(width_us: int, runs: _Runs) -> NDArray[np.int64]:
-    first_bin = np.cumsum(runs.bin_count) - runs.bin_count
-    shift_us = (runs.first_cell - first_bin) * width_us - runs.offset_us
-    start_us = np.arange(runs.bin_count.sum()) * width_us + np.repeat(shift_us, runs.bin_count)
-    start_us[first_bin] = np.maximum(start_us[first_bin], runs.limit_us[:-1])
-    last_end_us = (runs.first_cell[-1] + runs.bin_count[-1]) * width_us - runs.offset_us[-1]
-    return np.append(start_us, min(last_end_us, runs.limit_us[-1]))
+def _clock_edges(runs: list[_Run]) -> NDArray[np.int64]:
+    last_end_us = min(runs[-1].end_us, runs[-1].until_us)
+    return np.concatenate([*(run.starts_us() for run in runs), [last_end_us]])
 
 
 def _period_starts(granularity: Granularity, first_date: int, last_date: int) -> NDArray[np.int64]:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from ipaddress import ip_address, ip_network
 
+from google.protobuf.message import Message
+
 from pegcount.model import Between, InNetwork, Predicate, TextMatch
 from pegcount.request.fields import Fields
 from pegcount.v1 import reports_pb2
@@ -64,9 +66,8 @@ def network_filter(field: str, text: str, fields: Fields) -> Iterable[Predicate]
     yield InNetwork(field, text)
 
 
-def _given(field: str, given: object, fields: Fields) -> list[str]:
+def _given(field: str, given: Message, fields: Fields) -> list[str]:
     """Names of the comparisons that a filter message has; none at all is a violation."""
-    assert isinstance(given, reports_pb2.TextFilter | reports_pb2.IntegerFilter | reports_pb2.DecimalFilter)
     names = [descriptor.name for descriptor, _ in given.ListFields()]
     if not names:
         allowed = ", ".join(given.DESCRIPTOR.fields_by_name)

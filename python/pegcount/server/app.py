@@ -14,11 +14,11 @@ from pegcount.server.admin import AdminService
 from pegcount.server.admission import AdmissionInterceptor, Gate
 from pegcount.server.records import RecordService, add_record_service
 from pegcount.server.reflection import REFLECTION_NAMES, add_reflection
-from pegcount.server.reports import ReportService
+from pegcount.server.reports import ReportService, add_report_service
 from pegcount.server.status import StatusInterceptor
 from pegcount.server.store_health import StoreHealth
 from pegcount.store import Store
-from pegcount.v1 import admin_pb2, admin_pb2_grpc, records_pb2, reports_pb2, reports_pb2_grpc
+from pegcount.v1 import admin_pb2, admin_pb2_grpc, records_pb2, reports_pb2
 
 _REPORTS = reports_pb2.DESCRIPTOR.services_by_name["ReportService"].full_name
 _RECORDS = records_pb2.DESCRIPTOR.services_by_name["RecordService"].full_name
@@ -77,7 +77,7 @@ def build_server(config: Config, store: Store, address: str, clock: Clock = now_
         maximum_concurrent_rpcs=config.concurrent_call_count_max,
     )
     records = RecordService(config, store)
-    reports_pb2_grpc.add_ReportServiceServicer_to_server(ReportService(config, store, clock), server)
+    add_report_service(ReportService(config, store, clock), server)
     add_record_service(records, server)
     admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(config, store), server)
     status = health.HealthServicer()

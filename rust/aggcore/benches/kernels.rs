@@ -26,11 +26,11 @@ type Group<'a> = BenchmarkGroup<'a, WallTime>;
 fn kernels(c: &mut Criterion) {
     let (day, none_dead) = (Day::sealed(ROWS), Bitmap::default());
     let whole = day.segment.whole_part(&none_dead).unwrap();
-    // Without the sums that the segment keeps once they are known.
-    let part = Part { all: None, ..whole.clone() };
+    // Without the sums that a segment keeps of what is often asked for.
+    let part = Part { cubes: None, ..whole.clone() };
     bin(&mut group(c, "bin", ROWS), &day, &part, &whole);
     filter(&mut group(c, "filter", ROWS), &day, &part);
-    by_folder_and_agent(&mut group(c, "group", ROWS), &day, &part);
+    by_folder_and_agent(&mut group(c, "group", ROWS), &day, &part, &whole);
     let calls_of_account = day.calls().filter(Call::is_of_largest_account).count();
     account(&mut group(c, "account", calls_of_account as u64), &day);
 }
@@ -67,14 +67,16 @@ fn filter(group: &mut Group<'_>, day: &Day, part: &Part<'_>) {
     }
 }
 
-fn by_folder_and_agent(group: &mut Group<'_>, day: &Day, part: &Part<'_>) {
+fn by_folder_and_agent(group: &mut Group<'_>, day: &Day, part: &Part<'_>, whole: &Part<'_>) {
     let (edges, keys) = (work::day_edges(), work::folder_and_agent());
     let expected: HashSet<(u64, u64)> = day.calls().map(|call| (call.folder, call.agent)).collect();
-    let calls_and_cells = || {
+    let calls_and_cells = |part: &Part<'_>| {
         let sums = work::scanned(part, &edges, &keys).sums;
         (sums.iter().map(|sums| sums[0]).sum::<i64>(), sums.len())
     };
-    time(group, "folder and agent", &(ROWS as i64, expected.len()), calls_and_cells);
+    let expected = (ROWS as i64, expected.len());
+    time(group, "folder and agent", &expected, || calls_and_cells(part));
+    time(group, "folder and agent, sums known before", &expected, || calls_and_cells(whole));
 }
 
 /// What a report of origination quality asks of a store, which sees to it that no other row is looked at.

@@ -17,7 +17,6 @@ pub struct Chooser<'a> {
     part: &'a Part<'a>,
     /// Setup times that count, where some of the part's may not.
     range: Option<(i64, i64)>,
-    /// Without those that hold for all rows.
     predicates: Vec<Compiled<'a>>,
 }
 
@@ -48,19 +47,13 @@ impl Chosen<'_> {
 
 impl<'a> Chooser<'a> {
     /// For the rows of a part that are set up in [from, to) and meet all conditions.
-    pub fn new(part: &'a Part<'a>, (from, to): (i64, i64), mut predicates: Vec<Compiled<'a>>) -> Self {
-        predicates.retain(|predicate| !matches!(predicate, Compiled::Constant(true)));
+    pub fn new(part: &'a Part<'a>, (from, to): (i64, i64), predicates: Vec<Compiled<'a>>) -> Self {
         Self { part, range: (!part.lies_within(from, to)).then_some((from, to)), predicates }
     }
 
     /// Whether it is known that no row counts.
     pub fn leaves_none(&self) -> bool {
         self.part.rows.is_empty() || self.predicates.iter().any(|predicate| matches!(predicate, Compiled::Constant(false)))
-    }
-
-    /// Whether all rows that are alive count.
-    pub fn leaves_all(&self) -> bool {
-        self.range.is_none() && self.predicates.is_empty()
     }
 
     /// Hands over the rows that count, some at a time.
@@ -91,7 +84,7 @@ impl<'a> Chooser<'a> {
     }
 
     fn choose<'m>(&mut self, chunk: Range<usize>, mask: &'m mut Vec<u8>, rows: &mut Vec<u32>) -> Chosen<'m> {
-        if self.leaves_all() && self.part.dead.is_empty() {
+        if self.range.is_none() && self.predicates.is_empty() && self.part.dead.is_empty() {
             return Chosen::Run(chunk);
         }
         mask.clear();

@@ -5,7 +5,7 @@ use crate::deck::{Deck, DeckColumn};
 use crate::error::{Error, Result};
 use crate::ints::Ints;
 use crate::part::{ANY_VALUES, Part, Zone};
-use crate::schema::{ABSENT, Kept, default_of, field, text};
+use crate::schema::{ABSENT, Kept, category, default_of, field, text};
 use crate::talk::Talk;
 
 /// One column of a part.
@@ -44,6 +44,11 @@ impl<'a> Columns<'a> {
             texts: ["rates_code", "rates_code_name", "rates_country"].map(|name| (name, deck.column(name))),
         });
         Self { part, deck }
+    }
+
+    /// The account that all rows are of, if it is known.
+    pub fn account(&self) -> Option<&'a str> {
+        self.part.account.map(|code| self.part.categories[category::ACCOUNT_ID].entries.get(code))
     }
 
     /// The column of a name.

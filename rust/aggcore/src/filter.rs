@@ -61,10 +61,12 @@ pub fn may_be_finished(predicates: &[Predicate]) -> bool {
     !predicates.iter().any(|predicate| predicate.wants_end(false))
 }
 
+const ACCOUNT: &str = "account_id";
+
 /// The one account that a record must be of to meet all conditions, if they name one.
 pub fn account_of(predicates: &[Predicate]) -> Option<&str> {
     predicates.iter().find_map(|predicate| match predicate {
-        Predicate::OneOfTexts { column, values } if column == "account_id" => match values.as_slice() {
+        Predicate::OneOfTexts { column, values } if column == ACCOUNT => match values.as_slice() {
             [account] => Some(account.as_str()),
             _ => None,
         },
@@ -199,6 +201,10 @@ impl<'a> Compiled<'a> {
     pub fn new(predicate: &'a Predicate, columns: &'a Columns<'a>) -> Result<Self> {
         let name = predicate.column();
         let column = columns.get(name)?;
+        if let (Predicate::OneOfTexts { values, .. }, Some(account)) = (predicate, columns.account().filter(|_| name == ACCOUNT))
+        {
+            return Ok(Self::Constant(values.iter().any(|value| value == account)));
+        }
         match predicate {
             Predicate::Between { low, high, .. } => on_int(column, name, IntTest::Between(*low, *high)),
             Predicate::OneOfInts { values, .. } => on_int(column, name, IntTest::one_of(values)),
@@ -391,8 +397,8 @@ fn on_text<'a>(column: Column<'a>, name: &str, how: TextMatch, text: &'a str) ->
 /// The condition that a code is among those of [`Category::codes_where`].
 fn between_codes(column: Category<'_>, is_before: impl Fn(&str) -> bool, wanted: impl Fn(&str) -> bool) -> Compiled<'_> {
     let codes = column.codes_where(is_before, wanted);
-    if codes.is_empty() {
-        return Compiled::Constant(false);
+    if codes.is_empty() || codes.len() == column.entries.count() {
+        return Compiled::Constant(!codes.is_empty());
     }
     Compiled::Codes { codes: column.codes, first: codes.start, last: codes.end - 1 }
 }

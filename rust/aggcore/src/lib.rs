@@ -11,6 +11,7 @@ pub mod category;
 pub mod choose;
 pub mod column;
 pub mod commit;
+pub mod cube;
 pub mod decimal;
 pub mod deck;
 pub mod error;
@@ -20,6 +21,7 @@ pub mod finish;
 pub mod group;
 pub mod ints;
 pub mod journal;
+pub mod measure;
 #[cfg(feature = "python")]
 mod memory;
 pub mod minutes;

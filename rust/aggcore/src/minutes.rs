@@ -4,8 +4,8 @@
 //! which do not change, serve every report without a filter.
 
 use crate::error::Result;
+use crate::measure::{Packed, Sums, add, packed_call, unpacked_calls};
 use crate::record::US_PER_DAY;
-use crate::scan::{Sums, add};
 
 /// Minutes of a day.
 const MINUTES: usize = 1_440;
@@ -19,20 +19,13 @@ const LANES: usize = 4;
 /// Calls, answered calls and milliseconds by minute.
 #[derive(Clone)]
 pub struct MinuteSums {
-    /// Calls in the lower, answered calls in the upper half; milliseconds. A part has less than 2^32 rows.
-    slots: Box<[[u64; 2]; SLOTS]>,
+    slots: Box<[Packed; SLOTS]>,
 }
 
 impl Default for MinuteSums {
     fn default() -> Self {
         Self { slots: Box::new([[0; 2]; SLOTS]) }
     }
-}
-
-/// What one call adds: `ms` is negative where it was not answered.
-#[inline]
-fn call(ms: i32) -> [u64; 2] {
-    [1 | u64::from(ms >= 0) << 32, ms.max(0) as u64]
 }
 
 impl MinuteSums {
@@ -42,11 +35,11 @@ impl MinuteSums {
         let (minutes_of, ms_of) = (lanes(minutes, stretch), lanes(ms, stretch));
         for row in 0..stretch {
             for lane in 0..LANES {
-                add_to(&mut self.slots, minutes_of[lane][row], call(ms_of[lane][row]));
+                add_to(&mut self.slots, minutes_of[lane][row], packed_call(ms_of[lane][row]));
             }
         }
         let rest = minutes.iter().zip(ms).skip(stretch * LANES);
-        rest.for_each(|(&minute, &ms)| add_to(&mut self.slots, minute, call(ms)));
+        rest.for_each(|(&minute, &ms)| add_to(&mut self.slots, minute, packed_call(ms)));
     }
 
     /// Adds the calls whose mask is 1 and not those whose is 0.
@@ -55,11 +48,11 @@ impl MinuteSums {
         let (minutes_of, ms_of, mask_of) = (lanes(minutes, stretch), lanes(ms, stretch), lanes(mask, stretch));
         for row in 0..stretch {
             for lane in 0..LANES {
-                add_to(&mut self.slots, minutes_of[lane][row], masked(call(ms_of[lane][row]), mask_of[lane][row]));
+                add_to(&mut self.slots, minutes_of[lane][row], masked(packed_call(ms_of[lane][row]), mask_of[lane][row]));
             }
         }
         let rest = minutes.iter().zip(ms).zip(mask).skip(stretch * LANES);
-        rest.for_each(|((&minute, &ms), &mask)| add_to(&mut self.slots, minute, masked(call(ms), mask)));
+        rest.for_each(|((&minute, &ms), &mask)| add_to(&mut self.slots, minute, masked(packed_call(ms), mask)));
     }
 
     /// Adds sessions, of which nothing but their number is asked.
@@ -75,15 +68,10 @@ impl MinuteSums {
         rest.for_each(|(&minute, &mask)| self.slots[place(minute)][0] += u64::from(mask));
     }
 
-    /// Adds one call, or a session.
+    /// Adds what one row stands for.
     #[inline]
-    pub fn add_call(&mut self, minute: u16, ms: i32) {
-        add_to(&mut self.slots, minute, call(ms));
-    }
-
-    /// Takes a call away that was added.
-    pub fn subtract_call(&mut self, minute: u16, ms: i32) {
-        add_to(&mut self.slots, minute, call(ms).map(u64::wrapping_neg));
+    pub fn add(&mut self, minute: u16, sums: Packed) {
+        add_to(&mut self.slots, minute, sums);
     }
 
     /// Whether the edges that lie within a day are whole minutes.
@@ -104,8 +92,8 @@ impl MinuteSums {
         for bin in bins {
             let minutes = &self.slots[minute_of(edges[bin])..minute_of(edges[bin + 1])];
             let [calls, ms] = minutes.iter().fold([0; 2], |[calls, ms], slot| [calls + slot[0], ms + slot[1]]);
-            let all = (calls & u64::from(u32::MAX)) as i64;
-            add(&mut sums[bin], if counts_only { [all, 0, 0] } else { [all, (calls >> 32) as i64, ms as i64] })?;
+            let all = unpacked_calls([calls, ms]);
+            add(&mut sums[bin], if counts_only { [all[0], 0, 0] } else { all })?;
         }
         Ok(())
     }
@@ -117,7 +105,7 @@ fn lanes<T>(values: &[T], stretch: usize) -> [&[T]; LANES] {
 }
 
 #[inline]
-fn masked(value: [u64; 2], mask: u8) -> [u64; 2] {
+fn masked(value: Packed, mask: u8) -> Packed {
     value.map(|value| value & u64::from(mask).wrapping_neg())
 }
 
@@ -133,7 +121,7 @@ fn edges_within(day_us: i64, edges: &[i64]) -> std::ops::Range<usize> {
 }
 
 #[inline]
-fn add_to(slots: &mut [[u64; 2]; SLOTS], minute: u16, value: [u64; 2]) {
+fn add_to(slots: &mut [Packed; SLOTS], minute: u16, value: Packed) {
     let slot = &mut slots[place(minute)];
     *slot = [slot[0].wrapping_add(value[0]), slot[1].wrapping_add(value[1])];
 }

@@ -1,14 +1,15 @@
 //! A run of records as borrowed columns: what the kernels see, wherever the records are kept.
 
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use crate::bitmap::Bitmap;
 use crate::category::{Category, Strings, partition_point};
+use crate::cube::Rows;
 use crate::ints::Ints;
-use crate::minutes::MinuteSums;
+use crate::measure::Packed;
 use crate::record::Record;
 use crate::schema::{ABSENT, CATEGORY_COUNT, INT_COUNT, STRING_COUNT, TEXT_COUNT};
+use crate::segment::Segment;
 use crate::talk::Talk;
 
 /// The values that a column has.
@@ -38,8 +39,12 @@ pub struct Part<'a> {
     pub setup_us: &'a [i64],
     /// Their minutes of the UTC day that all rows are of, if they are of one.
     pub setup_minute: Option<&'a [u16]>,
-    /// The sums of all rows of the columns, dead ones too, once somebody asked for them.
-    pub all: Option<&'a OnceLock<MinuteSums>>,
+    /// Of all rows of a segment, or all of an account: where sums of them are kept.
+    pub cubes: Option<(&'a Segment, Rows)>,
+    /// What each row stands for, where it stands for more than itself.
+    pub weights: Option<&'a [Packed]>,
+    /// The code of the account that all rows are of, if it is known.
+    pub account: Option<usize>,
     /// From answer to end.
     pub talk: Talk<'a>,
     /// Integer columns by slot.

@@ -4,38 +4,26 @@ use std::ops::Range;
 
 use hashbrown::HashTable;
 
-use crate::choose::{CHUNK_ROWS, Chooser, Chosen};
+use crate::bitmap::Bitmap;
+use crate::choose::{Chooser, Chosen};
 use crate::column::{Column, Columns};
 use crate::deck::Deck;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::filter::{Compiled, Predicate};
 use crate::group::{Grouping, check_cell_count};
-use crate::ints::Ints;
+use crate::measure::{PartSums, add, measured, packed_call};
 use crate::minutes::MinuteSums;
 use crate::numbers::{TextNumbers, mixed};
 use crate::part::Part;
 use crate::record::US_PER_DAY;
-use crate::schema::{ABSENT, int};
 use crate::segment::own;
 use crate::stop::Stop;
 use crate::talk::Talk;
 
+pub use crate::measure::{Measure, Sums};
+
 /// What a call's duration is read from, as far as a part has it.
 const CALL_COLUMNS: [&str; 3] = [own::NAME_OF_TALK, "answer_time", "end_time"];
-
-/// What is summed per cell; a cell has three sums.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Measure {
-    /// (records, 0, 0).
-    Sessions,
-    /// (calls, answered calls, milliseconds from answer to end).
-    Calls,
-    /// (sessions, milliseconds since answer, 0): per session max(0, as of - answer) floored.
-    Elapsed {
-        /// The instant, microseconds UTC.
-        as_of_us: i64,
-    },
-}
 
 /// What to sum over which records.
 pub struct Scan<'a> {
@@ -84,9 +72,6 @@ impl Scan<'_> {
         }
     }
 }
-
-/// Sums of one cell.
-pub type Sums = [i64; 3];
 
 /// The values of one key column, by cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,31 +147,45 @@ impl<'a> Scanner<'a> {
     /// # Errors
     /// `CellLimit`, `SumOverflow`, what [`Stop::check`] gives, or `Unknown` for a column that does not exist.
     pub fn add(&mut self, part: &Part<'_>) -> Result<()> {
+        self.add_rows(part, &self.scan.predicates.iter().collect::<Vec<_>>())
+    }
+
+    /// Adds the records of a part that meet these conditions, the only ones of the scan that not all its rows meet.
+    fn add_rows(&mut self, part: &Part<'_>, predicates: &[&Predicate]) -> Result<()> {
         let scan = self.scan;
         let columns = Columns::new(part, scan.deck);
-        let chooser = Chooser::new(part, scan.range(), compiled(scan.predicates, &columns)?);
+        let predicates = compiled(predicates, &columns)?;
         let keys: Vec<Column<'_>> = scan.keys.iter().map(|name| columns.get(name)).collect::<Result<_>>()?;
         for (is_text, key) in self.is_text.iter_mut().zip(&keys) {
             *is_text = matches!(key, Column::Category(_) | Column::Text(_));
         }
+        let (deciding, compiled): (Vec<&Predicate>, Vec<Compiled<'_>>) = predicates.into_iter().unzip();
+        let chooser = Chooser::new(part, scan.range(), compiled);
         if chooser.leaves_none() || scan.bin_count() == 0 {
             return Ok(());
         }
-        if !keys.is_empty() {
-            return self.add_groups(part, &keys, chooser);
+        if let Some((segment, rows)) = part.cubes
+            && let Some(cube) = segment.cubes.find(segment, part, rows, scan, &deciding)?
+        {
+            return self.add_rows(&cube.part(&Bitmap::default()), &deciding);
         }
-        match scan.minutes_of(part) {
-            Some((edges, minutes)) => {
-                let counts_only = scan.measure == Measure::Sessions;
-                add_minutes(scan, part, minutes, chooser)?.pour(minutes.day_us, edges, counts_only, &mut self.cells.sums)
-            }
-            None => chooser.each_chunk(scan.stop, |chosen, rows| {
-                let rows = chosen.list(rows);
-                let mut bins = Vec::new();
-                scan.put_bins(part, rows, 0, &mut bins);
-                add_sums(&mut self.cells.sums, &bins, scan.measure, part, rows)
-            }),
+        if keys.is_empty() { self.add_bins(part, chooser) } else { self.add_groups(part, &keys, chooser) }
+    }
+
+    fn add_bins(&mut self, part: &Part<'_>, chooser: Chooser<'_>) -> Result<()> {
+        let scan = self.scan;
+        if let Some((edges, minutes)) = scan.minutes_of(part) {
+            let counts_only = scan.measure == Measure::Sessions;
+            let sums = add_minutes(scan, part, minutes, chooser)?;
+            return sums.pour(minutes.day_us, edges, counts_only, &mut self.cells.sums);
         }
+        let mut bins = Vec::new();
+        chooser.each_chunk(scan.stop, |chosen, rows| {
+            let rows = chosen.list(rows);
+            scan.put_bins(part, rows, 0, &mut bins);
+            let mut rows = bins.iter().zip(rows);
+            rows.try_for_each(|(&bin, &row)| add(&mut self.cells.sums[bin as usize], measured(scan.measure, part, row as usize)))
+        })
     }
 
     /// Adds what another scanner of the same scan collected.
@@ -241,16 +240,20 @@ impl<'a> Scanner<'a> {
         let (scan, texts) = (self.scan, &mut self.texts);
         let bins = scan.bins_of(part);
         let first_bin = bins.start;
-        let mut grouping = Grouping::new(keys, texts, bins, &part.rows, scan.cell_count_max);
-        let (mut sums, mut places) = (Vec::new(), Vec::new());
+        let mut grouping = Grouping::new(keys, texts, bins.clone(), &part.rows, scan.cell_count_max);
+        let (mut sums, mut places) = (PartSums::new(part, scan.measure), Vec::new());
         chooser.each_chunk(scan.stop, |chosen, rows| {
             let rows = chosen.list(rows);
-            scan.put_bins(part, rows, first_bin, &mut places);
+            if bins.len() == 1 {
+                places.clear();
+                places.resize(rows.len(), 0);
+            } else {
+                scan.put_bins(part, rows, first_bin, &mut places);
+            }
             grouping.replace_all(rows, &mut places, texts)?;
-            sums.resize(grouping.cell_count(), [0; 3]);
-            add_sums(&mut sums, &places, scan.measure, part, rows)
+            sums.add(grouping.cell_count(), &places, rows)
         })?;
-        self.cells.join(&grouping, sums, scan.cell_count_max)
+        self.cells.join(&grouping, sums.finish(), scan.cell_count_max)
     }
 }
 
@@ -272,7 +275,7 @@ impl Scan<'_> {
         let day_us = part.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
         let is_known = match self.measure {
             Measure::Sessions => true,
-            Measure::Calls => matches!(part.talk, Talk::Known(_)),
+            Measure::Calls => part.weights.is_some() || matches!(part.talk, Talk::Known(_)),
             Measure::Elapsed { .. } => false,
         };
         (is_known && MinuteSums::fit(day_us, edges)).then_some((edges, Minutes { day_us, by_row }))
@@ -308,34 +311,24 @@ impl Scan<'_> {
 
 /// Sums by minute of the rows of a part that count.
 fn add_minutes(scan: &Scan<'_>, part: &Part<'_>, minutes: Minutes<'_>, chooser: Chooser<'_>) -> Result<MinuteSums> {
-    let minutes = minutes.by_row;
-    let ms = if let Talk::Known(ms) = part.talk { ms } else { &[] };
-    if let (Some(all), true, Talk::Known(_)) = (part.all, chooser.leaves_all(), part.talk) {
-        let mut sums = all.get_or_init(|| of_all_rows(minutes, ms)).clone();
-        part.dead.rows().for_each(|row| sums.subtract_call(minutes[row], ms[row]));
-        return Ok(sums);
-    }
-    let mut sums = MinuteSums::default();
+    let (mut sums, minutes) = (MinuteSums::default(), minutes.by_row);
     let counts_only = scan.measure == Measure::Sessions;
+    let ms = if let (Talk::Known(ms), false) = (part.talk, counts_only) { Some(ms) } else { None };
     chooser.each_chunk(scan.stop, |chosen, rows| {
-        match chosen {
-            Chosen::Masked(run, mask) if counts_only => sums.add_masked_sessions(&minutes[run], mask),
-            Chosen::Masked(run, mask) => sums.add_masked_calls(&minutes[run.clone()], &ms[run], mask),
-            Chosen::Run(run) if !counts_only => sums.add_calls(&minutes[run.clone()], &ms[run]),
-            _ => {
-                let ms_of = |row: usize| if counts_only { 0 } else { ms[row] };
-                chosen.list(rows).iter().for_each(|&row| sums.add_call(minutes[row as usize], ms_of(row as usize)));
+        match (chosen, ms, part.weights) {
+            (Chosen::Masked(run, mask), Some(ms), None) => sums.add_masked_calls(&minutes[run.clone()], &ms[run], mask),
+            (Chosen::Masked(run, mask), None, None) => sums.add_masked_sessions(&minutes[run], mask),
+            (Chosen::Run(run), Some(ms), None) => sums.add_calls(&minutes[run.clone()], &ms[run]),
+            (chosen, ms, weights) => {
+                let one = |row: usize| ms.map_or([1, 0], |ms| packed_call(ms[row]));
+                let stands_for = |row: usize| weights.map_or_else(|| one(row), |weights| weights[row]);
+                let rows = chosen.list(rows).iter().map(|&row| row as usize);
+                rows.for_each(|row| sums.add(minutes[row], stands_for(row)));
             }
         }
         Ok(())
     })?;
     Ok(sums)
-}
-
-fn of_all_rows(minutes: &[u16], ms: &[i32]) -> MinuteSums {
-    let mut sums = MinuteSums::default();
-    minutes.chunks(CHUNK_ROWS).zip(ms.chunks(CHUNK_ROWS)).for_each(|(minutes, ms)| sums.add_calls(minutes, ms));
-    sums
 }
 
 impl Cells {
@@ -391,7 +384,8 @@ pub fn column_names(predicates: &[Predicate]) -> Vec<&str> {
 /// What [`Scanner::add`] gives.
 pub fn any_match(part: &Part<'_>, predicates: &[Predicate], stop: &Stop) -> Result<bool> {
     let columns = Columns::new(part, None);
-    let chooser = Chooser::new(part, (i64::MIN, i64::MAX), compiled(predicates, &columns)?);
+    let compiled = compiled(&predicates.iter().collect::<Vec<_>>(), &columns)?.into_iter().map(|(_, compiled)| compiled);
+    let chooser = Chooser::new(part, (i64::MIN, i64::MAX), compiled.collect());
     let mut found = false;
     chooser.each_chunk_while(stop, |chosen, rows| {
         found = !chosen.list(rows).is_empty();
@@ -400,56 +394,16 @@ pub fn any_match(part: &Part<'_>, predicates: &[Predicate], stop: &Stop) -> Resu
     Ok(found)
 }
 
-fn compiled<'a>(predicates: &'a [Predicate], columns: &'a Columns<'a>) -> Result<Vec<Compiled<'a>>> {
-    predicates.iter().map(|predicate| Compiled::new(predicate, columns)).collect()
+/// The conditions that not all rows of a part meet, ready to be asked.
+fn compiled<'a, 'p>(predicates: &[&'p Predicate], columns: &'a Columns<'a>) -> Result<Vec<(&'p Predicate, Compiled<'a>)>>
+where
+    'p: 'a,
+{
+    let compiled = predicates.iter().map(|&predicate| Ok((predicate, Compiled::new(predicate, columns)?)));
+    let decides = |(_, compiled): &(&Predicate, Compiled<'_>)| !matches!(compiled, Compiled::Constant(true));
+    compiled.filter(|compiled| compiled.as_ref().map_or(true, decides)).collect()
 }
 
 fn hash_of(key: &[i64]) -> u64 {
     mixed(key.iter().map(|&value| value as u64))
-}
-
-/// Adds what is measured of each row to its cell.
-fn add_sums(sums: &mut [Sums], cells: &[u64], measure: Measure, part: &Part<'_>, rows: &[u32]) -> Result<()> {
-    match measure {
-        Measure::Sessions => add_each(sums, cells, rows, |_| [1, 0, 0]),
-        Measure::Calls => match part.talk {
-            Talk::Known(ms) => add_each(sums, cells, rows, |row| [1, i64::from(ms[row] >= 0), i64::from(ms[row].max(0))]),
-            talk @ Talk::Times { .. } => add_each(sums, cells, rows, |row| {
-                let (answered, ms) = talk.get(row);
-                [1, i64::from(answered), ms]
-            }),
-        },
-        Measure::Elapsed { as_of_us } => match part.ints[int::ANSWER_TIME] {
-            Ints::Wide(answer_us) => add_each(sums, cells, rows, |row| [1, elapsed_ms(answer_us[row], as_of_us), 0]),
-            answer => add_each(sums, cells, rows, |row| [1, elapsed_ms(answer.get(row), as_of_us), 0]),
-        },
-    }
-}
-
-fn add_each(sums: &mut [Sums], cells: &[u64], rows: &[u32], measured: impl Fn(usize) -> Sums) -> Result<()> {
-    for (&cell, &row) in cells.iter().zip(rows) {
-        add(&mut sums[cell as usize], measured(row as usize))?;
-    }
-    Ok(())
-}
-
-/// Adds to sums.
-///
-/// # Errors
-/// `SumOverflow`.
-#[inline]
-pub fn add(sums: &mut Sums, added: Sums) -> Result<()> {
-    let mut is_over = false;
-    for (sum, added) in sums.iter_mut().zip(added) {
-        let (now, over) = sum.overflowing_add(added);
-        (*sum, is_over) = (now, is_over | over);
-    }
-    if is_over { Err(Error::SumOverflow) } else { Ok(()) }
-}
-
-/// Milliseconds since an answer, 0 where it is absent or to come; by a product, as a branch would go either way.
-fn elapsed_ms(answer_us: i64, as_of_us: i64) -> i64 {
-    // Wraps for an absent answer only.
-    let elapsed_us = as_of_us.wrapping_sub(answer_us).max(0) as u64;
-    (elapsed_us / 1_000) as i64 * i64::from(answer_us != ABSENT)
 }

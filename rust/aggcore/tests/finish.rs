@@ -50,7 +50,10 @@ fn the_busiest_bin_is_the_earliest_of_equals_and_absent_without_sessions() {
 }
 
 fn quality(sums: &[Sums], clipped: &[i64], calendar: &[i64]) -> QueryOriginationQualityResponse {
-    QueryOriginationQualityResponse::decode(finish_quality(&by_bin(sums), clipped, calendar).as_slice()).unwrap()
+    let bytes = finish_quality(&by_bin(sums), clipped, calendar);
+    let answer = QueryOriginationQualityResponse::decode(bytes.as_slice()).unwrap();
+    assert_eq!(answer.encode_to_vec(), bytes, "the columns are written as the message would be");
+    answer
 }
 
 #[test]

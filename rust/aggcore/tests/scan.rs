@@ -233,6 +233,137 @@ proptest! {
     }
 }
 
+/// Whole minutes, and sometimes an edge that is none.
+fn minutes() -> impl Strategy<Value = Vec<i64>> {
+    let odd = prop_oneof![2 => Just(None), 1 => (0..3 * DAY_US).prop_map(Some)];
+    (prop::collection::btree_set(0..3 * 1_440i64, 2..30), odd).prop_map(|(minutes, odd)| {
+        let edges = minutes.into_iter().map(|minute| minute * 60_000_000).chain(odd);
+        edges.collect::<BTreeSet<_>>().into_iter().collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn bins_of_whole_minutes_have_the_sums_of_a_plain_loop(
+        records in distinct(90), edges in minutes(), which in 0usize..21, counted in any::<bool>(),
+        account in prop_oneof![Just(None), Just(Some("a")), Just(Some("ab")), Just(Some(""))],
+    ) {
+        let records: Vec<Owned> =
+            records.into_iter().map(|record| record.clone().with_text("account_id", record.text("company"))).collect();
+        let directory = tempfile::tempdir().unwrap();
+        let store = store_of_parts(directory.path(), &records);
+        let (condition, keep) = conditions().swap_remove(which);
+        let of_account = account.map(|account| Predicate::OneOfTexts { column: "account_id".into(), values: vec![account.into()] });
+        let kept = |r: &Owned| account.is_none_or(|account| !account.is_empty() && r.text("account_id") == account);
+        let measure = if counted { Measure::Sessions } else { Measure::Calls };
+        // The first time, and with the sums of whole segments known.
+        for predicates in [vec![condition], Vec::new(), Vec::new()] {
+            let is_kept = |r: &Owned| kept(r) && (predicates.is_empty() || keep(r));
+            let expected = naive(&records, &edges, &[], is_kept);
+            let expected = expected.into_iter().map(|(bin, sums)| (bin, if counted { [sums[0], 0, 0] } else { sums }));
+            let asked: Vec<Predicate> = predicates.iter().cloned().chain(of_account.clone()).collect();
+            let answer = ask(&store, Some(&edges), &asked, &[], measure);
+            prop_assert_eq!(cells(&answer), expected.collect::<BTreeMap<_, _>>(), "{:?}", asked);
+        }
+    }
+}
+
+#[test]
+fn many_segments_are_scanned_with_helpers() {
+    let names = ["", "a", "b"];
+    let record = |n: i64| {
+        let setup_us = n % 7 * DAY_US + n * 1_000_003 % DAY_US;
+        let answer_us = if n % 3 == 0 { ABSENT } else { setup_us };
+        Owned::new(&format!("s{n}"), setup_us)
+            .with("answer_time", answer_us)
+            .with("end_time", setup_us + n)
+            .with("app_id", n % 5)
+            .with_text("folder", names[n as usize % 3])
+    };
+    let records: Vec<Owned> = (0..70_000).map(record).collect();
+    let (store, directory) = (store_of(&records), tempfile::tempdir().unwrap());
+    let freeze = store.freeze(false);
+    store.adopt(store.write_frozen(directory.path(), 1, 1_000, &freeze).unwrap());
+    let edges: Vec<i64> = (0..=8).map(|day| day * DAY_US).collect();
+    for keys in [vec![], vec!["folder".to_owned(), "app_id".to_owned()]] {
+        let answer = cells(&ask(&store, Some(&edges), &[], &keys, Measure::Calls));
+        assert_eq!(answer, naive(&records, &edges, &keys, |_| true));
+    }
+    let (stop, scan) = (Stop::after(None), |stop| Scan {
+        edges: Some(&edges),
+        predicates: &[],
+        keys: &[],
+        measure: Measure::Calls,
+        deck: None,
+        cell_count_max: 1_000,
+        stop,
+    });
+    stop.cancel();
+    let odd = [1, 3 * DAY_US + 5];
+    let odd = Scan { edges: Some(&odd), ..scan(&stop) };
+    assert!(matches!(store.partials(&odd), Err(Error::Cancelled)));
+}
+
+/// A call of a day of many, its values out of small pools.
+fn busy(n: i64) -> Owned {
+    let setup_us = n * 7_919_000_003 % DAY_US;
+    let answer_us = if n % 3 == 0 { ABSENT } else { setup_us + n % 1_000 };
+    Owned::new(&format!("s{n}"), setup_us)
+        .with("answer_time", answer_us)
+        .with("end_time", setup_us + 1_000 + n * 1_000)
+        .with("app_id", n % 5)
+        .with("comp_id", if n % 4 == 0 { ABSENT } else { n % 4 })
+        .with_text("account_id", ["one", "other", "", "one"][n as usize % 4])
+        .with_text("company", "acme")
+        .with_text("organization", ["support", "sales", ""][n as usize % 3])
+        .with_text("folder", ["", "a", "b"][n as usize % 3])
+        .with_text("agent_id", ["1", "2"][n as usize % 2])
+}
+
+/// What reports ask that is answered from sums by slots of time, and what is beside it; with the same in plain words.
+fn asked_of_cubes() -> Vec<(Vec<Predicate>, Vec<String>, fn(&Owned) -> bool)> {
+    let text = |column: &str, value: &str| Predicate::OneOfTexts { column: column.into(), values: vec![value.into()] };
+    let ints = |column: &str, values: &[i64]| Predicate::OneOfInts { column: column.into(), values: values.to_vec() };
+    let by = |keys: &[&str]| keys.iter().map(|&key| key.to_owned()).collect::<Vec<_>>();
+    vec![
+        (vec![], by(&[]), |_| true),
+        (vec![text("account_id", "one")], by(&[]), |r| r.text("account_id") == "one"),
+        (vec![text("account_id", "none")], by(&[]), |_| false),
+        (vec![ints("app_id", &[1, 4, 9])], by(&[]), |r| [1, 4].contains(&r.int("app_id"))),
+        (vec![ints("app_id", &[7])], by(&[]), |_| false),
+        (vec![ints("comp_id", &[1]), ints("kind", &[1])], by(&[]), |r| r.int("comp_id") == 1),
+        (vec![ints("app_id", &[1]), ints("comp_id", &[1])], by(&[]), |r| r.int("app_id") == 1 && r.int("comp_id") == 1),
+        (vec![text("organization", "sales"), text("company", "acme")], by(&["folder", "agent_id"]), |r| {
+            r.text("organization") == "sales"
+        }),
+        (vec![text("company", "acme")], by(&["folder", "agent_id"]), |_| true),
+        (vec![], by(&["app_id"]), |_| true),
+    ]
+}
+
+#[test]
+fn sums_that_are_kept_are_those_of_a_plain_loop_also_after_replacements() {
+    let mut records: Vec<Owned> = (0..40_000).map(busy).collect();
+    let (store, directory) = (store_of(&records), tempfile::tempdir().unwrap());
+    let freeze = store.freeze(false);
+    store.adopt(store.write_frozen(directory.path(), 1, 100_000, &freeze).unwrap());
+    let minutes = |minutes: &[i64]| minutes.iter().map(|minute| minute * 60_000_000).collect::<Vec<i64>>();
+    let all_edges = [minutes(&[0, 1_440]), minutes(&[-60, 45, 60, 600]), minutes(&[7, 8, 1_000]), vec![1, 60_000_000]];
+    for round in 0..3 {
+        for ((predicates, keys, keep), edges) in
+            asked_of_cubes().iter().flat_map(|asked| all_edges.iter().map(move |e| (asked, e)))
+        {
+            let answer = cells(&ask(&store, Some(edges), predicates, keys, Measure::Calls));
+            assert_eq!(answer, naive(&records, edges, keys, keep), "round {round}, {predicates:?}, {edges:?}");
+        }
+        for record in records.iter_mut().skip(round).step_by(1_000) {
+            *record = record.clone().with("revision", round as i64 + 1).with("app_id", 1).with_text("folder", "new");
+        }
+        let changed: Vec<Owned> = records.iter().skip(round).step_by(1_000).cloned().collect();
+        assert_eq!(store.apply(&batch(&changed), 0).replaced, 40);
+    }
+}
+
 #[test]
 fn rows_taken_at_different_times_meet_in_one_group() {
     let names = ["", "a", "b"];

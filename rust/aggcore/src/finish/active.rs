@@ -5,8 +5,9 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 
 use super::order::{Ordinals, first_rows};
 use crate::error::{Error, Result};
+use crate::measure::{Sums, add};
 use crate::numbers::mixed;
-use crate::scan::{KeyValues, Partials, Sums, add};
+use crate::scan::{KeyValues, Partials};
 use crate::schema::ABSENT;
 use crate::time_text::Offsets;
 

@@ -6,6 +6,7 @@
 mod active;
 mod folder;
 mod order;
+mod packed;
 mod quality;
 mod ratio;
 mod usage;

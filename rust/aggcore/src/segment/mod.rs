@@ -14,7 +14,7 @@ mod written;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{OnceLock, atomic::AtomicBool, atomic::Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::{Array, ArrayRef, BinaryArray, RecordBatch, StringArray, cast::AsArray, types::*};
 use arrow_buffer::ScalarBuffer;
@@ -23,9 +23,9 @@ use arrow_schema::DataType;
 
 use crate::bitmap::Bitmap;
 use crate::category::{Category, Codes, NoStrings, Strings};
+use crate::cube::{Cubes, Rows};
 use crate::error::{Error, Result};
 use crate::ints::Ints;
-use crate::minutes::MinuteSums;
 use crate::part::Part;
 use crate::schema::{CATEGORY_COUNT, FIELDS, INT_COUNT, Kept, TEXT_COUNT, category, int, text};
 use crate::talk::Talk;
@@ -53,7 +53,8 @@ pub struct Segment {
     columns: Vec<ArrayData>,
     damaged: AtomicBool,
     has_filter: AtomicBool,
-    all: OnceLock<MinuteSums>,
+    /// Sums of its records.
+    pub cubes: Cubes,
     setup_us: ScalarBuffer<i64>,
     ints: [SegmentInts; INT_COUNT],
     codes: [SegmentCodes; CATEGORY_COUNT],
@@ -119,7 +120,7 @@ impl Segment {
     /// # Errors
     /// `Damaged` where one of these columns is not what was written, or any looked at before was not.
     pub fn part<'a>(&'a self, names: &[&str], dead: &'a Bitmap) -> Result<Part<'a>> {
-        self.checked(self.unchecked_part(dead), names)
+        self.with_columns(self.unchecked_part(dead), names)
     }
 
     /// As [`Segment::part`], with the rows of one account set up in [from, to) alone.
@@ -130,12 +131,12 @@ impl Segment {
         &'a self, account: &str, (from, to): (i64, i64), names: &[&str], dead: &'a Bitmap,
     ) -> Result<Part<'a>> {
         let mut part = self.unchecked_part(dead);
-        part.rows = self.rows_of_account(account)?;
-        part.ascends = true;
-        part.all = None;
-        self.check(number_of("setup_time"), &part.rows)?;
+        let (code, rows) = self.rows_of_account(account)?;
+        self.check(number_of("setup_time"), &rows)?;
+        (part.rows, part.ascends, part.account) = (rows.clone(), true, (!rows.is_empty()).then_some(code));
         part.narrow_to(from, to);
-        self.checked(part, names)
+        part.cubes = (part.rows == rows).then_some((self, Rows::Account(code)));
+        self.with_columns(part, names)
     }
 
     /// The rows as columns, all of which may be read.
@@ -154,7 +155,7 @@ impl Segment {
     pub fn row<'a>(&'a self, row: usize, dead: &'a Bitmap) -> Result<(Part<'a>, Option<&'a [u8]>)> {
         let rows = row..row + 1;
         (0..COLUMN_COUNT).try_for_each(|number| self.check(number, &rows))?;
-        Ok((Part { rows, all: None, ..self.unchecked_part(dead) }, self.versions(row)))
+        Ok((Part { rows, cubes: None, ..self.unchecked_part(dead) }, self.versions(row)))
     }
 
     /// Whether a part of it was found not to be what was written.
@@ -217,8 +218,8 @@ impl Segment {
         self.summary.far_keys.binary_search(&key_hash).is_ok()
     }
 
-    /// The rows of an account: they are sorted by it, absent ones last.
-    fn rows_of_account(&self, account: &str) -> Result<Range<usize>> {
+    /// The code of an account and its rows: they are sorted by it, absent ones last.
+    fn rows_of_account(&self, account: &str) -> Result<(usize, Range<usize>)> {
         let accounts = self.category(category::ACCOUNT_ID);
         self.check(ACCOUNT_ID, &(0..0))?;
         let codes = accounts.codes_where(|entry| entry < account, |entry| entry == account);
@@ -227,10 +228,10 @@ impl Segment {
             Ok(accounts.code(row) as usize)
         };
         if codes.is_empty() {
-            return Ok(0..0);
+            return Ok((codes.start, 0..0));
         }
         let first = try_partition_point(0..self.rows, |row| Ok(code_of(row)? < codes.start))?;
-        Ok(first..try_partition_point(first..self.rows, |row| Ok(code_of(row)? < codes.end))?)
+        Ok((codes.start, first..try_partition_point(first..self.rows, |row| Ok(code_of(row)? < codes.end))?))
     }
 
     fn has_key(&self, row: usize, source: &str, session_id: &str) -> bool {
@@ -247,7 +248,9 @@ impl Segment {
             setup_range: self.summary.setup_range,
             setup_us: &self.setup_us,
             setup_minute: self.setup_minute.as_deref(),
-            all: Some(&self.all),
+            cubes: Some((self, Rows::All)),
+            weights: None,
+            account: None,
             talk: self.talk_ms.as_deref().map_or(times, Talk::Known),
             ints,
             zones: Some(&self.summary.zones),
@@ -262,8 +265,11 @@ impl Segment {
         Category { codes: self.codes[slot].values(), entries: strings(&self.dictionaries[slot]), sorted: true }
     }
 
-    /// A part, once the columns that may be read of it are known to be whole.
-    fn checked<'a>(&self, part: Part<'a>, names: &[&str]) -> Result<Part<'a>> {
+    /// A part of it, once the columns that may be read of it are known to be whole.
+    ///
+    /// # Errors
+    /// `Damaged` where they are not.
+    pub fn with_columns<'a>(&self, part: Part<'a>, names: &[&str]) -> Result<Part<'a>> {
         for number in names.iter().filter_map(|name| column_number(name)) {
             self.check(number, &part.rows)?;
         }
@@ -296,7 +302,7 @@ impl Segment {
             columns: batch.columns().iter().map(Array::to_data).collect(),
             damaged: AtomicBool::new(false),
             has_filter: AtomicBool::new(false),
-            all: OnceLock::new(),
+            cubes: Cubes::default(),
             setup_us: Vec::new().into(),
             ints: std::array::from_fn(|_| SegmentInts::Absent),
             codes: std::array::from_fn(|_| SegmentCodes::Absent),

@@ -22,7 +22,7 @@ const COPIED_ROWS: usize = 1_024;
 /// Sessions of one file of a copy of the active ones.
 const ACTIVE_FILE_ROWS: usize = 1 << 16;
 /// Segments of like size that are worth making one.
-const MERGED_MIN: usize = 4;
+const MERGED_MIN: usize = 3;
 
 /// What a seal takes up: it changes no more.
 pub struct Freeze {

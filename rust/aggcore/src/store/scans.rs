@@ -70,20 +70,22 @@ impl Store {
         let (active, finished) = (may_be_active(predicates), may_be_finished(predicates));
         let state = self.read();
         let changing = [(active, &state.active), (finished, &state.hot)];
-        let changing: Vec<Part<'_>> = changing.iter().filter(|(may, _)| *may).map(|(_, table)| table.part(&none_dead)).collect();
-        if !take(&changing)? || !finished {
+        let changing = changing.iter().filter(|(may, _)| *may).map(|(_, table)| table.part(&none_dead));
+        let meets = |part: &Part<'_>| part.setup_range.0 < to && from <= part.setup_range.1;
+        if !take(&changing.filter(meets).collect::<Vec<_>>())? || !finished {
             return Ok(());
         }
         let frozen: Vec<Frozen> = state.frozen.clone();
         let sealed: Vec<Sealed> = state.readable(from, to)?;
         drop(state);
-        let mut parts: Vec<Part<'_>> = frozen.iter().map(|frozen| frozen.table.part(&frozen.dead)).collect();
+        let mut parts: Vec<Part<'_>> = frozen.iter().map(|frozen| frozen.table.part(&frozen.dead)).filter(meets).collect();
         for Sealed { segment, dead, .. } in &sealed {
             parts.push(match account_of(predicates) {
                 Some(account) => segment.part_of_account(account, (from, to), names, dead)?,
                 None => segment.part(names, dead)?,
             });
         }
+        parts.retain(|part| !part.rows.is_empty());
         take(&parts).map(drop)
     }
 }
@@ -172,7 +174,7 @@ fn help<'s, 'a: 's>(
 
 /// A part in pieces of one task each.
 fn split<'p>(part: &Part<'p>) -> Vec<Part<'p>> {
-    if part.all.is_some() || part.rows.len() <= TASK_ROWS {
+    if part.cubes.is_some() || part.rows.len() <= TASK_ROWS {
         return vec![part.clone()];
     }
     let (end, pieces) = (part.rows.end, part.rows.len().div_ceil(TASK_ROWS));

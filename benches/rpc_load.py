@@ -1,0 +1,257 @@
+"""What an answer of origination quality costs over gRPC, beside a canned reply of the same bytes.
+
+ghz loads `pegcount serve` and a server of kept answers (`canned_server.py`) in turn, on the same
+cores, with a day of minutes and a year of five minutes. `--help` lists the options.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from statistics import median
+
+import grpc
+import machine
+from ghz import Ghz, Load
+from pegcount.config import Config
+from pegcount.store import EmbeddedStore
+from pegcount.v1 import admin_pb2, admin_pb2_grpc, reports_pb2, reports_pb2_grpc
+from pegcount.v1.records_pb2 import SessionRecord
+from pegcount.v1.reports_pb2 import QueryOriginationQualityRequest, QueryOriginationQualityResponse
+from server_process import ServerProcess, served, started
+from traffic import batches
+
+SEED = 20_260_301
+ROOT = Path(__file__).parents[1]
+METHOD = "pegcount.v1.ReportService/QueryOriginationQuality"
+CANNED = Path(__file__).with_name("canned_server.py")
+YEAR_DAYS = 365
+DAY_BINS, YEAR_BINS = 1_440, YEAR_DAYS * 288
+HEADER = f"{'':<40} {'p50 ms':>8} {'p99 ms':>8} {'requests/s':>11} {'CPU ms/answer':>14}"
+
+P50_TIMES_MAX = 1.5
+RATE_TIMES_MIN = 0.6
+DAY_CPU_MS_MAX = 1.0
+YEAR_CPU_MS_MAX = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """So many requests of a question, from so many callers at once."""
+
+    name: str
+    question: QueryOriginationQualityRequest
+    callers: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One round of one case on one server."""
+
+    load: Load
+    cpu_ms: float
+    """Processor time of the server for each answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The rounds of one case on both servers."""
+
+    case: Case
+    ours: list[Run]
+    canned: list[Run]
+
+
+def main() -> None:
+    """Runs the rounds, prints the medians and appends them to the record."""
+    options = _options()
+    questions = [_day(options), _year(options)]
+    with tempfile.TemporaryDirectory(prefix="rpc-") as name, ExitStack() as servers:
+        scratch = Path(name)
+        calls = None if options.data else _loaded(scratch / "data", questions, options.records)
+        ours = servers.enter_context(served(options.data or scratch / "data"))
+        heading = _heading(ours, options, scratch)
+        print(heading)
+        kept = _kept(ours, questions, calls, scratch)
+        canned = servers.enter_context(started(str(CANNED), *kept))
+        pairs = [Pair(case, [], []) for case in _cases(questions, options)]
+        for _ in range(options.rounds):
+            _round(pairs, ours, canned, Ghz(options.ghz, METHOD, scratch))
+        _kept(ours, questions, calls, scratch)
+    table = "\n".join(["```", *_lines(pairs), "```"])
+    print(table)
+    options.record.mkdir(parents=True, exist_ok=True)
+    with (options.record / f"{machine.today()}-rpc.md").open("a", encoding="utf-8") as file:
+        file.write(f"{heading}\n\n{table}\n\n")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, help="a data directory that is there already")
+    parser.add_argument("--records", type=int, default=200_000, help="records of one that is not")
+    parser.add_argument("--account", default="1001")
+    parser.add_argument("--prefix", default="4420", help="what the called numbers of the day begin with")
+    parser.add_argument("--day", type=date.fromisoformat, default=date(2026, 3, 10))
+    parser.add_argument(
+        "--year-to", type=date.fromisoformat, default=date(2026, 4, 1), help="the day after the year"
+    )
+    parser.add_argument("--callers", type=int, default=8, help="callers at once, beside one")
+    parser.add_argument("--requests", type=int, default=1_000, help="of the day, a round")
+    parser.add_argument("--year-requests", type=int, default=20, help="of the year, a round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--ghz", type=Path, default=Path(sys.executable).with_name("ghz"))
+    parser.add_argument(
+        "--record", type=Path, default=ROOT / "benches" / "record", help="where figures are kept"
+    )
+    return parser.parse_args()
+
+
+def _day(options: argparse.Namespace) -> QueryOriginationQualityRequest:
+    return QueryOriginationQualityRequest(
+        account_id=options.account,
+        from_time=str(options.day),
+        to_time=str(options.day + timedelta(days=1)),
+        sampling=reports_pb2.GRANULARITY_MINUTE,
+        dst_prefix_routing=reports_pb2.TextFilter(starts_with=options.prefix),
+    )
+
+
+def _year(options: argparse.Namespace) -> QueryOriginationQualityRequest:
+    return QueryOriginationQualityRequest(
+        account_id=options.account,
+        from_time=str(options.year_to - timedelta(days=YEAR_DAYS)),
+        to_time=str(options.year_to),
+        sampling=reports_pb2.GRANULARITY_FIVE_MINUTES,
+    )
+
+
+def _loaded(
+    directory: Path, questions: Sequence[QueryOriginationQualityRequest], record_count: int
+) -> list[int]:
+    """Fills a data directory; gives the calls that the answer to each question must have."""
+    calls = [0] * len(questions)
+    store = EmbeddedStore(directory, Config(), create=True)
+    for batch in batches(record_count, SEED):
+        store.write(batch.SerializeToString())
+        for i, question in enumerate(questions):
+            calls[i] += sum(_meets(record, question) for record in batch.records)
+    store.seal()
+    store.close()
+    return calls
+
+
+def _meets(record: SessionRecord, question: QueryOriginationQualityRequest) -> bool:
+    return (
+        record.account_id == question.account_id
+        and record.dst_prefix_routing.startswith(question.dst_prefix_routing.starts_with)
+        and question.from_time <= str(record.setup_time.ToDatetime().date()) < question.to_time
+    )
+
+
+def _heading(ours: ServerProcess, options: argparse.Namespace, scratch: Path) -> str:
+    with grpc.insecure_channel(ours.address) as channel:
+        held = admin_pb2_grpc.AdminServiceStub(channel).GetStoreInfo(admin_pb2.GetStoreInfoRequest())
+    return (
+        f"## {machine.today()}: {held.records:,} records, {options.rounds} rounds of {options.requests:,}"
+        f" requests\n\n{machine.facts(scratch)}."
+    )
+
+
+def _kept(
+    ours: ServerProcess,
+    questions: Sequence[QueryOriginationQualityRequest],
+    calls: Sequence[int] | None,
+    scratch: Path,
+) -> list[str]:
+    """Asks each question once, asserts that the answer is right, and keeps it in a file."""
+    files = []
+    with grpc.insecure_channel(ours.address, [("grpc.max_receive_message_length", -1)]) as channel:
+        reports = reports_pb2_grpc.ReportServiceStub(channel)
+        for i, (question, bins) in enumerate(zip(questions, (DAY_BINS, YEAR_BINS), strict=True)):
+            answer = reports.QueryOriginationQuality(question)
+            expected = _calls_by_day(reports, question) if calls is None else calls[i]
+            _check(answer, bins, expected)
+            (scratch / f"answer-{i}").write_bytes(answer.SerializeToString())
+            files.append(str(scratch / f"answer-{i}"))
+    return files
+
+
+def _calls_by_day(
+    reports: reports_pb2_grpc.ReportServiceStub, question: QueryOriginationQualityRequest
+) -> int:
+    """The calls that bins of other edges have; of records from elsewhere no more is known."""
+    by_day = QueryOriginationQualityRequest.FromString(question.SerializeToString())
+    by_day.sampling = reports_pb2.GRANULARITY_DAY
+    return int(reports.QueryOriginationQuality(by_day).totals.total_calls)
+
+
+def _check(answer: QueryOriginationQualityResponse, bins: int, calls: int) -> None:
+    assert answer.rows == len(answer.data.t) == len(answer.data.cps) == bins, answer.rows
+    assert answer.totals.total_calls == sum(answer.data.total_calls) == calls > 0, answer.totals
+
+
+def _cases(
+    questions: Sequence[QueryOriginationQualityRequest], options: argparse.Namespace
+) -> Iterator[Case]:
+    day, year = questions
+    yield Case(f"{DAY_BINS:,} bins, 1 at once", day, 1, options.requests)
+    yield Case(f"{DAY_BINS:,} bins, {options.callers} at once", day, options.callers, options.requests)
+    yield Case(f"{YEAR_BINS:,} bins, 1 at once", year, 1, options.year_requests)
+
+
+def _round(pairs: Sequence[Pair], ours: ServerProcess, canned: ServerProcess, ghz: Ghz) -> None:
+    for pair in pairs:
+        for server, runs in ((ours, pair.ours), (canned, pair.canned)):
+            before = server.cpu_seconds()
+            load = ghz.load(
+                server.address, pair.case.question.SerializeToString(), pair.case.callers, pair.case.count
+            )
+            runs.append(Run(load, (server.cpu_seconds() - before) * 1e3 / pair.case.count))
+
+
+def _lines(pairs: Sequence[Pair]) -> Iterator[str]:
+    yield HEADER
+    for pair in pairs:
+        yield _line(f"{pair.case.name}, ours", pair.ours)
+        yield _line(f"{pair.case.name}, canned", pair.canned)
+    yield ""
+    one, several, year = pairs
+    times = _p50_ms(one.ours) / _p50_ms(one.canned)
+    yield _verdict(f"{one.case.name}: p50", "x canned", times, P50_TIMES_MAX, times <= P50_TIMES_MAX)
+    times = _rate(several.ours) / _rate(several.canned)
+    yield _verdict(
+        f"{several.case.name}: requests/s", "x canned", times, RATE_TIMES_MIN, times >= RATE_TIMES_MIN
+    )
+    for pair, limit in ((one, DAY_CPU_MS_MAX), (year, YEAR_CPU_MS_MAX)):
+        cpu_ms = _cpu_ms(pair.ours)
+        yield _verdict(f"{pair.case.name}: CPU an answer", "ms", cpu_ms, limit, cpu_ms <= limit)
+
+
+def _line(name: str, runs: Sequence[Run]) -> str:
+    p99_ms = median(run.load.p99_ms for run in runs)
+    return f"{name:<40} {_p50_ms(runs):>8.2f} {p99_ms:>8.2f} {_rate(runs):>11,.0f} {_cpu_ms(runs):>14.2f}"
+
+
+def _verdict(what: str, unit: str, figure: float, target: float, met: bool) -> str:
+    return f"{what:<48} {figure:>7.2f} {unit}, target {target:g} {unit}: {'met' if met else 'MISSED'}"
+
+
+def _p50_ms(runs: Sequence[Run]) -> float:
+    return median(run.load.p50_ms for run in runs)
+
+
+def _rate(runs: Sequence[Run]) -> float:
+    return median(run.load.requests_per_second for run in runs)
+
+
+def _cpu_ms(runs: Sequence[Run]) -> float:
+    return median(run.cpu_ms for run in runs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Servers in processes of their own, as benches call them."""
+
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+START_SECONDS_MAX = 60.0
+_READY = "listening on "
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProcess:
+    """A server that takes calls."""
+
+    address: str
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """Processor time that it took so far, its own and the kernel's for it."""
+        # The name of the process, in brackets, may have spaces; user and system time are fields 14 and 15.
+        _, _, fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")
+        user, system = fields.split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[ServerProcess]:
+    """A Python program that prints `listening on HOST:PORT` once it is ready; it ends with the block."""
+    with subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            ready, _, _ = select.select([server.stdout], [], [], START_SECONDS_MAX)
+            line = server.stdout.readline() if ready else ""
+            assert line.startswith(_READY), f"the server did not start: {line!r}"
+            yield ServerProcess(line.removeprefix(_READY).strip(), server.pid)
+        finally:
+            _end(server)
+
+
+@contextmanager
+def served(directory: Path) -> Iterator[ServerProcess]:
+    """`pegcount serve` over a data directory."""
+    with started("-m", "pegcount", "serve", "--data", str(directory), "--listen", "127.0.0.1:0") as server:
+        yield server
+
+
+def _end(server: "subprocess.Popen[str]") -> None:
+    server.terminate()
+    try:
+        server.wait(START_SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        server.kill()

@@ -1,0 +1,227 @@
+//! Sums of a segment's records by what reports most often ask for: a few columns and a slot of time.
+//!
+//! A segment does not change, but for records that are replaced, so that its sums can be kept: a report then reads the
+//! few rows of a cube in place of the many of the segment. A cube is a [`Part`] whose rows stand for many records each;
+//! it is made by a scan of the segment when it is first asked for, and made anew once more records were replaced.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::bitmap::Bitmap;
+use crate::category::{Category, Codes, NoStrings};
+use crate::error::Result;
+use crate::filter::Predicate;
+use crate::ints::Ints;
+use crate::measure::{Measure, Packed};
+use crate::minutes::minute_of_day;
+use crate::part::Part;
+use crate::record::US_PER_DAY;
+use crate::scan::{KeyValues, Partials, Scan, Scanner};
+use crate::schema::{CATEGORY_COUNT, INT_COUNT, Kept, TEXT_COUNT, field};
+use crate::segment::Segment;
+use crate::stop::Stop;
+use crate::talk::Talk;
+
+/// A cube is worth its memory where it has at most one row for so many of the segment.
+const WORTH_ROWS: usize = 8;
+/// Memory that all cubes may take; what is beyond is scanned.
+const BYTES_MAX: usize = 512 << 20;
+const CELL_COUNT_MAX: usize = 1 << 20;
+const US_PER_MINUTE: i64 = 60_000_000;
+
+static BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// What a cube has its rows by.
+struct Shape {
+    columns: &'static [&'static str],
+    slot_minutes: i64,
+}
+
+/// The cubes of a segment, those of the fewest rows first: those of the quality and usage reports without filters, of
+/// the usage report with ids of one kind, of the folder report.
+const SHAPES: [Shape; 5] = [
+    Shape { columns: &[], slot_minutes: 1 },
+    Shape { columns: &["app_id"], slot_minutes: 15 },
+    Shape { columns: &["comp_id"], slot_minutes: 15 },
+    Shape { columns: &["tenant_id"], slot_minutes: 15 },
+    Shape { columns: &["company", "organization", "folder", "agent_id"], slot_minutes: 60 },
+];
+
+/// Sums of the records of one segment, or of one account in it, by some columns and slots of time.
+pub struct Cube {
+    columns: Vec<(&'static str, Values)>,
+    setup_us: Vec<i64>,
+    setup_minute: Vec<u16>,
+    sums: Vec<Packed>,
+    memory: Memory,
+}
+
+enum Values {
+    Ints(Vec<i64>),
+    Texts { codes: Vec<i32>, entries: Vec<Box<str>> },
+}
+
+/// The cubes of one segment, as far as they were asked for.
+#[derive(Default)]
+pub struct Cubes {
+    known: Mutex<HashMap<(usize, Rows), Known>>,
+}
+
+/// Which rows of a segment.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rows {
+    /// All of them.
+    All,
+    /// Those of one account, by its code.
+    Account(usize),
+}
+
+struct Known {
+    /// Replaced rows when it was made.
+    dead: usize,
+    /// `None` where it is not worth its memory.
+    cube: Option<Arc<Cube>>,
+}
+
+impl Cubes {
+    /// The cube that answers a scan of a part of a segment, of whose conditions these are `deciding`, if there is one.
+    ///
+    /// # Errors
+    /// What [`Scanner::add`] gives, or `Damaged`.
+    pub fn find(
+        &self, segment: &Segment, part: &Part<'_>, rows: Rows, scan: &Scan<'_>, deciding: &[&Predicate],
+    ) -> Result<Option<Arc<Cube>>> {
+        let day_us = part.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
+        let columns = deciding.iter().map(|predicate| predicate.column()).chain(scan.keys.iter().map(String::as_str));
+        let has_columns = |shape: &&Shape| columns.clone().all(|column| shape.columns.contains(&column));
+        let answers = |shape: &Shape| has_columns(&shape) && has_edges_on(day_us, shape.slot_minutes, scan.edges);
+        let Some(number) = SHAPES.iter().position(answers) else { return Ok(None) };
+        if scan.deck.is_some()
+            || part.rows.len() < WORTH_ROWS * (1_440 / SHAPES[number].slot_minutes) as usize
+            || !is_packed(part, scan.measure)
+        {
+            return Ok(None);
+        }
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(&(number, rows)).filter(|known| known.dead == part.dead.len()) {
+            return Ok(known.cube.clone());
+        }
+        let cube = Cube::of(segment, part, &SHAPES[number], day_us, scan.stop)?.map(Arc::new);
+        known.insert((number, rows), Known { dead: part.dead.len(), cube: cube.clone() });
+        Ok(cube)
+    }
+}
+
+impl Cube {
+    /// `None` where it is not worth its memory.
+    fn of(segment: &Segment, part: &Part<'_>, shape: &Shape, day_us: i64, stop: &Stop) -> Result<Option<Self>> {
+        let slots = 0..=1_440 / shape.slot_minutes;
+        let edges: Vec<i64> = slots.map(|slot| day_us + slot * shape.slot_minutes * US_PER_MINUTE).collect();
+        let keys: Vec<String> = shape.columns.iter().map(|&name| name.to_owned()).collect();
+        let scan = Scan {
+            edges: Some(&edges),
+            predicates: &[],
+            keys: &keys,
+            measure: Measure::Calls,
+            deck: None,
+            cell_count_max: CELL_COUNT_MAX,
+            stop,
+        };
+        let mut scanner = Scanner::new(&scan);
+        let part = segment.with_columns(Part { cubes: None, ..part.clone() }, &scan.column_names())?;
+        scanner.add(&part)?;
+        let cube = Self::from_sums(scanner.finish(), shape, &edges);
+        let is_worth = cube.sums.len() * WORTH_ROWS <= part.rows.len();
+        Ok(Some(cube).filter(|cube| is_worth && cube.memory.is_there()))
+    }
+
+    fn from_sums(partials: Partials, shape: &Shape, edges: &[i64]) -> Self {
+        let with_calls: Vec<usize> = (0..partials.sums.len()).filter(|&cell| partials.sums[cell][0] > 0).collect();
+        let values = |keys: &KeyValues| match keys {
+            KeyValues::Ints(values) => Values::Ints(with_calls.iter().map(|&cell| values[cell]).collect()),
+            KeyValues::Texts { codes, entries } => Values::Texts {
+                codes: with_calls.iter().map(|&cell| codes[cell] as i32).collect(),
+                entries: entries.iter().map(|text| text.as_str().into()).collect(),
+            },
+        };
+        let columns: Vec<_> = shape.columns.iter().copied().zip(partials.keys.iter().map(values)).collect();
+        let setup_us: Vec<i64> = with_calls.iter().map(|&cell| edges[partials.bins[cell] as usize]).collect();
+        let packed = |[calls, answered, ms]: [i64; 3]| [calls as u64 | (answered as u64) << 32, ms as u64];
+        Self {
+            memory: Memory::take(with_calls.len() * (size_of::<(i64, u16, Packed)>() + columns.len() * size_of::<i64>())),
+            setup_minute: setup_us.iter().map(|&us| minute_of_day(us)).collect(),
+            sums: with_calls.iter().map(|&cell| packed(partials.sums[cell])).collect(),
+            setup_us,
+            columns,
+        }
+    }
+
+    /// Its rows as columns; those that it has none of may not be read.
+    pub fn part<'a>(&'a self, none_dead: &'a Bitmap) -> Part<'a> {
+        let mut part = Part {
+            rows: 0..self.sums.len(),
+            ascends: false,
+            setup_range: self.setup_range(),
+            setup_us: &self.setup_us,
+            setup_minute: Some(&self.setup_minute),
+            cubes: None,
+            weights: Some(&self.sums),
+            account: None,
+            talk: Talk::Times { answer_us: Ints::Absent, end_us: Ints::Absent },
+            ints: [Ints::Absent; INT_COUNT],
+            zones: None,
+            categories: [Category { codes: Codes::Absent, entries: &NoStrings, sorted: false }; CATEGORY_COUNT],
+            texts: [&NoStrings; TEXT_COUNT],
+            received_us: &[],
+            dead: none_dead,
+        };
+        for (name, values) in &self.columns {
+            match (values, field(name).map(|field| (field.shape.kept(), field.slot))) {
+                (Values::Ints(values), Some((Kept::Int, slot))) => part.ints[slot] = Ints::Wide(values),
+                (Values::Texts { codes, entries }, Some((Kept::Category, slot))) => {
+                    part.categories[slot] = Category { codes: Codes::Wide(codes), entries, sorted: false };
+                }
+                _ => {}
+            }
+        }
+        part
+    }
+
+    fn setup_range(&self) -> (i64, i64) {
+        let (first, last) = (self.setup_us.iter().min(), self.setup_us.iter().max());
+        first.copied().zip(last.copied()).unwrap_or_default()
+    }
+}
+
+/// A share of the memory that all cubes may take.
+struct Memory(usize);
+
+impl Memory {
+    fn take(bytes: usize) -> Self {
+        BYTES.fetch_add(bytes, Ordering::Relaxed);
+        Self(bytes)
+    }
+
+    fn is_there(&self) -> bool {
+        BYTES.load(Ordering::Relaxed) <= BYTES_MAX
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        BYTES.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
+/// Whether all edges that lie within a day are whole slots of it.
+fn has_edges_on(day_us: i64, slot_minutes: i64, edges: Option<&[i64]>) -> bool {
+    let Some(edges) = edges else { return false };
+    let within = edges.partition_point(|&edge| edge <= day_us)..edges.partition_point(|&edge| edge < day_us + US_PER_DAY);
+    edges[within].iter().all(|edge| (edge - day_us) % (slot_minutes * US_PER_MINUTE) == 0)
+}
+
+/// Whether the sums that are asked for are those that cubes have.
+fn is_packed(part: &Part<'_>, measure: Measure) -> bool {
+    matches!(part.talk, Talk::Known(_)) && matches!(measure, Measure::Sessions | Measure::Calls)
+}

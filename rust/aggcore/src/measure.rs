@@ -1,0 +1,167 @@
+//! What is summed over records, and how each of them adds to its cell.
+
+use crate::error::{Error, Result};
+use crate::ints::Ints;
+use crate::part::{Part, run_of};
+use crate::schema::{ABSENT, int};
+use crate::talk::Talk;
+
+/// What is summed per cell; a cell has three sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// (records, 0, 0).
+    Sessions,
+    /// (calls, answered calls, milliseconds from answer to end).
+    Calls,
+    /// (sessions, milliseconds since answer, 0): per session max(0, as of - answer) floored.
+    Elapsed {
+        /// The instant, microseconds UTC.
+        as_of_us: i64,
+    },
+}
+
+/// Sums of one cell.
+pub type Sums = [i64; 3];
+
+/// Two sums of a part's rows, of which there are less than 2^32, in one word, the second in its upper half; and a sum of
+/// milliseconds of less than 2^31 each. So none of them runs over, and a row costs two additions without a look.
+pub type Packed = [u64; 2];
+
+/// What one call adds: `ms` as [`Talk::Known`].
+#[inline]
+pub fn packed_call(ms: i32) -> Packed {
+    [1 | u64::from(ms >= 0) << 32, ms.max(0) as u64]
+}
+
+/// The sums of calls.
+pub fn unpacked_calls([counts, ms]: Packed) -> Sums {
+    [(counts & u64::from(u32::MAX)) as i64, (counts >> 32) as i64, ms as i64]
+}
+
+/// Milliseconds that may be packed.
+const PACKED_MS: i64 = 1 << 31;
+
+/// The sums of one part's rows by cell.
+pub struct PartSums<'a> {
+    adding: Adding<'a>,
+    packed: Vec<Packed>,
+    /// In place of these where some value is too large.
+    wide: Vec<Sums>,
+}
+
+enum Adding<'a> {
+    /// What rows stand for.
+    Weights(&'a [Packed]),
+    Sessions,
+    Calls(&'a [i32]),
+    Elapsed {
+        answer_us: &'a [i64],
+        as_of_us: i64,
+    },
+    Wide {
+        part: &'a Part<'a>,
+        measure: Measure,
+    },
+}
+
+impl<'a> PartSums<'a> {
+    /// No sums yet.
+    pub fn new(part: &'a Part<'a>, measure: Measure) -> Self {
+        let adding = match (measure, part.talk, part.ints[int::ANSWER_TIME]) {
+            _ if part.weights.is_some() => Adding::Weights(part.weights.unwrap_or_default()),
+            (Measure::Sessions, ..) => Adding::Sessions,
+            (Measure::Calls, Talk::Known(ms), _) => Adding::Calls(ms),
+            (Measure::Elapsed { as_of_us }, _, Ints::Wide(answer_us)) if is_short(part, as_of_us) => {
+                Adding::Elapsed { answer_us, as_of_us }
+            }
+            _ => Adding::Wide { part, measure },
+        };
+        Self { adding, packed: Vec::new(), wide: Vec::new() }
+    }
+
+    /// Adds rows to their cells, all below `cell_count`.
+    ///
+    /// # Errors
+    /// `SumOverflow`.
+    pub fn add(&mut self, cell_count: usize, cells: &[u64], rows: &[u32]) -> Result<()> {
+        if let Adding::Wide { part, measure } = self.adding {
+            self.wide.resize(cell_count, [0; 3]);
+            let mut rows = cells.iter().zip(rows);
+            return rows.try_for_each(|(&cell, &row)| add(&mut self.wide[cell as usize], measured(measure, part, row as usize)));
+        }
+        self.packed.resize(cell_count, [0; 2]);
+        match self.adding {
+            Adding::Weights(weights) => add_each(&mut self.packed, cells, rows, weights, |weight| weight),
+            Adding::Calls(ms) => add_each(&mut self.packed, cells, rows, ms, packed_call),
+            Adding::Elapsed { answer_us, as_of_us } => {
+                add_each(&mut self.packed, cells, rows, answer_us, |us| [1, elapsed_ms(us, as_of_us) as u64]);
+            }
+            Adding::Sessions | Adding::Wide { .. } => cells.iter().for_each(|&cell| self.packed[cell as usize][0] += 1),
+        }
+        Ok(())
+    }
+
+    /// The sums by cell.
+    pub fn finish(self) -> Vec<Sums> {
+        let sums = |packed: Packed| match self.adding {
+            Adding::Elapsed { .. } => [packed[0] as i64, packed[1] as i64, 0],
+            Adding::Sessions | Adding::Weights(_) | Adding::Calls(_) | Adding::Wide { .. } => unpacked_calls(packed),
+        };
+        if self.packed.is_empty() { self.wide } else { self.packed.into_iter().map(sums).collect() }
+    }
+}
+
+#[inline]
+fn add_each<T: Copy>(sums: &mut [Packed], cells: &[u64], rows: &[u32], values: &[T], value: impl Fn(T) -> Packed) {
+    let mut add = |cell: u64, [counts, ms]: Packed| {
+        let sums = &mut sums[cell as usize];
+        *sums = [sums[0] + counts, sums[1] + ms];
+    };
+    if let Some(run) = run_of(rows) {
+        cells.iter().zip(&values[run]).for_each(|(&cell, &of_row)| add(cell, value(of_row)));
+    } else {
+        cells.iter().zip(rows).for_each(|(&cell, &row)| add(cell, value(values[row as usize])));
+    }
+}
+
+/// Whether the time since any answer may be packed.
+fn is_short(part: &Part<'_>, as_of_us: i64) -> bool {
+    let answers = part.ints[int::ANSWER_TIME].range(part.rows.clone());
+    answers.is_none_or(|(first, _)| as_of_us.checked_sub(first).is_some_and(|us| us / 1_000 < PACKED_MS))
+}
+
+/// What one row adds.
+pub fn measured(measure: Measure, part: &Part<'_>, row: usize) -> Sums {
+    let weight = part.weights.map(|weights| unpacked_calls(weights[row]));
+    match measure {
+        Measure::Sessions | Measure::Calls if weight.is_some() => weight.unwrap_or_default(),
+        Measure::Sessions => [1, 0, 0],
+        Measure::Calls => {
+            let (answered, ms) = part.talk.get(row);
+            [1, i64::from(answered), ms]
+        }
+        Measure::Elapsed { as_of_us } => [1, elapsed_ms(part.ints[int::ANSWER_TIME].get(row), as_of_us), 0],
+    }
+}
+
+/// Adds to sums.
+///
+/// # Errors
+/// `SumOverflow`.
+#[inline]
+pub fn add(sums: &mut Sums, added: Sums) -> Result<()> {
+    let mut is_over = false;
+    for (sum, added) in sums.iter_mut().zip(added) {
+        let (now, over) = sum.overflowing_add(added);
+        (*sum, is_over) = (now, is_over | over);
+    }
+    if is_over { Err(Error::SumOverflow) } else { Ok(()) }
+}
+
+/// Milliseconds since an answer, 0 where it is absent or to come; by a product, as a branch would go either way.
+#[inline]
+fn elapsed_ms(answer_us: i64, as_of_us: i64) -> i64 {
+    // Wraps for an absent answer only.
+    let elapsed_us = as_of_us.wrapping_sub(answer_us).max(0) as u64;
+    (elapsed_us / 1_000) as i64 * i64::from(answer_us != ABSENT)
+}
