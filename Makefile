@@ -29,7 +29,7 @@ GUNGRAUN := .cache/gungraun-$(GUNGRAUN_VERSION)
 RUST_SOURCES := $(shell find $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 
-.PHONY: help build demo serve test test-rust test-python test-long test-faults test-engines mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-rpc lint format proto grpcurl clean
+.PHONY: help build demo serve test test-rust test-python test-long test-faults test-engines mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -108,6 +108,10 @@ bench-ingest: build $(STAMPS)/engines
 ## bench-peers  the reports beside DuckDB, ClickHouse and Polars; PEERS="--records 1000000" for fewer
 bench-peers: build $(STAMPS)/engines
 	$(BIN)/python benches/report_peers.py $(PEERS)
+
+## bench-isolation  what slow reports do to fast ones, over the records that bench-peers has loaded
+bench-isolation: build
+	$(BIN)/python benches/isolation.py "$$(ls -d .cache/bench/20000000-*/ours | tail -1)"
 
 ## bench-rpc    an answer over gRPC beside a canned reply, loaded by ghz; RPC="--data DIR" for other records
 bench-rpc: build $(BIN)/ghz

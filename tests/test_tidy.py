@@ -124,7 +124,7 @@ def test_one_file_knows_pyo3_and_two_are_unsafe() -> None:
     code = {name_of(path): code_of(path) for path in sources(".rs", CORE / "src")}
     assert [name for name, text in code.items() if "pyo3" in text] == ["rust/aggcore/src/python.rs"]
     unsafe = [name for name, text in code.items() if re.search(r"\bunsafe\b", text)]
-    assert sorted(unsafe) == ["rust/aggcore/src/memory.rs", "rust/aggcore/src/segment/mod.rs"]
+    assert sorted(unsafe) == ["rust/aggcore/src/memory.rs", "rust/aggcore/src/segment/file.rs"]
 
 
 def test_no_utils() -> None:

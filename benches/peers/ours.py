@@ -44,10 +44,10 @@ class Ours:
         self._service = ReportService(Config(), self._store, lambda: calls.NOW_US)
 
     def ask(self, name: str) -> Any:
-        """The response message; for the full scan the sums."""
+        """The bytes of the response message; for the full scan the sums."""
         if name == "S1":
             return self._store.partials(questions.FULL_SCAN, Config().cell_count_max, core.Stop(None))
-        method, _ = self._method(name)
+        method, _, _ = self._method(name)
         return method(questions.REQUESTS[name], _CONTEXT)
 
     def answer(self, name: str, asked: Any) -> answers.Answer:
@@ -56,8 +56,8 @@ class Ours:
             edges = questions.MINUTE_EDGES
             body = core.quality_response(asked, clipped_us=edges, calendar_us=edges)
             return answers.of_quality(reports_pb2.QueryOriginationQualityResponse.FromString(body))
-        _, read = self._method(name)
-        return read(asked)
+        _, response, read = self._method(name)
+        return read(response.FromString(asked))
 
     def bytes_per_record(self) -> float:
         """Of the segments on disk, which hold all finished records."""
@@ -67,13 +67,18 @@ class Ours:
     def close(self) -> None:
         self._store.close()
 
-    def _method(self, name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any], answers.Answer]]:
+    def _method(self, name: str) -> tuple[Callable[[Any, Any], bytes], Any, Callable[[Any], answers.Answer]]:
+        """How a question is asked, the message that the bytes are, and how that is read."""
         service = self._service
-        methods: dict[str, tuple[Callable[[Any, Any], Any], Callable[[Any], answers.Answer]]] = {
-            "Q": (service.QueryOriginationQuality, answers.of_quality),
-            "U": (service.QueryAsrUsage, answers.of_usage),
-            "F": (service.QueryFolderStats, answers.of_folders),
-            "A": (service.QueryActiveSessions, answers.of_active),
+        methods: dict[str, tuple[Any, Any, Callable[[Any], answers.Answer]]] = {
+            "Q": (
+                service.QueryOriginationQuality,
+                reports_pb2.QueryOriginationQualityResponse,
+                answers.of_quality,
+            ),
+            "U": (service.QueryAsrUsage, reports_pb2.QueryAsrUsageResponse, answers.of_usage),
+            "F": (service.QueryFolderStats, reports_pb2.QueryFolderStatsResponse, answers.of_folders),
+            "A": (service.QueryActiveSessions, reports_pb2.QueryActiveSessionsResponse, answers.of_active),
         }
         return methods[name[0]]
 

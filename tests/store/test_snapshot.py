@@ -96,6 +96,35 @@ def test_a_snapshot_is_read_beside_its_owner(tmp_path: Path) -> None:
         assert ids_of(open_snapshot(tmp_path, BY_HAND)) == sorted([*expected, "after it"])
 
 
+def test_the_journal_goes_on_in_a_file_that_was_made_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Reopening(tmp_path / "data", BY_HAND) as held:
+        write(held.store, finished("before"))
+        real_sequences, real_bring = core.journal_sequences, snapshot_module._bring
+        went_on: list[Path] = []
+
+        def made_before(directory: Path) -> list[int]:
+            """The next file, of a seal that has begun, is there already, and not used yet."""
+            numbers = real_sequences(directory)
+            return numbers if went_on else [*numbers, numbers[-1] + 1]
+
+        def goes_on(source: Path, target: Path) -> None:
+            real_bring(source, target)
+            if source.parent.name == "journal" and not went_on:
+                went_on.append(source)
+                write(held.store, finished("in the file that was copied"))
+                held.store._columns.freeze(True)
+                write(held.store, finished("in the next file"))
+
+        monkeypatch.setattr(core, "journal_sequences", made_before)
+        monkeypatch.setattr(snapshot_module, "_bring", goes_on)
+        back_up(tmp_path / "data", tmp_path / "backup")
+    assert went_on
+    with Reopening(tmp_path / "backup", BY_HAND) as held:
+        assert names(held.store) == ["before", "in the file that was copied", "in the next file"]
+
+
 def test_backups_of_a_directory_that_is_written_sealed_and_merged_all_the_while(tmp_path: Path) -> None:
     data = tmp_path / "data"
     command = [sys.executable, str(Path(writer.__file__)), str(data), "0", "1"]

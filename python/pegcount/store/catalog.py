@@ -217,7 +217,8 @@ class Catalog:
         db.execute("COMMIT")
 
     def _verify(self, db: sqlite3.Connection) -> None:
-        with self._damage_told():
+        # In one transaction, as another process may be about to commit.
+        with self._damage_told(), _reading(db):
             if db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
                 raise DataDamagedError(f"{self.path}: SQLite finds it damaged", file=self.path)
             for table in _TABLES:
@@ -277,6 +278,15 @@ class Catalog:
         os.replace(fresh, self.path)
         flush(self.path.parent)
         return self._opened()
+
+
+@contextmanager
+def _reading(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.execute("ROLLBACK")
 
 
 @contextmanager

@@ -36,7 +36,8 @@ def open_snapshot(directory: Path, config: Config) -> core.Store:
                 columns = files.loaded(directory, catalog, config)
                 catalog.refresh()
                 # A missing file that the catalogue goes on to name is damage, told when it is needed.
-                is_whole = named == files.catalogued(catalog) or not files.missing(directory, catalog)
+                were_there = all((directory / file.name).is_file() for file in named)
+                is_whole = named == files.catalogued(catalog) or were_there
                 if catalog.setting("first_journal") == first and is_whole:
                     return columns
         except FileNotFoundError:
@@ -88,16 +89,18 @@ def _copied(directory: Path, target: Path) -> list[Path]:
         first = catalog.setting("first_journal")
         names = [file.name for file in files.catalogued(catalog)]
         catalog.copy_to(target / "catalog.tmp")
-        names += [
-            files.journal_name(number)
-            for number in core.journal_sequences(directory)
-            if number >= (first or 0)
-        ]
+        numbers = [number for number in core.journal_sequences(directory) if number >= (first or 0)]
+        journal = [files.journal_name(number) for number in numbers]
+        names += journal
         for name in names:
             _bring(directory / name, target / name)
         catalog.refresh()
         if catalog.setting("first_journal") != first:
             raise FileNotFoundError("a seal has emptied the journal meanwhile")
+        # A file is made before it is used: the one before it may have gone on after it was copied.
+        for name in journal[:-1]:
+            if (directory / name).stat().st_size != (target / name).stat().st_size:
+                raise FileNotFoundError("the journal went on in another file meanwhile")
     made = [target / "catalog.db", *(target / name for name in names)]
     for path in {parent for file in made for parent in file.relative_to(target).parents}:
         flush(target / path)

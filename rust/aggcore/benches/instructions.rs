@@ -11,11 +11,11 @@ mod sums;
 use std::hint::black_box;
 
 use aggcore::bitmap::Bitmap;
-use aggcore::minutes::MinuteSums;
+use aggcore::filter::Predicate;
 use aggcore::part::Part;
 use aggcore::scan::Partials;
 use aggcore::wire::v1::QueryOriginationQualityResponse;
-use day::conditions::{Condition, condition};
+use day::conditions::{Condition, MASKING, condition};
 use day::{Call, Day, work};
 use gungraun::{Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
 use prost::Message;
@@ -23,16 +23,17 @@ use sums::{Sums, in_bins};
 
 const ROWS: u64 = 100_000;
 
-#[library_benchmark(setup = part, teardown = check_minutes)]
+#[library_benchmark(setup = part_and_edges, teardown = check_minutes)]
 #[bench::of_all_rows()]
-fn minutes(part: Part<'static>) -> MinuteSums {
-    work::minute_sums(black_box(&part))
+fn minutes((part, edges): (Part<'static>, Vec<i64>)) -> Partials {
+    work::scanned(black_box(&part), &edges, &[], &[])
 }
 
-#[library_benchmark(setup = part_and_mask, teardown = check_answered_minutes)]
-#[bench::of_answered_rows()]
-fn minutes_masked((part, mask): (Part<'static>, Vec<u8>)) -> MinuteSums {
-    work::masked_minute_sums(black_box(&part), black_box(&mask))
+// With the condition, which a benchmark of its own counts too.
+#[library_benchmark(setup = part_and_masking, teardown = check_masked_minutes)]
+#[bench::of_rows_between_8_bits()]
+fn minutes_masked((part, edges, predicate): (Part<'static>, Vec<i64>, Predicate)) -> Partials {
+    work::scanned(black_box(&part), &edges, &[predicate], &[])
 }
 
 #[library_benchmark(setup = part_and_condition)]
@@ -51,7 +52,7 @@ fn filter((part, condition): (Part<'static>, Condition)) {
 #[library_benchmark(setup = part_and_keys, teardown = check_groups)]
 #[bench::folder_and_agent()]
 fn group((part, edges, keys): (Part<'static>, Vec<i64>, Vec<String>)) -> Partials {
-    work::scanned(black_box(&part), &edges, &keys)
+    work::scanned(black_box(&part), &edges, &[], &keys)
 }
 
 #[library_benchmark(setup = in_bins, teardown = check_quality)]
@@ -66,10 +67,12 @@ fn part() -> Part<'static> {
     Part { cubes: None, ..day.segment.whole_part(none_dead).unwrap() }
 }
 
-fn part_and_mask() -> (Part<'static>, Vec<u8>) {
-    let part = part();
-    let mask = work::answered_mask(&part);
-    (part, mask)
+fn part_and_edges() -> (Part<'static>, Vec<i64>) {
+    (part(), work::minute_edges())
+}
+
+fn part_and_masking() -> (Part<'static>, Vec<i64>, Predicate) {
+    (part(), work::minute_edges(), condition(MASKING).predicate)
 }
 
 fn part_and_condition(name: &str) -> (Part<'static>, Condition) {
@@ -86,13 +89,12 @@ fn calls() -> impl Iterator<Item = Call> {
     (0..ROWS).map(Call::new)
 }
 
-fn check_minutes(sums: MinuteSums) {
-    assert_eq!(work::poured(&sums), work::sums_of(calls(), &work::minute_edges()));
+fn check_minutes(bins: Partials) {
+    assert_eq!(bins.sums, work::sums_of(calls(), &work::minute_edges()));
 }
 
-fn check_answered_minutes(sums: MinuteSums) {
-    let answered = calls().filter(|call| call.talk_ms.is_some());
-    assert_eq!(work::poured(&sums), work::sums_of(answered, &work::minute_edges()));
+fn check_masked_minutes(bins: Partials) {
+    assert_eq!(bins.sums, work::sums_of(calls().filter(condition(MASKING).holds), &work::minute_edges()));
 }
 
 fn check_groups(cells: Partials) {

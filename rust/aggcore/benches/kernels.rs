@@ -15,7 +15,7 @@ use aggcore::stop::Stop;
 use aggcore::wire::v1::{QueryAsrUsageResponse, QueryFolderStatsResponse, QueryOriginationQualityResponse};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use day::conditions::{conditions, is_of_account, of_account};
+use day::conditions::{MASKING, condition, conditions, is_of_account, of_account};
 use day::{Call, Day, work};
 use prost::Message;
 
@@ -50,13 +50,14 @@ fn time<T: Debug + PartialEq>(group: &mut Group<'_>, name: &str, expected: &T, w
 fn bin(group: &mut Group<'_>, day: &Day, part: &Part<'_>, whole: &Part<'_>) {
     let (minutes, odd) = (work::minute_edges(), work::odd_edges());
     let by_minute = work::sums_of(day.calls(), &minutes);
-    time(group, "minutes", &by_minute, || work::poured(&work::minute_sums(part)));
-    time(group, "minutes, sums known before", &by_minute, || work::scanned(whole, &minutes, &[]).sums);
-    let answered = work::sums_of(day.calls().filter(|call| call.talk_ms.is_some()), &minutes);
-    let mask = work::answered_mask(part);
-    time(group, "minutes, masked", &answered, || work::poured(&work::masked_minute_sums(part, &mask)));
+    time(group, "minutes", &by_minute, || work::scanned(part, &minutes, &[], &[]).sums);
+    time(group, "minutes, sums known before", &by_minute, || work::scanned(whole, &minutes, &[], &[]).sums);
+    let masking = condition(MASKING);
+    let kept = work::sums_of(day.calls().filter(masking.holds), &minutes);
+    let predicates = [masking.predicate];
+    time(group, "minutes, masked", &kept, || work::scanned(part, &minutes, &predicates, &[]).sums);
     let by_search = work::sums_of(day.calls(), &odd);
-    time(group, "odd edges, by search", &by_search, || work::scanned(part, &odd, &[]).sums);
+    time(group, "odd edges, by search", &by_search, || work::scanned(part, &odd, &[], &[]).sums);
 }
 
 fn filter(group: &mut Group<'_>, day: &Day, part: &Part<'_>) {
@@ -71,7 +72,7 @@ fn by_folder_and_agent(group: &mut Group<'_>, day: &Day, part: &Part<'_>, whole:
     let (edges, keys) = (work::day_edges(), work::folder_and_agent());
     let expected: HashSet<(u64, u64)> = day.calls().map(|call| (call.folder, call.agent)).collect();
     let calls_and_cells = |part: &Part<'_>| {
-        let sums = work::scanned(part, &edges, &keys).sums;
+        let sums = work::scanned(part, &edges, &[], &keys).sums;
         (sums.iter().map(|sums| sums[0]).sum::<i64>(), sums.len())
     };
     let expected = (ROWS as i64, expected.len());

@@ -65,12 +65,10 @@ const ACCOUNT: &str = "account_id";
 
 /// The one account that a record must be of to meet all conditions, if they name one.
 pub fn account_of(predicates: &[Predicate]) -> Option<&str> {
-    predicates.iter().find_map(|predicate| match predicate {
-        Predicate::OneOfTexts { column, values } if column == ACCOUNT => match values.as_slice() {
-            [account] => Some(account.as_str()),
-            _ => None,
-        },
-        _ => None,
+    predicates.iter().find_map(|predicate| {
+        let Predicate::OneOfTexts { column, values } = predicate else { return None };
+        let [account] = values.as_slice() else { return None };
+        (column == ACCOUNT).then_some(account.as_str())
     })
 }
 
@@ -249,7 +247,7 @@ impl<'a> Compiled<'a> {
 }
 
 impl<'a> Verdicts<'a> {
-    fn new(column: Category<'a>, test: TextTest<'a>) -> Compiled<'a> {
+    fn on(column: Category<'a>, test: TextTest<'a>) -> Compiled<'a> {
         if matches!(column.codes, Codes::Absent) {
             return Compiled::Constant(test(""));
         }
@@ -406,7 +404,7 @@ fn between_codes(column: Category<'_>, is_before: impl Fn(&str) -> bool, wanted:
 fn on_present_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&str) -> bool + Send + 'a) -> Result<Compiled<'a>> {
     let test: TextTest<'a> = Box::new(move |text| !text.is_empty() && holds(text));
     match column {
-        Column::Category(column) => Ok(Verdicts::new(column, test)),
+        Column::Category(column) => Ok(Verdicts::on(column, test)),
         Column::Text(texts) => Ok(Compiled::Text { texts, test }),
         Column::Int { .. } | Column::Duration(_) => Err(Error::Unknown { what: "text column", name: name.to_owned() }),
     }
@@ -420,7 +418,7 @@ fn on_presence(column: Column<'_>, wanted: bool) -> Compiled<'_> {
         }
         Column::Duration(_) => Compiled::Constant(wanted),
         // An empty entry stands for an absent text too.
-        Column::Category(column) => Verdicts::new(column, Box::new(move |text| text.is_empty() != wanted)),
+        Column::Category(column) => Verdicts::on(column, Box::new(move |text| text.is_empty() != wanted)),
         Column::Text(texts) => Compiled::Text { texts, test: Box::new(move |text| text.is_empty() != wanted) },
     }
 }

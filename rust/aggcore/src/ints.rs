@@ -8,6 +8,8 @@ use crate::schema::ABSENT;
 pub trait Int: Copy + 'static {
     /// Stands for an absent value.
     const NONE: Self;
+    /// The greatest value.
+    const GREATEST: Self;
     /// The value, [`ABSENT`] where there is none.
     fn wide(self) -> i64;
     /// Whether there is no value.
@@ -20,6 +22,7 @@ macro_rules! int {
     ($($width:ty),*) => {$(
         impl Int for $width {
             const NONE: Self = Self::MIN;
+            const GREATEST: Self = Self::MAX;
 
             #[inline]
             fn wide(self) -> i64 {
@@ -88,9 +91,8 @@ impl Ints<'_> {
 
 /// A fold over all values that an absent one leaves as it is goes many values at a time.
 fn range<T: Int + Ord>(values: &[T]) -> Option<(i64, i64)> {
-    let high = values.iter().copied().fold(T::NONE, T::max);
-    // With a value there is a greatest one, which the least of those that are there does not exceed.
-    let low = values.iter().fold(high, |low, &value| if value.is_none() { low } else { low.min(value) });
+    let fold = |(low, high): (T, T), &value: &T| (low.min(if value.is_none() { T::GREATEST } else { value }), high.max(value));
+    let (low, high) = values.iter().fold((T::GREATEST, T::NONE), fold);
     (!high.is_none()).then(|| (low.wide(), high.wide()))
 }
 

@@ -132,6 +132,15 @@ pub fn replay(directory: &Path, sequence: u64, mut take: impl FnMut(&Frame<'_>) 
     Ok(bytes.len() as u64)
 }
 
+/// Bytes of a journal file.
+///
+/// # Errors
+/// `Io` where it cannot be looked at.
+pub fn bytes_of(directory: &Path, sequence: u64) -> Result<u64> {
+    let path = directory.join(name(sequence));
+    Ok(std::fs::metadata(&path).map_err(|source| Error::io(&path, source))?.len())
+}
+
 /// Numbers of the journal files of a data directory, ascending.
 ///
 /// # Errors

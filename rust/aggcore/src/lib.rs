@@ -28,6 +28,8 @@ pub mod minutes;
 pub mod numbers;
 pub mod part;
 #[cfg(feature = "python")]
+mod processor;
+#[cfg(feature = "python")]
 mod python;
 pub mod record;
 pub mod scan;

@@ -33,6 +33,17 @@ pub fn packed_call(ms: i32) -> Packed {
     [1 | u64::from(ms >= 0) << 32, ms.max(0) as u64]
 }
 
+/// What calls add, many at a time; those whose mask is 0 add nothing.
+pub fn pack_calls(ms: &[i32], mask: Option<&[u8]>, packed: &mut Vec<Packed>) {
+    packed.clear();
+    match mask {
+        None => packed.extend(ms.iter().map(|&ms| packed_call(ms))),
+        Some(mask) => {
+            packed.extend(ms.iter().zip(mask).map(|(&ms, &mask)| packed_call(ms).map(|sum| sum & u64::from(mask).wrapping_neg())))
+        }
+    }
+}
+
 /// The sums of calls.
 pub fn unpacked_calls([counts, ms]: Packed) -> Sums {
     [(counts & u64::from(u32::MAX)) as i64, (counts >> 32) as i64, ms as i64]
@@ -124,10 +135,9 @@ fn add_each<T: Copy>(sums: &mut [Packed], cells: &[u64], rows: &[u32], values: &
     }
 }
 
-/// Whether the time since any answer may be packed.
+/// Whether the time since any answer may be packed; no call was answered before it was set up.
 fn is_short(part: &Part<'_>, as_of_us: i64) -> bool {
-    let answers = part.ints[int::ANSWER_TIME].range(part.rows.clone());
-    answers.is_none_or(|(first, _)| as_of_us.checked_sub(first).is_some_and(|us| us / 1_000 < PACKED_MS))
+    as_of_us.checked_sub(part.setup_range.0).is_some_and(|us| us / 1_000 < PACKED_MS)
 }
 
 /// What one row adds.

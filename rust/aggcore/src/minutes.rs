@@ -4,7 +4,7 @@
 //! which do not change, serve every report without a filter.
 
 use crate::error::Result;
-use crate::measure::{Packed, Sums, add, packed_call, unpacked_calls};
+use crate::measure::{Packed, Sums, add, unpacked_calls};
 use crate::record::US_PER_DAY;
 
 /// Minutes of a day.
@@ -29,49 +29,25 @@ impl Default for MinuteSums {
 }
 
 impl MinuteSums {
-    /// Adds calls; `ms` as [`crate::talk::Talk::Known`].
-    pub fn add_calls(&mut self, minutes: &[u16], ms: &[i32]) {
+    /// Adds what rows stand for.
+    pub fn add(&mut self, minutes: &[u16], sums: &[Packed]) {
         let stretch = minutes.len() / LANES;
-        let (minutes_of, ms_of) = (lanes(minutes, stretch), lanes(ms, stretch));
+        let (minutes_of, sums_of) = (lanes(minutes, stretch), lanes(sums, stretch));
         for row in 0..stretch {
             for lane in 0..LANES {
-                add_to(&mut self.slots, minutes_of[lane][row], packed_call(ms_of[lane][row]));
+                self.add_row(minutes_of[lane][row], sums_of[lane][row]);
             }
         }
-        let rest = minutes.iter().zip(ms).skip(stretch * LANES);
-        rest.for_each(|(&minute, &ms)| add_to(&mut self.slots, minute, packed_call(ms)));
-    }
-
-    /// Adds the calls whose mask is 1 and not those whose is 0.
-    pub fn add_masked_calls(&mut self, minutes: &[u16], ms: &[i32], mask: &[u8]) {
-        let stretch = minutes.len() / LANES;
-        let (minutes_of, ms_of, mask_of) = (lanes(minutes, stretch), lanes(ms, stretch), lanes(mask, stretch));
-        for row in 0..stretch {
-            for lane in 0..LANES {
-                add_to(&mut self.slots, minutes_of[lane][row], masked(packed_call(ms_of[lane][row]), mask_of[lane][row]));
-            }
-        }
-        let rest = minutes.iter().zip(ms).zip(mask).skip(stretch * LANES);
-        rest.for_each(|((&minute, &ms), &mask)| add_to(&mut self.slots, minute, masked(packed_call(ms), mask)));
-    }
-
-    /// Adds sessions, of which nothing but their number is asked.
-    pub fn add_masked_sessions(&mut self, minutes: &[u16], mask: &[u8]) {
-        let stretch = minutes.len() / LANES;
-        let (minutes_of, mask_of) = (lanes(minutes, stretch), lanes(mask, stretch));
-        for row in 0..stretch {
-            for lane in 0..LANES {
-                self.slots[place(minutes_of[lane][row])][0] += u64::from(mask_of[lane][row]);
-            }
-        }
-        let rest = minutes.iter().zip(mask).skip(stretch * LANES);
-        rest.for_each(|(&minute, &mask)| self.slots[place(minute)][0] += u64::from(mask));
+        let rest = minutes.iter().zip(sums).skip(stretch * LANES);
+        rest.for_each(|(&minute, &sums)| self.add_row(minute, sums));
     }
 
     /// Adds what one row stands for.
     #[inline]
-    pub fn add(&mut self, minute: u16, sums: Packed) {
-        add_to(&mut self.slots, minute, sums);
+    pub fn add_row(&mut self, minute: u16, [counts, ms]: Packed) {
+        // No more than the compiler knows to lie within.
+        let slot = &mut self.slots[usize::from(minute) & (SLOTS - 1)];
+        *slot = [slot[0].wrapping_add(counts), slot[1].wrapping_add(ms)];
     }
 
     /// Whether the edges that lie within a day are whole minutes.
@@ -104,26 +80,9 @@ fn lanes<T>(values: &[T], stretch: usize) -> [&[T]; LANES] {
     std::array::from_fn(|lane| &values[lane * stretch..][..stretch])
 }
 
-#[inline]
-fn masked(value: Packed, mask: u8) -> Packed {
-    value.map(|value| value & u64::from(mask).wrapping_neg())
-}
-
-/// The place of a minute; no more than the compiler knows to lie within.
-#[inline]
-fn place(minute: u16) -> usize {
-    usize::from(minute) & (SLOTS - 1)
-}
-
 /// The edges that lie within a UTC day and on neither end of it.
 fn edges_within(day_us: i64, edges: &[i64]) -> std::ops::Range<usize> {
     edges.partition_point(|&edge| edge <= day_us)..edges.partition_point(|&edge| edge < day_us + US_PER_DAY)
-}
-
-#[inline]
-fn add_to(slots: &mut [Packed; SLOTS], minute: u16, value: Packed) {
-    let slot = &mut slots[place(minute)];
-    *slot = [slot[0].wrapping_add(value[0]), slot[1].wrapping_add(value[1])];
 }
 
 /// The minute of the UTC day of an instant.

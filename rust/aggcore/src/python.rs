@@ -29,6 +29,7 @@ mod _aggcore {
     /// `PanicException` is what a fault of the core is raised as; it is no `Exception`.
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::processor::check().map_err(pyo3::exceptions::PyImportError::new_err)?;
         module.add("PanicException", module.py().get_type::<pyo3::panic::PanicException>())
     }
 }

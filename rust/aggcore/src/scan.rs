@@ -11,7 +11,7 @@ use crate::deck::Deck;
 use crate::error::Result;
 use crate::filter::{Compiled, Predicate};
 use crate::group::{Grouping, check_cell_count};
-use crate::measure::{PartSums, add, measured, packed_call};
+use crate::measure::{PartSums, add, measured, pack_calls, packed_call};
 use crate::minutes::MinuteSums;
 use crate::numbers::{TextNumbers, mixed};
 use crate::part::Part;
@@ -311,21 +311,37 @@ impl Scan<'_> {
 
 /// Sums by minute of the rows of a part that count.
 fn add_minutes(scan: &Scan<'_>, part: &Part<'_>, minutes: Minutes<'_>, chooser: Chooser<'_>) -> Result<MinuteSums> {
-    let (mut sums, minutes) = (MinuteSums::default(), minutes.by_row);
+    let (mut sums, mut packed, minutes) = (MinuteSums::default(), Vec::new(), minutes.by_row);
     let counts_only = scan.measure == Measure::Sessions;
     let ms = if let (Talk::Known(ms), false) = (part.talk, counts_only) { Some(ms) } else { None };
     chooser.each_chunk(scan.stop, |chosen, rows| {
-        match (chosen, ms, part.weights) {
-            (Chosen::Masked(run, mask), Some(ms), None) => sums.add_masked_calls(&minutes[run.clone()], &ms[run], mask),
-            (Chosen::Masked(run, mask), None, None) => sums.add_masked_sessions(&minutes[run], mask),
-            (Chosen::Run(run), Some(ms), None) => sums.add_calls(&minutes[run.clone()], &ms[run]),
-            (chosen, ms, weights) => {
-                let one = |row: usize| ms.map_or([1, 0], |ms| packed_call(ms[row]));
-                let stands_for = |row: usize| weights.map_or_else(|| one(row), |weights| weights[row]);
-                let rows = chosen.list(rows).iter().map(|&row| row as usize);
-                rows.for_each(|row| sums.add(minutes[row], stands_for(row)));
+        let run = match (&chosen, ms, part.weights) {
+            (Chosen::Run(run), _, Some(weights)) => {
+                sums.add(&minutes[run.clone()], &weights[run.clone()]);
+                return Ok(());
             }
-        }
+            (Chosen::Run(run), Some(ms), None) => {
+                pack_calls(&ms[run.clone()], None, &mut packed);
+                run
+            }
+            (Chosen::Masked(run, mask), Some(ms), None) => {
+                pack_calls(&ms[run.clone()], Some(mask), &mut packed);
+                run
+            }
+            (Chosen::Masked(run, mask), None, None) => {
+                packed.clear();
+                packed.extend(mask.iter().map(|&kept| [u64::from(kept), 0]));
+                run
+            }
+            _ => {
+                let one = |row: usize| ms.map_or([1, 0], |ms| packed_call(ms[row]));
+                let stands_for = |row: usize| part.weights.map_or_else(|| one(row), |weights| weights[row]);
+                let rows = chosen.list(rows).iter().map(|&row| row as usize);
+                rows.for_each(|row| sums.add_row(minutes[row], stands_for(row)));
+                return Ok(());
+            }
+        };
+        sums.add(&minutes[run.clone()], &packed);
         Ok(())
     })?;
     Ok(sums)

@@ -320,8 +320,11 @@ fn busy(n: i64) -> Owned {
         .with_text("agent_id", ["1", "2"][n as usize % 2])
 }
 
-/// What reports ask that is answered from sums by slots of time, and what is beside it; with the same in plain words.
-fn asked_of_cubes() -> Vec<(Vec<Predicate>, Vec<String>, fn(&Owned) -> bool)> {
+/// Conditions and keys, and the conditions in plain words.
+type Asked = (Vec<Predicate>, Vec<String>, fn(&Owned) -> bool);
+
+/// What reports ask that is answered from sums by slots of time, and what is beside it.
+fn asked_of_cubes() -> Vec<Asked> {
     let text = |column: &str, value: &str| Predicate::OneOfTexts { column: column.into(), values: vec![value.into()] };
     let ints = |column: &str, values: &[i64]| Predicate::OneOfInts { column: column.into(), values: values.to_vec() };
     let by = |keys: &[&str]| keys.iter().map(|&key| key.to_owned()).collect::<Vec<_>>();

@@ -6,6 +6,8 @@ use super::{Call, LARGEST_ACCOUNT};
 
 /// The beginning of the prefixes that a tenth of the calls are routed by.
 const BEGINNING: &str = "442079461";
+/// The condition whose rows are many enough to be summed with a mask instead of a list.
+pub const MASKING: &str = "between, 8 bits";
 /// More than are compared one after the other.
 const TWENTY: [i64; 20] = [5, 50, 100, 150, 200, 250, 300, 350, 400, 450, 500, 550, 600, 650, 700, 750, 800, 850, 900, 950];
 
@@ -40,7 +42,7 @@ pub fn is_of_account(call: &Call) -> bool {
 fn on_ints() -> Vec<Condition> {
     let case = |name, predicate, holds| Condition { name, predicate, holds };
     vec![
-        case("between, 8 bits", between("disconnect_cause", 16, 40), |call| (16..=40).contains(&call.cause)),
+        case(MASKING, between("disconnect_cause", 16, 40), |call| (16..=40).contains(&call.cause)),
         case("between, 16 bits", between("app_id", 101, 350), |call| (101..=350).contains(&call.app)),
         case("between, 32 bits", between("orig_accounts_id", 100_100, 100_349), |call| {
             (100_100..=100_349).contains(&call.client_account)

@@ -2,14 +2,12 @@
 
 use std::hint::black_box;
 
-use aggcore::choose::{CHUNK_ROWS, Chooser, Chosen};
+use aggcore::choose::{Chooser, Chosen};
 use aggcore::column::Columns;
 use aggcore::filter::{Compiled, Predicate};
-use aggcore::minutes::MinuteSums;
 use aggcore::part::Part;
 use aggcore::scan::{Measure, Partials, Scan, Scanner, Sums};
 use aggcore::stop::Stop;
-use aggcore::talk::Talk;
 
 use super::{Call, DAY_US, FROM_US};
 
@@ -41,35 +39,12 @@ pub fn scan_of_calls<'a>(edges: &'a [i64], predicates: &'a [Predicate], keys: &'
 }
 
 /// Calls of a part by bin and key, found by one thread.
-pub fn scanned(part: &Part<'_>, edges: &[i64], keys: &[String]) -> Partials {
+pub fn scanned(part: &Part<'_>, edges: &[i64], predicates: &[Predicate], keys: &[String]) -> Partials {
     let stop = Stop::after(None);
-    let scan = scan_of_calls(edges, &[], keys, &stop);
+    let scan = scan_of_calls(edges, predicates, keys, &stop);
     let mut scanner = Scanner::new(&scan);
     scanner.add(part).unwrap();
     scanner.finish()
-}
-
-/// Sums by minute of all rows of a part, a chunk at a time as in a scan.
-pub fn minute_sums(part: &Part<'_>) -> MinuteSums {
-    let (minutes, ms) = minutes_and_ms(part);
-    let mut sums = MinuteSums::default();
-    minutes.chunks(CHUNK_ROWS).zip(ms.chunks(CHUNK_ROWS)).for_each(|(minutes, ms)| sums.add_calls(minutes, ms));
-    sums
-}
-
-/// Sums by minute of the rows of a part whose mask is 1.
-pub fn masked_minute_sums(part: &Part<'_>, mask: &[u8]) -> MinuteSums {
-    let (minutes, ms) = minutes_and_ms(part);
-    let mut sums = MinuteSums::default();
-    for ((minutes, ms), mask) in minutes.chunks(CHUNK_ROWS).zip(ms.chunks(CHUNK_ROWS)).zip(mask.chunks(CHUNK_ROWS)) {
-        sums.add_masked_calls(minutes, ms, mask);
-    }
-    sums
-}
-
-/// 1 for each row of a part that was answered.
-pub fn answered_mask(part: &Part<'_>) -> Vec<u8> {
-    minutes_and_ms(part).1.iter().map(|&ms| u8::from(ms >= 0)).collect()
 }
 
 /// Finds the rows of a part that a condition holds for.
@@ -92,14 +67,6 @@ pub fn chosen_count(part: &Part<'_>, predicate: &Predicate) -> usize {
     count
 }
 
-/// Sums by minute as those of the minutes of the day.
-pub fn poured(sums: &MinuteSums) -> Vec<Sums> {
-    let edges = minute_edges();
-    let mut bins = vec![[0; 3]; edges.len() - 1];
-    sums.pour(FROM_US, &edges, false, &mut bins).unwrap();
-    bins
-}
-
 /// Sums of calls by bin, one call after the other.
 pub fn sums_of(calls: impl Iterator<Item = Call>, edges: &[i64]) -> Vec<Sums> {
     let mut bins = vec![[0; 3]; edges.len() - 1];
@@ -118,9 +85,4 @@ fn each_chosen(part: &Part<'_>, predicate: &Predicate, mut take: impl FnMut(Chos
         Ok(())
     });
     taken.unwrap();
-}
-
-fn minutes_and_ms<'a>(part: &Part<'a>) -> (&'a [u16], &'a [i32]) {
-    let Talk::Known(ms) = part.talk else { panic!("a sealed day knows its durations") };
-    (part.setup_minute.unwrap(), ms)
 }

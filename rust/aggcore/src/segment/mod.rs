@@ -344,12 +344,10 @@ impl Segment {
 
 impl SegmentInts {
     fn of(column: &ArrayRef) -> Option<Self> {
-        Some(match column.data_type() {
-            DataType::Int8 => Self::Byte(column.as_primitive_opt::<Int8Type>()?.values().clone()),
-            DataType::Int16 => Self::Short(column.as_primitive_opt::<Int16Type>()?.values().clone()),
-            DataType::Int32 => Self::Narrow(column.as_primitive_opt::<Int32Type>()?.values().clone()),
-            _ => Self::Wide(crate::batch::int_values(column)?),
-        })
+        let byte = || Some(Self::Byte(column.as_primitive_opt::<Int8Type>()?.values().clone()));
+        let short = || Some(Self::Short(column.as_primitive_opt::<Int16Type>()?.values().clone()));
+        let narrow = || Some(Self::Narrow(column.as_primitive_opt::<Int32Type>()?.values().clone()));
+        byte().or_else(short).or_else(narrow).or_else(|| crate::batch::int_values(column).map(Self::Wide))
     }
 
     fn values(&self) -> Ints<'_> {

@@ -44,16 +44,17 @@ impl Pages {
     pub fn are_rows_whole(&self, column: &ArrayData, rows: &Range<usize>) -> bool {
         let nulls = column.nulls().is_none_or(|nulls| self.are_whole(&nulls.validity()[rows.start / 8..rows.end.div_ceil(8)]));
         let buffers = column.buffers();
-        nulls
-            && match column.data_type() {
-                DataType::Null => true,
-                DataType::Utf8 | DataType::Binary => self.are_texts_whole(&buffers[0], &buffers[1], rows),
-                DataType::Dictionary(codes, _) => {
-                    let entries = &column.child_data()[0];
-                    self.are_values_whole(&buffers[0], codes, rows) && self.are_rows_whole(entries, &(0..entries.len()))
-                }
-                kind => self.are_values_whole(&buffers[0], kind, rows),
-            }
+        if !nulls || buffers.is_empty() {
+            return nulls;
+        }
+        if let [entries] = column.child_data() {
+            let codes = if let DataType::Dictionary(codes, _) = column.data_type() { codes } else { column.data_type() };
+            return self.are_values_whole(&buffers[0], codes, rows) && self.are_rows_whole(entries, &(0..entries.len()));
+        }
+        if let [offsets, values] = buffers {
+            return self.are_texts_whole(offsets, values, rows);
+        }
+        self.are_values_whole(&buffers[0], column.data_type(), rows)
     }
 
     fn are_values_whole(&self, values: &Buffer, kind: &DataType, rows: &Range<usize>) -> bool {

@@ -23,6 +23,8 @@ const COPIED_ROWS: usize = 1_024;
 const ACTIVE_FILE_ROWS: usize = 1 << 16;
 /// Segments of like size that are worth making one.
 const MERGED_MIN: usize = 3;
+/// Of segments with so few rows together, two are enough.
+const SMALL_ROWS: usize = 1 << 14;
 
 /// What a seal takes up: it changes no more.
 pub struct Freeze {
@@ -225,26 +227,35 @@ fn dead_rows(places: &[Place], dead_of_sources: &[&Bitmap]) -> Bitmap {
     dead
 }
 
-/// The longest run of a day's smallest segments of which each is no larger than twice those before it together, if
-/// there are enough of them; or one of which many rows were replaced. One known to be damaged is left alone.
+/// The longest run of a day's segments, by size, of which each is no larger than twice those before it together, if there
+/// are enough of them; or one of which many rows were replaced. One known to be damaged is left alone.
 fn worth_merging(segments: &[Sealed], row_max: usize) -> Vec<String> {
-    let living = |sealed: &Sealed| sealed.segment.rows() - sealed.known_dead.len();
     let mut by_size: Vec<&Sealed> = segments.iter().filter(|sealed| !sealed.segment.is_damaged()).collect();
-    by_size.sort_by_key(|sealed| living(sealed));
-    let (mut rows, mut names) = (0, Vec::new());
-    for sealed in by_size {
-        if rows + living(sealed) > row_max || names.len() > 1 && living(sealed) > rows * 2 {
-            break;
-        }
-        rows += living(sealed);
-        names.push(sealed.segment.name.clone());
+    by_size.sort_by_key(|sealed| sealed.living());
+    let runs = (0..by_size.len()).map(|first| run_of_like_size(&by_size[first..], row_max));
+    if let Some(run) = runs.filter(|run| is_enough(run)).max_by_key(|run| run.len()) {
+        return run.iter().map(|sealed| sealed.segment.name.clone()).collect();
     }
-    if names.len() >= MERGED_MIN {
-        return names;
-    }
-    let is_worn = |sealed: &&Sealed| sealed.known_dead.len() * 4 > sealed.segment.rows();
-    let worn = segments.iter().find(|sealed| is_worn(sealed) && !sealed.segment.is_damaged());
+    let worn = by_size.iter().find(|sealed| sealed.known_dead.len() * 4 > sealed.segment.rows());
     worn.map(|sealed| vec![sealed.segment.name.clone()]).unwrap_or_default()
+}
+
+/// The first of segments by size that are of like size and together have no more rows than allowed.
+fn run_of_like_size<'a>(by_size: &'a [&'a Sealed], row_max: usize) -> &'a [&'a Sealed] {
+    let mut rows = 0;
+    let fits = |(number, sealed): (usize, &&Sealed)| {
+        let is_like = number <= 1 || sealed.living() <= rows * 2;
+        rows += sealed.living();
+        is_like && rows <= row_max
+    };
+    let end = by_size.iter().enumerate().map(fits).position(|fits| !fits).unwrap_or(by_size.len());
+    &by_size[..end]
+}
+
+/// Whether so many segments are worth the writing; small ones cost each report more than that.
+fn is_enough(run: &[&Sealed]) -> bool {
+    let rows: usize = run.iter().map(|sealed| sealed.living()).sum();
+    run.len() >= if rows <= SMALL_ROWS { 2 } else { MERGED_MIN }
 }
 
 /// Writes the living rows of all sources, a UTC day at a time, numbering the files from `sequence`.

@@ -90,6 +90,11 @@ impl Sealed {
         Self { segment: Arc::new(segment), known_dead: Arc::clone(&dead), dead }
     }
 
+    /// Rows that count, as far as the catalogue knows.
+    pub fn living(&self) -> usize {
+        self.segment.rows() - self.known_dead.len()
+    }
+
     /// Earliest and latest setup time of the rows that count.
     ///
     /// # Errors
