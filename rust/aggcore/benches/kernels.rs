@@ -1,0 +1,118 @@
+//! The kernels over one sealed day of 1,000,000 calls, each by one thread, and the finishing of made-up sums.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // A bench may panic.
+
+mod day;
+mod sums;
+
+use std::collections::HashSet;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use aggcore::bitmap::Bitmap;
+use aggcore::part::Part;
+use aggcore::stop::Stop;
+use aggcore::wire::v1::{QueryAsrUsageResponse, QueryFolderStatsResponse, QueryOriginationQualityResponse};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use day::conditions::{MASKING, condition, conditions, is_of_account, of_account};
+use day::{Call, Day, work};
+use prost::Message;
+
+const ROWS: u64 = 1_000_000;
+
+type Group<'a> = BenchmarkGroup<'a, WallTime>;
+
+fn kernels(c: &mut Criterion) {
+    let (day, none_dead) = (Day::sealed(ROWS), Bitmap::default());
+    let whole = day.segment.whole_part(&none_dead).unwrap();
+    // Without the sums that a segment keeps of what is often asked for.
+    let part = Part { cubes: None, ..whole.clone() };
+    bin(&mut group(c, "bin", ROWS), &day, &part, &whole);
+    filter(&mut group(c, "filter", ROWS), &day, &part);
+    by_folder_and_agent(&mut group(c, "group", ROWS), &day, &part, &whole);
+    let calls_of_account = day.calls().filter(Call::is_of_largest_account).count();
+    account(&mut group(c, "account", calls_of_account as u64), &day);
+}
+
+fn group<'a>(c: &'a mut Criterion, name: &str, elements: u64) -> Group<'a> {
+    let mut group = c.benchmark_group(name);
+    group.throughput(Throughput::Elements(elements));
+    group
+}
+
+/// Times work whose answer is known.
+fn time<T: Debug + PartialEq>(group: &mut Group<'_>, name: &str, expected: &T, work: impl Fn() -> T) {
+    assert_eq!(&work(), expected, "{name}");
+    group.bench_function(name, |bencher| bencher.iter(&work));
+}
+
+fn bin(group: &mut Group<'_>, day: &Day, part: &Part<'_>, whole: &Part<'_>) {
+    let (minutes, odd) = (work::minute_edges(), work::odd_edges());
+    let by_minute = work::sums_of(day.calls(), &minutes);
+    time(group, "minutes", &by_minute, || work::scanned(part, &minutes, &[], &[]).sums);
+    time(group, "minutes, sums known before", &by_minute, || work::scanned(whole, &minutes, &[], &[]).sums);
+    let masking = condition(MASKING);
+    let kept = work::sums_of(day.calls().filter(masking.holds), &minutes);
+    let predicates = [masking.predicate];
+    time(group, "minutes, masked", &kept, || work::scanned(part, &minutes, &predicates, &[]).sums);
+    let by_search = work::sums_of(day.calls(), &odd);
+    time(group, "odd edges, by search", &by_search, || work::scanned(part, &odd, &[], &[]).sums);
+}
+
+fn filter(group: &mut Group<'_>, day: &Day, part: &Part<'_>) {
+    for condition in conditions() {
+        let expected = day.calls().filter(condition.holds).count();
+        assert_eq!(work::chosen_count(part, &condition.predicate), expected, "{}", condition.name);
+        group.bench_function(condition.name, |bencher| bencher.iter(|| work::choose(part, &condition.predicate)));
+    }
+}
+
+fn by_folder_and_agent(group: &mut Group<'_>, day: &Day, part: &Part<'_>, whole: &Part<'_>) {
+    let (edges, keys) = (work::day_edges(), work::folder_and_agent());
+    let expected: HashSet<(u64, u64)> = day.calls().map(|call| (call.folder, call.agent)).collect();
+    let calls_and_cells = |part: &Part<'_>| {
+        let sums = work::scanned(part, &edges, &[], &keys).sums;
+        (sums.iter().map(|sums| sums[0]).sum::<i64>(), sums.len())
+    };
+    let expected = (ROWS as i64, expected.len());
+    time(group, "folder and agent", &expected, || calls_and_cells(part));
+    time(group, "folder and agent, sums known before", &expected, || calls_and_cells(whole));
+}
+
+/// What a report of origination quality asks of a store, which sees to it that no other row is looked at.
+fn account(group: &mut Group<'_>, day: &Day) {
+    let (edges, predicates, stop) = (work::minute_edges(), of_account(), Stop::after(None));
+    let scan = work::scan_of_calls(&edges, &predicates, &[], &stop);
+    let expected = work::sums_of(day.calls().filter(is_of_account), &edges);
+    time(group, "minutes of some prefixes", &expected, || day.store.partials(&scan).unwrap().sums);
+}
+
+fn finish(c: &mut Criterion) {
+    let mut group = c.benchmark_group("finish");
+    for bin_count in [1_440, 105_120] {
+        let sums = sums::in_bins(bin_count);
+        let answer = QueryOriginationQualityResponse::decode(sums.quality().as_slice()).unwrap();
+        assert_eq!((answer.rows, answer.totals.unwrap().total_calls), (Some(bin_count), Some(sums.call_count())));
+        group.throughput(Throughput::Elements(bin_count as u64));
+        group.bench_function(format!("quality, {bin_count} bins"), |bencher| bencher.iter(|| sums.quality()));
+    }
+    let (bins, folders) = (sums::in_bins(8_640), sums::of_folders(30, 64, 16));
+    let answer = QueryAsrUsageResponse::decode(bins.usage().as_slice()).unwrap();
+    assert_eq!((answer.bins.len(), answer.totals.unwrap().session_count), (8_640, Some(bins.call_count())));
+    group.throughput(Throughput::Elements(8_640));
+    group.bench_function("usage, 8640 bins", |bencher| bencher.iter(|| bins.usage()));
+
+    let answer = QueryFolderStatsResponse::decode(folders.folders().as_slice()).unwrap();
+    assert_eq!((answer.rows.len(), answer.totals.unwrap().call_count), (30 * 64, Some(folders.call_count())));
+    assert!(answer.rows.iter().all(|row| row.agents.len() == 16));
+    group.throughput(Throughput::Elements(30 * 64 * 16));
+    group.bench_function("folders, 64 of 16 agents, 30 days", |bencher| bencher.iter(|| folders.folders()));
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2)).sample_size(20);
+    targets = kernels, finish
+}
+criterion_main!(benches);
