@@ -23,12 +23,23 @@ const HELPED_ROWS: usize = 1 << 16;
 /// Rows of one task; a segment is one task whatever its size, as its sums may be known.
 const TASK_ROWS: usize = 1 << 18;
 
+#[cfg(target_os = "linux")]
+const HELPER_NICENESS: i32 = 10;
+
 /// Helpers beside the thread that asks, one fewer than there are cores; `None` where there is but one.
 static HELPERS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
     let count = available_parallelism().map_or(0, |cores| cores.get() - 1);
     let pool = ThreadPoolBuilder::new().num_threads(count).thread_name(|number| format!("scan-{number}"));
+    let pool = pool.start_handler(|_| give_way());
     if count == 0 { None } else { pool.build().ok() }
 });
+
+/// Lets other threads go first: a short report is not to wait while a long one is helped with.
+fn give_way() {
+    // On Linux a thread has a niceness of its own; elsewhere help is as urgent as all else.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), HELPER_NICENESS);
+}
 
 impl Store {
     /// Answers a scan with integer sums.
