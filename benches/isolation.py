@@ -33,8 +33,11 @@ SLOW_ZONE = "Asia/Kathmandu"
 
 def main() -> None:
     """Runs both parts and asserts the limits."""
+    directory = Path(sys.argv[1])
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 10.0
-    with served(Path(sys.argv[1])) as server, grpc.insecure_channel(server.address, OPTIONS) as channel:
+    if not (directory / "catalog.db").is_file():
+        sys.exit(f"{directory} is no data directory: load one first, make bench-peers")
+    with served(directory) as server, grpc.insecure_channel(server.address, OPTIONS) as channel:
         reports = reports_pb2_grpc.ReportServiceStub(channel)
         alone, beside = _p99_alone_and_beside(reports, server.address, seconds)
         print(
