@@ -47,6 +47,8 @@ impl Store {
     /// # Errors
     /// What [`Scanner::add`] gives, or `Damaged`.
     pub fn partials(&self, scan: &Scan<'_>) -> Result<Partials> {
+        // Also where there is nothing to scan.
+        scan.stop.check()?;
         let mut scanner = Some(Scanner::new(scan));
         self.each_run(scan.range(), scan.predicates, &scan.column_names(), |parts| {
             scanner = scanner.take().map(|scanner| add_all(scanner, scan, parts)).transpose()?;
@@ -60,6 +62,7 @@ impl Store {
     /// # Errors
     /// What [`any_match`] gives, or `Damaged`.
     pub fn any_match(&self, predicates: &[Predicate], stop: &Stop) -> Result<bool> {
+        stop.check()?;
         let mut found = false;
         self.each_run((i64::MIN, i64::MAX), predicates, &column_names(predicates), |parts| {
             for part in parts {
