@@ -16,6 +16,7 @@ use crate::minutes::MinuteSums;
 use crate::numbers::{TextNumbers, mixed};
 use crate::part::Part;
 use crate::record::US_PER_DAY;
+use crate::schema::{Kept, field};
 use crate::segment::own;
 use crate::stop::Stop;
 use crate::talk::Talk;
@@ -139,7 +140,8 @@ impl<'a> Scanner<'a> {
         let cells =
             Cells { stride: 1 + scan.keys.len(), keys: Vec::new(), sums: vec![[0; 3]; cell_count], by_key: HashTable::new() };
         let texts = scan.keys.iter().map(|_| TextNumbers::default()).collect();
-        Self { scan, cells, texts, is_text: vec![false; scan.keys.len()] }
+        let is_text = |name: &String| field(name).is_some_and(|field| field.shape.kept() != Kept::Int);
+        Self { scan, cells, texts, is_text: scan.keys.iter().map(is_text).collect() }
     }
 
     /// Adds the records of a part.
@@ -156,9 +158,6 @@ impl<'a> Scanner<'a> {
         let columns = Columns::new(part, scan.deck);
         let predicates = compiled(predicates, &columns)?;
         let keys: Vec<Column<'_>> = scan.keys.iter().map(|name| columns.get(name)).collect::<Result<_>>()?;
-        for (is_text, key) in self.is_text.iter_mut().zip(&keys) {
-            *is_text = matches!(key, Column::Category(_) | Column::Text(_));
-        }
         let (deciding, compiled): (Vec<&Predicate>, Vec<Compiled<'_>>) = predicates.into_iter().unzip();
         let chooser = Chooser::new(part, scan.range(), compiled);
         if chooser.leaves_none() || scan.bin_count() == 0 {
@@ -213,7 +212,6 @@ impl<'a> Scanner<'a> {
             }
             self.cells.add(&key, sums, self.scan.cell_count_max)?;
         }
-        self.is_text.iter_mut().zip(other.is_text).for_each(|(mine, theirs)| *mine |= theirs);
         Ok(self)
     }
 
