@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::filter::Predicate;
 use crate::ints::Ints;
 use crate::measure::{Measure, Packed, packed_sums};
-use crate::minutes::minute_of_day;
+use crate::minutes::{US_PER_MINUTE, lie_on_slots, minute_of_day};
 use crate::part::Part;
 use crate::record::US_PER_DAY;
 use crate::scan::{KeyValues, Partials, Scan, Scanner};
@@ -28,7 +28,6 @@ const WORTH_ROWS: usize = 8;
 /// Memory that all cubes may take; what is beyond is scanned.
 const BYTES_MAX: usize = 512 << 20;
 const CELL_COUNT_MAX: usize = 1 << 20;
-const US_PER_MINUTE: i64 = 60_000_000;
 
 static BYTES: AtomicUsize = AtomicUsize::new(0);
 
@@ -95,7 +94,8 @@ impl Cubes {
         let day_us = part.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
         let columns = deciding.iter().map(|predicate| predicate.column()).chain(scan.keys.iter().map(String::as_str));
         let has_columns = |shape: &&Shape| columns.clone().all(|column| shape.columns.contains(&column));
-        let answers = |shape: &Shape| has_columns(&shape) && has_edges_on(day_us, shape.slot_minutes, scan.edges);
+        let has_edges = |shape: &Shape| scan.edges.is_some_and(|edges| lie_on_slots(day_us, edges, shape.slot_minutes));
+        let answers = |shape: &Shape| has_columns(&shape) && has_edges(shape);
         let Some(number) = SHAPES.iter().position(answers) else { return Ok(None) };
         if scan.deck.is_some()
             || part.rows.len() < WORTH_ROWS * (1_440 / SHAPES[number].slot_minutes) as usize
@@ -211,13 +211,6 @@ impl Drop for Memory {
     fn drop(&mut self) {
         BYTES.fetch_sub(self.0, Ordering::Relaxed);
     }
-}
-
-/// Whether all edges that lie within a day are whole slots of it.
-fn has_edges_on(day_us: i64, slot_minutes: i64, edges: Option<&[i64]>) -> bool {
-    let Some(edges) = edges else { return false };
-    let within = edges.partition_point(|&edge| edge <= day_us)..edges.partition_point(|&edge| edge < day_us + US_PER_DAY);
-    edges[within].iter().all(|edge| (edge - day_us) % (slot_minutes * US_PER_MINUTE) == 0)
 }
 
 /// Whether the sums that are asked for are those that cubes have.

@@ -11,7 +11,8 @@ use crate::record::US_PER_DAY;
 const MINUTES: usize = 1_440;
 /// A power of two, so that a minute needs no look whether it lies within.
 const SLOTS: usize = 2_048;
-const US_PER_MINUTE: i64 = 60_000_000;
+/// Microseconds of a minute.
+pub const US_PER_MINUTE: i64 = 60_000_000;
 /// Rows of a busy account are often of one minute: blocks of them are summed up before they are added to its place.
 const BLOCK: usize = 32;
 /// Each addition to a place waits for the one before, so that other blocks are added side by side.
@@ -74,14 +75,8 @@ impl MinuteSums {
         *slot = [slot[0].wrapping_add(counts), slot[1].wrapping_add(ms)];
     }
 
-    /// Whether the edges that lie within a day are whole minutes.
-    pub fn fit(day_us: i64, edges: &[i64]) -> bool {
-        let within = edges_within(day_us, edges);
-        edges[within].iter().all(|edge| (edge - day_us) % US_PER_MINUTE == 0)
-    }
-
-    /// Adds the sums to those of the bins that they fall in, where the edges [fit](Self::fit); those of all calls alone
-    /// with `counts_only`.
+    /// Adds the sums to those of the bins that they fall in, where the edges [lie on minutes](lie_on_slots); those of
+    /// all calls alone with `counts_only`.
     ///
     /// # Errors
     /// `SumOverflow`.
@@ -97,6 +92,11 @@ impl MinuteSums {
         }
         Ok(())
     }
+}
+
+/// Whether the edges that lie within a UTC day are whole slots of it, of so many minutes each.
+pub fn lie_on_slots(day_us: i64, edges: &[i64], slot_minutes: i64) -> bool {
+    edges[edges_within(day_us, edges)].iter().all(|edge| (edge - day_us) % (slot_minutes * US_PER_MINUTE) == 0)
 }
 
 /// The edges that lie within a UTC day and on neither end of it.

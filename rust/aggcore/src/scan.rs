@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::filter::{Compiled, Predicate};
 use crate::group::{Grouping, check_cell_count};
 use crate::measure::{PartSums, add, measured, pack_calls, packed_call, widened};
-use crate::minutes::MinuteSums;
+use crate::minutes::{MinuteSums, lie_on_slots};
 use crate::numbers::{TextNumbers, mixed};
 use crate::part::Part;
 use crate::record::US_PER_DAY;
@@ -276,7 +276,7 @@ impl Scan<'_> {
             Measure::Calls => part.weights.is_some() || matches!(part.talk, Talk::Known(_)),
             Measure::Elapsed { .. } => false,
         };
-        (is_known && MinuteSums::fit(day_us, edges)).then_some((edges, Minutes { day_us, by_row }))
+        (is_known && lie_on_slots(day_us, edges, 1)).then_some((edges, Minutes { day_us, by_row }))
     }
 
     /// The bins that rows of a part may fall in.
