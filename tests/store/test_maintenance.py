@@ -100,7 +100,8 @@ def test_a_thread_does_it_now_and_then(tmp_path: Path) -> None:
     with Reopening(tmp_path, config) as held:
         write(held.store, finished("f1"))
         until(lambda: held.store.info().segments == 1)
-        write(held.store, finished("f2"))
+        # Of another day: two small segments of one day would soon be one.
+        write(held.store, finished("f2", SETUP_S + DAY_S))
         until(lambda: held.store.info().segments == 2)
         assert names(held.store) == ["f1", "f2"]
 
