@@ -273,7 +273,8 @@ impl Store {
 
     #[getter]
     fn first_day(&self, py: Python<'_>) -> Option<i64> {
-        py.detach(|| self.durable.store.first_day())
+        let store = &self.durable.store;
+        store.first_day_at_once().unwrap_or_else(|| py.detach(|| store.first_day()))
     }
 
     #[getter]
@@ -309,6 +310,14 @@ impl Stop {
     }
 }
 
+/// Sums of so few cells are finished sooner than the interpreter is handed over and back.
+const FINISHED_AT_ONCE: usize = 1 << 11;
+
+/// Finishes an answer; others may use the interpreter meanwhile where that takes long.
+fn finished<T: Send>(py: Python<'_>, partials: &Partials, finish: impl FnOnce() -> T + Send) -> T {
+    if partials.0.sums.len() <= FINISHED_AT_ONCE { finish() } else { py.detach(finish) }
+}
+
 #[pyfunction]
 #[pyo3(signature = (partials, *, edges, warmup_bin_count, sma_period, now_us, change_us, offset_s))]
 #[allow(clippy::too_many_arguments)]
@@ -319,7 +328,7 @@ fn usage_response<'py>(
     let (edges, change_us, offset_s) = (edges.to_vec(py)?, change_us.to_vec(py)?, offset_s.to_vec(py)?);
     let offsets = Offsets { change_us: &change_us, offset_s: &offset_s };
     let how = UsageFinish { edges: &edges, warmup_bin_count, sma_period, now_us, offsets };
-    Ok(PyBytes::new(py, &py.detach(|| finish_usage(&partials.0, &how))))
+    Ok(PyBytes::new(py, &finished(py, partials, || finish_usage(&partials.0, &how))))
 }
 
 #[pyfunction]
@@ -328,7 +337,7 @@ fn quality_response<'py>(
     py: Python<'py>, partials: &Partials, clipped_us: PyBuffer<i64>, calendar_us: PyBuffer<i64>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (clipped_us, calendar_us) = (clipped_us.to_vec(py)?, calendar_us.to_vec(py)?);
-    Ok(PyBytes::new(py, &py.detach(|| finish_quality(&partials.0, &clipped_us, &calendar_us))))
+    Ok(PyBytes::new(py, &finished(py, partials, || finish_quality(&partials.0, &clipped_us, &calendar_us))))
 }
 
 #[pyfunction]
@@ -338,7 +347,7 @@ fn folder_response<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (edges, change_us, offset_s) = (edges.to_vec(py)?, change_us.to_vec(py)?, offset_s.to_vec(py)?);
     let offsets = Offsets { change_us: &change_us, offset_s: &offset_s };
-    Ok(PyBytes::new(py, &py.detach(|| finish_folder(&partials.0, &edges, &offsets))?))
+    Ok(PyBytes::new(py, &finished(py, partials, || finish_folder(&partials.0, &edges, &offsets))?))
 }
 
 #[pyfunction]
@@ -352,7 +361,7 @@ fn active_response<'py>(
     let order: Vec<_> = order.into_iter().map(finish::OrderTerm::from).collect();
     let offsets = Offsets { change_us: &change_us, offset_s: &offset_s };
     let how = ActiveFinish { fields: &fields, order: &order, limit, rollup, offsets };
-    Ok(PyBytes::new(py, &py.detach(|| finish_active(&partials.0, &how))?))
+    Ok(PyBytes::new(py, &finished(py, partials, || finish_active(&partials.0, &how))?))
 }
 
 /// RFC 3339 of an instant in the offset in force.

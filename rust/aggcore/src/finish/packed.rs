@@ -3,66 +3,95 @@
 //! As fields of a message they would first be laid out in memory, which for a year of five minutes takes longer
 //! than working them out.
 
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
+use prost::encoding::{WireType, encode_key, encode_varint};
 
-/// A column of integers, gone over once for its length and once to be written.
-pub struct Ints<Values> {
-    values: Values,
-    packed_len: usize,
+/// Bytes of the longest integer.
+const INT_LEN_MAX: usize = 10;
+/// Integers below it have no more groups of 7 bits than a word has bytes.
+const WORD_INT_END: u64 = 1 << (7 * size_of::<u64>());
+
+/// The columns of a message.
+pub struct Columns {
+    bytes: Vec<u8>,
+    /// Room for a column of integers, whose length is known once it is written.
+    room: Vec<u8>,
 }
 
-impl<Values: Iterator<Item = i64> + Clone> Ints<Values> {
-    /// Measures a column.
-    pub fn new(values: Values) -> Self {
-        let packed_len = values.clone().map(|value| encoded_len_varint(value as u64)).sum();
-        Self { values, packed_len }
+impl Columns {
+    /// None yet, with room for so many bytes.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { bytes: Vec::with_capacity(capacity), room: Vec::new() }
     }
 
-    /// Bytes of the field.
-    pub fn field_len(&self) -> usize {
-        field_len(self.packed_len)
+    /// Adds a field of integers.
+    pub fn put_ints(&mut self, tag: u32, values: impl ExactSizeIterator<Item = i64>) {
+        self.room.resize(values.len() * INT_LEN_MAX, 0);
+        let room = self.room.as_mut_slice();
+        let len = values.fold(0, |start, value| start + put_int(value as u64, &mut room[start..]));
+        put_bytes(tag, &self.room[..len], &mut self.bytes);
     }
 
-    /// Writes the field.
-    pub fn put(self, tag: u32, out: &mut Vec<u8>) {
-        put_head(tag, self.packed_len, out);
-        self.values.for_each(|value| match u8::try_from(value) {
-            // Most counts of most bins are small.
-            Ok(byte) if byte < 0x80 => out.push(byte),
-            _ => encode_varint(value as u64, out),
-        });
+    /// Adds a field of floats; one that has no value is NaN.
+    pub fn put_floats(&mut self, tag: u32, values: impl ExactSizeIterator<Item = Option<f64>>) {
+        if values.len() > 0 {
+            put_head(tag, values.len() * size_of::<f64>(), &mut self.bytes);
+            self.bytes.extend(values.flat_map(|value| value.unwrap_or(f64::NAN).to_le_bytes()));
+        }
+    }
+
+    /// The bytes of the message.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 }
 
-/// Bytes of a field of so many floats.
-pub fn floats_field_len(count: usize) -> usize {
-    field_len(count * size_of::<f64>())
+/// Writes a field of bytes: a message, or a column; one without bytes is left out.
+pub fn put_bytes(tag: u32, bytes: &[u8], out: &mut Vec<u8>) {
+    if !bytes.is_empty() {
+        put_head(tag, bytes.len(), out);
+        out.extend_from_slice(bytes);
+    }
 }
 
-/// Writes a field of floats; one that has no value is NaN.
-pub fn put_floats(tag: u32, values: impl ExactSizeIterator<Item = Option<f64>>, out: &mut Vec<u8>) {
-    let packed_len = values.len() * size_of::<f64>();
-    put_head(tag, packed_len, out);
-    let start = out.len();
-    out.resize(start + packed_len, 0);
-    let places = out[start..].chunks_exact_mut(size_of::<f64>());
-    places.zip(values).for_each(|(place, value)| place.copy_from_slice(&value.unwrap_or(f64::NAN).to_le_bytes()));
-}
-
-/// Writes what comes before the bytes of a message within a message.
-pub fn put_message_head(tag: u32, len: usize, out: &mut Vec<u8>) {
+fn put_head(tag: u32, len: usize, out: &mut Vec<u8>) {
     encode_key(tag, WireType::LengthDelimited, out);
     encode_varint(len as u64, out);
 }
 
-/// Writes what comes before the bytes of a column; one without entries is left out.
-fn put_head(tag: u32, len: usize, out: &mut Vec<u8>) {
-    if len > 0 {
-        put_message_head(tag, len, out);
+/// Writes an integer to where there is room for the longest, and gives its length.
+#[inline]
+fn put_int(value: u64, mut room: &mut [u8]) -> usize {
+    if value < 0x80 {
+        room[0] = value as u8;
+        return 1;
     }
+    if value >= WORD_INT_END {
+        let before = room.len();
+        encode_varint(value, &mut room);
+        return before - room.len();
+    }
+    // Groups of 7 bits become bytes, half by half.
+    let word = value & 0xfff_ffff | (value & 0xfff_ffff << 28) << 4;
+    let word = word & 0x3fff_0000_3fff | (word & 0xfff_c000_0fff_c000) << 2;
+    let word = word & 0x7f_007f_007f_007f | (word & 0x3f80_3f80_3f80_3f80) << 1;
+    let len = (u64::BITS - value.leading_zeros()).div_ceil(7);
+    // All of them but the last are followed by another.
+    let followed = 0x8080_8080_8080_8080 & ((1 << (8 * (len - 1))) - 1);
+    room[..size_of::<u64>()].copy_from_slice(&(word | followed).to_le_bytes());
+    len as usize
 }
 
-/// Bytes of a column with its head, of a tag of one byte.
-fn field_len(len: usize) -> usize {
-    if len == 0 { 0 } else { key_len(1) + encoded_len_varint(len as u64) + len }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_written_as_protobuf_wants_them() {
+        let near = |bit: u32| [(1u64 << bit) - 1, 1 << bit, (1 << bit) + 1];
+        let values: Vec<i64> = (0..64).flat_map(near).chain([0, u64::MAX]).map(|value| value as i64).collect();
+        let (mut columns, mut expected) = (Columns::with_capacity(0), Vec::new());
+        columns.put_ints(3, values.iter().copied());
+        prost::encoding::int64::encode_packed(3, &values, &mut expected);
+        assert_eq!(columns.into_bytes(), expected);
+    }
 }

@@ -187,6 +187,11 @@ impl Store {
         self.read().first_day()
     }
 
+    /// As [`Store::first_day`]; `None` where it would have to wait for a writer.
+    pub fn first_day_at_once(&self) -> Option<Option<i64>> {
+        self.state.try_read().map(|state| state.first_day())
+    }
+
     /// Sessions that have not ended, and finished records in memory.
     pub fn rows_in_memory(&self) -> (usize, usize) {
         let state = self.read();
