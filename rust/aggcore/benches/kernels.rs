@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use aggcore::bitmap::Bitmap;
 use aggcore::part::Part;
+use aggcore::scan::Partials;
 use aggcore::stop::Stop;
 use aggcore::wire::v1::{QueryAsrUsageResponse, QueryFolderStatsResponse, QueryOriginationQualityResponse};
 use criterion::measurement::WallTime;
@@ -25,12 +26,10 @@ type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
 fn kernels(c: &mut Criterion) {
     let (day, none_dead) = (Day::sealed(ROWS), Bitmap::default());
-    let whole = day.segment.whole_part(&none_dead).unwrap();
-    // Without the sums that a segment keeps of what is often asked for.
-    let part = Part { cubes: None, ..whole.clone() };
-    bin(&mut group(c, "bin", ROWS), &day, &part, &whole);
+    let part = day.segment.whole_part(&none_dead).unwrap();
+    bin(&mut group(c, "bin", ROWS), &day, &part);
     filter(&mut group(c, "filter", ROWS), &day, &part);
-    by_folder_and_agent(&mut group(c, "group", ROWS), &day, &part, &whole);
+    by_folder_and_agent(&mut group(c, "group", ROWS), &day, &part);
     let calls_of_account = day.calls().filter(Call::is_of_largest_account).count();
     account(&mut group(c, "account", calls_of_account as u64), &day);
 }
@@ -47,11 +46,11 @@ fn time<T: Debug + PartialEq>(group: &mut Group<'_>, name: &str, expected: &T, w
     group.bench_function(name, |bencher| bencher.iter(&work));
 }
 
-fn bin(group: &mut Group<'_>, day: &Day, part: &Part<'_>, whole: &Part<'_>) {
+fn bin(group: &mut Group<'_>, day: &Day, part: &Part<'_>) {
     let (minutes, odd) = (work::minute_edges(), work::odd_edges());
     let by_minute = work::sums_of(day.calls(), &minutes);
     time(group, "minutes", &by_minute, || work::scanned(part, &minutes, &[], &[]).sums);
-    time(group, "minutes, sums known before", &by_minute, || work::scanned(whole, &minutes, &[], &[]).sums);
+    time(group, "minutes, sums known before", &by_minute, || work::asked(day, &minutes, &[]).sums);
     let masking = condition(MASKING);
     let kept = work::sums_of(day.calls().filter(masking.holds), &minutes);
     let predicates = [masking.predicate];
@@ -68,16 +67,13 @@ fn filter(group: &mut Group<'_>, day: &Day, part: &Part<'_>) {
     }
 }
 
-fn by_folder_and_agent(group: &mut Group<'_>, day: &Day, part: &Part<'_>, whole: &Part<'_>) {
+fn by_folder_and_agent(group: &mut Group<'_>, day: &Day, part: &Part<'_>) {
     let (edges, keys) = (work::day_edges(), work::folder_and_agent());
     let expected: HashSet<(u64, u64)> = day.calls().map(|call| (call.folder, call.agent)).collect();
-    let calls_and_cells = |part: &Part<'_>| {
-        let sums = work::scanned(part, &edges, &[], &keys).sums;
-        (sums.iter().map(|sums| sums[0]).sum::<i64>(), sums.len())
-    };
+    let calls_and_cells = |cells: Partials| (cells.sums.iter().map(|sums| sums[0]).sum::<i64>(), cells.sums.len());
     let expected = (ROWS as i64, expected.len());
-    time(group, "folder and agent", &expected, || calls_and_cells(part));
-    time(group, "folder and agent, sums known before", &expected, || calls_and_cells(whole));
+    time(group, "folder and agent", &expected, || calls_and_cells(work::scanned(part, &edges, &[], &keys)));
+    time(group, "folder and agent, sums known before", &expected, || calls_and_cells(work::asked(day, &edges, &keys)));
 }
 
 /// What a report of origination quality asks of a store, which sees to it that no other row is looked at.

@@ -69,11 +69,20 @@ pub struct Cubes {
 
 /// Which rows of a segment.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Rows {
-    /// All of them.
+enum Rows {
     All,
     /// Those of one account, by its code.
     Account(usize),
+}
+
+impl Rows {
+    /// `None` where a range of setup times may have cut off some of them.
+    fn of(part: &Part<'_>, (from, to): (i64, i64)) -> Option<Self> {
+        match part.account {
+            None => Some(Self::All),
+            Some(code) => (from <= part.setup_range.0 && part.setup_range.1 < to).then_some(Self::Account(code)),
+        }
+    }
 }
 
 struct Known {
@@ -84,13 +93,21 @@ struct Known {
 }
 
 impl Cubes {
-    /// The cube that answers a scan of a part of a segment, of whose conditions these are `deciding`, if there is one.
+    /// Adds the records of a part of the segment to a scanner, as sums where a cube has them.
     ///
     /// # Errors
     /// What [`Scanner::add`] gives, or `Damaged`.
-    pub fn find(
-        &self, segment: &Segment, part: &Part<'_>, rows: Rows, scan: &Scan<'_>, deciding: &[&Predicate],
-    ) -> Result<Option<Arc<Cube>>> {
+    pub fn add(&self, segment: &Segment, part: &Part<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
+        scanner.add_unless(part, |scanner, scan, deciding| {
+            let Some(cube) = self.find(segment, part, scan, deciding)? else { return Ok(false) };
+            scanner.add_where(&cube.part(&Bitmap::default()), deciding)?;
+            Ok(true)
+        })
+    }
+
+    /// The cube that answers a scan of a part, of whose conditions these are `deciding`, if there is one.
+    fn find(&self, segment: &Segment, part: &Part<'_>, scan: &Scan<'_>, deciding: &[&Predicate]) -> Result<Option<Arc<Cube>>> {
+        let Some(rows) = Rows::of(part, scan.range()) else { return Ok(None) };
         let day_us = part.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
         let columns = deciding.iter().map(|predicate| predicate.column()).chain(scan.keys.iter().map(String::as_str));
         let has_columns = |shape: &&Shape| columns.clone().all(|column| shape.columns.contains(&column));
@@ -129,7 +146,7 @@ impl Cube {
             stop,
         };
         let mut scanner = Scanner::new(&scan);
-        let part = segment.with_columns(Part { cubes: None, ..part.clone() }, &scan.column_names())?;
+        let part = segment.with_columns(part.clone(), &scan.column_names())?;
         scanner.add(&part)?;
         let cube = Self::from_sums(scanner.finish(), shape, &edges);
         let is_worth = cube.sums.len() * WORTH_ROWS <= part.rows.len();
@@ -164,7 +181,6 @@ impl Cube {
             setup_range: self.setup_range(),
             setup_us: &self.setup_us,
             setup_minute: Some(&self.setup_minute),
-            cubes: None,
             weights: Some(&self.sums),
             account: None,
             talk: Talk::Times { answer_us: Ints::Absent, end_us: Ints::Absent },

@@ -1,6 +1,6 @@
 //! The aggregation core of Pegcount: records in columns, scans over them, and the figures of the four reports.
 //!
-//! Data flows one way: wire bytes → [`batch`] → [`store`] ([`live`] table, sealed [`segment`]s) →
+//! Data flows one way: wire bytes → [`batch`] → [`store`] ([`table`]s in memory, sealed [`segment`]s) →
 //! [`scan`] (integer sums per bin and group) → [`finish`] (ratios, order, wire bytes).
 //! The kernels ([`scan`], [`filter`], [`finish`]) know no file, message, clock or zone.
 
@@ -21,6 +21,7 @@ pub mod finish;
 pub mod group;
 pub mod ints;
 pub mod journal;
+pub mod lanes;
 pub mod measure;
 #[cfg(feature = "python")]
 mod memory;

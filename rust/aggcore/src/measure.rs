@@ -27,35 +27,13 @@ pub type Sums = [i64; 3];
 /// sum of milliseconds of less than 2^31 each. So none of them runs over, and a row costs two additions without a look.
 pub type Packed = [u64; 2];
 
-/// What one row adds to [`Packed`] sums, as small as it goes.
-pub type PackedRow = [u32; 2];
-
-const UPPER: u32 = 31;
+/// Where the second of two sums in a word begins.
+pub const UPPER: u32 = 31;
 
 /// What one call adds: `ms` as [`Talk::Known`].
 #[inline]
-pub fn packed_call(ms: i32) -> PackedRow {
-    [1 | u32::from(ms >= 0) << UPPER, ms.max(0) as u32]
-}
-
-/// A row as sums.
-#[inline]
-pub fn widened(row: PackedRow) -> Packed {
-    row.map(u64::from)
-}
-
-/// What calls add, many at a time; those whose mask is 0 add nothing.
-pub fn pack_calls(ms: &[i32], mask: Option<&[u8]>, packed: &mut Vec<PackedRow>) {
-    packed.clear();
-    packed.resize(ms.len(), [0; 2]);
-    match mask {
-        None => packed.iter_mut().zip(ms).for_each(|(row, &ms)| *row = packed_call(ms)),
-        Some(mask) => packed.iter_mut().zip(ms).zip(mask).for_each(|((row, &ms), &mask)| {
-            let [counts, ms] = packed_call(ms);
-            let mask = u32::from(mask).wrapping_neg();
-            *row = [counts & mask, ms & mask];
-        }),
-    }
+pub fn packed_call(ms: i32) -> Packed {
+    [1 | u64::from(ms >= 0) << UPPER, ms.max(0) as u64]
 }
 
 /// The sums of calls as one word and milliseconds.
@@ -122,7 +100,7 @@ impl<'a> PartSums<'a> {
         self.packed.resize(cell_count, [0; 2]);
         match self.adding {
             Adding::Weights(weights) => add_each(&mut self.packed, cells, rows, weights, |weight| weight),
-            Adding::Calls(ms) => add_each(&mut self.packed, cells, rows, ms, |ms| widened(packed_call(ms))),
+            Adding::Calls(ms) => add_each(&mut self.packed, cells, rows, ms, packed_call),
             Adding::Elapsed { answer_us, as_of_us } => {
                 add_each(&mut self.packed, cells, rows, answer_us, |us| [1, elapsed_ms(us, as_of_us) as u64]);
             }

@@ -4,74 +4,50 @@
 //! which do not change, serve every report without a filter.
 
 use crate::error::Result;
-use crate::measure::{Packed, Sums, add, unpacked_calls};
+use crate::lanes::{Lanes, place};
+use crate::measure::{Packed, Sums, add, packed_call, unpacked_calls};
 use crate::record::US_PER_DAY;
 
 /// Minutes of a day.
 const MINUTES: usize = 1_440;
 /// A power of two, so that a minute needs no look whether it lies within.
-const SLOTS: usize = 2_048;
+pub const SLOTS: usize = 2_048;
 /// Microseconds of a minute.
 pub const US_PER_MINUTE: i64 = 60_000_000;
-/// Rows of a busy account are often of one minute: blocks of them are summed up before they are added to its place.
-const BLOCK: usize = 32;
-/// Each addition to a place waits for the one before, so that other blocks are added side by side.
-const LANES: usize = 4;
 
 /// Calls, answered calls and milliseconds by minute.
-#[derive(Clone)]
 pub struct MinuteSums {
     slots: Box<[Packed; SLOTS]>,
+    /// What many rows add; it is emptied into the slots.
+    lanes: Option<Lanes>,
 }
 
 impl Default for MinuteSums {
     fn default() -> Self {
-        Self { slots: Box::new([[0; 2]; SLOTS]) }
+        Self { slots: Box::new([[0; 2]; SLOTS]), lanes: None }
     }
 }
 
 impl MinuteSums {
-    /// Adds rows; `widened` makes sums of what each adds.
-    pub fn add<T: Copy>(&mut self, minutes: &[u16], rows: &[T], widened: impl Fn(T) -> Packed) {
-        let (minutes_of, last_minutes) = minutes.as_chunks::<BLOCK>();
-        let (rows_of, last_rows) = rows.as_chunks::<BLOCK>();
-        let (mut mixed, mut count) = ([0; LANES], 0);
-        for (number, (minutes, rows)) in minutes_of.iter().zip(rows_of).enumerate() {
-            if minutes.iter().fold(0, |other, minute| other | (minute ^ minutes[0])) == 0 {
-                let sum = |[calls, ms]: Packed, &row: &T| {
-                    let [more_calls, more_ms] = widened(row);
-                    [calls + more_calls, ms + more_ms]
-                };
-                self.add_row(minutes[0], rows.iter().fold([0; 2], sum));
-                continue;
-            }
-            mixed[count] = number;
-            count += 1;
-            if count == LANES {
-                self.add_side_by_side(mixed.map(|number| &minutes_of[number]), mixed.map(|number| &rows_of[number]), &widened);
-                count = 0;
+    /// Adds a run of calls, no more than a chunk, that were talked on for `ms`, as
+    /// [`Talk::Known`](crate::talk::Talk::Known); those whose mask is 0 do not count.
+    pub fn add_run(&mut self, minutes: &[u16], ms: &[i32], mask: Option<&[u8]>) {
+        let lanes = self.lanes.get_or_insert_default();
+        if !lanes.take_up(ms, mask) {
+            lanes.empty(&mut self.slots);
+            if !lanes.take_up(ms, mask) {
+                let counts = |row: usize| mask.is_none_or(|mask| mask[row] == 1);
+                (0..ms.len()).filter(|&row| counts(row)).for_each(|row| self.add_row(minutes[row], packed_call(ms[row])));
+                return;
             }
         }
-        let left = mixed[..count].iter().flat_map(|&number| minutes_of[number].iter().zip(&rows_of[number]));
-        left.chain(last_minutes.iter().zip(last_rows)).for_each(|(&minute, &row)| self.add_row(minute, widened(row)));
-    }
-
-    /// Adds blocks of rows that are not of one minute each.
-    fn add_side_by_side<T: Copy>(
-        &mut self, minutes: [&[u16; BLOCK]; LANES], rows: [&[T; BLOCK]; LANES], widened: impl Fn(T) -> Packed,
-    ) {
-        for row in 0..BLOCK {
-            for lane in 0..LANES {
-                self.add_row(minutes[lane][row], widened(rows[lane][row]));
-            }
-        }
+        lanes.add(minutes);
     }
 
     /// Adds what one row stands for.
     #[inline]
     pub fn add_row(&mut self, minute: u16, [counts, ms]: Packed) {
-        // No more than the compiler knows to lie within.
-        let slot = &mut self.slots[usize::from(minute) & (SLOTS - 1)];
+        let slot = &mut self.slots[place(minute)];
         *slot = [slot[0].wrapping_add(counts), slot[1].wrapping_add(ms)];
     }
 
@@ -80,7 +56,10 @@ impl MinuteSums {
     ///
     /// # Errors
     /// `SumOverflow`.
-    pub fn pour(&self, day_us: i64, edges: &[i64], counts_only: bool, sums: &mut [Sums]) -> Result<()> {
+    pub fn pour(mut self, day_us: i64, edges: &[i64], counts_only: bool, sums: &mut [Sums]) -> Result<()> {
+        if let Some(mut lanes) = self.lanes.take() {
+            lanes.empty(&mut self.slots);
+        }
         let minute_of = |edge: i64| ((edge - day_us).clamp(0, US_PER_DAY) / US_PER_MINUTE) as usize;
         let within = edges_within(day_us, edges);
         let bins = within.start.saturating_sub(1)..(within.end).min(edges.len() - 1);

@@ -4,12 +4,10 @@ use std::ops::Range;
 
 use crate::bitmap::Bitmap;
 use crate::category::{Category, Strings, partition_point};
-use crate::cube::Rows;
 use crate::ints::Ints;
 use crate::measure::Packed;
 use crate::record::Record;
 use crate::schema::{ABSENT, CATEGORY_COUNT, INT_COUNT, STRING_COUNT, TEXT_COUNT};
-use crate::segment::Segment;
 use crate::talk::Talk;
 
 /// The values that a column has.
@@ -39,8 +37,6 @@ pub struct Part<'a> {
     pub setup_us: &'a [i64],
     /// Their minutes of the UTC day that all rows are of, if they are of one.
     pub setup_minute: Option<&'a [u16]>,
-    /// Of all rows of a segment, or all of an account: where sums of them are kept.
-    pub cubes: Option<(&'a Segment, Rows)>,
     /// What each row stands for, where it stands for more than itself.
     pub weights: Option<&'a [Packed]>,
     /// The code of the account that all rows are of, if it is known.

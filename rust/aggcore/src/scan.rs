@@ -4,14 +4,13 @@ use std::ops::Range;
 
 use hashbrown::HashTable;
 
-use crate::bitmap::Bitmap;
-use crate::choose::{Chooser, Chosen};
+use crate::choose::{CHUNK_ROWS, Chooser, Chosen};
 use crate::column::{Column, Columns};
 use crate::deck::Deck;
 use crate::error::Result;
 use crate::filter::{Compiled, Predicate};
 use crate::group::{Grouping, check_cell_count};
-use crate::measure::{PartSums, add, measured, pack_calls, packed_call, widened};
+use crate::measure::{PartSums, add, measured, packed_call};
 use crate::minutes::{MinuteSums, lie_on_slots};
 use crate::numbers::{TextNumbers, mixed};
 use crate::part::Part;
@@ -149,11 +148,32 @@ impl<'a> Scanner<'a> {
     /// # Errors
     /// `CellLimit`, `SumOverflow`, what [`Stop::check`] gives, or `Unknown` for a column that does not exist.
     pub fn add(&mut self, part: &Part<'_>) -> Result<()> {
-        self.add_rows(part, &self.scan.predicates.iter().collect::<Vec<_>>())
+        self.add_unless(part, |_, _, _| Ok(false))
     }
 
-    /// Adds the records of a part that meet these conditions, the only ones of the scan that not all its rows meet.
-    fn add_rows(&mut self, part: &Part<'_>, predicates: &[&Predicate]) -> Result<()> {
+    /// As [`Scanner::add`], unless `is_added` adds what is known of these records from elsewhere, and says so; it is
+    /// given the conditions of the scan that not all of them meet.
+    ///
+    /// # Errors
+    /// As [`Scanner::add`], and what `is_added` gives.
+    pub fn add_unless(
+        &mut self, part: &Part<'_>, is_added: impl FnOnce(&mut Self, &Scan<'_>, &[&Predicate]) -> Result<bool>,
+    ) -> Result<()> {
+        self.add_rows(part, &self.scan.predicates.iter().collect::<Vec<_>>(), is_added)
+    }
+
+    /// As [`Scanner::add`], with these conditions in place of those of the scan.
+    ///
+    /// # Errors
+    /// As [`Scanner::add`].
+    pub fn add_where(&mut self, part: &Part<'_>, predicates: &[&Predicate]) -> Result<()> {
+        self.add_rows(part, predicates, |_, _, _| Ok(false))
+    }
+
+    fn add_rows(
+        &mut self, part: &Part<'_>, predicates: &[&Predicate],
+        is_added: impl FnOnce(&mut Self, &Scan<'_>, &[&Predicate]) -> Result<bool>,
+    ) -> Result<()> {
         let scan = self.scan;
         let columns = Columns::new(part, scan.deck);
         let predicates = compiled(predicates, &columns)?;
@@ -163,10 +183,8 @@ impl<'a> Scanner<'a> {
         if chooser.leaves_none() || scan.bin_count() == 0 {
             return Ok(());
         }
-        if let Some((segment, rows)) = part.cubes
-            && let Some(cube) = segment.cubes.find(segment, part, rows, scan, &deciding)?
-        {
-            return self.add_rows(&cube.part(&Bitmap::default()), &deciding);
+        if is_added(self, scan, &deciding)? {
+            return Ok(());
         }
         if keys.is_empty() { self.add_bins(part, chooser) } else { self.add_groups(part, &keys, chooser) }
     }
@@ -255,6 +273,14 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// Fewer rows find their bins sooner than the minutes of a day are poured into them.
+const MINUTE_ROWS: usize = 1 << 8;
+/// Fewer rows are added one by one sooner than the places of many are emptied.
+const LANE_ROWS: usize = 1 << 13;
+
+/// What calls are taken for that are only counted.
+static NOT_ANSWERED: [i32; CHUNK_ROWS] = [-1; CHUNK_ROWS];
+
 /// The minutes of a part, all of one UTC day.
 #[derive(Clone, Copy)]
 struct Minutes<'a> {
@@ -272,6 +298,7 @@ impl Scan<'_> {
         let (edges, by_row) = (self.edges?, part.setup_minute?);
         let day_us = part.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
         let is_known = match self.measure {
+            _ if part.rows.len() < MINUTE_ROWS => false,
             Measure::Sessions => true,
             Measure::Calls => part.weights.is_some() || matches!(part.talk, Talk::Known(_)),
             Measure::Elapsed { .. } => false,
@@ -309,37 +336,29 @@ impl Scan<'_> {
 
 /// Sums by minute of the rows of a part that count.
 fn add_minutes(scan: &Scan<'_>, part: &Part<'_>, minutes: Minutes<'_>, chooser: Chooser<'_>) -> Result<MinuteSums> {
-    let (mut sums, mut packed, minutes) = (MinuteSums::default(), Vec::new(), minutes.by_row);
+    let (mut sums, minutes) = (MinuteSums::default(), minutes.by_row);
     let counts_only = scan.measure == Measure::Sessions;
-    let ms = if let (Talk::Known(ms), false) = (part.talk, counts_only) { Some(ms) } else { None };
+    let by_lanes = part.rows.len() >= LANE_ROWS && part.weights.is_none();
+    let ms_of = |run: &Range<usize>| match part.talk {
+        _ if counts_only => Some(&NOT_ANSWERED[..run.len()]),
+        Talk::Known(ms) => Some(&ms[run.clone()]),
+        Talk::Times { .. } => None,
+    };
     chooser.each_chunk(scan.stop, |chosen, rows| {
-        let run = match (&chosen, ms, part.weights) {
-            (Chosen::Run(run), _, Some(weights)) => {
-                sums.add(&minutes[run.clone()], &weights[run.clone()], |weight| weight);
-                return Ok(());
-            }
-            (Chosen::Run(run), Some(ms), None) => {
-                pack_calls(&ms[run.clone()], None, &mut packed);
-                run
-            }
-            (Chosen::Masked(run, mask), Some(ms), None) => {
-                pack_calls(&ms[run.clone()], Some(mask), &mut packed);
-                run
-            }
-            (Chosen::Masked(run, mask), None, None) => {
-                packed.clear();
-                packed.extend(mask.iter().map(|&kept| [u32::from(kept), 0]));
-                run
-            }
-            _ => {
-                let one = |row: usize| ms.map_or([1, 0], |ms| widened(packed_call(ms[row])));
+        let run = match &chosen {
+            Chosen::Run(run) => Some((run, None)),
+            Chosen::Masked(run, mask) => Some((run, Some(*mask))),
+            Chosen::Listed => None,
+        };
+        match run.filter(|_| by_lanes).and_then(|(run, mask)| Some((&minutes[run.clone()], ms_of(run)?, mask))) {
+            Some((minutes, ms, mask)) => sums.add_run(minutes, ms, mask),
+            None => {
+                let one = |row: usize| if let Talk::Known(ms) = part.talk { packed_call(ms[row]) } else { [1, 0] };
                 let stands_for = |row: usize| part.weights.map_or_else(|| one(row), |weights| weights[row]);
                 let rows = chosen.list(rows).iter().map(|&row| row as usize);
                 rows.for_each(|row| sums.add_row(minutes[row], stands_for(row)));
-                return Ok(());
             }
-        };
-        sums.add(&minutes[run.clone()], &packed, widened);
+        }
         Ok(())
     })?;
     Ok(sums)

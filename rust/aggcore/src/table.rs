@@ -81,7 +81,6 @@ impl Table {
             setup_range: self.setup_range_of_days(),
             setup_us: &self.setup_us,
             setup_minute: None,
-            cubes: None,
             weights: None,
             account: None,
             talk: Talk::Times { answer_us: ints(int::ANSWER_TIME), end_us: ints(int::END_TIME) },

@@ -368,6 +368,24 @@ fn sums_that_are_kept_are_those_of_a_plain_loop_also_after_replacements() {
 }
 
 #[test]
+fn calls_of_weeks_have_the_sums_of_a_plain_loop() {
+    let long = |n: i64| {
+        let setup_us = n * 7_919_003 % DAY_US;
+        let talk_us = if n < 4_000 { 1_000_000 } else { i64::from(i32::MAX) * 1_000 };
+        Owned::new(&format!("s{n}"), setup_us).with("answer_time", setup_us).with("end_time", setup_us + talk_us)
+    };
+    let records: Vec<Owned> = (0..20_000).map(long).collect();
+    let (store, directory) = (store_of(&records), tempfile::tempdir().unwrap());
+    let freeze = store.freeze(false);
+    store.adopt(store.write_frozen(directory.path(), 1, 100_000, &freeze).unwrap());
+    let edges: Vec<i64> = (0..=1_440).map(|minute| minute * 60_000_000).collect();
+    let short = Predicate::Between { column: "duration_ms".into(), low: 0, high: 1_000 };
+    assert_eq!(cells(&ask(&store, Some(&edges), &[], &[], Measure::Calls)), naive(&records, &edges, &[], |_| true));
+    let kept = |r: &Owned| r.int("end_time") - r.int("answer_time") <= 1_000_000;
+    assert_eq!(cells(&ask(&store, Some(&edges), &[short], &[], Measure::Calls)), naive(&records, &edges, &[], kept));
+}
+
+#[test]
 fn rows_taken_at_different_times_meet_in_one_group() {
     let names = ["", "a", "b"];
     let records: Vec<Owned> = (0..10_000)

@@ -9,7 +9,7 @@ use aggcore::part::Part;
 use aggcore::scan::{Measure, Partials, Scan, Scanner, Sums};
 use aggcore::stop::Stop;
 
-use super::{Call, DAY_US, FROM_US};
+use super::{Call, DAY_US, Day, FROM_US};
 
 const US_PER_SECOND: i64 = 1_000_000;
 
@@ -45,6 +45,12 @@ pub fn scanned(part: &Part<'_>, edges: &[i64], predicates: &[Predicate], keys: &
     let mut scanner = Scanner::new(&scan);
     scanner.add(part).unwrap();
     scanner.finish()
+}
+
+/// Calls of a store by bin and key: it keeps sums of what is often asked for.
+pub fn asked(day: &Day, edges: &[i64], keys: &[String]) -> Partials {
+    let stop = Stop::after(None);
+    day.store.partials(&scan_of_calls(edges, &[], keys, &stop)).unwrap()
 }
 
 /// Finds the rows of a part that a condition holds for.

@@ -23,7 +23,6 @@ use arrow_schema::DataType;
 
 use crate::bitmap::Bitmap;
 use crate::category::{Category, Codes, NoStrings, Strings};
-use crate::cube::{Cubes, Rows};
 use crate::error::{Error, Result};
 use crate::ints::Ints;
 use crate::part::Part;
@@ -53,8 +52,6 @@ pub struct Segment {
     columns: Vec<ArrayData>,
     damaged: AtomicBool,
     has_filter: AtomicBool,
-    /// Sums of its records.
-    pub cubes: Cubes,
     setup_us: ScalarBuffer<i64>,
     ints: [SegmentInts; INT_COUNT],
     codes: [SegmentCodes; CATEGORY_COUNT],
@@ -133,9 +130,8 @@ impl Segment {
         let mut part = self.unchecked_part(dead);
         let (code, rows) = self.rows_of_account(account)?;
         self.check(number_of("setup_time"), &rows)?;
-        (part.rows, part.ascends, part.account) = (rows.clone(), true, (!rows.is_empty()).then_some(code));
+        (part.account, part.ascends, part.rows) = ((!rows.is_empty()).then_some(code), true, rows);
         part.narrow_to(from, to);
-        part.cubes = (part.rows == rows).then_some((self, Rows::Account(code)));
         self.with_columns(part, names)
     }
 
@@ -155,7 +151,7 @@ impl Segment {
     pub fn row<'a>(&'a self, row: usize, dead: &'a Bitmap) -> Result<(Part<'a>, Option<&'a [u8]>)> {
         let rows = row..row + 1;
         (0..COLUMN_COUNT).try_for_each(|number| self.check(number, &rows))?;
-        Ok((Part { rows, cubes: None, ..self.unchecked_part(dead) }, self.versions(row)))
+        Ok((Part { rows, ..self.unchecked_part(dead) }, self.versions(row)))
     }
 
     /// Whether a part of it was found not to be what was written.
@@ -248,7 +244,6 @@ impl Segment {
             setup_range: self.summary.setup_range,
             setup_us: &self.setup_us,
             setup_minute: self.setup_minute.as_deref(),
-            cubes: Some((self, Rows::All)),
             weights: None,
             account: None,
             talk: self.talk_ms.as_deref().map_or(times, Talk::Known),
@@ -302,7 +297,6 @@ impl Segment {
             columns: batch.columns().iter().map(Array::to_data).collect(),
             damaged: AtomicBool::new(false),
             has_filter: AtomicBool::new(false),
-            cubes: Cubes::default(),
             setup_us: Vec::new().into(),
             ints: std::array::from_fn(|_| SegmentInts::Absent),
             codes: std::array::from_fn(|_| SegmentCodes::Absent),

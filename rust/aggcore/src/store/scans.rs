@@ -3,6 +3,7 @@
 //! Small work is done by the thread that asks. Large work is helped with by threads that all scans share: one task at a
 //! time, in turns, so that no scan waits for another to end.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread::available_parallelism;
@@ -20,8 +21,10 @@ use crate::stop::Stop;
 
 /// Fewer rows are scanned sooner than a helper wakes up.
 const HELPED_ROWS: usize = 1 << 16;
-/// Rows of one task; a segment is one task whatever its size, as its sums may be known.
+/// Rows in memory of one task.
 const TASK_ROWS: usize = 1 << 18;
+/// As many rows as an account of a segment may cost with the search for it; how many it has is not known before.
+const ACCOUNT_ROWS: usize = 1 << 13;
 
 #[cfg(target_os = "linux")]
 const HELPER_NICENESS: i32 = 10;
@@ -41,6 +44,23 @@ fn give_way() {
     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), HELPER_NICENESS);
 }
 
+/// The records that a scan, or a look for any record, is about.
+struct Wanted<'a> {
+    /// Setup times: from, to.
+    range: (i64, i64),
+    predicates: &'a [Predicate],
+    /// Columns that may be read.
+    names: Vec<&'a str>,
+}
+
+/// Records to look at, as much as one task takes.
+enum Piece<'p> {
+    /// Rows in memory.
+    Rows(Box<Part<'p>>),
+    /// A segment whatever its size, as sums of it may be known.
+    Sealed(&'p Sealed),
+}
+
 impl Store {
     /// Answers a scan with integer sums.
     ///
@@ -49,9 +69,10 @@ impl Store {
     pub fn partials(&self, scan: &Scan<'_>) -> Result<Partials> {
         // Also where there is nothing to scan.
         scan.stop.check()?;
+        let wanted = Wanted { range: scan.range(), predicates: scan.predicates, names: scan.column_names() };
         let mut scanner = Some(Scanner::new(scan));
-        self.each_run(scan.range(), scan.predicates, &scan.column_names(), |parts| {
-            scanner = scanner.take().map(|scanner| add_all(scanner, scan, parts)).transpose()?;
+        self.each_run(&wanted, |pieces| {
+            scanner = scanner.take().map(|scanner| add_all(scanner, scan, &wanted, pieces)).transpose()?;
             Ok(true)
         })?;
         Ok(scanner.map(Scanner::finish).unwrap_or_default())
@@ -63,44 +84,74 @@ impl Store {
     /// What [`any_match`] gives, or `Damaged`.
     pub fn any_match(&self, predicates: &[Predicate], stop: &Stop) -> Result<bool> {
         stop.check()?;
+        let wanted = Wanted { range: (i64::MIN, i64::MAX), predicates, names: column_names(predicates) };
         let mut found = false;
-        self.each_run((i64::MIN, i64::MAX), predicates, &column_names(predicates), |parts| {
-            for part in parts {
-                found = found || any_match(part, predicates, stop)?;
+        self.each_run(&wanted, |pieces| {
+            for piece in pieces {
+                found = found || any_match(&*wanted.part(piece)?, predicates, stop)?;
             }
             Ok(!found)
         })?;
         Ok(found)
     }
 
-    /// Hands over the parts that may have records of a range of setup times that meet `predicates`, of which the
-    /// columns `names` may be read: first those that writers change, which wait meanwhile, then all others, until `take`
-    /// gives false.
-    fn each_run(
-        &self, (from, to): (i64, i64), predicates: &[Predicate], names: &[&str],
-        mut take: impl FnMut(&[Part<'_>]) -> Result<bool>,
-    ) -> Result<()> {
-        let none_dead = Bitmap::default();
-        let (active, finished) = (may_be_active(predicates), may_be_finished(predicates));
+    /// Hands over all that may have records that are wanted: first what writers change, who wait meanwhile, then all
+    /// else, until `take` gives false.
+    fn each_run(&self, wanted: &Wanted<'_>, mut take: impl FnMut(&[Piece<'_>]) -> Result<bool>) -> Result<()> {
+        let (none_dead, (from, to)) = (Bitmap::default(), wanted.range);
+        let (active, finished) = (may_be_active(wanted.predicates), may_be_finished(wanted.predicates));
         let state = self.read();
         let changing = [(active, &state.active), (finished, &state.hot)];
         let changing = changing.iter().filter(|(may, _)| *may).map(|(_, table)| table.part(&none_dead));
-        let meets = |part: &Part<'_>| part.setup_range.0 < to && from <= part.setup_range.1;
-        if !take(&changing.filter(meets).collect::<Vec<_>>())? || !finished {
+        if !take(&changing.flat_map(|part| wanted.pieces(&part)).collect::<Vec<_>>())? || !finished {
             return Ok(());
         }
         let frozen: Vec<Frozen> = state.frozen.clone();
         let sealed: Vec<Sealed> = state.readable(from, to)?;
         drop(state);
-        let mut parts: Vec<Part<'_>> = frozen.iter().map(|frozen| frozen.table.part(&frozen.dead)).filter(meets).collect();
-        for Sealed { segment, dead, .. } in &sealed {
-            parts.push(match account_of(predicates) {
-                Some(account) => segment.part_of_account(account, (from, to), names, dead)?,
-                None => segment.part(names, dead)?,
-            });
+        let frozen = frozen.iter().flat_map(|frozen| wanted.pieces(&frozen.table.part(&frozen.dead)));
+        take(&frozen.chain(sealed.iter().map(Piece::Sealed)).collect::<Vec<_>>()).map(drop)
+    }
+}
+
+impl Wanted<'_> {
+    /// Rows in memory in pieces.
+    fn pieces<'p>(&self, part: &Part<'p>) -> Vec<Piece<'p>> {
+        let ((from, to), (first, last), rows) = (self.range, part.setup_range, &part.rows);
+        if rows.is_empty() || last < from || to <= first {
+            return Vec::new();
         }
-        parts.retain(|part| !part.rows.is_empty());
-        take(&parts).map(drop)
+        let size = rows.len().div_ceil(rows.len().div_ceil(TASK_ROWS));
+        let piece = |start: usize| Piece::Rows(Box::new(Part { rows: start..rows.end.min(start + size), ..part.clone() }));
+        rows.clone().step_by(size).map(piece).collect()
+    }
+
+    /// The columns of a piece.
+    fn part<'p>(&self, piece: &'p Piece<'p>) -> Result<Cow<'p, Part<'p>>> {
+        match piece {
+            Piece::Rows(part) => Ok(Cow::Borrowed(part)),
+            Piece::Sealed(Sealed { segment, dead, .. }) => Ok(Cow::Owned(match account_of(self.predicates) {
+                Some(account) => segment.part_of_account(account, self.range, &self.names, dead)?,
+                None => segment.part(&self.names, dead)?,
+            })),
+        }
+    }
+
+    /// About how many rows a piece has to look at.
+    fn rows(&self, piece: &Piece<'_>) -> usize {
+        match piece {
+            Piece::Rows(part) => part.rows.len(),
+            Piece::Sealed(sealed) if account_of(self.predicates).is_some() => sealed.segment.rows().min(ACCOUNT_ROWS),
+            Piece::Sealed(sealed) => sealed.segment.rows(),
+        }
+    }
+
+    fn add(&self, piece: &Piece<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
+        let part = self.part(piece)?;
+        match piece {
+            Piece::Rows(_) => scanner.add(&part),
+            Piece::Sealed(sealed) => sealed.cubes.add(&sealed.segment, &part, scanner),
+        }
     }
 }
 
@@ -122,76 +173,58 @@ impl State {
     }
 }
 
-/// Parts that are left to scan.
+/// Pieces that are left to scan.
 struct Queue<'p> {
-    parts: &'p [Part<'p>],
+    wanted: &'p Wanted<'p>,
+    pieces: &'p [Piece<'p>],
     next: AtomicUsize,
 }
 
 impl<'p> Queue<'p> {
-    fn next(&self) -> Option<&'p Part<'p>> {
-        self.parts.get(self.next.fetch_add(1, Ordering::Relaxed))
+    fn next(&self) -> Option<&'p Piece<'p>> {
+        self.pieces.get(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn give_up(&self) {
-        self.next.store(self.parts.len(), Ordering::Relaxed);
+    /// Adds a piece to a scanner. Where that fails the others are left.
+    fn add(&self, piece: &Piece<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
+        self.wanted.add(piece, scanner).inspect_err(|_| self.next.store(self.pieces.len(), Ordering::Relaxed))
+    }
+
+    fn add_all(&self, scanner: &mut Scanner<'_>) -> Result<()> {
+        std::iter::from_fn(|| self.next()).try_for_each(|piece| self.add(piece, scanner))
     }
 }
 
 /// What the helpers collected.
 type Collected<'a> = Mutex<Vec<Result<Scanner<'a>>>>;
 
-/// Adds parts to a scanner, with helpers where it is worth it.
-fn add_all<'a>(mut scanner: Scanner<'a>, scan: &'a Scan<'a>, parts: &[Part<'_>]) -> Result<Scanner<'a>> {
-    let parts: Vec<Part<'_>> = parts.iter().flat_map(split).collect();
-    let rows: usize = parts.iter().map(|part| part.rows.len()).sum();
-    let queue = Queue { parts: &parts, next: AtomicUsize::new(0) };
+/// Adds pieces to a scanner, with helpers where it is worth it.
+fn add_all<'a>(mut scanner: Scanner<'a>, scan: &'a Scan<'a>, wanted: &Wanted<'_>, pieces: &[Piece<'_>]) -> Result<Scanner<'a>> {
+    let rows: usize = pieces.iter().map(|piece| wanted.rows(piece)).sum();
+    let queue = Queue { wanted, pieces, next: AtomicUsize::new(0) };
     let collected = Collected::default();
-    match HELPERS.as_ref().filter(|_| rows >= HELPED_ROWS && parts.len() > 1) {
-        None => add_next(&mut scanner, &queue)?,
+    match HELPERS.as_ref().filter(|_| rows >= HELPED_ROWS && pieces.len() > 1) {
+        None => queue.add_all(&mut scanner)?,
         Some(helpers) => helpers.in_place_scope_fifo(|scope| {
             for _ in 0..helpers.current_num_threads() {
                 scope.spawn_fifo(|scope| help(scope, scan, None, &queue, &collected));
             }
-            add_next(&mut scanner, &queue)
+            queue.add_all(&mut scanner)
         })?,
     }
     let collected = collected.into_inner().unwrap_or_else(PoisonError::into_inner);
     collected.into_iter().try_fold(scanner, |scanner, other| scanner.merge(other?))
 }
 
-/// Adds what is left, part by part.
-fn add_next(scanner: &mut Scanner<'_>, queue: &Queue<'_>) -> Result<()> {
-    while let Some(part) = queue.next() {
-        scanner.add(part).inspect_err(|_| queue.give_up())?;
-    }
-    Ok(())
-}
-
 /// Does one task, then waits for its next turn.
 fn help<'s, 'a: 's>(
     scope: &ScopeFifo<'s>, scan: &'a Scan<'a>, scanner: Option<Scanner<'a>>, queue: &'s Queue<'s>, collected: &'s Collected<'a>,
 ) {
-    let Some(part) = queue.next() else {
-        collected.lock().unwrap_or_else(PoisonError::into_inner).extend(scanner.map(Ok));
-        return;
-    };
+    let collect = |scanner| collected.lock().unwrap_or_else(PoisonError::into_inner).extend(scanner);
+    let Some(piece) = queue.next() else { return collect(scanner.map(Ok)) };
     let mut scanner = scanner.unwrap_or_else(|| Scanner::new(scan));
-    match scanner.add(part) {
+    match queue.add(piece, &mut scanner) {
         Ok(()) => scope.spawn_fifo(move |scope| help(scope, scan, Some(scanner), queue, collected)),
-        Err(error) => {
-            queue.give_up();
-            collected.lock().unwrap_or_else(PoisonError::into_inner).push(Err(error));
-        }
+        Err(error) => collect(Some(Err(error))),
     }
-}
-
-/// A part in pieces of one task each.
-fn split<'p>(part: &Part<'p>) -> Vec<Part<'p>> {
-    if part.cubes.is_some() || part.rows.len() <= TASK_ROWS {
-        return vec![part.clone()];
-    }
-    let (end, pieces) = (part.rows.end, part.rows.len().div_ceil(TASK_ROWS));
-    let size = part.rows.len().div_ceil(pieces);
-    part.rows.clone().step_by(size).map(|start| Part { rows: start..end.min(start + size), ..part.clone() }).collect()
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Outcome;
 use crate::bitmap::Bitmap;
+use crate::cube::Cubes;
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::segment::Segment;
@@ -46,6 +47,8 @@ pub struct Frozen {
 pub struct Sealed {
     /// The segment.
     pub segment: Arc<Segment>,
+    /// Sums of its records.
+    pub cubes: Arc<Cubes>,
     /// Rows that a later version replaced elsewhere.
     pub dead: Arc<Bitmap>,
     /// Those of them that the catalogue knows of. The journal brings the others back, and needs their rows
@@ -87,7 +90,7 @@ impl Sealed {
     /// A segment of which the catalogue knows these replaced rows.
     pub fn new(segment: Segment, dead: Bitmap) -> Self {
         let dead = Arc::new(dead);
-        Self { segment: Arc::new(segment), known_dead: Arc::clone(&dead), dead }
+        Self { segment: Arc::new(segment), cubes: Arc::default(), known_dead: Arc::clone(&dead), dead }
     }
 
     /// Rows that count, as far as the catalogue knows.
