@@ -15,6 +15,7 @@ what needs nothing of the units before it, such as one data directory and the te
 
 import json
 import os
+import re
 import secrets
 import shutil
 import statistics
@@ -83,7 +84,7 @@ class Campaign:
         self.unit_count = -(-self.cycle_count // cycles_per_unit)
         self.test = test
         self.resumes = os.environ.get("PEGCOUNT_FAULT_RESUME") == "1"
-        self._progress = FOLDER / f"{test.replace(' ', '-')}.jsonl"
+        self._progress = FOLDER / f"{re.sub(r'[^a-zA-Z]+', '-', test)}.jsonl"
         self._done: dict[int, Tally] = {}
         self._seconds = 0.0
         self.seed = self._seed()
@@ -100,7 +101,7 @@ class Campaign:
     def run(self, directory: Path, run_unit: Callable[[Unit], Tally]) -> Row:
         """Runs the units that are left; gives the row of all."""
         for number in self.units():
-            own = directory / f"{self.test.replace(' ', '-')}-{number}"
+            own = directory / f"{self._progress.stem}-{number}"
             with self._replayable(number), _removed(own):
                 started = time.monotonic()
                 tally = run_unit(Unit(number, f"{self.seed}/{self.test}/{number}", own))
@@ -110,14 +111,18 @@ class Campaign:
 
     def _seed(self) -> int:
         told = os.environ.get("PEGCOUNT_SEED")
-        lines = self._progress.read_text().splitlines() if self.resumes and self._progress.exists() else []
-        known = [json.loads(line) for line in lines]
+        known = self._known() if self.resumes else []
         if known and told in (None, str(known[0]["seed"])):
             self._done = {line["unit"]: Tally(**line["tally"]) for line in known}
             self._seconds = sum(line["seconds"] for line in known)
             return int(known[0]["seed"])
-        self._progress.unlink(missing_ok=True)
+        if self.resumes:
+            self._progress.unlink(missing_ok=True)
         return secrets.randbelow(10**9) if told is None else int(told)
+
+    def _known(self) -> list[dict[str, Any]]:
+        lines = self._progress.read_text().splitlines() if self._progress.exists() else []
+        return [json.loads(line) for line in lines]
 
     def _finish(self, unit: int, tally: Tally, seconds: float) -> None:
         self._done[unit] = tally
