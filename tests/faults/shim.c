@@ -44,7 +44,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-__attribute__((constructor)) static void begin(void) {
+/* What the environment says; a process that is forked from another has its own say. */
+__attribute__((constructor)) void begin_shim(void) {
     const char *value = getenv("PEGCOUNT_SHIM_DIRECTORY");
     if (value == NULL) return;
     snprintf(directory, sizeof directory, "%s", value);

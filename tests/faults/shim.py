@@ -55,13 +55,12 @@ def build(folder: Path) -> Path:
     return library
 
 
-def environment(library: Path, directory: Path, log: Path, fault: Fault) -> dict[str, str]:
-    """What a process must have in its environment for calls below `directory` to be counted and fail.
+def settings(directory: Path, log: Path, fault: Fault) -> dict[str, str]:
+    """What the environment tells a process with the shim, so that calls below `directory` count and fail.
 
     A lasting fault ends when `full_of(log)` is removed.
     """
     variables = {
-        "LD_PRELOAD": str(library),
         "PEGCOUNT_SHIM_DIRECTORY": str(directory),
         "PEGCOUNT_SHIM_LOG": str(log),
         "PEGCOUNT_SHIM_FAIL_AT": str(fault.at),

@@ -3,10 +3,8 @@
 import contextlib
 import errno
 import json
-import os
 import random
-import subprocess
-import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,8 @@ from faults import shim, workload
 from faults.campaign import Campaign, Tally, Unit
 from faults.conftest import Tell
 from faults.feed import Feed
+from faults.forked import Workloads
 from faults.model import Model, verdict
-from faults.process import TESTS
 from faults.served import CONFIG
 from faults.shim import Call, Fault
 
@@ -28,7 +26,6 @@ KINDS = {
     "ENOSPC once": (errno.ENOSPC, False),
     "ENOSPC until there is space": (errno.ENOSPC, True),
 }
-SECONDS_MAX = 120
 JOURNAL = "journal/"
 BACKGROUND = ("seal", "maintain")
 """Steps that a service does by itself and tries again whatever they raise."""
@@ -49,35 +46,27 @@ class Ran:
         return {line["batch"] for line in self.of("write") if line.keys() == {"step", "batch"}}
 
 
-def run_workload(library: Path, directory: Path, seed: str, fault: Fault) -> Ran:
+def run_workload(workloads: Workloads, directory: Path, seed: str, fault: Fault) -> Ran:
     """Runs the workload over a new data directory, with a fault."""
     log = directory / "calls.log"
     log.touch()
     data = directory / "data"
-    done = subprocess.run(
-        [sys.executable, "-m", "faults.workload", str(data), seed, str(log)],
-        cwd=TESTS,
-        env={**os.environ, **shim.environment(library, data, log, fault)},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS_MAX,
-        check=False,
-    )
-    assert done.returncode == 0, f"{fault}: {done.stderr}\n{done.stdout}"
-    return Ran([json.loads(line) for line in done.stdout.splitlines()], shim.calls_in(log))
+    printed = workloads.run(data, seed, log, shim.settings(data, log, fault))
+    return Ran([json.loads(line) for line in printed.splitlines()], shim.calls_in(log))
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return shim.build(tmp_path_factory.mktemp("shim"))
+def workloads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workloads]:
+    with contextlib.closing(Workloads(shim.build(tmp_path_factory.mktemp("shim")))) as workloads:
+        yield workloads
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_was_acknowledged_survives_calls_that_fail(
-    kind: str, library: Path, tmp_path: Path, tell: Tell
+    kind: str, workloads: Workloads, tmp_path: Path, tell: Tell
 ) -> None:
     (tmp_path / "count").mkdir()
-    calls = run_workload(library, tmp_path / "count", "count", Fault()).calls
+    calls = run_workload(workloads, tmp_path / "count", "count", Fault()).calls
     last = max(call.number for call in calls)
     assert last > 50
     everything = [Fault(at, *KINDS[kind]) for at in range(1, last + 1)]
@@ -85,12 +74,12 @@ def test_what_was_acknowledged_survives_calls_that_fail(
     chosen = everything
     if campaign.cycle_count < len(everything):
         chosen = random.Random(campaign.seed).sample(everything, campaign.cycle_count)
-    tell(campaign.run(tmp_path, lambda unit: one_fault(library, unit, chosen[unit.number])))
+    tell(campaign.run(tmp_path, lambda unit: one_fault(workloads, unit, chosen[unit.number])))
 
 
-def one_fault(library: Path, unit: Unit, fault: Fault) -> Tally:
+def one_fault(workloads: Workloads, unit: Unit, fault: Fault) -> Tally:
     """Runs the workload with one fault, and checks what is left without it."""
-    ran = run_workload(library, unit.directory, unit.seed, fault)
+    ran = run_workload(workloads, unit.directory, unit.seed, fault)
     check_steps(ran, fault)
     assert shim.retried_flushes(ran.calls) == [], fault
     assert answers_without_flush(ran.calls) == [], fault

@@ -1,14 +1,11 @@
 """Everything that a store writes, in one short process: batches, seals, and all again after opening it anew.
 
-python -m faults.workload DIRECTORY SEED LOG
-
 Prints what came of each step as a line of JSON. Marks of each batch go to the log of the shim, so that
 its order with the calls is known. Where the disk counts as full, there is space again after the last step,
 and what was refused is sent again.
 """
 
 import json
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -117,7 +114,3 @@ class _Run:
 
 def _tell(name: str, **more: object) -> None:
     print(json.dumps({"step": name, **more}), flush=True)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
