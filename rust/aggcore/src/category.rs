@@ -118,15 +118,26 @@ macro_rules! with_codes {
 
 pub(crate) use with_codes;
 
+/// How the entries of a dictionary stand to each other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// They may repeat, and some may be empty.
+    Any,
+    /// They are distinct, and none is empty.
+    Distinct,
+    /// They are distinct and ascend, but for an empty one at the end.
+    Sorted,
+}
+
 /// A category column: per row the number of a dictionary entry.
 #[derive(Clone, Copy)]
 pub struct Category<'a> {
     /// Codes by row.
     pub codes: Codes<'a>,
-    /// The dictionary; entries may repeat, and an empty one stands for an absent text.
+    /// The dictionary; an empty entry stands for an absent text.
     pub entries: &'a dyn Strings,
-    /// Whether the entries are distinct and ascend, but for an empty one at the end.
-    pub sorted: bool,
+    /// How the entries stand to each other.
+    pub order: Order,
 }
 
 impl<'a> Category<'a> {
@@ -141,6 +152,17 @@ impl<'a> Category<'a> {
         match self.code(row) {
             NO_CODE => "",
             code => self.entries.get(code as usize),
+        }
+    }
+
+    /// Whether no two codes stand for the same text.
+    pub fn has_distinct_codes(&self) -> bool {
+        let ends_empty = || self.entries.count().checked_sub(1).is_some_and(|last| self.entries.get(last).is_empty());
+        match self.order {
+            Order::Any => false,
+            Order::Distinct => true,
+            // Narrow codes have none for an absent text but that of the empty entry.
+            Order::Sorted => !matches!(self.codes, Codes::Wide(_)) || !ends_empty(),
         }
     }
 

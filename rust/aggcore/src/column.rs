@@ -1,6 +1,6 @@
 //! Columns by name: those of the records, and those that follow from them.
 
-use crate::category::{Category, Codes, NO_CODE, Strings};
+use crate::category::{Category, Codes, NO_CODE, Order, Strings};
 use crate::deck::{Deck, DeckColumn};
 use crate::error::{Error, Result};
 use crate::ints::Ints;
@@ -88,7 +88,7 @@ impl DeckColumns<'_> {
             _ => return None,
         };
         let (_, entries) = self.texts.iter().find(|(name, _)| *name == rest)?;
-        Some(Category { codes: Codes::Wide(codes), entries, sorted: false })
+        Some(Category { codes: Codes::Wide(codes), entries, order: Order::Any })
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::bitmap::Bitmap;
-use crate::category::{Category, Codes, NoStrings};
+use crate::category::{Category, Codes, NoStrings, Order};
 use crate::error::Result;
 use crate::filter::Predicate;
 use crate::ints::Ints;
@@ -186,7 +186,7 @@ impl Cube {
             talk: Talk::Times { answer_us: Ints::Absent, end_us: Ints::Absent },
             ints: [Ints::Absent; INT_COUNT],
             zones: None,
-            categories: [Category { codes: Codes::Absent, entries: &NoStrings, sorted: false }; CATEGORY_COUNT],
+            categories: [Category { codes: Codes::Absent, entries: &NoStrings, order: Order::Any }; CATEGORY_COUNT],
             texts: [&NoStrings; TEXT_COUNT],
             received_us: &[],
             dead: none_dead,
@@ -195,7 +195,7 @@ impl Cube {
             match (values, field(name).map(|field| (field.shape.kept(), field.slot))) {
                 (Values::Ints(values), Some((Kept::Int, slot))) => part.ints[slot] = Ints::Wide(values),
                 (Values::Texts { codes, entries }, Some((Kept::Category, slot))) => {
-                    part.categories[slot] = Category { codes: Codes::Wide(codes), entries, sorted: false };
+                    part.categories[slot] = Category { codes: Codes::Wide(codes), entries, order: Order::Any };
                 }
                 _ => {}
             }

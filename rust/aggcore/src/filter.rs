@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use crate::category::{Category, Code, Codes, Strings, with_codes};
+use crate::category::{Category, Code, Codes, Order, Strings, with_codes};
 use crate::column::{Column, Columns};
 use crate::error::{Error, Result};
 use crate::ints::{Int, Ints, with_ints};
@@ -376,7 +376,7 @@ fn int<'a>(values: Ints<'a>, zone: Zone, absent: bool, test: IntTest<'a>) -> Com
 
 fn on_one_of_texts<'a>(column: Column<'a>, name: &str, values: &'a [String]) -> Result<Compiled<'a>> {
     match (column, values) {
-        (Column::Category(column), [text]) if column.sorted => {
+        (Column::Category(column), [text]) if column.order == Order::Sorted => {
             Ok(between_codes(column, |entry| entry < text.as_str(), |entry| entry == text))
         }
         _ => on_present_text(column, name, move |text| values.binary_search_by(|v| v.as_str().cmp(text)).is_ok()),
@@ -385,7 +385,7 @@ fn on_one_of_texts<'a>(column: Column<'a>, name: &str, values: &'a [String]) -> 
 
 fn on_text<'a>(column: Column<'a>, name: &str, how: TextMatch, text: &'a str) -> Result<Compiled<'a>> {
     match (column, how) {
-        (Column::Category(column), TextMatch::Eq | TextMatch::StartsWith) if column.sorted => {
+        (Column::Category(column), TextMatch::Eq | TextMatch::StartsWith) if column.order == Order::Sorted => {
             Ok(between_codes(column, |entry| entry < text, |entry| how.holds(entry, text)))
         }
         _ => on_present_text(column, name, move |value| how.holds(value, text)),

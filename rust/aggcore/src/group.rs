@@ -40,8 +40,10 @@ enum KeyCodes<'a> {
     Near { values: Ints<'a>, base: i64, absent: u64 },
     /// Other integers, by number.
     Far { value: Box<dyn Fn(usize) -> i64 + 'a>, numbers: Numbers },
-    /// Texts by dictionary code: the texts' numbers by code + 1.
-    Category { column: Category<'a>, numbers: Vec<u32> },
+    /// Texts of which each has one code: the code + 1.
+    Codes(NumbersByCode<'a>),
+    /// Other texts of a dictionary: their numbers.
+    Category(NumbersByCode<'a>),
     /// Texts by row.
     Texts(&'a dyn Strings),
 }
@@ -83,17 +85,20 @@ impl<'a> Grouping<'a> {
         self.cells.values().len()
     }
 
-    /// Writes the bin and the keys of a cell, texts by number.
-    pub fn write_key(&self, cell: usize, key: &mut [i64]) {
-        let mut rest = self.cells.values()[cell];
-        for (column, value) in self.keys.iter().zip(&mut key[1..]).rev() {
-            *value = column.codes.value(rest % column.radix);
-            rest /= column.radix;
-            if let Some(before) = &column.before {
-                rest = before.values()[rest as usize];
+    /// The bin and the keys of each cell, texts by number, one cell after the other.
+    pub fn into_keys(self, texts: &mut [TextNumbers]) -> Vec<i64> {
+        let stride = 1 + self.keys.len();
+        let mut rests = self.cells.values().to_vec();
+        let mut keys = vec![0; stride * rests.len()];
+        for (number, (mut key, texts)) in self.keys.into_iter().zip(texts).enumerate().rev() {
+            for (rest, value) in rests.iter_mut().zip(keys.iter_mut().skip(1 + number).step_by(stride)) {
+                *value = key.codes.value(*rest % key.radix, texts);
+                *rest /= key.radix;
+                *rest = key.before.as_ref().map_or(*rest, |before| before.values()[*rest as usize]);
             }
         }
-        key[0] = (self.first_bin as u64 + rest) as i64;
+        keys.iter_mut().step_by(stride).zip(rests).for_each(|(bin, rest)| *bin = (self.first_bin as u64 + rest) as i64);
+        keys
     }
 }
 
@@ -105,18 +110,40 @@ pub fn check_cell_count(cell_count: usize, allowed: usize) -> Result<()> {
     if cell_count > allowed { Err(Error::CellLimit { asked: allowed + 1, allowed }) } else { Ok(()) }
 }
 
+/// The numbers of the texts of a dictionary, each found when it is first asked for.
+struct NumbersByCode<'a> {
+    column: Category<'a>,
+    /// By code + 1.
+    known: Vec<u32>,
+}
+
+impl<'a> NumbersByCode<'a> {
+    fn new(column: Category<'a>) -> Self {
+        let mut known = vec![UNSEEN; column.entries.count() + 1];
+        // An absent text.
+        known[0] = 0;
+        Self { column, known }
+    }
+
+    #[inline]
+    fn get(&mut self, place: usize, texts: &mut TextNumbers) -> u32 {
+        if self.known[place] == UNSEEN {
+            self.known[place] = texts.number(self.column.entries.get(place - 1));
+        }
+        self.known[place]
+    }
+}
+
 impl<'a> KeyCodes<'a> {
     /// The codes of a column and their radix.
     fn new(column: Column<'a>, texts: &TextNumbers, rows: &Range<usize>) -> (Self, u64) {
         let row_count = rows.len();
         let text_count = |added: usize| (texts.count() + added.min(row_count)) as u64;
         match column {
-            Column::Category(column) => {
-                // The code of an absent text is known: number 0.
-                let mut numbers = vec![UNSEEN; column.entries.count() + 1];
-                numbers[0] = 0;
-                (Self::Category { column, numbers }, text_count(column.entries.count()))
+            Column::Category(column) if column.has_distinct_codes() => {
+                (Self::Codes(NumbersByCode::new(column)), column.entries.count() as u64 + 1)
             }
+            Column::Category(column) => (Self::Category(NumbersByCode::new(column)), text_count(column.entries.count())),
             Column::Text(column) => (Self::Texts(column), text_count(row_count)),
             Column::Int { values, default, .. } => near(values, rows, default).unwrap_or_else(|| {
                 let value = move |row| if values.get(row) == ABSENT { default } else { values.get(row) };
@@ -139,20 +166,16 @@ impl<'a> KeyCodes<'a> {
                 numbers.replace_all(&mut codes);
                 places.iter_mut().zip(codes).for_each(|(place, code)| *place = *place * radix + code);
             }
-            Self::Category { column, numbers } => {
-                let (entries, numbers) = (column.entries, numbers.as_mut_slice());
-                let mut number = |place: usize| {
-                    if numbers[place] == UNSEEN {
-                        numbers[place] = texts.number(entries.get(place - 1));
-                    }
-                    u64::from(numbers[place])
-                };
-                with_codes!(
-                    column.codes,
-                    codes => append(radix, rows, places, codes, |code| number(code.place())),
-                    places.iter_mut().for_each(|place| *place *= radix)
-                );
-            }
+            Self::Codes(numbers) => with_codes!(
+                numbers.column.codes,
+                codes => append(radix, rows, places, codes, |code| code.place() as u64),
+                places.iter_mut().for_each(|place| *place *= radix)
+            ),
+            Self::Category(numbers) => with_codes!(
+                numbers.column.codes,
+                codes => append(radix, rows, places, codes, |code| u64::from(numbers.get(code.place(), texts))),
+                places.iter_mut().for_each(|place| *place *= radix)
+            ),
             Self::Texts(column) => {
                 for (place, &row) in places.iter_mut().zip(rows) {
                     *place = *place * radix + u64::from(texts.number(column.get(row as usize)));
@@ -162,12 +185,13 @@ impl<'a> KeyCodes<'a> {
     }
 
     /// The value of a code, of a text its number.
-    fn value(&self, code: u64) -> i64 {
+    fn value(&mut self, code: u64, texts: &mut TextNumbers) -> i64 {
         match self {
+            Self::Codes(numbers) => i64::from(numbers.get(code as usize, texts)),
             Self::Near { .. } if code == 0 => ABSENT,
-            Self::Near { base, .. } => base + code as i64,
+            Self::Near { base, .. } => *base + code as i64,
             Self::Far { numbers, .. } => numbers.values()[code as usize] as i64,
-            Self::Category { .. } | Self::Texts(_) => code as i64,
+            Self::Category(_) | Self::Texts(_) => code as i64,
         }
     }
 }

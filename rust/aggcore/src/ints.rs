@@ -91,8 +91,8 @@ impl Ints<'_> {
 
 /// A fold over all values that an absent one leaves as it is goes many values at a time.
 fn range<T: Int + Ord>(values: &[T]) -> Option<(i64, i64)> {
-    let fold = |(low, high): (T, T), &value: &T| (low.min(if value.is_none() { T::GREATEST } else { value }), high.max(value));
-    let (low, high) = values.iter().fold((T::GREATEST, T::NONE), fold);
+    let low = values.iter().fold(T::GREATEST, |low, value| low.min(if value.is_none() { T::GREATEST } else { *value }));
+    let high = values.iter().fold(T::NONE, |high, value| high.max(*value));
     (!high.is_none()).then(|| (low.wide(), high.wide()))
 }
 

@@ -102,7 +102,7 @@ impl<'a> PartSums<'a> {
             Adding::Weights(weights) => add_each(&mut self.packed, cells, rows, weights, |weight| weight),
             Adding::Calls(ms) => add_each(&mut self.packed, cells, rows, ms, packed_call),
             Adding::Elapsed { answer_us, as_of_us } => {
-                add_each(&mut self.packed, cells, rows, answer_us, |us| [1, elapsed_ms(us, as_of_us) as u64]);
+                add_each(&mut self.packed, cells, rows, answer_us, |us| [1, elapsed_ms_since_1970(us, as_of_us)]);
             }
             Adding::Sessions | Adding::Wide { .. } => cells.iter().for_each(|&cell| self.packed[cell as usize][0] += 1),
         }
@@ -134,7 +134,7 @@ fn add_each<T: Copy>(sums: &mut [Packed], cells: &[u64], rows: &[u32], values: &
 
 /// Whether the time since any answer may be packed; no call was answered before it was set up.
 fn is_short(part: &Part<'_>, as_of_us: i64) -> bool {
-    as_of_us.checked_sub(part.setup_range.0).is_some_and(|us| us / 1_000 < PACKED_MS)
+    as_of_us >= 0 && as_of_us.checked_sub(part.setup_range.0).is_some_and(|us| us / 1_000 < PACKED_MS)
 }
 
 /// What one row adds.
@@ -165,10 +165,29 @@ pub fn add(sums: &mut Sums, added: Sums) -> Result<()> {
     if is_over { Err(Error::SumOverflow) } else { Ok(()) }
 }
 
-/// Milliseconds since an answer, 0 where it is absent or to come; by a product, as a branch would go either way.
-#[inline]
+/// Milliseconds since an answer, 0 where it is absent or to come.
 fn elapsed_ms(answer_us: i64, as_of_us: i64) -> i64 {
-    // Wraps for an absent answer only.
-    let elapsed_us = as_of_us.wrapping_sub(answer_us).max(0) as u64;
-    (elapsed_us / 1_000) as i64 * i64::from(answer_us != ABSENT)
+    if answer_us == ABSENT { 0 } else { as_of_us.saturating_sub(answer_us).max(0) / 1_000 }
+}
+
+/// The same after 1970. As an absent answer is the least of all integers, the time since then wraps to less than 0, so
+/// that there is no branch that may go either way.
+#[inline]
+fn elapsed_ms_since_1970(answer_us: i64, as_of_us: i64) -> u64 {
+    as_of_us.wrapping_sub(answer_us).max(0) as u64 / 1_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_since_an_answer_is_the_same_without_a_branch() {
+        for as_of_us in [0, 1, 999, 1_000, 1_774_746_000_123_456] {
+            for answer_us in [ABSENT, 0, 1, 500, 1_774_746_000_000_000, 1_774_746_000_123_457, i64::MAX] {
+                assert_eq!(elapsed_ms_since_1970(answer_us, as_of_us) as i64, elapsed_ms(answer_us, as_of_us), "{answer_us}");
+            }
+        }
+        assert_eq!([ABSENT, 5_000, 4_999].map(|answer_us| elapsed_ms(answer_us, 6_000)), [0, 1, 1]);
+    }
 }

@@ -8,6 +8,8 @@ const SLOTS_MAX: u64 = 1 << 22;
 /// More slots than so many per row would cost more to clear than hashing costs.
 const SLOTS_PER_ROW: u64 = 16;
 
+const HASHED_MIN: usize = 1 << 10;
+
 /// Integers that are numbered.
 pub struct Numbers {
     values: Vec<u64>,
@@ -17,15 +19,15 @@ pub struct Numbers {
 enum Places {
     /// Number + 1 by value, 0 where the value has not appeared.
     Slots(Vec<u32>),
-    /// Numbers by hash of their value.
-    Hashed(HashTable<u32>),
+    /// The same by hash of the value, or by what of the following is free: a power of two, no more than half of them taken.
+    Hashed(Vec<u32>),
 }
 
 impl Numbers {
     /// For values below `bound`, asked for about `row_count` times.
     pub fn below(bound: u64, row_count: usize) -> Self {
         let worth = bound <= SLOTS_MAX.min(row_count as u64 * SLOTS_PER_ROW);
-        let places = if worth { Places::Slots(vec![0; bound as usize]) } else { Places::Hashed(HashTable::new()) };
+        let places = if worth { Places::Slots(vec![0; bound as usize]) } else { Places::Hashed(vec![0; HASHED_MIN]) };
         Self { values: Vec::new(), places }
     }
 
@@ -39,7 +41,7 @@ impl Numbers {
         let known = &mut self.values;
         match &mut self.places {
             Places::Slots(slots) => values.iter_mut().for_each(|value| *value = number_by_slot(known, slots, *value)),
-            Places::Hashed(table) => values.iter_mut().for_each(|value| *value = number_by_hash(known, table, *value)),
+            Places::Hashed(slots) => values.iter_mut().for_each(|value| *value = number_by_hash(known, slots, *value)),
         }
     }
 }
@@ -53,15 +55,31 @@ fn number_by_slot(known: &mut Vec<u64>, slots: &mut [u32], value: u64) -> u64 {
     u64::from(*slot - 1)
 }
 
-fn number_by_hash(known: &mut Vec<u64>, table: &mut HashTable<u32>, value: u64) -> u64 {
-    let hash = mixed([value]);
-    if let Some(&number) = table.find(hash, |&number| known[number as usize] == value) {
-        return u64::from(number);
+fn number_by_hash(known: &mut Vec<u64>, slots: &mut Vec<u32>, value: u64) -> u64 {
+    let place = place_of(known, slots, value);
+    if slots[place] != 0 {
+        return u64::from(slots[place] - 1);
     }
-    let number = known.len() as u32;
     known.push(value);
-    table.insert_unique(hash, number, |&number| mixed([known[number as usize]]));
-    u64::from(number)
+    slots[place] = known.len() as u32;
+    if known.len() * 2 > slots.len() {
+        *slots = vec![0; slots.len() * 2];
+        for (number, &value) in (1..).zip(known.iter()) {
+            let place = place_of(known, slots, value);
+            slots[place] = number;
+        }
+    }
+    known.len() as u64 - 1
+}
+
+/// Where a value is, or belongs.
+#[inline]
+fn place_of(known: &[u64], slots: &[u32], value: u64) -> usize {
+    let mut place = mixed([value]) as usize & (slots.len() - 1);
+    while slots[place] != 0 && known[slots[place] as usize - 1] != value {
+        place = (place + 1) & (slots.len() - 1);
+    }
+    place
 }
 
 /// Texts that are numbered; an absent one, "", is number 0.

@@ -269,7 +269,7 @@ impl<'a> Scanner<'a> {
             grouping.replace_all(rows, &mut places, texts)?;
             sums.add(grouping.cell_count(), &places, rows)
         })?;
-        self.cells.join(&grouping, sums.finish(), scan.cell_count_max)
+        self.cells.join(grouping.into_keys(texts), sums.finish(), scan.cell_count_max)
     }
 }
 
@@ -366,19 +366,12 @@ fn add_minutes(scan: &Scan<'_>, part: &Part<'_>, minutes: Minutes<'_>, chooser: 
 
 impl Cells {
     /// Adds the cells of a part.
-    fn join(&mut self, grouping: &Grouping<'_>, sums: Vec<Sums>, allowed: usize) -> Result<()> {
+    fn join(&mut self, keys: Vec<i64>, sums: Vec<Sums>, allowed: usize) -> Result<()> {
         if self.sums.is_empty() {
-            self.keys.resize(sums.len() * self.stride, 0);
-            self.keys.chunks_exact_mut(self.stride).enumerate().for_each(|(cell, key)| grouping.write_key(cell, key));
-            self.sums = sums;
+            (self.keys, self.sums) = (keys, sums);
             return Ok(());
         }
-        let mut key = vec![0; self.stride];
-        for (cell, added) in sums.into_iter().enumerate() {
-            grouping.write_key(cell, &mut key);
-            self.add(&key, added, allowed)?;
-        }
-        Ok(())
+        keys.chunks_exact(self.stride).zip(sums).try_for_each(|(key, added)| self.add(key, added, allowed))
     }
 
     fn add(&mut self, key: &[i64], added: Sums, allowed: usize) -> Result<()> {

@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::bitmap::Bitmap;
 use crate::bytes_column::{BytesColumn, TextColumn};
-use crate::category::{Category, Codes, NO_CODE, Strings};
+use crate::category::{Category, Codes, NO_CODE, Order, Strings};
 use crate::ints::{IntColumn, Ints};
 use crate::part::Part;
 use crate::record::{Record, US_PER_DAY};
@@ -234,7 +234,7 @@ impl Table {
     fn category(&self, slot: usize) -> Category<'_> {
         let codes = self.codes[slot].as_slice();
         let codes = if codes.is_empty() { Codes::Absent } else { Codes::Wide(codes) };
-        Category { codes, entries: &self.dictionaries[slot].entries, sorted: false }
+        Category { codes, entries: &self.dictionaries[slot].entries, order: Order::Distinct }
     }
 
     /// A range of setup times that all rows lie in.

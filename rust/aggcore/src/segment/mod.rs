@@ -22,7 +22,7 @@ use arrow_data::ArrayData;
 use arrow_schema::DataType;
 
 use crate::bitmap::Bitmap;
-use crate::category::{Category, Codes, NoStrings, Strings};
+use crate::category::{Category, Codes, NoStrings, Order, Strings};
 use crate::error::{Error, Result};
 use crate::ints::Ints;
 use crate::part::Part;
@@ -257,7 +257,7 @@ impl Segment {
     }
 
     fn category(&self, slot: usize) -> Category<'_> {
-        Category { codes: self.codes[slot].values(), entries: strings(&self.dictionaries[slot]), sorted: true }
+        Category { codes: self.codes[slot].values(), entries: strings(&self.dictionaries[slot]), order: Order::Sorted }
     }
 
     /// A part of it, once the columns that may be read of it are known to be whole.
