@@ -384,6 +384,7 @@ impl Cells {
     fn cell(&mut self, key: &[i64]) -> usize {
         let (keys, stride) = (&mut self.keys, self.stride);
         let hash_of_cell = |keys: &[i64], cell: u32| hash_of(&keys[cell as usize * stride..][..stride]);
+        self.by_key.reserve(self.sums.len() - self.by_key.len(), |&cell| hash_of_cell(keys, cell));
         for cell in self.by_key.len()..self.sums.len() {
             let hash = hash_of_cell(keys, cell as u32);
             self.by_key.insert_unique(hash, cell as u32, |&cell| hash_of_cell(keys, cell));
