@@ -90,7 +90,9 @@ fn quality_without_calls_or_bins_has_no_ratios() {
     let data = answer.data.unwrap();
     assert!(data.acd[0].is_nan() && data.asr[0].is_nan());
     assert_eq!(data.cps, [0.0]);
-    let totals = quality(&[], &[], &[]).totals.unwrap();
+    let without_bins = quality(&[], &[], &[]);
+    assert!(without_bins.data.is_some_and(|data| data.t.is_empty()));
+    let totals = without_bins.totals.unwrap();
     assert_eq!((totals.total_calls, totals.acd, totals.asr), (Some(0), None, None));
     assert_eq!((totals.cps_mean, totals.cps_peak, totals.cps_sum), (None, None, None));
 }

@@ -10,7 +10,7 @@ const INT_LEN_MAX: usize = 10;
 /// Integers below it have no more groups of 7 bits than a word has bytes.
 const WORD_INT_END: u64 = 1 << (7 * size_of::<u64>());
 
-/// The columns of a message.
+/// The columns of a message; one without values is left out.
 pub struct Columns {
     bytes: Vec<u8>,
     /// Room for a column of integers, whose length is known once it is written.
@@ -28,7 +28,9 @@ impl Columns {
         self.room.resize(values.len() * INT_LEN_MAX, 0);
         let room = self.room.as_mut_slice();
         let len = values.fold(0, |start, value| start + put_int(value as u64, &mut room[start..]));
-        put_bytes(tag, &self.room[..len], &mut self.bytes);
+        if len > 0 {
+            put_bytes(tag, &self.room[..len], &mut self.bytes);
+        }
     }
 
     /// Adds a field of floats; one that has no value is NaN.
@@ -45,12 +47,10 @@ impl Columns {
     }
 }
 
-/// Writes a field of bytes: a message, or a column; one without bytes is left out.
+/// Writes a field of bytes: a message, which is there also without any, or a column.
 pub fn put_bytes(tag: u32, bytes: &[u8], out: &mut Vec<u8>) {
-    if !bytes.is_empty() {
-        put_head(tag, bytes.len(), out);
-        out.extend_from_slice(bytes);
-    }
+    put_head(tag, bytes.len(), out);
+    out.extend_from_slice(bytes);
 }
 
 fn put_head(tag: u32, len: usize, out: &mut Vec<u8>) {
