@@ -1,5 +1,6 @@
 //! Category columns: texts of few distinct values, as codes into a dictionary.
 
+use std::convert::Infallible;
 use std::ops::Range;
 
 use arrow_array::{Array, StringArray};
@@ -178,10 +179,19 @@ impl<'a> Category<'a> {
 
 /// The first number of a range for which `holds` does not hold, which it does for all before it and none after.
 pub fn partition_point(range: Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
+    let Ok(point) = try_partition_point(range, |number| Ok::<_, Infallible>(holds(number)));
+    point
+}
+
+/// [`partition_point`] where a look may fail.
+///
+/// # Errors
+/// What `holds` gives.
+pub fn try_partition_point<E>(range: Range<usize>, holds: impl Fn(usize) -> Result<bool, E>) -> Result<usize, E> {
     let (mut low, mut high) = (range.start, range.end);
     while low < high {
         let middle = low + (high - low) / 2;
-        if holds(middle) { low = middle + 1 } else { high = middle }
+        if holds(middle)? { low = middle + 1 } else { high = middle }
     }
-    low
+    Ok(low)
 }

@@ -4,8 +4,9 @@
 //! are several places for each minute, which take turns; and where a whole block is of one minute, it is summed up first.
 
 use crate::measure::{Packed, UPPER};
-use crate::minutes::SLOTS;
 
+/// Places of minutes: a power of two, so that a minute needs no look whether it lies within.
+pub const SLOTS: usize = 2_048;
 /// Places of a minute.
 const LANES: usize = 4;
 /// Rows that are looked at together whether they are of one minute.

@@ -4,14 +4,12 @@
 //! which do not change, serve every report without a filter.
 
 use crate::error::Result;
-use crate::lanes::{Lanes, place};
+use crate::lanes::{Lanes, SLOTS, place};
 use crate::measure::{Packed, Sums, add, packed_call, unpacked_calls};
 use crate::record::US_PER_DAY;
 
 /// Minutes of a day.
 const MINUTES: usize = 1_440;
-/// A power of two, so that a minute needs no look whether it lies within.
-pub const SLOTS: usize = 2_048;
 /// Microseconds of a minute.
 pub const US_PER_MINUTE: i64 = 60_000_000;
 

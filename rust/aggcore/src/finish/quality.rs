@@ -28,7 +28,7 @@ struct Run {
 /// than there are bins, or none.
 pub fn finish_quality(partials: &Partials, clipped_us: &[i64], calendar_us: &[i64]) -> Vec<u8> {
     let sums = &partials.sums[..partials.sums.len().min(clipped_us.len().saturating_sub(1))];
-    let (rows, totals) = (Some(sums.len() as i64), Some(totals(sums, &runs(clipped_us, calendar_us))));
+    let (rows, totals) = (Some(sums.len() as i64), Some(totals(sums, &runs(sums.len(), clipped_us, calendar_us))));
     let rest = QueryOriginationQualityResponse { rows, totals, ..Default::default() };
     let mut out = Vec::with_capacity(sums.len() * BIN_LEN);
     put_bytes(DATA, &columns(sums, clipped_us, calendar_us), &mut out);
@@ -48,10 +48,10 @@ fn columns(sums: &[Sums], clipped_us: &[i64], calendar_us: &[i64]) -> Vec<u8> {
     columns.into_bytes()
 }
 
-fn runs(clipped_us: &[i64], calendar_us: &[i64]) -> Vec<Run> {
+fn runs(bin_count: usize, clipped_us: &[i64], calendar_us: &[i64]) -> Vec<Run> {
     let like = |bin: usize| (clipped_us[bin + 1] - clipped_us[bin], clipped_us[bin..bin + 2] == calendar_us[bin..bin + 2]);
     let mut runs: Vec<Run> = Vec::new();
-    for bin in 0..clipped_us.len().saturating_sub(1) {
+    for bin in 0..bin_count {
         let (covered_us, is_whole) = like(bin);
         match runs.last_mut() {
             Some(run) if (run.covered_us, run.is_whole) == (covered_us, is_whole) => run.bins.end = bin + 1,

@@ -22,7 +22,7 @@ use arrow_data::ArrayData;
 use arrow_schema::DataType;
 
 use crate::bitmap::Bitmap;
-use crate::category::{Category, Codes, NoStrings, Order, Strings};
+use crate::category::{Category, Codes, NoStrings, Order, Strings, try_partition_point};
 use crate::error::{Error, Result};
 use crate::ints::Ints;
 use crate::part::Part;
@@ -194,7 +194,7 @@ impl Segment {
             Ok(self.sorted_key_hash[place])
         };
         let mut found = Vec::new();
-        let first = try_partition_point(0..self.rows, |place| Ok(hash_of(place)? < key_hash))?;
+        let first = try_partition_point(0..self.rows, |place| hash_of(place).map(|hash| hash < key_hash))?;
         for place in first..self.rows {
             if hash_of(place)? != key_hash {
                 break;
@@ -226,8 +226,8 @@ impl Segment {
         if codes.is_empty() {
             return Ok((codes.start, 0..0));
         }
-        let first = try_partition_point(0..self.rows, |row| Ok(code_of(row)? < codes.start))?;
-        Ok((codes.start, first..try_partition_point(first..self.rows, |row| Ok(code_of(row)? < codes.end))?))
+        let first = try_partition_point(0..self.rows, |row| code_of(row).map(|code| code < codes.start))?;
+        Ok((codes.start, first..try_partition_point(first..self.rows, |row| code_of(row).map(|code| code < codes.end))?))
     }
 
     fn has_key(&self, row: usize, source: &str, session_id: &str) -> bool {
@@ -395,14 +395,4 @@ const fn number_of(name: &str) -> usize {
 fn column_number(name: &str) -> Option<usize> {
     let own = || own::NAMES.iter().position(|own| *own == name).map(|number| own::RECEIVED_TIME + number);
     FIELDS.iter().position(|field| field.name == name).or_else(own)
-}
-
-/// [`crate::category::partition_point`] where a look may fail.
-fn try_partition_point(range: Range<usize>, holds: impl Fn(usize) -> Result<bool>) -> Result<usize> {
-    let (mut low, mut high) = (range.start, range.end);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if holds(middle)? { low = middle + 1 } else { high = middle }
-    }
-    Ok(low)
 }
