@@ -12,7 +12,7 @@ from pegcount.store import EmbeddedStore
 CONFIG = Config(
     seal_row_count=300,
     seal_age_seconds=0.3,
-    journal_bytes_max=300_000,
+    journal_bytes_max=100_000,
     segment_row_count_max=4_000,
     maintenance_seconds=0.02,
 )

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
 _CONFIGS = (
     Config(),
-    Config(seal_row_count=3, active_copy_row_count=2, segment_row_count_max=5, journal_bytes_max=40_000),
+    Config(seal_row_count=3, active_copy_row_count=2, segment_row_count_max=5, journal_bytes_max=15_000),
     Config(bin_count_max=20, cell_count_max=3, filter_value_count_max=1, active_ttl_seconds=3600),
     Config(bin_count_max=1, cell_count_max=1, filter_text_bytes_max=4, filter_value_count_max=2),
 )

@@ -57,7 +57,7 @@ def test_rows_are_sealed_at_an_age_however_few(held: Reopening) -> None:
 
 
 def test_a_long_journal_is_sealed_and_emptied_even_of_active_sessions_alone(held: Reopening) -> None:
-    configured(held, journal_bytes_max=30_000, active_copy_row_count=0)
+    configured(held, journal_bytes_max=10_000, active_copy_row_count=0)
     known, number = held.journal(), 0
     while held.files() == []:
         write(held.store, active(f"a{number}"))
@@ -74,7 +74,7 @@ def test_a_long_journal_is_sealed_and_emptied_even_of_active_sessions_alone(held
 def test_a_journal_that_is_long_as_the_store_opens_is_emptied_too(held: Reopening) -> None:
     for number in range(4):
         write(held.store, active(f"a{number}"))
-    configured(held, journal_bytes_max=30_000)
+    configured(held, journal_bytes_max=10_000)
     held.store.maintain()
     assert sum(path.stat().st_size for path in held.journal()) < 100
     held.reopen()

@@ -15,7 +15,7 @@ from pegcount.v1 import records_pb2
 ROWS_PER_BATCH = 40
 # So that it often seals, with the active sessions and without, or merges what it sealed.
 CONFIG = Config(
-    seal_row_count=100, active_copy_row_count=7, journal_bytes_max=200_000, maintenance_seconds=0.002
+    seal_row_count=100, active_copy_row_count=7, journal_bytes_max=70_000, maintenance_seconds=0.002
 )
 _SETUP_S = 1_774_771_200
 

@@ -2,16 +2,22 @@
 
 use std::{io::Cursor, sync::Arc};
 
-use arrow_array::types::{Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, cast::AsArray};
-use arrow_buffer::{BooleanBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_array::{Array, ArrayRef, NullArray, RecordBatch, builder::StringBuilder};
 use arrow_ipc::{reader::StreamReader, writer::StreamWriter};
-use arrow_schema::{DataType, Field as ArrowField, Schema, TimeUnit};
+use arrow_schema::{Field as ArrowField, Schema};
 
+use crate::arrays::{Arrays, category_array, int_array, text_array};
+use crate::category::{NO_CODE, Order};
+use crate::dictionary::Dictionary;
 use crate::error::{Error, Result};
+use crate::fields::Fields;
+use crate::ints::Zone;
 use crate::record::{Record, Rejection};
-use crate::schema::{ABSENT, FIELDS, INT_COUNT, Kept, STRING_COUNT, Shape};
+use crate::schema::{CATEGORY_COUNT, FIELDS, Field, INT_COUNT, Kept, TEXT_COUNT};
 use crate::wire::decode_batch;
+
+/// Rows from which on a dictionary takes less room than the texts, as it comes with some 300 bytes of its own.
+const DICTIONARY_ROWS_MIN: usize = 32;
 
 /// One batch of records, in columns.
 pub struct Batch {
@@ -19,8 +25,10 @@ pub struct Batch {
     pub batch_id: Option<String>,
     /// Records that were not taken, by their position in the batch as received.
     pub rejected: Vec<(usize, Rejection)>,
-    ints: [ScalarBuffer<i64>; INT_COUNT],
-    strings: [StringArray; STRING_COUNT],
+    /// Hashes of the keys of the others, by row.
+    pub key_hash: Vec<u64>,
+    columns: Vec<ArrayRef>,
+    arrays: Arrays,
 }
 
 impl Batch {
@@ -29,13 +37,10 @@ impl Batch {
     /// # Errors
     /// `MalformedBatch` where the bytes are no valid message.
     pub fn from_wire(bytes: &[u8], is_too_old: impl Fn(&Record<'_>) -> bool) -> Result<Self> {
-        let raw = decode_batch(bytes, is_too_old)?;
-        Ok(Self {
-            batch_id: raw.batch_id.map(str::to_owned),
-            rejected: raw.rejected,
-            ints: std::array::from_fn(|slot| raw.records.iter().map(|record| record.ints[slot]).collect()),
-            strings: std::array::from_fn(|slot| string_column(raw.records.iter().map(move |record| record.strings[slot]))),
-        })
+        let mut columns = Columns::default();
+        let told = decode_batch(bytes, is_too_old, |record| columns.push(record))?;
+        let batch = Self::of(columns.finish()?)?;
+        Ok(Self { batch_id: told.batch_id.map(str::to_owned), rejected: told.rejected, ..batch })
     }
 
     /// Reads what [`Batch::to_journal`] wrote.
@@ -43,32 +48,16 @@ impl Batch {
     /// # Errors
     /// `Damaged` where the bytes are not what it wrote.
     pub fn from_journal(bytes: &[u8]) -> Result<Self> {
-        let damaged = |problem: String| Error::Damaged { file: "journal".to_owned(), problem };
-        let mut reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(|e| damaged(e.to_string()))?;
+        let mut reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(|error| damaged(error.to_string()))?;
         let columns = reader.next().ok_or_else(|| damaged("a row has no batch".to_owned()))?;
-        let columns = columns.map_err(|e| damaged(e.to_string()))?;
-        if columns.num_columns() != FIELDS.len() {
-            return Err(damaged(format!("a batch has {} columns", columns.num_columns())));
-        }
-        let mut batch = Self {
-            batch_id: None,
-            rejected: Vec::new(),
-            ints: std::array::from_fn(|_| ScalarBuffer::from(Vec::new())),
-            strings: std::array::from_fn(|_| StringArray::new_null(0)),
-        };
-        for (field, column) in FIELDS.iter().zip(columns.columns()) {
-            match field.shape.kept() {
-                Kept::Category | Kept::Text => {
-                    let texts = column.as_string_opt::<i32>().ok_or_else(|| damaged(format!("{} is no text", field.name)))?;
-                    batch.strings[Record::string_slot(field)] = texts.clone();
-                }
-                Kept::Int => {
-                    let values = int_values(column).ok_or_else(|| damaged(format!("{} is no integer", field.name)))?;
-                    batch.ints[field.slot] = values;
-                }
-            }
-        }
-        Ok(batch)
+        Self::of(columns.map_err(|error| damaged(error.to_string()))?.columns().to_vec())
+    }
+
+    fn of(columns: Vec<ArrayRef>) -> Result<Self> {
+        let arrays = Arrays::of(&columns).ok_or_else(|| damaged("a column of a batch is not of its field".to_owned()))?;
+        let fields = arrays.fields(Order::Any);
+        let key_hash = (0..columns[0].len()).map(|row| fields.key_hash(row)).collect();
+        Ok(Self { batch_id: None, rejected: Vec::new(), key_hash, columns, arrays })
     }
 
     /// The batch as one Arrow IPC stream; absent values are null. Compression would take longer than writing does.
@@ -76,110 +65,119 @@ impl Batch {
     /// # Errors
     /// `Arrow` where the columns cannot be encoded.
     pub fn to_journal(&self) -> Result<Vec<u8>> {
-        let columns: Vec<ArrayRef> = FIELDS.iter().map(|field| self.column(field)).collect();
-        let schema =
-            Arc::new(Schema::new(FIELDS.iter().map(|f| ArrowField::new(f.name, plain_type(f.shape), true)).collect::<Vec<_>>()));
+        let fields = FIELDS.iter().zip(&self.columns);
+        let fields = fields.map(|(field, column)| ArrowField::new(field.name, column.data_type().clone(), true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let mut writer = StreamWriter::try_new(Vec::new(), &schema)?;
-        writer.write(&RecordBatch::try_new(schema, columns)?)?;
+        writer.write(&RecordBatch::try_new(schema, self.columns.clone())?)?;
         Ok(writer.into_inner()?)
     }
 
     /// Number of records that may be taken.
     pub fn rows(&self) -> usize {
-        self.ints[0].len()
+        self.key_hash.len()
     }
 
-    /// One of them.
-    pub fn record(&self, row: usize) -> Record<'_> {
-        Record {
-            ints: std::array::from_fn(|slot| self.ints[slot][row]),
-            strings: std::array::from_fn(|slot| text_at(&self.strings[slot], row)),
+    /// Their fields.
+    pub fn fields(&self) -> Fields<'_> {
+        self.arrays.fields(Order::Any)
+    }
+}
+
+/// Columns that records are added to.
+#[derive(Default)]
+struct Columns {
+    ints: [Vec<i64>; INT_COUNT],
+    codes: [Vec<i32>; CATEGORY_COUNT],
+    dictionaries: [Dictionary; CATEGORY_COUNT],
+    texts: [StringBuilder; TEXT_COUNT],
+}
+
+impl Columns {
+    fn push(&mut self, record: &Record<'_>) {
+        self.ints.iter_mut().zip(record.ints).for_each(|(column, value)| column.push(value));
+        let (categories, texts) = record.strings.split_at(CATEGORY_COUNT);
+        for ((codes, dictionary), text) in self.codes.iter_mut().zip(&mut self.dictionaries).zip(categories) {
+            codes.push(dictionary.code(text));
         }
+        self.texts.iter_mut().zip(texts).for_each(|(column, text)| column.append_option(present(text)));
     }
 
-    fn column(&self, field: &crate::schema::Field) -> ArrayRef {
-        match field.shape.kept() {
-            Kept::Category | Kept::Text => Arc::new(self.strings[Record::string_slot(field)].clone()),
-            Kept::Int => int_column(field.shape, self.ints[field.slot].clone()),
-        }
+    fn finish(mut self) -> Result<Vec<ArrayRef>> {
+        FIELDS.iter().map(|field| self.array(field)).collect()
     }
-}
 
-/// An integer column: null where the value is absent, with [`ABSENT`] kept beneath the null so that
-/// the core can read the values alone.
-pub fn int_column(shape: Shape, values: ScalarBuffer<i64>) -> ArrayRef {
-    let nulls = nulls(values.len(), |row| values[row] != ABSENT);
-    if shape == Shape::Time {
-        Arc::new(TimestampMicrosecondArray::new(values, nulls).with_timezone("UTC"))
-    } else {
-        Arc::new(Int64Array::new(values, nulls))
-    }
-}
-
-/// A text column: null where the text is absent.
-pub fn string_column<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> StringArray {
-    let mut bytes = Vec::with_capacity(texts.clone().map(str::len).sum());
-    let offsets: Vec<i32> = std::iter::once(0)
-        .chain(texts.map(|text| {
-            bytes.extend_from_slice(text.as_bytes());
-            bytes.len() as i32
-        }))
-        .collect();
-    let nulls = nulls(offsets.len() - 1, |row| offsets[row] != offsets[row + 1]);
-    // Whole texts one after the other are a text, so this never falls back.
-    StringArray::try_new(OffsetBuffer::new(offsets.into()), bytes.into(), nulls).unwrap_or_else(|_| StringArray::new_null(0))
-}
-
-/// Which of the rows are present, `None` where all are.
-pub fn nulls(rows: usize, present: impl FnMut(usize) -> bool) -> Option<NullBuffer> {
-    let nulls = NullBuffer::new(BooleanBuffer::collect_bool(rows, present));
-    Some(nulls).filter(|nulls| nulls.null_count() > 0)
-}
-
-/// The values of what [`int_column`] made.
-pub fn int_values(column: &ArrayRef) -> Option<ScalarBuffer<i64>> {
-    let integers = column.as_primitive_opt::<Int64Type>().map(|array| array.values().clone());
-    integers.or_else(|| column.as_primitive_opt::<TimestampMicrosecondType>().map(|array| array.values().clone()))
-}
-
-/// Arrow's type for a shape, categories written out.
-pub fn plain_type(shape: Shape) -> DataType {
-    match (shape.kept(), shape) {
-        (Kept::Category | Kept::Text, _) => DataType::Utf8,
-        (Kept::Int, Shape::Time) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        (Kept::Int, _) => DataType::Int64,
+    fn array(&mut self, field: &Field) -> Result<ArrayRef> {
+        let slot = field.slot;
+        Ok(match field.shape.kept() {
+            Kept::Int => {
+                let values = std::mem::take(&mut self.ints[slot]);
+                let zone = Zone::of(&values);
+                int_array(values, zone, field.shape)
+            }
+            Kept::Category if self.codes[slot].len() < DICTIONARY_ROWS_MIN => {
+                let entries = self.dictionaries[slot].entries();
+                let text = |&code: &i32| if code == NO_CODE { "" } else { &*entries[code as usize] };
+                text_array(self.codes[slot].iter().map(text))
+            }
+            Kept::Category => {
+                let entries: Vec<&str> = self.dictionaries[slot].entries().iter().map(|text| &**text).collect();
+                let code = |&code: &i32| if code == NO_CODE { entries.len() } else { code as usize };
+                category_array(&self.codes[slot].iter().map(code).collect::<Vec<_>>(), &entries)?
+            }
+            Kept::Text => {
+                let texts = self.texts[slot].finish();
+                if texts.null_count() == texts.len() { Arc::new(NullArray::new(texts.len())) } else { Arc::new(texts) }
+            }
+        })
     }
 }
 
-/// The text of a row, "" where it has none.
-pub fn text_at(texts: &StringArray, row: usize) -> &str {
-    if texts.is_null(row) { "" } else { texts.value(row) }
+fn damaged(problem: String) -> Error {
+    Error::Damaged { file: "journal".to_owned(), problem }
 }
 
 /// An empty text is an absent one.
-pub fn present(text: &str) -> Option<&str> {
+fn present(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::int;
+    use crate::schema::{ABSENT, int, text};
     use crate::wire::encode_record;
+
+    /// Values of all widths and none; every other record lacks what the others have.
+    fn record(number: usize) -> Record<'static> {
+        let mut record = Record::default();
+        for slot in (0..INT_COUNT).filter(|slot| (slot + number).is_multiple_of(2) && slot % 5 != 0) {
+            record.ints[slot] = [1, -128, 1 << 14, i64::from(i32::MIN)][slot % 4];
+        }
+        (record.ints[int::SETUP_TIME], record.ints[int::EVENT], record.ints[int::KIND]) = (7 + number as i64, ABSENT, ABSENT);
+        (record.ints[int::ANSWER_TIME], record.ints[int::END_TIME], record.ints[int::IS_LAST_ATTEMPT]) = (ABSENT, ABSENT, 1);
+        let text = |slot: usize| if (slot + number).is_multiple_of(3) { "" } else { ["x", "yy", "zzz"][number % 3] };
+        record.strings = std::array::from_fn(|slot| if slot % 4 == 3 { "" } else { text(slot) });
+        record.strings[CATEGORY_COUNT + text::SESSION_ID] = "id";
+        record
+    }
 
     #[test]
     fn a_batch_reads_back_from_the_journal() -> Result<()> {
-        let mut record = Record::default();
-        record.ints[int::SETUP_TIME] = 7;
-        record.strings = std::array::from_fn(|slot| if slot % 2 == 0 { "" } else { "x" });
-        record.strings[crate::schema::CATEGORY_COUNT] = "id";
-        let mut message = Vec::new();
-        encode_record(&record, &mut message);
-        let mut bytes = vec![0x12, message.len() as u8];
-        bytes.extend(message);
-        let batch = Batch::from_wire(&bytes, |_| false)?;
-        let back = Batch::from_journal(&batch.to_journal()?)?;
-        assert_eq!((back.rows(), back.record(0)), (1, record));
+        for count in [1, DICTIONARY_ROWS_MIN - 1, DICTIONARY_ROWS_MIN, 3 * DICTIONARY_ROWS_MIN] {
+            let mut bytes = Vec::new();
+            for number in 0..count {
+                let mut message = Vec::new();
+                encode_record(&record(number), &mut message);
+                prost::encoding::encode_key(2, prost::encoding::WireType::LengthDelimited, &mut bytes);
+                prost::encoding::encode_varint(message.len() as u64, &mut bytes);
+                bytes.extend(message);
+            }
+            let batch = Batch::from_wire(&bytes, |_| false)?;
+            let back = Batch::from_journal(&batch.to_journal()?)?;
+            let rows: Vec<_> = (0..back.rows()).map(|row| back.fields().record(row)).collect();
+            assert_eq!(rows, (0..count).map(record).collect::<Vec<_>>());
+        }
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use arrow_array::{Array, StringArray};
 
-use crate::batch::text_at;
+use crate::arrays::text_at;
 
 /// Texts by number: the entries of a dictionary, or the values of a text column by row.
 pub trait Strings: Sync {
@@ -25,6 +25,16 @@ impl Strings for NoStrings {
 
     fn get(&self, _: usize) -> &str {
         ""
+    }
+}
+
+impl Strings for &str {
+    fn count(&self) -> usize {
+        1
+    }
+
+    fn get(&self, _: usize) -> &str {
+        self
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::category::{Category, Codes, NO_CODE, Order, Strings};
 use crate::deck::{Deck, DeckColumn};
 use crate::error::{Error, Result};
-use crate::ints::Ints;
-use crate::part::{ANY_VALUES, Part, Zone};
+use crate::ints::{ANY_VALUES, Ints, Zone};
+use crate::part::Part;
 use crate::schema::{ABSENT, Kept, category, default_of, field, text};
 use crate::talk::Talk;
 
@@ -48,7 +48,7 @@ impl<'a> Columns<'a> {
 
     /// The account that all rows are of, if it is known.
     pub fn account(&self) -> Option<&'a str> {
-        self.part.account.map(|code| self.part.categories[category::ACCOUNT_ID].entries.get(code))
+        self.part.account.map(|code| self.part.fields.categories[category::ACCOUNT_ID].entries.get(code))
     }
 
     /// The column of a name.
@@ -69,10 +69,10 @@ impl<'a> Columns<'a> {
         }
         let field = field(name).ok_or_else(|| Error::Unknown { what: "column", name: name.to_owned() })?;
         Ok(match field.shape.kept() {
-            Kept::Category => Column::Category(part.categories[field.slot]),
-            Kept::Text => Column::Text(part.texts[field.slot]),
+            Kept::Category => Column::Category(part.fields.categories[field.slot]),
+            Kept::Text => Column::Text(part.fields.texts[field.slot]),
             Kept::Int => Column::Int {
-                values: part.ints[field.slot],
+                values: part.fields.ints[field.slot],
                 zone: part.zones.map_or(ANY_VALUES, |zones| zones[field.slot]),
                 default: default_of(field.slot),
             },
@@ -94,7 +94,7 @@ impl DeckColumns<'_> {
 
 /// Entry of the deck by row; of the rows that may be looked at.
 fn entries(part: &Part<'_>, slot: usize, deck: &Deck) -> Vec<i32> {
-    let numbers = part.texts[slot];
+    let numbers = part.fields.texts[slot];
     let entry = |row| deck.find(numbers.get(row)).map_or(NO_CODE, |entry| entry as i32);
     (0..part.rows.end).map(|row| if row < part.rows.start { NO_CODE } else { entry(row) }).collect()
 }

@@ -112,7 +112,7 @@ impl Durable {
             return Err(Error::BatchLimit { asked, allowed });
         }
         let empty = batch.rows() == 0;
-        let frame = if empty { Vec::new() } else { batch.to_journal()? };
+        let frame = if empty { Vec::new() } else { Frame { received_us, batch: &batch.to_journal()? }.to_bytes() };
         let pending = Arc::new(Pending { batch, received_us, frame, outcome: OnceLock::new() });
         if empty {
             // Nothing of it needs to be durable.
@@ -249,7 +249,7 @@ impl Pending {
 
 impl Writer {
     fn append(&mut self, directory: &Path, group: &[Arc<Pending>]) -> Result<()> {
-        let frames = group.iter().map(|pending| Frame { received_us: pending.received_us, batch: &pending.frame });
+        let frames = group.iter().map(|pending| pending.frame.as_slice());
         let appended = self.open(directory).and_then(|journal| journal.append(frames));
         if let Err(error) = &appended {
             self.fault = Some(error.to_string());

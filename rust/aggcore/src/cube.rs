@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::bitmap::Bitmap;
-use crate::category::{Category, Codes, NoStrings, Order};
+use crate::category::{Category, Codes, Order};
 use crate::error::Result;
+use crate::fields::Fields;
 use crate::filter::Predicate;
 use crate::ints::Ints;
 use crate::measure::{Measure, Packed, packed_sums};
@@ -18,7 +19,7 @@ use crate::minutes::{US_PER_MINUTE, lie_on_slots, minute_of_day};
 use crate::part::Part;
 use crate::record::US_PER_DAY;
 use crate::scan::{KeyValues, Partials, Scan, Scanner};
-use crate::schema::{CATEGORY_COUNT, INT_COUNT, Kept, TEXT_COUNT, field};
+use crate::schema::{Kept, field};
 use crate::segment::Segment;
 use crate::stop::Stop;
 use crate::talk::Talk;
@@ -175,7 +176,17 @@ impl Cube {
 
     /// Its rows as columns; those that it has none of may not be read.
     pub fn part<'a>(&'a self, none_dead: &'a Bitmap) -> Part<'a> {
-        let mut part = Part {
+        let mut fields = Fields::default();
+        for (name, values) in &self.columns {
+            match (values, field(name).map(|field| (field.shape.kept(), field.slot))) {
+                (Values::Ints(values), Some((Kept::Int, slot))) => fields.ints[slot] = Ints::Wide(values),
+                (Values::Texts { codes, entries }, Some((Kept::Category, slot))) => {
+                    fields.categories[slot] = Category { codes: Codes::Wide(codes), entries, order: Order::Any };
+                }
+                _ => {}
+            }
+        }
+        Part {
             rows: 0..self.sums.len(),
             ascends: false,
             setup_range: self.setup_range(),
@@ -184,23 +195,11 @@ impl Cube {
             weights: Some(&self.sums),
             account: None,
             talk: Talk::Times { answer_us: Ints::Absent, end_us: Ints::Absent },
-            ints: [Ints::Absent; INT_COUNT],
+            fields,
             zones: None,
-            categories: [Category { codes: Codes::Absent, entries: &NoStrings, order: Order::Any }; CATEGORY_COUNT],
-            texts: [&NoStrings; TEXT_COUNT],
             received_us: &[],
             dead: none_dead,
-        };
-        for (name, values) in &self.columns {
-            match (values, field(name).map(|field| (field.shape.kept(), field.slot))) {
-                (Values::Ints(values), Some((Kept::Int, slot))) => part.ints[slot] = Ints::Wide(values),
-                (Values::Texts { codes, entries }, Some((Kept::Category, slot))) => {
-                    part.categories[slot] = Category { codes: Codes::Wide(codes), entries, order: Order::Any };
-                }
-                _ => {}
-            }
         }
-        part
     }
 
     fn setup_range(&self) -> (i64, i64) {

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, TimestampMicrosecondArray};
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, TimestampMicrosecondArray};
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field as ArrowField, Schema, TimeUnit};
 
-use crate::batch::{int_column, plain_type, string_column};
+use crate::arrays::{nulls, string_array};
 use crate::error::Result;
 use crate::part::Part;
-use crate::schema::{FIELDS, Kept};
+use crate::schema::{ABSENT, FIELDS, Kept, Shape};
 
 /// Rows of a part as one Arrow IPC stream: the fields of the record by name, then `received_time`.
 ///
@@ -37,13 +37,30 @@ fn schema() -> Arc<Schema> {
 fn column(part: &Part<'_>, rows: &[usize], field: &crate::schema::Field) -> ArrayRef {
     match field.shape.kept() {
         Kept::Category => {
-            let column = &part.categories[field.slot];
-            Arc::new(string_column(rows.iter().map(|&row| column.text(row))))
+            let column = &part.fields.categories[field.slot];
+            Arc::new(string_array(rows.iter().map(|&row| column.text(row))))
         }
         Kept::Text => {
-            let column = part.texts[field.slot];
-            Arc::new(string_column(rows.iter().map(|&row| column.get(row))))
+            let column = part.fields.texts[field.slot];
+            Arc::new(string_array(rows.iter().map(|&row| column.get(row))))
         }
-        Kept::Int => int_column(field.shape, rows.iter().map(|&row| part.ints[field.slot].get(row)).collect()),
+        Kept::Int => int_column(field.shape, rows.iter().map(|&row| part.fields.ints[field.slot].get(row)).collect()),
+    }
+}
+
+fn int_column(shape: Shape, values: Vec<i64>) -> ArrayRef {
+    let nulls = nulls(values.len(), |row| values[row] != ABSENT);
+    if shape == Shape::Time {
+        Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC"))
+    } else {
+        Arc::new(Int64Array::new(values.into(), nulls))
+    }
+}
+
+fn plain_type(shape: Shape) -> DataType {
+    match (shape.kept(), shape) {
+        (Kept::Category | Kept::Text, _) => DataType::Utf8,
+        (Kept::Int, Shape::Time) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        (Kept::Int, _) => DataType::Int64,
     }
 }

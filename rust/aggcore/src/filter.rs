@@ -10,8 +10,8 @@ use std::ops::Range;
 use crate::category::{Category, Code, Codes, Order, Strings, with_codes};
 use crate::column::{Column, Columns};
 use crate::error::{Error, Result};
+use crate::ints::Zone;
 use crate::ints::{Int, Ints, with_ints};
-use crate::part::Zone;
 use crate::schema::ABSENT;
 use crate::talk::Talk;
 

@@ -4,6 +4,31 @@ use std::ops::Range;
 
 use crate::schema::ABSENT;
 
+/// The values that an integer column has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Zone {
+    /// The least value; greater than `high` where no row has one.
+    pub low: i64,
+    /// The greatest value.
+    pub high: i64,
+    /// Whether some row has none.
+    pub has_absent: bool,
+}
+
+/// What is known of any column.
+pub const ANY_VALUES: Zone = Zone { low: ABSENT, high: i64::MAX, has_absent: true };
+
+impl Zone {
+    /// That of some values, of which [`ABSENT`] is none.
+    pub fn of(values: &[i64]) -> Self {
+        let absent = |value: i64| value == ABSENT;
+        // Three folds that go many values at a time; one would go value by value.
+        let low = values.iter().fold(i64::MAX, |low, &value| low.min(if absent(value) { i64::MAX } else { value }));
+        let high = values.iter().fold(ABSENT, |high, &value| high.max(value));
+        Self { low, high, has_absent: values.iter().fold(false, |any, &value| any | absent(value)) }
+    }
+}
+
 /// A width of integers; the least of them stands for an absent value.
 pub trait Int: Copy + 'static {
     /// Stands for an absent value.
@@ -142,6 +167,18 @@ impl IntColumn {
         }
     }
 
+    /// Adds rows of another column to one of `count` rows.
+    pub fn append(&mut self, values: Ints<'_>, rows: &[usize], count: usize) {
+        match (&mut *self, values) {
+            (Self::Absent, Ints::Absent) => {}
+            (Self::Narrow(column), Ints::Byte(values)) => column.extend(rows.iter().map(|&row| widened(values[row]))),
+            (Self::Narrow(column), Ints::Short(values)) => column.extend(rows.iter().map(|&row| widened(values[row]))),
+            (Self::Narrow(column), Ints::Narrow(values)) => column.extend(rows.iter().map(|&row| values[row])),
+            (Self::Wide(column), _) => column.extend(rows.iter().map(|&row| values.get(row))),
+            _ => rows.iter().zip(count..).for_each(|(&row, count)| self.push(values.get(row), count)),
+        }
+    }
+
     /// Gives a row of a column of `rows` rows another value.
     pub fn set(&mut self, row: usize, value: i64, rows: usize) {
         match (&mut *self, narrowed(value)) {
@@ -167,6 +204,10 @@ impl IntColumn {
             Self::Wide(values) => drop(values.swap_remove(row)),
         }
     }
+}
+
+fn widened<T: Int + Into<i32>>(value: T) -> i32 {
+    if value.is_none() { i32::NONE } else { value.into() }
 }
 
 /// A value in 32 bits, `None` where it does not fit or would read as absent.

@@ -40,6 +40,17 @@ pub struct Frame<'a> {
     pub batch: &'a [u8],
 }
 
+impl Frame<'_> {
+    /// The frame as it stands in a file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // A batch comes in one message, which is far smaller than 4 GiB.
+        let (length, received) = ((self.batch.len() as u32).to_le_bytes(), self.received_us.to_le_bytes());
+        let mut hasher = crc32fast::Hasher::new();
+        [&length[..], &received, self.batch].into_iter().for_each(|part| hasher.update(part));
+        [&length[..], &hasher.finalize().to_le_bytes(), &received, self.batch].concat()
+    }
+}
+
 /// Name of a journal file within the data directory.
 pub fn name(sequence: u64) -> String {
     format!("journal/{sequence:08}.log")
@@ -76,24 +87,20 @@ impl Journal {
         self.end
     }
 
-    /// Appends batches; they survive a power cut once this returns.
+    /// Appends frames; they survive a power cut once this returns.
     ///
     /// # Errors
     /// `Io` where the operating system refuses; the file must not be used any more then.
-    pub fn append<'a>(&mut self, frames: impl Iterator<Item = Frame<'a>>) -> Result<()> {
-        self.try_append(frames).map_err(|source| {
+    pub fn append<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>) -> Result<()> {
+        self.try_append(&frames.collect::<Vec<_>>().concat()).map_err(|source| {
             // Best effort: what was not acknowledged need not be there at the next start.
             drop(self.file.set_len(self.end));
             Error::io(&self.path, source)
         })
     }
 
-    fn try_append<'a>(&mut self, frames: impl Iterator<Item = Frame<'a>>) -> io::Result<()> {
-        let mut bytes = Vec::new();
-        for frame in frames {
-            put_frame(&frame, &mut bytes);
-        }
-        self.file.write_all_at(&bytes, self.end)?;
+    fn try_append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, self.end)?;
         self.file.sync_data()?;
         let end = self.end + bytes.len() as u64;
         self.file.write_all_at(&header(self.sequence, end), 0)?;
@@ -189,18 +196,6 @@ fn header(sequence: u64, flushed: u64) -> [u8; HEADER_BYTES] {
     header
 }
 
-fn put_frame(frame: &Frame<'_>, out: &mut Vec<u8>) {
-    let received = frame.received_us.to_le_bytes();
-    // A batch comes in one message, which is far smaller than 4 GiB.
-    let length = (frame.batch.len() as u32).to_le_bytes();
-    let mut hasher = crc32fast::Hasher::new();
-    [&length[..], &received, frame.batch].into_iter().for_each(|part| hasher.update(part));
-    out.extend(length);
-    out.extend(hasher.finalize().to_le_bytes());
-    out.extend(received);
-    out.extend(frame.batch);
-}
-
 /// The frame at a place and where the next one begins; `None` where there is no whole one.
 fn frame_at(bytes: &[u8], at: usize) -> Option<(Frame<'_>, usize)> {
     let head = bytes.get(at..at + FRAME_HEADER_BYTES)?;
@@ -222,12 +217,16 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 mod tests {
     use super::*;
 
+    fn frame(text: &str) -> Vec<u8> {
+        Frame { received_us: 7, batch: text.as_bytes() }.to_bytes()
+    }
+
     fn written(groups: &[&[&str]]) -> (tempfile::TempDir, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
         let mut journal = Journal::create(directory.path(), 3).unwrap();
         for group in groups {
-            let frames = group.iter().map(|text| Frame { received_us: 7, batch: text.as_bytes() });
-            journal.append(frames).unwrap();
+            let frames: Vec<_> = group.iter().map(|text| frame(text)).collect();
+            journal.append(frames.iter().map(Vec::as_slice)).unwrap();
         }
         let path = directory.path().join(name(3));
         (directory, path)
@@ -267,7 +266,7 @@ mod tests {
         let flushed = std::fs::read(&path).unwrap();
         let mut more = flushed.clone();
         for text in ["bb", "ccc"] {
-            put_frame(&Frame { received_us: 7, batch: text.as_bytes() }, &mut more);
+            more.extend(frame(text));
         }
         for end in flushed.len()..more.len() {
             std::fs::write(&path, &more[..end]).unwrap();

@@ -4,6 +4,7 @@
 //! [`scan`] (integer sums per bin and group) → [`finish`] (ratios, order, wire bytes).
 //! The kernels ([`scan`], [`filter`], [`finish`]) know no file, message, clock or zone.
 
+pub mod arrays;
 pub mod batch;
 pub mod bitmap;
 pub mod bytes_column;
@@ -14,8 +15,10 @@ pub mod commit;
 pub mod cube;
 pub mod decimal;
 pub mod deck;
+pub mod dictionary;
 pub mod error;
 pub mod export;
+pub mod fields;
 pub mod filter;
 pub mod finish;
 pub mod group;

@@ -75,7 +75,7 @@ enum Adding<'a> {
 impl<'a> PartSums<'a> {
     /// No sums yet.
     pub fn new(part: &'a Part<'a>, measure: Measure) -> Self {
-        let adding = match (measure, part.talk, part.ints[int::ANSWER_TIME]) {
+        let adding = match (measure, part.talk, part.fields.ints[int::ANSWER_TIME]) {
             _ if part.weights.is_some() => Adding::Weights(part.weights.unwrap_or_default()),
             (Measure::Sessions, ..) => Adding::Sessions,
             (Measure::Calls, Talk::Known(ms), _) => Adding::Calls(ms),
@@ -147,7 +147,7 @@ pub fn measured(measure: Measure, part: &Part<'_>, row: usize) -> Sums {
             let (answered, ms) = part.talk.get(row);
             [1, i64::from(answered), ms]
         }
-        Measure::Elapsed { as_of_us } => [1, elapsed_ms(part.ints[int::ANSWER_TIME].get(row), as_of_us), 0],
+        Measure::Elapsed { as_of_us } => [1, elapsed_ms(part.fields.ints[int::ANSWER_TIME].get(row), as_of_us), 0],
     }
 }
 

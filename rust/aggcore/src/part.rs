@@ -3,26 +3,12 @@
 use std::ops::Range;
 
 use crate::bitmap::Bitmap;
-use crate::category::{Category, Strings, partition_point};
-use crate::ints::Ints;
+use crate::category::partition_point;
+use crate::fields::Fields;
+use crate::ints::Zone;
 use crate::measure::Packed;
-use crate::record::Record;
-use crate::schema::{ABSENT, CATEGORY_COUNT, INT_COUNT, STRING_COUNT, TEXT_COUNT};
+use crate::schema::INT_COUNT;
 use crate::talk::Talk;
-
-/// The values that a column has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Zone {
-    /// The least value; greater than `high` where no row has one.
-    pub low: i64,
-    /// The greatest value.
-    pub high: i64,
-    /// Whether some row has none.
-    pub has_absent: bool,
-}
-
-/// What is known of any column.
-pub const ANY_VALUES: Zone = Zone { low: ABSENT, high: i64::MAX, has_absent: true };
 
 /// A run of records.
 #[derive(Clone)]
@@ -43,14 +29,10 @@ pub struct Part<'a> {
     pub account: Option<usize>,
     /// From answer to end.
     pub talk: Talk<'a>,
-    /// Integer columns by slot.
-    pub ints: [Ints<'a>; INT_COUNT],
-    /// The values that each of them has, if this is known.
+    /// The fields of the records.
+    pub fields: Fields<'a>,
+    /// The values that each of the integer columns has, if this is known.
     pub zones: Option<&'a [Zone; INT_COUNT]>,
-    /// Category columns by slot.
-    pub categories: [Category<'a>; CATEGORY_COUNT],
-    /// Text columns by slot.
-    pub texts: [&'a dyn Strings; TEXT_COUNT],
     /// When the last event with an effect was received, microseconds UTC.
     pub received_us: &'a [i64],
     /// Rows that a later version replaced elsewhere; they count no more.
@@ -73,18 +55,6 @@ impl Part<'_> {
             return from <= self.setup_us[rows.start] && self.setup_us[rows.end - 1] < to;
         }
         from <= self.setup_range.0 && self.setup_range.1 < to
-    }
-
-    /// One row as a record.
-    pub fn record(&self, row: usize) -> Record<'_> {
-        let mut strings = [""; STRING_COUNT];
-        for (text, column) in strings.iter_mut().zip(&self.categories) {
-            *text = column.text(row);
-        }
-        for (text, column) in strings[CATEGORY_COUNT..].iter_mut().zip(&self.texts) {
-            *text = column.get(row);
-        }
-        Record { ints: std::array::from_fn(|slot| self.ints[slot].get(row)), strings }
     }
 
     /// Earliest and latest setup time of the rows that count, `None` without any.

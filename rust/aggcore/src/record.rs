@@ -167,18 +167,15 @@ impl<'a> Record<'a> {
     }
 
     fn validate_texts(&self) -> Result<(), Rejection> {
-        let too_long = |field: &&Field| self.strings[Self::string_slot(field)].len() > TEXT_BYTES_MAX;
-        match FIELDS.iter().filter(|field| is_string(field)).find(too_long) {
-            None => Ok(()),
-            Some(field) => Err(Rejection::new(
-                RejectReason::TextTooLong,
-                format!(
-                    "{} has {} bytes; {TEXT_BYTES_MAX} are allowed",
-                    field.name,
-                    self.strings[Self::string_slot(field)].len()
-                ),
-            )),
+        let bytes = |field: &Field| self.strings[Self::string_slot(field)].len();
+        if self.strings.iter().all(|text| text.len() <= TEXT_BYTES_MAX) {
+            return Ok(());
         }
+        let too_long = FIELDS.iter().find(|field| is_string(field) && bytes(field) > TEXT_BYTES_MAX);
+        too_long.map_or(Ok(()), |field| {
+            let description = format!("{} has {} bytes; {TEXT_BYTES_MAX} are allowed", field.name, bytes(field));
+            Err(Rejection::new(RejectReason::TextTooLong, description))
+        })
     }
 }
 

@@ -3,19 +3,17 @@
 use std::collections::BTreeMap;
 
 use hashbrown::HashTable;
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::bitmap::Bitmap;
 use crate::bytes_column::{BytesColumn, TextColumn};
 use crate::category::{Category, Codes, NO_CODE, Order, Strings};
+use crate::dictionary::Dictionary;
+use crate::fields::Fields;
 use crate::ints::{IntColumn, Ints};
 use crate::part::Part;
 use crate::record::{Record, US_PER_DAY};
 use crate::schema::{CATEGORY_COUNT, INT_COUNT, TEXT_COUNT, category, int, text};
 use crate::talk::Talk;
-
-/// Texts that a dictionary may have before unused ones are looked for.
-const DICTIONARY_MIN: usize = 1 << 14;
 
 /// Records in columns. A removed row's number is taken by the last row.
 #[derive(Default)]
@@ -36,19 +34,23 @@ pub struct Table {
     copying: Option<Copying>,
 }
 
+/// What a table keeps of a record besides its fields.
+#[derive(Clone, Copy)]
+pub struct More<'a> {
+    /// Hash of its key.
+    pub key_hash: u64,
+    /// What is kept of its versions.
+    pub versions: Option<&'a [u8]>,
+    /// When the last event with an effect was received, microseconds UTC.
+    pub received_us: i64,
+}
+
 /// A copy of a table that is made piece by piece while the table changes.
 struct Copying {
     /// Rows before this one were copied.
     cursor: usize,
     /// Rows that were removed, or moved to before the cursor, uncopied.
     departed: Box<Table>,
-}
-
-/// Distinct texts, numbered from 0.
-#[derive(Default)]
-struct Dictionary {
-    entries: Vec<Box<str>>,
-    by_text: HashTable<i32>,
 }
 
 impl Table {
@@ -72,9 +74,19 @@ impl Table {
         self.part(&Bitmap::default()).setup_range()
     }
 
+    /// The fields of the rows.
+    pub fn fields(&self) -> Fields<'_> {
+        let ints = |slot: usize| if slot == int::SETUP_TIME { Ints::Wide(&self.setup_us) } else { self.ints[slot].values() };
+        Fields {
+            ints: std::array::from_fn(ints),
+            categories: std::array::from_fn(|slot| self.category(slot)),
+            texts: std::array::from_fn(|slot| &self.texts[slot] as &dyn Strings),
+        }
+    }
+
     /// The rows as columns; `dead` are those that count no more.
     pub fn part<'a>(&'a self, dead: &'a Bitmap) -> Part<'a> {
-        let ints = |slot: usize| if slot == int::SETUP_TIME { Ints::Wide(&self.setup_us) } else { self.ints[slot].values() };
+        let fields = self.fields();
         Part {
             rows: 0..self.rows(),
             ascends: false,
@@ -83,11 +95,9 @@ impl Table {
             setup_minute: None,
             weights: None,
             account: None,
-            talk: Talk::Times { answer_us: ints(int::ANSWER_TIME), end_us: ints(int::END_TIME) },
-            ints: std::array::from_fn(ints),
+            talk: Talk::Times { answer_us: fields.ints[int::ANSWER_TIME], end_us: fields.ints[int::END_TIME] },
+            fields,
             zones: None,
-            categories: std::array::from_fn(|slot| self.category(slot)),
-            texts: std::array::from_fn(|slot| &self.texts[slot] as &dyn Strings),
             received_us: &self.received_us,
             dead,
         }
@@ -113,29 +123,34 @@ impl Table {
         })
     }
 
-    /// Adds a record.
-    pub fn push(&mut self, key_hash: u64, record: &Record<'_>, versions: Option<&[u8]>, received_us: i64) {
-        let row = self.rows();
-        self.setup_us.push(record.setup_us());
+    /// Adds rows of columns; `more_of` says the rest of one.
+    pub fn append<'a>(&mut self, fields: &Fields<'_>, rows: &[usize], more_of: impl Fn(usize) -> More<'a>) {
+        let count = self.rows();
         for (slot, column) in self.ints.iter_mut().enumerate().filter(|(slot, _)| *slot != int::SETUP_TIME) {
-            column.push(record.ints[slot], row);
+            column.append(fields.ints[slot], rows, count);
         }
         for (slot, dictionary) in self.dictionaries.iter_mut().enumerate() {
-            push_code(&mut self.codes[slot], dictionary.code(record.strings[slot]), row);
+            append_codes(&mut self.codes[slot], dictionary, fields.categories[slot], rows, count);
             dictionary.forget_unused(&mut self.codes[slot]);
         }
-        let texts = &record.strings[CATEGORY_COUNT..];
-        self.texts.iter_mut().zip(texts).for_each(|(column, text)| column.push(text, row));
-        self.received_us.push(received_us);
-        self.versions.push(versions.unwrap_or_default(), row);
-        self.key_hash.push(key_hash);
-        *self.rows_of_day.entry(record.day()).or_default() += 1;
-        // Exact, as tables are far smaller than 2^32 rows.
-        self.by_key.insert_unique(key_hash, row as u32, |&row| self.key_hash[row as usize]);
+        for (column, texts) in self.texts.iter_mut().zip(&fields.texts) {
+            rows.iter().zip(count..).for_each(|(&row, place)| column.push(texts.get(row), place));
+        }
+        self.by_key.reserve(rows.len(), |&row| self.key_hash[row as usize]);
+        for (&row, place) in rows.iter().zip(count..) {
+            let (setup_us, more) = (fields.ints[int::SETUP_TIME].get(row), more_of(row));
+            self.setup_us.push(setup_us);
+            *self.rows_of_day.entry(setup_us.div_euclid(US_PER_DAY)).or_default() += 1;
+            self.received_us.push(more.received_us);
+            self.versions.push(more.versions.unwrap_or_default(), place);
+            self.key_hash.push(more.key_hash);
+            // Exact, as tables are far smaller than 2^32 rows.
+            self.by_key.insert_unique(more.key_hash, place as u32, |&row| self.key_hash[row as usize]);
+        }
     }
 
     /// Gives a row what another version of its key says; the key stays.
-    pub fn replace(&mut self, row: usize, record: &Record<'_>, versions: Option<&[u8]>, received_us: i64) {
+    pub fn replace(&mut self, row: usize, record: &Record<'_>, more: More<'_>) {
         let rows = self.rows();
         self.count_out(self.setup_us[row].div_euclid(US_PER_DAY));
         *self.rows_of_day.entry(record.day()).or_default() += 1;
@@ -149,8 +164,8 @@ impl Table {
         }
         let texts = &record.strings[CATEGORY_COUNT..];
         self.texts.iter_mut().zip(texts).for_each(|(column, text)| column.set(row, text, rows));
-        self.received_us[row] = received_us;
-        self.versions.set(row, versions.unwrap_or_default(), rows);
+        self.received_us[row] = more.received_us;
+        self.versions.set(row, more.versions.unwrap_or_default(), rows);
     }
 
     /// Removes a row; the last row takes its number.
@@ -211,11 +226,12 @@ impl Table {
     }
 
     fn extend(&mut self, other: &Self, rows: std::ops::Range<usize>) {
-        let none_dead = Bitmap::default();
-        let part = other.part(&none_dead);
-        for row in rows {
-            self.push(other.key_hash[row], &part.record(row), other.versions(row), other.received_us[row]);
-        }
+        let more = |row: usize| More {
+            key_hash: other.key_hash[row],
+            versions: other.versions(row),
+            received_us: other.received_us[row],
+        };
+        self.append(&other.fields(), &rows.collect::<Vec<_>>(), more);
     }
 
     /// A row about to be removed leaves the table, and the last one moves: a copy under way must not miss them.
@@ -234,7 +250,7 @@ impl Table {
     fn category(&self, slot: usize) -> Category<'_> {
         let codes = self.codes[slot].as_slice();
         let codes = if codes.is_empty() { Codes::Absent } else { Codes::Wide(codes) };
-        Category { codes, entries: &self.dictionaries[slot].entries, order: Order::Distinct }
+        Category { codes, entries: self.dictionaries[slot].entries(), order: Order::Distinct }
     }
 
     /// A range of setup times that all rows lie in.
@@ -260,35 +276,6 @@ impl Table {
     }
 }
 
-impl Dictionary {
-    fn code(&mut self, text: &str) -> i32 {
-        if text.is_empty() {
-            return NO_CODE;
-        }
-        let hash = xxh3_64(text.as_bytes());
-        if let Some(&code) = self.by_text.find(hash, |&code| &*self.entries[code as usize] == text) {
-            return code;
-        }
-        let code = self.entries.len() as i32;
-        self.entries.push(text.into());
-        self.by_text.insert_unique(hash, code, |&code| xxh3_64(self.entries[code as usize].as_bytes()));
-        code
-    }
-
-    /// Drops the texts that no row has any more, where they outnumber the rows; else those of ended
-    /// sessions would stay for ever.
-    fn forget_unused(&mut self, codes: &mut [i32]) {
-        if self.entries.len() <= DICTIONARY_MIN.max(codes.len() * 2) {
-            return;
-        }
-        let mut kept = Self::default();
-        for code in codes.iter_mut().filter(|code| **code != NO_CODE) {
-            *code = kept.code(&self.entries[*code as usize]);
-        }
-        *self = kept;
-    }
-}
-
 /// Gives a row of a column of `rows` rows another code.
 fn set_code(codes: &mut Vec<i32>, code: i32, row: usize, rows: usize) {
     if code != NO_CODE || !codes.is_empty() {
@@ -297,10 +284,17 @@ fn set_code(codes: &mut Vec<i32>, code: i32, row: usize, rows: usize) {
     }
 }
 
-/// Adds a code to a column of `rows` rows, which is empty while no row has one.
-fn push_code(codes: &mut Vec<i32>, code: i32, rows: usize) {
-    if code != NO_CODE || !codes.is_empty() {
-        codes.resize(rows, NO_CODE);
-        codes.push(code);
+/// Adds rows of another column to one of `count` rows, which is empty while no row has a code.
+fn append_codes(codes: &mut Vec<i32>, dictionary: &mut Dictionary, column: Category<'_>, rows: &[usize], count: usize) {
+    // A text is looked up when a row has it for the first time.
+    let mut code_of = vec![None; column.entries.count()];
+    let code = |&row: &usize| match column.code(row) {
+        NO_CODE => NO_CODE,
+        code => *code_of[code as usize].get_or_insert_with(|| dictionary.code(column.entries.get(code as usize))),
+    };
+    let added: Vec<i32> = rows.iter().map(code).collect();
+    if !codes.is_empty() || added.iter().any(|&code| code != NO_CODE) {
+        codes.resize(count, NO_CODE);
+        codes.extend(added);
     }
 }

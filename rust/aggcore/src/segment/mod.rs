@@ -16,17 +16,16 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow_array::{Array, ArrayRef, BinaryArray, RecordBatch, StringArray, cast::AsArray, types::*};
+use arrow_array::{Array, BinaryArray, RecordBatch, cast::AsArray, types::*};
 use arrow_buffer::ScalarBuffer;
 use arrow_data::ArrayData;
-use arrow_schema::DataType;
 
+use crate::arrays::Arrays;
 use crate::bitmap::Bitmap;
-use crate::category::{Category, Codes, NoStrings, Order, Strings, try_partition_point};
+use crate::category::{Category, Order, try_partition_point};
 use crate::error::{Error, Result};
-use crate::ints::Ints;
 use crate::part::Part;
-use crate::schema::{CATEGORY_COUNT, FIELDS, INT_COUNT, Kept, TEXT_COUNT, category, int, text};
+use crate::schema::{FIELDS, category, int, text};
 use crate::talk::Talk;
 use file::{map, read};
 use pages::Pages;
@@ -35,6 +34,7 @@ pub use write::{Place, Source, write};
 pub use written::{COLUMN_COUNT, Summary, Written, own};
 
 const ACCOUNT_ID: usize = number_of("account_id");
+const SETUP_TIME: usize = number_of("setup_time");
 /// The columns that a key is compared with.
 const KEY_COLUMNS: [usize; 2] = [number_of("source"), number_of("session_id")];
 
@@ -53,10 +53,7 @@ pub struct Segment {
     damaged: AtomicBool,
     has_filter: AtomicBool,
     setup_us: ScalarBuffer<i64>,
-    ints: [SegmentInts; INT_COUNT],
-    codes: [SegmentCodes; CATEGORY_COUNT],
-    dictionaries: [Option<StringArray>; CATEGORY_COUNT],
-    texts: [Option<StringArray>; TEXT_COUNT],
+    fields: Arrays,
     received_us: ScalarBuffer<i64>,
     versions: Option<BinaryArray>,
     sorted_key_hash: ScalarBuffer<u64>,
@@ -64,21 +61,6 @@ pub struct Segment {
     key_filter: ScalarBuffer<u16>,
     setup_minute: Option<ScalarBuffer<u16>>,
     talk_ms: Option<ScalarBuffer<i32>>,
-}
-
-enum SegmentInts {
-    Absent,
-    Byte(ScalarBuffer<i8>),
-    Short(ScalarBuffer<i16>),
-    Narrow(ScalarBuffer<i32>),
-    Wide(ScalarBuffer<i64>),
-}
-
-enum SegmentCodes {
-    Absent,
-    Byte(ScalarBuffer<u8>),
-    Short(ScalarBuffer<u16>),
-    Wide(ScalarBuffer<i32>),
 }
 
 impl Segment {
@@ -129,7 +111,7 @@ impl Segment {
     ) -> Result<Part<'a>> {
         let mut part = self.unchecked_part(dead);
         let (code, rows) = self.rows_of_account(account)?;
-        self.check(number_of("setup_time"), &rows)?;
+        self.check(SETUP_TIME, &rows)?;
         (part.account, part.ascends, part.rows) = ((!rows.is_empty()).then_some(code), true, rows);
         part.narrow_to(from, to);
         self.with_columns(part, names)
@@ -231,13 +213,12 @@ impl Segment {
     }
 
     fn has_key(&self, row: usize, source: &str, session_id: &str) -> bool {
-        let text = self.texts[text::SESSION_ID].as_ref().map_or("", |texts| Strings::get(texts, row));
-        text == session_id && self.category(category::SOURCE).text(row) == source
+        self.fields.texts(text::SESSION_ID).get(row) == session_id && self.category(category::SOURCE).text(row) == source
     }
 
     fn unchecked_part<'a>(&'a self, dead: &'a Bitmap) -> Part<'a> {
-        let ints: [Ints<'a>; INT_COUNT] = std::array::from_fn(|slot| self.ints[slot].values());
-        let times = Talk::Times { answer_us: ints[int::ANSWER_TIME], end_us: ints[int::END_TIME] };
+        let fields = self.fields.fields(Order::Sorted);
+        let times = Talk::Times { answer_us: fields.ints[int::ANSWER_TIME], end_us: fields.ints[int::END_TIME] };
         Part {
             rows: 0..self.rows,
             ascends: false,
@@ -247,17 +228,15 @@ impl Segment {
             weights: None,
             account: None,
             talk: self.talk_ms.as_deref().map_or(times, Talk::Known),
-            ints,
+            fields,
             zones: Some(&self.summary.zones),
-            categories: std::array::from_fn(|slot| self.category(slot)),
-            texts: std::array::from_fn(|slot| strings(&self.texts[slot])),
             received_us: &self.received_us,
             dead,
         }
     }
 
     fn category(&self, slot: usize) -> Category<'_> {
-        Category { codes: self.codes[slot].values(), entries: strings(&self.dictionaries[slot]), order: Order::Sorted }
+        self.fields.category(slot, Order::Sorted)
     }
 
     /// A part of it, once the columns that may be read of it are known to be whole.
@@ -268,7 +247,7 @@ impl Segment {
         for number in names.iter().filter_map(|name| column_number(name)) {
             self.check(number, &part.rows)?;
         }
-        self.check(number_of("setup_time"), &part.rows)?;
+        self.check(SETUP_TIME, &part.rows)?;
         Ok(part)
     }
 
@@ -287,21 +266,21 @@ impl Segment {
 
     fn from_columns(path: PathBuf, written: &Written, pages: Pages, batch: &RecordBatch) -> Option<Self> {
         let own = |number: usize| batch.column_by_name(own::NAMES[number - own::RECEIVED_TIME]);
-        let mut segment = Self {
+        let columns = batch.columns();
+        let named = FIELDS.iter().zip(batch.schema_ref().fields()).all(|(field, arrow)| field.name == arrow.name());
+        let setup_us = columns.get(SETUP_TIME)?.as_primitive_opt::<TimestampMicrosecondType>()?.values().clone();
+        (named && columns.len() == COLUMN_COUNT).then_some(Self {
             name: written.name.clone(),
             summary: written.summary.clone(),
             bytes: written.bytes,
             path,
             rows: batch.num_rows(),
             pages,
-            columns: batch.columns().iter().map(Array::to_data).collect(),
+            columns: columns.iter().map(Array::to_data).collect(),
             damaged: AtomicBool::new(false),
             has_filter: AtomicBool::new(false),
-            setup_us: Vec::new().into(),
-            ints: std::array::from_fn(|_| SegmentInts::Absent),
-            codes: std::array::from_fn(|_| SegmentCodes::Absent),
-            dictionaries: std::array::from_fn(|_| None),
-            texts: std::array::from_fn(|_| None),
+            setup_us,
+            fields: Arrays::of(columns)?,
             received_us: own(own::RECEIVED_TIME)?.as_primitive_opt::<TimestampMicrosecondType>()?.values().clone(),
             versions: own(own::VERSIONS)?.as_binary_opt::<i32>().cloned(),
             sorted_key_hash: own(own::SORTED_KEY_HASH)?.as_primitive_opt::<UInt64Type>()?.values().clone(),
@@ -309,78 +288,8 @@ impl Segment {
             key_filter: own(own::KEY_FILTER)?.as_primitive_opt::<UInt16Type>()?.values().clone(),
             setup_minute: own(own::SETUP_MINUTE)?.as_primitive_opt::<UInt16Type>().map(|minutes| minutes.values().clone()),
             talk_ms: own(own::TALK_MS)?.as_primitive_opt::<Int32Type>().map(|ms| ms.values().clone()),
-        };
-        let columns = FIELDS.iter().zip(batch.columns());
-        columns.clone().try_for_each(|(field, column)| segment.take_field(field, column))?;
-        let named = columns.zip(batch.schema_ref().fields()).all(|((field, _), arrow)| field.name == arrow.name());
-        (named && batch.num_columns() == COLUMN_COUNT).then_some(segment)
+        })
     }
-
-    fn take_field(&mut self, field: &crate::schema::Field, column: &ArrayRef) -> Option<()> {
-        let absent = column.data_type() == &DataType::Null;
-        match field.shape.kept() {
-            _ if absent => {}
-            Kept::Category => {
-                let (codes, entries) = SegmentCodes::of(column)?;
-                (self.codes[field.slot], self.dictionaries[field.slot]) = (codes, Some(entries));
-            }
-            Kept::Text => self.texts[field.slot] = Some(column.as_string_opt::<i32>()?.clone()),
-            Kept::Int => self.ints[field.slot] = SegmentInts::of(column)?,
-        }
-        if let (int::SETUP_TIME, Kept::Int, SegmentInts::Wide(values)) =
-            (field.slot, field.shape.kept(), &self.ints[int::SETUP_TIME])
-        {
-            self.setup_us = values.clone();
-        }
-        Some(())
-    }
-}
-
-impl SegmentInts {
-    fn of(column: &ArrayRef) -> Option<Self> {
-        let byte = || Some(Self::Byte(column.as_primitive_opt::<Int8Type>()?.values().clone()));
-        let short = || Some(Self::Short(column.as_primitive_opt::<Int16Type>()?.values().clone()));
-        let narrow = || Some(Self::Narrow(column.as_primitive_opt::<Int32Type>()?.values().clone()));
-        byte().or_else(short).or_else(narrow).or_else(|| crate::batch::int_values(column).map(Self::Wide))
-    }
-
-    fn values(&self) -> Ints<'_> {
-        match self {
-            Self::Absent => Ints::Absent,
-            Self::Byte(values) => Ints::Byte(values),
-            Self::Short(values) => Ints::Short(values),
-            Self::Narrow(values) => Ints::Narrow(values),
-            Self::Wide(values) => Ints::Wide(values),
-        }
-    }
-}
-
-impl SegmentCodes {
-    /// The codes of a column and its entries.
-    fn of(column: &ArrayRef) -> Option<(Self, StringArray)> {
-        let (codes, entries) = if let Some(column) = column.as_dictionary_opt::<UInt8Type>() {
-            (Self::Byte(column.keys().values().clone()), column.values())
-        } else if let Some(column) = column.as_dictionary_opt::<UInt16Type>() {
-            (Self::Short(column.keys().values().clone()), column.values())
-        } else {
-            let column = column.as_dictionary_opt::<Int32Type>()?;
-            (Self::Wide(column.keys().values().clone()), column.values())
-        };
-        Some((codes, entries.as_string_opt::<i32>()?.clone()))
-    }
-
-    fn values(&self) -> Codes<'_> {
-        match self {
-            Self::Absent => Codes::Absent,
-            Self::Byte(codes) => Codes::Byte(codes),
-            Self::Short(codes) => Codes::Short(codes),
-            Self::Wide(codes) => Codes::Wide(codes),
-        }
-    }
-}
-
-fn strings(texts: &Option<StringArray>) -> &dyn Strings {
-    texts.as_ref().map_or(&NoStrings, |texts| texts)
 }
 
 const fn number_of(name: &str) -> usize {

@@ -3,22 +3,22 @@
 use std::{fs::File, io::Write, path::Path, sync::Arc};
 
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, DictionaryArray, Int8Array, Int16Array, Int32Array, Int64Array, NullArray, RecordBatch,
-    StringArray, TimestampMicrosecondArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
+    Array, ArrayRef, BinaryArray, Int32Array, NullArray, RecordBatch, TimestampMicrosecondArray, UInt16Array, UInt32Array,
+    UInt64Array,
 };
-use arrow_buffer::{ArrowNativeType, ScalarBuffer};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, Field as ArrowField, Schema};
 
 use super::pages::PageSums;
 use super::written::{Summary, Written, own};
 use super::{Segment, key_filter};
-use crate::batch::{nulls, string_column};
+use crate::arrays::{category_array, int_array, text_array};
 use crate::category::{Category, NO_CODE};
 use crate::error::{Error, Result};
+use crate::ints::{ANY_VALUES, Zone};
 use crate::minutes::minute_of_day;
-use crate::part::{ANY_VALUES, Part, Zone};
-use crate::schema::{ABSENT, FIELDS, INT_COUNT, Kept, Shape, category, int, text};
+use crate::part::Part;
+use crate::schema::{FIELDS, INT_COUNT, Kept, category, int};
 use crate::versions::on_many_days;
 
 /// Bytes written between two flushes.
@@ -81,11 +81,15 @@ fn columns(sources: &[Source<'_>], places: &[Place]) -> Result<Columns> {
     for field in &FIELDS {
         arrays.push(match field.shape.kept() {
             Kept::Category => category_column(sources, places, field.slot)?,
-            Kept::Text => text_column(sources, places, field.slot),
+            Kept::Text => {
+                let text = |&(source, row): &Place| sources[source as usize].part.fields.texts[field.slot].get(row as usize);
+                text_array(places.iter().map(text))
+            }
             Kept::Int => {
-                let values: Vec<i64> = each(sources, places, |part, row| part.ints[field.slot].get(row)).collect();
-                zones[field.slot] = zone_of(&values);
-                int_column(values, zones[field.slot], field.shape)
+                let value = |part: &Part<'_>, row| part.fields.ints[field.slot].get(row);
+                let values: Vec<i64> = each(sources, places, value).collect();
+                zones[field.slot] = Zone::of(&values);
+                int_array(values, zones[field.slot], field.shape)
             }
         });
     }
@@ -93,7 +97,7 @@ fn columns(sources: &[Source<'_>], places: &[Place]) -> Result<Columns> {
     arrays.push(Arc::new(TimestampMicrosecondArray::from_iter_values(received).with_timezone("UTC")));
     let kept = || places.iter().map(|&(source, row)| (sources[source as usize].versions)(row as usize));
     arrays.push(versions_column(kept()));
-    let hashes: Vec<u64> = each(sources, places, key_hash).collect();
+    let hashes: Vec<u64> = each(sources, places, |part, row| part.fields.key_hash(row)).collect();
     let mut keys: Vec<(u64, u32)> = hashes.iter().zip(0..).map(|(&hash, row)| (hash, row)).collect();
     keys.sort_unstable();
     arrays.push(Arc::new(UInt64Array::from_iter_values(keys.iter().map(|key| key.0))));
@@ -118,44 +122,6 @@ fn each<'a, T>(
     places.iter().map(move |&(source, row)| value(&sources[source as usize].part, row as usize))
 }
 
-fn key_hash(part: &Part<'_>, row: usize) -> u64 {
-    crate::record::key_hash(part.categories[category::SOURCE].text(row), part.texts[text::SESSION_ID].get(row))
-}
-
-fn zone_of(values: &[i64]) -> Zone {
-    let none = Zone { low: i64::MAX, high: ABSENT, has_absent: false };
-    values.iter().fold(none, |zone, &value| match value {
-        ABSENT => Zone { has_absent: true, ..zone },
-        _ => Zone { low: zone.low.min(value), high: zone.high.max(value), ..zone },
-    })
-}
-
-/// Integers as narrow as they go; beneath a null stands what the core reads as absent, so that it can read
-/// the values alone.
-fn int_column(values: Vec<i64>, zone: Zone, shape: Shape) -> ArrayRef {
-    if zone.low > zone.high {
-        return Arc::new(NullArray::new(values.len()));
-    }
-    let nulls = nulls(values.len(), |row| values[row] != ABSENT);
-    let fits = |least: i64, greatest: i64| least < zone.low && zone.high <= greatest;
-    if shape == Shape::Time {
-        Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC"))
-    } else if fits(i8::MIN.into(), i8::MAX.into()) {
-        Arc::new(Int8Array::new(narrowed(values, |value| value as i8, i8::MIN), nulls))
-    } else if fits(i16::MIN.into(), i16::MAX.into()) {
-        Arc::new(Int16Array::new(narrowed(values, |value| value as i16, i16::MIN), nulls))
-    } else if fits(i32::MIN.into(), i32::MAX.into()) {
-        Arc::new(Int32Array::new(narrowed(values, |value| value as i32, i32::MIN), nulls))
-    } else {
-        Arc::new(Int64Array::new(values.into(), nulls))
-    }
-}
-
-/// Values that are known to fit.
-fn narrowed<T: ArrowNativeType>(values: Vec<i64>, narrow: impl Fn(i64) -> T, absent: T) -> ScalarBuffer<T> {
-    values.into_iter().map(|value| if value == ABSENT { absent } else { narrow(value) }).collect()
-}
-
 /// Milliseconds that calls were talked on, negative for those not answered; no column where one does not fit.
 fn talk_column(talks: impl Iterator<Item = (bool, i64)>, rows: usize) -> ArrayRef {
     let ms = |(answered, ms): (bool, i64)| if answered { i32::try_from(ms).ok() } else { Some(-1) };
@@ -170,15 +136,6 @@ fn versions_column<'a>(kept: impl Iterator<Item = Option<&'a [u8]>> + Clone) -> 
     Arc::new(BinaryArray::from_iter(kept))
 }
 
-fn text_column(sources: &[Source<'_>], places: &[Place], slot: usize) -> ArrayRef {
-    let present = |part: &Part<'_>, row| !part.texts[slot].get(row).is_empty();
-    if !each(sources, places, present).any(|present| present) {
-        return Arc::new(NullArray::new(places.len()));
-    }
-    let texts = places.iter().map(|&(source, row)| sources[source as usize].part.texts[slot].get(row as usize));
-    Arc::new(string_column(texts))
-}
-
 /// The texts of a category column that rows use, ascending, and the codes of the sources among them.
 struct Dictionary<'a> {
     slot: usize,
@@ -189,7 +146,7 @@ struct Dictionary<'a> {
 
 impl<'a> Dictionary<'a> {
     fn new(sources: &'a [Source<'_>], places: &[Place], slot: usize) -> Self {
-        let columns: Vec<&Category<'_>> = sources.iter().map(|source| &source.part.categories[slot]).collect();
+        let columns: Vec<&Category<'_>> = sources.iter().map(|source| &source.part.fields.categories[slot]).collect();
         let mut used: Vec<Vec<bool>> = columns.iter().map(|column| vec![false; column.entries.count() + 1]).collect();
         for &(source, row) in places {
             used[source as usize][(columns[source as usize].code(row as usize) + 1) as usize] = true;
@@ -210,39 +167,18 @@ impl<'a> Dictionary<'a> {
 
     /// The code of a row; one after the others where it has no text.
     fn code(&self, sources: &[Source<'_>], (source, row): Place) -> usize {
-        match sources[source as usize].part.categories[self.slot].code(row as usize) {
+        match sources[source as usize].part.fields.categories[self.slot].code(row as usize) {
             NO_CODE => self.entries.len(),
             code => self.code_of[source as usize][code as usize],
         }
     }
 }
 
-/// Dictionary codes with only the entries that the rows use, ascending. Beneath a null stands the code of an empty
-/// entry after the others: some readers look a code up before they look whether it counts.
+/// A category column with only the entries that the rows use.
 fn category_column(sources: &[Source<'_>], places: &[Place], slot: usize) -> Result<ArrayRef> {
-    let mut dictionary = Dictionary::new(sources, places, slot);
+    let dictionary = Dictionary::new(sources, places, slot);
     let codes: Vec<usize> = places.iter().map(|&place| dictionary.code(sources, place)).collect();
-    let absent = dictionary.entries.len();
-    if absent == 0 {
-        return Ok(Arc::new(NullArray::new(places.len())));
-    }
-    let nulls = nulls(codes.len(), |row| codes[row] != absent);
-    if nulls.is_some() {
-        dictionary.entries.push("");
-    }
-    let entries: StringArray = dictionary.entries.iter().map(Some).collect();
-    let count = entries.len();
-    let codes = codes.into_iter();
-    Ok(if count <= 1 << 8 {
-        let codes = UInt8Array::new(codes.map(|code| code as u8).collect(), nulls);
-        Arc::new(DictionaryArray::try_new(codes, Arc::new(entries))?)
-    } else if count <= 1 << 16 {
-        let codes = UInt16Array::new(codes.map(|code| code as u16).collect(), nulls);
-        Arc::new(DictionaryArray::try_new(codes, Arc::new(entries))?)
-    } else {
-        let codes = Int32Array::new(codes.map(|code| code as i32).collect(), nulls);
-        Arc::new(DictionaryArray::try_new(codes, Arc::new(entries))?)
-    })
+    Ok(category_array(&codes, &dictionary.entries)?)
 }
 
 /// Writes a batch into a new file, durably; gives its size, the CRC-32 of its bytes and those of its pages.

@@ -1,7 +1,7 @@
 //! What the catalogue keeps of a segment, besides its name.
 
 use crate::error::{Error, Result};
-use crate::part::{ANY_VALUES, Zone};
+use crate::ints::{ANY_VALUES, Zone};
 use crate::schema::{FIELDS, INT_COUNT};
 
 /// Columns of a segment: the fields of the record, then those of [`own`].

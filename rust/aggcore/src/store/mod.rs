@@ -13,7 +13,8 @@ use crate::bitmap::Bitmap;
 use crate::error::{Error, Result};
 use crate::record::{Record, US_PER_DAY};
 use crate::segment::{Segment, Written};
-use state::{Sealed, State, Unreadable};
+use crate::table::More;
+use state::{Sealed, State, Unreadable, key_of};
 
 pub use rewrite::{Freeze, NewSegment, Rewrite};
 
@@ -66,12 +67,7 @@ impl Store {
     /// Takes in a batch; every report shows it once this returns, and none shows a part of it.
     pub fn apply(&self, batch: &Batch, received_us: i64) -> Outcome {
         self.read_filters(batch);
-        let mut state = self.write();
-        let mut outcome = Outcome::default();
-        for row in 0..batch.rows() {
-            state.apply(&batch.record(row), received_us, &mut outcome);
-        }
-        outcome
+        self.write().apply(batch, received_us)
     }
 
     /// Adds a sealed segment of a data directory. One that cannot be opened as written, or that was `damaged` before,
@@ -107,11 +103,12 @@ impl Store {
     pub fn open_active(&self, directory: &Path, written: &Written) -> Result<()> {
         let (segment, none_dead) = (Segment::open(directory, written)?, Bitmap::default());
         let part = segment.whole_part(&none_dead)?;
-        let mut state = self.write();
-        for row in part.rows.clone() {
-            let record = part.record(row);
-            state.active.push(record.key_hash(), &record, segment.versions(row), part.received_us[row]);
-        }
+        let more = |row: usize| More {
+            key_hash: part.fields.key_hash(row),
+            versions: segment.versions(row),
+            received_us: part.received_us[row],
+        };
+        self.write().active.append(&part.fields, &part.rows.clone().collect::<Vec<_>>(), more);
         Ok(())
     }
 
@@ -205,11 +202,12 @@ impl Store {
             let days = state.segments.iter().flat_map(|(&day, segments)| segments.iter().map(move |sealed| (day, sealed)));
             days.filter(|(_, sealed)| !sealed.segment.has_filter()).map(|(day, sealed)| (day, sealed.clone())).collect()
         };
+        let fields = batch.fields();
         for row in 0..if unread.is_empty() { 0 } else { batch.rows() } {
-            let record = batch.record(row);
-            for (_, sealed) in unread.iter().filter(|(day, _)| (day - record.day()).abs() <= 1) {
+            let key = key_of(batch, &fields, row);
+            for (_, sealed) in unread.iter().filter(|(day, _)| (day - key.day).abs() <= 1) {
                 // Damage shows again, and is told, where a report needs the segment.
-                drop(sealed.segment.find(record.key_hash(), record.source(), record.session_id()));
+                drop(sealed.segment.find(key.hash, key.source, key.session_id));
             }
         }
     }

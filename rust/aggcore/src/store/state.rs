@@ -1,15 +1,18 @@
 //! The records of a store and how a version finds its record among them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::Outcome;
+use crate::batch::Batch;
 use crate::bitmap::Bitmap;
 use crate::cube::Cubes;
 use crate::error::{Error, Result};
-use crate::record::Record;
+use crate::fields::Fields;
+use crate::record::{Record, US_PER_DAY};
+use crate::schema::{ABSENT, int};
 use crate::segment::Segment;
-use crate::table::Table;
+use crate::table::{More, Table};
 use crate::versions::Versions;
 
 /// Where all records are. A record is in one place: replaced rows of what cannot change are marked dead.
@@ -78,6 +81,25 @@ impl Unreadable {
     }
 }
 
+/// What a version finds its record by.
+pub struct Key<'a> {
+    /// Hash of source and session id.
+    pub hash: u64,
+    /// The switch or feed.
+    pub source: &'a str,
+    /// The source's own id of the session.
+    pub session_id: &'a str,
+    /// UTC day of its setup time.
+    pub day: i64,
+}
+
+/// The key of a row of a batch.
+pub fn key_of<'a>(batch: &Batch, fields: &Fields<'a>, row: usize) -> Key<'a> {
+    let (source, session_id) = fields.key(row);
+    let day = fields.ints[int::SETUP_TIME].get(row).div_euclid(US_PER_DAY);
+    Key { hash: batch.key_hash[row], source, session_id, day }
+}
+
 /// Where a version's record was found.
 enum Place {
     Active(usize),
@@ -111,15 +133,33 @@ impl Sealed {
 }
 
 impl State {
-    /// Takes in one version.
-    pub fn apply(&mut self, version: &Record<'_>, received_us: i64, outcome: &mut Outcome) {
-        let key_hash = version.key_hash();
-        let places = self.find(key_hash, version);
-        if places.is_empty() {
-            self.table_of(version).push(key_hash, version, None, received_us);
-            outcome.accepted += 1;
-            return;
+    /// Takes in a batch. What is received depends on no order, so records of keys not known before go first, all at once.
+    pub fn apply(&mut self, batch: &Batch, received_us: i64) -> Outcome {
+        let fields = batch.fields();
+        let (new, others) = self.new_rows(batch, &fields);
+        let (finished, active): (Vec<_>, Vec<_>) = new.iter().partition(|&&row| fields.ints[int::END_TIME].get(row) != ABSENT);
+        let more = |row: usize| More { key_hash: batch.key_hash[row], versions: None, received_us };
+        self.hot.append(&fields, &finished, more);
+        self.active.append(&fields, &active, more);
+        let mut outcome = Outcome { accepted: new.len(), ..Outcome::default() };
+        for row in others {
+            self.apply_version(&key_of(batch, &fields, row), &fields.record(row), received_us, &mut outcome);
         }
+        outcome
+    }
+
+    /// The rows of a batch whose keys were not seen before, in the store or in an earlier row; and the others.
+    fn new_rows(&self, batch: &Batch, fields: &Fields<'_>) -> (Vec<usize>, Vec<usize>) {
+        let mut seen = HashSet::with_capacity(batch.rows());
+        (0..batch.rows()).partition(|&row| {
+            let key = key_of(batch, fields, row);
+            seen.insert(key.hash) && self.find(&key).is_empty()
+        })
+    }
+
+    /// Takes in one version.
+    fn apply_version(&mut self, key: &Key<'_>, version: &Record<'_>, received_us: i64, outcome: &mut Outcome) {
+        let places = self.find(key);
         if let [place] = places.as_slice()
             && self.is_only_version(place, version)
         {
@@ -130,7 +170,7 @@ impl State {
         let known: Vec<(Place, Versions)> = places
             .into_iter()
             .filter_map(|place| self.versions(&place).map(|versions| (place, versions)))
-            .filter(|(_, versions)| versions.reach().contains(&version.day()))
+            .filter(|(_, versions)| versions.reach().contains(&key.day))
             .collect();
         let joined = known.iter().fold(received, |joined, (_, versions)| joined.join(versions));
         match known.as_slice() {
@@ -143,20 +183,22 @@ impl State {
         }
         joined.merged(|record| {
             let versions = joined.to_bytes(record);
-            self.put(known.into_iter().map(|(place, _)| place).collect(), key_hash, record, versions.as_deref(), received_us);
+            let more = More { key_hash: key.hash, versions: versions.as_deref(), received_us };
+            self.put(known.into_iter().map(|(place, _)| place).collect(), record, more);
         });
     }
 
     /// Puts a record in place of what is known of it.
-    fn put(&mut self, known: Vec<Place>, key_hash: u64, record: &Record<'_>, versions: Option<&[u8]>, received_us: i64) {
+    fn put(&mut self, known: Vec<Place>, record: &Record<'_>, more: More<'_>) {
         match (known.as_slice(), record.is_finished()) {
-            (&[Place::Active(row)], false) => self.active.replace(row, record, versions, received_us),
-            (&[Place::Hot(row)], true) => self.hot.replace(row, record, versions, received_us),
+            (&[Place::Active(row)], false) => self.active.replace(row, record, more),
+            (&[Place::Hot(row)], true) => self.hot.replace(row, record, more),
             (_, finished) => {
                 let was_sealed = known.iter().any(|place| matches!(place, Place::Sealed { .. } | Place::Frozen { .. }));
                 self.revived |= was_sealed && !finished;
                 self.remove(known.into_iter());
-                self.table_of(record).push(key_hash, record, versions, received_us);
+                let table = if finished { &mut self.hot } else { &mut self.active };
+                table.append(&Fields::of(record), &[0], |_| more);
             }
         }
     }
@@ -199,19 +241,15 @@ impl State {
         self.segments.range(days).flat_map(|(_, segments)| segments)
     }
 
-    fn table_of(&mut self, record: &Record<'_>) -> &mut Table {
-        if record.is_finished() { &mut self.hot } else { &mut self.active }
-    }
-
-    fn find(&self, key_hash: u64, version: &Record<'_>) -> Vec<Place> {
-        let (source, session_id) = (version.source(), version.session_id());
+    fn find(&self, key: &Key<'_>) -> Vec<Place> {
+        let &Key { hash: key_hash, source, session_id, day } = key;
         let mut places: Vec<Place> = self.active.find(key_hash, source, session_id).map(Place::Active).collect();
         places.extend(self.hot.find(key_hash, source, session_id).map(Place::Hot));
         for (number, frozen) in self.frozen.iter().enumerate() {
             let rows = frozen.table.find(key_hash, source, session_id);
             places.extend(rows.filter(|&row| !frozen.dead.contains(row)).map(|row| Place::Frozen { number, row }));
         }
-        for day in self.days_of(key_hash, version.day()) {
+        for day in self.days_of(key_hash, day) {
             for (number, sealed) in self.segments.get(&day).into_iter().flatten().enumerate() {
                 // A damaged segment refuses every report of its day; what is received for it is kept beside it.
                 let Ok(rows) = sealed.segment.find(key_hash, source, session_id) else { continue };
@@ -223,26 +261,24 @@ impl State {
     }
 
     /// UTC days whose segments may have a version's record.
-    fn days_of(&self, key_hash: u64, day: i64) -> Vec<i64> {
-        let mut days: Vec<i64> = (day - 1..=day + 1).collect();
-        for &far_day in self.far_days.iter().filter(|far_day| (**far_day - day).abs() > 1) {
-            if self.segments.get(&far_day).into_iter().flatten().any(|sealed| sealed.segment.has_far_key(key_hash)) {
-                days.push(far_day);
-            }
-        }
-        days
+    fn days_of(&self, key_hash: u64, day: i64) -> impl Iterator<Item = i64> {
+        let has_far_key = move |far_day: &&i64| {
+            self.segments.get(far_day).into_iter().flatten().any(|sealed| sealed.segment.has_far_key(key_hash))
+        };
+        let far_days = self.far_days.iter().filter(move |far_day| (**far_day - day).abs() > 1);
+        (day - 1..=day + 1).chain(far_days.filter(has_far_key).copied())
     }
 
     fn versions(&self, place: &Place) -> Option<Versions> {
         let none_dead = Bitmap::default();
-        let of_table = |table: &Table, row| Versions::of_row(&table.part(&none_dead).record(row), table.versions(row));
+        let of_table = |table: &Table, row| Versions::of_row(&table.fields().record(row), table.versions(row));
         match *place {
             Place::Active(row) => of_table(&self.active, row),
             Place::Hot(row) => of_table(&self.hot, row),
             Place::Frozen { number, row } => of_table(&self.frozen.get(number)?.table, row),
             Place::Sealed { day, number, row } => {
                 let (part, versions) = self.segments.get(&day)?.get(number)?.segment.row(row, &none_dead).ok()?;
-                Versions::of_row(&part.record(row), versions)
+                Versions::of_row(&part.fields.record(row), versions)
             }
         }
     }
@@ -250,7 +286,7 @@ impl State {
     /// Whether a place has this version and no other: what a replay mostly finds.
     fn is_only_version(&self, place: &Place, version: &Record<'_>) -> bool {
         let none_dead = Bitmap::default();
-        let in_table = |table: &Table, row| table.versions(row).is_none() && table.part(&none_dead).record(row) == *version;
+        let in_table = |table: &Table, row| table.versions(row).is_none() && table.fields().record(row) == *version;
         match *place {
             Place::Active(row) => in_table(&self.active, row),
             Place::Hot(row) => in_table(&self.hot, row),
@@ -258,7 +294,7 @@ impl State {
             Place::Sealed { day, number, row } => {
                 self.segments.get(&day).and_then(|segments| segments.get(number)).is_some_and(|sealed| {
                     let found = sealed.segment.row(row, &none_dead);
-                    found.is_ok_and(|(part, versions)| part.record(row) == *version && versions.is_none())
+                    found.is_ok_and(|(part, versions)| part.fields.record(row) == *version && versions.is_none())
                 })
             }
         }

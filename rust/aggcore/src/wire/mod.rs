@@ -4,7 +4,7 @@ mod batch;
 mod reader;
 mod record;
 
-pub use batch::{RawBatch, decode_batch};
+pub use batch::{Received, decode_batch};
 pub use record::{decode_one, encode_record};
 
 /// The messages of the contract, generated from `proto/`.

@@ -8,22 +8,27 @@ use crate::error::Result;
 use crate::record::{EVENT_END, Record, RejectReason, Rejection, TIME_END_US, is_string};
 use crate::schema::{ABSENT, FIELDS, Field, Shape};
 
-/// Reads one record; the inner error is a rule that it breaks.
+/// Reads one record in place of what `record` was; the inner error is a rule that it breaks.
 ///
 /// # Errors
 /// `MalformedBatch` where the bytes are no valid message.
-pub fn decode_record(bytes: &[u8]) -> Result<std::result::Result<Record<'_>, Rejection>> {
-    let (record, problem) = decode_fields(bytes)?;
-    Ok(problem.map_or_else(|| record.validate().map(|()| record), Err))
+pub fn decode_record<'a>(bytes: &'a [u8], record: &mut Record<'a>) -> Result<std::result::Result<(), Rejection>> {
+    *record = Record::default();
+    let problem = decode_fields(bytes, record)?;
+    Ok(problem.map_or_else(|| record.validate(), Err))
 }
 
 /// Reads fields that [`encode_record`] wrote; they need not be a whole record.
 pub fn decode_one(bytes: &[u8]) -> Record<'_> {
-    decode_fields(bytes).map_or_else(|_| Record::default(), |(record, _)| record)
+    let mut record = Record::default();
+    match decode_fields(bytes, &mut record) {
+        Ok(_) => record,
+        Err(_) => Record::default(),
+    }
 }
 
-fn decode_fields(bytes: &[u8]) -> Result<(Record<'_>, Option<Rejection>)> {
-    let mut record = Record::default();
+/// Sets the fields that the bytes have; gives the first that cannot be read.
+fn decode_fields<'a>(bytes: &'a [u8], record: &mut Record<'a>) -> Result<Option<Rejection>> {
     let mut problem = None;
     let mut reader = Reader::new(bytes);
     while let Some((tag, value)) = reader.field()? {
@@ -40,7 +45,7 @@ fn decode_fields(bytes: &[u8]) -> Result<(Record<'_>, Option<Rejection>)> {
             }
         }
     }
-    Ok((record, problem))
+    Ok(problem)
 }
 
 /// Reads an integer field: `None` for a wire type that the field does not have, which protobuf skips.
@@ -149,6 +154,8 @@ mod tests {
         record.ints[int::END_TIME] = 1_774_746_000_123_456;
         let mut bytes = Vec::new();
         encode_record(&record, &mut bytes);
-        assert_eq!(decode_record(&bytes).ok(), Some(Ok(record)));
+        let mut back = Record::default();
+        assert!(matches!(decode_record(&bytes, &mut back), Ok(Ok(()))));
+        assert_eq!(back, record);
     }
 }
