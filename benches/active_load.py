@@ -23,6 +23,7 @@ from pegcount.v1 import records_pb2, reports_pb2, reports_pb2_grpc
 
 SEED = 20_260_301
 BATCH = 500
+BATCHES = 200
 IN_FLIGHT_MAX = 4
 LIMIT_MS = 50.0
 LIMIT_BYTES = 400
@@ -63,7 +64,9 @@ def _measure(
 ) -> None:
     ended = threading.Event()
     sent: list[int] = []
-    writer = threading.Thread(target=_write, args=(store, options, ended, sent))
+    chance = random.Random(SEED)
+    batches = [_events(chance, options.sessions, number) for number in range(BATCHES)]
+    writer = threading.Thread(target=_write, args=(store, options, batches, ended, sent))
     writer.start()
     waits = sorted(_asked(reports, options))
     ended.set()
@@ -87,10 +90,12 @@ def _asked(reports: reports_pb2_grpc.ReportServiceStub, options: argparse.Namesp
 
 
 def _write(
-    store: EmbeddedStore, options: argparse.Namespace, ended: threading.Event, sent: list[int]
+    store: EmbeddedStore,
+    options: argparse.Namespace,
+    batches: list[bytes],
+    ended: threading.Event,
+    sent: list[int],
 ) -> None:
-    chance = random.Random(SEED)
-    batches = [_events(chance, options.sessions, number) for number in range(200)]
     due, under_way = time.monotonic(), deque[PendingWrite]()
     for batch in batches * (1 + options.seconds * options.rate // BATCH // len(batches)):
         if ended.wait(max(0.0, due - time.monotonic())):
