@@ -30,7 +30,8 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// `MalformedBatch` where the bytes are no valid message.
-    #[inline]
+    // Decoding is little else than this; as a call of its own it would hand each field over through memory.
+    #[inline(always)]
     pub fn field(&mut self) -> Result<Option<(u32, Value<'a>)>> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -53,6 +54,21 @@ impl<'a> Reader<'a> {
 
     #[inline]
     fn varint(&mut self) -> Result<u64> {
+        // Nearly all are of one byte or two: keys, lengths, small numbers.
+        match *self.rest {
+            [low @ ..0x80, ref rest @ ..] => {
+                self.rest = rest;
+                Ok(u64::from(low))
+            }
+            [low, high @ ..0x80, ref rest @ ..] => {
+                self.rest = rest;
+                Ok(u64::from(low & 0x7f) | u64::from(high) << 7)
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64> {
         let mut value = 0;
         for (i, &byte) in self.rest.iter().take(10).enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * i);
