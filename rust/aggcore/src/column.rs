@@ -60,7 +60,7 @@ impl<'a> Columns<'a> {
         match name {
             "duration_ms" => return Ok(Column::Duration(part.talk)),
             "received_time" => {
-                return Ok(Column::Int { values: Ints::Wide(part.received_us), zone: ANY_VALUES, default: ABSENT });
+                return Ok(Column::Int { values: Ints::Wide(part.received_us), zone: part.received_zone, default: ABSENT });
             }
             _ => {}
         }

@@ -13,7 +13,7 @@ use crate::category::{Category, Codes, Order};
 use crate::error::Result;
 use crate::fields::Fields;
 use crate::filter::Predicate;
-use crate::ints::Ints;
+use crate::ints::{ANY_VALUES, Ints};
 use crate::measure::{Measure, Packed, packed_sums};
 use crate::minutes::{US_PER_MINUTE, lie_on_slots, minute_of_day};
 use crate::part::Part;
@@ -198,6 +198,7 @@ impl Cube {
             fields,
             zones: None,
             received_us: &[],
+            received_zone: ANY_VALUES,
             dead: none_dead,
         }
     }

@@ -8,13 +8,16 @@ use std::ops::Range;
 use crate::category::{Category, Code, Strings, with_codes};
 use crate::column::Column;
 use crate::error::{Error, Result};
-use crate::ints::{Int, Ints, with_ints};
+use crate::ints::{Int, Ints, Zone, with_ints};
 use crate::numbers::{Numbers, TextNumbers};
 use crate::part::run_of;
 use crate::schema::ABSENT;
 
 /// Integers that spread further than this are numbered, so that a row count times a key's radix fits 64 bits.
 const SPAN_MAX: i64 = 1 << 31;
+
+/// Where values are known to lie closer than this, the rows are not asked where theirs do.
+const CLOSE_SPAN: i64 = 1 << 12;
 
 /// The keys of one part's rows.
 pub struct Grouping<'a> {
@@ -65,11 +68,11 @@ impl<'a> Grouping<'a> {
         Self { keys: prepared, cells: Numbers::below(product, rows.len()), first_bin: bins.start, cell_count_max }
     }
 
-    /// Turns the bins of rows, counted from the first one, into their cells.
+    /// Turns the bins of rows, counted from the first one, into their cells; no bins stand for the first one alone.
     ///
     /// # Errors
     /// `CellLimit`: different cells of a part have different keys, so that one part may be one too many.
-    pub fn replace_all(&mut self, rows: &[u32], bins: &mut [u64], texts: &mut [TextNumbers]) -> Result<()> {
+    pub fn replace_all(&mut self, rows: &[u32], bins: &mut Vec<u64>, texts: &mut [TextNumbers]) -> Result<()> {
         for (key, texts) in self.keys.iter_mut().zip(texts) {
             if let Some(before) = &mut key.before {
                 before.replace_all(bins);
@@ -91,10 +94,12 @@ impl<'a> Grouping<'a> {
         let mut rests = self.cells.values().to_vec();
         let mut keys = vec![0; stride * rests.len()];
         for (number, (mut key, texts)) in self.keys.into_iter().zip(texts).enumerate().rev() {
-            for (rest, value) in rests.iter_mut().zip(keys.iter_mut().skip(1 + number).step_by(stride)) {
-                *value = key.codes.value(*rest % key.radix, texts);
-                *rest /= key.radix;
-                *rest = key.before.as_ref().map_or(*rest, |before| before.values()[*rest as usize]);
+            let codes: Vec<u64> = rests.iter().map(|rest| rest % key.radix).collect();
+            let column = keys.iter_mut().skip(1 + number).step_by(stride);
+            key.codes.put_values(&codes, column, texts);
+            rests.iter_mut().for_each(|rest| *rest /= key.radix);
+            if let Some(before) = &key.before {
+                rests.iter_mut().for_each(|rest| *rest = before.values()[*rest as usize]);
             }
         }
         keys.iter_mut().step_by(stride).zip(rests).for_each(|(bin, rest)| *bin = (self.first_bin as u64 + rest) as i64);
@@ -145,7 +150,7 @@ impl<'a> KeyCodes<'a> {
             }
             Column::Category(column) => (Self::Category(NumbersByCode::new(column)), text_count(column.entries.count())),
             Column::Text(column) => (Self::Texts(column), text_count(row_count)),
-            Column::Int { values, default, .. } => near(values, rows, default).unwrap_or_else(|| {
+            Column::Int { values, zone, default } => near(values, zone, rows, default).unwrap_or_else(|| {
                 let value = move |row| if values.get(row) == ABSENT { default } else { values.get(row) };
                 far(Box::new(value), row_count)
             }),
@@ -154,44 +159,44 @@ impl<'a> KeyCodes<'a> {
     }
 
     /// Multiplies by the radix and adds the code of each row.
-    fn append(&mut self, radix: u64, rows: &[u32], places: &mut [u64], texts: &mut TextNumbers) {
+    fn append(&mut self, radix: u64, rows: &[u32], places: &mut Vec<u64>, texts: &mut TextNumbers) {
         match self {
             &mut Self::Near { values, base, absent } => with_ints!(
                 values,
                 values => append(radix, rows, places, values, |value| near_code(value.wide(), value.is_none(), base, absent)),
-                places.iter_mut().for_each(|place| *place = *place * radix + absent)
+                append_each(radix, places, rows.iter().map(|_| absent))
             ),
             Self::Far { value, numbers } => {
                 let mut codes: Vec<u64> = rows.iter().map(|&row| value(row as usize) as u64).collect();
                 numbers.replace_all(&mut codes);
-                places.iter_mut().zip(codes).for_each(|(place, code)| *place = *place * radix + code);
+                append_each(radix, places, codes.into_iter());
             }
             Self::Codes(numbers) => with_codes!(
                 numbers.column.codes,
                 codes => append(radix, rows, places, codes, |code| code.place() as u64),
-                places.iter_mut().for_each(|place| *place *= radix)
+                append_each(radix, places, rows.iter().map(|_| 0))
             ),
             Self::Category(numbers) => with_codes!(
                 numbers.column.codes,
                 codes => append(radix, rows, places, codes, |code| u64::from(numbers.get(code.place(), texts))),
-                places.iter_mut().for_each(|place| *place *= radix)
+                append_each(radix, places, rows.iter().map(|_| 0))
             ),
             Self::Texts(column) => {
-                for (place, &row) in places.iter_mut().zip(rows) {
-                    *place = *place * radix + u64::from(texts.number(column.get(row as usize)));
-                }
+                append_each(radix, places, rows.iter().map(|&row| u64::from(texts.number(column.get(row as usize)))));
             }
         }
     }
 
-    /// The value of a code, of a text its number.
-    fn value(&mut self, code: u64, texts: &mut TextNumbers) -> i64 {
+    /// Puts the values of codes, of a text its number.
+    fn put_values<'v>(&mut self, codes: &[u64], values: impl Iterator<Item = &'v mut i64>, texts: &mut TextNumbers) {
+        let pairs = values.zip(codes.iter().copied());
         match self {
-            Self::Codes(numbers) => i64::from(numbers.get(code as usize, texts)),
-            Self::Near { .. } if code == 0 => ABSENT,
-            Self::Near { base, .. } => *base + code as i64,
-            Self::Far { numbers, .. } => numbers.values()[code as usize] as i64,
-            Self::Category(_) | Self::Texts(_) => code as i64,
+            Self::Codes(numbers) => pairs.for_each(|(value, code)| *value = i64::from(numbers.get(code as usize, texts))),
+            Self::Near { base, .. } => {
+                pairs.for_each(|(value, code)| *value = if code == 0 { ABSENT } else { *base + code as i64 });
+            }
+            Self::Far { numbers, .. } => pairs.for_each(|(value, code)| *value = numbers.values()[code as usize] as i64),
+            Self::Category(_) | Self::Texts(_) => pairs.for_each(|(value, code)| *value = code as i64),
         }
     }
 }
@@ -199,9 +204,11 @@ impl<'a> KeyCodes<'a> {
 const UNSEEN: u32 = u32::MAX;
 
 /// Integers within a short range, with their radix. Code 0 is left to absent ones, unless these count as another value.
-fn near<'a>(values: Ints<'a>, rows: &Range<usize>, default: i64) -> Option<(KeyCodes<'a>, u64)> {
+fn near<'a>(values: Ints<'a>, zone: Zone, rows: &Range<usize>, default: i64) -> Option<(KeyCodes<'a>, u64)> {
     let default_range = (default != ABSENT).then_some((default, default));
-    let ranges = values.range(rows.clone()).into_iter().chain(default_range);
+    let is_close = zone.high.checked_sub(zone.low).is_some_and(|span| span < CLOSE_SPAN);
+    let range = if is_close && zone.low <= zone.high { Some((zone.low, zone.high)) } else { values.range(rows.clone()) };
+    let ranges = range.into_iter().chain(default_range);
     let (low, high) = ranges.reduce(|(low, high), (from, to)| (low.min(from), high.max(to))).unwrap_or((0, -1));
     let (base, span) = (low.checked_sub(1)?, high.checked_sub(low)?);
     let absent = if default == ABSENT { 0 } else { (default - base) as u64 };
@@ -221,10 +228,20 @@ fn near_code(value: i64, is_absent: bool, base: i64, absent: u64) -> u64 {
 
 /// Multiplies by the radix and adds the code of each row's value.
 #[inline]
-fn append<T: Copy>(radix: u64, rows: &[u32], places: &mut [u64], values: &[T], mut code: impl FnMut(T) -> u64) {
+fn append<T: Copy>(radix: u64, rows: &[u32], places: &mut Vec<u64>, values: &[T], mut code: impl FnMut(T) -> u64) {
     if let Some(run) = run_of(rows) {
-        places.iter_mut().zip(&values[run]).for_each(|(place, &value)| *place = *place * radix + code(value));
+        append_each(radix, places, values[run].iter().map(|&value| code(value)));
     } else {
-        places.iter_mut().zip(rows).for_each(|(place, &row)| *place = *place * radix + code(values[row as usize]));
+        append_each(radix, places, rows.iter().map(|&row| code(values[row as usize])));
+    }
+}
+
+/// Multiplies by the radix and adds the code; no places are as many zeros.
+#[inline]
+fn append_each(radix: u64, places: &mut Vec<u64>, codes: impl Iterator<Item = u64>) {
+    if places.is_empty() {
+        places.extend(codes);
+    } else {
+        places.iter_mut().zip(codes).for_each(|(place, code)| *place = *place * radix + code);
     }
 }

@@ -18,7 +18,22 @@ pub struct Zone {
 /// What is known of any column.
 pub const ANY_VALUES: Zone = Zone { low: ABSENT, high: i64::MAX, has_absent: true };
 
+impl Default for Zone {
+    /// That of no values.
+    fn default() -> Self {
+        Self { low: i64::MAX, high: ABSENT, has_absent: false }
+    }
+}
+
 impl Zone {
+    /// Takes a value in, of which [`ABSENT`] is none.
+    pub fn add(&mut self, value: i64) {
+        match value {
+            ABSENT => self.has_absent = true,
+            _ => (self.low, self.high) = (self.low.min(value), self.high.max(value)),
+        }
+    }
+
     /// That of some values, of which [`ABSENT`] is none.
     pub fn of(values: &[i64]) -> Self {
         let absent = |value: i64| value == ABSENT;

@@ -1,6 +1,7 @@
 //! Distinct values, numbered from 0 in order of appearance.
 
 use hashbrown::HashTable;
+use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Bound up to which values are looked up by place: 16 MiB of slots.
@@ -9,6 +10,12 @@ const SLOTS_MAX: u64 = 1 << 22;
 const SLOTS_PER_ROW: u64 = 16;
 
 const HASHED_MIN: usize = 1 << 10;
+
+/// Slots of numbers that are no more, all 0 again: to clear those that were used takes less than to clear them all.
+static SPARE_SLOTS: Mutex<Vec<Vec<u32>>> = Mutex::new(Vec::new());
+const SPARES_MAX: usize = 4;
+/// Fewer slots are cleared as soon as they are got from there.
+const SPARED_MIN: u64 = 1 << 12;
 
 /// Integers that are numbered.
 pub struct Numbers {
@@ -27,7 +34,7 @@ impl Numbers {
     /// For values below `bound`, asked for about `row_count` times.
     pub fn below(bound: u64, row_count: usize) -> Self {
         let worth = bound <= SLOTS_MAX.min(row_count as u64 * SLOTS_PER_ROW);
-        let places = if worth { Places::Slots(vec![0; bound as usize]) } else { Places::Hashed(vec![0; HASHED_MIN]) };
+        let places = if worth { Places::Slots(slots(bound)) } else { Places::Hashed(vec![0; HASHED_MIN]) };
         Self { values: Vec::new(), places }
     }
 
@@ -44,6 +51,30 @@ impl Numbers {
             Places::Hashed(slots) => values.iter_mut().for_each(|value| *value = number_by_hash(known, slots, *value)),
         }
     }
+}
+
+impl Drop for Numbers {
+    fn drop(&mut self) {
+        if let Places::Slots(slots) = &mut self.places
+            && slots.len() as u64 >= SPARED_MIN
+        {
+            let mut slots = std::mem::take(slots);
+            self.values.iter().for_each(|&value| slots[value as usize] = 0);
+            let mut spare = SPARE_SLOTS.lock();
+            if spare.len() < SPARES_MAX {
+                spare.push(slots);
+            }
+        }
+    }
+}
+
+/// So many slots or more, all 0.
+fn slots(count: u64) -> Vec<u32> {
+    let mut slots = if count >= SPARED_MIN { SPARE_SLOTS.lock().pop() } else { None }.unwrap_or_default();
+    if slots.len() < count as usize {
+        slots.resize(count as usize, 0);
+    }
+    slots
 }
 
 fn number_by_slot(known: &mut Vec<u64>, slots: &mut [u32], value: u64) -> u64 {
@@ -143,7 +174,8 @@ mod tests {
 
     #[test]
     fn numbers_follow_the_order_of_appearance_by_slot_and_by_hash() {
-        for bound in [10, SLOTS_MAX, u64::MAX] {
+        // Of those by slot, some get slots that others had.
+        for bound in [10, SLOTS_MAX, SPARED_MIN, SLOTS_MAX, u64::MAX] {
             let mut numbers = Numbers::below(bound, 1);
             let mut values = [7, 3, 7, 0, 9, 3];
             numbers.replace_all(&mut values);

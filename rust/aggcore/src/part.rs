@@ -35,6 +35,8 @@ pub struct Part<'a> {
     pub zones: Option<&'a [Zone; INT_COUNT]>,
     /// When the last event with an effect was received, microseconds UTC.
     pub received_us: &'a [i64],
+    /// What these lie in, as far as it is known.
+    pub received_zone: Zone,
     /// Rows that a later version replaced elsewhere; they count no more.
     pub dead: &'a Bitmap,
 }

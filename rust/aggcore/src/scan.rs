@@ -260,10 +260,8 @@ impl<'a> Scanner<'a> {
         let (mut sums, mut places) = (PartSums::new(part, scan.measure), Vec::new());
         chooser.each_chunk(scan.stop, |chosen, rows| {
             let rows = chosen.list(rows);
-            if bins.len() == 1 {
-                places.clear();
-                places.resize(rows.len(), 0);
-            } else {
+            places.clear();
+            if bins.len() > 1 {
                 scan.put_bins(part, rows, first_bin, &mut places);
             }
             grouping.replace_all(rows, &mut places, texts)?;

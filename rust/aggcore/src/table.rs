@@ -9,7 +9,7 @@ use crate::bytes_column::{BytesColumn, TextColumn};
 use crate::category::{Category, Codes, NO_CODE, Order, Strings};
 use crate::dictionary::Dictionary;
 use crate::fields::Fields;
-use crate::ints::{IntColumn, Ints};
+use crate::ints::{IntColumn, Ints, Zone};
 use crate::part::Part;
 use crate::record::{Record, US_PER_DAY};
 use crate::schema::{CATEGORY_COUNT, INT_COUNT, TEXT_COUNT, category, int, text};
@@ -31,6 +31,9 @@ pub struct Table {
     by_key: HashTable<u32>,
     /// Rows by UTC day.
     rows_of_day: BTreeMap<i64, usize>,
+    /// What the values of the rows lie in, those of rows that are gone too.
+    zones: [Zone; INT_COUNT],
+    received_zone: Zone,
     copying: Option<Copying>,
 }
 
@@ -97,7 +100,8 @@ impl Table {
             account: None,
             talk: Talk::Times { answer_us: fields.ints[int::ANSWER_TIME], end_us: fields.ints[int::END_TIME] },
             fields,
-            zones: None,
+            zones: Some(&self.zones),
+            received_zone: self.received_zone,
             received_us: &self.received_us,
             dead,
         }
@@ -126,6 +130,9 @@ impl Table {
     /// Adds rows of columns; `more_of` says the rest of one.
     pub fn append<'a>(&mut self, fields: &Fields<'_>, rows: &[usize], more_of: impl Fn(usize) -> More<'a>) {
         let count = self.rows();
+        for (zone, column) in self.zones.iter_mut().zip(fields.ints) {
+            rows.iter().for_each(|&row| zone.add(column.get(row)));
+        }
         for (slot, column) in self.ints.iter_mut().enumerate().filter(|(slot, _)| *slot != int::SETUP_TIME) {
             column.append(fields.ints[slot], rows, count);
         }
@@ -142,6 +149,7 @@ impl Table {
             self.setup_us.push(setup_us);
             *self.rows_of_day.entry(setup_us.div_euclid(US_PER_DAY)).or_default() += 1;
             self.received_us.push(more.received_us);
+            self.received_zone.add(more.received_us);
             self.versions.push(more.versions.unwrap_or_default(), place);
             self.key_hash.push(more.key_hash);
             // Exact, as tables are far smaller than 2^32 rows.
@@ -155,6 +163,8 @@ impl Table {
         self.count_out(self.setup_us[row].div_euclid(US_PER_DAY));
         *self.rows_of_day.entry(record.day()).or_default() += 1;
         self.setup_us[row] = record.setup_us();
+        self.zones.iter_mut().zip(record.ints).for_each(|(zone, value)| zone.add(value));
+        self.received_zone.add(more.received_us);
         for (slot, column) in self.ints.iter_mut().enumerate().filter(|(slot, _)| *slot != int::SETUP_TIME) {
             column.set(row, record.ints[slot], rows);
         }
@@ -198,6 +208,8 @@ impl Table {
                 self.swap_remove(row);
             }
         }
+        // Else it would reach back to the first row ever, and tell nothing after a day.
+        self.received_zone = Zone::of(&self.received_us);
         before - self.rows()
     }
 

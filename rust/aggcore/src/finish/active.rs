@@ -1,12 +1,10 @@
 //! Active sessions: rows by key, rolled up, ordered and cut.
 
-use hashbrown::HashTable;
-use prost::encoding::{WireType, encode_key, encode_varint};
-
 use super::order::{Ordinals, first_rows};
+use super::packed::{put_bytes, put_number};
 use crate::error::{Error, Result};
 use crate::measure::{Sums, add};
-use crate::numbers::mixed;
+use crate::numbers::Numbers;
 use crate::scan::{KeyValues, Partials};
 use crate::schema::ABSENT;
 use crate::time_text::Offsets;
@@ -179,37 +177,43 @@ fn seconds(sums: &Sums) -> i64 {
 
 /// Subtotals by level ascending, and the total, level 0, which is there even without rows.
 fn put_rollup(rows: &Rows, keys: &[Ordinals], order: &[(Target, bool)], out: &mut Answer<'_>) -> Result<()> {
-    let mut levels: Vec<Rows> = Vec::new();
-    // From the longest prefix, as each level adds up the rows of the one before it, which are fewer and fewer.
-    for level in (1..keys.len()).rev() {
-        levels.push(rolled_up(levels.last().unwrap_or(rows), &keys[..level])?);
-    }
-    for (level, rows) in (1..).zip(levels.iter().rev()) {
-        for row in in_order(rows, &keys[..level], order, usize::MAX) {
-            out.put_row(SUBTOTALS_TAG, rows, row, level);
+    let (mut numbers, mut count) = (vec![0; rows.cells.len()], 1);
+    for level in 1..keys.len() {
+        count = number_on(&mut numbers, count, &keys[level - 1]);
+        let subtotals = rolled_up(rows, &numbers, count)?;
+        for row in in_order(&subtotals, &keys[..level], order, usize::MAX) {
+            out.put_row(SUBTOTALS_TAG, &subtotals, row, level);
         }
     }
     let mut total = Sums::default();
-    levels.last().unwrap_or(rows).sums.iter().try_for_each(|&sums| add(&mut total, sums))?;
+    rows.sums.iter().try_for_each(|&sums| add(&mut total, sums))?;
     out.put_row(TOTAL_TAG, &Rows { cells: vec![0], sums: vec![total] }, 0, 0);
     Ok(())
 }
 
-/// The rows added up over all but some leading keys.
-fn rolled_up(rows: &Rows, keys: &[Ordinals]) -> Result<Rows> {
-    let mut rolled = Rows { cells: Vec::new(), sums: Vec::new() };
-    let mut by_key: HashTable<u32> = HashTable::new();
-    let hash = |cell: u32| mixed(keys.iter().map(|key| key.values[cell as usize]));
-    for (&cell, &sums) in rows.cells.iter().zip(&rows.sums) {
-        let same = |other: u32| keys.iter().all(|key| key.values[other as usize] == key.values[cell as usize]);
-        let found = by_key.find(hash(cell), |&row| same(rolled.cells[row as usize]));
-        if let Some(&row) = found {
-            add(&mut rolled.sums[row as usize], sums)?;
-            continue;
+/// Numbers rows, which are numbered below `count`, by one key more; gives how many numbers there are.
+fn number_on(numbers: &mut [u64], count: usize, key: &Ordinals) -> usize {
+    let (mut codes, mut radix) = (key.values.clone(), key.end());
+    if radix > u64::from(u32::MAX) {
+        let mut distinct = Numbers::below(radix, codes.len());
+        distinct.replace_all(&mut codes);
+        radix = distinct.values().len() as u64;
+    }
+    // Exact, as rows are fewer than 2^32.
+    numbers.iter_mut().zip(codes).for_each(|(number, code)| *number = *number * radix + code);
+    let mut numbering = Numbers::below(count as u64 * radix, numbers.len());
+    numbering.replace_all(numbers);
+    numbering.values().len()
+}
+
+/// The rows added up by their numbers, of which there are `count`, in order of appearance.
+fn rolled_up(rows: &Rows, numbers: &[u64], count: usize) -> Result<Rows> {
+    let mut rolled = Rows { cells: Vec::with_capacity(count), sums: vec![[0; 3]; count] };
+    for ((&number, &cell), &sums) in numbers.iter().zip(&rows.cells).zip(&rows.sums) {
+        if number == rolled.cells.len() as u64 {
+            rolled.cells.push(cell);
         }
-        by_key.insert_unique(hash(cell), rolled.cells.len() as u32, |&row| hash(rolled.cells[row as usize]));
-        rolled.cells.push(cell);
-        rolled.sums.push(sums);
+        add(&mut rolled.sums[number as usize], sums)?;
     }
     Ok(rolled)
 }
@@ -235,27 +239,16 @@ impl Answer<'_> {
                 Shown::Key { position, .. } if *position >= level => {}
                 Shown::Key { values: KeyValues::Ints(values), .. } if values[cell] == ABSENT => {}
                 Shown::Key { values: KeyValues::Ints(values), is_time: true, .. } => {
-                    put_message(*tag, self.offsets.rfc3339(values[cell]).as_bytes(), &mut self.row);
+                    put_bytes(*tag, self.offsets.rfc3339(values[cell]).as_bytes(), &mut self.row);
                 }
                 Shown::Key { values: KeyValues::Ints(values), .. } => put_number(*tag, values[cell], &mut self.row),
                 Shown::Key { values, .. } if values.text(cell).is_empty() => {}
-                Shown::Key { values, .. } => put_message(*tag, values.text(cell).as_bytes(), &mut self.row),
+                Shown::Key { values, .. } => put_bytes(*tag, values.text(cell).as_bytes(), &mut self.row),
             }
         }
         if tag == SUBTOTALS_TAG {
             put_number(LEVEL_TAG, level as i64, &mut self.row);
         }
-        put_message(tag, &self.row, &mut self.bytes);
+        put_bytes(tag, &self.row, &mut self.bytes);
     }
-}
-
-fn put_number(tag: u32, number: i64, out: &mut Vec<u8>) {
-    encode_key(tag, WireType::Varint, out);
-    encode_varint(number as u64, out);
-}
-
-fn put_message(tag: u32, bytes: &[u8], out: &mut Vec<u8>) {
-    encode_key(tag, WireType::LengthDelimited, out);
-    encode_varint(bytes.len() as u64, out);
-    out.extend_from_slice(bytes);
 }

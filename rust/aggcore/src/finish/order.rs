@@ -1,5 +1,7 @@
 //! Rows in order: what they are compared by becomes integers, and these one integer where they fit.
 
+use std::cmp::Ordering;
+
 use crate::scan::KeyValues;
 use crate::schema::ABSENT;
 
@@ -44,6 +46,11 @@ impl Ordinals {
         self
     }
 
+    /// What all values are below; the greatest of all integers where none is.
+    pub fn end(&self) -> u64 {
+        self.absent.saturating_add(1)
+    }
+
     fn bits(&self) -> u32 {
         u64::BITS - self.absent.leading_zeros()
     }
@@ -52,33 +59,45 @@ impl Ordinals {
 /// The rows with the least values of the first column, of equals those with the least of the second, and so on:
 /// in order, as many as asked for.
 pub fn first_rows(row_count: usize, columns: &[Ordinals], limit: usize) -> Vec<u32> {
-    let (packed, rest) = packed(row_count, columns);
+    let (packed, bits, rest) = packed(row_count, columns);
+    let row_bits = usize::BITS - row_count.leading_zeros();
+    if rest.is_empty() && bits + row_bits <= u64::BITS {
+        // With the row beneath it an integer says all, and integers alone are sorted without a branch.
+        let keys = packed.into_iter().zip(0..).map(|(key, row)| key << row_bits | row).collect();
+        let row = |key: u64| (key & ((1 << row_bits) - 1)) as u32;
+        return least(keys, limit, u64::cmp).into_iter().map(row).collect();
+    }
     let rest_of = |row: u32| rest.iter().map(move |column| column.values[row as usize]);
-    let mut rows: Vec<(u64, u32)> = packed.into_iter().zip(0..).collect();
+    let rows: Vec<(u64, u32)> = packed.into_iter().zip(0..).collect();
     let order = |&(a, row_a): &(u64, u32), &(b, row_b): &(u64, u32)| {
         a.cmp(&b).then_with(|| rest_of(row_a).cmp(rest_of(row_b))).then(row_a.cmp(&row_b))
     };
-    if limit < row_count {
-        rows.select_nth_unstable_by(limit, order);
-        rows.truncate(limit);
-    }
-    rows.sort_unstable_by(order);
-    rows.into_iter().map(|(_, row)| row).collect()
+    least(rows, limit, order).into_iter().map(|(_, row)| row).collect()
 }
 
-/// The leading columns, as many as fit, in one integer per row; and the other columns.
-fn packed(row_count: usize, columns: &[Ordinals]) -> (Vec<u64>, &[Ordinals]) {
+/// The least of some values in order, as many as asked for.
+fn least<T>(mut values: Vec<T>, limit: usize, order: impl Fn(&T, &T) -> Ordering) -> Vec<T> {
+    if limit < values.len() {
+        values.select_nth_unstable_by(limit, &order);
+        values.truncate(limit);
+    }
+    values.sort_unstable_by(order);
+    values
+}
+
+/// The leading columns, as many as fit, in one integer per row, and the bits that it takes; and the other columns.
+fn packed(row_count: usize, columns: &[Ordinals]) -> (Vec<u64>, u32, &[Ordinals]) {
     let (mut packed, mut bits) = (vec![0; row_count], 0);
     for (number, column) in columns.iter().enumerate() {
-        bits += column.bits();
-        if bits > u64::BITS {
-            return (packed, &columns[number..]);
+        if bits + column.bits() > u64::BITS {
+            return (packed, bits, &columns[number..]);
         }
+        bits += column.bits();
         // Shifting out all 64 bits is no shift in Rust; there is nothing before such a column.
         let shift = |place: u64| place.checked_shl(column.bits()).unwrap_or(0);
         packed.iter_mut().zip(&column.values).for_each(|(place, value)| *place = shift(*place) | value);
     }
-    (packed, &[])
+    (packed, bits, &[])
 }
 
 fn widen(low: i64, high: i64, value: i64) -> (i64, i64) {

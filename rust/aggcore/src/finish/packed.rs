@@ -1,12 +1,14 @@
-//! Packed columns of an answer, written as they are worked out.
+//! Fields of an answer, written as they are worked out.
 //!
-//! As fields of a message they would first be laid out in memory, which for a year of five minutes takes longer
+//! As fields of a message, columns would first be laid out in memory, which for a year of five minutes takes longer
 //! than working them out.
 
-use prost::encoding::{WireType, encode_key, encode_varint};
+use prost::encoding::{WireType, encode_varint};
 
 /// Bytes of the longest integer.
 const INT_LEN_MAX: usize = 10;
+/// Bits of a key that tell how the value is written.
+const TAG_SHIFT: u32 = 3;
 /// Integers below it have no more groups of 7 bits than a word has bytes.
 const WORD_INT_END: u64 = 1 << (7 * size_of::<u64>());
 
@@ -47,15 +49,33 @@ impl Columns {
     }
 }
 
-/// Writes a field of bytes: a message, which is there also without any, or a column.
+/// Writes a field of bytes: a text, a message, which is there also without any, or a column.
+#[inline]
 pub fn put_bytes(tag: u32, bytes: &[u8], out: &mut Vec<u8>) {
     put_head(tag, bytes.len(), out);
     out.extend_from_slice(bytes);
 }
 
+/// Writes a field of one integer.
+#[inline]
+pub fn put_number(tag: u32, number: i64, out: &mut Vec<u8>) {
+    push_int(u64::from(tag << TAG_SHIFT | WireType::Varint as u32), out);
+    push_int(number as u64, out);
+}
+
+#[inline]
 fn put_head(tag: u32, len: usize, out: &mut Vec<u8>) {
-    encode_key(tag, WireType::LengthDelimited, out);
-    encode_varint(len as u64, out);
+    push_int(u64::from(tag << TAG_SHIFT | WireType::LengthDelimited as u32), out);
+    push_int(len as u64, out);
+}
+
+#[inline]
+fn push_int(value: u64, out: &mut Vec<u8>) {
+    match value {
+        0..0x80 => out.push(value as u8),
+        0x80..0x4000 => out.extend_from_slice(&[value as u8 | 0x80, (value >> 7) as u8]),
+        _ => encode_varint(value, out),
+    }
 }
 
 /// Writes an integer to where there is room for the longest, and gives its length.

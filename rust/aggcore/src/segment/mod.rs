@@ -24,6 +24,7 @@ use crate::arrays::Arrays;
 use crate::bitmap::Bitmap;
 use crate::category::{Category, Order, try_partition_point};
 use crate::error::{Error, Result};
+use crate::ints::ANY_VALUES;
 use crate::part::Part;
 use crate::schema::{FIELDS, category, int, text};
 use crate::talk::Talk;
@@ -231,6 +232,7 @@ impl Segment {
             fields,
             zones: Some(&self.summary.zones),
             received_us: &self.received_us,
+            received_zone: ANY_VALUES,
             dead,
         }
     }
