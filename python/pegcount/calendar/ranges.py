@@ -1,10 +1,17 @@
 """The bins of each report that has any."""
 
+from functools import lru_cache
+from typing import Final
+
 import numpy as np
 
 from pegcount.calendar.bins import bin_count, clip, day_edges, edges, edges_with_days_before
 from pegcount.errors import InvalidRequestError, Violation
-from pegcount.model import Bins, FolderQuery, QualityQuery, UsageQuery
+from pegcount.model import Bins, FolderQuery, Granularity, QualityQuery, UsageQuery
+from pegcount.zone import Zone
+
+_KEPT: Final = 32
+"""Bins of ranges that are kept: the same are asked for again and again, and each takes 1.7 MB at most."""
 
 
 def usage_bins(query: UsageQuery, now_us: int, bin_count_max: int) -> Bins:
@@ -15,15 +22,9 @@ def usage_bins(query: UsageQuery, now_us: int, bin_count_max: int) -> Bins:
     """
     if query.from_us >= now_us:
         return _no_bins(query)
-    zone, from_us = query.zone, query.from_us
     to_us = now_us if query.to_us is None else query.to_us
-    _check_count("granularity", bin_count(zone, query.granularity, from_us, to_us), bin_count_max)
     warmup_count = 0 if query.sma_period is None else query.sma_period - 1
-    if warmup_count:
-        edge_us = edges_with_days_before(zone, from_us, to_us, warmup_count)
-    else:
-        edge_us = edges(zone, query.granularity, from_us, to_us)
-    return Bins(edge_us, edge_us, int(edge_us[warmup_count]), int(edge_us[-1]), warmup_count)
+    return _whole_bins(query.zone, query.granularity, query.from_us, to_us, warmup_count, bin_count_max)
 
 
 def quality_bins(query: QualityQuery, now_us: int, bin_count_max: int) -> Bins:
@@ -34,11 +35,8 @@ def quality_bins(query: QualityQuery, now_us: int, bin_count_max: int) -> Bins:
     """
     if query.from_us >= now_us:
         return _no_bins(query)
-    zone, from_us = query.zone, query.from_us
     to_us = now_us if query.to_us is None else min(query.to_us, now_us)
-    _check_count("sampling", bin_count(zone, query.granularity, from_us, to_us), bin_count_max)
-    calendar_us = edges(zone, query.granularity, from_us, to_us)
-    return Bins(clip(calendar_us, from_us, to_us), calendar_us, from_us, to_us)
+    return _clipped_bins(query.zone, query.granularity, query.from_us, to_us, bin_count_max)
 
 
 def folder_bins(query: FolderQuery, bin_count_max: int) -> Bins:
@@ -51,6 +49,28 @@ def folder_bins(query: FolderQuery, bin_count_max: int) -> Bins:
     _check_count("to_date", len(edge_us) - 1, bin_count_max)
     from_us, to_us = zone.day_start_us(query.from_date), zone.day_start_us(query.to_date + 1)
     return Bins(edge_us, edge_us, from_us, to_us)
+
+
+@lru_cache(_KEPT)
+def _whole_bins(
+    zone: Zone, granularity: Granularity, from_us: int, to_us: int, warmup_count: int, bin_count_max: int
+) -> Bins:
+    _check_count("granularity", bin_count(zone, granularity, from_us, to_us), bin_count_max)
+    if warmup_count:
+        edge_us = edges_with_days_before(zone, from_us, to_us, warmup_count)
+    else:
+        edge_us = edges(zone, granularity, from_us, to_us)
+    edge_us.flags.writeable = False
+    return Bins(edge_us, edge_us, int(edge_us[warmup_count]), int(edge_us[-1]), warmup_count)
+
+
+@lru_cache(_KEPT)
+def _clipped_bins(zone: Zone, granularity: Granularity, from_us: int, to_us: int, bin_count_max: int) -> Bins:
+    _check_count("sampling", bin_count(zone, granularity, from_us, to_us), bin_count_max)
+    calendar_us = edges(zone, granularity, from_us, to_us)
+    clipped_us = clip(calendar_us, from_us, to_us)
+    calendar_us.flags.writeable = clipped_us.flags.writeable = False
+    return Bins(clipped_us, calendar_us, from_us, to_us)
 
 
 def _no_bins(query: UsageQuery | QualityQuery) -> Bins:

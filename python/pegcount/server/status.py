@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import grpc
 from google.protobuf import duration_pb2
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -109,7 +109,7 @@ def _read(request: bytes, deserialize: Callable[[bytes], Any] | None) -> Any:
         return request
     try:
         return deserialize(request)
-    except Exception as error:
+    except DecodeError as error:
         raise errors.MalformedMessageError(f"the request is no valid message: {error}") from error
 
 
