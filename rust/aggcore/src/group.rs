@@ -94,10 +94,15 @@ impl<'a> Grouping<'a> {
         let mut rests = self.cells.values().to_vec();
         let mut keys = vec![0; stride * rests.len()];
         for (number, (mut key, texts)) in self.keys.into_iter().zip(texts).enumerate().rev() {
-            let codes: Vec<u64> = rests.iter().map(|rest| rest % key.radix).collect();
+            // A quotient and its rest are one division where they are worked out together.
+            let code = |rest: &mut u64| {
+                let code = *rest % key.radix;
+                *rest /= key.radix;
+                code
+            };
+            let codes: Vec<u64> = rests.iter_mut().map(code).collect();
             let column = keys.iter_mut().skip(1 + number).step_by(stride);
             key.codes.put_values(&codes, column, texts);
-            rests.iter_mut().for_each(|rest| *rest /= key.radix);
             if let Some(before) = &key.before {
                 rests.iter_mut().for_each(|rest| *rest = before.values()[*rest as usize]);
             }
