@@ -4,7 +4,11 @@ Protobuf messages merge: the bytes of one after the bytes of another are a messa
 both. So what the core made is neither parsed nor written again, however long it is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Final
+
+from google.protobuf.message import Message
 
 from pegcount import core
 from pegcount.model import Bins, Granularity, Retention, StoreInfo
@@ -18,38 +22,35 @@ _NOTICE_TEXTS = {
 }
 
 Notices = Iterable[reports_pb2.NoticeCode]
+_HEADS_KEPT: Final = 256
+"""Heads of answers that are kept, some 150 bytes each: the same are asked for again and again."""
 
 
 def usage(
     body: bytes, bins: Bins, granularity: Granularity, zone: Zone, now_us: int, notices: Notices
 ) -> bytes:
     """The answer to `QueryAsrUsage`."""
-    resolved = _range(bins.from_us, bins.to_us, zone, now_us, granularity)
-    head = reports_pb2.QueryAsrUsageResponse(range=resolved, notices=_notices(notices))
-    return head.SerializeToString() + body
+    return _of_bins(reports_pb2.QueryAsrUsageResponse, bins, granularity, zone, now_us, notices) + body
 
 
 def active(body: bytes, zone: Zone, now_us: int) -> bytes:
     """The answer to `QueryActiveSessions`."""
-    resolved = _range(now_us, now_us, zone, now_us, None)
-    head = reports_pb2.QueryActiveSessionsResponse(range=resolved, as_of=_time(now_us, zone))
-    return head.SerializeToString() + body
+    now = _time(now_us, zone)
+    resolved = reports_pb2.ResolvedRange(from_time=now, to_time=now, time_zone=zone.name, generated_at=now)
+    return reports_pb2.QueryActiveSessionsResponse(range=resolved, as_of=now).SerializeToString() + body
 
 
 def folder(body: bytes, bins: Bins, zone: Zone, now_us: int, notices: Notices) -> bytes:
     """The answer to `QueryFolderStats`."""
-    resolved = _range(bins.from_us, bins.to_us, zone, now_us, Granularity.DAY)
-    head = reports_pb2.QueryFolderStatsResponse(range=resolved, notices=_notices(notices))
-    return head.SerializeToString() + body
+    return _of_bins(reports_pb2.QueryFolderStatsResponse, bins, Granularity.DAY, zone, now_us, notices) + body
 
 
 def quality(
     body: bytes, bins: Bins, granularity: Granularity, zone: Zone, now_us: int, notices: Notices
 ) -> bytes:
     """The answer to `QueryOriginationQuality`."""
-    resolved = _range(bins.from_us, bins.to_us, zone, now_us, granularity)
-    head = reports_pb2.QueryOriginationQualityResponse(range=resolved, notices=_notices(notices))
-    return head.SerializeToString() + body
+    head = _of_bins(reports_pb2.QueryOriginationQualityResponse, bins, granularity, zone, now_us, notices)
+    return head + body
 
 
 def retention(kept: Retention) -> admin_pb2.Retention:
@@ -72,20 +73,38 @@ def store_info(info: StoreInfo, utc: Zone, server: str, tzdata: str) -> admin_pb
     )
 
 
-def _range(
-    from_us: int, to_us: int, zone: Zone, now_us: int, granularity: Granularity | None
-) -> reports_pb2.ResolvedRange:
-    return reports_pb2.ResolvedRange(
+def _of_bins(
+    answer: Callable[..., Message],
+    bins: Bins,
+    granularity: Granularity,
+    zone: Zone,
+    now_us: int,
+    notices: Notices,
+) -> bytes:
+    """The fields that the answers of all reports with bins have."""
+    generated = answer(range=reports_pb2.ResolvedRange(generated_at=_time(now_us, zone)))
+    head = _head(answer, bins.from_us, bins.to_us, granularity, zone, tuple(notices))
+    return head + generated.SerializeToString()
+
+
+@lru_cache(_HEADS_KEPT)
+def _head(
+    answer: Callable[..., Message],
+    from_us: int,
+    to_us: int,
+    granularity: Granularity,
+    zone: Zone,
+    notices: tuple[reports_pb2.NoticeCode, ...],
+) -> bytes:
+    """Of these what is the same whenever it is asked."""
+    resolved = reports_pb2.ResolvedRange(
         from_time=_time(from_us, zone),
         to_time=_time(to_us, zone),
         time_zone=zone.name,
-        granularity=None if granularity is None else reports_pb2.Granularity.Name(granularity),
-        generated_at=_time(now_us, zone),
+        granularity=reports_pb2.Granularity.Name(granularity),
     )
-
-
-def _notices(codes: Notices) -> list[reports_pb2.Notice]:
-    return [reports_pb2.Notice(code=code, text=_NOTICE_TEXTS[code]) for code in codes]
+    told = [reports_pb2.Notice(code=code, text=_NOTICE_TEXTS[code]) for code in notices]
+    return answer(range=resolved, notices=told).SerializeToString()
 
 
 def _time(us: int, zone: Zone) -> str:
