@@ -96,9 +96,14 @@ pub fn nulls(rows: usize, present: impl FnMut(usize) -> bool) -> Option<NullBuff
     Some(nulls).filter(|nulls| nulls.null_count() > 0)
 }
 
-/// The text of a row, "" where it has none.
-pub fn text_at(texts: &StringArray, row: usize) -> &str {
-    if texts.is_null(row) { "" } else { texts.value(row) }
+impl Strings for StringArray {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn get(&self, number: usize) -> &str {
+        if self.is_null(number) { "" } else { self.value(number) }
+    }
 }
 
 /// The columns of all fields.

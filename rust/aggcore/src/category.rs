@@ -3,10 +3,6 @@
 use std::convert::Infallible;
 use std::ops::Range;
 
-use arrow_array::{Array, StringArray};
-
-use crate::arrays::text_at;
-
 /// Texts by number: the entries of a dictionary, or the values of a text column by row.
 pub trait Strings: Sync {
     /// How many there are.
@@ -45,16 +41,6 @@ impl Strings for Vec<Box<str>> {
 
     fn get(&self, number: usize) -> &str {
         &self[number]
-    }
-}
-
-impl Strings for StringArray {
-    fn count(&self) -> usize {
-        self.len()
-    }
-
-    fn get(&self, number: usize) -> &str {
-        text_at(self, number)
     }
 }
 

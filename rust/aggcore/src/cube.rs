@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::fields::Fields;
 use crate::filter::Predicate;
 use crate::ints::{ANY_VALUES, Ints};
-use crate::measure::{Measure, Packed, packed_sums};
+use crate::measure::Measure;
 use crate::minutes::{US_PER_MINUTE, lie_on_slots, minute_of_day};
 use crate::part::Part;
 use crate::record::US_PER_DAY;
@@ -22,6 +22,7 @@ use crate::scan::{KeyValues, Partials, Scan, Scanner};
 use crate::schema::{Kept, field};
 use crate::segment::Segment;
 use crate::stop::Stop;
+use crate::sums::{Packed, packed_sums};
 use crate::talk::Talk;
 
 /// A cube is worth its memory where it has at most one row for so many of the segment.

@@ -3,7 +3,7 @@
 //! Rows that follow each other are often of one minute, and an addition to a place waits for the one before. So there
 //! are several places for each minute, which take turns; and where a whole block is of one minute, it is summed up first.
 
-use crate::measure::{Packed, UPPER};
+use crate::sums::{Packed, UPPER};
 
 /// Places of minutes: a power of two, so that a minute needs no look whether it lies within.
 pub const SLOTS: usize = 2_048;

@@ -41,6 +41,7 @@ pub mod schema;
 pub mod segment;
 pub mod stop;
 pub mod store;
+pub mod sums;
 pub mod table;
 pub mod talk;
 pub mod time_text;

@@ -1,9 +1,10 @@
 //! What is summed over records, and how each of them adds to its cell.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ints::Ints;
 use crate::part::{Part, run_of};
 use crate::schema::{ABSENT, int};
+use crate::sums::{Packed, Sums, add, packed_call, unpacked_calls};
 use crate::talk::Talk;
 
 /// What is summed per cell; a cell has three sums.
@@ -18,32 +19,6 @@ pub enum Measure {
         /// The instant, microseconds UTC.
         as_of_us: i64,
     },
-}
-
-/// Sums of one cell.
-pub type Sums = [i64; 3];
-
-/// Two sums of a part's rows, of which there are less than 2^31, in one word, the second above the lowest 31 bits; and a
-/// sum of milliseconds of less than 2^31 each. So none of them runs over, and a row costs two additions without a look.
-pub type Packed = [u64; 2];
-
-/// Where the second of two sums in a word begins.
-pub const UPPER: u32 = 31;
-
-/// What one call adds: `ms` as [`Talk::Known`].
-#[inline]
-pub fn packed_call(ms: i32) -> Packed {
-    [1 | u64::from(ms >= 0) << UPPER, ms.max(0) as u64]
-}
-
-/// The sums of calls as one word and milliseconds.
-pub fn packed_sums([calls, answered, ms]: Sums) -> Packed {
-    [calls as u64 | (answered as u64) << UPPER, ms as u64]
-}
-
-/// The sums of calls.
-pub fn unpacked_calls([counts, ms]: Packed) -> Sums {
-    [(counts & ((1 << UPPER) - 1)) as i64, (counts >> UPPER) as i64, ms as i64]
 }
 
 /// Milliseconds that may be packed.
@@ -149,20 +124,6 @@ pub fn measured(measure: Measure, part: &Part<'_>, row: usize) -> Sums {
         }
         Measure::Elapsed { as_of_us } => [1, elapsed_ms(part.fields.ints[int::ANSWER_TIME].get(row), as_of_us), 0],
     }
-}
-
-/// Adds to sums.
-///
-/// # Errors
-/// `SumOverflow`.
-#[inline]
-pub fn add(sums: &mut Sums, added: Sums) -> Result<()> {
-    let mut is_over = false;
-    for (sum, added) in sums.iter_mut().zip(added) {
-        let (now, over) = sum.overflowing_add(added);
-        (*sum, is_over) = (now, is_over | over);
-    }
-    if is_over { Err(Error::SumOverflow) } else { Ok(()) }
 }
 
 /// Milliseconds since an answer, 0 where it is absent or to come.

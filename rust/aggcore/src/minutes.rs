@@ -5,8 +5,8 @@
 
 use crate::error::Result;
 use crate::lanes::{Lanes, SLOTS, place};
-use crate::measure::{Packed, Sums, add, packed_call, unpacked_calls};
 use crate::record::US_PER_DAY;
+use crate::sums::{Packed, Sums, add, packed_call, unpacked_calls};
 
 /// Minutes of a day.
 const MINUTES: usize = 1_440;

@@ -6,8 +6,8 @@ use crate::bitmap::Bitmap;
 use crate::category::partition_point;
 use crate::fields::Fields;
 use crate::ints::Zone;
-use crate::measure::Packed;
 use crate::schema::INT_COUNT;
+use crate::sums::Packed;
 use crate::talk::Talk;
 
 /// A run of records.

@@ -10,7 +10,7 @@ use crate::deck::Deck;
 use crate::error::Result;
 use crate::filter::{Compiled, Predicate};
 use crate::group::{Grouping, check_cell_count};
-use crate::measure::{PartSums, add, measured, packed_call};
+use crate::measure::{PartSums, measured};
 use crate::minutes::{MinuteSums, lie_on_slots};
 use crate::numbers::{TextNumbers, mixed};
 use crate::part::Part;
@@ -18,9 +18,11 @@ use crate::record::US_PER_DAY;
 use crate::schema::{Kept, field};
 use crate::segment::own;
 use crate::stop::Stop;
+use crate::sums::{add, packed_call};
 use crate::talk::Talk;
 
-pub use crate::measure::{Measure, Sums};
+pub use crate::measure::Measure;
+pub use crate::sums::Sums;
 
 /// What a call's duration is read from, as far as a part has it.
 const CALL_COLUMNS: [&str; 3] = [own::NAME_OF_TALK, "answer_time", "end_time"];

@@ -3,10 +3,10 @@
 use super::order::{Ordinals, first_rows};
 use super::packed::{put_bytes, put_number};
 use crate::error::{Error, Result};
-use crate::measure::{Sums, add};
 use crate::numbers::Numbers;
 use crate::scan::{KeyValues, Partials};
 use crate::schema::ABSENT;
+use crate::sums::{Sums, add};
 use crate::time_text::Offsets;
 
 /// Names of the fields of `ActiveSessionRow` by tag, from 1.

@@ -6,8 +6,8 @@ use prost::Message;
 
 use super::ratio::seconds_per_call;
 use crate::error::{Error, Result};
-use crate::measure::{Sums, add};
 use crate::scan::{KeyValues, Partials};
+use crate::sums::{Sums, add};
 use crate::time_text::Offsets;
 use crate::wire::v1::{FolderAgentStats, FolderStatsRow, FolderStatsTotals, QueryFolderStatsResponse};
 
