@@ -1,6 +1,8 @@
 """Tools learn the contract with its comments, in both versions of reflection, and how the server is."""
 
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -137,3 +139,26 @@ def test_watchers_learn_that_the_server_ends(service: Service) -> None:
     service._running.health.enter_graceful_shutdown()
     assert next(watched).status == health_pb2.HealthCheckResponse.NOT_SERVING
     watched.cancel()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_caller_who_goes_is_no_fault(
+    version: str, service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    call = service.channel.stream_stream(
+        f"/{version}/ServerReflectionInfo", Request.SerializeToString, Response.FromString
+    )
+    going = threading.Event()
+
+    def requests() -> Iterator[Request]:
+        yield Request(list_services="")
+        going.wait(20)
+
+    answers = call(requests())
+    assert next(answers).list_services_response.service
+    answers.cancel()
+    going.set()
+    # A stream that ends after it has been read on by then.
+    assert ask(service, version, Request(list_services=""))
+    time.sleep(0.2)
+    assert [record.message for record in caplog.records] == []

@@ -4,9 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from threading import Condition
 
-import grpc
-
-from pegcount.errors import CancelledError, OverloadedError
+from pegcount.errors import OverloadedError
 from pegcount.model import WriteOutcome
 from pegcount.store import PendingWrite, Store
 
@@ -29,7 +27,7 @@ class BatchStream:
         """Submits batches until they end, or one is refused, or the stream is ended."""
         try:
             while self._has_room():
-                batch = _next(batches)
+                batch = next(batches, None)
                 if batch is None or not self._submit(batch):
                     break
         except Exception as error:
@@ -100,11 +98,3 @@ class BatchStream:
         with self._changed:
             self._pending.popleft()
             self._changed.notify_all()
-
-
-def _next(batches: Iterator[bytes]) -> bytes | None:
-    """The next batch, None after the last; gRPC raises where the caller has gone."""
-    try:
-        return next(batches, None)
-    except grpc.RpcError as error:
-        raise CancelledError("the caller has gone") from error

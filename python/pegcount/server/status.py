@@ -3,7 +3,6 @@
 import logging
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any, NoReturn
 
 import grpc
@@ -89,14 +88,14 @@ def _unary(handler: Any) -> Handler:
 
 
 def _streaming(handler: Any) -> Handler:
-    read = partial(_read, deserialize=handler.request_deserializer)
+    deserialize = handler.request_deserializer
 
     def call(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         try:
             if handler.request_streaming:
-                yield from handler.stream_stream(map(read, request), context)
+                yield from handler.stream_stream(_read_each(request, deserialize), context)
             else:
-                yield from handler.unary_stream(read(request), context)
+                yield from handler.unary_stream(_read(request, deserialize), context)
         except _ANY as error:
             _abort(error, context)
 
@@ -111,6 +110,15 @@ def _read(request: bytes, deserialize: Callable[[bytes], Any] | None) -> Any:
         return deserialize(request)
     except DecodeError as error:
         raise errors.MalformedMessageError(f"the request is no valid message: {error}") from error
+
+
+def _read_each(requests: Iterator[bytes], deserialize: Callable[[bytes], Any] | None) -> Iterator[Any]:
+    """The messages of a stream; gRPC raises where the caller has gone."""
+    try:
+        for request in requests:
+            yield _read(request, deserialize)
+    except grpc.RpcError as error:
+        raise errors.CancelledError("the caller has gone") from error
 
 
 def _abort(error: BaseException, context: grpc.ServicerContext) -> NoReturn:
