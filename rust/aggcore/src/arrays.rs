@@ -138,7 +138,7 @@ impl Arrays {
             entries: std::array::from_fn(|_| None),
             texts: std::array::from_fn(|_| None),
         };
-        if columns.len() < FIELDS.len() {
+        if columns.len() != FIELDS.len() {
             return None;
         }
         FIELDS.iter().zip(columns).try_for_each(|(field, column)| arrays.take(field, column))?;
@@ -214,11 +214,9 @@ impl CodeArray {
             (Self::Byte(column.keys().values().clone()), column.values())
         } else if let Some(column) = column.as_dictionary_opt::<UInt16Type>() {
             (Self::Short(column.keys().values().clone()), column.values())
-        } else if let Some(column) = column.as_dictionary_opt::<Int32Type>() {
-            (Self::Wide(column.keys().values().clone()), column.values())
         } else {
-            // Texts written out: each row has an entry of its own.
-            (Self::Wide((0..column.len() as i32).collect()), column)
+            let column = column.as_dictionary_opt::<Int32Type>()?;
+            (Self::Wide(column.keys().values().clone()), column.values())
         };
         Some((codes, entries.as_string_opt::<i32>()?.clone()))
     }

@@ -2,9 +2,9 @@
 
 use std::{io::Cursor, sync::Arc};
 
-use arrow_array::{Array, ArrayRef, NullArray, RecordBatch, builder::StringBuilder};
+use arrow_array::{Array, ArrayRef, DictionaryArray, Int32Array, NullArray, RecordBatch, builder::StringBuilder};
 use arrow_ipc::{reader::StreamReader, writer::StreamWriter};
-use arrow_schema::{Field as ArrowField, Schema};
+use arrow_schema::{DataType, Field as ArrowField, Schema};
 
 use crate::arrays::{Arrays, category_array, int_array, text_array};
 use crate::category::{NO_CODE, Order};
@@ -54,7 +54,10 @@ impl Batch {
     }
 
     fn of(columns: Vec<ArrayRef>) -> Result<Self> {
-        let arrays = Arrays::of(&columns).ok_or_else(|| damaged("a column of a batch is not of its field".to_owned()))?;
+        let coded: Vec<ArrayRef> =
+            FIELDS.iter().zip(&columns).map(|(field, column)| coded(field, column)).collect::<Result<_>>()?;
+        let arrays = Arrays::of(&coded).filter(|_| columns.len() == FIELDS.len());
+        let arrays = arrays.ok_or_else(|| damaged("a column of a batch is not of its field".to_owned()))?;
         let fields = arrays.fields(Order::Any);
         let key_hash = (0..columns[0].len()).map(|row| fields.key_hash(row)).collect();
         Ok(Self { batch_id: None, rejected: Vec::new(), key_hash, columns, arrays })
@@ -133,6 +136,15 @@ impl Columns {
     }
 }
 
+/// A column as [`Arrays`] take it: of texts written out, each row has an entry of its own.
+fn coded(field: &Field, column: &ArrayRef) -> Result<ArrayRef> {
+    if field.shape.kept() != Kept::Category || column.data_type() != &DataType::Utf8 {
+        return Ok(Arc::clone(column));
+    }
+    let codes = Int32Array::from_iter_values(0..column.len() as i32);
+    Ok(Arc::new(DictionaryArray::try_new(codes, Arc::clone(column))?))
+}
+
 fn damaged(problem: String) -> Error {
     Error::Damaged { file: "journal".to_owned(), problem }
 }
@@ -177,6 +189,10 @@ mod tests {
             let back = Batch::from_journal(&batch.to_journal()?)?;
             let rows: Vec<_> = (0..back.rows()).map(|row| back.fields().record(row)).collect();
             assert_eq!(rows, (0..count).map(record).collect::<Vec<_>>());
+            let (mut fewer, mut more) = (batch.columns.clone(), batch.columns);
+            fewer.pop();
+            more.push(Arc::clone(&more[0]));
+            assert!(Batch::of(fewer).is_err() && Batch::of(more).is_err());
         }
         Ok(())
     }

@@ -282,7 +282,7 @@ impl Segment {
             damaged: AtomicBool::new(false),
             has_filter: AtomicBool::new(false),
             setup_us,
-            fields: Arrays::of(columns)?,
+            fields: Arrays::of(columns.get(..FIELDS.len())?)?,
             received_us: own(own::RECEIVED_TIME)?.as_primitive_opt::<TimestampMicrosecondType>()?.values().clone(),
             versions: own(own::VERSIONS)?.as_binary_opt::<i32>().cloned(),
             sorted_key_hash: own(own::SORTED_KEY_HASH)?.as_primitive_opt::<UInt64Type>()?.values().clone(),

@@ -202,8 +202,11 @@ impl Store {
             let days = state.segments.iter().flat_map(|(&day, segments)| segments.iter().map(move |sealed| (day, sealed)));
             days.filter(|(_, sealed)| !sealed.segment.has_filter()).map(|(day, sealed)| (day, sealed.clone())).collect()
         };
+        if unread.is_empty() {
+            return;
+        }
         let fields = batch.fields();
-        for row in 0..if unread.is_empty() { 0 } else { batch.rows() } {
+        for row in 0..batch.rows() {
             let key = key_of(batch, &fields, row);
             for (_, sealed) in unread.iter().filter(|(day, _)| (day - key.day).abs() <= 1) {
                 // Damage shows again, and is told, where a report needs the segment.
