@@ -11,7 +11,7 @@ from pegcount.model import Bins, FolderQuery, Granularity, QualityQuery, UsageQu
 from pegcount.zone import Zone
 
 _KEPT: Final = 32
-"""Bins of ranges that are kept: the same are asked for again and again, and each takes 1.7 MB at most."""
+"""Bins that are kept, 1.7 MB each at most: the same are asked for again, unless their range ends now."""
 
 
 def usage_bins(query: UsageQuery, now_us: int, bin_count_max: int) -> Bins:
@@ -24,7 +24,8 @@ def usage_bins(query: UsageQuery, now_us: int, bin_count_max: int) -> Bins:
         return _no_bins(query)
     to_us = now_us if query.to_us is None else query.to_us
     warmup_count = 0 if query.sma_period is None else query.sma_period - 1
-    return _whole_bins(query.zone, query.granularity, query.from_us, to_us, warmup_count, bin_count_max)
+    bins_of = _whole_bins.__wrapped__ if query.to_us is None else _whole_bins
+    return bins_of(query.zone, query.granularity, query.from_us, to_us, warmup_count, bin_count_max)
 
 
 def quality_bins(query: QualityQuery, now_us: int, bin_count_max: int) -> Bins:
@@ -36,7 +37,8 @@ def quality_bins(query: QualityQuery, now_us: int, bin_count_max: int) -> Bins:
     if query.from_us >= now_us:
         return _no_bins(query)
     to_us = now_us if query.to_us is None else min(query.to_us, now_us)
-    return _clipped_bins(query.zone, query.granularity, query.from_us, to_us, bin_count_max)
+    bins_of = _clipped_bins if to_us == query.to_us else _clipped_bins.__wrapped__
+    return bins_of(query.zone, query.granularity, query.from_us, to_us, bin_count_max)
 
 
 def folder_bins(query: FolderQuery, bin_count_max: int) -> Bins:
