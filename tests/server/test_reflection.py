@@ -3,8 +3,10 @@
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import grpc
 import pytest
 from documented import proto_files
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
@@ -12,6 +14,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest as Request
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionResponse as Response
+from pegcount.config import Config
 from pegcount.server.app import SERVICE_NAMES
 from service import Service
 
@@ -143,22 +146,32 @@ def test_watchers_learn_that_the_server_ends(service: Service) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_caller_who_goes_is_no_fault(
-    version: str, service: Service, caplog: pytest.LogCaptureFixture
+    version: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    call = service.channel.stream_stream(
-        f"/{version}/ServerReflectionInfo", Request.SerializeToString, Response.FromString
-    )
     going = threading.Event()
 
     def requests() -> Iterator[Request]:
         yield Request(list_services="")
         going.wait(20)
 
-    answers = call(requests())
-    assert next(answers).list_services_response.service
-    answers.cancel()
-    going.set()
-    # A stream that ends after it has been read on by then.
-    assert ask(service, version, Request(list_services=""))
-    time.sleep(0.2)
+    with Service(tmp_path, Config(reflection_stream_count_max=1)) as service:
+        call = service.channel.stream_stream(
+            f"/{version}/ServerReflectionInfo", Request.SerializeToString, Response.FromString
+        )
+        answers = call(requests())
+        assert next(answers).list_services_response.service
+        # By then the server waits for the next request.
+        time.sleep(0.3)
+        answers.cancel()
+        going.set()
+        assert any(is_let_in(service, version) for _ in range(100))
+        time.sleep(0.2)
     assert [record.message for record in caplog.records] == []
+
+
+def is_let_in(service: Service, version: str) -> bool:
+    """Whether a stream is let in, which only one is at a time."""
+    time.sleep(0.05)
+    with suppress(grpc.RpcError):
+        return bool(ask(service, version, Request(list_services="")))
+    return False
