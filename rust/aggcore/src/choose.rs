@@ -95,7 +95,7 @@ impl<'a> Chooser<'a> {
             mask.iter_mut().zip(setup_us).for_each(|(kept, us)| *kept &= u8::from(from <= *us) & u8::from(*us < to));
         }
         self.predicates.iter().for_each(|predicate| predicate.narrow(chunk.clone(), mask));
-        let left: usize = mask.iter().map(|&kept| usize::from(kept)).sum();
+        let left = count(mask);
         let is_costly = self.predicates.iter().any(Compiled::is_costly);
         if left == chunk.len() && !is_costly {
             return Chosen::Run(chunk);
@@ -109,14 +109,73 @@ impl<'a> Chooser<'a> {
     }
 }
 
+/// Places that are looked at together.
+const GROUP: usize = 8;
+/// Groups whose places are counted in one byte each.
+const COUNTED_GROUPS: usize = 16;
+
+/// How many places have 1.
+fn count(mask: &[u8]) -> usize {
+    let counts = mask.chunks(GROUP * COUNTED_GROUPS).map(|places| places.iter().sum::<u8>());
+    counts.map(usize::from).sum()
+}
+
 /// The rows whose place has 1; without a branch, as it may go either way from row to row.
 fn put_listed(run: Range<usize>, mask: &[u8], rows: &mut Vec<u32>) {
-    rows.clear();
-    rows.resize(mask.len() + 1, 0);
+    rows.resize(mask.len() + GROUP, 0);
+    let (groups, last) = mask.as_chunks::<GROUP>();
     let mut kept = 0;
-    for (row, &here) in (run.start as u32..).zip(mask) {
+    for (first, group) in (run.start as u32..).step_by(GROUP).zip(groups) {
+        let places = &PLACES[usize::from(bits(*group))];
+        // All places are written; those that do not count are written over.
+        rows[kept..kept + GROUP].iter_mut().zip(places).for_each(|(row, &place)| *row = first + u32::from(place));
+        kept += bits(*group).count_ones() as usize;
+    }
+    for (row, &here) in (run.end as u32 - last.len() as u32..).zip(last) {
         rows[kept] = row;
         kept += usize::from(here);
     }
     rows.truncate(kept);
+}
+
+/// Places of 0 or 1 as bits, the first the lowest: the product has each of them once in its highest byte.
+#[inline]
+fn bits(group: [u8; GROUP]) -> u8 {
+    (u64::from_le_bytes(group).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
+}
+
+/// The places of ones by bits, ascending.
+static PLACES: [[u8; GROUP]; 256] = {
+    let mut all = [[0; GROUP]; 256];
+    let mut bits = 0;
+    while bits < all.len() {
+        let (mut place, mut kept) = (0, 0);
+        while place < GROUP {
+            if bits >> place & 1 == 1 {
+                all[bits][kept] = place as u8;
+                kept += 1;
+            }
+            place += 1;
+        }
+        bits += 1;
+    }
+    all
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn rows_are_listed_where_the_mask_has_1(
+            mask in proptest::collection::vec(0..2u8, 0..300), ones in proptest::bool::ANY, start in 0usize..3_000,
+        ) {
+            let mask: Vec<u8> = if ones { vec![1; mask.len()] } else { mask };
+            let mut rows = vec![7; 3];
+            put_listed(start..start + mask.len(), &mask, &mut rows);
+            let expected: Vec<u32> = (0..mask.len()).filter(|&place| mask[place] == 1).map(|place| (start + place) as u32).collect();
+            proptest::prop_assert_eq!((count(&mask), &rows), (expected.len(), &expected));
+        }
+    }
 }

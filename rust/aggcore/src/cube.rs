@@ -55,6 +55,7 @@ pub struct Cube {
     setup_us: Vec<i64>,
     setup_minute: Vec<u16>,
     sums: Vec<Packed>,
+    calls: u64,
     memory: Memory,
 }
 
@@ -150,7 +151,7 @@ impl Cube {
         let mut scanner = Scanner::new(&scan);
         let part = segment.with_columns(part.clone(), &scan.column_names())?;
         scanner.add(&part)?;
-        let cube = Self::from_sums(scanner.finish(), shape, &edges);
+        let cube = Self::from_sums(scanner.finish()?, shape, &edges);
         let is_worth = cube.sums.len() * WORTH_ROWS <= part.rows.len();
         Ok(Some(cube).filter(|cube| is_worth && cube.memory.is_there()))
     }
@@ -170,6 +171,7 @@ impl Cube {
             memory: Memory::take(with_calls.len() * (size_of::<(i64, u16, Packed)>() + columns.len() * size_of::<i64>())),
             setup_minute: setup_us.iter().map(|&us| minute_of_day(us)).collect(),
             sums: with_calls.iter().map(|&cell| packed_sums(partials.sums[cell])).collect(),
+            calls: partials.sums.iter().map(|sums| sums[0] as u64).sum(),
             setup_us,
             columns,
         }
@@ -194,6 +196,7 @@ impl Cube {
             setup_us: &self.setup_us,
             setup_minute: Some(&self.setup_minute),
             weights: Some(&self.sums),
+            calls: self.calls,
             account: None,
             talk: Talk::Times { answer_us: Ints::Absent, end_us: Ints::Absent },
             fields,

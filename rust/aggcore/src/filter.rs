@@ -184,9 +184,14 @@ pub struct Verdicts<'a> {
     codes: Codes<'a>,
     entries: &'a dyn Strings,
     test: TextTest<'a>,
-    /// By code + 1.
-    known: Vec<Option<bool>>,
+    /// By code + 1, two bits each: a part may have far more entries than rows that ask.
+    known: Vec<u8>,
 }
+
+/// Verdicts in a byte, of which each is one of the following or not known yet.
+const VERDICTS: usize = 4;
+const FAILS: u8 = 1;
+const HOLDS: u8 = 2;
 
 /// Values that are compared one after the other, many rows at a time; more are searched for row by row.
 const COMPARED_VALUES: usize = 4;
@@ -251,15 +256,19 @@ impl<'a> Verdicts<'a> {
         if matches!(column.codes, Codes::Absent) {
             return Compiled::Constant(test(""));
         }
-        let known = vec![None; column.entries.count() + 1];
+        let known = vec![0; (column.entries.count() + 1).div_ceil(VERDICTS)];
         Compiled::Category(Self { codes: column.codes, entries: column.entries, test, known })
     }
 
     fn retain(&mut self, rows: &mut Vec<u32>) {
         let Self { codes, entries, test, known } = self;
         let mut verdict = |place: usize| {
-            let text = || place.checked_sub(1).map_or("", |code| entries.get(code));
-            *known[place].get_or_insert_with(|| test(text()))
+            let (verdicts, shift) = (&mut known[place / VERDICTS], place % VERDICTS * 2);
+            if *verdicts >> shift & 3 == 0 {
+                let text = place.checked_sub(1).map_or("", |code| entries.get(code));
+                *verdicts |= if test(text) { HOLDS } else { FAILS } << shift;
+            }
+            *verdicts >> shift & 3 == HOLDS
         };
         with_codes!(codes, codes => retain(rows, |row| verdict(codes[row].place())), rows.clear());
     }

@@ -25,6 +25,8 @@ pub struct Part<'a> {
     pub setup_minute: Option<&'a [u16]>,
     /// What each row stands for, where it stands for more than itself.
     pub weights: Option<&'a [Packed]>,
+    /// Calls that the rows stand for, or more.
+    pub calls: u64,
     /// The code of the account that all rows are of, if it is known.
     pub account: Option<usize>,
     /// From answer to end.

@@ -118,6 +118,8 @@ pub struct Partials {
 pub struct Scanner<'a> {
     scan: &'a Scan<'a>,
     cells: Cells,
+    /// What is not in the cells yet: parts of one day are poured into them together.
+    minutes: Option<MinuteSums>,
     /// Texts of each key.
     texts: Vec<TextNumbers>,
     is_text: Vec<bool>,
@@ -142,7 +144,7 @@ impl<'a> Scanner<'a> {
             Cells { stride: 1 + scan.keys.len(), keys: Vec::new(), sums: vec![[0; 3]; cell_count], by_key: HashTable::new() };
         let texts = scan.keys.iter().map(|_| TextNumbers::default()).collect();
         let is_text = |name: &String| field(name).is_some_and(|field| field.shape.kept() != Kept::Int);
-        Self { scan, cells, texts, is_text: scan.keys.iter().map(is_text).collect() }
+        Self { scan, cells, minutes: None, texts, is_text: scan.keys.iter().map(is_text).collect() }
     }
 
     /// Adds the records of a part.
@@ -194,9 +196,12 @@ impl<'a> Scanner<'a> {
     fn add_bins(&mut self, part: &Part<'_>, chooser: Chooser<'_>) -> Result<()> {
         let scan = self.scan;
         if let Some((edges, minutes)) = scan.minutes_of(part) {
-            let counts_only = scan.measure == Measure::Sessions;
-            let sums = add_minutes(scan, part, minutes, chooser)?;
-            return sums.pour(minutes.day_us, edges, counts_only, &mut self.cells.sums);
+            if self.minutes.as_ref().is_some_and(|sums| !sums.has_room(minutes.day_us, part.calls)) {
+                self.pour(edges)?;
+            }
+            let sums = self.minutes.get_or_insert_default();
+            sums.expect(minutes.day_us, part.calls);
+            return add_minutes(scan, part, minutes.by_row, chooser, sums);
         }
         let mut bins = Vec::new();
         chooser.each_chunk(scan.stop, |chosen, rows| {
@@ -207,11 +212,21 @@ impl<'a> Scanner<'a> {
         })
     }
 
+    /// Adds the sums by minute to those of the bins.
+    fn pour(&mut self, edges: &[i64]) -> Result<()> {
+        let Some(minutes) = &mut self.minutes else { return Ok(()) };
+        minutes.pour(edges, self.scan.measure == Measure::Sessions, &mut self.cells.sums)
+    }
+
     /// Adds what another scanner of the same scan collected.
     ///
     /// # Errors
     /// `CellLimit`, `SumOverflow`.
-    pub fn merge(mut self, other: Self) -> Result<Self> {
+    pub fn merge(mut self, mut other: Self) -> Result<Self> {
+        if let Some(edges) = self.scan.edges {
+            self.pour(edges)?;
+            other.pour(edges)?;
+        }
         if self.cells.stride == 1 {
             self.cells.sums.iter_mut().zip(other.cells.sums).try_for_each(|(sums, added)| add(sums, added))?;
             return Ok(self);
@@ -236,10 +251,16 @@ impl<'a> Scanner<'a> {
     }
 
     /// The sums of all parts added.
-    pub fn finish(self) -> Partials {
+    ///
+    /// # Errors
+    /// `SumOverflow`.
+    pub fn finish(mut self) -> Result<Partials> {
+        if let Some(edges) = self.scan.edges {
+            self.pour(edges)?;
+        }
         let Cells { stride, keys, sums, .. } = self.cells;
         if stride == 1 {
-            return Partials { bins: (0..sums.len() as u32).collect(), sums, keys: Vec::new() };
+            return Ok(Partials { bins: (0..sums.len() as u32).collect(), sums, keys: Vec::new() });
         }
         let column = |offset: usize| keys.iter().skip(offset).step_by(stride).copied();
         let values = self.texts.into_iter().zip(self.is_text).enumerate().map(|(key, (texts, is_text))| {
@@ -251,7 +272,7 @@ impl<'a> Scanner<'a> {
             }
         });
         let values = values.collect();
-        Partials { bins: column(0).map(|bin| bin as u32).collect(), keys: values, sums }
+        Ok(Partials { bins: column(0).map(|bin| bin as u32).collect(), keys: values, sums })
     }
 
     fn add_groups(&mut self, part: &Part<'_>, keys: &[Column<'_>], chooser: Chooser<'_>) -> Result<()> {
@@ -334,9 +355,8 @@ impl Scan<'_> {
     }
 }
 
-/// Sums by minute of the rows of a part that count.
-fn add_minutes(scan: &Scan<'_>, part: &Part<'_>, minutes: Minutes<'_>, chooser: Chooser<'_>) -> Result<MinuteSums> {
-    let (mut sums, minutes) = (MinuteSums::default(), minutes.by_row);
+/// Adds the rows of a part that count to the sums of their minutes.
+fn add_minutes(scan: &Scan<'_>, part: &Part<'_>, minutes: &[u16], chooser: Chooser<'_>, sums: &mut MinuteSums) -> Result<()> {
     let counts_only = scan.measure == Measure::Sessions;
     let by_lanes = part.rows.len() >= LANE_ROWS && part.weights.is_none();
     let ms_of = |run: &Range<usize>| match part.talk {
@@ -360,8 +380,7 @@ fn add_minutes(scan: &Scan<'_>, part: &Part<'_>, minutes: Minutes<'_>, chooser: 
             }
         }
         Ok(())
-    })?;
-    Ok(sums)
+    })
 }
 
 impl Cells {

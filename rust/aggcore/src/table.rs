@@ -97,6 +97,7 @@ impl Table {
             setup_us: &self.setup_us,
             setup_minute: None,
             weights: None,
+            calls: self.rows() as u64,
             account: None,
             talk: Talk::Times { answer_us: fields.ints[int::ANSWER_TIME], end_us: fields.ints[int::END_TIME] },
             fields,

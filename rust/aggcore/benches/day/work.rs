@@ -44,7 +44,7 @@ pub fn scanned(part: &Part<'_>, edges: &[i64], predicates: &[Predicate], keys: &
     let scan = scan_of_calls(edges, predicates, keys, &stop);
     let mut scanner = Scanner::new(&scan);
     scanner.add(part).unwrap();
-    scanner.finish()
+    scanner.finish().unwrap()
 }
 
 /// Calls of a store by bin and key: it keeps sums of what is often asked for.

@@ -203,7 +203,7 @@ impl Segment {
         self.check(ACCOUNT_ID, &(0..0))?;
         let codes = accounts.codes_where(|entry| entry < account, |entry| entry == account);
         let code_of = |row: usize| -> Result<usize> {
-            self.check(ACCOUNT_ID, &(row..row + 1))?;
+            self.told(self.pages.are_codes_whole(&self.columns[ACCOUNT_ID], &(row..row + 1)))?;
             Ok(accounts.code(row) as usize)
         };
         if codes.is_empty() {
@@ -227,6 +227,7 @@ impl Segment {
             setup_us: &self.setup_us,
             setup_minute: self.setup_minute.as_deref(),
             weights: None,
+            calls: self.rows as u64,
             account: None,
             talk: self.talk_ms.as_deref().map_or(times, Talk::Known),
             fields,

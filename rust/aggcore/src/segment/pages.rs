@@ -48,13 +48,18 @@ impl Pages {
             return nulls;
         }
         if let [entries] = column.child_data() {
-            let codes = if let DataType::Dictionary(codes, _) = column.data_type() { codes } else { column.data_type() };
-            return self.are_values_whole(&buffers[0], codes, rows) && self.are_rows_whole(entries, &(0..entries.len()));
+            return self.are_codes_whole(column, rows) && self.are_rows_whole(entries, &(0..entries.len()));
         }
         if let [offsets, values] = buffers {
             return self.are_texts_whole(offsets, values, rows);
         }
         self.are_values_whole(&buffers[0], column.data_type(), rows)
+    }
+
+    /// Whether the codes of a column with a dictionary are as they were written.
+    pub fn are_codes_whole(&self, column: &ArrayData, rows: &Range<usize>) -> bool {
+        let DataType::Dictionary(codes, _) = column.data_type() else { return false };
+        self.are_values_whole(&column.buffers()[0], codes, rows)
     }
 
     fn are_values_whole(&self, values: &Buffer, kind: &DataType, rows: &Range<usize>) -> bool {

@@ -75,7 +75,7 @@ impl Store {
             scanner = scanner.take().map(|scanner| add_all(scanner, scan, &wanted, pieces)).transpose()?;
             Ok(true)
         })?;
-        Ok(scanner.map(Scanner::finish).unwrap_or_default())
+        scanner.map_or_else(|| Ok(Partials::default()), Scanner::finish)
     }
 
     /// Whether any record meets all conditions.
