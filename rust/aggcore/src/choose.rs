@@ -47,7 +47,8 @@ impl Chosen<'_> {
 
 impl<'a> Chooser<'a> {
     /// For the rows of a part that are set up in [from, to) and meet all conditions.
-    pub fn new(part: &'a Part<'a>, (from, to): (i64, i64), predicates: Vec<Compiled<'a>>) -> Self {
+    pub fn new(part: &'a Part<'a>, (from, to): (i64, i64), mut predicates: Vec<Compiled<'a>>) -> Self {
+        predicates.sort_by_key(Compiled::texts);
         Self { part, range: (!part.lies_within(from, to)).then_some((from, to)), predicates }
     }
 

@@ -220,7 +220,16 @@ impl<'a> Compiled<'a> {
 
     /// Whether it costs so much a row that it should be asked of as few as possible: by [`Compiled::retain`].
     pub fn is_costly(&self) -> bool {
-        matches!(self, Self::Category(_) | Self::Text { .. })
+        self.texts() > 0
+    }
+
+    /// Texts that it may have to look at: the fewer, the sooner all verdicts are known.
+    pub fn texts(&self) -> usize {
+        match self {
+            Self::Category(verdicts) => verdicts.entries.count() + 1,
+            Self::Text { .. } => usize::MAX,
+            Self::Constant(_) | Self::Int { .. } | Self::Duration { .. } | Self::Codes { .. } => 0,
+        }
     }
 
     /// Puts 0 at the places of the rows of a range that a condition that is not costly does not hold for.
@@ -322,7 +331,8 @@ fn and(mask: &mut [u8], verdict: bool) {
 fn narrow_ints<T: Int + Ord>(values: &[T], mask: &mut [u8], absent: bool, test: IntTest<'_>) {
     match test {
         IntTest::Between(low, high) => match T::ends(low, high) {
-            Some((low, high)) => narrow(values, mask, |value| (low <= value) & (value <= high) | absent & value.is_none()),
+            Some(ends) if absent => narrow(values, mask, |value| value.lies_in(ends) | value.is_none()),
+            Some(ends) => narrow(values, mask, |value| value.lies_in(ends)),
             None => narrow(values, mask, |value| absent & value.is_none()),
         },
         IntTest::OneOf(wanted) if wanted.len() <= COMPARED_VALUES => {
@@ -347,7 +357,7 @@ fn narrow_ints<T: Int + Ord>(values: &[T], mask: &mut [u8], absent: bool, test: 
 fn narrow_talks(ms: &[i32], mask: &mut [u8], test: IntTest<'_>) {
     match test {
         IntTest::Between(low, high) => match i32::ends(low, high) {
-            Some((low, high)) => narrow(ms, mask, |ms| (low <= ms.max(0)) & (ms.max(0) <= high)),
+            Some(ends) => narrow(ms, mask, |ms| ms.max(0).lies_in(ends)),
             None => mask.fill(0),
         },
         IntTest::OneOf(_) => narrow(ms, mask, |ms| test.holds(i64::from(ms.max(0)))),

@@ -56,10 +56,12 @@ pub trait Int: Copy + 'static {
     fn is_none(self) -> bool;
     /// The ends of a range as far as values of this width may lie in it; `None` where none may.
     fn ends(low: i64, high: i64) -> Option<(Self, Self)>;
+    /// Whether the value lies between two ends that are there.
+    fn lies_in(self, ends: (Self, Self)) -> bool;
 }
 
 macro_rules! int {
-    ($($width:ty),*) => {$(
+    ($($width:ty, $unsigned:ty);*) => {$(
         impl Int for $width {
             const NONE: Self = Self::MIN;
             const GREATEST: Self = Self::MAX;
@@ -80,11 +82,17 @@ macro_rules! int {
                 (low <= high && low <= greatest && high >= least)
                     .then(|| (low.clamp(least, greatest) as Self, high.clamp(least, greatest) as Self))
             }
+
+            #[inline]
+            fn lies_in(self, (low, high): (Self, Self)) -> bool {
+                // One comparison; what is below the low end wraps to beyond the high one, and so does an absent value.
+                self.wrapping_sub(low) as $unsigned <= high.wrapping_sub(low) as $unsigned
+            }
         }
     )*};
 }
 
-int!(i8, i16, i32, i64);
+int!(i8, u8; i16, u16; i32, u32; i64, u64);
 
 /// The values of an integer column by row; the least integer of the width where there is none.
 #[derive(Clone, Copy, Debug)]

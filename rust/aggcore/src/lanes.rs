@@ -7,6 +7,8 @@ use crate::sums::{Packed, UPPER};
 
 /// Places of minutes: a power of two, so that a minute needs no look whether it lies within.
 pub const SLOTS: usize = 2_048;
+/// Rows that are taken up at a time: as many as are read ahead of while those before them are added.
+pub const STRIP: usize = 256;
 /// Places of a minute.
 const LANES: usize = 4;
 /// Rows that are looked at together whether they are of one minute.
@@ -14,46 +16,52 @@ const BLOCK: usize = 32;
 /// Lanes a power of two apart would look alike to a processor that asks which stores a load has to wait for.
 const LANE: usize = SLOTS + 8;
 
-/// Of a word the lowest bits are calls, then come answered calls, then milliseconds.
-const COUNT_BITS: u32 = 14;
+/// A word is its milliseconds, shifted, plus calls, shifted less, minus calls that were not answered: that is three
+/// steps from [`Talk::Known`](crate::talk::Talk::Known), of which -1 keeps its value when it is rotated.
+const COUNT_BITS: u32 = 15;
 const COUNT_MAX: u64 = (1 << COUNT_BITS) - 1;
 const MS_SHIFT: u32 = 2 * COUNT_BITS;
 const MS_BITS: u32 = u64::BITS - MS_SHIFT;
-/// Rows of which each lane gets no more than its counts hold.
-const ROWS_MAX: usize = COUNT_MAX as usize * LANES;
+/// Rows of which each lane gets no more than its counts hold: one lane may get a block more than another.
+const ROWS_MAX: usize = (COUNT_MAX as usize - BLOCK) * LANES;
+/// Calls that are shorter are not too much for the words of a strip.
+const LONG_MS: i32 = 1 << (MS_BITS - STRIP.ilog2());
 
 /// Words by minute, in lanes.
 pub struct Lanes {
     lanes: Box<[[u64; LANE]; LANES]>,
+    /// The lane of the next block of one minute.
+    turn: usize,
     /// What was added since the words were emptied.
     row_count: usize,
     ms: u64,
     /// The rows at hand.
-    words: Vec<u64>,
+    words: [u64; STRIP],
 }
 
 impl Default for Lanes {
     fn default() -> Self {
-        Self { lanes: Box::new([[0; LANE]; LANES]), row_count: 0, ms: 0, words: Vec::new() }
+        Self { lanes: Box::new([[0; LANE]; LANES]), turn: 0, row_count: 0, ms: 0, words: [0; STRIP] }
     }
 }
 
 impl Lanes {
-    /// Takes up a run of calls, no more than a chunk, that were talked on for `ms`, as [`crate::talk::Talk::Known`];
-    /// those whose mask is 0 do not count. Gives whether there is room for them, else the words are to be emptied
-    /// first, and where there still is none the calls are too long to be packed.
+    /// Takes up calls, no more than a strip, that were talked on for `ms`, as
+    /// [`Talk::Known`](crate::talk::Talk::Known); those whose mask is 0 do not count. Gives whether there is room for
+    /// them, else the words are to be emptied first, and where there still is none the calls are too long to be packed.
     pub fn take_up(&mut self, ms: &[i32], mask: Option<&[u8]>) -> bool {
-        // Most often it has this length already; what it holds is written over.
-        self.words.resize(ms.len(), 0);
+        let words = &mut self.words[..ms.len()];
         match mask {
-            None => self.words.iter_mut().zip(ms).for_each(|(word, &ms)| *word = word_of(ms)),
-            Some(mask) => self.words.iter_mut().zip(ms).zip(mask).for_each(|((word, &ms), &mask)| {
+            None => words.iter_mut().zip(ms).for_each(|(word, &ms)| *word = word_of(ms)),
+            Some(mask) => words.iter_mut().zip(ms).zip(mask).for_each(|((word, &ms), &mask)| {
                 *word = word_of(ms) & u64::from(mask).wrapping_neg();
             }),
         }
-        let ms = self.ms + ms.iter().map(|&ms| ms.max(0) as u64).sum::<u64>();
-        // The last rows of a run may be one more for some lanes than for others.
-        let row_count = self.row_count + self.words.len().next_multiple_of(LANES);
+        let is_short = ms.iter().fold(0, |longest, &ms| longest.max(ms)) < LONG_MS;
+        let all = || ms.iter().map(|&ms| ms.max(0) as u64).sum();
+        let ms = self.ms + if is_short { words.iter().sum::<u64>() >> MS_SHIFT } else { all() };
+        // The last rows may be one more for some lanes than for others.
+        let row_count = self.row_count + words.len().next_multiple_of(LANES);
         let has_room = row_count <= ROWS_MAX && ms < 1 << MS_BITS;
         if has_room {
             (self.row_count, self.ms) = (row_count, ms);
@@ -65,14 +73,13 @@ impl Lanes {
     pub fn add(&mut self, minutes: &[u16]) {
         let lanes = &mut self.lanes;
         let (blocks_of_minutes, last_minutes) = minutes.as_chunks::<BLOCK>();
-        let (blocks_of_words, last_words) = self.words.as_chunks::<BLOCK>();
+        let (blocks_of_words, last_words) = self.words[..minutes.len()].as_chunks::<BLOCK>();
         for (minutes, words) in blocks_of_minutes.iter().zip(blocks_of_words) {
-            let turns = words.as_chunks::<LANES>().0.iter();
-            if minutes.iter().fold(0, |other, minute| other | (minute ^ minutes[0])) == 0 {
-                let sums = turns.fold([0; LANES], |sums, turn| std::array::from_fn(|lane| sums[lane] + turn[lane]));
-                (0..LANES).for_each(|lane| lanes[lane][place(minutes[0])] += sums[lane]);
+            if are_one(minutes) {
+                lanes[self.turn][place(minutes[0])] += words.iter().sum::<u64>();
+                self.turn = (self.turn + 1) % LANES;
             } else {
-                for (minutes, words) in minutes.as_chunks::<LANES>().0.iter().zip(turns) {
+                for (minutes, words) in minutes.as_chunks::<LANES>().0.iter().zip(words.as_chunks::<LANES>().0) {
                     (0..LANES).for_each(|lane| lanes[lane][place(minutes[lane])] += words[lane]);
                 }
             }
@@ -86,7 +93,11 @@ impl Lanes {
         for (minute, [counts, ms]) in sums.iter_mut().enumerate() {
             for lane in self.lanes.iter_mut() {
                 let word = std::mem::take(&mut lane[minute]);
-                *counts += word & COUNT_MAX | (word >> COUNT_BITS & COUNT_MAX) << UPPER;
+                let low = word & ((1 << MS_SHIFT) - 1);
+                // No more calls are not answered than there are, so that rounding up gives all.
+                let calls = (low + COUNT_MAX) >> COUNT_BITS;
+                let unanswered = (calls << COUNT_BITS) - low;
+                *counts += calls | (calls - unanswered) << UPPER;
                 *ms += word >> MS_SHIFT;
             }
         }
@@ -96,7 +107,13 @@ impl Lanes {
 
 #[inline]
 fn word_of(ms: i32) -> u64 {
-    1 | u64::from(ms >= 0) << COUNT_BITS | (ms.max(0) as u64) << MS_SHIFT
+    (i64::from(ms) as u64).rotate_left(MS_SHIFT).wrapping_add(1 << COUNT_BITS)
+}
+
+/// Whether all minutes of a block are the same; mostly the ends tell.
+#[inline]
+fn are_one(minutes: &[u16; BLOCK]) -> bool {
+    minutes[0] == minutes[BLOCK - 1] && minutes.iter().fold(0, |other, minute| other | (minute ^ minutes[0])) == 0
 }
 
 /// The place of a minute: no more than the compiler knows to lie within.
@@ -123,17 +140,18 @@ mod tests {
 
     #[test]
     fn words_hold_as_much_as_they_take() {
-        let mixed: Vec<u16> = (0..77).map(|row| row % 2).collect();
-        for minutes in [&[7; 64][..], &mixed] {
-            for ms in [-1, 0, 1, 180_000, 50_000_000] {
+        // Of one minute, of two that take turns, and of both kinds with a few rows at the end.
+        let mixed: Vec<u16> = (0..77).map(|row| row % 2 * (row / 33)).collect();
+        for minutes in [&[7; 64][..], &mixed[33..66], &mixed] {
+            for ms in [-1, 0, 1, 180_000, LONG_MS - 1, LONG_MS, i32::MAX] {
                 let (rows, sums) = full(minutes, ms);
                 let answered = if ms < 0 { 0 } else { rows };
                 assert_eq!(sums, [rows | answered << UPPER, answered * ms.max(0) as u64], "{rows} rows of {ms} ms");
-                assert!(rows > 1_000);
+                let run = minutes.len().next_multiple_of(LANES) as u64;
+                let most = (ROWS_MAX as u64 / run).min(((1 << MS_BITS) - 1) / (ms.max(1) as u64 * minutes.len() as u64));
+                assert_eq!(rows, most * minutes.len() as u64, "{ms} ms");
             }
         }
-        let mut lanes = Lanes::default();
-        assert!(lanes.take_up(&[i32::MAX; 31], None) && !Lanes::default().take_up(&[i32::MAX; 33], None));
-        assert!(!lanes.take_up(&[0; ROWS_MAX - 31], None) && lanes.take_up(&[0; ROWS_MAX - 32], None));
+        assert!(Lanes::default().take_up(&[i32::MAX; 8], None) && !Lanes::default().take_up(&[i32::MAX; 9], None));
     }
 }

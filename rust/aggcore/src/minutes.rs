@@ -4,7 +4,7 @@
 //! which do not change, serve every report without a filter.
 
 use crate::error::Result;
-use crate::lanes::{Lanes, SLOTS, place};
+use crate::lanes::{Lanes, SLOTS, STRIP, place};
 use crate::record::US_PER_DAY;
 use crate::sums::{Packed, Sums, UPPER, add, packed_call, unpacked_calls};
 
@@ -43,9 +43,16 @@ impl MinuteSums {
         (self.day_us, self.calls) = (day_us, self.calls + calls);
     }
 
-    /// Adds a run of calls, no more than a chunk, that were talked on for `ms`, as
-    /// [`Talk::Known`](crate::talk::Talk::Known); those whose mask is 0 do not count.
+    /// Adds a run of calls that were talked on for `ms`, as [`Talk::Known`](crate::talk::Talk::Known); those whose
+    /// mask is 0 do not count.
     pub fn add_run(&mut self, minutes: &[u16], ms: &[i32], mask: Option<&[u8]>) {
+        let strips = minutes.chunks(STRIP).zip(ms.chunks(STRIP)).enumerate();
+        strips.for_each(|(number, (minutes, ms))| {
+            self.add_strip(minutes, ms, mask.map(|mask| &mask[number * STRIP..][..ms.len()]));
+        });
+    }
+
+    fn add_strip(&mut self, minutes: &[u16], ms: &[i32], mask: Option<&[u8]>) {
         let lanes = self.lanes.get_or_insert_default();
         if !lanes.take_up(ms, mask) {
             lanes.empty(&mut self.slots);

@@ -7,7 +7,7 @@ use crate::schema::ABSENT;
 /// From answer to end, by row.
 #[derive(Clone, Copy)]
 pub enum Talk<'a> {
-    /// Milliseconds; negative for a call that was not answered.
+    /// Milliseconds; -1 for a call that was not answered.
     Known(&'a [i32]),
     /// Both times.
     Times {

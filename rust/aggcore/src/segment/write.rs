@@ -122,7 +122,7 @@ fn each<'a, T>(
     places.iter().map(move |&(source, row)| value(&sources[source as usize].part, row as usize))
 }
 
-/// Milliseconds that calls were talked on, negative for those not answered; no column where one does not fit.
+/// Milliseconds that calls were talked on, -1 for those not answered; no column where one does not fit.
 fn talk_column(talks: impl Iterator<Item = (bool, i64)>, rows: usize) -> ArrayRef {
     let ms = |(answered, ms): (bool, i64)| if answered { i32::try_from(ms).ok() } else { Some(-1) };
     let values: Option<Vec<i32>> = talks.map(ms).collect();
