@@ -112,13 +112,12 @@ impl<'a> Chooser<'a> {
 
 /// Places that are looked at together.
 const GROUP: usize = 8;
-/// Groups whose places are counted in one byte each.
-const COUNTED_GROUPS: usize = 16;
+/// Places that are counted in one byte.
+const COUNTED: usize = 128;
 
 /// How many places have 1.
 fn count(mask: &[u8]) -> usize {
-    let counts = mask.chunks(GROUP * COUNTED_GROUPS).map(|places| places.iter().sum::<u8>());
-    counts.map(usize::from).sum()
+    mask.chunks(COUNTED).map(|places| usize::from(places.iter().sum::<u8>())).sum()
 }
 
 /// The rows whose place has 1; without a branch, as it may go either way from row to row.
@@ -127,10 +126,11 @@ fn put_listed(run: Range<usize>, mask: &[u8], rows: &mut Vec<u32>) {
     let (groups, last) = mask.as_chunks::<GROUP>();
     let mut kept = 0;
     for (first, group) in (run.start as u32..).step_by(GROUP).zip(groups) {
-        let places = &PLACES[usize::from(bits(*group))];
+        let kept_here = bits(*group);
         // All places are written; those that do not count are written over.
-        rows[kept..kept + GROUP].iter_mut().zip(places).for_each(|(row, &place)| *row = first + u32::from(place));
-        kept += bits(*group).count_ones() as usize;
+        let places = rows[kept..kept + GROUP].iter_mut().zip(&PLACES[usize::from(kept_here)]);
+        places.for_each(|(row, &place)| *row = first + u32::from(place));
+        kept += kept_here.count_ones() as usize;
     }
     for (row, &here) in (run.end as u32 - last.len() as u32..).zip(last) {
         rows[kept] = row;
