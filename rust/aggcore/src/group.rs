@@ -1,4 +1,4 @@
-//! Grouping: the bin and the keys of a row of one part become one integer, that integer a cell.
+//! Grouping: the bin and the keys of a row of one part become one integer, by which its cell is found.
 //!
 //! A text is looked at once per dictionary entry instead of once per row, and the keys of a cell are written out
 //! once per part: rows meet as small integers only.
@@ -22,10 +22,20 @@ const CLOSE_SPAN: i64 = 1 << 12;
 /// The keys of one part's rows.
 pub struct Grouping<'a> {
     keys: Vec<Key<'a>>,
-    cells: Numbers,
-    /// The first of the bins.
-    first_bin: usize,
-    cell_count_max: usize,
+    bins: Range<usize>,
+    /// All integers are below it.
+    end: u64,
+    row_count: usize,
+}
+
+/// What the integers of a grouping say: where this is the same, an integer stands for the same bin and keys.
+#[derive(PartialEq, Eq)]
+pub struct Layout {
+    /// The table that the part is of: its dictionaries say what codes stand for.
+    table: usize,
+    bins: Range<usize>,
+    /// The base and the radix of each key.
+    keys: Vec<(i64, u64)>,
 }
 
 /// One key column of a part.
@@ -54,9 +64,7 @@ enum KeyCodes<'a> {
 impl<'a> Grouping<'a> {
     /// Prepares the key columns of a part whose `rows` fall into `bins`; `texts` numbers the texts of each key in all
     /// parts.
-    pub fn new(
-        keys: &[Column<'a>], texts: &[TextNumbers], bins: Range<usize>, rows: &Range<usize>, cell_count_max: usize,
-    ) -> Self {
+    pub fn new(keys: &[Column<'a>], texts: &[TextNumbers], bins: Range<usize>, rows: &Range<usize>) -> Self {
         let mut product = bins.len() as u64;
         let mut prepared = Vec::with_capacity(keys.len());
         for (column, texts) in keys.iter().zip(texts) {
@@ -65,33 +73,39 @@ impl<'a> Grouping<'a> {
             product = if before.is_some() { rows.len() as u64 * radix } else { product * radix };
             prepared.push(Key { codes, radix, before });
         }
-        Self { keys: prepared, cells: Numbers::below(product, rows.len()), first_bin: bins.start, cell_count_max }
+        Self { keys: prepared, bins, end: product, row_count: rows.len() }
     }
 
-    /// Turns the bins of rows, counted from the first one, into their cells; no bins stand for the first one alone.
-    ///
-    /// # Errors
-    /// `CellLimit`: different cells of a part have different keys, so that one part may be one too many.
-    pub fn replace_all(&mut self, rows: &[u32], bins: &mut Vec<u64>, texts: &mut [TextNumbers]) -> Result<()> {
+    /// What the integers say for all rows of a table, `None` where they only say it for the part.
+    pub fn layout(&self, table: usize) -> Option<Layout> {
+        let key = |key: &Key<'_>| match (&key.codes, &key.before) {
+            (KeyCodes::Near { base, .. }, None) => Some((*base, key.radix)),
+            (KeyCodes::Codes(_), None) => Some((0, key.radix)),
+            (KeyCodes::Near { .. } | KeyCodes::Codes(_), Some(_))
+            | (KeyCodes::Far { .. } | KeyCodes::Category(_) | KeyCodes::Texts(_), _) => None,
+        };
+        Some(Layout { table, bins: self.bins.clone(), keys: self.keys.iter().map(key).collect::<Option<_>>()? })
+    }
+
+    /// Numbers for the integers, none of which has one yet.
+    pub fn numbers(&self) -> Numbers {
+        Numbers::below(self.end, self.row_count)
+    }
+
+    /// Turns the bins of rows, counted from the first one, into their integers; no bins stand for the first one alone.
+    pub fn replace_all(&mut self, rows: &[u32], bins: &mut Vec<u64>, texts: &mut [TextNumbers]) {
         for (key, texts) in self.keys.iter_mut().zip(texts) {
             if let Some(before) = &mut key.before {
                 before.replace_all(bins);
             }
             key.codes.append(key.radix, rows, bins, texts);
         }
-        self.cells.replace_all(bins);
-        check_cell_count(self.cell_count(), self.cell_count_max)
     }
 
-    /// Cells that the rows seen so far have.
-    pub fn cell_count(&self) -> usize {
-        self.cells.values().len()
-    }
-
-    /// The bin and the keys of each cell, texts by number, one cell after the other.
-    pub fn into_keys(self, texts: &mut [TextNumbers]) -> Vec<i64> {
+    /// The bin and the keys of each integer, texts by number, one after the other.
+    pub fn into_keys(self, integers: &[u64], texts: &mut [TextNumbers]) -> Vec<i64> {
         let stride = 1 + self.keys.len();
-        let mut rests = self.cells.values().to_vec();
+        let mut rests = integers.to_vec();
         let mut keys = vec![0; stride * rests.len()];
         for (number, (mut key, texts)) in self.keys.into_iter().zip(texts).enumerate().rev() {
             // A quotient and its rest are one division where they are worked out together.
@@ -107,7 +121,7 @@ impl<'a> Grouping<'a> {
                 rests.iter_mut().for_each(|rest| *rest = before.values()[*rest as usize]);
             }
         }
-        keys.iter_mut().step_by(stride).zip(rests).for_each(|(bin, rest)| *bin = (self.first_bin as u64 + rest) as i64);
+        keys.iter_mut().step_by(stride).zip(rests).for_each(|(bin, rest)| *bin = (self.bins.start as u64 + rest) as i64);
         keys
     }
 }

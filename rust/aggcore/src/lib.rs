@@ -9,6 +9,7 @@ pub mod batch;
 pub mod bitmap;
 pub mod bytes_column;
 pub mod category;
+pub mod cells;
 pub mod choose;
 pub mod column;
 pub mod commit;

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use hashbrown::HashTable;
-
+use crate::cells::Cells;
 use crate::choose::{CHUNK_ROWS, Chooser, Chosen};
 use crate::column::{Column, Columns};
 use crate::deck::Deck;
@@ -12,10 +11,8 @@ use crate::filter::{Compiled, Predicate};
 use crate::group::{Grouping, check_cell_count};
 use crate::measure::{PartSums, measured};
 use crate::minutes::{MinuteSums, lie_on_slots};
-use crate::numbers::{TextNumbers, mixed};
 use crate::part::Part;
 use crate::record::US_PER_DAY;
-use crate::schema::{Kept, field};
 use crate::segment::own;
 use crate::stop::Stop;
 use crate::sums::{add, packed_call};
@@ -120,31 +117,12 @@ pub struct Scanner<'a> {
     cells: Cells,
     /// What is not in the cells yet: parts of one day are poured into them together.
     minutes: Option<MinuteSums>,
-    /// Texts of each key.
-    texts: Vec<TextNumbers>,
-    is_text: Vec<bool>,
-}
-
-/// Cells in order of appearance; without keys there is one per bin.
-struct Cells {
-    /// Integers per key: the bin and the values, texts by number.
-    stride: usize,
-    /// Keys of the cells one after the other.
-    keys: Vec<i64>,
-    sums: Vec<Sums>,
-    /// Cells by hash of their key. It lags behind: the cells of one part are distinct, and often there is but one.
-    by_key: HashTable<u32>,
 }
 
 impl<'a> Scanner<'a> {
     /// Begins a scan.
     pub fn new(scan: &'a Scan<'a>) -> Self {
-        let cell_count = if scan.keys.is_empty() { scan.bin_count() } else { 0 };
-        let cells =
-            Cells { stride: 1 + scan.keys.len(), keys: Vec::new(), sums: vec![[0; 3]; cell_count], by_key: HashTable::new() };
-        let texts = scan.keys.iter().map(|_| TextNumbers::default()).collect();
-        let is_text = |name: &String| field(name).is_some_and(|field| field.shape.kept() != Kept::Int);
-        Self { scan, cells, minutes: None, texts, is_text: scan.keys.iter().map(is_text).collect() }
+        Self { scan, cells: Cells::new(scan.keys, scan.bin_count(), scan.cell_count_max), minutes: None }
     }
 
     /// Adds the records of a part.
@@ -155,6 +133,15 @@ impl<'a> Scanner<'a> {
         self.add_unless(part, |_, _, _| Ok(false))
     }
 
+    /// As [`Scanner::add`] for rows of a table, which has another number than all other tables of the scan: its rows
+    /// meet faster where they are added one after the other.
+    ///
+    /// # Errors
+    /// As [`Scanner::add`].
+    pub fn add_of_table(&mut self, part: &Part<'_>, table: usize) -> Result<()> {
+        self.add_rows(part, Some(table), &self.scan.predicates.iter().collect::<Vec<_>>(), |_, _, _| Ok(false))
+    }
+
     /// As [`Scanner::add`], unless `is_added` adds what is known of these records from elsewhere, and says so; it is
     /// given the conditions of the scan that not all of them meet.
     ///
@@ -163,7 +150,7 @@ impl<'a> Scanner<'a> {
     pub fn add_unless(
         &mut self, part: &Part<'_>, is_added: impl FnOnce(&mut Self, &Scan<'_>, &[&Predicate]) -> Result<bool>,
     ) -> Result<()> {
-        self.add_rows(part, &self.scan.predicates.iter().collect::<Vec<_>>(), is_added)
+        self.add_rows(part, None, &self.scan.predicates.iter().collect::<Vec<_>>(), is_added)
     }
 
     /// As [`Scanner::add`], with these conditions in place of those of the scan.
@@ -171,11 +158,11 @@ impl<'a> Scanner<'a> {
     /// # Errors
     /// As [`Scanner::add`].
     pub fn add_where(&mut self, part: &Part<'_>, predicates: &[&Predicate]) -> Result<()> {
-        self.add_rows(part, predicates, |_, _, _| Ok(false))
+        self.add_rows(part, None, predicates, |_, _, _| Ok(false))
     }
 
     fn add_rows(
-        &mut self, part: &Part<'_>, predicates: &[&Predicate],
+        &mut self, part: &Part<'_>, table: Option<usize>, predicates: &[&Predicate],
         is_added: impl FnOnce(&mut Self, &Scan<'_>, &[&Predicate]) -> Result<bool>,
     ) -> Result<()> {
         let scan = self.scan;
@@ -190,7 +177,7 @@ impl<'a> Scanner<'a> {
         if is_added(self, scan, &deciding)? {
             return Ok(());
         }
-        if keys.is_empty() { self.add_bins(part, chooser) } else { self.add_groups(part, &keys, chooser) }
+        if keys.is_empty() { self.add_bins(part, chooser) } else { self.add_groups(part, table, &keys, chooser) }
     }
 
     fn add_bins(&mut self, part: &Part<'_>, chooser: Chooser<'_>) -> Result<()> {
@@ -227,59 +214,26 @@ impl<'a> Scanner<'a> {
             self.pour(edges)?;
             other.pour(edges)?;
         }
-        if self.cells.stride == 1 {
-            self.cells.sums.iter_mut().zip(other.cells.sums).try_for_each(|(sums, added)| add(sums, added))?;
-            return Ok(self);
-        }
-        if self.cells.sums.len() < other.cells.sums.len() {
-            return other.merge(self);
-        }
-        let numbers: Vec<Vec<i64>> =
-            self.texts.iter_mut().zip(&other.texts).map(|(mine, texts)| mine.numbers_of(texts)).collect();
-        let stride = self.cells.stride;
-        let mut key = vec![0; stride];
-        for (&sums, theirs) in other.cells.sums.iter().zip(other.cells.keys.chunks_exact(stride)) {
-            key.copy_from_slice(theirs);
-            for (value, numbers) in
-                key[1..].iter_mut().zip(&numbers).zip(&other.is_text).filter(|(_, text)| **text).map(|pair| pair.0)
-            {
-                *value = numbers[*value as usize];
-            }
-            self.cells.add(&key, sums, self.scan.cell_count_max)?;
-        }
-        Ok(self)
+        Ok(Self { cells: self.cells.merge(other.cells)?, ..self })
     }
 
     /// The sums of all parts added.
     ///
     /// # Errors
-    /// `SumOverflow`.
+    /// `CellLimit`, `SumOverflow`.
     pub fn finish(mut self) -> Result<Partials> {
         if let Some(edges) = self.scan.edges {
             self.pour(edges)?;
         }
-        let Cells { stride, keys, sums, .. } = self.cells;
-        if stride == 1 {
-            return Ok(Partials { bins: (0..sums.len() as u32).collect(), sums, keys: Vec::new() });
-        }
-        let column = |offset: usize| keys.iter().skip(offset).step_by(stride).copied();
-        let values = self.texts.into_iter().zip(self.is_text).enumerate().map(|(key, (texts, is_text))| {
-            if is_text {
-                let codes = column(1 + key).map(|number| number as u32).collect();
-                KeyValues::Texts { codes, entries: texts.into_texts() }
-            } else {
-                KeyValues::Ints(column(1 + key).collect())
-            }
-        });
-        let values = values.collect();
-        Ok(Partials { bins: column(0).map(|bin| bin as u32).collect(), keys: values, sums })
+        self.cells.finish()
     }
 
-    fn add_groups(&mut self, part: &Part<'_>, keys: &[Column<'_>], chooser: Chooser<'_>) -> Result<()> {
-        let (scan, texts) = (self.scan, &mut self.texts);
+    fn add_groups(&mut self, part: &Part<'_>, table: Option<usize>, keys: &[Column<'_>], chooser: Chooser<'_>) -> Result<()> {
+        let (scan, cells) = (self.scan, &mut self.cells);
         let bins = scan.bins_of(part);
         let first_bin = bins.start;
-        let mut grouping = Grouping::new(keys, texts, bins.clone(), &part.rows, scan.cell_count_max);
+        let mut grouping = Grouping::new(keys, &cells.texts, bins.clone(), &part.rows);
+        let mut groups = cells.open(&grouping, table)?;
         let (mut sums, mut places) = (PartSums::new(part, scan.measure), Vec::new());
         chooser.each_chunk(scan.stop, |chosen, rows| {
             let rows = chosen.list(rows);
@@ -287,10 +241,14 @@ impl<'a> Scanner<'a> {
             if bins.len() > 1 {
                 scan.put_bins(part, rows, first_bin, &mut places);
             }
-            grouping.replace_all(rows, &mut places, texts)?;
-            sums.add(grouping.cell_count(), &places, rows)
+            grouping.replace_all(rows, &mut places, &mut cells.texts);
+            groups.numbers.replace_all(&mut places);
+            let cell_count = groups.numbers.values().len();
+            // Different cells of a part have different keys, so that one part may be one too many.
+            check_cell_count(cell_count, scan.cell_count_max)?;
+            sums.add(cell_count, &places, rows)
         })?;
-        self.cells.join(grouping.into_keys(texts), sums.finish(), scan.cell_count_max)
+        cells.close(groups, grouping, sums.finish())
     }
 }
 
@@ -383,41 +341,6 @@ fn add_minutes(scan: &Scan<'_>, part: &Part<'_>, minutes: &[u16], chooser: Choos
     })
 }
 
-impl Cells {
-    /// Adds the cells of a part.
-    fn join(&mut self, keys: Vec<i64>, sums: Vec<Sums>, allowed: usize) -> Result<()> {
-        if self.sums.is_empty() {
-            (self.keys, self.sums) = (keys, sums);
-            return Ok(());
-        }
-        keys.chunks_exact(self.stride).zip(sums).try_for_each(|(key, added)| self.add(key, added, allowed))
-    }
-
-    fn add(&mut self, key: &[i64], added: Sums, allowed: usize) -> Result<()> {
-        let cell = self.cell(key);
-        check_cell_count(self.sums.len(), allowed)?;
-        add(&mut self.sums[cell], added)
-    }
-
-    /// The cell of a key.
-    fn cell(&mut self, key: &[i64]) -> usize {
-        let (keys, stride) = (&mut self.keys, self.stride);
-        let hash_of_cell = |keys: &[i64], cell: u32| hash_of(&keys[cell as usize * stride..][..stride]);
-        self.by_key.reserve(self.sums.len() - self.by_key.len(), |&cell| hash_of_cell(keys, cell));
-        for cell in self.by_key.len()..self.sums.len() {
-            let hash = hash_of_cell(keys, cell as u32);
-            self.by_key.insert_unique(hash, cell as u32, |&cell| hash_of_cell(keys, cell));
-        }
-        let same = |&cell: &u32| &keys[cell as usize * stride..][..stride] == key;
-        if let Some(&cell) = self.by_key.find(hash_of(key), same) {
-            return cell as usize;
-        }
-        keys.extend_from_slice(key);
-        self.sums.push([0; 3]);
-        self.sums.len() - 1
-    }
-}
-
 /// Columns that conditions read.
 pub fn column_names(predicates: &[Predicate]) -> Vec<&str> {
     let names = predicates.iter().map(Predicate::column);
@@ -448,8 +371,4 @@ where
     let compiled = predicates.iter().map(|&predicate| Ok((predicate, Compiled::new(predicate, columns)?)));
     let decides = |(_, compiled): &(&Predicate, Compiled<'_>)| !matches!(compiled, Compiled::Constant(true));
     compiled.filter(|compiled| compiled.as_ref().map_or(true, decides)).collect()
-}
-
-fn hash_of(key: &[i64]) -> u64 {
-    mixed(key.iter().map(|&value| value as u64))
 }

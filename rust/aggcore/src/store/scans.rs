@@ -55,8 +55,8 @@ struct Wanted<'a> {
 
 /// Records to look at, as much as one task takes.
 enum Piece<'p> {
-    /// Rows in memory.
-    Rows(Box<Part<'p>>),
+    /// Rows of a table in memory, whose number follows.
+    Rows(Box<Part<'p>>, usize),
     /// A segment whatever its size, as sums of it may be known.
     Sealed(&'p Sealed),
 }
@@ -102,34 +102,38 @@ impl Store {
         let (active, finished) = (may_be_active(wanted.predicates), may_be_finished(wanted.predicates));
         let state = self.read();
         let changing = [(active, &state.active), (finished, &state.hot)];
-        let changing = changing.iter().filter(|(may, _)| *may).map(|(_, table)| table.part(&none_dead));
-        if !take(&changing.flat_map(|part| wanted.pieces(&part)).collect::<Vec<_>>())? || !finished {
+        let tables = changing.len();
+        let changing = changing.iter().zip(0..).filter(|((may, _), _)| *may);
+        let changing = changing.flat_map(|((_, table), number)| wanted.pieces(&table.part(&none_dead), number));
+        if !take(&changing.collect::<Vec<_>>())? || !finished {
             return Ok(());
         }
         let frozen: Vec<Frozen> = state.frozen.clone();
         let sealed: Vec<Sealed> = state.readable(from, to)?;
         drop(state);
-        let frozen = frozen.iter().flat_map(|frozen| wanted.pieces(&frozen.table.part(&frozen.dead)));
+        let frozen = frozen.iter().zip(tables..);
+        let frozen = frozen.flat_map(|(frozen, number)| wanted.pieces(&frozen.table.part(&frozen.dead), number));
         take(&frozen.chain(sealed.iter().map(Piece::Sealed)).collect::<Vec<_>>()).map(drop)
     }
 }
 
 impl Wanted<'_> {
-    /// Rows in memory in pieces.
-    fn pieces<'p>(&self, part: &Part<'p>) -> Vec<Piece<'p>> {
+    /// Rows of a table in memory in pieces.
+    fn pieces<'p>(&self, part: &Part<'p>, table: usize) -> Vec<Piece<'p>> {
         let ((from, to), (first, last), rows) = (self.range, part.setup_range, &part.rows);
         if rows.is_empty() || last < from || to <= first {
             return Vec::new();
         }
         let size = rows.len().div_ceil(rows.len().div_ceil(TASK_ROWS));
-        let piece = |start: usize| Piece::Rows(Box::new(Part { rows: start..rows.end.min(start + size), ..part.clone() }));
+        let rows_of = |start: usize| start..rows.end.min(start + size);
+        let piece = |start: usize| Piece::Rows(Box::new(Part { rows: rows_of(start), ..part.clone() }), table);
         rows.clone().step_by(size).map(piece).collect()
     }
 
     /// The columns of a piece.
     fn part<'p>(&self, piece: &'p Piece<'p>) -> Result<Cow<'p, Part<'p>>> {
         match piece {
-            Piece::Rows(part) => Ok(Cow::Borrowed(part)),
+            Piece::Rows(part, _) => Ok(Cow::Borrowed(part)),
             Piece::Sealed(Sealed { segment, dead, .. }) => Ok(Cow::Owned(match account_of(self.predicates) {
                 Some(account) => segment.part_of_account(account, self.range, &self.names, dead)?,
                 None => segment.part(&self.names, dead)?,
@@ -140,7 +144,7 @@ impl Wanted<'_> {
     /// About how many rows a piece has to look at.
     fn rows(&self, piece: &Piece<'_>) -> usize {
         match piece {
-            Piece::Rows(part) => part.rows.len(),
+            Piece::Rows(part, _) => part.rows.len(),
             Piece::Sealed(sealed) if account_of(self.predicates).is_some() => sealed.segment.rows().min(ACCOUNT_ROWS),
             Piece::Sealed(sealed) => sealed.segment.rows(),
         }
@@ -149,7 +153,7 @@ impl Wanted<'_> {
     fn add(&self, piece: &Piece<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
         let part = self.part(piece)?;
         match piece {
-            Piece::Rows(_) => scanner.add(&part),
+            Piece::Rows(_, table) => scanner.add_of_table(&part, *table),
             Piece::Sealed(sealed) => sealed.cubes.add(&sealed.segment, &part, scanner),
         }
     }
