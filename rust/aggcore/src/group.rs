@@ -9,7 +9,7 @@ use crate::category::{Category, Code, Strings, with_codes};
 use crate::column::Column;
 use crate::error::{Error, Result};
 use crate::ints::{Int, Ints, Zone, with_ints};
-use crate::numbers::{Numbers, TextNumbers};
+use crate::numbers::{Numbers, Place, TextNumbers};
 use crate::part::run_of;
 use crate::schema::ABSENT;
 
@@ -25,6 +25,8 @@ pub struct Grouping<'a> {
     bins: Range<usize>,
     /// All integers are below it.
     end: u64,
+    /// Whether they fit 32 bits, and so does all that stands before a key.
+    is_narrow: bool,
     row_count: usize,
 }
 
@@ -66,14 +68,21 @@ impl<'a> Grouping<'a> {
     /// parts.
     pub fn new(keys: &[Column<'a>], texts: &[TextNumbers], bins: Range<usize>, rows: &Range<usize>) -> Self {
         let mut product = bins.len() as u64;
+        let mut is_narrow = true;
         let mut prepared = Vec::with_capacity(keys.len());
         for (column, texts) in keys.iter().zip(texts) {
             let (codes, radix) = KeyCodes::new(*column, texts, rows);
             let before = product.checked_mul(radix).is_none().then(|| Numbers::below(product, rows.len()));
             product = if before.is_some() { rows.len() as u64 * radix } else { product * radix };
+            is_narrow &= before.is_none() && product <= u64::from(u32::MAX);
             prepared.push(Key { codes, radix, before });
         }
-        Self { keys: prepared, bins, end: product, row_count: rows.len() }
+        Self { keys: prepared, bins, end: product, is_narrow, row_count: rows.len() }
+    }
+
+    /// Whether all integers fit 32 bits.
+    pub fn is_narrow(&self) -> bool {
+        self.is_narrow
     }
 
     /// What the integers say for all rows of a table, `None` where they only say it for the part.
@@ -93,7 +102,7 @@ impl<'a> Grouping<'a> {
     }
 
     /// Turns the bins of rows, counted from the first one, into their integers; no bins stand for the first one alone.
-    pub fn replace_all(&mut self, rows: &[u32], bins: &mut Vec<u64>, texts: &mut [TextNumbers]) {
+    pub fn replace_all<P: Place>(&mut self, rows: &[u32], bins: &mut Vec<P>, texts: &mut [TextNumbers]) {
         for (key, texts) in self.keys.iter_mut().zip(texts) {
             if let Some(before) = &mut key.before {
                 before.replace_all(bins);
@@ -178,7 +187,7 @@ impl<'a> KeyCodes<'a> {
     }
 
     /// Multiplies by the radix and adds the code of each row.
-    fn append(&mut self, radix: u64, rows: &[u32], places: &mut Vec<u64>, texts: &mut TextNumbers) {
+    fn append<P: Place>(&mut self, radix: u64, rows: &[u32], places: &mut Vec<P>, texts: &mut TextNumbers) {
         match self {
             &mut Self::Near { values, base, absent } => with_ints!(
                 values,
@@ -247,7 +256,7 @@ fn near_code(value: i64, is_absent: bool, base: i64, absent: u64) -> u64 {
 
 /// Multiplies by the radix and adds the code of each row's value.
 #[inline]
-fn append<T: Copy>(radix: u64, rows: &[u32], places: &mut Vec<u64>, values: &[T], mut code: impl FnMut(T) -> u64) {
+fn append<T: Copy, P: Place>(radix: u64, rows: &[u32], places: &mut Vec<P>, values: &[T], mut code: impl FnMut(T) -> u64) {
     if let Some(run) = run_of(rows) {
         append_each(radix, places, values[run].iter().map(|&value| code(value)));
     } else {
@@ -257,10 +266,37 @@ fn append<T: Copy>(radix: u64, rows: &[u32], places: &mut Vec<u64>, values: &[T]
 
 /// Multiplies by the radix and adds the code; no places are as many zeros.
 #[inline]
-fn append_each(radix: u64, places: &mut Vec<u64>, codes: impl Iterator<Item = u64>) {
+fn append_each<P: Place>(radix: u64, places: &mut Vec<P>, codes: impl Iterator<Item = u64>) {
     if places.is_empty() {
-        places.extend(codes);
+        places.extend(codes.map(P::of));
     } else {
-        places.iter_mut().zip(codes).for_each(|(place, code)| *place = *place * radix + code);
+        let radix = P::of(radix);
+        places.iter_mut().zip(codes).for_each(|(place, code)| *place = place.followed_by(radix, P::of(code)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ints::ANY_VALUES;
+
+    /// The keys that come back for the values of two columns, whether the integers are narrow, and the greatest of them.
+    fn there_and_back<P: Place>(values: [[i64; 2]; 2]) -> (Vec<i64>, bool, u64) {
+        let column = |values| Column::Int { values: Ints::Wide(values), zone: ANY_VALUES, default: ABSENT };
+        let (keys, mut texts) = ([column(&values[0]), column(&values[1])], [TextNumbers::default(), TextNumbers::default()]);
+        let mut grouping = Grouping::new(&keys, &texts, 0..1, &(0..2));
+        let (is_narrow, mut places) = (grouping.is_narrow(), Vec::<P>::new());
+        grouping.replace_all(&[0, 1], &mut places, &mut texts);
+        let places: Vec<u64> = places.into_iter().map(Place::wide).collect();
+        (grouping.into_keys(&places, &mut texts), is_narrow, places[1])
+    }
+
+    #[test]
+    fn integers_are_narrow_as_long_as_they_fit() {
+        // The radix of a key is two more than its span.
+        let [fits, does_not] = [[[0, 0xfffd], [0, 0xffff]], [[0, 0xfffd], [0, 0x1_0000]]];
+        let greatest = u64::from(u32::MAX);
+        assert_eq!(there_and_back::<u32>(fits), (vec![0, 0, 0, 0, 0xfffd, 0xffff], true, greatest - 1));
+        assert_eq!(there_and_back::<u64>(does_not), (vec![0, 0, 0, 0, 0xfffd, 0x1_0000], false, greatest + 0xfffe));
     }
 }

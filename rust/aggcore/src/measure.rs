@@ -1,7 +1,10 @@
 //! What is summed over records, and how each of them adds to its cell.
 
+use std::convert::Infallible;
+
 use crate::error::Result;
 use crate::ints::Ints;
+use crate::numbers::{Numbers, Place};
 use crate::part::{Part, run_of};
 use crate::schema::{ABSENT, int};
 use crate::sums::{Packed, Sums, add, packed_call, unpacked_calls};
@@ -28,6 +31,8 @@ const PACKED_MS: i64 = 1 << 31;
 pub struct PartSums<'a> {
     adding: Adding<'a>,
     packed: Vec<Packed>,
+    /// Milliseconds of the rows at hand.
+    ms: Vec<u32>,
     /// In place of these where some value is too large.
     wide: Vec<Sums>,
 }
@@ -59,51 +64,92 @@ impl<'a> PartSums<'a> {
             }
             _ => Adding::Wide { part, measure },
         };
-        Self { adding, packed: Vec::new(), wide: Vec::new() }
+        Self { adding, packed: Vec::new(), ms: Vec::new(), wide: Vec::new() }
     }
 
-    /// Adds rows to their cells, all below `cell_count`.
+    /// Adds rows to their cells, which are the numbers of their places.
     ///
     /// # Errors
     /// `SumOverflow`.
-    pub fn add(&mut self, cell_count: usize, cells: &[u64], rows: &[u32]) -> Result<()> {
+    pub fn add<P: Place>(&mut self, numbers: &mut Numbers, places: &[P], rows: &[u32]) -> Result<()> {
+        // Each row may have a cell of its own.
+        let cell_count = numbers.values().len() + rows.len();
         if let Adding::Wide { part, measure } = self.adding {
-            self.wide.resize(cell_count, [0; 3]);
-            let mut rows = cells.iter().zip(rows);
-            return rows.try_for_each(|(&cell, &row)| add(&mut self.wide[cell as usize], measured(measure, part, row as usize)));
+            reserve(&mut self.wide, cell_count);
+            return numbers.each(places.iter().map(|place| place.wide()).zip(rows), |cell, &row| {
+                add(&mut self.wide[cell], measured(measure, part, row as usize))
+            });
         }
-        self.packed.resize(cell_count, [0; 2]);
+        reserve(&mut self.packed, cell_count);
+        let cells = Cells { sums: &mut self.packed, numbers, places };
         match self.adding {
-            Adding::Weights(weights) => add_each(&mut self.packed, cells, rows, weights, |weight| weight),
-            Adding::Calls(ms) => add_each(&mut self.packed, cells, rows, ms, packed_call),
+            Adding::Weights(weights) => cells.add_each(rows, weights, |weight| weight),
+            Adding::Calls(ms) => cells.add_each(rows, ms, packed_call),
             Adding::Elapsed { answer_us, as_of_us } => {
-                add_each(&mut self.packed, cells, rows, answer_us, |us| [1, elapsed_ms_since_1970(us, as_of_us)]);
+                put_each(rows, answer_us, |us| short_elapsed_ms(us, as_of_us), &mut self.ms);
+                cells.add(self.ms.iter().map(|&ms| [1, ms.into()]));
             }
-            Adding::Sessions | Adding::Wide { .. } => cells.iter().for_each(|&cell| self.packed[cell as usize][0] += 1),
+            Adding::Sessions | Adding::Wide { .. } => cells.add(rows.iter().map(|_| [1, 0])),
         }
         Ok(())
     }
 
     /// The sums by cell.
-    pub fn finish(self) -> Vec<Sums> {
+    pub fn finish(mut self, cell_count: usize) -> Vec<Sums> {
         let sums = |packed: Packed| match self.adding {
             Adding::Elapsed { .. } => [packed[0] as i64, packed[1] as i64, 0],
             Adding::Sessions | Adding::Weights(_) | Adding::Calls(_) | Adding::Wide { .. } => unpacked_calls(packed),
         };
-        if self.packed.is_empty() { self.wide } else { self.packed.into_iter().map(sums).collect() }
+        if self.packed.is_empty() {
+            self.wide.truncate(cell_count);
+            return self.wide;
+        }
+        self.packed.into_iter().take(cell_count).map(sums).collect()
     }
 }
 
+/// Where rows are added.
+struct Cells<'a, P> {
+    sums: &'a mut [Packed],
+    numbers: &'a mut Numbers,
+    /// By row.
+    places: &'a [P],
+}
+
+impl<P: Place> Cells<'_, P> {
+    #[inline]
+    fn add_each<T: Copy>(self, rows: &[u32], values: &[T], value: impl Fn(T) -> Packed) {
+        if let Some(run) = run_of(rows) {
+            self.add(values[run].iter().map(|&of_row| value(of_row)));
+        } else {
+            self.add(rows.iter().map(|&row| value(values[row as usize])));
+        }
+    }
+
+    #[inline]
+    fn add(self, values: impl Iterator<Item = Packed>) {
+        let Ok(()) = self.numbers.each(self.places.iter().map(|place| place.wide()).zip(values), |cell, [counts, ms]| {
+            let sums = &mut self.sums[cell];
+            *sums = [sums[0] + counts, sums[1] + ms];
+            Ok::<_, Infallible>(())
+        });
+    }
+}
+
+/// Makes room for cells, most often more than are asked for, so that it is made a few times only.
+fn reserve<T: Default + Copy>(sums: &mut Vec<T>, cell_count: usize) {
+    if sums.len() < cell_count {
+        sums.resize(cell_count.next_power_of_two(), T::default());
+    }
+}
+
+/// Puts what is worked out of the rows' values; of rows that follow each other many at a time.
 #[inline]
-fn add_each<T: Copy>(sums: &mut [Packed], cells: &[u64], rows: &[u32], values: &[T], value: impl Fn(T) -> Packed) {
-    let mut add = |cell: u64, [counts, ms]: Packed| {
-        let sums = &mut sums[cell as usize];
-        *sums = [sums[0] + counts, sums[1] + ms];
-    };
-    if let Some(run) = run_of(rows) {
-        cells.iter().zip(&values[run]).for_each(|(&cell, &of_row)| add(cell, value(of_row)));
-    } else {
-        cells.iter().zip(rows).for_each(|(&cell, &row)| add(cell, value(values[row as usize])));
+fn put_each<T: Copy>(rows: &[u32], values: &[T], value: impl Fn(T) -> u32, out: &mut Vec<u32>) {
+    out.clear();
+    match run_of(rows) {
+        Some(run) => out.extend(values[run].iter().map(|&of_row| value(of_row))),
+        None => out.extend(rows.iter().map(|&row| value(values[row as usize]))),
     }
 }
 
@@ -131,11 +177,14 @@ fn elapsed_ms(answer_us: i64, as_of_us: i64) -> i64 {
     if answer_us == ABSENT { 0 } else { as_of_us.saturating_sub(answer_us).max(0) / 1_000 }
 }
 
-/// The same after 1970. As an absent answer is the least of all integers, the time since then wraps to less than 0, so
-/// that there is no branch that may go either way.
+/// The same after 1970, and no more than [`PACKED_MS`]. As an absent answer is the least of all integers, the time since
+/// then wraps to less than 0, so that there is no branch that may go either way. And as the division is one of 32 bits,
+/// many are worked out at a time: 2^20 is 1,048 thousands and 576.
 #[inline]
-fn elapsed_ms_since_1970(answer_us: i64, as_of_us: i64) -> u64 {
-    as_of_us.wrapping_sub(answer_us).max(0) as u64 / 1_000
+fn short_elapsed_ms(answer_us: i64, as_of_us: i64) -> u32 {
+    let us = as_of_us.wrapping_sub(answer_us).max(0) as u64;
+    let (upper, lower) = ((us >> 20) as u32, us as u32 & 0xf_ffff);
+    upper * 1_048 + (upper * 576 + lower) / 1_000
 }
 
 #[cfg(test)]
@@ -144,9 +193,12 @@ mod tests {
 
     #[test]
     fn time_since_an_answer_is_the_same_without_a_branch() {
-        for as_of_us in [0, 1, 999, 1_000, 1_774_746_000_123_456] {
-            for answer_us in [ABSENT, 0, 1, 500, 1_774_746_000_000_000, 1_774_746_000_123_457, i64::MAX] {
-                assert_eq!(elapsed_ms_since_1970(answer_us, as_of_us) as i64, elapsed_ms(answer_us, as_of_us), "{answer_us}");
+        let longest_us = PACKED_MS * 1_000 - 1;
+        for as_of_us in [0, 1, 999, 1_000, longest_us, 1_774_746_000_123_456] {
+            let spans = [0, 1, 999, 1_000, 1_001, (1 << 20) - 1, 1 << 20, (1 << 32) - 1, 1 << 32, 999_999_999_999, longest_us];
+            let answers = spans.iter().map(|us| as_of_us - us).filter(|us| *us >= 0);
+            for answer_us in answers.chain([ABSENT, as_of_us + 1, i64::MAX]) {
+                assert_eq!(i64::from(short_elapsed_ms(answer_us, as_of_us)), elapsed_ms(answer_us, as_of_us), "{answer_us}");
             }
         }
         assert_eq!([ABSENT, 5_000, 4_999].map(|answer_us| elapsed_ms(answer_us, 6_000)), [0, 1, 1]);

@@ -1,5 +1,7 @@
 //! Distinct values, numbered from 0 in order of appearance.
 
+use std::convert::Infallible;
+
 use hashbrown::HashTable;
 use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
@@ -43,15 +45,66 @@ impl Numbers {
         &self.values
     }
 
-    /// Puts the number of each value in its place.
-    pub fn replace_all(&mut self, values: &mut [u64]) {
+    /// Hands over the number of each value, with what comes with the value.
+    ///
+    /// # Errors
+    /// What `take` gives.
+    #[inline]
+    pub fn each<T, E>(
+        &mut self, mut values: impl Iterator<Item = (u64, T)>, mut take: impl FnMut(usize, T) -> Result<(), E>,
+    ) -> Result<(), E> {
         let known = &mut self.values;
         match &mut self.places {
-            Places::Slots(slots) => values.iter_mut().for_each(|value| *value = number_by_slot(known, slots, *value)),
-            Places::Hashed(slots) => values.iter_mut().for_each(|value| *value = number_by_hash(known, slots, *value)),
+            Places::Slots(slots) => {
+                let slots = slots.as_mut_slice();
+                values.try_for_each(|(value, with)| take(number_by_slot(known, slots, value), with))
+            }
+            Places::Hashed(slots) => values.try_for_each(|(value, with)| take(number_by_hash(known, slots, value), with)),
         }
     }
+
+    /// Puts the number of each value in its place.
+    pub fn replace_all<P: Place>(&mut self, values: &mut [P]) {
+        let put = |number, value: &mut P| {
+            *value = P::of(number as u64);
+            Ok::<_, Infallible>(())
+        };
+        let Ok(()) = self.each(values.iter_mut().map(|value| (value.wide(), value)), put);
+    }
 }
+
+/// An integer as wide as those of a grouping need to be: of the narrow ones twice as many are worked out at a time.
+pub trait Place: Copy {
+    /// A value that fits.
+    fn of(value: u64) -> Self;
+    /// The value.
+    fn wide(self) -> u64;
+    /// What stands before a code of this radix, together with the code.
+    fn followed_by(self, radix: Self, code: Self) -> Self;
+}
+
+macro_rules! place {
+    ($($width:ty),*) => {$(
+        impl Place for $width {
+            #[inline]
+            fn of(value: u64) -> Self {
+                value as Self
+            }
+
+            #[inline]
+            fn wide(self) -> u64 {
+                self.into()
+            }
+
+            #[inline]
+            fn followed_by(self, radix: Self, code: Self) -> Self {
+                self * radix + code
+            }
+        }
+    )*};
+}
+
+place!(u32, u64);
 
 impl Drop for Numbers {
     fn drop(&mut self) {
@@ -77,19 +130,28 @@ fn slots(count: u64) -> Vec<u32> {
     slots
 }
 
-fn number_by_slot(known: &mut Vec<u64>, slots: &mut [u32], value: u64) -> u64 {
+#[inline]
+fn number_by_slot(known: &mut Vec<u64>, slots: &mut [u32], value: u64) -> usize {
     let slot = &mut slots[value as usize];
     if *slot == 0 {
-        known.push(value);
-        *slot = known.len() as u32;
+        *slot = taken_up(known, value);
     }
-    u64::from(*slot - 1)
+    *slot as usize - 1
 }
 
-fn number_by_hash(known: &mut Vec<u64>, slots: &mut Vec<u32>, value: u64) -> u64 {
+/// Adds a value, and gives how many there are. Kept out of the loops that look for values, as most rows have one that
+/// is known.
+#[cold]
+#[inline(never)]
+fn taken_up(known: &mut Vec<u64>, value: u64) -> u32 {
+    known.push(value);
+    known.len() as u32
+}
+
+fn number_by_hash(known: &mut Vec<u64>, slots: &mut Vec<u32>, value: u64) -> usize {
     let place = place_of(known, slots, value);
     if slots[place] != 0 {
-        return u64::from(slots[place] - 1);
+        return slots[place] as usize - 1;
     }
     known.push(value);
     slots[place] = known.len() as u32;
@@ -100,7 +162,7 @@ fn number_by_hash(known: &mut Vec<u64>, slots: &mut Vec<u32>, value: u64) -> u64
             slots[place] = number;
         }
     }
-    known.len() as u64 - 1
+    known.len() - 1
 }
 
 /// Where a value is, or belongs.
@@ -177,7 +239,7 @@ mod tests {
         // Of those by slot, some get slots that others had.
         for bound in [10, SLOTS_MAX, SPARED_MIN, SLOTS_MAX, u64::MAX] {
             let mut numbers = Numbers::below(bound, 1);
-            let mut values = [7, 3, 7, 0, 9, 3];
+            let mut values: [u64; 6] = [7, 3, 7, 0, 9, 3];
             numbers.replace_all(&mut values);
             assert_eq!(values, [0, 1, 0, 2, 3, 1]);
             numbers.replace_all(&mut values[..1]);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::cells::Cells;
+use crate::cells::{Cells, Groups};
 use crate::choose::{CHUNK_ROWS, Chooser, Chosen};
 use crate::column::{Column, Columns};
 use crate::deck::Deck;
@@ -11,6 +11,7 @@ use crate::filter::{Compiled, Predicate};
 use crate::group::{Grouping, check_cell_count};
 use crate::measure::{PartSums, measured};
 use crate::minutes::{MinuteSums, lie_on_slots};
+use crate::numbers::Place;
 use crate::part::Part;
 use crate::record::US_PER_DAY;
 use crate::segment::own;
@@ -190,7 +191,7 @@ impl<'a> Scanner<'a> {
             sums.expect(minutes.day_us, part.calls);
             return add_minutes(scan, part, minutes.by_row, chooser, sums);
         }
-        let mut bins = Vec::new();
+        let mut bins = Vec::<u32>::new();
         chooser.each_chunk(scan.stop, |chosen, rows| {
             let rows = chosen.list(rows);
             scan.put_bins(part, rows, 0, &mut bins);
@@ -229,26 +230,34 @@ impl<'a> Scanner<'a> {
     }
 
     fn add_groups(&mut self, part: &Part<'_>, table: Option<usize>, keys: &[Column<'_>], chooser: Chooser<'_>) -> Result<()> {
+        let bins = self.scan.bins_of(part);
+        let grouping = Grouping::new(keys, &self.cells.texts, bins.clone(), &part.rows);
+        let groups = self.cells.open(&grouping, table)?;
+        if grouping.is_narrow() {
+            self.add_placed::<u32>(part, bins, grouping, groups, chooser)
+        } else {
+            self.add_placed::<u64>(part, bins, grouping, groups, chooser)
+        }
+    }
+
+    fn add_placed<P: Place>(
+        &mut self, part: &Part<'_>, bins: Range<usize>, mut grouping: Grouping<'_>, mut groups: Groups, chooser: Chooser<'_>,
+    ) -> Result<()> {
         let (scan, cells) = (self.scan, &mut self.cells);
-        let bins = scan.bins_of(part);
-        let first_bin = bins.start;
-        let mut grouping = Grouping::new(keys, &cells.texts, bins.clone(), &part.rows);
-        let mut groups = cells.open(&grouping, table)?;
-        let (mut sums, mut places) = (PartSums::new(part, scan.measure), Vec::new());
+        let (mut sums, mut places) = (PartSums::new(part, scan.measure), Vec::<P>::new());
         chooser.each_chunk(scan.stop, |chosen, rows| {
             let rows = chosen.list(rows);
             places.clear();
             if bins.len() > 1 {
-                scan.put_bins(part, rows, first_bin, &mut places);
+                scan.put_bins(part, rows, bins.start, &mut places);
             }
             grouping.replace_all(rows, &mut places, &mut cells.texts);
-            groups.numbers.replace_all(&mut places);
-            let cell_count = groups.numbers.values().len();
+            sums.add(&mut groups.numbers, &places, rows)?;
             // Different cells of a part have different keys, so that one part may be one too many.
-            check_cell_count(cell_count, scan.cell_count_max)?;
-            sums.add(cell_count, &places, rows)
+            check_cell_count(groups.numbers.values().len(), scan.cell_count_max)
         })?;
-        cells.close(groups, grouping, sums.finish())
+        let sums = sums.finish(groups.numbers.values().len());
+        cells.close(groups, grouping, sums)
     }
 }
 
@@ -295,10 +304,10 @@ impl Scan<'_> {
     }
 
     /// The bins of rows, counted from `first`.
-    fn put_bins(&self, part: &Part<'_>, rows: &[u32], first: usize, bins: &mut Vec<u64>) {
+    fn put_bins<P: Place>(&self, part: &Part<'_>, rows: &[u32], first: usize, bins: &mut Vec<P>) {
         bins.clear();
         let Some(edges) = self.edges else {
-            bins.resize(rows.len(), 0);
+            bins.resize(rows.len(), P::of(0));
             return;
         };
         let mut bin = first;
@@ -308,7 +317,7 @@ impl Scan<'_> {
             if setup < edges[bin] || setup >= edges[bin + 1] {
                 bin = edges.partition_point(|&edge| edge <= setup) - 1;
             }
-            (bin - first) as u64
+            P::of((bin - first) as u64)
         }));
     }
 }
