@@ -78,9 +78,14 @@ impl Cells {
     /// `CellLimit`, `SumOverflow`.
     pub fn close(&mut self, mut groups: Groups, grouping: Grouping<'_>, sums: Vec<Sums>) -> Result<()> {
         let known = groups.sums.len();
-        groups.keys.extend(grouping.into_keys(&groups.numbers.values()[known..], &mut self.texts));
-        groups.sums.iter_mut().zip(&sums).try_for_each(|(sums, added)| add(sums, *added))?;
-        groups.sums.extend(sums.into_iter().skip(known));
+        let keys = grouping.into_keys(&groups.numbers.values()[known..], &mut self.texts);
+        if known == 0 {
+            (groups.keys, groups.sums) = (keys, sums);
+        } else {
+            groups.keys.extend(keys);
+            groups.sums.iter_mut().zip(&sums).try_for_each(|(sums, added)| add(sums, *added))?;
+            groups.sums.extend(sums.into_iter().skip(known));
+        }
         if groups.layout.is_none() {
             return self.join(groups.keys, groups.sums);
         }

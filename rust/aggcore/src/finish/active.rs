@@ -1,7 +1,9 @@
 //! Active sessions: rows by key, rolled up, ordered and cut.
 
+use std::borrow::Cow;
+
 use super::order::{Ordinals, first_rows};
-use super::packed::{put_bytes, put_number};
+use super::packed::{put_bytes, put_message, put_number};
 use crate::error::{Error, Result};
 use crate::numbers::Numbers;
 use crate::scan::{KeyValues, Partials};
@@ -50,6 +52,8 @@ const ROWS_TAG: u32 = 4;
 const SUBTOTALS_TAG: u32 = 5;
 const TOTAL_TAG: u32 = 6;
 const ROW_COUNT_TAG: u32 = 7;
+/// Bytes that a row often takes.
+const ROW_LEN: usize = 32;
 
 /// One name to order by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,9 +79,9 @@ pub struct ActiveFinish<'a> {
 }
 
 /// Rows of an answer, each shown by any cell that has its key fields.
-struct Rows {
+struct Rows<'a> {
     cells: Vec<u32>,
-    sums: Vec<Sums>,
+    sums: Cow<'a, [Sums]>,
 }
 
 /// What rows are compared by.
@@ -108,8 +112,8 @@ pub fn finish_active(partials: &Partials, how: &ActiveFinish<'_>) -> Result<Vec<
     let (order, fields) = (targets(how)?, fields(partials, how)?);
     let keys: Vec<Ordinals> = partials.keys.iter().map(Ordinals::of_key).collect();
     // Exact, as cells are far fewer than 2^32.
-    let rows = Rows { cells: (0..partials.sums.len() as u32).collect(), sums: partials.sums.clone() };
-    let mut out = Answer { offsets: &how.offsets, fields: &fields, bytes: Vec::new(), row: Vec::new() };
+    let rows = Rows { cells: (0..partials.sums.len() as u32).collect(), sums: Cow::Borrowed(&partials.sums) };
+    let mut out = Answer { offsets: &how.offsets, fields: &fields, bytes: Vec::new() };
     for row in in_order(&rows, &keys, &order, how.limit.unwrap_or(usize::MAX)) {
         out.put_row(ROWS_TAG, &rows, row, keys.len());
     }
@@ -156,7 +160,7 @@ fn fields<'a>(partials: &'a Partials, how: &ActiveFinish<'_>) -> Result<Vec<Fiel
 }
 
 /// The first rows by the order terms whose field is among the `keys` kept, then by these.
-fn in_order(rows: &Rows, keys: &[Ordinals], order: &[(Target, bool)], limit: usize) -> Vec<u32> {
+fn in_order(rows: &Rows<'_>, keys: &[Ordinals], order: &[(Target, bool)], limit: usize) -> Vec<u32> {
     let column = |target: Target| match target {
         Target::Key(position) => keys[position].at(rows.cells.iter().map(|&cell| cell as usize)),
         Target::Quantity => Ordinals::of_ints(rows.sums.iter().map(|sums| sums[0])),
@@ -176,18 +180,19 @@ fn seconds(sums: &Sums) -> i64 {
 }
 
 /// Subtotals by level ascending, and the total, level 0, which is there even without rows.
-fn put_rollup(rows: &Rows, keys: &[Ordinals], order: &[(Target, bool)], out: &mut Answer<'_>) -> Result<()> {
+fn put_rollup(rows: &Rows<'_>, keys: &[Ordinals], order: &[(Target, bool)], out: &mut Answer<'_>) -> Result<()> {
     let (mut numbers, mut count) = (vec![0; rows.cells.len()], 1);
     for level in 1..keys.len() {
         count = number_on(&mut numbers, count, &keys[level - 1]);
         let subtotals = rolled_up(rows, &numbers, count)?;
+        out.bytes.reserve(count * ROW_LEN);
         for row in in_order(&subtotals, &keys[..level], order, usize::MAX) {
             out.put_row(SUBTOTALS_TAG, &subtotals, row, level);
         }
     }
     let mut total = Sums::default();
     rows.sums.iter().try_for_each(|&sums| add(&mut total, sums))?;
-    out.put_row(TOTAL_TAG, &Rows { cells: vec![0], sums: vec![total] }, 0, 0);
+    out.put_row(TOTAL_TAG, &Rows { cells: vec![0], sums: Cow::Owned(vec![total]) }, 0, 0);
     Ok(())
 }
 
@@ -207,15 +212,15 @@ fn number_on(numbers: &mut [u64], count: usize, key: &Ordinals) -> usize {
 }
 
 /// The rows added up by their numbers, of which there are `count`, in order of appearance.
-fn rolled_up(rows: &Rows, numbers: &[u64], count: usize) -> Result<Rows> {
-    let mut rolled = Rows { cells: Vec::with_capacity(count), sums: vec![[0; 3]; count] };
-    for ((&number, &cell), &sums) in numbers.iter().zip(&rows.cells).zip(&rows.sums) {
-        if number == rolled.cells.len() as u64 {
-            rolled.cells.push(cell);
+fn rolled_up(rows: &Rows<'_>, numbers: &[u64], count: usize) -> Result<Rows<'static>> {
+    let (mut cells, mut rolled) = (Vec::with_capacity(count), vec![[0; 3]; count]);
+    for ((&number, &cell), &sums) in numbers.iter().zip(&rows.cells).zip(rows.sums.iter()) {
+        if number == cells.len() as u64 {
+            cells.push(cell);
         }
-        add(&mut rolled.sums[number as usize], sums)?;
+        add(&mut rolled[number as usize], sums)?;
     }
-    Ok(rolled)
+    Ok(Rows { cells, sums: Cow::Owned(rolled) })
 }
 
 /// The answer as it is written.
@@ -223,32 +228,38 @@ struct Answer<'a> {
     offsets: &'a Offsets<'a>,
     fields: &'a [Field<'a>],
     bytes: Vec<u8>,
-    /// Holds one row until its length is known.
-    row: Vec<u8>,
 }
 
 impl Answer<'_> {
     /// Adds a row that keeps `level` key fields.
-    fn put_row(&mut self, tag: u32, rows: &Rows, row: u32, level: usize) {
+    fn put_row(&mut self, tag: u32, rows: &Rows<'_>, row: u32, level: usize) {
         let (cell, sums) = (rows.cells[row as usize] as usize, &rows.sums[row as usize]);
-        self.row.clear();
-        for Field { tag, shown } in self.fields {
-            match shown {
-                Shown::Quantity => put_number(*tag, sums[0], &mut self.row),
-                Shown::Duration => put_number(*tag, seconds(sums), &mut self.row),
-                Shown::Key { position, .. } if *position >= level => {}
-                Shown::Key { values: KeyValues::Ints(values), .. } if values[cell] == ABSENT => {}
-                Shown::Key { values: KeyValues::Ints(values), is_time: true, .. } => {
-                    put_bytes(*tag, self.offsets.rfc3339(values[cell]).as_bytes(), &mut self.row);
-                }
-                Shown::Key { values: KeyValues::Ints(values), .. } => put_number(*tag, values[cell], &mut self.row),
-                Shown::Key { values, .. } if values.text(cell).is_empty() => {}
-                Shown::Key { values, .. } => put_bytes(*tag, values.text(cell).as_bytes(), &mut self.row),
+        let (fields, offsets) = (self.fields, self.offsets);
+        put_message(tag, &mut self.bytes, |out| {
+            fields.iter().for_each(|field| field.put(cell, sums, level, offsets, out));
+            if tag == SUBTOTALS_TAG {
+                put_number(LEVEL_TAG, level as i64, out);
             }
+        });
+    }
+}
+
+impl Field<'_> {
+    /// Adds the field of a row that keeps `level` key fields, shown by a cell.
+    fn put(&self, cell: usize, sums: &Sums, level: usize, offsets: &Offsets<'_>, out: &mut Vec<u8>) {
+        match &self.shown {
+            Shown::Quantity => put_number(self.tag, sums[0], out),
+            Shown::Duration => put_number(self.tag, seconds(sums), out),
+            Shown::Key { position, .. } if *position >= level => {}
+            Shown::Key { values: KeyValues::Ints(values), .. } if values[cell] == ABSENT => {}
+            Shown::Key { values: KeyValues::Ints(values), is_time: true, .. } => {
+                put_bytes(self.tag, offsets.rfc3339(values[cell]).as_bytes(), out);
+            }
+            Shown::Key { values: KeyValues::Ints(values), .. } => put_number(self.tag, values[cell], out),
+            Shown::Key { values, .. } => match values.text(cell) {
+                "" => {}
+                text => put_bytes(self.tag, text.as_bytes(), out),
+            },
         }
-        if tag == SUBTOTALS_TAG {
-            put_number(LEVEL_TAG, level as i64, &mut self.row);
-        }
-        put_bytes(tag, &self.row, &mut self.bytes);
     }
 }

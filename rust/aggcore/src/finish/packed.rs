@@ -56,6 +56,23 @@ pub fn put_bytes(tag: u32, bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
+/// Writes a message, whose length is known once its fields are.
+#[inline]
+pub fn put_message(tag: u32, out: &mut Vec<u8>, put_fields: impl FnOnce(&mut Vec<u8>)) {
+    put_head(tag, 0, out);
+    let start = out.len();
+    put_fields(out);
+    let len = out.len() - start;
+    if len < 0x80 {
+        out[start - 1] = len as u8;
+    } else {
+        // A longer one moves, as its length takes more than the one byte left for it.
+        let mut room = [0; INT_LEN_MAX];
+        let len_of_len = put_int(len as u64, &mut room);
+        out.splice(start - 1..start, room[..len_of_len].iter().copied());
+    }
+}
+
 /// Writes a field of one integer.
 #[inline]
 pub fn put_number(tag: u32, number: i64, out: &mut Vec<u8>) {
@@ -74,6 +91,13 @@ fn push_int(value: u64, out: &mut Vec<u8>) {
     match value {
         0..0x80 => out.push(value as u8),
         0x80..0x4000 => out.extend_from_slice(&[value as u8 | 0x80, (value >> 7) as u8]),
+        0x4000..WORD_INT_END => {
+            let (word, len) = word_of(value);
+            // All bytes of the word at once take less than a call to copy some.
+            let end = out.len() + len;
+            out.extend_from_slice(&word);
+            out.truncate(end);
+        }
         _ => encode_varint(value, out),
     }
 }
@@ -90,6 +114,14 @@ fn put_int(value: u64, mut room: &mut [u8]) -> usize {
         encode_varint(value, &mut room);
         return before - room.len();
     }
+    let (word, len) = word_of(value);
+    room[..size_of::<u64>()].copy_from_slice(&word);
+    len
+}
+
+/// An integer below [`WORD_INT_END`] as it is written, and its length.
+#[inline]
+fn word_of(value: u64) -> ([u8; size_of::<u64>()], usize) {
     // Groups of 7 bits become bytes, half by half.
     let word = value & 0xfff_ffff | (value & 0xfff_ffff << 28) << 4;
     let word = word & 0x3fff_0000_3fff | (word & 0xfff_c000_0fff_c000) << 2;
@@ -97,8 +129,7 @@ fn put_int(value: u64, mut room: &mut [u8]) -> usize {
     let len = (u64::BITS - value.leading_zeros()).div_ceil(7);
     // All of them but the last are followed by another.
     let followed = 0x8080_8080_8080_8080 & ((1 << (8 * (len - 1))) - 1);
-    room[..size_of::<u64>()].copy_from_slice(&(word | followed).to_le_bytes());
-    len as usize
+    ((word | followed).to_le_bytes(), len as usize)
 }
 
 #[cfg(test)]
@@ -113,5 +144,22 @@ mod tests {
         columns.put_ints(3, values.iter().copied());
         prost::encoding::int64::encode_packed(3, &values, &mut expected);
         assert_eq!(columns.into_bytes(), expected);
+
+        let (mut fields, mut expected) = (Vec::new(), Vec::new());
+        for &value in &values {
+            put_number(30, value, &mut fields);
+            prost::encoding::int64::encode(30, &value, &mut expected);
+        }
+        assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn a_message_has_its_length_before_it_however_long_it_is() {
+        for len in [0, 1, 0x7f, 0x80, 0x81, 0x3fff, 0x4000] {
+            let (text, mut bytes, mut expected) = (vec![7; len], vec![1, 2], vec![1, 2]);
+            put_message(4, &mut bytes, |out| out.extend(&text));
+            prost::encoding::bytes::encode(4, &text, &mut expected);
+            assert_eq!(bytes, expected);
+        }
     }
 }
