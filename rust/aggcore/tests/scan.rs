@@ -5,16 +5,13 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aggcore::bitmap::Bitmap;
 use aggcore::deck::Deck;
-use aggcore::error::{Error, Result};
+use aggcore::error::Error;
 use aggcore::filter::{Network, Predicate, TextMatch};
-use aggcore::part::Part;
-use aggcore::scan::{KeyValues, Measure, Partials, Scan, Scanner};
+use aggcore::scan::{KeyValues, Measure, Partials, Scan};
 use aggcore::schema::{ABSENT, Kept, field};
 use aggcore::stop::Stop;
 use aggcore::store::Store;
-use aggcore::table::{More, Table};
 use common::{Owned, batch, distinct};
 use proptest::prelude::*;
 
@@ -231,56 +228,6 @@ proptest! {
         prop_assert!(limited(expected.len()).is_ok());
         if let Some(allowed) = expected.len().checked_sub(1) {
             let limit = limited(allowed);
-            prop_assert!(matches!(limit, Err(Error::CellLimit { asked, .. }) if asked == allowed + 1), "{limit:?}");
-        }
-    }
-}
-
-fn table_of(records: &[Owned]) -> Table {
-    let (batch, mut table) = (batch(records), Table::default());
-    let rows: Vec<usize> = (0..batch.rows()).collect();
-    table.append(&batch.fields(), &rows, |row| More { key_hash: row as u64, versions: None, received_us: 0 });
-    table
-}
-
-/// The rows of tables in pieces, of which two scanners take some each.
-fn scanned_in_pieces(scan: &Scan<'_>, tables: &[Table], size: usize, turns: u64) -> Result<Partials> {
-    let (none_dead, mut scanners) = (Bitmap::default(), [Scanner::new(scan), Scanner::new(scan)]);
-    let mut turns = (0..u64::BITS).map(|turn| (turns >> turn & 1) as usize).cycle();
-    for (number, table) in tables.iter().enumerate() {
-        let part = table.part(&none_dead);
-        for start in part.rows.clone().step_by(size) {
-            let rows = start..part.rows.end.min(start + size);
-            scanners[turns.next().unwrap()].add_of_table(&Part { rows, ..part.clone() }, number)?;
-        }
-    }
-    let [one, other] = scanners;
-    one.merge(other)?.finish()
-}
-
-proptest! {
-    #[test]
-    fn pieces_of_tables_have_the_sums_of_a_plain_loop(
-        records in spread(90), edges in prop::collection::vec(0..3 * DAY_US, 2..5), keys in prop::sample::subsequence(KEYS.to_vec(), 1..4),
-        size in 1usize..40, turns in any::<u64>(), close in any::<bool>(),
-    ) {
-        let edges = edges_of(edges, &records);
-        // Texts and close integers, of which all pieces of a table say the same, or any columns.
-        let few = if close { vec!["folder", "equipment_id", "company"] } else { keys };
-        let keys: Vec<String> = few.into_iter().map(str::to_owned).collect();
-        let (first, second) = records.split_at(records.len() / 2);
-        let (tables, stop) = ([table_of(first), table_of(second)], Stop::after(None));
-        let expected = naive(&records, &edges, &keys, |_| true);
-        let scanned = |cell_count_max| {
-            let (edges, measure) = (Some(edges.as_slice()), Measure::Calls);
-            let scan = Scan { edges, predicates: &[], keys: &keys, measure, deck: None, cell_count_max, stop: &stop };
-            scanned_in_pieces(&scan, &tables, size, turns)
-        };
-        let answer = scanned(expected.len()).unwrap();
-        prop_assert_eq!(answer.sums.len(), expected.len());
-        prop_assert_eq!(cells(&answer), expected.clone());
-        if let Some(allowed) = expected.len().checked_sub(1) {
-            let limit = scanned(allowed);
             prop_assert!(matches!(limit, Err(Error::CellLimit { asked, .. }) if asked == allowed + 1), "{limit:?}");
         }
     }

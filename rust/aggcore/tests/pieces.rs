@@ -1,0 +1,87 @@
+//! Rows of tables that are scanned in pieces, in turns by two scanners, as threads take them.
+#![allow(clippy::unwrap_used, clippy::panic)] // A test may panic.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use aggcore::bitmap::Bitmap;
+use aggcore::error::{Error, Result};
+use aggcore::part::Part;
+use aggcore::scan::{KeyValues, Measure, Partials, Scan, Scanner};
+use aggcore::stop::Stop;
+use aggcore::table::{More, Table};
+use common::{Owned, batch, distinct};
+use proptest::prelude::*;
+
+const DAY_US: i64 = 86_400_000_000;
+
+/// Texts and integers of which all pieces of a table say the same, and others.
+const KEYS: [&str; 7] = ["company", "app_id", "folder", "customer_price", "setup_time", "session_id", "duration_ms"];
+
+fn table_of(records: &[Owned]) -> Table {
+    let (batch, mut table) = (batch(records), Table::default());
+    let rows: Vec<usize> = (0..batch.rows()).collect();
+    table.append(&batch.fields(), &rows, |row| More { key_hash: row as u64, versions: None, received_us: 0 });
+    table
+}
+
+/// All rows as parts that are not said to be of one table.
+fn scanned_apart(scan: &Scan<'_>, tables: &[Table]) -> Partials {
+    let (none_dead, mut scanner) = (Bitmap::default(), Scanner::new(scan));
+    tables.iter().for_each(|table| scanner.add(&table.part(&none_dead)).unwrap());
+    scanner.finish().unwrap()
+}
+
+fn scanned_in_pieces(scan: &Scan<'_>, tables: &[Table], size: usize, turns: u64) -> Result<Partials> {
+    let (none_dead, mut scanners) = (Bitmap::default(), [Scanner::new(scan), Scanner::new(scan)]);
+    let mut turns = (0..u64::BITS).map(|turn| (turns >> turn & 1) as usize).cycle();
+    for (number, table) in tables.iter().enumerate() {
+        let part = table.part(&none_dead);
+        for start in part.rows.clone().step_by(size) {
+            let rows = start..part.rows.end.min(start + size);
+            scanners[turns.next().unwrap()].add_of_table(&Part { rows, ..part.clone() }, number)?;
+        }
+    }
+    let [one, other] = scanners;
+    one.merge(other)?.finish()
+}
+
+/// Sums by bin and key.
+fn cells(partials: &Partials) -> BTreeMap<(u32, Vec<String>), [i64; 3]> {
+    let key = |cell: usize| {
+        let value = |column: &KeyValues| match column {
+            KeyValues::Ints(values) => values[cell].to_string(),
+            texts @ KeyValues::Texts { .. } => texts.text(cell).to_owned(),
+        };
+        partials.keys.iter().map(value).collect()
+    };
+    let cells = partials.sums.iter().enumerate();
+    cells.map(|(cell, sums)| ((partials.bins[cell], key(cell)), *sums)).collect()
+}
+
+proptest! {
+    #[test]
+    fn pieces_of_tables_have_the_sums_of_the_whole(
+        records in distinct(90), keys in prop::sample::subsequence(KEYS.to_vec(), 1..4), close in 0usize..4,
+        size in 1usize..40, turns in any::<u64>(), elapsed in any::<bool>(),
+    ) {
+        let keys = if close > 0 { KEYS[..close].to_vec() } else { keys };
+        let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
+        let (first, second) = records.split_at(records.len() / 2);
+        let (tables, stop) = ([table_of(first), table_of(second)], Stop::after(None));
+        let edges = [0, DAY_US, 3 * DAY_US];
+        let scan = |cell_count_max| {
+            let measure = if elapsed { Measure::Elapsed { as_of_us: DAY_US } } else { Measure::Calls };
+            Scan { edges: Some(&edges), predicates: &[], keys: &keys, measure, deck: None, cell_count_max, stop: &stop }
+        };
+        let expected = cells(&scanned_apart(&scan(1_000), &tables));
+        let answer = scanned_in_pieces(&scan(expected.len()), &tables, size, turns).unwrap();
+        prop_assert_eq!(answer.sums.len(), expected.len());
+        prop_assert_eq!(cells(&answer), expected.clone());
+        if let Some(allowed) = expected.len().checked_sub(1) {
+            let limit = scanned_in_pieces(&scan(allowed), &tables, size, turns);
+            prop_assert!(matches!(limit, Err(Error::CellLimit { asked, .. }) if asked == allowed + 1), "{limit:?}");
+        }
+    }
+}
