@@ -1,10 +1,8 @@
 //! What is summed over records, and how each of them adds to its cell.
 
-use std::convert::Infallible;
-
 use crate::error::Result;
 use crate::ints::Ints;
-use crate::numbers::{Numbers, Place};
+use crate::numbers::Place;
 use crate::part::{Part, run_of};
 use crate::schema::{ABSENT, int};
 use crate::sums::{Packed, Sums, add, packed_call, unpacked_calls};
@@ -67,80 +65,54 @@ impl<'a> PartSums<'a> {
         Self { adding, packed: Vec::new(), ms: Vec::new(), wide: Vec::new() }
     }
 
-    /// Adds rows to their cells, which are the numbers of their places.
+    /// Adds rows to their cells, all below `cell_count`.
     ///
     /// # Errors
     /// `SumOverflow`.
-    pub fn add<P: Place>(&mut self, numbers: &mut Numbers, places: &[P], rows: &[u32]) -> Result<()> {
-        // Each row may have a cell of its own.
-        let cell_count = numbers.values().len() + rows.len();
+    pub fn add<P: Place>(&mut self, cell_count: usize, cells: &[P], rows: &[u32]) -> Result<()> {
         if let Adding::Wide { part, measure } = self.adding {
-            reserve(&mut self.wide, cell_count);
-            return numbers.each(places.iter().map(|place| place.wide()).zip(rows), |cell, &row| {
-                add(&mut self.wide[cell], measured(measure, part, row as usize))
-            });
+            self.wide.resize(cell_count, [0; 3]);
+            let mut rows = cells.iter().map(|cell| cell.wide() as usize).zip(rows);
+            return rows.try_for_each(|(cell, &row)| add(&mut self.wide[cell], measured(measure, part, row as usize)));
         }
-        reserve(&mut self.packed, cell_count);
-        let cells = Cells { sums: &mut self.packed, numbers, places };
+        self.packed.resize(cell_count, [0; 2]);
         match self.adding {
-            Adding::Weights(weights) => cells.add_each(rows, weights, |weight| weight),
-            Adding::Calls(ms) => cells.add_each(rows, ms, packed_call),
+            Adding::Weights(weights) => add_each(&mut self.packed, cells, rows, weights, |weight| weight),
+            Adding::Calls(ms) => add_each(&mut self.packed, cells, rows, ms, packed_call),
             Adding::Elapsed { answer_us, as_of_us } => {
                 put_each(rows, answer_us, |us| short_elapsed_ms(us, as_of_us), &mut self.ms);
-                cells.add(self.ms.iter().map(|&ms| [1, ms.into()]));
+                add_words(&mut self.packed, cells, self.ms.iter().map(|&ms| [1, ms.into()]));
             }
-            Adding::Sessions | Adding::Wide { .. } => cells.add(rows.iter().map(|_| [1, 0])),
+            Adding::Sessions | Adding::Wide { .. } => add_words(&mut self.packed, cells, rows.iter().map(|_| [1, 0])),
         }
         Ok(())
     }
 
     /// The sums by cell.
-    pub fn finish(mut self, cell_count: usize) -> Vec<Sums> {
+    pub fn finish(self) -> Vec<Sums> {
         let sums = |packed: Packed| match self.adding {
             Adding::Elapsed { .. } => [packed[0] as i64, packed[1] as i64, 0],
             Adding::Sessions | Adding::Weights(_) | Adding::Calls(_) | Adding::Wide { .. } => unpacked_calls(packed),
         };
-        if self.packed.is_empty() {
-            self.wide.truncate(cell_count);
-            return self.wide;
-        }
-        self.packed.into_iter().take(cell_count).map(sums).collect()
+        if self.packed.is_empty() { self.wide } else { self.packed.into_iter().map(sums).collect() }
     }
 }
 
-/// Where rows are added.
-struct Cells<'a, P> {
-    sums: &'a mut [Packed],
-    numbers: &'a mut Numbers,
-    /// By row.
-    places: &'a [P],
-}
-
-impl<P: Place> Cells<'_, P> {
-    #[inline]
-    fn add_each<T: Copy>(self, rows: &[u32], values: &[T], value: impl Fn(T) -> Packed) {
-        if let Some(run) = run_of(rows) {
-            self.add(values[run].iter().map(|&of_row| value(of_row)));
-        } else {
-            self.add(rows.iter().map(|&row| value(values[row as usize])));
-        }
-    }
-
-    #[inline]
-    fn add(self, values: impl Iterator<Item = Packed>) {
-        let Ok(()) = self.numbers.each(self.places.iter().map(|place| place.wide()).zip(values), |cell, [counts, ms]| {
-            let sums = &mut self.sums[cell];
-            *sums = [sums[0] + counts, sums[1] + ms];
-            Ok::<_, Infallible>(())
-        });
+#[inline]
+fn add_each<T: Copy, P: Place>(sums: &mut [Packed], cells: &[P], rows: &[u32], values: &[T], value: impl Fn(T) -> Packed) {
+    if let Some(run) = run_of(rows) {
+        add_words(sums, cells, values[run].iter().map(|&of_row| value(of_row)));
+    } else {
+        add_words(sums, cells, rows.iter().map(|&row| value(values[row as usize])));
     }
 }
 
-/// Makes room for cells, most often more than are asked for, so that it is made a few times only.
-fn reserve<T: Default + Copy>(sums: &mut Vec<T>, cell_count: usize) {
-    if sums.len() < cell_count {
-        sums.resize(cell_count.next_power_of_two(), T::default());
-    }
+#[inline]
+fn add_words<P: Place>(sums: &mut [Packed], cells: &[P], words: impl Iterator<Item = Packed>) {
+    cells.iter().zip(words).for_each(|(cell, [counts, ms])| {
+        let sums = &mut sums[cell.wide() as usize];
+        *sums = [sums[0] + counts, sums[1] + ms];
+    });
 }
 
 /// Puts what is worked out of the rows' values; of rows that follow each other many at a time.

@@ -1,7 +1,5 @@
 //! Distinct values, numbered from 0 in order of appearance.
 
-use std::convert::Infallible;
-
 use hashbrown::HashTable;
 use parking_lot::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
@@ -45,31 +43,18 @@ impl Numbers {
         &self.values
     }
 
-    /// Hands over the number of each value, with what comes with the value.
-    ///
-    /// # Errors
-    /// What `take` gives.
-    #[inline]
-    pub fn each<T, E>(
-        &mut self, mut values: impl Iterator<Item = (u64, T)>, mut take: impl FnMut(usize, T) -> Result<(), E>,
-    ) -> Result<(), E> {
+    /// Puts the number of each value in its place.
+    pub fn replace_all<P: Place>(&mut self, values: &mut [P]) {
         let known = &mut self.values;
         match &mut self.places {
             Places::Slots(slots) => {
                 let slots = slots.as_mut_slice();
-                values.try_for_each(|(value, with)| take(number_by_slot(known, slots, value), with))
+                values.iter_mut().for_each(|value| *value = P::of(number_by_slot(known, slots, value.wide())));
             }
-            Places::Hashed(slots) => values.try_for_each(|(value, with)| take(number_by_hash(known, slots, value), with)),
+            Places::Hashed(slots) => {
+                values.iter_mut().for_each(|value| *value = P::of(number_by_hash(known, slots, value.wide())));
+            }
         }
-    }
-
-    /// Puts the number of each value in its place.
-    pub fn replace_all<P: Place>(&mut self, values: &mut [P]) {
-        let put = |number, value: &mut P| {
-            *value = P::of(number as u64);
-            Ok::<_, Infallible>(())
-        };
-        let Ok(()) = self.each(values.iter_mut().map(|value| (value.wide(), value)), put);
     }
 }
 
@@ -131,12 +116,12 @@ fn slots(count: u64) -> Vec<u32> {
 }
 
 #[inline]
-fn number_by_slot(known: &mut Vec<u64>, slots: &mut [u32], value: u64) -> usize {
+fn number_by_slot(known: &mut Vec<u64>, slots: &mut [u32], value: u64) -> u64 {
     let slot = &mut slots[value as usize];
     if *slot == 0 {
         *slot = taken_up(known, value);
     }
-    *slot as usize - 1
+    u64::from(*slot - 1)
 }
 
 /// Adds a value, and gives how many there are. Kept out of the loops that look for values, as most rows have one that
@@ -148,10 +133,10 @@ fn taken_up(known: &mut Vec<u64>, value: u64) -> u32 {
     known.len() as u32
 }
 
-fn number_by_hash(known: &mut Vec<u64>, slots: &mut Vec<u32>, value: u64) -> usize {
+fn number_by_hash(known: &mut Vec<u64>, slots: &mut Vec<u32>, value: u64) -> u64 {
     let place = place_of(known, slots, value);
     if slots[place] != 0 {
-        return slots[place] as usize - 1;
+        return u64::from(slots[place] - 1);
     }
     known.push(value);
     slots[place] = known.len() as u32;
@@ -162,7 +147,7 @@ fn number_by_hash(known: &mut Vec<u64>, slots: &mut Vec<u32>, value: u64) -> usi
             slots[place] = number;
         }
     }
-    known.len() - 1
+    known.len() as u64 - 1
 }
 
 /// Where a value is, or belongs.

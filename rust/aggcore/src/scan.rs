@@ -252,12 +252,13 @@ impl<'a> Scanner<'a> {
                 scan.put_bins(part, rows, bins.start, &mut places);
             }
             grouping.replace_all(rows, &mut places, &mut cells.texts);
-            sums.add(&mut groups.numbers, &places, rows)?;
+            groups.numbers.replace_all(&mut places);
+            let cell_count = groups.numbers.values().len();
             // Different cells of a part have different keys, so that one part may be one too many.
-            check_cell_count(groups.numbers.values().len(), scan.cell_count_max)
+            check_cell_count(cell_count, scan.cell_count_max)?;
+            sums.add(cell_count, &places, rows)
         })?;
-        let sums = sums.finish(groups.numbers.values().len());
-        cells.close(groups, grouping, sums)
+        cells.close(groups, grouping, sums.finish())
     }
 }
 
