@@ -39,7 +39,7 @@ impl MinuteSums {
     }
 
     /// Tells the day of the calls that are added next, and how many they are at most.
-    pub fn expect(&mut self, day_us: i64, calls: u64) {
+    pub fn announce(&mut self, day_us: i64, calls: u64) {
         (self.day_us, self.calls) = (day_us, self.calls + calls);
     }
 
@@ -124,7 +124,7 @@ mod tests {
     fn sums_take_calls_of_one_day_and_no_more_than_they_hold() -> Result<()> {
         let mut sums = MinuteSums::default();
         assert!(sums.has_room(US_PER_DAY, CALLS_MAX));
-        sums.expect(US_PER_DAY, CALLS_MAX - 7);
+        sums.announce(US_PER_DAY, CALLS_MAX - 7);
         let answered = CALLS_MAX as i64 - 7;
         sums.add_row(3, packed_sums([answered, answered, 5]));
         assert!(sums.has_room(US_PER_DAY, 7) && !sums.has_room(US_PER_DAY, 8) && !sums.has_room(0, 1));

@@ -188,7 +188,7 @@ impl<'a> Scanner<'a> {
                 self.pour(edges)?;
             }
             let sums = self.minutes.get_or_insert_default();
-            sums.expect(minutes.day_us, part.calls);
+            sums.announce(minutes.day_us, part.calls);
             return add_minutes(scan, part, minutes.by_row, chooser, sums);
         }
         let mut bins = Vec::<u32>::new();
