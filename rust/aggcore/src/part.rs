@@ -44,21 +44,17 @@ pub struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Narrows the rows down to those set up in [from, to), if they ascend.
+    /// Narrows ascending rows down to those set up in [from, to).
     pub fn narrow_to(&mut self, from: i64, to: i64) {
-        if self.ascends {
-            let first = partition_point(self.rows.clone(), |row| self.setup_us[row] < from);
-            self.rows = first..partition_point(first..self.rows.end, |row| self.setup_us[row] < to);
-        }
+        let first = partition_point(self.rows.clone(), |row| self.setup_us[row] < from);
+        self.rows = first..partition_point(first..self.rows.end, |row| self.setup_us[row] < to);
     }
 
     /// Whether all rows are set up in [from, to).
     pub fn lies_within(&self, from: i64, to: i64) -> bool {
-        let rows = &self.rows;
-        if self.ascends && !rows.is_empty() {
-            return from <= self.setup_us[rows.start] && self.setup_us[rows.end - 1] < to;
-        }
-        from <= self.setup_range.0 && self.setup_range.1 < to
+        let (rows, holds) = (&self.rows, |first: i64, last: i64| from <= first && last < to);
+        holds(self.setup_range.0, self.setup_range.1)
+            || self.ascends && !rows.is_empty() && holds(self.setup_us[rows.start], self.setup_us[rows.end - 1])
     }
 
     /// Earliest and latest setup time of the rows that count, `None` without any.

@@ -12,6 +12,7 @@ mod pages;
 mod write;
 mod written;
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arrow_array::{Array, BinaryArray, RecordBatch, cast::AsArray, types::*};
 use arrow_buffer::ScalarBuffer;
 use arrow_data::ArrayData;
+use parking_lot::Mutex;
 
 use crate::arrays::Arrays;
 use crate::bitmap::Bitmap;
@@ -53,6 +55,8 @@ pub struct Segment {
     columns: Vec<ArrayData>,
     damaged: AtomicBool,
     has_filter: AtomicBool,
+    /// Where the rows of accounts are that were asked for: each search looks at some fifty places of the file.
+    accounts: Mutex<HashMap<Box<str>, (usize, Range<usize>)>>,
     setup_us: ScalarBuffer<i64>,
     fields: Arrays,
     received_us: ScalarBuffer<i64>,
@@ -111,10 +115,12 @@ impl Segment {
         &'a self, account: &str, (from, to): (i64, i64), names: &[&str], dead: &'a Bitmap,
     ) -> Result<Part<'a>> {
         let mut part = self.unchecked_part(dead);
-        let (code, rows) = self.rows_of_account(account)?;
-        self.check(SETUP_TIME, &rows)?;
+        let (is_whole, (code, rows)) = (part.lies_within(from, to), self.rows_of_account(account)?);
         (part.account, part.ascends, part.rows) = ((!rows.is_empty()).then_some(code), true, rows);
-        part.narrow_to(from, to);
+        if !is_whole {
+            self.check(SETUP_TIME, &part.rows)?;
+            part.narrow_to(from, to);
+        }
         self.with_columns(part, names)
     }
 
@@ -197,8 +203,21 @@ impl Segment {
         self.summary.far_keys.binary_search(&key_hash).is_ok()
     }
 
-    /// The code of an account and its rows: they are sorted by it, absent ones last.
+    /// The code of an account and its rows, searched for when they are first asked for.
     fn rows_of_account(&self, account: &str) -> Result<(usize, Range<usize>)> {
+        if let Some(known) = self.accounts.lock().get(account) {
+            return Ok(known.clone());
+        }
+        let found = self.search_account(account)?;
+        // Others are as many as anyone asks for.
+        if !found.1.is_empty() {
+            self.accounts.lock().insert(account.into(), found.clone());
+        }
+        Ok(found)
+    }
+
+    /// Rows are sorted by account, absent ones last.
+    fn search_account(&self, account: &str) -> Result<(usize, Range<usize>)> {
         let accounts = self.category(category::ACCOUNT_ID);
         self.check(ACCOUNT_ID, &(0..0))?;
         let codes = accounts.codes_where(|entry| entry < account, |entry| entry == account);
@@ -282,6 +301,7 @@ impl Segment {
             columns: columns.iter().map(Array::to_data).collect(),
             damaged: AtomicBool::new(false),
             has_filter: AtomicBool::new(false),
+            accounts: Mutex::default(),
             setup_us,
             fields: Arrays::of(columns.get(..FIELDS.len())?)?,
             received_us: own(own::RECEIVED_TIME)?.as_primitive_opt::<TimestampMicrosecondType>()?.values().clone(),
