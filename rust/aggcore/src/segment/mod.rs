@@ -41,6 +41,9 @@ const SETUP_TIME: usize = number_of("setup_time");
 /// The columns that a key is compared with.
 const KEY_COLUMNS: [usize; 2] = [number_of("source"), number_of("session_id")];
 
+/// The code of an account and its rows.
+type Account = (usize, Range<usize>);
+
 /// One sealed segment.
 pub struct Segment {
     /// Name of the file within the data directory.
@@ -56,7 +59,7 @@ pub struct Segment {
     damaged: AtomicBool,
     has_filter: AtomicBool,
     /// Where the rows of accounts are that were asked for: each search looks at some fifty places of the file.
-    accounts: Mutex<HashMap<Box<str>, (usize, Range<usize>)>>,
+    accounts: Mutex<HashMap<Box<str>, Account>>,
     setup_us: ScalarBuffer<i64>,
     fields: Arrays,
     received_us: ScalarBuffer<i64>,
@@ -203,8 +206,8 @@ impl Segment {
         self.summary.far_keys.binary_search(&key_hash).is_ok()
     }
 
-    /// The code of an account and its rows, searched for when they are first asked for.
-    fn rows_of_account(&self, account: &str) -> Result<(usize, Range<usize>)> {
+    /// An account, searched for when it is first asked for.
+    fn rows_of_account(&self, account: &str) -> Result<Account> {
         if let Some(known) = self.accounts.lock().get(account) {
             return Ok(known.clone());
         }
@@ -217,7 +220,7 @@ impl Segment {
     }
 
     /// Rows are sorted by account, absent ones last.
-    fn search_account(&self, account: &str) -> Result<(usize, Range<usize>)> {
+    fn search_account(&self, account: &str) -> Result<Account> {
         let accounts = self.category(category::ACCOUNT_ID);
         self.check(ACCOUNT_ID, &(0..0))?;
         let codes = accounts.codes_where(|entry| entry < account, |entry| entry == account);
