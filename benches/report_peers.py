@@ -129,13 +129,18 @@ def _measured_alone(
 
 
 def _growth_lines(options: argparse.Namespace) -> list[str]:
-    """Both counts, each in a process of its own."""
-    few, many = options.records, alone.GROWTH * options.records
-    missing = [count for count in (few, many) if not _data(options, count).is_ours_loaded()]
+    """Both counts: memory of each in a process of its own, times of both in turn in this one."""
+    counts = (options.records, alone.GROWTH * options.records)
+    data = [_data(options, count) for count in counts]
+    missing = [one.record_count for one in data if not one.is_ours_loaded()]
     if missing:
         raise SystemExit(f"not loaded yet: run --no-peers --records {missing[0]} first")
-    found = [_measured_alone(options, count, options.only, options.rounds) for count in (few, many)]
-    return alone.growth_lines(few, found[0], many, found[1])
+    found = [_measured_alone(options, count, options.only, options.rounds) for count in counts]
+    stores = [Ours(one.ours) for one in data]
+    medians = rounds.medians_in_turn(stores, options.only, options.rounds)
+    for store in stores:
+        store.close()
+    return alone.growth_lines(counts, found, medians)
 
 
 def _heading(options: argparse.Namespace, data: Data) -> str:

@@ -26,7 +26,6 @@ class Alone:
     open_bytes: int
     asked_bytes: int
     """After the rounds."""
-    median_ms: Mapping[str, float]
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
@@ -40,10 +39,10 @@ def measure(directory: Path, names: Sequence[str], round_count: int) -> Alone:
     began = time.perf_counter()
     ours.ask(names[0])
     first_ms = (time.perf_counter() - began) * 1_000
-    times = rounds.run([ours], names, round_count)
+    rounds.run([ours], names, round_count)
     asked = memory.anonymous_bytes()
     ours.close()
-    return Alone(open_seconds, first_ms, opened - before, asked - before, rounds.medians(times))
+    return Alone(open_seconds, first_ms, opened - before, asked - before)
 
 
 def measured(bench: Path, record_count: int, arguments: Sequence[str]) -> Alone:
@@ -53,12 +52,14 @@ def measured(bench: Path, record_count: int, arguments: Sequence[str]) -> Alone:
     return Alone(**json.loads(done.stdout))
 
 
-def growth_lines(few_count: int, few: Alone, many_count: int, many: Alone) -> list[str]:
+def growth_lines(
+    counts: Sequence[int], found: Sequence[Alone], medians: Sequence[Mapping[str, float]]
+) -> list[str]:
     """Both counts side by side, and how many times as much the larger takes."""
-    table = [f"{'ours':<60}{few_count:>14,}{many_count:>14,}{'ratio':>9}"]
+    table = [f"{'ours':<60}{counts[0]:>14,}{counts[1]:>14,}{'ratio':>9}"]
+    (few, many), (few_ms, many_ms) = found, medians
     pairs = {
-        f"{name} {questions.DESCRIPTIONS[name]}, ms": (one, many.median_ms[name])
-        for name, one in few.median_ms.items()
+        f"{name} {questions.DESCRIPTIONS[name]}, ms": (one, many_ms[name]) for name, one in few_ms.items()
     }
     pairs["time to open, ms"] = (few.open_seconds * 1_000, many.open_seconds * 1_000)
     pairs["memory beyond mapped files, MB"] = (few.asked_bytes / 1e6, many.asked_bytes / 1e6)

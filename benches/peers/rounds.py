@@ -44,6 +44,21 @@ def run(contestants: Sequence[Contestant], names: Sequence[str], count: int) -> 
     return times
 
 
+def medians_in_turn(
+    contestants: Sequence[Contestant], names: Sequence[str], count: int
+) -> Sequence[Mapping[str, float]]:
+    """Of each contestant by question, where they hold different records: no answers are compared."""
+    times: list[dict[str, list[float]]] = [{name: [] for name in names} for _ in contestants]
+    for round_number in range(count + 1):
+        for name in names:
+            for number in range(len(contestants)):
+                turn = (number + round_number) % len(contestants)
+                _, milliseconds = _asked(contestants[turn], name)
+                if round_number > 0:
+                    times[turn][name].append(milliseconds)
+    return [{name: statistics.median(found) for name, found in of_one.items()} for of_one in times]
+
+
 def lines(times: Times, peers: Sequence[str]) -> list[str]:
     """A line for each question; of the tables of one peer, the better one is named and counts."""
     head = "".join(f"{peer:>27}" for peer in peers)
