@@ -4,6 +4,7 @@
 //! time, in turns, so that no scan waits for another to end.
 
 use std::borrow::Cow;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread::available_parallelism;
@@ -21,20 +22,22 @@ use crate::stop::Stop;
 
 /// Fewer rows are scanned sooner than a helper wakes up.
 const HELPED_ROWS: usize = 1 << 16;
+/// More rows are scanned by helpers alone: the thread that asks would not give way to short reports.
+const LEFT_ROWS: usize = 1 << 22;
 /// Rows in memory of one task.
 const TASK_ROWS: usize = 1 << 18;
 /// As many rows as an account of a segment may cost with the search for it; how many it has is not known before.
 const ACCOUNT_ROWS: usize = 1 << 13;
 
 #[cfg(target_os = "linux")]
-const HELPER_NICENESS: i32 = 10;
+const HELPER_NICENESS: i32 = 15;
 
-/// Helpers beside the thread that asks, one fewer than there are cores; `None` where there is but one.
+/// As many helpers as there are cores; `None` where there is but one.
 static HELPERS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
-    let count = available_parallelism().map_or(0, |cores| cores.get() - 1);
+    let count = available_parallelism().map_or(1, NonZero::get);
     let pool = ThreadPoolBuilder::new().num_threads(count).thread_name(|number| format!("scan-{number}"));
     let pool = pool.start_handler(|_| give_way());
-    if count == 0 { None } else { pool.build().ok() }
+    if count == 1 { None } else { pool.build().ok() }
 });
 
 /// Lets other threads go first: a short report is not to wait while a long one is helped with.
@@ -202,18 +205,20 @@ impl<'p> Queue<'p> {
 /// What the helpers collected.
 type Collected<'a> = Mutex<Vec<Result<Scanner<'a>>>>;
 
-/// Adds pieces to a scanner, with helpers where it is worth it.
+/// Adds pieces to a scanner, with helpers where it is worth it; what takes long is left to them.
 fn add_all<'a>(mut scanner: Scanner<'a>, scan: &'a Scan<'a>, wanted: &Wanted<'_>, pieces: &[Piece<'_>]) -> Result<Scanner<'a>> {
     let rows: usize = pieces.iter().map(|piece| wanted.rows(piece)).sum();
+    // Writers wait for rows in memory, which are not left to threads that give way.
+    let is_long = rows >= LEFT_ROWS && pieces.iter().any(|piece| matches!(piece, Piece::Sealed(_)));
     let queue = Queue { wanted, pieces, next: AtomicUsize::new(0) };
     let collected = Collected::default();
     match HELPERS.as_ref().filter(|_| rows >= HELPED_ROWS && pieces.len() > 1) {
         None => queue.add_all(&mut scanner)?,
         Some(helpers) => helpers.in_place_scope_fifo(|scope| {
-            for _ in 0..helpers.current_num_threads() {
+            for _ in usize::from(!is_long)..helpers.current_num_threads() {
                 scope.spawn_fifo(|scope| help(scope, scan, None, &queue, &collected));
             }
-            queue.add_all(&mut scanner)
+            if is_long { Ok(()) } else { queue.add_all(&mut scanner) }
         })?,
     }
     let collected = collected.into_inner().unwrap_or_else(PoisonError::into_inner);
