@@ -67,9 +67,11 @@ def _p99_alone_and_beside(
     def ask_slowly() -> None:
         with grpc.insecure_channel(address, OPTIONS) as channel:
             # The bytes alone: to parse megabytes would keep the fast caller, also of this process, waiting.
-            slow: Callable[[bytes], bytes] = channel.unary_unary(SLOW_METHOD)
+            slow = channel.unary_unary(
+                SLOW_METHOD, reports_pb2.QueryFolderStatsRequest.SerializeToString, response_deserializer=bytes
+            )
             while not done.is_set():
-                slow(_slow().SerializeToString())
+                slow(_slow())
                 asked[0] += 1
 
     thread = Thread(target=ask_slowly)
