@@ -29,6 +29,7 @@ CPU_SECONDS_MAX = 0.020
 INTERRUPTED = 12
 # Days that begin at no whole hour of UTC: such a report reads all records.
 SLOW_ZONE = "Asia/Kathmandu"
+SLOW_REQUEST = reports_pb2.QueryFolderStatsRequest
 SLOW_METHOD = "/pegcount.v1.ReportService/QueryFolderStats"
 
 
@@ -68,7 +69,7 @@ def _p99_alone_and_beside(
         with grpc.insecure_channel(address, OPTIONS) as channel:
             # The bytes alone: to parse megabytes would keep the fast caller, also of this process, waiting.
             slow = channel.unary_unary(
-                SLOW_METHOD, reports_pb2.QueryFolderStatsRequest.SerializeToString, response_deserializer=bytes
+                SLOW_METHOD, SLOW_REQUEST.SerializeToString, response_deserializer=bytes
             )
             while not done.is_set():
                 slow(_slow())
