@@ -5,7 +5,7 @@ use hashbrown::HashTable;
 use crate::error::Result;
 use crate::group::{Grouping, Layout, check_cell_count};
 use crate::numbers::{Numbers, TextNumbers, mixed};
-use crate::scan::{KeyValues, Partials};
+use crate::partials::{KeyValues, Partials};
 use crate::schema::{Kept, field};
 use crate::sums::{Sums, add};
 

@@ -32,6 +32,7 @@ mod memory;
 pub mod minutes;
 pub mod numbers;
 pub mod part;
+mod partials;
 #[cfg(feature = "python")]
 mod processor;
 #[cfg(feature = "python")]

@@ -20,6 +20,7 @@ use crate::sums::{add, packed_call};
 use crate::talk::Talk;
 
 pub use crate::measure::Measure;
+pub use crate::partials::{KeyValues, Partials};
 pub use crate::sums::Sums;
 
 /// What a call's duration is read from, as far as a part has it.
@@ -71,45 +72,6 @@ impl Scan<'_> {
             Some(_) => (0, 0),
         }
     }
-}
-
-/// The values of one key column, by cell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyValues {
-    /// Integers, absent ones as [`ABSENT`].
-    Ints(Vec<i64>),
-    /// Texts by their place among the entries, which are distinct; the first, "", stands for absent ones.
-    Texts {
-        /// Entries by cell.
-        codes: Vec<u32>,
-        /// The texts.
-        entries: Vec<String>,
-    },
-}
-
-impl KeyValues {
-    /// The text of a cell, "" where it is absent; integers have none.
-    #[inline]
-    pub fn text(&self, cell: usize) -> &str {
-        match self {
-            Self::Ints(_) => "",
-            Self::Texts { codes, entries } => &entries[codes[cell] as usize],
-        }
-    }
-}
-
-/// What a store answers a scan with.
-///
-/// Without keys there is one cell per bin, in order. With keys there is one cell per (bin, group) that has
-/// records, in no order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Partials {
-    /// Sums by cell.
-    pub sums: Vec<Sums>,
-    /// Bin by cell.
-    pub bins: Vec<u32>,
-    /// Key columns, each by cell.
-    pub keys: Vec<KeyValues>,
 }
 
 /// Collects the cells of one scan over any number of parts.
