@@ -3,15 +3,13 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-
 use aggcore::bitmap::Bitmap;
 use aggcore::error::{Error, Result};
 use aggcore::part::Part;
-use aggcore::scan::{KeyValues, Measure, Partials, Scan, Scanner};
+use aggcore::scan::{Measure, Partials, Scan, Scanner};
 use aggcore::stop::Stop;
 use aggcore::table::{More, Table};
-use common::{Owned, batch, distinct};
+use common::{Owned, batch, cells, distinct};
 use proptest::prelude::*;
 
 const DAY_US: i64 = 86_400_000_000;
@@ -45,19 +43,6 @@ fn scanned_in_pieces(scan: &Scan<'_>, tables: &[Table], size: usize, turns: u64)
     }
     let [one, other] = scanners;
     one.merge(other)?.finish()
-}
-
-/// Sums by bin and key.
-fn cells(partials: &Partials) -> BTreeMap<(u32, Vec<String>), [i64; 3]> {
-    let key = |cell: usize| {
-        let value = |column: &KeyValues| match column {
-            KeyValues::Ints(values) => values[cell].to_string(),
-            texts @ KeyValues::Texts { .. } => texts.text(cell).to_owned(),
-        };
-        partials.keys.iter().map(value).collect()
-    };
-    let cells = partials.sums.iter().enumerate();
-    cells.map(|(cell, sums)| ((partials.bins[cell], key(cell)), *sums)).collect()
 }
 
 proptest! {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aggcore::deck::Deck;
 use aggcore::error::Error;
 use aggcore::filter::{Network, Predicate, TextMatch};
-use aggcore::scan::{KeyValues, Measure, Partials, Scan};
+use aggcore::scan::{Measure, Partials, Scan};
 use aggcore::schema::{ABSENT, Kept, field};
 use aggcore::stop::Stop;
 use aggcore::store::Store;
@@ -30,15 +30,7 @@ fn ask(store: &Store, edges: Option<&[i64]>, predicates: &[Predicate], keys: &[S
 
 /// Cells of an answer by bin and key, those without records left out.
 fn cells(partials: &Partials) -> BTreeMap<(u32, Vec<String>), [i64; 3]> {
-    let key = |cell: usize| {
-        let value = |column: &KeyValues| match column {
-            KeyValues::Ints(values) => values[cell].to_string(),
-            texts @ KeyValues::Texts { .. } => texts.text(cell).to_owned(),
-        };
-        partials.keys.iter().map(value).collect()
-    };
-    let cells = partials.sums.iter().enumerate().map(|(cell, sums)| ((partials.bins[cell], key(cell)), *sums));
-    cells.filter(|(_, sums)| sums[0] > 0).collect()
+    common::cells(partials).into_iter().filter(|(_, sums)| sums[0] > 0).collect()
 }
 
 /// What a column shows of a record, as [`cells`] writes it.

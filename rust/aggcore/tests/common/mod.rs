@@ -1,8 +1,11 @@
 //! Random records for the tests of the core, and batches made of them.
 #![allow(dead_code, clippy::unwrap_used)] // Each test file uses its own part; a test may panic.
 
+use std::collections::BTreeMap;
+
 use aggcore::batch::Batch;
 use aggcore::record::Record;
+use aggcore::scan::{KeyValues, Partials};
 use aggcore::schema::{ABSENT, CATEGORY_COUNT, INT_COUNT, STRING_COUNT, field, int};
 use aggcore::wire::encode_record;
 use proptest::prelude::*;
@@ -56,6 +59,19 @@ pub fn batch(records: &[Owned]) -> Batch {
         bytes.extend(message);
     }
     Batch::from_wire(&bytes, |_| false).unwrap()
+}
+
+/// Cells of an answer by bin and key.
+pub fn cells(partials: &Partials) -> BTreeMap<(u32, Vec<String>), [i64; 3]> {
+    let key = |cell: usize| {
+        let value = |column: &KeyValues| match column {
+            KeyValues::Ints(values) => values[cell].to_string(),
+            texts @ KeyValues::Texts { .. } => texts.text(cell).to_owned(),
+        };
+        partials.keys.iter().map(value).collect()
+    };
+    let cells = partials.sums.iter().enumerate();
+    cells.map(|(cell, sums)| ((partials.bins[cell], key(cell)), *sums)).collect()
 }
 
 fn maybe<T: Clone + std::fmt::Debug + 'static>(values: impl Strategy<Value = T> + 'static, absent: T) -> BoxedStrategy<T> {
