@@ -7,11 +7,11 @@ mod common;
 
 use std::collections::HashSet;
 
-use aggcore::filter::Predicate;
-use aggcore::finish::{ActiveFinish, OrderTerm, finish_active};
+use aggcore::cancellation::Stop;
+use aggcore::response::{ActiveFinish, OrderTerm, finish_active};
+use aggcore::scan::predicate::Predicate;
 use aggcore::scan::{Measure, Partials, Scan};
-use aggcore::stop::Stop;
-use aggcore::store::Store;
+use aggcore::storage::Store;
 use aggcore::time_text::Offsets;
 use aggcore::wire::v1::QueryActiveSessionsResponse;
 use common::{Owned, batch};
@@ -47,7 +47,7 @@ fn session(n: u64, shares: &[f64]) -> Owned {
     let client = shares.partition_point(|&share| share <= place) as u64;
     let other = scrambled(random + n);
     let setup_us = RECEIVED_US - 1 - (other % 3_600_000_000) as i64;
-    let answered = if other.is_multiple_of(3) { aggcore::schema::ABSENT } else { setup_us + 5_000_000 };
+    let answered = if other.is_multiple_of(3) { aggcore::record::schema::ABSENT } else { setup_us + 5_000_000 };
     Owned::new(&format!("session-{n}"), setup_us)
         .with("kind", 1)
         .with("answer_time", answered)

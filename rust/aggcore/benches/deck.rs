@@ -1,6 +1,6 @@
 //! A million look-ups of dialled numbers in a deck of 100,000 codes.
 
-use aggcore::deck::Deck;
+use aggcore::scan::code_deck::Deck;
 use criterion::{Criterion, criterion_group, criterion_main};
 
 const CODES: u64 = 100_000;

@@ -10,10 +10,10 @@ mod sums;
 
 use std::hint::black_box;
 
-use aggcore::bitmap::Bitmap;
-use aggcore::filter::Predicate;
-use aggcore::part::Part;
+use aggcore::columns::row_set::Bitmap;
+use aggcore::columns::slice::Part;
 use aggcore::scan::Partials;
+use aggcore::scan::predicate::Predicate;
 use aggcore::wire::v1::QueryOriginationQualityResponse;
 use day::conditions::{Condition, MASKING, condition};
 use day::{Call, Day, work};

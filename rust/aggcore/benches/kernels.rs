@@ -9,10 +9,10 @@ use std::collections::HashSet;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use aggcore::bitmap::Bitmap;
-use aggcore::part::Part;
+use aggcore::cancellation::Stop;
+use aggcore::columns::row_set::Bitmap;
+use aggcore::columns::slice::Part;
 use aggcore::scan::Partials;
-use aggcore::stop::Stop;
 use aggcore::wire::v1::{QueryAsrUsageResponse, QueryFolderStatsResponse, QueryOriginationQualityResponse};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};

@@ -1,9 +1,9 @@
 //! From sums to answers, with figures that a person can check.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may panic.
 
-use aggcore::finish::{ActiveFinish, OrderTerm, UsageFinish, finish_active, finish_folder, finish_quality, finish_usage};
+use aggcore::record::schema::ABSENT;
+use aggcore::response::{ActiveFinish, OrderTerm, UsageFinish, finish_active, finish_folder, finish_quality, finish_usage};
 use aggcore::scan::{KeyValues, Partials, Sums};
-use aggcore::schema::ABSENT;
 use aggcore::time_text::Offsets;
 use aggcore::wire::v1::{
     ActiveSessionRow, QueryActiveSessionsResponse, QueryAsrUsageResponse, QueryFolderStatsResponse,

@@ -3,12 +3,12 @@
 
 mod common;
 
-use aggcore::bitmap::Bitmap;
+use aggcore::cancellation::Stop;
+use aggcore::columns::row_set::Bitmap;
+use aggcore::columns::slice::Part;
 use aggcore::error::{Error, Result};
-use aggcore::part::Part;
 use aggcore::scan::{Measure, Partials, Scan, Scanner};
-use aggcore::stop::Stop;
-use aggcore::table::{More, Table};
+use aggcore::storage::memtable::{More, Table};
 use common::{Owned, batch, cells, distinct};
 use proptest::prelude::*;
 

@@ -5,13 +5,13 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aggcore::deck::Deck;
+use aggcore::cancellation::Stop;
 use aggcore::error::Error;
-use aggcore::filter::{Network, Predicate, TextMatch};
+use aggcore::record::schema::{ABSENT, Kept, field};
+use aggcore::scan::code_deck::Deck;
+use aggcore::scan::predicate::{Network, Predicate, TextMatch};
 use aggcore::scan::{Measure, Partials, Scan};
-use aggcore::schema::{ABSENT, Kept, field};
-use aggcore::stop::Stop;
-use aggcore::store::Store;
+use aggcore::storage::Store;
 use common::{Owned, batch, distinct};
 use proptest::prelude::*;
 

@@ -3,11 +3,11 @@
 
 mod common;
 
-use aggcore::bitmap::Bitmap;
+use aggcore::cancellation::Stop;
+use aggcore::columns::row_set::Bitmap;
 use aggcore::scan::{Measure, Partials, Scan};
-use aggcore::segment::Written;
-use aggcore::stop::Stop;
-use aggcore::store::{Outcome, Rewrite, Store};
+use aggcore::storage::segment::Written;
+use aggcore::storage::{Outcome, Rewrite, Store};
 use common::{Owned, batch, record};
 use proptest::prelude::*;
 
@@ -129,7 +129,7 @@ fn after(records: &[Owned], size: usize, doing: &[u8]) -> Vec<String> {
 
 fn versions() -> impl Strategy<Value = Vec<Owned>> {
     let version = (record(3), 0..3i64, 1..4i64, 0..2i64).prop_map(|(record, revision, event, whole)| {
-        let event = if whole == 1 || event == 3 && record.int("end_time") == aggcore::schema::ABSENT { 0 } else { event };
+        let event = if whole == 1 || event == 3 && record.int("end_time") == aggcore::record::schema::ABSENT { 0 } else { event };
         let record = record.with("revision", revision);
         if event == 0 { record } else { record.with("event", event) }
     });

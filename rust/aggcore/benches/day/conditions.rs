@@ -1,6 +1,6 @@
 //! One condition of each kind, and which calls it holds for.
 
-use aggcore::filter::{Network, Predicate, TextMatch};
+use aggcore::scan::predicate::{Network, Predicate, TextMatch};
 
 use super::{Call, LARGEST_ACCOUNT};
 

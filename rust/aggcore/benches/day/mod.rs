@@ -6,9 +6,9 @@ mod common;
 pub mod conditions;
 pub mod work;
 
-use aggcore::schema::ABSENT;
-use aggcore::segment::Segment;
-use aggcore::store::Store;
+use aggcore::record::schema::ABSENT;
+use aggcore::storage::Store;
+use aggcore::storage::segment::Segment;
 use common::{Owned, batch};
 
 /// 2026-03-02T00:00:00Z, when the day begins.

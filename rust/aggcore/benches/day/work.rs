@@ -2,12 +2,12 @@
 
 use std::hint::black_box;
 
-use aggcore::choose::{Chooser, Chosen};
-use aggcore::column::Columns;
-use aggcore::filter::{Compiled, Predicate};
-use aggcore::part::Part;
+use aggcore::cancellation::Stop;
+use aggcore::columns::slice::Part;
+use aggcore::scan::column::Columns;
+use aggcore::scan::predicate::{Compiled, Predicate};
+use aggcore::scan::selection::{Chooser, Chosen};
 use aggcore::scan::{Measure, Partials, Scan, Scanner, Sums};
-use aggcore::stop::Stop;
 
 use super::{Call, DAY_US, Day, FROM_US};
 

@@ -1,7 +1,7 @@
 //! Made-up sums of a scan, to be finished into answers.
 #![allow(dead_code, clippy::unwrap_used)] // Each bench uses its own part; a bench may panic.
 
-use aggcore::finish::{UsageFinish, finish_folder, finish_quality, finish_usage};
+use aggcore::response::{UsageFinish, finish_folder, finish_quality, finish_usage};
 use aggcore::scan::{KeyValues, Partials};
 use aggcore::time_text::Offsets;
 

@@ -1,5 +1,8 @@
 //! Protobuf: batches of records in, answers out.
 
+pub mod columnar_batch;
+pub mod versions;
+
 mod batch;
 mod reader;
 mod record;

@@ -3,10 +3,10 @@
 use prost::encoding::{WireType, encode_key, encode_varint};
 
 use super::reader::{Reader, Value, text};
-use crate::decimal::{format_price, parse_price};
 use crate::error::Result;
+use crate::record::price::{format_price, parse_price};
+use crate::record::schema::{ABSENT, FIELDS, Field, Shape};
 use crate::record::{EVENT_END, Record, RejectReason, Rejection, TIME_END_US, is_string};
-use crate::schema::{ABSENT, FIELDS, Field, Shape};
 
 /// Reads one record in place of what `record` was; the inner error is a rule that it breaks.
 ///
@@ -144,14 +144,14 @@ fn put_time(tag: u32, us: i64, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{INT_COUNT, int};
+    use crate::record::schema::{INT_COUNT, int_slot};
 
     #[test]
     fn canonical_form_reads_back() {
         let mut record = Record { ints: [1; INT_COUNT], strings: std::array::from_fn(|_| "x") };
-        record.ints[int::SETUP_TIME] = 0;
-        record.ints[int::ANSWER_TIME] = 1;
-        record.ints[int::END_TIME] = 1_774_746_000_123_456;
+        record.ints[int_slot::SETUP_TIME] = 0;
+        record.ints[int_slot::ANSWER_TIME] = 1;
+        record.ints[int_slot::END_TIME] = 1_774_746_000_123_456;
         let mut bytes = Vec::new();
         encode_record(&record, &mut bytes);
         let mut back = Record::default();

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use aggcore::batch::Batch;
 use aggcore::record::Record;
+use aggcore::record::schema::{ABSENT, CATEGORY_COUNT, INT_COUNT, STRING_COUNT, field, int_slot};
 use aggcore::scan::{KeyValues, Partials};
-use aggcore::schema::{ABSENT, CATEGORY_COUNT, INT_COUNT, STRING_COUNT, field, int};
+use aggcore::wire::columnar_batch::Batch;
 use aggcore::wire::encode_record;
 use proptest::prelude::*;
 
@@ -21,7 +21,7 @@ impl Owned {
     pub fn new(session_id: &str, setup_us: i64) -> Self {
         let mut record = Self { ints: [ABSENT; INT_COUNT], strings: std::array::from_fn(|_| String::new()) };
         record.strings[CATEGORY_COUNT] = session_id.to_owned();
-        record.ints[int::SETUP_TIME] = setup_us;
+        record.ints[int_slot::SETUP_TIME] = setup_us;
         record
     }
 

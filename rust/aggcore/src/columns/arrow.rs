@@ -1,0 +1,227 @@
+//! The fields of records as Arrow arrays, as narrow as their values go: in segments and in the journal.
+//!
+//! A column that no row has a value in is of type Null. Beneath a null stands what the core reads as absent, so that
+//! it can read the values alone: the least integer of the type, or the code of an empty text after the others, as some
+//! readers look a code up before they look whether it counts.
+
+use std::sync::Arc;
+
+use arrow_array::{
+    Array, ArrayRef, DictionaryArray, Int8Array, Int16Array, Int32Array, Int64Array, NullArray, PrimitiveArray, StringArray,
+    TimestampMicrosecondArray, cast::AsArray, types::*,
+};
+use arrow_buffer::{ArrowNativeType, BooleanBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{ArrowError, DataType};
+
+use super::Fields;
+use super::dictionary::{Category, Codes, NoStrings, Order, Strings};
+use super::integer::{Ints, Zone};
+use crate::record::schema::{ABSENT, CATEGORY_COUNT, FIELDS, Field, INT_COUNT, Kept, Shape, TEXT_COUNT};
+
+/// An integer column; `zone` says what values it has.
+pub fn int_array(values: Vec<i64>, zone: Zone, shape: Shape) -> ArrayRef {
+    if zone.low > zone.high {
+        return Arc::new(NullArray::new(values.len()));
+    }
+    let nulls = if zone.has_absent { nulls(values.len(), |row| values[row] != ABSENT) } else { None };
+    let fits = |least: i64, greatest: i64| least < zone.low && zone.high <= greatest;
+    if shape == Shape::Time {
+        Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC"))
+    } else if fits(i8::MIN.into(), i8::MAX.into()) {
+        Arc::new(Int8Array::new(narrowed(values, |value| value as i8, i8::MIN), nulls))
+    } else if fits(i16::MIN.into(), i16::MAX.into()) {
+        Arc::new(Int16Array::new(narrowed(values, |value| value as i16, i16::MIN), nulls))
+    } else if fits(i32::MIN.into(), i32::MAX.into()) {
+        Arc::new(Int32Array::new(narrowed(values, |value| value as i32, i32::MIN), nulls))
+    } else {
+        Arc::new(Int64Array::new(values.into(), nulls))
+    }
+}
+
+/// Values that are known to fit.
+fn narrowed<T: ArrowNativeType>(values: Vec<i64>, narrow: impl Fn(i64) -> T, absent: T) -> ScalarBuffer<T> {
+    values.into_iter().map(|value| if value == ABSENT { absent } else { narrow(value) }).collect()
+}
+
+/// A category column of codes into `entries`; their number is the code of an absent text.
+///
+/// # Errors
+/// `ArgumentError` where a code is greater than that.
+pub fn category_array(codes: &[usize], entries: &[&str]) -> Result<ArrayRef, ArrowError> {
+    let absent = entries.len();
+    if absent == 0 {
+        return Ok(Arc::new(NullArray::new(codes.len())));
+    }
+    let nulls = nulls(codes.len(), |row| codes[row] != absent);
+    let entries = StringArray::from_iter_values(entries.iter().copied().chain(nulls.is_some().then_some("")));
+    Ok(match entries.len() {
+        0..=0x100 => dictionary::<UInt8Type>(codes, |code| code as u8, nulls, entries)?,
+        0x101..=0x1_0000 => dictionary::<UInt16Type>(codes, |code| code as u16, nulls, entries)?,
+        _ => dictionary::<Int32Type>(codes, |code| code as i32, nulls, entries)?,
+    })
+}
+
+fn dictionary<K: ArrowDictionaryKeyType>(
+    codes: &[usize], code: impl Fn(usize) -> K::Native, nulls: Option<NullBuffer>, entries: StringArray,
+) -> Result<ArrayRef, ArrowError> {
+    let codes = PrimitiveArray::<K>::new(codes.iter().map(|&number| code(number)).collect(), nulls);
+    Ok(Arc::new(DictionaryArray::try_new(codes, Arc::new(entries))?))
+}
+
+/// A text column.
+pub fn text_array<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> ArrayRef {
+    if texts.clone().all(str::is_empty) {
+        return Arc::new(NullArray::new(texts.count()));
+    }
+    Arc::new(string_array(texts))
+}
+
+/// Texts, null where one is absent.
+pub fn string_array<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> StringArray {
+    let mut bytes = Vec::with_capacity(texts.clone().map(str::len).sum());
+    let offsets: Vec<i32> = std::iter::once(0)
+        .chain(texts.map(|text| {
+            bytes.extend_from_slice(text.as_bytes());
+            bytes.len() as i32
+        }))
+        .collect();
+    let nulls = nulls(offsets.len() - 1, |row| offsets[row] != offsets[row + 1]);
+    // Whole texts one after the other are a text, so this never falls back.
+    StringArray::try_new(OffsetBuffer::new(offsets.into()), bytes.into(), nulls).unwrap_or_else(|_| StringArray::new_null(0))
+}
+
+/// Which of the rows are present, `None` where all are.
+pub fn nulls(rows: usize, present: impl FnMut(usize) -> bool) -> Option<NullBuffer> {
+    let nulls = NullBuffer::new(BooleanBuffer::collect_bool(rows, present));
+    Some(nulls).filter(|nulls| nulls.null_count() > 0)
+}
+
+impl Strings for StringArray {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn get(&self, number: usize) -> &str {
+        if self.is_null(number) { "" } else { self.value(number) }
+    }
+}
+
+/// The columns of all fields.
+pub struct Arrays {
+    ints: [IntArray; INT_COUNT],
+    codes: [CodeArray; CATEGORY_COUNT],
+    entries: [Option<StringArray>; CATEGORY_COUNT],
+    texts: [Option<StringArray>; TEXT_COUNT],
+}
+
+enum IntArray {
+    Absent,
+    Byte(ScalarBuffer<i8>),
+    Short(ScalarBuffer<i16>),
+    Narrow(ScalarBuffer<i32>),
+    Wide(ScalarBuffer<i64>),
+}
+
+enum CodeArray {
+    Absent,
+    Byte(ScalarBuffer<u8>),
+    Short(ScalarBuffer<u16>),
+    Wide(ScalarBuffer<i32>),
+}
+
+impl Arrays {
+    /// The columns of all fields in their order; `None` where one is not of a type that its field has.
+    pub fn of(columns: &[ArrayRef]) -> Option<Self> {
+        let mut arrays = Self {
+            ints: std::array::from_fn(|_| IntArray::Absent),
+            codes: std::array::from_fn(|_| CodeArray::Absent),
+            entries: std::array::from_fn(|_| None),
+            texts: std::array::from_fn(|_| None),
+        };
+        if columns.len() != FIELDS.len() {
+            return None;
+        }
+        FIELDS.iter().zip(columns).try_for_each(|(field, column)| arrays.take(field, column))?;
+        Some(arrays)
+    }
+
+    fn take(&mut self, field: &Field, column: &ArrayRef) -> Option<()> {
+        let absent = column.data_type() == &DataType::Null;
+        match field.shape.kept() {
+            _ if absent => {}
+            Kept::Category => {
+                let (codes, entries) = CodeArray::of(column)?;
+                (self.codes[field.slot], self.entries[field.slot]) = (codes, Some(entries));
+            }
+            Kept::Text => self.texts[field.slot] = Some(column.as_string_opt::<i32>()?.clone()),
+            Kept::Int => self.ints[field.slot] = IntArray::of(column)?,
+        }
+        Some(())
+    }
+
+    /// An integer column.
+    pub fn ints(&self, slot: usize) -> Ints<'_> {
+        match &self.ints[slot] {
+            IntArray::Absent => Ints::Absent,
+            IntArray::Byte(values) => Ints::Byte(values),
+            IntArray::Short(values) => Ints::Short(values),
+            IntArray::Narrow(values) => Ints::Narrow(values),
+            IntArray::Wide(values) => Ints::Wide(values),
+        }
+    }
+
+    /// A category column; `order` is that of its entries.
+    pub fn category(&self, slot: usize, order: Order) -> Category<'_> {
+        let codes = match &self.codes[slot] {
+            CodeArray::Absent => Codes::Absent,
+            CodeArray::Byte(codes) => Codes::Byte(codes),
+            CodeArray::Short(codes) => Codes::Short(codes),
+            CodeArray::Wide(codes) => Codes::Wide(codes),
+        };
+        Category { codes, entries: strings(&self.entries[slot]), order }
+    }
+
+    /// A text column.
+    pub fn texts(&self, slot: usize) -> &dyn Strings {
+        strings(&self.texts[slot])
+    }
+
+    /// All columns; `order` is that of the entries of each category.
+    pub fn fields(&self, order: Order) -> Fields<'_> {
+        Fields {
+            ints: std::array::from_fn(|slot| self.ints(slot)),
+            categories: std::array::from_fn(|slot| self.category(slot, order)),
+            texts: std::array::from_fn(|slot| self.texts(slot)),
+        }
+    }
+}
+
+impl IntArray {
+    fn of(column: &ArrayRef) -> Option<Self> {
+        let byte = || Some(Self::Byte(column.as_primitive_opt::<Int8Type>()?.values().clone()));
+        let short = || Some(Self::Short(column.as_primitive_opt::<Int16Type>()?.values().clone()));
+        let narrow = || Some(Self::Narrow(column.as_primitive_opt::<Int32Type>()?.values().clone()));
+        let wide = || Some(Self::Wide(column.as_primitive_opt::<Int64Type>()?.values().clone()));
+        let time = || Some(Self::Wide(column.as_primitive_opt::<TimestampMicrosecondType>()?.values().clone()));
+        byte().or_else(short).or_else(narrow).or_else(wide).or_else(time)
+    }
+}
+
+impl CodeArray {
+    /// The codes of a column and its entries.
+    fn of(column: &ArrayRef) -> Option<(Self, StringArray)> {
+        let (codes, entries) = if let Some(column) = column.as_dictionary_opt::<UInt8Type>() {
+            (Self::Byte(column.keys().values().clone()), column.values())
+        } else if let Some(column) = column.as_dictionary_opt::<UInt16Type>() {
+            (Self::Short(column.keys().values().clone()), column.values())
+        } else {
+            let column = column.as_dictionary_opt::<Int32Type>()?;
+            (Self::Wide(column.keys().values().clone()), column.values())
+        };
+        Some((codes, entries.as_string_opt::<i32>()?.clone()))
+    }
+}
+
+fn strings(texts: &Option<StringArray>) -> &dyn Strings {
+    texts.as_ref().map_or(&NoStrings, |texts| texts)
+}

@@ -1,0 +1,71 @@
+//! A run of records as borrowed columns: what the kernels see, wherever the records are kept.
+
+use std::ops::Range;
+
+use super::Fields;
+use super::call_duration::Talk;
+use super::dictionary::partition_point;
+use super::integer::Zone;
+use super::row_set::Bitmap;
+use super::sums::Packed;
+use crate::record::schema::INT_COUNT;
+
+/// A run of records.
+#[derive(Clone)]
+pub struct Part<'a> {
+    /// The rows that may be looked at; columns have others too.
+    pub rows: Range<usize>,
+    /// Whether these ascend by setup time.
+    pub ascends: bool,
+    /// Earliest and latest setup time that any row may have.
+    pub setup_range: (i64, i64),
+    /// Setup times by row, microseconds UTC.
+    pub setup_us: &'a [i64],
+    /// Their minutes of the UTC day that all rows are of, if they are of one.
+    pub setup_minute: Option<&'a [u16]>,
+    /// What each row stands for, where it stands for more than itself.
+    pub weights: Option<&'a [Packed]>,
+    /// Calls that the rows stand for, or more.
+    pub calls: u64,
+    /// The code of the account that all rows are of, if it is known.
+    pub account: Option<usize>,
+    /// From answer to end.
+    pub talk: Talk<'a>,
+    /// The fields of the records.
+    pub fields: Fields<'a>,
+    /// The values that each of the integer columns has, if this is known.
+    pub zones: Option<&'a [Zone; INT_COUNT]>,
+    /// When the last event with an effect was received, microseconds UTC.
+    pub received_us: &'a [i64],
+    /// What these lie in, as far as it is known.
+    pub received_zone: Zone,
+    /// Rows that a later version replaced elsewhere; they count no more.
+    pub dead: &'a Bitmap,
+}
+
+impl Part<'_> {
+    /// Narrows ascending rows down to those set up in [from, to).
+    pub fn narrow_to(&mut self, from: i64, to: i64) {
+        let first = partition_point(self.rows.clone(), |row| self.setup_us[row] < from);
+        self.rows = first..partition_point(first..self.rows.end, |row| self.setup_us[row] < to);
+    }
+
+    /// Whether all rows are set up in [from, to).
+    pub fn lies_within(&self, from: i64, to: i64) -> bool {
+        let (rows, holds) = (&self.rows, |first: i64, last: i64| from <= first && last < to);
+        holds(self.setup_range.0, self.setup_range.1)
+            || self.ascends && !rows.is_empty() && holds(self.setup_us[rows.start], self.setup_us[rows.end - 1])
+    }
+
+    /// Earliest and latest setup time of the rows that count, `None` without any.
+    pub fn setup_range(&self) -> Option<(i64, i64)> {
+        let alive = self.rows.clone().filter(|&row| !self.dead.contains(row)).map(|row| self.setup_us[row]);
+        alive.fold(None, |range, us| Some(range.map_or((us, us), |(low, high): (i64, i64)| (low.min(us), high.max(us)))))
+    }
+}
+
+/// The rows of an ascending list as a range, where it leaves none out.
+pub fn run_of(rows: &[u32]) -> Option<Range<usize>> {
+    let (first, last) = (*rows.first()? as usize, *rows.last()? as usize);
+    (last - first + 1 == rows.len()).then_some(first..last + 1)
+}

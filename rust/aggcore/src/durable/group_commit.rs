@@ -1,0 +1,286 @@
+//! Group commit: batches of many callers become durable with one flush, then show in the store in the same order.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use super::journal::{self, Frame, Journal};
+use crate::error::{Error, Result};
+use crate::record::Record;
+use crate::storage::{Freeze, Outcome, Store};
+use crate::wire::columnar_batch::Batch;
+
+/// Bytes of batches that one flush takes: as much again may wait while it runs.
+const GROUP_BYTES: usize = 8 << 20;
+
+/// What one batch, and all that wait, may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Records of a batch.
+    pub batch_rows: usize,
+    /// Bytes that wait to be made durable.
+    pub waiting_bytes: usize,
+}
+
+/// A store whose batches are made durable in a journal.
+pub struct Durable {
+    /// The records.
+    pub store: Store,
+    directory: PathBuf,
+    limits: Limits,
+    waiting: Mutex<Waiting>,
+    journal: Mutex<Writer>,
+}
+
+/// A batch on its way to the disk.
+pub struct Pending {
+    /// The batch, with what of it was rejected.
+    pub batch: Batch,
+    received_us: i64,
+    frame: Vec<u8>,
+    outcome: OnceLock<std::result::Result<Outcome, String>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    batches: VecDeque<Arc<Pending>>,
+    bytes: usize,
+}
+
+struct Writer {
+    /// `None` before the first batch and after a failure: the next batch begins a new file.
+    journal: Option<Journal>,
+    next_sequence: u64,
+    /// Bytes of the files before the open one that the catalogue still needs.
+    older_bytes: u64,
+    fault: Option<String>,
+}
+
+impl Durable {
+    /// A store with no records yet in a data directory, to be filled with what the catalogue names, and then by
+    /// [`Durable::replay`].
+    pub fn new(directory: &Path, limits: Limits) -> Self {
+        let writer = Writer { journal: None, next_sequence: 1, older_bytes: 0, fault: None };
+        Self {
+            store: Store::default(),
+            directory: directory.to_owned(),
+            limits,
+            waiting: Mutex::default(),
+            journal: Mutex::new(writer),
+        }
+    }
+
+    /// Takes the batches of all journal files from number `first` on back into memory.
+    ///
+    /// # Errors
+    /// `Io` where a file cannot be read, `Damaged` where one is not what was written.
+    pub fn replay(&self, first: u64) -> Result<()> {
+        let mut writer = lock(&self.journal);
+        let mut before = None;
+        for sequence in journal::sequences(&self.directory)?.into_iter().filter(|&sequence| sequence >= first) {
+            writer.next_sequence = writer.next_sequence.max(sequence + 1);
+            let bytes = self.replay_file(sequence)?;
+            writer.older_bytes += bytes;
+            // Beside the owner: a file is made before it is used, and the one before it may have gone on meanwhile.
+            if let Some((before, known)) = before.replace((sequence, bytes))
+                && journal::bytes_of(&self.directory, before)? != known
+            {
+                writer.older_bytes += self.replay_file(before)? - known;
+            }
+        }
+        writer.next_sequence = writer.next_sequence.max(first);
+        Ok(())
+    }
+
+    fn replay_file(&self, sequence: u64) -> Result<u64> {
+        journal::replay(&self.directory, sequence, |frame| {
+            self.store.apply(&Batch::from_journal(frame.batch)?, frame.received_us);
+            Ok(())
+        })
+    }
+
+    /// Takes a `WriteRecordsRequest` on its way to the disk. Records set up before `oldest_us` are rejected, but for events
+    /// of sessions that are still active. Where as much waits as may, the caller writes some of it first.
+    ///
+    /// # Errors
+    /// `MalformedBatch` or `BatchLimit`.
+    pub fn submit(&self, bytes: &[u8], received_us: i64, oldest_us: i64) -> Result<Arc<Pending>> {
+        let is_too_old = |record: &Record<'_>| record.setup_us() < oldest_us && !self.store.is_active(record);
+        let batch = Batch::from_wire(bytes, is_too_old)?;
+        let (asked, allowed) = (batch.rows() + batch.rejected.len(), self.limits.batch_rows);
+        if asked > allowed {
+            return Err(Error::BatchLimit { asked, allowed });
+        }
+        let empty = batch.rows() == 0;
+        let frame = if empty { Vec::new() } else { Frame { received_us, batch: &batch.to_journal()? }.to_bytes() };
+        let pending = Arc::new(Pending { batch, received_us, frame, outcome: OnceLock::new() });
+        if empty {
+            // Nothing of it needs to be durable.
+            pending.finish(Ok(Outcome::default()));
+            return Ok(pending);
+        }
+        while !self.try_queue(&pending) {
+            self.write_group();
+        }
+        Ok(pending)
+    }
+
+    /// Puts a batch into the queue if there is room.
+    fn try_queue(&self, pending: &Arc<Pending>) -> bool {
+        let mut waiting = lock(&self.waiting);
+        let bytes = waiting.bytes + pending.frame.len();
+        let has_room = bytes <= self.limits.waiting_bytes || waiting.batches.is_empty();
+        if has_room {
+            waiting.bytes = bytes;
+            waiting.batches.push_back(Arc::clone(pending));
+        }
+        has_room
+    }
+
+    /// Returns once a batch survives a power cut and shows in the store. Whoever comes first writes for all that wait.
+    ///
+    /// # Errors
+    /// `ReadOnly` where it could not be made durable.
+    pub fn wait(&self, pending: &Pending) -> Result<Outcome> {
+        while pending.outcome.get().is_none() {
+            let mut writer = lock(&self.journal);
+            if pending.outcome.get().is_none() {
+                self.commit(&mut writer, &self.next_group());
+            }
+        }
+        match pending.outcome.get() {
+            Some(Ok(outcome)) => Ok(*outcome),
+            Some(Err(problem)) => Err(Error::ReadOnly(problem.clone())),
+            None => Err(Error::ReadOnly("the batch was not written".to_owned())),
+        }
+    }
+
+    /// Makes batches that wait durable, those that nobody waits for any more among them; false where none waits.
+    pub fn write_group(&self) -> bool {
+        let mut writer = lock(&self.journal);
+        let group = self.next_group();
+        if !group.is_empty() {
+            self.commit(&mut writer, &group);
+        }
+        !group.is_empty()
+    }
+
+    /// Why nothing can be made durable now.
+    pub fn fault(&self) -> Option<String> {
+        lock(&self.journal).fault.clone()
+    }
+
+    /// After a failure, tries whether a new file can be begun; no batch is needed for that.
+    pub fn try_again(&self) {
+        let mut writer = lock(&self.journal);
+        if writer.fault.is_some() {
+            // What stands in the way is kept as the fault.
+            drop(writer.open(&self.directory));
+        }
+    }
+
+    /// Bytes of the journal files that the next start would read.
+    pub fn journal_bytes(&self) -> u64 {
+        let writer = lock(&self.journal);
+        writer.older_bytes + writer.journal.as_ref().map_or(0, Journal::bytes)
+    }
+
+    /// Begins a seal. With `with_active` the batches from now on go to a new journal file, whose number is given too:
+    /// once the seal is in the catalogue, the files before it are not needed any more.
+    ///
+    /// # Errors
+    /// `Io` where the new file cannot be made; nothing has changed then.
+    pub fn freeze(&self, with_active: bool) -> Result<(Freeze, Option<u64>)> {
+        if !with_active {
+            return Ok((self.store.freeze(false), None));
+        }
+        // Made before the lock is taken, as that takes several flushes.
+        let sequence = lock(&self.journal).take_sequence();
+        let next = Journal::create(&self.directory, sequence)?;
+        let mut writer = lock(&self.journal);
+        writer.older_bytes += writer.journal.replace(next).map_or(0, |journal| journal.bytes());
+        writer.fault = None;
+        Ok((self.store.freeze(true), Some(sequence)))
+    }
+
+    /// Removes the journal files before `first`, which the catalogue does not need any more.
+    ///
+    /// # Errors
+    /// `Io` where the operating system refuses; the next start removes them.
+    pub fn drop_journal(&self, first: u64) -> Result<()> {
+        lock(&self.journal).older_bytes = 0;
+        for sequence in journal::sequences(&self.directory)?.into_iter().filter(|&sequence| sequence < first) {
+            journal::remove(&self.directory, sequence)?;
+        }
+        Ok(())
+    }
+
+    fn next_group(&self) -> Vec<Arc<Pending>> {
+        let mut waiting = lock(&self.waiting);
+        let (mut group, mut bytes) = (Vec::new(), 0);
+        while bytes < GROUP_BYTES
+            && let Some(pending) = waiting.batches.pop_front()
+        {
+            bytes += pending.frame.len();
+            group.push(pending);
+        }
+        waiting.bytes -= bytes;
+        group
+    }
+
+    fn commit(&self, writer: &mut Writer, group: &[Arc<Pending>]) {
+        match writer.append(&self.directory, group) {
+            Err(error) => group.iter().for_each(|pending| pending.finish(Err(error.to_string()))),
+            Ok(()) => {
+                for pending in group {
+                    pending.finish(Ok(self.store.apply(&pending.batch, pending.received_us)));
+                }
+            }
+        }
+    }
+}
+
+impl Pending {
+    fn finish(&self, outcome: std::result::Result<Outcome, String>) {
+        // Set once, by whoever took it out of the queue.
+        drop(self.outcome.set(outcome));
+    }
+}
+
+impl Writer {
+    fn append(&mut self, directory: &Path, group: &[Arc<Pending>]) -> Result<()> {
+        let frames = group.iter().map(|pending| pending.frame.as_slice());
+        let appended = self.open(directory).and_then(|journal| journal.append(frames));
+        if let Err(error) = &appended {
+            self.fault = Some(error.to_string());
+            self.older_bytes += self.journal.take().map_or(0, |journal| journal.bytes());
+        }
+        appended
+    }
+
+    /// The open file, a new one where there is none.
+    fn open(&mut self, directory: &Path) -> Result<&mut Journal> {
+        if self.journal.is_none() {
+            let sequence = self.take_sequence();
+            match Journal::create(directory, sequence) {
+                Ok(journal) => {
+                    self.fault = None;
+                    self.journal = Some(journal);
+                }
+                Err(error) => self.fault = Some(error.to_string()),
+            }
+        }
+        let fault = self.fault.clone().unwrap_or_default();
+        self.journal.as_mut().ok_or(Error::ReadOnly(fault))
+    }
+
+    fn take_sequence(&mut self) -> u64 {
+        self.next_sequence += 1;
+        self.next_sequence - 1
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What a lock guards is whole between statements.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,4 @@
+//! Durable writes: batches reach the journal before they show in the store.
+
+pub mod group_commit;
+pub mod journal;

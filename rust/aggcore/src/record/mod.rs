@@ -1,0 +1,213 @@
+//! One record, or one version of it, as it passes through the core.
+
+pub mod price;
+pub mod schema;
+
+use schema::{ABSENT, CATEGORY_COUNT, FIELDS, Field, INT_COUNT, Kept, STRING_COUNT, category_slot, int_slot, text_slot};
+
+/// Longest text of a record, in bytes.
+pub const TEXT_BYTES_MAX: usize = 256;
+/// First instant that no record may have any more, 2200-01-01T00:00:00Z in microseconds.
+pub const TIME_END_US: i64 = 7_258_118_400_000_000;
+/// Microseconds of one UTC day.
+pub const US_PER_DAY: i64 = 86_400_000_000;
+
+/// The fields of one record. An absent integer is [`ABSENT`], an absent text is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Integer fields by slot.
+    pub ints: [i64; INT_COUNT],
+    /// Texts: categories by slot, then the other texts by slot.
+    pub strings: [&'a str; STRING_COUNT],
+}
+
+/// Why a record is not taken; the numbers are those of `pegcount.v1.RejectReason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum RejectReason {
+    /// `session_id` is absent or empty.
+    MissingSessionId = 1,
+    /// `setup_time` is absent.
+    MissingSetupTime = 2,
+    /// An END event without `end_time`.
+    MissingEndTime = 3,
+    /// A time is outside [1970, 2200).
+    TimeOutOfRange = 4,
+    /// `answer_time` is before `setup_time`.
+    AnswerBeforeSetup = 5,
+    /// `end_time` is before `answer_time`.
+    EndBeforeAnswer = 6,
+    /// `end_time` is before `setup_time`.
+    EndBeforeSetup = 7,
+    /// A text is too long.
+    TextTooLong = 8,
+    /// `customer_price` is no decimal of at most 9 decimals.
+    BadPrice = 9,
+    /// An enum has a number that is not known.
+    UnknownEnumValue = 10,
+    /// An integer is the one number that stands for "absent".
+    NumberOutOfRange = 11,
+    /// `setup_time` is before the days that the retention keeps.
+    BeforeRetention = 12,
+}
+
+/// A reason with the words for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Why.
+    pub reason: RejectReason,
+    /// The same for a person, naming the field.
+    pub description: String,
+}
+
+impl Rejection {
+    /// A rejection that names a field.
+    pub fn new(reason: RejectReason, description: impl Into<String>) -> Self {
+        Self { reason, description: description.into() }
+    }
+}
+
+impl Default for Record<'_> {
+    fn default() -> Self {
+        Self { ints: [ABSENT; INT_COUNT], strings: [""; STRING_COUNT] }
+    }
+}
+
+impl<'a> Record<'a> {
+    /// Place of a text field among `strings`.
+    pub const fn string_slot(field: &Field) -> usize {
+        match field.shape.kept() {
+            Kept::Text => CATEGORY_COUNT + field.slot,
+            Kept::Category | Kept::Int => field.slot,
+        }
+    }
+
+    /// The switch or feed; "" is the unnamed one.
+    pub fn source(&self) -> &'a str {
+        self.strings[category_slot::SOURCE]
+    }
+
+    /// The source's own id of the session.
+    pub fn session_id(&self) -> &'a str {
+        self.strings[CATEGORY_COUNT + text_slot::SESSION_ID]
+    }
+
+    /// Setup time, microseconds UTC.
+    pub fn setup_us(&self) -> i64 {
+        self.ints[int_slot::SETUP_TIME]
+    }
+
+    /// UTC day of the setup time, in days since 1970-01-01.
+    pub fn day(&self) -> i64 {
+        self.setup_us().div_euclid(US_PER_DAY)
+    }
+
+    /// Whether the session ended.
+    pub fn is_finished(&self) -> bool {
+        self.ints[int_slot::END_TIME] != ABSENT
+    }
+
+    /// Hash of the key (source, session id); the same in every run and on every machine.
+    pub fn key_hash(&self) -> u64 {
+        key_hash(self.source(), self.session_id())
+    }
+
+    /// Whether a field has a value.
+    pub fn has(&self, field: &Field) -> bool {
+        match field.shape.kept() {
+            Kept::Int => self.ints[field.slot] != ABSENT,
+            Kept::Category | Kept::Text => !self.strings[Self::string_slot(field)].is_empty(),
+        }
+    }
+
+    /// Whether a field is the same in another record.
+    pub fn equal(&self, other: &Record<'_>, field: &Field) -> bool {
+        match field.shape.kept() {
+            Kept::Int => self.ints[field.slot] == other.ints[field.slot],
+            Kept::Category | Kept::Text => self.strings[Self::string_slot(field)] == other.strings[Self::string_slot(field)],
+        }
+    }
+
+    /// Takes a field from another record.
+    pub fn copy(&mut self, other: &Record<'a>, field: &Field) {
+        match field.shape.kept() {
+            Kept::Int => self.ints[field.slot] = other.ints[field.slot],
+            Kept::Category | Kept::Text => self.strings[Self::string_slot(field)] = other.strings[Self::string_slot(field)],
+        }
+    }
+
+    /// Takes a field's value away.
+    pub fn clear(&mut self, field: &Field) {
+        self.copy(&Record::default(), field);
+    }
+
+    /// Whether this record may be taken.
+    ///
+    /// # Errors
+    /// The first rule that it breaks. Fields that cannot be read at all were refused before.
+    pub fn validate(&self) -> Result<(), Rejection> {
+        use RejectReason as R;
+        let [setup, answer, end] = [int_slot::SETUP_TIME, int_slot::ANSWER_TIME, int_slot::END_TIME].map(|slot| self.ints[slot]);
+        if self.session_id().is_empty() {
+            return Err(Rejection::new(R::MissingSessionId, "session_id is required"));
+        }
+        if setup == ABSENT {
+            return Err(Rejection::new(R::MissingSetupTime, "setup_time is required"));
+        }
+        if self.ints[int_slot::EVENT] == EVENT_END && end == ABSENT {
+            return Err(Rejection::new(R::MissingEndTime, "an END event needs end_time"));
+        }
+        if answer != ABSENT && answer < setup {
+            return Err(Rejection::new(R::AnswerBeforeSetup, "answer_time is before setup_time"));
+        }
+        if end != ABSENT && end < setup {
+            return Err(Rejection::new(R::EndBeforeSetup, "end_time is before setup_time"));
+        }
+        if end != ABSENT && answer != ABSENT && end < answer {
+            return Err(Rejection::new(R::EndBeforeAnswer, "end_time is before answer_time"));
+        }
+        self.validate_texts()
+    }
+
+    fn validate_texts(&self) -> Result<(), Rejection> {
+        let bytes = |field: &Field| self.strings[Self::string_slot(field)].len();
+        if self.strings.iter().all(|text| text.len() <= TEXT_BYTES_MAX) {
+            return Ok(());
+        }
+        let too_long = FIELDS.iter().find(|field| is_string(field) && bytes(field) > TEXT_BYTES_MAX);
+        too_long.map_or(Ok(()), |field| {
+            let description = format!("{} has {} bytes; {TEXT_BYTES_MAX} are allowed", field.name, bytes(field));
+            Err(Rejection::new(RejectReason::TextTooLong, description))
+        })
+    }
+}
+
+/// Number of `SESSION_EVENT_START`.
+pub const EVENT_START: i64 = 1;
+/// Number of `SESSION_EVENT_UPDATE`.
+pub const EVENT_UPDATE: i64 = 2;
+/// Number of `SESSION_EVENT_END`.
+pub const EVENT_END: i64 = 3;
+
+/// Whether a field is a text.
+pub fn is_string(field: &Field) -> bool {
+    field.shape.kept() != Kept::Int
+}
+
+/// Duration in milliseconds: floor((end - answer) / 1000 µs) of an answered finished session, else 0.
+pub fn duration_ms(answer_us: i64, end_us: i64) -> i64 {
+    if answer_us == ABSENT || end_us == ABSENT { 0 } else { (end_us - answer_us).div_euclid(1_000) }
+}
+
+/// Hash of a key: XXH3 of source, a zero byte and session id. Stored in segments, so it must never change.
+pub fn key_hash(source: &str, session_id: &str) -> u64 {
+    // In one piece, which is several times as fast as feeding a hasher.
+    let mut key = [0; 2 * TEXT_BYTES_MAX + 1];
+    let (start, end) = (source.len() + 1, source.len() + 1 + session_id.len());
+    if end > key.len() {
+        return xxhash_rust::xxh3::xxh3_64(format!("{source}\0{session_id}").as_bytes());
+    }
+    key[..source.len()].copy_from_slice(source.as_bytes());
+    key[start..end].copy_from_slice(session_id.as_bytes());
+    xxhash_rust::xxh3::xxh3_64(&key[..end])
+}

@@ -1,0 +1,69 @@
+//! Money: decimal text to and from units of 10^-9.
+
+const DECIMALS: usize = 9;
+
+/// Reads a decimal such as `-0.0125` exactly.
+///
+/// `None` where it is no decimal number, has more than 9 decimals, or does not fit.
+pub fn parse_price(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) || fraction.len() > DECIMALS {
+        return None;
+    }
+    let whole: i128 = whole.parse().ok()?;
+    let padded: i128 = format!("{fraction:0<DECIMALS$}").parse().ok()?;
+    let units = whole.checked_mul(1_000_000_000)?.checked_add(padded)?;
+    let signed = i64::try_from(if negative { -units } else { units }).ok()?;
+    (signed != super::schema::ABSENT).then_some(signed)
+}
+
+/// Writes an amount in the shortest decimal form.
+pub fn format_price(units: i64) -> String {
+    let sign = if units < 0 { "-" } else { "" };
+    let (whole, fraction) = (units.unsigned_abs() / 1_000_000_000, units.unsigned_abs() % 1_000_000_000);
+    let fraction = format!("{fraction:09}");
+    let fraction = fraction.trim_end_matches('0');
+    if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_read_exactly_or_not_at_all() {
+        let cases: [(&str, Option<i64>); 16] = [
+            ("0", Some(0)),
+            ("1.5", Some(1_500_000_000)),
+            ("-0.000000001", Some(-1)),
+            ("0.123456780", Some(123_456_780)),
+            ("0.1234567890", None),
+            ("+2", Some(2_000_000_000)),
+            (".5", None),
+            ("5.", None),
+            ("9223372036.854775807", Some(i64::MAX)),
+            ("9223372036.854775808", None),
+            ("-9223372036.854775808", None),
+            ("", None),
+            (".", None),
+            ("1e3", None),
+            ("--1", None),
+            ("١", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_price(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        for units in [0, 1, -1, 1_500_000_000, i64::MAX, -i64::MAX] {
+            assert_eq!(parse_price(&format_price(units)), Some(units));
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The fields of a record, in one table.
+//!
+//! A field is either an integer (ids, times, flags, prices: all `i64`) or a text. Texts of few
+//! distinct values are *categories*, kept as codes into a dictionary; the others are kept as they are.
+
+/// How a field's values are written and kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// A whole number.
+    Integer,
+    /// A whole number out of a small closed set.
+    Enum,
+    /// 0 or 1.
+    Flag,
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    Time,
+    /// An amount of money in units of 10^-9.
+    Price,
+    /// A text of few distinct values.
+    Category,
+    /// A text that differs from record to record.
+    Text,
+}
+
+/// In which kind of column a field's values are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// A column of `i64`.
+    Int,
+    /// A column of codes into a dictionary.
+    Category,
+    /// A column of texts.
+    Text,
+}
+
+impl Shape {
+    /// Where values of this shape are kept.
+    pub const fn kept(self) -> Kept {
+        match self {
+            Self::Integer | Self::Enum | Self::Flag | Self::Time | Self::Price => Kept::Int,
+            Self::Category => Kept::Category,
+            Self::Text => Kept::Text,
+        }
+    }
+}
+
+/// One field of a record.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Name in the contract.
+    pub name: &'static str,
+    /// How its values are kept.
+    pub shape: Shape,
+    /// Its place among the fields that are kept the same way (integers, categories, texts).
+    pub slot: usize,
+}
+
+impl Field {
+    /// Field number in `pegcount.v1.SessionRecord`.
+    pub const fn tag(index: usize) -> u32 {
+        index as u32 + 1
+    }
+}
+
+/// The value of an integer field that has none.
+pub const ABSENT: i64 = i64::MIN;
+
+const DECLARED: [(&str, Shape); 52] = [
+    ("source", Shape::Category),
+    ("session_id", Shape::Text),
+    ("revision", Shape::Integer),
+    ("event", Shape::Enum),
+    ("kind", Shape::Enum),
+    ("setup_time", Shape::Time),
+    ("answer_time", Shape::Time),
+    ("end_time", Shape::Time),
+    ("is_last_attempt", Shape::Flag),
+    ("disconnect_cause", Shape::Integer),
+    ("tenant_id", Shape::Integer),
+    ("app_id", Shape::Integer),
+    ("comp_id", Shape::Integer),
+    ("company", Shape::Category),
+    ("organization", Shape::Category),
+    ("folder", Shape::Category),
+    ("agent_id", Shape::Category),
+    ("equipment_id", Shape::Integer),
+    ("equipment_name", Shape::Category),
+    ("account_id", Shape::Category),
+    ("src_country_id", Shape::Integer),
+    ("dst_country_id", Shape::Integer),
+    ("src_prefix_routing", Shape::Category),
+    ("dst_prefix_routing", Shape::Category),
+    ("auth_orig_ip", Shape::Category),
+    ("customer_price", Shape::Price),
+    ("orig_leg_id", Shape::Text),
+    ("orig_src_party_id", Shape::Text),
+    ("orig_dst_party_id", Shape::Text),
+    ("orig_companies_id", Shape::Integer),
+    ("orig_owner_users_id", Shape::Integer),
+    ("orig_clients_id", Shape::Integer),
+    ("orig_clients_name", Shape::Category),
+    ("orig_accounts_id", Shape::Integer),
+    ("orig_accounts_name", Shape::Category),
+    ("orig_accounts_ident", Shape::Category),
+    ("orig_rates_code", Shape::Category),
+    ("orig_rates_code_name", Shape::Category),
+    ("orig_rates_country", Shape::Category),
+    ("term_leg_id", Shape::Text),
+    ("term_src_party_id", Shape::Text),
+    ("term_dst_party_id", Shape::Text),
+    ("term_companies_id", Shape::Integer),
+    ("term_owner_users_id", Shape::Integer),
+    ("term_clients_id", Shape::Integer),
+    ("term_clients_name", Shape::Category),
+    ("term_accounts_id", Shape::Integer),
+    ("term_accounts_name", Shape::Category),
+    ("term_accounts_ident", Shape::Category),
+    ("term_rates_code", Shape::Category),
+    ("term_rates_code_name", Shape::Category),
+    ("term_rates_country", Shape::Category),
+];
+
+/// Number of integer fields.
+pub const INT_COUNT: usize = count(Kept::Int);
+/// Number of category fields.
+pub const CATEGORY_COUNT: usize = count(Kept::Category);
+/// Number of text fields that are no categories.
+pub const TEXT_COUNT: usize = count(Kept::Text);
+/// Number of texts of a record: categories first, then the others.
+pub const STRING_COUNT: usize = CATEGORY_COUNT + TEXT_COUNT;
+
+/// All fields, in the order of their tags: field i has tag i + 1.
+pub const FIELDS: [Field; DECLARED.len()] = fields();
+
+/// Integer slots that the core itself needs by name.
+#[allow(missing_docs)]
+pub mod int_slot {
+    use super::slot;
+
+    pub const REVISION: usize = slot("revision");
+    pub const EVENT: usize = slot("event");
+    pub const KIND: usize = slot("kind");
+    pub const SETUP_TIME: usize = slot("setup_time");
+    pub const ANSWER_TIME: usize = slot("answer_time");
+    pub const END_TIME: usize = slot("end_time");
+    pub const IS_LAST_ATTEMPT: usize = slot("is_last_attempt");
+}
+
+/// Category slots that the core itself needs by name.
+#[allow(missing_docs)]
+pub mod category_slot {
+    pub const SOURCE: usize = super::slot("source");
+    pub const ACCOUNT_ID: usize = super::slot("account_id");
+}
+
+/// Text slots that the core itself needs by name.
+#[allow(missing_docs)]
+pub mod text_slot {
+    use super::slot;
+
+    pub const SESSION_ID: usize = slot("session_id");
+    pub const ORIG_DST_PARTY_ID: usize = slot("orig_dst_party_id");
+    pub const TERM_DST_PARTY_ID: usize = slot("term_dst_party_id");
+}
+
+/// The columns that a segment has beside the fields of the record: their numbers, which follow those of the fields, and
+/// their names in the file.
+#[allow(missing_docs)]
+pub mod segment_column {
+    use super::FIELDS;
+
+    pub const RECEIVED_TIME: usize = FIELDS.len();
+    pub const VERSIONS: usize = RECEIVED_TIME + 1;
+    pub const SORTED_KEY_HASH: usize = RECEIVED_TIME + 2;
+    pub const ROW_OF_KEY: usize = RECEIVED_TIME + 3;
+    pub const KEY_FILTER: usize = RECEIVED_TIME + 4;
+    pub const SETUP_MINUTE: usize = RECEIVED_TIME + 5;
+    pub const TALK_MS: usize = RECEIVED_TIME + 6;
+    pub const NAME_OF_MINUTE: &str = "setup_minute";
+    pub const NAME_OF_TALK: &str = "talk_ms";
+    pub const NAMES: [&str; 7] =
+        ["received_time", "versions", "sorted_key_hash", "row_of_key", "key_filter", NAME_OF_MINUTE, NAME_OF_TALK];
+}
+
+/// Columns of a segment: the fields of the record, then those of [`segment_column`].
+pub const COLUMN_COUNT: usize = FIELDS.len() + segment_column::NAMES.len();
+
+/// What an absent integer counts as where a report asks for it: a session without kind is a CALL, an
+/// attempt not said to be rerouted is the last one.
+pub const fn default_of(int_slot: usize) -> i64 {
+    match int_slot {
+        int_slot::KIND | int_slot::IS_LAST_ATTEMPT => 1,
+        _ => ABSENT,
+    }
+}
+
+/// The field of a name.
+pub fn field(name: &str) -> Option<&'static Field> {
+    FIELDS.iter().find(|field| field.name == name)
+}
+
+const fn count(kept: Kept) -> usize {
+    let (mut total, mut i) = (0, 0);
+    while i < DECLARED.len() {
+        if DECLARED[i].1.kept() as usize == kept as usize {
+            total += 1;
+        }
+        i += 1;
+    }
+    total
+}
+
+const fn fields() -> [Field; DECLARED.len()] {
+    let mut fields = [Field { name: "", shape: Shape::Integer, slot: 0 }; DECLARED.len()];
+    let mut next = [0; 3];
+    let mut i = 0;
+    while i < DECLARED.len() {
+        let (name, shape) = DECLARED[i];
+        let kept = shape.kept() as usize;
+        fields[i] = Field { name, shape, slot: next[kept] };
+        next[kept] += 1;
+        i += 1;
+    }
+    fields
+}
+
+const fn slot(name: &str) -> usize {
+    let mut i = 0;
+    while !same(FIELDS[i].name, name) {
+        i += 1;
+    }
+    FIELDS[i].slot
+}
+
+/// Whether two names are the same, at compile time.
+pub const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        if a[i] != b[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_dense_and_named_ones_are_found() {
+        assert_eq!(INT_COUNT + CATEGORY_COUNT + TEXT_COUNT, FIELDS.len());
+        assert_eq!(field("setup_time").map(|f| f.slot), Some(int_slot::SETUP_TIME));
+        assert!(field("nonsense").is_none());
+    }
+}

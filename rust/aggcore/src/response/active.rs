@@ -1,0 +1,265 @@
+//! Active sessions: rows by key, rolled up, ordered and cut.
+
+use std::borrow::Cow;
+
+use super::sort::{Ordinals, first_rows};
+use super::wire_writer::{put_bytes, put_message, put_number};
+use crate::columns::sums::{Sums, add};
+use crate::error::{Error, Result};
+use crate::record::schema::ABSENT;
+use crate::scan::dense_ids::Numbers;
+use crate::scan::{KeyValues, Partials};
+use crate::time_text::Offsets;
+
+/// Names of the fields of `ActiveSessionRow` by tag, from 1.
+const ROW_FIELDS: [&str; 33] = [
+    "session_id",
+    "session_setup_time",
+    "session_start_time",
+    "equipment_id",
+    "equipment_name",
+    "orig_leg_id",
+    "orig_src_party_id",
+    "orig_dst_party_id",
+    "orig_companies_id",
+    "orig_owner_users_id",
+    "orig_clients_id",
+    "orig_clients_name",
+    "orig_accounts_id",
+    "orig_accounts_name",
+    "orig_accounts_ident",
+    "orig_rates_code",
+    "orig_rates_code_name",
+    "orig_rates_country",
+    "term_leg_id",
+    "term_src_party_id",
+    "term_dst_party_id",
+    "term_companies_id",
+    "term_owner_users_id",
+    "term_clients_id",
+    "term_clients_name",
+    "term_accounts_id",
+    "term_accounts_name",
+    "term_accounts_ident",
+    "term_rates_code",
+    "term_rates_code_name",
+    "term_rates_country",
+    "quantity",
+    "duration",
+];
+const LEVEL_TAG: u32 = 34;
+const ROWS_TAG: u32 = 4;
+const SUBTOTALS_TAG: u32 = 5;
+const TOTAL_TAG: u32 = 6;
+const ROW_COUNT_TAG: u32 = 7;
+/// Bytes that a row often takes.
+const ROW_LEN: usize = 32;
+
+/// One name to order by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderTerm {
+    /// A name out of the fields.
+    pub name: String,
+    /// Greatest first; absent values come last all the same.
+    pub descending: bool,
+}
+
+/// What finishing an answer of active sessions needs besides its sums.
+pub struct ActiveFinish<'a> {
+    /// Names of the fields to return; all but `quantity` and `duration` are the keys of the cells, in order.
+    pub fields: &'a [String],
+    /// What to order by, before the key itself.
+    pub order: &'a [OrderTerm],
+    /// Rows to return at most.
+    pub limit: Option<usize>,
+    /// Whether to add subtotals and the total.
+    pub rollup: bool,
+    /// How times print.
+    pub offsets: Offsets<'a>,
+}
+
+/// Rows of an answer, each shown by any cell that has its key fields.
+struct Rows<'a> {
+    cells: Vec<u32>,
+    sums: Cow<'a, [Sums]>,
+}
+
+/// What rows are compared by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Target {
+    Key(usize),
+    Quantity,
+    Duration,
+}
+
+/// A field of a row, as it is written.
+struct Field<'a> {
+    tag: u32,
+    shown: Shown<'a>,
+}
+
+enum Shown<'a> {
+    Key { position: usize, values: &'a KeyValues, is_time: bool },
+    Quantity,
+    Duration,
+}
+
+/// Bytes of a `QueryActiveSessionsResponse` with rows, subtotals, total and row count.
+///
+/// # Errors
+/// `Unknown` for a field that a row does not have; `SumOverflow`.
+pub fn finish_active(partials: &Partials, how: &ActiveFinish<'_>) -> Result<Vec<u8>> {
+    let (order, fields) = (targets(how)?, fields(partials, how)?);
+    let keys: Vec<Ordinals> = partials.keys.iter().map(Ordinals::of_key).collect();
+    // Exact, as cells are far fewer than 2^32.
+    let rows = Rows { cells: (0..partials.sums.len() as u32).collect(), sums: Cow::Borrowed(&partials.sums) };
+    let mut out = Answer { offsets: &how.offsets, fields: &fields, bytes: Vec::new() };
+    for row in in_order(&rows, &keys, &order, how.limit.unwrap_or(usize::MAX)) {
+        out.put_row(ROWS_TAG, &rows, row, keys.len());
+    }
+    if how.rollup {
+        put_rollup(&rows, &keys, &order, &mut out)?;
+    }
+    put_number(ROW_COUNT_TAG, rows.cells.len() as i64, &mut out.bytes);
+    Ok(out.bytes)
+}
+
+fn targets(how: &ActiveFinish<'_>) -> Result<Vec<(Target, bool)>> {
+    let keys: Vec<&String> = how.fields.iter().filter(|name| is_key(name)).collect();
+    let target = |name: &String| match name.as_str() {
+        "quantity" => Ok(Target::Quantity),
+        "duration" => Ok(Target::Duration),
+        _ => match keys.iter().position(|key| *key == name) {
+            Some(position) => Ok(Target::Key(position)),
+            None => Err(Error::Unknown { what: "order field", name: name.clone() }),
+        },
+    };
+    how.order.iter().map(|term| Ok((target(&term.name)?, term.descending))).collect()
+}
+
+fn is_key(name: &str) -> bool {
+    name != "quantity" && name != "duration"
+}
+
+fn fields<'a>(partials: &'a Partials, how: &ActiveFinish<'_>) -> Result<Vec<Field<'a>>> {
+    let unknown = |name: &String| Error::Unknown { what: "field", name: name.clone() };
+    let mut keys = partials.keys.iter().enumerate();
+    let field = |name: &String| {
+        let tag = ROW_FIELDS.iter().position(|field| field == name).ok_or_else(|| unknown(name))? as u32 + 1;
+        let shown = match name.as_str() {
+            "quantity" => Shown::Quantity,
+            "duration" => Shown::Duration,
+            _ => {
+                let (position, values) = keys.next().ok_or_else(|| unknown(name))?;
+                Shown::Key { position, values, is_time: name.ends_with("_time") }
+            }
+        };
+        Ok(Field { tag, shown })
+    };
+    how.fields.iter().map(field).collect()
+}
+
+/// The first rows by the order terms whose field is among the `keys` kept, then by these.
+fn in_order(rows: &Rows<'_>, keys: &[Ordinals], order: &[(Target, bool)], limit: usize) -> Vec<u32> {
+    let column = |target: Target| match target {
+        Target::Key(position) => keys[position].at(rows.cells.iter().map(|&cell| cell as usize)),
+        Target::Quantity => Ordinals::of_ints(rows.sums.iter().map(|sums| sums[0])),
+        Target::Duration => Ordinals::of_ints(rows.sums.iter().map(seconds)),
+    };
+    let is_kept = |target: &Target| !matches!(target, Target::Key(position) if *position >= keys.len());
+    let terms = order.iter().filter(|(target, _)| is_kept(target));
+    let ties = (0..keys.len()).map(Target::Key).filter(|tie| order.iter().all(|(target, _)| target != tie));
+    let terms = terms.map(|&(target, descending)| if descending { column(target).descending() } else { column(target) });
+    let columns: Vec<Ordinals> = terms.chain(ties.map(column)).collect();
+    first_rows(rows.cells.len(), &columns, limit)
+}
+
+/// Whole seconds, as the row shows them.
+fn seconds(sums: &Sums) -> i64 {
+    sums[1].div_euclid(1_000)
+}
+
+/// Subtotals by level ascending, and the total, level 0, which is there even without rows.
+fn put_rollup(rows: &Rows<'_>, keys: &[Ordinals], order: &[(Target, bool)], out: &mut Answer<'_>) -> Result<()> {
+    let (mut numbers, mut count) = (vec![0; rows.cells.len()], 1);
+    for level in 1..keys.len() {
+        count = number_on(&mut numbers, count, &keys[level - 1]);
+        let subtotals = rolled_up(rows, &numbers, count)?;
+        out.bytes.reserve(count * ROW_LEN);
+        for row in in_order(&subtotals, &keys[..level], order, usize::MAX) {
+            out.put_row(SUBTOTALS_TAG, &subtotals, row, level);
+        }
+    }
+    let mut total = Sums::default();
+    rows.sums.iter().try_for_each(|&sums| add(&mut total, sums))?;
+    out.put_row(TOTAL_TAG, &Rows { cells: vec![0], sums: Cow::Owned(vec![total]) }, 0, 0);
+    Ok(())
+}
+
+/// Numbers rows, which are numbered below `count`, by one key more; gives how many numbers there are.
+fn number_on(numbers: &mut [u64], count: usize, key: &Ordinals) -> usize {
+    let (mut codes, mut radix) = (key.values.clone(), key.end());
+    if radix > u64::from(u32::MAX) {
+        let mut distinct = Numbers::below(radix, codes.len());
+        distinct.replace_all(&mut codes);
+        radix = distinct.values().len() as u64;
+    }
+    // Exact, as rows are fewer than 2^32.
+    numbers.iter_mut().zip(codes).for_each(|(number, code)| *number = *number * radix + code);
+    let mut numbering = Numbers::below(count as u64 * radix, numbers.len());
+    numbering.replace_all(numbers);
+    numbering.values().len()
+}
+
+/// The rows added up by their numbers, of which there are `count`, in order of appearance.
+fn rolled_up(rows: &Rows<'_>, numbers: &[u64], count: usize) -> Result<Rows<'static>> {
+    let (mut cells, mut rolled) = (Vec::with_capacity(count), vec![[0; 3]; count]);
+    for ((&number, &cell), &sums) in numbers.iter().zip(&rows.cells).zip(rows.sums.iter()) {
+        if number == cells.len() as u64 {
+            cells.push(cell);
+        }
+        add(&mut rolled[number as usize], sums)?;
+    }
+    Ok(Rows { cells, sums: Cow::Owned(rolled) })
+}
+
+/// The answer as it is written.
+struct Answer<'a> {
+    offsets: &'a Offsets<'a>,
+    fields: &'a [Field<'a>],
+    bytes: Vec<u8>,
+}
+
+impl Answer<'_> {
+    /// Adds a row that keeps `level` key fields.
+    fn put_row(&mut self, tag: u32, rows: &Rows<'_>, row: u32, level: usize) {
+        let (cell, sums) = (rows.cells[row as usize] as usize, &rows.sums[row as usize]);
+        let (fields, offsets) = (self.fields, self.offsets);
+        put_message(tag, &mut self.bytes, |out| {
+            fields.iter().for_each(|field| field.put(cell, sums, level, offsets, out));
+            if tag == SUBTOTALS_TAG {
+                put_number(LEVEL_TAG, level as i64, out);
+            }
+        });
+    }
+}
+
+impl Field<'_> {
+    /// Adds the field of a row that keeps `level` key fields, shown by a cell.
+    fn put(&self, cell: usize, sums: &Sums, level: usize, offsets: &Offsets<'_>, out: &mut Vec<u8>) {
+        match &self.shown {
+            Shown::Quantity => put_number(self.tag, sums[0], out),
+            Shown::Duration => put_number(self.tag, seconds(sums), out),
+            Shown::Key { position, .. } if *position >= level => {}
+            Shown::Key { values: KeyValues::Ints(values), .. } if values[cell] == ABSENT => {}
+            Shown::Key { values: KeyValues::Ints(values), is_time: true, .. } => {
+                put_bytes(self.tag, offsets.rfc3339(values[cell]).as_bytes(), out);
+            }
+            Shown::Key { values: KeyValues::Ints(values), .. } => put_number(self.tag, values[cell], out),
+            Shown::Key { values, .. } => match values.text(cell) {
+                "" => {}
+                text => put_bytes(self.tag, text.as_bytes(), out),
+            },
+        }
+    }
+}

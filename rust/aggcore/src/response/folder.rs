@@ -1,0 +1,65 @@
+//! Folder statistics: calls per day and folder, with agents.
+
+use std::collections::BTreeMap;
+
+use prost::Message;
+
+use super::ratio::seconds_per_call;
+use crate::columns::sums::{Sums, add};
+use crate::error::{Error, Result};
+use crate::scan::{KeyValues, Partials};
+use crate::time_text::Offsets;
+use crate::wire::v1::{FolderAgentStats, FolderStatsRow, FolderStatsTotals, QueryFolderStatsResponse};
+
+#[derive(Default)]
+struct Row<'a> {
+    sums: Sums,
+    agents: BTreeMap<&'a str, Sums>,
+}
+
+/// Bytes of a `QueryFolderStatsResponse` with rows and totals, from cells by day, folder and agent.
+///
+/// # Errors
+/// `Unknown` where the cells have other keys; `SumOverflow`.
+pub fn finish_folder(partials: &Partials, edges: &[i64], offsets: &Offsets<'_>) -> Result<Vec<u8>> {
+    let [folders @ KeyValues::Texts { .. }, agents @ KeyValues::Texts { .. }] = partials.keys.as_slice() else {
+        return Err(Error::Unknown { what: "keys of folder cells", name: format!("{} keys", partials.keys.len()) });
+    };
+    let mut rows: BTreeMap<(u32, &str), Row<'_>> = BTreeMap::new();
+    let mut total = Sums::default();
+    for (cell, &sums) in partials.sums.iter().enumerate() {
+        let row = rows.entry((partials.bins[cell], folders.text(cell))).or_default();
+        add(&mut row.sums, sums)?;
+        add(&mut total, sums)?;
+        if !agents.text(cell).is_empty() {
+            add(row.agents.entry(agents.text(cell)).or_default(), sums)?;
+        }
+    }
+    let rows = rows.into_iter().map(|((bin, folder), row)| folder_row(offsets.local_date(edges[bin as usize]), folder, &row));
+    let totals = FolderStatsTotals {
+        call_count: Some(total[0]),
+        answered_count: Some(total[1]),
+        duration_ms: Some(total[2]),
+        average_duration_seconds: seconds_per_call(total[2], total[1]),
+    };
+    Ok(QueryFolderStatsResponse { rows: rows.collect(), totals: Some(totals), ..Default::default() }.encode_to_vec())
+}
+
+fn folder_row(date: String, folder: &str, row: &Row<'_>) -> FolderStatsRow {
+    let agents = row.agents.iter().map(|(agent, sums)| FolderAgentStats {
+        agent_id: Some((*agent).to_owned()),
+        call_count: Some(sums[0]),
+        answered_count: Some(sums[1]),
+        duration_ms: Some(sums[2]),
+        average_duration_seconds: seconds_per_call(sums[2], sums[1]),
+    });
+    FolderStatsRow {
+        date: Some(date),
+        folder: Some(folder.to_owned()),
+        call_count: Some(row.sums[0]),
+        answered_count: Some(row.sums[1]),
+        duration_ms: Some(row.sums[2]),
+        average_duration_seconds: seconds_per_call(row.sums[2], row.sums[1]),
+        agents: agents.collect(),
+    }
+}

@@ -1,0 +1,89 @@
+//! Origination quality: calls, ACD, ASR and CPS per bin, and their totals.
+
+use std::ops::Range;
+
+use prost::Message;
+
+use super::ratio::{QuotientSum, answer_seizure_percent, calls_per_second, seconds_per_call};
+use super::wire_writer::{Columns, put_bytes};
+use crate::scan::{Partials, Sums};
+use crate::wire::v1::{OriginationQualityTotals, QueryOriginationQualityResponse};
+
+/// Tag of `QueryOriginationQualityResponse.data`.
+const DATA: u32 = 3;
+/// Bytes of a bin in the answer, about.
+const BIN_LEN: usize = 40;
+
+/// Bins that follow each other and are scanned for as long, all of them whole or all of them cut off.
+struct Run {
+    bins: Range<usize>,
+    /// Microseconds that are scanned of each.
+    covered_us: i64,
+    is_whole: bool,
+}
+
+/// Bytes of a `QueryOriginationQualityResponse` with data, rows and totals.
+///
+/// `clipped_us` are the edges scanned, `calendar_us` those of the whole calendar bins; both have one more entry
+/// than there are bins, or none.
+pub fn finish_quality(partials: &Partials, clipped_us: &[i64], calendar_us: &[i64]) -> Vec<u8> {
+    let sums = &partials.sums[..partials.sums.len().min(clipped_us.len().saturating_sub(1))];
+    let (rows, totals) = (Some(sums.len() as i64), Some(totals(sums, &runs(sums.len(), clipped_us, calendar_us))));
+    let rest = QueryOriginationQualityResponse { rows, totals, ..Default::default() };
+    let mut out = Vec::with_capacity(sums.len() * BIN_LEN);
+    put_bytes(DATA, &columns(sums, clipped_us, calendar_us), &mut out);
+    out.extend_from_slice(&rest.encode_to_vec());
+    out
+}
+
+/// Bytes of an `OriginationQualityData`.
+fn columns(sums: &[Sums], clipped_us: &[i64], calendar_us: &[i64]) -> Vec<u8> {
+    let mut columns = Columns::with_capacity(sums.len() * BIN_LEN);
+    columns.put_ints(1, calendar_us[..sums.len()].iter().map(|us| us.div_euclid(1_000_000)));
+    (2..).zip(0..3).for_each(|(tag, i)| columns.put_ints(tag, sums.iter().map(|sums| sums[i])));
+    columns.put_floats(5, sums.iter().map(|sums| seconds_per_call(sums[2], sums[1])));
+    columns.put_floats(6, sums.iter().map(|sums| answer_seizure_percent(sums[1], sums[0])));
+    let bins = sums.iter().zip(clipped_us.windows(2));
+    columns.put_floats(7, bins.map(|(sums, edges)| calls_per_second(sums[0], edges[1] - edges[0])));
+    columns.into_bytes()
+}
+
+fn runs(bin_count: usize, clipped_us: &[i64], calendar_us: &[i64]) -> Vec<Run> {
+    let like = |bin: usize| (clipped_us[bin + 1] - clipped_us[bin], clipped_us[bin..bin + 2] == calendar_us[bin..bin + 2]);
+    let mut runs: Vec<Run> = Vec::new();
+    for bin in 0..bin_count {
+        let (covered_us, is_whole) = like(bin);
+        match runs.last_mut() {
+            Some(run) if (run.covered_us, run.is_whole) == (covered_us, is_whole) => run.bins.end = bin + 1,
+            _ => runs.push(Run { bins: bin..bin + 1, covered_us, is_whole }),
+        }
+    }
+    runs
+}
+
+/// Rates are summed and compared as calls, as long as these are calls of as long a time.
+fn totals(sums: &[Sums], runs: &[Run]) -> OriginationQualityTotals {
+    let [total, answered, duration_ms] = [0, 1, 2].map(|i| sums.iter().map(|sums| sums[i]).sum::<i64>());
+    let any_whole = runs.iter().any(|run| run.is_whole);
+    let mut cps_sum = QuotientSum::default();
+    let (mut peak, mut covered_us) = (None, 0);
+    for run in runs {
+        let calls = sums[run.bins.clone()].iter().map(|sums| sums[0]);
+        if run.is_whole || !any_whole {
+            let highest = calls.clone().max().and_then(|calls| calls_per_second(calls, run.covered_us));
+            peak = [peak, highest].into_iter().flatten().reduce(f64::max);
+        }
+        cps_sum.add(calls.sum::<i64>().saturating_mul(1_000_000), run.covered_us);
+        covered_us += run.covered_us * run.bins.len() as i64;
+    }
+    OriginationQualityTotals {
+        total_calls: Some(total),
+        answered_calls: Some(answered),
+        duration_ms: Some(duration_ms),
+        acd: seconds_per_call(duration_ms, answered),
+        asr: answer_seizure_percent(answered, total),
+        cps_mean: calls_per_second(total, covered_us),
+        cps_peak: peak,
+        cps_sum: (!sums.is_empty()).then(|| cps_sum.value()),
+    }
+}

@@ -1,0 +1,178 @@
+//! What is summed over records, and how each of them adds to its cell.
+
+use super::dense_ids::Place;
+use crate::columns::call_duration::Talk;
+use crate::columns::integer::Ints;
+use crate::columns::slice::{Part, run_of};
+use crate::columns::sums::{Packed, Sums, add, packed_call, unpacked_calls};
+use crate::error::Result;
+use crate::record::schema::{ABSENT, int_slot};
+
+/// What is summed per cell; a cell has three sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// (records, 0, 0).
+    Sessions,
+    /// (calls, answered calls, milliseconds from answer to end).
+    Calls,
+    /// (sessions, milliseconds since answer, 0): per session max(0, as of - answer) floored.
+    Elapsed {
+        /// The instant, microseconds UTC.
+        as_of_us: i64,
+    },
+}
+
+/// Milliseconds that may be packed.
+const PACKED_MS: i64 = 1 << 31;
+
+/// The sums of one part's rows by cell.
+pub struct PartSums<'a> {
+    adding: Adding<'a>,
+    packed: Vec<Packed>,
+    /// Milliseconds of the rows at hand.
+    ms: Vec<u32>,
+    /// In place of these where some value is too large.
+    wide: Vec<Sums>,
+}
+
+enum Adding<'a> {
+    /// What rows stand for.
+    Weights(&'a [Packed]),
+    Sessions,
+    Calls(&'a [i32]),
+    Elapsed {
+        answer_us: &'a [i64],
+        as_of_us: i64,
+    },
+    Wide {
+        part: &'a Part<'a>,
+        measure: Measure,
+    },
+}
+
+impl<'a> PartSums<'a> {
+    /// No sums yet.
+    pub fn new(part: &'a Part<'a>, measure: Measure) -> Self {
+        let adding = match (measure, part.talk, part.fields.ints[int_slot::ANSWER_TIME]) {
+            _ if part.weights.is_some() => Adding::Weights(part.weights.unwrap_or_default()),
+            (Measure::Sessions, ..) => Adding::Sessions,
+            (Measure::Calls, Talk::Known(ms), _) => Adding::Calls(ms),
+            (Measure::Elapsed { as_of_us }, _, Ints::Wide(answer_us)) if is_short(part, as_of_us) => {
+                Adding::Elapsed { answer_us, as_of_us }
+            }
+            _ => Adding::Wide { part, measure },
+        };
+        Self { adding, packed: Vec::new(), ms: Vec::new(), wide: Vec::new() }
+    }
+
+    /// Adds rows to their cells, all below `cell_count`.
+    ///
+    /// # Errors
+    /// `SumOverflow`.
+    pub fn add<P: Place>(&mut self, cell_count: usize, cells: &[P], rows: &[u32]) -> Result<()> {
+        if let Adding::Wide { part, measure } = self.adding {
+            self.wide.resize(cell_count, [0; 3]);
+            let mut rows = cells.iter().map(|cell| cell.wide() as usize).zip(rows);
+            return rows.try_for_each(|(cell, &row)| add(&mut self.wide[cell], measured(measure, part, row as usize)));
+        }
+        self.packed.resize(cell_count, [0; 2]);
+        match self.adding {
+            Adding::Weights(weights) => add_each(&mut self.packed, cells, rows, weights, |weight| weight),
+            Adding::Calls(ms) => add_each(&mut self.packed, cells, rows, ms, packed_call),
+            Adding::Elapsed { answer_us, as_of_us } => {
+                put_each(rows, answer_us, |us| short_elapsed_ms(us, as_of_us), &mut self.ms);
+                add_words(&mut self.packed, cells, self.ms.iter().map(|&ms| [1, ms.into()]));
+            }
+            Adding::Sessions | Adding::Wide { .. } => add_words(&mut self.packed, cells, rows.iter().map(|_| [1, 0])),
+        }
+        Ok(())
+    }
+
+    /// The sums by cell.
+    pub fn finish(self) -> Vec<Sums> {
+        let sums = |packed: Packed| match self.adding {
+            Adding::Elapsed { .. } => [packed[0] as i64, packed[1] as i64, 0],
+            Adding::Sessions | Adding::Weights(_) | Adding::Calls(_) | Adding::Wide { .. } => unpacked_calls(packed),
+        };
+        if self.packed.is_empty() { self.wide } else { self.packed.into_iter().map(sums).collect() }
+    }
+}
+
+#[inline]
+fn add_each<T: Copy, P: Place>(sums: &mut [Packed], cells: &[P], rows: &[u32], values: &[T], value: impl Fn(T) -> Packed) {
+    if let Some(run) = run_of(rows) {
+        add_words(sums, cells, values[run].iter().map(|&of_row| value(of_row)));
+    } else {
+        add_words(sums, cells, rows.iter().map(|&row| value(values[row as usize])));
+    }
+}
+
+#[inline]
+fn add_words<P: Place>(sums: &mut [Packed], cells: &[P], words: impl Iterator<Item = Packed>) {
+    cells.iter().zip(words).for_each(|(cell, [counts, ms])| {
+        let sums = &mut sums[cell.wide() as usize];
+        *sums = [sums[0] + counts, sums[1] + ms];
+    });
+}
+
+/// Puts what is worked out of the rows' values; of rows that follow each other many at a time.
+#[inline]
+fn put_each<T: Copy>(rows: &[u32], values: &[T], value: impl Fn(T) -> u32, out: &mut Vec<u32>) {
+    out.clear();
+    match run_of(rows) {
+        Some(run) => out.extend(values[run].iter().map(|&of_row| value(of_row))),
+        None => out.extend(rows.iter().map(|&row| value(values[row as usize]))),
+    }
+}
+
+/// Whether the time since any answer may be packed; no call was answered before it was set up.
+fn is_short(part: &Part<'_>, as_of_us: i64) -> bool {
+    as_of_us >= 0 && as_of_us.checked_sub(part.setup_range.0).is_some_and(|us| us / 1_000 < PACKED_MS)
+}
+
+/// What one row adds.
+pub fn measured(measure: Measure, part: &Part<'_>, row: usize) -> Sums {
+    let weight = part.weights.map(|weights| unpacked_calls(weights[row]));
+    match measure {
+        Measure::Sessions | Measure::Calls if weight.is_some() => weight.unwrap_or_default(),
+        Measure::Sessions => [1, 0, 0],
+        Measure::Calls => {
+            let (answered, ms) = part.talk.get(row);
+            [1, i64::from(answered), ms]
+        }
+        Measure::Elapsed { as_of_us } => [1, elapsed_ms(part.fields.ints[int_slot::ANSWER_TIME].get(row), as_of_us), 0],
+    }
+}
+
+/// Milliseconds since an answer, 0 where it is absent or to come.
+fn elapsed_ms(answer_us: i64, as_of_us: i64) -> i64 {
+    if answer_us == ABSENT { 0 } else { as_of_us.saturating_sub(answer_us).max(0) / 1_000 }
+}
+
+/// The same after 1970, and no more than [`PACKED_MS`]. As an absent answer is the least of all integers, the time since
+/// then wraps to less than 0, so that there is no branch that may go either way. And as the division is one of 32 bits,
+/// many are worked out at a time: 2^20 is 1,048 thousands and 576.
+#[inline]
+fn short_elapsed_ms(answer_us: i64, as_of_us: i64) -> u32 {
+    let us = as_of_us.wrapping_sub(answer_us).max(0) as u64;
+    let (upper, lower) = ((us >> 20) as u32, us as u32 & 0xf_ffff);
+    upper * 1_048 + (upper * 576 + lower) / 1_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_since_an_answer_is_the_same_without_a_branch() {
+        let longest_us = PACKED_MS * 1_000 - 1;
+        for as_of_us in [0, 1, 999, 1_000, longest_us, 1_774_746_000_123_456] {
+            let spans = [0, 1, 999, 1_000, 1_001, (1 << 20) - 1, 1 << 20, (1 << 32) - 1, 1 << 32, 999_999_999_999, longest_us];
+            let answers = spans.iter().map(|us| as_of_us - us).filter(|us| *us >= 0);
+            for answer_us in answers.chain([ABSENT, as_of_us + 1, i64::MAX]) {
+                assert_eq!(i64::from(short_elapsed_ms(answer_us, as_of_us)), elapsed_ms(answer_us, as_of_us), "{answer_us}");
+            }
+        }
+        assert_eq!([ABSENT, 5_000, 4_999].map(|answer_us| elapsed_ms(answer_us, 6_000)), [0, 1, 1]);
+    }
+}

@@ -1,0 +1,182 @@
+//! Which rows of a part count, a chunk at a time: alive, within the time asked for, and meeting all conditions.
+
+use std::ops::Range;
+
+use super::predicate::Compiled;
+use crate::cancellation::Stop;
+use crate::columns::slice::Part;
+use crate::error::Result;
+
+/// Rows taken at a time, between two looks at the clock; what is kept of each fits the processor's nearest caches.
+pub const CHUNK_ROWS: usize = 1 << 11;
+/// Where fewer of a chunk's rows count than one in so many, they are listed.
+const LISTED_SHARE: usize = 8;
+
+/// Chooses the rows of one part.
+pub struct Chooser<'a> {
+    part: &'a Part<'a>,
+    /// Setup times that count, where some of the part's may not.
+    range: Option<(i64, i64)>,
+    predicates: Vec<Compiled<'a>>,
+}
+
+/// The rows of a chunk that count.
+pub enum Chosen<'a> {
+    /// All of these.
+    Run(Range<usize>),
+    /// Those of these whose place has 1 and not 0.
+    Masked(Range<usize>, &'a [u8]),
+    /// These, ascending; they are in the list handed over beside.
+    Listed,
+}
+
+impl Chosen<'_> {
+    /// The rows one by one.
+    pub fn list(self, rows: &mut Vec<u32>) -> &[u32] {
+        match self {
+            Self::Run(run) => {
+                rows.clear();
+                rows.extend(run.start as u32..run.end as u32);
+            }
+            Self::Masked(run, mask) => put_listed(run, mask, rows),
+            Self::Listed => {}
+        }
+        rows
+    }
+}
+
+impl<'a> Chooser<'a> {
+    /// For the rows of a part that are set up in [from, to) and meet all conditions.
+    pub fn new(part: &'a Part<'a>, (from, to): (i64, i64), mut predicates: Vec<Compiled<'a>>) -> Self {
+        predicates.sort_by_key(Compiled::texts);
+        Self { part, range: (!part.lies_within(from, to)).then_some((from, to)), predicates }
+    }
+
+    /// Whether it is known that no row counts.
+    pub fn leaves_none(&self) -> bool {
+        self.part.rows.is_empty() || self.predicates.iter().any(|predicate| matches!(predicate, Compiled::Constant(false)))
+    }
+
+    /// Hands over the rows that count, some at a time.
+    ///
+    /// # Errors
+    /// What `take` or [`Stop::check`] gives.
+    pub fn each_chunk(self, stop: &Stop, mut take: impl FnMut(Chosen<'_>, &mut Vec<u32>) -> Result<()>) -> Result<()> {
+        self.each_chunk_while(stop, |chosen, rows| take(chosen, rows).map(|()| true))
+    }
+
+    /// Hands over the rows that count, some at a time, while `take` says yes.
+    ///
+    /// # Errors
+    /// As [`Chooser::each_chunk`].
+    pub fn each_chunk_while(
+        mut self, stop: &Stop, mut take: impl FnMut(Chosen<'_>, &mut Vec<u32>) -> Result<bool>,
+    ) -> Result<()> {
+        let (mut mask, mut rows) = (Vec::new(), Vec::new());
+        let all = self.part.rows.clone();
+        for start in all.clone().step_by(CHUNK_ROWS) {
+            stop.check()?;
+            let chosen = self.choose(start..all.end.min(start + CHUNK_ROWS), &mut mask, &mut rows);
+            if !take(chosen, &mut rows)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn choose<'m>(&mut self, chunk: Range<usize>, mask: &'m mut Vec<u8>, rows: &mut Vec<u32>) -> Chosen<'m> {
+        if self.range.is_none() && self.predicates.is_empty() && self.part.dead.is_empty() {
+            return Chosen::Run(chunk);
+        }
+        mask.clear();
+        mask.resize(chunk.len(), 1);
+        self.part.dead.clear_in(chunk.clone(), mask);
+        if let Some((from, to)) = self.range {
+            let setup_us = &self.part.setup_us[chunk.clone()];
+            mask.iter_mut().zip(setup_us).for_each(|(kept, us)| *kept &= u8::from(from <= *us) & u8::from(*us < to));
+        }
+        self.predicates.iter().for_each(|predicate| predicate.narrow(chunk.clone(), mask));
+        let left = count(mask);
+        let is_costly = self.predicates.iter().any(Compiled::is_costly);
+        if left == chunk.len() && !is_costly {
+            return Chosen::Run(chunk);
+        }
+        if !is_costly && left * LISTED_SHARE >= chunk.len() {
+            return Chosen::Masked(chunk, mask);
+        }
+        put_listed(chunk, mask, rows);
+        self.predicates.iter_mut().for_each(|predicate| predicate.retain(rows));
+        Chosen::Listed
+    }
+}
+
+/// Places that are looked at together.
+const GROUP: usize = 8;
+/// Places that are counted in one byte.
+const COUNTED: usize = 128;
+
+/// How many places have 1.
+fn count(mask: &[u8]) -> usize {
+    mask.chunks(COUNTED).map(|places| usize::from(places.iter().sum::<u8>())).sum()
+}
+
+/// The rows whose place has 1; without a branch, as it may go either way from row to row.
+fn put_listed(run: Range<usize>, mask: &[u8], rows: &mut Vec<u32>) {
+    rows.resize(mask.len() + GROUP, 0);
+    let (groups, last) = mask.as_chunks::<GROUP>();
+    let mut kept = 0;
+    for (first, group) in (run.start as u32..).step_by(GROUP).zip(groups) {
+        let kept_here = bits(*group);
+        // All places are written; those that do not count are written over.
+        let places = rows[kept..kept + GROUP].iter_mut().zip(&PLACES[usize::from(kept_here)]);
+        places.for_each(|(row, &place)| *row = first + u32::from(place));
+        kept += kept_here.count_ones() as usize;
+    }
+    for (row, &here) in (run.end as u32 - last.len() as u32..).zip(last) {
+        rows[kept] = row;
+        kept += usize::from(here);
+    }
+    rows.truncate(kept);
+}
+
+/// Places of 0 or 1 as bits, the first the lowest: the product has each of them once in its highest byte.
+#[inline]
+fn bits(group: [u8; GROUP]) -> u8 {
+    (u64::from_le_bytes(group).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
+}
+
+/// The places of ones by bits, ascending.
+static PLACES: [[u8; GROUP]; 256] = {
+    let mut all = [[0; GROUP]; 256];
+    let mut bits = 0;
+    while bits < all.len() {
+        let (mut place, mut kept) = (0, 0);
+        while place < GROUP {
+            if bits >> place & 1 == 1 {
+                all[bits][kept] = place as u8;
+                kept += 1;
+            }
+            place += 1;
+        }
+        bits += 1;
+    }
+    all
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn rows_are_listed_where_the_mask_has_1(
+            mask in proptest::collection::vec(0..2u8, 0..300), ones in proptest::bool::ANY, start in 0usize..3_000,
+        ) {
+            let mask: Vec<u8> = if ones { vec![1; mask.len()] } else { mask };
+            let mut rows = vec![7; 3];
+            put_listed(start..start + mask.len(), &mask, &mut rows);
+            let expected: Vec<u32> = (0..mask.len()).filter(|&place| mask[place] == 1).map(|place| (start + place) as u32).collect();
+            proptest::prop_assert_eq!((count(&mask), &rows), (expected.len(), &expected));
+        }
+    }
+}

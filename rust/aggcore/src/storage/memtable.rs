@@ -1,0 +1,313 @@
+//! Records held in memory: in columns, changed in place, found by key.
+
+use std::collections::BTreeMap;
+
+use hashbrown::HashTable;
+
+use crate::columns::Fields;
+use crate::columns::call_duration::Talk;
+use crate::columns::dictionary::{Category, Codes, NO_CODE, Order, Strings};
+use crate::columns::integer::{IntColumn, Ints, Zone};
+use crate::columns::interner::Dictionary;
+use crate::columns::row_set::Bitmap;
+use crate::columns::slice::Part;
+use crate::columns::text::{BytesColumn, TextColumn};
+use crate::record::schema::{CATEGORY_COUNT, INT_COUNT, TEXT_COUNT, category_slot, int_slot, text_slot};
+use crate::record::{Record, US_PER_DAY};
+
+/// Records in columns. A removed row's number is taken by the last row.
+#[derive(Default)]
+pub struct Table {
+    setup_us: Vec<i64>,
+    /// That of the setup time stays empty.
+    ints: [IntColumn; INT_COUNT],
+    codes: [Vec<i32>; CATEGORY_COUNT],
+    dictionaries: [Dictionary; CATEGORY_COUNT],
+    texts: [TextColumn; TEXT_COUNT],
+    received_us: Vec<i64>,
+    versions: BytesColumn,
+    key_hash: Vec<u64>,
+    /// Row numbers by key hash; keys are compared on a hit.
+    by_key: HashTable<u32>,
+    /// Rows by UTC day.
+    rows_of_day: BTreeMap<i64, usize>,
+    /// What the values of the rows lie in, those of rows that are gone too.
+    zones: [Zone; INT_COUNT],
+    received_zone: Zone,
+    copying: Option<Copying>,
+}
+
+/// What a table keeps of a record besides its fields.
+#[derive(Clone, Copy)]
+pub struct More<'a> {
+    /// Hash of its key.
+    pub key_hash: u64,
+    /// What is kept of its versions.
+    pub versions: Option<&'a [u8]>,
+    /// When the last event with an effect was received, microseconds UTC.
+    pub received_us: i64,
+}
+
+/// A copy of a table that is made piece by piece while the table changes.
+struct Copying {
+    /// Rows before this one were copied.
+    cursor: usize,
+    /// Rows that were removed, or moved to before the cursor, uncopied.
+    departed: Box<Table>,
+}
+
+impl Table {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.key_hash.len()
+    }
+
+    /// First UTC day that has a row, in days since 1970-01-01.
+    pub fn first_day(&self) -> Option<i64> {
+        self.rows_of_day.keys().next().copied()
+    }
+
+    /// Whether a row is of one of these UTC days.
+    pub fn has_days(&self, days: std::ops::RangeInclusive<i64>) -> bool {
+        self.rows_of_day.range(days).next().is_some()
+    }
+
+    /// Earliest and latest setup time, microseconds UTC.
+    pub fn setup_range(&self) -> Option<(i64, i64)> {
+        self.part(&Bitmap::default()).setup_range()
+    }
+
+    /// The fields of the rows.
+    pub fn fields(&self) -> Fields<'_> {
+        let ints = |slot: usize| if slot == int_slot::SETUP_TIME { Ints::Wide(&self.setup_us) } else { self.ints[slot].values() };
+        Fields {
+            ints: std::array::from_fn(ints),
+            categories: std::array::from_fn(|slot| self.category(slot)),
+            texts: std::array::from_fn(|slot| &self.texts[slot] as &dyn Strings),
+        }
+    }
+
+    /// The rows as columns; `dead` are those that count no more.
+    pub fn part<'a>(&'a self, dead: &'a Bitmap) -> Part<'a> {
+        let fields = self.fields();
+        Part {
+            rows: 0..self.rows(),
+            ascends: false,
+            setup_range: self.setup_range_of_days(),
+            setup_us: &self.setup_us,
+            setup_minute: None,
+            weights: None,
+            calls: self.rows() as u64,
+            account: None,
+            talk: Talk::Times { answer_us: fields.ints[int_slot::ANSWER_TIME], end_us: fields.ints[int_slot::END_TIME] },
+            fields,
+            zones: Some(&self.zones),
+            received_zone: self.received_zone,
+            received_us: &self.received_us,
+            dead,
+        }
+    }
+
+    /// What is kept of a row's versions.
+    pub fn versions(&self, row: usize) -> Option<&[u8]> {
+        Some(self.versions.get(row)).filter(|kept| !kept.is_empty())
+    }
+
+    /// When the last event of a row with an effect was received, microseconds UTC.
+    pub fn received_us(&self, row: usize) -> i64 {
+        self.received_us[row]
+    }
+
+    /// The rows of a key.
+    pub fn find(&self, key_hash: u64, source: &str, session_id: &str) -> impl Iterator<Item = usize> {
+        let candidates = self.by_key.iter_hash(key_hash).map(|&row| row as usize);
+        candidates.filter(move |&row| {
+            self.key_hash[row] == key_hash
+                && self.texts[text_slot::SESSION_ID].get(row) == session_id
+                && self.category(category_slot::SOURCE).text(row) == source
+        })
+    }
+
+    /// Adds rows of columns; `more_of` says the rest of one.
+    pub fn append<'a>(&mut self, fields: &Fields<'_>, rows: &[usize], more_of: impl Fn(usize) -> More<'a>) {
+        let count = self.rows();
+        for (zone, column) in self.zones.iter_mut().zip(fields.ints) {
+            rows.iter().for_each(|&row| zone.add(column.get(row)));
+        }
+        for (slot, column) in self.ints.iter_mut().enumerate().filter(|(slot, _)| *slot != int_slot::SETUP_TIME) {
+            column.append(fields.ints[slot], rows, count);
+        }
+        for (slot, dictionary) in self.dictionaries.iter_mut().enumerate() {
+            append_codes(&mut self.codes[slot], dictionary, fields.categories[slot], rows, count);
+            dictionary.forget_unused(&mut self.codes[slot]);
+        }
+        for (column, texts) in self.texts.iter_mut().zip(&fields.texts) {
+            rows.iter().zip(count..).for_each(|(&row, place)| column.push(texts.get(row), place));
+        }
+        self.by_key.reserve(rows.len(), |&row| self.key_hash[row as usize]);
+        for (&row, place) in rows.iter().zip(count..) {
+            let (setup_us, more) = (fields.ints[int_slot::SETUP_TIME].get(row), more_of(row));
+            self.setup_us.push(setup_us);
+            *self.rows_of_day.entry(setup_us.div_euclid(US_PER_DAY)).or_default() += 1;
+            self.received_us.push(more.received_us);
+            self.received_zone.add(more.received_us);
+            self.versions.push(more.versions.unwrap_or_default(), place);
+            self.key_hash.push(more.key_hash);
+            // Exact, as tables are far smaller than 2^32 rows.
+            self.by_key.insert_unique(more.key_hash, place as u32, |&row| self.key_hash[row as usize]);
+        }
+    }
+
+    /// Gives a row what another version of its key says; the key stays.
+    pub fn replace(&mut self, row: usize, record: &Record<'_>, more: More<'_>) {
+        let rows = self.rows();
+        self.count_out(self.setup_us[row].div_euclid(US_PER_DAY));
+        *self.rows_of_day.entry(record.day()).or_default() += 1;
+        self.setup_us[row] = record.setup_us();
+        self.zones.iter_mut().zip(record.ints).for_each(|(zone, value)| zone.add(value));
+        self.received_zone.add(more.received_us);
+        for (slot, column) in self.ints.iter_mut().enumerate().filter(|(slot, _)| *slot != int_slot::SETUP_TIME) {
+            column.set(row, record.ints[slot], rows);
+        }
+        for (slot, dictionary) in self.dictionaries.iter_mut().enumerate() {
+            set_code(&mut self.codes[slot], dictionary.code(record.strings[slot]), row, rows);
+            dictionary.forget_unused(&mut self.codes[slot]);
+        }
+        let texts = &record.strings[CATEGORY_COUNT..];
+        self.texts.iter_mut().zip(texts).for_each(|(column, text)| column.set(row, text, rows));
+        self.received_us[row] = more.received_us;
+        self.versions.set(row, more.versions.unwrap_or_default(), rows);
+    }
+
+    /// Removes a row; the last row takes its number.
+    pub fn swap_remove(&mut self, row: usize) {
+        let last = self.rows() - 1;
+        self.keep_for_copy(row, last);
+        self.forget(row);
+        if row != last {
+            self.forget(last);
+            self.by_key.insert_unique(self.key_hash[last], row as u32, |&row| self.key_hash[row as usize]);
+        }
+        self.count_out(self.setup_us[row].div_euclid(US_PER_DAY));
+        self.setup_us.swap_remove(row);
+        self.ints.iter_mut().for_each(|column| column.swap_remove(row));
+        for column in self.codes.iter_mut().filter(|column| !column.is_empty()) {
+            column.swap_remove(row);
+        }
+        self.texts.iter_mut().for_each(|column| column.swap_remove(row));
+        self.received_us.swap_remove(row);
+        self.versions.swap_remove(row);
+        self.key_hash.swap_remove(row);
+    }
+
+    /// Removes the rows set up before an instant of which nothing was heard after another; gives their number.
+    pub fn remove_silent(&mut self, setup_before_us: i64, heard_us: i64) -> usize {
+        let before = self.rows();
+        // From the last, as removing a row renumbers the last one.
+        for row in (0..before).rev() {
+            if self.setup_us[row] < setup_before_us && self.received_us[row] <= heard_us {
+                self.swap_remove(row);
+            }
+        }
+        // Else it would reach back to the first row ever, and tell nothing after a day.
+        self.received_zone = Zone::of(&self.received_us);
+        before - self.rows()
+    }
+
+    /// Begins a copy: [`Table::copy_piece`] gives every row that is there now, as it is now or later.
+    pub fn begin_copy(&mut self) {
+        self.copying = Some(Copying { cursor: 0, departed: Box::default() });
+    }
+
+    /// Adds the next rows to `copy`, about `row_count`; false once all are copied, which ends the copy.
+    pub fn copy_piece(&mut self, copy: &mut Self, row_count: usize) -> bool {
+        let Some(mut copying) = self.copying.take() else { return false };
+        copy.extend(&copying.departed, 0..copying.departed.rows());
+        let end = self.rows().min(copying.cursor + row_count);
+        copy.extend(self, copying.cursor.min(end)..end);
+        if end == self.rows() {
+            return false;
+        }
+        copying = Copying { cursor: end, departed: Box::default() };
+        self.copying = Some(copying);
+        true
+    }
+
+    /// Gives a copy up.
+    pub fn end_copy(&mut self) {
+        self.copying = None;
+    }
+
+    fn extend(&mut self, other: &Self, rows: std::ops::Range<usize>) {
+        let more = |row: usize| More {
+            key_hash: other.key_hash[row],
+            versions: other.versions(row),
+            received_us: other.received_us[row],
+        };
+        self.append(&other.fields(), &rows.collect::<Vec<_>>(), more);
+    }
+
+    /// A row about to be removed leaves the table, and the last one moves: a copy under way must not miss them.
+    fn keep_for_copy(&mut self, row: usize, last: usize) {
+        let Some(mut copying) = self.copying.take() else { return };
+        let moves_behind = row < copying.cursor && last >= copying.cursor && row != last;
+        let missed = if row >= copying.cursor { Some(row) } else { moves_behind.then_some(last) };
+        if let Some(row) = missed {
+            copying.departed.extend(self, row..row + 1);
+        }
+        // The rows behind the cursor may become fewer than it says.
+        copying.cursor = copying.cursor.min(last);
+        self.copying = Some(copying);
+    }
+
+    fn category(&self, slot: usize) -> Category<'_> {
+        let codes = self.codes[slot].as_slice();
+        let codes = if codes.is_empty() { Codes::Absent } else { Codes::Wide(codes) };
+        Category { codes, entries: self.dictionaries[slot].entries(), order: Order::Distinct }
+    }
+
+    /// A range of setup times that all rows lie in.
+    fn setup_range_of_days(&self) -> (i64, i64) {
+        let (first, last) = (self.rows_of_day.keys().next(), self.rows_of_day.keys().next_back());
+        (first.map_or(0, |day| day * US_PER_DAY), last.map_or(0, |day| (day + 1) * US_PER_DAY - 1))
+    }
+
+    fn count_out(&mut self, day: i64) {
+        if let Some(rows) = self.rows_of_day.get_mut(&day) {
+            *rows -= 1;
+            if *rows == 0 {
+                self.rows_of_day.remove(&day);
+            }
+        }
+    }
+
+    /// Takes a row out of the table of keys.
+    fn forget(&mut self, row: usize) {
+        if let Ok(entry) = self.by_key.find_entry(self.key_hash[row], |&other| other as usize == row) {
+            entry.remove();
+        }
+    }
+}
+
+/// Gives a row of a column of `rows` rows another code.
+fn set_code(codes: &mut Vec<i32>, code: i32, row: usize, rows: usize) {
+    if code != NO_CODE || !codes.is_empty() {
+        codes.resize(rows, NO_CODE);
+        codes[row] = code;
+    }
+}
+
+/// Adds rows of another column to one of `count` rows, which is empty while no row has a code.
+fn append_codes(codes: &mut Vec<i32>, dictionary: &mut Dictionary, column: Category<'_>, rows: &[usize], count: usize) {
+    // A text is looked up when a row has it for the first time.
+    let mut code_of = vec![None; column.entries.count()];
+    let code = |&row: &usize| match column.code(row) {
+        NO_CODE => NO_CODE,
+        code => *code_of[code as usize].get_or_insert_with(|| dictionary.code(column.entries.get(code as usize))),
+    };
+    let added: Vec<i32> = rows.iter().map(code).collect();
+    if !codes.is_empty() || added.iter().any(|&code| code != NO_CODE) {
+        codes.resize(count, NO_CODE);
+        codes.extend(added);
+    }
+}

@@ -1,0 +1,239 @@
+//! Sums of a segment's records by what reports most often ask for: a few columns and a slot of time.
+//!
+//! A segment does not change, but for records that are replaced, so that its sums can be kept: a report then reads the
+//! few rows of a cube in place of the many of the segment. A cube is a [`Part`] whose rows stand for many records each;
+//! it is made by a scan of the segment when it is first asked for, and made anew once more records were replaced.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::segment::Segment;
+use crate::cancellation::Stop;
+use crate::columns::Fields;
+use crate::columns::call_duration::Talk;
+use crate::columns::dictionary::{Category, Codes, Order};
+use crate::columns::integer::{ANY_VALUES, Ints};
+use crate::columns::row_set::Bitmap;
+use crate::columns::slice::Part;
+use crate::columns::sums::{Packed, packed_sums};
+use crate::error::Result;
+use crate::record::US_PER_DAY;
+use crate::record::schema::{Kept, field};
+use crate::scan::accumulate::Measure;
+use crate::scan::minute_histogram::{US_PER_MINUTE, lie_on_slots, minute_of_day};
+use crate::scan::predicate::Predicate;
+use crate::scan::{KeyValues, Partials, Scan, Scanner};
+
+/// A cube is worth its memory where it has at most one row for so many of the segment.
+const WORTH_ROWS: usize = 8;
+/// Memory that all cubes may take; what is beyond is scanned.
+const BYTES_MAX: usize = 512 << 20;
+const CELL_COUNT_MAX: usize = 1 << 20;
+
+static BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// What a cube has its rows by.
+struct Shape {
+    columns: &'static [&'static str],
+    slot_minutes: i64,
+}
+
+/// The cubes of a segment, those of the fewest rows first: those of the quality and usage reports without filters, of
+/// the usage report with ids of one kind, of the folder report.
+const SHAPES: [Shape; 5] = [
+    Shape { columns: &[], slot_minutes: 1 },
+    Shape { columns: &["app_id"], slot_minutes: 15 },
+    Shape { columns: &["comp_id"], slot_minutes: 15 },
+    Shape { columns: &["tenant_id"], slot_minutes: 15 },
+    Shape { columns: &["company", "organization", "folder", "agent_id"], slot_minutes: 60 },
+];
+
+/// Sums of the records of one segment, or of one account in it, by some columns and slots of time.
+pub struct Cube {
+    columns: Vec<(&'static str, Values)>,
+    setup_us: Vec<i64>,
+    setup_minute: Vec<u16>,
+    sums: Vec<Packed>,
+    calls: u64,
+    memory: Memory,
+}
+
+enum Values {
+    Ints(Vec<i64>),
+    Texts { codes: Vec<i32>, entries: Vec<Box<str>> },
+}
+
+/// The cubes of one segment, as far as they were asked for.
+#[derive(Default)]
+pub struct Cubes {
+    known: Mutex<HashMap<(usize, Rows), Known>>,
+}
+
+/// Which rows of a segment.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Rows {
+    All,
+    /// Those of one account, by its code.
+    Account(usize),
+}
+
+impl Rows {
+    /// `None` where a range of setup times may have cut off some of them.
+    fn of(part: &Part<'_>, (from, to): (i64, i64)) -> Option<Self> {
+        match part.account {
+            None => Some(Self::All),
+            Some(code) => (from <= part.setup_range.0 && part.setup_range.1 < to).then_some(Self::Account(code)),
+        }
+    }
+}
+
+struct Known {
+    /// Replaced rows when it was made.
+    dead: usize,
+    /// `None` where it is not worth its memory.
+    cube: Option<Arc<Cube>>,
+}
+
+impl Cubes {
+    /// Adds the records of a part of the segment to a scanner, as sums where a cube has them.
+    ///
+    /// # Errors
+    /// What [`Scanner::add`] gives, or `Damaged`.
+    pub fn add(&self, segment: &Segment, part: &Part<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
+        scanner.add_unless(part, |scanner, scan, deciding| {
+            let Some(cube) = self.find(segment, part, scan, deciding)? else { return Ok(false) };
+            scanner.add_where(&cube.part(&Bitmap::default()), deciding)?;
+            Ok(true)
+        })
+    }
+
+    /// The cube that answers a scan of a part, of whose conditions these are `deciding`, if there is one.
+    fn find(&self, segment: &Segment, part: &Part<'_>, scan: &Scan<'_>, deciding: &[&Predicate]) -> Result<Option<Arc<Cube>>> {
+        let Some(rows) = Rows::of(part, scan.range()) else { return Ok(None) };
+        let day_us = part.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
+        let columns = deciding.iter().map(|predicate| predicate.column()).chain(scan.keys.iter().map(String::as_str));
+        let has_columns = |shape: &&Shape| columns.clone().all(|column| shape.columns.contains(&column));
+        let has_edges = |shape: &Shape| scan.edges.is_some_and(|edges| lie_on_slots(day_us, edges, shape.slot_minutes));
+        let answers = |shape: &Shape| has_columns(&shape) && has_edges(shape);
+        let Some(number) = SHAPES.iter().position(answers) else { return Ok(None) };
+        if scan.deck.is_some()
+            || part.rows.len() < WORTH_ROWS * (1_440 / SHAPES[number].slot_minutes) as usize
+            || !is_packed(part, scan.measure)
+        {
+            return Ok(None);
+        }
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(&(number, rows)).filter(|known| known.dead == part.dead.len()) {
+            return Ok(known.cube.clone());
+        }
+        let cube = Cube::of(segment, part, &SHAPES[number], day_us, scan.stop)?.map(Arc::new);
+        known.insert((number, rows), Known { dead: part.dead.len(), cube: cube.clone() });
+        Ok(cube)
+    }
+}
+
+impl Cube {
+    /// `None` where it is not worth its memory.
+    fn of(segment: &Segment, part: &Part<'_>, shape: &Shape, day_us: i64, stop: &Stop) -> Result<Option<Self>> {
+        let slots = 0..=1_440 / shape.slot_minutes;
+        let edges: Vec<i64> = slots.map(|slot| day_us + slot * shape.slot_minutes * US_PER_MINUTE).collect();
+        let keys: Vec<String> = shape.columns.iter().map(|&name| name.to_owned()).collect();
+        let scan = Scan {
+            edges: Some(&edges),
+            predicates: &[],
+            keys: &keys,
+            measure: Measure::Calls,
+            deck: None,
+            cell_count_max: CELL_COUNT_MAX,
+            stop,
+        };
+        let mut scanner = Scanner::new(&scan);
+        let part = segment.with_columns(part.clone(), &scan.column_names())?;
+        scanner.add(&part)?;
+        let cube = Self::from_sums(scanner.finish()?, shape, &edges);
+        let is_worth = cube.sums.len() * WORTH_ROWS <= part.rows.len();
+        Ok(Some(cube).filter(|cube| is_worth && cube.memory.is_there()))
+    }
+
+    fn from_sums(partials: Partials, shape: &Shape, edges: &[i64]) -> Self {
+        let with_calls: Vec<usize> = (0..partials.sums.len()).filter(|&cell| partials.sums[cell][0] > 0).collect();
+        let values = |keys: &KeyValues| match keys {
+            KeyValues::Ints(values) => Values::Ints(with_calls.iter().map(|&cell| values[cell]).collect()),
+            KeyValues::Texts { codes, entries } => Values::Texts {
+                codes: with_calls.iter().map(|&cell| codes[cell] as i32).collect(),
+                entries: entries.iter().map(|text| text.as_str().into()).collect(),
+            },
+        };
+        let columns: Vec<_> = shape.columns.iter().copied().zip(partials.keys.iter().map(values)).collect();
+        let setup_us: Vec<i64> = with_calls.iter().map(|&cell| edges[partials.bins[cell] as usize]).collect();
+        Self {
+            memory: Memory::take(with_calls.len() * (size_of::<(i64, u16, Packed)>() + columns.len() * size_of::<i64>())),
+            setup_minute: setup_us.iter().map(|&us| minute_of_day(us)).collect(),
+            sums: with_calls.iter().map(|&cell| packed_sums(partials.sums[cell])).collect(),
+            calls: partials.sums.iter().map(|sums| sums[0] as u64).sum(),
+            setup_us,
+            columns,
+        }
+    }
+
+    /// Its rows as columns; those that it has none of may not be read.
+    pub fn part<'a>(&'a self, none_dead: &'a Bitmap) -> Part<'a> {
+        let mut fields = Fields::default();
+        for (name, values) in &self.columns {
+            match (values, field(name).map(|field| (field.shape.kept(), field.slot))) {
+                (Values::Ints(values), Some((Kept::Int, slot))) => fields.ints[slot] = Ints::Wide(values),
+                (Values::Texts { codes, entries }, Some((Kept::Category, slot))) => {
+                    fields.categories[slot] = Category { codes: Codes::Wide(codes), entries, order: Order::Any };
+                }
+                _ => {}
+            }
+        }
+        Part {
+            rows: 0..self.sums.len(),
+            ascends: false,
+            setup_range: self.setup_range(),
+            setup_us: &self.setup_us,
+            setup_minute: Some(&self.setup_minute),
+            weights: Some(&self.sums),
+            calls: self.calls,
+            account: None,
+            talk: Talk::Times { answer_us: Ints::Absent, end_us: Ints::Absent },
+            fields,
+            zones: None,
+            received_us: &[],
+            received_zone: ANY_VALUES,
+            dead: none_dead,
+        }
+    }
+
+    fn setup_range(&self) -> (i64, i64) {
+        let (first, last) = (self.setup_us.iter().min(), self.setup_us.iter().max());
+        first.copied().zip(last.copied()).unwrap_or_default()
+    }
+}
+
+/// A share of the memory that all cubes may take.
+struct Memory(usize);
+
+impl Memory {
+    fn take(bytes: usize) -> Self {
+        BYTES.fetch_add(bytes, Ordering::Relaxed);
+        Self(bytes)
+    }
+
+    fn is_there(&self) -> bool {
+        BYTES.load(Ordering::Relaxed) <= BYTES_MAX
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        BYTES.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
+/// Whether the sums that are asked for are those that cubes have.
+fn is_packed(part: &Part<'_>, measure: Measure) -> bool {
+    matches!(part.talk, Talk::Known(_)) && matches!(measure, Measure::Sessions | Measure::Calls)
+}

@@ -1,0 +1,73 @@
+//! What the catalogue keeps of a segment, besides its name.
+
+use crate::columns::integer::{ANY_VALUES, Zone};
+use crate::error::{Error, Result};
+use crate::record::schema::INT_COUNT;
+
+/// What a writer says of the file it wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Name of the file within the data directory.
+    pub name: String,
+    /// Rows in it.
+    pub rows: usize,
+    /// Its size.
+    pub bytes: u64,
+    /// CRC-32 of all its bytes.
+    pub crc32: u32,
+    /// What is needed to open it without reading it.
+    pub summary: Summary,
+}
+
+/// What is known of a segment without reading its columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Earliest and latest setup time, microseconds UTC.
+    pub setup_range: (i64, i64),
+    /// The values of each integer column.
+    pub zones: [Zone; INT_COUNT],
+    /// CRC-32 of each page of the file.
+    pub page_crc32: Vec<u32>,
+    /// Hashes of the keys whose versions lie on more UTC days than one, ascending.
+    pub far_keys: Vec<u64>,
+}
+
+impl Summary {
+    /// The summary as bytes, little endian.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        out.extend(self.setup_range.0.to_le_bytes());
+        out.extend(self.setup_range.1.to_le_bytes());
+        for zone in &self.zones {
+            out.extend(zone.low.to_le_bytes());
+            out.extend(zone.high.to_le_bytes());
+            out.extend(i64::from(zone.has_absent).to_le_bytes());
+        }
+        out.extend((self.page_crc32.len() as u64).to_le_bytes());
+        self.page_crc32.iter().for_each(|crc32| out.extend(u64::from(*crc32).to_le_bytes()));
+        self.far_keys.iter().for_each(|hash| out.extend(hash.to_le_bytes()));
+        out
+    }
+
+    /// Reads what [`Summary::to_bytes`] wrote.
+    ///
+    /// # Errors
+    /// `Damaged` for other bytes.
+    pub fn from_bytes(file: &str, bytes: &[u8]) -> Result<Self> {
+        let mut words = bytes.chunks_exact(8).map(|word| word.iter().rev().fold(0, |sum, &b| sum << 8 | u64::from(b)));
+        let mut next = || words.next().map(|word| word as i64);
+        let mut read = || {
+            let setup_range = (next()?, next()?);
+            let mut zones = [ANY_VALUES; INT_COUNT];
+            for zone in &mut zones {
+                *zone = Zone { low: next()?, high: next()?, has_absent: next()? != 0 };
+            }
+            let page_count = next()? as usize;
+            let page_crc32: Vec<u32> = (0..page_count).map_while(|_| next()).map(|word| word as u32).collect();
+            (page_crc32.len() == page_count).then_some((setup_range, zones, page_crc32))
+        };
+        let problem = || Error::Damaged { file: file.to_owned(), problem: "its summary is cut short".to_owned() };
+        let (setup_range, zones, page_crc32) = read().ok_or_else(problem)?;
+        Ok(Self { setup_range, zones, page_crc32, far_keys: words.collect() })
+    }
+}

@@ -1,0 +1,336 @@
+//! Sealed segments: immutable Arrow IPC files, memory-mapped.
+//!
+//! A file holds one record batch sorted by account, then by setup time: the fields of the record, when it was
+//! received, what is kept of its versions, a sorted column of key hashes with the row of each, by which a key is found
+//! without an index in memory, a filter that tells at once that a key is not there, and what reports ask of every row
+//! in the form that they need it in: the minute of the day, and how long was talked. A page of the file is checked
+//! when it is first needed, so that opening a segment reads next to nothing of it.
+
+mod bloom_filter;
+mod manifest;
+mod mmap;
+mod page_checksums;
+mod write;
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arrow_array::{Array, BinaryArray, RecordBatch, cast::AsArray, types::*};
+use arrow_buffer::ScalarBuffer;
+use arrow_data::ArrayData;
+use parking_lot::Mutex;
+
+use crate::columns::arrow::Arrays;
+use crate::columns::call_duration::Talk;
+use crate::columns::dictionary::{Category, Order, try_partition_point};
+use crate::columns::integer::ANY_VALUES;
+use crate::columns::row_set::Bitmap;
+use crate::columns::slice::Part;
+use crate::error::{Error, Result};
+use crate::record::schema::{COLUMN_COUNT, FIELDS, category_slot, int_slot, segment_column, text_slot};
+use mmap::{map, read};
+use page_checksums::Pages;
+
+pub use manifest::{Summary, Written};
+pub use write::{Place, Source, write};
+
+const ACCOUNT_ID: usize = number_of("account_id");
+const SETUP_TIME: usize = number_of("setup_time");
+/// The columns that a key is compared with.
+const KEY_COLUMNS: [usize; 2] = [number_of("source"), number_of("session_id")];
+
+/// The code of an account and its rows.
+type Account = (usize, Range<usize>);
+
+/// One sealed segment.
+pub struct Segment {
+    /// Name of the file within the data directory.
+    pub name: String,
+    /// What is known of it without reading its columns.
+    pub summary: Summary,
+    /// Size of the file.
+    pub bytes: u64,
+    path: PathBuf,
+    rows: usize,
+    pages: Pages,
+    columns: Vec<ArrayData>,
+    damaged: AtomicBool,
+    has_filter: AtomicBool,
+    /// Where the rows of accounts are that were asked for: each search looks at some fifty places of the file.
+    accounts: Mutex<HashMap<Box<str>, Account>>,
+    setup_us: ScalarBuffer<i64>,
+    fields: Arrays,
+    received_us: ScalarBuffer<i64>,
+    versions: Option<BinaryArray>,
+    sorted_key_hash: ScalarBuffer<u64>,
+    row_of_key: ScalarBuffer<u32>,
+    key_filter: ScalarBuffer<u16>,
+    setup_minute: Option<ScalarBuffer<u16>>,
+    talk_ms: Option<ScalarBuffer<i32>>,
+}
+
+impl Segment {
+    /// Maps a file of a data directory; its pages are checked when they are needed.
+    ///
+    /// # Errors
+    /// `Io` where it cannot be opened, `Damaged` where its size or its header is not what was written.
+    pub fn open(directory: &Path, written: &Written) -> Result<Self> {
+        let path = directory.join(&written.name);
+        let buffer = map(&path)?;
+        if buffer.len() as u64 != written.bytes {
+            return Err(Error::damaged(&path, format!("it has {} bytes instead of {}", buffer.len(), written.bytes)));
+        }
+        let pages = Pages::new(buffer.clone(), written.summary.page_crc32.clone());
+        let batch = read(&buffer, &pages).map_err(|error| Error::damaged(&path, error))?;
+        if batch.num_rows() != written.rows {
+            return Err(Error::damaged(&path, format!("it has {} rows instead of {}", batch.num_rows(), written.rows)));
+        }
+        Self::from_columns(path.clone(), written, pages, &batch).ok_or_else(|| Error::damaged(&path, "a column is missing"))
+    }
+
+    /// Opens a file just written, and reads all of it.
+    fn open_written(directory: &Path, written: &Written) -> Result<Self> {
+        let segment = Self::open(directory, written)?;
+        segment.check_whole()?;
+        Ok(segment)
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The rows as columns, of which only those named may be read; `dead` are those that count no more.
+    ///
+    /// # Errors
+    /// `Damaged` where one of these columns is not what was written, or any looked at before was not.
+    pub fn part<'a>(&'a self, names: &[&str], dead: &'a Bitmap) -> Result<Part<'a>> {
+        self.with_columns(self.unchecked_part(dead), names)
+    }
+
+    /// As [`Segment::part`], with the rows of one account set up in [from, to) alone.
+    ///
+    /// # Errors
+    /// As [`Segment::part`].
+    pub fn part_of_account<'a>(
+        &'a self, account: &str, (from, to): (i64, i64), names: &[&str], dead: &'a Bitmap,
+    ) -> Result<Part<'a>> {
+        let mut part = self.unchecked_part(dead);
+        let (is_whole, (code, rows)) = (part.lies_within(from, to), self.rows_of_account(account)?);
+        (part.account, part.ascends, part.rows) = ((!rows.is_empty()).then_some(code), true, rows);
+        if !is_whole {
+            self.check(SETUP_TIME, &part.rows)?;
+            part.narrow_to(from, to);
+        }
+        self.with_columns(part, names)
+    }
+
+    /// The rows as columns, all of which may be read.
+    ///
+    /// # Errors
+    /// `Damaged` where any is not what was written.
+    pub fn whole_part<'a>(&'a self, dead: &'a Bitmap) -> Result<Part<'a>> {
+        self.check_whole()?;
+        Ok(self.unchecked_part(dead))
+    }
+
+    /// One row as columns, all of which may be read, with what is kept of its versions.
+    ///
+    /// # Errors
+    /// `Damaged` where the row is not what was written.
+    pub fn row<'a>(&'a self, row: usize, dead: &'a Bitmap) -> Result<(Part<'a>, Option<&'a [u8]>)> {
+        let rows = row..row + 1;
+        (0..COLUMN_COUNT).try_for_each(|number| self.check(number, &rows))?;
+        Ok((Part { rows, ..self.unchecked_part(dead) }, self.versions(row)))
+    }
+
+    /// Whether a part of it was found not to be what was written.
+    pub fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Relaxed)
+    }
+
+    /// Whether the filter of its keys was read.
+    pub fn has_filter(&self) -> bool {
+        self.has_filter.load(Ordering::Relaxed)
+    }
+
+    /// Reads the whole file.
+    ///
+    /// # Errors
+    /// `Damaged` where a byte of it is not what was written.
+    pub fn check_whole(&self) -> Result<()> {
+        self.told(self.pages.are_all_whole())
+    }
+
+    /// What is kept of a row's versions; after [`Segment::whole_part`] or [`Segment::row`].
+    pub fn versions(&self, row: usize) -> Option<&[u8]> {
+        self.versions.as_ref().and_then(|versions| (!versions.is_null(row)).then(|| versions.value(row)))
+    }
+
+    /// The rows of a key, also those that count no more.
+    ///
+    /// # Errors
+    /// `Damaged` where something that it needs is not what was written.
+    pub fn find(&self, key_hash: u64, source: &str, session_id: &str) -> Result<Vec<usize>> {
+        if !self.has_filter() {
+            self.check(segment_column::KEY_FILTER, &(0..self.rows))?;
+            self.has_filter.store(true, Ordering::Relaxed);
+        }
+        if !bloom_filter::may_have(&self.key_filter, key_hash) {
+            return Ok(Vec::new());
+        }
+        let hash_of = |place: usize| -> Result<u64> {
+            self.check(segment_column::SORTED_KEY_HASH, &(place..place + 1))?;
+            Ok(self.sorted_key_hash[place])
+        };
+        let mut found = Vec::new();
+        let first = try_partition_point(0..self.rows, |place| hash_of(place).map(|hash| hash < key_hash))?;
+        for place in first..self.rows {
+            if hash_of(place)? != key_hash {
+                break;
+            }
+            self.check(segment_column::ROW_OF_KEY, &(place..place + 1))?;
+            let row = self.row_of_key[place] as usize;
+            KEY_COLUMNS.into_iter().try_for_each(|number| self.check(number, &(row..row + 1)))?;
+            if self.has_key(row, source, session_id) {
+                found.push(row);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether a version of this key may belong here though set up on any day.
+    pub fn has_far_key(&self, key_hash: u64) -> bool {
+        self.summary.far_keys.binary_search(&key_hash).is_ok()
+    }
+
+    /// An account, searched for when it is first asked for.
+    fn rows_of_account(&self, account: &str) -> Result<Account> {
+        if let Some(known) = self.accounts.lock().get(account) {
+            return Ok(known.clone());
+        }
+        let found = self.search_account(account)?;
+        // Others are as many as anyone asks for.
+        if !found.1.is_empty() {
+            self.accounts.lock().insert(account.into(), found.clone());
+        }
+        Ok(found)
+    }
+
+    /// Rows are sorted by account, absent ones last.
+    fn search_account(&self, account: &str) -> Result<Account> {
+        let accounts = self.category(category_slot::ACCOUNT_ID);
+        self.check(ACCOUNT_ID, &(0..0))?;
+        let codes = accounts.codes_where(|entry| entry < account, |entry| entry == account);
+        let code_of = |row: usize| -> Result<usize> {
+            self.told(self.pages.are_codes_whole(&self.columns[ACCOUNT_ID], &(row..row + 1)))?;
+            Ok(accounts.code(row) as usize)
+        };
+        if codes.is_empty() {
+            return Ok((codes.start, 0..0));
+        }
+        let first = try_partition_point(0..self.rows, |row| code_of(row).map(|code| code < codes.start))?;
+        Ok((codes.start, first..try_partition_point(first..self.rows, |row| code_of(row).map(|code| code < codes.end))?))
+    }
+
+    fn has_key(&self, row: usize, source: &str, session_id: &str) -> bool {
+        self.fields.texts(text_slot::SESSION_ID).get(row) == session_id
+            && self.category(category_slot::SOURCE).text(row) == source
+    }
+
+    fn unchecked_part<'a>(&'a self, dead: &'a Bitmap) -> Part<'a> {
+        let fields = self.fields.fields(Order::Sorted);
+        let times = Talk::Times { answer_us: fields.ints[int_slot::ANSWER_TIME], end_us: fields.ints[int_slot::END_TIME] };
+        Part {
+            rows: 0..self.rows,
+            ascends: false,
+            setup_range: self.summary.setup_range,
+            setup_us: &self.setup_us,
+            setup_minute: self.setup_minute.as_deref(),
+            weights: None,
+            calls: self.rows as u64,
+            account: None,
+            talk: self.talk_ms.as_deref().map_or(times, Talk::Known),
+            fields,
+            zones: Some(&self.summary.zones),
+            received_us: &self.received_us,
+            received_zone: ANY_VALUES,
+            dead,
+        }
+    }
+
+    fn category(&self, slot: usize) -> Category<'_> {
+        self.fields.category(slot, Order::Sorted)
+    }
+
+    /// A part of it, once the columns that may be read of it are known to be whole.
+    ///
+    /// # Errors
+    /// `Damaged` where they are not.
+    pub fn with_columns<'a>(&self, part: Part<'a>, names: &[&str]) -> Result<Part<'a>> {
+        for number in names.iter().filter_map(|name| column_number(name)) {
+            self.check(number, &part.rows)?;
+        }
+        self.check(SETUP_TIME, &part.rows)?;
+        Ok(part)
+    }
+
+    /// Makes sure that rows of a column are what was written.
+    fn check(&self, number: usize, rows: &Range<usize>) -> Result<()> {
+        self.told(self.pages.are_rows_whole(&self.columns[number], rows))
+    }
+
+    fn told(&self, is_whole: bool) -> Result<()> {
+        if !is_whole {
+            // Its keys cannot be trusted any more, so neither can any count of it.
+            self.damaged.store(true, Ordering::Relaxed);
+        }
+        if self.is_damaged() { Err(Error::damaged(&self.path, "it fails its checksum")) } else { Ok(()) }
+    }
+
+    fn from_columns(path: PathBuf, written: &Written, pages: Pages, batch: &RecordBatch) -> Option<Self> {
+        let own = |number: usize| batch.column_by_name(segment_column::NAMES[number - segment_column::RECEIVED_TIME]);
+        let columns = batch.columns();
+        let named = FIELDS.iter().zip(batch.schema_ref().fields()).all(|(field, arrow)| field.name == arrow.name());
+        let setup_us = columns.get(SETUP_TIME)?.as_primitive_opt::<TimestampMicrosecondType>()?.values().clone();
+        (named && columns.len() == COLUMN_COUNT).then_some(Self {
+            name: written.name.clone(),
+            summary: written.summary.clone(),
+            bytes: written.bytes,
+            path,
+            rows: batch.num_rows(),
+            pages,
+            columns: columns.iter().map(Array::to_data).collect(),
+            damaged: AtomicBool::new(false),
+            has_filter: AtomicBool::new(false),
+            accounts: Mutex::default(),
+            setup_us,
+            fields: Arrays::of(columns.get(..FIELDS.len())?)?,
+            received_us: own(segment_column::RECEIVED_TIME)?.as_primitive_opt::<TimestampMicrosecondType>()?.values().clone(),
+            versions: own(segment_column::VERSIONS)?.as_binary_opt::<i32>().cloned(),
+            sorted_key_hash: own(segment_column::SORTED_KEY_HASH)?.as_primitive_opt::<UInt64Type>()?.values().clone(),
+            row_of_key: own(segment_column::ROW_OF_KEY)?.as_primitive_opt::<UInt32Type>()?.values().clone(),
+            key_filter: own(segment_column::KEY_FILTER)?.as_primitive_opt::<UInt16Type>()?.values().clone(),
+            setup_minute: own(segment_column::SETUP_MINUTE)?
+                .as_primitive_opt::<UInt16Type>()
+                .map(|minutes| minutes.values().clone()),
+            talk_ms: own(segment_column::TALK_MS)?.as_primitive_opt::<Int32Type>().map(|ms| ms.values().clone()),
+        })
+    }
+}
+
+const fn number_of(name: &str) -> usize {
+    let mut number = 0;
+    while !crate::record::schema::same(FIELDS[number].name, name) {
+        number += 1;
+    }
+    number
+}
+
+/// Number of the column of a name; none for one that follows from others.
+fn column_number(name: &str) -> Option<usize> {
+    let own = || segment_column::NAMES.iter().position(|own| *own == name).map(|number| segment_column::RECEIVED_TIME + number);
+    FIELDS.iter().position(|field| field.name == name).or_else(own)
+}

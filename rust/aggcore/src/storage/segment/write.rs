@@ -1,0 +1,240 @@
+//! Writes segments: rows gathered from parts, sorted, as one Arrow IPC file that survives a power cut.
+
+use std::{fs::File, io::Write, path::Path, sync::Arc};
+
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, Int32Array, NullArray, RecordBatch, TimestampMicrosecondArray, UInt16Array, UInt32Array,
+    UInt64Array,
+};
+use arrow_ipc::writer::FileWriter;
+use arrow_schema::{ArrowError, Field as ArrowField, Schema};
+
+use super::manifest::{Summary, Written};
+use super::page_checksums::PageSums;
+use super::{Segment, bloom_filter};
+use crate::columns::arrow::{category_array, int_array, text_array};
+use crate::columns::dictionary::{Category, NO_CODE};
+use crate::columns::integer::{ANY_VALUES, Zone};
+use crate::columns::slice::Part;
+use crate::error::{Error, Result};
+use crate::record::schema::{FIELDS, INT_COUNT, Kept, category_slot, int_slot, segment_column};
+use crate::scan::minute_histogram::minute_of_day;
+use crate::wire::versions::on_many_days;
+
+/// Bytes written between two flushes.
+const FLUSH_BYTES: usize = 4 << 20;
+
+/// Rows of a part, and what is kept of their versions.
+pub struct Source<'a> {
+    /// The rows as columns.
+    pub part: Part<'a>,
+    /// What is kept of a row's versions.
+    pub versions: &'a dyn Fn(usize) -> Option<&'a [u8]>,
+}
+
+/// One row: number of its source, number within it.
+pub type Place = (u32, u32);
+
+/// Writes rows into a new file, so that it survives a power cut once this returns, and opens it.
+///
+/// `places` are put in the order that the file has them in: by account, then by setup time. The file gets a temporary
+/// name, is flushed, renamed and its directory flushed.
+///
+/// # Errors
+/// `Io` where the operating system refuses; the temporary file may be left and is never read. `Damaged` where
+/// the file reads back otherwise than written.
+pub fn write(directory: &Path, name: &str, sources: &[Source<'_>], places: &mut [Place]) -> Result<(Written, Segment)> {
+    sort(sources, places);
+    let columns = columns(sources, places)?;
+    let path = directory.join(name);
+    let (bytes, crc32, page_crc32) = put_durably(&path, &columns.batch)?;
+    let Columns { setup_range, zones, far_keys, .. } = columns;
+    let summary = Summary { setup_range, zones, page_crc32, far_keys };
+    let written = Written { name: name.to_owned(), rows: places.len(), bytes, crc32, summary };
+    let segment = Segment::open_written(directory, &written)?;
+    Ok((written, segment))
+}
+
+/// What a file is made of.
+struct Columns {
+    batch: RecordBatch,
+    setup_range: (i64, i64),
+    zones: [Zone; INT_COUNT],
+    far_keys: Vec<u64>,
+}
+
+/// Rows in the order of account, absent ones last, and setup time.
+fn sort(sources: &[Source<'_>], places: &mut [Place]) {
+    let accounts = Dictionary::new(sources, places, category_slot::ACCOUNT_ID);
+    let key = |place: Place| {
+        let part = &sources[place.0 as usize].part;
+        (accounts.code(sources, place), part.setup_us[place.1 as usize], place)
+    };
+    let mut keys: Vec<(usize, i64, Place)> = places.iter().map(|&place| key(place)).collect();
+    keys.sort_unstable();
+    places.iter_mut().zip(keys).for_each(|(place, key)| *place = key.2);
+}
+
+fn columns(sources: &[Source<'_>], places: &[Place]) -> Result<Columns> {
+    let mut arrays: Vec<ArrayRef> = Vec::with_capacity(FIELDS.len() + segment_column::NAMES.len());
+    let mut zones = [ANY_VALUES; INT_COUNT];
+    for field in &FIELDS {
+        arrays.push(match field.shape.kept() {
+            Kept::Category => category_column(sources, places, field.slot)?,
+            Kept::Text => {
+                let text = |&(source, row): &Place| sources[source as usize].part.fields.texts[field.slot].get(row as usize);
+                text_array(places.iter().map(text))
+            }
+            Kept::Int => {
+                let value = |part: &Part<'_>, row| part.fields.ints[field.slot].get(row);
+                let values: Vec<i64> = each(sources, places, value).collect();
+                zones[field.slot] = Zone::of(&values);
+                int_array(values, zones[field.slot], field.shape)
+            }
+        });
+    }
+    let received = each(sources, places, |part, row| part.received_us[row]);
+    arrays.push(Arc::new(TimestampMicrosecondArray::from_iter_values(received).with_timezone("UTC")));
+    let kept = || places.iter().map(|&(source, row)| (sources[source as usize].versions)(row as usize));
+    arrays.push(versions_column(kept()));
+    let hashes: Vec<u64> = each(sources, places, |part, row| part.fields.key_hash(row)).collect();
+    let mut keys: Vec<(u64, u32)> = hashes.iter().zip(0..).map(|(&hash, row)| (hash, row)).collect();
+    keys.sort_unstable();
+    arrays.push(Arc::new(UInt64Array::from_iter_values(keys.iter().map(|key| key.0))));
+    arrays.push(Arc::new(UInt32Array::from_iter_values(keys.iter().map(|key| key.1))));
+    arrays.push(Arc::new(UInt16Array::from(bloom_filter::build(&hashes))));
+    let minutes = each(sources, places, |part, row| minute_of_day(part.setup_us[row]));
+    arrays.push(Arc::new(UInt16Array::from_iter_values(minutes)));
+    arrays.push(talk_column(each(sources, places, |part, row| part.talk.get(row)), places.len()));
+    let mut far_keys: Vec<u64> =
+        kept().zip(&hashes).filter(|(kept, _)| kept.is_some_and(on_many_days)).map(|(_, &hash)| hash).collect();
+    far_keys.sort_unstable();
+    let names = FIELDS.iter().map(|field| field.name).chain(segment_column::NAMES);
+    let fields = names.zip(&arrays).map(|(name, array)| ArrowField::new(name, array.data_type().clone(), true));
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), arrays)?;
+    let Zone { low, high, .. } = zones[int_slot::SETUP_TIME];
+    Ok(Columns { batch, setup_range: (low, high), zones, far_keys })
+}
+
+fn each<'a, T>(
+    sources: &'a [Source<'_>], places: &'a [Place], value: impl Fn(&Part<'_>, usize) -> T + Clone + 'a,
+) -> impl Iterator<Item = T> + Clone {
+    places.iter().map(move |&(source, row)| value(&sources[source as usize].part, row as usize))
+}
+
+/// Milliseconds that calls were talked on, -1 for those not answered; no column where one does not fit.
+fn talk_column(talks: impl Iterator<Item = (bool, i64)>, rows: usize) -> ArrayRef {
+    let ms = |(answered, ms): (bool, i64)| if answered { i32::try_from(ms).ok() } else { Some(-1) };
+    let values: Option<Vec<i32>> = talks.map(ms).collect();
+    values.map_or_else(|| Arc::new(NullArray::new(rows)) as ArrayRef, |values| Arc::new(Int32Array::from(values)))
+}
+
+fn versions_column<'a>(kept: impl Iterator<Item = Option<&'a [u8]>> + Clone) -> ArrayRef {
+    if kept.clone().all(|kept| kept.is_none()) {
+        return Arc::new(NullArray::new(kept.count()));
+    }
+    Arc::new(BinaryArray::from_iter(kept))
+}
+
+/// The texts of a category column that rows use, ascending, and the codes of the sources among them.
+struct Dictionary<'a> {
+    slot: usize,
+    entries: Vec<&'a str>,
+    /// By source and code there.
+    code_of: Vec<Vec<usize>>,
+}
+
+impl<'a> Dictionary<'a> {
+    fn new(sources: &'a [Source<'_>], places: &[Place], slot: usize) -> Self {
+        let columns: Vec<&Category<'_>> = sources.iter().map(|source| &source.part.fields.categories[slot]).collect();
+        let mut used: Vec<Vec<bool>> = columns.iter().map(|column| vec![false; column.entries.count() + 1]).collect();
+        for &(source, row) in places {
+            used[source as usize][(columns[source as usize].code(row as usize) + 1) as usize] = true;
+        }
+        let texts = |source: usize| used[source].iter().skip(1).zip(0..).filter(|(used, _)| **used).map(|(_, code)| code);
+        let all = columns.iter().enumerate().flat_map(|(source, column)| texts(source).map(|code| column.entries.get(code)));
+        let mut entries: Vec<&str> = all.filter(|text| !text.is_empty()).collect();
+        entries.sort_unstable();
+        entries.dedup();
+        // An absent or unused text finds no place of its own; those absent come after all others.
+        let place = |text: &str| entries.binary_search(&text).unwrap_or(entries.len());
+        let code_of = columns.iter().zip(&used).map(|(column, used)| {
+            let code = |code: usize| if used[code + 1] { place(column.entries.get(code)) } else { entries.len() };
+            (0..column.entries.count()).map(code).collect()
+        });
+        Self { slot, code_of: code_of.collect(), entries }
+    }
+
+    /// The code of a row; one after the others where it has no text.
+    fn code(&self, sources: &[Source<'_>], (source, row): Place) -> usize {
+        match sources[source as usize].part.fields.categories[self.slot].code(row as usize) {
+            NO_CODE => self.entries.len(),
+            code => self.code_of[source as usize][code as usize],
+        }
+    }
+}
+
+/// A category column with only the entries that the rows use.
+fn category_column(sources: &[Source<'_>], places: &[Place], slot: usize) -> Result<ArrayRef> {
+    let dictionary = Dictionary::new(sources, places, slot);
+    let codes: Vec<usize> = places.iter().map(|&place| dictionary.code(sources, place)).collect();
+    Ok(category_array(&codes, &dictionary.entries)?)
+}
+
+/// Writes a batch into a new file, durably; gives its size, the CRC-32 of its bytes and those of its pages.
+fn put_durably(path: &Path, batch: &RecordBatch) -> Result<(u64, u32, Vec<u32>)> {
+    let io = |source| Error::io(path, source);
+    let temporary = path.with_extension("tmp");
+    let directory = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(directory).map_err(io)?;
+    let file = File::create(&temporary).map_err(io)?;
+    let mut out = Flushing { file, sums: PageSums::default(), bytes: 0, unflushed: 0 };
+    let mut writer = FileWriter::try_new(&mut out, &batch.schema()).map_err(|error| told(path, error))?;
+    writer.write(batch).and_then(|()| writer.finish()).map_err(|error| told(path, error))?;
+    drop(writer);
+    out.file.sync_all().map_err(io)?;
+    std::fs::rename(&temporary, path).map_err(io)?;
+    flush_directory(directory).map_err(io)?;
+    // The directory itself may be new; its name must survive too.
+    directory.parent().map_or(Ok(()), flush_directory).map_err(io)?;
+    let (crc32, page_crc32) = out.sums.finish();
+    Ok((out.bytes, crc32, page_crc32))
+}
+
+fn flush_directory(directory: &Path) -> std::io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// What the operating system said, which Arrow wraps.
+fn told(path: &Path, error: ArrowError) -> Error {
+    if let ArrowError::IoError(_, source) = error {
+        return Error::io(path, source);
+    }
+    Error::from(error)
+}
+
+/// A file that is flushed every few megabytes, as a flush of all at once would hold up those of the journal.
+struct Flushing {
+    file: File,
+    sums: PageSums,
+    bytes: u64,
+    unflushed: usize,
+}
+
+impl Write for Flushing {
+    fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(&buffer[..buffer.len().min(FLUSH_BYTES)])?;
+        self.sums.add(&buffer[..written]);
+        self.bytes += written as u64;
+        self.unflushed += written;
+        if self.unflushed >= FLUSH_BYTES {
+            self.unflushed = 0;
+            self.file.sync_data()?;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,201 @@
+//! A batch of records as Arrow columns: what the journal keeps and what the store takes in.
+
+use std::{io::Cursor, sync::Arc};
+
+use arrow_array::{Array, ArrayRef, DictionaryArray, Int32Array, NullArray, RecordBatch, builder::StringBuilder};
+use arrow_ipc::{reader::StreamReader, writer::StreamWriter};
+use arrow_schema::{DataType, Field as ArrowField, Schema};
+
+use super::decode_batch;
+use crate::columns::Fields;
+use crate::columns::arrow::{Arrays, category_array, int_array, text_array};
+use crate::columns::dictionary::{NO_CODE, Order};
+use crate::columns::integer::Zone;
+use crate::columns::interner::Dictionary;
+use crate::error::{Error, Result};
+use crate::record::schema::{CATEGORY_COUNT, FIELDS, Field, INT_COUNT, Kept, TEXT_COUNT};
+use crate::record::{Record, Rejection};
+
+/// Rows from which on a dictionary takes less room than the texts, as it comes with some 300 bytes of its own.
+const DICTIONARY_ROWS_MIN: usize = 32;
+
+/// One batch of records, in columns.
+pub struct Batch {
+    /// The caller's name for the batch.
+    pub batch_id: Option<String>,
+    /// Records that were not taken, by their position in the batch as received.
+    pub rejected: Vec<(usize, Rejection)>,
+    /// Hashes of the keys of the others, by row.
+    pub key_hash: Vec<u64>,
+    columns: Vec<ArrayRef>,
+    arrays: Arrays,
+}
+
+impl Batch {
+    /// Reads a `WriteRecordsRequest`; records that `is_too_old` are rejected.
+    ///
+    /// # Errors
+    /// `MalformedBatch` where the bytes are no valid message.
+    pub fn from_wire(bytes: &[u8], is_too_old: impl Fn(&Record<'_>) -> bool) -> Result<Self> {
+        let mut columns = Columns::default();
+        let told = decode_batch(bytes, is_too_old, |record| columns.push(record))?;
+        let batch = Self::of(columns.finish()?)?;
+        Ok(Self { batch_id: told.batch_id.map(str::to_owned), rejected: told.rejected, ..batch })
+    }
+
+    /// Reads what [`Batch::to_journal`] wrote.
+    ///
+    /// # Errors
+    /// `Damaged` where the bytes are not what it wrote.
+    pub fn from_journal(bytes: &[u8]) -> Result<Self> {
+        let mut reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(|error| damaged(error.to_string()))?;
+        let columns = reader.next().ok_or_else(|| damaged("a row has no batch".to_owned()))?;
+        Self::of(columns.map_err(|error| damaged(error.to_string()))?.columns().to_vec())
+    }
+
+    fn of(columns: Vec<ArrayRef>) -> Result<Self> {
+        let coded: Vec<ArrayRef> =
+            FIELDS.iter().zip(&columns).map(|(field, column)| coded(field, column)).collect::<Result<_>>()?;
+        let arrays = Arrays::of(&coded).filter(|_| columns.len() == FIELDS.len());
+        let arrays = arrays.ok_or_else(|| damaged("a column of a batch is not of its field".to_owned()))?;
+        let fields = arrays.fields(Order::Any);
+        let key_hash = (0..columns[0].len()).map(|row| fields.key_hash(row)).collect();
+        Ok(Self { batch_id: None, rejected: Vec::new(), key_hash, columns, arrays })
+    }
+
+    /// The batch as one Arrow IPC stream; absent values are null. Compression would take longer than writing does.
+    ///
+    /// # Errors
+    /// `Arrow` where the columns cannot be encoded.
+    pub fn to_journal(&self) -> Result<Vec<u8>> {
+        let fields = FIELDS.iter().zip(&self.columns);
+        let fields = fields.map(|(field, column)| ArrowField::new(field.name, column.data_type().clone(), true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let mut writer = StreamWriter::try_new(Vec::new(), &schema)?;
+        writer.write(&RecordBatch::try_new(schema, self.columns.clone())?)?;
+        Ok(writer.into_inner()?)
+    }
+
+    /// Number of records that may be taken.
+    pub fn rows(&self) -> usize {
+        self.key_hash.len()
+    }
+
+    /// Their fields.
+    pub fn fields(&self) -> Fields<'_> {
+        self.arrays.fields(Order::Any)
+    }
+}
+
+/// Columns that records are added to.
+#[derive(Default)]
+struct Columns {
+    ints: [Vec<i64>; INT_COUNT],
+    codes: [Vec<i32>; CATEGORY_COUNT],
+    dictionaries: [Dictionary; CATEGORY_COUNT],
+    texts: [StringBuilder; TEXT_COUNT],
+}
+
+impl Columns {
+    fn push(&mut self, record: &Record<'_>) {
+        self.ints.iter_mut().zip(record.ints).for_each(|(column, value)| column.push(value));
+        let (categories, texts) = record.strings.split_at(CATEGORY_COUNT);
+        for ((codes, dictionary), text) in self.codes.iter_mut().zip(&mut self.dictionaries).zip(categories) {
+            codes.push(dictionary.code(text));
+        }
+        self.texts.iter_mut().zip(texts).for_each(|(column, text)| column.append_option(present(text)));
+    }
+
+    fn finish(mut self) -> Result<Vec<ArrayRef>> {
+        FIELDS.iter().map(|field| self.array(field)).collect()
+    }
+
+    fn array(&mut self, field: &Field) -> Result<ArrayRef> {
+        let slot = field.slot;
+        Ok(match field.shape.kept() {
+            Kept::Int => {
+                let values = std::mem::take(&mut self.ints[slot]);
+                let zone = Zone::of(&values);
+                int_array(values, zone, field.shape)
+            }
+            Kept::Category if self.codes[slot].len() < DICTIONARY_ROWS_MIN => {
+                let entries = self.dictionaries[slot].entries();
+                let text = |&code: &i32| if code == NO_CODE { "" } else { &*entries[code as usize] };
+                text_array(self.codes[slot].iter().map(text))
+            }
+            Kept::Category => {
+                let entries: Vec<&str> = self.dictionaries[slot].entries().iter().map(|text| &**text).collect();
+                let code = |&code: &i32| if code == NO_CODE { entries.len() } else { code as usize };
+                category_array(&self.codes[slot].iter().map(code).collect::<Vec<_>>(), &entries)?
+            }
+            Kept::Text => {
+                let texts = self.texts[slot].finish();
+                if texts.null_count() == texts.len() { Arc::new(NullArray::new(texts.len())) } else { Arc::new(texts) }
+            }
+        })
+    }
+}
+
+/// A column as [`Arrays`] take it: of texts written out, each row has an entry of its own.
+fn coded(field: &Field, column: &ArrayRef) -> Result<ArrayRef> {
+    if field.shape.kept() != Kept::Category || column.data_type() != &DataType::Utf8 {
+        return Ok(Arc::clone(column));
+    }
+    let codes = Int32Array::from_iter_values(0..column.len() as i32);
+    Ok(Arc::new(DictionaryArray::try_new(codes, Arc::clone(column))?))
+}
+
+fn damaged(problem: String) -> Error {
+    Error::Damaged { file: "journal".to_owned(), problem }
+}
+
+/// An empty text is an absent one.
+fn present(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::schema::{ABSENT, int_slot, text_slot};
+    use crate::wire::encode_record;
+
+    /// Values of all widths and none; every other record lacks what the others have.
+    fn record(number: usize) -> Record<'static> {
+        let mut record = Record::default();
+        for slot in (0..INT_COUNT).filter(|slot| (slot + number).is_multiple_of(2) && slot % 5 != 0) {
+            record.ints[slot] = [1, -128, 1 << 14, i64::from(i32::MIN)][slot % 4];
+        }
+        (record.ints[int_slot::SETUP_TIME], record.ints[int_slot::EVENT], record.ints[int_slot::KIND]) =
+            (7 + number as i64, ABSENT, ABSENT);
+        (record.ints[int_slot::ANSWER_TIME], record.ints[int_slot::END_TIME], record.ints[int_slot::IS_LAST_ATTEMPT]) =
+            (ABSENT, ABSENT, 1);
+        let text = |slot: usize| if (slot + number).is_multiple_of(3) { "" } else { ["x", "yy", "zzz"][number % 3] };
+        record.strings = std::array::from_fn(|slot| if slot % 4 == 3 { "" } else { text(slot) });
+        record.strings[CATEGORY_COUNT + text_slot::SESSION_ID] = "id";
+        record
+    }
+
+    #[test]
+    fn a_batch_reads_back_from_the_journal() -> Result<()> {
+        for count in [1, DICTIONARY_ROWS_MIN - 1, DICTIONARY_ROWS_MIN, 3 * DICTIONARY_ROWS_MIN] {
+            let mut bytes = Vec::new();
+            for number in 0..count {
+                let mut message = Vec::new();
+                encode_record(&record(number), &mut message);
+                prost::encoding::encode_key(2, prost::encoding::WireType::LengthDelimited, &mut bytes);
+                prost::encoding::encode_varint(message.len() as u64, &mut bytes);
+                bytes.extend(message);
+            }
+            let batch = Batch::from_wire(&bytes, |_| false)?;
+            let back = Batch::from_journal(&batch.to_journal()?)?;
+            let rows: Vec<_> = (0..back.rows()).map(|row| back.fields().record(row)).collect();
+            assert_eq!(rows, (0..count).map(record).collect::<Vec<_>>());
+            let (mut fewer, mut more) = (batch.columns.clone(), batch.columns);
+            fewer.pop();
+            more.push(Arc::clone(&more[0]));
+            assert!(Batch::of(fewer).is_err() && Batch::of(more).is_err());
+        }
+        Ok(())
+    }
+}
