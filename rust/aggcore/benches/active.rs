@@ -12,7 +12,7 @@ use aggcore::response::{ActiveFinish, OrderTerm, finish_active};
 use aggcore::scan::predicate::Predicate;
 use aggcore::scan::{Measure, Partials, Scan};
 use aggcore::storage::Store;
-use aggcore::time_text::Offsets;
+use aggcore::time_text::UtcOffsets;
 use aggcore::wire::v1::QueryActiveSessionsResponse;
 use common::{Owned, batch};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -85,7 +85,7 @@ fn scan(store: &Store, keys: &[String]) -> Partials {
 fn finish(partials: &Partials, keys: &[String], limit: Option<usize>) -> Vec<u8> {
     let fields: Vec<String> = keys.iter().cloned().chain(["quantity".into(), "duration".into()]).collect();
     let order = [OrderTerm { name: "quantity".into(), descending: true }];
-    let offsets = Offsets { change_us: &[], offset_s: &[0] };
+    let offsets = UtcOffsets { change_us: &[], offset_s: &[0] };
     finish_active(partials, &ActiveFinish { fields: &fields, order: &order, limit, rollup: true, offsets }).unwrap()
 }
 

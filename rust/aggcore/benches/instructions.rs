@@ -10,8 +10,8 @@ mod sums;
 
 use std::hint::black_box;
 
-use aggcore::columns::row_set::Bitmap;
-use aggcore::columns::slice::Part;
+use aggcore::columns::row_set::RowSet;
+use aggcore::columns::slice::RecordSlice;
 use aggcore::scan::Partials;
 use aggcore::scan::predicate::Predicate;
 use aggcore::wire::v1::QueryOriginationQualityResponse;
@@ -25,14 +25,14 @@ const ROWS: u64 = 100_000;
 
 #[library_benchmark(setup = part_and_edges, teardown = check_minutes)]
 #[bench::of_all_rows()]
-fn minutes((part, edges): (Part<'static>, Vec<i64>)) -> Partials {
+fn minutes((part, edges): (RecordSlice<'static>, Vec<i64>)) -> Partials {
     work::scanned(black_box(&part), &edges, &[], &[])
 }
 
 // With the condition, which a benchmark of its own counts too.
 #[library_benchmark(setup = part_and_masking, teardown = check_masked_minutes)]
 #[bench::of_rows_between_8_bits()]
-fn minutes_masked((part, edges, predicate): (Part<'static>, Vec<i64>, Predicate)) -> Partials {
+fn minutes_masked((part, edges, predicate): (RecordSlice<'static>, Vec<i64>, Predicate)) -> Partials {
     work::scanned(black_box(&part), &edges, &[predicate], &[])
 }
 
@@ -45,13 +45,13 @@ fn minutes_masked((part, edges, predicate): (Part<'static>, Vec<i64>, Predicate)
 #[bench::one_of_20("one of 20, 16 bits")]
 #[bench::duration("duration")]
 #[bench::sorted_entries("starts with, 10,000 sorted entries")]
-fn filter((part, condition): (Part<'static>, Condition)) {
+fn filter((part, condition): (RecordSlice<'static>, Condition)) {
     work::choose(black_box(&part), black_box(&condition.predicate));
 }
 
 #[library_benchmark(setup = part_and_keys, teardown = check_groups)]
 #[bench::folder_and_agent()]
-fn group((part, edges, keys): (Part<'static>, Vec<i64>, Vec<String>)) -> Partials {
+fn group((part, edges, keys): (RecordSlice<'static>, Vec<i64>, Vec<String>)) -> Partials {
     work::scanned(black_box(&part), &edges, &[], &keys)
 }
 
@@ -62,26 +62,26 @@ fn quality(sums: Sums) -> Vec<u8> {
 }
 
 /// The rows of a day. Nobody gives it back: the process counts one kernel and ends.
-fn part() -> Part<'static> {
-    let (day, none_dead) = (Box::leak(Box::new(Day::sealed(ROWS))), Box::leak(Box::<Bitmap>::default()));
-    day.segment.whole_part(none_dead).unwrap()
+fn part() -> RecordSlice<'static> {
+    let (day, no_tombstones) = (Box::leak(Box::new(Day::sealed(ROWS))), Box::leak(Box::<RowSet>::default()));
+    day.segment.whole_part(no_tombstones).unwrap()
 }
 
-fn part_and_edges() -> (Part<'static>, Vec<i64>) {
+fn part_and_edges() -> (RecordSlice<'static>, Vec<i64>) {
     (part(), work::minute_edges())
 }
 
-fn part_and_masking() -> (Part<'static>, Vec<i64>, Predicate) {
+fn part_and_masking() -> (RecordSlice<'static>, Vec<i64>, Predicate) {
     (part(), work::minute_edges(), condition(MASKING).predicate)
 }
 
-fn part_and_condition(name: &str) -> (Part<'static>, Condition) {
+fn part_and_condition(name: &str) -> (RecordSlice<'static>, Condition) {
     let (part, condition) = (part(), condition(name));
     assert_eq!(work::chosen_count(&part, &condition.predicate), calls().filter(condition.holds).count());
     (part, condition)
 }
 
-fn part_and_keys() -> (Part<'static>, Vec<i64>, Vec<String>) {
+fn part_and_keys() -> (RecordSlice<'static>, Vec<i64>, Vec<String>) {
     (part(), work::day_edges(), work::folder_and_agent())
 }
 

@@ -10,8 +10,8 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use aggcore::cancellation::Stop;
-use aggcore::columns::row_set::Bitmap;
-use aggcore::columns::slice::Part;
+use aggcore::columns::row_set::RowSet;
+use aggcore::columns::slice::RecordSlice;
 use aggcore::scan::Partials;
 use aggcore::wire::v1::{QueryAsrUsageResponse, QueryFolderStatsResponse, QueryOriginationQualityResponse};
 use criterion::measurement::WallTime;
@@ -25,8 +25,8 @@ const ROWS: u64 = 1_000_000;
 type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
 fn kernels(c: &mut Criterion) {
-    let (day, none_dead) = (Day::sealed(ROWS), Bitmap::default());
-    let part = day.segment.whole_part(&none_dead).unwrap();
+    let (day, no_tombstones) = (Day::sealed(ROWS), RowSet::default());
+    let part = day.segment.whole_part(&no_tombstones).unwrap();
     bin(&mut group(c, "bin", ROWS), &day, &part);
     filter(&mut group(c, "filter", ROWS), &day, &part);
     by_folder_and_agent(&mut group(c, "group", ROWS), &day, &part);
@@ -46,7 +46,7 @@ fn time<T: Debug + PartialEq>(group: &mut Group<'_>, name: &str, expected: &T, w
     group.bench_function(name, |bencher| bencher.iter(&work));
 }
 
-fn bin(group: &mut Group<'_>, day: &Day, part: &Part<'_>) {
+fn bin(group: &mut Group<'_>, day: &Day, part: &RecordSlice<'_>) {
     let (minutes, odd) = (work::minute_edges(), work::odd_edges());
     let by_minute = work::sums_of(day.calls(), &minutes);
     time(group, "minutes", &by_minute, || work::scanned(part, &minutes, &[], &[]).sums);
@@ -59,7 +59,7 @@ fn bin(group: &mut Group<'_>, day: &Day, part: &Part<'_>) {
     time(group, "odd edges, by search", &by_search, || work::scanned(part, &odd, &[], &[]).sums);
 }
 
-fn filter(group: &mut Group<'_>, day: &Day, part: &Part<'_>) {
+fn filter(group: &mut Group<'_>, day: &Day, part: &RecordSlice<'_>) {
     for condition in conditions() {
         let expected = day.calls().filter(condition.holds).count();
         assert_eq!(work::chosen_count(part, &condition.predicate), expected, "{}", condition.name);
@@ -67,7 +67,7 @@ fn filter(group: &mut Group<'_>, day: &Day, part: &Part<'_>) {
     }
 }
 
-fn by_folder_and_agent(group: &mut Group<'_>, day: &Day, part: &Part<'_>) {
+fn by_folder_and_agent(group: &mut Group<'_>, day: &Day, part: &RecordSlice<'_>) {
     let (edges, keys) = (work::day_edges(), work::folder_and_agent());
     let expected: HashSet<(u64, u64)> = day.calls().map(|call| (call.folder, call.agent)).collect();
     let calls_and_cells = |cells: Partials| (cells.sums.iter().map(|sums| sums[0]).sum::<i64>(), cells.sums.len());

@@ -3,14 +3,14 @@
 use std::fmt::Write;
 
 /// The UTC offset in force at any instant: a table made by whoever knows the zone.
-pub struct Offsets<'a> {
+pub struct UtcOffsets<'a> {
     /// Instants at which the offset changes, ascending microseconds UTC.
     pub change_us: &'a [i64],
-    /// Offsets in seconds: before the first change, and after each.
+    /// UtcOffsets in seconds: before the first change, and after each.
     pub offset_s: &'a [i32],
 }
 
-impl Offsets<'_> {
+impl UtcOffsets<'_> {
     fn at(&self, us: i64) -> i64 {
         let changes = self.change_us.partition_point(|&change| change <= us);
         self.offset_s.get(changes).copied().map_or(0, i64::from)
@@ -68,13 +68,13 @@ mod tests {
 
     #[test]
     fn instants_print_in_their_offset() {
-        let berlin = Offsets { change_us: &[1_774_746_000_000_000], offset_s: &[3_600, 7_200] };
-        let monrovia = Offsets { change_us: &[], offset_s: &[-2_670] };
+        let berlin = UtcOffsets { change_us: &[1_774_746_000_000_000], offset_s: &[3_600, 7_200] };
+        let monrovia = UtcOffsets { change_us: &[], offset_s: &[-2_670] };
         let cases = [
             (&berlin, 1_774_745_999_999_999, "2026-03-29T01:59:59.999999+01:00"),
             (&berlin, 1_774_746_000_000_000, "2026-03-29T03:00:00+02:00"),
-            (&Offsets { change_us: &[], offset_s: &[0] }, -1, "1969-12-31T23:59:59.999999Z"),
-            (&Offsets { change_us: &[], offset_s: &[-12_600] }, 951_782_400_000_000, "2000-02-28T20:30:00-03:30"),
+            (&UtcOffsets { change_us: &[], offset_s: &[0] }, -1, "1969-12-31T23:59:59.999999Z"),
+            (&UtcOffsets { change_us: &[], offset_s: &[-12_600] }, 951_782_400_000_000, "2000-02-28T20:30:00-03:30"),
             (&monrovia, 0, "1970-01-01T00:00:00Z"),
         ];
         for (offsets, us, text) in cases {

@@ -4,14 +4,14 @@
 use aggcore::record::schema::ABSENT;
 use aggcore::response::{ActiveFinish, OrderTerm, UsageFinish, finish_active, finish_folder, finish_quality, finish_usage};
 use aggcore::scan::{KeyValues, Partials, Sums};
-use aggcore::time_text::Offsets;
+use aggcore::time_text::UtcOffsets;
 use aggcore::wire::v1::{
     ActiveSessionRow, QueryActiveSessionsResponse, QueryAsrUsageResponse, QueryFolderStatsResponse,
     QueryOriginationQualityResponse,
 };
 use prost::Message;
 
-const UTC: Offsets<'static> = Offsets { change_us: &[], offset_s: &[0] };
+const UTC: UtcOffsets<'static> = UtcOffsets { change_us: &[], offset_s: &[0] };
 const DAY_US: i64 = 86_400_000_000;
 const MINUTE_US: i64 = 60_000_000;
 

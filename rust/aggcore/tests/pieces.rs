@@ -4,8 +4,8 @@
 mod common;
 
 use aggcore::cancellation::Stop;
-use aggcore::columns::row_set::Bitmap;
-use aggcore::columns::slice::Part;
+use aggcore::columns::row_set::RowSet;
+use aggcore::columns::slice::RecordSlice;
 use aggcore::error::{Error, Result};
 use aggcore::scan::{Measure, Partials, Scan, Scanner};
 use aggcore::storage::memtable::{More, Table};
@@ -26,19 +26,19 @@ fn table_of(records: &[Owned]) -> Table {
 
 /// All rows as parts that are not said to be of one table.
 fn scanned_apart(scan: &Scan<'_>, tables: &[Table]) -> Partials {
-    let (none_dead, mut scanner) = (Bitmap::default(), Scanner::new(scan));
-    tables.iter().for_each(|table| scanner.add(&table.part(&none_dead)).unwrap());
+    let (no_tombstones, mut scanner) = (RowSet::default(), Scanner::new(scan));
+    tables.iter().for_each(|table| scanner.add(&table.part(&no_tombstones)).unwrap());
     scanner.finish().unwrap()
 }
 
 fn scanned_in_pieces(scan: &Scan<'_>, tables: &[Table], size: usize, turns: u64) -> Result<Partials> {
-    let (none_dead, mut scanners) = (Bitmap::default(), [Scanner::new(scan), Scanner::new(scan)]);
+    let (no_tombstones, mut scanners) = (RowSet::default(), [Scanner::new(scan), Scanner::new(scan)]);
     let mut turns = (0..u64::BITS).map(|turn| (turns >> turn & 1) as usize).cycle();
     for (number, table) in tables.iter().enumerate() {
-        let part = table.part(&none_dead);
+        let part = table.part(&no_tombstones);
         for start in part.rows.clone().step_by(size) {
             let rows = start..part.rows.end.min(start + size);
-            scanners[turns.next().unwrap()].add_of_table(&Part { rows, ..part.clone() }, number)?;
+            scanners[turns.next().unwrap()].add_of_table(&RecordSlice { rows, ..part.clone() }, number)?;
         }
     }
     let [one, other] = scanners;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aggcore::cancellation::Stop;
 use aggcore::error::Error;
-use aggcore::record::schema::{ABSENT, Kept, field};
+use aggcore::record::schema::{ABSENT, ColumnKind, field};
 use aggcore::scan::code_deck::Deck;
 use aggcore::scan::predicate::{Network, Predicate, TextMatch};
 use aggcore::scan::{Measure, Partials, Scan};
@@ -35,11 +35,11 @@ fn cells(partials: &Partials) -> BTreeMap<(u32, Vec<String>), [i64; 3]> {
 
 /// What a column shows of a record, as [`cells`] writes it.
 fn shown(record: &Owned, column: &str) -> String {
-    match (column, field(column).map(|field| field.shape.kept())) {
+    match (column, field(column).map(|field| field.field_type.column_kind())) {
         ("duration_ms", _) => duration_ms(record).to_string(),
         // A session without kind is a CALL, an attempt not said to be rerouted the last one.
         ("kind" | "is_last_attempt", _) if record.int(column) == ABSENT => "1".to_owned(),
-        (_, Some(Kept::Int)) => record.int(column).to_string(),
+        (_, Some(ColumnKind::Int)) => record.int(column).to_string(),
         (_, _) => record.text(column).to_owned(),
     }
 }

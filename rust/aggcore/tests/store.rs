@@ -4,7 +4,7 @@
 mod common;
 
 use aggcore::cancellation::Stop;
-use aggcore::columns::row_set::Bitmap;
+use aggcore::columns::row_set::RowSet;
 use aggcore::scan::{Measure, Partials, Scan};
 use aggcore::storage::segment::Written;
 use aggcore::storage::{Outcome, Rewrite, Store};
@@ -95,7 +95,7 @@ impl OnDisk {
     fn reopen(&mut self) {
         self.store = Store::default();
         for (day, written, dead) in &self.segments {
-            self.store.open_segment(self.directory.path(), *day, written, Bitmap::from_bytes(dead), false);
+            self.store.open_segment(self.directory.path(), *day, written, RowSet::from_bytes(dead), false);
         }
         self.active.iter().for_each(|active| self.store.open_active(self.directory.path(), active).unwrap());
         for record in &self.unsealed {

@@ -52,7 +52,9 @@ fn on_ints() -> Vec<Condition> {
         }),
         case("one of 2, 16 bits", one_of(&[7, 500]), |call| [7, 500].contains(&call.app)),
         case("one of 20, 16 bits", one_of(&TWENTY), |call| TWENTY.contains(&call.app)),
-        case("duration", between("duration_ms", 60_000, 219_999), |call| (60_000..=219_999).contains(&call.talk_ms.unwrap_or(0))),
+        case("duration", between("duration_ms", 60_000, 219_999), |call| {
+            (60_000..=219_999).contains(&call.duration_ms.unwrap_or(0))
+        }),
     ]
 }
 

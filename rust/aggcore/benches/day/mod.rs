@@ -26,7 +26,7 @@ pub struct Call {
     number: u64,
     pub setup_us: i64,
     /// `None`: not answered.
-    pub talk_ms: Option<i64>,
+    pub duration_ms: Option<i64>,
     /// Fits 8 bits.
     pub cause: i64,
     /// Fits 16 bits.
@@ -62,7 +62,7 @@ impl Call {
         Self {
             number,
             setup_us: FROM_US + random.below(DAY_US as u64) as i64,
-            talk_ms: (random.below(100) < 55).then(|| random.below(360_000) as i64),
+            duration_ms: (random.below(100) < 55).then(|| random.below(360_000) as i64),
             cause: 1 + random.below(100) as i64,
             app: 1 + random.below(1_000) as i64,
             client_account: 100_000 + random.below(1_000) as i64,
@@ -92,14 +92,14 @@ impl Call {
 
     /// What it adds to its cell.
     pub fn sums(&self) -> [i64; 3] {
-        [1, i64::from(self.talk_ms.is_some()), self.talk_ms.unwrap_or(0)]
+        [1, i64::from(self.duration_ms.is_some()), self.duration_ms.unwrap_or(0)]
     }
 
     fn record(&self) -> Owned {
         let ring_end_us = self.setup_us + 5_000_000;
         Owned::new(&format!("{:012}", self.number), self.setup_us)
-            .with("answer_time", self.talk_ms.map_or(ABSENT, |_| ring_end_us))
-            .with("end_time", ring_end_us + self.talk_ms.unwrap_or(0) * 1_000)
+            .with("answer_time", self.duration_ms.map_or(ABSENT, |_| ring_end_us))
+            .with("end_time", ring_end_us + self.duration_ms.unwrap_or(0) * 1_000)
             .with("disconnect_cause", self.cause)
             .with("app_id", self.app)
             .with("orig_accounts_id", self.client_account)

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use aggcore::cancellation::Stop;
-use aggcore::columns::slice::Part;
+use aggcore::columns::slice::RecordSlice;
 use aggcore::scan::column::Columns;
 use aggcore::scan::predicate::{Compiled, Predicate};
 use aggcore::scan::selection::{Chooser, Chosen};
@@ -39,7 +39,7 @@ pub fn scan_of_calls<'a>(edges: &'a [i64], predicates: &'a [Predicate], keys: &'
 }
 
 /// Calls of a part by bin and key, found by one thread.
-pub fn scanned(part: &Part<'_>, edges: &[i64], predicates: &[Predicate], keys: &[String]) -> Partials {
+pub fn scanned(part: &RecordSlice<'_>, edges: &[i64], predicates: &[Predicate], keys: &[String]) -> Partials {
     let stop = Stop::after(None);
     let scan = scan_of_calls(edges, predicates, keys, &stop);
     let mut scanner = Scanner::new(&scan);
@@ -54,14 +54,14 @@ pub fn asked(day: &Day, edges: &[i64], keys: &[String]) -> Partials {
 }
 
 /// Finds the rows of a part that a condition holds for.
-pub fn choose(part: &Part<'_>, predicate: &Predicate) {
+pub fn choose(part: &RecordSlice<'_>, predicate: &Predicate) {
     each_chosen(part, predicate, |chosen, rows| {
         black_box((chosen, rows));
     });
 }
 
 /// How many rows of a part a condition holds for.
-pub fn chosen_count(part: &Part<'_>, predicate: &Predicate) -> usize {
+pub fn chosen_count(part: &RecordSlice<'_>, predicate: &Predicate) -> usize {
     let mut count = 0;
     each_chosen(part, predicate, |chosen, rows| {
         count += match chosen {
@@ -83,7 +83,7 @@ pub fn sums_of(calls: impl Iterator<Item = Call>, edges: &[i64]) -> Vec<Sums> {
     bins
 }
 
-fn each_chosen(part: &Part<'_>, predicate: &Predicate, mut take: impl FnMut(Chosen<'_>, &[u32])) {
+fn each_chosen(part: &RecordSlice<'_>, predicate: &Predicate, mut take: impl FnMut(Chosen<'_>, &[u32])) {
     let columns = Columns::new(part, None);
     let chooser = Chooser::new(part, (i64::MIN, i64::MAX), vec![Compiled::new(predicate, &columns).unwrap()]);
     let taken = chooser.each_chunk(&Stop::after(None), |chosen, rows| {

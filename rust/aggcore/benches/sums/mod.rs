@@ -3,15 +3,15 @@
 
 use aggcore::response::{UsageFinish, finish_folder, finish_quality, finish_usage};
 use aggcore::scan::{KeyValues, Partials};
-use aggcore::time_text::Offsets;
+use aggcore::time_text::UtcOffsets;
 
 const FROM_US: i64 = 1_767_225_600_000_000;
 const FIVE_MINUTES_US: i64 = 300_000_000;
 const DAY_US: i64 = 86_400_000_000;
 const SMA_PERIOD: usize = 7;
 /// Central European time in 2026: an hour ahead of UTC, two in summer.
-const OFFSETS: Offsets<'_> =
-    Offsets { change_us: &[1_774_746_000_000_000, 1_792_890_000_000_000], offset_s: &[3_600, 7_200, 3_600] };
+const OFFSETS: UtcOffsets<'_> =
+    UtcOffsets { change_us: &[1_774_746_000_000_000, 1_792_890_000_000_000], offset_s: &[3_600, 7_200, 3_600] };
 
 /// What a scan gives, and the edges that it was given.
 pub struct Sums {

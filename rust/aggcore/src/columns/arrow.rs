@@ -13,19 +13,19 @@ use arrow_array::{
 use arrow_buffer::{ArrowNativeType, BooleanBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType};
 
-use super::Fields;
-use super::dictionary::{Category, Codes, NoStrings, Order, Strings};
-use super::integer::{Ints, Zone};
-use crate::record::schema::{ABSENT, CATEGORY_COUNT, FIELDS, Field, INT_COUNT, Kept, Shape, TEXT_COUNT};
+use super::RecordColumns;
+use super::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, NoTexts, Texts};
+use super::integer::{ColumnStats, IntValues};
+use crate::record::schema::{ABSENT, ColumnKind, DICTIONARY_COUNT, FIELDS, Field, FieldType, INT_COUNT, TEXT_COUNT};
 
-/// An integer column; `zone` says what values it has.
-pub fn int_array(values: Vec<i64>, zone: Zone, shape: Shape) -> ArrayRef {
-    if zone.low > zone.high {
+/// An integer column; `stats` says what values it has.
+pub fn int_array(values: Vec<i64>, stats: ColumnStats, shape: FieldType) -> ArrayRef {
+    if stats.low > stats.high {
         return Arc::new(NullArray::new(values.len()));
     }
-    let nulls = if zone.has_absent { nulls(values.len(), |row| values[row] != ABSENT) } else { None };
-    let fits = |least: i64, greatest: i64| least < zone.low && zone.high <= greatest;
-    if shape == Shape::Time {
+    let nulls = if stats.has_absent { nulls(values.len(), |row| values[row] != ABSENT) } else { None };
+    let fits = |least: i64, greatest: i64| least < stats.low && stats.high <= greatest;
+    if shape == FieldType::Time {
         Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC"))
     } else if fits(i8::MIN.into(), i8::MAX.into()) {
         Arc::new(Int8Array::new(narrowed(values, |value| value as i8, i8::MIN), nulls))
@@ -47,7 +47,7 @@ fn narrowed<T: ArrowNativeType>(values: Vec<i64>, narrow: impl Fn(i64) -> T, abs
 ///
 /// # Errors
 /// `ArgumentError` where a code is greater than that.
-pub fn category_array(codes: &[usize], entries: &[&str]) -> Result<ArrayRef, ArrowError> {
+pub fn dictionary_array(codes: &[usize], entries: &[&str]) -> Result<ArrayRef, ArrowError> {
     let absent = entries.len();
     if absent == 0 {
         return Ok(Arc::new(NullArray::new(codes.len())));
@@ -96,7 +96,7 @@ pub fn nulls(rows: usize, present: impl FnMut(usize) -> bool) -> Option<NullBuff
     Some(nulls).filter(|nulls| nulls.null_count() > 0)
 }
 
-impl Strings for StringArray {
+impl Texts for StringArray {
     fn count(&self) -> usize {
         self.len()
     }
@@ -107,10 +107,10 @@ impl Strings for StringArray {
 }
 
 /// The columns of all fields.
-pub struct Arrays {
+pub struct ArrowColumns {
     ints: [IntArray; INT_COUNT],
-    codes: [CodeArray; CATEGORY_COUNT],
-    entries: [Option<StringArray>; CATEGORY_COUNT],
+    codes: [CodeArray; DICTIONARY_COUNT],
+    entries: [Option<StringArray>; DICTIONARY_COUNT],
     texts: [Option<StringArray>; TEXT_COUNT],
 }
 
@@ -129,7 +129,7 @@ enum CodeArray {
     Wide(ScalarBuffer<i32>),
 }
 
-impl Arrays {
+impl ArrowColumns {
     /// The columns of all fields in their order; `None` where one is not of a type that its field has.
     pub fn of(columns: &[ArrayRef]) -> Option<Self> {
         let mut arrays = Self {
@@ -147,50 +147,50 @@ impl Arrays {
 
     fn take(&mut self, field: &Field, column: &ArrayRef) -> Option<()> {
         let absent = column.data_type() == &DataType::Null;
-        match field.shape.kept() {
+        match field.field_type.column_kind() {
             _ if absent => {}
-            Kept::Category => {
+            ColumnKind::Dictionary => {
                 let (codes, entries) = CodeArray::of(column)?;
                 (self.codes[field.slot], self.entries[field.slot]) = (codes, Some(entries));
             }
-            Kept::Text => self.texts[field.slot] = Some(column.as_string_opt::<i32>()?.clone()),
-            Kept::Int => self.ints[field.slot] = IntArray::of(column)?,
+            ColumnKind::Text => self.texts[field.slot] = Some(column.as_string_opt::<i32>()?.clone()),
+            ColumnKind::Int => self.ints[field.slot] = IntArray::of(column)?,
         }
         Some(())
     }
 
     /// An integer column.
-    pub fn ints(&self, slot: usize) -> Ints<'_> {
+    pub fn ints(&self, slot: usize) -> IntValues<'_> {
         match &self.ints[slot] {
-            IntArray::Absent => Ints::Absent,
-            IntArray::Byte(values) => Ints::Byte(values),
-            IntArray::Short(values) => Ints::Short(values),
-            IntArray::Narrow(values) => Ints::Narrow(values),
-            IntArray::Wide(values) => Ints::Wide(values),
+            IntArray::Absent => IntValues::Absent,
+            IntArray::Byte(values) => IntValues::Byte(values),
+            IntArray::Short(values) => IntValues::Short(values),
+            IntArray::Narrow(values) => IntValues::Narrow(values),
+            IntArray::Wide(values) => IntValues::Wide(values),
         }
     }
 
     /// A category column; `order` is that of its entries.
-    pub fn category(&self, slot: usize, order: Order) -> Category<'_> {
+    pub fn category(&self, slot: usize, order: EntryOrder) -> DictionaryColumn<'_> {
         let codes = match &self.codes[slot] {
-            CodeArray::Absent => Codes::Absent,
-            CodeArray::Byte(codes) => Codes::Byte(codes),
-            CodeArray::Short(codes) => Codes::Short(codes),
-            CodeArray::Wide(codes) => Codes::Wide(codes),
+            CodeArray::Absent => DictionaryCodes::Absent,
+            CodeArray::Byte(codes) => DictionaryCodes::Byte(codes),
+            CodeArray::Short(codes) => DictionaryCodes::Short(codes),
+            CodeArray::Wide(codes) => DictionaryCodes::Wide(codes),
         };
-        Category { codes, entries: strings(&self.entries[slot]), order }
+        DictionaryColumn { codes, entries: strings(&self.entries[slot]), order }
     }
 
     /// A text column.
-    pub fn texts(&self, slot: usize) -> &dyn Strings {
+    pub fn texts(&self, slot: usize) -> &dyn Texts {
         strings(&self.texts[slot])
     }
 
     /// All columns; `order` is that of the entries of each category.
-    pub fn fields(&self, order: Order) -> Fields<'_> {
-        Fields {
+    pub fn fields(&self, order: EntryOrder) -> RecordColumns<'_> {
+        RecordColumns {
             ints: std::array::from_fn(|slot| self.ints(slot)),
-            categories: std::array::from_fn(|slot| self.category(slot, order)),
+            dictionaries: std::array::from_fn(|slot| self.category(slot, order)),
             texts: std::array::from_fn(|slot| self.texts(slot)),
         }
     }
@@ -222,6 +222,6 @@ impl CodeArray {
     }
 }
 
-fn strings(texts: &Option<StringArray>) -> &dyn Strings {
-    texts.as_ref().map_or(&NoStrings, |texts| texts)
+fn strings(texts: &Option<StringArray>) -> &dyn Texts {
+    texts.as_ref().map_or(&NoTexts, |texts| texts)
 }

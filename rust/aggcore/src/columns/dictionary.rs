@@ -1,10 +1,10 @@
-//! Category columns: texts of few distinct values, as codes into a dictionary.
+//! DictionaryColumn columns: texts of few distinct values, as codes into a dictionary.
 
 use std::convert::Infallible;
 use std::ops::Range;
 
 /// Texts by number: the entries of a dictionary, or the values of a text column by row.
-pub trait Strings: Sync {
+pub trait Texts: Sync {
     /// How many there are.
     fn count(&self) -> usize;
     /// One of them, "" where it is absent.
@@ -12,9 +12,9 @@ pub trait Strings: Sync {
 }
 
 /// A text column in which no row has a text.
-pub struct NoStrings;
+pub struct NoTexts;
 
-impl Strings for NoStrings {
+impl Texts for NoTexts {
     fn count(&self) -> usize {
         0
     }
@@ -24,7 +24,7 @@ impl Strings for NoStrings {
     }
 }
 
-impl Strings for &str {
+impl Texts for &str {
     fn count(&self) -> usize {
         1
     }
@@ -34,7 +34,7 @@ impl Strings for &str {
     }
 }
 
-impl Strings for Vec<Box<str>> {
+impl Texts for Vec<Box<str>> {
     fn count(&self) -> usize {
         self.len()
     }
@@ -49,7 +49,7 @@ pub const NO_CODE: i32 = -1;
 
 /// The codes of a category column by row.
 #[derive(Clone, Copy)]
-pub enum Codes<'a> {
+pub enum DictionaryCodes<'a> {
     /// No row has one.
     Absent,
     /// At most 256 dictionary entries.
@@ -61,14 +61,14 @@ pub enum Codes<'a> {
 }
 
 /// A width of codes.
-pub trait Code: Copy + Ord + 'static {
+pub trait CodeWidth: Copy + Ord + 'static {
     /// 0 for [`NO_CODE`], else the code + 1.
     fn place(self) -> usize;
     /// A code that fits.
     fn of(code: usize) -> Self;
 }
 
-impl Code for u8 {
+impl CodeWidth for u8 {
     #[inline]
     fn place(self) -> usize {
         usize::from(self) + 1
@@ -79,7 +79,7 @@ impl Code for u8 {
     }
 }
 
-impl Code for u16 {
+impl CodeWidth for u16 {
     #[inline]
     fn place(self) -> usize {
         usize::from(self) + 1
@@ -90,7 +90,7 @@ impl Code for u16 {
     }
 }
 
-impl Code for i32 {
+impl CodeWidth for i32 {
     #[inline]
     fn place(self) -> usize {
         (self + 1) as usize
@@ -105,10 +105,10 @@ impl Code for i32 {
 macro_rules! with_codes {
     ($codes:expr, $values:ident => $body:expr, $absent:expr) => {
         match $codes {
-            $crate::columns::dictionary::Codes::Absent => $absent,
-            $crate::columns::dictionary::Codes::Byte($values) => $body,
-            $crate::columns::dictionary::Codes::Short($values) => $body,
-            $crate::columns::dictionary::Codes::Wide($values) => $body,
+            $crate::columns::dictionary::DictionaryCodes::Absent => $absent,
+            $crate::columns::dictionary::DictionaryCodes::Byte($values) => $body,
+            $crate::columns::dictionary::DictionaryCodes::Short($values) => $body,
+            $crate::columns::dictionary::DictionaryCodes::Wide($values) => $body,
         }
     };
 }
@@ -117,7 +117,7 @@ pub(crate) use with_codes;
 
 /// How the entries of a dictionary stand to each other.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum EntryOrder {
     /// They may repeat, and some may be empty.
     Any,
     /// They are distinct, and none is empty.
@@ -128,16 +128,16 @@ pub enum Order {
 
 /// A category column: per row the number of a dictionary entry.
 #[derive(Clone, Copy)]
-pub struct Category<'a> {
-    /// Codes by row.
-    pub codes: Codes<'a>,
+pub struct DictionaryColumn<'a> {
+    /// DictionaryCodes by row.
+    pub codes: DictionaryCodes<'a>,
     /// The dictionary; an empty entry stands for an absent text.
-    pub entries: &'a dyn Strings,
+    pub entries: &'a dyn Texts,
     /// How the entries stand to each other.
-    pub order: Order,
+    pub order: EntryOrder,
 }
 
-impl<'a> Category<'a> {
+impl<'a> DictionaryColumn<'a> {
     /// The code of a row.
     #[inline]
     pub fn code(&self, row: usize) -> i32 {
@@ -156,10 +156,10 @@ impl<'a> Category<'a> {
     pub fn has_distinct_codes(&self) -> bool {
         let ends_empty = || self.entries.count().checked_sub(1).is_some_and(|last| self.entries.get(last).is_empty());
         match self.order {
-            Order::Any => false,
-            Order::Distinct => true,
+            EntryOrder::Any => false,
+            EntryOrder::Distinct => true,
             // Narrow codes have none for an absent text but that of the empty entry.
-            Order::Sorted => !matches!(self.codes, Codes::Wide(_)) || !ends_empty(),
+            EntryOrder::Sorted => !matches!(self.codes, DictionaryCodes::Wide(_)) || !ends_empty(),
         }
     }
 

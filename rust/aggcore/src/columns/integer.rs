@@ -6,7 +6,7 @@ use crate::record::schema::ABSENT;
 
 /// The values that an integer column has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Zone {
+pub struct ColumnStats {
     /// The least value; greater than `high` where no row has one.
     pub low: i64,
     /// The greatest value.
@@ -16,16 +16,16 @@ pub struct Zone {
 }
 
 /// What is known of any column.
-pub const ANY_VALUES: Zone = Zone { low: ABSENT, high: i64::MAX, has_absent: true };
+pub const UNKNOWN_STATS: ColumnStats = ColumnStats { low: ABSENT, high: i64::MAX, has_absent: true };
 
-impl Default for Zone {
+impl Default for ColumnStats {
     /// That of no values.
     fn default() -> Self {
         Self { low: i64::MAX, high: ABSENT, has_absent: false }
     }
 }
 
-impl Zone {
+impl ColumnStats {
     /// Takes a value in, of which [`ABSENT`] is none.
     pub fn add(&mut self, value: i64) {
         match value {
@@ -45,7 +45,7 @@ impl Zone {
 }
 
 /// A width of integers; the least of them stands for an absent value.
-pub trait Int: Copy + 'static {
+pub trait IntWidth: Copy + 'static {
     /// Stands for an absent value.
     const NONE: Self;
     /// The greatest value.
@@ -62,7 +62,7 @@ pub trait Int: Copy + 'static {
 
 macro_rules! int {
     ($($width:ty, $unsigned:ty);*) => {$(
-        impl Int for $width {
+        impl IntWidth for $width {
             const NONE: Self = Self::MIN;
             const GREATEST: Self = Self::MAX;
 
@@ -96,7 +96,7 @@ int!(i8, u8; i16, u16; i32, u32; i64, u64);
 
 /// The values of an integer column by row; the least integer of the width where there is none.
 #[derive(Clone, Copy, Debug)]
-pub enum Ints<'a> {
+pub enum IntValues<'a> {
     /// No row has a value.
     Absent,
     /// All values fit 8 bits.
@@ -110,35 +110,35 @@ pub enum Ints<'a> {
 }
 
 /// Runs `$body` for the values of a column of any width, or `$absent` where no row has one.
-macro_rules! with_ints {
+macro_rules! with_int_values {
     ($ints:expr, $values:ident => $body:expr, $absent:expr) => {
         match $ints {
-            $crate::columns::integer::Ints::Absent => $absent,
-            $crate::columns::integer::Ints::Byte($values) => $body,
-            $crate::columns::integer::Ints::Short($values) => $body,
-            $crate::columns::integer::Ints::Narrow($values) => $body,
-            $crate::columns::integer::Ints::Wide($values) => $body,
+            $crate::columns::integer::IntValues::Absent => $absent,
+            $crate::columns::integer::IntValues::Byte($values) => $body,
+            $crate::columns::integer::IntValues::Short($values) => $body,
+            $crate::columns::integer::IntValues::Narrow($values) => $body,
+            $crate::columns::integer::IntValues::Wide($values) => $body,
         }
     };
 }
 
-pub(crate) use with_ints;
+pub(crate) use with_int_values;
 
-impl Ints<'_> {
+impl IntValues<'_> {
     /// The value of a row.
     #[inline]
     pub fn get(self, row: usize) -> i64 {
-        with_ints!(self, values => values[row].wide(), ABSENT)
+        with_int_values!(self, values => values[row].wide(), ABSENT)
     }
 
     /// The least and the greatest value of some rows, `None` where none of them has one.
     pub fn range(self, rows: Range<usize>) -> Option<(i64, i64)> {
-        with_ints!(self, values => range(&values[rows]), None)
+        with_int_values!(self, values => range(&values[rows]), None)
     }
 }
 
 /// A fold over all values that an absent one leaves as it is goes many values at a time.
-fn range<T: Int + Ord>(values: &[T]) -> Option<(i64, i64)> {
+fn range<T: IntWidth + Ord>(values: &[T]) -> Option<(i64, i64)> {
     let low = values.iter().fold(T::GREATEST, |low, value| low.min(if value.is_none() { T::GREATEST } else { *value }));
     let high = values.iter().fold(T::NONE, |high, value| high.max(*value));
     (!high.is_none()).then(|| (low.wide(), high.wide()))
@@ -150,9 +150,9 @@ pub enum IntColumn {
     /// No row has a value.
     #[default]
     Absent,
-    /// As [`Ints::Narrow`].
+    /// As [`IntValues::Narrow`].
     Narrow(Vec<i32>),
-    /// As [`Ints::Wide`].
+    /// As [`IntValues::Wide`].
     Wide(Vec<i64>),
 }
 
@@ -165,11 +165,11 @@ impl IntColumn {
     }
 
     /// The values.
-    pub fn values(&self) -> Ints<'_> {
+    pub fn values(&self) -> IntValues<'_> {
         match self {
-            Self::Absent => Ints::Absent,
-            Self::Narrow(values) => Ints::Narrow(values),
-            Self::Wide(values) => Ints::Wide(values),
+            Self::Absent => IntValues::Absent,
+            Self::Narrow(values) => IntValues::Narrow(values),
+            Self::Wide(values) => IntValues::Wide(values),
         }
     }
 
@@ -191,12 +191,12 @@ impl IntColumn {
     }
 
     /// Adds rows of another column to one of `count` rows.
-    pub fn append(&mut self, values: Ints<'_>, rows: &[usize], count: usize) {
+    pub fn append(&mut self, values: IntValues<'_>, rows: &[usize], count: usize) {
         match (&mut *self, values) {
-            (Self::Absent, Ints::Absent) => {}
-            (Self::Narrow(column), Ints::Byte(values)) => column.extend(rows.iter().map(|&row| widened(values[row]))),
-            (Self::Narrow(column), Ints::Short(values)) => column.extend(rows.iter().map(|&row| widened(values[row]))),
-            (Self::Narrow(column), Ints::Narrow(values)) => column.extend(rows.iter().map(|&row| values[row])),
+            (Self::Absent, IntValues::Absent) => {}
+            (Self::Narrow(column), IntValues::Byte(values)) => column.extend(rows.iter().map(|&row| widened(values[row]))),
+            (Self::Narrow(column), IntValues::Short(values)) => column.extend(rows.iter().map(|&row| widened(values[row]))),
+            (Self::Narrow(column), IntValues::Narrow(values)) => column.extend(rows.iter().map(|&row| values[row])),
             (Self::Wide(column), _) => column.extend(rows.iter().map(|&row| values.get(row))),
             _ => rows.iter().zip(count..).for_each(|(&row, count)| self.push(values.get(row), count)),
         }
@@ -229,7 +229,7 @@ impl IntColumn {
     }
 }
 
-fn widened<T: Int + Into<i32>>(value: T) -> i32 {
+fn widened<T: IntWidth + Into<i32>>(value: T) -> i32 {
     if value.is_none() { i32::NONE } else { value.into() }
 }
 

@@ -10,12 +10,12 @@ const UNUSED_MIN: usize = 1 << 14;
 
 /// Distinct texts, numbered from 0.
 #[derive(Default)]
-pub struct Dictionary {
+pub struct Interner {
     entries: Vec<Box<str>>,
     by_text: HashTable<i32>,
 }
 
-impl Dictionary {
+impl Interner {
     /// The texts by number.
     pub fn entries(&self) -> &Vec<Box<str>> {
         &self.entries

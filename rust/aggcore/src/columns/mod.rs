@@ -10,47 +10,52 @@ pub mod slice;
 pub mod sums;
 pub mod text;
 
-use crate::record::schema::{CATEGORY_COUNT, INT_COUNT, STRING_COUNT, TEXT_COUNT, category_slot, text_slot};
+use crate::record::schema::{DICTIONARY_COUNT, INT_COUNT, STRING_COUNT, TEXT_COUNT, dictionary_slot, text_slot};
 use crate::record::{Record, key_hash};
-use dictionary::{Category, Codes, NoStrings, Order, Strings};
-use integer::Ints;
+use dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, NoTexts, Texts};
+use integer::IntValues;
 
 /// The fields of records, by row.
 #[derive(Clone)]
-pub struct Fields<'a> {
+pub struct RecordColumns<'a> {
     /// Integer columns by slot.
-    pub ints: [Ints<'a>; INT_COUNT],
-    /// Category columns by slot.
-    pub categories: [Category<'a>; CATEGORY_COUNT],
+    pub ints: [IntValues<'a>; INT_COUNT],
+    /// DictionaryColumn columns by slot.
+    pub dictionaries: [DictionaryColumn<'a>; DICTIONARY_COUNT],
     /// Text columns by slot.
-    pub texts: [&'a dyn Strings; TEXT_COUNT],
+    pub texts: [&'a dyn Texts; TEXT_COUNT],
 }
 
-impl Default for Fields<'_> {
+impl Default for RecordColumns<'_> {
     /// Those of records that have none.
     fn default() -> Self {
         Self {
-            ints: [Ints::Absent; INT_COUNT],
-            categories: [Category { codes: Codes::Absent, entries: &NoStrings, order: Order::Any }; CATEGORY_COUNT],
-            texts: [&NoStrings; TEXT_COUNT],
+            ints: [IntValues::Absent; INT_COUNT],
+            dictionaries: [DictionaryColumn { codes: DictionaryCodes::Absent, entries: &NoTexts, order: EntryOrder::Any };
+                DICTIONARY_COUNT],
+            texts: [&NoTexts; TEXT_COUNT],
         }
     }
 }
 
-impl<'a> Fields<'a> {
+impl<'a> RecordColumns<'a> {
     /// The fields of one record, as row 0.
     pub fn of(record: &'a Record<'a>) -> Self {
-        let category = |slot: usize| Category { codes: Codes::Wide(&[0]), entries: &record.strings[slot], order: Order::Any };
+        let category = |slot: usize| DictionaryColumn {
+            codes: DictionaryCodes::Wide(&[0]),
+            entries: &record.strings[slot],
+            order: EntryOrder::Any,
+        };
         Self {
-            ints: std::array::from_fn(|slot| Ints::Wide(std::slice::from_ref(&record.ints[slot]))),
-            categories: std::array::from_fn(category),
-            texts: std::array::from_fn(|slot| &record.strings[CATEGORY_COUNT + slot] as &dyn Strings),
+            ints: std::array::from_fn(|slot| IntValues::Wide(std::slice::from_ref(&record.ints[slot]))),
+            dictionaries: std::array::from_fn(category),
+            texts: std::array::from_fn(|slot| &record.strings[DICTIONARY_COUNT + slot] as &dyn Texts),
         }
     }
 
     /// The key of a row: source and session id.
     pub fn key(&self, row: usize) -> (&'a str, &'a str) {
-        (self.categories[category_slot::SOURCE].text(row), self.texts[text_slot::SESSION_ID].get(row))
+        (self.dictionaries[dictionary_slot::SOURCE].text(row), self.texts[text_slot::SESSION_ID].get(row))
     }
 
     /// Hash of the key of a row.
@@ -62,10 +67,10 @@ impl<'a> Fields<'a> {
     /// One row as a record.
     pub fn record(&self, row: usize) -> Record<'a> {
         let mut strings = [""; STRING_COUNT];
-        for (text, column) in strings.iter_mut().zip(&self.categories) {
+        for (text, column) in strings.iter_mut().zip(&self.dictionaries) {
             *text = column.text(row);
         }
-        for (text, column) in strings[CATEGORY_COUNT..].iter_mut().zip(&self.texts) {
+        for (text, column) in strings[DICTIONARY_COUNT..].iter_mut().zip(&self.texts) {
             *text = column.get(row);
         }
         Record { ints: std::array::from_fn(|slot| self.ints[slot].get(row)), strings }

@@ -4,13 +4,13 @@ use std::ops::Range;
 
 /// A set of rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bitmap {
+pub struct RowSet {
     words: Vec<u64>,
     count: usize,
 }
 
-impl Bitmap {
-    /// Reads what [`Bitmap::to_bytes`] wrote.
+impl RowSet {
+    /// Reads what [`RowSet::to_bytes`] wrote.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let word = |chunk: &[u8]| chunk.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
         let words: Vec<u64> = bytes.chunks(8).map(word).collect();

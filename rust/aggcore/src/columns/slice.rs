@@ -2,17 +2,17 @@
 
 use std::ops::Range;
 
-use super::Fields;
-use super::call_duration::Talk;
+use super::RecordColumns;
+use super::call_duration::CallDurations;
 use super::dictionary::partition_point;
-use super::integer::Zone;
-use super::row_set::Bitmap;
-use super::sums::Packed;
+use super::integer::ColumnStats;
+use super::row_set::RowSet;
+use super::sums::PackedSums;
 use crate::record::schema::INT_COUNT;
 
 /// A run of records.
 #[derive(Clone)]
-pub struct Part<'a> {
+pub struct RecordSlice<'a> {
     /// The rows that may be looked at; columns have others too.
     pub rows: Range<usize>,
     /// Whether these ascend by setup time.
@@ -24,26 +24,26 @@ pub struct Part<'a> {
     /// Their minutes of the UTC day that all rows are of, if they are of one.
     pub setup_minute: Option<&'a [u16]>,
     /// What each row stands for, where it stands for more than itself.
-    pub weights: Option<&'a [Packed]>,
+    pub weights: Option<&'a [PackedSums]>,
     /// Calls that the rows stand for, or more.
     pub calls: u64,
     /// The code of the account that all rows are of, if it is known.
     pub account: Option<usize>,
     /// From answer to end.
-    pub talk: Talk<'a>,
+    pub durations: CallDurations<'a>,
     /// The fields of the records.
-    pub fields: Fields<'a>,
+    pub fields: RecordColumns<'a>,
     /// The values that each of the integer columns has, if this is known.
-    pub zones: Option<&'a [Zone; INT_COUNT]>,
+    pub column_stats: Option<&'a [ColumnStats; INT_COUNT]>,
     /// When the last event with an effect was received, microseconds UTC.
     pub received_us: &'a [i64],
     /// What these lie in, as far as it is known.
-    pub received_zone: Zone,
+    pub received_stats: ColumnStats,
     /// Rows that a later version replaced elsewhere; they count no more.
-    pub dead: &'a Bitmap,
+    pub dead: &'a RowSet,
 }
 
-impl Part<'_> {
+impl RecordSlice<'_> {
     /// Narrows ascending rows down to those set up in [from, to).
     pub fn narrow_to(&mut self, from: i64, to: i64) {
         let first = partition_point(self.rows.clone(), |row| self.setup_us[row] < from);
@@ -65,7 +65,7 @@ impl Part<'_> {
 }
 
 /// The rows of an ascending list as a range, where it leaves none out.
-pub fn run_of(rows: &[u32]) -> Option<Range<usize>> {
+pub fn contiguous_range(rows: &[u32]) -> Option<Range<usize>> {
     let (first, last) = (*rows.first()? as usize, *rows.last()? as usize);
     (last - first + 1 == rows.len()).then_some(first..last + 1)
 }

@@ -7,25 +7,25 @@ pub type Sums = [i64; 3];
 
 /// Two sums of a part's rows, of which there are less than 2^31, in one word, the second above the lowest 31 bits; and a
 /// sum of milliseconds of less than 2^31 each. So none of them runs over, and a row costs two additions without a look.
-pub type Packed = [u64; 2];
+pub type PackedSums = [u64; 2];
 
 /// Where the second of two sums in a word begins.
-pub const UPPER: u32 = 31;
+pub const UPPER_SHIFT: u32 = 31;
 
-/// What one call adds: `ms` as [`Talk::Known`](super::call_duration::Talk::Known).
+/// What one call adds: `ms` as [`CallDurations::Milliseconds`](super::call_duration::CallDurations::Milliseconds).
 #[inline]
-pub fn packed_call(ms: i32) -> Packed {
-    [1 | u64::from(ms >= 0) << UPPER, ms.max(0) as u64]
+pub fn packed_call(ms: i32) -> PackedSums {
+    [1 | u64::from(ms >= 0) << UPPER_SHIFT, ms.max(0) as u64]
 }
 
 /// The sums of calls as one word and milliseconds.
-pub fn packed_sums([calls, answered, ms]: Sums) -> Packed {
-    [calls as u64 | (answered as u64) << UPPER, ms as u64]
+pub fn packed_sums([calls, answered, ms]: Sums) -> PackedSums {
+    [calls as u64 | (answered as u64) << UPPER_SHIFT, ms as u64]
 }
 
 /// The sums of calls.
-pub fn unpacked_calls([counts, ms]: Packed) -> Sums {
-    [(counts & ((1 << UPPER) - 1)) as i64, (counts >> UPPER) as i64, ms as i64]
+pub fn unpacked_calls([counts, ms]: PackedSums) -> Sums {
+    [(counts & ((1 << UPPER_SHIFT) - 1)) as i64, (counts >> UPPER_SHIFT) as i64, ms as i64]
 }
 
 /// Adds to sums.

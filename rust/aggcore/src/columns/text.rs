@@ -1,6 +1,6 @@
 //! Short byte strings by row, one after the other in one piece of memory.
 
-use super::dictionary::Strings;
+use super::dictionary::Texts;
 
 /// Bytes that removed rows may leave behind before the others are moved together.
 const GARBAGE_MIN: usize = 1 << 16;
@@ -99,7 +99,7 @@ impl TextColumn {
     }
 }
 
-impl Strings for TextColumn {
+impl Texts for TextColumn {
     fn count(&self) -> usize {
         self.0.starts.len()
     }

@@ -8,13 +8,13 @@ use std::{path::PathBuf, time::Duration};
 
 use pyo3::{buffer::PyBuffer, prelude::*, types::PyBytes, types::PyDict};
 
-use crate::columns::row_set::Bitmap;
+use crate::columns::row_set::RowSet;
 use crate::durable::{group_commit as commit, journal};
 use crate::error::Error;
 use crate::response::{ActiveFinish, UsageFinish, finish_active, finish_folder, finish_quality, finish_usage};
 use crate::scan::{code_deck as deck, predicate as filter};
 use crate::storage::segment::{Segment, Summary, Written};
-use crate::time_text::Offsets;
+use crate::time_text::UtcOffsets;
 use crate::wire::columnar_batch as batch;
 use crate::{cancellation as stop, response as finish, scan, storage as store};
 
@@ -142,7 +142,7 @@ impl Store {
     }
 
     fn open_segment(&self, py: Python<'_>, day: i64, file: FileRow<'_>, dead: &[u8], damaged: bool) -> PyResult<()> {
-        let (file, dead) = (written(&file)?, Bitmap::from_bytes(dead));
+        let (file, dead) = (written(&file)?, RowSet::from_bytes(dead));
         py.detach(|| self.durable.store.open_segment(&self.directory, day, &file, dead, damaged));
         Ok(())
     }
@@ -332,7 +332,7 @@ fn usage_response<'py>(
     change_us: PyBuffer<i64>, offset_s: PyBuffer<i32>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (edges, change_us, offset_s) = (edges.to_vec(py)?, change_us.to_vec(py)?, offset_s.to_vec(py)?);
-    let offsets = Offsets { change_us: &change_us, offset_s: &offset_s };
+    let offsets = UtcOffsets { change_us: &change_us, offset_s: &offset_s };
     let how = UsageFinish { edges: &edges, warmup_bin_count, sma_period, now_us, offsets };
     Ok(PyBytes::new(py, &finished(py, partials, || finish_usage(&partials.0, &how))))
 }
@@ -352,7 +352,7 @@ fn folder_response<'py>(
     py: Python<'py>, partials: &Partials, edges: PyBuffer<i64>, change_us: PyBuffer<i64>, offset_s: PyBuffer<i32>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (edges, change_us, offset_s) = (edges.to_vec(py)?, change_us.to_vec(py)?, offset_s.to_vec(py)?);
-    let offsets = Offsets { change_us: &change_us, offset_s: &offset_s };
+    let offsets = UtcOffsets { change_us: &change_us, offset_s: &offset_s };
     Ok(PyBytes::new(py, &finished(py, partials, || finish_folder(&partials.0, &edges, &offsets))?))
 }
 
@@ -365,7 +365,7 @@ fn active_response<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (change_us, offset_s) = (change_us.to_vec(py)?, offset_s.to_vec(py)?);
     let order: Vec<_> = order.into_iter().map(finish::OrderTerm::from).collect();
-    let offsets = Offsets { change_us: &change_us, offset_s: &offset_s };
+    let offsets = UtcOffsets { change_us: &change_us, offset_s: &offset_s };
     let how = ActiveFinish { fields: &fields, order: &order, limit, rollup, offsets };
     Ok(PyBytes::new(py, &finished(py, partials, || finish_active(&partials.0, &how))?))
 }
@@ -374,7 +374,7 @@ fn active_response<'py>(
 #[pyfunction]
 fn format_time(py: Python<'_>, us: i64, change_us: PyBuffer<i64>, offset_s: PyBuffer<i32>) -> PyResult<String> {
     let (change_us, offset_s) = (change_us.to_vec(py)?, offset_s.to_vec(py)?);
-    Ok(Offsets { change_us: &change_us, offset_s: &offset_s }.rfc3339(us))
+    Ok(UtcOffsets { change_us: &change_us, offset_s: &offset_s }.rfc3339(us))
 }
 
 /// Names of the fields of a record, in the order of their tags.

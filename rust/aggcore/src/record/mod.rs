@@ -3,7 +3,9 @@
 pub mod price;
 pub mod schema;
 
-use schema::{ABSENT, CATEGORY_COUNT, FIELDS, Field, INT_COUNT, Kept, STRING_COUNT, category_slot, int_slot, text_slot};
+use schema::{
+    ABSENT, ColumnKind, DICTIONARY_COUNT, FIELDS, Field, INT_COUNT, STRING_COUNT, dictionary_slot, int_slot, text_slot,
+};
 
 /// Longest text of a record, in bytes.
 pub const TEXT_BYTES_MAX: usize = 256;
@@ -76,20 +78,20 @@ impl Default for Record<'_> {
 impl<'a> Record<'a> {
     /// Place of a text field among `strings`.
     pub const fn string_slot(field: &Field) -> usize {
-        match field.shape.kept() {
-            Kept::Text => CATEGORY_COUNT + field.slot,
-            Kept::Category | Kept::Int => field.slot,
+        match field.field_type.column_kind() {
+            ColumnKind::Text => DICTIONARY_COUNT + field.slot,
+            ColumnKind::Dictionary | ColumnKind::Int => field.slot,
         }
     }
 
     /// The switch or feed; "" is the unnamed one.
     pub fn source(&self) -> &'a str {
-        self.strings[category_slot::SOURCE]
+        self.strings[dictionary_slot::SOURCE]
     }
 
     /// The source's own id of the session.
     pub fn session_id(&self) -> &'a str {
-        self.strings[CATEGORY_COUNT + text_slot::SESSION_ID]
+        self.strings[DICTIONARY_COUNT + text_slot::SESSION_ID]
     }
 
     /// Setup time, microseconds UTC.
@@ -114,25 +116,29 @@ impl<'a> Record<'a> {
 
     /// Whether a field has a value.
     pub fn has(&self, field: &Field) -> bool {
-        match field.shape.kept() {
-            Kept::Int => self.ints[field.slot] != ABSENT,
-            Kept::Category | Kept::Text => !self.strings[Self::string_slot(field)].is_empty(),
+        match field.field_type.column_kind() {
+            ColumnKind::Int => self.ints[field.slot] != ABSENT,
+            ColumnKind::Dictionary | ColumnKind::Text => !self.strings[Self::string_slot(field)].is_empty(),
         }
     }
 
     /// Whether a field is the same in another record.
     pub fn equal(&self, other: &Record<'_>, field: &Field) -> bool {
-        match field.shape.kept() {
-            Kept::Int => self.ints[field.slot] == other.ints[field.slot],
-            Kept::Category | Kept::Text => self.strings[Self::string_slot(field)] == other.strings[Self::string_slot(field)],
+        match field.field_type.column_kind() {
+            ColumnKind::Int => self.ints[field.slot] == other.ints[field.slot],
+            ColumnKind::Dictionary | ColumnKind::Text => {
+                self.strings[Self::string_slot(field)] == other.strings[Self::string_slot(field)]
+            }
         }
     }
 
     /// Takes a field from another record.
     pub fn copy(&mut self, other: &Record<'a>, field: &Field) {
-        match field.shape.kept() {
-            Kept::Int => self.ints[field.slot] = other.ints[field.slot],
-            Kept::Category | Kept::Text => self.strings[Self::string_slot(field)] = other.strings[Self::string_slot(field)],
+        match field.field_type.column_kind() {
+            ColumnKind::Int => self.ints[field.slot] = other.ints[field.slot],
+            ColumnKind::Dictionary | ColumnKind::Text => {
+                self.strings[Self::string_slot(field)] = other.strings[Self::string_slot(field)]
+            }
         }
     }
 
@@ -144,7 +150,7 @@ impl<'a> Record<'a> {
     /// Whether this record may be taken.
     ///
     /// # Errors
-    /// The first rule that it breaks. Fields that cannot be read at all were refused before.
+    /// The first rule that it breaks. RecordColumns that cannot be read at all were refused before.
     pub fn validate(&self) -> Result<(), Rejection> {
         use RejectReason as R;
         let [setup, answer, end] = [int_slot::SETUP_TIME, int_slot::ANSWER_TIME, int_slot::END_TIME].map(|slot| self.ints[slot]);
@@ -191,7 +197,7 @@ pub const EVENT_END: i64 = 3;
 
 /// Whether a field is a text.
 pub fn is_string(field: &Field) -> bool {
-    field.shape.kept() != Kept::Int
+    field.field_type.column_kind() != ColumnKind::Int
 }
 
 /// Duration in milliseconds: floor((end - answer) / 1000 µs) of an answered finished session, else 0.

@@ -5,7 +5,7 @@
 
 /// How a field's values are written and kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub enum FieldType {
     /// A whole number.
     Integer,
     /// A whole number out of a small closed set.
@@ -17,29 +17,29 @@ pub enum Shape {
     /// An amount of money in units of 10^-9.
     Price,
     /// A text of few distinct values.
-    Category,
+    DictionaryText,
     /// A text that differs from record to record.
     Text,
 }
 
 /// In which kind of column a field's values are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum ColumnKind {
     /// A column of `i64`.
     Int,
     /// A column of codes into a dictionary.
-    Category,
+    Dictionary,
     /// A column of texts.
     Text,
 }
 
-impl Shape {
+impl FieldType {
     /// Where values of this shape are kept.
-    pub const fn kept(self) -> Kept {
+    pub const fn column_kind(self) -> ColumnKind {
         match self {
-            Self::Integer | Self::Enum | Self::Flag | Self::Time | Self::Price => Kept::Int,
-            Self::Category => Kept::Category,
-            Self::Text => Kept::Text,
+            Self::Integer | Self::Enum | Self::Flag | Self::Time | Self::Price => ColumnKind::Int,
+            Self::DictionaryText => ColumnKind::Dictionary,
+            Self::Text => ColumnKind::Text,
         }
     }
 }
@@ -50,7 +50,7 @@ pub struct Field {
     /// Name in the contract.
     pub name: &'static str,
     /// How its values are kept.
-    pub shape: Shape,
+    pub field_type: FieldType,
     /// Its place among the fields that are kept the same way (integers, categories, texts).
     pub slot: usize,
 }
@@ -65,69 +65,69 @@ impl Field {
 /// The value of an integer field that has none.
 pub const ABSENT: i64 = i64::MIN;
 
-const DECLARED: [(&str, Shape); 52] = [
-    ("source", Shape::Category),
-    ("session_id", Shape::Text),
-    ("revision", Shape::Integer),
-    ("event", Shape::Enum),
-    ("kind", Shape::Enum),
-    ("setup_time", Shape::Time),
-    ("answer_time", Shape::Time),
-    ("end_time", Shape::Time),
-    ("is_last_attempt", Shape::Flag),
-    ("disconnect_cause", Shape::Integer),
-    ("tenant_id", Shape::Integer),
-    ("app_id", Shape::Integer),
-    ("comp_id", Shape::Integer),
-    ("company", Shape::Category),
-    ("organization", Shape::Category),
-    ("folder", Shape::Category),
-    ("agent_id", Shape::Category),
-    ("equipment_id", Shape::Integer),
-    ("equipment_name", Shape::Category),
-    ("account_id", Shape::Category),
-    ("src_country_id", Shape::Integer),
-    ("dst_country_id", Shape::Integer),
-    ("src_prefix_routing", Shape::Category),
-    ("dst_prefix_routing", Shape::Category),
-    ("auth_orig_ip", Shape::Category),
-    ("customer_price", Shape::Price),
-    ("orig_leg_id", Shape::Text),
-    ("orig_src_party_id", Shape::Text),
-    ("orig_dst_party_id", Shape::Text),
-    ("orig_companies_id", Shape::Integer),
-    ("orig_owner_users_id", Shape::Integer),
-    ("orig_clients_id", Shape::Integer),
-    ("orig_clients_name", Shape::Category),
-    ("orig_accounts_id", Shape::Integer),
-    ("orig_accounts_name", Shape::Category),
-    ("orig_accounts_ident", Shape::Category),
-    ("orig_rates_code", Shape::Category),
-    ("orig_rates_code_name", Shape::Category),
-    ("orig_rates_country", Shape::Category),
-    ("term_leg_id", Shape::Text),
-    ("term_src_party_id", Shape::Text),
-    ("term_dst_party_id", Shape::Text),
-    ("term_companies_id", Shape::Integer),
-    ("term_owner_users_id", Shape::Integer),
-    ("term_clients_id", Shape::Integer),
-    ("term_clients_name", Shape::Category),
-    ("term_accounts_id", Shape::Integer),
-    ("term_accounts_name", Shape::Category),
-    ("term_accounts_ident", Shape::Category),
-    ("term_rates_code", Shape::Category),
-    ("term_rates_code_name", Shape::Category),
-    ("term_rates_country", Shape::Category),
+const DECLARED: [(&str, FieldType); 52] = [
+    ("source", FieldType::DictionaryText),
+    ("session_id", FieldType::Text),
+    ("revision", FieldType::Integer),
+    ("event", FieldType::Enum),
+    ("kind", FieldType::Enum),
+    ("setup_time", FieldType::Time),
+    ("answer_time", FieldType::Time),
+    ("end_time", FieldType::Time),
+    ("is_last_attempt", FieldType::Flag),
+    ("disconnect_cause", FieldType::Integer),
+    ("tenant_id", FieldType::Integer),
+    ("app_id", FieldType::Integer),
+    ("comp_id", FieldType::Integer),
+    ("company", FieldType::DictionaryText),
+    ("organization", FieldType::DictionaryText),
+    ("folder", FieldType::DictionaryText),
+    ("agent_id", FieldType::DictionaryText),
+    ("equipment_id", FieldType::Integer),
+    ("equipment_name", FieldType::DictionaryText),
+    ("account_id", FieldType::DictionaryText),
+    ("src_country_id", FieldType::Integer),
+    ("dst_country_id", FieldType::Integer),
+    ("src_prefix_routing", FieldType::DictionaryText),
+    ("dst_prefix_routing", FieldType::DictionaryText),
+    ("auth_orig_ip", FieldType::DictionaryText),
+    ("customer_price", FieldType::Price),
+    ("orig_leg_id", FieldType::Text),
+    ("orig_src_party_id", FieldType::Text),
+    ("orig_dst_party_id", FieldType::Text),
+    ("orig_companies_id", FieldType::Integer),
+    ("orig_owner_users_id", FieldType::Integer),
+    ("orig_clients_id", FieldType::Integer),
+    ("orig_clients_name", FieldType::DictionaryText),
+    ("orig_accounts_id", FieldType::Integer),
+    ("orig_accounts_name", FieldType::DictionaryText),
+    ("orig_accounts_ident", FieldType::DictionaryText),
+    ("orig_rates_code", FieldType::DictionaryText),
+    ("orig_rates_code_name", FieldType::DictionaryText),
+    ("orig_rates_country", FieldType::DictionaryText),
+    ("term_leg_id", FieldType::Text),
+    ("term_src_party_id", FieldType::Text),
+    ("term_dst_party_id", FieldType::Text),
+    ("term_companies_id", FieldType::Integer),
+    ("term_owner_users_id", FieldType::Integer),
+    ("term_clients_id", FieldType::Integer),
+    ("term_clients_name", FieldType::DictionaryText),
+    ("term_accounts_id", FieldType::Integer),
+    ("term_accounts_name", FieldType::DictionaryText),
+    ("term_accounts_ident", FieldType::DictionaryText),
+    ("term_rates_code", FieldType::DictionaryText),
+    ("term_rates_code_name", FieldType::DictionaryText),
+    ("term_rates_country", FieldType::DictionaryText),
 ];
 
 /// Number of integer fields.
-pub const INT_COUNT: usize = count(Kept::Int);
+pub const INT_COUNT: usize = count(ColumnKind::Int);
 /// Number of category fields.
-pub const CATEGORY_COUNT: usize = count(Kept::Category);
+pub const DICTIONARY_COUNT: usize = count(ColumnKind::Dictionary);
 /// Number of text fields that are no categories.
-pub const TEXT_COUNT: usize = count(Kept::Text);
+pub const TEXT_COUNT: usize = count(ColumnKind::Text);
 /// Number of texts of a record: categories first, then the others.
-pub const STRING_COUNT: usize = CATEGORY_COUNT + TEXT_COUNT;
+pub const STRING_COUNT: usize = DICTIONARY_COUNT + TEXT_COUNT;
 
 /// All fields, in the order of their tags: field i has tag i + 1.
 pub const FIELDS: [Field; DECLARED.len()] = fields();
@@ -146,9 +146,9 @@ pub mod int_slot {
     pub const IS_LAST_ATTEMPT: usize = slot("is_last_attempt");
 }
 
-/// Category slots that the core itself needs by name.
+/// DictionaryColumn slots that the core itself needs by name.
 #[allow(missing_docs)]
-pub mod category_slot {
+pub mod dictionary_slot {
     pub const SOURCE: usize = super::slot("source");
     pub const ACCOUNT_ID: usize = super::slot("account_id");
 }
@@ -175,11 +175,11 @@ pub mod segment_column {
     pub const ROW_OF_KEY: usize = RECEIVED_TIME + 3;
     pub const KEY_FILTER: usize = RECEIVED_TIME + 4;
     pub const SETUP_MINUTE: usize = RECEIVED_TIME + 5;
-    pub const TALK_MS: usize = RECEIVED_TIME + 6;
+    pub const DURATION_MS: usize = RECEIVED_TIME + 6;
     pub const NAME_OF_MINUTE: &str = "setup_minute";
-    pub const NAME_OF_TALK: &str = "talk_ms";
+    pub const NAME_OF_DURATION: &str = "talk_ms";
     pub const NAMES: [&str; 7] =
-        ["received_time", "versions", "sorted_key_hash", "row_of_key", "key_filter", NAME_OF_MINUTE, NAME_OF_TALK];
+        ["received_time", "versions", "sorted_key_hash", "row_of_key", "key_filter", NAME_OF_MINUTE, NAME_OF_DURATION];
 }
 
 /// Columns of a segment: the fields of the record, then those of [`segment_column`].
@@ -199,10 +199,10 @@ pub fn field(name: &str) -> Option<&'static Field> {
     FIELDS.iter().find(|field| field.name == name)
 }
 
-const fn count(kept: Kept) -> usize {
+const fn count(kept: ColumnKind) -> usize {
     let (mut total, mut i) = (0, 0);
     while i < DECLARED.len() {
-        if DECLARED[i].1.kept() as usize == kept as usize {
+        if DECLARED[i].1.column_kind() as usize == kept as usize {
             total += 1;
         }
         i += 1;
@@ -211,13 +211,13 @@ const fn count(kept: Kept) -> usize {
 }
 
 const fn fields() -> [Field; DECLARED.len()] {
-    let mut fields = [Field { name: "", shape: Shape::Integer, slot: 0 }; DECLARED.len()];
+    let mut fields = [Field { name: "", field_type: FieldType::Integer, slot: 0 }; DECLARED.len()];
     let mut next = [0; 3];
     let mut i = 0;
     while i < DECLARED.len() {
-        let (name, shape) = DECLARED[i];
-        let kept = shape.kept() as usize;
-        fields[i] = Field { name, shape, slot: next[kept] };
+        let (name, field_type) = DECLARED[i];
+        let kept = field_type.column_kind() as usize;
+        fields[i] = Field { name, field_type, slot: next[kept] };
         next[kept] += 1;
         i += 1;
     }
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn slots_are_dense_and_named_ones_are_found() {
-        assert_eq!(INT_COUNT + CATEGORY_COUNT + TEXT_COUNT, FIELDS.len());
+        assert_eq!(INT_COUNT + DICTIONARY_COUNT + TEXT_COUNT, FIELDS.len());
         assert_eq!(field("setup_time").map(|f| f.slot), Some(int_slot::SETUP_TIME));
         assert!(field("nonsense").is_none());
     }

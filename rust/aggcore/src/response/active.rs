@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::record::schema::ABSENT;
 use crate::scan::dense_ids::Numbers;
 use crate::scan::{KeyValues, Partials};
-use crate::time_text::Offsets;
+use crate::time_text::UtcOffsets;
 
 /// Names of the fields of `ActiveSessionRow` by tag, from 1.
 const ROW_FIELDS: [&str; 33] = [
@@ -75,7 +75,7 @@ pub struct ActiveFinish<'a> {
     /// Whether to add subtotals and the total.
     pub rollup: bool,
     /// How times print.
-    pub offsets: Offsets<'a>,
+    pub offsets: UtcOffsets<'a>,
 }
 
 /// Rows of an answer, each shown by any cell that has its key fields.
@@ -93,7 +93,7 @@ enum Target {
 }
 
 /// A field of a row, as it is written.
-struct Field<'a> {
+struct RowField<'a> {
     tag: u32,
     shown: Shown<'a>,
 }
@@ -141,7 +141,7 @@ fn is_key(name: &str) -> bool {
     name != "quantity" && name != "duration"
 }
 
-fn fields<'a>(partials: &'a Partials, how: &ActiveFinish<'_>) -> Result<Vec<Field<'a>>> {
+fn fields<'a>(partials: &'a Partials, how: &ActiveFinish<'_>) -> Result<Vec<RowField<'a>>> {
     let unknown = |name: &String| Error::Unknown { what: "field", name: name.clone() };
     let mut keys = partials.keys.iter().enumerate();
     let field = |name: &String| {
@@ -154,7 +154,7 @@ fn fields<'a>(partials: &'a Partials, how: &ActiveFinish<'_>) -> Result<Vec<Fiel
                 Shown::Key { position, values, is_time: name.ends_with("_time") }
             }
         };
-        Ok(Field { tag, shown })
+        Ok(RowField { tag, shown })
     };
     how.fields.iter().map(field).collect()
 }
@@ -225,8 +225,8 @@ fn rolled_up(rows: &Rows<'_>, numbers: &[u64], count: usize) -> Result<Rows<'sta
 
 /// The answer as it is written.
 struct Answer<'a> {
-    offsets: &'a Offsets<'a>,
-    fields: &'a [Field<'a>],
+    offsets: &'a UtcOffsets<'a>,
+    fields: &'a [RowField<'a>],
     bytes: Vec<u8>,
 }
 
@@ -244,9 +244,9 @@ impl Answer<'_> {
     }
 }
 
-impl Field<'_> {
+impl RowField<'_> {
     /// Adds the field of a row that keeps `level` key fields, shown by a cell.
-    fn put(&self, cell: usize, sums: &Sums, level: usize, offsets: &Offsets<'_>, out: &mut Vec<u8>) {
+    fn put(&self, cell: usize, sums: &Sums, level: usize, offsets: &UtcOffsets<'_>, out: &mut Vec<u8>) {
         match &self.shown {
             Shown::Quantity => put_number(self.tag, sums[0], out),
             Shown::Duration => put_number(self.tag, seconds(sums), out),

@@ -8,7 +8,7 @@ use super::ratio::seconds_per_call;
 use crate::columns::sums::{Sums, add};
 use crate::error::{Error, Result};
 use crate::scan::{KeyValues, Partials};
-use crate::time_text::Offsets;
+use crate::time_text::UtcOffsets;
 use crate::wire::v1::{FolderAgentStats, FolderStatsRow, FolderStatsTotals, QueryFolderStatsResponse};
 
 #[derive(Default)]
@@ -21,7 +21,7 @@ struct Row<'a> {
 ///
 /// # Errors
 /// `Unknown` where the cells have other keys; `SumOverflow`.
-pub fn finish_folder(partials: &Partials, edges: &[i64], offsets: &Offsets<'_>) -> Result<Vec<u8>> {
+pub fn finish_folder(partials: &Partials, edges: &[i64], offsets: &UtcOffsets<'_>) -> Result<Vec<u8>> {
     let [folders @ KeyValues::Texts { .. }, agents @ KeyValues::Texts { .. }] = partials.keys.as_slice() else {
         return Err(Error::Unknown { what: "keys of folder cells", name: format!("{} keys", partials.keys.len()) });
     };

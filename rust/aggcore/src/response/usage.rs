@@ -4,7 +4,7 @@ use prost::Message;
 
 use super::ratio::ratio;
 use crate::scan::Partials;
-use crate::time_text::Offsets;
+use crate::time_text::UtcOffsets;
 use crate::wire::v1::{AsrUsageBin, AsrUsageTotals, QueryAsrUsageResponse};
 
 /// What finishing a usage answer needs besides its sums.
@@ -18,7 +18,7 @@ pub struct UsageFinish<'a> {
     /// A bin that ends at or before now is complete; microseconds UTC.
     pub now_us: i64,
     /// How times print.
-    pub offsets: Offsets<'a>,
+    pub offsets: UtcOffsets<'a>,
 }
 
 /// Bytes of a `QueryAsrUsageResponse` with bins and totals.

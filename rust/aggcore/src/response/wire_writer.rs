@@ -1,4 +1,4 @@
-//! Fields of an answer, written as they are worked out.
+//! RecordColumns of an answer, written as they are worked out.
 //!
 //! As fields of a message, columns would first be laid out in memory, which for a year of five minutes takes longer
 //! than working them out.

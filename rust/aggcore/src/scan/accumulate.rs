@@ -1,10 +1,10 @@
 //! What is summed over records, and how each of them adds to its cell.
 
 use super::dense_ids::Place;
-use crate::columns::call_duration::Talk;
-use crate::columns::integer::Ints;
-use crate::columns::slice::{Part, run_of};
-use crate::columns::sums::{Packed, Sums, add, packed_call, unpacked_calls};
+use crate::columns::call_duration::CallDurations;
+use crate::columns::integer::IntValues;
+use crate::columns::slice::{RecordSlice, contiguous_range};
+use crate::columns::sums::{PackedSums, Sums, add, packed_call, unpacked_calls};
 use crate::error::Result;
 use crate::record::schema::{ABSENT, int_slot};
 
@@ -28,7 +28,7 @@ const PACKED_MS: i64 = 1 << 31;
 /// The sums of one part's rows by cell.
 pub struct PartSums<'a> {
     adding: Adding<'a>,
-    packed: Vec<Packed>,
+    packed: Vec<PackedSums>,
     /// Milliseconds of the rows at hand.
     ms: Vec<u32>,
     /// In place of these where some value is too large.
@@ -37,7 +37,7 @@ pub struct PartSums<'a> {
 
 enum Adding<'a> {
     /// What rows stand for.
-    Weights(&'a [Packed]),
+    Weights(&'a [PackedSums]),
     Sessions,
     Calls(&'a [i32]),
     Elapsed {
@@ -45,19 +45,19 @@ enum Adding<'a> {
         as_of_us: i64,
     },
     Wide {
-        part: &'a Part<'a>,
+        part: &'a RecordSlice<'a>,
         measure: Measure,
     },
 }
 
 impl<'a> PartSums<'a> {
     /// No sums yet.
-    pub fn new(part: &'a Part<'a>, measure: Measure) -> Self {
-        let adding = match (measure, part.talk, part.fields.ints[int_slot::ANSWER_TIME]) {
+    pub fn new(part: &'a RecordSlice<'a>, measure: Measure) -> Self {
+        let adding = match (measure, part.durations, part.fields.ints[int_slot::ANSWER_TIME]) {
             _ if part.weights.is_some() => Adding::Weights(part.weights.unwrap_or_default()),
             (Measure::Sessions, ..) => Adding::Sessions,
-            (Measure::Calls, Talk::Known(ms), _) => Adding::Calls(ms),
-            (Measure::Elapsed { as_of_us }, _, Ints::Wide(answer_us)) if is_short(part, as_of_us) => {
+            (Measure::Calls, CallDurations::Milliseconds(ms), _) => Adding::Calls(ms),
+            (Measure::Elapsed { as_of_us }, _, IntValues::Wide(answer_us)) if is_short(part, as_of_us) => {
                 Adding::Elapsed { answer_us, as_of_us }
             }
             _ => Adding::Wide { part, measure },
@@ -90,7 +90,7 @@ impl<'a> PartSums<'a> {
 
     /// The sums by cell.
     pub fn finish(self) -> Vec<Sums> {
-        let sums = |packed: Packed| match self.adding {
+        let sums = |packed: PackedSums| match self.adding {
             Adding::Elapsed { .. } => [packed[0] as i64, packed[1] as i64, 0],
             Adding::Sessions | Adding::Weights(_) | Adding::Calls(_) | Adding::Wide { .. } => unpacked_calls(packed),
         };
@@ -99,8 +99,10 @@ impl<'a> PartSums<'a> {
 }
 
 #[inline]
-fn add_each<T: Copy, P: Place>(sums: &mut [Packed], cells: &[P], rows: &[u32], values: &[T], value: impl Fn(T) -> Packed) {
-    if let Some(run) = run_of(rows) {
+fn add_each<T: Copy, P: Place>(
+    sums: &mut [PackedSums], cells: &[P], rows: &[u32], values: &[T], value: impl Fn(T) -> PackedSums,
+) {
+    if let Some(run) = contiguous_range(rows) {
         add_words(sums, cells, values[run].iter().map(|&of_row| value(of_row)));
     } else {
         add_words(sums, cells, rows.iter().map(|&row| value(values[row as usize])));
@@ -108,7 +110,7 @@ fn add_each<T: Copy, P: Place>(sums: &mut [Packed], cells: &[P], rows: &[u32], v
 }
 
 #[inline]
-fn add_words<P: Place>(sums: &mut [Packed], cells: &[P], words: impl Iterator<Item = Packed>) {
+fn add_words<P: Place>(sums: &mut [PackedSums], cells: &[P], words: impl Iterator<Item = PackedSums>) {
     cells.iter().zip(words).for_each(|(cell, [counts, ms])| {
         let sums = &mut sums[cell.wide() as usize];
         *sums = [sums[0] + counts, sums[1] + ms];
@@ -119,25 +121,25 @@ fn add_words<P: Place>(sums: &mut [Packed], cells: &[P], words: impl Iterator<It
 #[inline]
 fn put_each<T: Copy>(rows: &[u32], values: &[T], value: impl Fn(T) -> u32, out: &mut Vec<u32>) {
     out.clear();
-    match run_of(rows) {
+    match contiguous_range(rows) {
         Some(run) => out.extend(values[run].iter().map(|&of_row| value(of_row))),
         None => out.extend(rows.iter().map(|&row| value(values[row as usize]))),
     }
 }
 
 /// Whether the time since any answer may be packed; no call was answered before it was set up.
-fn is_short(part: &Part<'_>, as_of_us: i64) -> bool {
+fn is_short(part: &RecordSlice<'_>, as_of_us: i64) -> bool {
     as_of_us >= 0 && as_of_us.checked_sub(part.setup_range.0).is_some_and(|us| us / 1_000 < PACKED_MS)
 }
 
 /// What one row adds.
-pub fn measured(measure: Measure, part: &Part<'_>, row: usize) -> Sums {
+pub fn measured(measure: Measure, part: &RecordSlice<'_>, row: usize) -> Sums {
     let weight = part.weights.map(|weights| unpacked_calls(weights[row]));
     match measure {
         Measure::Sessions | Measure::Calls if weight.is_some() => weight.unwrap_or_default(),
         Measure::Sessions => [1, 0, 0],
         Measure::Calls => {
-            let (answered, ms) = part.talk.get(row);
+            let (answered, ms) = part.durations.get(row);
             [1, i64::from(answered), ms]
         }
         Measure::Elapsed { as_of_us } => [1, elapsed_ms(part.fields.ints[int_slot::ANSWER_TIME].get(row), as_of_us), 0],

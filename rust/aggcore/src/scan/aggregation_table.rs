@@ -7,7 +7,7 @@ use super::group_key::{Grouping, Layout, check_cell_count};
 use super::partials::{KeyValues, Partials};
 use crate::columns::sums::{Sums, add};
 use crate::error::Result;
-use crate::record::schema::{Kept, field};
+use crate::record::schema::{ColumnKind, field};
 
 /// Cells in order of appearance; without keys there is one per bin.
 pub struct Cells {
@@ -44,7 +44,7 @@ type Renumbering = Vec<Option<Vec<i64>>>;
 impl Cells {
     /// No cells yet but those of the bins where there are no keys.
     pub fn new(keys: &[String], bin_count: usize, cell_count_max: usize) -> Self {
-        let is_text = |name: &String| field(name).is_some_and(|field| field.shape.kept() != Kept::Int);
+        let is_text = |name: &String| field(name).is_some_and(|field| field.field_type.column_kind() != ColumnKind::Int);
         Self {
             stride: 1 + keys.len(),
             keys: Vec::new(),

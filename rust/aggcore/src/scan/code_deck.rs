@@ -1,6 +1,6 @@
 //! Code decks: the destination of a number is that of the longest code that begins it.
 
-use crate::columns::dictionary::Strings;
+use crate::columns::dictionary::Texts;
 
 /// Code, name and country of one destination; an empty name or country is absent.
 pub type Entry = (String, String, String);
@@ -66,7 +66,7 @@ impl Deck {
     }
 }
 
-impl Strings for DeckColumn<'_> {
+impl Texts for DeckColumn<'_> {
     fn count(&self) -> usize {
         self.entries.len()
     }

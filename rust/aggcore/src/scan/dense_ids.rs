@@ -124,7 +124,7 @@ fn number_by_slot(known: &mut Vec<u64>, slots: &mut [u32], value: u64) -> u64 {
     u64::from(*slot - 1)
 }
 
-/// Adds a value, and gives how many there are. Kept out of the loops that look for values, as most rows have one that
+/// Adds a value, and gives how many there are. ColumnKind out of the loops that look for values, as most rows have one that
 /// is known.
 #[cold]
 #[inline(never)]

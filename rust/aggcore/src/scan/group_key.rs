@@ -7,9 +7,9 @@ use std::ops::Range;
 
 use super::column::Column;
 use super::dense_ids::{Numbers, Place, TextNumbers};
-use crate::columns::dictionary::{Category, Code, Strings, with_codes};
-use crate::columns::integer::{Int, Ints, Zone, with_ints};
-use crate::columns::slice::run_of;
+use crate::columns::dictionary::{CodeWidth, DictionaryColumn, Texts, with_codes};
+use crate::columns::integer::{ColumnStats, IntValues, IntWidth, with_int_values};
+use crate::columns::slice::contiguous_range;
 use crate::error::{Error, Result};
 use crate::record::schema::ABSENT;
 
@@ -52,15 +52,15 @@ struct Key<'a> {
 /// How the values of a key column become codes.
 enum KeyCodes<'a> {
     /// Close integers: how far above `base` they are.
-    Near { values: Ints<'a>, base: i64, absent: u64 },
+    Near { values: IntValues<'a>, base: i64, absent: u64 },
     /// Other integers, by number.
     Far { value: Box<dyn Fn(usize) -> i64 + 'a>, numbers: Numbers },
     /// Texts of which each has one code: the code + 1.
     Codes(NumbersByCode<'a>),
     /// Other texts of a dictionary: their numbers.
-    Category(NumbersByCode<'a>),
+    DictionaryColumn(NumbersByCode<'a>),
     /// Texts by row.
-    Texts(&'a dyn Strings),
+    Texts(&'a dyn Texts),
 }
 
 impl<'a> Grouping<'a> {
@@ -91,7 +91,7 @@ impl<'a> Grouping<'a> {
             (KeyCodes::Near { base, .. }, None) => Some((*base, key.radix)),
             (KeyCodes::Codes(_), None) => Some((0, key.radix)),
             (KeyCodes::Near { .. } | KeyCodes::Codes(_), Some(_))
-            | (KeyCodes::Far { .. } | KeyCodes::Category(_) | KeyCodes::Texts(_), _) => None,
+            | (KeyCodes::Far { .. } | KeyCodes::DictionaryColumn(_) | KeyCodes::Texts(_), _) => None,
         };
         Some(Layout { table, bins: self.bins.clone(), keys: self.keys.iter().map(key).collect::<Option<_>>()? })
     }
@@ -145,13 +145,13 @@ pub fn check_cell_count(cell_count: usize, allowed: usize) -> Result<()> {
 
 /// The numbers of the texts of a dictionary, each found when it is first asked for.
 struct NumbersByCode<'a> {
-    column: Category<'a>,
+    column: DictionaryColumn<'a>,
     /// By code + 1.
     known: Vec<u32>,
 }
 
 impl<'a> NumbersByCode<'a> {
-    fn new(column: Category<'a>) -> Self {
+    fn new(column: DictionaryColumn<'a>) -> Self {
         let mut known = vec![UNSEEN; column.entries.count() + 1];
         // An absent text.
         known[0] = 0;
@@ -173,23 +173,25 @@ impl<'a> KeyCodes<'a> {
         let row_count = rows.len();
         let text_count = |added: usize| (texts.count() + added.min(row_count)) as u64;
         match column {
-            Column::Category(column) if column.has_distinct_codes() => {
+            Column::DictionaryColumn(column) if column.has_distinct_codes() => {
                 (Self::Codes(NumbersByCode::new(column)), column.entries.count() as u64 + 1)
             }
-            Column::Category(column) => (Self::Category(NumbersByCode::new(column)), text_count(column.entries.count())),
+            Column::DictionaryColumn(column) => {
+                (Self::DictionaryColumn(NumbersByCode::new(column)), text_count(column.entries.count()))
+            }
             Column::Text(column) => (Self::Texts(column), text_count(row_count)),
-            Column::Int { values, zone, default } => near(values, zone, rows, default).unwrap_or_else(|| {
+            Column::Int { values, stats, default } => near(values, stats, rows, default).unwrap_or_else(|| {
                 let value = move |row| if values.get(row) == ABSENT { default } else { values.get(row) };
                 far(Box::new(value), row_count)
             }),
-            Column::Duration(talk) => far(Box::new(move |row| talk.get(row).1), row_count),
+            Column::Duration(durations) => far(Box::new(move |row| durations.get(row).1), row_count),
         }
     }
 
     /// Multiplies by the radix and adds the code of each row.
     fn append<P: Place>(&mut self, radix: u64, rows: &[u32], places: &mut Vec<P>, texts: &mut TextNumbers) {
         match self {
-            &mut Self::Near { values, base, absent } => with_ints!(
+            &mut Self::Near { values, base, absent } => with_int_values!(
                 values,
                 values => append(radix, rows, places, values, |value| near_code(value.wide(), value.is_none(), base, absent)),
                 append_each(radix, places, rows.iter().map(|_| absent))
@@ -204,7 +206,7 @@ impl<'a> KeyCodes<'a> {
                 codes => append(radix, rows, places, codes, |code| code.place() as u64),
                 append_each(radix, places, rows.iter().map(|_| 0))
             ),
-            Self::Category(numbers) => with_codes!(
+            Self::DictionaryColumn(numbers) => with_codes!(
                 numbers.column.codes,
                 codes => append(radix, rows, places, codes, |code| u64::from(numbers.get(code.place(), texts))),
                 append_each(radix, places, rows.iter().map(|_| 0))
@@ -224,7 +226,7 @@ impl<'a> KeyCodes<'a> {
                 pairs.for_each(|(value, code)| *value = if code == 0 { ABSENT } else { *base + code as i64 });
             }
             Self::Far { numbers, .. } => pairs.for_each(|(value, code)| *value = numbers.values()[code as usize] as i64),
-            Self::Category(_) | Self::Texts(_) => pairs.for_each(|(value, code)| *value = code as i64),
+            Self::DictionaryColumn(_) | Self::Texts(_) => pairs.for_each(|(value, code)| *value = code as i64),
         }
     }
 }
@@ -232,10 +234,10 @@ impl<'a> KeyCodes<'a> {
 const UNSEEN: u32 = u32::MAX;
 
 /// Integers within a short range, with their radix. Code 0 is left to absent ones, unless these count as another value.
-fn near<'a>(values: Ints<'a>, zone: Zone, rows: &Range<usize>, default: i64) -> Option<(KeyCodes<'a>, u64)> {
+fn near<'a>(values: IntValues<'a>, stats: ColumnStats, rows: &Range<usize>, default: i64) -> Option<(KeyCodes<'a>, u64)> {
     let default_range = (default != ABSENT).then_some((default, default));
-    let is_close = zone.high.checked_sub(zone.low).is_some_and(|span| span < CLOSE_SPAN);
-    let range = if is_close && zone.low <= zone.high { Some((zone.low, zone.high)) } else { values.range(rows.clone()) };
+    let is_close = stats.high.checked_sub(stats.low).is_some_and(|span| span < CLOSE_SPAN);
+    let range = if is_close && stats.low <= stats.high { Some((stats.low, stats.high)) } else { values.range(rows.clone()) };
     let ranges = range.into_iter().chain(default_range);
     let (low, high) = ranges.reduce(|(low, high), (from, to)| (low.min(from), high.max(to))).unwrap_or((0, -1));
     let (base, span) = (low.checked_sub(1)?, high.checked_sub(low)?);
@@ -257,7 +259,7 @@ fn near_code(value: i64, is_absent: bool, base: i64, absent: u64) -> u64 {
 /// Multiplies by the radix and adds the code of each row's value.
 #[inline]
 fn append<T: Copy, P: Place>(radix: u64, rows: &[u32], places: &mut Vec<P>, values: &[T], mut code: impl FnMut(T) -> u64) {
-    if let Some(run) = run_of(rows) {
+    if let Some(run) = contiguous_range(rows) {
         append_each(radix, places, values[run].iter().map(|&value| code(value)));
     } else {
         append_each(radix, places, rows.iter().map(|&row| code(values[row as usize])));
@@ -278,11 +280,11 @@ fn append_each<P: Place>(radix: u64, places: &mut Vec<P>, codes: impl Iterator<I
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::columns::integer::ANY_VALUES;
+    use crate::columns::integer::UNKNOWN_STATS;
 
     /// The keys that come back for the values of two columns, whether the integers are narrow, and the greatest of them.
     fn there_and_back<P: Place>(values: [[i64; 2]; 2]) -> (Vec<i64>, bool, u64) {
-        let column = |values| Column::Int { values: Ints::Wide(values), zone: ANY_VALUES, default: ABSENT };
+        let column = |values| Column::Int { values: IntValues::Wide(values), stats: UNKNOWN_STATS, default: ABSENT };
         let (keys, mut texts) = ([column(&values[0]), column(&values[1])], [TextNumbers::default(), TextNumbers::default()]);
         let mut grouping = Grouping::new(&keys, &texts, 0..1, &(0..2));
         let (is_narrow, mut places) = (grouping.is_narrow(), Vec::<P>::new());

@@ -4,7 +4,7 @@
 //! which do not change, serve every report without a filter.
 
 use super::minute_lanes::{Lanes, SLOTS, STRIP, place};
-use crate::columns::sums::{Packed, Sums, UPPER, add, packed_call, unpacked_calls};
+use crate::columns::sums::{PackedSums, Sums, UPPER_SHIFT, add, packed_call, unpacked_calls};
 use crate::error::Result;
 use crate::record::US_PER_DAY;
 
@@ -14,14 +14,14 @@ const MINUTES: usize = 1_440;
 pub const US_PER_MINUTE: i64 = 60_000_000;
 
 /// Calls that sums have room for.
-const CALLS_MAX: u64 = (1 << UPPER) - 1;
+const CALLS_MAX: u64 = (1 << UPPER_SHIFT) - 1;
 
 /// Calls, answered calls and milliseconds by minute of a UTC day.
 pub struct MinuteSums {
     day_us: i64,
     /// Calls that are in the sums, or more.
     calls: u64,
-    slots: Box<[Packed; SLOTS]>,
+    slots: Box<[PackedSums; SLOTS]>,
     /// What many rows add; it is emptied into the slots.
     lanes: Option<Lanes>,
 }
@@ -43,7 +43,7 @@ impl MinuteSums {
         (self.day_us, self.calls) = (day_us, self.calls + calls);
     }
 
-    /// Adds a run of calls that were talked on for `ms`, as [`Talk::Known`](crate::columns::call_duration::Talk::Known); those whose
+    /// Adds a run of calls that were talked on for `ms`, as [`CallDurations::Milliseconds`](crate::columns::call_duration::CallDurations::Milliseconds); those whose
     /// mask is 0 do not count.
     pub fn add_run(&mut self, minutes: &[u16], ms: &[i32], mask: Option<&[u8]>) {
         let strips = minutes.chunks(STRIP).zip(ms.chunks(STRIP)).enumerate();
@@ -67,7 +67,7 @@ impl MinuteSums {
 
     /// Adds what one row stands for.
     #[inline]
-    pub fn add_row(&mut self, minute: u16, [counts, ms]: Packed) {
+    pub fn add_row(&mut self, minute: u16, [counts, ms]: PackedSums) {
         let slot = &mut self.slots[place(minute)];
         *slot = [slot[0].wrapping_add(counts), slot[1].wrapping_add(ms)];
     }

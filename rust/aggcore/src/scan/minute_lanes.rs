@@ -3,7 +3,7 @@
 //! Rows that follow each other are often of one minute, and an addition to a place waits for the one before. So there
 //! are several places for each minute, which take turns; and where a whole block is of one minute, it is summed up first.
 
-use crate::columns::sums::{Packed, UPPER};
+use crate::columns::sums::{PackedSums, UPPER_SHIFT};
 
 /// Places of minutes: a power of two, so that a minute needs no look whether it lies within.
 pub const SLOTS: usize = 2_048;
@@ -17,7 +17,7 @@ const BLOCK: usize = 32;
 const LANE: usize = SLOTS + 8;
 
 /// A word is its milliseconds, shifted, plus calls, shifted less, minus calls that were not answered: that is three
-/// steps from [`Talk::Known`](crate::columns::call_duration::Talk::Known), of which -1 keeps its value when it is rotated.
+/// steps from [`CallDurations::Milliseconds`](crate::columns::call_duration::CallDurations::Milliseconds), of which -1 keeps its value when it is rotated.
 const COUNT_BITS: u32 = 15;
 const COUNT_MAX: u64 = (1 << COUNT_BITS) - 1;
 const MS_SHIFT: u32 = 2 * COUNT_BITS;
@@ -47,7 +47,7 @@ impl Default for Lanes {
 
 impl Lanes {
     /// Takes up calls, no more than a strip, that were talked on for `ms`, as
-    /// [`Talk::Known`](crate::columns::call_duration::Talk::Known); those whose mask is 0 do not count. Gives whether there is room for
+    /// [`CallDurations::Milliseconds`](crate::columns::call_duration::CallDurations::Milliseconds); those whose mask is 0 do not count. Gives whether there is room for
     /// them, else the words are to be emptied first, and where there still is none the calls are too long to be packed.
     pub fn take_up(&mut self, ms: &[i32], mask: Option<&[u8]>) -> bool {
         let words = &mut self.words[..ms.len()];
@@ -89,7 +89,7 @@ impl Lanes {
     }
 
     /// Adds all words to the sums of their minutes, and begins anew.
-    pub fn empty(&mut self, sums: &mut [Packed; SLOTS]) {
+    pub fn empty(&mut self, sums: &mut [PackedSums; SLOTS]) {
         for (minute, [counts, ms]) in sums.iter_mut().enumerate() {
             for lane in self.lanes.iter_mut() {
                 let word = std::mem::take(&mut lane[minute]);
@@ -97,7 +97,7 @@ impl Lanes {
                 // No more calls are not answered than there are, so that rounding up gives all.
                 let calls = (low + COUNT_MAX) >> COUNT_BITS;
                 let unanswered = (calls << COUNT_BITS) - low;
-                *counts += calls | (calls - unanswered) << UPPER;
+                *counts += calls | (calls - unanswered) << UPPER_SHIFT;
                 *ms += word >> MS_SHIFT;
             }
         }
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     /// Sums after as many runs of the same rows as there is room for, and how many rows these were.
-    fn full(minutes: &[u16], ms: i32) -> (u64, Packed) {
+    fn full(minutes: &[u16], ms: i32) -> (u64, PackedSums) {
         let (mut lanes, mut rows, mut sums) = (Lanes::default(), 0, [[0; 2]; SLOTS]);
         while lanes.take_up(&vec![ms; minutes.len()], None) {
             lanes.add(minutes);
@@ -146,7 +146,7 @@ mod tests {
             for ms in [-1, 0, 1, 180_000, LONG_MS - 1, LONG_MS, i32::MAX] {
                 let (rows, sums) = full(minutes, ms);
                 let answered = if ms < 0 { 0 } else { rows };
-                assert_eq!(sums, [rows | answered << UPPER, answered * ms.max(0) as u64], "{rows} rows of {ms} ms");
+                assert_eq!(sums, [rows | answered << UPPER_SHIFT, answered * ms.max(0) as u64], "{rows} rows of {ms} ms");
                 let run = minutes.len().next_multiple_of(LANES) as u64;
                 let most = (ROWS_MAX as u64 / run).min(((1 << MS_BITS) - 1) / (ms.max(1) as u64 * minutes.len() as u64));
                 assert_eq!(rows, most * minutes.len() as u64, "{ms} ms");

@@ -15,8 +15,8 @@ pub mod selection;
 use std::ops::Range;
 
 use crate::cancellation::Stop;
-use crate::columns::call_duration::Talk;
-use crate::columns::slice::Part;
+use crate::columns::call_duration::CallDurations;
+use crate::columns::slice::RecordSlice;
 use crate::columns::sums::{add, packed_call};
 use crate::error::Result;
 use crate::record::US_PER_DAY;
@@ -37,7 +37,7 @@ pub use accumulate::Measure;
 pub use partials::{KeyValues, Partials};
 
 /// What a call's duration is read from, as far as a part has it.
-const CALL_COLUMNS: [&str; 3] = [segment_column::NAME_OF_TALK, "answer_time", "end_time"];
+const CALL_COLUMNS: [&str; 3] = [segment_column::NAME_OF_DURATION, "answer_time", "end_time"];
 
 /// What to sum over which records.
 pub struct Scan<'a> {
@@ -69,7 +69,7 @@ impl Scan<'_> {
             Measure::Elapsed { .. } => names.push("answer_time"),
         }
         if self.keys.is_empty() {
-            names.extend([segment_column::NAME_OF_MINUTE, segment_column::NAME_OF_TALK]);
+            names.extend([segment_column::NAME_OF_MINUTE, segment_column::NAME_OF_DURATION]);
         }
         if self.deck.is_some() {
             names.extend(["orig_dst_party_id", "term_dst_party_id"]);
@@ -105,7 +105,7 @@ impl<'a> Scanner<'a> {
     ///
     /// # Errors
     /// `CellLimit`, `SumOverflow`, what [`Stop::check`] gives, or `Unknown` for a column that does not exist.
-    pub fn add(&mut self, part: &Part<'_>) -> Result<()> {
+    pub fn add(&mut self, part: &RecordSlice<'_>) -> Result<()> {
         self.add_unless(part, |_, _, _| Ok(false))
     }
 
@@ -114,7 +114,7 @@ impl<'a> Scanner<'a> {
     ///
     /// # Errors
     /// As [`Scanner::add`].
-    pub fn add_of_table(&mut self, part: &Part<'_>, table: usize) -> Result<()> {
+    pub fn add_of_table(&mut self, part: &RecordSlice<'_>, table: usize) -> Result<()> {
         self.add_rows(part, Some(table), &self.scan.predicates.iter().collect::<Vec<_>>(), |_, _, _| Ok(false))
     }
 
@@ -124,7 +124,7 @@ impl<'a> Scanner<'a> {
     /// # Errors
     /// As [`Scanner::add`], and what `is_added` gives.
     pub fn add_unless(
-        &mut self, part: &Part<'_>, is_added: impl FnOnce(&mut Self, &Scan<'_>, &[&Predicate]) -> Result<bool>,
+        &mut self, part: &RecordSlice<'_>, is_added: impl FnOnce(&mut Self, &Scan<'_>, &[&Predicate]) -> Result<bool>,
     ) -> Result<()> {
         self.add_rows(part, None, &self.scan.predicates.iter().collect::<Vec<_>>(), is_added)
     }
@@ -133,12 +133,12 @@ impl<'a> Scanner<'a> {
     ///
     /// # Errors
     /// As [`Scanner::add`].
-    pub fn add_where(&mut self, part: &Part<'_>, predicates: &[&Predicate]) -> Result<()> {
+    pub fn add_where(&mut self, part: &RecordSlice<'_>, predicates: &[&Predicate]) -> Result<()> {
         self.add_rows(part, None, predicates, |_, _, _| Ok(false))
     }
 
     fn add_rows(
-        &mut self, part: &Part<'_>, table: Option<usize>, predicates: &[&Predicate],
+        &mut self, part: &RecordSlice<'_>, table: Option<usize>, predicates: &[&Predicate],
         is_added: impl FnOnce(&mut Self, &Scan<'_>, &[&Predicate]) -> Result<bool>,
     ) -> Result<()> {
         let scan = self.scan;
@@ -156,7 +156,7 @@ impl<'a> Scanner<'a> {
         if keys.is_empty() { self.add_bins(part, chooser) } else { self.add_groups(part, table, &keys, chooser) }
     }
 
-    fn add_bins(&mut self, part: &Part<'_>, chooser: Chooser<'_>) -> Result<()> {
+    fn add_bins(&mut self, part: &RecordSlice<'_>, chooser: Chooser<'_>) -> Result<()> {
         let scan = self.scan;
         if let Some((edges, minutes)) = scan.minutes_of(part) {
             if self.minutes.as_ref().is_some_and(|sums| !sums.has_room(minutes.day_us, part.calls)) {
@@ -204,7 +204,9 @@ impl<'a> Scanner<'a> {
         self.cells.finish()
     }
 
-    fn add_groups(&mut self, part: &Part<'_>, table: Option<usize>, keys: &[Column<'_>], chooser: Chooser<'_>) -> Result<()> {
+    fn add_groups(
+        &mut self, part: &RecordSlice<'_>, table: Option<usize>, keys: &[Column<'_>], chooser: Chooser<'_>,
+    ) -> Result<()> {
         let bins = self.scan.bins_of(part);
         let grouping = Grouping::new(keys, &self.cells.texts, bins.clone(), &part.rows);
         let groups = self.cells.open(&grouping, table)?;
@@ -216,7 +218,8 @@ impl<'a> Scanner<'a> {
     }
 
     fn add_placed<P: Place>(
-        &mut self, part: &Part<'_>, bins: Range<usize>, mut grouping: Grouping<'_>, mut groups: Groups, chooser: Chooser<'_>,
+        &mut self, part: &RecordSlice<'_>, bins: Range<usize>, mut grouping: Grouping<'_>, mut groups: Groups,
+        chooser: Chooser<'_>,
     ) -> Result<()> {
         let (scan, cells) = (self.scan, &mut self.cells);
         let (mut sums, mut places) = (PartSums::new(part, scan.measure), Vec::<P>::new());
@@ -258,20 +261,20 @@ impl Scan<'_> {
     }
 
     /// The minutes of a part, where all that this scan asks of it can be poured from sums by minute.
-    fn minutes_of<'p>(&self, part: &Part<'p>) -> Option<(&[i64], Minutes<'p>)> {
+    fn minutes_of<'p>(&self, part: &RecordSlice<'p>) -> Option<(&[i64], Minutes<'p>)> {
         let (edges, by_row) = (self.edges?, part.setup_minute?);
         let day_us = part.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
         let is_known = match self.measure {
             _ if part.rows.len() < MINUTE_ROWS => false,
             Measure::Sessions => true,
-            Measure::Calls => part.weights.is_some() || matches!(part.talk, Talk::Known(_)),
+            Measure::Calls => part.weights.is_some() || matches!(part.durations, CallDurations::Milliseconds(_)),
             Measure::Elapsed { .. } => false,
         };
         (is_known && lie_on_slots(day_us, edges, 1)).then_some((edges, Minutes { day_us, by_row }))
     }
 
     /// The bins that rows of a part may fall in.
-    fn bins_of(&self, part: &Part<'_>) -> Range<usize> {
+    fn bins_of(&self, part: &RecordSlice<'_>) -> Range<usize> {
         let Some(edges) = self.edges else { return 0..1 };
         let (low, high) = part.setup_range;
         let first = edges.partition_point(|&edge| edge <= low).saturating_sub(1);
@@ -280,7 +283,7 @@ impl Scan<'_> {
     }
 
     /// The bins of rows, counted from `first`.
-    fn put_bins<P: Place>(&self, part: &Part<'_>, rows: &[u32], first: usize, bins: &mut Vec<P>) {
+    fn put_bins<P: Place>(&self, part: &RecordSlice<'_>, rows: &[u32], first: usize, bins: &mut Vec<P>) {
         bins.clear();
         let Some(edges) = self.edges else {
             bins.resize(rows.len(), P::of(0));
@@ -299,13 +302,15 @@ impl Scan<'_> {
 }
 
 /// Adds the rows of a part that count to the sums of their minutes.
-fn add_minutes(scan: &Scan<'_>, part: &Part<'_>, minutes: &[u16], chooser: Chooser<'_>, sums: &mut MinuteSums) -> Result<()> {
+fn add_minutes(
+    scan: &Scan<'_>, part: &RecordSlice<'_>, minutes: &[u16], chooser: Chooser<'_>, sums: &mut MinuteSums,
+) -> Result<()> {
     let counts_only = scan.measure == Measure::Sessions;
     let by_lanes = part.rows.len() >= LANE_ROWS && part.weights.is_none();
-    let ms_of = |run: &Range<usize>| match part.talk {
+    let ms_of = |run: &Range<usize>| match part.durations {
         _ if counts_only => Some(&NOT_ANSWERED[..run.len()]),
-        Talk::Known(ms) => Some(&ms[run.clone()]),
-        Talk::Times { .. } => None,
+        CallDurations::Milliseconds(ms) => Some(&ms[run.clone()]),
+        CallDurations::Times { .. } => None,
     };
     chooser.each_chunk(scan.stop, |chosen, rows| {
         let run = match &chosen {
@@ -316,7 +321,8 @@ fn add_minutes(scan: &Scan<'_>, part: &Part<'_>, minutes: &[u16], chooser: Choos
         match run.filter(|_| by_lanes).and_then(|(run, mask)| Some((&minutes[run.clone()], ms_of(run)?, mask))) {
             Some((minutes, ms, mask)) => sums.add_run(minutes, ms, mask),
             None => {
-                let one = |row: usize| if let Talk::Known(ms) = part.talk { packed_call(ms[row]) } else { [1, 0] };
+                let one =
+                    |row: usize| if let CallDurations::Milliseconds(ms) = part.durations { packed_call(ms[row]) } else { [1, 0] };
                 let stands_for = |row: usize| part.weights.map_or_else(|| one(row), |weights| weights[row]);
                 let rows = chosen.list(rows).iter().map(|&row| row as usize);
                 rows.for_each(|row| sums.add_row(minutes[row], stands_for(row)));
@@ -336,7 +342,7 @@ pub fn column_names(predicates: &[Predicate]) -> Vec<&str> {
 ///
 /// # Errors
 /// What [`Scanner::add`] gives.
-pub fn any_match(part: &Part<'_>, predicates: &[Predicate], stop: &Stop) -> Result<bool> {
+pub fn any_match(part: &RecordSlice<'_>, predicates: &[Predicate], stop: &Stop) -> Result<bool> {
     let columns = Columns::new(part, None);
     let compiled = compiled(&predicates.iter().collect::<Vec<_>>(), &columns)?.into_iter().map(|(_, compiled)| compiled);
     let chooser = Chooser::new(part, (i64::MIN, i64::MAX), compiled.collect());

@@ -8,10 +8,10 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use super::column::{Column, Columns};
-use crate::columns::call_duration::Talk;
-use crate::columns::dictionary::{Category, Code, Codes, Order, Strings, with_codes};
-use crate::columns::integer::Zone;
-use crate::columns::integer::{Int, Ints, with_ints};
+use crate::columns::call_duration::CallDurations;
+use crate::columns::dictionary::{CodeWidth, DictionaryCodes, DictionaryColumn, EntryOrder, Texts, with_codes};
+use crate::columns::integer::ColumnStats;
+use crate::columns::integer::{IntValues, IntWidth, with_int_values};
 use crate::error::{Error, Result};
 use crate::record::schema::ABSENT;
 
@@ -156,15 +156,15 @@ pub enum Compiled<'a> {
     /// The same for all rows.
     Constant(bool),
     /// On an integer; `absent` is the verdict on an absent one.
-    Int { values: Ints<'a>, absent: bool, test: IntTest<'a> },
+    Int { values: IntValues<'a>, absent: bool, test: IntTest<'a> },
     /// On `duration_ms`.
-    Duration { talk: Talk<'a>, test: IntTest<'a> },
+    Duration { durations: CallDurations<'a>, test: IntTest<'a> },
     /// On a category whose entries are sorted: the codes that it holds for, both inclusive.
-    Codes { codes: Codes<'a>, first: usize, last: usize },
+    Codes { codes: DictionaryCodes<'a>, first: usize, last: usize },
     /// On a category.
-    Category(Verdicts<'a>),
+    DictionaryColumn(Verdicts<'a>),
     /// On a text.
-    Text { texts: &'a dyn Strings, test: TextTest<'a> },
+    Text { texts: &'a dyn Texts, test: TextTest<'a> },
 }
 
 /// A condition on an integer that is there.
@@ -181,8 +181,8 @@ type TextTest<'a> = Box<dyn Fn(&str) -> bool + Send + 'a>;
 
 /// The verdicts on the entries of a dictionary, each found when a row first asks for it.
 pub struct Verdicts<'a> {
-    codes: Codes<'a>,
-    entries: &'a dyn Strings,
+    codes: DictionaryCodes<'a>,
+    entries: &'a dyn Texts,
     test: TextTest<'a>,
     /// By code + 1, two bits each: a part may have far more entries than rows that ask.
     known: Vec<u8>,
@@ -226,7 +226,7 @@ impl<'a> Compiled<'a> {
     /// Texts that it may have to look at: the fewer, the sooner all verdicts are known.
     pub fn texts(&self) -> usize {
         match self {
-            Self::Category(verdicts) => verdicts.entries.count() + 1,
+            Self::DictionaryColumn(verdicts) => verdicts.entries.count() + 1,
             Self::Text { .. } => usize::MAX,
             Self::Constant(_) | Self::Int { .. } | Self::Duration { .. } | Self::Codes { .. } => 0,
         }
@@ -235,14 +235,14 @@ impl<'a> Compiled<'a> {
     /// Puts 0 at the places of the rows of a range that a condition that is not costly does not hold for.
     pub fn narrow(&self, rows: Range<usize>, mask: &mut [u8]) {
         match self {
-            Self::Constant(true) | Self::Category(_) | Self::Text { .. } => {}
+            Self::Constant(true) | Self::DictionaryColumn(_) | Self::Text { .. } => {}
             Self::Constant(false) => mask.fill(0),
             Self::Int { values, absent, test } => {
-                with_ints!(values, values => narrow_ints(&values[rows], mask, *absent, *test), and(mask, *absent));
+                with_int_values!(values, values => narrow_ints(&values[rows], mask, *absent, *test), and(mask, *absent));
             }
-            Self::Duration { talk: Talk::Known(ms), test } => narrow_talks(&ms[rows], mask, *test),
-            Self::Duration { talk, test } => {
-                mask.iter_mut().zip(rows).for_each(|(kept, row)| *kept &= u8::from(test.holds(talk.get(row).1)));
+            Self::Duration { durations: CallDurations::Milliseconds(ms), test } => filter_durations(&ms[rows], mask, *test),
+            Self::Duration { durations, test } => {
+                mask.iter_mut().zip(rows).for_each(|(kept, row)| *kept &= u8::from(test.holds(durations.get(row).1)));
             }
             Self::Codes { codes, first, last } => {
                 with_codes!(codes, codes => narrow_codes(&codes[rows], mask, *first, *last), mask.fill(0));
@@ -253,7 +253,7 @@ impl<'a> Compiled<'a> {
     /// Keeps the rows that a costly condition holds for.
     pub fn retain(&mut self, rows: &mut Vec<u32>) {
         match self {
-            Self::Category(verdicts) => verdicts.retain(rows),
+            Self::DictionaryColumn(verdicts) => verdicts.retain(rows),
             Self::Text { texts, test } => retain(rows, |row| test(texts.get(row))),
             Self::Constant(_) | Self::Int { .. } | Self::Duration { .. } | Self::Codes { .. } => {}
         }
@@ -261,12 +261,12 @@ impl<'a> Compiled<'a> {
 }
 
 impl<'a> Verdicts<'a> {
-    fn on(column: Category<'a>, test: TextTest<'a>) -> Compiled<'a> {
-        if matches!(column.codes, Codes::Absent) {
+    fn on(column: DictionaryColumn<'a>, test: TextTest<'a>) -> Compiled<'a> {
+        if matches!(column.codes, DictionaryCodes::Absent) {
             return Compiled::Constant(test(""));
         }
         let known = vec![0; (column.entries.count() + 1).div_ceil(VERDICTS)];
-        Compiled::Category(Self { codes: column.codes, entries: column.entries, test, known })
+        Compiled::DictionaryColumn(Self { codes: column.codes, entries: column.entries, test, known })
     }
 
     fn retain(&mut self, rows: &mut Vec<u32>) {
@@ -299,12 +299,12 @@ impl<'a> IntTest<'a> {
     }
 
     /// The verdict on all values of a column that are there, where it is the same for all.
-    fn on_all(self, zone: Zone) -> Option<bool> {
+    fn on_all(self, stats: ColumnStats) -> Option<bool> {
         match self {
-            Self::Between(low, high) if low <= zone.low && zone.high <= high => Some(true),
-            Self::Between(low, high) if high < zone.low || zone.high < low => Some(false),
-            Self::OneOf([value]) if (zone.low, zone.high) == (*value, *value) => Some(true),
-            Self::OneOf(values) if !values.iter().any(|value| (zone.low..=zone.high).contains(value)) => Some(false),
+            Self::Between(low, high) if low <= stats.low && stats.high <= high => Some(true),
+            Self::Between(low, high) if high < stats.low || stats.high < low => Some(false),
+            Self::OneOf([value]) if (stats.low, stats.high) == (*value, *value) => Some(true),
+            Self::OneOf(values) if !values.iter().any(|value| (stats.low..=stats.high).contains(value)) => Some(false),
             Self::Between(..) | Self::OneOf(_) => None,
         }
     }
@@ -328,7 +328,7 @@ fn and(mask: &mut [u8], verdict: bool) {
 }
 
 /// Compares in the width of the values, so that as many as possible are looked at at a time.
-fn narrow_ints<T: Int + Ord>(values: &[T], mask: &mut [u8], absent: bool, test: IntTest<'_>) {
+fn narrow_ints<T: IntWidth + Ord>(values: &[T], mask: &mut [u8], absent: bool, test: IntTest<'_>) {
     match test {
         IntTest::Between(low, high) => match T::ends(low, high) {
             Some(ends) if absent => narrow(values, mask, |value| value.lies_in(ends) | value.is_none()),
@@ -354,7 +354,7 @@ fn narrow_ints<T: Int + Ord>(values: &[T], mask: &mut [u8], absent: bool, test: 
     }
 }
 
-fn narrow_talks(ms: &[i32], mask: &mut [u8], test: IntTest<'_>) {
+fn filter_durations(ms: &[i32], mask: &mut [u8], test: IntTest<'_>) {
     match test {
         IntTest::Between(low, high) => match i32::ends(low, high) {
             Some(ends) => narrow(ms, mask, |ms| ms.max(0).lies_in(ends)),
@@ -364,7 +364,7 @@ fn narrow_talks(ms: &[i32], mask: &mut [u8], test: IntTest<'_>) {
     }
 }
 
-fn narrow_codes<T: Code>(codes: &[T], mask: &mut [u8], first: usize, last: usize) {
+fn narrow_codes<T: CodeWidth>(codes: &[T], mask: &mut [u8], first: usize, last: usize) {
     // All codes of a dictionary fit the width of its codes.
     let (first, last) = (T::of(first), T::of(last));
     narrow(codes, mask, |code| (first <= code) & (code <= last));
@@ -377,25 +377,25 @@ fn narrow<T: Copy>(values: &[T], mask: &mut [u8], holds: impl Fn(T) -> bool) {
 
 fn on_int<'a>(column: Column<'a>, name: &str, test: IntTest<'a>) -> Result<Compiled<'a>> {
     match column {
-        Column::Int { values, zone, default } => Ok(int(values, zone, default != ABSENT && test.holds(default), test)),
-        Column::Duration(talk) => Ok(Compiled::Duration { talk, test }),
-        Column::Category(_) | Column::Text(_) => Err(Error::Unknown { what: "integer column", name: name.to_owned() }),
+        Column::Int { values, stats, default } => Ok(int(values, stats, default != ABSENT && test.holds(default), test)),
+        Column::Duration(durations) => Ok(Compiled::Duration { durations, test }),
+        Column::DictionaryColumn(_) | Column::Text(_) => Err(Error::Unknown { what: "integer column", name: name.to_owned() }),
     }
 }
 
-fn int<'a>(values: Ints<'a>, zone: Zone, absent: bool, test: IntTest<'a>) -> Compiled<'a> {
-    if matches!(values, Ints::Absent) {
+fn int<'a>(values: IntValues<'a>, stats: ColumnStats, absent: bool, test: IntTest<'a>) -> Compiled<'a> {
+    if matches!(values, IntValues::Absent) {
         return Compiled::Constant(absent);
     }
-    match test.on_all(zone) {
-        Some(verdict) if verdict == absent || !zone.has_absent => Compiled::Constant(verdict),
+    match test.on_all(stats) {
+        Some(verdict) if verdict == absent || !stats.has_absent => Compiled::Constant(verdict),
         _ => Compiled::Int { values, absent, test },
     }
 }
 
 fn on_one_of_texts<'a>(column: Column<'a>, name: &str, values: &'a [String]) -> Result<Compiled<'a>> {
     match (column, values) {
-        (Column::Category(column), [text]) if column.order == Order::Sorted => {
+        (Column::DictionaryColumn(column), [text]) if column.order == EntryOrder::Sorted => {
             Ok(between_codes(column, |entry| entry < text.as_str(), |entry| entry == text))
         }
         _ => on_present_text(column, name, move |text| values.binary_search_by(|v| v.as_str().cmp(text)).is_ok()),
@@ -404,15 +404,15 @@ fn on_one_of_texts<'a>(column: Column<'a>, name: &str, values: &'a [String]) -> 
 
 fn on_text<'a>(column: Column<'a>, name: &str, how: TextMatch, text: &'a str) -> Result<Compiled<'a>> {
     match (column, how) {
-        (Column::Category(column), TextMatch::Eq | TextMatch::StartsWith) if column.order == Order::Sorted => {
+        (Column::DictionaryColumn(column), TextMatch::Eq | TextMatch::StartsWith) if column.order == EntryOrder::Sorted => {
             Ok(between_codes(column, |entry| entry < text, |entry| how.holds(entry, text)))
         }
         _ => on_present_text(column, name, move |value| how.holds(value, text)),
     }
 }
 
-/// The condition that a code is among those of [`Category::codes_where`].
-fn between_codes(column: Category<'_>, is_before: impl Fn(&str) -> bool, wanted: impl Fn(&str) -> bool) -> Compiled<'_> {
+/// The condition that a code is among those of [`DictionaryColumn::codes_where`].
+fn between_codes(column: DictionaryColumn<'_>, is_before: impl Fn(&str) -> bool, wanted: impl Fn(&str) -> bool) -> Compiled<'_> {
     let codes = column.codes_where(is_before, wanted);
     if codes.is_empty() || codes.len() == column.entries.count() {
         return Compiled::Constant(!codes.is_empty());
@@ -423,7 +423,7 @@ fn between_codes(column: Category<'_>, is_before: impl Fn(&str) -> bool, wanted:
 fn on_present_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&str) -> bool + Send + 'a) -> Result<Compiled<'a>> {
     let test: TextTest<'a> = Box::new(move |text| !text.is_empty() && holds(text));
     match column {
-        Column::Category(column) => Ok(Verdicts::on(column, test)),
+        Column::DictionaryColumn(column) => Ok(Verdicts::on(column, test)),
         Column::Text(texts) => Ok(Compiled::Text { texts, test }),
         Column::Int { .. } | Column::Duration(_) => Err(Error::Unknown { what: "text column", name: name.to_owned() }),
     }
@@ -431,13 +431,13 @@ fn on_present_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&str) -> b
 
 fn on_presence(column: Column<'_>, wanted: bool) -> Compiled<'_> {
     match column {
-        Column::Int { values, zone, .. } => {
+        Column::Int { values, stats, .. } => {
             let test = if wanted { IntTest::Between(ABSENT + 1, i64::MAX) } else { IntTest::OneOf(&[]) };
-            int(values, zone, !wanted, test)
+            int(values, stats, !wanted, test)
         }
         Column::Duration(_) => Compiled::Constant(wanted),
         // An empty entry stands for an absent text too.
-        Column::Category(column) => Verdicts::on(column, Box::new(move |text| text.is_empty() != wanted)),
+        Column::DictionaryColumn(column) => Verdicts::on(column, Box::new(move |text| text.is_empty() != wanted)),
         Column::Text(texts) => Compiled::Text { texts, test: Box::new(move |text| text.is_empty() != wanted) },
     }
 }

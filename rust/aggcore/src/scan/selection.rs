@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::predicate::Compiled;
 use crate::cancellation::Stop;
-use crate::columns::slice::Part;
+use crate::columns::slice::RecordSlice;
 use crate::error::Result;
 
 /// Rows taken at a time, between two looks at the clock; what is kept of each fits the processor's nearest caches.
@@ -14,7 +14,7 @@ const LISTED_SHARE: usize = 8;
 
 /// Chooses the rows of one part.
 pub struct Chooser<'a> {
-    part: &'a Part<'a>,
+    part: &'a RecordSlice<'a>,
     /// Setup times that count, where some of the part's may not.
     range: Option<(i64, i64)>,
     predicates: Vec<Compiled<'a>>,
@@ -47,7 +47,7 @@ impl Chosen<'_> {
 
 impl<'a> Chooser<'a> {
     /// For the rows of a part that are set up in [from, to) and meet all conditions.
-    pub fn new(part: &'a Part<'a>, (from, to): (i64, i64), mut predicates: Vec<Compiled<'a>>) -> Self {
+    pub fn new(part: &'a RecordSlice<'a>, (from, to): (i64, i64), mut predicates: Vec<Compiled<'a>>) -> Self {
         predicates.sort_by_key(Compiled::texts);
         Self { part, range: (!part.lies_within(from, to)).then_some((from, to)), predicates }
     }

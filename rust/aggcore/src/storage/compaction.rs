@@ -13,7 +13,7 @@ use super::Store;
 use super::memtable::Table;
 use super::segment::{Place, Segment, Source, Written, write};
 use super::state::{Frozen, Sealed, State};
-use crate::columns::row_set::Bitmap;
+use crate::columns::row_set::RowSet;
 use crate::error::Result;
 use crate::record::US_PER_DAY;
 
@@ -29,9 +29,9 @@ const SMALL_ROWS: usize = 1 << 14;
 /// What a seal takes up: it changes no more.
 pub struct Freeze {
     /// Finished records, and the rows of them that were replaced before.
-    tables: Vec<(Arc<Table>, Arc<Bitmap>)>,
+    tables: Vec<(Arc<Table>, Arc<RowSet>)>,
     /// Replaced rows of segments, by segment name, where the catalogue knows less.
-    dead: Vec<(String, Arc<Bitmap>)>,
+    dead: Vec<(String, Arc<RowSet>)>,
     /// Whether a copy of the active sessions began too.
     with_active: bool,
 }
@@ -41,7 +41,7 @@ pub struct Rewrite {
     /// The new segments.
     pub segments: Vec<NewSegment>,
     /// Replaced rows of other segments that the catalogue has to know from now on, by segment name.
-    pub dead: Vec<(String, Arc<Bitmap>)>,
+    pub dead: Vec<(String, Arc<RowSet>)>,
     replaced: Replaced,
 }
 
@@ -135,9 +135,9 @@ impl Store {
             }
         }
         let frozen_dead = frozen.iter().map(|frozen| &*frozen.dead);
-        let dead: Vec<&Bitmap> = frozen_dead.chain(replaced.iter().map(|sealed| &*sealed.dead)).collect();
+        let dead: Vec<&RowSet> = frozen_dead.chain(replaced.iter().map(|sealed| &*sealed.dead)).collect();
         for new in rewrite.segments {
-            let mut sealed = Sealed::new(new.segment, Bitmap::default());
+            let mut sealed = Sealed::new(new.segment, RowSet::default());
             sealed.dead = Arc::new(dead_rows(&new.places, &dead));
             state.add(new.day, sealed);
         }
@@ -198,8 +198,8 @@ impl Store {
 
 impl Frozen {
     fn forget_before(&mut self, setup_us: i64) {
-        let none_dead = Bitmap::default();
-        let part = self.table.part(&none_dead);
+        let no_tombstones = RowSet::default();
+        let part = self.table.part(&no_tombstones);
         let dead = Arc::make_mut(&mut self.dead);
         let rows = part.setup_us.iter().enumerate().filter(|(_, us)| **us < setup_us);
         rows.for_each(|(row, _)| dead.insert(row));
@@ -208,7 +208,7 @@ impl Frozen {
 
 impl State {
     /// Notes which replaced rows the catalogue knows of.
-    fn know_dead(&mut self, dead: Vec<(String, Arc<Bitmap>)>) {
+    fn know_dead(&mut self, dead: Vec<(String, Arc<RowSet>)>) {
         for (name, rows) in dead {
             for sealed in self.segments.values_mut().flatten().filter(|sealed| sealed.segment.name == name) {
                 sealed.known_dead = Arc::clone(&rows);
@@ -218,8 +218,8 @@ impl State {
 }
 
 /// Rows of a new segment whose source rows were replaced meanwhile.
-fn dead_rows(places: &[Place], dead_of_sources: &[&Bitmap]) -> Bitmap {
-    let mut dead = Bitmap::default();
+fn dead_rows(places: &[Place], dead_of_sources: &[&RowSet]) -> RowSet {
+    let mut dead = RowSet::default();
     if dead_of_sources.iter().any(|dead| !dead.is_empty()) {
         let is_dead = |(source, row): Place| dead_of_sources[source as usize].contains(row as usize);
         places.iter().enumerate().filter(|(_, place)| is_dead(**place)).for_each(|(row, _)| dead.insert(row));
@@ -280,9 +280,9 @@ fn write_days(directory: &Path, sequence: u64, row_max: usize, sources: &[Source
 }
 
 fn write_active_file(directory: &Path, sequence: u64, copy: &Table) -> Result<Written> {
-    let none_dead = Bitmap::default();
+    let no_tombstones = RowSet::default();
     let versions = |row| copy.versions(row);
-    let sources = [Source { part: copy.part(&none_dead), versions: &versions }];
+    let sources = [Source { part: copy.part(&no_tombstones), versions: &versions }];
     let mut places: Vec<Place> = (0..copy.rows() as u32).map(|row| (0, row)).collect();
     write(directory, &format!("active/{sequence:08}.arrow"), &sources, &mut places).map(|(written, _)| written)
 }

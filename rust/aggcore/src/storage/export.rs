@@ -7,9 +7,9 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field as ArrowField, Schema, TimeUnit};
 
 use crate::columns::arrow::{nulls, string_array};
-use crate::columns::slice::Part;
+use crate::columns::slice::RecordSlice;
 use crate::error::Result;
-use crate::record::schema::{ABSENT, FIELDS, Kept, Shape};
+use crate::record::schema::{ABSENT, ColumnKind, FIELDS, FieldType};
 
 /// Rows of a part as one Arrow IPC stream: the fields of the record by name, then `received_time`.
 ///
@@ -17,7 +17,7 @@ use crate::record::schema::{ABSENT, FIELDS, Kept, Shape};
 ///
 /// # Errors
 /// `Arrow` where the columns cannot be encoded.
-pub fn ipc_stream(part: &Part<'_>, rows: &[usize]) -> Result<Vec<u8>> {
+pub fn ipc_stream(part: &RecordSlice<'_>, rows: &[usize]) -> Result<Vec<u8>> {
     let mut columns: Vec<ArrayRef> = FIELDS.iter().map(|field| column(part, rows, field)).collect();
     let received = rows.iter().map(|&row| part.received_us[row]);
     columns.push(Arc::new(TimestampMicrosecondArray::from_iter_values(received).with_timezone("UTC")));
@@ -28,39 +28,39 @@ pub fn ipc_stream(part: &Part<'_>, rows: &[usize]) -> Result<Vec<u8>> {
 }
 
 fn schema() -> Arc<Schema> {
-    let mut fields: Vec<_> = FIELDS.iter().map(|field| ArrowField::new(field.name, plain_type(field.shape), true)).collect();
+    let mut fields: Vec<_> = FIELDS.iter().map(|field| ArrowField::new(field.name, plain_type(field.field_type), true)).collect();
     let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     fields.push(ArrowField::new("received_time", time, true));
     Arc::new(Schema::new(fields))
 }
 
-fn column(part: &Part<'_>, rows: &[usize], field: &crate::record::schema::Field) -> ArrayRef {
-    match field.shape.kept() {
-        Kept::Category => {
-            let column = &part.fields.categories[field.slot];
+fn column(part: &RecordSlice<'_>, rows: &[usize], field: &crate::record::schema::Field) -> ArrayRef {
+    match field.field_type.column_kind() {
+        ColumnKind::Dictionary => {
+            let column = &part.fields.dictionaries[field.slot];
             Arc::new(string_array(rows.iter().map(|&row| column.text(row))))
         }
-        Kept::Text => {
+        ColumnKind::Text => {
             let column = part.fields.texts[field.slot];
             Arc::new(string_array(rows.iter().map(|&row| column.get(row))))
         }
-        Kept::Int => int_column(field.shape, rows.iter().map(|&row| part.fields.ints[field.slot].get(row)).collect()),
+        ColumnKind::Int => int_column(field.field_type, rows.iter().map(|&row| part.fields.ints[field.slot].get(row)).collect()),
     }
 }
 
-fn int_column(shape: Shape, values: Vec<i64>) -> ArrayRef {
+fn int_column(shape: FieldType, values: Vec<i64>) -> ArrayRef {
     let nulls = nulls(values.len(), |row| values[row] != ABSENT);
-    if shape == Shape::Time {
+    if shape == FieldType::Time {
         Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC"))
     } else {
         Arc::new(Int64Array::new(values.into(), nulls))
     }
 }
 
-fn plain_type(shape: Shape) -> DataType {
-    match (shape.kept(), shape) {
-        (Kept::Category | Kept::Text, _) => DataType::Utf8,
-        (Kept::Int, Shape::Time) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        (Kept::Int, _) => DataType::Int64,
+fn plain_type(shape: FieldType) -> DataType {
+    match (shape.column_kind(), shape) {
+        (ColumnKind::Dictionary | ColumnKind::Text, _) => DataType::Utf8,
+        (ColumnKind::Int, FieldType::Time) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        (ColumnKind::Int, _) => DataType::Int64,
     }
 }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashTable;
 
-use crate::columns::Fields;
-use crate::columns::call_duration::Talk;
-use crate::columns::dictionary::{Category, Codes, NO_CODE, Order, Strings};
-use crate::columns::integer::{IntColumn, Ints, Zone};
-use crate::columns::interner::Dictionary;
-use crate::columns::row_set::Bitmap;
-use crate::columns::slice::Part;
+use crate::columns::RecordColumns;
+use crate::columns::call_duration::CallDurations;
+use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, NO_CODE, Texts};
+use crate::columns::integer::{ColumnStats, IntColumn, IntValues};
+use crate::columns::interner::Interner;
+use crate::columns::row_set::RowSet;
+use crate::columns::slice::RecordSlice;
 use crate::columns::text::{BytesColumn, TextColumn};
-use crate::record::schema::{CATEGORY_COUNT, INT_COUNT, TEXT_COUNT, category_slot, int_slot, text_slot};
+use crate::record::schema::{DICTIONARY_COUNT, INT_COUNT, TEXT_COUNT, dictionary_slot, int_slot, text_slot};
 use crate::record::{Record, US_PER_DAY};
 
 /// Records in columns. A removed row's number is taken by the last row.
@@ -21,8 +21,8 @@ pub struct Table {
     setup_us: Vec<i64>,
     /// That of the setup time stays empty.
     ints: [IntColumn; INT_COUNT],
-    codes: [Vec<i32>; CATEGORY_COUNT],
-    dictionaries: [Dictionary; CATEGORY_COUNT],
+    codes: [Vec<i32>; DICTIONARY_COUNT],
+    interners: [Interner; DICTIONARY_COUNT],
     texts: [TextColumn; TEXT_COUNT],
     received_us: Vec<i64>,
     versions: BytesColumn,
@@ -32,8 +32,8 @@ pub struct Table {
     /// Rows by UTC day.
     rows_of_day: BTreeMap<i64, usize>,
     /// What the values of the rows lie in, those of rows that are gone too.
-    zones: [Zone; INT_COUNT],
-    received_zone: Zone,
+    column_stats: [ColumnStats; INT_COUNT],
+    received_stats: ColumnStats,
     copying: Option<Copying>,
 }
 
@@ -74,23 +74,24 @@ impl Table {
 
     /// Earliest and latest setup time, microseconds UTC.
     pub fn setup_range(&self) -> Option<(i64, i64)> {
-        self.part(&Bitmap::default()).setup_range()
+        self.part(&RowSet::default()).setup_range()
     }
 
     /// The fields of the rows.
-    pub fn fields(&self) -> Fields<'_> {
-        let ints = |slot: usize| if slot == int_slot::SETUP_TIME { Ints::Wide(&self.setup_us) } else { self.ints[slot].values() };
-        Fields {
+    pub fn fields(&self) -> RecordColumns<'_> {
+        let ints =
+            |slot: usize| if slot == int_slot::SETUP_TIME { IntValues::Wide(&self.setup_us) } else { self.ints[slot].values() };
+        RecordColumns {
             ints: std::array::from_fn(ints),
-            categories: std::array::from_fn(|slot| self.category(slot)),
-            texts: std::array::from_fn(|slot| &self.texts[slot] as &dyn Strings),
+            dictionaries: std::array::from_fn(|slot| self.category(slot)),
+            texts: std::array::from_fn(|slot| &self.texts[slot] as &dyn Texts),
         }
     }
 
     /// The rows as columns; `dead` are those that count no more.
-    pub fn part<'a>(&'a self, dead: &'a Bitmap) -> Part<'a> {
+    pub fn part<'a>(&'a self, dead: &'a RowSet) -> RecordSlice<'a> {
         let fields = self.fields();
-        Part {
+        RecordSlice {
             rows: 0..self.rows(),
             ascends: false,
             setup_range: self.setup_range_of_days(),
@@ -99,10 +100,13 @@ impl Table {
             weights: None,
             calls: self.rows() as u64,
             account: None,
-            talk: Talk::Times { answer_us: fields.ints[int_slot::ANSWER_TIME], end_us: fields.ints[int_slot::END_TIME] },
+            durations: CallDurations::Times {
+                answer_us: fields.ints[int_slot::ANSWER_TIME],
+                end_us: fields.ints[int_slot::END_TIME],
+            },
             fields,
-            zones: Some(&self.zones),
-            received_zone: self.received_zone,
+            column_stats: Some(&self.column_stats),
+            received_stats: self.received_stats,
             received_us: &self.received_us,
             dead,
         }
@@ -124,22 +128,22 @@ impl Table {
         candidates.filter(move |&row| {
             self.key_hash[row] == key_hash
                 && self.texts[text_slot::SESSION_ID].get(row) == session_id
-                && self.category(category_slot::SOURCE).text(row) == source
+                && self.category(dictionary_slot::SOURCE).text(row) == source
         })
     }
 
     /// Adds rows of columns; `more_of` says the rest of one.
-    pub fn append<'a>(&mut self, fields: &Fields<'_>, rows: &[usize], more_of: impl Fn(usize) -> More<'a>) {
+    pub fn append<'a>(&mut self, fields: &RecordColumns<'_>, rows: &[usize], more_of: impl Fn(usize) -> More<'a>) {
         let count = self.rows();
-        for (zone, column) in self.zones.iter_mut().zip(fields.ints) {
-            rows.iter().for_each(|&row| zone.add(column.get(row)));
+        for (stats, column) in self.column_stats.iter_mut().zip(fields.ints) {
+            rows.iter().for_each(|&row| stats.add(column.get(row)));
         }
         for (slot, column) in self.ints.iter_mut().enumerate().filter(|(slot, _)| *slot != int_slot::SETUP_TIME) {
             column.append(fields.ints[slot], rows, count);
         }
-        for (slot, dictionary) in self.dictionaries.iter_mut().enumerate() {
-            append_codes(&mut self.codes[slot], dictionary, fields.categories[slot], rows, count);
-            dictionary.forget_unused(&mut self.codes[slot]);
+        for (slot, interner) in self.interners.iter_mut().enumerate() {
+            append_codes(&mut self.codes[slot], interner, fields.dictionaries[slot], rows, count);
+            interner.forget_unused(&mut self.codes[slot]);
         }
         for (column, texts) in self.texts.iter_mut().zip(&fields.texts) {
             rows.iter().zip(count..).for_each(|(&row, place)| column.push(texts.get(row), place));
@@ -150,7 +154,7 @@ impl Table {
             self.setup_us.push(setup_us);
             *self.rows_of_day.entry(setup_us.div_euclid(US_PER_DAY)).or_default() += 1;
             self.received_us.push(more.received_us);
-            self.received_zone.add(more.received_us);
+            self.received_stats.add(more.received_us);
             self.versions.push(more.versions.unwrap_or_default(), place);
             self.key_hash.push(more.key_hash);
             // Exact, as tables are far smaller than 2^32 rows.
@@ -164,16 +168,16 @@ impl Table {
         self.count_out(self.setup_us[row].div_euclid(US_PER_DAY));
         *self.rows_of_day.entry(record.day()).or_default() += 1;
         self.setup_us[row] = record.setup_us();
-        self.zones.iter_mut().zip(record.ints).for_each(|(zone, value)| zone.add(value));
-        self.received_zone.add(more.received_us);
+        self.column_stats.iter_mut().zip(record.ints).for_each(|(stats, value)| stats.add(value));
+        self.received_stats.add(more.received_us);
         for (slot, column) in self.ints.iter_mut().enumerate().filter(|(slot, _)| *slot != int_slot::SETUP_TIME) {
             column.set(row, record.ints[slot], rows);
         }
-        for (slot, dictionary) in self.dictionaries.iter_mut().enumerate() {
-            set_code(&mut self.codes[slot], dictionary.code(record.strings[slot]), row, rows);
-            dictionary.forget_unused(&mut self.codes[slot]);
+        for (slot, interner) in self.interners.iter_mut().enumerate() {
+            set_code(&mut self.codes[slot], interner.code(record.strings[slot]), row, rows);
+            interner.forget_unused(&mut self.codes[slot]);
         }
-        let texts = &record.strings[CATEGORY_COUNT..];
+        let texts = &record.strings[DICTIONARY_COUNT..];
         self.texts.iter_mut().zip(texts).for_each(|(column, text)| column.set(row, text, rows));
         self.received_us[row] = more.received_us;
         self.versions.set(row, more.versions.unwrap_or_default(), rows);
@@ -210,7 +214,7 @@ impl Table {
             }
         }
         // Else it would reach back to the first row ever, and tell nothing after a day.
-        self.received_zone = Zone::of(&self.received_us);
+        self.received_stats = ColumnStats::of(&self.received_us);
         before - self.rows()
     }
 
@@ -260,10 +264,10 @@ impl Table {
         self.copying = Some(copying);
     }
 
-    fn category(&self, slot: usize) -> Category<'_> {
+    fn category(&self, slot: usize) -> DictionaryColumn<'_> {
         let codes = self.codes[slot].as_slice();
-        let codes = if codes.is_empty() { Codes::Absent } else { Codes::Wide(codes) };
-        Category { codes, entries: self.dictionaries[slot].entries(), order: Order::Distinct }
+        let codes = if codes.is_empty() { DictionaryCodes::Absent } else { DictionaryCodes::Wide(codes) };
+        DictionaryColumn { codes, entries: self.interners[slot].entries(), order: EntryOrder::Distinct }
     }
 
     /// A range of setup times that all rows lie in.
@@ -298,12 +302,12 @@ fn set_code(codes: &mut Vec<i32>, code: i32, row: usize, rows: usize) {
 }
 
 /// Adds rows of another column to one of `count` rows, which is empty while no row has a code.
-fn append_codes(codes: &mut Vec<i32>, dictionary: &mut Dictionary, column: Category<'_>, rows: &[usize], count: usize) {
+fn append_codes(codes: &mut Vec<i32>, interner: &mut Interner, column: DictionaryColumn<'_>, rows: &[usize], count: usize) {
     // A text is looked up when a row has it for the first time.
     let mut code_of = vec![None; column.entries.count()];
     let code = |&row: &usize| match column.code(row) {
         NO_CODE => NO_CODE,
-        code => *code_of[code as usize].get_or_insert_with(|| dictionary.code(column.entries.get(code as usize))),
+        code => *code_of[code as usize].get_or_insert_with(|| interner.code(column.entries.get(code as usize))),
     };
     let added: Vec<i32> = rows.iter().map(code).collect();
     if !codes.is_empty() || added.iter().any(|&code| code != NO_CODE) {

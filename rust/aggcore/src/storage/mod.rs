@@ -13,7 +13,7 @@ use std::path::Path;
 
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::columns::row_set::Bitmap;
+use crate::columns::row_set::RowSet;
 use crate::error::{Error, Result};
 use crate::record::{Record, US_PER_DAY};
 use crate::wire::columnar_batch::Batch;
@@ -77,7 +77,7 @@ impl Store {
 
     /// Adds a sealed segment of a data directory. One that cannot be opened as written, or that was `damaged` before,
     /// makes the reports of its day fail, and no others.
-    pub fn open_segment(&self, directory: &Path, day: i64, written: &Written, dead: Bitmap, damaged: bool) {
+    pub fn open_segment(&self, directory: &Path, day: i64, written: &Written, dead: RowSet, damaged: bool) {
         let path = directory.join(&written.name);
         let before = Error::damaged(&path, "records were taken for its day while it could not be read");
         match if damaged { Err(before) } else { Segment::open(directory, written) } {
@@ -106,8 +106,8 @@ impl Store {
     /// # Errors
     /// `Io` or `Damaged` where it cannot be read as written.
     pub fn open_active(&self, directory: &Path, written: &Written) -> Result<()> {
-        let (segment, none_dead) = (Segment::open(directory, written)?, Bitmap::default());
-        let part = segment.whole_part(&none_dead)?;
+        let (segment, no_tombstones) = (Segment::open(directory, written)?, RowSet::default());
+        let part = segment.whole_part(&no_tombstones)?;
         let more = |row: usize| More {
             key_hash: part.fields.key_hash(row),
             versions: segment.versions(row),
@@ -123,7 +123,7 @@ impl Store {
     /// # Errors
     /// `Damaged`, or `Arrow` where the columns cannot be encoded.
     pub fn export(&self, (from, to): (i64, i64), place: (usize, usize), row_max: usize) -> Result<Option<Exported>> {
-        let none_dead = Bitmap::default();
+        let no_tombstones = RowSet::default();
         let state = self.read();
         let (mut number, mut start) = place;
         let days = days_of(from, to);
@@ -133,8 +133,8 @@ impl Store {
         let sealed: Vec<&Sealed> = state.sealed(days).collect();
         loop {
             let part = match number {
-                0 => state.active.part(&none_dead),
-                1 => state.hot.part(&none_dead),
+                0 => state.active.part(&no_tombstones),
+                1 => state.hot.part(&no_tombstones),
                 _ => match sealed.get(number - 2) {
                     Some(sealed) => sealed.segment.whole_part(&sealed.dead)?,
                     None => return Ok(None),

@@ -14,8 +14,8 @@ use rayon::{ScopeFifo, ThreadPool, ThreadPoolBuilder};
 use super::state::{Frozen, Sealed, State};
 use super::{Store, days_of};
 use crate::cancellation::Stop;
-use crate::columns::row_set::Bitmap;
-use crate::columns::slice::Part;
+use crate::columns::row_set::RowSet;
+use crate::columns::slice::RecordSlice;
 use crate::error::Result;
 use crate::scan::predicate::{Predicate, account_of, may_be_active, may_be_finished};
 use crate::scan::{Partials, Scan, Scanner, any_match, column_names};
@@ -59,7 +59,7 @@ struct Wanted<'a> {
 /// Records to look at, as much as one task takes.
 enum Piece<'p> {
     /// Rows of a table in memory, whose number follows.
-    Rows(Box<Part<'p>>, usize),
+    Rows(Box<RecordSlice<'p>>, usize),
     /// A segment whatever its size, as sums of it may be known.
     Sealed(&'p Sealed),
 }
@@ -101,13 +101,13 @@ impl Store {
     /// Hands over all that may have records that are wanted: first what writers change, who wait meanwhile, then all
     /// else, until `take` gives false.
     fn each_run(&self, wanted: &Wanted<'_>, mut take: impl FnMut(&[Piece<'_>]) -> Result<bool>) -> Result<()> {
-        let (none_dead, (from, to)) = (Bitmap::default(), wanted.range);
+        let (no_tombstones, (from, to)) = (RowSet::default(), wanted.range);
         let (active, finished) = (may_be_active(wanted.predicates), may_be_finished(wanted.predicates));
         let state = self.read();
         let changing = [(active, &state.active), (finished, &state.hot)];
         let tables = changing.len();
         let changing = changing.iter().zip(0..).filter(|((may, _), _)| *may);
-        let changing = changing.flat_map(|((_, table), number)| wanted.pieces(&table.part(&none_dead), number));
+        let changing = changing.flat_map(|((_, table), number)| wanted.pieces(&table.part(&no_tombstones), number));
         if !take(&changing.collect::<Vec<_>>())? || !finished {
             return Ok(());
         }
@@ -122,19 +122,19 @@ impl Store {
 
 impl Wanted<'_> {
     /// Rows of a table in memory in pieces.
-    fn pieces<'p>(&self, part: &Part<'p>, table: usize) -> Vec<Piece<'p>> {
+    fn pieces<'p>(&self, part: &RecordSlice<'p>, table: usize) -> Vec<Piece<'p>> {
         let ((from, to), (first, last), rows) = (self.range, part.setup_range, &part.rows);
         if rows.is_empty() || last < from || to <= first {
             return Vec::new();
         }
         let size = rows.len().div_ceil(rows.len().div_ceil(TASK_ROWS));
         let rows_of = |start: usize| start..rows.end.min(start + size);
-        let piece = |start: usize| Piece::Rows(Box::new(Part { rows: rows_of(start), ..part.clone() }), table);
+        let piece = |start: usize| Piece::Rows(Box::new(RecordSlice { rows: rows_of(start), ..part.clone() }), table);
         rows.clone().step_by(size).map(piece).collect()
     }
 
     /// The columns of a piece.
-    fn part<'p>(&self, piece: &'p Piece<'p>) -> Result<Cow<'p, Part<'p>>> {
+    fn part<'p>(&self, piece: &'p Piece<'p>) -> Result<Cow<'p, RecordSlice<'p>>> {
         match piece {
             Piece::Rows(part, _) => Ok(Cow::Borrowed(part)),
             Piece::Sealed(Sealed { segment, dead, .. }) => Ok(Cow::Owned(match account_of(self.predicates) {

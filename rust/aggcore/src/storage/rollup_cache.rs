@@ -1,7 +1,7 @@
 //! Sums of a segment's records by what reports most often ask for: a few columns and a slot of time.
 //!
 //! A segment does not change, but for records that are replaced, so that its sums can be kept: a report then reads the
-//! few rows of a cube in place of the many of the segment. A cube is a [`Part`] whose rows stand for many records each;
+//! few rows of a cube in place of the many of the segment. A cube is a [`RecordSlice`] whose rows stand for many records each;
 //! it is made by a scan of the segment when it is first asked for, and made anew once more records were replaced.
 
 use std::collections::HashMap;
@@ -10,16 +10,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::segment::Segment;
 use crate::cancellation::Stop;
-use crate::columns::Fields;
-use crate::columns::call_duration::Talk;
-use crate::columns::dictionary::{Category, Codes, Order};
-use crate::columns::integer::{ANY_VALUES, Ints};
-use crate::columns::row_set::Bitmap;
-use crate::columns::slice::Part;
-use crate::columns::sums::{Packed, packed_sums};
+use crate::columns::RecordColumns;
+use crate::columns::call_duration::CallDurations;
+use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder};
+use crate::columns::integer::{IntValues, UNKNOWN_STATS};
+use crate::columns::row_set::RowSet;
+use crate::columns::slice::RecordSlice;
+use crate::columns::sums::{PackedSums, packed_sums};
 use crate::error::Result;
 use crate::record::US_PER_DAY;
-use crate::record::schema::{Kept, field};
+use crate::record::schema::{ColumnKind, field};
 use crate::scan::accumulate::Measure;
 use crate::scan::minute_histogram::{US_PER_MINUTE, lie_on_slots, minute_of_day};
 use crate::scan::predicate::Predicate;
@@ -34,19 +34,19 @@ const CELL_COUNT_MAX: usize = 1 << 20;
 static BYTES: AtomicUsize = AtomicUsize::new(0);
 
 /// What a cube has its rows by.
-struct Shape {
+struct RollupKind {
     columns: &'static [&'static str],
     slot_minutes: i64,
 }
 
 /// The cubes of a segment, those of the fewest rows first: those of the quality and usage reports without filters, of
 /// the usage report with ids of one kind, of the folder report.
-const SHAPES: [Shape; 5] = [
-    Shape { columns: &[], slot_minutes: 1 },
-    Shape { columns: &["app_id"], slot_minutes: 15 },
-    Shape { columns: &["comp_id"], slot_minutes: 15 },
-    Shape { columns: &["tenant_id"], slot_minutes: 15 },
-    Shape { columns: &["company", "organization", "folder", "agent_id"], slot_minutes: 60 },
+const ROLLUP_KINDS: [RollupKind; 5] = [
+    RollupKind { columns: &[], slot_minutes: 1 },
+    RollupKind { columns: &["app_id"], slot_minutes: 15 },
+    RollupKind { columns: &["comp_id"], slot_minutes: 15 },
+    RollupKind { columns: &["tenant_id"], slot_minutes: 15 },
+    RollupKind { columns: &["company", "organization", "folder", "agent_id"], slot_minutes: 60 },
 ];
 
 /// Sums of the records of one segment, or of one account in it, by some columns and slots of time.
@@ -54,7 +54,7 @@ pub struct Cube {
     columns: Vec<(&'static str, Values)>,
     setup_us: Vec<i64>,
     setup_minute: Vec<u16>,
-    sums: Vec<Packed>,
+    sums: Vec<PackedSums>,
     calls: u64,
     memory: Memory,
 }
@@ -80,7 +80,7 @@ enum Rows {
 
 impl Rows {
     /// `None` where a range of setup times may have cut off some of them.
-    fn of(part: &Part<'_>, (from, to): (i64, i64)) -> Option<Self> {
+    fn of(part: &RecordSlice<'_>, (from, to): (i64, i64)) -> Option<Self> {
         match part.account {
             None => Some(Self::All),
             Some(code) => (from <= part.setup_range.0 && part.setup_range.1 < to).then_some(Self::Account(code)),
@@ -100,25 +100,27 @@ impl Cubes {
     ///
     /// # Errors
     /// What [`Scanner::add`] gives, or `Damaged`.
-    pub fn add(&self, segment: &Segment, part: &Part<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
+    pub fn add(&self, segment: &Segment, part: &RecordSlice<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
         scanner.add_unless(part, |scanner, scan, deciding| {
             let Some(cube) = self.find(segment, part, scan, deciding)? else { return Ok(false) };
-            scanner.add_where(&cube.part(&Bitmap::default()), deciding)?;
+            scanner.add_where(&cube.part(&RowSet::default()), deciding)?;
             Ok(true)
         })
     }
 
     /// The cube that answers a scan of a part, of whose conditions these are `deciding`, if there is one.
-    fn find(&self, segment: &Segment, part: &Part<'_>, scan: &Scan<'_>, deciding: &[&Predicate]) -> Result<Option<Arc<Cube>>> {
+    fn find(
+        &self, segment: &Segment, part: &RecordSlice<'_>, scan: &Scan<'_>, deciding: &[&Predicate],
+    ) -> Result<Option<Arc<Cube>>> {
         let Some(rows) = Rows::of(part, scan.range()) else { return Ok(None) };
         let day_us = part.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
         let columns = deciding.iter().map(|predicate| predicate.column()).chain(scan.keys.iter().map(String::as_str));
-        let has_columns = |shape: &&Shape| columns.clone().all(|column| shape.columns.contains(&column));
-        let has_edges = |shape: &Shape| scan.edges.is_some_and(|edges| lie_on_slots(day_us, edges, shape.slot_minutes));
-        let answers = |shape: &Shape| has_columns(&shape) && has_edges(shape);
-        let Some(number) = SHAPES.iter().position(answers) else { return Ok(None) };
+        let has_columns = |shape: &&RollupKind| columns.clone().all(|column| shape.columns.contains(&column));
+        let has_edges = |shape: &RollupKind| scan.edges.is_some_and(|edges| lie_on_slots(day_us, edges, shape.slot_minutes));
+        let answers = |shape: &RollupKind| has_columns(&shape) && has_edges(shape);
+        let Some(number) = ROLLUP_KINDS.iter().position(answers) else { return Ok(None) };
         if scan.deck.is_some()
-            || part.rows.len() < WORTH_ROWS * (1_440 / SHAPES[number].slot_minutes) as usize
+            || part.rows.len() < WORTH_ROWS * (1_440 / ROLLUP_KINDS[number].slot_minutes) as usize
             || !is_packed(part, scan.measure)
         {
             return Ok(None);
@@ -127,7 +129,7 @@ impl Cubes {
         if let Some(known) = known.get(&(number, rows)).filter(|known| known.dead == part.dead.len()) {
             return Ok(known.cube.clone());
         }
-        let cube = Cube::of(segment, part, &SHAPES[number], day_us, scan.stop)?.map(Arc::new);
+        let cube = Cube::of(segment, part, &ROLLUP_KINDS[number], day_us, scan.stop)?.map(Arc::new);
         known.insert((number, rows), Known { dead: part.dead.len(), cube: cube.clone() });
         Ok(cube)
     }
@@ -135,7 +137,7 @@ impl Cubes {
 
 impl Cube {
     /// `None` where it is not worth its memory.
-    fn of(segment: &Segment, part: &Part<'_>, shape: &Shape, day_us: i64, stop: &Stop) -> Result<Option<Self>> {
+    fn of(segment: &Segment, part: &RecordSlice<'_>, shape: &RollupKind, day_us: i64, stop: &Stop) -> Result<Option<Self>> {
         let slots = 0..=1_440 / shape.slot_minutes;
         let edges: Vec<i64> = slots.map(|slot| day_us + slot * shape.slot_minutes * US_PER_MINUTE).collect();
         let keys: Vec<String> = shape.columns.iter().map(|&name| name.to_owned()).collect();
@@ -156,7 +158,7 @@ impl Cube {
         Ok(Some(cube).filter(|cube| is_worth && cube.memory.is_there()))
     }
 
-    fn from_sums(partials: Partials, shape: &Shape, edges: &[i64]) -> Self {
+    fn from_sums(partials: Partials, shape: &RollupKind, edges: &[i64]) -> Self {
         let with_calls: Vec<usize> = (0..partials.sums.len()).filter(|&cell| partials.sums[cell][0] > 0).collect();
         let values = |keys: &KeyValues| match keys {
             KeyValues::Ints(values) => Values::Ints(with_calls.iter().map(|&cell| values[cell]).collect()),
@@ -168,7 +170,7 @@ impl Cube {
         let columns: Vec<_> = shape.columns.iter().copied().zip(partials.keys.iter().map(values)).collect();
         let setup_us: Vec<i64> = with_calls.iter().map(|&cell| edges[partials.bins[cell] as usize]).collect();
         Self {
-            memory: Memory::take(with_calls.len() * (size_of::<(i64, u16, Packed)>() + columns.len() * size_of::<i64>())),
+            memory: Memory::take(with_calls.len() * (size_of::<(i64, u16, PackedSums)>() + columns.len() * size_of::<i64>())),
             setup_minute: setup_us.iter().map(|&us| minute_of_day(us)).collect(),
             sums: with_calls.iter().map(|&cell| packed_sums(partials.sums[cell])).collect(),
             calls: partials.sums.iter().map(|sums| sums[0] as u64).sum(),
@@ -178,18 +180,19 @@ impl Cube {
     }
 
     /// Its rows as columns; those that it has none of may not be read.
-    pub fn part<'a>(&'a self, none_dead: &'a Bitmap) -> Part<'a> {
-        let mut fields = Fields::default();
+    pub fn part<'a>(&'a self, no_tombstones: &'a RowSet) -> RecordSlice<'a> {
+        let mut fields = RecordColumns::default();
         for (name, values) in &self.columns {
-            match (values, field(name).map(|field| (field.shape.kept(), field.slot))) {
-                (Values::Ints(values), Some((Kept::Int, slot))) => fields.ints[slot] = Ints::Wide(values),
-                (Values::Texts { codes, entries }, Some((Kept::Category, slot))) => {
-                    fields.categories[slot] = Category { codes: Codes::Wide(codes), entries, order: Order::Any };
+            match (values, field(name).map(|field| (field.field_type.column_kind(), field.slot))) {
+                (Values::Ints(values), Some((ColumnKind::Int, slot))) => fields.ints[slot] = IntValues::Wide(values),
+                (Values::Texts { codes, entries }, Some((ColumnKind::Dictionary, slot))) => {
+                    fields.dictionaries[slot] =
+                        DictionaryColumn { codes: DictionaryCodes::Wide(codes), entries, order: EntryOrder::Any };
                 }
                 _ => {}
             }
         }
-        Part {
+        RecordSlice {
             rows: 0..self.sums.len(),
             ascends: false,
             setup_range: self.setup_range(),
@@ -198,12 +201,12 @@ impl Cube {
             weights: Some(&self.sums),
             calls: self.calls,
             account: None,
-            talk: Talk::Times { answer_us: Ints::Absent, end_us: Ints::Absent },
+            durations: CallDurations::Times { answer_us: IntValues::Absent, end_us: IntValues::Absent },
             fields,
-            zones: None,
+            column_stats: None,
             received_us: &[],
-            received_zone: ANY_VALUES,
-            dead: none_dead,
+            received_stats: UNKNOWN_STATS,
+            dead: no_tombstones,
         }
     }
 
@@ -234,6 +237,6 @@ impl Drop for Memory {
 }
 
 /// Whether the sums that are asked for are those that cubes have.
-fn is_packed(part: &Part<'_>, measure: Measure) -> bool {
-    matches!(part.talk, Talk::Known(_)) && matches!(measure, Measure::Sessions | Measure::Calls)
+fn is_packed(part: &RecordSlice<'_>, measure: Measure) -> bool {
+    matches!(part.durations, CallDurations::Milliseconds(_)) && matches!(measure, Measure::Sessions | Measure::Calls)
 }

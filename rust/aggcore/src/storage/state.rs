@@ -7,8 +7,8 @@ use super::Outcome;
 use super::memtable::{More, Table};
 use super::rollup_cache::Cubes;
 use super::segment::Segment;
-use crate::columns::Fields;
-use crate::columns::row_set::Bitmap;
+use crate::columns::RecordColumns;
+use crate::columns::row_set::RowSet;
 use crate::error::{Error, Result};
 use crate::record::schema::{ABSENT, int_slot};
 use crate::record::{Record, US_PER_DAY};
@@ -42,7 +42,7 @@ pub struct Frozen {
     /// The records; they change no more.
     pub table: Arc<Table>,
     /// Rows replaced since.
-    pub dead: Arc<Bitmap>,
+    pub dead: Arc<RowSet>,
 }
 
 /// A segment and its replaced rows.
@@ -53,10 +53,10 @@ pub struct Sealed {
     /// Sums of its records.
     pub cubes: Arc<Cubes>,
     /// Rows that a later version replaced elsewhere.
-    pub dead: Arc<Bitmap>,
+    pub dead: Arc<RowSet>,
     /// Those of them that the catalogue knows of. The journal brings the others back, and needs their rows
     /// for that: only these may be left out when the segment is rewritten.
-    pub known_dead: Arc<Bitmap>,
+    pub known_dead: Arc<RowSet>,
 }
 
 /// A segment that could not be opened: no report of its day can be right.
@@ -94,7 +94,7 @@ pub struct Key<'a> {
 }
 
 /// The key of a row of a batch.
-pub fn key_of<'a>(batch: &Batch, fields: &Fields<'a>, row: usize) -> Key<'a> {
+pub fn key_of<'a>(batch: &Batch, fields: &RecordColumns<'a>, row: usize) -> Key<'a> {
     let (source, session_id) = fields.key(row);
     let day = fields.ints[int_slot::SETUP_TIME].get(row).div_euclid(US_PER_DAY);
     Key { hash: batch.key_hash[row], source, session_id, day }
@@ -110,7 +110,7 @@ enum Place {
 
 impl Sealed {
     /// A segment of which the catalogue knows these replaced rows.
-    pub fn new(segment: Segment, dead: Bitmap) -> Self {
+    pub fn new(segment: Segment, dead: RowSet) -> Self {
         let dead = Arc::new(dead);
         Self { segment: Arc::new(segment), cubes: Arc::default(), known_dead: Arc::clone(&dead), dead }
     }
@@ -150,7 +150,7 @@ impl State {
     }
 
     /// The rows of a batch whose keys were not seen before, in the store or in an earlier row; and the others.
-    fn new_rows(&self, batch: &Batch, fields: &Fields<'_>) -> (Vec<usize>, Vec<usize>) {
+    fn new_rows(&self, batch: &Batch, fields: &RecordColumns<'_>) -> (Vec<usize>, Vec<usize>) {
         let mut seen = HashSet::with_capacity(batch.rows());
         (0..batch.rows()).partition(|&row| {
             let key = key_of(batch, fields, row);
@@ -199,7 +199,7 @@ impl State {
                 self.revived |= was_sealed && !finished;
                 self.remove(known.into_iter());
                 let table = if finished { &mut self.hot } else { &mut self.active };
-                table.append(&Fields::of(record), &[0], |_| more);
+                table.append(&RecordColumns::of(record), &[0], |_| more);
             }
         }
     }
@@ -271,14 +271,14 @@ impl State {
     }
 
     fn versions(&self, place: &Place) -> Option<Versions> {
-        let none_dead = Bitmap::default();
+        let no_tombstones = RowSet::default();
         let of_table = |table: &Table, row| Versions::of_row(&table.fields().record(row), table.versions(row));
         match *place {
             Place::Active(row) => of_table(&self.active, row),
             Place::Hot(row) => of_table(&self.hot, row),
             Place::Frozen { number, row } => of_table(&self.frozen.get(number)?.table, row),
             Place::Sealed { day, number, row } => {
-                let (part, versions) = self.segments.get(&day)?.get(number)?.segment.row(row, &none_dead).ok()?;
+                let (part, versions) = self.segments.get(&day)?.get(number)?.segment.row(row, &no_tombstones).ok()?;
                 Versions::of_row(&part.fields.record(row), versions)
             }
         }
@@ -286,7 +286,7 @@ impl State {
 
     /// Whether a place has this version and no other: what a replay mostly finds.
     fn is_only_version(&self, place: &Place, version: &Record<'_>) -> bool {
-        let none_dead = Bitmap::default();
+        let no_tombstones = RowSet::default();
         let in_table = |table: &Table, row| table.versions(row).is_none() && table.fields().record(row) == *version;
         match *place {
             Place::Active(row) => in_table(&self.active, row),
@@ -294,7 +294,7 @@ impl State {
             Place::Frozen { number, row } => self.frozen.get(number).is_some_and(|frozen| in_table(&frozen.table, row)),
             Place::Sealed { day, number, row } => {
                 self.segments.get(&day).and_then(|segments| segments.get(number)).is_some_and(|sealed| {
-                    let found = sealed.segment.row(row, &none_dead);
+                    let found = sealed.segment.row(row, &no_tombstones);
                     found.is_ok_and(|(part, versions)| part.fields.record(row) == *version && versions.is_none())
                 })
             }

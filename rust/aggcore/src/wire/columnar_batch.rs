@@ -7,13 +7,13 @@ use arrow_ipc::{reader::StreamReader, writer::StreamWriter};
 use arrow_schema::{DataType, Field as ArrowField, Schema};
 
 use super::decode_batch;
-use crate::columns::Fields;
-use crate::columns::arrow::{Arrays, category_array, int_array, text_array};
-use crate::columns::dictionary::{NO_CODE, Order};
-use crate::columns::integer::Zone;
-use crate::columns::interner::Dictionary;
+use crate::columns::RecordColumns;
+use crate::columns::arrow::{ArrowColumns, dictionary_array, int_array, text_array};
+use crate::columns::dictionary::{EntryOrder, NO_CODE};
+use crate::columns::integer::ColumnStats;
+use crate::columns::interner::Interner;
 use crate::error::{Error, Result};
-use crate::record::schema::{CATEGORY_COUNT, FIELDS, Field, INT_COUNT, Kept, TEXT_COUNT};
+use crate::record::schema::{ColumnKind, DICTIONARY_COUNT, FIELDS, Field, INT_COUNT, TEXT_COUNT};
 use crate::record::{Record, Rejection};
 
 /// Rows from which on a dictionary takes less room than the texts, as it comes with some 300 bytes of its own.
@@ -28,7 +28,7 @@ pub struct Batch {
     /// Hashes of the keys of the others, by row.
     pub key_hash: Vec<u64>,
     columns: Vec<ArrayRef>,
-    arrays: Arrays,
+    arrays: ArrowColumns,
 }
 
 impl Batch {
@@ -37,7 +37,7 @@ impl Batch {
     /// # Errors
     /// `MalformedBatch` where the bytes are no valid message.
     pub fn from_wire(bytes: &[u8], is_too_old: impl Fn(&Record<'_>) -> bool) -> Result<Self> {
-        let mut columns = Columns::default();
+        let mut columns = BatchBuilder::default();
         let told = decode_batch(bytes, is_too_old, |record| columns.push(record))?;
         let batch = Self::of(columns.finish()?)?;
         Ok(Self { batch_id: told.batch_id.map(str::to_owned), rejected: told.rejected, ..batch })
@@ -56,9 +56,9 @@ impl Batch {
     fn of(columns: Vec<ArrayRef>) -> Result<Self> {
         let coded: Vec<ArrayRef> =
             FIELDS.iter().zip(&columns).map(|(field, column)| coded(field, column)).collect::<Result<_>>()?;
-        let arrays = Arrays::of(&coded).filter(|_| columns.len() == FIELDS.len());
+        let arrays = ArrowColumns::of(&coded).filter(|_| columns.len() == FIELDS.len());
         let arrays = arrays.ok_or_else(|| damaged("a column of a batch is not of its field".to_owned()))?;
-        let fields = arrays.fields(Order::Any);
+        let fields = arrays.fields(EntryOrder::Any);
         let key_hash = (0..columns[0].len()).map(|row| fields.key_hash(row)).collect();
         Ok(Self { batch_id: None, rejected: Vec::new(), key_hash, columns, arrays })
     }
@@ -82,26 +82,26 @@ impl Batch {
     }
 
     /// Their fields.
-    pub fn fields(&self) -> Fields<'_> {
-        self.arrays.fields(Order::Any)
+    pub fn fields(&self) -> RecordColumns<'_> {
+        self.arrays.fields(EntryOrder::Any)
     }
 }
 
-/// Columns that records are added to.
+/// BatchBuilder that records are added to.
 #[derive(Default)]
-struct Columns {
+struct BatchBuilder {
     ints: [Vec<i64>; INT_COUNT],
-    codes: [Vec<i32>; CATEGORY_COUNT],
-    dictionaries: [Dictionary; CATEGORY_COUNT],
+    codes: [Vec<i32>; DICTIONARY_COUNT],
+    interners: [Interner; DICTIONARY_COUNT],
     texts: [StringBuilder; TEXT_COUNT],
 }
 
-impl Columns {
+impl BatchBuilder {
     fn push(&mut self, record: &Record<'_>) {
         self.ints.iter_mut().zip(record.ints).for_each(|(column, value)| column.push(value));
-        let (categories, texts) = record.strings.split_at(CATEGORY_COUNT);
-        for ((codes, dictionary), text) in self.codes.iter_mut().zip(&mut self.dictionaries).zip(categories) {
-            codes.push(dictionary.code(text));
+        let (categories, texts) = record.strings.split_at(DICTIONARY_COUNT);
+        for ((codes, interner), text) in self.codes.iter_mut().zip(&mut self.interners).zip(categories) {
+            codes.push(interner.code(text));
         }
         self.texts.iter_mut().zip(texts).for_each(|(column, text)| column.append_option(present(text)));
     }
@@ -112,23 +112,23 @@ impl Columns {
 
     fn array(&mut self, field: &Field) -> Result<ArrayRef> {
         let slot = field.slot;
-        Ok(match field.shape.kept() {
-            Kept::Int => {
+        Ok(match field.field_type.column_kind() {
+            ColumnKind::Int => {
                 let values = std::mem::take(&mut self.ints[slot]);
-                let zone = Zone::of(&values);
-                int_array(values, zone, field.shape)
+                let stats = ColumnStats::of(&values);
+                int_array(values, stats, field.field_type)
             }
-            Kept::Category if self.codes[slot].len() < DICTIONARY_ROWS_MIN => {
-                let entries = self.dictionaries[slot].entries();
+            ColumnKind::Dictionary if self.codes[slot].len() < DICTIONARY_ROWS_MIN => {
+                let entries = self.interners[slot].entries();
                 let text = |&code: &i32| if code == NO_CODE { "" } else { &*entries[code as usize] };
                 text_array(self.codes[slot].iter().map(text))
             }
-            Kept::Category => {
-                let entries: Vec<&str> = self.dictionaries[slot].entries().iter().map(|text| &**text).collect();
+            ColumnKind::Dictionary => {
+                let entries: Vec<&str> = self.interners[slot].entries().iter().map(|text| &**text).collect();
                 let code = |&code: &i32| if code == NO_CODE { entries.len() } else { code as usize };
-                category_array(&self.codes[slot].iter().map(code).collect::<Vec<_>>(), &entries)?
+                dictionary_array(&self.codes[slot].iter().map(code).collect::<Vec<_>>(), &entries)?
             }
-            Kept::Text => {
+            ColumnKind::Text => {
                 let texts = self.texts[slot].finish();
                 if texts.null_count() == texts.len() { Arc::new(NullArray::new(texts.len())) } else { Arc::new(texts) }
             }
@@ -136,9 +136,9 @@ impl Columns {
     }
 }
 
-/// A column as [`Arrays`] take it: of texts written out, each row has an entry of its own.
+/// A column as [`ArrowColumns`] take it: of texts written out, each row has an entry of its own.
 fn coded(field: &Field, column: &ArrayRef) -> Result<ArrayRef> {
-    if field.shape.kept() != Kept::Category || column.data_type() != &DataType::Utf8 {
+    if field.field_type.column_kind() != ColumnKind::Dictionary || column.data_type() != &DataType::Utf8 {
         return Ok(Arc::clone(column));
     }
     let codes = Int32Array::from_iter_values(0..column.len() as i32);
@@ -172,7 +172,7 @@ mod tests {
             (ABSENT, ABSENT, 1);
         let text = |slot: usize| if (slot + number).is_multiple_of(3) { "" } else { ["x", "yy", "zzz"][number % 3] };
         record.strings = std::array::from_fn(|slot| if slot % 4 == 3 { "" } else { text(slot) });
-        record.strings[CATEGORY_COUNT + text_slot::SESSION_ID] = "id";
+        record.strings[DICTIONARY_COUNT + text_slot::SESSION_ID] = "id";
         record
     }
 

@@ -5,7 +5,7 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 use super::reader::{Reader, Value, text};
 use crate::error::Result;
 use crate::record::price::{format_price, parse_price};
-use crate::record::schema::{ABSENT, FIELDS, Field, Shape};
+use crate::record::schema::{ABSENT, FIELDS, Field, FieldType};
 use crate::record::{EVENT_END, Record, RejectReason, Rejection, TIME_END_US, is_string};
 
 /// Reads one record in place of what `record` was; the inner error is a rule that it breaks.
@@ -33,8 +33,8 @@ fn decode_fields<'a>(bytes: &'a [u8], record: &mut Record<'a>) -> Result<Option<
     let mut reader = Reader::new(bytes);
     while let Some((tag, value)) = reader.field()? {
         let Some(field) = FIELDS.get(tag as usize - 1) else { continue };
-        match (field.shape, value) {
-            (Shape::Category | Shape::Text, Value::Bytes(bytes)) => {
+        match (field.field_type, value) {
+            (FieldType::DictionaryText | FieldType::Text, Value::Bytes(bytes)) => {
                 record.strings[Record::string_slot(field)] = text(bytes)?;
             }
             (shape, value) => {
@@ -49,25 +49,25 @@ fn decode_fields<'a>(bytes: &'a [u8], record: &mut Record<'a>) -> Result<Option<
 }
 
 /// Reads an integer field: `None` for a wire type that the field does not have, which protobuf skips.
-fn integer(field: &Field, shape: Shape, value: Value<'_>) -> Result<Option<std::result::Result<i64, Rejection>>> {
+fn integer(field: &Field, shape: FieldType, value: Value<'_>) -> Result<Option<std::result::Result<i64, Rejection>>> {
     Ok(match (shape, value) {
-        (Shape::Integer, Value::Varint(bits)) => Some(match bits as i64 {
+        (FieldType::Integer, Value::Varint(bits)) => Some(match bits as i64 {
             ABSENT => Err(reject(RejectReason::NumberOutOfRange, field, "is out of range")),
             number => Ok(number),
         }),
-        (Shape::Flag, Value::Varint(bits)) => Some(Ok(i64::from(bits != 0))),
-        (Shape::Enum, Value::Varint(bits)) => Some(enumerated(field, i64::from(bits as i32))),
-        (Shape::Price, Value::Bytes(bytes)) => match text(bytes)? {
+        (FieldType::Flag, Value::Varint(bits)) => Some(Ok(i64::from(bits != 0))),
+        (FieldType::Enum, Value::Varint(bits)) => Some(enumerated(field, i64::from(bits as i32))),
+        (FieldType::Price, Value::Bytes(bytes)) => match text(bytes)? {
             "" => Some(Ok(ABSENT)),
             price => Some(parse_price(price).ok_or_else(|| {
                 reject(RejectReason::BadPrice, field, "is no decimal number of at most 9 decimals within 9223372036")
             })),
         },
-        (Shape::Time, Value::Bytes(bytes)) => Some(
+        (FieldType::Time, Value::Bytes(bytes)) => Some(
             time_us(bytes)?.ok_or_else(|| reject(RejectReason::TimeOutOfRange, field, "is outside [1970-01-01Z, 2200-01-01Z)")),
         ),
-        (Shape::Integer | Shape::Flag | Shape::Enum | Shape::Time | Shape::Price, _) => None,
-        (Shape::Category | Shape::Text, _) => None,
+        (FieldType::Integer | FieldType::Flag | FieldType::Enum | FieldType::Time | FieldType::Price, _) => None,
+        (FieldType::DictionaryText | FieldType::Text, _) => None,
     })
 }
 
@@ -108,10 +108,10 @@ pub fn encode_record(record: &Record<'_>, out: &mut Vec<u8>) {
             put_text(tag, record.strings[Record::string_slot(field)], out);
             continue;
         }
-        match (field.shape, record.ints[field.slot]) {
+        match (field.field_type, record.ints[field.slot]) {
             (_, ABSENT) => {}
-            (Shape::Time, us) => put_time(tag, us, out),
-            (Shape::Price, units) => put_text(tag, &format_price(units), out),
+            (FieldType::Time, us) => put_time(tag, us, out),
+            (FieldType::Price, units) => put_text(tag, &format_price(units), out),
             (_, number) => {
                 encode_key(tag, WireType::Varint, out);
                 encode_varint(number as u64, out);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use aggcore::record::Record;
-use aggcore::record::schema::{ABSENT, CATEGORY_COUNT, INT_COUNT, STRING_COUNT, field, int_slot};
+use aggcore::record::schema::{ABSENT, DICTIONARY_COUNT, INT_COUNT, STRING_COUNT, field, int_slot};
 use aggcore::scan::{KeyValues, Partials};
 use aggcore::wire::columnar_batch::Batch;
 use aggcore::wire::encode_record;
@@ -20,7 +20,7 @@ pub struct Owned {
 impl Owned {
     pub fn new(session_id: &str, setup_us: i64) -> Self {
         let mut record = Self { ints: [ABSENT; INT_COUNT], strings: std::array::from_fn(|_| String::new()) };
-        record.strings[CATEGORY_COUNT] = session_id.to_owned();
+        record.strings[DICTIONARY_COUNT] = session_id.to_owned();
         record.ints[int_slot::SETUP_TIME] = setup_us;
         record
     }

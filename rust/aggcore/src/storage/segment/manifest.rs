@@ -1,6 +1,6 @@
 //! What the catalogue keeps of a segment, besides its name.
 
-use crate::columns::integer::{ANY_VALUES, Zone};
+use crate::columns::integer::{ColumnStats, UNKNOWN_STATS};
 use crate::error::{Error, Result};
 use crate::record::schema::INT_COUNT;
 
@@ -25,7 +25,7 @@ pub struct Summary {
     /// Earliest and latest setup time, microseconds UTC.
     pub setup_range: (i64, i64),
     /// The values of each integer column.
-    pub zones: [Zone; INT_COUNT],
+    pub column_stats: [ColumnStats; INT_COUNT],
     /// CRC-32 of each page of the file.
     pub page_crc32: Vec<u32>,
     /// Hashes of the keys whose versions lie on more UTC days than one, ascending.
@@ -38,10 +38,10 @@ impl Summary {
         let mut out = Vec::new();
         out.extend(self.setup_range.0.to_le_bytes());
         out.extend(self.setup_range.1.to_le_bytes());
-        for zone in &self.zones {
-            out.extend(zone.low.to_le_bytes());
-            out.extend(zone.high.to_le_bytes());
-            out.extend(i64::from(zone.has_absent).to_le_bytes());
+        for stats in &self.column_stats {
+            out.extend(stats.low.to_le_bytes());
+            out.extend(stats.high.to_le_bytes());
+            out.extend(i64::from(stats.has_absent).to_le_bytes());
         }
         out.extend((self.page_crc32.len() as u64).to_le_bytes());
         self.page_crc32.iter().for_each(|crc32| out.extend(u64::from(*crc32).to_le_bytes()));
@@ -58,16 +58,16 @@ impl Summary {
         let mut next = || words.next().map(|word| word as i64);
         let mut read = || {
             let setup_range = (next()?, next()?);
-            let mut zones = [ANY_VALUES; INT_COUNT];
-            for zone in &mut zones {
-                *zone = Zone { low: next()?, high: next()?, has_absent: next()? != 0 };
+            let mut column_stats = [UNKNOWN_STATS; INT_COUNT];
+            for stats in &mut column_stats {
+                *stats = ColumnStats { low: next()?, high: next()?, has_absent: next()? != 0 };
             }
             let page_count = next()? as usize;
             let page_crc32: Vec<u32> = (0..page_count).map_while(|_| next()).map(|word| word as u32).collect();
-            (page_crc32.len() == page_count).then_some((setup_range, zones, page_crc32))
+            (page_crc32.len() == page_count).then_some((setup_range, column_stats, page_crc32))
         };
         let problem = || Error::Damaged { file: file.to_owned(), problem: "its summary is cut short".to_owned() };
-        let (setup_range, zones, page_crc32) = read().ok_or_else(problem)?;
-        Ok(Self { setup_range, zones, page_crc32, far_keys: words.collect() })
+        let (setup_range, column_stats, page_crc32) = read().ok_or_else(problem)?;
+        Ok(Self { setup_range, column_stats, page_crc32, far_keys: words.collect() })
     }
 }

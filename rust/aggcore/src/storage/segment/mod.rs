@@ -22,14 +22,14 @@ use arrow_buffer::ScalarBuffer;
 use arrow_data::ArrayData;
 use parking_lot::Mutex;
 
-use crate::columns::arrow::Arrays;
-use crate::columns::call_duration::Talk;
-use crate::columns::dictionary::{Category, Order, try_partition_point};
-use crate::columns::integer::ANY_VALUES;
-use crate::columns::row_set::Bitmap;
-use crate::columns::slice::Part;
+use crate::columns::arrow::ArrowColumns;
+use crate::columns::call_duration::CallDurations;
+use crate::columns::dictionary::{DictionaryColumn, EntryOrder, try_partition_point};
+use crate::columns::integer::UNKNOWN_STATS;
+use crate::columns::row_set::RowSet;
+use crate::columns::slice::RecordSlice;
 use crate::error::{Error, Result};
-use crate::record::schema::{COLUMN_COUNT, FIELDS, category_slot, int_slot, segment_column, text_slot};
+use crate::record::schema::{COLUMN_COUNT, FIELDS, dictionary_slot, int_slot, segment_column, text_slot};
 use mmap::{map, read};
 use page_checksums::Pages;
 
@@ -61,14 +61,14 @@ pub struct Segment {
     /// Where the rows of accounts are that were asked for: each search looks at some fifty places of the file.
     accounts: Mutex<HashMap<Box<str>, Account>>,
     setup_us: ScalarBuffer<i64>,
-    fields: Arrays,
+    fields: ArrowColumns,
     received_us: ScalarBuffer<i64>,
     versions: Option<BinaryArray>,
     sorted_key_hash: ScalarBuffer<u64>,
     row_of_key: ScalarBuffer<u32>,
     key_filter: ScalarBuffer<u16>,
     setup_minute: Option<ScalarBuffer<u16>>,
-    talk_ms: Option<ScalarBuffer<i32>>,
+    duration_ms: Option<ScalarBuffer<i32>>,
 }
 
 impl Segment {
@@ -106,7 +106,7 @@ impl Segment {
     ///
     /// # Errors
     /// `Damaged` where one of these columns is not what was written, or any looked at before was not.
-    pub fn part<'a>(&'a self, names: &[&str], dead: &'a Bitmap) -> Result<Part<'a>> {
+    pub fn part<'a>(&'a self, names: &[&str], dead: &'a RowSet) -> Result<RecordSlice<'a>> {
         self.with_columns(self.unchecked_part(dead), names)
     }
 
@@ -115,8 +115,8 @@ impl Segment {
     /// # Errors
     /// As [`Segment::part`].
     pub fn part_of_account<'a>(
-        &'a self, account: &str, (from, to): (i64, i64), names: &[&str], dead: &'a Bitmap,
-    ) -> Result<Part<'a>> {
+        &'a self, account: &str, (from, to): (i64, i64), names: &[&str], dead: &'a RowSet,
+    ) -> Result<RecordSlice<'a>> {
         let mut part = self.unchecked_part(dead);
         let (is_whole, (code, rows)) = (part.lies_within(from, to), self.rows_of_account(account)?);
         (part.account, part.ascends, part.rows) = ((!rows.is_empty()).then_some(code), true, rows);
@@ -131,7 +131,7 @@ impl Segment {
     ///
     /// # Errors
     /// `Damaged` where any is not what was written.
-    pub fn whole_part<'a>(&'a self, dead: &'a Bitmap) -> Result<Part<'a>> {
+    pub fn whole_part<'a>(&'a self, dead: &'a RowSet) -> Result<RecordSlice<'a>> {
         self.check_whole()?;
         Ok(self.unchecked_part(dead))
     }
@@ -140,10 +140,10 @@ impl Segment {
     ///
     /// # Errors
     /// `Damaged` where the row is not what was written.
-    pub fn row<'a>(&'a self, row: usize, dead: &'a Bitmap) -> Result<(Part<'a>, Option<&'a [u8]>)> {
+    pub fn row<'a>(&'a self, row: usize, dead: &'a RowSet) -> Result<(RecordSlice<'a>, Option<&'a [u8]>)> {
         let rows = row..row + 1;
         (0..COLUMN_COUNT).try_for_each(|number| self.check(number, &rows))?;
-        Ok((Part { rows, ..self.unchecked_part(dead) }, self.versions(row)))
+        Ok((RecordSlice { rows, ..self.unchecked_part(dead) }, self.versions(row)))
     }
 
     /// Whether a part of it was found not to be what was written.
@@ -221,7 +221,7 @@ impl Segment {
 
     /// Rows are sorted by account, absent ones last.
     fn search_account(&self, account: &str) -> Result<Account> {
-        let accounts = self.category(category_slot::ACCOUNT_ID);
+        let accounts = self.category(dictionary_slot::ACCOUNT_ID);
         self.check(ACCOUNT_ID, &(0..0))?;
         let codes = accounts.codes_where(|entry| entry < account, |entry| entry == account);
         let code_of = |row: usize| -> Result<usize> {
@@ -237,13 +237,14 @@ impl Segment {
 
     fn has_key(&self, row: usize, source: &str, session_id: &str) -> bool {
         self.fields.texts(text_slot::SESSION_ID).get(row) == session_id
-            && self.category(category_slot::SOURCE).text(row) == source
+            && self.category(dictionary_slot::SOURCE).text(row) == source
     }
 
-    fn unchecked_part<'a>(&'a self, dead: &'a Bitmap) -> Part<'a> {
-        let fields = self.fields.fields(Order::Sorted);
-        let times = Talk::Times { answer_us: fields.ints[int_slot::ANSWER_TIME], end_us: fields.ints[int_slot::END_TIME] };
-        Part {
+    fn unchecked_part<'a>(&'a self, dead: &'a RowSet) -> RecordSlice<'a> {
+        let fields = self.fields.fields(EntryOrder::Sorted);
+        let times =
+            CallDurations::Times { answer_us: fields.ints[int_slot::ANSWER_TIME], end_us: fields.ints[int_slot::END_TIME] };
+        RecordSlice {
             rows: 0..self.rows,
             ascends: false,
             setup_range: self.summary.setup_range,
@@ -252,24 +253,24 @@ impl Segment {
             weights: None,
             calls: self.rows as u64,
             account: None,
-            talk: self.talk_ms.as_deref().map_or(times, Talk::Known),
+            durations: self.duration_ms.as_deref().map_or(times, CallDurations::Milliseconds),
             fields,
-            zones: Some(&self.summary.zones),
+            column_stats: Some(&self.summary.column_stats),
             received_us: &self.received_us,
-            received_zone: ANY_VALUES,
+            received_stats: UNKNOWN_STATS,
             dead,
         }
     }
 
-    fn category(&self, slot: usize) -> Category<'_> {
-        self.fields.category(slot, Order::Sorted)
+    fn category(&self, slot: usize) -> DictionaryColumn<'_> {
+        self.fields.category(slot, EntryOrder::Sorted)
     }
 
     /// A part of it, once the columns that may be read of it are known to be whole.
     ///
     /// # Errors
     /// `Damaged` where they are not.
-    pub fn with_columns<'a>(&self, part: Part<'a>, names: &[&str]) -> Result<Part<'a>> {
+    pub fn with_columns<'a>(&self, part: RecordSlice<'a>, names: &[&str]) -> Result<RecordSlice<'a>> {
         for number in names.iter().filter_map(|name| column_number(name)) {
             self.check(number, &part.rows)?;
         }
@@ -307,7 +308,7 @@ impl Segment {
             has_filter: AtomicBool::new(false),
             accounts: Mutex::default(),
             setup_us,
-            fields: Arrays::of(columns.get(..FIELDS.len())?)?,
+            fields: ArrowColumns::of(columns.get(..FIELDS.len())?)?,
             received_us: own(segment_column::RECEIVED_TIME)?.as_primitive_opt::<TimestampMicrosecondType>()?.values().clone(),
             versions: own(segment_column::VERSIONS)?.as_binary_opt::<i32>().cloned(),
             sorted_key_hash: own(segment_column::SORTED_KEY_HASH)?.as_primitive_opt::<UInt64Type>()?.values().clone(),
@@ -316,7 +317,7 @@ impl Segment {
             setup_minute: own(segment_column::SETUP_MINUTE)?
                 .as_primitive_opt::<UInt16Type>()
                 .map(|minutes| minutes.values().clone()),
-            talk_ms: own(segment_column::TALK_MS)?.as_primitive_opt::<Int32Type>().map(|ms| ms.values().clone()),
+            duration_ms: own(segment_column::DURATION_MS)?.as_primitive_opt::<Int32Type>().map(|ms| ms.values().clone()),
         })
     }
 }

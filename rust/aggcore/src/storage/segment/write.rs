@@ -12,12 +12,12 @@ use arrow_schema::{ArrowError, Field as ArrowField, Schema};
 use super::manifest::{Summary, Written};
 use super::page_checksums::PageSums;
 use super::{Segment, bloom_filter};
-use crate::columns::arrow::{category_array, int_array, text_array};
-use crate::columns::dictionary::{Category, NO_CODE};
-use crate::columns::integer::{ANY_VALUES, Zone};
-use crate::columns::slice::Part;
+use crate::columns::arrow::{dictionary_array, int_array, text_array};
+use crate::columns::dictionary::{DictionaryColumn, NO_CODE};
+use crate::columns::integer::{ColumnStats, UNKNOWN_STATS};
+use crate::columns::slice::RecordSlice;
 use crate::error::{Error, Result};
-use crate::record::schema::{FIELDS, INT_COUNT, Kept, category_slot, int_slot, segment_column};
+use crate::record::schema::{ColumnKind, FIELDS, INT_COUNT, dictionary_slot, int_slot, segment_column};
 use crate::scan::minute_histogram::minute_of_day;
 use crate::wire::versions::on_many_days;
 
@@ -27,7 +27,7 @@ const FLUSH_BYTES: usize = 4 << 20;
 /// Rows of a part, and what is kept of their versions.
 pub struct Source<'a> {
     /// The rows as columns.
-    pub part: Part<'a>,
+    pub part: RecordSlice<'a>,
     /// What is kept of a row's versions.
     pub versions: &'a dyn Fn(usize) -> Option<&'a [u8]>,
 }
@@ -48,24 +48,24 @@ pub fn write(directory: &Path, name: &str, sources: &[Source<'_>], places: &mut 
     let columns = columns(sources, places)?;
     let path = directory.join(name);
     let (bytes, crc32, page_crc32) = put_durably(&path, &columns.batch)?;
-    let Columns { setup_range, zones, far_keys, .. } = columns;
-    let summary = Summary { setup_range, zones, page_crc32, far_keys };
+    let SegmentColumns { setup_range, column_stats, far_keys, .. } = columns;
+    let summary = Summary { setup_range, column_stats, page_crc32, far_keys };
     let written = Written { name: name.to_owned(), rows: places.len(), bytes, crc32, summary };
     let segment = Segment::open_written(directory, &written)?;
     Ok((written, segment))
 }
 
 /// What a file is made of.
-struct Columns {
+struct SegmentColumns {
     batch: RecordBatch,
     setup_range: (i64, i64),
-    zones: [Zone; INT_COUNT],
+    column_stats: [ColumnStats; INT_COUNT],
     far_keys: Vec<u64>,
 }
 
 /// Rows in the order of account, absent ones last, and setup time.
 fn sort(sources: &[Source<'_>], places: &mut [Place]) {
-    let accounts = Dictionary::new(sources, places, category_slot::ACCOUNT_ID);
+    let accounts = DictionaryMerge::new(sources, places, dictionary_slot::ACCOUNT_ID);
     let key = |place: Place| {
         let part = &sources[place.0 as usize].part;
         (accounts.code(sources, place), part.setup_us[place.1 as usize], place)
@@ -75,21 +75,21 @@ fn sort(sources: &[Source<'_>], places: &mut [Place]) {
     places.iter_mut().zip(keys).for_each(|(place, key)| *place = key.2);
 }
 
-fn columns(sources: &[Source<'_>], places: &[Place]) -> Result<Columns> {
+fn columns(sources: &[Source<'_>], places: &[Place]) -> Result<SegmentColumns> {
     let mut arrays: Vec<ArrayRef> = Vec::with_capacity(FIELDS.len() + segment_column::NAMES.len());
-    let mut zones = [ANY_VALUES; INT_COUNT];
+    let mut column_stats = [UNKNOWN_STATS; INT_COUNT];
     for field in &FIELDS {
-        arrays.push(match field.shape.kept() {
-            Kept::Category => category_column(sources, places, field.slot)?,
-            Kept::Text => {
+        arrays.push(match field.field_type.column_kind() {
+            ColumnKind::Dictionary => category_column(sources, places, field.slot)?,
+            ColumnKind::Text => {
                 let text = |&(source, row): &Place| sources[source as usize].part.fields.texts[field.slot].get(row as usize);
                 text_array(places.iter().map(text))
             }
-            Kept::Int => {
-                let value = |part: &Part<'_>, row| part.fields.ints[field.slot].get(row);
+            ColumnKind::Int => {
+                let value = |part: &RecordSlice<'_>, row| part.fields.ints[field.slot].get(row);
                 let values: Vec<i64> = each(sources, places, value).collect();
-                zones[field.slot] = Zone::of(&values);
-                int_array(values, zones[field.slot], field.shape)
+                column_stats[field.slot] = ColumnStats::of(&values);
+                int_array(values, column_stats[field.slot], field.field_type)
             }
         });
     }
@@ -105,27 +105,27 @@ fn columns(sources: &[Source<'_>], places: &[Place]) -> Result<Columns> {
     arrays.push(Arc::new(UInt16Array::from(bloom_filter::build(&hashes))));
     let minutes = each(sources, places, |part, row| minute_of_day(part.setup_us[row]));
     arrays.push(Arc::new(UInt16Array::from_iter_values(minutes)));
-    arrays.push(talk_column(each(sources, places, |part, row| part.talk.get(row)), places.len()));
+    arrays.push(duration_column(each(sources, places, |part, row| part.durations.get(row)), places.len()));
     let mut far_keys: Vec<u64> =
         kept().zip(&hashes).filter(|(kept, _)| kept.is_some_and(on_many_days)).map(|(_, &hash)| hash).collect();
     far_keys.sort_unstable();
     let names = FIELDS.iter().map(|field| field.name).chain(segment_column::NAMES);
     let fields = names.zip(&arrays).map(|(name, array)| ArrowField::new(name, array.data_type().clone(), true));
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), arrays)?;
-    let Zone { low, high, .. } = zones[int_slot::SETUP_TIME];
-    Ok(Columns { batch, setup_range: (low, high), zones, far_keys })
+    let ColumnStats { low, high, .. } = column_stats[int_slot::SETUP_TIME];
+    Ok(SegmentColumns { batch, setup_range: (low, high), column_stats, far_keys })
 }
 
 fn each<'a, T>(
-    sources: &'a [Source<'_>], places: &'a [Place], value: impl Fn(&Part<'_>, usize) -> T + Clone + 'a,
+    sources: &'a [Source<'_>], places: &'a [Place], value: impl Fn(&RecordSlice<'_>, usize) -> T + Clone + 'a,
 ) -> impl Iterator<Item = T> + Clone {
     places.iter().map(move |&(source, row)| value(&sources[source as usize].part, row as usize))
 }
 
 /// Milliseconds that calls were talked on, -1 for those not answered; no column where one does not fit.
-fn talk_column(talks: impl Iterator<Item = (bool, i64)>, rows: usize) -> ArrayRef {
+fn duration_column(durations: impl Iterator<Item = (bool, i64)>, rows: usize) -> ArrayRef {
     let ms = |(answered, ms): (bool, i64)| if answered { i32::try_from(ms).ok() } else { Some(-1) };
-    let values: Option<Vec<i32>> = talks.map(ms).collect();
+    let values: Option<Vec<i32>> = durations.map(ms).collect();
     values.map_or_else(|| Arc::new(NullArray::new(rows)) as ArrayRef, |values| Arc::new(Int32Array::from(values)))
 }
 
@@ -137,16 +137,16 @@ fn versions_column<'a>(kept: impl Iterator<Item = Option<&'a [u8]>> + Clone) -> 
 }
 
 /// The texts of a category column that rows use, ascending, and the codes of the sources among them.
-struct Dictionary<'a> {
+struct DictionaryMerge<'a> {
     slot: usize,
     entries: Vec<&'a str>,
     /// By source and code there.
     code_of: Vec<Vec<usize>>,
 }
 
-impl<'a> Dictionary<'a> {
+impl<'a> DictionaryMerge<'a> {
     fn new(sources: &'a [Source<'_>], places: &[Place], slot: usize) -> Self {
-        let columns: Vec<&Category<'_>> = sources.iter().map(|source| &source.part.fields.categories[slot]).collect();
+        let columns: Vec<&DictionaryColumn<'_>> = sources.iter().map(|source| &source.part.fields.dictionaries[slot]).collect();
         let mut used: Vec<Vec<bool>> = columns.iter().map(|column| vec![false; column.entries.count() + 1]).collect();
         for &(source, row) in places {
             used[source as usize][(columns[source as usize].code(row as usize) + 1) as usize] = true;
@@ -167,7 +167,7 @@ impl<'a> Dictionary<'a> {
 
     /// The code of a row; one after the others where it has no text.
     fn code(&self, sources: &[Source<'_>], (source, row): Place) -> usize {
-        match sources[source as usize].part.fields.categories[self.slot].code(row as usize) {
+        match sources[source as usize].part.fields.dictionaries[self.slot].code(row as usize) {
             NO_CODE => self.entries.len(),
             code => self.code_of[source as usize][code as usize],
         }
@@ -176,9 +176,9 @@ impl<'a> Dictionary<'a> {
 
 /// A category column with only the entries that the rows use.
 fn category_column(sources: &[Source<'_>], places: &[Place], slot: usize) -> Result<ArrayRef> {
-    let dictionary = Dictionary::new(sources, places, slot);
+    let dictionary = DictionaryMerge::new(sources, places, slot);
     let codes: Vec<usize> = places.iter().map(|&place| dictionary.code(sources, place)).collect();
-    Ok(category_array(&codes, &dictionary.entries)?)
+    Ok(dictionary_array(&codes, &dictionary.entries)?)
 }
 
 /// Writes a batch into a new file, durably; gives its size, the CRC-32 of its bytes and those of its pages.
