@@ -7,7 +7,7 @@ mod common;
 
 use std::collections::HashSet;
 
-use aggcore::cancellation::Stop;
+use aggcore::cancellation::CancelToken;
 use aggcore::response::{ActiveFinish, OrderTerm, finish_active};
 use aggcore::scan::predicate::Predicate;
 use aggcore::scan::{Measure, Partials, Scan};
@@ -77,8 +77,9 @@ fn scan(store: &Store, keys: &[String]) -> Partials {
         Predicate::Present { column: "end_time".into(), wanted: false },
         Predicate::Between { column: "received_time".into(), low: RECEIVED_US - 86_400_000_000, high: i64::MAX },
     ];
-    let (measure, stop) = (Measure::Elapsed { as_of_us: RECEIVED_US }, Stop::after(None));
-    let scan = Scan { edges: None, predicates: &predicates, keys, measure, deck: None, cell_count_max: 1_000_000, stop: &stop };
+    let (measure, cancel) = (Measure::Elapsed { as_of_us: RECEIVED_US }, CancelToken::with_limit(None));
+    let scan =
+        Scan { edges: None, predicates: &predicates, keys, measure, deck: None, cell_count_max: 1_000_000, cancel: &cancel };
     store.partials(&scan).unwrap()
 }
 

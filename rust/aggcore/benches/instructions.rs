@@ -25,15 +25,15 @@ const ROWS: u64 = 100_000;
 
 #[library_benchmark(setup = part_and_edges, teardown = check_minutes)]
 #[bench::of_all_rows()]
-fn minutes((part, edges): (RecordSlice<'static>, Vec<i64>)) -> Partials {
-    work::scanned(black_box(&part), &edges, &[], &[])
+fn minutes((slice, edges): (RecordSlice<'static>, Vec<i64>)) -> Partials {
+    work::scanned(black_box(&slice), &edges, &[], &[])
 }
 
 // With the condition, which a benchmark of its own counts too.
 #[library_benchmark(setup = part_and_masking, teardown = check_masked_minutes)]
 #[bench::of_rows_between_8_bits()]
-fn minutes_masked((part, edges, predicate): (RecordSlice<'static>, Vec<i64>, Predicate)) -> Partials {
-    work::scanned(black_box(&part), &edges, &[predicate], &[])
+fn minutes_masked((slice, edges, predicate): (RecordSlice<'static>, Vec<i64>, Predicate)) -> Partials {
+    work::scanned(black_box(&slice), &edges, &[predicate], &[])
 }
 
 #[library_benchmark(setup = part_and_condition)]
@@ -45,14 +45,14 @@ fn minutes_masked((part, edges, predicate): (RecordSlice<'static>, Vec<i64>, Pre
 #[bench::one_of_20("one of 20, 16 bits")]
 #[bench::duration("duration")]
 #[bench::sorted_entries("starts with, 10,000 sorted entries")]
-fn filter((part, condition): (RecordSlice<'static>, Condition)) {
-    work::choose(black_box(&part), black_box(&condition.predicate));
+fn filter((slice, condition): (RecordSlice<'static>, Condition)) {
+    work::choose(black_box(&slice), black_box(&condition.predicate));
 }
 
 #[library_benchmark(setup = part_and_keys, teardown = check_groups)]
 #[bench::folder_and_agent()]
-fn group((part, edges, keys): (RecordSlice<'static>, Vec<i64>, Vec<String>)) -> Partials {
-    work::scanned(black_box(&part), &edges, &[], &keys)
+fn group((slice, edges, keys): (RecordSlice<'static>, Vec<i64>, Vec<String>)) -> Partials {
+    work::scanned(black_box(&slice), &edges, &[], &keys)
 }
 
 #[library_benchmark(setup = in_bins, teardown = check_quality)]
@@ -62,27 +62,27 @@ fn quality(sums: Sums) -> Vec<u8> {
 }
 
 /// The rows of a day. Nobody gives it back: the process counts one kernel and ends.
-fn part() -> RecordSlice<'static> {
+fn slice() -> RecordSlice<'static> {
     let (day, no_tombstones) = (Box::leak(Box::new(Day::sealed(ROWS))), Box::leak(Box::<RowSet>::default()));
-    day.segment.whole_part(no_tombstones).unwrap()
+    day.segment.verified_slice(no_tombstones).unwrap()
 }
 
 fn part_and_edges() -> (RecordSlice<'static>, Vec<i64>) {
-    (part(), work::minute_edges())
+    (slice(), work::minute_edges())
 }
 
 fn part_and_masking() -> (RecordSlice<'static>, Vec<i64>, Predicate) {
-    (part(), work::minute_edges(), condition(MASKING).predicate)
+    (slice(), work::minute_edges(), condition(MASKING).predicate)
 }
 
 fn part_and_condition(name: &str) -> (RecordSlice<'static>, Condition) {
-    let (part, condition) = (part(), condition(name));
-    assert_eq!(work::chosen_count(&part, &condition.predicate), calls().filter(condition.holds).count());
-    (part, condition)
+    let (slice, condition) = (slice(), condition(name));
+    assert_eq!(work::chosen_count(&slice, &condition.predicate), calls().filter(condition.holds).count());
+    (slice, condition)
 }
 
 fn part_and_keys() -> (RecordSlice<'static>, Vec<i64>, Vec<String>) {
-    (part(), work::day_edges(), work::folder_and_agent())
+    (slice(), work::day_edges(), work::folder_and_agent())
 }
 
 fn calls() -> impl Iterator<Item = Call> {

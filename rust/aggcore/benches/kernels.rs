@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use aggcore::cancellation::Stop;
+use aggcore::cancellation::CancelToken;
 use aggcore::columns::row_set::RowSet;
 use aggcore::columns::slice::RecordSlice;
 use aggcore::scan::Partials;
@@ -26,10 +26,10 @@ type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
 fn kernels(c: &mut Criterion) {
     let (day, no_tombstones) = (Day::sealed(ROWS), RowSet::default());
-    let part = day.segment.whole_part(&no_tombstones).unwrap();
-    bin(&mut group(c, "bin", ROWS), &day, &part);
-    filter(&mut group(c, "filter", ROWS), &day, &part);
-    by_folder_and_agent(&mut group(c, "group", ROWS), &day, &part);
+    let slice = day.segment.verified_slice(&no_tombstones).unwrap();
+    bin(&mut group(c, "bin", ROWS), &day, &slice);
+    filter(&mut group(c, "filter", ROWS), &day, &slice);
+    by_folder_and_agent(&mut group(c, "group", ROWS), &day, &slice);
     let calls_of_account = day.calls().filter(Call::is_of_largest_account).count();
     account(&mut group(c, "account", calls_of_account as u64), &day);
 }
@@ -46,40 +46,40 @@ fn time<T: Debug + PartialEq>(group: &mut Group<'_>, name: &str, expected: &T, w
     group.bench_function(name, |bencher| bencher.iter(&work));
 }
 
-fn bin(group: &mut Group<'_>, day: &Day, part: &RecordSlice<'_>) {
+fn bin(group: &mut Group<'_>, day: &Day, slice: &RecordSlice<'_>) {
     let (minutes, odd) = (work::minute_edges(), work::odd_edges());
     let by_minute = work::sums_of(day.calls(), &minutes);
-    time(group, "minutes", &by_minute, || work::scanned(part, &minutes, &[], &[]).sums);
+    time(group, "minutes", &by_minute, || work::scanned(slice, &minutes, &[], &[]).sums);
     time(group, "minutes, sums known before", &by_minute, || work::asked(day, &minutes, &[]).sums);
     let masking = condition(MASKING);
     let kept = work::sums_of(day.calls().filter(masking.holds), &minutes);
     let predicates = [masking.predicate];
-    time(group, "minutes, masked", &kept, || work::scanned(part, &minutes, &predicates, &[]).sums);
+    time(group, "minutes, masked", &kept, || work::scanned(slice, &minutes, &predicates, &[]).sums);
     let by_search = work::sums_of(day.calls(), &odd);
-    time(group, "odd edges, by search", &by_search, || work::scanned(part, &odd, &[], &[]).sums);
+    time(group, "odd edges, by search", &by_search, || work::scanned(slice, &odd, &[], &[]).sums);
 }
 
-fn filter(group: &mut Group<'_>, day: &Day, part: &RecordSlice<'_>) {
+fn filter(group: &mut Group<'_>, day: &Day, slice: &RecordSlice<'_>) {
     for condition in conditions() {
         let expected = day.calls().filter(condition.holds).count();
-        assert_eq!(work::chosen_count(part, &condition.predicate), expected, "{}", condition.name);
-        group.bench_function(condition.name, |bencher| bencher.iter(|| work::choose(part, &condition.predicate)));
+        assert_eq!(work::chosen_count(slice, &condition.predicate), expected, "{}", condition.name);
+        group.bench_function(condition.name, |bencher| bencher.iter(|| work::choose(slice, &condition.predicate)));
     }
 }
 
-fn by_folder_and_agent(group: &mut Group<'_>, day: &Day, part: &RecordSlice<'_>) {
+fn by_folder_and_agent(group: &mut Group<'_>, day: &Day, slice: &RecordSlice<'_>) {
     let (edges, keys) = (work::day_edges(), work::folder_and_agent());
     let expected: HashSet<(u64, u64)> = day.calls().map(|call| (call.folder, call.agent)).collect();
     let calls_and_cells = |cells: Partials| (cells.sums.iter().map(|sums| sums[0]).sum::<i64>(), cells.sums.len());
     let expected = (ROWS as i64, expected.len());
-    time(group, "folder and agent", &expected, || calls_and_cells(work::scanned(part, &edges, &[], &keys)));
+    time(group, "folder and agent", &expected, || calls_and_cells(work::scanned(slice, &edges, &[], &keys)));
     time(group, "folder and agent, sums known before", &expected, || calls_and_cells(work::asked(day, &edges, &keys)));
 }
 
 /// What a report of origination quality asks of a store, which sees to it that no other row is looked at.
 fn account(group: &mut Group<'_>, day: &Day) {
-    let (edges, predicates, stop) = (work::minute_edges(), of_account(), Stop::after(None));
-    let scan = work::scan_of_calls(&edges, &predicates, &[], &stop);
+    let (edges, predicates, cancel) = (work::minute_edges(), of_account(), CancelToken::with_limit(None));
+    let scan = work::scan_of_calls(&edges, &predicates, &[], &cancel);
     let expected = work::sums_of(day.calls().filter(is_of_account), &edges);
     time(group, "minutes of some prefixes", &expected, || day.store.partials(&scan).unwrap().sums);
 }

@@ -7,14 +7,14 @@ use crate::error::{Error, Result};
 
 /// Shared by the caller, who may cancel, and the work, which asks between chunks.
 #[derive(Debug)]
-pub struct Stop {
+pub struct CancelToken {
     cancelled: AtomicBool,
     deadline: Option<Instant>,
 }
 
-impl Stop {
+impl CancelToken {
     /// Work that may run for `limit`; `None` is without limit.
-    pub fn after(limit: Option<Duration>) -> Self {
+    pub fn with_limit(limit: Option<Duration>) -> Self {
         Self { cancelled: AtomicBool::new(false), deadline: limit.and_then(|limit| Instant::now().checked_add(limit)) }
     }
 

@@ -22,9 +22,9 @@ pub enum Error {
     /// More cells (bins times groups) than allowed were reached while scanning.
     #[error("the answer needs more than {allowed} cells (bins times groups)")]
     CellLimit {
-        /// Cells reached when the scan stopped.
+        /// AggregationTable reached when the scan stopped.
         asked: usize,
-        /// Cells allowed.
+        /// AggregationTable allowed.
         allowed: usize,
     },
     /// The caller no longer wants the answer.

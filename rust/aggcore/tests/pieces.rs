@@ -3,7 +3,7 @@
 
 mod common;
 
-use aggcore::cancellation::Stop;
+use aggcore::cancellation::CancelToken;
 use aggcore::columns::row_set::RowSet;
 use aggcore::columns::slice::RecordSlice;
 use aggcore::error::{Error, Result};
@@ -24,10 +24,10 @@ fn table_of(records: &[Owned]) -> Table {
     table
 }
 
-/// All rows as parts that are not said to be of one table.
+/// All rows as slices that are not said to be of one table.
 fn scanned_apart(scan: &Scan<'_>, tables: &[Table]) -> Partials {
     let (no_tombstones, mut scanner) = (RowSet::default(), Scanner::new(scan));
-    tables.iter().for_each(|table| scanner.add(&table.part(&no_tombstones)).unwrap());
+    tables.iter().for_each(|table| scanner.add(&table.slice(&no_tombstones)).unwrap());
     scanner.finish().unwrap()
 }
 
@@ -35,10 +35,10 @@ fn scanned_in_pieces(scan: &Scan<'_>, tables: &[Table], size: usize, turns: u64)
     let (no_tombstones, mut scanners) = (RowSet::default(), [Scanner::new(scan), Scanner::new(scan)]);
     let mut turns = (0..u64::BITS).map(|turn| (turns >> turn & 1) as usize).cycle();
     for (number, table) in tables.iter().enumerate() {
-        let part = table.part(&no_tombstones);
-        for start in part.rows.clone().step_by(size) {
-            let rows = start..part.rows.end.min(start + size);
-            scanners[turns.next().unwrap()].add_of_table(&RecordSlice { rows, ..part.clone() }, number)?;
+        let slice = table.slice(&no_tombstones);
+        for start in slice.rows.clone().step_by(size) {
+            let rows = start..slice.rows.end.min(start + size);
+            scanners[turns.next().unwrap()].add_of_table(&RecordSlice { rows, ..slice.clone() }, number)?;
         }
     }
     let [one, other] = scanners;
@@ -54,11 +54,11 @@ proptest! {
         let keys = if close > 0 { KEYS[..close].to_vec() } else { keys };
         let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
         let (first, second) = records.split_at(records.len() / 2);
-        let (tables, stop) = ([table_of(first), table_of(second)], Stop::after(None));
+        let (tables, cancel) = ([table_of(first), table_of(second)], CancelToken::with_limit(None));
         let edges = [0, DAY_US, 3 * DAY_US];
         let scan = |cell_count_max| {
             let measure = if elapsed { Measure::Elapsed { as_of_us: DAY_US } } else { Measure::Calls };
-            Scan { edges: Some(&edges), predicates: &[], keys: &keys, measure, deck: None, cell_count_max, stop: &stop }
+            Scan { edges: Some(&edges), predicates: &[], keys: &keys, measure, deck: None, cell_count_max, cancel: &cancel }
         };
         let expected = cells(&scanned_apart(&scan(1_000), &tables));
         let answer = scanned_in_pieces(&scan(expected.len()), &tables, size, turns).unwrap();

@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aggcore::cancellation::Stop;
+use aggcore::cancellation::CancelToken;
 use aggcore::error::Error;
 use aggcore::record::schema::{ABSENT, ColumnKind, field};
 use aggcore::scan::code_deck::Deck;
@@ -24,11 +24,11 @@ fn store_of(records: &[Owned]) -> Store {
 }
 
 fn ask(store: &Store, edges: Option<&[i64]>, predicates: &[Predicate], keys: &[String], measure: Measure) -> Partials {
-    let stop = Stop::after(None);
-    store.partials(&Scan { edges, predicates, keys, measure, deck: None, cell_count_max: 1_000, stop: &stop }).unwrap()
+    let cancel = CancelToken::with_limit(None);
+    store.partials(&Scan { edges, predicates, keys, measure, deck: None, cell_count_max: 1_000, cancel: &cancel }).unwrap()
 }
 
-/// Cells of an answer by bin and key, those without records left out.
+/// AggregationTable of an answer by bin and key, those without records left out.
 fn cells(partials: &Partials) -> BTreeMap<(u32, Vec<String>), [i64; 3]> {
     common::cells(partials).into_iter().filter(|(_, sums)| sums[0] > 0).collect()
 }
@@ -212,10 +212,10 @@ proptest! {
         let expected = naive(&records, &edges, &keys, |_| true);
         prop_assert_eq!(answer.sums.len(), expected.len());
         prop_assert_eq!(cells(&answer), expected.clone());
-        let stop = Stop::after(None);
+        let cancel = CancelToken::with_limit(None);
         let limited = |cell_count_max| {
             let (edges, measure) = (Some(edges.as_slice()), Measure::Calls);
-            store.partials(&Scan { edges, predicates: &[], keys: &keys, measure, deck: None, cell_count_max, stop: &stop })
+            store.partials(&Scan { edges, predicates: &[], keys: &keys, measure, deck: None, cell_count_max, cancel: &cancel })
         };
         prop_assert!(limited(expected.len()).is_ok());
         if let Some(allowed) = expected.len().checked_sub(1) {
@@ -281,18 +281,18 @@ fn many_segments_are_scanned_with_helpers() {
         let answer = cells(&ask(&store, Some(&edges), &[], &keys, Measure::Calls));
         assert_eq!(answer, naive(&records, &edges, &keys, |_| true));
     }
-    let (stop, scan) = (Stop::after(None), |stop| Scan {
+    let (cancel, scan) = (CancelToken::with_limit(None), |cancel| Scan {
         edges: Some(&edges),
         predicates: &[],
         keys: &[],
         measure: Measure::Calls,
         deck: None,
         cell_count_max: 1_000,
-        stop,
+        cancel,
     });
-    stop.cancel();
+    cancel.cancel();
     let odd = [1, 3 * DAY_US + 5];
-    let odd = Scan { edges: Some(&odd), ..scan(&stop) };
+    let odd = Scan { edges: Some(&odd), ..scan(&cancel) };
     assert!(matches!(store.partials(&odd), Err(Error::Cancelled)));
 }
 
@@ -411,7 +411,7 @@ fn elapsed_time_is_floored_per_session_and_never_negative() {
 #[test]
 fn cells_are_limited_while_scanning() {
     let records: Vec<Owned> = (0..5).map(|n| Owned::new(&format!("s{n}"), n).with("app_id", n)).collect();
-    let (store, stop, keys) = (store_of(&records), Stop::after(None), ["app_id".to_owned()]);
+    let (store, cancel, keys) = (store_of(&records), CancelToken::with_limit(None), ["app_id".to_owned()]);
     let scan = |cell_count_max| Scan {
         edges: None,
         predicates: &[],
@@ -419,7 +419,7 @@ fn cells_are_limited_while_scanning() {
         measure: Measure::Sessions,
         deck: None,
         cell_count_max,
-        stop: &stop,
+        cancel: &cancel,
     };
     assert!(store.partials(&scan(5)).is_ok());
     assert!(matches!(store.partials(&scan(4)), Err(Error::CellLimit { asked: 5, allowed: 4 })));
@@ -428,9 +428,16 @@ fn cells_are_limited_while_scanning() {
 #[test]
 fn work_that_nobody_waits_for_ends() {
     let store = store_of(&[Owned::new("a", 0)]);
-    let scan =
-        |stop| Scan { edges: None, predicates: &[], keys: &[], measure: Measure::Sessions, deck: None, cell_count_max: 1, stop };
-    let (cancelled, late) = (Stop::after(None), Stop::after(Some(std::time::Duration::ZERO)));
+    let scan = |cancel| Scan {
+        edges: None,
+        predicates: &[],
+        keys: &[],
+        measure: Measure::Sessions,
+        deck: None,
+        cell_count_max: 1,
+        cancel,
+    };
+    let (cancelled, late) = (CancelToken::with_limit(None), CancelToken::with_limit(Some(std::time::Duration::ZERO)));
     cancelled.cancel();
     assert!(matches!(store.partials(&scan(&cancelled)), Err(Error::Cancelled)));
     assert!(matches!(store.partials(&scan(&late)), Err(Error::DeadlinePassed)));
@@ -451,7 +458,7 @@ fn a_code_deck_stands_in_place_of_the_rates_of_the_records() {
     let store = store_of(&[call("a", "+1202"), call("b", "1203"), call("c", "44"), call("d", "")]);
     let entry = |code: &str, name: &str| (code.to_owned(), name.to_owned(), String::new());
     let deck = Deck::new(vec![entry("1", "one"), entry("1202", "capital"), entry("12", "one")]);
-    let (stop, keys) = (Stop::after(None), ["term_rates_code_name".to_owned()]);
+    let (cancel, keys) = (CancelToken::with_limit(None), ["term_rates_code_name".to_owned()]);
     let scan = Scan {
         edges: None,
         predicates: &[],
@@ -459,7 +466,7 @@ fn a_code_deck_stands_in_place_of_the_rates_of_the_records() {
         measure: Measure::Sessions,
         deck: Some(&deck),
         cell_count_max: 9,
-        stop: &stop,
+        cancel: &cancel,
     };
     let names: BTreeMap<String, i64> =
         cells(&store.partials(&scan).unwrap()).into_iter().map(|((_, key), sums)| (key.concat(), sums[0])).collect();

@@ -3,7 +3,7 @@
 
 mod common;
 
-use aggcore::cancellation::Stop;
+use aggcore::cancellation::CancelToken;
 use aggcore::columns::row_set::RowSet;
 use aggcore::scan::{Measure, Partials, Scan};
 use aggcore::storage::segment::Written;
@@ -15,7 +15,7 @@ const DAY_US: i64 = 86_400_000_000;
 
 /// All that reports can see of the records of a store, in one order.
 fn seen(store: &Store) -> Vec<String> {
-    let stop = Stop::after(None);
+    let cancel = CancelToken::with_limit(None);
     let names = ["session_id", "setup_time", "answer_time", "end_time", "kind", "app_id", "folder", "term_dst_party_id"];
     let keys = names.map(str::to_owned);
     let scan = Scan {
@@ -25,7 +25,7 @@ fn seen(store: &Store) -> Vec<String> {
         measure: Measure::Calls,
         deck: None,
         cell_count_max: 10_000,
-        stop: &stop,
+        cancel: &cancel,
     };
     let Partials { keys, sums, .. } = store.partials(&scan).unwrap();
     let row = |cell: usize| {

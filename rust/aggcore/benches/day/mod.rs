@@ -1,5 +1,5 @@
 //! A UTC day of made-up calls, the same in every run, sealed into one segment.
-#![allow(dead_code, clippy::unwrap_used, clippy::panic)] // Each bench uses its own part; a bench may panic.
+#![allow(dead_code, clippy::unwrap_used, clippy::panic)] // Each bench uses its own slice; a bench may panic.
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
@@ -49,9 +49,9 @@ struct Random(u64);
 impl Random {
     fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ mixed >> 31) % bound
+        let hash_words = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let hash_words = (hash_words ^ hash_words >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (hash_words ^ hash_words >> 31) % bound
     }
 }
 

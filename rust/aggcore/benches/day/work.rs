@@ -1,12 +1,12 @@
-//! The kernels, each over all rows of a part, and their answers found without them.
+//! The kernels, each over all rows of a slice, and their answers found without them.
 
 use std::hint::black_box;
 
-use aggcore::cancellation::Stop;
+use aggcore::cancellation::CancelToken;
 use aggcore::columns::slice::RecordSlice;
-use aggcore::scan::column::Columns;
-use aggcore::scan::predicate::{Compiled, Predicate};
-use aggcore::scan::selection::{Chooser, Chosen};
+use aggcore::scan::column::SliceColumns;
+use aggcore::scan::predicate::{CompiledPredicate, Predicate};
+use aggcore::scan::selection::{Selection, Selector};
 use aggcore::scan::{Measure, Partials, Scan, Scanner, Sums};
 
 use super::{Call, DAY_US, Day, FROM_US};
@@ -34,40 +34,40 @@ pub fn folder_and_agent() -> Vec<String> {
 }
 
 /// A scan for calls.
-pub fn scan_of_calls<'a>(edges: &'a [i64], predicates: &'a [Predicate], keys: &'a [String], stop: &'a Stop) -> Scan<'a> {
-    Scan { edges: Some(edges), predicates, keys, measure: Measure::Calls, deck: None, cell_count_max: 1_000_000, stop }
+pub fn scan_of_calls<'a>(edges: &'a [i64], predicates: &'a [Predicate], keys: &'a [String], cancel: &'a CancelToken) -> Scan<'a> {
+    Scan { edges: Some(edges), predicates, keys, measure: Measure::Calls, deck: None, cell_count_max: 1_000_000, cancel }
 }
 
-/// Calls of a part by bin and key, found by one thread.
-pub fn scanned(part: &RecordSlice<'_>, edges: &[i64], predicates: &[Predicate], keys: &[String]) -> Partials {
-    let stop = Stop::after(None);
-    let scan = scan_of_calls(edges, predicates, keys, &stop);
+/// Calls of a slice by bin and key, found by one thread.
+pub fn scanned(slice: &RecordSlice<'_>, edges: &[i64], predicates: &[Predicate], keys: &[String]) -> Partials {
+    let cancel = CancelToken::with_limit(None);
+    let scan = scan_of_calls(edges, predicates, keys, &cancel);
     let mut scanner = Scanner::new(&scan);
-    scanner.add(part).unwrap();
+    scanner.add(slice).unwrap();
     scanner.finish().unwrap()
 }
 
 /// Calls of a store by bin and key: it keeps sums of what is often asked for.
 pub fn asked(day: &Day, edges: &[i64], keys: &[String]) -> Partials {
-    let stop = Stop::after(None);
-    day.store.partials(&scan_of_calls(edges, &[], keys, &stop)).unwrap()
+    let cancel = CancelToken::with_limit(None);
+    day.store.partials(&scan_of_calls(edges, &[], keys, &cancel)).unwrap()
 }
 
-/// Finds the rows of a part that a condition holds for.
-pub fn choose(part: &RecordSlice<'_>, predicate: &Predicate) {
-    each_chosen(part, predicate, |chosen, rows| {
-        black_box((chosen, rows));
+/// Finds the rows of a slice that a condition holds for.
+pub fn choose(slice: &RecordSlice<'_>, predicate: &Predicate) {
+    each_chosen(slice, predicate, |selection, rows| {
+        black_box((selection, rows));
     });
 }
 
-/// How many rows of a part a condition holds for.
-pub fn chosen_count(part: &RecordSlice<'_>, predicate: &Predicate) -> usize {
+/// How many rows of a slice a condition holds for.
+pub fn chosen_count(slice: &RecordSlice<'_>, predicate: &Predicate) -> usize {
     let mut count = 0;
-    each_chosen(part, predicate, |chosen, rows| {
-        count += match chosen {
-            Chosen::Run(run) => run.len(),
-            Chosen::Masked(_, mask) => mask.iter().filter(|kept| **kept == 1).count(),
-            Chosen::Listed => rows.len(),
+    each_chosen(slice, predicate, |selection, rows| {
+        count += match selection {
+            Selection::Range(run) => run.len(),
+            Selection::Mask(_, mask) => mask.iter().filter(|kept| **kept == 1).count(),
+            Selection::Indices => rows.len(),
         }
     });
     count
@@ -83,11 +83,11 @@ pub fn sums_of(calls: impl Iterator<Item = Call>, edges: &[i64]) -> Vec<Sums> {
     bins
 }
 
-fn each_chosen(part: &RecordSlice<'_>, predicate: &Predicate, mut take: impl FnMut(Chosen<'_>, &[u32])) {
-    let columns = Columns::new(part, None);
-    let chooser = Chooser::new(part, (i64::MIN, i64::MAX), vec![Compiled::new(predicate, &columns).unwrap()]);
-    let taken = chooser.each_chunk(&Stop::after(None), |chosen, rows| {
-        take(chosen, rows);
+fn each_chosen(slice: &RecordSlice<'_>, predicate: &Predicate, mut take: impl FnMut(Selection<'_>, &[u32])) {
+    let columns = SliceColumns::new(slice, None);
+    let selector = Selector::new(slice, (i64::MIN, i64::MAX), vec![CompiledPredicate::new(predicate, &columns).unwrap()]);
+    let taken = selector.each_chunk(&CancelToken::with_limit(None), |selection, rows| {
+        take(selection, rows);
         Ok(())
     });
     taken.unwrap();

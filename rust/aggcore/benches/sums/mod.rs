@@ -1,5 +1,5 @@
 //! Made-up sums of a scan, to be finished into answers.
-#![allow(dead_code, clippy::unwrap_used)] // Each bench uses its own part; a bench may panic.
+#![allow(dead_code, clippy::unwrap_used)] // Each bench uses its own slice; a bench may panic.
 
 use aggcore::response::{UsageFinish, finish_folder, finish_quality, finish_usage};
 use aggcore::scan::{KeyValues, Partials};

@@ -63,14 +63,14 @@ pub enum DictionaryCodes<'a> {
 /// A width of codes.
 pub trait CodeWidth: Copy + Ord + 'static {
     /// 0 for [`NO_CODE`], else the code + 1.
-    fn place(self) -> usize;
+    fn plus_one(self) -> usize;
     /// A code that fits.
     fn of(code: usize) -> Self;
 }
 
 impl CodeWidth for u8 {
     #[inline]
-    fn place(self) -> usize {
+    fn plus_one(self) -> usize {
         usize::from(self) + 1
     }
 
@@ -81,7 +81,7 @@ impl CodeWidth for u8 {
 
 impl CodeWidth for u16 {
     #[inline]
-    fn place(self) -> usize {
+    fn plus_one(self) -> usize {
         usize::from(self) + 1
     }
 
@@ -92,7 +92,7 @@ impl CodeWidth for u16 {
 
 impl CodeWidth for i32 {
     #[inline]
-    fn place(self) -> usize {
+    fn plus_one(self) -> usize {
         (self + 1) as usize
     }
 
@@ -141,7 +141,7 @@ impl<'a> DictionaryColumn<'a> {
     /// The code of a row.
     #[inline]
     pub fn code(&self, row: usize) -> i32 {
-        with_codes!(self.codes, codes => codes[row].place() as i32 - 1, NO_CODE)
+        with_codes!(self.codes, codes => codes[row].plus_one() as i32 - 1, NO_CODE)
     }
 
     /// The text of a row, "" where it has none.

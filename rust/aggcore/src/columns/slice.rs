@@ -24,7 +24,7 @@ pub struct RecordSlice<'a> {
     /// Their minutes of the UTC day that all rows are of, if they are of one.
     pub setup_minute: Option<&'a [u16]>,
     /// What each row stands for, where it stands for more than itself.
-    pub weights: Option<&'a [PackedSums]>,
+    pub rollup_sums: Option<&'a [PackedSums]>,
     /// Calls that the rows stand for, or more.
     pub calls: u64,
     /// The code of the account that all rows are of, if it is known.
@@ -45,7 +45,7 @@ pub struct RecordSlice<'a> {
 
 impl RecordSlice<'_> {
     /// Narrows ascending rows down to those set up in [from, to).
-    pub fn narrow_to(&mut self, from: i64, to: i64) {
+    pub fn restrict_to(&mut self, from: i64, to: i64) {
         let first = partition_point(self.rows.clone(), |row| self.setup_us[row] < from);
         self.rows = first..partition_point(first..self.rows.end, |row| self.setup_us[row] < to);
     }

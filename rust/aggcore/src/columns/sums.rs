@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 /// Sums of one cell.
 pub type Sums = [i64; 3];
 
-/// Two sums of a part's rows, of which there are less than 2^31, in one word, the second above the lowest 31 bits; and a
+/// Two sums of a slice's rows, of which there are less than 2^31, in one word, the second above the lowest 31 bits; and a
 /// sum of milliseconds of less than 2^31 each. So none of them runs over, and a row costs two additions without a look.
 pub type PackedSums = [u64; 2];
 

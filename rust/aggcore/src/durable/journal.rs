@@ -148,7 +148,7 @@ pub fn bytes_of(directory: &Path, sequence: u64) -> Result<u64> {
     Ok(std::fs::metadata(&path).map_err(|source| Error::io(&path, source))?.len())
 }
 
-/// Numbers of the journal files of a data directory, ascending.
+/// DenseIds of the journal files of a data directory, ascending.
 ///
 /// # Errors
 /// `Io` where the directory cannot be read.

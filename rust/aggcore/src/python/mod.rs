@@ -27,8 +27,8 @@ type Exported<'py> = (Bound<'py, PyBytes>, (usize, usize));
 mod _aggcore {
     #[pymodule_export]
     use super::{
-        Deck, Freeze, Partials, Pending, Rewrite, Stop, Store, active_response, check_file, check_journal, folder_response,
-        format_time, journal_sequences, quality_response, record_fields, usage_response,
+        CancelToken, Deck, Freeze, Partials, Pending, Rewrite, Store, active_response, check_file, check_journal,
+        folder_response, format_time, journal_sequences, quality_response, record_fields, usage_response,
     };
     use pyo3::prelude::*;
 
@@ -68,8 +68,8 @@ struct Partials(scan::Partials);
 struct Deck(deck::Deck);
 
 /// Tells running work to end.
-#[pyclass(frozen)]
-struct Stop(Arc<stop::Stop>);
+#[pyclass(frozen, name = "Stop")]
+struct CancelToken(Arc<stop::CancelToken>);
 
 #[derive(FromPyObject)]
 enum PredicateArgument {
@@ -235,7 +235,7 @@ impl Store {
     #[allow(clippy::too_many_arguments)]
     fn partials(
         &self, py: Python<'_>, edges: Option<PyBuffer<i64>>, predicates: Vec<PredicateArgument>, keys: Vec<String>,
-        measure: (String, i64), deck: Option<&Deck>, cell_count_max: usize, stop: &Stop,
+        measure: (String, i64), deck: Option<&Deck>, cell_count_max: usize, stop: &CancelToken,
     ) -> PyResult<Partials> {
         let edges = edges.map(|edges| edges.to_vec(py)).transpose()?;
         let (predicates, measure, deck) = (conditions(predicates)?, measure_named(measure)?, deck.map(|deck| &deck.0));
@@ -246,12 +246,12 @@ impl Store {
             measure,
             deck,
             cell_count_max,
-            stop: &stop.0,
+            cancel: &stop.0,
         };
         Ok(Partials(py.detach(|| self.durable.store.partials(&scan))?))
     }
 
-    fn any_match(&self, py: Python<'_>, predicates: Vec<PredicateArgument>, stop: &Stop) -> PyResult<bool> {
+    fn any_match(&self, py: Python<'_>, predicates: Vec<PredicateArgument>, stop: &CancelToken) -> PyResult<bool> {
         let predicates = conditions(predicates)?;
         Ok(py.detach(|| self.durable.store.any_match(&predicates, &stop.0))?)
     }
@@ -304,11 +304,11 @@ impl Deck {
 }
 
 #[pymethods]
-impl Stop {
+impl CancelToken {
     #[new]
     fn new(limit_seconds: Option<f64>) -> Self {
         let limit = limit_seconds.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO));
-        Self(Arc::new(stop::Stop::after(limit)))
+        Self(Arc::new(stop::CancelToken::with_limit(limit)))
     }
 
     fn cancel(&self) {
@@ -390,7 +390,7 @@ fn check_file(py: Python<'_>, directory: PathBuf, file: FileRow<'_>) -> PyResult
     Ok(py.detach(|| Segment::open(&directory, &file)?.check_whole())?)
 }
 
-/// Numbers of the journal files of a data directory, ascending.
+/// DenseIds of the journal files of a data directory, ascending.
 #[pyfunction]
 fn journal_sequences(directory: PathBuf) -> PyResult<Vec<u64>> {
     Ok(journal::sequences(&directory)?)

@@ -7,7 +7,7 @@ use super::wire_writer::{put_bytes, put_message, put_number};
 use crate::columns::sums::{Sums, add};
 use crate::error::{Error, Result};
 use crate::record::schema::ABSENT;
-use crate::scan::dense_ids::Numbers;
+use crate::scan::dense_ids::DenseIds;
 use crate::scan::{KeyValues, Partials};
 use crate::time_text::UtcOffsets;
 
@@ -196,18 +196,18 @@ fn put_rollup(rows: &Rows<'_>, keys: &[Ordinals], order: &[(Target, bool)], out:
     Ok(())
 }
 
-/// Numbers rows, which are numbered below `count`, by one key more; gives how many numbers there are.
+/// DenseIds rows, which are numbered below `count`, by one key more; gives how many numbers there are.
 fn number_on(numbers: &mut [u64], count: usize, key: &Ordinals) -> usize {
     let (mut codes, mut radix) = (key.values.clone(), key.end());
     if radix > u64::from(u32::MAX) {
-        let mut distinct = Numbers::below(radix, codes.len());
-        distinct.replace_all(&mut codes);
+        let mut distinct = DenseIds::with_bound(radix, codes.len());
+        distinct.replace_with_ids(&mut codes);
         radix = distinct.values().len() as u64;
     }
     // Exact, as rows are fewer than 2^32.
     numbers.iter_mut().zip(codes).for_each(|(number, code)| *number = *number * radix + code);
-    let mut numbering = Numbers::below(count as u64 * radix, numbers.len());
-    numbering.replace_all(numbers);
+    let mut numbering = DenseIds::with_bound(count as u64 * radix, numbers.len());
+    numbering.replace_with_ids(numbers);
     numbering.values().len()
 }
 

@@ -104,7 +104,7 @@ fn widen(low: i64, high: i64, value: i64) -> (i64, i64) {
     (low.min(value), high.max(value))
 }
 
-/// Places of texts in the order of their code points; the first text stands for absent ones and comes last.
+/// IdLookup of texts in the order of their code points; the first text stands for absent ones and comes last.
 fn ranks(entries: &[String]) -> Vec<u64> {
     // Most texts differ in their first bytes, which compare faster without a look at the rest.
     let mut order: Vec<(u64, &str, usize)> =

@@ -122,7 +122,7 @@ fn put_int(value: u64, mut room: &mut [u8]) -> usize {
 /// An integer below [`WORD_INT_END`] as it is written, and its length.
 #[inline]
 fn word_of(value: u64) -> ([u8; size_of::<u64>()], usize) {
-    // Groups of 7 bits become bytes, half by half.
+    // PackedGroups of 7 bits become bytes, half by half.
     let word = value & 0xfff_ffff | (value & 0xfff_ffff << 28) << 4;
     let word = word & 0x3fff_0000_3fff | (word & 0xfff_c000_0fff_c000) << 2;
     let word = word & 0x7f_007f_007f_007f | (word & 0x3f80_3f80_3f80_3f80) << 1;

@@ -1,6 +1,6 @@
 //! What is summed over records, and how each of them adds to its cell.
 
-use super::dense_ids::Place;
+use super::dense_ids::GroupCode;
 use crate::columns::call_duration::CallDurations;
 use crate::columns::integer::IntValues;
 use crate::columns::slice::{RecordSlice, contiguous_range};
@@ -25,9 +25,9 @@ pub enum Measure {
 /// Milliseconds that may be packed.
 const PACKED_MS: i64 = 1 << 31;
 
-/// The sums of one part's rows by cell.
-pub struct PartSums<'a> {
-    adding: Adding<'a>,
+/// The sums of one slice's rows by cell.
+pub struct SliceAccumulator<'a> {
+    adding: RowValues<'a>,
     packed: Vec<PackedSums>,
     /// Milliseconds of the rows at hand.
     ms: Vec<u32>,
@@ -35,7 +35,7 @@ pub struct PartSums<'a> {
     wide: Vec<Sums>,
 }
 
-enum Adding<'a> {
+enum RowValues<'a> {
     /// What rows stand for.
     Weights(&'a [PackedSums]),
     Sessions,
@@ -45,22 +45,22 @@ enum Adding<'a> {
         as_of_us: i64,
     },
     Wide {
-        part: &'a RecordSlice<'a>,
+        slice: &'a RecordSlice<'a>,
         measure: Measure,
     },
 }
 
-impl<'a> PartSums<'a> {
+impl<'a> SliceAccumulator<'a> {
     /// No sums yet.
-    pub fn new(part: &'a RecordSlice<'a>, measure: Measure) -> Self {
-        let adding = match (measure, part.durations, part.fields.ints[int_slot::ANSWER_TIME]) {
-            _ if part.weights.is_some() => Adding::Weights(part.weights.unwrap_or_default()),
-            (Measure::Sessions, ..) => Adding::Sessions,
-            (Measure::Calls, CallDurations::Milliseconds(ms), _) => Adding::Calls(ms),
-            (Measure::Elapsed { as_of_us }, _, IntValues::Wide(answer_us)) if is_short(part, as_of_us) => {
-                Adding::Elapsed { answer_us, as_of_us }
+    pub fn new(slice: &'a RecordSlice<'a>, measure: Measure) -> Self {
+        let adding = match (measure, slice.durations, slice.fields.ints[int_slot::ANSWER_TIME]) {
+            _ if slice.rollup_sums.is_some() => RowValues::Weights(slice.rollup_sums.unwrap_or_default()),
+            (Measure::Sessions, ..) => RowValues::Sessions,
+            (Measure::Calls, CallDurations::Milliseconds(ms), _) => RowValues::Calls(ms),
+            (Measure::Elapsed { as_of_us }, _, IntValues::Wide(answer_us)) if is_short(slice, as_of_us) => {
+                RowValues::Elapsed { answer_us, as_of_us }
             }
-            _ => Adding::Wide { part, measure },
+            _ => RowValues::Wide { slice, measure },
         };
         Self { adding, packed: Vec::new(), ms: Vec::new(), wide: Vec::new() }
     }
@@ -69,21 +69,21 @@ impl<'a> PartSums<'a> {
     ///
     /// # Errors
     /// `SumOverflow`.
-    pub fn add<P: Place>(&mut self, cell_count: usize, cells: &[P], rows: &[u32]) -> Result<()> {
-        if let Adding::Wide { part, measure } = self.adding {
+    pub fn add<P: GroupCode>(&mut self, cell_count: usize, cells: &[P], rows: &[u32]) -> Result<()> {
+        if let RowValues::Wide { slice, measure } = self.adding {
             self.wide.resize(cell_count, [0; 3]);
             let mut rows = cells.iter().map(|cell| cell.wide() as usize).zip(rows);
-            return rows.try_for_each(|(cell, &row)| add(&mut self.wide[cell], measured(measure, part, row as usize)));
+            return rows.try_for_each(|(cell, &row)| add(&mut self.wide[cell], measured(measure, slice, row as usize)));
         }
         self.packed.resize(cell_count, [0; 2]);
         match self.adding {
-            Adding::Weights(weights) => add_each(&mut self.packed, cells, rows, weights, |weight| weight),
-            Adding::Calls(ms) => add_each(&mut self.packed, cells, rows, ms, packed_call),
-            Adding::Elapsed { answer_us, as_of_us } => {
+            RowValues::Weights(rollup_sums) => add_each(&mut self.packed, cells, rows, rollup_sums, |weight| weight),
+            RowValues::Calls(ms) => add_each(&mut self.packed, cells, rows, ms, packed_call),
+            RowValues::Elapsed { answer_us, as_of_us } => {
                 put_each(rows, answer_us, |us| short_elapsed_ms(us, as_of_us), &mut self.ms);
                 add_words(&mut self.packed, cells, self.ms.iter().map(|&ms| [1, ms.into()]));
             }
-            Adding::Sessions | Adding::Wide { .. } => add_words(&mut self.packed, cells, rows.iter().map(|_| [1, 0])),
+            RowValues::Sessions | RowValues::Wide { .. } => add_words(&mut self.packed, cells, rows.iter().map(|_| [1, 0])),
         }
         Ok(())
     }
@@ -91,15 +91,15 @@ impl<'a> PartSums<'a> {
     /// The sums by cell.
     pub fn finish(self) -> Vec<Sums> {
         let sums = |packed: PackedSums| match self.adding {
-            Adding::Elapsed { .. } => [packed[0] as i64, packed[1] as i64, 0],
-            Adding::Sessions | Adding::Weights(_) | Adding::Calls(_) | Adding::Wide { .. } => unpacked_calls(packed),
+            RowValues::Elapsed { .. } => [packed[0] as i64, packed[1] as i64, 0],
+            RowValues::Sessions | RowValues::Weights(_) | RowValues::Calls(_) | RowValues::Wide { .. } => unpacked_calls(packed),
         };
         if self.packed.is_empty() { self.wide } else { self.packed.into_iter().map(sums).collect() }
     }
 }
 
 #[inline]
-fn add_each<T: Copy, P: Place>(
+fn add_each<T: Copy, P: GroupCode>(
     sums: &mut [PackedSums], cells: &[P], rows: &[u32], values: &[T], value: impl Fn(T) -> PackedSums,
 ) {
     if let Some(run) = contiguous_range(rows) {
@@ -110,7 +110,7 @@ fn add_each<T: Copy, P: Place>(
 }
 
 #[inline]
-fn add_words<P: Place>(sums: &mut [PackedSums], cells: &[P], words: impl Iterator<Item = PackedSums>) {
+fn add_words<P: GroupCode>(sums: &mut [PackedSums], cells: &[P], words: impl Iterator<Item = PackedSums>) {
     cells.iter().zip(words).for_each(|(cell, [counts, ms])| {
         let sums = &mut sums[cell.wide() as usize];
         *sums = [sums[0] + counts, sums[1] + ms];
@@ -128,21 +128,21 @@ fn put_each<T: Copy>(rows: &[u32], values: &[T], value: impl Fn(T) -> u32, out: 
 }
 
 /// Whether the time since any answer may be packed; no call was answered before it was set up.
-fn is_short(part: &RecordSlice<'_>, as_of_us: i64) -> bool {
-    as_of_us >= 0 && as_of_us.checked_sub(part.setup_range.0).is_some_and(|us| us / 1_000 < PACKED_MS)
+fn is_short(slice: &RecordSlice<'_>, as_of_us: i64) -> bool {
+    as_of_us >= 0 && as_of_us.checked_sub(slice.setup_range.0).is_some_and(|us| us / 1_000 < PACKED_MS)
 }
 
 /// What one row adds.
-pub fn measured(measure: Measure, part: &RecordSlice<'_>, row: usize) -> Sums {
-    let weight = part.weights.map(|weights| unpacked_calls(weights[row]));
+pub fn measured(measure: Measure, slice: &RecordSlice<'_>, row: usize) -> Sums {
+    let weight = slice.rollup_sums.map(|rollup_sums| unpacked_calls(rollup_sums[row]));
     match measure {
         Measure::Sessions | Measure::Calls if weight.is_some() => weight.unwrap_or_default(),
         Measure::Sessions => [1, 0, 0],
         Measure::Calls => {
-            let (answered, ms) = part.durations.get(row);
+            let (answered, ms) = slice.durations.get(row);
             [1, i64::from(answered), ms]
         }
-        Measure::Elapsed { as_of_us } => [1, elapsed_ms(part.fields.ints[int_slot::ANSWER_TIME].get(row), as_of_us), 0],
+        Measure::Elapsed { as_of_us } => [1, elapsed_ms(slice.fields.ints[int_slot::ANSWER_TIME].get(row), as_of_us), 0],
     }
 }
 

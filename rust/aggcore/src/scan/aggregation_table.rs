@@ -1,47 +1,47 @@
-//! The cells of a scan with keys: what its parts have of the same bin and keys is added up.
+//! The cells of a scan with keys: what its slices have of the same bin and keys is added up.
 
 use hashbrown::HashTable;
 
-use super::dense_ids::{Numbers, TextNumbers, mixed};
-use super::group_key::{Grouping, Layout, check_cell_count};
+use super::dense_ids::{DenseIds, TextIds, hash_words};
+use super::group_key::{GroupCodeLayout, GroupKeyEncoder, check_cell_count};
 use super::partials::{KeyValues, Partials};
 use crate::columns::sums::{Sums, add};
 use crate::error::Result;
 use crate::record::schema::{ColumnKind, field};
 
-/// Cells in order of appearance; without keys there is one per bin.
-pub struct Cells {
+/// AggregationTable in order of appearance; without keys there is one per bin.
+pub struct AggregationTable {
     /// Integers per key: the bin and the values, texts by number.
     stride: usize,
     /// Keys of the cells one after the other.
     keys: Vec<i64>,
     /// Sums by cell.
     pub sums: Vec<Sums>,
-    /// Cells by hash of their key. It lags behind: the cells of one part are distinct, and often there is but one.
+    /// AggregationTable by hash of their key. It lags behind: the cells of one slice are distinct, and often there is but one.
     by_key: HashTable<u32>,
     /// Texts of each key.
-    pub texts: Vec<TextNumbers>,
+    pub texts: Vec<TextIds>,
     is_text: Vec<bool>,
     cell_count_max: usize,
     /// What is not among the cells yet, as more rows of the same table may follow.
-    open: Option<Groups>,
+    open: Option<PackedGroups>,
 }
 
-/// The cells of a part, or of several of one table: they are found by an integer, which takes far less than to find
+/// The cells of a slice, or of several of one table: they are found by an integer, which takes far less than to find
 /// them by their keys.
-pub struct Groups {
-    /// What the integers say, where they say the same of more than one part.
-    layout: Option<Layout>,
+pub struct PackedGroups {
+    /// What the integers say, where they say the same of more than one slice.
+    layout: Option<GroupCodeLayout>,
     /// The cells by integer.
-    pub numbers: Numbers,
+    pub ids: DenseIds,
     keys: Vec<i64>,
     sums: Vec<Sums>,
 }
 
 /// By key the numbers that texts get, by those that they have; `None` for a key of integers.
-type Renumbering = Vec<Option<Vec<i64>>>;
+type IdRemap = Vec<Option<Vec<i64>>>;
 
-impl Cells {
+impl AggregationTable {
     /// No cells yet but those of the bins where there are no keys.
     pub fn new(keys: &[String], bin_count: usize, cell_count_max: usize) -> Self {
         let is_text = |name: &String| field(name).is_some_and(|field| field.field_type.column_kind() != ColumnKind::Int);
@@ -50,7 +50,7 @@ impl Cells {
             keys: Vec::new(),
             sums: vec![[0; 3]; if keys.is_empty() { bin_count } else { 0 }],
             by_key: HashTable::new(),
-            texts: keys.iter().map(|_| TextNumbers::default()).collect(),
+            texts: keys.iter().map(|_| TextIds::default()).collect(),
             is_text: keys.iter().map(is_text).collect(),
             cell_count_max,
             open: None,
@@ -61,13 +61,13 @@ impl Cells {
     ///
     /// # Errors
     /// `CellLimit`, `SumOverflow`.
-    pub fn open(&mut self, grouping: &Grouping<'_>, table: Option<usize>) -> Result<Groups> {
-        let layout = table.and_then(|table| grouping.layout(table));
+    pub fn open(&mut self, encoder: &GroupKeyEncoder<'_>, table: Option<usize>) -> Result<PackedGroups> {
+        let layout = table.and_then(|table| encoder.layout(table));
         match self.open.take() {
             Some(groups) if layout.is_some() && groups.layout == layout => Ok(groups),
             groups => {
                 groups.map_or(Ok(()), |groups| self.join(groups.keys, groups.sums))?;
-                Ok(Groups { layout, numbers: grouping.numbers(), keys: Vec::new(), sums: Vec::new() })
+                Ok(PackedGroups { layout, ids: encoder.new_ids(), keys: Vec::new(), sums: Vec::new() })
             }
         }
     }
@@ -76,9 +76,9 @@ impl Cells {
     ///
     /// # Errors
     /// `CellLimit`, `SumOverflow`.
-    pub fn close(&mut self, mut groups: Groups, grouping: Grouping<'_>, sums: Vec<Sums>) -> Result<()> {
+    pub fn close(&mut self, mut groups: PackedGroups, encoder: GroupKeyEncoder<'_>, sums: Vec<Sums>) -> Result<()> {
         let known = groups.sums.len();
-        let keys = grouping.into_keys(&groups.numbers.values()[known..], &mut self.texts);
+        let keys = encoder.into_keys(&groups.ids.values()[known..], &mut self.texts);
         if known == 0 {
             (groups.keys, groups.sums) = (keys, sums);
         } else {
@@ -105,8 +105,8 @@ impl Cells {
         if self.count() < other.count() {
             return other.merge(self);
         }
-        let numbers_of = |((mine, theirs), is_text): ((&mut TextNumbers, _), &bool)| is_text.then(|| mine.numbers_of(theirs));
-        let numbers: Renumbering = self.texts.iter_mut().zip(&other.texts).zip(&self.is_text).map(numbers_of).collect();
+        let ids_of = |((mine, theirs), is_text): ((&mut TextIds, _), &bool)| is_text.then(|| mine.ids_of(theirs));
+        let numbers: IdRemap = self.texts.iter_mut().zip(&other.texts).zip(&self.is_text).map(ids_of).collect();
         match (&mut self.open, other.open.take()) {
             (Some(mine), Some(theirs)) if mine.layout == theirs.layout => {
                 mine.merge(theirs, self.stride, &numbers, self.cell_count_max)?;
@@ -183,12 +183,12 @@ impl Cells {
     }
 }
 
-impl Groups {
+impl PackedGroups {
     /// Adds those of another scanner, of the same layout.
-    fn merge(&mut self, mut other: Self, stride: usize, numbers: &Renumbering, allowed: usize) -> Result<()> {
-        let mut cells = other.numbers.values().to_vec();
-        self.numbers.replace_all(&mut cells);
-        check_cell_count(self.numbers.values().len(), allowed)?;
+    fn merge(&mut self, mut other: Self, stride: usize, numbers: &IdRemap, allowed: usize) -> Result<()> {
+        let mut cells = other.ids.values().to_vec();
+        self.ids.replace_with_ids(&mut cells);
+        check_cell_count(self.ids.values().len(), allowed)?;
         for ((&cell, key), added) in cells.iter().zip(other.keys.chunks_exact_mut(stride)).zip(other.sums) {
             if let Some(sums) = self.sums.get_mut(cell as usize) {
                 add(sums, added)?;
@@ -202,12 +202,12 @@ impl Groups {
     }
 }
 
-fn renumber(key: &mut [i64], numbers: &Renumbering) {
+fn renumber(key: &mut [i64], numbers: &IdRemap) {
     for (value, numbers) in key[1..].iter_mut().zip(numbers) {
         *value = numbers.as_ref().map_or(*value, |numbers| numbers[*value as usize]);
     }
 }
 
 fn hash_of(key: &[i64]) -> u64 {
-    mixed(key.iter().map(|&value| value as u64))
+    hash_words(key.iter().map(|&value| value as u64))
 }

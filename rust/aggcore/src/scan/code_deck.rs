@@ -3,11 +3,11 @@
 use crate::columns::dictionary::Texts;
 
 /// Code, name and country of one destination; an empty name or country is absent.
-pub type Entry = (String, String, String);
+pub type CodeDeckEntry = (String, String, String);
 
 /// An imported code deck: a tree of digits.
 pub struct Deck {
-    entries: Vec<Entry>,
+    entries: Vec<CodeDeckEntry>,
     /// Node 0 is the root; no node has it as a child, so 0 stands for "none".
     nodes: Vec<Node>,
 }
@@ -19,14 +19,14 @@ struct Node {
 }
 
 /// One of the three texts of the entries.
-pub struct DeckColumn<'a> {
-    entries: &'a [Entry],
-    pick: fn(&Entry) -> &String,
+pub struct CodeDeckColumn<'a> {
+    entries: &'a [CodeDeckEntry],
+    pick: fn(&CodeDeckEntry) -> &String,
 }
 
 impl Deck {
     /// A deck of entries with distinct codes, each of digits.
-    pub fn new(entries: Vec<Entry>) -> Self {
+    pub fn new(entries: Vec<CodeDeckEntry>) -> Self {
         let mut nodes = vec![Node::default()];
         for (number, (code, _, _)) in (0u32..).zip(&entries) {
             let mut node = 0;
@@ -56,17 +56,17 @@ impl Deck {
     }
 
     /// The column of the entries that stands for `*_rates_code`, `*_rates_code_name` or `*_rates_country`.
-    pub fn column(&self, name: &str) -> DeckColumn<'_> {
-        let pick: fn(&Entry) -> &String = match name {
+    pub fn column(&self, name: &str) -> CodeDeckColumn<'_> {
+        let pick: fn(&CodeDeckEntry) -> &String = match name {
             "rates_code" => |entry| &entry.0,
             "rates_code_name" => |entry| &entry.1,
             _ => |entry| &entry.2,
         };
-        DeckColumn { entries: &self.entries, pick }
+        CodeDeckColumn { entries: &self.entries, pick }
     }
 }
 
-impl Texts for DeckColumn<'_> {
+impl Texts for CodeDeckColumn<'_> {
     fn count(&self) -> usize {
         self.entries.len()
     }

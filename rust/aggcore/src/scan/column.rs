@@ -1,6 +1,6 @@
-//! Columns by name: those of the records, and those that follow from them.
+//! SliceColumns by name: those of the records, and those that follow from them.
 
-use super::code_deck::{Deck, DeckColumn};
+use super::code_deck::{CodeDeckColumn, Deck};
 use crate::columns::call_duration::CallDurations;
 use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, NO_CODE, Texts};
 use crate::columns::integer::{ColumnStats, IntValues, UNKNOWN_STATS};
@@ -8,7 +8,7 @@ use crate::columns::slice::RecordSlice;
 use crate::error::{Error, Result};
 use crate::record::schema::{ABSENT, ColumnKind, default_of, dictionary_slot, field, text_slot};
 
-/// One column of a part.
+/// One column of a slice.
 #[derive(Clone, Copy)]
 #[allow(missing_docs)] // The variants say what their fields are.
 pub enum Column<'a> {
@@ -22,33 +22,33 @@ pub enum Column<'a> {
     Text(&'a dyn Texts),
 }
 
-/// The columns of one part, with a code deck in place of the rates that the records carry.
-pub struct Columns<'a> {
-    part: &'a RecordSlice<'a>,
-    deck: Option<DeckColumns<'a>>,
+/// The columns of one slice, with a code deck in place of the rates that the records carry.
+pub struct SliceColumns<'a> {
+    slice: &'a RecordSlice<'a>,
+    deck: Option<CodeDeckColumns<'a>>,
 }
 
 /// Entry of the deck by row and leg, and the texts of the entries.
-struct DeckColumns<'a> {
+struct CodeDeckColumns<'a> {
     orig_codes: Vec<i32>,
     term_codes: Vec<i32>,
-    texts: [(&'static str, DeckColumn<'a>); 3],
+    texts: [(&'static str, CodeDeckColumn<'a>); 3],
 }
 
-impl<'a> Columns<'a> {
-    /// The columns of a part.
-    pub fn new(part: &'a RecordSlice<'a>, deck: Option<&'a Deck>) -> Self {
-        let deck = deck.map(|deck| DeckColumns {
-            orig_codes: entries(part, text_slot::ORIG_DST_PARTY_ID, deck),
-            term_codes: entries(part, text_slot::TERM_DST_PARTY_ID, deck),
+impl<'a> SliceColumns<'a> {
+    /// The columns of a slice.
+    pub fn new(slice: &'a RecordSlice<'a>, deck: Option<&'a Deck>) -> Self {
+        let deck = deck.map(|deck| CodeDeckColumns {
+            orig_codes: entries(slice, text_slot::ORIG_DST_PARTY_ID, deck),
+            term_codes: entries(slice, text_slot::TERM_DST_PARTY_ID, deck),
             texts: ["rates_code", "rates_code_name", "rates_country"].map(|name| (name, deck.column(name))),
         });
-        Self { part, deck }
+        Self { slice, deck }
     }
 
     /// The account that all rows are of, if it is known.
     pub fn account(&self) -> Option<&'a str> {
-        self.part.account.map(|code| self.part.fields.dictionaries[dictionary_slot::ACCOUNT_ID].entries.get(code))
+        self.slice.account.map(|code| self.slice.fields.dictionaries[dictionary_slot::ACCOUNT_ID].entries.get(code))
     }
 
     /// The column of a name.
@@ -56,13 +56,13 @@ impl<'a> Columns<'a> {
     /// # Errors
     /// `Unknown` where there is none.
     pub fn get(&self, name: &str) -> Result<Column<'_>> {
-        let part = self.part;
+        let slice = self.slice;
         match name {
-            "duration_ms" => return Ok(Column::Duration(part.durations)),
+            "duration_ms" => return Ok(Column::Duration(slice.durations)),
             "received_time" => {
                 return Ok(Column::Int {
-                    values: IntValues::Wide(part.received_us),
-                    stats: part.received_stats,
+                    values: IntValues::Wide(slice.received_us),
+                    stats: slice.received_stats,
                     default: ABSENT,
                 });
             }
@@ -73,18 +73,18 @@ impl<'a> Columns<'a> {
         }
         let field = field(name).ok_or_else(|| Error::Unknown { what: "column", name: name.to_owned() })?;
         Ok(match field.field_type.column_kind() {
-            ColumnKind::Dictionary => Column::DictionaryColumn(part.fields.dictionaries[field.slot]),
-            ColumnKind::Text => Column::Text(part.fields.texts[field.slot]),
+            ColumnKind::Dictionary => Column::DictionaryColumn(slice.fields.dictionaries[field.slot]),
+            ColumnKind::Text => Column::Text(slice.fields.texts[field.slot]),
             ColumnKind::Int => Column::Int {
-                values: part.fields.ints[field.slot],
-                stats: part.column_stats.map_or(UNKNOWN_STATS, |column_stats| column_stats[field.slot]),
+                values: slice.fields.ints[field.slot],
+                stats: slice.column_stats.map_or(UNKNOWN_STATS, |column_stats| column_stats[field.slot]),
                 default: default_of(field.slot),
             },
         })
     }
 }
 
-impl DeckColumns<'_> {
+impl CodeDeckColumns<'_> {
     fn get(&self, name: &str) -> Option<DictionaryColumn<'_>> {
         let (codes, rest) = match name.split_at_checked(5)? {
             ("orig_", rest) => (&self.orig_codes, rest),
@@ -97,8 +97,8 @@ impl DeckColumns<'_> {
 }
 
 /// Entry of the deck by row; of the rows that may be looked at.
-fn entries(part: &RecordSlice<'_>, slot: usize, deck: &Deck) -> Vec<i32> {
-    let numbers = part.fields.texts[slot];
+fn entries(slice: &RecordSlice<'_>, slot: usize, deck: &Deck) -> Vec<i32> {
+    let numbers = slice.fields.texts[slot];
     let entry = |row| deck.find(numbers.get(row)).map_or(NO_CODE, |entry| entry as i32);
-    (0..part.rows.end).map(|row| if row < part.rows.start { NO_CODE } else { entry(row) }).collect()
+    (0..slice.rows.end).map(|row| if row < slice.rows.start { NO_CODE } else { entry(row) }).collect()
 }

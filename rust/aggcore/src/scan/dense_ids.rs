@@ -18,24 +18,24 @@ const SPARES_MAX: usize = 4;
 const SPARED_MIN: u64 = 1 << 12;
 
 /// Integers that are numbered.
-pub struct Numbers {
+pub struct DenseIds {
     values: Vec<u64>,
-    places: Places,
+    lookup: IdLookup,
 }
 
-enum Places {
+enum IdLookup {
     /// Number + 1 by value, 0 where the value has not appeared.
     Slots(Vec<u32>),
     /// The same by hash of the value, or by what of the following is free: a power of two, no more than half of them taken.
     Hashed(Vec<u32>),
 }
 
-impl Numbers {
+impl DenseIds {
     /// For values below `bound`, asked for about `row_count` times.
-    pub fn below(bound: u64, row_count: usize) -> Self {
+    pub fn with_bound(bound: u64, row_count: usize) -> Self {
         let worth = bound <= SLOTS_MAX.min(row_count as u64 * SLOTS_PER_ROW);
-        let places = if worth { Places::Slots(slots(bound)) } else { Places::Hashed(vec![0; HASHED_MIN]) };
-        Self { values: Vec::new(), places }
+        let lookup = if worth { IdLookup::Slots(slots(bound)) } else { IdLookup::Hashed(vec![0; HASHED_MIN]) };
+        Self { values: Vec::new(), lookup }
     }
 
     /// The values by number.
@@ -44,22 +44,22 @@ impl Numbers {
     }
 
     /// Puts the number of each value in its place.
-    pub fn replace_all<P: Place>(&mut self, values: &mut [P]) {
+    pub fn replace_with_ids<P: GroupCode>(&mut self, values: &mut [P]) {
         let known = &mut self.values;
-        match &mut self.places {
-            Places::Slots(slots) => {
+        match &mut self.lookup {
+            IdLookup::Slots(slots) => {
                 let slots = slots.as_mut_slice();
-                values.iter_mut().for_each(|value| *value = P::of(number_by_slot(known, slots, value.wide())));
+                values.iter_mut().for_each(|value| *value = P::of(id_by_slot(known, slots, value.wide())));
             }
-            Places::Hashed(slots) => {
-                values.iter_mut().for_each(|value| *value = P::of(number_by_hash(known, slots, value.wide())));
+            IdLookup::Hashed(slots) => {
+                values.iter_mut().for_each(|value| *value = P::of(id_by_hash(known, slots, value.wide())));
             }
         }
     }
 }
 
 /// An integer as wide as those of a grouping need to be: of the narrow ones twice as many are worked out at a time.
-pub trait Place: Copy {
+pub trait GroupCode: Copy {
     /// A value that fits.
     fn of(value: u64) -> Self;
     /// The value.
@@ -70,7 +70,7 @@ pub trait Place: Copy {
 
 macro_rules! place {
     ($($width:ty),*) => {$(
-        impl Place for $width {
+        impl GroupCode for $width {
             #[inline]
             fn of(value: u64) -> Self {
                 value as Self
@@ -91,9 +91,9 @@ macro_rules! place {
 
 place!(u32, u64);
 
-impl Drop for Numbers {
+impl Drop for DenseIds {
     fn drop(&mut self) {
-        if let Places::Slots(slots) = &mut self.places
+        if let IdLookup::Slots(slots) = &mut self.lookup
             && slots.len() as u64 >= SPARED_MIN
         {
             let mut slots = std::mem::take(slots);
@@ -116,10 +116,10 @@ fn slots(count: u64) -> Vec<u32> {
 }
 
 #[inline]
-fn number_by_slot(known: &mut Vec<u64>, slots: &mut [u32], value: u64) -> u64 {
+fn id_by_slot(known: &mut Vec<u64>, slots: &mut [u32], value: u64) -> u64 {
     let slot = &mut slots[value as usize];
     if *slot == 0 {
-        *slot = taken_up(known, value);
+        *slot = append_new(known, value);
     }
     u64::from(*slot - 1)
 }
@@ -128,13 +128,13 @@ fn number_by_slot(known: &mut Vec<u64>, slots: &mut [u32], value: u64) -> u64 {
 /// is known.
 #[cold]
 #[inline(never)]
-fn taken_up(known: &mut Vec<u64>, value: u64) -> u32 {
+fn append_new(known: &mut Vec<u64>, value: u64) -> u32 {
     known.push(value);
     known.len() as u32
 }
 
-fn number_by_hash(known: &mut Vec<u64>, slots: &mut Vec<u32>, value: u64) -> u64 {
-    let place = place_of(known, slots, value);
+fn id_by_hash(known: &mut Vec<u64>, slots: &mut Vec<u32>, value: u64) -> u64 {
+    let place = slot_of(known, slots, value);
     if slots[place] != 0 {
         return u64::from(slots[place] - 1);
     }
@@ -143,7 +143,7 @@ fn number_by_hash(known: &mut Vec<u64>, slots: &mut Vec<u32>, value: u64) -> u64
     if known.len() * 2 > slots.len() {
         *slots = vec![0; slots.len() * 2];
         for (number, &value) in (1..).zip(known.iter()) {
-            let place = place_of(known, slots, value);
+            let place = slot_of(known, slots, value);
             slots[place] = number;
         }
     }
@@ -152,8 +152,8 @@ fn number_by_hash(known: &mut Vec<u64>, slots: &mut Vec<u32>, value: u64) -> u64
 
 /// Where a value is, or belongs.
 #[inline]
-fn place_of(known: &[u64], slots: &[u32], value: u64) -> usize {
-    let mut place = mixed([value]) as usize & (slots.len() - 1);
+fn slot_of(known: &[u64], slots: &[u32], value: u64) -> usize {
+    let mut place = hash_words([value]) as usize & (slots.len() - 1);
     while slots[place] != 0 && known[slots[place] as usize - 1] != value {
         place = (place + 1) & (slots.len() - 1);
     }
@@ -161,26 +161,26 @@ fn place_of(known: &[u64], slots: &[u32], value: u64) -> usize {
 }
 
 /// Texts that are numbered; an absent one, "", is number 0.
-pub struct TextNumbers {
+pub struct TextIds {
     texts: Vec<String>,
     by_text: HashTable<u32>,
 }
 
-impl Default for TextNumbers {
+impl Default for TextIds {
     /// Only the absent text.
     fn default() -> Self {
         Self { texts: vec![String::new()], by_text: HashTable::new() }
     }
 }
 
-impl TextNumbers {
+impl TextIds {
     /// How many texts there are.
     pub fn count(&self) -> usize {
         self.texts.len()
     }
 
     /// The number of a text.
-    pub fn number(&mut self, text: &str) -> u32 {
+    pub fn id(&mut self, text: &str) -> u32 {
         if text.is_empty() {
             return 0;
         }
@@ -195,8 +195,8 @@ impl TextNumbers {
     }
 
     /// The numbers here of the texts of another.
-    pub fn numbers_of(&mut self, other: &Self) -> Vec<i64> {
-        other.texts.iter().map(|text| i64::from(self.number(text))).collect()
+    pub fn ids_of(&mut self, other: &Self) -> Vec<i64> {
+        other.texts.iter().map(|text| i64::from(self.id(text))).collect()
     }
 
     /// The texts by number.
@@ -208,7 +208,7 @@ impl TextNumbers {
 /// A hash of a few words, for tables that live as long as one scan: each word is folded in by the two halves of
 /// a product.
 #[inline]
-pub fn mixed(words: impl IntoIterator<Item = u64>) -> u64 {
+pub fn hash_words(words: impl IntoIterator<Item = u64>) -> u64 {
     words.into_iter().fold(0x243f_6a88_85a3_08d3, |hash, word| {
         let product = u128::from(hash ^ word) * 0x9e37_79b9_7f4a_7c15;
         product as u64 ^ (product >> 64) as u64
@@ -223,18 +223,18 @@ mod tests {
     fn numbers_follow_the_order_of_appearance_by_slot_and_by_hash() {
         // Of those by slot, some get slots that others had.
         for bound in [10, SLOTS_MAX, SPARED_MIN, SLOTS_MAX, u64::MAX] {
-            let mut numbers = Numbers::below(bound, 1);
+            let mut numbers = DenseIds::with_bound(bound, 1);
             let mut values: [u64; 6] = [7, 3, 7, 0, 9, 3];
-            numbers.replace_all(&mut values);
+            numbers.replace_with_ids(&mut values);
             assert_eq!(values, [0, 1, 0, 2, 3, 1]);
-            numbers.replace_all(&mut values[..1]);
+            numbers.replace_with_ids(&mut values[..1]);
             assert_eq!((values[0], numbers.values()), (2, [7, 3, 0, 9].as_slice()));
         }
     }
 
     #[test]
     fn slots_are_as_many_as_the_rows_are_worth() {
-        let by_slot = |bound, row_count| matches!(Numbers::below(bound, row_count).places, Places::Slots(_));
+        let by_slot = |bound, row_count| matches!(DenseIds::with_bound(bound, row_count).lookup, IdLookup::Slots(_));
         assert!(by_slot(16, 1) && !by_slot(17, 1));
         assert!(by_slot(SLOTS_MAX, 1 << 20) && !by_slot(SLOTS_MAX + 1, 1 << 20));
     }

@@ -3,7 +3,7 @@
 //! A row costs one addition at the place of its minute, whatever the bins; and the sums of all rows of a segment,
 //! which do not change, serve every report without a filter.
 
-use super::minute_lanes::{Lanes, SLOTS, STRIP, place};
+use super::minute_lanes::{MinuteLanes, SLOTS, STRIP, slot};
 use crate::columns::sums::{PackedSums, Sums, UPPER_SHIFT, add, packed_call, unpacked_calls};
 use crate::error::Result;
 use crate::record::US_PER_DAY;
@@ -17,35 +17,35 @@ pub const US_PER_MINUTE: i64 = 60_000_000;
 const CALLS_MAX: u64 = (1 << UPPER_SHIFT) - 1;
 
 /// Calls, answered calls and milliseconds by minute of a UTC day.
-pub struct MinuteSums {
+pub struct MinuteHistogram {
     day_us: i64,
     /// Calls that are in the sums, or more.
     calls: u64,
     slots: Box<[PackedSums; SLOTS]>,
     /// What many rows add; it is emptied into the slots.
-    lanes: Option<Lanes>,
+    lanes: Option<MinuteLanes>,
 }
 
-impl Default for MinuteSums {
+impl Default for MinuteHistogram {
     fn default() -> Self {
         Self { day_us: 0, calls: 0, slots: Box::new([[0; 2]; SLOTS]), lanes: None }
     }
 }
 
-impl MinuteSums {
+impl MinuteHistogram {
     /// Whether so many calls of a UTC day may be added before the sums are poured.
     pub fn has_room(&self, day_us: i64, calls: u64) -> bool {
         self.calls == 0 || self.day_us == day_us && self.calls + calls <= CALLS_MAX
     }
 
     /// Tells the day of the calls that are added next, and how many they are at most.
-    pub fn announce(&mut self, day_us: i64, calls: u64) {
+    pub fn reserve_calls(&mut self, day_us: i64, calls: u64) {
         (self.day_us, self.calls) = (day_us, self.calls + calls);
     }
 
     /// Adds a run of calls that were talked on for `ms`, as [`CallDurations::Milliseconds`](crate::columns::call_duration::CallDurations::Milliseconds); those whose
     /// mask is 0 do not count.
-    pub fn add_run(&mut self, minutes: &[u16], ms: &[i32], mask: Option<&[u8]>) {
+    pub fn add_range(&mut self, minutes: &[u16], ms: &[i32], mask: Option<&[u8]>) {
         let strips = minutes.chunks(STRIP).zip(ms.chunks(STRIP)).enumerate();
         strips.for_each(|(number, (minutes, ms))| {
             self.add_strip(minutes, ms, mask.map(|mask| &mask[number * STRIP..][..ms.len()]));
@@ -54,21 +54,21 @@ impl MinuteSums {
 
     fn add_strip(&mut self, minutes: &[u16], ms: &[i32], mask: Option<&[u8]>) {
         let lanes = self.lanes.get_or_insert_default();
-        if !lanes.take_up(ms, mask) {
-            lanes.empty(&mut self.slots);
-            if !lanes.take_up(ms, mask) {
+        if !lanes.stage(ms, mask) {
+            lanes.flush_into(&mut self.slots);
+            if !lanes.stage(ms, mask) {
                 let counts = |row: usize| mask.is_none_or(|mask| mask[row] == 1);
                 (0..ms.len()).filter(|&row| counts(row)).for_each(|row| self.add_row(minutes[row], packed_call(ms[row])));
                 return;
             }
         }
-        lanes.add(minutes);
+        lanes.scatter(minutes);
     }
 
     /// Adds what one row stands for.
     #[inline]
     pub fn add_row(&mut self, minute: u16, [counts, ms]: PackedSums) {
-        let slot = &mut self.slots[place(minute)];
+        let slot = &mut self.slots[slot(minute)];
         *slot = [slot[0].wrapping_add(counts), slot[1].wrapping_add(ms)];
     }
 
@@ -77,10 +77,10 @@ impl MinuteSums {
     ///
     /// # Errors
     /// `SumOverflow`.
-    pub fn pour(&mut self, edges: &[i64], counts_only: bool, sums: &mut [Sums]) -> Result<()> {
+    pub fn fold_into_bins(&mut self, edges: &[i64], counts_only: bool, sums: &mut [Sums]) -> Result<()> {
         let day_us = self.day_us;
         if let Some(lanes) = &mut self.lanes {
-            lanes.empty(&mut self.slots);
+            lanes.flush_into(&mut self.slots);
         }
         let minute_of = |edge: i64| ((edge - day_us).clamp(0, US_PER_DAY) / US_PER_MINUTE) as usize;
         let within = edges_within(day_us, edges);
@@ -122,14 +122,14 @@ mod tests {
 
     #[test]
     fn sums_take_calls_of_one_day_and_no_more_than_they_hold() -> Result<()> {
-        let mut sums = MinuteSums::default();
+        let mut sums = MinuteHistogram::default();
         assert!(sums.has_room(US_PER_DAY, CALLS_MAX));
-        sums.announce(US_PER_DAY, CALLS_MAX - 7);
+        sums.reserve_calls(US_PER_DAY, CALLS_MAX - 7);
         let answered = CALLS_MAX as i64 - 7;
         sums.add_row(3, packed_sums([answered, answered, 5]));
         assert!(sums.has_room(US_PER_DAY, 7) && !sums.has_room(US_PER_DAY, 8) && !sums.has_room(0, 1));
         let mut poured = [[0; 3]; 2];
-        sums.pour(&[US_PER_DAY, US_PER_DAY + 3 * US_PER_MINUTE, 2 * US_PER_DAY], false, &mut poured)?;
+        sums.fold_into_bins(&[US_PER_DAY, US_PER_DAY + 3 * US_PER_MINUTE, 2 * US_PER_DAY], false, &mut poured)?;
         assert_eq!(poured, [[0; 3], [answered, answered, 5]]);
         assert!(sums.has_room(0, CALLS_MAX) && sums.slots.iter().all(|slot| *slot == [0; 2]));
         Ok(())

@@ -5,15 +5,15 @@
 
 use crate::columns::sums::{PackedSums, UPPER_SHIFT};
 
-/// Places of minutes: a power of two, so that a minute needs no look whether it lies within.
+/// IdLookup of minutes: a power of two, so that a minute needs no look whether it lies within.
 pub const SLOTS: usize = 2_048;
 /// Rows that are taken up at a time: as many as are read ahead of while those before them are added.
 pub const STRIP: usize = 256;
-/// Places of a minute.
+/// IdLookup of a minute.
 const LANES: usize = 4;
 /// Rows that are looked at together whether they are of one minute.
 const BLOCK: usize = 32;
-/// Lanes a power of two apart would look alike to a processor that asks which stores a load has to wait for.
+/// MinuteLanes a power of two apart would look alike to a processor that asks which stores a load has to wait for.
 const LANE: usize = SLOTS + 8;
 
 /// A word is its milliseconds, shifted, plus calls, shifted less, minus calls that were not answered: that is three
@@ -28,7 +28,7 @@ const ROWS_MAX: usize = (COUNT_MAX as usize - BLOCK) * LANES;
 const LONG_MS: i32 = 1 << (MS_BITS - STRIP.ilog2());
 
 /// Words by minute, in lanes.
-pub struct Lanes {
+pub struct MinuteLanes {
     lanes: Box<[[u64; LANE]; LANES]>,
     /// The lane of the next block of one minute.
     turn: usize,
@@ -39,17 +39,17 @@ pub struct Lanes {
     words: [u64; STRIP],
 }
 
-impl Default for Lanes {
+impl Default for MinuteLanes {
     fn default() -> Self {
         Self { lanes: Box::new([[0; LANE]; LANES]), turn: 0, row_count: 0, ms: 0, words: [0; STRIP] }
     }
 }
 
-impl Lanes {
+impl MinuteLanes {
     /// Takes up calls, no more than a strip, that were talked on for `ms`, as
     /// [`CallDurations::Milliseconds`](crate::columns::call_duration::CallDurations::Milliseconds); those whose mask is 0 do not count. Gives whether there is room for
     /// them, else the words are to be emptied first, and where there still is none the calls are too long to be packed.
-    pub fn take_up(&mut self, ms: &[i32], mask: Option<&[u8]>) -> bool {
+    pub fn stage(&mut self, ms: &[i32], mask: Option<&[u8]>) -> bool {
         let words = &mut self.words[..ms.len()];
         match mask {
             None => words.iter_mut().zip(ms).for_each(|(word, &ms)| *word = word_of(ms)),
@@ -70,26 +70,26 @@ impl Lanes {
     }
 
     /// Adds what was taken up to the minutes of these calls.
-    pub fn add(&mut self, minutes: &[u16]) {
+    pub fn scatter(&mut self, minutes: &[u16]) {
         let lanes = &mut self.lanes;
         let (blocks_of_minutes, last_minutes) = minutes.as_chunks::<BLOCK>();
         let (blocks_of_words, last_words) = self.words[..minutes.len()].as_chunks::<BLOCK>();
         for (minutes, words) in blocks_of_minutes.iter().zip(blocks_of_words) {
             if are_one(minutes) {
-                lanes[self.turn][place(minutes[0])] += words.iter().sum::<u64>();
+                lanes[self.turn][slot(minutes[0])] += words.iter().sum::<u64>();
                 self.turn = (self.turn + 1) % LANES;
             } else {
                 for (minutes, words) in minutes.as_chunks::<LANES>().0.iter().zip(words.as_chunks::<LANES>().0) {
-                    (0..LANES).for_each(|lane| lanes[lane][place(minutes[lane])] += words[lane]);
+                    (0..LANES).for_each(|lane| lanes[lane][slot(minutes[lane])] += words[lane]);
                 }
             }
         }
         let last_rows = last_minutes.iter().zip(last_words).enumerate();
-        last_rows.for_each(|(row, (&minute, word))| lanes[row % LANES][place(minute)] += word);
+        last_rows.for_each(|(row, (&minute, word))| lanes[row % LANES][slot(minute)] += word);
     }
 
     /// Adds all words to the sums of their minutes, and begins anew.
-    pub fn empty(&mut self, sums: &mut [PackedSums; SLOTS]) {
+    pub fn flush_into(&mut self, sums: &mut [PackedSums; SLOTS]) {
         for (minute, [counts, ms]) in sums.iter_mut().enumerate() {
             for lane in self.lanes.iter_mut() {
                 let word = std::mem::take(&mut lane[minute]);
@@ -118,7 +118,7 @@ fn are_one(minutes: &[u16; BLOCK]) -> bool {
 
 /// The place of a minute: no more than the compiler knows to lie within.
 #[inline]
-pub fn place(minute: u16) -> usize {
+pub fn slot(minute: u16) -> usize {
     usize::from(minute) & (SLOTS - 1)
 }
 
@@ -128,12 +128,12 @@ mod tests {
 
     /// Sums after as many runs of the same rows as there is room for, and how many rows these were.
     fn full(minutes: &[u16], ms: i32) -> (u64, PackedSums) {
-        let (mut lanes, mut rows, mut sums) = (Lanes::default(), 0, [[0; 2]; SLOTS]);
-        while lanes.take_up(&vec![ms; minutes.len()], None) {
-            lanes.add(minutes);
+        let (mut lanes, mut rows, mut sums) = (MinuteLanes::default(), 0, [[0; 2]; SLOTS]);
+        while lanes.stage(&vec![ms; minutes.len()], None) {
+            lanes.scatter(minutes);
             rows += minutes.len() as u64;
         }
-        lanes.empty(&mut sums);
+        lanes.flush_into(&mut sums);
         assert!(lanes.lanes.iter().flatten().all(|word| *word == 0));
         (rows, sums.iter().fold([0; 2], |all, minute| [all[0] + minute[0], all[1] + minute[1]]))
     }
@@ -141,8 +141,8 @@ mod tests {
     #[test]
     fn words_hold_as_much_as_they_take() {
         // Of one minute, of two that take turns, and of both kinds with a few rows at the end.
-        let mixed: Vec<u16> = (0..77).map(|row| row % 2 * (row / 33)).collect();
-        for minutes in [&[7; 64][..], &mixed[33..66], &mixed] {
+        let hash_words: Vec<u16> = (0..77).map(|row| row % 2 * (row / 33)).collect();
+        for minutes in [&[7; 64][..], &hash_words[33..66], &hash_words] {
             for ms in [-1, 0, 1, 180_000, LONG_MS - 1, LONG_MS, i32::MAX] {
                 let (rows, sums) = full(minutes, ms);
                 let answered = if ms < 0 { 0 } else { rows };
@@ -152,6 +152,6 @@ mod tests {
                 assert_eq!(rows, most * minutes.len() as u64, "{ms} ms");
             }
         }
-        assert!(Lanes::default().take_up(&[i32::MAX; 8], None) && !Lanes::default().take_up(&[i32::MAX; 9], None));
+        assert!(MinuteLanes::default().stage(&[i32::MAX; 8], None) && !MinuteLanes::default().stage(&[i32::MAX; 9], None));
     }
 }

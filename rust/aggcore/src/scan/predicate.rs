@@ -1,13 +1,13 @@
 //! Conditions on records.
 //!
-//! A condition is compiled once per part. One on a category is decided per dictionary entry, so that a row costs one
+//! A condition is compiled once per slice. One on a category is decided per dictionary entry, so that a row costs one
 //! look-up of its code; where the dictionary is sorted, a beginning is a range of codes. One that holds for all values
 //! of a column, or none, costs no row anything.
 
 use std::net::IpAddr;
 use std::ops::Range;
 
-use super::column::{Column, Columns};
+use super::column::{Column, SliceColumns};
 use crate::columns::call_duration::CallDurations;
 use crate::columns::dictionary::{CodeWidth, DictionaryCodes, DictionaryColumn, EntryOrder, Texts, with_codes};
 use crate::columns::integer::ColumnStats;
@@ -81,7 +81,7 @@ pub enum TextMatch {
     StartsWith,
     /// Its end.
     EndsWith,
-    /// Any part of it.
+    /// Any slice of it.
     Contains,
 }
 
@@ -150,26 +150,26 @@ fn number(address: IpAddr) -> (u128, bool) {
     }
 }
 
-/// A condition ready to be asked of the rows of one part.
+/// A condition ready to be asked of the rows of one slice.
 #[allow(missing_docs)] // The variants say what their fields are.
-pub enum Compiled<'a> {
+pub enum CompiledPredicate<'a> {
     /// The same for all rows.
     Constant(bool),
     /// On an integer; `absent` is the verdict on an absent one.
-    Int { values: IntValues<'a>, absent: bool, test: IntTest<'a> },
+    Int { values: IntValues<'a>, absent: bool, test: IntCondition<'a> },
     /// On `duration_ms`.
-    Duration { durations: CallDurations<'a>, test: IntTest<'a> },
+    Duration { durations: CallDurations<'a>, test: IntCondition<'a> },
     /// On a category whose entries are sorted: the codes that it holds for, both inclusive.
     Codes { codes: DictionaryCodes<'a>, first: usize, last: usize },
     /// On a category.
-    DictionaryColumn(Verdicts<'a>),
+    DictionaryColumn(DictionaryVerdicts<'a>),
     /// On a text.
-    Text { texts: &'a dyn Texts, test: TextTest<'a> },
+    Text { texts: &'a dyn Texts, test: TextCondition<'a> },
 }
 
 /// A condition on an integer that is there.
 #[derive(Clone, Copy)]
-pub enum IntTest<'a> {
+pub enum IntCondition<'a> {
     /// Both ends inclusive.
     Between(i64, i64),
     /// Ascending.
@@ -177,18 +177,18 @@ pub enum IntTest<'a> {
 }
 
 /// A condition on a text, "" where it is absent.
-type TextTest<'a> = Box<dyn Fn(&str) -> bool + Send + 'a>;
+type TextCondition<'a> = Box<dyn Fn(&str) -> bool + Send + 'a>;
 
 /// The verdicts on the entries of a dictionary, each found when a row first asks for it.
-pub struct Verdicts<'a> {
+pub struct DictionaryVerdicts<'a> {
     codes: DictionaryCodes<'a>,
     entries: &'a dyn Texts,
-    test: TextTest<'a>,
-    /// By code + 1, two bits each: a part may have far more entries than rows that ask.
+    test: TextCondition<'a>,
+    /// By code + 1, two bits each: a slice may have far more entries than rows that ask.
     known: Vec<u8>,
 }
 
-/// Verdicts in a byte, of which each is one of the following or not known yet.
+/// DictionaryVerdicts in a byte, of which each is one of the following or not known yet.
 const VERDICTS: usize = 4;
 const FAILS: u8 = 1;
 const HOLDS: u8 = 2;
@@ -196,12 +196,12 @@ const HOLDS: u8 = 2;
 /// Values that are compared one after the other, many rows at a time; more are searched for row by row.
 const COMPARED_VALUES: usize = 4;
 
-impl<'a> Compiled<'a> {
-    /// Prepares a condition for the rows of one part.
+impl<'a> CompiledPredicate<'a> {
+    /// Prepares a condition for the rows of one slice.
     ///
     /// # Errors
-    /// `Unknown` where the part has no such column or the column is of another type.
-    pub fn new(predicate: &'a Predicate, columns: &'a Columns<'a>) -> Result<Self> {
+    /// `Unknown` where the slice has no such column or the column is of another type.
+    pub fn new(predicate: &'a Predicate, columns: &'a SliceColumns<'a>) -> Result<Self> {
         let name = predicate.column();
         let column = columns.get(name)?;
         if let (Predicate::OneOfTexts { values, .. }, Some(account)) = (predicate, columns.account().filter(|_| name == ACCOUNT))
@@ -209,8 +209,8 @@ impl<'a> Compiled<'a> {
             return Ok(Self::Constant(values.iter().any(|value| value == account)));
         }
         match predicate {
-            Predicate::Between { low, high, .. } => on_int(column, name, IntTest::Between(*low, *high)),
-            Predicate::OneOfInts { values, .. } => on_int(column, name, IntTest::one_of(values)),
+            Predicate::Between { low, high, .. } => on_int(column, name, IntCondition::Between(*low, *high)),
+            Predicate::OneOfInts { values, .. } => on_int(column, name, IntCondition::one_of(values)),
             Predicate::OneOfTexts { values, .. } => on_one_of_texts(column, name, values),
             Predicate::Text { how, text, .. } => on_text(column, name, *how, text),
             Predicate::InNetwork { network, .. } => on_present_text(column, name, move |text| network.contains(text)),
@@ -218,7 +218,7 @@ impl<'a> Compiled<'a> {
         }
     }
 
-    /// Whether it costs so much a row that it should be asked of as few as possible: by [`Compiled::retain`].
+    /// Whether it costs so much a row that it should be asked of as few as possible: by [`CompiledPredicate::retain`].
     pub fn is_costly(&self) -> bool {
         self.texts() > 0
     }
@@ -233,19 +233,19 @@ impl<'a> Compiled<'a> {
     }
 
     /// Puts 0 at the places of the rows of a range that a condition that is not costly does not hold for.
-    pub fn narrow(&self, rows: Range<usize>, mask: &mut [u8]) {
+    pub fn apply_to_mask(&self, rows: Range<usize>, mask: &mut [u8]) {
         match self {
             Self::Constant(true) | Self::DictionaryColumn(_) | Self::Text { .. } => {}
             Self::Constant(false) => mask.fill(0),
             Self::Int { values, absent, test } => {
-                with_int_values!(values, values => narrow_ints(&values[rows], mask, *absent, *test), and(mask, *absent));
+                with_int_values!(values, values => filter_ints(&values[rows], mask, *absent, *test), and(mask, *absent));
             }
             Self::Duration { durations: CallDurations::Milliseconds(ms), test } => filter_durations(&ms[rows], mask, *test),
             Self::Duration { durations, test } => {
                 mask.iter_mut().zip(rows).for_each(|(kept, row)| *kept &= u8::from(test.holds(durations.get(row).1)));
             }
             Self::Codes { codes, first, last } => {
-                with_codes!(codes, codes => narrow_codes(&codes[rows], mask, *first, *last), mask.fill(0));
+                with_codes!(codes, codes => filter_codes(&codes[rows], mask, *first, *last), mask.fill(0));
             }
         }
     }
@@ -260,13 +260,13 @@ impl<'a> Compiled<'a> {
     }
 }
 
-impl<'a> Verdicts<'a> {
-    fn on(column: DictionaryColumn<'a>, test: TextTest<'a>) -> Compiled<'a> {
+impl<'a> DictionaryVerdicts<'a> {
+    fn on(column: DictionaryColumn<'a>, test: TextCondition<'a>) -> CompiledPredicate<'a> {
         if matches!(column.codes, DictionaryCodes::Absent) {
-            return Compiled::Constant(test(""));
+            return CompiledPredicate::Constant(test(""));
         }
         let known = vec![0; (column.entries.count() + 1).div_ceil(VERDICTS)];
-        Compiled::DictionaryColumn(Self { codes: column.codes, entries: column.entries, test, known })
+        CompiledPredicate::DictionaryColumn(Self { codes: column.codes, entries: column.entries, test, known })
     }
 
     fn retain(&mut self, rows: &mut Vec<u32>) {
@@ -279,11 +279,11 @@ impl<'a> Verdicts<'a> {
             }
             *verdicts >> shift & 3 == HOLDS
         };
-        with_codes!(codes, codes => retain(rows, |row| verdict(codes[row].place())), rows.clear());
+        with_codes!(codes, codes => retain(rows, |row| verdict(codes[row].plus_one())), rows.clear());
     }
 }
 
-impl<'a> IntTest<'a> {
+impl<'a> IntCondition<'a> {
     fn one_of(values: &'a [i64]) -> Self {
         match values {
             [value] => Self::Between(*value, *value),
@@ -328,14 +328,14 @@ fn and(mask: &mut [u8], verdict: bool) {
 }
 
 /// Compares in the width of the values, so that as many as possible are looked at at a time.
-fn narrow_ints<T: IntWidth + Ord>(values: &[T], mask: &mut [u8], absent: bool, test: IntTest<'_>) {
+fn filter_ints<T: IntWidth + Ord>(values: &[T], mask: &mut [u8], absent: bool, test: IntCondition<'_>) {
     match test {
-        IntTest::Between(low, high) => match T::ends(low, high) {
+        IntCondition::Between(low, high) => match T::ends(low, high) {
             Some(ends) if absent => narrow(values, mask, |value| value.lies_in(ends) | value.is_none()),
             Some(ends) => narrow(values, mask, |value| value.lies_in(ends)),
             None => narrow(values, mask, |value| absent & value.is_none()),
         },
-        IntTest::OneOf(wanted) if wanted.len() <= COMPARED_VALUES => {
+        IntCondition::OneOf(wanted) if wanted.len() <= COMPARED_VALUES => {
             let fitting: Vec<T> = wanted.iter().filter_map(|&value| T::ends(value, value)).map(|ends| ends.0).collect();
             match fitting.first() {
                 // As many as the compiler knows of, the first of them more than once.
@@ -346,7 +346,7 @@ fn narrow_ints<T: IntWidth + Ord>(values: &[T], mask: &mut [u8], absent: bool, t
                 None => narrow(values, mask, |value| absent & value.is_none()),
             }
         }
-        IntTest::OneOf(wanted) => {
+        IntCondition::OneOf(wanted) => {
             for (kept, &value) in mask.iter_mut().zip(values).filter(|(kept, _)| **kept != 0) {
                 *kept = u8::from(if value.is_none() { absent } else { wanted.binary_search(&value.wide()).is_ok() });
             }
@@ -354,17 +354,17 @@ fn narrow_ints<T: IntWidth + Ord>(values: &[T], mask: &mut [u8], absent: bool, t
     }
 }
 
-fn filter_durations(ms: &[i32], mask: &mut [u8], test: IntTest<'_>) {
+fn filter_durations(ms: &[i32], mask: &mut [u8], test: IntCondition<'_>) {
     match test {
-        IntTest::Between(low, high) => match i32::ends(low, high) {
+        IntCondition::Between(low, high) => match i32::ends(low, high) {
             Some(ends) => narrow(ms, mask, |ms| ms.max(0).lies_in(ends)),
             None => mask.fill(0),
         },
-        IntTest::OneOf(_) => narrow(ms, mask, |ms| test.holds(i64::from(ms.max(0)))),
+        IntCondition::OneOf(_) => narrow(ms, mask, |ms| test.holds(i64::from(ms.max(0)))),
     }
 }
 
-fn narrow_codes<T: CodeWidth>(codes: &[T], mask: &mut [u8], first: usize, last: usize) {
+fn filter_codes<T: CodeWidth>(codes: &[T], mask: &mut [u8], first: usize, last: usize) {
     // All codes of a dictionary fit the width of its codes.
     let (first, last) = (T::of(first), T::of(last));
     narrow(codes, mask, |code| (first <= code) & (code <= last));
@@ -375,25 +375,25 @@ fn narrow<T: Copy>(values: &[T], mask: &mut [u8], holds: impl Fn(T) -> bool) {
     mask.iter_mut().zip(values).for_each(|(kept, &value)| *kept &= u8::from(holds(value)));
 }
 
-fn on_int<'a>(column: Column<'a>, name: &str, test: IntTest<'a>) -> Result<Compiled<'a>> {
+fn on_int<'a>(column: Column<'a>, name: &str, test: IntCondition<'a>) -> Result<CompiledPredicate<'a>> {
     match column {
         Column::Int { values, stats, default } => Ok(int(values, stats, default != ABSENT && test.holds(default), test)),
-        Column::Duration(durations) => Ok(Compiled::Duration { durations, test }),
+        Column::Duration(durations) => Ok(CompiledPredicate::Duration { durations, test }),
         Column::DictionaryColumn(_) | Column::Text(_) => Err(Error::Unknown { what: "integer column", name: name.to_owned() }),
     }
 }
 
-fn int<'a>(values: IntValues<'a>, stats: ColumnStats, absent: bool, test: IntTest<'a>) -> Compiled<'a> {
+fn int<'a>(values: IntValues<'a>, stats: ColumnStats, absent: bool, test: IntCondition<'a>) -> CompiledPredicate<'a> {
     if matches!(values, IntValues::Absent) {
-        return Compiled::Constant(absent);
+        return CompiledPredicate::Constant(absent);
     }
     match test.on_all(stats) {
-        Some(verdict) if verdict == absent || !stats.has_absent => Compiled::Constant(verdict),
-        _ => Compiled::Int { values, absent, test },
+        Some(verdict) if verdict == absent || !stats.has_absent => CompiledPredicate::Constant(verdict),
+        _ => CompiledPredicate::Int { values, absent, test },
     }
 }
 
-fn on_one_of_texts<'a>(column: Column<'a>, name: &str, values: &'a [String]) -> Result<Compiled<'a>> {
+fn on_one_of_texts<'a>(column: Column<'a>, name: &str, values: &'a [String]) -> Result<CompiledPredicate<'a>> {
     match (column, values) {
         (Column::DictionaryColumn(column), [text]) if column.order == EntryOrder::Sorted => {
             Ok(between_codes(column, |entry| entry < text.as_str(), |entry| entry == text))
@@ -402,7 +402,7 @@ fn on_one_of_texts<'a>(column: Column<'a>, name: &str, values: &'a [String]) -> 
     }
 }
 
-fn on_text<'a>(column: Column<'a>, name: &str, how: TextMatch, text: &'a str) -> Result<Compiled<'a>> {
+fn on_text<'a>(column: Column<'a>, name: &str, how: TextMatch, text: &'a str) -> Result<CompiledPredicate<'a>> {
     match (column, how) {
         (Column::DictionaryColumn(column), TextMatch::Eq | TextMatch::StartsWith) if column.order == EntryOrder::Sorted => {
             Ok(between_codes(column, |entry| entry < text, |entry| how.holds(entry, text)))
@@ -412,33 +412,37 @@ fn on_text<'a>(column: Column<'a>, name: &str, how: TextMatch, text: &'a str) ->
 }
 
 /// The condition that a code is among those of [`DictionaryColumn::codes_where`].
-fn between_codes(column: DictionaryColumn<'_>, is_before: impl Fn(&str) -> bool, wanted: impl Fn(&str) -> bool) -> Compiled<'_> {
+fn between_codes(
+    column: DictionaryColumn<'_>, is_before: impl Fn(&str) -> bool, wanted: impl Fn(&str) -> bool,
+) -> CompiledPredicate<'_> {
     let codes = column.codes_where(is_before, wanted);
     if codes.is_empty() || codes.len() == column.entries.count() {
-        return Compiled::Constant(!codes.is_empty());
+        return CompiledPredicate::Constant(!codes.is_empty());
     }
-    Compiled::Codes { codes: column.codes, first: codes.start, last: codes.end - 1 }
+    CompiledPredicate::Codes { codes: column.codes, first: codes.start, last: codes.end - 1 }
 }
 
-fn on_present_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&str) -> bool + Send + 'a) -> Result<Compiled<'a>> {
-    let test: TextTest<'a> = Box::new(move |text| !text.is_empty() && holds(text));
+fn on_present_text<'a>(
+    column: Column<'a>, name: &str, holds: impl Fn(&str) -> bool + Send + 'a,
+) -> Result<CompiledPredicate<'a>> {
+    let test: TextCondition<'a> = Box::new(move |text| !text.is_empty() && holds(text));
     match column {
-        Column::DictionaryColumn(column) => Ok(Verdicts::on(column, test)),
-        Column::Text(texts) => Ok(Compiled::Text { texts, test }),
+        Column::DictionaryColumn(column) => Ok(DictionaryVerdicts::on(column, test)),
+        Column::Text(texts) => Ok(CompiledPredicate::Text { texts, test }),
         Column::Int { .. } | Column::Duration(_) => Err(Error::Unknown { what: "text column", name: name.to_owned() }),
     }
 }
 
-fn on_presence(column: Column<'_>, wanted: bool) -> Compiled<'_> {
+fn on_presence(column: Column<'_>, wanted: bool) -> CompiledPredicate<'_> {
     match column {
         Column::Int { values, stats, .. } => {
-            let test = if wanted { IntTest::Between(ABSENT + 1, i64::MAX) } else { IntTest::OneOf(&[]) };
+            let test = if wanted { IntCondition::Between(ABSENT + 1, i64::MAX) } else { IntCondition::OneOf(&[]) };
             int(values, stats, !wanted, test)
         }
-        Column::Duration(_) => Compiled::Constant(wanted),
+        Column::Duration(_) => CompiledPredicate::Constant(wanted),
         // An empty entry stands for an absent text too.
-        Column::DictionaryColumn(column) => Verdicts::on(column, Box::new(move |text| text.is_empty() != wanted)),
-        Column::Text(texts) => Compiled::Text { texts, test: Box::new(move |text| text.is_empty() != wanted) },
+        Column::DictionaryColumn(column) => DictionaryVerdicts::on(column, Box::new(move |text| text.is_empty() != wanted)),
+        Column::Text(texts) => CompiledPredicate::Text { texts, test: Box::new(move |text| text.is_empty() != wanted) },
     }
 }
 

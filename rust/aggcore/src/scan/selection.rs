@@ -1,9 +1,9 @@
-//! Which rows of a part count, a chunk at a time: alive, within the time asked for, and meeting all conditions.
+//! Which rows of a slice count, a chunk at a time: alive, within the time asked for, and meeting all conditions.
 
 use std::ops::Range;
 
-use super::predicate::Compiled;
-use crate::cancellation::Stop;
+use super::predicate::CompiledPredicate;
+use crate::cancellation::CancelToken;
 use crate::columns::slice::RecordSlice;
 use crate::error::Result;
 
@@ -12,107 +12,110 @@ pub const CHUNK_ROWS: usize = 1 << 11;
 /// Where fewer of a chunk's rows count than one in so many, they are listed.
 const LISTED_SHARE: usize = 8;
 
-/// Chooses the rows of one part.
-pub struct Chooser<'a> {
-    part: &'a RecordSlice<'a>,
-    /// Setup times that count, where some of the part's may not.
+/// Chooses the rows of one slice.
+pub struct Selector<'a> {
+    slice: &'a RecordSlice<'a>,
+    /// Setup times that count, where some of the slice's may not.
     range: Option<(i64, i64)>,
-    predicates: Vec<Compiled<'a>>,
+    predicates: Vec<CompiledPredicate<'a>>,
 }
 
 /// The rows of a chunk that count.
-pub enum Chosen<'a> {
+pub enum Selection<'a> {
     /// All of these.
-    Run(Range<usize>),
+    Range(Range<usize>),
     /// Those of these whose place has 1 and not 0.
-    Masked(Range<usize>, &'a [u8]),
+    Mask(Range<usize>, &'a [u8]),
     /// These, ascending; they are in the list handed over beside.
-    Listed,
+    Indices,
 }
 
-impl Chosen<'_> {
+impl Selection<'_> {
     /// The rows one by one.
     pub fn list(self, rows: &mut Vec<u32>) -> &[u32] {
         match self {
-            Self::Run(run) => {
+            Self::Range(run) => {
                 rows.clear();
                 rows.extend(run.start as u32..run.end as u32);
             }
-            Self::Masked(run, mask) => put_listed(run, mask, rows),
-            Self::Listed => {}
+            Self::Mask(run, mask) => push_set_rows(run, mask, rows),
+            Self::Indices => {}
         }
         rows
     }
 }
 
-impl<'a> Chooser<'a> {
-    /// For the rows of a part that are set up in [from, to) and meet all conditions.
-    pub fn new(part: &'a RecordSlice<'a>, (from, to): (i64, i64), mut predicates: Vec<Compiled<'a>>) -> Self {
-        predicates.sort_by_key(Compiled::texts);
-        Self { part, range: (!part.lies_within(from, to)).then_some((from, to)), predicates }
+impl<'a> Selector<'a> {
+    /// For the rows of a slice that are set up in [from, to) and meet all conditions.
+    pub fn new(slice: &'a RecordSlice<'a>, (from, to): (i64, i64), mut predicates: Vec<CompiledPredicate<'a>>) -> Self {
+        predicates.sort_by_key(CompiledPredicate::texts);
+        Self { slice, range: (!slice.lies_within(from, to)).then_some((from, to)), predicates }
     }
 
     /// Whether it is known that no row counts.
-    pub fn leaves_none(&self) -> bool {
-        self.part.rows.is_empty() || self.predicates.iter().any(|predicate| matches!(predicate, Compiled::Constant(false)))
+    pub fn selects_nothing(&self) -> bool {
+        self.slice.rows.is_empty()
+            || self.predicates.iter().any(|predicate| matches!(predicate, CompiledPredicate::Constant(false)))
     }
 
     /// Hands over the rows that count, some at a time.
     ///
     /// # Errors
-    /// What `take` or [`Stop::check`] gives.
-    pub fn each_chunk(self, stop: &Stop, mut take: impl FnMut(Chosen<'_>, &mut Vec<u32>) -> Result<()>) -> Result<()> {
-        self.each_chunk_while(stop, |chosen, rows| take(chosen, rows).map(|()| true))
+    /// What `take` or [`CancelToken::check`] gives.
+    pub fn each_chunk(
+        self, cancel: &CancelToken, mut take: impl FnMut(Selection<'_>, &mut Vec<u32>) -> Result<()>,
+    ) -> Result<()> {
+        self.each_chunk_while(cancel, |selection, rows| take(selection, rows).map(|()| true))
     }
 
     /// Hands over the rows that count, some at a time, while `take` says yes.
     ///
     /// # Errors
-    /// As [`Chooser::each_chunk`].
+    /// As [`Selector::each_chunk`].
     pub fn each_chunk_while(
-        mut self, stop: &Stop, mut take: impl FnMut(Chosen<'_>, &mut Vec<u32>) -> Result<bool>,
+        mut self, cancel: &CancelToken, mut take: impl FnMut(Selection<'_>, &mut Vec<u32>) -> Result<bool>,
     ) -> Result<()> {
         let (mut mask, mut rows) = (Vec::new(), Vec::new());
-        let all = self.part.rows.clone();
+        let all = self.slice.rows.clone();
         for start in all.clone().step_by(CHUNK_ROWS) {
-            stop.check()?;
-            let chosen = self.choose(start..all.end.min(start + CHUNK_ROWS), &mut mask, &mut rows);
-            if !take(chosen, &mut rows)? {
+            cancel.check()?;
+            let selection = self.choose(start..all.end.min(start + CHUNK_ROWS), &mut mask, &mut rows);
+            if !take(selection, &mut rows)? {
                 break;
             }
         }
         Ok(())
     }
 
-    fn choose<'m>(&mut self, chunk: Range<usize>, mask: &'m mut Vec<u8>, rows: &mut Vec<u32>) -> Chosen<'m> {
-        if self.range.is_none() && self.predicates.is_empty() && self.part.dead.is_empty() {
-            return Chosen::Run(chunk);
+    fn choose<'m>(&mut self, chunk: Range<usize>, mask: &'m mut Vec<u8>, rows: &mut Vec<u32>) -> Selection<'m> {
+        if self.range.is_none() && self.predicates.is_empty() && self.slice.dead.is_empty() {
+            return Selection::Range(chunk);
         }
         mask.clear();
         mask.resize(chunk.len(), 1);
-        self.part.dead.clear_in(chunk.clone(), mask);
+        self.slice.dead.clear_in(chunk.clone(), mask);
         if let Some((from, to)) = self.range {
-            let setup_us = &self.part.setup_us[chunk.clone()];
+            let setup_us = &self.slice.setup_us[chunk.clone()];
             mask.iter_mut().zip(setup_us).for_each(|(kept, us)| *kept &= u8::from(from <= *us) & u8::from(*us < to));
         }
-        self.predicates.iter().for_each(|predicate| predicate.narrow(chunk.clone(), mask));
+        self.predicates.iter().for_each(|predicate| predicate.apply_to_mask(chunk.clone(), mask));
         let left = count(mask);
-        let is_costly = self.predicates.iter().any(Compiled::is_costly);
+        let is_costly = self.predicates.iter().any(CompiledPredicate::is_costly);
         if left == chunk.len() && !is_costly {
-            return Chosen::Run(chunk);
+            return Selection::Range(chunk);
         }
         if !is_costly && left * LISTED_SHARE >= chunk.len() {
-            return Chosen::Masked(chunk, mask);
+            return Selection::Mask(chunk, mask);
         }
-        put_listed(chunk, mask, rows);
+        push_set_rows(chunk, mask, rows);
         self.predicates.iter_mut().for_each(|predicate| predicate.retain(rows));
-        Chosen::Listed
+        Selection::Indices
     }
 }
 
-/// Places that are looked at together.
+/// IdLookup that are looked at together.
 const GROUP: usize = 8;
-/// Places that are counted in one byte.
+/// IdLookup that are counted in one byte.
 const COUNTED: usize = 128;
 
 /// How many places have 1.
@@ -121,7 +124,7 @@ fn count(mask: &[u8]) -> usize {
 }
 
 /// The rows whose place has 1; without a branch, as it may go either way from row to row.
-fn put_listed(run: Range<usize>, mask: &[u8], rows: &mut Vec<u32>) {
+fn push_set_rows(run: Range<usize>, mask: &[u8], rows: &mut Vec<u32>) {
     rows.resize(mask.len() + GROUP, 0);
     let (groups, last) = mask.as_chunks::<GROUP>();
     let mut kept = 0;
@@ -139,7 +142,7 @@ fn put_listed(run: Range<usize>, mask: &[u8], rows: &mut Vec<u32>) {
     rows.truncate(kept);
 }
 
-/// Places of 0 or 1 as bits, the first the lowest: the product has each of them once in its highest byte.
+/// IdLookup of 0 or 1 as bits, the first the lowest: the product has each of them once in its highest byte.
 #[inline]
 fn bits(group: [u8; GROUP]) -> u8 {
     (u64::from_le_bytes(group).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
@@ -174,7 +177,7 @@ mod tests {
         ) {
             let mask: Vec<u8> = if ones { vec![1; mask.len()] } else { mask };
             let mut rows = vec![7; 3];
-            put_listed(start..start + mask.len(), &mask, &mut rows);
+            push_set_rows(start..start + mask.len(), &mask, &mut rows);
             let expected: Vec<u32> = (0..mask.len()).filter(|&place| mask[place] == 1).map(|place| (start + place) as u32).collect();
             proptest::prop_assert_eq!((count(&mask), &rows), (expected.len(), &expected));
         }

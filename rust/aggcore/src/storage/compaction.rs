@@ -95,7 +95,7 @@ impl Store {
         let versions: Vec<_> = freeze.tables.iter().map(|(table, _)| |row| table.versions(row)).collect();
         let tables = freeze.tables.iter().zip(&versions);
         let sources: Vec<Source<'_>> =
-            tables.map(|((table, dead), versions)| Source { part: table.part(dead), versions }).collect();
+            tables.map(|((table, dead), versions)| Source { slice: table.slice(dead), versions }).collect();
         let segments = write_days(directory, sequence, row_max, &sources)?;
         Ok(Rewrite { segments, dead: freeze.dead.clone(), replaced: Replaced::Frozen(sources.len()) })
     }
@@ -164,7 +164,7 @@ impl Store {
         let versions: Vec<_> = merged.iter().map(|sealed| |row| sealed.segment.versions(row)).collect();
         let mut sources = Vec::new();
         for (sealed, versions) in merged.iter().zip(&versions) {
-            sources.push(Source { part: sealed.segment.whole_part(&sealed.known_dead)?, versions });
+            sources.push(Source { slice: sealed.segment.verified_slice(&sealed.known_dead)?, versions });
         }
         let segments = write_days(directory, sequence, row_max, &sources)?;
         let replaced = Replaced::Segments(merged.iter().map(|sealed| sealed.segment.name.clone()).collect());
@@ -199,9 +199,9 @@ impl Store {
 impl Frozen {
     fn forget_before(&mut self, setup_us: i64) {
         let no_tombstones = RowSet::default();
-        let part = self.table.part(&no_tombstones);
+        let slice = self.table.slice(&no_tombstones);
         let dead = Arc::make_mut(&mut self.dead);
-        let rows = part.setup_us.iter().enumerate().filter(|(_, us)| **us < setup_us);
+        let rows = slice.setup_us.iter().enumerate().filter(|(_, us)| **us < setup_us);
         rows.for_each(|(row, _)| dead.insert(row));
     }
 }
@@ -262,14 +262,14 @@ fn is_enough(run: &[&Sealed]) -> bool {
 fn write_days(directory: &Path, sequence: u64, row_max: usize, sources: &[Source<'_>]) -> Result<Vec<NewSegment>> {
     let mut days: BTreeMap<i64, Vec<Place>> = BTreeMap::new();
     for (number, source) in sources.iter().enumerate() {
-        for row in source.part.rows.clone().filter(|&row| !source.part.dead.contains(row)) {
-            let day = source.part.setup_us[row].div_euclid(US_PER_DAY);
+        for row in source.slice.rows.clone().filter(|&row| !source.slice.dead.contains(row)) {
+            let day = source.slice.setup_us[row].div_euclid(US_PER_DAY);
             days.entry(day).or_default().push((number as u32, row as u32));
         }
     }
     let mut segments = Vec::new();
     for (day, mut places) in days {
-        places.sort_by_key(|&(source, row)| sources[source as usize].part.setup_us[row as usize]);
+        places.sort_by_key(|&(source, row)| sources[source as usize].slice.setup_us[row as usize]);
         for places in places.chunks_mut(row_max.max(1)) {
             let name = format!("segments/{}/{:08}.arrow", crate::time_text::date(day), sequence + segments.len() as u64);
             let (written, segment) = write(directory, &name, sources, places)?;
@@ -282,7 +282,7 @@ fn write_days(directory: &Path, sequence: u64, row_max: usize, sources: &[Source
 fn write_active_file(directory: &Path, sequence: u64, copy: &Table) -> Result<Written> {
     let no_tombstones = RowSet::default();
     let versions = |row| copy.versions(row);
-    let sources = [Source { part: copy.part(&no_tombstones), versions: &versions }];
+    let sources = [Source { slice: copy.slice(&no_tombstones), versions: &versions }];
     let mut places: Vec<Place> = (0..copy.rows() as u32).map(|row| (0, row)).collect();
     write(directory, &format!("active/{sequence:08}.arrow"), &sources, &mut places).map(|(written, _)| written)
 }

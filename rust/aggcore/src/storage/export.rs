@@ -11,15 +11,15 @@ use crate::columns::slice::RecordSlice;
 use crate::error::Result;
 use crate::record::schema::{ABSENT, ColumnKind, FIELDS, FieldType};
 
-/// Rows of a part as one Arrow IPC stream: the fields of the record by name, then `received_time`.
+/// Rows of a slice as one Arrow IPC stream: the fields of the record by name, then `received_time`.
 ///
 /// Texts are Utf8, times microseconds UTC, prices units of 10^-9, all other fields Int64; absent values are null.
 ///
 /// # Errors
 /// `Arrow` where the columns cannot be encoded.
-pub fn ipc_stream(part: &RecordSlice<'_>, rows: &[usize]) -> Result<Vec<u8>> {
-    let mut columns: Vec<ArrayRef> = FIELDS.iter().map(|field| column(part, rows, field)).collect();
-    let received = rows.iter().map(|&row| part.received_us[row]);
+pub fn ipc_stream(slice: &RecordSlice<'_>, rows: &[usize]) -> Result<Vec<u8>> {
+    let mut columns: Vec<ArrayRef> = FIELDS.iter().map(|field| column(slice, rows, field)).collect();
+    let received = rows.iter().map(|&row| slice.received_us[row]);
     columns.push(Arc::new(TimestampMicrosecondArray::from_iter_values(received).with_timezone("UTC")));
     let schema = schema();
     let mut writer = StreamWriter::try_new(Vec::new(), &schema)?;
@@ -34,17 +34,17 @@ fn schema() -> Arc<Schema> {
     Arc::new(Schema::new(fields))
 }
 
-fn column(part: &RecordSlice<'_>, rows: &[usize], field: &crate::record::schema::Field) -> ArrayRef {
+fn column(slice: &RecordSlice<'_>, rows: &[usize], field: &crate::record::schema::Field) -> ArrayRef {
     match field.field_type.column_kind() {
         ColumnKind::Dictionary => {
-            let column = &part.fields.dictionaries[field.slot];
+            let column = &slice.fields.dictionaries[field.slot];
             Arc::new(string_array(rows.iter().map(|&row| column.text(row))))
         }
         ColumnKind::Text => {
-            let column = part.fields.texts[field.slot];
+            let column = slice.fields.texts[field.slot];
             Arc::new(string_array(rows.iter().map(|&row| column.get(row))))
         }
-        ColumnKind::Int => int_column(field.field_type, rows.iter().map(|&row| part.fields.ints[field.slot].get(row)).collect()),
+        ColumnKind::Int => int_column(field.field_type, rows.iter().map(|&row| slice.fields.ints[field.slot].get(row)).collect()),
     }
 }
 

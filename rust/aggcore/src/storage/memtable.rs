@@ -74,7 +74,7 @@ impl Table {
 
     /// Earliest and latest setup time, microseconds UTC.
     pub fn setup_range(&self) -> Option<(i64, i64)> {
-        self.part(&RowSet::default()).setup_range()
+        self.slice(&RowSet::default()).setup_range()
     }
 
     /// The fields of the rows.
@@ -89,7 +89,7 @@ impl Table {
     }
 
     /// The rows as columns; `dead` are those that count no more.
-    pub fn part<'a>(&'a self, dead: &'a RowSet) -> RecordSlice<'a> {
+    pub fn slice<'a>(&'a self, dead: &'a RowSet) -> RecordSlice<'a> {
         let fields = self.fields();
         RecordSlice {
             rows: 0..self.rows(),
@@ -97,7 +97,7 @@ impl Table {
             setup_range: self.setup_range_of_days(),
             setup_us: &self.setup_us,
             setup_minute: None,
-            weights: None,
+            rollup_sums: None,
             calls: self.rows() as u64,
             account: None,
             durations: CallDurations::Times {

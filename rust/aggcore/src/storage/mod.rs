@@ -69,7 +69,7 @@ fn days_of(from: i64, to: i64) -> std::ops::RangeInclusive<i64> {
 }
 
 impl Store {
-    /// Takes in a batch; every report shows it once this returns, and none shows a part of it.
+    /// Takes in a batch; every report shows it once this returns, and none shows a slice of it.
     pub fn apply(&self, batch: &Batch, received_us: i64) -> Outcome {
         self.read_filters(batch);
         self.write().apply(batch, received_us)
@@ -107,13 +107,13 @@ impl Store {
     /// `Io` or `Damaged` where it cannot be read as written.
     pub fn open_active(&self, directory: &Path, written: &Written) -> Result<()> {
         let (segment, no_tombstones) = (Segment::open(directory, written)?, RowSet::default());
-        let part = segment.whole_part(&no_tombstones)?;
+        let slice = segment.verified_slice(&no_tombstones)?;
         let more = |row: usize| More {
-            key_hash: part.fields.key_hash(row),
+            key_hash: slice.fields.key_hash(row),
             versions: segment.versions(row),
-            received_us: part.received_us[row],
+            received_us: slice.received_us[row],
         };
-        self.write().active.append(&part.fields, &part.rows.clone().collect::<Vec<_>>(), more);
+        self.write().active.append(&slice.fields, &slice.rows.clone().collect::<Vec<_>>(), more);
         Ok(())
     }
 
@@ -132,18 +132,18 @@ impl Store {
         }
         let sealed: Vec<&Sealed> = state.sealed(days).collect();
         loop {
-            let part = match number {
-                0 => state.active.part(&no_tombstones),
-                1 => state.hot.part(&no_tombstones),
+            let slice = match number {
+                0 => state.active.slice(&no_tombstones),
+                1 => state.hot.slice(&no_tombstones),
                 _ => match sealed.get(number - 2) {
-                    Some(sealed) => sealed.segment.whole_part(&sealed.dead)?,
+                    Some(sealed) => sealed.segment.verified_slice(&sealed.dead)?,
                     None => return Ok(None),
                 },
             };
-            let wanted = |row: &usize| (from..to).contains(&part.setup_us[*row]) && !part.dead.contains(*row);
-            let rows: Vec<usize> = (start..part.rows.end).filter(wanted).take(row_max.max(1)).collect();
+            let wanted = |row: &usize| (from..to).contains(&slice.setup_us[*row]) && !slice.dead.contains(*row);
+            let rows: Vec<usize> = (start..slice.rows.end).filter(wanted).take(row_max.max(1)).collect();
             if let Some(last) = rows.last() {
-                return Ok(Some((export::ipc_stream(&part, &rows)?, (number, last + 1))));
+                return Ok(Some((export::ipc_stream(&slice, &rows)?, (number, last + 1))));
             }
             (number, start) = (number + 1, 0);
         }
@@ -168,7 +168,7 @@ impl Store {
         };
         info.records = info.unsealed_records;
         let mut ranges = vec![state.active.setup_range(), state.hot.setup_range()];
-        ranges.extend(state.frozen.iter().map(|frozen| frozen.table.part(&frozen.dead).setup_range()));
+        ranges.extend(state.frozen.iter().map(|frozen| frozen.table.slice(&frozen.dead).setup_range()));
         for unreadable in &state.unreadable {
             info.records += unreadable.rows;
             info.segments += 1;

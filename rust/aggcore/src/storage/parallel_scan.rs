@@ -13,7 +13,7 @@ use rayon::{ScopeFifo, ThreadPool, ThreadPoolBuilder};
 
 use super::state::{Frozen, Sealed, State};
 use super::{Store, days_of};
-use crate::cancellation::Stop;
+use crate::cancellation::CancelToken;
 use crate::columns::row_set::RowSet;
 use crate::columns::slice::RecordSlice;
 use crate::error::Result;
@@ -71,7 +71,7 @@ impl Store {
     /// What [`Scanner::add`] gives, or `Damaged`.
     pub fn partials(&self, scan: &Scan<'_>) -> Result<Partials> {
         // Also where there is nothing to scan.
-        scan.stop.check()?;
+        scan.cancel.check()?;
         let wanted = Wanted { range: scan.range(), predicates: scan.predicates, names: scan.column_names() };
         let mut scanner = Some(Scanner::new(scan));
         self.each_run(&wanted, |pieces| {
@@ -85,13 +85,13 @@ impl Store {
     ///
     /// # Errors
     /// What [`any_match`] gives, or `Damaged`.
-    pub fn any_match(&self, predicates: &[Predicate], stop: &Stop) -> Result<bool> {
-        stop.check()?;
+    pub fn any_match(&self, predicates: &[Predicate], cancel: &CancelToken) -> Result<bool> {
+        cancel.check()?;
         let wanted = Wanted { range: (i64::MIN, i64::MAX), predicates, names: column_names(predicates) };
         let mut found = false;
         self.each_run(&wanted, |pieces| {
             for piece in pieces {
-                found = found || any_match(&*wanted.part(piece)?, predicates, stop)?;
+                found = found || any_match(&*wanted.slice(piece)?, predicates, cancel)?;
             }
             Ok(!found)
         })?;
@@ -107,7 +107,7 @@ impl Store {
         let changing = [(active, &state.active), (finished, &state.hot)];
         let tables = changing.len();
         let changing = changing.iter().zip(0..).filter(|((may, _), _)| *may);
-        let changing = changing.flat_map(|((_, table), number)| wanted.pieces(&table.part(&no_tombstones), number));
+        let changing = changing.flat_map(|((_, table), number)| wanted.pieces(&table.slice(&no_tombstones), number));
         if !take(&changing.collect::<Vec<_>>())? || !finished {
             return Ok(());
         }
@@ -115,31 +115,31 @@ impl Store {
         let sealed: Vec<Sealed> = state.readable(from, to)?;
         drop(state);
         let frozen = frozen.iter().zip(tables..);
-        let frozen = frozen.flat_map(|(frozen, number)| wanted.pieces(&frozen.table.part(&frozen.dead), number));
+        let frozen = frozen.flat_map(|(frozen, number)| wanted.pieces(&frozen.table.slice(&frozen.dead), number));
         take(&frozen.chain(sealed.iter().map(Piece::Sealed)).collect::<Vec<_>>()).map(drop)
     }
 }
 
 impl Wanted<'_> {
     /// Rows of a table in memory in pieces.
-    fn pieces<'p>(&self, part: &RecordSlice<'p>, table: usize) -> Vec<Piece<'p>> {
-        let ((from, to), (first, last), rows) = (self.range, part.setup_range, &part.rows);
+    fn pieces<'p>(&self, slice: &RecordSlice<'p>, table: usize) -> Vec<Piece<'p>> {
+        let ((from, to), (first, last), rows) = (self.range, slice.setup_range, &slice.rows);
         if rows.is_empty() || last < from || to <= first {
             return Vec::new();
         }
         let size = rows.len().div_ceil(rows.len().div_ceil(TASK_ROWS));
         let rows_of = |start: usize| start..rows.end.min(start + size);
-        let piece = |start: usize| Piece::Rows(Box::new(RecordSlice { rows: rows_of(start), ..part.clone() }), table);
+        let piece = |start: usize| Piece::Rows(Box::new(RecordSlice { rows: rows_of(start), ..slice.clone() }), table);
         rows.clone().step_by(size).map(piece).collect()
     }
 
     /// The columns of a piece.
-    fn part<'p>(&self, piece: &'p Piece<'p>) -> Result<Cow<'p, RecordSlice<'p>>> {
+    fn slice<'p>(&self, piece: &'p Piece<'p>) -> Result<Cow<'p, RecordSlice<'p>>> {
         match piece {
-            Piece::Rows(part, _) => Ok(Cow::Borrowed(part)),
+            Piece::Rows(slice, _) => Ok(Cow::Borrowed(slice)),
             Piece::Sealed(Sealed { segment, dead, .. }) => Ok(Cow::Owned(match account_of(self.predicates) {
-                Some(account) => segment.part_of_account(account, self.range, &self.names, dead)?,
-                None => segment.part(&self.names, dead)?,
+                Some(account) => segment.slice_of_account(account, self.range, &self.names, dead)?,
+                None => segment.slice(&self.names, dead)?,
             })),
         }
     }
@@ -147,17 +147,17 @@ impl Wanted<'_> {
     /// About how many rows a piece has to look at.
     fn rows(&self, piece: &Piece<'_>) -> usize {
         match piece {
-            Piece::Rows(part, _) => part.rows.len(),
+            Piece::Rows(slice, _) => slice.rows.len(),
             Piece::Sealed(sealed) if account_of(self.predicates).is_some() => sealed.segment.rows().min(ACCOUNT_ROWS),
             Piece::Sealed(sealed) => sealed.segment.rows(),
         }
     }
 
     fn add(&self, piece: &Piece<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
-        let part = self.part(piece)?;
+        let slice = self.slice(piece)?;
         match piece {
-            Piece::Rows(_, table) => scanner.add_of_table(&part, *table),
-            Piece::Sealed(sealed) => sealed.cubes.add(&sealed.segment, &part, scanner),
+            Piece::Rows(_, table) => scanner.add_of_table(&slice, *table),
+            Piece::Sealed(sealed) => sealed.cubes.add(&sealed.segment, &slice, scanner),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::segment::Segment;
-use crate::cancellation::Stop;
+use crate::cancellation::CancelToken;
 use crate::columns::RecordColumns;
 use crate::columns::call_duration::CallDurations;
 use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder};
@@ -50,7 +50,7 @@ const ROLLUP_KINDS: [RollupKind; 5] = [
 ];
 
 /// Sums of the records of one segment, or of one account in it, by some columns and slots of time.
-pub struct Cube {
+pub struct Rollup {
     columns: Vec<(&'static str, Values)>,
     setup_us: Vec<i64>,
     setup_minute: Vec<u16>,
@@ -66,7 +66,7 @@ enum Values {
 
 /// The cubes of one segment, as far as they were asked for.
 #[derive(Default)]
-pub struct Cubes {
+pub struct RollupCache {
     known: Mutex<HashMap<(usize, Rows), Known>>,
 }
 
@@ -80,10 +80,10 @@ enum Rows {
 
 impl Rows {
     /// `None` where a range of setup times may have cut off some of them.
-    fn of(part: &RecordSlice<'_>, (from, to): (i64, i64)) -> Option<Self> {
-        match part.account {
+    fn of(slice: &RecordSlice<'_>, (from, to): (i64, i64)) -> Option<Self> {
+        match slice.account {
             None => Some(Self::All),
-            Some(code) => (from <= part.setup_range.0 && part.setup_range.1 < to).then_some(Self::Account(code)),
+            Some(code) => (from <= slice.setup_range.0 && slice.setup_range.1 < to).then_some(Self::Account(code)),
         }
     }
 }
@@ -92,52 +92,54 @@ struct Known {
     /// Replaced rows when it was made.
     dead: usize,
     /// `None` where it is not worth its memory.
-    cube: Option<Arc<Cube>>,
+    cube: Option<Arc<Rollup>>,
 }
 
-impl Cubes {
-    /// Adds the records of a part of the segment to a scanner, as sums where a cube has them.
+impl RollupCache {
+    /// Adds the records of a slice of the segment to a scanner, as sums where a cube has them.
     ///
     /// # Errors
     /// What [`Scanner::add`] gives, or `Damaged`.
-    pub fn add(&self, segment: &Segment, part: &RecordSlice<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
-        scanner.add_unless(part, |scanner, scan, deciding| {
-            let Some(cube) = self.find(segment, part, scan, deciding)? else { return Ok(false) };
-            scanner.add_where(&cube.part(&RowSet::default()), deciding)?;
+    pub fn add(&self, segment: &Segment, slice: &RecordSlice<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
+        scanner.add_unless(slice, |scanner, scan, deciding| {
+            let Some(cube) = self.find(segment, slice, scan, deciding)? else { return Ok(false) };
+            scanner.add_where(&cube.slice(&RowSet::default()), deciding)?;
             Ok(true)
         })
     }
 
-    /// The cube that answers a scan of a part, of whose conditions these are `deciding`, if there is one.
+    /// The cube that answers a scan of a slice, of whose conditions these are `deciding`, if there is one.
     fn find(
-        &self, segment: &Segment, part: &RecordSlice<'_>, scan: &Scan<'_>, deciding: &[&Predicate],
-    ) -> Result<Option<Arc<Cube>>> {
-        let Some(rows) = Rows::of(part, scan.range()) else { return Ok(None) };
-        let day_us = part.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
+        &self, segment: &Segment, slice: &RecordSlice<'_>, scan: &Scan<'_>, deciding: &[&Predicate],
+    ) -> Result<Option<Arc<Rollup>>> {
+        let Some(rows) = Rows::of(slice, scan.range()) else { return Ok(None) };
+        let day_us = slice.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
         let columns = deciding.iter().map(|predicate| predicate.column()).chain(scan.keys.iter().map(String::as_str));
         let has_columns = |shape: &&RollupKind| columns.clone().all(|column| shape.columns.contains(&column));
         let has_edges = |shape: &RollupKind| scan.edges.is_some_and(|edges| lie_on_slots(day_us, edges, shape.slot_minutes));
         let answers = |shape: &RollupKind| has_columns(&shape) && has_edges(shape);
         let Some(number) = ROLLUP_KINDS.iter().position(answers) else { return Ok(None) };
         if scan.deck.is_some()
-            || part.rows.len() < WORTH_ROWS * (1_440 / ROLLUP_KINDS[number].slot_minutes) as usize
-            || !is_packed(part, scan.measure)
+            || slice.rows.len() < WORTH_ROWS * (1_440 / ROLLUP_KINDS[number].slot_minutes) as usize
+            || !is_packed(slice, scan.measure)
         {
             return Ok(None);
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.get(&(number, rows)).filter(|known| known.dead == part.dead.len()) {
+        if let Some(known) = known.get(&(number, rows)).filter(|known| known.dead == slice.dead.len()) {
             return Ok(known.cube.clone());
         }
-        let cube = Cube::of(segment, part, &ROLLUP_KINDS[number], day_us, scan.stop)?.map(Arc::new);
-        known.insert((number, rows), Known { dead: part.dead.len(), cube: cube.clone() });
+        let cube = Rollup::of(segment, slice, &ROLLUP_KINDS[number], day_us, scan.cancel)?.map(Arc::new);
+        known.insert((number, rows), Known { dead: slice.dead.len(), cube: cube.clone() });
         Ok(cube)
     }
 }
 
-impl Cube {
+impl Rollup {
     /// `None` where it is not worth its memory.
-    fn of(segment: &Segment, part: &RecordSlice<'_>, shape: &RollupKind, day_us: i64, stop: &Stop) -> Result<Option<Self>> {
+    fn of(
+        segment: &Segment, slice: &RecordSlice<'_>, shape: &RollupKind, day_us: i64, cancel: &CancelToken,
+    ) -> Result<Option<Self>> {
         let slots = 0..=1_440 / shape.slot_minutes;
         let edges: Vec<i64> = slots.map(|slot| day_us + slot * shape.slot_minutes * US_PER_MINUTE).collect();
         let keys: Vec<String> = shape.columns.iter().map(|&name| name.to_owned()).collect();
@@ -148,13 +150,13 @@ impl Cube {
             measure: Measure::Calls,
             deck: None,
             cell_count_max: CELL_COUNT_MAX,
-            stop,
+            cancel,
         };
         let mut scanner = Scanner::new(&scan);
-        let part = segment.with_columns(part.clone(), &scan.column_names())?;
-        scanner.add(&part)?;
+        let slice = segment.with_columns(slice.clone(), &scan.column_names())?;
+        scanner.add(&slice)?;
         let cube = Self::from_sums(scanner.finish()?, shape, &edges);
-        let is_worth = cube.sums.len() * WORTH_ROWS <= part.rows.len();
+        let is_worth = cube.sums.len() * WORTH_ROWS <= slice.rows.len();
         Ok(Some(cube).filter(|cube| is_worth && cube.memory.is_there()))
     }
 
@@ -180,7 +182,7 @@ impl Cube {
     }
 
     /// Its rows as columns; those that it has none of may not be read.
-    pub fn part<'a>(&'a self, no_tombstones: &'a RowSet) -> RecordSlice<'a> {
+    pub fn slice<'a>(&'a self, no_tombstones: &'a RowSet) -> RecordSlice<'a> {
         let mut fields = RecordColumns::default();
         for (name, values) in &self.columns {
             match (values, field(name).map(|field| (field.field_type.column_kind(), field.slot))) {
@@ -198,7 +200,7 @@ impl Cube {
             setup_range: self.setup_range(),
             setup_us: &self.setup_us,
             setup_minute: Some(&self.setup_minute),
-            weights: Some(&self.sums),
+            rollup_sums: Some(&self.sums),
             calls: self.calls,
             account: None,
             durations: CallDurations::Times { answer_us: IntValues::Absent, end_us: IntValues::Absent },
@@ -237,6 +239,6 @@ impl Drop for Memory {
 }
 
 /// Whether the sums that are asked for are those that cubes have.
-fn is_packed(part: &RecordSlice<'_>, measure: Measure) -> bool {
-    matches!(part.durations, CallDurations::Milliseconds(_)) && matches!(measure, Measure::Sessions | Measure::Calls)
+fn is_packed(slice: &RecordSlice<'_>, measure: Measure) -> bool {
+    matches!(slice.durations, CallDurations::Milliseconds(_)) && matches!(measure, Measure::Sessions | Measure::Calls)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Outcome;
 use super::memtable::{More, Table};
-use super::rollup_cache::Cubes;
+use super::rollup_cache::RollupCache;
 use super::segment::Segment;
 use crate::columns::RecordColumns;
 use crate::columns::row_set::RowSet;
@@ -51,7 +51,7 @@ pub struct Sealed {
     /// The segment.
     pub segment: Arc<Segment>,
     /// Sums of its records.
-    pub cubes: Arc<Cubes>,
+    pub cubes: Arc<RollupCache>,
     /// Rows that a later version replaced elsewhere.
     pub dead: Arc<RowSet>,
     /// Those of them that the catalogue knows of. The journal brings the others back, and needs their rows
@@ -128,7 +128,7 @@ impl Sealed {
         if self.dead.is_empty() {
             return Ok(Some(self.segment.summary.setup_range));
         }
-        Ok(self.segment.part(&[], &self.dead)?.setup_range())
+        Ok(self.segment.slice(&[], &self.dead)?.setup_range())
     }
 }
 
@@ -278,8 +278,8 @@ impl State {
             Place::Hot(row) => of_table(&self.hot, row),
             Place::Frozen { number, row } => of_table(&self.frozen.get(number)?.table, row),
             Place::Sealed { day, number, row } => {
-                let (part, versions) = self.segments.get(&day)?.get(number)?.segment.row(row, &no_tombstones).ok()?;
-                Versions::of_row(&part.fields.record(row), versions)
+                let (slice, versions) = self.segments.get(&day)?.get(number)?.segment.row(row, &no_tombstones).ok()?;
+                Versions::of_row(&slice.fields.record(row), versions)
             }
         }
     }
@@ -295,7 +295,7 @@ impl State {
             Place::Sealed { day, number, row } => {
                 self.segments.get(&day).and_then(|segments| segments.get(number)).is_some_and(|sealed| {
                     let found = sealed.segment.row(row, &no_tombstones);
-                    found.is_ok_and(|(part, versions)| part.fields.record(row) == *version && versions.is_none())
+                    found.is_ok_and(|(slice, versions)| slice.fields.record(row) == *version && versions.is_none())
                 })
             }
         }

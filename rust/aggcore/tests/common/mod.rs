@@ -1,5 +1,5 @@
 //! Random records for the tests of the core, and batches made of them.
-#![allow(dead_code, clippy::unwrap_used)] // Each test file uses its own part; a test may panic.
+#![allow(dead_code, clippy::unwrap_used)] // Each test file uses its own slice; a test may panic.
 
 use std::collections::BTreeMap;
 
@@ -61,7 +61,7 @@ pub fn batch(records: &[Owned]) -> Batch {
     Batch::from_wire(&bytes, |_| false).unwrap()
 }
 
-/// Cells of an answer by bin and key.
+/// AggregationTable of an answer by bin and key.
 pub fn cells(partials: &Partials) -> BTreeMap<(u32, Vec<String>), [i64; 3]> {
     let key = |cell: usize| {
         let value = |column: &KeyValues| match column {

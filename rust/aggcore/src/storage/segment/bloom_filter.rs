@@ -26,7 +26,7 @@ pub fn may_have(words: &[u16], hash: u64) -> bool {
     !block.is_empty() && bits(hash, block.len()).all(|bit| words[block.start + bit / 16] >> (bit % 16) & 1 == 1)
 }
 
-/// The words that a hash's bits lie in, chosen by its upper half.
+/// The words that a hash's bits lie in, selection by its upper half.
 #[inline]
 fn block(hash: u64, words: usize) -> std::ops::Range<usize> {
     let blocks = (words / BLOCK_WORDS).max(1);

@@ -106,34 +106,34 @@ impl Segment {
     ///
     /// # Errors
     /// `Damaged` where one of these columns is not what was written, or any looked at before was not.
-    pub fn part<'a>(&'a self, names: &[&str], dead: &'a RowSet) -> Result<RecordSlice<'a>> {
-        self.with_columns(self.unchecked_part(dead), names)
+    pub fn slice<'a>(&'a self, names: &[&str], dead: &'a RowSet) -> Result<RecordSlice<'a>> {
+        self.with_columns(self.unverified_slice(dead), names)
     }
 
-    /// As [`Segment::part`], with the rows of one account set up in [from, to) alone.
+    /// As [`Segment::slice`], with the rows of one account set up in [from, to) alone.
     ///
     /// # Errors
-    /// As [`Segment::part`].
-    pub fn part_of_account<'a>(
+    /// As [`Segment::slice`].
+    pub fn slice_of_account<'a>(
         &'a self, account: &str, (from, to): (i64, i64), names: &[&str], dead: &'a RowSet,
     ) -> Result<RecordSlice<'a>> {
-        let mut part = self.unchecked_part(dead);
-        let (is_whole, (code, rows)) = (part.lies_within(from, to), self.rows_of_account(account)?);
-        (part.account, part.ascends, part.rows) = ((!rows.is_empty()).then_some(code), true, rows);
+        let mut slice = self.unverified_slice(dead);
+        let (is_whole, (code, rows)) = (slice.lies_within(from, to), self.rows_of_account(account)?);
+        (slice.account, slice.ascends, slice.rows) = ((!rows.is_empty()).then_some(code), true, rows);
         if !is_whole {
-            self.check(SETUP_TIME, &part.rows)?;
-            part.narrow_to(from, to);
+            self.check(SETUP_TIME, &slice.rows)?;
+            slice.restrict_to(from, to);
         }
-        self.with_columns(part, names)
+        self.with_columns(slice, names)
     }
 
     /// The rows as columns, all of which may be read.
     ///
     /// # Errors
     /// `Damaged` where any is not what was written.
-    pub fn whole_part<'a>(&'a self, dead: &'a RowSet) -> Result<RecordSlice<'a>> {
+    pub fn verified_slice<'a>(&'a self, dead: &'a RowSet) -> Result<RecordSlice<'a>> {
         self.check_whole()?;
-        Ok(self.unchecked_part(dead))
+        Ok(self.unverified_slice(dead))
     }
 
     /// One row as columns, all of which may be read, with what is kept of its versions.
@@ -143,10 +143,10 @@ impl Segment {
     pub fn row<'a>(&'a self, row: usize, dead: &'a RowSet) -> Result<(RecordSlice<'a>, Option<&'a [u8]>)> {
         let rows = row..row + 1;
         (0..COLUMN_COUNT).try_for_each(|number| self.check(number, &rows))?;
-        Ok((RecordSlice { rows, ..self.unchecked_part(dead) }, self.versions(row)))
+        Ok((RecordSlice { rows, ..self.unverified_slice(dead) }, self.versions(row)))
     }
 
-    /// Whether a part of it was found not to be what was written.
+    /// Whether a slice of it was found not to be what was written.
     pub fn is_damaged(&self) -> bool {
         self.damaged.load(Ordering::Relaxed)
     }
@@ -164,7 +164,7 @@ impl Segment {
         self.told(self.pages.are_all_whole())
     }
 
-    /// What is kept of a row's versions; after [`Segment::whole_part`] or [`Segment::row`].
+    /// What is kept of a row's versions; after [`Segment::verified_slice`] or [`Segment::row`].
     pub fn versions(&self, row: usize) -> Option<&[u8]> {
         self.versions.as_ref().and_then(|versions| (!versions.is_null(row)).then(|| versions.value(row)))
     }
@@ -240,7 +240,7 @@ impl Segment {
             && self.category(dictionary_slot::SOURCE).text(row) == source
     }
 
-    fn unchecked_part<'a>(&'a self, dead: &'a RowSet) -> RecordSlice<'a> {
+    fn unverified_slice<'a>(&'a self, dead: &'a RowSet) -> RecordSlice<'a> {
         let fields = self.fields.fields(EntryOrder::Sorted);
         let times =
             CallDurations::Times { answer_us: fields.ints[int_slot::ANSWER_TIME], end_us: fields.ints[int_slot::END_TIME] };
@@ -250,7 +250,7 @@ impl Segment {
             setup_range: self.summary.setup_range,
             setup_us: &self.setup_us,
             setup_minute: self.setup_minute.as_deref(),
-            weights: None,
+            rollup_sums: None,
             calls: self.rows as u64,
             account: None,
             durations: self.duration_ms.as_deref().map_or(times, CallDurations::Milliseconds),
@@ -266,16 +266,16 @@ impl Segment {
         self.fields.category(slot, EntryOrder::Sorted)
     }
 
-    /// A part of it, once the columns that may be read of it are known to be whole.
+    /// A slice of it, once the columns that may be read of it are known to be whole.
     ///
     /// # Errors
     /// `Damaged` where they are not.
-    pub fn with_columns<'a>(&self, part: RecordSlice<'a>, names: &[&str]) -> Result<RecordSlice<'a>> {
+    pub fn with_columns<'a>(&self, slice: RecordSlice<'a>, names: &[&str]) -> Result<RecordSlice<'a>> {
         for number in names.iter().filter_map(|name| column_number(name)) {
-            self.check(number, &part.rows)?;
+            self.check(number, &slice.rows)?;
         }
-        self.check(SETUP_TIME, &part.rows)?;
-        Ok(part)
+        self.check(SETUP_TIME, &slice.rows)?;
+        Ok(slice)
     }
 
     /// Makes sure that rows of a column are what was written.

@@ -1,4 +1,4 @@
-//! Writes segments: rows gathered from parts, sorted, as one Arrow IPC file that survives a power cut.
+//! Writes segments: rows gathered from slices, sorted, as one Arrow IPC file that survives a power cut.
 
 use std::{fs::File, io::Write, path::Path, sync::Arc};
 
@@ -24,10 +24,10 @@ use crate::wire::versions::on_many_days;
 /// Bytes written between two flushes.
 const FLUSH_BYTES: usize = 4 << 20;
 
-/// Rows of a part, and what is kept of their versions.
+/// Rows of a slice, and what is kept of their versions.
 pub struct Source<'a> {
     /// The rows as columns.
-    pub part: RecordSlice<'a>,
+    pub slice: RecordSlice<'a>,
     /// What is kept of a row's versions.
     pub versions: &'a dyn Fn(usize) -> Option<&'a [u8]>,
 }
@@ -67,8 +67,8 @@ struct SegmentColumns {
 fn sort(sources: &[Source<'_>], places: &mut [Place]) {
     let accounts = DictionaryMerge::new(sources, places, dictionary_slot::ACCOUNT_ID);
     let key = |place: Place| {
-        let part = &sources[place.0 as usize].part;
-        (accounts.code(sources, place), part.setup_us[place.1 as usize], place)
+        let slice = &sources[place.0 as usize].slice;
+        (accounts.code(sources, place), slice.setup_us[place.1 as usize], place)
     };
     let mut keys: Vec<(usize, i64, Place)> = places.iter().map(|&place| key(place)).collect();
     keys.sort_unstable();
@@ -82,30 +82,30 @@ fn columns(sources: &[Source<'_>], places: &[Place]) -> Result<SegmentColumns> {
         arrays.push(match field.field_type.column_kind() {
             ColumnKind::Dictionary => category_column(sources, places, field.slot)?,
             ColumnKind::Text => {
-                let text = |&(source, row): &Place| sources[source as usize].part.fields.texts[field.slot].get(row as usize);
+                let text = |&(source, row): &Place| sources[source as usize].slice.fields.texts[field.slot].get(row as usize);
                 text_array(places.iter().map(text))
             }
             ColumnKind::Int => {
-                let value = |part: &RecordSlice<'_>, row| part.fields.ints[field.slot].get(row);
+                let value = |slice: &RecordSlice<'_>, row| slice.fields.ints[field.slot].get(row);
                 let values: Vec<i64> = each(sources, places, value).collect();
                 column_stats[field.slot] = ColumnStats::of(&values);
                 int_array(values, column_stats[field.slot], field.field_type)
             }
         });
     }
-    let received = each(sources, places, |part, row| part.received_us[row]);
+    let received = each(sources, places, |slice, row| slice.received_us[row]);
     arrays.push(Arc::new(TimestampMicrosecondArray::from_iter_values(received).with_timezone("UTC")));
     let kept = || places.iter().map(|&(source, row)| (sources[source as usize].versions)(row as usize));
     arrays.push(versions_column(kept()));
-    let hashes: Vec<u64> = each(sources, places, |part, row| part.fields.key_hash(row)).collect();
+    let hashes: Vec<u64> = each(sources, places, |slice, row| slice.fields.key_hash(row)).collect();
     let mut keys: Vec<(u64, u32)> = hashes.iter().zip(0..).map(|(&hash, row)| (hash, row)).collect();
     keys.sort_unstable();
     arrays.push(Arc::new(UInt64Array::from_iter_values(keys.iter().map(|key| key.0))));
     arrays.push(Arc::new(UInt32Array::from_iter_values(keys.iter().map(|key| key.1))));
     arrays.push(Arc::new(UInt16Array::from(bloom_filter::build(&hashes))));
-    let minutes = each(sources, places, |part, row| minute_of_day(part.setup_us[row]));
+    let minutes = each(sources, places, |slice, row| minute_of_day(slice.setup_us[row]));
     arrays.push(Arc::new(UInt16Array::from_iter_values(minutes)));
-    arrays.push(duration_column(each(sources, places, |part, row| part.durations.get(row)), places.len()));
+    arrays.push(duration_column(each(sources, places, |slice, row| slice.durations.get(row)), places.len()));
     let mut far_keys: Vec<u64> =
         kept().zip(&hashes).filter(|(kept, _)| kept.is_some_and(on_many_days)).map(|(_, &hash)| hash).collect();
     far_keys.sort_unstable();
@@ -119,7 +119,7 @@ fn columns(sources: &[Source<'_>], places: &[Place]) -> Result<SegmentColumns> {
 fn each<'a, T>(
     sources: &'a [Source<'_>], places: &'a [Place], value: impl Fn(&RecordSlice<'_>, usize) -> T + Clone + 'a,
 ) -> impl Iterator<Item = T> + Clone {
-    places.iter().map(move |&(source, row)| value(&sources[source as usize].part, row as usize))
+    places.iter().map(move |&(source, row)| value(&sources[source as usize].slice, row as usize))
 }
 
 /// Milliseconds that calls were talked on, -1 for those not answered; no column where one does not fit.
@@ -146,7 +146,7 @@ struct DictionaryMerge<'a> {
 
 impl<'a> DictionaryMerge<'a> {
     fn new(sources: &'a [Source<'_>], places: &[Place], slot: usize) -> Self {
-        let columns: Vec<&DictionaryColumn<'_>> = sources.iter().map(|source| &source.part.fields.dictionaries[slot]).collect();
+        let columns: Vec<&DictionaryColumn<'_>> = sources.iter().map(|source| &source.slice.fields.dictionaries[slot]).collect();
         let mut used: Vec<Vec<bool>> = columns.iter().map(|column| vec![false; column.entries.count() + 1]).collect();
         for &(source, row) in places {
             used[source as usize][(columns[source as usize].code(row as usize) + 1) as usize] = true;
@@ -167,7 +167,7 @@ impl<'a> DictionaryMerge<'a> {
 
     /// The code of a row; one after the others where it has no text.
     fn code(&self, sources: &[Source<'_>], (source, row): Place) -> usize {
-        match sources[source as usize].part.fields.dictionaries[self.slot].code(row as usize) {
+        match sources[source as usize].slice.fields.dictionaries[self.slot].code(row as usize) {
             NO_CODE => self.entries.len(),
             code => self.code_of[source as usize][code as usize],
         }
