@@ -8,7 +8,7 @@ mod common;
 use std::collections::HashSet;
 
 use aggcore::cancellation::CancelToken;
-use aggcore::response::{ActiveFinish, OrderTerm, finish_active};
+use aggcore::response::{ActiveOptions, OrderTerm, build_active_response};
 use aggcore::scan::predicate::Predicate;
 use aggcore::scan::{Measure, Partials, Scan};
 use aggcore::storage::Store;
@@ -87,7 +87,7 @@ fn finish(partials: &Partials, keys: &[String], limit: Option<usize>) -> Vec<u8>
     let fields: Vec<String> = keys.iter().cloned().chain(["quantity".into(), "duration".into()]).collect();
     let order = [OrderTerm { name: "quantity".into(), descending: true }];
     let offsets = UtcOffsets { change_us: &[], offset_s: &[0] };
-    finish_active(partials, &ActiveFinish { fields: &fields, order: &order, limit, rollup: true, offsets }).unwrap()
+    build_active_response(partials, &ActiveOptions { fields: &fields, order: &order, limit, rollup: true, offsets }).unwrap()
 }
 
 fn check(bytes: &[u8], group_count: usize, limit: Option<usize>) {

@@ -19,7 +19,7 @@ pub enum Error {
     /// Nothing can be made durable now.
     #[error("no records are taken now: {0}")]
     ReadOnly(String),
-    /// More cells (bins times groups) than allowed were reached while scanning.
+    /// RowMetadata cells (bins times groups) than allowed were reached while scanning.
     #[error("the answer needs more than {allowed} cells (bins times groups)")]
     CellLimit {
         /// AggregationTable reached when the scan stopped.

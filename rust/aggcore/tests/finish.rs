@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may panic.
 
 use aggcore::record::schema::ABSENT;
-use aggcore::response::{ActiveFinish, OrderTerm, UsageFinish, finish_active, finish_folder, finish_quality, finish_usage};
+use aggcore::response::{
+    ActiveOptions, OrderTerm, UsageOptions, build_active_response, build_folder_response, build_quality_response,
+    build_usage_response,
+};
 use aggcore::scan::{KeyValues, Partials, Sums};
 use aggcore::time_text::UtcOffsets;
 use aggcore::wire::v1::{
@@ -21,9 +24,9 @@ fn by_bin(sums: &[Sums]) -> Partials {
 
 fn usage(counts: &[i64], warmup: usize, sma_period: Option<usize>, now_us: i64) -> QueryAsrUsageResponse {
     let edges: Vec<i64> = (0..=counts.len() as i64).map(|day| day * DAY_US).collect();
-    let how = UsageFinish { edges: &edges, warmup_bin_count: warmup, sma_period, now_us, offsets: UTC };
+    let how = UsageOptions { edges: &edges, warmup_bin_count: warmup, sma_period, now_us, offsets: UTC };
     let sums: Vec<Sums> = counts.iter().map(|&count| [count, 0, 0]).collect();
-    QueryAsrUsageResponse::decode(finish_usage(&by_bin(&sums), &how).as_slice()).unwrap()
+    QueryAsrUsageResponse::decode(build_usage_response(&by_bin(&sums), &how).as_slice()).unwrap()
 }
 
 #[test]
@@ -50,7 +53,7 @@ fn the_busiest_bin_is_the_earliest_of_equals_and_absent_without_sessions() {
 }
 
 fn quality(sums: &[Sums], clipped: &[i64], calendar: &[i64]) -> QueryOriginationQualityResponse {
-    let bytes = finish_quality(&by_bin(sums), clipped, calendar);
+    let bytes = build_quality_response(&by_bin(sums), clipped, calendar);
     let answer = QueryOriginationQualityResponse::decode(bytes.as_slice()).unwrap();
     assert_eq!(answer.encode_to_vec(), bytes, "the columns are written as the message would be");
     answer
@@ -115,7 +118,7 @@ fn folders_are_ordered_by_day_and_name_with_agents_within() {
         bins: vec![1, 0, 0, 0],
         keys: vec![texts(&["sales", "sales", "", "sales"]), texts(&["zoe", "bob", "", ""])],
     };
-    let bytes = finish_folder(&partials, &[0, DAY_US, 2 * DAY_US], &UTC).unwrap();
+    let bytes = build_folder_response(&partials, &[0, DAY_US, 2 * DAY_US], &UTC).unwrap();
     let answer = QueryFolderStatsResponse::decode(bytes.as_slice()).unwrap();
     let rows: Vec<_> =
         answer.rows.iter().map(|r| (r.date.as_deref().unwrap(), r.folder.as_deref().unwrap(), r.call_count.unwrap())).collect();
@@ -134,8 +137,8 @@ fn active(
     let fields: Vec<String> = fields.iter().map(|&name| name.to_owned()).collect();
     let term = |text: &&str| OrderTerm { name: text.trim_start_matches('-').to_owned(), descending: text.starts_with('-') };
     let order: Vec<OrderTerm> = order.iter().map(term).collect();
-    let how = ActiveFinish { fields: &fields, order: &order, limit, rollup, offsets: UTC };
-    QueryActiveSessionsResponse::decode(finish_active(partials, &how).unwrap().as_slice()).unwrap()
+    let how = ActiveOptions { fields: &fields, order: &order, limit, rollup, offsets: UTC };
+    QueryActiveSessionsResponse::decode(build_active_response(partials, &how).unwrap().as_slice()).unwrap()
 }
 
 fn clients() -> Partials {

@@ -8,7 +8,7 @@ use aggcore::columns::row_set::RowSet;
 use aggcore::columns::slice::RecordSlice;
 use aggcore::error::{Error, Result};
 use aggcore::scan::{Measure, Partials, Scan, Scanner};
-use aggcore::storage::memtable::{More, Table};
+use aggcore::storage::memtable::{Memtable, RowMetadata};
 use common::{Owned, batch, cells, distinct};
 use proptest::prelude::*;
 
@@ -17,21 +17,21 @@ const DAY_US: i64 = 86_400_000_000;
 /// Texts and integers of which all pieces of a table say the same, and others.
 const KEYS: [&str; 7] = ["company", "app_id", "folder", "customer_price", "setup_time", "session_id", "duration_ms"];
 
-fn table_of(records: &[Owned]) -> Table {
-    let (batch, mut table) = (batch(records), Table::default());
+fn table_of(records: &[Owned]) -> Memtable {
+    let (batch, mut table) = (batch(records), Memtable::default());
     let rows: Vec<usize> = (0..batch.rows()).collect();
-    table.append(&batch.fields(), &rows, |row| More { key_hash: row as u64, versions: None, received_us: 0 });
+    table.append(&batch.fields(), &rows, |row| RowMetadata { key_hash: row as u64, versions: None, received_us: 0 });
     table
 }
 
 /// All rows as slices that are not said to be of one table.
-fn scanned_apart(scan: &Scan<'_>, tables: &[Table]) -> Partials {
+fn scanned_apart(scan: &Scan<'_>, tables: &[Memtable]) -> Partials {
     let (no_tombstones, mut scanner) = (RowSet::default(), Scanner::new(scan));
     tables.iter().for_each(|table| scanner.add(&table.slice(&no_tombstones)).unwrap());
     scanner.finish().unwrap()
 }
 
-fn scanned_in_pieces(scan: &Scan<'_>, tables: &[Table], size: usize, turns: u64) -> Result<Partials> {
+fn scanned_in_pieces(scan: &Scan<'_>, tables: &[Memtable], size: usize, turns: u64) -> Result<Partials> {
     let (no_tombstones, mut scanners) = (RowSet::default(), [Scanner::new(scan), Scanner::new(scan)]);
     let mut turns = (0..u64::BITS).map(|turn| (turns >> turn & 1) as usize).cycle();
     for (number, table) in tables.iter().enumerate() {

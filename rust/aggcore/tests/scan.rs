@@ -161,12 +161,12 @@ fn spread(count: usize) -> impl Strategy<Value = Vec<Owned>> {
 /// in the segment some were replaced by others that say the same.
 fn store_of_parts(directory: &std::path::Path, records: &[Owned]) -> Store {
     let (sealed, others) = records.split_at(records.len() / 3);
-    let (frozen, hot) = others.split_at(others.len() / 2);
+    let (immutable, hot) = others.split_at(others.len() / 2);
     let store = store_of(sealed);
-    let freeze = store.freeze(false);
-    store.adopt(store.write_frozen(directory, 1, 7, &freeze).unwrap());
-    store.apply(&batch(frozen), 0);
-    drop(store.freeze(false));
+    let begin_flush = store.begin_flush(false);
+    store.install(store.write_flush(directory, 1, 7, &begin_flush).unwrap());
+    store.apply(&batch(immutable), 0);
+    drop(store.begin_flush(false));
     store.apply(&batch(hot), 0);
     let again: Vec<Owned> = sealed.iter().step_by(2).map(|record| record.clone().with("revision", 1)).collect();
     store.apply(&batch(&again), 0);
@@ -192,8 +192,8 @@ proptest! {
         let store = store_of(&records);
         let directory = tempfile::tempdir().unwrap();
         if sealed {
-            let freeze = store.freeze(false);
-            store.adopt(store.write_frozen(directory.path(), 1, 1_000, &freeze).unwrap());
+            let begin_flush = store.begin_flush(false);
+            store.install(store.write_flush(directory.path(), 1, 1_000, &begin_flush).unwrap());
         }
         let keys = ["folder".to_owned(), "app_id".to_owned()];
         let answer = ask(&store, Some(&edges), &[first.clone(), second.clone()], &keys, Measure::Calls);
@@ -274,8 +274,8 @@ fn many_segments_are_scanned_with_helpers() {
     };
     let records: Vec<Owned> = (0..70_000).map(record).collect();
     let (store, directory) = (store_of(&records), tempfile::tempdir().unwrap());
-    let freeze = store.freeze(false);
-    store.adopt(store.write_frozen(directory.path(), 1, 1_000, &freeze).unwrap());
+    let begin_flush = store.begin_flush(false);
+    store.install(store.write_flush(directory.path(), 1, 1_000, &begin_flush).unwrap());
     let edges: Vec<i64> = (0..=8).map(|day| day * DAY_US).collect();
     for keys in [vec![], vec!["folder".to_owned(), "app_id".to_owned()]] {
         let answer = cells(&ask(&store, Some(&edges), &[], &keys, Measure::Calls));
@@ -340,8 +340,8 @@ fn asked_of_cubes() -> Vec<Asked> {
 fn sums_that_are_kept_are_those_of_a_plain_loop_also_after_replacements() {
     let mut records: Vec<Owned> = (0..40_000).map(busy).collect();
     let (store, directory) = (store_of(&records), tempfile::tempdir().unwrap());
-    let freeze = store.freeze(false);
-    store.adopt(store.write_frozen(directory.path(), 1, 100_000, &freeze).unwrap());
+    let begin_flush = store.begin_flush(false);
+    store.install(store.write_flush(directory.path(), 1, 100_000, &begin_flush).unwrap());
     let minutes = |minutes: &[i64]| minutes.iter().map(|minute| minute * 60_000_000).collect::<Vec<i64>>();
     let all_edges = [minutes(&[0, 1_440]), minutes(&[-60, 45, 60, 600]), minutes(&[7, 8, 1_000]), vec![1, 60_000_000]];
     for round in 0..3 {
@@ -368,8 +368,8 @@ fn calls_of_weeks_have_the_sums_of_a_plain_loop() {
     };
     let records: Vec<Owned> = (0..20_000).map(long).collect();
     let (store, directory) = (store_of(&records), tempfile::tempdir().unwrap());
-    let freeze = store.freeze(false);
-    store.adopt(store.write_frozen(directory.path(), 1, 100_000, &freeze).unwrap());
+    let begin_flush = store.begin_flush(false);
+    store.install(store.write_flush(directory.path(), 1, 100_000, &begin_flush).unwrap());
     let edges: Vec<i64> = (0..=1_440).map(|minute| minute * 60_000_000).collect();
     let short = Predicate::Between { column: "duration_ms".into(), low: 0, high: 1_000 };
     assert_eq!(cells(&ask(&store, Some(&edges), &[], &[], Measure::Calls)), naive(&records, &edges, &[], |_| true));

@@ -6,8 +6,8 @@ mod common;
 use aggcore::cancellation::CancelToken;
 use aggcore::columns::row_set::RowSet;
 use aggcore::scan::{Measure, Partials, Scan};
-use aggcore::storage::segment::Written;
-use aggcore::storage::{Outcome, Rewrite, Store};
+use aggcore::storage::segment::ManifestEntry;
+use aggcore::storage::{BatchOutcome, SegmentEdit, Store};
 use common::{Owned, batch, record};
 use proptest::prelude::*;
 
@@ -45,8 +45,8 @@ struct OnDisk {
     directory: tempfile::TempDir,
     store: Store,
     sequence: u64,
-    segments: Vec<(i64, Written, Vec<u8>)>,
-    active: Vec<Written>,
+    segments: Vec<(i64, ManifestEntry, Vec<u8>)>,
+    active: Vec<ManifestEntry>,
     /// What was received since the last seal: the journal.
     unsealed: Vec<Owned>,
 }
@@ -64,38 +64,38 @@ impl OnDisk {
 
     /// Seals; `meanwhile` is received after the seal began and before it is in place.
     fn seal(&mut self, meanwhile: &[Owned]) {
-        let freeze = self.store.freeze(true);
+        let begin_flush = self.store.begin_flush(true);
         self.unsealed.clear();
         self.write(meanwhile);
-        let rewrite = self.store.write_frozen(self.directory.path(), self.sequence, 3, &freeze).unwrap();
-        self.active = self.store.write_active(self.directory.path(), self.sequence, &freeze).unwrap().unwrap();
-        self.adopt(rewrite, &[]);
+        let rewrite = self.store.write_flush(self.directory.path(), self.sequence, 3, &begin_flush).unwrap();
+        self.active = self.store.write_active_snapshot(self.directory.path(), self.sequence, &begin_flush).unwrap().unwrap();
+        self.install(rewrite, &[]);
     }
 
     /// Makes one of the segments of a day, `meanwhile` being received.
     fn merge(&mut self, meanwhile: &[Owned]) {
-        let names = self.store.worth_merging(100);
-        let rewrite = self.store.merge(self.directory.path(), self.sequence, 100, &names).unwrap();
+        let names = self.store.pick_compaction(100);
+        let rewrite = self.store.compact(self.directory.path(), self.sequence, 100, &names).unwrap();
         self.write(meanwhile);
-        self.adopt(rewrite, &names);
+        self.install(rewrite, &names);
     }
 
-    fn adopt(&mut self, rewrite: Rewrite, replaced: &[String]) {
+    fn install(&mut self, rewrite: SegmentEdit, replaced: &[String]) {
         self.segments.retain(|(_, written, _)| !replaced.contains(&written.name));
-        for (name, rows) in &rewrite.dead {
+        for (name, rows) in &rewrite.tombstones {
             let known = self.segments.iter_mut().find(|(_, written, _)| written.name == *name).unwrap();
             known.2 = rows.to_bytes();
         }
         self.segments.extend(rewrite.segments.iter().map(|new| (new.day, new.written.clone(), Vec::new())));
         self.sequence += 100;
-        self.store.adopt(rewrite);
+        self.store.install(rewrite);
     }
 
     /// What the next process would make of the files and the journal.
     fn reopen(&mut self) {
         self.store = Store::default();
-        for (day, written, dead) in &self.segments {
-            self.store.open_segment(self.directory.path(), *day, written, RowSet::from_bytes(dead), false);
+        for (day, written, tombstones) in &self.segments {
+            self.store.open_segment(self.directory.path(), *day, written, RowSet::from_bytes(tombstones), false);
         }
         self.active.iter().for_each(|active| self.store.open_active(self.directory.path(), active).unwrap());
         for record in &self.unsealed {
@@ -152,9 +152,9 @@ fn a_repeated_record_is_a_duplicate_and_a_changed_one_replaces() {
     let store = Store::default();
     let first = Owned::new("a", 0).with("end_time", 5);
     let outcome = |records: &[Owned]| store.apply(&batch(records), 0);
-    assert_eq!(outcome(&[first.clone(), first.clone()]), Outcome { accepted: 1, replaced: 0, duplicates: 1 });
+    assert_eq!(outcome(&[first.clone(), first.clone()]), BatchOutcome { accepted: 1, replaced: 0, duplicates: 1 });
     let changed = first.clone().with("revision", 1).with("app_id", 7);
-    assert_eq!(outcome(&[changed, first]), Outcome { accepted: 0, replaced: 1, duplicates: 1 });
+    assert_eq!(outcome(&[changed, first]), BatchOutcome { accepted: 0, replaced: 1, duplicates: 1 });
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::{Call, LARGEST_ACCOUNT};
 const BEGINNING: &str = "442079461";
 /// The condition whose rows are many enough to be summed with a mask instead of a list.
 pub const MASKING: &str = "between, 8 bits";
-/// More than are compared one after the other.
+/// RowMetadata than are compared one after the other.
 const TWENTY: [i64; 20] = [5, 50, 100, 150, 200, 250, 300, 350, 400, 450, 500, 550, 600, 650, 700, 750, 800, 850, 900, 950];
 
 pub struct Condition {

@@ -132,10 +132,10 @@ impl Day {
                 (first..row_count.min(first + BATCH_ROWS)).map(|number| Call::new(number).record()).collect();
             assert_eq!(store.apply(&batch(&records), FROM_US).accepted, records.len());
         }
-        let rewrite = store.write_frozen(directory.path(), 1, row_count as usize, &store.freeze(false)).unwrap();
+        let rewrite = store.write_flush(directory.path(), 1, row_count as usize, &store.begin_flush(false)).unwrap();
         let [new] = rewrite.segments.as_slice() else { panic!("a day is one segment") };
         let segment = Segment::open(directory.path(), &new.written).unwrap();
-        store.adopt(rewrite);
+        store.install(rewrite);
         // The file stays mapped when its name goes with the directory.
         Self { row_count, store, segment }
     }

@@ -1,7 +1,7 @@
 //! Made-up sums of a scan, to be finished into answers.
 #![allow(dead_code, clippy::unwrap_used)] // Each bench uses its own slice; a bench may panic.
 
-use aggcore::response::{UsageFinish, finish_folder, finish_quality, finish_usage};
+use aggcore::response::{UsageOptions, build_folder_response, build_quality_response, build_usage_response};
 use aggcore::scan::{KeyValues, Partials};
 use aggcore::time_text::UtcOffsets;
 
@@ -53,19 +53,19 @@ impl Sums {
     }
 
     pub fn quality(&self) -> Vec<u8> {
-        finish_quality(&self.partials, &self.edges, &self.edges)
+        build_quality_response(&self.partials, &self.edges, &self.edges)
     }
 
     pub fn usage(&self) -> Vec<u8> {
         let (edges, now_us) = (self.edges.as_slice(), i64::MAX);
-        finish_usage(
+        build_usage_response(
             &self.partials,
-            &UsageFinish { edges, warmup_bin_count: 0, sma_period: Some(SMA_PERIOD), now_us, offsets: OFFSETS },
+            &UsageOptions { edges, warmup_bin_count: 0, sma_period: Some(SMA_PERIOD), now_us, offsets: OFFSETS },
         )
     }
 
     pub fn folders(&self) -> Vec<u8> {
-        finish_folder(&self.partials, &self.edges, &OFFSETS).unwrap()
+        build_folder_response(&self.partials, &self.edges, &OFFSETS).unwrap()
     }
 }
 

@@ -40,7 +40,7 @@ pub struct RecordSlice<'a> {
     /// What these lie in, as far as it is known.
     pub received_stats: ColumnStats,
     /// Rows that a later version replaced elsewhere; they count no more.
-    pub dead: &'a RowSet,
+    pub tombstones: &'a RowSet,
 }
 
 impl RecordSlice<'_> {
@@ -59,7 +59,7 @@ impl RecordSlice<'_> {
 
     /// Earliest and latest setup time of the rows that count, `None` without any.
     pub fn setup_range(&self) -> Option<(i64, i64)> {
-        let alive = self.rows.clone().filter(|&row| !self.dead.contains(row)).map(|row| self.setup_us[row]);
+        let alive = self.rows.clone().filter(|&row| !self.tombstones.contains(row)).map(|row| self.setup_us[row]);
         alive.fold(None, |range, us| Some(range.map_or((us, us), |(low, high): (i64, i64)| (low.min(us), high.max(us)))))
     }
 }

@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use super::journal::{self, Frame, Journal};
 use crate::error::{Error, Result};
 use crate::record::Record;
-use crate::storage::{Freeze, Outcome, Store};
-use crate::wire::columnar_batch::Batch;
+use crate::storage::{BatchOutcome, Flush, Store};
+use crate::wire::columnar_batch::ColumnarBatch;
 
 /// Bytes of batches that one flush takes: as much again may wait while it runs.
 const GROUP_BYTES: usize = 8 << 20;
 
 /// What one batch, and all that wait, may have.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct CommitLimits {
     /// Records of a batch.
     pub batch_rows: usize,
     /// Bytes that wait to be made durable.
@@ -23,31 +23,31 @@ pub struct Limits {
 }
 
 /// A store whose batches are made durable in a journal.
-pub struct Durable {
+pub struct JournaledStore {
     /// The records.
     pub store: Store,
     directory: PathBuf,
-    limits: Limits,
-    waiting: Mutex<Waiting>,
-    journal: Mutex<Writer>,
+    limits: CommitLimits,
+    queue: Mutex<CommitQueue>,
+    journal: Mutex<JournalWriter>,
 }
 
 /// A batch on its way to the disk.
-pub struct Pending {
+pub struct PendingCommit {
     /// The batch, with what of it was rejected.
-    pub batch: Batch,
+    pub batch: ColumnarBatch,
     received_us: i64,
     frame: Vec<u8>,
-    outcome: OnceLock<std::result::Result<Outcome, String>>,
+    outcome: OnceLock<std::result::Result<BatchOutcome, String>>,
 }
 
 #[derive(Default)]
-struct Waiting {
-    batches: VecDeque<Arc<Pending>>,
+struct CommitQueue {
+    batches: VecDeque<Arc<PendingCommit>>,
     bytes: usize,
 }
 
-struct Writer {
+struct JournalWriter {
     /// `None` before the first batch and after a failure: the next batch begins a new file.
     journal: Option<Journal>,
     next_sequence: u64,
@@ -56,16 +56,16 @@ struct Writer {
     fault: Option<String>,
 }
 
-impl Durable {
+impl JournaledStore {
     /// A store with no records yet in a data directory, to be filled with what the catalogue names, and then by
-    /// [`Durable::replay`].
-    pub fn new(directory: &Path, limits: Limits) -> Self {
-        let writer = Writer { journal: None, next_sequence: 1, older_bytes: 0, fault: None };
+    /// [`JournaledStore::replay`].
+    pub fn new(directory: &Path, limits: CommitLimits) -> Self {
+        let writer = JournalWriter { journal: None, next_sequence: 1, older_bytes: 0, fault: None };
         Self {
             store: Store::default(),
             directory: directory.to_owned(),
             limits,
-            waiting: Mutex::default(),
+            queue: Mutex::default(),
             journal: Mutex::new(writer),
         }
     }
@@ -94,7 +94,7 @@ impl Durable {
 
     fn replay_file(&self, sequence: u64) -> Result<u64> {
         journal::replay(&self.directory, sequence, |frame| {
-            self.store.apply(&Batch::from_journal(frame.batch)?, frame.received_us);
+            self.store.apply(&ColumnarBatch::from_journal(frame.batch)?, frame.received_us);
             Ok(())
         })
     }
@@ -104,35 +104,35 @@ impl Durable {
     ///
     /// # Errors
     /// `MalformedBatch` or `BatchLimit`.
-    pub fn submit(&self, bytes: &[u8], received_us: i64, oldest_us: i64) -> Result<Arc<Pending>> {
+    pub fn submit(&self, bytes: &[u8], received_us: i64, oldest_us: i64) -> Result<Arc<PendingCommit>> {
         let is_too_old = |record: &Record<'_>| record.setup_us() < oldest_us && !self.store.is_active(record);
-        let batch = Batch::from_wire(bytes, is_too_old)?;
+        let batch = ColumnarBatch::from_wire(bytes, is_too_old)?;
         let (asked, allowed) = (batch.rows() + batch.rejected.len(), self.limits.batch_rows);
         if asked > allowed {
             return Err(Error::BatchLimit { asked, allowed });
         }
         let empty = batch.rows() == 0;
         let frame = if empty { Vec::new() } else { Frame { received_us, batch: &batch.to_journal()? }.to_bytes() };
-        let pending = Arc::new(Pending { batch, received_us, frame, outcome: OnceLock::new() });
+        let pending = Arc::new(PendingCommit { batch, received_us, frame, outcome: OnceLock::new() });
         if empty {
             // Nothing of it needs to be durable.
-            pending.finish(Ok(Outcome::default()));
+            pending.finish(Ok(BatchOutcome::default()));
             return Ok(pending);
         }
-        while !self.try_queue(&pending) {
-            self.write_group();
+        while !self.try_enqueue(&pending) {
+            self.commit_group();
         }
         Ok(pending)
     }
 
     /// Puts a batch into the queue if there is room.
-    fn try_queue(&self, pending: &Arc<Pending>) -> bool {
-        let mut waiting = lock(&self.waiting);
-        let bytes = waiting.bytes + pending.frame.len();
-        let has_room = bytes <= self.limits.waiting_bytes || waiting.batches.is_empty();
+    fn try_enqueue(&self, pending: &Arc<PendingCommit>) -> bool {
+        let mut queue = lock(&self.queue);
+        let bytes = queue.bytes + pending.frame.len();
+        let has_room = bytes <= self.limits.waiting_bytes || queue.batches.is_empty();
         if has_room {
-            waiting.bytes = bytes;
-            waiting.batches.push_back(Arc::clone(pending));
+            queue.bytes = bytes;
+            queue.batches.push_back(Arc::clone(pending));
         }
         has_room
     }
@@ -141,11 +141,11 @@ impl Durable {
     ///
     /// # Errors
     /// `ReadOnly` where it could not be made durable.
-    pub fn wait(&self, pending: &Pending) -> Result<Outcome> {
+    pub fn wait(&self, pending: &PendingCommit) -> Result<BatchOutcome> {
         while pending.outcome.get().is_none() {
             let mut writer = lock(&self.journal);
             if pending.outcome.get().is_none() {
-                self.commit(&mut writer, &self.next_group());
+                self.commit(&mut writer, &self.take_group());
             }
         }
         match pending.outcome.get() {
@@ -156,9 +156,9 @@ impl Durable {
     }
 
     /// Makes batches that wait durable, those that nobody waits for any more among them; false where none waits.
-    pub fn write_group(&self) -> bool {
+    pub fn commit_group(&self) -> bool {
         let mut writer = lock(&self.journal);
-        let group = self.next_group();
+        let group = self.take_group();
         if !group.is_empty() {
             self.commit(&mut writer, &group);
         }
@@ -171,7 +171,7 @@ impl Durable {
     }
 
     /// After a failure, tries whether a new file can be begun; no batch is needed for that.
-    pub fn try_again(&self) {
+    pub fn reopen_after_fault(&self) {
         let mut writer = lock(&self.journal);
         if writer.fault.is_some() {
             // What stands in the way is kept as the fault.
@@ -190,9 +190,9 @@ impl Durable {
     ///
     /// # Errors
     /// `Io` where the new file cannot be made; nothing has changed then.
-    pub fn freeze(&self, with_active: bool) -> Result<(Freeze, Option<u64>)> {
+    pub fn begin_flush(&self, with_active: bool) -> Result<(Flush, Option<u64>)> {
         if !with_active {
-            return Ok((self.store.freeze(false), None));
+            return Ok((self.store.begin_flush(false), None));
         }
         // Made before the lock is taken, as that takes several flushes.
         let sequence = lock(&self.journal).take_sequence();
@@ -200,7 +200,7 @@ impl Durable {
         let mut writer = lock(&self.journal);
         writer.older_bytes += writer.journal.replace(next).map_or(0, |journal| journal.bytes());
         writer.fault = None;
-        Ok((self.store.freeze(true), Some(sequence)))
+        Ok((self.store.begin_flush(true), Some(sequence)))
     }
 
     /// Removes the journal files before `first`, which the catalogue does not need any more.
@@ -215,20 +215,20 @@ impl Durable {
         Ok(())
     }
 
-    fn next_group(&self) -> Vec<Arc<Pending>> {
-        let mut waiting = lock(&self.waiting);
+    fn take_group(&self) -> Vec<Arc<PendingCommit>> {
+        let mut queue = lock(&self.queue);
         let (mut group, mut bytes) = (Vec::new(), 0);
         while bytes < GROUP_BYTES
-            && let Some(pending) = waiting.batches.pop_front()
+            && let Some(pending) = queue.batches.pop_front()
         {
             bytes += pending.frame.len();
             group.push(pending);
         }
-        waiting.bytes -= bytes;
+        queue.bytes -= bytes;
         group
     }
 
-    fn commit(&self, writer: &mut Writer, group: &[Arc<Pending>]) {
+    fn commit(&self, writer: &mut JournalWriter, group: &[Arc<PendingCommit>]) {
         match writer.append(&self.directory, group) {
             Err(error) => group.iter().for_each(|pending| pending.finish(Err(error.to_string()))),
             Ok(()) => {
@@ -240,15 +240,15 @@ impl Durable {
     }
 }
 
-impl Pending {
-    fn finish(&self, outcome: std::result::Result<Outcome, String>) {
+impl PendingCommit {
+    fn finish(&self, outcome: std::result::Result<BatchOutcome, String>) {
         // Set once, by whoever took it out of the queue.
         drop(self.outcome.set(outcome));
     }
 }
 
-impl Writer {
-    fn append(&mut self, directory: &Path, group: &[Arc<Pending>]) -> Result<()> {
+impl JournalWriter {
+    fn append(&mut self, directory: &Path, group: &[Arc<PendingCommit>]) -> Result<()> {
         let frames = group.iter().map(|pending| pending.frame.as_slice());
         let appended = self.open(directory).and_then(|journal| journal.append(frames));
         if let Err(error) = &appended {

@@ -36,7 +36,7 @@ pub struct Journal {
 pub struct Frame<'a> {
     /// When the batch was received, microseconds UTC.
     pub received_us: i64,
-    /// The batch as [`crate::wire::columnar_batch::Batch::to_journal`] wrote it.
+    /// The batch as [`crate::wire::columnar_batch::ColumnarBatch::to_journal`] wrote it.
     pub batch: &'a [u8],
 }
 

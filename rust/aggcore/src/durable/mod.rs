@@ -1,4 +1,4 @@
-//! Durable writes: batches reach the journal before they show in the store.
+//! JournaledStore writes: batches reach the journal before they show in the store.
 
 pub mod group_commit;
 pub mod journal;

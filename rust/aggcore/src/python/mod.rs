@@ -11,9 +11,11 @@ use pyo3::{buffer::PyBuffer, prelude::*, types::PyBytes, types::PyDict};
 use crate::columns::row_set::RowSet;
 use crate::durable::{group_commit as commit, journal};
 use crate::error::Error;
-use crate::response::{ActiveFinish, UsageFinish, finish_active, finish_folder, finish_quality, finish_usage};
+use crate::response::{
+    ActiveOptions, UsageOptions, build_active_response, build_folder_response, build_quality_response, build_usage_response,
+};
 use crate::scan::{code_deck as deck, predicate as filter};
-use crate::storage::segment::{Segment, Summary, Written};
+use crate::storage::segment::{ManifestEntry, Segment, Summary};
 use crate::time_text::UtcOffsets;
 use crate::wire::columnar_batch as batch;
 use crate::{cancellation as stop, response as finish, scan, storage as store};
@@ -21,7 +23,7 @@ use crate::{cancellation as stop, response as finish, scan, storage as store};
 /// Name, rows, bytes, CRC-32 and summary of a file.
 type FileRow<'py> = (String, usize, u64, u32, Bound<'py, PyBytes>);
 type RejectedRow = (usize, i32, String);
-type Exported<'py> = (Bound<'py, PyBytes>, (usize, usize));
+type ExportPiece<'py> = (Bound<'py, PyBytes>, (usize, usize));
 
 #[pymodule]
 mod _aggcore {
@@ -43,21 +45,21 @@ mod _aggcore {
 /// Records in memory and sealed segments, and the journal that makes batches durable.
 #[pyclass(frozen)]
 struct Store {
-    durable: commit::Durable,
+    durable: commit::JournaledStore,
     directory: PathBuf,
 }
 
 /// A batch on its way to the disk.
 #[pyclass(frozen)]
-struct Pending(Arc<commit::Pending>);
+struct Pending(Arc<commit::PendingCommit>);
 
 /// What a seal takes up.
 #[pyclass(frozen)]
-struct Freeze(store::Freeze);
+struct Freeze(store::Flush);
 
 /// New segments that are not in place yet; empty once they are.
 #[pyclass(frozen)]
-struct Rewrite(Mutex<Option<store::Rewrite>>);
+struct Rewrite(Mutex<Option<store::SegmentEdit>>);
 
 /// Integer sums per bin and group.
 #[pyclass(frozen)]
@@ -122,13 +124,13 @@ impl Rewrite {
     #[getter]
     fn dead<'py>(&self, py: Python<'py>) -> Vec<(String, Bound<'py, PyBytes>)> {
         let rewrite = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let dead = rewrite.iter().flat_map(|rewrite| &rewrite.dead);
+        let dead = rewrite.iter().flat_map(|rewrite| &rewrite.tombstones);
         dead.map(|(name, rows)| (name.clone(), PyBytes::new(py, &rows.to_bytes()))).collect()
     }
 }
 
 impl Rewrite {
-    fn new(rewrite: store::Rewrite) -> Self {
+    fn new(rewrite: store::SegmentEdit) -> Self {
         Self(Mutex::new(Some(rewrite)))
     }
 }
@@ -137,7 +139,7 @@ impl Rewrite {
 impl Store {
     #[new]
     fn new(directory: PathBuf, batch_rows: usize, waiting_bytes: usize) -> Self {
-        let durable = commit::Durable::new(&directory, commit::Limits { batch_rows, waiting_bytes });
+        let durable = commit::JournaledStore::new(&directory, commit::CommitLimits { batch_rows, waiting_bytes });
         Self { durable, directory }
     }
 
@@ -171,7 +173,7 @@ impl Store {
     }
 
     fn write_group(&self, py: Python<'_>) -> bool {
-        py.detach(|| self.durable.write_group())
+        py.detach(|| self.durable.commit_group())
     }
 
     #[getter]
@@ -180,7 +182,7 @@ impl Store {
     }
 
     fn try_again(&self, py: Python<'_>) {
-        py.detach(|| self.durable.try_again());
+        py.detach(|| self.durable.reopen_after_fault());
     }
 
     #[getter]
@@ -193,41 +195,47 @@ impl Store {
     }
 
     fn freeze(&self, py: Python<'_>, with_active: bool) -> PyResult<(Freeze, Option<u64>)> {
-        let (freeze, first_journal) = py.detach(|| self.durable.freeze(with_active))?;
+        let (freeze, first_journal) = py.detach(|| self.durable.begin_flush(with_active))?;
         Ok((Freeze(freeze), first_journal))
     }
 
-    fn thaw(&self, py: Python<'_>, freeze: &Freeze) {
-        py.detach(|| self.durable.store.thaw(&freeze.0));
+    #[pyo3(name = "thaw")]
+    fn abort_flush(&self, py: Python<'_>, freeze: &Freeze) {
+        py.detach(|| self.durable.store.abort_flush(&freeze.0));
     }
 
-    fn write_frozen(&self, py: Python<'_>, freeze: &Freeze, sequence: u64, row_max: usize) -> PyResult<Rewrite> {
-        let write = || self.durable.store.write_frozen(&self.directory, sequence, row_max, &freeze.0);
+    #[pyo3(name = "write_frozen")]
+    fn write_flush(&self, py: Python<'_>, freeze: &Freeze, sequence: u64, row_max: usize) -> PyResult<Rewrite> {
+        let write = || self.durable.store.write_flush(&self.directory, sequence, row_max, &freeze.0);
         Ok(Rewrite::new(py.detach(write)?))
     }
 
-    fn write_active<'py>(&self, py: Python<'py>, freeze: &Freeze, sequence: u64) -> PyResult<Option<Vec<FileRow<'py>>>> {
-        let files = py.detach(|| self.durable.store.write_active(&self.directory, sequence, &freeze.0))?;
+    #[pyo3(name = "write_active")]
+    fn write_active_snapshot<'py>(&self, py: Python<'py>, freeze: &Freeze, sequence: u64) -> PyResult<Option<Vec<FileRow<'py>>>> {
+        let files = py.detach(|| self.durable.store.write_active_snapshot(&self.directory, sequence, &freeze.0))?;
         Ok(files.map(|files| files.iter().map(|file| file_row(py, file)).collect()))
     }
 
-    fn worth_merging(&self, py: Python<'_>, row_max: usize) -> Vec<String> {
-        py.detach(|| self.durable.store.worth_merging(row_max))
+    #[pyo3(name = "worth_merging")]
+    fn pick_compaction(&self, py: Python<'_>, row_max: usize) -> Vec<String> {
+        py.detach(|| self.durable.store.pick_compaction(row_max))
     }
 
     fn merge(&self, py: Python<'_>, names: Vec<String>, sequence: u64, row_max: usize) -> PyResult<Rewrite> {
-        let merge = || self.durable.store.merge(&self.directory, sequence, row_max, &names);
+        let merge = || self.durable.store.compact(&self.directory, sequence, row_max, &names);
         Ok(Rewrite::new(py.detach(merge)?))
     }
 
-    fn adopt(&self, py: Python<'_>, rewrite: &Rewrite) {
+    #[pyo3(name = "adopt")]
+    fn install(&self, py: Python<'_>, rewrite: &Rewrite) {
         let rewrite = rewrite.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        py.detach(|| rewrite.into_iter().for_each(|rewrite| self.durable.store.adopt(rewrite)));
+        py.detach(|| rewrite.into_iter().for_each(|rewrite| self.durable.store.install(rewrite)));
         py.detach(allocator::give_back);
     }
 
-    fn forget_before(&self, py: Python<'_>, day: i64, heard_us: i64) -> usize {
-        py.detach(|| self.durable.store.forget_before(day, heard_us))
+    #[pyo3(name = "forget_before")]
+    fn drop_before(&self, py: Python<'_>, day: i64, heard_us: i64) -> usize {
+        py.detach(|| self.durable.store.drop_before(day, heard_us))
     }
 
     /// Sums of the records that meet all predicates, per bin of `edges` and group of `keys`.
@@ -272,7 +280,7 @@ impl Store {
     /// The next records of a range, and the place to go on from.
     fn export<'py>(
         &self, py: Python<'py>, span: (i64, i64), place: (usize, usize), row_max: usize,
-    ) -> PyResult<Option<Exported<'py>>> {
+    ) -> PyResult<Option<ExportPiece<'py>>> {
         let piece = py.detach(|| self.durable.store.export(span, place, row_max))?;
         Ok(piece.map(|(bytes, place)| (PyBytes::new(py, &bytes), place)))
     }
@@ -333,8 +341,8 @@ fn usage_response<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (edges, change_us, offset_s) = (edges.to_vec(py)?, change_us.to_vec(py)?, offset_s.to_vec(py)?);
     let offsets = UtcOffsets { change_us: &change_us, offset_s: &offset_s };
-    let how = UsageFinish { edges: &edges, warmup_bin_count, sma_period, now_us, offsets };
-    Ok(PyBytes::new(py, &finished(py, partials, || finish_usage(&partials.0, &how))))
+    let how = UsageOptions { edges: &edges, warmup_bin_count, sma_period, now_us, offsets };
+    Ok(PyBytes::new(py, &finished(py, partials, || build_usage_response(&partials.0, &how))))
 }
 
 #[pyfunction]
@@ -343,7 +351,7 @@ fn quality_response<'py>(
     py: Python<'py>, partials: &Partials, clipped_us: PyBuffer<i64>, calendar_us: PyBuffer<i64>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (clipped_us, calendar_us) = (clipped_us.to_vec(py)?, calendar_us.to_vec(py)?);
-    Ok(PyBytes::new(py, &finished(py, partials, || finish_quality(&partials.0, &clipped_us, &calendar_us))))
+    Ok(PyBytes::new(py, &finished(py, partials, || build_quality_response(&partials.0, &clipped_us, &calendar_us))))
 }
 
 #[pyfunction]
@@ -353,7 +361,7 @@ fn folder_response<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (edges, change_us, offset_s) = (edges.to_vec(py)?, change_us.to_vec(py)?, offset_s.to_vec(py)?);
     let offsets = UtcOffsets { change_us: &change_us, offset_s: &offset_s };
-    Ok(PyBytes::new(py, &finished(py, partials, || finish_folder(&partials.0, &edges, &offsets))?))
+    Ok(PyBytes::new(py, &finished(py, partials, || build_folder_response(&partials.0, &edges, &offsets))?))
 }
 
 #[pyfunction]
@@ -366,8 +374,8 @@ fn active_response<'py>(
     let (change_us, offset_s) = (change_us.to_vec(py)?, offset_s.to_vec(py)?);
     let order: Vec<_> = order.into_iter().map(finish::OrderTerm::from).collect();
     let offsets = UtcOffsets { change_us: &change_us, offset_s: &offset_s };
-    let how = ActiveFinish { fields: &fields, order: &order, limit, rollup, offsets };
-    Ok(PyBytes::new(py, &finished(py, partials, || finish_active(&partials.0, &how))?))
+    let how = ActiveOptions { fields: &fields, order: &order, limit, rollup, offsets };
+    Ok(PyBytes::new(py, &finished(py, partials, || build_active_response(&partials.0, &how))?))
 }
 
 /// RFC 3339 of an instant in the offset in force.
@@ -402,7 +410,7 @@ fn check_journal(py: Python<'_>, directory: PathBuf, sequence: u64) -> PyResult<
     let (mut batches, mut records) = (0, 0);
     let bytes = py.detach(|| {
         journal::replay(&directory, sequence, |frame| {
-            (batches, records) = (batches + 1, records + batch::Batch::from_journal(frame.batch)?.rows());
+            (batches, records) = (batches + 1, records + batch::ColumnarBatch::from_journal(frame.batch)?.rows());
             Ok(())
         })
     })?;
@@ -454,13 +462,13 @@ fn measure_named((name, as_of_us): (String, i64)) -> Result<scan::Measure, Error
     }
 }
 
-fn file_row<'py>(py: Python<'py>, written: &Written) -> FileRow<'py> {
+fn file_row<'py>(py: Python<'py>, written: &ManifestEntry) -> FileRow<'py> {
     (written.name.clone(), written.rows, written.bytes, written.crc32, PyBytes::new(py, &written.summary.to_bytes()))
 }
 
-fn written((name, rows, bytes, crc32, summary): &FileRow<'_>) -> Result<Written, Error> {
+fn written((name, rows, bytes, crc32, summary): &FileRow<'_>) -> Result<ManifestEntry, Error> {
     let summary = Summary::from_bytes(name, summary.as_bytes())?;
-    Ok(Written { name: name.clone(), rows: *rows, bytes: *bytes, crc32: *crc32, summary })
+    Ok(ManifestEntry { name: name.clone(), rows: *rows, bytes: *bytes, crc32: *crc32, summary })
 }
 
 impl From<Error> for PyErr {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::sort::{Ordinals, first_rows};
+use super::sort::{SortKeys, first_rows};
 use super::wire_writer::{put_bytes, put_message, put_number};
 use crate::columns::sums::{Sums, add};
 use crate::error::{Error, Result};
@@ -65,12 +65,12 @@ pub struct OrderTerm {
 }
 
 /// What finishing an answer of active sessions needs besides its sums.
-pub struct ActiveFinish<'a> {
+pub struct ActiveOptions<'a> {
     /// Names of the fields to return; all but `quantity` and `duration` are the keys of the cells, in order.
     pub fields: &'a [String],
     /// What to order by, before the key itself.
     pub order: &'a [OrderTerm],
-    /// Rows to return at most.
+    /// ActiveRows to return at most.
     pub limit: Option<usize>,
     /// Whether to add subtotals and the total.
     pub rollup: bool,
@@ -78,8 +78,8 @@ pub struct ActiveFinish<'a> {
     pub offsets: UtcOffsets<'a>,
 }
 
-/// Rows of an answer, each shown by any cell that has its key fields.
-struct Rows<'a> {
+/// ActiveRows of an answer, each value by any cell that has its key fields.
+struct ActiveRows<'a> {
     cells: Vec<u32>,
     sums: Cow<'a, [Sums]>,
 }
@@ -95,10 +95,10 @@ enum Target {
 /// A field of a row, as it is written.
 struct RowField<'a> {
     tag: u32,
-    shown: Shown<'a>,
+    value: RowFieldValue<'a>,
 }
 
-enum Shown<'a> {
+enum RowFieldValue<'a> {
     Key { position: usize, values: &'a KeyValues, is_time: bool },
     Quantity,
     Duration,
@@ -108,11 +108,11 @@ enum Shown<'a> {
 ///
 /// # Errors
 /// `Unknown` for a field that a row does not have; `SumOverflow`.
-pub fn finish_active(partials: &Partials, how: &ActiveFinish<'_>) -> Result<Vec<u8>> {
+pub fn build_active_response(partials: &Partials, how: &ActiveOptions<'_>) -> Result<Vec<u8>> {
     let (order, fields) = (targets(how)?, fields(partials, how)?);
-    let keys: Vec<Ordinals> = partials.keys.iter().map(Ordinals::of_key).collect();
+    let keys: Vec<SortKeys> = partials.keys.iter().map(SortKeys::of_key).collect();
     // Exact, as cells are far fewer than 2^32.
-    let rows = Rows { cells: (0..partials.sums.len() as u32).collect(), sums: Cow::Borrowed(&partials.sums) };
+    let rows = ActiveRows { cells: (0..partials.sums.len() as u32).collect(), sums: Cow::Borrowed(&partials.sums) };
     let mut out = Answer { offsets: &how.offsets, fields: &fields, bytes: Vec::new() };
     for row in in_order(&rows, &keys, &order, how.limit.unwrap_or(usize::MAX)) {
         out.put_row(ROWS_TAG, &rows, row, keys.len());
@@ -124,7 +124,7 @@ pub fn finish_active(partials: &Partials, how: &ActiveFinish<'_>) -> Result<Vec<
     Ok(out.bytes)
 }
 
-fn targets(how: &ActiveFinish<'_>) -> Result<Vec<(Target, bool)>> {
+fn targets(how: &ActiveOptions<'_>) -> Result<Vec<(Target, bool)>> {
     let keys: Vec<&String> = how.fields.iter().filter(|name| is_key(name)).collect();
     let target = |name: &String| match name.as_str() {
         "quantity" => Ok(Target::Quantity),
@@ -141,36 +141,36 @@ fn is_key(name: &str) -> bool {
     name != "quantity" && name != "duration"
 }
 
-fn fields<'a>(partials: &'a Partials, how: &ActiveFinish<'_>) -> Result<Vec<RowField<'a>>> {
+fn fields<'a>(partials: &'a Partials, how: &ActiveOptions<'_>) -> Result<Vec<RowField<'a>>> {
     let unknown = |name: &String| Error::Unknown { what: "field", name: name.clone() };
     let mut keys = partials.keys.iter().enumerate();
     let field = |name: &String| {
         let tag = ROW_FIELDS.iter().position(|field| field == name).ok_or_else(|| unknown(name))? as u32 + 1;
-        let shown = match name.as_str() {
-            "quantity" => Shown::Quantity,
-            "duration" => Shown::Duration,
+        let value = match name.as_str() {
+            "quantity" => RowFieldValue::Quantity,
+            "duration" => RowFieldValue::Duration,
             _ => {
                 let (position, values) = keys.next().ok_or_else(|| unknown(name))?;
-                Shown::Key { position, values, is_time: name.ends_with("_time") }
+                RowFieldValue::Key { position, values, is_time: name.ends_with("_time") }
             }
         };
-        Ok(RowField { tag, shown })
+        Ok(RowField { tag, value })
     };
     how.fields.iter().map(field).collect()
 }
 
 /// The first rows by the order terms whose field is among the `keys` kept, then by these.
-fn in_order(rows: &Rows<'_>, keys: &[Ordinals], order: &[(Target, bool)], limit: usize) -> Vec<u32> {
+fn in_order(rows: &ActiveRows<'_>, keys: &[SortKeys], order: &[(Target, bool)], limit: usize) -> Vec<u32> {
     let column = |target: Target| match target {
         Target::Key(position) => keys[position].at(rows.cells.iter().map(|&cell| cell as usize)),
-        Target::Quantity => Ordinals::of_ints(rows.sums.iter().map(|sums| sums[0])),
-        Target::Duration => Ordinals::of_ints(rows.sums.iter().map(seconds)),
+        Target::Quantity => SortKeys::of_ints(rows.sums.iter().map(|sums| sums[0])),
+        Target::Duration => SortKeys::of_ints(rows.sums.iter().map(seconds)),
     };
     let is_kept = |target: &Target| !matches!(target, Target::Key(position) if *position >= keys.len());
     let terms = order.iter().filter(|(target, _)| is_kept(target));
     let ties = (0..keys.len()).map(Target::Key).filter(|tie| order.iter().all(|(target, _)| target != tie));
     let terms = terms.map(|&(target, descending)| if descending { column(target).descending() } else { column(target) });
-    let columns: Vec<Ordinals> = terms.chain(ties.map(column)).collect();
+    let columns: Vec<SortKeys> = terms.chain(ties.map(column)).collect();
     first_rows(rows.cells.len(), &columns, limit)
 }
 
@@ -180,10 +180,10 @@ fn seconds(sums: &Sums) -> i64 {
 }
 
 /// Subtotals by level ascending, and the total, level 0, which is there even without rows.
-fn put_rollup(rows: &Rows<'_>, keys: &[Ordinals], order: &[(Target, bool)], out: &mut Answer<'_>) -> Result<()> {
+fn put_rollup(rows: &ActiveRows<'_>, keys: &[SortKeys], order: &[(Target, bool)], out: &mut Answer<'_>) -> Result<()> {
     let (mut numbers, mut count) = (vec![0; rows.cells.len()], 1);
     for level in 1..keys.len() {
-        count = number_on(&mut numbers, count, &keys[level - 1]);
+        count = refine_group_ids(&mut numbers, count, &keys[level - 1]);
         let subtotals = rolled_up(rows, &numbers, count)?;
         out.bytes.reserve(count * ROW_LEN);
         for row in in_order(&subtotals, &keys[..level], order, usize::MAX) {
@@ -192,12 +192,12 @@ fn put_rollup(rows: &Rows<'_>, keys: &[Ordinals], order: &[(Target, bool)], out:
     }
     let mut total = Sums::default();
     rows.sums.iter().try_for_each(|&sums| add(&mut total, sums))?;
-    out.put_row(TOTAL_TAG, &Rows { cells: vec![0], sums: Cow::Owned(vec![total]) }, 0, 0);
+    out.put_row(TOTAL_TAG, &ActiveRows { cells: vec![0], sums: Cow::Owned(vec![total]) }, 0, 0);
     Ok(())
 }
 
 /// DenseIds rows, which are numbered below `count`, by one key more; gives how many numbers there are.
-fn number_on(numbers: &mut [u64], count: usize, key: &Ordinals) -> usize {
+fn refine_group_ids(numbers: &mut [u64], count: usize, key: &SortKeys) -> usize {
     let (mut codes, mut radix) = (key.values.clone(), key.end());
     if radix > u64::from(u32::MAX) {
         let mut distinct = DenseIds::with_bound(radix, codes.len());
@@ -212,7 +212,7 @@ fn number_on(numbers: &mut [u64], count: usize, key: &Ordinals) -> usize {
 }
 
 /// The rows added up by their numbers, of which there are `count`, in order of appearance.
-fn rolled_up(rows: &Rows<'_>, numbers: &[u64], count: usize) -> Result<Rows<'static>> {
+fn rolled_up(rows: &ActiveRows<'_>, numbers: &[u64], count: usize) -> Result<ActiveRows<'static>> {
     let (mut cells, mut rolled) = (Vec::with_capacity(count), vec![[0; 3]; count]);
     for ((&number, &cell), &sums) in numbers.iter().zip(&rows.cells).zip(rows.sums.iter()) {
         if number == cells.len() as u64 {
@@ -220,7 +220,7 @@ fn rolled_up(rows: &Rows<'_>, numbers: &[u64], count: usize) -> Result<Rows<'sta
         }
         add(&mut rolled[number as usize], sums)?;
     }
-    Ok(Rows { cells, sums: Cow::Owned(rolled) })
+    Ok(ActiveRows { cells, sums: Cow::Owned(rolled) })
 }
 
 /// The answer as it is written.
@@ -232,7 +232,7 @@ struct Answer<'a> {
 
 impl Answer<'_> {
     /// Adds a row that keeps `level` key fields.
-    fn put_row(&mut self, tag: u32, rows: &Rows<'_>, row: u32, level: usize) {
+    fn put_row(&mut self, tag: u32, rows: &ActiveRows<'_>, row: u32, level: usize) {
         let (cell, sums) = (rows.cells[row as usize] as usize, &rows.sums[row as usize]);
         let (fields, offsets) = (self.fields, self.offsets);
         put_message(tag, &mut self.bytes, |out| {
@@ -245,18 +245,18 @@ impl Answer<'_> {
 }
 
 impl RowField<'_> {
-    /// Adds the field of a row that keeps `level` key fields, shown by a cell.
+    /// Adds the field of a row that keeps `level` key fields, value by a cell.
     fn put(&self, cell: usize, sums: &Sums, level: usize, offsets: &UtcOffsets<'_>, out: &mut Vec<u8>) {
-        match &self.shown {
-            Shown::Quantity => put_number(self.tag, sums[0], out),
-            Shown::Duration => put_number(self.tag, seconds(sums), out),
-            Shown::Key { position, .. } if *position >= level => {}
-            Shown::Key { values: KeyValues::Ints(values), .. } if values[cell] == ABSENT => {}
-            Shown::Key { values: KeyValues::Ints(values), is_time: true, .. } => {
+        match &self.value {
+            RowFieldValue::Quantity => put_number(self.tag, sums[0], out),
+            RowFieldValue::Duration => put_number(self.tag, seconds(sums), out),
+            RowFieldValue::Key { position, .. } if *position >= level => {}
+            RowFieldValue::Key { values: KeyValues::Ints(values), .. } if values[cell] == ABSENT => {}
+            RowFieldValue::Key { values: KeyValues::Ints(values), is_time: true, .. } => {
                 put_bytes(self.tag, offsets.rfc3339(values[cell]).as_bytes(), out);
             }
-            Shown::Key { values: KeyValues::Ints(values), .. } => put_number(self.tag, values[cell], out),
-            Shown::Key { values, .. } => match values.text(cell) {
+            RowFieldValue::Key { values: KeyValues::Ints(values), .. } => put_number(self.tag, values[cell], out),
+            RowFieldValue::Key { values, .. } => match values.text(cell) {
                 "" => {}
                 text => put_bytes(self.tag, text.as_bytes(), out),
             },

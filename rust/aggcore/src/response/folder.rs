@@ -21,7 +21,7 @@ struct Row<'a> {
 ///
 /// # Errors
 /// `Unknown` where the cells have other keys; `SumOverflow`.
-pub fn finish_folder(partials: &Partials, edges: &[i64], offsets: &UtcOffsets<'_>) -> Result<Vec<u8>> {
+pub fn build_folder_response(partials: &Partials, edges: &[i64], offsets: &UtcOffsets<'_>) -> Result<Vec<u8>> {
     let [folders @ KeyValues::Texts { .. }, agents @ KeyValues::Texts { .. }] = partials.keys.as_slice() else {
         return Err(Error::Unknown { what: "keys of folder cells", name: format!("{} keys", partials.keys.len()) });
     };

@@ -11,7 +11,7 @@ mod sort;
 mod usage;
 mod wire_writer;
 
-pub use active::{ActiveFinish, OrderTerm, finish_active};
-pub use folder::finish_folder;
-pub use quality::finish_quality;
-pub use usage::{UsageFinish, finish_usage};
+pub use active::{ActiveOptions, OrderTerm, build_active_response};
+pub use folder::build_folder_response;
+pub use quality::build_quality_response;
+pub use usage::{UsageOptions, build_usage_response};

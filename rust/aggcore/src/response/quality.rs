@@ -5,7 +5,7 @@ use std::ops::Range;
 use prost::Message;
 
 use super::ratio::{QuotientSum, answer_seizure_percent, calls_per_second, seconds_per_call};
-use super::wire_writer::{Columns, put_bytes};
+use super::wire_writer::{ColumnWriter, put_bytes};
 use crate::scan::{Partials, Sums};
 use crate::wire::v1::{OriginationQualityTotals, QueryOriginationQualityResponse};
 
@@ -26,7 +26,7 @@ struct Run {
 ///
 /// `clipped_us` are the edges scanned, `calendar_us` those of the whole calendar bins; both have one more entry
 /// than there are bins, or none.
-pub fn finish_quality(partials: &Partials, clipped_us: &[i64], calendar_us: &[i64]) -> Vec<u8> {
+pub fn build_quality_response(partials: &Partials, clipped_us: &[i64], calendar_us: &[i64]) -> Vec<u8> {
     let sums = &partials.sums[..partials.sums.len().min(clipped_us.len().saturating_sub(1))];
     let (rows, totals) = (Some(sums.len() as i64), Some(totals(sums, &runs(sums.len(), clipped_us, calendar_us))));
     let rest = QueryOriginationQualityResponse { rows, totals, ..Default::default() };
@@ -38,7 +38,7 @@ pub fn finish_quality(partials: &Partials, clipped_us: &[i64], calendar_us: &[i6
 
 /// Bytes of an `OriginationQualityData`.
 fn columns(sums: &[Sums], clipped_us: &[i64], calendar_us: &[i64]) -> Vec<u8> {
-    let mut columns = Columns::with_capacity(sums.len() * BIN_LEN);
+    let mut columns = ColumnWriter::with_capacity(sums.len() * BIN_LEN);
     columns.put_ints(1, calendar_us[..sums.len()].iter().map(|us| us.div_euclid(1_000_000)));
     (2..).zip(0..3).for_each(|(tag, i)| columns.put_ints(tag, sums.iter().map(|sums| sums[i])));
     columns.put_floats(5, sums.iter().map(|sums| seconds_per_call(sums[2], sums[1])));

@@ -6,13 +6,13 @@ use crate::record::schema::ABSENT;
 use crate::scan::KeyValues;
 
 /// Values by cell or row as integers that compare as the values do; `absent`, the greatest, stands for absent ones.
-pub struct Ordinals {
+pub struct SortKeys {
     /// The integers.
     pub values: Vec<u64>,
     absent: u64,
 }
 
-impl Ordinals {
+impl SortKeys {
     /// Of the values of a key.
     pub fn of_key(values: &KeyValues) -> Self {
         match values {
@@ -58,7 +58,7 @@ impl Ordinals {
 
 /// The rows with the least values of the first column, of equals those with the least of the second, and so on:
 /// in order, as many as asked for.
-pub fn first_rows(row_count: usize, columns: &[Ordinals], limit: usize) -> Vec<u32> {
+pub fn first_rows(row_count: usize, columns: &[SortKeys], limit: usize) -> Vec<u32> {
     let (packed, bits, rest) = packed(row_count, columns);
     let row_bits = usize::BITS - row_count.leading_zeros();
     if rest.is_empty() && bits + row_bits <= u64::BITS {
@@ -86,7 +86,7 @@ fn least<T>(mut values: Vec<T>, limit: usize, order: impl Fn(&T, &T) -> Ordering
 }
 
 /// The leading columns, as many as fit, in one integer per row, and the bits that it takes; and the other columns.
-fn packed(row_count: usize, columns: &[Ordinals]) -> (Vec<u64>, u32, &[Ordinals]) {
+fn packed(row_count: usize, columns: &[SortKeys]) -> (Vec<u64>, u32, &[SortKeys]) {
     let (mut packed, mut bits) = (vec![0; row_count], 0);
     for (number, column) in columns.iter().enumerate() {
         if bits + column.bits() > u64::BITS {
@@ -130,7 +130,7 @@ mod tests {
         for values in [vec![3, ABSENT, -1, 3], vec![i64::MAX, ABSENT + 1, ABSENT, 0], vec![ABSENT], vec![i64::MAX, ABSENT]] {
             let key = |value: i64| (value == ABSENT, value);
             let (ascending, descending) =
-                (Ordinals::of_ints(values.iter().copied()), Ordinals::of_ints(values.iter().copied()).descending());
+                (SortKeys::of_ints(values.iter().copied()), SortKeys::of_ints(values.iter().copied()).descending());
             for (i, &a) in values.iter().enumerate() {
                 for (j, &b) in values.iter().enumerate() {
                     assert_eq!(ascending.values[i].cmp(&ascending.values[j]), key(a).cmp(&key(b)), "{a} {b}");
@@ -155,7 +155,7 @@ mod tests {
             // A factor that spreads a column over almost 64 bits leaves the columns after it to be compared one by one.
             let column = |number: usize| {
                 let factor = if wide >> number & 1 == 1 { i64::MAX / 2 } else { 1 };
-                Ordinals::of_ints(rows.iter().map(move |row| row[number] * factor))
+                SortKeys::of_ints(rows.iter().map(move |row| row[number] * factor))
             };
             let found = first_rows(rows.len(), &[column(0), column(1), column(2)], limit);
             let mut expected: Vec<u32> = (0..rows.len() as u32).collect();

@@ -8,7 +8,7 @@ use crate::time_text::UtcOffsets;
 use crate::wire::v1::{AsrUsageBin, AsrUsageTotals, QueryAsrUsageResponse};
 
 /// What finishing a usage answer needs besides its sums.
-pub struct UsageFinish<'a> {
+pub struct UsageOptions<'a> {
     /// Edges of all bins scanned, warm-up ones first; one more than bins.
     pub edges: &'a [i64],
     /// Bins before the range that only the moving average reads.
@@ -24,14 +24,14 @@ pub struct UsageFinish<'a> {
 /// Bytes of a `QueryAsrUsageResponse` with bins and totals.
 ///
 /// The simple moving average of a bin is (sum of the `sma_period` bins that end with it) / `sma_period`.
-pub fn finish_usage(partials: &Partials, how: &UsageFinish<'_>) -> Vec<u8> {
+pub fn build_usage_response(partials: &Partials, how: &UsageOptions<'_>) -> Vec<u8> {
     let counts: Vec<i64> = partials.sums.iter().map(|sums| sums[0]).collect();
     let bins: Vec<AsrUsageBin> = (how.warmup_bin_count..counts.len()).map(|bin| usage_bin(bin, &counts, how)).collect();
     let totals = totals(&bins);
     QueryAsrUsageResponse { bins, totals: Some(totals), ..Default::default() }.encode_to_vec()
 }
 
-fn usage_bin(bin: usize, counts: &[i64], how: &UsageFinish<'_>) -> AsrUsageBin {
+fn usage_bin(bin: usize, counts: &[i64], how: &UsageOptions<'_>) -> AsrUsageBin {
     AsrUsageBin {
         start_time: Some(how.offsets.rfc3339(how.edges[bin])),
         session_count: Some(counts[bin]),

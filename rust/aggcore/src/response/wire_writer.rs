@@ -13,13 +13,13 @@ const TAG_SHIFT: u32 = 3;
 const WORD_INT_END: u64 = 1 << (7 * size_of::<u64>());
 
 /// The columns of a message; one without values is left out.
-pub struct Columns {
+pub struct ColumnWriter {
     bytes: Vec<u8>,
     /// Room for a column of integers, whose length is known once it is written.
     room: Vec<u8>,
 }
 
-impl Columns {
+impl ColumnWriter {
     /// None yet, with room for so many bytes.
     pub fn with_capacity(capacity: usize) -> Self {
         Self { bytes: Vec::with_capacity(capacity), room: Vec::new() }
@@ -140,7 +140,7 @@ mod tests {
     fn integers_are_written_as_protobuf_wants_them() {
         let near = |bit: u32| [(1u64 << bit) - 1, 1 << bit, (1 << bit) + 1];
         let values: Vec<i64> = (0..64).flat_map(near).chain([0, u64::MAX]).map(|value| value as i64).collect();
-        let (mut columns, mut expected) = (Columns::with_capacity(0), Vec::new());
+        let (mut columns, mut expected) = (ColumnWriter::with_capacity(0), Vec::new());
         columns.put_ints(3, values.iter().copied());
         prost::encoding::int64::encode_packed(3, &values, &mut expected);
         assert_eq!(columns.into_bytes(), expected);

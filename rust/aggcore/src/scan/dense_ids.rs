@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Bound up to which values are looked up by place: 16 MiB of slots.
 const SLOTS_MAX: u64 = 1 << 22;
-/// More slots than so many per row would cost more to clear than hashing costs.
+/// RowMetadata slots than so many per row would cost more to clear than hashing costs.
 const SLOTS_PER_ROW: u64 = 16;
 
 const HASHED_MIN: usize = 1 << 10;

@@ -88,12 +88,12 @@ impl<'a> Selector<'a> {
     }
 
     fn choose<'m>(&mut self, chunk: Range<usize>, mask: &'m mut Vec<u8>, rows: &mut Vec<u32>) -> Selection<'m> {
-        if self.range.is_none() && self.predicates.is_empty() && self.slice.dead.is_empty() {
+        if self.range.is_none() && self.predicates.is_empty() && self.slice.tombstones.is_empty() {
             return Selection::Range(chunk);
         }
         mask.clear();
         mask.resize(chunk.len(), 1);
-        self.slice.dead.clear_in(chunk.clone(), mask);
+        self.slice.tombstones.clear_in(chunk.clone(), mask);
         if let Some((from, to)) = self.range {
             let setup_us = &self.slice.setup_us[chunk.clone()];
             mask.iter_mut().zip(setup_us).for_each(|(kept, us)| *kept &= u8::from(from <= *us) & u8::from(*us < to));

@@ -17,7 +17,7 @@ use crate::record::{Record, US_PER_DAY};
 
 /// Records in columns. A removed row's number is taken by the last row.
 #[derive(Default)]
-pub struct Table {
+pub struct Memtable {
     setup_us: Vec<i64>,
     /// That of the setup time stays empty.
     ints: [IntColumn; INT_COUNT],
@@ -34,12 +34,12 @@ pub struct Table {
     /// What the values of the rows lie in, those of rows that are gone too.
     column_stats: [ColumnStats; INT_COUNT],
     received_stats: ColumnStats,
-    copying: Option<Copying>,
+    copying: Option<CopyInProgress>,
 }
 
 /// What a table keeps of a record besides its fields.
 #[derive(Clone, Copy)]
-pub struct More<'a> {
+pub struct RowMetadata<'a> {
     /// Hash of its key.
     pub key_hash: u64,
     /// What is kept of its versions.
@@ -49,14 +49,14 @@ pub struct More<'a> {
 }
 
 /// A copy of a table that is made piece by piece while the table changes.
-struct Copying {
+struct CopyInProgress {
     /// Rows before this one were copied.
     cursor: usize,
     /// Rows that were removed, or moved to before the cursor, uncopied.
-    departed: Box<Table>,
+    displaced: Box<Memtable>,
 }
 
-impl Table {
+impl Memtable {
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.key_hash.len()
@@ -88,8 +88,8 @@ impl Table {
         }
     }
 
-    /// The rows as columns; `dead` are those that count no more.
-    pub fn slice<'a>(&'a self, dead: &'a RowSet) -> RecordSlice<'a> {
+    /// The rows as columns; `tombstones` are those that count no more.
+    pub fn slice<'a>(&'a self, tombstones: &'a RowSet) -> RecordSlice<'a> {
         let fields = self.fields();
         RecordSlice {
             rows: 0..self.rows(),
@@ -108,7 +108,7 @@ impl Table {
             column_stats: Some(&self.column_stats),
             received_stats: self.received_stats,
             received_us: &self.received_us,
-            dead,
+            tombstones,
         }
     }
 
@@ -133,7 +133,7 @@ impl Table {
     }
 
     /// Adds rows of columns; `more_of` says the rest of one.
-    pub fn append<'a>(&mut self, fields: &RecordColumns<'_>, rows: &[usize], more_of: impl Fn(usize) -> More<'a>) {
+    pub fn append<'a>(&mut self, fields: &RecordColumns<'_>, rows: &[usize], more_of: impl Fn(usize) -> RowMetadata<'a>) {
         let count = self.rows();
         for (stats, column) in self.column_stats.iter_mut().zip(fields.ints) {
             rows.iter().for_each(|&row| stats.add(column.get(row)));
@@ -163,7 +163,7 @@ impl Table {
     }
 
     /// Gives a row what another version of its key says; the key stays.
-    pub fn replace(&mut self, row: usize, record: &Record<'_>, more: More<'_>) {
+    pub fn replace(&mut self, row: usize, record: &Record<'_>, more: RowMetadata<'_>) {
         let rows = self.rows();
         self.count_out(self.setup_us[row].div_euclid(US_PER_DAY));
         *self.rows_of_day.entry(record.day()).or_default() += 1;
@@ -186,7 +186,7 @@ impl Table {
     /// Removes a row; the last row takes its number.
     pub fn swap_remove(&mut self, row: usize) {
         let last = self.rows() - 1;
-        self.keep_for_copy(row, last);
+        self.keep_displaced_row(row, last);
         self.forget(row);
         if row != last {
             self.forget(last);
@@ -218,21 +218,21 @@ impl Table {
         before - self.rows()
     }
 
-    /// Begins a copy: [`Table::copy_piece`] gives every row that is there now, as it is now or later.
+    /// Begins a copy: [`Memtable::copy_piece`] gives every row that is there now, as it is now or later.
     pub fn begin_copy(&mut self) {
-        self.copying = Some(Copying { cursor: 0, departed: Box::default() });
+        self.copying = Some(CopyInProgress { cursor: 0, displaced: Box::default() });
     }
 
     /// Adds the next rows to `copy`, about `row_count`; false once all are copied, which ends the copy.
     pub fn copy_piece(&mut self, copy: &mut Self, row_count: usize) -> bool {
         let Some(mut copying) = self.copying.take() else { return false };
-        copy.extend(&copying.departed, 0..copying.departed.rows());
+        copy.extend(&copying.displaced, 0..copying.displaced.rows());
         let end = self.rows().min(copying.cursor + row_count);
         copy.extend(self, copying.cursor.min(end)..end);
         if end == self.rows() {
             return false;
         }
-        copying = Copying { cursor: end, departed: Box::default() };
+        copying = CopyInProgress { cursor: end, displaced: Box::default() };
         self.copying = Some(copying);
         true
     }
@@ -243,7 +243,7 @@ impl Table {
     }
 
     fn extend(&mut self, other: &Self, rows: std::ops::Range<usize>) {
-        let more = |row: usize| More {
+        let more = |row: usize| RowMetadata {
             key_hash: other.key_hash[row],
             versions: other.versions(row),
             received_us: other.received_us[row],
@@ -252,12 +252,12 @@ impl Table {
     }
 
     /// A row about to be removed leaves the table, and the last one moves: a copy under way must not miss them.
-    fn keep_for_copy(&mut self, row: usize, last: usize) {
+    fn keep_displaced_row(&mut self, row: usize, last: usize) {
         let Some(mut copying) = self.copying.take() else { return };
         let moves_behind = row < copying.cursor && last >= copying.cursor && row != last;
         let missed = if row >= copying.cursor { Some(row) } else { moves_behind.then_some(last) };
         if let Some(row) = missed {
-            copying.departed.extend(self, row..row + 1);
+            copying.displaced.extend(self, row..row + 1);
         }
         // The rows behind the cursor may become fewer than it says.
         copying.cursor = copying.cursor.min(last);

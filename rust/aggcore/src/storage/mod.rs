@@ -16,12 +16,12 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::columns::row_set::RowSet;
 use crate::error::{Error, Result};
 use crate::record::{Record, US_PER_DAY};
-use crate::wire::columnar_batch::Batch;
-use memtable::More;
-use segment::{Segment, Written};
-use state::{Sealed, State, Unreadable, key_of};
+use crate::wire::columnar_batch::ColumnarBatch;
+use memtable::RowMetadata;
+use segment::{ManifestEntry, Segment};
+use state::{SegmentEntry, State, UnreadableSegment, key_of};
 
-pub use compaction::{Freeze, NewSegment, Rewrite};
+pub use compaction::{Flush, NewSegment, SegmentEdit};
 
 /// Records in memory and sealed segments by UTC day.
 ///
@@ -33,11 +33,11 @@ pub struct Store {
 }
 
 /// Records as an Arrow IPC stream, and the place to go on from.
-pub type Exported = (Vec<u8>, (usize, usize));
+pub type ExportPiece = (Vec<u8>, (usize, usize));
 
 /// What became of the records of a batch that were taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct BatchOutcome {
     /// New records.
     pub accepted: usize,
     /// Records that changed one known before.
@@ -48,14 +48,14 @@ pub struct Outcome {
 
 /// What a store holds; times are setup times in microseconds UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Info {
+pub struct StoreInfo {
     /// Records, versions of one counted once.
     pub records: usize,
     /// Of these, the ones in memory.
     pub unsealed_records: usize,
     /// Of these, the sessions that have not ended.
     pub active_records: usize,
-    /// Sealed segments.
+    /// SegmentEntry segments.
     pub segments: usize,
     /// Bytes of the sealed segments.
     pub segment_bytes: u64,
@@ -70,23 +70,23 @@ fn days_of(from: i64, to: i64) -> std::ops::RangeInclusive<i64> {
 
 impl Store {
     /// Takes in a batch; every report shows it once this returns, and none shows a slice of it.
-    pub fn apply(&self, batch: &Batch, received_us: i64) -> Outcome {
+    pub fn apply(&self, batch: &ColumnarBatch, received_us: i64) -> BatchOutcome {
         self.read_filters(batch);
         self.write().apply(batch, received_us)
     }
 
     /// Adds a sealed segment of a data directory. One that cannot be opened as written, or that was `damaged` before,
     /// makes the reports of its day fail, and no others.
-    pub fn open_segment(&self, directory: &Path, day: i64, written: &Written, dead: RowSet, damaged: bool) {
+    pub fn open_segment(&self, directory: &Path, day: i64, written: &ManifestEntry, tombstones: RowSet, damaged: bool) {
         let path = directory.join(&written.name);
         let before = Error::damaged(&path, "records were taken for its day while it could not be read");
         match if damaged { Err(before) } else { Segment::open(directory, written) } {
-            Ok(segment) => self.write().add(day, Sealed::new(segment, dead)),
+            Ok(segment) => self.write().add(day, SegmentEntry::new(segment, tombstones)),
             Err(error) => {
                 let problem = (path.display().to_string(), error.to_string());
-                let rows = written.rows - dead.len().min(written.rows);
+                let rows = written.rows - tombstones.len().min(written.rows);
                 let name = written.name.clone();
-                self.write().unreadable.push(Unreadable { day, name, rows, bytes: written.bytes, problem });
+                self.write().unreadable.push(UnreadableSegment { day, name, rows, bytes: written.bytes, problem });
             }
         }
     }
@@ -95,20 +95,20 @@ impl Store {
     /// days a seal puts records now: these could not be compared with theirs.
     pub fn damaged(&self) -> Vec<String> {
         let state = self.read();
-        let damaged = state.segments.values().flatten().filter(|sealed| sealed.segment.is_damaged());
-        let is_near = |day: i64| state.frozen.iter().any(|frozen| frozen.table.has_days(day - 1..=day + 1));
+        let damaged = state.segments.values().flatten().filter(|entry| entry.segment.is_damaged());
+        let is_near = |day: i64| state.immutable.iter().any(|immutable| immutable.table.has_days(day - 1..=day + 1));
         let unreadable = state.unreadable.iter().filter(|unreadable| is_near(unreadable.day));
-        damaged.map(|sealed| sealed.segment.name.clone()).chain(unreadable.map(|unreadable| unreadable.name.clone())).collect()
+        damaged.map(|entry| entry.segment.name.clone()).chain(unreadable.map(|unreadable| unreadable.name.clone())).collect()
     }
 
     /// Takes the sessions of a copy of the active ones back into memory.
     ///
     /// # Errors
     /// `Io` or `Damaged` where it cannot be read as written.
-    pub fn open_active(&self, directory: &Path, written: &Written) -> Result<()> {
+    pub fn open_active(&self, directory: &Path, written: &ManifestEntry) -> Result<()> {
         let (segment, no_tombstones) = (Segment::open(directory, written)?, RowSet::default());
         let slice = segment.verified_slice(&no_tombstones)?;
-        let more = |row: usize| More {
+        let more = |row: usize| RowMetadata {
             key_hash: slice.fields.key_hash(row),
             versions: segment.versions(row),
             received_us: slice.received_us[row],
@@ -122,7 +122,7 @@ impl Store {
     ///
     /// # Errors
     /// `Damaged`, or `Arrow` where the columns cannot be encoded.
-    pub fn export(&self, (from, to): (i64, i64), place: (usize, usize), row_max: usize) -> Result<Option<Exported>> {
+    pub fn export(&self, (from, to): (i64, i64), place: (usize, usize), row_max: usize) -> Result<Option<ExportPiece>> {
         let no_tombstones = RowSet::default();
         let state = self.read();
         let (mut number, mut start) = place;
@@ -130,17 +130,17 @@ impl Store {
         if let Some(unreadable) = state.unreadable.iter().find(|unreadable| days.contains(&unreadable.day)) {
             return Err(unreadable.error());
         }
-        let sealed: Vec<&Sealed> = state.sealed(days).collect();
+        let entries: Vec<&SegmentEntry> = state.entries_of(days).collect();
         loop {
             let slice = match number {
                 0 => state.active.slice(&no_tombstones),
-                1 => state.hot.slice(&no_tombstones),
-                _ => match sealed.get(number - 2) {
-                    Some(sealed) => sealed.segment.verified_slice(&sealed.dead)?,
+                1 => state.memtable.slice(&no_tombstones),
+                _ => match entries.get(number - 2) {
+                    Some(entry) => entry.segment.verified_slice(&entry.tombstones)?,
                     None => return Ok(None),
                 },
             };
-            let wanted = |row: &usize| (from..to).contains(&slice.setup_us[*row]) && !slice.dead.contains(*row);
+            let wanted = |row: &usize| (from..to).contains(&slice.setup_us[*row]) && !slice.tombstones.contains(*row);
             let rows: Vec<usize> = (start..slice.rows.end).filter(wanted).take(row_max.max(1)).collect();
             if let Some(last) = rows.last() {
                 return Ok(Some((export::ipc_stream(&slice, &rows)?, (number, last + 1))));
@@ -159,26 +159,26 @@ impl Store {
     ///
     /// # Errors
     /// `Damaged` where the setup times of a segment with replaced rows cannot be read.
-    pub fn info(&self) -> Result<Info> {
+    pub fn info(&self) -> Result<StoreInfo> {
         let state = self.read();
-        let mut info = Info {
-            unsealed_records: state.active.rows() + state.unsealed_rows(),
+        let mut info = StoreInfo {
+            unsealed_records: state.active.rows() + state.unflushed_rows(),
             active_records: state.active.rows(),
-            ..Info::default()
+            ..StoreInfo::default()
         };
         info.records = info.unsealed_records;
-        let mut ranges = vec![state.active.setup_range(), state.hot.setup_range()];
-        ranges.extend(state.frozen.iter().map(|frozen| frozen.table.slice(&frozen.dead).setup_range()));
+        let mut ranges = vec![state.active.setup_range(), state.memtable.setup_range()];
+        ranges.extend(state.immutable.iter().map(|immutable| immutable.table.slice(&immutable.tombstones).setup_range()));
         for unreadable in &state.unreadable {
             info.records += unreadable.rows;
             info.segments += 1;
             info.segment_bytes += unreadable.bytes;
         }
-        for sealed in state.segments.values().flatten() {
-            info.records += sealed.segment.rows() - sealed.dead.len();
+        for entry in state.segments.values().flatten() {
+            info.records += entry.segment.rows() - entry.tombstones.len();
             info.segments += 1;
-            info.segment_bytes += sealed.segment.bytes;
-            ranges.push(sealed.setup_range()?);
+            info.segment_bytes += entry.segment.bytes;
+            ranges.push(entry.setup_range()?);
         }
         info.setup_range = ranges.into_iter().flatten().reduce(|(low, high), (from, to)| (low.min(from), high.max(to)));
         Ok(info)
@@ -197,15 +197,15 @@ impl Store {
     /// Sessions that have not ended, and finished records in memory.
     pub fn rows_in_memory(&self) -> (usize, usize) {
         let state = self.read();
-        (state.active.rows(), state.unsealed_rows())
+        (state.active.rows(), state.unflushed_rows())
     }
 
     /// Reads the filters of the keys that a batch needs before the writer's lock is taken.
-    fn read_filters(&self, batch: &Batch) {
-        let unread: Vec<(i64, Sealed)> = {
+    fn read_filters(&self, batch: &ColumnarBatch) {
+        let unread: Vec<(i64, SegmentEntry)> = {
             let state = self.read();
-            let days = state.segments.iter().flat_map(|(&day, segments)| segments.iter().map(move |sealed| (day, sealed)));
-            days.filter(|(_, sealed)| !sealed.segment.has_filter()).map(|(day, sealed)| (day, sealed.clone())).collect()
+            let days = state.segments.iter().flat_map(|(&day, segments)| segments.iter().map(move |entry| (day, entry)));
+            days.filter(|(_, entry)| !entry.segment.has_read_bloom_filter()).map(|(day, entry)| (day, entry.clone())).collect()
         };
         if unread.is_empty() {
             return;
@@ -213,9 +213,9 @@ impl Store {
         let fields = batch.fields();
         for row in 0..batch.rows() {
             let key = key_of(batch, &fields, row);
-            for (_, sealed) in unread.iter().filter(|(day, _)| (day - key.day).abs() <= 1) {
+            for (_, entry) in unread.iter().filter(|(day, _)| (day - key.day).abs() <= 1) {
                 // Damage shows again, and is told, where a report needs the segment.
-                drop(sealed.segment.find(key.hash, key.source, key.session_id));
+                drop(entry.segment.find(key.hash, key.source, key.session_id));
             }
         }
     }

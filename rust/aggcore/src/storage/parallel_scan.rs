@@ -11,7 +11,7 @@ use std::thread::available_parallelism;
 
 use rayon::{ScopeFifo, ThreadPool, ThreadPoolBuilder};
 
-use super::state::{Frozen, Sealed, State};
+use super::state::{ImmutableMemtable, SegmentEntry, State};
 use super::{Store, days_of};
 use crate::cancellation::CancelToken;
 use crate::columns::row_set::RowSet;
@@ -21,9 +21,9 @@ use crate::scan::predicate::{Predicate, account_of, may_be_active, may_be_finish
 use crate::scan::{Partials, Scan, Scanner, any_match, column_names};
 
 /// Fewer rows are scanned sooner than a helper wakes up.
-const HELPED_ROWS: usize = 1 << 16;
-/// More rows are scanned by helpers alone: the thread that asks would not give way to short reports.
-const LEFT_ROWS: usize = 1 << 22;
+const PARALLEL_ROWS_MIN: usize = 1 << 16;
+/// RowMetadata rows are scanned by helpers alone: the thread that asks would not give way to short reports.
+const DELEGATED_ROWS_MIN: usize = 1 << 22;
 /// Rows in memory of one task.
 const TASK_ROWS: usize = 1 << 18;
 /// As many rows as an account of a segment may cost with the search for it; how many it has is not known before.
@@ -48,7 +48,7 @@ fn give_way() {
 }
 
 /// The records that a scan, or a look for any record, is about.
-struct Wanted<'a> {
+struct ScanTarget<'a> {
     /// Setup times: from, to.
     range: (i64, i64),
     predicates: &'a [Predicate],
@@ -57,11 +57,11 @@ struct Wanted<'a> {
 }
 
 /// Records to look at, as much as one task takes.
-enum Piece<'p> {
+enum ScanTask<'p> {
     /// Rows of a table in memory, whose number follows.
     Rows(Box<RecordSlice<'p>>, usize),
     /// A segment whatever its size, as sums of it may be known.
-    Sealed(&'p Sealed),
+    Segment(&'p SegmentEntry),
 }
 
 impl Store {
@@ -72,10 +72,10 @@ impl Store {
     pub fn partials(&self, scan: &Scan<'_>) -> Result<Partials> {
         // Also where there is nothing to scan.
         scan.cancel.check()?;
-        let wanted = Wanted { range: scan.range(), predicates: scan.predicates, names: scan.column_names() };
+        let target = ScanTarget { range: scan.range(), predicates: scan.predicates, names: scan.column_names() };
         let mut scanner = Some(Scanner::new(scan));
-        self.each_run(&wanted, |pieces| {
-            scanner = scanner.take().map(|scanner| add_all(scanner, scan, &wanted, pieces)).transpose()?;
+        self.each_run(&target, |tasks| {
+            scanner = scanner.take().map(|scanner| add_all(scanner, scan, &target, tasks)).transpose()?;
             Ok(true)
         })?;
         scanner.map_or_else(|| Ok(Partials::default()), Scanner::finish)
@@ -87,77 +87,78 @@ impl Store {
     /// What [`any_match`] gives, or `Damaged`.
     pub fn any_match(&self, predicates: &[Predicate], cancel: &CancelToken) -> Result<bool> {
         cancel.check()?;
-        let wanted = Wanted { range: (i64::MIN, i64::MAX), predicates, names: column_names(predicates) };
+        let target = ScanTarget { range: (i64::MIN, i64::MAX), predicates, names: column_names(predicates) };
         let mut found = false;
-        self.each_run(&wanted, |pieces| {
-            for piece in pieces {
-                found = found || any_match(&*wanted.slice(piece)?, predicates, cancel)?;
+        self.each_run(&target, |tasks| {
+            for task in tasks {
+                found = found || any_match(&*target.slice(task)?, predicates, cancel)?;
             }
             Ok(!found)
         })?;
         Ok(found)
     }
 
-    /// Hands over all that may have records that are wanted: first what writers change, who wait meanwhile, then all
+    /// Hands over all that may have records that are target: first what writers change, who wait meanwhile, then all
     /// else, until `take` gives false.
-    fn each_run(&self, wanted: &Wanted<'_>, mut take: impl FnMut(&[Piece<'_>]) -> Result<bool>) -> Result<()> {
-        let (no_tombstones, (from, to)) = (RowSet::default(), wanted.range);
-        let (active, finished) = (may_be_active(wanted.predicates), may_be_finished(wanted.predicates));
+    fn each_run(&self, target: &ScanTarget<'_>, mut take: impl FnMut(&[ScanTask<'_>]) -> Result<bool>) -> Result<()> {
+        let (no_tombstones, (from, to)) = (RowSet::default(), target.range);
+        let (active, finished) = (may_be_active(target.predicates), may_be_finished(target.predicates));
         let state = self.read();
-        let changing = [(active, &state.active), (finished, &state.hot)];
+        let changing = [(active, &state.active), (finished, &state.memtable)];
         let tables = changing.len();
         let changing = changing.iter().zip(0..).filter(|((may, _), _)| *may);
-        let changing = changing.flat_map(|((_, table), number)| wanted.pieces(&table.slice(&no_tombstones), number));
+        let changing = changing.flat_map(|((_, table), number)| target.tasks(&table.slice(&no_tombstones), number));
         if !take(&changing.collect::<Vec<_>>())? || !finished {
             return Ok(());
         }
-        let frozen: Vec<Frozen> = state.frozen.clone();
-        let sealed: Vec<Sealed> = state.readable(from, to)?;
+        let immutable: Vec<ImmutableMemtable> = state.immutable.clone();
+        let entries: Vec<SegmentEntry> = state.readable(from, to)?;
         drop(state);
-        let frozen = frozen.iter().zip(tables..);
-        let frozen = frozen.flat_map(|(frozen, number)| wanted.pieces(&frozen.table.slice(&frozen.dead), number));
-        take(&frozen.chain(sealed.iter().map(Piece::Sealed)).collect::<Vec<_>>()).map(drop)
+        let immutable = immutable.iter().zip(tables..);
+        let immutable =
+            immutable.flat_map(|(immutable, number)| target.tasks(&immutable.table.slice(&immutable.tombstones), number));
+        take(&immutable.chain(entries.iter().map(ScanTask::Segment)).collect::<Vec<_>>()).map(drop)
     }
 }
 
-impl Wanted<'_> {
-    /// Rows of a table in memory in pieces.
-    fn pieces<'p>(&self, slice: &RecordSlice<'p>, table: usize) -> Vec<Piece<'p>> {
+impl ScanTarget<'_> {
+    /// Rows of a table in memory in tasks.
+    fn tasks<'p>(&self, slice: &RecordSlice<'p>, table: usize) -> Vec<ScanTask<'p>> {
         let ((from, to), (first, last), rows) = (self.range, slice.setup_range, &slice.rows);
         if rows.is_empty() || last < from || to <= first {
             return Vec::new();
         }
         let size = rows.len().div_ceil(rows.len().div_ceil(TASK_ROWS));
         let rows_of = |start: usize| start..rows.end.min(start + size);
-        let piece = |start: usize| Piece::Rows(Box::new(RecordSlice { rows: rows_of(start), ..slice.clone() }), table);
-        rows.clone().step_by(size).map(piece).collect()
+        let task = |start: usize| ScanTask::Rows(Box::new(RecordSlice { rows: rows_of(start), ..slice.clone() }), table);
+        rows.clone().step_by(size).map(task).collect()
     }
 
-    /// The columns of a piece.
-    fn slice<'p>(&self, piece: &'p Piece<'p>) -> Result<Cow<'p, RecordSlice<'p>>> {
-        match piece {
-            Piece::Rows(slice, _) => Ok(Cow::Borrowed(slice)),
-            Piece::Sealed(Sealed { segment, dead, .. }) => Ok(Cow::Owned(match account_of(self.predicates) {
-                Some(account) => segment.slice_of_account(account, self.range, &self.names, dead)?,
-                None => segment.slice(&self.names, dead)?,
+    /// The columns of a task.
+    fn slice<'p>(&self, task: &'p ScanTask<'p>) -> Result<Cow<'p, RecordSlice<'p>>> {
+        match task {
+            ScanTask::Rows(slice, _) => Ok(Cow::Borrowed(slice)),
+            ScanTask::Segment(SegmentEntry { segment, tombstones, .. }) => Ok(Cow::Owned(match account_of(self.predicates) {
+                Some(account) => segment.slice_of_account(account, self.range, &self.names, tombstones)?,
+                None => segment.slice(&self.names, tombstones)?,
             })),
         }
     }
 
-    /// About how many rows a piece has to look at.
-    fn rows(&self, piece: &Piece<'_>) -> usize {
-        match piece {
-            Piece::Rows(slice, _) => slice.rows.len(),
-            Piece::Sealed(sealed) if account_of(self.predicates).is_some() => sealed.segment.rows().min(ACCOUNT_ROWS),
-            Piece::Sealed(sealed) => sealed.segment.rows(),
+    /// About how many rows a task has to look at.
+    fn rows(&self, task: &ScanTask<'_>) -> usize {
+        match task {
+            ScanTask::Rows(slice, _) => slice.rows.len(),
+            ScanTask::Segment(entry) if account_of(self.predicates).is_some() => entry.segment.rows().min(ACCOUNT_ROWS),
+            ScanTask::Segment(entry) => entry.segment.rows(),
         }
     }
 
-    fn add(&self, piece: &Piece<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
-        let slice = self.slice(piece)?;
-        match piece {
-            Piece::Rows(_, table) => scanner.add_of_table(&slice, *table),
-            Piece::Sealed(sealed) => sealed.cubes.add(&sealed.segment, &slice, scanner),
+    fn add(&self, task: &ScanTask<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
+        let slice = self.slice(task)?;
+        match task {
+            ScanTask::Rows(_, table) => scanner.add_of_table(&slice, *table),
+            ScanTask::Segment(entry) => entry.rollups.add(&entry.segment, &slice, scanner),
         }
     }
 }
@@ -167,52 +168,54 @@ impl State {
     ///
     /// # Errors
     /// `Damaged` where one of them could not be opened.
-    fn readable(&self, from: i64, to: i64) -> Result<Vec<Sealed>> {
+    fn readable(&self, from: i64, to: i64) -> Result<Vec<SegmentEntry>> {
         let days = days_of(from, to);
         if let Some(unreadable) = self.unreadable.iter().find(|unreadable| days.contains(&unreadable.day)) {
             return Err(unreadable.error());
         }
-        let meets = |sealed: &&Sealed| {
-            let (first, last) = sealed.segment.summary.setup_range;
+        let meets = |entry: &&SegmentEntry| {
+            let (first, last) = entry.segment.summary.setup_range;
             first < to && from <= last
         };
-        Ok(self.sealed(days).filter(meets).cloned().collect())
+        Ok(self.entries_of(days).filter(meets).cloned().collect())
     }
 }
 
 /// Pieces that are left to scan.
-struct Queue<'p> {
-    wanted: &'p Wanted<'p>,
-    pieces: &'p [Piece<'p>],
+struct TaskQueue<'p> {
+    target: &'p ScanTarget<'p>,
+    tasks: &'p [ScanTask<'p>],
     next: AtomicUsize,
 }
 
-impl<'p> Queue<'p> {
-    fn next(&self) -> Option<&'p Piece<'p>> {
-        self.pieces.get(self.next.fetch_add(1, Ordering::Relaxed))
+impl<'p> TaskQueue<'p> {
+    fn next(&self) -> Option<&'p ScanTask<'p>> {
+        self.tasks.get(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Adds a piece to a scanner. Where that fails the others are left.
-    fn add(&self, piece: &Piece<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
-        self.wanted.add(piece, scanner).inspect_err(|_| self.next.store(self.pieces.len(), Ordering::Relaxed))
+    /// Adds a task to a scanner. Where that fails the others are left.
+    fn add(&self, task: &ScanTask<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
+        self.target.add(task, scanner).inspect_err(|_| self.next.store(self.tasks.len(), Ordering::Relaxed))
     }
 
     fn add_all(&self, scanner: &mut Scanner<'_>) -> Result<()> {
-        std::iter::from_fn(|| self.next()).try_for_each(|piece| self.add(piece, scanner))
+        std::iter::from_fn(|| self.next()).try_for_each(|task| self.add(task, scanner))
     }
 }
 
 /// What the helpers collected.
 type Collected<'a> = Mutex<Vec<Result<Scanner<'a>>>>;
 
-/// Adds pieces to a scanner, with helpers where it is worth it; what takes long is left to them.
-fn add_all<'a>(mut scanner: Scanner<'a>, scan: &'a Scan<'a>, wanted: &Wanted<'_>, pieces: &[Piece<'_>]) -> Result<Scanner<'a>> {
-    let rows: usize = pieces.iter().map(|piece| wanted.rows(piece)).sum();
+/// Adds tasks to a scanner, with helpers where it is worth it; what takes long is left to them.
+fn add_all<'a>(
+    mut scanner: Scanner<'a>, scan: &'a Scan<'a>, target: &ScanTarget<'_>, tasks: &[ScanTask<'_>],
+) -> Result<Scanner<'a>> {
+    let rows: usize = tasks.iter().map(|task| target.rows(task)).sum();
     // Writers wait for rows in memory, which are not left to threads that give way.
-    let is_long = rows >= LEFT_ROWS && pieces.iter().any(|piece| matches!(piece, Piece::Sealed(_)));
-    let queue = Queue { wanted, pieces, next: AtomicUsize::new(0) };
+    let is_long = rows >= DELEGATED_ROWS_MIN && tasks.iter().any(|task| matches!(task, ScanTask::Segment(_)));
+    let queue = TaskQueue { target, tasks, next: AtomicUsize::new(0) };
     let collected = Collected::default();
-    match HELPERS.as_ref().filter(|_| rows >= HELPED_ROWS && pieces.len() > 1) {
+    match HELPERS.as_ref().filter(|_| rows >= PARALLEL_ROWS_MIN && tasks.len() > 1) {
         None => queue.add_all(&mut scanner)?,
         Some(helpers) => helpers.in_place_scope_fifo(|scope| {
             for _ in usize::from(!is_long)..helpers.current_num_threads() {
@@ -227,12 +230,13 @@ fn add_all<'a>(mut scanner: Scanner<'a>, scan: &'a Scan<'a>, wanted: &Wanted<'_>
 
 /// Does one task, then waits for its next turn.
 fn help<'s, 'a: 's>(
-    scope: &ScopeFifo<'s>, scan: &'a Scan<'a>, scanner: Option<Scanner<'a>>, queue: &'s Queue<'s>, collected: &'s Collected<'a>,
+    scope: &ScopeFifo<'s>, scan: &'a Scan<'a>, scanner: Option<Scanner<'a>>, queue: &'s TaskQueue<'s>,
+    collected: &'s Collected<'a>,
 ) {
     let collect = |scanner| collected.lock().unwrap_or_else(PoisonError::into_inner).extend(scanner);
-    let Some(piece) = queue.next() else { return collect(scanner.map(Ok)) };
+    let Some(task) = queue.next() else { return collect(scanner.map(Ok)) };
     let mut scanner = scanner.unwrap_or_else(|| Scanner::new(scan));
-    match queue.add(piece, &mut scanner) {
+    match queue.add(task, &mut scanner) {
         Ok(()) => scope.spawn_fifo(move |scope| help(scope, scan, Some(scanner), queue, collected)),
         Err(error) => collect(Some(Err(error))),
     }

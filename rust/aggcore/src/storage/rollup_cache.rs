@@ -1,7 +1,7 @@
 //! Sums of a segment's records by what reports most often ask for: a few columns and a slot of time.
 //!
 //! A segment does not change, but for records that are replaced, so that its sums can be kept: a report then reads the
-//! few rows of a cube in place of the many of the segment. A cube is a [`RecordSlice`] whose rows stand for many records each;
+//! few rows of a rollup in place of the many of the segment. A rollup is a [`RecordSlice`] whose rows stand for many records each;
 //! it is made by a scan of the segment when it is first asked for, and made anew once more records were replaced.
 
 use std::collections::HashMap;
@@ -25,21 +25,21 @@ use crate::scan::minute_histogram::{US_PER_MINUTE, lie_on_slots, minute_of_day};
 use crate::scan::predicate::Predicate;
 use crate::scan::{KeyValues, Partials, Scan, Scanner};
 
-/// A cube is worth its memory where it has at most one row for so many of the segment.
+/// A rollup is worth its memory where it has at most one row for so many of the segment.
 const WORTH_ROWS: usize = 8;
-/// Memory that all cubes may take; what is beyond is scanned.
+/// BudgetShare that all rollups may take; what is beyond is scanned.
 const BYTES_MAX: usize = 512 << 20;
 const CELL_COUNT_MAX: usize = 1 << 20;
 
 static BYTES: AtomicUsize = AtomicUsize::new(0);
 
-/// What a cube has its rows by.
+/// What a rollup has its rows by.
 struct RollupKind {
     columns: &'static [&'static str],
     slot_minutes: i64,
 }
 
-/// The cubes of a segment, those of the fewest rows first: those of the quality and usage reports without filters, of
+/// The rollups of a segment, those of the fewest rows first: those of the quality and usage reports without filters, of
 /// the usage report with ids of one kind, of the folder report.
 const ROLLUP_KINDS: [RollupKind; 5] = [
     RollupKind { columns: &[], slot_minutes: 1 },
@@ -51,34 +51,34 @@ const ROLLUP_KINDS: [RollupKind; 5] = [
 
 /// Sums of the records of one segment, or of one account in it, by some columns and slots of time.
 pub struct Rollup {
-    columns: Vec<(&'static str, Values)>,
+    columns: Vec<(&'static str, RollupValues)>,
     setup_us: Vec<i64>,
     setup_minute: Vec<u16>,
     sums: Vec<PackedSums>,
     calls: u64,
-    memory: Memory,
+    memory: BudgetShare,
 }
 
-enum Values {
+enum RollupValues {
     Ints(Vec<i64>),
     Texts { codes: Vec<i32>, entries: Vec<Box<str>> },
 }
 
-/// The cubes of one segment, as far as they were asked for.
+/// The rollups of one segment, as far as they were asked for.
 #[derive(Default)]
 pub struct RollupCache {
-    known: Mutex<HashMap<(usize, Rows), Known>>,
+    known: Mutex<HashMap<(usize, RollupScope), CachedRollup>>,
 }
 
 /// Which rows of a segment.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Rows {
+enum RollupScope {
     All,
     /// Those of one account, by its code.
     Account(usize),
 }
 
-impl Rows {
+impl RollupScope {
     /// `None` where a range of setup times may have cut off some of them.
     fn of(slice: &RecordSlice<'_>, (from, to): (i64, i64)) -> Option<Self> {
         match slice.account {
@@ -88,31 +88,31 @@ impl Rows {
     }
 }
 
-struct Known {
-    /// Replaced rows when it was made.
-    dead: usize,
+struct CachedRollup {
+    /// ReplacedSources rows when it was made.
+    tombstones: usize,
     /// `None` where it is not worth its memory.
-    cube: Option<Arc<Rollup>>,
+    rollup: Option<Arc<Rollup>>,
 }
 
 impl RollupCache {
-    /// Adds the records of a slice of the segment to a scanner, as sums where a cube has them.
+    /// Adds the records of a slice of the segment to a scanner, as sums where a rollup has them.
     ///
     /// # Errors
     /// What [`Scanner::add`] gives, or `Damaged`.
     pub fn add(&self, segment: &Segment, slice: &RecordSlice<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
         scanner.add_unless(slice, |scanner, scan, deciding| {
-            let Some(cube) = self.find(segment, slice, scan, deciding)? else { return Ok(false) };
-            scanner.add_where(&cube.slice(&RowSet::default()), deciding)?;
+            let Some(rollup) = self.find(segment, slice, scan, deciding)? else { return Ok(false) };
+            scanner.add_where(&rollup.slice(&RowSet::default()), deciding)?;
             Ok(true)
         })
     }
 
-    /// The cube that answers a scan of a slice, of whose conditions these are `deciding`, if there is one.
+    /// The rollup that answers a scan of a slice, of whose conditions these are `deciding`, if there is one.
     fn find(
         &self, segment: &Segment, slice: &RecordSlice<'_>, scan: &Scan<'_>, deciding: &[&Predicate],
     ) -> Result<Option<Arc<Rollup>>> {
-        let Some(rows) = Rows::of(slice, scan.range()) else { return Ok(None) };
+        let Some(rows) = RollupScope::of(slice, scan.range()) else { return Ok(None) };
         let day_us = slice.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
         let columns = deciding.iter().map(|predicate| predicate.column()).chain(scan.keys.iter().map(String::as_str));
         let has_columns = |shape: &&RollupKind| columns.clone().all(|column| shape.columns.contains(&column));
@@ -126,12 +126,12 @@ impl RollupCache {
             return Ok(None);
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.get(&(number, rows)).filter(|known| known.dead == slice.dead.len()) {
-            return Ok(known.cube.clone());
+        if let Some(known) = known.get(&(number, rows)).filter(|known| known.tombstones == slice.tombstones.len()) {
+            return Ok(known.rollup.clone());
         }
-        let cube = Rollup::of(segment, slice, &ROLLUP_KINDS[number], day_us, scan.cancel)?.map(Arc::new);
-        known.insert((number, rows), Known { dead: slice.dead.len(), cube: cube.clone() });
-        Ok(cube)
+        let rollup = Rollup::of(segment, slice, &ROLLUP_KINDS[number], day_us, scan.cancel)?.map(Arc::new);
+        known.insert((number, rows), CachedRollup { tombstones: slice.tombstones.len(), rollup: rollup.clone() });
+        Ok(rollup)
     }
 }
 
@@ -155,16 +155,16 @@ impl Rollup {
         let mut scanner = Scanner::new(&scan);
         let slice = segment.with_columns(slice.clone(), &scan.column_names())?;
         scanner.add(&slice)?;
-        let cube = Self::from_sums(scanner.finish()?, shape, &edges);
-        let is_worth = cube.sums.len() * WORTH_ROWS <= slice.rows.len();
-        Ok(Some(cube).filter(|cube| is_worth && cube.memory.is_there()))
+        let rollup = Self::from_sums(scanner.finish()?, shape, &edges);
+        let is_worth = rollup.sums.len() * WORTH_ROWS <= slice.rows.len();
+        Ok(Some(rollup).filter(|rollup| is_worth && rollup.memory.is_there()))
     }
 
     fn from_sums(partials: Partials, shape: &RollupKind, edges: &[i64]) -> Self {
         let with_calls: Vec<usize> = (0..partials.sums.len()).filter(|&cell| partials.sums[cell][0] > 0).collect();
         let values = |keys: &KeyValues| match keys {
-            KeyValues::Ints(values) => Values::Ints(with_calls.iter().map(|&cell| values[cell]).collect()),
-            KeyValues::Texts { codes, entries } => Values::Texts {
+            KeyValues::Ints(values) => RollupValues::Ints(with_calls.iter().map(|&cell| values[cell]).collect()),
+            KeyValues::Texts { codes, entries } => RollupValues::Texts {
                 codes: with_calls.iter().map(|&cell| codes[cell] as i32).collect(),
                 entries: entries.iter().map(|text| text.as_str().into()).collect(),
             },
@@ -172,7 +172,9 @@ impl Rollup {
         let columns: Vec<_> = shape.columns.iter().copied().zip(partials.keys.iter().map(values)).collect();
         let setup_us: Vec<i64> = with_calls.iter().map(|&cell| edges[partials.bins[cell] as usize]).collect();
         Self {
-            memory: Memory::take(with_calls.len() * (size_of::<(i64, u16, PackedSums)>() + columns.len() * size_of::<i64>())),
+            memory: BudgetShare::take(
+                with_calls.len() * (size_of::<(i64, u16, PackedSums)>() + columns.len() * size_of::<i64>()),
+            ),
             setup_minute: setup_us.iter().map(|&us| minute_of_day(us)).collect(),
             sums: with_calls.iter().map(|&cell| packed_sums(partials.sums[cell])).collect(),
             calls: partials.sums.iter().map(|sums| sums[0] as u64).sum(),
@@ -186,8 +188,8 @@ impl Rollup {
         let mut fields = RecordColumns::default();
         for (name, values) in &self.columns {
             match (values, field(name).map(|field| (field.field_type.column_kind(), field.slot))) {
-                (Values::Ints(values), Some((ColumnKind::Int, slot))) => fields.ints[slot] = IntValues::Wide(values),
-                (Values::Texts { codes, entries }, Some((ColumnKind::Dictionary, slot))) => {
+                (RollupValues::Ints(values), Some((ColumnKind::Int, slot))) => fields.ints[slot] = IntValues::Wide(values),
+                (RollupValues::Texts { codes, entries }, Some((ColumnKind::Dictionary, slot))) => {
                     fields.dictionaries[slot] =
                         DictionaryColumn { codes: DictionaryCodes::Wide(codes), entries, order: EntryOrder::Any };
                 }
@@ -208,7 +210,7 @@ impl Rollup {
             column_stats: None,
             received_us: &[],
             received_stats: UNKNOWN_STATS,
-            dead: no_tombstones,
+            tombstones: no_tombstones,
         }
     }
 
@@ -218,10 +220,10 @@ impl Rollup {
     }
 }
 
-/// A share of the memory that all cubes may take.
-struct Memory(usize);
+/// A share of the memory that all rollups may take.
+struct BudgetShare(usize);
 
-impl Memory {
+impl BudgetShare {
     fn take(bytes: usize) -> Self {
         BYTES.fetch_add(bytes, Ordering::Relaxed);
         Self(bytes)
@@ -232,13 +234,13 @@ impl Memory {
     }
 }
 
-impl Drop for Memory {
+impl Drop for BudgetShare {
     fn drop(&mut self) {
         BYTES.fetch_sub(self.0, Ordering::Relaxed);
     }
 }
 
-/// Whether the sums that are asked for are those that cubes have.
+/// Whether the sums that are asked for are those that rollups have.
 fn is_packed(slice: &RecordSlice<'_>, measure: Measure) -> bool {
     matches!(slice.durations, CallDurations::Milliseconds(_)) && matches!(measure, Measure::Sessions | Measure::Calls)
 }

@@ -7,7 +7,7 @@ use crate::record::{Record, RejectReason, Rejection};
 
 /// What a batch says besides its records.
 #[derive(Default)]
-pub struct Received<'a> {
+pub struct BatchHeader<'a> {
     /// The caller's name for the batch.
     pub batch_id: Option<&'a str>,
     /// Records that may not be taken, with their position in the batch.
@@ -20,8 +20,8 @@ pub struct Received<'a> {
 /// `MalformedBatch` where the bytes are no valid message; nothing of it is taken then.
 pub fn decode_batch<'a>(
     bytes: &'a [u8], is_too_old: impl Fn(&Record<'_>) -> bool, mut take: impl FnMut(&Record<'a>),
-) -> Result<Received<'a>> {
-    let (mut received, mut count) = (Received::default(), 0);
+) -> Result<BatchHeader<'a>> {
+    let (mut received, mut count) = (BatchHeader::default(), 0);
     let mut record = Record::default();
     let mut reader = Reader::new(bytes);
     while let Some((tag, value)) = reader.field()? {

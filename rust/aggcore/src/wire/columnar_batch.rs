@@ -20,7 +20,7 @@ use crate::record::{Record, Rejection};
 const DICTIONARY_ROWS_MIN: usize = 32;
 
 /// One batch of records, in columns.
-pub struct Batch {
+pub struct ColumnarBatch {
     /// The caller's name for the batch.
     pub batch_id: Option<String>,
     /// Records that were not taken, by their position in the batch as received.
@@ -31,7 +31,7 @@ pub struct Batch {
     arrays: ArrowColumns,
 }
 
-impl Batch {
+impl ColumnarBatch {
     /// Reads a `WriteRecordsRequest`; records that `is_too_old` are rejected.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl Batch {
         Ok(Self { batch_id: told.batch_id.map(str::to_owned), rejected: told.rejected, ..batch })
     }
 
-    /// Reads what [`Batch::to_journal`] wrote.
+    /// Reads what [`ColumnarBatch::to_journal`] wrote.
     ///
     /// # Errors
     /// `Damaged` where the bytes are not what it wrote.
@@ -187,14 +187,14 @@ mod tests {
                 prost::encoding::encode_varint(message.len() as u64, &mut bytes);
                 bytes.extend(message);
             }
-            let batch = Batch::from_wire(&bytes, |_| false)?;
-            let back = Batch::from_journal(&batch.to_journal()?)?;
+            let batch = ColumnarBatch::from_wire(&bytes, |_| false)?;
+            let back = ColumnarBatch::from_journal(&batch.to_journal()?)?;
             let rows: Vec<_> = (0..back.rows()).map(|row| back.fields().record(row)).collect();
             assert_eq!(rows, (0..count).map(record).collect::<Vec<_>>());
             let (mut fewer, mut more) = (batch.columns.clone(), batch.columns);
             fewer.pop();
             more.push(Arc::clone(&more[0]));
-            assert!(Batch::of(fewer).is_err() && Batch::of(more).is_err());
+            assert!(ColumnarBatch::of(fewer).is_err() && ColumnarBatch::of(more).is_err());
         }
         Ok(())
     }

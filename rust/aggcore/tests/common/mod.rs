@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use aggcore::record::Record;
 use aggcore::record::schema::{ABSENT, DICTIONARY_COUNT, INT_COUNT, STRING_COUNT, field, int_slot};
 use aggcore::scan::{KeyValues, Partials};
-use aggcore::wire::columnar_batch::Batch;
+use aggcore::wire::columnar_batch::ColumnarBatch;
 use aggcore::wire::encode_record;
 use proptest::prelude::*;
 
@@ -49,7 +49,7 @@ impl Owned {
 }
 
 /// The batch that a client would send.
-pub fn batch(records: &[Owned]) -> Batch {
+pub fn batch(records: &[Owned]) -> ColumnarBatch {
     let mut bytes = Vec::new();
     for record in records {
         let mut message = Vec::new();
@@ -58,7 +58,7 @@ pub fn batch(records: &[Owned]) -> Batch {
         prost::encoding::encode_varint(message.len() as u64, &mut bytes);
         bytes.extend(message);
     }
-    Batch::from_wire(&bytes, |_| false).unwrap()
+    ColumnarBatch::from_wire(&bytes, |_| false).unwrap()
 }
 
 /// AggregationTable of an answer by bin and key.

@@ -6,7 +6,7 @@ use crate::record::schema::INT_COUNT;
 
 /// What a writer says of the file it wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
+pub struct ManifestEntry {
     /// Name of the file within the data directory.
     pub name: String,
     /// Rows in it.
@@ -29,7 +29,7 @@ pub struct Summary {
     /// CRC-32 of each page of the file.
     pub page_crc32: Vec<u32>,
     /// Hashes of the keys whose versions lie on more UTC days than one, ascending.
-    pub far_keys: Vec<u64>,
+    pub multi_day_keys: Vec<u64>,
 }
 
 impl Summary {
@@ -45,7 +45,7 @@ impl Summary {
         }
         out.extend((self.page_crc32.len() as u64).to_le_bytes());
         self.page_crc32.iter().for_each(|crc32| out.extend(u64::from(*crc32).to_le_bytes()));
-        self.far_keys.iter().for_each(|hash| out.extend(hash.to_le_bytes()));
+        self.multi_day_keys.iter().for_each(|hash| out.extend(hash.to_le_bytes()));
         out
     }
 
@@ -68,6 +68,6 @@ impl Summary {
         };
         let problem = || Error::Damaged { file: file.to_owned(), problem: "its summary is cut short".to_owned() };
         let (setup_range, column_stats, page_crc32) = read().ok_or_else(problem)?;
-        Ok(Self { setup_range, column_stats, page_crc32, far_keys: words.collect() })
+        Ok(Self { setup_range, column_stats, page_crc32, multi_day_keys: words.collect() })
     }
 }

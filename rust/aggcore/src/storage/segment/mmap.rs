@@ -11,7 +11,7 @@ use arrow_schema::ArrowError;
 use bytes::Bytes;
 use memmap2::Mmap;
 
-use super::page_checksums::Pages;
+use super::page_checksums::PageChecksums;
 use crate::error::{Error, Result};
 
 /// Maps a file.
@@ -30,7 +30,7 @@ pub fn map(path: &Path) -> Result<Buffer> {
 ///
 /// # Errors
 /// `IpcError` where a header is not as it was written.
-pub fn read(buffer: &Buffer, pages: &Pages) -> std::result::Result<RecordBatch, ArrowError> {
+pub fn read(buffer: &Buffer, pages: &PageChecksums) -> std::result::Result<RecordBatch, ArrowError> {
     let broken = |problem: &str| ArrowError::IpcError(problem.to_owned());
     let whole = |bytes: &[u8]| if pages.are_whole(bytes) { Ok(()) } else { Err(broken("its header fails its checksum")) };
     let trailer_start = buffer.len().checked_sub(10).ok_or_else(|| broken("the file is too short"))?;

@@ -1,4 +1,4 @@
-//! Sealed segments: immutable Arrow IPC files, memory-mapped.
+//! SegmentEntry segments: immutable Arrow IPC files, memory-mapped.
 //!
 //! A file holds one record batch sorted by account, then by setup time: the fields of the record, when it was
 //! received, what is kept of its versions, a sorted column of key hashes with the row of each, by which a key is found
@@ -31,10 +31,10 @@ use crate::columns::slice::RecordSlice;
 use crate::error::{Error, Result};
 use crate::record::schema::{COLUMN_COUNT, FIELDS, dictionary_slot, int_slot, segment_column, text_slot};
 use mmap::{map, read};
-use page_checksums::Pages;
+use page_checksums::PageChecksums;
 
-pub use manifest::{Summary, Written};
-pub use write::{Place, Source, write};
+pub use manifest::{ManifestEntry, Summary};
+pub use write::{RowSource, SourceRow, write};
 
 const ACCOUNT_ID: usize = number_of("account_id");
 const SETUP_TIME: usize = number_of("setup_time");
@@ -54,10 +54,10 @@ pub struct Segment {
     pub bytes: u64,
     path: PathBuf,
     rows: usize,
-    pages: Pages,
+    pages: PageChecksums,
     columns: Vec<ArrayData>,
     damaged: AtomicBool,
-    has_filter: AtomicBool,
+    has_read_bloom_filter: AtomicBool,
     /// Where the rows of accounts are that were asked for: each search looks at some fifty places of the file.
     accounts: Mutex<HashMap<Box<str>, Account>>,
     setup_us: ScalarBuffer<i64>,
@@ -66,7 +66,7 @@ pub struct Segment {
     versions: Option<BinaryArray>,
     sorted_key_hash: ScalarBuffer<u64>,
     row_of_key: ScalarBuffer<u32>,
-    key_filter: ScalarBuffer<u16>,
+    bloom_filter: ScalarBuffer<u16>,
     setup_minute: Option<ScalarBuffer<u16>>,
     duration_ms: Option<ScalarBuffer<i32>>,
 }
@@ -76,13 +76,13 @@ impl Segment {
     ///
     /// # Errors
     /// `Io` where it cannot be opened, `Damaged` where its size or its header is not what was written.
-    pub fn open(directory: &Path, written: &Written) -> Result<Self> {
+    pub fn open(directory: &Path, written: &ManifestEntry) -> Result<Self> {
         let path = directory.join(&written.name);
         let buffer = map(&path)?;
         if buffer.len() as u64 != written.bytes {
             return Err(Error::damaged(&path, format!("it has {} bytes instead of {}", buffer.len(), written.bytes)));
         }
-        let pages = Pages::new(buffer.clone(), written.summary.page_crc32.clone());
+        let pages = PageChecksums::new(buffer.clone(), written.summary.page_crc32.clone());
         let batch = read(&buffer, &pages).map_err(|error| Error::damaged(&path, error))?;
         if batch.num_rows() != written.rows {
             return Err(Error::damaged(&path, format!("it has {} rows instead of {}", batch.num_rows(), written.rows)));
@@ -91,7 +91,7 @@ impl Segment {
     }
 
     /// Opens a file just written, and reads all of it.
-    fn open_written(directory: &Path, written: &Written) -> Result<Self> {
+    fn open_written(directory: &Path, written: &ManifestEntry) -> Result<Self> {
         let segment = Self::open(directory, written)?;
         segment.check_whole()?;
         Ok(segment)
@@ -102,12 +102,12 @@ impl Segment {
         self.rows
     }
 
-    /// The rows as columns, of which only those named may be read; `dead` are those that count no more.
+    /// The rows as columns, of which only those named may be read; `tombstones` are those that count no more.
     ///
     /// # Errors
     /// `Damaged` where one of these columns is not what was written, or any looked at before was not.
-    pub fn slice<'a>(&'a self, names: &[&str], dead: &'a RowSet) -> Result<RecordSlice<'a>> {
-        self.with_columns(self.unverified_slice(dead), names)
+    pub fn slice<'a>(&'a self, names: &[&str], tombstones: &'a RowSet) -> Result<RecordSlice<'a>> {
+        self.with_columns(self.unverified_slice(tombstones), names)
     }
 
     /// As [`Segment::slice`], with the rows of one account set up in [from, to) alone.
@@ -115,9 +115,9 @@ impl Segment {
     /// # Errors
     /// As [`Segment::slice`].
     pub fn slice_of_account<'a>(
-        &'a self, account: &str, (from, to): (i64, i64), names: &[&str], dead: &'a RowSet,
+        &'a self, account: &str, (from, to): (i64, i64), names: &[&str], tombstones: &'a RowSet,
     ) -> Result<RecordSlice<'a>> {
-        let mut slice = self.unverified_slice(dead);
+        let mut slice = self.unverified_slice(tombstones);
         let (is_whole, (code, rows)) = (slice.lies_within(from, to), self.rows_of_account(account)?);
         (slice.account, slice.ascends, slice.rows) = ((!rows.is_empty()).then_some(code), true, rows);
         if !is_whole {
@@ -131,19 +131,19 @@ impl Segment {
     ///
     /// # Errors
     /// `Damaged` where any is not what was written.
-    pub fn verified_slice<'a>(&'a self, dead: &'a RowSet) -> Result<RecordSlice<'a>> {
+    pub fn verified_slice<'a>(&'a self, tombstones: &'a RowSet) -> Result<RecordSlice<'a>> {
         self.check_whole()?;
-        Ok(self.unverified_slice(dead))
+        Ok(self.unverified_slice(tombstones))
     }
 
     /// One row as columns, all of which may be read, with what is kept of its versions.
     ///
     /// # Errors
     /// `Damaged` where the row is not what was written.
-    pub fn row<'a>(&'a self, row: usize, dead: &'a RowSet) -> Result<(RecordSlice<'a>, Option<&'a [u8]>)> {
+    pub fn row<'a>(&'a self, row: usize, tombstones: &'a RowSet) -> Result<(RecordSlice<'a>, Option<&'a [u8]>)> {
         let rows = row..row + 1;
         (0..COLUMN_COUNT).try_for_each(|number| self.check(number, &rows))?;
-        Ok((RecordSlice { rows, ..self.unverified_slice(dead) }, self.versions(row)))
+        Ok((RecordSlice { rows, ..self.unverified_slice(tombstones) }, self.versions(row)))
     }
 
     /// Whether a slice of it was found not to be what was written.
@@ -152,8 +152,8 @@ impl Segment {
     }
 
     /// Whether the filter of its keys was read.
-    pub fn has_filter(&self) -> bool {
-        self.has_filter.load(Ordering::Relaxed)
+    pub fn has_read_bloom_filter(&self) -> bool {
+        self.has_read_bloom_filter.load(Ordering::Relaxed)
     }
 
     /// Reads the whole file.
@@ -174,11 +174,11 @@ impl Segment {
     /// # Errors
     /// `Damaged` where something that it needs is not what was written.
     pub fn find(&self, key_hash: u64, source: &str, session_id: &str) -> Result<Vec<usize>> {
-        if !self.has_filter() {
+        if !self.has_read_bloom_filter() {
             self.check(segment_column::KEY_FILTER, &(0..self.rows))?;
-            self.has_filter.store(true, Ordering::Relaxed);
+            self.has_read_bloom_filter.store(true, Ordering::Relaxed);
         }
-        if !bloom_filter::may_have(&self.key_filter, key_hash) {
+        if !bloom_filter::may_have(&self.bloom_filter, key_hash) {
             return Ok(Vec::new());
         }
         let hash_of = |place: usize| -> Result<u64> {
@@ -202,8 +202,8 @@ impl Segment {
     }
 
     /// Whether a version of this key may belong here though set up on any day.
-    pub fn has_far_key(&self, key_hash: u64) -> bool {
-        self.summary.far_keys.binary_search(&key_hash).is_ok()
+    pub fn has_multi_day_key(&self, key_hash: u64) -> bool {
+        self.summary.multi_day_keys.binary_search(&key_hash).is_ok()
     }
 
     /// An account, searched for when it is first asked for.
@@ -240,7 +240,7 @@ impl Segment {
             && self.category(dictionary_slot::SOURCE).text(row) == source
     }
 
-    fn unverified_slice<'a>(&'a self, dead: &'a RowSet) -> RecordSlice<'a> {
+    fn unverified_slice<'a>(&'a self, tombstones: &'a RowSet) -> RecordSlice<'a> {
         let fields = self.fields.fields(EntryOrder::Sorted);
         let times =
             CallDurations::Times { answer_us: fields.ints[int_slot::ANSWER_TIME], end_us: fields.ints[int_slot::END_TIME] };
@@ -258,7 +258,7 @@ impl Segment {
             column_stats: Some(&self.summary.column_stats),
             received_us: &self.received_us,
             received_stats: UNKNOWN_STATS,
-            dead,
+            tombstones,
         }
     }
 
@@ -291,7 +291,7 @@ impl Segment {
         if self.is_damaged() { Err(Error::damaged(&self.path, "it fails its checksum")) } else { Ok(()) }
     }
 
-    fn from_columns(path: PathBuf, written: &Written, pages: Pages, batch: &RecordBatch) -> Option<Self> {
+    fn from_columns(path: PathBuf, written: &ManifestEntry, pages: PageChecksums, batch: &RecordBatch) -> Option<Self> {
         let own = |number: usize| batch.column_by_name(segment_column::NAMES[number - segment_column::RECEIVED_TIME]);
         let columns = batch.columns();
         let named = FIELDS.iter().zip(batch.schema_ref().fields()).all(|(field, arrow)| field.name == arrow.name());
@@ -305,7 +305,7 @@ impl Segment {
             pages,
             columns: columns.iter().map(Array::to_data).collect(),
             damaged: AtomicBool::new(false),
-            has_filter: AtomicBool::new(false),
+            has_read_bloom_filter: AtomicBool::new(false),
             accounts: Mutex::default(),
             setup_us,
             fields: ArrowColumns::of(columns.get(..FIELDS.len())?)?,
@@ -313,7 +313,7 @@ impl Segment {
             versions: own(segment_column::VERSIONS)?.as_binary_opt::<i32>().cloned(),
             sorted_key_hash: own(segment_column::SORTED_KEY_HASH)?.as_primitive_opt::<UInt64Type>()?.values().clone(),
             row_of_key: own(segment_column::ROW_OF_KEY)?.as_primitive_opt::<UInt32Type>()?.values().clone(),
-            key_filter: own(segment_column::KEY_FILTER)?.as_primitive_opt::<UInt16Type>()?.values().clone(),
+            bloom_filter: own(segment_column::KEY_FILTER)?.as_primitive_opt::<UInt16Type>()?.values().clone(),
             setup_minute: own(segment_column::SETUP_MINUTE)?
                 .as_primitive_opt::<UInt16Type>()
                 .map(|minutes| minutes.values().clone()),

@@ -1,4 +1,4 @@
-//! Pages of a mapped file, each checked against its CRC-32 when it is first needed.
+//! PageChecksums of a mapped file, each checked against its CRC-32 when it is first needed.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,14 +11,14 @@ use arrow_schema::DataType;
 pub const PAGE_BYTES: usize = 1 << 16;
 
 /// A mapped file and what its pages must be.
-pub struct Pages {
+pub struct PageChecksums {
     file: Buffer,
     crc32: Vec<u32>,
     /// A bit per page that was found to be as written.
     checked: Vec<AtomicU64>,
 }
 
-impl Pages {
+impl PageChecksums {
     /// A mapped file of which nothing is checked yet.
     pub fn new(file: Buffer, crc32: Vec<u32>) -> Self {
         let checked = (0..crc32.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
@@ -90,7 +90,7 @@ impl Pages {
 
 /// Sums up the pages of a file that is being written.
 #[derive(Default)]
-pub struct PageSums {
+pub struct PageHasher {
     done: Vec<u32>,
     page: crc32fast::Hasher,
     page_bytes: usize,
@@ -98,7 +98,7 @@ pub struct PageSums {
     whole: crc32fast::Hasher,
 }
 
-impl PageSums {
+impl PageHasher {
     /// Adds the next bytes.
     pub fn add(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
@@ -136,12 +136,12 @@ mod tests {
     fn pages_are_summed_up_however_they_are_written() {
         let file: Vec<u8> = (0..PAGE_BYTES * 2 + 77).map(|i| (i * i / 7) as u8).collect();
         for step in [1_000, PAGE_BYTES, PAGE_BYTES * 3] {
-            let mut sums = PageSums::default();
+            let mut sums = PageHasher::default();
             file.chunks(step).for_each(|bytes| sums.add(bytes));
             let pages: Vec<u32> = file.chunks(PAGE_BYTES).map(crc32fast::hash).collect();
             assert_eq!(sums.finish(), (crc32fast::hash(&file), pages));
         }
-        assert_eq!(PageSums::default().finish(), (0, Vec::new()));
+        assert_eq!(PageHasher::default().finish(), (0, Vec::new()));
     }
 
     #[test]
@@ -149,7 +149,7 @@ mod tests {
         let mut bytes = vec![7u8; PAGE_BYTES * 3];
         let crc32: Vec<u32> = bytes.chunks(PAGE_BYTES).map(crc32fast::hash).collect();
         bytes[PAGE_BYTES + 5] = 8;
-        let pages = Pages::new(Buffer::from_vec(bytes), crc32);
+        let pages = PageChecksums::new(Buffer::from_vec(bytes), crc32);
         let file = pages.file.clone();
         assert!(pages.are_whole(&file[..PAGE_BYTES]) && pages.are_whole(&file[PAGE_BYTES * 2..]));
         assert!(!pages.are_whole(&file[PAGE_BYTES - 1..PAGE_BYTES + 1]) && !pages.are_all_whole());

@@ -9,8 +9,8 @@ use arrow_array::{
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, Field as ArrowField, Schema};
 
-use super::manifest::{Summary, Written};
-use super::page_checksums::PageSums;
+use super::manifest::{ManifestEntry, Summary};
+use super::page_checksums::PageHasher;
 use super::{Segment, bloom_filter};
 use crate::columns::arrow::{dictionary_array, int_array, text_array};
 use crate::columns::dictionary::{DictionaryColumn, NO_CODE};
@@ -25,7 +25,7 @@ use crate::wire::versions::on_many_days;
 const FLUSH_BYTES: usize = 4 << 20;
 
 /// Rows of a slice, and what is kept of their versions.
-pub struct Source<'a> {
+pub struct RowSource<'a> {
     /// The rows as columns.
     pub slice: RecordSlice<'a>,
     /// What is kept of a row's versions.
@@ -33,24 +33,26 @@ pub struct Source<'a> {
 }
 
 /// One row: number of its source, number within it.
-pub type Place = (u32, u32);
+pub type SourceRow = (u32, u32);
 
 /// Writes rows into a new file, so that it survives a power cut once this returns, and opens it.
 ///
-/// `places` are put in the order that the file has them in: by account, then by setup time. The file gets a temporary
+/// `source_rows` are put in the order that the file has them in: by account, then by setup time. The file gets a temporary
 /// name, is flushed, renamed and its directory flushed.
 ///
 /// # Errors
 /// `Io` where the operating system refuses; the temporary file may be left and is never read. `Damaged` where
 /// the file reads back otherwise than written.
-pub fn write(directory: &Path, name: &str, sources: &[Source<'_>], places: &mut [Place]) -> Result<(Written, Segment)> {
-    sort(sources, places);
-    let columns = columns(sources, places)?;
+pub fn write(
+    directory: &Path, name: &str, sources: &[RowSource<'_>], source_rows: &mut [SourceRow],
+) -> Result<(ManifestEntry, Segment)> {
+    sort(sources, source_rows);
+    let columns = columns(sources, source_rows)?;
     let path = directory.join(name);
     let (bytes, crc32, page_crc32) = put_durably(&path, &columns.batch)?;
-    let SegmentColumns { setup_range, column_stats, far_keys, .. } = columns;
-    let summary = Summary { setup_range, column_stats, page_crc32, far_keys };
-    let written = Written { name: name.to_owned(), rows: places.len(), bytes, crc32, summary };
+    let SegmentColumns { setup_range, column_stats, multi_day_keys, .. } = columns;
+    let summary = Summary { setup_range, column_stats, page_crc32, multi_day_keys };
+    let written = ManifestEntry { name: name.to_owned(), rows: source_rows.len(), bytes, crc32, summary };
     let segment = Segment::open_written(directory, &written)?;
     Ok((written, segment))
 }
@@ -60,66 +62,66 @@ struct SegmentColumns {
     batch: RecordBatch,
     setup_range: (i64, i64),
     column_stats: [ColumnStats; INT_COUNT],
-    far_keys: Vec<u64>,
+    multi_day_keys: Vec<u64>,
 }
 
 /// Rows in the order of account, absent ones last, and setup time.
-fn sort(sources: &[Source<'_>], places: &mut [Place]) {
-    let accounts = DictionaryMerge::new(sources, places, dictionary_slot::ACCOUNT_ID);
-    let key = |place: Place| {
+fn sort(sources: &[RowSource<'_>], source_rows: &mut [SourceRow]) {
+    let accounts = DictionaryMerge::new(sources, source_rows, dictionary_slot::ACCOUNT_ID);
+    let key = |place: SourceRow| {
         let slice = &sources[place.0 as usize].slice;
         (accounts.code(sources, place), slice.setup_us[place.1 as usize], place)
     };
-    let mut keys: Vec<(usize, i64, Place)> = places.iter().map(|&place| key(place)).collect();
+    let mut keys: Vec<(usize, i64, SourceRow)> = source_rows.iter().map(|&place| key(place)).collect();
     keys.sort_unstable();
-    places.iter_mut().zip(keys).for_each(|(place, key)| *place = key.2);
+    source_rows.iter_mut().zip(keys).for_each(|(place, key)| *place = key.2);
 }
 
-fn columns(sources: &[Source<'_>], places: &[Place]) -> Result<SegmentColumns> {
+fn columns(sources: &[RowSource<'_>], source_rows: &[SourceRow]) -> Result<SegmentColumns> {
     let mut arrays: Vec<ArrayRef> = Vec::with_capacity(FIELDS.len() + segment_column::NAMES.len());
     let mut column_stats = [UNKNOWN_STATS; INT_COUNT];
     for field in &FIELDS {
         arrays.push(match field.field_type.column_kind() {
-            ColumnKind::Dictionary => category_column(sources, places, field.slot)?,
+            ColumnKind::Dictionary => category_column(sources, source_rows, field.slot)?,
             ColumnKind::Text => {
-                let text = |&(source, row): &Place| sources[source as usize].slice.fields.texts[field.slot].get(row as usize);
-                text_array(places.iter().map(text))
+                let text = |&(source, row): &SourceRow| sources[source as usize].slice.fields.texts[field.slot].get(row as usize);
+                text_array(source_rows.iter().map(text))
             }
             ColumnKind::Int => {
                 let value = |slice: &RecordSlice<'_>, row| slice.fields.ints[field.slot].get(row);
-                let values: Vec<i64> = each(sources, places, value).collect();
+                let values: Vec<i64> = each(sources, source_rows, value).collect();
                 column_stats[field.slot] = ColumnStats::of(&values);
                 int_array(values, column_stats[field.slot], field.field_type)
             }
         });
     }
-    let received = each(sources, places, |slice, row| slice.received_us[row]);
+    let received = each(sources, source_rows, |slice, row| slice.received_us[row]);
     arrays.push(Arc::new(TimestampMicrosecondArray::from_iter_values(received).with_timezone("UTC")));
-    let kept = || places.iter().map(|&(source, row)| (sources[source as usize].versions)(row as usize));
+    let kept = || source_rows.iter().map(|&(source, row)| (sources[source as usize].versions)(row as usize));
     arrays.push(versions_column(kept()));
-    let hashes: Vec<u64> = each(sources, places, |slice, row| slice.fields.key_hash(row)).collect();
+    let hashes: Vec<u64> = each(sources, source_rows, |slice, row| slice.fields.key_hash(row)).collect();
     let mut keys: Vec<(u64, u32)> = hashes.iter().zip(0..).map(|(&hash, row)| (hash, row)).collect();
     keys.sort_unstable();
     arrays.push(Arc::new(UInt64Array::from_iter_values(keys.iter().map(|key| key.0))));
     arrays.push(Arc::new(UInt32Array::from_iter_values(keys.iter().map(|key| key.1))));
     arrays.push(Arc::new(UInt16Array::from(bloom_filter::build(&hashes))));
-    let minutes = each(sources, places, |slice, row| minute_of_day(slice.setup_us[row]));
+    let minutes = each(sources, source_rows, |slice, row| minute_of_day(slice.setup_us[row]));
     arrays.push(Arc::new(UInt16Array::from_iter_values(minutes)));
-    arrays.push(duration_column(each(sources, places, |slice, row| slice.durations.get(row)), places.len()));
-    let mut far_keys: Vec<u64> =
+    arrays.push(duration_column(each(sources, source_rows, |slice, row| slice.durations.get(row)), source_rows.len()));
+    let mut multi_day_keys: Vec<u64> =
         kept().zip(&hashes).filter(|(kept, _)| kept.is_some_and(on_many_days)).map(|(_, &hash)| hash).collect();
-    far_keys.sort_unstable();
+    multi_day_keys.sort_unstable();
     let names = FIELDS.iter().map(|field| field.name).chain(segment_column::NAMES);
     let fields = names.zip(&arrays).map(|(name, array)| ArrowField::new(name, array.data_type().clone(), true));
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), arrays)?;
     let ColumnStats { low, high, .. } = column_stats[int_slot::SETUP_TIME];
-    Ok(SegmentColumns { batch, setup_range: (low, high), column_stats, far_keys })
+    Ok(SegmentColumns { batch, setup_range: (low, high), column_stats, multi_day_keys })
 }
 
 fn each<'a, T>(
-    sources: &'a [Source<'_>], places: &'a [Place], value: impl Fn(&RecordSlice<'_>, usize) -> T + Clone + 'a,
+    sources: &'a [RowSource<'_>], source_rows: &'a [SourceRow], value: impl Fn(&RecordSlice<'_>, usize) -> T + Clone + 'a,
 ) -> impl Iterator<Item = T> + Clone {
-    places.iter().map(move |&(source, row)| value(&sources[source as usize].slice, row as usize))
+    source_rows.iter().map(move |&(source, row)| value(&sources[source as usize].slice, row as usize))
 }
 
 /// Milliseconds that calls were talked on, -1 for those not answered; no column where one does not fit.
@@ -145,10 +147,10 @@ struct DictionaryMerge<'a> {
 }
 
 impl<'a> DictionaryMerge<'a> {
-    fn new(sources: &'a [Source<'_>], places: &[Place], slot: usize) -> Self {
+    fn new(sources: &'a [RowSource<'_>], source_rows: &[SourceRow], slot: usize) -> Self {
         let columns: Vec<&DictionaryColumn<'_>> = sources.iter().map(|source| &source.slice.fields.dictionaries[slot]).collect();
         let mut used: Vec<Vec<bool>> = columns.iter().map(|column| vec![false; column.entries.count() + 1]).collect();
-        for &(source, row) in places {
+        for &(source, row) in source_rows {
             used[source as usize][(columns[source as usize].code(row as usize) + 1) as usize] = true;
         }
         let texts = |source: usize| used[source].iter().skip(1).zip(0..).filter(|(used, _)| **used).map(|(_, code)| code);
@@ -166,7 +168,7 @@ impl<'a> DictionaryMerge<'a> {
     }
 
     /// The code of a row; one after the others where it has no text.
-    fn code(&self, sources: &[Source<'_>], (source, row): Place) -> usize {
+    fn code(&self, sources: &[RowSource<'_>], (source, row): SourceRow) -> usize {
         match sources[source as usize].slice.fields.dictionaries[self.slot].code(row as usize) {
             NO_CODE => self.entries.len(),
             code => self.code_of[source as usize][code as usize],
@@ -175,9 +177,9 @@ impl<'a> DictionaryMerge<'a> {
 }
 
 /// A category column with only the entries that the rows use.
-fn category_column(sources: &[Source<'_>], places: &[Place], slot: usize) -> Result<ArrayRef> {
-    let dictionary = DictionaryMerge::new(sources, places, slot);
-    let codes: Vec<usize> = places.iter().map(|&place| dictionary.code(sources, place)).collect();
+fn category_column(sources: &[RowSource<'_>], source_rows: &[SourceRow], slot: usize) -> Result<ArrayRef> {
+    let dictionary = DictionaryMerge::new(sources, source_rows, slot);
+    let codes: Vec<usize> = source_rows.iter().map(|&place| dictionary.code(sources, place)).collect();
     Ok(dictionary_array(&codes, &dictionary.entries)?)
 }
 
@@ -188,7 +190,7 @@ fn put_durably(path: &Path, batch: &RecordBatch) -> Result<(u64, u32, Vec<u32>)>
     let directory = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(directory).map_err(io)?;
     let file = File::create(&temporary).map_err(io)?;
-    let mut out = Flushing { file, sums: PageSums::default(), bytes: 0, unflushed: 0 };
+    let mut out = PacedFile { file, sums: PageHasher::default(), bytes: 0, unflushed: 0 };
     let mut writer = FileWriter::try_new(&mut out, &batch.schema()).map_err(|error| told(path, error))?;
     writer.write(batch).and_then(|()| writer.finish()).map_err(|error| told(path, error))?;
     drop(writer);
@@ -214,14 +216,14 @@ fn told(path: &Path, error: ArrowError) -> Error {
 }
 
 /// A file that is flushed every few megabytes, as a flush of all at once would hold up those of the journal.
-struct Flushing {
+struct PacedFile {
     file: File,
-    sums: PageSums,
+    sums: PageHasher,
     bytes: u64,
     unflushed: usize,
 }
 
-impl Write for Flushing {
+impl Write for PacedFile {
     fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
         let written = self.file.write(&buffer[..buffer.len().min(FLUSH_BYTES)])?;
         self.sums.add(&buffer[..written]);
