@@ -179,7 +179,7 @@ pub mod segment_column {
     pub const NAME_OF_MINUTE: &str = "setup_minute";
     pub const NAME_OF_DURATION: &str = "talk_ms";
     pub const NAMES: [&str; 7] =
-        ["received_time", "versions", "sorted_key_hash", "row_of_key", "bloom_filter", NAME_OF_MINUTE, NAME_OF_DURATION];
+        ["received_time", "versions", "sorted_key_hash", "row_of_key", "key_filter", NAME_OF_MINUTE, NAME_OF_DURATION];
 }
 
 /// Columns of a segment: the fields of the record, then those of [`segment_column`].
