@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pegcount import calendar
 from pegcount.config import Config
-from pegcount.ingest import ImportOptions, RejectsFile, import_file
+from pegcount.importers import ImportOptions, RejectsFile, import_file
 from service import Service
 
 ROOT = Path(__file__).parents[1]

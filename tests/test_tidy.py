@@ -55,11 +55,11 @@ MAY_IMPORT = {
     "core": {"_aggcore"},
     "store": SHARED | {"core"},
     "response": SHARED | {"core", "v1"},
-    "ingest": SHARED | {"v1"},
+    "importers": SHARED | {"v1"},
     "export": {"core", "v1"},
     "server": SHARED | {"request", "calendar", "store", "core", "response", "v1", "__version__"},
     "client": {"config", "errors", "model", "v1"},
-    "cli": SHARED | {"calendar", "client", "core", "export", "ingest", "server", "store", "v1"},
+    "cli": SHARED | {"calendar", "client", "core", "export", "importers", "server", "store", "v1"},
     "__main__": {"cli"},
     "__init__": set[str](),
 }

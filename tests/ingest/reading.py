@@ -8,7 +8,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount.calendar import zone
-from pegcount.ingest import FORMATS, ImportOptions, ParsedLine, ParsedRecord, SkippedLine
+from pegcount.importers import FORMATS, ImportOptions, ParsedLine, ParsedRecord, SkippedLine
 from pegcount.v1.records_pb2 import SessionRecord
 from pegcount.zone import Zone
 

@@ -2,7 +2,7 @@
 
 import pytest
 from pegcount.errors import ImportFileError
-from pegcount.ingest import ASTERISK_COLUMN_ORDERS
+from pegcount.importers import ASTERISK_COLUMN_ORDERS
 from pegcount.v1.records_pb2 import SESSION_KIND_CALL, SessionRecord
 
 from .reading import csv_line, only_record, options, outline, parse, times

@@ -1,9 +1,9 @@
 """Instants of a call out of local dates and durations."""
 
 import pytest
-from pegcount.ingest.call_times import LoggedCall, read_seconds, set_call_times
-from pegcount.ingest.line import UnreadableRowError
-from pegcount.ingest.local_time import LocalClock, read_stamp
+from pegcount.importers.call_times import LoggedCall, read_seconds, set_call_times
+from pegcount.importers.line import UnreadableRowError
+from pegcount.importers.local_time import LocalClock, read_stamp
 from pegcount.v1.records_pb2 import SessionRecord
 
 from .reading import known, times

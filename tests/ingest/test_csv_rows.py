@@ -2,9 +2,9 @@
 
 import pytest
 from pegcount.errors import ImportFileError
-from pegcount.ingest.csv_rows import read_header, split_row
-from pegcount.ingest.line import UnreadableLine, UnreadableRowError
-from pegcount.ingest.text_lines import TextLine
+from pegcount.importers.csv_rows import read_header, split_row
+from pegcount.importers.line import UnreadableLine, UnreadableRowError
+from pegcount.importers.text_lines import TextLine
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pegcount.errors import ImportFileError
-from pegcount.ingest import FORMATS, ParsedLine
+from pegcount.importers import FORMATS, ParsedLine
 
 from .reading import csv_line, outline, parse
 from .test_asterisk import BASE

@@ -4,7 +4,7 @@ import io
 
 import pytest
 from pegcount.errors import ImportFileError
-from pegcount.ingest.freeswitch_csv import parse_freeswitch_csv
+from pegcount.importers.freeswitch_csv import parse_freeswitch_csv
 from pegcount.v1.records_pb2 import SESSION_KIND_CALL, SessionRecord
 
 from .reading import csv_line, only_record, options, outline, parse

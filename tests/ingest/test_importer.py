@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pegcount.config import Config
 from pegcount.errors import ImportFileError, OverloadedError
-from pegcount.ingest import ImportCounts, ImportOptions, RejectsFile, import_file
+from pegcount.importers import ImportCounts, ImportOptions, RejectsFile, import_file
 from pegcount.model import RejectedRecord, WriteOutcome
 from pegcount.v1.records_pb2 import SessionRecord, WriteRecordsRequest
 

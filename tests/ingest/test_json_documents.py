@@ -1,9 +1,9 @@
 """Where documents begin and end."""
 
 import pytest
-from pegcount.ingest.json_documents import read_documents
-from pegcount.ingest.line import UnreadableLine
-from pegcount.ingest.text_lines import TextLine
+from pegcount.importers.json_documents import read_documents
+from pegcount.importers.line import UnreadableLine
+from pegcount.importers.text_lines import TextLine
 
 
 def check(lines: list[TextLine | UnreadableLine], expected: list[str]) -> None:

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pegcount.ingest.line import UnreadableRowError
-from pegcount.ingest.local_time import LocalClock, is_stamp, read_stamp
+from pegcount.importers.line import UnreadableRowError
+from pegcount.importers.local_time import LocalClock, is_stamp, read_stamp
 
 from .reading import known
 

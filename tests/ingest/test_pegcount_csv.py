@@ -2,7 +2,7 @@
 
 import pytest
 from pegcount.errors import ImportFileError
-from pegcount.ingest.record_fields import FIELD_NAMES
+from pegcount.importers.record_fields import FIELD_NAMES
 from pegcount.v1.records_pb2 import SESSION_EVENT_START, SESSION_KIND_TTS, SessionRecord
 
 from .reading import only_record, options, outline, parse

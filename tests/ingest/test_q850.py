@@ -1,7 +1,7 @@
 """Release causes behind words."""
 
 import pytest
-from pegcount.ingest.q850 import CAUSE_BY_DISPOSITION, hangup_cause
+from pegcount.importers.q850 import CAUSE_BY_DISPOSITION, hangup_cause
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from pegcount.errors import ImportFileError
-from pegcount.ingest import RejectsFile
+from pegcount.importers import RejectsFile
 
 
 def test_no_file_without_rejects(tmp_path: Path) -> None:

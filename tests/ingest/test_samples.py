@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from pegcount.ingest import ParsedRecord, UnreadableLine
+from pegcount.importers import ParsedRecord, UnreadableLine
 from pegcount.v1.records_pb2 import SESSION_KIND_ASR, SESSION_KIND_CALL, SESSION_KIND_TTS, SessionRecord
 
 from .reading import options, parse, times

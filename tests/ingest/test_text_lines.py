@@ -4,8 +4,8 @@ import io
 
 import pytest
 from pegcount.errors import ImportFileError
-from pegcount.ingest.line import UnreadableLine
-from pegcount.ingest.text_lines import read_lines
+from pegcount.importers.line import UnreadableLine
+from pegcount.importers.text_lines import read_lines
 
 
 @pytest.mark.parametrize(

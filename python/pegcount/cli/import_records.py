@@ -16,7 +16,7 @@ from pegcount.cli.failure import REJECTED_STATUS, failures_as_sentences
 from pegcount.client import Client
 from pegcount.config import Config
 from pegcount.errors import ImportFileError
-from pegcount.ingest import (
+from pegcount.importers import (
     ASTERISK_COLUMN_ORDERS,
     FORMATS,
     ImportCounts,

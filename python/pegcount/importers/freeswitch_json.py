@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import BinaryIO
 from urllib.parse import unquote
 
-from pegcount.ingest.call_record import new_call, set_account, set_parties, set_text
-from pegcount.ingest.instant_text import set_instant
-from pegcount.ingest.json_documents import read_documents
-from pegcount.ingest.line import ParsedLine, UnreadableRowError
-from pegcount.ingest.options import ImportOptions
-from pegcount.ingest.q850 import hangup_cause
-from pegcount.ingest.text_lines import parse_texts, read_lines
+from pegcount.importers.call_record import new_call, set_account, set_parties, set_text
+from pegcount.importers.instant_text import set_instant
+from pegcount.importers.json_documents import read_documents
+from pegcount.importers.line import ParsedLine, UnreadableRowError
+from pegcount.importers.options import ImportOptions
+from pegcount.importers.q850 import hangup_cause
+from pegcount.importers.text_lines import parse_texts, read_lines
 from pegcount.v1.records_pb2 import SessionRecord
 from pegcount.zone import US_PER_SECOND
 

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime
 
-from pegcount.ingest.line import UnreadableRowError
+from pegcount.importers.line import UnreadableRowError
 from pegcount.zone import US_PER_DAY, US_PER_SECOND, Zone
 
 # The store keeps [1970, 2200) in UTC; a local clock may read a day more on either side.

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from pegcount.errors import ImportFileError
-from pegcount.ingest.call_record import new_call
-from pegcount.ingest.csv_rows import check_cell_count, parse_rows, read_header
-from pegcount.ingest.instant_text import read_postgres, set_instant
-from pegcount.ingest.line import ParsedLine, UnreadableRowError
-from pegcount.ingest.local_time import LocalClock
-from pegcount.ingest.options import ImportOptions
-from pegcount.ingest.record_fields import record_setters
-from pegcount.ingest.text_lines import read_lines
+from pegcount.importers.call_record import new_call
+from pegcount.importers.csv_rows import check_cell_count, parse_rows, read_header
+from pegcount.importers.instant_text import read_postgres, set_instant
+from pegcount.importers.line import ParsedLine, UnreadableRowError
+from pegcount.importers.local_time import LocalClock
+from pegcount.importers.options import ImportOptions
+from pegcount.importers.record_fields import record_setters
+from pegcount.importers.text_lines import read_lines
 from pegcount.v1.records_pb2 import SessionRecord
 
 _TIMES = {"time_start": "setup_time", "time_connect": "answer_time", "time_end": "end_time"}

@@ -8,8 +8,8 @@ import csv
 from collections.abc import Callable, Iterable, Iterator
 
 from pegcount.errors import ImportFileError
-from pegcount.ingest.line import ParsedLine, UnreadableLine, UnreadableRowError
-from pegcount.ingest.text_lines import TextLine, parse_texts
+from pegcount.importers.line import ParsedLine, UnreadableLine, UnreadableRowError
+from pegcount.importers.text_lines import TextLine, parse_texts
 from pegcount.v1.records_pb2 import SessionRecord
 
 RowParser = Callable[[list[str]], SessionRecord | None]

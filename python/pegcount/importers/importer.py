@@ -8,12 +8,12 @@ from typing import BinaryIO, Protocol
 
 from pegcount.config import Config
 from pegcount.errors import ImportFileError, OverloadedError
-from pegcount.ingest.formats import FORMATS
-from pegcount.ingest.line import ParsedLine, ParsedRecord, SkippedLine, UnreadableLine
-from pegcount.ingest.local_time import LocalClock
-from pegcount.ingest.options import ImportOptions
-from pegcount.ingest.record_fields import read_overrides
-from pegcount.ingest.rejects import RejectsFile
+from pegcount.importers.formats import FORMATS
+from pegcount.importers.line import ParsedLine, ParsedRecord, SkippedLine, UnreadableLine
+from pegcount.importers.local_time import LocalClock
+from pegcount.importers.options import ImportOptions
+from pegcount.importers.record_fields import read_overrides
+from pegcount.importers.rejects import RejectsFile
 from pegcount.model import WriteOutcome
 from pegcount.v1.records_pb2 import SessionRecord, WriteRecordsRequest
 

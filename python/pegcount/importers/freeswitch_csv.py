@@ -7,15 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pegcount.errors import ImportFileError
-from pegcount.ingest.call_record import new_call, set_account, set_parties, set_text
-from pegcount.ingest.call_times import LoggedCall, read_seconds, set_call_times
-from pegcount.ingest.content_hash import content_hash
-from pegcount.ingest.csv_rows import parse_rows, split_row
-from pegcount.ingest.line import ParsedLine, UnreadableRowError
-from pegcount.ingest.local_time import LocalClock, read_stamp
-from pegcount.ingest.options import ImportOptions
-from pegcount.ingest.q850 import hangup_cause
-from pegcount.ingest.text_lines import TextLine, read_lines
+from pegcount.importers.call_record import new_call, set_account, set_parties, set_text
+from pegcount.importers.call_times import LoggedCall, read_seconds, set_call_times
+from pegcount.importers.content_hash import content_hash
+from pegcount.importers.csv_rows import parse_rows, split_row
+from pegcount.importers.line import ParsedLine, UnreadableRowError
+from pegcount.importers.local_time import LocalClock, read_stamp
+from pegcount.importers.options import ImportOptions
+from pegcount.importers.q850 import hangup_cause
+from pegcount.importers.text_lines import TextLine, read_lines
 from pegcount.v1.records_pb2 import SessionRecord
 
 _EXAMPLE_TEMPLATE = (

@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from pegcount.ingest.instant_text import set_instant
-from pegcount.ingest.line import UnreadableRowError
-from pegcount.ingest.local_time import LocalClock, Stamp
+from pegcount.importers.instant_text import set_instant
+from pegcount.importers.line import UnreadableRowError
+from pegcount.importers.local_time import LocalClock, Stamp
 from pegcount.v1.records_pb2 import SessionRecord
 from pegcount.zone import US_PER_SECOND
 

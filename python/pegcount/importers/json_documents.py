@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from pegcount.ingest.line import UnreadableLine
-from pegcount.ingest.text_lines import TextLine
+from pegcount.importers.line import UnreadableLine
+from pegcount.importers.text_lines import TextLine
 
 _NOT_CLOSED = "the document is not closed"
 

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from pegcount.errors import ImportFileError
-from pegcount.ingest.call_record import new_call, set_account, set_parties, set_text
-from pegcount.ingest.call_times import LoggedCall, read_seconds, set_call_times
-from pegcount.ingest.content_hash import content_hash
-from pegcount.ingest.csv_rows import parse_rows
-from pegcount.ingest.line import ParsedLine, UnreadableRowError
-from pegcount.ingest.local_time import LocalClock, is_stamp, read_stamp
-from pegcount.ingest.options import ASTERISK_COLUMN_ORDERS, ImportOptions
-from pegcount.ingest.q850 import CAUSE_BY_DISPOSITION
-from pegcount.ingest.text_lines import read_lines
+from pegcount.importers.call_record import new_call, set_account, set_parties, set_text
+from pegcount.importers.call_times import LoggedCall, read_seconds, set_call_times
+from pegcount.importers.content_hash import content_hash
+from pegcount.importers.csv_rows import parse_rows
+from pegcount.importers.line import ParsedLine, UnreadableRowError
+from pegcount.importers.local_time import LocalClock, is_stamp, read_stamp
+from pegcount.importers.options import ASTERISK_COLUMN_ORDERS, ImportOptions
+from pegcount.importers.q850 import CAUSE_BY_DISPOSITION
+from pegcount.importers.text_lines import read_lines
 from pegcount.v1.records_pb2 import SessionRecord
 from pegcount.zone import US_PER_SECOND
 
