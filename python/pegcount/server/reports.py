@@ -13,7 +13,7 @@ from pegcount import calendar, core, request, response
 from pegcount.config import Config
 from pegcount.errors import AnswerTooLargeError, DeadlineError, QueryTimeLimitError
 from pegcount.model import Bins, Measure, QualityQuery, Scan, UsageQuery
-from pegcount.server.folder_objects import check_exists
+from pegcount.server.existence import check_exists
 from pegcount.store import Store
 from pegcount.v1 import reports_pb2
 from pegcount.zone import US_PER_DAY
