@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from pegcount.config import Config
 from pegcount.model import ActiveQuery, Between, Calendar, OneOf, OrderTerm, Predicate, Present, SessionKind
-from pegcount.request.fields import Fields
+from pegcount.request.validation import RequestValidator
 from pegcount.v1 import reports_pb2
 from pegcount.zone import US_PER_SECOND
 
@@ -26,61 +26,67 @@ def active_query(
 
     A session of which nothing was heard for `active_ttl_seconds` is abandoned and not asked for.
     """
-    fields = Fields(calendar, config)
-    zone = fields.zone(request.time_zone if request.HasField("time_zone") else None)
-    names = _return_fields(request, fields)
-    order = _order(request, fields)
-    limit = fields.number_within("limit", request.limit, 1, _INT32_MAX) if request.HasField("limit") else None
-    grouping = fields.enum("grouping", request.grouping, reports_pb2.Grouping)
+    validator = RequestValidator(calendar, config)
+    zone = validator.zone(request.time_zone if request.HasField("time_zone") else None)
+    names = _return_fields(request, validator)
+    order = _order(request, validator)
+    limit = (
+        validator.number_within("limit", request.limit, 1, _INT32_MAX) if request.HasField("limit") else None
+    )
+    grouping = validator.enum("grouping", request.grouping, reports_pb2.Grouping)
     predicates = (
         OneOf("kind", (SessionKind.CALL,)),
         Present("end_time", wanted=False),
         Between("received_time", now_us - config.active_ttl_seconds * US_PER_SECOND + 1, _INT64_MAX),
-        *_filters(request.filters, fields),
+        *_filters(request.filters, validator),
     )
-    fields.done()
+    validator.done()
     code_deck = request.code_deck if request.HasField("code_deck") else None
     rollup = grouping == reports_pb2.GROUPING_ROLLUP
     return ActiveQuery(names, order, limit, rollup, code_deck, zone, predicates)
 
 
-def _return_fields(request: reports_pb2.QueryActiveSessionsRequest, fields: Fields) -> tuple[str, ...]:
+def _return_fields(
+    request: reports_pb2.QueryActiveSessionsRequest, validator: RequestValidator
+) -> tuple[str, ...]:
     if not request.return_fields:
         allowed = ", ".join(RETURN_FIELDS)
-        fields.violate("return_fields", "REQUIRED_FIELD_MISSING", f"needs one or more of {allowed}")
-    _check_names("return_fields", request.return_fields, fields)
+        validator.violate("return_fields", "REQUIRED_FIELD_MISSING", f"needs one or more of {allowed}")
+    _check_names("return_fields", request.return_fields, validator)
     return tuple(request.return_fields)
 
 
-def _order(request: reports_pb2.QueryActiveSessionsRequest, fields: Fields) -> tuple[OrderTerm, ...]:
+def _order(
+    request: reports_pb2.QueryActiveSessionsRequest, validator: RequestValidator
+) -> tuple[OrderTerm, ...]:
     terms = tuple(OrderTerm(text.removeprefix("-"), text.startswith("-")) for text in request.order)
-    known = _check_names("order", [term.name for term in terms], fields)
+    known = _check_names("order", [term.name for term in terms], validator)
     allowed = ", ".join(request.return_fields)
     for i in known:
         if terms[i].name not in request.return_fields:
             description = f"{terms[i].name} is not in return_fields ({allowed})"
-            fields.violate(
+            validator.violate(
                 f"order[{i}]", "ORDER_NOT_RETURNED", description, value=terms[i].name, allowed=allowed
             )
     return terms
 
 
-def _check_names(field: str, names: Iterable[str], fields: Fields) -> list[int]:
+def _check_names(field: str, names: Iterable[str], validator: RequestValidator) -> list[int]:
     """Positions of the names that are known and stand there for the first time."""
     first: dict[str, int] = {}
     allowed = listed = ", ".join(RETURN_FIELDS)
     for i, name in enumerate(names):
         if name not in RETURN_FIELDS:
             description = f"{name!r} is not one of {listed}"
-            fields.violate(f"{field}[{i}]", "UNKNOWN_NAME", description, value=name, allowed=allowed)
+            validator.violate(f"{field}[{i}]", "UNKNOWN_NAME", description, value=name, allowed=allowed)
             listed = "them"
         elif name in first:
-            fields.violate(f"{field}[{i}]", "REPEATED_NAME", f"{name} stands there already", value=name)
+            validator.violate(f"{field}[{i}]", "REPEATED_NAME", f"{name} stands there already", value=name)
         else:
             first[name] = i
     return list(first.values())
 
 
-def _filters(filters: reports_pb2.ActiveSessionFilters, fields: Fields) -> Iterable[Predicate]:
+def _filters(filters: reports_pb2.ActiveSessionFilters, validator: RequestValidator) -> Iterable[Predicate]:
     for name in FILTER_FIELDS:
-        yield from fields.any_of(f"filters.{name}", name, getattr(filters, name))
+        yield from validator.any_of(f"filters.{name}", name, getattr(filters, name))

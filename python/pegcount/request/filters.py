@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_network
 from google.protobuf.message import Message
 
 from pegcount.model import Between, InNetwork, Predicate, TextMatch
-from pegcount.request.fields import Fields
+from pegcount.request.validation import RequestValidator
 from pegcount.v1 import reports_pb2
 
 _INT64_MIN, _INT64_MAX = -(2**63) + 1, 2**63 - 1
@@ -16,23 +16,25 @@ _DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _UNITS_PER_ONE = 10**9
 
 
-def text_filter(field: str, given: reports_pb2.TextFilter, fields: Fields) -> Iterable[Predicate]:
+def text_filter(
+    field: str, given: reports_pb2.TextFilter, validator: RequestValidator
+) -> Iterable[Predicate]:
     """Conditions of a `TextFilter`; every text that is given must hold."""
-    hows = _given(field, given, fields)
+    hows = _given(field, given, validator)
     for how in hows:
-        text = fields.text(f"{field}.{how}", getattr(given, how))
+        text = validator.text(f"{field}.{how}", getattr(given, how))
         if not text:
-            fields.violate(f"{field}.{how}", "EMPTY_FILTER", "is empty; leave it out to ask for any")
+            validator.violate(f"{field}.{how}", "EMPTY_FILTER", "is empty; leave it out to ask for any")
         yield TextMatch(field, how, text)
 
 
-def duration_filter(field: str, given: reports_pb2.IntegerFilter, fields: Fields) -> Between:
+def duration_filter(field: str, given: reports_pb2.IntegerFilter, validator: RequestValidator) -> Between:
     """Condition of an `IntegerFilter` in whole seconds, floor(duration_ms / 1000).
 
     floor(ms / 1000) = n where ms is within [1000 n, 1000 n + 999].
     """
     low, high = _INT64_MIN, _INT64_MAX
-    for how in _given(field, given, fields):
+    for how in _given(field, given, validator):
         seconds = getattr(given, how)
         if how != "lt":
             low = max(low, 1_000 * (seconds + (how == "gt")))
@@ -41,11 +43,11 @@ def duration_filter(field: str, given: reports_pb2.IntegerFilter, fields: Fields
     return _between("duration_ms", low, high)
 
 
-def decimal_filter(field: str, given: reports_pb2.DecimalFilter, fields: Fields) -> Between:
+def decimal_filter(field: str, given: reports_pb2.DecimalFilter, validator: RequestValidator) -> Between:
     """Condition of a `DecimalFilter`, exact: a record's price is a whole number of 10^-9."""
     low, high = _INT64_MIN, _INT64_MAX
-    for how in _given(field, given, fields):
-        floor, ceiling = _units(f"{field}.{how}", getattr(given, how), fields)
+    for how in _given(field, given, validator):
+        floor, ceiling = _units(f"{field}.{how}", getattr(given, how), validator)
         if how == "gt":
             low = max(low, floor + 1)
         elif how == "lt":
@@ -55,23 +57,25 @@ def decimal_filter(field: str, given: reports_pb2.DecimalFilter, fields: Fields)
     return _between(field, low, high)
 
 
-def network_filter(field: str, text: str, fields: Fields) -> Iterable[Predicate]:
+def network_filter(field: str, text: str, validator: RequestValidator) -> Iterable[Predicate]:
     """Condition of an address or CIDR block."""
     if not text:
-        fields.violate(field, "EMPTY_FILTER", "is empty; leave it out to ask for any")
+        validator.violate(field, "EMPTY_FILTER", "is empty; leave it out to ask for any")
         return
     problem = _network_problem(text)
     if problem:
-        fields.violate(field, "MALFORMED_ADDRESS", problem, value=text)
+        validator.violate(field, "MALFORMED_ADDRESS", problem, value=text)
     yield InNetwork(field, text)
 
 
-def _given(field: str, given: Message, fields: Fields) -> list[str]:
+def _given(field: str, given: Message, validator: RequestValidator) -> list[str]:
     """Names of the comparisons that a filter message has; none at all is a violation."""
     names = [descriptor.name for descriptor, _ in given.ListFields()]
     if not names:
         allowed = ", ".join(given.DESCRIPTOR.fields_by_name)
-        fields.violate(field, "EMPTY_FILTER", f"needs one or more of {allowed}; leave it out to ask for any")
+        validator.violate(
+            field, "EMPTY_FILTER", f"needs one or more of {allowed}; leave it out to ask for any"
+        )
     return names
 
 
@@ -82,15 +86,15 @@ def _between(column: str, low: int, high: int) -> Between:
     return Between(column, max(low, _INT64_MIN), min(high, _INT64_MAX))
 
 
-def _units(field: str, text: str, fields: Fields) -> tuple[int, int]:
+def _units(field: str, text: str, validator: RequestValidator) -> tuple[int, int]:
     """A decimal in units of 10^-9, rounded down and up."""
     if not text:
-        fields.violate(field, "EMPTY_FILTER", "is empty; leave it out to ask for any")
+        validator.violate(field, "EMPTY_FILTER", "is empty; leave it out to ask for any")
         return 0, 0
-    if not fields.is_text(field, text):
+    if not validator.is_text(field, text):
         return 0, 0
     if not _DECIMAL.fullmatch(text):
-        fields.violate(
+        validator.violate(
             field, "MALFORMED_DECIMAL", f"{text!r} is no decimal number such as -0.0125", value=text
         )
         return 0, 0

@@ -2,7 +2,7 @@
 
 from pegcount.config import Config
 from pegcount.model import Calendar, FolderQuery, OneOf, Predicate, Present, SessionKind
-from pegcount.request.fields import Fields
+from pegcount.request.validation import RequestValidator
 from pegcount.v1 import reports_pb2
 
 
@@ -10,15 +10,15 @@ def folder_query(
     request: reports_pb2.QueryFolderStatsRequest, calendar: Calendar, config: Config, now_us: int
 ) -> FolderQuery:
     """The query that a request means; raises InvalidRequestError with all its violations."""
-    fields = Fields(calendar, config)
-    zone = fields.zone(request.time_zone if request.HasField("time_zone") else None)
-    company = fields.required("company", request.company)
-    organization = fields.required("organization", request.organization)
-    folder = fields.text("folder", request.folder)
+    validator = RequestValidator(calendar, config)
+    zone = validator.zone(request.time_zone if request.HasField("time_zone") else None)
+    company = validator.required("company", request.company)
+    organization = validator.required("organization", request.organization)
+    folder = validator.text("folder", request.folder)
     today = zone.local_date(now_us)
-    from_date = fields.date("from_date", request.from_date) if request.HasField("from_date") else today
-    to_date = fields.date("to_date", request.to_date) if request.HasField("to_date") else from_date
-    fields.done()
+    from_date = validator.date("from_date", request.from_date) if request.HasField("from_date") else today
+    to_date = validator.date("to_date", request.to_date) if request.HasField("to_date") else from_date
+    validator.done()
     predicates = (
         *carried_by(company, organization, folder),
         OneOf("kind", (SessionKind.CALL,)),

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from pegcount.config import Config
 from pegcount.model import Between, Calendar, OneOf, Predicate, Present, QualityQuery, SessionKind
-from pegcount.request.fields import Fields
 from pegcount.request.filters import decimal_filter, duration_filter, network_filter, text_filter
+from pegcount.request.validation import RequestValidator
 from pegcount.v1 import reports_pb2
 
 
@@ -13,32 +13,34 @@ def quality_query(
     request: reports_pb2.QueryOriginationQualityRequest, calendar: Calendar, config: Config
 ) -> QualityQuery:
     """The query that a request means; raises InvalidRequestError with all its violations."""
-    fields = Fields(calendar, config)
-    zone = fields.zone(request.time_zone if request.HasField("time_zone") else None)
-    granularity = fields.granularity("sampling", request.sampling)
+    validator = RequestValidator(calendar, config)
+    zone = validator.zone(request.time_zone if request.HasField("time_zone") else None)
+    granularity = validator.granularity("sampling", request.sampling)
     to_time = request.to_time if request.HasField("to_time") else None
-    from_us, to_us = fields.range_us(request.from_time, to_time, zone)
+    from_us, to_us = validator.range_us(request.from_time, to_time, zone)
     predicates = (
-        OneOf("account_id", (fields.required("account_id", request.account_id),)),
+        OneOf("account_id", (validator.required("account_id", request.account_id),)),
         OneOf("kind", (SessionKind.CALL,)),
         OneOf("is_last_attempt", (1,)),
         Present("end_time", wanted=True),
-        *_filters(request, fields),
+        *_filters(request, validator),
     )
-    fields.done()
+    validator.done()
     return QualityQuery(from_us, to_us, granularity, zone, predicates)
 
 
-def _filters(request: reports_pb2.QueryOriginationQualityRequest, fields: Fields) -> Iterable[Predicate]:
+def _filters(
+    request: reports_pb2.QueryOriginationQualityRequest, validator: RequestValidator
+) -> Iterable[Predicate]:
     for column in ("src_country_id", "dst_country_id"):
         if request.HasField(column):
             yield Between(column, getattr(request, column), getattr(request, column))
     for column in ("src_prefix_routing", "dst_prefix_routing"):
         if request.HasField(column):
-            yield from text_filter(column, getattr(request, column), fields)
+            yield from text_filter(column, getattr(request, column), validator)
     if request.HasField("duration"):
-        yield duration_filter("duration", request.duration, fields)
+        yield duration_filter("duration", request.duration, validator)
     if request.HasField("auth_orig_ip"):
-        yield from network_filter("auth_orig_ip", request.auth_orig_ip, fields)
+        yield from network_filter("auth_orig_ip", request.auth_orig_ip, validator)
     if request.HasField("customer_price"):
-        yield decimal_filter("customer_price", request.customer_price, fields)
+        yield decimal_filter("customer_price", request.customer_price, validator)

@@ -2,7 +2,7 @@
 
 from pegcount.config import Config
 from pegcount.model import Calendar, Granularity, OneOf, SessionKind, UsageQuery
-from pegcount.request.fields import Fields
+from pegcount.request.validation import RequestValidator
 from pegcount.v1 import records_pb2, reports_pb2
 
 _SMA_PERIOD_MAX = 366
@@ -10,28 +10,28 @@ _SMA_PERIOD_MAX = 366
 
 def usage_query(request: reports_pb2.QueryAsrUsageRequest, calendar: Calendar, config: Config) -> UsageQuery:
     """The query that a request means; raises InvalidRequestError with all its violations."""
-    fields = Fields(calendar, config)
-    zone = fields.zone(request.time_zone if request.HasField("time_zone") else None)
-    granularity = fields.granularity("granularity", request.granularity)
+    validator = RequestValidator(calendar, config)
+    zone = validator.zone(request.time_zone if request.HasField("time_zone") else None)
+    granularity = validator.granularity("granularity", request.granularity)
     to_time = request.to_time if request.HasField("to_time") else None
-    from_us, to_us = fields.range_us(request.from_time, to_time, zone)
-    kind = fields.enum("kind", request.kind, records_pb2.SessionKind) or SessionKind.ASR
+    from_us, to_us = validator.range_us(request.from_time, to_time, zone)
+    kind = validator.enum("kind", request.kind, records_pb2.SessionKind) or SessionKind.ASR
     predicates = (
         OneOf("kind", (kind,)),
-        *fields.any_of("app_ids", "app_id", request.app_ids),
-        *fields.any_of("comp_ids", "comp_id", request.comp_ids),
-        *fields.any_of("tenant_ids", "tenant_id", request.tenant_ids),
+        *validator.any_of("app_ids", "app_id", request.app_ids),
+        *validator.any_of("comp_ids", "comp_id", request.comp_ids),
+        *validator.any_of("tenant_ids", "tenant_id", request.tenant_ids),
     )
-    sma_period = _sma_period(request, fields)
-    fields.done()
+    sma_period = _sma_period(request, validator)
+    validator.done()
     return UsageQuery(from_us, to_us, granularity, zone, sma_period, predicates)
 
 
-def _sma_period(request: reports_pb2.QueryAsrUsageRequest, fields: Fields) -> int | None:
+def _sma_period(request: reports_pb2.QueryAsrUsageRequest, validator: RequestValidator) -> int | None:
     if not request.HasField("sma_period"):
         return None
     if int(request.granularity) in set(Granularity) - {Granularity.DAY}:
         name = reports_pb2.Granularity.Name(request.granularity)
         description = f"a moving average is over days: it needs GRANULARITY_DAY, not {name}"
-        fields.violate("sma_period", "SMA_NEEDS_DAY", description, granularity=name)
-    return fields.number_within("sma_period", request.sma_period, 1, _SMA_PERIOD_MAX)
+        validator.violate("sma_period", "SMA_NEEDS_DAY", description, granularity=name)
+    return validator.number_within("sma_period", request.sma_period, 1, _SMA_PERIOD_MAX)

@@ -1,4 +1,4 @@
-"""Reads fields of requests and collects everything that is wrong with them."""
+"""Validation of requests: reads their fields and collects everything that is wrong with them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ _FIRST_US = -US_PER_DAY
 _LAST_US = 84_007 * US_PER_DAY
 
 
-class Fields:
+class RequestValidator:
     """One request under examination.
 
     Every method reads one field, notes what is wrong with it, and gives the value or a
