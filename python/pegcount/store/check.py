@@ -11,7 +11,7 @@ from pegcount.errors import DataDamagedError, PegcountError
 from pegcount.store import files
 from pegcount.store.catalog import Catalog, FileRow
 from pegcount.store.directory import DirectoryLock, prepare
-from pegcount.store.snapshot import take_back_half_done
+from pegcount.store.snapshot import rollback_hot_journal
 
 
 @dataclass
@@ -43,7 +43,7 @@ def check(directory: Path, config: Config) -> CheckReport:
     prepare(directory, create=False)
     owner = DirectoryLock(directory)
     try:
-        take_back_half_done(directory)
+        rollback_hot_journal(directory)
         with closing(Catalog(directory, read_only=True)) as catalog:
             return _checked(directory, catalog, config)
     except DataDamagedError as error:

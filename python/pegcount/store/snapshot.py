@@ -28,7 +28,7 @@ def open_snapshot(directory: Path, config: Config) -> core.Store:
     Raises StoreOpenError or DataDamagedError where it cannot be read.
     """
     prepare(directory, create=False)
-    take_back_half_done(directory)
+    rollback_hot_journal(directory)
     for _ in range(_ATTEMPTS):
         try:
             with closing(Catalog(directory, read_only=True)) as catalog:
@@ -56,7 +56,7 @@ def back_up(directory: Path, target: Path) -> list[Path]:
     prepare(directory, create=False)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise StoreOpenError(f"{target} is there already and not an empty directory")
-    take_back_half_done(directory)
+    rollback_hot_journal(directory)
     for _ in range(_ATTEMPTS):
         target.mkdir(parents=True, exist_ok=True)
         try:
@@ -70,7 +70,7 @@ def back_up(directory: Path, target: Path) -> list[Path]:
     raise _restless(directory)
 
 
-def take_back_half_done(directory: Path) -> None:
+def rollback_hot_journal(directory: Path) -> None:
     """Takes back what a crash left half done in the catalogue, as its next owner would.
 
     Who may only read cannot. SQLite leaves alone what a process is still at.
