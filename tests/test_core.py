@@ -113,19 +113,19 @@ def call(
     return record
 
 
-def store_of(*records: records_pb2.SessionRecord) -> core.Store:
-    """A store that has a directory only for as long as it takes the records in."""
+def engine_of(*records: records_pb2.SessionRecord) -> core.Store:
+    """An engine that has a directory only for as long as it takes the records in."""
     with tempfile.TemporaryDirectory() as directory:
-        store = core.Store(Path(directory), 100, 2**20)
+        engine = core.Store(Path(directory), 100, 2**20)
         batch = records_pb2.WriteRecordsRequest(records=records).SerializeToString()
-        pending = store.submit(batch, 1, 0)
+        pending = engine.submit(batch, 1, 0)
         assert pending.rejected == []
-        assert store.wait(pending) == (len(records), 0, 0)
-    return store
+        assert engine.wait(pending) == (len(records), 0, 0)
+    return engine
 
 
-def sums(store: core.Store, measure: Measure, edges: Any = None, keys: Sequence[str] = ()) -> core.Partials:
-    return store.partials(
+def sums(engine: core.Store, measure: Measure, edges: Any = None, keys: Sequence[str] = ()) -> core.Partials:
+    return engine.partials(
         edges=edges,
         predicates=[],
         keys=keys,
@@ -154,10 +154,10 @@ def check_bytes(body: bytes, expected: Message) -> None:
 
 
 def test_usage() -> None:
-    store = store_of(call("c1"), call("c2"), call("c3", SETUP_S + 3 * 3_600))
+    engine = engine_of(call("c1"), call("c2"), call("c3", SETUP_S + 3 * 3_600))
     edges = hours(4)
     body = core.usage_response(
-        sums(store, Measure("sessions"), edges),
+        sums(engine, Measure("sessions"), edges),
         edges=edges,
         warmup_bin_count=1,
         sma_period=2,
@@ -182,7 +182,7 @@ def test_usage() -> None:
 def test_usage_of_nothing() -> None:
     edges = hours(1)
     body = core.usage_response(
-        sums(store_of(), Measure("sessions"), edges),
+        sums(engine_of(), Measure("sessions"), edges),
         edges=edges,
         warmup_bin_count=0,
         sma_period=None,
@@ -195,11 +195,11 @@ def test_usage_of_nothing() -> None:
 
 
 def test_quality() -> None:
-    store = store_of(call("c1"), call("c2", answer_s=None), call("c3", SETUP_S + 3_600))
+    engine = engine_of(call("c1"), call("c2", answer_s=None), call("c3", SETUP_S + 3_600))
     calendar_us = hours(3)
     clipped_us = calendar_us.copy()
     clipped_us[-1] -= HOUR_US // 2
-    partials = sums(store, Measure("calls"), clipped_us)
+    partials = sums(engine, Measure("calls"), clipped_us)
     body = core.quality_response(partials, clipped_us=clipped_us, calendar_us=calendar_us)
     expected = reports_pb2.QueryOriginationQualityResponse(
         data=reports_pb2.OriginationQualityData(
@@ -228,13 +228,13 @@ def test_quality() -> None:
 
 
 def test_folder() -> None:
-    store = store_of(
+    engine = engine_of(
         call("c1", folder="sales", agent_id="7"),
         call("c2", folder="sales"),
         call("c3", answer_s=None),
     )
     edges = np.array([20_541, 20_542], dtype=np.int64) * 24 * HOUR_US
-    partials = sums(store, Measure("calls"), edges, keys=("folder", "agent_id"))
+    partials = sums(engine, Measure("calls"), edges, keys=("folder", "agent_id"))
     body = core.folder_response(partials, edges=edges, **printing())
     one: dict[str, Any] = {
         "call_count": 1,
@@ -261,11 +261,11 @@ def test_folder() -> None:
     check_bytes(body, expected)
 
 
-def active(store: core.Store, fields: Sequence[str], *order: OrderTerm, rollup: bool = False) -> bytes:
+def active(engine: core.Store, fields: Sequence[str], *order: OrderTerm, rollup: bool = False) -> bytes:
     columns = {"session_setup_time": "setup_time", "session_start_time": "answer_time"}
     keys = [columns.get(name, name) for name in fields if name not in ("quantity", "duration")]
     as_of = Measure("elapsed", (SETUP_S + 60) * 1_000_000)
-    partials = sums(store, as_of, keys=keys)
+    partials = sums(engine, as_of, keys=keys)
     return core.active_response(partials, fields=fields, order=order, limit=None, rollup=rollup, **printing())
 
 
@@ -288,19 +288,19 @@ def test_active_with_every_field_by_its_tag() -> None:
     assert len(names) == 33
     assert len(row.ListFields()) == 33
     expected = reports_pb2.QueryActiveSessionsResponse(rows=[row], row_count=1)
-    check_bytes(active(store_of(record), names), expected)
+    check_bytes(active(engine_of(record), names), expected)
     # The order of `return_fields` makes the key; the message says the same.
-    backwards = reports_pb2.QueryActiveSessionsResponse.FromString(active(store_of(record), names[::-1]))
+    backwards = reports_pb2.QueryActiveSessionsResponse.FromString(active(engine_of(record), names[::-1]))
     assert backwards == expected
 
 
 def test_active_with_a_rollup() -> None:
     setups = [("a1", "A", 1), ("a2", "A", 2), ("a3", "A", 1), ("b1", "B", 1), ("n1", None, 1)]
-    store = store_of(
+    engine = engine_of(
         *(call(name, answer_s=None, orig_clients_name=client, equipment_id=e) for name, client, e in setups)
     )
     fields = ("orig_clients_name", "equipment_id", "quantity")
-    body = active(store, fields, OrderTerm("quantity", descending=True), rollup=True)
+    body = active(engine, fields, OrderTerm("quantity", descending=True), rollup=True)
     row = reports_pb2.ActiveSessionRow
     expected = reports_pb2.QueryActiveSessionsResponse(
         rows=[
@@ -322,9 +322,9 @@ def test_active_with_a_rollup() -> None:
 
 def test_active_of_nothing() -> None:
     nothing = reports_pb2.ActiveSessionRow(quantity=0, duration=0)
-    body = active(store_of(), ["quantity", "duration"])
+    body = active(engine_of(), ["quantity", "duration"])
     check_bytes(body, reports_pb2.QueryActiveSessionsResponse(rows=[nothing], row_count=1))
-    body = active(store_of(), ["session_id", "quantity"])
+    body = active(engine_of(), ["session_id", "quantity"])
     check_bytes(body, reports_pb2.QueryActiveSessionsResponse(row_count=0))
 
 
@@ -347,4 +347,4 @@ def test_names_that_the_core_does_not_know(arguments: dict[str, Any]) -> None:
         "stop": core.Stop(None),
     }
     with pytest.raises(ValueError, match="the core knows no"):
-        store_of(call("c1")).partials(**{**given, **arguments})
+        engine_of(call("c1")).partials(**{**given, **arguments})

@@ -275,9 +275,9 @@ from pegcount.config import Config
 from pegcount.export import ParquetSink, export_records, whole_file
 from pegcount.store.snapshot import open_snapshot
 
-store = open_snapshot(Path(sys.argv[1]), Config())
+engine = open_snapshot(Path(sys.argv[1]), Config())
 with whole_file(Path(sys.argv[2])) as file:
-    print(export_records(store, 0, 2**62, ParquetSink(file), 1_000).written)
+    print(export_records(engine, 0, 2**62, ParquetSink(file), 1_000).written)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

@@ -302,8 +302,8 @@ def test_a_million_digits_are_refused_at_once() -> None:
 def test_addresses_and_blocks_that_the_core_reads_too(text: str) -> None:
     conditions = filters_of(auth_orig_ip=text)
     assert conditions == [InNetwork("auth_orig_ip", text)]
-    store = core.Store(Path("no directory is needed to read"), 1, 1)
-    assert store.any_match(conditions, core.Stop(None)) is False
+    engine = core.Store(Path("no directory is needed to read"), 1, 1)
+    assert engine.any_match(conditions, core.Stop(None)) is False
 
 
 @pytest.mark.parametrize(

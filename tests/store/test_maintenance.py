@@ -256,10 +256,10 @@ class Watched:
 def watched(held: Reopening, see: Callable[[str], None]) -> Iterator[None]:
     """Lets `see` look at each step that the background work of a store takes."""
     maintenance: Any = held.store._maintenance
-    good = maintenance._columns, maintenance._catalog
-    maintenance._columns, maintenance._catalog = (Watched(inner, see) for inner in good)
+    good = maintenance._engine, maintenance._catalog
+    maintenance._engine, maintenance._catalog = (Watched(inner, see) for inner in good)
     yield
-    maintenance._columns, maintenance._catalog = good
+    maintenance._engine, maintenance._catalog = good
 
 
 def copies_at_each_step(held: Reopening, work: Callable[[], None]) -> list[Path]:

@@ -24,10 +24,10 @@ from store import writer
 from store.holding import BY_HAND, DAY_S, SETUP_S, Reopening, active, finished, names, write
 
 
-def ids_of(store: core.Store) -> list[str]:
+def ids_of(engine: core.Store) -> list[str]:
     """Session ids of all records of a snapshot, each as often as it is held."""
     ids = IdSink()
-    counts = export_records(store, 0, 2**62, ids, 5_000)
+    counts = export_records(engine, 0, 2**62, ids, 5_000)
     assert (counts.written, counts.left_out) == (len(ids.found), 0)
     return sorted(ids.found)
 
@@ -114,7 +114,7 @@ def test_the_journal_goes_on_in_a_file_that_was_made_before(
             if source.parent.name == "journal" and not went_on:
                 went_on.append(source)
                 write(held.store, finished("in the file that was copied"))
-                held.store._columns.freeze(True)
+                held.store._engine.freeze(True)
                 write(held.store, finished("in the next file"))
 
         monkeypatch.setattr(core, "journal_sequences", made_before)
@@ -261,15 +261,15 @@ def test_reading_does_not_wait_for_the_owner_to_be_still(tmp_path: Path) -> None
     with Reopening(tmp_path, BY_HAND) as held:
         expected = fill(held)
         seals = iter([held.seal, held.seal])
-        loaded = files.loaded
+        open_engine = files.open_engine
 
         def sealed_meanwhile(*arguments: Any) -> core.Store:
             next(seals, lambda: None)()
-            return loaded(*arguments)
+            return open_engine(*arguments)
 
         began = time.monotonic()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(files, "loaded", sealed_meanwhile)
+            patch.setattr(files, "open_engine", sealed_meanwhile)
             assert ids_of(open_snapshot(tmp_path, BY_HAND)) == expected
         assert next(seals, None) is None
         assert time.monotonic() - began < 10

@@ -53,9 +53,9 @@ def export(
             raise ExportOptionError(f"--format: {out} cannot be {format_name!r}, only {formats}")
         config = Config()
         with _opened(out) as file:
-            store = open_snapshot(data, config)
+            engine = open_snapshot(data, config)
             sink = _SINKS[format_name](file)
-            counts = export_records(store, from_us, to_us, sink, config.export_piece_row_count)
+            counts = export_records(engine, from_us, to_us, sink, config.export_piece_row_count)
     typer.echo(f"{out}: {counts.written:,} records", err=out == _STANDARD_OUTPUT)
     if counts.left_out:
         typer.echo(f"left out: {counts.left_out:,} records with a line break or NUL in a text", err=True)

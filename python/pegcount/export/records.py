@@ -29,14 +29,14 @@ class ExportCounts:
     """Records that the format has no way to write."""
 
 
-def export_records(store: core.Store, from_us: int, to_us: int, sink: Sink, row_max: int) -> ExportCounts:
+def export_records(engine: core.Store, from_us: int, to_us: int, sink: Sink, row_max: int) -> ExportCounts:
     """Writes the records set up in [`from_us`, `to_us`), microseconds UTC, `row_max` at a time.
 
     They come in no order that means anything. Raises DataDamagedError where a file of the
     store is not what was written.
     """
     counts = ExportCounts()
-    for records in _pieces(store, from_us, to_us, row_max):
+    for records in _pieces(engine, from_us, to_us, row_max):
         written = sink.write(records)
         counts.written += written
         counts.left_out += records.num_rows - written
@@ -44,9 +44,9 @@ def export_records(store: core.Store, from_us: int, to_us: int, sink: Sink, row_
     return counts
 
 
-def _pieces(store: core.Store, from_us: int, to_us: int, row_max: int) -> Iterator[pa.RecordBatch]:
+def _pieces(engine: core.Store, from_us: int, to_us: int, row_max: int) -> Iterator[pa.RecordBatch]:
     place = (0, 0)
-    while (piece := store.export((from_us, to_us), place, row_max)) is not None:
+    while (piece := engine.export((from_us, to_us), place, row_max)) is not None:
         stream, place = piece
         with pa.ipc.open_stream(stream) as reader:
             yield typed(reader.read_next_batch())

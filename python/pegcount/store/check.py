@@ -66,7 +66,7 @@ def _checked(directory: Path, catalog: Catalog, config: Config) -> CheckReport:
         catalog.code_deck(deck_id)
         report.code_decks += 1
     if not report.problems:
-        report.records = files.loaded(directory, catalog, config).info()["records"]
+        report.records = files.open_engine(directory, catalog, config).info()["records"]
     return report
 
 

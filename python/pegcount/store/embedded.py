@@ -1,4 +1,4 @@
-"""The embedded store: one data directory, one process, the Rust core's columns.
+"""The embedded store: one data directory, one process, the Rust core's engine.
 
     batch -> journal (flushed) -> columns in memory -> sealed segments (Arrow IPC)
 
@@ -63,18 +63,18 @@ class EmbeddedStore:
             files.remove(files.orphans(directory, self._catalog))
             files.drop_old_journal(directory, self._catalog)
             files.require_active(directory, self._catalog)
-            self._columns = files.loaded(directory, self._catalog, config)
-            self._maintenance = Maintenance(directory, self._catalog, self._columns, config, clock)
+            self._engine = files.open_engine(directory, self._catalog, config)
+            self._maintenance = Maintenance(directory, self._catalog, self._engine, config, clock)
             opened.pop_all()
 
     def submit(self, batch: bytes) -> "PendingBatch":
         """Takes a batch on its way to the disk; see `Store.submit`."""
         now_us = self._clock()
-        unsealed = self._columns.rows_in_memory[1]
+        unsealed = self._engine.rows_in_memory[1]
         if unsealed > self._config.unsealed_row_count_max:
             raise OverloadedError(f"{unsealed} records wait to be sealed", _RETRY_SECONDS)
         oldest = oldest_us(self._maintenance.retention, self._maintenance.first_kept_day, now_us)
-        return PendingBatch(self._columns, self._columns.submit(batch, now_us, oldest))
+        return PendingBatch(self._engine, self._engine.submit(batch, now_us, oldest))
 
     def write(self, batch: bytes) -> WriteOutcome:
         """Takes in a batch; see `Store.write`."""
@@ -83,7 +83,7 @@ class EmbeddedStore:
     @property
     def write_fault(self) -> str | None:
         """Why batches cannot be made durable now."""
-        return self._columns.fault
+        return self._engine.fault
 
     def seal(self) -> None:
         """Moves the finished records in memory into segments and empties the journal."""
@@ -95,7 +95,7 @@ class EmbeddedStore:
 
     def partials(self, scan: Scan, cell_count_max: int, stop: core.Stop) -> core.Partials:
         """Sums per bin and group; see `Store.partials`."""
-        return self._columns.partials(
+        return self._engine.partials(
             edges=scan.edge_us,
             predicates=scan.predicates,
             keys=scan.keys,
@@ -107,11 +107,11 @@ class EmbeddedStore:
 
     def any_match(self, predicates: Sequence[Predicate], stop: core.Stop) -> bool:
         """Whether any record held meets all predicates."""
-        return self._columns.any_match(predicates, stop)
+        return self._engine.any_match(predicates, stop)
 
     def first_day(self) -> int | None:
         """First UTC day that has a record, in days since 1970-01-01, None without records."""
-        return self._columns.first_day
+        return self._engine.first_day
 
     def put_code_deck(self, deck_id: int, entries: Sequence[CodeDeckEntry]) -> None:
         """Puts a code deck in place of any other of the same id, durably."""
@@ -132,12 +132,12 @@ class EmbeddedStore:
 
     def info(self) -> StoreInfo:
         """What the store holds."""
-        return StoreInfo(**self._columns.info())
+        return StoreInfo(**self._engine.info())
 
     def close(self) -> None:
         """Lets go of the data directory; what is in the journal is taken back by the next owner."""
         self._maintenance.stop()
-        while self._columns.write_group():
+        while self._engine.write_group():
             pass
         self._catalog.close()
         self._owner.release()
@@ -156,12 +156,12 @@ class EmbeddedStore:
 class PendingBatch:
     """A batch on its way to the disk; a `PendingWrite`."""
 
-    def __init__(self, columns: core.Store, pending: core.Pending) -> None:
-        self._columns = columns
+    def __init__(self, engine: core.Store, pending: core.Pending) -> None:
+        self._engine = engine
         self._pending = pending
 
     def wait(self) -> WriteOutcome:
         """Returns once the batch survives a power cut; see `PendingWrite.wait`."""
-        counts = self._columns.wait(self._pending)
+        counts = self._engine.wait(self._pending)
         rejected = tuple(RejectedRecord(*row) for row in self._pending.rejected)
         return WriteOutcome(*counts, rejected, self._pending.batch_id)

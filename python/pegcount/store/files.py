@@ -52,21 +52,21 @@ def remove(paths: Iterable[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
-def loaded(directory: Path, catalog: Catalog, config: Config) -> core.Store:
-    """The columns of a data directory, with what is in its journal.
+def open_engine(directory: Path, catalog: Catalog, config: Config) -> core.Store:
+    """The engine over a data directory, with what is in its journal.
 
     A segment that cannot be opened raises DataDamagedError when a report needs its day;
     a copy of the active sessions or a journal file, on which every report depends, now.
     """
-    columns = core.Store(directory, config.batch_row_count_max, config.waiting_bytes_max)
+    engine = core.Store(directory, config.batch_row_count_max, config.waiting_bytes_max)
     settings = catalog.settings()
     for segment in catalog.segments():
         damaged = damage_of(segment.file.name) in settings
-        columns.open_segment(segment.day, as_tuple(segment.file), segment.dead, damaged)
+        engine.open_segment(segment.day, as_tuple(segment.file), segment.dead, damaged)
     for file in catalog.active():
-        columns.open_active(as_tuple(file))
-    columns.replay(settings.get("first_journal", 0))
-    return columns
+        engine.open_active(as_tuple(file))
+    engine.replay(settings.get("first_journal", 0))
+    return engine
 
 
 def damage_of(name: str) -> str:

@@ -38,13 +38,13 @@ class Maintenance:
         self,
         directory: Path,
         catalog: Catalog,
-        columns: core.Store,
+        engine: core.Store,
         config: Config,
         clock: Callable[[], int],
     ) -> None:
         self._directory = directory
         self._catalog = catalog
-        self._columns = columns
+        self._engine = engine
         self._config = config
         self._clock = clock
         self._lock = Lock()
@@ -92,9 +92,9 @@ class Maintenance:
 
     def _write_journal(self) -> None:
         # Of callers who went away: nobody else may come to write them.
-        self._columns.write_group()
-        if self._columns.fault is not None:
-            self._columns.try_again()
+        self._engine.write_group()
+        if self._engine.fault is not None:
+            self._engine.try_again()
 
     def _seal_in_time(self) -> None:
         if self._is_time_to_seal():
@@ -102,7 +102,7 @@ class Maintenance:
 
     def _merge_all(self) -> None:
         limit = self._config.segment_row_count_max
-        while (names := self._columns.worth_merging(limit)) and not self._ended.is_set():
+        while (names := self._engine.worth_merging(limit)) and not self._ended.is_set():
             self._merge(names)
 
     def seal(self, *, with_active: bool) -> None:
@@ -113,35 +113,35 @@ class Maintenance:
         cannot be written; nothing has changed then.
         """
         with self._lock:
-            freeze, first_journal = self._columns.freeze(with_active)
+            freeze, first_journal = self._engine.freeze(with_active)
             try:
                 self._seal(freeze, first_journal)
             except BaseException:
-                self._columns.thaw(freeze)
+                self._engine.thaw(freeze)
                 self._clean_up()
                 raise
             self._sealed_at = time.monotonic()
 
     def _seal(self, freeze: core.Freeze, first_journal: int | None) -> None:
         sequence = self._take_sequences()
-        rewrite = self._columns.write_frozen(freeze, sequence, self._config.segment_row_count_max)
-        copied = self._columns.write_active(freeze, self._take_sequences())
+        rewrite = self._engine.write_frozen(freeze, sequence, self._config.segment_row_count_max)
+        copied = self._engine.write_active(freeze, self._take_sequences())
         active = None if copied is None else [FileRow(*file) for file in copied]
         before = self._catalog.active()
-        settings = {files.damage_of(name): 1 for name in self._columns.damaged}
+        settings = {files.damage_of(name): 1 for name in self._engine.damaged}
         if first_journal is not None:
             settings["first_journal"] = first_journal
         self._commit(rewrite, active=active, settings=settings)
         if active is not None:
             files.remove(self._directory / file.name for file in before)
         if first_journal is not None:
-            self._columns.drop_journal(first_journal)
+            self._engine.drop_journal(first_journal)
 
     def _merge(self, names: list[str]) -> None:
         with self._lock:
             limit = self._config.segment_row_count_max
             try:
-                rewrite = self._columns.merge(names, self._take_sequences(), limit)
+                rewrite = self._engine.merge(names, self._take_sequences(), limit)
                 self._commit(rewrite, removed=names)
             except BaseException:
                 self._clean_up()
@@ -157,7 +157,7 @@ class Maintenance:
     ) -> None:
         added = [SegmentRow(FileRow(*file), day, b"") for day, file in rewrite.segments]
         self._catalog.commit_segments(added, removed or (), rewrite.dead, active, settings)
-        self._columns.adopt(rewrite)
+        self._engine.adopt(rewrite)
         if self._is_littered:
             self._clean_up()
 
@@ -165,34 +165,34 @@ class Maintenance:
         if self.retention == Retention():
             return
         with self._lock:
-            segments = [(day, size) for _, day, size in self._columns.segments]
+            segments = [(day, size) for _, day, size in self._engine.segments]
             day = first_kept_day(self.retention, segments, self._clock())
             day = max((known for known in (day, self.first_kept_day) if known is not None), default=None)
-            first = self._columns.first_day
+            first = self._engine.first_day
             if day is not None and first is not None and first < day:
                 self._drop_before(day)
 
     def _drop_before(self, day: int) -> None:
-        names = [name for name, segment_day, _ in self._columns.segments if segment_day < day]
+        names = [name for name, segment_day, _ in self._engine.segments if segment_day < day]
         if names or day != self.first_kept_day:
             self._catalog.commit_segments([], names, settings={"first_kept_day": day})
             self.first_kept_day = day
             _LOG.info("dropped %d segments of days before %s", len(names), date.fromordinal(_EPOCH + day))
         heard_us = self._clock() - self._config.active_ttl_seconds * 1_000_000
-        self._columns.forget_before(day, heard_us)
+        self._engine.forget_before(day, heard_us)
         files.remove(self._directory / name for name in names)
 
     def _is_time_to_seal(self) -> bool:
-        _, unsealed = self._columns.rows_in_memory
+        _, unsealed = self._engine.rows_in_memory
         aged = unsealed > 0 and time.monotonic() - self._sealed_at >= self._config.seal_age_seconds
         return aged or unsealed >= self._config.seal_row_count or self._is_journal_long()
 
     def _wants_active_copy(self) -> bool:
-        active, _ = self._columns.rows_in_memory
+        active, _ = self._engine.rows_in_memory
         return active <= self._config.active_copy_row_count or self._is_journal_long()
 
     def _is_journal_long(self) -> bool:
-        return bool(self._columns.journal_bytes > self._config.journal_bytes_max)
+        return bool(self._engine.journal_bytes > self._config.journal_bytes_max)
 
     def _take_sequences(self) -> int:
         """The first of many unused numbers of files."""

@@ -33,13 +33,13 @@ def open_snapshot(directory: Path, config: Config) -> core.Store:
         try:
             with closing(Catalog(directory, read_only=True)) as catalog:
                 first, named = catalog.setting("first_journal"), files.catalogued(catalog)
-                columns = files.loaded(directory, catalog, config)
+                engine = files.open_engine(directory, catalog, config)
                 catalog.refresh()
                 # A missing file that the catalogue goes on to name is damage, told when it is needed.
                 were_there = all((directory / file.name).is_file() for file in named)
                 is_whole = named == files.catalogued(catalog) or were_there
                 if catalog.setting("first_journal") == first and is_whole:
-                    return columns
+                    return engine
         except FileNotFoundError:
             _tell_missing(directory)
     raise _restless(directory)
