@@ -42,8 +42,8 @@ def main() -> None:
                 _request(_start(number) for number in range(start, min(start + 5_000, options.sessions)))
             )
         time.sleep(5 * Config().maintenance_seconds)
-        held = (_anonymous_bytes() - before) / options.sessions
-        print(f"{options.sessions:,} sessions, {held:.0f} bytes each (limit {LIMIT_BYTES})")
+        session_bytes = (_anonymous_bytes() - before) / options.sessions
+        print(f"{options.sessions:,} sessions, {session_bytes:.0f} bytes each (limit {LIMIT_BYTES})")
         with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
             _measure(store, reports_pb2_grpc.ReportServiceStub(channel), options)
         server.stop()

@@ -1,4 +1,4 @@
-"""A server that gives kept answers: what gRPC alone costs, beside `pegcount serve`.
+"""A server that gives canned answers: what gRPC alone costs, beside `pegcount serve`.
 
 benches/canned_server.py ANSWER...   files, each with the bytes of one answer to QueryOriginationQuality
 
@@ -20,7 +20,7 @@ SERVICE = reports_pb2.DESCRIPTOR.services_by_name["ReportService"].full_name
 
 
 class CannedReports(reports_pb2_grpc.ReportServiceServicer):
-    """Gives kept answers."""
+    """Gives canned answers."""
 
     def __init__(self, answers: list[reports_pb2.QueryOriginationQualityResponse]) -> None:
         self._answers = {answer.range.granularity: answer for answer in answers}

@@ -1,4 +1,4 @@
-"""The client of the ingest bench: sends kept requests over some streams and tells how long it took.
+"""The client of the ingest bench: sends the requests of a file over some streams and tells how long it took.
 
 benches/ingest_client.py ADDRESS FILE STREAMS IN_FLIGHT
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import BoundedSemaphore
 
 import grpc
-from ingest_feed import kept
+from ingest_feed import read_batches
 from pegcount.v1.records_pb2 import WriteRecordsResponse
 
 METHOD = "/pegcount.v1.RecordService/WriteRecords"
@@ -70,7 +70,7 @@ def main() -> None:
         int(sys.argv[3]),
         int(sys.argv[4]),
     )
-    batches = kept(file)
+    batches = read_batches(file)
     streams = [Stream(address, batches[first::stream_count], in_flight) for first in range(stream_count)]
     with ThreadPoolExecutor(stream_count) as threads:
         began = time.perf_counter()

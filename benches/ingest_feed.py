@@ -1,4 +1,4 @@
-"""The batches that every contestant of the ingest bench is fed, made before any clock runs."""
+"""The batches that every subject of the ingest bench is fed, made before any clock runs."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -37,20 +37,20 @@ def make_feed(record_count: int, batch_row_count: int, seed: int) -> Feed:
     return Feed(record_count, len(keys), batches, tables)
 
 
-def keep(batches: Sequence[bytes], path: Path) -> None:
+def write_batches(batches: Sequence[bytes], path: Path) -> None:
     """Writes requests into a file, each after its length, for another process."""
     with path.open("wb") as file:
         for batch in batches:
             file.write(_LENGTH.pack(len(batch)) + batch)
 
 
-def kept(path: Path) -> list[bytes]:
+def read_batches(path: Path) -> list[bytes]:
     """The requests of a file."""
-    content, place, batches = path.read_bytes(), 0, []
-    while place < len(content):
-        (length,) = _LENGTH.unpack_from(content, place)
-        place += _LENGTH.size + length
-        batches.append(content[place - length : place])
+    content, offset, batches = path.read_bytes(), 0, []
+    while offset < len(content):
+        (length,) = _LENGTH.unpack_from(content, offset)
+        offset += _LENGTH.size + length
+        batches.append(content[offset - length : offset])
     return batches
 
 

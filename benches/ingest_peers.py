@@ -5,9 +5,9 @@ from typing import Any
 
 import chdb
 import duckdb
-from contestant import Run, Writer, one_by_one, timed
 from ingest_feed import Feed
 from record_tables import clickhouse_columns, duckdb_columns
+from subject import Run, Writer, one_by_one, timed
 
 KEY = "source, session_id"
 _COUNTS = f"SELECT count(*), count(DISTINCT ({KEY})) FROM sessions"

@@ -1,7 +1,7 @@
 """How many records a second can be made durable: ours in process and over gRPC, DuckDB, ClickHouse.
 
-Every contestant gets the same full records in the same batches, and a batch counts once it is
-durable. Rounds alternate over the contestants, each in a fresh directory. `--help` lists the options.
+Every subject gets the same full records in the same batches, and a batch counts once it is
+durable. Rounds alternate over the subjects, each in a fresh directory. `--help` lists the options.
 """
 
 import argparse
@@ -12,9 +12,9 @@ from itertools import product
 from pathlib import Path
 
 import machine
-from contestant import Contestant, Run
 from ingest_feed import Feed, make_feed
-from ingest_ours import InProcess, OverGrpc
+from ingest_pegcount import InProcess, OverGrpc
+from subject import Run, Subject
 
 SEED = 20_260_301
 ROOT = Path(__file__).parents[1]
@@ -43,7 +43,7 @@ def main() -> None:
         feed = make_feed(options.records, options.batch, SEED)
         heading = _heading(options, feed, scratch)
         print(heading)
-        runs = _rounds(_contestants(options, feed, scratch), options.rounds, scratch)
+        runs = _rounds(_subjects(options, feed, scratch), options.rounds, scratch)
     table = "\n".join(["```", *_lines(runs, options.records), "```"])
     print(table)
     options.record.mkdir(parents=True, exist_ok=True)
@@ -70,8 +70,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _contestants(options: argparse.Namespace, feed: Feed, scratch: Path) -> list[Contestant]:
-    ours: list[Contestant] = [
+def _subjects(options: argparse.Namespace, feed: Feed, scratch: Path) -> list[Subject]:
+    ours: list[Subject] = [
         InProcess(feed, 1, 1),
         InProcess(feed, options.streams, options.in_flight),
         OverGrpc(feed, options.streams, options.in_flight, scratch),
@@ -90,12 +90,12 @@ def _contestants(options: argparse.Namespace, feed: Feed, scratch: Path) -> list
     ]
 
 
-def _rounds(contestants: Sequence[Contestant], count: int, scratch: Path) -> dict[str, list[Run]]:
-    runs: dict[str, list[Run]] = {contestant.name: [] for contestant in contestants}
+def _rounds(subjects: Sequence[Subject], count: int, scratch: Path) -> dict[str, list[Run]]:
+    runs: dict[str, list[Run]] = {subject.name: [] for subject in subjects}
     for _ in range(count):
-        for contestant in contestants:
+        for subject in subjects:
             with tempfile.TemporaryDirectory(dir=scratch) as directory:
-                runs[contestant.name].append(contestant.run(Path(directory)))
+                runs[subject.name].append(subject.run(Path(directory)))
     return runs
 
 
@@ -120,7 +120,7 @@ def _lines(runs: dict[str, list[Run]], record_count: int) -> list[str]:
 
 
 def _line(name: str, runs: Sequence[Run], record_count: int) -> str:
-    """One contestant; the last two columns say how long a batch took to be durable."""
+    """One subject; the last two columns say how long a batch took to be durable."""
     speeds = sorted(record_count / run.seconds for run in runs)
     waits_ms = sorted(seconds * 1_000 for run in runs for seconds in run.acknowledged_seconds)
     return (

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import grpc
-from peers import parties, questions
+from peers import dimensions, questions
 from pegcount.v1 import reports_pb2, reports_pb2_grpc
 from server_process import ServerProcess, served
 
@@ -97,8 +97,8 @@ def _p99_ms(reports: reports_pb2_grpc.ReportServiceStub, seconds: float) -> floa
 
 def _slow() -> reports_pb2.QueryFolderStatsRequest:
     return reports_pb2.QueryFolderStatsRequest(
-        company=parties.COMPANY,
-        organization=parties.ORGANIZATION,
+        company=dimensions.COMPANY,
+        organization=dimensions.ORGANIZATION,
         from_date=questions.FROM,
         to_date=(date.fromisoformat(questions.TO) - timedelta(days=1)).isoformat(),
         time_zone=SLOW_ZONE,

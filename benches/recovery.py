@@ -90,9 +90,9 @@ def _start_seconds(directory: Path, acknowledged: int) -> float:
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
         seconds = time.perf_counter() - began
         with Client(server.address) as client:
-            held = client.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest()).records
+            stored = client.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest()).records
         # What was on its way when it was killed may be there too.
-        assert acknowledged <= held <= acknowledged + 100 * BATCH, (acknowledged, held)
+        assert acknowledged <= stored <= acknowledged + 100 * BATCH, (acknowledged, stored)
     return seconds
 
 

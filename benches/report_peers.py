@@ -1,6 +1,6 @@
 """How long reports take beside DuckDB, ClickHouse and Polars over the same records, all in this process.
 
-Every contestant is warm, has both cores and gives its answer in the form in which its users get it:
+Every subject is warm, has both cores and gives its answer in the form in which its users get it:
 ours a response message, the others Arrow tables. Rounds alternate, and every answer is compared with
 ours. Of a peer's two tables the better one counts, sorted by account (a) or by time (t). What was
 loaded is used again. `--help` lists the options.
@@ -16,10 +16,10 @@ from pathlib import Path
 os.environ.setdefault("POLARS_MAX_THREADS", "2")
 
 import machine
-from peers import alone, calls, memory, questions, rounds, wire
-from peers.held import Data
-from peers.ours import Loaded, Ours
-from peers.rounds import Contestant, Times
+from peers import calls, isolated, memory, questions, timing, wire
+from peers.dataset import Dataset
+from peers.pegcount_engine import LoadTimes, Pegcount
+from peers.timing import Subject, Times
 
 ROOT = Path(__file__).parents[1]
 SEED = 20_260_301
@@ -38,31 +38,31 @@ def main() -> None:
     options = _options()
     _check_bytes(options)
     data = _data(options, options.records)
-    if options.alone:
-        print(alone.measure(data.ours, options.only, options.rounds).as_json())
+    if options.isolated:
+        print(isolated.measure(data.pegcount, options.only, options.rounds).as_json())
         return
     if options.growth:
-        _keep(options, _heading(options, data), _growth_lines(options))
+        _record(options, _heading(options, data), _growth_lines(options))
         return
-    loaded = data.load_ours(fresh=options.fresh is not None)
+    loaded = data.load_pegcount(fresh=options.fresh is not None)
     if not options.no_peers:
         data.load_peers(fresh=options.fresh == "all")
     heading = _heading(options, data)
     print(heading, flush=True)
-    _keep(options, heading, _measured(data, loaded, options))
+    _record(options, heading, _measured(data, loaded, options))
 
 
-def _measured(data: Data, loaded: Loaded, options: argparse.Namespace) -> list[str]:
+def _measured(data: Dataset, loaded: LoadTimes, options: argparse.Namespace) -> list[str]:
     read = memory.read_bytes_per_second(min(memory.READ_BYTES, READ_BYTES_PER_RECORD * data.record_count))
     # Before this process has the data directory open.
-    found = _measured_alone(options, data.record_count, options.only, 1)
+    found = _run_isolated(options, data.record_count, options.only, 1)
     cold = _cold_lines(options) if options.cold else []
-    ours = Ours(data.ours)
-    lines = [_load_line(loaded), _alone_line(found, ours.bytes_per_record())]
+    pegcount = Pegcount(data.pegcount)
+    lines = [_load_line(loaded), _isolated_line(found, pegcount.bytes_per_record())]
     peers = () if options.no_peers else PEERS
-    times = rounds.run([ours, *_contestants(data, options)], options.only, options.rounds)
-    lines += ["", *rounds.lines(times, peers), "", *_bandwidth_lines(times, read, data.record_count)]
-    ours.close()
+    times = timing.run([pegcount, *_subjects(data, options)], options.only, options.rounds)
+    lines += ["", *timing.lines(times, peers), "", *_bandwidth_lines(times, read, data.record_count)]
+    pegcount.close()
     return [*lines, *cold]
 
 
@@ -82,7 +82,7 @@ def _options() -> argparse.Namespace:
         action="store_true",
         help="ours with RECORDS beside five times as many, both loaded before",
     )
-    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--isolated", action="store_true", help=argparse.SUPPRESS)
     # Not the system's folder for temporary files: that is memory on some machines.
     parser.add_argument("--scratch", type=Path, default=ROOT / ".cache" / "bench", help="where data is kept")
     parser.add_argument(
@@ -105,45 +105,45 @@ def _check_bytes(options: argparse.Namespace) -> None:
     wire.check(calls.active(min(CHECKED_ROWS, options.active), SEED))
 
 
-def _data(options: argparse.Namespace, record_count: int) -> Data:
-    return Data(record_count, options.active, SEED, options.scratch.resolve())
+def _data(options: argparse.Namespace, record_count: int) -> Dataset:
+    return Dataset(record_count, options.active, SEED, options.scratch.resolve())
 
 
-def _contestants(data: Data, options: argparse.Namespace) -> Sequence[Contestant]:
+def _subjects(data: Dataset, options: argparse.Namespace) -> Sequence[Subject]:
     if options.no_peers:
         return []
     # Here, so that ours can be measured where the others are not installed.
-    from peers import duck, frames, house  # noqa: PLC0415
+    from peers import clickhouse_engine, duckdb_engine, polars_engine  # noqa: PLC0415
 
-    of_duckdb = duck.opened(data.directory / "duckdb.db")
-    of_clickhouse = house.opened(data.directory / "clickhouse")
-    return [*of_duckdb, *of_clickhouse, frames.Polars(data.directory / "parquet")]
+    duckdb_tables = duckdb_engine.open_tables(data.directory / "duckdb.db")
+    clickhouse_tables = clickhouse_engine.open_tables(data.directory / "clickhouse")
+    return [*duckdb_tables, *clickhouse_tables, polars_engine.Polars(data.directory / "parquet")]
 
 
-def _measured_alone(
+def _run_isolated(
     options: argparse.Namespace, record_count: int, names: Sequence[str], round_count: int
-) -> alone.Alone:
+) -> isolated.IsolatedRun:
     arguments = ["--rounds", str(round_count), "--active", str(options.active)]
     arguments += ["--only", ",".join(names), "--scratch", str(options.scratch)]
-    return alone.measured(Path(__file__), record_count, arguments)
+    return isolated.run(Path(__file__), record_count, arguments)
 
 
 def _growth_lines(options: argparse.Namespace) -> list[str]:
     """Both counts: memory of each in a process of its own, times of both in turn in this one."""
-    counts = (options.records, alone.GROWTH * options.records)
+    counts = (options.records, isolated.GROWTH * options.records)
     data = [_data(options, count) for count in counts]
-    missing = [one.record_count for one in data if not one.is_ours_loaded()]
+    missing = [one.record_count for one in data if not one.is_pegcount_loaded()]
     if missing:
         raise SystemExit(f"not loaded yet: run --no-peers --records {missing[0]} first")
-    found = [_measured_alone(options, count, options.only, options.rounds) for count in counts]
-    stores = [Ours(one.ours) for one in data]
-    medians = rounds.medians_in_turn(stores, options.only, options.rounds)
+    found = [_run_isolated(options, count, options.only, options.rounds) for count in counts]
+    stores = [Pegcount(one.pegcount) for one in data]
+    medians = timing.medians_in_turn(stores, options.only, options.rounds)
     for store in stores:
         store.close()
-    return alone.growth_lines(counts, found, medians)
+    return isolated.growth_lines(counts, found, medians)
 
 
-def _heading(options: argparse.Namespace, data: Data) -> str:
+def _heading(options: argparse.Namespace, data: Dataset) -> str:
     data.directory.mkdir(parents=True, exist_ok=True)
     return (
         f"## {machine.today()}: {options.records:,} calls, {options.active:,} active sessions,"
@@ -152,7 +152,7 @@ def _heading(options: argparse.Namespace, data: Data) -> str:
     )
 
 
-def _load_line(loaded: Loaded) -> str:
+def _load_line(loaded: LoadTimes) -> str:
     making = 1 - loaded.writing_seconds / loaded.seconds
     return (
         f"{loaded.sent:,} records loaded at {loaded.sent / loaded.seconds:,.0f} a second, of which making"
@@ -160,7 +160,7 @@ def _load_line(loaded: Loaded) -> str:
     )
 
 
-def _alone_line(found: alone.Alone, bytes_per_record: float) -> str:
+def _isolated_line(found: isolated.IsolatedRun, bytes_per_record: float) -> str:
     return (
         f"{bytes_per_record:.1f} bytes a finished record on disk; opened in {found.open_seconds:.2f} s;"
         f" memory beyond mapped files {found.open_bytes / 1e6:,.0f} MB when open,"
@@ -172,7 +172,7 @@ def _bandwidth_lines(times: Times, read: float, record_count: int) -> list[str]:
     lines = [f"memory is read at {read / 1e9:.1f} GB/s by {memory.THREADS} threads"]
     if "S1" in times:
         size = SCAN_BYTES_PER_ROW * record_count
-        least_ms, median_ms = size / read * 1_000, rounds.medians(times)["S1"]
+        least_ms, median_ms = size / read * 1_000, timing.medians(times)["S1"]
         lines[0] += (
             f"; S1 reads {SCAN_BYTES_PER_ROW} bytes a record, which takes {least_ms:.2f} ms:"
             f" ours takes {median_ms / least_ms:.1f} times that"
@@ -186,13 +186,13 @@ def _cold_lines(options: argparse.Namespace) -> list[str]:
     for _ in range(COLD_STARTS):
         if not memory.drop_page_cache():
             return ["cold: only root can drop the page cache"]
-        found.append(_measured_alone(options, options.records, ("Q1",), 1))
+        found.append(_run_isolated(options, options.records, ("Q1",), 1))
     open_ms = statistics.median(one.open_seconds for one in found) * 1_000
     first_ms = statistics.median(one.first_ms for one in found)
     return [f"cold, median of {COLD_STARTS}: opened in {open_ms:,.1f} ms, first Q1 in {first_ms:.2f} ms"]
 
 
-def _keep(options: argparse.Namespace, heading: str, lines: Sequence[str]) -> None:
+def _record(options: argparse.Namespace, heading: str, lines: Sequence[str]) -> None:
     table = "\n".join(["```", *lines, "```"])
     print(table)
     options.record.mkdir(parents=True, exist_ok=True)

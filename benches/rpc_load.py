@@ -1,6 +1,6 @@
 """What an answer of origination quality costs over gRPC, beside a canned reply of the same bytes.
 
-ghz loads `pegcount serve` and a server of kept answers (`canned_server.py`) in turn, on the same
+ghz loads `pegcount serve` and a server of canned answers (`canned_server.py`) in turn, on the same
 cores, with a day of minutes and a year of five minutes. `--help` lists the options.
 """
 
@@ -63,7 +63,7 @@ class Pair:
     """The rounds of one case on both servers."""
 
     case: Case
-    ours: list[Run]
+    pegcount: list[Run]
     canned: list[Run]
 
 
@@ -74,15 +74,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="rpc-") as name, ExitStack() as servers:
         scratch = Path(name)
         calls = None if options.data else _loaded(scratch / "data", questions, options.records)
-        ours = servers.enter_context(served(options.data or scratch / "data"))
-        heading = _heading(ours, options, scratch)
+        pegcount = servers.enter_context(served(options.data or scratch / "data"))
+        heading = _heading(pegcount, options, scratch)
         print(heading)
-        kept = _kept(ours, questions, calls, scratch)
-        canned = servers.enter_context(started(str(CANNED), *kept))
+        answers = _save_answers(pegcount, questions, calls, scratch)
+        canned = servers.enter_context(started(str(CANNED), *answers))
         pairs = [Pair(case, [], []) for case in _cases(questions, options)]
         for _ in range(options.rounds):
-            _round(pairs, ours, canned, Ghz(options.ghz, METHOD, scratch))
-        _kept(ours, questions, calls, scratch)
+            _round(pairs, pegcount, canned, Ghz(options.ghz, METHOD, scratch))
+        _save_answers(pegcount, questions, calls, scratch)
     table = "\n".join(["```", *_lines(pairs), "```"])
     print(table)
     options.record.mkdir(parents=True, exist_ok=True)
@@ -153,24 +153,24 @@ def _meets(record: SessionRecord, question: QueryOriginationQualityRequest) -> b
     )
 
 
-def _heading(ours: ServerProcess, options: argparse.Namespace, scratch: Path) -> str:
-    with grpc.insecure_channel(ours.address) as channel:
-        held = admin_pb2_grpc.AdminServiceStub(channel).GetStoreInfo(admin_pb2.GetStoreInfoRequest())
+def _heading(pegcount: ServerProcess, options: argparse.Namespace, scratch: Path) -> str:
+    with grpc.insecure_channel(pegcount.address) as channel:
+        info = admin_pb2_grpc.AdminServiceStub(channel).GetStoreInfo(admin_pb2.GetStoreInfoRequest())
     return (
-        f"## {machine.today()}: {held.records:,} records, {options.rounds} rounds of {options.requests:,}"
+        f"## {machine.today()}: {info.records:,} records, {options.rounds} rounds of {options.requests:,}"
         f" requests\n\n{machine.facts(scratch)}."
     )
 
 
-def _kept(
-    ours: ServerProcess,
+def _save_answers(
+    pegcount: ServerProcess,
     questions: Sequence[QueryOriginationQualityRequest],
     calls: Sequence[int] | None,
     scratch: Path,
 ) -> list[str]:
-    """Asks each question once, asserts that the answer is right, and keeps it in a file."""
+    """Asks each question once, asserts that the answer is right, and saves it in a file."""
     files = []
-    with grpc.insecure_channel(ours.address, [("grpc.max_receive_message_length", -1)]) as channel:
+    with grpc.insecure_channel(pegcount.address, [("grpc.max_receive_message_length", -1)]) as channel:
         reports = reports_pb2_grpc.ReportServiceStub(channel)
         for i, (question, bins) in enumerate(zip(questions, (DAY_BINS, YEAR_BINS), strict=True)):
             answer = reports.QueryOriginationQuality(question)
@@ -204,9 +204,9 @@ def _cases(
     yield Case(f"{YEAR_BINS:,} bins, 1 at once", year, 1, options.year_requests)
 
 
-def _round(pairs: Sequence[Pair], ours: ServerProcess, canned: ServerProcess, ghz: Ghz) -> None:
+def _round(pairs: Sequence[Pair], pegcount: ServerProcess, canned: ServerProcess, ghz: Ghz) -> None:
     for pair in pairs:
-        for server, runs in ((ours, pair.ours), (canned, pair.canned)):
+        for server, runs in ((pegcount, pair.pegcount), (canned, pair.canned)):
             before = server.cpu_seconds()
             load = ghz.load(
                 server.address, pair.case.question.SerializeToString(), pair.case.callers, pair.case.count
@@ -217,18 +217,18 @@ def _round(pairs: Sequence[Pair], ours: ServerProcess, canned: ServerProcess, gh
 def _lines(pairs: Sequence[Pair]) -> Iterator[str]:
     yield HEADER
     for pair in pairs:
-        yield _line(f"{pair.case.name}, ours", pair.ours)
+        yield _line(f"{pair.case.name}, ours", pair.pegcount)
         yield _line(f"{pair.case.name}, canned", pair.canned)
     yield ""
     one, several, year = pairs
-    times = _p50_ms(one.ours) / _p50_ms(one.canned)
+    times = _p50_ms(one.pegcount) / _p50_ms(one.canned)
     yield _verdict(f"{one.case.name}: p50", "x canned", times, P50_TIMES_MAX, times <= P50_TIMES_MAX)
-    times = _rate(several.ours) / _rate(several.canned)
+    times = _rate(several.pegcount) / _rate(several.canned)
     yield _verdict(
         f"{several.case.name}: requests/s", "x canned", times, RATE_TIMES_MIN, times >= RATE_TIMES_MIN
     )
     for pair, limit in ((one, DAY_CPU_MS_MAX), (year, YEAR_CPU_MS_MAX)):
-        cpu_ms = _cpu_ms(pair.ours)
+        cpu_ms = _cpu_ms(pair.pegcount)
         yield _verdict(f"{pair.case.name}: CPU an answer", "ms", cpu_ms, limit, cpu_ms <= limit)
 
 

@@ -54,7 +54,7 @@ def of_folders(response: reports_pb2.QueryFolderStatsResponse) -> Answer:
         for agent in row.agents
     ]
     table = of_columns(*np.array(rows).T)
-    assert [sum(_figures(row)[place] for row in response.rows) for place in range(3)] == list(
+    assert [sum(_figures(row)[i] for row in response.rows) for i in range(3)] == list(
         table[:, 3:].sum(axis=0)
     )
     return table
@@ -111,10 +111,10 @@ def _of_groups(table: pa.Table) -> Answer:
     """Groups in the order of the report; of the last but two columns a bit is set for each rolled-up key."""
     *keys, rolled_up, quantity, milliseconds = [numbers(column) for column in table.columns]
     level = len(questions.KEYS) - np.ceil(np.log2(rolled_up + 1)).astype(np.int64)
-    kept = [np.where(level > place, key, 0) for place, key in enumerate(keys)]
-    rows = np.column_stack([level, *kept, quantity, milliseconds // 1_000])
+    group_keys = [np.where(level > i, key, 0) for i, key in enumerate(keys)]
+    rows = np.column_stack([level, *group_keys, quantity, milliseconds // 1_000])
     finest = rows[level == len(questions.KEYS)]
-    parts = [finest[: questions.ROWS_OF_ACTIVE], *(rows[level == kept_keys] for kept_keys in (1, 2, 0))]
+    parts = [finest[: questions.ROWS_OF_ACTIVE], *(rows[level == key_count] for key_count in (1, 2, 0))]
     return np.concatenate([*parts, [[len(finest), 0, 0, 0, 0, 0]]])
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pegcount.zone import US_PER_DAY, US_PER_SECOND
 
-from peers import parties
-from peers.parties import zipf
+from peers import dimensions
+from peers.dimensions import zipf
 
 FROM_US = 1_772_323_200_000_000
 """2026-03-01T00:00:00Z, when the traffic begins."""
@@ -29,7 +29,7 @@ ROUTES_PER_CLIENT = 20
 """Of an active session; with all clients these are 10,000 groups."""
 ABSENT = -1
 
-CODES = tuple(parties.PARTIES)
+CODES = tuple(dimensions.DIMENSIONS)
 CALL = np.dtype(
     [(name, np.int64) for name in ("number", "setup_us", "answer_us", "end_us", "arrival_us")]
     + [(name, np.int32) for name in (*CODES, "price")]
@@ -40,15 +40,15 @@ CALL = np.dtype(
 Calls = NDArray[np.void]
 Random = np.random.Generator
 
-_ACCOUNT_SHARE = zipf(parties.ACCOUNT_COUNT, 1.3)
-_APP_SHARE = zipf(parties.APP_COUNT, 1.5)
-_COUNTRY_SHARE = zipf(parties.COUNTRY_COUNT, 1.0)
-_CLIENT_SHARE = zipf(parties.ACCOUNT_COUNT, 1.0)
+_ACCOUNT_SHARE = zipf(dimensions.ACCOUNT_COUNT, 1.3)
+_APP_SHARE = zipf(dimensions.APP_COUNT, 1.5)
+_COUNTRY_SHARE = zipf(dimensions.COUNTRY_COUNT, 1.0)
+_CLIENT_SHARE = zipf(dimensions.ACCOUNT_COUNT, 1.0)
 # Most calls at three in the afternoon, a tenth of that at three in the morning.
 _HOUR = np.arange(25)
 _DAY_SHARE = np.concatenate([[0.0], np.cumsum(1.1 + 0.9 * np.cos((_HOUR[1:] - 15.5) * np.pi / 12))])
 _DAY_SHARE /= _DAY_SHARE[-1]
-_PRICE_PER_MINUTE = np.random.default_rng(7).integers(20, 1_500, parties.COUNTRY_COUNT)
+_PRICE_PER_MINUTE = np.random.default_rng(7).integers(20, 1_500, dimensions.COUNTRY_COUNT)
 
 
 def chunks(count: int, seed: int) -> Iterator[Calls]:
@@ -75,7 +75,7 @@ def active(count: int, seed: int) -> Calls:
     way = calls["account"].astype(np.int64) * ROUTES_PER_CLIENT + chance.integers(
         ROUTES_PER_CLIENT, size=count
     )
-    calls["route"] = way * 1_009 % len(parties.PARTIES["route"])
+    calls["route"] = way * 1_009 % len(dimensions.DIMENSIONS["route"])
     answer_us = calls["setup_us"] + chance.integers(US_PER_SECOND, RING_SECONDS_MAX * US_PER_SECOND, count)
     calls["answer_us"] = np.where(chance.random(count) < 2 / 3, answer_us, ABSENT)
     calls["end_us"] = ABSENT
@@ -99,9 +99,9 @@ def _sent(first: int, last: int, count: int, seed: int) -> Calls:
     return np.concatenate([calls, again])
 
 
-def _time_us(place: NDArray[np.float64]) -> NDArray[np.int64]:
-    """When the calls at these places are set up; places go from 0 to 1 over the thirty days."""
-    day, share = np.divmod(place * DAYS, 1)
+def _time_us(position: NDArray[np.float64]) -> NDArray[np.int64]:
+    """When the calls at these positions are set up; positions go from 0 to 1 over the thirty days."""
+    day, share = np.divmod(position * DAYS, 1)
     hours = day * 24 + np.interp(share, _DAY_SHARE, _HOUR)
     return np.asarray(FROM_US + (hours * (3_600 * US_PER_SECOND)).astype(np.int64))
 
@@ -110,13 +110,16 @@ def _fill_codes(calls: Calls, chance: Random) -> None:
     """Who calls whom."""
     rows = len(calls)
     calls["account"] = _drawn(_ACCOUNT_SHARE, rows, chance)
-    of_account = chance.integers(parties.ADDRESSES_PER_ACCOUNT, size=rows)
-    calls["address"] = calls["account"] * parties.ADDRESSES_PER_ACCOUNT + of_account
+    of_account = chance.integers(dimensions.ADDRESSES_PER_ACCOUNT, size=rows)
+    calls["address"] = calls["account"] * dimensions.ADDRESSES_PER_ACCOUNT + of_account
     apps = _drawn(_APP_SHARE, rows, chance)
-    calls["application"] = apps * parties.COMP_COUNT + chance.integers(parties.COMP_COUNT, size=rows)
+    calls["application"] = apps * dimensions.COMP_COUNT + chance.integers(dimensions.COMP_COUNT, size=rows)
     for name in ("agent", "route"):
-        calls[name] = chance.integers(len(parties.PARTIES[name]), size=rows)
-    for name, per_country in (("caller", parties.CALLER_PER_COUNTRY), ("called", parties.CALLED_PER_COUNTRY)):
+        calls[name] = chance.integers(len(dimensions.DIMENSIONS[name]), size=rows)
+    for name, per_country in (
+        ("caller", dimensions.CALLER_PER_COUNTRY),
+        ("called", dimensions.CALLED_PER_COUNTRY),
+    ):
         countries = _drawn(_COUNTRY_SHARE, rows, chance)
         calls[name] = countries * per_country + chance.integers(per_country, size=rows)
 
@@ -129,11 +132,11 @@ def _fill_course(calls: Calls, chance: Random) -> None:
     talk_us = (chance.exponential(TALK_SECONDS_MEAN * US_PER_SECOND, rows)).astype(np.int64) * answered
     calls["answer_us"] = np.where(answered, rung_us, ABSENT)
     calls["end_us"] = rung_us + talk_us
-    picked = _drawn(np.cumsum(parties.ANSWERED_SHARES), rows, chance)
-    missed = _drawn(np.cumsum(parties.UNANSWERED_SHARES), rows, chance) + len(parties.ANSWERED_CAUSES)
+    picked = _drawn(np.cumsum(dimensions.ANSWERED_SHARES), rows, chance)
+    missed = _drawn(np.cumsum(dimensions.UNANSWERED_SHARES), rows, chance) + len(dimensions.ANSWERED_CAUSES)
     calls["cause"] = np.where(answered, picked, missed)
-    per_minute = _PRICE_PER_MINUTE[calls["called"] // parties.CALLED_PER_COUNTRY]
-    calls["price"] = np.minimum(per_minute * talk_us // (60 * US_PER_SECOND), parties.PRICE_MAX)
+    per_minute = _PRICE_PER_MINUTE[calls["called"] // dimensions.CALLED_PER_COUNTRY]
+    calls["price"] = np.minimum(per_minute * talk_us // (60 * US_PER_SECOND), dimensions.PRICE_MAX)
 
 
 def _drawn(share: NDArray[np.float64], rows: int, chance: Random) -> NDArray[np.int64]:

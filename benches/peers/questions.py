@@ -11,7 +11,7 @@ from pegcount.v1 import reports_pb2
 from pegcount.v1.records_pb2 import SESSION_KIND_CALL
 from pegcount.zone import US_PER_DAY, US_PER_SECOND
 
-from peers import parties
+from peers import dimensions
 from peers.calls import DAYS, FROM_US
 
 US_PER_MINUTE = 60 * US_PER_SECOND
@@ -20,8 +20,8 @@ TO_DAY = FROM_DAY + timedelta(days=DAYS)
 TO_US = FROM_US + DAYS * US_PER_DAY
 FROM, TO = FROM_DAY.isoformat(), TO_DAY.isoformat()
 
-LARGEST = str(parties.PARTIES["account"][0]["account_id"])
-TWENTIETH = str(parties.PARTIES["account"][19]["account_id"])
+LARGEST = str(dimensions.DIMENSIONS["account"][0]["account_id"])
+TWENTIETH = str(dimensions.DIMENSIONS["account"][19]["account_id"])
 BUSY_DAY = date(2026, 3, 11)
 BUSY_FROM_US = FROM_US + (BUSY_DAY - FROM_DAY).days * US_PER_DAY
 STARTS_WITH = "44"
@@ -91,8 +91,8 @@ REQUESTS: Mapping[str, Message] = {
         kind=SESSION_KIND_CALL,
     ),
     "F1": reports_pb2.QueryFolderStatsRequest(
-        company=parties.COMPANY,
-        organization=parties.ORGANIZATION,
+        company=dimensions.COMPANY,
+        organization=dimensions.ORGANIZATION,
         from_date=FROM,
         to_date=(TO_DAY - timedelta(days=1)).isoformat(),
     ),

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from pegcount.zone import US_PER_SECOND
 
-from peers import parties, questions
+from peers import dimensions, questions
 from peers.calls import FROM_US
 from peers.questions import BUSY_DAY, FROM_DAY, TO_DAY
 
@@ -62,7 +62,7 @@ def queries(dialect: Dialect, now_us: int) -> dict[str, str]:
         "U2": f"""SELECT {_bins(dialect, "U2")} AS bin, count(*) AS n {where} kind = 1 AND {month}
             GROUP BY bin""",
         "F1": f"""SELECT {dialect.days} AS day, folder, agent_id, {figures} {where} {month} AND {_FINISHED}
-            AND company = '{parties.COMPANY}' AND organization = '{parties.ORGANIZATION}'
+            AND company = '{dimensions.COMPANY}' AND organization = '{dimensions.ORGANIZATION}'
             GROUP BY day, folder, agent_id""",
         "A1": _active(dialect, now_us),
         "S1": counted(_bins(dialect, "S1"), f"{month} AND disconnect_cause IN ({causes})"),

@@ -8,7 +8,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from peers import calls, parties
+from peers import calls, dimensions
 from peers.calls import ABSENT, CODES, Calls
 from peers.wire import ID_BYTES, session_ids
 
@@ -26,7 +26,7 @@ def write(directory: Path, record_count: int, active_count: int, seed: int) -> N
 
 def texts_of(field: str) -> list[str]:
     """All values of a text field, in order: what a column of that field can be declared with."""
-    entries = next(of_code for of_code in parties.PARTIES.values() if field in of_code[0])
+    entries = next(of_code for of_code in dimensions.DIMENSIONS.values() if field in of_code[0])
     return sorted({str(entry[field]) for entry in entries})
 
 
@@ -56,7 +56,7 @@ def _table(rows: Calls) -> pa.Table:
         "customer_price": _decimals(rows["price"]),
     }
     for name in CODES:
-        entries = parties.PARTIES[name]
+        entries = dimensions.DIMENSIONS[name]
         for field in entries[0]:
             columns[field] = _taken(field, [entry[field] for entry in entries], rows[name])
     return pa.table(columns)
@@ -67,8 +67,8 @@ def _taken(field: str, values: list[int | str], codes: NDArray[np.int32]) -> pa.
         return pa.array(np.array([_address(str(value)) for value in values], np.uint32)[codes])
     if isinstance(values[0], str):
         texts = sorted({str(value) for value in values})
-        place = {text: number for number, text in enumerate(texts)}
-        taken = np.array([place[str(value)] for value in values], np.int32)[codes]
+        code_of = {text: number for number, text in enumerate(texts)}
+        taken = np.array([code_of[str(value)] for value in values], np.int32)[codes]
         return pa.DictionaryArray.from_arrays(pa.array(taken), pa.array(texts))
     return pa.array(np.array(values)[codes], _INTEGERS[type(values[0]).__name__])
 

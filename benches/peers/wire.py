@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pegcount.v1.records_pb2 import SESSION_KIND_CALL, SessionRecord, WriteRecordsRequest
 from pegcount.zone import US_PER_SECOND
 
-from peers import parties
+from peers import dimensions
 from peers.calls import ABSENT, CODES, Calls
 
 BATCH_ROWS = 5_000
@@ -32,11 +32,11 @@ def requests(calls: Calls) -> Iterator[bytes]:
     answered = calls["answer_us"] != ABSENT
     both = [(np.flatnonzero(mask), _records(calls[mask])) for mask in (answered, ~answered)]
     for first in range(0, len(calls), BATCH_ROWS):
-        pieces = []
+        chunks = []
         for places, records in both:
             low, high = np.searchsorted(places, (first, first + BATCH_ROWS))
-            pieces.append(records[low:high].tobytes())
-        yield b"".join(pieces)
+            chunks.append(records[low:high].tobytes())
+        yield b"".join(chunks)
 
 
 def check(calls: Calls) -> None:
@@ -55,8 +55,8 @@ def session_ids(calls: Calls) -> NDArray[np.void]:
     mixed ^= mixed >> np.uint64(23)
     mixed = mixed * np.uint64(0xD6E8FEB86659FD93) & np.uint64((1 << 48) - 1)
     parts = np.empty((len(calls), 3), "V4")
-    for place in range(3):
-        parts[:, place] = _HEX[(mixed >> np.uint64(16 * (2 - place)) & np.uint64(0xFFFF)).astype(np.int64)]
+    for i in range(3):
+        parts[:, i] = _HEX[(mixed >> np.uint64(16 * (2 - i)) & np.uint64(0xFFFF)).astype(np.int64)]
     return parts.view(f"V{ID_BYTES}").ravel()
 
 
@@ -67,9 +67,9 @@ def _records(calls: Calls) -> NDArray[np.void]:
     is_active = bool(calls["end_us"][0] == ABSENT)
     columns = {"session_id": _ids(calls)}
     columns |= {name: _times(name, calls[name]) for name in _TIMES if calls[name][0] != ABSENT}
-    columns |= {name: _pieces(name)[calls[name]] for name in (_OF_ACTIVE if is_active else CODES)}
+    columns |= {name: _encoded_entries(name)[calls[name]] for name in (_OF_ACTIVE if is_active else CODES)}
     if not is_active:
-        columns["price"] = _pieces("price")[calls["price"]]
+        columns["price"] = _encoded_entries("price")[calls["price"]]
     layout = np.dtype([("head", "V3"), *((name, column.dtype) for name, column in columns.items())])
     records = np.empty(len(calls), layout)
     records["head"] = _head(layout.itemsize - 3)
@@ -100,9 +100,9 @@ def _times(name: str, us: NDArray[np.int64]) -> NDArray[np.void]:
     for field, value in enumerate((seconds, rest_us * 1_000)):
         first = 2 + field * (1 + _VARINT_BYTES)
         column[:, first] = (field + 1) << 3
-        for place in range(_VARINT_BYTES):
-            more = 128 if place < _VARINT_BYTES - 1 else 0
-            column[:, first + 1 + place] = value >> 7 * place & 127 | more
+        for i in range(_VARINT_BYTES):
+            more = 128 if i < _VARINT_BYTES - 1 else 0
+            column[:, first + 1 + i] = value >> 7 * i & 127 | more
     return column.view(f"V{column.shape[1]}").ravel()
 
 
@@ -111,14 +111,14 @@ def _number(field: str) -> int:
 
 
 @cache
-def _pieces(name: str) -> NDArray[np.void]:
+def _encoded_entries(name: str) -> NDArray[np.void]:
     """The bytes of what comes with each code, all of one width."""
     if name == "price":
-        entries: Sequence[parties.Fields] = [
-            {"customer_price": parties.price_text(units)} for units in range(parties.PRICE_MAX + 1)
+        entries: Sequence[dimensions.Fields] = [
+            {"customer_price": dimensions.price_text(units)} for units in range(dimensions.PRICE_MAX + 1)
         ]
     else:
-        entries = parties.PARTIES[name]
+        entries = dimensions.DIMENSIONS[name]
     texts = [SessionRecord(**entry).SerializeToString() for entry in entries]  # type: ignore[arg-type]
     width = max(map(len, texts))
     if min(map(len, texts)) < width:
@@ -139,14 +139,14 @@ def _filled(text: bytes, width: int) -> bytes:
 def _message(call: np.void) -> SessionRecord:
     """One call as the contract has it, field by field."""
     is_active = call["end_us"] == ABSENT
-    fields: parties.Fields = {
+    fields: dimensions.Fields = {
         "session_id": session_ids(call.reshape(1)).tobytes().decode(),
         "kind": SESSION_KIND_CALL,
     }
     for name in _OF_ACTIVE if is_active else CODES:
-        fields |= parties.PARTIES[name][call[name]]
+        fields |= dimensions.DIMENSIONS[name][call[name]]
     if not is_active:
-        fields["customer_price"] = parties.price_text(int(call["price"]))
+        fields["customer_price"] = dimensions.price_text(int(call["price"]))
     record = SessionRecord(**fields)  # type: ignore[arg-type]
     for name, field in _TIMES.items():
         if call[name] != ABSENT:

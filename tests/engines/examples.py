@@ -12,9 +12,9 @@ from pegcount.v1.records_pb2 import SessionRecord
 from properties.served import Refusal, Write, served
 
 from . import export
-from .duck import DuckDb
+from .clickhouse_engine import ClickHouse
+from .duckdb_engine import DuckDb
 from .engine import Engine
-from .house import ClickHouse
 
 NOW_US = calendar.parse_time("2190-01-01", "UTC")
 """After all examples, so that every bin is complete."""

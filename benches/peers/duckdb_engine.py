@@ -49,7 +49,7 @@ class DuckDb:
         self.name = f"DuckDB {order}"
         self._connection = connection
         self._queries = {
-            name: text.replace("{table}", _table_of(order))
+            name: text.replace("{table}", _table_name(order))
             for name, text in sql.queries(_DIALECT, NOW_US).items()
         }
 
@@ -60,15 +60,15 @@ class DuckDb:
         return answers.of_table(name, asked)
 
 
-def opened(path: Path) -> list[DuckDb]:
+def open_tables(path: Path) -> list[DuckDb]:
     """Both tables of a database file."""
-    connection = _connected(path)
+    connection = _connect(path)
     return [DuckDb(connection, order) for order in sql.ORDERS]
 
 
 def load(path: Path, parquet: Path) -> None:
     """Fills a new database file."""
-    connection = _connected(path)
+    connection = _connect(path)
     for name in _ENUMS:
         listed = ", ".join(f"'{text}'" for text in texts_of(name))
         connection.execute(f"CREATE TYPE {name}_type AS ENUM ({listed})")
@@ -76,7 +76,7 @@ def load(path: Path, parquet: Path) -> None:
     typed = ", ".join(f"{name}::{kind} AS {name}" for name, kind in types.items())
     for order, columns in sql.ORDERS.items():
         connection.execute(
-            f"CREATE TABLE {_table_of(order)} AS SELECT * REPLACE ({typed})"
+            f"CREATE TABLE {_table_name(order)} AS SELECT * REPLACE ({typed})"
             f" FROM '{parquet / 'calls.parquet'}' ORDER BY {columns}"
         )
     connection.execute(
@@ -87,11 +87,11 @@ def load(path: Path, parquet: Path) -> None:
     connection.close()
 
 
-def _connected(path: Path) -> Any:
+def _connect(path: Path) -> Any:
     connection: Any = duckdb.connect(path, config={"threads": THREADS})
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 
 
-def _table_of(order: str) -> str:
+def _table_name(order: str) -> str:
     return "calls_" + order.replace(" ", "_")

@@ -22,7 +22,7 @@ _SECONDS_BETWEEN = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadTimes:
     """What loading took, by the clock."""
 
     sent: int
@@ -34,7 +34,7 @@ class Loaded:
     """From then on until nothing is left to be sealed or merged."""
 
 
-class Ours:
+class Pegcount:
     """An open store and the service over it."""
 
     name = "ours"
@@ -85,7 +85,7 @@ class Ours:
         return methods[name[0]]
 
 
-def load(directory: Path, record_count: int, active_count: int, seed: int) -> Loaded:
+def load(directory: Path, record_count: int, active_count: int, seed: int) -> LoadTimes:
     """Fills an empty data directory and asserts what was taken; sealed and merged in the end."""
     store = _opened(directory)
     sent = accepted = 0
@@ -106,7 +106,7 @@ def load(directory: Path, record_count: int, active_count: int, seed: int) -> Lo
     store.maintain()
     store.close()
     upkeep_seconds = time.perf_counter() - began - seconds
-    return Loaded(sent + active_count, seconds, writing_seconds, upkeep_seconds)
+    return LoadTimes(sent + active_count, seconds, writing_seconds, upkeep_seconds)
 
 
 def _opened(directory: Path) -> EmbeddedStore:

@@ -8,12 +8,12 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from contestant import Run, timed
-from ingest_feed import Feed, keep
+from ingest_feed import Feed, write_batches
 from pegcount.config import Config
 from pegcount.model import WriteOutcome
 from pegcount.store import EmbeddedStore, PendingWrite
 from server_process import served
+from subject import Run, timed
 
 CLIENT = Path(__file__).with_name("ingest_client.py")
 CLIENT_SECONDS_MAX = 600.0
@@ -54,7 +54,7 @@ class OverGrpc:
         self._feed = feed
         self._shape = [str(streams), str(in_flight)]
         self._batches = scratch / "batches"
-        keep(feed.batches, self._batches)
+        write_batches(feed.batches, self._batches)
 
     def run(self, directory: Path) -> Run:
         with served(directory) as server:
@@ -70,19 +70,19 @@ def _submitted(
 ) -> Iterator[tuple[float, WriteOutcome]]:
     """Seconds and outcome of each batch, of which a number are on their way at once."""
     waiting: deque[tuple[float, PendingWrite]] = deque()
-    for place in range(len(batches) + in_flight):
-        if place >= in_flight and waiting:
+    for step in range(len(batches) + in_flight):
+        if step >= in_flight and waiting:
             sent, pending = waiting.popleft()
             outcome = pending.wait()
             yield time.perf_counter() - sent, outcome
-        if place < len(batches):
-            waiting.append((time.perf_counter(), store.submit(batches[place])))
+        if step < len(batches):
+            waiting.append((time.perf_counter(), store.submit(batches[step])))
 
 
 def _check(feed: Feed, accepted: int, duplicates: int, directory: Path) -> None:
     """Asserts what was answered, and that an owner who comes later finds every record once."""
     assert (accepted, accepted + duplicates) == (feed.distinct_count, feed.record_count)
     store = EmbeddedStore(directory, Config())
-    held = store.info().records
+    stored = store.info().records
     store.close()
-    assert held == feed.distinct_count, f"{held} records held, {feed.distinct_count} written"
+    assert stored == feed.distinct_count, f"{stored} records held, {feed.distinct_count} written"

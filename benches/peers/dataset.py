@@ -10,52 +10,52 @@ from pathlib import Path
 
 from pegcount.store import catalog
 
-from peers import ours
-from peers.ours import Loaded
+from peers import pegcount_engine
+from peers.pegcount_engine import LoadTimes
 
-_MADE_BY = ("parties.py", "calls.py", "wire.py", "tables.py")
+_SOURCE_FILES = ("dimensions.py", "calls.py", "wire.py", "tables.py")
 """What the data depends on."""
 
 
 @dataclass(frozen=True, slots=True)
-class Data:
+class Dataset:
     """So many calls and active sessions, the same for the same seed."""
 
     record_count: int
     active_count: int
     seed: int
-    under: Path
+    root: Path
 
     @property
     def directory(self) -> Path:
-        """Where they are kept; another one where they are made otherwise."""
+        """Where they are times_file; another one where they are made otherwise."""
         made = hashlib.sha256(f"{self.active_count}".encode())
-        for name in _MADE_BY:
+        for name in _SOURCE_FILES:
             made.update(Path(__file__).with_name(name).read_bytes())
-        return self.under / f"{self.record_count}-{self.seed}-{made.hexdigest()[:12]}"
+        return self.root / f"{self.record_count}-{self.seed}-{made.hexdigest()[:12]}"
 
     @property
-    def ours(self) -> Path:
+    def pegcount(self) -> Path:
         return self.directory / "ours"
 
-    def is_ours_loaded(self) -> bool:
+    def is_pegcount_loaded(self) -> bool:
         return self._is_complete("ours", str(catalog.FORMAT_VERSION))
 
-    def load_ours(self, *, fresh: bool) -> Loaded:
-        """Loads ours unless it is there in today's format; gives what it took when it was loaded."""
-        kept = self.directory / "ours.json"
+    def load_pegcount(self, *, fresh: bool) -> LoadTimes:
+        """Loads Pegcount unless it is there in today's format; gives what it took when it was loaded."""
+        times_file = self.directory / "ours.json"
 
         def load() -> None:
-            loaded = ours.load(self.ours, self.record_count, self.active_count, self.seed)
-            kept.write_text(json.dumps(asdict(loaded)), encoding="utf-8")
+            times = pegcount_engine.load(self.pegcount, self.record_count, self.active_count, self.seed)
+            times_file.write_text(json.dumps(asdict(times)), encoding="utf-8")
 
         self._load("ours", load, str(catalog.FORMAT_VERSION), fresh=fresh)
-        return Loaded(**json.loads(kept.read_text(encoding="utf-8")))
+        return LoadTimes(**json.loads(times_file.read_text(encoding="utf-8")))
 
     def load_peers(self, *, fresh: bool) -> None:
         """Loads all peers that are not there yet."""
-        # Here, so that ours can be measured where the others are not installed.
-        from peers import duck, house, tables  # noqa: PLC0415
+        # Here, so that Pegcount can be measured where the others are not installed.
+        from peers import clickhouse_engine, duckdb_engine, tables  # noqa: PLC0415
 
         directory = self.directory
         parquet = directory / "parquet"
@@ -65,20 +65,28 @@ class Data:
             tables.write(parquet, self.record_count, self.active_count, self.seed)
 
         self._load("parquet", write_tables, fresh=fresh)
-        self._load("duckdb.db", lambda: duck.load(directory / "duckdb.db", parquet), _of(duck), fresh=fresh)
         self._load(
-            "clickhouse", lambda: house.load(directory / "clickhouse", parquet), _of(house), fresh=fresh
+            "duckdb.db",
+            lambda: duckdb_engine.load(directory / "duckdb.db", parquet),
+            _source_digest(duckdb_engine),
+            fresh=fresh,
+        )
+        self._load(
+            "clickhouse",
+            lambda: clickhouse_engine.load(directory / "clickhouse", parquet),
+            _source_digest(clickhouse_engine),
+            fresh=fresh,
         )
 
     def _load(self, name: str, load: Callable[[], None], version: str = "", *, fresh: bool) -> None:
-        """Fills a place and marks it complete, unless it is."""
+        """Fills a target and marks it complete, unless it is."""
         if self._is_complete(name, version) and not fresh:
             return
-        place = self.directory / name
+        target = self.directory / name
         self._marker(name).unlink(missing_ok=True)
-        if place.is_dir():
-            shutil.rmtree(place)
-        place.unlink(missing_ok=True)
+        if target.is_dir():
+            shutil.rmtree(target)
+        target.unlink(missing_ok=True)
         self.directory.mkdir(parents=True, exist_ok=True)
         began = time.perf_counter()
         load()
@@ -93,7 +101,7 @@ class Data:
         return self.directory / f"{name}.complete"
 
 
-def _of(module: object) -> str:
+def _source_digest(module: object) -> str:
     """What tells one way of filling an engine from another."""
     source = getattr(module, "__file__", None)
     assert isinstance(source, str)

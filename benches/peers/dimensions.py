@@ -68,13 +68,13 @@ def _accounts() -> Iterator[Fields]:
 
 
 def _addresses() -> Iterator[Fields]:
-    """An address for each place; those of one account, which follow each other, lie in several blocks."""
+    """An address for each number; those of one account, which follow each other, lie in several blocks."""
     documented = [f"{block}.{host}" for host in range(1, 255) for block in _BLOCKS]
     count = ACCOUNT_COUNT * ADDRESSES_PER_ACCOUNT - len(documented)
-    others = [f"198.{18 + place % 2}.{place // 2 % 200}.{1 + place * 7 % 250}" for place in range(count)]
+    others = [f"198.{18 + i % 2}.{i // 2 % 200}.{1 + i * 7 % 250}" for i in range(count)]
     chance = np.random.default_rng(_FIXED_SEED)
-    for place in chance.permutation(len(documented) + count):
-        yield {"auth_orig_ip": (documented + others)[place]}
+    for i in chance.permutation(len(documented) + count):
+        yield {"auth_orig_ip": (documented + others)[i]}
 
 
 def _agents() -> Iterator[Fields]:
@@ -113,7 +113,7 @@ def _causes() -> Iterator[Fields]:
         yield {"kind": SESSION_KIND_CALL, "is_last_attempt": True, "disconnect_cause": cause}
 
 
-PARTIES: dict[str, Sequence[Fields]] = {
+DIMENSIONS: dict[str, Sequence[Fields]] = {
     "account": list(_accounts()),
     "address": list(_addresses()),
     "application": [

@@ -52,7 +52,7 @@ class ClickHouse:
         self.name = f"ClickHouse {order}"
         self._connection = connection
         self._queries = {
-            name: text.replace("{table}", _table_of(order))
+            name: text.replace("{table}", _table_name(order))
             for name, text in sql.queries(_DIALECT, NOW_US).items()
         }
 
@@ -64,16 +64,16 @@ class ClickHouse:
         return answers.of_table(name, asked)
 
 
-def opened(directory: Path) -> list[ClickHouse]:
+def open_tables(directory: Path) -> list[ClickHouse]:
     """Both tables of a data directory."""
-    connection = _connected(directory)
+    connection = _connect(directory)
     return [ClickHouse(connection, order) for order in sql.ORDERS]
 
 
 def load(directory: Path, parquet: Path) -> None:
     """Fills a new data directory; each table is one part in the end."""
-    connection = _connected(directory)
-    tables = {_table_of(order): ("calls", columns) for order, columns in sql.ORDERS.items()}
+    connection = _connect(directory)
+    tables = {_table_name(order): ("calls", columns) for order, columns in sql.ORDERS.items()}
     tables["active"] = ("active", "orig_clients_name, equipment_id, term_clients_name")
     columns = ", ".join(f"{name} {kind}" for name, kind in _types().items())
     names = ", ".join(_types())
@@ -91,10 +91,10 @@ def _types() -> dict[str, str]:
 
 
 def _enum(texts: list[str]) -> str:
-    return "Enum16(" + ", ".join(f"'{text}' = {place}" for place, text in enumerate(texts)) + ")"
+    return "Enum16(" + ", ".join(f"'{text}' = {code}" for code, text in enumerate(texts)) + ")"
 
 
-def _connected(directory: Path) -> Any:
+def _connect(directory: Path) -> Any:
     connect: Any = chdb.connect
     connection = connect(str(directory))
     for name, value in _SETTINGS.items():
@@ -102,5 +102,5 @@ def _connected(directory: Path) -> Any:
     return connection
 
 
-def _table_of(order: str) -> str:
+def _table_name(order: str) -> str:
     return "calls_" + order.replace(" ", "_")

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 from pegcount.zone import US_PER_DAY, US_PER_SECOND
 
-from peers import answers, parties, questions
+from peers import answers, dimensions, questions
 from peers.calls import FROM_US, NOW_US
 from peers.questions import BUSY_DAY, FROM_DAY, TO_DAY
 from peers.tables import texts_of
@@ -35,7 +35,7 @@ class Polars:
 
     def __init__(self, parquet: Path) -> None:
         calls = pl.read_parquet(parquet / "calls.parquet", columns=[*_COLUMNS, *_ENUMS, *_BYTES])
-        price = (_col("customer_price") * parties.PRICE_UNITS).cast(pl.Int32)
+        price = (_col("customer_price") * dimensions.PRICE_UNITS).cast(pl.Int32)
         self._calls = (
             calls.with_columns(*_enums(_ENUMS), _col(_BYTES).cast(pl.UInt8), price).sort("setup_time").lazy()
         )
@@ -101,8 +101,8 @@ class Polars:
         rows = self._calls.filter(
             _days_from(FROM_DAY, TO_DAY),
             _FINISHED,
-            _col("company") == parties.COMPANY,
-            _col("organization") == parties.ORGANIZATION,
+            _col("company") == dimensions.COMPANY,
+            _col("organization") == dimensions.ORGANIZATION,
         )
         day = ((_SETUP_US - FROM_US) // US_PER_DAY).cast(pl.UInt8).alias("day")
         return rows.group_by(day, "folder", "agent_id").agg(_FIGURES).collect()
@@ -113,13 +113,11 @@ class Polars:
         elapsed = ((NOW_US - _col("answer_time").to_physical()) // 1_000).sum().alias("milliseconds")
         rows = self._active.filter(_col("kind") == 1)
         levels = [rows.group_by(keys).agg(pl.len().cast(pl.Int64).alias("quantity"), elapsed).collect()]
-        for kept in (2, 1, 0):
+        for key_count in (2, 1, 0):
             sums = _col("quantity", "milliseconds").sum()
             finer = levels[-1]
-            levels.append(finer.group_by(keys[:kept]).agg(sums) if kept else finer.select(sums))
-        marked = [
-            level.with_columns(rolled_up=pl.lit((1 << place) - 1)) for place, level in enumerate(levels)
-        ]
+            levels.append(finer.group_by(keys[:key_count]).agg(sums) if key_count else finer.select(sums))
+        marked = [level.with_columns(rolled_up=pl.lit((1 << i) - 1)) for i, level in enumerate(levels)]
         columns = pl.concat(marked, how="diagonal").select(*keys, "rolled_up", "quantity", "milliseconds")
         return columns.sort("quantity", *keys, descending=[True, False, False, False])
 

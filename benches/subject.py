@@ -1,4 +1,4 @@
-"""What the ingest bench asks of each contestant, and its clock."""
+"""What the ingest bench asks of each subject, and its clock."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,14 +14,14 @@ Writer = Callable[[Sequence[Batch]], list[float]]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One round of one contestant: from the first batch sent to the last one durable."""
+    """One round of one subject: from the first batch sent to the last one durable."""
 
     seconds: float
     acknowledged_seconds: list[float]
     """How long each batch took to be durable."""
 
 
-class Contestant(Protocol):
+class Subject(Protocol):
     """Makes batches durable."""
 
     name: str

@@ -1,4 +1,4 @@
-"""Ours in a process of its own, where no peer and no loading has used memory before."""
+"""Pegcount in a process of its own, where no peer and no loading has used memory before."""
 
 import json
 import subprocess
@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from peers import memory, questions, rounds
-from peers.ours import Ours
+from peers import memory, questions, timing
+from peers.pegcount_engine import Pegcount
 
 GROWTH = 5
 """How many times the smaller count the larger one is."""
@@ -17,7 +17,7 @@ SECONDS_MAX = 3_600
 
 
 @dataclass(frozen=True, slots=True)
-class Alone:
+class IsolatedRun:
     """What such a process found; bytes are of memory that no file is mapped to, beyond what was there."""
 
     open_seconds: float
@@ -31,29 +31,29 @@ class Alone:
         return json.dumps(asdict(self))
 
 
-def measure(directory: Path, names: Sequence[str], round_count: int) -> Alone:
-    """Opens ours, which is loaded already, and asks it."""
+def measure(directory: Path, names: Sequence[str], round_count: int) -> IsolatedRun:
+    """Opens the store, which is loaded already, and asks it."""
     before, began = memory.anonymous_bytes(), time.perf_counter()
-    ours = Ours(directory)
+    pegcount = Pegcount(directory)
     open_seconds, opened = time.perf_counter() - began, memory.anonymous_bytes()
     began = time.perf_counter()
-    ours.ask(names[0])
+    pegcount.ask(names[0])
     first_ms = (time.perf_counter() - began) * 1_000
-    rounds.run([ours], names, round_count)
+    timing.run([pegcount], names, round_count)
     asked = memory.anonymous_bytes()
-    ours.close()
-    return Alone(open_seconds, first_ms, opened - before, asked - before)
+    pegcount.close()
+    return IsolatedRun(open_seconds, first_ms, opened - before, asked - before)
 
 
-def measured(bench: Path, record_count: int, arguments: Sequence[str]) -> Alone:
+def run(bench: Path, record_count: int, arguments: Sequence[str]) -> IsolatedRun:
     """What the process of one count finds."""
-    command = [sys.executable, str(bench), "--alone", "--records", str(record_count), *arguments]
+    command = [sys.executable, str(bench), "--isolated", "--records", str(record_count), *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=SECONDS_MAX)
-    return Alone(**json.loads(done.stdout))
+    return IsolatedRun(**json.loads(done.stdout))
 
 
 def growth_lines(
-    counts: Sequence[int], found: Sequence[Alone], medians: Sequence[Mapping[str, float]]
+    counts: Sequence[int], found: Sequence[IsolatedRun], medians: Sequence[Mapping[str, float]]
 ) -> list[str]:
     """Both counts side by side, and how many times as much the larger takes."""
     table = [f"{'ours':<60}{counts[0]:>14,}{counts[1]:>14,}{'ratio':>9}"]
