@@ -10,7 +10,7 @@ from pegcount import errors
 from pegcount.client import CallError, Client, RecordWriter
 from pegcount.config import Config
 from pegcount.store import PendingWrite
-from server.streams import batch
+from server_tests.streams import batch
 from service import Service
 
 QUICK = Config(retry_count_max=3, retry_seconds_min=0.001, retry_seconds_max=0.004)

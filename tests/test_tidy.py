@@ -9,8 +9,8 @@ from pathlib import Path
 
 import grpc
 import pytest
-from documented import enum_comments
 from pegcount.config import Config
+from proto_comments import enum_comments
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "python" / "pegcount"

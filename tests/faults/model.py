@@ -16,7 +16,7 @@ from pegcount.model import Present
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import records_pb2, reports_pb2
 from pegcount.v1.records_pb2 import SessionRecord
-from store.holding import rows
+from store_tests.store_fixtures import rows
 
 from faults.campaign import Tally
 from faults.feed import DAY_S, Feed, FeedBatch

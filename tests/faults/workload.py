@@ -13,7 +13,7 @@ from typing import Any
 
 from pegcount.errors import PegcountError
 from pegcount.store import EmbeddedStore
-from store.holding import rows
+from store_tests.store_fixtures import rows
 
 from faults.feed import Feed, FeedBatch
 from faults.served import CONFIG

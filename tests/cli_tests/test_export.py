@@ -1,0 +1,312 @@
+"""`pegcount export`: what is written reads back elsewhere, and imports again as it was."""
+
+import re
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import polars
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from pegcount.v1 import reports_pb2
+from pegcount.v1.records_pb2 import SessionRecord
+from store_tests.store_fixtures import BY_HAND, DAY_S, SETUP_S, Reopening, active, finished, rows, write
+from store_tests.test_segments import full_record
+
+from cli_tests.test_command_line import SAMPLES, import_into, pegcount, serving
+
+REPORTED = [field.name for field in reports_pb2.ActiveSessionRow.DESCRIPTOR.fields]
+AWKWARD = [
+    'say "no"',
+    '"',
+    "a, b",
+    ",",
+    " leading and trailing ",
+    "é 漢字 🎉",
+    "carriage\rreturn",
+    "tab\tin it",
+    "line\u2028separator",
+    "=1+1",
+    "NULL",
+    "null",
+    "NaN",
+    "true",
+    "0010",
+    "'",
+    "\\",
+    "\x1a",
+    "\ufeffmark",
+]
+PRICES = ["0", "0.000000001", "-0.000000001", "9223372036.854775807", "-9223372036.854775807", "-1.50", "100"]
+
+
+def awkward_records() -> list[SessionRecord]:
+    """Records with every field, with hardly any, and with values that are easily misread."""
+    records = [full_record("full"), finished("bare"), active("active", event=1), active("update", event=2)]
+    records += [
+        finished(f"text {number} {text}", source=text, company=text, orig_leg_id=text, account_id="1001")
+        for number, text in enumerate(AWKWARD)
+    ]
+    records += [finished(f"price {price}", customer_price=price) for price in PRICES]
+    records += [finished("numbers", tenant_id=2**63 - 1, app_id=-(2**63) + 1, comp_id=0, revision=-5)]
+    records += [finished("flag", is_last_attempt=True, kind=3), finished("cause", disconnect_cause=16)]
+    odd = active("odd time", end_time=Timestamp(seconds=SETUP_S + 1))
+    odd.setup_time.nanos = 123_456_000
+    return [*records, odd, finished("first instant", 0), finished("late", 7_258_118_399, **no_times())]
+
+
+def no_times() -> dict[str, None]:
+    return {"answer_time": None, "end_time": None}
+
+
+def everything(directory: Path) -> list[str]:
+    """All that reports see of a directory's records: every combination of all fields, counted."""
+    with Reopening(directory, BY_HAND) as held:
+        fields = [name for name in REPORTED if name not in ("quantity", "duration", "level")]
+        groups = [set(fields[:20]), set(fields[20:]), {"session_id", "customer_price", "is_last_attempt"}]
+        found = []
+        for group in groups:
+            names = ["session_id", *sorted(group - {"session_id"})]
+            known = [name for name in names if name in fields or name == "session_id"]
+            found += [row.SerializeToString(deterministic=True).hex() for row in rows(held.store, *known)]
+        return sorted(found)
+
+
+@pytest.fixture
+def awkward(tmp_path: Path) -> Path:
+    """A closed directory: sealed records, replaced ones, records in the journal, active ones."""
+    with Reopening(tmp_path / "data", BY_HAND) as held:
+        records = awkward_records()
+        write(held.store, *records[:-8], active("merged", company="from the start"))
+        held.seal()
+        write(held.store, *records[-8:], finished("merged", event=3, organization="from the end"))
+    return tmp_path / "data"
+
+
+def export(data: Path, out: Path | str, *more: str) -> subprocess.CompletedProcess[str]:
+    done = pegcount("export", "--data", data, *more, out)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done
+
+
+def test_an_export_imports_again_as_it_was(awkward: Path, tmp_path: Path) -> None:
+    done = export(awkward, tmp_path / "all.csv", "--format", "csv")
+    count = len(awkward_records()) + 1
+    assert done.stdout == f"{tmp_path / 'all.csv'}: {count} records\n"
+    again = pegcount(
+        *("import", "--data", tmp_path / "again", "--format", "pegcount-csv", "--source", ""),
+        tmp_path / "all.csv",
+        cwd=tmp_path,
+    )
+    assert (again.returncode, again.stderr) == (0, "")
+    assert f"{count} rows, {count} accepted, 0 replaced, 0 duplicates, 0 rejected" in again.stdout
+    assert everything(tmp_path / "again") == everything(awkward)
+    # And all other fields: the same export.
+    export(tmp_path / "again", tmp_path / "again.csv", "--format", "csv")
+    lines = [sorted((tmp_path / name).read_bytes().split(b"\n")) for name in ("all.csv", "again.csv")]
+    assert lines[0] == lines[1]
+
+
+def test_the_four_reports_are_the_same_after_export_and_import(tmp_path: Path) -> None:
+    data, again = tmp_path / "data", tmp_path / "again"
+    assert import_into(data, "pegcount-csv", SAMPLES / "pegcount.csv").returncode == 0
+    export(data, tmp_path / "all.csv", "--format", "csv")
+    assert import_into(again, "pegcount-csv", tmp_path / "all.csv").returncode == 0
+    assert reports_of(data) == reports_of(again)
+
+
+def reports_of(data: Path) -> list[str]:
+    asked = [
+        ("usage", "--from", "2026-03-28", "--to", "2026-03-31", "--sma-period", "2"),
+        ("active", "orig_clients_name", "quantity", "--rollup"),
+        ("folders", "acme", "support", "--from", "2026-03-28", "--to", "2026-03-30"),
+        ("quality", "1001", "--from", "2026-03-28", "--to", "2026-03-31"),
+    ]
+    with serving(data) as (address, _):
+        printed = [pegcount("report", *report, "--server", address).stdout for report in asked]
+    # When it was asked stands in a title.
+    return [re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z *", "", text) for text in printed]
+
+
+def test_parquet_has_typed_columns(awkward: Path, tmp_path: Path) -> None:
+    out = tmp_path / "all.parquet"
+    export(awkward, out)
+    file = pq.ParquetFile(out)
+    assert {file.metadata.row_group(0).column(i).compression for i in range(53)} == {"ZSTD"}
+    types = {field.name: str(field.type) for field in file.schema_arrow}
+    assert list(types) == [*(field.name for field in SessionRecord.DESCRIPTOR.fields), "received_time"]
+    assert types["setup_time"] == types["received_time"] == "timestamp[us, tz=UTC]"
+    assert (types["customer_price"], types["is_last_attempt"]) == ("decimal128(19, 9)", "bool")
+    assert (types["kind"], types["event"], types["tenant_id"]) == ("string", "string", "int64")
+    found = {row["session_id"]: row for row in file.read().to_pylist()}
+    check_full(found["full"])
+    assert found["merged"]["company"] == "from the start"
+    assert found["merged"]["organization"] == "from the end"
+    for price in PRICES:
+        assert found[f"price {price}"]["customer_price"] == Decimal(price)
+    assert found["odd time"]["setup_time"].microsecond == 123_456
+    assert (found["flag"]["is_last_attempt"], found["flag"]["kind"]) == (True, "TTS")
+    assert (
+        found["bare"]["kind"] is found["bare"]["is_last_attempt"] is found["bare"]["customer_price"] is None
+    )
+
+
+def check_full(row: dict[str, object]) -> None:
+    full = full_record("full")
+    for field in full.DESCRIPTOR.fields:
+        expected = getattr(full, field.name)
+        if isinstance(expected, Timestamp):
+            expected = expected.ToDatetime(tzinfo=row[field.name].tzinfo)  # type: ignore[attr-defined]
+        elif field.name == "customer_price":
+            expected = Decimal(expected)
+        elif field.enum_type is not None:
+            expected = field.enum_type.values_by_number[expected].name.removeprefix(
+                f"SESSION_{field.name.upper()}_"
+            )
+        assert row[field.name] == expected, field.name
+
+
+def test_parquet_counts_the_same_in_three_readers(awkward: Path, tmp_path: Path) -> None:
+    out = tmp_path / "all.parquet"
+    export(awkward, out)
+    texts = len(AWKWARD)
+    count = len(awkward_records()) + 1
+    table = pq.read_table(out, filters=[("account_id", "=", "1001")])
+    frame = polars.read_parquet(out)
+    query = f"SELECT count(*), count(*) FILTER (account_id = '1001'), sum(customer_price) FROM '{out}'"
+    total = Decimal("98.4875")
+    assert duckdb.sql(query).fetchall() == [(count, texts, total)]
+    assert (pq.read_metadata(out).num_rows, table.num_rows) == (count, texts)
+    assert (frame.height, frame.filter(polars.col("account_id") == "1001").height) == (count, texts)
+    assert frame["customer_price"].sum() == total
+
+
+def test_a_range_is_half_open_and_read_in_its_time_zone(tmp_path: Path) -> None:
+    berlin_midnight = SETUP_S - 10 * 3_600
+    with Reopening(tmp_path / "data", BY_HAND) as held:
+        edges = [berlin_midnight + 3_600, berlin_midnight + DAY_S]
+        seconds = [second for edge in edges for second in (edge - 1, edge)]
+        write(held.store, *(finished(f"s{i}", second) for i, second in enumerate(seconds)))
+        held.seal()
+    berlin = ("--time-zone", "Europe/Berlin")
+    # 2026-03-29 has 23 hours in Berlin, and begins at 23:00 UTC.
+    assert exported(tmp_path, "--from", "2026-03-29", "--to", "2026-03-30", *berlin) == ["s1", "s2"]
+    assert exported(tmp_path, "--from", "2026-03-29T00:00:00+01:00", "--to", "2026-03-29T22:00:00Z") == [
+        "s1",
+        "s2",
+    ]
+    assert exported(tmp_path, "--to", "2026-03-29", *berlin) == ["s0"]
+    assert exported(tmp_path, "--from", "2026-03-30", *berlin) == ["s3"]
+    assert exported(tmp_path, "--from", "2030-01-01") == []
+
+
+def exported(directory: Path, *range_options: str) -> list[str]:
+    export(directory / "data", directory / "range.parquet", *range_options)
+    ids: list[str] = pq.read_table(directory / "range.parquet")["session_id"].to_pylist()
+    return sorted(ids)
+
+
+def test_a_served_directory_is_exported_to_standard_output(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert import_into(data, "pegcount-csv", SAMPLES / "pegcount.csv").returncode == 0
+    with serving(data):
+        done = pegcount("export", "--data", data, "--format", "csv", "-")
+    assert (done.returncode, done.stderr) == (0, "-: 65 records\n")
+    assert len(done.stdout.splitlines()) == 66
+
+
+def test_what_csv_cannot_carry_is_left_out_and_told(tmp_path: Path) -> None:
+    with Reopening(tmp_path / "data", BY_HAND) as held:
+        write(held.store, finished("a", company="two\nlines"), finished("b", folder="nul\0"), finished("c"))
+    done = pegcount("export", "--data", tmp_path / "data", "--format", "csv", tmp_path / "all.csv")
+    assert (done.returncode, done.stdout) == (1, f"{tmp_path / 'all.csv'}: 1 records\n")
+    assert done.stderr == "left out: 2 records with a line break or NUL in a text\n"
+    export(tmp_path / "data", tmp_path / "all.parquet")
+    assert pq.read_metadata(tmp_path / "all.parquet").num_rows == 3
+
+
+def test_an_export_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    with Reopening(tmp_path / "data", BY_HAND) as held:
+        write(held.store, finished("a"))
+        held.seal()
+        held.segment().write_bytes(b"damaged")
+    out = tmp_path / "all.parquet"
+    out.write_text("of yesterday")
+    done = pegcount("export", "--data", tmp_path / "data", out)
+    assert (done.returncode, "00000001.arrow" in done.stderr) == (2, True)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["all.parquet"]
+    assert out.read_text() == "of yesterday"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--from", "yesterday"), "--from: 'yesterday' is not of the form"),
+        (("--to", "2026-02-30"), "--to: '2026-02-30' is not of the form"),
+        (("--from", "2026-03-02", "--to", "2026-03-01"), "--from is not before --to"),
+        (("--time-zone", "Mars"), "'Mars' is no IANA time zone"),
+        (("--format", "xls"), "cannot be 'xls', only parquet or csv"),
+        (("--data", "nowhere"), "data directory nowhere does not exist"),
+    ],
+)
+def test_what_cannot_be_exported_is_said_in_one_sentence(
+    options: tuple[str, ...], sentence: str, tmp_path: Path
+) -> None:
+    with Reopening(tmp_path / "data", BY_HAND):
+        pass
+    done = pegcount("export", "--data", "data", *options, "out", cwd=tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert sentence in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_parquet_does_not_go_to_standard_output(tmp_path: Path) -> None:
+    done = pegcount("export", "--data", tmp_path, "-")
+    assert (done.returncode, "only csv" in done.stderr) == (2, True)
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+from pegcount.config import Config
+from pegcount.export import ParquetSink, export_records, whole_file
+from pegcount.store.snapshot import open_snapshot
+
+engine = open_snapshot(Path(sys.argv[1]), Config())
+with whole_file(Path(sys.argv[2])) as file:
+    print(export_records(engine, 0, 2**62, ParquetSink(file), 1_000).written)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def peak_kib(data: Path, out: Path, expected: int) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, data, out], capture_output=True, text=True, check=True
+    )
+    written, peak = map(int, done.stdout.split())
+    assert (written, pq.read_metadata(out).num_rows) == (expected, expected)
+    return peak
+
+
+def test_memory_does_not_grow_with_the_range(tmp_path: Path) -> None:
+    with Reopening(tmp_path / "data", BY_HAND) as held:
+        text = "x" * 250
+        for day in range(6):
+            setup_s = SETUP_S + day * DAY_S
+            write(
+                held.store,
+                *(
+                    finished(f"{day}/{i}", setup_s, orig_leg_id=f"{i}{text}", folder=f"{i}{text}")
+                    for i in range(8_000)
+                ),
+            )
+            held.seal()
+            if day == 0:
+                small = peak_kib(tmp_path / "data", tmp_path / "small.parquet", 8_000)
+    large = peak_kib(tmp_path / "data", tmp_path / "large.parquet", 48_000)
+    data_kib = sum(path.stat().st_size for path in tmp_path.glob("data/segments/*/*")) / 1_024
+    # Mapped pages of the segments count too, so all of these may be added, and no second copy of them.
+    assert large - small < data_kib * 1.2

@@ -1,0 +1,99 @@
+"""`pegcount import --server`: the same as into a directory, and servers that go away."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pegcount.client import Client
+from pegcount.v1 import admin_pb2
+
+from cli_tests.test_command_line import (
+    IMPORTS,
+    SAMPLES,
+    figures,
+    import_into,
+    import_over,
+    options_of,
+    pegcount,
+    serving,
+)
+
+
+@pytest.mark.parametrize(("format_name", "sample"), IMPORTS)
+def test_an_import_over_a_server_counts_as_one_into_a_directory(
+    format_name: str, sample: str, tmp_path: Path
+) -> None:
+    (tmp_path / "served").mkdir()
+    into = import_into(tmp_path / "data", format_name, SAMPLES / sample)
+    with serving(tmp_path / "served") as (address, _):
+        over = import_over(address, format_name, SAMPLES / sample, cwd=tmp_path)
+        assert (over.returncode, over.stderr) == (0, "")
+        assert figures(over.stdout) == figures(into.stdout)
+        again = figures(import_over(address, format_name, SAMPLES / sample, cwd=tmp_path).stdout)
+    assert (again["accepted"], again["replaced"]) == (0, 0)
+    assert again["duplicates"] == figures(into.stdout)["accepted"] + figures(into.stdout)["duplicates"]
+
+
+def test_rejected_rows_are_the_same_either_way(tmp_path: Path) -> None:
+    header = "session_id,setup_time,answer_time\n"
+    time_ok, time_before = "2026-03-28T09:00:00Z", "2026-03-28T08:00:00Z"
+    rows = [f"s1,{time_ok},", f",{time_ok},", "s2,soon,", f"s3,{time_ok},{time_before}", f"s4,{time_ok},"]
+    file = tmp_path / "calls.csv"
+    file.write_text(header + "\n".join(rows) + "\n")
+    rejects = tmp_path / "rejects.csv"
+    (tmp_path / "served").mkdir()
+    into = import_into(tmp_path / "data", "pegcount-csv", file)
+    told = rejects.read_text()
+    rejects.unlink()
+    with serving(tmp_path / "served") as (address, _):
+        over = import_over(address, "pegcount-csv", file, cwd=tmp_path)
+    assert (over.returncode, figures(over.stdout)) == (1, figures(into.stdout))
+    assert figures(over.stdout)["rejected"] == 3
+    assert rejects.read_text() == told
+    assert "rejected rows: rejects.csv" in over.stderr
+
+
+def many_calls(path: Path, count: int) -> Path:
+    header = "session_id,setup_time,end_time,account_id"
+    rows = (f"s{i},2026-03-01T00:00:{i % 60:02}Z,2026-03-01T00:01:00Z,1001" for i in range(count))
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_an_import_outlives_its_server_and_counts_nothing_twice(end: signal.Signals, tmp_path: Path) -> None:
+    file, data = many_calls(tmp_path / "many.csv", 100_000), tmp_path / "data"
+    data.mkdir()
+    with serving(data) as (address, server):
+        command = [sys.executable, "-m", "pegcount", "import", "--server", address]
+        command += [*options_of("pegcount-csv"), str(file)]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        ) as importing:
+            try:
+                wait_for_records(address)
+                os.kill(server.pid, end)
+                server.wait(30)
+                assert importing.poll() is None, "the import was over before its server"
+                with serving(data, address) as (again, _):
+                    output, errors = importing.communicate(timeout=60)
+                    info = pegcount("info", "--server", again).stdout
+            finally:
+                importing.kill()
+    assert (importing.returncode, errors) == (0, "")
+    counts = figures(output)
+    assert counts["accepted"] + counts["duplicates"] == counts["rows"] == 100_000
+    assert "records: 100,000" in info
+
+
+def wait_for_records(address: str) -> None:
+    with Client(address) as client:
+        for _ in range(1_000):
+            if client.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest()).records > 0:
+                return
+            time.sleep(0.01)
+    raise AssertionError("the import wrote nothing")

@@ -1,0 +1,171 @@
+"""What a request for active sessions must be, and what it comes to mean."""
+
+import pytest
+from pegcount import calendar
+from pegcount.config import Config
+from pegcount.model import ActiveQuery, Between, OneOf, OrderTerm, Present
+from pegcount.request import active_query
+from pegcount.request.active import FILTER_FIELDS, RETURN_FIELDS
+from pegcount.v1.reports_pb2 import (
+    GROUPING_ROLLUP,
+    ActiveSessionFilters,
+    ActiveSessionRow,
+    QueryActiveSessionsRequest,
+)
+
+from request_tests.refusals import Expected, check_refused, no_zone
+
+NOW_US = 1_774_872_000_000_000
+NAMES = [field.name for field in ActiveSessionRow.DESCRIPTOR.fields if field.name != "level"]
+ALLOWED = ", ".join(NAMES)
+LIMIT = {"minimum": 1, "maximum": 2**31 - 1}
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+
+def query_of(request: QueryActiveSessionsRequest, config: Config | None = None) -> ActiveQuery:
+    return active_query(request, calendar, config or Config(filter_value_count_max=2), NOW_US)
+
+
+def asking(*fields: str, order: tuple[str, ...] = (), **more: object) -> QueryActiveSessionsRequest:
+    return QueryActiveSessionsRequest(return_fields=fields, order=order, **more)  # type: ignore[arg-type]
+
+
+def with_grouping(number: int) -> QueryActiveSessionsRequest:
+    request = asking("quantity")
+    request.grouping = number  # type: ignore[assignment]
+    return request
+
+
+def unknown(field: str, value: str) -> Expected:
+    return (field, "UNKNOWN_NAME", {"value": value, "allowed": ALLOWED})
+
+
+def repeated(field: str, value: str) -> Expected:
+    return (field, "REPEATED_NAME", {"value": value})
+
+
+def not_returned(field: str, value: str, allowed: str) -> Expected:
+    return (field, "ORDER_NOT_RETURNED", {"value": value, "allowed": allowed})
+
+
+REFUSED: dict[str, tuple[QueryActiveSessionsRequest, list[Expected]]] = {
+    "nothing given": (asking(), [("return_fields", "REQUIRED_FIELD_MISSING", {})]),
+    "everything wrong": (
+        asking(
+            "quantity",
+            "client",
+            "quantity",
+            order=("-duration", "cost", "quantity", "-quantity"),
+            limit=0,
+            time_zone="Atlantis",
+            filters=ActiveSessionFilters(orig_clients_id=[1, 2, 3], term_rates_code=["1", "2", "3"]),
+        ),
+        [
+            no_zone("Atlantis"),
+            unknown("return_fields[1]", "client"),
+            repeated("return_fields[2]", "quantity"),
+            unknown("order[1]", "cost"),
+            repeated("order[3]", "quantity"),
+            (
+                "order[0]",
+                "ORDER_NOT_RETURNED",
+                {"value": "duration", "allowed": "quantity, client, quantity"},
+            ),
+            ("limit", "VALUE_OUT_OF_RANGE", {"value": 0, **LIMIT}),
+            ("filters.orig_clients_id", "FILTER_VALUE_LIMIT_EXCEEDED", {"asked": 3, "allowed": 2}),
+            ("filters.term_rates_code", "FILTER_VALUE_LIMIT_EXCEEDED", {"asked": 3, "allowed": 2}),
+        ],
+    ),
+    "a limit below none": (
+        asking("quantity", limit=-(2**31)),
+        [("limit", "VALUE_OUT_OF_RANGE", {"value": -(2**31), **LIMIT})],
+    ),
+    "a grouping that is not known": (
+        with_grouping(2),
+        [("grouping", "UNKNOWN_ENUM_VALUE", {"value": 2, "allowed": "GROUPING_ROLLUP"})],
+    ),
+    # These three look like fields and are none.
+    "level": (asking("level"), [unknown("return_fields[0]", "level")]),
+    "another case": (asking("Quantity"), [unknown("return_fields[0]", "Quantity")]),
+    "a sign in return_fields": (asking("-quantity"), [unknown("return_fields[0]", "-quantity")]),
+    "names that are empty": (
+        asking("", "quantity", order=("", "-")),
+        [unknown("return_fields[0]", ""), unknown("order[0]", ""), unknown("order[1]", "")],
+    ),
+    "two signs": (asking("quantity", order=("--quantity",)), [unknown("order[0]", "-quantity")]),
+    "order beside nothing returned": (
+        asking(order=("quantity",)),
+        [
+            ("return_fields", "REQUIRED_FIELD_MISSING", {}),
+            not_returned("order[0]", "quantity", ""),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("request_", "expected"), REFUSED.values(), ids=REFUSED)
+def test_every_violation_is_named(request_: QueryActiveSessionsRequest, expected: list[Expected]) -> None:
+    check_refused(lambda: query_of(request_), expected)
+
+
+def test_descriptions_name_what_is_allowed() -> None:
+    (missing,) = check_refused(lambda: query_of(asking()), REFUSED["nothing given"][1])
+    assert missing == f"needs one or more of {ALLOWED}"
+    request, expected = (
+        asking("x", "y", order=("z",)),
+        [
+            unknown("return_fields[0]", "x"),
+            unknown("return_fields[1]", "y"),
+            unknown("order[0]", "z"),
+        ],
+    )
+    # Once per list is enough, as a status has room for only so much.
+    assert check_refused(lambda: query_of(request), expected) == [
+        f"'x' is not one of {ALLOWED}",
+        "'y' is not one of them",
+        f"'z' is not one of {ALLOWED}",
+    ]
+
+
+def test_thirty_one_names_of_the_seed_and_two_of_our_own() -> None:
+    assert list(RETURN_FIELDS) == NAMES
+    assert len(NAMES) == 33
+    assert {"orig_rates_country", "term_rates_country", "quantity", "duration"} < set(NAMES)
+
+
+def test_every_name_can_be_asked_for_and_ordered_by() -> None:
+    request = asking(*NAMES, order=tuple(f"-{name}" for name in NAMES), limit=1, grouping=GROUPING_ROLLUP)
+    query = query_of(request)
+    assert query.fields == tuple(NAMES)
+    assert query.order == tuple(OrderTerm(name, descending=True) for name in NAMES)
+    assert (query.limit, query.rollup) == (1, True)
+    assert query.key_columns == (
+        "session_id",
+        "setup_time",
+        "answer_time",
+        *(name for name in NAMES[3:] if name not in ("quantity", "duration")),
+    )
+
+
+def test_calls_that_have_not_ended_and_were_heard_of_lately() -> None:
+    query = query_of(asking("quantity"), Config(active_ttl_seconds=60))
+    assert query.predicates == (
+        OneOf("kind", (1,)),
+        Present("end_time", wanted=False),
+        Between("received_time", NOW_US - 60_000_000 + 1, INT64_MAX),
+    )
+    assert (query.order, query.limit, query.rollup, query.code_deck) == ((), None, False, None)
+
+
+@pytest.mark.parametrize("name", [field.name for field in ActiveSessionFilters.DESCRIPTOR.fields])
+def test_each_filter_asks_for_the_column_of_its_name(name: str) -> None:
+    values = ("49", "é") if name.endswith(("_code", "_code_name")) else (INT64_MIN, INT64_MAX)
+    filters = ActiveSessionFilters(**{name: values})  # type: ignore[arg-type]
+    assert query_of(asking("quantity", filters=filters)).predicates[3:] == (OneOf(name, values),)
+    assert name in FILTER_FIELDS
+    assert name in RETURN_FIELDS
+
+
+@pytest.mark.parametrize("deck", [None, 0, 1, INT64_MIN, INT64_MAX])
+def test_whether_a_code_deck_exists_is_not_asked_here(deck: int | None) -> None:
+    assert query_of(asking("quantity", code_deck=deck)).code_deck == deck

@@ -1,0 +1,344 @@
+"""What a request for origination quality must be, and what its filters come to mean."""
+
+import time
+from pathlib import Path
+
+import pytest
+from pegcount import calendar, core
+from pegcount.config import Config
+from pegcount.model import Between, InNetwork, OneOf, Predicate, Present, QualityQuery, TextMatch
+from pegcount.request import quality_query
+from pegcount.v1 import reports_pb2
+from pegcount.v1.reports_pb2 import DecimalFilter, IntegerFilter, QueryOriginationQualityRequest, TextFilter
+
+from request_tests.refusals import Expected, check_refused, no_zone
+
+GRANULARITIES = ", ".join(reports_pb2.Granularity.keys()[1:])
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+ALL, NOTHING = (INT64_MIN + 1, INT64_MAX), (1, 0)
+"""The least 64-bit number stands for an absent value, so that no range has it."""
+
+
+def asking(**more: object) -> QueryOriginationQualityRequest:
+    given = {"account_id": "a", "from_time": "2026-03-29", "sampling": reports_pb2.GRANULARITY_HOUR, **more}
+    return QueryOriginationQualityRequest(**given)  # type: ignore[arg-type]
+
+
+def query_of(request: QueryOriginationQualityRequest) -> QualityQuery:
+    return quality_query(request, calendar, Config())
+
+
+def filters_of(**given: object) -> list[Predicate]:
+    """Conditions besides the four that every request has."""
+    return list(query_of(asking(**given)).predicates[4:])
+
+
+def with_sampling(number: int) -> QueryOriginationQualityRequest:
+    request = asking()
+    request.sampling = number  # type: ignore[assignment]
+    return request
+
+
+def empty(field: str) -> Expected:
+    return (field, "EMPTY_FILTER", {})
+
+
+def too_long(field: str, asked: int) -> Expected:
+    return (field, "TEXT_TOO_LONG", {"asked": asked, "allowed": 256})
+
+
+REFUSED: dict[str, tuple[QueryOriginationQualityRequest, list[Expected]]] = {
+    "nothing given": (
+        QueryOriginationQualityRequest(),
+        [
+            ("sampling", "REQUIRED_FIELD_MISSING", {}),
+            ("from_time", "REQUIRED_FIELD_MISSING", {}),
+            ("account_id", "REQUIRED_FIELD_MISSING", {}),
+        ],
+    ),
+    "everything wrong": (
+        asking(
+            account_id="a" * 257,
+            from_time="2026-03-29T24:00:00",
+            to_time="2026-03-29T00:00:00.0000001",
+            time_zone="utc ",
+            src_prefix_routing=TextFilter(),
+            dst_prefix_routing=TextFilter(eq="", starts_with="4", ends_with="d" * 257),
+            duration=IntegerFilter(),
+            auth_orig_ip="198.51.100.256",
+            customer_price=DecimalFilter(eq="1.0.0", gt="", lt="9" * 257),
+        ),
+        [
+            no_zone("utc "),
+            ("from_time", "MALFORMED_TIME", {"value": "2026-03-29T24:00:00"}),
+            ("to_time", "MALFORMED_TIME", {"value": "2026-03-29T00:00:00.0000001"}),
+            too_long("account_id", 257),
+            empty("src_prefix_routing"),
+            empty("dst_prefix_routing.eq"),
+            too_long("dst_prefix_routing.ends_with", 257),
+            empty("duration"),
+            ("auth_orig_ip", "MALFORMED_ADDRESS", {"value": "198.51.100.256"}),
+            ("customer_price.eq", "MALFORMED_DECIMAL", {"value": "1.0.0"}),
+            empty("customer_price.gt"),
+            too_long("customer_price.lt", 257),
+        ],
+    ),
+    "a number that no granularity has": (
+        with_sampling(2**31 - 1),
+        [("sampling", "UNKNOWN_ENUM_VALUE", {"value": 2**31 - 1, "allowed": GRANULARITIES})],
+    ),
+    "texts there but empty": (
+        asking(
+            src_prefix_routing=TextFilter(eq="", starts_with="", ends_with="", contains=""),
+            auth_orig_ip="",
+            customer_price=DecimalFilter(lt=""),
+        ),
+        [
+            empty("src_prefix_routing.eq"),
+            empty("src_prefix_routing.starts_with"),
+            empty("src_prefix_routing.ends_with"),
+            empty("src_prefix_routing.contains"),
+            empty("auth_orig_ip"),
+            empty("customer_price.lt"),
+        ],
+    ),
+    "a price filter without a price": (asking(customer_price=DecimalFilter()), [empty("customer_price")]),
+    "an empty range": (
+        asking(to_time="2026-03-29T00:00:00Z"),
+        [("from_time", "EMPTY_RANGE", {"from_time": "2026-03-29", "to_time": "2026-03-29T00:00:00Z"})],
+    ),
+}
+
+
+@pytest.mark.parametrize(("request_", "expected"), REFUSED.values(), ids=REFUSED)
+def test_every_violation_is_named(request_: QueryOriginationQualityRequest, expected: list[Expected]) -> None:
+    check_refused(lambda: query_of(request_), expected)
+
+
+def test_finished_last_attempts_of_the_account() -> None:
+    assert query_of(asking(account_id="a" * 256)).predicates == (
+        OneOf("account_id", ("a" * 256,)),
+        OneOf("kind", (1,)),
+        OneOf("is_last_attempt", (1,)),
+        Present("end_time", wanted=True),
+    )
+
+
+def test_filters_become_conditions() -> None:
+    assert filters_of(
+        src_country_id=INT64_MIN,
+        dst_country_id=INT64_MAX,
+        src_prefix_routing=TextFilter(eq=" ", contains="é" * 128),
+        dst_prefix_routing=TextFilter(starts_with="49", ends_with="0"),
+        auth_orig_ip="2001:db8::/32",
+    ) == [
+        Between("src_country_id", INT64_MIN, INT64_MIN),
+        Between("dst_country_id", INT64_MAX, INT64_MAX),
+        TextMatch("src_prefix_routing", "eq", " "),
+        TextMatch("src_prefix_routing", "contains", "é" * 128),
+        TextMatch("dst_prefix_routing", "starts_with", "49"),
+        TextMatch("dst_prefix_routing", "ends_with", "0"),
+        InNetwork("auth_orig_ip", "2001:db8::/32"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (IntegerFilter(eq=0), (0, 999)),
+        (IntegerFilter(gt=0), (1_000, INT64_MAX)),
+        (IntegerFilter(lt=0), (INT64_MIN + 1, -1)),
+        (IntegerFilter(lt=1), (INT64_MIN + 1, 999)),
+        (IntegerFilter(eq=-1), (-1_000, -1)),
+        (IntegerFilter(gt=59, lt=61), (60_000, 60_999)),
+        (IntegerFilter(eq=60, gt=59, lt=61), (60_000, 60_999)),
+        (IntegerFilter(eq=60, gt=60), NOTHING),
+        (IntegerFilter(gt=60, lt=61), NOTHING),
+        (IntegerFilter(eq=INT64_MAX), NOTHING),
+        (IntegerFilter(eq=INT64_MIN), NOTHING),
+        (IntegerFilter(gt=INT64_MAX), NOTHING),
+        (IntegerFilter(gt=INT64_MIN), ALL),
+        (IntegerFilter(lt=INT64_MAX), ALL),
+        (IntegerFilter(lt=INT64_MIN), NOTHING),
+        (IntegerFilter(gt=INT64_MIN, lt=INT64_MAX), ALL),
+        (IntegerFilter(gt=INT64_MAX, lt=INT64_MIN), NOTHING),
+        # The last second that 64 bits of milliseconds hold, cut off by them.
+        (IntegerFilter(eq=INT64_MAX // 1_000), (INT64_MAX // 1_000 * 1_000, INT64_MAX)),
+        (IntegerFilter(gt=INT64_MAX // 1_000), NOTHING),
+    ],
+)
+def test_durations_are_whole_seconds(given: IntegerFilter, expected: tuple[int, int]) -> None:
+    assert filters_of(duration=given) == [Between("duration_ms", *expected)]
+
+
+@pytest.mark.parametrize("n", [0, 1, -1, 290, INT64_MAX // 1_000, INT64_MAX, INT64_MIN])
+def test_every_duration_is_below_equal_or_above(n: int) -> None:
+    durations_ms = {
+        0,
+        1,
+        999,
+        1_000,
+        1_999,
+        2_000,
+        289_999,
+        290_000,
+        290_999,
+        291_000,
+        INT64_MAX,
+        INT64_MAX - 808,
+    }
+    for ms in durations_ms:
+        holding = []
+        for how in ("lt", "eq", "gt"):
+            (between,) = filters_of(duration=IntegerFilter(**{how: n}))
+            assert isinstance(between, Between)
+            if between.low <= ms <= between.high:
+                holding.append(how)
+        assert holding == ["lt" if ms // 1_000 < n else "gt" if ms // 1_000 > n else "eq"]
+
+
+ONE = 10**9
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (DecimalFilter(eq="0.0125"), (12_500_000, 12_500_000)),
+        (DecimalFilter(eq="-0.0125"), (-12_500_000, -12_500_000)),
+        (DecimalFilter(eq="+1"), (ONE, ONE)),
+        (DecimalFilter(eq="001.500"), (ONE * 3 // 2, ONE * 3 // 2)),
+        (DecimalFilter(eq="-0"), (0, 0)),
+        (DecimalFilter(gt="1"), (ONE + 1, INT64_MAX)),
+        (DecimalFilter(lt="1"), (INT64_MIN + 1, ONE - 1)),
+        (DecimalFilter(gt="-1", lt="1"), (-ONE + 1, ONE - 1)),
+        (DecimalFilter(eq="1", gt="1"), NOTHING),
+        # No price has more than 9 decimals; what has is compared as it stands, never rounded.
+        (DecimalFilter(eq="0.0000000001"), NOTHING),
+        (DecimalFilter(gt="0.0000000001"), (1, INT64_MAX)),
+        (DecimalFilter(lt="0.0000000001"), (INT64_MIN + 1, 0)),
+        (DecimalFilter(gt="-0.0000000001"), (0, INT64_MAX)),
+        (DecimalFilter(lt="-0.0000000001"), (INT64_MIN + 1, -1)),
+        (DecimalFilter(gt="1." + "0" * 253 + "1"), (ONE + 1, INT64_MAX)),
+        (DecimalFilter(lt="1." + "0" * 253 + "1"), (INT64_MIN + 1, ONE)),
+        (DecimalFilter(lt="0." + "9" * 254), (INT64_MIN + 1, ONE - 1)),
+        (DecimalFilter(eq="9223372036.854775807"), (INT64_MAX, INT64_MAX)),
+        (DecimalFilter(eq="-9223372036.854775807"), (INT64_MIN + 1, INT64_MIN + 1)),
+        (DecimalFilter(eq="9223372036.854775808"), NOTHING),
+        (DecimalFilter(eq="-9223372036.854775808"), NOTHING),
+        (DecimalFilter(gt="9223372036.854775806"), (INT64_MAX, INT64_MAX)),
+        (DecimalFilter(gt="9223372036.854775807"), NOTHING),
+        (DecimalFilter(lt="-9223372036.854775807"), NOTHING),
+        (DecimalFilter(gt="9" * 256), NOTHING),
+        (DecimalFilter(lt="9" * 256), ALL),
+        (DecimalFilter(gt="-" + "9" * 255), ALL),
+        (DecimalFilter(lt="-" + "9" * 255), NOTHING),
+    ],
+)
+def test_prices_compare_exactly(given: DecimalFilter, expected: tuple[int, int]) -> None:
+    assert filters_of(customer_price=given) == [Between("customer_price", *expected)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.",
+        ".5",
+        "1e3",
+        "NaN",
+        "Infinity",
+        "1,5",
+        " 1",
+        "1 ",
+        "1\n",
+        "\uff11",
+        "0x1",
+        "--1",
+        "1_000",
+        "-",
+        "+",
+        "$1",
+    ],
+)
+def test_what_is_no_decimal(text: str) -> None:
+    (description,) = check_refused(
+        lambda: filters_of(customer_price=DecimalFilter(gt=text)),
+        [("customer_price.gt", "MALFORMED_DECIMAL", {"value": text})],
+    )
+    assert repr(text) in description
+
+
+def test_a_million_digits_are_refused_at_once() -> None:
+    began = time.monotonic()
+    check_refused(
+        lambda: filters_of(customer_price=DecimalFilter(eq="9" * 1_000_000)),
+        [too_long("customer_price.eq", 1_000_000)],
+    )
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "198.51.100.7",
+        "198.51.100.7/32",
+        "198.51.100.0/24",
+        "198.51.100.0/024",
+        "0.0.0.0",
+        "0.0.0.0/0",
+        "255.255.255.255",
+        "::",
+        "::/0",
+        "::1",
+        "::1/128",
+        "2001:db8::/32",
+        "2001:DB8:0:0:0:0:0:1",
+        "::ffff:198.51.100.7",
+        "::ffff:198.51.100.0/120",
+        "::ffff:0:0/96",
+        "::/80",
+        "64:ff9b::198.51.100.7",
+    ],
+)
+def test_addresses_and_blocks_that_the_core_reads_too(text: str) -> None:
+    conditions = filters_of(auth_orig_ip=text)
+    assert conditions == [InNetwork("auth_orig_ip", text)]
+    engine = core.Store(Path("no directory is needed to read"), 1, 1)
+    assert engine.any_match(conditions, core.Stop(None)) is False
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("198.51.100.7/24", "with all host bits 0; perhaps 198.51.100.0/24"),
+        ("2001:db8::1/32", "with all host bits 0; perhaps 2001:db8::/32"),
+        ("::ffff:0:0/95", "with all host bits 0; perhaps ::fffe:0:0/95"),
+        ("198.51.100.256", "such as 198.51.100.0/24"),
+        ("198.51.100", "such as 198.51.100.0/24"),
+        ("198.51.100.07", "such as 198.51.100.0/24"),
+        ("198.51.100.0/33", "such as 198.51.100.0/24"),
+        ("198.51.100.0/-1", "such as 198.51.100.0/24"),
+        ("198.51.100.0/", "such as 198.51.100.0/24"),
+        ("/24", "such as 198.51.100.0/24"),
+        ("198.51.100.0/24/24", "such as 198.51.100.0/24"),
+        ("2001:db8::/129", "such as 198.51.100.0/24"),
+        ("2001:db8::g", "such as 198.51.100.0/24"),
+        ("1::2::3", "such as 198.51.100.0/24"),
+        ("[::1]", "such as 198.51.100.0/24"),
+        ("198.51.100.7:5060", "such as 198.51.100.0/24"),
+        (" 198.51.100.7", "such as 198.51.100.0/24"),
+        ("\uff1198.51.100.7", "such as 198.51.100.0/24"),
+        ("pbx.example.net", "such as 198.51.100.0/24"),
+        ("3325256711", "such as 198.51.100.0/24"),
+        # Python reads these; a record never has them.
+        ("198.51.100.0/255.255.255.0", "write ADDRESS or ADDRESS/BITS"),
+        ("198.51.100.0/0.0.0.255", "write ADDRESS or ADDRESS/BITS"),
+        ("fe80::1%eth0", "write ADDRESS or ADDRESS/BITS"),
+        ("fe80::%eth0/64", "write ADDRESS or ADDRESS/BITS"),
+    ],
+)
+def test_what_is_no_address_and_what_may_have_been_meant(text: str, hint: str) -> None:
+    (description,) = check_refused(
+        lambda: filters_of(auth_orig_ip=text), [("auth_orig_ip", "MALFORMED_ADDRESS", {"value": text})]
+    )
+    assert description.startswith(repr(text))
+    assert description.endswith(hint)

@@ -1,0 +1,112 @@
+"""Streams of batches that tests open, and stores that are slow or refuse."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TypeAlias
+
+import grpc
+import pytest
+from pegcount.model import WriteOutcome
+from pegcount.store import PendingWrite
+from pegcount.v1 import records_pb2
+from service import Service
+
+from server_tests.example_requests import call_record
+
+METHOD = "/pegcount.v1.RecordService/WriteRecords"
+Request, Response = records_pb2.WriteRecordsRequest, records_pb2.WriteRecordsResponse
+
+
+WriteRecords: TypeAlias = "grpc.StreamStreamMultiCallable[bytes, records_pb2.WriteRecordsResponse]"
+
+
+def batch(batch_id: str | None, *session_ids: str) -> bytes:
+    """Calls of account a1 as the bytes of one message."""
+    records = [call_record(session_id) for session_id in session_ids]
+    return Request(batch_id=batch_id, records=records).SerializeToString()
+
+
+class Stream:
+    """One open call of WriteRecords; leaving its block cancels it."""
+
+    def __init__(self, channel: grpc.Channel, timeout_s: float = 60) -> None:
+        self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        write_records: WriteRecords = channel.stream_stream(METHOD, None, Response.FromString)
+        self.call = write_records(iter(self._requests.get, None), timeout=timeout_s)
+
+    def send(self, *batches: bytes) -> None:
+        for message in batches:
+            self._requests.put(message)
+
+    def answer(self) -> records_pb2.WriteRecordsResponse:
+        return next(self.call)
+
+    def end(self) -> list[records_pb2.WriteRecordsResponse]:
+        """Sends no more; the rest of the answers."""
+        self._requests.put(None)
+        return list(self.call)
+
+    def __enter__(self) -> "Stream":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._requests.put(None)
+        self.call.cancel()
+
+
+class Slow:
+    """What stands before a store: each batch is durable only when `go` is set, or after some time."""
+
+    def __init__(
+        self, service: Service, monkeypatch: pytest.MonkeyPatch, seconds: float | None = None
+    ) -> None:
+        self.go = threading.Event()
+        self.submitted: list[int] = []
+        self.bytes_in_flight = self.bytes_in_flight_peak = 0
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._submit = service.store.submit
+        monkeypatch.setattr(service.store, "submit", self.submit)
+
+    def submit(self, message: bytes) -> "SlowWrite":
+        self.submitted.append(len(message))
+        self.count(len(message))
+        return SlowWrite(self, self._submit(message), len(message))
+
+    def count(self, size: int) -> None:
+        with self._lock:
+            self.bytes_in_flight += size
+            self.bytes_in_flight_peak = max(self.bytes_in_flight_peak, self.bytes_in_flight)
+
+    def hold(self) -> None:
+        if self._seconds is None:
+            assert self.go.wait(20), "nobody let the store go on"
+        else:
+            time.sleep(self._seconds)
+
+
+class SlowWrite:
+    def __init__(self, slow: Slow, pending: PendingWrite, size: int) -> None:
+        self._slow, self._pending, self._size = slow, pending, size
+
+    def wait(self) -> WriteOutcome:
+        self._slow.hold()
+        self._slow.count(-self._size)
+        return self._pending.wait()
+
+
+def reading_threads() -> int:
+    """Threads of servers that read a stream of batches."""
+    return sum(thread.name == "batches" for thread in threading.enumerate())
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < until, "nothing happened within 10 s"
+        time.sleep(0.005)

@@ -1,0 +1,276 @@
+"""What a person sees who asks the server with grpcurl, knowing nothing but its address."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from pegcount.config import Config
+from pegcount.v1 import records_pb2
+from service import Service
+
+from server_tests.example_requests import SETUP_S, active_record, call_record
+
+NEXT_TO_PYTHON = Path(sys.executable).parent / "grpcurl"
+REPORTS = "pegcount.v1.ReportService"
+RECORDS = "pegcount.v1.RecordService"
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Three calls and an ASR session of 29 March 2026; the clock stands at noon of the 30th."""
+    with Service(tmp_path_factory.mktemp("store")) as service:
+        service.write(
+            call_record("c1", agent_id="7", src_prefix_routing="4930"),
+            call_record("c2", answer_time=None, folder="support"),
+            call_record("s1", kind=records_pb2.SESSION_KIND_ASR, app_id=101),
+            active_record(
+                "c3", answer_time=Timestamp(seconds=SETUP_S), orig_clients_id=9_007_199_254_740_993
+            ),
+        )
+        yield service.address
+
+
+def grpcurl(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    binary = NEXT_TO_PYTHON if os.access(NEXT_TO_PYTHON, os.X_OK) else shutil.which("grpcurl")
+    if binary is None:
+        pytest.fail("there is no grpcurl: run make grpcurl", pytrace=False)
+    command = [str(binary), "-plaintext", *arguments]
+    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=False)
+
+
+def printed(*arguments: str) -> str:
+    done = grpcurl(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def answer(address: str, method: str, request: str) -> Any:
+    return json.loads(printed("-d", request, address, f"{REPORTS}/{method}"))
+
+
+def test_list(address: str) -> None:
+    assert printed(address, "list").split() == [
+        "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection",
+        "pegcount.v1.AdminService",
+        "pegcount.v1.RecordService",
+        "pegcount.v1.ReportService",
+    ]
+    assert printed(address, "list", REPORTS).split() == [
+        f"{REPORTS}.{method}"
+        for method in ("QueryActiveSessions", "QueryAsrUsage", "QueryFolderStats", "QueryOriginationQuality")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "lines"),
+    [
+        (
+            REPORTS,
+            [
+                "// Answers the four reports from the call records held.",
+                "  // Origination quality: calls, ACD, ASR and CPS of one account per bin.",
+                "  rpc QueryOriginationQuality ( .pegcount.v1.QueryOriginationQualityRequest ) returns "
+                "( .pegcount.v1.QueryOriginationQualityResponse );",
+            ],
+        ),
+        (
+            "pegcount.v1.QueryAsrUsageRequest",
+            [
+                "  // Days of the simple moving average, 1 to 366; only with DAY. Absent: none.",
+                "  optional int32 sma_period = 8;",
+            ],
+        ),
+        (
+            f"{REPORTS}.QueryAsrUsage",
+            ["// ASR session usage: sessions that arrived per calendar bin, with a simple"],
+        ),
+        ("pegcount.v1.ErrorReason", ["  // Metadata: `field`, `asked` and `allowed` in bytes."]),
+        ("pegcount.v1.NoticeCode", ["  NOTICE_CODE_RANGE_REVERSED = 3;"]),
+    ],
+)
+def test_describe_prints_the_comments(symbol: str, lines: list[str], address: str) -> None:
+    described = printed(address, "describe", symbol).splitlines()
+    assert [line for line in lines if line not in described] == []
+
+
+def test_asr_usage(address: str) -> None:
+    request = """{
+        "from_time": "2026-03-29T08:00:00", "to_time": "2026-03-29T10:00:00",
+        "granularity": "GRANULARITY_HOUR"
+    }"""
+    assert answer(address, "QueryAsrUsage", request) == {
+        "range": {
+            "fromTime": "2026-03-29T08:00:00Z",
+            "toTime": "2026-03-29T10:00:00Z",
+            "timeZone": "UTC",
+            "granularity": "GRANULARITY_HOUR",
+            "generatedAt": "2026-03-30T12:00:00Z",
+        },
+        # 64-bit numbers are texts in JSON; a 0 is there, and so is false.
+        "bins": [
+            {"startTime": "2026-03-29T08:00:00Z", "sessionCount": "1", "complete": True},
+            {"startTime": "2026-03-29T09:00:00Z", "sessionCount": "0", "complete": True},
+        ],
+        "totals": {
+            "sessionCount": "1",
+            "busiestStartTime": "2026-03-29T08:00:00Z",
+            "busiestCount": "1",
+        },
+    }
+
+
+def test_asr_usage_of_a_day_that_is_not_over(address: str) -> None:
+    request = (
+        '{"fromTime": "2026-03-30", "granularity": "GRANULARITY_DAY", "smaPeriod": 2, "appIds": [101, "102"]}'
+    )
+    shown = answer(address, "QueryAsrUsage", request)
+    assert shown["bins"] == [
+        {"startTime": "2026-03-30T00:00:00Z", "sessionCount": "0", "sma": 0.5, "complete": False}
+    ]
+    assert shown["totals"] == {"sessionCount": "0"}
+
+
+def test_active_sessions(address: str) -> None:
+    request = """{
+        "return_fields": ["orig_clients_id", "orig_clients_name", "session_start_time",
+                          "quantity", "duration"],
+        "filters": {"orig_clients_id": [9007199254740993]},
+        "order": ["-quantity"], "grouping": "GROUPING_ROLLUP", "time_zone": "Europe/Berlin"
+    }"""
+    shown = answer(address, "QueryActiveSessions", request)
+    aggregates = {"quantity": "1", "duration": "100800"}
+    # One more than what a double can hold, and whole.
+    key = {"origClientsId": "9007199254740993"}
+    assert shown["rows"] == [{**key, "sessionStartTime": "2026-03-29T10:00:00+02:00", **aggregates}]
+    assert shown["subtotals"] == [{**key, **aggregates, "level": 1}, {**key, **aggregates, "level": 2}]
+    assert (shown["total"], shown["rowCount"]) == (aggregates, "1")
+    assert shown["asOf"] == "2026-03-30T14:00:00+02:00"
+
+
+def test_folder_stats(address: str) -> None:
+    request = '{"company": "acme", "organization": "north", "from_date": "20260329"}'
+    shown = answer(address, "QueryFolderStats", request)
+    talked = {
+        "callCount": "1",
+        "answeredCount": "1",
+        "durationMs": "60000",
+        "averageDurationSeconds": 60,
+    }
+    missed = {"callCount": "1", "answeredCount": "0", "durationMs": "0"}
+    assert shown["rows"] == [
+        {"date": "2026-03-29", "folder": "sales", **talked, "agents": [{"agentId": "7", **talked}]},
+        {"date": "2026-03-29", "folder": "support", **missed},
+    ]
+    assert shown["totals"] == {**talked, "callCount": "2"}
+
+
+def test_origination_quality(address: str) -> None:
+    request = """{
+        "account_id": "a1", "from_time": "2026-03-29T08:00:00Z", "to_time": "2026-03-29T10:00:00Z",
+        "sampling": "GRANULARITY_HOUR", "duration": {"gt": 59}, "src_prefix_routing": {"starts_with": "49"}
+    }"""
+    shown = answer(address, "QueryOriginationQuality", request)
+    assert shown["data"] == {
+        "t": [str(SETUP_S), str(SETUP_S + 3_600)],
+        "totalCalls": ["1", "0"],
+        "answeredCalls": ["1", "0"],
+        "durationMs": ["60000", "0"],
+        # A column has no gaps: no value is NaN there, and left out of the totals.
+        "acd": [60, "NaN"],
+        "asr": [100, "NaN"],
+        "cps": [1 / 3_600, 0],
+    }
+    assert shown["totals"] == {
+        "totalCalls": "1",
+        "answeredCalls": "1",
+        "durationMs": "60000",
+        "acd": 60,
+        "asr": 100,
+        "cpsMean": 1 / 7_200,
+        "cpsPeak": 1 / 3_600,
+        "cpsSum": 1 / 3_600,
+    }
+    nothing = answer(address, "QueryOriginationQuality", request.replace("a1", "none"))
+    assert nothing["totals"] == {
+        "totalCalls": "0",
+        "answeredCalls": "0",
+        "durationMs": "0",
+        "cpsMean": 0,
+        "cpsPeak": 0,
+        "cpsSum": 0,
+    }
+
+
+def test_an_error_shows_every_violation(address: str) -> None:
+    done = grpcurl(
+        "-d", '{"from_time": "today", "sampling": 9}', address, f"{REPORTS}/QueryOriginationQuality"
+    )
+    assert done.returncode == 64 + 3, "64 and the number of INVALID_ARGUMENT"
+    shown = " ".join(done.stderr.split())
+    for part in (
+        "Code: InvalidArgument",
+        "sampling: 9 is not known; one of GRANULARITY_MINUTE, GRANULARITY_FIVE_MINUTES,",
+        '"@type": "type.googleapis.com/google.rpc.BadRequest"',
+        '"field": "from_time", "description": "\'today\' is not of the form YYYY-MM-DDTHH:mm:ss',
+        '"field": "account_id", "description": "is required", "reason": "REQUIRED_FIELD_MISSING"',
+        '"@type": "type.googleapis.com/google.rpc.ErrorInfo"',
+        '"domain": "pegcount"',
+        '"reason": "UNKNOWN_ENUM_VALUE"',
+    ):
+        assert part in shown, shown
+
+
+def test_a_field_that_does_not_exist_is_told_by_name(address: str) -> None:
+    done = grpcurl("-d", '{"from": "2026-03-29"}', address, f"{REPORTS}/QueryAsrUsage")
+    assert done.returncode != 0
+    assert '"from"' in done.stderr or "named from" in done.stderr, done.stderr
+
+
+def values(text: str) -> list[Any]:
+    """The JSON values of a text, one after the other."""
+    found, decoder = list[Any](), json.JSONDecoder()
+    while text := text.lstrip():
+        value, end = decoder.raw_decode(text)
+        found.append(value)
+        text = text[end:]
+    return found
+
+
+def test_records_are_written_as_the_documentation_shows(tmp_path: Path) -> None:
+    example = re.search(
+        r"^    \S+/grpcurl (-plaintext -d @ \S+ \S+) <<'END'\n(.*?)^    END\n\n((?:    [^\n]*\n)+)",
+        OPERATIONS.read_text(encoding="utf-8"),
+        re.DOTALL | re.MULTILINE,
+    )
+    assert example is not None
+    with Service(tmp_path) as service:
+        arguments = example[1].replace("127.0.0.1:50051", service.address).split()[1:]
+        done = grpcurl(*arguments, given=example[2])
+        assert (done.returncode, done.stderr) == (0, "")
+        assert values(done.stdout) == values(example[3])
+        assert len(values(done.stdout)) == 2
+        assert service.store.info().records == 2
+
+
+def test_overload_shows_when_to_try_again(tmp_path: Path) -> None:
+    batches = '{"records": [{"session_id": "a1", "setup_time": "2026-03-30T09:00:00Z"}]}' * 2
+    with Service(tmp_path, Config(write_stream_count_max=0)) as service:
+        done = grpcurl("-d", "@", service.address, f"{RECORDS}/WriteRecords", given=batches)
+    assert done.returncode == 64 + 8, "64 and the number of RESOURCE_EXHAUSTED"
+    shown = " ".join(done.stderr.split())
+    assert re.search(r'google.rpc.RetryInfo", "retry_?[dD]elay": "1s"', shown), shown
+
+
+def test_health(address: str) -> None:
+    """The health service is not listed; grpcurl describes it from the server all the same."""
+    assert json.loads(printed(address, "grpc.health.v1.Health/Check")) == {"status": "SERVING"}

@@ -1,0 +1,278 @@
+"""Every reason and notice of the contract is given by a real call, but for those that wait for later work."""
+
+import ast
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pegcount
+import pytest
+from pegcount import core, errors
+from pegcount.config import Config
+from pegcount.store import PendingWrite
+from pegcount.v1 import admin_pb2, error_reason_pb2, records_pb2, reports_pb2
+from proto_comments import enum_comments, metadata_names, names_of
+from service import NOW_US, Service
+
+from server_tests.example_requests import (
+    ASK_ACTIVE,
+    ASK_FOLDER,
+    ASK_QUALITY,
+    ASK_USAGE,
+    ONE_CODE,
+    active_record,
+    call_record,
+    changed,
+    damage_segments,
+)
+from server_tests.refusal import refusal
+from server_tests.streams import Stream, batch
+
+SOURCES = Path(pegcount.__file__).parent
+LIMITS = Config(bin_count_max=30, cell_count_max=2, filter_value_count_max=3)
+
+Open = Callable[[Config], Service]
+Trigger = Callable[[Open], object]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Open]:
+    """Opens the same data directory as often as a test asks, one service at a time."""
+    with contextlib.ExitStack() as services:
+
+        def open_service(config: Config) -> Service:
+            services.close()
+            service = services.enter_context(Service(tmp_path, config))
+            service.write(call_record("c1"), *(active_record(f"c{i}") for i in (2, 3, 4)))
+            return service
+
+        yield open_service
+
+
+def usage(**fields: object) -> Trigger:
+    return lambda opened: opened(LIMITS).reports.QueryAsrUsage(changed(ASK_USAGE, **fields))
+
+
+def active(**fields: object) -> Trigger:
+    return lambda opened: opened(LIMITS).reports.QueryActiveSessions(changed(ASK_ACTIVE, **fields))
+
+
+def folder(**fields: object) -> Trigger:
+    return lambda opened: opened(LIMITS).reports.QueryFolderStats(changed(ASK_FOLDER, **fields))
+
+
+def quality(**fields: object) -> Trigger:
+    return lambda opened: opened(LIMITS).reports.QueryOriginationQuality(changed(ASK_QUALITY, **fields))
+
+
+def with_unknown_kind(opened: Open) -> object:
+    request = changed(ASK_USAGE)
+    request.kind = 4
+    return opened(LIMITS).reports.QueryAsrUsage(request)
+
+
+def put_deck_twice_the_same_code(opened: Open) -> object:
+    entries = [admin_pb2.CodeDeckEntry(code="49")] * 2
+    return opened(LIMITS).admin.PutCodeDeck(changed(ONE_CODE, entries=entries))
+
+
+def past_deadline_of_the_caller(opened: Open) -> object:
+    """The work sees a stop as it is when the caller's 20 s are over."""
+    service = opened(LIMITS)
+    scan = service.store.partials
+    past = core.Stop(0.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service.store, "partials", lambda asked, cells, _: scan(asked, cells, past))
+        return service.reports.QueryAsrUsage(ASK_USAGE, timeout=20)
+
+
+def with_a_limit_of_no_time(opened: Open) -> object:
+    return opened(Config(query_seconds_max=1e-6)).reports.QueryAsrUsage(ASK_USAGE)
+
+
+def with_room_for_one_byte(opened: Open) -> object:
+    return opened(Config(answer_bytes_max=1)).reports.QueryAsrUsage(ASK_USAGE)
+
+
+def with_a_damaged_day(opened: Open) -> object:
+    service = opened(LIMITS)
+    service.store.seal()
+    damage_segments(service.directory)
+    return usage()(opened)
+
+
+def with_a_fault(opened: Open) -> object:
+    service = opened(LIMITS)
+    service.store.info = lambda: 1 / 0  # type: ignore[assignment, method-assign, return-value]
+    return service.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest())
+
+
+def with_bytes_that_are_no_message(opened: Open) -> object:
+    """A call past the client's own encoder."""
+    method = "/pegcount.v1.ReportService/QueryAsrUsage"
+    parse = reports_pb2.QueryAsrUsageResponse.FromString
+    return opened(LIMITS).channel.unary_unary(method, lambda message: message, parse)(b"\xff")
+
+
+def write(service: Service) -> object:
+    return list(service.records.WriteRecords(iter([records_pb2.WriteRecordsRequest()]), timeout=20))
+
+
+def writing_what_the_store_refuses(error: errors.PegcountError) -> Trigger:
+    def trigger(opened: Open) -> object:
+        def refuse(_: bytes) -> PendingWrite:
+            raise error
+
+        service = opened(LIMITS)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(service.store, "submit", refuse)
+            return write(service)
+
+    return trigger
+
+
+def writing_while_the_server_stops(opened: Open) -> object:
+    service = opened(LIMITS)
+    with Stream(service.channel) as stream:
+        stream.send(batch(None))
+        stream.answer()
+        service.stop()
+        return stream.answer()
+
+
+TRIGGERS: dict[str, Trigger] = {
+    "REQUIRED_FIELD_MISSING": usage(from_time=""),
+    "MALFORMED_TIME": usage(from_time="now"),
+    "MALFORMED_DATE": folder(from_date="today"),
+    "TIME_OUT_OF_RANGE": usage(from_time="1969-01-01"),
+    "UNKNOWN_TIME_ZONE": usage(time_zone="Mars"),
+    "EMPTY_RANGE": usage(to_time="2026-03-29"),
+    "UNKNOWN_ENUM_VALUE": with_unknown_kind,
+    "VALUE_OUT_OF_RANGE": active(limit=0),
+    "SMA_NEEDS_DAY": usage(sma_period=3),
+    "UNKNOWN_NAME": active(return_fields=["client"]),
+    "REPEATED_NAME": active(order=["quantity", "-quantity"]),
+    "ORDER_NOT_RETURNED": active(order=["duration"]),
+    "EMPTY_FILTER": quality(auth_orig_ip=""),
+    "MALFORMED_ADDRESS": quality(auth_orig_ip="localhost"),
+    "MALFORMED_DECIMAL": quality(customer_price=reports_pb2.DecimalFilter(eq="1e3")),
+    "TEXT_TOO_LONG": quality(account_id="a" * 257),
+    "BIN_LIMIT_EXCEEDED": usage(to_time="2026-03-31"),
+    "CELL_LIMIT_EXCEEDED": active(),
+    "FILTER_VALUE_LIMIT_EXCEEDED": usage(app_ids=[1, 2, 3, 4]),
+    "INVALID_CODE_DECK": put_deck_twice_the_same_code,
+    "MALFORMED_MESSAGE": with_bytes_that_are_no_message,
+    "CODE_DECK_NOT_FOUND": active(code_deck=7),
+    "COMPANY_NOT_FOUND": folder(company="none"),
+    "ORGANIZATION_NOT_FOUND": folder(organization="none"),
+    "FOLDER_NOT_FOUND": folder(folder="none"),
+    "BATCH_LIMIT_EXCEEDED": writing_what_the_store_refuses(errors.BatchLimitError("m", asked=3, allowed=2)),
+    "STORE_READ_ONLY": writing_what_the_store_refuses(errors.StoreReadOnlyError("the disk is full")),
+    "OVERLOADED": lambda opened: write(opened(Config(write_stream_count_max=0))),
+    "SERVER_STOPPING": writing_while_the_server_stops,
+    "DEADLINE_PASSED": past_deadline_of_the_caller,
+    "QUERY_TIME_LIMIT_PASSED": with_a_limit_of_no_time,
+    "ANSWER_TOO_LARGE": with_room_for_one_byte,
+    "DATA_DAMAGED": with_a_damaged_day,
+    "NOT_IMPLEMENTED": lambda opened: opened(LIMITS).admin.ListCredentials(
+        admin_pb2.ListCredentialsRequest()
+    ),
+    "INTERNAL_FAULT": with_a_fault,
+}
+
+WAITING = {
+    "CREDENTIAL_REFUSED",
+    "ACCESS_DENIED",
+    "STORE_UNREACHABLE",
+}
+
+
+def test_every_reason_has_a_trigger_or_waits() -> None:
+    reasons = names_of(error_reason_pb2.ErrorReason, "ERROR_REASON_")
+    assert sorted([*TRIGGERS, *WAITING]) == sorted(reasons)
+
+
+@pytest.mark.parametrize("reason", TRIGGERS)
+def test_a_call_is_refused_for_the_reason_and_with_its_metadata(reason: str, opened: Open) -> None:
+    refused = refusal(lambda: TRIGGERS[reason](opened))
+    assert refused.info.reason == reason
+    assert set(refused.metadata) == metadata_names(reason)
+    assert refused.info.domain == "pegcount"
+    code = enum_comments()[f"ERROR_REASON_{reason}"].partition(".")[0]
+    assert refused.code.name == code
+    assert {violation[1] for violation in refused.violations} <= {reason}
+
+
+@pytest.mark.parametrize("reason", sorted(WAITING))
+def test_nothing_raises_a_reason_that_waits(reason: str) -> None:
+    assert raising(reason) == []
+
+
+def test_raising_is_found_where_it_is() -> None:
+    """The search that the test above relies on."""
+    assert "request/filters.py" in raising("MALFORMED_DECIMAL")
+    assert "server/admin.py" in raising("NOT_IMPLEMENTED")
+
+
+def raising(reason: str) -> list[str]:
+    """Sources that name a reason, or an error class that has it; the tables that only list them aside."""
+    classes = {name for name, value in vars(errors).items() if getattr(value, "reason", None) == reason}
+    tables = {SOURCES / "errors.py", SOURCES / "server" / "status.py"}
+    found = []
+    for path in sorted(set(SOURCES.rglob("*.py")) - tables - set((SOURCES / "v1").glob("*"))):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            is_class = isinstance(node, ast.Name | ast.Attribute) and _name(node) in classes
+            if is_class or (isinstance(node, ast.Constant) and node.value == reason):
+                found.append(path.relative_to(SOURCES).as_posix())
+    return found
+
+
+def _name(node: ast.Name | ast.Attribute) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr
+
+
+REVERSED = {"from_date": "2026-03-29", "to_date": "2026-03-28"}
+
+NOTICES: dict[str, list[Trigger]] = {
+    "FROM_IN_FUTURE": [
+        usage(from_time="2026-03-30T12:00:00", to_time="2026-03-31"),
+        quality(from_time="2026-03-30T12:00:00", to_time="2026-03-31"),
+    ],
+    "BEFORE_RETENTION": [
+        usage(from_time="2026-03-28T23:59:00"),
+        quality(from_time="2026-03-28T23:59:00"),
+        folder(from_date="2026-03-28"),
+        # The days that only the average reads count too.
+        usage(granularity=reports_pb2.GRANULARITY_DAY, sma_period=2),
+    ],
+    "RANGE_REVERSED": [folder(**REVERSED)],
+}
+
+
+def test_every_notice_has_a_trigger() -> None:
+    assert list(NOTICES) == names_of(reports_pb2.NoticeCode, "NOTICE_CODE_")
+
+
+@pytest.mark.parametrize("code", NOTICES)
+def test_a_notice_is_given_and_explained(code: str, opened: Open) -> None:
+    for trigger in NOTICES[code]:
+        (notice,) = trigger(opened).notices  # type: ignore[attr-defined]
+        assert reports_pb2.NoticeCode.Name(notice.code) == f"NOTICE_CODE_{code}"
+        assert notice.text
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        usage(),
+        quality(),
+        folder(),
+        usage(granularity=reports_pb2.GRANULARITY_DAY, sma_period=1),
+        usage(from_time="2026-03-30T11:59:59.999999", to_time="2026-03-31"),
+        quality(from_time="2026-03-30T11:59:59.999999", to_time="2026-03-31"),
+        folder(from_date="2027-01-01", to_date="2027-01-01"),
+    ],
+)
+def test_no_notice_without_need(trigger: Trigger, opened: Open) -> None:
+    assert NOW_US == 1_774_872_000_000_000, "the clock stands at 2026-03-30T12:00:00Z"
+    assert list(trigger(opened).notices) == []  # type: ignore[attr-defined]

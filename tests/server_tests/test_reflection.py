@@ -1,0 +1,177 @@
+"""Tools learn the contract with its comments, in both versions of reflection, and how the server is."""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import grpc
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest as Request
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionResponse as Response
+from pegcount.config import Config
+from pegcount.server.app import SERVICE_NAMES
+from proto_comments import proto_files
+from service import Service
+
+from server_tests.refusal import refusal
+
+VERSIONS = ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"]
+NOT_FOUND = 5
+
+
+def ask(service: Service, version: str, *requests: Request) -> list[Response]:
+    """A stub made by hand, as the package has one for v1alpha only."""
+    call = service.channel.stream_stream(
+        f"/{version}/ServerReflectionInfo", Request.SerializeToString, Response.FromString
+    )
+    return list(call(iter(requests)))
+
+
+def files_in(responses: Iterable[Response]) -> dict[str, FileDescriptorProto]:
+    contents = [
+        content
+        for response in responses
+        for content in response.file_descriptor_response.file_descriptor_proto
+    ]
+    return {file.name: file for file in map(FileDescriptorProto.FromString, contents)}
+
+
+def comments_of(file: FileDescriptorProto) -> list[str]:
+    places = file.source_code_info.location
+    return [" ".join(place.leading_comments.split()) for place in places if place.leading_comments]
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterable[Service]:
+    with Service(tmp_path) as running:
+        yield running
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_both_versions_list_our_services_and_themselves(version: str, service: Service) -> None:
+    (response,) = ask(service, version, Request(list_services=""))
+    listed = [entry.name for entry in response.list_services_response.service]
+    assert sorted(listed) == sorted([*SERVICE_NAMES, *VERSIONS])
+    assert {name.rpartition(".")[2] for name in SERVICE_NAMES} == {
+        "ReportService",
+        "RecordService",
+        "AdminService",
+    }
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("symbol", "comment"),
+    [
+        ("pegcount.v1.ReportService", "Answers the four reports from the call records held."),
+        ("pegcount.v1.ReportService.QueryAsrUsage", "ASR session usage: sessions that arrived per calendar"),
+        ("pegcount.v1.AdminService", "Puts a code deck in place;"),
+        ("pegcount.v1.RecordService", "Takes call records in."),
+        ("pegcount.v1.Granularity", "Width of a bin."),
+        ("pegcount.v1.ErrorReason", "Why a request was refused."),
+        ("pegcount.v1.SessionRecord", "One session, or one event of it."),
+    ],
+)
+def test_a_symbol_is_described_with_the_comments_of_its_file(
+    version: str, symbol: str, comment: str, service: Service
+) -> None:
+    files = files_in(ask(service, version, Request(file_containing_symbol=symbol)))
+    assert any(text.startswith(comment) for file in files.values() for text in comments_of(file))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_files_of_the_contract_come_as_they_were_written(version: str, service: Service) -> None:
+    for file in proto_files():
+        assert len(comments_of(file)) > 10, file.name
+        answered = files_in(ask(service, version, Request(file_by_filename=file.name)))
+        assert answered[file.name] == file
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_stranger_can_build_the_messages_from_what_is_answered(version: str, service: Service) -> None:
+    wanted, known = ["pegcount/v1/reports.proto"], dict[str, FileDescriptorProto]()
+    while wanted:
+        known |= files_in(ask(service, version, Request(file_by_filename=wanted.pop())))
+        wanted += [name for file in known.values() for name in file.dependency if name not in known]
+    pool = DescriptorPool()
+    for name in ("google/protobuf/timestamp.proto", "pegcount/v1/records.proto", "pegcount/v1/reports.proto"):
+        pool.Add(known[name])
+    described = pool.FindServiceByName("pegcount.v1.ReportService")
+    assert [method.name for method in described.methods] == [
+        "QueryAsrUsage",
+        "QueryActiveSessions",
+        "QueryFolderStats",
+        "QueryOriginationQuality",
+    ]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_several_questions_in_one_stream_and_one_about_nothing(version: str, service: Service) -> None:
+    asked = [
+        Request(host="h", file_containing_symbol="pegcount.v1.Nothing"),
+        Request(host="h", file_containing_symbol="pegcount.v1.ReportService.QueryAsrUsage"),
+    ]
+    unknown, known = ask(service, version, *asked)
+    assert [unknown.original_request, known.original_request] == asked
+    assert unknown.error_response.error_code == NOT_FOUND
+    assert "pegcount/v1/reports.proto" in files_in([known])
+
+
+@pytest.mark.parametrize("name", ["", *SERVICE_NAMES])
+def test_health_of_the_server_and_of_each_service(name: str, service: Service) -> None:
+    health = health_pb2_grpc.HealthStub(service.channel)
+    answer = health.Check(health_pb2.HealthCheckRequest(service=name))
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_health_of_a_service_that_is_not_there(service: Service) -> None:
+    health = health_pb2_grpc.HealthStub(service.channel)
+    refused = refusal(lambda: health.Check(health_pb2.HealthCheckRequest(service="pegcount.v1.Nothing")))
+    assert refused.code.name == "NOT_FOUND"
+
+
+def test_watchers_learn_that_the_server_ends(service: Service) -> None:
+    health = health_pb2_grpc.HealthStub(service.channel)
+    watched = health.Watch(health_pb2.HealthCheckRequest(service="pegcount.v1.ReportService"))
+    assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
+    service._running.health.enter_graceful_shutdown()
+    assert next(watched).status == health_pb2.HealthCheckResponse.NOT_SERVING
+    watched.cancel()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_caller_who_goes_is_no_fault(
+    version: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    going = threading.Event()
+
+    def requests() -> Iterator[Request]:
+        yield Request(list_services="")
+        going.wait(20)
+
+    with Service(tmp_path, Config(reflection_stream_count_max=1)) as service:
+        call = service.channel.stream_stream(
+            f"/{version}/ServerReflectionInfo", Request.SerializeToString, Response.FromString
+        )
+        answers = call(requests())
+        assert next(answers).list_services_response.service
+        # By then the server waits for the next request.
+        time.sleep(0.3)
+        answers.cancel()
+        going.set()
+        assert any(is_let_in(service, version) for _ in range(100))
+        time.sleep(0.2)
+    assert [record.message for record in caplog.records] == []
+
+
+def is_let_in(service: Service, version: str) -> bool:
+    """Whether a stream is let in, which only one is at a time."""
+    time.sleep(0.05)
+    with suppress(grpc.RpcError):
+        return bool(ask(service, version, Request(list_services="")))
+    return False

@@ -1,0 +1,431 @@
+"""How calls fail: the code, the details, and that the work stops."""
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from pegcount import core, errors
+from pegcount.config import Config
+from pegcount.errors import InvalidRequestError, NotFoundError, PegcountError, Violation
+from pegcount.model import Measure, Scan
+from pegcount.server import status
+from pegcount.v1 import admin_pb2, reports_pb2
+from service import Service
+
+from server_tests.example_requests import (
+    ASK_ACTIVE,
+    ASK_FOLDER,
+    ASK_QUALITY,
+    ASK_USAGE,
+    ONE_CODE,
+    active_record,
+    call_record,
+    changed,
+    damage_segments,
+    replace_scan,
+    scan_without_end,
+)
+from server_tests.refusal import Refusal, of_status, refusal
+
+Code = grpc.StatusCode
+Start = Callable[..., Service]
+
+REPORTS = {
+    "QueryAsrUsage": ASK_USAGE,
+    "QueryActiveSessions": ASK_ACTIVE,
+    "QueryFolderStats": ASK_FOLDER,
+    "QueryOriginationQuality": ASK_QUALITY,
+}
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a service with a finished and an active call; ends it after the test."""
+    started: list[Service] = []
+
+    def start_service(**limits: object) -> Service:
+        config = Config(**limits)  # type: ignore[arg-type]
+        service = Service(tmp_path / f"store{len(started)}", config)
+        started.append(service)
+        service.write(call_record("c1"), active_record("c2", folder="support"))
+        return service
+
+    yield start_service
+    for service in started:
+        service.close()
+
+
+def ask(service: Service, method: str, **more: object) -> object:
+    return getattr(service.reports, method)(REPORTS[method], **more)
+
+
+def check(refused: Refusal, code: grpc.StatusCode, reason: str, **metadata: object) -> None:
+    """Checks code, reason and metadata, and that the details are those of the code."""
+    found = (refused.code, refused.info.domain, refused.info.reason, refused.metadata)
+    texts = {name: str(value) for name, value in metadata.items()}
+    assert found == (code, "pegcount", reason, texts), refused.message
+    of_code = {Code.INVALID_ARGUMENT: ["BadRequest"], Code.NOT_FOUND: ["ResourceInfo"]}
+    others = ["RetryInfo"] if reason == "OVERLOADED" else of_code.get(code, [])
+    assert refused.detail_names == [*others, "ErrorInfo"]
+
+
+ERRORS: list[tuple[PegcountError, grpc.StatusCode, str, dict[str, str]]] = [
+    (
+        InvalidRequestError([Violation("f", "VALUE_OUT_OF_RANGE", "is 0", {"value": "0"})]),
+        Code.INVALID_ARGUMENT,
+        "VALUE_OUT_OF_RANGE",
+        {"field": "f", "value": "0"},
+    ),
+    (errors.CellLimitError("m", asked=3, allowed=2), Code.INVALID_ARGUMENT, "CELL_LIMIT_EXCEEDED", {}),
+    (errors.MalformedMessageError("m"), Code.INVALID_ARGUMENT, "MALFORMED_MESSAGE", {}),
+    (errors.BatchLimitError("m", asked=3, allowed=2), Code.INVALID_ARGUMENT, "BATCH_LIMIT_EXCEEDED", {}),
+    (errors.OverloadedError("m", 1.5), Code.RESOURCE_EXHAUSTED, "OVERLOADED", {}),
+    (errors.StoreReadOnlyError("m"), Code.FAILED_PRECONDITION, "STORE_READ_ONLY", {}),
+    (errors.ServerStoppingError("m"), Code.UNAVAILABLE, "SERVER_STOPPING", {}),
+    (
+        NotFoundError("CODE_DECK_NOT_FOUND", "code_deck", "m", code_deck=7),
+        Code.NOT_FOUND,
+        "CODE_DECK_NOT_FOUND",
+        {},
+    ),
+    (errors.DeadlineError("m"), Code.DEADLINE_EXCEEDED, "DEADLINE_PASSED", {}),
+    (
+        errors.QueryTimeLimitError("m", limit_seconds=1.5),
+        Code.DEADLINE_EXCEEDED,
+        "QUERY_TIME_LIMIT_PASSED",
+        {},
+    ),
+    (errors.AnswerTooLargeError("m", asked=3, allowed=2), Code.RESOURCE_EXHAUSTED, "ANSWER_TOO_LARGE", {}),
+    (errors.DataDamagedError("m", file="x"), Code.DATA_LOSS, "DATA_DAMAGED", {}),
+    (errors.NotImplementedYetError("m", method="M"), Code.UNIMPLEMENTED, "NOT_IMPLEMENTED", {}),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "reason", "metadata"), ERRORS)
+def test_each_class_has_its_code_and_details(
+    error: PegcountError, code: grpc.StatusCode, reason: str, metadata: dict[str, str]
+) -> None:
+    refused = of_status(status.status_of(error))
+    check(refused, code, reason, **(metadata or error.metadata))
+    assert refused.message == str(error)
+
+
+def test_a_cancelled_call_has_no_details() -> None:
+    refused = of_status(status.status_of(errors.CancelledError("m")))
+    assert (refused.code, refused.detail_names) == (Code.CANCELLED, [])
+
+
+def test_no_other_class_has_a_code() -> None:
+    shown = {type(error) for error, *_ in ERRORS} | {errors.CancelledError}
+    assert set(status._CODES) == shown
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("the password is sesame"),
+        KeyError("sesame"),
+        PegcountError("sesame"),
+        errors.StoreOpenError("sesame"),
+        AssertionError("sesame"),
+        core.PanicException("sesame"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_fault_tells_a_correlation_id_and_the_log_the_rest(
+    error: BaseException, start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> core.Partials:
+        raise error
+
+    service = start()
+    replace_scan(service, monkeypatch, fail)
+    with caplog.at_level(logging.ERROR):
+        refused = refusal(lambda: ask(service, "QueryAsrUsage"))
+        again = refusal(lambda: ask(service, "QueryAsrUsage"))
+    correlation_id = refused.metadata["correlation_id"]
+    check(refused, Code.INTERNAL, "INTERNAL_FAULT", correlation_id=correlation_id)
+    assert re.fullmatch("[0-9a-f]{32}", correlation_id)
+    assert refused.message == f"a fault of the server; its log has correlation id {correlation_id}"
+    assert again.metadata["correlation_id"] != correlation_id
+    first, second = [entry for entry in caplog.records if entry.name == "pegcount.server.status"]
+    assert correlation_id in first.getMessage()
+    assert again.metadata["correlation_id"] in second.getMessage()
+    assert "Traceback" in caplog.text
+    assert "sesame" in caplog.text
+
+
+def test_errors_that_a_caller_made_are_not_logged(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    service = start()
+    refusal(lambda: service.reports.QueryAsrUsage(reports_pb2.QueryAsrUsageRequest()))
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("method", REPORTS)
+def test_work_stops_when_the_caller_cancels(
+    method: str, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = start()
+    begun, ended = threading.Event(), list[Exception]()
+    scan_without_end(service, monkeypatch, begun.set, ended)
+    call = getattr(service.reports, method).future(REPORTS[method])
+    assert begun.wait(10)
+    call.cancel()
+    assert call.code() is Code.CANCELLED
+    wait_for(lambda: bool(ended))
+    assert [type(error) for error in ended] == [errors.CancelledError]
+
+
+def test_a_call_that_has_ended_already_does_no_work(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """gRPC says so by not taking the callback; the caller may cancel just before it is given."""
+    service = start()
+    monkeypatch.setattr("grpc._server._Context.add_callback", lambda _, callback: False)
+    assert refusal(lambda: ask(service, "QueryAsrUsage")).code is Code.CANCELLED
+
+
+def test_a_cancelled_stop_ends_a_scan_at_its_next_look(start: Start) -> None:
+    stop = core.Stop(None)
+    scan = Scan(None, (), (), Measure("sessions"))
+    service = start()
+    service.store.partials(scan, 1, stop)
+    stop.cancel()
+    with pytest.raises(errors.CancelledError):
+        service.store.partials(scan, 1, stop)
+    with pytest.raises(errors.CancelledError):
+        service.store.any_match((), stop)
+
+
+def test_work_stops_when_the_deadline_of_the_caller_passes(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = start()
+    ended = list[Exception]()
+    scan_without_end(service, monkeypatch, lambda: None, ended)
+    refused = refusal(lambda: ask(service, "QueryAsrUsage", timeout=0.2))
+    assert refused.code is Code.DEADLINE_EXCEEDED
+    wait_for(lambda: bool(ended))
+    # Which of the two looks comes first does not matter, the caller sees neither.
+    assert isinstance(ended[0], errors.DeadlineError | errors.CancelledError)
+
+
+def test_a_call_whose_deadline_passed_says_so(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = start()
+    scan = service.store.partials
+    replace_scan(service, monkeypatch, lambda asked, cells, _: scan(asked, cells, core.Stop(0.0)))
+    check(
+        refusal(lambda: ask(service, "QueryAsrUsage", timeout=20)), Code.DEADLINE_EXCEEDED, "DEADLINE_PASSED"
+    )
+
+
+@pytest.mark.parametrize("timeout", [None, 20.0])
+@pytest.mark.parametrize("method", REPORTS)
+def test_a_query_ends_at_the_limit_of_the_server(method: str, timeout: float | None, start: Start) -> None:
+    service = start(query_seconds_max=1e-6)
+    refused = refusal(lambda: ask(service, method, timeout=timeout))
+    check(refused, Code.DEADLINE_EXCEEDED, "QUERY_TIME_LIMIT_PASSED", limit_seconds="1e-06")
+    assert refused.message == "the query ran longer than 1e-06 s"
+
+
+def test_a_scan_without_end_meets_the_limit_of_the_server(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = start(query_seconds_max=0.2)
+    scan_without_end(service, monkeypatch, lambda: None, [])
+    began = time.monotonic()
+    refused = refusal(lambda: ask(service, "QueryAsrUsage"))
+    check(refused, Code.DEADLINE_EXCEEDED, "QUERY_TIME_LIMIT_PASSED", limit_seconds="0.2")
+    assert 0.15 < time.monotonic() - began < 5
+
+
+def test_more_cells_than_allowed(start: Start) -> None:
+    service = start(cell_count_max=2)
+    service.write(active_record("c3"))
+    assert len(service.reports.QueryActiveSessions(ASK_ACTIVE).rows) == 2
+    service.write(active_record("c4"), active_record("c5"))
+    refused = refusal(lambda: service.reports.QueryActiveSessions(ASK_ACTIVE))
+    check(refused, Code.INVALID_ARGUMENT, "CELL_LIMIT_EXCEEDED", asked=3, allowed=2)
+    assert "2" in refused.message
+
+
+def test_bins_do_not_count_as_cells_of_a_report_without_groups(start: Start) -> None:
+    """They have a limit of their own, which is checked before data is read."""
+    service = start(cell_count_max=2, bin_count_max=24)
+    assert len(service.reports.QueryAsrUsage(ASK_USAGE).bins) == 24
+    refused = refusal(
+        lambda: service.reports.QueryAsrUsage(changed(ASK_USAGE, to_time="2026-03-30T01:00:00"))
+    )
+    check(refused, Code.INVALID_ARGUMENT, "BIN_LIMIT_EXCEEDED", field="granularity", asked=25, allowed=24)
+
+
+@pytest.mark.parametrize("method", REPORTS)
+def test_an_answer_must_fit_into_a_message(method: str, start: Start) -> None:
+    def answer(service: Service) -> bytes:
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = service.channel.unary_unary(
+            f"/pegcount.v1.ReportService/{method}"
+        )
+        return call(REPORTS[method].SerializeToString())
+
+    size = len(answer(start()))
+    assert len(answer(start(answer_bytes_max=size))) == size
+    tight = start(answer_bytes_max=size - 1)
+    refused = refusal(lambda: ask(tight, method))
+    check(refused, Code.RESOURCE_EXHAUSTED, "ANSWER_TOO_LARGE", asked=size, allowed=size - 1)
+    assert f"{size} bytes; {size - 1}" in refused.message
+
+
+def test_a_request_must_fit_into_a_message(start: Start) -> None:
+    service = start(request_bytes_max=100)
+    assert ask(service, "QueryAsrUsage")
+    refused = refusal(lambda: service.reports.QueryAsrUsage(changed(ASK_USAGE, app_ids=range(200))))
+    assert (refused.code, "100" in refused.message) == (Code.RESOURCE_EXHAUSTED, True)
+
+
+def test_methods_that_are_not_built_yet(start: Start) -> None:
+    admin = start().admin
+    calls: dict[str, Callable[[], object]] = {
+        "CreateCredential": lambda: admin.CreateCredential(admin_pb2.CreateCredentialRequest()),
+        "RevokeCredential": lambda: admin.RevokeCredential(admin_pb2.RevokeCredentialRequest()),
+        "ListCredentials": lambda: admin.ListCredentials(admin_pb2.ListCredentialsRequest()),
+    }
+    for method, call in calls.items():
+        refused = refusal(call)
+        check(refused, Code.UNIMPLEMENTED, "NOT_IMPLEMENTED", method=method)
+        assert refused.message.startswith(f"{method} is not built yet")
+
+
+def test_a_damaged_segment_is_data_loss(tmp_path: Path) -> None:
+    with Service(tmp_path) as service:
+        service.write(call_record("c1"), active_record("a1"))
+        service.store.seal()
+    damage_segments(tmp_path)
+    (path,) = tmp_path.glob("segments/*/*")
+    with Service(tmp_path) as service:
+        refused = refusal(lambda: service.reports.QueryAsrUsage(ASK_USAGE))
+        check(refused, Code.DATA_LOSS, "DATA_DAMAGED", file=path)
+        assert refused.message.startswith(f"{path}: ")
+        # What does not need the damaged segment is answered.
+        assert len(service.reports.QueryActiveSessions(ASK_ACTIVE).rows) == 1
+        day_before = changed(ASK_USAGE, from_time="2026-03-28", to_time="2026-03-29")
+        assert service.reports.QueryAsrUsage(day_before).totals.session_count == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "metadata"),
+    [
+        ({"company": "Acme"}, "company", {"company": "Acme"}),
+        ({"company": "acme "}, "company", {"company": "acme "}),
+        ({"organization": "south"}, "organization", {"company": "acme", "organization": "south"}),
+        (
+            {"folder": "Sales"},
+            "folder",
+            {"company": "acme", "organization": "north", "folder": "Sales"},
+        ),
+        # Whether it exists is asked before the range is looked at.
+        (
+            {"folder": "none", "from_date": "20260330"},
+            "folder",
+            {"company": "acme", "organization": "north", "folder": "none"},
+        ),
+    ],
+)
+def test_an_object_that_no_record_carries(
+    given: dict[str, str], kind: str, metadata: dict[str, str], start: Start
+) -> None:
+    service = start()
+    refused = refusal(lambda: service.reports.QueryFolderStats(changed(ASK_FOLDER, **given)))
+    check(refused, Code.NOT_FOUND, f"{kind.upper()}_NOT_FOUND", **metadata)
+    name = metadata[kind]
+    assert (refused.resource.resource_type, refused.resource.resource_name) == (kind, name)
+    assert refused.resource.description == refused.message == f"no record carries {kind} {name!r}"
+
+
+def test_a_folder_of_another_organization_does_not_count(start: Start) -> None:
+    service = start()
+    service.write(call_record("c3", organization="south", folder="returns"))
+    refused = refusal(lambda: service.reports.QueryFolderStats(changed(ASK_FOLDER, folder="returns")))
+    assert refused.info.reason == "FOLDER_NOT_FOUND"
+
+
+@pytest.mark.parametrize("deck", [0, 2, -(2**63), 2**63 - 1])
+def test_a_code_deck_that_does_not_exist(deck: int, start: Start) -> None:
+    service = start()
+    service.admin.PutCodeDeck(ONE_CODE)
+    refused = refusal(lambda: service.reports.QueryActiveSessions(changed(ASK_ACTIVE, code_deck=deck)))
+    check(refused, Code.NOT_FOUND, "CODE_DECK_NOT_FOUND", code_deck=deck)
+    assert (refused.resource.resource_type, refused.resource.resource_name) == ("code_deck", str(deck))
+
+
+def test_every_violation_arrives_in_one_status(start: Start) -> None:
+    wrong = reports_pb2.QueryOriginationQualityRequest(
+        from_time="soon", time_zone="Mars", auth_orig_ip="", customer_price=reports_pb2.DecimalFilter(gt="x")
+    )
+    refused = refusal(lambda: start().reports.QueryOriginationQuality(wrong))
+    assert [(field, reason) for field, reason, _ in refused.violations] == [
+        ("time_zone", "UNKNOWN_TIME_ZONE"),
+        ("sampling", "REQUIRED_FIELD_MISSING"),
+        ("from_time", "MALFORMED_TIME"),
+        ("account_id", "REQUIRED_FIELD_MISSING"),
+        ("auth_orig_ip", "EMPTY_FILTER"),
+        ("customer_price.gt", "MALFORMED_DECIMAL"),
+    ]
+    assert refused.message == "; ".join(f"{field}: {text}" for field, _, text in refused.violations)
+    assert refused.info.reason == "UNKNOWN_TIME_ZONE"
+
+
+LONG = "é" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("method", "request_"),
+    [
+        ("QueryAsrUsage", changed(ASK_USAGE, time_zone=LONG, from_time=LONG, to_time=LONG)),
+        ("QueryFolderStats", changed(ASK_FOLDER, company=LONG, folder=LONG, from_date=LONG, to_date=LONG)),
+        ("QueryFolderStats", changed(ASK_FOLDER, company="é" * 128)),
+        ("QueryFolderStats", changed(ASK_FOLDER, company="\x01\n\r" * 85)),
+        ("QueryActiveSessions", changed(ASK_ACTIVE, return_fields=["x"] * 10_000, order=["y"] * 10_000)),
+        ("QueryActiveSessions", changed(ASK_ACTIVE, return_fields=[LONG, LONG], order=[LONG, LONG])),
+        ("QueryOriginationQuality", changed(ASK_QUALITY, account_id=LONG, auth_orig_ip=LONG)),
+        (
+            "QueryOriginationQuality",
+            changed(ASK_QUALITY, customer_price=reports_pb2.DecimalFilter(eq="9" * 10**6, gt="x" * 10**6)),
+        ),
+    ],
+)
+def test_a_status_has_room_in_the_metadata_that_a_client_takes(
+    method: str, request_: object, start: Start
+) -> None:
+    """A larger one would reach the caller as RESOURCE_EXHAUSTED, and say nothing of what is wrong."""
+    service = start()
+    with pytest.raises(grpc.RpcError) as raised:
+        getattr(service.reports, method)(request_)
+    error = raised.value
+    assert isinstance(error, grpc.Call)
+    assert error.code() in (Code.INVALID_ARGUMENT, Code.NOT_FOUND)
+    sizes = {entry[0]: len(entry[1]) for entry in error.trailing_metadata()}
+    message = error.details() or ""
+    plain = sum(0x20 <= byte <= 0x7E and byte != 0x25 for byte in message.encode())
+    percent_encoded = plain + 3 * (len(message.encode()) - plain)
+    assert percent_encoded + sizes["grpc-status-details-bin"] * 4 / 3 < 8_192 - 256
+    assert "..." in message or len(message.encode()) < 700
+
+
+def test_violations_that_have_no_room_are_counted(start: Start) -> None:
+    names = [f"x{i}" for i in range(1_000)]
+    refused = refusal(lambda: start().reports.QueryActiveSessions(changed(ASK_ACTIVE, return_fields=names)))
+    *described, (field, reason, rest) = refused.violations
+    assert [field for field, _, _ in described] == [f"return_fields[{i}]" for i in range(len(described))]
+    assert (field, reason) == (f"return_fields[{len(described)}]", "UNKNOWN_NAME")
+    assert rest == f"{1_000 - len(described)} violations from here on have no room in one status"
+    assert len(described) > 30
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < until, "nothing happened within 10 s"
+        time.sleep(0.005)

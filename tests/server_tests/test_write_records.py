@@ -1,0 +1,325 @@
+"""Records that arrive in a stream: answers in order, back-pressure, and how streams end."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from pegcount import errors
+from pegcount.config import Config
+from pegcount.model import WriteOutcome
+from pegcount.v1 import records_pb2
+from service import Service
+
+from server_tests.example_requests import ASK_QUALITY, active_record, call_record
+from server_tests.refusal import Refusal, refusal
+from server_tests.streams import Request, Slow, Stream, batch, reading_threads, wait_for
+
+Code = grpc.StatusCode
+Start = Callable[..., Service]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a service; ends it after the test, which must not leave a thread."""
+    started: list[Service] = []
+
+    def start_service(**limits: object) -> Service:
+        service = Service(tmp_path / f"store{len(started)}", Config(**limits))  # type: ignore[arg-type]
+        started.append(service)
+        return service
+
+    yield start_service
+    for service in started:
+        service.close()
+    assert reading_threads() == 0
+
+
+def calls_of_a1(service: Service) -> int:
+    answer = service.reports.QueryOriginationQuality(ASK_QUALITY, timeout=20)
+    return int(answer.totals.total_calls)
+
+
+def check(refused: Refusal, code: grpc.StatusCode, reason: str, *details: str) -> None:
+    assert (refused.code, refused.info.reason) == (code, reason), refused.message
+    assert refused.detail_names == [*details, "ErrorInfo"]
+
+
+def test_batches_are_answered_in_order_with_their_ids(start: Start) -> None:
+    service = start()
+    with Stream(service.channel) as stream:
+        stream.send(*(batch(f"b{i}", f"s{i}", f"t{i}") for i in range(20)))
+        answers = stream.end()
+    assert [answer.batch_id for answer in answers] == [f"b{i}" for i in range(20)]
+    assert {(a.accepted, a.replaced, a.duplicates, len(a.rejected)) for a in answers} == {(2, 0, 0, 0)}
+    assert calls_of_a1(service) == 40
+
+
+@pytest.mark.parametrize("batch_id", [None, "", "b", "ü" * 10_000])
+@pytest.mark.parametrize("id_comes_last", [False, True])
+def test_an_id_is_echoed_wherever_it_stands(batch_id: str | None, id_comes_last: bool, start: Start) -> None:
+    """Fields of a message may come in any order, and some encoders choose one by chance."""
+    first, second = batch(batch_id), batch(None, "s1")
+    with Stream(start().channel) as stream:
+        stream.send(second + first if id_comes_last else first + second)
+        answer = stream.answer()
+    assert answer.HasField("batch_id") == (batch_id is not None)
+    assert (answer.batch_id, answer.accepted) == (batch_id or "", 1)
+
+
+def test_every_record_is_answered_as_what_it_was(start: Start) -> None:
+    service = start()
+    records = [call_record("c1"), call_record(""), call_record("c1"), active_record("c2"), call_record("c3")]
+    records[4].customer_price = "cheap"
+    with Stream(service.channel) as stream:
+        stream.send(Request(records=records).SerializeToString())
+        answer = stream.answer()
+        stream.send(Request(records=[call_record("c2", revision=1)]).SerializeToString())
+        assert (stream.answer().replaced, stream.end()) == (1, [])
+    assert (answer.accepted, answer.replaced, answer.duplicates) == (2, 0, 1)
+    assert [(row.index, row.reason) for row in answer.rejected] == [
+        (1, records_pb2.REJECT_REASON_MISSING_SESSION_ID),
+        (4, records_pb2.REJECT_REASON_BAD_PRICE),
+    ]
+    assert "customer_price" in answer.rejected[1].description
+
+
+@pytest.mark.parametrize("message", [b"", batch("nothing")])
+def test_an_empty_batch_is_answered(message: bytes, start: Start) -> None:
+    with Stream(start().channel) as stream:
+        stream.send(message, batch("next", "s1"))
+        first, second = stream.answer(), stream.answer()
+    for name in ("accepted", "replaced", "duplicates"):
+        assert (first.HasField(name), getattr(first, name)) == (True, 0)
+    assert (second.batch_id, second.accepted) == ("next", 1)
+
+
+def test_a_stream_without_batches_ends_well(start: Start) -> None:
+    with Stream(start().channel) as stream:
+        assert stream.end() == []
+        assert stream.call.code() is Code.OK
+
+
+@pytest.mark.parametrize("malformed", [b"\xff", batch(None, "s")[:-1], b"\x12\x03\x12\x01\xff"])
+def test_a_malformed_batch_ends_the_stream_after_those_before_it(malformed: bytes, start: Start) -> None:
+    service = start()
+    with Stream(service.channel) as stream:
+        stream.send(batch("b0", "s0"), batch("b1", "s1"), malformed, batch("b3", "s3"))
+        assert [stream.answer().batch_id for _ in range(2)] == ["b0", "b1"]
+        check(refusal(stream.answer), Code.INVALID_ARGUMENT, "MALFORMED_MESSAGE", "BadRequest")
+    assert calls_of_a1(service) == 2
+
+
+REFUSALS = [
+    (errors.BatchLimitError("too many", asked=3, allowed=2), Code.INVALID_ARGUMENT, "BadRequest"),
+    (errors.OverloadedError("too many bytes", 2.5), Code.RESOURCE_EXHAUSTED, "RetryInfo"),
+    (errors.StoreReadOnlyError("the disk is full"), Code.FAILED_PRECONDITION, None),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "detail"), REFUSALS, ids=lambda value: type(value).__name__)
+def test_a_batch_that_the_store_refuses_ends_the_stream(
+    error: errors.PegcountError,
+    code: grpc.StatusCode,
+    detail: str | None,
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = start()
+    slow = Slow(service, monkeypatch)
+    once = slow.submit
+
+    def refuse_the_third(message: bytes) -> object:
+        if len(slow.submitted) == 2:
+            raise error
+        return once(message)
+
+    monkeypatch.setattr(service.store, "submit", refuse_the_third)
+    with Stream(service.channel) as stream:
+        stream.send(batch("b0", "s0"), batch("b1", "s1"), batch("b2", "s2"), batch("b3", "s3"))
+        # A store that has too much to do is asked again once a batch of the stream was answered.
+        wait_for(lambda: len(slow.submitted) == 2)
+        slow.go.set()
+        assert [stream.answer().batch_id for _ in range(2)] == ["b0", "b1"]
+        refused = refusal(stream.answer)
+    check(refused, code, error.reason, *([detail] if detail else []))
+    assert str(error) in refused.message
+    assert calls_of_a1(service) == 2
+
+
+def test_a_batch_that_cannot_be_made_durable_ends_the_stream(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = start()
+
+    class Lost:
+        def wait(self) -> WriteOutcome:
+            raise errors.StoreReadOnlyError("no space left on device")
+
+    submit = service.store.submit
+    monkeypatch.setattr(service.store, "submit", lambda m: Lost() if b"lost" in m else submit(m))
+    with Stream(service.channel) as stream:
+        stream.send(batch("b0", "s0"), batch("lost", "s1"), batch("b2", "s2"))
+        assert stream.answer().batch_id == "b0"
+        refused = refusal(stream.answer)
+    check(refused, Code.FAILED_PRECONDITION, "STORE_READ_ONLY")
+    assert refused.message == "no space left on device"
+
+
+def test_a_fault_of_the_store_is_told_by_a_correlation_id(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = start()
+    monkeypatch.setattr(service.store, "submit", lambda _: 1 / 0)
+    with Stream(service.channel) as stream:
+        stream.send(batch(None, "s1"))
+        refused = refusal(stream.answer)
+    check(refused, Code.INTERNAL, "INTERNAL_FAULT")
+
+
+def test_what_is_acknowledged_is_in_the_next_report(start: Start) -> None:
+    service = start()
+    with Stream(service.channel) as stream:
+        for i in range(20):
+            stream.send(batch(None, f"s{i}"))
+            assert stream.answer().accepted == 1
+            assert calls_of_a1(service) == i + 1
+
+
+def test_two_streams_at_once_are_answered_each_in_its_order(start: Start) -> None:
+    service = start()
+    with Stream(service.channel) as one, Stream(service.channel) as other:
+        for i in range(30):
+            one.send(batch(f"one {i}", f"s{i}"))
+            other.send(batch(f"other {i}", f"s{i}", f"t{i}"))
+        answers = {"one": one.end(), "other": other.end()}
+    for name, answered in answers.items():
+        assert [answer.batch_id for answer in answered] == [f"{name} {i}" for i in range(30)]
+    everything = [*answers["one"], *answers["other"]]
+    assert sum(answer.accepted for answer in everything) == 60
+    assert sum(answer.duplicates for answer in everything) == 30
+    assert calls_of_a1(service) == 60
+
+
+def test_a_stream_is_read_no_further_than_it_is_answered(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = start(stream_batch_count_max=3)
+    slow = Slow(service, monkeypatch)
+    with Stream(service.channel) as stream:
+        stream.send(*(batch(f"b{i}", f"s{i}") for i in range(10)))
+        wait_for(lambda: len(slow.submitted) == 3)
+        time.sleep(0.2)
+        assert len(slow.submitted) == 3
+        slow.go.set()
+        assert len(stream.end()) == 10
+    assert calls_of_a1(service) == 10
+
+
+def test_what_is_in_flight_is_bounded_however_fast_clients_write(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve writers give 30 batches each, many times what a store of 5 ms a batch and stream takes."""
+    service = start(stream_batch_count_max=2)
+    slow = Slow(service, monkeypatch, seconds=0.005)
+    text = "x" * 250
+    records = [call_record(f"s{i}", orig_clients_name=text, term_clients_name=text) for i in range(100)]
+    message = Request(records=records).SerializeToString()
+    streams = [Stream(service.channel) for _ in range(12)]
+    for stream in streams:
+        stream.send(*[message] * 30)
+    assert [len(stream.end()) for stream in streams] == [30] * 12
+    assert len(slow.submitted) == 360
+    assert slow.bytes_in_flight == 0
+    assert len(message) < slow.bytes_in_flight_peak <= 12 * 2 * len(message)
+
+
+def test_a_client_that_goes_away_leaves_no_thread(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = start()
+    slow = Slow(service, monkeypatch)
+    with Stream(service.channel) as stream:
+        stream.send(batch(None, "s0"), batch(None, "s1"))
+        wait_for(lambda: len(slow.submitted) == 2)
+    slow.go.set()
+    wait_for(lambda: reading_threads() == 0)
+    # Nobody was told, so these may count or not; these do, and counting them again is no harm.
+    with Stream(service.channel) as again:
+        again.send(batch(None, "s0", "s1"))
+        assert again.answer().duplicates == 2
+
+
+@pytest.mark.parametrize("batches", [0, 1, 30])
+def test_a_client_that_goes_away_while_the_queue_is_full_or_empty(
+    batches: int, start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = start(stream_batch_count_max=2, write_stream_count_max=1)
+    slow = Slow(service, monkeypatch)
+    with Stream(service.channel) as stream:
+        stream.send(*(batch(None, f"s{i}") for i in range(batches)))
+        wait_for(lambda: reading_threads() == 1 and len(slow.submitted) == min(batches, 2))
+    slow.go.set()
+    wait_for(lambda: reading_threads() == 0)
+    wait_for(lambda: admitted(service))
+    assert caplog.records == [], "a client that goes is no fault of the server"
+
+
+def admitted(service: Service) -> bool:
+    """Whether there is room for one more stream."""
+    with Stream(service.channel) as stream:
+        stream.send(batch(None))
+        try:
+            return stream.answer().accepted == 0
+        except grpc.RpcError:
+            return False
+
+
+def test_a_deadline_of_the_caller_ends_a_stream(start: Start) -> None:
+    service = start()
+    with Stream(service.channel, timeout_s=0.2) as stream:
+        assert refusal(stream.answer).code is Code.DEADLINE_EXCEEDED
+    wait_for(lambda: reading_threads() == 0)
+
+
+def test_a_server_that_stops_answers_what_it_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service(tmp_path)
+    slow = Slow(service, monkeypatch)
+    with Stream(service.channel) as idle, Stream(service.channel) as busy:
+        busy.send(batch("b0", "s0"), batch("b1", "s1"))
+        wait_for(lambda: len(slow.submitted) == 2 and reading_threads() == 2)
+        stopping = threading.Thread(target=service.stop)
+        began = time.monotonic()
+        stopping.start()
+        check(refusal(idle.answer), Code.UNAVAILABLE, "SERVER_STOPPING")
+        slow.go.set()
+        assert [busy.answer().batch_id for _ in range(2)] == ["b0", "b1"]
+        check(refusal(busy.answer), Code.UNAVAILABLE, "SERVER_STOPPING")
+        stopping.join(10)
+    assert time.monotonic() - began < Config().stop_grace_seconds, "nothing had to be cancelled"
+    assert reading_threads() == 0
+    service.close()
+
+
+def test_a_server_that_stops_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service(tmp_path, Config(stop_grace_seconds=0.2))
+    slow = Slow(service, monkeypatch)
+    with Stream(service.channel) as stream:
+        stream.send(batch("b0", "s0"))
+        wait_for(lambda: len(slow.submitted) == 1)
+        service.stop()
+        assert refusal(stream.answer).code in (Code.UNAVAILABLE, Code.CANCELLED), "and no acknowledgement"
+    slow.go.set()
+    service.close()
+    assert reading_threads() == 0
+
+
+def test_a_message_over_the_limit_is_refused_by_grpc(start: Start) -> None:
+    service = start(request_bytes_max=1_000)
+    with Stream(service.channel) as stream:
+        stream.send(batch("b0", "s0"))
+        assert stream.answer().batch_id == "b0"
+        stream.send(batch("b1", *(f"s{i}" for i in range(100))))
+        refused = refusal(stream.answer)
+    assert (refused.code, refused.detail_names) == (Code.RESOURCE_EXHAUSTED, [])
+    assert "1000" in refused.message

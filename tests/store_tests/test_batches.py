@@ -1,0 +1,177 @@
+"""Batches that are no message, and records that are not taken."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from pegcount.errors import MalformedMessageError
+from pegcount.v1 import records_pb2
+
+from store_tests.store_fixtures import BY_HAND, SETUP_S, Reopening, active, batch, finished, names, write
+
+Record = records_pb2.SessionRecord
+END = records_pb2.SESSION_EVENT_END
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[Reopening]:
+    with Reopening(tmp_path / "store", BY_HAND) as reopening:
+        yield reopening
+
+
+BAD_BATCHES: dict[str, bytes] = {
+    "no key": b"\xff",
+    "cut in a length": batch(finished("x"))[:1],
+    "cut in a record": batch(finished("x"))[:-1],
+    "a length beyond the end": b"\x12\x7f\x00",
+    "a group": b"\x13\x14",
+    "field number 0": b"\x02\x00",
+    "session_id that is no UTF-8": b"\x12\x03\x12\x01\xff",
+    "an overlong form of UTF-8": b"\x12\x04\x12\x02\xc0\x80",
+    "a surrogate": b"\x12\x05\x12\x03\xed\xa0\x80",
+    "batch_id that is no UTF-8": b"\x0a\x01\xff",
+    "customer_price that is no UTF-8": b"\x12\x04\xd2\x01\x01\xff",
+    "setup_time that is cut": b"\x12\x03\x32\x01\x08",
+    "a number without end": b"\x12\x0c\x18" + b"\xff" * 11,
+    "good records before the bad bytes": batch(finished("x"), finished("y")) + b"\xff",
+}
+
+
+@pytest.mark.parametrize("content", BAD_BATCHES.values(), ids=BAD_BATCHES)
+def test_bytes_that_are_no_message_are_refused_as_a_whole(content: bytes, held: Reopening) -> None:
+    write(held.store, finished("before"))
+    with pytest.raises(MalformedMessageError, match="the batch is no valid message"):
+        held.store.write(content)
+    assert names(held.store) == ["before"]
+    held.reopen()
+    assert names(held.store) == ["before"]
+
+
+def test_an_empty_batch_is_a_batch(held: Reopening) -> None:
+    assert write(held.store) == (0, 0, 0)
+    held.reopen()
+    assert held.store.info().records == 0
+
+
+def at(seconds: int, nanos: int = 0) -> Timestamp:
+    return Timestamp(seconds=seconds, nanos=nanos)
+
+
+def numbered(session_id: str = "x", **numbers: int) -> Record:
+    """A record with numbers that an enum does not have."""
+    record = finished(session_id)
+    for name, number in numbers.items():
+        setattr(record, name, number)
+    return record
+
+
+YEAR_2200_S = 7_258_118_400
+
+REJECTED: dict[str, list[Record]] = {
+    "MISSING_SESSION_ID": [finished(""), Record(setup_time=at(SETUP_S))],
+    "MISSING_SETUP_TIME": [Record(session_id="x"), Record(session_id="x", end_time=at(SETUP_S))],
+    "MISSING_END_TIME": [active("x", event=END)],
+    "TIME_OUT_OF_RANGE": [
+        active("x", -1),
+        active("x", YEAR_2200_S),
+        active("x", 2**63 - 1),
+        active("x", -(2**63)),
+        active("x", end_time=at(YEAR_2200_S)),
+        active("x", answer_time=at(SETUP_S, 10**9)),
+        active("x", answer_time=at(SETUP_S, -1)),
+    ],
+    "ANSWER_BEFORE_SETUP": [active("x", answer_time=at(SETUP_S - 1, 999_999_999))],
+    "END_BEFORE_ANSWER": [active("x", answer_time=at(SETUP_S + 2), end_time=at(SETUP_S + 1))],
+    "END_BEFORE_SETUP": [active("x", end_time=at(SETUP_S - 1))],
+    "TEXT_TOO_LONG": [
+        finished("x" * 257),
+        finished("x", folder="é" * 129),
+        finished("x", term_rates_country="x" * 257),
+    ],
+    "BAD_PRICE": [
+        finished("x", customer_price=price)
+        for price in (
+            "free",
+            "1.",
+            ".5",
+            "1e3",
+            "0.0000000001",
+            "9223372036.854775808",
+            " 1",
+            "NaN",
+            "-",
+            "1,5",
+        )
+    ],
+    "UNKNOWN_ENUM_VALUE": [numbered(kind=4), numbered(kind=-1), numbered(event=4)],
+    "NUMBER_OUT_OF_RANGE": [
+        finished("x", tenant_id=-(2**63)),
+        finished("x", revision=-(2**63)),
+        finished("x", disconnect_cause=-(2**63)),
+    ],
+}
+
+
+ELSEWHERE = ["BEFORE_RETENTION"]
+"""Reasons that need more than a record; see test_retention.py."""
+
+
+def test_there_is_a_record_for_each_reason() -> None:
+    assert [
+        f"REJECT_REASON_{reason}" for reason in [*REJECTED, *ELSEWHERE]
+    ] == records_pb2.RejectReason.keys()[1:]
+
+
+@pytest.mark.parametrize("reason", REJECTED)
+def test_a_bad_record_is_rejected_alone(reason: str, held: Reopening) -> None:
+    bad = REJECTED[reason]
+    mixed = [
+        finished("good 0"),
+        *(record for pair in zip(bad, good_ones(bad), strict=True) for record in pair),
+    ]
+    outcome = held.store.write(batch(*mixed))
+    assert (outcome.accepted, outcome.replaced, outcome.duplicates) == (len(bad) + 1, 0, 0)
+    assert [rejected.index for rejected in outcome.rejected] == list(range(1, len(mixed), 2))
+    found = {records_pb2.RejectReason.Name(rejected.reason) for rejected in outcome.rejected}
+    assert found == {f"REJECT_REASON_{reason}"}
+    assert all(rejected.description for rejected in outcome.rejected)
+    held.reopen()
+    assert sorted(names(held.store)) == sorted(["good 0", *(record.session_id for record in good_ones(bad))])
+
+
+def good_ones(bad: Sequence[Record]) -> list[Record]:
+    return [finished(f"good {i}") for i in range(1, len(bad) + 1)]
+
+
+@pytest.mark.parametrize(
+    ("record", "description"),
+    [
+        (finished("x", folder="é" * 129), "folder has 258 bytes; 256 are allowed"),
+        (numbered(kind=4), "kind has a number that is not known"),
+        (active("x", answer_time=at(-1)), "answer_time is outside [1970-01-01Z, 2200-01-01Z)"),
+        (finished("x", tenant_id=-(2**63)), "tenant_id is out of range"),
+    ],
+)
+def test_a_rejection_names_the_field(record: Record, description: str, held: Reopening) -> None:
+    (rejected,) = held.store.write(batch(record)).rejected
+    assert rejected.description == description
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        active("x" * 256, 0),
+        active("x", YEAR_2200_S - 1, answer_time=at(YEAR_2200_S - 1, 999_999_999)),
+        active("x", answer_time=at(SETUP_S), end_time=at(SETUP_S)),
+        finished("x", customer_price="-9223372036.854775807", tenant_id=-(2**63) + 1, app_id=2**63 - 1),
+        finished("x", customer_price="+0001.5"),
+        finished("x", customer_price=""),
+        finished("\x00"),
+    ],
+)
+def test_what_lies_on_the_limit_is_taken(record: Record, held: Reopening) -> None:
+    assert write(held.store, record) == (1, 0, 0)
+    held.seal_and_reopen()
+    assert names(held.store) == [record.session_id]
+    assert write(held.store, record) == (0, 0, 1)

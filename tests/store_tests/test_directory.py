@@ -1,0 +1,84 @@
+"""Who may open a data directory, and when."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pegcount.config import Config
+from pegcount.errors import StoreOpenError
+from pegcount.store import EmbeddedStore
+
+from store_tests.store_fixtures import finished, names, write
+
+WRITER = Path(__file__).parent / "writer.py"
+
+
+def open_store(directory: Path, create: bool = False) -> EmbeddedStore:
+    return EmbeddedStore(directory, Config(), create=create)
+
+
+def check_refused(directory: Path, why: str, create: bool = False) -> None:
+    with pytest.raises(StoreOpenError) as raised:
+        open_store(directory, create)
+    assert str(raised.value) == why
+
+
+def test_a_directory_that_another_process_has(tmp_path: Path) -> None:
+    command = [sys.executable, str(WRITER), str(tmp_path), "0", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "open\n"
+        check_refused(tmp_path, f"data directory {tmp_path} is in use by process {other.pid}")
+        other.kill()
+    # A lock ends with its owner, however that ends.
+    open_store(tmp_path).close()
+
+
+def test_a_directory_that_this_process_has_already(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    check_refused(tmp_path, f"data directory {tmp_path} is in use by process {os.getpid()}")
+    store.close()
+    open_store(tmp_path).close()
+
+
+def test_a_directory_that_could_not_be_opened_is_free_again(tmp_path: Path) -> None:
+    (tmp_path / "catalog.db").write_bytes(b"no database" * 100)
+    for _ in range(2):
+        check_refused(tmp_path, f"{tmp_path / 'catalog.db'} cannot be opened: file is not a database")
+
+
+def test_a_directory_is_made_only_on_request(tmp_path: Path) -> None:
+    directory = tmp_path / "far" / "away"
+    check_refused(
+        directory, f"data directory {directory} does not exist; `pegcount import` or mkdir makes one"
+    )
+    assert list(tmp_path.iterdir()) == []
+    store = open_store(directory, create=True)
+    write(store, finished("f1"))
+    store.close()
+    reopened = open_store(directory)
+    assert names(reopened) == ["f1"]
+    reopened.close()
+
+
+def test_an_empty_directory_becomes_a_store(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    assert store.info().records == 0
+    assert store.first_day() is None
+    store.close()
+
+
+def test_a_file_is_no_directory(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    for create in (False, True):
+        check_refused(path, f"data directory {path} is not a directory", create)
+
+
+def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    directory = tmp_path / "file" / "store"
+    with pytest.raises(StoreOpenError, match="cannot be created: Not a directory"):
+        open_store(directory, create=True)

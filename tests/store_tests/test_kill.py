@@ -1,0 +1,62 @@
+"""A process that writes is killed again and again."""
+
+import contextlib
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from pegcount.model import Present
+from pegcount.store import EmbeddedStore
+
+from store_tests import writer
+from store_tests.store_fixtures import names
+
+
+def test_nothing_acknowledged_is_lost_or_doubled_when_the_process_is_killed(tmp_path: Path) -> None:
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    acknowledged = 0
+    for _ in range(6):
+        acknowledged = write_and_kill(tmp_path, acknowledged, seed, after=chance.randrange(1, 30))
+        with contextlib.closing(EmbeddedStore(tmp_path, writer.CONFIG)) as store:
+            check_killed(store, acknowledged, seed)
+
+
+def write_and_kill(directory: Path, first: int, seed: int, after: int) -> int:
+    """Lets a process write from batch `first` on, and kills it; gives how many are acknowledged in all."""
+    command = [sys.executable, str(Path(writer.__file__)), str(directory), str(first), str(seed)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        for _ in range(after):
+            process.stdout.readline()
+        # Anywhere within the next batch, or its seal.
+        time.sleep(random.random() * 0.01)
+        process.send_signal(signal.SIGKILL)
+        rest = process.stdout.read().split("\n")[:-1]
+    return first + after + len(rest)
+
+
+def check_killed(store: EmbeddedStore, acknowledged: int, seed: int) -> None:
+    """Checks that the acknowledged batches are there, the one in flight as a whole or not at all."""
+    found = names(store)
+    assert len(found) == len(set(found))
+    sizes = dict.fromkeys(range(acknowledged), writer.ROWS_PER_BATCH)
+    per_batch = dict.fromkeys(sizes, 0)
+    for name in found:
+        number = int(name.partition("/")[0])
+        per_batch[number] = per_batch.get(number, 0) + 1
+    in_flight = per_batch.pop(acknowledged, 0)
+    assert per_batch == sizes
+    assert in_flight in (0, writer.ROWS_PER_BATCH)
+    last = acknowledged if in_flight else acknowledged - 1
+    expected = [name for name, _ in writer.batch_ids_active(last, seed)]
+    assert sorted(names(store, [Present("end_time", wanted=False)])) == sorted(expected)
+    assert store.info().records == len(found)
+    # Sending the last batch again, as a caller does that got no answer, changes nothing more.
+    outcome = store.write(writer.batch(last, seed).SerializeToString())
+    assert (outcome.accepted, outcome.replaced) == (0, 0)

@@ -1,0 +1,201 @@
+"""Sealed segments as any reader of Arrow files sees them."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.ipc  # type: ignore[import-untyped]
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from pegcount.model import OneOf
+from pegcount.v1 import records_pb2
+
+from store_tests.store_fixtures import BY_HAND, DAY_S, SETUP_S, Reopening, active, finished, names, write
+
+OUR_OWN = {
+    "received_time": pa.timestamp("us", tz="UTC"),
+    "versions": pa.null(),
+    "sorted_key_hash": pa.uint64(),
+    "row_of_key": pa.uint32(),
+    "key_filter": pa.uint16(),
+    "setup_minute": pa.uint16(),
+    "talk_ms": pa.int32(),
+}
+"""Columns besides the fields of the record, versions where no record has any."""
+INSTANT = pa.timestamp("us", tz="UTC")
+CATEGORY = pa.dictionary(pa.uint8(), pa.utf8())
+FULL_TEXTS = {
+    "session_id",
+    *(f"{leg}_{name}_id" for leg in ("orig", "term") for name in ("leg", "src_party", "dst_party")),
+}
+"""Texts that differ from record to record; all others are categories."""
+
+
+def read(path: Path) -> pa.Table:
+    table = pa.ipc.open_file(pa.BufferReader(path.read_bytes())).read_all()
+    table.validate(full=True)
+    return table
+
+
+def full_record(session_id: str) -> records_pb2.SessionRecord:
+    """A record with a value in every field, and none of them like another."""
+    record = finished(
+        session_id, revision=3, kind=1, event=3, is_last_attempt=False, customer_price="-0.0125"
+    )
+    for field in record.DESCRIPTOR.fields:
+        if not record.HasField(field.name):
+            is_text = field.type == field.TYPE_STRING
+            setattr(record, field.name, f"text of {field.name}" if is_text else field.number)
+    return record
+
+
+def test_fields_come_in_the_order_of_the_contract_with_plain_types(tmp_path: Path) -> None:
+    unended = full_record("a1")
+    unended.event = records_pb2.SESSION_EVENT_START
+    unended.ClearField("end_time")
+    with Reopening(tmp_path, BY_HAND) as held:
+        write(held.store, full_record("f1"), unended)
+        held.seal()
+    for path in (*tmp_path.glob("segments/*/*"), *tmp_path.glob("active/*")):
+        schema = read(path).schema
+        fields = records_pb2.SessionRecord.DESCRIPTOR.fields
+        assert schema.names == [*(field.name for field in fields), *OUR_OWN]
+        types = {field.name: arrow_type(field.name, field.type == field.TYPE_STRING) for field in fields}
+        if path.parent.name == "active":
+            types["end_time"] = pa.null()
+        assert {name: schema.field(name).type for name in types} == types
+        assert {name: schema.field(name).type for name in OUR_OWN} == OUR_OWN
+
+
+def arrow_type(name: str, is_text: bool) -> pa.DataType:
+    if name.endswith("_time"):
+        return INSTANT
+    if name == "customer_price":
+        return pa.int32()
+    if not is_text:
+        return pa.int8()
+    return pa.utf8() if name in FULL_TEXTS else CATEGORY
+
+
+@pytest.mark.parametrize(
+    ("numbers", "wanted"),
+    [
+        ([None, None], pa.null()),
+        ([1, None], pa.int8()),
+        ([2**7 - 1, -(2**7) + 1], pa.int8()),
+        ([2**7], pa.int16()),
+        ([-(2**7), None], pa.int16()),
+        ([2**15 - 1, -(2**15) + 1], pa.int16()),
+        ([2**15], pa.int32()),
+        ([-(2**15)], pa.int32()),
+        ([2**31 - 1, -(2**31) + 1], pa.int32()),
+        ([2**31], pa.int64()),
+        # It stands for nothing where numbers are narrow.
+        ([-(2**31), 0], pa.int64()),
+        ([2**63 - 1, -(2**63) + 1, None], pa.int64()),
+    ],
+)
+def test_numbers_are_as_narrow_as_they_go(
+    numbers: list[int | None], wanted: pa.DataType, tmp_path: Path
+) -> None:
+    with Reopening(tmp_path, BY_HAND) as held:
+        write(held.store, *(finished(f"f{i}", SETUP_S + i, tenant_id=n) for i, n in enumerate(numbers)))
+        held.seal()
+        column = read(held.segment())["tenant_id"]
+        held.reopen()
+        present = [number for number in numbers if number is not None]
+        assert len(names(held.store, [OneOf("tenant_id", tuple(present))])) == len(present)
+    assert (column.type, column.to_pylist()) == (wanted, numbers)
+
+
+def test_values_and_nulls(tmp_path: Path) -> None:
+    full, bare = full_record("full"), records_pb2.SessionRecord(session_id="bare")
+    bare.setup_time.seconds = bare.end_time.seconds = SETUP_S - 1
+    with Reopening(tmp_path, BY_HAND) as held:
+        write(held.store, full, bare)
+        held.seal()
+    of_full, of_bare = read(tmp_path / "segments/2026-03-29/00000001.arrow").to_pylist()
+    for field in full.DESCRIPTOR.fields:
+        assert (of_bare[field.name] is not None) == bare.HasField(field.name), field.name
+        value, expected = of_full[field.name], getattr(full, field.name)
+        if isinstance(expected, Timestamp):
+            assert value.timestamp() == expected.seconds
+        elif field.name == "customer_price":
+            assert value == Decimal(expected) * 10**9
+        else:
+            assert value == expected, field.name
+    assert (of_bare["versions"], of_full["versions"]) == (None, None)
+    assert of_bare["received_time"] == of_full["received_time"]
+
+
+def test_rows_of_an_account_lie_together_and_ascend_by_setup_time(tmp_path: Path) -> None:
+    accounts = ["20", "100", "", "20", "100", "3"]
+    with Reopening(tmp_path, BY_HAND) as held:
+        rows = [finished(f"f{i}", SETUP_S - i, account_id=account) for i, account in enumerate(accounts)]
+        write(held.store, *rows)
+        held.seal()
+    table = read(held.segment())
+    assert table["session_id"].to_pylist() == ["f4", "f1", "f3", "f0", "f5", "f2"], "absent is last"
+
+
+def test_what_reports_ask_of_every_row(tmp_path: Path) -> None:
+    day_s = SETUP_S // DAY_S * DAY_S
+    rows = [
+        finished("a", day_s),
+        active("b", day_s + DAY_S - 1, end_time=Timestamp(seconds=day_s + DAY_S)),
+        finished("c", day_s + 60, end_time=Timestamp(seconds=day_s + 70, nanos=1_999_000)),
+    ]
+    with Reopening(tmp_path, BY_HAND) as held:
+        write(held.store, *rows)
+        held.seal()
+        found = {
+            row["session_id"]: (row["setup_minute"], row["talk_ms"])
+            for row in read(held.segment()).to_pylist()
+        }
+        assert found == {"a": (0, 60_000), "b": (1_439, -1), "c": (1, 1)}
+        write(held.store, finished("d", day_s, end_time=Timestamp(seconds=day_s + 30 * DAY_S)))
+        held.seal()
+        assert read(held.segment())["talk_ms"].to_pylist() == [None], "it would not fit 32 bits"
+
+
+def test_rows_ascend_by_setup_time_in_one_file_per_utc_day(tmp_path: Path) -> None:
+    setups = [SETUP_S + 5, SETUP_S, SETUP_S + DAY_S, SETUP_S + 3, SETUP_S - DAY_S, SETUP_S]
+    with Reopening(tmp_path, BY_HAND) as held:
+        write(held.store, *(finished(f"f{i}", setup_s) for i, setup_s in enumerate(setups)))
+        held.seal()
+    found = {path.parent.name: read(path)["session_id"].to_pylist() for path in tmp_path.glob("segments/*/*")}
+    assert found == {"2026-03-28": ["f4"], "2026-03-29": ["f1", "f5", "f3", "f0"], "2026-03-30": ["f2"]}
+
+
+def test_a_category_lists_each_text_once(tmp_path: Path) -> None:
+    folders = ["sales", "support", "", "sales", "support"]
+    with Reopening(tmp_path, BY_HAND) as held:
+        write(held.store, active("a1", folder="of an active session"))
+        write(held.store, *(finished(f"f{i}", SETUP_S + i, folder=name) for i, name in enumerate(folders)))
+        held.seal()
+    column = read(tmp_path / "segments/2026-03-29/00000001.arrow")["folder"].combine_chunks()
+    assert column.dictionary.to_pylist() == ["sales", "support", ""], "the last stands beneath nulls"
+    assert column.to_pylist() == ["sales", "support", None, "sales", "support"]
+
+
+def test_keys_lead_to_their_rows(tmp_path: Path) -> None:
+    with Reopening(tmp_path, BY_HAND) as held:
+        write(held.store, *(finished(f"f{i}", SETUP_S - i % 7) for i in range(100)))
+        held.seal()
+    table = read(tmp_path / "segments/2026-03-29/00000001.arrow")
+    hashes = table["sorted_key_hash"].to_pylist()
+    assert hashes == sorted(hashes)
+    assert sorted(table["row_of_key"].to_pylist()) == list(range(100))
+
+
+@pytest.mark.parametrize("sealed_first", [True, False])
+def test_versions_of_a_record_are_kept_with_it(sealed_first: bool, tmp_path: Path) -> None:
+    with Reopening(tmp_path, BY_HAND) as held:
+        write(held.store, finished("f1", agent_id="7"))
+        if sealed_first:
+            held.seal()
+        write(held.store, finished("f1", revision=1, folder="x"))
+        held.seal()
+    (row,) = read(max(tmp_path.glob("segments/2026-03-29/*"))).to_pylist()
+    assert (row["agent_id"], row["folder"], row["revision"]) == ("7", "x", 1)
+    assert row["versions"]
