@@ -32,7 +32,7 @@ def main() -> None:
         store = EmbeddedStore(Path(directory) / "data", Config(), create=True)
         began = time.perf_counter()
         calls_of_account = sum(_write(store, batch) for batch in batches(record_count, SEED))
-        store.seal()
+        store.flush()
         print(
             f"{record_count:,} records written in {time.perf_counter() - began:.1f} s, making them included"
         )

@@ -140,7 +140,7 @@ def _loaded(
         store.write(batch.SerializeToString())
         for i, question in enumerate(questions):
             calls[i] += sum(_meets(record, question) for record in batch.records)
-    store.seal()
+    store.flush()
     store.close()
     return calls
 

@@ -57,7 +57,7 @@ def _take(step: Step, service: Service, path: Path) -> None:
         case SetClock():
             service.now_us = step.now_us
         case Seal():
-            service.store.seal()
+            service.store.flush()
         case PutDeck():
             service.admin.PutCodeDeck(step.request)
         case Write():

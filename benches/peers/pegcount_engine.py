@@ -102,7 +102,7 @@ def load(directory: Path, record_count: int, active_count: int, seed: int) -> Lo
     writing_seconds += time.perf_counter() - made
     seconds = time.perf_counter() - began
     assert accepted == record_count
-    store.seal()
+    store.flush()
     store.maintain()
     store.close()
     upkeep_seconds = time.perf_counter() - began - seconds

@@ -81,7 +81,7 @@ def awkward(tmp_path: Path) -> Path:
     with Reopening(tmp_path / "data", BY_HAND) as held:
         records = awkward_records()
         write(held.store, *records[:-8], active("merged", company="from the start"))
-        held.seal()
+        held.flush()
         write(held.store, *records[-8:], finished("merged", event=3, organization="from the end"))
     return tmp_path / "data"
 
@@ -190,7 +190,7 @@ def test_a_range_is_half_open_and_read_in_its_time_zone(tmp_path: Path) -> None:
         edges = [berlin_midnight + 3_600, berlin_midnight + DAY_S]
         seconds = [second for edge in edges for second in (edge - 1, edge)]
         write(held.store, *(finished(f"s{i}", second) for i, second in enumerate(seconds)))
-        held.seal()
+        held.flush()
     berlin = ("--time-zone", "Europe/Berlin")
     # 2026-03-29 has 23 hours in Berlin, and begins at 23:00 UTC.
     assert exported(tmp_path, "--from", "2026-03-29", "--to", "2026-03-30", *berlin) == ["s1", "s2"]
@@ -231,7 +231,7 @@ def test_what_csv_cannot_carry_is_left_out_and_told(tmp_path: Path) -> None:
 def test_an_export_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     with Reopening(tmp_path / "data", BY_HAND) as held:
         write(held.store, finished("a"))
-        held.seal()
+        held.flush()
         held.segment().write_bytes(b"damaged")
     out = tmp_path / "all.parquet"
     out.write_text("of yesterday")
@@ -303,7 +303,7 @@ def test_memory_does_not_grow_with_the_range(tmp_path: Path) -> None:
                     for i in range(8_000)
                 ),
             )
-            held.seal()
+            held.flush()
             if day == 0:
                 small = peak_kib(tmp_path / "data", tmp_path / "small.parquet", 8_000)
     large = peak_kib(tmp_path / "data", tmp_path / "large.parquet", 48_000)

@@ -122,7 +122,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 record.orig_dst_party_id = str(len(record.session_id) % 10)
             store.write(batch.SerializeToString())
             if i in (SEALED_BATCHES // 2, SEALED_BATCHES - 1):
-                store.seal()
+                store.flush()
     return directory
 
 

@@ -54,7 +54,7 @@ class _Run:
             if store is not None:
                 self._write(store, batch)
                 if i % 3 == 2:
-                    self._step("seal", store.seal)
+                    self._step("seal", store.flush)
                     self._step("maintain", store.maintain)
         if store is not None:
             self._read(store)

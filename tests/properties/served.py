@@ -134,7 +134,7 @@ class Served:
 
     def _keep_up(self, step: Upkeep) -> None:
         if step is Upkeep.SEAL:
-            self._store.seal()
+            self._store.flush()
         elif step is Upkeep.MAINTAIN:
             self._store.maintain()
         else:

@@ -96,7 +96,7 @@ def with_room_for_one_byte(opened: Open) -> object:
 
 def with_a_damaged_day(opened: Open) -> object:
     service = opened(LIMITS)
-    service.store.seal()
+    service.store.flush()
     damage_segments(service.directory)
     return usage()(opened)
 

@@ -301,7 +301,7 @@ def test_methods_that_are_not_built_yet(start: Start) -> None:
 def test_a_damaged_segment_is_data_loss(tmp_path: Path) -> None:
     with Service(tmp_path) as service:
         service.write(call_record("c1"), active_record("a1"))
-        service.store.seal()
+        service.store.flush()
     damage_segments(tmp_path)
     (path,) = tmp_path.glob("segments/*/*")
     with Service(tmp_path) as service:

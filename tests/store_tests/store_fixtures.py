@@ -37,19 +37,19 @@ class Reopening:
         self.store.close()
         self.store = self._opened()
 
-    def seal(self) -> None:
-        self.store.seal()
+    def flush(self) -> None:
+        self.store.flush()
 
-    def seal_and_reopen(self) -> None:
-        self.seal()
+    def flush_and_reopen(self) -> None:
+        self.flush()
         self.reopen()
 
     def maintain(self) -> None:
         self.store.maintain()
 
-    def seal_without_the_active_sessions(self) -> None:
+    def flush_without_the_active_sessions(self) -> None:
         """As a seal is while so many are active that copying them each time would cost too much."""
-        self.store._maintenance.seal(with_active=False)
+        self.store._maintenance.flush(with_active=False)
 
     def files(self) -> list[str]:
         """Segments, copies of the active sessions, and whatever else stands beside them."""

@@ -172,6 +172,6 @@ def test_a_rejection_names_the_field(record: Record, description: str, held: Reo
 )
 def test_what_lies_on_the_limit_is_taken(record: Record, held: Reopening) -> None:
     assert write(held.store, record) == (1, 0, 0)
-    held.seal_and_reopen()
+    held.flush_and_reopen()
     assert names(held.store) == [record.session_id]
     assert write(held.store, record) == (0, 0, 1)

@@ -20,7 +20,7 @@ def data(tmp_path: Path) -> Path:
     with Reopening(tmp_path / "data", BY_HAND) as held:
         write(held.store, finished("f1"), finished("f2"), active("a1"))
         held.store.put_code_deck(7, [CodeDeckEntry("49", "Germany", "DE")])
-        held.seal()
+        held.flush()
         write(held.store, finished("f2", revision=2), finished("f3"))
         write(held.store, finished("f4"))
     return tmp_path / "data"

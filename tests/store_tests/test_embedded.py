@@ -43,9 +43,9 @@ def held(tmp_path: Path) -> Iterator[Reopening]:
 STEPS: dict[str, Callable[[Reopening], None]] = {
     "-": lambda _: None,
     "reopen": Reopening.reopen,
-    "seal": Reopening.seal,
-    "seal and reopen": Reopening.seal_and_reopen,
-    "seal without the active": Reopening.seal_without_the_active_sessions,
+    "seal": Reopening.flush,
+    "seal and reopen": Reopening.flush_and_reopen,
+    "seal without the active": Reopening.flush_without_the_active_sessions,
 }
 
 BATCHES: list[list[Record]] = [
@@ -105,7 +105,7 @@ def test_what_was_written_is_there_whatever_comes_between(steps: tuple[str, ...]
 def test_a_seal_leaves_only_active_sessions_in_memory(held: Reopening) -> None:
     write(held.store, finished("f1"), finished("f2", SETUP_S + DAY_S), active("a1"))
     assert (held.store.info().unsealed_records, held.store.info().segments) == (3, 0)
-    held.seal()
+    held.flush()
     copied, first, second = known = held.files()
     assert [Path(name).parent.as_posix() for name in known] == [
         "active",
@@ -123,16 +123,16 @@ def test_a_seal_leaves_only_active_sessions_in_memory(held: Reopening) -> None:
 
 def test_a_seal_of_nothing_changes_nothing(held: Reopening) -> None:
     for _ in range(3):
-        held.seal_and_reopen()
+        held.flush_and_reopen()
         assert (held.store.info(), held.files()) == (StoreInfo(0, 0, 0, 0, 0, None, None), [])
 
 
 def test_a_copy_of_the_active_sessions_goes_when_they_have_ended(held: Reopening) -> None:
     write(held.store, active("a1"))
-    held.seal_and_reopen()
+    held.flush_and_reopen()
     assert [Path(name).parent.name for name in held.files()] == ["active"]
     write(held.store, finished("a1"))
-    held.seal_and_reopen()
+    held.flush_and_reopen()
     assert [Path(name).parent.name for name in held.files()] == ["2026-03-29"]
     assert names(held.store) == ["a1"]
 
@@ -152,7 +152,7 @@ def test_active_sessions_keep_when_they_were_last_heard_of(step: str, held: Reop
 def test_replaced_rows_of_segments_stay_replaced(steps: tuple[str, str], held: Reopening) -> None:
     records = [finished(f"f{i}") for i in range(130)]
     write(held.store, *records)
-    held.seal()
+    held.flush()
     replaced = [finished(f"f{i}", revision=1, folder="new") for i in (0, 63, 64, 129)]
     assert write(held.store, *replaced) == (0, 4, 0)
     STEPS[steps[0]](held)
@@ -179,11 +179,11 @@ def test_a_disk_that_fills_up_and_is_cleared(room: int, held: Reopening) -> None
                 refused += 1
                 assert held.store.write_fault is not None
         with contextlib.suppress(OSError, PegcountError):
-            held.seal()
+            held.flush()
     assert refused
     assert sorted(names(held.store)) == sorted(acknowledged)
     assert write(held.store, finished("last")) == (1, 0, 0)
-    held.seal_and_reopen()
+    held.flush_and_reopen()
     assert sorted(names(held.store)) == sorted([*acknowledged, "last"])
 
 

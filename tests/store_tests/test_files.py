@@ -96,7 +96,7 @@ def test_a_segment_that_cannot_be_opened_is_told_by_each_report_of_its_day(
     damage: Callable[[Path], None], held: Reopening
 ) -> None:
     write(held.store, finished("f1"), finished("f2", SETUP_S + DAY_S), active("a1"))
-    held.seal()
+    held.flush()
     before, path = held.store.info(), held.segment()
     held.store.close()
     damage(path)
@@ -109,7 +109,7 @@ def test_a_segment_that_cannot_be_opened_is_told_by_each_report_of_its_day(
         assert names(held.store, [Present("end_time", wanted=False)]) == ["a1"]
         assert (held.store.info().records, held.store.info().segments) == (before.records, before.segments)
         held.maintain()
-        held.seal()
+        held.flush()
     assert path.exists() == (damage is not Path.unlink)
 
 
@@ -119,7 +119,7 @@ def test_a_copy_of_the_active_sessions_that_cannot_be_opened_keeps_the_store_fro
 ) -> None:
     """Every report depends on it."""
     write(held.store, finished("f1"), active("a1"))
-    held.seal()
+    held.flush()
     (path,) = held.directory.glob("active/*")
     held.store.close()
     damage(path)
@@ -129,7 +129,7 @@ def test_a_copy_of_the_active_sessions_that_cannot_be_opened_keeps_the_store_fro
 def test_a_damaged_copy_of_the_active_sessions_is_found(held: Reopening) -> None:
     """They are read as the store opens."""
     write(held.store, active("a1", folder="a long name"))
-    held.seal()
+    held.flush()
     (path,) = held.directory.glob("active/*")
     damage_column(path, "a long name")
     check_does_not_open(held, path)
@@ -149,7 +149,7 @@ def check_does_not_open(held: Reopening, path: Path) -> None:
 def test_a_flipped_bit_anywhere_is_told_or_changes_nothing(folder: str, held: Reopening) -> None:
     """Between the columns lie bytes that nothing is read from."""
     write(held.store, *(finished(f"f{i}", SETUP_S + i, folder=f"{i}") for i in range(9)), active("a1"))
-    held.seal_and_reopen()
+    held.flush_and_reopen()
     (path,) = (held.directory / folder).iterdir()
     before, content, told = every_field(held.store), path.read_bytes(), list[str]()
     for at in range(0, len(content), len(content) // 83):
@@ -171,7 +171,7 @@ def every_field(store: EmbeddedStore) -> list[reports_pb2.ActiveSessionRow]:
 def test_a_damaged_column_is_told_by_each_report_that_needs_its_day(held: Reopening) -> None:
     many = [finished(f"f{number:05}") for number in range(MANY)]
     write(held.store, *many, finished("f", SETUP_S + DAY_S), active("a1"))
-    held.seal()
+    held.flush()
     path = held.segment()
     damage_column(path, f"f{MANY // 2:05}")
     held.reopen()
@@ -190,7 +190,7 @@ def test_a_damaged_column_is_told_by_each_report_that_needs_its_day(held: Reopen
 
 def test_what_is_received_for_a_damaged_day_is_kept(held: Reopening) -> None:
     good = received_for_a_damaged_day(held)
-    held.seal()
+    held.flush()
     with pytest.raises(DataDamagedError):
         names(held.store)
     # The file alone comes back: what was sealed for its keys meanwhile could not be compared with it.
@@ -205,7 +205,7 @@ def test_what_is_received_for_a_damaged_day_is_kept(held: Reopening) -> None:
 
 def test_damage_is_not_forgotten_once_records_were_taken_beside_it(held: Reopening) -> None:
     received_for_a_damaged_day(held)
-    held.seal_and_reopen()
+    held.flush_and_reopen()
     try:
         assert sorted(names(held.store)) == ["f1", "f2", "f3"]
     except DataDamagedError:
@@ -215,7 +215,7 @@ def test_damage_is_not_forgotten_once_records_were_taken_beside_it(held: Reopeni
 def received_for_a_damaged_day(held: Reopening) -> bytes:
     """Damages a segment and writes a new version of one of its records; gives the segment as it was."""
     write(held.store, finished("f1", folder="a long name"), finished("f2", SETUP_S + DAY_S))
-    held.seal()
+    held.flush()
     good = held.segment().read_bytes()
     damage_column(held.segment(), "a long name")
     held.reopen()
@@ -226,7 +226,7 @@ def received_for_a_damaged_day(held: Reopening) -> bytes:
 
 def test_what_a_crash_left_behind_is_removed(held: Reopening) -> None:
     write(held.store, finished("f1"), active("a1"))
-    held.seal()
+    held.flush()
     known = held.files()
     (held.directory / "segments" / NEXT_DAY).mkdir()
     for name in (

@@ -137,7 +137,7 @@ def test_while_sealing_is_far_behind_batches_are_refused(held: Reopening) -> Non
     with pytest.raises(OverloadedError, match="3 records wait to be sealed") as raised:
         held.store.submit(batch(active("a1")))
     assert raised.value.retry_seconds > 0
-    held.seal()
+    held.flush()
     write(held.store, *(active(f"a{i}") for i in range(5)))
     assert write(held.store, finished("f3")) == (1, 0, 0)
 
@@ -232,7 +232,7 @@ def test_each_start_begins_a_new_file_and_a_seal_removes_those_before(held: Reop
         write(held.store, finished(f"f{number}"))
         held.reopen()
     assert len(held.journal()) == 3
-    held.seal()
+    held.flush()
     assert len(held.journal()) == 1
     held.reopen()
     assert names(held.store) == ["f0", "f1", "f2"]
@@ -241,7 +241,7 @@ def test_each_start_begins_a_new_file_and_a_seal_removes_those_before(held: Reop
 def test_files_that_a_crash_left_before_the_first_that_counts_are_not_read(held: Reopening) -> None:
     write(held.store, finished("f1"))
     (old,) = held.journal()
-    held.seal()
+    held.flush()
     old.write_bytes(b"what is here does not matter" * 9)
     held.reopen()
     assert names(held.store) == ["f1"]
@@ -288,7 +288,7 @@ def test_a_seal_after_a_failed_write_ends_its_fault(held: Reopening) -> None:
     write(held.store, finished("f0"))
     with file_size_limit(HEADER_BYTES), pytest.raises(StoreReadOnlyError):
         held.store.write(batch(finished("f1")))
-    held.seal()
+    held.flush()
     assert write(held.store, finished("f1")) == (1, 0, 0)
     held.store.maintain()
     assert held.store.write_fault is None

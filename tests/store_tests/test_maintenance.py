@@ -127,7 +127,7 @@ def until(happened: Callable[[], bool]) -> None:
 def test_a_segment_has_at_most_so_many_rows(held: Reopening) -> None:
     configured(held, segment_row_count_max=3)
     write(held.store, *(finished(f"f{i}", SETUP_S + i) for i in range(7)), finished("g", SETUP_S + DAY_S))
-    held.seal()
+    held.flush()
     assert len(list(held.directory.glob("segments/2026-03-29/*"))) == 3
     assert len(list(held.directory.glob("segments/2026-03-30/*"))) == 1
     held.store.maintain()
@@ -140,7 +140,7 @@ def small_segments(held: Reopening, count: int, setup_s: int = SETUP_S) -> list[
     ids = [[f"{setup_s}/{number}/{i}" for i in (0, 1)] for number in range(count)]
     for pair in ids:
         write(held.store, *(finished(session_id, setup_s) for session_id in pair))
-        held.seal()
+        held.flush()
     return [session_id for pair in ids for session_id in pair]
 
 
@@ -169,12 +169,12 @@ def test_merging_never_makes_a_segment_of_too_many_rows(held: Reopening) -> None
 def test_rows_replaced_before_and_after_merging_stay_replaced(held: Reopening) -> None:
     found = small_segments(held, 4)
     write(held.store, *(finished(name, revision=1, folder="new") for name in found[:2]))
-    held.seal()
+    held.flush()
     write(held.store, finished(found[2], revision=1, folder="new"))
     held.store.maintain()
     assert held.store.info().segments < 5
     write(held.store, finished(found[3], revision=1, folder="new"))
-    for step in (held.reopen, held.maintain, held.seal_and_reopen, held.maintain):
+    for step in (held.reopen, held.maintain, held.flush_and_reopen, held.maintain):
         step()
         assert sorted(names(held.store)) == sorted(found)
         assert sorted(names(held.store, NEW)) == sorted(found[:4])
@@ -186,10 +186,10 @@ def test_rows_replaced_before_and_after_merging_stay_replaced(held: Reopening) -
 
 def test_a_segment_of_which_many_rows_were_replaced_is_written_anew(held: Reopening) -> None:
     write(held.store, *(finished(f"f{i}") for i in range(8)))
-    held.seal()
+    held.flush()
     write(held.store, *(finished(f"f{i}", SETUP_S + DAY_S, revision=1) for i in range(3)))
     first = held.segment()
-    held.seal()
+    held.flush()
     held.store.maintain()
     assert not first.exists()
     assert held.segment().stat().st_size < 2 * held.segment("2026-03-30").stat().st_size
@@ -202,7 +202,7 @@ def test_a_damaged_segment_keeps_neither_merges_nor_retention_from_their_turn(he
     for number in range(6):
         # Texts that fill more than the pages that are checked as the file is opened.
         write(held.store, *(finished(f"{number}/{i}".ljust(250, "x")) for i in range(1_000)))
-        held.seal()
+        held.flush()
     held.store.close()
     path = min(held.directory.glob("segments/2026-03-29/*"))
     whole = path.read_bytes()
@@ -221,9 +221,9 @@ def test_a_damaged_segment_keeps_neither_merges_nor_retention_from_their_turn(he
 
 def test_a_segment_of_which_all_rows_were_replaced_goes(held: Reopening) -> None:
     write(held.store, finished("f1"))
-    held.seal()
+    held.flush()
     write(held.store, finished("f1", SETUP_S + DAY_S, revision=1))
-    held.seal()
+    held.flush()
     held.store.maintain()
     for _ in range(2):
         assert (held.store.info().segments, held.store.info().records) == (1, 1)
@@ -276,8 +276,8 @@ def copies_at_each_step(held: Reopening, work: Callable[[], None]) -> list[Path]
 
 
 WORK: dict[str, Callable[[Reopening], None]] = {
-    "seal": Reopening.seal,
-    "seal without the active sessions": Reopening.seal_without_the_active_sessions,
+    "seal": Reopening.flush,
+    "seal without the active sessions": Reopening.flush_without_the_active_sessions,
     "merge": Reopening.maintain,
 }
 
@@ -286,7 +286,7 @@ def several_of_each(held: Reopening) -> None:
     """Records that are sealed, replaced since, ended since, and active, in segments enough to merge."""
     small_segments(held, 3)
     write(held.store, finished("f1"), finished("f2"), active("a1"), active("a2"))
-    held.seal()
+    held.flush()
     write(held.store, finished("f1", revision=1, folder="new"), finished("a1"), active("a3"))
     write(held.store, finished("f3", SETUP_S + DAY_S))
 
@@ -305,7 +305,7 @@ def test_a_crash_at_any_step_leaves_everything_once(work: str, held: Reopening) 
 def check_several_of_each(held: Reopening) -> None:
     """Checks that each record is held once, now, and after a merge, a seal, and opening again."""
     small = [f"{SETUP_S}/{number}/{i}" for number in range(3) for i in (0, 1)]
-    for step in (None, held.maintain, held.seal, held.reopen, held.maintain):
+    for step in (None, held.maintain, held.flush, held.reopen, held.maintain):
         if step is not None:
             step()
         assert sorted(names(held.store)) == [*small, "a1", "a2", "a3", "f1", "f2", "f3"]
@@ -337,7 +337,7 @@ def test_what_a_failed_seal_left_the_next_one_takes_up(
     with watched(held, lambda step: fail_at(step, failing)):
         for _ in range(2):
             with pytest.raises(FailingError):
-                held.store._maintenance.seal(with_active=with_active)
+                held.store._maintenance.flush(with_active=with_active)
             assert set(known) <= set(held.files())
     write(held.store, active("f3", SETUP_S + DAY_S), active("a3", answer_time=None))
     check_several_of_each(held)
@@ -355,11 +355,11 @@ def test_a_seal_that_finds_no_place_for_its_files(name: str, held: Reopening) ->
     write(held.store, finished("f1"), active("a1"))
     for _ in range(2):
         with pytest.raises(OSError, match=name):
-            held.seal()
+            held.flush()
         assert names(held.store) == ["a1", "f1"]
         write(held.store, finished("f1", revision=1, folder="new"))
     (held.directory / name).unlink()
-    held.seal_and_reopen()
+    held.flush_and_reopen()
     assert (names(held.store), names(held.store, NEW)) == (["a1", "f1"], ["f1"])
     assert held.store.info().unsealed_records == 1
 
@@ -372,11 +372,11 @@ def test_what_comes_while_a_seal_is_under_way_counts(step: str, with_active: boo
     several_of_each(held)
     write(held.store, *(active(f"later {i}") for i in range(3)), finished("g1"), finished("g2"))
     with watched(held, lambda found: write_meanwhile(held) if found == step else None):
-        held.store._maintenance.seal(with_active=with_active)
+        held.store._maintenance.flush(with_active=with_active)
     check_written_meanwhile(held)
     held.reopen()
     check_written_meanwhile(held)
-    held.seal_and_reopen()
+    held.flush_and_reopen()
     check_written_meanwhile(held)
 
 
@@ -395,16 +395,16 @@ def check_written_meanwhile(held: Reopening) -> None:
     assert sorted(names(held.store, STILL_ACTIVE)) == ["a2", "a3", "later 2", "later 3"]
 
 
-@pytest.mark.parametrize("seal", [Reopening.seal, Reopening.seal_without_the_active_sessions])
+@pytest.mark.parametrize("flush", [Reopening.flush, Reopening.flush_without_the_active_sessions])
 def test_a_version_without_an_end_leaves_a_sealed_record_finished(
-    seal: Callable[[Reopening], None], held: Reopening
+    flush: Callable[[Reopening], None], held: Reopening
 ) -> None:
     write(held.store, finished("x"))
-    seal(held)
+    flush(held)
     assert write(held.store, active("x", revision=1, folder="new")) == (0, 1, 0)
     for _ in range(2):
         assert (names(held.store, NEW), names(held.store, STILL_ACTIVE)) == (["x"], [])
-        seal(held)
+        flush(held)
         held.reopen()
 
 

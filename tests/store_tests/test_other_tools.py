@@ -28,9 +28,9 @@ def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reopening:
     with Reopening(tmp_path / "data", BY_HAND) as reopening:
         calls = [finished(f"f{i}", SETUP_S + i, account_id=f"100{i % 2}") for i in range(6)]
         write(reopening.store, *calls, full_record("full"), active("a1"))
-        reopening.seal()
+        reopening.flush()
         write(reopening.store, finished("f1", SETUP_S + 1, revision=1, account_id="2000"))
-        reopening.seal_without_the_active_sessions()
+        reopening.flush_without_the_active_sessions()
         write(reopening.store, finished("f9"), active("a2", company='é, "x"'))
     return reopening
 

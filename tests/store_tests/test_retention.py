@@ -35,7 +35,7 @@ def held(tmp_path: Path) -> Iterator[Reopening]:
         reopening.now_us = NOON_US
         for age in (3, 2, 1, 0):
             write(reopening.store, finished(f"{age} days ago", SETUP_S - age * DAY_S))
-        reopening.seal()
+        reopening.flush()
         yield reopening
 
 
@@ -178,7 +178,7 @@ def test_what_was_dropped_may_come_again_once_it_is_kept(held: Reopening) -> Non
         held.store.set_retention(Retention(days=4))
         assert write(held.store, again) == (1, 0, 0)
         held.maintain()
-        held.seal_and_reopen()
+        held.flush_and_reopen()
         held.maintain()
         assert sorted(names(held.store)) == ["0 days ago", "3 days ago"]
 
@@ -225,7 +225,7 @@ def test_days_that_went_do_not_come_back_out_of_the_journal(tmp_path: Path) -> N
     with Reopening(tmp_path, replace(BY_HAND, active_copy_row_count=0)) as held:
         held.now_us = NOON_US
         write(held.store, finished("old", SETUP_S - 3 * DAY_S), finished("new"), active("a"))
-        held.seal_without_the_active_sessions()
+        held.flush_without_the_active_sessions()
         held.store.set_retention(Retention(days=2))
         held.maintain()
         assert sorted(names(held.store)) == ["a", "new"]
@@ -241,7 +241,7 @@ def test_a_session_that_is_still_active_may_end_however_old_it_is(held: Reopenin
     unknown = finished("unknown", SETUP_S - 3 * DAY_S)
     assert rejected_of(held.store, finished("long", SETUP_S - 3 * DAY_S), unknown) == [(1, BEFORE)]
     assert still_active(held) == ["new"]
-    for step in (held.maintain, held.reopen, held.maintain, held.seal_and_reopen, held.maintain):
+    for step in (held.maintain, held.reopen, held.maintain, held.flush_and_reopen, held.maintain):
         step()
         assert still_active(held) == ["new"]
     assert "long" not in names(held.store)

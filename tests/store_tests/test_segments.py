@@ -55,7 +55,7 @@ def test_fields_come_in_the_order_of_the_contract_with_plain_types(tmp_path: Pat
     unended.ClearField("end_time")
     with Reopening(tmp_path, BY_HAND) as held:
         write(held.store, full_record("f1"), unended)
-        held.seal()
+        held.flush()
     for path in (*tmp_path.glob("segments/*/*"), *tmp_path.glob("active/*")):
         schema = read(path).schema
         fields = records_pb2.SessionRecord.DESCRIPTOR.fields
@@ -100,7 +100,7 @@ def test_numbers_are_as_narrow_as_they_go(
 ) -> None:
     with Reopening(tmp_path, BY_HAND) as held:
         write(held.store, *(finished(f"f{i}", SETUP_S + i, tenant_id=n) for i, n in enumerate(numbers)))
-        held.seal()
+        held.flush()
         column = read(held.segment())["tenant_id"]
         held.reopen()
         present = [number for number in numbers if number is not None]
@@ -113,7 +113,7 @@ def test_values_and_nulls(tmp_path: Path) -> None:
     bare.setup_time.seconds = bare.end_time.seconds = SETUP_S - 1
     with Reopening(tmp_path, BY_HAND) as held:
         write(held.store, full, bare)
-        held.seal()
+        held.flush()
     of_full, of_bare = read(tmp_path / "segments/2026-03-29/00000001.arrow").to_pylist()
     for field in full.DESCRIPTOR.fields:
         assert (of_bare[field.name] is not None) == bare.HasField(field.name), field.name
@@ -133,7 +133,7 @@ def test_rows_of_an_account_lie_together_and_ascend_by_setup_time(tmp_path: Path
     with Reopening(tmp_path, BY_HAND) as held:
         rows = [finished(f"f{i}", SETUP_S - i, account_id=account) for i, account in enumerate(accounts)]
         write(held.store, *rows)
-        held.seal()
+        held.flush()
     table = read(held.segment())
     assert table["session_id"].to_pylist() == ["f4", "f1", "f3", "f0", "f5", "f2"], "absent is last"
 
@@ -147,14 +147,14 @@ def test_what_reports_ask_of_every_row(tmp_path: Path) -> None:
     ]
     with Reopening(tmp_path, BY_HAND) as held:
         write(held.store, *rows)
-        held.seal()
+        held.flush()
         found = {
             row["session_id"]: (row["setup_minute"], row["talk_ms"])
             for row in read(held.segment()).to_pylist()
         }
         assert found == {"a": (0, 60_000), "b": (1_439, -1), "c": (1, 1)}
         write(held.store, finished("d", day_s, end_time=Timestamp(seconds=day_s + 30 * DAY_S)))
-        held.seal()
+        held.flush()
         assert read(held.segment())["talk_ms"].to_pylist() == [None], "it would not fit 32 bits"
 
 
@@ -162,7 +162,7 @@ def test_rows_ascend_by_setup_time_in_one_file_per_utc_day(tmp_path: Path) -> No
     setups = [SETUP_S + 5, SETUP_S, SETUP_S + DAY_S, SETUP_S + 3, SETUP_S - DAY_S, SETUP_S]
     with Reopening(tmp_path, BY_HAND) as held:
         write(held.store, *(finished(f"f{i}", setup_s) for i, setup_s in enumerate(setups)))
-        held.seal()
+        held.flush()
     found = {path.parent.name: read(path)["session_id"].to_pylist() for path in tmp_path.glob("segments/*/*")}
     assert found == {"2026-03-28": ["f4"], "2026-03-29": ["f1", "f5", "f3", "f0"], "2026-03-30": ["f2"]}
 
@@ -172,7 +172,7 @@ def test_a_category_lists_each_text_once(tmp_path: Path) -> None:
     with Reopening(tmp_path, BY_HAND) as held:
         write(held.store, active("a1", folder="of an active session"))
         write(held.store, *(finished(f"f{i}", SETUP_S + i, folder=name) for i, name in enumerate(folders)))
-        held.seal()
+        held.flush()
     column = read(tmp_path / "segments/2026-03-29/00000001.arrow")["folder"].combine_chunks()
     assert column.dictionary.to_pylist() == ["sales", "support", ""], "the last stands beneath nulls"
     assert column.to_pylist() == ["sales", "support", None, "sales", "support"]
@@ -181,7 +181,7 @@ def test_a_category_lists_each_text_once(tmp_path: Path) -> None:
 def test_keys_lead_to_their_rows(tmp_path: Path) -> None:
     with Reopening(tmp_path, BY_HAND) as held:
         write(held.store, *(finished(f"f{i}", SETUP_S - i % 7) for i in range(100)))
-        held.seal()
+        held.flush()
     table = read(tmp_path / "segments/2026-03-29/00000001.arrow")
     hashes = table["sorted_key_hash"].to_pylist()
     assert hashes == sorted(hashes)
@@ -193,9 +193,9 @@ def test_versions_of_a_record_are_kept_with_it(sealed_first: bool, tmp_path: Pat
     with Reopening(tmp_path, BY_HAND) as held:
         write(held.store, finished("f1", agent_id="7"))
         if sealed_first:
-            held.seal()
+            held.flush()
         write(held.store, finished("f1", revision=1, folder="x"))
-        held.seal()
+        held.flush()
     (row,) = read(max(tmp_path.glob("segments/2026-03-29/*"))).to_pylist()
     assert (row["agent_id"], row["folder"], row["revision"]) == ("7", "x", 1)
     assert row["versions"]

@@ -51,7 +51,7 @@ def fill(held: Reopening) -> list[str]:
         held.store, finished("sealed", tenant_id=1), finished("replaced"), active("ends"), active("goes on")
     )
     held.store.put_code_deck(7, [CodeDeckEntry("49", "Germany", "DE")])
-    held.seal()
+    held.flush()
     write(held.store, finished("replaced", revision=2), finished("ends", SETUP_S), finished("in the journal"))
     return ["ends", "goes on", "in the journal", "replaced", "sealed"]
 
@@ -80,7 +80,7 @@ def test_a_backup_is_a_data_directory(
         assert (store.code_decks(), store.retention()) == ({7: 1}, Retention(days=84_000))
         # It goes its own way from here on.
         assert write(store, finished("after the restore")) == (1, 0, 0)
-        store.seal()
+        store.flush()
     with closing(EmbeddedStore(tmp_path / "data", BY_HAND)) as store:
         assert sorted(names(store)) == sorted([*expected, "after it"])
 
@@ -90,7 +90,7 @@ def test_a_snapshot_is_read_beside_its_owner(tmp_path: Path) -> None:
         expected = fill(held)
         reader = open_snapshot(tmp_path, BY_HAND)
         write(held.store, finished("after it"))
-        held.seal()
+        held.flush()
         held.maintain()
         assert ids_of(reader) == expected
         assert ids_of(open_snapshot(tmp_path, BY_HAND)) == sorted([*expected, "after it"])
@@ -218,7 +218,7 @@ def test_what_is_there_is_not_written_over(occupy: Callable[[Path], None], tmp_p
 def test_a_missing_file_is_named_and_costs_its_day_alone(tmp_path: Path) -> None:
     with Reopening(tmp_path / "data", BY_HAND) as held:
         write(held.store, finished("a"), finished("b", SETUP_S + DAY_S))
-        held.seal()
+        held.flush()
         missing = held.segment("2026-03-29")
         missing.unlink()
         with pytest.raises(DataDamagedError, match=r"2026-03-29/00000001\.arrow is missing"):
@@ -260,7 +260,7 @@ def test_reading_does_not_wait_for_the_owner_to_be_still(tmp_path: Path) -> None
     """A seal between the look at the catalogue and the look at its files makes the reader begin again."""
     with Reopening(tmp_path, BY_HAND) as held:
         expected = fill(held)
-        seals = iter([held.seal, held.seal])
+        seals = iter([held.flush, held.flush])
         open_engine = files.open_engine
 
         def sealed_meanwhile(*arguments: Any) -> core.Store:

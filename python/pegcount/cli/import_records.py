@@ -85,7 +85,7 @@ def _target(data: Path | None, server: str | None, config: Config) -> Iterator[S
     if data is not None:
         with closing(EmbeddedStore(data, config, create=True)) as store:
             yield store.submit
-            store.seal()
+            store.flush()
     if server is not None:
         with Client(server) as client, client.record_writer(config) as writer:
             yield writer.submit

@@ -19,7 +19,7 @@ from typing import Any
 
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
 from pegcount.model import CodeDeckEntry
-from pegcount.store.directory import flush
+from pegcount.store.directory import fsync
 
 FORMAT_VERSION = 3
 
@@ -165,7 +165,7 @@ class Catalog:
         path.unlink(missing_ok=True)
         with self._lock, closing(sqlite3.connect(path)) as copy:
             self._memory.backup(copy)
-        flush(path)
+        fsync(path)
 
     def _opened(self) -> sqlite3.Connection:
         try:
@@ -276,7 +276,7 @@ class Catalog:
         fresh = self.path.with_suffix(".tmp")
         self.copy_to(fresh)
         os.replace(fresh, self.path)
-        flush(self.path.parent)
+        fsync(self.path.parent)
         return self._opened()
 
 

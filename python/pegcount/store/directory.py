@@ -53,12 +53,12 @@ def prepare(directory: Path, create: bool) -> None:
         )
     try:
         directory.mkdir(parents=True)
-        flush(directory.parent)
+        fsync(directory.parent)
     except OSError as error:
         raise StoreOpenError(f"data directory {directory} cannot be created: {error.strerror}") from error
 
 
-def flush(path: Path) -> None:
+def fsync(path: Path) -> None:
     """Makes a file, or the names in a directory, survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

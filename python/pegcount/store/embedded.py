@@ -70,9 +70,9 @@ class EmbeddedStore:
     def submit(self, batch: bytes) -> "PendingBatch":
         """Takes a batch on its way to the disk; see `Store.submit`."""
         now_us = self._clock()
-        unsealed = self._engine.rows_in_memory[1]
-        if unsealed > self._config.unsealed_row_count_max:
-            raise OverloadedError(f"{unsealed} records wait to be sealed", _RETRY_SECONDS)
+        unflushed = self._engine.rows_in_memory[1]
+        if unflushed > self._config.unsealed_row_count_max:
+            raise OverloadedError(f"{unflushed} records wait to be sealed", _RETRY_SECONDS)
         oldest = oldest_us(self._maintenance.retention, self._maintenance.first_kept_day, now_us)
         return PendingBatch(self._engine, self._engine.submit(batch, now_us, oldest))
 
@@ -85,12 +85,12 @@ class EmbeddedStore:
         """Why batches cannot be made durable now."""
         return self._engine.fault
 
-    def seal(self) -> None:
+    def flush(self) -> None:
         """Moves the finished records in memory into segments and empties the journal."""
-        self._maintenance.seal(with_active=True)
+        self._maintenance.flush(with_active=True)
 
     def maintain(self) -> None:
-        """Seals, merges segments and drops old days where it is time; a thread does so now and then."""
+        """Flushes, compacts segments and drops old days where it is time; a thread does so now and then."""
         self._maintenance.run_once()
 
     def partials(self, scan: Scan, cell_count_max: int, stop: core.Stop) -> core.Partials:

@@ -1,4 +1,4 @@
-"""What a store does by itself: seal, merge segments, drop old days, try again after a failure.
+"""What a store does by itself: flush, compact segments, drop old days, try again after a failure.
 
 Each step writes new files first, tells the catalogue in one transaction, and only then
 changes what reports see and removes what is not needed any more. A failure at any point
@@ -48,11 +48,11 @@ class Maintenance:
         self._config = config
         self._clock = clock
         self._lock = Lock()
-        self._sealed_at = time.monotonic()
+        self._flushed_at = time.monotonic()
         self._next_sequence = _next_sequence(catalog)
         self.retention = Retention(catalog.setting("retention_days"), catalog.setting("retention_bytes"))
         self.first_kept_day = catalog.setting("first_kept_day")
-        self._is_littered = False
+        self._has_orphans = False
         try:
             self._drop_old_days()
         except (OSError, PegcountError):
@@ -82,7 +82,7 @@ class Maintenance:
         Raises what the first of them raised: OSError or PegcountError.
         """
         failures = []
-        for step in (self._write_journal, self._seal_in_time, self._merge_all, self._drop_old_days):
+        for step in (self._write_journal, self._flush_if_due, self._compact_all, self._drop_old_days):
             try:
                 step()
             except (Exception, core.PanicException) as failure:
@@ -96,17 +96,17 @@ class Maintenance:
         if self._engine.fault is not None:
             self._engine.try_again()
 
-    def _seal_in_time(self) -> None:
-        if self._is_time_to_seal():
-            self.seal(with_active=self._wants_active_copy())
+    def _flush_if_due(self) -> None:
+        if self._is_flush_due():
+            self.flush(with_active=self._should_copy_active())
 
-    def _merge_all(self) -> None:
+    def _compact_all(self) -> None:
         limit = self._config.segment_row_count_max
         while (names := self._engine.worth_merging(limit)) and not self._ended.is_set():
-            self._merge(names)
+            self._compact(names)
 
-    def seal(self, *, with_active: bool) -> None:
-        """Moves the finished records in memory into segments.
+    def flush(self, *, with_active: bool) -> None:
+        """Moves the finished records in memory into segments; messages and settings call it a seal.
 
         With `with_active` a copy of the active sessions is written too, and the journal
         before it is not needed any more. Raises OSError or PegcountError where something
@@ -115,18 +115,18 @@ class Maintenance:
         with self._lock:
             freeze, first_journal = self._engine.freeze(with_active)
             try:
-                self._seal(freeze, first_journal)
+                self._flush(freeze, first_journal)
             except BaseException:
                 self._engine.thaw(freeze)
                 self._clean_up()
                 raise
-            self._sealed_at = time.monotonic()
+            self._flushed_at = time.monotonic()
 
-    def _seal(self, freeze: core.Freeze, first_journal: int | None) -> None:
-        sequence = self._take_sequences()
+    def _flush(self, freeze: core.Freeze, first_journal: int | None) -> None:
+        sequence = self._reserve_sequences()
         rewrite = self._engine.write_frozen(freeze, sequence, self._config.segment_row_count_max)
-        copied = self._engine.write_active(freeze, self._take_sequences())
-        active = None if copied is None else [FileRow(*file) for file in copied]
+        active_files = self._engine.write_active(freeze, self._reserve_sequences())
+        active = None if active_files is None else [FileRow(*file) for file in active_files]
         before = self._catalog.active()
         settings = {files.damage_of(name): 1 for name in self._engine.damaged}
         if first_journal is not None:
@@ -137,11 +137,11 @@ class Maintenance:
         if first_journal is not None:
             self._engine.drop_journal(first_journal)
 
-    def _merge(self, names: list[str]) -> None:
+    def _compact(self, names: list[str]) -> None:
         with self._lock:
             limit = self._config.segment_row_count_max
             try:
-                rewrite = self._engine.merge(names, self._take_sequences(), limit)
+                rewrite = self._engine.merge(names, self._reserve_sequences(), limit)
                 self._commit(rewrite, removed=names)
             except BaseException:
                 self._clean_up()
@@ -158,7 +158,7 @@ class Maintenance:
         added = [SegmentRow(FileRow(*file), day, b"") for day, file in rewrite.segments]
         self._catalog.commit_segments(added, removed or (), rewrite.dead, active, settings)
         self._engine.adopt(rewrite)
-        if self._is_littered:
+        if self._has_orphans:
             self._clean_up()
 
     def _drop_old_days(self) -> None:
@@ -178,30 +178,30 @@ class Maintenance:
             self._catalog.commit_segments([], names, settings={"first_kept_day": day})
             self.first_kept_day = day
             _LOG.info("dropped %d segments of days before %s", len(names), date.fromordinal(_EPOCH + day))
-        heard_us = self._clock() - self._config.active_ttl_seconds * 1_000_000
-        self._engine.forget_before(day, heard_us)
+        active_cutoff_us = self._clock() - self._config.active_ttl_seconds * 1_000_000
+        self._engine.forget_before(day, active_cutoff_us)
         files.remove(self._directory / name for name in names)
 
-    def _is_time_to_seal(self) -> bool:
-        _, unsealed = self._engine.rows_in_memory
-        aged = unsealed > 0 and time.monotonic() - self._sealed_at >= self._config.seal_age_seconds
-        return aged or unsealed >= self._config.seal_row_count or self._is_journal_long()
+    def _is_flush_due(self) -> bool:
+        _, unflushed = self._engine.rows_in_memory
+        aged = unflushed > 0 and time.monotonic() - self._flushed_at >= self._config.seal_age_seconds
+        return aged or unflushed >= self._config.seal_row_count or self._is_journal_long()
 
-    def _wants_active_copy(self) -> bool:
+    def _should_copy_active(self) -> bool:
         active, _ = self._engine.rows_in_memory
         return active <= self._config.active_copy_row_count or self._is_journal_long()
 
     def _is_journal_long(self) -> bool:
         return bool(self._engine.journal_bytes > self._config.journal_bytes_max)
 
-    def _take_sequences(self) -> int:
+    def _reserve_sequences(self) -> int:
         """The first of many unused numbers of files."""
         self._next_sequence += 1_000
         return self._next_sequence - 1_000
 
     def _clean_up(self) -> None:
         """Removes what a step that failed has written, unless the catalogue on disk may name it after all."""
-        self._is_littered = not self._catalog.is_certain
+        self._has_orphans = not self._catalog.is_certain
         if self._catalog.is_certain:
             files.remove(files.orphans(self._directory, self._catalog))
 

@@ -16,7 +16,7 @@ from pegcount.config import Config
 from pegcount.errors import DataDamagedError, StoreOpenError
 from pegcount.store import files
 from pegcount.store.catalog import Catalog
-from pegcount.store.directory import flush, prepare
+from pegcount.store.directory import fsync, prepare
 
 # A seal or merge has to finish in the middle of every one of these for a reader to give up.
 _ATTEMPTS = 20
@@ -103,11 +103,11 @@ def _copied(directory: Path, target: Path) -> list[Path]:
                 raise FileNotFoundError("the journal went on in another file meanwhile")
     made = [target / "catalog.db", *(target / name for name in names)]
     for path in {parent for file in made for parent in file.relative_to(target).parents}:
-        flush(target / path)
+        fsync(target / path)
     # Last, because without it nothing is opened: a backup that broke off is not taken for a whole one.
     os.replace(target / "catalog.tmp", target / "catalog.db")
-    flush(target)
-    flush(target.absolute().parent)
+    fsync(target)
+    fsync(target.absolute().parent)
     return made
 
 
@@ -141,7 +141,7 @@ def _bring(source: Path, target: Path) -> None:
             # Another file system, or one without links.
             pass
     shutil.copyfile(source, target)
-    flush(target)
+    fsync(target)
 
 
 def _restless(directory: Path) -> StoreOpenError:
