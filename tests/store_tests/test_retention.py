@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pegcount.model import Present, Retention
 from pegcount.store import EmbeddedStore
-from pegcount.store.retention import first_kept_day, oldest_us
+from pegcount.store.retention import first_retained_day, oldest_us
 from pegcount.v1 import records_pb2
 
 from store_tests.store_fixtures import (
@@ -50,7 +50,7 @@ def held(tmp_path: Path) -> Iterator[Reopening]:
     ],
 )
 def test_days_are_utc_days_with_today_among_them(days: int, now_us: int, expected: int) -> None:
-    assert first_kept_day(Retention(days=days), [], now_us) == expected
+    assert first_retained_day(Retention(days=days), [], now_us) == expected
     assert oldest_us(Retention(days=days), None, now_us) == max(expected, 0) * DAY_US
 
 
@@ -64,15 +64,15 @@ SEGMENTS = [(7, 10), (5, 10), (7, 10), (6, 30)]
 def test_the_newest_days_that_fit_are_kept_and_the_newest_always(
     bytes_max: int, expected: int | None
 ) -> None:
-    assert first_kept_day(Retention(bytes=bytes_max), SEGMENTS, NOON_US) == expected
+    assert first_retained_day(Retention(bytes=bytes_max), SEGMENTS, NOON_US) == expected
 
 
 def test_whatever_is_stricter_counts() -> None:
     now_us = 8 * DAY_US
-    assert first_kept_day(Retention(days=3, bytes=49), SEGMENTS, now_us) == 7
-    assert first_kept_day(Retention(days=1, bytes=60), SEGMENTS, now_us) == 8
-    assert first_kept_day(Retention(), SEGMENTS, now_us) is None
-    assert first_kept_day(Retention(bytes=0), [], now_us) is None
+    assert first_retained_day(Retention(days=3, bytes=49), SEGMENTS, now_us) == 7
+    assert first_retained_day(Retention(days=1, bytes=60), SEGMENTS, now_us) == 8
+    assert first_retained_day(Retention(), SEGMENTS, now_us) is None
+    assert first_retained_day(Retention(bytes=0), [], now_us) is None
     assert oldest_us(Retention(days=3), 7, now_us) == 7 * DAY_US
     assert oldest_us(Retention(days=1), 7, now_us) == 8 * DAY_US
     assert oldest_us(Retention(), None, now_us) == 0

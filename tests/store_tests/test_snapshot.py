@@ -101,7 +101,7 @@ def test_the_journal_goes_on_in_a_file_that_was_made_before(
 ) -> None:
     with Reopening(tmp_path / "data", BY_HAND) as held:
         write(held.store, finished("before"))
-        real_sequences, real_bring = core.journal_sequences, snapshot_module._bring
+        real_sequences, real_copy = core.journal_sequences, snapshot_module._link_or_copy
         went_on: list[Path] = []
 
         def made_before(directory: Path) -> list[int]:
@@ -110,7 +110,7 @@ def test_the_journal_goes_on_in_a_file_that_was_made_before(
             return numbers if went_on else [*numbers, numbers[-1] + 1]
 
         def goes_on(source: Path, target: Path) -> None:
-            real_bring(source, target)
+            real_copy(source, target)
             if source.parent.name == "journal" and not went_on:
                 went_on.append(source)
                 write(held.store, finished("in the file that was copied"))
@@ -118,7 +118,7 @@ def test_the_journal_goes_on_in_a_file_that_was_made_before(
                 write(held.store, finished("in the next file"))
 
         monkeypatch.setattr(core, "journal_sequences", made_before)
-        monkeypatch.setattr(snapshot_module, "_bring", goes_on)
+        monkeypatch.setattr(snapshot_module, "_link_or_copy", goes_on)
         back_up(tmp_path / "data", tmp_path / "backup")
     assert went_on
     with Reopening(tmp_path / "backup", BY_HAND) as held:
@@ -170,7 +170,7 @@ def test_a_backup_that_broke_off_is_not_taken_for_a_whole_one(
         fill(held)
         monkeypatch.setattr(os, "replace", cut)
         # As if nobody were left to clean up.
-        monkeypatch.setattr(snapshot_module, "_empty", cut)
+        monkeypatch.setattr(snapshot_module, "_clear", cut)
         with pytest.raises(PowerCut):
             back_up(held.directory, tmp_path / "backup")
         monkeypatch.undo()

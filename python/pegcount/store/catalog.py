@@ -2,7 +2,7 @@
 
 One transaction puts new segments in place of the journal or of other segments, so a
 crash at any instruction leaves either the old or the new state. SQLite checks no page
-of its own, so every row carries a CRC-32, and one more is kept of all of these: a row
+of its own, so every row carries a CRC-32, and one more is stored of all of these: a row
 that is changed, lost or added by damage is found when the catalogue opens.
 """
 
@@ -36,7 +36,7 @@ _BUSY_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class FileRow:
+class FileEntry:
     """A file of the data directory as its writer described it."""
 
     name: str
@@ -48,12 +48,12 @@ class FileRow:
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentRow:
+class SegmentEntry:
     """A sealed segment: its file, UTC day in days since 1970-01-01, and replaced rows."""
 
-    file: FileRow
+    file: FileEntry
     day: int
-    dead: bytes
+    tombstones: bytes
 
 
 class Catalog:
@@ -68,7 +68,7 @@ class Catalog:
         self.path = directory / "catalog.db"
         self._read_only = read_only
         self._lock = RLock()
-        self._db: sqlite3.Connection | None = self._opened()
+        self._db: sqlite3.Connection | None = self._open()
         # All reading is from this copy: it is what was last known to be durable.
         self._memory = sqlite3.connect(":memory:", check_same_thread=False)
         self._db.backup(self._memory)
@@ -91,14 +91,14 @@ class Catalog:
             if self._db is not None:
                 self._db.backup(self._memory)
 
-    def segments(self) -> list[SegmentRow]:
+    def segments(self) -> list[SegmentEntry]:
         """All sealed segments, by day."""
         rows = self._rows("segments", "day, name")
-        return [SegmentRow(FileRow(*row[:5]), row[5], row[6]) for row in rows]
+        return [SegmentEntry(FileEntry(*row[:5]), row[5], row[6]) for row in rows]
 
-    def active(self) -> list[FileRow]:
+    def active(self) -> list[FileEntry]:
         """The files with a copy of the active sessions."""
-        return [FileRow(*row) for row in self._rows("active", "name")]
+        return [FileEntry(*row) for row in self._rows("active", "name")]
 
     def settings(self) -> dict[str, int]:
         """All settings, by name."""
@@ -118,22 +118,22 @@ class Catalog:
 
     def commit_segments(
         self,
-        added: Sequence[SegmentRow],
+        added: Sequence[SegmentEntry],
         removed: Collection[str] = (),
-        dead: Sequence[tuple[str, bytes]] = (),
-        active: Sequence[FileRow] | None = None,
+        tombstones: Sequence[tuple[str, bytes]] = (),
+        active: Sequence[FileEntry] | None = None,
         settings: Mapping[str, int] | None = None,
     ) -> None:
         """Makes new segments visible in place of others, in one step, with settings that go with it.
 
-        `dead` are replaced rows of other segments. With `active` the copy of the active
+        `tombstones` are replaced rows of other segments. With `active` the copy of the active
         sessions is replaced. Raises StoreReadOnlyError where that cannot be made durable.
         """
         with self._transaction() as db:
             db.executemany("DELETE FROM segments WHERE name = ?", [(name,) for name in removed])
             for segment in added:
-                _put(db, "segments", *_file_values(segment.file), segment.day, segment.dead)
-            for name, rows in dead:
+                _put(db, "segments", *_file_values(segment.file), segment.day, segment.tombstones)
+            for name, rows in tombstones:
                 for row in db.execute("SELECT * FROM segments WHERE name = ?", (name,)).fetchall():
                     _put(db, "segments", *row[:6], rows)
             if active is not None:
@@ -144,7 +144,7 @@ class Catalog:
                 _put(db, "settings", setting, value)
 
     def put_code_deck(self, deck_id: int, entries: Sequence[CodeDeckEntry]) -> None:
-        """Keeps a code deck in place of any other of the same id."""
+        """Stores a code deck in place of any other of the same id."""
         blob = zlib.compress(json.dumps([(e.code, e.name, e.country) for e in entries]).encode())
         with self._transaction() as db:
             _put(db, "code_decks", deck_id, len(entries), blob)
@@ -167,9 +167,9 @@ class Catalog:
             self._memory.backup(copy)
         fsync(path)
 
-    def _opened(self) -> sqlite3.Connection:
+    def _open(self) -> sqlite3.Connection:
         try:
-            db = self._connected()
+            db = self._connect()
             try:
                 self._prepare(db)
                 self._verify(db)
@@ -181,7 +181,7 @@ class Catalog:
             raise StoreOpenError(f"{self.path} cannot be opened: {error}") from error
         return db
 
-    def _connected(self) -> sqlite3.Connection:
+    def _connect(self) -> sqlite3.Connection:
         target = f"{self.path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
         return sqlite3.connect(
             target, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None, uri=True
@@ -201,13 +201,13 @@ class Catalog:
         db.execute("PRAGMA journal_mode = TRUNCATE")
         db.execute("PRAGMA synchronous = FULL")
         if version == 0:
-            self._make(db)
+            self._create(db)
 
-    def _make(self, db: sqlite3.Connection) -> None:
-        beside = [name for name in ("segments", "active", "journal") if (self.path.parent / name).exists()]
-        if beside or self._read_only:
+    def _create(self, db: sqlite3.Connection) -> None:
+        leftovers = [name for name in ("segments", "active", "journal") if (self.path.parent / name).exists()]
+        if leftovers or self._read_only:
             # To a new catalogue all of them would be what a crash left behind.
-            found = f", but there is {beside[0]} beside it" if beside else ""
+            found = f", but there is {leftovers[0]} beside it" if leftovers else ""
             raise StoreOpenError(f"{self.path} is missing or empty{found}")
         db.execute("BEGIN IMMEDIATE")
         for name, columns in _TABLES.items():
@@ -218,13 +218,13 @@ class Catalog:
 
     def _verify(self, db: sqlite3.Connection) -> None:
         # In one transaction, as another process may be about to commit.
-        with self._damage_told(), _reading(db):
+        with self._sqlite_errors_as_damage(), _read_transaction(db):
             if db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
                 raise DataDamagedError(f"{self.path}: SQLite finds it damaged", file=self.path)
             for table in _TABLES:
                 self._checked_rows(db, table, "1")
-            kept = db.execute("SELECT value FROM settings WHERE name = ?", (_DIGEST,)).fetchone()
-            if kept is None or kept[0] != _digest(db):
+            stored = db.execute("SELECT value FROM settings WHERE name = ?", (_DIGEST,)).fetchone()
+            if stored is None or stored[0] != _digest(db):
                 raise DataDamagedError(f"{self.path}: rows are missing or changed", file=self.path)
 
     def _rows(self, table: str, order: str) -> list[tuple[Any, ...]]:
@@ -240,7 +240,7 @@ class Catalog:
         return [tuple(values) for *values, _ in rows]
 
     @contextmanager
-    def _damage_told(self) -> Iterator[None]:
+    def _sqlite_errors_as_damage(self) -> Iterator[None]:
         """Turns what SQLite says of a damaged file into DataDamagedError."""
         try:
             yield
@@ -258,8 +258,8 @@ class Catalog:
         """
         with self._lock:
             try:
-                db = self._db = self._db or self._renewed()
-                with _committed(db):
+                db = self._db = self._db or self._replace_file()
+                with _write_transaction(db):
                     yield db
                     _put(db, "settings", _DIGEST, _digest(db))
                 db.backup(self._memory)
@@ -269,19 +269,19 @@ class Catalog:
                 self._db = None
                 raise StoreReadOnlyError(f"{self.path}: {error}") from error
 
-    def _renewed(self) -> sqlite3.Connection:
+    def _replace_file(self) -> sqlite3.Connection:
         """A new file in place of the one that could not be written."""
         # Rolls the old one back: its rollback journal must not be taken for that of the new one.
-        self._opened().close()
+        self._open().close()
         fresh = self.path.with_suffix(".tmp")
         self.copy_to(fresh)
         os.replace(fresh, self.path)
         fsync(self.path.parent)
-        return self._opened()
+        return self._open()
 
 
 @contextmanager
-def _reading(db: sqlite3.Connection) -> Iterator[None]:
+def _read_transaction(db: sqlite3.Connection) -> Iterator[None]:
     db.execute("BEGIN")
     try:
         yield
@@ -290,7 +290,7 @@ def _reading(db: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def _committed(db: sqlite3.Connection) -> Iterator[None]:
+def _write_transaction(db: sqlite3.Connection) -> Iterator[None]:
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -318,5 +318,5 @@ def _crc32(table: str, values: Sequence[Any]) -> int:
     return zlib.crc32(repr((table, *values)).encode())
 
 
-def _file_values(file: FileRow) -> tuple[str, int, int, int, bytes]:
+def _file_values(file: FileEntry) -> tuple[str, int, int, int, bytes]:
     return (file.name, file.rows, file.size, file.crc32, file.summary)

@@ -9,7 +9,7 @@ from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import DataDamagedError, PegcountError
 from pegcount.store import files
-from pegcount.store.catalog import Catalog, FileRow
+from pegcount.store.catalog import Catalog, FileEntry
 from pegcount.store.directory import DirectoryLock, prepare
 from pegcount.store.snapshot import rollback_hot_journal
 
@@ -70,10 +70,10 @@ def _checked(directory: Path, catalog: Catalog, config: Config) -> CheckReport:
     return report
 
 
-def _damaged_files(directory: Path, listed: list[FileRow]) -> Iterator[str]:
+def _damaged_files(directory: Path, listed: list[FileEntry]) -> Iterator[str]:
     for file in listed:
         try:
-            core.check_file(directory, files.as_tuple(file))
+            core.check_file(directory, files.core_tuple(file))
         except (PegcountError, OSError) as error:
             yield str(error)
 

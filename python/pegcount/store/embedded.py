@@ -73,7 +73,7 @@ class EmbeddedStore:
         unflushed = self._engine.rows_in_memory[1]
         if unflushed > self._config.unsealed_row_count_max:
             raise OverloadedError(f"{unflushed} records wait to be sealed", _RETRY_SECONDS)
-        oldest = oldest_us(self._maintenance.retention, self._maintenance.first_kept_day, now_us)
+        oldest = oldest_us(self._maintenance.retention, self._maintenance.first_retained_day, now_us)
         return PendingBatch(self._engine, self._engine.submit(batch, now_us, oldest))
 
     def write(self, batch: bytes) -> WriteOutcome:

@@ -6,24 +6,24 @@ from pathlib import Path
 from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import DataDamagedError
-from pegcount.store.catalog import Catalog, FileRow
+from pegcount.store.catalog import Catalog, FileEntry
 
 _PATTERNS = ("segments/*/*", "active/*")
 
 
-def catalogued(catalog: Catalog) -> list[FileRow]:
+def catalogued_files(catalog: Catalog) -> list[FileEntry]:
     """The files that the catalogue names."""
     return [segment.file for segment in catalog.segments()] + catalog.active()
 
 
 def missing(directory: Path, catalog: Catalog) -> list[str]:
     """Files that the catalogue names and that are not there."""
-    return [file.name for file in catalogued(catalog) if not (directory / file.name).is_file()]
+    return [file.name for file in catalogued_files(catalog) if not (directory / file.name).is_file()]
 
 
 def orphans(directory: Path, catalog: Catalog) -> list[Path]:
     """Files that the catalogue does not name: what a crash or a failed seal left behind."""
-    known = {directory / file.name for file in catalogued(catalog)}
+    known = {directory / file.name for file in catalogued_files(catalog)}
     return sorted(path for pattern in _PATTERNS for path in directory.glob(pattern) if path not in known)
 
 
@@ -61,15 +61,15 @@ def open_engine(directory: Path, catalog: Catalog, config: Config) -> core.Store
     engine = core.Store(directory, config.batch_row_count_max, config.waiting_bytes_max)
     settings = catalog.settings()
     for segment in catalog.segments():
-        damaged = damage_of(segment.file.name) in settings
-        engine.open_segment(segment.day, as_tuple(segment.file), segment.dead, damaged)
+        damaged = damage_setting(segment.file.name) in settings
+        engine.open_segment(segment.day, core_tuple(segment.file), segment.tombstones, damaged)
     for file in catalog.active():
-        engine.open_active(as_tuple(file))
+        engine.open_active(core_tuple(file))
     engine.replay(settings.get("first_journal", 0))
     return engine
 
 
-def damage_of(name: str) -> str:
+def damage_setting(name: str) -> str:
     """The setting that says of a segment that records were sealed beside it while it could not be read.
 
     Records of its day could not be compared with its own, so it is not to be read again
@@ -78,6 +78,6 @@ def damage_of(name: str) -> str:
     return f"damaged {name}"
 
 
-def as_tuple(file: FileRow) -> tuple[str, int, int, int, bytes]:
+def core_tuple(file: FileEntry) -> tuple[str, int, int, int, bytes]:
     """A file as the core takes it."""
     return (file.name, file.rows, file.size, file.crc32, file.summary)

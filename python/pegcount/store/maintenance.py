@@ -19,8 +19,8 @@ from pegcount.config import Config
 from pegcount.errors import PegcountError
 from pegcount.model import Retention
 from pegcount.store import files
-from pegcount.store.catalog import Catalog, FileRow, SegmentRow
-from pegcount.store.retention import first_kept_day
+from pegcount.store.catalog import Catalog, FileEntry, SegmentEntry
+from pegcount.store.retention import first_retained_day
 
 _LOG = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Maintenance:
         self._flushed_at = time.monotonic()
         self._next_sequence = _next_sequence(catalog)
         self.retention = Retention(catalog.setting("retention_days"), catalog.setting("retention_bytes"))
-        self.first_kept_day = catalog.setting("first_kept_day")
+        self.first_retained_day = catalog.setting("first_kept_day")
         self._has_orphans = False
         try:
             self._drop_old_days()
@@ -73,7 +73,7 @@ class Maintenance:
             self._catalog.put_settings(
                 retention_days=retention.days, retention_bytes=retention.bytes, first_kept_day=None
             )
-            self.retention, self.first_kept_day = retention, None
+            self.retention, self.first_retained_day = retention, None
         self._drop_old_days()
 
     def run_once(self) -> None:
@@ -126,9 +126,9 @@ class Maintenance:
         sequence = self._reserve_sequences()
         rewrite = self._engine.write_frozen(freeze, sequence, self._config.segment_row_count_max)
         active_files = self._engine.write_active(freeze, self._reserve_sequences())
-        active = None if active_files is None else [FileRow(*file) for file in active_files]
+        active = None if active_files is None else [FileEntry(*file) for file in active_files]
         before = self._catalog.active()
-        settings = {files.damage_of(name): 1 for name in self._engine.damaged}
+        settings = {files.damage_setting(name): 1 for name in self._engine.damaged}
         if first_journal is not None:
             settings["first_journal"] = first_journal
         self._commit(rewrite, active=active, settings=settings)
@@ -152,10 +152,10 @@ class Maintenance:
         self,
         rewrite: core.Rewrite,
         removed: list[str] | None = None,
-        active: list[FileRow] | None = None,
+        active: list[FileEntry] | None = None,
         settings: Mapping[str, int] | None = None,
     ) -> None:
-        added = [SegmentRow(FileRow(*file), day, b"") for day, file in rewrite.segments]
+        added = [SegmentEntry(FileEntry(*file), day, b"") for day, file in rewrite.segments]
         self._catalog.commit_segments(added, removed or (), rewrite.dead, active, settings)
         self._engine.adopt(rewrite)
         if self._has_orphans:
@@ -166,17 +166,17 @@ class Maintenance:
             return
         with self._lock:
             segments = [(day, size) for _, day, size in self._engine.segments]
-            day = first_kept_day(self.retention, segments, self._clock())
-            day = max((known for known in (day, self.first_kept_day) if known is not None), default=None)
+            day = first_retained_day(self.retention, segments, self._clock())
+            day = max((known for known in (day, self.first_retained_day) if known is not None), default=None)
             first = self._engine.first_day
             if day is not None and first is not None and first < day:
                 self._drop_before(day)
 
     def _drop_before(self, day: int) -> None:
         names = [name for name, segment_day, _ in self._engine.segments if segment_day < day]
-        if names or day != self.first_kept_day:
+        if names or day != self.first_retained_day:
             self._catalog.commit_segments([], names, settings={"first_kept_day": day})
-            self.first_kept_day = day
+            self.first_retained_day = day
             _LOG.info("dropped %d segments of days before %s", len(names), date.fromordinal(_EPOCH + day))
         active_cutoff_us = self._clock() - self._config.active_ttl_seconds * 1_000_000
         self._engine.forget_before(day, active_cutoff_us)
@@ -222,4 +222,4 @@ class Maintenance:
 
 def _next_sequence(catalog: Catalog) -> int:
     """A number greater than that of any file in the catalogue."""
-    return 1 + max((int(Path(file.name).stem) for file in files.catalogued(catalog)), default=0)
+    return 1 + max((int(Path(file.name).stem) for file in files.catalogued_files(catalog)), default=0)

@@ -6,7 +6,7 @@ from pegcount.model import Retention
 from pegcount.zone import US_PER_DAY
 
 
-def first_kept_day(retention: Retention, segments: Sequence[tuple[int, int]], now_us: int) -> int | None:
+def first_retained_day(retention: Retention, segments: Sequence[tuple[int, int]], now_us: int) -> int | None:
     """First UTC day that is kept, in days since 1970-01-01; None where all are.
 
     `segments` are the UTC day and the bytes of each segment.
@@ -17,13 +17,13 @@ def first_kept_day(retention: Retention, segments: Sequence[tuple[int, int]], no
     return max(days, default=None)
 
 
-def oldest_us(retention: Retention, kept_day: int | None, now_us: int) -> int:
+def oldest_us(retention: Retention, retained_day: int | None, now_us: int) -> int:
     """Earliest setup time that is taken, microseconds UTC.
 
-    `kept_day` is the first day that was kept when days were last dropped.
+    `retained_day` is the first day that was kept when days were last dropped.
     """
     by_age = 0 if retention.days is None else _first_by_age(retention.days, now_us)
-    return max(by_age, kept_day or 0, 0) * US_PER_DAY
+    return max(by_age, retained_day or 0, 0) * US_PER_DAY
 
 
 def _first_by_age(days: int, now_us: int) -> int:
@@ -32,11 +32,11 @@ def _first_by_age(days: int, now_us: int) -> int:
 
 def _first_by_bytes(bytes_max: int, segments: Sequence[tuple[int, int]]) -> int | None:
     """The newest day is kept whatever its size."""
-    kept: int | None = None
+    first_retained: int | None = None
     total = 0
     for day in sorted({day for day, _ in segments}, reverse=True):
         total += sum(size for other, size in segments if other == day)
-        if total > bytes_max and kept is not None:
-            return kept
-        kept = day
+        if total > bytes_max and first_retained is not None:
+            return first_retained
+        first_retained = day
     return None

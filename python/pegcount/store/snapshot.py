@@ -32,17 +32,17 @@ def open_snapshot(directory: Path, config: Config) -> core.Store:
     for _ in range(_ATTEMPTS):
         try:
             with closing(Catalog(directory, read_only=True)) as catalog:
-                first, named = catalog.setting("first_journal"), files.catalogued(catalog)
+                first, named = catalog.setting("first_journal"), files.catalogued_files(catalog)
                 engine = files.open_engine(directory, catalog, config)
                 catalog.refresh()
                 # A missing file that the catalogue goes on to name is damage, told when it is needed.
-                were_there = all((directory / file.name).is_file() for file in named)
-                is_whole = named == files.catalogued(catalog) or were_there
-                if catalog.setting("first_journal") == first and is_whole:
+                were_present = all((directory / file.name).is_file() for file in named)
+                is_consistent = named == files.catalogued_files(catalog) or were_present
+                if catalog.setting("first_journal") == first and is_consistent:
                     return engine
         except FileNotFoundError:
-            _tell_missing(directory)
-    raise _restless(directory)
+            _raise_if_missing(directory)
+    raise _changed_too_often(directory)
 
 
 def back_up(directory: Path, target: Path) -> list[Path]:
@@ -60,18 +60,18 @@ def back_up(directory: Path, target: Path) -> list[Path]:
     for _ in range(_ATTEMPTS):
         target.mkdir(parents=True, exist_ok=True)
         try:
-            return _copied(directory, target)
+            return _copy(directory, target)
         except FileNotFoundError:
-            _empty(target)
-            _tell_missing(directory)
+            _clear(target)
+            _raise_if_missing(directory)
         except BaseException:
-            _empty(target)
+            _clear(target)
             raise
-    raise _restless(directory)
+    raise _changed_too_often(directory)
 
 
 def rollback_hot_journal(directory: Path) -> None:
-    """Takes back what a crash left half done in the catalogue, as its next owner would.
+    """Rolls back what a crash left half done in the catalogue, as its next owner would.
 
     Who may only read cannot. SQLite leaves alone what a process is still at.
     """
@@ -84,16 +84,16 @@ def rollback_hot_journal(directory: Path) -> None:
         db.execute("PRAGMA user_version").fetchone()
 
 
-def _copied(directory: Path, target: Path) -> list[Path]:
+def _copy(directory: Path, target: Path) -> list[Path]:
     with closing(Catalog(directory, read_only=True)) as catalog:
         first = catalog.setting("first_journal")
-        names = [file.name for file in files.catalogued(catalog)]
+        names = [file.name for file in files.catalogued_files(catalog)]
         catalog.copy_to(target / "catalog.tmp")
         numbers = [number for number in core.journal_sequences(directory) if number >= (first or 0)]
         journal = [files.journal_name(number) for number in numbers]
         names += journal
         for name in names:
-            _bring(directory / name, target / name)
+            _link_or_copy(directory / name, target / name)
         catalog.refresh()
         if catalog.setting("first_journal") != first:
             raise FileNotFoundError("a seal has emptied the journal meanwhile")
@@ -101,17 +101,17 @@ def _copied(directory: Path, target: Path) -> list[Path]:
         for name in journal[:-1]:
             if (directory / name).stat().st_size != (target / name).stat().st_size:
                 raise FileNotFoundError("the journal went on in another file meanwhile")
-    made = [target / "catalog.db", *(target / name for name in names)]
-    for path in {parent for file in made for parent in file.relative_to(target).parents}:
+    copies = [target / "catalog.db", *(target / name for name in names)]
+    for path in {parent for file in copies for parent in file.relative_to(target).parents}:
         fsync(target / path)
     # Last, because without it nothing is opened: a backup that broke off is not taken for a whole one.
     os.replace(target / "catalog.tmp", target / "catalog.db")
     fsync(target)
     fsync(target.absolute().parent)
-    return made
+    return copies
 
 
-def _empty(directory: Path) -> None:
+def _clear(directory: Path) -> None:
     for path in directory.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
@@ -119,17 +119,17 @@ def _empty(directory: Path) -> None:
             path.unlink()
 
 
-def _tell_missing(directory: Path) -> None:
+def _raise_if_missing(directory: Path) -> None:
     """Raises DataDamagedError where a file is missing that the catalogue goes on to name."""
     with closing(Catalog(directory, read_only=True)) as catalog:
         missing = files.missing(directory, catalog)
         catalog.refresh()
-        still_named = {file.name for file in files.catalogued(catalog)}
+        still_named = {file.name for file in files.catalogued_files(catalog)}
         for name in sorted(still_named.intersection(missing)):
             raise DataDamagedError(f"{directory / name} is missing", file=directory / name)
 
 
-def _bring(source: Path, target: Path) -> None:
+def _link_or_copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.suffix == ".arrow":
         try:
@@ -144,5 +144,5 @@ def _bring(source: Path, target: Path) -> None:
     fsync(target)
 
 
-def _restless(directory: Path) -> StoreOpenError:
+def _changed_too_often(directory: Path) -> StoreOpenError:
     return StoreOpenError(f"data directory {directory} changed at each of {_ATTEMPTS} attempts to read it")
