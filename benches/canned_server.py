@@ -12,7 +12,7 @@ from pathlib import Path
 
 import grpc
 from pegcount.config import Config
-from pegcount.server.admission import AdmissionInterceptor, Gate
+from pegcount.server.admission import AdmissionGate, AdmissionInterceptor
 from pegcount.server.status import StatusInterceptor
 from pegcount.v1 import reports_pb2, reports_pb2_grpc
 
@@ -47,7 +47,9 @@ def main() -> None:
 
 
 def _server(config: Config) -> grpc.Server:
-    calls = Gate("calls", config.worker_count, config.waiting_call_count_max, config.overload_retry_seconds)
+    calls = AdmissionGate(
+        "calls", config.worker_count, config.waiting_call_count_max, config.overload_retry_seconds
+    )
     return grpc.server(
         ThreadPoolExecutor(config.worker_count + config.waiting_call_count_max),
         interceptors=[StatusInterceptor(), AdmissionInterceptor({SERVICE: calls})],

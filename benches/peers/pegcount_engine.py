@@ -43,14 +43,16 @@ class Pegcount:
         self._store = _opened(directory)
         self._service = ReportService(Config(), self._store, lambda: calls.NOW_US)
         methods = reports_pb2.DESCRIPTOR.services_by_name["ReportService"].methods
-        self._readers = {method.name: self._service.reader(method) for method in methods}
+        self._deserializers = {method.name: self._service.deserializer(method) for method in methods}
 
     def ask(self, name: str) -> Any:
         """The bytes of the response message; for the full scan the sums."""
         if name == "S1":
             return self._store.partials(questions.FULL_SCAN, Config().cell_count_max, core.Stop(None))
         method, _, _ = self._method(name)
-        return method(self._readers[method.__name__](questions.REQUESTS[name].SerializeToString()), _CONTEXT)
+        return method(
+            self._deserializers[method.__name__](questions.REQUESTS[name].SerializeToString()), _CONTEXT
+        )
 
     def answer(self, name: str, asked: Any) -> answers.Answer:
         """What was asked, to compare it."""

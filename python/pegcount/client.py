@@ -127,14 +127,14 @@ class RecordWriter:
 
     def _wait_before_retry(self, error: grpc.RpcError) -> None:
         self._close()
-        asked_seconds = _retry_seconds(error)
-        if asked_seconds is None or self._failure_count >= self._config.retry_count_max:
+        server_seconds = _retry_seconds(error)
+        if server_seconds is None or self._failure_count >= self._config.retry_count_max:
             raise error
-        own_seconds = self._config.retry_seconds_min * 2**self._failure_count
-        seconds = min(own_seconds, self._config.retry_seconds_max)
+        backoff_seconds = self._config.retry_seconds_min * 2**self._failure_count
+        seconds = min(backoff_seconds, self._config.retry_seconds_max)
         self._failure_count += 1
         # Clients that were refused together must not come back together.
-        time.sleep(asked_seconds + seconds * random.uniform(0.5, 1.0))
+        time.sleep(server_seconds + seconds * random.uniform(0.5, 1.0))
 
 
 class SentBatch:

@@ -31,7 +31,7 @@ class SessionKind(IntEnum):
     TTS = 3
 
 
-class WrittenTime(Protocol):
+class ParsedTime(Protocol):
     """A well-formed time text, of which the zone may still be needed to know the instant."""
 
     def instant_us(self, zone: Zone) -> int:
@@ -44,7 +44,7 @@ class Calendar(Protocol):
     def zone(self, name: str) -> Zone | None:
         """The zone of an IANA name, None for any other text."""
 
-    def parse_time(self, text: str) -> WrittenTime | None:
+    def parse_time(self, text: str) -> ParsedTime | None:
         """A time as requests write it, None for any other text."""
 
     def parse_date(self, text: str) -> int | None:

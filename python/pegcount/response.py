@@ -22,15 +22,15 @@ _NOTICE_TEXTS = {
 }
 
 Notices = Iterable[reports_pb2.NoticeCode]
-_HEADS_KEPT: Final = 256
-"""Heads of answers that are kept, some 150 bytes each: the same are asked for again and again."""
+_HEAD_CACHE_SIZE: Final = 256
+"""Heads of answers that are cached, some 150 bytes each: the same are asked for again and again."""
 
 
 def usage(
     body: bytes, bins: Bins, granularity: Granularity, zone: Zone, now_us: int, notices: Notices
 ) -> bytes:
     """The answer to `QueryAsrUsage`."""
-    return _of_bins(reports_pb2.QueryAsrUsageResponse, bins, granularity, zone, now_us, notices) + body
+    return _head(reports_pb2.QueryAsrUsageResponse, bins, granularity, zone, now_us, notices) + body
 
 
 def active(body: bytes, zone: Zone, now_us: int) -> bytes:
@@ -42,20 +42,20 @@ def active(body: bytes, zone: Zone, now_us: int) -> bytes:
 
 def folder(body: bytes, bins: Bins, zone: Zone, now_us: int, notices: Notices) -> bytes:
     """The answer to `QueryFolderStats`."""
-    return _of_bins(reports_pb2.QueryFolderStatsResponse, bins, Granularity.DAY, zone, now_us, notices) + body
+    return _head(reports_pb2.QueryFolderStatsResponse, bins, Granularity.DAY, zone, now_us, notices) + body
 
 
 def quality(
     body: bytes, bins: Bins, granularity: Granularity, zone: Zone, now_us: int, notices: Notices
 ) -> bytes:
     """The answer to `QueryOriginationQuality`."""
-    head = _of_bins(reports_pb2.QueryOriginationQualityResponse, bins, granularity, zone, now_us, notices)
+    head = _head(reports_pb2.QueryOriginationQualityResponse, bins, granularity, zone, now_us, notices)
     return head + body
 
 
-def retention(kept: Retention) -> admin_pb2.Retention:
+def retention(limits: Retention) -> admin_pb2.Retention:
     """How long records are kept, as a message."""
-    return admin_pb2.Retention(days=kept.days, bytes=kept.bytes)
+    return admin_pb2.Retention(days=limits.days, bytes=limits.bytes)
 
 
 def store_info(info: StoreInfo, utc: Zone, server: str, tzdata: str) -> admin_pb2.GetStoreInfoResponse:
@@ -73,7 +73,7 @@ def store_info(info: StoreInfo, utc: Zone, server: str, tzdata: str) -> admin_pb
     )
 
 
-def _of_bins(
+def _head(
     answer: Callable[..., Message],
     bins: Bins,
     granularity: Granularity,
@@ -83,12 +83,12 @@ def _of_bins(
 ) -> bytes:
     """The fields that the answers of all reports with bins have."""
     generated = answer(range=reports_pb2.ResolvedRange(generated_at=_time(now_us, zone)))
-    head = _head(answer, bins.from_us, bins.to_us, granularity, zone, tuple(notices))
+    head = _cached_head(answer, bins.from_us, bins.to_us, granularity, zone, tuple(notices))
     return head + generated.SerializeToString()
 
 
-@lru_cache(_HEADS_KEPT)
-def _head(
+@lru_cache(_HEAD_CACHE_SIZE)
+def _cached_head(
     answer: Callable[..., Message],
     from_us: int,
     to_us: int,
@@ -103,8 +103,8 @@ def _head(
         time_zone=zone.name,
         granularity=reports_pb2.Granularity.Name(granularity),
     )
-    told = [reports_pb2.Notice(code=code, text=_NOTICE_TEXTS[code]) for code in notices]
-    return answer(range=resolved, notices=told).SerializeToString()
+    messages = [reports_pb2.Notice(code=code, text=_NOTICE_TEXTS[code]) for code in notices]
+    return answer(range=resolved, notices=messages).SerializeToString()
 
 
 def _time(us: int, zone: Zone) -> str:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pegcount import calendar, core
-from pegcount.calendar import WrittenTime
+from pegcount.calendar import ParsedTime
 from pegcount.zone import US_PER_DAY, US_PER_SECOND, Zone
 from zone_times import instant_of, known, printed
 
@@ -58,14 +58,14 @@ def test_times_are_read_and_printed(text: str, zone_name: str, expected: str) ->
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("1970-01-01T01:00:00+01:00", WrittenTime(0, is_instant=True)),
-        ("1970-01-01T00:00:01", WrittenTime(US_PER_SECOND)),
-        ("1970-01-02", WrittenTime(US_PER_DAY, is_day=True)),
-        ("0001-01-01T00:00:00+23:59", WrittenTime(-62_135_683_140_000_000, is_instant=True)),
-        ("9999-12-31T23:59:59.999999-23:59", WrittenTime(253_402_387_139_999_999, is_instant=True)),
+        ("1970-01-01T01:00:00+01:00", ParsedTime(0, is_instant=True)),
+        ("1970-01-01T00:00:01", ParsedTime(US_PER_SECOND)),
+        ("1970-01-02", ParsedTime(US_PER_DAY, is_day=True)),
+        ("0001-01-01T00:00:00+23:59", ParsedTime(-62_135_683_140_000_000, is_instant=True)),
+        ("9999-12-31T23:59:59.999999-23:59", ParsedTime(253_402_387_139_999_999, is_instant=True)),
     ],
 )
-def test_a_text_says_whether_it_needs_a_zone(text: str, expected: WrittenTime) -> None:
+def test_a_text_says_whether_it_needs_a_zone(text: str, expected: ParsedTime) -> None:
     assert calendar.parse_time(text) == expected
 
 
@@ -227,8 +227,8 @@ def test_what_is_printed_reads_as_the_same_instant_in_any_zone(instant_us: int, 
 @given(st.integers(0, LAST_US))
 def test_a_time_without_zone_prints_as_numpy_prints_it(instant_us: int) -> None:
     text = str(np.datetime64(instant_us, "us"))
-    assert calendar.parse_time(text) == WrittenTime(instant_us)
-    assert calendar.parse_time(text + "Z") == WrittenTime(instant_us, is_instant=True)
+    assert calendar.parse_time(text) == ParsedTime(instant_us)
+    assert calendar.parse_time(text + "Z") == ParsedTime(instant_us, is_instant=True)
 
 
 @given(st.text(alphabet="0123456789-T:.Z+ \n", max_size=32))

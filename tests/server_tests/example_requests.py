@@ -69,13 +69,13 @@ def replace_scan(
 def scan_without_end(
     service: Service, monkeypatch: pytest.MonkeyPatch, begun: Callable[[], None], ended: list[Exception]
 ) -> None:
-    """Lets every scan start again when it is done, until its stop ends it; `ended` gets why."""
+    """Lets every scan start again when it is done, until its cancel token ends it; `ended` gets why."""
     once = service.store.partials
 
-    def again_and_again(scan: Scan, cell_count_max: int, stop: core.Stop) -> core.Partials:
+    def again_and_again(scan: Scan, cell_count_max: int, cancel_token: core.Stop) -> core.Partials:
         try:
             while True:
-                once(scan, cell_count_max, stop)
+                once(scan, cell_count_max, cancel_token)
                 begun()
         except PegcountError as error:
             ended.append(error)

@@ -13,7 +13,7 @@ METHODS = reports_pb2.DESCRIPTOR.services_by_name["ReportService"].methods_by_na
 
 def test_a_query_is_made_once_unless_its_request_is_long(tmp_path: Path) -> None:
     store = EmbeddedStore(tmp_path, Config(), create=True)
-    read = ReportService(Config(), store, lambda: 0).reader(METHODS["QueryAsrUsage"])
+    read = ReportService(Config(), store, lambda: 0).deserializer(METHODS["QueryAsrUsage"])
 
     def query(app_ids: Iterable[int]) -> object:
         asked = reports_pb2.QueryAsrUsageRequest(

@@ -2,11 +2,11 @@
 
 from pegcount.calendar.bins import bin_count, clip, day_edges, edges, edges_with_days_before
 from pegcount.calendar.ranges import folder_bins, quality_bins, usage_bins
-from pegcount.calendar.text import WrittenTime, format_date, parse_date, parse_time
+from pegcount.calendar.text import ParsedTime, format_date, parse_date, parse_time
 from pegcount.calendar.zones import tzdata_version, zone
 
 __all__ = [
-    "WrittenTime",
+    "ParsedTime",
     "bin_count",
     "clip",
     "day_edges",

@@ -10,8 +10,8 @@ from pegcount.errors import InvalidRequestError, Violation
 from pegcount.model import Bins, FolderQuery, Granularity, QualityQuery, UsageQuery
 from pegcount.zone import Zone
 
-_KEPT: Final = 32
-"""Bins that are kept, 1.7 MB each at most: the same are asked for again, unless their range ends now."""
+_BINS_CACHE_SIZE: Final = 32
+"""Bins that are cached, 1.7 MB each at most: the same are asked for again, unless their range ends now."""
 
 
 def usage_bins(query: UsageQuery, now_us: int, bin_count_max: int) -> Bins:
@@ -53,7 +53,7 @@ def folder_bins(query: FolderQuery, bin_count_max: int) -> Bins:
     return Bins(edge_us, edge_us, from_us, to_us)
 
 
-@lru_cache(_KEPT)
+@lru_cache(_BINS_CACHE_SIZE)
 def _whole_bins(
     zone: Zone, granularity: Granularity, from_us: int, to_us: int, warmup_count: int, bin_count_max: int
 ) -> Bins:
@@ -66,7 +66,7 @@ def _whole_bins(
     return Bins(edge_us, edge_us, int(edge_us[warmup_count]), int(edge_us[-1]), warmup_count)
 
 
-@lru_cache(_KEPT)
+@lru_cache(_BINS_CACHE_SIZE)
 def _clipped_bins(zone: Zone, granularity: Granularity, from_us: int, to_us: int, bin_count_max: int) -> Bins:
     _check_count("sampling", bin_count(zone, granularity, from_us, to_us), bin_count_max)
     calendar_us = edges(zone, granularity, from_us, to_us)

@@ -22,7 +22,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class WrittenTime:
+class ParsedTime:
     """A well-formed time, of which the zone may still be needed to know the instant.
 
     `us` counts from 1970-01-01T00:00:00, in UTC if `is_instant`, else as the local
@@ -42,7 +42,7 @@ class WrittenTime:
         return zone.instant_us(self.us)
 
 
-def parse_time(text: str) -> WrittenTime | None:
+def parse_time(text: str) -> ParsedTime | None:
     """A text of the form YYYY-MM-DDTHH:mm:ss[.fraction][Z|+HH:MM|-HH:MM] or YYYY-MM-DD.
 
     None for any other text and for days that no calendar has. The years are 0001 to
@@ -52,12 +52,12 @@ def parse_time(text: str) -> WrittenTime | None:
     if not is_day and _TIME.fullmatch(text) is None:
         return None
     try:
-        read = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if read.tzinfo is None:
-        return WrittenTime((read - _EPOCH) // _MICROSECOND, is_day=is_day)
-    return WrittenTime((read - _EPOCH.replace(tzinfo=UTC)) // _MICROSECOND, is_instant=True)
+    if parsed.tzinfo is None:
+        return ParsedTime((parsed - _EPOCH) // _MICROSECOND, is_day=is_day)
+    return ParsedTime((parsed - _EPOCH.replace(tzinfo=UTC)) // _MICROSECOND, is_instant=True)
 
 
 def parse_date(text: str) -> int | None:

@@ -55,8 +55,8 @@ def _load(name: str) -> Zone:
     samples = _samples()
     offsets = [rules.utcoffset(local) for local in samples]
     changed = [i for i, (before, after) in enumerate(pairwise(offsets)) if before != after]
-    kept = offsets[:1] + [offsets[i + 1] for i in changed]
-    offset_s = np.array(kept, dtype="timedelta64[s]").astype(np.int32)
+    period_offsets = offsets[:1] + [offsets[i + 1] for i in changed]
+    offset_s = np.array(period_offsets, dtype="timedelta64[s]").astype(np.int32)
     threshold = [_first_changed(rules, samples[i]) for i in changed]
     threshold_us = np.array(threshold, dtype="datetime64[us]").astype(np.int64)
     change_us = threshold_us - counts_from_us(offset_s)

@@ -75,10 +75,10 @@ def _range(from_time: str | None, to_time: str | None, time_zone: str) -> tuple[
 
 
 def _instant_us(option: str, text: str, zone: Zone) -> int:
-    written = calendar.parse_time(text)
-    if written is None:
+    parsed = calendar.parse_time(text)
+    if parsed is None:
         raise ExportOptionError(f"{option}: {text!r} is not of the form YYYY-MM-DD[THH:mm:ss[Z|+HH:MM]]")
-    return written.instant_us(zone)
+    return parsed.instant_us(zone)
 
 
 @contextmanager

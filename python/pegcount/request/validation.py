@@ -74,11 +74,11 @@ class RequestValidator:
 
     def instant_us(self, field: str, text: str, zone: Zone) -> int:
         """A time, in microseconds UTC."""
-        written = self._calendar.parse_time(text)
-        if written is None:
+        parsed = self._calendar.parse_time(text)
+        if parsed is None:
             self.violate(field, "MALFORMED_TIME", f"{text!r} is not of the form {_TIME_FORM}", value=text)
             return 0
-        us = written.instant_us(zone)
+        us = parsed.instant_us(zone)
         if not _FIRST_US <= us <= _LAST_US:
             self._out_of_range(field, text)
         return us

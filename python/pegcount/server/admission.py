@@ -14,7 +14,7 @@ Behavior = Callable[[Any, grpc.ServicerContext], Any]
 """A method as gRPC calls it: with a request or with an iterator of them."""
 
 
-class Gate:
+class AdmissionGate:
     """Lets so many calls run at once and so many wait, in the order in which they came."""
 
     def __init__(self, name: str, running_max: int, waiting_max: int, retry_seconds: float) -> None:
@@ -24,7 +24,7 @@ class Gate:
         self._waiting_max = waiting_max
         self._retry_seconds = retry_seconds
         self._lock = Lock()
-        self._free = running_max
+        self._available = running_max
         self._waiting: deque[Event] = deque()
 
     @contextmanager
@@ -34,19 +34,19 @@ class Gate:
         Raises OverloadedError where too many wait already, CancelledError where the call
         ended before its turn came.
         """
-        turn = self._ask()
+        turn = self._acquire()
         if turn is not None:
             self._wait(turn, context)
         try:
             yield
         finally:
-            self._leave()
+            self._release()
 
-    def _ask(self) -> Event | None:
+    def _acquire(self) -> Event | None:
         """None for a call that may run now, else what tells it that its turn has come."""
         with self._lock:
-            if self._free > 0:
-                self._free -= 1
+            if self._available > 0:
+                self._available -= 1
                 return None
             if len(self._waiting) >= self._waiting_max:
                 raise OverloadedError(self._refusal(), self._retry_seconds)
@@ -63,12 +63,12 @@ class Gate:
                 self._waiting.remove(turn)
                 raise CancelledError("the call ended before its turn came")
 
-    def _leave(self) -> None:
+    def _release(self) -> None:
         with self._lock:
             if self._waiting:
                 self._waiting.popleft().set()
             else:
-                self._free += 1
+                self._available += 1
 
     def _refusal(self) -> str:
         waiting = f" and {self._waiting_max} wait" if self._waiting_max else ""
@@ -78,7 +78,7 @@ class Gate:
 class AdmissionInterceptor(grpc.ServerInterceptor):
     """Leads calls through their gates; what has none is always let in."""
 
-    def __init__(self, gates: Mapping[str, Gate]) -> None:
+    def __init__(self, gates: Mapping[str, AdmissionGate]) -> None:
         """`gates` go by the full name of a service, or of one of its methods: `package.Service/Method`."""
         self._gates = gates
 
@@ -98,11 +98,11 @@ class AdmissionInterceptor(grpc.ServerInterceptor):
             behavior, wrap = _unary(handler.unary_unary, gate), grpc.unary_unary_rpc_method_handler
         return wrap(behavior, handler.request_deserializer, handler.response_serializer)
 
-    def _gate(self, method: str) -> Gate | None:
+    def _gate(self, method: str) -> AdmissionGate | None:
         return self._gates.get(method) or self._gates.get(method.partition("/")[0])
 
 
-def _unary(behavior: Behavior, gate: Gate) -> Behavior:
+def _unary(behavior: Behavior, gate: AdmissionGate) -> Behavior:
     def call(request: Any, context: grpc.ServicerContext) -> Any:
         with gate.admitted(context):
             return behavior(request, context)
@@ -110,7 +110,7 @@ def _unary(behavior: Behavior, gate: Gate) -> Behavior:
     return call
 
 
-def _streaming(behavior: Behavior, gate: Gate) -> Behavior:
+def _streaming(behavior: Behavior, gate: AdmissionGate) -> Behavior:
     def call(given: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         with gate.admitted(context):
             yield from behavior(given, context)

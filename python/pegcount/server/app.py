@@ -11,7 +11,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from pegcount.config import Config
 from pegcount.errors import PegcountError
 from pegcount.server.admin import AdminService
-from pegcount.server.admission import AdmissionInterceptor, Gate
+from pegcount.server.admission import AdmissionGate, AdmissionInterceptor
 from pegcount.server.records import RecordService, add_record_service
 from pegcount.server.reflection import REFLECTION_NAMES, add_reflection
 from pegcount.server.reports import ReportService, add_report_service
@@ -95,13 +95,13 @@ def build_server(config: Config, store: Store, address: str, clock: Clock = now_
     return RunningServer(server, status, records, store_health, port, config.stop_grace_seconds)
 
 
-def _gates(config: Config) -> dict[str, Gate]:
+def _gates(config: Config) -> dict[str, AdmissionGate]:
     """The gate of each service by its name; a health check has none, so that it answers whatever goes on."""
     retry_seconds = config.overload_retry_seconds
-    calls = Gate("calls", config.worker_count, config.waiting_call_count_max, retry_seconds)
-    writing = Gate("write streams", config.write_stream_count_max, 0, retry_seconds)
-    describing = Gate("reflection streams", config.reflection_stream_count_max, 0, retry_seconds)
-    watching = Gate("health watches", config.health_watch_count_max, 0, retry_seconds)
+    calls = AdmissionGate("calls", config.worker_count, config.waiting_call_count_max, retry_seconds)
+    writing = AdmissionGate("write streams", config.write_stream_count_max, 0, retry_seconds)
+    describing = AdmissionGate("reflection streams", config.reflection_stream_count_max, 0, retry_seconds)
+    watching = AdmissionGate("health watches", config.health_watch_count_max, 0, retry_seconds)
     gates = {_REPORTS: calls, _ADMIN: calls, _RECORDS: writing, f"{health.SERVICE_NAME}/Watch": watching}
     return {**gates, **dict.fromkeys(REFLECTION_NAMES, describing)}
 

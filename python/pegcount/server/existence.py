@@ -7,7 +7,7 @@ from pegcount.request.folder import carried_by
 from pegcount.store import Store
 
 
-def check_exists(query: FolderQuery, store: Store, stop: core.Stop) -> None:
+def check_exists(query: FolderQuery, store: Store, cancel_token: core.Stop) -> None:
     """Raises NotFoundError for the first of the three that no record held carries.
 
     An organization counts only within its company, a folder only within its organization.
@@ -18,6 +18,6 @@ def check_exists(query: FolderQuery, store: Store, stop: core.Stop) -> None:
         if not name:
             continue
         asked[kind] = name
-        if not store.any_match(carried_by(**asked), stop):
+        if not store.any_match(carried_by(**asked), cancel_token):
             message = f"no record carries {kind} {name!r}"
             raise NotFoundError(f"{kind.upper()}_NOT_FOUND", kind, message, **asked)

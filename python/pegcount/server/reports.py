@@ -26,9 +26,9 @@ _QUERIES: dict[str, Callable[[Any, Any, Config], object]] = {
     "QueryOriginationQuality": request.quality_query,
 }
 """What requests mean whenever they are asked; those of the other methods depend on the time too."""
-_QUERIES_KEPT = 256
-_KEPT_BYTES_MAX = 4_096
-"""Longer requests, which are rare, are read anew each time, so that the kept ones take little memory."""
+_QUERY_CACHE_SIZE = 256
+_CACHED_REQUEST_BYTES_MAX = 4_096
+"""Longer requests, which are rare, are read anew each time, so that the cached ones take little memory."""
 
 
 class ReportService:
@@ -40,7 +40,7 @@ class ReportService:
         self._store = store
         self._clock = clock
 
-    def reader(self, method: MethodDescriptor) -> Callable[[bytes], Any]:
+    def deserializer(self, method: MethodDescriptor) -> Callable[[bytes], Any]:
         """Reads the bytes of a request: the query where it depends on nothing else, else the message."""
         message_of = GetMessageClass(method.input_type).FromString
         query_of = _QUERIES.get(method.name)
@@ -51,8 +51,8 @@ class ReportService:
             return query_of(message_of(data), calendar, self._config)
 
         # The same is asked again and again, and to look a query up takes a tenth of making it.
-        kept = lru_cache(_QUERIES_KEPT)(read)
-        return lambda data: kept(data) if len(data) <= _KEPT_BYTES_MAX else read(data)
+        cached = lru_cache(_QUERY_CACHE_SIZE)(read)
+        return lambda data: cached(data) if len(data) <= _CACHED_REQUEST_BYTES_MAX else read(data)
 
     def QueryAsrUsage(self, query: UsageQuery, context: grpc.ServicerContext) -> bytes:
         """Sessions per bin."""
@@ -100,7 +100,7 @@ class ReportService:
         query = request.folder_query(message, calendar, self._config, now_us)
         bins = calendar.folder_bins(query, self._config.bin_count_max)
         with _Call(context, self._config) as call:
-            check_exists(query, self._store, call.stop)
+            check_exists(query, self._store, call.cancel_token)
             scan = Scan(bins.edge_us, query.predicates, ("folder", "agent_id"), Measure("calls"))
             body = core.folder_response(
                 self._partials(scan, call),
@@ -124,7 +124,7 @@ class ReportService:
         return call.checked(answer)
 
     def _partials(self, scan: Scan, call: "_Call") -> core.Partials:
-        return self._store.partials(scan, self._config.cell_count_max, call.stop)
+        return self._store.partials(scan, self._config.cell_count_max, call.cancel_token)
 
     def _notices(self, bins: Bins, now_us: int) -> list[reports_pb2.NoticeCode]:
         return (
@@ -149,7 +149,7 @@ def add_report_service(service: ReportService, server: grpc.Server) -> None:
 def _handler(service: ReportService, method: MethodDescriptor) -> _Handler:
     return grpc.unary_unary_rpc_method_handler(
         getattr(service, method.name),
-        request_deserializer=service.reader(method),
+        request_deserializer=service.deserializer(method),
         response_serializer=None,
     )
 
@@ -161,9 +161,11 @@ class _Call:
         self._config = config
         self._remaining_s = context.time_remaining()
         limit_s = config.query_seconds_max
-        self.stop = core.Stop(limit_s if self._remaining_s is None else min(limit_s, self._remaining_s))
-        if not context.add_callback(self.stop.cancel):
-            self.stop.cancel()
+        self.cancel_token = core.Stop(
+            limit_s if self._remaining_s is None else min(limit_s, self._remaining_s)
+        )
+        if not context.add_callback(self.cancel_token.cancel):
+            self.cancel_token.cancel()
 
     def __enter__(self) -> "_Call":
         return self

@@ -74,7 +74,7 @@ def status_of(error: BaseException) -> status_pb2.Status:
     if code is None or not isinstance(error, errors.PegcountError):
         return _internal(error)
     details = [_packed(message) for message in _details(error)]
-    return status_pb2.Status(code=code, message=_shortened(str(error)), details=details)
+    return status_pb2.Status(code=code, message=_truncated(str(error)), details=details)
 
 
 def _unary(handler: Any) -> Handler:
@@ -127,7 +127,7 @@ def _abort(error: BaseException, context: grpc.ServicerContext) -> NoReturn:
 
 
 def _details(error: errors.PegcountError) -> Iterator[Message]:
-    metadata = {name: _shortened(text) for name, text in error.metadata.items()}
+    metadata = {name: _truncated(text) for name, text in error.metadata.items()}
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=_DOMAIN, metadata=metadata)
     if isinstance(error, errors.InvalidRequestError):
         yield _bad_request(error.violations, _DETAILS_BYTES_MAX - info.ByteSize())
@@ -148,23 +148,23 @@ def _bad_request(violations: Sequence[errors.Violation], bytes_max: int) -> erro
     """The violations; where one status has no room for all, the last entry tells how many are left out."""
     bad_request = error_details_pb2.BadRequest()
     for i, violation in enumerate(violations):
-        described = error_details_pb2.BadRequest.FieldViolation(
+        field_violation = error_details_pb2.BadRequest.FieldViolation(
             field=violation.field,
-            description=_shortened(violation.description),
+            description=_truncated(violation.description),
             reason=violation.reason,
         )
-        if bad_request.ByteSize() + described.ByteSize() > bytes_max:
+        if bad_request.ByteSize() + field_violation.ByteSize() > bytes_max:
             bad_request.field_violations.add(
                 field=violation.field,
                 description=f"{len(violations) - i} violations from here on have no room in one status",
                 reason=violation.reason,
             )
             break
-        bad_request.field_violations.append(described)
+        bad_request.field_violations.append(field_violation)
     return bad_request
 
 
-def _shortened(text: str) -> str:
+def _truncated(text: str) -> str:
     encoded = text.encode()
     if len(encoded) <= _TEXT_BYTES_MAX:
         return text

@@ -8,34 +8,34 @@ from pegcount.store import Store
 
 
 class StoreHealth:
-    """Looks at the store every so often and sets the health of one service accordingly."""
+    """Polls the store and sets the health of one service accordingly."""
 
     def __init__(
-        self, status: health.HealthServicer, store: Store, service: str, look_seconds: float
+        self, status: health.HealthServicer, store: Store, service: str, poll_seconds: float
     ) -> None:
         self._status = status
         self._store = store
         self._service = service
-        self._look_seconds = look_seconds
+        self._poll_seconds = poll_seconds
         self._serving: bool | None = None
         self._stop = Event()
         self._thread = Thread(target=self._run, name="store health", daemon=True)
 
     def start(self) -> None:
-        """Looks once, then in a thread of its own until `stop`."""
-        self._look()
+        """Polls once, then in a thread of its own until `stop`."""
+        self._poll()
         self._thread.start()
 
     def stop(self) -> None:
-        """Looks no more."""
+        """Polls no more."""
         self._stop.set()
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(self._look_seconds):
-            self._look()
+        while not self._stop.wait(self._poll_seconds):
+            self._poll()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         serving = self._store.write_fault is None
         # Each setting is sent to everybody who watches, whether it changes anything or not.
         if serving != self._serving:

@@ -93,7 +93,7 @@ class EmbeddedStore:
         """Flushes, compacts segments and drops old days where it is time; a thread does so now and then."""
         self._maintenance.run_once()
 
-    def partials(self, scan: Scan, cell_count_max: int, stop: core.Stop) -> core.Partials:
+    def partials(self, scan: Scan, cell_count_max: int, cancel_token: core.Stop) -> core.Partials:
         """Sums per bin and group; see `Store.partials`."""
         return self._engine.partials(
             edges=scan.edge_us,
@@ -102,12 +102,12 @@ class EmbeddedStore:
             measure=(scan.measure.name, scan.measure.as_of_us),
             deck=None if scan.code_deck is None else self._deck(scan.code_deck),
             cell_count_max=cell_count_max,
-            stop=stop,
+            stop=cancel_token,
         )
 
-    def any_match(self, predicates: Sequence[Predicate], stop: core.Stop) -> bool:
+    def any_match(self, predicates: Sequence[Predicate], cancel_token: core.Stop) -> bool:
         """Whether any record held meets all predicates."""
-        return self._engine.any_match(predicates, stop)
+        return self._engine.any_match(predicates, cancel_token)
 
     def first_day(self) -> int | None:
         """First UTC day that has a record, in days since 1970-01-01, None without records."""
