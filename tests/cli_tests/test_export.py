@@ -272,11 +272,11 @@ MEMORY = """
 import resource, sys
 from pathlib import Path
 from pegcount.config import Config
-from pegcount.export import ParquetSink, export_records, whole_file
+from pegcount.export import ParquetSink, export_records, atomic_file
 from pegcount.store.snapshot import open_snapshot
 
 engine = open_snapshot(Path(sys.argv[1]), Config())
-with whole_file(Path(sys.argv[2])) as file:
+with atomic_file(Path(sys.argv[2])) as file:
     print(export_records(engine, 0, 2**62, ParquetSink(file), 1_000).written)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

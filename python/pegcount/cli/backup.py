@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pegcount.cli.failure import failures_as_sentences
+from pegcount.cli.failure import errors_as_exit_status
 from pegcount.store.snapshot import back_up
 
 
@@ -18,7 +18,7 @@ def backup(
     The copy is a data directory itself: to restore it, serve it. On the same file system
     the segments take no space of their own, and are lost with it.
     """
-    with failures_as_sentences():
+    with errors_as_exit_status():
         files = back_up(data, target)
         total = sum(file.stat().st_size for file in files)
         typer.echo(f"{target}: {len(files):,} files, {total:,} bytes")

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pegcount.cli.failure import PROBLEM_STATUS, failures_as_sentences
+from pegcount.cli.failure import PROBLEM_STATUS, errors_as_exit_status
 from pegcount.config import Config
 from pegcount.store.check import CheckReport
 from pegcount.store.check import check as check_directory
@@ -31,7 +31,7 @@ def check(
 
     Exits with 1 if anything is damaged or missing. Changes nothing.
     """
-    with failures_as_sentences():
+    with errors_as_exit_status():
         report = check_directory(data, Config())
     Console().print(_table(data, report))
     for orphan in report.orphans:

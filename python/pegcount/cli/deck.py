@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pegcount.cli.failure import failures_as_sentences
+from pegcount.cli.failure import errors_as_exit_status
 from pegcount.client import DEFAULT_ADDRESS, Client
 from pegcount.errors import ImportFileError
 from pegcount.v1 import admin_pb2
@@ -25,7 +25,7 @@ def import_deck(
     server: Server = DEFAULT_ADDRESS,
 ) -> None:
     """Put a code deck in place of any other of the same id."""
-    with failures_as_sentences(), Client(server) as client:
+    with errors_as_exit_status(), Client(server) as client:
         answer = client.admin.PutCodeDeck(admin_pb2.PutCodeDeckRequest(id=deck_id, entries=_entries(file)))
         typer.echo(f"code deck {deck_id}: {answer.entry_count:,} entries")
 
@@ -33,7 +33,7 @@ def import_deck(
 @deck_app.command("list")
 def list_decks(server: Server = DEFAULT_ADDRESS) -> None:
     """List the code decks."""
-    with failures_as_sentences(), Client(server) as client:
+    with errors_as_exit_status(), Client(server) as client:
         for deck in client.admin.ListCodeDecks(admin_pb2.ListCodeDecksRequest()).code_decks:
             typer.echo(f"code deck {deck.id}: {deck.entry_count:,} entries")
 

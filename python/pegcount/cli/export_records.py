@@ -10,10 +10,10 @@ from typing import Annotated, BinaryIO
 import typer
 
 from pegcount import calendar
-from pegcount.cli.failure import REJECTED_STATUS, failures_as_sentences
+from pegcount.cli.failure import REJECTED_STATUS, errors_as_exit_status
 from pegcount.config import Config
 from pegcount.errors import PegcountError
-from pegcount.export import CsvSink, ParquetSink, Sink, export_records, whole_file
+from pegcount.export import CsvSink, ParquetSink, Sink, atomic_file, export_records
 from pegcount.store.snapshot import open_snapshot
 from pegcount.zone import US_PER_DAY, Zone
 
@@ -46,13 +46,13 @@ def export(
     csv is the format pegcount-csv, which can be imported again. Exits with 1 if the format
     had no way to write some of the records.
     """
-    with failures_as_sentences():
+    with errors_as_exit_status():
         from_us, to_us = _range(from_time, to_time, time_zone)
         if format_name not in _SINKS or (out == _STANDARD_OUTPUT and format_name != "csv"):
             formats = "csv" if format_name in _SINKS else " or ".join(_SINKS)
             raise ExportOptionError(f"--format: {out} cannot be {format_name!r}, only {formats}")
         config = Config()
-        with _opened(out) as file:
+        with _open(out) as file:
             engine = open_snapshot(data, config)
             sink = _SINKS[format_name](file)
             counts = export_records(engine, from_us, to_us, sink, config.export_piece_row_count)
@@ -82,10 +82,10 @@ def _instant_us(option: str, text: str, zone: Zone) -> int:
 
 
 @contextmanager
-def _opened(out: Path) -> Iterator[BinaryIO]:
+def _open(out: Path) -> Iterator[BinaryIO]:
     if out == _STANDARD_OUTPUT:
         with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as file:
             yield file
     else:
-        with whole_file(out) as file:
+        with atomic_file(out) as file:
             yield file

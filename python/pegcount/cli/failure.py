@@ -16,7 +16,7 @@ FAILED_STATUS = 2
 
 
 @contextmanager
-def failures_as_sentences() -> Iterator[None]:
+def errors_as_exit_status() -> Iterator[None]:
     """Ends the command with a sentence for every error that a person can do something about."""
     try:
         yield

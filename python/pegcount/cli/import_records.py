@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from pegcount import calendar
-from pegcount.cli.failure import REJECTED_STATUS, failures_as_sentences
+from pegcount.cli.failure import REJECTED_STATUS, errors_as_exit_status
 from pegcount.client import Client
 from pegcount.config import Config
 from pegcount.errors import ImportFileError
@@ -50,7 +50,7 @@ def import_records(
     Importing a file again, also after an import that broke off, counts nothing twice.
     Exits with 1 if any row was rejected.
     """
-    with failures_as_sentences():
+    with errors_as_exit_status():
         options = _options(source, time_zone, columns, settings or [])
         config = Config()
         began = time.monotonic()

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pegcount import calendar, core
-from pegcount.cli.failure import failures_as_sentences
+from pegcount.cli.failure import errors_as_exit_status
 from pegcount.client import DEFAULT_ADDRESS, Client
 from pegcount.errors import PegcountError
 from pegcount.v1 import reports_pb2
@@ -43,7 +43,7 @@ def usage(
     server: Server = DEFAULT_ADDRESS,
 ) -> None:
     """Sessions per calendar bin."""
-    with failures_as_sentences(), Client(server) as client:
+    with errors_as_exit_status(), Client(server) as client:
         request = reports_pb2.QueryAsrUsageRequest(
             from_time=from_time,
             to_time=to_time,
@@ -70,7 +70,7 @@ def active(
     server: Server = DEFAULT_ADDRESS,
 ) -> None:
     """Calls in progress."""
-    with failures_as_sentences(), Client(server) as client:
+    with errors_as_exit_status(), Client(server) as client:
         request = reports_pb2.QueryActiveSessionsRequest(
             return_fields=fields,
             order=order or [],
@@ -103,7 +103,7 @@ def folders(
     server: Server = DEFAULT_ADDRESS,
 ) -> None:
     """Calls and their average duration per day, folder and agent."""
-    with failures_as_sentences(), Client(server) as client:
+    with errors_as_exit_status(), Client(server) as client:
         request = reports_pb2.QueryFolderStatsRequest(
             company=company,
             organization=organization,
@@ -134,7 +134,7 @@ def quality(
     server: Server = DEFAULT_ADDRESS,
 ) -> None:
     """Calls, ACD, ASR and CPS of one account per bin."""
-    with failures_as_sentences(), Client(server) as client:
+    with errors_as_exit_status(), Client(server) as client:
         request = reports_pb2.QueryOriginationQualityRequest(
             account_id=account_id,
             from_time=from_time,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pegcount.cli.failure import failures_as_sentences
+from pegcount.cli.failure import errors_as_exit_status
 from pegcount.client import DEFAULT_ADDRESS, Client
 from pegcount.v1 import admin_pb2
 
@@ -26,17 +26,17 @@ def retention(
 
     A limit that is not given stays as it is.
     """
-    with failures_as_sentences(), Client(server) as client:
-        kept = client.admin.GetRetention(admin_pb2.GetRetentionRequest()).retention
+    with errors_as_exit_status(), Client(server) as client:
+        limits = client.admin.GetRetention(admin_pb2.GetRetentionRequest()).retention
         if keep_all:
-            kept.Clear()
+            limits.Clear()
         if days is not None:
-            kept.days = days
+            limits.days = days
         if size is not None:
-            kept.bytes = size
+            limits.bytes = size
         if keep_all or days is not None or size is not None:
-            client.admin.SetRetention(admin_pb2.SetRetentionRequest(retention=kept))
-        for field, value in kept.ListFields():
+            client.admin.SetRetention(admin_pb2.SetRetentionRequest(retention=limits))
+        for field, value in limits.ListFields():
             typer.echo(f"{field.name}: {value:,}")
-        if not kept.ListFields():
+        if not limits.ListFields():
             typer.echo("all records are kept")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pegcount.cli.failure import failures_as_sentences
+from pegcount.cli.failure import errors_as_exit_status
 from pegcount.client import DEFAULT_ADDRESS
 from pegcount.config import Config
 from pegcount.server import build_server
@@ -32,7 +32,7 @@ def serve(
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    with failures_as_sentences():
+    with errors_as_exit_status():
         config = Config(active_ttl_seconds=active_ttl)
         store = EmbeddedStore(data, config)
         try:

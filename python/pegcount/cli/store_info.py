@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pegcount.cli.failure import failures_as_sentences
+from pegcount.cli.failure import errors_as_exit_status
 from pegcount.client import DEFAULT_ADDRESS, Client
 from pegcount.v1 import admin_pb2
 
@@ -13,7 +13,7 @@ def store_info(
     server: Annotated[str, typer.Option(help="HOST:PORT of the server.")] = DEFAULT_ADDRESS,
 ) -> None:
     """Tell what a server's store holds."""
-    with failures_as_sentences(), Client(server) as client:
+    with errors_as_exit_status(), Client(server) as client:
         info = client.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest())
         for field, value in info.ListFields():
             typer.echo(f"{field.name}: {value:,}" if isinstance(value, int) else f"{field.name}: {value}")

@@ -1,8 +1,8 @@
 """Records of a store as files that other programs read."""
 
+from pegcount.export.atomic_file import atomic_file
 from pegcount.export.csv_text import CsvSink
 from pegcount.export.parquet import ParquetSink
 from pegcount.export.records import ExportCounts, Sink, export_records
-from pegcount.export.whole_file import whole_file
 
-__all__ = ["CsvSink", "ExportCounts", "ParquetSink", "Sink", "export_records", "whole_file"]
+__all__ = ["CsvSink", "ExportCounts", "ParquetSink", "Sink", "atomic_file", "export_records"]

@@ -40,9 +40,9 @@ SCHEMA = pa.schema(
 """The fields of a record in the order of the contract, then when it was last received."""
 
 
-def typed(piece: pa.RecordBatch) -> pa.RecordBatch:
-    """A piece as the core gives it, with the columns of `SCHEMA`."""
-    columns = [_typed(field, piece.column(field.name)) for field in SCHEMA]
+def typed(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """A batch as the core gives it, with the columns of `SCHEMA`."""
+    columns = [_typed(field, batch.column(field.name)) for field in SCHEMA]
     return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 

@@ -1,4 +1,4 @@
-"""The records of a range of setup times, piece by piece from a store into a file."""
+"""The records of a range of setup times, batch by batch from a store into a file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def export_records(engine: core.Store, from_us: int, to_us: int, sink: Sink, row
     store is not what was written.
     """
     counts = ExportCounts()
-    for records in _pieces(engine, from_us, to_us, row_max):
+    for records in _batches(engine, from_us, to_us, row_max):
         written = sink.write(records)
         counts.written += written
         counts.left_out += records.num_rows - written
@@ -44,9 +44,9 @@ def export_records(engine: core.Store, from_us: int, to_us: int, sink: Sink, row
     return counts
 
 
-def _pieces(engine: core.Store, from_us: int, to_us: int, row_max: int) -> Iterator[pa.RecordBatch]:
-    place = (0, 0)
-    while (piece := engine.export((from_us, to_us), place, row_max)) is not None:
-        stream, place = piece
+def _batches(engine: core.Store, from_us: int, to_us: int, row_max: int) -> Iterator[pa.RecordBatch]:
+    cursor = (0, 0)
+    while (exported := engine.export((from_us, to_us), cursor, row_max)) is not None:
+        stream, cursor = exported
         with pa.ipc.open_stream(stream) as reader:
             yield typed(reader.read_next_batch())

@@ -68,7 +68,7 @@ def import_file(
     if parser is None:
         raise ImportFileError(f"format {format_name!r} is none of {', '.join(FORMATS)}")
     overrides = read_overrides(options.overrides, LocalClock(options.zone))
-    with _opened(path) as file:
+    with _open(path) as file:
         run = _Import(str(path), submit, rejects, overrides, config)
         for parsed in parser(file, options):
             run.take(parsed)
@@ -81,7 +81,7 @@ def import_file(
     return run.counts
 
 
-def _opened(path: Path) -> BinaryIO:
+def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
@@ -148,9 +148,9 @@ class _Import:
             return
         while len(self._in_flight) >= self._config.import_batch_in_flight_max:
             self._settle()
-        self._in_flight.append((self._submitted(data), batch))
+        self._in_flight.append((self._submit_when_room(data), batch))
 
-    def _submitted(self, data: bytes) -> Pending:
+    def _submit_when_room(self, data: bytes) -> Pending:
         """The batch on its way; where there is no room for its bytes, those before it make some."""
         while True:
             try:

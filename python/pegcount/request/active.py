@@ -40,7 +40,7 @@ def active_query(
         Between("received_time", now_us - config.active_ttl_seconds * US_PER_SECOND + 1, _INT64_MAX),
         *_filters(request.filters, validator),
     )
-    validator.done()
+    validator.raise_violations()
     code_deck = request.code_deck if request.HasField("code_deck") else None
     rollup = grouping == reports_pb2.GROUPING_ROLLUP
     return ActiveQuery(names, order, limit, rollup, code_deck, zone, predicates)
@@ -51,7 +51,7 @@ def _return_fields(
 ) -> tuple[str, ...]:
     if not request.return_fields:
         allowed = ", ".join(RETURN_FIELDS)
-        validator.violate("return_fields", "REQUIRED_FIELD_MISSING", f"needs one or more of {allowed}")
+        validator.add_violation("return_fields", "REQUIRED_FIELD_MISSING", f"needs one or more of {allowed}")
     _check_names("return_fields", request.return_fields, validator)
     return tuple(request.return_fields)
 
@@ -65,7 +65,7 @@ def _order(
     for i in known:
         if terms[i].name not in request.return_fields:
             description = f"{terms[i].name} is not in return_fields ({allowed})"
-            validator.violate(
+            validator.add_violation(
                 f"order[{i}]", "ORDER_NOT_RETURNED", description, value=terms[i].name, allowed=allowed
             )
     return terms
@@ -78,10 +78,12 @@ def _check_names(field: str, names: Iterable[str], validator: RequestValidator) 
     for i, name in enumerate(names):
         if name not in RETURN_FIELDS:
             description = f"{name!r} is not one of {listed}"
-            validator.violate(f"{field}[{i}]", "UNKNOWN_NAME", description, value=name, allowed=allowed)
+            validator.add_violation(f"{field}[{i}]", "UNKNOWN_NAME", description, value=name, allowed=allowed)
             listed = "them"
         elif name in first:
-            validator.violate(f"{field}[{i}]", "REPEATED_NAME", f"{name} stands there already", value=name)
+            validator.add_violation(
+                f"{field}[{i}]", "REPEATED_NAME", f"{name} stands there already", value=name
+            )
         else:
             first[name] = i
     return list(first.values())

@@ -17,25 +17,25 @@ _UNITS_PER_ONE = 10**9
 
 
 def text_filter(
-    field: str, given: reports_pb2.TextFilter, validator: RequestValidator
+    field: str, message: reports_pb2.TextFilter, validator: RequestValidator
 ) -> Iterable[Predicate]:
     """Conditions of a `TextFilter`; every text that is given must hold."""
-    hows = _given(field, given, validator)
-    for how in hows:
-        text = validator.text(f"{field}.{how}", getattr(given, how))
+    comparisons = _comparisons(field, message, validator)
+    for how in comparisons:
+        text = validator.text(f"{field}.{how}", getattr(message, how))
         if not text:
-            validator.violate(f"{field}.{how}", "EMPTY_FILTER", "is empty; leave it out to ask for any")
+            validator.add_violation(f"{field}.{how}", "EMPTY_FILTER", "is empty; leave it out to ask for any")
         yield TextMatch(field, how, text)
 
 
-def duration_filter(field: str, given: reports_pb2.IntegerFilter, validator: RequestValidator) -> Between:
+def duration_filter(field: str, message: reports_pb2.IntegerFilter, validator: RequestValidator) -> Between:
     """Condition of an `IntegerFilter` in whole seconds, floor(duration_ms / 1000).
 
     floor(ms / 1000) = n where ms is within [1000 n, 1000 n + 999].
     """
     low, high = _INT64_MIN, _INT64_MAX
-    for how in _given(field, given, validator):
-        seconds = getattr(given, how)
+    for how in _comparisons(field, message, validator):
+        seconds = getattr(message, how)
         if how != "lt":
             low = max(low, 1_000 * (seconds + (how == "gt")))
         if how != "gt":
@@ -43,11 +43,11 @@ def duration_filter(field: str, given: reports_pb2.IntegerFilter, validator: Req
     return _between("duration_ms", low, high)
 
 
-def decimal_filter(field: str, given: reports_pb2.DecimalFilter, validator: RequestValidator) -> Between:
+def decimal_filter(field: str, message: reports_pb2.DecimalFilter, validator: RequestValidator) -> Between:
     """Condition of a `DecimalFilter`, exact: a record's price is a whole number of 10^-9."""
     low, high = _INT64_MIN, _INT64_MAX
-    for how in _given(field, given, validator):
-        floor, ceiling = _units(f"{field}.{how}", getattr(given, how), validator)
+    for how in _comparisons(field, message, validator):
+        floor, ceiling = _units(f"{field}.{how}", getattr(message, how), validator)
         if how == "gt":
             low = max(low, floor + 1)
         elif how == "lt":
@@ -60,20 +60,20 @@ def decimal_filter(field: str, given: reports_pb2.DecimalFilter, validator: Requ
 def network_filter(field: str, text: str, validator: RequestValidator) -> Iterable[Predicate]:
     """Condition of an address or CIDR block."""
     if not text:
-        validator.violate(field, "EMPTY_FILTER", "is empty; leave it out to ask for any")
+        validator.add_violation(field, "EMPTY_FILTER", "is empty; leave it out to ask for any")
         return
     problem = _network_problem(text)
     if problem:
-        validator.violate(field, "MALFORMED_ADDRESS", problem, value=text)
+        validator.add_violation(field, "MALFORMED_ADDRESS", problem, value=text)
     yield InNetwork(field, text)
 
 
-def _given(field: str, given: Message, validator: RequestValidator) -> list[str]:
+def _comparisons(field: str, message: Message, validator: RequestValidator) -> list[str]:
     """Names of the comparisons that a filter message has; none at all is a violation."""
-    names = [descriptor.name for descriptor, _ in given.ListFields()]
+    names = [descriptor.name for descriptor, _ in message.ListFields()]
     if not names:
-        allowed = ", ".join(given.DESCRIPTOR.fields_by_name)
-        validator.violate(
+        allowed = ", ".join(message.DESCRIPTOR.fields_by_name)
+        validator.add_violation(
             field, "EMPTY_FILTER", f"needs one or more of {allowed}; leave it out to ask for any"
         )
     return names
@@ -89,12 +89,12 @@ def _between(column: str, low: int, high: int) -> Between:
 def _units(field: str, text: str, validator: RequestValidator) -> tuple[int, int]:
     """A decimal in units of 10^-9, rounded down and up."""
     if not text:
-        validator.violate(field, "EMPTY_FILTER", "is empty; leave it out to ask for any")
+        validator.add_violation(field, "EMPTY_FILTER", "is empty; leave it out to ask for any")
         return 0, 0
-    if not validator.is_text(field, text):
+    if not validator.check_text(field, text):
         return 0, 0
     if not _DECIMAL.fullmatch(text):
-        validator.violate(
+        validator.add_violation(
             field, "MALFORMED_DECIMAL", f"{text!r} is no decimal number such as -0.0125", value=text
         )
         return 0, 0
@@ -107,11 +107,11 @@ def _network_problem(text: str) -> str | None:
     try:
         ip_network(text) if "/" in text else ip_address(text)
     except ValueError:
-        return f"{text!r} is no IPv4 or IPv6 address, nor a CIDR block {_meant(text)}"
+        return f"{text!r} is no IPv4 or IPv6 address, nor a CIDR block {_suggestion(text)}"
     return f"{text!r} has a zone or a net mask; write ADDRESS or ADDRESS/BITS" if _is_unusual(text) else None
 
 
-def _meant(text: str) -> str:
+def _suggestion(text: str) -> str:
     try:
         return f"with all host bits 0; perhaps {ip_network(text, strict=False)}"
     except ValueError:

@@ -12,15 +12,15 @@ def folder_query(
     """The query that a request means; raises InvalidRequestError with all its violations."""
     validator = RequestValidator(calendar, config)
     zone = validator.zone(request.time_zone if request.HasField("time_zone") else None)
-    company = validator.required("company", request.company)
-    organization = validator.required("organization", request.organization)
+    company = validator.required_text("company", request.company)
+    organization = validator.required_text("organization", request.organization)
     folder = validator.text("folder", request.folder)
     today = zone.local_date(now_us)
     from_date = validator.date("from_date", request.from_date) if request.HasField("from_date") else today
     to_date = validator.date("to_date", request.to_date) if request.HasField("to_date") else from_date
-    validator.done()
+    validator.raise_violations()
     predicates = (
-        *carried_by(company, organization, folder),
+        *folder_predicates(company, organization, folder),
         OneOf("kind", (SessionKind.CALL,)),
         OneOf("is_last_attempt", (1,)),
         Present("end_time", wanted=True),
@@ -28,7 +28,7 @@ def folder_query(
     return FolderQuery(company, organization, folder, from_date, to_date, zone, predicates)
 
 
-def carried_by(company: str, organization: str = "", folder: str = "") -> tuple[Predicate, ...]:
+def folder_predicates(company: str, organization: str = "", folder: str = "") -> tuple[Predicate, ...]:
     """Records that carry these; an empty name asks nothing."""
     names = {"company": company, "organization": organization, "folder": folder}
     return tuple(OneOf(column, (name,)) for column, name in names.items() if name)

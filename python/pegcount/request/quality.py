@@ -19,13 +19,13 @@ def quality_query(
     to_time = request.to_time if request.HasField("to_time") else None
     from_us, to_us = validator.range_us(request.from_time, to_time, zone)
     predicates = (
-        OneOf("account_id", (validator.required("account_id", request.account_id),)),
+        OneOf("account_id", (validator.required_text("account_id", request.account_id),)),
         OneOf("kind", (SessionKind.CALL,)),
         OneOf("is_last_attempt", (1,)),
         Present("end_time", wanted=True),
         *_filters(request, validator),
     )
-    validator.done()
+    validator.raise_violations()
     return QualityQuery(from_us, to_us, granularity, zone, predicates)
 
 

@@ -15,13 +15,16 @@ def retention(request: admin_pb2.SetRetentionRequest) -> Retention:
     message = request.retention
     days = message.days if message.HasField("days") else None
     size = message.bytes if message.HasField("bytes") else None
-    violations = [*_outside("retention.days", days, _DAYS_MAX), *_outside("retention.bytes", size, 2**63 - 1)]
+    violations = [
+        *_range_violations("retention.days", days, _DAYS_MAX),
+        *_range_violations("retention.bytes", size, 2**63 - 1),
+    ]
     if violations:
         raise InvalidRequestError(violations)
     return Retention(days, size)
 
 
-def _outside(field: str, value: int | None, maximum: int) -> list[Violation]:
+def _range_violations(field: str, value: int | None, maximum: int) -> list[Violation]:
     if value is None or 1 <= value <= maximum:
         return []
     metadata = {"value": str(value), "minimum": "1", "maximum": str(maximum)}

@@ -23,7 +23,7 @@ def usage_query(request: reports_pb2.QueryAsrUsageRequest, calendar: Calendar, c
         *validator.any_of("tenant_ids", "tenant_id", request.tenant_ids),
     )
     sma_period = _sma_period(request, validator)
-    validator.done()
+    validator.raise_violations()
     return UsageQuery(from_us, to_us, granularity, zone, sma_period, predicates)
 
 
@@ -33,5 +33,5 @@ def _sma_period(request: reports_pb2.QueryAsrUsageRequest, validator: RequestVal
     if int(request.granularity) in set(Granularity) - {Granularity.DAY}:
         name = reports_pb2.Granularity.Name(request.granularity)
         description = f"a moving average is over days: it needs GRANULARITY_DAY, not {name}"
-        validator.violate("sma_period", "SMA_NEEDS_DAY", description, granularity=name)
+        validator.add_violation("sma_period", "SMA_NEEDS_DAY", description, granularity=name)
     return validator.number_within("sma_period", request.sma_period, 1, _SMA_PERIOD_MAX)

@@ -3,7 +3,7 @@
 from pegcount import core
 from pegcount.errors import NotFoundError
 from pegcount.model import FolderQuery
-from pegcount.request.folder import carried_by
+from pegcount.request.folder import folder_predicates
 from pegcount.store import Store
 
 
@@ -18,6 +18,6 @@ def check_exists(query: FolderQuery, store: Store, cancel_token: core.Stop) -> N
         if not name:
             continue
         asked[kind] = name
-        if not store.any_match(carried_by(**asked), cancel_token):
+        if not store.any_match(folder_predicates(**asked), cancel_token):
             message = f"no record carries {kind} {name!r}"
             raise NotFoundError(f"{kind.upper()}_NOT_FOUND", kind, message, **asked)

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """Where to write what `path` is to hold; a file that is there stays until the block ends well."""
     temporary = path.with_name(f"{path.name}.part")
     try:
