@@ -109,7 +109,7 @@ def _read(store: EmbeddedStore, waits: list[float], ended: threading.Event) -> N
             return
         predicates = (OneOf("account_id", (str(account),)),)
         scan = Scan(None, predicates, (), Measure("calls"))
-        waits.append(_timed(lambda scan=scan: store.partials(scan, 10**6, core.Stop(None))))  # type: ignore[misc]
+        waits.append(_timed(lambda scan=scan: store.partials(scan, 10**6, core.CancelToken(None))))  # type: ignore[misc]
 
 
 def _timed(work: Callable[[], object]) -> float:

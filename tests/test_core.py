@@ -5,6 +5,7 @@ import importlib
 import inspect
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount import calendar, core
-from pegcount.model import Measure, OrderTerm
+from pegcount.model import Measure, OrderTerm, Scan
 from pegcount.v1 import records_pb2, reports_pb2
 
 STUB = Path(core.__file__).with_name("_aggcore.pyi")
@@ -61,6 +62,11 @@ def module_names(owner: Any) -> set[str]:
     return {name for name in vars(owner) if not name.startswith("__")}
 
 
+def is_property(member: Any) -> bool:
+    # PyO3 exposes a field that is itself a Python object as a member, all others by a getter.
+    return inspect.isgetsetdescriptor(member) or inspect.ismemberdescriptor(member)
+
+
 CLASSES = [name for name, node in stub_body().items() if isinstance(node, ast.ClassDef)]
 FUNCTIONS = [name for name, node in stub_body().items() if isinstance(node, ast.FunctionDef)]
 
@@ -88,11 +94,11 @@ def test_members_of_a_class(name: str) -> None:
     for member, function in declared.items():
         assert isinstance(function, ast.FunctionDef)
         found = inspect.getattr_static(class_, member)
-        assert inspect.isgetsetdescriptor(found) == ("property" in decorators_of(function)), member
+        assert is_property(found) == ("property" in decorators_of(function)), member
         assert isinstance(found, staticmethod) == ("staticmethod" in decorators_of(function)), member
         if member == "__new__":
             assert signature_of_stub(function) == signature_of_module(class_)
-        elif not inspect.isgetsetdescriptor(found):
+        elif not is_property(found):
             assert signature_of_stub(function) == signature_of_module(getattr(class_, member)), member
 
 
@@ -120,20 +126,13 @@ def engine_of(*records: records_pb2.SessionRecord) -> core.Store:
         batch = records_pb2.WriteRecordsRequest(records=records).SerializeToString()
         pending = engine.submit(batch, 1, 0)
         assert pending.rejected == []
-        assert engine.wait(pending) == (len(records), 0, 0)
+        counts = engine.wait(pending)
+        assert (counts.accepted, counts.replaced, counts.duplicates) == (len(records), 0, 0)
     return engine
 
 
 def sums(engine: core.Store, measure: Measure, edges: Any = None, keys: Sequence[str] = ()) -> core.Partials:
-    return engine.partials(
-        edges=edges,
-        predicates=[],
-        keys=keys,
-        measure=(measure.name, measure.as_of_us),
-        deck=None,
-        cell_count_max=1_000,
-        stop=core.Stop(None),
-    )
+    return engine.partials(Scan(edges, (), tuple(keys), measure), None, 1_000, core.CancelToken(None))
 
 
 def hours(count: int) -> Any:
@@ -143,7 +142,7 @@ def hours(count: int) -> Any:
 def printing() -> dict[str, Any]:
     """How times print."""
     assert UTC is not None
-    return {"change_us": UTC.change_us, "offset_s": UTC.offset_s}
+    return {"zone": UTC}
 
 
 def check_bytes(body: bytes, expected: Message) -> None:
@@ -331,20 +330,12 @@ def test_active_of_nothing() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"measure": ("minutes", 0)},
-        {"keys": ["nothing"]},
-        {"keys": ["level"]},
+        {"measure": Measure("minutes")},
+        {"keys": ("nothing",)},
+        {"keys": ("level",)},
     ],
 )
 def test_names_that_the_core_does_not_know(arguments: dict[str, Any]) -> None:
-    given: dict[str, Any] = {
-        "edges": None,
-        "predicates": [],
-        "keys": [],
-        "measure": ("calls", 0),
-        "deck": None,
-        "cell_count_max": 1,
-        "stop": core.Stop(None),
-    }
+    scan = replace(Scan(None, (), (), Measure("calls")), **arguments)
     with pytest.raises(ValueError, match="the core knows no"):
-        engine_of(call("c1")).partials(**{**given, **arguments})
+        engine_of(call("c1")).partials(scan, None, 1, core.CancelToken(None))

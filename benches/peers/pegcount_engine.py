@@ -48,7 +48,7 @@ class Pegcount:
     def ask(self, name: str) -> Any:
         """The bytes of the response message; for the full scan the sums."""
         if name == "S1":
-            return self._store.partials(questions.FULL_SCAN, Config().cell_count_max, core.Stop(None))
+            return self._store.partials(questions.FULL_SCAN, Config().cell_count_max, core.CancelToken(None))
         method, _, _ = self._method(name)
         return method(
             self._deserializers[method.__name__](questions.REQUESTS[name].SerializeToString()), _CONTEXT

@@ -1,88 +1,307 @@
-"""The Rust core; checked against the built module by tests/test_core.py."""
+"""The Rust core; tests/test_core.py checks this stub against the built module.
+
+All times are microseconds UTC, all days are UTC days since 1970-01-01. Every call
+releases the GIL while it computes. A bug of the core raises PanicException.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pegcount.model import CodeDeckEntry, OrderTerm, Predicate
+from pegcount.model import CodeDeckEntry, OrderTerm, Predicate, Scan
+from pegcount.zone import Zone
 
-_FileRow = tuple[str, int, int, int, bytes]
-"""Name, rows, bytes, CRC-32 and summary."""
+class PanicException(BaseException):
+    """A bug of the core; not an Exception, so that no handler takes it for an expected failure."""
 
-class PanicException(BaseException): ...
+class ManifestEntry:
+    """What the catalogue stores of a file of the data directory."""
 
-class Pending:
+    def __new__(cls, name: str, rows: int, size: int, crc32: int, summary: bytes) -> ManifestEntry: ...
     @property
-    def batch_id(self) -> str | None: ...
+    def name(self) -> str:
+        """Path within the data directory."""
     @property
-    def rejected(self) -> list[tuple[int, int, str]]: ...
-
-class Freeze: ...
-
-class Rewrite:
+    def rows(self) -> int:
+        """Rows of the file."""
     @property
-    def segments(self) -> list[tuple[int, _FileRow]]: ...
+    def size(self) -> int:
+        """Bytes of the file."""
     @property
-    def dead(self) -> list[tuple[str, bytes]]: ...
+    def crc32(self) -> int:
+        """CRC-32 of all its bytes."""
+    @property
+    def summary(self) -> bytes:
+        """What the core needs to open the file without reading it."""
 
-class Partials: ...
+class NewSegment:
+    """A segment that a flush or compaction has written."""
 
-class Deck:
-    def __new__(cls, entries: Sequence[CodeDeckEntry]) -> Deck: ...
+    @property
+    def day(self) -> int:
+        """UTC day of its records."""
+    @property
+    def file(self) -> ManifestEntry:
+        """Its manifest entry."""
 
-class Stop:
-    def __new__(cls, limit_seconds: float | None) -> Stop: ...
-    def cancel(self) -> None: ...
+class SegmentTombstones:
+    """Tombstones of a segment, as the catalogue stores them."""
+
+    def __new__(cls, segment: str, rows: bytes) -> SegmentTombstones: ...
+    @property
+    def segment(self) -> str:
+        """Name of the segment."""
+    @property
+    def rows(self) -> bytes:
+        """Bit n mod 8 of byte n / 8 is set if row n was replaced."""
+
+class OpenSegment:
+    """A segment that reports read."""
+
+    @property
+    def name(self) -> str:
+        """Path within the data directory."""
+    @property
+    def day(self) -> int:
+        """UTC day of its records."""
+    @property
+    def size(self) -> int:
+        """Bytes of its file."""
+
+class BatchCounts:
+    """What became of the records of a batch that were not rejected."""
+
+    @property
+    def accepted(self) -> int:
+        """New records."""
+    @property
+    def replaced(self) -> int:
+        """Records that changed a stored one."""
+    @property
+    def duplicates(self) -> int:
+        """Records without effect."""
+
+class Rejection:
+    """A record of a batch that was rejected."""
+
+    @property
+    def index(self) -> int:
+        """Position in the batch, from 0."""
+    @property
+    def reason(self) -> int:
+        """Number of a `RejectReason`."""
+    @property
+    def description(self) -> str:
+        """The same for a person, naming the field."""
+
+class MemoryRows:
+    """Rows in memory."""
+
+    @property
+    def active(self) -> int:
+        """Sessions that have not ended."""
+    @property
+    def finished(self) -> int:
+        """Finished records that no segment holds yet."""
+
+class StoreInfo:
+    """What a store holds; each record counts once, whatever its versions."""
+
+    @property
+    def records(self) -> int:
+        """All records."""
+    @property
+    def unsealed_records(self) -> int:
+        """Of these, the ones in memory."""
+    @property
+    def active_records(self) -> int:
+        """Of these, the sessions that have not ended."""
+    @property
+    def segments(self) -> int:
+        """Segments on disk."""
+    @property
+    def segment_bytes(self) -> int:
+        """Bytes of their files."""
+    @property
+    def first_setup_us(self) -> int | None:
+        """Earliest setup time, None without records."""
+    @property
+    def last_setup_us(self) -> int | None:
+        """Latest setup time, None without records."""
+
+class ExportCursor:
+    """Where an export goes on; opaque."""
+
+class ExportPiece:
+    """Some records of an export."""
+
+    @property
+    def stream(self) -> bytes:
+        """An Arrow IPC stream: the fields of a record by name, then `received_time`."""
+    @property
+    def next(self) -> ExportCursor:
+        """Where the export goes on."""
+
+class JournalContent:
+    """What a journal file holds."""
+
+    @property
+    def batches(self) -> int:
+        """Batches."""
+    @property
+    def records(self) -> int:
+        """Records in them."""
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+
+class PendingCommit:
+    """A batch on its way to the disk."""
+
+    @property
+    def batch_id(self) -> str | None:
+        """The caller's name for the batch."""
+    @property
+    def rejected(self) -> list[Rejection]:
+        """Records that were rejected; the others are stored once `Store.wait` returns."""
+
+class Flush:
+    """A flush that has begun: the records that it writes change no more."""
+
+    @property
+    def first_journal(self) -> int | None:
+        """The first journal file that is still needed afterwards, None without active sessions."""
+
+class SegmentEdit:
+    """New segments and what they replace; empty once installed."""
+
+    @property
+    def segments(self) -> list[NewSegment]:
+        """The new segments."""
+    @property
+    def tombstones(self) -> list[SegmentTombstones]:
+        """Tombstones of other segments that the catalogue has to store from now on."""
+
+class Partials:
+    """Partial aggregates: integer sums per bin and group."""
+
+class CodeDeck:
+    """A code deck: the destination of a number is that of the longest code that begins it."""
+
+    def __new__(cls, entries: Sequence[CodeDeckEntry]) -> CodeDeck:
+        """Builds the deck; codes are distinct and consist of digits."""
+
+class CancelToken:
+    """Ends running work early, at its next look."""
+
+    def __new__(cls, limit_seconds: float | None) -> CancelToken:
+        """Work may run for `limit_seconds` from now; None is without limit."""
+    def cancel(self) -> None:
+        """Ends the work: it raises CancelledError."""
 
 class Store:
-    def __new__(cls, directory: Path, batch_rows: int, waiting_bytes: int) -> Store: ...
-    def open_segment(self, day: int, file: _FileRow, dead: bytes, damaged: bool) -> None: ...
+    """Records in memory and in segments, and the journal that makes batches durable.
+
+    Safe to use from many threads. A method that reads or writes a file raises OSError
+    if the operating system refuses, DataDamagedError if a file is not what was written.
+    """
+
+    def __new__(cls, directory: Path, batch_rows: int, waiting_bytes: int) -> Store:
+        """An empty store over a data directory.
+
+        `batch_rows` limits the records of a batch, `waiting_bytes` the bytes of the commit
+        queue. Nothing is read until the `open_*` methods and `replay`.
+        """
+    def open_segment(self, day: int, file: ManifestEntry, tombstones: bytes, damaged: bool) -> None:
+        """Adds a segment of the catalogue.
+
+        One that cannot be opened, or that was marked `damaged` before, makes the reports of
+        its day raise DataDamagedError, and only these.
+        """
+    def open_active_snapshot(self, file: ManifestEntry) -> None:
+        """Reads active sessions back into memory."""
+    def replay(self, first: int) -> None:
+        """Reads the batches of all journal files from number `first` on back into memory."""
+    def submit(self, data: bytes, received_us: int, oldest_us: int) -> PendingCommit:
+        """Enqueues a `WriteRecordsRequest` in wire form; commits a group first if the queue is full.
+
+        Rejects records set up before `oldest_us` unless their session is active. Raises
+        MalformedMessageError or BatchLimitError; nothing of the batch is stored then.
+        """
+    def wait(self, pending: PendingCommit) -> BatchCounts:
+        """Returns once the batch is durable and visible to reports; raises StoreReadOnlyError."""
+    def commit_group(self) -> bool:
+        """Commits one group of the queue, also of callers that have left; False if the queue was empty."""
     @property
-    def damaged(self) -> list[str]: ...
-    def open_active(self, file: _FileRow) -> None: ...
-    def replay(self, first: int) -> None: ...
-    def submit(self, data: bytes, received_us: int, oldest_us: int) -> Pending: ...
-    def wait(self, pending: Pending) -> tuple[int, int, int]: ...
-    def write_group(self) -> bool: ...
+    def fault(self) -> str | None:
+        """Why batches cannot be made durable now, None if they can."""
+    def reopen_after_fault(self) -> None:
+        """Tries to begin a new journal file after a failure; `fault` says whether it worked."""
     @property
-    def fault(self) -> str | None: ...
-    def try_again(self) -> None: ...
-    @property
-    def journal_bytes(self) -> int: ...
-    def drop_journal(self, first: int) -> None: ...
-    def freeze(self, with_active: bool) -> tuple[Freeze, int | None]: ...
-    def thaw(self, freeze: Freeze) -> None: ...
-    def write_frozen(self, freeze: Freeze, sequence: int, row_max: int) -> Rewrite: ...
-    def write_active(self, freeze: Freeze, sequence: int) -> list[_FileRow] | None: ...
-    def worth_merging(self, row_max: int) -> list[str]: ...
-    def merge(self, names: Sequence[str], sequence: int, row_max: int) -> Rewrite: ...
-    def adopt(self, rewrite: Rewrite) -> None: ...
-    def forget_before(self, day: int, heard_us: int) -> int: ...
+    def journal_bytes(self) -> int:
+        """Bytes of the journal files that the next start would read."""
+    def remove_journal_before(self, first: int) -> None:
+        """Removes the journal files with numbers below `first`."""
+    def begin_flush(self, with_active: bool) -> Flush:
+        """Begins a flush of the finished records in memory.
+
+        With `with_active` it includes a snapshot of the active sessions, and batches go to a
+        new journal file from now on.
+        """
+    def abort_flush(self, flush: Flush) -> None:
+        """Gives a flush up; the next one writes its records too."""
+    def write_flush(self, flush: Flush, sequence: int, row_max: int) -> SegmentEdit:
+        """Writes the records of a flush into segments of at most `row_max` rows.
+
+        Files are numbered from `sequence`. Nothing is visible until `install`.
+        """
+    def write_active_snapshot(self, flush: Flush, sequence: int) -> list[ManifestEntry] | None:
+        """Writes the active sessions into files numbered from `sequence`, None if it has none."""
+    def pick_compaction(self, row_max: int) -> list[str]:
+        """Names of the segments of one day to compact next into at most `row_max` rows."""
+    def compact(self, names: Sequence[str], sequence: int, row_max: int) -> SegmentEdit:
+        """Writes the rows of segments of one day that have no tombstone into new ones."""
+    def install(self, edit: SegmentEdit) -> None:
+        """Makes new segments visible in place of what they replace, in one step for readers."""
+    def drop_before(self, day: int, active_cutoff_us: int) -> int:
+        """Drops finished records of days before `day`, and active sessions set up before it.
+
+        Of the latter only those without an event since `active_cutoff_us`; returns their number.
+        """
     def partials(
-        self,
-        *,
-        edges: NDArray[np.int64] | None,
-        predicates: Sequence[Predicate],
-        keys: Sequence[str],
-        measure: tuple[str, int],
-        deck: Deck | None,
-        cell_count_max: int,
-        stop: Stop,
-    ) -> Partials: ...
-    def any_match(self, predicates: Sequence[Predicate], stop: Stop) -> bool: ...
-    def info(self) -> dict[str, Any]: ...
+        self, scan: Scan, deck: CodeDeck | None, cell_count_max: int, cancel: CancelToken
+    ) -> Partials:
+        """Sums per bin and group of the records that meet all predicates of the scan.
+
+        `deck` stands in place of the rates in the records. Raises CellLimitError beyond
+        `cell_count_max` cells, CancelledError, DeadlineError, DataDamagedError, or
+        ValueError for a column that does not exist or a sum beyond 64 bits.
+        """
+    def any_match(self, predicates: Sequence[Predicate], cancel: CancelToken) -> bool:
+        """Whether any record meets all predicates; raises as `partials` does."""
+    def info(self) -> StoreInfo:
+        """What the store holds."""
     def export(
-        self, span: tuple[int, int], place: tuple[int, int], row_max: int
-    ) -> tuple[bytes, tuple[int, int]] | None: ...
+        self, from_us: int, to_us: int, cursor: ExportCursor | None, row_max: int
+    ) -> ExportPiece | None:
+        """The next records set up in [`from_us`, `to_us`), at most `row_max`; None at the end.
+
+        `cursor` is None at first. Correct only while nothing changes the store.
+        """
     @property
-    def first_day(self) -> int | None: ...
+    def damaged_segments(self) -> list[str]:
+        """Names of segments found damaged, and of unreadable ones beside whose days a flush writes now."""
     @property
-    def rows_in_memory(self) -> tuple[int, int]: ...
+    def first_day(self) -> int | None:
+        """First day that has a record, None without records."""
     @property
-    def segments(self) -> list[tuple[str, int, int]]: ...
+    def memory_rows(self) -> MemoryRows:
+        """Rows in memory."""
+    @property
+    def segments(self) -> list[OpenSegment]:
+        """All segments, by day."""
 
 def usage_response(
     partials: Partials,
@@ -91,15 +310,26 @@ def usage_response(
     warmup_bin_count: int,
     sma_period: int | None,
     now_us: int,
-    change_us: NDArray[np.int64],
-    offset_s: NDArray[np.int32],
-) -> bytes: ...
+    zone: Zone,
+) -> bytes:
+    """A `QueryAsrUsageResponse` without range and notices.
+
+    `edges` has shape (bins + 1,). The first `warmup_bin_count` bins are read by the moving
+    average over `sma_period` bins and are not returned. Times print in the zone's offsets.
+    """
+
 def quality_response(
     partials: Partials, *, clipped_us: NDArray[np.int64], calendar_us: NDArray[np.int64]
-) -> bytes: ...
-def folder_response(
-    partials: Partials, *, edges: NDArray[np.int64], change_us: NDArray[np.int64], offset_s: NDArray[np.int32]
-) -> bytes: ...
+) -> bytes:
+    """A `QueryOriginationQualityResponse` without range and notices.
+
+    Both arrays have shape (bins + 1,): the edges of the bins as the range clips them, which
+    CPS divides by, and those of the whole calendar bins.
+    """
+
+def folder_response(partials: Partials, *, edges: NDArray[np.int64], zone: Zone) -> bytes:
+    """A `QueryFolderStatsResponse` without range and notices; bins are local days."""
+
 def active_response(
     partials: Partials,
     *,
@@ -107,11 +337,25 @@ def active_response(
     order: Sequence[OrderTerm],
     limit: int | None,
     rollup: bool,
-    change_us: NDArray[np.int64],
-    offset_s: NDArray[np.int32],
-) -> bytes: ...
-def format_time(us: int, change_us: NDArray[np.int64], offset_s: NDArray[np.int32]) -> str: ...
-def record_fields() -> list[str]: ...
-def check_file(directory: Path, file: _FileRow) -> None: ...
-def check_journal(directory: Path, sequence: int) -> tuple[int, int, int]: ...
-def journal_sequences(directory: Path) -> list[int]: ...
+    zone: Zone,
+) -> bytes:
+    """A `QueryActiveSessionsResponse` without range and notices.
+
+    `fields` are the fields to return, those that are keys in the order of the scan's keys.
+    Raises ValueError for an unknown field or a sum beyond 64 bits.
+    """
+
+def format_time(us: int, zone: Zone) -> str:
+    """RFC 3339 of an instant in the zone's offset, `Z` for offset 0."""
+
+def record_fields() -> list[str]:
+    """Names of the fields of a record, in the order of their tags."""
+
+def check_file(directory: Path, file: ManifestEntry) -> None:
+    """Reads a whole file of the catalogue; raises DataDamagedError or OSError."""
+
+def check_journal(directory: Path, sequence: int) -> JournalContent:
+    """Reads a whole journal file; raises DataDamagedError or OSError."""
+
+def journal_sequences(directory: Path) -> list[int]:
+    """Numbers of the journal files of a data directory, ascending."""

@@ -108,4 +108,4 @@ def _cached_head(
 
 
 def _time(us: int, zone: Zone) -> str:
-    return core.format_time(us, zone.change_us, zone.offset_s)
+    return core.format_time(us, zone)

@@ -211,8 +211,8 @@ def test_any_other_text_is_no_date(text: str) -> None:
     ],
 )
 def test_offsets_print_in_whole_minutes_or_in_utc(instant_us: int, offset_s: int, expected: str) -> None:
-    no_change_us = np.empty(0, dtype=np.int64)
-    assert core.format_time(instant_us, no_change_us, np.array([offset_s], dtype=np.int32)) == expected
+    fixed = Zone("fixed", np.empty(0, dtype=np.int64), np.array([offset_s], dtype=np.int32))
+    assert core.format_time(instant_us, fixed) == expected
 
 
 @given(

@@ -25,7 +25,7 @@ def instant_of(text: str, zone: Zone) -> int:
 
 
 def printed(us: int, zone: Zone) -> str:
-    return core.format_time(us, zone.change_us, zone.offset_s)
+    return core.format_time(us, zone)
 
 
 def printed_starts(edge_us: NDArray[np.int64], zone: Zone) -> list[str]:

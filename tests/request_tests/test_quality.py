@@ -303,7 +303,7 @@ def test_addresses_and_blocks_that_the_core_reads_too(text: str) -> None:
     conditions = filters_of(auth_orig_ip=text)
     assert conditions == [InNetwork("auth_orig_ip", text)]
     engine = core.Store(Path("no directory is needed to read"), 1, 1)
-    assert engine.any_match(conditions, core.Stop(None)) is False
+    assert engine.any_match(conditions, core.CancelToken(None)) is False
 
 
 @pytest.mark.parametrize(

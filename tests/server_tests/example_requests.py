@@ -60,7 +60,9 @@ def active_record(session_id: str, **more: Any) -> records_pb2.SessionRecord:
 
 
 def replace_scan(
-    service: Service, monkeypatch: pytest.MonkeyPatch, scan: Callable[[Scan, int, core.Stop], core.Partials]
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    scan: Callable[[Scan, int, core.CancelToken], core.Partials],
 ) -> None:
     """Puts something else in place of the store's scan."""
     monkeypatch.setattr(service.store, "partials", scan)
@@ -72,7 +74,7 @@ def scan_without_end(
     """Lets every scan start again when it is done, until its cancel token ends it; `ended` gets why."""
     once = service.store.partials
 
-    def again_and_again(scan: Scan, cell_count_max: int, cancel_token: core.Stop) -> core.Partials:
+    def again_and_again(scan: Scan, cell_count_max: int, cancel_token: core.CancelToken) -> core.Partials:
         try:
             while True:
                 once(scan, cell_count_max, cancel_token)

@@ -42,7 +42,7 @@ class Held:
         self._scan = service.store.partials
         replace_scan(service, monkeypatch, self.scan)
 
-    def scan(self, scan: Scan, cell_count_max: int, stop: core.Stop) -> core.Partials:
+    def scan(self, scan: Scan, cell_count_max: int, stop: core.CancelToken) -> core.Partials:
         with self._lock:
             self.count += 1
             self.peak = max(self.peak, self.count)

@@ -80,7 +80,7 @@ def past_deadline_of_the_caller(opened: Open) -> object:
     """The work sees a stop as it is when the caller's 20 s are over."""
     service = opened(LIMITS)
     scan = service.store.partials
-    past = core.Stop(0.0)
+    past = core.CancelToken(0.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(service.store, "partials", lambda asked, cells, _: scan(asked, cells, past))
         return service.reports.QueryAsrUsage(ASK_USAGE, timeout=20)

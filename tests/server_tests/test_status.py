@@ -189,7 +189,7 @@ def test_a_call_that_has_ended_already_does_no_work(start: Start, monkeypatch: p
 
 
 def test_a_cancelled_stop_ends_a_scan_at_its_next_look(start: Start) -> None:
-    stop = core.Stop(None)
+    stop = core.CancelToken(None)
     scan = Scan(None, (), (), Measure("sessions"))
     service = start()
     service.store.partials(scan, 1, stop)
@@ -216,7 +216,7 @@ def test_work_stops_when_the_deadline_of_the_caller_passes(
 def test_a_call_whose_deadline_passed_says_so(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     service = start()
     scan = service.store.partials
-    replace_scan(service, monkeypatch, lambda asked, cells, _: scan(asked, cells, core.Stop(0.0)))
+    replace_scan(service, monkeypatch, lambda asked, cells, _: scan(asked, cells, core.CancelToken(0.0)))
     check(
         refusal(lambda: ask(service, "QueryAsrUsage", timeout=20)), Code.DEADLINE_EXCEEDED, "DEADLINE_PASSED"
     )

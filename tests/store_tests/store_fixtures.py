@@ -109,13 +109,12 @@ def rows(
     keys = tuple(_COLUMN_OF_FIELD.get(name, name) for name in fields)
     scan = Scan(None, tuple(predicates), keys, Measure("sessions"), code_deck)
     body = core.active_response(
-        store.partials(scan, 10**6, core.Stop(None)),
+        store.partials(scan, 10**6, core.CancelToken(None)),
         fields=[*fields, "quantity"],
         order=[],
         limit=None,
         rollup=False,
-        change_us=utc.change_us,
-        offset_s=utc.offset_s,
+        zone=utc,
     )
     return list(reports_pb2.QueryActiveSessionsResponse.FromString(body).rows)
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pegcount.core import ManifestEntry, SegmentTombstones
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
 from pegcount.model import CodeDeckEntry
-from pegcount.store.catalog import FORMAT_VERSION, Catalog, FileEntry, SegmentEntry
+from pegcount.store.catalog import FORMAT_VERSION, Catalog, SegmentEntry
 
 from store_tests.store_fixtures import file_size_limit
 
@@ -21,12 +22,12 @@ ENTRIES = [
 
 
 def segment(number: int, day: int = 20_541, tombstones: bytes = b"") -> SegmentEntry:
-    file = FileEntry(f"segments/2026-03-29/{number:08}.arrow", 3, 1_000, 2**32 - 1, b"\x00\xff")
+    file = ManifestEntry(f"segments/2026-03-29/{number:08}.arrow", 3, 1_000, 2**32 - 1, b"\x00\xff")
     return SegmentEntry(file, day, tombstones)
 
 
-def copied(number: int) -> FileEntry:
-    return FileEntry(f"active/{number:08}.arrow", 1, 500, 7, b"")
+def copied(number: int) -> ManifestEntry:
+    return ManifestEntry(f"active/{number:08}.arrow", 1, 500, 7, b"")
 
 
 @pytest.fixture
@@ -62,7 +63,9 @@ def test_segments_come_in_place_of_others_and_of_the_journal(catalog: Catalog, t
         [segment(1), segment(4)], active=[copied(1), copied(2)], settings={"first_journal": 2}
     )
     catalog.commit_segments(
-        [segment(2, day=20_540), segment(3)], [segment(4).file.name], [(segment(1).file.name, b"\x05")]
+        [segment(2, day=20_540), segment(3)],
+        [segment(4).file.name],
+        [SegmentTombstones(segment(1).file.name, b"\x05")],
     )
     with reopened(tmp_path) as again:
         for opened in (catalog, again):
@@ -81,7 +84,7 @@ def test_a_copy_of_no_active_sessions_takes_the_place_of_the_one_before(catalog:
 
 def test_a_commit_that_fails_midway_changes_nothing(catalog: Catalog, tmp_path: Path) -> None:
     catalog.commit_segments([segment(1)], active=[copied(1)], settings={"first_journal": 2})
-    too_many = FileEntry("segments/2026-03-29/00000009.arrow", 2**63, 1, 1, b"")
+    too_many = ManifestEntry("segments/2026-03-29/00000009.arrow", 2**63, 1, 1, b"")
     with pytest.raises(OverflowError):
         catalog.commit_segments(
             [segment(2), SegmentEntry(too_many, 20_541, b"")], [segment(1).file.name], active=[]

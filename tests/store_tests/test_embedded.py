@@ -216,4 +216,4 @@ def test_a_range_without_an_instant_at_the_start_of_a_day(held: Reopening) -> No
         for start_us in (midnight_us, midnight_us - 1, midnight_us + 1):
             edges = np.array([start_us, start_us], dtype=np.int64)
             scan = Scan(edges, (), (), Measure("sessions"), None)
-            assert held.store.partials(scan, 10, core.Stop(None)) is not None
+            assert held.store.partials(scan, 10, core.CancelToken(None)) is not None

@@ -40,7 +40,7 @@ def count_of_day(store: EmbeddedStore, number: int, *predicates: Predicate) -> i
     """Sessions of one UTC day, counted from that of most tests, as a report on that day finds them."""
     edges = (np.array([0, 1], dtype=np.int64) + SETUP_S // DAY_S + number) * DAY_S * 1_000_000
     scan = Scan(edges, predicates, (), Measure("sessions"), None)
-    partials = store.partials(scan, 10, core.Stop(None))
+    partials = store.partials(scan, 10, core.CancelToken(None))
     utc = calendar.zone("UTC")
     assert utc is not None
     body = core.usage_response(
@@ -49,8 +49,7 @@ def count_of_day(store: EmbeddedStore, number: int, *predicates: Predicate) -> i
         warmup_bin_count=0,
         sma_period=None,
         now_us=0,
-        change_us=utc.change_us,
-        offset_s=utc.offset_s,
+        zone=utc,
     )
     return reports_pb2.QueryAsrUsageResponse.FromString(body).totals.session_count
 

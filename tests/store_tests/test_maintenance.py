@@ -319,10 +319,10 @@ class FailingError(Exception):
 
 
 STEPS_OF_A_SEAL = [
-    "before freeze",
-    "before write_frozen",
-    "after write_frozen",
-    "after write_active",
+    "before begin_flush",
+    "before write_flush",
+    "after write_flush",
+    "after write_active_snapshot",
     "before commit_segments",
 ]
 
@@ -365,7 +365,7 @@ def test_a_seal_that_finds_no_place_for_its_files(name: str, held: Reopening) ->
 
 
 @pytest.mark.parametrize(
-    "step", ["after freeze", "after write_frozen", "before commit_segments", "before adopt"]
+    "step", ["after begin_flush", "after write_flush", "before commit_segments", "before install"]
 )
 @pytest.mark.parametrize("with_active", [True, False])
 def test_what_comes_while_a_seal_is_under_way_counts(step: str, with_active: bool, held: Reopening) -> None:

@@ -114,7 +114,7 @@ def test_the_journal_goes_on_in_a_file_that_was_made_before(
             if source.parent.name == "journal" and not went_on:
                 went_on.append(source)
                 write(held.store, finished("in the file that was copied"))
-                held.store._engine.freeze(True)
+                held.store._engine.begin_flush(True)
                 write(held.store, finished("in the next file"))
 
         monkeypatch.setattr(core, "journal_sequences", made_before)

@@ -180,11 +180,7 @@ def _text(value: object) -> str:
 
 
 def _time(unix_s: int, zone: Zone | None) -> str:
-    return (
-        str(unix_s)
-        if zone is None
-        else core.format_time(unix_s * US_PER_SECOND, zone.change_us, zone.offset_s)
-    )
+    return str(unix_s) if zone is None else core.format_time(unix_s * US_PER_SECOND, zone)
 
 
 def _print(table: Table, answer: Any, lines: list[str]) -> None:

@@ -45,8 +45,8 @@ def export_records(engine: core.Store, from_us: int, to_us: int, sink: Sink, row
 
 
 def _batches(engine: core.Store, from_us: int, to_us: int, row_max: int) -> Iterator[pa.RecordBatch]:
-    cursor = (0, 0)
-    while (exported := engine.export((from_us, to_us), cursor, row_max)) is not None:
-        stream, cursor = exported
-        with pa.ipc.open_stream(stream) as reader:
+    cursor = None
+    while (piece := engine.export(from_us, to_us, cursor, row_max)) is not None:
+        cursor = piece.next
+        with pa.ipc.open_stream(piece.stream) as reader:
             yield typed(reader.read_next_batch())

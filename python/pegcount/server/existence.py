@@ -7,7 +7,7 @@ from pegcount.request.folder import folder_predicates
 from pegcount.store import Store
 
 
-def check_exists(query: FolderQuery, store: Store, cancel_token: core.Stop) -> None:
+def check_exists(query: FolderQuery, store: Store, cancel_token: core.CancelToken) -> None:
     """Raises NotFoundError for the first of the three that no record held carries.
 
     An organization counts only within its company, a folder only within its organization.

@@ -66,8 +66,7 @@ class ReportService:
                 warmup_bin_count=bins.warmup_count,
                 sma_period=query.sma_period,
                 now_us=now_us,
-                change_us=query.zone.change_us,
-                offset_s=query.zone.offset_s,
+                zone=query.zone,
             )
         notices = self._notices(bins, now_us)
         answer = response.usage(body, bins, query.granularity, query.zone, now_us, notices)
@@ -87,8 +86,7 @@ class ReportService:
                 order=query.order,
                 limit=query.limit,
                 rollup=query.rollup,
-                change_us=query.zone.change_us,
-                offset_s=query.zone.offset_s,
+                zone=query.zone,
             )
         return call.checked(response.active(body, query.zone, now_us))
 
@@ -105,8 +103,7 @@ class ReportService:
             body = core.folder_response(
                 self._partials(scan, call),
                 edges=bins.edge_us,
-                change_us=query.zone.change_us,
-                offset_s=query.zone.offset_s,
+                zone=query.zone,
             )
         reversed_range = query.from_date > query.to_date
         notices = [reports_pb2.NOTICE_CODE_RANGE_REVERSED] if reversed_range else self._before_retention(bins)
@@ -161,7 +158,7 @@ class _Call:
         self._config = config
         self._remaining_s = context.time_remaining()
         limit_s = config.query_seconds_max
-        self.cancel_token = core.Stop(
+        self.cancel_token = core.CancelToken(
             limit_s if self._remaining_s is None else min(limit_s, self._remaining_s)
         )
         if not context.add_callback(self.cancel_token.cancel):

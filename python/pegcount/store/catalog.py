@@ -17,6 +17,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
+from pegcount.core import ManifestEntry, SegmentTombstones
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
 from pegcount.model import CodeDeckEntry
 from pegcount.store.directory import fsync
@@ -36,22 +37,10 @@ _BUSY_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class FileEntry:
-    """A file of the data directory as its writer described it."""
-
-    name: str
-    rows: int
-    size: int
-    crc32: int
-    summary: bytes
-    """What the core needs to open it without reading it."""
-
-
-@dataclass(frozen=True, slots=True)
 class SegmentEntry:
     """A sealed segment: its file, UTC day in days since 1970-01-01, and replaced rows."""
 
-    file: FileEntry
+    file: ManifestEntry
     day: int
     tombstones: bytes
 
@@ -94,11 +83,11 @@ class Catalog:
     def segments(self) -> list[SegmentEntry]:
         """All sealed segments, by day."""
         rows = self._rows("segments", "day, name")
-        return [SegmentEntry(FileEntry(*row[:5]), row[5], row[6]) for row in rows]
+        return [SegmentEntry(ManifestEntry(*row[:5]), row[5], row[6]) for row in rows]
 
-    def active(self) -> list[FileEntry]:
+    def active(self) -> list[ManifestEntry]:
         """The files with a copy of the active sessions."""
-        return [FileEntry(*row) for row in self._rows("active", "name")]
+        return [ManifestEntry(*row) for row in self._rows("active", "name")]
 
     def settings(self) -> dict[str, int]:
         """All settings, by name."""
@@ -120,8 +109,8 @@ class Catalog:
         self,
         added: Sequence[SegmentEntry],
         removed: Collection[str] = (),
-        tombstones: Sequence[tuple[str, bytes]] = (),
-        active: Sequence[FileEntry] | None = None,
+        tombstones: Sequence[SegmentTombstones] = (),
+        active: Sequence[ManifestEntry] | None = None,
         settings: Mapping[str, int] | None = None,
     ) -> None:
         """Makes new segments visible in place of others, in one step, with settings that go with it.
@@ -133,9 +122,10 @@ class Catalog:
             db.executemany("DELETE FROM segments WHERE name = ?", [(name,) for name in removed])
             for segment in added:
                 _put(db, "segments", *_file_values(segment.file), segment.day, segment.tombstones)
-            for name, rows in tombstones:
-                for row in db.execute("SELECT * FROM segments WHERE name = ?", (name,)).fetchall():
-                    _put(db, "segments", *row[:6], rows)
+            for of_segment in tombstones:
+                stored = db.execute("SELECT * FROM segments WHERE name = ?", (of_segment.segment,))
+                for row in stored.fetchall():
+                    _put(db, "segments", *row[:6], of_segment.rows)
             if active is not None:
                 db.execute("DELETE FROM active")
                 for file in active:
@@ -318,5 +308,5 @@ def _crc32(table: str, values: Sequence[Any]) -> int:
     return zlib.crc32(repr((table, *values)).encode())
 
 
-def _file_values(file: FileEntry) -> tuple[str, int, int, int, bytes]:
+def _file_values(file: ManifestEntry) -> tuple[str, int, int, int, bytes]:
     return (file.name, file.rows, file.size, file.crc32, file.summary)

@@ -9,7 +9,7 @@ from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import DataDamagedError, PegcountError
 from pegcount.store import files
-from pegcount.store.catalog import Catalog, FileEntry
+from pegcount.store.catalog import Catalog
 from pegcount.store.directory import DirectoryLock, prepare
 from pegcount.store.snapshot import rollback_hot_journal
 
@@ -66,14 +66,14 @@ def _checked(directory: Path, catalog: Catalog, config: Config) -> CheckReport:
         catalog.code_deck(deck_id)
         report.code_decks += 1
     if not report.problems:
-        report.records = files.open_engine(directory, catalog, config).info()["records"]
+        report.records = files.open_engine(directory, catalog, config).info().records
     return report
 
 
-def _damaged_files(directory: Path, listed: list[FileEntry]) -> Iterator[str]:
+def _damaged_files(directory: Path, listed: list[core.ManifestEntry]) -> Iterator[str]:
     for file in listed:
         try:
-            core.check_file(directory, files.core_tuple(file))
+            core.check_file(directory, file)
         except (PegcountError, OSError) as error:
             yield str(error)
 
@@ -84,10 +84,10 @@ def _check_journal(directory: Path, first: int, report: CheckReport) -> None:
             report.orphans.append(directory / files.journal_name(number))
             continue
         try:
-            batches, records, _ = core.check_journal(directory, number)
+            content = core.check_journal(directory, number)
         except (PegcountError, OSError) as error:
             report.problems.append(str(error))
             continue
         report.journal_files += 1
-        report.journal_batches += batches
-        report.journal_records += records
+        report.journal_batches += content.batches
+        report.journal_records += content.records

@@ -54,7 +54,7 @@ class EmbeddedStore:
         prepare(directory, create)
         self._config = config
         self._clock = clock
-        self._decks: dict[int, core.Deck] = {}
+        self._decks: dict[int, core.CodeDeck] = {}
         with ExitStack() as opened:
             self._owner = DirectoryLock(directory)
             opened.callback(self._owner.release)
@@ -70,7 +70,7 @@ class EmbeddedStore:
     def submit(self, batch: bytes) -> "PendingBatch":
         """Takes a batch on its way to the disk; see `Store.submit`."""
         now_us = self._clock()
-        unflushed = self._engine.rows_in_memory[1]
+        unflushed = self._engine.memory_rows.finished
         if unflushed > self._config.unsealed_row_count_max:
             raise OverloadedError(f"{unflushed} records wait to be sealed", _RETRY_SECONDS)
         oldest = oldest_us(self._maintenance.retention, self._maintenance.first_retained_day, now_us)
@@ -93,19 +93,12 @@ class EmbeddedStore:
         """Flushes, compacts segments and drops old days where it is time; a thread does so now and then."""
         self._maintenance.run_once()
 
-    def partials(self, scan: Scan, cell_count_max: int, cancel_token: core.Stop) -> core.Partials:
+    def partials(self, scan: Scan, cell_count_max: int, cancel_token: core.CancelToken) -> core.Partials:
         """Sums per bin and group; see `Store.partials`."""
-        return self._engine.partials(
-            edges=scan.edge_us,
-            predicates=scan.predicates,
-            keys=scan.keys,
-            measure=(scan.measure.name, scan.measure.as_of_us),
-            deck=None if scan.code_deck is None else self._deck(scan.code_deck),
-            cell_count_max=cell_count_max,
-            stop=cancel_token,
-        )
+        deck = None if scan.code_deck is None else self._deck(scan.code_deck)
+        return self._engine.partials(scan, deck, cell_count_max, cancel_token)
 
-    def any_match(self, predicates: Sequence[Predicate], cancel_token: core.Stop) -> bool:
+    def any_match(self, predicates: Sequence[Predicate], cancel_token: core.CancelToken) -> bool:
         """Whether any record held meets all predicates."""
         return self._engine.any_match(predicates, cancel_token)
 
@@ -116,7 +109,7 @@ class EmbeddedStore:
     def put_code_deck(self, deck_id: int, entries: Sequence[CodeDeckEntry]) -> None:
         """Puts a code deck in place of any other of the same id, durably."""
         self._catalog.put_code_deck(deck_id, entries)
-        self._decks[deck_id] = core.Deck(entries)
+        self._decks[deck_id] = core.CodeDeck(entries)
 
     def code_decks(self) -> Mapping[int, int]:
         """Number of entries of each code deck, by id."""
@@ -132,36 +125,47 @@ class EmbeddedStore:
 
     def info(self) -> StoreInfo:
         """What the store holds."""
-        return StoreInfo(**self._engine.info())
+        info = self._engine.info()
+        return StoreInfo(
+            info.records,
+            info.unsealed_records,
+            info.active_records,
+            info.segments,
+            info.segment_bytes,
+            info.first_setup_us,
+            info.last_setup_us,
+        )
 
     def close(self) -> None:
         """Lets go of the data directory; what is in the journal is taken back by the next owner."""
         self._maintenance.stop()
-        while self._engine.write_group():
+        while self._engine.commit_group():
             pass
         self._catalog.close()
         self._owner.release()
 
-    def _deck(self, deck_id: int) -> core.Deck:
+    def _deck(self, deck_id: int) -> core.CodeDeck:
         deck = self._decks.get(deck_id)
         if deck is None:
             entries = self._catalog.code_deck(deck_id)
             if entries is None:
                 message = f"there is no code deck {deck_id}"
                 raise NotFoundError("CODE_DECK_NOT_FOUND", "code_deck", message, code_deck=deck_id)
-            deck = self._decks.setdefault(deck_id, core.Deck(entries))
+            deck = self._decks.setdefault(deck_id, core.CodeDeck(entries))
         return deck
 
 
 class PendingBatch:
     """A batch on its way to the disk; a `PendingWrite`."""
 
-    def __init__(self, engine: core.Store, pending: core.Pending) -> None:
+    def __init__(self, engine: core.Store, pending: core.PendingCommit) -> None:
         self._engine = engine
         self._pending = pending
 
     def wait(self) -> WriteOutcome:
         """Returns once the batch survives a power cut; see `PendingWrite.wait`."""
         counts = self._engine.wait(self._pending)
-        rejected = tuple(RejectedRecord(*row) for row in self._pending.rejected)
-        return WriteOutcome(*counts, rejected, self._pending.batch_id)
+        rejected = tuple(RejectedRecord(r.index, r.reason, r.description) for r in self._pending.rejected)
+        return WriteOutcome(
+            counts.accepted, counts.replaced, counts.duplicates, rejected, self._pending.batch_id
+        )

@@ -5,13 +5,14 @@ from pathlib import Path
 
 from pegcount import core
 from pegcount.config import Config
+from pegcount.core import ManifestEntry
 from pegcount.errors import DataDamagedError
-from pegcount.store.catalog import Catalog, FileEntry
+from pegcount.store.catalog import Catalog
 
 _PATTERNS = ("segments/*/*", "active/*")
 
 
-def catalogued_files(catalog: Catalog) -> list[FileEntry]:
+def catalogued_files(catalog: Catalog) -> list[ManifestEntry]:
     """The files that the catalogue names."""
     return [segment.file for segment in catalog.segments()] + catalog.active()
 
@@ -62,9 +63,9 @@ def open_engine(directory: Path, catalog: Catalog, config: Config) -> core.Store
     settings = catalog.settings()
     for segment in catalog.segments():
         damaged = damage_setting(segment.file.name) in settings
-        engine.open_segment(segment.day, core_tuple(segment.file), segment.tombstones, damaged)
+        engine.open_segment(segment.day, segment.file, segment.tombstones, damaged)
     for file in catalog.active():
-        engine.open_active(core_tuple(file))
+        engine.open_active_snapshot(file)
     engine.replay(settings.get("first_journal", 0))
     return engine
 
@@ -76,8 +77,3 @@ def damage_setting(name: str) -> str:
     even where its file is whole again.
     """
     return f"damaged {name}"
-
-
-def core_tuple(file: FileEntry) -> tuple[str, int, int, int, bytes]:
-    """A file as the core takes it."""
-    return (file.name, file.rows, file.size, file.crc32, file.summary)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from pegcount.core import Partials, Stop
+from pegcount.core import CancelToken, Partials
 from pegcount.model import CodeDeckEntry, Predicate, Retention, Scan, StoreInfo, WriteOutcome
 
 
@@ -35,14 +35,14 @@ class Store(Protocol):
         The same as `submit` and `wait`.
         """
 
-    def partials(self, scan: Scan, cell_count_max: int, cancel_token: Stop) -> Partials:
+    def partials(self, scan: Scan, cell_count_max: int, cancel_token: CancelToken) -> Partials:
         """Sums per bin and group, of which at most `cell_count_max` may be reached.
 
         Raises CellLimitError, CancelledError, DeadlineError, or NotFoundError for a code
         deck that does not exist.
         """
 
-    def any_match(self, predicates: Sequence[Predicate], cancel_token: Stop) -> bool:
+    def any_match(self, predicates: Sequence[Predicate], cancel_token: CancelToken) -> bool:
         """Whether any record held meets all predicates."""
 
     def first_day(self) -> int | None:

@@ -19,7 +19,7 @@ from pegcount.config import Config
 from pegcount.errors import PegcountError
 from pegcount.model import Retention
 from pegcount.store import files
-from pegcount.store.catalog import Catalog, FileEntry, SegmentEntry
+from pegcount.store.catalog import Catalog, SegmentEntry
 from pegcount.store.retention import first_retained_day
 
 _LOG = logging.getLogger(__name__)
@@ -92,9 +92,9 @@ class Maintenance:
 
     def _write_journal(self) -> None:
         # Of callers who went away: nobody else may come to write them.
-        self._engine.write_group()
+        self._engine.commit_group()
         if self._engine.fault is not None:
-            self._engine.try_again()
+            self._engine.reopen_after_fault()
 
     def _flush_if_due(self) -> None:
         if self._is_flush_due():
@@ -102,7 +102,7 @@ class Maintenance:
 
     def _compact_all(self) -> None:
         limit = self._config.segment_row_count_max
-        while (names := self._engine.worth_merging(limit)) and not self._ended.is_set():
+        while (names := self._engine.pick_compaction(limit)) and not self._ended.is_set():
             self._compact(names)
 
     def flush(self, *, with_active: bool) -> None:
@@ -113,36 +113,35 @@ class Maintenance:
         cannot be written; nothing has changed then.
         """
         with self._lock:
-            freeze, first_journal = self._engine.freeze(with_active)
+            flush = self._engine.begin_flush(with_active)
             try:
-                self._flush(freeze, first_journal)
+                self._write(flush)
             except BaseException:
-                self._engine.thaw(freeze)
+                self._engine.abort_flush(flush)
                 self._clean_up()
                 raise
             self._flushed_at = time.monotonic()
 
-    def _flush(self, freeze: core.Freeze, first_journal: int | None) -> None:
+    def _write(self, flush: core.Flush) -> None:
         sequence = self._reserve_sequences()
-        rewrite = self._engine.write_frozen(freeze, sequence, self._config.segment_row_count_max)
-        active_files = self._engine.write_active(freeze, self._reserve_sequences())
-        active = None if active_files is None else [FileEntry(*file) for file in active_files]
+        edit = self._engine.write_flush(flush, sequence, self._config.segment_row_count_max)
+        active = self._engine.write_active_snapshot(flush, self._reserve_sequences())
         before = self._catalog.active()
-        settings = {files.damage_setting(name): 1 for name in self._engine.damaged}
-        if first_journal is not None:
-            settings["first_journal"] = first_journal
-        self._commit(rewrite, active=active, settings=settings)
+        settings = {files.damage_setting(name): 1 for name in self._engine.damaged_segments}
+        if flush.first_journal is not None:
+            settings["first_journal"] = flush.first_journal
+        self._commit(edit, active=active, settings=settings)
         if active is not None:
             files.remove(self._directory / file.name for file in before)
-        if first_journal is not None:
-            self._engine.drop_journal(first_journal)
+        if flush.first_journal is not None:
+            self._engine.remove_journal_before(flush.first_journal)
 
     def _compact(self, names: list[str]) -> None:
         with self._lock:
             limit = self._config.segment_row_count_max
             try:
-                rewrite = self._engine.merge(names, self._reserve_sequences(), limit)
-                self._commit(rewrite, removed=names)
+                edit = self._engine.compact(names, self._reserve_sequences(), limit)
+                self._commit(edit, removed=names)
             except BaseException:
                 self._clean_up()
                 raise
@@ -150,14 +149,14 @@ class Maintenance:
 
     def _commit(
         self,
-        rewrite: core.Rewrite,
+        edit: core.SegmentEdit,
         removed: list[str] | None = None,
-        active: list[FileEntry] | None = None,
+        active: list[core.ManifestEntry] | None = None,
         settings: Mapping[str, int] | None = None,
     ) -> None:
-        added = [SegmentEntry(FileEntry(*file), day, b"") for day, file in rewrite.segments]
-        self._catalog.commit_segments(added, removed or (), rewrite.dead, active, settings)
-        self._engine.adopt(rewrite)
+        added = [SegmentEntry(new.file, new.day, b"") for new in edit.segments]
+        self._catalog.commit_segments(added, removed or (), edit.tombstones, active, settings)
+        self._engine.install(edit)
         if self._has_orphans:
             self._clean_up()
 
@@ -165,7 +164,7 @@ class Maintenance:
         if self.retention == Retention():
             return
         with self._lock:
-            segments = [(day, size) for _, day, size in self._engine.segments]
+            segments = [(segment.day, segment.size) for segment in self._engine.segments]
             day = first_retained_day(self.retention, segments, self._clock())
             day = max((known for known in (day, self.first_retained_day) if known is not None), default=None)
             first = self._engine.first_day
@@ -173,23 +172,24 @@ class Maintenance:
                 self._drop_before(day)
 
     def _drop_before(self, day: int) -> None:
-        names = [name for name, segment_day, _ in self._engine.segments if segment_day < day]
+        names = [segment.name for segment in self._engine.segments if segment.day < day]
         if names or day != self.first_retained_day:
             self._catalog.commit_segments([], names, settings={"first_kept_day": day})
             self.first_retained_day = day
             _LOG.info("dropped %d segments of days before %s", len(names), date.fromordinal(_EPOCH + day))
         active_cutoff_us = self._clock() - self._config.active_ttl_seconds * 1_000_000
-        self._engine.forget_before(day, active_cutoff_us)
+        self._engine.drop_before(day, active_cutoff_us)
         files.remove(self._directory / name for name in names)
 
     def _is_flush_due(self) -> bool:
-        _, unflushed = self._engine.rows_in_memory
+        unflushed = self._engine.memory_rows.finished
         aged = unflushed > 0 and time.monotonic() - self._flushed_at >= self._config.seal_age_seconds
         return aged or unflushed >= self._config.seal_row_count or self._is_journal_long()
 
     def _should_copy_active(self) -> bool:
-        active, _ = self._engine.rows_in_memory
-        return active <= self._config.active_copy_row_count or self._is_journal_long()
+        return (
+            self._engine.memory_rows.active <= self._config.active_copy_row_count or self._is_journal_long()
+        )
 
     def _is_journal_long(self) -> bool:
         return bool(self._engine.journal_bytes > self._config.journal_bytes_max)

@@ -2,12 +2,13 @@
 
 #![allow(unsafe_code)]
 
-/// Batches are decoded by some threads and freed by others; the system's allocator keeps what each of them took.
+/// One thread decodes a batch and another frees it; the system's allocator would hold on to what each thread freed.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Gives the system back what this thread has freed: after a rewrite that is much, and it will not be needed soon.
-pub fn give_back() {
-    // SAFETY: may be called at any time, by any thread.
+/// Returns to the operating system what this thread has freed. A flush or compaction frees much at once, which is not
+/// needed again soon.
+pub fn return_freed_memory() {
+    // SAFETY: mimalloc allows this call at any time from any thread.
     unsafe { libmimalloc_sys::mi_collect(true) };
 }

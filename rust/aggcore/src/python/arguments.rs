@@ -1,0 +1,200 @@
+//! Values of `pegcount.model` as the core takes them: read by their attributes, never by position.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pyo3::{buffer::PyBuffer, prelude::*};
+
+use crate::error::Error;
+use crate::response::OrderTerm;
+use crate::scan::predicate::{Network, Predicate, TextMatch};
+use crate::scan::{Measure, Scan, code_deck};
+use crate::time_text::UtcOffsets;
+use crate::{cancellation, record};
+
+/// A code deck.
+#[pyclass(frozen)]
+pub struct CodeDeck(code_deck::Deck);
+
+/// Ends running work early.
+#[pyclass(frozen)]
+pub struct CancelToken(pub Arc<cancellation::CancelToken>);
+
+/// A `model.Predicate`; the variant is the first whose attributes fit.
+#[derive(FromPyObject)]
+pub enum PredicateArgument {
+    Between { column: String, low: i64, high: i64 },
+    OneOfInts { column: String, values: Vec<i64> },
+    OneOfTexts { column: String, values: Vec<String> },
+    TextMatch { column: String, how: String, text: String },
+    InNetwork { column: String, network: String },
+    Present { column: String, wanted: bool },
+}
+
+/// A `model.OrderTerm`.
+#[derive(FromPyObject)]
+pub struct OrderArgument {
+    name: String,
+    descending: bool,
+}
+
+/// A `model.CodeDeckEntry`.
+#[derive(FromPyObject)]
+struct DeckEntryArgument {
+    code: String,
+    name: String,
+    country: String,
+}
+
+/// A `model.Measure`.
+#[derive(FromPyObject)]
+struct MeasureArgument {
+    name: String,
+    as_of_us: i64,
+}
+
+/// A `model.Scan`.
+#[derive(FromPyObject)]
+pub struct ScanArgument {
+    edge_us: Option<PyBuffer<i64>>,
+    predicates: Vec<PredicateArgument>,
+    keys: Vec<String>,
+    measure: MeasureArgument,
+}
+
+/// A `zone.Zone`.
+#[derive(FromPyObject)]
+pub struct ZoneArgument {
+    change_us: PyBuffer<i64>,
+    offset_s: PyBuffer<i32>,
+}
+
+/// A scan that no longer borrows from Python.
+pub struct OwnedScan {
+    edges: Option<Vec<i64>>,
+    predicates: Vec<Predicate>,
+    keys: Vec<String>,
+    measure: Measure,
+}
+
+/// The offsets of a zone that no longer borrow from Python.
+pub struct OwnedOffsets {
+    change_us: Vec<i64>,
+    offset_s: Vec<i32>,
+}
+
+#[pymethods]
+impl CodeDeck {
+    #[new]
+    fn new(py: Python<'_>, entries: Vec<DeckEntryArgument>) -> Self {
+        let entries = entries.into_iter().map(|entry| (entry.code, entry.name, entry.country));
+        Self(py.detach(|| code_deck::Deck::new(entries.collect())))
+    }
+}
+
+#[pymethods]
+impl CancelToken {
+    #[new]
+    fn new(limit_seconds: Option<f64>) -> Self {
+        let limit = limit_seconds.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO));
+        Self(Arc::new(cancellation::CancelToken::with_limit(limit)))
+    }
+
+    fn cancel(&self) {
+        self.0.cancel();
+    }
+}
+
+impl ScanArgument {
+    /// Copies what Python owns.
+    pub fn resolve(self, py: Python<'_>) -> PyResult<OwnedScan> {
+        let edges = self.edge_us.map(|edges| edges.to_vec(py)).transpose()?;
+        let (predicates, measure) = (predicates(self.predicates)?, self.measure.try_into()?);
+        Ok(OwnedScan { edges, predicates, keys: self.keys, measure })
+    }
+}
+
+impl OwnedScan {
+    /// The scan, with what the caller allows.
+    pub fn borrow<'a>(&'a self, deck: Option<&'a CodeDeck>, cell_count_max: usize, cancel: &'a CancelToken) -> Scan<'a> {
+        Scan {
+            edges: self.edges.as_deref(),
+            predicates: &self.predicates,
+            keys: &self.keys,
+            measure: self.measure,
+            deck: deck.map(|deck| &deck.0),
+            cell_count_max,
+            cancel: &cancel.0,
+        }
+    }
+}
+
+impl ZoneArgument {
+    /// Copies what Python owns.
+    pub fn resolve(self, py: Python<'_>) -> PyResult<OwnedOffsets> {
+        Ok(OwnedOffsets { change_us: self.change_us.to_vec(py)?, offset_s: self.offset_s.to_vec(py)? })
+    }
+}
+
+impl OwnedOffsets {
+    /// The offsets as times are printed with them.
+    pub fn offsets(&self) -> UtcOffsets<'_> {
+        UtcOffsets { change_us: &self.change_us, offset_s: &self.offset_s }
+    }
+}
+
+impl From<OrderArgument> for OrderTerm {
+    fn from(argument: OrderArgument) -> Self {
+        Self { name: argument.name, descending: argument.descending }
+    }
+}
+
+impl TryFrom<MeasureArgument> for Measure {
+    type Error = Error;
+
+    fn try_from(argument: MeasureArgument) -> Result<Self, Error> {
+        match argument.name.as_str() {
+            "sessions" => Ok(Self::Sessions),
+            "calls" => Ok(Self::Calls),
+            "elapsed" => Ok(Self::Elapsed { as_of_us: argument.as_of_us }),
+            _ => Err(Error::Unknown { what: "measure", name: argument.name }),
+        }
+    }
+}
+
+impl TryFrom<PredicateArgument> for Predicate {
+    type Error = Error;
+
+    fn try_from(argument: PredicateArgument) -> Result<Self, Error> {
+        Ok(match argument {
+            PredicateArgument::Between { column, low, high } => Self::Between { column, low, high },
+            PredicateArgument::OneOfInts { column, values } => Self::OneOfInts { column, values: sorted(values) },
+            PredicateArgument::OneOfTexts { column, values } => Self::OneOfTexts { column, values: sorted(values) },
+            PredicateArgument::TextMatch { column, how, text } => Self::Text { column, how: TextMatch::named(&how)?, text },
+            PredicateArgument::InNetwork { column, network } => {
+                let unknown = || Error::Unknown { what: "network", name: network.clone() };
+                Self::InNetwork { column, network: Network::parse(&network).ok_or_else(unknown)? }
+            }
+            PredicateArgument::Present { column, wanted } => Self::Present { column, wanted },
+        })
+    }
+}
+
+fn sorted<T: Ord>(mut values: Vec<T>) -> Vec<T> {
+    values.sort_unstable();
+    values
+}
+
+/// The predicates of a scan.
+///
+/// # Errors
+/// `Unknown` for a comparison or network that the core does not know.
+pub fn predicates(arguments: Vec<PredicateArgument>) -> Result<Vec<Predicate>, Error> {
+    arguments.into_iter().map(Predicate::try_from).collect()
+}
+
+/// Names of the fields of a record, in the order of their tags.
+#[pyfunction]
+pub fn record_fields() -> Vec<&'static str> {
+    record::schema::FIELDS.iter().map(|field| field.name).collect()
+}

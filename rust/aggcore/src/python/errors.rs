@@ -1,0 +1,59 @@
+//! Errors of the core as exceptions of `pegcount.errors`.
+
+use pyo3::PyTypeInfo;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::error::Error;
+
+mod exceptions {
+    use pyo3::import_exception;
+
+    import_exception!(pegcount.errors, BatchLimitError);
+    import_exception!(pegcount.errors, CancelledError);
+    import_exception!(pegcount.errors, CellLimitError);
+    import_exception!(pegcount.errors, DataDamagedError);
+    import_exception!(pegcount.errors, DeadlineError);
+    import_exception!(pegcount.errors, MalformedMessageError);
+    import_exception!(pegcount.errors, StoreReadOnlyError);
+}
+
+impl From<Error> for PyErr {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::MalformedBatch(_) => exceptions::MalformedMessageError::new_err(message),
+            Error::ReadOnly(_) => exceptions::StoreReadOnlyError::new_err(message),
+            Error::BatchLimit { asked, allowed } => limit::<exceptions::BatchLimitError>(message, asked, allowed),
+            Error::CellLimit { asked, allowed } => limit::<exceptions::CellLimitError>(message, asked, allowed),
+            Error::Cancelled => exceptions::CancelledError::new_err(message),
+            Error::DeadlinePassed => exceptions::DeadlineError::new_err(message),
+            Error::Damaged { file, .. } => damaged(message, &file),
+            // PyO3 picks the subclass of OSError by the kind.
+            Error::Io { source, .. } => std::io::Error::new(source.kind(), message).into(),
+            Error::SumOverflow | Error::Unknown { .. } | Error::Arrow(_) => PyValueError::new_err(message),
+        }
+    }
+}
+
+fn limit<E: PyTypeInfo>(message: String, asked: usize, allowed: usize) -> PyErr {
+    with_metadata::<E>(message, |metadata| {
+        metadata.set_item("asked", asked)?;
+        metadata.set_item("allowed", allowed)
+    })
+}
+
+fn damaged(message: String, file: &str) -> PyErr {
+    with_metadata::<exceptions::DataDamagedError>(message, |metadata| metadata.set_item("file", file))
+}
+
+/// An exception whose keyword arguments are the metadata of its `ErrorReason`; if it cannot be made, why not.
+fn with_metadata<E: PyTypeInfo>(message: String, fill: impl FnOnce(&Bound<'_, PyDict>) -> PyResult<()>) -> PyErr {
+    Python::attach(|py| {
+        let metadata = PyDict::new(py);
+        fill(&metadata)
+            .and_then(|()| E::type_object(py).call((message,), Some(&metadata)))
+            .map_or_else(|failure| failure, PyErr::from_value)
+    })
+}

@@ -1,0 +1,385 @@
+//! The store as Python sees it, and the named values that cross the boundary.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use pyo3::prelude::*;
+
+use super::allocator;
+use super::arguments::{CancelToken, CodeDeck, PredicateArgument, ScanArgument, predicates};
+use super::reports::Partials;
+use crate::columns::row_set::RowSet;
+use crate::durable::{group_commit, journal};
+use crate::error::Error;
+use crate::storage;
+use crate::storage::segment::{self, Segment, Summary};
+use crate::wire::columnar_batch::ColumnarBatch;
+
+/// Records in memory and in segments, and the journal that makes batches durable.
+#[pyclass(frozen)]
+pub struct Store {
+    durable: group_commit::JournaledStore,
+    directory: PathBuf,
+}
+
+/// A batch on its way to the disk.
+#[pyclass(frozen)]
+pub struct PendingCommit(Arc<group_commit::PendingCommit>);
+
+/// A flush that has begun.
+#[pyclass(frozen)]
+pub struct Flush {
+    flush: storage::Flush,
+    /// The first journal file that is still needed once the flush is in the catalogue; `None` without a copy of the
+    /// active sessions.
+    #[pyo3(get)]
+    first_journal: Option<u64>,
+}
+
+/// New segments to install, and what they replace; empty once installed.
+#[pyclass(frozen)]
+pub struct SegmentEdit(Mutex<Option<storage::SegmentEdit>>);
+
+/// What the catalogue stores of a file.
+#[pyclass(frozen, eq, get_all)]
+#[derive(Clone, PartialEq)]
+pub struct ManifestEntry {
+    name: String,
+    rows: usize,
+    size: u64,
+    crc32: u32,
+    summary: Vec<u8>,
+}
+
+/// A segment just written.
+#[pyclass(frozen, get_all)]
+pub struct NewSegment {
+    /// UTC day in days since 1970-01-01.
+    day: i64,
+    file: Py<ManifestEntry>,
+}
+
+/// Tombstones of a segment, as the catalogue stores them.
+#[pyclass(frozen, get_all)]
+pub struct SegmentTombstones {
+    segment: String,
+    rows: Vec<u8>,
+}
+
+/// A segment that reports read.
+#[pyclass(frozen, get_all)]
+pub struct OpenSegment {
+    name: String,
+    day: i64,
+    size: u64,
+}
+
+/// How many records of a batch were new, changed a stored one, or had no effect.
+#[pyclass(frozen, get_all)]
+pub struct BatchCounts {
+    accepted: usize,
+    replaced: usize,
+    duplicates: usize,
+}
+
+/// A record of a batch that was rejected; `reason` is the number of a `RejectReason`.
+#[pyclass(frozen, get_all)]
+pub struct Rejection {
+    index: usize,
+    reason: i32,
+    description: String,
+}
+
+/// Rows in memory.
+#[pyclass(frozen, get_all)]
+pub struct MemoryRows {
+    active: usize,
+    finished: usize,
+}
+
+/// What a store holds; times are microseconds UTC.
+#[pyclass(frozen, get_all)]
+pub struct StoreInfo {
+    records: usize,
+    unsealed_records: usize,
+    active_records: usize,
+    segments: usize,
+    segment_bytes: u64,
+    first_setup_us: Option<i64>,
+    last_setup_us: Option<i64>,
+}
+
+/// Where an export goes on.
+#[pyclass(frozen)]
+pub struct ExportCursor((usize, usize));
+
+/// Some records of an export as an Arrow IPC stream.
+#[pyclass(frozen, get_all)]
+pub struct ExportPiece {
+    stream: Vec<u8>,
+    next: Py<ExportCursor>,
+}
+
+/// What a journal file holds.
+#[pyclass(frozen, get_all)]
+pub struct JournalContent {
+    batches: usize,
+    records: usize,
+    size: u64,
+}
+
+#[pymethods]
+impl ManifestEntry {
+    #[new]
+    fn new(name: String, rows: usize, size: u64, crc32: u32, summary: Vec<u8>) -> Self {
+        Self { name, rows, size, crc32, summary }
+    }
+
+    fn __repr__(&self) -> String {
+        format!("ManifestEntry(name={:?}, rows={}, size={})", self.name, self.rows, self.size)
+    }
+}
+
+#[pymethods]
+impl SegmentTombstones {
+    #[new]
+    fn new(segment: String, rows: Vec<u8>) -> Self {
+        Self { segment, rows }
+    }
+}
+
+impl From<&segment::ManifestEntry> for ManifestEntry {
+    fn from(entry: &segment::ManifestEntry) -> Self {
+        let segment::ManifestEntry { name, rows, bytes, crc32, summary } = entry;
+        Self { name: name.clone(), rows: *rows, size: *bytes, crc32: *crc32, summary: summary.to_bytes() }
+    }
+}
+
+impl TryFrom<&ManifestEntry> for segment::ManifestEntry {
+    type Error = Error;
+
+    fn try_from(entry: &ManifestEntry) -> Result<Self, Error> {
+        let summary = Summary::from_bytes(&entry.name, &entry.summary)?;
+        Ok(Self { name: entry.name.clone(), rows: entry.rows, bytes: entry.size, crc32: entry.crc32, summary })
+    }
+}
+
+#[pymethods]
+impl PendingCommit {
+    #[getter]
+    fn batch_id(&self) -> Option<&str> {
+        self.0.batch.batch_id.as_deref()
+    }
+
+    #[getter]
+    fn rejected(&self) -> Vec<Rejection> {
+        self.0.batch.rejected.iter().map(Rejection::from).collect()
+    }
+}
+
+impl From<&(usize, crate::record::Rejection)> for Rejection {
+    fn from((index, rejection): &(usize, crate::record::Rejection)) -> Self {
+        Self { index: *index, reason: rejection.reason as i32, description: rejection.description.clone() }
+    }
+}
+
+#[pymethods]
+impl SegmentEdit {
+    #[getter]
+    fn segments(&self, py: Python<'_>) -> PyResult<Vec<NewSegment>> {
+        let edit = self.0.lock();
+        let segments = edit.iter().flat_map(|edit| &edit.segments);
+        segments.map(|new| Ok(NewSegment { day: new.day, file: Py::new(py, ManifestEntry::from(&new.written))? })).collect()
+    }
+
+    #[getter]
+    fn tombstones(&self) -> Vec<SegmentTombstones> {
+        let edit = self.0.lock();
+        let tombstones = edit.iter().flat_map(|edit| &edit.tombstones);
+        tombstones.map(|(name, rows)| SegmentTombstones { segment: name.clone(), rows: rows.to_bytes() }).collect()
+    }
+}
+
+impl From<storage::SegmentEdit> for SegmentEdit {
+    fn from(edit: storage::SegmentEdit) -> Self {
+        Self(Mutex::new(Some(edit)))
+    }
+}
+
+impl From<storage::StoreInfo> for StoreInfo {
+    fn from(info: storage::StoreInfo) -> Self {
+        Self {
+            records: info.records,
+            unsealed_records: info.unsealed_records,
+            active_records: info.active_records,
+            segments: info.segments,
+            segment_bytes: info.segment_bytes,
+            first_setup_us: info.setup_range.map(|(first, _)| first),
+            last_setup_us: info.setup_range.map(|(_, last)| last),
+        }
+    }
+}
+
+#[pymethods]
+impl Store {
+    #[new]
+    fn new(directory: PathBuf, batch_rows: usize, waiting_bytes: usize) -> Self {
+        let limits = group_commit::CommitLimits { batch_rows, waiting_bytes };
+        Self { durable: group_commit::JournaledStore::new(&directory, limits), directory }
+    }
+
+    fn open_segment(&self, py: Python<'_>, day: i64, file: &ManifestEntry, tombstones: &[u8], damaged: bool) -> PyResult<()> {
+        let (entry, tombstones) = (file.try_into()?, RowSet::from_bytes(tombstones));
+        py.detach(|| self.durable.store.open_segment(&self.directory, day, &entry, tombstones, damaged));
+        Ok(())
+    }
+
+    fn open_active_snapshot(&self, py: Python<'_>, file: &ManifestEntry) -> PyResult<()> {
+        let entry = file.try_into()?;
+        Ok(py.detach(|| self.durable.store.open_active(&self.directory, &entry))?)
+    }
+
+    fn replay(&self, py: Python<'_>, first: u64) -> PyResult<()> {
+        Ok(py.detach(|| self.durable.replay(first))?)
+    }
+
+    fn submit(&self, py: Python<'_>, data: &[u8], received_us: i64, oldest_us: i64) -> PyResult<PendingCommit> {
+        Ok(PendingCommit(py.detach(|| self.durable.submit(data, received_us, oldest_us))?))
+    }
+
+    fn wait(&self, py: Python<'_>, pending: &PendingCommit) -> PyResult<BatchCounts> {
+        let storage::BatchOutcome { accepted, replaced, duplicates } = py.detach(|| self.durable.wait(&pending.0))?;
+        Ok(BatchCounts { accepted, replaced, duplicates })
+    }
+
+    fn commit_group(&self, py: Python<'_>) -> bool {
+        py.detach(|| self.durable.commit_group())
+    }
+
+    #[getter]
+    fn fault(&self, py: Python<'_>) -> Option<String> {
+        py.detach(|| self.durable.fault())
+    }
+
+    fn reopen_after_fault(&self, py: Python<'_>) {
+        py.detach(|| self.durable.reopen_after_fault());
+    }
+
+    #[getter]
+    fn journal_bytes(&self, py: Python<'_>) -> u64 {
+        py.detach(|| self.durable.journal_bytes())
+    }
+
+    fn remove_journal_before(&self, py: Python<'_>, first: u64) -> PyResult<()> {
+        Ok(py.detach(|| self.durable.drop_journal(first))?)
+    }
+
+    fn begin_flush(&self, py: Python<'_>, with_active: bool) -> PyResult<Flush> {
+        let (flush, first_journal) = py.detach(|| self.durable.begin_flush(with_active))?;
+        Ok(Flush { flush, first_journal })
+    }
+
+    fn abort_flush(&self, py: Python<'_>, flush: &Flush) {
+        py.detach(|| self.durable.store.abort_flush(&flush.flush));
+    }
+
+    fn write_flush(&self, py: Python<'_>, flush: &Flush, sequence: u64, row_max: usize) -> PyResult<SegmentEdit> {
+        let write = || self.durable.store.write_flush(&self.directory, sequence, row_max, &flush.flush);
+        Ok(py.detach(write)?.into())
+    }
+
+    fn write_active_snapshot(&self, py: Python<'_>, flush: &Flush, sequence: u64) -> PyResult<Option<Vec<ManifestEntry>>> {
+        let files = py.detach(|| self.durable.store.write_active_snapshot(&self.directory, sequence, &flush.flush))?;
+        Ok(files.map(|files| files.iter().map(ManifestEntry::from).collect()))
+    }
+
+    fn pick_compaction(&self, py: Python<'_>, row_max: usize) -> Vec<String> {
+        py.detach(|| self.durable.store.pick_compaction(row_max))
+    }
+
+    fn compact(&self, py: Python<'_>, names: Vec<String>, sequence: u64, row_max: usize) -> PyResult<SegmentEdit> {
+        Ok(py.detach(|| self.durable.store.compact(&self.directory, sequence, row_max, &names))?.into())
+    }
+
+    fn install(&self, py: Python<'_>, edit: &SegmentEdit) {
+        let edit = edit.0.lock().take();
+        py.detach(|| edit.into_iter().for_each(|edit| self.durable.store.install(edit)));
+        py.detach(allocator::return_freed_memory);
+    }
+
+    fn drop_before(&self, py: Python<'_>, day: i64, active_cutoff_us: i64) -> usize {
+        py.detach(|| self.durable.store.drop_before(day, active_cutoff_us))
+    }
+
+    fn partials(
+        &self, py: Python<'_>, scan: ScanArgument, deck: Option<&CodeDeck>, cell_count_max: usize, cancel: &CancelToken,
+    ) -> PyResult<Partials> {
+        let scan = scan.resolve(py)?;
+        let scan = scan.borrow(deck, cell_count_max, cancel);
+        Ok(Partials(py.detach(|| self.durable.store.partials(&scan))?))
+    }
+
+    fn any_match(&self, py: Python<'_>, predicates: Vec<PredicateArgument>, cancel: &CancelToken) -> PyResult<bool> {
+        let predicates = self::predicates(predicates)?;
+        Ok(py.detach(|| self.durable.store.any_match(&predicates, &cancel.0))?)
+    }
+
+    fn info(&self, py: Python<'_>) -> PyResult<StoreInfo> {
+        Ok(py.detach(|| self.durable.store.info())?.into())
+    }
+
+    fn export(
+        &self, py: Python<'_>, from_us: i64, to_us: i64, cursor: Option<&ExportCursor>, row_max: usize,
+    ) -> PyResult<Option<ExportPiece>> {
+        let cursor = cursor.map_or_else(Default::default, |cursor| cursor.0);
+        let piece = py.detach(|| self.durable.store.export((from_us, to_us), cursor, row_max))?;
+        piece.map(|(stream, next)| Ok(ExportPiece { stream, next: Py::new(py, ExportCursor(next))? })).transpose()
+    }
+
+    #[getter]
+    fn damaged_segments(&self, py: Python<'_>) -> Vec<String> {
+        py.detach(|| self.durable.store.damaged())
+    }
+
+    #[getter]
+    fn first_day(&self, py: Python<'_>) -> Option<i64> {
+        let store = &self.durable.store;
+        store.first_day_at_once().unwrap_or_else(|| py.detach(|| store.first_day()))
+    }
+
+    #[getter]
+    fn memory_rows(&self, py: Python<'_>) -> MemoryRows {
+        let (active, finished) = py.detach(|| self.durable.store.rows_in_memory());
+        MemoryRows { active, finished }
+    }
+
+    #[getter]
+    fn segments(&self, py: Python<'_>) -> Vec<OpenSegment> {
+        let segments = py.detach(|| self.durable.store.segments());
+        segments.into_iter().map(|(name, day, size)| OpenSegment { name, day, size }).collect()
+    }
+}
+
+#[pyfunction]
+pub fn check_file(py: Python<'_>, directory: PathBuf, file: &ManifestEntry) -> PyResult<()> {
+    let entry = file.try_into()?;
+    Ok(py.detach(|| Segment::open(&directory, &entry)?.check_whole())?)
+}
+
+#[pyfunction]
+pub fn journal_sequences(directory: PathBuf) -> PyResult<Vec<u64>> {
+    Ok(journal::sequences(&directory)?)
+}
+
+#[pyfunction]
+pub fn check_journal(py: Python<'_>, directory: PathBuf, sequence: u64) -> PyResult<JournalContent> {
+    let (mut batches, mut records) = (0, 0);
+    let size = py.detach(|| {
+        journal::replay(&directory, sequence, |frame| {
+            (batches, records) = (batches + 1, records + ColumnarBatch::from_journal(frame.batch)?.rows());
+            Ok(())
+        })
+    })?;
+    Ok(JournalContent { batches, records, size })
+}
