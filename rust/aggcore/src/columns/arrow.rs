@@ -116,17 +116,17 @@ pub struct ArrowColumns {
 
 enum IntArray {
     Absent,
-    Byte(ScalarBuffer<i8>),
-    Short(ScalarBuffer<i16>),
-    Narrow(ScalarBuffer<i32>),
-    Wide(ScalarBuffer<i64>),
+    I8(ScalarBuffer<i8>),
+    I16(ScalarBuffer<i16>),
+    I32(ScalarBuffer<i32>),
+    I64(ScalarBuffer<i64>),
 }
 
 enum CodeArray {
     Absent,
-    Byte(ScalarBuffer<u8>),
-    Short(ScalarBuffer<u16>),
-    Wide(ScalarBuffer<i32>),
+    U8(ScalarBuffer<u8>),
+    U16(ScalarBuffer<u16>),
+    I32(ScalarBuffer<i32>),
 }
 
 impl ArrowColumns {
@@ -163,10 +163,10 @@ impl ArrowColumns {
     pub fn ints(&self, slot: usize) -> IntValues<'_> {
         match &self.ints[slot] {
             IntArray::Absent => IntValues::Absent,
-            IntArray::Byte(values) => IntValues::Byte(values),
-            IntArray::Short(values) => IntValues::Short(values),
-            IntArray::Narrow(values) => IntValues::Narrow(values),
-            IntArray::Wide(values) => IntValues::Wide(values),
+            IntArray::I8(values) => IntValues::I8(values),
+            IntArray::I16(values) => IntValues::I16(values),
+            IntArray::I32(values) => IntValues::I32(values),
+            IntArray::I64(values) => IntValues::I64(values),
         }
     }
 
@@ -174,9 +174,9 @@ impl ArrowColumns {
     pub fn category(&self, slot: usize, order: EntryOrder) -> DictionaryColumn<'_> {
         let codes = match &self.codes[slot] {
             CodeArray::Absent => DictionaryCodes::Absent,
-            CodeArray::Byte(codes) => DictionaryCodes::Byte(codes),
-            CodeArray::Short(codes) => DictionaryCodes::Short(codes),
-            CodeArray::Wide(codes) => DictionaryCodes::Wide(codes),
+            CodeArray::U8(codes) => DictionaryCodes::U8(codes),
+            CodeArray::U16(codes) => DictionaryCodes::U16(codes),
+            CodeArray::I32(codes) => DictionaryCodes::I32(codes),
         };
         DictionaryColumn { codes, entries: strings(&self.entries[slot]), order }
     }
@@ -198,11 +198,11 @@ impl ArrowColumns {
 
 impl IntArray {
     fn of(column: &ArrayRef) -> Option<Self> {
-        let byte = || Some(Self::Byte(column.as_primitive_opt::<Int8Type>()?.values().clone()));
-        let short = || Some(Self::Short(column.as_primitive_opt::<Int16Type>()?.values().clone()));
-        let narrow = || Some(Self::Narrow(column.as_primitive_opt::<Int32Type>()?.values().clone()));
-        let wide = || Some(Self::Wide(column.as_primitive_opt::<Int64Type>()?.values().clone()));
-        let time = || Some(Self::Wide(column.as_primitive_opt::<TimestampMicrosecondType>()?.values().clone()));
+        let byte = || Some(Self::I8(column.as_primitive_opt::<Int8Type>()?.values().clone()));
+        let short = || Some(Self::I16(column.as_primitive_opt::<Int16Type>()?.values().clone()));
+        let narrow = || Some(Self::I32(column.as_primitive_opt::<Int32Type>()?.values().clone()));
+        let wide = || Some(Self::I64(column.as_primitive_opt::<Int64Type>()?.values().clone()));
+        let time = || Some(Self::I64(column.as_primitive_opt::<TimestampMicrosecondType>()?.values().clone()));
         byte().or_else(short).or_else(narrow).or_else(wide).or_else(time)
     }
 }
@@ -211,12 +211,12 @@ impl CodeArray {
     /// The codes of a column and its entries.
     fn of(column: &ArrayRef) -> Option<(Self, StringArray)> {
         let (codes, entries) = if let Some(column) = column.as_dictionary_opt::<UInt8Type>() {
-            (Self::Byte(column.keys().values().clone()), column.values())
+            (Self::U8(column.keys().values().clone()), column.values())
         } else if let Some(column) = column.as_dictionary_opt::<UInt16Type>() {
-            (Self::Short(column.keys().values().clone()), column.values())
+            (Self::U16(column.keys().values().clone()), column.values())
         } else {
             let column = column.as_dictionary_opt::<Int32Type>()?;
-            (Self::Wide(column.keys().values().clone()), column.values())
+            (Self::I32(column.keys().values().clone()), column.values())
         };
         Some((codes, entries.as_string_opt::<i32>()?.clone()))
     }

@@ -53,24 +53,24 @@ pub enum DictionaryCodes<'a> {
     /// No row has one.
     Absent,
     /// At most 256 dictionary entries.
-    Byte(&'a [u8]),
+    U8(&'a [u8]),
     /// At most 65,536.
-    Short(&'a [u16]),
+    U16(&'a [u16]),
     /// Any number; [`NO_CODE`] where absent.
-    Wide(&'a [i32]),
+    I32(&'a [i32]),
 }
 
 /// A width of codes.
 pub trait CodeWidth: Copy + Ord + 'static {
     /// 0 for [`NO_CODE`], else the code + 1.
-    fn plus_one(self) -> usize;
+    fn one_based(self) -> usize;
     /// A code that fits.
     fn of(code: usize) -> Self;
 }
 
 impl CodeWidth for u8 {
     #[inline]
-    fn plus_one(self) -> usize {
+    fn one_based(self) -> usize {
         usize::from(self) + 1
     }
 
@@ -81,7 +81,7 @@ impl CodeWidth for u8 {
 
 impl CodeWidth for u16 {
     #[inline]
-    fn plus_one(self) -> usize {
+    fn one_based(self) -> usize {
         usize::from(self) + 1
     }
 
@@ -92,7 +92,7 @@ impl CodeWidth for u16 {
 
 impl CodeWidth for i32 {
     #[inline]
-    fn plus_one(self) -> usize {
+    fn one_based(self) -> usize {
         (self + 1) as usize
     }
 
@@ -106,9 +106,9 @@ macro_rules! with_codes {
     ($codes:expr, $values:ident => $body:expr, $absent:expr) => {
         match $codes {
             $crate::columns::dictionary::DictionaryCodes::Absent => $absent,
-            $crate::columns::dictionary::DictionaryCodes::Byte($values) => $body,
-            $crate::columns::dictionary::DictionaryCodes::Short($values) => $body,
-            $crate::columns::dictionary::DictionaryCodes::Wide($values) => $body,
+            $crate::columns::dictionary::DictionaryCodes::U8($values) => $body,
+            $crate::columns::dictionary::DictionaryCodes::U16($values) => $body,
+            $crate::columns::dictionary::DictionaryCodes::I32($values) => $body,
         }
     };
 }
@@ -141,7 +141,7 @@ impl<'a> DictionaryColumn<'a> {
     /// The code of a row.
     #[inline]
     pub fn code(&self, row: usize) -> i32 {
-        with_codes!(self.codes, codes => codes[row].plus_one() as i32 - 1, NO_CODE)
+        with_codes!(self.codes, codes => codes[row].one_based() as i32 - 1, NO_CODE)
     }
 
     /// The text of a row, "" where it has none.
@@ -159,7 +159,7 @@ impl<'a> DictionaryColumn<'a> {
             EntryOrder::Any => false,
             EntryOrder::Distinct => true,
             // Narrow codes have none for an absent text but that of the empty entry.
-            EntryOrder::Sorted => !matches!(self.codes, DictionaryCodes::Wide(_)) || !ends_empty(),
+            EntryOrder::Sorted => !matches!(self.codes, DictionaryCodes::I32(_)) || !ends_empty(),
         }
     }
 

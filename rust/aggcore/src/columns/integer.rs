@@ -47,36 +47,36 @@ impl ColumnStats {
 /// A width of integers; the least of them stands for an absent value.
 pub trait IntWidth: Copy + 'static {
     /// Stands for an absent value.
-    const NONE: Self;
+    const ABSENT: Self;
     /// The greatest value.
-    const GREATEST: Self;
+    const MAX: Self;
     /// The value, [`ABSENT`] where there is none.
-    fn wide(self) -> i64;
+    fn to_i64(self) -> i64;
     /// Whether there is no value.
-    fn is_none(self) -> bool;
+    fn is_absent(self) -> bool;
     /// The ends of a range as far as values of this width may lie in it; `None` where none may.
-    fn ends(low: i64, high: i64) -> Option<(Self, Self)>;
+    fn clamp_range(low: i64, high: i64) -> Option<(Self, Self)>;
     /// Whether the value lies between two ends that are there.
-    fn lies_in(self, ends: (Self, Self)) -> bool;
+    fn is_within(self, ends: (Self, Self)) -> bool;
 }
 
 macro_rules! int {
     ($($width:ty, $unsigned:ty);*) => {$(
         impl IntWidth for $width {
-            const NONE: Self = Self::MIN;
-            const GREATEST: Self = Self::MAX;
+            const ABSENT: Self = <$width>::MIN;
+            const MAX: Self = <$width>::MAX;
 
             #[inline]
-            fn wide(self) -> i64 {
+            fn to_i64(self) -> i64 {
                 if self == Self::MIN { ABSENT } else { i64::from(self) }
             }
 
             #[inline]
-            fn is_none(self) -> bool {
+            fn is_absent(self) -> bool {
                 self == Self::MIN
             }
 
-            fn ends(low: i64, high: i64) -> Option<(Self, Self)> {
+            fn clamp_range(low: i64, high: i64) -> Option<(Self, Self)> {
                 let (least, greatest) = (Self::MIN as i64 + 1, Self::MAX as i64);
                 // Both conversions fit after the clamping.
                 (low <= high && low <= greatest && high >= least)
@@ -84,7 +84,7 @@ macro_rules! int {
             }
 
             #[inline]
-            fn lies_in(self, (low, high): (Self, Self)) -> bool {
+            fn is_within(self, (low, high): (Self, Self)) -> bool {
                 // One comparison; what is below the low end wraps to beyond the high one, and so does an absent value.
                 self.wrapping_sub(low) as $unsigned <= high.wrapping_sub(low) as $unsigned
             }
@@ -100,13 +100,13 @@ pub enum IntValues<'a> {
     /// No row has a value.
     Absent,
     /// All values fit 8 bits.
-    Byte(&'a [i8]),
+    I8(&'a [i8]),
     /// All values fit 16 bits.
-    Short(&'a [i16]),
+    I16(&'a [i16]),
     /// All values fit 32 bits.
-    Narrow(&'a [i32]),
+    I32(&'a [i32]),
     /// Any values.
-    Wide(&'a [i64]),
+    I64(&'a [i64]),
 }
 
 /// Runs `$body` for the values of a column of any width, or `$absent` where no row has one.
@@ -114,10 +114,10 @@ macro_rules! with_int_values {
     ($ints:expr, $values:ident => $body:expr, $absent:expr) => {
         match $ints {
             $crate::columns::integer::IntValues::Absent => $absent,
-            $crate::columns::integer::IntValues::Byte($values) => $body,
-            $crate::columns::integer::IntValues::Short($values) => $body,
-            $crate::columns::integer::IntValues::Narrow($values) => $body,
-            $crate::columns::integer::IntValues::Wide($values) => $body,
+            $crate::columns::integer::IntValues::I8($values) => $body,
+            $crate::columns::integer::IntValues::I16($values) => $body,
+            $crate::columns::integer::IntValues::I32($values) => $body,
+            $crate::columns::integer::IntValues::I64($values) => $body,
         }
     };
 }
@@ -128,7 +128,7 @@ impl IntValues<'_> {
     /// The value of a row.
     #[inline]
     pub fn get(self, row: usize) -> i64 {
-        with_int_values!(self, values => values[row].wide(), ABSENT)
+        with_int_values!(self, values => values[row].to_i64(), ABSENT)
     }
 
     /// The least and the greatest value of some rows, `None` where none of them has one.
@@ -139,9 +139,9 @@ impl IntValues<'_> {
 
 /// A fold over all values that an absent one leaves as it is goes many values at a time.
 fn range<T: IntWidth + Ord>(values: &[T]) -> Option<(i64, i64)> {
-    let low = values.iter().fold(T::GREATEST, |low, value| low.min(if value.is_none() { T::GREATEST } else { *value }));
-    let high = values.iter().fold(T::NONE, |high, value| high.max(*value));
-    (!high.is_none()).then(|| (low.wide(), high.wide()))
+    let low = values.iter().fold(T::MAX, |low, value| low.min(if value.is_absent() { T::MAX } else { *value }));
+    let high = values.iter().fold(T::ABSENT, |high, value| high.max(*value));
+    (!high.is_absent()).then(|| (low.to_i64(), high.to_i64()))
 }
 
 /// An integer column in memory that widens when a value asks for it.
@@ -150,10 +150,10 @@ pub enum IntColumn {
     /// No row has a value.
     #[default]
     Absent,
-    /// As [`IntValues::Narrow`].
-    Narrow(Vec<i32>),
-    /// As [`IntValues::Wide`].
-    Wide(Vec<i64>),
+    /// As [`IntValues::I32`].
+    I32(Vec<i32>),
+    /// As [`IntValues::I64`].
+    I64(Vec<i64>),
 }
 
 impl IntColumn {
@@ -168,8 +168,8 @@ impl IntColumn {
     pub fn values(&self) -> IntValues<'_> {
         match self {
             Self::Absent => IntValues::Absent,
-            Self::Narrow(values) => IntValues::Narrow(values),
-            Self::Wide(values) => IntValues::Wide(values),
+            Self::I32(values) => IntValues::I32(values),
+            Self::I64(values) => IntValues::I64(values),
         }
     }
 
@@ -177,14 +177,14 @@ impl IntColumn {
     pub fn push(&mut self, value: i64, rows: usize) {
         match (&mut *self, narrowed(value)) {
             (Self::Absent, _) if value == ABSENT => {}
-            (Self::Narrow(values), Some(value)) => values.push(value),
-            (Self::Wide(values), _) => values.push(value),
+            (Self::I32(values), Some(value)) => values.push(value),
+            (Self::I64(values), _) => values.push(value),
             (Self::Absent, Some(_)) => {
-                *self = Self::Narrow(vec![i32::MIN; rows]);
+                *self = Self::I32(vec![i32::MIN; rows]);
                 self.push(value, rows);
             }
-            (Self::Absent | Self::Narrow(_), _) => {
-                *self = Self::Wide((0..rows).map(|row| self.values().get(row)).collect());
+            (Self::Absent | Self::I32(_), _) => {
+                *self = Self::I64((0..rows).map(|row| self.values().get(row)).collect());
                 self.push(value, rows);
             }
         }
@@ -194,10 +194,10 @@ impl IntColumn {
     pub fn append(&mut self, values: IntValues<'_>, rows: &[usize], count: usize) {
         match (&mut *self, values) {
             (Self::Absent, IntValues::Absent) => {}
-            (Self::Narrow(column), IntValues::Byte(values)) => column.extend(rows.iter().map(|&row| widened(values[row]))),
-            (Self::Narrow(column), IntValues::Short(values)) => column.extend(rows.iter().map(|&row| widened(values[row]))),
-            (Self::Narrow(column), IntValues::Narrow(values)) => column.extend(rows.iter().map(|&row| values[row])),
-            (Self::Wide(column), _) => column.extend(rows.iter().map(|&row| values.get(row))),
+            (Self::I32(column), IntValues::I8(values)) => column.extend(rows.iter().map(|&row| widened(values[row]))),
+            (Self::I32(column), IntValues::I16(values)) => column.extend(rows.iter().map(|&row| widened(values[row]))),
+            (Self::I32(column), IntValues::I32(values)) => column.extend(rows.iter().map(|&row| values[row])),
+            (Self::I64(column), _) => column.extend(rows.iter().map(|&row| values.get(row))),
             _ => rows.iter().zip(count..).for_each(|(&row, count)| self.push(values.get(row), count)),
         }
     }
@@ -206,14 +206,14 @@ impl IntColumn {
     pub fn set(&mut self, row: usize, value: i64, rows: usize) {
         match (&mut *self, narrowed(value)) {
             (Self::Absent, _) if value == ABSENT => {}
-            (Self::Narrow(values), Some(value)) => values[row] = value,
-            (Self::Wide(values), _) => values[row] = value,
+            (Self::I32(values), Some(value)) => values[row] = value,
+            (Self::I64(values), _) => values[row] = value,
             (Self::Absent, Some(_)) => {
-                *self = Self::Narrow(vec![i32::MIN; rows]);
+                *self = Self::I32(vec![i32::MIN; rows]);
                 self.set(row, value, rows);
             }
-            (Self::Absent | Self::Narrow(_), _) => {
-                *self = Self::Wide((0..rows).map(|row| self.values().get(row)).collect());
+            (Self::Absent | Self::I32(_), _) => {
+                *self = Self::I64((0..rows).map(|row| self.values().get(row)).collect());
                 self.set(row, value, rows);
             }
         }
@@ -223,14 +223,14 @@ impl IntColumn {
     pub fn swap_remove(&mut self, row: usize) {
         match self {
             Self::Absent => {}
-            Self::Narrow(values) => drop(values.swap_remove(row)),
-            Self::Wide(values) => drop(values.swap_remove(row)),
+            Self::I32(values) => drop(values.swap_remove(row)),
+            Self::I64(values) => drop(values.swap_remove(row)),
         }
     }
 }
 
 fn widened<T: IntWidth + Into<i32>>(value: T) -> i32 {
-    if value.is_none() { i32::NONE } else { value.into() }
+    if value.is_absent() { i32::ABSENT } else { value.into() }
 }
 
 /// A value in 32 bits, `None` where it does not fit or would read as absent.
@@ -261,6 +261,6 @@ mod tests {
             assert_eq!([0, 1].map(|row| column.values().get(row)), [ABSENT, value]);
         }
         assert_eq!(IntColumn::of([ABSENT; 3].into_iter()), IntColumn::Absent);
-        assert_eq!(IntColumn::of([ABSENT, 5].into_iter()), IntColumn::Narrow(vec![i32::MIN, 5]));
+        assert_eq!(IntColumn::of([ABSENT, 5].into_iter()), IntColumn::I32(vec![i32::MIN, 5]));
     }
 }

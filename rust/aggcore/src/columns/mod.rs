@@ -42,12 +42,12 @@ impl<'a> RecordColumns<'a> {
     /// The fields of one record, as row 0.
     pub fn of(record: &'a Record<'a>) -> Self {
         let category = |slot: usize| DictionaryColumn {
-            codes: DictionaryCodes::Wide(&[0]),
+            codes: DictionaryCodes::I32(&[0]),
             entries: &record.strings[slot],
             order: EntryOrder::Any,
         };
         Self {
-            ints: std::array::from_fn(|slot| IntValues::Wide(std::slice::from_ref(&record.ints[slot]))),
+            ints: std::array::from_fn(|slot| IntValues::I64(std::slice::from_ref(&record.ints[slot]))),
             dictionaries: std::array::from_fn(category),
             texts: std::array::from_fn(|slot| &record.strings[DICTIONARY_COUNT + slot] as &dyn Texts),
         }

@@ -57,7 +57,7 @@ impl<'a> SliceAccumulator<'a> {
             _ if slice.rollup_sums.is_some() => RowValues::Weights(slice.rollup_sums.unwrap_or_default()),
             (Measure::Sessions, ..) => RowValues::Sessions,
             (Measure::Calls, CallDurations::Milliseconds(ms), _) => RowValues::Calls(ms),
-            (Measure::Elapsed { as_of_us }, _, IntValues::Wide(answer_us)) if is_short(slice, as_of_us) => {
+            (Measure::Elapsed { as_of_us }, _, IntValues::I64(answer_us)) if is_short(slice, as_of_us) => {
                 RowValues::Elapsed { answer_us, as_of_us }
             }
             _ => RowValues::Wide { slice, measure },

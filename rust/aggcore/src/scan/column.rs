@@ -61,7 +61,7 @@ impl<'a> SliceColumns<'a> {
             "duration_ms" => return Ok(Column::Duration(slice.durations)),
             "received_time" => {
                 return Ok(Column::Int {
-                    values: IntValues::Wide(slice.received_us),
+                    values: IntValues::I64(slice.received_us),
                     stats: slice.received_stats,
                     default: ABSENT,
                 });
@@ -92,7 +92,7 @@ impl CodeDeckColumns<'_> {
             _ => return None,
         };
         let (_, entries) = self.texts.iter().find(|(name, _)| *name == rest)?;
-        Some(DictionaryColumn { codes: DictionaryCodes::Wide(codes), entries, order: EntryOrder::Any })
+        Some(DictionaryColumn { codes: DictionaryCodes::I32(codes), entries, order: EntryOrder::Any })
     }
 }
 

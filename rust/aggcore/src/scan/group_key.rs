@@ -193,7 +193,7 @@ impl<'a> KeyEncoding<'a> {
         match self {
             &mut Self::Near { values, base, absent } => with_int_values!(
                 values,
-                values => append(radix, rows, codes_of_rows, values, |value| near_code(value.wide(), value.is_none(), base, absent)),
+                values => append(radix, rows, codes_of_rows, values, |value| near_code(value.to_i64(), value.is_absent(), base, absent)),
                 append_each(radix, codes_of_rows, rows.iter().map(|_| absent))
             ),
             Self::Far { value, numbers } => {
@@ -203,12 +203,12 @@ impl<'a> KeyEncoding<'a> {
             }
             Self::Codes(numbers) => with_codes!(
                 numbers.column.codes,
-                codes => append(radix, rows, codes_of_rows, codes, |code| code.plus_one() as u64),
+                codes => append(radix, rows, codes_of_rows, codes, |code| code.one_based() as u64),
                 append_each(radix, codes_of_rows, rows.iter().map(|_| 0))
             ),
             Self::DictionaryColumn(numbers) => with_codes!(
                 numbers.column.codes,
-                codes => append(radix, rows, codes_of_rows, codes, |code| u64::from(numbers.get(code.plus_one(), texts))),
+                codes => append(radix, rows, codes_of_rows, codes, |code| u64::from(numbers.get(code.one_based(), texts))),
                 append_each(radix, codes_of_rows, rows.iter().map(|_| 0))
             ),
             Self::Texts(column) => {
@@ -286,7 +286,7 @@ mod tests {
 
     /// The keys that come back for the values of two columns, whether the integers are narrow, and the greatest of them.
     fn there_and_back<P: GroupCode>(values: [[i64; 2]; 2]) -> (Vec<i64>, bool, u64) {
-        let column = |values| Column::Int { values: IntValues::Wide(values), stats: UNKNOWN_STATS, default: ABSENT };
+        let column = |values| Column::Int { values: IntValues::I64(values), stats: UNKNOWN_STATS, default: ABSENT };
         let (keys, mut texts) = ([column(&values[0]), column(&values[1])], [TextIds::default(), TextIds::default()]);
         let mut encoder = GroupKeyEncoder::new(&keys, &texts, 0..1, &(0..2));
         let (is_narrow, mut codes_of_rows) = (encoder.is_narrow(), Vec::<P>::new());

@@ -279,7 +279,7 @@ impl<'a> DictionaryVerdicts<'a> {
             }
             *verdicts >> shift & 3 == HOLDS
         };
-        with_codes!(codes, codes => retain(rows, |row| verdict(codes[row].plus_one())), rows.clear());
+        with_codes!(codes, codes => retain(rows, |row| verdict(codes[row].one_based())), rows.clear());
     }
 }
 
@@ -330,25 +330,27 @@ fn and(mask: &mut [u8], verdict: bool) {
 /// Compares in the width of the values, so that as many as possible are looked at at a time.
 fn filter_ints<T: IntWidth + Ord>(values: &[T], mask: &mut [u8], absent: bool, test: IntCondition<'_>) {
     match test {
-        IntCondition::Between(low, high) => match T::ends(low, high) {
-            Some(ends) if absent => narrow(values, mask, |value| value.lies_in(ends) | value.is_none()),
-            Some(ends) => narrow(values, mask, |value| value.lies_in(ends)),
-            None => narrow(values, mask, |value| absent & value.is_none()),
+        IntCondition::Between(low, high) => match T::clamp_range(low, high) {
+            Some(ends) if absent => narrow(values, mask, |value| value.is_within(ends) | value.is_absent()),
+            Some(ends) => narrow(values, mask, |value| value.is_within(ends)),
+            None => narrow(values, mask, |value| absent & value.is_absent()),
         },
         IntCondition::OneOf(wanted) if wanted.len() <= COMPARED_VALUES => {
-            let fitting: Vec<T> = wanted.iter().filter_map(|&value| T::ends(value, value)).map(|ends| ends.0).collect();
+            let fitting: Vec<T> = wanted.iter().filter_map(|&value| T::clamp_range(value, value)).map(|ends| ends.0).collect();
             match fitting.first() {
                 // As many as the compiler knows of, the first of them more than once.
                 Some(&first) => {
                     let wanted: [T; COMPARED_VALUES] = std::array::from_fn(|i| fitting.get(i).copied().unwrap_or(first));
-                    narrow(values, mask, |value| wanted.iter().fold(absent & value.is_none(), |any, &one| any | (one == value)));
+                    narrow(values, mask, |value| {
+                        wanted.iter().fold(absent & value.is_absent(), |any, &one| any | (one == value))
+                    });
                 }
-                None => narrow(values, mask, |value| absent & value.is_none()),
+                None => narrow(values, mask, |value| absent & value.is_absent()),
             }
         }
         IntCondition::OneOf(wanted) => {
             for (kept, &value) in mask.iter_mut().zip(values).filter(|(kept, _)| **kept != 0) {
-                *kept = u8::from(if value.is_none() { absent } else { wanted.binary_search(&value.wide()).is_ok() });
+                *kept = u8::from(if value.is_absent() { absent } else { wanted.binary_search(&value.to_i64()).is_ok() });
             }
         }
     }
@@ -356,8 +358,8 @@ fn filter_ints<T: IntWidth + Ord>(values: &[T], mask: &mut [u8], absent: bool, t
 
 fn filter_durations(ms: &[i32], mask: &mut [u8], test: IntCondition<'_>) {
     match test {
-        IntCondition::Between(low, high) => match i32::ends(low, high) {
-            Some(ends) => narrow(ms, mask, |ms| ms.max(0).lies_in(ends)),
+        IntCondition::Between(low, high) => match i32::clamp_range(low, high) {
+            Some(ends) => narrow(ms, mask, |ms| ms.max(0).is_within(ends)),
             None => mask.fill(0),
         },
         IntCondition::OneOf(_) => narrow(ms, mask, |ms| test.holds(i64::from(ms.max(0)))),

@@ -80,7 +80,7 @@ impl Memtable {
     /// The fields of the rows.
     pub fn fields(&self) -> RecordColumns<'_> {
         let ints =
-            |slot: usize| if slot == int_slot::SETUP_TIME { IntValues::Wide(&self.setup_us) } else { self.ints[slot].values() };
+            |slot: usize| if slot == int_slot::SETUP_TIME { IntValues::I64(&self.setup_us) } else { self.ints[slot].values() };
         RecordColumns {
             ints: std::array::from_fn(ints),
             dictionaries: std::array::from_fn(|slot| self.category(slot)),
@@ -266,7 +266,7 @@ impl Memtable {
 
     fn category(&self, slot: usize) -> DictionaryColumn<'_> {
         let codes = self.codes[slot].as_slice();
-        let codes = if codes.is_empty() { DictionaryCodes::Absent } else { DictionaryCodes::Wide(codes) };
+        let codes = if codes.is_empty() { DictionaryCodes::Absent } else { DictionaryCodes::I32(codes) };
         DictionaryColumn { codes, entries: self.interners[slot].entries(), order: EntryOrder::Distinct }
     }
 

@@ -188,10 +188,10 @@ impl Rollup {
         let mut fields = RecordColumns::default();
         for (name, values) in &self.columns {
             match (values, field(name).map(|field| (field.field_type.column_kind(), field.slot))) {
-                (RollupValues::Ints(values), Some((ColumnKind::Int, slot))) => fields.ints[slot] = IntValues::Wide(values),
+                (RollupValues::Ints(values), Some((ColumnKind::Int, slot))) => fields.ints[slot] = IntValues::I64(values),
                 (RollupValues::Texts { codes, entries }, Some((ColumnKind::Dictionary, slot))) => {
                     fields.dictionaries[slot] =
-                        DictionaryColumn { codes: DictionaryCodes::Wide(codes), entries, order: EntryOrder::Any };
+                        DictionaryColumn { codes: DictionaryCodes::I32(codes), entries, order: EntryOrder::Any };
                 }
                 _ => {}
             }
