@@ -131,7 +131,7 @@ enum CodeArray {
 
 impl ArrowColumns {
     /// The columns of all fields in their order; `None` where one is not of a type that its field has.
-    pub fn of(columns: &[ArrayRef]) -> Option<Self> {
+    pub fn from_arrays(columns: &[ArrayRef]) -> Option<Self> {
         let mut arrays = Self {
             ints: std::array::from_fn(|_| IntArray::Absent),
             codes: std::array::from_fn(|_| CodeArray::Absent),
@@ -171,7 +171,7 @@ impl ArrowColumns {
     }
 
     /// A category column; `order` is that of its entries.
-    pub fn category(&self, slot: usize, order: EntryOrder) -> DictionaryColumn<'_> {
+    pub fn dictionary(&self, slot: usize, order: EntryOrder) -> DictionaryColumn<'_> {
         let codes = match &self.codes[slot] {
             CodeArray::Absent => DictionaryCodes::Absent,
             CodeArray::U8(codes) => DictionaryCodes::U8(codes),
@@ -190,7 +190,7 @@ impl ArrowColumns {
     pub fn fields(&self, order: EntryOrder) -> RecordColumns<'_> {
         RecordColumns {
             ints: std::array::from_fn(|slot| self.ints(slot)),
-            dictionaries: std::array::from_fn(|slot| self.category(slot, order)),
+            dictionaries: std::array::from_fn(|slot| self.dictionary(slot, order)),
             texts: std::array::from_fn(|slot| self.texts(slot)),
         }
     }

@@ -39,7 +39,7 @@ impl Interner {
 
     /// Drops the texts that no row has any more, where they outnumber the rows; else those of ended
     /// sessions would stay for ever.
-    pub fn forget_unused(&mut self, codes: &mut [i32]) {
+    pub fn drop_unused(&mut self, codes: &mut [i32]) {
         if self.entries.len() <= UNUSED_MIN.max(codes.len() * 2) {
             return;
         }

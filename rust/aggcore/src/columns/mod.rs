@@ -40,7 +40,7 @@ impl Default for RecordColumns<'_> {
 
 impl<'a> RecordColumns<'a> {
     /// The fields of one record, as row 0.
-    pub fn of(record: &'a Record<'a>) -> Self {
+    pub fn from_record(record: &'a Record<'a>) -> Self {
         let category = |slot: usize| DictionaryColumn {
             codes: DictionaryCodes::I32(&[0]),
             entries: &record.strings[slot],

@@ -16,7 +16,7 @@ pub struct RecordSlice<'a> {
     /// The rows that may be looked at; columns have others too.
     pub rows: Range<usize>,
     /// Whether these ascend by setup time.
-    pub ascends: bool,
+    pub is_sorted_by_setup: bool,
     /// Earliest and latest setup time that any row may have.
     pub setup_range: (i64, i64),
     /// Setup times by row, microseconds UTC.
@@ -26,7 +26,7 @@ pub struct RecordSlice<'a> {
     /// What each row stands for, where it stands for more than itself.
     pub rollup_sums: Option<&'a [PackedSums]>,
     /// Calls that the rows stand for, or more.
-    pub calls: u64,
+    pub call_count_max: u64,
     /// The code of the account that all rows are of, if it is known.
     pub account: Option<usize>,
     /// From answer to end.
@@ -54,11 +54,11 @@ impl RecordSlice<'_> {
     pub fn lies_within(&self, from: i64, to: i64) -> bool {
         let (rows, holds) = (&self.rows, |first: i64, last: i64| from <= first && last < to);
         holds(self.setup_range.0, self.setup_range.1)
-            || self.ascends && !rows.is_empty() && holds(self.setup_us[rows.start], self.setup_us[rows.end - 1])
+            || self.is_sorted_by_setup && !rows.is_empty() && holds(self.setup_us[rows.start], self.setup_us[rows.end - 1])
     }
 
     /// Earliest and latest setup time of the rows that count, `None` without any.
-    pub fn setup_range(&self) -> Option<(i64, i64)> {
+    pub fn live_setup_range(&self) -> Option<(i64, i64)> {
         let alive = self.rows.clone().filter(|&row| !self.tombstones.contains(row)).map(|row| self.setup_us[row]);
         alive.fold(None, |range, us| Some(range.map_or((us, us), |(low, high): (i64, i64)| (low.min(us), high.max(us)))))
     }

@@ -10,22 +10,22 @@ pub type Sums = [i64; 3];
 pub type PackedSums = [u64; 2];
 
 /// Where the second of two sums in a word begins.
-pub const UPPER_SHIFT: u32 = 31;
+pub const ANSWERED_SHIFT: u32 = 31;
 
 /// What one call adds: `ms` as [`CallDurations::Milliseconds`](super::call_duration::CallDurations::Milliseconds).
 #[inline]
 pub fn packed_call(ms: i32) -> PackedSums {
-    [1 | u64::from(ms >= 0) << UPPER_SHIFT, ms.max(0) as u64]
+    [1 | u64::from(ms >= 0) << ANSWERED_SHIFT, ms.max(0) as u64]
 }
 
 /// The sums of calls as one word and milliseconds.
 pub fn packed_sums([calls, answered, ms]: Sums) -> PackedSums {
-    [calls as u64 | (answered as u64) << UPPER_SHIFT, ms as u64]
+    [calls as u64 | (answered as u64) << ANSWERED_SHIFT, ms as u64]
 }
 
 /// The sums of calls.
 pub fn unpacked_calls([counts, ms]: PackedSums) -> Sums {
-    [(counts & ((1 << UPPER_SHIFT) - 1)) as i64, (counts >> UPPER_SHIFT) as i64, ms as i64]
+    [(counts & ((1 << ANSWERED_SHIFT) - 1)) as i64, (counts >> ANSWERED_SHIFT) as i64, ms as i64]
 }
 
 /// Adds to sums.

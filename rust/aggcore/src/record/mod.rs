@@ -123,7 +123,7 @@ impl<'a> Record<'a> {
     }
 
     /// Whether a field is the same in another record.
-    pub fn equal(&self, other: &Record<'_>, field: &Field) -> bool {
+    pub fn field_equals(&self, other: &Record<'_>, field: &Field) -> bool {
         match field.field_type.column_kind() {
             ColumnKind::Int => self.ints[field.slot] == other.ints[field.slot],
             ColumnKind::Dictionary | ColumnKind::Text => {
@@ -133,7 +133,7 @@ impl<'a> Record<'a> {
     }
 
     /// Takes a field from another record.
-    pub fn copy(&mut self, other: &Record<'a>, field: &Field) {
+    pub fn copy_field(&mut self, other: &Record<'a>, field: &Field) {
         match field.field_type.column_kind() {
             ColumnKind::Int => self.ints[field.slot] = other.ints[field.slot],
             ColumnKind::Dictionary | ColumnKind::Text => {
@@ -143,8 +143,8 @@ impl<'a> Record<'a> {
     }
 
     /// Takes a field's value away.
-    pub fn clear(&mut self, field: &Field) {
-        self.copy(&Record::default(), field);
+    pub fn clear_field(&mut self, field: &Field) {
+        self.copy_field(&Record::default(), field);
     }
 
     /// Whether this record may be taken.
@@ -180,7 +180,7 @@ impl<'a> Record<'a> {
         if self.strings.iter().all(|text| text.len() <= TEXT_BYTES_MAX) {
             return Ok(());
         }
-        let too_long = FIELDS.iter().find(|field| is_string(field) && bytes(field) > TEXT_BYTES_MAX);
+        let too_long = FIELDS.iter().find(|field| field.is_string() && bytes(field) > TEXT_BYTES_MAX);
         too_long.map_or(Ok(()), |field| {
             let description = format!("{} has {} bytes; {TEXT_BYTES_MAX} are allowed", field.name, bytes(field));
             Err(Rejection::new(RejectReason::TextTooLong, description))
@@ -194,11 +194,6 @@ pub const EVENT_START: i64 = 1;
 pub const EVENT_UPDATE: i64 = 2;
 /// Number of `SESSION_EVENT_END`.
 pub const EVENT_END: i64 = 3;
-
-/// Whether a field is a text.
-pub fn is_string(field: &Field) -> bool {
-    field.field_type.column_kind() != ColumnKind::Int
-}
 
 /// Duration in milliseconds: floor((end - answer) / 1000 µs) of an answered finished session, else 0.
 pub fn duration_ms(answer_us: i64, end_us: i64) -> i64 {

@@ -60,6 +60,11 @@ impl Field {
     pub const fn tag(index: usize) -> u32 {
         index as u32 + 1
     }
+
+    /// Whether the field is a text.
+    pub fn is_string(&self) -> bool {
+        self.field_type.column_kind() != ColumnKind::Int
+    }
 }
 
 /// The value of an integer field that has none.
@@ -226,14 +231,14 @@ const fn fields() -> [Field; DECLARED.len()] {
 
 const fn slot(name: &str) -> usize {
     let mut i = 0;
-    while !same(FIELDS[i].name, name) {
+    while !str_eq(FIELDS[i].name, name) {
         i += 1;
     }
     FIELDS[i].slot
 }
 
 /// Whether two names are the same, at compile time.
-pub const fn same(a: &str, b: &str) -> bool {
+pub const fn str_eq(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
         return false;

@@ -4,7 +4,7 @@
 //! which do not change, serve every report without a filter.
 
 use super::minute_lanes::{MinuteLanes, SLOTS, STRIP, slot};
-use crate::columns::sums::{PackedSums, Sums, UPPER_SHIFT, add, packed_call, unpacked_calls};
+use crate::columns::sums::{ANSWERED_SHIFT, PackedSums, Sums, add, packed_call, unpacked_calls};
 use crate::error::Result;
 use crate::record::US_PER_DAY;
 
@@ -14,7 +14,7 @@ const MINUTES: usize = 1_440;
 pub const US_PER_MINUTE: i64 = 60_000_000;
 
 /// Calls that sums have room for.
-const CALLS_MAX: u64 = (1 << UPPER_SHIFT) - 1;
+const CALLS_MAX: u64 = (1 << ANSWERED_SHIFT) - 1;
 
 /// Calls, answered calls and milliseconds by minute of a UTC day.
 pub struct MinuteHistogram {

@@ -3,7 +3,7 @@
 //! Rows that follow each other are often of one minute, and an addition to a place waits for the one before. So there
 //! are several places for each minute, which take turns; and where a whole block is of one minute, it is summed up first.
 
-use crate::columns::sums::{PackedSums, UPPER_SHIFT};
+use crate::columns::sums::{ANSWERED_SHIFT, PackedSums};
 
 /// IdLookup of minutes: a power of two, so that a minute needs no look whether it lies within.
 pub const SLOTS: usize = 2_048;
@@ -97,7 +97,7 @@ impl MinuteLanes {
                 // No more calls are not answered than there are, so that rounding up gives all.
                 let calls = (low + COUNT_MAX) >> COUNT_BITS;
                 let unanswered = (calls << COUNT_BITS) - low;
-                *counts += calls | (calls - unanswered) << UPPER_SHIFT;
+                *counts += calls | (calls - unanswered) << ANSWERED_SHIFT;
                 *ms += word >> MS_SHIFT;
             }
         }
@@ -146,7 +146,7 @@ mod tests {
             for ms in [-1, 0, 1, 180_000, LONG_MS - 1, LONG_MS, i32::MAX] {
                 let (rows, sums) = full(minutes, ms);
                 let answered = if ms < 0 { 0 } else { rows };
-                assert_eq!(sums, [rows | answered << UPPER_SHIFT, answered * ms.max(0) as u64], "{rows} rows of {ms} ms");
+                assert_eq!(sums, [rows | answered << ANSWERED_SHIFT, answered * ms.max(0) as u64], "{rows} rows of {ms} ms");
                 let run = minutes.len().next_multiple_of(LANES) as u64;
                 let most = (ROWS_MAX as u64 / run).min(((1 << MS_BITS) - 1) / (ms.max(1) as u64 * minutes.len() as u64));
                 assert_eq!(rows, most * minutes.len() as u64, "{ms} ms");

@@ -159,11 +159,11 @@ impl<'a> Scanner<'a> {
     fn add_bins(&mut self, slice: &RecordSlice<'_>, selector: Selector<'_>) -> Result<()> {
         let scan = self.scan;
         if let Some((edges, minutes)) = scan.minutes_of(slice) {
-            if self.minutes.as_ref().is_some_and(|sums| !sums.has_room(minutes.day_us, slice.calls)) {
+            if self.minutes.as_ref().is_some_and(|sums| !sums.has_room(minutes.day_us, slice.call_count_max)) {
                 self.fold_into_bins(edges)?;
             }
             let sums = self.minutes.get_or_insert_default();
-            sums.reserve_calls(minutes.day_us, slice.calls);
+            sums.reserve_calls(minutes.day_us, slice.call_count_max);
             return add_minutes(scan, slice, minutes.by_row, selector, sums);
         }
         let mut bins = Vec::<u32>::new();

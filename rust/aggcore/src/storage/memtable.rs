@@ -74,7 +74,7 @@ impl Memtable {
 
     /// Earliest and latest setup time, microseconds UTC.
     pub fn setup_range(&self) -> Option<(i64, i64)> {
-        self.slice(&RowSet::default()).setup_range()
+        self.slice(&RowSet::default()).live_setup_range()
     }
 
     /// The fields of the rows.
@@ -93,12 +93,12 @@ impl Memtable {
         let fields = self.fields();
         RecordSlice {
             rows: 0..self.rows(),
-            ascends: false,
+            is_sorted_by_setup: false,
             setup_range: self.setup_range_of_days(),
             setup_us: &self.setup_us,
             setup_minute: None,
             rollup_sums: None,
-            calls: self.rows() as u64,
+            call_count_max: self.rows() as u64,
             account: None,
             durations: CallDurations::Times {
                 answer_us: fields.ints[int_slot::ANSWER_TIME],
@@ -143,7 +143,7 @@ impl Memtable {
         }
         for (slot, interner) in self.interners.iter_mut().enumerate() {
             append_codes(&mut self.codes[slot], interner, fields.dictionaries[slot], rows, count);
-            interner.forget_unused(&mut self.codes[slot]);
+            interner.drop_unused(&mut self.codes[slot]);
         }
         for (column, texts) in self.texts.iter_mut().zip(&fields.texts) {
             rows.iter().zip(count..).for_each(|(&row, place)| column.push(texts.get(row), place));
@@ -175,7 +175,7 @@ impl Memtable {
         }
         for (slot, interner) in self.interners.iter_mut().enumerate() {
             set_code(&mut self.codes[slot], interner.code(record.strings[slot]), row, rows);
-            interner.forget_unused(&mut self.codes[slot]);
+            interner.drop_unused(&mut self.codes[slot]);
         }
         let texts = &record.strings[DICTIONARY_COUNT..];
         self.texts.iter_mut().zip(texts).for_each(|(column, text)| column.set(row, text, rows));

@@ -168,7 +168,7 @@ impl Store {
         };
         info.records = info.unsealed_records;
         let mut ranges = vec![state.active.setup_range(), state.memtable.setup_range()];
-        ranges.extend(state.immutable.iter().map(|immutable| immutable.table.slice(&immutable.tombstones).setup_range()));
+        ranges.extend(state.immutable.iter().map(|immutable| immutable.table.slice(&immutable.tombstones).live_setup_range()));
         for unreadable in &state.unreadable {
             info.records += unreadable.rows;
             info.segments += 1;

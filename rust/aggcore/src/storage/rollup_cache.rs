@@ -198,12 +198,12 @@ impl Rollup {
         }
         RecordSlice {
             rows: 0..self.sums.len(),
-            ascends: false,
+            is_sorted_by_setup: false,
             setup_range: self.setup_range(),
             setup_us: &self.setup_us,
             setup_minute: Some(&self.setup_minute),
             rollup_sums: Some(&self.sums),
-            calls: self.calls,
+            call_count_max: self.calls,
             account: None,
             durations: CallDurations::Times { answer_us: IntValues::Absent, end_us: IntValues::Absent },
             fields,

@@ -128,7 +128,7 @@ impl SegmentEntry {
         if self.tombstones.is_empty() {
             return Ok(Some(self.segment.summary.setup_range));
         }
-        Ok(self.segment.slice(&[], &self.tombstones)?.setup_range())
+        Ok(self.segment.slice(&[], &self.tombstones)?.live_setup_range())
     }
 }
 
@@ -171,7 +171,7 @@ impl State {
         let known: Vec<(RowLocation, Versions)> = locations
             .into_iter()
             .filter_map(|location| self.versions(&location).map(|versions| (location, versions)))
-            .filter(|(_, versions)| versions.reach().contains(&key.day))
+            .filter(|(_, versions)| versions.joinable_days().contains(&key.day))
             .collect();
         let joined = known.iter().fold(received, |joined, (_, versions)| joined.join(versions));
         match known.as_slice() {
@@ -182,7 +182,7 @@ impl State {
             }
             _ => outcome.replaced += 1,
         }
-        joined.merged(|record| {
+        joined.with_merged(|record| {
             let versions = joined.to_bytes(record);
             let more = RowMetadata { key_hash: key.hash, versions: versions.as_deref(), received_us };
             self.put(known.into_iter().map(|(location, _)| location).collect(), record, more);
@@ -200,7 +200,7 @@ impl State {
                 self.reactivated |= was_sealed && !finished;
                 self.remove(known.into_iter());
                 let table = if finished { &mut self.memtable } else { &mut self.active };
-                table.append(&RecordColumns::of(record), &[0], |_| more);
+                table.append(&RecordColumns::from_record(record), &[0], |_| more);
             }
         }
     }

@@ -56,7 +56,7 @@ impl ColumnarBatch {
     fn of(columns: Vec<ArrayRef>) -> Result<Self> {
         let coded: Vec<ArrayRef> =
             FIELDS.iter().zip(&columns).map(|(field, column)| coded(field, column)).collect::<Result<_>>()?;
-        let arrays = ArrowColumns::of(&coded).filter(|_| columns.len() == FIELDS.len());
+        let arrays = ArrowColumns::from_arrays(&coded).filter(|_| columns.len() == FIELDS.len());
         let arrays = arrays.ok_or_else(|| damaged("a column of a batch is not of its field".to_owned()))?;
         let fields = arrays.fields(EntryOrder::Any);
         let key_hash = (0..columns[0].len()).map(|row| fields.key_hash(row)).collect();

@@ -8,7 +8,7 @@ mod reader;
 mod record;
 
 pub use batch::{BatchHeader, decode_batch};
-pub use record::{decode_one, encode_record};
+pub use record::{decode_partial, encode_record};
 
 /// The messages of the contract, generated from `proto/`.
 #[allow(missing_docs, clippy::all)]

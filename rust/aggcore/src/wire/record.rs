@@ -6,7 +6,7 @@ use super::reader::{Reader, Value, text};
 use crate::error::Result;
 use crate::record::price::{format_price, parse_price};
 use crate::record::schema::{ABSENT, FIELDS, Field, FieldType};
-use crate::record::{EVENT_END, Record, RejectReason, Rejection, TIME_END_US, is_string};
+use crate::record::{EVENT_END, Record, RejectReason, Rejection, TIME_END_US};
 
 /// Reads one record in place of what `record` was; the inner error is a rule that it breaks.
 ///
@@ -19,7 +19,7 @@ pub fn decode_record<'a>(bytes: &'a [u8], record: &mut Record<'a>) -> Result<std
 }
 
 /// Reads fields that [`encode_record`] wrote; they need not be a whole record.
-pub fn decode_one(bytes: &[u8]) -> Record<'_> {
+pub fn decode_partial(bytes: &[u8]) -> Record<'_> {
     let mut record = Record::default();
     match decode_fields(bytes, &mut record) {
         Ok(_) => record,
@@ -104,7 +104,7 @@ fn reject(reason: RejectReason, field: &Field, problem: &str) -> Rejection {
 pub fn encode_record(record: &Record<'_>, out: &mut Vec<u8>) {
     for (index, field) in FIELDS.iter().enumerate() {
         let tag = Field::tag(index);
-        if is_string(field) {
+        if field.is_string() {
             put_text(tag, record.strings[Record::string_slot(field)], out);
             continue;
         }

@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::record::schema::{ABSENT, FIELDS, int_slot};
 use crate::record::{EVENT_START, EVENT_UPDATE, Record};
-use crate::wire::{decode_one, encode_record};
+use crate::wire::{decode_partial, encode_record};
 
 /// Rank of a version; the greatest wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,7 +71,7 @@ impl Versions {
     }
 
     /// UTC days on which another version of the key belongs to this record.
-    pub fn reach(&self) -> RangeInclusive<i64> {
+    pub fn joinable_days(&self) -> RangeInclusive<i64> {
         self.days.0 - 1..=self.days.1 + 1
     }
 
@@ -85,11 +85,11 @@ impl Versions {
     }
 
     /// The record that reports see, handed to `see`, as it borrows from the layers.
-    pub fn merged<T>(&self, see: impl FnOnce(&Record<'_>) -> T) -> T {
+    pub fn with_merged<T>(&self, see: impl FnOnce(&Record<'_>) -> T) -> T {
         let mut merged = Record::default();
         let mut depth_of = [usize::MAX; crate::record::schema::INT_COUNT];
         for (depth, layer) in self.layers.iter().enumerate() {
-            let fields = decode_one(&layer.fields);
+            let fields = decode_partial(&layer.fields);
             for (slot, &value) in fields.ints.iter().enumerate().filter(|(_, value)| **value != ABSENT) {
                 merged.ints[slot] = value;
                 depth_of[slot] = depth;
@@ -113,7 +113,7 @@ impl Versions {
             encode_varint(self.days.0 as u64, &mut out);
             encode_varint(self.days.1 as u64, &mut out);
             for layer in &self.layers {
-                let (shown, left_out) = split(&decode_one(&layer.fields), merged);
+                let (shown, left_out) = split(&decode_partial(&layer.fields), merged);
                 for part in [layer.rank.revision as u64, u64::from(layer.rank.class), layer.rank.content, shown] {
                     encode_varint(part, &mut out);
                 }
@@ -146,9 +146,9 @@ impl Versions {
 fn split(layer: &Record<'_>, merged: &Record<'_>) -> (u64, Vec<u8>) {
     let (mut shown, mut left_out) = (0, layer.clone());
     for (number, field) in FIELDS.iter().enumerate() {
-        if layer.has(field) && layer.equal(merged, field) {
+        if layer.has(field) && layer.field_equals(merged, field) {
             shown |= 1 << number;
-            left_out.clear(field);
+            left_out.clear_field(field);
         }
     }
     let mut bytes = Vec::new();
@@ -158,9 +158,9 @@ fn split(layer: &Record<'_>, merged: &Record<'_>) -> (u64, Vec<u8>) {
 
 /// What [`split`] split.
 fn joined(shown: u64, merged: &Record<'_>, left_out: &[u8]) -> Vec<u8> {
-    let mut layer = decode_one(left_out);
+    let mut layer = decode_partial(left_out);
     for (_, field) in FIELDS.iter().enumerate().filter(|(number, _)| shown >> number & 1 == 1) {
-        layer.copy(merged, field);
+        layer.copy_field(merged, field);
     }
     let mut fields = Vec::new();
     encode_record(&layer, &mut fields);
@@ -168,14 +168,14 @@ fn joined(shown: u64, merged: &Record<'_>, left_out: &[u8]) -> Vec<u8> {
 }
 
 /// Whether what [`Versions::to_bytes`] gave is of versions on more UTC days than one.
-pub fn on_many_days(mut kept: &[u8]) -> bool {
+pub fn spans_several_days(mut kept: &[u8]) -> bool {
     decode_varint(&mut kept).ok() != decode_varint(&mut kept).ok()
 }
 
 impl Layer {
     /// Drops the fields that `taken` has and adds the others to it; false where nothing is left.
     fn keep_what_is_new(&mut self, taken: &mut Record<'static>) -> bool {
-        let mut left = decode_one(&self.fields);
+        let mut left = decode_partial(&self.fields);
         let mut any = false;
         for (value, taken) in left.ints.iter_mut().zip(&mut taken.ints) {
             if *taken != ABSENT {

@@ -119,7 +119,7 @@ impl Segment {
     ) -> Result<RecordSlice<'a>> {
         let mut slice = self.unverified_slice(tombstones);
         let (is_whole, (code, rows)) = (slice.lies_within(from, to), self.rows_of_account(account)?);
-        (slice.account, slice.ascends, slice.rows) = ((!rows.is_empty()).then_some(code), true, rows);
+        (slice.account, slice.is_sorted_by_setup, slice.rows) = ((!rows.is_empty()).then_some(code), true, rows);
         if !is_whole {
             self.check(SETUP_TIME, &slice.rows)?;
             slice.restrict_to(from, to);
@@ -246,12 +246,12 @@ impl Segment {
             CallDurations::Times { answer_us: fields.ints[int_slot::ANSWER_TIME], end_us: fields.ints[int_slot::END_TIME] };
         RecordSlice {
             rows: 0..self.rows,
-            ascends: false,
+            is_sorted_by_setup: false,
             setup_range: self.summary.setup_range,
             setup_us: &self.setup_us,
             setup_minute: self.setup_minute.as_deref(),
             rollup_sums: None,
-            calls: self.rows as u64,
+            call_count_max: self.rows as u64,
             account: None,
             durations: self.duration_ms.as_deref().map_or(times, CallDurations::Milliseconds),
             fields,
@@ -263,7 +263,7 @@ impl Segment {
     }
 
     fn category(&self, slot: usize) -> DictionaryColumn<'_> {
-        self.fields.category(slot, EntryOrder::Sorted)
+        self.fields.dictionary(slot, EntryOrder::Sorted)
     }
 
     /// A slice of it, once the columns that may be read of it are known to be whole.
@@ -308,7 +308,7 @@ impl Segment {
             has_read_bloom_filter: AtomicBool::new(false),
             accounts: Mutex::default(),
             setup_us,
-            fields: ArrowColumns::of(columns.get(..FIELDS.len())?)?,
+            fields: ArrowColumns::from_arrays(columns.get(..FIELDS.len())?)?,
             received_us: own(segment_column::RECEIVED_TIME)?.as_primitive_opt::<TimestampMicrosecondType>()?.values().clone(),
             versions: own(segment_column::VERSIONS)?.as_binary_opt::<i32>().cloned(),
             sorted_key_hash: own(segment_column::SORTED_KEY_HASH)?.as_primitive_opt::<UInt64Type>()?.values().clone(),
@@ -324,7 +324,7 @@ impl Segment {
 
 const fn number_of(name: &str) -> usize {
     let mut number = 0;
-    while !crate::record::schema::same(FIELDS[number].name, name) {
+    while !crate::record::schema::str_eq(FIELDS[number].name, name) {
         number += 1;
     }
     number

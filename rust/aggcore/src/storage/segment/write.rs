@@ -19,7 +19,7 @@ use crate::columns::slice::RecordSlice;
 use crate::error::{Error, Result};
 use crate::record::schema::{ColumnKind, FIELDS, INT_COUNT, dictionary_slot, int_slot, segment_column};
 use crate::scan::minute_histogram::minute_of_day;
-use crate::wire::versions::on_many_days;
+use crate::wire::versions::spans_several_days;
 
 /// Bytes written between two flushes.
 const FLUSH_BYTES: usize = 4 << 20;
@@ -109,7 +109,7 @@ fn columns(sources: &[RowSource<'_>], source_rows: &[SourceRow]) -> Result<Segme
     arrays.push(Arc::new(UInt16Array::from_iter_values(minutes)));
     arrays.push(duration_column(each(sources, source_rows, |slice, row| slice.durations.get(row)), source_rows.len()));
     let mut multi_day_keys: Vec<u64> =
-        kept().zip(&hashes).filter(|(kept, _)| kept.is_some_and(on_many_days)).map(|(_, &hash)| hash).collect();
+        kept().zip(&hashes).filter(|(kept, _)| kept.is_some_and(spans_several_days)).map(|(_, &hash)| hash).collect();
     multi_day_keys.sort_unstable();
     let names = FIELDS.iter().map(|field| field.name).chain(segment_column::NAMES);
     let fields = names.zip(&arrays).map(|(name, array)| ArrowField::new(name, array.data_type().clone(), true));
