@@ -1,11 +1,74 @@
-//! Generates the messages of `proto/` so that the core encodes and decodes exactly the contract.
+//! Generates code from the contract in `proto/`, so that the core cannot disagree with it: the messages, and the table
+//! of a record's fields.
 
-use std::{env, error::Error, path::PathBuf};
+use std::{env, error::Error, fs, path::PathBuf};
 
-fn main() -> Result<(), Box<dyn Error>> {
+use protox::prost_reflect::{DescriptorPool, FieldDescriptor, Kind};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Texts that differ from record to record. Their dictionary would have about one entry per row, so they are stored as
+/// they are. All other texts (names, codes, prefixes) repeat in many records and are dictionary-encoded.
+const PLAIN_TEXTS: [&str; 7] = [
+    "session_id",
+    "orig_leg_id",
+    "orig_src_party_id",
+    "orig_dst_party_id",
+    "term_leg_id",
+    "term_src_party_id",
+    "term_dst_party_id",
+];
+
+/// Texts that are decimal numbers and are stored as integers.
+const PRICES: [&str; 1] = ["customer_price"];
+
+fn main() -> Result<()> {
     let proto = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
     println!("cargo:rerun-if-changed={}", proto.display());
     let files = protox::compile(["pegcount/v1/reports.proto", "pegcount/v1/records.proto"], [&proto])?;
+    let pool = DescriptorPool::from_file_descriptor_set(files.clone())?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("record_fields.rs"), record_fields(&pool)?)?;
     prost_build::Config::new().compile_fds(files)?;
     Ok(())
+}
+
+/// Returns `DECLARED`, which `record/schema.rs` includes: name and `FieldType` of each field, by field number.
+///
+/// # Errors
+/// Fails if the numbers are not 1, 2, … n (the core finds a field by its number), or if a field has a type that no
+/// column has.
+fn record_fields(pool: &DescriptorPool) -> Result<String> {
+    let message = pool.get_message_by_name("pegcount.v1.SessionRecord").ok_or("proto/ has no message SessionRecord")?;
+    let mut rows = String::new();
+    for (expected, field) in (1..).zip(message.fields()) {
+        let (name, number) = (field.name(), field.number());
+        if number != expected {
+            let gap = format!("SessionRecord.{name} has number {number}; {expected} comes next, without a gap");
+            return Err(gap.into());
+        }
+        rows += &format!("    ({name:?}, FieldType::{}),\n", field_type(&field)?);
+    }
+    Ok(format!("const DECLARED: [(&str, FieldType); {}] = [\n{rows}];\n", message.fields().len()))
+}
+
+/// Returns the variant of `FieldType` for a field.
+fn field_type(field: &FieldDescriptor) -> Result<&'static str> {
+    let name = field.name();
+    let unknown = |kind: &Kind| format!("SessionRecord.{name}: the core has no column for {kind:?}");
+    if field.is_list() || field.is_map() {
+        return Err(format!("SessionRecord.{name}: the core has no column for repeated fields").into());
+    }
+    Ok(match field.kind() {
+        Kind::Bool => "Flag",
+        Kind::Enum(_) => "Enum",
+        Kind::Int32 | Kind::Int64 => "Integer",
+        Kind::Message(message) if message.full_name() == "google.protobuf.Timestamp" => "Time",
+        Kind::String if PRICES.contains(&name) => "Price",
+        Kind::String if PLAIN_TEXTS.contains(&name) => "Text",
+        Kind::String => "DictionaryText",
+        kind @ (Kind::Double | Kind::Float | Kind::Bytes | Kind::Message(_)) => return Err(unknown(&kind).into()),
+        kind @ (Kind::Uint32 | Kind::Uint64 | Kind::Sint32 | Kind::Sint64) => return Err(unknown(&kind).into()),
+        kind @ (Kind::Fixed32 | Kind::Fixed64 | Kind::Sfixed32 | Kind::Sfixed64) => return Err(unknown(&kind).into()),
+    })
 }

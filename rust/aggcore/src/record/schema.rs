@@ -70,60 +70,8 @@ impl Field {
 /// The value of an integer field that has none.
 pub const ABSENT: i64 = i64::MIN;
 
-const DECLARED: [(&str, FieldType); 52] = [
-    ("source", FieldType::DictionaryText),
-    ("session_id", FieldType::Text),
-    ("revision", FieldType::Integer),
-    ("event", FieldType::Enum),
-    ("kind", FieldType::Enum),
-    ("setup_time", FieldType::Time),
-    ("answer_time", FieldType::Time),
-    ("end_time", FieldType::Time),
-    ("is_last_attempt", FieldType::Flag),
-    ("disconnect_cause", FieldType::Integer),
-    ("tenant_id", FieldType::Integer),
-    ("app_id", FieldType::Integer),
-    ("comp_id", FieldType::Integer),
-    ("company", FieldType::DictionaryText),
-    ("organization", FieldType::DictionaryText),
-    ("folder", FieldType::DictionaryText),
-    ("agent_id", FieldType::DictionaryText),
-    ("equipment_id", FieldType::Integer),
-    ("equipment_name", FieldType::DictionaryText),
-    ("account_id", FieldType::DictionaryText),
-    ("src_country_id", FieldType::Integer),
-    ("dst_country_id", FieldType::Integer),
-    ("src_prefix_routing", FieldType::DictionaryText),
-    ("dst_prefix_routing", FieldType::DictionaryText),
-    ("auth_orig_ip", FieldType::DictionaryText),
-    ("customer_price", FieldType::Price),
-    ("orig_leg_id", FieldType::Text),
-    ("orig_src_party_id", FieldType::Text),
-    ("orig_dst_party_id", FieldType::Text),
-    ("orig_companies_id", FieldType::Integer),
-    ("orig_owner_users_id", FieldType::Integer),
-    ("orig_clients_id", FieldType::Integer),
-    ("orig_clients_name", FieldType::DictionaryText),
-    ("orig_accounts_id", FieldType::Integer),
-    ("orig_accounts_name", FieldType::DictionaryText),
-    ("orig_accounts_ident", FieldType::DictionaryText),
-    ("orig_rates_code", FieldType::DictionaryText),
-    ("orig_rates_code_name", FieldType::DictionaryText),
-    ("orig_rates_country", FieldType::DictionaryText),
-    ("term_leg_id", FieldType::Text),
-    ("term_src_party_id", FieldType::Text),
-    ("term_dst_party_id", FieldType::Text),
-    ("term_companies_id", FieldType::Integer),
-    ("term_owner_users_id", FieldType::Integer),
-    ("term_clients_id", FieldType::Integer),
-    ("term_clients_name", FieldType::DictionaryText),
-    ("term_accounts_id", FieldType::Integer),
-    ("term_accounts_name", FieldType::DictionaryText),
-    ("term_accounts_ident", FieldType::DictionaryText),
-    ("term_rates_code", FieldType::DictionaryText),
-    ("term_rates_code_name", FieldType::DictionaryText),
-    ("term_rates_country", FieldType::DictionaryText),
-];
+// `DECLARED: [(&str, FieldType); n]`: name and type of each field by field number, which build.rs reads from the proto.
+include!(concat!(env!("OUT_DIR"), "/record_fields.rs"));
 
 /// Number of integer fields.
 pub const INT_COUNT: usize = count(ColumnKind::Int);
@@ -256,6 +204,23 @@ pub const fn str_eq(a: &str, b: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn generated_fields_have_the_types_that_segments_are_written_with() {
+        let letter = |field: &Field| match field.field_type {
+            FieldType::Integer => 'i',
+            FieldType::Enum => 'e',
+            FieldType::Flag => 'f',
+            FieldType::Time => 't',
+            FieldType::Price => 'p',
+            FieldType::DictionaryText => 'd',
+            FieldType::Text => 'x',
+        };
+        let types: Vec<String> = FIELDS.chunks(10).map(|ten| ten.iter().map(letter).collect()).collect();
+        assert_eq!(types, ["dxieetttfi", "iiiddddidd", "iidddpxxxi", "iididddddx", "xxiiididdd", "dd"]);
+        assert_eq!(FIELDS.map(|field| field.name)[..3], ["source", "session_id", "revision"]);
+        assert_eq!(FIELDS.last().map(|field| field.name), Some("term_rates_country"));
+    }
 
     #[test]
     fn slots_are_dense_and_named_ones_are_found() {
