@@ -12,8 +12,7 @@ pub struct RowSet {
 impl RowSet {
     /// Reads what [`RowSet::to_bytes`] wrote.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        let word = |chunk: &[u8]| chunk.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
-        let words: Vec<u64> = bytes.chunks(8).map(word).collect();
+        let words: Vec<u64> = bytes.chunks(8).map(word_of).collect();
         let count = words.iter().map(|word| word.count_ones() as usize).sum();
         Self { words, count }
     }
@@ -63,5 +62,28 @@ impl RowSet {
         }
         self.count += usize::from(!self.contains(row));
         self.words[row / 64] |= 1 << (row % 64);
+    }
+}
+
+/// Reads up to 8 bytes, little endian; missing ones are 0.
+fn word_of(chunk: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    bytes[..chunk.len()].copy_from_slice(chunk);
+    u64::from_le_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_bytes_at_the_end_may_be_missing() {
+        let mut set = RowSet::default();
+        [0, 9, 63, 64, 75].into_iter().for_each(|row| set.insert(row));
+        let bytes = set.to_bytes();
+        assert_eq!(bytes.len(), 16);
+        assert_eq!(RowSet::from_bytes(&bytes), set);
+        assert_eq!(RowSet::from_bytes(&bytes[..10]), set);
+        assert_eq!(RowSet::from_bytes(&[]), RowSet::default());
     }
 }
