@@ -68,6 +68,9 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads a varint of up to ten bytes and drops its bits beyond the 64th, as protobuf's C++ parser does.
+    ///
+    /// `prost::encoding::decode_varint` rejects a tenth byte above 1, so it would refuse batches that are valid here.
     fn long_varint(&mut self) -> Result<u64> {
         let mut value = 0;
         for (i, &byte) in self.rest.iter().take(10).enumerate() {
@@ -98,4 +101,27 @@ pub fn text(bytes: &[u8]) -> Result<&str> {
 
 fn malformed(problem: &str) -> Error {
     Error::MalformedBatch(problem.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every length up to 11 bytes with every last byte, complete or cut short.
+    fn varints() -> impl Iterator<Item = Vec<u8>> {
+        let continued = |length: usize| (0..length).map(|i| 0x80 | (i * 37 + length) as u8).collect::<Vec<u8>>();
+        (0..=10).flat_map(move |length| (0..=0xff).map(move |last| [continued(length), vec![last]].concat()))
+    }
+
+    #[test]
+    fn varints_are_read_as_prost_reads_them_but_for_bits_beyond_64() {
+        for bytes in varints() {
+            let mut reader = Reader::new(&bytes);
+            let (ours, mut rest) = (reader.varint().ok(), bytes.as_slice());
+            match prost::encoding::decode_varint(&mut rest) {
+                Ok(value) => assert_eq!((ours, reader.rest), (Some(value), rest), "{bytes:x?}"),
+                Err(_) => assert_eq!(ours.is_some(), bytes.len() == 10 && (2..0x80).contains(&bytes[9]), "{bytes:x?}"),
+            }
+        }
+    }
 }
