@@ -1,9 +1,10 @@
-//! Generates code from the contract in `proto/`, so that the core cannot disagree with it: the messages, and the table
-//! of a record's fields.
+//! Generates code from the contract in `proto/`, so that the core cannot disagree with it: the messages, the table of a
+//! record's fields, and the field numbers of messages that the core writes by hand.
 
+use std::fmt::Write;
 use std::{env, error::Error, fs, path::PathBuf};
 
-use protox::prost_reflect::{DescriptorPool, FieldDescriptor, Kind};
+use protox::prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -22,6 +23,10 @@ const PLAIN_TEXTS: [&str; 7] = [
 /// Texts that are decimal numbers and are stored as integers.
 const PRICES: [&str; 1] = ["customer_price"];
 
+/// Messages that the core writes field by field, without building a message first.
+const HAND_WRITTEN: [&str; 4] =
+    ["ActiveSessionRow", "QueryActiveSessionsResponse", "QueryOriginationQualityResponse", "OriginationQualityData"];
+
 fn main() -> Result<()> {
     let proto = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
     println!("cargo:rerun-if-changed={}", proto.display());
@@ -29,6 +34,7 @@ fn main() -> Result<()> {
     let pool = DescriptorPool::from_file_descriptor_set(files.clone())?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("record_fields.rs"), record_fields(&pool)?)?;
+    fs::write(out.join("tags.rs"), tags(&pool)?)?;
     prost_build::Config::new().compile_fds(files)?;
     Ok(())
 }
@@ -71,4 +77,37 @@ fn field_type(field: &FieldDescriptor) -> Result<&'static str> {
         kind @ (Kind::Uint32 | Kind::Uint64 | Kind::Sint32 | Kind::Sint64) => return Err(unknown(&kind).into()),
         kind @ (Kind::Fixed32 | Kind::Fixed64 | Kind::Sfixed32 | Kind::Sfixed64) => return Err(unknown(&kind).into()),
     })
+}
+
+/// Returns a Rust module of tags for each of [`HAND_WRITTEN`].
+fn tags(pool: &DescriptorPool) -> Result<String> {
+    let mut modules = String::new();
+    for name in HAND_WRITTEN {
+        let message = pool.get_message_by_name(&format!("pegcount.v1.{name}"));
+        modules += &tag_module(&message.ok_or_else(|| format!("proto/ has no message {name}"))?)?;
+    }
+    Ok(modules)
+}
+
+/// Returns a module with a constant per field of a message, and the list of its fields as (name, tag).
+fn tag_module(message: &MessageDescriptor) -> Result<String> {
+    let (mut constants, mut list) = (String::new(), String::new());
+    for field in message.fields() {
+        writeln!(constants, "    pub const {}: u32 = {};", field.name().to_uppercase(), field.number())?;
+        writeln!(list, "        ({:?}, {}),", field.name(), field.number())?;
+    }
+    let module = snake_case(message.name());
+    Ok(format!("pub mod {module} {{\n{constants}    pub const FIELDS: &[(&str, u32)] = &[\n{list}    ];\n}}\n"))
+}
+
+/// Returns `ActiveSessionRow` as `active_session_row`.
+fn snake_case(camel_case: &str) -> String {
+    let mut snake_case = String::new();
+    for (index, letter) in camel_case.char_indices() {
+        if letter.is_uppercase() && index > 0 {
+            snake_case.push('_');
+        }
+        snake_case.push(letter.to_ascii_lowercase());
+    }
+    snake_case
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::sort::{SortKeys, first_rows};
+use super::tags::{active_session_row as row_tags, query_active_sessions_response as response_tags};
 use super::wire_writer::{put_bytes, put_message, put_number};
 use crate::columns::sums::{Sums, add};
 use crate::error::{Error, Result};
@@ -11,47 +12,6 @@ use crate::scan::dense_ids::DenseIds;
 use crate::scan::{KeyValues, Partials};
 use crate::time_text::UtcOffsets;
 
-/// Names of the fields of `ActiveSessionRow` by tag, from 1.
-const ROW_FIELDS: [&str; 33] = [
-    "session_id",
-    "session_setup_time",
-    "session_start_time",
-    "equipment_id",
-    "equipment_name",
-    "orig_leg_id",
-    "orig_src_party_id",
-    "orig_dst_party_id",
-    "orig_companies_id",
-    "orig_owner_users_id",
-    "orig_clients_id",
-    "orig_clients_name",
-    "orig_accounts_id",
-    "orig_accounts_name",
-    "orig_accounts_ident",
-    "orig_rates_code",
-    "orig_rates_code_name",
-    "orig_rates_country",
-    "term_leg_id",
-    "term_src_party_id",
-    "term_dst_party_id",
-    "term_companies_id",
-    "term_owner_users_id",
-    "term_clients_id",
-    "term_clients_name",
-    "term_accounts_id",
-    "term_accounts_name",
-    "term_accounts_ident",
-    "term_rates_code",
-    "term_rates_code_name",
-    "term_rates_country",
-    "quantity",
-    "duration",
-];
-const LEVEL_TAG: u32 = 34;
-const ROWS_TAG: u32 = 4;
-const SUBTOTALS_TAG: u32 = 5;
-const TOTAL_TAG: u32 = 6;
-const ROW_COUNT_TAG: u32 = 7;
 /// Bytes that a row often takes.
 const ROW_LEN: usize = 32;
 
@@ -115,12 +75,12 @@ pub fn build_active_response(partials: &Partials, how: &ActiveOptions<'_>) -> Re
     let rows = ActiveRows { cells: (0..partials.sums.len() as u32).collect(), sums: Cow::Borrowed(&partials.sums) };
     let mut out = Answer { offsets: &how.offsets, fields: &fields, bytes: Vec::new() };
     for row in in_order(&rows, &keys, &order, how.limit.unwrap_or(usize::MAX)) {
-        out.put_row(ROWS_TAG, &rows, row, keys.len());
+        out.put_row(response_tags::ROWS, &rows, row, keys.len());
     }
     if how.rollup {
         put_rollup(&rows, &keys, &order, &mut out)?;
     }
-    put_number(ROW_COUNT_TAG, rows.cells.len() as i64, &mut out.bytes);
+    put_number(response_tags::ROW_COUNT, rows.cells.len() as i64, &mut out.bytes);
     Ok(out.bytes)
 }
 
@@ -145,7 +105,7 @@ fn fields<'a>(partials: &'a Partials, how: &ActiveOptions<'_>) -> Result<Vec<Row
     let unknown = |name: &String| Error::Unknown { what: "field", name: name.clone() };
     let mut keys = partials.keys.iter().enumerate();
     let field = |name: &String| {
-        let tag = ROW_FIELDS.iter().position(|field| field == name).ok_or_else(|| unknown(name))? as u32 + 1;
+        let tag = tag_of(name).ok_or_else(|| unknown(name))?;
         let value = match name.as_str() {
             "quantity" => RowFieldValue::Quantity,
             "duration" => RowFieldValue::Duration,
@@ -157,6 +117,12 @@ fn fields<'a>(partials: &'a Partials, how: &ActiveOptions<'_>) -> Result<Vec<Row
         Ok(RowField { tag, value })
     };
     how.fields.iter().map(field).collect()
+}
+
+/// Tag of a field that a request may name: any but the level, which the core sets.
+fn tag_of(name: &str) -> Option<u32> {
+    let (_, tag) = row_tags::FIELDS.iter().find(|(field, _)| *field == name)?;
+    (*tag != row_tags::LEVEL).then_some(*tag)
 }
 
 /// The first rows by the order terms whose field is among the `keys` kept, then by these.
@@ -187,12 +153,12 @@ fn put_rollup(rows: &ActiveRows<'_>, keys: &[SortKeys], order: &[(Target, bool)]
         let subtotals = rolled_up(rows, &numbers, count)?;
         out.bytes.reserve(count * ROW_LEN);
         for row in in_order(&subtotals, &keys[..level], order, usize::MAX) {
-            out.put_row(SUBTOTALS_TAG, &subtotals, row, level);
+            out.put_row(response_tags::SUBTOTALS, &subtotals, row, level);
         }
     }
     let mut total = Sums::default();
     rows.sums.iter().try_for_each(|&sums| add(&mut total, sums))?;
-    out.put_row(TOTAL_TAG, &ActiveRows { cells: vec![0], sums: Cow::Owned(vec![total]) }, 0, 0);
+    out.put_row(response_tags::TOTAL, &ActiveRows { cells: vec![0], sums: Cow::Owned(vec![total]) }, 0, 0);
     Ok(())
 }
 
@@ -237,8 +203,8 @@ impl Answer<'_> {
         let (fields, offsets) = (self.fields, self.offsets);
         put_message(tag, &mut self.bytes, |out| {
             fields.iter().for_each(|field| field.put(cell, sums, level, offsets, out));
-            if tag == SUBTOTALS_TAG {
-                put_number(LEVEL_TAG, level as i64, out);
+            if tag == response_tags::SUBTOTALS {
+                put_number(row_tags::LEVEL, level as i64, out);
             }
         });
     }

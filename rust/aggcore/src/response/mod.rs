@@ -8,6 +8,7 @@ mod folder;
 mod quality;
 mod ratio;
 mod sort;
+mod tags;
 mod usage;
 mod wire_writer;
 

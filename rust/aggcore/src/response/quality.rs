@@ -5,12 +5,11 @@ use std::ops::Range;
 use prost::Message;
 
 use super::ratio::{QuotientSum, answer_seizure_percent, calls_per_second, seconds_per_call};
+use super::tags::{origination_quality_data as data_tags, query_origination_quality_response as response_tags};
 use super::wire_writer::{ColumnWriter, put_bytes};
 use crate::scan::{Partials, Sums};
 use crate::wire::v1::{OriginationQualityTotals, QueryOriginationQualityResponse};
 
-/// Tag of `QueryOriginationQualityResponse.data`.
-const DATA: u32 = 3;
 /// Bytes of a bin in the answer, about.
 const BIN_LEN: usize = 40;
 
@@ -31,7 +30,7 @@ pub fn build_quality_response(partials: &Partials, clipped_us: &[i64], calendar_
     let (rows, totals) = (Some(sums.len() as i64), Some(totals(sums, &runs(sums.len(), clipped_us, calendar_us))));
     let rest = QueryOriginationQualityResponse { rows, totals, ..Default::default() };
     let mut out = Vec::with_capacity(sums.len() * BIN_LEN);
-    put_bytes(DATA, &columns(sums, clipped_us, calendar_us), &mut out);
+    put_bytes(response_tags::DATA, &columns(sums, clipped_us, calendar_us), &mut out);
     out.extend_from_slice(&rest.encode_to_vec());
     out
 }
@@ -39,12 +38,14 @@ pub fn build_quality_response(partials: &Partials, clipped_us: &[i64], calendar_
 /// Bytes of an `OriginationQualityData`.
 fn columns(sums: &[Sums], clipped_us: &[i64], calendar_us: &[i64]) -> Vec<u8> {
     let mut columns = ColumnWriter::with_capacity(sums.len() * BIN_LEN);
-    columns.put_ints(1, calendar_us[..sums.len()].iter().map(|us| us.div_euclid(1_000_000)));
-    (2..).zip(0..3).for_each(|(tag, i)| columns.put_ints(tag, sums.iter().map(|sums| sums[i])));
-    columns.put_floats(5, sums.iter().map(|sums| seconds_per_call(sums[2], sums[1])));
-    columns.put_floats(6, sums.iter().map(|sums| answer_seizure_percent(sums[1], sums[0])));
+    columns.put_ints(data_tags::T, calendar_us[..sums.len()].iter().map(|us| us.div_euclid(1_000_000)));
+    columns.put_ints(data_tags::TOTAL_CALLS, sums.iter().map(|sums| sums[0]));
+    columns.put_ints(data_tags::ANSWERED_CALLS, sums.iter().map(|sums| sums[1]));
+    columns.put_ints(data_tags::DURATION_MS, sums.iter().map(|sums| sums[2]));
+    columns.put_floats(data_tags::ACD, sums.iter().map(|sums| seconds_per_call(sums[2], sums[1])));
+    columns.put_floats(data_tags::ASR, sums.iter().map(|sums| answer_seizure_percent(sums[1], sums[0])));
     let bins = sums.iter().zip(clipped_us.windows(2));
-    columns.put_floats(7, bins.map(|(sums, edges)| calls_per_second(sums[0], edges[1] - edges[0])));
+    columns.put_floats(data_tags::CPS, bins.map(|(sums, edges)| calls_per_second(sums[0], edges[1] - edges[0])));
     columns.into_bytes()
 }
 
