@@ -66,6 +66,44 @@ pub fn date(days: i64) -> String {
 mod tests {
     use super::*;
 
+    /// Days of a month of the Gregorian calendar.
+    fn days_in_month(year: i64, month: usize) -> i64 {
+        let is_leap = year % 4 == 0 && year % 100 != 0 || year % 400 == 0;
+        let lengths = [31, if is_leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+        lengths[month - 1]
+    }
+
+    #[test]
+    fn every_day_from_1969_to_2200_has_the_date_of_a_counted_calendar() {
+        let mut days = -365;
+        for (year, month) in (1969..=2200).flat_map(|year| (1..=12).map(move |month| (year, month))) {
+            for day in 1..=days_in_month(year, month) {
+                assert_eq!(date(days), format!("{year:04}-{month:02}-{day:02}"));
+                days += 1;
+            }
+        }
+        assert_eq!(days, 84_371, "2201-01-01");
+    }
+
+    #[test]
+    fn dates_beyond_four_digit_years_have_a_sign_or_more_digits() {
+        let cases = [
+            (2_932_896, "9999-12-31"),
+            (2_932_897, "10000-01-01"),
+            (-719_528, "0000-01-01"),
+            (-719_529, "-001-12-31"),
+            (-721_355, "-006-12-31"),
+            (i64::MAX.div_euclid(86_400_000_000), "294247-01-10"),
+            (i64::MIN.div_euclid(86_400_000_000), "-290308-12-21"),
+        ];
+        for (days, text) in cases {
+            assert_eq!(date(days), text);
+        }
+        let utc = UtcOffsets { change_us: &[], offset_s: &[0] };
+        assert_eq!(utc.rfc3339(i64::MAX), "294247-01-10T04:00:54.775807Z");
+        assert_eq!(utc.rfc3339(i64::MIN), "-290308-12-21T19:59:05.224192Z");
+    }
+
     #[test]
     fn instants_print_in_their_offset() {
         let berlin = UtcOffsets { change_us: &[1_774_746_000_000_000], offset_s: &[3_600, 7_200] };
