@@ -5,6 +5,7 @@
 
 mod active;
 mod folder;
+mod moving_average;
 mod quality;
 mod ratio;
 mod sort;

@@ -2,7 +2,7 @@
 
 use prost::Message;
 
-use super::ratio::ratio;
+use super::moving_average::simple_moving_average;
 use crate::scan::Partials;
 use crate::time_text::UtcOffsets;
 use crate::wire::v1::{AsrUsageBin, AsrUsageTotals, QueryAsrUsageResponse};
@@ -22,8 +22,6 @@ pub struct UsageOptions<'a> {
 }
 
 /// Bytes of a `QueryAsrUsageResponse` with bins and totals.
-///
-/// The simple moving average of a bin is (sum of the `sma_period` bins that end with it) / `sma_period`.
 pub fn build_usage_response(partials: &Partials, how: &UsageOptions<'_>) -> Vec<u8> {
     let counts: Vec<i64> = partials.sums.iter().map(|sums| sums[0]).collect();
     let bins: Vec<AsrUsageBin> = (how.warmup_bin_count..counts.len()).map(|bin| usage_bin(bin, &counts, how)).collect();
@@ -35,7 +33,7 @@ fn usage_bin(bin: usize, counts: &[i64], how: &UsageOptions<'_>) -> AsrUsageBin 
     AsrUsageBin {
         start_time: Some(how.offsets.rfc3339(how.edges[bin])),
         session_count: Some(counts[bin]),
-        sma: how.sma_period.and_then(|period| ratio(counts[(bin + 1).saturating_sub(period)..=bin].iter().sum(), period as i64)),
+        sma: how.sma_period.and_then(|period| simple_moving_average(counts, bin, period)),
         complete: Some(how.edges[bin + 1] <= how.now_us),
     }
 }
