@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::sort::{SortKeys, first_rows};
 use super::tags::{active_session_row as row_tags, query_active_sessions_response as response_tags};
-use super::wire_writer::{put_bytes, put_message, put_number};
+use super::wire_writer::{put_bytes, put_int64, put_message};
 use crate::columns::sums::{Sums, add};
 use crate::error::{Error, Result};
 use crate::record::schema::ABSENT;
@@ -46,7 +46,7 @@ struct ActiveRows<'a> {
 
 /// What rows are compared by.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Target {
+enum SortTarget {
     Key(usize),
     Quantity,
     Duration,
@@ -55,10 +55,10 @@ enum Target {
 /// A field of a row, as it is written.
 struct RowField<'a> {
     tag: u32,
-    value: RowFieldValue<'a>,
+    value: FieldSource<'a>,
 }
 
-enum RowFieldValue<'a> {
+enum FieldSource<'a> {
     Key { position: usize, values: &'a KeyValues, is_time: bool },
     Quantity,
     Duration,
@@ -68,55 +68,55 @@ enum RowFieldValue<'a> {
 ///
 /// # Errors
 /// `Unknown` for a field that a row does not have; `SumOverflow`.
-pub fn build_active_response(partials: &Partials, how: &ActiveOptions<'_>) -> Result<Vec<u8>> {
-    let (order, fields) = (targets(how)?, fields(partials, how)?);
+pub fn build_active_response(partials: &Partials, options: &ActiveOptions<'_>) -> Result<Vec<u8>> {
+    let (order, fields) = (sort_terms(options)?, row_fields(partials, options)?);
     let keys: Vec<SortKeys> = partials.keys.iter().map(SortKeys::of_key).collect();
     // Exact, as cells are far fewer than 2^32.
     let rows = ActiveRows { cells: (0..partials.sums.len() as u32).collect(), sums: Cow::Borrowed(&partials.sums) };
-    let mut out = Answer { offsets: &how.offsets, fields: &fields, bytes: Vec::new() };
-    for row in in_order(&rows, &keys, &order, how.limit.unwrap_or(usize::MAX)) {
+    let mut out = ResponseWriter { offsets: &options.offsets, fields: &fields, bytes: Vec::new() };
+    for row in sorted_rows(&rows, &keys, &order, options.limit.unwrap_or(usize::MAX)) {
         out.put_row(response_tags::ROWS, &rows, row, keys.len());
     }
-    if how.rollup {
+    if options.rollup {
         put_rollup(&rows, &keys, &order, &mut out)?;
     }
-    put_number(response_tags::ROW_COUNT, rows.cells.len() as i64, &mut out.bytes);
+    put_int64(response_tags::ROW_COUNT, rows.cells.len() as i64, &mut out.bytes);
     Ok(out.bytes)
 }
 
-fn targets(how: &ActiveOptions<'_>) -> Result<Vec<(Target, bool)>> {
-    let keys: Vec<&String> = how.fields.iter().filter(|name| is_key(name)).collect();
+fn sort_terms(options: &ActiveOptions<'_>) -> Result<Vec<(SortTarget, bool)>> {
+    let keys: Vec<&String> = options.fields.iter().filter(|name| is_key(name)).collect();
     let target = |name: &String| match name.as_str() {
-        "quantity" => Ok(Target::Quantity),
-        "duration" => Ok(Target::Duration),
+        "quantity" => Ok(SortTarget::Quantity),
+        "duration" => Ok(SortTarget::Duration),
         _ => match keys.iter().position(|key| *key == name) {
-            Some(position) => Ok(Target::Key(position)),
+            Some(position) => Ok(SortTarget::Key(position)),
             None => Err(Error::Unknown { what: "order field", name: name.clone() }),
         },
     };
-    how.order.iter().map(|term| Ok((target(&term.name)?, term.descending))).collect()
+    options.order.iter().map(|term| Ok((target(&term.name)?, term.descending))).collect()
 }
 
 fn is_key(name: &str) -> bool {
     name != "quantity" && name != "duration"
 }
 
-fn fields<'a>(partials: &'a Partials, how: &ActiveOptions<'_>) -> Result<Vec<RowField<'a>>> {
+fn row_fields<'a>(partials: &'a Partials, options: &ActiveOptions<'_>) -> Result<Vec<RowField<'a>>> {
     let unknown = |name: &String| Error::Unknown { what: "field", name: name.clone() };
     let mut keys = partials.keys.iter().enumerate();
     let field = |name: &String| {
         let tag = tag_of(name).ok_or_else(|| unknown(name))?;
         let value = match name.as_str() {
-            "quantity" => RowFieldValue::Quantity,
-            "duration" => RowFieldValue::Duration,
+            "quantity" => FieldSource::Quantity,
+            "duration" => FieldSource::Duration,
             _ => {
                 let (position, values) = keys.next().ok_or_else(|| unknown(name))?;
-                RowFieldValue::Key { position, values, is_time: name.ends_with("_time") }
+                FieldSource::Key { position, values, is_time: name.ends_with("_time") }
             }
         };
         Ok(RowField { tag, value })
     };
-    how.fields.iter().map(field).collect()
+    options.fields.iter().map(field).collect()
 }
 
 /// Tag of a field that a request may name: any but the level, which the core sets.
@@ -126,33 +126,35 @@ fn tag_of(name: &str) -> Option<u32> {
 }
 
 /// The first rows by the order terms whose field is among the `keys` kept, then by these.
-fn in_order(rows: &ActiveRows<'_>, keys: &[SortKeys], order: &[(Target, bool)], limit: usize) -> Vec<u32> {
-    let column = |target: Target| match target {
-        Target::Key(position) => keys[position].at(rows.cells.iter().map(|&cell| cell as usize)),
-        Target::Quantity => SortKeys::of_ints(rows.sums.iter().map(|sums| sums[0])),
-        Target::Duration => SortKeys::of_ints(rows.sums.iter().map(seconds)),
+fn sorted_rows(rows: &ActiveRows<'_>, keys: &[SortKeys], order: &[(SortTarget, bool)], limit: usize) -> Vec<u32> {
+    let column = |target: SortTarget| match target {
+        SortTarget::Key(position) => keys[position].gather(rows.cells.iter().map(|&cell| cell as usize)),
+        SortTarget::Quantity => SortKeys::of_ints(rows.sums.iter().map(|sums| sums[0])),
+        SortTarget::Duration => SortKeys::of_ints(rows.sums.iter().map(duration_s)),
     };
-    let is_kept = |target: &Target| !matches!(target, Target::Key(position) if *position >= keys.len());
+    let is_kept = |target: &SortTarget| !matches!(target, SortTarget::Key(position) if *position >= keys.len());
     let terms = order.iter().filter(|(target, _)| is_kept(target));
-    let ties = (0..keys.len()).map(Target::Key).filter(|tie| order.iter().all(|(target, _)| target != tie));
+    let ties = (0..keys.len()).map(SortTarget::Key).filter(|tie| order.iter().all(|(target, _)| target != tie));
     let terms = terms.map(|&(target, descending)| if descending { column(target).descending() } else { column(target) });
     let columns: Vec<SortKeys> = terms.chain(ties.map(column)).collect();
     first_rows(rows.cells.len(), &columns, limit)
 }
 
 /// Whole seconds, as the row shows them.
-fn seconds(sums: &Sums) -> i64 {
+fn duration_s(sums: &Sums) -> i64 {
     sums[1].div_euclid(1_000)
 }
 
 /// Subtotals by level ascending, and the total, level 0, which is there even without rows.
-fn put_rollup(rows: &ActiveRows<'_>, keys: &[SortKeys], order: &[(Target, bool)], out: &mut Answer<'_>) -> Result<()> {
-    let (mut numbers, mut count) = (vec![0; rows.cells.len()], 1);
+fn put_rollup(
+    rows: &ActiveRows<'_>, keys: &[SortKeys], order: &[(SortTarget, bool)], out: &mut ResponseWriter<'_>,
+) -> Result<()> {
+    let (mut group_ids, mut count) = (vec![0; rows.cells.len()], 1);
     for level in 1..keys.len() {
-        count = refine_group_ids(&mut numbers, count, &keys[level - 1]);
-        let subtotals = rolled_up(rows, &numbers, count)?;
+        count = refine_group_ids(&mut group_ids, count, &keys[level - 1]);
+        let subtotals = sum_by_group(rows, &group_ids, count)?;
         out.bytes.reserve(count * ROW_LEN);
-        for row in in_order(&subtotals, &keys[..level], order, usize::MAX) {
+        for row in sorted_rows(&subtotals, &keys[..level], order, usize::MAX) {
             out.put_row(response_tags::SUBTOTALS, &subtotals, row, level);
         }
     }
@@ -162,25 +164,25 @@ fn put_rollup(rows: &ActiveRows<'_>, keys: &[SortKeys], order: &[(Target, bool)]
     Ok(())
 }
 
-/// DenseIds rows, which are numbered below `count`, by one key more; gives how many numbers there are.
-fn refine_group_ids(numbers: &mut [u64], count: usize, key: &SortKeys) -> usize {
-    let (mut codes, mut radix) = (key.values.clone(), key.end());
+/// DenseIds rows, which are numbered below `count`, by one key more; gives how many ids there are.
+fn refine_group_ids(group_ids: &mut [u64], count: usize, key: &SortKeys) -> usize {
+    let (mut codes, mut radix) = (key.values.clone(), key.bound());
     if radix > u64::from(u32::MAX) {
         let mut distinct = DenseIds::with_bound(radix, codes.len());
         distinct.replace_with_ids(&mut codes);
         radix = distinct.values().len() as u64;
     }
     // Exact, as rows are fewer than 2^32.
-    numbers.iter_mut().zip(codes).for_each(|(number, code)| *number = *number * radix + code);
-    let mut numbering = DenseIds::with_bound(count as u64 * radix, numbers.len());
-    numbering.replace_with_ids(numbers);
+    group_ids.iter_mut().zip(codes).for_each(|(number, code)| *number = *number * radix + code);
+    let mut numbering = DenseIds::with_bound(count as u64 * radix, group_ids.len());
+    numbering.replace_with_ids(group_ids);
     numbering.values().len()
 }
 
-/// The rows added up by their numbers, of which there are `count`, in order of appearance.
-fn rolled_up(rows: &ActiveRows<'_>, numbers: &[u64], count: usize) -> Result<ActiveRows<'static>> {
+/// The rows added up by their group ids, of which there are `count`, in order of appearance.
+fn sum_by_group(rows: &ActiveRows<'_>, group_ids: &[u64], count: usize) -> Result<ActiveRows<'static>> {
     let (mut cells, mut rolled) = (Vec::with_capacity(count), vec![[0; 3]; count]);
-    for ((&number, &cell), &sums) in numbers.iter().zip(&rows.cells).zip(rows.sums.iter()) {
+    for ((&number, &cell), &sums) in group_ids.iter().zip(&rows.cells).zip(rows.sums.iter()) {
         if number == cells.len() as u64 {
             cells.push(cell);
         }
@@ -190,13 +192,13 @@ fn rolled_up(rows: &ActiveRows<'_>, numbers: &[u64], count: usize) -> Result<Act
 }
 
 /// The answer as it is written.
-struct Answer<'a> {
+struct ResponseWriter<'a> {
     offsets: &'a UtcOffsets<'a>,
     fields: &'a [RowField<'a>],
     bytes: Vec<u8>,
 }
 
-impl Answer<'_> {
+impl ResponseWriter<'_> {
     /// Adds a row that keeps `level` key fields.
     fn put_row(&mut self, tag: u32, rows: &ActiveRows<'_>, row: u32, level: usize) {
         let (cell, sums) = (rows.cells[row as usize] as usize, &rows.sums[row as usize]);
@@ -204,7 +206,7 @@ impl Answer<'_> {
         put_message(tag, &mut self.bytes, |out| {
             fields.iter().for_each(|field| field.put(cell, sums, level, offsets, out));
             if tag == response_tags::SUBTOTALS {
-                put_number(row_tags::LEVEL, level as i64, out);
+                put_int64(row_tags::LEVEL, level as i64, out);
             }
         });
     }
@@ -214,15 +216,15 @@ impl RowField<'_> {
     /// Adds the field of a row that keeps `level` key fields, value by a cell.
     fn put(&self, cell: usize, sums: &Sums, level: usize, offsets: &UtcOffsets<'_>, out: &mut Vec<u8>) {
         match &self.value {
-            RowFieldValue::Quantity => put_number(self.tag, sums[0], out),
-            RowFieldValue::Duration => put_number(self.tag, seconds(sums), out),
-            RowFieldValue::Key { position, .. } if *position >= level => {}
-            RowFieldValue::Key { values: KeyValues::Ints(values), .. } if values[cell] == ABSENT => {}
-            RowFieldValue::Key { values: KeyValues::Ints(values), is_time: true, .. } => {
+            FieldSource::Quantity => put_int64(self.tag, sums[0], out),
+            FieldSource::Duration => put_int64(self.tag, duration_s(sums), out),
+            FieldSource::Key { position, .. } if *position >= level => {}
+            FieldSource::Key { values: KeyValues::Ints(values), .. } if values[cell] == ABSENT => {}
+            FieldSource::Key { values: KeyValues::Ints(values), is_time: true, .. } => {
                 put_bytes(self.tag, offsets.rfc3339(values[cell]).as_bytes(), out);
             }
-            RowFieldValue::Key { values: KeyValues::Ints(values), .. } => put_number(self.tag, values[cell], out),
-            RowFieldValue::Key { values, .. } => match values.text(cell) {
+            FieldSource::Key { values: KeyValues::Ints(values), .. } => put_int64(self.tag, values[cell], out),
+            FieldSource::Key { values, .. } => match values.text(cell) {
                 "" => {}
                 text => put_bytes(self.tag, text.as_bytes(), out),
             },

@@ -12,7 +12,7 @@ use crate::time_text::UtcOffsets;
 use crate::wire::v1::{FolderAgentStats, FolderStatsRow, FolderStatsTotals, QueryFolderStatsResponse};
 
 #[derive(Default)]
-struct Row<'a> {
+struct FolderSums<'a> {
     sums: Sums,
     agents: BTreeMap<&'a str, Sums>,
 }
@@ -25,7 +25,7 @@ pub fn build_folder_response(partials: &Partials, edges: &[i64], offsets: &UtcOf
     let [folders @ KeyValues::Texts { .. }, agents @ KeyValues::Texts { .. }] = partials.keys.as_slice() else {
         return Err(Error::Unknown { what: "keys of folder cells", name: format!("{} keys", partials.keys.len()) });
     };
-    let mut rows: BTreeMap<(u32, &str), Row<'_>> = BTreeMap::new();
+    let mut rows: BTreeMap<(u32, &str), FolderSums<'_>> = BTreeMap::new();
     let mut total = Sums::default();
     for (cell, &sums) in partials.sums.iter().enumerate() {
         let row = rows.entry((partials.bins[cell], folders.text(cell))).or_default();
@@ -45,7 +45,7 @@ pub fn build_folder_response(partials: &Partials, edges: &[i64], offsets: &UtcOf
     Ok(QueryFolderStatsResponse { rows: rows.collect(), totals: Some(totals), ..Default::default() }.encode_to_vec())
 }
 
-fn folder_row(date: String, folder: &str, row: &Row<'_>) -> FolderStatsRow {
+fn folder_row(date: String, folder: &str, row: &FolderSums<'_>) -> FolderStatsRow {
     let agents = row.agents.iter().map(|(agent, sums)| FolderAgentStats {
         agent_id: Some((*agent).to_owned()),
         call_count: Some(sums[0]),

@@ -14,7 +14,7 @@ use crate::wire::v1::{OriginationQualityTotals, QueryOriginationQualityResponse}
 const BIN_LEN: usize = 40;
 
 /// Bins that follow each other and are scanned for as long, all of them whole or all of them cut off.
-struct Run {
+struct BinRun {
     bins: Range<usize>,
     /// Microseconds that are scanned of each.
     covered_us: i64,
@@ -38,32 +38,32 @@ pub fn build_quality_response(partials: &Partials, clipped_us: &[i64], calendar_
 /// Bytes of an `OriginationQualityData`.
 fn columns(sums: &[Sums], clipped_us: &[i64], calendar_us: &[i64]) -> Vec<u8> {
     let mut columns = ColumnWriter::with_capacity(sums.len() * BIN_LEN);
-    columns.put_ints(data_tags::T, calendar_us[..sums.len()].iter().map(|us| us.div_euclid(1_000_000)));
-    columns.put_ints(data_tags::TOTAL_CALLS, sums.iter().map(|sums| sums[0]));
-    columns.put_ints(data_tags::ANSWERED_CALLS, sums.iter().map(|sums| sums[1]));
-    columns.put_ints(data_tags::DURATION_MS, sums.iter().map(|sums| sums[2]));
-    columns.put_floats(data_tags::ACD, sums.iter().map(|sums| seconds_per_call(sums[2], sums[1])));
-    columns.put_floats(data_tags::ASR, sums.iter().map(|sums| answer_seizure_percent(sums[1], sums[0])));
+    columns.put_packed_int64s(data_tags::T, calendar_us[..sums.len()].iter().map(|us| us.div_euclid(1_000_000)));
+    columns.put_packed_int64s(data_tags::TOTAL_CALLS, sums.iter().map(|sums| sums[0]));
+    columns.put_packed_int64s(data_tags::ANSWERED_CALLS, sums.iter().map(|sums| sums[1]));
+    columns.put_packed_int64s(data_tags::DURATION_MS, sums.iter().map(|sums| sums[2]));
+    columns.put_packed_doubles(data_tags::ACD, sums.iter().map(|sums| seconds_per_call(sums[2], sums[1])));
+    columns.put_packed_doubles(data_tags::ASR, sums.iter().map(|sums| answer_seizure_percent(sums[1], sums[0])));
     let bins = sums.iter().zip(clipped_us.windows(2));
-    columns.put_floats(data_tags::CPS, bins.map(|(sums, edges)| calls_per_second(sums[0], edges[1] - edges[0])));
+    columns.put_packed_doubles(data_tags::CPS, bins.map(|(sums, edges)| calls_per_second(sums[0], edges[1] - edges[0])));
     columns.into_bytes()
 }
 
-fn runs(bin_count: usize, clipped_us: &[i64], calendar_us: &[i64]) -> Vec<Run> {
+fn runs(bin_count: usize, clipped_us: &[i64], calendar_us: &[i64]) -> Vec<BinRun> {
     let like = |bin: usize| (clipped_us[bin + 1] - clipped_us[bin], clipped_us[bin..bin + 2] == calendar_us[bin..bin + 2]);
-    let mut runs: Vec<Run> = Vec::new();
+    let mut runs: Vec<BinRun> = Vec::new();
     for bin in 0..bin_count {
         let (covered_us, is_whole) = like(bin);
         match runs.last_mut() {
             Some(run) if (run.covered_us, run.is_whole) == (covered_us, is_whole) => run.bins.end = bin + 1,
-            _ => runs.push(Run { bins: bin..bin + 1, covered_us, is_whole }),
+            _ => runs.push(BinRun { bins: bin..bin + 1, covered_us, is_whole }),
         }
     }
     runs
 }
 
 /// Rates are summed and compared as calls, as long as these are calls of as long a time.
-fn totals(sums: &[Sums], runs: &[Run]) -> OriginationQualityTotals {
+fn totals(sums: &[Sums], runs: &[BinRun]) -> OriginationQualityTotals {
     let [total, answered, duration_ms] = [0, 1, 2].map(|i| sums.iter().map(|sums| sums[i]).sum::<i64>());
     let any_whole = runs.iter().any(|run| run.is_whole);
     let mut cps_sum = QuotientSum::default();

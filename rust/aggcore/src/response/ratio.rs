@@ -41,7 +41,7 @@ impl QuotientSum {
         let (numerator, denominator) = (numerator as f64, denominator as f64);
         let quotient = numerator / denominator;
         let remainder = (-quotient).mul_add(denominator, numerator);
-        self.add_exactly(quotient);
+        self.add_term(quotient);
         self.low += remainder / denominator;
     }
 
@@ -50,10 +50,10 @@ impl QuotientSum {
         self.high + self.low
     }
 
-    fn add_exactly(&mut self, term: f64) {
+    fn add_term(&mut self, term: f64) {
         let sum = self.high + term;
-        let kept = sum - self.high;
-        self.low += (self.high - (sum - kept)) + (term - kept);
+        let absorbed = sum - self.high;
+        self.low += (self.high - (sum - absorbed)) + (term - absorbed);
         self.high = sum;
     }
 }

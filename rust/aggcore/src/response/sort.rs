@@ -35,7 +35,7 @@ impl SortKeys {
     }
 
     /// The same values at other places.
-    pub fn at(&self, places: impl Iterator<Item = usize>) -> Self {
+    pub fn gather(&self, places: impl Iterator<Item = usize>) -> Self {
         Self { values: places.map(|place| self.values[place]).collect(), absent: self.absent }
     }
 
@@ -47,7 +47,7 @@ impl SortKeys {
     }
 
     /// What all values are below; the greatest of all integers where none is.
-    pub fn end(&self) -> u64 {
+    pub fn bound(&self) -> u64 {
         self.absent.saturating_add(1)
     }
 
@@ -59,24 +59,24 @@ impl SortKeys {
 /// The rows with the least values of the first column, of equals those with the least of the second, and so on:
 /// in order, as many as asked for.
 pub fn first_rows(row_count: usize, columns: &[SortKeys], limit: usize) -> Vec<u32> {
-    let (packed, bits, rest) = packed(row_count, columns);
+    let (packed, bits, rest) = pack(row_count, columns);
     let row_bits = usize::BITS - row_count.leading_zeros();
     if rest.is_empty() && bits + row_bits <= u64::BITS {
         // With the row beneath it an integer says all, and integers alone are sorted without a branch.
         let keys = packed.into_iter().zip(0..).map(|(key, row)| key << row_bits | row).collect();
         let row = |key: u64| (key & ((1 << row_bits) - 1)) as u32;
-        return least(keys, limit, u64::cmp).into_iter().map(row).collect();
+        return smallest(keys, limit, u64::cmp).into_iter().map(row).collect();
     }
     let rest_of = |row: u32| rest.iter().map(move |column| column.values[row as usize]);
     let rows: Vec<(u64, u32)> = packed.into_iter().zip(0..).collect();
     let order = |&(a, row_a): &(u64, u32), &(b, row_b): &(u64, u32)| {
         a.cmp(&b).then_with(|| rest_of(row_a).cmp(rest_of(row_b))).then(row_a.cmp(&row_b))
     };
-    least(rows, limit, order).into_iter().map(|(_, row)| row).collect()
+    smallest(rows, limit, order).into_iter().map(|(_, row)| row).collect()
 }
 
 /// The least of some values in order, as many as asked for.
-fn least<T>(mut values: Vec<T>, limit: usize, order: impl Fn(&T, &T) -> Ordering) -> Vec<T> {
+fn smallest<T>(mut values: Vec<T>, limit: usize, order: impl Fn(&T, &T) -> Ordering) -> Vec<T> {
     if limit < values.len() {
         values.select_nth_unstable_by(limit, &order);
         values.truncate(limit);
@@ -86,7 +86,7 @@ fn least<T>(mut values: Vec<T>, limit: usize, order: impl Fn(&T, &T) -> Ordering
 }
 
 /// The leading columns, as many as fit, in one integer per row, and the bits that it takes; and the other columns.
-fn packed(row_count: usize, columns: &[SortKeys]) -> (Vec<u64>, u32, &[SortKeys]) {
+fn pack(row_count: usize, columns: &[SortKeys]) -> (Vec<u64>, u32, &[SortKeys]) {
     let (mut packed, mut bits) = (vec![0; row_count], 0);
     for (number, column) in columns.iter().enumerate() {
         if bits + column.bits() > u64::BITS {
@@ -108,14 +108,14 @@ fn widen(low: i64, high: i64, value: i64) -> (i64, i64) {
 fn ranks(entries: &[String]) -> Vec<u64> {
     // Most texts differ in their first bytes, which compare faster without a look at the rest.
     let mut order: Vec<(u64, &str, usize)> =
-        entries.iter().enumerate().skip(1).map(|(code, text)| (first_bytes(text), text.as_str(), code)).collect();
+        entries.iter().enumerate().skip(1).map(|(code, text)| (prefix(text), text.as_str(), code)).collect();
     order.sort_unstable();
     let mut ranks = vec![order.len() as u64; entries.len().max(1)];
     (0..).zip(order).for_each(|(rank, (_, _, code))| ranks[code] = rank);
     ranks
 }
 
-fn first_bytes(text: &str) -> u64 {
+fn prefix(text: &str) -> u64 {
     let mut bytes = [0; 8];
     bytes.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
     u64::from_be_bytes(bytes)

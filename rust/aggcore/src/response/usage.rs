@@ -22,19 +22,19 @@ pub struct UsageOptions<'a> {
 }
 
 /// Bytes of a `QueryAsrUsageResponse` with bins and totals.
-pub fn build_usage_response(partials: &Partials, how: &UsageOptions<'_>) -> Vec<u8> {
+pub fn build_usage_response(partials: &Partials, options: &UsageOptions<'_>) -> Vec<u8> {
     let counts: Vec<i64> = partials.sums.iter().map(|sums| sums[0]).collect();
-    let bins: Vec<AsrUsageBin> = (how.warmup_bin_count..counts.len()).map(|bin| usage_bin(bin, &counts, how)).collect();
+    let bins: Vec<AsrUsageBin> = (options.warmup_bin_count..counts.len()).map(|bin| usage_bin(bin, &counts, options)).collect();
     let totals = totals(&bins);
     QueryAsrUsageResponse { bins, totals: Some(totals), ..Default::default() }.encode_to_vec()
 }
 
-fn usage_bin(bin: usize, counts: &[i64], how: &UsageOptions<'_>) -> AsrUsageBin {
+fn usage_bin(bin: usize, counts: &[i64], options: &UsageOptions<'_>) -> AsrUsageBin {
     AsrUsageBin {
-        start_time: Some(how.offsets.rfc3339(how.edges[bin])),
+        start_time: Some(options.offsets.rfc3339(options.edges[bin])),
         session_count: Some(counts[bin]),
-        sma: how.sma_period.and_then(|period| simple_moving_average(counts, bin, period)),
-        complete: Some(how.edges[bin + 1] <= how.now_us),
+        sma: options.sma_period.and_then(|period| simple_moving_average(counts, bin, period)),
+        complete: Some(options.edges[bin + 1] <= options.now_us),
     }
 }
 

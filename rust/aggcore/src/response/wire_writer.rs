@@ -6,39 +6,39 @@
 use prost::encoding::{WireType, encode_varint};
 
 /// Bytes of the longest integer.
-const INT_LEN_MAX: usize = 10;
+const VARINT_LEN_MAX: usize = 10;
 /// Bits of a key that tell how the value is written.
-const TAG_SHIFT: u32 = 3;
+const WIRE_TYPE_BITS: u32 = 3;
 /// Integers below it have no more groups of 7 bits than a word has bytes.
-const WORD_INT_END: u64 = 1 << (7 * size_of::<u64>());
+const WORD_VARINT_END: u64 = 1 << (7 * size_of::<u64>());
 
 /// The columns of a message; one without values is left out.
 pub struct ColumnWriter {
     bytes: Vec<u8>,
     /// Room for a column of integers, whose length is known once it is written.
-    room: Vec<u8>,
+    scratch: Vec<u8>,
 }
 
 impl ColumnWriter {
     /// None yet, with room for so many bytes.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { bytes: Vec::with_capacity(capacity), room: Vec::new() }
+        Self { bytes: Vec::with_capacity(capacity), scratch: Vec::new() }
     }
 
     /// Adds a field of integers.
-    pub fn put_ints(&mut self, tag: u32, values: impl ExactSizeIterator<Item = i64>) {
-        self.room.resize(values.len() * INT_LEN_MAX, 0);
-        let room = self.room.as_mut_slice();
-        let len = values.fold(0, |start, value| start + put_int(value as u64, &mut room[start..]));
+    pub fn put_packed_int64s(&mut self, tag: u32, values: impl ExactSizeIterator<Item = i64>) {
+        self.scratch.resize(values.len() * VARINT_LEN_MAX, 0);
+        let scratch = self.scratch.as_mut_slice();
+        let len = values.fold(0, |start, value| start + write_varint(value as u64, &mut scratch[start..]));
         if len > 0 {
-            put_bytes(tag, &self.room[..len], &mut self.bytes);
+            put_bytes(tag, &self.scratch[..len], &mut self.bytes);
         }
     }
 
     /// Adds a field of floats; one that has no value is NaN.
-    pub fn put_floats(&mut self, tag: u32, values: impl ExactSizeIterator<Item = Option<f64>>) {
+    pub fn put_packed_doubles(&mut self, tag: u32, values: impl ExactSizeIterator<Item = Option<f64>>) {
         if values.len() > 0 {
-            put_head(tag, values.len() * size_of::<f64>(), &mut self.bytes);
+            put_key_and_len(tag, values.len() * size_of::<f64>(), &mut self.bytes);
             self.bytes.extend(values.flat_map(|value| value.unwrap_or(f64::NAN).to_le_bytes()));
         }
     }
@@ -52,14 +52,14 @@ impl ColumnWriter {
 /// Writes a field of bytes: a text, a message, which is there also without any, or a column.
 #[inline]
 pub fn put_bytes(tag: u32, bytes: &[u8], out: &mut Vec<u8>) {
-    put_head(tag, bytes.len(), out);
+    put_key_and_len(tag, bytes.len(), out);
     out.extend_from_slice(bytes);
 }
 
 /// Writes a message, whose length is known once its fields are.
 #[inline]
 pub fn put_message(tag: u32, out: &mut Vec<u8>, put_fields: impl FnOnce(&mut Vec<u8>)) {
-    put_head(tag, 0, out);
+    put_key_and_len(tag, 0, out);
     let start = out.len();
     put_fields(out);
     let len = out.len() - start;
@@ -67,32 +67,32 @@ pub fn put_message(tag: u32, out: &mut Vec<u8>, put_fields: impl FnOnce(&mut Vec
         out[start - 1] = len as u8;
     } else {
         // A longer one moves, as its length takes more than the one byte left for it.
-        let mut room = [0; INT_LEN_MAX];
-        let len_of_len = put_int(len as u64, &mut room);
-        out.splice(start - 1..start, room[..len_of_len].iter().copied());
+        let mut scratch = [0; VARINT_LEN_MAX];
+        let len_of_len = write_varint(len as u64, &mut scratch);
+        out.splice(start - 1..start, scratch[..len_of_len].iter().copied());
     }
 }
 
 /// Writes a field of one integer.
 #[inline]
-pub fn put_number(tag: u32, number: i64, out: &mut Vec<u8>) {
-    push_int(u64::from(tag << TAG_SHIFT | WireType::Varint as u32), out);
-    push_int(number as u64, out);
+pub fn put_int64(tag: u32, number: i64, out: &mut Vec<u8>) {
+    push_varint(u64::from(tag << WIRE_TYPE_BITS | WireType::Varint as u32), out);
+    push_varint(number as u64, out);
 }
 
 #[inline]
-fn put_head(tag: u32, len: usize, out: &mut Vec<u8>) {
-    push_int(u64::from(tag << TAG_SHIFT | WireType::LengthDelimited as u32), out);
-    push_int(len as u64, out);
+fn put_key_and_len(tag: u32, len: usize, out: &mut Vec<u8>) {
+    push_varint(u64::from(tag << WIRE_TYPE_BITS | WireType::LengthDelimited as u32), out);
+    push_varint(len as u64, out);
 }
 
 #[inline]
-fn push_int(value: u64, out: &mut Vec<u8>) {
+fn push_varint(value: u64, out: &mut Vec<u8>) {
     match value {
         0..0x80 => out.push(value as u8),
         0x80..0x4000 => out.extend_from_slice(&[value as u8 | 0x80, (value >> 7) as u8]),
-        0x4000..WORD_INT_END => {
-            let (word, len) = word_of(value);
+        0x4000..WORD_VARINT_END => {
+            let (word, len) = varint_word(value);
             // All bytes of the word at once take less than a call to copy some.
             let end = out.len() + len;
             out.extend_from_slice(&word);
@@ -104,32 +104,32 @@ fn push_int(value: u64, out: &mut Vec<u8>) {
 
 /// Writes an integer to where there is room for the longest, and gives its length.
 #[inline]
-fn put_int(value: u64, mut room: &mut [u8]) -> usize {
+fn write_varint(value: u64, mut scratch: &mut [u8]) -> usize {
     if value < 0x80 {
-        room[0] = value as u8;
+        scratch[0] = value as u8;
         return 1;
     }
-    if value >= WORD_INT_END {
-        let before = room.len();
-        encode_varint(value, &mut room);
-        return before - room.len();
+    if value >= WORD_VARINT_END {
+        let before = scratch.len();
+        encode_varint(value, &mut scratch);
+        return before - scratch.len();
     }
-    let (word, len) = word_of(value);
-    room[..size_of::<u64>()].copy_from_slice(&word);
+    let (word, len) = varint_word(value);
+    scratch[..size_of::<u64>()].copy_from_slice(&word);
     len
 }
 
-/// An integer below [`WORD_INT_END`] as it is written, and its length.
+/// An integer below [`WORD_VARINT_END`] as it is written, and its length.
 #[inline]
-fn word_of(value: u64) -> ([u8; size_of::<u64>()], usize) {
+fn varint_word(value: u64) -> ([u8; size_of::<u64>()], usize) {
     // PackedGroups of 7 bits become bytes, half by half.
     let word = value & 0xfff_ffff | (value & 0xfff_ffff << 28) << 4;
     let word = word & 0x3fff_0000_3fff | (word & 0xfff_c000_0fff_c000) << 2;
     let word = word & 0x7f_007f_007f_007f | (word & 0x3f80_3f80_3f80_3f80) << 1;
     let len = (u64::BITS - value.leading_zeros()).div_ceil(7);
     // All of them but the last are followed by another.
-    let followed = 0x8080_8080_8080_8080 & ((1 << (8 * (len - 1))) - 1);
-    ((word | followed).to_le_bytes(), len as usize)
+    let continuation = 0x8080_8080_8080_8080 & ((1 << (8 * (len - 1))) - 1);
+    ((word | continuation).to_le_bytes(), len as usize)
 }
 
 #[cfg(test)]
@@ -141,13 +141,13 @@ mod tests {
         let near = |bit: u32| [(1u64 << bit) - 1, 1 << bit, (1 << bit) + 1];
         let values: Vec<i64> = (0..64).flat_map(near).chain([0, u64::MAX]).map(|value| value as i64).collect();
         let (mut columns, mut expected) = (ColumnWriter::with_capacity(0), Vec::new());
-        columns.put_ints(3, values.iter().copied());
+        columns.put_packed_int64s(3, values.iter().copied());
         prost::encoding::int64::encode_packed(3, &values, &mut expected);
         assert_eq!(columns.into_bytes(), expected);
 
         let (mut fields, mut expected) = (Vec::new(), Vec::new());
         for &value in &values {
-            put_number(30, value, &mut fields);
+            put_int64(30, value, &mut fields);
             prost::encoding::int64::encode(30, &value, &mut expected);
         }
         assert_eq!(fields, expected);
