@@ -6,7 +6,10 @@ pub mod rollup_cache;
 pub mod segment;
 
 mod compaction;
+mod flush;
 mod parallel_scan;
+mod retention;
+mod segment_edit;
 mod state;
 
 use std::path::Path;
@@ -21,7 +24,8 @@ use memtable::RowMetadata;
 use segment::{ManifestEntry, Segment};
 use state::{SegmentEntry, State, UnreadableSegment, key_of};
 
-pub use compaction::{Flush, NewSegment, SegmentEdit};
+pub use flush::Flush;
+pub use segment_edit::{NewSegment, SegmentEdit};
 
 /// Records in memory and sealed segments by UTC day.
 ///
@@ -198,6 +202,14 @@ impl Store {
     pub fn rows_in_memory(&self) -> (usize, usize) {
         let state = self.read();
         (state.active.rows(), state.unflushed_rows())
+    }
+
+    /// Names, UTC days and bytes of all segments, by day.
+    pub fn segments(&self) -> Vec<(String, i64, u64)> {
+        let state = self.read();
+        let days = state.segments.iter().flat_map(|(&day, segments)| segments.iter().map(move |entry| (day, entry)));
+        let readable = days.map(|(day, entry)| (entry.segment.name.clone(), day, entry.segment.bytes));
+        readable.chain(state.unreadable.iter().map(|u| (u.name.clone(), u.day, u.bytes))).collect()
     }
 
     /// Reads the filters of the keys that a batch needs before the writer's lock is taken.
