@@ -6,10 +6,50 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch, TimestampMicrosecondArray};
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field as ArrowField, Schema, TimeUnit};
 
+use super::state::SegmentEntry;
+use super::{Store, days_of};
 use crate::columns::arrow::{nulls, string_array};
+use crate::columns::row_set::RowSet;
 use crate::columns::slice::RecordSlice;
 use crate::error::Result;
 use crate::record::schema::{ABSENT, ColumnKind, FIELDS, FieldType};
+
+/// Records as an Arrow IPC stream, and the place to go on from.
+pub type ExportPiece = (Vec<u8>, (usize, usize));
+
+impl Store {
+    /// The next records set up in [from, to) as an Arrow IPC stream (see [`ipc_stream`]), and the place to go on
+    /// from, which begins as (0, 0); `None` at the end. Right only while nothing changes the store.
+    ///
+    /// # Errors
+    /// `Damaged`, or `Arrow` where the columns cannot be encoded.
+    pub fn export(&self, (from, to): (i64, i64), place: (usize, usize), row_max: usize) -> Result<Option<ExportPiece>> {
+        let no_tombstones = RowSet::default();
+        let state = self.read();
+        let (mut number, mut start) = place;
+        let days = days_of(from, to);
+        if let Some(unreadable) = state.unreadable.iter().find(|unreadable| days.contains(&unreadable.day)) {
+            return Err(unreadable.error());
+        }
+        let entries: Vec<&SegmentEntry> = state.entries_of(days).collect();
+        loop {
+            let slice = match number {
+                0 => state.active.slice(&no_tombstones),
+                1 => state.memtable.slice(&no_tombstones),
+                _ => match entries.get(number - 2) {
+                    Some(entry) => entry.segment.verified_slice(&entry.tombstones)?,
+                    None => return Ok(None),
+                },
+            };
+            let wanted = |row: &usize| (from..to).contains(&slice.setup_us[*row]) && !slice.tombstones.contains(*row);
+            let rows: Vec<usize> = (start..slice.rows.end).filter(wanted).take(row_max.max(1)).collect();
+            if let Some(last) = rows.last() {
+                return Ok(Some((ipc_stream(&slice, &rows)?, (number, last + 1))));
+            }
+            (number, start) = (number + 1, 0);
+        }
+    }
+}
 
 /// Rows of a slice as one Arrow IPC stream: the fields of the record by name, then `received_time`.
 ///
@@ -17,7 +57,7 @@ use crate::record::schema::{ABSENT, ColumnKind, FIELDS, FieldType};
 ///
 /// # Errors
 /// `Arrow` where the columns cannot be encoded.
-pub fn ipc_stream(slice: &RecordSlice<'_>, rows: &[usize]) -> Result<Vec<u8>> {
+fn ipc_stream(slice: &RecordSlice<'_>, rows: &[usize]) -> Result<Vec<u8>> {
     let mut columns: Vec<ArrayRef> = FIELDS.iter().map(|field| column(slice, rows, field)).collect();
     let received = rows.iter().map(|&row| slice.received_us[row]);
     columns.push(Arc::new(TimestampMicrosecondArray::from_iter_values(received).with_timezone("UTC")));

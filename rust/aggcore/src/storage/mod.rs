@@ -7,6 +7,7 @@ pub mod segment;
 
 mod compaction;
 mod flush;
+mod late_versions;
 mod parallel_scan;
 mod retention;
 mod segment_edit;
@@ -20,9 +21,10 @@ use crate::columns::row_set::RowSet;
 use crate::error::{Error, Result};
 use crate::record::{Record, US_PER_DAY};
 use crate::wire::columnar_batch::ColumnarBatch;
+use late_versions::key_of;
 use memtable::RowMetadata;
 use segment::{ManifestEntry, Segment};
-use state::{SegmentEntry, State, UnreadableSegment, key_of};
+use state::{SegmentEntry, State, UnreadableSegment};
 
 pub use flush::Flush;
 pub use segment_edit::{NewSegment, SegmentEdit};
@@ -35,9 +37,6 @@ pub use segment_edit::{NewSegment, SegmentEdit};
 pub struct Store {
     state: RwLock<State>,
 }
-
-/// Records as an Arrow IPC stream, and the place to go on from.
-pub type ExportPiece = (Vec<u8>, (usize, usize));
 
 /// What became of the records of a batch that were taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,38 +118,6 @@ impl Store {
         };
         self.write().active.append(&slice.fields, &slice.rows.clone().collect::<Vec<_>>(), more);
         Ok(())
-    }
-
-    /// The next records set up in [from, to) as an Arrow IPC stream (see [`export`]), and the place to go on
-    /// from, which begins as (0, 0); `None` at the end. Right only while nothing changes the store.
-    ///
-    /// # Errors
-    /// `Damaged`, or `Arrow` where the columns cannot be encoded.
-    pub fn export(&self, (from, to): (i64, i64), place: (usize, usize), row_max: usize) -> Result<Option<ExportPiece>> {
-        let no_tombstones = RowSet::default();
-        let state = self.read();
-        let (mut number, mut start) = place;
-        let days = days_of(from, to);
-        if let Some(unreadable) = state.unreadable.iter().find(|unreadable| days.contains(&unreadable.day)) {
-            return Err(unreadable.error());
-        }
-        let entries: Vec<&SegmentEntry> = state.entries_of(days).collect();
-        loop {
-            let slice = match number {
-                0 => state.active.slice(&no_tombstones),
-                1 => state.memtable.slice(&no_tombstones),
-                _ => match entries.get(number - 2) {
-                    Some(entry) => entry.segment.verified_slice(&entry.tombstones)?,
-                    None => return Ok(None),
-                },
-            };
-            let wanted = |row: &usize| (from..to).contains(&slice.setup_us[*row]) && !slice.tombstones.contains(*row);
-            let rows: Vec<usize> = (start..slice.rows.end).filter(wanted).take(row_max.max(1)).collect();
-            if let Some(last) = rows.last() {
-                return Ok(Some((export::ipc_stream(&slice, &rows)?, (number, last + 1))));
-            }
-            (number, start) = (number + 1, 0);
-        }
     }
 
     /// Whether a record is of a session that has not ended.

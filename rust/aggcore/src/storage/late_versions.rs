@@ -1,0 +1,177 @@
+//! Versions of records that the store already has: how one finds its record and replaces it.
+
+use std::sync::Arc;
+
+use super::BatchOutcome;
+use super::memtable::{Memtable, RowMetadata};
+use super::state::State;
+use crate::columns::RecordColumns;
+use crate::columns::row_set::RowSet;
+use crate::record::schema::int_slot;
+use crate::record::{Record, US_PER_DAY};
+use crate::wire::columnar_batch::ColumnarBatch;
+use crate::wire::versions::Versions;
+
+/// What a version finds its record by.
+pub struct RecordKey<'a> {
+    /// Hash of source and session id.
+    pub hash: u64,
+    /// The switch or feed.
+    pub source: &'a str,
+    /// The source's own id of the session.
+    pub session_id: &'a str,
+    /// UTC day of its setup time.
+    pub day: i64,
+}
+
+/// The key of a row of a batch.
+pub fn key_of<'a>(batch: &ColumnarBatch, fields: &RecordColumns<'a>, row: usize) -> RecordKey<'a> {
+    let (source, session_id) = fields.key(row);
+    let day = fields.ints[int_slot::SETUP_TIME].get(row).div_euclid(US_PER_DAY);
+    RecordKey { hash: batch.key_hash[row], source, session_id, day }
+}
+
+/// Where a version's record was found.
+pub enum RowLocation {
+    Active(usize),
+    Memtable(usize),
+    Immutable { number: usize, row: usize },
+    Segment { day: i64, number: usize, row: usize },
+}
+
+impl State {
+    /// Takes in one version.
+    pub fn apply_version(&mut self, key: &RecordKey<'_>, version: &Record<'_>, received_us: i64, outcome: &mut BatchOutcome) {
+        let locations = self.find(key);
+        if let [location] = locations.as_slice()
+            && self.is_only_version(location, version)
+        {
+            outcome.duplicates += 1;
+            return;
+        }
+        let received = Versions::of(version);
+        let known: Vec<(RowLocation, Versions)> = locations
+            .into_iter()
+            .filter_map(|location| self.versions(&location).map(|versions| (location, versions)))
+            .filter(|(_, versions)| versions.joinable_days().contains(&key.day))
+            .collect();
+        let joined = known.iter().fold(received, |joined, (_, versions)| joined.join(versions));
+        match known.as_slice() {
+            [] => outcome.accepted += 1,
+            [(_, before)] if *before == joined => {
+                outcome.duplicates += 1;
+                return;
+            }
+            _ => outcome.replaced += 1,
+        }
+        joined.with_merged(|record| {
+            let versions = joined.to_bytes(record);
+            let more = RowMetadata { key_hash: key.hash, versions: versions.as_deref(), received_us };
+            self.put(known.into_iter().map(|(location, _)| location).collect(), record, more);
+        });
+    }
+
+    /// Puts a record in location of what is known of it.
+    fn put(&mut self, known: Vec<RowLocation>, record: &Record<'_>, more: RowMetadata<'_>) {
+        match (known.as_slice(), record.is_finished()) {
+            (&[RowLocation::Active(row)], false) => self.active.replace(row, record, more),
+            (&[RowLocation::Memtable(row)], true) => self.memtable.replace(row, record, more),
+            (_, finished) => {
+                let was_sealed =
+                    known.iter().any(|location| matches!(location, RowLocation::Segment { .. } | RowLocation::Immutable { .. }));
+                self.reactivated |= was_sealed && !finished;
+                self.remove(known.into_iter());
+                let table = if finished { &mut self.memtable } else { &mut self.active };
+                table.append(&RecordColumns::from_record(record), &[0], |_| more);
+            }
+        }
+    }
+
+    pub fn find(&self, key: &RecordKey<'_>) -> Vec<RowLocation> {
+        let &RecordKey { hash: key_hash, source, session_id, day } = key;
+        let mut locations: Vec<RowLocation> = self.active.find(key_hash, source, session_id).map(RowLocation::Active).collect();
+        locations.extend(self.memtable.find(key_hash, source, session_id).map(RowLocation::Memtable));
+        for (number, immutable) in self.immutable.iter().enumerate() {
+            let rows = immutable.table.find(key_hash, source, session_id);
+            locations.extend(
+                rows.filter(|&row| !immutable.tombstones.contains(row)).map(|row| RowLocation::Immutable { number, row }),
+            );
+        }
+        for day in self.days_of(key_hash, day) {
+            for (number, entry) in self.segments.get(&day).into_iter().flatten().enumerate() {
+                // A damaged segment refuses every report of its day; what is received for it is kept beside it.
+                let Ok(rows) = entry.segment.find(key_hash, source, session_id) else { continue };
+                let living = rows.into_iter().filter(|&row| !entry.tombstones.contains(row));
+                locations.extend(living.map(|row| RowLocation::Segment { day, number, row }));
+            }
+        }
+        locations
+    }
+
+    /// UTC days whose segments may have a version's record.
+    fn days_of(&self, key_hash: u64, day: i64) -> impl Iterator<Item = i64> {
+        let has_multi_day_key = move |far_day: &&i64| {
+            self.segments.get(far_day).into_iter().flatten().any(|entry| entry.segment.has_multi_day_key(key_hash))
+        };
+        let multi_day_key_days = self.multi_day_key_days.iter().filter(move |far_day| (**far_day - day).abs() > 1);
+        (day - 1..=day + 1).chain(multi_day_key_days.filter(has_multi_day_key).copied())
+    }
+
+    fn versions(&self, location: &RowLocation) -> Option<Versions> {
+        let no_tombstones = RowSet::default();
+        let of_table = |table: &Memtable, row| Versions::of_row(&table.fields().record(row), table.versions(row));
+        match *location {
+            RowLocation::Active(row) => of_table(&self.active, row),
+            RowLocation::Memtable(row) => of_table(&self.memtable, row),
+            RowLocation::Immutable { number, row } => of_table(&self.immutable.get(number)?.table, row),
+            RowLocation::Segment { day, number, row } => {
+                let (slice, versions) = self.segments.get(&day)?.get(number)?.segment.row(row, &no_tombstones).ok()?;
+                Versions::of_row(&slice.fields.record(row), versions)
+            }
+        }
+    }
+
+    /// Whether a location has this version and no other: what a replay mostly finds.
+    fn is_only_version(&self, location: &RowLocation, version: &Record<'_>) -> bool {
+        let no_tombstones = RowSet::default();
+        let in_table = |table: &Memtable, row| table.versions(row).is_none() && table.fields().record(row) == *version;
+        match *location {
+            RowLocation::Active(row) => in_table(&self.active, row),
+            RowLocation::Memtable(row) => in_table(&self.memtable, row),
+            RowLocation::Immutable { number, row } => {
+                self.immutable.get(number).is_some_and(|immutable| in_table(&immutable.table, row))
+            }
+            RowLocation::Segment { day, number, row } => {
+                self.segments.get(&day).and_then(|segments| segments.get(number)).is_some_and(|entry| {
+                    let found = entry.segment.row(row, &no_tombstones);
+                    found.is_ok_and(|(slice, versions)| slice.fields.record(row) == *version && versions.is_none())
+                })
+            }
+        }
+    }
+
+    fn remove(&mut self, locations: impl Iterator<Item = RowLocation>) {
+        let (mut active, mut hot) = (Vec::new(), Vec::new());
+        for location in locations {
+            match location {
+                RowLocation::Active(row) => active.push(row),
+                RowLocation::Memtable(row) => hot.push(row),
+                RowLocation::Immutable { number, row } => {
+                    if let Some(immutable) = self.immutable.get_mut(number) {
+                        Arc::make_mut(&mut immutable.tombstones).insert(row);
+                    }
+                }
+                RowLocation::Segment { day, number, row } => {
+                    if let Some(entry) = self.segments.get_mut(&day).and_then(|segments| segments.get_mut(number)) {
+                        Arc::make_mut(&mut entry.tombstones).insert(row);
+                    }
+                }
+            }
+        }
+        for (table, mut rows) in [(&mut self.active, active), (&mut self.memtable, hot)] {
+            // From the last, as removing a row renumbers the last one.
+            rows.sort_unstable();
+            rows.into_iter().rev().for_each(|row| table.swap_remove(row));
+        }
+    }
+}
