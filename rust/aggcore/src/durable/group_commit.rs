@@ -1,17 +1,16 @@
 //! Group commit: batches of many callers become durable with one flush, then show in the store in the same order.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::back_pressure::CommitQueue;
+pub use super::back_pressure::PendingCommit;
+use super::disk_fault::JournalWriter;
 use super::journal::{self, Frame, Journal};
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::storage::{BatchOutcome, Flush, Store};
 use crate::wire::columnar_batch::ColumnarBatch;
-
-/// Bytes of batches that one flush takes: as much again may wait while it runs.
-const GROUP_BYTES: usize = 8 << 20;
 
 /// What one batch, and all that wait, may have.
 #[derive(Clone, Copy, Debug)]
@@ -30,30 +29,6 @@ pub struct JournaledStore {
     limits: CommitLimits,
     queue: Mutex<CommitQueue>,
     journal: Mutex<JournalWriter>,
-}
-
-/// A batch on its way to the disk.
-pub struct PendingCommit {
-    /// The batch, with what of it was rejected.
-    pub batch: ColumnarBatch,
-    received_us: i64,
-    frame: Vec<u8>,
-    outcome: OnceLock<std::result::Result<BatchOutcome, String>>,
-}
-
-#[derive(Default)]
-struct CommitQueue {
-    batches: VecDeque<Arc<PendingCommit>>,
-    bytes: usize,
-}
-
-struct JournalWriter {
-    /// `None` before the first batch and after a failure: the next batch begins a new file.
-    journal: Option<Journal>,
-    next_sequence: u64,
-    /// Bytes of the files before the open one that the catalogue still needs.
-    older_bytes: u64,
-    fault: Option<String>,
 }
 
 impl JournaledStore {
@@ -119,22 +94,10 @@ impl JournaledStore {
             pending.finish(Ok(BatchOutcome::default()));
             return Ok(pending);
         }
-        while !self.try_enqueue(&pending) {
+        while !lock(&self.queue).try_push(&pending, self.limits.waiting_bytes) {
             self.commit_group();
         }
         Ok(pending)
-    }
-
-    /// Puts a batch into the queue if there is room.
-    fn try_enqueue(&self, pending: &Arc<PendingCommit>) -> bool {
-        let mut queue = lock(&self.queue);
-        let bytes = queue.bytes + pending.frame.len();
-        let has_room = bytes <= self.limits.waiting_bytes || queue.batches.is_empty();
-        if has_room {
-            queue.bytes = bytes;
-            queue.batches.push_back(Arc::clone(pending));
-        }
-        has_room
     }
 
     /// Returns once a batch survives a power cut and shows in the store. Whoever comes first writes for all that wait.
@@ -145,7 +108,8 @@ impl JournaledStore {
         while pending.outcome.get().is_none() {
             let mut writer = lock(&self.journal);
             if pending.outcome.get().is_none() {
-                self.commit(&mut writer, &self.take_group());
+                let group = lock(&self.queue).take_group();
+                self.commit(&mut writer, &group);
             }
         }
         match pending.outcome.get() {
@@ -158,7 +122,7 @@ impl JournaledStore {
     /// Makes batches that wait durable, those that nobody waits for any more among them; false where none waits.
     pub fn commit_group(&self) -> bool {
         let mut writer = lock(&self.journal);
-        let group = self.take_group();
+        let group = lock(&self.queue).take_group();
         if !group.is_empty() {
             self.commit(&mut writer, &group);
         }
@@ -215,21 +179,8 @@ impl JournaledStore {
         Ok(())
     }
 
-    fn take_group(&self) -> Vec<Arc<PendingCommit>> {
-        let mut queue = lock(&self.queue);
-        let (mut group, mut bytes) = (Vec::new(), 0);
-        while bytes < GROUP_BYTES
-            && let Some(pending) = queue.batches.pop_front()
-        {
-            bytes += pending.frame.len();
-            group.push(pending);
-        }
-        queue.bytes -= bytes;
-        group
-    }
-
     fn commit(&self, writer: &mut JournalWriter, group: &[Arc<PendingCommit>]) {
-        match writer.append(&self.directory, group) {
+        match writer.append(&self.directory, group.iter().map(|pending| pending.frame.as_slice())) {
             Err(error) => group.iter().for_each(|pending| pending.finish(Err(error.to_string()))),
             Ok(()) => {
                 for pending in group {
@@ -237,46 +188,6 @@ impl JournaledStore {
                 }
             }
         }
-    }
-}
-
-impl PendingCommit {
-    fn finish(&self, outcome: std::result::Result<BatchOutcome, String>) {
-        // Set once, by whoever took it out of the queue.
-        drop(self.outcome.set(outcome));
-    }
-}
-
-impl JournalWriter {
-    fn append(&mut self, directory: &Path, group: &[Arc<PendingCommit>]) -> Result<()> {
-        let frames = group.iter().map(|pending| pending.frame.as_slice());
-        let appended = self.open(directory).and_then(|journal| journal.append(frames));
-        if let Err(error) = &appended {
-            self.fault = Some(error.to_string());
-            self.older_bytes += self.journal.take().map_or(0, |journal| journal.bytes());
-        }
-        appended
-    }
-
-    /// The open file, a new one where there is none.
-    fn open(&mut self, directory: &Path) -> Result<&mut Journal> {
-        if self.journal.is_none() {
-            let sequence = self.take_sequence();
-            match Journal::create(directory, sequence) {
-                Ok(journal) => {
-                    self.fault = None;
-                    self.journal = Some(journal);
-                }
-                Err(error) => self.fault = Some(error.to_string()),
-            }
-        }
-        let fault = self.fault.clone().unwrap_or_default();
-        self.journal.as_mut().ok_or(Error::ReadOnly(fault))
-    }
-
-    fn take_sequence(&mut self) -> u64 {
-        self.next_sequence += 1;
-        self.next_sequence - 1
     }
 }
 

@@ -2,3 +2,6 @@
 
 pub mod group_commit;
 pub mod journal;
+
+mod back_pressure;
+mod disk_fault;

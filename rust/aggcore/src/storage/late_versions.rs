@@ -4,32 +4,11 @@ use std::sync::Arc;
 
 use super::BatchOutcome;
 use super::memtable::{Memtable, RowMetadata};
-use super::state::State;
+use super::state::{RecordKey, State};
 use crate::columns::RecordColumns;
 use crate::columns::row_set::RowSet;
-use crate::record::schema::int_slot;
-use crate::record::{Record, US_PER_DAY};
-use crate::wire::columnar_batch::ColumnarBatch;
+use crate::record::Record;
 use crate::wire::versions::Versions;
-
-/// What a version finds its record by.
-pub struct RecordKey<'a> {
-    /// Hash of source and session id.
-    pub hash: u64,
-    /// The switch or feed.
-    pub source: &'a str,
-    /// The source's own id of the session.
-    pub session_id: &'a str,
-    /// UTC day of its setup time.
-    pub day: i64,
-}
-
-/// The key of a row of a batch.
-pub fn key_of<'a>(batch: &ColumnarBatch, fields: &RecordColumns<'a>, row: usize) -> RecordKey<'a> {
-    let (source, session_id) = fields.key(row);
-    let day = fields.ints[int_slot::SETUP_TIME].get(row).div_euclid(US_PER_DAY);
-    RecordKey { hash: batch.key_hash[row], source, session_id, day }
-}
 
 /// Where a version's record was found.
 pub enum RowLocation {

@@ -21,10 +21,9 @@ use crate::columns::row_set::RowSet;
 use crate::error::{Error, Result};
 use crate::record::{Record, US_PER_DAY};
 use crate::wire::columnar_batch::ColumnarBatch;
-use late_versions::key_of;
 use memtable::RowMetadata;
 use segment::{ManifestEntry, Segment};
-use state::{SegmentEntry, State, UnreadableSegment};
+use state::{SegmentEntry, State, UnreadableSegment, key_of};
 
 pub use flush::Flush;
 pub use segment_edit::{NewSegment, SegmentEdit};

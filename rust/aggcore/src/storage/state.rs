@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::BatchOutcome;
-use super::late_versions::key_of;
 use super::memtable::{Memtable, RowMetadata};
 use super::rollup_cache::RollupCache;
 use super::segment::Segment;
 use crate::columns::RecordColumns;
 use crate::columns::row_set::RowSet;
 use crate::error::{Error, Result};
+use crate::record::US_PER_DAY;
 use crate::record::schema::{ABSENT, int_slot};
 use crate::wire::columnar_batch::ColumnarBatch;
 
@@ -78,6 +78,25 @@ impl UnreadableSegment {
     pub fn error(&self) -> Error {
         Error::Damaged { file: self.problem.0.clone(), problem: self.problem.1.clone() }
     }
+}
+
+/// What a version finds its record by.
+pub struct RecordKey<'a> {
+    /// Hash of source and session id.
+    pub hash: u64,
+    /// The switch or feed.
+    pub source: &'a str,
+    /// The source's own id of the session.
+    pub session_id: &'a str,
+    /// UTC day of its setup time.
+    pub day: i64,
+}
+
+/// The key of a row of a batch.
+pub fn key_of<'a>(batch: &ColumnarBatch, fields: &RecordColumns<'a>, row: usize) -> RecordKey<'a> {
+    let (source, session_id) = fields.key(row);
+    let day = fields.ints[int_slot::SETUP_TIME].get(row).div_euclid(US_PER_DAY);
+    RecordKey { hash: batch.key_hash[row], source, session_id, day }
 }
 
 impl SegmentEntry {
