@@ -169,14 +169,13 @@ pub fn sequences(directory: &Path) -> Result<Vec<u64>> {
 
 /// How many bytes of a file were flushed; `None` for one that was never used.
 fn flushed_bytes(bytes: &[u8], sequence: u64) -> std::result::Result<Option<usize>, String> {
-    let Some(found) = bytes.get(..HEADER_BYTES) else {
+    let (Some(found), Some(flushed)) = (bytes.get(..HEADER_BYTES), u64_at(bytes, 16)) else {
         // The header is flushed before the first frame.
         return Ok(None);
     };
     if found.iter().all(|&byte| byte == 0) && bytes.len() == HEADER_BYTES {
         return Ok(None);
     }
-    let flushed = u64_at(found, 16);
     if found != header(sequence, flushed) {
         return Err("its header is not what was written".to_owned());
     }
@@ -199,17 +198,18 @@ fn header(sequence: u64, flushed: u64) -> [u8; HEADER_BYTES] {
 /// The frame at a place and where the next one begins; `None` where there is no whole one.
 fn frame_at(bytes: &[u8], at: usize) -> Option<(Frame<'_>, usize)> {
     let head = bytes.get(at..at + FRAME_HEADER_BYTES)?;
-    let length = u32::from_le_bytes(head[..4].try_into().ok()?) as usize;
-    let crc32 = u32::from_le_bytes(head[4..8].try_into().ok()?);
+    let length = u32::from_le_bytes(*head.first_chunk()?) as usize;
+    let crc32 = u32::from_le_bytes(*head[4..].first_chunk()?);
+    let received_us = u64_at(head, 8)? as i64;
     let batch = bytes.get(at + FRAME_HEADER_BYTES..)?.get(..length)?;
     let mut hasher = crc32fast::Hasher::new();
     [&head[..4], &head[8..], batch].into_iter().for_each(|part| hasher.update(part));
     let whole = length > 0 && hasher.finalize() == crc32;
-    whole.then(|| (Frame { received_us: u64_at(head, 8) as i64, batch }, at + FRAME_HEADER_BYTES + length))
+    whole.then(|| (Frame { received_us, batch }, at + FRAME_HEADER_BYTES + length))
 }
 
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    bytes[at..at + 8].iter().rev().fold(0, |sum, &byte| sum << 8 | u64::from(byte))
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..)?.first_chunk().copied().map(u64::from_le_bytes)
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ impl Summary {
     /// # Errors
     /// `Damaged` for other bytes.
     pub fn from_bytes(file: &str, bytes: &[u8]) -> Result<Self> {
-        let mut words = bytes.chunks_exact(8).map(|word| word.iter().rev().fold(0, |sum, &b| sum << 8 | u64::from(b)));
+        let mut words = bytes.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word));
         let mut next = || words.next().map(|word| word as i64);
         let mut read = || {
             let setup_range = (next()?, next()?);
