@@ -1,7 +1,9 @@
 //! Group commit: batches of many callers become durable with one flush, then show in the store in the same order.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
 
 use super::back_pressure::CommitQueue;
 pub use super::back_pressure::PendingCommit;
@@ -50,7 +52,7 @@ impl JournaledStore {
     /// # Errors
     /// `Io` where a file cannot be read, `Damaged` where one is not what was written.
     pub fn replay(&self, first: u64) -> Result<()> {
-        let mut writer = lock(&self.journal);
+        let mut writer = self.journal.lock();
         let mut before = None;
         for sequence in journal::sequences(&self.directory)?.into_iter().filter(|&sequence| sequence >= first) {
             writer.next_sequence = writer.next_sequence.max(sequence + 1);
@@ -94,7 +96,7 @@ impl JournaledStore {
             pending.finish(Ok(BatchOutcome::default()));
             return Ok(pending);
         }
-        while !lock(&self.queue).try_push(&pending, self.limits.waiting_bytes) {
+        while !self.queue.lock().try_push(&pending, self.limits.waiting_bytes) {
             self.commit_group();
         }
         Ok(pending)
@@ -106,9 +108,9 @@ impl JournaledStore {
     /// `ReadOnly` where it could not be made durable.
     pub fn wait(&self, pending: &PendingCommit) -> Result<BatchOutcome> {
         while pending.outcome.get().is_none() {
-            let mut writer = lock(&self.journal);
+            let mut writer = self.journal.lock();
             if pending.outcome.get().is_none() {
-                let group = lock(&self.queue).take_group();
+                let group = self.queue.lock().take_group();
                 self.commit(&mut writer, &group);
             }
         }
@@ -121,8 +123,8 @@ impl JournaledStore {
 
     /// Makes batches that wait durable, those that nobody waits for any more among them; false where none waits.
     pub fn commit_group(&self) -> bool {
-        let mut writer = lock(&self.journal);
-        let group = lock(&self.queue).take_group();
+        let mut writer = self.journal.lock();
+        let group = self.queue.lock().take_group();
         if !group.is_empty() {
             self.commit(&mut writer, &group);
         }
@@ -131,12 +133,12 @@ impl JournaledStore {
 
     /// Why nothing can be made durable now.
     pub fn fault(&self) -> Option<String> {
-        lock(&self.journal).fault.clone()
+        self.journal.lock().fault.clone()
     }
 
     /// After a failure, tries whether a new file can be begun; no batch is needed for that.
     pub fn reopen_after_fault(&self) {
-        let mut writer = lock(&self.journal);
+        let mut writer = self.journal.lock();
         if writer.fault.is_some() {
             // What stands in the way is kept as the fault.
             drop(writer.open(&self.directory));
@@ -145,7 +147,7 @@ impl JournaledStore {
 
     /// Bytes of the journal files that the next start would read.
     pub fn journal_bytes(&self) -> u64 {
-        let writer = lock(&self.journal);
+        let writer = self.journal.lock();
         writer.older_bytes + writer.journal.as_ref().map_or(0, Journal::bytes)
     }
 
@@ -159,9 +161,9 @@ impl JournaledStore {
             return Ok((self.store.begin_flush(false), None));
         }
         // Made before the lock is taken, as that takes several flushes.
-        let sequence = lock(&self.journal).take_sequence();
+        let sequence = self.journal.lock().take_sequence();
         let next = Journal::create(&self.directory, sequence)?;
-        let mut writer = lock(&self.journal);
+        let mut writer = self.journal.lock();
         writer.older_bytes += writer.journal.replace(next).map_or(0, |journal| journal.bytes());
         writer.fault = None;
         Ok((self.store.begin_flush(true), Some(sequence)))
@@ -172,7 +174,7 @@ impl JournaledStore {
     /// # Errors
     /// `Io` where the operating system refuses; the next start removes them.
     pub fn drop_journal(&self, first: u64) -> Result<()> {
-        lock(&self.journal).older_bytes = 0;
+        self.journal.lock().older_bytes = 0;
         for sequence in journal::sequences(&self.directory)?.into_iter().filter(|&sequence| sequence < first) {
             journal::remove(&self.directory, sequence)?;
         }
@@ -189,9 +191,4 @@ impl JournaledStore {
             }
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What a lock guards is whole between statements.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

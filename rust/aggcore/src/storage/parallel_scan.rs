@@ -5,10 +5,11 @@
 
 use std::borrow::Cow;
 use std::num::NonZero;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread::available_parallelism;
 
+use parking_lot::Mutex;
 use rayon::{ScopeFifo, ThreadPool, ThreadPoolBuilder};
 
 use super::state::{ImmutableMemtable, SegmentEntry, State};
@@ -224,8 +225,7 @@ fn add_all<'a>(
             if is_long { Ok(()) } else { queue.add_all(&mut scanner) }
         })?,
     }
-    let collected = collected.into_inner().unwrap_or_else(PoisonError::into_inner);
-    collected.into_iter().try_fold(scanner, |scanner, other| scanner.merge(other?))
+    collected.into_inner().into_iter().try_fold(scanner, |scanner, other| scanner.merge(other?))
 }
 
 /// Does one task, then waits for its next turn.
@@ -233,7 +233,7 @@ fn help<'s, 'a: 's>(
     scope: &ScopeFifo<'s>, scan: &'a Scan<'a>, scanner: Option<Scanner<'a>>, queue: &'s TaskQueue<'s>,
     collected: &'s Collected<'a>,
 ) {
-    let collect = |scanner| collected.lock().unwrap_or_else(PoisonError::into_inner).extend(scanner);
+    let collect = |scanner| collected.lock().extend(scanner);
     let Some(task) = queue.next() else { return collect(scanner.map(Ok)) };
     let mut scanner = scanner.unwrap_or_else(|| Scanner::new(scan));
     match queue.add(task, &mut scanner) {

@@ -5,8 +5,10 @@
 //! it is made by a scan of the segment when it is first asked for, and made anew once more records were replaced.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::segment::Segment;
 use crate::cancellation::CancelToken;
@@ -125,7 +127,7 @@ impl RollupCache {
         {
             return Ok(None);
         }
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         if let Some(known) = known.get(&(number, rows)).filter(|known| known.tombstones == slice.tombstones.len()) {
             return Ok(known.rollup.clone());
         }
