@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Int64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_cast::cast;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field as ArrowField, Schema, TimeUnit};
 
 use super::state::SegmentEntry;
 use super::{Store, days_of};
-use crate::columns::arrow::{nulls, string_array};
+use crate::columns::arrow::{int_array, text_array};
+use crate::columns::integer::ColumnStats;
 use crate::columns::row_set::RowSet;
 use crate::columns::slice::RecordSlice;
 use crate::error::Result;
-use crate::record::schema::{ABSENT, ColumnKind, FIELDS, FieldType};
+use crate::record::schema::{ColumnKind, FIELDS, Field, FieldType};
 
 /// Records as an Arrow IPC stream, and the place to go on from.
 pub type ExportPiece = (Vec<u8>, (usize, usize));
@@ -58,9 +60,9 @@ impl Store {
 /// # Errors
 /// `Arrow` where the columns cannot be encoded.
 fn ipc_stream(slice: &RecordSlice<'_>, rows: &[usize]) -> Result<Vec<u8>> {
-    let mut columns: Vec<ArrayRef> = FIELDS.iter().map(|field| column(slice, rows, field)).collect();
-    let received = rows.iter().map(|&row| slice.received_us[row]);
-    columns.push(Arc::new(TimestampMicrosecondArray::from_iter_values(received).with_timezone("UTC")));
+    let mut columns = FIELDS.iter().map(|field| column(slice, rows, field)).collect::<Result<Vec<_>>>()?;
+    let received_us = rows.iter().map(|&row| slice.received_us[row]).collect();
+    columns.push(cast(&narrow_array(received_us, FieldType::Time), &exported_type(FieldType::Time))?);
     let schema = schema();
     let mut writer = StreamWriter::try_new(Vec::new(), &schema)?;
     writer.write(&RecordBatch::try_new(schema, columns)?)?;
@@ -68,37 +70,38 @@ fn ipc_stream(slice: &RecordSlice<'_>, rows: &[usize]) -> Result<Vec<u8>> {
 }
 
 fn schema() -> Arc<Schema> {
-    let mut fields: Vec<_> = FIELDS.iter().map(|field| ArrowField::new(field.name, plain_type(field.field_type), true)).collect();
-    let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    fields.push(ArrowField::new("received_time", time, true));
+    let mut fields: Vec<_> =
+        FIELDS.iter().map(|field| ArrowField::new(field.name, exported_type(field.field_type), true)).collect();
+    fields.push(ArrowField::new("received_time", exported_type(FieldType::Time), true));
     Arc::new(Schema::new(fields))
 }
 
-fn column(slice: &RecordSlice<'_>, rows: &[usize], field: &crate::record::schema::Field) -> ArrayRef {
-    match field.field_type.column_kind() {
+/// A field of rows, widened from the narrow array that segments would store to the type of the export.
+fn column(slice: &RecordSlice<'_>, rows: &[usize], field: &Field) -> Result<ArrayRef> {
+    let array = match field.field_type.column_kind() {
         ColumnKind::Dictionary => {
             let column = &slice.fields.dictionaries[field.slot];
-            Arc::new(string_array(rows.iter().map(|&row| column.text(row))))
+            text_array(rows.iter().map(|&row| column.text(row)))
         }
         ColumnKind::Text => {
             let column = slice.fields.texts[field.slot];
-            Arc::new(string_array(rows.iter().map(|&row| column.get(row))))
+            text_array(rows.iter().map(|&row| column.get(row)))
         }
-        ColumnKind::Int => int_column(field.field_type, rows.iter().map(|&row| slice.fields.ints[field.slot].get(row)).collect()),
-    }
+        ColumnKind::Int => {
+            let column = &slice.fields.ints[field.slot];
+            narrow_array(rows.iter().map(|&row| column.get(row)).collect(), field.field_type)
+        }
+    };
+    Ok(cast(&array, &exported_type(field.field_type))?)
 }
 
-fn int_column(shape: FieldType, values: Vec<i64>) -> ArrayRef {
-    let nulls = nulls(values.len(), |row| values[row] != ABSENT);
-    if shape == FieldType::Time {
-        Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC"))
-    } else {
-        Arc::new(Int64Array::new(values.into(), nulls))
-    }
+fn narrow_array(values: Vec<i64>, field_type: FieldType) -> ArrayRef {
+    let stats = ColumnStats::of(&values);
+    int_array(values, stats, field_type)
 }
 
-fn plain_type(shape: FieldType) -> DataType {
-    match (shape.column_kind(), shape) {
+fn exported_type(field_type: FieldType) -> DataType {
+    match (field_type.column_kind(), field_type) {
         (ColumnKind::Dictionary | ColumnKind::Text, _) => DataType::Utf8,
         (ColumnKind::Int, FieldType::Time) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         (ColumnKind::Int, _) => DataType::Int64,
