@@ -5,7 +5,8 @@ use std::hint::black_box;
 use aggcore::cancellation::CancelToken;
 use aggcore::columns::slice::RecordSlice;
 use aggcore::scan::column::SliceColumns;
-use aggcore::scan::predicate::{CompiledPredicate, Predicate};
+use aggcore::scan::compiled_predicate::CompiledPredicate;
+use aggcore::scan::predicate::Predicate;
 use aggcore::scan::selection::{Selection, Selector};
 use aggcore::scan::{Measure, Partials, Scan, Scanner, Sums};
 

@@ -4,12 +4,15 @@ pub mod accumulate;
 pub mod aggregation_table;
 pub mod code_deck;
 pub mod column;
+pub mod compiled_predicate;
 pub mod dense_ids;
 pub mod group_key;
 pub mod minute_histogram;
 pub mod minute_lanes;
+mod network;
 pub mod partials;
 pub mod predicate;
+mod predicate_kernels;
 pub mod selection;
 
 use std::ops::Range;
@@ -26,10 +29,11 @@ use accumulate::{SliceAccumulator, measured};
 use aggregation_table::{AggregationTable, PackedGroups};
 use code_deck::Deck;
 use column::{Column, SliceColumns};
+use compiled_predicate::CompiledPredicate;
 use dense_ids::GroupCode;
 use group_key::{GroupKeyEncoder, check_cell_count};
 use minute_histogram::{MinuteHistogram, lie_on_slots};
-use predicate::{CompiledPredicate, Predicate};
+use predicate::Predicate;
 use selection::{CHUNK_ROWS, Selection, Selector};
 
 pub use crate::columns::sums::Sums;

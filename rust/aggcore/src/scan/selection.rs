@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::predicate::CompiledPredicate;
+use super::compiled_predicate::CompiledPredicate;
 use crate::cancellation::CancelToken;
 use crate::columns::slice::RecordSlice;
 use crate::error::Result;
