@@ -174,3 +174,15 @@ fn on_presence(column: Column<'_>, wanted: bool) -> CompiledPredicate<'_> {
         Column::Text(texts) => CompiledPredicate::Text { texts, test: Box::new(move |text| text.is_empty() != wanted) },
     }
 }
+
+/// The conditions that not all rows of a slice meet, ready to be asked.
+pub(super) fn compiled<'a, 'p>(
+    predicates: &[&'p Predicate], columns: &'a SliceColumns<'a>,
+) -> Result<Vec<(&'p Predicate, CompiledPredicate<'a>)>>
+where
+    'p: 'a,
+{
+    let compiled = predicates.iter().map(|&predicate| Ok((predicate, CompiledPredicate::new(predicate, columns)?)));
+    let decides = |(_, compiled): &(&Predicate, CompiledPredicate<'_>)| !matches!(compiled, CompiledPredicate::Constant(true));
+    compiled.filter(|compiled| compiled.as_ref().map_or(true, decides)).collect()
+}

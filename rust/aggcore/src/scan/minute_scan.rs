@@ -1,0 +1,75 @@
+//! Adds the rows of a slice by minute.
+
+use std::ops::Range;
+
+use super::Scan;
+use super::accumulate::Measure;
+use super::minute_histogram::{MinuteHistogram, lie_on_slots};
+use super::selection::{CHUNK_ROWS, Selection, Selector};
+use crate::columns::call_duration::CallDurations;
+use crate::columns::slice::RecordSlice;
+use crate::columns::sums::packed_call;
+use crate::error::Result;
+use crate::record::US_PER_DAY;
+
+/// Fewer rows find their bins sooner than the minutes of a day are poured into them.
+const HISTOGRAM_ROWS_MIN: usize = 1 << 8;
+/// Fewer rows are added one by one sooner than the codes_of_rows of many are emptied.
+const LANES_ROWS_MIN: usize = 1 << 13;
+
+/// What calls are taken for that are only counted.
+static UNANSWERED_MS: [i32; CHUNK_ROWS] = [-1; CHUNK_ROWS];
+
+/// The minutes of a slice, all of one UTC day.
+#[derive(Clone, Copy)]
+pub(super) struct Minutes<'a> {
+    pub(super) day_us: i64,
+    pub(super) by_row: &'a [u16],
+}
+
+impl Scan<'_> {
+    /// The minutes of a slice, where all that this scan asks of it can be poured from sums by minute.
+    pub(super) fn minutes_of<'p>(&self, slice: &RecordSlice<'p>) -> Option<(&[i64], Minutes<'p>)> {
+        let (edges, by_row) = (self.edges?, slice.setup_minute?);
+        let day_us = slice.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
+        let is_known = match self.measure {
+            _ if slice.rows.len() < HISTOGRAM_ROWS_MIN => false,
+            Measure::Sessions => true,
+            Measure::Calls => slice.rollup_sums.is_some() || matches!(slice.durations, CallDurations::Milliseconds(_)),
+            Measure::Elapsed { .. } => false,
+        };
+        (is_known && lie_on_slots(day_us, edges, 1)).then_some((edges, Minutes { day_us, by_row }))
+    }
+}
+
+/// Adds the rows of a slice that count to the sums of their minutes.
+pub(super) fn add_minutes(
+    scan: &Scan<'_>, slice: &RecordSlice<'_>, minutes: &[u16], selector: Selector<'_>, sums: &mut MinuteHistogram,
+) -> Result<()> {
+    let counts_only = scan.measure == Measure::Sessions;
+    let by_lanes = slice.rows.len() >= LANES_ROWS_MIN && slice.rollup_sums.is_none();
+    let ms_of = |run: &Range<usize>| match slice.durations {
+        _ if counts_only => Some(&UNANSWERED_MS[..run.len()]),
+        CallDurations::Milliseconds(ms) => Some(&ms[run.clone()]),
+        CallDurations::Times { .. } => None,
+    };
+    selector.each_chunk(scan.cancel, |selection, rows| {
+        let run = match &selection {
+            Selection::Range(run) => Some((run, None)),
+            Selection::Mask(run, mask) => Some((run, Some(*mask))),
+            Selection::Indices => None,
+        };
+        match run.filter(|_| by_lanes).and_then(|(run, mask)| Some((&minutes[run.clone()], ms_of(run)?, mask))) {
+            Some((minutes, ms, mask)) => sums.add_range(minutes, ms, mask),
+            None => {
+                let one = |row: usize| {
+                    if let CallDurations::Milliseconds(ms) = slice.durations { packed_call(ms[row]) } else { [1, 0] }
+                };
+                let stands_for = |row: usize| slice.rollup_sums.map_or_else(|| one(row), |rollup_sums| rollup_sums[row]);
+                let rows = selection.list(rows).iter().map(|&row| row as usize);
+                rows.for_each(|row| sums.add_row(minutes[row], stands_for(row)));
+            }
+        }
+        Ok(())
+    })
+}
