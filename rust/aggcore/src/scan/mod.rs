@@ -1,18 +1,18 @@
 //! The scan: which records count, in which bin and group they fall, and their integer sums.
 
-pub mod accumulate;
-pub mod aggregation_table;
+pub(crate) mod accumulate;
+mod aggregation_table;
 mod bin_assignment;
 pub mod code_deck;
 pub mod column;
 pub mod compiled_predicate;
-pub mod dense_ids;
-pub mod group_key;
-pub mod minute_histogram;
-pub mod minute_lanes;
+pub(crate) mod dense_ids;
+mod group_key;
+pub(crate) mod minute_histogram;
+mod minute_lanes;
 mod minute_scan;
 mod network;
-pub mod partials;
+mod partials;
 pub mod predicate;
 mod predicate_kernels;
 mod scanner;
