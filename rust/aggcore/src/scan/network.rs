@@ -71,4 +71,61 @@ mod tests {
             assert_eq!(Network::parse(text), None, "{text:?}");
         }
     }
+
+    #[test]
+    fn unusual_spellings_of_blocks() {
+        let cases = [
+            // Leading zeros and a plus sign of the prefix length are ignored, and so are host bits.
+            ("198.51.100.7/024", "198.51.100.0", true),
+            ("198.51.100.7/0000000000024", "198.51.101.0", false),
+            ("198.51.100.0/+24", "198.51.100.255", true),
+            ("198.51.100.9/24", "198.51.100.255", true),
+            ("2001:DB8::9/32", "2001:db8::1", true),
+            // A mapped address is an IPv4 one. A block that ends before its prefix stays one of IPv6 addresses.
+            ("::ffff:198.51.100.9", "198.51.100.9", true),
+            ("::ffff:198.51.100.9", "::ffff:c633:6409", true),
+            ("::ffff:198.51.100.9/128", "198.51.100.8", false),
+            ("::ffff:198.51.100.9/97", "127.255.255.255", false),
+            ("::ffff:198.51.100.9/96", "203.0.113.9", true),
+            ("::ffff:198.51.100.9/96", "::fffe:1:2", false),
+            ("::ffff:198.51.100.9/95", "::fffe:1:2", true),
+            ("::ffff:198.51.100.9/95", "::ffff:198.51.100.9", false),
+            ("::/96", "::198.51.100.9", true),
+            ("::/96", "198.51.100.9", false),
+            // Addresses that cannot be read.
+            ("198.51.100.0/24", " 198.51.100.9", false),
+            ("198.51.100.0/24", "198.51.100.09", false),
+            ("198.51.100.0/24", "198.51.100.9/32", false),
+            ("198.51.100.0/24", "", false),
+            ("::/0", "[2001:db8::1]", false),
+            ("::/0", "fe80::1%eth0", false),
+        ];
+        for (network, address, inside) in cases {
+            assert_eq!(Network::parse(network).map(|n| n.contains(address)), Some(inside), "{address} in {network}");
+        }
+        let unreadable = [
+            " 198.51.100.0/24",
+            "198.51.100.0/24 ",
+            "198.51.100.0 /24",
+            "198.51.100.0/ 24",
+            "198.51.100.0/",
+            "198.51.100.0/-1",
+            "198.51.100.0/24/24",
+            "198.51.100.0/256",
+            "198.51.100.0/4294967296",
+            "198.051.100.0/24",
+            "198.51.100.0/255.255.255.0",
+            "0xc6336400/24",
+            "[2001:db8::]/32",
+            "fe80::1%eth0/64",
+            "::ffff:198.51.100.9/129",
+            "::ffff:198.51.100.9/x",
+            "/",
+            "/+8",
+        ];
+        for text in unreadable {
+            assert_eq!(Network::parse(text), None, "{text:?}");
+        }
+        assert_eq!(Network::parse("::ffff:198.51.100.9/120"), Network::parse("198.51.100.0/24"));
+    }
 }
