@@ -1,45 +1,52 @@
-//! A block of IP addresses.
+//! CIDR blocks of IP addresses.
+//!
+//! An IPv4-mapped IPv6 address (`::ffff:a.b.c.d`, RFC 4291 section 2.5.5.2) counts as the IPv4 address that it holds,
+//! in blocks and in the addresses that are compared with them.
 
 use std::net::IpAddr;
 
+use ipnet::{IpNet, Ipv4Net};
+
+/// Bits of an IPv6 address before the IPv4 address that is mapped into it.
+const MAPPED_PREFIX_BITS: u8 = 96;
+
 /// A block of IP addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    first: u128,
-    mask: u128,
-    v4: bool,
-}
+pub struct Network(IpNet);
 
 impl Network {
-    /// Reads `ADDRESS` or `ADDRESS/BITS`, IPv4 or IPv6; an IPv4-mapped IPv6 address counts as the IPv4 one.
+    /// Reads `ADDRESS` or `ADDRESS/BITS`, IPv4 or IPv6. Without `/BITS`, the block is one address. Bits of the address
+    /// after the prefix are ignored.
+    ///
+    /// Returns `None` if the text is not a block.
     pub fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let written: IpAddr = address.parse().ok()?;
-        let width = if written.is_ipv4() { 32 } else { 128 };
-        let bits: u32 = bits.map_or(Some(width), |bits| bits.parse().ok()).filter(|&bits| bits <= width)?;
-        let (first, bits, width) = match (written, written.to_canonical()) {
-            (_, IpAddr::V4(address)) if bits + 32 >= width => (u128::from(u32::from(address)), bits + 32 - width, 32),
-            (IpAddr::V6(address), _) => (u128::from(address), bits, 128),
-            (IpAddr::V4(_), _) => return None,
+        let (address, prefix_bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits.parse().ok()?)),
+            None => (text, None),
         };
-        let v4 = width == 32;
-        let mask = if bits == 0 { 0 } else { (!0u128 >> (128 - width)) & (!0u128 << (width - bits)) };
-        Some(Self { first: first & mask, mask, v4 })
+        // `IpNet` has a parser too, but one that reads leading zeros of an octet, which `IpAddr` rejects as ambiguous.
+        let address: IpAddr = address.parse().ok()?;
+        let block = match prefix_bits {
+            Some(bits) => IpNet::new(address, bits).ok()?,
+            None => IpNet::from(address),
+        };
+        Some(Self(unmapped(block).trunc()))
     }
 
+    /// Whether a text is an address of the block; false if it is not an address.
     pub(super) fn contains(&self, text: &str) -> bool {
-        text.parse().is_ok_and(|address: IpAddr| {
-            let (address, v4) = number(address);
-            v4 == self.v4 && address & self.mask == self.first
-        })
+        text.parse().is_ok_and(|address: IpAddr| self.0.contains(&address.to_canonical()))
     }
 }
 
-fn number(address: IpAddr) -> (u128, bool) {
-    match address.to_canonical() {
-        IpAddr::V4(address) => (u128::from(u32::from(address)), true),
-        IpAddr::V6(address) => (u128::from(address), false),
-    }
+/// The IPv4 block of a block of IPv4-mapped addresses; any other block as it is.
+fn unmapped(block: IpNet) -> IpNet {
+    let mapped = || {
+        let IpNet::V6(block) = block else { return None };
+        let bits = block.prefix_len().checked_sub(MAPPED_PREFIX_BITS)?;
+        Ipv4Net::new(block.addr().to_ipv4_mapped()?, bits).ok()
+    };
+    mapped().map_or(block, IpNet::V4)
 }
 
 #[cfg(test)]
