@@ -56,19 +56,19 @@ pub fn asked(day: &Day, edges: &[i64], keys: &[String]) -> Partials {
 
 /// Finds the rows of a slice that a condition holds for.
 pub fn choose(slice: &RecordSlice<'_>, predicate: &Predicate) {
-    each_chosen(slice, predicate, |selection, rows| {
-        black_box((selection, rows));
+    each_chosen(slice, predicate, |selection| {
+        black_box(selection);
     });
 }
 
 /// How many rows of a slice a condition holds for.
 pub fn chosen_count(slice: &RecordSlice<'_>, predicate: &Predicate) -> usize {
     let mut count = 0;
-    each_chosen(slice, predicate, |selection, rows| {
+    each_chosen(slice, predicate, |selection| {
         count += match selection {
             Selection::Range(run) => run.len(),
             Selection::Mask(_, mask) => mask.iter().filter(|kept| **kept == 1).count(),
-            Selection::Indices => rows.len(),
+            Selection::Indices(rows) => rows.len(),
         }
     });
     count
@@ -84,11 +84,11 @@ pub fn sums_of(calls: impl Iterator<Item = Call>, edges: &[i64]) -> Vec<Sums> {
     bins
 }
 
-fn each_chosen(slice: &RecordSlice<'_>, predicate: &Predicate, mut take: impl FnMut(Selection<'_>, &[u32])) {
+fn each_chosen(slice: &RecordSlice<'_>, predicate: &Predicate, mut take: impl FnMut(Selection<'_>)) {
     let columns = SliceColumns::new(slice, None);
     let selector = Selector::new(slice, (i64::MIN, i64::MAX), vec![CompiledPredicate::new(predicate, &columns).unwrap()]);
-    let taken = selector.each_chunk(&CancelToken::with_limit(None), |selection, rows| {
-        take(selection, rows);
+    let taken = selector.each_chunk(&CancelToken::with_limit(None), |selection| {
+        take(selection);
         Ok(())
     });
     taken.unwrap();

@@ -53,11 +53,12 @@ pub(super) fn add_minutes(
         CallDurations::Milliseconds(ms) => Some(&ms[run.clone()]),
         CallDurations::Times { .. } => None,
     };
-    selector.each_chunk(scan.cancel, |selection, rows| {
+    let mut rows = Vec::new();
+    selector.each_chunk(scan.cancel, |selection| {
         let run = match &selection {
             Selection::Range(run) => Some((run, None)),
             Selection::Mask(run, mask) => Some((run, Some(*mask))),
-            Selection::Indices => None,
+            Selection::Indices(_) => None,
         };
         match run.filter(|_| by_lanes).and_then(|(run, mask)| Some((&minutes[run.clone()], ms_of(run)?, mask))) {
             Some((minutes, ms, mask)) => sums.add_range(minutes, ms, mask),
@@ -66,7 +67,7 @@ pub(super) fn add_minutes(
                     if let CallDurations::Milliseconds(ms) = slice.durations { packed_call(ms[row]) } else { [1, 0] }
                 };
                 let stands_for = |row: usize| slice.rollup_sums.map_or_else(|| one(row), |rollup_sums| rollup_sums[row]);
-                let rows = selection.list(rows).iter().map(|&row| row as usize);
+                let rows = selection.list(&mut rows).iter().map(|&row| row as usize);
                 rows.for_each(|row| sums.add_row(minutes[row], stands_for(row)));
             }
         }

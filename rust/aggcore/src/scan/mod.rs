@@ -99,9 +99,9 @@ pub fn any_match(slice: &RecordSlice<'_>, predicates: &[Predicate], cancel: &Can
     let columns = SliceColumns::new(slice, None);
     let compiled = compiled(&predicates.iter().collect::<Vec<_>>(), &columns)?.into_iter().map(|(_, compiled)| compiled);
     let selector = Selector::new(slice, (i64::MIN, i64::MAX), compiled.collect());
-    let mut found = false;
-    selector.each_chunk_while(cancel, |selection, rows| {
-        found = !selection.list(rows).is_empty();
+    let (mut found, mut rows) = (false, Vec::new());
+    selector.each_chunk_while(cancel, |selection| {
+        found = !selection.list(&mut rows).is_empty();
         Ok(!found)
     })?;
     Ok(found)

@@ -97,9 +97,9 @@ impl<'a> Scanner<'a> {
             sums.reserve_calls(minutes.day_us, slice.call_count_max);
             return add_minutes(scan, slice, minutes.by_row, selector, sums);
         }
-        let mut bins = Vec::<u32>::new();
-        selector.each_chunk(scan.cancel, |selection, rows| {
-            let rows = selection.list(rows);
+        let (mut bins, mut rows) = (Vec::<u32>::new(), Vec::new());
+        selector.each_chunk(scan.cancel, |selection| {
+            let rows = selection.list(&mut rows);
             scan.put_bins(slice, rows, 0, &mut bins);
             let mut rows = bins.iter().zip(rows);
             rows.try_for_each(|(&bin, &row)| add(&mut self.cells.sums[bin as usize], measured(scan.measure, slice, row as usize)))
@@ -154,8 +154,9 @@ impl<'a> Scanner<'a> {
     ) -> Result<()> {
         let (scan, cells) = (self.scan, &mut self.cells);
         let (mut sums, mut codes_of_rows) = (SliceAccumulator::new(slice, scan.measure), Vec::<P>::new());
-        selector.each_chunk(scan.cancel, |selection, rows| {
-            let rows = selection.list(rows);
+        let mut rows = Vec::new();
+        selector.each_chunk(scan.cancel, |selection| {
+            let rows = selection.list(&mut rows);
             codes_of_rows.clear();
             if bins.len() > 1 {
                 scan.put_bins(slice, rows, bins.start, &mut codes_of_rows);

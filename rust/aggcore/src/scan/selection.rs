@@ -26,20 +26,20 @@ pub enum Selection<'a> {
     Range(Range<usize>),
     /// Those of these whose place has 1 and not 0.
     Mask(Range<usize>, &'a [u8]),
-    /// These, ascending; they are in the list handed over beside.
-    Indices,
+    /// These, ascending.
+    Indices(&'a [u32]),
 }
 
-impl Selection<'_> {
-    /// The rows one by one.
-    pub fn list(self, rows: &mut Vec<u32>) -> &[u32] {
+impl<'a> Selection<'a> {
+    /// The rows one by one; they are written to `rows` unless the selection lists them already.
+    pub fn list(self, rows: &'a mut Vec<u32>) -> &'a [u32] {
         match self {
             Self::Range(run) => {
                 rows.clear();
                 rows.extend(run.start as u32..run.end as u32);
             }
             Self::Mask(run, mask) => push_set_rows(run, mask, rows),
-            Self::Indices => {}
+            Self::Indices(indices) => return indices,
         }
         rows
     }
@@ -62,32 +62,27 @@ impl<'a> Selector<'a> {
     ///
     /// # Errors
     /// What `take` or [`CancelToken::check`] gives.
-    pub fn each_chunk(
-        self, cancel: &CancelToken, mut take: impl FnMut(Selection<'_>, &mut Vec<u32>) -> Result<()>,
-    ) -> Result<()> {
-        self.each_chunk_while(cancel, |selection, rows| take(selection, rows).map(|()| true))
+    pub fn each_chunk(self, cancel: &CancelToken, mut take: impl FnMut(Selection<'_>) -> Result<()>) -> Result<()> {
+        self.each_chunk_while(cancel, |selection| take(selection).map(|()| true))
     }
 
     /// Hands over the rows that count, some at a time, while `take` says yes.
     ///
     /// # Errors
     /// As [`Selector::each_chunk`].
-    pub fn each_chunk_while(
-        mut self, cancel: &CancelToken, mut take: impl FnMut(Selection<'_>, &mut Vec<u32>) -> Result<bool>,
-    ) -> Result<()> {
-        let (mut mask, mut rows) = (Vec::new(), Vec::new());
+    pub fn each_chunk_while(mut self, cancel: &CancelToken, mut take: impl FnMut(Selection<'_>) -> Result<bool>) -> Result<()> {
+        let (mut mask, mut indices) = (Vec::new(), Vec::new());
         let all = self.slice.rows.clone();
         for start in all.clone().step_by(CHUNK_ROWS) {
             cancel.check()?;
-            let selection = self.choose(start..all.end.min(start + CHUNK_ROWS), &mut mask, &mut rows);
-            if !take(selection, &mut rows)? {
+            if !take(self.choose(start..all.end.min(start + CHUNK_ROWS), &mut mask, &mut indices))? {
                 break;
             }
         }
         Ok(())
     }
 
-    fn choose<'m>(&mut self, chunk: Range<usize>, mask: &'m mut Vec<u8>, rows: &mut Vec<u32>) -> Selection<'m> {
+    fn choose<'m>(&mut self, chunk: Range<usize>, mask: &'m mut Vec<u8>, indices: &'m mut Vec<u32>) -> Selection<'m> {
         if self.range.is_none() && self.predicates.is_empty() && self.slice.tombstones.is_empty() {
             return Selection::Range(chunk);
         }
@@ -107,9 +102,9 @@ impl<'a> Selector<'a> {
         if !is_costly && left * LISTED_SHARE >= chunk.len() {
             return Selection::Mask(chunk, mask);
         }
-        push_set_rows(chunk, mask, rows);
-        self.predicates.iter_mut().for_each(|predicate| predicate.retain(rows));
-        Selection::Indices
+        push_set_rows(chunk, mask, indices);
+        self.predicates.iter_mut().for_each(|predicate| predicate.retain(indices));
+        Selection::Indices(indices)
     }
 }
 
