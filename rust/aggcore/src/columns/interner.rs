@@ -21,6 +21,11 @@ impl Interner {
         &self.entries
     }
 
+    /// The texts by number.
+    pub fn into_entries(self) -> Vec<Box<str>> {
+        self.entries
+    }
+
     /// The number of a text, a new one if need be; [`NO_CODE`] for an empty one.
     #[inline]
     pub fn code(&mut self, text: &str) -> i32 {

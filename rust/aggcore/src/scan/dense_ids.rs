@@ -1,8 +1,8 @@
 //! Distinct values, numbered from 0 in order of appearance.
 
-use hashbrown::HashTable;
 use parking_lot::Mutex;
-use xxhash_rust::xxh3::xxh3_64;
+
+use crate::columns::interner::Interner;
 
 /// Bound up to which values are looked up by place: 16 MiB of slots.
 const SLOTS_MAX: u64 = 1 << 22;
@@ -160,48 +160,32 @@ fn slot_of(known: &[u64], slots: &[u32], value: u64) -> usize {
     place
 }
 
-/// Texts that are numbered; an absent one, "", is number 0.
-pub struct TextIds {
-    texts: Vec<String>,
-    by_text: HashTable<u32>,
-}
-
-impl Default for TextIds {
-    /// Only the absent text.
-    fn default() -> Self {
-        Self { texts: vec![String::new()], by_text: HashTable::new() }
-    }
-}
+/// Ids of texts: 0 is the absent text "", the others follow in order of first appearance.
+#[derive(Default)]
+pub struct TextIds(Interner);
 
 impl TextIds {
-    /// How many texts there are.
+    /// Number of ids, that of the absent text included.
     pub fn count(&self) -> usize {
-        self.texts.len()
+        1 + self.0.entries().len()
     }
 
-    /// The number of a text.
+    /// The id of a text; a text that has none gets the next one.
     pub fn id(&mut self, text: &str) -> u32 {
-        if text.is_empty() {
-            return 0;
-        }
-        let hash = xxh3_64(text.as_bytes());
-        if let Some(&number) = self.by_text.find(hash, |&number| self.texts[number as usize] == text) {
-            return number;
-        }
-        let number = self.texts.len() as u32;
-        self.texts.push(text.to_owned());
-        self.by_text.insert_unique(hash, number, |&number| xxh3_64(self.texts[number as usize].as_bytes()));
-        number
+        // `NO_CODE`, the code of the absent text, is -1.
+        (self.0.code(text) + 1) as u32
     }
 
-    /// The numbers here of the texts of another.
+    /// The ids here of the texts of `other`, by their ids there.
     pub fn ids_of(&mut self, other: &Self) -> Vec<i64> {
-        other.texts.iter().map(|text| i64::from(self.id(text))).collect()
+        let ids = other.0.entries().iter().map(|text| i64::from(self.id(text)));
+        std::iter::once(0).chain(ids).collect()
     }
 
-    /// The texts by number.
+    /// The texts by id.
     pub fn into_texts(self) -> Vec<String> {
-        self.texts
+        let texts = self.0.into_entries().into_iter().map(String::from);
+        std::iter::once(String::new()).chain(texts).collect()
     }
 }
 
@@ -230,6 +214,15 @@ mod tests {
             numbers.replace_with_ids(&mut values[..1]);
             assert_eq!((values[0], numbers.values()), (2, [7, 3, 0, 9].as_slice()));
         }
+    }
+
+    #[test]
+    fn the_absent_text_has_id_0() {
+        let (mut ids, mut other) = (TextIds::default(), TextIds::default());
+        assert_eq!((["b", "", "a", "b"].map(|text| ids.id(text)), ids.count()), ([1, 0, 2, 1], 3));
+        assert_eq!((["", "c", "a"].map(|text| other.id(text)), other.count()), ([0, 1, 2], 3));
+        assert_eq!(ids.ids_of(&other), [0, 3, 2]);
+        assert_eq!(ids.into_texts(), ["", "b", "a", "c"]);
     }
 
     #[test]
