@@ -1,6 +1,6 @@
 //! A million look-ups of dialled numbers in a deck of 100,000 codes.
 
-use aggcore::scan::code_deck::Deck;
+use aggcore::scan::code_deck::{CodeDeckEntry, Deck};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 const CODES: u64 = 100_000;
@@ -11,8 +11,12 @@ fn scrambled(n: u64) -> u64 {
     n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407) >> 33
 }
 
+fn entry(n: u64) -> CodeDeckEntry {
+    CodeDeckEntry { code: format!("{n:05}"), name: format!("destination {n}"), country: String::new() }
+}
+
 fn look_up(c: &mut Criterion) {
-    let entries = (0..CODES).map(|n| (format!("{:05}", n), format!("destination {n}"), String::new())).collect();
+    let entries = (0..CODES).map(entry).collect();
     let deck = Deck::new(entries);
     let numbers: Vec<String> = (0..NUMBERS).map(|n| format!("+{:011}", scrambled(n) % 100_000_000_000)).collect();
     c.bench_function("1,000,000 look-ups in 100,000 codes", |bencher| {

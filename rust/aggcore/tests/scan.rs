@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aggcore::cancellation::CancelToken;
 use aggcore::error::Error;
 use aggcore::record::schema::{ABSENT, ColumnKind, field};
-use aggcore::scan::code_deck::Deck;
+use aggcore::scan::code_deck::{CodeDeckEntry, Deck};
 use aggcore::scan::predicate::{Network, Predicate, TextMatch};
 use aggcore::scan::{Measure, Partials, Scan};
 use aggcore::storage::Store;
@@ -456,7 +456,7 @@ fn a_code_deck_stands_in_place_of_the_rates_of_the_records() {
     let call =
         |id: &str, number: &str| Owned::new(id, 0).with_text("term_dst_party_id", number).with_text("term_rates_code", "carried");
     let store = store_of(&[call("a", "+1202"), call("b", "1203"), call("c", "44"), call("d", "")]);
-    let entry = |code: &str, name: &str| (code.to_owned(), name.to_owned(), String::new());
+    let entry = |code: &str, name: &str| CodeDeckEntry { code: code.to_owned(), name: name.to_owned(), country: String::new() };
     let deck = Deck::new(vec![entry("1", "one"), entry("1202", "capital"), entry("12", "one")]);
     let (cancel, keys) = (CancelToken::with_limit(None), ["term_rates_code_name".to_owned()]);
     let scan = Scan {

@@ -87,7 +87,7 @@ pub struct OwnedOffsets {
 impl CodeDeck {
     #[new]
     fn new(py: Python<'_>, entries: Vec<DeckEntryArgument>) -> Self {
-        let entries = entries.into_iter().map(|entry| (entry.code, entry.name, entry.country));
+        let entries = entries.into_iter().map(code_deck::CodeDeckEntry::from);
         Self(py.detach(|| code_deck::Deck::new(entries.collect())))
     }
 }
@@ -140,6 +140,12 @@ impl OwnedOffsets {
     /// The offsets as times are printed with them.
     pub fn offsets(&self) -> UtcOffsets<'_> {
         UtcOffsets { change_us: &self.change_us, offset_s: &self.offset_s }
+    }
+}
+
+impl From<DeckEntryArgument> for code_deck::CodeDeckEntry {
+    fn from(DeckEntryArgument { code, name, country }: DeckEntryArgument) -> Self {
+        Self { code, name, country }
     }
 }
 

@@ -1,68 +1,83 @@
-//! Code decks: the destination of a number is that of the longest code that begins it.
+//! Code decks: destinations by dial code, found by the longest code that a dialled number begins with.
+//!
+//! The deck is a [trie](https://en.wikipedia.org/wiki/Trie) over decimal digits. It is our own because the crates for
+//! tries and ordered maps of texts (`fst`, `qp-trie`) look up whole keys and ranges of keys, and leave the search for
+//! the longest matching prefix, which is all that a deck does, to the caller.
 
 use crate::columns::dictionary::Texts;
 
-/// Code, name and country of one destination; an empty name or country is absent.
-pub type CodeDeckEntry = (String, String, String);
+/// One destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeDeckEntry {
+    /// The dial code: digits, without a leading `+`.
+    pub code: String,
+    /// Name of the destination; empty if it is absent.
+    pub name: String,
+    /// Country of the destination; empty if it is absent.
+    pub country: String,
+}
 
-/// An imported code deck: a tree of digits.
+/// An imported code deck.
 pub struct Deck {
     entries: Vec<CodeDeckEntry>,
-    /// Node 0 is the root; no node has it as a child, so 0 stands for "none".
+    /// Node 0 is the root. It is never a child, so 0 also marks a missing child.
     nodes: Vec<Node>,
 }
 
 #[derive(Clone, Default)]
 struct Node {
-    next: [u32; 10],
+    /// Child nodes by digit, 0 if missing.
+    children: [u32; 10],
+    /// The entry whose code ends at this node.
     entry: Option<u32>,
 }
 
-/// One of the three texts of the entries.
+/// One of the three texts of each entry, as a column.
 pub struct CodeDeckColumn<'a> {
     entries: &'a [CodeDeckEntry],
-    pick: fn(&CodeDeckEntry) -> &String,
+    text_of: fn(&CodeDeckEntry) -> &String,
 }
 
 impl Deck {
-    /// A deck of entries with distinct codes, each of digits.
+    /// Builds the trie of entries with distinct codes.
     pub fn new(entries: Vec<CodeDeckEntry>) -> Self {
         let mut nodes = vec![Node::default()];
-        for (number, (code, _, _)) in (0u32..).zip(&entries) {
+        for (index, entry) in (0u32..).zip(&entries) {
             let mut node = 0;
-            for digit in digits(code) {
-                if nodes[node].next[digit] == 0 {
-                    nodes[node].next[digit] = nodes.len() as u32;
+            for digit in leading_digits(&entry.code) {
+                if nodes[node].children[digit] == 0 {
+                    nodes[node].children[digit] = nodes.len() as u32;
                     nodes.push(Node::default());
                 }
-                node = nodes[node].next[digit] as usize;
+                node = nodes[node].children[digit] as usize;
             }
-            nodes[node].entry = Some(number);
+            nodes[node].entry = Some(index);
         }
         Self { entries, nodes }
     }
 
-    /// Number of the entry whose code is the longest that begins a number, its leading `+` ignored.
+    /// Returns the index of the entry with the longest code that `number` begins with, after its optional `+`.
     pub fn find(&self, number: &str) -> Option<usize> {
-        let (mut node, mut found) = (0, None);
-        for digit in digits(number.strip_prefix('+').unwrap_or(number)) {
-            node = self.nodes[node].next[digit] as usize;
+        let (mut node, mut longest) = (0, None);
+        for digit in leading_digits(number.strip_prefix('+').unwrap_or(number)) {
+            node = self.nodes[node].children[digit] as usize;
             if node == 0 {
                 break;
             }
-            found = self.nodes[node].entry.or(found);
+            longest = self.nodes[node].entry.or(longest);
         }
-        found.map(|entry| entry as usize)
+        longest.map(|entry| entry as usize)
     }
 
-    /// The column of the entries that stands for `*_rates_code`, `*_rates_code_name` or `*_rates_country`.
+    /// The texts of the entries that the column `*_rates_code`, `*_rates_code_name` or `*_rates_country` of a record
+    /// refers to, by index. `name` is the column's name without `orig_` or `term_`.
     pub fn column(&self, name: &str) -> CodeDeckColumn<'_> {
-        let pick: fn(&CodeDeckEntry) -> &String = match name {
-            "rates_code" => |entry| &entry.0,
-            "rates_code_name" => |entry| &entry.1,
-            _ => |entry| &entry.2,
+        let text_of: fn(&CodeDeckEntry) -> &String = match name {
+            "rates_code" => |entry| &entry.code,
+            "rates_code_name" => |entry| &entry.name,
+            _ => |entry| &entry.country,
         };
-        CodeDeckColumn { entries: &self.entries, pick }
+        CodeDeckColumn { entries: &self.entries, text_of }
     }
 }
 
@@ -71,13 +86,12 @@ impl Texts for CodeDeckColumn<'_> {
         self.entries.len()
     }
 
-    fn get(&self, number: usize) -> &str {
-        (self.pick)(&self.entries[number])
+    fn get(&self, index: usize) -> &str {
+        (self.text_of)(&self.entries[index])
     }
 }
 
-/// The digits that a text begins with.
-fn digits(text: &str) -> impl Iterator<Item = usize> {
+fn leading_digits(text: &str) -> impl Iterator<Item = usize> {
     text.bytes().map_while(|byte| byte.is_ascii_digit().then(|| usize::from(byte - b'0')))
 }
 
@@ -92,9 +106,10 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn the_longest_prefix_is_found(codes in proptest::collection::btree_set("[123]{1,5}", 0..40), number in "\\+?[123]{0,8}") {
+        fn the_longest_matching_code_is_found(codes in proptest::collection::btree_set("[123]{1,5}", 0..40), number in "\\+?[123]{0,8}") {
             let codes: Vec<String> = codes.into_iter().collect();
-            let deck = Deck::new(codes.iter().map(|code| (code.clone(), String::new(), String::new())).collect());
+            let entry = |code: &String| CodeDeckEntry { code: code.clone(), name: String::new(), country: String::new() };
+            let deck = Deck::new(codes.iter().map(entry).collect());
             let found = deck.find(&number).map(|entry| deck.column("rates_code").get(entry).to_owned());
             proptest::prop_assert_eq!(found, longest_by_trying_all(&codes, &number));
         }
