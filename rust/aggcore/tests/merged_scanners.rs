@@ -38,7 +38,7 @@ fn scanned_in_pieces(scan: &Scan<'_>, tables: &[Memtable], size: usize, turns: u
         let slice = table.slice(&no_tombstones);
         for start in slice.rows.clone().step_by(size) {
             let rows = start..slice.rows.end.min(start + size);
-            scanners[turns.next().unwrap()].add_of_table(&RecordSlice { rows, ..slice.clone() }, number)?;
+            scanners[turns.next().unwrap()].add_table_rows(&RecordSlice { rows, ..slice.clone() }, number)?;
         }
     }
     let [one, other] = scanners;

@@ -12,19 +12,19 @@ use crate::record::schema::{ColumnKind, field};
 /// AggregationTable in order of appearance; without keys there is one per bin.
 pub struct AggregationTable {
     /// Integers per key: the bin and the values, texts by number.
-    stride: usize,
+    key_width: usize,
     /// Keys of the cells one after the other.
     keys: Vec<i64>,
     /// Sums by cell.
     pub sums: Vec<Sums>,
     /// AggregationTable by hash of their key. It lags behind: the cells of one slice are distinct, and often there is but one.
-    by_key: HashTable<u32>,
+    key_index: HashTable<u32>,
     /// Texts of each key.
     pub texts: Vec<TextIds>,
     is_text: Vec<bool>,
     cell_count_max: usize,
     /// What is not among the cells yet, as more rows of the same table may follow.
-    open: Option<PackedGroups>,
+    pending: Option<PackedGroups>,
 }
 
 /// The cells of a slice, or of several of one table: they are found by an integer, which takes far less than to find
@@ -38,7 +38,7 @@ pub struct PackedGroups {
     sums: Vec<Sums>,
 }
 
-/// By key the numbers that texts get, by those that they have; `None` for a key of integers.
+/// By key the id_remap that texts get, by those that they have; `None` for a key of integers.
 type IdRemap = Vec<Option<Vec<i64>>>;
 
 impl AggregationTable {
@@ -46,14 +46,14 @@ impl AggregationTable {
     pub fn new(keys: &[String], bin_count: usize, cell_count_max: usize) -> Self {
         let is_text = |name: &String| field(name).is_some_and(|field| field.field_type.column_kind() != ColumnKind::Int);
         Self {
-            stride: 1 + keys.len(),
+            key_width: 1 + keys.len(),
             keys: Vec::new(),
             sums: vec![[0; 3]; if keys.is_empty() { bin_count } else { 0 }],
-            by_key: HashTable::new(),
+            key_index: HashTable::new(),
             texts: keys.iter().map(|_| TextIds::default()).collect(),
             is_text: keys.iter().map(is_text).collect(),
             cell_count_max,
-            open: None,
+            pending: None,
         }
     }
 
@@ -61,12 +61,12 @@ impl AggregationTable {
     ///
     /// # Errors
     /// `CellLimit`, `SumOverflow`.
-    pub fn open(&mut self, encoder: &GroupKeyEncoder<'_>, table: Option<usize>) -> Result<PackedGroups> {
+    pub fn begin_slice(&mut self, encoder: &GroupKeyEncoder<'_>, table: Option<usize>) -> Result<PackedGroups> {
         let layout = table.and_then(|table| encoder.layout(table));
-        match self.open.take() {
+        match self.pending.take() {
             Some(groups) if layout.is_some() && groups.layout == layout => Ok(groups),
             groups => {
-                groups.map_or(Ok(()), |groups| self.join(groups.keys, groups.sums))?;
+                groups.map_or(Ok(()), |groups| self.add_distinct(groups.keys, groups.sums))?;
                 Ok(PackedGroups { layout, ids: encoder.new_ids(), keys: Vec::new(), sums: Vec::new() })
             }
         }
@@ -76,20 +76,20 @@ impl AggregationTable {
     ///
     /// # Errors
     /// `CellLimit`, `SumOverflow`.
-    pub fn close(&mut self, mut groups: PackedGroups, encoder: GroupKeyEncoder<'_>, sums: Vec<Sums>) -> Result<()> {
-        let known = groups.sums.len();
-        let keys = encoder.into_keys(&groups.ids.values()[known..], &mut self.texts);
-        if known == 0 {
+    pub fn end_slice(&mut self, mut groups: PackedGroups, encoder: GroupKeyEncoder<'_>, sums: Vec<Sums>) -> Result<()> {
+        let old_count = groups.sums.len();
+        let keys = encoder.decode(&groups.ids.values()[old_count..], &mut self.texts);
+        if old_count == 0 {
             (groups.keys, groups.sums) = (keys, sums);
         } else {
             groups.keys.extend(keys);
             groups.sums.iter_mut().zip(&sums).try_for_each(|(sums, added)| add(sums, *added))?;
-            groups.sums.extend(sums.into_iter().skip(known));
+            groups.sums.extend(sums.into_iter().skip(old_count));
         }
         if groups.layout.is_none() {
-            return self.join(groups.keys, groups.sums);
+            return self.add_distinct(groups.keys, groups.sums);
         }
-        self.open = Some(groups);
+        self.pending = Some(groups);
         Ok(())
     }
 
@@ -98,24 +98,24 @@ impl AggregationTable {
     /// # Errors
     /// `CellLimit`, `SumOverflow`.
     pub fn merge(mut self, mut other: Self) -> Result<Self> {
-        if self.stride == 1 {
+        if self.key_width == 1 {
             self.sums.iter_mut().zip(other.sums).try_for_each(|(sums, added)| add(sums, added))?;
             return Ok(self);
         }
-        if self.count() < other.count() {
+        if self.cell_count() < other.cell_count() {
             return other.merge(self);
         }
-        let ids_of = |((mine, theirs), is_text): ((&mut TextIds, _), &bool)| is_text.then(|| mine.ids_of(theirs));
-        let numbers: IdRemap = self.texts.iter_mut().zip(&other.texts).zip(&self.is_text).map(ids_of).collect();
-        match (&mut self.open, other.open.take()) {
-            (Some(mine), Some(theirs)) if mine.layout == theirs.layout => {
-                mine.merge(theirs, self.stride, &numbers, self.cell_count_max)?;
+        let ids_of = |((ours, theirs), is_text): ((&mut TextIds, _), &bool)| is_text.then(|| ours.ids_of(theirs));
+        let id_remap: IdRemap = self.texts.iter_mut().zip(&other.texts).zip(&self.is_text).map(ids_of).collect();
+        match (&mut self.pending, other.pending.take()) {
+            (Some(ours), Some(theirs)) if ours.layout == theirs.layout => {
+                ours.merge(theirs, self.key_width, &id_remap, self.cell_count_max)?;
             }
-            (_, theirs) => theirs.map_or(Ok(()), |theirs| other.join(theirs.keys, theirs.sums))?,
+            (_, theirs) => theirs.map_or(Ok(()), |theirs| other.add_distinct(theirs.keys, theirs.sums))?,
         }
-        for (key, &sums) in other.keys.chunks_exact_mut(self.stride).zip(&other.sums) {
-            renumber(key, &numbers);
-            self.add(key, sums)?;
+        for (key, &sums) in other.keys.chunks_exact_mut(self.key_width).zip(&other.sums) {
+            remap_texts(key, &id_remap);
+            self.add_cell(key, sums)?;
         }
         Ok(self)
     }
@@ -125,17 +125,17 @@ impl AggregationTable {
     /// # Errors
     /// `CellLimit`, `SumOverflow`.
     pub fn finish(mut self) -> Result<Partials> {
-        if let Some(groups) = self.open.take() {
-            self.join(groups.keys, groups.sums)?;
+        if let Some(groups) = self.pending.take() {
+            self.add_distinct(groups.keys, groups.sums)?;
         }
-        let Self { stride, keys, sums, .. } = self;
-        if stride == 1 {
+        let Self { key_width, keys, sums, .. } = self;
+        if key_width == 1 {
             return Ok(Partials { bins: (0..sums.len() as u32).collect(), sums, keys: Vec::new() });
         }
-        let column = |offset: usize| keys.iter().skip(offset).step_by(stride).copied();
+        let column = |offset: usize| keys.iter().skip(offset).step_by(key_width).copied();
         let values = self.texts.into_iter().zip(self.is_text).enumerate().map(|(key, (texts, is_text))| {
             if is_text {
-                let codes = column(1 + key).map(|number| number as u32).collect();
+                let codes = column(1 + key).map(|id| id as u32).collect();
                 KeyValues::Texts { codes, entries: texts.into_texts() }
             } else {
                 KeyValues::Ints(column(1 + key).collect())
@@ -145,36 +145,36 @@ impl AggregationTable {
         Ok(Partials { bins: column(0).map(|bin| bin as u32).collect(), keys: values, sums })
     }
 
-    fn count(&self) -> usize {
-        self.sums.len() + self.open.as_ref().map_or(0, |groups| groups.sums.len())
+    fn cell_count(&self) -> usize {
+        self.sums.len() + self.pending.as_ref().map_or(0, |groups| groups.sums.len())
     }
 
     /// Adds distinct cells.
-    fn join(&mut self, keys: Vec<i64>, sums: Vec<Sums>) -> Result<()> {
+    fn add_distinct(&mut self, keys: Vec<i64>, sums: Vec<Sums>) -> Result<()> {
         if self.sums.is_empty() {
             (self.keys, self.sums) = (keys, sums);
             return Ok(());
         }
-        keys.chunks_exact(self.stride).zip(sums).try_for_each(|(key, added)| self.add(key, added))
+        keys.chunks_exact(self.key_width).zip(sums).try_for_each(|(key, added)| self.add_cell(key, added))
     }
 
-    fn add(&mut self, key: &[i64], added: Sums) -> Result<()> {
-        let cell = self.cell(key);
+    fn add_cell(&mut self, key: &[i64], added: Sums) -> Result<()> {
+        let cell = self.find_or_insert(key);
         check_cell_count(self.sums.len(), self.cell_count_max)?;
         add(&mut self.sums[cell], added)
     }
 
     /// The cell of a key.
-    fn cell(&mut self, key: &[i64]) -> usize {
-        let (keys, stride) = (&mut self.keys, self.stride);
-        let hash_of_cell = |keys: &[i64], cell: u32| hash_of(&keys[cell as usize * stride..][..stride]);
-        self.by_key.reserve(self.sums.len() - self.by_key.len(), |&cell| hash_of_cell(keys, cell));
-        for cell in self.by_key.len()..self.sums.len() {
+    fn find_or_insert(&mut self, key: &[i64]) -> usize {
+        let (keys, key_width) = (&mut self.keys, self.key_width);
+        let hash_of_cell = |keys: &[i64], cell: u32| hash_of(&keys[cell as usize * key_width..][..key_width]);
+        self.key_index.reserve(self.sums.len() - self.key_index.len(), |&cell| hash_of_cell(keys, cell));
+        for cell in self.key_index.len()..self.sums.len() {
             let hash = hash_of_cell(keys, cell as u32);
-            self.by_key.insert_unique(hash, cell as u32, |&cell| hash_of_cell(keys, cell));
+            self.key_index.insert_unique(hash, cell as u32, |&cell| hash_of_cell(keys, cell));
         }
-        let same = |&cell: &u32| &keys[cell as usize * stride..][..stride] == key;
-        if let Some(&cell) = self.by_key.find(hash_of(key), same) {
+        let same = |&cell: &u32| &keys[cell as usize * key_width..][..key_width] == key;
+        if let Some(&cell) = self.key_index.find(hash_of(key), same) {
             return cell as usize;
         }
         keys.extend_from_slice(key);
@@ -185,15 +185,15 @@ impl AggregationTable {
 
 impl PackedGroups {
     /// Adds those of another scanner, of the same layout.
-    fn merge(&mut self, mut other: Self, stride: usize, numbers: &IdRemap, allowed: usize) -> Result<()> {
+    fn merge(&mut self, mut other: Self, key_width: usize, id_remap: &IdRemap, cell_count_max: usize) -> Result<()> {
         let mut cells = other.ids.values().to_vec();
         self.ids.replace_with_ids(&mut cells);
-        check_cell_count(self.ids.values().len(), allowed)?;
-        for ((&cell, key), added) in cells.iter().zip(other.keys.chunks_exact_mut(stride)).zip(other.sums) {
+        check_cell_count(self.ids.values().len(), cell_count_max)?;
+        for ((&cell, key), added) in cells.iter().zip(other.keys.chunks_exact_mut(key_width)).zip(other.sums) {
             if let Some(sums) = self.sums.get_mut(cell as usize) {
                 add(sums, added)?;
             } else {
-                renumber(key, numbers);
+                remap_texts(key, id_remap);
                 self.keys.extend_from_slice(key);
                 self.sums.push(added);
             }
@@ -202,9 +202,9 @@ impl PackedGroups {
     }
 }
 
-fn renumber(key: &mut [i64], numbers: &IdRemap) {
-    for (value, numbers) in key[1..].iter_mut().zip(numbers) {
-        *value = numbers.as_ref().map_or(*value, |numbers| numbers[*value as usize]);
+fn remap_texts(key: &mut [i64], id_remap: &IdRemap) {
+    for (value, id_remap) in key[1..].iter_mut().zip(id_remap) {
+        *value = id_remap.as_ref().map_or(*value, |id_remap| id_remap[*value as usize]);
     }
 }
 

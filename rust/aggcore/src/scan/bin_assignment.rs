@@ -21,7 +21,7 @@ impl Scan<'_> {
     }
 
     /// The bins of rows, counted from `first`.
-    pub(super) fn put_bins<P: GroupCode>(&self, slice: &RecordSlice<'_>, rows: &[u32], first: usize, bins: &mut Vec<P>) {
+    pub(super) fn assign_bins<P: GroupCode>(&self, slice: &RecordSlice<'_>, rows: &[u32], first: usize, bins: &mut Vec<P>) {
         bins.clear();
         let Some(edges) = self.edges else {
             bins.resize(rows.len(), P::of(0));

@@ -17,7 +17,7 @@ pub enum Column<'a> {
     /// `duration_ms`, which follows from two times.
     Duration(CallDurations<'a>),
     /// Texts by code.
-    DictionaryColumn(DictionaryColumn<'a>),
+    Dictionary(DictionaryColumn<'a>),
     /// Texts by row.
     Text(&'a dyn Texts),
 }
@@ -30,8 +30,8 @@ pub struct SliceColumns<'a> {
 
 /// Entry of the deck by row and leg, and the texts of the entries.
 struct CodeDeckColumns<'a> {
-    orig_codes: Vec<i32>,
-    term_codes: Vec<i32>,
+    orig_entries: Vec<i32>,
+    term_entries: Vec<i32>,
     texts: [(&'static str, CodeDeckColumn<'a>); 3],
 }
 
@@ -39,8 +39,8 @@ impl<'a> SliceColumns<'a> {
     /// The columns of a slice.
     pub fn new(slice: &'a RecordSlice<'a>, deck: Option<&'a Deck>) -> Self {
         let deck = deck.map(|deck| CodeDeckColumns {
-            orig_codes: entries(slice, text_slot::ORIG_DST_PARTY_ID, deck),
-            term_codes: entries(slice, text_slot::TERM_DST_PARTY_ID, deck),
+            orig_entries: entries_of_rows(slice, text_slot::ORIG_DST_PARTY_ID, deck),
+            term_entries: entries_of_rows(slice, text_slot::TERM_DST_PARTY_ID, deck),
             texts: ["rates_code", "rates_code_name", "rates_country"].map(|name| (name, deck.column(name))),
         });
         Self { slice, deck }
@@ -69,11 +69,11 @@ impl<'a> SliceColumns<'a> {
             _ => {}
         }
         if let Some(column) = self.deck.as_ref().and_then(|deck| deck.get(name)) {
-            return Ok(Column::DictionaryColumn(column));
+            return Ok(Column::Dictionary(column));
         }
         let field = field(name).ok_or_else(|| Error::Unknown { what: "column", name: name.to_owned() })?;
         Ok(match field.field_type.column_kind() {
-            ColumnKind::Dictionary => Column::DictionaryColumn(slice.fields.dictionaries[field.slot]),
+            ColumnKind::Dictionary => Column::Dictionary(slice.fields.dictionaries[field.slot]),
             ColumnKind::Text => Column::Text(slice.fields.texts[field.slot]),
             ColumnKind::Int => Column::Int {
                 values: slice.fields.ints[field.slot],
@@ -86,19 +86,19 @@ impl<'a> SliceColumns<'a> {
 
 impl CodeDeckColumns<'_> {
     fn get(&self, name: &str) -> Option<DictionaryColumn<'_>> {
-        let (codes, rest) = match name.split_at_checked(5)? {
-            ("orig_", rest) => (&self.orig_codes, rest),
-            ("term_", rest) => (&self.term_codes, rest),
+        let (entry_of_row, column) = match name.split_at_checked(5)? {
+            ("orig_", column) => (&self.orig_entries, column),
+            ("term_", column) => (&self.term_entries, column),
             _ => return None,
         };
-        let (_, entries) = self.texts.iter().find(|(name, _)| *name == rest)?;
-        Some(DictionaryColumn { codes: DictionaryCodes::I32(codes), entries, order: EntryOrder::Any })
+        let (_, texts) = self.texts.iter().find(|(name, _)| *name == column)?;
+        Some(DictionaryColumn { codes: DictionaryCodes::I32(entry_of_row), entries: texts, order: EntryOrder::Any })
     }
 }
 
 /// Entry of the deck by row; of the rows that may be looked at.
-fn entries(slice: &RecordSlice<'_>, slot: usize, deck: &Deck) -> Vec<i32> {
-    let numbers = slice.fields.texts[slot];
-    let entry = |row| deck.find(numbers.get(row)).map_or(NO_CODE, |entry| entry as i32);
+fn entries_of_rows(slice: &RecordSlice<'_>, slot: usize, deck: &Deck) -> Vec<i32> {
+    let dialled = slice.fields.texts[slot];
+    let entry = |row| deck.find(dialled.get(row)).map_or(NO_CODE, |entry| entry as i32);
     (0..slice.rows.end).map(|row| if row < slice.rows.start { NO_CODE } else { entry(row) }).collect()
 }

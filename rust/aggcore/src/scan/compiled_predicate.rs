@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::column::{Column, SliceColumns};
 use super::predicate::{ACCOUNT, Predicate, TextMatch};
 use super::predicate_kernels::{
-    DictionaryVerdicts, IntCondition, TextCondition, VERDICTS, and, filter_codes, filter_durations, filter_ints, retain,
+    DictionaryVerdicts, IntTest, TextTest, VERDICTS_PER_BYTE, clear_unless, mask_codes, mask_durations, mask_ints, retain,
 };
 use crate::columns::call_duration::CallDurations;
 use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, Texts, with_codes};
@@ -19,15 +19,15 @@ pub enum CompiledPredicate<'a> {
     /// The same for all rows.
     Constant(bool),
     /// On an integer; `absent` is the verdict on an absent one.
-    Int { values: IntValues<'a>, absent: bool, test: IntCondition<'a> },
+    Int { values: IntValues<'a>, absent: bool, test: IntTest<'a> },
     /// On `duration_ms`.
-    Duration { durations: CallDurations<'a>, test: IntCondition<'a> },
+    Duration { durations: CallDurations<'a>, test: IntTest<'a> },
     /// On a category whose entries are sorted: the codes that it holds for, both inclusive.
     Codes { codes: DictionaryCodes<'a>, first: usize, last: usize },
     /// On a category.
-    DictionaryColumn(DictionaryVerdicts<'a>),
+    Dictionary(DictionaryVerdicts<'a>),
     /// On a text.
-    Text { texts: &'a dyn Texts, test: TextCondition<'a> },
+    Text { texts: &'a dyn Texts, test: TextTest<'a> },
 }
 
 impl<'a> CompiledPredicate<'a> {
@@ -43,24 +43,24 @@ impl<'a> CompiledPredicate<'a> {
             return Ok(Self::Constant(values.iter().any(|value| value == account)));
         }
         match predicate {
-            Predicate::Between { low, high, .. } => on_int(column, name, IntCondition::Between(*low, *high)),
-            Predicate::OneOfInts { values, .. } => on_int(column, name, IntCondition::one_of(values)),
-            Predicate::OneOfTexts { values, .. } => on_one_of_texts(column, name, values),
-            Predicate::Text { how, text, .. } => on_text(column, name, *how, text),
-            Predicate::InNetwork { network, .. } => on_present_text(column, name, move |text| network.contains(text)),
-            Predicate::Present { wanted, .. } => Ok(on_presence(column, *wanted)),
+            Predicate::Between { low, high, .. } => compile_int(column, name, IntTest::Between(*low, *high)),
+            Predicate::OneOfInts { values, .. } => compile_int(column, name, IntTest::one_of(values)),
+            Predicate::OneOfTexts { values, .. } => compile_one_of_texts(column, name, values),
+            Predicate::Text { how, text, .. } => compile_text_match(column, name, *how, text),
+            Predicate::InNetwork { network, .. } => compile_text(column, name, move |text| network.contains(text)),
+            Predicate::Present { wanted, .. } => Ok(compile_presence(column, *wanted)),
         }
     }
 
     /// Whether it costs so much a row that it should be asked of as few as possible: by [`CompiledPredicate::retain`].
-    pub fn is_costly(&self) -> bool {
-        self.texts() > 0
+    pub fn reads_texts(&self) -> bool {
+        self.text_count() > 0
     }
 
     /// Texts that it may have to look at: the fewer, the sooner all verdicts are known.
-    pub fn texts(&self) -> usize {
+    pub fn text_count(&self) -> usize {
         match self {
-            Self::DictionaryColumn(verdicts) => verdicts.entries.count() + 1,
+            Self::Dictionary(verdicts) => verdicts.entries.count() + 1,
             Self::Text { .. } => usize::MAX,
             Self::Constant(_) | Self::Int { .. } | Self::Duration { .. } | Self::Codes { .. } => 0,
         }
@@ -69,17 +69,17 @@ impl<'a> CompiledPredicate<'a> {
     /// Puts 0 at the places of the rows of a range that a condition that is not costly does not hold for.
     pub fn apply_to_mask(&self, rows: Range<usize>, mask: &mut [u8]) {
         match self {
-            Self::Constant(true) | Self::DictionaryColumn(_) | Self::Text { .. } => {}
+            Self::Constant(true) | Self::Dictionary(_) | Self::Text { .. } => {}
             Self::Constant(false) => mask.fill(0),
             Self::Int { values, absent, test } => {
-                with_int_values!(values, values => filter_ints(&values[rows], mask, *absent, *test), and(mask, *absent));
+                with_int_values!(values, values => mask_ints(&values[rows], mask, *absent, *test), clear_unless(mask, *absent));
             }
-            Self::Duration { durations: CallDurations::Milliseconds(ms), test } => filter_durations(&ms[rows], mask, *test),
+            Self::Duration { durations: CallDurations::Milliseconds(ms), test } => mask_durations(&ms[rows], mask, *test),
             Self::Duration { durations, test } => {
-                mask.iter_mut().zip(rows).for_each(|(kept, row)| *kept &= u8::from(test.holds(durations.get(row).1)));
+                mask.iter_mut().zip(rows).for_each(|(byte, row)| *byte &= u8::from(test.holds(durations.get(row).1)));
             }
             Self::Codes { codes, first, last } => {
-                with_codes!(codes, codes => filter_codes(&codes[rows], mask, *first, *last), mask.fill(0));
+                with_codes!(codes, codes => mask_codes(&codes[rows], mask, *first, *last), mask.fill(0));
             }
         }
     }
@@ -87,7 +87,7 @@ impl<'a> CompiledPredicate<'a> {
     /// Keeps the rows that a costly condition holds for.
     pub fn retain(&mut self, rows: &mut Vec<u32>) {
         match self {
-            Self::DictionaryColumn(verdicts) => verdicts.retain(rows),
+            Self::Dictionary(verdicts) => verdicts.retain(rows),
             Self::Text { texts, test } => retain(rows, |row| test(texts.get(row))),
             Self::Constant(_) | Self::Int { .. } | Self::Duration { .. } | Self::Codes { .. } => {}
         }
@@ -95,53 +95,53 @@ impl<'a> CompiledPredicate<'a> {
 }
 
 impl<'a> DictionaryVerdicts<'a> {
-    fn on(column: DictionaryColumn<'a>, test: TextCondition<'a>) -> CompiledPredicate<'a> {
+    fn on(column: DictionaryColumn<'a>, test: TextTest<'a>) -> CompiledPredicate<'a> {
         if matches!(column.codes, DictionaryCodes::Absent) {
             return CompiledPredicate::Constant(test(""));
         }
-        let known = vec![0; (column.entries.count() + 1).div_ceil(VERDICTS)];
-        CompiledPredicate::DictionaryColumn(Self { codes: column.codes, entries: column.entries, test, known })
+        let verdicts = vec![0; (column.entries.count() + 1).div_ceil(VERDICTS_PER_BYTE)];
+        CompiledPredicate::Dictionary(Self { codes: column.codes, entries: column.entries, test, verdicts })
     }
 }
 
-fn on_int<'a>(column: Column<'a>, name: &str, test: IntCondition<'a>) -> Result<CompiledPredicate<'a>> {
+fn compile_int<'a>(column: Column<'a>, name: &str, test: IntTest<'a>) -> Result<CompiledPredicate<'a>> {
     match column {
-        Column::Int { values, stats, default } => Ok(int(values, stats, default != ABSENT && test.holds(default), test)),
+        Column::Int { values, stats, default } => Ok(bind_int(values, stats, default != ABSENT && test.holds(default), test)),
         Column::Duration(durations) => Ok(CompiledPredicate::Duration { durations, test }),
-        Column::DictionaryColumn(_) | Column::Text(_) => Err(Error::Unknown { what: "integer column", name: name.to_owned() }),
+        Column::Dictionary(_) | Column::Text(_) => Err(Error::Unknown { what: "integer column", name: name.to_owned() }),
     }
 }
 
-fn int<'a>(values: IntValues<'a>, stats: ColumnStats, absent: bool, test: IntCondition<'a>) -> CompiledPredicate<'a> {
+fn bind_int<'a>(values: IntValues<'a>, stats: ColumnStats, absent: bool, test: IntTest<'a>) -> CompiledPredicate<'a> {
     if matches!(values, IntValues::Absent) {
         return CompiledPredicate::Constant(absent);
     }
-    match test.on_all(stats) {
+    match test.verdict_on_all(stats) {
         Some(verdict) if verdict == absent || !stats.has_absent => CompiledPredicate::Constant(verdict),
         _ => CompiledPredicate::Int { values, absent, test },
     }
 }
 
-fn on_one_of_texts<'a>(column: Column<'a>, name: &str, values: &'a [String]) -> Result<CompiledPredicate<'a>> {
+fn compile_one_of_texts<'a>(column: Column<'a>, name: &str, values: &'a [String]) -> Result<CompiledPredicate<'a>> {
     match (column, values) {
-        (Column::DictionaryColumn(column), [text]) if column.order == EntryOrder::Sorted => {
-            Ok(between_codes(column, |entry| entry < text.as_str(), |entry| entry == text))
+        (Column::Dictionary(column), [text]) if column.order == EntryOrder::Sorted => {
+            Ok(compile_code_range(column, |entry| entry < text.as_str(), |entry| entry == text))
         }
-        _ => on_present_text(column, name, move |text| values.binary_search_by(|v| v.as_str().cmp(text)).is_ok()),
+        _ => compile_text(column, name, move |text| values.binary_search_by(|v| v.as_str().cmp(text)).is_ok()),
     }
 }
 
-fn on_text<'a>(column: Column<'a>, name: &str, how: TextMatch, text: &'a str) -> Result<CompiledPredicate<'a>> {
+fn compile_text_match<'a>(column: Column<'a>, name: &str, how: TextMatch, text: &'a str) -> Result<CompiledPredicate<'a>> {
     match (column, how) {
-        (Column::DictionaryColumn(column), TextMatch::Eq | TextMatch::StartsWith) if column.order == EntryOrder::Sorted => {
-            Ok(between_codes(column, |entry| entry < text, |entry| how.holds(entry, text)))
+        (Column::Dictionary(column), TextMatch::Eq | TextMatch::StartsWith) if column.order == EntryOrder::Sorted => {
+            Ok(compile_code_range(column, |entry| entry < text, |entry| how.holds(entry, text)))
         }
-        _ => on_present_text(column, name, move |value| how.holds(value, text)),
+        _ => compile_text(column, name, move |value| how.holds(value, text)),
     }
 }
 
 /// The condition that a code is among those of [`DictionaryColumn::codes_where`].
-fn between_codes(
+fn compile_code_range(
     column: DictionaryColumn<'_>, is_before: impl Fn(&str) -> bool, wanted: impl Fn(&str) -> bool,
 ) -> CompiledPredicate<'_> {
     let codes = column.codes_where(is_before, wanted);
@@ -151,32 +151,30 @@ fn between_codes(
     CompiledPredicate::Codes { codes: column.codes, first: codes.start, last: codes.end - 1 }
 }
 
-fn on_present_text<'a>(
-    column: Column<'a>, name: &str, holds: impl Fn(&str) -> bool + Send + 'a,
-) -> Result<CompiledPredicate<'a>> {
-    let test: TextCondition<'a> = Box::new(move |text| !text.is_empty() && holds(text));
+fn compile_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&str) -> bool + Send + 'a) -> Result<CompiledPredicate<'a>> {
+    let test: TextTest<'a> = Box::new(move |text| !text.is_empty() && holds(text));
     match column {
-        Column::DictionaryColumn(column) => Ok(DictionaryVerdicts::on(column, test)),
+        Column::Dictionary(column) => Ok(DictionaryVerdicts::on(column, test)),
         Column::Text(texts) => Ok(CompiledPredicate::Text { texts, test }),
         Column::Int { .. } | Column::Duration(_) => Err(Error::Unknown { what: "text column", name: name.to_owned() }),
     }
 }
 
-fn on_presence(column: Column<'_>, wanted: bool) -> CompiledPredicate<'_> {
+fn compile_presence(column: Column<'_>, wanted: bool) -> CompiledPredicate<'_> {
     match column {
         Column::Int { values, stats, .. } => {
-            let test = if wanted { IntCondition::Between(ABSENT + 1, i64::MAX) } else { IntCondition::OneOf(&[]) };
-            int(values, stats, !wanted, test)
+            let test = if wanted { IntTest::Between(ABSENT + 1, i64::MAX) } else { IntTest::OneOf(&[]) };
+            bind_int(values, stats, !wanted, test)
         }
         Column::Duration(_) => CompiledPredicate::Constant(wanted),
         // An empty entry stands for an absent text too.
-        Column::DictionaryColumn(column) => DictionaryVerdicts::on(column, Box::new(move |text| text.is_empty() != wanted)),
+        Column::Dictionary(column) => DictionaryVerdicts::on(column, Box::new(move |text| text.is_empty() != wanted)),
         Column::Text(texts) => CompiledPredicate::Text { texts, test: Box::new(move |text| text.is_empty() != wanted) },
     }
 }
 
 /// The conditions that not all rows of a slice meet, ready to be asked.
-pub(super) fn compiled<'a, 'p>(
+pub(super) fn compile_residual<'a, 'p>(
     predicates: &[&'p Predicate], columns: &'a SliceColumns<'a>,
 ) -> Result<Vec<(&'p Predicate, CompiledPredicate<'a>)>>
 where

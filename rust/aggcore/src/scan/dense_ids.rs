@@ -4,18 +4,18 @@ use parking_lot::Mutex;
 
 use crate::columns::interner::Interner;
 
-/// Bound up to which values are looked up by place: 16 MiB of slots.
-const SLOTS_MAX: u64 = 1 << 22;
+/// Bound up to which values are looked up by slot: 16 MiB of slots.
+const DIRECT_SLOTS_MAX: u64 = 1 << 22;
 /// RowMetadata slots than so many per row would cost more to clear than hashing costs.
-const SLOTS_PER_ROW: u64 = 16;
+const DIRECT_SLOTS_PER_ROW_MAX: u64 = 16;
 
-const HASHED_MIN: usize = 1 << 10;
+const HASHED_SLOTS_MIN: usize = 1 << 10;
 
 /// Slots of numbers that are no more, all 0 again: to clear those that were used takes less than to clear them all.
-static SPARE_SLOTS: Mutex<Vec<Vec<u32>>> = Mutex::new(Vec::new());
-const SPARES_MAX: usize = 4;
+static SLOT_POOL: Mutex<Vec<Vec<u32>>> = Mutex::new(Vec::new());
+const POOLED_TABLES_MAX: usize = 4;
 /// Fewer slots are cleared as soon as they are got from there.
-const SPARED_MIN: u64 = 1 << 12;
+const POOLED_SLOTS_MIN: u64 = 1 << 12;
 
 /// Integers that are numbered.
 pub struct DenseIds {
@@ -25,7 +25,7 @@ pub struct DenseIds {
 
 enum IdLookup {
     /// Number + 1 by value, 0 where the value has not appeared.
-    Slots(Vec<u32>),
+    Direct(Vec<u32>),
     /// The same by hash of the value, or by what of the following is free: a power of two, no more than half of them taken.
     Hashed(Vec<u32>),
 }
@@ -33,8 +33,8 @@ enum IdLookup {
 impl DenseIds {
     /// For values below `bound`, asked for about `row_count` times.
     pub fn with_bound(bound: u64, row_count: usize) -> Self {
-        let worth = bound <= SLOTS_MAX.min(row_count as u64 * SLOTS_PER_ROW);
-        let lookup = if worth { IdLookup::Slots(slots(bound)) } else { IdLookup::Hashed(vec![0; HASHED_MIN]) };
+        let is_direct = bound <= DIRECT_SLOTS_MAX.min(row_count as u64 * DIRECT_SLOTS_PER_ROW_MAX);
+        let lookup = if is_direct { IdLookup::Direct(zeroed_slots(bound)) } else { IdLookup::Hashed(vec![0; HASHED_SLOTS_MIN]) };
         Self { values: Vec::new(), lookup }
     }
 
@@ -43,16 +43,16 @@ impl DenseIds {
         &self.values
     }
 
-    /// Puts the number of each value in its place.
+    /// Puts the number of each value in its slot.
     pub fn replace_with_ids<P: GroupCode>(&mut self, values: &mut [P]) {
-        let known = &mut self.values;
+        let distinct = &mut self.values;
         match &mut self.lookup {
-            IdLookup::Slots(slots) => {
+            IdLookup::Direct(slots) => {
                 let slots = slots.as_mut_slice();
-                values.iter_mut().for_each(|value| *value = P::of(id_by_slot(known, slots, value.wide())));
+                values.iter_mut().for_each(|value| *value = P::of(id_direct(distinct, slots, value.wide())));
             }
             IdLookup::Hashed(slots) => {
-                values.iter_mut().for_each(|value| *value = P::of(id_by_hash(known, slots, value.wide())));
+                values.iter_mut().for_each(|value| *value = P::of(id_hashed(distinct, slots, value.wide())));
             }
         }
     }
@@ -65,10 +65,10 @@ pub trait GroupCode: Copy {
     /// The value.
     fn wide(self) -> u64;
     /// What stands before a code of this radix, together with the code.
-    fn followed_by(self, radix: Self, code: Self) -> Self;
+    fn push_digit(self, radix: Self, code: Self) -> Self;
 }
 
-macro_rules! place {
+macro_rules! group_code {
     ($($width:ty),*) => {$(
         impl GroupCode for $width {
             #[inline]
@@ -82,33 +82,33 @@ macro_rules! place {
             }
 
             #[inline]
-            fn followed_by(self, radix: Self, code: Self) -> Self {
+            fn push_digit(self, radix: Self, code: Self) -> Self {
                 self * radix + code
             }
         }
     )*};
 }
 
-place!(u32, u64);
+group_code!(u32, u64);
 
 impl Drop for DenseIds {
     fn drop(&mut self) {
-        if let IdLookup::Slots(slots) = &mut self.lookup
-            && slots.len() as u64 >= SPARED_MIN
+        if let IdLookup::Direct(slots) = &mut self.lookup
+            && slots.len() as u64 >= POOLED_SLOTS_MIN
         {
             let mut slots = std::mem::take(slots);
             self.values.iter().for_each(|&value| slots[value as usize] = 0);
-            let mut spare = SPARE_SLOTS.lock();
-            if spare.len() < SPARES_MAX {
-                spare.push(slots);
+            let mut pool = SLOT_POOL.lock();
+            if pool.len() < POOLED_TABLES_MAX {
+                pool.push(slots);
             }
         }
     }
 }
 
 /// So many slots or more, all 0.
-fn slots(count: u64) -> Vec<u32> {
-    let mut slots = if count >= SPARED_MIN { SPARE_SLOTS.lock().pop() } else { None }.unwrap_or_default();
+fn zeroed_slots(count: u64) -> Vec<u32> {
+    let mut slots = if count >= POOLED_SLOTS_MIN { SLOT_POOL.lock().pop() } else { None }.unwrap_or_default();
     if slots.len() < count as usize {
         slots.resize(count as usize, 0);
     }
@@ -116,48 +116,48 @@ fn slots(count: u64) -> Vec<u32> {
 }
 
 #[inline]
-fn id_by_slot(known: &mut Vec<u64>, slots: &mut [u32], value: u64) -> u64 {
+fn id_direct(distinct: &mut Vec<u64>, slots: &mut [u32], value: u64) -> u64 {
     let slot = &mut slots[value as usize];
     if *slot == 0 {
-        *slot = append_new(known, value);
+        *slot = assign_next(distinct, value);
     }
     u64::from(*slot - 1)
 }
 
-/// Adds a value, and gives how many there are. ColumnKind out of the loops that look for values, as most rows have one that
-/// is known.
+/// Adds a value, and gives how many there are. ColumnKind out of the loops that look for distinct, as most rows have one that
+/// is distinct.
 #[cold]
 #[inline(never)]
-fn append_new(known: &mut Vec<u64>, value: u64) -> u32 {
-    known.push(value);
-    known.len() as u32
+fn assign_next(distinct: &mut Vec<u64>, value: u64) -> u32 {
+    distinct.push(value);
+    distinct.len() as u32
 }
 
-fn id_by_hash(known: &mut Vec<u64>, slots: &mut Vec<u32>, value: u64) -> u64 {
-    let place = slot_of(known, slots, value);
-    if slots[place] != 0 {
-        return u64::from(slots[place] - 1);
+fn id_hashed(distinct: &mut Vec<u64>, slots: &mut Vec<u32>, value: u64) -> u64 {
+    let slot = probe(distinct, slots, value);
+    if slots[slot] != 0 {
+        return u64::from(slots[slot] - 1);
     }
-    known.push(value);
-    slots[place] = known.len() as u32;
-    if known.len() * 2 > slots.len() {
+    distinct.push(value);
+    slots[slot] = distinct.len() as u32;
+    if distinct.len() * 2 > slots.len() {
         *slots = vec![0; slots.len() * 2];
-        for (number, &value) in (1..).zip(known.iter()) {
-            let place = slot_of(known, slots, value);
-            slots[place] = number;
+        for (number, &value) in (1..).zip(distinct.iter()) {
+            let slot = probe(distinct, slots, value);
+            slots[slot] = number;
         }
     }
-    known.len() as u64 - 1
+    distinct.len() as u64 - 1
 }
 
 /// Where a value is, or belongs.
 #[inline]
-fn slot_of(known: &[u64], slots: &[u32], value: u64) -> usize {
-    let mut place = hash_words([value]) as usize & (slots.len() - 1);
-    while slots[place] != 0 && known[slots[place] as usize - 1] != value {
-        place = (place + 1) & (slots.len() - 1);
+fn probe(distinct: &[u64], slots: &[u32], value: u64) -> usize {
+    let mut slot = hash_words([value]) as usize & (slots.len() - 1);
+    while slots[slot] != 0 && distinct[slots[slot] as usize - 1] != value {
+        slot = (slot + 1) & (slots.len() - 1);
     }
-    place
+    slot
 }
 
 /// Ids of texts: 0 is the absent text "", the others follow in order of first appearance.
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn numbers_follow_the_order_of_appearance_by_slot_and_by_hash() {
         // Of those by slot, some get slots that others had.
-        for bound in [10, SLOTS_MAX, SPARED_MIN, SLOTS_MAX, u64::MAX] {
+        for bound in [10, DIRECT_SLOTS_MAX, POOLED_SLOTS_MIN, DIRECT_SLOTS_MAX, u64::MAX] {
             let mut numbers = DenseIds::with_bound(bound, 1);
             let mut values: [u64; 6] = [7, 3, 7, 0, 9, 3];
             numbers.replace_with_ids(&mut values);
@@ -227,8 +227,8 @@ mod tests {
 
     #[test]
     fn slots_are_as_many_as_the_rows_are_worth() {
-        let by_slot = |bound, row_count| matches!(DenseIds::with_bound(bound, row_count).lookup, IdLookup::Slots(_));
+        let by_slot = |bound, row_count| matches!(DenseIds::with_bound(bound, row_count).lookup, IdLookup::Direct(_));
         assert!(by_slot(16, 1) && !by_slot(17, 1));
-        assert!(by_slot(SLOTS_MAX, 1 << 20) && !by_slot(SLOTS_MAX + 1, 1 << 20));
+        assert!(by_slot(DIRECT_SLOTS_MAX, 1 << 20) && !by_slot(DIRECT_SLOTS_MAX + 1, 1 << 20));
     }
 }

@@ -14,19 +14,19 @@ use crate::error::{Error, Result};
 use crate::record::schema::ABSENT;
 
 /// Integers that spread further than this are numbered, so that a row count times a key's radix fits 64 bits.
-const SPAN_MAX: i64 = 1 << 31;
+const OFFSET_SPAN_MAX: i64 = 1 << 31;
 
 /// Where values are known to lie closer than this, the rows are not asked where theirs do.
-const CLOSE_SPAN: i64 = 1 << 12;
+const STATS_SPAN_MAX: i64 = 1 << 12;
 
 /// The keys of one slice's rows.
 pub struct GroupKeyEncoder<'a> {
     keys: Vec<KeyColumn<'a>>,
     bins: Range<usize>,
     /// All integers are below it.
-    end: u64,
+    code_bound: u64,
     /// Whether they fit 32 bits, and so does all that stands before a key.
-    is_narrow: bool,
+    fits_u32: bool,
     row_count: usize,
 }
 
@@ -42,25 +42,25 @@ pub struct GroupCodeLayout {
 
 /// One key column of a slice.
 struct KeyColumn<'a> {
-    codes: KeyEncoding<'a>,
+    encoding: KeyEncoding<'a>,
     /// All codes are below it.
     radix: u64,
     /// DenseIds what stands before this key, where that times the radix would not fit 64 bits.
-    before: Option<DenseIds>,
+    prefix_ids: Option<DenseIds>,
 }
 
 /// How the values of a key column become codes.
 enum KeyEncoding<'a> {
     /// Close integers: how far above `base` they are.
-    Near { values: IntValues<'a>, base: i64, absent: u64 },
+    Offset { values: IntValues<'a>, base: i64, absent_digit: u64 },
     /// Other integers, by number.
-    Far { value: Box<dyn Fn(usize) -> i64 + 'a>, numbers: DenseIds },
+    DenseInts { value: Box<dyn Fn(usize) -> i64 + 'a>, ids: DenseIds },
     /// Texts of which each has one code: the code + 1.
     Codes(IdsByCode<'a>),
     /// Other texts of a dictionary: their numbers.
-    DictionaryColumn(IdsByCode<'a>),
+    DictionaryIds(IdsByCode<'a>),
     /// Texts by row.
-    Texts(&'a dyn Texts),
+    TextIds(&'a dyn Texts),
 }
 
 impl<'a> GroupKeyEncoder<'a> {
@@ -68,69 +68,72 @@ impl<'a> GroupKeyEncoder<'a> {
     /// slices.
     pub fn new(keys: &[Column<'a>], texts: &[TextIds], bins: Range<usize>, rows: &Range<usize>) -> Self {
         let mut product = bins.len() as u64;
-        let mut is_narrow = true;
+        let mut fits_u32 = true;
         let mut prepared = Vec::with_capacity(keys.len());
         for (column, texts) in keys.iter().zip(texts) {
-            let (codes, radix) = KeyEncoding::new(*column, texts, rows);
-            let before = product.checked_mul(radix).is_none().then(|| DenseIds::with_bound(product, rows.len()));
-            product = if before.is_some() { rows.len() as u64 * radix } else { product * radix };
-            is_narrow &= before.is_none() && product <= u64::from(u32::MAX);
-            prepared.push(KeyColumn { codes, radix, before });
+            let (encoding, radix) = KeyEncoding::new(*column, texts, rows);
+            let prefix_ids = product.checked_mul(radix).is_none().then(|| DenseIds::with_bound(product, rows.len()));
+            product = if prefix_ids.is_some() { rows.len() as u64 * radix } else { product * radix };
+            fits_u32 &= prefix_ids.is_none() && product <= u64::from(u32::MAX);
+            prepared.push(KeyColumn { encoding, radix, prefix_ids });
         }
-        Self { keys: prepared, bins, end: product, is_narrow, row_count: rows.len() }
+        Self { keys: prepared, bins, code_bound: product, fits_u32, row_count: rows.len() }
     }
 
     /// Whether all integers fit 32 bits.
-    pub fn is_narrow(&self) -> bool {
-        self.is_narrow
+    pub fn fits_u32(&self) -> bool {
+        self.fits_u32
     }
 
     /// What the integers say for all rows of a table, `None` where they only say it for the slice.
     pub fn layout(&self, table: usize) -> Option<GroupCodeLayout> {
-        let key = |key: &KeyColumn<'_>| match (&key.codes, &key.before) {
-            (KeyEncoding::Near { base, .. }, None) => Some((*base, key.radix)),
+        let key = |key: &KeyColumn<'_>| match (&key.encoding, &key.prefix_ids) {
+            (KeyEncoding::Offset { base, .. }, None) => Some((*base, key.radix)),
             (KeyEncoding::Codes(_), None) => Some((0, key.radix)),
-            (KeyEncoding::Near { .. } | KeyEncoding::Codes(_), Some(_))
-            | (KeyEncoding::Far { .. } | KeyEncoding::DictionaryColumn(_) | KeyEncoding::Texts(_), _) => None,
+            (KeyEncoding::Offset { .. } | KeyEncoding::Codes(_), Some(_))
+            | (KeyEncoding::DenseInts { .. } | KeyEncoding::DictionaryIds(_) | KeyEncoding::TextIds(_), _) => None,
         };
         Some(GroupCodeLayout { table, bins: self.bins.clone(), keys: self.keys.iter().map(key).collect::<Option<_>>()? })
     }
 
     /// DenseIds for the integers, none of which has one yet.
     pub fn new_ids(&self) -> DenseIds {
-        DenseIds::with_bound(self.end, self.row_count)
+        DenseIds::with_bound(self.code_bound, self.row_count)
     }
 
     /// Turns the bins of rows, counted from the first one, into their integers; no bins stand for the first one alone.
-    pub fn replace_with_ids<P: GroupCode>(&mut self, rows: &[u32], bins: &mut Vec<P>, texts: &mut [TextIds]) {
+    pub fn encode<P: GroupCode>(&mut self, rows: &[u32], packed: &mut Vec<P>, texts: &mut [TextIds]) {
         for (key, texts) in self.keys.iter_mut().zip(texts) {
-            if let Some(before) = &mut key.before {
-                before.replace_with_ids(bins);
+            if let Some(prefix_ids) = &mut key.prefix_ids {
+                prefix_ids.replace_with_ids(packed);
             }
-            key.codes.append(key.radix, rows, bins, texts);
+            key.encoding.push_digits(key.radix, rows, packed, texts);
         }
     }
 
     /// The bin and the keys of each integer, texts by number, one after the other.
-    pub fn into_keys(self, integers: &[u64], texts: &mut [TextIds]) -> Vec<i64> {
-        let stride = 1 + self.keys.len();
-        let mut rests = integers.to_vec();
-        let mut keys = vec![0; stride * rests.len()];
+    pub fn decode(self, packed: &[u64], texts: &mut [TextIds]) -> Vec<i64> {
+        let key_width = 1 + self.keys.len();
+        let mut quotients = packed.to_vec();
+        let mut keys = vec![0; key_width * quotients.len()];
         for (number, (mut key, texts)) in self.keys.into_iter().zip(texts).enumerate().rev() {
             // A quotient and its rest are one division where they are worked out together.
-            let code = |rest: &mut u64| {
-                let code = *rest % key.radix;
-                *rest /= key.radix;
-                code
+            let last_digit = |quotient: &mut u64| {
+                let digit = *quotient % key.radix;
+                *quotient /= key.radix;
+                digit
             };
-            let codes: Vec<u64> = rests.iter_mut().map(code).collect();
-            let column = keys.iter_mut().skip(1 + number).step_by(stride);
-            key.codes.put_values(&codes, column, texts);
-            if let Some(before) = &key.before {
-                rests.iter_mut().for_each(|rest| *rest = before.values()[*rest as usize]);
+            let digits: Vec<u64> = quotients.iter_mut().map(last_digit).collect();
+            let column = keys.iter_mut().skip(1 + number).step_by(key_width);
+            key.encoding.decode(&digits, column, texts);
+            if let Some(prefix_ids) = &key.prefix_ids {
+                quotients.iter_mut().for_each(|quotient| *quotient = prefix_ids.values()[*quotient as usize]);
             }
         }
-        keys.iter_mut().step_by(stride).zip(rests).for_each(|(bin, rest)| *bin = (self.bins.start as u64 + rest) as i64);
+        keys.iter_mut()
+            .step_by(key_width)
+            .zip(quotients)
+            .for_each(|(bin, quotient)| *bin = (self.bins.start as u64 + quotient) as i64);
         keys
     }
 }
@@ -147,23 +150,23 @@ pub fn check_cell_count(cell_count: usize, allowed: usize) -> Result<()> {
 struct IdsByCode<'a> {
     column: DictionaryColumn<'a>,
     /// By code + 1.
-    known: Vec<u32>,
+    ids: Vec<u32>,
 }
 
 impl<'a> IdsByCode<'a> {
     fn new(column: DictionaryColumn<'a>) -> Self {
-        let mut known = vec![UNSEEN; column.entries.count() + 1];
+        let mut ids = vec![NO_ID; column.entries.count() + 1];
         // An absent text.
-        known[0] = 0;
-        Self { column, known }
+        ids[0] = 0;
+        Self { column, ids }
     }
 
     #[inline]
-    fn get(&mut self, place: usize, texts: &mut TextIds) -> u32 {
-        if self.known[place] == UNSEEN {
-            self.known[place] = texts.id(self.column.entries.get(place - 1));
+    fn get(&mut self, code_plus_one: usize, texts: &mut TextIds) -> u32 {
+        if self.ids[code_plus_one] == NO_ID {
+            self.ids[code_plus_one] = texts.id(self.column.entries.get(code_plus_one - 1));
         }
-        self.known[place]
+        self.ids[code_plus_one]
     }
 }
 
@@ -171,111 +174,111 @@ impl<'a> KeyEncoding<'a> {
     /// The codes of a column and their radix.
     fn new(column: Column<'a>, texts: &TextIds, rows: &Range<usize>) -> (Self, u64) {
         let row_count = rows.len();
-        let text_count = |added: usize| (texts.count() + added.min(row_count)) as u64;
+        let text_radix = |added: usize| (texts.count() + added.min(row_count)) as u64;
         match column {
-            Column::DictionaryColumn(column) if column.has_distinct_codes() => {
+            Column::Dictionary(column) if column.has_distinct_codes() => {
                 (Self::Codes(IdsByCode::new(column)), column.entries.count() as u64 + 1)
             }
-            Column::DictionaryColumn(column) => {
-                (Self::DictionaryColumn(IdsByCode::new(column)), text_count(column.entries.count()))
-            }
-            Column::Text(column) => (Self::Texts(column), text_count(row_count)),
-            Column::Int { values, stats, default } => near(values, stats, rows, default).unwrap_or_else(|| {
+            Column::Dictionary(column) => (Self::DictionaryIds(IdsByCode::new(column)), text_radix(column.entries.count())),
+            Column::Text(column) => (Self::TextIds(column), text_radix(row_count)),
+            Column::Int { values, stats, default } => offset_encoding(values, stats, rows, default).unwrap_or_else(|| {
                 let value = move |row| if values.get(row) == ABSENT { default } else { values.get(row) };
-                far(Box::new(value), row_count)
+                dense_encoding(Box::new(value), row_count)
             }),
-            Column::Duration(durations) => far(Box::new(move |row| durations.get(row).1), row_count),
+            Column::Duration(durations) => dense_encoding(Box::new(move |row| durations.get(row).1), row_count),
         }
     }
 
     /// Multiplies by the radix and adds the code of each row.
-    fn append<P: GroupCode>(&mut self, radix: u64, rows: &[u32], codes_of_rows: &mut Vec<P>, texts: &mut TextIds) {
+    fn push_digits<P: GroupCode>(&mut self, radix: u64, rows: &[u32], packed: &mut Vec<P>, texts: &mut TextIds) {
         match self {
-            &mut Self::Near { values, base, absent } => with_int_values!(
+            &mut Self::Offset { values, base, absent_digit } => with_int_values!(
                 values,
-                values => append(radix, rows, codes_of_rows, values, |value| near_code(value.to_i64(), value.is_absent(), base, absent)),
-                append_each(radix, codes_of_rows, rows.iter().map(|_| absent))
+                values => push_digits(radix, rows, packed, values, |value| offset_digit(value.to_i64(), value.is_absent(), base, absent_digit)),
+                push_each_digit(radix, packed, rows.iter().map(|_| absent_digit))
             ),
-            Self::Far { value, numbers } => {
-                let mut codes: Vec<u64> = rows.iter().map(|&row| value(row as usize) as u64).collect();
-                numbers.replace_with_ids(&mut codes);
-                append_each(radix, codes_of_rows, codes.into_iter());
+            Self::DenseInts { value, ids } => {
+                let mut digits: Vec<u64> = rows.iter().map(|&row| value(row as usize) as u64).collect();
+                ids.replace_with_ids(&mut digits);
+                push_each_digit(radix, packed, digits.into_iter());
             }
-            Self::Codes(numbers) => with_codes!(
-                numbers.column.codes,
-                codes => append(radix, rows, codes_of_rows, codes, |code| code.one_based() as u64),
-                append_each(radix, codes_of_rows, rows.iter().map(|_| 0))
+            Self::Codes(ids) => with_codes!(
+                ids.column.codes,
+                codes => push_digits(radix, rows, packed, codes, |code| code.one_based() as u64),
+                push_each_digit(radix, packed, rows.iter().map(|_| 0))
             ),
-            Self::DictionaryColumn(numbers) => with_codes!(
-                numbers.column.codes,
-                codes => append(radix, rows, codes_of_rows, codes, |code| u64::from(numbers.get(code.one_based(), texts))),
-                append_each(radix, codes_of_rows, rows.iter().map(|_| 0))
+            Self::DictionaryIds(ids) => with_codes!(
+                ids.column.codes,
+                codes => push_digits(radix, rows, packed, codes, |code| u64::from(ids.get(code.one_based(), texts))),
+                push_each_digit(radix, packed, rows.iter().map(|_| 0))
             ),
-            Self::Texts(column) => {
-                append_each(radix, codes_of_rows, rows.iter().map(|&row| u64::from(texts.id(column.get(row as usize)))));
+            Self::TextIds(column) => {
+                push_each_digit(radix, packed, rows.iter().map(|&row| u64::from(texts.id(column.get(row as usize)))));
             }
         }
     }
 
     /// Puts the values of codes, of a text its number.
-    fn put_values<'v>(&mut self, codes: &[u64], values: impl Iterator<Item = &'v mut i64>, texts: &mut TextIds) {
-        let pairs = values.zip(codes.iter().copied());
+    fn decode<'v>(&mut self, digits: &[u64], values: impl Iterator<Item = &'v mut i64>, texts: &mut TextIds) {
+        let pairs = values.zip(digits.iter().copied());
         match self {
-            Self::Codes(numbers) => pairs.for_each(|(value, code)| *value = i64::from(numbers.get(code as usize, texts))),
-            Self::Near { base, .. } => {
-                pairs.for_each(|(value, code)| *value = if code == 0 { ABSENT } else { *base + code as i64 });
+            Self::Codes(ids) => pairs.for_each(|(value, digit)| *value = i64::from(ids.get(digit as usize, texts))),
+            Self::Offset { base, .. } => {
+                pairs.for_each(|(value, digit)| *value = if digit == 0 { ABSENT } else { *base + digit as i64 });
             }
-            Self::Far { numbers, .. } => pairs.for_each(|(value, code)| *value = numbers.values()[code as usize] as i64),
-            Self::DictionaryColumn(_) | Self::Texts(_) => pairs.for_each(|(value, code)| *value = code as i64),
+            Self::DenseInts { ids, .. } => pairs.for_each(|(value, digit)| *value = ids.values()[digit as usize] as i64),
+            Self::DictionaryIds(_) | Self::TextIds(_) => pairs.for_each(|(value, digit)| *value = digit as i64),
         }
     }
 }
 
-const UNSEEN: u32 = u32::MAX;
+const NO_ID: u32 = u32::MAX;
 
 /// Integers within a short range, with their radix. Code 0 is left to absent ones, unless these count as another value.
-fn near<'a>(values: IntValues<'a>, stats: ColumnStats, rows: &Range<usize>, default: i64) -> Option<(KeyEncoding<'a>, u64)> {
+fn offset_encoding<'a>(
+    values: IntValues<'a>, stats: ColumnStats, rows: &Range<usize>, default: i64,
+) -> Option<(KeyEncoding<'a>, u64)> {
     let default_range = (default != ABSENT).then_some((default, default));
-    let is_close = stats.high.checked_sub(stats.low).is_some_and(|span| span < CLOSE_SPAN);
-    let range = if is_close && stats.low <= stats.high { Some((stats.low, stats.high)) } else { values.range(rows.clone()) };
+    let stats_suffice = stats.high.checked_sub(stats.low).is_some_and(|span| span < STATS_SPAN_MAX);
+    let range = if stats_suffice && stats.low <= stats.high { Some((stats.low, stats.high)) } else { values.range(rows.clone()) };
     let ranges = range.into_iter().chain(default_range);
     let (low, high) = ranges.reduce(|(low, high), (from, to)| (low.min(from), high.max(to))).unwrap_or((0, -1));
     let (base, span) = (low.checked_sub(1)?, high.checked_sub(low)?);
-    let absent = if default == ABSENT { 0 } else { (default - base) as u64 };
-    (span < SPAN_MAX).then(|| (KeyEncoding::Near { values, base, absent }, (span + 2) as u64))
+    let absent_digit = if default == ABSENT { 0 } else { (default - base) as u64 };
+    (span < OFFSET_SPAN_MAX).then(|| (KeyEncoding::Offset { values, base, absent_digit }, (span + 2) as u64))
 }
 
-fn far<'a>(value: Box<dyn Fn(usize) -> i64 + 'a>, row_count: usize) -> (KeyEncoding<'a>, u64) {
-    (KeyEncoding::Far { value, numbers: DenseIds::with_bound(u64::MAX, row_count) }, row_count as u64)
+fn dense_encoding<'a>(value: Box<dyn Fn(usize) -> i64 + 'a>, row_count: usize) -> (KeyEncoding<'a>, u64) {
+    (KeyEncoding::DenseInts { value, ids: DenseIds::with_bound(u64::MAX, row_count) }, row_count as u64)
 }
 
 /// Code of a value; a choice without a branch, as absent values may come at any time.
 #[inline]
-fn near_code(value: i64, is_absent: bool, base: i64, absent: u64) -> u64 {
-    let code = value.wrapping_sub(base) as u64;
-    if is_absent { absent } else { code }
+fn offset_digit(value: i64, is_absent: bool, base: i64, absent_digit: u64) -> u64 {
+    let offset = value.wrapping_sub(base) as u64;
+    if is_absent { absent_digit } else { offset }
 }
 
 /// Multiplies by the radix and adds the code of each row's value.
 #[inline]
-fn append<T: Copy, P: GroupCode>(
-    radix: u64, rows: &[u32], codes_of_rows: &mut Vec<P>, values: &[T], mut code: impl FnMut(T) -> u64,
+fn push_digits<T: Copy, P: GroupCode>(
+    radix: u64, rows: &[u32], packed: &mut Vec<P>, values: &[T], mut digit: impl FnMut(T) -> u64,
 ) {
-    if let Some(run) = contiguous_range(rows) {
-        append_each(radix, codes_of_rows, values[run].iter().map(|&value| code(value)));
+    if let Some(range) = contiguous_range(rows) {
+        push_each_digit(radix, packed, values[range].iter().map(|&value| digit(value)));
     } else {
-        append_each(radix, codes_of_rows, rows.iter().map(|&row| code(values[row as usize])));
+        push_each_digit(radix, packed, rows.iter().map(|&row| digit(values[row as usize])));
     }
 }
 
-/// Multiplies by the radix and adds the code; no codes_of_rows are as many zeros.
+/// Multiplies by the radix and adds the code; no codes are as many zeros.
 #[inline]
-fn append_each<P: GroupCode>(radix: u64, codes_of_rows: &mut Vec<P>, codes: impl Iterator<Item = u64>) {
-    if codes_of_rows.is_empty() {
-        codes_of_rows.extend(codes.map(P::of));
+fn push_each_digit<P: GroupCode>(radix: u64, packed: &mut Vec<P>, digits: impl Iterator<Item = u64>) {
+    if packed.is_empty() {
+        packed.extend(digits.map(P::of));
     } else {
         let radix = P::of(radix);
-        codes_of_rows.iter_mut().zip(codes).for_each(|(place, code)| *place = place.followed_by(radix, P::of(code)));
+        packed.iter_mut().zip(digits).for_each(|(code, digit)| *code = code.push_digit(radix, P::of(digit)));
     }
 }
 
@@ -285,14 +288,14 @@ mod tests {
     use crate::columns::integer::UNKNOWN_STATS;
 
     /// The keys that come back for the values of two columns, whether the integers are narrow, and the greatest of them.
-    fn there_and_back<P: GroupCode>(values: [[i64; 2]; 2]) -> (Vec<i64>, bool, u64) {
+    fn encode_and_decode<P: GroupCode>(values: [[i64; 2]; 2]) -> (Vec<i64>, bool, u64) {
         let column = |values| Column::Int { values: IntValues::I64(values), stats: UNKNOWN_STATS, default: ABSENT };
         let (keys, mut texts) = ([column(&values[0]), column(&values[1])], [TextIds::default(), TextIds::default()]);
         let mut encoder = GroupKeyEncoder::new(&keys, &texts, 0..1, &(0..2));
-        let (is_narrow, mut codes_of_rows) = (encoder.is_narrow(), Vec::<P>::new());
-        encoder.replace_with_ids(&[0, 1], &mut codes_of_rows, &mut texts);
-        let codes_of_rows: Vec<u64> = codes_of_rows.into_iter().map(GroupCode::wide).collect();
-        (encoder.into_keys(&codes_of_rows, &mut texts), is_narrow, codes_of_rows[1])
+        let (fits_u32, mut codes) = (encoder.fits_u32(), Vec::<P>::new());
+        encoder.encode(&[0, 1], &mut codes, &mut texts);
+        let codes: Vec<u64> = codes.into_iter().map(GroupCode::wide).collect();
+        (encoder.decode(&codes, &mut texts), fits_u32, codes[1])
     }
 
     #[test]
@@ -300,7 +303,7 @@ mod tests {
         // The radix of a key is two more than its span.
         let [fits, does_not] = [[[0, 0xfffd], [0, 0xffff]], [[0, 0xfffd], [0, 0x1_0000]]];
         let greatest = u64::from(u32::MAX);
-        assert_eq!(there_and_back::<u32>(fits), (vec![0, 0, 0, 0, 0xfffd, 0xffff], true, greatest - 1));
-        assert_eq!(there_and_back::<u64>(does_not), (vec![0, 0, 0, 0, 0xfffd, 0x1_0000], false, greatest + 0xfffe));
+        assert_eq!(encode_and_decode::<u32>(fits), (vec![0, 0, 0, 0, 0xfffd, 0xffff], true, greatest - 1));
+        assert_eq!(encode_and_decode::<u64>(does_not), (vec![0, 0, 0, 0, 0xfffd, 0x1_0000], false, greatest + 0xfffe));
     }
 }

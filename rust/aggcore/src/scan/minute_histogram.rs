@@ -1,15 +1,15 @@
-//! Sums by minute of one UTC day: what bins whose edges are whole minutes are poured from.
+//! Sums by minute of one UTC day: what bins whose edges are whole minutes are bins from.
 //!
 //! A row costs one addition at the place of its minute, whatever the bins; and the sums of all rows of a segment,
 //! which do not change, serve every report without a filter.
 
-use super::minute_lanes::{MinuteLanes, SLOTS, STRIP, slot};
+use super::minute_lanes::{MinuteLanes, SLOT_COUNT, STAGED_ROWS_MAX, slot};
 use crate::columns::sums::{ANSWERED_SHIFT, PackedSums, Sums, add, packed_call, unpacked_calls};
 use crate::error::Result;
 use crate::record::US_PER_DAY;
 
 /// Minutes of a day.
-const MINUTES: usize = 1_440;
+const MINUTES_PER_DAY: usize = 1_440;
 /// Microseconds of a minute.
 pub const US_PER_MINUTE: i64 = 60_000_000;
 
@@ -21,19 +21,19 @@ pub struct MinuteHistogram {
     day_us: i64,
     /// Calls that are in the sums, or more.
     calls: u64,
-    slots: Box<[PackedSums; SLOTS]>,
+    slots: Box<[PackedSums; SLOT_COUNT]>,
     /// What many rows add; it is emptied into the slots.
     lanes: Option<MinuteLanes>,
 }
 
 impl Default for MinuteHistogram {
     fn default() -> Self {
-        Self { day_us: 0, calls: 0, slots: Box::new([[0; 2]; SLOTS]), lanes: None }
+        Self { day_us: 0, calls: 0, slots: Box::new([[0; 2]; SLOT_COUNT]), lanes: None }
     }
 }
 
 impl MinuteHistogram {
-    /// Whether so many calls of a UTC day may be added before the sums are poured.
+    /// Whether so many calls of a UTC day may be added before the sums are bins.
     pub fn has_room(&self, day_us: i64, calls: u64) -> bool {
         self.calls == 0 || self.day_us == day_us && self.calls + calls <= CALLS_MAX
     }
@@ -46,19 +46,19 @@ impl MinuteHistogram {
     /// Adds a run of calls that were talked on for `ms`, as [`CallDurations::Milliseconds`](crate::columns::call_duration::CallDurations::Milliseconds); those whose
     /// mask is 0 do not count.
     pub fn add_range(&mut self, minutes: &[u16], ms: &[i32], mask: Option<&[u8]>) {
-        let strips = minutes.chunks(STRIP).zip(ms.chunks(STRIP)).enumerate();
-        strips.for_each(|(number, (minutes, ms))| {
-            self.add_strip(minutes, ms, mask.map(|mask| &mask[number * STRIP..][..ms.len()]));
+        let batches = minutes.chunks(STAGED_ROWS_MAX).zip(ms.chunks(STAGED_ROWS_MAX)).enumerate();
+        batches.for_each(|(number, (minutes, ms))| {
+            self.add_staged(minutes, ms, mask.map(|mask| &mask[number * STAGED_ROWS_MAX..][..ms.len()]));
         });
     }
 
-    fn add_strip(&mut self, minutes: &[u16], ms: &[i32], mask: Option<&[u8]>) {
+    fn add_staged(&mut self, minutes: &[u16], ms: &[i32], mask: Option<&[u8]>) {
         let lanes = self.lanes.get_or_insert_default();
         if !lanes.stage(ms, mask) {
             lanes.flush_into(&mut self.slots);
             if !lanes.stage(ms, mask) {
-                let counts = |row: usize| mask.is_none_or(|mask| mask[row] == 1);
-                (0..ms.len()).filter(|&row| counts(row)).for_each(|row| self.add_row(minutes[row], packed_call(ms[row])));
+                let is_selected = |row: usize| mask.is_none_or(|mask| mask[row] == 1);
+                (0..ms.len()).filter(|&row| is_selected(row)).for_each(|row| self.add_row(minutes[row], packed_call(ms[row])));
                 return;
             }
         }
@@ -111,8 +111,8 @@ fn edges_within(day_us: i64, edges: &[i64]) -> std::ops::Range<usize> {
 
 /// The minute of the UTC day of an instant.
 pub fn minute_of_day(us: i64) -> u16 {
-    // Below MINUTES, so it fits.
-    (us.rem_euclid(US_PER_DAY) / US_PER_MINUTE % MINUTES as i64) as u16
+    // Below MINUTES_PER_DAY, so it fits.
+    (us.rem_euclid(US_PER_DAY) / US_PER_MINUTE % MINUTES_PER_DAY as i64) as u16
 }
 
 #[cfg(test)]
@@ -128,9 +128,9 @@ mod tests {
         let answered = CALLS_MAX as i64 - 7;
         sums.add_row(3, packed_sums([answered, answered, 5]));
         assert!(sums.has_room(US_PER_DAY, 7) && !sums.has_room(US_PER_DAY, 8) && !sums.has_room(0, 1));
-        let mut poured = [[0; 3]; 2];
-        sums.fold_into_bins(&[US_PER_DAY, US_PER_DAY + 3 * US_PER_MINUTE, 2 * US_PER_DAY], false, &mut poured)?;
-        assert_eq!(poured, [[0; 3], [answered, answered, 5]]);
+        let mut bins = [[0; 3]; 2];
+        sums.fold_into_bins(&[US_PER_DAY, US_PER_DAY + 3 * US_PER_MINUTE, 2 * US_PER_DAY], false, &mut bins)?;
+        assert_eq!(bins, [[0; 3], [answered, answered, 5]]);
         assert!(sums.has_room(0, CALLS_MAX) && sums.slots.iter().all(|slot| *slot == [0; 2]));
         Ok(())
     }

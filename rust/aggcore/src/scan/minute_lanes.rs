@@ -6,15 +6,15 @@
 use crate::columns::sums::{ANSWERED_SHIFT, PackedSums};
 
 /// IdLookup of minutes: a power of two, so that a minute needs no look whether it lies within.
-pub const SLOTS: usize = 2_048;
+pub const SLOT_COUNT: usize = 2_048;
 /// Rows that are taken up at a time: as many as are read ahead of while those before them are added.
-pub const STRIP: usize = 256;
+pub const STAGED_ROWS_MAX: usize = 256;
 /// IdLookup of a minute.
-const LANES: usize = 4;
+const LANE_COUNT: usize = 4;
 /// Rows that are looked at together whether they are of one minute.
-const BLOCK: usize = 32;
+const BLOCK_ROWS: usize = 32;
 /// MinuteLanes a power of two apart would look alike to a processor that asks which stores a load has to wait for.
-const LANE: usize = SLOTS + 8;
+const LANE_WORDS: usize = SLOT_COUNT + 8;
 
 /// A word is its milliseconds, shifted, plus calls, shifted less, minus calls that were not answered: that is three
 /// steps from [`CallDurations::Milliseconds`](crate::columns::call_duration::CallDurations::Milliseconds), of which -1 keeps its value when it is rotated.
@@ -23,25 +23,25 @@ const COUNT_MAX: u64 = (1 << COUNT_BITS) - 1;
 const MS_SHIFT: u32 = 2 * COUNT_BITS;
 const MS_BITS: u32 = u64::BITS - MS_SHIFT;
 /// Rows of which each lane gets no more than its counts hold: one lane may get a block more than another.
-const ROWS_MAX: usize = (COUNT_MAX as usize - BLOCK) * LANES;
+const ROWS_MAX: usize = (COUNT_MAX as usize - BLOCK_ROWS) * LANE_COUNT;
 /// Calls that are shorter are not too much for the words of a strip.
-const LONG_MS: i32 = 1 << (MS_BITS - STRIP.ilog2());
+const LONG_CALL_MS_MIN: i32 = 1 << (MS_BITS - STAGED_ROWS_MAX.ilog2());
 
 /// Words by minute, in lanes.
 pub struct MinuteLanes {
-    lanes: Box<[[u64; LANE]; LANES]>,
+    lanes: Box<[[u64; LANE_WORDS]; LANE_COUNT]>,
     /// The lane of the next block of one minute.
-    turn: usize,
+    next_lane: usize,
     /// What was added since the words were emptied.
     row_count: usize,
     ms: u64,
     /// The rows at hand.
-    words: [u64; STRIP],
+    words: [u64; STAGED_ROWS_MAX],
 }
 
 impl Default for MinuteLanes {
     fn default() -> Self {
-        Self { lanes: Box::new([[0; LANE]; LANES]), turn: 0, row_count: 0, ms: 0, words: [0; STRIP] }
+        Self { lanes: Box::new([[0; LANE_WORDS]; LANE_COUNT]), next_lane: 0, row_count: 0, ms: 0, words: [0; STAGED_ROWS_MAX] }
     }
 }
 
@@ -57,11 +57,11 @@ impl MinuteLanes {
                 *word = word_of(ms) & u64::from(mask).wrapping_neg();
             }),
         }
-        let is_short = ms.iter().fold(0, |longest, &ms| longest.max(ms)) < LONG_MS;
+        let is_short = ms.iter().fold(0, |longest, &ms| longest.max(ms)) < LONG_CALL_MS_MIN;
         let all = || ms.iter().map(|&ms| ms.max(0) as u64).sum();
         let ms = self.ms + if is_short { words.iter().sum::<u64>() >> MS_SHIFT } else { all() };
         // The last rows may be one more for some lanes than for others.
-        let row_count = self.row_count + words.len().next_multiple_of(LANES);
+        let row_count = self.row_count + words.len().next_multiple_of(LANE_COUNT);
         let has_room = row_count <= ROWS_MAX && ms < 1 << MS_BITS;
         if has_room {
             (self.row_count, self.ms) = (row_count, ms);
@@ -72,24 +72,24 @@ impl MinuteLanes {
     /// Adds what was taken up to the minutes of these calls.
     pub fn scatter(&mut self, minutes: &[u16]) {
         let lanes = &mut self.lanes;
-        let (blocks_of_minutes, last_minutes) = minutes.as_chunks::<BLOCK>();
-        let (blocks_of_words, last_words) = self.words[..minutes.len()].as_chunks::<BLOCK>();
+        let (blocks_of_minutes, last_minutes) = minutes.as_chunks::<BLOCK_ROWS>();
+        let (blocks_of_words, last_words) = self.words[..minutes.len()].as_chunks::<BLOCK_ROWS>();
         for (minutes, words) in blocks_of_minutes.iter().zip(blocks_of_words) {
-            if are_one(minutes) {
-                lanes[self.turn][slot(minutes[0])] += words.iter().sum::<u64>();
-                self.turn = (self.turn + 1) % LANES;
+            if are_equal(minutes) {
+                lanes[self.next_lane][slot(minutes[0])] += words.iter().sum::<u64>();
+                self.next_lane = (self.next_lane + 1) % LANE_COUNT;
             } else {
-                for (minutes, words) in minutes.as_chunks::<LANES>().0.iter().zip(words.as_chunks::<LANES>().0) {
-                    (0..LANES).for_each(|lane| lanes[lane][slot(minutes[lane])] += words[lane]);
+                for (minutes, words) in minutes.as_chunks::<LANE_COUNT>().0.iter().zip(words.as_chunks::<LANE_COUNT>().0) {
+                    (0..LANE_COUNT).for_each(|lane| lanes[lane][slot(minutes[lane])] += words[lane]);
                 }
             }
         }
         let last_rows = last_minutes.iter().zip(last_words).enumerate();
-        last_rows.for_each(|(row, (&minute, word))| lanes[row % LANES][slot(minute)] += word);
+        last_rows.for_each(|(row, (&minute, word))| lanes[row % LANE_COUNT][slot(minute)] += word);
     }
 
     /// Adds all words to the sums of their minutes, and begins anew.
-    pub fn flush_into(&mut self, sums: &mut [PackedSums; SLOTS]) {
+    pub fn flush_into(&mut self, sums: &mut [PackedSums; SLOT_COUNT]) {
         for (minute, [counts, ms]) in sums.iter_mut().enumerate() {
             for lane in self.lanes.iter_mut() {
                 let word = std::mem::take(&mut lane[minute]);
@@ -112,14 +112,14 @@ fn word_of(ms: i32) -> u64 {
 
 /// Whether all minutes of a block are the same; mostly the ends tell.
 #[inline]
-fn are_one(minutes: &[u16; BLOCK]) -> bool {
-    minutes[0] == minutes[BLOCK - 1] && minutes.iter().fold(0, |other, minute| other | (minute ^ minutes[0])) == 0
+fn are_equal(minutes: &[u16; BLOCK_ROWS]) -> bool {
+    minutes[0] == minutes[BLOCK_ROWS - 1] && minutes.iter().fold(0, |other, minute| other | (minute ^ minutes[0])) == 0
 }
 
 /// The place of a minute: no more than the compiler knows to lie within.
 #[inline]
 pub fn slot(minute: u16) -> usize {
-    usize::from(minute) & (SLOTS - 1)
+    usize::from(minute) & (SLOT_COUNT - 1)
 }
 
 #[cfg(test)]
@@ -127,8 +127,8 @@ mod tests {
     use super::*;
 
     /// Sums after as many runs of the same rows as there is room for, and how many rows these were.
-    fn full(minutes: &[u16], ms: i32) -> (u64, PackedSums) {
-        let (mut lanes, mut rows, mut sums) = (MinuteLanes::default(), 0, [[0; 2]; SLOTS]);
+    fn fill_and_flush(minutes: &[u16], ms: i32) -> (u64, PackedSums) {
+        let (mut lanes, mut rows, mut sums) = (MinuteLanes::default(), 0, [[0; 2]; SLOT_COUNT]);
         while lanes.stage(&vec![ms; minutes.len()], None) {
             lanes.scatter(minutes);
             rows += minutes.len() as u64;
@@ -141,13 +141,13 @@ mod tests {
     #[test]
     fn words_hold_as_much_as_they_take() {
         // Of one minute, of two that take turns, and of both kinds with a few rows at the end.
-        let hash_words: Vec<u16> = (0..77).map(|row| row % 2 * (row / 33)).collect();
-        for minutes in [&[7; 64][..], &hash_words[33..66], &hash_words] {
-            for ms in [-1, 0, 1, 180_000, LONG_MS - 1, LONG_MS, i32::MAX] {
-                let (rows, sums) = full(minutes, ms);
+        let mixed: Vec<u16> = (0..77).map(|row| row % 2 * (row / 33)).collect();
+        for minutes in [&[7; 64][..], &mixed[33..66], &mixed] {
+            for ms in [-1, 0, 1, 180_000, LONG_CALL_MS_MIN - 1, LONG_CALL_MS_MIN, i32::MAX] {
+                let (rows, sums) = fill_and_flush(minutes, ms);
                 let answered = if ms < 0 { 0 } else { rows };
                 assert_eq!(sums, [rows | answered << ANSWERED_SHIFT, answered * ms.max(0) as u64], "{rows} rows of {ms} ms");
-                let run = minutes.len().next_multiple_of(LANES) as u64;
+                let run = minutes.len().next_multiple_of(LANE_COUNT) as u64;
                 let most = (ROWS_MAX as u64 / run).min(((1 << MS_BITS) - 1) / (ms.max(1) as u64 * minutes.len() as u64));
                 assert_eq!(rows, most * minutes.len() as u64, "{ms} ms");
             }

@@ -22,53 +22,53 @@ static UNANSWERED_MS: [i32; CHUNK_ROWS] = [-1; CHUNK_ROWS];
 
 /// The minutes of a slice, all of one UTC day.
 #[derive(Clone, Copy)]
-pub(super) struct Minutes<'a> {
+pub(super) struct MinutesOfDay<'a> {
     pub(super) day_us: i64,
-    pub(super) by_row: &'a [u16],
+    pub(super) minute_of_row: &'a [u16],
 }
 
 impl Scan<'_> {
     /// The minutes of a slice, where all that this scan asks of it can be poured from sums by minute.
-    pub(super) fn minutes_of<'p>(&self, slice: &RecordSlice<'p>) -> Option<(&[i64], Minutes<'p>)> {
-        let (edges, by_row) = (self.edges?, slice.setup_minute?);
+    pub(super) fn by_minute<'p>(&self, slice: &RecordSlice<'p>) -> Option<(&[i64], MinutesOfDay<'p>)> {
+        let (edges, minute_of_row) = (self.edges?, slice.setup_minute?);
         let day_us = slice.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
-        let is_known = match self.measure {
+        let has_sums = match self.measure {
             _ if slice.rows.len() < HISTOGRAM_ROWS_MIN => false,
             Measure::Sessions => true,
             Measure::Calls => slice.rollup_sums.is_some() || matches!(slice.durations, CallDurations::Milliseconds(_)),
             Measure::Elapsed { .. } => false,
         };
-        (is_known && lie_on_slots(day_us, edges, 1)).then_some((edges, Minutes { day_us, by_row }))
+        (has_sums && lie_on_slots(day_us, edges, 1)).then_some((edges, MinutesOfDay { day_us, minute_of_row }))
     }
 }
 
 /// Adds the rows of a slice that count to the sums of their minutes.
 pub(super) fn add_minutes(
-    scan: &Scan<'_>, slice: &RecordSlice<'_>, minutes: &[u16], selector: Selector<'_>, sums: &mut MinuteHistogram,
+    scan: &Scan<'_>, slice: &RecordSlice<'_>, minutes: &[u16], selector: Selector<'_>, histogram: &mut MinuteHistogram,
 ) -> Result<()> {
     let counts_only = scan.measure == Measure::Sessions;
-    let by_lanes = slice.rows.len() >= LANES_ROWS_MIN && slice.rollup_sums.is_none();
-    let ms_of = |run: &Range<usize>| match slice.durations {
-        _ if counts_only => Some(&UNANSWERED_MS[..run.len()]),
-        CallDurations::Milliseconds(ms) => Some(&ms[run.clone()]),
+    let use_lanes = slice.rows.len() >= LANES_ROWS_MIN && slice.rollup_sums.is_none();
+    let ms_of = |range: &Range<usize>| match slice.durations {
+        _ if counts_only => Some(&UNANSWERED_MS[..range.len()]),
+        CallDurations::Milliseconds(ms) => Some(&ms[range.clone()]),
         CallDurations::Times { .. } => None,
     };
     let mut rows = Vec::new();
     selector.each_chunk(scan.cancel, |selection| {
-        let run = match &selection {
-            Selection::Range(run) => Some((run, None)),
-            Selection::Mask(run, mask) => Some((run, Some(*mask))),
+        let range = match &selection {
+            Selection::Range(range) => Some((range, None)),
+            Selection::Mask(range, mask) => Some((range, Some(*mask))),
             Selection::Indices(_) => None,
         };
-        match run.filter(|_| by_lanes).and_then(|(run, mask)| Some((&minutes[run.clone()], ms_of(run)?, mask))) {
-            Some((minutes, ms, mask)) => sums.add_range(minutes, ms, mask),
+        match range.filter(|_| use_lanes).and_then(|(range, mask)| Some((&minutes[range.clone()], ms_of(range)?, mask))) {
+            Some((minutes, ms, mask)) => histogram.add_range(minutes, ms, mask),
             None => {
-                let one = |row: usize| {
+                let sums_of_call = |row: usize| {
                     if let CallDurations::Milliseconds(ms) = slice.durations { packed_call(ms[row]) } else { [1, 0] }
                 };
-                let stands_for = |row: usize| slice.rollup_sums.map_or_else(|| one(row), |rollup_sums| rollup_sums[row]);
+                let sums_of = |row: usize| slice.rollup_sums.map_or_else(|| sums_of_call(row), |rollup_sums| rollup_sums[row]);
                 let rows = selection.list(&mut rows).iter().map(|&row| row as usize);
-                rows.for_each(|row| sums.add_row(minutes[row], stands_for(row)));
+                rows.for_each(|row| histogram.add_row(minutes[row], sums_of(row)));
             }
         }
         Ok(())

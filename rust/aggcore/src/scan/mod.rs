@@ -25,7 +25,7 @@ use crate::record::schema::segment_column;
 
 use code_deck::Deck;
 use column::SliceColumns;
-use compiled_predicate::compiled;
+use compiled_predicate::compile_residual;
 use predicate::Predicate;
 use selection::Selector;
 
@@ -97,7 +97,7 @@ pub fn column_names(predicates: &[Predicate]) -> Vec<&str> {
 /// What [`Scanner::add`] gives.
 pub fn any_match(slice: &RecordSlice<'_>, predicates: &[Predicate], cancel: &CancelToken) -> Result<bool> {
     let columns = SliceColumns::new(slice, None);
-    let compiled = compiled(&predicates.iter().collect::<Vec<_>>(), &columns)?.into_iter().map(|(_, compiled)| compiled);
+    let compiled = compile_residual(&predicates.iter().collect::<Vec<_>>(), &columns)?.into_iter().map(|(_, compiled)| compiled);
     let selector = Selector::new(slice, (i64::MIN, i64::MAX), compiled.collect());
     let (mut found, mut rows) = (false, Vec::new());
     selector.each_chunk_while(cancel, |selection| {

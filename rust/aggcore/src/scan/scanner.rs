@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::Scan;
-use super::accumulate::{Measure, SliceAccumulator, measured};
+use super::accumulate::{Measure, SliceAccumulator, row_sums};
 use super::aggregation_table::{AggregationTable, PackedGroups};
 use super::column::{Column, SliceColumns};
-use super::compiled_predicate::{CompiledPredicate, compiled};
+use super::compiled_predicate::{CompiledPredicate, compile_residual};
 use super::dense_ids::GroupCode;
 use super::group_key::{GroupKeyEncoder, check_cell_count};
 use super::minute_histogram::MinuteHistogram;
@@ -23,13 +23,13 @@ pub struct Scanner<'a> {
     scan: &'a Scan<'a>,
     cells: AggregationTable,
     /// What is not in the cells yet: slices of one day are poured into them together.
-    minutes: Option<MinuteHistogram>,
+    histogram: Option<MinuteHistogram>,
 }
 
 impl<'a> Scanner<'a> {
     /// Begins a scan.
     pub fn new(scan: &'a Scan<'a>) -> Self {
-        Self { scan, cells: AggregationTable::new(scan.keys, scan.bin_count(), scan.cell_count_max), minutes: None }
+        Self { scan, cells: AggregationTable::new(scan.keys, scan.bin_count(), scan.cell_count_max), histogram: None }
     }
 
     /// Adds the records of a slice.
@@ -37,7 +37,7 @@ impl<'a> Scanner<'a> {
     /// # Errors
     /// `CellLimit`, `SumOverflow`, what [`CancelToken::check`] gives, or `Unknown` for a column that does not exist.
     pub fn add(&mut self, slice: &RecordSlice<'_>) -> Result<()> {
-        self.add_unless(slice, |_, _, _| Ok(false))
+        self.add_unless_substituted(slice, |_, _, _| Ok(false))
     }
 
     /// As [`Scanner::add`] for rows of a table, which has another number than all other tables of the scan: its rows
@@ -45,71 +45,71 @@ impl<'a> Scanner<'a> {
     ///
     /// # Errors
     /// As [`Scanner::add`].
-    pub fn add_of_table(&mut self, slice: &RecordSlice<'_>, table: usize) -> Result<()> {
-        self.add_rows(slice, Some(table), &self.scan.predicates.iter().collect::<Vec<_>>(), |_, _, _| Ok(false))
+    pub fn add_table_rows(&mut self, slice: &RecordSlice<'_>, table: usize) -> Result<()> {
+        self.add_selected(slice, Some(table), &self.scan.predicates.iter().collect::<Vec<_>>(), |_, _, _| Ok(false))
     }
 
-    /// As [`Scanner::add`], unless `is_added` adds what is known of these records from elsewhere, and says so; it is
+    /// As [`Scanner::add`], unless `substitute` adds what is known of these records from elsewhere, and says so; it is
     /// given the conditions of the scan that not all of them meet.
     ///
     /// # Errors
-    /// As [`Scanner::add`], and what `is_added` gives.
-    pub fn add_unless(
-        &mut self, slice: &RecordSlice<'_>, is_added: impl FnOnce(&mut Self, &Scan<'_>, &[&Predicate]) -> Result<bool>,
+    /// As [`Scanner::add`], and what `substitute` gives.
+    pub fn add_unless_substituted(
+        &mut self, slice: &RecordSlice<'_>, substitute: impl FnOnce(&mut Self, &Scan<'_>, &[&Predicate]) -> Result<bool>,
     ) -> Result<()> {
-        self.add_rows(slice, None, &self.scan.predicates.iter().collect::<Vec<_>>(), is_added)
+        self.add_selected(slice, None, &self.scan.predicates.iter().collect::<Vec<_>>(), substitute)
     }
 
     /// As [`Scanner::add`], with these conditions in place of those of the scan.
     ///
     /// # Errors
     /// As [`Scanner::add`].
-    pub fn add_where(&mut self, slice: &RecordSlice<'_>, predicates: &[&Predicate]) -> Result<()> {
-        self.add_rows(slice, None, predicates, |_, _, _| Ok(false))
+    pub fn add_with_predicates(&mut self, slice: &RecordSlice<'_>, predicates: &[&Predicate]) -> Result<()> {
+        self.add_selected(slice, None, predicates, |_, _, _| Ok(false))
     }
 
-    fn add_rows(
+    fn add_selected(
         &mut self, slice: &RecordSlice<'_>, table: Option<usize>, predicates: &[&Predicate],
-        is_added: impl FnOnce(&mut Self, &Scan<'_>, &[&Predicate]) -> Result<bool>,
+        substitute: impl FnOnce(&mut Self, &Scan<'_>, &[&Predicate]) -> Result<bool>,
     ) -> Result<()> {
         let scan = self.scan;
         let columns = SliceColumns::new(slice, scan.deck);
-        let predicates = compiled(predicates, &columns)?;
+        let predicates = compile_residual(predicates, &columns)?;
         let keys: Vec<Column<'_>> = scan.keys.iter().map(|name| columns.get(name)).collect::<Result<_>>()?;
-        let (deciding, compiled): (Vec<&Predicate>, Vec<CompiledPredicate<'_>>) = predicates.into_iter().unzip();
+        let (residual, compiled): (Vec<&Predicate>, Vec<CompiledPredicate<'_>>) = predicates.into_iter().unzip();
         let selector = Selector::new(slice, scan.range(), compiled);
         if selector.selects_nothing() || scan.bin_count() == 0 {
             return Ok(());
         }
-        if is_added(self, scan, &deciding)? {
+        if substitute(self, scan, &residual)? {
             return Ok(());
         }
-        if keys.is_empty() { self.add_bins(slice, selector) } else { self.add_groups(slice, table, &keys, selector) }
+        if keys.is_empty() { self.add_to_bins(slice, selector) } else { self.add_to_groups(slice, table, &keys, selector) }
     }
 
-    fn add_bins(&mut self, slice: &RecordSlice<'_>, selector: Selector<'_>) -> Result<()> {
+    fn add_to_bins(&mut self, slice: &RecordSlice<'_>, selector: Selector<'_>) -> Result<()> {
         let scan = self.scan;
-        if let Some((edges, minutes)) = scan.minutes_of(slice) {
-            if self.minutes.as_ref().is_some_and(|sums| !sums.has_room(minutes.day_us, slice.call_count_max)) {
+        if let Some((edges, minutes)) = scan.by_minute(slice) {
+            if self.histogram.as_ref().is_some_and(|histogram| !histogram.has_room(minutes.day_us, slice.call_count_max)) {
                 self.fold_into_bins(edges)?;
             }
-            let sums = self.minutes.get_or_insert_default();
-            sums.reserve_calls(minutes.day_us, slice.call_count_max);
-            return add_minutes(scan, slice, minutes.by_row, selector, sums);
+            let histogram = self.histogram.get_or_insert_default();
+            histogram.reserve_calls(minutes.day_us, slice.call_count_max);
+            return add_minutes(scan, slice, minutes.minute_of_row, selector, histogram);
         }
         let (mut bins, mut rows) = (Vec::<u32>::new(), Vec::new());
         selector.each_chunk(scan.cancel, |selection| {
             let rows = selection.list(&mut rows);
-            scan.put_bins(slice, rows, 0, &mut bins);
+            scan.assign_bins(slice, rows, 0, &mut bins);
             let mut rows = bins.iter().zip(rows);
-            rows.try_for_each(|(&bin, &row)| add(&mut self.cells.sums[bin as usize], measured(scan.measure, slice, row as usize)))
+            rows.try_for_each(|(&bin, &row)| add(&mut self.cells.sums[bin as usize], row_sums(scan.measure, slice, row as usize)))
         })
     }
 
     /// Adds the sums by minute to those of the bins.
     fn fold_into_bins(&mut self, edges: &[i64]) -> Result<()> {
-        let Some(minutes) = &mut self.minutes else { return Ok(()) };
-        minutes.fold_into_bins(edges, self.scan.measure == Measure::Sessions, &mut self.cells.sums)
+        let Some(histogram) = &mut self.histogram else { return Ok(()) };
+        histogram.fold_into_bins(edges, self.scan.measure == Measure::Sessions, &mut self.cells.sums)
     }
 
     /// Adds what another scanner of the same scan collected.
@@ -135,39 +135,39 @@ impl<'a> Scanner<'a> {
         self.cells.finish()
     }
 
-    fn add_groups(
+    fn add_to_groups(
         &mut self, slice: &RecordSlice<'_>, table: Option<usize>, keys: &[Column<'_>], selector: Selector<'_>,
     ) -> Result<()> {
         let bins = self.scan.bins_of(slice);
         let encoder = GroupKeyEncoder::new(keys, &self.cells.texts, bins.clone(), &slice.rows);
-        let groups = self.cells.open(&encoder, table)?;
-        if encoder.is_narrow() {
-            self.add_placed::<u32>(slice, bins, encoder, groups, selector)
+        let groups = self.cells.begin_slice(&encoder, table)?;
+        if encoder.fits_u32() {
+            self.add_encoded::<u32>(slice, bins, encoder, groups, selector)
         } else {
-            self.add_placed::<u64>(slice, bins, encoder, groups, selector)
+            self.add_encoded::<u64>(slice, bins, encoder, groups, selector)
         }
     }
 
-    fn add_placed<P: GroupCode>(
+    fn add_encoded<P: GroupCode>(
         &mut self, slice: &RecordSlice<'_>, bins: Range<usize>, mut encoder: GroupKeyEncoder<'_>, mut groups: PackedGroups,
         selector: Selector<'_>,
     ) -> Result<()> {
         let (scan, cells) = (self.scan, &mut self.cells);
-        let (mut sums, mut codes_of_rows) = (SliceAccumulator::new(slice, scan.measure), Vec::<P>::new());
+        let (mut sums, mut codes) = (SliceAccumulator::new(slice, scan.measure), Vec::<P>::new());
         let mut rows = Vec::new();
         selector.each_chunk(scan.cancel, |selection| {
             let rows = selection.list(&mut rows);
-            codes_of_rows.clear();
+            codes.clear();
             if bins.len() > 1 {
-                scan.put_bins(slice, rows, bins.start, &mut codes_of_rows);
+                scan.assign_bins(slice, rows, bins.start, &mut codes);
             }
-            encoder.replace_with_ids(rows, &mut codes_of_rows, &mut cells.texts);
-            groups.ids.replace_with_ids(&mut codes_of_rows);
+            encoder.encode(rows, &mut codes, &mut cells.texts);
+            groups.ids.replace_with_ids(&mut codes);
             let cell_count = groups.ids.values().len();
             // Different cells of a slice have different keys, so that one slice may be one too many.
             check_cell_count(cell_count, scan.cell_count_max)?;
-            sums.add(cell_count, &codes_of_rows, rows)
+            sums.add(cell_count, &codes, rows)
         })?;
-        cells.close(groups, encoder, sums.finish())
+        cells.end_slice(groups, encoder, sums.finish())
     }
 }

@@ -10,13 +10,13 @@ use crate::error::Result;
 /// Rows taken at a time, between two looks at the clock; what is kept of each fits the processor's nearest caches.
 pub const CHUNK_ROWS: usize = 1 << 11;
 /// Where fewer of a chunk's rows count than one in so many, they are listed.
-const LISTED_SHARE: usize = 8;
+const MASK_ROWS_PER_SELECTED_MAX: usize = 8;
 
 /// Chooses the rows of one slice.
 pub struct Selector<'a> {
     slice: &'a RecordSlice<'a>,
     /// Setup times that count, where some of the slice's may not.
-    range: Option<(i64, i64)>,
+    setup_bounds: Option<(i64, i64)>,
     predicates: Vec<CompiledPredicate<'a>>,
 }
 
@@ -34,11 +34,11 @@ impl<'a> Selection<'a> {
     /// The rows one by one; they are written to `rows` unless the selection lists them already.
     pub fn list(self, rows: &'a mut Vec<u32>) -> &'a [u32] {
         match self {
-            Self::Range(run) => {
+            Self::Range(range) => {
                 rows.clear();
-                rows.extend(run.start as u32..run.end as u32);
+                rows.extend(range.start as u32..range.end as u32);
             }
-            Self::Mask(run, mask) => push_set_rows(run, mask, rows),
+            Self::Mask(range, mask) => push_set_rows(range, mask, rows),
             Self::Indices(indices) => return indices,
         }
         rows
@@ -48,8 +48,8 @@ impl<'a> Selection<'a> {
 impl<'a> Selector<'a> {
     /// For the rows of a slice that are set up in [from, to) and meet all conditions.
     pub fn new(slice: &'a RecordSlice<'a>, (from, to): (i64, i64), mut predicates: Vec<CompiledPredicate<'a>>) -> Self {
-        predicates.sort_by_key(CompiledPredicate::texts);
-        Self { slice, range: (!slice.lies_within(from, to)).then_some((from, to)), predicates }
+        predicates.sort_by_key(CompiledPredicate::text_count);
+        Self { slice, setup_bounds: (!slice.lies_within(from, to)).then_some((from, to)), predicates }
     }
 
     /// Whether it is known that no row counts.
@@ -75,31 +75,31 @@ impl<'a> Selector<'a> {
         let all = self.slice.rows.clone();
         for start in all.clone().step_by(CHUNK_ROWS) {
             cancel.check()?;
-            if !take(self.choose(start..all.end.min(start + CHUNK_ROWS), &mut mask, &mut indices))? {
+            if !take(self.select(start..all.end.min(start + CHUNK_ROWS), &mut mask, &mut indices))? {
                 break;
             }
         }
         Ok(())
     }
 
-    fn choose<'m>(&mut self, chunk: Range<usize>, mask: &'m mut Vec<u8>, indices: &'m mut Vec<u32>) -> Selection<'m> {
-        if self.range.is_none() && self.predicates.is_empty() && self.slice.tombstones.is_empty() {
+    fn select<'m>(&mut self, chunk: Range<usize>, mask: &'m mut Vec<u8>, indices: &'m mut Vec<u32>) -> Selection<'m> {
+        if self.setup_bounds.is_none() && self.predicates.is_empty() && self.slice.tombstones.is_empty() {
             return Selection::Range(chunk);
         }
         mask.clear();
         mask.resize(chunk.len(), 1);
         self.slice.tombstones.clear_in(chunk.clone(), mask);
-        if let Some((from, to)) = self.range {
+        if let Some((from, to)) = self.setup_bounds {
             let setup_us = &self.slice.setup_us[chunk.clone()];
-            mask.iter_mut().zip(setup_us).for_each(|(kept, us)| *kept &= u8::from(from <= *us) & u8::from(*us < to));
+            mask.iter_mut().zip(setup_us).for_each(|(byte, us)| *byte &= u8::from(from <= *us) & u8::from(*us < to));
         }
         self.predicates.iter().for_each(|predicate| predicate.apply_to_mask(chunk.clone(), mask));
-        let left = count(mask);
-        let is_costly = self.predicates.iter().any(CompiledPredicate::is_costly);
-        if left == chunk.len() && !is_costly {
+        let selected = count_set(mask);
+        let reads_texts = self.predicates.iter().any(CompiledPredicate::reads_texts);
+        if selected == chunk.len() && !reads_texts {
             return Selection::Range(chunk);
         }
-        if !is_costly && left * LISTED_SHARE >= chunk.len() {
+        if !reads_texts && selected * MASK_ROWS_PER_SELECTED_MAX >= chunk.len() {
             return Selection::Mask(chunk, mask);
         }
         push_set_rows(chunk, mask, indices);
@@ -109,52 +109,52 @@ impl<'a> Selector<'a> {
 }
 
 /// IdLookup that are looked at together.
-const GROUP: usize = 8;
+const MASK_WORD_BYTES: usize = 8;
 /// IdLookup that are counted in one byte.
-const COUNTED: usize = 128;
+const COUNT_BYTES_MAX: usize = 128;
 
 /// How many places have 1.
-fn count(mask: &[u8]) -> usize {
-    mask.chunks(COUNTED).map(|places| usize::from(places.iter().sum::<u8>())).sum()
+fn count_set(mask: &[u8]) -> usize {
+    mask.chunks(COUNT_BYTES_MAX).map(|bytes| usize::from(bytes.iter().sum::<u8>())).sum()
 }
 
 /// The rows whose place has 1; without a branch, as it may go either way from row to row.
-fn push_set_rows(run: Range<usize>, mask: &[u8], rows: &mut Vec<u32>) {
-    rows.resize(mask.len() + GROUP, 0);
-    let (groups, last) = mask.as_chunks::<GROUP>();
-    let mut kept = 0;
-    for (first, group) in (run.start as u32..).step_by(GROUP).zip(groups) {
-        let kept_here = bits(*group);
+fn push_set_rows(range: Range<usize>, mask: &[u8], rows: &mut Vec<u32>) {
+    rows.resize(mask.len() + MASK_WORD_BYTES, 0);
+    let (words, last) = mask.as_chunks::<MASK_WORD_BYTES>();
+    let mut row_count = 0;
+    for (first, bytes) in (range.start as u32..).step_by(MASK_WORD_BYTES).zip(words) {
+        let set = bits_of(*bytes);
         // All places are written; those that do not count are written over.
-        let places = rows[kept..kept + GROUP].iter_mut().zip(&PLACES[usize::from(kept_here)]);
-        places.for_each(|(row, &place)| *row = first + u32::from(place));
-        kept += kept_here.count_ones() as usize;
+        let slots = rows[row_count..row_count + MASK_WORD_BYTES].iter_mut().zip(&SET_BITS[usize::from(set)]);
+        slots.for_each(|(row, &bit)| *row = first + u32::from(bit));
+        row_count += set.count_ones() as usize;
     }
-    for (row, &here) in (run.end as u32 - last.len() as u32..).zip(last) {
-        rows[kept] = row;
-        kept += usize::from(here);
+    for (row, &here) in (range.end as u32 - last.len() as u32..).zip(last) {
+        rows[row_count] = row;
+        row_count += usize::from(here);
     }
-    rows.truncate(kept);
+    rows.truncate(row_count);
 }
 
 /// IdLookup of 0 or 1 as bits, the first the lowest: the product has each of them once in its highest byte.
 #[inline]
-fn bits(group: [u8; GROUP]) -> u8 {
-    (u64::from_le_bytes(group).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
+fn bits_of(bytes: [u8; MASK_WORD_BYTES]) -> u8 {
+    (u64::from_le_bytes(bytes).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
 }
 
 /// The places of ones by bits, ascending.
-static PLACES: [[u8; GROUP]; 256] = {
-    let mut all = [[0; GROUP]; 256];
+static SET_BITS: [[u8; MASK_WORD_BYTES]; 256] = {
+    let mut all = [[0; MASK_WORD_BYTES]; 256];
     let mut bits = 0;
     while bits < all.len() {
-        let (mut place, mut kept) = (0, 0);
-        while place < GROUP {
-            if bits >> place & 1 == 1 {
-                all[bits][kept] = place as u8;
-                kept += 1;
+        let (mut bit, mut count) = (0, 0);
+        while bit < MASK_WORD_BYTES {
+            if bits >> bit & 1 == 1 {
+                all[bits][count] = bit as u8;
+                count += 1;
             }
-            place += 1;
+            bit += 1;
         }
         bits += 1;
     }
@@ -173,8 +173,8 @@ mod tests {
             let mask: Vec<u8> = if ones { vec![1; mask.len()] } else { mask };
             let mut rows = vec![7; 3];
             push_set_rows(start..start + mask.len(), &mask, &mut rows);
-            let expected: Vec<u32> = (0..mask.len()).filter(|&place| mask[place] == 1).map(|place| (start + place) as u32).collect();
-            proptest::prop_assert_eq!((count(&mask), &rows), (expected.len(), &expected));
+            let expected: Vec<u32> = (0..mask.len()).filter(|&index| mask[index] == 1).map(|index| (start + index) as u32).collect();
+            proptest::prop_assert_eq!((count_set(&mask), &rows), (expected.len(), &expected));
         }
     }
 }

@@ -158,7 +158,7 @@ impl ScanTarget<'_> {
     fn add(&self, task: &ScanTask<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
         let slice = self.slice(task)?;
         match task {
-            ScanTask::Rows(_, table) => scanner.add_of_table(&slice, *table),
+            ScanTask::Rows(_, table) => scanner.add_table_rows(&slice, *table),
             ScanTask::Segment(entry) => entry.rollups.add(&entry.segment, &slice, scanner),
         }
     }

@@ -103,9 +103,9 @@ impl RollupCache {
     /// # Errors
     /// What [`Scanner::add`] gives, or `Damaged`.
     pub fn add(&self, segment: &Segment, slice: &RecordSlice<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
-        scanner.add_unless(slice, |scanner, scan, deciding| {
+        scanner.add_unless_substituted(slice, |scanner, scan, deciding| {
             let Some(rollup) = self.find(segment, slice, scan, deciding)? else { return Ok(false) };
-            scanner.add_where(&rollup.slice(&RowSet::default()), deciding)?;
+            scanner.add_with_predicates(&rollup.slice(&RowSet::default()), deciding)?;
             Ok(true)
         })
     }
