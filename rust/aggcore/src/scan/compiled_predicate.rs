@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::column::{Column, SliceColumns};
 use super::predicate::{ACCOUNT, Predicate, TextMatch};
 use super::predicate_kernels::{
-    DictionaryVerdicts, IntTest, TextTest, VERDICTS_PER_BYTE, clear_unless, mask_codes, mask_durations, mask_ints, retain,
+    DictionaryVerdicts, IntTest, TextTest, clear_unless, mask_codes, mask_durations, mask_ints, retain,
 };
 use crate::columns::call_duration::CallDurations;
 use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, Texts, with_codes};
@@ -60,7 +60,7 @@ impl<'a> CompiledPredicate<'a> {
     /// Texts that it may have to look at: the fewer, the sooner all verdicts are known.
     pub fn text_count(&self) -> usize {
         match self {
-            Self::Dictionary(verdicts) => verdicts.entries.count() + 1,
+            Self::Dictionary(verdicts) => verdicts.text_count(),
             Self::Text { .. } => usize::MAX,
             Self::Constant(_) | Self::Int { .. } | Self::Duration { .. } | Self::Codes { .. } => 0,
         }
@@ -91,16 +91,6 @@ impl<'a> CompiledPredicate<'a> {
             Self::Text { texts, test } => retain(rows, |row| test(texts.get(row))),
             Self::Constant(_) | Self::Int { .. } | Self::Duration { .. } | Self::Codes { .. } => {}
         }
-    }
-}
-
-impl<'a> DictionaryVerdicts<'a> {
-    fn on(column: DictionaryColumn<'a>, test: TextTest<'a>) -> CompiledPredicate<'a> {
-        if matches!(column.codes, DictionaryCodes::Absent) {
-            return CompiledPredicate::Constant(test(""));
-        }
-        let verdicts = vec![0; (column.entries.count() + 1).div_ceil(VERDICTS_PER_BYTE)];
-        CompiledPredicate::Dictionary(Self { codes: column.codes, entries: column.entries, test, verdicts })
     }
 }
 
@@ -154,10 +144,17 @@ fn compile_code_range(
 fn compile_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&str) -> bool + Send + 'a) -> Result<CompiledPredicate<'a>> {
     let test: TextTest<'a> = Box::new(move |text| !text.is_empty() && holds(text));
     match column {
-        Column::Dictionary(column) => Ok(DictionaryVerdicts::on(column, test)),
+        Column::Dictionary(column) => Ok(compile_dictionary(column, test)),
         Column::Text(texts) => Ok(CompiledPredicate::Text { texts, test }),
         Column::Int { .. } | Column::Duration(_) => Err(Error::Unknown { what: "text column", name: name.to_owned() }),
     }
+}
+
+fn compile_dictionary<'a>(column: DictionaryColumn<'a>, test: TextTest<'a>) -> CompiledPredicate<'a> {
+    if matches!(column.codes, DictionaryCodes::Absent) {
+        return CompiledPredicate::Constant(test(""));
+    }
+    CompiledPredicate::Dictionary(DictionaryVerdicts::new(column, test))
 }
 
 fn compile_presence(column: Column<'_>, wanted: bool) -> CompiledPredicate<'_> {
@@ -168,7 +165,7 @@ fn compile_presence(column: Column<'_>, wanted: bool) -> CompiledPredicate<'_> {
         }
         Column::Duration(_) => CompiledPredicate::Constant(wanted),
         // An empty entry stands for an absent text too.
-        Column::Dictionary(column) => DictionaryVerdicts::on(column, Box::new(move |text| text.is_empty() != wanted)),
+        Column::Dictionary(column) => compile_dictionary(column, Box::new(move |text| text.is_empty() != wanted)),
         Column::Text(texts) => CompiledPredicate::Text { texts, test: Box::new(move |text| text.is_empty() != wanted) },
     }
 }

@@ -1,6 +1,6 @@
 //! The loops over the rows of a slice that a compiled predicate runs.
 
-use crate::columns::dictionary::{CodeWidth, DictionaryCodes, Texts, with_codes};
+use crate::columns::dictionary::{CodeWidth, DictionaryCodes, DictionaryColumn, Texts, with_codes};
 use crate::columns::integer::{ColumnStats, IntWidth};
 
 /// A condition on an integer that is there.
@@ -17,22 +17,32 @@ pub(super) type TextTest<'a> = Box<dyn Fn(&str) -> bool + Send + 'a>;
 
 /// The verdicts on the entries of a dictionary, each found when a row first asks for it.
 pub struct DictionaryVerdicts<'a> {
-    pub(super) codes: DictionaryCodes<'a>,
-    pub(super) entries: &'a dyn Texts,
-    pub(super) test: TextTest<'a>,
+    codes: DictionaryCodes<'a>,
+    entries: &'a dyn Texts,
+    test: TextTest<'a>,
     /// By code + 1, two bits each: a slice may have far more entries than rows that ask.
-    pub(super) verdicts: Vec<u8>,
+    verdicts: Vec<u8>,
 }
 
 /// DictionaryVerdicts in a byte, of which each is one of the following or not verdicts yet.
-pub(super) const VERDICTS_PER_BYTE: usize = 4;
+const VERDICTS_PER_BYTE: usize = 4;
 const FAILS: u8 = 1;
 const HOLDS: u8 = 2;
 
 /// Values that are compared one after the other, many rows at a time; more are searched for row by row.
 const COMPARED_VALUES_MAX: usize = 4;
 
-impl DictionaryVerdicts<'_> {
+impl<'a> DictionaryVerdicts<'a> {
+    pub(super) fn new(column: DictionaryColumn<'a>, test: TextTest<'a>) -> Self {
+        let verdicts = vec![0; (column.entries.count() + 1).div_ceil(VERDICTS_PER_BYTE)];
+        Self { codes: column.codes, entries: column.entries, test, verdicts }
+    }
+
+    /// Texts that the test may have to read: the entries and the absent text.
+    pub(super) fn text_count(&self) -> usize {
+        self.entries.count() + 1
+    }
+
     pub(super) fn retain(&mut self, rows: &mut Vec<u32>) {
         let Self { codes, entries, test, verdicts } = self;
         let mut verdict = |slot: usize| {
