@@ -132,6 +132,51 @@ def test_no_utils() -> None:
     assert names & {"util", "utils", "helper", "helpers", "misc"} == set()
 
 
+# ---- Layers of the core ----
+
+LAYERS = [
+    {"error"},
+    {"cancellation", "record"},
+    {"columns", "time_text"},
+    {"wire"},
+    {"scan"},
+    {"response", "storage"},
+    {"durable"},
+    {"python"},
+]
+"""Folders and files of the core, lowest first: each may import lower layers, and itself."""
+
+LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}
+CORE_IMPORT = re.compile(r"\bcrate::(\w+)")
+
+
+def room_of(path: Path) -> str:
+    """The folder of the core that a file is in, or the file itself at the top."""
+    return path.relative_to(CORE / "src").parts[0].removesuffix(".rs")
+
+
+CORE_FILES = [path for path in sources(".rs", CORE / "src") if room_of(path) != "lib"]
+
+
+@pytest.mark.parametrize("path", CORE_FILES, ids=name_of)
+def test_a_layer_of_the_core_imports_only_lower_ones(path: Path) -> None:
+    room = room_of(path)
+    imported = set(CORE_IMPORT.findall(outside_tests(code_of(path)))) - {room}
+    assert {name for name in imported if LAYER_OF[name] >= LAYER_OF[room]} == set()
+
+
+def test_each_room_of_the_core_has_a_layer() -> None:
+    assert {room_of(path) for path in CORE_FILES} == set(LAYER_OF)
+
+
+def test_the_core_says_its_layers_in_order() -> None:
+    """The list at the top of lib.rs is the one that the test above holds the code to."""
+    said = re.findall(
+        r"^//! (\d+)\. (.*)$", (CORE / "src" / "lib.rs").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert [set(re.findall(r"`(\w+)`", names)) for _, names in said] == LAYERS
+
+
 # ---- Lengths ----
 
 
