@@ -1,19 +1,33 @@
-//! Rows in order: what they are compared by becomes integers, and these one integer where they fit.
+//! The first rows by several columns: a top-k sort over normalized keys.
+//!
+//! Each column becomes unsigned integers that compare as its values do ([`SortKeys`]), in as few bits as its
+//! range of values needs. The integers of a row are then packed into one `u64`, the first column highest, so
+//! that one comparison replaces a comparison per column. Columns that do not fit are compared one by one.
+//!
+//! Normalized keys: Graefe, "Implementing Sorting in Database Systems", ACM Computing Surveys 38(3), 2006.
+//! DuckDB sorts in the same way: <https://duckdb.org/2021/08/27/external-sorting>.
+//!
+//! Absent values come last, ascending and descending: their key is greater than every other one, and
+//! [`SortKeys::descending`] leaves it as it is.
 
 use std::cmp::Ordering;
 
 use crate::record::schema::ABSENT;
 use crate::scan::KeyValues;
 
-/// Values by cell or row as integers that compare as the values do; `absent`, the greatest, stands for absent ones.
+/// A column of normalized keys: integers that compare as the values of the column do.
+///
+/// Present values have keys below `absent`, from 0; absent values have the key `absent`.
 pub struct SortKeys {
-    /// The integers.
+    /// Keys by row, or by cell of a scan's result.
     pub values: Vec<u64>,
     absent: u64,
 }
 
 impl SortKeys {
-    /// Of the values of a key.
+    /// Returns the sort keys of a group key column, by cell.
+    ///
+    /// The key of an integer is its distance from the least one, that of a text its rank in the dictionary.
     pub fn of_key(values: &KeyValues) -> Self {
         match values {
             KeyValues::Ints(values) => Self::of_ints(values.iter().copied()),
@@ -24,58 +38,61 @@ impl SortKeys {
         }
     }
 
-    /// Of integers, absent ones as [`ABSENT`].
+    /// Returns the sort keys of integers, of which [`ABSENT`] stands for absent values.
     pub fn of_ints(values: impl Iterator<Item = i64> + Clone) -> Self {
         let present = values.clone().filter(|&value| value != ABSENT);
         let range = present.fold(None, |range, value| Some(range.map_or((value, value), |(low, high)| widen(low, high, value))));
-        // No difference is 2^64 - 1, as ABSENT is the least integer, so that one more fits.
+        // ABSENT is the least i64, so present values span less than 2^64 - 1, and adding 1 does not overflow.
         let (low, absent) = range.map_or((0, 0), |(low, high)| (low, high.wrapping_sub(low) as u64 + 1));
-        let ordinal = |value: i64| if value == ABSENT { absent } else { value.wrapping_sub(low) as u64 };
-        Self { values: values.map(ordinal).collect(), absent }
+        let key = |value: i64| if value == ABSENT { absent } else { value.wrapping_sub(low) as u64 };
+        Self { values: values.map(key).collect(), absent }
     }
 
-    /// The same values at other places.
-    pub fn gather(&self, places: impl Iterator<Item = usize>) -> Self {
-        Self { values: places.map(|place| self.values[place]).collect(), absent: self.absent }
+    /// Returns the keys at the given indices, in the order of these.
+    pub fn gather(&self, indices: impl Iterator<Item = usize>) -> Self {
+        Self { values: indices.map(|index| self.values[index]).collect(), absent: self.absent }
     }
 
-    /// The greatest first, absent ones last all the same.
+    /// Reverses the order of the present values; absent ones still come last.
     pub fn descending(mut self) -> Self {
         let absent = self.absent;
-        self.values.iter_mut().filter(|value| **value != absent).for_each(|value| *value = absent - 1 - *value);
+        self.values.iter_mut().filter(|key| **key != absent).for_each(|key| *key = absent - 1 - *key);
         self
     }
 
-    /// What all values are below; the greatest of all integers where none is.
+    /// Returns the exclusive upper bound of the keys, or `u64::MAX` if the bound does not fit in 64 bits.
     pub fn bound(&self) -> u64 {
         self.absent.saturating_add(1)
     }
 
+    /// Returns the bits that every key of the column fits in.
     fn bits(&self) -> u32 {
         u64::BITS - self.absent.leading_zeros()
     }
 }
 
-/// The rows with the least values of the first column, of equals those with the least of the second, and so on:
-/// in order, as many as asked for.
+/// Returns the numbers of the first `limit` rows, sorted by the first column, then the second, and so on.
+///
+/// Rows that are equal in all columns are sorted by row number.
 pub fn first_rows(row_count: usize, columns: &[SortKeys], limit: usize) -> Vec<u32> {
-    let (packed, bits, rest) = pack(row_count, columns);
+    let PackedKeys { keys, bits, rest } = pack(row_count, columns);
     let row_bits = usize::BITS - row_count.leading_zeros();
     if rest.is_empty() && bits + row_bits <= u64::BITS {
-        // With the row beneath it an integer says all, and integers alone are sorted without a branch.
-        let keys = packed.into_iter().zip(0..).map(|(key, row)| key << row_bits | row).collect();
+        // With the row number in its low bits, the integer is the whole row: the standard library sorts plain
+        // integers without a branch per comparison.
+        let keys = keys.into_iter().zip(0..).map(|(key, row)| key << row_bits | row).collect();
         let row = |key: u64| (key & ((1 << row_bits) - 1)) as u32;
         return smallest(keys, limit, u64::cmp).into_iter().map(row).collect();
     }
     let rest_of = |row: u32| rest.iter().map(move |column| column.values[row as usize]);
-    let rows: Vec<(u64, u32)> = packed.into_iter().zip(0..).collect();
+    let rows: Vec<(u64, u32)> = keys.into_iter().zip(0..).collect();
     let order = |&(a, row_a): &(u64, u32), &(b, row_b): &(u64, u32)| {
         a.cmp(&b).then_with(|| rest_of(row_a).cmp(rest_of(row_b))).then(row_a.cmp(&row_b))
     };
     smallest(rows, limit, order).into_iter().map(|(_, row)| row).collect()
 }
 
-/// The least of some values in order, as many as asked for.
+/// Returns the `limit` smallest values in ascending order: a partial sort by quickselect.
 fn smallest<T>(mut values: Vec<T>, limit: usize, order: impl Fn(&T, &T) -> Ordering) -> Vec<T> {
     if limit < values.len() {
         values.select_nth_unstable_by(limit, &order);
@@ -85,28 +102,40 @@ fn smallest<T>(mut values: Vec<T>, limit: usize, order: impl Fn(&T, &T) -> Order
     values
 }
 
-/// The leading columns, as many as fit, in one integer per row, and the bits that it takes; and the other columns.
-fn pack(row_count: usize, columns: &[SortKeys]) -> (Vec<u64>, u32, &[SortKeys]) {
-    let (mut packed, mut bits) = (vec![0; row_count], 0);
-    for (number, column) in columns.iter().enumerate() {
+/// The keys of the leading columns, packed into one integer per row.
+struct PackedKeys<'a> {
+    /// By row: the key of the first column in the highest bits, that of the last packed column in the lowest.
+    keys: Vec<u64>,
+    /// Bits of a packed key.
+    bits: u32,
+    /// The columns that did not fit.
+    rest: &'a [SortKeys],
+}
+
+/// Packs the leading columns, up to the first one that would exceed 64 bits.
+fn pack(row_count: usize, columns: &[SortKeys]) -> PackedKeys<'_> {
+    let (mut keys, mut bits) = (vec![0; row_count], 0);
+    for (index, column) in columns.iter().enumerate() {
         if bits + column.bits() > u64::BITS {
-            return (packed, bits, &columns[number..]);
+            return PackedKeys { keys, bits, rest: &columns[index..] };
         }
         bits += column.bits();
-        // Shifting out all 64 bits is no shift in Rust; there is nothing before such a column.
-        let shift = |place: u64| place.checked_shl(column.bits()).unwrap_or(0);
-        packed.iter_mut().zip(&column.values).for_each(|(place, value)| *place = shift(*place) | value);
+        // A column of 64 bits can only be the first one, over keys of 0: `checked_shl` rejects a shift by 64.
+        let shift = |key: u64| key.checked_shl(column.bits()).unwrap_or(0);
+        keys.iter_mut().zip(&column.values).for_each(|(key, value)| *key = shift(*key) | value);
     }
-    (packed, bits, &[])
+    PackedKeys { keys, bits, rest: &[] }
 }
 
 fn widen(low: i64, high: i64, value: i64) -> (i64, i64) {
     (low.min(value), high.max(value))
 }
 
-/// IdLookup of texts in the order of their code points; the first text stands for absent ones and comes last.
+/// Returns the rank of each dictionary entry, in code point order.
+///
+/// Entry 0 is the empty text, which stands for absent values; its rank is the last one.
 fn ranks(entries: &[String]) -> Vec<u64> {
-    // Most texts differ in their first bytes, which compare faster without a look at the rest.
+    // Comparing prefixes as integers decides most comparisons without following the pointers to the texts.
     let mut order: Vec<(u64, &str, usize)> =
         entries.iter().enumerate().skip(1).map(|(code, text)| (prefix(text), text.as_str(), code)).collect();
     order.sort_unstable();
@@ -115,6 +144,7 @@ fn ranks(entries: &[String]) -> Vec<u64> {
     ranks
 }
 
+/// Returns the first eight bytes of a text, padded with zeros, as an integer that compares as these bytes do.
 fn prefix(text: &str) -> u64 {
     let mut bytes = [0; 8];
     bytes.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
@@ -126,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ordinals_compare_as_the_values_with_absent_last() {
+    fn keys_compare_as_the_values_with_absent_last() {
         for values in [vec![3, ABSENT, -1, 3], vec![i64::MAX, ABSENT + 1, ABSENT, 0], vec![ABSENT], vec![i64::MAX, ABSENT]] {
             let key = |value: i64| (value == ABSENT, value);
             let (ascending, descending) =
@@ -149,10 +179,10 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn first_rows_are_those_of_a_plain_sort(
+        fn first_rows_equal_those_of_a_full_sort(
             rows in proptest::collection::vec([0..3i64, 0..2i64, 0..3i64], 0..30), wide in proptest::bits::u8::masked(7), limit in 0usize..40,
         ) {
-            // A factor that spreads a column over almost 64 bits leaves the columns after it to be compared one by one.
+            // A column that spans almost 64 bits leaves no room to pack the columns after it.
             let column = |number: usize| {
                 let factor = if wide >> number & 1 == 1 { i64::MAX / 2 } else { 1 };
                 SortKeys::of_ints(rows.iter().map(move |row| row[number] * factor))
