@@ -1,7 +1,8 @@
 //! Instants and days as text: RFC 3339 with an offset, and ISO 8601 calendar dates.
 //!
-//! An instant is microseconds UTC since 1970-01-01. The core knows no time zones: the caller passes the offsets of a
-//! zone as a table, [`UtcOffsets`]. Any `i64` prints without a panic, though records are of 1970 to 2199.
+//! An instant is microseconds UTC since 1970-01-01. The core knows no time zones: the caller passes the
+//! offsets of a zone as a table, [`UtcOffsets`]. Any `i64` prints without a panic, though records are of 1970
+//! to 2199.
 
 use std::fmt::Write;
 
@@ -34,8 +35,8 @@ impl UtcOffsets<'_> {
 
     /// Returns an instant in RFC 3339, in the offset in force.
     ///
-    /// The fraction is omitted if it is 0, else it has 6 digits. Offset 0 prints as `Z`. RFC 3339 has no offsets with
-    /// seconds (Monrovia had one until 1972), so such an instant is printed in UTC.
+    /// The fraction is omitted if it is 0, else it has 6 digits. Offset 0 prints as `Z`. RFC 3339 has no
+    /// offsets with seconds (Monrovia had one until 1972), so such an instant is printed in UTC.
     pub fn rfc3339(&self, us: i64) -> String {
         let offset_s = match self.at(us) {
             offset_s if offset_s % 60 == 0 => offset_s,
@@ -119,7 +120,8 @@ fn push_offset(offset_s: i64, text: &mut String) {
 
 /// Appends a number below 100 as two digits.
 ///
-/// A usage report of a year formats up to 105,120 instants. Tried: `write!` with `{:02}`; it takes six times as long.
+/// A usage report of a year formats up to 105,120 instants. Tried: `write!` with `{:02}`; it takes six times
+/// as long.
 #[inline]
 fn push_two_digits(number: i64, text: &mut String) {
     text.push(char::from(b'0' + (number / 10) as u8));

@@ -1,4 +1,6 @@
-//! Folder statistics: calls per day and folder, with agents.
+//! Folder statistics: calls per day and folder, with the agents of each folder.
+//!
+//! Rows are sorted by day and folder, agents by id: the order of the `BTreeMap`s that cells are added up in.
 
 use std::collections::BTreeMap;
 
@@ -11,16 +13,20 @@ use crate::scan::{KeyValues, Partials};
 use crate::time_text::UtcOffsets;
 use crate::wire::v1::{FolderAgentStats, FolderStatsRow, FolderStatsTotals, QueryFolderStatsResponse};
 
+/// Sums of a row, and of its agents.
 #[derive(Default)]
 struct FolderSums<'a> {
     sums: Sums,
     agents: BTreeMap<&'a str, Sums>,
 }
 
-/// Bytes of a `QueryFolderStatsResponse` with rows and totals, from cells by day, folder and agent.
+/// Returns a `QueryFolderStatsResponse` with rows and totals, encoded.
+///
+/// The bins of `partials` are days, with `edges` in microseconds UTC; its group keys are folder and agent.
+/// Calls without an agent count for the folder alone.
 ///
 /// # Errors
-/// `Unknown` where the cells have other keys; `SumOverflow`.
+/// `Unknown` if the group keys are not two text columns; `SumOverflow`.
 pub fn build_folder_response(partials: &Partials, edges: &[i64], offsets: &UtcOffsets<'_>) -> Result<Vec<u8>> {
     let [folders @ KeyValues::Texts { .. }, agents @ KeyValues::Texts { .. }] = partials.keys.as_slice() else {
         return Err(Error::Unknown { what: "keys of folder cells", name: format!("{} keys", partials.keys.len()) });

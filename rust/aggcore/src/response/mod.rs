@@ -1,7 +1,8 @@
-//! From integer sums to answers: moving averages, ratios, rollups, orders, and the wire bytes of the response.
+//! Responses of the reports: from the integer sums of a scan to ratios, subtotals, order and encoded protobuf.
 //!
-//! Every function gives the bytes of the response message without its `range` and `notices`, which the
-//! caller adds: protobuf messages merge.
+//! Each `build_*` function returns an encoded response message without the fields that only its caller knows:
+//! `range`, `notices` and `as_of`. The caller encodes these as a message of the same type and concatenates the
+//! two. Protobuf parsers merge them: <https://protobuf.dev/programming-guides/encoding/#last-one-wins>.
 
 mod active;
 mod folder;

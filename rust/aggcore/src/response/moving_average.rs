@@ -4,8 +4,8 @@ use super::ratio::ratio;
 
 /// Returns the mean of the `period` counts that end with `bin`: their sum, divided by `period` once.
 ///
-/// The caller scans `period - 1` warm-up bins before the range, so that the first bin of the range has a full window.
-/// A window that the warm-up bins do not fill is divided by `period` all the same.
+/// The caller scans `period - 1` warm-up bins before the range, so that the first bin of the range has a full
+/// window. A window that the warm-up bins do not fill is divided by `period` all the same.
 pub fn simple_moving_average(counts: &[i64], bin: usize, period: usize) -> Option<f64> {
     let window = &counts[(bin + 1).saturating_sub(period)..=bin];
     ratio(window.iter().sum(), period as i64)

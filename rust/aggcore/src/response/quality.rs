@@ -1,4 +1,7 @@
 //! Origination quality: calls, ACD, ASR and CPS per bin, and their totals.
+//!
+//! The columns are encoded while they are computed ([`super::wire_writer`]); the rest of the message goes
+//! through prost. Bins at the ends of the range may be clipped: they cover less time than their calendar bin.
 
 use std::ops::Range;
 
@@ -10,21 +13,21 @@ use super::wire_writer::{ColumnWriter, put_bytes};
 use crate::scan::{Partials, Sums};
 use crate::wire::v1::{OriginationQualityTotals, QueryOriginationQualityResponse};
 
-/// Bytes of a bin in the answer, about.
+/// Estimated bytes of a bin in the response, by which buffers are sized.
 const BIN_LEN: usize = 40;
 
-/// Bins that follow each other and are scanned for as long, all of them whole or all of them cut off.
+/// Consecutive bins that cover the same length of time, all of them whole or all of them clipped.
 struct BinRun {
     bins: Range<usize>,
-    /// Microseconds that are scanned of each.
+    /// Microseconds that each bin covers.
     covered_us: i64,
     is_whole: bool,
 }
 
-/// Bytes of a `QueryOriginationQualityResponse` with data, rows and totals.
+/// Returns a `QueryOriginationQualityResponse` with data, rows and totals, encoded.
 ///
-/// `clipped_us` are the edges scanned, `calendar_us` those of the whole calendar bins; both have one more entry
-/// than there are bins, or none.
+/// `clipped_us` are the edges of the scanned bins, `calendar_us` those of the whole calendar bins, in
+/// microseconds UTC. Both have one entry more than there are bins, or are empty.
 pub fn build_quality_response(partials: &Partials, clipped_us: &[i64], calendar_us: &[i64]) -> Vec<u8> {
     let sums = &partials.sums[..partials.sums.len().min(clipped_us.len().saturating_sub(1))];
     let (rows, totals) = (Some(sums.len() as i64), Some(totals(sums, &runs(sums.len(), clipped_us, calendar_us))));
@@ -35,7 +38,7 @@ pub fn build_quality_response(partials: &Partials, clipped_us: &[i64], calendar_
     out
 }
 
-/// Bytes of an `OriginationQualityData`.
+/// Returns an `OriginationQualityData`, encoded.
 fn columns(sums: &[Sums], clipped_us: &[i64], calendar_us: &[i64]) -> Vec<u8> {
     let mut columns = ColumnWriter::with_capacity(sums.len() * BIN_LEN);
     columns.put_packed_int64s(data_tags::T, calendar_us[..sums.len()].iter().map(|us| us.div_euclid(1_000_000)));
@@ -49,11 +52,15 @@ fn columns(sums: &[Sums], clipped_us: &[i64], calendar_us: &[i64]) -> Vec<u8> {
     columns.into_bytes()
 }
 
+/// Returns the bins as runs: bins of whole minutes are one run, with a clipped bin at either end.
 fn runs(bin_count: usize, clipped_us: &[i64], calendar_us: &[i64]) -> Vec<BinRun> {
-    let like = |bin: usize| (clipped_us[bin + 1] - clipped_us[bin], clipped_us[bin..bin + 2] == calendar_us[bin..bin + 2]);
+    let coverage = |bin: usize| {
+        let is_whole = clipped_us[bin..bin + 2] == calendar_us[bin..bin + 2];
+        (clipped_us[bin + 1] - clipped_us[bin], is_whole)
+    };
     let mut runs: Vec<BinRun> = Vec::new();
     for bin in 0..bin_count {
-        let (covered_us, is_whole) = like(bin);
+        let (covered_us, is_whole) = coverage(bin);
         match runs.last_mut() {
             Some(run) if (run.covered_us, run.is_whole) == (covered_us, is_whole) => run.bins.end = bin + 1,
             _ => runs.push(BinRun { bins: bin..bin + 1, covered_us, is_whole }),
@@ -62,7 +69,11 @@ fn runs(bin_count: usize, clipped_us: &[i64], calendar_us: &[i64]) -> Vec<BinRun
     runs
 }
 
-/// Rates are summed and compared as calls, as long as these are calls of as long a time.
+/// Returns the totals of all bins.
+///
+/// The bins of a run cover the same time, so their rates compare and add up as calls do: a run costs one
+/// division, and the sum is not rounded per bin. The peak is that of whole bins, or of clipped ones if all
+/// are clipped.
 fn totals(sums: &[Sums], runs: &[BinRun]) -> OriginationQualityTotals {
     let [total, answered, duration_ms] = [0, 1, 2].map(|i| sums.iter().map(|sums| sums[i]).sum::<i64>());
     let any_whole = runs.iter().any(|run| run.is_whole);

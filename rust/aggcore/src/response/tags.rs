@@ -1,4 +1,5 @@
-//! Tags (field numbers) of the messages that [`super::wire_writer`] writes, generated from `proto/` by `build.rs`.
+//! Tags (field numbers) of the messages that [`super::wire_writer`] writes, generated from `proto/` by
+//! `build.rs`.
 //!
 //! Each message is a module with one constant per field, and `FIELDS`, the list of (name, tag).
 

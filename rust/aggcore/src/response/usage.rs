@@ -1,4 +1,4 @@
-//! Session usage: counts per bin and their moving average.
+//! Session usage: sessions per bin, their moving average, and the busiest bin.
 
 use prost::Message;
 
@@ -7,21 +7,21 @@ use crate::scan::Partials;
 use crate::time_text::UtcOffsets;
 use crate::wire::v1::{AsrUsageBin, AsrUsageTotals, QueryAsrUsageResponse};
 
-/// What finishing a usage answer needs besides its sums.
+/// The request for usage, as far as the response depends on it.
 pub struct UsageOptions<'a> {
-    /// Edges of all bins scanned, warm-up ones first; one more than bins.
+    /// Edges of all scanned bins, ascending microseconds UTC: the warm-up bins, then those of the range.
     pub edges: &'a [i64],
-    /// Bins before the range that only the moving average reads.
+    /// Number of bins before the range. They count for the moving average only and are not returned.
     pub warmup_bin_count: usize,
-    /// Days of the moving average.
+    /// Days of the moving average, which needs bins of a day; `None` omits it.
     pub sma_period: Option<usize>,
-    /// A bin that ends at or before now is complete; microseconds UTC.
+    /// The current time in microseconds UTC. A bin that ends at or before it is complete.
     pub now_us: i64,
-    /// How times print.
+    /// Offsets of the zone in which times print.
     pub offsets: UtcOffsets<'a>,
 }
 
-/// Bytes of a `QueryAsrUsageResponse` with bins and totals.
+/// Returns a `QueryAsrUsageResponse` with bins and totals, encoded.
 pub fn build_usage_response(partials: &Partials, options: &UsageOptions<'_>) -> Vec<u8> {
     let counts: Vec<i64> = partials.sums.iter().map(|sums| sums[0]).collect();
     let bins: Vec<AsrUsageBin> = (options.warmup_bin_count..counts.len()).map(|bin| usage_bin(bin, &counts, options)).collect();
@@ -40,7 +40,7 @@ fn usage_bin(bin: usize, counts: &[i64], options: &UsageOptions<'_>) -> AsrUsage
 
 fn totals(bins: &[AsrUsageBin]) -> AsrUsageTotals {
     let count = |bin: &AsrUsageBin| bin.session_count.unwrap_or(0);
-    // `max_by_key` gives the last of equals, so the earliest is asked for from the end.
+    // `max_by_key` returns the last maximum, so the reversed order finds the earliest busiest bin.
     let busiest = bins.iter().rev().max_by_key(|bin| count(bin)).filter(|bin| count(bin) > 0);
     AsrUsageTotals {
         session_count: Some(bins.iter().map(count).sum()),
