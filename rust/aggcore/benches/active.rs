@@ -14,7 +14,7 @@ use aggcore::scan::{Measure, Partials, Scan};
 use aggcore::storage::Store;
 use aggcore::time_text::UtcOffsets;
 use aggcore::wire::v1::QueryActiveSessionsResponse;
-use common::{Owned, batch};
+use common::{OwnedRecord, batch};
 use criterion::{Criterion, criterion_group, criterion_main};
 use prost::Message;
 
@@ -41,14 +41,14 @@ fn shares() -> Vec<f64> {
     shares.collect()
 }
 
-fn session(n: u64, shares: &[f64]) -> Owned {
+fn session(n: u64, shares: &[f64]) -> OwnedRecord {
     let random = scrambled(scrambled(n) ^ n << 20);
     let place = (random % 1_000_003) as f64 / 1_000_003.0 * shares.last().copied().unwrap_or_default();
     let client = shares.partition_point(|&share| share <= place) as u64;
     let other = scrambled(random + n);
     let setup_us = RECEIVED_US - 1 - (other % 3_600_000_000) as i64;
     let answered = if other.is_multiple_of(3) { aggcore::record::schema::ABSENT } else { setup_us + 5_000_000 };
-    Owned::new(&format!("session-{n}"), setup_us)
+    OwnedRecord::new(&format!("session-{n}"), setup_us)
         .with("kind", 1)
         .with("answer_time", answered)
         .with("equipment_id", ((client * 7 + other % 5) % 40) as i64)
@@ -57,13 +57,13 @@ fn session(n: u64, shares: &[f64]) -> Owned {
         .with_text("term_clients_name", &format!("vendor {}", (client * 3 + other / 10 % 4) % 50))
 }
 
-fn sessions() -> Vec<Owned> {
+fn sessions() -> Vec<OwnedRecord> {
     let shares = shares();
     (0..SESSIONS).map(|n| session(n, &shares)).collect()
 }
 
-fn distinct(sessions: &[Owned], keys: [&str; 3]) -> usize {
-    let value = |session: &Owned, name: &str| match name {
+fn distinct(sessions: &[OwnedRecord], keys: [&str; 3]) -> usize {
+    let value = |session: &OwnedRecord, name: &str| match name {
         "orig_clients_name" | "term_clients_name" => session.text(name).to_owned(),
         _ => session.int(name).to_string(),
     };

@@ -15,7 +15,7 @@ use aggcore::columns::slice::RecordSlice;
 use aggcore::scan::Partials;
 use aggcore::scan::predicate::Predicate;
 use aggcore::wire::v1::QueryOriginationQualityResponse;
-use day::conditions::{Condition, MASKING, condition};
+use day::predicates::{MASKING, PredicateCase, predicate_case};
 use day::{Call, Day, work};
 use gungraun::{Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
 use prost::Message;
@@ -23,20 +23,20 @@ use sums::{Sums, in_bins};
 
 const ROWS: u64 = 100_000;
 
-#[library_benchmark(setup = part_and_edges, teardown = check_minutes)]
+#[library_benchmark(setup = slice_and_edges, teardown = check_minutes)]
 #[bench::of_all_rows()]
 fn minutes((slice, edges): (RecordSlice<'static>, Vec<i64>)) -> Partials {
-    work::scanned(black_box(&slice), &edges, &[], &[])
+    work::slice_partials(black_box(&slice), &edges, &[], &[])
 }
 
 // With the condition, which a benchmark of its own counts too.
-#[library_benchmark(setup = part_and_masking, teardown = check_masked_minutes)]
+#[library_benchmark(setup = slice_and_masking, teardown = check_masked_minutes)]
 #[bench::of_rows_between_8_bits()]
 fn minutes_masked((slice, edges, predicate): (RecordSlice<'static>, Vec<i64>, Predicate)) -> Partials {
-    work::scanned(black_box(&slice), &edges, &[predicate], &[])
+    work::slice_partials(black_box(&slice), &edges, &[predicate], &[])
 }
 
-#[library_benchmark(setup = part_and_condition)]
+#[library_benchmark(setup = slice_and_case)]
 #[bench::between_8_bits("between, 8 bits")]
 #[bench::between_16_bits("between, 16 bits")]
 #[bench::between_32_bits("between, 32 bits")]
@@ -45,14 +45,14 @@ fn minutes_masked((slice, edges, predicate): (RecordSlice<'static>, Vec<i64>, Pr
 #[bench::one_of_20("one of 20, 16 bits")]
 #[bench::duration("duration")]
 #[bench::sorted_entries("starts with, 10,000 sorted entries")]
-fn filter((slice, condition): (RecordSlice<'static>, Condition)) {
-    work::choose(black_box(&slice), black_box(&condition.predicate));
+fn filter((slice, case): (RecordSlice<'static>, PredicateCase)) {
+    work::select(black_box(&slice), black_box(&case.predicate));
 }
 
-#[library_benchmark(setup = part_and_keys, teardown = check_groups)]
+#[library_benchmark(setup = slice_and_keys, teardown = check_groups)]
 #[bench::folder_and_agent()]
 fn group((slice, edges, keys): (RecordSlice<'static>, Vec<i64>, Vec<String>)) -> Partials {
-    work::scanned(black_box(&slice), &edges, &[], &keys)
+    work::slice_partials(black_box(&slice), &edges, &[], &keys)
 }
 
 #[library_benchmark(setup = in_bins, teardown = check_quality)]
@@ -67,21 +67,21 @@ fn slice() -> RecordSlice<'static> {
     day.segment.verified_slice(no_tombstones).unwrap()
 }
 
-fn part_and_edges() -> (RecordSlice<'static>, Vec<i64>) {
+fn slice_and_edges() -> (RecordSlice<'static>, Vec<i64>) {
     (slice(), work::minute_edges())
 }
 
-fn part_and_masking() -> (RecordSlice<'static>, Vec<i64>, Predicate) {
-    (slice(), work::minute_edges(), condition(MASKING).predicate)
+fn slice_and_masking() -> (RecordSlice<'static>, Vec<i64>, Predicate) {
+    (slice(), work::minute_edges(), predicate_case(MASKING).predicate)
 }
 
-fn part_and_condition(name: &str) -> (RecordSlice<'static>, Condition) {
-    let (slice, condition) = (slice(), condition(name));
-    assert_eq!(work::chosen_count(&slice, &condition.predicate), calls().filter(condition.holds).count());
-    (slice, condition)
+fn slice_and_case(name: &str) -> (RecordSlice<'static>, PredicateCase) {
+    let (slice, case) = (slice(), predicate_case(name));
+    assert_eq!(work::selected_count(&slice, &case.predicate), calls().filter(case.holds).count());
+    (slice, case)
 }
 
-fn part_and_keys() -> (RecordSlice<'static>, Vec<i64>, Vec<String>) {
+fn slice_and_keys() -> (RecordSlice<'static>, Vec<i64>, Vec<String>) {
     (slice(), work::day_edges(), work::folder_and_agent())
 }
 
@@ -94,7 +94,7 @@ fn check_minutes(bins: Partials) {
 }
 
 fn check_masked_minutes(bins: Partials) {
-    assert_eq!(bins.sums, work::sums_of(calls().filter(condition(MASKING).holds), &work::minute_edges()));
+    assert_eq!(bins.sums, work::sums_of(calls().filter(predicate_case(MASKING).holds), &work::minute_edges()));
 }
 
 fn check_groups(cells: Partials) {

@@ -16,7 +16,7 @@ use aggcore::scan::Partials;
 use aggcore::wire::v1::{QueryAsrUsageResponse, QueryFolderStatsResponse, QueryOriginationQualityResponse};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use day::conditions::{MASKING, condition, conditions, is_of_account, of_account};
+use day::predicates::{MASKING, is_of_account, of_account, predicate_case, predicate_cases};
 use day::{Call, Day, work};
 use prost::Message;
 
@@ -49,21 +49,21 @@ fn time<T: Debug + PartialEq>(group: &mut Group<'_>, name: &str, expected: &T, w
 fn bin(group: &mut Group<'_>, day: &Day, slice: &RecordSlice<'_>) {
     let (minutes, odd) = (work::minute_edges(), work::odd_edges());
     let by_minute = work::sums_of(day.calls(), &minutes);
-    time(group, "minutes", &by_minute, || work::scanned(slice, &minutes, &[], &[]).sums);
-    time(group, "minutes, sums known before", &by_minute, || work::asked(day, &minutes, &[]).sums);
-    let masking = condition(MASKING);
+    time(group, "minutes", &by_minute, || work::slice_partials(slice, &minutes, &[], &[]).sums);
+    time(group, "minutes, sums known before", &by_minute, || work::store_partials(day, &minutes, &[]).sums);
+    let masking = predicate_case(MASKING);
     let kept = work::sums_of(day.calls().filter(masking.holds), &minutes);
     let predicates = [masking.predicate];
-    time(group, "minutes, masked", &kept, || work::scanned(slice, &minutes, &predicates, &[]).sums);
+    time(group, "minutes, masked", &kept, || work::slice_partials(slice, &minutes, &predicates, &[]).sums);
     let by_search = work::sums_of(day.calls(), &odd);
-    time(group, "odd edges, by search", &by_search, || work::scanned(slice, &odd, &[], &[]).sums);
+    time(group, "odd edges, by search", &by_search, || work::slice_partials(slice, &odd, &[], &[]).sums);
 }
 
 fn filter(group: &mut Group<'_>, day: &Day, slice: &RecordSlice<'_>) {
-    for condition in conditions() {
-        let expected = day.calls().filter(condition.holds).count();
-        assert_eq!(work::chosen_count(slice, &condition.predicate), expected, "{}", condition.name);
-        group.bench_function(condition.name, |bencher| bencher.iter(|| work::choose(slice, &condition.predicate)));
+    for case in predicate_cases() {
+        let expected = day.calls().filter(case.holds).count();
+        assert_eq!(work::selected_count(slice, &case.predicate), expected, "{}", case.name);
+        group.bench_function(case.name, |bencher| bencher.iter(|| work::select(slice, &case.predicate)));
     }
 }
 
@@ -72,8 +72,8 @@ fn by_folder_and_agent(group: &mut Group<'_>, day: &Day, slice: &RecordSlice<'_>
     let expected: HashSet<(u64, u64)> = day.calls().map(|call| (call.folder, call.agent)).collect();
     let calls_and_cells = |cells: Partials| (cells.sums.iter().map(|sums| sums[0]).sum::<i64>(), cells.sums.len());
     let expected = (ROWS as i64, expected.len());
-    time(group, "folder and agent", &expected, || calls_and_cells(work::scanned(slice, &edges, &[], &keys)));
-    time(group, "folder and agent, sums known before", &expected, || calls_and_cells(work::asked(day, &edges, &keys)));
+    time(group, "folder and agent", &expected, || calls_and_cells(work::slice_partials(slice, &edges, &[], &keys)));
+    time(group, "folder and agent, sums known before", &expected, || calls_and_cells(work::store_partials(day, &edges, &keys)));
 }
 
 /// What a report of origination quality asks of a store, which sees to it that no other row is looked at.

@@ -9,7 +9,7 @@ use aggcore::columns::slice::RecordSlice;
 use aggcore::error::{Error, Result};
 use aggcore::scan::{Measure, Partials, Scan, Scanner};
 use aggcore::storage::memtable::{Memtable, RowMetadata};
-use common::{Owned, batch, cells, distinct};
+use common::{OwnedRecord, batch, cells, distinct_records};
 use proptest::prelude::*;
 
 const DAY_US: i64 = 86_400_000_000;
@@ -17,7 +17,7 @@ const DAY_US: i64 = 86_400_000_000;
 /// Texts and integers of which all pieces of a table say the same, and others.
 const KEYS: [&str; 7] = ["company", "app_id", "folder", "customer_price", "setup_time", "session_id", "duration_ms"];
 
-fn table_of(records: &[Owned]) -> Memtable {
+fn table_of(records: &[OwnedRecord]) -> Memtable {
     let (batch, mut table) = (batch(records), Memtable::default());
     let rows: Vec<usize> = (0..batch.rows()).collect();
     table.append(&batch.fields(), &rows, |row| RowMetadata { key_hash: row as u64, versions: None, received_us: 0 });
@@ -48,7 +48,7 @@ fn scanned_in_pieces(scan: &Scan<'_>, tables: &[Memtable], size: usize, turns: u
 proptest! {
     #[test]
     fn pieces_of_tables_have_the_sums_of_the_whole(
-        records in distinct(90), keys in prop::sample::subsequence(KEYS.to_vec(), 1..4), close in 0usize..4,
+        records in distinct_records(90), keys in prop::sample::subsequence(KEYS.to_vec(), 1..4), close in 0usize..4,
         size in 1usize..40, turns in any::<u64>(), elapsed in any::<bool>(),
     ) {
         let keys = if close > 0 { KEYS[..close].to_vec() } else { keys };

@@ -12,12 +12,12 @@ use aggcore::scan::code_deck::{CodeDeckEntry, Deck};
 use aggcore::scan::predicate::{Network, Predicate, TextMatch};
 use aggcore::scan::{Measure, Partials, Scan};
 use aggcore::storage::Store;
-use common::{Owned, batch, distinct};
+use common::{OwnedRecord, batch, distinct_records};
 use proptest::prelude::*;
 
 const DAY_US: i64 = 86_400_000_000;
 
-fn store_of(records: &[Owned]) -> Store {
+fn store_of(records: &[OwnedRecord]) -> Store {
     let store = Store::default();
     store.apply(&batch(records), 0);
     store
@@ -34,7 +34,7 @@ fn cells(partials: &Partials) -> BTreeMap<(u32, Vec<String>), [i64; 3]> {
 }
 
 /// What a column shows of a record, as [`cells`] writes it.
-fn shown(record: &Owned, column: &str) -> String {
+fn shown(record: &OwnedRecord, column: &str) -> String {
     match (column, field(column).map(|field| field.field_type.column_kind())) {
         ("duration_ms", _) => duration_ms(record).to_string(),
         // A session without kind is a CALL, an attempt not said to be rerouted the last one.
@@ -44,13 +44,13 @@ fn shown(record: &Owned, column: &str) -> String {
     }
 }
 
-fn duration_ms(record: &Owned) -> i64 {
+fn duration_ms(record: &OwnedRecord) -> i64 {
     let (answer, end) = (record.int("answer_time"), record.int("end_time"));
     if answer != ABSENT && end != ABSENT { (end - answer) / 1_000 } else { 0 }
 }
 
 fn naive(
-    records: &[Owned], edges: &[i64], keys: &[String], keep: impl Fn(&Owned) -> bool,
+    records: &[OwnedRecord], edges: &[i64], keys: &[String], keep: impl Fn(&OwnedRecord) -> bool,
 ) -> BTreeMap<(u32, Vec<String>), [i64; 3]> {
     let mut cells = BTreeMap::new();
     for record in records.iter().filter(|record| keep(record)) {
@@ -69,7 +69,7 @@ fn naive(
 }
 
 /// A condition, and the same one as a person would write it.
-type Pair = (Predicate, fn(&Owned) -> bool);
+type Pair = (Predicate, fn(&OwnedRecord) -> bool);
 
 fn conditions() -> Vec<Pair> {
     let column = |name: &str| name.to_owned();
@@ -146,8 +146,8 @@ const KEYS: [&str; 14] = [
 ];
 
 /// Records with wide and absent integers.
-fn spread(count: usize) -> impl Strategy<Value = Vec<Owned>> {
-    (distinct(count), prop::collection::vec(pool(), POOLED.len()), any::<u64>()).prop_map(|(records, pools, seed)| {
+fn spread(count: usize) -> impl Strategy<Value = Vec<OwnedRecord>> {
+    (distinct_records(count), prop::collection::vec(pool(), POOLED.len()), any::<u64>()).prop_map(|(records, pools, seed)| {
         let value = |pool: &[i64], n: usize| pool[(seed as usize).wrapping_mul(2 * n + 1) % 9_973 % pool.len()];
         let records = records.into_iter().enumerate().map(|(row, record)| {
             let columns = POOLED.iter().zip(&pools).enumerate();
@@ -159,22 +159,22 @@ fn spread(count: usize) -> impl Strategy<Value = Vec<Owned>> {
 
 /// A store with records in a segment, in what a seal has taken up, and in both tables in memory; of the records
 /// in the segment some were replaced by others that say the same.
-fn store_of_parts(directory: &std::path::Path, records: &[Owned]) -> Store {
+fn store_of_parts(directory: &std::path::Path, records: &[OwnedRecord]) -> Store {
     let (sealed, others) = records.split_at(records.len() / 3);
     let (immutable, hot) = others.split_at(others.len() / 2);
     let store = store_of(sealed);
-    let begin_flush = store.begin_flush(false);
-    store.install(store.write_flush(directory, 1, 7, &begin_flush).unwrap());
+    let flush = store.begin_flush(false);
+    store.install(store.write_flush(directory, 1, 7, &flush).unwrap());
     store.apply(&batch(immutable), 0);
     drop(store.begin_flush(false));
     store.apply(&batch(hot), 0);
-    let again: Vec<Owned> = sealed.iter().step_by(2).map(|record| record.clone().with("revision", 1)).collect();
+    let again: Vec<OwnedRecord> = sealed.iter().step_by(2).map(|record| record.clone().with("revision", 1)).collect();
     store.apply(&batch(&again), 0);
     store
 }
 
 /// Ascending edges; a record on one belongs to the bin that begins there.
-fn edges_of(edges: Vec<i64>, records: &[Owned]) -> Vec<i64> {
+fn edges_of(edges: Vec<i64>, records: &[OwnedRecord]) -> Vec<i64> {
     let on_edge = records.first().map(|record| record.int("setup_time"));
     edges.into_iter().chain(on_edge).collect::<BTreeSet<_>>().into_iter().collect()
 }
@@ -182,7 +182,7 @@ fn edges_of(edges: Vec<i64>, records: &[Owned]) -> Vec<i64> {
 proptest! {
     #[test]
     fn sums_are_those_of_a_plain_loop(
-        records in distinct(60), edges in prop::collection::vec(0..3 * DAY_US, 2..6), which in 0usize..21, also in 0usize..21,
+        records in distinct_records(60), edges in prop::collection::vec(0..3 * DAY_US, 2..6), which in 0usize..21, also in 0usize..21,
         sealed in any::<bool>(),
     ) {
         let edges = edges_of(edges, &records);
@@ -192,8 +192,8 @@ proptest! {
         let store = store_of(&records);
         let directory = tempfile::tempdir().unwrap();
         if sealed {
-            let begin_flush = store.begin_flush(false);
-            store.install(store.write_flush(directory.path(), 1, 1_000, &begin_flush).unwrap());
+            let flush = store.begin_flush(false);
+            store.install(store.write_flush(directory.path(), 1, 1_000, &flush).unwrap());
         }
         let keys = ["folder".to_owned(), "app_id".to_owned()];
         let answer = ask(&store, Some(&edges), &[first.clone(), second.clone()], &keys, Measure::Calls);
@@ -237,20 +237,20 @@ fn minutes() -> impl Strategy<Value = Vec<i64>> {
 proptest! {
     #[test]
     fn bins_of_whole_minutes_have_the_sums_of_a_plain_loop(
-        records in distinct(90), edges in minutes(), which in 0usize..21, counted in any::<bool>(),
+        records in distinct_records(90), edges in minutes(), which in 0usize..21, counted in any::<bool>(),
         account in prop_oneof![Just(None), Just(Some("a")), Just(Some("ab")), Just(Some(""))],
     ) {
-        let records: Vec<Owned> =
+        let records: Vec<OwnedRecord> =
             records.into_iter().map(|record| record.clone().with_text("account_id", record.text("company"))).collect();
         let directory = tempfile::tempdir().unwrap();
         let store = store_of_parts(directory.path(), &records);
         let (condition, keep) = conditions().swap_remove(which);
         let of_account = account.map(|account| Predicate::OneOfTexts { column: "account_id".into(), values: vec![account.into()] });
-        let kept = |r: &Owned| account.is_none_or(|account| !account.is_empty() && r.text("account_id") == account);
+        let kept = |r: &OwnedRecord| account.is_none_or(|account| !account.is_empty() && r.text("account_id") == account);
         let measure = if counted { Measure::Sessions } else { Measure::Calls };
         // The first time, and with the sums of whole segments known.
         for predicates in [vec![condition], Vec::new(), Vec::new()] {
-            let is_kept = |r: &Owned| kept(r) && (predicates.is_empty() || keep(r));
+            let is_kept = |r: &OwnedRecord| kept(r) && (predicates.is_empty() || keep(r));
             let expected = naive(&records, &edges, &[], is_kept);
             let expected = expected.into_iter().map(|(bin, sums)| (bin, if counted { [sums[0], 0, 0] } else { sums }));
             let asked: Vec<Predicate> = predicates.iter().cloned().chain(of_account.clone()).collect();
@@ -266,16 +266,16 @@ fn many_segments_are_scanned_with_helpers() {
     let record = |n: i64| {
         let setup_us = n % 7 * DAY_US + n * 1_000_003 % DAY_US;
         let answer_us = if n % 3 == 0 { ABSENT } else { setup_us };
-        Owned::new(&format!("s{n}"), setup_us)
+        OwnedRecord::new(&format!("s{n}"), setup_us)
             .with("answer_time", answer_us)
             .with("end_time", setup_us + n)
             .with("app_id", n % 5)
             .with_text("folder", names[n as usize % 3])
     };
-    let records: Vec<Owned> = (0..70_000).map(record).collect();
+    let records: Vec<OwnedRecord> = (0..70_000).map(record).collect();
     let (store, directory) = (store_of(&records), tempfile::tempdir().unwrap());
-    let begin_flush = store.begin_flush(false);
-    store.install(store.write_flush(directory.path(), 1, 1_000, &begin_flush).unwrap());
+    let flush = store.begin_flush(false);
+    store.install(store.write_flush(directory.path(), 1, 1_000, &flush).unwrap());
     let edges: Vec<i64> = (0..=8).map(|day| day * DAY_US).collect();
     for keys in [vec![], vec!["folder".to_owned(), "app_id".to_owned()]] {
         let answer = cells(&ask(&store, Some(&edges), &[], &keys, Measure::Calls));
@@ -297,10 +297,10 @@ fn many_segments_are_scanned_with_helpers() {
 }
 
 /// A call of a day of many, its values out of small pools.
-fn busy(n: i64) -> Owned {
+fn busy(n: i64) -> OwnedRecord {
     let setup_us = n * 7_919_000_003 % DAY_US;
     let answer_us = if n % 3 == 0 { ABSENT } else { setup_us + n % 1_000 };
-    Owned::new(&format!("s{n}"), setup_us)
+    OwnedRecord::new(&format!("s{n}"), setup_us)
         .with("answer_time", answer_us)
         .with("end_time", setup_us + 1_000 + n * 1_000)
         .with("app_id", n % 5)
@@ -313,7 +313,7 @@ fn busy(n: i64) -> Owned {
 }
 
 /// Conditions and keys, and the conditions in plain words.
-type Asked = (Vec<Predicate>, Vec<String>, fn(&Owned) -> bool);
+type Asked = (Vec<Predicate>, Vec<String>, fn(&OwnedRecord) -> bool);
 
 /// What reports ask that is answered from sums by slots of time, and what is beside it.
 fn asked_of_cubes() -> Vec<Asked> {
@@ -338,10 +338,10 @@ fn asked_of_cubes() -> Vec<Asked> {
 
 #[test]
 fn sums_that_are_kept_are_those_of_a_plain_loop_also_after_replacements() {
-    let mut records: Vec<Owned> = (0..40_000).map(busy).collect();
+    let mut records: Vec<OwnedRecord> = (0..40_000).map(busy).collect();
     let (store, directory) = (store_of(&records), tempfile::tempdir().unwrap());
-    let begin_flush = store.begin_flush(false);
-    store.install(store.write_flush(directory.path(), 1, 100_000, &begin_flush).unwrap());
+    let flush = store.begin_flush(false);
+    store.install(store.write_flush(directory.path(), 1, 100_000, &flush).unwrap());
     let minutes = |minutes: &[i64]| minutes.iter().map(|minute| minute * 60_000_000).collect::<Vec<i64>>();
     let all_edges = [minutes(&[0, 1_440]), minutes(&[-60, 45, 60, 600]), minutes(&[7, 8, 1_000]), vec![1, 60_000_000]];
     for round in 0..3 {
@@ -354,7 +354,7 @@ fn sums_that_are_kept_are_those_of_a_plain_loop_also_after_replacements() {
         for record in records.iter_mut().skip(round).step_by(1_000) {
             *record = record.clone().with("revision", round as i64 + 1).with("app_id", 1).with_text("folder", "new");
         }
-        let changed: Vec<Owned> = records.iter().skip(round).step_by(1_000).cloned().collect();
+        let changed: Vec<OwnedRecord> = records.iter().skip(round).step_by(1_000).cloned().collect();
         assert_eq!(store.apply(&batch(&changed), 0).replaced, 40);
     }
 }
@@ -364,24 +364,24 @@ fn calls_of_weeks_have_the_sums_of_a_plain_loop() {
     let long = |n: i64| {
         let setup_us = n * 7_919_003 % DAY_US;
         let talk_us = if n < 4_000 { 1_000_000 } else { i64::from(i32::MAX) * 1_000 };
-        Owned::new(&format!("s{n}"), setup_us).with("answer_time", setup_us).with("end_time", setup_us + talk_us)
+        OwnedRecord::new(&format!("s{n}"), setup_us).with("answer_time", setup_us).with("end_time", setup_us + talk_us)
     };
-    let records: Vec<Owned> = (0..20_000).map(long).collect();
+    let records: Vec<OwnedRecord> = (0..20_000).map(long).collect();
     let (store, directory) = (store_of(&records), tempfile::tempdir().unwrap());
-    let begin_flush = store.begin_flush(false);
-    store.install(store.write_flush(directory.path(), 1, 100_000, &begin_flush).unwrap());
+    let flush = store.begin_flush(false);
+    store.install(store.write_flush(directory.path(), 1, 100_000, &flush).unwrap());
     let edges: Vec<i64> = (0..=1_440).map(|minute| minute * 60_000_000).collect();
     let short = Predicate::Between { column: "duration_ms".into(), low: 0, high: 1_000 };
     assert_eq!(cells(&ask(&store, Some(&edges), &[], &[], Measure::Calls)), naive(&records, &edges, &[], |_| true));
-    let kept = |r: &Owned| r.int("end_time") - r.int("answer_time") <= 1_000_000;
+    let kept = |r: &OwnedRecord| r.int("end_time") - r.int("answer_time") <= 1_000_000;
     assert_eq!(cells(&ask(&store, Some(&edges), &[short], &[], Measure::Calls)), naive(&records, &edges, &[], kept));
 }
 
 #[test]
 fn rows_taken_at_different_times_meet_in_one_group() {
     let names = ["", "a", "b"];
-    let records: Vec<Owned> = (0..10_000)
-        .map(|n| Owned::new(&format!("s{n}"), n as i64).with_text("folder", names[n % 3]).with("app_id", n as i64 % 2))
+    let records: Vec<OwnedRecord> = (0..10_000)
+        .map(|n| OwnedRecord::new(&format!("s{n}"), n as i64).with_text("folder", names[n % 3]).with("app_id", n as i64 % 2))
         .collect();
     let (store, keys) = (store_of(&records), ["folder".to_owned(), "app_id".to_owned()]);
     let answer = cells(&ask(&store, Some(&[0, 20_000]), &[], &keys, Measure::Calls));
@@ -390,7 +390,7 @@ fn rows_taken_at_different_times_meet_in_one_group() {
 
 #[test]
 fn every_bin_is_there_without_keys_and_none_without_edges() {
-    let store = store_of(&[Owned::new("a", 10)]);
+    let store = store_of(&[OwnedRecord::new("a", 10)]);
     let counts = |edges: Option<&[i64]>| -> Vec<i64> {
         ask(&store, edges, &[], &[], Measure::Sessions).sums.iter().map(|sums| sums[0]).collect()
     };
@@ -402,15 +402,15 @@ fn every_bin_is_there_without_keys_and_none_without_edges() {
 
 #[test]
 fn elapsed_time_is_floored_per_session_and_never_negative() {
-    let answered = |id: &str, us: i64| Owned::new(id, 0).with("answer_time", us);
-    let store = store_of(&[answered("a", 1), answered("b", 1_001), answered("c", 9_000_000), Owned::new("d", 0)]);
+    let answered = |id: &str, us: i64| OwnedRecord::new(id, 0).with("answer_time", us);
+    let store = store_of(&[answered("a", 1), answered("b", 1_001), answered("c", 9_000_000), OwnedRecord::new("d", 0)]);
     let sums = ask(&store, None, &[], &[], Measure::Elapsed { as_of_us: 3_000 }).sums;
     assert_eq!(sums, [[4, 2 + 1, 0]]);
 }
 
 #[test]
 fn cells_are_limited_while_scanning() {
-    let records: Vec<Owned> = (0..5).map(|n| Owned::new(&format!("s{n}"), n).with("app_id", n)).collect();
+    let records: Vec<OwnedRecord> = (0..5).map(|n| OwnedRecord::new(&format!("s{n}"), n).with("app_id", n)).collect();
     let (store, cancel, keys) = (store_of(&records), CancelToken::with_limit(None), ["app_id".to_owned()]);
     let scan = |cell_count_max| Scan {
         edges: None,
@@ -427,7 +427,7 @@ fn cells_are_limited_while_scanning() {
 
 #[test]
 fn work_that_nobody_waits_for_ends() {
-    let store = store_of(&[Owned::new("a", 0)]);
+    let store = store_of(&[OwnedRecord::new("a", 0)]);
     let scan = |cancel| Scan {
         edges: None,
         predicates: &[],
@@ -445,7 +445,7 @@ fn work_that_nobody_waits_for_ends() {
 
 #[test]
 fn the_longest_durations_add_up() {
-    let long = |id: &str| Owned::new(id, 0).with("answer_time", 0).with("end_time", 7_258_118_399_999_999);
+    let long = |id: &str| OwnedRecord::new(id, 0).with("answer_time", 0).with("end_time", 7_258_118_399_999_999);
     let store = store_of(&[long("a"), long("b")]);
     let sums = ask(&store, None, &[], &[], Measure::Calls).sums;
     assert_eq!(sums, [[2, 2, 2 * 7_258_118_399_999]]);
@@ -453,8 +453,9 @@ fn the_longest_durations_add_up() {
 
 #[test]
 fn a_code_deck_stands_in_place_of_the_rates_of_the_records() {
-    let call =
-        |id: &str, number: &str| Owned::new(id, 0).with_text("term_dst_party_id", number).with_text("term_rates_code", "carried");
+    let call = |id: &str, number: &str| {
+        OwnedRecord::new(id, 0).with_text("term_dst_party_id", number).with_text("term_rates_code", "carried")
+    };
     let store = store_of(&[call("a", "+1202"), call("b", "1203"), call("c", "44"), call("d", "")]);
     let entry = |code: &str, name: &str| CodeDeckEntry { code: code.to_owned(), name: name.to_owned(), country: String::new() };
     let deck = Deck::new(vec![entry("1", "one"), entry("1202", "capital"), entry("12", "one")]);

@@ -8,7 +8,7 @@ use aggcore::columns::row_set::RowSet;
 use aggcore::scan::{Measure, Partials, Scan};
 use aggcore::storage::segment::ManifestEntry;
 use aggcore::storage::{BatchOutcome, SegmentEdit, Store};
-use common::{Owned, batch, record};
+use common::{OwnedRecord, batch, record};
 use proptest::prelude::*;
 
 const DAY_US: i64 = 86_400_000_000;
@@ -48,7 +48,7 @@ struct OnDisk {
     segments: Vec<(i64, ManifestEntry, Vec<u8>)>,
     active: Vec<ManifestEntry>,
     /// What was received since the last seal: the journal.
-    unsealed: Vec<Owned>,
+    unsealed: Vec<OwnedRecord>,
 }
 
 impl OnDisk {
@@ -57,38 +57,38 @@ impl OnDisk {
         Self { directory, store: Store::default(), sequence: 1, segments: vec![], active: vec![], unsealed: vec![] }
     }
 
-    fn write(&mut self, records: &[Owned]) {
+    fn write(&mut self, records: &[OwnedRecord]) {
         self.store.apply(&batch(records), 0);
         self.unsealed.extend_from_slice(records);
     }
 
     /// Seals; `meanwhile` is received after the seal began and before it is in place.
-    fn seal(&mut self, meanwhile: &[Owned]) {
-        let begin_flush = self.store.begin_flush(true);
+    fn seal(&mut self, meanwhile: &[OwnedRecord]) {
+        let flush = self.store.begin_flush(true);
         self.unsealed.clear();
         self.write(meanwhile);
-        let rewrite = self.store.write_flush(self.directory.path(), self.sequence, 3, &begin_flush).unwrap();
-        self.active = self.store.write_active_snapshot(self.directory.path(), self.sequence, &begin_flush).unwrap().unwrap();
-        self.install(rewrite, &[]);
+        let edit = self.store.write_flush(self.directory.path(), self.sequence, 3, &flush).unwrap();
+        self.active = self.store.write_active_snapshot(self.directory.path(), self.sequence, &flush).unwrap().unwrap();
+        self.install(edit, &[]);
     }
 
     /// Makes one of the segments of a day, `meanwhile` being received.
-    fn merge(&mut self, meanwhile: &[Owned]) {
+    fn merge(&mut self, meanwhile: &[OwnedRecord]) {
         let names = self.store.pick_compaction(100);
-        let rewrite = self.store.compact(self.directory.path(), self.sequence, 100, &names).unwrap();
+        let edit = self.store.compact(self.directory.path(), self.sequence, 100, &names).unwrap();
         self.write(meanwhile);
-        self.install(rewrite, &names);
+        self.install(edit, &names);
     }
 
-    fn install(&mut self, rewrite: SegmentEdit, replaced: &[String]) {
+    fn install(&mut self, edit: SegmentEdit, replaced: &[String]) {
         self.segments.retain(|(_, written, _)| !replaced.contains(&written.name));
-        for (name, rows) in &rewrite.tombstones {
+        for (name, rows) in &edit.tombstones {
             let known = self.segments.iter_mut().find(|(_, written, _)| written.name == *name).unwrap();
             known.2 = rows.to_bytes();
         }
-        self.segments.extend(rewrite.segments.iter().map(|new| (new.day, new.written.clone(), Vec::new())));
+        self.segments.extend(edit.segments.iter().map(|new| (new.day, new.written.clone(), Vec::new())));
         self.sequence += 100;
-        self.store.install(rewrite);
+        self.store.install(edit);
     }
 
     /// What the next process would make of the files and the journal.
@@ -106,9 +106,9 @@ impl OnDisk {
 
 /// What is seen after the records in batches of `size`, with `doing` done after each: 1 seals, 2 seals while the next
 /// batch comes, 3 merges, 4 merges while it comes; more also reopens.
-fn after(records: &[Owned], size: usize, doing: &[u8]) -> Vec<String> {
+fn after(records: &[OwnedRecord], size: usize, doing: &[u8]) -> Vec<String> {
     let mut disk = OnDisk::new();
-    let batches: Vec<&[Owned]> = records.chunks(size).collect();
+    let batches: Vec<&[OwnedRecord]> = records.chunks(size).collect();
     for (number, records) in batches.iter().enumerate() {
         disk.write(records);
         let next = batches.get(number + 1).copied().unwrap_or_default();
@@ -127,7 +127,7 @@ fn after(records: &[Owned], size: usize, doing: &[u8]) -> Vec<String> {
     seen(&disk.store)
 }
 
-fn versions() -> impl Strategy<Value = Vec<Owned>> {
+fn versions() -> impl Strategy<Value = Vec<OwnedRecord>> {
     let version = (record(3), 0..3i64, 1..4i64, 0..2i64).prop_map(|(record, revision, event, whole)| {
         let event = if whole == 1 || event == 3 && record.int("end_time") == aggcore::record::schema::ABSENT { 0 } else { event };
         let record = record.with("revision", revision);
@@ -142,7 +142,7 @@ proptest! {
         (records, shuffled) in versions().prop_flat_map(|v| (Just(v.clone()), Just(v).prop_shuffle())), size in 1usize..5,
         doing in prop::collection::vec(0u8..10, 1..12),
     ) {
-        let again: Vec<Owned> = shuffled.iter().chain(&records).cloned().collect();
+        let again: Vec<OwnedRecord> = shuffled.iter().chain(&records).cloned().collect();
         prop_assert_eq!(after(&records, 100, &[]), after(&again, size, &doing));
     }
 }
@@ -150,8 +150,8 @@ proptest! {
 #[test]
 fn a_repeated_record_is_a_duplicate_and_a_changed_one_replaces() {
     let store = Store::default();
-    let first = Owned::new("a", 0).with("end_time", 5);
-    let outcome = |records: &[Owned]| store.apply(&batch(records), 0);
+    let first = OwnedRecord::new("a", 0).with("end_time", 5);
+    let outcome = |records: &[OwnedRecord]| store.apply(&batch(records), 0);
     assert_eq!(outcome(&[first.clone(), first.clone()]), BatchOutcome { accepted: 1, replaced: 0, duplicates: 1 });
     let changed = first.clone().with("revision", 1).with("app_id", 7);
     assert_eq!(outcome(&[changed, first]), BatchOutcome { accepted: 0, replaced: 1, duplicates: 1 });
@@ -159,35 +159,36 @@ fn a_repeated_record_is_a_duplicate_and_a_changed_one_replaces() {
 
 #[test]
 fn a_late_middle_version_fills_only_what_no_greater_one_has() {
-    let low = Owned::new("a", 0).with("app_id", 1).with_text("folder", "low");
-    let middle = Owned::new("a", 0).with("revision", 1).with("app_id", 2);
-    let high = Owned::new("a", 0).with("revision", 2).with("end_time", 9);
+    let low = OwnedRecord::new("a", 0).with("app_id", 1).with_text("folder", "low");
+    let middle = OwnedRecord::new("a", 0).with("revision", 1).with("app_id", 2);
+    let high = OwnedRecord::new("a", 0).with("revision", 2).with("end_time", 9);
     let rows = after(&[low, high, middle], 1, &[]);
     assert_eq!(rows, ["a|0|-9223372036854775808|9|1|2|low| [1, 0, 0]"]);
 }
 
 #[test]
 fn neighbouring_days_are_one_record_and_a_version_between_joins_two() {
-    let on = |day: i64, revision: i64| Owned::new("a", day * DAY_US).with("revision", revision).with("end_time", 9 * DAY_US);
+    let on =
+        |day: i64, revision: i64| OwnedRecord::new("a", day * DAY_US).with("revision", revision).with("end_time", 9 * DAY_US);
     assert_eq!(after(&[on(1, 0), on(2, 1)], 1, &[]).len(), 1);
     assert_eq!(after(&[on(1, 0), on(3, 1)], 1, &[]).len(), 2);
     for order in [[1, 3, 2], [2, 1, 3], [3, 2, 1]] {
-        let records: Vec<Owned> = order.map(|day| on(day, day)).to_vec();
+        let records: Vec<OwnedRecord> = order.map(|day| on(day, day)).to_vec();
         assert_eq!(after(&records, 1, &[6]).len(), 1, "{order:?}");
     }
 }
 
 #[test]
 fn a_version_finds_its_sealed_record_however_far_the_days_of_its_versions_reach() {
-    let on = |day: i64| Owned::new("a", day * DAY_US).with("revision", day).with("end_time", 20 * DAY_US);
-    let records: Vec<Owned> = [5, 6, 7, 8, 5, 4].map(on).to_vec();
+    let on = |day: i64| OwnedRecord::new("a", day * DAY_US).with("revision", day).with("end_time", 20 * DAY_US);
+    let records: Vec<OwnedRecord> = [5, 6, 7, 8, 5, 4].map(on).to_vec();
     assert_eq!(after(&records, 4, &[6]).len(), 1);
 }
 
 #[test]
 fn a_time_of_a_lower_version_that_contradicts_is_left_out() {
-    let answered = Owned::new("a", 0).with("event", 2).with("answer_time", 700);
-    let ended = Owned::new("a", 0).with("event", 3).with("end_time", 500);
+    let answered = OwnedRecord::new("a", 0).with("event", 2).with("answer_time", 700);
+    let ended = OwnedRecord::new("a", 0).with("event", 3).with("end_time", 500);
     let rows = after(&[answered, ended], 1, &[]);
     assert_eq!(rows, ["a|0|-9223372036854775808|500|1|-9223372036854775808|| [1, 0, 0]"]);
 }

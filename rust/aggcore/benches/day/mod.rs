@@ -3,13 +3,13 @@
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
-pub mod conditions;
+pub mod predicates;
 pub mod work;
 
 use aggcore::record::schema::ABSENT;
 use aggcore::storage::Store;
 use aggcore::storage::segment::Segment;
-use common::{Owned, batch};
+use common::{OwnedRecord, batch};
 
 /// 2026-03-02T00:00:00Z, when the day begins.
 pub const FROM_US: i64 = 1_772_409_600_000_000;
@@ -49,9 +49,9 @@ struct Random(u64);
 impl Random {
     fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let hash_words = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let hash_words = (hash_words ^ hash_words >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (hash_words ^ hash_words >> 31) % bound
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ mixed >> 31) % bound
     }
 }
 
@@ -95,9 +95,9 @@ impl Call {
         [1, i64::from(self.duration_ms.is_some()), self.duration_ms.unwrap_or(0)]
     }
 
-    fn record(&self) -> Owned {
+    fn record(&self) -> OwnedRecord {
         let ring_end_us = self.setup_us + 5_000_000;
-        Owned::new(&format!("{:012}", self.number), self.setup_us)
+        OwnedRecord::new(&format!("{:012}", self.number), self.setup_us)
             .with("answer_time", self.duration_ms.map_or(ABSENT, |_| ring_end_us))
             .with("end_time", ring_end_us + self.duration_ms.unwrap_or(0) * 1_000)
             .with("disconnect_cause", self.cause)
@@ -128,14 +128,14 @@ impl Day {
         }
         let (store, directory) = (Store::default(), tempfile::tempdir().unwrap());
         for first in (0..row_count).step_by(BATCH_ROWS as usize) {
-            let records: Vec<Owned> =
+            let records: Vec<OwnedRecord> =
                 (first..row_count.min(first + BATCH_ROWS)).map(|number| Call::new(number).record()).collect();
             assert_eq!(store.apply(&batch(&records), FROM_US).accepted, records.len());
         }
-        let rewrite = store.write_flush(directory.path(), 1, row_count as usize, &store.begin_flush(false)).unwrap();
-        let [new] = rewrite.segments.as_slice() else { panic!("a day is one segment") };
+        let edit = store.write_flush(directory.path(), 1, row_count as usize, &store.begin_flush(false)).unwrap();
+        let [new] = edit.segments.as_slice() else { panic!("a day is one segment") };
         let segment = Segment::open(directory.path(), &new.written).unwrap();
-        store.install(rewrite);
+        store.install(edit);
         // The file stays mapped when its name goes with the directory.
         Self { row_count, store, segment }
     }

@@ -40,7 +40,7 @@ pub fn scan_of_calls<'a>(edges: &'a [i64], predicates: &'a [Predicate], keys: &'
 }
 
 /// Calls of a slice by bin and key, found by one thread.
-pub fn scanned(slice: &RecordSlice<'_>, edges: &[i64], predicates: &[Predicate], keys: &[String]) -> Partials {
+pub fn slice_partials(slice: &RecordSlice<'_>, edges: &[i64], predicates: &[Predicate], keys: &[String]) -> Partials {
     let cancel = CancelToken::with_limit(None);
     let scan = scan_of_calls(edges, predicates, keys, &cancel);
     let mut scanner = Scanner::new(&scan);
@@ -49,22 +49,22 @@ pub fn scanned(slice: &RecordSlice<'_>, edges: &[i64], predicates: &[Predicate],
 }
 
 /// Calls of a store by bin and key: it keeps sums of what is often asked for.
-pub fn asked(day: &Day, edges: &[i64], keys: &[String]) -> Partials {
+pub fn store_partials(day: &Day, edges: &[i64], keys: &[String]) -> Partials {
     let cancel = CancelToken::with_limit(None);
     day.store.partials(&scan_of_calls(edges, &[], keys, &cancel)).unwrap()
 }
 
 /// Finds the rows of a slice that a condition holds for.
-pub fn choose(slice: &RecordSlice<'_>, predicate: &Predicate) {
-    each_chosen(slice, predicate, |selection| {
+pub fn select(slice: &RecordSlice<'_>, predicate: &Predicate) {
+    each_selection(slice, predicate, |selection| {
         black_box(selection);
     });
 }
 
 /// How many rows of a slice a condition holds for.
-pub fn chosen_count(slice: &RecordSlice<'_>, predicate: &Predicate) -> usize {
+pub fn selected_count(slice: &RecordSlice<'_>, predicate: &Predicate) -> usize {
     let mut count = 0;
-    each_chosen(slice, predicate, |selection| {
+    each_selection(slice, predicate, |selection| {
         count += match selection {
             Selection::Range(run) => run.len(),
             Selection::Mask(_, mask) => mask.iter().filter(|kept| **kept == 1).count(),
@@ -84,7 +84,7 @@ pub fn sums_of(calls: impl Iterator<Item = Call>, edges: &[i64]) -> Vec<Sums> {
     bins
 }
 
-fn each_chosen(slice: &RecordSlice<'_>, predicate: &Predicate, mut take: impl FnMut(Selection<'_>)) {
+fn each_selection(slice: &RecordSlice<'_>, predicate: &Predicate, mut take: impl FnMut(Selection<'_>)) {
     let columns = SliceColumns::new(slice, None);
     let selector = Selector::new(slice, (i64::MIN, i64::MAX), vec![CompiledPredicate::new(predicate, &columns).unwrap()]);
     let taken = selector.each_chunk(&CancelToken::with_limit(None), |selection| {

@@ -12,12 +12,12 @@ use proptest::prelude::*;
 
 /// A record that owns its texts.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Owned {
+pub struct OwnedRecord {
     pub ints: [i64; INT_COUNT],
     pub strings: [String; STRING_COUNT],
 }
 
-impl Owned {
+impl OwnedRecord {
     pub fn new(session_id: &str, setup_us: i64) -> Self {
         let mut record = Self { ints: [ABSENT; INT_COUNT], strings: std::array::from_fn(|_| String::new()) };
         record.strings[DICTIONARY_COUNT] = session_id.to_owned();
@@ -49,7 +49,7 @@ impl Owned {
 }
 
 /// The batch that a client would send.
-pub fn batch(records: &[Owned]) -> ColumnarBatch {
+pub fn batch(records: &[OwnedRecord]) -> ColumnarBatch {
     let mut bytes = Vec::new();
     for record in records {
         let mut message = Vec::new();
@@ -74,19 +74,21 @@ pub fn cells(partials: &Partials) -> BTreeMap<(u32, Vec<String>), [i64; 3]> {
     cells.map(|(cell, sums)| ((partials.bins[cell], key(cell)), *sums)).collect()
 }
 
-fn maybe<T: Clone + std::fmt::Debug + 'static>(values: impl Strategy<Value = T> + 'static, absent: T) -> BoxedStrategy<T> {
+fn or_absent<T: Clone + std::fmt::Debug + 'static>(values: impl Strategy<Value = T> + 'static, absent: T) -> BoxedStrategy<T> {
     prop_oneof![3 => values, 1 => Just(absent)].boxed()
 }
 
 /// A sound record within three UTC days, its values out of small pools so that groups collide.
-pub fn record(ids: u32) -> impl Strategy<Value = Owned> {
-    let times = (0..3 * 86_400_000_000i64, maybe(0..5_000_000i64, ABSENT), maybe(0..5_000_000i64, ABSENT));
-    let numbers = (maybe(1..4i64, ABSENT), maybe(0..3i64, ABSENT), maybe(-2..3i64, ABSENT), maybe(0..2i64, ABSENT));
-    let texts = (maybe("[ab]{1,2}", String::new()), maybe("[ab]{1,2}", String::new()), maybe("\\+?[12]{1,4}", String::new()));
+pub fn record(ids: u32) -> impl Strategy<Value = OwnedRecord> {
+    let times = (0..3 * 86_400_000_000i64, or_absent(0..5_000_000i64, ABSENT), or_absent(0..5_000_000i64, ABSENT));
+    let numbers =
+        (or_absent(1..4i64, ABSENT), or_absent(0..3i64, ABSENT), or_absent(-2..3i64, ABSENT), or_absent(0..2i64, ABSENT));
+    let texts =
+        (or_absent("[ab]{1,2}", String::new()), or_absent("[ab]{1,2}", String::new()), or_absent("\\+?[12]{1,4}", String::new()));
     (0..ids, times, numbers, texts).prop_map(|(id, (setup, answer, end), (kind, app, price, last), (company, folder, number))| {
         let answer_us = if answer == ABSENT { ABSENT } else { setup + answer };
         let end_us = if end == ABSENT { ABSENT } else { answer_us.max(setup) + end };
-        Owned::new(&format!("s{id}"), setup)
+        OwnedRecord::new(&format!("s{id}"), setup)
             .with("answer_time", answer_us)
             .with("end_time", end_us)
             .with("kind", kind)
@@ -101,7 +103,7 @@ pub fn record(ids: u32) -> impl Strategy<Value = Owned> {
 }
 
 /// Records with ids of their own, so that none is a version of another.
-pub fn distinct(count: usize) -> impl Strategy<Value = Vec<Owned>> {
+pub fn distinct_records(count: usize) -> impl Strategy<Value = Vec<OwnedRecord>> {
     prop::collection::vec(record(1), 0..count).prop_map(|records| {
         let numbered = records.into_iter().enumerate();
         numbered.map(|(number, record)| record.with_text("session_id", &format!("s{number}"))).collect()

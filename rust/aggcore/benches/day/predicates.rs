@@ -5,42 +5,42 @@ use aggcore::scan::predicate::{Network, Predicate, TextMatch};
 use super::{Call, LARGEST_ACCOUNT};
 
 /// The beginning of the prefixes that a tenth of the calls are routed by.
-const BEGINNING: &str = "442079461";
+const ROUTING_PREFIX: &str = "442079461";
 /// The condition whose rows are many enough to be summed with a mask instead of a list.
 pub const MASKING: &str = "between, 8 bits";
 /// RowMetadata than are compared one after the other.
 const TWENTY: [i64; 20] = [5, 50, 100, 150, 200, 250, 300, 350, 400, 450, 500, 550, 600, 650, 700, 750, 800, 850, 900, 950];
 
-pub struct Condition {
+pub struct PredicateCase {
     pub name: &'static str,
     pub predicate: Predicate,
     pub holds: fn(&Call) -> bool,
 }
 
-pub fn conditions() -> Vec<Condition> {
+pub fn predicate_cases() -> Vec<PredicateCase> {
     let mut all = on_ints();
     all.extend(on_texts());
     all
 }
 
 /// The condition of a name.
-pub fn condition(name: &str) -> Condition {
-    conditions().into_iter().find(|condition| condition.name == name).unwrap()
+pub fn predicate_case(name: &str) -> PredicateCase {
+    predicate_cases().into_iter().find(|case| case.name == name).unwrap()
 }
 
 /// What asks for the calls of the largest account that some prefixes routed.
 pub fn of_account() -> [Predicate; 2] {
     let of_account = Predicate::OneOfTexts { column: "account_id".into(), values: vec![LARGEST_ACCOUNT.into()] };
-    [of_account, text("dst_prefix_routing", TextMatch::StartsWith, BEGINNING)]
+    [of_account, text("dst_prefix_routing", TextMatch::StartsWith, ROUTING_PREFIX)]
 }
 
 /// Whether a call meets the conditions of [`of_account`].
 pub fn is_of_account(call: &Call) -> bool {
-    call.is_of_largest_account() && call.prefix().starts_with(BEGINNING)
+    call.is_of_largest_account() && call.prefix().starts_with(ROUTING_PREFIX)
 }
 
-fn on_ints() -> Vec<Condition> {
-    let case = |name, predicate, holds| Condition { name, predicate, holds };
+fn on_ints() -> Vec<PredicateCase> {
+    let case = |name, predicate, holds| PredicateCase { name, predicate, holds };
     vec![
         case(MASKING, between("disconnect_cause", 16, 40), |call| (16..=40).contains(&call.cause)),
         case("between, 16 bits", between("app_id", 101, 350), |call| (101..=350).contains(&call.app)),
@@ -58,13 +58,13 @@ fn on_ints() -> Vec<Condition> {
     ]
 }
 
-fn on_texts() -> Vec<Condition> {
-    let case = |name, predicate, holds| Condition { name, predicate, holds };
+fn on_texts() -> Vec<PredicateCase> {
+    let case = |name, predicate, holds| PredicateCase { name, predicate, holds };
     let network =
         Network::parse("198.51.100.0/26").map(|network| Predicate::InNetwork { column: "auth_orig_ip".into(), network });
     vec![
-        case("starts with, 10,000 sorted entries", text("dst_prefix_routing", TextMatch::StartsWith, BEGINNING), |call| {
-            call.prefix().starts_with(BEGINNING)
+        case("starts with, 10,000 sorted entries", text("dst_prefix_routing", TextMatch::StartsWith, ROUTING_PREFIX), |call| {
+            call.prefix().starts_with(ROUTING_PREFIX)
         }),
         case("contains, 10,000 entries", text("dst_prefix_routing", TextMatch::Contains, "99"), |call| {
             call.prefix().contains("99")
