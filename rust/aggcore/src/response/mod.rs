@@ -1,8 +1,9 @@
-//! Responses of the reports: from the integer sums of a scan to ratios, subtotals, order and encoded protobuf.
+//! Responses of the reports: from the integer sums of a scan to ratios, subtotals, order and encoded
+//! protobuf.
 //!
 //! Each `build_*` function returns an encoded response message without the fields that only its caller knows:
-//! `range`, `notices` and `as_of`. The caller encodes these as a message of the same type and concatenates the
-//! two. Protobuf parsers merge them: <https://protobuf.dev/programming-guides/encoding/#last-one-wins>.
+//! `range`, `notices` and `as_of`. The caller encodes these as a message of the same type and concatenates
+//! the two. Protobuf parsers merge them: <https://protobuf.dev/programming-guides/encoding/#last-one-wins>.
 
 mod active;
 mod folder;

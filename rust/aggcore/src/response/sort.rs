@@ -180,7 +180,8 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn first_rows_equal_those_of_a_full_sort(
-            rows in proptest::collection::vec([0..3i64, 0..2i64, 0..3i64], 0..30), wide in proptest::bits::u8::masked(7), limit in 0usize..40,
+            rows in proptest::collection::vec([0..3i64, 0..2i64, 0..3i64], 0..30),
+            wide in proptest::bits::u8::masked(7), limit in 0usize..40,
         ) {
             // A column that spans almost 64 bits leaves no room to pack the columns after it.
             let column = |number: usize| {
