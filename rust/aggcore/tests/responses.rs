@@ -1,4 +1,4 @@
-//! From sums to answers, with figures that a person can check.
+//! Responses built from sums, with figures that can be checked by hand.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may panic.
 
 use aggcore::record::schema::ABSENT;
@@ -24,27 +24,27 @@ fn by_bin(sums: &[Sums]) -> Partials {
 
 fn usage(counts: &[i64], warmup: usize, sma_period: Option<usize>, now_us: i64) -> QueryAsrUsageResponse {
     let edges: Vec<i64> = (0..=counts.len() as i64).map(|day| day * DAY_US).collect();
-    let how = UsageOptions { edges: &edges, warmup_bin_count: warmup, sma_period, now_us, offsets: UTC };
+    let options = UsageOptions { edges: &edges, warmup_bin_count: warmup, sma_period, now_us, offsets: UTC };
     let sums: Vec<Sums> = counts.iter().map(|&count| [count, 0, 0]).collect();
-    QueryAsrUsageResponse::decode(build_usage_response(&by_bin(&sums), &how).as_slice()).unwrap()
+    QueryAsrUsageResponse::decode(build_usage_response(&by_bin(&sums), &options).as_slice()).unwrap()
 }
 
 #[test]
-fn a_moving_average_reads_the_days_before_the_range() {
-    let answer = usage(&[10, 20, 30, 40], 2, Some(3), 4 * DAY_US);
-    assert_eq!(answer.bins.iter().map(|bin| bin.sma).collect::<Vec<_>>(), [Some(20.0), Some(30.0)]);
-    assert_eq!(answer.totals.unwrap().session_count, Some(70));
+fn the_moving_average_includes_the_warmup_days() {
+    let response = usage(&[10, 20, 30, 40], 2, Some(3), 4 * DAY_US);
+    assert_eq!(response.bins.iter().map(|bin| bin.sma).collect::<Vec<_>>(), [Some(20.0), Some(30.0)]);
+    assert_eq!(response.totals.unwrap().session_count, Some(70));
 }
 
 #[test]
-fn a_bin_is_complete_once_its_end_is_not_after_now() {
+fn a_bin_is_complete_from_its_end_on() {
     let complete = |now_us| usage(&[1, 1], 0, None, now_us).bins.iter().map(|bin| bin.complete.unwrap()).collect::<Vec<_>>();
     assert_eq!(complete(DAY_US - 1), [false, false]);
     assert_eq!(complete(DAY_US), [true, false]);
 }
 
 #[test]
-fn the_busiest_bin_is_the_earliest_of_equals_and_absent_without_sessions() {
+fn the_busiest_bin_is_the_earliest_maximum_and_absent_without_sessions() {
     let totals = usage(&[1, 5, 5], 0, None, 0).totals.unwrap();
     assert_eq!((totals.busiest_start_time.as_deref(), totals.busiest_count), (Some("1970-01-02T00:00:00Z"), Some(5)));
     let none = usage(&[0, 0], 0, None, 0).totals.unwrap();
@@ -54,22 +54,22 @@ fn the_busiest_bin_is_the_earliest_of_equals_and_absent_without_sessions() {
 
 fn quality(sums: &[Sums], clipped: &[i64], calendar: &[i64]) -> QueryOriginationQualityResponse {
     let bytes = build_quality_response(&by_bin(sums), clipped, calendar);
-    let answer = QueryOriginationQualityResponse::decode(bytes.as_slice()).unwrap();
-    assert_eq!(answer.encode_to_vec(), bytes, "the columns are written as the message would be");
-    answer
+    let response = QueryOriginationQualityResponse::decode(bytes.as_slice()).unwrap();
+    assert_eq!(response.encode_to_vec(), bytes, "the columns are written as the message would be");
+    response
 }
 
 #[test]
 fn quality_of_three_minutes_as_published() {
     let edges: Vec<i64> = (0..4).map(|minute| minute * MINUTE_US).collect();
     let answered = |total, answered: i64| [total, answered, answered * 290_400];
-    let answer = quality(&[answered(180, 155), answered(140, 120), answered(200, 170)], &edges, &edges);
-    let data = answer.data.unwrap();
-    assert_eq!((data.t.as_slice(), answer.rows), ([0, 60, 120].as_slice(), Some(3)));
+    let response = quality(&[answered(180, 155), answered(140, 120), answered(200, 170)], &edges, &edges);
+    let data = response.data.unwrap();
+    assert_eq!((data.t.as_slice(), response.rows), ([0, 60, 120].as_slice(), Some(3)));
     assert_eq!(data.acd, [290.4, 290.4, 290.4]);
     assert_eq!(data.asr, [15_500.0 / 180.0, 12_000.0 / 140.0, 85.0]);
     assert_eq!(data.cps, [3.0, 140.0 / 60.0, 200.0 / 60.0]);
-    let totals = answer.totals.unwrap();
+    let totals = response.totals.unwrap();
     assert_eq!((totals.total_calls, totals.answered_calls), (Some(520), Some(445)));
     assert_eq!((totals.asr, totals.acd), (Some(44_500.0 / 520.0), Some(290.4)));
     assert_eq!((totals.cps_mean, totals.cps_peak), (Some(520.0 / 180.0), Some(200.0 / 60.0)));
@@ -77,20 +77,20 @@ fn quality_of_three_minutes_as_published() {
 }
 
 #[test]
-fn a_clipped_bin_keeps_its_calendar_start_and_no_part_in_the_peak() {
+fn a_clipped_bin_has_its_calendar_start_and_does_not_count_for_the_peak() {
     let calendar = [0, MINUTE_US, 2 * MINUTE_US];
-    let answer = quality(&[[1, 0, 0], [2, 0, 0]], &[MINUTE_US - 1_000_000, MINUTE_US, 2 * MINUTE_US], &calendar);
-    assert_eq!(answer.data.as_ref().unwrap().t, [0, 60]);
-    assert_eq!(answer.data.unwrap().cps, [1.0, 2.0 / 60.0]);
-    assert_eq!(answer.totals.unwrap().cps_peak, Some(2.0 / 60.0));
+    let response = quality(&[[1, 0, 0], [2, 0, 0]], &[MINUTE_US - 1_000_000, MINUTE_US, 2 * MINUTE_US], &calendar);
+    assert_eq!(response.data.as_ref().unwrap().t, [0, 60]);
+    assert_eq!(response.data.unwrap().cps, [1.0, 2.0 / 60.0]);
+    assert_eq!(response.totals.unwrap().cps_peak, Some(2.0 / 60.0));
     let only_clipped = quality(&[[1, 0, 0]], &[0, 1_000_000], &[0, MINUTE_US]);
     assert_eq!(only_clipped.totals.unwrap().cps_peak, Some(1.0));
 }
 
 #[test]
-fn quality_without_calls_or_bins_has_no_ratios() {
-    let answer = quality(&[[0, 0, 0]], &[0, MINUTE_US], &[0, MINUTE_US]);
-    let data = answer.data.unwrap();
+fn ratios_are_absent_without_calls_or_bins() {
+    let response = quality(&[[0, 0, 0]], &[0, MINUTE_US], &[0, MINUTE_US]);
+    let data = response.data.unwrap();
     assert!(data.acd[0].is_nan() && data.asr[0].is_nan());
     assert_eq!(data.cps, [0.0]);
     let without_bins = quality(&[], &[], &[]);
@@ -112,21 +112,21 @@ fn texts(values: &[&str]) -> KeyValues {
 }
 
 #[test]
-fn folders_are_ordered_by_day_and_name_with_agents_within() {
+fn folder_rows_are_sorted_by_day_and_folder_with_their_agents() {
     let partials = Partials {
         sums: vec![[1, 1, 2_000], [2, 1, 1_000], [1, 0, 0], [4, 2, 3_000]],
         bins: vec![1, 0, 0, 0],
         keys: vec![texts(&["sales", "sales", "", "sales"]), texts(&["zoe", "bob", "", ""])],
     };
     let bytes = build_folder_response(&partials, &[0, DAY_US, 2 * DAY_US], &UTC).unwrap();
-    let answer = QueryFolderStatsResponse::decode(bytes.as_slice()).unwrap();
+    let response = QueryFolderStatsResponse::decode(bytes.as_slice()).unwrap();
     let rows: Vec<_> =
-        answer.rows.iter().map(|r| (r.date.as_deref().unwrap(), r.folder.as_deref().unwrap(), r.call_count.unwrap())).collect();
+        response.rows.iter().map(|r| (r.date.as_deref().unwrap(), r.folder.as_deref().unwrap(), r.call_count.unwrap())).collect();
     assert_eq!(rows, [("1970-01-01", "", 1), ("1970-01-01", "sales", 6), ("1970-01-02", "sales", 1)]);
-    assert_eq!(answer.rows[0].average_duration_seconds, None);
-    assert_eq!(answer.rows[1].average_duration_seconds, Some(4.0 / 3.0));
-    assert_eq!((answer.rows[1].agents.len(), answer.rows[1].agents[0].agent_id.as_deref()), (1, Some("bob")));
-    let totals = answer.totals.unwrap();
+    assert_eq!(response.rows[0].average_duration_seconds, None);
+    assert_eq!(response.rows[1].average_duration_seconds, Some(4.0 / 3.0));
+    assert_eq!((response.rows[1].agents.len(), response.rows[1].agents[0].agent_id.as_deref()), (1, Some("bob")));
+    let totals = response.totals.unwrap();
     assert_eq!((totals.call_count, totals.answered_count, totals.duration_ms), (Some(8), Some(4), Some(6_000)));
     assert_eq!(totals.average_duration_seconds, Some(1.5));
 }
@@ -137,11 +137,11 @@ fn active(
     let fields: Vec<String> = fields.iter().map(|&name| name.to_owned()).collect();
     let term = |text: &&str| OrderTerm { name: text.trim_start_matches('-').to_owned(), descending: text.starts_with('-') };
     let order: Vec<OrderTerm> = order.iter().map(term).collect();
-    let how = ActiveOptions { fields: &fields, order: &order, limit, rollup, offsets: UTC };
-    QueryActiveSessionsResponse::decode(build_active_response(partials, &how).unwrap().as_slice()).unwrap()
+    let options = ActiveOptions { fields: &fields, order: &order, limit, rollup, offsets: UTC };
+    QueryActiveSessionsResponse::decode(build_active_response(partials, &options).unwrap().as_slice()).unwrap()
 }
 
-fn clients() -> Partials {
+fn two_clients() -> Partials {
     Partials {
         sums: vec![[4, 0, 0], [2, 1_999, 0], [3, 500, 0]],
         bins: vec![0; 3],
@@ -151,36 +151,40 @@ fn clients() -> Partials {
 
 const FIELDS: [&str; 4] = ["orig_clients_name", "equipment_id", "quantity", "duration"];
 
-type Shown<'a> = (Option<&'a str>, Option<i64>, Option<i64>, Option<i32>);
+type RowValues<'a> = (Option<&'a str>, Option<i64>, Option<i64>, Option<i32>);
 
-fn shown(rows: &[ActiveSessionRow]) -> Vec<Shown<'_>> {
+fn row_values(rows: &[ActiveSessionRow]) -> Vec<RowValues<'_>> {
     rows.iter().map(|row| (row.orig_clients_name.as_deref(), row.equipment_id, row.quantity, row.level)).collect()
 }
 
 #[test]
-fn a_rollup_has_rows_subtotals_and_the_total_apart() {
-    let answer = active(&clients(), &FIELDS, &[], None, true);
+fn a_rollup_adds_subtotals_and_a_total() {
+    let response = active(&two_clients(), &FIELDS, &[], None, true);
     assert_eq!(
-        shown(&answer.rows),
+        row_values(&response.rows),
         [(Some("A"), Some(1), Some(3), None), (Some("A"), Some(2), Some(2), None), (Some("B"), Some(1), Some(4), None)]
     );
-    assert_eq!(shown(&answer.subtotals), [(Some("A"), None, Some(5), Some(1)), (Some("B"), None, Some(4), Some(1))]);
-    let total = answer.total.unwrap();
+    assert_eq!(row_values(&response.subtotals), [(Some("A"), None, Some(5), Some(1)), (Some("B"), None, Some(4), Some(1))]);
+    let total = response.total.unwrap();
     assert_eq!((total.quantity, total.duration, total.level), (Some(9), Some(2), None));
-    assert_eq!(answer.rows[1].duration, Some(1));
+    assert_eq!(response.rows[1].duration, Some(1));
 }
 
 #[test]
-fn a_limit_cuts_rows_and_nothing_else() {
-    let answer = active(&clients(), &FIELDS, &["-quantity"], Some(1), true);
-    assert_eq!(shown(&answer.rows), [(Some("B"), Some(1), Some(4), None)]);
-    assert_eq!((answer.row_count, answer.subtotals.len(), answer.total.unwrap().quantity), (Some(3), 2, Some(9)));
+fn the_limit_applies_to_rows_but_not_to_subtotals_total_or_row_count() {
+    let response = active(&two_clients(), &FIELDS, &["-quantity"], Some(1), true);
+    assert_eq!(row_values(&response.rows), [(Some("B"), Some(1), Some(4), None)]);
+    assert_eq!((response.row_count, response.subtotals.len(), response.total.unwrap().quantity), (Some(3), 2, Some(9)));
 }
 
 #[test]
-fn subtotals_follow_the_order_as_far_as_its_fields_are_kept() {
+fn subtotals_skip_order_terms_on_rolled_up_fields() {
     let names = |order: &[&str]| -> Vec<String> {
-        active(&clients(), &FIELDS, order, None, true).subtotals.into_iter().map(|row| row.orig_clients_name.unwrap()).collect()
+        active(&two_clients(), &FIELDS, order, None, true)
+            .subtotals
+            .into_iter()
+            .map(|row| row.orig_clients_name.unwrap())
+            .collect()
     };
     assert_eq!(names(&["quantity"]), ["B", "A"]);
     assert_eq!(names(&["-equipment_id", "-orig_clients_name"]), ["B", "A"]);
@@ -195,8 +199,8 @@ fn absent_is_last_in_both_directions_and_ties_fall_back_to_the_key() {
         keys: vec![KeyValues::Ints(vec![ABSENT, 2, 1, 2]), texts(&["x", "b", "c", "a"])],
     };
     let order = |order: &[&str]| -> Vec<(Option<i64>, String)> {
-        let answer = active(&partials, &["equipment_id", "orig_clients_name"], order, None, false);
-        answer.rows.into_iter().map(|row| (row.equipment_id, row.orig_clients_name.unwrap())).collect()
+        let response = active(&partials, &["equipment_id", "orig_clients_name"], order, None, false);
+        response.rows.into_iter().map(|row| (row.equipment_id, row.orig_clients_name.unwrap())).collect()
     };
     let [one, two_a, two_b, absent] =
         [(Some(1), "c"), (Some(2), "a"), (Some(2), "b"), (None, "x")].map(|(id, n)| (id, n.to_owned()));
@@ -206,17 +210,17 @@ fn absent_is_last_in_both_directions_and_ties_fall_back_to_the_key() {
 }
 
 #[test]
-fn aggregates_alone_are_one_row_and_one_total() {
-    let answer = active(&by_bin(&[[0, 0, 0]]), &["quantity", "duration"], &[], None, true);
-    assert_eq!((answer.rows.len(), answer.row_count, answer.subtotals.len()), (1, Some(1), 0));
-    assert_eq!((answer.rows[0].quantity, answer.rows[0].duration), (Some(0), Some(0)));
-    assert_eq!(answer.total.unwrap().quantity, Some(0));
+fn without_key_fields_there_is_one_row_and_the_total() {
+    let response = active(&by_bin(&[[0, 0, 0]]), &["quantity", "duration"], &[], None, true);
+    assert_eq!((response.rows.len(), response.row_count, response.subtotals.len()), (1, Some(1), 0));
+    assert_eq!((response.rows[0].quantity, response.rows[0].duration), (Some(0), Some(0)));
+    assert_eq!(response.total.unwrap().quantity, Some(0));
     assert!(active(&by_bin(&[[0, 0, 0]]), &["quantity"], &[], None, false).total.is_none());
 }
 
 #[test]
-fn times_of_a_key_print_in_the_zone() {
+fn times_print_in_rfc_3339() {
     let partials = Partials { sums: vec![[1, 0, 0]], bins: vec![0], keys: vec![KeyValues::Ints(vec![1])] };
-    let answer = active(&partials, &["session_setup_time"], &[], None, false);
-    assert_eq!(answer.rows[0].session_setup_time.as_deref(), Some("1970-01-01T00:00:00.000001Z"));
+    let response = active(&partials, &["session_setup_time"], &[], None, false);
+    assert_eq!(response.rows[0].session_setup_time.as_deref(), Some("1970-01-01T00:00:00.000001Z"));
 }

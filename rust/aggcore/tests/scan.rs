@@ -1,4 +1,4 @@
-//! The scan against a loop that anyone can check by eye.
+//! Scans compared with a naive loop over the records, mostly as property tests.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may panic.
 
 mod common;
@@ -23,21 +23,21 @@ fn store_of(records: &[OwnedRecord]) -> Store {
     store
 }
 
-fn ask(store: &Store, edges: Option<&[i64]>, predicates: &[Predicate], keys: &[String], measure: Measure) -> Partials {
+fn partials(store: &Store, edges: Option<&[i64]>, predicates: &[Predicate], keys: &[String], measure: Measure) -> Partials {
     let cancel = CancelToken::with_limit(None);
     store.partials(&Scan { edges, predicates, keys, measure, deck: None, cell_count_max: 1_000, cancel: &cancel }).unwrap()
 }
 
-/// AggregationTable of an answer by bin and key, those without records left out.
+/// Returns the sums of a result by bin and group key, without cells that count nothing.
 fn cells(partials: &Partials) -> BTreeMap<(u32, Vec<String>), [i64; 3]> {
     common::cells(partials).into_iter().filter(|(_, sums)| sums[0] > 0).collect()
 }
 
-/// What a column shows of a record, as [`cells`] writes it.
-fn shown(record: &OwnedRecord, column: &str) -> String {
+/// Returns the value that a scan sees in a column of a record, as [`cells`] prints it.
+fn visible_value(record: &OwnedRecord, column: &str) -> String {
     match (column, field(column).map(|field| field.field_type.column_kind())) {
         ("duration_ms", _) => duration_ms(record).to_string(),
-        // A session without kind is a CALL, an attempt not said to be rerouted the last one.
+        // An absent kind means CALL, and an absent `is_last_attempt` means yes.
         ("kind" | "is_last_attempt", _) if record.int(column) == ABSENT => "1".to_owned(),
         (_, Some(ColumnKind::Int)) => record.int(column).to_string(),
         (_, _) => record.text(column).to_owned(),
@@ -49,6 +49,7 @@ fn duration_ms(record: &OwnedRecord) -> i64 {
     if answer != ABSENT && end != ABSENT { (end - answer) / 1_000 } else { 0 }
 }
 
+/// Returns the expected cells: every record is compared with every bin.
 fn naive(
     records: &[OwnedRecord], edges: &[i64], keys: &[String], keep: impl Fn(&OwnedRecord) -> bool,
 ) -> BTreeMap<(u32, Vec<String>), [i64; 3]> {
@@ -57,7 +58,7 @@ fn naive(
         let setup = record.int("setup_time");
         for (bin, edge) in edges.windows(2).enumerate() {
             if edge[0] <= setup && setup < edge[1] {
-                let key = keys.iter().map(|column| shown(record, column)).collect();
+                let key = keys.iter().map(|column| visible_value(record, column)).collect();
                 let sums: &mut [i64; 3] = cells.entry((bin as u32, key)).or_default();
                 sums[0] += 1;
                 sums[1] += i64::from(record.int("answer_time") != ABSENT);
@@ -68,10 +69,10 @@ fn naive(
     cells
 }
 
-/// A condition, and the same one as a person would write it.
-type Pair = (Predicate, fn(&OwnedRecord) -> bool);
+/// A predicate, and the same condition on a record in Rust.
+type PredicatePair = (Predicate, fn(&OwnedRecord) -> bool);
 
-fn conditions() -> Vec<Pair> {
+fn predicate_pairs() -> Vec<PredicatePair> {
     let column = |name: &str| name.to_owned();
     vec![
         (Predicate::Between { column: column("customer_price"), low: -1, high: 1 }, |r| {
@@ -114,7 +115,7 @@ fn conditions() -> Vec<Pair> {
     ]
 }
 
-/// Values of an integer column: close ones, ones that spread over 31 bits, and any.
+/// Values of an integer column whose span fits a few bits, just fits or exceeds 31 bits, or takes 64 bits.
 fn pool() -> impl Strategy<Value = Vec<i64>> {
     prop_oneof![
         Just(vec![ABSENT]),
@@ -145,8 +146,8 @@ const KEYS: [&str; 14] = [
     "agent_id",
 ];
 
-/// Records with wide and absent integers.
-fn spread(count: usize) -> impl Strategy<Value = Vec<OwnedRecord>> {
+/// Records whose [`POOLED`] columns have wide, narrow and absent integers.
+fn wide_records(count: usize) -> impl Strategy<Value = Vec<OwnedRecord>> {
     (distinct_records(count), prop::collection::vec(pool(), POOLED.len()), any::<u64>()).prop_map(|(records, pools, seed)| {
         let value = |pool: &[i64], n: usize| pool[(seed as usize).wrapping_mul(2 * n + 1) % 9_973 % pool.len()];
         let records = records.into_iter().enumerate().map(|(row, record)| {
@@ -157,23 +158,26 @@ fn spread(count: usize) -> impl Strategy<Value = Vec<OwnedRecord>> {
     })
 }
 
-/// A store with records in a segment, in what a seal has taken up, and in both tables in memory; of the records
-/// in the segment some were replaced by others that say the same.
-fn store_of_parts(directory: &std::path::Path, records: &[OwnedRecord]) -> Store {
-    let (sealed, others) = records.split_at(records.len() / 3);
-    let (immutable, hot) = others.split_at(others.len() / 2);
-    let store = store_of(sealed);
+/// A store with records in segments, in an immutable memtable and in the memtables that take new records.
+///
+/// New versions with the same values replace half of the flushed records, which leaves tombstones in the
+/// segments.
+fn store_of_segments_and_memtables(directory: &std::path::Path, records: &[OwnedRecord]) -> Store {
+    let (flushed, rest) = records.split_at(records.len() / 3);
+    let (immutable, active) = rest.split_at(rest.len() / 2);
+    let store = store_of(flushed);
     let flush = store.begin_flush(false);
     store.install(store.write_flush(directory, 1, 7, &flush).unwrap());
     store.apply(&batch(immutable), 0);
     drop(store.begin_flush(false));
-    store.apply(&batch(hot), 0);
-    let again: Vec<OwnedRecord> = sealed.iter().step_by(2).map(|record| record.clone().with("revision", 1)).collect();
+    store.apply(&batch(active), 0);
+    let again: Vec<OwnedRecord> = flushed.iter().step_by(2).map(|record| record.clone().with("revision", 1)).collect();
     store.apply(&batch(&again), 0);
     store
 }
 
-/// Ascending edges; a record on one belongs to the bin that begins there.
+/// Returns ascending edges, one of them the setup time of a record, which belongs to the bin that begins
+/// there.
 fn edges_of(edges: Vec<i64>, records: &[OwnedRecord]) -> Vec<i64> {
     let on_edge = records.first().map(|record| record.int("setup_time"));
     edges.into_iter().chain(on_edge).collect::<BTreeSet<_>>().into_iter().collect()
@@ -181,37 +185,39 @@ fn edges_of(edges: Vec<i64>, records: &[OwnedRecord]) -> Vec<i64> {
 
 proptest! {
     #[test]
-    fn sums_are_those_of_a_plain_loop(
-        records in distinct_records(60), edges in prop::collection::vec(0..3 * DAY_US, 2..6), which in 0usize..21, also in 0usize..21,
-        sealed in any::<bool>(),
+    fn predicates_select_the_rows_of_a_naive_loop(
+        records in distinct_records(60), edges in prop::collection::vec(0..3 * DAY_US, 2..6),
+        which in 0usize..21, also in 0usize..21,
+        is_flushed in any::<bool>(),
     ) {
         let edges = edges_of(edges, &records);
-        let conditions = conditions();
-        prop_assert_eq!(conditions.len(), 21);
-        let ((first, keep_first), (second, keep_second)) = (&conditions[which], &conditions[also]);
+        let pairs = predicate_pairs();
+        prop_assert_eq!(pairs.len(), 21);
+        let ((first, keep_first), (second, keep_second)) = (&pairs[which], &pairs[also]);
         let store = store_of(&records);
         let directory = tempfile::tempdir().unwrap();
-        if sealed {
+        if is_flushed {
             let flush = store.begin_flush(false);
             store.install(store.write_flush(directory.path(), 1, 1_000, &flush).unwrap());
         }
         let keys = ["folder".to_owned(), "app_id".to_owned()];
-        let answer = ask(&store, Some(&edges), &[first.clone(), second.clone()], &keys, Measure::Calls);
-        prop_assert_eq!(cells(&answer), naive(&records, &edges, &keys, |r| keep_first(r) && keep_second(r)));
+        let result = partials(&store, Some(&edges), &[first.clone(), second.clone()], &keys, Measure::Calls);
+        prop_assert_eq!(cells(&result), naive(&records, &edges, &keys, |r| keep_first(r) && keep_second(r)));
     }
 
     #[test]
-    fn groups_of_any_columns_are_those_of_a_plain_loop(
-        records in spread(90), edges in prop::collection::vec(0..3 * DAY_US, 2..9), keys in prop::sample::subsequence(KEYS.to_vec(), 1..9),
+    fn groups_by_any_columns_equal_those_of_a_naive_loop(
+        records in wide_records(90), edges in prop::collection::vec(0..3 * DAY_US, 2..9),
+        keys in prop::sample::subsequence(KEYS.to_vec(), 1..9),
     ) {
         let edges = edges_of(edges, &records);
         let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
         let directory = tempfile::tempdir().unwrap();
-        let store = store_of_parts(directory.path(), &records);
-        let answer = ask(&store, Some(&edges), &[], &keys, Measure::Calls);
+        let store = store_of_segments_and_memtables(directory.path(), &records);
+        let result = partials(&store, Some(&edges), &[], &keys, Measure::Calls);
         let expected = naive(&records, &edges, &keys, |_| true);
-        prop_assert_eq!(answer.sums.len(), expected.len());
-        prop_assert_eq!(cells(&answer), expected.clone());
+        prop_assert_eq!(result.sums.len(), expected.len());
+        prop_assert_eq!(cells(&result), expected.clone());
         let cancel = CancelToken::with_limit(None);
         let limited = |cell_count_max| {
             let (edges, measure) = (Some(edges.as_slice()), Measure::Calls);
@@ -225,7 +231,7 @@ proptest! {
     }
 }
 
-/// Whole minutes, and sometimes an edge that is none.
+/// Edges at whole minutes, and in a third of the cases one more edge within a minute.
 fn minutes() -> impl Strategy<Value = Vec<i64>> {
     let odd = prop_oneof![2 => Just(None), 1 => (0..3 * DAY_US).prop_map(Some)];
     (prop::collection::btree_set(0..3 * 1_440i64, 2..30), odd).prop_map(|(minutes, odd)| {
@@ -236,32 +242,32 @@ fn minutes() -> impl Strategy<Value = Vec<i64>> {
 
 proptest! {
     #[test]
-    fn bins_of_whole_minutes_have_the_sums_of_a_plain_loop(
-        records in distinct_records(90), edges in minutes(), which in 0usize..21, counted in any::<bool>(),
+    fn bins_of_whole_minutes_equal_those_of_a_naive_loop(
+        records in distinct_records(90), edges in minutes(), which in 0usize..21, counts_only in any::<bool>(),
         account in prop_oneof![Just(None), Just(Some("a")), Just(Some("ab")), Just(Some(""))],
     ) {
         let records: Vec<OwnedRecord> =
             records.into_iter().map(|record| record.clone().with_text("account_id", record.text("company"))).collect();
         let directory = tempfile::tempdir().unwrap();
-        let store = store_of_parts(directory.path(), &records);
-        let (condition, keep) = conditions().swap_remove(which);
+        let store = store_of_segments_and_memtables(directory.path(), &records);
+        let (predicate, keep) = predicate_pairs().swap_remove(which);
         let of_account = account.map(|account| Predicate::OneOfTexts { column: "account_id".into(), values: vec![account.into()] });
-        let kept = |r: &OwnedRecord| account.is_none_or(|account| !account.is_empty() && r.text("account_id") == account);
-        let measure = if counted { Measure::Sessions } else { Measure::Calls };
-        // The first time, and with the sums of whole segments known.
-        for predicates in [vec![condition], Vec::new(), Vec::new()] {
-            let is_kept = |r: &OwnedRecord| kept(r) && (predicates.is_empty() || keep(r));
-            let expected = naive(&records, &edges, &[], is_kept);
-            let expected = expected.into_iter().map(|(bin, sums)| (bin, if counted { [sums[0], 0, 0] } else { sums }));
-            let asked: Vec<Predicate> = predicates.iter().cloned().chain(of_account.clone()).collect();
-            let answer = ask(&store, Some(&edges), &asked, &[], measure);
-            prop_assert_eq!(cells(&answer), expected.collect::<BTreeMap<_, _>>(), "{:?}", asked);
+        let has_account = |r: &OwnedRecord| account.is_none_or(|account| !account.is_empty() && r.text("account_id") == account);
+        let measure = if counts_only { Measure::Sessions } else { Measure::Calls };
+        // The first scan without a predicate builds the rollups of the segments; the second one reads them.
+        for predicates in [vec![predicate], Vec::new(), Vec::new()] {
+            let is_selected = |r: &OwnedRecord| has_account(r) && (predicates.is_empty() || keep(r));
+            let expected = naive(&records, &edges, &[], is_selected);
+            let expected = expected.into_iter().map(|(bin, sums)| (bin, if counts_only { [sums[0], 0, 0] } else { sums }));
+            let all_predicates: Vec<Predicate> = predicates.iter().cloned().chain(of_account.clone()).collect();
+            let result = partials(&store, Some(&edges), &all_predicates, &[], measure);
+            prop_assert_eq!(cells(&result), expected.collect::<BTreeMap<_, _>>(), "{:?}", all_predicates);
         }
     }
 }
 
 #[test]
-fn many_segments_are_scanned_with_helpers() {
+fn helper_threads_scan_many_segments() {
     let names = ["", "a", "b"];
     let record = |n: i64| {
         let setup_us = n % 7 * DAY_US + n * 1_000_003 % DAY_US;
@@ -278,8 +284,8 @@ fn many_segments_are_scanned_with_helpers() {
     store.install(store.write_flush(directory.path(), 1, 1_000, &flush).unwrap());
     let edges: Vec<i64> = (0..=8).map(|day| day * DAY_US).collect();
     for keys in [vec![], vec!["folder".to_owned(), "app_id".to_owned()]] {
-        let answer = cells(&ask(&store, Some(&edges), &[], &keys, Measure::Calls));
-        assert_eq!(answer, naive(&records, &edges, &keys, |_| true));
+        let result = cells(&partials(&store, Some(&edges), &[], &keys, Measure::Calls));
+        assert_eq!(result, naive(&records, &edges, &keys, |_| true));
     }
     let (cancel, scan) = (CancelToken::with_limit(None), |cancel| Scan {
         edges: Some(&edges),
@@ -296,7 +302,7 @@ fn many_segments_are_scanned_with_helpers() {
     assert!(matches!(store.partials(&odd), Err(Error::Cancelled)));
 }
 
-/// A call of a day of many, its values out of small pools.
+/// Call n of a busy day, with values from small pools.
 fn busy(n: i64) -> OwnedRecord {
     let setup_us = n * 7_919_000_003 % DAY_US;
     let answer_us = if n % 3 == 0 { ABSENT } else { setup_us + n % 1_000 };
@@ -312,11 +318,11 @@ fn busy(n: i64) -> OwnedRecord {
         .with_text("agent_id", ["1", "2"][n as usize % 2])
 }
 
-/// Conditions and keys, and the conditions in plain words.
-type Asked = (Vec<Predicate>, Vec<String>, fn(&OwnedRecord) -> bool);
+/// Predicates and group columns, and the predicates as one condition in Rust.
+type RollupQuery = (Vec<Predicate>, Vec<String>, fn(&OwnedRecord) -> bool);
 
-/// What reports ask that is answered from sums by slots of time, and what is beside it.
-fn asked_of_cubes() -> Vec<Asked> {
+/// Queries that rollups answer, and some that they cannot.
+fn rollup_queries() -> Vec<RollupQuery> {
     let text = |column: &str, value: &str| Predicate::OneOfTexts { column: column.into(), values: vec![value.into()] };
     let ints = |column: &str, values: &[i64]| Predicate::OneOfInts { column: column.into(), values: values.to_vec() };
     let by = |keys: &[&str]| keys.iter().map(|&key| key.to_owned()).collect::<Vec<_>>();
@@ -337,7 +343,7 @@ fn asked_of_cubes() -> Vec<Asked> {
 }
 
 #[test]
-fn sums_that_are_kept_are_those_of_a_plain_loop_also_after_replacements() {
+fn rollups_equal_a_naive_loop_before_and_after_replacements() {
     let mut records: Vec<OwnedRecord> = (0..40_000).map(busy).collect();
     let (store, directory) = (store_of(&records), tempfile::tempdir().unwrap());
     let flush = store.begin_flush(false);
@@ -346,10 +352,10 @@ fn sums_that_are_kept_are_those_of_a_plain_loop_also_after_replacements() {
     let all_edges = [minutes(&[0, 1_440]), minutes(&[-60, 45, 60, 600]), minutes(&[7, 8, 1_000]), vec![1, 60_000_000]];
     for round in 0..3 {
         for ((predicates, keys, keep), edges) in
-            asked_of_cubes().iter().flat_map(|asked| all_edges.iter().map(move |e| (asked, e)))
+            rollup_queries().iter().flat_map(|query| all_edges.iter().map(move |edges| (query, edges)))
         {
-            let answer = cells(&ask(&store, Some(edges), predicates, keys, Measure::Calls));
-            assert_eq!(answer, naive(&records, edges, keys, keep), "round {round}, {predicates:?}, {edges:?}");
+            let result = cells(&partials(&store, Some(edges), predicates, keys, Measure::Calls));
+            assert_eq!(result, naive(&records, edges, keys, keep), "round {round}, {predicates:?}, {edges:?}");
         }
         for record in records.iter_mut().skip(round).step_by(1_000) {
             *record = record.clone().with("revision", round as i64 + 1).with("app_id", 1).with_text("folder", "new");
@@ -360,11 +366,11 @@ fn sums_that_are_kept_are_those_of_a_plain_loop_also_after_replacements() {
 }
 
 #[test]
-fn calls_of_weeks_have_the_sums_of_a_plain_loop() {
+fn calls_of_several_weeks_equal_those_of_a_naive_loop() {
     let long = |n: i64| {
         let setup_us = n * 7_919_003 % DAY_US;
-        let talk_us = if n < 4_000 { 1_000_000 } else { i64::from(i32::MAX) * 1_000 };
-        OwnedRecord::new(&format!("s{n}"), setup_us).with("answer_time", setup_us).with("end_time", setup_us + talk_us)
+        let duration_us = if n < 4_000 { 1_000_000 } else { i64::from(i32::MAX) * 1_000 };
+        OwnedRecord::new(&format!("s{n}"), setup_us).with("answer_time", setup_us).with("end_time", setup_us + duration_us)
     };
     let records: Vec<OwnedRecord> = (0..20_000).map(long).collect();
     let (store, directory) = (store_of(&records), tempfile::tempdir().unwrap());
@@ -372,27 +378,27 @@ fn calls_of_weeks_have_the_sums_of_a_plain_loop() {
     store.install(store.write_flush(directory.path(), 1, 100_000, &flush).unwrap());
     let edges: Vec<i64> = (0..=1_440).map(|minute| minute * 60_000_000).collect();
     let short = Predicate::Between { column: "duration_ms".into(), low: 0, high: 1_000 };
-    assert_eq!(cells(&ask(&store, Some(&edges), &[], &[], Measure::Calls)), naive(&records, &edges, &[], |_| true));
-    let kept = |r: &OwnedRecord| r.int("end_time") - r.int("answer_time") <= 1_000_000;
-    assert_eq!(cells(&ask(&store, Some(&edges), &[short], &[], Measure::Calls)), naive(&records, &edges, &[], kept));
+    assert_eq!(cells(&partials(&store, Some(&edges), &[], &[], Measure::Calls)), naive(&records, &edges, &[], |_| true));
+    let is_short = |r: &OwnedRecord| r.int("end_time") - r.int("answer_time") <= 1_000_000;
+    assert_eq!(cells(&partials(&store, Some(&edges), &[short], &[], Measure::Calls)), naive(&records, &edges, &[], is_short));
 }
 
 #[test]
-fn rows_taken_at_different_times_meet_in_one_group() {
+fn rows_of_different_chunks_share_a_group() {
     let names = ["", "a", "b"];
     let records: Vec<OwnedRecord> = (0..10_000)
         .map(|n| OwnedRecord::new(&format!("s{n}"), n as i64).with_text("folder", names[n % 3]).with("app_id", n as i64 % 2))
         .collect();
     let (store, keys) = (store_of(&records), ["folder".to_owned(), "app_id".to_owned()]);
-    let answer = cells(&ask(&store, Some(&[0, 20_000]), &[], &keys, Measure::Calls));
-    assert_eq!(answer, naive(&records, &[0, 20_000], &keys, |_| true));
+    let result = cells(&partials(&store, Some(&[0, 20_000]), &[], &keys, Measure::Calls));
+    assert_eq!(result, naive(&records, &[0, 20_000], &keys, |_| true));
 }
 
 #[test]
-fn every_bin_is_there_without_keys_and_none_without_edges() {
+fn without_group_columns_every_bin_has_a_cell_and_without_edges_there_is_one() {
     let store = store_of(&[OwnedRecord::new("a", 10)]);
     let counts = |edges: Option<&[i64]>| -> Vec<i64> {
-        ask(&store, edges, &[], &[], Measure::Sessions).sums.iter().map(|sums| sums[0]).collect()
+        partials(&store, edges, &[], &[], Measure::Sessions).sums.iter().map(|sums| sums[0]).collect()
     };
     assert_eq!(counts(Some(&[0, 10, 11, 20])), [0, 1, 0]);
     assert_eq!(counts(Some(&[11, 20])), [0]);
@@ -404,12 +410,12 @@ fn every_bin_is_there_without_keys_and_none_without_edges() {
 fn elapsed_time_is_floored_per_session_and_never_negative() {
     let answered = |id: &str, us: i64| OwnedRecord::new(id, 0).with("answer_time", us);
     let store = store_of(&[answered("a", 1), answered("b", 1_001), answered("c", 9_000_000), OwnedRecord::new("d", 0)]);
-    let sums = ask(&store, None, &[], &[], Measure::Elapsed { as_of_us: 3_000 }).sums;
+    let sums = partials(&store, None, &[], &[], Measure::Elapsed { as_of_us: 3_000 }).sums;
     assert_eq!(sums, [[4, 2 + 1, 0]]);
 }
 
 #[test]
-fn cells_are_limited_while_scanning() {
+fn a_scan_fails_beyond_its_cell_limit() {
     let records: Vec<OwnedRecord> = (0..5).map(|n| OwnedRecord::new(&format!("s{n}"), n).with("app_id", n)).collect();
     let (store, cancel, keys) = (store_of(&records), CancelToken::with_limit(None), ["app_id".to_owned()]);
     let scan = |cell_count_max| Scan {
@@ -426,7 +432,7 @@ fn cells_are_limited_while_scanning() {
 }
 
 #[test]
-fn work_that_nobody_waits_for_ends() {
+fn a_cancelled_or_late_scan_ends() {
     let store = store_of(&[OwnedRecord::new("a", 0)]);
     let scan = |cancel| Scan {
         edges: None,
@@ -447,12 +453,12 @@ fn work_that_nobody_waits_for_ends() {
 fn the_longest_durations_add_up() {
     let long = |id: &str| OwnedRecord::new(id, 0).with("answer_time", 0).with("end_time", 7_258_118_399_999_999);
     let store = store_of(&[long("a"), long("b")]);
-    let sums = ask(&store, None, &[], &[], Measure::Calls).sums;
+    let sums = partials(&store, None, &[], &[], Measure::Calls).sums;
     assert_eq!(sums, [[2, 2, 2 * 7_258_118_399_999]]);
 }
 
 #[test]
-fn a_code_deck_stands_in_place_of_the_rates_of_the_records() {
+fn a_code_deck_replaces_the_destination_names_of_the_records() {
     let call = |id: &str, number: &str| {
         OwnedRecord::new(id, 0).with_text("term_dst_party_id", number).with_text("term_rates_code", "carried")
     };

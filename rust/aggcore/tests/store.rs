@@ -1,4 +1,5 @@
-//! What is received counts once, whatever the order, the batching and the sealing.
+//! Reports see each record once, as the merge of its versions, whatever their order, batches, flushes and
+//! compactions.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may panic.
 
 mod common;
@@ -13,8 +14,8 @@ use proptest::prelude::*;
 
 const DAY_US: i64 = 86_400_000_000;
 
-/// All that reports can see of the records of a store, in one order.
-fn seen(store: &Store) -> Vec<String> {
+/// Returns a line per record with what reports can see of it, sorted.
+fn visible(store: &Store) -> Vec<String> {
     let cancel = CancelToken::with_limit(None);
     let names = ["session_id", "setup_time", "answer_time", "end_time", "kind", "app_id", "folder", "term_dst_party_id"];
     let keys = names.map(str::to_owned);
@@ -40,40 +41,40 @@ fn seen(store: &Store) -> Vec<String> {
     rows
 }
 
-/// A store on disk, and what its catalogue would know of it.
+/// A store on disk, with the contents of its catalogue and journal.
 struct OnDisk {
     directory: tempfile::TempDir,
     store: Store,
     sequence: u64,
     segments: Vec<(i64, ManifestEntry, Vec<u8>)>,
     active: Vec<ManifestEntry>,
-    /// What was received since the last seal: the journal.
-    unsealed: Vec<OwnedRecord>,
+    /// Records since the last flush, as the journal has them.
+    unflushed: Vec<OwnedRecord>,
 }
 
 impl OnDisk {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        Self { directory, store: Store::default(), sequence: 1, segments: vec![], active: vec![], unsealed: vec![] }
+        Self { directory, store: Store::default(), sequence: 1, segments: vec![], active: vec![], unflushed: vec![] }
     }
 
     fn write(&mut self, records: &[OwnedRecord]) {
         self.store.apply(&batch(records), 0);
-        self.unsealed.extend_from_slice(records);
+        self.unflushed.extend_from_slice(records);
     }
 
-    /// Seals; `meanwhile` is received after the seal began and before it is in place.
-    fn seal(&mut self, meanwhile: &[OwnedRecord]) {
+    /// Flushes; `meanwhile` arrives after the flush began and before it is installed.
+    fn flush(&mut self, meanwhile: &[OwnedRecord]) {
         let flush = self.store.begin_flush(true);
-        self.unsealed.clear();
+        self.unflushed.clear();
         self.write(meanwhile);
         let edit = self.store.write_flush(self.directory.path(), self.sequence, 3, &flush).unwrap();
         self.active = self.store.write_active_snapshot(self.directory.path(), self.sequence, &flush).unwrap().unwrap();
         self.install(edit, &[]);
     }
 
-    /// Makes one of the segments of a day, `meanwhile` being received.
-    fn merge(&mut self, meanwhile: &[OwnedRecord]) {
+    /// Compacts segments of a day; `meanwhile` arrives before the result is installed.
+    fn compact(&mut self, meanwhile: &[OwnedRecord]) {
         let names = self.store.pick_compaction(100);
         let edit = self.store.compact(self.directory.path(), self.sequence, 100, &names).unwrap();
         self.write(meanwhile);
@@ -91,40 +92,43 @@ impl OnDisk {
         self.store.install(edit);
     }
 
-    /// What the next process would make of the files and the journal.
+    /// Opens the files and replays the journal, as the next process does.
     fn reopen(&mut self) {
         self.store = Store::default();
         for (day, written, tombstones) in &self.segments {
             self.store.open_segment(self.directory.path(), *day, written, RowSet::from_bytes(tombstones), false);
         }
         self.active.iter().for_each(|active| self.store.open_active(self.directory.path(), active).unwrap());
-        for record in &self.unsealed {
+        for record in &self.unflushed {
             self.store.apply(&batch(std::slice::from_ref(record)), 0);
         }
     }
 }
 
-/// What is seen after the records in batches of `size`, with `doing` done after each: 1 seals, 2 seals while the next
-/// batch comes, 3 merges, 4 merges while it comes; more also reopens.
-fn after(records: &[OwnedRecord], size: usize, doing: &[u8]) -> Vec<String> {
+/// Returns what is visible after batches of `size` records, with a step of `steps` (in turn) after each
+/// batch.
+///
+/// Step 1 flushes, 2 flushes while the next batch arrives, 3 compacts, 4 compacts while it arrives. Steps 5
+/// to 9 are 0 to 4, followed by a restart.
+fn after(records: &[OwnedRecord], size: usize, steps: &[u8]) -> Vec<String> {
     let mut disk = OnDisk::new();
     let batches: Vec<&[OwnedRecord]> = records.chunks(size).collect();
     for (number, records) in batches.iter().enumerate() {
         disk.write(records);
         let next = batches.get(number + 1).copied().unwrap_or_default();
-        let doing = doing.get(number % doing.len().max(1)).copied().unwrap_or(0);
-        match doing % 5 {
-            1 => disk.seal(&[]),
-            2 => disk.seal(next),
-            3 => disk.merge(&[]),
-            4 => disk.merge(next),
+        let step = steps.get(number % steps.len().max(1)).copied().unwrap_or(0);
+        match step % 5 {
+            1 => disk.flush(&[]),
+            2 => disk.flush(next),
+            3 => disk.compact(&[]),
+            4 => disk.compact(next),
             _ => {}
         }
-        if doing >= 5 {
+        if step >= 5 {
             disk.reopen();
         }
     }
-    seen(&disk.store)
+    visible(&disk.store)
 }
 
 fn versions() -> impl Strategy<Value = Vec<OwnedRecord>> {
@@ -138,17 +142,17 @@ fn versions() -> impl Strategy<Value = Vec<OwnedRecord>> {
 
 proptest! {
     #[test]
-    fn the_order_of_arrival_does_not_matter(
+    fn neither_arrival_order_nor_flushes_nor_restarts_change_the_records(
         (records, shuffled) in versions().prop_flat_map(|v| (Just(v.clone()), Just(v).prop_shuffle())), size in 1usize..5,
-        doing in prop::collection::vec(0u8..10, 1..12),
+        steps in prop::collection::vec(0u8..10, 1..12),
     ) {
         let again: Vec<OwnedRecord> = shuffled.iter().chain(&records).cloned().collect();
-        prop_assert_eq!(after(&records, 100, &[]), after(&again, size, &doing));
+        prop_assert_eq!(after(&records, 100, &[]), after(&again, size, &steps));
     }
 }
 
 #[test]
-fn a_repeated_record_is_a_duplicate_and_a_changed_one_replaces() {
+fn a_repeated_record_is_a_duplicate_and_a_new_version_replaces() {
     let store = Store::default();
     let first = OwnedRecord::new("a", 0).with("end_time", 5);
     let outcome = |records: &[OwnedRecord]| store.apply(&batch(records), 0);
@@ -158,7 +162,7 @@ fn a_repeated_record_is_a_duplicate_and_a_changed_one_replaces() {
 }
 
 #[test]
-fn a_late_middle_version_fills_only_what_no_greater_one_has() {
+fn a_late_middle_version_fills_only_fields_that_higher_versions_lack() {
     let low = OwnedRecord::new("a", 0).with("app_id", 1).with_text("folder", "low");
     let middle = OwnedRecord::new("a", 0).with("revision", 1).with("app_id", 2);
     let high = OwnedRecord::new("a", 0).with("revision", 2).with("end_time", 9);
@@ -167,7 +171,7 @@ fn a_late_middle_version_fills_only_what_no_greater_one_has() {
 }
 
 #[test]
-fn neighbouring_days_are_one_record_and_a_version_between_joins_two() {
+fn versions_on_adjacent_days_are_one_record_and_a_version_between_joins_two() {
     let on =
         |day: i64, revision: i64| OwnedRecord::new("a", day * DAY_US).with("revision", revision).with("end_time", 9 * DAY_US);
     assert_eq!(after(&[on(1, 0), on(2, 1)], 1, &[]).len(), 1);
@@ -179,14 +183,14 @@ fn neighbouring_days_are_one_record_and_a_version_between_joins_two() {
 }
 
 #[test]
-fn a_version_finds_its_sealed_record_however_far_the_days_of_its_versions_reach() {
+fn a_version_finds_its_flushed_record_across_a_chain_of_days() {
     let on = |day: i64| OwnedRecord::new("a", day * DAY_US).with("revision", day).with("end_time", 20 * DAY_US);
     let records: Vec<OwnedRecord> = [5, 6, 7, 8, 5, 4].map(on).to_vec();
     assert_eq!(after(&records, 4, &[6]).len(), 1);
 }
 
 #[test]
-fn a_time_of_a_lower_version_that_contradicts_is_left_out() {
+fn an_answer_time_of_a_lower_version_after_the_end_is_dropped() {
     let answered = OwnedRecord::new("a", 0).with("event", 2).with("answer_time", 700);
     let ended = OwnedRecord::new("a", 0).with("event", 3).with("end_time", 500);
     let rows = after(&[answered, ended], 1, &[]);

@@ -1,5 +1,5 @@
-//! Random records for the tests of the core, and batches made of them.
-#![allow(dead_code, clippy::unwrap_used)] // Each test file uses its own slice; a test may panic.
+//! Random records for the tests of the core, and the batches that a client would send them in.
+#![allow(dead_code, clippy::unwrap_used)] // Each test file uses some of these; a test may panic.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ impl OwnedRecord {
     }
 }
 
-/// The batch that a client would send.
+/// Encodes records as a `WriteRecordsRequest` and reads it as a batch.
 pub fn batch(records: &[OwnedRecord]) -> ColumnarBatch {
     let mut bytes = Vec::new();
     for record in records {
@@ -61,7 +61,7 @@ pub fn batch(records: &[OwnedRecord]) -> ColumnarBatch {
     ColumnarBatch::from_wire(&bytes, |_| false).unwrap()
 }
 
-/// AggregationTable of an answer by bin and key.
+/// Returns the sums of a result by bin and group key.
 pub fn cells(partials: &Partials) -> BTreeMap<(u32, Vec<String>), [i64; 3]> {
     let key = |cell: usize| {
         let value = |column: &KeyValues| match column {
@@ -74,35 +74,40 @@ pub fn cells(partials: &Partials) -> BTreeMap<(u32, Vec<String>), [i64; 3]> {
     cells.map(|(cell, sums)| ((partials.bins[cell], key(cell)), *sums)).collect()
 }
 
+/// Values, of which a quarter are absent.
 fn or_absent<T: Clone + std::fmt::Debug + 'static>(values: impl Strategy<Value = T> + 'static, absent: T) -> BoxedStrategy<T> {
     prop_oneof![3 => values, 1 => Just(absent)].boxed()
 }
 
-/// A sound record within three UTC days, its values out of small pools so that groups collide.
-pub fn record(ids: u32) -> impl Strategy<Value = OwnedRecord> {
+/// A valid record within three UTC days. Its values are from small pools, so that records share groups.
+///
+/// Records with the same one of `id_count` session ids are versions of each other.
+pub fn record(id_count: u32) -> impl Strategy<Value = OwnedRecord> {
     let times = (0..3 * 86_400_000_000i64, or_absent(0..5_000_000i64, ABSENT), or_absent(0..5_000_000i64, ABSENT));
     let numbers =
         (or_absent(1..4i64, ABSENT), or_absent(0..3i64, ABSENT), or_absent(-2..3i64, ABSENT), or_absent(0..2i64, ABSENT));
     let texts =
         (or_absent("[ab]{1,2}", String::new()), or_absent("[ab]{1,2}", String::new()), or_absent("\\+?[12]{1,4}", String::new()));
-    (0..ids, times, numbers, texts).prop_map(|(id, (setup, answer, end), (kind, app, price, last), (company, folder, number))| {
-        let answer_us = if answer == ABSENT { ABSENT } else { setup + answer };
-        let end_us = if end == ABSENT { ABSENT } else { answer_us.max(setup) + end };
-        OwnedRecord::new(&format!("s{id}"), setup)
-            .with("answer_time", answer_us)
-            .with("end_time", end_us)
-            .with("kind", kind)
-            .with("app_id", app)
-            .with("customer_price", price)
-            .with("is_last_attempt", last)
-            .with_text("company", &company)
-            .with_text("folder", &folder)
-            .with_text("term_dst_party_id", &number)
-            .with_text("dst_prefix_routing", &number)
-    })
+    (0..id_count, times, numbers, texts).prop_map(
+        |(id, (setup, answer, end), (kind, app, price, last), (company, folder, number))| {
+            let answer_us = if answer == ABSENT { ABSENT } else { setup + answer };
+            let end_us = if end == ABSENT { ABSENT } else { answer_us.max(setup) + end };
+            OwnedRecord::new(&format!("s{id}"), setup)
+                .with("answer_time", answer_us)
+                .with("end_time", end_us)
+                .with("kind", kind)
+                .with("app_id", app)
+                .with("customer_price", price)
+                .with("is_last_attempt", last)
+                .with_text("company", &company)
+                .with_text("folder", &folder)
+                .with_text("term_dst_party_id", &number)
+                .with_text("dst_prefix_routing", &number)
+        },
+    )
 }
 
-/// Records with ids of their own, so that none is a version of another.
+/// Records with a session id each, so that none is a version of another.
 pub fn distinct_records(count: usize) -> impl Strategy<Value = Vec<OwnedRecord>> {
     prop::collection::vec(record(1), 0..count).prop_map(|records| {
         let numbered = records.into_iter().enumerate();
