@@ -1,4 +1,5 @@
-//! Active sessions: 500,000 of them grouped by three fields, rolled up, and the greatest 20 groups or all shown.
+//! Measures the active sessions report: the scan of 500,000 sessions into groups of three fields, and the
+//! response with subtotals and 20 or all rows.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // A bench may panic.
 
@@ -22,18 +23,20 @@ const SESSIONS: u64 = 500_000;
 const CLIENTS: usize = 500;
 const RECEIVED_US: i64 = 1_790_000_000_000_000;
 
-/// A client's traffic takes few ways, so that these are some 10,000 groups.
+/// Each client uses few switches and vendors: some 10,000 groups.
 const FEW: [&str; 3] = ["orig_clients_name", "equipment_id", "term_clients_name"];
-/// Accounts are shared by all clients: some 300,000 groups.
+/// Accounts are independent of the other fields: some 300,000 groups.
 const MANY: [&str; 3] = ["orig_accounts_id", "equipment_id", "term_clients_name"];
 
-/// The next number of a simple generator; the same in every run.
+/// Returns a pseudo-random number for `n`, from a step of a linear congruential generator: the same in every
+/// run.
 fn scrambled(n: u64) -> u64 {
     n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407) >> 33
 }
 
-/// For client i the sum of 1/1 to 1/(i + 1): by Zipf's law the shares of traffic, added up.
-fn shares() -> Vec<f64> {
+/// Returns the cumulative shares of traffic of the clients, by Zipf's law: for client i the sum of 1/1 to
+/// 1/(i + 1).
+fn cumulative_shares() -> Vec<f64> {
     let shares = (1..=CLIENTS).scan(0.0, |sum, rank| {
         *sum += 1.0 / rank as f64;
         Some(*sum)
@@ -43,8 +46,8 @@ fn shares() -> Vec<f64> {
 
 fn session(n: u64, shares: &[f64]) -> OwnedRecord {
     let random = scrambled(scrambled(n) ^ n << 20);
-    let place = (random % 1_000_003) as f64 / 1_000_003.0 * shares.last().copied().unwrap_or_default();
-    let client = shares.partition_point(|&share| share <= place) as u64;
+    let share = (random % 1_000_003) as f64 / 1_000_003.0 * shares.last().copied().unwrap_or_default();
+    let client = shares.partition_point(|&end| end <= share) as u64;
     let other = scrambled(random + n);
     let setup_us = RECEIVED_US - 1 - (other % 3_600_000_000) as i64;
     let answered = if other.is_multiple_of(3) { aggcore::record::schema::ABSENT } else { setup_us + 5_000_000 };
@@ -58,11 +61,11 @@ fn session(n: u64, shares: &[f64]) -> OwnedRecord {
 }
 
 fn sessions() -> Vec<OwnedRecord> {
-    let shares = shares();
+    let shares = cumulative_shares();
     (0..SESSIONS).map(|n| session(n, &shares)).collect()
 }
 
-fn distinct(sessions: &[OwnedRecord], keys: [&str; 3]) -> usize {
+fn group_count(sessions: &[OwnedRecord], keys: [&str; 3]) -> usize {
     let value = |session: &OwnedRecord, name: &str| match name {
         "orig_clients_name" | "term_clients_name" => session.text(name).to_owned(),
         _ => session.int(name).to_string(),
@@ -70,7 +73,7 @@ fn distinct(sessions: &[OwnedRecord], keys: [&str; 3]) -> usize {
     sessions.iter().map(|session| keys.map(|name| value(session, name))).collect::<HashSet<_>>().len()
 }
 
-/// What a request for the active sessions scans.
+/// Scans as a request for the active sessions does: without end, and received within a day.
 fn scan(store: &Store, keys: &[String]) -> Partials {
     let predicates = [
         Predicate::OneOfInts { column: "kind".into(), values: vec![1] },
@@ -83,7 +86,7 @@ fn scan(store: &Store, keys: &[String]) -> Partials {
     store.partials(&scan).unwrap()
 }
 
-fn finish(partials: &Partials, keys: &[String], limit: Option<usize>) -> Vec<u8> {
+fn response(partials: &Partials, keys: &[String], limit: Option<usize>) -> Vec<u8> {
     let fields: Vec<String> = keys.iter().cloned().chain(["quantity".into(), "duration".into()]).collect();
     let order = [OrderTerm { name: "quantity".into(), descending: true }];
     let offsets = UtcOffsets { change_us: &[], offset_s: &[0] };
@@ -91,13 +94,13 @@ fn finish(partials: &Partials, keys: &[String], limit: Option<usize>) -> Vec<u8>
 }
 
 fn check(bytes: &[u8], group_count: usize, limit: Option<usize>) {
-    let answer = QueryActiveSessionsResponse::decode(bytes).unwrap();
-    assert_eq!(answer.row_count, Some(group_count as i64));
-    assert_eq!(answer.rows.len(), limit.unwrap_or(group_count));
-    assert!(answer.rows.is_sorted_by(|a, b| a.quantity >= b.quantity));
-    assert_eq!(answer.total.unwrap().quantity, Some(SESSIONS as i64));
+    let response = QueryActiveSessionsResponse::decode(bytes).unwrap();
+    assert_eq!(response.row_count, Some(group_count as i64));
+    assert_eq!(response.rows.len(), limit.unwrap_or(group_count));
+    assert!(response.rows.is_sorted_by(|a, b| a.quantity >= b.quantity));
+    assert_eq!(response.total.unwrap().quantity, Some(SESSIONS as i64));
     for level in 1..=2 {
-        let subtotals = answer.subtotals.iter().filter(|row| row.level == Some(level));
+        let subtotals = response.subtotals.iter().filter(|row| row.level == Some(level));
         assert_eq!(subtotals.filter_map(|row| row.quantity).sum::<i64>(), SESSIONS as i64);
     }
 }
@@ -109,17 +112,17 @@ fn active(c: &mut Criterion) {
     let (sessions, store) = (sessions(), Store::default());
     sessions.chunks(10_000).for_each(|sessions| assert_eq!(store.apply(&batch(sessions), RECEIVED_US).accepted, sessions.len()));
     for keys in [FEW, MANY] {
-        let group_count = distinct(&sessions, keys);
+        let group_count = group_count(&sessions, keys);
         let keys = keys.map(str::to_owned);
         c.bench_function(&format!("scan of 500,000 sessions into {group_count} groups"), |bencher| {
             bencher.iter(|| assert_eq!(scan(&store, &keys).sums.len(), group_count));
         });
         let partials = scan(&store, &keys);
         for limit in [Some(20), None] {
-            check(&finish(&partials, &keys, limit), group_count, limit);
+            check(&response(&partials, &keys, limit), group_count, limit);
             let shown = limit.map_or("all".to_owned(), |limit| limit.to_string());
             c.bench_function(&format!("rollup of {group_count} groups, {shown} shown"), |bencher| {
-                bencher.iter(|| finish(&partials, &keys, limit));
+                bencher.iter(|| response(&partials, &keys, limit));
             });
         }
     }

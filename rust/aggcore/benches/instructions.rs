@@ -1,9 +1,10 @@
-//! Instructions of the kernels over a sealed day of 100,000 calls, counted by callgrind, which noise does not move.
+//! Counts the instructions of the scan kernels over one flushed day of 100,000 calls, with callgrind: unlike
+//! times, they do not vary from run to run.
 //!
-//! An instruction a row is 100,000 of those shown. Callgrind's processor knows fewer instructions than others do, so
-//! code that chooses its own by what the processor says chooses older ones here.
+//! One instruction per row shows as 100,000. Valgrind emulates a processor without AVX-512, so libraries that
+//! select kernels by CPU feature at run time may select others than on the real machine.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)] // What the macros make has no comments; a bench may panic.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)] // The macros generate items without comments; a bench may panic.
 
 mod day;
 mod sums;
@@ -29,7 +30,7 @@ fn minutes((slice, edges): (RecordSlice<'static>, Vec<i64>)) -> Partials {
     work::slice_partials(black_box(&slice), &edges, &[], &[])
 }
 
-// With the condition, which a benchmark of its own counts too.
+// Includes the predicate, which `filter` counts on its own.
 #[library_benchmark(setup = slice_and_masking, teardown = check_masked_minutes)]
 #[bench::of_rows_between_8_bits()]
 fn minutes_masked((slice, edges, predicate): (RecordSlice<'static>, Vec<i64>, Predicate)) -> Partials {
@@ -61,9 +62,9 @@ fn quality(sums: Sums) -> Vec<u8> {
     black_box(&sums).quality()
 }
 
-/// The rows of a day. Nobody gives it back: the process counts one kernel and ends.
+/// Returns the rows of a day. Leaks the day: each benchmark is a process that runs one kernel.
 fn slice() -> RecordSlice<'static> {
-    let (day, no_tombstones) = (Box::leak(Box::new(Day::sealed(ROWS))), Box::leak(Box::<RowSet>::default()));
+    let (day, no_tombstones) = (Box::leak(Box::new(Day::flushed(ROWS))), Box::leak(Box::<RowSet>::default()));
     day.segment.verified_slice(no_tombstones).unwrap()
 }
 
@@ -101,15 +102,15 @@ fn check_groups(cells: Partials) {
     assert_eq!(cells.sums.iter().map(|sums| sums[0]).sum::<i64>(), ROWS as i64);
 }
 
-fn check_quality(answer: Vec<u8>) {
-    let answer = QueryOriginationQualityResponse::decode(answer.as_slice()).unwrap();
-    assert_eq!(answer.totals.unwrap().total_calls, Some(in_bins(1_440).call_count()));
+fn check_quality(response: Vec<u8>) {
+    let response = QueryOriginationQualityResponse::decode(response.as_slice()).unwrap();
+    assert_eq!(response.totals.unwrap().total_calls, Some(in_bins(1_440).call_count()));
 }
 
 library_benchmark_group!(name = kernels, benchmarks = [minutes, minutes_masked, filter, group, quality]);
 
 main!(
-    // Instructions alone: what caches do is told better by the clock.
+    // Instructions only: the simulated caches say less than the times of the bench `kernels`.
     config = LibraryBenchmarkConfig::default().tool(Callgrind::with_args(["--cache-sim=no"]).format([EventKind::Ir])),
     library_benchmark_groups = kernels
 );

@@ -1,4 +1,5 @@
-//! The kernels over one sealed day of 1,000,000 calls, each by one thread, and the finishing of made-up sums.
+//! Measures the scan kernels on one thread over one flushed day of 1,000,000 calls, and the responses built
+//! from synthetic sums.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // A bench may panic.
 
@@ -25,7 +26,7 @@ const ROWS: u64 = 1_000_000;
 type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
 fn kernels(c: &mut Criterion) {
-    let (day, no_tombstones) = (Day::sealed(ROWS), RowSet::default());
+    let (day, no_tombstones) = (Day::flushed(ROWS), RowSet::default());
     let slice = day.segment.verified_slice(&no_tombstones).unwrap();
     bin(&mut group(c, "bin", ROWS), &day, &slice);
     filter(&mut group(c, "filter", ROWS), &day, &slice);
@@ -40,7 +41,7 @@ fn group<'a>(c: &'a mut Criterion, name: &str, elements: u64) -> Group<'a> {
     group
 }
 
-/// Times work whose answer is known.
+/// Checks the result of `work` once, then times it.
 fn time<T: Debug + PartialEq>(group: &mut Group<'_>, name: &str, expected: &T, work: impl Fn() -> T) {
     assert_eq!(&work(), expected, "{name}");
     group.bench_function(name, |bencher| bencher.iter(&work));
@@ -52,9 +53,9 @@ fn bin(group: &mut Group<'_>, day: &Day, slice: &RecordSlice<'_>) {
     time(group, "minutes", &by_minute, || work::slice_partials(slice, &minutes, &[], &[]).sums);
     time(group, "minutes, sums known before", &by_minute, || work::store_partials(day, &minutes, &[]).sums);
     let masking = predicate_case(MASKING);
-    let kept = work::sums_of(day.calls().filter(masking.holds), &minutes);
+    let selected = work::sums_of(day.calls().filter(masking.holds), &minutes);
     let predicates = [masking.predicate];
-    time(group, "minutes, masked", &kept, || work::slice_partials(slice, &minutes, &predicates, &[]).sums);
+    time(group, "minutes, masked", &selected, || work::slice_partials(slice, &minutes, &predicates, &[]).sums);
     let by_search = work::sums_of(day.calls(), &odd);
     time(group, "odd edges, by search", &by_search, || work::slice_partials(slice, &odd, &[], &[]).sums);
 }
@@ -76,7 +77,8 @@ fn by_folder_and_agent(group: &mut Group<'_>, day: &Day, slice: &RecordSlice<'_>
     time(group, "folder and agent, sums known before", &expected, || calls_and_cells(work::store_partials(day, &edges, &keys)));
 }
 
-/// What a report of origination quality asks of a store, which sees to it that no other row is looked at.
+/// Times the scan of an origination quality report: one account and routing prefix, whose rows the store
+/// finds by the order of its segment.
 fn account(group: &mut Group<'_>, day: &Day) {
     let (edges, predicates, cancel) = (work::minute_edges(), of_account(), CancelToken::with_limit(None));
     let scan = work::scan_of_calls(&edges, &predicates, &[], &cancel);
@@ -84,24 +86,24 @@ fn account(group: &mut Group<'_>, day: &Day) {
     time(group, "minutes of some prefixes", &expected, || day.store.partials(&scan).unwrap().sums);
 }
 
-fn finish(c: &mut Criterion) {
+fn responses(c: &mut Criterion) {
     let mut group = c.benchmark_group("finish");
     for bin_count in [1_440, 105_120] {
         let sums = sums::in_bins(bin_count);
-        let answer = QueryOriginationQualityResponse::decode(sums.quality().as_slice()).unwrap();
-        assert_eq!((answer.rows, answer.totals.unwrap().total_calls), (Some(bin_count), Some(sums.call_count())));
+        let response = QueryOriginationQualityResponse::decode(sums.quality().as_slice()).unwrap();
+        assert_eq!((response.rows, response.totals.unwrap().total_calls), (Some(bin_count), Some(sums.call_count())));
         group.throughput(Throughput::Elements(bin_count as u64));
         group.bench_function(format!("quality, {bin_count} bins"), |bencher| bencher.iter(|| sums.quality()));
     }
     let (bins, folders) = (sums::in_bins(8_640), sums::of_folders(30, 64, 16));
-    let answer = QueryAsrUsageResponse::decode(bins.usage().as_slice()).unwrap();
-    assert_eq!((answer.bins.len(), answer.totals.unwrap().session_count), (8_640, Some(bins.call_count())));
+    let response = QueryAsrUsageResponse::decode(bins.usage().as_slice()).unwrap();
+    assert_eq!((response.bins.len(), response.totals.unwrap().session_count), (8_640, Some(bins.call_count())));
     group.throughput(Throughput::Elements(8_640));
     group.bench_function("usage, 8640 bins", |bencher| bencher.iter(|| bins.usage()));
 
-    let answer = QueryFolderStatsResponse::decode(folders.folders().as_slice()).unwrap();
-    assert_eq!((answer.rows.len(), answer.totals.unwrap().call_count), (30 * 64, Some(folders.call_count())));
-    assert!(answer.rows.iter().all(|row| row.agents.len() == 16));
+    let response = QueryFolderStatsResponse::decode(folders.folders().as_slice()).unwrap();
+    assert_eq!((response.rows.len(), response.totals.unwrap().call_count), (30 * 64, Some(folders.call_count())));
+    assert!(response.rows.iter().all(|row| row.agents.len() == 16));
     group.throughput(Throughput::Elements(30 * 64 * 16));
     group.bench_function("folders, 64 of 16 agents, 30 days", |bencher| bencher.iter(|| folders.folders()));
 }
@@ -109,6 +111,6 @@ fn finish(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2)).sample_size(20);
-    targets = kernels, finish
+    targets = kernels, responses
 }
 criterion_main!(benches);

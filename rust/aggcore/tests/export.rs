@@ -12,7 +12,7 @@ use aggcore::storage::Store;
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, cast::AsArray};
 use arrow_ipc::reader::StreamReader;
 use arrow_schema::{DataType, TimeUnit};
-use common::{Owned, batch, distinct};
+use common::{OwnedRecord, batch, distinct_records};
 use proptest::prelude::*;
 
 const RECEIVED_US: i64 = 1_234_567;
@@ -51,9 +51,10 @@ fn exported(store: &Store, row_max: usize) -> Vec<RecordBatch> {
 }
 
 /// The column that plain builders of Arrow make of a field.
-fn expected_column(field: &Field, records: &[Owned]) -> ArrayRef {
+fn expected_column(field: &Field, records: &[OwnedRecord]) -> ArrayRef {
     if field.field_type.column_kind() != ColumnKind::Int {
-        let text = |record: &Owned| Some(record.strings[Record::string_slot(field)].clone()).filter(|text| !text.is_empty());
+        let text =
+            |record: &OwnedRecord| Some(record.strings[Record::string_slot(field)].clone()).filter(|text| !text.is_empty());
         return Arc::new(records.iter().map(text).collect::<StringArray>());
     }
     let values = records.iter().map(|record| Some(record.ints[field.slot]).filter(|&value| value != ABSENT));
@@ -64,12 +65,12 @@ fn expected_column(field: &Field, records: &[Owned]) -> ArrayRef {
 }
 
 /// Compares streams with the records of their session ids, whatever order these come in.
-fn check(batches: &[RecordBatch], records: &[Owned]) {
+fn check(batches: &[RecordBatch], records: &[OwnedRecord]) {
     let mut rows = 0;
     for batch in batches {
         let ids = batch.column_by_name("session_id").unwrap().as_string::<i32>();
         let of_id = |id| records.iter().find(|record| Some(record.text("session_id")) == id).unwrap().clone();
-        let written: Vec<Owned> = ids.iter().map(of_id).collect();
+        let written: Vec<OwnedRecord> = ids.iter().map(of_id).collect();
         for (field, column) in FIELDS.iter().zip(batch.columns()) {
             assert_eq!(column, &expected_column(field, &written), "{}", field.name);
         }
@@ -84,7 +85,7 @@ proptest! {
     // Each case flushes several files to disk.
     #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
-    fn records_in_memory_and_in_segments_are_exported_as_written(records in distinct(40), row_max in 1usize..50) {
+    fn records_in_memory_and_in_segments_are_exported_as_written(records in distinct_records(40), row_max in 1usize..50) {
         let (store, directory) = (Store::default(), tempfile::tempdir().unwrap());
         store.apply(&batch(&records), RECEIVED_US);
         check(&exported(&store, row_max), &records);
@@ -98,7 +99,7 @@ proptest! {
 #[test]
 fn integers_of_every_width_are_exported_as_int64() {
     for width in [-128, 127, -32_768, 32_767, i64::from(i32::MIN), i64::from(i32::MAX), ABSENT + 1, i64::MAX] {
-        let record = |id: &str| Owned::new(id, 0).with("end_time", 5);
+        let record = |id: &str| OwnedRecord::new(id, 0).with("end_time", 5);
         let records = [record("a").with("app_id", width), record("b")];
         let store = Store::default();
         store.apply(&batch(&records), RECEIVED_US);

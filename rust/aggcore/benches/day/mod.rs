@@ -1,5 +1,5 @@
-//! A UTC day of made-up calls, the same in every run, sealed into one segment.
-#![allow(dead_code, clippy::unwrap_used, clippy::panic)] // Each bench uses its own slice; a bench may panic.
+//! A synthetic UTC day of calls, the same in every run, flushed into one segment.
+#![allow(dead_code, clippy::unwrap_used, clippy::panic)] // Each bench uses some of these; a bench may panic.
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
@@ -14,18 +14,18 @@ use common::{OwnedRecord, batch};
 /// 2026-03-02T00:00:00Z, when the day begins.
 pub const FROM_US: i64 = 1_772_409_600_000_000;
 pub const DAY_US: i64 = 86_400_000_000;
-/// A tenth of the calls are this one's.
+/// The account of a tenth of the calls.
 pub const LARGEST_ACCOUNT: &str = "1000";
 const BATCH_ROWS: u64 = 10_000;
 
-/// Folders, and agents of each.
+/// Number of folders, and of agents per folder.
 const FOLDERS: [u64; 2] = [64, 16];
 
-/// What differs from call to call.
+/// The values of a call that differ from call to call.
 pub struct Call {
     number: u64,
     pub setup_us: i64,
-    /// `None`: not answered.
+    /// `None` if not answered.
     pub duration_ms: Option<i64>,
     /// Fits 8 bits.
     pub cause: i64,
@@ -33,7 +33,7 @@ pub struct Call {
     pub app: i64,
     /// Fits 32 bits.
     pub client_account: i64,
-    /// Needs 64 bits; a quarter of the calls have none.
+    /// Needs 64 bits; absent in a quarter of the calls.
     pub price: Option<i64>,
     pub account: u64,
     pub folder: u64,
@@ -43,7 +43,7 @@ pub struct Call {
     dialled: u64,
 }
 
-/// SplitMix64, a generator without a bias that a bench could see.
+/// SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
 struct Random(u64);
 
 impl Random {
@@ -76,12 +76,12 @@ impl Call {
         }
     }
 
-    /// The routing prefix, one of 10,000.
+    /// Returns the routing prefix, one of 10,000.
     pub fn prefix(&self) -> String {
         format!("44207946{:04}", self.routed)
     }
 
-    /// The number that was dialled, different for most calls.
+    /// Returns the dialled number, which differs for most calls.
     pub fn dialled(&self) -> String {
         format!("+4930{:08}", self.dialled)
     }
@@ -90,7 +90,7 @@ impl Call {
         self.account == 0
     }
 
-    /// What it adds to its cell.
+    /// Returns the sums that the call adds to its cell.
     pub fn sums(&self) -> [i64; 3] {
         [1, i64::from(self.duration_ms.is_some()), self.duration_ms.unwrap_or(0)]
     }
@@ -113,7 +113,7 @@ impl Call {
     }
 }
 
-/// The calls of a day, and nothing else.
+/// A store that holds the calls of one day.
 pub struct Day {
     pub row_count: u64,
     pub store: Store,
@@ -122,7 +122,7 @@ pub struct Day {
 }
 
 impl Day {
-    pub fn sealed(row_count: u64) -> Self {
+    pub fn flushed(row_count: u64) -> Self {
         if cfg!(debug_assertions) {
             panic!("a debug build is not measured");
         }
@@ -136,7 +136,7 @@ impl Day {
         let [new] = edit.segments.as_slice() else { panic!("a day is one segment") };
         let segment = Segment::open(directory.path(), &new.written).unwrap();
         store.install(edit);
-        // The file stays mapped when its name goes with the directory.
+        // The mapping outlives the file, which is deleted with the temporary directory.
         Self { row_count, store, segment }
     }
 

@@ -1,14 +1,14 @@
-//! One condition of each kind, and which calls it holds for.
+//! One predicate of each kind, with the same condition on a call in Rust.
 
 use aggcore::scan::predicate::{Network, Predicate, TextMatch};
 
 use super::{Call, LARGEST_ACCOUNT};
 
-/// The beginning of the prefixes that a tenth of the calls are routed by.
+/// The start of the routing prefix of a tenth of the calls.
 const ROUTING_PREFIX: &str = "442079461";
-/// The condition whose rows are many enough to be summed with a mask instead of a list.
+/// Selects a quarter of the rows, enough for the scan to add them up by mask instead of by index.
 pub const MASKING: &str = "between, 8 bits";
-/// RowMetadata than are compared one after the other.
+/// More values than the scan compares one after the other.
 const TWENTY: [i64; 20] = [5, 50, 100, 150, 200, 250, 300, 350, 400, 450, 500, 550, 600, 650, 700, 750, 800, 850, 900, 950];
 
 pub struct PredicateCase {
@@ -23,18 +23,18 @@ pub fn predicate_cases() -> Vec<PredicateCase> {
     all
 }
 
-/// The condition of a name.
+/// Returns the case of a name.
 pub fn predicate_case(name: &str) -> PredicateCase {
     predicate_cases().into_iter().find(|case| case.name == name).unwrap()
 }
 
-/// What asks for the calls of the largest account that some prefixes routed.
+/// Returns predicates for the calls of the largest account that have certain routing prefixes.
 pub fn of_account() -> [Predicate; 2] {
     let of_account = Predicate::OneOfTexts { column: "account_id".into(), values: vec![LARGEST_ACCOUNT.into()] };
     [of_account, text("dst_prefix_routing", TextMatch::StartsWith, ROUTING_PREFIX)]
 }
 
-/// Whether a call meets the conditions of [`of_account`].
+/// Returns whether a call satisfies the predicates of [`of_account`].
 pub fn is_of_account(call: &Call) -> bool {
     call.is_of_largest_account() && call.prefix().starts_with(ROUTING_PREFIX)
 }

@@ -1,4 +1,4 @@
-//! The kernels, each over all rows of a slice, and their answers found without them.
+//! The measured kernels, each over all rows of a slice, and naive computations of their expected results.
 
 use std::hint::black_box;
 
@@ -14,32 +14,32 @@ use super::{Call, DAY_US, Day, FROM_US};
 
 const US_PER_SECOND: i64 = 1_000_000;
 
-/// Edges of the day as one bin.
+/// Returns the edges of the day as one bin.
 pub fn day_edges() -> Vec<i64> {
     vec![FROM_US, FROM_US + DAY_US]
 }
 
-/// Edges of the minutes of the day.
+/// Returns the edges of the minutes of the day.
 pub fn minute_edges() -> Vec<i64> {
     (0..=1_440).map(|minute| FROM_US + minute * 60 * US_PER_SECOND).collect()
 }
 
-/// Edges every five minutes, none of them a whole minute.
+/// Returns edges every five minutes, one second before the whole minute.
 pub fn odd_edges() -> Vec<i64> {
     (0..=289).map(|bin| FROM_US + (bin * 300 - 1) * US_PER_SECOND).collect()
 }
 
-/// The columns that folder statistics group by.
+/// Returns the columns that folder statistics group by.
 pub fn folder_and_agent() -> Vec<String> {
     ["folder", "agent_id"].map(str::to_owned).to_vec()
 }
 
-/// A scan for calls.
+/// Returns a scan that adds up calls.
 pub fn scan_of_calls<'a>(edges: &'a [i64], predicates: &'a [Predicate], keys: &'a [String], cancel: &'a CancelToken) -> Scan<'a> {
     Scan { edges: Some(edges), predicates, keys, measure: Measure::Calls, deck: None, cell_count_max: 1_000_000, cancel }
 }
 
-/// Calls of a slice by bin and key, found by one thread.
+/// Scans a slice on one thread.
 pub fn slice_partials(slice: &RecordSlice<'_>, edges: &[i64], predicates: &[Predicate], keys: &[String]) -> Partials {
     let cancel = CancelToken::with_limit(None);
     let scan = scan_of_calls(edges, predicates, keys, &cancel);
@@ -48,33 +48,33 @@ pub fn slice_partials(slice: &RecordSlice<'_>, edges: &[i64], predicates: &[Pred
     scanner.finish().unwrap()
 }
 
-/// Calls of a store by bin and key: it keeps sums of what is often asked for.
+/// Scans the store, which answers from the rollups of its segment.
 pub fn store_partials(day: &Day, edges: &[i64], keys: &[String]) -> Partials {
     let cancel = CancelToken::with_limit(None);
     day.store.partials(&scan_of_calls(edges, &[], keys, &cancel)).unwrap()
 }
 
-/// Finds the rows of a slice that a condition holds for.
+/// Selects the rows of a slice that satisfy a predicate.
 pub fn select(slice: &RecordSlice<'_>, predicate: &Predicate) {
     each_selection(slice, predicate, |selection| {
         black_box(selection);
     });
 }
 
-/// How many rows of a slice a condition holds for.
+/// Counts the rows of a slice that satisfy a predicate.
 pub fn selected_count(slice: &RecordSlice<'_>, predicate: &Predicate) -> usize {
     let mut count = 0;
     each_selection(slice, predicate, |selection| {
         count += match selection {
             Selection::Range(run) => run.len(),
-            Selection::Mask(_, mask) => mask.iter().filter(|kept| **kept == 1).count(),
+            Selection::Mask(_, mask) => mask.iter().filter(|selected| **selected == 1).count(),
             Selection::Indices(rows) => rows.len(),
         }
     });
     count
 }
 
-/// Sums of calls by bin, one call after the other.
+/// Adds up calls by bin, one call after the other. All bins are of the same width.
 pub fn sums_of(calls: impl Iterator<Item = Call>, edges: &[i64]) -> Vec<Sums> {
     let mut bins = vec![[0; 3]; edges.len() - 1];
     for call in calls {

@@ -1,5 +1,5 @@
-//! Made-up sums of a scan, to be finished into answers.
-#![allow(dead_code, clippy::unwrap_used)] // Each bench uses its own slice; a bench may panic.
+//! Synthetic results of scans, from which responses are built.
+#![allow(dead_code, clippy::unwrap_used)] // Each bench uses some of these; a bench may panic.
 
 use aggcore::response::{UsageOptions, build_folder_response, build_quality_response, build_usage_response};
 use aggcore::scan::{KeyValues, Partials};
@@ -9,17 +9,17 @@ const FROM_US: i64 = 1_767_225_600_000_000;
 const FIVE_MINUTES_US: i64 = 300_000_000;
 const DAY_US: i64 = 86_400_000_000;
 const SMA_PERIOD: usize = 7;
-/// Central European time in 2026: an hour ahead of UTC, two in summer.
+/// Central European Time in 2026: UTC+1, in summer UTC+2.
 const OFFSETS: UtcOffsets<'_> =
     UtcOffsets { change_us: &[1_774_746_000_000_000, 1_792_890_000_000_000], offset_s: &[3_600, 7_200, 3_600] };
 
-/// What a scan gives, and the edges that it was given.
+/// The result of a scan, and the edges of its bins.
 pub struct Sums {
     pub partials: Partials,
     pub edges: Vec<i64>,
 }
 
-/// Calls in bins of five minutes.
+/// Returns sums by bin of five minutes.
 pub fn in_bins(bin_count: i64) -> Sums {
     let partials = Partials {
         sums: (0..bin_count).map(|bin| [bin % 97 + 1, bin % 97 / 2, bin % 97 * 61_003]).collect(),
@@ -29,7 +29,7 @@ pub fn in_bins(bin_count: i64) -> Sums {
     Sums { partials, edges: edges(bin_count, FIVE_MINUTES_US) }
 }
 
-/// Calls by day, folder and agent, an agent being of one folder.
+/// Returns sums by day, folder and agent. Each agent belongs to one folder.
 pub fn of_folders(day_count: u32, folder_count: u32, agents_each: u32) -> Sums {
     let agent_count = folder_count * agents_each;
     let cells = (0..day_count).flat_map(|day| (0..agent_count).map(move |agent| (day, agent)));
@@ -47,7 +47,7 @@ pub fn of_folders(day_count: u32, folder_count: u32, agents_each: u32) -> Sums {
 }
 
 impl Sums {
-    /// Calls of all cells.
+    /// Returns the calls of all cells.
     pub fn call_count(&self) -> i64 {
         self.partials.sums.iter().map(|sums| sums[0]).sum()
     }
