@@ -8,13 +8,10 @@ mod common;
 
 use std::collections::HashSet;
 
-use aggcore::cancellation::CancelToken;
-use aggcore::response::{ActiveOptions, OrderTerm, build_active_response};
-use aggcore::scan::predicate::Predicate;
-use aggcore::scan::{Measure, Partials, Scan};
-use aggcore::storage::Store;
-use aggcore::time_text::UtcOffsets;
-use aggcore::wire::v1::QueryActiveSessionsResponse;
+use aggcore::testing::QueryActiveSessionsResponse;
+use aggcore::{
+    ActiveOptions, CancelToken, Measure, OrderTerm, Partials, Predicate, Scan, Store, UtcOffsets, build_active_response,
+};
 use common::{OwnedRecord, batch};
 use criterion::{Criterion, criterion_group, criterion_main};
 use prost::Message;
@@ -50,7 +47,7 @@ fn session(n: u64, shares: &[f64]) -> OwnedRecord {
     let client = shares.partition_point(|&end| end <= share) as u64;
     let other = scrambled(random + n);
     let setup_us = RECEIVED_US - 1 - (other % 3_600_000_000) as i64;
-    let answered = if other.is_multiple_of(3) { aggcore::record::schema::ABSENT } else { setup_us + 5_000_000 };
+    let answered = if other.is_multiple_of(3) { aggcore::testing::ABSENT } else { setup_us + 5_000_000 };
     OwnedRecord::new(&format!("session-{n}"), setup_us)
         .with("kind", 1)
         .with("answer_time", answered)

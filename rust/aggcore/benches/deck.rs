@@ -1,6 +1,6 @@
 //! Measures the longest-prefix lookup of 1,000,000 dialled numbers in a code deck of 100,000 dial codes.
 
-use aggcore::scan::code_deck::{CodeDeckEntry, Deck};
+use aggcore::{CodeDeckEntry, Deck};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 const CODES: u64 = 100_000;

@@ -11,11 +11,8 @@ mod sums;
 
 use std::hint::black_box;
 
-use aggcore::columns::row_set::RowSet;
-use aggcore::columns::slice::RecordSlice;
-use aggcore::scan::Partials;
-use aggcore::scan::predicate::Predicate;
-use aggcore::wire::v1::QueryOriginationQualityResponse;
+use aggcore::testing::{QueryOriginationQualityResponse, RecordSlice};
+use aggcore::{Partials, Predicate, RowSet};
 use day::predicates::{MASKING, PredicateCase, predicate_case};
 use day::{Call, Day, work};
 use gungraun::{Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};

@@ -10,11 +10,8 @@ use std::collections::HashSet;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use aggcore::cancellation::CancelToken;
-use aggcore::columns::row_set::RowSet;
-use aggcore::columns::slice::RecordSlice;
-use aggcore::scan::Partials;
-use aggcore::wire::v1::{QueryAsrUsageResponse, QueryFolderStatsResponse, QueryOriginationQualityResponse};
+use aggcore::testing::{QueryAsrUsageResponse, QueryFolderStatsResponse, QueryOriginationQualityResponse, RecordSlice};
+use aggcore::{CancelToken, Partials, RowSet};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use day::predicates::{MASKING, is_of_account, of_account, predicate_case, predicate_cases};

@@ -16,15 +16,53 @@
 //! 7. `durable`: the journal and group commit.
 //! 8. `python`: the boundary to Python, the only folder that knows PyO3.
 
-pub mod cancellation;
-pub mod columns;
-pub mod durable;
-pub mod error;
+mod cancellation;
+mod columns;
+mod durable;
+mod error;
 #[cfg(feature = "python")]
 mod python;
-pub mod record;
-pub mod response;
-pub mod scan;
-pub mod storage;
-pub mod time_text;
-pub mod wire;
+mod record;
+mod response;
+mod scan;
+mod storage;
+mod time_text;
+mod wire;
+
+pub use cancellation::CancelToken;
+pub use columns::row_set::RowSet;
+pub use durable::group_commit::{CommitLimits, JournaledStore, PendingCommit};
+pub use durable::journal;
+pub use error::{Error, Result};
+pub use response::{
+    ActiveOptions, OrderTerm, UsageOptions, build_active_response, build_folder_response, build_quality_response,
+    build_usage_response,
+};
+pub use scan::code_deck::{CodeDeckEntry, Deck};
+pub use scan::predicate::{Network, Predicate, TextMatch};
+pub use scan::{KeyValues, Measure, Partials, Scan, Sums};
+pub use storage::segment::{ManifestEntry, Segment, Summary};
+pub use storage::{BatchOutcome, Flush, SegmentEdit, Store, StoreInfo};
+pub use time_text::UtcOffsets;
+
+/// Inner parts that the core's own tests and benches exercise one by one. Modules are private otherwise, so that the
+/// compiler finds code that nothing uses.
+#[doc(hidden)]
+pub mod testing {
+    pub use crate::columns::slice::RecordSlice;
+    pub use crate::record::Record;
+    pub use crate::record::schema::{
+        ABSENT, ColumnKind, DICTIONARY_COUNT, FIELDS, Field, FieldType, INT_COUNT, STRING_COUNT, field, int_slot,
+    };
+    pub use crate::scan::Scanner;
+    pub use crate::scan::column::SliceColumns;
+    pub use crate::scan::compiled_predicate::CompiledPredicate;
+    pub use crate::scan::selection::{Selection, Selector};
+    pub use crate::storage::memtable::{Memtable, RowMetadata};
+    pub use crate::wire::columnar_batch::ColumnarBatch;
+    pub use crate::wire::encode_record;
+    pub use crate::wire::v1::{
+        ActiveSessionRow, QueryActiveSessionsResponse, QueryAsrUsageResponse, QueryFolderStatsResponse,
+        QueryOriginationQualityResponse,
+    };
+}

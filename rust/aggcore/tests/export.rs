@@ -6,9 +6,8 @@ mod common;
 use std::io::Cursor;
 use std::sync::Arc;
 
-use aggcore::record::Record;
-use aggcore::record::schema::{ABSENT, ColumnKind, FIELDS, Field, FieldType};
-use aggcore::storage::Store;
+use aggcore::Store;
+use aggcore::testing::{ABSENT, ColumnKind, FIELDS, Field, FieldType, Record};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, cast::AsArray};
 use arrow_ipc::reader::StreamReader;
 use arrow_schema::{DataType, TimeUnit};

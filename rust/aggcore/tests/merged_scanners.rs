@@ -6,12 +6,8 @@
 
 mod common;
 
-use aggcore::cancellation::CancelToken;
-use aggcore::columns::row_set::RowSet;
-use aggcore::columns::slice::RecordSlice;
-use aggcore::error::{Error, Result};
-use aggcore::scan::{Measure, Partials, Scan, Scanner};
-use aggcore::storage::memtable::{Memtable, RowMetadata};
+use aggcore::testing::{Memtable, RecordSlice, RowMetadata, Scanner};
+use aggcore::{CancelToken, Error, Measure, Partials, Result, RowSet, Scan};
 use common::{OwnedRecord, batch, cells, distinct_records};
 use proptest::prelude::*;
 

@@ -1,16 +1,13 @@
 //! Responses built from sums, with figures that can be checked by hand.
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may panic.
 
-use aggcore::record::schema::ABSENT;
-use aggcore::response::{
-    ActiveOptions, OrderTerm, UsageOptions, build_active_response, build_folder_response, build_quality_response,
-    build_usage_response,
-};
-use aggcore::scan::{KeyValues, Partials, Sums};
-use aggcore::time_text::UtcOffsets;
-use aggcore::wire::v1::{
-    ActiveSessionRow, QueryActiveSessionsResponse, QueryAsrUsageResponse, QueryFolderStatsResponse,
+use aggcore::testing::{
+    ABSENT, ActiveSessionRow, QueryActiveSessionsResponse, QueryAsrUsageResponse, QueryFolderStatsResponse,
     QueryOriginationQualityResponse,
+};
+use aggcore::{
+    ActiveOptions, KeyValues, OrderTerm, Partials, Sums, UsageOptions, UtcOffsets, build_active_response, build_folder_response,
+    build_quality_response, build_usage_response,
 };
 use prost::Message;
 

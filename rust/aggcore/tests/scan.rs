@@ -5,13 +5,8 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aggcore::cancellation::CancelToken;
-use aggcore::error::Error;
-use aggcore::record::schema::{ABSENT, ColumnKind, field};
-use aggcore::scan::code_deck::{CodeDeckEntry, Deck};
-use aggcore::scan::predicate::{Network, Predicate, TextMatch};
-use aggcore::scan::{Measure, Partials, Scan};
-use aggcore::storage::Store;
+use aggcore::testing::{ABSENT, ColumnKind, field};
+use aggcore::{CancelToken, CodeDeckEntry, Deck, Error, Measure, Network, Partials, Predicate, Scan, Store, TextMatch};
 use common::{OwnedRecord, batch, distinct_records};
 use proptest::prelude::*;
 

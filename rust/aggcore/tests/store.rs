@@ -4,11 +4,7 @@
 
 mod common;
 
-use aggcore::cancellation::CancelToken;
-use aggcore::columns::row_set::RowSet;
-use aggcore::scan::{Measure, Partials, Scan};
-use aggcore::storage::segment::ManifestEntry;
-use aggcore::storage::{BatchOutcome, SegmentEdit, Store};
+use aggcore::{BatchOutcome, CancelToken, ManifestEntry, Measure, Partials, RowSet, Scan, SegmentEdit, Store};
 use common::{OwnedRecord, batch, record};
 use proptest::prelude::*;
 
@@ -31,8 +27,8 @@ fn visible(store: &Store) -> Vec<String> {
     let Partials { keys, sums, .. } = store.partials(&scan).unwrap();
     let row = |cell: usize| {
         let values = keys.iter().map(|column| match column {
-            aggcore::scan::KeyValues::Ints(values) => values[cell].to_string(),
-            texts @ aggcore::scan::KeyValues::Texts { .. } => texts.text(cell).to_owned(),
+            aggcore::KeyValues::Ints(values) => values[cell].to_string(),
+            texts @ aggcore::KeyValues::Texts { .. } => texts.text(cell).to_owned(),
         });
         format!("{} {:?}", values.collect::<Vec<_>>().join("|"), sums[cell])
     };
@@ -133,7 +129,7 @@ fn after(records: &[OwnedRecord], size: usize, steps: &[u8]) -> Vec<String> {
 
 fn versions() -> impl Strategy<Value = Vec<OwnedRecord>> {
     let version = (record(3), 0..3i64, 1..4i64, 0..2i64).prop_map(|(record, revision, event, whole)| {
-        let event = if whole == 1 || event == 3 && record.int("end_time") == aggcore::record::schema::ABSENT { 0 } else { event };
+        let event = if whole == 1 || event == 3 && record.int("end_time") == aggcore::testing::ABSENT { 0 } else { event };
         let record = record.with("revision", revision);
         if event == 0 { record } else { record.with("event", event) }
     });

@@ -6,9 +6,8 @@ mod common;
 pub mod predicates;
 pub mod work;
 
-use aggcore::record::schema::ABSENT;
-use aggcore::storage::Store;
-use aggcore::storage::segment::Segment;
+use aggcore::testing::ABSENT;
+use aggcore::{Segment, Store};
 use common::{OwnedRecord, batch};
 
 /// 2026-03-02T00:00:00Z, when the day begins.

@@ -1,6 +1,6 @@
 //! One predicate of each kind, with the same condition on a call in Rust.
 
-use aggcore::scan::predicate::{Network, Predicate, TextMatch};
+use aggcore::{Network, Predicate, TextMatch};
 
 use super::{Call, LARGEST_ACCOUNT};
 

@@ -2,13 +2,8 @@
 
 use std::hint::black_box;
 
-use aggcore::cancellation::CancelToken;
-use aggcore::columns::slice::RecordSlice;
-use aggcore::scan::column::SliceColumns;
-use aggcore::scan::compiled_predicate::CompiledPredicate;
-use aggcore::scan::predicate::Predicate;
-use aggcore::scan::selection::{Selection, Selector};
-use aggcore::scan::{Measure, Partials, Scan, Scanner, Sums};
+use aggcore::testing::{CompiledPredicate, RecordSlice, Scanner, Selection, Selector, SliceColumns};
+use aggcore::{CancelToken, Measure, Partials, Predicate, Scan, Sums};
 
 use super::{Call, DAY_US, Day, FROM_US};
 

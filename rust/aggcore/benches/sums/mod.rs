@@ -1,9 +1,9 @@
 //! Synthetic results of scans, from which responses are built.
 #![allow(dead_code, clippy::unwrap_used)] // Each bench uses some of these; a bench may panic.
 
-use aggcore::response::{UsageOptions, build_folder_response, build_quality_response, build_usage_response};
-use aggcore::scan::{KeyValues, Partials};
-use aggcore::time_text::UtcOffsets;
+use aggcore::{
+    KeyValues, Partials, UsageOptions, UtcOffsets, build_folder_response, build_quality_response, build_usage_response,
+};
 
 const FROM_US: i64 = 1_767_225_600_000_000;
 const FIVE_MINUTES_US: i64 = 300_000_000;

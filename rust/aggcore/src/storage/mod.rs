@@ -26,7 +26,7 @@ use segment::{ManifestEntry, Segment};
 use state::{SegmentEntry, State, UnreadableSegment, key_of};
 
 pub use flush::Flush;
-pub use segment_edit::{NewSegment, SegmentEdit};
+pub use segment_edit::SegmentEdit;
 
 /// Records in memory and sealed segments by UTC day.
 ///

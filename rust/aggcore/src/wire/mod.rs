@@ -7,7 +7,7 @@ mod batch;
 mod reader;
 mod record;
 
-pub use batch::{BatchHeader, decode_batch};
+pub use batch::decode_batch;
 pub use record::{decode_partial, encode_record};
 
 /// The messages of the contract, generated from `proto/`.

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use aggcore::record::Record;
-use aggcore::record::schema::{ABSENT, DICTIONARY_COUNT, INT_COUNT, STRING_COUNT, field, int_slot};
-use aggcore::scan::{KeyValues, Partials};
-use aggcore::wire::columnar_batch::ColumnarBatch;
-use aggcore::wire::encode_record;
+use aggcore::testing::{
+    ABSENT, ColumnarBatch, DICTIONARY_COUNT, INT_COUNT, Record, STRING_COUNT, encode_record, field, int_slot,
+};
+use aggcore::{KeyValues, Partials};
 use proptest::prelude::*;
 
 /// A record that owns its texts.
