@@ -8,8 +8,9 @@ use protox::prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescri
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Texts that differ from record to record. Their dictionary would have about one entry per row, so they are stored as
-/// they are. All other texts (names, codes, prefixes) repeat in many records and are dictionary-encoded.
+/// Texts that differ from record to record. Their dictionary would have about one entry per row, so they are
+/// stored as they are. All other texts (names, codes, prefixes) repeat in many records and are
+/// dictionary-encoded.
 const PLAIN_TEXTS: [&str; 7] = [
     "session_id",
     "orig_leg_id",
@@ -39,11 +40,12 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Returns `DECLARED`, which `record/schema.rs` includes: name and `FieldType` of each field, by field number.
+/// Returns `DECLARED`, which `record/schema.rs` includes: name and `FieldType` of each field, by field
+/// number.
 ///
 /// # Errors
-/// Fails if the numbers are not 1, 2, … n (the core finds a field by its number), or if a field has a type that no
-/// column has.
+/// Fails if the numbers are not 1, 2, … n (the core finds a field by its number), or if no
+/// column can store the type of a field.
 fn record_fields(pool: &DescriptorPool) -> Result<String> {
     let message = pool.get_message_by_name("pegcount.v1.SessionRecord").ok_or("proto/ has no message SessionRecord")?;
     let mut rows = String::new();

@@ -1,11 +1,11 @@
-//! How running work learns that nobody waits for it any more.
+//! Cooperative cancellation: a token that the caller cancels and that running work polls between chunks.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
-/// Shared by the caller, who may cancel, and the work, which asks between chunks.
+/// A cancellation flag with an optional deadline, shared by the caller and the threads that work for it.
 #[derive(Debug)]
 pub struct CancelToken {
     cancelled: AtomicBool,
@@ -13,20 +13,20 @@ pub struct CancelToken {
 }
 
 impl CancelToken {
-    /// Work that may run for `limit`; `None` is without limit.
+    /// Returns a token whose deadline is `limit` from now; `None` sets no deadline.
     pub fn with_limit(limit: Option<Duration>) -> Self {
         Self { cancelled: AtomicBool::new(false), deadline: limit.and_then(|limit| Instant::now().checked_add(limit)) }
     }
 
-    /// Ends the work at its next look.
+    /// Makes the next [`check`](Self::check) of every thread fail.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the work may go on.
+    /// Returns `Ok` if the work may continue.
     ///
     /// # Errors
-    /// `Cancelled` or `DeadlinePassed`.
+    /// `Cancelled` after [`cancel`](Self::cancel), `DeadlinePassed` from the deadline on.
     pub fn check(&self) -> Result<()> {
         if self.cancelled.load(Ordering::Relaxed) {
             return Err(Error::Cancelled);

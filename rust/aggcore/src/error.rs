@@ -1,80 +1,81 @@
-//! Everything that can go wrong in the core.
+//! The one error type of the core. `python/` turns each error into an exception of `pegcount.errors`.
 
 use std::{io, path::Path};
 
-/// Why the core did not do what it was asked.
+/// Why an operation of the core failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The bytes of a batch are no valid message; the whole batch is refused.
+    /// The bytes of a batch are not a valid `WriteRecordsRequest`. The whole batch is refused.
     #[error("the batch is no valid message: {0}")]
     MalformedBatch(String),
-    /// A batch has more records than one may have; the whole batch is refused.
+    /// A batch has more records than the limit allows. The whole batch is refused.
     #[error("the batch has {asked} records; {allowed} are allowed")]
     BatchLimit {
-        /// Records that it has.
+        /// Records in the batch.
         asked: usize,
-        /// Records that one batch may have.
+        /// Most records that a batch may have.
         allowed: usize,
     },
-    /// Nothing can be made durable now.
+    /// The journal cannot make a batch durable at present, so the store refuses writes and answers reports
+    /// only.
     #[error("no records are taken now: {0}")]
     ReadOnly(String),
-    /// RowMetadata cells (bins times groups) than allowed were reached while scanning.
+    /// A scan reached more cells (bins times groups) than the limit allows.
     #[error("the answer needs more than {allowed} cells (bins times groups)")]
     CellLimit {
-        /// AggregationTable reached when the scan stopped.
+        /// Cells when the scan stopped; the whole answer may have more.
         asked: usize,
-        /// AggregationTable allowed.
+        /// Most cells that an answer may have.
         allowed: usize,
     },
-    /// The caller no longer wants the answer.
+    /// The caller cancelled the work.
     #[error("the call was cancelled")]
     Cancelled,
-    /// The deadline passed while the work was under way.
+    /// The deadline passed before the work was done.
     #[error("the deadline passed")]
     DeadlinePassed,
-    /// A sum does not fit 64 bits.
+    /// A sum exceeds 64 bits.
     #[error("a sum of durations exceeds 64 bits")]
     SumOverflow,
-    /// A request names a column, field or operator that the core does not know; a fault of the caller.
+    /// A request names a column, field or operator that does not exist: a mistake of the caller.
     #[error("the core knows no {what} {name:?}")]
     Unknown {
-        /// What kind of thing was named.
+        /// Kind of the name, such as "column".
         what: &'static str,
-        /// The name.
+        /// The name, as the caller wrote it.
         name: String,
     },
-    /// A file or blob is not what its writer wrote.
+    /// The content of a file or blob differs from what was written: corruption.
     #[error("{file}: {problem}")]
     Damaged {
-        /// Name of the file or blob.
+        /// Path of the file, or a name for the blob.
         file: String,
-        /// What is wrong with it.
+        /// The check that failed.
         problem: String,
     },
-    /// The operating system refused to read or write a file.
+    /// The operating system failed to open, read, write or remove a file.
     #[error("{file}: {source}")]
     Io {
-        /// Name of the file.
+        /// Path of the file.
         file: String,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Arrow could not build or encode columns; a fault of the core.
+    /// Arrow failed to build or encode columns: a bug of the core.
     #[error("arrow: {0}")]
     Arrow(#[from] arrow_schema::ArrowError),
 }
 
-/// Result of the core.
+/// A result whose error is [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// Something is wrong with the content of `file`.
+    /// Returns [`Error::Damaged`] for the content of `file`.
     pub fn damaged(file: &Path, problem: impl ToString) -> Self {
         Self::Damaged { file: file.display().to_string(), problem: problem.to_string() }
     }
 
-    /// The operating system said `source` about `file`.
+    /// Returns [`Error::Io`] for an operation on `file`.
     pub fn io(file: &Path, source: io::Error) -> Self {
         Self::Io { file: file.display().to_string(), source }
     }

@@ -1,4 +1,7 @@
 //! One record, or one version of it, as it passes through the core.
+//!
+//! Times are microseconds UTC since 1970-01-01, in [0, [`TIME_END_US`]); durations are milliseconds; days are
+//! UTC days since 1970-01-01.
 
 pub mod price;
 pub mod schema;
@@ -9,7 +12,7 @@ use schema::{
 
 /// Longest text of a record, in bytes.
 pub const TEXT_BYTES_MAX: usize = 256;
-/// First instant that no record may have any more, 2200-01-01T00:00:00Z in microseconds.
+/// Exclusive upper bound of all times of a record: 2200-01-01T00:00:00Z, in microseconds UTC.
 pub const TIME_END_US: i64 = 7_258_118_400_000_000;
 /// Microseconds of one UTC day.
 pub const US_PER_DAY: i64 = 86_400_000_000;
@@ -19,11 +22,12 @@ pub const US_PER_DAY: i64 = 86_400_000_000;
 pub struct Record<'a> {
     /// Integer fields by slot.
     pub ints: [i64; INT_COUNT],
-    /// Texts: categories by slot, then the other texts by slot.
+    /// Text fields: the dictionary-encoded ones by slot, then the plain ones by slot (see
+    /// [`Record::string_slot`]).
     pub strings: [&'a str; STRING_COUNT],
 }
 
-/// Why a record is not taken; the numbers are those of `pegcount.v1.RejectReason`.
+/// Why a record is rejected; the numbers are those of `pegcount.v1.RejectReason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum RejectReason {
@@ -31,9 +35,9 @@ pub enum RejectReason {
     MissingSessionId = 1,
     /// `setup_time` is absent.
     MissingSetupTime = 2,
-    /// An END event without `end_time`.
+    /// An END event lacks `end_time`.
     MissingEndTime = 3,
-    /// A time is outside [1970, 2200).
+    /// A time is outside [1970-01-01Z, 2200-01-01Z).
     TimeOutOfRange = 4,
     /// `answer_time` is before `setup_time`.
     AnswerBeforeSetup = 5,
@@ -41,29 +45,29 @@ pub enum RejectReason {
     EndBeforeAnswer = 6,
     /// `end_time` is before `setup_time`.
     EndBeforeSetup = 7,
-    /// A text is too long.
+    /// A text is longer than [`TEXT_BYTES_MAX`] bytes.
     TextTooLong = 8,
-    /// `customer_price` is no decimal of at most 9 decimals.
+    /// `customer_price` is not a decimal number, has more than 9 decimals, or is too large.
     BadPrice = 9,
-    /// An enum has a number that is not known.
+    /// An enum field has a number that the contract does not define.
     UnknownEnumValue = 10,
-    /// An integer is the one number that stands for "absent".
+    /// An integer is [`ABSENT`], the one value that stands for an absent field.
     NumberOutOfRange = 11,
-    /// `setup_time` is before the days that the retention keeps.
+    /// `setup_time` is before the first day that retention retains.
     BeforeRetention = 12,
 }
 
-/// A reason with the words for a person.
+/// The rejection of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
-    /// Why.
+    /// Why, as a number of the contract.
     pub reason: RejectReason,
-    /// The same for a person, naming the field.
+    /// Why, in words that name the field.
     pub description: String,
 }
 
 impl Rejection {
-    /// A rejection that names a field.
+    /// Returns a rejection; `description` should name the field.
     pub fn new(reason: RejectReason, description: impl Into<String>) -> Self {
         Self { reason, description: description.into() }
     }
@@ -76,7 +80,7 @@ impl Default for Record<'_> {
 }
 
 impl<'a> Record<'a> {
-    /// Place of a text field among `strings`.
+    /// Returns the index in `strings` of a text field.
     pub const fn string_slot(field: &Field) -> usize {
         match field.field_type.column_kind() {
             ColumnKind::Text => DICTIONARY_COUNT + field.slot,
@@ -84,37 +88,37 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The switch or feed; "" is the unnamed one.
+    /// Returns the switch or feed that sent the record; "" is the unnamed one.
     pub fn source(&self) -> &'a str {
         self.strings[dictionary_slot::SOURCE]
     }
 
-    /// The source's own id of the session.
+    /// Returns the source's own id of the session.
     pub fn session_id(&self) -> &'a str {
         self.strings[DICTIONARY_COUNT + text_slot::SESSION_ID]
     }
 
-    /// Setup time, microseconds UTC.
+    /// Returns the setup time, microseconds UTC.
     pub fn setup_us(&self) -> i64 {
         self.ints[int_slot::SETUP_TIME]
     }
 
-    /// UTC day of the setup time, in days since 1970-01-01.
+    /// Returns the UTC day of the setup time, in days since 1970-01-01.
     pub fn day(&self) -> i64 {
         self.setup_us().div_euclid(US_PER_DAY)
     }
 
-    /// Whether the session ended.
+    /// Returns whether the session has ended: finished records have an end time, active ones lack it.
     pub fn is_finished(&self) -> bool {
         self.ints[int_slot::END_TIME] != ABSENT
     }
 
-    /// Hash of the key (source, session id); the same in every run and on every machine.
+    /// Returns the hash of the key (source, session id); see [`key_hash`].
     pub fn key_hash(&self) -> u64 {
         key_hash(self.source(), self.session_id())
     }
 
-    /// Whether a field has a value.
+    /// Returns whether a field has a value.
     pub fn has(&self, field: &Field) -> bool {
         match field.field_type.column_kind() {
             ColumnKind::Int => self.ints[field.slot] != ABSENT,
@@ -122,7 +126,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Whether a field is the same in another record.
+    /// Returns whether a field has the same value, or is absent, in both records.
     pub fn field_equals(&self, other: &Record<'_>, field: &Field) -> bool {
         match field.field_type.column_kind() {
             ColumnKind::Int => self.ints[field.slot] == other.ints[field.slot],
@@ -132,7 +136,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Takes a field from another record.
+    /// Copies a field, present or absent, from another record.
     pub fn copy_field(&mut self, other: &Record<'a>, field: &Field) {
         match field.field_type.column_kind() {
             ColumnKind::Int => self.ints[field.slot] = other.ints[field.slot],
@@ -142,15 +146,15 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Takes a field's value away.
+    /// Makes a field absent.
     pub fn clear_field(&mut self, field: &Field) {
         self.copy_field(&Record::default(), field);
     }
 
-    /// Whether this record may be taken.
+    /// Checks the rules that span fields, and the lengths of texts. Decoding has checked each value before.
     ///
     /// # Errors
-    /// The first rule that it breaks. RecordColumns that cannot be read at all were refused before.
+    /// Returns the first rule that the record breaks.
     pub fn validate(&self) -> Result<(), Rejection> {
         use RejectReason as R;
         let [setup, answer, end] = [int_slot::SETUP_TIME, int_slot::ANSWER_TIME, int_slot::END_TIME].map(|slot| self.ints[slot]);
@@ -195,14 +199,16 @@ pub const EVENT_UPDATE: i64 = 2;
 /// Number of `SESSION_EVENT_END`.
 pub const EVENT_END: i64 = 3;
 
-/// Duration in milliseconds: floor((end - answer) / 1000 µs) of an answered finished session, else 0.
+/// Returns the call duration in milliseconds: floor((end - answer) / 1,000 µs) if both times are present,
+/// else 0.
 pub fn duration_ms(answer_us: i64, end_us: i64) -> i64 {
     if answer_us == ABSENT || end_us == ABSENT { 0 } else { (end_us - answer_us).div_euclid(1_000) }
 }
 
-/// Hash of a key: XXH3 of source, a zero byte and session id. Stored in segments, so it must never change.
+/// Returns the hash of a key: XXH3-64 of source, a zero byte and session id. Segments store it, so it must
+/// never change.
 pub fn key_hash(source: &str, session_id: &str) -> u64 {
-    // In one piece, which is several times as fast as feeding a hasher.
+    // Hashing one contiguous buffer is several times as fast as feeding a streaming hasher.
     let mut key = [0; 2 * TEXT_BYTES_MAX + 1];
     let (start, end) = (source.len() + 1, source.len() + 1 + session_id.len());
     if end > key.len() {

@@ -1,18 +1,23 @@
-//! Money: decimal text to and from units of 10^-9.
+//! Money: decimal text to and from `i64` units of 10^-9.
+//!
+//! The conversion must be exact for 9 decimals over all of `i64` or fail; `rust_decimal` would round longer
+//! fractions and accept exponents.
 
+/// Decimals of a unit.
 const DECIMALS: usize = 9;
 
-/// Reads a decimal such as `-0.0125` exactly.
+/// Parses a decimal such as `-0.0125` exactly, into units of 10^-9.
 ///
-/// `None` where it is no decimal number, has more than 9 decimals, or does not fit.
+/// Returns `None` if the text is not `[+-]digits[.digits]`, has more than 9 decimals, or exceeds the range of
+/// `i64` without [`ABSENT`](super::schema::ABSENT).
 pub fn parse_price(text: &str) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_number(whole) || !is_number(fraction) || fraction.len() > DECIMALS {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(fraction) || fraction.len() > DECIMALS {
         return None;
     }
     let whole: i128 = whole.parse().ok()?;
@@ -22,7 +27,7 @@ pub fn parse_price(text: &str) -> Option<i64> {
     (signed != super::schema::ABSENT).then_some(signed)
 }
 
-/// Writes an amount in the shortest decimal form.
+/// Formats units of 10^-9 in the shortest decimal form.
 pub fn format_price(units: i64) -> String {
     let sign = if units < 0 { "-" } else { "" };
     let (whole, fraction) = (units.unsigned_abs() / 1_000_000_000, units.unsigned_abs() % 1_000_000_000);
@@ -36,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decimals_are_read_exactly_or_not_at_all() {
+    fn decimals_parse_exactly_or_fail() {
         let cases: [(&str, Option<i64>); 16] = [
             ("0", Some(0)),
             ("1.5", Some(1_500_000_000)),
@@ -61,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back() {
+    fn formatted_prices_parse_to_the_same_units() {
         for units in [0, 1, -1, 1_500_000_000, i64::MAX, -i64::MAX] {
             assert_eq!(parse_price(&format_price(units)), Some(units));
         }

@@ -1,40 +1,42 @@
-//! The fields of a record, in one table.
+//! The fields of a record, in one table that build.rs generates from the proto.
 //!
-//! A field is either an integer (ids, times, flags, prices: all `i64`) or a text. Texts of few
-//! distinct values are *categories*, kept as codes into a dictionary; the others are kept as they are.
+//! A field is either an integer (ids, times, flags, prices: all `i64`) or a text. Texts of few distinct
+//! values are dictionary-encoded, the plain ones are stored as they are. So there are three kinds of columns,
+//! and a field has a *slot*, its index among the fields of its kind. Slots follow the order of field numbers:
+//! a new field number adds a slot at the end of its kind.
 
-/// How a field's values are written and kept.
+/// How the values of a field are written on the wire, and what they mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldType {
     /// A whole number.
     Integer,
-    /// A whole number out of a small closed set.
+    /// A number of a closed set, from 1; 0 on the wire is absent.
     Enum,
     /// 0 or 1.
     Flag,
-    /// Microseconds since 1970-01-01T00:00:00Z.
+    /// A timestamp; microseconds since 1970-01-01T00:00:00Z in a column.
     Time,
-    /// An amount of money in units of 10^-9.
+    /// An amount of money, decimal text on the wire; units of 10^-9 in a column.
     Price,
-    /// A text of few distinct values.
+    /// A text of few distinct values, dictionary-encoded in a column.
     DictionaryText,
-    /// A text that differs from record to record.
+    /// A plain text, which differs from record to record.
     Text,
 }
 
-/// In which kind of column a field's values are kept.
+/// The kind of column that stores a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnKind {
     /// A column of `i64`.
     Int,
-    /// A column of codes into a dictionary.
+    /// A dictionary-encoded column.
     Dictionary,
-    /// A column of texts.
+    /// A column of plain texts.
     Text,
 }
 
 impl FieldType {
-    /// Where values of this shape are kept.
+    /// Returns the kind of column that stores values of this type.
     pub const fn column_kind(self) -> ColumnKind {
         match self {
             Self::Integer | Self::Enum | Self::Flag | Self::Time | Self::Price => ColumnKind::Int,
@@ -47,45 +49,46 @@ impl FieldType {
 /// One field of a record.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
-    /// Name in the contract.
+    /// Name in the proto.
     pub name: &'static str,
-    /// How its values are kept.
+    /// Type of its values.
     pub field_type: FieldType,
-    /// Its place among the fields that are kept the same way (integers, categories, texts).
+    /// Index among the fields of its [`ColumnKind`].
     pub slot: usize,
 }
 
 impl Field {
-    /// Field number in `pegcount.v1.SessionRecord`.
+    /// Returns the field number in `pegcount.v1.SessionRecord` of the field at an index of [`FIELDS`].
     pub const fn tag(index: usize) -> u32 {
         index as u32 + 1
     }
 
-    /// Whether the field is a text.
+    /// Returns whether the field is a text, dictionary-encoded or plain.
     pub fn is_string(&self) -> bool {
         self.field_type.column_kind() != ColumnKind::Int
     }
 }
 
-/// The value of an integer field that has none.
+/// Stands for an absent integer. Decoding rejects records that contain this number.
 pub const ABSENT: i64 = i64::MIN;
 
-// `DECLARED: [(&str, FieldType); n]`: name and type of each field by field number, which build.rs reads from the proto.
+// `DECLARED: [(&str, FieldType); n]`: name and type of each field by field number, which build.rs reads from
+// the proto.
 include!(concat!(env!("OUT_DIR"), "/record_fields.rs"));
 
 /// Number of integer fields.
 pub const INT_COUNT: usize = count(ColumnKind::Int);
-/// Number of category fields.
+/// Number of dictionary-encoded text fields.
 pub const DICTIONARY_COUNT: usize = count(ColumnKind::Dictionary);
-/// Number of text fields that are no categories.
+/// Number of plain text fields.
 pub const TEXT_COUNT: usize = count(ColumnKind::Text);
-/// Number of texts of a record: categories first, then the others.
+/// Number of text fields.
 pub const STRING_COUNT: usize = DICTIONARY_COUNT + TEXT_COUNT;
 
-/// All fields, in the order of their tags: field i has tag i + 1.
+/// All fields by field number; the one at index i has number i + 1.
 pub const FIELDS: [Field; DECLARED.len()] = fields();
 
-/// Integer slots that the core itself needs by name.
+/// Slots of the integer fields that the core refers to by name.
 #[allow(missing_docs)]
 pub mod int_slot {
     use super::slot;
@@ -99,14 +102,14 @@ pub mod int_slot {
     pub const IS_LAST_ATTEMPT: usize = slot("is_last_attempt");
 }
 
-/// DictionaryColumn slots that the core itself needs by name.
+/// Slots of the dictionary-encoded fields that the core refers to by name.
 #[allow(missing_docs)]
 pub mod dictionary_slot {
     pub const SOURCE: usize = super::slot("source");
     pub const ACCOUNT_ID: usize = super::slot("account_id");
 }
 
-/// Text slots that the core itself needs by name.
+/// Slots of the plain text fields that the core refers to by name.
 #[allow(missing_docs)]
 pub mod text_slot {
     use super::slot;
@@ -116,8 +119,8 @@ pub mod text_slot {
     pub const TERM_DST_PARTY_ID: usize = slot("term_dst_party_id");
 }
 
-/// The columns that a segment has beside the fields of the record: their numbers, which follow those of the fields, and
-/// their names in the file.
+/// The columns that a segment has besides the fields of the record: their indices, which follow those of the
+/// fields, and their names in the file.
 #[allow(missing_docs)]
 pub mod segment_column {
     use super::FIELDS;
@@ -135,11 +138,11 @@ pub mod segment_column {
         ["received_time", "versions", "sorted_key_hash", "row_of_key", "key_filter", NAME_OF_MINUTE, NAME_OF_DURATION];
 }
 
-/// Columns of a segment: the fields of the record, then those of [`segment_column`].
+/// Number of columns of a segment: the fields of the record, then those of [`segment_column`].
 pub const COLUMN_COUNT: usize = FIELDS.len() + segment_column::NAMES.len();
 
-/// What an absent integer counts as where a report asks for it: a session without kind is a CALL, an
-/// attempt not said to be rerouted is the last one.
+/// Returns the value that reports use if an integer field is absent. A session without `kind` is a CALL (1),
+/// an attempt without `is_last_attempt` is the last one (1); other fields stay absent.
 pub const fn default_of(int_slot: usize) -> i64 {
     match int_slot {
         int_slot::KIND | int_slot::IS_LAST_ATTEMPT => 1,
@@ -147,15 +150,15 @@ pub const fn default_of(int_slot: usize) -> i64 {
     }
 }
 
-/// The field of a name.
+/// Returns the field of a name.
 pub fn field(name: &str) -> Option<&'static Field> {
     FIELDS.iter().find(|field| field.name == name)
 }
 
-const fn count(kept: ColumnKind) -> usize {
+const fn count(kind: ColumnKind) -> usize {
     let (mut total, mut i) = (0, 0);
     while i < DECLARED.len() {
-        if DECLARED[i].1.column_kind() as usize == kept as usize {
+        if DECLARED[i].1.column_kind() as usize == kind as usize {
             total += 1;
         }
         i += 1;
@@ -165,18 +168,19 @@ const fn count(kept: ColumnKind) -> usize {
 
 const fn fields() -> [Field; DECLARED.len()] {
     let mut fields = [Field { name: "", field_type: FieldType::Integer, slot: 0 }; DECLARED.len()];
-    let mut next = [0; 3];
+    let mut next_slot = [0; 3];
     let mut i = 0;
     while i < DECLARED.len() {
         let (name, field_type) = DECLARED[i];
-        let kept = field_type.column_kind() as usize;
-        fields[i] = Field { name, field_type, slot: next[kept] };
-        next[kept] += 1;
+        let kind = field_type.column_kind() as usize;
+        fields[i] = Field { name, field_type, slot: next_slot[kind] };
+        next_slot[kind] += 1;
         i += 1;
     }
     fields
 }
 
+/// Returns the slot of a field; an unknown name fails the build.
 const fn slot(name: &str) -> usize {
     let mut i = 0;
     while !str_eq(FIELDS[i].name, name) {
@@ -185,7 +189,7 @@ const fn slot(name: &str) -> usize {
     FIELDS[i].slot
 }
 
-/// Whether two names are the same, at compile time.
+/// Returns whether two texts are equal; unlike `==`, callable at compile time.
 pub const fn str_eq(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
@@ -223,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn slots_are_dense_and_named_ones_are_found() {
+    fn every_field_has_a_slot_and_is_found_by_name() {
         assert_eq!(INT_COUNT + DICTIONARY_COUNT + TEXT_COUNT, FIELDS.len());
         assert_eq!(field("setup_time").map(|f| f.slot), Some(int_slot::SETUP_TIME));
         assert!(field("nonsense").is_none());
