@@ -1,8 +1,11 @@
-//! The fields of records as Arrow arrays, as narrow as their values go: in segments and in the journal.
+//! Columns as Arrow arrays, for segments and the journal: writing them as narrow as their values allow, and
+//! borrowing them back as [`RecordColumns`].
 //!
-//! A column that no row has a value in is of type Null. Beneath a null stands what the core reads as absent, so that
-//! it can read the values alone: the least integer of the type, or the code of an empty text after the others, as some
-//! readers look a code up before they look whether it counts.
+//! A column without values has type Null. A null slot of any other column contains the value that the core
+//! reads as absent, so scans read the value buffers and ignore the validity bitmaps. In integer columns, that
+//! is the least integer of the type. In dictionary-encoded columns, it is the code of an empty entry, which
+//! follows all others: some readers look an entry up before they test its validity, so the code must be in
+//! range.
 
 use std::sync::Arc;
 
@@ -18,14 +21,14 @@ use super::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, NoTexts, 
 use super::integer::{ColumnStats, IntValues};
 use crate::record::schema::{ABSENT, ColumnKind, DICTIONARY_COUNT, FIELDS, Field, FieldType, INT_COUNT, TEXT_COUNT};
 
-/// An integer column; `stats` says what values it has.
-pub fn int_array(values: Vec<i64>, stats: ColumnStats, shape: FieldType) -> ArrayRef {
+/// Encodes an integer column in the narrowest width that `stats`, the statistics of `values`, allow.
+pub fn int_array(values: Vec<i64>, stats: ColumnStats, field_type: FieldType) -> ArrayRef {
     if stats.low > stats.high {
         return Arc::new(NullArray::new(values.len()));
     }
     let nulls = if stats.has_absent { nulls(values.len(), |row| values[row] != ABSENT) } else { None };
     let fits = |least: i64, greatest: i64| least < stats.low && stats.high <= greatest;
-    if shape == FieldType::Time {
+    if field_type == FieldType::Time {
         Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC"))
     } else if fits(i8::MIN.into(), i8::MAX.into()) {
         Arc::new(Int8Array::new(narrowed(values, |value| value as i8, i8::MIN), nulls))
@@ -38,15 +41,16 @@ pub fn int_array(values: Vec<i64>, stats: ColumnStats, shape: FieldType) -> Arra
     }
 }
 
-/// Values that are known to fit.
+/// Converts values that are known to fit, [`ABSENT`] to `absent`.
 fn narrowed<T: ArrowNativeType>(values: Vec<i64>, narrow: impl Fn(i64) -> T, absent: T) -> ScalarBuffer<T> {
     values.into_iter().map(|value| if value == ABSENT { absent } else { narrow(value) }).collect()
 }
 
-/// A category column of codes into `entries`; their number is the code of an absent text.
+/// Encodes a dictionary-encoded column of codes into `entries`; the code `entries.len()` stands for an absent
+/// text.
 ///
 /// # Errors
-/// `ArgumentError` where a code is greater than that.
+/// Fails if a code is greater than `entries.len()`.
 pub fn dictionary_array(codes: &[usize], entries: &[&str]) -> Result<ArrayRef, ArrowError> {
     let absent = entries.len();
     if absent == 0 {
@@ -68,7 +72,7 @@ fn dictionary<K: ArrowDictionaryKeyType>(
     Ok(Arc::new(DictionaryArray::try_new(codes, Arc::new(entries))?))
 }
 
-/// A text column.
+/// Encodes a plain text column; an empty text is absent.
 pub fn text_array<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> ArrayRef {
     if texts.clone().all(str::is_empty) {
         return Arc::new(NullArray::new(texts.count()));
@@ -76,7 +80,7 @@ pub fn text_array<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> ArrayRef 
     Arc::new(string_array(texts))
 }
 
-/// Texts, null where one is absent.
+/// Encodes texts, an empty one as null, in two passes that allocate each buffer once.
 pub fn string_array<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> StringArray {
     let mut bytes = Vec::with_capacity(texts.clone().map(str::len).sum());
     let offsets: Vec<i32> = std::iter::once(0)
@@ -86,11 +90,11 @@ pub fn string_array<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> StringA
         }))
         .collect();
     let nulls = nulls(offsets.len() - 1, |row| offsets[row] != offsets[row + 1]);
-    // Whole texts one after the other are a text, so this never falls back.
+    // The concatenation of valid UTF-8 texts is valid UTF-8, so this never fails.
     StringArray::try_new(OffsetBuffer::new(offsets.into()), bytes.into(), nulls).unwrap_or_else(|_| StringArray::new_null(0))
 }
 
-/// Which of the rows are present, `None` where all are.
+/// Returns the validity bitmap of `rows` rows, `None` if all are present.
 pub fn nulls(rows: usize, present: impl FnMut(usize) -> bool) -> Option<NullBuffer> {
     let nulls = NullBuffer::new(BooleanBuffer::collect_bool(rows, present));
     Some(nulls).filter(|nulls| nulls.null_count() > 0)
@@ -106,7 +110,7 @@ impl Texts for StringArray {
     }
 }
 
-/// The columns of all fields.
+/// The value buffers of all columns of a batch or segment, checked against the types of their fields.
 pub struct ArrowColumns {
     ints: [IntArray; INT_COUNT],
     codes: [CodeArray; DICTIONARY_COUNT],
@@ -130,7 +134,7 @@ enum CodeArray {
 }
 
 impl ArrowColumns {
-    /// The columns of all fields in their order; `None` where one is not of a type that its field has.
+    /// Takes the columns of [`FIELDS`] in their order; `None` if a column is missing or of the wrong type.
     pub fn from_arrays(columns: &[ArrayRef]) -> Option<Self> {
         let mut arrays = Self {
             ints: std::array::from_fn(|_| IntArray::Absent),
@@ -145,10 +149,11 @@ impl ArrowColumns {
         Some(arrays)
     }
 
+    /// Takes the column of a field; `None` if it is of the wrong type.
     fn take(&mut self, field: &Field, column: &ArrayRef) -> Option<()> {
-        let absent = column.data_type() == &DataType::Null;
+        let is_absent = column.data_type() == &DataType::Null;
         match field.field_type.column_kind() {
-            _ if absent => {}
+            _ if is_absent => {}
             ColumnKind::Dictionary => {
                 let (codes, entries) = CodeArray::of(column)?;
                 (self.codes[field.slot], self.entries[field.slot]) = (codes, Some(entries));
@@ -159,7 +164,7 @@ impl ArrowColumns {
         Some(())
     }
 
-    /// An integer column.
+    /// Borrows an integer column.
     pub fn ints(&self, slot: usize) -> IntValues<'_> {
         match &self.ints[slot] {
             IntArray::Absent => IntValues::Absent,
@@ -170,7 +175,7 @@ impl ArrowColumns {
         }
     }
 
-    /// A category column; `order` is that of its entries.
+    /// Borrows a dictionary-encoded column; `order` states what its writer guarantees about the entries.
     pub fn dictionary(&self, slot: usize, order: EntryOrder) -> DictionaryColumn<'_> {
         let codes = match &self.codes[slot] {
             CodeArray::Absent => DictionaryCodes::Absent,
@@ -181,12 +186,12 @@ impl ArrowColumns {
         DictionaryColumn { codes, entries: strings(&self.entries[slot]), order }
     }
 
-    /// A text column.
+    /// Borrows a plain text column.
     pub fn texts(&self, slot: usize) -> &dyn Texts {
         strings(&self.texts[slot])
     }
 
-    /// All columns; `order` is that of the entries of each category.
+    /// Borrows all columns; `order` states what their writer guarantees about the entries of each dictionary.
     pub fn fields(&self, order: EntryOrder) -> RecordColumns<'_> {
         RecordColumns {
             ints: std::array::from_fn(|slot| self.ints(slot)),
@@ -198,17 +203,17 @@ impl ArrowColumns {
 
 impl IntArray {
     fn of(column: &ArrayRef) -> Option<Self> {
-        let byte = || Some(Self::I8(column.as_primitive_opt::<Int8Type>()?.values().clone()));
-        let short = || Some(Self::I16(column.as_primitive_opt::<Int16Type>()?.values().clone()));
-        let narrow = || Some(Self::I32(column.as_primitive_opt::<Int32Type>()?.values().clone()));
-        let wide = || Some(Self::I64(column.as_primitive_opt::<Int64Type>()?.values().clone()));
-        let time = || Some(Self::I64(column.as_primitive_opt::<TimestampMicrosecondType>()?.values().clone()));
-        byte().or_else(short).or_else(narrow).or_else(wide).or_else(time)
+        let i8s = || Some(Self::I8(column.as_primitive_opt::<Int8Type>()?.values().clone()));
+        let i16s = || Some(Self::I16(column.as_primitive_opt::<Int16Type>()?.values().clone()));
+        let i32s = || Some(Self::I32(column.as_primitive_opt::<Int32Type>()?.values().clone()));
+        let i64s = || Some(Self::I64(column.as_primitive_opt::<Int64Type>()?.values().clone()));
+        let times = || Some(Self::I64(column.as_primitive_opt::<TimestampMicrosecondType>()?.values().clone()));
+        i8s().or_else(i16s).or_else(i32s).or_else(i64s).or_else(times)
     }
 }
 
 impl CodeArray {
-    /// The codes of a column and its entries.
+    /// Returns the codes and the entries of a column.
     fn of(column: &ArrayRef) -> Option<(Self, StringArray)> {
         let (codes, entries) = if let Some(column) = column.as_dictionary_opt::<UInt8Type>() {
             (Self::U8(column.keys().values().clone()), column.values())

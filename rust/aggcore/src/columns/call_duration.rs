@@ -1,25 +1,26 @@
-//! How long calls were talked on.
+//! Call durations: milliseconds from answer to end.
 
 use super::integer::IntValues;
 use crate::record::duration_ms;
 use crate::record::schema::ABSENT;
 
-/// From answer to end, by row.
+/// The call durations of rows, precomputed or to be computed from the times.
 #[derive(Clone, Copy)]
 pub enum CallDurations<'a> {
-    /// Milliseconds; -1 for a call that was not answered.
+    /// Milliseconds by row, -1 for a call that was not answered.
     Milliseconds(&'a [i32]),
-    /// Both times.
+    /// The times to subtract.
     Times {
-        /// Answers, microseconds UTC.
+        /// Answer times, microseconds UTC.
         answer_us: IntValues<'a>,
-        /// Ends, microseconds UTC.
+        /// End times, microseconds UTC.
         end_us: IntValues<'a>,
     },
 }
 
 impl CallDurations<'_> {
-    /// Whether a call was answered, and for how many milliseconds.
+    /// Returns whether the call of a row was answered, and its duration in milliseconds (0 if unanswered or
+    /// active).
     #[inline]
     pub fn get(self, row: usize) -> (bool, i64) {
         match self {

@@ -1,17 +1,20 @@
-//! DictionaryColumn columns: texts of few distinct values, as codes into a dictionary.
+//! Dictionary-encoded columns: per row a code, the index of an entry in the dictionary of the column.
+//!
+//! Codes are 8, 16 or 32 bits wide. Only 32-bit codes can be [`NO_CODE`]; for an absent text the narrow ones
+//! refer to an empty entry at the end of the dictionary.
 
 use std::convert::Infallible;
 use std::ops::Range;
 
-/// Texts by number: the entries of a dictionary, or the values of a text column by row.
+/// Texts by number: the entries of a dictionary by code, or the values of a plain text column by row.
 pub trait Texts: Sync {
-    /// How many there are.
+    /// Returns the number of texts.
     fn count(&self) -> usize;
-    /// One of them, "" where it is absent.
+    /// Returns a text, "" if it is absent.
     fn get(&self, number: usize) -> &str;
 }
 
-/// A text column in which no row has a text.
+/// The texts of a column in which every row is absent; its count is 0, and any number returns "".
 pub struct NoTexts;
 
 impl Texts for NoTexts {
@@ -24,6 +27,7 @@ impl Texts for NoTexts {
     }
 }
 
+/// One text, number 0.
 impl Texts for &str {
     fn count(&self) -> usize {
         1
@@ -44,27 +48,27 @@ impl Texts for Vec<Box<str>> {
     }
 }
 
-/// Code of an absent category.
+/// Code of an absent text.
 pub const NO_CODE: i32 = -1;
 
-/// The codes of a category column by row.
+/// The codes of a dictionary-encoded column by row.
 #[derive(Clone, Copy)]
 pub enum DictionaryCodes<'a> {
-    /// No row has one.
+    /// Every row is absent.
     Absent,
     /// At most 256 dictionary entries.
     U8(&'a [u8]),
-    /// At most 65,536.
+    /// At most 65,536 dictionary entries.
     U16(&'a [u16]),
-    /// Any number; [`NO_CODE`] where absent.
+    /// Any number of entries; [`NO_CODE`] if absent.
     I32(&'a [i32]),
 }
 
-/// A width of codes.
+/// An integer type of codes.
 pub trait CodeWidth: Copy + Ord + 'static {
-    /// 0 for [`NO_CODE`], else the code + 1.
+    /// Returns the code + 1, and 0 for [`NO_CODE`]: an index into a table whose slot 0 is for absent texts.
     fn one_based(self) -> usize;
-    /// A code that fits.
+    /// Converts a code, which must fit.
     fn of(code: usize) -> Self;
 }
 
@@ -101,7 +105,8 @@ impl CodeWidth for i32 {
     }
 }
 
-/// Runs `$body` for the codes of a column of any width, or `$absent` where no row has one.
+/// Evaluates `$body` with `$values` bound to the slice of codes, compiled for each width; `$absent` if every
+/// row is absent.
 macro_rules! with_codes {
     ($codes:expr, $values:ident => $body:expr, $absent:expr) => {
         match $codes {
@@ -115,36 +120,36 @@ macro_rules! with_codes {
 
 pub(crate) use with_codes;
 
-/// How the entries of a dictionary stand to each other.
+/// What a dictionary guarantees about its entries.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum EntryOrder {
-    /// They may repeat, and some may be empty.
+    /// Nothing: entries may repeat or be empty.
     Any,
-    /// They are distinct, and none is empty.
+    /// Entries are distinct and not empty.
     Distinct,
-    /// They are distinct and ascend, but for an empty one at the end.
+    /// Entries are distinct and ascend, except that the last one may be empty.
     Sorted,
 }
 
-/// A category column: per row the number of a dictionary entry.
+/// A borrowed dictionary-encoded column.
 #[derive(Clone, Copy)]
 pub struct DictionaryColumn<'a> {
-    /// DictionaryCodes by row.
+    /// Codes by row.
     pub codes: DictionaryCodes<'a>,
     /// The dictionary; an empty entry stands for an absent text.
     pub entries: &'a dyn Texts,
-    /// How the entries stand to each other.
+    /// What the dictionary guarantees about its entries.
     pub order: EntryOrder,
 }
 
 impl<'a> DictionaryColumn<'a> {
-    /// The code of a row.
+    /// Returns the code of a row, [`NO_CODE`] if it is absent.
     #[inline]
     pub fn code(&self, row: usize) -> i32 {
         with_codes!(self.codes, codes => codes[row].one_based() as i32 - 1, NO_CODE)
     }
 
-    /// The text of a row, "" where it has none.
+    /// Returns the text of a row, "" if it is absent.
     pub fn text(&self, row: usize) -> &'a str {
         match self.code(row) {
             NO_CODE => "",
@@ -152,19 +157,23 @@ impl<'a> DictionaryColumn<'a> {
         }
     }
 
-    /// Whether no two codes stand for the same text.
+    /// Returns whether different codes always mean different texts, so that codes can be compared instead of
+    /// texts.
     pub fn has_distinct_codes(&self) -> bool {
         let ends_empty = || self.entries.count().checked_sub(1).is_some_and(|last| self.entries.get(last).is_empty());
         match self.order {
             EntryOrder::Any => false,
             EntryOrder::Distinct => true,
-            // Narrow codes have none for an absent text but that of the empty entry.
+            // 32-bit codes would have two codes for an absent text: NO_CODE and that of the empty entry.
+            // Narrow codes have only the latter.
             EntryOrder::Sorted => !matches!(self.codes, DictionaryCodes::I32(_)) || !ends_empty(),
         }
     }
 
-    /// Of a sorted column the codes of the entries for which `is_before` does not hold, up to the first of these that
-    /// is not `wanted`.
+    /// Returns the codes of the entries that are `wanted`, by two binary searches over the sorted entries.
+    ///
+    /// `is_before` must hold for exactly the entries before the first wanted one, and wanted entries must be
+    /// adjacent. The empty entry at the end is never wanted.
     pub fn codes_where(&self, is_before: impl Fn(&str) -> bool, wanted: impl Fn(&str) -> bool) -> Range<usize> {
         let mut end = self.entries.count();
         end -= usize::from(end > 0 && self.entries.get(end - 1).is_empty());
@@ -173,16 +182,20 @@ impl<'a> DictionaryColumn<'a> {
     }
 }
 
-/// The first number of a range for which `holds` does not hold, which it does for all before it and none after.
+/// Returns the first number of a range for which `holds` is false, the end of the range if it is true for
+/// all.
+///
+/// `holds` must be true for all numbers before that one and false for all after, as for
+/// [`slice::partition_point`].
 pub fn partition_point(range: Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
     let Ok(point) = try_partition_point(range, |number| Ok::<_, Infallible>(holds(number)));
     point
 }
 
-/// [`partition_point`] where a look may fail.
+/// [`partition_point`] with a fallible predicate.
 ///
 /// # Errors
-/// What `holds` gives.
+/// Returns the first error of `holds`.
 pub fn try_partition_point<E>(range: Range<usize>, holds: impl Fn(usize) -> Result<bool, E>) -> Result<usize, E> {
     let (mut low, mut high) = (range.start, range.end);
     while low < high {

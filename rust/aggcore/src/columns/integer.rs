@@ -1,32 +1,35 @@
 //! Integer columns, as narrow as their values allow.
+//!
+//! The least integer of a width (`MIN`) stands for an absent value, so a column needs no null bitmap and
+//! loops over its values stay vectorizable.
 
 use std::ops::Range;
 
 use crate::record::schema::ABSENT;
 
-/// The values that an integer column has.
+/// Min/max statistics of an integer column: bounds of its values, which let a scan skip a predicate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ColumnStats {
-    /// The least value; greater than `high` where no row has one.
+    /// Least value; greater than `high` if every row is absent.
     pub low: i64,
-    /// The greatest value.
+    /// Greatest value.
     pub high: i64,
-    /// Whether some row has none.
+    /// Whether a row may be absent.
     pub has_absent: bool,
 }
 
-/// What is known of any column.
+/// Statistics that are true of every column, for a column without statistics.
 pub const UNKNOWN_STATS: ColumnStats = ColumnStats { low: ABSENT, high: i64::MAX, has_absent: true };
 
 impl Default for ColumnStats {
-    /// That of no values.
+    /// Returns the statistics of a column without rows, the identity of [`add`](Self::add).
     fn default() -> Self {
         Self { low: i64::MAX, high: ABSENT, has_absent: false }
     }
 }
 
 impl ColumnStats {
-    /// Takes a value in, of which [`ABSENT`] is none.
+    /// Widens the statistics by the value of one more row, or by [`ABSENT`].
     pub fn add(&mut self, value: i64) {
         match value {
             ABSENT => self.has_absent = true,
@@ -34,29 +37,30 @@ impl ColumnStats {
         }
     }
 
-    /// That of some values, of which [`ABSENT`] is none.
+    /// Returns the statistics of values, of which some may be [`ABSENT`].
     pub fn of(values: &[i64]) -> Self {
         let absent = |value: i64| value == ABSENT;
-        // Three folds that go many values at a time; one would go value by value.
+        // The compiler vectorizes each of these three folds, but not one fold over three results.
         let low = values.iter().fold(i64::MAX, |low, &value| low.min(if absent(value) { i64::MAX } else { value }));
         let high = values.iter().fold(ABSENT, |high, &value| high.max(value));
         Self { low, high, has_absent: values.iter().fold(false, |any, &value| any | absent(value)) }
     }
 }
 
-/// A width of integers; the least of them stands for an absent value.
+/// An integer type of columns.
 pub trait IntWidth: Copy + 'static {
-    /// Stands for an absent value.
+    /// Stands for an absent value: the least integer of the type.
     const ABSENT: Self;
-    /// The greatest value.
+    /// The greatest integer of the type.
     const MAX: Self;
-    /// The value, [`ABSENT`] where there is none.
+    /// Converts to 64 bits, absent to [`ABSENT`].
     fn to_i64(self) -> i64;
-    /// Whether there is no value.
+    /// Returns whether the value is absent.
     fn is_absent(self) -> bool;
-    /// The ends of a range as far as values of this width may lie in it; `None` where none may.
+    /// Clamps the range [low, high] to the present values of this type; `None` if it contains none of them.
     fn clamp_range(low: i64, high: i64) -> Option<(Self, Self)>;
-    /// Whether the value lies between two ends that are there.
+    /// Returns whether low <= value <= high, for bounds of [`clamp_range`](Self::clamp_range); false for an
+    /// absent value.
     fn is_within(self, ends: (Self, Self)) -> bool;
 }
 
@@ -78,14 +82,15 @@ macro_rules! int {
 
             fn clamp_range(low: i64, high: i64) -> Option<(Self, Self)> {
                 let (least, greatest) = (Self::MIN as i64 + 1, Self::MAX as i64);
-                // Both conversions fit after the clamping.
+                // The casts are lossless after the clamping.
                 (low <= high && low <= greatest && high >= least)
                     .then(|| (low.clamp(least, greatest) as Self, high.clamp(least, greatest) as Self))
             }
 
             #[inline]
             fn is_within(self, (low, high): (Self, Self)) -> bool {
-                // One comparison; what is below the low end wraps to beyond the high one, and so does an absent value.
+                // One unsigned comparison: a value below `low`, and so the absent one, wraps to more than
+                // `high - low`.
                 self.wrapping_sub(low) as $unsigned <= high.wrapping_sub(low) as $unsigned
             }
         }
@@ -94,22 +99,23 @@ macro_rules! int {
 
 int!(i8, u8; i16, u16; i32, u32; i64, u64);
 
-/// The values of an integer column by row; the least integer of the width where there is none.
+/// The borrowed values of an integer column by row; absent ones are the least integer of the width.
 #[derive(Clone, Copy, Debug)]
 pub enum IntValues<'a> {
-    /// No row has a value.
+    /// Every row is absent.
     Absent,
-    /// All values fit 8 bits.
+    /// Values of 8 bits.
     I8(&'a [i8]),
-    /// All values fit 16 bits.
+    /// Values of 16 bits.
     I16(&'a [i16]),
-    /// All values fit 32 bits.
+    /// Values of 32 bits.
     I32(&'a [i32]),
-    /// Any values.
+    /// Values of 64 bits.
     I64(&'a [i64]),
 }
 
-/// Runs `$body` for the values of a column of any width, or `$absent` where no row has one.
+/// Evaluates `$body` with `$values` bound to the slice of values, compiled for each width; `$absent` if every
+/// row is absent.
 macro_rules! with_int_values {
     ($ints:expr, $values:ident => $body:expr, $absent:expr) => {
         match $ints {
@@ -125,46 +131,49 @@ macro_rules! with_int_values {
 pub(crate) use with_int_values;
 
 impl IntValues<'_> {
-    /// The value of a row.
+    /// Returns the value of a row, [`ABSENT`] if it has none.
     #[inline]
     pub fn get(self, row: usize) -> i64 {
         with_int_values!(self, values => values[row].to_i64(), ABSENT)
     }
 
-    /// The least and the greatest value of some rows, `None` where none of them has one.
+    /// Returns the least and the greatest value of a range of rows, `None` if all of them are absent.
     pub fn range(self, rows: Range<usize>) -> Option<(i64, i64)> {
         with_int_values!(self, values => range(&values[rows]), None)
     }
 }
 
-/// A fold over all values that an absent one leaves as it is goes many values at a time.
+/// Returns the least and the greatest present value.
+///
+/// An absent value is replaced by the identity of the fold, not filtered out: without a branch, the folds
+/// vectorize.
 fn range<T: IntWidth + Ord>(values: &[T]) -> Option<(i64, i64)> {
     let low = values.iter().fold(T::MAX, |low, value| low.min(if value.is_absent() { T::MAX } else { *value }));
     let high = values.iter().fold(T::ABSENT, |high, value| high.max(*value));
     (!high.is_absent()).then(|| (low.to_i64(), high.to_i64()))
 }
 
-/// An integer column in memory that widens when a value asks for it.
+/// A growing integer column of the memtable, which widens when a value does not fit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum IntColumn {
-    /// No row has a value.
+    /// Every row is absent. The column has no storage and no number of rows, so callers pass it.
     #[default]
     Absent,
-    /// As [`IntValues::I32`].
+    /// See [`IntValues::I32`].
     I32(Vec<i32>),
-    /// As [`IntValues::I64`].
+    /// See [`IntValues::I64`].
     I64(Vec<i64>),
 }
 
 impl IntColumn {
-    /// A column of these values.
+    /// Collects values, of which some may be [`ABSENT`].
     pub fn of(values: impl Iterator<Item = i64>) -> Self {
         let mut column = Self::default();
         values.enumerate().for_each(|(rows, value)| column.push(value, rows));
         column
     }
 
-    /// The values.
+    /// Borrows the values.
     pub fn values(&self) -> IntValues<'_> {
         match self {
             Self::Absent => IntValues::Absent,
@@ -173,7 +182,7 @@ impl IntColumn {
         }
     }
 
-    /// Adds a value to a column of `rows` rows.
+    /// Appends a value to a column of `rows` rows.
     pub fn push(&mut self, value: i64, rows: usize) {
         match (&mut *self, narrowed(value)) {
             (Self::Absent, _) if value == ABSENT => {}
@@ -190,7 +199,7 @@ impl IntColumn {
         }
     }
 
-    /// Adds rows of another column to one of `count` rows.
+    /// Appends the values of some rows of another column to a column of `count` rows.
     pub fn append(&mut self, values: IntValues<'_>, rows: &[usize], count: usize) {
         match (&mut *self, values) {
             (Self::Absent, IntValues::Absent) => {}
@@ -202,7 +211,7 @@ impl IntColumn {
         }
     }
 
-    /// Gives a row of a column of `rows` rows another value.
+    /// Replaces the value of a row in a column of `rows` rows.
     pub fn set(&mut self, row: usize, value: i64, rows: usize) {
         match (&mut *self, narrowed(value)) {
             (Self::Absent, _) if value == ABSENT => {}
@@ -229,11 +238,12 @@ impl IntColumn {
     }
 }
 
+/// Converts to 32 bits, absent to absent.
 fn widened<T: IntWidth + Into<i32>>(value: T) -> i32 {
     if value.is_absent() { i32::ABSENT } else { value.into() }
 }
 
-/// A value in 32 bits, `None` where it does not fit or would read as absent.
+/// Converts to 32 bits, absent to absent; `None` if the value does not fit or would read as absent.
 fn narrowed(value: i64) -> Option<i32> {
     match value {
         ABSENT => Some(i32::MIN),

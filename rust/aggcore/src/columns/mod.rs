@@ -1,4 +1,9 @@
-//! The fields of records as borrowed columns, wherever the records are kept.
+//! Columns of records: owned ones of the memtable, Arrow arrays of batches and segments, and borrowed views
+//! of either.
+//!
+//! A column is as narrow as its values allow, and each width reserves one value for "absent" (see [`integer`]
+//! and [`dictionary`]). [`RecordColumns`] borrows all columns of a source; a scan sees only it, so it does
+//! not know how the source stores the records.
 
 pub mod arrow;
 pub mod call_duration;
@@ -15,19 +20,20 @@ use crate::record::{Record, key_hash};
 use dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, NoTexts, Texts};
 use integer::IntValues;
 
-/// The fields of records, by row.
+/// Borrowed columns of all fields. All have the same rows; a column in which every row is absent has no
+/// storage.
 #[derive(Clone)]
 pub struct RecordColumns<'a> {
     /// Integer columns by slot.
     pub ints: [IntValues<'a>; INT_COUNT],
-    /// DictionaryColumn columns by slot.
+    /// Dictionary-encoded columns by slot.
     pub dictionaries: [DictionaryColumn<'a>; DICTIONARY_COUNT],
-    /// Text columns by slot.
+    /// Plain text columns by slot; the number of a text is its row.
     pub texts: [&'a dyn Texts; TEXT_COUNT],
 }
 
 impl Default for RecordColumns<'_> {
-    /// Those of records that have none.
+    /// Columns in which every field of every row is absent.
     fn default() -> Self {
         Self {
             ints: [IntValues::Absent; INT_COUNT],
@@ -39,32 +45,32 @@ impl Default for RecordColumns<'_> {
 }
 
 impl<'a> RecordColumns<'a> {
-    /// The fields of one record, as row 0.
+    /// Returns columns of one row, row 0, that borrow from a record.
     pub fn from_record(record: &'a Record<'a>) -> Self {
-        let category = |slot: usize| DictionaryColumn {
+        let one_entry = |slot: usize| DictionaryColumn {
             codes: DictionaryCodes::I32(&[0]),
             entries: &record.strings[slot],
             order: EntryOrder::Any,
         };
         Self {
             ints: std::array::from_fn(|slot| IntValues::I64(std::slice::from_ref(&record.ints[slot]))),
-            dictionaries: std::array::from_fn(category),
+            dictionaries: std::array::from_fn(one_entry),
             texts: std::array::from_fn(|slot| &record.strings[DICTIONARY_COUNT + slot] as &dyn Texts),
         }
     }
 
-    /// The key of a row: source and session id.
+    /// Returns the key of a row: source and session id.
     pub fn key(&self, row: usize) -> (&'a str, &'a str) {
         (self.dictionaries[dictionary_slot::SOURCE].text(row), self.texts[text_slot::SESSION_ID].get(row))
     }
 
-    /// Hash of the key of a row.
+    /// Returns the hash of the key of a row.
     pub fn key_hash(&self, row: usize) -> u64 {
         let (source, session_id) = self.key(row);
         key_hash(source, session_id)
     }
 
-    /// One row as a record.
+    /// Returns a row as a record.
     pub fn record(&self, row: usize) -> Record<'a> {
         let mut strings = [""; STRING_COUNT];
         for (text, column) in strings.iter_mut().zip(&self.dictionaries) {

@@ -1,50 +1,52 @@
-//! Sets of rows.
+//! Sets of row numbers as bitmaps: bit `row % 64` of word `row / 64`. Each segment has one for
+//! its tombstones, which the catalogue stores as bytes.
 
 use std::ops::Range;
 
-/// A set of rows.
+/// A set of row numbers, one bit each up to the greatest row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RowSet {
     words: Vec<u64>,
+    /// Bits that are set.
     count: usize,
 }
 
 impl RowSet {
-    /// Reads what [`RowSet::to_bytes`] wrote.
+    /// Reads the bytes of [`RowSet::to_bytes`]; zero bytes at the end may be missing.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let words: Vec<u64> = bytes.chunks(8).map(word_of).collect();
         let count = words.iter().map(|word| word.count_ones() as usize).sum();
         Self { words, count }
     }
 
-    /// The rows of the set, ascending.
+    /// Returns the rows of the set, ascending.
     pub fn rows(&self) -> impl Iterator<Item = usize> {
         let bits = |word: u64| (0..64).filter(move |bit| word >> bit & 1 == 1);
         self.words.iter().enumerate().flat_map(move |(i, &word)| bits(word).map(move |bit| i * 64 + bit))
     }
 
-    /// The set as bytes, little endian.
+    /// Returns the words of the bitmap as bytes, little endian.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.words.iter().flat_map(|word| word.to_le_bytes()).collect()
     }
 
-    /// Number of rows in the set.
+    /// Returns the number of rows in the set.
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether the set has no row.
+    /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Whether a row is in the set.
+    /// Returns whether a row is in the set.
     #[inline]
     pub fn contains(&self, row: usize) -> bool {
         self.words.get(row / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
 
-    /// Puts 0 at the place of each row of the set that lies in a range.
+    /// Clears the mask bytes of the rows of the set; `mask` has one byte per row of the range `rows`.
     pub fn clear_in(&self, rows: Range<usize>, mask: &mut [u8]) {
         let words = self.words.get(rows.start / 64..rows.end.div_ceil(64).min(self.words.len())).unwrap_or_default();
         for (number, _) in words.iter().enumerate().filter(|(_, word)| **word != 0) {

@@ -1,4 +1,9 @@
-//! A run of records as borrowed columns: what the kernels see, wherever the records are kept.
+//! Row slices: ranges of rows of borrowed columns, the input of a scan.
+//!
+//! Memtables, segments and rollups all present their rows as slices. A slice carries statistics that let a
+//! scan skip work (sorted rows, bounds of times, one UTC day, one account, min/max statistics); they may be
+//! unknown or wider than the values of the rows, never narrower. A row of a rollup stands for many calls:
+//! `rollup_sums` has their sums.
 
 use std::ops::Range;
 
@@ -10,61 +15,63 @@ use super::row_set::RowSet;
 use super::sums::PackedSums;
 use crate::record::schema::INT_COUNT;
 
-/// A run of records.
+/// A range of rows with their columns and statistics.
 #[derive(Clone)]
 pub struct RecordSlice<'a> {
-    /// The rows that may be looked at; columns have others too.
+    /// The rows of the slice. Columns may be longer: row numbers index all columns below directly.
     pub rows: Range<usize>,
-    /// Whether these ascend by setup time.
+    /// Whether setup times ascend over `rows`, so that a range of time is found by binary search.
     pub is_sorted_by_setup: bool,
-    /// Earliest and latest setup time that any row may have.
+    /// Lower and upper bound, both inclusive, of the setup times of all rows, microseconds UTC.
     pub setup_range: (i64, i64),
     /// Setup times by row, microseconds UTC.
     pub setup_us: &'a [i64],
-    /// Their minutes of the UTC day that all rows are of, if they are of one.
+    /// Minute of the UTC day of each setup time, 0 to 1,439; present only if all rows are of one UTC day.
     pub setup_minute: Option<&'a [u16]>,
-    /// What each row stands for, where it stands for more than itself.
+    /// By row, the sums of the calls that a row of a rollup stands for. `None`: each row is one call.
     pub rollup_sums: Option<&'a [PackedSums]>,
-    /// Calls that the rows stand for, or more.
+    /// Upper bound of the number of calls that the rows stand for.
     pub call_count_max: u64,
-    /// The code of the account that all rows are of, if it is known.
+    /// Code of the account of all rows, if they are known to be of one account.
     pub account: Option<usize>,
-    /// From answer to end.
+    /// Call durations by row.
     pub durations: CallDurations<'a>,
-    /// The fields of the records.
+    /// Columns of the fields of the records.
     pub fields: RecordColumns<'a>,
-    /// The values that each of the integer columns has, if this is known.
+    /// Min/max statistics of the integer columns by slot, if known.
     pub column_stats: Option<&'a [ColumnStats; INT_COUNT]>,
-    /// When the last event with an effect was received, microseconds UTC.
+    /// By row, when the last version that changed the record was received, microseconds UTC.
     pub received_us: &'a [i64],
-    /// What these lie in, as far as it is known.
+    /// Min/max statistics of `received_us`.
     pub received_stats: ColumnStats,
-    /// Rows that a later version replaced elsewhere; they count no more.
+    /// Rows that a newer version replaced in another table or segment; scans skip them.
     pub tombstones: &'a RowSet,
 }
 
 impl RecordSlice<'_> {
-    /// Narrows ascending rows down to those set up in [from, to).
+    /// Narrows the slice to the rows set up in [from, to), microseconds UTC, by binary search. Its rows must
+    /// be sorted.
     pub fn restrict_to(&mut self, from: i64, to: i64) {
         let first = partition_point(self.rows.clone(), |row| self.setup_us[row] < from);
         self.rows = first..partition_point(first..self.rows.end, |row| self.setup_us[row] < to);
     }
 
-    /// Whether all rows are set up in [from, to).
+    /// Returns whether all rows are known to be set up in [from, to), microseconds UTC.
     pub fn lies_within(&self, from: i64, to: i64) -> bool {
         let (rows, holds) = (&self.rows, |first: i64, last: i64| from <= first && last < to);
         holds(self.setup_range.0, self.setup_range.1)
             || self.is_sorted_by_setup && !rows.is_empty() && holds(self.setup_us[rows.start], self.setup_us[rows.end - 1])
     }
 
-    /// Earliest and latest setup time of the rows that count, `None` without any.
+    /// Returns the earliest and latest setup time of the rows without a tombstone; `None` if every row has
+    /// one.
     pub fn live_setup_range(&self) -> Option<(i64, i64)> {
-        let alive = self.rows.clone().filter(|&row| !self.tombstones.contains(row)).map(|row| self.setup_us[row]);
-        alive.fold(None, |range, us| Some(range.map_or((us, us), |(low, high): (i64, i64)| (low.min(us), high.max(us)))))
+        let live_us = self.rows.clone().filter(|&row| !self.tombstones.contains(row)).map(|row| self.setup_us[row]);
+        live_us.fold(None, |range, us| Some(range.map_or((us, us), |(low, high): (i64, i64)| (low.min(us), high.max(us)))))
     }
 }
 
-/// The rows of an ascending list as a range, where it leaves none out.
+/// Returns the range that strictly ascending row numbers form; `None` if they leave a gap or are empty.
 pub fn contiguous_range(rows: &[u32]) -> Option<Range<usize>> {
     let (first, last) = (*rows.first()? as usize, *rows.last()? as usize);
     (last - first + 1 == rows.len()).then_some(first..last + 1)

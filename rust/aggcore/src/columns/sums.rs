@@ -1,39 +1,52 @@
-//! Sums of records: three integers, or packed into two words.
+//! The sums of calls: three integers, or packed into two words.
+//!
+//! [`PackedSums`] have this layout. A user sums fewer than 2^31 calls into it, each shorter than 2^31 ms,
+//! so no field can overflow into its neighbour; adding two packed sums is two 64-bit additions without a
+//! check.
+//!
+//! | word | bits  | sum                         |
+//! |------|-------|-----------------------------|
+//! | 0    | 0-30  | calls                       |
+//! | 0    | 31-63 | answered calls              |
+//! | 1    | 0-63  | call durations, milliseconds |
 
 use crate::error::{Error, Result};
 
-/// Sums of one cell.
+/// Sums of one cell: calls, answered calls, call durations in milliseconds.
 pub type Sums = [i64; 3];
 
-/// Two sums of a slice's rows, of which there are less than 2^31, in one word, the second above the lowest 31 bits; and a
-/// sum of milliseconds of less than 2^31 each. So none of them runs over, and a row costs two additions without a look.
+/// [`Sums`] of fewer than 2^31 calls, in the layout above.
 pub type PackedSums = [u64; 2];
 
-/// Where the second of two sums in a word begins.
+/// Lowest bit of the number of answered calls in word 0.
 pub const ANSWERED_SHIFT: u32 = 31;
 
-/// What one call adds: `ms` as [`CallDurations::Milliseconds`](super::call_duration::CallDurations::Milliseconds).
+/// Returns the packed sums of one call, without a branch.
+///
+/// `ms` is as in [`CallDurations::Milliseconds`](super::call_duration::CallDurations::Milliseconds): -1 if
+/// unanswered.
 #[inline]
 pub fn packed_call(ms: i32) -> PackedSums {
     [1 | u64::from(ms >= 0) << ANSWERED_SHIFT, ms.max(0) as u64]
 }
 
-/// The sums of calls as one word and milliseconds.
+/// Packs sums that fit the layout.
 pub fn packed_sums([calls, answered, ms]: Sums) -> PackedSums {
     [calls as u64 | (answered as u64) << ANSWERED_SHIFT, ms as u64]
 }
 
-/// The sums of calls.
+/// Unpacks sums.
 pub fn unpacked_calls([counts, ms]: PackedSums) -> Sums {
     [(counts & ((1 << ANSWERED_SHIFT) - 1)) as i64, (counts >> ANSWERED_SHIFT) as i64, ms as i64]
 }
 
-/// Adds to sums.
+/// Adds `added` to `sums`.
 ///
 /// # Errors
-/// `SumOverflow`.
+/// `SumOverflow` if a sum exceeds `i64`; `sums` is then wrapped and must not be used.
 #[inline]
 pub fn add(sums: &mut Sums, added: Sums) -> Result<()> {
+    // One branch for all three sums.
     let mut is_over = false;
     for (sum, added) in sums.iter_mut().zip(added) {
         let (now, over) = sum.overflowing_add(added);

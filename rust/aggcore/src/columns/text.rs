@@ -1,32 +1,34 @@
-//! Short byte strings by row, one after the other in one piece of memory.
+//! Columns of short byte strings that share one buffer.
+//!
+//! Rows change in place: new bytes are appended to the buffer and the old ones become garbage, which
+//! compaction removes once it exceeds half of the buffer. Offset and length cost 6 bytes per row;
+//! a `Box<str>` per row would cost 16 bytes for the pointer and 16 or more for the allocation.
 
 use super::dictionary::Texts;
 
-/// Bytes that removed rows may leave behind before the others are moved together.
-const GARBAGE_MIN: usize = 1 << 16;
+/// Garbage, in bytes, below which a buffer is never compacted.
+const GARBAGE_BYTES_MIN: usize = 1 << 16;
 
-/// A column of byte strings of at most 65,535 bytes each, changed in place; an absent one is empty.
-///
-/// A text per row in an allocation of its own would cost 16 bytes for the pointer and 16 or more around
-/// the text; here it costs 6.
+/// A column of byte strings, at most 65,535 bytes per row and 4 GiB in all; an absent one is empty.
 #[derive(Clone, Debug, Default)]
 pub struct BytesColumn {
-    /// Where each row's bytes begin; empty while no row has any.
+    /// Offset in `bytes` by row. Empty, as `lengths` is, until a row has bytes.
     starts: Vec<u32>,
     lengths: Vec<u16>,
     bytes: Vec<u8>,
-    garbage: usize,
+    /// Bytes of `bytes` that no row refers to.
+    garbage_bytes: usize,
 }
 
 impl BytesColumn {
-    /// The bytes of a row.
+    /// Returns the bytes of a row.
     #[inline]
     pub fn get(&self, row: usize) -> &[u8] {
         let length = self.lengths.get(row).copied().unwrap_or_default();
         if length == 0 { &[] } else { &self.bytes[self.starts[row] as usize..][..usize::from(length)] }
     }
 
-    /// Adds a row to a column of `rows` rows.
+    /// Appends a row to a column of `rows` rows.
     pub fn push(&mut self, bytes: &[u8], rows: usize) {
         if bytes.is_empty() && self.starts.is_empty() {
             return;
@@ -38,14 +40,14 @@ impl BytesColumn {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Gives a row of a column of `rows` rows other bytes.
+    /// Replaces the bytes of a row in a column of `rows` rows.
     pub fn set(&mut self, row: usize, bytes: &[u8], rows: usize) {
         if self.get(row) == bytes {
             return;
         }
         self.starts.resize(rows, 0);
         self.lengths.resize(rows, 0);
-        self.leave(self.lengths[row]);
+        self.discard(self.lengths[row]);
         (self.starts[row], self.lengths[row]) = (self.bytes.len() as u32, bytes.len() as u16);
         self.bytes.extend_from_slice(bytes);
     }
@@ -55,26 +57,27 @@ impl BytesColumn {
         if !self.starts.is_empty() {
             self.starts.swap_remove(row);
             let length = self.lengths.swap_remove(row);
-            self.leave(length);
+            self.discard(length);
         }
     }
 
-    /// Counts the bytes that a row leaves behind.
-    fn leave(&mut self, length: u16) {
-        self.garbage += usize::from(length);
-        if self.garbage > GARBAGE_MIN && self.garbage * 2 > self.bytes.len() {
+    /// Counts `length` bytes as garbage and compacts the buffer if it is mostly garbage.
+    fn discard(&mut self, length: u16) {
+        self.garbage_bytes += usize::from(length);
+        if self.garbage_bytes > GARBAGE_BYTES_MIN && self.garbage_bytes * 2 > self.bytes.len() {
             self.compact();
         }
     }
 
+    /// Copies the bytes of all rows to a new buffer, in row order.
     fn compact(&mut self) {
-        let mut bytes = Vec::with_capacity(self.bytes.len() - self.garbage);
+        let mut bytes = Vec::with_capacity(self.bytes.len() - self.garbage_bytes);
         for (start, length) in self.starts.iter_mut().zip(&self.lengths) {
-            let text = &self.bytes[*start as usize..][..usize::from(*length)];
+            let row = &self.bytes[*start as usize..][..usize::from(*length)];
             *start = bytes.len() as u32;
-            bytes.extend_from_slice(text);
+            bytes.extend_from_slice(row);
         }
-        (self.bytes, self.garbage) = (bytes, 0);
+        (self.bytes, self.garbage_bytes) = (bytes, 0);
     }
 }
 
@@ -83,12 +86,12 @@ impl BytesColumn {
 pub struct TextColumn(BytesColumn);
 
 impl TextColumn {
-    /// Adds a row to a column of `rows` rows.
+    /// Appends a row to a column of `rows` rows.
     pub fn push(&mut self, text: &str, rows: usize) {
         self.0.push(text.as_bytes(), rows);
     }
 
-    /// Gives a row of a column of `rows` rows another text.
+    /// Replaces the text of a row in a column of `rows` rows.
     pub fn set(&mut self, row: usize, text: &str, rows: usize) {
         self.0.set(row, text.as_bytes(), rows);
     }
@@ -106,7 +109,7 @@ impl Texts for TextColumn {
 
     #[inline]
     fn get(&self, row: usize) -> &str {
-        // Only whole texts were put in, so this never falls back.
+        // Only `push` and `set` write the bytes, whole texts each time, so the conversion never fails.
         std::str::from_utf8(self.0.get(row)).unwrap_or_default()
     }
 }
@@ -116,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_keep_their_bytes_while_others_come_and_go() {
+    fn column_equals_a_vec_after_pushes_sets_and_removals() {
         let mut column = BytesColumn::default();
         let mut model: Vec<Vec<u8>> = Vec::new();
         for i in 0..6_000usize {
@@ -133,7 +136,7 @@ mod tests {
                 column.swap_remove(row);
                 model.swap_remove(row);
             }
-            assert!(column.garbage <= GARBAGE_MIN.max(column.bytes.len() / 2));
+            assert!(column.garbage_bytes <= GARBAGE_BYTES_MIN.max(column.bytes.len() / 2));
         }
         assert!(model.iter().enumerate().all(|(row, bytes)| column.get(row) == bytes));
     }
