@@ -166,13 +166,6 @@ pub enum IntColumn {
 }
 
 impl IntColumn {
-    /// Collects values, of which some may be [`ABSENT`].
-    pub fn of(values: impl Iterator<Item = i64>) -> Self {
-        let mut column = Self::default();
-        values.enumerate().for_each(|(rows, value)| column.push(value, rows));
-        column
-    }
-
     /// Borrows the values.
     pub fn values(&self) -> IntValues<'_> {
         match self {
@@ -255,22 +248,28 @@ fn narrowed(value: i64) -> Option<i32> {
 mod tests {
     use super::*;
 
+    fn column_of(values: impl Iterator<Item = i64>) -> IntColumn {
+        let mut column = IntColumn::default();
+        values.enumerate().for_each(|(rows, value)| column.push(value, rows));
+        column
+    }
+
     #[test]
     fn a_column_widens_without_changing_its_values() {
         let values = [ABSENT, ABSENT, 7, i64::from(i32::MIN) + 1, ABSENT, i64::from(i32::MIN), i64::MAX, -1];
         for end in 0..=values.len() {
-            let column = IntColumn::of(values[..end].iter().copied());
+            let column = column_of(values[..end].iter().copied());
             let back: Vec<i64> = (0..end).map(|row| column.values().get(row)).collect();
             assert_eq!(back, values[..end]);
             let present = || back.iter().copied().filter(|&value| value != ABSENT);
             assert_eq!(column.values().range(0..end), present().min().zip(present().max()));
         }
         for &value in &values {
-            let mut column = IntColumn::of([ABSENT, ABSENT].into_iter());
+            let mut column = column_of([ABSENT, ABSENT].into_iter());
             column.set(1, value, 2);
             assert_eq!([0, 1].map(|row| column.values().get(row)), [ABSENT, value]);
         }
-        assert_eq!(IntColumn::of([ABSENT; 3].into_iter()), IntColumn::Absent);
-        assert_eq!(IntColumn::of([ABSENT, 5].into_iter()), IntColumn::I32(vec![i32::MIN, 5]));
+        assert_eq!(column_of([ABSENT; 3].into_iter()), IntColumn::Absent);
+        assert_eq!(column_of([ABSENT, 5].into_iter()), IntColumn::I32(vec![i32::MIN, 5]));
     }
 }

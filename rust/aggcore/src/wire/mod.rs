@@ -1,4 +1,7 @@
-//! Protobuf: batches of records in, answers out.
+//! Records on the wire and in the journal: protobuf batches, columnar batches, and the versions of a record.
+//!
+//! [`decode_batch`] reads `WriteRecordsRequest` and validates each record; [`columnar_batch`] turns the valid
+//! ones into columns; [`versions`] defines how several versions of one record become one.
 
 pub mod columnar_batch;
 pub mod versions;
@@ -8,7 +11,7 @@ mod reader;
 mod record;
 
 pub use batch::decode_batch;
-pub use record::{decode_partial, encode_record};
+pub use record::encode_record;
 
 /// The messages of the contract, generated from `proto/`.
 #[allow(missing_docs, clippy::all)]

@@ -1,20 +1,49 @@
-//! Versions of one record (the rule that makes replays, late and reordered events harmless).
+//! The versions of one record and their merge, which makes replays, late events and reordered events
+//! harmless.
 //!
-//! Versions rank by (revision, END or whole > UPDATE > START, content hash). The record that reports see
-//! takes each field from the greatest version that has it. What is kept is one *layer* per version that
-//! still supplies a field: a field given by a greater version can never count again. So the state depends
-//! on the set of versions received and on nothing else.
+//! **Rank.** Versions of a record are totally ordered by ([`Rank`]):
+//!
+//! 1. revision, an absent one being 0;
+//! 2. class: 0 for a START event, 1 for UPDATE, 2 for END and for a whole record;
+//! 3. content: XXH3-64 of the canonical form ([`encode_record`]); equal content means the same version.
+//!
+//! **Merge.** Last write wins, field by field: the merged record has each field from the greatest version
+//! that has the field. `revision` and `event` are those of the greatest version, even if it lacks them. Of
+//! times that contradict each other, the merged record leaves one out (`drop_contradictions`).
+//!
+//! **Layers.** Of each version, the state stores one *layer*: its rank, and those of its fields that no
+//! greater version has. A version whose fields are all in greater versions needs no layer: versions are only
+//! added, so it can never supply a field again. Layers therefore have disjoint fields, and their union is the
+//! merged record.
+//!
+//! **Join.** [`Versions::join`] returns the state of the union of two sets of versions. It is commutative,
+//! associative and idempotent: states form a join-semilattice, as those of a state-based CRDT do (Shapiro et
+//! al., *Conflict-free Replicated Data Types*, 2011). So the state depends on the set of versions received
+//! only, and order, batching, repetition and restarts cannot change it.
+//!
+//! **Bytes.** A state is stored beside its merged record, the *row*, and repeats none of the values of the
+//! row. It is not stored at all if the row determines it: a single layer, and all versions on one day.
+//! Numbers are LEB128 varints, signed ones as the `u64` of the same bits.
+//!
+//! ```text
+//! state := first day, last day,        UTC days of the setup times of all versions
+//!          layer*                      by descending rank
+//! layer := revision, class, content,   the rank
+//!          fields in row,              bit i: the layer has field number i + 1, with the value of the row
+//!          length, bytes               canonical form of the fields that the row leaves out
+//! ```
 
+use std::cmp::Reverse;
 use std::ops::RangeInclusive;
 
 use prost::encoding::{decode_varint, encode_varint};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::record::schema::{ABSENT, FIELDS, int_slot};
+use super::record::{decode_partial, encode_record};
+use crate::record::schema::{ABSENT, FIELDS, INT_COUNT, int_slot};
 use crate::record::{EVENT_START, EVENT_UPDATE, Record};
-use crate::wire::{decode_partial, encode_record};
 
-/// Rank of a version; the greatest wins.
+/// Rank of a version; compares by revision, class and content, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
     revision: i64,
@@ -22,21 +51,27 @@ pub struct Rank {
     content: u64,
 }
 
-/// What one version still supplies: its rank, and the fields that no greater version has.
+/// The fields that one version still supplies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Layer {
     rank: Rank,
+    /// Canonical form of the fields.
     fields: Vec<u8>,
 }
 
-/// All versions of one record, by descending rank.
+/// The state of a record: a join-semilattice element that represents a set of versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Versions {
+    /// Layers by descending rank.
     layers: Vec<Layer>,
-    /// UTC days of the setup times of all versions received, first and last: a version of the same key on
-    /// one of these days or a neighbouring one belongs here.
+    /// First and last UTC day of the setup times of all versions, those without a layer included.
     days: (i64, i64),
 }
+
+/// A set of fields as a bitmap: bit i is the field at index i of [`FIELDS`].
+type FieldSet = u64;
+
+const _: () = assert!(FIELDS.len() <= FieldSet::BITS as usize, "stored states have a bit per field");
 
 impl Rank {
     fn of(version: &Record<'_>, content: &[u8]) -> Self {
@@ -54,7 +89,7 @@ impl Rank {
 }
 
 impl Versions {
-    /// The state after one version.
+    /// Returns the state of a single version.
     pub fn of(version: &Record<'_>) -> Self {
         let mut fields = Vec::with_capacity(512);
         encode_record(version, &mut fields);
@@ -62,148 +97,165 @@ impl Versions {
         Self { layers: vec![Layer { rank, fields }], days: (version.day(), version.day()) }
     }
 
-    /// The state of a row: `kept` is what [`Versions::to_bytes`] gave for it, `None` for a single version.
-    pub fn of_row(row: &Record<'_>, kept: Option<&[u8]>) -> Option<Self> {
-        match kept {
+    /// Returns the state of a row; `encoded` is the result of [`Versions::to_bytes`] for it. `None` if it is
+    /// malformed.
+    pub fn of_row(row: &Record<'_>, encoded: Option<&[u8]>) -> Option<Self> {
+        match encoded {
             None => Some(Self::of(row)),
             Some(bytes) => Self::from_bytes(bytes, row),
         }
     }
 
-    /// UTC days on which another version of the key belongs to this record.
+    /// Returns the UTC days on which another version with the same key belongs to this record: the days of
+    /// its versions and the day before and after. On any other day, the key denotes a different session.
     pub fn joinable_days(&self) -> RangeInclusive<i64> {
         self.days.0 - 1..=self.days.1 + 1
     }
 
-    /// The state after all versions of both.
+    /// Returns the state of the versions of both states.
     pub fn join(&self, other: &Self) -> Self {
         let mut layers: Vec<Layer> = self.layers.iter().chain(&other.layers).cloned().collect();
-        layers.sort_by_key(|layer| std::cmp::Reverse(layer.rank));
-        let mut taken = Record::default();
-        layers.retain_mut(|layer| layer.keep_what_is_new(&mut taken));
+        layers.sort_by_key(|layer| Reverse(layer.rank));
+        let mut supplied = Record::default();
+        layers.retain_mut(|layer| layer.retain_unsupplied(&mut supplied));
         Self { layers, days: (self.days.0.min(other.days.0), self.days.1.max(other.days.1)) }
     }
 
-    /// The record that reports see, handed to `see`, as it borrows from the layers.
-    pub fn with_merged<T>(&self, see: impl FnOnce(&Record<'_>) -> T) -> T {
+    /// Passes the merged record, which borrows from the layers, to `use_merged` and returns its result.
+    pub fn with_merged<T>(&self, use_merged: impl FnOnce(&Record<'_>) -> T) -> T {
         let mut merged = Record::default();
-        let mut depth_of = [usize::MAX; crate::record::schema::INT_COUNT];
-        for (depth, layer) in self.layers.iter().enumerate() {
+        let mut layer_of = [usize::MAX; INT_COUNT];
+        for (index, layer) in self.layers.iter().enumerate() {
             let fields = decode_partial(&layer.fields);
             for (slot, &value) in fields.ints.iter().enumerate().filter(|(_, value)| **value != ABSENT) {
                 merged.ints[slot] = value;
-                depth_of[slot] = depth;
+                layer_of[slot] = index;
             }
             for (slot, text) in fields.strings.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
                 merged.strings[slot] = text;
             }
         }
-        drop_contradictions(&mut merged, &depth_of);
-        see(&merged)
+        drop_contradictions(&mut merged, &layer_of);
+        use_merged(&merged)
     }
 
-    /// The state as bytes beside its row `merged`, `None` where the row alone says it all.
-    ///
-    /// Each field of the row comes from one layer, so a layer is written as the set of its fields; only what
-    /// contradicted a greater version, and so is not in the row, is written out.
+    /// Encodes the state relative to its merged record; `None` if that record alone determines the state.
     pub fn to_bytes(&self, merged: &Record<'_>) -> Option<Vec<u8>> {
-        let single = self.layers.len() == 1 && self.days.0 == self.days.1;
-        (!single).then(|| {
-            let mut out = Vec::new();
-            encode_varint(self.days.0 as u64, &mut out);
-            encode_varint(self.days.1 as u64, &mut out);
-            for layer in &self.layers {
-                let (shown, left_out) = split(&decode_partial(&layer.fields), merged);
-                for part in [layer.rank.revision as u64, u64::from(layer.rank.class), layer.rank.content, shown] {
-                    encode_varint(part, &mut out);
-                }
-                encode_varint(left_out.len() as u64, &mut out);
-                out.extend_from_slice(&left_out);
-            }
-            out
-        })
+        if self.layers.len() == 1 && self.days.0 == self.days.1 {
+            return None;
+        }
+        let mut out = Vec::new();
+        encode_varint(self.days.0 as u64, &mut out);
+        encode_varint(self.days.1 as u64, &mut out);
+        self.layers.iter().for_each(|layer| layer.encode(merged, &mut out));
+        Some(out)
     }
 
+    /// Decodes the bytes of [`Versions::to_bytes`] for the same merged record; `None` if they are malformed.
     fn from_bytes(mut bytes: &[u8], merged: &Record<'_>) -> Option<Self> {
-        let number = |bytes: &mut &[u8]| decode_varint(bytes).ok();
         let days = (number(&mut bytes)? as i64, number(&mut bytes)? as i64);
         let mut layers = Vec::new();
         while !bytes.is_empty() {
-            let revision = number(&mut bytes)? as i64;
-            let class = u8::try_from(number(&mut bytes)?).ok()?;
-            let content = number(&mut bytes)?;
-            let shown = number(&mut bytes)?;
-            let length = usize::try_from(number(&mut bytes)?).ok()?;
-            let (left_out, rest) = bytes.split_at_checked(length)?;
-            layers.push(Layer { rank: Rank { revision, class, content }, fields: joined(shown, merged, left_out) });
-            bytes = rest;
+            layers.push(Layer::decode(&mut bytes, merged)?);
         }
         Some(Self { layers, days })
     }
 }
 
-/// The fields of a layer that its row shows, as a set of field numbers; and the others, encoded.
-fn split(layer: &Record<'_>, merged: &Record<'_>) -> (u64, Vec<u8>) {
-    let (mut shown, mut left_out) = (0, layer.clone());
-    for (number, field) in FIELDS.iter().enumerate() {
-        if layer.has(field) && layer.field_equals(merged, field) {
-            shown |= 1 << number;
-            left_out.clear_field(field);
-        }
-    }
-    let mut bytes = Vec::new();
-    encode_record(&left_out, &mut bytes);
-    (shown, bytes)
+/// Returns whether the versions of an encoded state lie on several UTC days.
+pub fn spans_several_days(mut encoded: &[u8]) -> bool {
+    number(&mut encoded) != number(&mut encoded)
 }
 
-/// What [`split`] split.
-fn joined(shown: u64, merged: &Record<'_>, left_out: &[u8]) -> Vec<u8> {
-    let mut layer = decode_partial(left_out);
-    for (_, field) in FIELDS.iter().enumerate().filter(|(number, _)| shown >> number & 1 == 1) {
-        layer.copy_field(merged, field);
-    }
-    let mut fields = Vec::new();
-    encode_record(&layer, &mut fields);
-    fields
-}
-
-/// Whether what [`Versions::to_bytes`] gave is of versions on more UTC days than one.
-pub fn spans_several_days(mut kept: &[u8]) -> bool {
-    decode_varint(&mut kept).ok() != decode_varint(&mut kept).ok()
+/// Takes a varint off the front of the bytes.
+fn number(bytes: &mut &[u8]) -> Option<u64> {
+    decode_varint(bytes).ok()
 }
 
 impl Layer {
-    /// Drops the fields that `taken` has and adds the others to it; false where nothing is left.
-    fn keep_what_is_new(&mut self, taken: &mut Record<'static>) -> bool {
-        let mut left = decode_partial(&self.fields);
+    /// Removes the fields that greater versions supply, and adds the remaining ones to `supplied`. Returns
+    /// false if no field remains.
+    ///
+    /// `supplied` is a set: it contains the fields that have any value.
+    fn retain_unsupplied(&mut self, supplied: &mut Record<'static>) -> bool {
+        let mut fields = decode_partial(&self.fields);
         let mut any = false;
-        for (value, taken) in left.ints.iter_mut().zip(&mut taken.ints) {
-            if *taken != ABSENT {
+        for (value, supplied) in fields.ints.iter_mut().zip(&mut supplied.ints) {
+            if *supplied != ABSENT {
                 *value = ABSENT;
             } else if *value != ABSENT {
-                (*taken, any) = (1, true);
+                *supplied = 1;
+                any = true;
             }
         }
-        for (text, taken) in left.strings.iter_mut().zip(&mut taken.strings) {
-            if !taken.is_empty() {
+        for (text, supplied) in fields.strings.iter_mut().zip(&mut supplied.strings) {
+            if !supplied.is_empty() {
                 *text = "";
             } else if !text.is_empty() {
-                (*taken, any) = ("taken", true);
+                *supplied = "supplied";
+                any = true;
             }
         }
-        // These two rank a version and describe none but it.
-        taken.ints[int_slot::REVISION] = 0;
-        taken.ints[int_slot::EVENT] = 0;
-        let mut fields = Vec::with_capacity(self.fields.len());
-        encode_record(&left, &mut fields);
-        self.fields = fields;
+        // Only the greatest version, the first one here, supplies revision and event: they describe the
+        // version itself.
+        supplied.ints[int_slot::REVISION] = 0;
+        supplied.ints[int_slot::EVENT] = 0;
+        let mut remaining = Vec::with_capacity(self.fields.len());
+        encode_record(&fields, &mut remaining);
+        self.fields = remaining;
         any
+    }
+
+    /// Appends the layer; values that equal those of the merged record are written as a bit.
+    fn encode(&self, merged: &Record<'_>, out: &mut Vec<u8>) {
+        let mut fields = decode_partial(&self.fields);
+        let in_row = take_fields_in_row(&mut fields, merged);
+        let mut rest = Vec::new();
+        encode_record(&fields, &mut rest);
+        let Rank { revision, class, content } = self.rank;
+        for value in [revision as u64, u64::from(class), content, in_row, rest.len() as u64] {
+            encode_varint(value, out);
+        }
+        out.extend_from_slice(&rest);
+    }
+
+    /// Takes a layer off the front of the bytes; `None` if they are malformed.
+    fn decode(bytes: &mut &[u8], merged: &Record<'_>) -> Option<Self> {
+        let revision = number(bytes)? as i64;
+        let class = u8::try_from(number(bytes)?).ok()?;
+        let content = number(bytes)?;
+        let in_row: FieldSet = number(bytes)?;
+        let length = usize::try_from(number(bytes)?).ok()?;
+        let (rest, after) = bytes.split_at_checked(length)?;
+        *bytes = after;
+        let mut record = decode_partial(rest);
+        for (_, field) in FIELDS.iter().enumerate().filter(|(index, _)| in_row >> index & 1 == 1) {
+            record.copy_field(merged, field);
+        }
+        let mut fields = Vec::new();
+        encode_record(&record, &mut fields);
+        Some(Self { rank: Rank { revision, class, content }, fields })
     }
 }
 
-/// Versions may contradict each other where each alone was sound, such as an answer of one after the end of
-/// another. The setup time stays; of the others, the one from the lower-ranked version is left out.
-fn drop_contradictions(merged: &mut Record<'_>, depth_of: &[usize]) {
+/// Removes the fields that have the same value in `merged`, and returns their set.
+fn take_fields_in_row(fields: &mut Record<'_>, merged: &Record<'_>) -> FieldSet {
+    let mut in_row = 0;
+    for (index, field) in FIELDS.iter().enumerate() {
+        if fields.has(field) && fields.field_equals(merged, field) {
+            in_row |= 1 << index;
+            fields.clear_field(field);
+        }
+    }
+    in_row
+}
+
+/// Leaves out times that contradict each other, such as the answer of one version after the end of another.
+/// Each version alone is consistent, as [`Record::validate`] has checked it.
+///
+/// The setup time stays; an answer or end before it is left out. Of an end before the answer, the one from
+/// the lower layer is left out; `layer_of` is the layer of each integer slot, 0 being the greatest.
+fn drop_contradictions(merged: &mut Record<'_>, layer_of: &[usize]) {
     let time = |merged: &Record<'_>, slot: usize| Some(merged.ints[slot]).filter(|&us| us != ABSENT);
     let setup = merged.setup_us();
     for slot in [int_slot::ANSWER_TIME, int_slot::END_TIME] {
@@ -213,11 +265,64 @@ fn drop_contradictions(merged: &mut Record<'_>, depth_of: &[usize]) {
     }
     let (answer, end) = (time(merged, int_slot::ANSWER_TIME), time(merged, int_slot::END_TIME));
     if answer.zip(end).is_some_and(|(answer, end)| end < answer) {
-        let lower = if depth_of[int_slot::END_TIME] > depth_of[int_slot::ANSWER_TIME] {
-            int_slot::END_TIME
-        } else {
-            int_slot::ANSWER_TIME
+        let is_end_lower = layer_of[int_slot::END_TIME] > layer_of[int_slot::ANSWER_TIME];
+        merged.ints[if is_end_lower { int_slot::END_TIME } else { int_slot::ANSWER_TIME }] = ABSENT;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::schema::dictionary_slot;
+    use crate::record::{EVENT_END, US_PER_DAY};
+
+    const ACCOUNTS: [&str; 3] = ["", "1001", "1002"];
+
+    /// Versions that differ in rank, fields and days. Each is consistent, but some times of two versions
+    /// contradict.
+    fn versions() -> Vec<Versions> {
+        let version = |number: i64| {
+            let mut record = Record::default();
+            let setup_us = (number % 2) * US_PER_DAY;
+            record.ints[int_slot::SETUP_TIME] = setup_us;
+            record.ints[int_slot::REVISION] = [ABSENT, 0, 7][(number / 2 % 3) as usize];
+            record.ints[int_slot::EVENT] = [ABSENT, EVENT_START, EVENT_UPDATE, EVENT_END][(number % 4) as usize];
+            record.ints[int_slot::ANSWER_TIME] = [ABSENT, setup_us + 5][(number / 3 % 2) as usize];
+            record.ints[int_slot::END_TIME] = [setup_us + 1, ABSENT][(number / 3 % 2) as usize];
+            record.strings[dictionary_slot::ACCOUNT_ID] = ACCOUNTS[(number % 3) as usize];
+            Versions::of(&record)
         };
-        merged.ints[lower] = ABSENT;
+        (0..12).map(version).collect()
+    }
+
+    #[test]
+    fn join_is_commutative_associative_and_idempotent() {
+        let versions = versions();
+        for a in &versions {
+            assert_eq!(a.join(a), *a);
+            for b in &versions {
+                let both = a.join(b);
+                assert_eq!(both, b.join(a));
+                assert_eq!(both.join(a), both);
+                for c in &versions {
+                    assert_eq!(both.join(c), a.join(&b.join(c)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn states_decode_from_their_row_and_bytes() {
+        let versions = versions();
+        for a in &versions {
+            for b in &versions {
+                let state = versions[0].join(&a.join(b));
+                state.with_merged(|row| {
+                    let bytes = state.to_bytes(row);
+                    assert_eq!(Versions::of_row(row, bytes.as_deref()), Some(state.clone()));
+                    assert_eq!(bytes.is_some_and(|bytes| spans_several_days(&bytes)), state.days.0 != state.days.1);
+                });
+            }
+        }
     }
 }
