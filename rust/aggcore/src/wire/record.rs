@@ -1,4 +1,4 @@
-//! `SessionRecord`: from the wire into fields, and back in one canonical form.
+//! Decodes `SessionRecord` from the wire, and encodes it in one canonical form.
 
 use prost::encoding::{WireType, encode_key, encode_varint};
 
@@ -8,17 +8,22 @@ use crate::record::price::{format_price, parse_price};
 use crate::record::schema::{ABSENT, FIELDS, Field, FieldType};
 use crate::record::{EVENT_END, Record, RejectReason, Rejection, TIME_END_US};
 
-/// Reads one record in place of what `record` was; the inner error is a rule that it breaks.
+/// Decodes and validates one record into `record`, whose previous content is cleared.
+///
+/// The inner result is the first rule that the record breaks. Such a record is rejected, the rest of its
+/// batch is not.
 ///
 /// # Errors
-/// `MalformedBatch` where the bytes are no valid message.
+/// `MalformedBatch` if the bytes are not a valid message.
 pub fn decode_record<'a>(bytes: &'a [u8], record: &mut Record<'a>) -> Result<std::result::Result<(), Rejection>> {
     *record = Record::default();
     let problem = decode_fields(bytes, record)?;
     Ok(problem.map_or_else(|| record.validate(), Err))
 }
 
-/// Reads fields that [`encode_record`] wrote; they need not be a whole record.
+/// Decodes bytes of [`encode_record`] without validation, as the record may lack required fields.
+///
+/// Returns a record without fields if the bytes are malformed.
 pub fn decode_partial(bytes: &[u8]) -> Record<'_> {
     let mut record = Record::default();
     match decode_fields(bytes, &mut record) {
@@ -27,7 +32,7 @@ pub fn decode_partial(bytes: &[u8]) -> Record<'_> {
     }
 }
 
-/// Sets the fields that the bytes have; gives the first that cannot be read.
+/// Sets the fields that the bytes have. Returns the rejection for the first value that is out of its domain.
 fn decode_fields<'a>(bytes: &'a [u8], record: &mut Record<'a>) -> Result<Option<Rejection>> {
     let mut problem = None;
     let mut reader = Reader::new(bytes);
@@ -37,10 +42,10 @@ fn decode_fields<'a>(bytes: &'a [u8], record: &mut Record<'a>) -> Result<Option<
             (FieldType::DictionaryText | FieldType::Text, Value::Bytes(bytes)) => {
                 record.strings[Record::string_slot(field)] = text(bytes)?;
             }
-            (shape, value) => {
-                if let Some(read) = integer(field, shape, value)? {
-                    let kept = read.map(|value| record.ints[field.slot] = value);
-                    problem = problem.or(kept.err());
+            (field_type, value) => {
+                if let Some(decoded) = integer(field, field_type, value)? {
+                    let stored = decoded.map(|value| record.ints[field.slot] = value);
+                    problem = problem.or(stored.err());
                 }
             }
         }
@@ -48,9 +53,9 @@ fn decode_fields<'a>(bytes: &'a [u8], record: &mut Record<'a>) -> Result<Option<
     Ok(problem)
 }
 
-/// Reads an integer field: `None` for a wire type that the field does not have, which protobuf skips.
-fn integer(field: &Field, shape: FieldType, value: Value<'_>) -> Result<Option<std::result::Result<i64, Rejection>>> {
-    Ok(match (shape, value) {
+/// Decodes an integer field; `None` if the wire type is not that of the field, which protobuf skips.
+fn integer(field: &Field, field_type: FieldType, value: Value<'_>) -> Result<Option<std::result::Result<i64, Rejection>>> {
+    Ok(match (field_type, value) {
         (FieldType::Integer, Value::Varint(bits)) => Some(match bits as i64 {
             ABSENT => Err(reject(RejectReason::NumberOutOfRange, field, "is out of range")),
             number => Ok(number),
@@ -71,7 +76,7 @@ fn integer(field: &Field, shape: FieldType, value: Value<'_>) -> Result<Option<s
     })
 }
 
-/// `kind` and `event` both go from 0 (unspecified, the same as absent) to 3.
+/// Decodes `kind` or `event`: both enums have the numbers 0 (unspecified, the same as absent) to 3.
 fn enumerated(field: &Field, number: i64) -> std::result::Result<i64, Rejection> {
     match number {
         0 => Ok(ABSENT),
@@ -80,7 +85,9 @@ fn enumerated(field: &Field, number: i64) -> std::result::Result<i64, Rejection>
     }
 }
 
-/// Reads a `google.protobuf.Timestamp`, nanoseconds floored; `None` outside the years that records may have.
+/// Decodes a `google.protobuf.Timestamp` to microseconds UTC, rounding down.
+///
+/// `None` if it is outside [1970, 2200) or its nanoseconds are outside [0, 10^9).
 fn time_us(bytes: &[u8]) -> Result<Option<i64>> {
     let (mut seconds, mut nanos) = (0, 0);
     let mut reader = Reader::new(bytes);
@@ -99,8 +106,9 @@ fn reject(reason: RejectReason, field: &Field, problem: &str) -> Rejection {
     Rejection::new(reason, format!("{} {problem}", field.name))
 }
 
-/// Writes the canonical form of a record: fields by ascending tag, absent ones left out, times in whole
-/// microseconds, prices in their shortest form. Equal records have equal bytes.
+/// Appends the canonical form of a record: present fields by ascending number, times in whole microseconds,
+/// prices in their shortest form. Equal records have equal bytes, so a hash of the bytes is a hash of the
+/// content.
 pub fn encode_record(record: &Record<'_>, out: &mut Vec<u8>) {
     for (index, field) in FIELDS.iter().enumerate() {
         let tag = Field::tag(index);
@@ -120,6 +128,7 @@ pub fn encode_record(record: &Record<'_>, out: &mut Vec<u8>) {
     }
 }
 
+/// Appends a text field, unless it is absent.
 fn put_text(tag: u32, text: &str, out: &mut Vec<u8>) {
     if !text.is_empty() {
         encode_key(tag, WireType::LengthDelimited, out);
@@ -128,11 +137,12 @@ fn put_text(tag: u32, text: &str, out: &mut Vec<u8>) {
     }
 }
 
+/// Appends a `google.protobuf.Timestamp` field.
 fn put_time(tag: u32, us: i64, out: &mut Vec<u8>) {
     let mut message = Vec::with_capacity(16);
-    for (part, number) in [(1, us.div_euclid(1_000_000)), (2, us.rem_euclid(1_000_000) * 1_000)] {
+    for (number_tag, number) in [(1, us.div_euclid(1_000_000)), (2, us.rem_euclid(1_000_000) * 1_000)] {
         if number != 0 {
-            encode_key(part, WireType::Varint, &mut message);
+            encode_key(number_tag, WireType::Varint, &mut message);
             encode_varint(number as u64, &mut message);
         }
     }
@@ -147,7 +157,7 @@ mod tests {
     use crate::record::schema::{INT_COUNT, int_slot};
 
     #[test]
-    fn canonical_form_reads_back() {
+    fn canonical_form_decodes_to_the_same_record() {
         let mut record = Record { ints: [1; INT_COUNT], strings: std::array::from_fn(|_| "x") };
         record.ints[int_slot::SETUP_TIME] = 0;
         record.ints[int_slot::ANSWER_TIME] = 1;
