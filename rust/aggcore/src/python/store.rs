@@ -364,7 +364,7 @@ impl Store {
 #[pyfunction]
 pub fn check_file(py: Python<'_>, directory: PathBuf, file: &ManifestEntry) -> PyResult<()> {
     let entry = file.try_into()?;
-    Ok(py.detach(|| Segment::open(&directory, &entry)?.check_whole())?)
+    Ok(py.detach(|| Segment::open(&directory, &entry)?.verify_file())?)
 }
 
 #[pyfunction]

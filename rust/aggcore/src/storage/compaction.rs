@@ -4,14 +4,14 @@ use std::path::Path;
 
 use super::Store;
 use super::segment::RowSource;
-use super::segment_edit::{ReplacedSources, SegmentEdit, write_days};
+use super::segment_edit::{ReplacedSources, SegmentEdit, write_segments_by_day};
 use super::state::SegmentEntry;
 use crate::error::Result;
 
 /// Segments of like size that are worth making one.
-const MERGED_MIN: usize = 3;
+const SEGMENTS_MIN: usize = 3;
 /// Of segments with so few rows together, two are enough.
-const SMALL_ROWS: usize = 1 << 14;
+const SMALL_ROWS_MAX: usize = 1 << 14;
 
 impl Store {
     /// Segments of one UTC day that are worth making one, by name; empty where there are none. `row_max` limits the rows
@@ -34,7 +34,7 @@ impl Store {
         for (entry, versions) in merged.iter().zip(&versions) {
             sources.push(RowSource { slice: entry.segment.verified_slice(&entry.recorded_tombstones)?, versions });
         }
-        let segments = write_days(directory, sequence, row_max, &sources)?;
+        let segments = write_segments_by_day(directory, sequence, row_max, &sources)?;
         let replaced = ReplacedSources::Segments(merged.iter().map(|entry| entry.segment.name.clone()).collect());
         Ok(SegmentEdit { segments, tombstones: Vec::new(), replaced })
     }
@@ -44,7 +44,7 @@ impl Store {
 /// are enough of them; or one of which many rows were replaced. One known to be damaged is left alone.
 fn pick_compaction(segments: &[SegmentEntry], row_max: usize) -> Vec<String> {
     let mut by_size: Vec<&SegmentEntry> = segments.iter().filter(|entry| !entry.segment.is_damaged()).collect();
-    by_size.sort_by_key(|entry| entry.living());
+    by_size.sort_by_key(|entry| entry.live_rows());
     let runs = (0..by_size.len()).map(|first| run_of_similar_size(&by_size[first..], row_max));
     if let Some(run) = runs.filter(|run| is_enough(run)).max_by_key(|run| run.len()) {
         return run.iter().map(|entry| entry.segment.name.clone()).collect();
@@ -57,8 +57,8 @@ fn pick_compaction(segments: &[SegmentEntry], row_max: usize) -> Vec<String> {
 fn run_of_similar_size<'a>(by_size: &'a [&'a SegmentEntry], row_max: usize) -> &'a [&'a SegmentEntry] {
     let mut rows = 0;
     let fits = |(number, entry): (usize, &&SegmentEntry)| {
-        let is_like = number <= 1 || entry.living() <= rows * 2;
-        rows += entry.living();
+        let is_like = number <= 1 || entry.live_rows() <= rows * 2;
+        rows += entry.live_rows();
         is_like && rows <= row_max
     };
     let end = by_size.iter().enumerate().map(fits).position(|fits| !fits).unwrap_or(by_size.len());
@@ -67,6 +67,6 @@ fn run_of_similar_size<'a>(by_size: &'a [&'a SegmentEntry], row_max: usize) -> &
 
 /// Whether so many segments are worth the writing; small ones cost each report more than that.
 fn is_enough(run: &[&SegmentEntry]) -> bool {
-    let rows: usize = run.iter().map(|entry| entry.living()).sum();
-    run.len() >= if rows <= SMALL_ROWS { 2 } else { MERGED_MIN }
+    let rows: usize = run.iter().map(|entry| entry.live_rows()).sum();
+    run.len() >= if rows <= SMALL_ROWS_MAX { 2 } else { SEGMENTS_MIN }
 }

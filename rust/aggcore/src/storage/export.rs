@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::record::schema::{ColumnKind, FIELDS, Field, FieldType};
 
 /// Records as an Arrow IPC stream, and the place to go on from.
-pub type ExportPiece = (Vec<u8>, (usize, usize));
+pub type ExportStep = (Vec<u8>, (usize, usize));
 
 impl Store {
     /// The next records set up in [from, to) as an Arrow IPC stream (see [`ipc_stream`]), and the place to go on
@@ -25,7 +25,7 @@ impl Store {
     ///
     /// # Errors
     /// `Damaged`, or `Arrow` where the columns cannot be encoded.
-    pub fn export(&self, (from, to): (i64, i64), place: (usize, usize), row_max: usize) -> Result<Option<ExportPiece>> {
+    pub fn export(&self, (from, to): (i64, i64), place: (usize, usize), row_max: usize) -> Result<Option<ExportStep>> {
         let no_tombstones = RowSet::default();
         let state = self.read();
         let (mut number, mut start) = place;
@@ -33,7 +33,7 @@ impl Store {
         if let Some(unreadable) = state.unreadable.iter().find(|unreadable| days.contains(&unreadable.day)) {
             return Err(unreadable.error());
         }
-        let entries: Vec<&SegmentEntry> = state.entries_of(days).collect();
+        let entries: Vec<&SegmentEntry> = state.segments_of_days(days).collect();
         loop {
             let slice = match number {
                 0 => state.active.slice(&no_tombstones),

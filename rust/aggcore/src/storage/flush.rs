@@ -8,15 +8,15 @@ use parking_lot::RwLockWriteGuard;
 use super::Store;
 use super::memtable::Memtable;
 use super::segment::{ManifestEntry, RowSource, SourceRow, write};
-use super::segment_edit::{ReplacedSources, SegmentEdit, write_days};
+use super::segment_edit::{ReplacedSources, SegmentEdit, write_segments_by_day};
 use super::state::ImmutableMemtable;
 use crate::columns::row_set::RowSet;
 use crate::error::Result;
 
 /// Rows that are copied of the active sessions while writers wait.
-const COPIED_ROWS: usize = 1_024;
+const SNAPSHOT_STEP_ROWS: usize = 1_024;
 /// Sessions of one file of a copy of the active ones.
-const ACTIVE_FILE_ROWS: usize = 1 << 16;
+const ACTIVE_FILE_ROWS_MAX: usize = 1 << 16;
 
 /// What a seal takes up: it changes no more.
 pub struct Flush {
@@ -35,7 +35,7 @@ impl Store {
         let mut state = self.write();
         let with_active = with_active || std::mem::take(&mut state.reactivated);
         if with_active {
-            state.active.begin_copy();
+            state.active.begin_snapshot();
         }
         if state.memtable.rows() > 0 {
             let table = Arc::new(std::mem::take(&mut state.memtable));
@@ -49,25 +49,25 @@ impl Store {
     }
 
     /// Gives a seal up; the next one takes up its records too.
-    pub fn abort_flush(&self, begin_flush: &Flush) {
+    pub fn abort_flush(&self, flush: &Flush) {
         let mut state = self.write();
-        state.active.end_copy();
-        state.reactivated |= begin_flush.with_active;
+        state.active.abort_snapshot();
+        state.reactivated |= flush.with_active;
     }
 
     /// Writes the records of a seal into one new segment per UTC day, or more where a day has more than `row_max` rows.
     ///
     /// # Errors
     /// `Io` or `Damaged` where a file cannot be written and read back; nothing has changed then.
-    pub fn write_flush(&self, directory: &Path, sequence: u64, row_max: usize, begin_flush: &Flush) -> Result<SegmentEdit> {
-        let versions: Vec<_> = begin_flush.tables.iter().map(|(table, _)| |row| table.versions(row)).collect();
-        let tables = begin_flush.tables.iter().zip(&versions);
+    pub fn write_flush(&self, directory: &Path, sequence: u64, row_max: usize, flush: &Flush) -> Result<SegmentEdit> {
+        let versions: Vec<_> = flush.tables.iter().map(|(table, _)| |row| table.versions(row)).collect();
+        let tables = flush.tables.iter().zip(&versions);
         let sources: Vec<RowSource<'_>> =
             tables.map(|((table, tombstones), versions)| RowSource { slice: table.slice(tombstones), versions }).collect();
-        let segments = write_days(directory, sequence, row_max, &sources)?;
+        let segments = write_segments_by_day(directory, sequence, row_max, &sources)?;
         Ok(SegmentEdit {
             segments,
-            tombstones: begin_flush.tombstones.clone(),
+            tombstones: flush.tombstones.clone(),
             replaced: ReplacedSources::ImmutableMemtable(sources.len()),
         })
     }
@@ -77,16 +77,14 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::write_flush`].
-    pub fn write_active_snapshot(
-        &self, directory: &Path, sequence: u64, begin_flush: &Flush,
-    ) -> Result<Option<Vec<ManifestEntry>>> {
+    pub fn write_active_snapshot(&self, directory: &Path, sequence: u64, flush: &Flush) -> Result<Option<Vec<ManifestEntry>>> {
         let mut files = Vec::new();
-        let mut more = begin_flush.with_active;
-        while more {
+        let mut is_unfinished = flush.with_active;
+        while is_unfinished {
             let mut copy = Memtable::default();
-            while more && copy.rows() < ACTIVE_FILE_ROWS {
+            while is_unfinished && copy.rows() < ACTIVE_FILE_ROWS_MAX {
                 let mut state = self.write();
-                more = state.active.copy_piece(&mut copy, COPIED_ROWS);
+                is_unfinished = state.active.copy_next_rows(&mut copy, SNAPSHOT_STEP_ROWS);
                 // To whoever waits, instead of being taken again at once by the next round.
                 RwLockWriteGuard::unlock_fair(state);
             }
@@ -94,7 +92,7 @@ impl Store {
                 files.push(write_active_file(directory, sequence + files.len() as u64, &copy)?);
             }
         }
-        Ok(begin_flush.with_active.then_some(files))
+        Ok(flush.with_active.then_some(files))
     }
 }
 

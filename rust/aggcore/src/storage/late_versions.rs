@@ -29,13 +29,13 @@ impl State {
             return;
         }
         let received = Versions::of(version);
-        let known: Vec<(RowLocation, Versions)> = locations
+        let stored: Vec<(RowLocation, Versions)> = locations
             .into_iter()
             .filter_map(|location| self.versions(&location).map(|versions| (location, versions)))
             .filter(|(_, versions)| versions.joinable_days().contains(&key.day))
             .collect();
-        let joined = known.iter().fold(received, |joined, (_, versions)| joined.join(versions));
-        match known.as_slice() {
+        let joined = stored.iter().fold(received, |joined, (_, versions)| joined.join(versions));
+        match stored.as_slice() {
             [] => outcome.accepted += 1,
             [(_, before)] if *before == joined => {
                 outcome.duplicates += 1;
@@ -45,23 +45,23 @@ impl State {
         }
         joined.with_merged(|record| {
             let versions = joined.to_bytes(record);
-            let more = RowMetadata { key_hash: key.hash, versions: versions.as_deref(), received_us };
-            self.put(known.into_iter().map(|(location, _)| location).collect(), record, more);
+            let metadata = RowMetadata { key_hash: key.hash, versions: versions.as_deref(), received_us };
+            self.replace(stored.into_iter().map(|(location, _)| location).collect(), record, metadata);
         });
     }
 
     /// Puts a record in location of what is known of it.
-    fn put(&mut self, known: Vec<RowLocation>, record: &Record<'_>, more: RowMetadata<'_>) {
-        match (known.as_slice(), record.is_finished()) {
-            (&[RowLocation::Active(row)], false) => self.active.replace(row, record, more),
-            (&[RowLocation::Memtable(row)], true) => self.memtable.replace(row, record, more),
+    fn replace(&mut self, stored: Vec<RowLocation>, record: &Record<'_>, metadata: RowMetadata<'_>) {
+        match (stored.as_slice(), record.is_finished()) {
+            (&[RowLocation::Active(row)], false) => self.active.replace(row, record, metadata),
+            (&[RowLocation::Memtable(row)], true) => self.memtable.replace(row, record, metadata),
             (_, finished) => {
                 let was_sealed =
-                    known.iter().any(|location| matches!(location, RowLocation::Segment { .. } | RowLocation::Immutable { .. }));
+                    stored.iter().any(|location| matches!(location, RowLocation::Segment { .. } | RowLocation::Immutable { .. }));
                 self.reactivated |= was_sealed && !finished;
-                self.remove(known.into_iter());
+                self.remove_rows(stored.into_iter());
                 let table = if finished { &mut self.memtable } else { &mut self.active };
-                table.append(&RecordColumns::from_record(record), &[0], |_| more);
+                table.append(&RecordColumns::from_record(record), &[0], |_| metadata);
             }
         }
     }
@@ -129,12 +129,12 @@ impl State {
         }
     }
 
-    fn remove(&mut self, locations: impl Iterator<Item = RowLocation>) {
-        let (mut active, mut hot) = (Vec::new(), Vec::new());
+    fn remove_rows(&mut self, locations: impl Iterator<Item = RowLocation>) {
+        let (mut active, mut finished) = (Vec::new(), Vec::new());
         for location in locations {
             match location {
                 RowLocation::Active(row) => active.push(row),
-                RowLocation::Memtable(row) => hot.push(row),
+                RowLocation::Memtable(row) => finished.push(row),
                 RowLocation::Immutable { number, row } => {
                     if let Some(immutable) = self.immutable.get_mut(number) {
                         Arc::make_mut(&mut immutable.tombstones).insert(row);
@@ -147,7 +147,7 @@ impl State {
                 }
             }
         }
-        for (table, mut rows) in [(&mut self.active, active), (&mut self.memtable, hot)] {
+        for (table, mut rows) in [(&mut self.active, active), (&mut self.memtable, finished)] {
             // From the last, as removing a row renumbers the last one.
             rows.sort_unstable();
             rows.into_iter().rev().for_each(|row| table.swap_remove(row));

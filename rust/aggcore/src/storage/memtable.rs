@@ -34,7 +34,7 @@ pub struct Memtable {
     /// What the values of the rows lie in, those of rows that are gone too.
     column_stats: [ColumnStats; INT_COUNT],
     received_stats: ColumnStats,
-    copying: Option<CopyInProgress>,
+    snapshot: Option<SnapshotInProgress>,
 }
 
 /// What a table keeps of a record besides its fields.
@@ -49,7 +49,7 @@ pub struct RowMetadata<'a> {
 }
 
 /// A copy of a table that is made piece by piece while the table changes.
-struct CopyInProgress {
+struct SnapshotInProgress {
     /// Rows before this one were copied.
     cursor: usize,
     /// Rows that were removed, or moved to before the cursor, uncopied.
@@ -83,7 +83,7 @@ impl Memtable {
             |slot: usize| if slot == int_slot::SETUP_TIME { IntValues::I64(&self.setup_us) } else { self.ints[slot].values() };
         RecordColumns {
             ints: std::array::from_fn(ints),
-            dictionaries: std::array::from_fn(|slot| self.category(slot)),
+            dictionaries: std::array::from_fn(|slot| self.dictionary(slot)),
             texts: std::array::from_fn(|slot| &self.texts[slot] as &dyn Texts),
         }
     }
@@ -94,7 +94,7 @@ impl Memtable {
         RecordSlice {
             rows: 0..self.rows(),
             is_sorted_by_setup: false,
-            setup_range: self.setup_range_of_days(),
+            setup_range: self.setup_range_by_days(),
             setup_us: &self.setup_us,
             setup_minute: None,
             rollup_sums: None,
@@ -114,7 +114,7 @@ impl Memtable {
 
     /// What is kept of a row's versions.
     pub fn versions(&self, row: usize) -> Option<&[u8]> {
-        Some(self.versions.get(row)).filter(|kept| !kept.is_empty())
+        Some(self.versions.get(row)).filter(|versions| !versions.is_empty())
     }
 
     /// When the last event of a row with an effect was received, microseconds UTC.
@@ -128,12 +128,12 @@ impl Memtable {
         candidates.filter(move |&row| {
             self.key_hash[row] == key_hash
                 && self.texts[text_slot::SESSION_ID].get(row) == session_id
-                && self.category(dictionary_slot::SOURCE).text(row) == source
+                && self.dictionary(dictionary_slot::SOURCE).text(row) == source
         })
     }
 
     /// Adds rows of columns; `more_of` says the rest of one.
-    pub fn append<'a>(&mut self, fields: &RecordColumns<'_>, rows: &[usize], more_of: impl Fn(usize) -> RowMetadata<'a>) {
+    pub fn append<'a>(&mut self, fields: &RecordColumns<'_>, rows: &[usize], metadata_of: impl Fn(usize) -> RowMetadata<'a>) {
         let count = self.rows();
         for (stats, column) in self.column_stats.iter_mut().zip(fields.ints) {
             rows.iter().for_each(|&row| stats.add(column.get(row)));
@@ -146,30 +146,30 @@ impl Memtable {
             interner.drop_unused(&mut self.codes[slot]);
         }
         for (column, texts) in self.texts.iter_mut().zip(&fields.texts) {
-            rows.iter().zip(count..).for_each(|(&row, place)| column.push(texts.get(row), place));
+            rows.iter().zip(count..).for_each(|(&row, new_row)| column.push(texts.get(row), new_row));
         }
         self.by_key.reserve(rows.len(), |&row| self.key_hash[row as usize]);
-        for (&row, place) in rows.iter().zip(count..) {
-            let (setup_us, more) = (fields.ints[int_slot::SETUP_TIME].get(row), more_of(row));
+        for (&row, new_row) in rows.iter().zip(count..) {
+            let (setup_us, metadata) = (fields.ints[int_slot::SETUP_TIME].get(row), metadata_of(row));
             self.setup_us.push(setup_us);
             *self.rows_of_day.entry(setup_us.div_euclid(US_PER_DAY)).or_default() += 1;
-            self.received_us.push(more.received_us);
-            self.received_stats.add(more.received_us);
-            self.versions.push(more.versions.unwrap_or_default(), place);
-            self.key_hash.push(more.key_hash);
+            self.received_us.push(metadata.received_us);
+            self.received_stats.add(metadata.received_us);
+            self.versions.push(metadata.versions.unwrap_or_default(), new_row);
+            self.key_hash.push(metadata.key_hash);
             // Exact, as tables are far smaller than 2^32 rows.
-            self.by_key.insert_unique(more.key_hash, place as u32, |&row| self.key_hash[row as usize]);
+            self.by_key.insert_unique(metadata.key_hash, new_row as u32, |&row| self.key_hash[row as usize]);
         }
     }
 
     /// Gives a row what another version of its key says; the key stays.
-    pub fn replace(&mut self, row: usize, record: &Record<'_>, more: RowMetadata<'_>) {
+    pub fn replace(&mut self, row: usize, record: &Record<'_>, metadata: RowMetadata<'_>) {
         let rows = self.rows();
-        self.count_out(self.setup_us[row].div_euclid(US_PER_DAY));
+        self.decrement_rows_of_day(self.setup_us[row].div_euclid(US_PER_DAY));
         *self.rows_of_day.entry(record.day()).or_default() += 1;
         self.setup_us[row] = record.setup_us();
         self.column_stats.iter_mut().zip(record.ints).for_each(|(stats, value)| stats.add(value));
-        self.received_stats.add(more.received_us);
+        self.received_stats.add(metadata.received_us);
         for (slot, column) in self.ints.iter_mut().enumerate().filter(|(slot, _)| *slot != int_slot::SETUP_TIME) {
             column.set(row, record.ints[slot], rows);
         }
@@ -179,20 +179,20 @@ impl Memtable {
         }
         let texts = &record.strings[DICTIONARY_COUNT..];
         self.texts.iter_mut().zip(texts).for_each(|(column, text)| column.set(row, text, rows));
-        self.received_us[row] = more.received_us;
-        self.versions.set(row, more.versions.unwrap_or_default(), rows);
+        self.received_us[row] = metadata.received_us;
+        self.versions.set(row, metadata.versions.unwrap_or_default(), rows);
     }
 
     /// Removes a row; the last row takes its number.
     pub fn swap_remove(&mut self, row: usize) {
         let last = self.rows() - 1;
-        self.keep_displaced_row(row, last);
-        self.forget(row);
+        self.save_displaced_row(row, last);
+        self.remove_from_index(row);
         if row != last {
-            self.forget(last);
+            self.remove_from_index(last);
             self.by_key.insert_unique(self.key_hash[last], row as u32, |&row| self.key_hash[row as usize]);
         }
-        self.count_out(self.setup_us[row].div_euclid(US_PER_DAY));
+        self.decrement_rows_of_day(self.setup_us[row].div_euclid(US_PER_DAY));
         self.setup_us.swap_remove(row);
         self.ints.iter_mut().for_each(|column| column.swap_remove(row));
         for column in self.codes.iter_mut().filter(|column| !column.is_empty()) {
@@ -205,11 +205,11 @@ impl Memtable {
     }
 
     /// Removes the rows set up before an instant of which nothing was heard after another; gives their number.
-    pub fn remove_silent(&mut self, setup_before_us: i64, heard_us: i64) -> usize {
+    pub fn remove_inactive(&mut self, setup_before_us: i64, received_until_us: i64) -> usize {
         let before = self.rows();
         // From the last, as removing a row renumbers the last one.
         for row in (0..before).rev() {
-            if self.setup_us[row] < setup_before_us && self.received_us[row] <= heard_us {
+            if self.setup_us[row] < setup_before_us && self.received_us[row] <= received_until_us {
                 self.swap_remove(row);
             }
         }
@@ -218,65 +218,65 @@ impl Memtable {
         before - self.rows()
     }
 
-    /// Begins a copy: [`Memtable::copy_piece`] gives every row that is there now, as it is now or later.
-    pub fn begin_copy(&mut self) {
-        self.copying = Some(CopyInProgress { cursor: 0, displaced: Box::default() });
+    /// Begins a copy: [`Memtable::copy_next_rows`] gives every row that is there now, as it is now or later.
+    pub fn begin_snapshot(&mut self) {
+        self.snapshot = Some(SnapshotInProgress { cursor: 0, displaced: Box::default() });
     }
 
     /// Adds the next rows to `copy`, about `row_count`; false once all are copied, which ends the copy.
-    pub fn copy_piece(&mut self, copy: &mut Self, row_count: usize) -> bool {
-        let Some(mut copying) = self.copying.take() else { return false };
-        copy.extend(&copying.displaced, 0..copying.displaced.rows());
-        let end = self.rows().min(copying.cursor + row_count);
-        copy.extend(self, copying.cursor.min(end)..end);
+    pub fn copy_next_rows(&mut self, copy: &mut Self, row_count: usize) -> bool {
+        let Some(mut snapshot) = self.snapshot.take() else { return false };
+        copy.append_from(&snapshot.displaced, 0..snapshot.displaced.rows());
+        let end = self.rows().min(snapshot.cursor + row_count);
+        copy.append_from(self, snapshot.cursor.min(end)..end);
         if end == self.rows() {
             return false;
         }
-        copying = CopyInProgress { cursor: end, displaced: Box::default() };
-        self.copying = Some(copying);
+        snapshot = SnapshotInProgress { cursor: end, displaced: Box::default() };
+        self.snapshot = Some(snapshot);
         true
     }
 
     /// Gives a copy up.
-    pub fn end_copy(&mut self) {
-        self.copying = None;
+    pub fn abort_snapshot(&mut self) {
+        self.snapshot = None;
     }
 
-    fn extend(&mut self, other: &Self, rows: std::ops::Range<usize>) {
-        let more = |row: usize| RowMetadata {
+    fn append_from(&mut self, other: &Self, rows: std::ops::Range<usize>) {
+        let metadata = |row: usize| RowMetadata {
             key_hash: other.key_hash[row],
             versions: other.versions(row),
             received_us: other.received_us[row],
         };
-        self.append(&other.fields(), &rows.collect::<Vec<_>>(), more);
+        self.append(&other.fields(), &rows.collect::<Vec<_>>(), metadata);
     }
 
     /// A row about to be removed leaves the table, and the last one moves: a copy under way must not miss them.
-    fn keep_displaced_row(&mut self, row: usize, last: usize) {
-        let Some(mut copying) = self.copying.take() else { return };
-        let moves_behind = row < copying.cursor && last >= copying.cursor && row != last;
-        let missed = if row >= copying.cursor { Some(row) } else { moves_behind.then_some(last) };
+    fn save_displaced_row(&mut self, row: usize, last: usize) {
+        let Some(mut snapshot) = self.snapshot.take() else { return };
+        let moves_behind = row < snapshot.cursor && last >= snapshot.cursor && row != last;
+        let missed = if row >= snapshot.cursor { Some(row) } else { moves_behind.then_some(last) };
         if let Some(row) = missed {
-            copying.displaced.extend(self, row..row + 1);
+            snapshot.displaced.append_from(self, row..row + 1);
         }
         // The rows behind the cursor may become fewer than it says.
-        copying.cursor = copying.cursor.min(last);
-        self.copying = Some(copying);
+        snapshot.cursor = snapshot.cursor.min(last);
+        self.snapshot = Some(snapshot);
     }
 
-    fn category(&self, slot: usize) -> DictionaryColumn<'_> {
+    fn dictionary(&self, slot: usize) -> DictionaryColumn<'_> {
         let codes = self.codes[slot].as_slice();
         let codes = if codes.is_empty() { DictionaryCodes::Absent } else { DictionaryCodes::I32(codes) };
         DictionaryColumn { codes, entries: self.interners[slot].entries(), order: EntryOrder::Distinct }
     }
 
     /// A range of setup times that all rows lie in.
-    fn setup_range_of_days(&self) -> (i64, i64) {
+    fn setup_range_by_days(&self) -> (i64, i64) {
         let (first, last) = (self.rows_of_day.keys().next(), self.rows_of_day.keys().next_back());
         (first.map_or(0, |day| day * US_PER_DAY), last.map_or(0, |day| (day + 1) * US_PER_DAY - 1))
     }
 
-    fn count_out(&mut self, day: i64) {
+    fn decrement_rows_of_day(&mut self, day: i64) {
         if let Some(rows) = self.rows_of_day.get_mut(&day) {
             *rows -= 1;
             if *rows == 0 {
@@ -286,7 +286,7 @@ impl Memtable {
     }
 
     /// Takes a row out of the table of keys.
-    fn forget(&mut self, row: usize) {
+    fn remove_from_index(&mut self, row: usize) {
         if let Ok(entry) = self.by_key.find_entry(self.key_hash[row], |&other| other as usize == row) {
             entry.remove();
         }

@@ -83,7 +83,7 @@ impl Store {
         let path = directory.join(&written.name);
         let before = Error::damaged(&path, "records were taken for its day while it could not be read");
         match if damaged { Err(before) } else { Segment::open(directory, written) } {
-            Ok(segment) => self.write().add(day, SegmentEntry::new(segment, tombstones)),
+            Ok(segment) => self.write().add_segment(day, SegmentEntry::new(segment, tombstones)),
             Err(error) => {
                 let problem = (path.display().to_string(), error.to_string());
                 let rows = written.rows - tombstones.len().min(written.rows);

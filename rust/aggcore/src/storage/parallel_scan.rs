@@ -26,9 +26,9 @@ const PARALLEL_ROWS_MIN: usize = 1 << 16;
 /// RowMetadata rows are scanned by helpers alone: the thread that asks would not give way to short reports.
 const DELEGATED_ROWS_MIN: usize = 1 << 22;
 /// Rows in memory of one task.
-const TASK_ROWS: usize = 1 << 18;
+const TASK_ROWS_MAX: usize = 1 << 18;
 /// As many rows as an account of a segment may cost with the search for it; how many it has is not known before.
-const ACCOUNT_ROWS: usize = 1 << 13;
+const ACCOUNT_ROWS_ESTIMATE: usize = 1 << 13;
 
 #[cfg(target_os = "linux")]
 const HELPER_NICENESS: i32 = 15;
@@ -37,12 +37,12 @@ const HELPER_NICENESS: i32 = 15;
 static HELPERS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
     let count = available_parallelism().map_or(1, NonZero::get);
     let pool = ThreadPoolBuilder::new().num_threads(count).thread_name(|number| format!("scan-{number}"));
-    let pool = pool.start_handler(|_| give_way());
+    let pool = pool.start_handler(|_| lower_priority());
     if count == 1 { None } else { pool.build().ok() }
 });
 
 /// Lets other threads go first: a short report is not to wait while a long one is helped with.
-fn give_way() {
+fn lower_priority() {
     // On Linux a thread has a niceness of its own; elsewhere help is as urgent as all else.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), HELPER_NICENESS);
@@ -60,7 +60,7 @@ struct ScanTarget<'a> {
 /// Records to look at, as much as one task takes.
 enum ScanTask<'p> {
     /// Rows of a table in memory, whose number follows.
-    Rows(Box<RecordSlice<'p>>, usize),
+    MemtableRows { slice: Box<RecordSlice<'p>>, table: usize },
     /// A segment whatever its size, as sums of it may be known.
     Segment(&'p SegmentEntry),
 }
@@ -75,8 +75,8 @@ impl Store {
         scan.cancel.check()?;
         let target = ScanTarget { range: scan.range(), predicates: scan.predicates, names: scan.column_names() };
         let mut scanner = Some(Scanner::new(scan));
-        self.each_run(&target, |tasks| {
-            scanner = scanner.take().map(|scanner| add_all(scanner, scan, &target, tasks)).transpose()?;
+        self.visit_tasks(&target, |tasks| {
+            scanner = scanner.take().map(|scanner| run_tasks(scanner, scan, &target, tasks)).transpose()?;
             Ok(true)
         })?;
         scanner.map_or_else(|| Ok(Partials::default()), Scanner::finish)
@@ -90,7 +90,7 @@ impl Store {
         cancel.check()?;
         let target = ScanTarget { range: (i64::MIN, i64::MAX), predicates, names: column_names(predicates) };
         let mut found = false;
-        self.each_run(&target, |tasks| {
+        self.visit_tasks(&target, |tasks| {
             for task in tasks {
                 found = found || any_match(&*target.slice(task)?, predicates, cancel)?;
             }
@@ -101,14 +101,14 @@ impl Store {
 
     /// Hands over all that may have records that are target: first what writers change, who wait meanwhile, then all
     /// else, until `take` gives false.
-    fn each_run(&self, target: &ScanTarget<'_>, mut take: impl FnMut(&[ScanTask<'_>]) -> Result<bool>) -> Result<()> {
+    fn visit_tasks(&self, target: &ScanTarget<'_>, mut take: impl FnMut(&[ScanTask<'_>]) -> Result<bool>) -> Result<()> {
         let (no_tombstones, (from, to)) = (RowSet::default(), target.range);
         let (active, finished) = (may_be_active(target.predicates), may_be_finished(target.predicates));
         let state = self.read();
         let changing = [(active, &state.active), (finished, &state.memtable)];
         let tables = changing.len();
         let changing = changing.iter().zip(0..).filter(|((may, _), _)| *may);
-        let changing = changing.flat_map(|((_, table), number)| target.tasks(&table.slice(&no_tombstones), number));
+        let changing = changing.flat_map(|((_, table), number)| target.split(&table.slice(&no_tombstones), number));
         if !take(&changing.collect::<Vec<_>>())? || !finished {
             return Ok(());
         }
@@ -117,28 +117,31 @@ impl Store {
         drop(state);
         let immutable = immutable.iter().zip(tables..);
         let immutable =
-            immutable.flat_map(|(immutable, number)| target.tasks(&immutable.table.slice(&immutable.tombstones), number));
+            immutable.flat_map(|(immutable, number)| target.split(&immutable.table.slice(&immutable.tombstones), number));
         take(&immutable.chain(entries.iter().map(ScanTask::Segment)).collect::<Vec<_>>()).map(drop)
     }
 }
 
 impl ScanTarget<'_> {
     /// Rows of a table in memory in tasks.
-    fn tasks<'p>(&self, slice: &RecordSlice<'p>, table: usize) -> Vec<ScanTask<'p>> {
+    fn split<'p>(&self, slice: &RecordSlice<'p>, table: usize) -> Vec<ScanTask<'p>> {
         let ((from, to), (first, last), rows) = (self.range, slice.setup_range, &slice.rows);
         if rows.is_empty() || last < from || to <= first {
             return Vec::new();
         }
-        let size = rows.len().div_ceil(rows.len().div_ceil(TASK_ROWS));
+        let size = rows.len().div_ceil(rows.len().div_ceil(TASK_ROWS_MAX));
         let rows_of = |start: usize| start..rows.end.min(start + size);
-        let task = |start: usize| ScanTask::Rows(Box::new(RecordSlice { rows: rows_of(start), ..slice.clone() }), table);
+        let task = |start: usize| ScanTask::MemtableRows {
+            slice: Box::new(RecordSlice { rows: rows_of(start), ..slice.clone() }),
+            table,
+        };
         rows.clone().step_by(size).map(task).collect()
     }
 
     /// The columns of a task.
     fn slice<'p>(&self, task: &'p ScanTask<'p>) -> Result<Cow<'p, RecordSlice<'p>>> {
         match task {
-            ScanTask::Rows(slice, _) => Ok(Cow::Borrowed(slice)),
+            ScanTask::MemtableRows { slice, .. } => Ok(Cow::Borrowed(slice)),
             ScanTask::Segment(SegmentEntry { segment, tombstones, .. }) => Ok(Cow::Owned(match account_of(self.predicates) {
                 Some(account) => segment.slice_of_account(account, self.range, &self.names, tombstones)?,
                 None => segment.slice(&self.names, tombstones)?,
@@ -147,10 +150,10 @@ impl ScanTarget<'_> {
     }
 
     /// About how many rows a task has to look at.
-    fn rows(&self, task: &ScanTask<'_>) -> usize {
+    fn estimated_rows(&self, task: &ScanTask<'_>) -> usize {
         match task {
-            ScanTask::Rows(slice, _) => slice.rows.len(),
-            ScanTask::Segment(entry) if account_of(self.predicates).is_some() => entry.segment.rows().min(ACCOUNT_ROWS),
+            ScanTask::MemtableRows { slice, .. } => slice.rows.len(),
+            ScanTask::Segment(entry) if account_of(self.predicates).is_some() => entry.segment.rows().min(ACCOUNT_ROWS_ESTIMATE),
             ScanTask::Segment(entry) => entry.segment.rows(),
         }
     }
@@ -158,7 +161,7 @@ impl ScanTarget<'_> {
     fn add(&self, task: &ScanTask<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
         let slice = self.slice(task)?;
         match task {
-            ScanTask::Rows(_, table) => scanner.add_table_rows(&slice, *table),
+            ScanTask::MemtableRows { table, .. } => scanner.add_table_rows(&slice, *table),
             ScanTask::Segment(entry) => entry.rollups.add(&entry.segment, &slice, scanner),
         }
     }
@@ -174,11 +177,11 @@ impl State {
         if let Some(unreadable) = self.unreadable.iter().find(|unreadable| days.contains(&unreadable.day)) {
             return Err(unreadable.error());
         }
-        let meets = |entry: &&SegmentEntry| {
+        let overlaps = |entry: &&SegmentEntry| {
             let (first, last) = entry.segment.summary.setup_range;
             first < to && from <= last
         };
-        Ok(self.entries_of(days).filter(meets).cloned().collect())
+        Ok(self.segments_of_days(days).filter(overlaps).cloned().collect())
     }
 }
 
@@ -199,7 +202,7 @@ impl<'p> TaskQueue<'p> {
         self.target.add(task, scanner).inspect_err(|_| self.next.store(self.tasks.len(), Ordering::Relaxed))
     }
 
-    fn add_all(&self, scanner: &mut Scanner<'_>) -> Result<()> {
+    fn drain(&self, scanner: &mut Scanner<'_>) -> Result<()> {
         std::iter::from_fn(|| self.next()).try_for_each(|task| self.add(task, scanner))
     }
 }
@@ -208,28 +211,28 @@ impl<'p> TaskQueue<'p> {
 type Collected<'a> = Mutex<Vec<Result<Scanner<'a>>>>;
 
 /// Adds tasks to a scanner, with helpers where it is worth it; what takes long is left to them.
-fn add_all<'a>(
+fn run_tasks<'a>(
     mut scanner: Scanner<'a>, scan: &'a Scan<'a>, target: &ScanTarget<'_>, tasks: &[ScanTask<'_>],
 ) -> Result<Scanner<'a>> {
-    let rows: usize = tasks.iter().map(|task| target.rows(task)).sum();
+    let rows: usize = tasks.iter().map(|task| target.estimated_rows(task)).sum();
     // Writers wait for rows in memory, which are not left to threads that give way.
-    let is_long = rows >= DELEGATED_ROWS_MIN && tasks.iter().any(|task| matches!(task, ScanTask::Segment(_)));
+    let is_delegated = rows >= DELEGATED_ROWS_MIN && tasks.iter().any(|task| matches!(task, ScanTask::Segment(_)));
     let queue = TaskQueue { target, tasks, next: AtomicUsize::new(0) };
     let collected = Collected::default();
     match HELPERS.as_ref().filter(|_| rows >= PARALLEL_ROWS_MIN && tasks.len() > 1) {
-        None => queue.add_all(&mut scanner)?,
+        None => queue.drain(&mut scanner)?,
         Some(helpers) => helpers.in_place_scope_fifo(|scope| {
-            for _ in usize::from(!is_long)..helpers.current_num_threads() {
-                scope.spawn_fifo(|scope| help(scope, scan, None, &queue, &collected));
+            for _ in usize::from(!is_delegated)..helpers.current_num_threads() {
+                scope.spawn_fifo(|scope| take_turn(scope, scan, None, &queue, &collected));
             }
-            if is_long { Ok(()) } else { queue.add_all(&mut scanner) }
+            if is_delegated { Ok(()) } else { queue.drain(&mut scanner) }
         })?,
     }
     collected.into_inner().into_iter().try_fold(scanner, |scanner, other| scanner.merge(other?))
 }
 
 /// Does one task, then waits for its next turn.
-fn help<'s, 'a: 's>(
+fn take_turn<'s, 'a: 's>(
     scope: &ScopeFifo<'s>, scan: &'a Scan<'a>, scanner: Option<Scanner<'a>>, queue: &'s TaskQueue<'s>,
     collected: &'s Collected<'a>,
 ) {
@@ -237,7 +240,7 @@ fn help<'s, 'a: 's>(
     let Some(task) = queue.next() else { return collect(scanner.map(Ok)) };
     let mut scanner = scanner.unwrap_or_else(|| Scanner::new(scan));
     match queue.add(task, &mut scanner) {
-        Ok(()) => scope.spawn_fifo(move |scope| help(scope, scan, Some(scanner), queue, collected)),
+        Ok(()) => scope.spawn_fifo(move |scope| take_turn(scope, scan, Some(scanner), queue, collected)),
         Err(error) => collect(Some(Err(error))),
     }
 }

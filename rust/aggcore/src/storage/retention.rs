@@ -10,15 +10,15 @@ use crate::record::US_PER_DAY;
 impl Store {
     /// Forgets the finished records of days before `day`, and the active sessions set up before it of which nothing was
     /// heard since `heard_us`; gives the number of these.
-    pub fn drop_before(&self, day: i64, heard_us: i64) -> usize {
+    pub fn drop_before(&self, day: i64, received_until_us: i64) -> usize {
         let mut state = self.write();
-        let forgotten = state.take(|segment_day, _| segment_day < day);
+        let forgotten = state.remove_segments(|segment_day, _| segment_day < day);
         state.unreadable.retain(|unreadable| unreadable.day >= day);
-        state.memtable.remove_silent(day * US_PER_DAY, i64::MAX);
+        state.memtable.remove_inactive(day * US_PER_DAY, i64::MAX);
         for immutable in &mut state.immutable {
             immutable.drop_before(day * US_PER_DAY);
         }
-        let sessions = state.active.remove_silent(day * US_PER_DAY, heard_us);
+        let sessions = state.active.remove_inactive(day * US_PER_DAY, received_until_us);
         drop(state);
         drop(forgotten);
         sessions

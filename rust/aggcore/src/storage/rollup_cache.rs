@@ -28,12 +28,12 @@ use crate::scan::predicate::Predicate;
 use crate::scan::{KeyValues, Partials, Scan, Scanner};
 
 /// A rollup is worth its memory where it has at most one row for so many of the segment.
-const WORTH_ROWS: usize = 8;
+const ROWS_PER_ROLLUP_ROW_MIN: usize = 8;
 /// BudgetShare that all rollups may take; what is beyond is scanned.
-const BYTES_MAX: usize = 512 << 20;
-const CELL_COUNT_MAX: usize = 1 << 20;
+const ROLLUP_BYTES_MAX: usize = 512 << 20;
+const ROLLUP_CELL_COUNT_MAX: usize = 1 << 20;
 
-static BYTES: AtomicUsize = AtomicUsize::new(0);
+static ROLLUP_BYTES_USED: AtomicUsize = AtomicUsize::new(0);
 
 /// What a rollup has its rows by.
 struct RollupKind {
@@ -58,7 +58,7 @@ pub struct Rollup {
     setup_minute: Vec<u16>,
     sums: Vec<PackedSums>,
     calls: u64,
-    memory: BudgetShare,
+    budget_share: BudgetShare,
 }
 
 enum RollupValues {
@@ -69,7 +69,7 @@ enum RollupValues {
 /// The rollups of one segment, as far as they were asked for.
 #[derive(Default)]
 pub struct RollupCache {
-    known: Mutex<HashMap<(usize, RollupScope), CachedRollup>>,
+    rollups: Mutex<HashMap<(usize, RollupScope), CachedRollup>>,
 }
 
 /// Which rows of a segment.
@@ -104,65 +104,65 @@ impl RollupCache {
     /// What [`Scanner::add`] gives, or `Damaged`.
     pub fn add(&self, segment: &Segment, slice: &RecordSlice<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
         scanner.add_unless_substituted(slice, |scanner, scan, deciding| {
-            let Some(rollup) = self.find(segment, slice, scan, deciding)? else { return Ok(false) };
+            let Some(rollup) = self.find_or_build(segment, slice, scan, deciding)? else { return Ok(false) };
             scanner.add_with_predicates(&rollup.slice(&RowSet::default()), deciding)?;
             Ok(true)
         })
     }
 
     /// The rollup that answers a scan of a slice, of whose conditions these are `deciding`, if there is one.
-    fn find(
+    fn find_or_build(
         &self, segment: &Segment, slice: &RecordSlice<'_>, scan: &Scan<'_>, deciding: &[&Predicate],
     ) -> Result<Option<Arc<Rollup>>> {
         let Some(rows) = RollupScope::of(slice, scan.range()) else { return Ok(None) };
         let day_us = slice.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
         let columns = deciding.iter().map(|predicate| predicate.column()).chain(scan.keys.iter().map(String::as_str));
-        let has_columns = |shape: &&RollupKind| columns.clone().all(|column| shape.columns.contains(&column));
-        let has_edges = |shape: &RollupKind| scan.edges.is_some_and(|edges| lie_on_slots(day_us, edges, shape.slot_minutes));
-        let answers = |shape: &RollupKind| has_columns(&shape) && has_edges(shape);
+        let has_columns = |kind: &&RollupKind| columns.clone().all(|column| kind.columns.contains(&column));
+        let has_edges = |kind: &RollupKind| scan.edges.is_some_and(|edges| lie_on_slots(day_us, edges, kind.slot_minutes));
+        let answers = |kind: &RollupKind| has_columns(&kind) && has_edges(kind);
         let Some(number) = ROLLUP_KINDS.iter().position(answers) else { return Ok(None) };
         if scan.deck.is_some()
-            || slice.rows.len() < WORTH_ROWS * (1_440 / ROLLUP_KINDS[number].slot_minutes) as usize
-            || !is_packed(slice, scan.measure)
+            || slice.rows.len() < ROWS_PER_ROLLUP_ROW_MIN * (1_440 / ROLLUP_KINDS[number].slot_minutes) as usize
+            || !has_packed_sums(slice, scan.measure)
         {
             return Ok(None);
         }
-        let mut known = self.known.lock();
-        if let Some(known) = known.get(&(number, rows)).filter(|known| known.tombstones == slice.tombstones.len()) {
-            return Ok(known.rollup.clone());
+        let mut rollups = self.rollups.lock();
+        if let Some(cached) = rollups.get(&(number, rows)).filter(|cached| cached.tombstones == slice.tombstones.len()) {
+            return Ok(cached.rollup.clone());
         }
-        let rollup = Rollup::of(segment, slice, &ROLLUP_KINDS[number], day_us, scan.cancel)?.map(Arc::new);
-        known.insert((number, rows), CachedRollup { tombstones: slice.tombstones.len(), rollup: rollup.clone() });
+        let rollup = Rollup::build(segment, slice, &ROLLUP_KINDS[number], day_us, scan.cancel)?.map(Arc::new);
+        rollups.insert((number, rows), CachedRollup { tombstones: slice.tombstones.len(), rollup: rollup.clone() });
         Ok(rollup)
     }
 }
 
 impl Rollup {
     /// `None` where it is not worth its memory.
-    fn of(
-        segment: &Segment, slice: &RecordSlice<'_>, shape: &RollupKind, day_us: i64, cancel: &CancelToken,
+    fn build(
+        segment: &Segment, slice: &RecordSlice<'_>, kind: &RollupKind, day_us: i64, cancel: &CancelToken,
     ) -> Result<Option<Self>> {
-        let slots = 0..=1_440 / shape.slot_minutes;
-        let edges: Vec<i64> = slots.map(|slot| day_us + slot * shape.slot_minutes * US_PER_MINUTE).collect();
-        let keys: Vec<String> = shape.columns.iter().map(|&name| name.to_owned()).collect();
+        let slots = 0..=1_440 / kind.slot_minutes;
+        let edges: Vec<i64> = slots.map(|slot| day_us + slot * kind.slot_minutes * US_PER_MINUTE).collect();
+        let keys: Vec<String> = kind.columns.iter().map(|&name| name.to_owned()).collect();
         let scan = Scan {
             edges: Some(&edges),
             predicates: &[],
             keys: &keys,
             measure: Measure::Calls,
             deck: None,
-            cell_count_max: CELL_COUNT_MAX,
+            cell_count_max: ROLLUP_CELL_COUNT_MAX,
             cancel,
         };
         let mut scanner = Scanner::new(&scan);
-        let slice = segment.with_columns(slice.clone(), &scan.column_names())?;
+        let slice = segment.verify_columns(slice.clone(), &scan.column_names())?;
         scanner.add(&slice)?;
-        let rollup = Self::from_sums(scanner.finish()?, shape, &edges);
-        let is_worth = rollup.sums.len() * WORTH_ROWS <= slice.rows.len();
-        Ok(Some(rollup).filter(|rollup| is_worth && rollup.memory.is_there()))
+        let rollup = Self::from_partials(scanner.finish()?, kind, &edges);
+        let is_small_enough = rollup.sums.len() * ROWS_PER_ROLLUP_ROW_MIN <= slice.rows.len();
+        Ok(Some(rollup).filter(|rollup| is_small_enough && rollup.budget_share.fits()))
     }
 
-    fn from_sums(partials: Partials, shape: &RollupKind, edges: &[i64]) -> Self {
+    fn from_partials(partials: Partials, kind: &RollupKind, edges: &[i64]) -> Self {
         let with_calls: Vec<usize> = (0..partials.sums.len()).filter(|&cell| partials.sums[cell][0] > 0).collect();
         let values = |keys: &KeyValues| match keys {
             KeyValues::Ints(values) => RollupValues::Ints(with_calls.iter().map(|&cell| values[cell]).collect()),
@@ -171,10 +171,10 @@ impl Rollup {
                 entries: entries.iter().map(|text| text.as_str().into()).collect(),
             },
         };
-        let columns: Vec<_> = shape.columns.iter().copied().zip(partials.keys.iter().map(values)).collect();
+        let columns: Vec<_> = kind.columns.iter().copied().zip(partials.keys.iter().map(values)).collect();
         let setup_us: Vec<i64> = with_calls.iter().map(|&cell| edges[partials.bins[cell] as usize]).collect();
         Self {
-            memory: BudgetShare::take(
+            budget_share: BudgetShare::reserve(
                 with_calls.len() * (size_of::<(i64, u16, PackedSums)>() + columns.len() * size_of::<i64>()),
             ),
             setup_minute: setup_us.iter().map(|&us| minute_of_day(us)).collect(),
@@ -226,23 +226,23 @@ impl Rollup {
 struct BudgetShare(usize);
 
 impl BudgetShare {
-    fn take(bytes: usize) -> Self {
-        BYTES.fetch_add(bytes, Ordering::Relaxed);
+    fn reserve(bytes: usize) -> Self {
+        ROLLUP_BYTES_USED.fetch_add(bytes, Ordering::Relaxed);
         Self(bytes)
     }
 
-    fn is_there(&self) -> bool {
-        BYTES.load(Ordering::Relaxed) <= BYTES_MAX
+    fn fits(&self) -> bool {
+        ROLLUP_BYTES_USED.load(Ordering::Relaxed) <= ROLLUP_BYTES_MAX
     }
 }
 
 impl Drop for BudgetShare {
     fn drop(&mut self) {
-        BYTES.fetch_sub(self.0, Ordering::Relaxed);
+        ROLLUP_BYTES_USED.fetch_sub(self.0, Ordering::Relaxed);
     }
 }
 
 /// Whether the sums that are asked for are those that rollups have.
-fn is_packed(slice: &RecordSlice<'_>, measure: Measure) -> bool {
+fn has_packed_sums(slice: &RecordSlice<'_>, measure: Measure) -> bool {
     matches!(slice.durations, CallDurations::Milliseconds(_)) && matches!(measure, Measure::Sessions | Measure::Calls)
 }

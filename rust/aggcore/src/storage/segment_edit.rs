@@ -38,24 +38,24 @@ pub struct NewSegment {
 
 impl Store {
     /// Puts the new segments in place, in one step for readers.
-    pub fn install(&self, rewrite: SegmentEdit) {
+    pub fn install(&self, edit: SegmentEdit) {
         let mut state = self.write();
         let (mut immutable, mut replaced) = (Vec::new(), Vec::new());
-        match &rewrite.replaced {
+        match &edit.replaced {
             ReplacedSources::ImmutableMemtable(count) => immutable = state.immutable.drain(..*count).collect(),
             ReplacedSources::Segments(names) => {
-                replaced = state.take(|_, entry| names.contains(&entry.segment.name));
+                replaced = state.remove_segments(|_, entry| names.contains(&entry.segment.name));
                 replaced.sort_by_key(|entry| names.iter().position(|name| *name == entry.segment.name));
             }
         }
         let immutable_tombstones = immutable.iter().map(|immutable| &*immutable.tombstones);
         let tombstones: Vec<&RowSet> = immutable_tombstones.chain(replaced.iter().map(|entry| &*entry.tombstones)).collect();
-        for new in rewrite.segments {
+        for new in edit.segments {
             let mut entry = SegmentEntry::new(new.segment, RowSet::default());
             entry.tombstones = Arc::new(tombstoned_rows(&new.source_rows, &tombstones));
-            state.add(new.day, entry);
+            state.add_segment(new.day, entry);
         }
-        state.record_tombstones(rewrite.tombstones);
+        state.record_tombstones(edit.tombstones);
         drop(state);
         // What was replaced is given back to the system here, after readers and writers may go on.
     }
@@ -73,17 +73,19 @@ impl State {
 }
 
 /// Rows of a new segment whose source rows were replaced meanwhile.
-fn tombstoned_rows(source_rows: &[SourceRow], dead_of_sources: &[&RowSet]) -> RowSet {
+fn tombstoned_rows(source_rows: &[SourceRow], tombstones_of_sources: &[&RowSet]) -> RowSet {
     let mut tombstones = RowSet::default();
-    if dead_of_sources.iter().any(|tombstones| !tombstones.is_empty()) {
-        let is_dead = |(source, row): SourceRow| dead_of_sources[source as usize].contains(row as usize);
-        source_rows.iter().enumerate().filter(|(_, place)| is_dead(**place)).for_each(|(row, _)| tombstones.insert(row));
+    if tombstones_of_sources.iter().any(|tombstones| !tombstones.is_empty()) {
+        let is_tombstoned = |(source, row): SourceRow| tombstones_of_sources[source as usize].contains(row as usize);
+        source_rows.iter().enumerate().filter(|(_, place)| is_tombstoned(**place)).for_each(|(row, _)| tombstones.insert(row));
     }
     tombstones
 }
 
 /// Writes the living rows of all sources, a UTC day at a time, numbering the files from `sequence`.
-pub(super) fn write_days(directory: &Path, sequence: u64, row_max: usize, sources: &[RowSource<'_>]) -> Result<Vec<NewSegment>> {
+pub(super) fn write_segments_by_day(
+    directory: &Path, sequence: u64, row_max: usize, sources: &[RowSource<'_>],
+) -> Result<Vec<NewSegment>> {
     let mut days: BTreeMap<i64, Vec<SourceRow>> = BTreeMap::new();
     for (number, source) in sources.iter().enumerate() {
         for row in source.slice.rows.clone().filter(|&row| !source.slice.tombstones.contains(row)) {

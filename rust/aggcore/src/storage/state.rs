@@ -107,7 +107,7 @@ impl SegmentEntry {
     }
 
     /// Rows that count, as far as the catalogue knows.
-    pub fn living(&self) -> usize {
+    pub fn live_rows(&self) -> usize {
         self.segment.rows() - self.recorded_tombstones.len()
     }
 
@@ -150,7 +150,7 @@ impl State {
     }
 
     /// Adds a segment of a UTC day.
-    pub fn add(&mut self, day: i64, entry: SegmentEntry) {
+    pub fn add_segment(&mut self, day: i64, entry: SegmentEntry) {
         if !entry.segment.summary.multi_day_keys.is_empty() {
             self.multi_day_key_days.insert(day);
         }
@@ -158,7 +158,7 @@ impl State {
     }
 
     /// Takes the segments out that `wanted` says yes to.
-    pub fn take(&mut self, wanted: impl Fn(i64, &SegmentEntry) -> bool) -> Vec<SegmentEntry> {
+    pub fn remove_segments(&mut self, wanted: impl Fn(i64, &SegmentEntry) -> bool) -> Vec<SegmentEntry> {
         let mut taken = Vec::new();
         for (&day, segments) in &mut self.segments {
             taken.extend(segments.extract_if(.., |entry| wanted(day, entry)));
@@ -184,7 +184,7 @@ impl State {
     }
 
     /// The segments of a range of UTC days.
-    pub fn entries_of(&self, days: std::ops::RangeInclusive<i64>) -> impl Iterator<Item = &SegmentEntry> {
+    pub fn segments_of_days(&self, days: std::ops::RangeInclusive<i64>) -> impl Iterator<Item = &SegmentEntry> {
         self.segments.range(days).flat_map(|(_, segments)| segments)
     }
 }

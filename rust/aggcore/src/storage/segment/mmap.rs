@@ -32,16 +32,16 @@ pub fn map(path: &Path) -> Result<Buffer> {
 /// `IpcError` where a header is not as it was written.
 pub fn read(buffer: &Buffer, pages: &PageChecksums) -> std::result::Result<RecordBatch, ArrowError> {
     let broken = |problem: &str| ArrowError::IpcError(problem.to_owned());
-    let whole = |bytes: &[u8]| if pages.are_whole(bytes) { Ok(()) } else { Err(broken("its header fails its checksum")) };
+    let verify = |bytes: &[u8]| if pages.are_bytes_intact(bytes) { Ok(()) } else { Err(broken("its header fails its checksum")) };
     let trailer_start = buffer.len().checked_sub(10).ok_or_else(|| broken("the file is too short"))?;
-    whole(&buffer[trailer_start..])?;
+    verify(&buffer[trailer_start..])?;
     let trailer: [u8; 10] = buffer[trailer_start..].try_into().map_err(|_| broken("the file is too short"))?;
     let footer_start = trailer_start.checked_sub(read_footer_length(trailer)?).ok_or_else(|| broken("bad footer"))?;
-    whole(&buffer[footer_start..])?;
+    verify(&buffer[footer_start..])?;
     let footer = root_as_footer(&buffer[footer_start..trailer_start]).map_err(|error| broken(&error.to_string()))?;
     let (dictionaries, batches) = blocks(&footer, buffer).ok_or_else(|| broken("a block lies outside"))?;
     for (block, data) in dictionaries.iter().chain(&batches) {
-        whole(&data[..block.metaDataLength() as usize])?;
+        verify(&data[..block.metaDataLength() as usize])?;
     }
     let schema = try_fb_to_schema(footer.schema().ok_or_else(|| broken("no schema"))?)?;
     // SAFETY: no row of a column is read before the checksums of its pages say that it is what a writer of valid columns

@@ -36,13 +36,13 @@ use page_checksums::PageChecksums;
 pub use manifest::{ManifestEntry, Summary};
 pub use write::{RowSource, SourceRow, write};
 
-const ACCOUNT_ID: usize = number_of("account_id");
-const SETUP_TIME: usize = number_of("setup_time");
+const ACCOUNT_ID: usize = column_of("account_id");
+const SETUP_TIME: usize = column_of("setup_time");
 /// The columns that a key is compared with.
-const KEY_COLUMNS: [usize; 2] = [number_of("source"), number_of("session_id")];
+const KEY_COLUMNS: [usize; 2] = [column_of("source"), column_of("session_id")];
 
 /// The code of an account and its rows.
-type Account = (usize, Range<usize>);
+type AccountRows = (usize, Range<usize>);
 
 /// One sealed segment.
 pub struct Segment {
@@ -59,7 +59,7 @@ pub struct Segment {
     damaged: AtomicBool,
     has_read_bloom_filter: AtomicBool,
     /// Where the rows of accounts are that were asked for: each search looks at some fifty places of the file.
-    accounts: Mutex<HashMap<Box<str>, Account>>,
+    accounts: Mutex<HashMap<Box<str>, AccountRows>>,
     setup_us: ScalarBuffer<i64>,
     fields: ArrowColumns,
     received_us: ScalarBuffer<i64>,
@@ -91,9 +91,9 @@ impl Segment {
     }
 
     /// Opens a file just written, and reads all of it.
-    fn open_written(directory: &Path, written: &ManifestEntry) -> Result<Self> {
+    fn open_and_verify(directory: &Path, written: &ManifestEntry) -> Result<Self> {
         let segment = Self::open(directory, written)?;
-        segment.check_whole()?;
+        segment.verify_file()?;
         Ok(segment)
     }
 
@@ -107,7 +107,7 @@ impl Segment {
     /// # Errors
     /// `Damaged` where one of these columns is not what was written, or any looked at before was not.
     pub fn slice<'a>(&'a self, names: &[&str], tombstones: &'a RowSet) -> Result<RecordSlice<'a>> {
-        self.with_columns(self.unverified_slice(tombstones), names)
+        self.verify_columns(self.unverified_slice(tombstones), names)
     }
 
     /// As [`Segment::slice`], with the rows of one account set up in [from, to) alone.
@@ -118,13 +118,13 @@ impl Segment {
         &'a self, account: &str, (from, to): (i64, i64), names: &[&str], tombstones: &'a RowSet,
     ) -> Result<RecordSlice<'a>> {
         let mut slice = self.unverified_slice(tombstones);
-        let (is_whole, (code, rows)) = (slice.lies_within(from, to), self.rows_of_account(account)?);
+        let (is_all_in_range, (code, rows)) = (slice.lies_within(from, to), self.account_rows(account)?);
         (slice.account, slice.is_sorted_by_setup, slice.rows) = ((!rows.is_empty()).then_some(code), true, rows);
-        if !is_whole {
-            self.check(SETUP_TIME, &slice.rows)?;
+        if !is_all_in_range {
+            self.verify(SETUP_TIME, &slice.rows)?;
             slice.restrict_to(from, to);
         }
-        self.with_columns(slice, names)
+        self.verify_columns(slice, names)
     }
 
     /// The rows as columns, all of which may be read.
@@ -132,7 +132,7 @@ impl Segment {
     /// # Errors
     /// `Damaged` where any is not what was written.
     pub fn verified_slice<'a>(&'a self, tombstones: &'a RowSet) -> Result<RecordSlice<'a>> {
-        self.check_whole()?;
+        self.verify_file()?;
         Ok(self.unverified_slice(tombstones))
     }
 
@@ -142,7 +142,7 @@ impl Segment {
     /// `Damaged` where the row is not what was written.
     pub fn row<'a>(&'a self, row: usize, tombstones: &'a RowSet) -> Result<(RecordSlice<'a>, Option<&'a [u8]>)> {
         let rows = row..row + 1;
-        (0..COLUMN_COUNT).try_for_each(|number| self.check(number, &rows))?;
+        (0..COLUMN_COUNT).try_for_each(|number| self.verify(number, &rows))?;
         Ok((RecordSlice { rows, ..self.unverified_slice(tombstones) }, self.versions(row)))
     }
 
@@ -160,8 +160,8 @@ impl Segment {
     ///
     /// # Errors
     /// `Damaged` where a byte of it is not what was written.
-    pub fn check_whole(&self) -> Result<()> {
-        self.told(self.pages.are_all_whole())
+    pub fn verify_file(&self) -> Result<()> {
+        self.require_intact(self.pages.is_file_intact())
     }
 
     /// What is kept of a row's versions; after [`Segment::verified_slice`] or [`Segment::row`].
@@ -175,14 +175,14 @@ impl Segment {
     /// `Damaged` where something that it needs is not what was written.
     pub fn find(&self, key_hash: u64, source: &str, session_id: &str) -> Result<Vec<usize>> {
         if !self.has_read_bloom_filter() {
-            self.check(segment_column::KEY_FILTER, &(0..self.rows))?;
+            self.verify(segment_column::KEY_FILTER, &(0..self.rows))?;
             self.has_read_bloom_filter.store(true, Ordering::Relaxed);
         }
         if !bloom_filter::may_have(&self.bloom_filter, key_hash) {
             return Ok(Vec::new());
         }
         let hash_of = |place: usize| -> Result<u64> {
-            self.check(segment_column::SORTED_KEY_HASH, &(place..place + 1))?;
+            self.verify(segment_column::SORTED_KEY_HASH, &(place..place + 1))?;
             Ok(self.sorted_key_hash[place])
         };
         let mut found = Vec::new();
@@ -191,9 +191,9 @@ impl Segment {
             if hash_of(place)? != key_hash {
                 break;
             }
-            self.check(segment_column::ROW_OF_KEY, &(place..place + 1))?;
+            self.verify(segment_column::ROW_OF_KEY, &(place..place + 1))?;
             let row = self.row_of_key[place] as usize;
-            KEY_COLUMNS.into_iter().try_for_each(|number| self.check(number, &(row..row + 1)))?;
+            KEY_COLUMNS.into_iter().try_for_each(|number| self.verify(number, &(row..row + 1)))?;
             if self.has_key(row, source, session_id) {
                 found.push(row);
             }
@@ -207,11 +207,11 @@ impl Segment {
     }
 
     /// An account, searched for when it is first asked for.
-    fn rows_of_account(&self, account: &str) -> Result<Account> {
+    fn account_rows(&self, account: &str) -> Result<AccountRows> {
         if let Some(known) = self.accounts.lock().get(account) {
             return Ok(known.clone());
         }
-        let found = self.search_account(account)?;
+        let found = self.find_account_rows(account)?;
         // Others are as many as anyone asks for.
         if !found.1.is_empty() {
             self.accounts.lock().insert(account.into(), found.clone());
@@ -220,12 +220,12 @@ impl Segment {
     }
 
     /// Rows are sorted by account, absent ones last.
-    fn search_account(&self, account: &str) -> Result<Account> {
+    fn find_account_rows(&self, account: &str) -> Result<AccountRows> {
         let accounts = self.category(dictionary_slot::ACCOUNT_ID);
-        self.check(ACCOUNT_ID, &(0..0))?;
+        self.verify(ACCOUNT_ID, &(0..0))?;
         let codes = accounts.codes_where(|entry| entry < account, |entry| entry == account);
         let code_of = |row: usize| -> Result<usize> {
-            self.told(self.pages.are_codes_whole(&self.columns[ACCOUNT_ID], &(row..row + 1)))?;
+            self.require_intact(self.pages.are_codes_intact(&self.columns[ACCOUNT_ID], &(row..row + 1)))?;
             Ok(accounts.code(row) as usize)
         };
         if codes.is_empty() {
@@ -270,21 +270,21 @@ impl Segment {
     ///
     /// # Errors
     /// `Damaged` where they are not.
-    pub fn with_columns<'a>(&self, slice: RecordSlice<'a>, names: &[&str]) -> Result<RecordSlice<'a>> {
-        for number in names.iter().filter_map(|name| column_number(name)) {
-            self.check(number, &slice.rows)?;
+    pub fn verify_columns<'a>(&self, slice: RecordSlice<'a>, names: &[&str]) -> Result<RecordSlice<'a>> {
+        for number in names.iter().filter_map(|name| column_named(name)) {
+            self.verify(number, &slice.rows)?;
         }
-        self.check(SETUP_TIME, &slice.rows)?;
+        self.verify(SETUP_TIME, &slice.rows)?;
         Ok(slice)
     }
 
     /// Makes sure that rows of a column are what was written.
-    fn check(&self, number: usize, rows: &Range<usize>) -> Result<()> {
-        self.told(self.pages.are_rows_whole(&self.columns[number], rows))
+    fn verify(&self, number: usize, rows: &Range<usize>) -> Result<()> {
+        self.require_intact(self.pages.are_rows_intact(&self.columns[number], rows))
     }
 
-    fn told(&self, is_whole: bool) -> Result<()> {
-        if !is_whole {
+    fn require_intact(&self, is_intact: bool) -> Result<()> {
+        if !is_intact {
             // Its keys cannot be trusted any more, so neither can any count of it.
             self.damaged.store(true, Ordering::Relaxed);
         }
@@ -322,7 +322,7 @@ impl Segment {
     }
 }
 
-const fn number_of(name: &str) -> usize {
+const fn column_of(name: &str) -> usize {
     let mut number = 0;
     while !crate::record::schema::str_eq(FIELDS[number].name, name) {
         number += 1;
@@ -331,7 +331,7 @@ const fn number_of(name: &str) -> usize {
 }
 
 /// Number of the column of a name; none for one that follows from others.
-fn column_number(name: &str) -> Option<usize> {
+fn column_named(name: &str) -> Option<usize> {
     let own = || segment_column::NAMES.iter().position(|own| *own == name).map(|number| segment_column::RECEIVED_TIME + number);
     FIELDS.iter().position(|field| field.name == name).or_else(own)
 }

@@ -15,74 +15,75 @@ pub struct PageChecksums {
     file: Buffer,
     crc32: Vec<u32>,
     /// A bit per page that was found to be as written.
-    checked: Vec<AtomicU64>,
+    verified: Vec<AtomicU64>,
 }
 
 impl PageChecksums {
     /// A mapped file of which nothing is checked yet.
     pub fn new(file: Buffer, crc32: Vec<u32>) -> Self {
-        let checked = (0..crc32.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
-        Self { file, crc32, checked }
+        let verified = (0..crc32.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
+        Self { file, crc32, verified }
     }
 
     /// Whether bytes of the file are as they were written.
-    pub fn are_whole(&self, bytes: &[u8]) -> bool {
+    pub fn are_bytes_intact(&self, bytes: &[u8]) -> bool {
         let Some(start) = (bytes.as_ptr() as usize).checked_sub(self.file.as_ptr() as usize) else {
             return bytes.is_empty();
         };
         let end = start + bytes.len();
         bytes.is_empty()
-            || end <= self.file.len() && (start / PAGE_BYTES..=(end - 1) / PAGE_BYTES).all(|page| self.is_whole(page))
+            || end <= self.file.len() && (start / PAGE_BYTES..=(end - 1) / PAGE_BYTES).all(|page| self.is_page_intact(page))
     }
 
     /// Whether all bytes of the file are as they were written.
-    pub fn are_all_whole(&self) -> bool {
-        self.crc32.len() == self.file.len().div_ceil(PAGE_BYTES) && (0..self.crc32.len()).all(|page| self.is_whole(page))
+    pub fn is_file_intact(&self) -> bool {
+        self.crc32.len() == self.file.len().div_ceil(PAGE_BYTES) && (0..self.crc32.len()).all(|page| self.is_page_intact(page))
     }
 
     /// Whether the rows of a column, all entries of its dictionary among them, are as they were written.
-    pub fn are_rows_whole(&self, column: &ArrayData, rows: &Range<usize>) -> bool {
-        let nulls = column.nulls().is_none_or(|nulls| self.are_whole(&nulls.validity()[rows.start / 8..rows.end.div_ceil(8)]));
+    pub fn are_rows_intact(&self, column: &ArrayData, rows: &Range<usize>) -> bool {
+        let nulls =
+            column.nulls().is_none_or(|nulls| self.are_bytes_intact(&nulls.validity()[rows.start / 8..rows.end.div_ceil(8)]));
         let buffers = column.buffers();
         if !nulls || buffers.is_empty() {
             return nulls;
         }
         if let [entries] = column.child_data() {
-            return self.are_codes_whole(column, rows) && self.are_rows_whole(entries, &(0..entries.len()));
+            return self.are_codes_intact(column, rows) && self.are_rows_intact(entries, &(0..entries.len()));
         }
         if let [offsets, values] = buffers {
-            return self.are_texts_whole(offsets, values, rows);
+            return self.are_texts_intact(offsets, values, rows);
         }
-        self.are_values_whole(&buffers[0], column.data_type(), rows)
+        self.are_values_intact(&buffers[0], column.data_type(), rows)
     }
 
     /// Whether the codes of a column with a dictionary are as they were written.
-    pub fn are_codes_whole(&self, column: &ArrayData, rows: &Range<usize>) -> bool {
+    pub fn are_codes_intact(&self, column: &ArrayData, rows: &Range<usize>) -> bool {
         let DataType::Dictionary(codes, _) = column.data_type() else { return false };
-        self.are_values_whole(&column.buffers()[0], codes, rows)
+        self.are_values_intact(&column.buffers()[0], codes, rows)
     }
 
-    fn are_values_whole(&self, values: &Buffer, kind: &DataType, rows: &Range<usize>) -> bool {
-        kind.primitive_width().is_some_and(|width| self.are_whole(&values[rows.start * width..rows.end * width]))
+    fn are_values_intact(&self, values: &Buffer, kind: &DataType, rows: &Range<usize>) -> bool {
+        kind.primitive_width().is_some_and(|width| self.are_bytes_intact(&values[rows.start * width..rows.end * width]))
     }
 
-    fn are_texts_whole(&self, offsets: &Buffer, values: &Buffer, rows: &Range<usize>) -> bool {
+    fn are_texts_intact(&self, offsets: &Buffer, values: &Buffer, rows: &Range<usize>) -> bool {
         // An offset may be followed only once its own page is known to be whole.
         let offset = |row: usize| offsets.typed_data::<i32>().get(row).map_or(0, |&offset| offset as usize);
-        self.are_whole(&offsets[rows.start * 4..(offsets.len()).min(rows.end * 4 + 4)])
-            && self.are_whole(&values[offset(rows.start)..offset(rows.end)])
+        self.are_bytes_intact(&offsets[rows.start * 4..(offsets.len()).min(rows.end * 4 + 4)])
+            && self.are_bytes_intact(&values[offset(rows.start)..offset(rows.end)])
     }
 
-    fn is_whole(&self, page: usize) -> bool {
+    fn is_page_intact(&self, page: usize) -> bool {
         let (word, bit) = (page / 64, 1 << (page % 64));
-        let Some(checked) = self.checked.get(word) else { return false };
-        if checked.load(Ordering::Relaxed) & bit == 0 {
+        let Some(verified) = self.verified.get(word) else { return false };
+        if verified.load(Ordering::Relaxed) & bit == 0 {
             let start = page * PAGE_BYTES;
             let bytes = &self.file[start..self.file.len().min(start + PAGE_BYTES)];
             if self.crc32.get(page) != Some(&crc32fast::hash(bytes)) {
                 return false;
             }
-            checked.fetch_or(bit, Ordering::Relaxed);
+            verified.fetch_or(bit, Ordering::Relaxed);
         }
         true
     }
@@ -91,11 +92,11 @@ impl PageChecksums {
 /// Sums up the pages of a file that is being written.
 #[derive(Default)]
 pub struct PageHasher {
-    done: Vec<u32>,
-    page: crc32fast::Hasher,
+    page_crc32: Vec<u32>,
+    current_page: crc32fast::Hasher,
     page_bytes: usize,
     /// Of all pages that are done.
-    whole: crc32fast::Hasher,
+    file_hasher: crc32fast::Hasher,
 }
 
 impl PageHasher {
@@ -103,7 +104,7 @@ impl PageHasher {
     pub fn add(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let (here, rest) = bytes.split_at(bytes.len().min(PAGE_BYTES - self.page_bytes));
-            self.page.update(here);
+            self.current_page.update(here);
             self.page_bytes += here.len();
             bytes = rest;
             if self.page_bytes == PAGE_BYTES {
@@ -117,13 +118,13 @@ impl PageHasher {
         if self.page_bytes > 0 {
             self.end_page();
         }
-        (self.whole.finalize(), self.done)
+        (self.file_hasher.finalize(), self.page_crc32)
     }
 
     fn end_page(&mut self) {
-        let page = std::mem::take(&mut self.page);
-        self.whole.combine(&page);
-        self.done.push(page.finalize());
+        let page = std::mem::take(&mut self.current_page);
+        self.file_hasher.combine(&page);
+        self.page_crc32.push(page.finalize());
         self.page_bytes = 0;
     }
 }
@@ -136,10 +137,10 @@ mod tests {
     fn pages_are_summed_up_however_they_are_written() {
         let file: Vec<u8> = (0..PAGE_BYTES * 2 + 77).map(|i| (i * i / 7) as u8).collect();
         for step in [1_000, PAGE_BYTES, PAGE_BYTES * 3] {
-            let mut sums = PageHasher::default();
-            file.chunks(step).for_each(|bytes| sums.add(bytes));
+            let mut hasher = PageHasher::default();
+            file.chunks(step).for_each(|bytes| hasher.add(bytes));
             let pages: Vec<u32> = file.chunks(PAGE_BYTES).map(crc32fast::hash).collect();
-            assert_eq!(sums.finish(), (crc32fast::hash(&file), pages));
+            assert_eq!(hasher.finish(), (crc32fast::hash(&file), pages));
         }
         assert_eq!(PageHasher::default().finish(), (0, Vec::new()));
     }
@@ -151,8 +152,8 @@ mod tests {
         bytes[PAGE_BYTES + 5] = 8;
         let pages = PageChecksums::new(Buffer::from_vec(bytes), crc32);
         let file = pages.file.clone();
-        assert!(pages.are_whole(&file[..PAGE_BYTES]) && pages.are_whole(&file[PAGE_BYTES * 2..]));
-        assert!(!pages.are_whole(&file[PAGE_BYTES - 1..PAGE_BYTES + 1]) && !pages.are_all_whole());
-        assert!(pages.are_whole(&[]) && !pages.are_whole(&[7]));
+        assert!(pages.are_bytes_intact(&file[..PAGE_BYTES]) && pages.are_bytes_intact(&file[PAGE_BYTES * 2..]));
+        assert!(!pages.are_bytes_intact(&file[PAGE_BYTES - 1..PAGE_BYTES + 1]) && !pages.is_file_intact());
+        assert!(pages.are_bytes_intact(&[]) && !pages.are_bytes_intact(&[7]));
     }
 }

@@ -22,7 +22,7 @@ use crate::scan::minute_histogram::minute_of_day;
 use crate::wire::versions::spans_several_days;
 
 /// Bytes written between two flushes.
-const FLUSH_BYTES: usize = 4 << 20;
+const SYNC_INTERVAL_BYTES: usize = 4 << 20;
 
 /// Rows of a slice, and what is kept of their versions.
 pub struct RowSource<'a> {
@@ -49,11 +49,11 @@ pub fn write(
     sort(sources, source_rows);
     let columns = columns(sources, source_rows)?;
     let path = directory.join(name);
-    let (bytes, crc32, page_crc32) = put_durably(&path, &columns.batch)?;
+    let (bytes, crc32, page_crc32) = write_durably(&path, &columns.batch)?;
     let SegmentColumns { setup_range, column_stats, multi_day_keys, .. } = columns;
     let summary = Summary { setup_range, column_stats, page_crc32, multi_day_keys };
     let written = ManifestEntry { name: name.to_owned(), rows: source_rows.len(), bytes, crc32, summary };
-    let segment = Segment::open_written(directory, &written)?;
+    let segment = Segment::open_and_verify(directory, &written)?;
     Ok((written, segment))
 }
 
@@ -82,34 +82,34 @@ fn columns(sources: &[RowSource<'_>], source_rows: &[SourceRow]) -> Result<Segme
     let mut column_stats = [UNKNOWN_STATS; INT_COUNT];
     for field in &FIELDS {
         arrays.push(match field.field_type.column_kind() {
-            ColumnKind::Dictionary => category_column(sources, source_rows, field.slot)?,
+            ColumnKind::Dictionary => dictionary_column(sources, source_rows, field.slot)?,
             ColumnKind::Text => {
                 let text = |&(source, row): &SourceRow| sources[source as usize].slice.fields.texts[field.slot].get(row as usize);
                 text_array(source_rows.iter().map(text))
             }
             ColumnKind::Int => {
                 let value = |slice: &RecordSlice<'_>, row| slice.fields.ints[field.slot].get(row);
-                let values: Vec<i64> = each(sources, source_rows, value).collect();
+                let values: Vec<i64> = gather(sources, source_rows, value).collect();
                 column_stats[field.slot] = ColumnStats::of(&values);
                 int_array(values, column_stats[field.slot], field.field_type)
             }
         });
     }
-    let received = each(sources, source_rows, |slice, row| slice.received_us[row]);
+    let received = gather(sources, source_rows, |slice, row| slice.received_us[row]);
     arrays.push(Arc::new(TimestampMicrosecondArray::from_iter_values(received).with_timezone("UTC")));
-    let kept = || source_rows.iter().map(|&(source, row)| (sources[source as usize].versions)(row as usize));
-    arrays.push(versions_column(kept()));
-    let hashes: Vec<u64> = each(sources, source_rows, |slice, row| slice.fields.key_hash(row)).collect();
+    let versions = || source_rows.iter().map(|&(source, row)| (sources[source as usize].versions)(row as usize));
+    arrays.push(versions_column(versions()));
+    let hashes: Vec<u64> = gather(sources, source_rows, |slice, row| slice.fields.key_hash(row)).collect();
     let mut keys: Vec<(u64, u32)> = hashes.iter().zip(0..).map(|(&hash, row)| (hash, row)).collect();
     keys.sort_unstable();
     arrays.push(Arc::new(UInt64Array::from_iter_values(keys.iter().map(|key| key.0))));
     arrays.push(Arc::new(UInt32Array::from_iter_values(keys.iter().map(|key| key.1))));
     arrays.push(Arc::new(UInt16Array::from(bloom_filter::build(&hashes))));
-    let minutes = each(sources, source_rows, |slice, row| minute_of_day(slice.setup_us[row]));
+    let minutes = gather(sources, source_rows, |slice, row| minute_of_day(slice.setup_us[row]));
     arrays.push(Arc::new(UInt16Array::from_iter_values(minutes)));
-    arrays.push(duration_column(each(sources, source_rows, |slice, row| slice.durations.get(row)), source_rows.len()));
+    arrays.push(duration_column(gather(sources, source_rows, |slice, row| slice.durations.get(row)), source_rows.len()));
     let mut multi_day_keys: Vec<u64> =
-        kept().zip(&hashes).filter(|(kept, _)| kept.is_some_and(spans_several_days)).map(|(_, &hash)| hash).collect();
+        versions().zip(&hashes).filter(|(versions, _)| versions.is_some_and(spans_several_days)).map(|(_, &hash)| hash).collect();
     multi_day_keys.sort_unstable();
     let names = FIELDS.iter().map(|field| field.name).chain(segment_column::NAMES);
     let fields = names.zip(&arrays).map(|(name, array)| ArrowField::new(name, array.data_type().clone(), true));
@@ -118,7 +118,7 @@ fn columns(sources: &[RowSource<'_>], source_rows: &[SourceRow]) -> Result<Segme
     Ok(SegmentColumns { batch, setup_range: (low, high), column_stats, multi_day_keys })
 }
 
-fn each<'a, T>(
+fn gather<'a, T>(
     sources: &'a [RowSource<'_>], source_rows: &'a [SourceRow], value: impl Fn(&RecordSlice<'_>, usize) -> T + Clone + 'a,
 ) -> impl Iterator<Item = T> + Clone {
     source_rows.iter().map(move |&(source, row)| value(&sources[source as usize].slice, row as usize))
@@ -131,11 +131,11 @@ fn duration_column(durations: impl Iterator<Item = (bool, i64)>, rows: usize) ->
     values.map_or_else(|| Arc::new(NullArray::new(rows)) as ArrayRef, |values| Arc::new(Int32Array::from(values)))
 }
 
-fn versions_column<'a>(kept: impl Iterator<Item = Option<&'a [u8]>> + Clone) -> ArrayRef {
-    if kept.clone().all(|kept| kept.is_none()) {
-        return Arc::new(NullArray::new(kept.count()));
+fn versions_column<'a>(versions: impl Iterator<Item = Option<&'a [u8]>> + Clone) -> ArrayRef {
+    if versions.clone().all(|versions| versions.is_none()) {
+        return Arc::new(NullArray::new(versions.count()));
     }
-    Arc::new(BinaryArray::from_iter(kept))
+    Arc::new(BinaryArray::from_iter(versions))
 }
 
 /// The texts of a category column that rows use, ascending, and the codes of the sources among them.
@@ -177,38 +177,38 @@ impl<'a> DictionaryMerge<'a> {
 }
 
 /// A category column with only the entries that the rows use.
-fn category_column(sources: &[RowSource<'_>], source_rows: &[SourceRow], slot: usize) -> Result<ArrayRef> {
+fn dictionary_column(sources: &[RowSource<'_>], source_rows: &[SourceRow], slot: usize) -> Result<ArrayRef> {
     let dictionary = DictionaryMerge::new(sources, source_rows, slot);
     let codes: Vec<usize> = source_rows.iter().map(|&place| dictionary.code(sources, place)).collect();
     Ok(dictionary_array(&codes, &dictionary.entries)?)
 }
 
 /// Writes a batch into a new file, durably; gives its size, the CRC-32 of its bytes and those of its pages.
-fn put_durably(path: &Path, batch: &RecordBatch) -> Result<(u64, u32, Vec<u32>)> {
+fn write_durably(path: &Path, batch: &RecordBatch) -> Result<(u64, u32, Vec<u32>)> {
     let io = |source| Error::io(path, source);
     let temporary = path.with_extension("tmp");
     let directory = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(directory).map_err(io)?;
     let file = File::create(&temporary).map_err(io)?;
-    let mut out = PacedFile { file, sums: PageHasher::default(), bytes: 0, unflushed: 0 };
-    let mut writer = FileWriter::try_new(&mut out, &batch.schema()).map_err(|error| told(path, error))?;
-    writer.write(batch).and_then(|()| writer.finish()).map_err(|error| told(path, error))?;
+    let mut out = PacedFile { file, hasher: PageHasher::default(), bytes: 0, unsynced_bytes: 0 };
+    let mut writer = FileWriter::try_new(&mut out, &batch.schema()).map_err(|error| io_error(path, error))?;
+    writer.write(batch).and_then(|()| writer.finish()).map_err(|error| io_error(path, error))?;
     drop(writer);
     out.file.sync_all().map_err(io)?;
     std::fs::rename(&temporary, path).map_err(io)?;
-    flush_directory(directory).map_err(io)?;
+    sync_directory(directory).map_err(io)?;
     // The directory itself may be new; its name must survive too.
-    directory.parent().map_or(Ok(()), flush_directory).map_err(io)?;
-    let (crc32, page_crc32) = out.sums.finish();
+    directory.parent().map_or(Ok(()), sync_directory).map_err(io)?;
+    let (crc32, page_crc32) = out.hasher.finish();
     Ok((out.bytes, crc32, page_crc32))
 }
 
-fn flush_directory(directory: &Path) -> std::io::Result<()> {
+fn sync_directory(directory: &Path) -> std::io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
 /// What the operating system said, which Arrow wraps.
-fn told(path: &Path, error: ArrowError) -> Error {
+fn io_error(path: &Path, error: ArrowError) -> Error {
     if let ArrowError::IoError(_, source) = error {
         return Error::io(path, source);
     }
@@ -218,19 +218,19 @@ fn told(path: &Path, error: ArrowError) -> Error {
 /// A file that is flushed every few megabytes, as a flush of all at once would hold up those of the journal.
 struct PacedFile {
     file: File,
-    sums: PageHasher,
+    hasher: PageHasher,
     bytes: u64,
-    unflushed: usize,
+    unsynced_bytes: usize,
 }
 
 impl Write for PacedFile {
     fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
-        let written = self.file.write(&buffer[..buffer.len().min(FLUSH_BYTES)])?;
-        self.sums.add(&buffer[..written]);
+        let written = self.file.write(&buffer[..buffer.len().min(SYNC_INTERVAL_BYTES)])?;
+        self.hasher.add(&buffer[..written]);
         self.bytes += written as u64;
-        self.unflushed += written;
-        if self.unflushed >= FLUSH_BYTES {
-            self.unflushed = 0;
+        self.unsynced_bytes += written;
+        if self.unsynced_bytes >= SYNC_INTERVAL_BYTES {
+            self.unsynced_bytes = 0;
             self.file.sync_data()?;
         }
         Ok(written)
