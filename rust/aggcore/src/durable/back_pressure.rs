@@ -1,4 +1,8 @@
-//! The queue of batches that wait for a commit, and the back-pressure when it is full.
+//! Back-pressure: a bounded queue of batches that wait for a commit.
+//!
+//! The queue is bounded by the bytes of its frames. When it is full, [`CommitQueue::try_push`] refuses the batch and the
+//! caller commits a group itself before it tries again, so that clients cannot fill the memory faster than the disk
+//! takes the journal.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
@@ -6,36 +10,45 @@ use std::sync::{Arc, OnceLock};
 use crate::storage::BatchOutcome;
 use crate::wire::columnar_batch::ColumnarBatch;
 
-/// Bytes of batches that one flush takes: as much again may wait while it runs.
+/// Bytes of frames after which a group is large enough: one write and one sync cover it.
+///
+/// Batches that arrive while a group is being written form the next one.
 const GROUP_BYTES: usize = 8 << 20;
 
-/// A batch on its way to the disk.
+/// A batch between its arrival and its commit.
 pub struct PendingCommit {
-    /// The batch, with what of it was rejected.
+    /// The accepted records of the batch, and its rejected ones.
     pub batch: ColumnarBatch,
     pub(super) received_us: i64,
+    /// The batch as the journal stores it.
     pub(super) frame: Vec<u8>,
+    /// Set once the batch is durable and applied, or has failed.
     pub(super) outcome: OnceLock<std::result::Result<BatchOutcome, String>>,
 }
 
 impl PendingCommit {
+    /// Publishes the outcome to all threads that wait for this batch.
     pub(super) fn finish(&self, outcome: std::result::Result<BatchOutcome, String>) {
-        // Set once, by whoever took it out of the queue.
+        // Cannot fail: only the thread that took the batch out of the queue gets here, once.
         drop(self.outcome.set(outcome));
     }
 }
 
+/// Batches that wait for a commit, in order of arrival.
 #[derive(Default)]
 pub struct CommitQueue {
     batches: VecDeque<Arc<PendingCommit>>,
+    /// Bytes of the frames in `batches`.
     bytes: usize,
 }
 
 impl CommitQueue {
-    /// Puts a batch into the queue if there is room.
-    pub fn try_push(&mut self, pending: &Arc<PendingCommit>, waiting_bytes: usize) -> bool {
+    /// Appends a batch unless the queue would exceed `bytes_max`; returns whether it did.
+    ///
+    /// An empty queue takes a batch of any size, as it would otherwise never get in.
+    pub fn try_push(&mut self, pending: &Arc<PendingCommit>, bytes_max: usize) -> bool {
         let bytes = self.bytes + pending.frame.len();
-        let has_room = bytes <= waiting_bytes || self.batches.is_empty();
+        let has_room = bytes <= bytes_max || self.batches.is_empty();
         if has_room {
             self.bytes = bytes;
             self.batches.push_back(Arc::clone(pending));
@@ -43,6 +56,7 @@ impl CommitQueue {
         has_room
     }
 
+    /// Removes the oldest batches, until they reach [`GROUP_BYTES`] or the queue is empty.
     pub fn take_group(&mut self) -> Vec<Arc<PendingCommit>> {
         let (mut group, mut bytes) = (Vec::new(), 0);
         while bytes < GROUP_BYTES

@@ -1,4 +1,12 @@
-//! Group commit: batches of many callers become durable with one flush, then show in the store in the same order.
+//! Group commit: one write and one `fdatasync` make the batches of many callers durable.
+//!
+//! Leader and followers: every caller enqueues its batch and then asks for the journal's lock. The one that gets it takes
+//! a group from the queue, appends and syncs its frames, and applies its batches to the store in the order of their
+//! frames. The callers of the other batches find their outcome set when they get the lock. (DeWitt et al.,
+//! [Implementation Techniques for Main Memory Database Systems](https://doi.org/10.1145/602259.602261), 1984.)
+//!
+//! Invariants: no batch is applied before it is durable; batches are applied in the order of the journal, so that a
+//! replay gives the same store; the lock of the journal is taken before that of the queue.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -14,16 +22,16 @@ use crate::record::Record;
 use crate::storage::{BatchOutcome, Flush, Store};
 use crate::wire::columnar_batch::ColumnarBatch;
 
-/// What one batch, and all that wait, may have.
+/// Limits of one batch and of the queue.
 #[derive(Clone, Copy, Debug)]
 pub struct CommitLimits {
-    /// Records of a batch.
+    /// Maximum number of records of one batch.
     pub batch_rows: usize,
-    /// Bytes that wait to be made durable.
+    /// Maximum bytes of the batches that wait for a commit; see `back_pressure.rs`.
     pub waiting_bytes: usize,
 }
 
-/// A store whose batches are made durable in a journal.
+/// A store that makes each batch durable in a journal before it applies it.
 pub struct JournaledStore {
     /// The records.
     pub store: Store,
@@ -34,7 +42,7 @@ pub struct JournaledStore {
 }
 
 impl JournaledStore {
-    /// A store with no records yet in a data directory, to be filled with what the catalogue names, and then by
+    /// Creates an empty store for a data directory. The caller then opens the files that the catalogue names and calls
     /// [`JournaledStore::replay`].
     pub fn new(directory: &Path, limits: CommitLimits) -> Self {
         let writer = JournalWriter { journal: None, next_sequence: 1, older_bytes: 0, fault: None };
@@ -47,28 +55,30 @@ impl JournaledStore {
         }
     }
 
-    /// Takes the batches of all journal files from number `first` on back into memory.
+    /// Applies the batches of all journal files from sequence number `first` on.
     ///
     /// # Errors
-    /// `Io` where a file cannot be read, `Damaged` where one is not what was written.
+    /// `Io` if a file cannot be read, `Damaged` if one is corrupt.
     pub fn replay(&self, first: u64) -> Result<()> {
         let mut writer = self.journal.lock();
-        let mut before = None;
+        let mut previous = None;
         for sequence in journal::sequences(&self.directory)?.into_iter().filter(|&sequence| sequence >= first) {
             writer.next_sequence = writer.next_sequence.max(sequence + 1);
             let bytes = self.replay_file(sequence)?;
             writer.older_bytes += bytes;
-            // Beside the owner: a file is made before it is used, and the one before it may have gone on meanwhile.
-            if let Some((before, known)) = before.replace((sequence, bytes))
-                && journal::bytes_of(&self.directory, before)? != known
+            // A process that reads beside the owner may see the next file before the owner switches to it: if the
+            // previous file has grown since it was replayed, replay it again. Applying a batch twice changes nothing.
+            if let Some((previous, replayed)) = previous.replace((sequence, bytes))
+                && journal::file_bytes(&self.directory, previous)? != replayed
             {
-                writer.older_bytes += self.replay_file(before)? - known;
+                writer.older_bytes += self.replay_file(previous)? - replayed;
             }
         }
         writer.next_sequence = writer.next_sequence.max(first);
         Ok(())
     }
 
+    /// Applies the batches of one file; returns its bytes.
     fn replay_file(&self, sequence: u64) -> Result<u64> {
         journal::replay(&self.directory, sequence, |frame| {
             self.store.apply(&ColumnarBatch::from_journal(frame.batch)?, frame.received_us);
@@ -76,8 +86,10 @@ impl JournaledStore {
         })
     }
 
-    /// Takes a `WriteRecordsRequest` on its way to the disk. Records set up before `oldest_us` are rejected, but for events
-    /// of sessions that are still active. Where as much waits as may, the caller writes some of it first.
+    /// Decodes a `WriteRecordsRequest` and enqueues it for the next commit; [`JournaledStore::wait`] returns its outcome.
+    /// Rejects records set up before `oldest_us` (microseconds UTC), unless their session is still active.
+    ///
+    /// Back-pressure: while the queue is full, the caller commits a group before it enqueues its batch.
     ///
     /// # Errors
     /// `MalformedBatch` or `BatchLimit`.
@@ -88,11 +100,10 @@ impl JournaledStore {
         if asked > allowed {
             return Err(Error::BatchLimit { asked, allowed });
         }
-        let empty = batch.rows() == 0;
-        let frame = if empty { Vec::new() } else { Frame { received_us, batch: &batch.to_journal()? }.to_bytes() };
+        let is_empty = batch.rows() == 0;
+        let frame = if is_empty { Vec::new() } else { Frame { received_us, batch: &batch.to_journal()? }.to_bytes() };
         let pending = Arc::new(PendingCommit { batch, received_us, frame, outcome: OnceLock::new() });
-        if empty {
-            // Nothing of it needs to be durable.
+        if is_empty {
             pending.finish(Ok(BatchOutcome::default()));
             return Ok(pending);
         }
@@ -102,10 +113,10 @@ impl JournaledStore {
         Ok(pending)
     }
 
-    /// Returns once a batch survives a power cut and shows in the store. Whoever comes first writes for all that wait.
+    /// Blocks until a batch is durable and applied. The first caller to get the journal's lock commits for all.
     ///
     /// # Errors
-    /// `ReadOnly` where it could not be made durable.
+    /// `ReadOnly` if the batch could not be made durable; the store does not have it then.
     pub fn wait(&self, pending: &PendingCommit) -> Result<BatchOutcome> {
         while pending.outcome.get().is_none() {
             let mut writer = self.journal.lock();
@@ -121,7 +132,7 @@ impl JournaledStore {
         }
     }
 
-    /// Makes batches that wait durable, those that nobody waits for any more among them; false where none waits.
+    /// Commits one group, including batches whose caller has disconnected. Returns false if the queue was empty.
     pub fn commit_group(&self) -> bool {
         let mut writer = self.journal.lock();
         let group = self.queue.lock().take_group();
@@ -131,36 +142,36 @@ impl JournaledStore {
         !group.is_empty()
     }
 
-    /// Why nothing can be made durable now.
+    /// Why the store is read-only, if it is; see `disk_fault.rs`.
     pub fn fault(&self) -> Option<String> {
         self.journal.lock().fault.clone()
     }
 
-    /// After a failure, tries whether a new file can be begun; no batch is needed for that.
+    /// After a fault, tries to open a new journal file, so that the store recovers without waiting for a batch.
     pub fn reopen_after_fault(&self) {
         let mut writer = self.journal.lock();
         if writer.fault.is_some() {
-            // What stands in the way is kept as the fault.
+            // The writer records a new failure as its fault.
             drop(writer.open(&self.directory));
         }
     }
 
-    /// Bytes of the journal files that the next start would read.
+    /// Bytes of the journal files that the next start has to replay.
     pub fn journal_bytes(&self) -> u64 {
         let writer = self.journal.lock();
         writer.older_bytes + writer.journal.as_ref().map_or(0, Journal::bytes)
     }
 
-    /// Begins a seal. With `with_active` the batches from now on go to a new journal file, whose number is given too:
-    /// once the seal is in the catalogue, the files before it are not needed any more.
+    /// Begins a flush. With `with_active`, later batches go to a new journal file, and its sequence number is returned:
+    /// once the catalogue has the flush, the files before it can be removed.
     ///
     /// # Errors
-    /// `Io` where the new file cannot be made; nothing has changed then.
+    /// `Io` if the new file cannot be created; nothing has changed then.
     pub fn begin_flush(&self, with_active: bool) -> Result<(Flush, Option<u64>)> {
         if !with_active {
             return Ok((self.store.begin_flush(false), None));
         }
-        // Made before the lock is taken, as that takes several flushes.
+        // Creates the file outside the lock, as several syncs would block the commits meanwhile.
         let sequence = self.journal.lock().take_sequence();
         let next = Journal::create(&self.directory, sequence)?;
         let mut writer = self.journal.lock();
@@ -169,10 +180,10 @@ impl JournaledStore {
         Ok((self.store.begin_flush(true), Some(sequence)))
     }
 
-    /// Removes the journal files before `first`, which the catalogue does not need any more.
+    /// Removes the journal files before sequence number `first`, whose batches the catalogue's files have.
     ///
     /// # Errors
-    /// `Io` where the operating system refuses; the next start removes them.
+    /// `Io` if the operating system refuses; the next start removes them.
     pub fn drop_journal(&self, first: u64) -> Result<()> {
         self.journal.lock().older_bytes = 0;
         for sequence in journal::sequences(&self.directory)?.into_iter().filter(|&sequence| sequence < first) {
@@ -181,6 +192,8 @@ impl JournaledStore {
         Ok(())
     }
 
+    /// Makes a group durable, then applies it. If the disk refuses it (for example with ENOSPC), every batch of the group
+    /// gets the error and none is applied; see `disk_fault.rs`.
     fn commit(&self, writer: &mut JournalWriter, group: &[Arc<PendingCommit>]) {
         match writer.append(&self.directory, group.iter().map(|pending| pending.frame.as_slice())) {
             Err(error) => group.iter().for_each(|pending| pending.finish(Err(error.to_string()))),

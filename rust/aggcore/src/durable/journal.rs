@@ -1,15 +1,30 @@
-//! The journal: files to which acknowledged batches are appended and flushed.
+//! The journal: a write-ahead log of acknowledged batches, in files that are only appended to.
 //!
-//! A file begins with a header of 32 bytes: [`MAGIC`], its sequence number, how many of its bytes are known
-//! to be flushed (0 bytes are those of the header) and the CRC-32 of these two, each little endian. Frames follow, one per batch:
-//! length of the batch, CRC-32 of the rest of the frame, receive time, then the batch, an Arrow IPC stream.
+//! A file is a header, then one frame per batch. All numbers are little endian.
 //!
-//! The number of flushed bytes is noted after every flush and becomes durable with the next one. A frame before
-//! it that does not read back is damage; after it, it is what a power cut left of a write that nobody was told of.
+//! | header at byte | bytes | |
+//! |---|---|---|
+//! | 0 | 8 | [`MAGIC`] |
+//! | 8 | 8 | sequence number of the file |
+//! | 16 | 8 | synced bytes: the length of the file, header included, that is known to be on disk |
+//! | 24 | 4 | CRC-32 of bytes 8 to 23 |
+//! | 28 | 4 | 0 |
 //!
-//! After a failed write or flush a file is never written again: the operating system may have dropped what it
-//! could not write, and a second flush would not tell (Rebello et al., Can Applications Recover from fsync
-//! Failures?, 2020). What comes next goes to a new file.
+//! | frame at byte | bytes | |
+//! |---|---|---|
+//! | 0 | 4 | length of the batch in bytes |
+//! | 4 | 4 | CRC-32 of all other bytes of the frame |
+//! | 8 | 8 | when the batch was received, microseconds UTC |
+//! | 16 | length | the batch, an Arrow IPC stream |
+//!
+//! **Torn frames.** Each append writes frames, syncs, and then notes the synced bytes in the header; that note becomes
+//! durable with the next sync. So a frame that begins before the synced bytes was acknowledged, and if it fails its
+//! checksum the file is corrupt. A bad frame after them is an unacknowledged write that a power cut tore: it ends the
+//! file.
+//!
+//! **Why not a library or SQLite.** After a failed sync the file must never be written again but left for a new one
+//! (see `disk_fault.rs`), and a log owned by a library does not let us do so; docs/design.md has the measurements under
+//! "The journal is files".
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -20,52 +35,55 @@ use crate::error::{Error, Result};
 
 const MAGIC: [u8; 8] = *b"PEGJRNL1";
 const HEADER_BYTES: usize = 32;
+/// Offset of the synced bytes in the header.
+const SYNCED_BYTES_AT: usize = 16;
 const FRAME_HEADER_BYTES: usize = 16;
 
-/// An open file of the journal.
+/// A journal file that is open for appending.
 pub struct Journal {
-    /// Number of the file; a later one has a greater number.
+    /// Sequence number of the file; later files have greater numbers.
     pub sequence: u64,
     file: File,
     path: PathBuf,
+    /// Length in bytes up to the last synced frame.
     end: u64,
 }
 
-/// One batch of the journal.
+/// One batch in a journal file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// When the batch was received, microseconds UTC.
+    /// When the service received the batch, microseconds UTC.
     pub received_us: i64,
-    /// The batch as [`crate::wire::columnar_batch::ColumnarBatch::to_journal`] wrote it.
+    /// The batch as [`ColumnarBatch::to_journal`](crate::wire::columnar_batch::ColumnarBatch::to_journal) encodes it.
     pub batch: &'a [u8],
 }
 
 impl Frame<'_> {
-    /// The frame as it stands in a file.
+    /// Encodes the frame with its length and checksum.
     pub fn to_bytes(&self) -> Vec<u8> {
-        // A batch comes in one message, which is far smaller than 4 GiB.
+        // The length fits 32 bits: a batch comes in one gRPC message, far smaller than 4 GiB.
         let (length, received) = ((self.batch.len() as u32).to_le_bytes(), self.received_us.to_le_bytes());
         let mut hasher = crc32fast::Hasher::new();
-        [&length[..], &received, self.batch].into_iter().for_each(|part| hasher.update(part));
+        [&length[..], &received, self.batch].into_iter().for_each(|bytes| hasher.update(bytes));
         [&length[..], &hasher.finalize().to_le_bytes(), &received, self.batch].concat()
     }
 }
 
-/// Name of a journal file within the data directory.
+/// Path of a journal file within the data directory.
 pub fn name(sequence: u64) -> String {
     format!("journal/{sequence:08}.log")
 }
 
 impl Journal {
-    /// Makes a new file, durably.
+    /// Creates an empty file that survives a power cut: syncs it, its directory and the directory above.
     ///
     /// # Errors
-    /// `Io` where the operating system refuses; nothing is left then.
+    /// `Io` if the operating system refuses; the file is removed then.
     pub fn create(directory: &Path, sequence: u64) -> Result<Self> {
         let path = directory.join(name(sequence));
         let journal = Self::try_create(&path, sequence).map_err(|source| Error::io(&path, source));
         if journal.is_err() {
-            // Best effort: an empty file means nothing to whoever reads the journal.
+            // Best effort: a reader skips a file without frames.
             drop(std::fs::remove_file(&path));
         }
         journal
@@ -82,18 +100,18 @@ impl Journal {
         Ok(Self { sequence, file, path: path.to_owned(), end: HEADER_BYTES as u64 })
     }
 
-    /// Bytes that the file has.
+    /// Length of the file in bytes.
     pub fn bytes(&self) -> u64 {
         self.end
     }
 
-    /// Appends frames; they survive a power cut once this returns.
+    /// Appends frames and syncs them; they survive a power cut once this returns.
     ///
     /// # Errors
-    /// `Io` where the operating system refuses; the file must not be used any more then.
+    /// `Io` if the operating system refuses; the caller must abandon the file then.
     pub fn append<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>) -> Result<()> {
         self.try_append(&frames.collect::<Vec<_>>().concat()).map_err(|source| {
-            // Best effort: what was not acknowledged need not be there at the next start.
+            // Best effort: cuts off frames that were not acknowledged.
             drop(self.file.set_len(self.end));
             Error::io(&self.path, source)
         })
@@ -109,49 +127,50 @@ impl Journal {
     }
 }
 
-/// Removes a file of the journal.
+/// Removes a journal file.
 ///
 /// # Errors
-/// `Io` where the operating system refuses.
+/// `Io` if the operating system refuses.
 pub fn remove(directory: &Path, sequence: u64) -> Result<()> {
     let path = directory.join(name(sequence));
     std::fs::remove_file(&path).map_err(|source| Error::io(&path, source))
 }
 
-/// Reads a file of the journal and hands over its frames in order; gives its size in bytes.
+/// Passes the frames of a journal file to `apply` in order; returns the length of the file in bytes.
 ///
 /// # Errors
-/// `Io` where it cannot be read, `Damaged` where a flushed frame is not what was written, or what `take` gives.
-pub fn replay(directory: &Path, sequence: u64, mut take: impl FnMut(&Frame<'_>) -> Result<()>) -> Result<u64> {
+/// `Io` if the file cannot be read, `Damaged` if its header or a frame within its synced bytes is corrupt, or the error
+/// of `apply`.
+pub fn replay(directory: &Path, sequence: u64, mut apply: impl FnMut(&Frame<'_>) -> Result<()>) -> Result<u64> {
     let path = directory.join(name(sequence));
     let bytes = std::fs::read(&path).map_err(|source| Error::io(&path, source))?;
-    let Some(flushed) = flushed_bytes(&bytes, sequence).map_err(|problem| Error::damaged(&path, problem))? else {
+    let Some(synced) = synced_bytes(&bytes, sequence).map_err(|problem| Error::damaged(&path, problem))? else {
         return Ok(0);
     };
     let mut at = HEADER_BYTES;
     while let Some((frame, next)) = frame_at(&bytes, at) {
-        take(&frame)?;
+        apply(&frame)?;
         at = next;
     }
-    if at < flushed {
+    if at < synced {
         return Err(Error::damaged(&path, format!("the batch at byte {at} is not what was written")));
     }
     Ok(bytes.len() as u64)
 }
 
-/// Bytes of a journal file.
+/// Length of a journal file in bytes.
 ///
 /// # Errors
-/// `Io` where it cannot be looked at.
-pub fn bytes_of(directory: &Path, sequence: u64) -> Result<u64> {
+/// `Io` if the operating system refuses to read its metadata.
+pub fn file_bytes(directory: &Path, sequence: u64) -> Result<u64> {
     let path = directory.join(name(sequence));
     Ok(std::fs::metadata(&path).map_err(|source| Error::io(&path, source))?.len())
 }
 
-/// DenseIds of the journal files of a data directory, ascending.
+/// Sequence numbers of the journal files of a data directory, ascending.
 ///
 /// # Errors
-/// `Io` where the directory cannot be read.
+/// `Io` if the directory cannot be read.
 pub fn sequences(directory: &Path) -> Result<Vec<u64>> {
     let directory = directory.join("journal");
     let entries = match std::fs::read_dir(&directory) {
@@ -167,35 +186,39 @@ pub fn sequences(directory: &Path) -> Result<Vec<u64>> {
     Ok(sequences)
 }
 
-/// How many bytes of a file were flushed; `None` for one that was never used.
-fn flushed_bytes(bytes: &[u8], sequence: u64) -> std::result::Result<Option<usize>, String> {
-    let (Some(found), Some(flushed)) = (bytes.get(..HEADER_BYTES), u64_at(bytes, 16)) else {
-        // The header is flushed before the first frame.
+/// Reads the synced bytes from the header of a file; `None` if the file has no frames.
+///
+/// A power cut during creation can leave a file that is shorter than its header, or a header of zeros.
+///
+/// # Errors
+/// A description of the damage.
+fn synced_bytes(bytes: &[u8], sequence: u64) -> std::result::Result<Option<usize>, String> {
+    let (Some(found), Some(synced)) = (bytes.get(..HEADER_BYTES), u64_at(bytes, SYNCED_BYTES_AT)) else {
         return Ok(None);
     };
     if found.iter().all(|&byte| byte == 0) && bytes.len() == HEADER_BYTES {
         return Ok(None);
     }
-    if found != header(sequence, flushed) {
+    if found != header(sequence, synced) {
         return Err("its header is not what was written".to_owned());
     }
-    match usize::try_from(flushed) {
-        Ok(flushed) if flushed <= bytes.len() => Ok(Some(flushed)),
-        _ => Err(format!("it has {} bytes instead of at least {flushed}", bytes.len())),
+    match usize::try_from(synced) {
+        Ok(synced) if synced <= bytes.len() => Ok(Some(synced)),
+        _ => Err(format!("it has {} bytes instead of at least {synced}", bytes.len())),
     }
 }
 
-fn header(sequence: u64, flushed: u64) -> [u8; HEADER_BYTES] {
+fn header(sequence: u64, synced: u64) -> [u8; HEADER_BYTES] {
     let mut header = [0; HEADER_BYTES];
     header[..8].copy_from_slice(&MAGIC);
     header[8..16].copy_from_slice(&sequence.to_le_bytes());
-    header[16..24].copy_from_slice(&flushed.to_le_bytes());
+    header[SYNCED_BYTES_AT..24].copy_from_slice(&synced.to_le_bytes());
     let crc32 = crc32fast::hash(&header[8..24]);
     header[24..28].copy_from_slice(&crc32.to_le_bytes());
     header
 }
 
-/// The frame at a place and where the next one begins; `None` where there is no whole one.
+/// Reads the frame at an offset; returns it with the offset of the next one, or `None` if it is missing or torn.
 fn frame_at(bytes: &[u8], at: usize) -> Option<(Frame<'_>, usize)> {
     let head = bytes.get(at..at + FRAME_HEADER_BYTES)?;
     let length = u32::from_le_bytes(*head.first_chunk()?) as usize;
@@ -203,11 +226,12 @@ fn frame_at(bytes: &[u8], at: usize) -> Option<(Frame<'_>, usize)> {
     let received_us = u64_at(head, 8)? as i64;
     let batch = bytes.get(at + FRAME_HEADER_BYTES..)?.get(..length)?;
     let mut hasher = crc32fast::Hasher::new();
-    [&head[..4], &head[8..], batch].into_iter().for_each(|part| hasher.update(part));
-    let whole = length > 0 && hasher.finalize() == crc32;
-    whole.then(|| (Frame { received_us, batch }, at + FRAME_HEADER_BYTES + length))
+    [&head[..4], &head[8..], batch].into_iter().for_each(|bytes| hasher.update(bytes));
+    let is_intact = length > 0 && hasher.finalize() == crc32;
+    is_intact.then(|| (Frame { received_us, batch }, at + FRAME_HEADER_BYTES + length))
 }
 
+/// Reads a little-endian word; `None` beyond the end.
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..)?.first_chunk().copied().map(u64::from_le_bytes)
 }
@@ -242,14 +266,14 @@ mod tests {
     }
 
     #[test]
-    fn batches_read_back_in_order() {
+    fn replay_returns_batches_in_order() {
         let (directory, _) = written(&[&["a", "bb"], &["ccc"]]);
         assert_eq!(sequences(directory.path()).unwrap(), [3]);
         assert_eq!(read(directory.path()).unwrap(), ["a", "bb", "ccc"]);
     }
 
     #[test]
-    fn every_flipped_byte_is_damage() {
+    fn every_flipped_byte_is_reported_as_damage() {
         let (directory, path) = written(&[&["a", "bb"], &["ccc"]]);
         let good = std::fs::read(&path).unwrap();
         for at in 0..good.len() {
@@ -261,20 +285,20 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_but_not_flushed_is_whole_batches_or_nothing() {
+    fn torn_frame_after_the_synced_bytes_ends_the_file() {
         let (directory, path) = written(&[&["a"]]);
-        let flushed = std::fs::read(&path).unwrap();
-        let mut more = flushed.clone();
+        let synced = std::fs::read(&path).unwrap();
+        let mut unsynced = synced.clone();
         for text in ["bb", "ccc"] {
-            more.extend(frame(text));
+            unsynced.extend(frame(text));
         }
-        for end in flushed.len()..more.len() {
-            std::fs::write(&path, &more[..end]).unwrap();
+        for end in synced.len()..unsynced.len() {
+            std::fs::write(&path, &unsynced[..end]).unwrap();
             let texts = read(directory.path()).unwrap();
             assert!(texts == ["a"] || texts == ["a", "bb"], "{texts:?}");
         }
         for end in 0..HEADER_BYTES {
-            std::fs::write(&path, &flushed[..end]).unwrap();
+            std::fs::write(&path, &synced[..end]).unwrap();
             assert_eq!(read(directory.path()).unwrap(), [""; 0]);
         }
     }
