@@ -68,7 +68,7 @@ impl Store {
         Ok(SegmentEdit {
             segments,
             tombstones: flush.tombstones.clone(),
-            replaced: ReplacedSources::ImmutableMemtable(sources.len()),
+            replaced: ReplacedSources::ImmutableMemtables(sources.len()),
         })
     }
 
@@ -100,6 +100,6 @@ fn write_active_file(directory: &Path, sequence: u64, copy: &Memtable) -> Result
     let no_tombstones = RowSet::default();
     let versions = |row| copy.versions(row);
     let sources = [RowSource { slice: copy.slice(&no_tombstones), versions: &versions }];
-    let mut source_rows: Vec<SourceRow> = (0..copy.rows() as u32).map(|row| (0, row)).collect();
+    let mut source_rows: Vec<SourceRow> = (0..copy.rows() as u32).map(|row| SourceRow { source: 0, row }).collect();
     write(directory, &format!("active/{sequence:08}.arrow"), &sources, &mut source_rows).map(|(written, _)| written)
 }

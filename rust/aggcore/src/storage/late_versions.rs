@@ -1,4 +1,12 @@
-//! Versions of records that the store already has: how one finds its record and replaces it.
+//! Late versions: a version of a record that the store already has, possibly in a segment.
+//!
+//! A version finds the rows of its key, merges with what they store (last-write-wins, see `wire/versions.rs`), and the
+//! merged record replaces them:
+//!
+//! - a mutable memtable updates its row in place;
+//! - a session that ends moves from the active memtable to that of finished records;
+//! - **a late version replaces a record in a segment: the segment row gets a tombstone, the merged record goes to the
+//!   memtable.** The same holds for an immutable memtable. The next flush records the tombstone in the catalogue.
 
 use std::sync::Arc;
 
@@ -10,7 +18,7 @@ use crate::columns::row_set::RowSet;
 use crate::record::Record;
 use crate::wire::versions::Versions;
 
-/// Where a version's record was found.
+/// Where a record is stored; `number` is the index of its immutable memtable, or of its segment within the day.
 pub enum RowLocation {
     Active(usize),
     Memtable(usize),
@@ -19,7 +27,7 @@ pub enum RowLocation {
 }
 
 impl State {
-    /// Takes in one version.
+    /// Merges one version with the stored versions of its key and replaces the record; counts its effect in `outcome`.
     pub fn apply_version(&mut self, key: &RecordKey<'_>, version: &Record<'_>, received_us: i64, outcome: &mut BatchOutcome) {
         let locations = self.find(key);
         if let [location] = locations.as_slice()
@@ -32,6 +40,7 @@ impl State {
         let stored: Vec<(RowLocation, Versions)> = locations
             .into_iter()
             .filter_map(|location| self.versions(&location).map(|versions| (location, versions)))
+            // A source may use a session id again: a version joins records at most one day from its own.
             .filter(|(_, versions)| versions.joinable_days().contains(&key.day))
             .collect();
         let joined = stored.iter().fold(received, |joined, (_, versions)| joined.join(versions));
@@ -50,15 +59,15 @@ impl State {
         });
     }
 
-    /// Puts a record in location of what is known of it.
+    /// Stores a merged record in place of the rows that it was merged from.
     fn replace(&mut self, stored: Vec<RowLocation>, record: &Record<'_>, metadata: RowMetadata<'_>) {
         match (stored.as_slice(), record.is_finished()) {
             (&[RowLocation::Active(row)], false) => self.active.replace(row, record, metadata),
             (&[RowLocation::Memtable(row)], true) => self.memtable.replace(row, record, metadata),
             (_, finished) => {
-                let was_sealed =
+                let was_immutable =
                     stored.iter().any(|location| matches!(location, RowLocation::Segment { .. } | RowLocation::Immutable { .. }));
-                self.reactivated |= was_sealed && !finished;
+                self.reactivated |= was_immutable && !finished;
                 self.remove_rows(stored.into_iter());
                 let table = if finished { &mut self.memtable } else { &mut self.active };
                 table.append(&RecordColumns::from_record(record), &[0], |_| metadata);
@@ -66,6 +75,7 @@ impl State {
         }
     }
 
+    /// Finds the live rows of a key on the days that a version may join.
     pub fn find(&self, key: &RecordKey<'_>) -> Vec<RowLocation> {
         let &RecordKey { hash: key_hash, source, session_id, day } = key;
         let mut locations: Vec<RowLocation> = self.active.find(key_hash, source, session_id).map(RowLocation::Active).collect();
@@ -78,16 +88,18 @@ impl State {
         }
         for day in self.days_of(key_hash, day) {
             for (number, entry) in self.segments.get(&day).into_iter().flatten().enumerate() {
-                // A damaged segment refuses every report of its day; what is received for it is kept beside it.
+                // A corrupt segment cannot tell its keys: the version becomes a record of its own. Reports of the day fail
+                // anyway.
                 let Ok(rows) = entry.segment.find(key_hash, source, session_id) else { continue };
-                let living = rows.into_iter().filter(|&row| !entry.tombstones.contains(row));
-                locations.extend(living.map(|row| RowLocation::Segment { day, number, row }));
+                let live_rows = rows.into_iter().filter(|&row| !entry.tombstones.contains(row));
+                locations.extend(live_rows.map(|row| RowLocation::Segment { day, number, row }));
             }
         }
         locations
     }
 
-    /// UTC days whose segments may have a version's record.
+    /// UTC days whose segments may have the record of a version: its own, the neighbouring ones, and those of segments
+    /// that list the key among the keys with versions on several days.
     fn days_of(&self, key_hash: u64, day: i64) -> impl Iterator<Item = i64> {
         let has_multi_day_key = move |far_day: &&i64| {
             self.segments.get(far_day).into_iter().flatten().any(|entry| entry.segment.has_multi_day_key(key_hash))
@@ -96,6 +108,7 @@ impl State {
         (day - 1..=day + 1).chain(multi_day_key_days.filter(has_multi_day_key).copied())
     }
 
+    /// Reads all versions that are stored in a row; `None` if the row is corrupt.
     fn versions(&self, location: &RowLocation) -> Option<Versions> {
         let no_tombstones = RowSet::default();
         let of_table = |table: &Memtable, row| Versions::of_row(&table.fields().record(row), table.versions(row));
@@ -110,7 +123,7 @@ impl State {
         }
     }
 
-    /// Whether a location has this version and no other: what a replay mostly finds.
+    /// Whether a row consists of exactly this version. A fast path: most versions of a replay are duplicates.
     fn is_only_version(&self, location: &RowLocation, version: &Record<'_>) -> bool {
         let no_tombstones = RowSet::default();
         let in_table = |table: &Memtable, row| table.versions(row).is_none() && table.fields().record(row) == *version;
@@ -129,6 +142,7 @@ impl State {
         }
     }
 
+    /// Removes rows from mutable memtables, and gives those of immutable memtables and segments a tombstone.
     fn remove_rows(&mut self, locations: impl Iterator<Item = RowLocation>) {
         let (mut active, mut finished) = (Vec::new(), Vec::new());
         for location in locations {
@@ -148,7 +162,7 @@ impl State {
             }
         }
         for (table, mut rows) in [(&mut self.active, active), (&mut self.memtable, finished)] {
-            // From the last, as removing a row renumbers the last one.
+            // In descending order, as `swap_remove` moves the last row to the removed index.
             rows.sort_unstable();
             rows.into_iter().rev().for_each(|row| table.swap_remove(row));
         }

@@ -1,4 +1,7 @@
-//! Retention: forgets whole UTC days, the oldest first.
+//! Retention: drops whole UTC days, the oldest first.
+//!
+//! Segments are dropped whole, rows of mutable memtables are removed, and rows of immutable memtables get a tombstone.
+//! An active session of a dropped day stays while events of it still arrive.
 
 use std::sync::Arc;
 
@@ -8,11 +11,11 @@ use crate::columns::row_set::RowSet;
 use crate::record::US_PER_DAY;
 
 impl Store {
-    /// Forgets the finished records of days before `day`, and the active sessions set up before it of which nothing was
-    /// heard since `heard_us`; gives the number of these.
+    /// Drops the finished records of UTC days before `day`, and the active sessions set up before it whose last event was
+    /// received at or before `received_until_us` (microseconds UTC). Returns the number of dropped sessions.
     pub fn drop_before(&self, day: i64, received_until_us: i64) -> usize {
         let mut state = self.write();
-        let forgotten = state.remove_segments(|segment_day, _| segment_day < day);
+        let dropped = state.remove_segments(|segment_day, _| segment_day < day);
         state.unreadable.retain(|unreadable| unreadable.day >= day);
         state.memtable.remove_inactive(day * US_PER_DAY, i64::MAX);
         for immutable in &mut state.immutable {
@@ -20,12 +23,14 @@ impl Store {
         }
         let sessions = state.active.remove_inactive(day * US_PER_DAY, received_until_us);
         drop(state);
-        drop(forgotten);
+        // Unmaps the files while readers and writers go on.
+        drop(dropped);
         sessions
     }
 }
 
 impl ImmutableMemtable {
+    /// Gives the rows set up before an instant a tombstone.
     fn drop_before(&mut self, setup_us: i64) {
         let no_tombstones = RowSet::default();
         let slice = self.table.slice(&no_tombstones);

@@ -1,4 +1,8 @@
-//! New segments in place of immutable memtables or of other segments.
+//! Segment edits: new segments that replace immutable memtables (flush) or other segments (compaction).
+//!
+//! Writing takes seconds and holds no lock, so that a source row may get a tombstone meanwhile. [`Store::install`] then
+//! swaps sources and new segments in one step under the writer's lock, and carries these tombstones over: each new
+//! segment remembers the source row of each of its rows.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,38 +15,41 @@ use crate::columns::row_set::RowSet;
 use crate::error::Result;
 use crate::record::US_PER_DAY;
 
-/// New segments in place of immutable tables or of other segments.
+/// New segments and the sources that they replace; the catalogue records it in one transaction before the install.
 pub struct SegmentEdit {
     /// The new segments.
     pub segments: Vec<NewSegment>,
-    /// ReplacedSources rows of other segments that the catalogue has to know from now on, by segment name.
+    /// Tombstones of other segments that the catalogue has to record in the same transaction, by segment name.
     pub tombstones: Vec<(String, Arc<RowSet>)>,
     pub(super) replaced: ReplacedSources,
 }
 
-/// What new segments stand in place of, in the order of their sources.
+/// The sources of an edit, in the order that [`SourceRow`] numbers them in.
 pub(super) enum ReplacedSources {
-    ImmutableMemtable(usize),
+    /// The oldest immutable memtables, by their number.
+    ImmutableMemtables(usize),
+    /// Segments by name.
     Segments(Vec<String>),
 }
 
-/// A segment just written.
+/// A new segment that is not yet visible to readers.
 pub struct NewSegment {
     /// UTC day of its records, in days since 1970-01-01.
     pub day: i64,
-    /// What its writer says of it.
+    /// Its entry for the catalogue.
     pub written: ManifestEntry,
     segment: Segment,
+    /// The source row of each row.
     source_rows: Vec<SourceRow>,
 }
 
 impl Store {
-    /// Puts the new segments in place, in one step for readers.
+    /// Makes the new segments visible to readers in one step, in place of their sources.
     pub fn install(&self, edit: SegmentEdit) {
         let mut state = self.write();
         let (mut immutable, mut replaced) = (Vec::new(), Vec::new());
         match &edit.replaced {
-            ReplacedSources::ImmutableMemtable(count) => immutable = state.immutable.drain(..*count).collect(),
+            ReplacedSources::ImmutableMemtables(count) => immutable = state.immutable.drain(..*count).collect(),
             ReplacedSources::Segments(names) => {
                 replaced = state.remove_segments(|_, entry| names.contains(&entry.segment.name));
                 replaced.sort_by_key(|entry| names.iter().position(|name| *name == entry.segment.name));
@@ -57,12 +64,12 @@ impl Store {
         }
         state.record_tombstones(edit.tombstones);
         drop(state);
-        // What was replaced is given back to the system here, after readers and writers may go on.
+        // The replaced sources are dropped here, after the lock: freeing memory and unmapping files takes a while.
     }
 }
 
 impl State {
-    /// Notes which replaced rows the catalogue knows of.
+    /// Notes which tombstones the catalogue has recorded.
     fn record_tombstones(&mut self, tombstones: Vec<(String, Arc<RowSet>)>) {
         for (name, rows) in tombstones {
             for entry in self.segments.values_mut().flatten().filter(|entry| entry.segment.name == name) {
@@ -72,17 +79,22 @@ impl State {
     }
 }
 
-/// Rows of a new segment whose source rows were replaced meanwhile.
+/// Rows of a new segment whose source rows got a tombstone while it was written.
 fn tombstoned_rows(source_rows: &[SourceRow], tombstones_of_sources: &[&RowSet]) -> RowSet {
     let mut tombstones = RowSet::default();
     if tombstones_of_sources.iter().any(|tombstones| !tombstones.is_empty()) {
-        let is_tombstoned = |(source, row): SourceRow| tombstones_of_sources[source as usize].contains(row as usize);
-        source_rows.iter().enumerate().filter(|(_, place)| is_tombstoned(**place)).for_each(|(row, _)| tombstones.insert(row));
+        let is_tombstoned = |from: &SourceRow| tombstones_of_sources[from.source as usize].contains(from.row as usize);
+        let rows = source_rows.iter().enumerate().filter(|(_, from)| is_tombstoned(from));
+        rows.for_each(|(row, _)| tombstones.insert(row));
     }
     tombstones
 }
 
-/// Writes the living rows of all sources, a UTC day at a time, numbering the files from `sequence`.
+/// Writes the rows without tombstone of all sources into new segments, one or more per UTC day, each of at most `row_max`
+/// rows. Numbers the files from `sequence`.
+///
+/// # Errors
+/// `Io` or `Damaged` if a file cannot be written and read back.
 pub(super) fn write_segments_by_day(
     directory: &Path, sequence: u64, row_max: usize, sources: &[RowSource<'_>],
 ) -> Result<Vec<NewSegment>> {
@@ -90,12 +102,12 @@ pub(super) fn write_segments_by_day(
     for (number, source) in sources.iter().enumerate() {
         for row in source.slice.rows.clone().filter(|&row| !source.slice.tombstones.contains(row)) {
             let day = source.slice.setup_us[row].div_euclid(US_PER_DAY);
-            days.entry(day).or_default().push((number as u32, row as u32));
+            days.entry(day).or_default().push(SourceRow { source: number as u32, row: row as u32 });
         }
     }
     let mut segments = Vec::new();
     for (day, mut source_rows) in days {
-        source_rows.sort_by_key(|&(source, row)| sources[source as usize].slice.setup_us[row as usize]);
+        source_rows.sort_by_key(|row| row.setup_us(sources));
         for source_rows in source_rows.chunks_mut(row_max.max(1)) {
             let name = format!("segments/{}/{:08}.arrow", crate::time_text::date(day), sequence + segments.len() as u64);
             let (written, segment) = write(directory, &name, sources, source_rows)?;

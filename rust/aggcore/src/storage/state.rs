@@ -1,4 +1,13 @@
-//! The records of a store and how a version finds its record among them.
+//! The state of a store: where each record is stored at the moment.
+//!
+//! Records move from memtables to segments:
+//!
+//! - the memtable of active sessions, then the memtable of finished records, both mutable;
+//! - immutable memtables, which a flush is writing;
+//! - segments by UTC day of the setup time.
+//!
+//! Invariant: each record has exactly one live row. If it moves out of an immutable memtable or a segment, its row there
+//! gets a tombstone (see `late_versions.rs`).
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -14,85 +23,85 @@ use crate::record::US_PER_DAY;
 use crate::record::schema::{ABSENT, int_slot};
 use crate::wire::columnar_batch::ColumnarBatch;
 
-/// Where all records are. A record is in one location: replaced rows of what cannot change are marked tombstones.
+/// All records of a store.
 #[derive(Default)]
 pub struct State {
     /// Sessions that have not ended.
     pub active: Memtable,
-    /// Finished records that no seal has taken up yet.
+    /// Finished records that no flush has begun to write.
     pub memtable: Memtable,
-    /// Finished records that a seal has taken up.
+    /// Finished records that a flush is writing, or that a failed flush has left.
     pub immutable: Vec<ImmutableMemtable>,
-    /// SegmentEntry records by UTC day.
+    /// Segments by UTC day.
     pub segments: BTreeMap<i64, Vec<SegmentEntry>>,
-    /// Segments that could not be opened.
+    /// Segments that could not be opened; scans of their days fail.
     pub unreadable: Vec<UnreadableSegment>,
-    /// Days with records whose versions lie on more days than one: a version may find its record further away
-    /// than on the neighbouring day.
+    /// Days of segments with records whose versions have setup times on several UTC days. A version looks for its record
+    /// on these too, not just on its own and the neighbouring days.
     pub multi_day_key_days: BTreeSet<i64>,
-    /// Whether a sealed record became active again: its next seal must come with a copy of the active ones,
-    /// as the journal alone would not bring it back.
+    /// Whether a record of a segment or an immutable memtable became active again. The next flush records its tombstone,
+    /// and must then write an active snapshot too: the journal has the new version of the record, not its older ones.
     pub reactivated: bool,
 }
 
-/// What a seal took out of [`State::memtable`].
+/// A memtable that a flush took out of [`State::memtable`].
 #[derive(Clone)]
 pub struct ImmutableMemtable {
-    /// The records; they change no more.
+    /// The records; immutable.
     pub table: Arc<Memtable>,
-    /// Rows replaced since.
+    /// Rows that a later version replaced elsewhere.
     pub tombstones: Arc<RowSet>,
 }
 
-/// A segment and its replaced rows.
+/// A segment, its tombstones and its rollups.
 #[derive(Clone)]
 pub struct SegmentEntry {
     /// The segment.
     pub segment: Arc<Segment>,
-    /// Sums of its records.
+    /// Rollups built from it so far.
     pub rollups: Arc<RollupCache>,
     /// Rows that a later version replaced elsewhere.
     pub tombstones: Arc<RowSet>,
-    /// Those of them that the catalogue knows of. The journal brings the others back, and needs their rows
-    /// for that: only these may be left out when the segment is rewritten.
+    /// Tombstones that the catalogue has recorded. A compaction may drop only these rows: after a crash, the journal
+    /// replays the versions behind the other tombstones, and needs the old rows to merge with.
     pub recorded_tombstones: Arc<RowSet>,
 }
 
-/// A segment that could not be opened: no report of its day can be right.
+/// A segment that could not be opened. A scan of its day fails, as its sums would be incomplete.
 #[derive(Clone)]
 pub struct UnreadableSegment {
     /// UTC day of its records.
     pub day: i64,
-    /// Its name.
+    /// Name of the file within the data directory.
     pub name: String,
-    /// Records that it had when it was written.
+    /// Live rows according to the catalogue.
     pub rows: usize,
-    /// Its size then.
+    /// Bytes of the file according to the catalogue.
     pub bytes: u64,
-    /// The file, and why it could not be opened.
+    /// Path of the file, and why it could not be opened.
     pub problem: (String, String),
 }
 
 impl UnreadableSegment {
-    /// What a report that needs the segment says.
+    /// The error of a scan that needs the segment.
     pub fn error(&self) -> Error {
         Error::Damaged { file: self.problem.0.clone(), problem: self.problem.1.clone() }
     }
 }
 
-/// What a version finds its record by.
+/// Key of a record, with the day of the version that looks for it.
 pub struct RecordKey<'a> {
     /// Hash of source and session id.
     pub hash: u64,
-    /// The switch or feed.
+    /// Switch or feed that sent the record.
     pub source: &'a str,
-    /// The source's own id of the session.
+    /// Session id, unique within the source.
     pub session_id: &'a str,
-    /// UTC day of its setup time.
+    /// UTC day of the version's setup time, in days since 1970-01-01.
     pub day: i64,
 }
 
-/// The key of a row of a batch.
+/// Returns the key of a row of a batch.
 pub fn key_of<'a>(batch: &ColumnarBatch, fields: &RecordColumns<'a>, row: usize) -> RecordKey<'a> {
     let (source, session_id) = fields.key(row);
     let day = fields.ints[int_slot::SETUP_TIME].get(row).div_euclid(US_PER_DAY);
@@ -100,21 +109,21 @@ pub fn key_of<'a>(batch: &ColumnarBatch, fields: &RecordColumns<'a>, row: usize)
 }
 
 impl SegmentEntry {
-    /// A segment of which the catalogue knows these replaced rows.
+    /// Creates the entry of a segment with the tombstones that the catalogue has recorded.
     pub fn new(segment: Segment, tombstones: RowSet) -> Self {
         let tombstones = Arc::new(tombstones);
         Self { segment: Arc::new(segment), rollups: Arc::default(), recorded_tombstones: Arc::clone(&tombstones), tombstones }
     }
 
-    /// Rows that count, as far as the catalogue knows.
+    /// Number of rows without a recorded tombstone: what a compaction would write.
     pub fn live_rows(&self) -> usize {
         self.segment.rows() - self.recorded_tombstones.len()
     }
 
-    /// Earliest and latest setup time of the rows that count.
+    /// Earliest and latest setup time of the rows without tombstone, microseconds UTC.
     ///
     /// # Errors
-    /// `Damaged` where rows were replaced and the setup times cannot be read.
+    /// `Damaged` if the segment has tombstones and its setup times are corrupt.
     pub fn setup_range(&self) -> Result<Option<(i64, i64)>> {
         if self.tombstones.is_empty() {
             return Ok(Some(self.segment.summary.setup_range));
@@ -124,24 +133,25 @@ impl SegmentEntry {
 }
 
 impl State {
-    /// Takes in a batch. What is received depends on no order, so records of keys not known before go first, all at once.
+    /// Applies a batch: appends the records with new keys column by column, then merges the versions of stored records
+    /// one by one. The order within a batch does not matter, as the merge is commutative (see `wire/versions.rs`).
     pub fn apply(&mut self, batch: &ColumnarBatch, received_us: i64) -> BatchOutcome {
         let fields = batch.fields();
-        let (new, others) = self.new_rows(batch, &fields);
+        let (new, versions) = self.split_new_keys(batch, &fields);
         let (finished, active): (Vec<_>, Vec<_>) =
             new.iter().partition(|&&row| fields.ints[int_slot::END_TIME].get(row) != ABSENT);
-        let more = |row: usize| RowMetadata { key_hash: batch.key_hash[row], versions: None, received_us };
-        self.memtable.append(&fields, &finished, more);
-        self.active.append(&fields, &active, more);
+        let metadata = |row: usize| RowMetadata { key_hash: batch.key_hash[row], versions: None, received_us };
+        self.memtable.append(&fields, &finished, metadata);
+        self.active.append(&fields, &active, metadata);
         let mut outcome = BatchOutcome { accepted: new.len(), ..BatchOutcome::default() };
-        for row in others {
+        for row in versions {
             self.apply_version(&key_of(batch, &fields, row), &fields.record(row), received_us, &mut outcome);
         }
         outcome
     }
 
-    /// The rows of a batch whose keys were not seen before, in the store or in an earlier row; and the others.
-    fn new_rows(&self, batch: &ColumnarBatch, fields: &RecordColumns<'_>) -> (Vec<usize>, Vec<usize>) {
+    /// Splits the rows of a batch into those with new keys, and versions of a stored record or of an earlier row.
+    fn split_new_keys(&self, batch: &ColumnarBatch, fields: &RecordColumns<'_>) -> (Vec<usize>, Vec<usize>) {
         let mut seen = HashSet::with_capacity(batch.rows());
         (0..batch.rows()).partition(|&row| {
             let key = key_of(batch, fields, row);
@@ -157,24 +167,24 @@ impl State {
         self.segments.entry(day).or_default().push(entry);
     }
 
-    /// Takes the segments out that `wanted` says yes to.
+    /// Removes and returns the segments that `wanted` selects by UTC day and entry.
     pub fn remove_segments(&mut self, wanted: impl Fn(i64, &SegmentEntry) -> bool) -> Vec<SegmentEntry> {
-        let mut taken = Vec::new();
+        let mut removed = Vec::new();
         for (&day, segments) in &mut self.segments {
-            taken.extend(segments.extract_if(.., |entry| wanted(day, entry)));
+            removed.extend(segments.extract_if(.., |entry| wanted(day, entry)));
         }
         self.segments.retain(|_, segments| !segments.is_empty());
         self.multi_day_key_days.retain(|day| self.segments.contains_key(day));
-        taken
+        removed
     }
 
-    /// Finished records in memory.
+    /// Number of finished records in memory.
     pub fn unflushed_rows(&self) -> usize {
         self.memtable.rows()
             + self.immutable.iter().map(|immutable| immutable.table.rows() - immutable.tombstones.len()).sum::<usize>()
     }
 
-    /// First UTC day that has a record, in days since 1970-01-01.
+    /// First UTC day that has a record, in days since 1970-01-01; `None` for an empty store.
     pub fn first_day(&self) -> Option<i64> {
         let immutable = self.immutable.iter().filter_map(|immutable| immutable.table.first_day());
         let has_rows = |entry: &SegmentEntry| entry.tombstones.len() < entry.segment.rows();
@@ -183,7 +193,7 @@ impl State {
         [self.active.first_day(), self.memtable.first_day(), entry].into_iter().flatten().chain(immutable).chain(unreadable).min()
     }
 
-    /// The segments of a range of UTC days.
+    /// Iterates over the segments of a range of UTC days.
     pub fn segments_of_days(&self, days: std::ops::RangeInclusive<i64>) -> impl Iterator<Item = &SegmentEntry> {
         self.segments.range(days).flat_map(|(_, segments)| segments)
     }
