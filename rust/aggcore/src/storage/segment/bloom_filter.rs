@@ -1,13 +1,18 @@
-//! A blocked Bloom filter over key hashes: tells in one cache line that a segment does not have a key.
+//! A blocked Bloom filter over key hashes: one cache line tells that a segment does not have a key.
 //!
-//! It is kept as a column of the segment, 16 bits a row, so that it is mapped like any other and needs no
-//! memory of its own. Putze, Sanders, Singler: Cache-, Hash- and Space-Efficient Bloom Filters (2007).
+//! The upper half of a hash selects a block of 512 bits, the lower half six bits in it by double hashing (Putze, Sanders,
+//! Singler: [Cache-, Hash- and Space-Efficient Bloom Filters](https://doi.org/10.1007/978-3-540-72845-0_9), 2007).
+//!
+//! The filter is a column of the segment with 16 bits per row, so that the memory map serves it and the heap does not
+//! hold it. With 16 bits per key and six probes, about 1 in 1,000 absent keys passes (a false positive); the caller then
+//! searches the key index in vain. A present key always passes.
 
-/// 64 bytes, a cache line.
+/// Words of 16 bits per block: 64 bytes, a cache line.
 const BLOCK_WORDS: usize = 32;
+/// Bits that each key sets.
 const PROBES: u32 = 6;
 
-/// The filter of these hashes: one word per hash.
+/// Builds the filter of these hashes: one word of 16 bits per hash.
 pub fn build(hashes: &[u64]) -> Vec<u16> {
     let mut words = vec![0; hashes.len()];
     for &hash in hashes {
@@ -19,14 +24,14 @@ pub fn build(hashes: &[u64]) -> Vec<u16> {
     words
 }
 
-/// Whether a hash may be among those the filter was built of; one in about a thousand others may seem so.
+/// Whether the filter may have been built with this hash. About 1 in 1,000 other hashes passes too.
 #[inline]
 pub fn may_have(words: &[u16], hash: u64) -> bool {
     let block = block(hash, words.len());
     !block.is_empty() && bits(hash, block.len()).all(|bit| words[block.start + bit / 16] >> (bit % 16) & 1 == 1)
 }
 
-/// The words that a hash's bits lie in, selection by its upper half.
+/// The words of a hash's block, selected by its upper half: multiply-shift instead of a modulo.
 #[inline]
 fn block(hash: u64, words: usize) -> std::ops::Range<usize> {
     let blocks = (words / BLOCK_WORDS).max(1);
@@ -34,7 +39,7 @@ fn block(hash: u64, words: usize) -> std::ops::Range<usize> {
     start..words.min(start + BLOCK_WORDS)
 }
 
-/// Bit numbers within a block, by double hashing of the lower half.
+/// Bit offsets within a block, by double hashing of the lower half; the step is odd, so that they differ.
 #[inline]
 fn bits(hash: u64, words: usize) -> impl Iterator<Item = usize> {
     let (first, step) = (hash as u16, (hash >> 16) as u16 | 1);
@@ -50,14 +55,14 @@ mod tests {
     }
 
     #[test]
-    fn all_members_are_found_and_few_others() {
+    fn members_always_pass_and_others_rarely() {
         assert!(!may_have(&build(&[]), 7));
         for count in [1, 2, 31, 32, 33, 1_000, 40_000] {
             let (members, others) = (hashes(1, count), hashes(2, 20_000));
             let filter = build(&members);
             assert!(members.iter().all(|&hash| may_have(&filter, hash)));
-            let wrong = others.iter().filter(|&&hash| may_have(&filter, hash)).count();
-            assert!(count < 32 || wrong < 100, "{wrong} of 20000 with {count} members");
+            let false_positives = others.iter().filter(|&&hash| may_have(&filter, hash)).count();
+            assert!(count < 32 || false_positives < 100, "{false_positives} of 20000 with {count} members");
         }
     }
 }

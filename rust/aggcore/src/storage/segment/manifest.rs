@@ -1,39 +1,42 @@
-//! What the catalogue keeps of a segment, besides its name.
+//! Manifest entries: what the catalogue stores of each segment.
+//!
+//! An entry suffices to open a segment without reading its columns, and to skip it in scans by its setup times. Its
+//! summary is encoded as words of 8 bytes, little endian; docs/storage.md has their order.
 
 use crate::columns::integer::{ColumnStats, UNKNOWN_STATS};
 use crate::error::{Error, Result};
 use crate::record::schema::INT_COUNT;
 
-/// What a writer says of the file it wrote.
+/// One file of the store, as its writer describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManifestEntry {
     /// Name of the file within the data directory.
     pub name: String,
-    /// Rows in it.
+    /// Number of rows, those with a tombstone included.
     pub rows: usize,
-    /// Its size.
+    /// Length of the file in bytes.
     pub bytes: u64,
-    /// CRC-32 of all its bytes.
+    /// CRC-32 of the whole file.
     pub crc32: u32,
-    /// What is needed to open it without reading it.
+    /// Statistics and page checksums.
     pub summary: Summary,
 }
 
-/// What is known of a segment without reading its columns.
+/// Statistics and checksums of a segment, known without reading its columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// Earliest and latest setup time, microseconds UTC.
     pub setup_range: (i64, i64),
-    /// The values of each integer column.
+    /// Min/max statistics of each integer column.
     pub column_stats: [ColumnStats; INT_COUNT],
-    /// CRC-32 of each page of the file.
+    /// CRC-32 of each page of the file; see `page_checksums.rs`.
     pub page_crc32: Vec<u32>,
-    /// Hashes of the keys whose versions lie on more UTC days than one, ascending.
+    /// Hashes of the keys whose versions have setup times on several UTC days, ascending.
     pub multi_day_keys: Vec<u64>,
 }
 
 impl Summary {
-    /// The summary as bytes, little endian.
+    /// Encodes the summary.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
         out.extend(self.setup_range.0.to_le_bytes());
@@ -49,10 +52,10 @@ impl Summary {
         out
     }
 
-    /// Reads what [`Summary::to_bytes`] wrote.
+    /// Decodes a summary that [`Summary::to_bytes`] encoded.
     ///
     /// # Errors
-    /// `Damaged` for other bytes.
+    /// `Damaged` if the bytes end too early.
     pub fn from_bytes(file: &str, bytes: &[u8]) -> Result<Self> {
         let mut words = bytes.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word));
         let mut next = || words.next().map(|word| word as i64);

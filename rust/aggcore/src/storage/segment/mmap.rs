@@ -1,4 +1,7 @@
-//! Maps Arrow IPC files and reads their headers.
+//! Memory-maps Arrow IPC files and decodes their headers; columns borrow from the map and are not copied.
+//!
+//! Invariant: no byte is interpreted before the checksum of its page was verified, headers here and rows in
+//! [`Segment`](super::Segment). That is what makes skipping Arrow's own validation sound.
 
 #![allow(unsafe_code)]
 
@@ -14,22 +17,23 @@ use memmap2::Mmap;
 use super::page_checksums::PageChecksums;
 use crate::error::{Error, Result};
 
-/// Maps a file.
+/// Maps a file read-only.
 ///
 /// # Errors
-/// `Io` where it cannot be opened.
+/// `Io` if the file cannot be opened or mapped.
 pub fn map(path: &Path) -> Result<Buffer> {
     let file = File::open(path).map_err(|source| Error::io(path, source))?;
-    // SAFETY: a segment is never changed after its rename, and the data directory's lock keeps other
-    // processes of this program out; a file that is cut short by others would end the process.
+    // SAFETY: a segment never changes after its rename, and the lock of the data directory excludes other writers of this
+    // program. If another program truncated the file, an access beyond its end would kill the process with SIGBUS.
     let map = unsafe { Mmap::map(&file) }.map_err(|source| Error::io(path, source))?;
     Ok(Buffer::from(Bytes::from_owner(map)))
 }
 
-/// The one record batch of an Arrow IPC file, whose columns borrow from the buffer; its headers are checked.
+/// Decodes the one record batch of an Arrow IPC file; its columns borrow from the buffer. Verifies the pages of the
+/// headers, not those of the columns.
 ///
 /// # Errors
-/// `IpcError` where a header is not as it was written.
+/// `IpcError` if a header fails its checksum or is malformed.
 pub fn read(buffer: &Buffer, pages: &PageChecksums) -> std::result::Result<RecordBatch, ArrowError> {
     let broken = |problem: &str| ArrowError::IpcError(problem.to_owned());
     let verify = |bytes: &[u8]| if pages.are_bytes_intact(bytes) { Ok(()) } else { Err(broken("its header fails its checksum")) };
@@ -44,8 +48,8 @@ pub fn read(buffer: &Buffer, pages: &PageChecksums) -> std::result::Result<Recor
         verify(&data[..block.metaDataLength() as usize])?;
     }
     let schema = try_fb_to_schema(footer.schema().ok_or_else(|| broken("no schema"))?)?;
-    // SAFETY: no row of a column is read before the checksums of its pages say that it is what a writer of valid columns
-    // wrote.
+    // SAFETY: `Segment` reads a row of a column only after it verified the checksums of its pages, and the writer wrote
+    // valid columns.
     let mut decoder = unsafe { FileDecoder::new(Arc::new(schema), footer.version()).with_skip_validation(true) };
     for (block, data) in &dictionaries {
         decoder.read_dictionary(block, data)?;
@@ -56,14 +60,15 @@ pub fn read(buffer: &Buffer, pages: &PageChecksums) -> std::result::Result<Recor
 
 type Block = (arrow_ipc::Block, Buffer);
 
-/// Dictionaries and record batches, each with its bytes, of which the first are its header.
+/// Dictionary blocks and record batch blocks of a footer, each with its bytes: a header of `metaDataLength`, then columns.
+/// `None` if a block exceeds the file.
 fn blocks(footer: &Footer<'_>, buffer: &Buffer) -> Option<(Vec<Block>, Vec<Block>)> {
     let data = |block: &arrow_ipc::Block| {
         let start = usize::try_from(block.offset()).ok()?;
         let header = usize::try_from(block.metaDataLength()).ok()?;
         let length = header.checked_add(usize::try_from(block.bodyLength()).ok()?)?;
-        let inside = start.checked_add(length).is_some_and(|end| end <= buffer.len());
-        inside.then(|| (*block, buffer.slice_with_length(start, length)))
+        let is_inside = start.checked_add(length).is_some_and(|end| end <= buffer.len());
+        is_inside.then(|| (*block, buffer.slice_with_length(start, length)))
     };
     let dictionaries = footer.dictionaries().iter().flatten().map(data).collect::<Option<Vec<_>>>()?;
     let batches = footer.recordBatches().iter().flatten().map(data).collect::<Option<Vec<_>>>()?;

@@ -1,10 +1,17 @@
-//! SegmentEntry segments: immutable Arrow IPC files, memory-mapped.
+//! Segments: immutable Arrow IPC files of finished records, memory-mapped.
 //!
-//! A file holds one record batch sorted by account, then by setup time: the fields of the record, when it was
-//! received, what is kept of its versions, a sorted column of key hashes with the row of each, by which a key is found
-//! without an index in memory, a filter that tells at once that a key is not there, and what reports ask of every row
-//! in the form that they need it in: the minute of the day, and how long was talked. A page of the file is checked
-//! when it is first needed, so that opening a segment reads next to nothing of it.
+//! A file holds one record batch, sorted by account, then by setup time. Its columns are:
+//!
+//! - the fields of the record, when it last changed, and its versions;
+//! - an index by key: the key hashes in ascending order, and the row of each, so that memory needs no index;
+//! - a Bloom filter of the key hashes (`bloom_filter.rs`);
+//! - two columns in the form in which reports read every row: the minute of the day, and the call duration.
+//!
+//! (Tried: sorted by time alone. Bins are then runs of rows and S1 needs no minute column, but the rows of one account lie
+//! on almost every cache line, and the quality report always asks for one account.)
+//!
+//! Invariants: a file never changes after it was renamed into place (`write.rs`); a byte is read only after its page was
+//! verified (`page_checksums.rs`); after one failed checksum, every later verification of the segment fails.
 
 mod bloom_filter;
 mod manifest;
@@ -38,27 +45,36 @@ pub use write::{RowSource, SourceRow, write};
 
 const ACCOUNT_ID: usize = column_of("account_id");
 const SETUP_TIME: usize = column_of("setup_time");
-/// The columns that a key is compared with.
+/// Columns that hold the key.
 const KEY_COLUMNS: [usize; 2] = [column_of("source"), column_of("session_id")];
 
-/// The code of an account and its rows.
-type AccountRows = (usize, Range<usize>);
+/// The contiguous rows of an account.
+#[derive(Clone)]
+struct AccountRows {
+    /// Dictionary code of the account.
+    code: usize,
+    rows: Range<usize>,
+}
 
-/// One sealed segment.
+/// An open segment.
 pub struct Segment {
     /// Name of the file within the data directory.
     pub name: String,
-    /// What is known of it without reading its columns.
+    /// Its statistics, from the catalogue.
     pub summary: Summary,
-    /// Size of the file.
+    /// Length of the file in bytes.
     pub bytes: u64,
     path: PathBuf,
     rows: usize,
     pages: PageChecksums,
+    /// The buffers of each column, to find the pages of its rows.
     columns: Vec<ArrayData>,
+    /// Whether a checksum failed.
     damaged: AtomicBool,
+    /// Whether the pages of the Bloom filter were verified, so that a look-up touches one cache line.
     has_read_bloom_filter: AtomicBool,
-    /// Where the rows of accounts are that were asked for: each search looks at some fifty places of the file.
+    /// Rows of the accounts that scans have asked for: two binary searches access about 50 offsets of the file, and each of
+    /// them may miss the cache.
     accounts: Mutex<HashMap<Box<str>, AccountRows>>,
     setup_us: ScalarBuffer<i64>,
     fields: ArrowColumns,
@@ -72,10 +88,10 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Maps a file of a data directory; its pages are checked when they are needed.
+    /// Maps a file of a data directory and verifies its headers; its columns are verified when they are needed.
     ///
     /// # Errors
-    /// `Io` where it cannot be opened, `Damaged` where its size or its header is not what was written.
+    /// `Io` if the file cannot be opened, `Damaged` if its length or a header is not what the entry says.
     pub fn open(directory: &Path, written: &ManifestEntry) -> Result<Self> {
         let path = directory.join(&written.name);
         let buffer = map(&path)?;
@@ -90,27 +106,27 @@ impl Segment {
         Self::from_columns(path.clone(), written, pages, &batch).ok_or_else(|| Error::damaged(&path, "a column is missing"))
     }
 
-    /// Opens a file just written, and reads all of it.
+    /// Opens a file that was just written, and verifies all of it.
     fn open_and_verify(directory: &Path, written: &ManifestEntry) -> Result<Self> {
         let segment = Self::open(directory, written)?;
         segment.verify_file()?;
         Ok(segment)
     }
 
-    /// Number of rows.
+    /// Number of rows, those with a tombstone included.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// The rows as columns, of which only those named may be read; `tombstones` are those that count no more.
+    /// Returns all rows as a slice, after verifying the named columns; callers must not read the other columns.
     ///
     /// # Errors
-    /// `Damaged` where one of these columns is not what was written, or any looked at before was not.
+    /// `Damaged` if one of these columns fails a checksum, or if a checksum of the segment failed before.
     pub fn slice<'a>(&'a self, names: &[&str], tombstones: &'a RowSet) -> Result<RecordSlice<'a>> {
         self.verify_columns(self.unverified_slice(tombstones), names)
     }
 
-    /// As [`Segment::slice`], with the rows of one account set up in [from, to) alone.
+    /// Like [`Segment::slice`], but only with the rows of one account set up in [from, to).
     ///
     /// # Errors
     /// As [`Segment::slice`].
@@ -118,8 +134,10 @@ impl Segment {
         &'a self, account: &str, (from, to): (i64, i64), names: &[&str], tombstones: &'a RowSet,
     ) -> Result<RecordSlice<'a>> {
         let mut slice = self.unverified_slice(tombstones);
-        let (is_all_in_range, (code, rows)) = (slice.lies_within(from, to), self.account_rows(account)?);
-        (slice.account, slice.is_sorted_by_setup, slice.rows) = ((!rows.is_empty()).then_some(code), true, rows);
+        let is_all_in_range = slice.lies_within(from, to);
+        let AccountRows { code, rows } = self.account_rows(account)?;
+        slice.account = (!rows.is_empty()).then_some(code);
+        (slice.is_sorted_by_setup, slice.rows) = (true, rows);
         if !is_all_in_range {
             self.verify(SETUP_TIME, &slice.rows)?;
             slice.restrict_to(from, to);
@@ -127,52 +145,53 @@ impl Segment {
         self.verify_columns(slice, names)
     }
 
-    /// The rows as columns, all of which may be read.
+    /// Returns all rows as a slice, after verifying all columns.
     ///
     /// # Errors
-    /// `Damaged` where any is not what was written.
+    /// `Damaged` if a checksum fails.
     pub fn verified_slice<'a>(&'a self, tombstones: &'a RowSet) -> Result<RecordSlice<'a>> {
         self.verify_file()?;
         Ok(self.unverified_slice(tombstones))
     }
 
-    /// One row as columns, all of which may be read, with what is kept of its versions.
+    /// Returns one row as a slice with its encoded versions, after verifying the row in all columns.
     ///
     /// # Errors
-    /// `Damaged` where the row is not what was written.
+    /// `Damaged` if a checksum fails.
     pub fn row<'a>(&'a self, row: usize, tombstones: &'a RowSet) -> Result<(RecordSlice<'a>, Option<&'a [u8]>)> {
         let rows = row..row + 1;
         (0..COLUMN_COUNT).try_for_each(|number| self.verify(number, &rows))?;
         Ok((RecordSlice { rows, ..self.unverified_slice(tombstones) }, self.versions(row)))
     }
 
-    /// Whether a slice of it was found not to be what was written.
+    /// Whether a checksum failed since the segment was opened.
     pub fn is_damaged(&self) -> bool {
         self.damaged.load(Ordering::Relaxed)
     }
 
-    /// Whether the filter of its keys was read.
+    /// Whether the Bloom filter was read and verified.
     pub fn has_read_bloom_filter(&self) -> bool {
         self.has_read_bloom_filter.load(Ordering::Relaxed)
     }
 
-    /// Reads the whole file.
+    /// Reads and verifies the whole file.
     ///
     /// # Errors
-    /// `Damaged` where a byte of it is not what was written.
+    /// `Damaged` if a checksum fails.
     pub fn verify_file(&self) -> Result<()> {
         self.require_intact(self.pages.is_file_intact())
     }
 
-    /// What is kept of a row's versions; after [`Segment::verified_slice`] or [`Segment::row`].
+    /// Encoded versions of a row, `None` for a record of one version. The caller must have verified the row with
+    /// [`Segment::verified_slice`] or [`Segment::row`].
     pub fn versions(&self, row: usize) -> Option<&[u8]> {
         self.versions.as_ref().and_then(|versions| (!versions.is_null(row)).then(|| versions.value(row)))
     }
 
-    /// The rows of a key, also those that count no more.
+    /// Finds the rows of a key, those with a tombstone included: asks the Bloom filter, then searches the index by key hash.
     ///
     /// # Errors
-    /// `Damaged` where something that it needs is not what was written.
+    /// `Damaged` if a page that it reads fails its checksum.
     pub fn find(&self, key_hash: u64, source: &str, session_id: &str) -> Result<Vec<usize>> {
         if !self.has_read_bloom_filter() {
             self.verify(segment_column::KEY_FILTER, &(0..self.rows))?;
@@ -181,18 +200,18 @@ impl Segment {
         if !bloom_filter::may_have(&self.bloom_filter, key_hash) {
             return Ok(Vec::new());
         }
-        let hash_of = |place: usize| -> Result<u64> {
-            self.verify(segment_column::SORTED_KEY_HASH, &(place..place + 1))?;
-            Ok(self.sorted_key_hash[place])
+        let hash_of = |entry: usize| -> Result<u64> {
+            self.verify(segment_column::SORTED_KEY_HASH, &(entry..entry + 1))?;
+            Ok(self.sorted_key_hash[entry])
         };
         let mut found = Vec::new();
-        let first = try_partition_point(0..self.rows, |place| hash_of(place).map(|hash| hash < key_hash))?;
-        for place in first..self.rows {
-            if hash_of(place)? != key_hash {
+        let first = try_partition_point(0..self.rows, |entry| hash_of(entry).map(|hash| hash < key_hash))?;
+        for entry in first..self.rows {
+            if hash_of(entry)? != key_hash {
                 break;
             }
-            self.verify(segment_column::ROW_OF_KEY, &(place..place + 1))?;
-            let row = self.row_of_key[place] as usize;
+            self.verify(segment_column::ROW_OF_KEY, &(entry..entry + 1))?;
+            let row = self.row_of_key[entry] as usize;
             KEY_COLUMNS.into_iter().try_for_each(|number| self.verify(number, &(row..row + 1)))?;
             if self.has_key(row, source, session_id) {
                 found.push(row);
@@ -201,25 +220,26 @@ impl Segment {
         Ok(found)
     }
 
-    /// Whether a version of this key may belong here though set up on any day.
+    /// Whether versions of this key have setup times on several UTC days, so that versions of any day may join its record.
     pub fn has_multi_day_key(&self, key_hash: u64) -> bool {
         self.summary.multi_day_keys.binary_search(&key_hash).is_ok()
     }
 
-    /// An account, searched for when it is first asked for.
+    /// Rows of an account, from the cache or by search.
     fn account_rows(&self, account: &str) -> Result<AccountRows> {
-        if let Some(known) = self.accounts.lock().get(account) {
-            return Ok(known.clone());
+        if let Some(cached) = self.accounts.lock().get(account) {
+            return Ok(cached.clone());
         }
         let found = self.find_account_rows(account)?;
-        // Others are as many as anyone asks for.
-        if !found.1.is_empty() {
+        // Misses are not cached: clients could ask for unboundedly many unknown accounts.
+        if !found.rows.is_empty() {
             self.accounts.lock().insert(account.into(), found.clone());
         }
         Ok(found)
     }
 
-    /// Rows are sorted by account, absent ones last.
+    /// Finds the code of an account in the sorted dictionary, then its rows by two binary searches: rows are sorted by
+    /// account, absent accounts last. Verifies only the codes that it compares.
     fn find_account_rows(&self, account: &str) -> Result<AccountRows> {
         let accounts = self.category(dictionary_slot::ACCOUNT_ID);
         self.verify(ACCOUNT_ID, &(0..0))?;
@@ -229,10 +249,11 @@ impl Segment {
             Ok(accounts.code(row) as usize)
         };
         if codes.is_empty() {
-            return Ok((codes.start, 0..0));
+            return Ok(AccountRows { code: codes.start, rows: 0..0 });
         }
         let first = try_partition_point(0..self.rows, |row| code_of(row).map(|code| code < codes.start))?;
-        Ok((codes.start, first..try_partition_point(first..self.rows, |row| code_of(row).map(|code| code < codes.end))?))
+        let end = try_partition_point(first..self.rows, |row| code_of(row).map(|code| code < codes.end))?;
+        Ok(AccountRows { code: codes.start, rows: first..end })
     }
 
     fn has_key(&self, row: usize, source: &str, session_id: &str) -> bool {
@@ -240,6 +261,7 @@ impl Segment {
             && self.category(dictionary_slot::SOURCE).text(row) == source
     }
 
+    /// All rows as a slice; the caller has to verify the columns that it reads.
     fn unverified_slice<'a>(&'a self, tombstones: &'a RowSet) -> RecordSlice<'a> {
         let fields = self.fields.fields(EntryOrder::Sorted);
         let times =
@@ -266,10 +288,10 @@ impl Segment {
         self.fields.dictionary(slot, EntryOrder::Sorted)
     }
 
-    /// A slice of it, once the columns that may be read of it are known to be whole.
+    /// Verifies the named columns and the setup times in the rows of a slice of this segment, and returns the slice.
     ///
     /// # Errors
-    /// `Damaged` where they are not.
+    /// `Damaged` if a checksum fails.
     pub fn verify_columns<'a>(&self, slice: RecordSlice<'a>, names: &[&str]) -> Result<RecordSlice<'a>> {
         for number in names.iter().filter_map(|name| column_named(name)) {
             self.verify(number, &slice.rows)?;
@@ -278,19 +300,21 @@ impl Segment {
         Ok(slice)
     }
 
-    /// Makes sure that rows of a column are what was written.
-    fn verify(&self, number: usize, rows: &Range<usize>) -> Result<()> {
-        self.require_intact(self.pages.are_rows_intact(&self.columns[number], rows))
+    /// Verifies rows of a column.
+    fn verify(&self, column: usize, rows: &Range<usize>) -> Result<()> {
+        self.require_intact(self.pages.are_rows_intact(&self.columns[column], rows))
     }
 
+    /// Marks the segment as damaged unless `is_intact`; fails if it is or was damaged.
     fn require_intact(&self, is_intact: bool) -> Result<()> {
         if !is_intact {
-            // Its keys cannot be trusted any more, so neither can any count of it.
+            // If one page is corrupt, the keys cannot be trusted, and thus no sum of the segment.
             self.damaged.store(true, Ordering::Relaxed);
         }
         if self.is_damaged() { Err(Error::damaged(&self.path, "it fails its checksum")) } else { Ok(()) }
     }
 
+    /// `None` if a column is missing or has an unexpected type.
     fn from_columns(path: PathBuf, written: &ManifestEntry, pages: PageChecksums, batch: &RecordBatch) -> Option<Self> {
         let own = |number: usize| batch.column_by_name(segment_column::NAMES[number - segment_column::RECEIVED_TIME]);
         let columns = batch.columns();
@@ -322,6 +346,7 @@ impl Segment {
     }
 }
 
+/// Column number of a field, at compile time.
 const fn column_of(name: &str) -> usize {
     let mut number = 0;
     while !crate::record::schema::str_eq(FIELDS[number].name, name) {
@@ -330,7 +355,7 @@ const fn column_of(name: &str) -> usize {
     number
 }
 
-/// Number of the column of a name; none for one that follows from others.
+/// Column number of a name; `None` for a computed column, such as `duration_ms`, which the file does not have.
 fn column_named(name: &str) -> Option<usize> {
     let own = || segment_column::NAMES.iter().position(|own| *own == name).map(|number| segment_column::RECEIVED_TIME + number);
     FIELDS.iter().position(|field| field.name == name).or_else(own)

@@ -1,4 +1,9 @@
-//! PageChecksums of a mapped file, each checked against its CRC-32 when it is first needed.
+//! Page checksums: a mapped file is verified page by page, each page once, when its bytes are first needed.
+//!
+//! A small query of a large segment thus reads only the pages that it touches. (Tried: one checksum per column. The first
+//! query of one account, Q1, then reads whole columns instead of some pages of each.)
+//!
+//! Invariant: an offset or a code is followed only after its own page was verified.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,25 +12,27 @@ use arrow_buffer::Buffer;
 use arrow_data::ArrayData;
 use arrow_schema::DataType;
 
-/// Bytes of a page: a small question of a large segment reads little.
+/// Bytes of a page: the unit of verification. Part of the file format.
 pub const PAGE_BYTES: usize = 1 << 16;
 
-/// A mapped file and what its pages must be.
+/// A mapped file, the expected checksums of its pages, and which pages were verified.
 pub struct PageChecksums {
     file: Buffer,
+    /// Expected CRC-32 of each page.
     crc32: Vec<u32>,
-    /// A bit per page that was found to be as written.
+    /// One bit per page that matched its checksum.
     verified: Vec<AtomicU64>,
 }
 
 impl PageChecksums {
-    /// A mapped file of which nothing is checked yet.
+    /// Takes a mapped file and the expected CRC-32 of each page; verifies none yet.
     pub fn new(file: Buffer, crc32: Vec<u32>) -> Self {
         let verified = (0..crc32.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         Self { file, crc32, verified }
     }
 
-    /// Whether bytes of the file are as they were written.
+    /// Whether the pages of these bytes match their checksums. `bytes` must be a part of the mapped file; other bytes, unless
+    /// empty, are not intact.
     pub fn are_bytes_intact(&self, bytes: &[u8]) -> bool {
         let Some(start) = (bytes.as_ptr() as usize).checked_sub(self.file.as_ptr() as usize) else {
             return bytes.is_empty();
@@ -35,12 +42,13 @@ impl PageChecksums {
             || end <= self.file.len() && (start / PAGE_BYTES..=(end - 1) / PAGE_BYTES).all(|page| self.is_page_intact(page))
     }
 
-    /// Whether all bytes of the file are as they were written.
+    /// Whether all pages of the file match their checksums.
     pub fn is_file_intact(&self) -> bool {
         self.crc32.len() == self.file.len().div_ceil(PAGE_BYTES) && (0..self.crc32.len()).all(|page| self.is_page_intact(page))
     }
 
-    /// Whether the rows of a column, all entries of its dictionary among them, are as they were written.
+    /// Whether the pages of these rows of a column match their checksums; of a dictionary column, those of all its entries
+    /// too.
     pub fn are_rows_intact(&self, column: &ArrayData, rows: &Range<usize>) -> bool {
         let nulls =
             column.nulls().is_none_or(|nulls| self.are_bytes_intact(&nulls.validity()[rows.start / 8..rows.end.div_ceil(8)]));
@@ -57,7 +65,7 @@ impl PageChecksums {
         self.are_values_intact(&buffers[0], column.data_type(), rows)
     }
 
-    /// Whether the codes of a column with a dictionary are as they were written.
+    /// Whether the pages of the codes of a dictionary column match their checksums; those of its entries are not read.
     pub fn are_codes_intact(&self, column: &ArrayData, rows: &Range<usize>) -> bool {
         let DataType::Dictionary(codes, _) = column.data_type() else { return false };
         self.are_values_intact(&column.buffers()[0], codes, rows)
@@ -67,13 +75,14 @@ impl PageChecksums {
         kind.primitive_width().is_some_and(|width| self.are_bytes_intact(&values[rows.start * width..rows.end * width]))
     }
 
+    /// Verifies the offsets first, then the bytes that they point to.
     fn are_texts_intact(&self, offsets: &Buffer, values: &Buffer, rows: &Range<usize>) -> bool {
-        // An offset may be followed only once its own page is known to be whole.
         let offset = |row: usize| offsets.typed_data::<i32>().get(row).map_or(0, |&offset| offset as usize);
         self.are_bytes_intact(&offsets[rows.start * 4..(offsets.len()).min(rows.end * 4 + 4)])
             && self.are_bytes_intact(&values[offset(rows.start)..offset(rows.end)])
     }
 
+    /// Verifies a page unless it was verified before. Threads may verify the same page twice; both get the same result.
     fn is_page_intact(&self, page: usize) -> bool {
         let (word, bit) = (page / 64, 1 << (page % 64));
         let Some(verified) = self.verified.get(word) else { return false };
@@ -89,23 +98,24 @@ impl PageChecksums {
     }
 }
 
-/// Sums up the pages of a file that is being written.
+/// Computes the checksums of a file and of its pages while it is written.
 #[derive(Default)]
 pub struct PageHasher {
+    /// Checksums of the complete pages.
     page_crc32: Vec<u32>,
     current_page: crc32fast::Hasher,
     page_bytes: usize,
-    /// Of all pages that are done.
+    /// Hash of all complete pages.
     file_hasher: crc32fast::Hasher,
 }
 
 impl PageHasher {
-    /// Adds the next bytes.
+    /// Hashes the next bytes of the file.
     pub fn add(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let (here, rest) = bytes.split_at(bytes.len().min(PAGE_BYTES - self.page_bytes));
-            self.current_page.update(here);
-            self.page_bytes += here.len();
+            let (in_page, rest) = bytes.split_at(bytes.len().min(PAGE_BYTES - self.page_bytes));
+            self.current_page.update(in_page);
+            self.page_bytes += in_page.len();
             bytes = rest;
             if self.page_bytes == PAGE_BYTES {
                 self.end_page();
@@ -113,7 +123,7 @@ impl PageHasher {
         }
     }
 
-    /// The CRC-32 of the file and those of its pages.
+    /// Returns the CRC-32 of the file and those of its pages.
     pub fn finish(mut self) -> (u32, Vec<u32>) {
         if self.page_bytes > 0 {
             self.end_page();
@@ -134,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_are_summed_up_however_they_are_written() {
+    fn checksums_do_not_depend_on_the_sizes_of_writes() {
         let file: Vec<u8> = (0..PAGE_BYTES * 2 + 77).map(|i| (i * i / 7) as u8).collect();
         for step in [1_000, PAGE_BYTES, PAGE_BYTES * 3] {
             let mut hasher = PageHasher::default();
@@ -146,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_shows_where_its_page_is_needed_and_nowhere_else() {
+    fn damage_fails_only_bytes_of_its_page() {
         let mut bytes = vec![7u8; PAGE_BYTES * 3];
         let crc32: Vec<u32> = bytes.chunks(PAGE_BYTES).map(crc32fast::hash).collect();
         bytes[PAGE_BYTES + 5] = 8;
