@@ -1,8 +1,8 @@
 //! Code decks: destinations by dial code, found by the longest code that a dialled number begins with.
 //!
-//! The deck is a [trie](https://en.wikipedia.org/wiki/Trie) over decimal digits. It is our own because the crates for
-//! tries and ordered maps of texts (`fst`, `qp-trie`) look up whole keys and ranges of keys, and leave the search for
-//! the longest matching prefix, which is all that a deck does, to the caller.
+//! The deck is a [trie](https://en.wikipedia.org/wiki/Trie) over decimal digits. It is our own because the
+//! crates for tries and ordered maps of texts (`fst`, `qp-trie`) look up whole keys and ranges of keys, and
+//! leave the search for the longest matching prefix, which is all that a deck does, to the caller.
 
 use crate::columns::dictionary::Texts;
 
@@ -56,7 +56,8 @@ impl Deck {
         Self { entries, nodes }
     }
 
-    /// Returns the index of the entry with the longest code that `number` begins with, after its optional `+`.
+    /// Returns the index of the entry with the longest code that `number` begins with, after its optional
+    /// `+`.
     pub fn find(&self, number: &str) -> Option<usize> {
         let (mut node, mut longest) = (0, None);
         for digit in leading_digits(number.strip_prefix('+').unwrap_or(number)) {
@@ -69,8 +70,8 @@ impl Deck {
         longest.map(|entry| entry as usize)
     }
 
-    /// The texts of the entries that the column `*_rates_code`, `*_rates_code_name` or `*_rates_country` of a record
-    /// refers to, by index. `name` is the column's name without `orig_` or `term_`.
+    /// The texts of the entries that the column `*_rates_code`, `*_rates_code_name` or `*_rates_country` of a
+    /// record refers to, by index. `name` is the column's name without `orig_` or `term_`.
     pub fn column(&self, name: &str) -> CodeDeckColumn<'_> {
         let text_of: fn(&CodeDeckEntry) -> &String = match name {
             "rates_code" => |entry| &entry.code,

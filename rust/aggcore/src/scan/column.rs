@@ -1,4 +1,5 @@
-//! SliceColumns by name: those of the records, and those that follow from them.
+//! Columns of a slice by name: the fields of the records, and columns that are derived from them
+//! (`duration_ms`, and the rates of a code deck).
 
 use super::code_deck::{CodeDeckColumn, Deck};
 use crate::columns::call_duration::CallDurations;
@@ -12,23 +13,24 @@ use crate::record::schema::{ABSENT, ColumnKind, default_of, dictionary_slot, fie
 #[derive(Clone, Copy)]
 #[allow(missing_docs)] // The variants say what their fields are.
 pub enum Column<'a> {
-    /// Integers; an absent one counts as `default`, which may be absent too.
+    /// Integers. An absent one counts as `default`, which is [`ABSENT`] if the field has no default.
     Int { values: IntValues<'a>, stats: ColumnStats, default: i64 },
-    /// `duration_ms`, which follows from two times.
+    /// `duration_ms`, derived from answer and end time.
     Duration(CallDurations<'a>),
-    /// Texts by code.
+    /// Texts as codes into a dictionary.
     Dictionary(DictionaryColumn<'a>),
-    /// Texts by row.
+    /// Texts without a dictionary.
     Text(&'a dyn Texts),
 }
 
-/// The columns of one slice, with a code deck in place of the rates that the records carry.
+/// The columns of one slice. With a code deck, its rates replace those that the records carry.
 pub struct SliceColumns<'a> {
     slice: &'a RecordSlice<'a>,
     deck: Option<CodeDeckColumns<'a>>,
 }
 
-/// Entry of the deck by row and leg, and the texts of the entries.
+/// The rates of the code deck for both legs of each row, as dictionary-encoded columns: the index of the
+/// deck's entry is the code, and the texts of the entries are the dictionary.
 struct CodeDeckColumns<'a> {
     orig_entries: Vec<i32>,
     term_entries: Vec<i32>,
@@ -36,7 +38,7 @@ struct CodeDeckColumns<'a> {
 }
 
 impl<'a> SliceColumns<'a> {
-    /// The columns of a slice.
+    /// The columns of a slice. With a deck, looks up the dialled numbers of all rows of the slice.
     pub fn new(slice: &'a RecordSlice<'a>, deck: Option<&'a Deck>) -> Self {
         let deck = deck.map(|deck| CodeDeckColumns {
             orig_entries: entries_of_rows(slice, text_slot::ORIG_DST_PARTY_ID, deck),
@@ -46,15 +48,15 @@ impl<'a> SliceColumns<'a> {
         Self { slice, deck }
     }
 
-    /// The account that all rows are of, if it is known.
+    /// The account of all rows, if they are known to have the same.
     pub fn account(&self) -> Option<&'a str> {
         self.slice.account.map(|code| self.slice.fields.dictionaries[dictionary_slot::ACCOUNT_ID].entries.get(code))
     }
 
-    /// The column of a name.
+    /// Returns a column by name.
     ///
     /// # Errors
-    /// `Unknown` where there is none.
+    /// `Unknown` if records do not have such a column.
     pub fn get(&self, name: &str) -> Result<Column<'_>> {
         let slice = self.slice;
         match name {
@@ -96,7 +98,8 @@ impl CodeDeckColumns<'_> {
     }
 }
 
-/// Entry of the deck by row; of the rows that may be looked at.
+/// The deck's entry for the dialled number of each row, [`NO_CODE`] if none matches. The list begins at row 0
+/// of the columns, so that it can be indexed by row; rows before the slice are not looked up.
 fn entries_of_rows(slice: &RecordSlice<'_>, slot: usize, deck: &Deck) -> Vec<i32> {
     let dialled = slice.fields.texts[slot];
     let entry = |row| deck.find(dialled.get(row)).map_or(NO_CODE, |entry| entry as i32);

@@ -1,4 +1,10 @@
-//! Binds a predicate to the columns of one slice.
+//! Predicates bound to the columns of one row slice.
+//!
+//! Compilation decides as much as it can per slice, so that the loops over rows do less:
+//! - Min/max statistics, a column without values or an account that all rows share make a predicate a
+//!   constant.
+//! - `eq` and `starts_with` on a sorted dictionary become a range of codes, found by binary search.
+//! - Other tests of a dictionary-encoded text run once per entry instead of once per row.
 
 use std::ops::Range;
 
@@ -13,28 +19,28 @@ use crate::columns::integer::{ColumnStats, IntValues, with_int_values};
 use crate::error::{Error, Result};
 use crate::record::schema::ABSENT;
 
-/// A condition ready to be asked of the rows of one slice.
+/// A predicate that is ready to run over the rows of one slice.
 #[allow(missing_docs)] // The variants say what their fields are.
 pub enum CompiledPredicate<'a> {
-    /// The same for all rows.
+    /// The verdict is the same for all rows.
     Constant(bool),
-    /// On an integer; `absent` is the verdict on an absent one.
+    /// A test of an integer column; `absent` is the verdict on an absent one.
     Int { values: IntValues<'a>, absent: bool, test: IntTest<'a> },
-    /// On `duration_ms`.
+    /// A test of `duration_ms`.
     Duration { durations: CallDurations<'a>, test: IntTest<'a> },
-    /// On a category whose entries are sorted: the codes that it holds for, both inclusive.
+    /// A dictionary-encoded text has a code between two codes, both inclusive.
     Codes { codes: DictionaryCodes<'a>, first: usize, last: usize },
-    /// On a category.
+    /// A test of a dictionary-encoded text.
     Dictionary(DictionaryVerdicts<'a>),
-    /// On a text.
+    /// A test of a text column without a dictionary.
     Text { texts: &'a dyn Texts, test: TextTest<'a> },
 }
 
 impl<'a> CompiledPredicate<'a> {
-    /// Prepares a condition for the rows of one slice.
+    /// Compiles a predicate for the rows of one slice.
     ///
     /// # Errors
-    /// `Unknown` where the slice has no such column or the column is of another type.
+    /// `Unknown` if the slice does not have the column or the column has another type.
     pub fn new(predicate: &'a Predicate, columns: &'a SliceColumns<'a>) -> Result<Self> {
         let name = predicate.column();
         let column = columns.get(name)?;
@@ -52,12 +58,14 @@ impl<'a> CompiledPredicate<'a> {
         }
     }
 
-    /// Whether it costs so much a row that it should be asked of as few as possible: by [`CompiledPredicate::retain`].
+    /// Whether the predicate reads texts, whose bytes lie anywhere in memory. Such a predicate runs by
+    /// [`CompiledPredicate::retain`] after the cheap ones have run by [`CompiledPredicate::apply_to_mask`].
     pub fn reads_texts(&self) -> bool {
         self.text_count() > 0
     }
 
-    /// Texts that it may have to look at: the fewer, the sooner all verdicts are known.
+    /// Texts that the predicate reads at most. Of two predicates, the one with fewer texts runs first: its
+    /// verdicts are memoized after fewer tests, and it leaves fewer rows to the other.
     pub fn text_count(&self) -> usize {
         match self {
             Self::Dictionary(verdicts) => verdicts.text_count(),
@@ -66,7 +74,8 @@ impl<'a> CompiledPredicate<'a> {
         }
     }
 
-    /// Puts 0 at the places of the rows of a range that a condition that is not costly does not hold for.
+    /// Clears the mask bytes of rows that fail a cheap predicate. Leaves the mask alone if the predicate
+    /// reads texts.
     pub fn apply_to_mask(&self, rows: Range<usize>, mask: &mut [u8]) {
         match self {
             Self::Constant(true) | Self::Dictionary(_) | Self::Text { .. } => {}
@@ -84,7 +93,8 @@ impl<'a> CompiledPredicate<'a> {
         }
     }
 
-    /// Keeps the rows that a costly condition holds for.
+    /// Removes the rows that fail a predicate that reads texts. Leaves them alone if the predicate is a cheap
+    /// one.
     pub fn retain(&mut self, rows: &mut Vec<u32>) {
         match self {
             Self::Dictionary(verdicts) => verdicts.retain(rows),
@@ -94,6 +104,7 @@ impl<'a> CompiledPredicate<'a> {
     }
 }
 
+/// Fails if `column` does not have integers.
 fn compile_int<'a>(column: Column<'a>, name: &str, test: IntTest<'a>) -> Result<CompiledPredicate<'a>> {
     match column {
         Column::Int { values, stats, default } => Ok(bind_int(values, stats, default != ABSENT && test.holds(default), test)),
@@ -102,6 +113,7 @@ fn compile_int<'a>(column: Column<'a>, name: &str, test: IntTest<'a>) -> Result<
     }
 }
 
+/// A test of an integer column, or a constant if its statistics decide it.
 fn bind_int<'a>(values: IntValues<'a>, stats: ColumnStats, absent: bool, test: IntTest<'a>) -> CompiledPredicate<'a> {
     if matches!(values, IntValues::Absent) {
         return CompiledPredicate::Constant(absent);
@@ -130,7 +142,7 @@ fn compile_text_match<'a>(column: Column<'a>, name: &str, how: TextMatch, text: 
     }
 }
 
-/// The condition that a code is among those of [`DictionaryColumn::codes_where`].
+/// A test for the range of codes of [`DictionaryColumn::codes_where`] in a sorted dictionary.
 fn compile_code_range(
     column: DictionaryColumn<'_>, is_before: impl Fn(&str) -> bool, wanted: impl Fn(&str) -> bool,
 ) -> CompiledPredicate<'_> {
@@ -141,6 +153,7 @@ fn compile_code_range(
     CompiledPredicate::Codes { codes: column.codes, first: codes.start, last: codes.end - 1 }
 }
 
+/// A test that an absent text fails. Fails if `column` does not have texts.
 fn compile_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&str) -> bool + Send + 'a) -> Result<CompiledPredicate<'a>> {
     let test: TextTest<'a> = Box::new(move |text| !text.is_empty() && holds(text));
     match column {
@@ -150,6 +163,7 @@ fn compile_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&str) -> bool
     }
 }
 
+/// A test of a dictionary-encoded text, or a constant if no row has one.
 fn compile_dictionary<'a>(column: DictionaryColumn<'a>, test: TextTest<'a>) -> CompiledPredicate<'a> {
     if matches!(column.codes, DictionaryCodes::Absent) {
         return CompiledPredicate::Constant(test(""));
@@ -164,13 +178,14 @@ fn compile_presence(column: Column<'_>, wanted: bool) -> CompiledPredicate<'_> {
             bind_int(values, stats, !wanted, test)
         }
         Column::Duration(_) => CompiledPredicate::Constant(wanted),
-        // An empty entry stands for an absent text too.
+        // Both the lack of a code and an empty entry stand for an absent text; the test sees "" for both.
         Column::Dictionary(column) => compile_dictionary(column, Box::new(move |text| text.is_empty() != wanted)),
         Column::Text(texts) => CompiledPredicate::Text { texts, test: Box::new(move |text| text.is_empty() != wanted) },
     }
 }
 
-/// The conditions that not all rows of a slice meet, ready to be asked.
+/// Compiles predicates and drops those that all rows of the slice satisfy. The rest are the *residual*
+/// predicates.
 pub(super) fn compile_residual<'a, 'p>(
     predicates: &[&'p Predicate], columns: &'a SliceColumns<'a>,
 ) -> Result<Vec<(&'p Predicate, CompiledPredicate<'a>)>>
@@ -178,6 +193,7 @@ where
     'p: 'a,
 {
     let compiled = predicates.iter().map(|&predicate| Ok((predicate, CompiledPredicate::new(predicate, columns)?)));
-    let decides = |(_, compiled): &(&Predicate, CompiledPredicate<'_>)| !matches!(compiled, CompiledPredicate::Constant(true));
-    compiled.filter(|compiled| compiled.as_ref().map_or(true, decides)).collect()
+    let is_residual =
+        |(_, compiled): &(&Predicate, CompiledPredicate<'_>)| !matches!(compiled, CompiledPredicate::Constant(true));
+    compiled.filter(|compiled| compiled.as_ref().map_or(true, is_residual)).collect()
 }

@@ -1,7 +1,7 @@
 //! CIDR blocks of IP addresses.
 //!
-//! An IPv4-mapped IPv6 address (`::ffff:a.b.c.d`, RFC 4291 section 2.5.5.2) counts as the IPv4 address that it holds,
-//! in blocks and in the addresses that are compared with them.
+//! An IPv4-mapped IPv6 address (`::ffff:a.b.c.d`, RFC 4291 section 2.5.5.2) counts as the IPv4 address that
+//! it holds, in blocks and in the addresses that are compared with them.
 
 use std::net::IpAddr;
 
@@ -15,8 +15,8 @@ const MAPPED_PREFIX_BITS: u8 = 96;
 pub struct Network(IpNet);
 
 impl Network {
-    /// Reads `ADDRESS` or `ADDRESS/BITS`, IPv4 or IPv6. Without `/BITS`, the block is one address. Bits of the address
-    /// after the prefix are ignored.
+    /// Reads `ADDRESS` or `ADDRESS/BITS`, IPv4 or IPv6. Without `/BITS`, the block is one address. Bits of
+    /// the address after the prefix are ignored.
     ///
     /// Returns `None` if the text is not a block.
     pub fn parse(text: &str) -> Option<Self> {
@@ -24,7 +24,8 @@ impl Network {
             Some((address, bits)) => (address, Some(bits.parse().ok()?)),
             None => (text, None),
         };
-        // `IpNet` has a parser too, but one that reads leading zeros of an octet, which `IpAddr` rejects as ambiguous.
+        // `IpNet` has a parser too, but one that reads leading zeros of an octet, which `IpAddr` rejects as
+        // ambiguous.
         let address: IpAddr = address.parse().ok()?;
         let block = match prefix_bits {
             Some(bits) => IpNet::new(address, bits).ok()?,
@@ -88,7 +89,8 @@ mod tests {
             ("198.51.100.0/+24", "198.51.100.255", true),
             ("198.51.100.9/24", "198.51.100.255", true),
             ("2001:DB8::9/32", "2001:db8::1", true),
-            // A mapped address is an IPv4 one. A block that ends before its prefix stays one of IPv6 addresses.
+            // A mapped address is an IPv4 one. A block that ends before its prefix stays one of IPv6
+            // addresses.
             ("::ffff:198.51.100.9", "198.51.100.9", true),
             ("::ffff:198.51.100.9", "::ffff:c633:6409", true),
             ("::ffff:198.51.100.9/128", "198.51.100.8", false),

@@ -1,32 +1,30 @@
-//! Conditions on records.
+//! Predicates: the conditions on records that a caller asks for, before they are bound to columns.
 //!
-//! A condition is compiled once per slice. One on a category is decided per dictionary entry, so that a row costs one
-//! look-up of its code; where the dictionary is sorted, a beginning is a range of codes. One that holds for all values
-//! of a column, or none, costs no row anything.
+//! Each names one column and one test. All predicates of a scan must hold for a record to count.
 
 pub use super::network::Network;
 use crate::error::{Error, Result};
 
-/// One condition; those of one scan must all hold.
+/// A condition on one column of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // The variants say what their fields are.
 pub enum Predicate {
-    /// An integer lies in [low, high], both inclusive; an absent one never does.
+    /// An integer lies in [low, high], both inclusive. An absent integer does not.
     Between { column: String, low: i64, high: i64 },
-    /// An integer is one of these (ascending).
+    /// An integer is one of `values`, which ascend.
     OneOfInts { column: String, values: Vec<i64> },
-    /// A text is one of these (ascending).
+    /// A text is one of `values`, which ascend.
     OneOfTexts { column: String, values: Vec<String> },
-    /// A text compares with another; an absent one never matches.
+    /// A text matches another one. An absent text does not.
     Text { column: String, how: TextMatch, text: String },
-    /// A text is an address within a network; one that cannot be read never is.
+    /// A text is an address within a block. A text that is not an address is not.
     InNetwork { column: String, network: Network },
-    /// A value is there (`wanted`) or is not.
+    /// A value is present (if `wanted`) or absent.
     Present { column: String, wanted: bool },
 }
 
 impl Predicate {
-    /// Name of the column that it asks about.
+    /// Name of the column.
     pub fn column(&self) -> &str {
         match self {
             Self::Between { column, .. }
@@ -38,24 +36,25 @@ impl Predicate {
         }
     }
 
+    /// Whether this is the condition that a session has ended (`wanted`), or has not.
     fn wants_end(&self, wanted: bool) -> bool {
         matches!(self, Self::Present { column, wanted: here } if column == "end_time" && *here == wanted)
     }
 }
 
-/// Whether sessions that have not ended may meet all conditions.
+/// Whether an active session may satisfy all predicates.
 pub fn may_be_active(predicates: &[Predicate]) -> bool {
     !predicates.iter().any(|predicate| predicate.wants_end(true))
 }
 
-/// Whether finished sessions may meet all conditions.
+/// Whether a finished session may satisfy all predicates.
 pub fn may_be_finished(predicates: &[Predicate]) -> bool {
     !predicates.iter().any(|predicate| predicate.wants_end(false))
 }
 
 pub(super) const ACCOUNT: &str = "account_id";
 
-/// The one account that a record must be of to meet all conditions, if they name one.
+/// The account that a record must have to satisfy all predicates, if they ask for a single one.
 pub fn account_of(predicates: &[Predicate]) -> Option<&str> {
     predicates.iter().find_map(|predicate| {
         let Predicate::OneOfTexts { column, values } = predicate else { return None };
@@ -64,21 +63,21 @@ pub fn account_of(predicates: &[Predicate]) -> Option<&str> {
     })
 }
 
-/// How a text compares.
+/// How a text is compared with the text of a predicate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextMatch {
-    /// The whole text.
+    /// The texts are equal.
     Eq,
-    /// Its beginning.
+    /// The text begins with the other one.
     StartsWith,
-    /// Its end.
+    /// The text ends with the other one.
     EndsWith,
-    /// Any slice of it.
+    /// The text contains the other one.
     Contains,
 }
 
 impl TextMatch {
-    /// The comparison that the contract calls `name`.
+    /// The comparison that the gRPC contract calls `name`.
     ///
     /// # Errors
     /// `Unknown` for any other name.
@@ -92,6 +91,7 @@ impl TextMatch {
         }
     }
 
+    /// Whether `value` matches `text`.
     pub(super) fn holds(self, value: &str, text: &str) -> bool {
         match self {
             Self::Eq => value == text,
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comparisons_are_called_as_in_the_contract() -> Result<()> {
+    fn comparisons_have_the_names_of_the_contract() -> Result<()> {
         let cases = [("eq", [true, false, false]), ("starts_with", [true, true, false]), ("ends_with", [true, false, true])];
         for (name, expected) in cases {
             let how = TextMatch::named(name)?;

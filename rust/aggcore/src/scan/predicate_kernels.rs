@@ -1,35 +1,42 @@
-//! The loops over the rows of a slice that a compiled predicate runs.
+//! The loops of compiled predicates over the rows of a chunk.
+//!
+//! Cheap predicates, on integers and on ranges of dictionary codes, clear bytes of a mask: 1 selects a row, 0
+//! does not. Each loop compares in the width of its column and has no branch, so that the compiler vectorizes
+//! it. Predicates that read texts run afterwards, row by row, over the indices of the rows that are left.
 
 use crate::columns::dictionary::{CodeWidth, DictionaryCodes, DictionaryColumn, Texts, with_codes};
 use crate::columns::integer::{ColumnStats, IntWidth};
 
-/// A condition on an integer that is there.
+/// A test of an integer that is present.
 #[derive(Clone, Copy)]
 pub enum IntTest<'a> {
-    /// Both ends inclusive.
+    /// The value lies between two bounds, both inclusive.
     Between(i64, i64),
-    /// Ascending.
+    /// The value is one of these, which ascend.
     OneOf(&'a [i64]),
 }
 
-/// A condition on a text, "" where it is absent.
+/// A test of a text; an absent text is "".
 pub(super) type TextTest<'a> = Box<dyn Fn(&str) -> bool + Send + 'a>;
 
-/// The verdicts on the entries of a dictionary, each found when a row first asks for it.
+/// A test of a dictionary-encoded column, memoized by entry: an entry is tested when the first row has its
+/// code.
 pub struct DictionaryVerdicts<'a> {
     codes: DictionaryCodes<'a>,
     entries: &'a dyn Texts,
     test: TextTest<'a>,
-    /// By code + 1, two bits each: a slice may have far more entries than rows that ask.
+    /// Verdicts by code + 1, two bits each: 0 (not tested yet), [`FAILS`] or [`HOLDS`]. They are packed
+    /// because a dictionary may have far more entries than the slice has rows, and all verdicts are zeroed
+    /// per slice.
     verdicts: Vec<u8>,
 }
 
-/// DictionaryVerdicts in a byte, of which each is one of the following or not verdicts yet.
 const VERDICTS_PER_BYTE: usize = 4;
 const FAILS: u8 = 1;
 const HOLDS: u8 = 2;
 
-/// Values that are compared one after the other, many rows at a time; more are searched for row by row.
+/// Values of a `OneOf` up to which every row is compared with each of them, which vectorizes. More values are
+/// found by binary search, row by row.
 const COMPARED_VALUES_MAX: usize = 4;
 
 impl<'a> DictionaryVerdicts<'a> {
@@ -43,6 +50,7 @@ impl<'a> DictionaryVerdicts<'a> {
         self.entries.count() + 1
     }
 
+    /// Removes the rows whose text fails the test.
     pub(super) fn retain(&mut self, rows: &mut Vec<u32>) {
         let Self { codes, entries, test, verdicts } = self;
         let mut verdict = |slot: usize| {
@@ -58,6 +66,7 @@ impl<'a> DictionaryVerdicts<'a> {
 }
 
 impl<'a> IntTest<'a> {
+    /// The cheapest test for one of `values`, which ascend.
     pub(super) fn one_of(values: &'a [i64]) -> Self {
         match values {
             [value] => Self::Between(*value, *value),
@@ -72,7 +81,8 @@ impl<'a> IntTest<'a> {
         }
     }
 
-    /// The verdict on all values of a column that are there, where it is the same for all.
+    /// The verdict on the present values of a column, if its min/max statistics tell that it is the same for
+    /// all.
     pub(super) fn verdict_on_all(self, stats: ColumnStats) -> Option<bool> {
         match self {
             Self::Between(low, high) if low <= stats.low && stats.high <= high => Some(true),
@@ -84,7 +94,10 @@ impl<'a> IntTest<'a> {
     }
 }
 
-/// Keeps the rows that `holds` says; without a branch, as it may go either way from row to row.
+/// Removes the rows that `holds` is false for.
+///
+/// Every row is written and the end of the list advances by 0 or 1, because a branch on an unpredictable
+/// verdict costs more than the store.
 pub(super) fn retain(rows: &mut Vec<u32>, mut holds: impl FnMut(usize) -> bool) {
     let mut retained = 0;
     for index in 0..rows.len() {
@@ -95,13 +108,14 @@ pub(super) fn retain(rows: &mut Vec<u32>, mut holds: impl FnMut(usize) -> bool) 
     rows.truncate(retained);
 }
 
+/// Clears the mask of a chunk whose rows all have the same verdict, unless they pass.
 pub(super) fn clear_unless(mask: &mut [u8], verdict: bool) {
     if !verdict {
         mask.fill(0);
     }
 }
 
-/// Compares in the width of the values, so that as many as possible are looked at at a time.
+/// Clears the mask bytes of rows whose integer fails a test; `absent` is the verdict on an absent one.
 pub(super) fn mask_ints<T: IntWidth + Ord>(values: &[T], mask: &mut [u8], absent: bool, test: IntTest<'_>) {
     match test {
         IntTest::Between(low, high) => match T::clamp_range(low, high) {
@@ -113,7 +127,7 @@ pub(super) fn mask_ints<T: IntWidth + Ord>(values: &[T], mask: &mut [u8], absent
             let representable: Vec<T> =
                 wanted.iter().filter_map(|&value| T::clamp_range(value, value)).map(|ends| ends.0).collect();
             match representable.first() {
-                // As many as the compiler knows of, the first of them more than once.
+                // Padded to a fixed length with the first value, so that the loop vectorizes.
                 Some(&first) => {
                     let wanted: [T; COMPARED_VALUES_MAX] =
                         std::array::from_fn(|i| representable.get(i).copied().unwrap_or(first));
@@ -132,6 +146,7 @@ pub(super) fn mask_ints<T: IntWidth + Ord>(values: &[T], mask: &mut [u8], absent
     }
 }
 
+/// Clears the mask bytes of rows whose call duration fails a test. An unanswered call, -1, lasts 0 ms.
 pub(super) fn mask_durations(ms: &[i32], mask: &mut [u8], test: IntTest<'_>) {
     match test {
         IntTest::Between(low, high) => match i32::clamp_range(low, high) {
@@ -142,12 +157,15 @@ pub(super) fn mask_durations(ms: &[i32], mask: &mut [u8], test: IntTest<'_>) {
     }
 }
 
+/// Clears the mask bytes of rows whose code is outside `first..=last`. An absent text is
+/// never inside: its code is -1, or that of an empty entry after all others.
 pub(super) fn mask_codes<T: CodeWidth>(codes: &[T], mask: &mut [u8], first: usize, last: usize) {
-    // All codes of a dictionary fit the width of its codes.
+    // Both are codes of the column's dictionary, so they fit the width of its codes.
     let (first, last) = (T::of(first), T::of(last));
     and_each(codes, mask, |code| (first <= code) & (code <= last));
 }
 
+/// Clears the mask bytes of rows whose value fails a test.
 #[inline]
 fn and_each<T: Copy>(values: &[T], mask: &mut [u8], holds: impl Fn(T) -> bool) {
     mask.iter_mut().zip(values).for_each(|(byte, &value)| *byte &= u8::from(holds(value)));
