@@ -1,4 +1,18 @@
-//! The scan: which records count, in which bin and group they fall, and their integer sums.
+//! Scans: which records count, into which bin and group they fall, and their integer sums.
+//!
+//! A [`Scan`] says what to sum. A [`Scanner`] is given row slices one at a time and takes each through four
+//! steps:
+//!
+//! 1. `compiled_predicate` binds the predicates to the columns of the slice.
+//! 2. `selection` selects rows, chunk by chunk, by predicates, setup time and tombstones.
+//! 3. `group_key` and `dense_ids` turn the bin and the keys of each selected row into the index of its cell.
+//!    In a scan without keys, `bin_assignment` finds the bin, which is the cell.
+//! 4. `accumulate` adds the values of the row to the sums of its cell.
+//!
+//! A scan without keys whose bins are whole minutes replaces steps 3 and 4: `minute_scan` adds each row to
+//! its minute, and each minute is added to its bin at the end.
+//!
+//! All sums are integers, so that they do not depend on the order in which slices are added.
 
 pub(crate) mod accumulate;
 mod aggregation_table;
@@ -34,30 +48,32 @@ pub use accumulate::Measure;
 pub use partials::{KeyValues, Partials};
 pub use scanner::Scanner;
 
-/// What a call's duration is read from, as far as a slice has it.
+/// The columns that a call duration is read from: the duration itself if the slice has it, otherwise both
+/// times.
 const CALL_COLUMNS: [&str; 3] = [segment_column::NAME_OF_DURATION, "answer_time", "end_time"];
 
-/// What to sum over which records.
+/// A question for sums of records.
 pub struct Scan<'a> {
-    /// Bin i is [edges[i], edges[i + 1]) of the setup time, ascending microseconds UTC; empty for no bins.
-    /// `None`: one bin of all time.
+    /// Edges of the bins in microseconds UTC, ascending: bin i has the records with a setup time in
+    /// [edges[i], edges[i + 1]). Empty: a scan without bins, which answers nothing. `None`: one bin of all
+    /// time.
     pub edges: Option<&'a [i64]>,
-    /// Conditions that must all hold.
+    /// The conditions that a record must satisfy.
     pub predicates: &'a [Predicate],
-    /// SliceColumns to group by.
+    /// Names of the columns to group by.
     pub keys: &'a [String],
-    /// What is summed.
+    /// The values to sum.
     pub measure: Measure,
-    /// Stands in place of the rates that the records carry.
+    /// The code deck whose rates replace those that the records carry.
     pub deck: Option<&'a Deck>,
-    /// AggregationTable that may be reached.
+    /// Cells that a scan with keys may have before it fails.
     pub cell_count_max: usize,
-    /// Ends the work early.
+    /// Checked once per chunk.
     pub cancel: &'a CancelToken,
 }
 
 impl Scan<'_> {
-    /// SliceColumns of the records that the scan reads.
+    /// Names of the columns that the scan reads. A slice may lack all others.
     pub fn column_names(&self) -> Vec<&str> {
         let mut names = column_names(self.predicates);
         names.extend(self.keys.iter().map(String::as_str));
@@ -75,7 +91,7 @@ impl Scan<'_> {
         names
     }
 
-    /// Setup times that any bin has: from, to.
+    /// The setup times of all bins: from, to (exclusive), microseconds UTC.
     pub fn range(&self) -> (i64, i64) {
         match self.edges {
             None => (i64::MIN, i64::MAX),
@@ -85,16 +101,16 @@ impl Scan<'_> {
     }
 }
 
-/// SliceColumns that conditions read.
+/// Names of the columns that predicates read.
 pub fn column_names(predicates: &[Predicate]) -> Vec<&str> {
     let names = predicates.iter().map(Predicate::column);
     names.flat_map(|name| if name == "duration_ms" { CALL_COLUMNS.to_vec() } else { vec![name] }).collect()
 }
 
-/// Whether any record of a slice meets all conditions.
+/// Whether any record of a slice satisfies all predicates.
 ///
 /// # Errors
-/// What [`Scanner::add`] gives.
+/// As [`Scanner::add`].
 pub fn any_match(slice: &RecordSlice<'_>, predicates: &[Predicate], cancel: &CancelToken) -> Result<bool> {
     let columns = SliceColumns::new(slice, None);
     let compiled = compile_residual(&predicates.iter().collect::<Vec<_>>(), &columns)?.into_iter().map(|(_, compiled)| compiled);

@@ -1,4 +1,7 @@
-//! Collects the cells of one scan.
+//! The scanner: runs one scan over row slices and collects its cells.
+//!
+//! A scan without keys has one cell per bin. A scan with keys has one cell per (bin, group) that has a
+//! record.
 
 use std::ops::Range;
 
@@ -18,11 +21,14 @@ use crate::columns::slice::RecordSlice;
 use crate::columns::sums::add;
 use crate::error::Result;
 
-/// Collects the cells of one scan over any number of slices.
+/// The running result of a scan. Threads have a scanner each, and [`Scanner::merge`] adds their results up.
 pub struct Scanner<'a> {
     scan: &'a Scan<'a>,
     cells: AggregationTable,
-    /// What is not in the cells yet: slices of one day are poured into them together.
+    /// Sums by minute that are not in the cells yet. Slices of one UTC day share it, so that the 1,440
+    /// minutes are folded into bins once per day and not once per slice. Measured: with five segments a day
+    /// and a small account, the folds of each slice cost more than its rows (quality of
+    /// one day in a store of 100,000,000 records: 1.2 instead of 0.56 million instructions).
     histogram: Option<MinuteHistogram>,
 }
 
@@ -35,13 +41,20 @@ impl<'a> Scanner<'a> {
     /// Adds the records of a slice.
     ///
     /// # Errors
-    /// `CellLimit`, `SumOverflow`, what [`CancelToken::check`] gives, or `Unknown` for a column that does not exist.
+    /// - `CellLimit` if the scan reaches more cells than [`Scan::cell_count_max`].
+    /// - `SumOverflow` if a sum does not fit 64 bits.
+    /// - `Unknown` if a column does not exist or has another type than its predicate expects.
+    /// - `Cancelled` or `DeadlinePassed`, see
+    ///   [`CancelToken::check`](crate::cancellation::CancelToken::check).
     pub fn add(&mut self, slice: &RecordSlice<'_>) -> Result<()> {
         self.add_unless_substituted(slice, |_, _, _| Ok(false))
     }
 
-    /// As [`Scanner::add`] for rows of a table, which has another number than all other tables of the scan: its rows
-    /// meet faster where they are added one after the other.
+    /// As [`Scanner::add`] for a slice of a memtable. `table` is a number that no other memtable of the scan
+    /// has.
+    ///
+    /// Slices of one memtable share dictionaries, so that one after the other can add to the same packed
+    /// groups instead of looking up each group by its key, which takes about 300 instructions.
     ///
     /// # Errors
     /// As [`Scanner::add`].
@@ -49,18 +62,18 @@ impl<'a> Scanner<'a> {
         self.add_selected(slice, Some(table), &self.scan.predicates.iter().collect::<Vec<_>>(), |_, _, _| Ok(false))
     }
 
-    /// As [`Scanner::add`], unless `substitute` adds what is known of these records from elsewhere, and says so; it is
-    /// given the conditions of the scan that not all of them meet.
+    /// As [`Scanner::add`], unless `substitute` adds the sums of the slice from elsewhere (a rollup) and
+    /// returns true. It gets the residual predicates: those that some records of the slice do not satisfy.
     ///
     /// # Errors
-    /// As [`Scanner::add`], and what `substitute` gives.
+    /// As [`Scanner::add`], and those of `substitute`.
     pub fn add_unless_substituted(
         &mut self, slice: &RecordSlice<'_>, substitute: impl FnOnce(&mut Self, &Scan<'_>, &[&Predicate]) -> Result<bool>,
     ) -> Result<()> {
         self.add_selected(slice, None, &self.scan.predicates.iter().collect::<Vec<_>>(), substitute)
     }
 
-    /// As [`Scanner::add`], with these conditions in place of those of the scan.
+    /// As [`Scanner::add`] with `predicates` in place of the predicates of the scan.
     ///
     /// # Errors
     /// As [`Scanner::add`].
@@ -87,6 +100,7 @@ impl<'a> Scanner<'a> {
         if keys.is_empty() { self.add_to_bins(slice, selector) } else { self.add_to_groups(slice, table, &keys, selector) }
     }
 
+    /// Adds the rows of a slice to the cells of a scan without keys.
     fn add_to_bins(&mut self, slice: &RecordSlice<'_>, selector: Selector<'_>) -> Result<()> {
         let scan = self.scan;
         if let Some((edges, minutes)) = scan.by_minute(slice) {
@@ -106,16 +120,16 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// Adds the sums by minute to those of the bins.
+    /// Moves the sums of the histogram to the cells of their bins.
     fn fold_into_bins(&mut self, edges: &[i64]) -> Result<()> {
         let Some(histogram) = &mut self.histogram else { return Ok(()) };
         histogram.fold_into_bins(edges, self.scan.measure == Measure::Sessions, &mut self.cells.sums)
     }
 
-    /// Adds what another scanner of the same scan collected.
+    /// Adds the result of another scanner of the same scan.
     ///
     /// # Errors
-    /// `CellLimit`, `SumOverflow`.
+    /// `CellLimit` or `SumOverflow`, as [`Scanner::add`].
     pub fn merge(mut self, mut other: Self) -> Result<Self> {
         if let Some(edges) = self.scan.edges {
             self.fold_into_bins(edges)?;
@@ -124,10 +138,10 @@ impl<'a> Scanner<'a> {
         Ok(Self { cells: self.cells.merge(other.cells)?, ..self })
     }
 
-    /// The sums of all slices added.
+    /// Returns the sums of all slices that were added.
     ///
     /// # Errors
-    /// `CellLimit`, `SumOverflow`.
+    /// `CellLimit` or `SumOverflow`, as [`Scanner::add`].
     pub fn finish(mut self) -> Result<Partials> {
         if let Some(edges) = self.scan.edges {
             self.fold_into_bins(edges)?;
@@ -135,6 +149,7 @@ impl<'a> Scanner<'a> {
         self.cells.finish()
     }
 
+    /// Adds the rows of a slice to the cells of a scan with keys.
     fn add_to_groups(
         &mut self, slice: &RecordSlice<'_>, table: Option<usize>, keys: &[Column<'_>], selector: Selector<'_>,
     ) -> Result<()> {
@@ -148,6 +163,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// As [`Scanner::add_to_groups`], with group codes of the width `P`.
     fn add_encoded<P: GroupCode>(
         &mut self, slice: &RecordSlice<'_>, bins: Range<usize>, mut encoder: GroupKeyEncoder<'_>, mut groups: PackedGroups,
         selector: Selector<'_>,
@@ -164,7 +180,8 @@ impl<'a> Scanner<'a> {
             encoder.encode(rows, &mut codes, &mut cells.texts);
             groups.ids.replace_with_ids(&mut codes);
             let cell_count = groups.ids.values().len();
-            // Different cells of a slice have different keys, so that one slice may be one too many.
+            // The groups of one slice are distinct, so that the limit may apply before they are merged with
+            // others.
             check_cell_count(cell_count, scan.cell_count_max)?;
             sums.add(cell_count, &codes, rows)
         })?;
