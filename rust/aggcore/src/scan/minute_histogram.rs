@@ -1,28 +1,29 @@
-//! Sums by minute of one UTC day: what bins whose edges are whole minutes are bins from.
+//! Minute histogram: sums by minute of one UTC day, which are folded into bins whose edges are whole minutes.
 //!
-//! A row costs one addition at the place of its minute, whatever the bins; and the sums of all rows of a segment,
-//! which do not change, serve every report without a filter.
+//! A row costs one addition to its minute, however many bins there are. The sums are packed ([`PackedSums`]),
+//! so the histogram must be folded before it holds 2^31 calls.
 
 use super::minute_lanes::{MinuteLanes, SLOT_COUNT, STAGED_ROWS_MAX, slot};
 use crate::columns::sums::{ANSWERED_SHIFT, PackedSums, Sums, add, packed_call, unpacked_calls};
 use crate::error::Result;
 use crate::record::US_PER_DAY;
 
-/// Minutes of a day.
 const MINUTES_PER_DAY: usize = 1_440;
-/// Microseconds of a minute.
+/// Microseconds in a minute.
 pub const US_PER_MINUTE: i64 = 60_000_000;
 
-/// Calls that sums have room for.
+/// Calls that packed sums hold.
 const CALLS_MAX: u64 = (1 << ANSWERED_SHIFT) - 1;
 
 /// Calls, answered calls and milliseconds by minute of a UTC day.
 pub struct MinuteHistogram {
+    /// Start of the UTC day, microseconds UTC.
     day_us: i64,
-    /// Calls that are in the sums, or more.
+    /// Upper bound of the calls in the sums: the reserved ones.
     calls: u64,
+    /// Sums by minute; the slots from 1,440 on stay 0.
     slots: Box<[PackedSums; SLOT_COUNT]>,
-    /// What many rows add; it is emptied into the slots.
+    /// Rows of large slices that are not in the slots yet.
     lanes: Option<MinuteLanes>,
 }
 
@@ -33,18 +34,20 @@ impl Default for MinuteHistogram {
 }
 
 impl MinuteHistogram {
-    /// Whether so many calls of a UTC day may be added before the sums are bins.
+    /// Whether `calls` calls of a UTC day can be added without folding the sums of the histogram into bins
+    /// first.
     pub fn has_room(&self, day_us: i64, calls: u64) -> bool {
         self.calls == 0 || self.day_us == day_us && self.calls + calls <= CALLS_MAX
     }
 
-    /// Tells the day of the calls that are added next, and how many they are at most.
+    /// Announces that up to `calls` calls of a UTC day are added next. Requires [`has_room`](Self::has_room).
     pub fn reserve_calls(&mut self, day_us: i64, calls: u64) {
         (self.day_us, self.calls) = (day_us, self.calls + calls);
     }
 
-    /// Adds a run of calls that were talked on for `ms`, as [`CallDurations::Milliseconds`](crate::columns::call_duration::CallDurations::Milliseconds); those whose
-    /// mask is 0 do not count.
+    /// Adds calls with durations in milliseconds, -1 if not answered, except those whose mask byte is 0. Uses
+    /// the minute lanes: cheaper per row than [`add_row`](Self::add_row), but a flush costs 64 KiB of memory
+    /// traffic.
     pub fn add_range(&mut self, minutes: &[u16], ms: &[i32], mask: Option<&[u8]>) {
         let batches = minutes.chunks(STAGED_ROWS_MAX).zip(ms.chunks(STAGED_ROWS_MAX)).enumerate();
         batches.for_each(|(number, (minutes, ms))| {
@@ -52,6 +55,8 @@ impl MinuteHistogram {
         });
     }
 
+    /// Adds up to [`STAGED_ROWS_MAX`] calls: by the lanes, or one by one if they are too long for packed
+    /// words.
     fn add_staged(&mut self, minutes: &[u16], ms: &[i32], mask: Option<&[u8]>) {
         let lanes = self.lanes.get_or_insert_default();
         if !lanes.stage(ms, mask) {
@@ -65,18 +70,18 @@ impl MinuteHistogram {
         lanes.scatter(minutes);
     }
 
-    /// Adds what one row stands for.
+    /// Adds the sums of one row.
     #[inline]
     pub fn add_row(&mut self, minute: u16, [counts, ms]: PackedSums) {
         let slot = &mut self.slots[slot(minute)];
         *slot = [slot[0].wrapping_add(counts), slot[1].wrapping_add(ms)];
     }
 
-    /// Adds the sums to those of the bins that they fall in, where the edges [lie on minutes](lie_on_slots), and begins
-    /// anew; those of all calls alone with `counts_only`.
+    /// Moves the sums of all minutes to their bins and leaves the histogram empty. The edges must
+    /// [lie on minutes](lie_on_slots). With `counts_only`, answered calls and durations are dropped.
     ///
     /// # Errors
-    /// `SumOverflow`.
+    /// `SumOverflow` if a sum of a bin does not fit 64 bits.
     pub fn fold_into_bins(&mut self, edges: &[i64], counts_only: bool, sums: &mut [Sums]) -> Result<()> {
         let day_us = self.day_us;
         if let Some(lanes) = &mut self.lanes {
@@ -99,19 +104,19 @@ impl MinuteHistogram {
     }
 }
 
-/// Whether the edges that lie within a UTC day are whole slots of it, of so many minutes each.
+/// Whether all edges within a UTC day are multiples of `slot_minutes` minutes from its start.
 pub fn lie_on_slots(day_us: i64, edges: &[i64], slot_minutes: i64) -> bool {
     edges[edges_within(day_us, edges)].iter().all(|edge| (edge - day_us) % (slot_minutes * US_PER_MINUTE) == 0)
 }
 
-/// The edges that lie within a UTC day and on neither end of it.
+/// The edges after the start and before the end of a UTC day.
 fn edges_within(day_us: i64, edges: &[i64]) -> std::ops::Range<usize> {
     edges.partition_point(|&edge| edge <= day_us)..edges.partition_point(|&edge| edge < day_us + US_PER_DAY)
 }
 
-/// The minute of the UTC day of an instant.
+/// Minutes from the start of its UTC day to an instant in microseconds UTC.
 pub fn minute_of_day(us: i64) -> u16 {
-    // Below MINUTES_PER_DAY, so it fits.
+    // Below 1,440, so it fits 16 bits.
     (us.rem_euclid(US_PER_DAY) / US_PER_MINUTE % MINUTES_PER_DAY as i64) as u16
 }
 
@@ -121,7 +126,7 @@ mod tests {
     use crate::columns::sums::packed_sums;
 
     #[test]
-    fn sums_take_calls_of_one_day_and_no_more_than_they_hold() -> Result<()> {
+    fn histogram_is_limited_to_one_day_and_calls_max() -> Result<()> {
         let mut sums = MinuteHistogram::default();
         assert!(sums.has_room(US_PER_DAY, CALLS_MAX));
         sums.reserve_calls(US_PER_DAY, CALLS_MAX - 7);

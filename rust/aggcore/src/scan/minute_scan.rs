@@ -1,4 +1,8 @@
-//! Adds the rows of a slice by minute.
+//! Scans by minute: the way of a scan without keys whose bins are whole minutes.
+//!
+//! Each selected row is added to its minute in a [`MinuteHistogram`]; the scanner later folds minutes into
+//! bins. That costs one addition per row however many bins there are. A search for the bin of each row took
+//! three times as long.
 
 use std::ops::Range;
 
@@ -12,23 +16,29 @@ use crate::columns::sums::packed_call;
 use crate::error::Result;
 use crate::record::US_PER_DAY;
 
-/// Fewer rows find their bins sooner than the minutes of a day are poured into them.
+/// Rows of a slice from which the scan sums by minute. Below, a binary search for the bin of each row is
+/// cheaper than folding the 1,440 minutes of a histogram into bins.
 const HISTOGRAM_ROWS_MIN: usize = 1 << 8;
-/// Fewer rows are added one by one sooner than the codes_of_rows of many are emptied.
+/// Rows of a slice from which they are added by way of [minute lanes](super::minute_lanes). Below, adding row
+/// by row is cheaper than the flush of the lanes, which reads and clears 64 KiB.
 const LANES_ROWS_MIN: usize = 1 << 13;
 
-/// What calls are taken for that are only counted.
+/// Durations of a chunk of unanswered calls: a scan that only counts records need not read their durations.
 static UNANSWERED_MS: [i32; CHUNK_ROWS] = [-1; CHUNK_ROWS];
 
-/// The minutes of a slice, all of one UTC day.
+/// The setup minutes of the rows of a slice, all of one UTC day.
 #[derive(Clone, Copy)]
 pub(super) struct MinutesOfDay<'a> {
+    /// Start of the day, microseconds UTC.
     pub(super) day_us: i64,
+    /// Minutes since the start of the day, by row.
     pub(super) minute_of_row: &'a [u16],
 }
 
 impl Scan<'_> {
-    /// The minutes of a slice, where all that this scan asks of it can be poured from sums by minute.
+    /// The edges of the scan and the minutes of a slice, if sums by minute answer the scan: it has bins whose
+    /// edges lie on whole minutes, the slice is of one day and not too short, and its durations are known in
+    /// milliseconds.
     pub(super) fn by_minute<'p>(&self, slice: &RecordSlice<'p>) -> Option<(&[i64], MinutesOfDay<'p>)> {
         let (edges, minute_of_row) = (self.edges?, slice.setup_minute?);
         let day_us = slice.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
@@ -42,7 +52,7 @@ impl Scan<'_> {
     }
 }
 
-/// Adds the rows of a slice that count to the sums of their minutes.
+/// Adds the selected rows of a slice to their minutes.
 pub(super) fn add_minutes(
     scan: &Scan<'_>, slice: &RecordSlice<'_>, minutes: &[u16], selector: Selector<'_>, histogram: &mut MinuteHistogram,
 ) -> Result<()> {
