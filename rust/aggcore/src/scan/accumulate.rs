@@ -1,4 +1,8 @@
-//! What is summed over records, and how each of them adds to its cell.
+//! The measures of a scan, and the accumulation of rows into the sums of their cells.
+//!
+//! [`SliceAccumulator`] sums one slice. Where the values allow it, the three sums of a cell are two 64-bit
+//! words ([`PackedSums`]), so that a row costs two additions without an overflow check: a slice stands for
+//! fewer than 2^31 records of less than 2^31 ms each. Values beyond that are added to checked 64-bit sums.
 
 use super::dense_ids::GroupCode;
 use crate::columns::call_duration::CallDurations;
@@ -8,50 +12,52 @@ use crate::columns::sums::{PackedSums, Sums, add, packed_call, unpacked_calls};
 use crate::error::Result;
 use crate::record::schema::{ABSENT, int_slot};
 
-/// What is summed per cell; a cell has three sums.
+/// The three sums of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
     /// (records, 0, 0).
     Sessions,
     /// (calls, answered calls, milliseconds from answer to end).
     Calls,
-    /// (sessions, milliseconds since answer, 0): per session max(0, as of - answer) floored.
+    /// (sessions, milliseconds since answer, 0). A session adds floor(max(0, as_of − answer) / 1 ms), or 0 if
+    /// it has not been answered.
     Elapsed {
         /// The instant, microseconds UTC.
         as_of_us: i64,
     },
 }
 
-/// Milliseconds that may be packed.
+/// Bound (exclusive) of the milliseconds of a row that can be added to a packed sum.
 const PACKED_MS_BOUND: i64 = 1 << 31;
 
-/// The sums of one slice's rows by cell.
+/// Sums of the rows of one slice, by cell.
 pub struct SliceAccumulator<'a> {
     row_values: RowValues<'a>,
+    /// Sums by cell, unless the values are [`RowValues::Wide`].
     packed: Vec<PackedSums>,
-    /// Milliseconds of the rows at hand.
+    /// Milliseconds of the rows of one chunk, computed before they are added so that the computation
+    /// vectorizes.
     ms: Vec<u32>,
-    /// In place of these where some value is too large.
+    /// Sums by cell of [`RowValues::Wide`].
     wide: Vec<Sums>,
 }
 
+/// The columns that the values of a row come from.
 enum RowValues<'a> {
-    /// What rows stand for.
+    /// Rows of a rollup, each with the sums of many records.
     RollupSums(&'a [PackedSums]),
+    /// One session per row.
     Sessions,
+    /// Durations in milliseconds, -1 if not answered.
     Calls(&'a [i32]),
-    Elapsed {
-        answer_us: &'a [i64],
-        as_of_us: i64,
-    },
-    Wide {
-        slice: &'a RecordSlice<'a>,
-        measure: Measure,
-    },
+    /// Milliseconds from answer to `as_of_us`, of which all are below [`PACKED_MS_BOUND`].
+    Elapsed { answer_us: &'a [i64], as_of_us: i64 },
+    /// Values that may be too large for packed sums, computed row by row by [`row_sums`].
+    Wide { slice: &'a RecordSlice<'a>, measure: Measure },
 }
 
 impl<'a> SliceAccumulator<'a> {
-    /// No sums yet.
+    /// An accumulator without cells.
     pub fn new(slice: &'a RecordSlice<'a>, measure: Measure) -> Self {
         let row_values = match (measure, slice.durations, slice.fields.ints[int_slot::ANSWER_TIME]) {
             _ if slice.rollup_sums.is_some() => RowValues::RollupSums(slice.rollup_sums.unwrap_or_default()),
@@ -65,10 +71,10 @@ impl<'a> SliceAccumulator<'a> {
         Self { row_values, packed: Vec::new(), ms: Vec::new(), wide: Vec::new() }
     }
 
-    /// Adds rows to their cells, all below `cell_count`.
+    /// Adds rows to their cells: row `rows[i]` to the cell `cells[i]`, which is below `cell_count`.
     ///
     /// # Errors
-    /// `SumOverflow`.
+    /// `SumOverflow` if a sum does not fit 64 bits.
     pub fn add<P: GroupCode>(&mut self, cell_count: usize, cells: &[P], rows: &[u32]) -> Result<()> {
         if let RowValues::Wide { slice, measure } = self.row_values {
             self.wide.resize(cell_count, [0; 3]);
@@ -88,7 +94,7 @@ impl<'a> SliceAccumulator<'a> {
         Ok(())
     }
 
-    /// The sums by cell.
+    /// Returns the sums by cell.
     pub fn finish(self) -> Vec<Sums> {
         let sums = |packed: PackedSums| match self.row_values {
             RowValues::Elapsed { .. } => [packed[0] as i64, packed[1] as i64, 0],
@@ -100,6 +106,7 @@ impl<'a> SliceAccumulator<'a> {
     }
 }
 
+/// Adds the value of each row to its cell. Contiguous rows are read as a slice, without an index per row.
 #[inline]
 fn add_each<T: Copy, P: GroupCode>(
     sums: &mut [PackedSums], cells: &[P], rows: &[u32], values: &[T], value: impl Fn(T) -> PackedSums,
@@ -111,6 +118,7 @@ fn add_each<T: Copy, P: GroupCode>(
     }
 }
 
+/// Adds packed sums to cells, one for one.
 #[inline]
 fn add_words<P: GroupCode>(sums: &mut [PackedSums], cells: &[P], words: impl Iterator<Item = PackedSums>) {
     cells.iter().zip(words).for_each(|(cell, [counts, ms])| {
@@ -119,7 +127,7 @@ fn add_words<P: GroupCode>(sums: &mut [PackedSums], cells: &[P], words: impl Ite
     });
 }
 
-/// Puts what is worked out of the rows' values; of rows that follow each other many at a time.
+/// Overwrites `out` with a function of the value of each row. For contiguous rows the loop vectorizes.
 #[inline]
 fn map_rows<T: Copy>(rows: &[u32], values: &[T], value: impl Fn(T) -> u32, out: &mut Vec<u32>) {
     out.clear();
@@ -129,12 +137,13 @@ fn map_rows<T: Copy>(rows: &[u32], values: &[T], value: impl Fn(T) -> u32, out: 
     }
 }
 
-/// Whether the time since any answer may be packed; no call was answered before it was set up.
+/// Whether the time from any answer of a slice to `as_of_us` is below [`PACKED_MS_BOUND`]. The earliest setup
+/// time bounds it, because a call is answered after its setup.
 fn elapsed_fits_packed(slice: &RecordSlice<'_>, as_of_us: i64) -> bool {
     as_of_us >= 0 && as_of_us.checked_sub(slice.setup_range.0).is_some_and(|us| us / 1_000 < PACKED_MS_BOUND)
 }
 
-/// What one row adds.
+/// The values that one row adds to the sums of its cell.
 pub fn row_sums(measure: Measure, slice: &RecordSlice<'_>, row: usize) -> Sums {
     let sums = slice.rollup_sums.map(|rollup_sums| unpacked_calls(rollup_sums[row]));
     match measure {
@@ -148,14 +157,19 @@ pub fn row_sums(measure: Measure, slice: &RecordSlice<'_>, row: usize) -> Sums {
     }
 }
 
-/// Milliseconds since an answer, 0 where it is absent or to come.
+/// Milliseconds from an answer to `as_of_us`; 0 if the answer is absent or later.
 fn elapsed_ms(answer_us: i64, as_of_us: i64) -> i64 {
     if answer_us == ABSENT { 0 } else { as_of_us.saturating_sub(answer_us).max(0) / 1_000 }
 }
 
-/// The same after 1970, and no more than [`PACKED_MS_BOUND`]. As an absent answer is the least of all integers, the time since
-/// then wraps to less than 0, so that there is no branch that may go either way. And as the division is one of 32 bits,
-/// many are worked out at a time: 2^20 is 1,048 thousands and 576.
+/// [`elapsed_ms`] without a branch and with a 32-bit division, so that the loop over rows vectorizes.
+/// Requires `as_of_us >= 0` and a result below [`PACKED_MS_BOUND`].
+///
+/// - An absent answer is `i64::MIN`: subtracting it from a non-negative instant wraps to a negative number,
+///   which `max` clamps to 0. A branch on it would be unpredictable (a quarter of the time of the
+///   active-sessions report).
+/// - The microseconds are split at 2^20 = 1,048 · 1,000 + 576. With `us = upper · 2^20 + lower`, the
+///   milliseconds are `upper · 1,048 + (upper · 576 + lower) / 1,000`, and both terms fit 32 bits.
 #[inline]
 fn packed_elapsed_ms(answer_us: i64, as_of_us: i64) -> u32 {
     let us = as_of_us.wrapping_sub(answer_us).max(0) as u64;
@@ -168,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_since_an_answer_is_the_same_without_a_branch() {
+    fn packed_elapsed_time_equals_the_plain_one() {
         let longest_us = PACKED_MS_BOUND * 1_000 - 1;
         for as_of_us in [0, 1, 999, 1_000, longest_us, 1_774_746_000_123_456] {
             let spans = [0, 1, 999, 1_000, 1_001, (1 << 20) - 1, 1 << 20, (1 << 32) - 1, 1 << 32, 999_999_999_999, longest_us];

@@ -1,4 +1,16 @@
-//! The cells of a scan with keys: what its slices have of the same bin and keys is added up.
+//! The hash-aggregation table of a scan: its cells by group key, with their sums.
+//!
+//! Groups are aggregated in two stages. Within a slice, they are found by packed group code, an integer that
+//! is cheap to compute and to look up (see [`group_key`](super::group_key)). Then the groups of the slice are
+//! merged into the table by their keys, which mean the same in all slices.
+//!
+//! Slices of one memtable whose codes have the same layout share their packed groups, so that they are merged
+//! by key once, and two scanners merge such groups by code. Measured on the active-sessions report with
+//! 10,000 groups and two threads: a merge by key takes 300 instructions a group; merging by code, in 32 bits,
+//! brought the report from 33 to 26 million instructions.
+//!
+//! Tried: finding the dense id of a code and adding the row to its sums in one loop. Fewer instructions, more
+//! time. Tried: four tasks per memtable instead of two. The same time.
 
 use hashbrown::HashTable;
 
@@ -9,40 +21,45 @@ use crate::columns::sums::{Sums, add};
 use crate::error::Result;
 use crate::record::schema::{ColumnKind, field};
 
-/// AggregationTable in order of appearance; without keys there is one per bin.
+/// Cells in order of appearance. A scan without keys has one cell per bin, in order.
 pub struct AggregationTable {
-    /// Integers per key: the bin and the values, texts by number.
+    /// Integers per cell in `keys`: the bin and one per key column. 1 means a scan without keys.
     key_width: usize,
-    /// Keys of the cells one after the other.
+    /// Bin and keys of each cell, one cell after the other. A text is given by its id in `texts`.
     keys: Vec<i64>,
     /// Sums by cell.
     pub sums: Vec<Sums>,
-    /// AggregationTable by hash of their key. It lags behind: the cells of one slice are distinct, and often there is but one.
+    /// Cells by hash of their bin and keys. Built lazily: the groups of one slice are distinct by
+    /// construction, and most scans have one slice. It may therefore lack the last cells until the next
+    /// look-up.
     key_index: HashTable<u32>,
-    /// Texts of each key.
+    /// Text ids of each key column; unused for a column of integers.
     pub texts: Vec<TextIds>,
+    /// Whether a key column has texts.
     is_text: Vec<bool>,
+    /// Cells that the scan may have.
     cell_count_max: usize,
-    /// What is not among the cells yet, as more rows of the same table may follow.
+    /// Groups of a memtable that are not among the cells yet, because more slices of the same layout may
+    /// follow.
     pending: Option<PackedGroups>,
 }
 
-/// The cells of a slice, or of several of one table: they are found by an integer, which takes far less than to find
-/// them by their keys.
+/// The groups of one slice, or of several slices with the same layout, by packed group code.
 pub struct PackedGroups {
-    /// What the integers say, where they say the same of more than one slice.
+    /// Meaning of the codes, if other slices may share it.
     layout: Option<GroupCodeLayout>,
-    /// The cells by integer.
+    /// Dense ids of the codes: the indices of the groups.
     pub ids: DenseIds,
+    /// Bin and keys of each group, one group after the other.
     keys: Vec<i64>,
     sums: Vec<Sums>,
 }
 
-/// By key the id_remap that texts get, by those that they have; `None` for a key of integers.
+/// For each key column, the new text ids by the old ones; `None` for a column of integers.
 type IdRemap = Vec<Option<Vec<i64>>>;
 
 impl AggregationTable {
-    /// No cells yet but those of the bins where there are no keys.
+    /// A table without cells, or, without keys, with an empty cell per bin.
     pub fn new(keys: &[String], bin_count: usize, cell_count_max: usize) -> Self {
         let is_text = |name: &String| field(name).is_some_and(|field| field.field_type.column_kind() != ColumnKind::Int);
         Self {
@@ -57,10 +74,11 @@ impl AggregationTable {
         }
     }
 
-    /// The groups that rows are added to: those of the rows before, where these are of the same table and layout.
+    /// Returns the groups that the rows of a slice are to be added to: the pending groups if their layout is
+    /// the same, new ones otherwise. `table` is the memtable of the slice, if it is of one.
     ///
     /// # Errors
-    /// `CellLimit`, `SumOverflow`.
+    /// As [`AggregationTable::merge`].
     pub fn begin_slice(&mut self, encoder: &GroupKeyEncoder<'_>, table: Option<usize>) -> Result<PackedGroups> {
         let layout = table.and_then(|table| encoder.layout(table));
         match self.pending.take() {
@@ -72,10 +90,11 @@ impl AggregationTable {
         }
     }
 
-    /// Takes groups back with the sums of more rows by group.
+    /// Takes back the groups of [`AggregationTable::begin_slice`] with the sums that the slice adds, by
+    /// group.
     ///
     /// # Errors
-    /// `CellLimit`, `SumOverflow`.
+    /// As [`AggregationTable::merge`].
     pub fn end_slice(&mut self, mut groups: PackedGroups, encoder: GroupKeyEncoder<'_>, sums: Vec<Sums>) -> Result<()> {
         let old_count = groups.sums.len();
         let keys = encoder.decode(&groups.ids.values()[old_count..], &mut self.texts);
@@ -93,10 +112,11 @@ impl AggregationTable {
         Ok(())
     }
 
-    /// Adds those of another scanner of the same scan.
+    /// Adds the cells of another table of the same scan.
     ///
     /// # Errors
-    /// `CellLimit`, `SumOverflow`.
+    /// `CellLimit` if the cells become more than the scan may have, `SumOverflow` if a sum does not fit 64
+    /// bits.
     pub fn merge(mut self, mut other: Self) -> Result<Self> {
         if self.key_width == 1 {
             self.sums.iter_mut().zip(other.sums).try_for_each(|(sums, added)| add(sums, added))?;
@@ -120,10 +140,10 @@ impl AggregationTable {
         Ok(self)
     }
 
-    /// The cells as columns.
+    /// Returns the cells as columns.
     ///
     /// # Errors
-    /// `CellLimit`, `SumOverflow`.
+    /// As [`AggregationTable::merge`].
     pub fn finish(mut self) -> Result<Partials> {
         if let Some(groups) = self.pending.take() {
             self.add_distinct(groups.keys, groups.sums)?;
@@ -145,11 +165,12 @@ impl AggregationTable {
         Ok(Partials { bins: column(0).map(|bin| bin as u32).collect(), keys: values, sums })
     }
 
+    /// Number of cells and of pending groups. A group may be counted twice.
     fn cell_count(&self) -> usize {
         self.sums.len() + self.pending.as_ref().map_or(0, |groups| groups.sums.len())
     }
 
-    /// Adds distinct cells.
+    /// Adds cells that are distinct among themselves. The first ones need no look-up.
     fn add_distinct(&mut self, keys: Vec<i64>, sums: Vec<Sums>) -> Result<()> {
         if self.sums.is_empty() {
             (self.keys, self.sums) = (keys, sums);
@@ -158,13 +179,14 @@ impl AggregationTable {
         keys.chunks_exact(self.key_width).zip(sums).try_for_each(|(key, added)| self.add_cell(key, added))
     }
 
+    /// Adds sums to the cell of a key.
     fn add_cell(&mut self, key: &[i64], added: Sums) -> Result<()> {
         let cell = self.find_or_insert(key);
         check_cell_count(self.sums.len(), self.cell_count_max)?;
         add(&mut self.sums[cell], added)
     }
 
-    /// The cell of a key.
+    /// Returns the cell of a bin and keys, a new one if need be. Brings the index up to date first.
     fn find_or_insert(&mut self, key: &[i64]) -> usize {
         let (keys, key_width) = (&mut self.keys, self.key_width);
         let hash_of_cell = |keys: &[i64], cell: u32| hash_of(&keys[cell as usize * key_width..][..key_width]);
@@ -184,7 +206,7 @@ impl AggregationTable {
 }
 
 impl PackedGroups {
-    /// Adds those of another scanner, of the same layout.
+    /// Adds the groups of another scanner with the same layout, by code instead of by key.
     fn merge(&mut self, mut other: Self, key_width: usize, id_remap: &IdRemap, cell_count_max: usize) -> Result<()> {
         let mut cells = other.ids.values().to_vec();
         self.ids.replace_with_ids(&mut cells);
@@ -202,6 +224,7 @@ impl PackedGroups {
     }
 }
 
+/// Replaces the text ids of a cell's keys.
 fn remap_texts(key: &mut [i64], id_remap: &IdRemap) {
     for (value, id_remap) in key[1..].iter_mut().zip(id_remap) {
         *value = id_remap.as_ref().map_or(*value, |id_remap| id_remap[*value as usize]);

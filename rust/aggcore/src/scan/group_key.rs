@@ -1,7 +1,20 @@
-//! GroupKeyEncoder: the bin and the keys of a row of one slice become one integer, by which its cell is found.
+//! Group keys of one slice: the bin and the keys of a row become one integer, its *packed group code*.
 //!
-//! A text is looked at once per dictionary entry instead of once per row, and the keys of a cell are written out
-//! once per slice: rows meet as small integers only.
+//! The code is a mixed-radix number. The bin is the first digit; each key column appends a digit below its
+//! *radix*: `code = code · radix + digit`. Rows are then grouped by an integer that is computed column by
+//! column, and the keys themselves are decoded once per group instead of once per row.
+//!
+//! The digit of a value is, by column (see [`KeyEncoding`]):
+//! - its offset from a base, if the values are integers that lie close together (frame-of-reference
+//!   encoding);
+//! - a dense id, if they are other integers;
+//! - its dictionary code, if no two codes stand for the same text;
+//! - the id of the text, otherwise.
+//!
+//! Where the next radix would take the code beyond 64 bits, the codes of the rows are first replaced by dense
+//! ids, which are below the number of rows. So the code always fits.
+//!
+//! Two slices have the same [`GroupCodeLayout`] if a code stands for the same bin and keys in both.
 
 use std::ops::Range;
 
@@ -13,59 +26,66 @@ use crate::columns::slice::contiguous_range;
 use crate::error::{Error, Result};
 use crate::record::schema::ABSENT;
 
-/// Integers that spread further than this are numbered, so that a row count times a key's radix fits 64 bits.
-const OFFSET_SPAN_MAX: i64 = 1 << 31;
+/// Span (greatest minus least value) of an integer column from which its digits are dense ids instead of
+/// offsets. The bound keeps a row count (below 2^32) times a radix within 64 bits.
+const OFFSET_SPAN_BOUND: i64 = 1 << 31;
 
-/// Where values are known to lie closer than this, the rows are not asked where theirs do.
-const STATS_SPAN_MAX: i64 = 1 << 12;
+/// Span of a column, by its min/max statistics, below which the rows of the slice are not scanned for their
+/// own, smaller span: the radix is small enough as it is.
+const STATS_SPAN_BOUND: i64 = 1 << 12;
 
-/// The keys of one slice's rows.
+/// Encodes the bin and the keys of the rows of one slice as packed group codes.
 pub struct GroupKeyEncoder<'a> {
     keys: Vec<KeyColumn<'a>>,
+    /// The bins that the rows fall into.
     bins: Range<usize>,
-    /// All integers are below it.
+    /// Bound (exclusive) of the codes.
     code_bound: u64,
-    /// Whether they fit 32 bits, and so does all that stands before a key.
+    /// Whether the codes fit 32 bits after each digit.
     fits_u32: bool,
     row_count: usize,
 }
 
-/// What the integers of a encoder say: where this is the same, an integer stands for the same bin and keys.
+/// The meaning of packed group codes. Codes of equal layouts stand for the same bin and keys, even if they
+/// come from different slices.
 #[derive(PartialEq, Eq)]
 pub struct GroupCodeLayout {
-    /// The table that the slice is of: its dictionaries say what codes stand for.
+    /// The memtable of the slice. Its slices share dictionaries, so a dictionary code means the same in all
+    /// of them.
     table: usize,
     bins: Range<usize>,
-    /// The base and the radix of each key.
+    /// Base and radix of each key; the base is 0 for dictionary codes.
     keys: Vec<(i64, u64)>,
 }
 
 /// One key column of a slice.
 struct KeyColumn<'a> {
     encoding: KeyEncoding<'a>,
-    /// All codes are below it.
+    /// Bound (exclusive) of the digits.
     radix: u64,
-    /// DenseIds what stands before this key, where that times the radix would not fit 64 bits.
+    /// Dense ids of the digits before this key, if the code would not fit 64 bits otherwise.
     prefix_ids: Option<DenseIds>,
 }
 
-/// How the values of a key column become codes.
+/// How the values of a key column become digits.
 enum KeyEncoding<'a> {
-    /// Close integers: how far above `base` they are.
+    /// Integers in a short range: the offset from `base`, which is one below the least value, so that 0 is
+    /// left for absent values. `absent_digit` is 0, or the digit of the default value of the column.
     Offset { values: IntValues<'a>, base: i64, absent_digit: u64 },
-    /// Other integers, by number.
+    /// Integers in a wide range: dense ids.
     DenseInts { value: Box<dyn Fn(usize) -> i64 + 'a>, ids: DenseIds },
-    /// Texts of which each has one code: the code + 1.
+    /// Dictionary-encoded texts with distinct codes: the code + 1, 0 if absent. Decoding looks up the text
+    /// id.
     Codes(IdsByCode<'a>),
-    /// Other texts of a dictionary: their numbers.
+    /// Dictionary-encoded texts that several codes may stand for: the text id.
     DictionaryIds(IdsByCode<'a>),
-    /// Texts by row.
+    /// Texts without a dictionary: the text id.
     TextIds(&'a dyn Texts),
 }
 
 impl<'a> GroupKeyEncoder<'a> {
-    /// Prepares the key columns of a slice whose `rows` fall into `bins`; `texts` numbers the texts of each key in all
-    /// slices.
+    /// Chooses the encoding of each key column for the rows of a slice, which fall into `bins`. `texts` has
+    /// the text ids of each key, which all slices of the scan share.
     pub fn new(keys: &[Column<'a>], texts: &[TextIds], bins: Range<usize>, rows: &Range<usize>) -> Self {
         let mut product = bins.len() as u64;
         let mut fits_u32 = true;
@@ -80,12 +100,13 @@ impl<'a> GroupKeyEncoder<'a> {
         Self { keys: prepared, bins, code_bound: product, fits_u32, row_count: rows.len() }
     }
 
-    /// Whether all integers fit 32 bits.
+    /// Whether [`GroupKeyEncoder::encode`] may use `u32`.
     pub fn fits_u32(&self) -> bool {
         self.fits_u32
     }
 
-    /// What the integers say for all rows of a table, `None` where they only say it for the slice.
+    /// The layout of the codes, if it is the same for other slices of the memtable `table`. `None` if a digit
+    /// depends on the rows of this slice, as dense ids do.
     pub fn layout(&self, table: usize) -> Option<GroupCodeLayout> {
         let key = |key: &KeyColumn<'_>| match (&key.encoding, &key.prefix_ids) {
             (KeyEncoding::Offset { base, .. }, None) => Some((*base, key.radix)),
@@ -96,12 +117,13 @@ impl<'a> GroupKeyEncoder<'a> {
         Some(GroupCodeLayout { table, bins: self.bins.clone(), keys: self.keys.iter().map(key).collect::<Option<_>>()? })
     }
 
-    /// DenseIds for the integers, none of which has one yet.
+    /// An empty table of dense ids for the codes.
     pub fn new_ids(&self) -> DenseIds {
         DenseIds::with_bound(self.code_bound, self.row_count)
     }
 
-    /// Turns the bins of rows, counted from the first one, into their integers; no bins stand for the first one alone.
+    /// Turns the bins of rows into their packed group codes, in place. Bins count from the first one of the
+    /// encoder. If `packed` is empty, all rows are in the first bin.
     pub fn encode<P: GroupCode>(&mut self, rows: &[u32], packed: &mut Vec<P>, texts: &mut [TextIds]) {
         for (key, texts) in self.keys.iter_mut().zip(texts) {
             if let Some(prefix_ids) = &mut key.prefix_ids {
@@ -111,13 +133,13 @@ impl<'a> GroupKeyEncoder<'a> {
         }
     }
 
-    /// The bin and the keys of each integer, texts by number, one after the other.
+    /// Returns the bin and the keys of each code, one code after the other. A text is given by its id.
     pub fn decode(self, packed: &[u64], texts: &mut [TextIds]) -> Vec<i64> {
         let key_width = 1 + self.keys.len();
         let mut quotients = packed.to_vec();
         let mut keys = vec![0; key_width * quotients.len()];
         for (number, (mut key, texts)) in self.keys.into_iter().zip(texts).enumerate().rev() {
-            // A quotient and its rest are one division where they are worked out together.
+            // Quotient and remainder side by side compile to one division.
             let last_digit = |quotient: &mut u64| {
                 let digit = *quotient % key.radix;
                 *quotient /= key.radix;
@@ -138,29 +160,30 @@ impl<'a> GroupKeyEncoder<'a> {
     }
 }
 
-/// Fails where there are more cells than allowed.
+/// Fails if a scan has more cells than it may.
 ///
 /// # Errors
-/// `CellLimit`.
+/// `CellLimit` if `cell_count` exceeds `allowed`.
 pub fn check_cell_count(cell_count: usize, allowed: usize) -> Result<()> {
     if cell_count > allowed { Err(Error::CellLimit { asked: allowed + 1, allowed }) } else { Ok(()) }
 }
 
-/// The numbers of the texts of a dictionary, each found when it is first asked for.
+/// Text ids by dictionary code, memoized: a text is interned when the first row or group has its code.
 struct IdsByCode<'a> {
     column: DictionaryColumn<'a>,
-    /// By code + 1.
+    /// Text ids by code + 1, [`NO_ID`] until they are looked up.
     ids: Vec<u32>,
 }
 
 impl<'a> IdsByCode<'a> {
     fn new(column: DictionaryColumn<'a>) -> Self {
         let mut ids = vec![NO_ID; column.entries.count() + 1];
-        // An absent text.
+        // The absent text.
         ids[0] = 0;
         Self { column, ids }
     }
 
+    /// The text id of a code, given as code + 1.
     #[inline]
     fn get(&mut self, code_plus_one: usize, texts: &mut TextIds) -> u32 {
         if self.ids[code_plus_one] == NO_ID {
@@ -171,9 +194,10 @@ impl<'a> IdsByCode<'a> {
 }
 
 impl<'a> KeyEncoding<'a> {
-    /// The codes of a column and their radix.
+    /// Returns the encoding of a key column and its radix.
     fn new(column: Column<'a>, texts: &TextIds, rows: &Range<usize>) -> (Self, u64) {
         let row_count = rows.len();
+        // Ids that the scan has given so far, and those that the slice may add.
         let text_radix = |added: usize| (texts.count() + added.min(row_count)) as u64;
         match column {
             Column::Dictionary(column) if column.has_distinct_codes() => {
@@ -189,7 +213,7 @@ impl<'a> KeyEncoding<'a> {
         }
     }
 
-    /// Multiplies by the radix and adds the code of each row.
+    /// Appends the digit of each row to its code.
     fn push_digits<P: GroupCode>(&mut self, radix: u64, rows: &[u32], packed: &mut Vec<P>, texts: &mut TextIds) {
         match self {
             &mut Self::Offset { values, base, absent_digit } => with_int_values!(
@@ -218,7 +242,7 @@ impl<'a> KeyEncoding<'a> {
         }
     }
 
-    /// Puts the values of codes, of a text its number.
+    /// Writes the values of digits, of texts the ids.
     fn decode<'v>(&mut self, digits: &[u64], values: impl Iterator<Item = &'v mut i64>, texts: &mut TextIds) {
         let pairs = values.zip(digits.iter().copied());
         match self {
@@ -232,34 +256,39 @@ impl<'a> KeyEncoding<'a> {
     }
 }
 
+/// Marks a code of [`IdsByCode`] whose text has not been looked up.
 const NO_ID: u32 = u32::MAX;
 
-/// Integers within a short range, with their radix. Code 0 is left to absent ones, unless these count as another value.
+/// Offset encoding of an integer column and its radix, or `None` if the values spread over
+/// [`OFFSET_SPAN_BOUND`] or more.
 fn offset_encoding<'a>(
     values: IntValues<'a>, stats: ColumnStats, rows: &Range<usize>, default: i64,
 ) -> Option<(KeyEncoding<'a>, u64)> {
     let default_range = (default != ABSENT).then_some((default, default));
-    let stats_suffice = stats.high.checked_sub(stats.low).is_some_and(|span| span < STATS_SPAN_MAX);
+    let stats_suffice = stats.high.checked_sub(stats.low).is_some_and(|span| span < STATS_SPAN_BOUND);
     let range = if stats_suffice && stats.low <= stats.high { Some((stats.low, stats.high)) } else { values.range(rows.clone()) };
     let ranges = range.into_iter().chain(default_range);
     let (low, high) = ranges.reduce(|(low, high), (from, to)| (low.min(from), high.max(to))).unwrap_or((0, -1));
     let (base, span) = (low.checked_sub(1)?, high.checked_sub(low)?);
     let absent_digit = if default == ABSENT { 0 } else { (default - base) as u64 };
-    (span < OFFSET_SPAN_MAX).then(|| (KeyEncoding::Offset { values, base, absent_digit }, (span + 2) as u64))
+    (span < OFFSET_SPAN_BOUND).then(|| (KeyEncoding::Offset { values, base, absent_digit }, (span + 2) as u64))
 }
 
+/// Dense-id encoding of integers. Its radix is the number of rows, the bound of their distinct values.
 fn dense_encoding<'a>(value: Box<dyn Fn(usize) -> i64 + 'a>, row_count: usize) -> (KeyEncoding<'a>, u64) {
     (KeyEncoding::DenseInts { value, ids: DenseIds::with_bound(u64::MAX, row_count) }, row_count as u64)
 }
 
-/// Code of a value; a choice without a branch, as absent values may come at any time.
+/// The digit of a value. Computes the offset of an absent value too, so that the choice compiles to a
+/// conditional move: whether a value is absent is unpredictable.
 #[inline]
 fn offset_digit(value: i64, is_absent: bool, base: i64, absent_digit: u64) -> u64 {
     let offset = value.wrapping_sub(base) as u64;
     if is_absent { absent_digit } else { offset }
 }
 
-/// Multiplies by the radix and adds the code of each row's value.
+/// Appends the digit of each row's value to its code. Contiguous rows are read as a slice, without an index
+/// per row.
 #[inline]
 fn push_digits<T: Copy, P: GroupCode>(
     radix: u64, rows: &[u32], packed: &mut Vec<P>, values: &[T], mut digit: impl FnMut(T) -> u64,
@@ -271,7 +300,7 @@ fn push_digits<T: Copy, P: GroupCode>(
     }
 }
 
-/// Multiplies by the radix and adds the code; no codes are as many zeros.
+/// Appends a digit to each code. An empty `packed` stands for codes of 0.
 #[inline]
 fn push_each_digit<P: GroupCode>(radix: u64, packed: &mut Vec<P>, digits: impl Iterator<Item = u64>) {
     if packed.is_empty() {
@@ -287,7 +316,8 @@ mod tests {
     use super::*;
     use crate::columns::integer::UNKNOWN_STATS;
 
-    /// The keys that come back for the values of two columns, whether the integers are narrow, and the greatest of them.
+    /// Encodes and decodes two rows of two integer columns. Returns the keys, whether the codes fit 32 bits,
+    /// and the code of the second row.
     fn encode_and_decode<P: GroupCode>(values: [[i64; 2]; 2]) -> (Vec<i64>, bool, u64) {
         let column = |values| Column::Int { values: IntValues::I64(values), stats: UNKNOWN_STATS, default: ABSENT };
         let (keys, mut texts) = ([column(&values[0]), column(&values[1])], [TextIds::default(), TextIds::default()]);
@@ -299,8 +329,8 @@ mod tests {
     }
 
     #[test]
-    fn integers_are_narrow_as_long_as_they_fit() {
-        // The radix of a key is two more than its span.
+    fn codes_are_of_32_bits_as_long_as_they_fit() {
+        // The radix of a key is its span plus 2: one for the least value, one for absent values.
         let [fits, does_not] = [[[0, 0xfffd], [0, 0xffff]], [[0, 0xfffd], [0, 0x1_0000]]];
         let greatest = u64::from(u32::MAX);
         assert_eq!(encode_and_decode::<u32>(fits), (vec![0, 0, 0, 0, 0xfffd, 0xffff], true, greatest - 1));

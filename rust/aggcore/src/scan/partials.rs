@@ -1,4 +1,5 @@
-//! What a store answers a scan with: integer sums by cell.
+//! Partial aggregates: the integer sums by cell that a scan returns. Ratios and totals are formed from them
+//! later.
 
 use crate::columns::sums::Sums;
 
@@ -7,17 +8,17 @@ use crate::columns::sums::Sums;
 pub enum KeyValues {
     /// Integers, absent ones as [`ABSENT`](crate::record::schema::ABSENT).
     Ints(Vec<i64>),
-    /// Texts by their place among the entries, which are distinct; the first, "", stands for absent ones.
+    /// Texts as codes into distinct entries. Entry 0 is "", the absent text.
     Texts {
-        /// Entries by cell.
+        /// Codes by cell: indices into the entries.
         codes: Vec<u32>,
-        /// The texts.
+        /// Texts by code.
         entries: Vec<String>,
     },
 }
 
 impl KeyValues {
-    /// The text of a cell, "" where it is absent; integers have none.
+    /// Returns the text of a cell, "" if it is absent or the key is an integer.
     #[inline]
     pub fn text(&self, cell: usize) -> &str {
         match self {
@@ -27,10 +28,10 @@ impl KeyValues {
     }
 }
 
-/// What a store answers a scan with.
+/// The sums of a scan by cell.
 ///
-/// Without keys there is one cell per bin, in order. With keys there is one cell per (bin, group) that has
-/// records, in no order.
+/// A scan without keys has one cell per bin, in order. A scan with keys has one cell per (bin, group) that
+/// has a record, in unspecified order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Partials {
     /// Sums by cell.
