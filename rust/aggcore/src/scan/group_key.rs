@@ -152,10 +152,9 @@ impl<'a> GroupKeyEncoder<'a> {
                 quotients.iter_mut().for_each(|quotient| *quotient = prefix_ids.values()[*quotient as usize]);
             }
         }
-        keys.iter_mut()
-            .step_by(key_width)
-            .zip(quotients)
-            .for_each(|(bin, quotient)| *bin = (self.bins.start as u64 + quotient) as i64);
+        for (bin, quotient) in keys.iter_mut().step_by(key_width).zip(quotients) {
+            *bin = (self.bins.start as u64 + quotient) as i64;
+        }
         keys
     }
 }

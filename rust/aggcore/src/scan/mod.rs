@@ -54,9 +54,8 @@ const CALL_COLUMNS: [&str; 3] = [segment_column::NAME_OF_DURATION, "answer_time"
 
 /// A question for sums of records.
 pub struct Scan<'a> {
-    /// Edges of the bins in microseconds UTC, ascending: bin i has the records with a setup time in
-    /// [edges[i], edges[i + 1]). Empty: a scan without bins, which answers nothing. `None`: one bin of all
-    /// time.
+    /// Edges of the bins in microseconds UTC, ascending: bin `i` has the records with a setup time in
+    /// `edges[i]..edges[i + 1]`. Empty: a scan without bins, which selects nothing. `None`: one bin of all time.
     pub edges: Option<&'a [i64]>,
     /// The conditions that a record must satisfy.
     pub predicates: &'a [Predicate],
