@@ -1,4 +1,10 @@
-//! Compaction: rewrites segments of one UTC day as one.
+//! Size-tiered compaction: rewrites several segments of similar size of one UTC day as one, or one segment
+//! that has many tombstones.
+//!
+//! Each record is rewritten about once per tier, so that a day of n records costs about log n rewrites of
+//! each. The steps are those of a flush: [`Store::pick_compaction`], [`Store::compact`], a transaction of the
+//! catalogue, then [`Store::install`](super::Store::install). An abandoned compaction leaves nothing but
+//! files that the catalogue does not name.
 
 use std::path::Path;
 
@@ -8,24 +14,32 @@ use super::segment_edit::{ReplacedSources, SegmentEdit, write_segments_by_day};
 use super::state::SegmentEntry;
 use crate::error::Result;
 
-/// Segments of like size that are worth making one.
+/// Minimum number of segments of one compaction.
 const SEGMENTS_MIN: usize = 3;
-/// Of segments with so few rows together, two are enough.
+/// Minimum number of segments if they have at most [`SMALL_ROWS_MAX`] rows together.
+const SMALL_SEGMENTS_MIN: usize = 2;
+/// Rows up to which a compaction costs less than reading one more small segment in every scan.
 const SMALL_ROWS_MAX: usize = 1 << 14;
+/// Size ratio of a tier: from its third segment on, each has at most this multiple of the rows of all smaller
+/// ones.
+const SIZE_RATIO_MAX: usize = 2;
+/// Percentage of rows with a tombstone above which a segment is rewritten alone.
+const TOMBSTONED_PERCENT_MAX: usize = 25;
 
 impl Store {
-    /// Segments of one UTC day that are worth making one, by name; empty where there are none. `row_max` limits the rows
-    /// of the new one.
+    /// Picks the segments of one UTC day to compact next, by name; empty if no day needs it. The new segment
+    /// has at most `row_max` rows.
     pub fn pick_compaction(&self, row_max: usize) -> Vec<String> {
         let state = self.read();
-        let candidates = state.segments.values().map(|segments| pick_compaction(segments, row_max));
+        let candidates = state.segments.values().map(|segments| pick_of_day(segments, row_max));
         candidates.max_by_key(Vec::len).unwrap_or_default()
     }
 
-    /// Writes the living rows of segments of one UTC day into new ones.
+    /// Writes the rows of the named segments of one UTC day into new ones, without those that have a recorded
+    /// tombstone.
     ///
     /// # Errors
-    /// As [`Store::write_flush`], and `Damaged` for a segment that cannot be read.
+    /// As for [`Store::write_flush`], and `Damaged` if a segment fails a checksum.
     pub fn compact(&self, directory: &Path, sequence: u64, row_max: usize, names: &[String]) -> Result<SegmentEdit> {
         let is_named = |entry: &&SegmentEntry| names.contains(&entry.segment.name);
         let merged: Vec<SegmentEntry> = self.read().segments.values().flatten().filter(is_named).cloned().collect();
@@ -40,33 +54,38 @@ impl Store {
     }
 }
 
-/// The longest run of a day's segments, by size, of which each is no larger than twice those before it together, if there
-/// are enough of them; or one of which many rows were replaced. One known to be damaged is left alone.
-fn pick_compaction(segments: &[SegmentEntry], row_max: usize) -> Vec<String> {
+/// Picks the longest tier of a day's segments if it has enough of them, else one with many tombstones. Skips
+/// damaged segments, which cannot be read.
+fn pick_of_day(segments: &[SegmentEntry], row_max: usize) -> Vec<String> {
     let mut by_size: Vec<&SegmentEntry> = segments.iter().filter(|entry| !entry.segment.is_damaged()).collect();
     by_size.sort_by_key(|entry| entry.live_rows());
-    let runs = (0..by_size.len()).map(|first| run_of_similar_size(&by_size[first..], row_max));
-    if let Some(run) = runs.filter(|run| is_enough(run)).max_by_key(|run| run.len()) {
-        return run.iter().map(|entry| entry.segment.name.clone()).collect();
+    let tiers = (0..by_size.len()).map(|first| first_tier(&by_size[first..], row_max));
+    if let Some(tier) = tiers.filter(|tier| is_large_enough(tier)).max_by_key(|tier| tier.len()) {
+        return tier.iter().map(|entry| entry.segment.name.clone()).collect();
     }
-    let worn = by_size.iter().find(|entry| entry.recorded_tombstones.len() * 4 > entry.segment.rows());
+    let worn = by_size.iter().find(|entry| has_many_tombstones(entry));
     worn.map(|entry| vec![entry.segment.name.clone()]).unwrap_or_default()
 }
 
-/// The first of segments by size that are of like size and together have no more rows than allowed.
-fn run_of_similar_size<'a>(by_size: &'a [&'a SegmentEntry], row_max: usize) -> &'a [&'a SegmentEntry] {
+fn has_many_tombstones(entry: &SegmentEntry) -> bool {
+    entry.recorded_tombstones.len() * 100 > entry.segment.rows() * TOMBSTONED_PERCENT_MAX
+}
+
+/// Returns the smallest segments that form one tier (see [`SIZE_RATIO_MAX`]) and have at most `row_max` rows
+/// together.
+fn first_tier<'a>(by_size: &'a [&'a SegmentEntry], row_max: usize) -> &'a [&'a SegmentEntry] {
     let mut rows = 0;
     let fits = |(number, entry): (usize, &&SegmentEntry)| {
-        let is_like = number <= 1 || entry.live_rows() <= rows * 2;
+        let is_in_tier = number <= 1 || entry.live_rows() <= rows * SIZE_RATIO_MAX;
         rows += entry.live_rows();
-        is_like && rows <= row_max
+        is_in_tier && rows <= row_max
     };
     let end = by_size.iter().enumerate().map(fits).position(|fits| !fits).unwrap_or(by_size.len());
     &by_size[..end]
 }
 
-/// Whether so many segments are worth the writing; small ones cost each report more than that.
-fn is_enough(run: &[&SegmentEntry]) -> bool {
-    let rows: usize = run.iter().map(|entry| entry.live_rows()).sum();
-    run.len() >= if rows <= SMALL_ROWS_MAX { 2 } else { SEGMENTS_MIN }
+/// Whether a tier has enough segments to justify rewriting them.
+fn is_large_enough(tier: &[&SegmentEntry]) -> bool {
+    let rows: usize = tier.iter().map(|entry| entry.live_rows()).sum();
+    tier.len() >= if rows <= SMALL_ROWS_MAX { SMALL_SEGMENTS_MIN } else { SEGMENTS_MIN }
 }

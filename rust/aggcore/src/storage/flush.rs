@@ -1,4 +1,16 @@
-//! Flush: moves the finished records of memory into new segments while reports and writers go on.
+//! Flush: writes the finished records of memory into new segments while reports and writers go on.
+//!
+//! Life cycle of a flush:
+//!
+//! 1. [`Store::begin_flush`] makes the memtable of finished records immutable and begins an active snapshot,
+//!    if asked for.
+//! 2. [`Store::write_flush`] writes the immutable memtables into segments, and
+//!    [`Store::write_active_snapshot`] the active sessions, without a lock or with short ones.
+//! 3. The catalogue records the new files and tombstones in one transaction.
+//! 4. [`Store::install`](super::Store::install) replaces the immutable memtables by the segments in one step
+//!    for readers.
+//!
+//! If step 2 or 3 fails, [`Store::abort_flush`] leaves the immutable memtables to the next flush.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,24 +25,24 @@ use super::state::ImmutableMemtable;
 use crate::columns::row_set::RowSet;
 use crate::error::Result;
 
-/// Rows that are copied of the active sessions while writers wait.
+/// Rows of the active snapshot that are copied under one lock of the writers.
 const SNAPSHOT_STEP_ROWS: usize = 1_024;
-/// Sessions of one file of a copy of the active ones.
+/// Maximum rows of one file of the active snapshot.
 const ACTIVE_FILE_ROWS_MAX: usize = 1 << 16;
 
-/// What a seal takes up: it changes no more.
+/// What a flush writes; immutable.
 pub struct Flush {
-    /// Finished records, and the rows of them that were replaced before.
+    /// Immutable memtables, each with its tombstones at the begin of the flush.
     tables: Vec<(Arc<Memtable>, Arc<RowSet>)>,
-    /// ReplacedSources rows of segments, by segment name, where the catalogue knows less.
+    /// Tombstones of segments, by segment name, that the catalogue has not recorded yet.
     tombstones: Vec<(String, Arc<RowSet>)>,
-    /// Whether a copy of the active sessions began too.
+    /// Whether an active snapshot was begun.
     with_active: bool,
 }
 
 impl Store {
-    /// Begins a seal: the finished records in memory, those of seals that failed among them, change no more. With
-    /// `with_active` a copy of the active sessions begins too.
+    /// Begins a flush of all finished records in memory, those of aborted flushes included. Begins an active
+    /// snapshot if `with_active` asks for it or a stored record became active again.
     pub fn begin_flush(&self, with_active: bool) -> Flush {
         let mut state = self.write();
         let with_active = with_active || std::mem::take(&mut state.reactivated);
@@ -43,22 +55,23 @@ impl Store {
         }
         let tables =
             state.immutable.iter().map(|immutable| (Arc::clone(&immutable.table), Arc::clone(&immutable.tombstones))).collect();
-        let unknown = state.segments.values().flatten().filter(|entry| entry.tombstones != entry.recorded_tombstones);
-        let tombstones = unknown.map(|entry| (entry.segment.name.clone(), Arc::clone(&entry.tombstones))).collect();
+        let unrecorded = state.segments.values().flatten().filter(|entry| entry.tombstones != entry.recorded_tombstones);
+        let tombstones = unrecorded.map(|entry| (entry.segment.name.clone(), Arc::clone(&entry.tombstones))).collect();
         Flush { tables, tombstones, with_active }
     }
 
-    /// Gives a seal up; the next one takes up its records too.
+    /// Abandons a flush; the next one writes its records too.
     pub fn abort_flush(&self, flush: &Flush) {
         let mut state = self.write();
         state.active.abort_snapshot();
         state.reactivated |= flush.with_active;
     }
 
-    /// Writes the records of a seal into one new segment per UTC day, or more where a day has more than `row_max` rows.
+    /// Writes the immutable memtables of a flush into new segments, one per UTC day, or several if a day has
+    /// more than `row_max` rows. Numbers the files from `sequence`.
     ///
     /// # Errors
-    /// `Io` or `Damaged` where a file cannot be written and read back; nothing has changed then.
+    /// `Io` or `Damaged` if a file cannot be written and read back; the store has not changed then.
     pub fn write_flush(&self, directory: &Path, sequence: u64, row_max: usize, flush: &Flush) -> Result<SegmentEdit> {
         let versions: Vec<_> = flush.tables.iter().map(|(table, _)| |row| table.versions(row)).collect();
         let tables = flush.tables.iter().zip(&versions);
@@ -72,11 +85,11 @@ impl Store {
         })
     }
 
-    /// Writes the copy of the active sessions that a seal began, `None` where it began none. Each session is as it was
-    /// then or later; the journal from then on brings all of them to the present.
+    /// Writes the active snapshot that a flush began; `None` if it began none. Each session is as it was at
+    /// the begin of the flush or later: replaying the journal from then on brings all of them up to date.
     ///
     /// # Errors
-    /// As [`Store::write_flush`].
+    /// As for [`Store::write_flush`].
     pub fn write_active_snapshot(&self, directory: &Path, sequence: u64, flush: &Flush) -> Result<Option<Vec<ManifestEntry>>> {
         let mut files = Vec::new();
         let mut is_unfinished = flush.with_active;
@@ -85,7 +98,8 @@ impl Store {
             while is_unfinished && copy.rows() < ACTIVE_FILE_ROWS_MAX {
                 let mut state = self.write();
                 is_unfinished = state.active.copy_next_rows(&mut copy, SNAPSHOT_STEP_ROWS);
-                // To whoever waits, instead of being taken again at once by the next round.
+                // Hands the lock to a waiting thread; a plain unlock would let the next round take it again
+                // first.
                 RwLockWriteGuard::unlock_fair(state);
             }
             if copy.rows() > 0 {
@@ -96,6 +110,7 @@ impl Store {
     }
 }
 
+/// Writes one file of the active snapshot, in the format of a segment.
 fn write_active_file(directory: &Path, sequence: u64, copy: &Memtable) -> Result<ManifestEntry> {
     let no_tombstones = RowSet::default();
     let versions = |row| copy.versions(row);

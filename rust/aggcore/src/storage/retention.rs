@@ -1,7 +1,7 @@
 //! Retention: drops whole UTC days, the oldest first.
 //!
-//! Segments are dropped whole, rows of mutable memtables are removed, and rows of immutable memtables get a tombstone.
-//! An active session of a dropped day stays while events of it still arrive.
+//! Segments are dropped whole, rows of mutable memtables are removed, and rows of immutable memtables get a
+//! tombstone. An active session of a dropped day stays while events of it still arrive.
 
 use std::sync::Arc;
 
@@ -11,8 +11,9 @@ use crate::columns::row_set::RowSet;
 use crate::record::US_PER_DAY;
 
 impl Store {
-    /// Drops the finished records of UTC days before `day`, and the active sessions set up before it whose last event was
-    /// received at or before `received_until_us` (microseconds UTC). Returns the number of dropped sessions.
+    /// Drops the finished records of UTC days before `day`, and the active sessions set up before it whose
+    /// last event was received at or before `received_until_us` (microseconds UTC). Returns the number of
+    /// dropped sessions.
     pub fn drop_before(&self, day: i64, received_until_us: i64) -> usize {
         let mut state = self.write();
         let dropped = state.remove_segments(|segment_day, _| segment_day < day);

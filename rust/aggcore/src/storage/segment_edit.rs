@@ -1,8 +1,8 @@
 //! Segment edits: new segments that replace immutable memtables (flush) or other segments (compaction).
 //!
-//! Writing takes seconds and holds no lock, so that a source row may get a tombstone meanwhile. [`Store::install`] then
-//! swaps sources and new segments in one step under the writer's lock, and carries these tombstones over: each new
-//! segment remembers the source row of each of its rows.
+//! Writing takes seconds and holds no lock, so that a source row may get a tombstone meanwhile.
+//! [`Store::install`] then swaps sources and new segments in one step under the writer's lock, and carries
+//! these tombstones over: each new segment remembers the source row of each of its rows.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,11 +15,13 @@ use crate::columns::row_set::RowSet;
 use crate::error::Result;
 use crate::record::US_PER_DAY;
 
-/// New segments and the sources that they replace; the catalogue records it in one transaction before the install.
+/// New segments and the sources that they replace; the catalogue records it in one transaction before the
+/// install.
 pub struct SegmentEdit {
     /// The new segments.
     pub segments: Vec<NewSegment>,
-    /// Tombstones of other segments that the catalogue has to record in the same transaction, by segment name.
+    /// Tombstones of other segments that the catalogue has to record in the same transaction, by segment
+    /// name.
     pub tombstones: Vec<(String, Arc<RowSet>)>,
     pub(super) replaced: ReplacedSources,
 }
@@ -64,7 +66,8 @@ impl Store {
         }
         state.record_tombstones(edit.tombstones);
         drop(state);
-        // The replaced sources are dropped here, after the lock: freeing memory and unmapping files takes a while.
+        // The replaced sources are dropped here, after the lock: freeing memory and unmapping files takes a
+        // while.
     }
 }
 
@@ -90,8 +93,8 @@ fn tombstoned_rows(source_rows: &[SourceRow], tombstones_of_sources: &[&RowSet])
     tombstones
 }
 
-/// Writes the rows without tombstone of all sources into new segments, one or more per UTC day, each of at most `row_max`
-/// rows. Numbers the files from `sequence`.
+/// Writes the rows without tombstone of all sources into new segments, one or more per UTC day, each of at
+/// most `row_max` rows. Numbers the files from `sequence`.
 ///
 /// # Errors
 /// `Io` or `Damaged` if a file cannot be written and read back.
