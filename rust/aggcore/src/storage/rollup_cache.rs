@@ -1,8 +1,24 @@
-//! Sums of a segment's records by what reports most often ask for: a few columns and a slot of time.
+//! Rollup cache: sums of one segment by a few columns and a slot of time, stored in memory and scanned in
+//! place of its rows.
 //!
-//! A segment does not change, but for records that are replaced, so that its sums can be kept: a report then reads the
-//! few rows of a rollup in place of the many of the segment. A rollup is a [`RecordSlice`] whose rows stand for many records each;
-//! it is made by a scan of the segment when it is first asked for, and made anew once more records were replaced.
+//! A rollup is a [`RecordSlice`] whose rows stand for many records each. The first scan that a rollup could
+//! answer builds it, by a scan of its own; as segments are immutable, it stays valid until the segment gets
+//! more tombstones.
+//!
+//! **Which rollup answers which scan.** [`ROLLUP_KINDS`] lists them, those of the fewest rows first. The
+//! first kind answers for which all of these hold, else the scan reads the rows of the segment:
+//!
+//! - its columns contain every group key and the column of every predicate that some row of the segment
+//!   fails;
+//! - all edges of the scan lie on its slots of time;
+//! - the scan measures sessions or calls, without a code deck;
+//! - the scan reads all rows of the segment, or all rows of one account (which then has rollups of its own);
+//! - these rows number at least [`SEGMENT_ROWS_PER_ROLLUP_ROW_MIN`] times the slots of a day.
+//!
+//! **Budget.** All rollups of the process together take at most [`ROLLUP_BYTES_MAX`]. Beyond it no new rollup
+//! is stored and scans read the rows; a rollup gives its bytes back when its segment is replaced.
+//!
+//! (Effect: U1 from 20 to 2 ms, F1 from 100 to 15 ms, Q2 from 17 to 6 ms, for about 10 bytes per record.)
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,22 +43,28 @@ use crate::scan::minute_histogram::{US_PER_MINUTE, lie_on_slots, minute_of_day};
 use crate::scan::predicate::Predicate;
 use crate::scan::{KeyValues, Partials, Scan, Scanner};
 
-/// A rollup is worth its memory where it has at most one row for so many of the segment.
-const ROWS_PER_ROLLUP_ROW_MIN: usize = 8;
-/// BudgetShare that all rollups may take; what is beyond is scanned.
+/// Minimum rows of the segment per row of a rollup; one that summarizes less is not stored, as it saves too
+/// little time for its memory.
+const SEGMENT_ROWS_PER_ROLLUP_ROW_MIN: usize = 8;
+/// Maximum bytes of all rollups in the process.
 const ROLLUP_BYTES_MAX: usize = 512 << 20;
+/// Maximum cells of the scan that builds a rollup.
 const ROLLUP_CELL_COUNT_MAX: usize = 1 << 20;
 
+/// Minutes of a UTC day.
+const MINUTES_PER_DAY: i64 = 1_440;
+
+/// Bytes of all rollups in the process.
 static ROLLUP_BYTES_USED: AtomicUsize = AtomicUsize::new(0);
 
-/// What a rollup has its rows by.
+/// The group keys of a rollup and the length of its slots of time.
 struct RollupKind {
     columns: &'static [&'static str],
     slot_minutes: i64,
 }
 
-/// The rollups of a segment, those of the fewest rows first: those of the quality and usage reports without filters, of
-/// the usage report with ids of one kind, of the folder report.
+/// The kinds of rollups, those of the fewest rows first: for the quality and usage reports without filters,
+/// for the usage report filtered or grouped by one id, and for the folder report.
 const ROLLUP_KINDS: [RollupKind; 5] = [
     RollupKind { columns: &[], slot_minutes: 1 },
     RollupKind { columns: &["app_id"], slot_minutes: 15 },
@@ -51,12 +73,28 @@ const ROLLUP_KINDS: [RollupKind; 5] = [
     RollupKind { columns: &["company", "organization", "folder", "agent_id"], slot_minutes: 60 },
 ];
 
-/// Sums of the records of one segment, or of one account in it, by some columns and slots of time.
+impl RollupKind {
+    /// Whether this kind has the columns and the edges that a scan needs. `deciding` are the predicates that
+    /// some row may fail; `day_us` is the begin of the segment's UTC day.
+    fn answers(&self, scan: &Scan<'_>, deciding: &[&Predicate], day_us: i64) -> bool {
+        let mut columns = deciding.iter().map(|predicate| predicate.column()).chain(scan.keys.iter().map(String::as_str));
+        columns.all(|column| self.columns.contains(&column))
+            && scan.edges.is_some_and(|edges| lie_on_slots(day_us, edges, self.slot_minutes))
+    }
+
+    fn slots_per_day(&self) -> i64 {
+        MINUTES_PER_DAY / self.slot_minutes
+    }
+}
+
+/// Sums of the records of one segment, or of one account in it, by the columns and slots of a kind.
 pub struct Rollup {
+    /// Group keys by column name.
     columns: Vec<(&'static str, RollupValues)>,
     setup_us: Vec<i64>,
     setup_minute: Vec<u16>,
     sums: Vec<PackedSums>,
+    /// Calls in all rows.
     calls: u64,
     budget_share: BudgetShare,
 }
@@ -66,22 +104,22 @@ enum RollupValues {
     Texts { codes: Vec<i32>, entries: Vec<Box<str>> },
 }
 
-/// The rollups of one segment, as far as they were asked for.
+/// The rollups of one segment that were built so far, by index in [`ROLLUP_KINDS`] and by scope.
 #[derive(Default)]
 pub struct RollupCache {
     rollups: Mutex<HashMap<(usize, RollupScope), CachedRollup>>,
 }
 
-/// Which rows of a segment.
+/// The rows of a segment that a rollup summarizes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum RollupScope {
     All,
-    /// Those of one account, by its code.
+    /// Rows of one account, by its dictionary code.
     Account(usize),
 }
 
 impl RollupScope {
-    /// `None` where a range of setup times may have cut off some of them.
+    /// Scope of a slice; `None` if the range of setup times may exclude some rows of its account.
     fn of(slice: &RecordSlice<'_>, (from, to): (i64, i64)) -> Option<Self> {
         match slice.account {
             None => Some(Self::All),
@@ -91,17 +129,18 @@ impl RollupScope {
 }
 
 struct CachedRollup {
-    /// ReplacedSources rows when it was made.
+    /// Number of tombstones when it was built; it is stale once the segment has more.
     tombstones: usize,
-    /// `None` where it is not worth its memory.
+    /// `None` if it was not stored, because it summarizes too little or exceeds the budget.
     rollup: Option<Arc<Rollup>>,
 }
 
 impl RollupCache {
-    /// Adds the records of a slice of the segment to a scanner, as sums where a rollup has them.
+    /// Adds the records of a slice of the segment to a scanner: the rows of a rollup if one answers the scan,
+    /// else the rows of the slice.
     ///
     /// # Errors
-    /// What [`Scanner::add`] gives, or `Damaged`.
+    /// As for [`Scanner::add`], or `Damaged`.
     pub fn add(&self, segment: &Segment, slice: &RecordSlice<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
         scanner.add_unless_substituted(slice, |scanner, scan, deciding| {
             let Some(rollup) = self.find_or_build(segment, slice, scan, deciding)? else { return Ok(false) };
@@ -110,40 +149,40 @@ impl RollupCache {
         })
     }
 
-    /// The rollup that answers a scan of a slice, of whose conditions these are `deciding`, if there is one.
+    /// Returns the rollup that answers a scan of a slice, if any; builds it on first use. `deciding` are the
+    /// predicates that some row of the segment may fail.
+    ///
+    /// Holds the lock while it builds, so that concurrent scans of the segment do not build the same rollup
+    /// twice.
     fn find_or_build(
         &self, segment: &Segment, slice: &RecordSlice<'_>, scan: &Scan<'_>, deciding: &[&Predicate],
     ) -> Result<Option<Arc<Rollup>>> {
-        let Some(rows) = RollupScope::of(slice, scan.range()) else { return Ok(None) };
+        let Some(scope) = RollupScope::of(slice, scan.range()) else { return Ok(None) };
         let day_us = slice.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
-        let columns = deciding.iter().map(|predicate| predicate.column()).chain(scan.keys.iter().map(String::as_str));
-        let has_columns = |kind: &&RollupKind| columns.clone().all(|column| kind.columns.contains(&column));
-        let has_edges = |kind: &RollupKind| scan.edges.is_some_and(|edges| lie_on_slots(day_us, edges, kind.slot_minutes));
-        let answers = |kind: &RollupKind| has_columns(&kind) && has_edges(kind);
+        let answers = |kind: &RollupKind| kind.answers(scan, deciding, day_us);
         let Some(number) = ROLLUP_KINDS.iter().position(answers) else { return Ok(None) };
-        if scan.deck.is_some()
-            || slice.rows.len() < ROWS_PER_ROLLUP_ROW_MIN * (1_440 / ROLLUP_KINDS[number].slot_minutes) as usize
-            || !has_packed_sums(slice, scan.measure)
-        {
+        let kind = &ROLLUP_KINDS[number];
+        let has_enough_rows = slice.rows.len() >= SEGMENT_ROWS_PER_ROLLUP_ROW_MIN * kind.slots_per_day() as usize;
+        if scan.deck.is_some() || !has_enough_rows || !has_packed_sums(slice, scan.measure) {
             return Ok(None);
         }
         let mut rollups = self.rollups.lock();
-        if let Some(cached) = rollups.get(&(number, rows)).filter(|cached| cached.tombstones == slice.tombstones.len()) {
+        if let Some(cached) = rollups.get(&(number, scope)).filter(|cached| cached.tombstones == slice.tombstones.len()) {
             return Ok(cached.rollup.clone());
         }
-        let rollup = Rollup::build(segment, slice, &ROLLUP_KINDS[number], day_us, scan.cancel)?.map(Arc::new);
-        rollups.insert((number, rows), CachedRollup { tombstones: slice.tombstones.len(), rollup: rollup.clone() });
+        let rollup = Rollup::build(segment, slice, kind, day_us, scan.cancel)?.map(Arc::new);
+        rollups.insert((number, scope), CachedRollup { tombstones: slice.tombstones.len(), rollup: rollup.clone() });
         Ok(rollup)
     }
 }
 
 impl Rollup {
-    /// `None` where it is not worth its memory.
+    /// Builds a rollup by a scan of the slice; `None` if it summarizes too little or exceeds the budget.
     fn build(
         segment: &Segment, slice: &RecordSlice<'_>, kind: &RollupKind, day_us: i64, cancel: &CancelToken,
     ) -> Result<Option<Self>> {
-        let slots = 0..=1_440 / kind.slot_minutes;
-        let edges: Vec<i64> = slots.map(|slot| day_us + slot * kind.slot_minutes * US_PER_MINUTE).collect();
+        let slot_us = kind.slot_minutes * US_PER_MINUTE;
+        let edges: Vec<i64> = (0..=kind.slots_per_day()).map(|slot| day_us + slot * slot_us).collect();
         let keys: Vec<String> = kind.columns.iter().map(|&name| name.to_owned()).collect();
         let scan = Scan {
             edges: Some(&edges),
@@ -158,10 +197,11 @@ impl Rollup {
         let slice = segment.verify_columns(slice.clone(), &scan.column_names())?;
         scanner.add(&slice)?;
         let rollup = Self::from_partials(scanner.finish()?, kind, &edges);
-        let is_small_enough = rollup.sums.len() * ROWS_PER_ROLLUP_ROW_MIN <= slice.rows.len();
+        let is_small_enough = rollup.sums.len() * SEGMENT_ROWS_PER_ROLLUP_ROW_MIN <= slice.rows.len();
         Ok(Some(rollup).filter(|rollup| is_small_enough && rollup.budget_share.fits()))
     }
 
+    /// Takes the cells that have calls, and reserves their bytes of the budget.
     fn from_partials(partials: Partials, kind: &RollupKind, edges: &[i64]) -> Self {
         let with_calls: Vec<usize> = (0..partials.sums.len()).filter(|&cell| partials.sums[cell][0] > 0).collect();
         let values = |keys: &KeyValues| match keys {
@@ -185,7 +225,7 @@ impl Rollup {
         }
     }
 
-    /// Its rows as columns; those that it has none of may not be read.
+    /// The rows as a slice. Only the columns of its kind have values; callers must not read other columns.
     pub fn slice<'a>(&'a self, no_tombstones: &'a RowSet) -> RecordSlice<'a> {
         let mut fields = RecordColumns::default();
         for (name, values) in &self.columns {
@@ -222,7 +262,7 @@ impl Rollup {
     }
 }
 
-/// A share of the memory that all rollups may take.
+/// Bytes reserved of the budget; dropping it gives them back.
 struct BudgetShare(usize);
 
 impl BudgetShare {
@@ -231,6 +271,7 @@ impl BudgetShare {
         Self(bytes)
     }
 
+    /// Whether all reservations together are within the budget.
     fn fits(&self) -> bool {
         ROLLUP_BYTES_USED.load(Ordering::Relaxed) <= ROLLUP_BYTES_MAX
     }
@@ -242,7 +283,7 @@ impl Drop for BudgetShare {
     }
 }
 
-/// Whether the sums that are asked for are those that rollups have.
+/// Whether a scan asks for sums that rollups have: sessions or calls, and durations in milliseconds.
 fn has_packed_sums(slice: &RecordSlice<'_>, measure: Measure) -> bool {
     matches!(slice.durations, CallDurations::Milliseconds(_)) && matches!(measure, Measure::Sessions | Measure::Calls)
 }
