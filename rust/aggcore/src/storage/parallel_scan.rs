@@ -1,7 +1,13 @@
-//! Scans over all that a store holds.
+//! Parallel scan: a scan is split into tasks, which the calling thread and helper threads take from a queue.
 //!
-//! Small work is done by the thread that asks. Large work is helped with by threads that all scans share: one task at a
-//! time, in turns, so that no scan waits for another to end.
+//! A task is a segment, or a range of rows of a memtable. A small scan runs on the calling thread alone. For
+//! a large one, helper threads of low priority, which all scans of the process share, take tasks too. A
+//! helper takes one task of a scan and then queues up again behind the other scans (FIFO), so that a short
+//! scan never waits for a long one to end. A very large scan is *delegated*: the calling thread takes none of
+//! its tasks, as it would run them at normal priority and slow down short reports.
+//!
+//! Memtable scans hold the read lock and block writers, so they are never delegated to low-priority threads
+//! (priority inversion): the calling thread takes part in them whatever their size.
 
 use std::borrow::Cow;
 use std::num::NonZero;
@@ -21,19 +27,23 @@ use crate::error::Result;
 use crate::scan::predicate::{Predicate, account_of, may_be_active, may_be_finished};
 use crate::scan::{Partials, Scan, Scanner, any_match, column_names};
 
-/// Fewer rows are scanned sooner than a helper wakes up.
+/// Minimum rows of a scan for helper threads: fewer are scanned before a helper wakes up.
 const PARALLEL_ROWS_MIN: usize = 1 << 16;
-/// RowMetadata rows are scanned by helpers alone: the thread that asks would not give way to short reports.
+/// Minimum rows of a delegated scan, which helpers run alone.
+///
+/// (Tried: the calling thread takes part at any size. Short reports then waited for it.)
 const DELEGATED_ROWS_MIN: usize = 1 << 22;
-/// Rows in memory of one task.
+/// Maximum rows of one task of a memtable.
 const TASK_ROWS_MAX: usize = 1 << 18;
-/// As many rows as an account of a segment may cost with the search for it; how many it has is not known before.
+/// Assumed cost, in rows, of one account of a segment with the search for it: its rows are unknown before the
+/// search.
 const ACCOUNT_ROWS_ESTIMATE: usize = 1 << 13;
 
+/// Niceness of helper threads; 0 is normal, 19 the lowest priority. (Tried: 19, without a gain.)
 #[cfg(target_os = "linux")]
 const HELPER_NICENESS: i32 = 15;
 
-/// As many helpers as there are cores; `None` where there is but one.
+/// The helper threads of the process, one per core; `None` on a single core.
 static HELPERS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
     let count = available_parallelism().map_or(1, NonZero::get);
     let pool = ThreadPoolBuilder::new().num_threads(count).thread_name(|number| format!("scan-{number}"));
@@ -41,37 +51,37 @@ static HELPERS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
     if count == 1 { None } else { pool.build().ok() }
 });
 
-/// Lets other threads go first: a short report is not to wait while a long one is helped with.
+/// Gives the current thread a low priority, so that a short report preempts it.
 fn lower_priority() {
-    // On Linux a thread has a niceness of its own; elsewhere help is as urgent as all else.
+    // Only Linux has a niceness per thread; elsewhere helpers run at normal priority.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), HELPER_NICENESS);
 }
 
-/// The records that a scan, or a look for any record, is about.
+/// What [`Store::partials`] or [`Store::any_match`] reads.
 struct ScanTarget<'a> {
-    /// Setup times: from, to.
+    /// Setup times in microseconds UTC; the end is exclusive.
     range: (i64, i64),
     predicates: &'a [Predicate],
-    /// Columns that may be read.
+    /// Columns that the scan reads, to be verified in segments.
     names: Vec<&'a str>,
 }
 
-/// Records to look at, as much as one task takes.
+/// The records of one task.
 enum ScanTask<'p> {
-    /// Rows of a table in memory, whose number follows.
+    /// A range of rows of a memtable; `table` numbers the memtables of a scan.
     MemtableRows { slice: Box<RecordSlice<'p>>, table: usize },
-    /// A segment whatever its size, as sums of it may be known.
+    /// A whole segment of any size: a rollup may answer for it.
     Segment(&'p SegmentEntry),
 }
 
 impl Store {
-    /// Answers a scan with integer sums.
+    /// Runs a scan and returns its integer sums.
     ///
     /// # Errors
-    /// What [`Scanner::add`] gives, or `Damaged`.
+    /// As for [`Scanner::add`], or `Damaged`.
     pub fn partials(&self, scan: &Scan<'_>) -> Result<Partials> {
-        // Also where there is nothing to scan.
+        // An empty store runs no task that would check.
         scan.cancel.check()?;
         let target = ScanTarget { range: scan.range(), predicates: scan.predicates, names: scan.column_names() };
         let mut scanner = Some(Scanner::new(scan));
@@ -82,10 +92,10 @@ impl Store {
         scanner.map_or_else(|| Ok(Partials::default()), Scanner::finish)
     }
 
-    /// Whether any record meets all conditions.
+    /// Whether any record satisfies all predicates.
     ///
     /// # Errors
-    /// What [`any_match`] gives, or `Damaged`.
+    /// As for [`any_match`], or `Damaged`.
     pub fn any_match(&self, predicates: &[Predicate], cancel: &CancelToken) -> Result<bool> {
         cancel.check()?;
         let target = ScanTarget { range: (i64::MIN, i64::MAX), predicates, names: column_names(predicates) };
@@ -99,31 +109,37 @@ impl Store {
         Ok(found)
     }
 
-    /// Hands over all that may have records that are target: first what writers change, who wait meanwhile, then all
-    /// else, until `take` gives false.
-    fn visit_tasks(&self, target: &ScanTarget<'_>, mut take: impl FnMut(&[ScanTask<'_>]) -> Result<bool>) -> Result<()> {
+    /// Passes the tasks of a target to `run`: first those of mutable memtables, under the read lock, then,
+    /// without a lock, those of immutable memtables and segments, unless `run` returned false.
+    fn visit_tasks(&self, target: &ScanTarget<'_>, mut run: impl FnMut(&[ScanTask<'_>]) -> Result<bool>) -> Result<()> {
         let (no_tombstones, (from, to)) = (RowSet::default(), target.range);
         let (active, finished) = (may_be_active(target.predicates), may_be_finished(target.predicates));
         let state = self.read();
-        let changing = [(active, &state.active), (finished, &state.memtable)];
-        let tables = changing.len();
-        let changing = changing.iter().zip(0..).filter(|((may, _), _)| *may);
-        let changing = changing.flat_map(|((_, table), number)| target.split(&table.slice(&no_tombstones), number));
-        if !take(&changing.collect::<Vec<_>>())? || !finished {
+        let mut tasks = Vec::new();
+        if active {
+            tasks.extend(target.split(&state.active.slice(&no_tombstones), 0));
+        }
+        if finished {
+            tasks.extend(target.split(&state.memtable.slice(&no_tombstones), 1));
+        }
+        if !run(&tasks)? || !finished {
             return Ok(());
         }
+        drop(tasks);
         let immutable: Vec<ImmutableMemtable> = state.immutable.clone();
         let entries: Vec<SegmentEntry> = state.readable(from, to)?;
         drop(state);
-        let immutable = immutable.iter().zip(tables..);
-        let immutable =
-            immutable.flat_map(|(immutable, number)| target.split(&immutable.table.slice(&immutable.tombstones), number));
-        take(&immutable.chain(entries.iter().map(ScanTask::Segment)).collect::<Vec<_>>()).map(drop)
+        let mut tasks = Vec::new();
+        for (immutable, table) in immutable.iter().zip(2..) {
+            tasks.extend(target.split(&immutable.table.slice(&immutable.tombstones), table));
+        }
+        tasks.extend(entries.iter().map(ScanTask::Segment));
+        run(&tasks).map(drop)
     }
 }
 
 impl ScanTarget<'_> {
-    /// Rows of a table in memory in tasks.
+    /// Splits the rows of a memtable into tasks of equal size; none if its setup times lie outside the range.
     fn split<'p>(&self, slice: &RecordSlice<'p>, table: usize) -> Vec<ScanTask<'p>> {
         let ((from, to), (first, last), rows) = (self.range, slice.setup_range, &slice.rows);
         if rows.is_empty() || last < from || to <= first {
@@ -138,7 +154,7 @@ impl ScanTarget<'_> {
         rows.clone().step_by(size).map(task).collect()
     }
 
-    /// The columns of a task.
+    /// Returns the rows of a task as a slice; verifies the columns of a segment.
     fn slice<'p>(&self, task: &'p ScanTask<'p>) -> Result<Cow<'p, RecordSlice<'p>>> {
         match task {
             ScanTask::MemtableRows { slice, .. } => Ok(Cow::Borrowed(slice)),
@@ -149,15 +165,18 @@ impl ScanTarget<'_> {
         }
     }
 
-    /// About how many rows a task has to look at.
+    /// Estimates the rows that a task reads.
     fn estimated_rows(&self, task: &ScanTask<'_>) -> usize {
         match task {
             ScanTask::MemtableRows { slice, .. } => slice.rows.len(),
-            ScanTask::Segment(entry) if account_of(self.predicates).is_some() => entry.segment.rows().min(ACCOUNT_ROWS_ESTIMATE),
-            ScanTask::Segment(entry) => entry.segment.rows(),
+            ScanTask::Segment(entry) => match account_of(self.predicates) {
+                Some(_) => entry.segment.rows().min(ACCOUNT_ROWS_ESTIMATE),
+                None => entry.segment.rows(),
+            },
         }
     }
 
+    /// Adds the records of a task to a scanner.
     fn add(&self, task: &ScanTask<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
         let slice = self.slice(task)?;
         match task {
@@ -168,10 +187,10 @@ impl ScanTarget<'_> {
 }
 
 impl State {
-    /// The segments that may have records set up in [from, to).
+    /// Returns the segments that may have records set up in [from, to).
     ///
     /// # Errors
-    /// `Damaged` where one of them could not be opened.
+    /// `Damaged` if a segment of these days could not be opened.
     fn readable(&self, from: i64, to: i64) -> Result<Vec<SegmentEntry>> {
         let days = days_of(from, to);
         if let Some(unreadable) = self.unreadable.iter().find(|unreadable| days.contains(&unreadable.day)) {
@@ -185,10 +204,11 @@ impl State {
     }
 }
 
-/// Pieces that are left to scan.
+/// The tasks of one scan, from which its threads take the next one.
 struct TaskQueue<'p> {
     target: &'p ScanTarget<'p>,
     tasks: &'p [ScanTask<'p>],
+    /// Index of the next task.
     next: AtomicUsize,
 }
 
@@ -197,25 +217,27 @@ impl<'p> TaskQueue<'p> {
         self.tasks.get(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Adds a task to a scanner. Where that fails the others are left.
+    /// Adds a task to a scanner; an error drops the remaining tasks.
     fn add(&self, task: &ScanTask<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
         self.target.add(task, scanner).inspect_err(|_| self.next.store(self.tasks.len(), Ordering::Relaxed))
     }
 
+    /// Adds tasks to a scanner until none is left.
     fn drain(&self, scanner: &mut Scanner<'_>) -> Result<()> {
         std::iter::from_fn(|| self.next()).try_for_each(|task| self.add(task, scanner))
     }
 }
 
-/// What the helpers collected.
+/// Scanners of the helpers, to be merged into that of the calling thread.
 type Collected<'a> = Mutex<Vec<Result<Scanner<'a>>>>;
 
-/// Adds tasks to a scanner, with helpers where it is worth it; what takes long is left to them.
+/// Adds tasks to a scanner: alone, with helpers, or delegated to them, by the number of rows.
 fn run_tasks<'a>(
     mut scanner: Scanner<'a>, scan: &'a Scan<'a>, target: &ScanTarget<'_>, tasks: &[ScanTask<'_>],
 ) -> Result<Scanner<'a>> {
     let rows: usize = tasks.iter().map(|task| target.estimated_rows(task)).sum();
-    // Writers wait for rows in memory, which are not left to threads that give way.
+    // Memtable scans hold the read lock and block writers, so they are never delegated to low-priority
+    // threads (priority inversion). Tasks that include a segment are run without the lock.
     let is_delegated = rows >= DELEGATED_ROWS_MIN && tasks.iter().any(|task| matches!(task, ScanTask::Segment(_)));
     let queue = TaskQueue { target, tasks, next: AtomicUsize::new(0) };
     let collected = Collected::default();
@@ -228,10 +250,11 @@ fn run_tasks<'a>(
             if is_delegated { Ok(()) } else { queue.drain(&mut scanner) }
         })?,
     }
-    collected.into_inner().into_iter().try_fold(scanner, |scanner, other| scanner.merge(other?))
+    collected.into_inner().into_iter().try_fold(scanner, |scanner, helper| scanner.merge(helper?))
 }
 
-/// Does one task, then waits for its next turn.
+/// Runs one task on a helper thread, then spawns itself again behind the other scans; without a task left,
+/// hands over its scanner.
 fn take_turn<'s, 'a: 's>(
     scope: &ScopeFifo<'s>, scan: &'a Scan<'a>, scanner: Option<Scanner<'a>>, queue: &'s TaskQueue<'s>,
     collected: &'s Collected<'a>,
