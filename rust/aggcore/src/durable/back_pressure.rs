@@ -1,8 +1,8 @@
 //! Back-pressure: a bounded queue of batches that wait for a commit.
 //!
-//! The queue is bounded by the bytes of its frames. When it is full, [`CommitQueue::try_push`] refuses the batch and the
-//! caller commits a group itself before it tries again, so that clients cannot fill the memory faster than the disk
-//! takes the journal.
+//! The queue is bounded by the bytes of its frames. When it is full, [`CommitQueue::try_push`] refuses the
+//! batch and the caller commits a group itself before it tries again, so that clients cannot fill the memory
+//! faster than the disk takes the journal.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};

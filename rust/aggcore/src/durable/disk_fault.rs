@@ -1,11 +1,12 @@
 //! Disk full and other disk faults: what the store does after the journal could not be written.
 //!
-//! If an append or a sync fails (for example with ENOSPC), every batch of the group gets the error and none of them is
-//! applied to the store. The file is abandoned, because `fsync` must not be retried on the same descriptor: the kernel
-//! may have dropped the dirty pages, and the second call would report success (Rebello et al.,
-//! [Can Applications Recover from fsync Failures?](https://www.usenix.org/conference/atc20/presentation/rebello), 2020).
-//! The next batch, or a retry in the background, opens a new file. Until that succeeds, [`JournalWriter::fault`] is set
-//! and the store is read-only: reports go on, batches get [`Error::ReadOnly`].
+//! If an append or a sync fails (for example with ENOSPC), every batch of the group gets the error and none
+//! of them is applied to the store. The file is abandoned, because `fsync` must not be retried on the same
+//! descriptor: the kernel may have dropped the dirty pages, and the second call would report success (Rebello
+//! et al., [Can Applications Recover from fsync
+//! Failures?](https://www.usenix.org/conference/atc20/presentation/rebello), 2020). The next batch, or a
+//! retry in the background, opens a new file. Until that succeeds, [`JournalWriter::fault`] is set and the
+//! store is read-only: reports go on, batches get [`Error::ReadOnly`].
 
 use std::path::Path;
 
@@ -28,7 +29,8 @@ impl JournalWriter {
     /// Appends frames and syncs them.
     ///
     /// # Errors
-    /// `Io` if the operating system refuses the write, `ReadOnly` if a new file could not be opened. Both set the fault.
+    /// `Io` if the operating system refuses the write, `ReadOnly` if a new file could not be opened. Both set
+    /// the fault.
     pub fn append<'a>(&mut self, directory: &Path, frames: impl Iterator<Item = &'a [u8]>) -> Result<()> {
         let appended = self.open(directory).and_then(|journal| journal.append(frames));
         if let Err(error) = &appended {

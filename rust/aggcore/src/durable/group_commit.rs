@@ -1,12 +1,13 @@
 //! Group commit: one write and one `fdatasync` make the batches of many callers durable.
 //!
-//! Leader and followers: every caller enqueues its batch and then asks for the journal's lock. The one that gets it takes
-//! a group from the queue, appends and syncs its frames, and applies its batches to the store in the order of their
-//! frames. The callers of the other batches find their outcome set when they get the lock. (DeWitt et al.,
-//! [Implementation Techniques for Main Memory Database Systems](https://doi.org/10.1145/602259.602261), 1984.)
+//! Leader and followers: every caller enqueues its batch and then asks for the journal's lock. The one that
+//! gets it takes a group from the queue, appends and syncs its frames, and applies its batches to the store
+//! in the order of their frames. The callers of the other batches find their outcome set when they get the
+//! lock. (DeWitt et al., [Implementation Techniques for Main Memory Database
+//! Systems](https://doi.org/10.1145/602259.602261), 1984.)
 //!
-//! Invariants: no batch is applied before it is durable; batches are applied in the order of the journal, so that a
-//! replay gives the same store; the lock of the journal is taken before that of the queue.
+//! Invariants: no batch is applied before it is durable; batches are applied in the order of the journal, so
+//! that a replay gives the same store; the lock of the journal is taken before that of the queue.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -42,8 +43,8 @@ pub struct JournaledStore {
 }
 
 impl JournaledStore {
-    /// Creates an empty store for a data directory. The caller then opens the files that the catalogue names and calls
-    /// [`JournaledStore::replay`].
+    /// Creates an empty store for a data directory. The caller then opens the files that the catalogue names
+    /// and calls [`JournaledStore::replay`].
     pub fn new(directory: &Path, limits: CommitLimits) -> Self {
         let writer = JournalWriter { journal: None, next_sequence: 1, older_bytes: 0, fault: None };
         Self {
@@ -66,8 +67,9 @@ impl JournaledStore {
             writer.next_sequence = writer.next_sequence.max(sequence + 1);
             let bytes = self.replay_file(sequence)?;
             writer.older_bytes += bytes;
-            // A process that reads beside the owner may see the next file before the owner switches to it: if the
-            // previous file has grown since it was replayed, replay it again. Applying a batch twice changes nothing.
+            // A process that reads beside the owner may see the next file before the owner switches to it: if
+            // the previous file has grown since it was replayed, replay it again. Applying a batch twice
+            // changes nothing.
             if let Some((previous, replayed)) = previous.replace((sequence, bytes))
                 && journal::file_bytes(&self.directory, previous)? != replayed
             {
@@ -86,8 +88,9 @@ impl JournaledStore {
         })
     }
 
-    /// Decodes a `WriteRecordsRequest` and enqueues it for the next commit; [`JournaledStore::wait`] returns its outcome.
-    /// Rejects records set up before `oldest_us` (microseconds UTC), unless their session is still active.
+    /// Decodes a `WriteRecordsRequest` and enqueues it for the next commit; [`JournaledStore::wait`] returns
+    /// its outcome. Rejects records set up before `oldest_us` (microseconds UTC), unless their session is
+    /// still active.
     ///
     /// Back-pressure: while the queue is full, the caller commits a group before it enqueues its batch.
     ///
@@ -113,7 +116,8 @@ impl JournaledStore {
         Ok(pending)
     }
 
-    /// Blocks until a batch is durable and applied. The first caller to get the journal's lock commits for all.
+    /// Blocks until a batch is durable and applied. The first caller to get the journal's lock commits for
+    /// all.
     ///
     /// # Errors
     /// `ReadOnly` if the batch could not be made durable; the store does not have it then.
@@ -132,7 +136,8 @@ impl JournaledStore {
         }
     }
 
-    /// Commits one group, including batches whose caller has disconnected. Returns false if the queue was empty.
+    /// Commits one group, including batches whose caller has disconnected. Returns false if the queue was
+    /// empty.
     pub fn commit_group(&self) -> bool {
         let mut writer = self.journal.lock();
         let group = self.queue.lock().take_group();
@@ -147,7 +152,8 @@ impl JournaledStore {
         self.journal.lock().fault.clone()
     }
 
-    /// After a fault, tries to open a new journal file, so that the store recovers without waiting for a batch.
+    /// After a fault, tries to open a new journal file, so that the store recovers without waiting for a
+    /// batch.
     pub fn reopen_after_fault(&self) {
         let mut writer = self.journal.lock();
         if writer.fault.is_some() {
@@ -162,8 +168,8 @@ impl JournaledStore {
         writer.older_bytes + writer.journal.as_ref().map_or(0, Journal::bytes)
     }
 
-    /// Begins a flush. With `with_active`, later batches go to a new journal file, and its sequence number is returned:
-    /// once the catalogue has the flush, the files before it can be removed.
+    /// Begins a flush. With `with_active`, later batches go to a new journal file, and its sequence number is
+    /// returned: once the catalogue has the flush, the files before it can be removed.
     ///
     /// # Errors
     /// `Io` if the new file cannot be created; nothing has changed then.
@@ -192,8 +198,8 @@ impl JournaledStore {
         Ok(())
     }
 
-    /// Makes a group durable, then applies it. If the disk refuses it (for example with ENOSPC), every batch of the group
-    /// gets the error and none is applied; see `disk_fault.rs`.
+    /// Makes a group durable, then applies it. If the disk refuses it (for example with ENOSPC), every batch
+    /// of the group gets the error and none is applied; see `disk_fault.rs`.
     fn commit(&self, writer: &mut JournalWriter, group: &[Arc<PendingCommit>]) {
         match writer.append(&self.directory, group.iter().map(|pending| pending.frame.as_slice())) {
             Err(error) => group.iter().for_each(|pending| pending.finish(Err(error.to_string()))),

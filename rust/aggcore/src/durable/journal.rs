@@ -17,14 +17,14 @@
 //! | 8 | 8 | when the batch was received, microseconds UTC |
 //! | 16 | length | the batch, an Arrow IPC stream |
 //!
-//! **Torn frames.** Each append writes frames, syncs, and then notes the synced bytes in the header; that note becomes
-//! durable with the next sync. So a frame that begins before the synced bytes was acknowledged, and if it fails its
-//! checksum the file is corrupt. A bad frame after them is an unacknowledged write that a power cut tore: it ends the
-//! file.
+//! **Torn frames.** Each append writes frames, syncs, and then notes the synced bytes in the header; that
+//! note becomes durable with the next sync. So a frame that begins before the synced bytes was acknowledged,
+//! and if it fails its checksum the file is corrupt. A bad frame after them is an unacknowledged write that a
+//! power cut tore: it ends the file.
 //!
-//! **Why not a library or SQLite.** After a failed sync the file must never be written again but left for a new one
-//! (see `disk_fault.rs`), and a log owned by a library does not let us do so; docs/design.md has the measurements under
-//! "The journal is files".
+//! **Why not a library or SQLite.** After a failed sync the file must never be written again but left for a
+//! new one (see `disk_fault.rs`), and a log owned by a library does not let us do so; docs/design.md has the
+//! measurements under "The journal is files".
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -54,7 +54,8 @@ pub struct Journal {
 pub struct Frame<'a> {
     /// When the service received the batch, microseconds UTC.
     pub received_us: i64,
-    /// The batch as [`ColumnarBatch::to_journal`](crate::wire::columnar_batch::ColumnarBatch::to_journal) encodes it.
+    /// The batch as [`ColumnarBatch::to_journal`](crate::wire::columnar_batch::ColumnarBatch::to_journal)
+    /// encodes it.
     pub batch: &'a [u8],
 }
 
@@ -139,8 +140,8 @@ pub fn remove(directory: &Path, sequence: u64) -> Result<()> {
 /// Passes the frames of a journal file to `apply` in order; returns the length of the file in bytes.
 ///
 /// # Errors
-/// `Io` if the file cannot be read, `Damaged` if its header or a frame within its synced bytes is corrupt, or the error
-/// of `apply`.
+/// `Io` if the file cannot be read, `Damaged` if its header or a frame within its synced bytes is corrupt, or
+/// the error of `apply`.
 pub fn replay(directory: &Path, sequence: u64, mut apply: impl FnMut(&Frame<'_>) -> Result<()>) -> Result<u64> {
     let path = directory.join(name(sequence));
     let bytes = std::fs::read(&path).map_err(|source| Error::io(&path, source))?;
@@ -218,7 +219,8 @@ fn header(sequence: u64, synced: u64) -> [u8; HEADER_BYTES] {
     header
 }
 
-/// Reads the frame at an offset; returns it with the offset of the next one, or `None` if it is missing or torn.
+/// Reads the frame at an offset; returns it with the offset of the next one, or `None` if it is missing or
+/// torn.
 fn frame_at(bytes: &[u8], at: usize) -> Option<(Frame<'_>, usize)> {
     let head = bytes.get(at..at + FRAME_HEADER_BYTES)?;
     let length = u32::from_le_bytes(*head.first_chunk()?) as usize;

@@ -1,7 +1,8 @@
 //! Durable writes: a batch is in the journal, synced to disk, before any report can see it.
 //!
-//! [`group_commit`] accepts batches and commits them in groups; `back_pressure` bounds the queue of batches that wait;
-//! [`journal`] is the write-ahead log on disk; `disk_fault` handles a full disk and other failed writes.
+//! [`group_commit`] accepts batches and commits them in groups; `back_pressure` bounds the queue of batches
+//! that wait; [`journal`] is the write-ahead log on disk; `disk_fault` handles a full disk and other failed
+//! writes.
 
 pub mod group_commit;
 pub mod journal;

@@ -1,4 +1,7 @@
-//! Records written out whole, piece by piece, as Arrow IPC streams of one schema.
+//! Export: all fields of the records as Arrow IPC streams of one schema, a bounded number of rows at a time.
+//!
+//! Columns are built as in segments, as narrow as their values, and then cast to the one type that each field
+//! has in every stream.
 
 use std::sync::Arc;
 
@@ -16,19 +19,28 @@ use crate::columns::slice::RecordSlice;
 use crate::error::Result;
 use crate::record::schema::{ColumnKind, FIELDS, Field, FieldType};
 
-/// Records as an Arrow IPC stream, and the place to go on from.
-pub type ExportStep = (Vec<u8>, (usize, usize));
+/// Where an export continues: index of the memtable or segment, and the first row in it. An export begins at
+/// (0, 0).
+pub type ExportCursor = (usize, usize);
+
+/// Records as an Arrow IPC stream, and the cursor behind them.
+pub type ExportStep = (Vec<u8>, ExportCursor);
 
 impl Store {
-    /// The next records set up in [from, to) as an Arrow IPC stream (see [`ipc_stream`]), and the place to go on
-    /// from, which begins as (0, 0); `None` at the end. Right only while nothing changes the store.
+    /// Encodes the next records set up in [from, to) (microseconds UTC), at most `row_max` of them, as an
+    /// Arrow IPC stream; `None` at the end.
+    ///
+    /// The stream has the fields of the record by name, then `received_time`. Texts are Utf8, times
+    /// Timestamp(us, UTC), prices Int64 in units of 10^-9, all other fields Int64; absent values are null.
+    /// The cursor is valid only while nothing changes the store, and the export skips immutable memtables:
+    /// use it on a store that was opened for reading.
     ///
     /// # Errors
-    /// `Damaged`, or `Arrow` where the columns cannot be encoded.
-    pub fn export(&self, (from, to): (i64, i64), place: (usize, usize), row_max: usize) -> Result<Option<ExportStep>> {
+    /// `Damaged` if a segment fails a checksum, or `Arrow` if the columns cannot be encoded.
+    pub fn export(&self, (from, to): (i64, i64), cursor: ExportCursor, row_max: usize) -> Result<Option<ExportStep>> {
         let no_tombstones = RowSet::default();
         let state = self.read();
-        let (mut number, mut start) = place;
+        let (mut number, mut start) = cursor;
         let days = days_of(from, to);
         if let Some(unreadable) = state.unreadable.iter().find(|unreadable| days.contains(&unreadable.day)) {
             return Err(unreadable.error());
@@ -53,12 +65,7 @@ impl Store {
     }
 }
 
-/// Rows of a slice as one Arrow IPC stream: the fields of the record by name, then `received_time`.
-///
-/// Texts are Utf8, times microseconds UTC, prices units of 10^-9, all other fields Int64; absent values are null.
-///
-/// # Errors
-/// `Arrow` where the columns cannot be encoded.
+/// Encodes rows of a slice as one Arrow IPC stream.
 fn ipc_stream(slice: &RecordSlice<'_>, rows: &[usize]) -> Result<Vec<u8>> {
     let mut columns = FIELDS.iter().map(|field| column(slice, rows, field)).collect::<Result<Vec<_>>>()?;
     let received_us = rows.iter().map(|&row| slice.received_us[row]).collect();
@@ -76,7 +83,7 @@ fn schema() -> Arc<Schema> {
     Arc::new(Schema::new(fields))
 }
 
-/// A field of rows, widened from the narrow array that segments would store to the type of the export.
+/// Builds the column of a field as segments have it, and casts it to the type of the export.
 fn column(slice: &RecordSlice<'_>, rows: &[usize], field: &Field) -> Result<ArrayRef> {
     let array = match field.field_type.column_kind() {
         ColumnKind::Dictionary => {

@@ -1,12 +1,13 @@
 //! Late versions: a version of a record that the store already has, possibly in a segment.
 //!
-//! A version finds the rows of its key, merges with what they store (last-write-wins, see `wire/versions.rs`), and the
-//! merged record replaces them:
+//! A version finds the rows of its key, merges with what they store (last-write-wins, see
+//! `wire/versions.rs`), and the merged record replaces them:
 //!
-//! - a mutable memtable updates its row in place;
+//! - a mutable memtable updates its row;
 //! - a session that ends moves from the active memtable to that of finished records;
-//! - **a late version replaces a record in a segment: the segment row gets a tombstone, the merged record goes to the
-//!   memtable.** The same holds for an immutable memtable. The next flush records the tombstone in the catalogue.
+//! - **a late version replaces a record in a segment: the segment row gets a tombstone, the merged record
+//!   goes to the memtable.** The same holds for an immutable memtable. The next flush records the tombstone
+//!   in the catalogue.
 
 use std::sync::Arc;
 
@@ -18,7 +19,8 @@ use crate::columns::row_set::RowSet;
 use crate::record::Record;
 use crate::wire::versions::Versions;
 
-/// Where a record is stored; `number` is the index of its immutable memtable, or of its segment within the day.
+/// Where a record is stored; `number` is the index of its immutable memtable, or of its segment within the
+/// day.
 pub enum RowLocation {
     Active(usize),
     Memtable(usize),
@@ -26,8 +28,15 @@ pub enum RowLocation {
     Segment { day: i64, number: usize, row: usize },
 }
 
+impl RowLocation {
+    fn is_immutable(&self) -> bool {
+        matches!(self, Self::Segment { .. } | Self::Immutable { .. })
+    }
+}
+
 impl State {
-    /// Merges one version with the stored versions of its key and replaces the record; counts its effect in `outcome`.
+    /// Merges one version with the stored versions of its key and replaces the record; counts its effect in
+    /// `outcome`.
     pub fn apply_version(&mut self, key: &RecordKey<'_>, version: &Record<'_>, received_us: i64, outcome: &mut BatchOutcome) {
         let locations = self.find(key);
         if let [location] = locations.as_slice()
@@ -59,14 +68,13 @@ impl State {
         });
     }
 
-    /// Stores a merged record in place of the rows that it was merged from.
+    /// Stores a merged record and removes the rows that it was merged from.
     fn replace(&mut self, stored: Vec<RowLocation>, record: &Record<'_>, metadata: RowMetadata<'_>) {
         match (stored.as_slice(), record.is_finished()) {
             (&[RowLocation::Active(row)], false) => self.active.replace(row, record, metadata),
             (&[RowLocation::Memtable(row)], true) => self.memtable.replace(row, record, metadata),
             (_, finished) => {
-                let was_immutable =
-                    stored.iter().any(|location| matches!(location, RowLocation::Segment { .. } | RowLocation::Immutable { .. }));
+                let was_immutable = stored.iter().any(RowLocation::is_immutable);
                 self.reactivated |= was_immutable && !finished;
                 self.remove_rows(stored.into_iter());
                 let table = if finished { &mut self.memtable } else { &mut self.active };
@@ -88,8 +96,8 @@ impl State {
         }
         for day in self.days_of(key_hash, day) {
             for (number, entry) in self.segments.get(&day).into_iter().flatten().enumerate() {
-                // A corrupt segment cannot tell its keys: the version becomes a record of its own. Reports of the day fail
-                // anyway.
+                // A corrupt segment cannot tell its keys: the version becomes a record of its own. Reports of
+                // the day fail anyway.
                 let Ok(rows) = entry.segment.find(key_hash, source, session_id) else { continue };
                 let live_rows = rows.into_iter().filter(|&row| !entry.tombstones.contains(row));
                 locations.extend(live_rows.map(|row| RowLocation::Segment { day, number, row }));
@@ -98,8 +106,8 @@ impl State {
         locations
     }
 
-    /// UTC days whose segments may have the record of a version: its own, the neighbouring ones, and those of segments
-    /// that list the key among the keys with versions on several days.
+    /// UTC days whose segments may have the record of a version: its own, the neighbouring ones, and those of
+    /// segments that list the key among the keys with versions on several days.
     fn days_of(&self, key_hash: u64, day: i64) -> impl Iterator<Item = i64> {
         let has_multi_day_key = move |far_day: &&i64| {
             self.segments.get(far_day).into_iter().flatten().any(|entry| entry.segment.has_multi_day_key(key_hash))

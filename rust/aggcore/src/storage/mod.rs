@@ -1,4 +1,10 @@
-//! The records of one store, in memory and sealed, behind one handle.
+//! Storage: the records of one store, in memory and in segments, behind one handle.
+//!
+//! It is a small log-structured merge tree, partitioned by UTC day: `memtable.rs` takes new records,
+//! `flush.rs` writes them into immutable files (`segment/`), `compaction.rs` merges these, and
+//! `segment_edit.rs` installs the results. `late_versions.rs` replaces records that are stored already,
+//! `parallel_scan.rs` reads all of it, `rollup_cache.rs` shortens scans of segments, and `retention.rs` drops
+//! old days.
 
 pub mod export;
 pub mod memtable;
@@ -28,61 +34,65 @@ use state::{SegmentEntry, State, UnreadableSegment, key_of};
 pub use flush::Flush;
 pub use segment_edit::SegmentEdit;
 
-/// Records in memory and sealed segments by UTC day.
+/// Memtables, and segments by UTC day, under one readers-writer lock.
 ///
-/// A report sees all batches that were applied before it began and none that came after. It holds up writers only
-/// while it reads what is in memory; the segments it reads cannot change.
+/// A scan reads all batches that were applied before it began, and none applied later. It blocks writers only
+/// while it reads mutable memtables; immutable memtables and segments are read without the lock.
 #[derive(Default)]
 pub struct Store {
     state: RwLock<State>,
 }
 
-/// What became of the records of a batch that were taken.
+/// How the accepted records of a batch changed the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BatchOutcome {
     /// New records.
     pub accepted: usize,
-    /// Records that changed one known before.
+    /// Versions that changed a stored record.
     pub replaced: usize,
-    /// Records without effect.
+    /// Versions that changed nothing.
     pub duplicates: usize,
 }
 
-/// What a store holds; times are setup times in microseconds UTC.
+/// Size and extent of a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoreInfo {
-    /// Records, versions of one counted once.
+    /// Records; all versions of a record count once.
     pub records: usize,
-    /// Of these, the ones in memory.
+    /// Records in memory.
     pub unsealed_records: usize,
-    /// Of these, the sessions that have not ended.
+    /// Active sessions.
     pub active_records: usize,
-    /// SegmentEntry segments.
+    /// Segments, unreadable ones included.
     pub segments: usize,
-    /// Bytes of the sealed segments.
+    /// Bytes of the segments.
     pub segment_bytes: u64,
-    /// Earliest and latest setup time.
+    /// Earliest and latest setup time, microseconds UTC; `None` for an empty store.
     pub setup_range: Option<(i64, i64)>,
 }
 
-/// UTC days that have an instant of [from, to); the day of `from` where there is none.
+/// UTC days that overlap [from, to); the day of `from` if the range is empty.
 fn days_of(from: i64, to: i64) -> std::ops::RangeInclusive<i64> {
     from.div_euclid(US_PER_DAY)..=to.saturating_sub(1).max(from).div_euclid(US_PER_DAY)
 }
 
 impl Store {
-    /// Takes in a batch; every report shows it once this returns, and none shows a slice of it.
+    /// Applies a batch atomically: scans that begin later see all of it, earlier ones nothing.
     pub fn apply(&self, batch: &ColumnarBatch, received_us: i64) -> BatchOutcome {
-        self.read_filters(batch);
+        self.prefetch_bloom_filters(batch);
         self.write().apply(batch, received_us)
     }
 
-    /// Adds a sealed segment of a data directory. One that cannot be opened as written, or that was `damaged` before,
-    /// makes the reports of its day fail, and no others.
+    /// Opens a segment that the catalogue names. If it cannot be opened, or was marked `damaged` before,
+    /// scans of its day fail and those of other days go on.
     pub fn open_segment(&self, directory: &Path, day: i64, written: &ManifestEntry, tombstones: RowSet, damaged: bool) {
         let path = directory.join(&written.name);
-        let before = Error::damaged(&path, "records were taken for its day while it could not be read");
-        match if damaged { Err(before) } else { Segment::open(directory, written) } {
+        let opened = if damaged {
+            Err(Error::damaged(&path, "records were taken for its day while it could not be read"))
+        } else {
+            Segment::open(directory, written)
+        };
+        match opened {
             Ok(segment) => self.write().add_segment(day, SegmentEntry::new(segment, tombstones)),
             Err(error) => {
                 let problem = (path.display().to_string(), error.to_string());
@@ -93,42 +103,48 @@ impl Store {
         }
     }
 
-    /// Names of the segments found damaged since they were opened, and of those that could not be opened beside whose
-    /// days a seal puts records now: these could not be compared with theirs.
+    /// Names of segments that the catalogue must mark as damaged: those that failed a checksum since they
+    /// were opened, and unreadable ones near the days that a flush writes now, as versions were accepted
+    /// without a look at their keys.
     pub fn damaged(&self) -> Vec<String> {
         let state = self.read();
-        let damaged = state.segments.values().flatten().filter(|entry| entry.segment.is_damaged());
-        let is_near = |day: i64| state.immutable.iter().any(|immutable| immutable.table.has_days(day - 1..=day + 1));
-        let unreadable = state.unreadable.iter().filter(|unreadable| is_near(unreadable.day));
-        damaged.map(|entry| entry.segment.name.clone()).chain(unreadable.map(|unreadable| unreadable.name.clone())).collect()
+        let mut names = Vec::new();
+        for entry in state.segments.values().flatten().filter(|entry| entry.segment.is_damaged()) {
+            names.push(entry.segment.name.clone());
+        }
+        let is_flushed = |day: i64| state.immutable.iter().any(|immutable| immutable.table.has_days(day - 1..=day + 1));
+        for unreadable in state.unreadable.iter().filter(|unreadable| is_flushed(unreadable.day)) {
+            names.push(unreadable.name.clone());
+        }
+        names
     }
 
-    /// Takes the sessions of a copy of the active ones back into memory.
+    /// Loads a file of the active snapshot into memory.
     ///
     /// # Errors
-    /// `Io` or `Damaged` where it cannot be read as written.
+    /// `Io` if the file cannot be read, `Damaged` if it is corrupt.
     pub fn open_active(&self, directory: &Path, written: &ManifestEntry) -> Result<()> {
         let (segment, no_tombstones) = (Segment::open(directory, written)?, RowSet::default());
         let slice = segment.verified_slice(&no_tombstones)?;
-        let more = |row: usize| RowMetadata {
+        let metadata = |row: usize| RowMetadata {
             key_hash: slice.fields.key_hash(row),
             versions: segment.versions(row),
             received_us: slice.received_us[row],
         };
-        self.write().active.append(&slice.fields, &slice.rows.clone().collect::<Vec<_>>(), more);
+        self.write().active.append(&slice.fields, &slice.rows.clone().collect::<Vec<_>>(), metadata);
         Ok(())
     }
 
-    /// Whether a record is of a session that has not ended.
+    /// Whether the session of a record is active: stored without an end time.
     pub fn is_active(&self, record: &Record<'_>) -> bool {
         let state = self.read();
         state.active.find(record.key_hash(), record.source(), record.session_id()).next().is_some()
     }
 
-    /// What the store holds.
+    /// Returns size and extent of the store.
     ///
     /// # Errors
-    /// `Damaged` where the setup times of a segment with replaced rows cannot be read.
+    /// `Damaged` if a segment with tombstones has corrupt setup times.
     pub fn info(&self) -> Result<StoreInfo> {
         let state = self.read();
         let mut info = StoreInfo {
@@ -154,23 +170,23 @@ impl Store {
         Ok(info)
     }
 
-    /// First UTC day that has a record, in days since 1970-01-01.
+    /// First UTC day that has a record, in days since 1970-01-01; `None` for an empty store.
     pub fn first_day(&self) -> Option<i64> {
         self.read().first_day()
     }
 
-    /// As [`Store::first_day`]; `None` where it would have to wait for a writer.
+    /// Like [`Store::first_day`], but returns `None` instead of waiting for a writer.
     pub fn first_day_at_once(&self) -> Option<Option<i64>> {
         self.state.try_read().map(|state| state.first_day())
     }
 
-    /// Sessions that have not ended, and finished records in memory.
+    /// Number of active sessions, and of finished records in memory.
     pub fn rows_in_memory(&self) -> (usize, usize) {
         let state = self.read();
         (state.active.rows(), state.unflushed_rows())
     }
 
-    /// Names, UTC days and bytes of all segments, by day.
+    /// Names, UTC days and bytes of all segments, by day; unreadable ones last.
     pub fn segments(&self) -> Vec<(String, i64, u64)> {
         let state = self.read();
         let days = state.segments.iter().flat_map(|(&day, segments)| segments.iter().map(move |entry| (day, entry)));
@@ -178,8 +194,8 @@ impl Store {
         readable.chain(state.unreadable.iter().map(|u| (u.name.clone(), u.day, u.bytes))).collect()
     }
 
-    /// Reads the filters of the keys that a batch needs before the writer's lock is taken.
-    fn read_filters(&self, batch: &ColumnarBatch) {
+    /// Reads the Bloom filters that a batch needs from disk, before [`Store::apply`] takes the writer's lock.
+    fn prefetch_bloom_filters(&self, batch: &ColumnarBatch) {
         let unread: Vec<(i64, SegmentEntry)> = {
             let state = self.read();
             let days = state.segments.iter().flat_map(|(&day, segments)| segments.iter().map(move |entry| (day, entry)));
@@ -192,7 +208,7 @@ impl Store {
         for row in 0..batch.rows() {
             let key = key_of(batch, &fields, row);
             for (_, entry) in unread.iter().filter(|(day, _)| (day - key.day).abs() <= 1) {
-                // Damage shows again, and is told, where a report needs the segment.
+                // Ignores an error: the segment is marked as damaged, and the next scan of its day fails.
                 drop(entry.segment.find(key.hash, key.source, key.session_id));
             }
         }

@@ -6,8 +6,8 @@
 //! - immutable memtables, which a flush is writing;
 //! - segments by UTC day of the setup time.
 //!
-//! Invariant: each record has exactly one live row. If it moves out of an immutable memtable or a segment, its row there
-//! gets a tombstone (see `late_versions.rs`).
+//! Invariant: each record has exactly one live row. If it moves out of an immutable memtable or a segment,
+//! its row there gets a tombstone (see `late_versions.rs`).
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -36,11 +36,12 @@ pub struct State {
     pub segments: BTreeMap<i64, Vec<SegmentEntry>>,
     /// Segments that could not be opened; scans of their days fail.
     pub unreadable: Vec<UnreadableSegment>,
-    /// Days of segments with records whose versions have setup times on several UTC days. A version looks for its record
-    /// on these too, not just on its own and the neighbouring days.
+    /// Days of segments with records whose versions have setup times on several UTC days. A version looks for
+    /// its record on these too, not just on its own and the neighbouring days.
     pub multi_day_key_days: BTreeSet<i64>,
-    /// Whether a record of a segment or an immutable memtable became active again. The next flush records its tombstone,
-    /// and must then write an active snapshot too: the journal has the new version of the record, not its older ones.
+    /// Whether a record of a segment or an immutable memtable became active again. The next flush records its
+    /// tombstone, and must then write an active snapshot too: the journal has the new version of the record,
+    /// not its older ones.
     pub reactivated: bool,
 }
 
@@ -62,8 +63,8 @@ pub struct SegmentEntry {
     pub rollups: Arc<RollupCache>,
     /// Rows that a later version replaced elsewhere.
     pub tombstones: Arc<RowSet>,
-    /// Tombstones that the catalogue has recorded. A compaction may drop only these rows: after a crash, the journal
-    /// replays the versions behind the other tombstones, and needs the old rows to merge with.
+    /// Tombstones that the catalogue has recorded. A compaction may drop only these rows: after a crash, the
+    /// journal replays the versions behind the other tombstones, and needs the old rows to merge with.
     pub recorded_tombstones: Arc<RowSet>,
 }
 
@@ -133,8 +134,9 @@ impl SegmentEntry {
 }
 
 impl State {
-    /// Applies a batch: appends the records with new keys column by column, then merges the versions of stored records
-    /// one by one. The order within a batch does not matter, as the merge is commutative (see `wire/versions.rs`).
+    /// Applies a batch: appends the records with new keys column by column, then merges the versions of
+    /// stored records one by one. The order within a batch does not matter, as the merge is commutative (see
+    /// `wire/versions.rs`).
     pub fn apply(&mut self, batch: &ColumnarBatch, received_us: i64) -> BatchOutcome {
         let fields = batch.fields();
         let (new, versions) = self.split_new_keys(batch, &fields);
@@ -150,7 +152,8 @@ impl State {
         outcome
     }
 
-    /// Splits the rows of a batch into those with new keys, and versions of a stored record or of an earlier row.
+    /// Splits the rows of a batch into those with new keys, and versions of a stored record or of an earlier
+    /// row.
     fn split_new_keys(&self, batch: &ColumnarBatch, fields: &RecordColumns<'_>) -> (Vec<usize>, Vec<usize>) {
         let mut seen = HashSet::with_capacity(batch.rows());
         (0..batch.rows()).partition(|&row| {
@@ -186,11 +189,12 @@ impl State {
 
     /// First UTC day that has a record, in days since 1970-01-01; `None` for an empty store.
     pub fn first_day(&self) -> Option<i64> {
-        let immutable = self.immutable.iter().filter_map(|immutable| immutable.table.first_day());
         let has_rows = |entry: &SegmentEntry| entry.tombstones.len() < entry.segment.rows();
-        let entry = self.segments.iter().find(|(_, day)| day.iter().any(has_rows)).map(|(&day, _)| day);
-        let unreadable = self.unreadable.iter().map(|unreadable| unreadable.day);
-        [self.active.first_day(), self.memtable.first_day(), entry].into_iter().flatten().chain(immutable).chain(unreadable).min()
+        let segment_day = self.segments.iter().find(|(_, segments)| segments.iter().any(has_rows)).map(|(&day, _)| day);
+        let mut days = vec![self.active.first_day(), self.memtable.first_day(), segment_day];
+        days.extend(self.immutable.iter().map(|immutable| immutable.table.first_day()));
+        days.extend(self.unreadable.iter().map(|unreadable| Some(unreadable.day)));
+        days.into_iter().flatten().min()
     }
 
     /// Iterates over the segments of a range of UTC days.

@@ -1,11 +1,12 @@
 //! A blocked Bloom filter over key hashes: one cache line tells that a segment does not have a key.
 //!
-//! The upper half of a hash selects a block of 512 bits, the lower half six bits in it by double hashing (Putze, Sanders,
-//! Singler: [Cache-, Hash- and Space-Efficient Bloom Filters](https://doi.org/10.1007/978-3-540-72845-0_9), 2007).
+//! The upper half of a hash selects a block of 512 bits, the lower half six bits in it by double hashing
+//! (Putze, Sanders, Singler: [Cache-, Hash- and Space-Efficient Bloom
+//! Filters](https://doi.org/10.1007/978-3-540-72845-0_9), 2007).
 //!
-//! The filter is a column of the segment with 16 bits per row, so that the memory map serves it and the heap does not
-//! hold it. With 16 bits per key and six probes, about 1 in 1,000 absent keys passes (a false positive); the caller then
-//! searches the key index in vain. A present key always passes.
+//! The filter is a column of the segment with 16 bits per row, so that the memory map serves it and the heap
+//! does not hold it. With 16 bits per key and six probes, about 1 in 1,000 absent keys passes (a false
+//! positive); the caller then searches the key index in vain. A present key always passes.
 
 /// Words of 16 bits per block: 64 bytes, a cache line.
 const BLOCK_WORDS: usize = 32;

@@ -1,7 +1,7 @@
 //! Manifest entries: what the catalogue stores of each segment.
 //!
-//! An entry suffices to open a segment without reading its columns, and to skip it in scans by its setup times. Its
-//! summary is encoded as words of 8 bytes, little endian; docs/storage.md has their order.
+//! An entry suffices to open a segment without reading its columns, and to skip it in scans by its setup
+//! times. Its summary is encoded as words of 8 bytes, little endian; docs/storage.md has their order.
 
 use crate::columns::integer::{ColumnStats, UNKNOWN_STATS};
 use crate::error::{Error, Result};

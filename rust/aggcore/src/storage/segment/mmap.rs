@@ -23,20 +23,24 @@ use crate::error::{Error, Result};
 /// `Io` if the file cannot be opened or mapped.
 pub fn map(path: &Path) -> Result<Buffer> {
     let file = File::open(path).map_err(|source| Error::io(path, source))?;
-    // SAFETY: a segment never changes after its rename, and the lock of the data directory excludes other writers of this
-    // program. If another program truncated the file, an access beyond its end would kill the process with SIGBUS.
+    // SAFETY: a segment never changes after its rename, and the lock of the data directory excludes other
+    // writers of this program. If another program truncated the file, an access beyond its end would kill the
+    // process with SIGBUS.
     let map = unsafe { Mmap::map(&file) }.map_err(|source| Error::io(path, source))?;
     Ok(Buffer::from(Bytes::from_owner(map)))
 }
 
-/// Decodes the one record batch of an Arrow IPC file; its columns borrow from the buffer. Verifies the pages of the
-/// headers, not those of the columns.
+/// Decodes the one record batch of an Arrow IPC file; its columns borrow from the buffer. Verifies the pages
+/// of the headers, not those of the columns.
 ///
 /// # Errors
 /// `IpcError` if a header fails its checksum or is malformed.
 pub fn read(buffer: &Buffer, pages: &PageChecksums) -> std::result::Result<RecordBatch, ArrowError> {
     let broken = |problem: &str| ArrowError::IpcError(problem.to_owned());
-    let verify = |bytes: &[u8]| if pages.are_bytes_intact(bytes) { Ok(()) } else { Err(broken("its header fails its checksum")) };
+    let verify = |bytes: &[u8]| match pages.are_bytes_intact(bytes) {
+        true => Ok(()),
+        false => Err(broken("its header fails its checksum")),
+    };
     let trailer_start = buffer.len().checked_sub(10).ok_or_else(|| broken("the file is too short"))?;
     verify(&buffer[trailer_start..])?;
     let trailer: [u8; 10] = buffer[trailer_start..].try_into().map_err(|_| broken("the file is too short"))?;
@@ -48,8 +52,8 @@ pub fn read(buffer: &Buffer, pages: &PageChecksums) -> std::result::Result<Recor
         verify(&data[..block.metaDataLength() as usize])?;
     }
     let schema = try_fb_to_schema(footer.schema().ok_or_else(|| broken("no schema"))?)?;
-    // SAFETY: `Segment` reads a row of a column only after it verified the checksums of its pages, and the writer wrote
-    // valid columns.
+    // SAFETY: `Segment` reads a row of a column only after it verified the checksums of its pages, and the
+    // writer wrote valid columns.
     let mut decoder = unsafe { FileDecoder::new(Arc::new(schema), footer.version()).with_skip_validation(true) };
     for (block, data) in &dictionaries {
         decoder.read_dictionary(block, data)?;
@@ -60,8 +64,8 @@ pub fn read(buffer: &Buffer, pages: &PageChecksums) -> std::result::Result<Recor
 
 type Block = (arrow_ipc::Block, Buffer);
 
-/// Dictionary blocks and record batch blocks of a footer, each with its bytes: a header of `metaDataLength`, then columns.
-/// `None` if a block exceeds the file.
+/// Dictionary blocks and record batch blocks of a footer, each with its bytes: a header of `metaDataLength`,
+/// then columns. `None` if a block exceeds the file.
 fn blocks(footer: &Footer<'_>, buffer: &Buffer) -> Option<(Vec<Block>, Vec<Block>)> {
     let data = |block: &arrow_ipc::Block| {
         let start = usize::try_from(block.offset()).ok()?;

@@ -7,11 +7,12 @@
 //! - a Bloom filter of the key hashes (`bloom_filter.rs`);
 //! - two columns in the form in which reports read every row: the minute of the day, and the call duration.
 //!
-//! (Tried: sorted by time alone. Bins are then runs of rows and S1 needs no minute column, but the rows of one account lie
-//! on almost every cache line, and the quality report always asks for one account.)
+//! (Tried: sorted by time alone. Bins are then runs of rows and S1 needs no minute column, but the rows of
+//! one account lie on almost every cache line, and the quality report always asks for one account.)
 //!
-//! Invariants: a file never changes after it was renamed into place (`write.rs`); a byte is read only after its page was
-//! verified (`page_checksums.rs`); after one failed checksum, every later verification of the segment fails.
+//! Invariants: a file never changes after it was renamed into place (`write.rs`); a byte is read only after
+//! its page was verified (`page_checksums.rs`); after one failed checksum, every later verification of the
+//! segment fails.
 
 mod bloom_filter;
 mod manifest;
@@ -73,8 +74,8 @@ pub struct Segment {
     damaged: AtomicBool,
     /// Whether the pages of the Bloom filter were verified, so that a look-up touches one cache line.
     has_read_bloom_filter: AtomicBool,
-    /// Rows of the accounts that scans have asked for: two binary searches access about 50 offsets of the file, and each of
-    /// them may miss the cache.
+    /// Rows of the accounts that scans have asked for: two binary searches access about 50 offsets of the
+    /// file, and each of them may miss the cache.
     accounts: Mutex<HashMap<Box<str>, AccountRows>>,
     setup_us: ScalarBuffer<i64>,
     fields: ArrowColumns,
@@ -88,7 +89,8 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Maps a file of a data directory and verifies its headers; its columns are verified when they are needed.
+    /// Maps a file of a data directory and verifies its headers; its columns are verified when they are
+    /// needed.
     ///
     /// # Errors
     /// `Io` if the file cannot be opened, `Damaged` if its length or a header is not what the entry says.
@@ -118,7 +120,8 @@ impl Segment {
         self.rows
     }
 
-    /// Returns all rows as a slice, after verifying the named columns; callers must not read the other columns.
+    /// Returns all rows as a slice, after verifying the named columns; callers must not read the other
+    /// columns.
     ///
     /// # Errors
     /// `Damaged` if one of these columns fails a checksum, or if a checksum of the segment failed before.
@@ -182,13 +185,14 @@ impl Segment {
         self.require_intact(self.pages.is_file_intact())
     }
 
-    /// Encoded versions of a row, `None` for a record of one version. The caller must have verified the row with
-    /// [`Segment::verified_slice`] or [`Segment::row`].
+    /// Encoded versions of a row, `None` for a record of one version. The caller must have verified the row
+    /// with [`Segment::verified_slice`] or [`Segment::row`].
     pub fn versions(&self, row: usize) -> Option<&[u8]> {
         self.versions.as_ref().and_then(|versions| (!versions.is_null(row)).then(|| versions.value(row)))
     }
 
-    /// Finds the rows of a key, those with a tombstone included: asks the Bloom filter, then searches the index by key hash.
+    /// Finds the rows of a key, those with a tombstone included: asks the Bloom filter, then searches the
+    /// index by key hash.
     ///
     /// # Errors
     /// `Damaged` if a page that it reads fails its checksum.
@@ -220,7 +224,8 @@ impl Segment {
         Ok(found)
     }
 
-    /// Whether versions of this key have setup times on several UTC days, so that versions of any day may join its record.
+    /// Whether versions of this key have setup times on several UTC days, so that versions of any day may
+    /// join its record.
     pub fn has_multi_day_key(&self, key_hash: u64) -> bool {
         self.summary.multi_day_keys.binary_search(&key_hash).is_ok()
     }
@@ -238,8 +243,8 @@ impl Segment {
         Ok(found)
     }
 
-    /// Finds the code of an account in the sorted dictionary, then its rows by two binary searches: rows are sorted by
-    /// account, absent accounts last. Verifies only the codes that it compares.
+    /// Finds the code of an account in the sorted dictionary, then its rows by two binary searches: rows are
+    /// sorted by account, absent accounts last. Verifies only the codes that it compares.
     fn find_account_rows(&self, account: &str) -> Result<AccountRows> {
         let accounts = self.category(dictionary_slot::ACCOUNT_ID);
         self.verify(ACCOUNT_ID, &(0..0))?;
@@ -288,7 +293,8 @@ impl Segment {
         self.fields.dictionary(slot, EntryOrder::Sorted)
     }
 
-    /// Verifies the named columns and the setup times in the rows of a slice of this segment, and returns the slice.
+    /// Verifies the named columns and the setup times in the rows of a slice of this segment, and returns the
+    /// slice.
     ///
     /// # Errors
     /// `Damaged` if a checksum fails.
@@ -355,7 +361,8 @@ const fn column_of(name: &str) -> usize {
     number
 }
 
-/// Column number of a name; `None` for a computed column, such as `duration_ms`, which the file does not have.
+/// Column number of a name; `None` for a computed column, such as `duration_ms`, which the file does not
+/// have.
 fn column_named(name: &str) -> Option<usize> {
     let own = || segment_column::NAMES.iter().position(|own| *own == name).map(|number| segment_column::RECEIVED_TIME + number);
     FIELDS.iter().position(|field| field.name == name).or_else(own)

@@ -1,7 +1,7 @@
 //! Page checksums: a mapped file is verified page by page, each page once, when its bytes are first needed.
 //!
-//! A small query of a large segment thus reads only the pages that it touches. (Tried: one checksum per column. The first
-//! query of one account, Q1, then reads whole columns instead of some pages of each.)
+//! A small query of a large segment thus reads only the pages that it touches. (Tried: one checksum per
+//! column. The first query of one account, Q1, then reads whole columns instead of some pages of each.)
 //!
 //! Invariant: an offset or a code is followed only after its own page was verified.
 
@@ -31,8 +31,8 @@ impl PageChecksums {
         Self { file, crc32, verified }
     }
 
-    /// Whether the pages of these bytes match their checksums. `bytes` must be a part of the mapped file; other bytes, unless
-    /// empty, are not intact.
+    /// Whether the pages of these bytes match their checksums. `bytes` must be a part of the mapped file;
+    /// other bytes, unless empty, are not intact.
     pub fn are_bytes_intact(&self, bytes: &[u8]) -> bool {
         let Some(start) = (bytes.as_ptr() as usize).checked_sub(self.file.as_ptr() as usize) else {
             return bytes.is_empty();
@@ -47,8 +47,8 @@ impl PageChecksums {
         self.crc32.len() == self.file.len().div_ceil(PAGE_BYTES) && (0..self.crc32.len()).all(|page| self.is_page_intact(page))
     }
 
-    /// Whether the pages of these rows of a column match their checksums; of a dictionary column, those of all its entries
-    /// too.
+    /// Whether the pages of these rows of a column match their checksums; of a dictionary column, those of
+    /// all its entries too.
     pub fn are_rows_intact(&self, column: &ArrayData, rows: &Range<usize>) -> bool {
         let nulls =
             column.nulls().is_none_or(|nulls| self.are_bytes_intact(&nulls.validity()[rows.start / 8..rows.end.div_ceil(8)]));
@@ -65,7 +65,8 @@ impl PageChecksums {
         self.are_values_intact(&buffers[0], column.data_type(), rows)
     }
 
-    /// Whether the pages of the codes of a dictionary column match their checksums; those of its entries are not read.
+    /// Whether the pages of the codes of a dictionary column match their checksums; those of its entries are
+    /// not read.
     pub fn are_codes_intact(&self, column: &ArrayData, rows: &Range<usize>) -> bool {
         let DataType::Dictionary(codes, _) = column.data_type() else { return false };
         self.are_values_intact(&column.buffers()[0], codes, rows)
@@ -82,7 +83,8 @@ impl PageChecksums {
             && self.are_bytes_intact(&values[offset(rows.start)..offset(rows.end)])
     }
 
-    /// Verifies a page unless it was verified before. Threads may verify the same page twice; both get the same result.
+    /// Verifies a page unless it was verified before. Threads may verify the same page twice; both get the
+    /// same result.
     fn is_page_intact(&self, page: usize) -> bool {
         let (word, bit) = (page / 64, 1 << (page % 64));
         let Some(verified) = self.verified.get(word) else { return false };

@@ -1,14 +1,16 @@
-//! Writes a segment: gathers rows of several sources, sorts them, and makes them durable as one Arrow IPC file.
+//! Writes a segment: gathers rows of several sources, sorts them, and makes them durable as one Arrow IPC
+//! file.
 //!
-//! **Gather.** Each column is gathered row by row from memtables or segments into the narrowest type that fits all
-//! values. A dictionary merge gives dictionary columns the sorted union of the entries that the rows use.
-//! `arrow_select::interleave` cannot do so: it wants arrays of one type, but memtables have none and the integers of each
-//! segment have a width of their own. Casting them to one width first would break the rule that the least integer of the
-//! type stands beneath a null, and its merged dictionaries are not sorted.
+//! **Gather.** Each column is gathered row by row from memtables or segments into the narrowest type that
+//! fits all values. A dictionary merge gives dictionary columns the sorted union of the entries that the rows
+//! use. `arrow_select::interleave` cannot do so: it wants arrays of one type, but memtables have none and the
+//! integers of each segment have a width of their own. Casting them to one width first would break the rule
+//! that the least integer of the type stands beneath a null, and its merged dictionaries are not sorted.
 //!
-//! **Power cuts.** [`write`] creates `<name>.tmp`, writes and syncs it, renames it to `<name>`, and syncs the directory and
-//! the one above. The rename is atomic: a power cut before it leaves a temporary file that readers ignore, one after it
-//! leaves the complete file or the temporary one. The catalogue names the file only after [`write`] returned.
+//! **Power cuts.** [`write`] creates `<name>.tmp`, writes and syncs it, renames it to `<name>`, and syncs the
+//! directory and the one above. The rename is atomic: a power cut before it leaves a temporary file that
+//! readers ignore, one after it leaves the complete file or the temporary one. The catalogue names the file
+//! only after [`write`] returned.
 
 use std::{fs::File, io::Write, path::Path, sync::Arc};
 
@@ -67,8 +69,8 @@ impl SourceRow {
 /// Sorts `source_rows` into the order of the file: by account, then by setup time.
 ///
 /// # Errors
-/// `Io` if the operating system refuses; a temporary file may be left, which readers ignore. `Damaged` if the file does
-/// not read back as written.
+/// `Io` if the operating system refuses; a temporary file may be left, which readers ignore. `Damaged` if the
+/// file does not read back as written.
 pub fn write(
     directory: &Path, name: &str, sources: &[RowSource<'_>], source_rows: &mut [SourceRow],
 ) -> Result<(ManifestEntry, Segment)> {
@@ -164,7 +166,8 @@ fn multi_day_keys<'a>(versions: impl Iterator<Item = Option<&'a [u8]>>, hashes: 
     keys
 }
 
-/// Call durations in milliseconds, -1 for unanswered calls. The column is Null if one of them exceeds 32 bits.
+/// Call durations in milliseconds, -1 for unanswered calls. The column is Null if one of them exceeds 32
+/// bits.
 fn duration_column(durations: impl Iterator<Item = (bool, i64)>, rows: usize) -> ArrayRef {
     let ms = |(answered, ms): (bool, i64)| if answered { i32::try_from(ms).ok() } else { Some(-1) };
     let values: Option<Vec<i32>> = durations.map(ms).collect();
@@ -186,8 +189,8 @@ fn record_batch(arrays: Vec<ArrayRef>) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(Arc::new(schema), arrays)?)
 }
 
-/// Merges the dictionaries of one column over all sources: the entries that some row uses, ascending, and a map from the
-/// codes of each source to the merged codes.
+/// Merges the dictionaries of one column over all sources: the entries that some row uses, ascending, and a
+/// map from the codes of each source to the merged codes.
 struct DictionaryMerge<'a> {
     slot: usize,
     entries: Vec<&'a str>,
@@ -197,7 +200,8 @@ struct DictionaryMerge<'a> {
 
 impl<'a> DictionaryMerge<'a> {
     fn new(sources: &'a [RowSource<'_>], source_rows: &[SourceRow], slot: usize) -> Self {
-        let columns: Vec<&DictionaryColumn<'_>> = sources.iter().map(|source| &source.slice.fields.dictionaries[slot]).collect();
+        let column = |source: &'a RowSource<'_>| &source.slice.fields.dictionaries[slot];
+        let columns: Vec<&DictionaryColumn<'_>> = sources.iter().map(column).collect();
         let used = used_codes(&columns, source_rows);
         let mut entries = Vec::new();
         for (column, used) in columns.iter().zip(&used) {
@@ -276,8 +280,8 @@ fn io_error(path: &Path, error: ArrowError) -> Error {
     Error::from(error)
 }
 
-/// A file that syncs itself every few megabytes: one sync of the whole segment would delay those of the journal, which
-/// share the disk's queue.
+/// A file that syncs itself every few megabytes: one sync of the whole segment would delay those of the
+/// journal, which share the disk's queue.
 struct PacedFile {
     file: File,
     hasher: PageHasher,
