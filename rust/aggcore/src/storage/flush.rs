@@ -32,7 +32,7 @@ const ACTIVE_FILE_ROWS_MAX: usize = 1 << 16;
 
 /// What a flush writes; immutable.
 pub struct Flush {
-    /// Immutable memtables, each with its tombstones at the begin of the flush.
+    /// Immutable memtables, each with its tombstones when the flush began.
     tables: Vec<(Arc<Memtable>, Arc<RowSet>)>,
     /// Tombstones of segments, by segment name, that the catalogue has not recorded yet.
     tombstones: Vec<(String, Arc<RowSet>)>,
@@ -85,8 +85,8 @@ impl Store {
         })
     }
 
-    /// Writes the active snapshot that a flush began; `None` if it began none. Each session is as it was at
-    /// the begin of the flush or later: replaying the journal from then on brings all of them up to date.
+    /// Writes the active snapshot that a flush began; `None` if it began none. Each session is as it was when
+    /// the flush began or later: replaying the journal from then on brings all of them up to date.
     ///
     /// # Errors
     /// As for [`Store::write_flush`].

@@ -5,9 +5,9 @@
 //!
 //! **Incremental snapshot.** The active sessions are copied while writers go on, a few rows at a time under
 //! the writer's lock, with a cursor: rows below it were copied, rows from it on were not. A change in place
-//! needs no care, as the snapshot may have a row as it was at its begin or later (the journal brings it up to
-//! date). A `swap_remove` needs care: the removed row, or the last row if it moves below the cursor, would be
-//! missed, so it is first saved among the *displaced* rows, which the next step copies too.
+//! needs no care, as the snapshot may have a row as it was when the snapshot began or later (the journal
+//! brings it up to date). A `swap_remove` needs care: the removed row, or the last row if it moves below the
+//! cursor, would be missed, so it is first saved among the *displaced* rows, which the next step copies too.
 
 use std::collections::BTreeMap;
 

@@ -6,11 +6,14 @@
 //! more tombstones.
 //!
 //! **Which rollup answers which scan.** [`ROLLUP_KINDS`] lists them, those of the fewest rows first. The
-//! first kind answers for which all of these hold, else the scan reads the rows of the segment:
+//! first kind is chosen for which both of these hold:
 //!
-//! - its columns contain every group key and the column of every predicate that some row of the segment
-//!   fails;
-//! - all edges of the scan lie on its slots of time;
+//! - its columns contain every group key and the column of every predicate that some row of the segment may
+//!   fail;
+//! - all edges of the scan lie on its slots of time.
+//!
+//! It answers the scan if these hold too, else the scan reads the rows of the segment:
+//!
 //! - the scan measures sessions or calls, without a code deck;
 //! - the scan reads all rows of the segment, or all rows of one account (which then has rollups of its own);
 //! - these rows number at least [`SEGMENT_ROWS_PER_ROLLUP_ROW_MIN`] times the slots of a day.
@@ -75,7 +78,7 @@ const ROLLUP_KINDS: [RollupKind; 5] = [
 
 impl RollupKind {
     /// Whether this kind has the columns and the edges that a scan needs. `deciding` are the predicates that
-    /// some row may fail; `day_us` is the begin of the segment's UTC day.
+    /// some row may fail; `day_us` is the start of the segment's UTC day.
     fn answers(&self, scan: &Scan<'_>, deciding: &[&Predicate], day_us: i64) -> bool {
         let mut columns = deciding.iter().map(|predicate| predicate.column()).chain(scan.keys.iter().map(String::as_str));
         columns.all(|column| self.columns.contains(&column))
