@@ -1,6 +1,6 @@
 """A time zone as arrays of UTC-offset changes: every conversion is a binary search.
 
-Where the rules come from is the calendar's business; see `calendar.zones`.
+`pegcount.calendar.zones` loads zones from the tzdata package.
 """
 
 from bisect import bisect_right
@@ -15,85 +15,86 @@ US_PER_DAY = 86_400 * US_PER_SECOND
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A time zone from 1968 to 2200; zones are equal where their names are.
+    """A time zone from 1968 to 2200. Zones with equal names are equal.
 
-    `change_us` has shape (changes,), int64: the instants, ascending, in microseconds
-    UTC, at which the UTC offset takes another value. `offset_s` has shape
-    (changes + 1,), int32, in seconds east of UTC: entry i holds before change i, and
-    entry i + 1 from it on.
+    `change_us`, int64 of shape (changes,), holds the instants at which the UTC offset changes,
+    ascending, in microseconds UTC. `offset_s`, int32 of shape (changes + 1,), holds the offsets in
+    seconds east of UTC: entry i applies before change i, entry i + 1 from change i on.
 
-    The tuples hold the same as numbers of Python, microseconds all: for one time at a time
-    they are several times as quick as arrays, and every request has a few.
+    The tuples hold the same data as Python integers, all in microseconds. A binary search for a
+    single time, of which each request needs a few, is several times faster in a tuple than in an array.
     """
 
     name: str
     change_us: NDArray[np.int64] = field(compare=False, repr=False)
     offset_s: NDArray[np.int32] = field(compare=False, repr=False)
-    limits_us: tuple[int, ...] = field(init=False, compare=False, repr=False)
-    """The changes between the extremes of int64: offset i holds from entry i to entry i + 1."""
+    offset_bounds_us: tuple[int, ...] = field(init=False, compare=False, repr=False)
+    """Offset i applies from entry i to entry i + 1: the least int64, the changes, the greatest int64."""
     offsets_us: tuple[int, ...] = field(init=False, compare=False, repr=False)
-    _counts_from_us: tuple[int, ...] = field(init=False, compare=False, repr=False)
+    """The UTC offsets of `offset_s` in microseconds."""
+    _local_change_us: tuple[int, ...] = field(init=False, compare=False, repr=False)
+    """Entry i is the first local time that is converted with the offset after change i."""
 
     def __post_init__(self) -> None:
-        ever = np.iinfo(np.int64)
-        numbers = {
-            "limits_us": [int(ever.min), *self.change_us.tolist(), int(ever.max)],
+        int64 = np.iinfo(np.int64)
+        tuples = {
+            "offset_bounds_us": [int(int64.min), *self.change_us.tolist(), int(int64.max)],
             "offsets_us": [offset_s * US_PER_SECOND for offset_s in self.offset_s.tolist()],
-            "_counts_from_us": (self.change_us + counts_from_us(self.offset_s)).tolist(),
+            "_local_change_us": (self.change_us + larger_offset_us(self.offset_s)).tolist(),
         }
-        for name, values in numbers.items():
+        for name, values in tuples.items():
             object.__setattr__(self, name, tuple(values))
 
     def instant_us(self, local_us: int) -> int:
-        """Instant of a local time, both in microseconds since 1970-01-01T00:00:00.
+        """Returns the instant of a local time, both in microseconds since 1970-01-01T00:00:00.
 
-        `local_us` counts as if the local clock were UTC. A time that the clock skips is
-        moved forward by the gap; one that occurs twice means the earlier.
+        `local_us` is what the local clock shows, counted as if it were UTC. A time that the clock skips
+        moves forward by the gap. A time that occurs twice means its first occurrence.
         """
-        return local_us - self.offsets_us[bisect_right(self._counts_from_us, local_us)]
+        return local_us - self.offsets_us[bisect_right(self._local_change_us, local_us)]
 
     def day_start_us(self, date: int) -> int:
-        """First instant of a local date given in days since 1970-01-01.
+        """Returns the first instant at which the local clock shows a date or a later date.
 
-        That is the first instant at which the local clock shows this date or a later
-        one, so that a date that does not exist starts where the next one does.
+        The date is in days since 1970-01-01. A date that does not exist starts at the same instant as
+        the next date.
         """
         local_us = date * US_PER_DAY
-        done = bisect_right(self._counts_from_us, local_us)
-        # A clock that jumps over midnight shows the new date from the jump on, not only
-        # once it has made up for the gap.
-        return min(local_us - self.offsets_us[done], self.limits_us[done + 1])
+        change_count = bisect_right(self._local_change_us, local_us)
+        # If the clock skips midnight, the date starts at the change. `instant_us` of midnight is later,
+        # as it moves forward by the gap.
+        return min(local_us - self.offsets_us[change_count], self.offset_bounds_us[change_count + 1])
 
     def day_starts_us(self, dates: NDArray[np.int64]) -> NDArray[np.int64]:
-        """`day_start_us` of an array of any shape."""
+        """Returns `day_start_us` of each date of an array of any shape."""
         local_us = dates * US_PER_DAY
-        done = np.searchsorted(self._counts_from_us, local_us, side="right")
-        offset_us = self.offset_s[done] * np.int64(US_PER_SECOND)
-        return np.asarray(np.minimum(local_us - offset_us, np.array(self.limits_us)[done + 1]))
+        change_count = np.searchsorted(self._local_change_us, local_us, side="right")
+        offset_us = self.offset_s[change_count] * np.int64(US_PER_SECOND)
+        return np.asarray(np.minimum(local_us - offset_us, np.array(self.offset_bounds_us)[change_count + 1]))
 
     def local_date(self, instant_us: int) -> int:
-        """Local date of the DAY bin that an instant falls in, in days since 1970-01-01."""
+        """Returns the local date, in days since 1970-01-01, of the DAY bin that contains an instant."""
         date = (instant_us + self.offset_s_at(instant_us) * US_PER_SECOND) // US_PER_DAY
-        # Where the clock went back over midnight it shows a date whose bin is over.
+        # A clock set back across midnight shows the previous date again, whose DAY bin has already ended.
         return date + 1 if self.day_start_us(date + 1) <= instant_us else date
 
     def offset_s_at(self, instant_us: int) -> int:
-        """UTC offset at an instant, in seconds east."""
-        return self.offsets_us[bisect_right(self.limits_us, instant_us) - 1] // US_PER_SECOND
+        """Returns the UTC offset at an instant, in seconds east of UTC."""
+        return self.offsets_us[bisect_right(self.offset_bounds_us, instant_us) - 1] // US_PER_SECOND
 
     @property
     def missing_date_count_max(self) -> int:
-        """Dates that do not exist because the clock jumped over them, at most."""
+        """Upper bound of the local dates that do not exist because the clock skipped a whole day or more."""
         jump_s = np.maximum(np.diff(self.offset_s), 0)
         return int(np.sum(jump_s // (US_PER_DAY // US_PER_SECOND)))
 
 
-def counts_from_us(offset_s: NDArray[np.int32]) -> NDArray[np.int64]:
-    """What to add to each change to have the local time from which on it counts.
+def larger_offset_us(offset_s: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Returns the larger of the offsets before and after each change, in microseconds, shape (changes,).
 
-    Until a change the clock runs up to change + before, from it on it starts at
-    change + after. What lies between is skipped or occurs twice; in both cases the
-    offset before the change gives the instant asked for. So a change counts from the
-    larger of the two on.
+    At a change the local clock jumps from change + before to change + after. Local times between
+    the two are skipped or occur twice, and are converted with the offset before the change. The
+    change plus the larger offset is therefore the first local time that is converted with the
+    offset after the change.
     """
     return np.maximum(offset_s[:-1], offset_s[1:]) * np.int64(US_PER_SECOND)

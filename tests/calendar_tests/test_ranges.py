@@ -334,7 +334,7 @@ def test_bins_are_counted_before_they_are_made(monkeypatch: pytest.MonkeyPatch) 
     def made(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("pegcount.calendar.ranges.edges", made)
+    monkeypatch.setattr("pegcount.calendar.report_bins.edges", made)
     query = usage_query("UTC", MINUTE, "1970-01-01", "2200-01-01")
     with pytest.raises(InvalidRequestError, match=f"^granularity: the range has {EVER_MINUTES} bins"):
         usage_bins(query)

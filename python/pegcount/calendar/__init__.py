@@ -1,8 +1,9 @@
-"""Time zones, calendar bins and the times that requests write: the only place that reads zone rules."""
+"""Time zones, bin edges, and the times in requests: the only package that reads time zone rules."""
 
-from pegcount.calendar.bins import bin_count, clip, day_edges, edges, edges_with_days_before
-from pegcount.calendar.ranges import folder_bins, quality_bins, usage_bins
-from pegcount.calendar.text import ParsedTime, format_date, parse_date, parse_time
+from pegcount.calendar.bin_edges import bin_count, clip, day_edges, edges
+from pegcount.calendar.moving_average import edges_with_days_before
+from pegcount.calendar.report_bins import folder_bins, quality_bins, usage_bins
+from pegcount.calendar.time_text import ParsedTime, format_date, parse_date, parse_time
 from pegcount.calendar.zones import tzdata_version, zone
 
 __all__ = [

@@ -1,7 +1,7 @@
-"""Time zones as arrays of UTC-offset changes, read from the tzdata package alone.
+"""Loads time zones from the tzdata package, as arrays of UTC-offset changes.
 
-The only file that imports `zoneinfo`. A zone is asked once for its changes;
-afterwards every conversion is a binary search.
+The only file that imports `zoneinfo`. It extracts all offset changes of a zone once;
+afterwards every conversion is a binary search (see `pegcount.zone`).
 """
 
 import zoneinfo
@@ -15,31 +15,31 @@ from typing import Final
 
 import numpy as np
 
-from pegcount.zone import Zone, counts_from_us
+from pegcount.zone import Zone, larger_offset_us
 
-# By default the system's files come before the package, so pinning it would be in vain.
+# By default `zoneinfo` prefers the system's files over the package, whose version is pinned.
 zoneinfo.reset_tzpath(())
 
-# Changes outside these days do not matter: times start at 1970, a year of warm-up
-# before that, and end at 2200 with the bin that they are in.
+# Requests use times from 1970 to 2200. A moving average reads up to a year before that, and the
+# last bin may end after it.
 _FIRST_DAY: Final = datetime(1968, 1, 1)
 _LAST_DAY: Final = datetime(2201, 1, 1)
 
-# Two changes of one zone are never less than 6 days and 23 hours apart (Recife 2000,
-# Gaza 2040), so no more than one lies between two samples.
+# Consecutive changes of a zone are at least 6 days and 23 hours apart (Recife 2000,
+# Gaza 2040), so at most one change lies between two samples.
 _SAMPLE_DAYS: Final = 5
 _MINUTES: Final = [timedelta(minutes=count) for count in range(_SAMPLE_DAYS * 24 * 60)]
 _SECONDS: Final = [timedelta(seconds=count) for count in range(61)]
 
 
 def zone(name: str) -> Zone | None:
-    """The zone of an IANA name in the tzdata package, None for any other text."""
-    # The cache behind this check is bounded by the number of names.
+    """Returns the zone with an IANA name of the tzdata package, or None for any other text."""
+    # Only known names reach the unbounded cache of `_load`.
     return _load(name) if name in _names() else None
 
 
 def tzdata_version() -> str:
-    """Version of the tzdata package; 2026.6 holds what IANA calls 2026f."""
+    """Returns the version of the tzdata package; package 2026.6 contains IANA release 2026f."""
     return version("tzdata")
 
 
@@ -50,26 +50,26 @@ def _names() -> frozenset[str]:
 
 @cache
 def _load(name: str) -> Zone:
-    # Another part of the process may have cached the system's rules under this name.
+    # `ZoneInfo(name)` may return a zone that other code cached from the system's files.
     rules = zoneinfo.ZoneInfo.no_cache(name)
     samples = _samples()
     offsets = [rules.utcoffset(local) for local in samples]
     changed = [i for i, (before, after) in enumerate(pairwise(offsets)) if before != after]
     period_offsets = offsets[:1] + [offsets[i + 1] for i in changed]
     offset_s = np.array(period_offsets, dtype="timedelta64[s]").astype(np.int32)
-    threshold = [_first_changed(rules, samples[i]) for i in changed]
-    threshold_us = np.array(threshold, dtype="datetime64[us]").astype(np.int64)
-    change_us = threshold_us - counts_from_us(offset_s)
+    local_changes = [_next_local_change(rules, samples[i]) for i in changed]
+    local_change_us = np.array(local_changes, dtype="datetime64[us]").astype(np.int64)
+    change_us = local_change_us - larger_offset_us(offset_s)
     change_us.setflags(write=False)
     offset_s.setflags(write=False)
     return Zone(name, change_us, offset_s)
 
 
-def _first_changed(rules: zoneinfo.ZoneInfo, sample: datetime) -> datetime:
-    """First local second with another offset than a sample that differs from the next.
+def _next_local_change(rules: zoneinfo.ZoneInfo, sample: datetime) -> datetime:
+    """Returns the first local second after `sample` at which the lookup returns another offset.
 
-    Offsets are looked up by local time, several times faster than by instant; such a
-    lookup changes at the local time that `counts_from_us` belongs to.
+    The search looks up offsets by local time, which is several times faster than by instant.
+    `larger_offset_us` converts the result into the instant of the change.
     """
     before = rules.utcoffset(sample)
 

@@ -1,4 +1,4 @@
-"""Times and dates as requests write them."""
+"""Parses the times and dates of requests."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final
 
 from pegcount.zone import US_PER_DAY, Zone
 
-# Narrower than what `datetime` reads, which also differs between Python versions.
+# `datetime.fromisoformat` accepts more forms, and which ones depends on the Python version.
 _TIME: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
@@ -17,16 +17,16 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATE: Final = re.compile(r"[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 _EPOCH: Final = datetime(1970, 1, 1)
-_EPOCH_DAY: Final = _EPOCH.toordinal()
+_EPOCH_ORDINAL: Final = _EPOCH.toordinal()
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedTime:
-    """A well-formed time, of which the zone may still be needed to know the instant.
+    """A well-formed time; a local time becomes an instant only in a time zone.
 
-    `us` counts from 1970-01-01T00:00:00, in UTC if `is_instant`, else as the local
-    clock reads. `is_day` tells that only a date was written: the day's first instant.
+    `us` is microseconds since 1970-01-01T00:00:00: in UTC if `is_instant`, else as shown by the
+    local clock. `is_day` marks a date without a time, which stands for the first instant of the day.
     """
 
     us: int
@@ -34,7 +34,7 @@ class ParsedTime:
     is_day: bool = False
 
     def instant_us(self, zone: Zone) -> int:
-        """The instant in microseconds UTC; `zone` matters only where none was written."""
+        """Returns the instant in microseconds UTC; `zone` is used only if the text had no UTC offset."""
         if self.is_instant:
             return self.us
         if self.is_day:
@@ -43,10 +43,10 @@ class ParsedTime:
 
 
 def parse_time(text: str) -> ParsedTime | None:
-    """A text of the form YYYY-MM-DDTHH:mm:ss[.fraction][Z|+HH:MM|-HH:MM] or YYYY-MM-DD.
+    """Parses YYYY-MM-DDTHH:mm:ss[.fraction][Z|+HH:MM|-HH:MM] or YYYY-MM-DD.
 
-    None for any other text and for days that no calendar has. The years are 0001 to
-    9999; whether a time is within the limits of the data is for the caller to check.
+    Returns None for any other text and for dates that do not exist, such as February 30. Accepts
+    the years 0001 to 9999; the caller checks that the time is within the limits of the data.
     """
     is_day = _DAY.fullmatch(text) is not None
     if not is_day and _TIME.fullmatch(text) is None:
@@ -61,15 +61,15 @@ def parse_time(text: str) -> ParsedTime | None:
 
 
 def parse_date(text: str) -> int | None:
-    """Days since 1970-01-01 of a text YYYYMMDD or YYYY-MM-DD, None for any other text."""
+    """Parses YYYYMMDD or YYYY-MM-DD into days since 1970-01-01; returns None for any other text."""
     if _DATE.fullmatch(text) is None:
         return None
     try:
-        return date.fromisoformat(text).toordinal() - _EPOCH_DAY
+        return date.fromisoformat(text).toordinal() - _EPOCH_ORDINAL
     except ValueError:
         return None
 
 
 def format_date(days: int) -> str:
-    """YYYY-MM-DD of a date in days since 1970-01-01."""
-    return date.fromordinal(days + _EPOCH_DAY).isoformat()
+    """Formats a date, in days since 1970-01-01, as YYYY-MM-DD."""
+    return date.fromordinal(days + _EPOCH_ORDINAL).isoformat()

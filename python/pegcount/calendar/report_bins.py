@@ -1,50 +1,52 @@
-"""The bins of each report that has any."""
+"""Bins of the usage, quality and folder reports."""
 
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
-from pegcount.calendar.bins import bin_count, clip, day_edges, edges, edges_with_days_before
+from pegcount.calendar.bin_edges import bin_count, clip, day_edges, edges
+from pegcount.calendar.moving_average import edges_with_days_before, warmup_day_count
 from pegcount.errors import InvalidRequestError, Violation
 from pegcount.model import Bins, FolderQuery, Granularity, QualityQuery, UsageQuery
 from pegcount.zone import Zone
 
 _BINS_CACHE_SIZE: Final = 32
-"""Bins that are cached, 1.7 MB each at most: the same are asked for again, unless their range ends now."""
+"""Entries of each cache, at most 1.7 MB each. Clients poll the same range. A range that ends now bypasses
+the cache, as it differs each time."""
 
 
 def usage_bins(query: UsageQuery, now_us: int, bin_count_max: int) -> Bins:
-    """Whole bins, and before them the days that only the moving average reads.
+    """Returns the whole bins of the range, after the warm-up days of the moving average.
 
-    A range that begins now or later has no bins. Raises InvalidRequestError if the
-    range has more than `bin_count_max`; the days before it do not count.
+    Returns no bins if the range begins now or later. Raises InvalidRequestError if the range has
+    more than `bin_count_max` bins; warm-up days do not count.
     """
     if query.from_us >= now_us:
         return _no_bins(query)
     to_us = now_us if query.to_us is None else query.to_us
-    warmup_count = 0 if query.sma_period is None else query.sma_period - 1
-    bins_of = _whole_bins.__wrapped__ if query.to_us is None else _whole_bins
-    return bins_of(query.zone, query.granularity, query.from_us, to_us, warmup_count, bin_count_max)
+    warmup_count = warmup_day_count(query.sma_period)
+    make_bins = _whole_bins if query.to_us is None else _cached_whole_bins
+    return make_bins(query.zone, query.granularity, query.from_us, to_us, warmup_count, bin_count_max)
 
 
 def quality_bins(query: QualityQuery, now_us: int, bin_count_max: int) -> Bins:
-    """Bins clipped to the range, which ends now at the latest.
+    """Returns the bins of the range, clipped to the range and to now.
 
-    A range that begins now or later has no bins. Raises InvalidRequestError if the
-    range has more than `bin_count_max`.
+    Returns no bins if the range begins now or later. Raises InvalidRequestError if the range has
+    more than `bin_count_max` bins.
     """
     if query.from_us >= now_us:
         return _no_bins(query)
     to_us = now_us if query.to_us is None else min(query.to_us, now_us)
-    bins_of = _clipped_bins if to_us == query.to_us else _clipped_bins.__wrapped__
-    return bins_of(query.zone, query.granularity, query.from_us, to_us, bin_count_max)
+    make_bins = _cached_clipped_bins if to_us == query.to_us else _clipped_bins
+    return make_bins(query.zone, query.granularity, query.from_us, to_us, bin_count_max)
 
 
 def folder_bins(query: FolderQuery, bin_count_max: int) -> Bins:
-    """The days from the first date to the last; none where that is before the first.
+    """Returns one bin per existing date from `from_date` to `to_date`, or no bins if the dates are reversed.
 
-    Raises InvalidRequestError if more than `bin_count_max` of these dates exist.
+    Raises InvalidRequestError if more than `bin_count_max` of the dates exist in the zone.
     """
     zone = query.zone
     edge_us = day_edges(zone, query.from_date, query.to_date)
@@ -53,7 +55,6 @@ def folder_bins(query: FolderQuery, bin_count_max: int) -> Bins:
     return Bins(edge_us, edge_us, from_us, to_us)
 
 
-@lru_cache(_BINS_CACHE_SIZE)
 def _whole_bins(
     zone: Zone, granularity: Granularity, from_us: int, to_us: int, warmup_count: int, bin_count_max: int
 ) -> Bins:
@@ -66,7 +67,9 @@ def _whole_bins(
     return Bins(edge_us, edge_us, int(edge_us[warmup_count]), int(edge_us[-1]), warmup_count)
 
 
-@lru_cache(_BINS_CACHE_SIZE)
+_cached_whole_bins = lru_cache(_BINS_CACHE_SIZE)(_whole_bins)
+
+
 def _clipped_bins(zone: Zone, granularity: Granularity, from_us: int, to_us: int, bin_count_max: int) -> Bins:
     _check_count("sampling", bin_count(zone, granularity, from_us, to_us), bin_count_max)
     calendar_us = edges(zone, granularity, from_us, to_us)
@@ -75,9 +78,12 @@ def _clipped_bins(zone: Zone, granularity: Granularity, from_us: int, to_us: int
     return Bins(clipped_us, calendar_us, from_us, to_us)
 
 
+_cached_clipped_bins = lru_cache(_BINS_CACHE_SIZE)(_clipped_bins)
+
+
 def _no_bins(query: UsageQuery | QualityQuery) -> Bins:
-    none = np.empty(0, dtype=np.int64)
-    return Bins(none, none, query.from_us, query.from_us if query.to_us is None else query.to_us)
+    edge_us = np.empty(0, dtype=np.int64)
+    return Bins(edge_us, edge_us, query.from_us, query.from_us if query.to_us is None else query.to_us)
 
 
 def _check_count(field: str, asked: int, allowed: int) -> None:
