@@ -1,4 +1,4 @@
-"""From request messages to queries: everything that is checked before data is read."""
+"""Validates request messages and turns them into queries, before any data is read."""
 
 from pegcount.request.active import active_query
 from pegcount.request.code_deck import code_deck_entries

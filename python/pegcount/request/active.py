@@ -1,4 +1,4 @@
-"""`QueryActiveSessionsRequest` to `ActiveQuery`."""
+"""Converts `QueryActiveSessionsRequest` to `ActiveQuery`."""
 
 from collections.abc import Iterable
 
@@ -11,9 +11,9 @@ from pegcount.zone import US_PER_SECOND
 RETURN_FIELDS = tuple(
     field.name for field in reports_pb2.ActiveSessionRow.DESCRIPTOR.fields if field.name != "level"
 )
-"""Names that `return_fields` may have."""
+"""Names that `return_fields` and `order` accept."""
 FILTER_FIELDS = tuple(field.name for field in reports_pb2.ActiveSessionFilters.DESCRIPTOR.fields)
-"""Lists that `filters` may have; each is called as the column that it asks for."""
+"""Lists of `filters`; each has the name of the column that it filters."""
 
 _INT32_MAX = 2**31 - 1
 _INT64_MAX = 2**63 - 1
@@ -22,9 +22,9 @@ _INT64_MAX = 2**63 - 1
 def active_query(
     request: reports_pb2.QueryActiveSessionsRequest, calendar: Calendar, config: Config, now_us: int
 ) -> ActiveQuery:
-    """The query that a request means; raises InvalidRequestError with all its violations.
+    """Returns the query of a request; raises InvalidRequestError with all its violations.
 
-    A session of which nothing was heard for `active_ttl_seconds` is abandoned and not asked for.
+    The query excludes abandoned sessions, whose last event is `active_ttl_seconds` old or older.
     """
     validator = RequestValidator(calendar, config)
     zone = validator.zone(request.time_zone if request.HasField("time_zone") else None)
@@ -60,9 +60,9 @@ def _order(
     request: reports_pb2.QueryActiveSessionsRequest, validator: RequestValidator
 ) -> tuple[OrderTerm, ...]:
     terms = tuple(OrderTerm(text.removeprefix("-"), text.startswith("-")) for text in request.order)
-    known = _check_names("order", [term.name for term in terms], validator)
+    valid = _check_names("order", [term.name for term in terms], validator)
     allowed = ", ".join(request.return_fields)
-    for i in known:
+    for i in valid:
         if terms[i].name not in request.return_fields:
             description = f"{terms[i].name} is not in return_fields ({allowed})"
             validator.add_violation(
@@ -72,21 +72,21 @@ def _order(
 
 
 def _check_names(field: str, names: Iterable[str], validator: RequestValidator) -> list[int]:
-    """Positions of the names that are known and stand there for the first time."""
-    first: dict[str, int] = {}
+    """Reports unknown and repeated names; returns the indices of the other names."""
+    index_of_name: dict[str, int] = {}
     allowed = listed = ", ".join(RETURN_FIELDS)
     for i, name in enumerate(names):
         if name not in RETURN_FIELDS:
             description = f"{name!r} is not one of {listed}"
             validator.add_violation(f"{field}[{i}]", "UNKNOWN_NAME", description, value=name, allowed=allowed)
             listed = "them"
-        elif name in first:
+        elif name in index_of_name:
             validator.add_violation(
                 f"{field}[{i}]", "REPEATED_NAME", f"{name} stands there already", value=name
             )
         else:
-            first[name] = i
-    return list(first.values())
+            index_of_name[name] = i
+    return list(index_of_name.values())
 
 
 def _filters(filters: reports_pb2.ActiveSessionFilters, validator: RequestValidator) -> Iterable[Predicate]:

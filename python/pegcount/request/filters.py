@@ -1,4 +1,4 @@
-"""Filters of origination quality to conditions on columns."""
+"""Converts the filters of origination quality to predicates on columns."""
 
 import re
 from collections.abc import Iterable
@@ -11,6 +11,7 @@ from pegcount.model import Between, InNetwork, Predicate, TextMatch
 from pegcount.request.validation import RequestValidator
 from pegcount.v1 import reports_pb2
 
+# The least int64 marks an absent value.
 _INT64_MIN, _INT64_MAX = -(2**63) + 1, 2**63 - 1
 _DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _UNITS_PER_ONE = 10**9
@@ -19,38 +20,39 @@ _UNITS_PER_ONE = 10**9
 def text_filter(
     field: str, message: reports_pb2.TextFilter, validator: RequestValidator
 ) -> Iterable[Predicate]:
-    """Conditions of a `TextFilter`; every text that is given must hold."""
-    comparisons = _comparisons(field, message, validator)
-    for how in comparisons:
-        text = validator.text(f"{field}.{how}", getattr(message, how))
+    """Yields a predicate for each comparison of a `TextFilter`; all of them must hold."""
+    for comparison in _comparisons(field, message, validator):
+        text = validator.text(f"{field}.{comparison}", getattr(message, comparison))
         if not text:
-            validator.add_violation(f"{field}.{how}", "EMPTY_FILTER", "is empty; leave it out to ask for any")
-        yield TextMatch(field, how, text)
+            validator.add_violation(
+                f"{field}.{comparison}", "EMPTY_FILTER", "is empty; leave it out to ask for any"
+            )
+        yield TextMatch(field, comparison, text)
 
 
 def duration_filter(field: str, message: reports_pb2.IntegerFilter, validator: RequestValidator) -> Between:
-    """Condition of an `IntegerFilter` in whole seconds, floor(duration_ms / 1000).
+    """Returns the predicate of an `IntegerFilter` that compares whole seconds, floor(duration_ms / 1000).
 
-    floor(ms / 1000) = n where ms is within [1000 n, 1000 n + 999].
+    floor(duration_ms / 1000) = n if and only if 1000 n <= duration_ms <= 1000 n + 999.
     """
     low, high = _INT64_MIN, _INT64_MAX
-    for how in _comparisons(field, message, validator):
-        seconds = getattr(message, how)
-        if how != "lt":
-            low = max(low, 1_000 * (seconds + (how == "gt")))
-        if how != "gt":
-            high = min(high, 1_000 * (seconds + (how == "eq")) - 1)
+    for comparison in _comparisons(field, message, validator):
+        seconds = getattr(message, comparison)
+        if comparison != "lt":
+            low = max(low, 1_000 * (seconds + (comparison == "gt")))
+        if comparison != "gt":
+            high = min(high, 1_000 * (seconds + (comparison == "eq")) - 1)
     return _between("duration_ms", low, high)
 
 
 def decimal_filter(field: str, message: reports_pb2.DecimalFilter, validator: RequestValidator) -> Between:
-    """Condition of a `DecimalFilter`, exact: a record's price is a whole number of 10^-9."""
+    """Returns the predicate of a `DecimalFilter`, exact: records store prices in integer units of 10^-9."""
     low, high = _INT64_MIN, _INT64_MAX
-    for how in _comparisons(field, message, validator):
-        floor, ceiling = _units(f"{field}.{how}", getattr(message, how), validator)
-        if how == "gt":
+    for comparison in _comparisons(field, message, validator):
+        floor, ceiling = _price_units(f"{field}.{comparison}", getattr(message, comparison), validator)
+        if comparison == "gt":
             low = max(low, floor + 1)
-        elif how == "lt":
+        elif comparison == "lt":
             high = min(high, ceiling - 1)
         else:
             low, high = max(low, ceiling), min(high, floor)
@@ -58,7 +60,7 @@ def decimal_filter(field: str, message: reports_pb2.DecimalFilter, validator: Re
 
 
 def network_filter(field: str, text: str, validator: RequestValidator) -> Iterable[Predicate]:
-    """Condition of an address or CIDR block."""
+    """Yields the predicate of an IPv4 or IPv6 address or a CIDR block."""
     if not text:
         validator.add_violation(field, "EMPTY_FILTER", "is empty; leave it out to ask for any")
         return
@@ -69,7 +71,7 @@ def network_filter(field: str, text: str, validator: RequestValidator) -> Iterab
 
 
 def _comparisons(field: str, message: Message, validator: RequestValidator) -> list[str]:
-    """Names of the comparisons that a filter message has; none at all is a violation."""
+    """Returns the names of the comparisons in a filter message; reports a violation if it is empty."""
     names = [descriptor.name for descriptor, _ in message.ListFields()]
     if not names:
         allowed = ", ".join(message.DESCRIPTOR.fields_by_name)
@@ -80,18 +82,18 @@ def _comparisons(field: str, message: Message, validator: RequestValidator) -> l
 
 
 def _between(column: str, low: int, high: int) -> Between:
-    """A range cut to 64 bits; one that holds nothing stays so."""
+    """Clamps an inclusive range to 64 bits; an empty range becomes [1, 0], which no value matches."""
     if low > high or low > _INT64_MAX or high < _INT64_MIN:
         return Between(column, 1, 0)
     return Between(column, max(low, _INT64_MIN), min(high, _INT64_MAX))
 
 
-def _units(field: str, text: str, validator: RequestValidator) -> tuple[int, int]:
-    """A decimal in units of 10^-9, rounded down and up."""
+def _price_units(field: str, text: str, validator: RequestValidator) -> tuple[int, int]:
+    """Parses a decimal into units of 10^-9, rounded down and rounded up."""
     if not text:
         validator.add_violation(field, "EMPTY_FILTER", "is empty; leave it out to ask for any")
         return 0, 0
-    if not validator.check_text(field, text):
+    if not validator.accepts_text(field, text):
         return 0, 0
     if not _DECIMAL.fullmatch(text):
         validator.add_violation(
@@ -108,7 +110,11 @@ def _network_problem(text: str) -> str | None:
         ip_network(text) if "/" in text else ip_address(text)
     except ValueError:
         return f"{text!r} is no IPv4 or IPv6 address, nor a CIDR block {_suggestion(text)}"
-    return f"{text!r} has a zone or a net mask; write ADDRESS or ADDRESS/BITS" if _is_unusual(text) else None
+    return (
+        f"{text!r} has a zone or a net mask; write ADDRESS or ADDRESS/BITS"
+        if _has_unsupported_form(text)
+        else None
+    )
 
 
 def _suggestion(text: str) -> str:
@@ -118,7 +124,7 @@ def _suggestion(text: str) -> str:
         return "such as 198.51.100.0/24"
 
 
-def _is_unusual(text: str) -> bool:
-    """Forms that `ipaddress` reads and records never have: scopes, net masks, signs."""
+def _has_unsupported_form(text: str) -> bool:
+    """Returns whether a form that `ipaddress` accepts has a scope, a net mask, or a sign before the bits."""
     _, slash, bits = text.partition("/")
     return "%" in text or (slash == "/" and not (bits.isascii() and bits.isdecimal()))

@@ -1,4 +1,4 @@
-"""`QueryFolderStatsRequest` to `FolderQuery`."""
+"""Converts `QueryFolderStatsRequest` to `FolderQuery`."""
 
 from pegcount.config import Config
 from pegcount.model import Calendar, FolderQuery, OneOf, Predicate, Present, SessionKind
@@ -9,7 +9,7 @@ from pegcount.v1 import reports_pb2
 def folder_query(
     request: reports_pb2.QueryFolderStatsRequest, calendar: Calendar, config: Config, now_us: int
 ) -> FolderQuery:
-    """The query that a request means; raises InvalidRequestError with all its violations."""
+    """Returns the query of a request; raises InvalidRequestError with all its violations."""
     validator = RequestValidator(calendar, config)
     zone = validator.zone(request.time_zone if request.HasField("time_zone") else None)
     company = validator.required_text("company", request.company)
@@ -29,6 +29,6 @@ def folder_query(
 
 
 def folder_predicates(company: str, organization: str = "", folder: str = "") -> tuple[Predicate, ...]:
-    """Records that carry these; an empty name asks nothing."""
+    """Returns predicates that select the records with these names; an empty name adds no predicate."""
     names = {"company": company, "organization": organization, "folder": folder}
     return tuple(OneOf(column, (name,)) for column, name in names.items() if name)

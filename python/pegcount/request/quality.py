@@ -1,4 +1,4 @@
-"""`QueryOriginationQualityRequest` to `QualityQuery`."""
+"""Converts `QueryOriginationQualityRequest` to `QualityQuery`."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ from pegcount.v1 import reports_pb2
 def quality_query(
     request: reports_pb2.QueryOriginationQualityRequest, calendar: Calendar, config: Config
 ) -> QualityQuery:
-    """The query that a request means; raises InvalidRequestError with all its violations."""
+    """Returns the query of a request; raises InvalidRequestError with all its violations."""
     validator = RequestValidator(calendar, config)
     zone = validator.zone(request.time_zone if request.HasField("time_zone") else None)
     granularity = validator.granularity("sampling", request.sampling)

@@ -1,15 +1,15 @@
-"""`SetRetentionRequest` to a retention."""
+"""Converts `SetRetentionRequest` to `Retention`."""
 
 from pegcount.errors import InvalidRequestError, Violation
 from pegcount.model import Retention
 from pegcount.v1 import admin_pb2
 
 _DAYS_MAX = 84_006
-"""Days from 1970-01-01 to 2200-01-01: no record is older."""
+"""Days from 1970-01-01 to 2200-01-01, the range of record times."""
 
 
 def retention(request: admin_pb2.SetRetentionRequest) -> Retention:
-    """How long records are to be kept; raises InvalidRequestError with all violations."""
+    """Returns the retention of a request; raises InvalidRequestError with all its violations."""
     if not request.HasField("retention"):
         raise InvalidRequestError([Violation("retention", "REQUIRED_FIELD_MISSING", "is required")])
     message = request.retention

@@ -1,4 +1,4 @@
-"""`QueryAsrUsageRequest` to `UsageQuery`."""
+"""Converts `QueryAsrUsageRequest` to `UsageQuery`."""
 
 from pegcount.config import Config
 from pegcount.model import Calendar, Granularity, OneOf, SessionKind, UsageQuery
@@ -6,10 +6,11 @@ from pegcount.request.validation import RequestValidator
 from pegcount.v1 import records_pb2, reports_pb2
 
 _SMA_PERIOD_MAX = 366
+"""Days of a moving average: a leap year."""
 
 
 def usage_query(request: reports_pb2.QueryAsrUsageRequest, calendar: Calendar, config: Config) -> UsageQuery:
-    """The query that a request means; raises InvalidRequestError with all its violations."""
+    """Returns the query of a request; raises InvalidRequestError with all its violations."""
     validator = RequestValidator(calendar, config)
     zone = validator.zone(request.time_zone if request.HasField("time_zone") else None)
     granularity = validator.granularity("granularity", request.granularity)

@@ -1,4 +1,4 @@
-"""Validation of requests: reads their fields and collects everything that is wrong with them."""
+"""Validates the fields of requests and collects all violations of one request."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,37 +11,37 @@ from pegcount.zone import US_PER_DAY, Zone
 
 _TIME_FORM = "YYYY-MM-DDTHH:mm:ss[.fraction][Z|+HH:MM|-HH:MM] or YYYY-MM-DD"
 _DATE_FORM = "YYYYMMDD or YYYY-MM-DD"
-# A day more than records may have on either side, as a local day may begin before UTC's.
+# Record times lie in [1970-01-01, 2200-01-01) UTC. A local day may start or end up to a day outside.
 _FIRST_US = -US_PER_DAY
 _LAST_US = 84_007 * US_PER_DAY
 
 
 class RequestValidator:
-    """One request under examination.
+    """Validates the fields of one request.
 
-    Every method reads one field, notes what is wrong with it, and gives the value or a
-    stand-in; `raise_violations` raises what was noted, so a stand-in never gets further.
+    Each method validates one field, collects its violations, and returns the value, or a fallback
+    if the field is invalid. Callers end with `raise_violations`, so that no fallback reaches a query.
     """
 
     def __init__(self, calendar: Calendar, config: Config) -> None:
         self.config = config
         self._calendar = calendar
         self._violations: list[Violation] = []
-        # Which of two local times is earlier depends on the zone that was not understood.
+        # Without the requested zone, two local times cannot be compared.
         self._zone_is_fallback = False
 
     def raise_violations(self) -> None:
-        """Raises InvalidRequestError with all violations, if there are any."""
+        """Raises InvalidRequestError with all collected violations, if there are any."""
         if self._violations:
             raise InvalidRequestError(self._violations)
 
     def add_violation(self, field: str, reason: str, description: str, **metadata: object) -> None:
-        """Notes one violation."""
+        """Collects one violation."""
         texts = {name: str(value) for name, value in metadata.items()}
         self._violations.append(Violation(field, reason, description, texts))
 
     def zone(self, name: str | None) -> Zone:
-        """`time_zone`; None is UTC."""
+        """Returns the zone named by the field `time_zone`; None means UTC."""
         zone = self._calendar.zone("UTC" if name is None else name)
         if zone is not None:
             return zone
@@ -54,18 +54,18 @@ class RequestValidator:
         return fallback
 
     def required_text(self, field: str, value: str) -> str:
-        """A text that must be there and may be the value of a record."""
+        """Validates a required text; see `text`."""
         if not value:
             self.add_violation(field, "REQUIRED_FIELD_MISSING", "is required")
         return self.text(field, value)
 
     def text(self, field: str, value: str) -> str:
-        """A text that may be the value of a record."""
-        self.check_text(field, value)
+        """Validates that a text has at most `filter_text_bytes_max` bytes, the longest text of a record."""
+        self.accepts_text(field, value)
         return value
 
-    def check_text(self, field: str, value: str) -> bool:
-        """Whether a text may be the value of a record, for what must not look at a longer one."""
+    def accepts_text(self, field: str, value: str) -> bool:
+        """Returns whether `text` accepts the value, so that the caller can skip parsing a long one."""
         asked, allowed = len(value.encode()), self.config.filter_text_bytes_max
         if asked > allowed:
             description = f"has {asked} bytes; {allowed} are allowed"
@@ -73,7 +73,7 @@ class RequestValidator:
         return asked <= allowed
 
     def instant_us(self, field: str, text: str, zone: Zone) -> int:
-        """A time, in microseconds UTC."""
+        """Parses a time into microseconds UTC."""
         parsed = self._calendar.parse_time(text)
         if parsed is None:
             self.add_violation(
@@ -86,20 +86,20 @@ class RequestValidator:
         return us
 
     def range_us(self, from_text: str, to_text: str | None, zone: Zone) -> tuple[int, int | None]:
-        """`from_time` and `to_time`, in microseconds UTC; None where `to_time` is absent."""
-        violations_before = len(self._violations)
+        """Parses `from_time` and `to_time` into microseconds UTC; an absent `to_time` is None."""
+        earlier_count = len(self._violations)
         if not from_text:
             self.add_violation("from_time", "REQUIRED_FIELD_MISSING", f"is required: {_TIME_FORM}")
         from_us = self.instant_us("from_time", from_text, zone) if from_text else 0
         to_us = None if to_text is None else self.instant_us("to_time", to_text, zone)
-        is_valid = violations_before == len(self._violations) and not self._zone_is_fallback
-        if to_us is not None and from_us >= to_us and is_valid:
+        is_comparable = len(self._violations) == earlier_count and not self._zone_is_fallback
+        if to_us is not None and from_us >= to_us and is_comparable:
             description = f"{from_text} is not before to_time {to_text}"
             self.add_violation("from_time", "EMPTY_RANGE", description, from_time=from_text, to_time=to_text)
         return from_us, to_us
 
     def date(self, field: str, text: str) -> int:
-        """A date, in days since 1970-01-01."""
+        """Parses a date into days since 1970-01-01."""
         days = self._calendar.parse_date(text)
         if days is None:
             self.add_violation(
@@ -111,18 +111,18 @@ class RequestValidator:
         return days
 
     def granularity(self, field: str, number: int) -> Granularity:
-        """A granularity that must be there."""
+        """Validates a required granularity."""
         if number == 0:
-            allowed = _names(reports_pb2.Granularity)
+            allowed = _value_names(reports_pb2.Granularity)
             self.add_violation(field, "REQUIRED_FIELD_MISSING", f"is required; one of {allowed}")
         return Granularity(self.enum(field, number, reports_pb2.Granularity) or Granularity.DAY)
 
-    def enum(self, field: str, number: int, names: Any) -> int:
-        """A number of an enum; 0, which is unspecified, for one that it does not have."""
-        # Quicker than `names.values()`, which makes a list of them.
-        if number in names.DESCRIPTOR.values_by_number:
+    def enum(self, field: str, number: int, enum_class: Any) -> int:
+        """Validates a number of an enum; returns 0, the unspecified value, for an unknown number."""
+        # A dictionary look-up; `enum_class.values()` would build a list.
+        if number in enum_class.DESCRIPTOR.values_by_number:
             return number
-        allowed = _names(names)
+        allowed = _value_names(enum_class)
         self.add_violation(
             field,
             "UNKNOWN_ENUM_VALUE",
@@ -133,7 +133,7 @@ class RequestValidator:
         return 0
 
     def number_within(self, field: str, value: int, minimum: int, maximum: int) -> int:
-        """A number within limits, both inclusive."""
+        """Validates that a number is between `minimum` and `maximum`, both inclusive."""
         if not minimum <= value <= maximum:
             description = f"{value} is not within {minimum} to {maximum}"
             self.add_violation(
@@ -142,7 +142,7 @@ class RequestValidator:
         return value
 
     def any_of(self, field: str, column: str, values: Sequence[int] | Sequence[str]) -> Iterable[Predicate]:
-        """A list of which a record must have one; an empty list asks nothing."""
+        """Returns the predicate that a column equals one of the values; an empty list adds no predicate."""
         asked, allowed = len(values), self.config.filter_value_count_max
         if asked > allowed:
             description = f"has {asked} values; {allowed} are allowed"
@@ -157,6 +157,6 @@ class RequestValidator:
         self.add_violation(field, "TIME_OUT_OF_RANGE", description, value=text)
 
 
-def _names(names: Any) -> str:
-    """What an enum allows, without the unspecified value."""
-    return ", ".join(names.keys()[1:])
+def _value_names(enum_class: Any) -> str:
+    """Returns the names of an enum except the first, the unspecified value."""
+    return ", ".join(enum_class.keys()[1:])
