@@ -1,4 +1,4 @@
-"""`ReportService`: each method is the way of one request through the steps."""
+"""`ReportService`: each method takes one request through query, bins, scan and response."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -11,8 +11,9 @@ from google.protobuf.message_factory import GetMessageClass
 
 from pegcount import calendar, core, request, response
 from pegcount.config import Config
-from pegcount.errors import AnswerTooLargeError, DeadlineError, QueryTimeLimitError
+from pegcount.errors import AnswerTooLargeError
 from pegcount.model import Bins, Measure, QualityQuery, Scan, UsageQuery
+from pegcount.server.deadline import QueryDeadline
 from pegcount.server.existence import check_exists
 from pegcount.store import Store
 from pegcount.v1 import reports_pb2
@@ -21,45 +22,49 @@ from pegcount.zone import US_PER_DAY
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Message, bytes]"
 _SERVICE = reports_pb2.DESCRIPTOR.services_by_name["ReportService"]
 
-_QUERIES: dict[str, Callable[[Any, Any, Config], object]] = {
+_CACHEABLE_QUERIES: dict[str, Callable[[Any, Any, Config], object]] = {
     "QueryAsrUsage": request.usage_query,
     "QueryOriginationQuality": request.quality_query,
 }
-"""What requests mean whenever they are asked; those of the other methods depend on the time too."""
+"""Functions that build the queries that do not depend on the current time, by method."""
 _QUERY_CACHE_SIZE = 256
+"""Queries in the cache of each method."""
 _CACHED_REQUEST_BYTES_MAX = 4_096
-"""Longer requests, which are rare, are read anew each time, so that the cached ones take little memory."""
+"""Longer requests are rare and bypass the cache, which bounds its memory."""
 
 
 class ReportService:
-    """Answers the four reports, each with the bytes of its response message."""
+    """Answers the four reports, each with the serialized response message."""
 
     def __init__(self, config: Config, store: Store, clock: Callable[[], int]) -> None:
-        """`clock` gives now in microseconds UTC."""
+        """`clock` returns the current time in microseconds UTC."""
         self._config = config
         self._store = store
         self._clock = clock
 
     def deserializer(self, method: MethodDescriptor) -> Callable[[bytes], Any]:
-        """Reads the bytes of a request: the query where it depends on nothing else, else the message."""
-        message_of = GetMessageClass(method.input_type).FromString
-        query_of = _QUERIES.get(method.name)
-        if query_of is None:
-            return message_of
+        """Returns the function that deserializes the requests of a method.
+
+        It returns a query, which it caches, if the query depends on the request alone; else a message.
+        """
+        parse = GetMessageClass(method.input_type).FromString
+        make_query = _CACHEABLE_QUERIES.get(method.name)
+        if make_query is None:
+            return parse
 
         def read(data: bytes) -> object:
-            return query_of(message_of(data), calendar, self._config)
+            return make_query(parse(data), calendar, self._config)
 
-        # The same is asked again and again, and to look a query up takes a tenth of making it.
+        # Dashboards repeat their requests, and a cache hit takes a tenth of the time of `read`.
         cached = lru_cache(_QUERY_CACHE_SIZE)(read)
         return lambda data: cached(data) if len(data) <= _CACHED_REQUEST_BYTES_MAX else read(data)
 
     def QueryAsrUsage(self, query: UsageQuery, context: grpc.ServicerContext) -> bytes:
-        """Sessions per bin."""
+        """Answers with the sessions per bin."""
         now_us = self._clock()
         bins = calendar.usage_bins(query, now_us, self._config.bin_count_max)
-        with _Call(context, self._config) as call:
-            sums = self._partials(Scan(bins.edge_us, query.predicates, (), Measure("sessions")), call)
+        with QueryDeadline(context, self._config) as deadline:
+            sums = self._partials(Scan(bins.edge_us, query.predicates, (), Measure("sessions")), deadline)
             body = core.usage_response(
                 sums,
                 edges=bins.edge_us,
@@ -70,67 +75,75 @@ class ReportService:
             )
         notices = self._notices(bins, now_us)
         answer = response.usage(body, bins, query.granularity, query.zone, now_us, notices)
-        return call.checked(answer)
+        return self._check_size(answer)
 
     def QueryActiveSessions(
         self, message: reports_pb2.QueryActiveSessionsRequest, context: grpc.ServicerContext
     ) -> bytes:
-        """Calls in progress."""
+        """Answers with the calls in progress per group."""
         now_us = self._clock()
         query = request.active_query(message, calendar, self._config, now_us)
         scan = Scan(None, query.predicates, query.key_columns, Measure("elapsed", now_us), query.code_deck)
-        with _Call(context, self._config) as call:
+        with QueryDeadline(context, self._config) as deadline:
             body = core.active_response(
-                self._partials(scan, call),
+                self._partials(scan, deadline),
                 fields=query.fields,
                 order=query.order,
                 limit=query.limit,
                 rollup=query.rollup,
                 zone=query.zone,
             )
-        return call.checked(response.active(body, query.zone, now_us))
+        return self._check_size(response.active(body, query.zone, now_us))
 
     def QueryFolderStats(
         self, message: reports_pb2.QueryFolderStatsRequest, context: grpc.ServicerContext
     ) -> bytes:
-        """Calls per day and folder."""
+        """Answers with the calls per day, folder and agent."""
         now_us = self._clock()
         query = request.folder_query(message, calendar, self._config, now_us)
         bins = calendar.folder_bins(query, self._config.bin_count_max)
-        with _Call(context, self._config) as call:
-            check_exists(query, self._store, call.cancel_token)
+        with QueryDeadline(context, self._config) as deadline:
+            check_exists(query, self._store, deadline.cancel_token)
             scan = Scan(bins.edge_us, query.predicates, ("folder", "agent_id"), Measure("calls"))
             body = core.folder_response(
-                self._partials(scan, call),
+                self._partials(scan, deadline),
                 edges=bins.edge_us,
                 zone=query.zone,
             )
         reversed_range = query.from_date > query.to_date
-        notices = [reports_pb2.NOTICE_CODE_RANGE_REVERSED] if reversed_range else self._before_retention(bins)
-        return call.checked(response.folder(body, bins, query.zone, now_us, notices))
+        notices = [reports_pb2.NOTICE_CODE_RANGE_REVERSED] if reversed_range else self._old_data_notices(bins)
+        return self._check_size(response.folder(body, bins, query.zone, now_us, notices))
 
     def QueryOriginationQuality(self, query: QualityQuery, context: grpc.ServicerContext) -> bytes:
-        """Calls, ACD, ASR and CPS of one account per bin."""
+        """Answers with the calls, ACD, ASR and CPS of one account per bin."""
         now_us = self._clock()
         bins = calendar.quality_bins(query, now_us, self._config.bin_count_max)
-        with _Call(context, self._config) as call:
-            sums = self._partials(Scan(bins.edge_us, query.predicates, (), Measure("calls")), call)
+        with QueryDeadline(context, self._config) as deadline:
+            sums = self._partials(Scan(bins.edge_us, query.predicates, (), Measure("calls")), deadline)
             body = core.quality_response(sums, clipped_us=bins.edge_us, calendar_us=bins.calendar_us)
         notices = self._notices(bins, now_us)
         answer = response.quality(body, bins, query.granularity, query.zone, now_us, notices)
-        return call.checked(answer)
+        return self._check_size(answer)
 
-    def _partials(self, scan: Scan, call: "_Call") -> core.Partials:
-        return self._store.partials(scan, self._config.cell_count_max, call.cancel_token)
+    def _check_size(self, answer: bytes) -> bytes:
+        """Returns the answer; raises AnswerTooLargeError if it exceeds `answer_bytes_max`."""
+        asked, allowed = len(answer), self._config.answer_bytes_max
+        if asked > allowed:
+            message = f"the answer has {asked} bytes; {allowed} are allowed: shorten the range"
+            raise AnswerTooLargeError(message, asked=asked, allowed=allowed)
+        return answer
+
+    def _partials(self, scan: Scan, deadline: QueryDeadline) -> core.Partials:
+        return self._store.partials(scan, self._config.cell_count_max, deadline.cancel_token)
 
     def _notices(self, bins: Bins, now_us: int) -> list[reports_pb2.NoticeCode]:
         return (
             [reports_pb2.NOTICE_CODE_FROM_IN_FUTURE]
             if bins.from_us >= now_us
-            else self._before_retention(bins)
+            else self._old_data_notices(bins)
         )
 
-    def _before_retention(self, bins: Bins) -> list[reports_pb2.NoticeCode]:
+    def _old_data_notices(self, bins: Bins) -> list[reports_pb2.NoticeCode]:
         first_day = self._store.first_day()
         if first_day is None or bins.is_empty or bins.edge_us[0] >= first_day * US_PER_DAY:
             return []
@@ -138,7 +151,7 @@ class ReportService:
 
 
 def add_report_service(service: ReportService, server: grpc.Server) -> None:
-    """Adds the service; its answers are bytes already."""
+    """Adds the service to the server; its methods return serialized messages."""
     handlers = {method.name: _handler(service, method) for method in _SERVICE.methods}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE.full_name, handlers),))
 
@@ -149,35 +162,3 @@ def _handler(service: ReportService, method: MethodDescriptor) -> _Handler:
         request_deserializer=service.deserializer(method),
         response_serializer=None,
     )
-
-
-class _Call:
-    """The time that a call may take: work in its block ends with the call, or at the server's limit."""
-
-    def __init__(self, context: grpc.ServicerContext, config: Config) -> None:
-        self._config = config
-        self._remaining_s = context.time_remaining()
-        limit_s = config.query_seconds_max
-        self.cancel_token = core.CancelToken(
-            limit_s if self._remaining_s is None else min(limit_s, self._remaining_s)
-        )
-        if not context.add_callback(self.cancel_token.cancel):
-            self.cancel_token.cancel()
-
-    def __enter__(self) -> "_Call":
-        return self
-
-    def __exit__(self, _: object, error: object, __: object) -> None:
-        limit_s = self._config.query_seconds_max
-        if isinstance(error, DeadlineError) and (self._remaining_s is None or self._remaining_s > limit_s):
-            raise QueryTimeLimitError(
-                f"the query ran longer than {limit_s:g} s", limit_seconds=limit_s
-            ) from error
-
-    def checked(self, answer: bytes) -> bytes:
-        """The answer, if one message can carry it."""
-        asked, allowed = len(answer), self._config.answer_bytes_max
-        if asked > allowed:
-            message = f"the answer has {asked} bytes; {allowed} are allowed: shorten the range"
-            raise AnswerTooLargeError(message, asked=asked, allowed=allowed)
-        return answer
