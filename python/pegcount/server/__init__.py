@@ -1,4 +1,4 @@
-"""The gRPC server: the only package that knows gRPC."""
+"""The gRPC server; apart from `pegcount.client`, only this package imports gRPC."""
 
 from pegcount.server.app import RunningServer, build_server
 

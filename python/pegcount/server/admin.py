@@ -1,4 +1,4 @@
-"""`AdminService`."""
+"""`AdminService`: code decks, retention and store info."""
 
 from typing import NoReturn
 
@@ -12,7 +12,7 @@ from pegcount.v1 import admin_pb2, admin_pb2_grpc
 
 
 class AdminService(admin_pb2_grpc.AdminServiceServicer):
-    """Code decks, retention and store info; credentials are not built yet."""
+    """Manages code decks and retention, and describes the store; credentials are not implemented yet."""
 
     def __init__(self, config: Config, store: Store) -> None:
         self._config = config
@@ -21,7 +21,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
     def PutCodeDeck(
         self, message: admin_pb2.PutCodeDeckRequest, context: grpc.ServicerContext
     ) -> admin_pb2.PutCodeDeckResponse:
-        """Puts a code deck in place."""
+        """Stores a code deck, or replaces the one with the same id."""
         entries = request.code_deck_entries(message, self._config)
         self._store.put_code_deck(message.id, entries)
         return admin_pb2.PutCodeDeckResponse(entry_count=len(entries))
@@ -29,15 +29,15 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
     def ListCodeDecks(
         self, message: admin_pb2.ListCodeDecksRequest, context: grpc.ServicerContext
     ) -> admin_pb2.ListCodeDecksResponse:
-        """Lists the code decks, by id."""
+        """Lists the code decks in ascending order of their ids."""
         decks = sorted(self._store.code_decks().items())
-        listed = [admin_pb2.CodeDeck(id=deck_id, entry_count=count) for deck_id, count in decks]
-        return admin_pb2.ListCodeDecksResponse(code_decks=listed)
+        messages = [admin_pb2.CodeDeck(id=deck_id, entry_count=count) for deck_id, count in decks]
+        return admin_pb2.ListCodeDecksResponse(code_decks=messages)
 
     def GetStoreInfo(
         self, message: admin_pb2.GetStoreInfoRequest, context: grpc.ServicerContext
     ) -> admin_pb2.GetStoreInfoResponse:
-        """Tells what the store holds."""
+        """Returns the counts of records and segments, and the versions of the server and of tzdata."""
         utc = calendar.zone("UTC")
         assert utc is not None, "tzdata has UTC"
         return response.store_info(self._store.info(), utc, __version__, calendar.tzdata_version())
@@ -45,34 +45,34 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
     def CreateCredential(
         self, message: admin_pb2.CreateCredentialRequest, context: grpc.ServicerContext
     ) -> NoReturn:
-        """Not built yet."""
-        _not_built("CreateCredential")
+        """Not implemented yet."""
+        _raise_not_implemented("CreateCredential")
 
     def RevokeCredential(
         self, message: admin_pb2.RevokeCredentialRequest, context: grpc.ServicerContext
     ) -> NoReturn:
-        """Not built yet."""
-        _not_built("RevokeCredential")
+        """Not implemented yet."""
+        _raise_not_implemented("RevokeCredential")
 
     def ListCredentials(
         self, message: admin_pb2.ListCredentialsRequest, context: grpc.ServicerContext
     ) -> NoReturn:
-        """Not built yet."""
-        _not_built("ListCredentials")
+        """Not implemented yet."""
+        _raise_not_implemented("ListCredentials")
 
     def GetRetention(
         self, message: admin_pb2.GetRetentionRequest, context: grpc.ServicerContext
     ) -> admin_pb2.GetRetentionResponse:
-        """Tells how long records are kept."""
+        """Returns the retention."""
         return admin_pb2.GetRetentionResponse(retention=response.retention(self._store.retention()))
 
     def SetRetention(
         self, message: admin_pb2.SetRetentionRequest, context: grpc.ServicerContext
     ) -> admin_pb2.SetRetentionResponse:
-        """Sets how long records are kept."""
+        """Sets the retention."""
         self._store.set_retention(request.retention(message))
         return admin_pb2.SetRetentionResponse()
 
 
-def _not_built(method: str) -> NoReturn:
+def _raise_not_implemented(method: str) -> NoReturn:
     raise NotImplementedYetError(f"{method} is not built yet", method=method)

@@ -1,4 +1,4 @@
-"""How many calls are let in: the others wait or are refused at once, before they cost anything."""
+"""Admission control: bounds the calls in progress and in the queue, and refuses further calls at once."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -11,28 +11,27 @@ import grpc
 from pegcount.errors import CancelledError, OverloadedError
 
 Behavior = Callable[[Any, grpc.ServicerContext], Any]
-"""A method as gRPC calls it: with a request or with an iterator of them."""
+"""A method as gRPC calls it, with a request or an iterator of requests."""
 
 
 class AdmissionGate:
-    """Lets so many calls run at once and so many wait, in the order in which they came."""
+    """Runs up to `running_max` calls at once and queues up to `waiting_max` more, first in, first out."""
 
     def __init__(self, name: str, running_max: int, waiting_max: int, retry_seconds: float) -> None:
-        """`name` is what callers are told there is too much of."""
+        """`name` names the calls, in the plural, in the error of a refused call."""
         self._name = name
         self._running_max = running_max
         self._waiting_max = waiting_max
         self._retry_seconds = retry_seconds
         self._lock = Lock()
-        self._available = running_max
+        self._free_slot_count = running_max
         self._waiting: deque[Event] = deque()
 
     @contextmanager
     def admitted(self, context: grpc.ServicerContext) -> Iterator[None]:
-        """Lets a call into the block, at once or in its turn.
+        """Enters the block once a slot is free for the call, and frees the slot at its end.
 
-        Raises OverloadedError where too many wait already, CancelledError where the call
-        ended before its turn came.
+        Raises OverloadedError if the queue is full, CancelledError if the call ends in the queue.
         """
         turn = self._acquire()
         if turn is not None:
@@ -43,10 +42,10 @@ class AdmissionGate:
             self._release()
 
     def _acquire(self) -> Event | None:
-        """None for a call that may run now, else what tells it that its turn has come."""
+        """Returns None if the call took a free slot, else the event that signals its turn."""
         with self._lock:
-            if self._available > 0:
-                self._available -= 1
+            if self._free_slot_count > 0:
+                self._free_slot_count -= 1
                 return None
             if len(self._waiting) >= self._waiting_max:
                 raise OverloadedError(self._refusal(), self._retry_seconds)
@@ -55,6 +54,7 @@ class AdmissionGate:
             return turn
 
     def _wait(self, turn: Event, context: grpc.ServicerContext) -> None:
+        # The callback is not registered if the call has already ended.
         if not context.add_callback(turn.set):
             turn.set()
         turn.wait()
@@ -66,9 +66,10 @@ class AdmissionGate:
     def _release(self) -> None:
         with self._lock:
             if self._waiting:
+                # The slot passes to the oldest waiting call.
                 self._waiting.popleft().set()
             else:
-                self._available += 1
+                self._free_slot_count += 1
 
     def _refusal(self) -> str:
         waiting = f" and {self._waiting_max} wait" if self._waiting_max else ""
@@ -76,16 +77,16 @@ class AdmissionGate:
 
 
 class AdmissionInterceptor(grpc.ServerInterceptor):
-    """Leads calls through their gates; what has none is always let in."""
+    """Admits calls through the gate of their method or service; calls without a gate start at once."""
 
     def __init__(self, gates: Mapping[str, AdmissionGate]) -> None:
-        """`gates` go by the full name of a service, or of one of its methods: `package.Service/Method`."""
+        """The keys are full names of services, `package.Service`, or of methods, `package.Service/Method`."""
         self._gates = gates
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Any], details: grpc.HandlerCallDetails
     ) -> Any:
-        """Wraps the handler of one call."""
+        """Returns the handler of one call, which runs within the gate."""
         handler = continuation(details)
         gate = self._gate(details.method.removeprefix("/"))
         if handler is None or gate is None:
@@ -111,8 +112,8 @@ def _unary(behavior: Behavior, gate: AdmissionGate) -> Behavior:
 
 
 def _streaming(behavior: Behavior, gate: AdmissionGate) -> Behavior:
-    def call(given: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+    def call(request_or_iterator: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         with gate.admitted(context):
-            yield from behavior(given, context)
+            yield from behavior(request_or_iterator, context)
 
     return call

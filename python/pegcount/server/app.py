@@ -1,4 +1,4 @@
-"""Puts the server together; the command line and the tests start the same one."""
+"""Builds and starts the server, for the command line and for tests."""
 
 import time
 from collections.abc import Callable
@@ -25,20 +25,20 @@ _RECORDS = records_pb2.DESCRIPTOR.services_by_name["RecordService"].full_name
 _ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name
 SERVICE_NAMES = (_REPORTS, _RECORDS, _ADMIN)
 
-# Threads for what no gate holds: health checks, and calls that are refused or begin.
+# Threads for calls outside the gates: health checks, and calls that are being admitted or refused.
 _SPARE_THREAD_COUNT = 8
 
 Clock = Callable[[], int]
-"""Gives now in microseconds UTC."""
+"""Returns the current time in microseconds UTC."""
 
 
 class ListenError(PegcountError):
-    """The address cannot be listened on."""
+    """The server cannot listen on the address."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A server that is ready for calls."""
+    """A started server."""
 
     grpc_server: grpc.Server
     health: health.HealthServicer
@@ -48,7 +48,7 @@ class RunningServer:
     stop_grace_seconds: float
 
     def stop(self) -> None:
-        """Takes no new calls, lets those in progress finish for a while, then ends."""
+        """Refuses new calls, gives calls in progress `stop_grace_seconds` to finish, then cancels them."""
         self.health.enter_graceful_shutdown()
         self.store_health.stop()
         ended = self.grpc_server.stop(self.stop_grace_seconds)
@@ -58,12 +58,12 @@ class RunningServer:
 
 
 def now_us() -> int:
-    """Now, in microseconds UTC."""
+    """Returns the current time in microseconds UTC."""
     return time.time_ns() // 1_000
 
 
 def build_server(config: Config, store: Store, address: str, clock: Clock = now_us) -> RunningServer:
-    """Starts a server on `HOST:PORT`; port 0 takes any free one. Raises ListenError."""
+    """Starts a server on `HOST:PORT`; port 0 selects a free port. Raises ListenError if it cannot listen."""
     options = [
         ("grpc.max_receive_message_length", config.request_bytes_max),
         ("grpc.max_send_message_length", config.answer_bytes_max),
@@ -96,18 +96,25 @@ def build_server(config: Config, store: Store, address: str, clock: Clock = now_
 
 
 def _gates(config: Config) -> dict[str, AdmissionGate]:
-    """The gate of each service by its name; a health check has none, so that it answers whatever goes on."""
+    """Returns the gates by name of service or method. Health checks bypass them and work under overload."""
     retry_seconds = config.overload_retry_seconds
     calls = AdmissionGate("calls", config.worker_count, config.waiting_call_count_max, retry_seconds)
-    writing = AdmissionGate("write streams", config.write_stream_count_max, 0, retry_seconds)
-    describing = AdmissionGate("reflection streams", config.reflection_stream_count_max, 0, retry_seconds)
-    watching = AdmissionGate("health watches", config.health_watch_count_max, 0, retry_seconds)
-    gates = {_REPORTS: calls, _ADMIN: calls, _RECORDS: writing, f"{health.SERVICE_NAME}/Watch": watching}
-    return {**gates, **dict.fromkeys(REFLECTION_NAMES, describing)}
+    write_streams = AdmissionGate("write streams", config.write_stream_count_max, 0, retry_seconds)
+    reflection_streams = AdmissionGate(
+        "reflection streams", config.reflection_stream_count_max, 0, retry_seconds
+    )
+    health_watches = AdmissionGate("health watches", config.health_watch_count_max, 0, retry_seconds)
+    gates = {
+        _REPORTS: calls,
+        _ADMIN: calls,
+        _RECORDS: write_streams,
+        f"{health.SERVICE_NAME}/Watch": health_watches,
+    }
+    return {**gates, **dict.fromkeys(REFLECTION_NAMES, reflection_streams)}
 
 
 def _thread_count(config: Config) -> int:
-    """Threads enough for all that the gates let in or let wait, so that nobody waits for a thread."""
+    """Returns enough threads for all calls that run or wait in a gate, so that no call waits for a thread."""
     calls = config.worker_count + config.waiting_call_count_max
-    asking = config.reflection_stream_count_max + config.health_watch_count_max
-    return calls + config.write_stream_count_max + asking + _SPARE_THREAD_COUNT
+    streams = config.write_stream_count_max + config.reflection_stream_count_max
+    return calls + streams + config.health_watch_count_max + _SPARE_THREAD_COUNT

@@ -1,4 +1,4 @@
-"""One stream of batches, between the thread that reads and the thread that answers."""
+"""Back-pressure of a write stream: a bounded queue between the reading and the answering thread."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from pegcount.store import PendingWrite, Store
 
 
 class BatchStream:
-    """Batches that were read and not answered yet, in order; never more than `batch_count_max`.
+    """The submitted and not yet answered batches of one stream, in order.
 
-    While there are that many nothing is read, so that HTTP/2 holds the client back.
+    Reading pauses at `batch_count_max` batches, so that HTTP/2 flow control holds the client back.
     """
 
     def __init__(self, store: Store, batch_count_max: int) -> None:
@@ -24,9 +24,9 @@ class BatchStream:
         self._error: Exception | None = None
 
     def read(self, batches: Iterator[bytes]) -> None:
-        """Submits batches until they end, or one is refused, or the stream is ended."""
+        """Submits batches until the client sends no more, a batch fails, or `end` is called."""
         try:
-            while self._has_room():
+            while self._wait_for_room():
                 batch = next(batches, None)
                 if batch is None or not self._submit(batch):
                     break
@@ -36,14 +36,14 @@ class BatchStream:
             self.end()
 
     def outcomes(self) -> Iterator[WriteOutcome]:
-        """What became of each batch, in order, each as soon as it is durable.
+        """Yields the outcome of each batch, in order, as soon as the batch is durable.
 
-        Raises what ended the stream, once all batches before it are answered.
+        After the last outcome, raises the error that ended the stream, if any.
         """
         try:
             while (oldest := self._oldest()) is not None:
                 outcome = oldest.wait()
-                self._forget_oldest()
+                self._remove_oldest()
                 yield outcome
             if self._error is not None:
                 raise self._error
@@ -51,29 +51,29 @@ class BatchStream:
             self.end()
 
     def end(self, error: Exception | None = None) -> None:
-        """Reads no more; what was read is still answered, then `error` is raised.
+        """Stops reading; `outcomes` still yields the submitted batches, then raises `error` if given.
 
-        Only the first call counts.
+        Only the first call has an effect.
         """
         with self._changed:
             if not self._ended:
                 self._ended, self._error = True, error
                 self._changed.notify_all()
 
-    def _has_room(self) -> bool:
-        """Waits for room; whether there is any, which an ended stream has not."""
+    def _wait_for_room(self) -> bool:
+        """Waits until the queue has room; returns False if the stream ended."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended or len(self._pending) < self._batch_count_max)
             return not self._ended
 
     def _submit(self, batch: bytes) -> bool:
-        """Whether the batch was still wanted when it came."""
+        """Submits a batch; returns False if the stream ended first."""
         while not self._ended:
             try:
                 pending = self._store.submit(batch)
             except OverloadedError:
-                # What is on its way already makes room; without any the caller has to try again later.
-                if not self._wait_for_an_answer():
+                # A pending batch may free room in the store. Without one, the client must retry later.
+                if not self._wait_for_answer():
                     raise
                 continue
             with self._changed:
@@ -82,19 +82,21 @@ class BatchStream:
             return True
         return False
 
-    def _wait_for_an_answer(self) -> bool:
-        """Whether there was a batch to wait for."""
+    def _wait_for_answer(self) -> bool:
+        """Waits until a pending batch is answered; returns False if none is pending."""
         with self._changed:
-            before = len(self._pending)
-            self._changed.wait_for(lambda: self._ended or len(self._pending) < before or before == 0)
-            return before > 0
+            count_before = len(self._pending)
+            self._changed.wait_for(
+                lambda: self._ended or len(self._pending) < count_before or count_before == 0
+            )
+            return count_before > 0
 
     def _oldest(self) -> PendingWrite | None:
         with self._changed:
             self._changed.wait_for(lambda: self._ended or bool(self._pending))
             return self._pending[0] if self._pending else None
 
-    def _forget_oldest(self) -> None:
+    def _remove_oldest(self) -> None:
         with self._changed:
             self._pending.popleft()
             self._changed.notify_all()

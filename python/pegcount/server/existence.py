@@ -1,4 +1,4 @@
-"""Whether the company, organization and folder that a request names exist."""
+"""Checks that the company, organization and folder of a request exist."""
 
 from pegcount import core
 from pegcount.errors import NotFoundError
@@ -8,16 +8,16 @@ from pegcount.store import Store
 
 
 def check_exists(query: FolderQuery, store: Store, cancel_token: core.CancelToken) -> None:
-    """Raises NotFoundError for the first of the three that no record held carries.
+    """Raises NotFoundError for the first of company, organization and folder that no stored record has.
 
-    An organization counts only within its company, a folder only within its organization.
+    An organization must exist within its company, a folder within its organization.
     """
     names = {"company": query.company, "organization": query.organization, "folder": query.folder}
-    asked: dict[str, str] = {}
+    path: dict[str, str] = {}
     for kind, name in names.items():
         if not name:
             continue
-        asked[kind] = name
-        if not store.any_match(folder_predicates(**asked), cancel_token):
+        path[kind] = name
+        if not store.any_match(folder_predicates(**path), cancel_token):
             message = f"no record carries {kind} {name!r}"
-            raise NotFoundError(f"{kind.upper()}_NOT_FOUND", kind, message, **asked)
+            raise NotFoundError(f"{kind.upper()}_NOT_FOUND", kind, message, **path)

@@ -1,6 +1,6 @@
 """`RecordService`: streams of batches, each answered once it is durable.
 
-reading thread: message -> store.submit -> queue      (stops while the queue is full)
+reading thread: message -> store.submit -> queue      (pauses while the queue is full)
 call's thread:  queue -> wait until durable -> answer (in the order of the messages)
 """
 
@@ -23,39 +23,39 @@ _SERVICE_NAME = records_pb2.DESCRIPTOR.services_by_name["RecordService"].full_na
 
 
 class RecordService:
-    """Takes records in; `stop` and `join` end its streams and their threads."""
+    """Writes records. `stop` and then `join` end its streams and their reading threads."""
 
     def __init__(self, config: Config, store: Store) -> None:
         self._config = config
         self._store = store
         self._lock = Lock()
-        self._reading: dict[BatchStream, Thread] = {}
+        self._reading_threads: dict[BatchStream, Thread] = {}
         self._stopping = False
 
     def WriteRecords(
         self, batches: Iterator[bytes], context: grpc.ServicerContext
     ) -> Iterator[records_pb2.WriteRecordsResponse]:
-        """Writes batches of records, which come as the bytes of their messages."""
+        """Writes batches of records, each a serialized message; yields a response per batch."""
         stream = BatchStream(self._store, self._config.stream_batch_count_max)
         self._start_reading(stream, batches)
         for outcome in stream.outcomes():
             yield _response(outcome)
 
     def stop(self) -> None:
-        """Ends all streams as soon as what they read is answered, those about to begin too."""
+        """Ends all present and future streams, after the answers to the batches already read."""
         with self._lock:
             self._stopping = True
-            streams = list(self._reading)
+            streams = list(self._reading_threads)
         for stream in streams:
             stream.end(_stopping_error())
 
     def join(self, seconds: float) -> None:
-        """Waits until no stream is read any more, but not for ever."""
-        until = time.monotonic() + seconds
+        """Waits up to `seconds` for all reading threads to end."""
+        deadline = time.monotonic() + seconds
         with self._lock:
-            threads = list(self._reading.values())
+            threads = list(self._reading_threads.values())
         for thread in threads:
-            thread.join(max(0.0, until - time.monotonic()))
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _start_reading(self, stream: BatchStream, batches: Iterator[bytes]) -> None:
         thread = Thread(target=self._read, args=(stream, batches), name="batches", daemon=True)
@@ -63,18 +63,18 @@ class RecordService:
             if self._stopping:
                 stream.end(_stopping_error())
             thread.start()
-            self._reading[stream] = thread
+            self._reading_threads[stream] = thread
 
     def _read(self, stream: BatchStream, batches: Iterator[bytes]) -> None:
         try:
             stream.read(batches)
         finally:
             with self._lock:
-                del self._reading[stream]
+                del self._reading_threads[stream]
 
 
 def add_record_service(service: RecordService, server: grpc.Server) -> None:
-    """Adds the service; its messages stay bytes, which the core alone parses."""
+    """Adds the service to the server. Requests stay bytes, as only the core parses them."""
     handler: _Handler = grpc.stream_stream_rpc_method_handler(
         service.WriteRecords,
         request_deserializer=None,

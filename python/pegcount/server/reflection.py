@@ -1,7 +1,7 @@
 """Server reflection, v1 and v1alpha, with the comments of the proto files.
 
-Descriptors that Python holds at run time carry no comments, so the files of the
-contract are answered from the descriptor set that was generated with them.
+The descriptors of the Python runtime lack comments, so the answers take the proto files of
+the service from the generated descriptor set.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,11 +12,11 @@ import grpc
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-# Only files that are imported can be answered, and no message refers to the reasons.
+# Reflection finds imported files only, and no other proto file imports this one.
 from pegcount.v1 import error_reason_pb2  # noqa: F401
 
 REFLECTION_NAMES = (reflection.SERVICE_NAME, "grpc.reflection.v1.ServerReflection")
-"""Both versions of the reflection service."""
+"""Full names of both versions of the reflection service."""
 
 
 class CommentedReflection(reflection.ReflectionServicer):  # type: ignore[misc]
@@ -24,8 +24,8 @@ class CommentedReflection(reflection.ReflectionServicer):  # type: ignore[misc]
 
     def __init__(self, service_names: Iterable[str]) -> None:
         super().__init__(service_names)
-        bytes_of_set = files("pegcount.v1").joinpath("descriptors.binpb").read_bytes()
-        commented = FileDescriptorSet.FromString(bytes_of_set).file
+        descriptor_set = files("pegcount.v1").joinpath("descriptors.binpb").read_bytes()
+        commented = FileDescriptorSet.FromString(descriptor_set).file
         self._commented = {file.name: file.SerializeToString() for file in commented}
         self._service_of_method = {
             f"{file.package}.{service.name}.{method.name}": f"{file.package}.{service.name}"
@@ -43,7 +43,7 @@ class CommentedReflection(reflection.ReflectionServicer):  # type: ignore[misc]
         for request in request_iterator:
             (response,) = super().ServerReflectionInfo(iter([self._with_known_symbol(request)]), context)
             response.original_request.CopyFrom(request)
-            # Writing to the files of another answer would turn it into an answer with files.
+            # Assigning files to an answer of another kind would turn it into an answer with files.
             if response.HasField("file_descriptor_response"):
                 plain = response.file_descriptor_response.file_descriptor_proto
                 plain[:] = [self._with_comments(file) for file in plain]
@@ -52,7 +52,7 @@ class CommentedReflection(reflection.ReflectionServicer):  # type: ignore[misc]
     def _with_known_symbol(
         self, request: reflection_pb2.ServerReflectionRequest
     ) -> reflection_pb2.ServerReflectionRequest:
-        """The same question; Python's descriptors know the methods of a service only by the service."""
+        """Replaces the name of a method by that of its service: Python's descriptor pool finds no methods."""
         service = self._service_of_method.get(request.file_containing_symbol)
         if service is None:
             return request
@@ -63,7 +63,7 @@ class CommentedReflection(reflection.ReflectionServicer):  # type: ignore[misc]
 
 
 def add_reflection(server: grpc.Server, service_names: Sequence[str]) -> None:
-    """Adds both versions of the reflection service, which list themselves too."""
+    """Adds both versions of the reflection service to the server; they list themselves, too."""
     servicer: Any = CommentedReflection((*service_names, *REFLECTION_NAMES))
     handler = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,

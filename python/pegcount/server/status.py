@@ -1,4 +1,4 @@
-"""From exceptions to gRPC statuses: the only place that makes one."""
+"""Converts errors to gRPC statuses; only this module creates a status."""
 
 import logging
 import uuid
@@ -34,24 +34,25 @@ _CODES: dict[type[errors.PegcountError], int] = {
     errors.NotImplementedYetError: code_pb2.UNIMPLEMENTED,
 }
 
-# A status travels in trailers, of which clients take 8 KiB by default and else see RESOURCE_EXHAUSTED: the
-# message as text, where a byte may take three, and once more with the details, where three may take four.
+# Trailers carry the status twice: the message alone, percent-encoded in up to 3 bytes per byte, and the
+# message with the details, base64-encoded in 4 bytes per 3 bytes. By default, clients accept 8 KiB of
+# trailers and replace the status by RESOURCE_EXHAUSTED beyond that.
 _TEXT_BYTES_MAX = 700
 _DETAILS_BYTES_MAX = 3_500
 
-# What a method may raise: a fault of the core is no `Exception`, and gRPC would leave its call open for ever.
-_ANY = (Exception, core.PanicException)
+# `PanicException`, from a panic of the core, is a BaseException, and gRPC would never end its call.
+_CAUGHT = (Exception, core.PanicException)
 
 Handler = Callable[[Any, grpc.ServicerContext], Any]
 
 
 class StatusInterceptor(grpc.ServerInterceptor):
-    """Turns what a method raises into a status with details; nothing else leaves the server."""
+    """Turns each exception of a method into a status with details."""
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Any], details: grpc.HandlerCallDetails
     ) -> Any:
-        """Wraps the handler of one call."""
+        """Returns the handler of one call, which deserializes requests itself and catches all exceptions."""
         handler = continuation(details)
         if handler is None:
             return None
@@ -69,7 +70,7 @@ class StatusInterceptor(grpc.ServerInterceptor):
 
 
 def status_of(error: BaseException) -> status_pb2.Status:
-    """The status of an exception; one that is no PegcountError is INTERNAL and gets logged."""
+    """Returns the status of an exception; logs an exception outside the table and returns INTERNAL."""
     code = _CODES.get(type(error)) if isinstance(error, errors.PegcountError) else None
     if code is None or not isinstance(error, errors.PegcountError):
         return _internal(error)
@@ -81,7 +82,7 @@ def _unary(handler: Any) -> Handler:
     def call(request: bytes, context: grpc.ServicerContext) -> Any:
         try:
             return handler.unary_unary(_read(request, handler.request_deserializer), context)
-        except _ANY as error:
+        except _CAUGHT as error:
             _abort(error, context)
 
     return call
@@ -96,14 +97,14 @@ def _streaming(handler: Any) -> Handler:
                 yield from handler.stream_stream(_read_each(request, deserialize), context)
             else:
                 yield from handler.unary_stream(_read(request, deserialize), context)
-        except _ANY as error:
+        except _CAUGHT as error:
             _abort(error, context)
 
     return call
 
 
 def _read(request: bytes, deserialize: Callable[[bytes], Any] | None) -> Any:
-    """The message of a request, or its bytes; gRPC's own reading would call bytes that are none INTERNAL."""
+    """Deserializes a request, if the method wants a message. gRPC itself would answer INTERNAL on failure."""
     if deserialize is None:
         return request
     try:
@@ -113,7 +114,7 @@ def _read(request: bytes, deserialize: Callable[[bytes], Any] | None) -> Any:
 
 
 def _read_each(requests: Iterator[bytes], deserialize: Callable[[bytes], Any] | None) -> Iterator[Any]:
-    """The messages of a stream; gRPC raises where the caller has gone."""
+    """Deserializes the requests of a stream; gRPC raises RpcError if the client cancels."""
     try:
         for request in requests:
             yield _read(request, deserialize)
@@ -145,7 +146,7 @@ def _details(error: errors.PegcountError) -> Iterator[Message]:
 
 
 def _bad_request(violations: Sequence[errors.Violation], bytes_max: int) -> error_details_pb2.BadRequest:
-    """The violations; where one status has no room for all, the last entry tells how many are left out."""
+    """Returns the violations that fit in `bytes_max`, and a last entry that counts the omitted ones."""
     bad_request = error_details_pb2.BadRequest()
     for i, violation in enumerate(violations):
         field_violation = error_details_pb2.BadRequest.FieldViolation(

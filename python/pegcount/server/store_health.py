@@ -1,4 +1,4 @@
-"""Tells by health whether records can be written."""
+"""Health of `RecordService`: whether the store can write records."""
 
 from threading import Event, Thread
 
@@ -8,7 +8,7 @@ from pegcount.store import Store
 
 
 class StoreHealth:
-    """Polls the store and sets the health of one service accordingly."""
+    """Polls the store and sets the health of a service to SERVING or NOT_SERVING."""
 
     def __init__(
         self, status: health.HealthServicer, store: Store, service: str, poll_seconds: float
@@ -22,12 +22,12 @@ class StoreHealth:
         self._thread = Thread(target=self._run, name="store health", daemon=True)
 
     def start(self) -> None:
-        """Polls once, then in a thread of its own until `stop`."""
+        """Polls once, then from a new thread until `stop`."""
         self._poll()
         self._thread.start()
 
     def stop(self) -> None:
-        """Polls no more."""
+        """Stops polling and waits for the thread to end."""
         self._stop.set()
         self._thread.join()
 
@@ -37,7 +37,7 @@ class StoreHealth:
 
     def _poll(self) -> None:
         serving = self._store.write_fault is None
-        # Each setting is sent to everybody who watches, whether it changes anything or not.
+        # `set` notifies all watching clients even if the state is unchanged.
         if serving != self._serving:
             self._serving = serving
             state = health_pb2.HealthCheckResponse
