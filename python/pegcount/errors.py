@@ -1,7 +1,7 @@
-"""Everything that can go wrong, as one tree of exceptions.
+"""The exception hierarchy of the service.
 
-Each class carries the name of its `ErrorReason` and the reason's metadata; what
-gRPC makes of a class is decided in `server.status` alone.
+Each error carries the name of its `ErrorReason` and the metadata that the proto documents
+for the reason. `server.status` maps error classes to gRPC status codes.
 """
 
 import dataclasses
@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing that is wrong with a request.
+    """One rule that a request breaks.
 
-    `reason` is the name of an `ErrorReason` without its prefix, `metadata` what the
-    proto documents for it besides `field`.
+    `reason` is the name of an `ErrorReason` without its prefix; `metadata` holds the metadata
+    that the proto documents for the reason, except `field`.
     """
 
     field: str
@@ -23,7 +23,7 @@ class Violation:
 
 
 class PegcountError(Exception):
-    """Base of all errors that a caller can do something about."""
+    """Base of all expected errors. Any other exception is a bug and becomes INTERNAL_FAULT."""
 
     reason = "INTERNAL_FAULT"
 
@@ -33,7 +33,7 @@ class PegcountError(Exception):
 
 
 class InvalidRequestError(PegcountError):
-    """A request breaks rules; `violations` has every one of them."""
+    """A request is invalid; `violations` lists all broken rules, and `reason` is that of the first."""
 
     def __init__(self, violations: list[Violation]) -> None:
         super().__init__(
@@ -46,7 +46,7 @@ class InvalidRequestError(PegcountError):
 
 
 class CellLimitError(InvalidRequestError):
-    """An answer needs more cells than allowed; found while scanning."""
+    """The answer needs more cells than `cell_count_max`; raised during the scan."""
 
     def __init__(self, message: str, **metadata: object) -> None:
         texts = {name: str(value) for name, value in metadata.items()}
@@ -54,14 +54,14 @@ class CellLimitError(InvalidRequestError):
 
 
 class MalformedMessageError(InvalidRequestError):
-    """The bytes of a request or of a batch are no valid message."""
+    """The bytes of a request or of a batch are not a valid protobuf message."""
 
     def __init__(self, message: str) -> None:
         super().__init__([Violation("", "MALFORMED_MESSAGE", message)])
 
 
 class BatchLimitError(InvalidRequestError):
-    """A batch has more records than one batch may have."""
+    """A batch has more than `batch_row_count_max` records."""
 
     def __init__(self, message: str, **metadata: object) -> None:
         texts = {name: str(value) for name, value in metadata.items()}
@@ -69,7 +69,7 @@ class BatchLimitError(InvalidRequestError):
 
 
 class NotFoundError(PegcountError):
-    """An object that the caller may know of does not exist."""
+    """An object that the request names does not exist."""
 
     def __init__(self, reason: str, resource_type: str, message: str, **metadata: object) -> None:
         super().__init__(message, **metadata)
@@ -78,29 +78,29 @@ class NotFoundError(PegcountError):
 
 
 class DeadlineError(PegcountError):
-    """The caller's deadline passed while the work was under way."""
+    """The deadline passed before the work was done."""
 
     reason = "DEADLINE_PASSED"
 
 
 class QueryTimeLimitError(PegcountError):
-    """The work ran longer than the server allows."""
+    """The query ran longer than `query_seconds_max`."""
 
     reason = "QUERY_TIME_LIMIT_PASSED"
 
 
 class CancelledError(PegcountError):
-    """The caller no longer wants the answer."""
+    """The caller cancelled the call or disconnected."""
 
 
 class AnswerTooLargeError(PegcountError):
-    """The answer is larger than one message may be."""
+    """The answer has more than `answer_bytes_max` bytes."""
 
     reason = "ANSWER_TOO_LARGE"
 
 
 class OverloadedError(PegcountError):
-    """There is too much to do; the caller may try again after `retry_seconds`."""
+    """The server or the store is overloaded; the caller may retry after `retry_seconds`."""
 
     reason = "OVERLOADED"
 
@@ -110,32 +110,32 @@ class OverloadedError(PegcountError):
 
 
 class ServerStoppingError(PegcountError):
-    """The server is about to end; another one may do what it did not."""
+    """The server is stopping; the caller may send unanswered batches to its successor."""
 
     reason = "SERVER_STOPPING"
 
 
 class StoreReadOnlyError(PegcountError):
-    """The store cannot make records durable now."""
+    """The store currently cannot make records durable."""
 
     reason = "STORE_READ_ONLY"
 
 
 class DataDamagedError(PegcountError):
-    """A file needed for the answer fails its checksum."""
+    """A file that the answer needs is damaged, for example fails its checksum."""
 
     reason = "DATA_DAMAGED"
 
 
 class NotImplementedYetError(PegcountError):
-    """The method is part of the contract but not built yet."""
+    """The method is part of the contract but not implemented yet."""
 
     reason = "NOT_IMPLEMENTED"
 
 
 class StoreOpenError(PegcountError):
-    """A data directory cannot be opened: missing, in use, or of a newer format."""
+    """A data directory cannot be opened: it is missing, in use, or has a newer format."""
 
 
 class ImportFileError(PegcountError):
-    """A file cannot be imported at all."""
+    """A file cannot be imported at all, for example because its header cannot be read."""

@@ -1,4 +1,4 @@
-"""What flows between the steps: frozen values that every step may know."""
+"""Immutable values that pass between request, calendar, store and response."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -11,7 +11,7 @@ from pegcount.zone import Zone
 
 
 class Granularity(IntEnum):
-    """Width of a bin; the numbers are those of `pegcount.v1.Granularity`."""
+    """Width of a bin, with the numbers of `pegcount.v1.Granularity`."""
 
     MINUTE = 1
     FIVE_MINUTES = 2
@@ -24,7 +24,7 @@ class Granularity(IntEnum):
 
 
 class SessionKind(IntEnum):
-    """What a session was; the numbers are those of `pegcount.v1.SessionKind`."""
+    """Kind of a session, with the numbers of `pegcount.v1.SessionKind`."""
 
     CALL = 1
     ASR = 2
@@ -32,31 +32,31 @@ class SessionKind(IntEnum):
 
 
 class ParsedTime(Protocol):
-    """A well-formed time text, of which the zone may still be needed to know the instant."""
+    """A well-formed time; a local time becomes an instant only in a time zone."""
 
     def instant_us(self, zone: Zone) -> int:
-        """The instant in microseconds UTC; `zone` matters only where the text has none."""
+        """Returns the instant in microseconds UTC; `zone` is used only if the text had no UTC offset."""
 
 
 class Calendar(Protocol):
-    """What validating a request needs of the calendar."""
+    """The functions of `pegcount.calendar` that validate requests; `request` does not import the package."""
 
     def zone(self, name: str) -> Zone | None:
-        """The zone of an IANA name, None for any other text."""
+        """Returns the zone with an IANA name, or None for any other text."""
 
     def parse_time(self, text: str) -> ParsedTime | None:
-        """A time as requests write it, None for any other text."""
+        """Parses the text of a time; returns None for any other text."""
 
     def parse_date(self, text: str) -> int | None:
-        """Days since 1970-01-01 of a date as requests write it, None for any other text."""
+        """Parses the text of a date into days since 1970-01-01; returns None for any other text."""
 
     def tzdata_version(self) -> str:
-        """Version of the time zone rules."""
+        """Returns the version of the time zone rules."""
 
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """An integer column lies in [low, high], both inclusive; absent never does."""
+    """An integer column is in [low, high], both inclusive. An absent value does not match."""
 
     column: str
     low: int
@@ -65,7 +65,7 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """A column equals one of the values; absent never does."""
+    """A column equals one of the values. An absent value does not match."""
 
     column: str
     values: tuple[int, ...] | tuple[str, ...]
@@ -73,7 +73,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class TextMatch:
-    """A text column compares with a text; `how` is one of the four names of `TextFilter`."""
+    """A text column matches a text; `how` is the name of one of the four comparisons of `TextFilter`."""
 
     column: str
     how: str
@@ -82,7 +82,7 @@ class TextMatch:
 
 @dataclass(frozen=True, slots=True)
 class InNetwork:
-    """A text column is an address within a CIDR block; unreadable ones never are."""
+    """A text column is an IP address within a CIDR block. Any other text does not match."""
 
     column: str
     network: str
@@ -90,19 +90,19 @@ class InNetwork:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """A column has a value (`wanted`) or has none (not `wanted`)."""
+    """A column has a value if `wanted`, or is absent if not `wanted`."""
 
     column: str
     wanted: bool
 
 
 Predicate = Between | OneOf | TextMatch | InNetwork | Present
-"""One condition on a record; those of one query must all hold."""
+"""A condition on one column of a record. A record matches a query if all predicates hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class UsageQuery:
-    """A valid request for session usage; `to_us` is None where it is now."""
+    """A valid request for session usage. A range without an end, to now, has None as `to_us`."""
 
     from_us: int
     to_us: int | None
@@ -114,13 +114,14 @@ class UsageQuery:
 
 @dataclass(frozen=True, slots=True)
 class OrderTerm:
-    """One name to order by."""
+    """One sort term: a returned field and its direction."""
 
     name: str
     descending: bool
 
 
-# Fields of the active sessions report that are called otherwise in records.
+# Fields of the active sessions report that have another name in records.
+_AGGREGATES = ("quantity", "duration")
 _COLUMN_OF_FIELD = {"session_setup_time": "setup_time", "session_start_time": "answer_time"}
 
 
@@ -138,14 +139,14 @@ class ActiveQuery:
 
     @property
     def key_columns(self) -> tuple[str, ...]:
-        """Columns of the records that make up the key: all fields but the aggregates."""
-        keys = (name for name in self.fields if name not in ("quantity", "duration"))
+        """Columns of the records to group by: all returned fields except the aggregates."""
+        keys = (name for name in self.fields if name not in _AGGREGATES)
         return tuple(_COLUMN_OF_FIELD.get(name, name) for name in keys)
 
 
 @dataclass(frozen=True, slots=True)
 class FolderQuery:
-    """A valid request for folder statistics; dates are days since 1970-01-01, inclusive."""
+    """A valid request for folder statistics. Dates are days since 1970-01-01, both inclusive."""
 
     company: str
     organization: str
@@ -158,7 +159,7 @@ class FolderQuery:
 
 @dataclass(frozen=True, slots=True)
 class QualityQuery:
-    """A valid request for origination quality; `to_us` is None where it is now."""
+    """A valid request for origination quality. A range without an end, to now, has None as `to_us`."""
 
     from_us: int
     to_us: int | None
@@ -171,11 +172,10 @@ class QualityQuery:
 class Bins:
     """The bins of one report.
 
-    Bin i is [edge_us[i], edge_us[i + 1]), in microseconds UTC; both arrays have shape
-    (bins + 1,), or (0,) where there are no bins. `calendar_us` are the edges of the whole
-    calendar bins, `edge_us` those of what is asked of them: the same but where a range
-    clips the first and the last bin. The first `warmup_count` bins lie before the range;
-    only a moving average reads them.
+    Bin i is [edge_us[i], edge_us[i + 1]), in microseconds UTC. Both arrays have the shape
+    (bins + 1,), or (0,) without bins. `calendar_us` holds the edges of whole calendar bins.
+    `edge_us` is the same, or clips the first and the last bin to the range. The first
+    `warmup_count` bins precede the range and serve the moving average only.
     """
 
     edge_us: NDArray[np.int64]
@@ -186,16 +186,16 @@ class Bins:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to scan."""
+        """Whether there are zero bins."""
         return len(self.edge_us) == 0
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """The sums of a cell.
+    """The sums that a scan computes per cell.
 
-    "sessions": records. "calls": calls, answered calls, milliseconds from answer to end.
-    "elapsed": sessions, milliseconds since answer as of `as_of_us`.
+    "sessions" counts records. "calls" counts calls and answered calls, and sums the milliseconds from
+    answer to end. "elapsed" counts sessions, and sums the milliseconds from answer to `as_of_us`.
     """
 
     name: str
@@ -204,21 +204,21 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a store is asked: integer sums per bin and group over the records that meet all predicates."""
+    """A query to a store for integer sums per bin and group over the records that match all predicates."""
 
     edge_us: NDArray[np.int64] | None
-    """Bins of the setup time, shape (bins + 1,), or (0,) for no bins; None is one bin of all time."""
+    """Edges of the bins, shape (bins + 1,), or (0,) without bins; None is one bin that spans all time."""
     predicates: tuple[Predicate, ...]
     keys: tuple[str, ...]
     """Columns to group by."""
     measure: Measure
     code_deck: int | None = None
-    """Stands in place of the rates that the records carry."""
+    """Id of the code deck that supplies the rate fields; None takes them from the records."""
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedRecord:
-    """One record of a batch that was not taken; `reason` is the number of a `RejectReason`."""
+    """One rejected record of a batch; `reason` is the number of a `RejectReason`."""
 
     index: int
     reason: int
@@ -227,19 +227,19 @@ class RejectedRecord:
 
 @dataclass(frozen=True, slots=True)
 class WriteOutcome:
-    """What became of one batch; the four add up to it."""
+    """The outcome of one batch, of which each record is accepted, replaced, a duplicate or rejected."""
 
     accepted: int
     replaced: int
     duplicates: int
     rejected: tuple[RejectedRecord, ...]
     batch_id: str | None = None
-    """The caller's name for the batch."""
+    """The id that the caller gave the batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class CodeDeckEntry:
-    """One destination of a code deck: leading digits, name and country ("" is none)."""
+    """One destination of a code deck: leading digits, name and country, which may be empty."""
 
     code: str
     name: str
@@ -248,17 +248,17 @@ class CodeDeckEntry:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long records are kept; None is no limit."""
+    """How long records are retained; None is unlimited."""
 
     days: int | None = None
-    """UTC days, today included."""
+    """UTC days, including today."""
     bytes: int | None = None
-    """Bytes of segments, newest days first; the newest day is kept whatever its size."""
+    """Bytes of segments; the oldest days beyond it are dropped, but never the newest day."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreInfo:
-    """What a store holds; times are microseconds UTC, None without records."""
+    """Counts of a store. Times are microseconds UTC, None without records."""
 
     records: int
     unsealed_records: int
