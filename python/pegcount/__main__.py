@@ -1,4 +1,4 @@
-"""`python -m pegcount`."""
+"""Runs the command line as `python -m pegcount`."""
 
 from pegcount.cli import app
 

@@ -1,4 +1,4 @@
-"""A client of the service: one channel, the stubs, writing in a stream, and errors as sentences."""
+"""A client of the service: report and admin stubs, a record writer with retries, and readable errors."""
 
 import random
 import time
@@ -18,10 +18,10 @@ from pegcount.v1 import admin_pb2_grpc, records_pb2, reports_pb2_grpc
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 
-# A year of five-minute bins is more than the 4 MiB that gRPC takes by itself.
+# An answer with a year of five-minute bins exceeds the 4 MiB that gRPC accepts by default.
 _ANSWER_BYTES_MAX = 64 * 1024 * 1024
 
-# gRPC itself would look every two minutes at last whether a server is back.
+# By default, gRPC backs off to one reconnection attempt every two minutes.
 _RECONNECT_MS_MAX = 2_000
 
 _WriteRecords: TypeAlias = "grpc.StreamStreamMultiCallable[bytes, records_pb2.WriteRecordsResponse]"
@@ -29,11 +29,11 @@ _WRITE_RECORDS = "/pegcount.v1.RecordService/WriteRecords"
 
 
 class CallError(PegcountError):
-    """A call to the server failed; the message is for a person."""
+    """A call to the server failed; the message is meant for people."""
 
 
 class Client:
-    """Calls one server; leaving its block closes the channel and turns failures into CallError."""
+    """Calls one server. Leaving its block closes the channel and raises CallError for a gRPC error."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -48,7 +48,7 @@ class Client:
         self.admin = admin_pb2_grpc.AdminServiceStub(self._channel)
 
     def record_writer(self, config: Config) -> "RecordWriter":
-        """What writes batches of records to the server; to be used as a block of its own."""
+        """Returns a writer for batches of records, to be used as a context manager."""
         return RecordWriter(self._channel, config)
 
     def __enter__(self) -> "Client":
@@ -67,11 +67,10 @@ class Client:
 
 
 class RecordWriter:
-    """Streams batches to a server; several may be on their way at once.
+    """Streams batches to a server, with several unanswered batches at once. Not thread-safe.
 
-    What a server that is away, stopping or overloaded left unanswered is sent again, in the
-    same order: records are told apart by key and version, so nothing counts twice. For use
-    by one thread.
+    If the server is unreachable, stopping or overloaded, the writer resends all unanswered batches
+    in order. That is safe because a record is identified by key and version, so it counts once.
     """
 
     def __init__(self, channel: grpc.Channel, config: Config) -> None:
@@ -84,7 +83,7 @@ class RecordWriter:
         self._failure_count = 0
 
     def submit(self, batch: bytes) -> "SentBatch":
-        """Sends a `WriteRecordsRequest` in wire form on its way; how many wait is for the caller to bound."""
+        """Queues a serialized `WriteRecordsRequest` for sending; the caller bounds the unanswered batches."""
         sent = SentBatch(self, batch)
         self._unanswered.append(sent)
         if self._stream is None:
@@ -94,9 +93,9 @@ class RecordWriter:
         return sent
 
     def take_answer(self) -> None:
-        """Waits for the answer to the oldest batch, or sends all unanswered ones again.
+        """Waits for the answer to the oldest batch, or resends all unanswered batches after a failure.
 
-        Raises grpc.RpcError where the server refuses the batch, or fails again and again.
+        Raises grpc.RpcError if the server refuses the batch or `retry_count_max` retries fail in a row.
         """
         if self._stream is None:
             self._open()
@@ -130,15 +129,15 @@ class RecordWriter:
         server_seconds = _retry_seconds(error)
         if server_seconds is None or self._failure_count >= self._config.retry_count_max:
             raise error
-        backoff_seconds = self._config.retry_seconds_min * 2**self._failure_count
-        seconds = min(backoff_seconds, self._config.retry_seconds_max)
+        exponential_seconds = self._config.retry_seconds_min * 2**self._failure_count
+        backoff_seconds = min(exponential_seconds, self._config.retry_seconds_max)
         self._failure_count += 1
-        # Clients that were refused together must not come back together.
-        time.sleep(server_seconds + seconds * random.uniform(0.5, 1.0))
+        # Jitter: clients that were refused at the same time retry at different times.
+        time.sleep(server_seconds + backoff_seconds * random.uniform(0.5, 1.0))
 
 
 class SentBatch:
-    """A batch on its way to a server."""
+    """A batch that may still be unanswered."""
 
     def __init__(self, writer: RecordWriter, batch: bytes) -> None:
         self.batch = batch
@@ -146,14 +145,14 @@ class SentBatch:
         self._writer = writer
 
     def wait(self) -> WriteOutcome:
-        """Returns once the server has acknowledged the batch; raises grpc.RpcError where it does not."""
+        """Waits until the server has acknowledged the batch; raises grpc.RpcError if it refuses the batch."""
         while self.outcome is None:
             self._writer.take_answer()
         return self.outcome
 
 
 class _OpenStream:
-    """One call of WriteRecords: a queue that gRPC sends from, and the answers."""
+    """One call of WriteRecords: a queue of batches that gRPC sends, and the iterator of answers."""
 
     def __init__(self, write_records: _WriteRecords) -> None:
         self._batches: SimpleQueue[bytes | None] = SimpleQueue()
@@ -169,7 +168,7 @@ class _OpenStream:
         return answer
 
     def close(self) -> None:
-        """Ends the call, and with the queue the thread of gRPC that reads it."""
+        """Cancels the call, and ends the gRPC thread that reads the queue."""
         self._batches.put(None)
         self._call.cancel()
 
@@ -181,7 +180,7 @@ def _outcome(answer: records_pb2.WriteRecordsResponse) -> WriteOutcome:
 
 
 def _retry_seconds(error: grpc.RpcError) -> float | None:
-    """Seconds that the server asks to wait before another try, None where another try is of no use."""
+    """Returns the seconds that the server asks to wait before a retry, or None if a retry is useless."""
     if not isinstance(error, grpc.Call):
         return None
     if error.code() is grpc.StatusCode.UNAVAILABLE:

@@ -1,4 +1,4 @@
-"""The Rust core, as the rest of the service sees it: the only file that imports the extension."""
+"""The API of the Rust core; the only file that imports the extension module."""
 
 from pegcount._aggcore import (
     BatchCounts,

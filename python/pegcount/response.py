@@ -1,7 +1,7 @@
-"""The bytes of answers: what the request came to mean, and after it what the core made.
+"""Serialized answers: a header from Python, followed by the body from the core.
 
-Protobuf messages merge: the bytes of one after the bytes of another are a message with the fields of
-both. So what the core made is neither parsed nor written again, however long it is.
+Protobuf messages merge by concatenation: the bytes of two messages parse as one message with the
+fields of both. The body, which may be long, is therefore neither parsed nor serialized again.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,47 +22,49 @@ _NOTICE_TEXTS = {
 }
 
 Notices = Iterable[reports_pb2.NoticeCode]
-_HEAD_CACHE_SIZE: Final = 256
-"""Heads of answers that are cached, some 150 bytes each: the same are asked for again and again."""
+_HEADER_CACHE_SIZE: Final = 256
+"""Headers in the cache, about 150 bytes each. Dashboards repeat their requests."""
 
 
 def usage(
     body: bytes, bins: Bins, granularity: Granularity, zone: Zone, now_us: int, notices: Notices
 ) -> bytes:
-    """The answer to `QueryAsrUsage`."""
-    return _head(reports_pb2.QueryAsrUsageResponse, bins, granularity, zone, now_us, notices) + body
+    """Returns the serialized `QueryAsrUsageResponse`."""
+    return _header(reports_pb2.QueryAsrUsageResponse, bins, granularity, zone, now_us, notices) + body
 
 
 def active(body: bytes, zone: Zone, now_us: int) -> bytes:
-    """The answer to `QueryActiveSessions`."""
+    """Returns the serialized `QueryActiveSessionsResponse`."""
     now = _time(now_us, zone)
     resolved = reports_pb2.ResolvedRange(from_time=now, to_time=now, time_zone=zone.name, generated_at=now)
     return reports_pb2.QueryActiveSessionsResponse(range=resolved, as_of=now).SerializeToString() + body
 
 
 def folder(body: bytes, bins: Bins, zone: Zone, now_us: int, notices: Notices) -> bytes:
-    """The answer to `QueryFolderStats`."""
-    return _head(reports_pb2.QueryFolderStatsResponse, bins, Granularity.DAY, zone, now_us, notices) + body
+    """Returns the serialized `QueryFolderStatsResponse`."""
+    return _header(reports_pb2.QueryFolderStatsResponse, bins, Granularity.DAY, zone, now_us, notices) + body
 
 
 def quality(
     body: bytes, bins: Bins, granularity: Granularity, zone: Zone, now_us: int, notices: Notices
 ) -> bytes:
-    """The answer to `QueryOriginationQuality`."""
-    head = _head(reports_pb2.QueryOriginationQualityResponse, bins, granularity, zone, now_us, notices)
-    return head + body
+    """Returns the serialized `QueryOriginationQualityResponse`."""
+    header = _header(reports_pb2.QueryOriginationQualityResponse, bins, granularity, zone, now_us, notices)
+    return header + body
 
 
 def retention(limits: Retention) -> admin_pb2.Retention:
-    """How long records are kept, as a message."""
+    """Returns the message of a retention."""
     return admin_pb2.Retention(days=limits.days, bytes=limits.bytes)
 
 
-def store_info(info: StoreInfo, utc: Zone, server: str, tzdata: str) -> admin_pb2.GetStoreInfoResponse:
-    """The answer to `GetStoreInfo`."""
+def store_info(
+    info: StoreInfo, utc: Zone, server_version: str, tzdata_version: str
+) -> admin_pb2.GetStoreInfoResponse:
+    """Returns the `GetStoreInfoResponse`, with times in UTC."""
     return admin_pb2.GetStoreInfoResponse(
-        server_version=server,
-        tzdata_version=tzdata,
+        server_version=server_version,
+        tzdata_version=tzdata_version,
         records=info.records,
         unsealed_records=info.unsealed_records,
         active_records=info.active_records,
@@ -73,30 +75,33 @@ def store_info(info: StoreInfo, utc: Zone, server: str, tzdata: str) -> admin_pb
     )
 
 
-def _head(
-    answer: Callable[..., Message],
+def _header(
+    message_class: Callable[..., Message],
     bins: Bins,
     granularity: Granularity,
     zone: Zone,
     now_us: int,
     notices: Notices,
 ) -> bytes:
-    """The fields that the answers of all reports with bins have."""
-    generated = answer(range=reports_pb2.ResolvedRange(generated_at=_time(now_us, zone)))
-    head = _cached_head(answer, bins.from_us, bins.to_us, granularity, zone, tuple(notices))
-    return head + generated.SerializeToString()
+    """Returns the serialized header of an answer with bins: range, granularity and notices.
+
+    `generated_at` follows as a second `range`, which merges into the first.
+    """
+    generated = message_class(range=reports_pb2.ResolvedRange(generated_at=_time(now_us, zone)))
+    header = _cached_header(message_class, bins.from_us, bins.to_us, granularity, zone, tuple(notices))
+    return header + generated.SerializeToString()
 
 
-@lru_cache(_HEAD_CACHE_SIZE)
-def _cached_head(
-    answer: Callable[..., Message],
+@lru_cache(_HEADER_CACHE_SIZE)
+def _cached_header(
+    message_class: Callable[..., Message],
     from_us: int,
     to_us: int,
     granularity: Granularity,
     zone: Zone,
     notices: tuple[reports_pb2.NoticeCode, ...],
 ) -> bytes:
-    """Of these what is the same whenever it is asked."""
+    """Returns the cacheable fields of the header: all except `generated_at`."""
     resolved = reports_pb2.ResolvedRange(
         from_time=_time(from_us, zone),
         to_time=_time(to_us, zone),
@@ -104,7 +109,7 @@ def _cached_head(
         granularity=reports_pb2.Granularity.Name(granularity),
     )
     messages = [reports_pb2.Notice(code=code, text=_NOTICE_TEXTS[code]) for code in notices]
-    return answer(range=resolved, notices=messages).SerializeToString()
+    return message_class(range=resolved, notices=messages).SerializeToString()
 
 
 def _time(us: int, zone: Zone) -> str:
