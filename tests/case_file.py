@@ -12,8 +12,8 @@ from pathlib import Path
 from google.protobuf import text_format, timestamp_pb2
 from google.protobuf.message import Message
 from pegcount.calendar import zone
-from pegcount.importers.line import ParsedRecord
 from pegcount.importers.options import ImportOptions
+from pegcount.importers.parsed_line import ParsedRecord
 from pegcount.importers.pegcount_csv import parse_pegcount_csv
 from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
 

@@ -2,8 +2,8 @@
 
 import pytest
 from pegcount.importers.call_times import LoggedCall, read_seconds, set_call_times
-from pegcount.importers.line import UnreadableRowError
-from pegcount.importers.local_time import LocalClock, read_stamp
+from pegcount.importers.local_timestamp import LocalClock, read_local_timestamp
+from pegcount.importers.parsed_line import UnreadableRowError
 from pegcount.v1.records_pb2 import SessionRecord
 
 from .reading import known, times
@@ -16,13 +16,13 @@ def check(row: str, expected: str, created: str = "") -> None:
     """`row` has start, answer (or -), end, duration and billsec; `expected` setup, answer and end."""
     start, answer, end, duration, billsec = row.split()
     call = LoggedCall(
-        start=read_stamp("start", f"{AUTUMN} {start}"),
-        answer=None if answer == "-" else read_stamp("answer", f"{AUTUMN} {answer}"),
-        end=read_stamp("end", f"{AUTUMN} {end}"),
+        start=read_local_timestamp("start", f"{AUTUMN} {start}"),
+        answer=None if answer == "-" else read_local_timestamp("answer", f"{AUTUMN} {answer}"),
+        end=read_local_timestamp("end", f"{AUTUMN} {end}"),
         duration_us=read_seconds("duration", duration),
         billsec_us=read_seconds("billsec", billsec),
     )
-    created_us = read_stamp("created", f"{AUTUMN} {created}").local_us if created else None
+    created_us = read_local_timestamp("created", f"{AUTUMN} {created}").local_us if created else None
     record = SessionRecord()
     set_call_times(record, call, CLOCK, created_us)
     found = [time.removeprefix(f"{AUTUMN}T").removesuffix("Z") for time in times(record)]

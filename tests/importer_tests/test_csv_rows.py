@@ -3,7 +3,7 @@
 import pytest
 from pegcount.errors import ImportFileError
 from pegcount.importers.csv_rows import read_header, split_row
-from pegcount.importers.line import UnreadableLine, UnreadableRowError
+from pegcount.importers.parsed_line import UnreadableLine, UnreadableRowError
 from pegcount.importers.text_lines import TextLine
 
 

@@ -9,9 +9,9 @@ from pegcount.errors import ImportFileError
 from pegcount.importers import FORMATS, ParsedLine
 
 from .reading import csv_line, outline, parse
-from .test_asterisk import BASE
+from .test_asterisk_csv import BASE
 from .test_freeswitch_csv import ROW as FREESWITCH_ROW
-from .test_yeti import ROW as YETI_ROW
+from .test_yeti_csv import ROW as YETI_ROW
 
 HEADERS = {"yeti-csv": csv_line(YETI_ROW), "pegcount-csv": "session_id,setup_time,kind\n"}
 PIECES = st.sampled_from(

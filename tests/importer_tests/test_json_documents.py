@@ -2,7 +2,7 @@
 
 import pytest
 from pegcount.importers.json_documents import read_documents
-from pegcount.importers.line import UnreadableLine
+from pegcount.importers.parsed_line import UnreadableLine
 from pegcount.importers.text_lines import TextLine
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 from pegcount.errors import ImportFileError
-from pegcount.importers.line import UnreadableRowError
-from pegcount.importers.local_time import LocalClock
+from pegcount.importers.local_timestamp import LocalClock
+from pegcount.importers.parsed_line import UnreadableRowError
 from pegcount.importers.record_fields import FIELD_NAMES, OVERRIDABLE_NAMES, read_overrides, record_setters
 from pegcount.v1.records_pb2 import SESSION_EVENT_END, SESSION_KIND_ASR, SessionRecord
 

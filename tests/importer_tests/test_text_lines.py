@@ -4,7 +4,7 @@ import io
 
 import pytest
 from pegcount.errors import ImportFileError
-from pegcount.importers.line import UnreadableLine
+from pegcount.importers.parsed_line import UnreadableLine
 from pegcount.importers.text_lines import read_lines
 
 

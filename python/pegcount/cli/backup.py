@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pegcount.cli.failure import errors_as_exit_status
+from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.store.snapshot import back_up
 
 

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pegcount.cli.failure import PROBLEM_STATUS, errors_as_exit_status
+from pegcount.cli.exit_status import PROBLEM_STATUS, errors_as_exit_status
 from pegcount.config import Config
 from pegcount.store.check import CheckReport
 from pegcount.store.check import check as check_directory

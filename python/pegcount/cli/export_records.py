@@ -10,7 +10,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from pegcount import calendar
-from pegcount.cli.failure import REJECTED_STATUS, errors_as_exit_status
+from pegcount.cli.exit_status import REJECTED_STATUS, errors_as_exit_status
 from pegcount.config import Config
 from pegcount.errors import PegcountError
 from pegcount.export import CsvSink, ParquetSink, Sink, atomic_file, export_records

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from pegcount import calendar
-from pegcount.cli.failure import REJECTED_STATUS, errors_as_exit_status
+from pegcount.cli.exit_status import REJECTED_STATUS, errors_as_exit_status
 from pegcount.client import Client
 from pegcount.config import Config
 from pegcount.errors import ImportFileError

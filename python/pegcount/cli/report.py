@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pegcount import calendar, core
-from pegcount.cli.failure import errors_as_exit_status
+from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.client import DEFAULT_ADDRESS, Client
 from pegcount.errors import PegcountError
 from pegcount.v1 import reports_pb2

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pegcount.cli.failure import errors_as_exit_status
+from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.client import DEFAULT_ADDRESS
 from pegcount.config import Config
 from pegcount.server import build_server

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pegcount.cli.failure import errors_as_exit_status
+from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.client import DEFAULT_ADDRESS, Client
 from pegcount.v1 import admin_pb2
 

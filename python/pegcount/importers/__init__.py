@@ -2,8 +2,8 @@
 
 from pegcount.importers.formats import FORMATS
 from pegcount.importers.importer import ImportCounts, Pending, Progress, Submit, import_file
-from pegcount.importers.line import ParsedLine, ParsedRecord, SkippedLine, UnreadableLine
 from pegcount.importers.options import ASTERISK_COLUMN_ORDERS, ImportOptions, Parser
+from pegcount.importers.parsed_line import ParsedLine, ParsedRecord, SkippedLine, UnreadableLine
 from pegcount.importers.rejects import RejectsFile
 
 __all__ = [

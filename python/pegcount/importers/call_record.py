@@ -2,7 +2,7 @@
 
 import re
 
-from pegcount.importers.line import UnreadableRowError
+from pegcount.importers.parsed_line import UnreadableRowError
 from pegcount.v1.records_pb2 import SESSION_KIND_CALL, SessionRecord
 
 # A spreadsheet rounds 442079460001 to 4.42079E+11; which number it was cannot be told.

@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from pegcount.importers.instant_text import set_instant
-from pegcount.importers.line import UnreadableRowError
-from pegcount.importers.local_time import LocalClock, Stamp
+from pegcount.importers.local_timestamp import LocalClock, LocalTimestamp
+from pegcount.importers.parsed_line import UnreadableRowError
+from pegcount.importers.zoned_timestamp import set_instant
 from pegcount.v1.records_pb2 import SessionRecord
 from pegcount.zone import US_PER_SECOND
 
@@ -18,9 +18,9 @@ _SECONDS = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,6}))?")
 class LoggedCall:
     """What a row says of the times of its call; `answer` is None if it was not answered."""
 
-    start: Stamp
-    answer: Stamp | None
-    end: Stamp
+    start: LocalTimestamp
+    answer: LocalTimestamp | None
+    end: LocalTimestamp
     duration_us: int
     billsec_us: int
 
@@ -84,7 +84,7 @@ def _fits(call: LoggedCall, clock: LocalClock, start_us: int) -> bool:
     )
 
 
-def _reads(stamp: Stamp, clock: LocalClock, instant_us: int, start_resolution_us: int) -> bool:
+def _reads(stamp: LocalTimestamp, clock: LocalClock, instant_us: int, start_resolution_us: int) -> bool:
     """Whether a clock may read `stamp` at an instant that was reckoned from the start."""
     allowed_us = _TOLERANCE_US + max(stamp.resolution_us, start_resolution_us)
     return any(abs(read_us - instant_us) <= allowed_us for read_us in clock.instants_us(stamp.local_us))

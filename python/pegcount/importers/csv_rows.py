@@ -8,7 +8,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator
 
 from pegcount.errors import ImportFileError
-from pegcount.importers.line import ParsedLine, UnreadableLine, UnreadableRowError
+from pegcount.importers.parsed_line import ParsedLine, UnreadableLine, UnreadableRowError
 from pegcount.importers.text_lines import TextLine, parse_texts
 from pegcount.v1.records_pb2 import SessionRecord
 

@@ -1,11 +1,11 @@
 """The formats that can be imported."""
 
-from pegcount.importers.asterisk import parse_asterisk_csv
+from pegcount.importers.asterisk_csv import parse_asterisk_csv
 from pegcount.importers.freeswitch_csv import parse_freeswitch_csv
 from pegcount.importers.freeswitch_json import parse_freeswitch_json
 from pegcount.importers.options import Parser
 from pegcount.importers.pegcount_csv import parse_pegcount_csv
-from pegcount.importers.yeti import parse_yeti_csv
+from pegcount.importers.yeti_csv import parse_yeti_csv
 
 FORMATS: dict[str, Parser] = {
     "asterisk-csv": parse_asterisk_csv,

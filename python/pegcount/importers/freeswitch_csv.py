@@ -11,9 +11,9 @@ from pegcount.importers.call_record import new_call, set_account, set_parties, s
 from pegcount.importers.call_times import LoggedCall, read_seconds, set_call_times
 from pegcount.importers.content_hash import content_hash
 from pegcount.importers.csv_rows import parse_rows, split_row
-from pegcount.importers.line import ParsedLine, UnreadableRowError
-from pegcount.importers.local_time import LocalClock, read_stamp
+from pegcount.importers.local_timestamp import LocalClock, read_local_timestamp
 from pegcount.importers.options import ImportOptions
+from pegcount.importers.parsed_line import ParsedLine, UnreadableRowError
 from pegcount.importers.q850 import hangup_cause
 from pegcount.importers.text_lines import TextLine, read_lines
 from pegcount.v1.records_pb2 import SessionRecord
@@ -100,9 +100,9 @@ class _RowParser:
 def _logged_call(row: dict[str, str]) -> LoggedCall:
     answer = row["answer_stamp"]
     return LoggedCall(
-        start=read_stamp("start_stamp", row["start_stamp"]),
-        answer=read_stamp("answer_stamp", answer) if answer else None,
-        end=read_stamp("end_stamp", row["end_stamp"]),
+        start=read_local_timestamp("start_stamp", row["start_stamp"]),
+        answer=read_local_timestamp("answer_stamp", answer) if answer else None,
+        end=read_local_timestamp("end_stamp", row["end_stamp"]),
         duration_us=read_seconds("duration", row["duration"]),
         billsec_us=read_seconds("billsec", row["billsec"]),
     )

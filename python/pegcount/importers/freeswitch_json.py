@@ -8,12 +8,12 @@ from typing import BinaryIO
 from urllib.parse import unquote
 
 from pegcount.importers.call_record import new_call, set_account, set_parties, set_text
-from pegcount.importers.instant_text import set_instant
 from pegcount.importers.json_documents import read_documents
-from pegcount.importers.line import ParsedLine, UnreadableRowError
 from pegcount.importers.options import ImportOptions
+from pegcount.importers.parsed_line import ParsedLine, UnreadableRowError
 from pegcount.importers.q850 import hangup_cause
 from pegcount.importers.text_lines import parse_texts, read_lines
+from pegcount.importers.zoned_timestamp import set_instant
 from pegcount.v1.records_pb2 import SessionRecord
 from pegcount.zone import US_PER_SECOND
 

@@ -9,9 +9,9 @@ from typing import BinaryIO, Protocol
 from pegcount.config import Config
 from pegcount.errors import ImportFileError, OverloadedError
 from pegcount.importers.formats import FORMATS
-from pegcount.importers.line import ParsedLine, ParsedRecord, SkippedLine, UnreadableLine
-from pegcount.importers.local_time import LocalClock
+from pegcount.importers.local_timestamp import LocalClock
 from pegcount.importers.options import ImportOptions
+from pegcount.importers.parsed_line import ParsedLine, ParsedRecord, SkippedLine, UnreadableLine
 from pegcount.importers.record_fields import read_overrides
 from pegcount.importers.rejects import RejectsFile
 from pegcount.model import WriteOutcome

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from pegcount.importers.line import UnreadableLine
+from pegcount.importers.parsed_line import UnreadableLine
 from pegcount.importers.text_lines import TextLine
 
 _NOT_CLOSED = "the document is not closed"

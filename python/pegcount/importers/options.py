@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from pegcount.importers.line import ParsedLine
+from pegcount.importers.parsed_line import ParsedLine
 from pegcount.zone import Zone
 
 ASTERISK_COLUMN_ORDERS = ("auto", "cdr_csv", "cdr_custom")

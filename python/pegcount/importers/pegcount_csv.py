@@ -6,9 +6,9 @@ from typing import BinaryIO
 from pegcount.errors import ImportFileError
 from pegcount.importers.call_record import set_text
 from pegcount.importers.csv_rows import check_cell_count, parse_rows, read_header
-from pegcount.importers.line import ParsedLine
-from pegcount.importers.local_time import LocalClock
+from pegcount.importers.local_timestamp import LocalClock
 from pegcount.importers.options import ImportOptions
+from pegcount.importers.parsed_line import ParsedLine
 from pegcount.importers.record_fields import FIELD_NAMES, Setter, record_setters
 from pegcount.importers.text_lines import read_lines
 from pegcount.v1.records_pb2 import SessionRecord

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from google.protobuf.descriptor import FieldDescriptor
 
 from pegcount.errors import ImportFileError
-from pegcount.importers.instant_text import read_rfc_3339, set_instant
-from pegcount.importers.line import UnreadableRowError
-from pegcount.importers.local_time import LocalClock
+from pegcount.importers.local_timestamp import LocalClock
+from pegcount.importers.parsed_line import UnreadableRowError
+from pegcount.importers.zoned_timestamp import read_rfc_3339, set_instant
 from pegcount.v1.records_pb2 import SessionEvent, SessionKind, SessionRecord
 
 FIELD_NAMES = tuple(field.name for field in SessionRecord.DESCRIPTOR.fields)

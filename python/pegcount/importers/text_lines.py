@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from pegcount.errors import ImportFileError
-from pegcount.importers.line import ParsedLine, ParsedRecord, SkippedLine, UnreadableLine, UnreadableRowError
+from pegcount.importers.parsed_line import (
+    ParsedLine,
+    ParsedRecord,
+    SkippedLine,
+    UnreadableLine,
+    UnreadableRowError,
+)
 from pegcount.v1.records_pb2 import SessionRecord
 
 _UTF8_MARK = b"\xef\xbb\xbf"

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pegcount.importers.line import UnreadableRowError
-from pegcount.importers.local_time import LocalClock, is_stamp, read_stamp
+from pegcount.importers.local_timestamp import LocalClock, is_local_timestamp, read_local_timestamp
+from pegcount.importers.parsed_line import UnreadableRowError
 
 from .reading import known
 
@@ -24,8 +24,8 @@ HOUR_US = 60 * MINUTE_US
     ],
 )
 def test_stamps(text: str, seconds: int, resolution_s: int) -> None:
-    assert is_stamp(text)
-    stamp = read_stamp("start", text)
+    assert is_local_timestamp(text)
+    stamp = read_local_timestamp("start", text)
     assert (stamp.local_us, stamp.resolution_us) == (seconds * 1_000_000, resolution_s * 1_000_000)
 
 
@@ -46,7 +46,7 @@ def test_stamps(text: str, seconds: int, resolution_s: int) -> None:
 )
 def test_what_is_no_stamp(text: str) -> None:
     with pytest.raises(UnreadableRowError, match=r"^start: "):
-        read_stamp("start", text)
+        read_local_timestamp("start", text)
 
 
 @pytest.mark.parametrize("zone_name", ["UTC", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia"])
@@ -78,6 +78,6 @@ def test_the_earlier_instant_is_the_one_that_requests_use(zone_name: str, local_
 )
 def test_instants_of_a_reading(zone_name: str, text: str, utc: str, gap_minutes: int) -> None:
     clock = LocalClock(known(zone_name))
-    earlier_us = read_stamp("utc", utc).local_us
+    earlier_us = read_local_timestamp("utc", utc).local_us
     expected = (earlier_us, earlier_us + gap_minutes * MINUTE_US)
-    assert clock.instants_us(read_stamp("local", text).local_us) == expected
+    assert clock.instants_us(read_local_timestamp("local", text).local_us) == expected

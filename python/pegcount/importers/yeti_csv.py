@@ -6,12 +6,12 @@ from typing import BinaryIO
 from pegcount.errors import ImportFileError
 from pegcount.importers.call_record import new_call
 from pegcount.importers.csv_rows import check_cell_count, parse_rows, read_header
-from pegcount.importers.instant_text import read_postgres, set_instant
-from pegcount.importers.line import ParsedLine, UnreadableRowError
-from pegcount.importers.local_time import LocalClock
+from pegcount.importers.local_timestamp import LocalClock
 from pegcount.importers.options import ImportOptions
+from pegcount.importers.parsed_line import ParsedLine, UnreadableRowError
 from pegcount.importers.record_fields import record_setters
 from pegcount.importers.text_lines import read_lines
+from pegcount.importers.zoned_timestamp import read_postgres, set_instant
 from pegcount.v1.records_pb2 import SessionRecord
 
 _TIMES = {"time_start": "setup_time", "time_connect": "answer_time", "time_end": "end_time"}

@@ -1,9 +1,9 @@
 """Texts of an instant."""
 
 import pytest
-from pegcount.importers.instant_text import read_postgres, read_rfc_3339, set_instant
-from pegcount.importers.line import UnreadableRowError
-from pegcount.importers.local_time import LocalClock
+from pegcount.importers.local_timestamp import LocalClock
+from pegcount.importers.parsed_line import UnreadableRowError
+from pegcount.importers.zoned_timestamp import read_postgres, read_rfc_3339, set_instant
 from pegcount.v1.records_pb2 import SessionRecord
 
 from .reading import known, times

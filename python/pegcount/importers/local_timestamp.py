@@ -5,43 +5,43 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime
 
-from pegcount.importers.line import UnreadableRowError
+from pegcount.importers.parsed_line import UnreadableRowError
 from pegcount.zone import US_PER_DAY, US_PER_SECOND, Zone
 
 # The store keeps [1970, 2200) in UTC; a local clock may read a day more on either side.
 _YEAR_MIN = 1969
 _YEAR_MAX = 2200
 _EPOCH_DAY = datetime(1970, 1, 1).toordinal()
-_STAMP = re.compile(
+_LOCAL_TIMESTAMP = re.compile(
     r"([0-9]{4})([-/])([0-9]{1,2})\2([0-9]{1,2}) ([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?",
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class LocalTimestamp:
     """A clock reading as if the clock were UTC, rounded down to `resolution_us`."""
 
     local_us: int
     resolution_us: int
 
 
-def read_stamp(name: str, text: str) -> Stamp:
+def read_local_timestamp(name: str, text: str) -> LocalTimestamp:
     """Read `2026-03-29 02:30:00`, or what a spreadsheet makes of it: `2026/3/29 2:30`.
 
     Raises UnreadableRowError, naming the column, for anything else.
     """
-    match = _STAMP.fullmatch(text)
+    match = _LOCAL_TIMESTAMP.fullmatch(text)
     if match is None:
         raise UnreadableRowError(f"{name}: {text!r} is no date and time")
     year, _, month, day, hour, minute, second = match.groups()
     parts = (int(year), int(month), int(day), int(hour), int(minute), int(second or 0))
     local_us = clock_us(f"{name}: {text!r}", *parts)
-    return Stamp(local_us, US_PER_SECOND if second else 60 * US_PER_SECOND)
+    return LocalTimestamp(local_us, US_PER_SECOND if second else 60 * US_PER_SECOND)
 
 
-def is_stamp(text: str) -> bool:
+def is_local_timestamp(text: str) -> bool:
     """Whether a text looks like a date and time."""
-    return _STAMP.fullmatch(text) is not None
+    return _LOCAL_TIMESTAMP.fullmatch(text) is not None
 
 
 def clock_us(what: str, year: int, month: int, day: int, hour: int, minute: int, second: int) -> int:

@@ -10,9 +10,9 @@ from pegcount.importers.call_record import new_call, set_account, set_parties, s
 from pegcount.importers.call_times import LoggedCall, read_seconds, set_call_times
 from pegcount.importers.content_hash import content_hash
 from pegcount.importers.csv_rows import parse_rows
-from pegcount.importers.line import ParsedLine, UnreadableRowError
-from pegcount.importers.local_time import LocalClock, is_stamp, read_stamp
+from pegcount.importers.local_timestamp import LocalClock, is_local_timestamp, read_local_timestamp
 from pegcount.importers.options import ASTERISK_COLUMN_ORDERS, ImportOptions
+from pegcount.importers.parsed_line import ParsedLine, UnreadableRowError
 from pegcount.importers.q850 import CAUSE_BY_DISPOSITION
 from pegcount.importers.text_lines import read_lines
 from pegcount.v1.records_pb2 import SessionRecord
@@ -96,7 +96,7 @@ def _columns(cells: list[str], order: str) -> tuple[str, ...]:
 def _detected_order(cells: list[str]) -> str:
     """Order by where start and end stand; the answer between them may be empty."""
     for order, start, end in (("cdr_csv", 9, 11), ("cdr_custom", 8, 10)):
-        if len(cells) > end and is_stamp(cells[start]) and is_stamp(cells[end]):
+        if len(cells) > end and is_local_timestamp(cells[start]) and is_local_timestamp(cells[end]):
             return order
     raise UnreadableRowError("no dates in columns 10 to 12 (cdr_csv) or 9 to 11 (cdr_custom)")
 
@@ -124,9 +124,9 @@ def _logged_call(row: dict[str, str]) -> LoggedCall:
     if is_answered and not row["answer"]:
         raise UnreadableRowError("ANSWERED without an answer date")
     return LoggedCall(
-        start=read_stamp("start", row["start"]),
-        answer=read_stamp("answer", row["answer"]) if is_answered else None,
-        end=read_stamp("end", row["end"]),
+        start=read_local_timestamp("start", row["start"]),
+        answer=read_local_timestamp("answer", row["answer"]) if is_answered else None,
+        end=read_local_timestamp("end", row["end"]),
         duration_us=read_seconds("duration", row["duration"]),
         billsec_us=read_seconds("billsec", row["billsec"]),
     )

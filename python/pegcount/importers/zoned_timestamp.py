@@ -4,8 +4,8 @@ import re
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from pegcount.importers.line import UnreadableRowError
-from pegcount.importers.local_time import LocalClock, clock_us
+from pegcount.importers.local_timestamp import LocalClock, clock_us
+from pegcount.importers.parsed_line import UnreadableRowError
 from pegcount.zone import US_PER_SECOND
 
 _DAY = r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
