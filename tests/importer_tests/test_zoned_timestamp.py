@@ -1,9 +1,10 @@
 """Texts of an instant."""
 
 import pytest
+from pegcount.importers.call_record import set_instant
 from pegcount.importers.local_timestamp import LocalClock
 from pegcount.importers.parsed_line import UnreadableRowError
-from pegcount.importers.zoned_timestamp import read_postgres, read_rfc_3339, set_instant
+from pegcount.importers.zoned_timestamp import read_postgres, read_rfc_3339
 from pegcount.v1.records_pb2 import SessionRecord
 
 from .reading import known, times

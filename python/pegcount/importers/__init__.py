@@ -1,4 +1,4 @@
-"""Import of call records that other programs wrote to files."""
+"""Reads call records from files that other programs wrote."""
 
 from pegcount.importers.formats import FORMATS
 from pegcount.importers.importer import ImportCounts, Pending, Progress, Submit, import_file

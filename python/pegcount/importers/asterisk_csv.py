@@ -1,16 +1,16 @@
-"""asterisk-csv: what Asterisk's modules `cdr_csv` and `cdr_custom` write."""
+"""asterisk-csv: the CSV files of Asterisk's modules `cdr_csv` and `cdr_custom`."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from pegcount.errors import ImportFileError
+from pegcount.importers.asterisk_columns import channel_creation_s, column_names
 from pegcount.importers.call_record import new_call, set_account, set_parties, set_text
 from pegcount.importers.call_times import LoggedCall, read_seconds, set_call_times
 from pegcount.importers.content_hash import content_hash
 from pegcount.importers.csv_rows import parse_rows
-from pegcount.importers.local_timestamp import LocalClock, is_local_timestamp, read_local_timestamp
+from pegcount.importers.local_timestamp import LocalClock, read_local_timestamp
 from pegcount.importers.options import ASTERISK_COLUMN_ORDERS, ImportOptions
 from pegcount.importers.parsed_line import ParsedLine, UnreadableRowError
 from pegcount.importers.q850 import CAUSE_BY_DISPOSITION
@@ -18,28 +18,13 @@ from pegcount.importers.text_lines import read_lines
 from pegcount.v1.records_pb2 import SessionRecord
 from pegcount.zone import US_PER_SECOND
 
-_CDR_CSV = (
-    *("accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata"),
-    *("start", "answer", "end", "duration", "billsec", "disposition", "amaflags"),
-)
-_NEW_COLUMNS = ("peeraccount", "linkedid", "sequence")
-_CDR_CUSTOM = (
-    *("clid", "src", "dst", "dcontext", "channel", "dstchannel", "lastapp", "lastdata"),
-    *("start", "answer", "end", "duration", "billsec", "disposition", "amaflags"),
-    *("accountcode", "uniqueid", "userfield", "sequence"),
-)
-# The sample configuration had no `sequence` before Asterisk 1.8.
-_CDR_CUSTOM_COUNTS = (len(_CDR_CUSTOM) - 1, len(_CDR_CUSTOM))
-
-# With a system name: `pbx1-1774747800.42`. The epoch is when the channel was made.
-_UNIQUEID = re.compile(r"(?:.*-)?([0-9]{9,10})\.[0-9]+")
-
 
 def parse_asterisk_csv(file: BinaryIO, options: ImportOptions) -> Iterator[ParsedLine]:
-    """Parse `Master.csv`.
+    """Parses `Master.csv`.
 
-    Memory is constant, but for rows without a uniqueid: about 100 bytes for each of
-    those, to number the rows that are equal.
+    Uses constant memory, plus about 100 bytes for each row without a uniqueid, to number
+    identical rows. Raises ImportFileError if `options.asterisk_columns` is not one of
+    `ASTERISK_COLUMN_ORDERS`.
     """
     if options.asterisk_columns not in ASTERISK_COLUMN_ORDERS:
         raise ImportFileError(
@@ -49,21 +34,21 @@ def parse_asterisk_csv(file: BinaryIO, options: ImportOptions) -> Iterator[Parse
 
 
 class _RowParser:
-    """Makes a record of a row."""
+    """Converts rows to records."""
 
     def __init__(self, options: ImportOptions) -> None:
         self._options = options
         self._clock = LocalClock(options.zone)
-        self._rows_seen: Counter[int] = Counter()
+        self._count_by_row_hash: Counter[int] = Counter()
 
     def __call__(self, cells: list[str]) -> SessionRecord:
-        row = dict(zip(_columns(cells, self._options.asterisk_columns), cells, strict=True))
+        row = dict(zip(column_names(cells, self._options.asterisk_columns), cells, strict=True))
         cause = CAUSE_BY_DISPOSITION.get(row["disposition"])
         if cause is None:
             raise UnreadableRowError(f"disposition: {row['disposition']!r} is not known")
         call = _logged_call(row)
         record = new_call(self._options.source, self._session_id(row, cells))
-        set_call_times(record, call, self._clock, _created_us(row))
+        set_call_times(record, call, self._clock, _creation_us(row))
         set_parties(record, row["src"], row["dst"])
         set_account(record, row["accountcode"])
         set_text(record, "orig_leg_id", row["channel"])
@@ -72,53 +57,26 @@ class _RowParser:
         return record
 
     def _session_id(self, row: dict[str, str], cells: list[str]) -> str:
+        """Returns an id that is the same at every import of the file.
+
+        Several rows may share a uniqueid; `sequence` distinguishes them, or else a hash of the
+        row. Without a uniqueid, the hash and a count of identical rows so far are the id.
+        """
         uniqueid = row.get("uniqueid")
         if uniqueid and row.get("sequence"):
             return f"{uniqueid}/{row['sequence']}"
         row_hash = content_hash(cells)
         if uniqueid:
             return f"{uniqueid}/{row_hash:016x}"
-        self._rows_seen[row_hash] += 1
-        return f"{row_hash:016x}/{self._rows_seen[row_hash]}"
-
-
-def _columns(cells: list[str], order: str) -> tuple[str, ...]:
-    """Names of the columns of a row."""
-    if order == "auto":
-        order = _detected_order(cells)
-    if order == "cdr_csv" and len(_CDR_CSV) <= len(cells) <= len(_CDR_CSV) + 5:
-        return _CDR_CSV + _optional_columns(cells[len(_CDR_CSV) :])
-    if order == "cdr_custom" and len(cells) in _CDR_CUSTOM_COUNTS:
-        return _CDR_CUSTOM[: len(cells)]
-    raise UnreadableRowError(f"{order} has no rows of {len(cells)} cells")
-
-
-def _detected_order(cells: list[str]) -> str:
-    """Order by where start and end stand; the answer between them may be empty."""
-    for order, start, end in (("cdr_csv", 9, 11), ("cdr_custom", 8, 10)):
-        if len(cells) > end and is_local_timestamp(cells[start]) and is_local_timestamp(cells[end]):
-            return order
-    raise UnreadableRowError("no dates in columns 10 to 12 (cdr_csv) or 9 to 11 (cdr_custom)")
-
-
-def _optional_columns(rest: list[str]) -> tuple[str, ...]:
-    """Names of the cells after the 16 that are always there; each group can be turned off."""
-    new_columns = _NEW_COLUMNS if len(rest) >= len(_NEW_COLUMNS) else ()
-    match len(rest) - len(new_columns):
-        case 0:
-            return new_columns
-        case 1:
-            # Either of the two alone: only one of them looks like a uniqueid.
-            return ("uniqueid" if _UNIQUEID.fullmatch(rest[0]) else "userfield", *new_columns)
-        case _:
-            return ("uniqueid", "userfield", *new_columns)
+        self._count_by_row_hash[row_hash] += 1
+        return f"{row_hash:016x}/{self._count_by_row_hash[row_hash]}"
 
 
 def _logged_call(row: dict[str, str]) -> LoggedCall:
-    """Times of a row; it was answered if the disposition says so.
+    """Reads the times of a row, with the answer only if the disposition is ANSWERED.
 
-    Asterisk also dates the answer of a call whose dialplan answered before it dialled in
-    vain: BUSY with an answer date is a call that the called side did not answer.
+    Asterisk also writes an answer date if the dialplan answered the call before it dialled.
+    BUSY with an answer date is a call that the called party did not answer.
     """
     is_answered = row["disposition"] == "ANSWERED"
     if is_answered and not row["answer"]:
@@ -132,7 +90,6 @@ def _logged_call(row: dict[str, str]) -> LoggedCall:
     )
 
 
-def _created_us(row: dict[str, str]) -> int | None:
-    """When the channel was made, if the uniqueid says it."""
-    match = _UNIQUEID.fullmatch(row.get("uniqueid", ""))
-    return int(match[1]) * US_PER_SECOND if match else None
+def _creation_us(row: dict[str, str]) -> int | None:
+    creation_s = channel_creation_s(row.get("uniqueid", ""))
+    return None if creation_s is None else creation_s * US_PER_SECOND

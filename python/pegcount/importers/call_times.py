@@ -1,22 +1,22 @@
-"""Instants of a call that is logged in local time and with its durations."""
+"""Setup, answer and end of a call that a switch logged in local time, with its durations."""
 
 import re
 from dataclasses import dataclass
 
+from pegcount.importers.call_record import set_instant
 from pegcount.importers.local_timestamp import LocalClock, LocalTimestamp
 from pegcount.importers.parsed_line import UnreadableRowError
-from pegcount.importers.zoned_timestamp import set_instant
 from pegcount.v1.records_pb2 import SessionRecord
 from pegcount.zone import US_PER_SECOND
 
-# Durations are cut to whole seconds, and so are texts; billsec may also be rounded up.
+# Switches truncate durations and timestamps to whole seconds; Asterisk may also round billsec up.
 _TOLERANCE_US = US_PER_SECOND
 _SECONDS = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,6}))?")
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedCall:
-    """What a row says of the times of its call; `answer` is None if it was not answered."""
+    """Times of a call as its row states them; `answer` is None if the call was not answered."""
 
     start: LocalTimestamp
     answer: LocalTimestamp | None
@@ -26,9 +26,9 @@ class LoggedCall:
 
 
 def read_seconds(name: str, text: str) -> int:
-    """Microseconds of a number of seconds, whole or with a fraction.
+    """Returns the microseconds of a text in seconds, with up to six decimals.
 
-    Raises UnreadableRowError, naming the column, for anything else.
+    Raises UnreadableRowError, naming the column, for any other text.
     """
     match = _SECONDS.fullmatch(text)
     if match is None:
@@ -40,13 +40,14 @@ def read_seconds(name: str, text: str) -> int:
 def set_call_times(
     record: SessionRecord, call: LoggedCall, clock: LocalClock, created_us: int | None = None
 ) -> None:
-    """Give a record its setup, answer and end time.
+    """Sets the setup, answer and end time of a record.
 
-    end = start + duration and answer = end - billsec. The local texts of both only check,
-    because around the hour that a clock repeats they may read earlier than the start. Of
-    two instants that the start may mean, the texts rule out what contradicts them; then the
-    earlier that is not before `created_us`, the instant at which the channel was made.
-    Raises UnreadableRowError where no instant fits.
+    end = start + duration and answer = end - billsec. The logged answer and end only
+    validate these, because in the hour that a clock repeats they may read earlier than the
+    start. If the start may mean two instants, those that contradict the logged times are
+    ruled out; of the rest, the earliest that is not before `created_us`, the creation of
+    the channel in microseconds UTC, is the setup time.
+    Raises UnreadableRowError if every instant is ruled out.
     """
     setup_us = _setup_us(call, clock, created_us)
     end_us = setup_us + call.duration_us
@@ -58,33 +59,35 @@ def set_call_times(
 
 
 def _setup_us(call: LoggedCall, clock: LocalClock, created_us: int | None) -> int:
-    fitting_us = [
-        start_us for start_us in clock.instants_us(call.start.local_us) if _fits(call, clock, start_us)
-    ]
-    if not fitting_us:
+    starts_us = clock.instants_us(call.start.local_us)
+    consistent_us = [start_us for start_us in starts_us if _is_consistent(call, clock, start_us)]
+    if not consistent_us:
         raise UnreadableRowError("the dates do not agree with duration and billsec")
     if created_us is None:
-        return fitting_us[0]
+        return consistent_us[0]
     earliest_us = created_us - call.start.resolution_us - _TOLERANCE_US
-    for start_us in fitting_us:
+    for start_us in consistent_us:
         if start_us >= earliest_us:
             return start_us
     raise UnreadableRowError("the call starts before its uniqueid was made; is the time zone right?")
 
 
-def _fits(call: LoggedCall, clock: LocalClock, start_us: int) -> bool:
+def _is_consistent(call: LoggedCall, clock: LocalClock, start_us: int) -> bool:
+    """Returns whether the logged answer and end agree with a start at `start_us`."""
     end_us = start_us + call.duration_us
-    if not _reads(call.end, clock, end_us, call.start.resolution_us):
+    if not _may_mean(call.end, clock, end_us, call.start.resolution_us):
         return False
     if call.answer is None:
         return True
     answer_us = end_us - call.billsec_us
-    return answer_us >= start_us - _TOLERANCE_US and _reads(
+    return answer_us >= start_us - _TOLERANCE_US and _may_mean(
         call.answer, clock, answer_us, call.start.resolution_us
     )
 
 
-def _reads(stamp: LocalTimestamp, clock: LocalClock, instant_us: int, start_resolution_us: int) -> bool:
-    """Whether a clock may read `stamp` at an instant that was reckoned from the start."""
-    allowed_us = _TOLERANCE_US + max(stamp.resolution_us, start_resolution_us)
-    return any(abs(read_us - instant_us) <= allowed_us for read_us in clock.instants_us(stamp.local_us))
+def _may_mean(
+    timestamp: LocalTimestamp, clock: LocalClock, instant_us: int, start_resolution_us: int
+) -> bool:
+    """Returns whether a timestamp may mean an instant that was computed from the start of the call."""
+    allowed_us = _TOLERANCE_US + max(timestamp.resolution_us, start_resolution_us)
+    return any(abs(read_us - instant_us) <= allowed_us for read_us in clock.instants_us(timestamp.local_us))

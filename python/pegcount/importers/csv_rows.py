@@ -1,7 +1,7 @@
-"""Rows of CSV, one to a line.
+"""CSV with one row per line.
 
-A quoted cell cannot run over a line break: none of the formats has a field that
-needs it, and so a quote that is never closed costs its own line and no other.
+A quoted cell cannot contain a line break: no format has a field that needs one, and an
+unclosed quote then makes only its own line unreadable.
 """
 
 import csv
@@ -13,13 +13,13 @@ from pegcount.importers.text_lines import TextLine, parse_texts
 from pegcount.v1.records_pb2 import SessionRecord
 
 RowParser = Callable[[list[str]], SessionRecord | None]
-"""Makes a record of the cells of a row; None where the row is to be skipped."""
+"""Converts the cells of a row to a record, or to None if the row is to be skipped."""
 
 
 def split_row(text: str) -> list[str]:
-    """Cells of one line; blanks before a cell are no part of it.
+    """Splits a line into its cells, without the blanks before each.
 
-    Raises UnreadableRowError, mostly for quotes that do not match.
+    Raises UnreadableRowError if the line is not valid CSV, such as for an unclosed quote.
     """
     try:
         return next(csv.reader([text], strict=True, skipinitialspace=True))
@@ -28,14 +28,14 @@ def split_row(text: str) -> list[str]:
 
 
 def parse_rows(lines: Iterable[TextLine | UnreadableLine], parse_row: RowParser) -> Iterator[ParsedLine]:
-    """Parse each line by itself."""
+    """Parses each line by itself; see `parse_texts`."""
     return parse_texts(lines, lambda text: parse_row(split_row(text)))
 
 
 def read_header(lines: Iterator[TextLine | UnreadableLine]) -> list[str]:
-    """Names of the columns, off the first line.
+    """Takes the first line and returns its column names.
 
-    Raises ImportFileError where there is none, it cannot be read, or it repeats a name.
+    Raises ImportFileError if the file is empty, or if the header is unreadable or repeats a name.
     """
     first = next(lines, None)
     if first is None:
@@ -53,6 +53,6 @@ def read_header(lines: Iterator[TextLine | UnreadableLine]) -> list[str]:
 
 
 def check_cell_count(cells: list[str], column_count: int) -> None:
-    """Raise UnreadableRowError unless a row has one cell for each column."""
+    """Raises UnreadableRowError unless a row has one cell for each column."""
     if len(cells) != column_count:
         raise UnreadableRowError(f"the row has {len(cells)} cells, the header {column_count}")

@@ -1,4 +1,4 @@
-"""The formats that can be imported."""
+"""The file formats that can be imported."""
 
 from pegcount.importers.asterisk_csv import parse_asterisk_csv
 from pegcount.importers.freeswitch_csv import parse_freeswitch_csv
@@ -14,4 +14,4 @@ FORMATS: dict[str, Parser] = {
     "pegcount-csv": parse_pegcount_csv,
     "yeti-csv": parse_yeti_csv,
 }
-"""Parser of each format, by its name."""
+"""Parsers by the name of their format."""

@@ -1,4 +1,4 @@
-"""freeswitch-csv: what FreeSWITCH's `mod_cdr_csv` writes with its usual templates."""
+"""freeswitch-csv: files of FreeSWITCH's `mod_cdr_csv`, with its template `example` or the built-in one."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -23,15 +23,15 @@ _EXAMPLE_TEMPLATE = (
     *("start_stamp", "answer_stamp", "end_stamp", "duration", "billsec", "hangup_cause"),
     *("uuid", "bleg_uuid", "accountcode", "read_codec", "write_codec"),
 )
-# The template that is built into the module has no codecs.
+# The built-in template lacks the two codecs.
 _COLUMN_COUNTS = (13, 15)
 
 
 def parse_freeswitch_csv(file: BinaryIO, options: ImportOptions) -> Iterator[ParsedLine]:
-    """Parse `Master.csv`, which is read twice: first for the b-legs that its a-legs name.
+    """Parses `Master.csv` in two passes, of which the first collects the b-legs that a-legs name.
 
-    A b-leg may be logged before its a-leg or after it. Memory is 8 bytes for each row
-    that names a b-leg. Raises ImportFileError where the file cannot be read twice.
+    FreeSWITCH may log a b-leg before its a-leg or after it. Uses 8 bytes of memory for each
+    row that names a b-leg. Raises ImportFileError if the file is not seekable.
     """
     if not file.seekable():
         raise ImportFileError("freeswitch-csv is read twice and cannot come from a pipe")
@@ -50,7 +50,7 @@ def _named_bleg(text: str) -> str:
     try:
         return _row(split_row(text))["bleg_uuid"]
     except UnreadableRowError:
-        # The second reading reports it.
+        # The second pass reports the row.
         return ""
 
 
@@ -61,7 +61,7 @@ def _row(cells: list[str]) -> dict[str, str]:
 
 
 class _RowParser:
-    """Makes a record of a row, and None of a b-leg."""
+    """Converts rows to records; skips b-legs."""
 
     def __init__(self, options: ImportOptions, bleg_hashes: NDArray[np.uint64]) -> None:
         self._options = options
@@ -86,9 +86,9 @@ class _RowParser:
         return record
 
     def _is_bleg(self, row: dict[str, str]) -> bool:
-        """Whether an a-leg names this row's leg, which has called no further leg itself.
+        """Returns whether another leg names this one as its b-leg, and this one names none itself.
 
-        Of two legs that name each other neither is skipped: one of them is an a-leg.
+        If two legs name each other, one of them is an a-leg, so neither is skipped.
         """
         if row["bleg_uuid"]:
             return False

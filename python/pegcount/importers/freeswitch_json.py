@@ -7,24 +7,23 @@ from dataclasses import dataclass
 from typing import BinaryIO
 from urllib.parse import unquote
 
-from pegcount.importers.call_record import new_call, set_account, set_parties, set_text
+from pegcount.importers.call_record import new_call, set_account, set_instant, set_parties, set_text
 from pegcount.importers.json_documents import read_documents
 from pegcount.importers.options import ImportOptions
 from pegcount.importers.parsed_line import ParsedLine, UnreadableRowError
 from pegcount.importers.q850 import hangup_cause
 from pegcount.importers.text_lines import parse_texts, read_lines
-from pegcount.importers.zoned_timestamp import set_instant
 from pegcount.v1.records_pb2 import SessionRecord
 from pegcount.zone import US_PER_SECOND
 
-# FreeSWITCH escapes these where it URL-encodes values, so one of them means that it did
-# not; every document has some, in its dates and addresses.
-_NEVER_ENCODED = re.compile(r"[ :@]")
+# URL-encoding escapes these characters, so one of them shows that the values of a document are
+# not encoded. Dates and addresses, which every document has, contain them.
+_ESCAPED_BY_ENCODING = re.compile(r"[ :@]")
 _COUNT = re.compile(r"[0-9]{1,18}")
 
 
 def parse_freeswitch_json(file: BinaryIO, options: ImportOptions) -> Iterator[ParsedLine]:
-    """Parse documents, one to a line or each printed over many lines."""
+    """Parses documents of one line each, or pretty-printed over many lines."""
     lines = read_lines(file, options.line_bytes_max)
     documents = read_documents(lines, options.line_bytes_max)
     return parse_texts(documents, lambda text: _record(text, options.source))
@@ -37,7 +36,7 @@ def _record(text: str, source: str) -> SessionRecord | None:
     try:
         return _leg_record(leg, source)
     except UnicodeEncodeError as error:
-        # JSON can write half of a surrogate pair, which is no character.
+        # JSON can contain half of a surrogate pair, which UTF-8 cannot encode.
         raise UnreadableRowError("a text has an unpaired surrogate") from error
 
 
@@ -63,7 +62,7 @@ def _leg_record(leg: "_Leg", source: str) -> SessionRecord:
 
 @dataclass(frozen=True, slots=True)
 class _Leg:
-    """One document; `flows` is its callflow, in which the newest profile comes first."""
+    """The leg of one document; `flows` is its callflow, the newest profile first."""
 
     variables: Mapping[str, object]
     flows: tuple[Mapping[str, object], ...]
@@ -71,44 +70,48 @@ class _Leg:
 
     @property
     def is_bleg(self) -> bool:
-        """Whether another leg called this one: FreeSWITCH's own test."""
+        """Whether another leg originated this one, by FreeSWITCH's own test."""
         return bool(self.variables.get("originating_leg_uuid")) or any(
             _mapping(flow.get("caller_profile")).get("originator") for flow in self.flows
         )
 
     @property
     def setup_us(self) -> int | None:
-        """When the leg was made; None if the document does not say."""
+        """Creation of the leg in microseconds UTC, None if the document lacks it."""
         return min(self._instants_us("start", "created_time"), default=None)
 
     @property
     def answer_us(self) -> int | None:
-        """When the leg was answered; None if it never was."""
+        """Answer in microseconds UTC, None if the leg was never answered."""
         return min(self._instants_us("answer", "answered_time"), default=None)
 
     @property
     def end_us(self) -> int | None:
-        """When the leg was hung up; None if the document does not say."""
+        """Hangup in microseconds UTC, None if the document lacks it."""
         return max(self._instants_us("end", "hangup_time"), default=None)
 
     @property
     def cause(self) -> int | None:
-        """Release cause; None if it is not known."""
+        """Release cause of Q.850, None if the document lacks one or its name is unknown."""
         number = _count("hangup_cause_q850", self.variable("hangup_cause_q850"))
         return number or hangup_cause(self.variable("hangup_cause"))
 
     def variable(self, name: str) -> str:
-        """Text of a variable, "" if it is not there."""
+        """Returns the decoded text of a variable, "" if the document lacks it."""
         text = _text(name, self.variables.get(name))
         return _decoded(name, text) if self.is_encoded else text
 
     def profile_text(self, name: str) -> str:
-        """Text of the first profile: what was dialled, before any transfer."""
+        """Returns a text of the oldest profile, which has the numbers before any transfer."""
         first = self.flows[-1] if self.flows else {}
         return _text(name, _mapping(first.get("caller_profile")).get(name))
 
     def _instants_us(self, variable: str, flow_time: str) -> list[int]:
-        """Times of one event, from the best place that has it; 0 there means never."""
+        """Returns the times of one event from the most exact source that has it; [] if it never happened.
+
+        The sources are the variable in microseconds, the callflow, and the variable in seconds.
+        Each of them writes 0 for an event that never happened.
+        """
         exact_us = _count(variable, self.variable(f"{variable}_uepoch"))
         if exact_us:
             return [exact_us]
@@ -129,7 +132,7 @@ def _read_leg(text: str) -> _Leg:
     callflow = document.get("callflow")
     flows = tuple(_mapping(flow) for flow in (callflow if isinstance(callflow, list) else [callflow]))
     values = (value for value in variables.values() if isinstance(value, str))
-    return _Leg(variables, flows, not any(_NEVER_ENCODED.search(value) for value in values))
+    return _Leg(variables, flows, not any(_ESCAPED_BY_ENCODING.search(value) for value in values))
 
 
 def _mapping(value: object) -> Mapping[str, object]:

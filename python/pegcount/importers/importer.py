@@ -1,4 +1,4 @@
-"""The loop of an import: read, batch, write, count."""
+"""The import loop: reads lines, sends batches, counts outcomes."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -19,34 +19,34 @@ from pegcount.v1.records_pb2 import SessionRecord, WriteRecordsRequest
 
 
 class Pending(Protocol):
-    """A batch on its way."""
+    """A batch that was submitted and may not be durable yet."""
 
     def wait(self) -> WriteOutcome:
-        """Returns once the batch is durable."""
+        """Returns the outcome once the batch is durable."""
 
 
 Submit = Callable[[bytes], Pending]
-"""Takes a serialised WriteRecordsRequest on its way to where it is durable."""
+"""Submits a serialized WriteRecordsRequest; may raise OverloadedError while other batches are pending."""
 
 Progress = Callable[[int, int], None]
-"""Takes the number of bytes of the file that are read, and of rows that are done."""
+"""Receives the number of bytes read from the file and the number of rows counted."""
 
-# A batch keeps its texts for the rejects; JSON documents are long, so these are bounded too.
+# A batch retains its texts for the rejects file. JSON documents are long, so the texts are bounded too.
 _BATCH_TEXT_CHARS_MAX = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class ImportCounts:
-    """What became of the rows of a file; the other five add up to `rows`."""
+    """Rows of a file by outcome; the other five add up to `rows`."""
 
     rows: int
     accepted: int
     replaced: int
     duplicates: int
     rejected: int
-    """Rows that cannot be read, and records that the store did not take."""
+    """Unreadable rows, and records that the store rejected."""
     skipped: int
-    """Legs of calls that other rows stand for."""
+    """Legs of calls that other rows represent."""
 
 
 def import_file(
@@ -58,11 +58,11 @@ def import_file(
     progress: Progress,
     config: Config,
 ) -> ImportCounts:
-    """Import a file of one of the `FORMATS`; all of it is durable on return.
+    """Imports a file of one of the `FORMATS`; all its records are durable on return.
 
-    Every record gets `options.overrides`, over what its row says. Importing the same file
-    again, also after a failure midway, only adds what is missing. Raises ImportFileError
-    where the file as a whole cannot be imported; errors of `submit` and of the waiting pass through.
+    `options.overrides` replace the values of the rows. To import the same file again, also
+    after a failure midway, adds only the records that are missing. Raises ImportFileError
+    if the file as a whole cannot be imported; errors of `submit` and `Pending.wait` propagate.
     """
     parser = FORMATS.get(format_name)
     if parser is None:
@@ -72,11 +72,11 @@ def import_file(
         run = _Import(str(path), submit, rejects, overrides, config)
         for parsed in parser(file, options):
             run.take(parsed)
-            if run.is_full():
+            if run.is_batch_full():
                 run.flush()
                 progress(file.tell(), run.counts.rows)
         run.flush()
-        run.settle_all()
+        run.await_all()
         progress(file.tell(), run.counts.rows)
     return run.counts
 
@@ -89,7 +89,7 @@ def _open(path: Path) -> BinaryIO:
 
 
 class _Import:
-    """One import under way: its batch, the batches on their way, and what it has counted."""
+    """State of an import: the batch being filled, the batches in flight, and the counts so far."""
 
     def __init__(
         self, file: str, submit: Submit, rejects: RejectsFile, overrides: SessionRecord, config: Config
@@ -106,12 +106,12 @@ class _Import:
 
     @property
     def counts(self) -> ImportCounts:
-        """Counts of all rows whose fate is known."""
+        """Counts of all rows whose outcome is known."""
         names = ("accepted", "replaced", "duplicates", "rejected", "skipped")
         return ImportCounts(rows=self._tally.total(), **{name: self._tally[name] for name in names})
 
     def take(self, parsed: ParsedLine) -> None:
-        """Take what the parser made of one row."""
+        """Takes one result of the parser."""
         match parsed:
             case ParsedRecord():
                 parsed.record.MergeFrom(self._overrides)
@@ -122,21 +122,21 @@ class _Import:
             case UnreadableLine():
                 self._reject(parsed.line, parsed.reason, parsed.text)
 
-    def is_full(self) -> bool:
-        """Whether the batch is to be written."""
+    def is_batch_full(self) -> bool:
+        """Returns whether the batch has reached its limit of rows or of text."""
         rows = len(self._batch)
         return rows >= self._config.import_batch_row_count or self._batch_text_chars >= _BATCH_TEXT_CHARS_MAX
 
     def flush(self) -> None:
-        """Send the batch on its way, after those before it as far as there is no room."""
+        """Submits the batch; while too many batches are in flight, waits for the oldest first."""
         if self._batch:
             self._send(self._batch)
         self._batch, self._batch_text_chars = [], 0
 
-    def settle_all(self) -> None:
-        """Count what became of every batch on its way."""
+    def await_all(self) -> None:
+        """Waits for every batch in flight, and counts its outcome."""
         while self._in_flight:
-            self._settle()
+            self._await_oldest()
 
     def _send(self, batch: Sequence[ParsedRecord]) -> None:
         request = WriteRecordsRequest(records=[parsed.record for parsed in batch])
@@ -147,21 +147,21 @@ class _Import:
             self._send(batch[middle:])
             return
         while len(self._in_flight) >= self._config.import_batch_in_flight_max:
-            self._settle()
-        self._in_flight.append((self._submit_when_room(data), batch))
+            self._await_oldest()
+        self._in_flight.append((self._submit_with_retry(data), batch))
 
-    def _submit_when_room(self, data: bytes) -> Pending:
-        """The batch on its way; where there is no room for its bytes, those before it make some."""
+    def _submit_with_retry(self, data: bytes) -> Pending:
+        """Submits a batch; after each OverloadedError, waits for the oldest batch in flight and retries."""
         while True:
             try:
                 return self._submit(data)
             except OverloadedError:
                 if not self._in_flight:
                     raise
-                self._settle()
+                self._await_oldest()
 
-    def _settle(self) -> None:
-        """Wait for the oldest batch on its way, and count what became of it."""
+    def _await_oldest(self) -> None:
+        """Waits for the oldest batch in flight, and counts its outcome."""
         pending, batch = self._in_flight.popleft()
         outcome = pending.wait()
         self._tally["accepted"] += outcome.accepted

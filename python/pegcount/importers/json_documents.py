@@ -1,4 +1,4 @@
-"""JSON documents in a file, one to a line or each over many lines."""
+"""JSON documents in a file, of one line each or pretty-printed over many."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,11 +11,11 @@ _NOT_CLOSED = "the document is not closed"
 def read_documents(
     lines: Iterable[TextLine | UnreadableLine], document_chars_max: int
 ) -> Iterator[TextLine | UnreadableLine]:
-    """Join the lines of each document.
+    """Joins the lines of each document.
 
-    A line that begins with `{` unindented begins a document. If `{` is all of it, the
-    document runs to the line that is `}` unindented; otherwise it is that line alone. So
-    a damaged document never takes the next one with it.
+    A line that begins with an unindented `{` begins a document. If the line contains only
+    `{`, the document ends at the next line that contains only an unindented `}`; otherwise
+    the line is the whole document. A damaged document therefore never swallows the next one.
     """
     document: _Document | None = None
     for line in lines:
@@ -36,28 +36,28 @@ def read_documents(
 
 
 class _Document:
-    """Lines of one document so far."""
+    """The lines of an unfinished document."""
 
     def __init__(self, chars_max: int) -> None:
         self._chars_max = chars_max
         self._chars = 0
         self._number = 0
         self._texts: list[str] = []
-        self._damage = ""
+        self._problem = ""
 
     def add(self, line: TextLine | UnreadableLine) -> None:
         self._number = self._number or line.line
         self._chars += len(line.text) + 1
         if isinstance(line, UnreadableLine):
-            self._damage = self._damage or f"line {line.line}: {line.reason}"
+            self._problem = self._problem or f"line {line.line}: {line.reason}"
         if self._chars > self._chars_max:
-            self._damage = self._damage or f"the document has more than {self._chars_max} characters"
+            self._problem = self._problem or f"the document has more than {self._chars_max} characters"
         else:
             self._texts.append(line.text)
 
     def finished(self) -> TextLine | UnreadableLine:
-        if self._damage:
-            return self.unreadable(self._damage)
+        if self._problem:
+            return self.unreadable(self._problem)
         return TextLine(self._number, "\n".join(self._texts))
 
     def unreadable(self, reason: str) -> UnreadableLine:

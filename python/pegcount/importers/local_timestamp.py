@@ -1,4 +1,4 @@
-"""Readings of a local clock, and the instants that they may mean."""
+"""Timestamps of local time, as switches log them, and the instants that they may mean."""
 
 import re
 from bisect import bisect_right
@@ -8,7 +8,7 @@ from datetime import datetime
 from pegcount.importers.parsed_line import UnreadableRowError
 from pegcount.zone import US_PER_DAY, US_PER_SECOND, Zone
 
-# The store keeps [1970, 2200) in UTC; a local clock may read a day more on either side.
+# The store accepts [1970, 2200) in UTC; local time may be up to a day outside at either end.
 _YEAR_MIN = 1969
 _YEAR_MAX = 2200
 _EPOCH_DAY = datetime(1970, 1, 1).toordinal()
@@ -19,16 +19,19 @@ _LOCAL_TIMESTAMP = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class LocalTimestamp:
-    """A clock reading as if the clock were UTC, rounded down to `resolution_us`."""
+    """Local time, truncated to `resolution_us`.
+
+    `local_us` are microseconds from 1970-01-01T00:00:00 as the local clock shows it.
+    """
 
     local_us: int
     resolution_us: int
 
 
 def read_local_timestamp(name: str, text: str) -> LocalTimestamp:
-    """Read `2026-03-29 02:30:00`, or what a spreadsheet makes of it: `2026/3/29 2:30`.
+    """Reads `2026-03-29 02:30:00`, or what a spreadsheet makes of it: `2026/3/29 2:30`.
 
-    Raises UnreadableRowError, naming the column, for anything else.
+    Raises UnreadableRowError, naming the column, for any other text.
     """
     match = _LOCAL_TIMESTAMP.fullmatch(text)
     if match is None:
@@ -40,14 +43,15 @@ def read_local_timestamp(name: str, text: str) -> LocalTimestamp:
 
 
 def is_local_timestamp(text: str) -> bool:
-    """Whether a text looks like a date and time."""
+    """Returns whether a text has the form of a local timestamp; its numbers may be out of range."""
     return _LOCAL_TIMESTAMP.fullmatch(text) is not None
 
 
 def clock_us(what: str, year: int, month: int, day: int, hour: int, minute: int, second: int) -> int:
-    """Microseconds since 1970-01-01T00:00:00 of a clock reading, as if the clock were UTC.
+    """Returns the microseconds from 1970-01-01T00:00:00 to a date and time of the same clock.
 
-    Raises UnreadableRowError about `what` where no clock of 1969 to 2200 reads so.
+    Raises UnreadableRowError, whose text begins with `what`, unless the date and time
+    exist and are of the years 1969 to 2200.
     """
     if not _YEAR_MIN <= year <= _YEAR_MAX:
         raise UnreadableRowError(f"{what} is not within the years {_YEAR_MIN} to {_YEAR_MAX}")
@@ -60,22 +64,23 @@ def clock_us(what: str, year: int, month: int, day: int, hour: int, minute: int,
 
 
 class LocalClock:
-    """Tells which instants a clock reading of one zone may mean."""
+    """Converts local times of one zone to the instants that they may mean."""
 
     def __init__(self, zone: Zone) -> None:
         self._change_us: list[int] = zone.change_us.tolist()
         self._offset_us = [offset_s * US_PER_SECOND for offset_s in zone.offset_s.tolist()]
         new_offset_us = self._offset_us[1:]
-        self._changed_local_us = [
+        self._local_after_change_us = [
             change_us + offset_us for change_us, offset_us in zip(self._change_us, new_offset_us, strict=True)
         ]
 
     def instants_us(self, local_us: int) -> tuple[int, int]:
-        """Earlier and later instant of a reading; the same one twice where there is one.
+        """Returns the earlier and the later instant of a local time, in microseconds UTC.
 
-        A reading that the clock skips is moved forward by the gap, as everywhere.
+        They are equal unless the clock shows this time twice. A time that the clock skips
+        is moved forward by the gap, as in `Zone.instant_us`.
         """
-        done = bisect_right(self._changed_local_us, local_us)
+        done = bisect_right(self._local_after_change_us, local_us)
         later_us = local_us - self._offset_us[done]
         if done:
             earlier_us = local_us - self._offset_us[done - 1]

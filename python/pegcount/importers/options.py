@@ -1,4 +1,4 @@
-"""What the person who imports a file says about it."""
+"""Options of an import, which say what the file itself does not."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,16 +16,16 @@ class ImportOptions:
     """Options of one import."""
 
     source: str
-    """Switch or feed that made the records; "" is the unnamed feed."""
+    """Switch or feed that wrote the records; "" is the unnamed feed."""
     zone: Zone
-    """Zone of local times that the file states without a zone."""
+    """Zone of the times that the file states without a zone."""
     asterisk_columns: str = "auto"
     """Order of the columns of asterisk-csv, one of `ASTERISK_COLUMN_ORDERS`."""
     overrides: Mapping[str, str] = field(default_factory=dict)
-    """Fields of `SessionRecord` that every record gets, whatever its row says."""
+    """Values of `SessionRecord` fields, by name, that replace those of every row."""
     line_bytes_max: int = 1_048_576
-    """Bytes of one line, or of one document over many lines; a longer one is unreadable."""
+    """Maximum bytes of a line, or of a document of many lines; a longer one is unreadable."""
 
 
 Parser = Callable[[BinaryIO, ImportOptions], Iterator[ParsedLine]]
-"""Reads one file, in constant memory unless its format says otherwise."""
+"""Reads one file, in constant memory unless the parser documents otherwise."""

@@ -1,4 +1,4 @@
-"""What a parser makes of each line of a file."""
+"""The result of parsing one line of a file: a record, a skipped leg, or an error."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from pegcount.v1.records_pb2 import SessionRecord
 
 @dataclass(frozen=True, slots=True)
 class ParsedRecord:
-    """A record; `line` counts from 1 and is where its text starts."""
+    """A record; `line` is the number of the first line of its text, counted from 1."""
 
     line: int
     record: SessionRecord
@@ -16,14 +16,14 @@ class ParsedRecord:
 
 @dataclass(frozen=True, slots=True)
 class SkippedLine:
-    """A readable leg of a call that another line stands for."""
+    """A readable leg of a call that another line represents."""
 
     line: int
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableLine:
-    """A line that is no record; bytes that are no UTF-8 read `\\xff` in `text`."""
+    """A line that cannot be read as a record; `text` shows invalid UTF-8 as `\\xff`."""
 
     line: int
     reason: str
@@ -31,8 +31,8 @@ class UnreadableLine:
 
 
 ParsedLine = ParsedRecord | SkippedLine | UnreadableLine
-"""Everything a parser may yield."""
+"""What parsers yield."""
 
 
 class UnreadableRowError(Exception):
-    """A row cannot be read; the text says why, and costs that row alone."""
+    """A row cannot be read; the text says why. The import continues with the next row."""

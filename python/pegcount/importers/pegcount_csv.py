@@ -1,4 +1,4 @@
-"""pegcount-csv: Pegcount's own format, a header with the names of the fields of a record."""
+"""pegcount-csv: Pegcount's own format, whose header has names of record fields."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -15,9 +15,9 @@ from pegcount.v1.records_pb2 import SessionRecord
 
 
 def parse_pegcount_csv(file: BinaryIO, options: ImportOptions) -> Iterator[ParsedLine]:
-    """Parse a table with columns in any order; an empty cell is an absent field.
+    """Parses a table with columns in any order; an empty cell is an absent field.
 
-    Raises ImportFileError naming every column that is no field.
+    Raises ImportFileError, naming every column that is not a record field.
     """
     lines = read_lines(file, options.line_bytes_max)
     header = read_header(lines)

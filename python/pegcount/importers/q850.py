@@ -1,6 +1,6 @@
-"""Release causes of ITU-T Q.850 behind the words of the switches."""
+"""Release causes of ITU-T Q.850 by the names that the switches use for them."""
 
-_CAUSE_BY_NAME = {
+_Q850_CAUSE_BY_NAME = {
     "UNALLOCATED_NUMBER": 1,
     "NO_ROUTE_TRANSIT_NET": 2,
     "NO_ROUTE_DESTINATION": 3,
@@ -54,8 +54,8 @@ _CAUSE_BY_NAME = {
 
 _NORMAL_CLEARING = 16
 
-# Causes of FreeSWITCH's own, numbered above 127. It reports each as 16 in hangup_cause_q850.
-_FREESWITCH_OWN_NAMES = frozenset(
+# FreeSWITCH numbers these causes of its own above 127, and reports 16 for each in hangup_cause_q850.
+_FREESWITCH_CAUSE_NAMES = frozenset(
     {
         "SUCCESS",
         "ORIGINATOR_CANCEL",
@@ -91,14 +91,14 @@ CAUSE_BY_DISPOSITION = {
     "BUSY": 17,
     "NO ANSWER": 19,
     "CONGESTION": 34,
-    # Asterisk's own name for cause 38 is AST_CAUSE_FAILURE.
+    # Asterisk calls cause 38 AST_CAUSE_FAILURE.
     "FAILED": 38,
 }
-"""Cause of each disposition that Asterisk writes."""
+"""Q.850 causes by the disposition that Asterisk writes."""
 
 
 def hangup_cause(name: str) -> int | None:
-    """Cause of a `hangup_cause` of FreeSWITCH; None for a name that it does not document."""
-    if name in _FREESWITCH_OWN_NAMES:
+    """Returns the Q.850 cause of a FreeSWITCH `hangup_cause`, None for an undocumented name."""
+    if name in _FREESWITCH_CAUSE_NAMES:
         return _NORMAL_CLEARING
-    return _CAUSE_BY_NAME.get(name)
+    return _Q850_CAUSE_BY_NAME.get(name)

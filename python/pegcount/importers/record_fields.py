@@ -1,4 +1,4 @@
-"""Fields of a record, set from the texts of cells."""
+"""Setters that parse a text into a field of a record."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -6,23 +6,24 @@ from collections.abc import Callable, Mapping
 from google.protobuf.descriptor import FieldDescriptor
 
 from pegcount.errors import ImportFileError
+from pegcount.importers.call_record import set_instant
 from pegcount.importers.local_timestamp import LocalClock
 from pegcount.importers.parsed_line import UnreadableRowError
-from pegcount.importers.zoned_timestamp import read_rfc_3339, set_instant
+from pegcount.importers.zoned_timestamp import read_rfc_3339
 from pegcount.v1.records_pb2 import SessionEvent, SessionKind, SessionRecord
 
 FIELD_NAMES = tuple(field.name for field in SessionRecord.DESCRIPTOR.fields)
-"""Every field of a record, in the order of the message."""
+"""All fields of a record, in the order of the message."""
 
 OVERRIDABLE_NAMES = tuple(
     name
     for name in FIELD_NAMES
     if name not in {"source", "session_id", "event", "setup_time", "answer_time", "end_time"}
 )
-"""Fields that can have one value for a whole file."""
+"""Fields that `--set` can set for a whole file."""
 
 Setter = Callable[[SessionRecord, str], None]
-"""Gives a field the value of a text; raises UnreadableRowError."""
+"""Parses a text into one field of a record; raises UnreadableRowError."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _INT64_MAX = 2**63 - 1
@@ -31,14 +32,14 @@ _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0"
 
 
 def record_setters(clock: LocalClock) -> dict[str, Setter]:
-    """Setter of each field; times without a zone are read off `clock`."""
+    """Returns the setters by field name; `clock` converts times without a zone."""
     return {field.name: _setter(field.name, field.type, clock) for field in SessionRecord.DESCRIPTOR.fields}
 
 
 def read_overrides(overrides: Mapping[str, str], clock: LocalClock) -> SessionRecord:
-    """Record with the fields that every record of a file gets.
+    """Returns a record that has only the overriding fields.
 
-    Raises ImportFileError naming everything that is wrong with them.
+    Raises ImportFileError, naming every problem.
     """
     record = SessionRecord()
     setters = record_setters(clock)
@@ -82,7 +83,7 @@ def _reader(name: str, kind: int) -> Callable[[str], object]:
 
 
 def _values_by_name(name: str) -> dict[str, int]:
-    """Numbers of an enum by short and by full name: ASR and SESSION_KIND_ASR."""
+    """Returns the numbers of an enum by short and by full name: ASR and SESSION_KIND_ASR."""
     full = {value_name: number for value_name, number in _ENUMS[name] if number}
     prefix = f"SESSION_{name.upper()}_"
     return {value_name.removeprefix(prefix): number for value_name, number in full.items()} | full

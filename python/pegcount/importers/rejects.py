@@ -1,4 +1,4 @@
-"""The file of what could not be imported."""
+"""The rejects file: lines that could not be imported, and why."""
 
 import csv
 from pathlib import Path
@@ -11,8 +11,8 @@ from pegcount.errors import ImportFileError
 class RejectsFile:
     """CSV of rejected lines with the columns file, line, reason and text.
 
-    The file is made with the first line that is added, so none is left where nothing was
-    rejected. An older file of the same name is replaced.
+    The first rejected line creates the file and replaces an older one of the same name.
+    Without rejected lines, no file is created.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,18 +28,18 @@ class RejectsFile:
         self.close()
 
     def add(self, file: str, line: int, reason: str, text: str) -> None:
-        """Add one line; raises ImportFileError where the file cannot be made."""
+        """Adds one line; raises ImportFileError if the file cannot be created."""
         if self._file is None:
-            self._file = self._made()
+            self._file = self._create()
             csv.writer(self._file).writerow(("file", "line", "reason", "text"))
         csv.writer(self._file).writerow((file, line, reason, text))
 
     def close(self) -> None:
-        """Close the file, if one was made."""
+        """Closes the file, if one was created."""
         if self._file is not None:
             self._file.close()
 
-    def _made(self) -> TextIO:
+    def _create(self) -> TextIO:
         try:
             return self.path.open("w", encoding="utf-8", newline="")
         except OSError as error:

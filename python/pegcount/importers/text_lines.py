@@ -1,4 +1,4 @@
-"""Lines of text out of a file of bytes, each damaged one on its own."""
+"""Decodes a file into lines of text; a damaged line does not affect the next."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,28 +14,29 @@ from pegcount.importers.parsed_line import (
 )
 from pegcount.v1.records_pb2 import SessionRecord
 
-_UTF8_MARK = b"\xef\xbb\xbf"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_UTF8_BOM = b"\xef\xbb\xbf"
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
 class TextLine:
-    """One line without its ending; `line` counts from 1."""
+    """A line without its line ending; `line` counts from 1."""
 
     line: int
     text: str
 
 
 def read_lines(file: BinaryIO, line_bytes_max: int) -> Iterator[TextLine | UnreadableLine]:
-    """Yield every line that is not blank, ended by LF or CRLF, without a byte order mark.
+    """Yields all lines but blank ones; lines end with LF or CRLF, and a byte order mark is dropped.
 
-    Raises ImportFileError for UTF-16, which spreadsheets call "Unicode text".
+    A line that has more than `line_bytes_max` bytes, is not UTF-8 or contains NUL is
+    unreadable. Raises ImportFileError for UTF-16, which spreadsheets call "Unicode text".
     """
     number = 0
     while raw := file.readline(line_bytes_max):
         number += 1
         if number == 1:
-            raw = _without_mark(raw)
+            raw = _without_bom(raw)
         if len(raw) == line_bytes_max and not raw.endswith(b"\n") and _skip_rest(file, line_bytes_max):
             yield UnreadableLine(number, f"the line has more than {line_bytes_max} bytes", _shown(raw))
         elif raw.strip():
@@ -45,7 +46,7 @@ def read_lines(file: BinaryIO, line_bytes_max: int) -> Iterator[TextLine | Unrea
 def parse_texts(
     lines: Iterable[TextLine | UnreadableLine], parse: Callable[[str], SessionRecord | None]
 ) -> Iterator[ParsedLine]:
-    """Make a record of each text by itself; one that `parse` has None for is skipped."""
+    """Parses each text by itself; skips those for which `parse` returns None."""
     for line in lines:
         yield line if isinstance(line, UnreadableLine) else _parsed(line, parse)
 
@@ -58,19 +59,19 @@ def _parsed(line: TextLine, parse: Callable[[str], SessionRecord | None]) -> Par
     return SkippedLine(line.line) if record is None else ParsedRecord(line.line, record, line.text)
 
 
-def _without_mark(raw: bytes) -> bytes:
-    if raw.startswith(_UTF16_MARKS):
+def _without_bom(raw: bytes) -> bytes:
+    if raw.startswith(_UTF16_BOMS):
         raise ImportFileError("the file is UTF-16; save it as UTF-8")
-    return raw.removeprefix(_UTF8_MARK)
+    return raw.removeprefix(_UTF8_BOM)
 
 
 def _skip_rest(file: BinaryIO, line_bytes_max: int) -> bool:
-    """Read to the end of a line; whether anything was left of it."""
+    """Reads to the end of a line; returns whether the line had further bytes."""
     rest = file.readline(line_bytes_max)
-    is_cut = bool(rest.rstrip(b"\r\n"))
+    has_more = bool(rest.rstrip(b"\r\n"))
     while rest and not rest.endswith(b"\n"):
         rest = file.readline(line_bytes_max)
-    return is_cut
+    return has_more
 
 
 def _decoded(number: int, raw: bytes) -> TextLine | UnreadableLine:

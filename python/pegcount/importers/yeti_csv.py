@@ -1,17 +1,17 @@
-"""yeti-csv: rows of Yeti's table `cdr.cdr`, with a header."""
+"""yeti-csv: exports of Yeti's table `cdr.cdr`, with a header."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from pegcount.errors import ImportFileError
-from pegcount.importers.call_record import new_call
+from pegcount.importers.call_record import new_call, set_instant
 from pegcount.importers.csv_rows import check_cell_count, parse_rows, read_header
 from pegcount.importers.local_timestamp import LocalClock
 from pegcount.importers.options import ImportOptions
 from pegcount.importers.parsed_line import ParsedLine, UnreadableRowError
 from pegcount.importers.record_fields import record_setters
 from pegcount.importers.text_lines import read_lines
-from pegcount.importers.zoned_timestamp import read_postgres, set_instant
+from pegcount.importers.zoned_timestamp import read_postgres
 from pegcount.v1.records_pb2 import SessionRecord
 
 _TIMES = {"time_start": "setup_time", "time_connect": "answer_time", "time_end": "end_time"}
@@ -40,14 +40,14 @@ _FIELDS_BY_COLUMN = {
     "lega_q850_cause": ("disconnect_cause",),
 }
 
-# Without one of these a row would be counted wrongly; without the others it only knows less.
+# A row without one of these would be counted wrongly; other columns only add fields.
 _REQUIRED = ("id", *_TIMES, "is_last_cdr")
 
 
 def parse_yeti_csv(file: BinaryIO, options: ImportOptions) -> Iterator[ParsedLine]:
-    """Parse a table with columns in any order; those that are not known are left out.
+    """Parses a table with columns in any order; ignores unknown columns.
 
-    Raises ImportFileError naming every required column that is missing.
+    Raises ImportFileError, naming every required column that is missing.
     """
     lines = read_lines(file, options.line_bytes_max)
     header = read_header(lines)
@@ -58,7 +58,7 @@ def parse_yeti_csv(file: BinaryIO, options: ImportOptions) -> Iterator[ParsedLin
 
 
 class _RowParser:
-    """Makes a record of a row."""
+    """Converts rows to records."""
 
     def __init__(self, header: list[str], options: ImportOptions) -> None:
         self._header = header

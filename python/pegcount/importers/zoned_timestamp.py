@@ -1,8 +1,6 @@
-"""Texts of an instant, and instants in a record."""
+"""Timestamps that may carry a UTC offset: RFC 3339, and those that PostgreSQL prints."""
 
 import re
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from pegcount.importers.local_timestamp import LocalClock, clock_us
 from pegcount.importers.parsed_line import UnreadableRowError
@@ -15,26 +13,20 @@ _POSTGRES = re.compile(rf"{_DAY}[ T]{_CLOCK}(?:(Z| ?UTC)|([+-])([0-9]{{2}})(?::?
 
 
 def read_rfc_3339(name: str, text: str, clock: LocalClock) -> int:
-    """Microseconds UTC of an RFC 3339 text; without a zone it is local time.
+    """Returns the microseconds UTC of an RFC 3339 timestamp; one without an offset is local time.
 
-    A fraction finer than microseconds is rounded down. Raises UnreadableRowError,
-    naming the column.
+    Truncates a finer fraction to microseconds. A local time that occurs twice means the
+    earlier instant. Raises UnreadableRowError, naming the column, for any other text.
     """
     return _read(_RFC_3339, name, text, clock)
 
 
 def read_postgres(name: str, text: str) -> int:
-    """Microseconds UTC of a timestamp that PostgreSQL printed; without a zone it is UTC.
+    """Returns the microseconds UTC of a timestamp that PostgreSQL printed; one without an offset is UTC.
 
-    Raises UnreadableRowError, naming the column.
+    Raises UnreadableRowError, naming the column, for any other text.
     """
     return _read(_POSTGRES, name, text, None)
-
-
-def set_instant(field: Timestamp, instant_us: int) -> None:
-    """Give a field of a record its time."""
-    seconds, microseconds = divmod(instant_us, US_PER_SECOND)
-    field.seconds, field.nanos = seconds, microseconds * 1000
 
 
 def _read(pattern: re.Pattern[str], name: str, text: str, clock: LocalClock | None) -> int:

@@ -1,0 +1,69 @@
+"""Columns of an Asterisk CDR row, which has no header: `cdr_csv` and `cdr_custom` order them differently."""
+
+import re
+
+from pegcount.importers.local_timestamp import is_local_timestamp
+from pegcount.importers.parsed_line import UnreadableRowError
+
+_CDR_CSV = (
+    *("accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata"),
+    *("start", "answer", "end", "duration", "billsec", "disposition", "amaflags"),
+)
+_CDR_CSV_OPTIONAL = ("uniqueid", "userfield")
+# Written with `newcdrcolumns=yes`.
+_CDR_CSV_NEW = ("peeraccount", "linkedid", "sequence")
+_CDR_CUSTOM = (
+    *("clid", "src", "dst", "dcontext", "channel", "dstchannel", "lastapp", "lastdata"),
+    *("start", "answer", "end", "duration", "billsec", "disposition", "amaflags"),
+    *("accountcode", "uniqueid", "userfield", "sequence"),
+)
+# The sample configuration of `cdr_custom` lacks `sequence` before Asterisk 1.8.
+_CDR_CUSTOM_COUNTS = (len(_CDR_CUSTOM) - 1, len(_CDR_CUSTOM))
+
+# With a system name: `pbx1-1774747800.42`. The number before the dot is the Unix time of
+# the creation of the channel.
+_UNIQUEID = re.compile(r"(?:.*-)?([0-9]{9,10})\.[0-9]+")
+
+
+def column_names(cells: list[str], order: str) -> tuple[str, ...]:
+    """Returns the column name of each cell of a row in one of `ASTERISK_COLUMN_ORDERS`.
+
+    Raises UnreadableRowError if rows of that order cannot have this number of cells, or
+    if `order` is "auto" and the row fits neither order.
+    """
+    if order == "auto":
+        order = _detected_order(cells)
+    optional_count_max = len(_CDR_CSV_OPTIONAL) + len(_CDR_CSV_NEW)
+    if order == "cdr_csv" and 0 <= len(cells) - len(_CDR_CSV) <= optional_count_max:
+        return _CDR_CSV + _optional_columns(cells[len(_CDR_CSV) :])
+    if order == "cdr_custom" and len(cells) in _CDR_CUSTOM_COUNTS:
+        return _CDR_CUSTOM[: len(cells)]
+    raise UnreadableRowError(f"{order} has no rows of {len(cells)} cells")
+
+
+def channel_creation_s(uniqueid: str) -> int | None:
+    """Returns the Unix time in a uniqueid, at which its channel was created, or None for other texts."""
+    match = _UNIQUEID.fullmatch(uniqueid)
+    return int(match[1]) if match else None
+
+
+def _detected_order(cells: list[str]) -> str:
+    """Detects the order by the columns of start and end; the answer between them may be empty."""
+    for order, start, end in (("cdr_csv", 9, 11), ("cdr_custom", 8, 10)):
+        if len(cells) > end and is_local_timestamp(cells[start]) and is_local_timestamp(cells[end]):
+            return order
+    raise UnreadableRowError("no dates in columns 10 to 12 (cdr_csv) or 9 to 11 (cdr_custom)")
+
+
+def _optional_columns(rest: list[str]) -> tuple[str, ...]:
+    """Returns the names of the cells after the 16 fixed ones; Asterisk can omit each group."""
+    new_columns = _CDR_CSV_NEW if len(rest) >= len(_CDR_CSV_NEW) else ()
+    match len(rest) - len(new_columns):
+        case 0:
+            return new_columns
+        case 1:
+            # `loguniqueid` and `loguserfield` are separate options; the text shows which one is on.
+            is_uniqueid = channel_creation_s(rest[0]) is not None
+            return ("uniqueid" if is_uniqueid else "userfield", *new_columns)
+        case _:
+            return (*_CDR_CSV_OPTIONAL, *new_columns)
