@@ -1,4 +1,4 @@
-"""Where records are kept and summed; the rest of the service sees only this interface."""
+"""Storage of records and their aggregation; the rest of the service uses only this interface."""
 
 from pegcount.store.embedded import EmbeddedStore
 from pegcount.store.interface import PendingWrite, Store

@@ -1,9 +1,9 @@
-"""The catalogue of a data directory: what its files are, in one SQLite file.
+"""The catalogue of a data directory: an SQLite file that names the files that count.
 
-One transaction puts new segments in place of the journal or of other segments, so a
-crash at any instruction leaves either the old or the new state. SQLite checks no page
-of its own, so every row carries a CRC-32, and one more is stored of all of these: a row
-that is changed, lost or added by damage is found when the catalogue opens.
+One transaction replaces the journal or other segments by new segments, so a crash at any
+instruction leaves either the old or the new state. SQLite does not checksum its pages, so every
+row carries a CRC-32, and a digest covers the checksums of all rows. Opening the catalogue
+thereby detects every row that damage changed, removed or added.
 """
 
 import json
@@ -32,13 +32,16 @@ _TABLES = {
     "settings": "name TEXT PRIMARY KEY, value INTEGER",
 }
 _DIGEST = "digest"
-# Another process reads the catalogue only for the moment that a backup takes.
+# Other processes, such as a backup, lock the catalogue only while they copy it into memory.
 _BUSY_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentEntry:
-    """A sealed segment: its file, UTC day in days since 1970-01-01, and replaced rows."""
+    """A segment: its file, its UTC day in days since 1970-01-01, and its tombstones.
+
+    In `tombstones`, bit n mod 8 of byte n / 8 is set if row n was replaced; b"" means none.
+    """
 
     file: ManifestEntry
     day: int
@@ -46,59 +49,62 @@ class SegmentEntry:
 
 
 class Catalog:
-    """One open catalogue. Safe to use from many threads."""
+    """An open catalogue. Thread-safe."""
 
     def __init__(self, directory: Path, *, read_only: bool = False) -> None:
-        """Opens or makes it; `read_only` never makes or changes it.
+        """Opens the catalogue; unless `read_only`, creates it if the directory is empty.
 
-        Raises StoreOpenError for another format or no SQLite file, DataDamagedError where
-        a row is not what was written.
+        Raises StoreOpenError if the file is missing, has another format or is not an SQLite
+        file, and DataDamagedError if a checksum fails.
         """
         self.path = directory / "catalog.db"
         self._read_only = read_only
         self._lock = RLock()
         self._db: sqlite3.Connection | None = self._open()
-        # All reading is from this copy: it is what was last known to be durable.
-        self._memory = sqlite3.connect(":memory:", check_same_thread=False)
-        self._db.backup(self._memory)
+        # Readers use this copy in memory, which has the last state that is known to be durable.
+        self._replica = sqlite3.connect(":memory:", check_same_thread=False)
+        self._db.backup(self._replica)
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file and the copy in memory."""
         with self._lock:
-            self._memory.close()
+            self._replica.close()
             if self._db is not None:
                 self._db.close()
 
     @property
-    def is_certain(self) -> bool:
-        """Whether the file is known to have what is read from here, and not perhaps one transaction more."""
+    def is_file_in_sync(self) -> bool:
+        """Whether the file certainly has the state that this class returns.
+
+        After a failed transaction, until the next one, the file may be one transaction ahead.
+        """
         return self._db is not None
 
     def refresh(self) -> None:
-        """Reads again what another process may have written."""
+        """Reloads the copy in memory, as another process may have committed."""
         with self._lock:
             if self._db is not None:
-                self._db.backup(self._memory)
+                self._db.backup(self._replica)
 
     def segments(self) -> list[SegmentEntry]:
-        """All sealed segments, by day."""
+        """Returns all segments, ordered by day."""
         rows = self._rows("segments", "day, name")
         return [SegmentEntry(ManifestEntry(*row[:5]), row[5], row[6]) for row in rows]
 
     def active(self) -> list[ManifestEntry]:
-        """The files with a copy of the active sessions."""
+        """Returns the files of the active snapshot."""
         return [ManifestEntry(*row) for row in self._rows("active", "name")]
 
     def settings(self) -> dict[str, int]:
-        """All settings, by name."""
+        """Returns all settings by name."""
         return dict(self._rows("settings", "name"))
 
     def setting(self, name: str) -> int | None:
-        """A setting, None where it is not set."""
+        """Returns a setting, None if it is not set."""
         return self.settings().get(name)
 
     def put_settings(self, **values: int | None) -> None:
-        """Sets settings, or takes them away where None."""
+        """Sets settings durably; None deletes one. Raises StoreReadOnlyError if that fails."""
         with self._transaction() as db:
             for name, value in values.items():
                 db.execute("DELETE FROM settings WHERE name = ?", (name,))
@@ -113,19 +119,20 @@ class Catalog:
         active: Sequence[ManifestEntry] | None = None,
         settings: Mapping[str, int] | None = None,
     ) -> None:
-        """Makes new segments visible in place of others, in one step, with settings that go with it.
+        """Adds and removes segments, and sets settings, in one transaction.
 
-        `tombstones` are replaced rows of other segments. With `active` the copy of the active
-        sessions is replaced. Raises StoreReadOnlyError where that cannot be made durable.
+        `tombstones` replace those of other segments. `active`, unless None, replaces the files
+        of the active snapshot. Raises StoreReadOnlyError if the transaction cannot be made
+        durable.
         """
         with self._transaction() as db:
             db.executemany("DELETE FROM segments WHERE name = ?", [(name,) for name in removed])
             for segment in added:
                 _put(db, "segments", *_file_values(segment.file), segment.day, segment.tombstones)
-            for of_segment in tombstones:
-                stored = db.execute("SELECT * FROM segments WHERE name = ?", (of_segment.segment,))
+            for replaced in tombstones:
+                stored = db.execute("SELECT * FROM segments WHERE name = ?", (replaced.segment,))
                 for row in stored.fetchall():
-                    _put(db, "segments", *row[:6], of_segment.rows)
+                    _put(db, "segments", *row[:6], replaced.rows)
             if active is not None:
                 db.execute("DELETE FROM active")
                 for file in active:
@@ -134,27 +141,27 @@ class Catalog:
                 _put(db, "settings", setting, value)
 
     def put_code_deck(self, deck_id: int, entries: Sequence[CodeDeckEntry]) -> None:
-        """Stores a code deck in place of any other of the same id."""
+        """Stores a code deck durably, or replaces the one with this id. Raises StoreReadOnlyError."""
         blob = zlib.compress(json.dumps([(e.code, e.name, e.country) for e in entries]).encode())
         with self._transaction() as db:
             _put(db, "code_decks", deck_id, len(entries), blob)
 
     def code_deck(self, deck_id: int) -> list[CodeDeckEntry] | None:
-        """The entries of a code deck, None where there is none."""
+        """Returns the entries of a code deck, None if it does not exist."""
         blobs = {row[0]: row[2] for row in self._rows("code_decks", "id")}
         if deck_id not in blobs:
             return None
         return [CodeDeckEntry(*entry) for entry in json.loads(zlib.decompress(blobs[deck_id]))]
 
     def code_decks(self) -> dict[int, int]:
-        """Number of entries of each code deck, by id."""
+        """Returns the number of entries of each code deck by its id."""
         return {row[0]: row[1] for row in self._rows("code_decks", "id")}
 
     def copy_to(self, path: Path) -> None:
-        """Writes a copy of the catalogue, durably, as it is at one instant."""
+        """Writes a consistent copy of the catalogue, durably."""
         path.unlink(missing_ok=True)
         with self._lock, closing(sqlite3.connect(path)) as copy:
-            self._memory.backup(copy)
+            self._replica.backup(copy)
         fsync(path)
 
     def _open(self) -> sqlite3.Connection:
@@ -167,7 +174,7 @@ class Catalog:
                 db.close()
                 raise
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            # What SQLite says of a damaged schema quotes it, which need not be text any more.
+            # The message of SQLite quotes a damaged schema, which may not be valid UTF-8.
             raise StoreOpenError(f"{self.path} cannot be opened: {error}") from error
         return db
 
@@ -187,7 +194,7 @@ class Catalog:
             raise StoreOpenError(
                 f"{self.path} has format {version}, of before the first release; import its files again"
             )
-        # The few transactions are small and far apart: a rollback journal leaves nothing beside the file.
+        # Transactions are small and rare: a rollback journal, empty between them, is fast enough.
         db.execute("PRAGMA journal_mode = TRUNCATE")
         db.execute("PRAGMA synchronous = FULL")
         if version == 0:
@@ -196,7 +203,7 @@ class Catalog:
     def _create(self, db: sqlite3.Connection) -> None:
         leftovers = [name for name in ("segments", "active", "journal") if (self.path.parent / name).exists()]
         if leftovers or self._read_only:
-            # To a new catalogue all of them would be what a crash left behind.
+            # A new catalogue would treat these files as left over from a crash, and delete them.
             found = f", but there is {leftovers[0]} beside it" if leftovers else ""
             raise StoreOpenError(f"{self.path} is missing or empty{found}")
         db.execute("BEGIN IMMEDIATE")
@@ -207,7 +214,7 @@ class Catalog:
         db.execute("COMMIT")
 
     def _verify(self, db: sqlite3.Connection) -> None:
-        # In one transaction, as another process may be about to commit.
+        # One transaction reads all tables, as another process may commit in between.
         with self._sqlite_errors_as_damage(), _read_transaction(db):
             if db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
                 raise DataDamagedError(f"{self.path}: SQLite finds it damaged", file=self.path)
@@ -219,10 +226,10 @@ class Catalog:
 
     def _rows(self, table: str, order: str) -> list[tuple[Any, ...]]:
         with self._lock:
-            return self._checked_rows(self._memory, table, order)
+            return self._checked_rows(self._replica, table, order)
 
     def _checked_rows(self, db: sqlite3.Connection, table: str, order: str) -> list[tuple[Any, ...]]:
-        """All rows of a table; DataDamagedError where one is not what was written."""
+        """Returns all rows of a table; raises DataDamagedError if the checksum of one fails."""
         rows = db.execute(f"SELECT * FROM {table} ORDER BY {order}").fetchall()
         for *values, crc32 in rows:
             if _crc32(table, values) != crc32:
@@ -231,7 +238,7 @@ class Catalog:
 
     @contextmanager
     def _sqlite_errors_as_damage(self) -> Iterator[None]:
-        """Turns what SQLite says of a damaged file into DataDamagedError."""
+        """Converts the errors that SQLite raises for a damaged file to DataDamagedError."""
         try:
             yield
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
@@ -239,12 +246,12 @@ class Catalog:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commits where its block ends well; leaves nothing of it where it does not.
+        """Commits at the end of its block; rolls back if the block raises.
 
-        After a failure to write, the next transaction begins with a new file: the
-        operating system may have dropped pages that it could not write, and would not
-        tell again. Until then the old file has the state before or after. Raises
-        StoreReadOnlyError where nothing can be made durable.
+        After a failed write, the next transaction first replaces the file by a new one,
+        because the operating system may have dropped dirty pages and reports that only once.
+        Until then the old file has the state before or after the failed transaction. Raises
+        StoreReadOnlyError if the transaction cannot be made durable.
         """
         with self._lock:
             try:
@@ -252,7 +259,7 @@ class Catalog:
                 with _write_transaction(db):
                     yield db
                     _put(db, "settings", _DIGEST, _digest(db))
-                db.backup(self._memory)
+                db.backup(self._replica)
             except (sqlite3.OperationalError, OSError) as error:
                 if self._db is not None:
                     self._db.close()
@@ -260,8 +267,8 @@ class Catalog:
                 raise StoreReadOnlyError(f"{self.path}: {error}") from error
 
     def _replace_file(self) -> sqlite3.Connection:
-        """A new file in place of the one that could not be written."""
-        # Rolls the old one back: its rollback journal must not be taken for that of the new one.
+        """Replaces the file after a failed write by a copy of the last durable state, and opens that."""
+        # Rolls back the old file: SQLite would apply its rollback journal to the new file.
         self._open().close()
         fresh = self.path.with_suffix(".tmp")
         self.copy_to(fresh)
@@ -296,12 +303,12 @@ def _put(db: sqlite3.Connection, table: str, *values: Any) -> None:
 
 
 def _digest(db: sqlite3.Connection) -> int:
-    """CRC-32 of the checksums of all rows but its own."""
-    sums = []
+    """Returns the CRC-32 of the checksums of all rows except its own."""
+    checksums = []
     for table in _TABLES:
-        others = f" WHERE name != '{_DIGEST}'" if table == "settings" else ""
-        sums += [(table, crc32) for (crc32,) in db.execute(f"SELECT row_crc32 FROM {table}{others}")]
-    return zlib.crc32(repr(sorted(sums)).encode())
+        condition = f" WHERE name != '{_DIGEST}'" if table == "settings" else ""
+        checksums += [(table, crc32) for (crc32,) in db.execute(f"SELECT row_crc32 FROM {table}{condition}")]
+    return zlib.crc32(repr(sorted(checksums)).encode())
 
 
 def _crc32(table: str, values: Sequence[Any]) -> int:

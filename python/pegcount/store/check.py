@@ -1,4 +1,4 @@
-"""Reads all of a data directory and says what of it is not what was written."""
+"""Offline check of a data directory: verifies the checksum of every byte."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,7 +16,7 @@ from pegcount.store.snapshot import rollback_hot_journal
 
 @dataclass
 class CheckReport:
-    """What was read, and what is wrong with it."""
+    """Counts of what a check read, and the problems that it found."""
 
     segments: int = 0
     segment_bytes: int = 0
@@ -24,35 +24,35 @@ class CheckReport:
     journal_batches: int = 0
     journal_records: int = 0
     active_sessions: int = 0
-    """In the copy of the active sessions, before the journal is applied."""
+    """Sessions of the active snapshot, before the replay of the journal."""
     code_decks: int = 0
     records: int | None = None
-    """Records that reports count, None where they could not all be read."""
+    """Records that reports count, None if some file is damaged or missing."""
     orphans: list[Path] = field(default_factory=list)
-    """Files that nothing names: what a crash left behind, removed at the next start."""
+    """Files that the catalogue does not name. A crash left them; the next start removes them."""
     problems: list[str] = field(default_factory=list)
-    """What is damaged or missing, each naming its file."""
+    """One sentence for each damaged or missing file, with its name."""
 
 
 def check(directory: Path, config: Config) -> CheckReport:
-    """Reads every byte that the catalogue of a data directory answers for.
+    """Reads every byte of the files that the catalogue of a data directory names.
 
-    Raises StoreOpenError where a process owns it (a backup of it can be checked), where it
-    is no data directory, or where its catalogue cannot be read at all.
+    Raises StoreOpenError if a process owns the directory (a backup of it can be checked), if
+    it is not a data directory, or if its catalogue cannot be opened.
     """
     prepare(directory, create=False)
     owner = DirectoryLock(directory)
     try:
         rollback_hot_journal(directory)
         with closing(Catalog(directory, read_only=True)) as catalog:
-            return _checked(directory, catalog, config)
+            return _report(directory, catalog, config)
     except DataDamagedError as error:
         return CheckReport(problems=[str(error)])
     finally:
         owner.release()
 
 
-def _checked(directory: Path, catalog: Catalog, config: Config) -> CheckReport:
+def _report(directory: Path, catalog: Catalog, config: Config) -> CheckReport:
     segments, active = [segment.file for segment in catalog.segments()], catalog.active()
     report = CheckReport(
         segments=len(segments),
@@ -60,7 +60,7 @@ def _checked(directory: Path, catalog: Catalog, config: Config) -> CheckReport:
         active_sessions=sum(file.rows for file in active),
         orphans=files.orphans(directory, catalog),
     )
-    report.problems += _damaged_files(directory, segments + active)
+    report.problems += _file_problems(directory, segments + active)
     _check_journal(directory, catalog.setting("first_journal") or 0, report)
     for deck_id in catalog.code_decks():
         catalog.code_deck(deck_id)
@@ -70,7 +70,7 @@ def _checked(directory: Path, catalog: Catalog, config: Config) -> CheckReport:
     return report
 
 
-def _damaged_files(directory: Path, listed: list[core.ManifestEntry]) -> Iterator[str]:
+def _file_problems(directory: Path, listed: list[core.ManifestEntry]) -> Iterator[str]:
     for file in listed:
         try:
             core.check_file(directory, file)

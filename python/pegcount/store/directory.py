@@ -1,4 +1,4 @@
-"""The data directory: who owns it, and in which format it is."""
+"""Creation of a data directory, and the lock of the process that owns it."""
 
 import fcntl
 import os
@@ -10,10 +10,10 @@ from pegcount.errors import StoreOpenError
 
 
 class DirectoryLock:
-    """Keeps all other processes out of a data directory until released."""
+    """Exclusive ownership of a data directory by this process, until released."""
 
     def __init__(self, directory: Path) -> None:
-        """Takes the lock; raises StoreOpenError where another process has it."""
+        """Takes the lock; raises StoreOpenError if another process has it."""
         path = directory / "lock"
         try:
             self._file: IO[str] = open(path, "a+", encoding="ascii")  # noqa: SIM115
@@ -26,22 +26,23 @@ class DirectoryLock:
             owner = self._file.read().strip() or "unknown"
             self._file.close()
             raise StoreOpenError(f"data directory {directory} is in use by process {owner}") from error
-        # A full disk has no room for the number; the lock holds all the same.
+        # On a full disk the process id cannot be written; the lock holds without it.
         with suppress(OSError):
             self._file.truncate(0)
             self._file.write(f"{os.getpid()}\n")
             self._file.flush()
 
     def release(self) -> None:
-        """Lets other processes in."""
+        """Releases the directory to other processes."""
         with suppress(OSError):
             self._file.close()
 
 
 def prepare(directory: Path, create: bool) -> None:
-    """Makes sure that a data directory is there.
+    """Checks that a data directory exists; creates it if it is missing and `create` is set.
 
-    Raises StoreOpenError where it is missing and not to be created, or cannot be used.
+    Raises StoreOpenError if it is missing and `create` is not set, is not a directory, or
+    cannot be created.
     """
     if directory.is_dir():
         return
@@ -59,7 +60,7 @@ def prepare(directory: Path, create: bool) -> None:
 
 
 def fsync(path: Path) -> None:
-    """Makes a file, or the names in a directory, survive a power cut."""
+    """Flushes a file, or the entries of a directory, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,11 +1,11 @@
-"""The embedded store: one data directory, one process, the Rust core's engine.
+"""The embedded store: a data directory that one process owns, over the engine of the Rust core.
 
-    batch -> journal (flushed) -> columns in memory -> sealed segments (Arrow IPC)
+    batch -> journal (fdatasync) -> memtable -> segments (Arrow IPC)
 
-A data directory holds `catalog.db`, `journal/<sequence>.log`,
-`segments/<UTC day>/<sequence>.arrow`, `active/<sequence>.arrow` and `lock`. Files that
-the catalogue does not name are what a crash left behind; they are removed when the
-store opens.
+A data directory contains `catalog.db`, `journal/<sequence>.log`,
+`segments/<UTC day>/<sequence>.arrow`, `active/<sequence>.arrow` and `lock`. Segments and
+active snapshots that the catalogue does not name were left by a crash; the store removes
+them when it opens.
 """
 
 import time
@@ -45,11 +45,12 @@ class EmbeddedStore:
         create: bool = False,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000,
     ) -> None:
-        """Opens a data directory and takes back what is in the journal.
+        """Opens a data directory and replays its journal.
 
-        `clock` gives now in microseconds UTC. Raises StoreOpenError where it is missing
-        (and not to be created), in use, of another format or no data directory;
-        DataDamagedError where a file is not what was written.
+        `clock` returns the present time in microseconds UTC. Raises StoreOpenError if the
+        directory is missing (without `create`), in use, of another format or not a data
+        directory, and DataDamagedError if the catalogue, the journal or the active snapshot
+        is damaged.
         """
         prepare(directory, create)
         self._config = config
@@ -61,14 +62,14 @@ class EmbeddedStore:
             self._catalog = Catalog(directory)
             opened.callback(self._catalog.close)
             files.remove(files.orphans(directory, self._catalog))
-            files.drop_old_journal(directory, self._catalog)
-            files.require_active(directory, self._catalog)
+            files.remove_flushed_journal(directory, self._catalog)
+            files.require_active_snapshot(directory, self._catalog)
             self._engine = files.open_engine(directory, self._catalog, config)
             self._maintenance = Maintenance(directory, self._catalog, self._engine, config, clock)
             opened.pop_all()
 
     def submit(self, batch: bytes) -> "PendingBatch":
-        """Takes a batch on its way to the disk; see `Store.submit`."""
+        """Enqueues a batch for the next group commit; see `Store.submit`."""
         now_us = self._clock()
         unflushed = self._engine.memory_rows.finished
         if unflushed > self._config.unsealed_row_count_max:
@@ -77,54 +78,54 @@ class EmbeddedStore:
         return PendingBatch(self._engine, self._engine.submit(batch, now_us, oldest))
 
     def write(self, batch: bytes) -> WriteOutcome:
-        """Takes in a batch; see `Store.write`."""
+        """Writes a batch durably; see `Store.write`."""
         return self.submit(batch).wait()
 
     @property
     def write_fault(self) -> str | None:
-        """Why batches cannot be made durable now."""
+        """Why batches cannot be made durable now; see `Store.write_fault`."""
         return self._engine.fault
 
     def flush(self) -> None:
-        """Moves the finished records in memory into segments and empties the journal."""
+        """Flushes the finished records, writes an active snapshot, and removes the journal before both."""
         self._maintenance.flush(with_active=True)
 
     def maintain(self) -> None:
-        """Flushes, compacts segments and drops old days where it is time; a thread does so now and then."""
+        """Flushes, compacts and applies retention, each if due, as the background thread also does."""
         self._maintenance.run_once()
 
     def partials(self, scan: Scan, cell_count_max: int, cancel_token: core.CancelToken) -> core.Partials:
-        """Sums per bin and group; see `Store.partials`."""
+        """Returns sums per bin and group; see `Store.partials`."""
         deck = None if scan.code_deck is None else self._deck(scan.code_deck)
         return self._engine.partials(scan, deck, cell_count_max, cancel_token)
 
     def any_match(self, predicates: Sequence[Predicate], cancel_token: core.CancelToken) -> bool:
-        """Whether any record held meets all predicates."""
+        """Returns whether any record satisfies all predicates; see `Store.any_match`."""
         return self._engine.any_match(predicates, cancel_token)
 
     def first_day(self) -> int | None:
-        """First UTC day that has a record, in days since 1970-01-01, None without records."""
+        """Returns the first UTC day that has a record; see `Store.first_day`."""
         return self._engine.first_day
 
     def put_code_deck(self, deck_id: int, entries: Sequence[CodeDeckEntry]) -> None:
-        """Puts a code deck in place of any other of the same id, durably."""
+        """Stores a code deck durably; see `Store.put_code_deck`."""
         self._catalog.put_code_deck(deck_id, entries)
         self._decks[deck_id] = core.CodeDeck(entries)
 
     def code_decks(self) -> Mapping[int, int]:
-        """Number of entries of each code deck, by id."""
+        """Returns the number of entries of each code deck by its id."""
         return self._catalog.code_decks()
 
     def retention(self) -> Retention:
-        """How long records are kept."""
+        """Returns the limits of retention."""
         return self._maintenance.retention
 
     def set_retention(self, retention: Retention) -> None:
-        """Sets how long records are kept, durably; what is older goes soon after."""
+        """Sets the limits of retention durably; see `Store.set_retention`."""
         self._maintenance.set_retention(retention)
 
     def info(self) -> StoreInfo:
-        """What the store holds."""
+        """Returns counts of records and segments, and the range of setup times."""
         info = self._engine.info()
         return StoreInfo(
             info.records,
@@ -137,7 +138,7 @@ class EmbeddedStore:
         )
 
     def close(self) -> None:
-        """Lets go of the data directory; what is in the journal is taken back by the next owner."""
+        """Commits the queued batches and releases the data directory; the next owner replays the journal."""
         self._maintenance.stop()
         while self._engine.commit_group():
             pass
@@ -156,14 +157,14 @@ class EmbeddedStore:
 
 
 class PendingBatch:
-    """A batch on its way to the disk; a `PendingWrite`."""
+    """A submitted batch; a `PendingWrite`."""
 
     def __init__(self, engine: core.Store, pending: core.PendingCommit) -> None:
         self._engine = engine
         self._pending = pending
 
     def wait(self) -> WriteOutcome:
-        """Returns once the batch survives a power cut; see `PendingWrite.wait`."""
+        """Returns the outcome once the batch is durable; see `PendingWrite.wait`."""
         counts = self._engine.wait(self._pending)
         rejected = tuple(RejectedRecord(r.index, r.reason, r.description) for r in self._pending.rejected)
         return WriteOutcome(

@@ -1,4 +1,4 @@
-"""The files of a data directory, as its catalogue names them."""
+"""The files of a data directory, compared with those that its catalogue names."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,51 +13,51 @@ _PATTERNS = ("segments/*/*", "active/*")
 
 
 def catalogued_files(catalog: Catalog) -> list[ManifestEntry]:
-    """The files that the catalogue names."""
+    """Returns the segments and active snapshots that the catalogue names."""
     return [segment.file for segment in catalog.segments()] + catalog.active()
 
 
 def missing(directory: Path, catalog: Catalog) -> list[str]:
-    """Files that the catalogue names and that are not there."""
+    """Returns the names of files that the catalogue names and that do not exist."""
     return [file.name for file in catalogued_files(catalog) if not (directory / file.name).is_file()]
 
 
 def orphans(directory: Path, catalog: Catalog) -> list[Path]:
-    """Files that the catalogue does not name: what a crash or a failed seal left behind."""
+    """Returns the files that the catalogue does not name, left by a crash or a failed flush."""
     known = {directory / file.name for file in catalogued_files(catalog)}
     return sorted(path for pattern in _PATTERNS for path in directory.glob(pattern) if path not in known)
 
 
-def require_active(directory: Path, catalog: Catalog) -> None:
-    """Raises DataDamagedError for a missing copy of active sessions, on which every report depends."""
+def require_active_snapshot(directory: Path, catalog: Catalog) -> None:
+    """Raises DataDamagedError if an active snapshot is missing, as every report depends on it."""
     for file in catalog.active():
         if not (directory / file.name).is_file():
             raise DataDamagedError(f"{directory / file.name} is missing", file=directory / file.name)
 
 
 def journal_name(number: int) -> str:
-    """Name of a journal file within the data directory."""
+    """Returns the path of a journal file, relative to the data directory."""
     return f"journal/{number:08}.log"
 
 
-def drop_old_journal(directory: Path, catalog: Catalog) -> None:
-    """Removes the journal files whose batches are in segments and in the copy of the active sessions."""
+def remove_flushed_journal(directory: Path, catalog: Catalog) -> None:
+    """Removes the journal files whose batches are all in segments or in the active snapshot."""
     first = catalog.setting("first_journal") or 0
     numbers = [number for number in core.journal_sequences(directory) if number < first]
     remove(directory / journal_name(number) for number in numbers)
 
 
 def remove(paths: Iterable[Path]) -> None:
-    """Removes files, if they are there."""
+    """Removes those of the files that exist."""
     for path in paths:
         path.unlink(missing_ok=True)
 
 
 def open_engine(directory: Path, catalog: Catalog, config: Config) -> core.Store:
-    """The engine over a data directory, with what is in its journal.
+    """Opens the engine over a data directory and replays the journal.
 
-    A segment that cannot be opened raises DataDamagedError when a report needs its day;
-    a copy of the active sessions or a journal file, on which every report depends, now.
+    Raises DataDamagedError if an active snapshot or a journal file is damaged, as every
+    report depends on these. A damaged segment raises it when a report needs its day.
     """
     engine = core.Store(directory, config.batch_row_count_max, config.waiting_bytes_max)
     settings = catalog.settings()
@@ -71,9 +71,9 @@ def open_engine(directory: Path, catalog: Catalog, config: Config) -> core.Store
 
 
 def damage_setting(name: str) -> str:
-    """The setting that says of a segment that records were sealed beside it while it could not be read.
+    """Returns the name of the setting that excludes a segment from reports for good.
 
-    Records of its day could not be compared with its own, so it is not to be read again
-    even where its file is whole again.
+    It is set if a flush added records to the day of a segment that could not be read. Its
+    keys were not compared with theirs, so a repaired file could count a record twice.
     """
     return f"damaged {name}"

@@ -1,4 +1,4 @@
-"""What the service asks of a store, whichever it is."""
+"""The interface of a store, as the service uses it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -8,64 +8,65 @@ from pegcount.model import CodeDeckEntry, Predicate, Retention, Scan, StoreInfo,
 
 
 class PendingWrite(Protocol):
-    """A batch on its way to the disk."""
+    """A batch that was submitted and may not be durable yet."""
 
     def wait(self) -> WriteOutcome:
-        """Returns once the batch survives a power cut and every report shows it.
+        """Returns the outcome once the batch is durable and visible to every report.
 
-        Raises StoreReadOnlyError where it could not be made durable; it may be sent again.
+        Raises StoreReadOnlyError if the batch could not be made durable; it may be sent again.
         """
 
 
 class Store(Protocol):
-    """Keeps records and answers scans with integer sums. Safe to use from many threads."""
+    """Stores records and answers scans with integer sums. Thread-safe."""
 
     def submit(self, batch: bytes) -> PendingWrite:
-        """Takes a `WriteRecordsRequest` in wire form on its way to the disk.
+        """Enqueues a serialized `WriteRecordsRequest` for the next group commit.
 
-        Batches submitted by many threads, or by one before it waits, share one flush. Raises
-        MalformedMessageError where the bytes are no valid message, BatchLimitError for more
-        records than a batch may have, OverloadedError where too many records wait to be
-        sealed.
+        Batches of many threads, or of one that submits several before it waits, share one
+        `fdatasync`. Raises MalformedMessageError if the bytes are not a valid message,
+        BatchLimitError if the batch has more than `batch_row_count_max` records, and
+        OverloadedError if memory has more than `unsealed_row_count_max` finished records.
         """
 
     def write(self, batch: bytes) -> WriteOutcome:
-        """Takes in a `WriteRecordsRequest` in wire form.
-
-        The same as `submit` and `wait`.
-        """
+        """Writes a serialized `WriteRecordsRequest` durably: `submit`, then `wait`."""
 
     def partials(self, scan: Scan, cell_count_max: int, cancel_token: CancelToken) -> Partials:
-        """Sums per bin and group, of which at most `cell_count_max` may be reached.
+        """Returns the sums per bin and group of all records that satisfy the predicates of the scan.
 
-        Raises CellLimitError, CancelledError, DeadlineError, or NotFoundError for a code
-        deck that does not exist.
+        Raises CellLimitError if the result has more than `cell_count_max` cells,
+        CancelledError or DeadlineError on behalf of the token, NotFoundError if the code deck
+        does not exist, and DataDamagedError if a file that the scan needs is damaged.
         """
 
     def any_match(self, predicates: Sequence[Predicate], cancel_token: CancelToken) -> bool:
-        """Whether any record held meets all predicates."""
+        """Returns whether any record satisfies all predicates.
+
+        Raises CancelledError, DeadlineError or DataDamagedError, as `partials` does.
+        """
 
     def first_day(self) -> int | None:
-        """First UTC day that has a record, in days since 1970-01-01, None without records."""
+        """Returns the first UTC day that has a record, in days since 1970-01-01, None without records."""
 
     def put_code_deck(self, deck_id: int, entries: Sequence[CodeDeckEntry]) -> None:
-        """Puts a code deck in place of any other of the same id, durably."""
+        """Stores a code deck durably, or replaces the one with this id."""
 
     def code_decks(self) -> Mapping[int, int]:
-        """Number of entries of each code deck, by id."""
+        """Returns the number of entries of each code deck by its id."""
 
     def retention(self) -> Retention:
-        """How long records are kept."""
+        """Returns the limits of retention."""
 
     def set_retention(self, retention: Retention) -> None:
-        """Sets how long records are kept, durably; what is older goes soon after."""
+        """Sets the limits of retention durably; days outside them are dropped soon after."""
 
     def info(self) -> StoreInfo:
-        """What the store holds."""
+        """Returns counts of records and segments, and the range of setup times."""
 
     @property
     def write_fault(self) -> str | None:
-        """Why batches cannot be made durable now, None where they can."""
+        """Why batches cannot be made durable now, None if they can."""
 
     def close(self) -> None:
-        """Lets go of everything the store holds open."""
+        """Releases all resources of the store."""

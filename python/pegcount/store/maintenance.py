@@ -1,8 +1,8 @@
-"""What a store does by itself: flush, compact segments, drop old days, try again after a failure.
+"""Background work of a store: flush, compaction, retention, and recovery of the journal after a failed write.
 
-Each step writes new files first, tells the catalogue in one transaction, and only then
-changes what reports see and removes what is not needed any more. A failure at any point
-leaves the store as it was; the next look tries again.
+Each step first writes new files, then commits them to the catalogue in one transaction,
+and only then makes them visible to reports and removes the files that they replace. A
+failure at any point leaves the store unchanged; the next run tries again.
 """
 
 import logging
@@ -27,12 +27,12 @@ _LOG = logging.getLogger(__name__)
 _EPOCH = date(1970, 1, 1).toordinal()
 
 _NICENESS = 5
-# Of looks that failed, a full disk above all, one in so many is logged.
-_LOGGED_EVERY = 60
+# While runs fail one after another, as on a full disk, only every 60th failure is logged.
+_FAILURES_PER_LOG = 60
 
 
 class Maintenance:
-    """The background work of one store, in a thread of its own."""
+    """The background work of one store, in its own thread."""
 
     def __init__(
         self,
@@ -57,19 +57,19 @@ class Maintenance:
             self._drop_old_days()
         except (OSError, PegcountError):
             _LOG.exception("old days could not be dropped yet")
-        self._ended = Event()
+        self._stopping = Event()
         self._thread = Thread(target=self._run, name="maintenance", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread, after the step it is at."""
-        self._ended.set()
+        """Stops the thread after its current step."""
+        self._stopping.set()
         self._thread.join()
 
     def set_retention(self, retention: Retention) -> None:
-        """Sets how long records are kept, durably, and drops the days before."""
+        """Sets the limits of retention durably, and drops the days outside them."""
         with self._lock:
-            # Days that were dropped may be imported again where a longer retention has room for them.
+            # Clears the first retained day: under longer limits, dropped days can be imported again.
             self._catalog.put_settings(
                 retention_days=retention.days, retention_bytes=retention.bytes, first_kept_day=None
             )
@@ -77,12 +77,12 @@ class Maintenance:
         self._drop_old_days()
 
     def run_once(self) -> None:
-        """Does what it is time for; a step that fails does not keep the next from its turn.
+        """Runs every step that is due, also after one has failed.
 
-        Raises what the first of them raised: OSError or PegcountError.
+        Raises the error of the first step that failed: OSError or PegcountError.
         """
         failures = []
-        for step in (self._write_journal, self._flush_if_due, self._compact_all, self._drop_old_days):
+        for step in (self._commit_queued_batches, self._flush_if_due, self._compact_all, self._drop_old_days):
             try:
                 step()
             except (Exception, core.PanicException) as failure:
@@ -90,27 +90,26 @@ class Maintenance:
         if failures:
             raise failures[0]
 
-    def _write_journal(self) -> None:
-        # Of callers who went away: nobody else may come to write them.
+    def _commit_queued_batches(self) -> None:
+        # Callers commit their own batches, except those that have disconnected.
         self._engine.commit_group()
         if self._engine.fault is not None:
             self._engine.reopen_after_fault()
 
     def _flush_if_due(self) -> None:
         if self._is_flush_due():
-            self.flush(with_active=self._should_copy_active())
+            self.flush(with_active=self._should_snapshot_active())
 
     def _compact_all(self) -> None:
         limit = self._config.segment_row_count_max
-        while (names := self._engine.pick_compaction(limit)) and not self._ended.is_set():
+        while (names := self._engine.pick_compaction(limit)) and not self._stopping.is_set():
             self._compact(names)
 
     def flush(self, *, with_active: bool) -> None:
-        """Moves the finished records in memory into segments; messages and settings call it a seal.
+        """Writes the finished records of memory into segments; Config and log call this *seal*.
 
-        With `with_active` a copy of the active sessions is written too, and the journal
-        before it is not needed any more. Raises OSError or PegcountError where something
-        cannot be written; nothing has changed then.
+        `with_active` also writes an active snapshot, after which the journal up to it is
+        removed. Raises OSError or PegcountError if a write fails; the store is then unchanged.
         """
         with self._lock:
             flush = self._engine.begin_flush(with_active)
@@ -118,7 +117,7 @@ class Maintenance:
                 self._write(flush)
             except BaseException:
                 self._engine.abort_flush(flush)
-                self._clean_up()
+                self._remove_orphans()
                 raise
             self._flushed_at = time.monotonic()
 
@@ -126,13 +125,13 @@ class Maintenance:
         sequence = self._reserve_sequences()
         edit = self._engine.write_flush(flush, sequence, self._config.segment_row_count_max)
         active = self._engine.write_active_snapshot(flush, self._reserve_sequences())
-        before = self._catalog.active()
+        replaced = self._catalog.active()
         settings = {files.damage_setting(name): 1 for name in self._engine.damaged_segments}
         if flush.first_journal is not None:
             settings["first_journal"] = flush.first_journal
         self._commit(edit, active=active, settings=settings)
         if active is not None:
-            files.remove(self._directory / file.name for file in before)
+            files.remove(self._directory / file.name for file in replaced)
         if flush.first_journal is not None:
             self._engine.remove_journal_before(flush.first_journal)
 
@@ -143,7 +142,7 @@ class Maintenance:
                 edit = self._engine.compact(names, self._reserve_sequences(), limit)
                 self._commit(edit, removed=names)
             except BaseException:
-                self._clean_up()
+                self._remove_orphans()
                 raise
             files.remove(self._directory / name for name in names)
 
@@ -158,7 +157,7 @@ class Maintenance:
         self._catalog.commit_segments(added, removed or (), edit.tombstones, active, settings)
         self._engine.install(edit)
         if self._has_orphans:
-            self._clean_up()
+            self._remove_orphans()
 
     def _drop_old_days(self) -> None:
         if self.retention == Retention():
@@ -184,42 +183,45 @@ class Maintenance:
     def _is_flush_due(self) -> bool:
         unflushed = self._engine.memory_rows.finished
         aged = unflushed > 0 and time.monotonic() - self._flushed_at >= self._config.seal_age_seconds
-        return aged or unflushed >= self._config.seal_row_count or self._is_journal_long()
+        return aged or unflushed >= self._config.seal_row_count or self._is_journal_full()
 
-    def _should_copy_active(self) -> bool:
+    def _should_snapshot_active(self) -> bool:
         return (
-            self._engine.memory_rows.active <= self._config.active_copy_row_count or self._is_journal_long()
+            self._engine.memory_rows.active <= self._config.active_copy_row_count or self._is_journal_full()
         )
 
-    def _is_journal_long(self) -> bool:
+    def _is_journal_full(self) -> bool:
         return bool(self._engine.journal_bytes > self._config.journal_bytes_max)
 
     def _reserve_sequences(self) -> int:
-        """The first of many unused numbers of files."""
+        """Reserves 1,000 unused sequence numbers for files, and returns the first."""
         self._next_sequence += 1_000
         return self._next_sequence - 1_000
 
-    def _clean_up(self) -> None:
-        """Removes what a step that failed has written, unless the catalogue on disk may name it after all."""
-        self._has_orphans = not self._catalog.is_certain
-        if self._catalog.is_certain:
+    def _remove_orphans(self) -> None:
+        """Removes the files of a failed step.
+
+        If the catalogue on disk may name them after all, this waits for the next commit.
+        """
+        self._has_orphans = not self._catalog.is_file_in_sync
+        if self._catalog.is_file_in_sync:
             files.remove(files.orphans(self._directory, self._catalog))
 
     def _run(self) -> None:
-        # On Linux a thread has a niceness of its own: calls go before background work.
+        # On Linux niceness is per thread: calls have priority over background work.
         with suppress(OSError, AttributeError):
             os.setpriority(os.PRIO_PROCESS, get_native_id(), _NICENESS)
         failures = 0
-        while not self._ended.wait(self._config.maintenance_seconds):
+        while not self._stopping.wait(self._config.maintenance_seconds):
             try:
                 self.run_once()
                 failures = 0
             except (Exception, core.PanicException):
-                if failures % _LOGGED_EVERY == 0:
+                if failures % _FAILURES_PER_LOG == 0:
                     _LOG.exception("background work failed and will be tried again")
                 failures += 1
 
 
 def _next_sequence(catalog: Catalog) -> int:
-    """A number greater than that of any file in the catalogue."""
+    """Returns a number greater than that of any file in the catalogue."""
     return 1 + max((int(Path(file.name).stem) for file in files.catalogued_files(catalog)), default=0)

@@ -1,8 +1,8 @@
-"""A data directory as it is at one instant, read beside the process that owns it.
+"""Consistent reads of a data directory while another process owns it.
 
-Whoever owns a directory never changes a file that its catalogue names; it only removes
-some after it told the catalogue. So a reader takes what a catalogue names, and begins
-again where a file went away meanwhile.
+The owner never changes a file that the catalogue names, and removes one only after the
+catalogue has stopped naming it. A reader therefore opens the files that the catalogue
+names, and starts over if one of them disappears meanwhile.
 """
 
 import os
@@ -18,14 +18,15 @@ from pegcount.store import files
 from pegcount.store.catalog import Catalog
 from pegcount.store.directory import fsync, prepare
 
-# A seal or merge has to finish in the middle of every one of these for a reader to give up.
+# A reader gives up only if a flush or compaction finishes during every attempt.
 _ATTEMPTS = 20
 
 
 def open_snapshot(directory: Path, config: Config) -> core.Store:
-    """The records of a data directory, for reading.
+    """Opens the records of a data directory at one instant, for reading.
 
-    Raises StoreOpenError or DataDamagedError where it cannot be read.
+    Raises StoreOpenError if the directory cannot be opened or changed during every attempt,
+    and DataDamagedError if a file that every report depends on is missing or damaged.
     """
     prepare(directory, create=False)
     rollback_hot_journal(directory)
@@ -35,7 +36,7 @@ def open_snapshot(directory: Path, config: Config) -> core.Store:
                 first, named = catalog.setting("first_journal"), files.catalogued_files(catalog)
                 engine = files.open_engine(directory, catalog, config)
                 catalog.refresh()
-                # A missing file that the catalogue goes on to name is damage, told when it is needed.
+                # If the catalogue still names a missing file, that is damage, which a scan of it reports.
                 were_present = all((directory / file.name).is_file() for file in named)
                 is_consistent = named == files.catalogued_files(catalog) or were_present
                 if catalog.setting("first_journal") == first and is_consistent:
@@ -46,11 +47,11 @@ def open_snapshot(directory: Path, config: Config) -> core.Store:
 
 
 def back_up(directory: Path, target: Path) -> list[Path]:
-    """Makes `target` a data directory with what `directory` holds; gives its files.
+    """Copies a data directory to `target`, durably, and returns the files of the copy.
 
-    Segments become hard links where both are on one file system, else copies. Whatever
-    was acknowledged before the call is in it, durably; nothing is left where it fails.
-    Raises StoreOpenError where there is something at `target` already, or `directory`
+    Segments become hard links if both are on one file system, otherwise copies. The copy has
+    every batch that was acknowledged before the call. If it fails, `target` is left empty.
+    Raises StoreOpenError if `target` exists and is not an empty directory, or if `directory`
     cannot be read.
     """
     prepare(directory, create=False)
@@ -71,12 +72,13 @@ def back_up(directory: Path, target: Path) -> list[Path]:
 
 
 def rollback_hot_journal(directory: Path) -> None:
-    """Rolls back what a crash left half done in the catalogue, as its next owner would.
+    """Rolls back a catalogue transaction that a crash interrupted, as the next owner would.
 
-    Who may only read cannot. SQLite leaves alone what a process is still at.
+    A read-only connection cannot do so. SQLite does not touch the journal of a transaction
+    that another process has in progress.
     """
     path = directory / "catalog.db"
-    # What is wrong with a file is told by whoever opens it as a catalogue.
+    # Errors are ignored here: opening the catalogue afterwards reports them.
     with (
         suppress(sqlite3.Error),
         closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as db,
@@ -97,14 +99,14 @@ def _copy(directory: Path, target: Path) -> list[Path]:
         catalog.refresh()
         if catalog.setting("first_journal") != first:
             raise FileNotFoundError("a seal has emptied the journal meanwhile")
-        # A file is made before it is used: the one before it may have gone on after it was copied.
+        # A new journal file exists before its first batch; the one before it may still have grown.
         for name in journal[:-1]:
             if (directory / name).stat().st_size != (target / name).stat().st_size:
                 raise FileNotFoundError("the journal went on in another file meanwhile")
     copies = [target / "catalog.db", *(target / name for name in names)]
     for path in {parent for file in copies for parent in file.relative_to(target).parents}:
         fsync(target / path)
-    # Last, because without it nothing is opened: a backup that broke off is not taken for a whole one.
+    # Last: without `catalog.db` an interrupted backup cannot be opened.
     os.replace(target / "catalog.tmp", target / "catalog.db")
     fsync(target)
     fsync(target.absolute().parent)
@@ -120,7 +122,7 @@ def _clear(directory: Path) -> None:
 
 
 def _raise_if_missing(directory: Path) -> None:
-    """Raises DataDamagedError where a file is missing that the catalogue goes on to name."""
+    """Raises DataDamagedError if a file is missing that the catalogue still names."""
     with closing(Catalog(directory, read_only=True)) as catalog:
         missing = files.missing(directory, catalog)
         catalog.refresh()
@@ -138,7 +140,7 @@ def _link_or_copy(source: Path, target: Path) -> None:
         except FileNotFoundError:
             raise
         except OSError:
-            # Another file system, or one without links.
+            # `target` is on another file system, or on one without hard links.
             pass
     shutil.copyfile(source, target)
     fsync(target)
