@@ -10,13 +10,13 @@ from pegcount.store.snapshot import back_up
 
 
 def backup(
-    target: Annotated[Path, typer.Argument(help="Directory to make; may be there if it is empty.")],
+    target: Annotated[Path, typer.Argument(help="Directory to create; it may exist if it is empty.")],
     data: Annotated[Path, typer.Option(help="Data directory.")],
 ) -> None:
-    """Make a copy of a data directory as it is now, also while a server owns it.
+    """Copy a data directory at one instant, also while a server owns it.
 
-    The copy is a data directory itself: to restore it, serve it. On the same file system
-    the segments take no space of their own, and are lost with it.
+    The copy is itself a data directory: to restore it, serve it. On the same file system
+    its segments are hard links: they take no further space, but a failure of that disk destroys both.
     """
     with errors_as_exit_status():
         files = back_up(data, target)

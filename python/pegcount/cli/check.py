@@ -27,7 +27,7 @@ _COUNTS = (
 def check(
     data: Annotated[Path, typer.Option(help="Data directory that no process owns, such as a backup.")],
 ) -> None:
-    """Read every byte of a data directory and tell what is not as it was written.
+    """Read every byte of a data directory and verify its checksums.
 
     Exits with 1 if anything is damaged or missing. Changes nothing.
     """

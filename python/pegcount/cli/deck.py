@@ -24,7 +24,7 @@ def import_deck(
     deck_id: Annotated[int, typer.Option("--id", help="Id of the deck, 1 or greater.")],
     server: Server = DEFAULT_ADDRESS,
 ) -> None:
-    """Put a code deck in place of any other of the same id."""
+    """Store a code deck, or replace the one with the same id."""
     with errors_as_exit_status(), Client(server) as client:
         answer = client.admin.PutCodeDeck(admin_pb2.PutCodeDeckRequest(id=deck_id, entries=_entries(file)))
         typer.echo(f"code deck {deck_id}: {answer.entry_count:,} entries")

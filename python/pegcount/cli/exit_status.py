@@ -1,4 +1,4 @@
-"""How the command line says what went wrong: one sentence and an exit status."""
+"""Exit statuses of the commands, and their errors as one sentence on standard error."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,16 +8,16 @@ import typer
 from pegcount.errors import PegcountError
 
 REJECTED_STATUS = 1
-"""Exit status where some rows were rejected, or could not be written."""
+"""Some rows were rejected, or could not be written."""
 PROBLEM_STATUS = 1
-"""Exit status where something that was looked at is not as it should be."""
+"""A check found damage."""
 FAILED_STATUS = 2
-"""Exit status where the command could not do what it was asked."""
+"""The command failed."""
 
 
 @contextmanager
 def errors_as_exit_status() -> Iterator[None]:
-    """Ends the command with a sentence for every error that a person can do something about."""
+    """Ends the command with a sentence and FAILED_STATUS if its block raises PegcountError or OSError."""
     try:
         yield
     except (PegcountError, OSError) as error:

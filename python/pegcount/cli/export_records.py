@@ -20,17 +20,15 @@ from pegcount.zone import US_PER_DAY, Zone
 _SINKS: dict[str, Callable[[BinaryIO], Sink]] = {"parquet": ParquetSink, "csv": CsvSink}
 _STANDARD_OUTPUT = Path("-")
 _ALL_DAYS = (0, 84_006)
-"""1970-01-01 to 2200-01-01: no record is outside."""
+"""1970-01-01 to 2200-01-01, in days since 1970-01-01: the setup times that a store accepts."""
 
 
 class ExportOptionError(PegcountError):
-    """An option of an export has a value that it cannot have."""
+    """An option of `pegcount export` has an invalid value."""
 
 
 def export(
-    out: Annotated[
-        Path, typer.Argument(help="File to write, in place of what is there; - is standard output.")
-    ],
+    out: Annotated[Path, typer.Argument(help="File to write or replace; - is standard output.")],
     data: Annotated[Path, typer.Option(help="Data directory; a server may own it.")],
     from_time: Annotated[
         str | None, typer.Option("--from", help="First setup time: YYYY-MM-DD[THH:mm:ss]. Default: all.")
@@ -38,13 +36,13 @@ def export(
     to_time: Annotated[
         str | None, typer.Option("--to", help="End of the setup times, exclusive. Default: all.")
     ] = None,
-    time_zone: Annotated[str, typer.Option(help="IANA zone of times that name none.")] = "UTC",
+    time_zone: Annotated[str, typer.Option(help="IANA zone of times without a UTC offset.")] = "UTC",
     format_name: Annotated[str, typer.Option("--format", help=f"One of {', '.join(_SINKS)}.")] = "parquet",
 ) -> None:
     """Write the records of a range of setup times into a file that other programs read.
 
     csv is the format pegcount-csv, which can be imported again. Exits with 1 if the format
-    had no way to write some of the records.
+    cannot represent some of the records.
     """
     with errors_as_exit_status():
         from_us, to_us = _range(from_time, to_time, time_zone)

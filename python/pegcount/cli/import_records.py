@@ -27,36 +27,36 @@ from pegcount.importers import (
 )
 from pegcount.store import EmbeddedStore
 
-_COLUMNS = ("rows", "accepted", "replaced", "duplicates", "rejected", "skipped")
+_COUNTS = ("rows", "accepted", "replaced", "duplicates", "rejected", "skipped")
 
 
 def import_records(
     files: Annotated[list[Path], typer.Argument(help="Files to import.")],
     format_name: Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")],
-    source: Annotated[str, typer.Option(help="Name of the switch or feed that made the records.")],
-    data: Annotated[Path | None, typer.Option(help="Data directory; made if it is not there.")] = None,
-    server: Annotated[str | None, typer.Option(help="HOST:PORT of a server that takes the records.")] = None,
-    time_zone: Annotated[str, typer.Option(help="IANA zone of local times that name none.")] = "UTC",
+    source: Annotated[str, typer.Option(help="Name of the switch or feed that wrote the records.")],
+    data: Annotated[Path | None, typer.Option(help="Data directory; created if it does not exist.")] = None,
+    server: Annotated[str | None, typer.Option(help="HOST:PORT of a server to send the records to.")] = None,
+    time_zone: Annotated[str, typer.Option(help="IANA zone of local times without a UTC offset.")] = "UTC",
     columns: Annotated[
         str, typer.Option(help=f"Column order of asterisk-csv: {', '.join(ASTERISK_COLUMN_ORDERS)}.")
     ] = "auto",
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="field=value that every record gets; may be repeated.")
+        list[str] | None, typer.Option("--set", help="field=value for every record; may be repeated.")
     ] = None,
-    rejects: Annotated[Path, typer.Option(help="Where rejected rows go.")] = Path("rejects.csv"),
+    rejects: Annotated[Path, typer.Option(help="File for rejected rows.")] = Path("rejects.csv"),
 ) -> None:
-    """Import call records from files into a data directory, or through a server into the one it owns.
+    """Import call records from files into a data directory, or through a server into its directory.
 
-    Importing a file again, also after an import that broke off, counts nothing twice.
+    A file may be imported again, also after an interrupted import: each record counts once.
     Exits with 1 if any row was rejected.
     """
     with errors_as_exit_status():
         options = _options(source, time_zone, columns, settings or [])
         config = Config()
-        began = time.monotonic()
+        start_s = time.monotonic()
         with _target(data, server, config) as submit, RejectsFile(rejects) as rejects_file:
             counts = [_import(path, format_name, options, submit, rejects_file, config) for path in files]
-        _report(files, counts, time.monotonic() - began)
+        _report(files, counts, time.monotonic() - start_s)
         if any(count.rejected for count in counts):
             typer.echo(f"rejected rows: {rejects}", err=True)
             raise typer.Exit(REJECTED_STATUS)
@@ -79,7 +79,7 @@ def _options(source: str, time_zone: str, columns: str, settings: Sequence[str])
 
 @contextmanager
 def _target(data: Path | None, server: str | None, config: Config) -> Iterator[Submit]:
-    """Where the records go."""
+    """Yields the function that submits batches to the data directory or the server."""
     if (data is None) == (server is None):
         raise ImportFileError("import needs one of --data DIR and --server HOST:PORT")
     if data is not None:
@@ -112,27 +112,27 @@ def _import(
     with bar:
         size = path.stat().st_size if path.is_file() else None
         task = bar.add_task(path.name, total=size, rows_per_second="")
-        meter = _Meter(bar, task)
+        meter = _ProgressMeter(bar, task)
         return import_file(path, format_name, options, submit, rejects, meter.advance, config)
 
 
-class _Meter:
-    """Shows how far an import is, and how fast."""
+class _ProgressMeter:
+    """Shows the progress of an import, and its rows per second."""
 
     def __init__(self, bar: Progress, task: TaskID) -> None:
         self._bar = bar
         self._task = task
-        self._began = time.monotonic()
+        self._start_s = time.monotonic()
 
     def advance(self, bytes_done: int, rows_done: int) -> None:
-        """Shows what is done."""
-        rate = rows_done / max(time.monotonic() - self._began, 1e-9)
+        """Shows the number of bytes read and the rate of rows."""
+        rate = rows_done / max(time.monotonic() - self._start_s, 1e-9)
         self._bar.update(self._task, completed=bytes_done, rows_per_second=f"{rate:,.0f} rows/s")
 
 
 def _report(files: Sequence[Path], counts: Sequence[ImportCounts], seconds: float) -> None:
     for path, count in zip(files, counts, strict=True):
-        figures = ", ".join(f"{getattr(count, name):,} {name}" for name in _COLUMNS)
+        figures = ", ".join(f"{getattr(count, name):,} {name}" for name in _COUNTS)
         typer.echo(f"{path}: {figures}")
     rows = sum(count.rows for count in counts)
     typer.echo(f"{rows:,} rows in {seconds:.1f} s, {rows / max(seconds, 1e-9):,.0f} rows/s")

@@ -23,13 +23,13 @@ _PIPE_WIDTH = 1_000
 _PREFIXES = {Granularity: "GRANULARITY_", SessionKind: "SESSION_KIND_"}
 
 Server = Annotated[str, typer.Option(help="HOST:PORT of the server.")]
-TimeZone = Annotated[str, typer.Option(help="IANA zone of the report.")]
+TimeZone = Annotated[str, typer.Option(help="IANA time zone of the report.")]
 FromTime = Annotated[str, typer.Option("--from", help="Start, inclusive: YYYY-MM-DD[THH:mm:ss].")]
 ToTime = Annotated[str | None, typer.Option("--to", help="End, exclusive. Default: now.")]
 
 
 class ReportOptionError(PegcountError):
-    """An option has a value that is not one of its names."""
+    """An option of `pegcount report` has a value that is not one of its names."""
 
 
 @report_app.command()
@@ -62,8 +62,10 @@ def usage(
 @report_app.command()
 def active(
     fields: Annotated[list[str], typer.Argument(help="Fields to return, such as equipment_name quantity.")],
-    order: Annotated[list[str] | None, typer.Option(help="Field to order by, with - for descending.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Rows at most.")] = None,
+    order: Annotated[
+        list[str] | None, typer.Option(help="Field to order by; prefix - for descending.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Maximum number of rows.")] = None,
     rollup: Annotated[bool, typer.Option(help="Add subtotals and the total.")] = False,
     code_deck: Annotated[int | None, typer.Option(help="Id of a code deck.")] = None,
     time_zone: TimeZone = "UTC",
@@ -129,7 +131,7 @@ def quality(
     from_time: FromTime,
     to_time: ToTime = None,
     sampling: Annotated[str, typer.Option(help="MINUTE to MONTH.")] = "HOUR",
-    dst_prefix: Annotated[str | None, typer.Option(help="Beginning of the called number.")] = None,
+    dst_prefix: Annotated[str | None, typer.Option(help="Prefix of the called number.")] = None,
     time_zone: TimeZone = "UTC",
     server: Server = DEFAULT_ADDRESS,
 ) -> None:
@@ -154,7 +156,7 @@ def quality(
 
 
 def _enum(names: Any, name: str) -> Any:
-    """The number of an enum value called by its short name."""
+    """Returns the number of an enum value by its short name."""
     known: dict[str, int] = {full.removeprefix(_PREFIXES[names]): number for full, number in names.items()}
     number = known.get(name.upper(), 0)
     if number == 0:
@@ -184,7 +186,7 @@ def _time(unix_s: int, zone: Zone | None) -> str:
 
 
 def _print(table: Table, answer: Any, lines: list[str]) -> None:
-    # A table that is piped somewhere is not cut to the width of a terminal that is not there.
+    # Without a terminal, rich would cut tables to 80 columns.
     console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
     console.print(table)
     for line in lines:

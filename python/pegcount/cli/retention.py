@@ -11,20 +11,20 @@ from pegcount.v1 import admin_pb2
 
 def retention(
     days: Annotated[
-        int | None, typer.Option(min=1, help="Keep the records of so many UTC days, today included.")
+        int | None, typer.Option(min=1, help="Retain the records of the last DAYS UTC days, today included.")
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option("--bytes", min=1, help="Keep so many bytes of segments, the newest days first."),
+        typer.Option("--bytes", min=1, help="Retain the newest days whose segments fit into BYTES bytes."),
     ] = None,
     keep_all: Annotated[
-        bool, typer.Option("--keep-all", help="Take away the limits not given here.")
+        bool, typer.Option("--keep-all", help="Remove the limits that this command does not set.")
     ] = False,
     server: Annotated[str, typer.Option(help="HOST:PORT of the server.")] = DEFAULT_ADDRESS,
 ) -> None:
-    """Tell how long records are kept, or set it; older days go within seconds.
+    """Show the limits of retention, or set them; days outside them are dropped within seconds.
 
-    A limit that is not given stays as it is.
+    A limit that is not given stays unchanged.
     """
     with errors_as_exit_status(), Client(server) as client:
         limits = client.admin.GetRetention(admin_pb2.GetRetentionRequest()).retention

@@ -18,9 +18,9 @@ from pegcount.store import EmbeddedStore
 
 def serve(
     data: Annotated[Path, typer.Option(help="Data directory.")],
-    listen: Annotated[str, typer.Option(help="HOST:PORT; port 0 takes any free one.")] = DEFAULT_ADDRESS,
+    listen: Annotated[str, typer.Option(help="HOST:PORT; port 0 takes any free port.")] = DEFAULT_ADDRESS,
     active_ttl: Annotated[
-        int, typer.Option(min=1, help="Seconds without news after which an active session is abandoned.")
+        int, typer.Option(min=1, help="Seconds without an event after which an active session is abandoned.")
     ] = Config().active_ttl_seconds,
 ) -> None:
     """Answer reports over gRPC until SIGTERM or SIGINT."""

@@ -12,7 +12,7 @@ from pegcount.v1 import admin_pb2
 def store_info(
     server: Annotated[str, typer.Option(help="HOST:PORT of the server.")] = DEFAULT_ADDRESS,
 ) -> None:
-    """Tell what a server's store holds."""
+    """Show the number of records, segments and bytes of a server's store."""
     with errors_as_exit_status(), Client(server) as client:
         info = client.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest())
         for field, value in info.ListFields():

@@ -1,4 +1,4 @@
-"""Records of a store as files that other programs read."""
+"""Exports the records of a store to files that other programs read."""
 
 from pegcount.export.atomic_file import atomic_file
 from pegcount.export.csv_sink import CsvSink

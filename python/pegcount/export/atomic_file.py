@@ -1,4 +1,4 @@
-"""A file that has its name only once it is whole."""
+"""Atomic replacement of a file: written under a temporary name, flushed, renamed."""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +9,10 @@ from typing import BinaryIO
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """Where to write what `path` is to hold; a file that is there stays until the block ends well."""
+    """Yields a temporary file that replaces `path`, durably, at the end of the block.
+
+    If the block raises, the temporary file is removed and `path` is unchanged.
+    """
     temporary = path.with_name(f"{path.name}.part")
     try:
         with temporary.open("wb") as file:

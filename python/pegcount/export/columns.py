@@ -1,4 +1,4 @@
-"""The columns of an export: the fields of a record with the types that other programs expect."""
+"""The columns of an export: the fields of a record, with Arrow types that other programs expect."""
 
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
@@ -7,10 +7,10 @@ from google.protobuf.descriptor import FieldDescriptor
 from pegcount.v1.records_pb2 import SessionEvent, SessionKind, SessionRecord
 
 PRICE = "customer_price"
-"""The one amount of money."""
+"""The only column that is an amount of money."""
 
 _INSTANT = pa.timestamp("us", tz="UTC")
-# All amounts that a record may have, in units of 10^-9: 19 digits, nine of them decimals.
+# The core stores amounts as int64 in units of 10^-9: 19 digits, nine of them decimals.
 _AMOUNT = pa.decimal128(19, 9)
 _TYPES = {
     FieldDescriptor.TYPE_MESSAGE: _INSTANT,
@@ -26,7 +26,7 @@ def _type(name: str, kind: int) -> pa.DataType:
 
 
 def _short_names(names: list[str]) -> pa.Array:
-    """Names of an enum by number: ASR for SESSION_KIND_ASR."""
+    """Returns the short names of an enum by number: ASR for SESSION_KIND_ASR."""
     prefix = names[0].removesuffix("UNSPECIFIED")
     return pa.array([name.removeprefix(prefix) for name in names])
 
@@ -37,19 +37,19 @@ SCHEMA = pa.schema(
     [pa.field(field.name, _type(field.name, field.type)) for field in SessionRecord.DESCRIPTOR.fields]
     + [pa.field("received_time", _INSTANT)]
 )
-"""The fields of a record in the order of the contract, then when it was last received."""
+"""The fields of a record in the order of the message, then the time at which it was last received."""
 
 
-def typed(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """A batch as the core gives it, with the columns of `SCHEMA`."""
-    columns = [_typed(field, batch.column(field.name)) for field in SCHEMA]
+def to_export_types(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Converts a batch of the core to the columns of `SCHEMA`."""
+    columns = [_to_export_type(field, batch.column(field.name)) for field in SCHEMA]
     return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
-def _typed(field: pa.Field, column: pa.Array) -> pa.Array:
+def _to_export_type(field: pa.Field, column: pa.Array) -> pa.Array:
     if field.name in _ENUMS:
         return pc.take(_ENUMS[field.name], column)
     if field.type == _AMOUNT:
-        # The same digits, of which the last nine become decimals.
+        # Reinterprets the integer: its last nine digits become decimals.
         return column.cast(pa.decimal128(19, 0)).view(_AMOUNT)
     return column if column.type == field.type else column.cast(field.type)

@@ -1,4 +1,4 @@
-"""Records as pegcount-csv, which `pegcount import` reads: a line a record, under a header."""
+"""Export to pegcount-csv, the format that `pegcount import` reads: a header, then one line per record."""
 
 from typing import BinaryIO
 
@@ -8,7 +8,7 @@ import pyarrow.csv as arrow_csv  # type: ignore[import-untyped]
 
 from pegcount.export.columns import PRICE, SCHEMA
 
-# Of a record as it is received, and not of the session.
+# An import sets `received_time` anew.
 _FIELDS = [field for field in SCHEMA if field.name != "received_time"]
 _SCHEMA = pa.schema(
     [
@@ -19,26 +19,26 @@ _SCHEMA = pa.schema(
     ]
 )
 _TEXTS = [field.name for field in _FIELDS if pa.types.is_string(field.type)]
-# One line is one row, and no line may have a NUL byte.
+# `pegcount import` takes each line as a row, and rejects lines that contain NUL.
 _UNWRITABLE = "[\n\0]"
 
 
 class CsvSink:
-    """A CSV file. A record with a line break or a NUL character in a text is left out."""
+    """A CSV file. Records with a line break or a NUL character in a text are left out."""
 
     def __init__(self, file: BinaryIO) -> None:
-        # Quotes all texts, so that blanks at their ends stay.
+        # The writer quotes all texts, which preserves leading and trailing blanks.
         self._writer = arrow_csv.CSVWriter(file, _SCHEMA)
 
     def write(self, records: pa.RecordBatch) -> int:
-        """Adds records; see `Sink.write`."""
+        """Writes records; see `Sink.write`."""
         writable = records.filter(_is_writable(records))
         columns = [_text(field, writable.column(field.name)) for field in _FIELDS]
         self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=_SCHEMA))
         return int(writable.num_rows)
 
     def close(self) -> None:
-        """Writes what is left."""
+        """Flushes the buffered rows."""
         self._writer.close()
 
 
@@ -52,24 +52,24 @@ def _is_writable(records: pa.RecordBatch) -> pa.Array:
 
 def _text(field: pa.Field, column: pa.Array) -> pa.Array:
     if field.name == PRICE:
-        return _amounts(column)
+        return _amount_texts(column)
     if pa.types.is_timestamp(field.type):
-        return _instants(column)
+        return _instant_texts(column)
     return column
 
 
-def _instants(column: pa.Array) -> pa.Array:
-    """2026-03-30T09:00:00.000000Z."""
+def _instant_texts(column: pa.Array) -> pa.Array:
+    """Formats instants as 2026-03-30T09:00:00.000000Z."""
     texts = column.cast(pa.timestamp("us")).cast(pa.utf8())
     return pc.binary_join_element_wise(pc.replace_substring(texts, " ", "T"), "Z", "")
 
 
-def _amounts(column: pa.Array) -> pa.Array:
-    """Decimals without an exponent, which Arrow would write for small ones, nor zeros at the end."""
+def _amount_texts(column: pa.Array) -> pa.Array:
+    """Formats amounts without an exponent, which Arrow writes for small ones, and without trailing zeros."""
     units = column.view(pa.decimal128(19, 0)).cast(pa.int64())
-    size = pc.abs(units)
-    whole = pc.divide(size, 10**9)
-    rest = pc.subtract(size, pc.multiply(whole, 10**9))
+    magnitude = pc.abs(units)
+    whole = pc.divide(magnitude, 10**9)
+    rest = pc.subtract(magnitude, pc.multiply(whole, 10**9))
     decimals = pc.utf8_lpad(rest.cast(pa.utf8()), 9, "0")
     sign = pc.if_else(pc.less(units, 0), "-", "")
     texts = pc.binary_join_element_wise(sign, whole.cast(pa.utf8()), ".", decimals, "")

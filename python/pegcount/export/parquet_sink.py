@@ -1,4 +1,4 @@
-"""Records as Parquet."""
+"""Export to Parquet."""
 
 from typing import BinaryIO
 
@@ -9,13 +9,13 @@ from pegcount.export.columns import SCHEMA
 
 
 class ParquetSink:
-    """A Parquet file; each piece becomes a row group, so that no more than one is in memory."""
+    """A Parquet file. Each batch becomes a row group, so only one batch is in memory at a time."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._writer = pq.ParquetWriter(file, SCHEMA, compression="zstd")
 
     def write(self, records: pa.RecordBatch) -> int:
-        """Adds records; see `Sink.write`."""
+        """Writes records as a row group; see `Sink.write`."""
         self._writer.write_batch(records)
         return int(records.num_rows)
 

@@ -1,4 +1,4 @@
-"""The records of a range of setup times, batch by batch from a store into a file."""
+"""Copies the records of a range of setup times from a store into a file, batch by batch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,33 +7,33 @@ from typing import Protocol
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from pegcount import core
-from pegcount.export.columns import typed
+from pegcount.export.columns import to_export_types
 
 
 class Sink(Protocol):
-    """A file that takes records."""
+    """An export file of one format."""
 
     def write(self, records: pa.RecordBatch) -> int:
-        """Adds records with the columns of `columns.SCHEMA`; gives how many of them it took."""
+        """Writes records with the columns of `columns.SCHEMA`, and returns the number of rows written."""
 
     def close(self) -> None:
-        """Completes the file."""
+        """Completes the file; without this it is unreadable."""
 
 
 @dataclass(slots=True)
 class ExportCounts:
-    """What became of the records of the range."""
+    """Records of the range, by outcome."""
 
     written: int = 0
     left_out: int = 0
-    """Records that the format has no way to write."""
+    """Records that the format cannot represent."""
 
 
 def export_records(engine: core.Store, from_us: int, to_us: int, sink: Sink, row_max: int) -> ExportCounts:
-    """Writes the records set up in [`from_us`, `to_us`), microseconds UTC, `row_max` at a time.
+    """Writes the records with a setup time in [`from_us`, `to_us`), microseconds UTC.
 
-    They come in no order that means anything. Raises DataDamagedError where a file of the
-    store is not what was written.
+    Reads at most `row_max` records at a time, in unspecified order. Raises DataDamagedError
+    if a file of the store is damaged.
     """
     counts = ExportCounts()
     for records in _batches(engine, from_us, to_us, row_max):
@@ -46,7 +46,7 @@ def export_records(engine: core.Store, from_us: int, to_us: int, sink: Sink, row
 
 def _batches(engine: core.Store, from_us: int, to_us: int, row_max: int) -> Iterator[pa.RecordBatch]:
     cursor = None
-    while (piece := engine.export(from_us, to_us, cursor, row_max)) is not None:
-        cursor = piece.next
-        with pa.ipc.open_stream(piece.stream) as reader:
-            yield typed(reader.read_next_batch())
+    while (exported := engine.export(from_us, to_us, cursor, row_max)) is not None:
+        cursor = exported.next
+        with pa.ipc.open_stream(exported.stream) as reader:
+            yield to_export_types(reader.read_next_batch())
