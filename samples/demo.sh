@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Imports the sample files, starts a server, asks the four reports and stops it again.
+# Imports the sample files, starts a server, requests the four reports, and stops the server.
 #   samples/demo.sh PEGCOUNT
 set -euo pipefail
 cd "$(dirname "$0")"
