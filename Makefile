@@ -1,5 +1,5 @@
 # All tasks of the project. `make demo` and `make test` work from a clean checkout; a task
-# builds only what has changed.
+# rebuilds only outdated targets.
 
 PYTHON ?= python3
 VENV := .venv

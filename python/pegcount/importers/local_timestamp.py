@@ -29,7 +29,7 @@ class LocalTimestamp:
 
 
 def read_local_timestamp(name: str, text: str) -> LocalTimestamp:
-    """Reads `2026-03-29 02:30:00`, or what a spreadsheet makes of it: `2026/3/29 2:30`.
+    """Reads `2026-03-29 02:30:00`, or the form in which spreadsheets save it: `2026/3/29 2:30`.
 
     Raises UnreadableRowError, naming the column, for any other text.
     """
@@ -47,18 +47,18 @@ def is_local_timestamp(text: str) -> bool:
     return _LOCAL_TIMESTAMP.fullmatch(text) is not None
 
 
-def clock_us(what: str, year: int, month: int, day: int, hour: int, minute: int, second: int) -> int:
+def clock_us(label: str, year: int, month: int, day: int, hour: int, minute: int, second: int) -> int:
     """Returns the microseconds from 1970-01-01T00:00:00 to a date and time of the same clock.
 
-    Raises UnreadableRowError, whose text begins with `what`, unless the date and time
+    Raises UnreadableRowError, whose text begins with `label`, unless the date and time
     exist and are of the years 1969 to 2200.
     """
     if not _YEAR_MIN <= year <= _YEAR_MAX:
-        raise UnreadableRowError(f"{what} is not within the years {_YEAR_MIN} to {_YEAR_MAX}")
+        raise UnreadableRowError(f"{label} is not within the years {_YEAR_MIN} to {_YEAR_MAX}")
     try:
         moment = datetime(year, month, day, hour, minute, second)
     except ValueError as error:
-        raise UnreadableRowError(f"{what} is no date and time: {error}") from error
+        raise UnreadableRowError(f"{label} is no date and time: {error}") from error
     days = moment.toordinal() - _EPOCH_DAY
     return days * US_PER_DAY + ((hour * 60 + minute) * 60 + second) * US_PER_SECOND
 
@@ -80,10 +80,10 @@ class LocalClock:
         They are equal unless the clock shows this time twice. A time that the clock skips
         is moved forward by the gap, as in `Zone.instant_us`.
         """
-        done = bisect_right(self._local_after_change_us, local_us)
-        later_us = local_us - self._offset_us[done]
-        if done:
-            earlier_us = local_us - self._offset_us[done - 1]
-            if earlier_us < self._change_us[done - 1]:
+        change_count = bisect_right(self._local_after_change_us, local_us)
+        later_us = local_us - self._offset_us[change_count]
+        if change_count:
+            earlier_us = local_us - self._offset_us[change_count - 1]
+            if earlier_us < self._change_us[change_count - 1]:
                 return earlier_us, later_us
         return later_us, later_us

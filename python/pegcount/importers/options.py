@@ -1,4 +1,4 @@
-"""Options of an import, which say what the file itself does not."""
+"""Options of an import: facts about a file that the file itself does not state."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -31,7 +31,7 @@ class UnreadableLine:
 
 
 ParsedLine = ParsedRecord | SkippedLine | UnreadableLine
-"""What parsers yield."""
+"""The results that a parser yields."""
 
 
 class UnreadableRowError(Exception):
