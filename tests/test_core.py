@@ -5,7 +5,7 @@ import importlib
 import inspect
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount import calendar, core
+from pegcount.config import Tuning
 from pegcount.model import Measure, OrderTerm, Scan
 from pegcount.v1 import records_pb2, reports_pb2
 
@@ -108,6 +109,12 @@ def test_the_core_numbers_the_fields_of_a_record_as_the_contract_does() -> None:
     assert core.record_fields() == [field.name for field in fields]
 
 
+def test_the_core_has_the_defaults_of_the_configuration() -> None:
+    defaults = core.tuning_defaults()
+    assert len(defaults) > 25
+    assert defaults == {name: value for name, value in asdict(Tuning()).items() if name in defaults}
+
+
 def call(
     session_id: str, setup_s: int = SETUP_S, answer_s: int | None = 10, **more: Any
 ) -> records_pb2.SessionRecord:
@@ -122,7 +129,7 @@ def call(
 def engine_of(*records: records_pb2.SessionRecord) -> core.Store:
     """An engine that has a directory only for as long as it takes the records in."""
     with tempfile.TemporaryDirectory() as directory:
-        engine = core.Store(Path(directory), 100, 2**20)
+        engine = core.Store(Path(directory), 100, 2**20, Tuning())
         batch = records_pb2.WriteRecordsRequest(records=records).SerializeToString()
         pending = engine.submit(batch, 1, 0)
         assert pending.rejected == []

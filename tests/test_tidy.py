@@ -9,7 +9,8 @@ from pathlib import Path
 
 import grpc
 import pytest
-from pegcount.config import Config
+from pegcount.config import Config, Tuning
+from pegcount.core import tuning_defaults
 from proto_comments import enum_comments
 
 ROOT = Path(__file__).parent.parent
@@ -135,7 +136,7 @@ def test_no_utils() -> None:
 # ---- Layers of the core ----
 
 LAYERS = [
-    {"error"},
+    {"error", "tuning"},
     {"cancellation", "record"},
     {"columns", "time_text"},
     {"wire"},
@@ -357,9 +358,17 @@ def test_no_file_names_a_place_on_one_machine() -> None:
 # ---- Limits and the contract ----
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Config)])
-def test_each_setting_is_used_and_explained(name: str) -> None:
-    (settings,) = (node for node in tree_of(PACKAGE / "config.py").body if isinstance(node, ast.ClassDef))
+SETTINGS = [(kind.__name__, field.name) for kind in (Config, Tuning) for field in fields(kind)]
+
+
+def is_read_by_the_core(name: str) -> bool:
+    return name in tuning_defaults()
+
+
+@pytest.mark.parametrize(("kind", "name"), SETTINGS)
+def test_each_setting_is_used_and_explained(kind: str, name: str) -> None:
+    classes = (node for node in tree_of(PACKAGE / "config.py").body if isinstance(node, ast.ClassDef))
+    (settings,) = (node for node in classes if node.name == kind)
     place = [getattr(getattr(node, "target", None), "id", None) for node in settings.body].index(name)
     meaning = settings.body[place + 1]
     assert isinstance(meaning, ast.Expr)
@@ -371,7 +380,22 @@ def test_each_setting_is_used_and_explained(name: str) -> None:
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Attribute) and node.attr == name
     ]
-    assert used, "a flag that nobody sets is no flag; a limit that nobody checks is none"
+    assert used or is_read_by_the_core(name), (
+        "a flag that nobody sets is no flag; a limit that nobody checks is none"
+    )
+
+
+RUST_CONSTANT = re.compile(r"^(?:pub(?:\([^)]*\))? )?static (?:mut )?(\w+): (.*)$", re.MULTILINE)
+
+
+def test_the_core_shares_no_state_between_stores() -> None:
+    """Statics are tables that never change; the allocator is that of the extension module."""
+    statics = {
+        match[1]: match[2]
+        for path in sources(".rs", CORE / "src")
+        for match in RUST_CONSTANT.finditer(outside_tests(code_of(path)))
+    }
+    assert set(statics) <= {"ALLOCATOR", "SET_BITS", "UNANSWERED_MS"}
 
 
 @pytest.mark.parametrize(("value", "comment"), enum_comments().items(), ids=enum_comments())

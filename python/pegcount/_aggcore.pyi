@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pegcount.config import Tuning
 from pegcount.model import CodeDeckEntry, OrderTerm, Predicate, Scan
 from pegcount.zone import Zone
 
@@ -208,7 +209,7 @@ class Store:
     if the operating system refuses, DataDamagedError if a file is not what was written.
     """
 
-    def __new__(cls, directory: Path, batch_rows: int, waiting_bytes: int) -> Store:
+    def __new__(cls, directory: Path, batch_rows: int, waiting_bytes: int, tuning: Tuning) -> Store:
         """An empty store over a data directory.
 
         `batch_rows` limits the records of a batch, `waiting_bytes` the bytes of the commit
@@ -347,6 +348,9 @@ def active_response(
 
 def format_time(us: int, zone: Zone) -> str:
     """RFC 3339 of an instant in the zone's offset, `Z` for offset 0."""
+
+def tuning_defaults() -> dict[str, int]:
+    """The core's own defaults of the fields of `Tuning` that it reads."""
 
 def record_fields() -> list[str]:
     """Names of the fields of a record, in the order of their tags."""

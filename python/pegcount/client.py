@@ -18,12 +18,6 @@ from pegcount.v1 import admin_pb2_grpc, records_pb2, reports_pb2_grpc
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 
-# An answer with a year of five-minute bins exceeds the 4 MiB that gRPC accepts by default.
-_ANSWER_BYTES_MAX = 64 * 1024 * 1024
-
-# By default, gRPC backs off to one reconnection attempt every two minutes.
-_RECONNECT_MS_MAX = 2_000
-
 _WriteRecords: TypeAlias = "grpc.StreamStreamMultiCallable[bytes, records_pb2.WriteRecordsResponse]"
 _WRITE_RECORDS = "/pegcount.v1.RecordService/WriteRecords"
 
@@ -35,13 +29,14 @@ class CallError(PegcountError):
 class Client:
     """Calls one server. Leaving its block closes the channel and raises CallError for a gRPC error."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, config: Config | None = None) -> None:
+        config = config or Config()
         self._address = address
         self._channel = grpc.insecure_channel(
             address,
             [
-                ("grpc.max_receive_message_length", _ANSWER_BYTES_MAX),
-                ("grpc.max_reconnect_backoff_ms", _RECONNECT_MS_MAX),
+                ("grpc.max_receive_message_length", config.answer_bytes_max),
+                ("grpc.max_reconnect_backoff_ms", config.tuning.client_reconnect_ms_max),
             ],
         )
         self.reports = reports_pb2_grpc.ReportServiceStub(self._channel)

@@ -4,6 +4,98 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Tuning:
+    """Constants that trade speed for memory or work; none changes a figure.
+
+    The first part is that of the core, with the defaults of `rust/aggcore/src/tuning.rs`;
+    a store gets its own copy and shares nothing with other stores of the process.
+    """
+
+    batch_dictionary_row_count_min: int = 32
+    """Rows of a batch from which its repeating texts are dictionary-encoded in the journal. A dictionary
+    takes some 300 bytes of its own."""
+    commit_group_bytes: int = 8 * 2**20
+    """Bytes of batches that one group commit writes with one flush."""
+    interner_entry_count_min: int = 2**14
+    """Entries from which an interner of a memtable drops the ones that no row uses, once these outnumber
+    the rows."""
+    text_garbage_bytes_min: int = 2**16
+    """Bytes of removed texts from which a text column is compacted, once they are more than half of it."""
+    mask_rows_per_selected_max: int = 8
+    """Rows of a chunk per selected row up to which a selection is a mask; with fewer selected rows it is a
+    list."""
+    histogram_row_count_min: int = 2**8
+    """Rows of a slice from which bins are added up from a minute histogram. Below, a binary search per row
+    is cheaper than adding up 1,440 minutes."""
+    lanes_row_count_min: int = 2**13
+    """Rows of a slice from which the histogram uses lanes. Below, adding row by row is cheaper than
+    flushing the lanes, which touches 64 KiB."""
+    offset_stats_span_max: int = 2**12
+    """Span of a key column, by its min/max statistics, up to which its codes are offsets from the least
+    value of the whole column; wider ones search the rows for their own least and greatest value."""
+    direct_id_slot_count_max: int = 2**22
+    """Slots that a direct table of dense ids may have, 4 bytes each."""
+    direct_id_slots_per_row_max: int = 16
+    """Slots that a direct table may have per row. Clearing more costs more than hashing the rows."""
+    pooled_id_table_count_max: int = 4
+    """Direct tables that the pool of a store holds for the next scan."""
+    pooled_id_slot_count_min: int = 2**12
+    """Slots from which a direct table is pooled. Below, zeroing a new one is cheaper than taking the lock
+    of the pool."""
+    parallel_row_count_min: int = 2**16
+    """Rows of a scan from which helper threads take part. Fewer are scanned before a helper wakes up."""
+    delegated_row_count_min: int = 2**22
+    """Rows of a scan of segments from which helper threads run it alone, at low priority."""
+    task_row_count_max: int = 2**18
+    """Rows of one task of a memtable."""
+    account_row_count_estimate: int = 2**13
+    """Rows that the search for an account and the rows of that account in one segment are assumed to cost."""
+    helper_thread_count: int = 0
+    """Helper threads; 0 is one per core, or none on a single core."""
+    helper_niceness: int = 15
+    """Niceness of a helper thread on Linux; 0 is normal, 19 the lowest priority."""
+    rollup_bytes_max: int = 512 * 2**20
+    """Bytes of all rollups of the store; beyond, scans read the rows of segments."""
+    rollup_rows_per_row_min: int = 8
+    """Rows of a segment per row of a rollup from which the rollup is stored."""
+    rollup_cell_count_max: int = 2**20
+    """Cells of the scan that builds a rollup."""
+    snapshot_step_row_count: int = 1_024
+    """Rows of the active snapshot that are copied under one lock of the writers."""
+    snapshot_file_row_count_max: int = 2**16
+    """Rows of one file of the active snapshot."""
+    compaction_segment_count_min: int = 3
+    """Segments of one compaction."""
+    compaction_small_row_count_max: int = 2**14
+    """Rows of small segments together up to which two of them are enough."""
+    compaction_size_ratio_max: int = 2
+    """Size ratio of a tier: from its third segment on, each has at most this multiple of the rows of all
+    smaller ones."""
+    compaction_tombstone_percent_max: int = 25
+    """Percentage of rows with a tombstone above which a segment is rewritten alone."""
+    segment_sync_bytes: int = 4 * 2**20
+    """Bytes of a new segment between two flushes. One flush of the whole file would hold up those of the
+    journal."""
+    gil_release_cell_count_min: int = 2**11
+    """Cells of a result from which building the response releases the GIL. Below, releasing and taking it
+    costs more."""
+    maintenance_niceness: int = 5
+    """Niceness of the thread that flushes and compacts, on Linux; 0 is normal, 19 the lowest priority."""
+    maintenance_failures_per_log: int = 60
+    """Failures in a row of background work, a full disk above all, of which one is logged."""
+    query_cache_entry_count: int = 256
+    """Validated requests that each report caches, by the bytes of the request."""
+    cached_request_bytes_max: int = 4_096
+    """Bytes of a request up to which it is cached."""
+    spare_thread_count: int = 8
+    """Threads of the server beyond those that calls may occupy."""
+    client_reconnect_ms_max: int = 2_000
+    """Milliseconds that a client waits at most before it connects again."""
+    import_batch_text_chars_max: int = 8 * 2**20
+    """Characters of text that one batch of an import retains for the rejects file."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Settings of one server or client. The error that a limit causes states the limit."""
 
@@ -75,3 +167,5 @@ class Config:
     """Seconds before a client's first retry. The delay doubles with each further retry."""
     retry_seconds_max: float = 10.0
     """Upper limit in seconds of a client's retry delay. A delay that the server asks for is added to it."""
+    tuning: Tuning = Tuning()
+    """Constants that trade speed for memory or work; none changes a figure."""

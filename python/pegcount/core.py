@@ -28,6 +28,7 @@ from pegcount._aggcore import (
     journal_sequences,
     quality_response,
     record_fields,
+    tuning_defaults,
     usage_response,
 )
 
@@ -59,5 +60,6 @@ __all__ = [
     "journal_sequences",
     "quality_response",
     "record_fields",
+    "tuning_defaults",
     "usage_response",
 ]

@@ -302,7 +302,7 @@ def test_a_million_digits_are_refused_at_once() -> None:
 def test_addresses_and_blocks_that_the_core_reads_too(text: str) -> None:
     conditions = filters_of(auth_orig_ip=text)
     assert conditions == [InNetwork("auth_orig_ip", text)]
-    engine = core.Store(Path("no directory is needed to read"), 1, 1)
+    engine = core.Store(Path("no directory is needed to read"), 1, 1, Config().tuning)
     assert engine.any_match(conditions, core.CancelToken(None)) is False
 
 

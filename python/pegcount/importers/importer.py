@@ -31,9 +31,6 @@ Submit = Callable[[bytes], Pending]
 Progress = Callable[[int, int], None]
 """Receives the number of bytes read from the file and the number of rows counted."""
 
-# A batch retains its texts for the rejects file. JSON documents are long, so the texts are bounded too.
-_BATCH_TEXT_CHARS_MAX = 8 * 1024 * 1024
-
 
 @dataclass(frozen=True, slots=True)
 class ImportCounts:
@@ -125,7 +122,9 @@ class _Import:
     def is_batch_full(self) -> bool:
         """Returns whether the batch has reached its limit of rows or of text."""
         rows = len(self._batch)
-        return rows >= self._config.import_batch_row_count or self._batch_text_chars >= _BATCH_TEXT_CHARS_MAX
+        # JSON documents are long, so the texts that a batch retains for the rejects file are bounded too.
+        text_chars_max = self._config.tuning.import_batch_text_chars_max
+        return rows >= self._config.import_batch_row_count or self._batch_text_chars >= text_chars_max
 
     def flush(self) -> None:
         """Submits the batch; while too many batches are in flight, waits for the oldest first."""

@@ -25,8 +25,6 @@ _RECORDS = records_pb2.DESCRIPTOR.services_by_name["RecordService"].full_name
 _ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name
 SERVICE_NAMES = (_REPORTS, _RECORDS, _ADMIN)
 
-# Threads for calls outside the gates: health checks, and calls that are being admitted or refused.
-_SPARE_THREAD_COUNT = 8
 
 Clock = Callable[[], int]
 """Returns the current time in microseconds UTC."""
@@ -117,4 +115,4 @@ def _thread_count(config: Config) -> int:
     """Returns enough threads for all calls that run or wait in a gate, so that no call waits for a thread."""
     calls = config.worker_count + config.waiting_call_count_max
     streams = config.write_stream_count_max + config.reflection_stream_count_max
-    return calls + streams + config.health_watch_count_max + _SPARE_THREAD_COUNT
+    return calls + streams + config.health_watch_count_max + config.tuning.spare_thread_count

@@ -27,10 +27,6 @@ _CACHEABLE_QUERIES: dict[str, Callable[[Any, Any, Config], object]] = {
     "QueryOriginationQuality": request.quality_query,
 }
 """Functions that build the queries that do not depend on the current time, by method."""
-_QUERY_CACHE_SIZE = 256
-"""Queries in the cache of each method."""
-_CACHED_REQUEST_BYTES_MAX = 4_096
-"""Longer requests are rare and bypass the cache, which bounds its memory."""
 
 
 class ReportService:
@@ -55,9 +51,10 @@ class ReportService:
         def read(data: bytes) -> object:
             return make_query(parse(data), calendar, self._config)
 
+        tuning = self._config.tuning
         # Dashboards repeat their requests, and a cache hit takes a tenth of the time of `read`.
-        cached = lru_cache(_QUERY_CACHE_SIZE)(read)
-        return lambda data: cached(data) if len(data) <= _CACHED_REQUEST_BYTES_MAX else read(data)
+        cached = lru_cache(tuning.query_cache_entry_count)(read)
+        return lambda data: cached(data) if len(data) <= tuning.cached_request_bytes_max else read(data)
 
     def QueryAsrUsage(self, query: UsageQuery, context: grpc.ServicerContext) -> bytes:
         """Answers with the sessions per bin."""

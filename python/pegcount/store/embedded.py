@@ -31,8 +31,6 @@ from pegcount.store.directory import DirectoryLock, prepare
 from pegcount.store.maintenance import Maintenance
 from pegcount.store.retention import oldest_us
 
-_RETRY_SECONDS = 1.0
-
 
 class EmbeddedStore:
     """An open data directory; a `Store`."""
@@ -73,7 +71,9 @@ class EmbeddedStore:
         now_us = self._clock()
         unflushed = self._engine.memory_rows.finished
         if unflushed > self._config.unsealed_row_count_max:
-            raise OverloadedError(f"{unflushed} records wait to be sealed", _RETRY_SECONDS)
+            raise OverloadedError(
+                f"{unflushed} records wait to be sealed", self._config.overload_retry_seconds
+            )
         oldest = oldest_us(self._maintenance.retention, self._maintenance.first_retained_day, now_us)
         return PendingBatch(self._engine, self._engine.submit(batch, now_us, oldest))
 

@@ -26,10 +26,6 @@ _LOG = logging.getLogger(__name__)
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
-_NICENESS = 5
-# While runs fail one after another, as on a full disk, only every 60th failure is logged.
-_FAILURES_PER_LOG = 60
-
 
 class Maintenance:
     """The background work of one store, in its own thread."""
@@ -210,14 +206,14 @@ class Maintenance:
     def _run(self) -> None:
         # On Linux niceness is per thread: calls have priority over background work.
         with suppress(OSError, AttributeError):
-            os.setpriority(os.PRIO_PROCESS, get_native_id(), _NICENESS)
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), self._config.tuning.maintenance_niceness)
         failures = 0
         while not self._stopping.wait(self._config.maintenance_seconds):
             try:
                 self.run_once()
                 failures = 0
             except (Exception, core.PanicException):
-                if failures % _FAILURES_PER_LOG == 0:
+                if failures % self._config.tuning.maintenance_failures_per_log == 0:
                     _LOG.exception("background work failed and will be tried again")
                 failures += 1
 

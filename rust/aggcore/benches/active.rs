@@ -10,7 +10,8 @@ use std::collections::HashSet;
 
 use aggcore::testing::QueryActiveSessionsResponse;
 use aggcore::{
-    ActiveOptions, CancelToken, Measure, OrderTerm, Partials, Predicate, Scan, Store, UtcOffsets, build_active_response,
+    ActiveOptions, CancelToken, Measure, OrderTerm, Partials, Predicate, Scan, ScanResources, Store, UtcOffsets,
+    build_active_response,
 };
 use common::{OwnedRecord, batch};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -78,16 +79,25 @@ fn scan(store: &Store, keys: &[String]) -> Partials {
         Predicate::Between { column: "received_time".into(), low: RECEIVED_US - 86_400_000_000, high: i64::MAX },
     ];
     let (measure, cancel) = (Measure::Elapsed { as_of_us: RECEIVED_US }, CancelToken::with_limit(None));
-    let scan =
-        Scan { edges: None, predicates: &predicates, keys, measure, deck: None, cell_count_max: 1_000_000, cancel: &cancel };
+    let scan = Scan {
+        edges: None,
+        predicates: &predicates,
+        keys,
+        measure,
+        deck: None,
+        cell_count_max: 1_000_000,
+        cancel: &cancel,
+        resources: store.resources(),
+    };
     store.partials(&scan).unwrap()
 }
 
-fn response(partials: &Partials, keys: &[String], limit: Option<usize>) -> Vec<u8> {
+fn response(partials: &Partials, keys: &[String], limit: Option<usize>, resources: &ScanResources) -> Vec<u8> {
     let fields: Vec<String> = keys.iter().cloned().chain(["quantity".into(), "duration".into()]).collect();
     let order = [OrderTerm { name: "quantity".into(), descending: true }];
     let offsets = UtcOffsets { change_us: &[], offset_s: &[0] };
-    build_active_response(partials, &ActiveOptions { fields: &fields, order: &order, limit, rollup: true, offsets }).unwrap()
+    build_active_response(partials, &ActiveOptions { fields: &fields, order: &order, limit, rollup: true, offsets, resources })
+        .unwrap()
 }
 
 fn check(bytes: &[u8], group_count: usize, limit: Option<usize>) {
@@ -116,10 +126,10 @@ fn active(c: &mut Criterion) {
         });
         let partials = scan(&store, &keys);
         for limit in [Some(20), None] {
-            check(&response(&partials, &keys, limit), group_count, limit);
+            check(&response(&partials, &keys, limit, store.resources()), group_count, limit);
             let shown = limit.map_or("all".to_owned(), |limit| limit.to_string());
             c.bench_function(&format!("rollup of {group_count} groups, {shown} shown"), |bencher| {
-                bencher.iter(|| response(&partials, &keys, limit));
+                bencher.iter(|| response(&partials, &keys, limit, store.resources()));
             });
         }
     }

@@ -7,7 +7,7 @@
 //! Folders are layers. A file imports lower layers and its own folder, never a higher layer or another folder of the same
 //! one; tests/test_tidy.py checks it. Lowest first:
 //!
-//! 1. `error`: everything that can fail.
+//! 1. `error`, `tuning`: everything that can fail; constants that trade speed for memory.
 //! 2. `cancellation`, `record`: deadlines; one record, its schema, its rules.
 //! 3. `columns`, `time_text`: many records as columns, owned and borrowed; instants as text.
 //! 4. `wire`: records and versions in the protobuf wire format.
@@ -27,6 +27,7 @@ mod response;
 mod scan;
 mod storage;
 mod time_text;
+mod tuning;
 mod wire;
 
 pub use cancellation::CancelToken;
@@ -40,10 +41,11 @@ pub use response::{
 };
 pub use scan::code_deck::{CodeDeckEntry, Deck};
 pub use scan::predicate::{Network, Predicate, TextMatch};
-pub use scan::{KeyValues, Measure, Partials, Scan, Sums};
+pub use scan::{KeyValues, Measure, Partials, Scan, ScanResources, Sums};
 pub use storage::segment::{ManifestEntry, Segment, Summary};
 pub use storage::{BatchOutcome, Flush, SegmentEdit, Store, StoreInfo};
 pub use time_text::UtcOffsets;
+pub use tuning::Tuning;
 
 /// Inner parts that the core's own tests and benches exercise one by one. Modules are private otherwise, so that the
 /// compiler finds code that nothing uses.

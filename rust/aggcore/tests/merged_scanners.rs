@@ -6,8 +6,10 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use aggcore::testing::{Memtable, RecordSlice, RowMetadata, Scanner};
-use aggcore::{CancelToken, Error, Measure, Partials, Result, RowSet, Scan};
+use aggcore::{CancelToken, Error, Measure, Partials, Result, RowSet, Scan, ScanResources};
 use common::{OwnedRecord, batch, cells, distinct_records};
 use proptest::prelude::*;
 
@@ -18,7 +20,7 @@ const DAY_US: i64 = 86_400_000_000;
 const KEYS: [&str; 7] = ["company", "app_id", "folder", "customer_price", "setup_time", "session_id", "duration_ms"];
 
 fn memtable_of(records: &[OwnedRecord]) -> Memtable {
-    let (batch, mut table) = (batch(records), Memtable::default());
+    let (batch, mut table) = (batch(records), Memtable::new(&Arc::default()));
     let rows: Vec<usize> = (0..batch.rows()).collect();
     table.append(&batch.fields(), &rows, |row| RowMetadata { key_hash: row as u64, versions: None, received_us: 0 });
     table
@@ -58,10 +60,10 @@ proptest! {
         let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
         let (first, second) = records.split_at(records.len() / 2);
         let (tables, cancel) = ([memtable_of(first), memtable_of(second)], CancelToken::with_limit(None));
-        let edges = [0, DAY_US, 3 * DAY_US];
+        let (edges, resources) = ([0, DAY_US, 3 * DAY_US], ScanResources::default());
         let scan = |cell_count_max| {
             let measure = if elapsed { Measure::Elapsed { as_of_us: DAY_US } } else { Measure::Calls };
-            Scan { edges: Some(&edges), predicates: &[], keys: &keys, measure, deck: None, cell_count_max, cancel: &cancel }
+            Scan { edges: Some(&edges), predicates: &[], keys: &keys, measure, deck: None, cell_count_max, cancel: &cancel, resources: &resources }
         };
         let expected = cells(&scan_whole(&scan(1_000), &tables));
         let result = scan_in_turns(&scan(expected.len()), &tables, size, turns).unwrap();

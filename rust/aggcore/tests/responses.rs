@@ -6,8 +6,8 @@ use aggcore::testing::{
     QueryOriginationQualityResponse,
 };
 use aggcore::{
-    ActiveOptions, KeyValues, OrderTerm, Partials, Sums, UsageOptions, UtcOffsets, build_active_response, build_folder_response,
-    build_quality_response, build_usage_response,
+    ActiveOptions, KeyValues, OrderTerm, Partials, ScanResources, Sums, UsageOptions, UtcOffsets, build_active_response,
+    build_folder_response, build_quality_response, build_usage_response,
 };
 use prost::Message;
 
@@ -134,7 +134,8 @@ fn active(
     let fields: Vec<String> = fields.iter().map(|&name| name.to_owned()).collect();
     let term = |text: &&str| OrderTerm { name: text.trim_start_matches('-').to_owned(), descending: text.starts_with('-') };
     let order: Vec<OrderTerm> = order.iter().map(term).collect();
-    let options = ActiveOptions { fields: &fields, order: &order, limit, rollup, offsets: UTC };
+    let resources = ScanResources::default();
+    let options = ActiveOptions { fields: &fields, order: &order, limit, rollup, offsets: UTC, resources: &resources };
     QueryActiveSessionsResponse::decode(build_active_response(partials, &options).unwrap().as_slice()).unwrap()
 }
 

@@ -20,7 +20,18 @@ fn store_of(records: &[OwnedRecord]) -> Store {
 
 fn partials(store: &Store, edges: Option<&[i64]>, predicates: &[Predicate], keys: &[String], measure: Measure) -> Partials {
     let cancel = CancelToken::with_limit(None);
-    store.partials(&Scan { edges, predicates, keys, measure, deck: None, cell_count_max: 1_000, cancel: &cancel }).unwrap()
+    store
+        .partials(&Scan {
+            edges,
+            predicates,
+            keys,
+            measure,
+            deck: None,
+            cell_count_max: 1_000,
+            cancel: &cancel,
+            resources: store.resources(),
+        })
+        .unwrap()
 }
 
 /// Returns the sums of a result by bin and group key, without cells that count nothing.
@@ -216,7 +227,7 @@ proptest! {
         let cancel = CancelToken::with_limit(None);
         let limited = |cell_count_max| {
             let (edges, measure) = (Some(edges.as_slice()), Measure::Calls);
-            store.partials(&Scan { edges, predicates: &[], keys: &keys, measure, deck: None, cell_count_max, cancel: &cancel })
+            store.partials(&Scan { edges, predicates: &[], keys: &keys, measure, deck: None, cell_count_max, cancel: &cancel, resources: store.resources() })
         };
         prop_assert!(limited(expected.len()).is_ok());
         if let Some(allowed) = expected.len().checked_sub(1) {
@@ -290,6 +301,7 @@ fn helper_threads_scan_many_segments() {
         deck: None,
         cell_count_max: 1_000,
         cancel,
+        resources: store.resources(),
     });
     cancel.cancel();
     let odd = [1, 3 * DAY_US + 5];
@@ -421,6 +433,7 @@ fn a_scan_fails_beyond_its_cell_limit() {
         deck: None,
         cell_count_max,
         cancel: &cancel,
+        resources: store.resources(),
     };
     assert!(store.partials(&scan(5)).is_ok());
     assert!(matches!(store.partials(&scan(4)), Err(Error::CellLimit { asked: 5, allowed: 4 })));
@@ -437,6 +450,7 @@ fn a_cancelled_or_late_scan_ends() {
         deck: None,
         cell_count_max: 1,
         cancel,
+        resources: store.resources(),
     };
     let (cancelled, late) = (CancelToken::with_limit(None), CancelToken::with_limit(Some(std::time::Duration::ZERO)));
     cancelled.cancel();
@@ -469,6 +483,7 @@ fn a_code_deck_replaces_the_destination_names_of_the_records() {
         deck: Some(&deck),
         cell_count_max: 9,
         cancel: &cancel,
+        resources: store.resources(),
     };
     let names: BTreeMap<String, i64> =
         cells(&store.partials(&scan).unwrap()).into_iter().map(|((_, key), sums)| (key.concat(), sums[0])).collect();

@@ -23,6 +23,7 @@ fn visible(store: &Store) -> Vec<String> {
         deck: None,
         cell_count_max: 10_000,
         cancel: &cancel,
+        resources: store.resources(),
     };
     let Partials { keys, sums, .. } = store.partials(&scan).unwrap();
     let row = |cell: usize| {

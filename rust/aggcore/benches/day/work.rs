@@ -1,9 +1,10 @@
 //! The measured kernels, each over all rows of a slice, and naive computations of their expected results.
 
 use std::hint::black_box;
+use std::sync::LazyLock;
 
 use aggcore::testing::{CompiledPredicate, RecordSlice, Scanner, Selection, Selector, SliceColumns};
-use aggcore::{CancelToken, Measure, Partials, Predicate, Scan, Sums};
+use aggcore::{CancelToken, Measure, Partials, Predicate, Scan, ScanResources, Sums, Tuning};
 
 use super::{Call, DAY_US, Day, FROM_US};
 
@@ -30,14 +31,27 @@ pub fn folder_and_agent() -> Vec<String> {
 }
 
 /// Returns a scan that adds up calls.
-pub fn scan_of_calls<'a>(edges: &'a [i64], predicates: &'a [Predicate], keys: &'a [String], cancel: &'a CancelToken) -> Scan<'a> {
-    Scan { edges: Some(edges), predicates, keys, measure: Measure::Calls, deck: None, cell_count_max: 1_000_000, cancel }
+pub fn scan_of_calls<'a>(
+    edges: &'a [i64], predicates: &'a [Predicate], keys: &'a [String], cancel: &'a CancelToken, resources: &'a ScanResources,
+) -> Scan<'a> {
+    Scan {
+        edges: Some(edges),
+        predicates,
+        keys,
+        measure: Measure::Calls,
+        deck: None,
+        cell_count_max: 1_000_000,
+        cancel,
+        resources,
+    }
 }
 
 /// Scans a slice on one thread.
 pub fn slice_partials(slice: &RecordSlice<'_>, edges: &[i64], predicates: &[Predicate], keys: &[String]) -> Partials {
+    // Shared by all runs, as the scans of a store share them.
+    static RESOURCES: LazyLock<ScanResources> = LazyLock::new(ScanResources::default);
     let cancel = CancelToken::with_limit(None);
-    let scan = scan_of_calls(edges, predicates, keys, &cancel);
+    let scan = scan_of_calls(edges, predicates, keys, &cancel, &RESOURCES);
     let mut scanner = Scanner::new(&scan);
     scanner.add(slice).unwrap();
     scanner.finish().unwrap()
@@ -46,7 +60,7 @@ pub fn slice_partials(slice: &RecordSlice<'_>, edges: &[i64], predicates: &[Pred
 /// Scans the store, which answers from the rollups of its segment.
 pub fn store_partials(day: &Day, edges: &[i64], keys: &[String]) -> Partials {
     let cancel = CancelToken::with_limit(None);
-    day.store.partials(&scan_of_calls(edges, &[], keys, &cancel)).unwrap()
+    day.store.partials(&scan_of_calls(edges, &[], keys, &cancel, day.store.resources())).unwrap()
 }
 
 /// Selects the rows of a slice that satisfy a predicate.
@@ -81,7 +95,12 @@ pub fn sums_of(calls: impl Iterator<Item = Call>, edges: &[i64]) -> Vec<Sums> {
 
 fn each_selection(slice: &RecordSlice<'_>, predicate: &Predicate, mut take: impl FnMut(Selection<'_>)) {
     let columns = SliceColumns::new(slice, None);
-    let selector = Selector::new(slice, (i64::MIN, i64::MAX), vec![CompiledPredicate::new(predicate, &columns).unwrap()]);
+    let selector = Selector::new(
+        slice,
+        (i64::MIN, i64::MAX),
+        vec![CompiledPredicate::new(predicate, &columns).unwrap()],
+        &Tuning::default(),
+    );
     let taken = selector.each_chunk(&CancelToken::with_limit(None), |selection| {
         take(selection);
         Ok(())

@@ -5,9 +5,6 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::dictionary::NO_CODE;
 
-/// Number of entries up to which [`Interner::drop_unused`] does nothing.
-const UNUSED_MIN: usize = 1 << 14;
-
 /// Distinct texts with a hash table from text to code; the dictionary of one growing column.
 #[derive(Default)]
 pub struct Interner {
@@ -45,10 +42,10 @@ impl Interner {
 
     /// Drops entries that no code refers to and renumbers `codes`, all codes of the column.
     ///
-    /// Does so only if there are more than `UNUSED_MIN` entries and more than two per row. Without it, the
+    /// Does so only if there are more than `entry_count_min` entries and more than two per row. Without it, the
     /// entries of sessions that have ended would accumulate in the column of active sessions.
-    pub fn drop_unused(&mut self, codes: &mut [i32]) {
-        if self.entries.len() <= UNUSED_MIN.max(codes.len() * 2) {
+    pub fn drop_unused(&mut self, codes: &mut [i32], entry_count_min: usize) {
+        if self.entries.len() <= entry_count_min.max(codes.len() * 2) {
             return;
         }
         let mut used = Self::default();

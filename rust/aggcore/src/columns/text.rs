@@ -6,11 +6,8 @@
 
 use super::dictionary::Texts;
 
-/// Garbage, in bytes, below which a buffer is never compacted.
-const GARBAGE_BYTES_MIN: usize = 1 << 16;
-
 /// A column of byte strings, at most 65,535 bytes per row and 4 GiB in all; an absent one is empty.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct BytesColumn {
     /// Offset in `bytes` by row. Empty, as `lengths` is, until a row has bytes.
     starts: Vec<u32>,
@@ -18,9 +15,17 @@ pub struct BytesColumn {
     bytes: Vec<u8>,
     /// Bytes of `bytes` that no row refers to.
     garbage_bytes: usize,
+    /// Garbage below which the buffer is never compacted.
+    garbage_bytes_min: usize,
 }
 
 impl BytesColumn {
+    /// Creates an empty column that is compacted once more than `garbage_bytes_min`, and more than half of its buffer,
+    /// is garbage.
+    pub fn new(garbage_bytes_min: usize) -> Self {
+        Self { starts: Vec::new(), lengths: Vec::new(), bytes: Vec::new(), garbage_bytes: 0, garbage_bytes_min }
+    }
+
     /// Returns the bytes of a row.
     #[inline]
     pub fn get(&self, row: usize) -> &[u8] {
@@ -64,7 +69,7 @@ impl BytesColumn {
     /// Counts `length` bytes as garbage and compacts the buffer if it is mostly garbage.
     fn discard(&mut self, length: u16) {
         self.garbage_bytes += usize::from(length);
-        if self.garbage_bytes > GARBAGE_BYTES_MIN && self.garbage_bytes * 2 > self.bytes.len() {
+        if self.garbage_bytes > self.garbage_bytes_min && self.garbage_bytes * 2 > self.bytes.len() {
             self.compact();
         }
     }
@@ -82,10 +87,15 @@ impl BytesColumn {
 }
 
 /// A [`BytesColumn`] of texts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct TextColumn(BytesColumn);
 
 impl TextColumn {
+    /// Creates an empty column; see [`BytesColumn::new`].
+    pub fn new(garbage_bytes_min: usize) -> Self {
+        Self(BytesColumn::new(garbage_bytes_min))
+    }
+
     /// Appends a row to a column of `rows` rows.
     pub fn push(&mut self, text: &str, rows: usize) {
         self.0.push(text.as_bytes(), rows);
@@ -118,9 +128,11 @@ impl Texts for TextColumn {
 mod tests {
     use super::*;
 
+    const GARBAGE_BYTES_MIN: usize = 1 << 12;
+
     #[test]
     fn column_equals_a_vec_after_pushes_sets_and_removals() {
-        let mut column = BytesColumn::default();
+        let mut column = BytesColumn::new(GARBAGE_BYTES_MIN);
         let mut model: Vec<Vec<u8>> = Vec::new();
         for i in 0..6_000usize {
             let bytes = if i % 7 == 0 { Vec::new() } else { i.to_string().repeat(i % 9).into_bytes() };

@@ -10,11 +10,6 @@ use std::sync::{Arc, OnceLock};
 use crate::storage::BatchOutcome;
 use crate::wire::columnar_batch::ColumnarBatch;
 
-/// Bytes of frames after which a group is large enough: one write and one sync cover it.
-///
-/// Batches that arrive while a group is being written form the next one.
-const GROUP_BYTES: usize = 8 << 20;
-
 /// A batch between its arrival and its commit.
 pub struct PendingCommit {
     /// The accepted records of the batch, and its rejected ones.
@@ -56,10 +51,11 @@ impl CommitQueue {
         has_room
     }
 
-    /// Removes the oldest batches, until they reach [`GROUP_BYTES`] or the queue is empty.
-    pub fn take_group(&mut self) -> Vec<Arc<PendingCommit>> {
+    /// Removes the oldest batches, until their frames reach `group_bytes` or the queue is empty. Batches that arrive
+    /// while the group is being written form the next one.
+    pub fn take_group(&mut self, group_bytes: usize) -> Vec<Arc<PendingCommit>> {
         let (mut group, mut bytes) = (Vec::new(), 0);
-        while bytes < GROUP_BYTES
+        while bytes < group_bytes
             && let Some(pending) = self.batches.pop_front()
         {
             bytes += pending.frame.len();

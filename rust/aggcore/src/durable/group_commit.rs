@@ -21,6 +21,7 @@ use super::journal::{self, Frame, Journal};
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::storage::{BatchOutcome, Flush, Store};
+use crate::tuning::Tuning;
 use crate::wire::columnar_batch::ColumnarBatch;
 
 /// Limits of one batch and of the queue.
@@ -45,10 +46,10 @@ pub struct JournaledStore {
 impl JournaledStore {
     /// Creates an empty store for a data directory. The caller then opens the files that the catalogue names
     /// and calls [`JournaledStore::replay`].
-    pub fn new(directory: &Path, limits: CommitLimits) -> Self {
+    pub fn new(directory: &Path, limits: CommitLimits, tuning: Tuning) -> Self {
         let writer = JournalWriter { journal: None, next_sequence: 1, older_bytes: 0, fault: None };
         Self {
-            store: Store::default(),
+            store: Store::new(tuning),
             directory: directory.to_owned(),
             limits,
             queue: Mutex::default(),
@@ -98,7 +99,7 @@ impl JournaledStore {
     /// `MalformedBatch` or `BatchLimit`.
     pub fn submit(&self, bytes: &[u8], received_us: i64, oldest_us: i64) -> Result<Arc<PendingCommit>> {
         let is_too_old = |record: &Record<'_>| record.setup_us() < oldest_us && !self.store.is_active(record);
-        let batch = ColumnarBatch::from_wire(bytes, is_too_old)?;
+        let batch = ColumnarBatch::from_wire(bytes, self.store.tuning().batch_dictionary_row_count_min, is_too_old)?;
         let (asked, allowed) = (batch.rows() + batch.rejected.len(), self.limits.batch_rows);
         if asked > allowed {
             return Err(Error::BatchLimit { asked, allowed });
@@ -125,7 +126,7 @@ impl JournaledStore {
         while pending.outcome.get().is_none() {
             let mut writer = self.journal.lock();
             if pending.outcome.get().is_none() {
-                let group = self.queue.lock().take_group();
+                let group = self.queue.lock().take_group(self.store.tuning().commit_group_bytes);
                 self.commit(&mut writer, &group);
             }
         }
@@ -140,7 +141,7 @@ impl JournaledStore {
     /// empty.
     pub fn commit_group(&self) -> bool {
         let mut writer = self.journal.lock();
-        let group = self.queue.lock().take_group();
+        let group = self.queue.lock().take_group(self.store.tuning().commit_group_bytes);
         if !group.is_empty() {
             self.commit(&mut writer, &group);
         }

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pyo3::types::PyDict;
 use pyo3::{buffer::PyBuffer, prelude::*};
 
 use crate::error::Error;
 use crate::response::OrderTerm;
 use crate::scan::predicate::{Network, Predicate, TextMatch};
-use crate::scan::{Measure, Scan, code_deck};
+use crate::scan::{Measure, Scan, ScanResources, code_deck};
 use crate::time_text::UtcOffsets;
+use crate::tuning::Tuning;
 use crate::{cancellation, record};
 
 /// A code deck.
@@ -116,7 +118,9 @@ impl ScanArgument {
 
 impl OwnedScan {
     /// The scan, with what the caller allows.
-    pub fn borrow<'a>(&'a self, deck: Option<&'a CodeDeck>, cell_count_max: usize, cancel: &'a CancelToken) -> Scan<'a> {
+    pub fn borrow<'a>(
+        &'a self, deck: Option<&'a CodeDeck>, cell_count_max: usize, cancel: &'a CancelToken, resources: &'a ScanResources,
+    ) -> Scan<'a> {
         Scan {
             edges: self.edges.as_deref(),
             predicates: &self.predicates,
@@ -125,6 +129,7 @@ impl OwnedScan {
             deck: deck.map(|deck| &deck.0),
             cell_count_max,
             cancel: &cancel.0,
+            resources,
         }
     }
 }
@@ -197,6 +202,65 @@ fn sorted<T: Ord>(mut values: Vec<T>) -> Vec<T> {
 /// `Unknown` for a comparison or network that the core does not know.
 pub fn predicates(arguments: Vec<PredicateArgument>) -> Result<Vec<Predicate>, Error> {
     arguments.into_iter().map(Predicate::try_from).collect()
+}
+
+/// Calls a macro with the fields of [`Tuning`], which is written once for both directions.
+macro_rules! with_tuning_fields {
+    ($macro:ident) => {
+        $macro!(
+            account_row_count_estimate,
+            batch_dictionary_row_count_min,
+            commit_group_bytes,
+            compaction_segment_count_min,
+            compaction_size_ratio_max,
+            compaction_small_row_count_max,
+            compaction_tombstone_percent_max,
+            delegated_row_count_min,
+            direct_id_slot_count_max,
+            direct_id_slots_per_row_max,
+            gil_release_cell_count_min,
+            helper_niceness,
+            helper_thread_count,
+            histogram_row_count_min,
+            interner_entry_count_min,
+            lanes_row_count_min,
+            mask_rows_per_selected_max,
+            offset_stats_span_max,
+            parallel_row_count_min,
+            pooled_id_slot_count_min,
+            pooled_id_table_count_max,
+            rollup_bytes_max,
+            rollup_cell_count_max,
+            rollup_rows_per_row_min,
+            segment_sync_bytes,
+            snapshot_file_row_count_max,
+            snapshot_step_row_count,
+            task_row_count_max,
+            text_garbage_bytes_min,
+        )
+    };
+}
+
+/// Reads a `config.Tuning` by its attributes; it may have more than the core needs.
+///
+/// # Errors
+/// AttributeError, or TypeError or OverflowError for a value that is not a count.
+pub fn tuning(object: &Bound<'_, PyAny>) -> PyResult<Tuning> {
+    macro_rules! read {
+        ($($field:ident),* $(,)?) => { Tuning { $($field: object.getattr(stringify!($field))?.extract()?),* } };
+    }
+    Ok(with_tuning_fields!(read))
+}
+
+/// The core's own defaults, by name.
+#[pyfunction]
+pub fn tuning_defaults(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let (tuning, values) = (Tuning::default(), PyDict::new(py));
+    macro_rules! write {
+        ($($field:ident),* $(,)?) => { $(values.set_item(stringify!($field), tuning.$field)?;)* };
+    }
+    with_tuning_fields!(write);
+    Ok(values)
 }
 
 /// Names of the fields of a record, in the order of their tags.

@@ -16,7 +16,7 @@ mod _aggcore {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use super::arguments::{CancelToken, CodeDeck, record_fields};
+    use super::arguments::{CancelToken, CodeDeck, record_fields, tuning_defaults};
     #[pymodule_export]
     use super::reports::{Partials, active_response, folder_response, format_time, quality_response, usage_response};
     #[pymodule_export]

@@ -1,5 +1,7 @@
 //! The bytes of the four reports, from the sums of a scan.
 
+use std::sync::Arc;
+
 use pyo3::{buffer::PyBuffer, prelude::*, types::PyBytes};
 
 use super::arguments::{OrderArgument, ZoneArgument};
@@ -7,19 +9,21 @@ use crate::response::{
     ActiveOptions, OrderTerm, UsageOptions, build_active_response, build_folder_response, build_quality_response,
     build_usage_response,
 };
-use crate::scan;
+use crate::scan::{self, ScanResources};
 
 /// Integer sums per bin and group.
 #[pyclass(frozen)]
-pub struct Partials(pub scan::Partials);
-
-/// Below this many cells, building the response takes less time than releasing and taking the GIL.
-const GIL_RELEASE_CELLS_MIN: usize = 1 << 11;
+pub struct Partials {
+    pub sums: scan::Partials,
+    /// Those of the store that the sums are from.
+    pub resources: Arc<ScanResources>,
+}
 
 impl Partials {
     /// Builds a response, and releases the GIL if that is long enough for other threads to gain from it.
     fn build<T: Send>(&self, py: Python<'_>, build: impl FnOnce(&scan::Partials) -> T + Send) -> T {
-        if self.0.sums.len() < GIL_RELEASE_CELLS_MIN { build(&self.0) } else { py.detach(|| build(&self.0)) }
+        let is_short = self.sums.sums.len() < self.resources.tuning.gil_release_cell_count_min;
+        if is_short { build(&self.sums) } else { py.detach(|| build(&self.sums)) }
     }
 }
 
@@ -61,7 +65,8 @@ pub fn active_response<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let zone = zone.resolve(py)?;
     let order: Vec<_> = order.into_iter().map(OrderTerm::from).collect();
-    let options = ActiveOptions { fields: &fields, order: &order, limit, rollup, offsets: zone.offsets() };
+    let options =
+        ActiveOptions { fields: &fields, order: &order, limit, rollup, offsets: zone.offsets(), resources: &partials.resources };
     Ok(PyBytes::new(py, &partials.build(py, |sums| build_active_response(sums, &options))?))
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 
-use super::allocator;
 use super::arguments::{CancelToken, CodeDeck, PredicateArgument, ScanArgument, predicates};
 use super::reports::Partials;
+use super::{allocator, arguments};
 use crate::columns::row_set::RowSet;
 use crate::durable::{group_commit, journal};
 use crate::error::Error;
@@ -224,9 +224,10 @@ impl From<storage::StoreInfo> for StoreInfo {
 #[pymethods]
 impl Store {
     #[new]
-    fn new(directory: PathBuf, batch_rows: usize, waiting_bytes: usize) -> Self {
+    fn new(directory: PathBuf, batch_rows: usize, waiting_bytes: usize, tuning: &Bound<'_, PyAny>) -> PyResult<Self> {
         let limits = group_commit::CommitLimits { batch_rows, waiting_bytes };
-        Self { durable: group_commit::JournaledStore::new(&directory, limits), directory }
+        let durable = group_commit::JournaledStore::new(&directory, limits, arguments::tuning(tuning)?);
+        Ok(Self { durable, directory })
     }
 
     fn open_segment(&self, py: Python<'_>, day: i64, file: &ManifestEntry, tombstones: &[u8], damaged: bool) -> PyResult<()> {
@@ -316,8 +317,10 @@ impl Store {
         &self, py: Python<'_>, scan: ScanArgument, deck: Option<&CodeDeck>, cell_count_max: usize, cancel: &CancelToken,
     ) -> PyResult<Partials> {
         let scan = scan.resolve(py)?;
-        let scan = scan.borrow(deck, cell_count_max, cancel);
-        Ok(Partials(py.detach(|| self.durable.store.partials(&scan))?))
+        let resources = self.durable.store.resources();
+        let scan = scan.borrow(deck, cell_count_max, cancel, resources);
+        let sums = py.detach(|| self.durable.store.partials(&scan))?;
+        Ok(Partials { sums, resources: Arc::clone(resources) })
     }
 
     fn any_match(&self, py: Python<'_>, predicates: Vec<PredicateArgument>, cancel: &CancelToken) -> PyResult<bool> {

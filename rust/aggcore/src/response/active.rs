@@ -17,8 +17,7 @@ use super::wire_writer::{put_bytes, put_int64, put_message};
 use crate::columns::sums::{Sums, add};
 use crate::error::{Error, Result};
 use crate::record::schema::ABSENT;
-use crate::scan::dense_ids::DenseIds;
-use crate::scan::{KeyValues, Partials};
+use crate::scan::{KeyValues, Partials, ScanResources};
 use crate::time_text::UtcOffsets;
 
 /// Estimated bytes of a subtotal, by which the buffer grows at once.
@@ -46,6 +45,8 @@ pub struct ActiveOptions<'a> {
     pub rollup: bool,
     /// Offsets of the zone in which times print.
     pub offsets: UtcOffsets<'a>,
+    /// What the scans of the store share.
+    pub resources: &'a ScanResources,
 }
 
 /// The rows of one level of the rollup: cells themselves, or groups of cells.
@@ -97,7 +98,7 @@ pub fn build_active_response(partials: &Partials, options: &ActiveOptions<'_>) -
     let keys: Vec<SortKeys> = partials.keys.iter().map(SortKeys::of_key).collect();
     // The cell limit of a scan is far below 2^32, so the cast is exact.
     let rows = ActiveRows { cells: (0..partials.sums.len() as u32).collect(), sums: Cow::Borrowed(&partials.sums) };
-    let mut out = ResponseWriter { offsets: &options.offsets, fields: &fields, bytes: Vec::new() };
+    let mut out = ResponseWriter { offsets: &options.offsets, resources: options.resources, fields: &fields, bytes: Vec::new() };
     for row in sorted_rows(&rows, &keys, &order, options.limit.unwrap_or(usize::MAX)) {
         out.put_row(response_tags::ROWS, &rows, row, keys.len());
     }
@@ -180,7 +181,7 @@ fn duration_s(sums: &Sums) -> i64 {
 fn put_rollup(rows: &ActiveRows<'_>, keys: &[SortKeys], order: &[SortTerm], out: &mut ResponseWriter<'_>) -> Result<()> {
     let (mut group_ids, mut group_count) = (vec![0; rows.cells.len()], 1);
     for level in 1..keys.len() {
-        group_count = refine_group_ids(&mut group_ids, group_count, &keys[level - 1]);
+        group_count = refine_group_ids(&mut group_ids, group_count, &keys[level - 1], out.resources);
         let subtotals = sum_by_group(rows, &group_ids, group_count)?;
         out.bytes.reserve(group_count * ROW_LEN);
         for row in sorted_rows(&subtotals, &keys[..level], order, usize::MAX) {
@@ -197,17 +198,17 @@ fn put_rollup(rows: &ActiveRows<'_>, keys: &[SortKeys], order: &[SortTerm], out:
 ///
 /// `group_ids` are by row, below `group_count`. Rows with equal ids and equal keys get equal new ids, which
 /// are dense ids: numbered from 0 in order of first appearance.
-fn refine_group_ids(group_ids: &mut [u64], group_count: usize, key: &SortKeys) -> usize {
+fn refine_group_ids(group_ids: &mut [u64], group_count: usize, key: &SortKeys, resources: &ScanResources) -> usize {
     let (mut codes, mut radix) = (key.values.clone(), key.bound());
     if radix > u64::from(u32::MAX) {
         // Wide keys become dense ids first, so that the pair below fits in 64 bits.
-        let mut distinct = DenseIds::with_bound(radix, codes.len());
+        let mut distinct = resources.dense_ids(radix, codes.len());
         distinct.replace_with_ids(&mut codes);
         radix = distinct.values().len() as u64;
     }
     // (id, key) as one integer. It cannot overflow: ids are below the row count, which is below 2^32.
     group_ids.iter_mut().zip(codes).for_each(|(id, code)| *id = *id * radix + code);
-    let mut refined = DenseIds::with_bound(group_count as u64 * radix, group_ids.len());
+    let mut refined = resources.dense_ids(group_count as u64 * radix, group_ids.len());
     refined.replace_with_ids(group_ids);
     refined.values().len()
 }
@@ -228,6 +229,7 @@ fn sum_by_group(rows: &ActiveRows<'_>, group_ids: &[u64], group_count: usize) ->
 /// The response as far as it is written.
 struct ResponseWriter<'a> {
     offsets: &'a UtcOffsets<'a>,
+    resources: &'a ScanResources,
     fields: &'a [RowField<'a>],
     bytes: Vec<u8>,
 }

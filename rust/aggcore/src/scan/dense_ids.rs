@@ -7,34 +7,67 @@
 //! Tried: the hash table wherever the direct table takes more than 512 KiB. The active-sessions report became
 //! a third slower and the folder report a quarter, though their direct tables take 4.5 MB.
 
+use std::sync::Arc;
+
 use parking_lot::Mutex;
 
 use crate::columns::interner::Interner;
-
-/// Slots that a direct table may have, 4 bytes each: 16 MiB.
-const DIRECT_SLOTS_MAX: u64 = 1 << 22;
-/// Slots that a direct table may have per row. Clearing more costs more than hashing the rows.
-const DIRECT_SLOTS_PER_ROW_MAX: u64 = 16;
+use crate::tuning::Tuning;
 
 /// Slots of a new hash table, 4 bytes each; a power of two.
 const HASHED_SLOTS_MIN: usize = 1 << 10;
 
-/// Pool of zeroed direct tables from finished scans, shared by all threads.
+/// Zeroed direct tables of finished scans, for the next scans of the same store.
 ///
 /// A returned table has only its used slots cleared. A scan with 10,000 groups in a table of 4.5 MB would
 /// otherwise spend more time on zeroing the table than on filling it.
-static SLOT_POOL: Mutex<Vec<Vec<u32>>> = Mutex::new(Vec::new());
-/// Tables that the pool holds.
-const POOLED_TABLES_MAX: usize = 4;
-/// Slots from which a table is pooled. Below, zeroing a new table is cheaper than taking the lock of the
-/// pool.
-const POOLED_SLOTS_MIN: u64 = 1 << 12;
+#[derive(Debug, Default)]
+pub struct IdTablePool {
+    tables: Mutex<Vec<Vec<u32>>>,
+    tuning: Arc<Tuning>,
+}
+
+impl IdTablePool {
+    /// Creates an empty pool.
+    pub fn new(tuning: &Arc<Tuning>) -> Self {
+        Self { tables: Mutex::default(), tuning: Arc::clone(tuning) }
+    }
+
+    /// Whether values below `bound` in about `row_count` rows are looked up in a direct table.
+    fn prefers_direct(&self, bound: u64, row_count: usize) -> bool {
+        let slots_of_rows = row_count.saturating_mul(self.tuning.direct_id_slots_per_row_max);
+        bound <= self.tuning.direct_id_slot_count_max.min(slots_of_rows) as u64
+    }
+
+    /// Returns a zeroed table of at least `slot_count` slots, from the pool if it is a large one.
+    fn take(&self, slot_count: usize) -> Vec<u32> {
+        let is_pooled = slot_count >= self.tuning.pooled_id_slot_count_min;
+        let mut slots = if is_pooled { self.tables.lock().pop() } else { None }.unwrap_or_default();
+        if slots.len() < slot_count {
+            slots.resize(slot_count, 0);
+        }
+        slots
+    }
+
+    /// Takes a table back, with the slots of `used` still set.
+    fn put_back(&self, mut slots: Vec<u32>, used: &[u64]) {
+        if slots.len() < self.tuning.pooled_id_slot_count_min {
+            return;
+        }
+        used.iter().for_each(|&value| slots[value as usize] = 0);
+        let mut tables = self.tables.lock();
+        if tables.len() < self.tuning.pooled_id_table_count_max {
+            tables.push(slots);
+        }
+    }
+}
 
 /// Dense ids of integers.
 pub struct DenseIds {
     /// The integers by id.
     values: Vec<u64>,
     lookup: IdLookup,
+    pool: Arc<IdTablePool>,
 }
 
 enum IdLookup {
@@ -47,10 +80,13 @@ enum IdLookup {
 
 impl DenseIds {
     /// Ids for values below `bound` in about `row_count` rows.
-    pub fn with_bound(bound: u64, row_count: usize) -> Self {
-        let is_direct = bound <= DIRECT_SLOTS_MAX.min(row_count as u64 * DIRECT_SLOTS_PER_ROW_MAX);
-        let lookup = if is_direct { IdLookup::Direct(zeroed_slots(bound)) } else { IdLookup::Hashed(vec![0; HASHED_SLOTS_MIN]) };
-        Self { values: Vec::new(), lookup }
+    pub fn with_bound(bound: u64, row_count: usize, pool: &Arc<IdTablePool>) -> Self {
+        let lookup = if pool.prefers_direct(bound, row_count) {
+            IdLookup::Direct(pool.take(bound as usize))
+        } else {
+            IdLookup::Hashed(vec![0; HASHED_SLOTS_MIN])
+        };
+        Self { values: Vec::new(), lookup, pool: Arc::clone(pool) }
     }
 
     /// The values by id.
@@ -110,26 +146,10 @@ group_code!(u32, u64);
 impl Drop for DenseIds {
     /// Returns a large direct table to the pool.
     fn drop(&mut self) {
-        if let IdLookup::Direct(slots) = &mut self.lookup
-            && slots.len() as u64 >= POOLED_SLOTS_MIN
-        {
-            let mut slots = std::mem::take(slots);
-            self.values.iter().for_each(|&value| slots[value as usize] = 0);
-            let mut pool = SLOT_POOL.lock();
-            if pool.len() < POOLED_TABLES_MAX {
-                pool.push(slots);
-            }
+        if let IdLookup::Direct(slots) = &mut self.lookup {
+            self.pool.put_back(std::mem::take(slots), &self.values);
         }
     }
-}
-
-/// Returns a zeroed table of at least `count` slots, from the pool if it is a large one.
-fn zeroed_slots(count: u64) -> Vec<u32> {
-    let mut slots = if count >= POOLED_SLOTS_MIN { SLOT_POOL.lock().pop() } else { None }.unwrap_or_default();
-    if slots.len() < count as usize {
-        slots.resize(count as usize, 0);
-    }
-    slots
 }
 
 /// The id of a value below the number of slots.
@@ -228,9 +248,11 @@ mod tests {
 
     #[test]
     fn ids_follow_the_order_of_appearance_in_direct_and_hash_tables() {
+        let pool = Arc::new(IdTablePool::default());
+        let (pooled, greatest) = (pool.tuning.pooled_id_slot_count_min as u64, pool.tuning.direct_id_slot_count_max as u64);
         // Some of the direct tables come from the pool.
-        for bound in [10, DIRECT_SLOTS_MAX, POOLED_SLOTS_MIN, DIRECT_SLOTS_MAX, u64::MAX] {
-            let mut ids = DenseIds::with_bound(bound, 1);
+        for bound in [10, greatest, pooled, greatest, u64::MAX] {
+            let mut ids = DenseIds::with_bound(bound, 1 << 20, &pool);
             let mut values: [u64; 6] = [7, 3, 7, 0, 9, 3];
             ids.replace_with_ids(&mut values);
             assert_eq!(values, [0, 1, 0, 2, 3, 1]);
@@ -250,8 +272,9 @@ mod tests {
 
     #[test]
     fn a_direct_table_has_at_most_16_slots_per_row() {
-        let is_direct = |bound, row_count| matches!(DenseIds::with_bound(bound, row_count).lookup, IdLookup::Direct(_));
-        assert!(is_direct(16, 1) && !is_direct(17, 1));
-        assert!(is_direct(DIRECT_SLOTS_MAX, 1 << 20) && !is_direct(DIRECT_SLOTS_MAX + 1, 1 << 20));
+        let pool = IdTablePool::default();
+        assert!(pool.prefers_direct(16, 1) && !pool.prefers_direct(17, 1));
+        let greatest = pool.tuning.direct_id_slot_count_max as u64;
+        assert!(pool.prefers_direct(greatest, 1 << 20) && !pool.prefers_direct(greatest + 1, 1 << 20));
     }
 }

@@ -18,6 +18,7 @@
 
 use std::ops::Range;
 
+use super::ScanResources;
 use super::column::Column;
 use super::dense_ids::{DenseIds, GroupCode, TextIds};
 use crate::columns::dictionary::{CodeWidth, DictionaryColumn, Texts, with_codes};
@@ -30,10 +31,6 @@ use crate::record::schema::ABSENT;
 /// offsets. The bound keeps a row count (below 2^32) times a radix within 64 bits.
 const OFFSET_SPAN_BOUND: i64 = 1 << 31;
 
-/// Span of a column, by its min/max statistics, below which the rows of the slice are not scanned for their
-/// own, smaller span: the radix is small enough as it is.
-const STATS_SPAN_BOUND: i64 = 1 << 12;
-
 /// Encodes the bin and the keys of the rows of one slice as packed group codes.
 pub struct GroupKeyEncoder<'a> {
     keys: Vec<KeyColumn<'a>>,
@@ -44,6 +41,7 @@ pub struct GroupKeyEncoder<'a> {
     /// Whether the codes fit 32 bits after each digit.
     fits_u32: bool,
     row_count: usize,
+    resources: &'a ScanResources,
 }
 
 /// The meaning of packed group codes. Codes of equal layouts stand for the same bin and keys, even if they
@@ -86,18 +84,20 @@ enum KeyEncoding<'a> {
 impl<'a> GroupKeyEncoder<'a> {
     /// Chooses the encoding of each key column for the rows of a slice, which fall into `bins`. `texts` has
     /// the text ids of each key, which all slices of the scan share.
-    pub fn new(keys: &[Column<'a>], texts: &[TextIds], bins: Range<usize>, rows: &Range<usize>) -> Self {
+    pub fn new(
+        keys: &[Column<'a>], texts: &[TextIds], bins: Range<usize>, rows: &Range<usize>, resources: &'a ScanResources,
+    ) -> Self {
         let mut product = bins.len() as u64;
         let mut fits_u32 = true;
         let mut prepared = Vec::with_capacity(keys.len());
         for (column, texts) in keys.iter().zip(texts) {
-            let (encoding, radix) = KeyEncoding::new(*column, texts, rows);
-            let prefix_ids = product.checked_mul(radix).is_none().then(|| DenseIds::with_bound(product, rows.len()));
+            let (encoding, radix) = KeyEncoding::new(*column, texts, rows, resources);
+            let prefix_ids = product.checked_mul(radix).is_none().then(|| resources.dense_ids(product, rows.len()));
             product = if prefix_ids.is_some() { rows.len() as u64 * radix } else { product * radix };
             fits_u32 &= prefix_ids.is_none() && product <= u64::from(u32::MAX);
             prepared.push(KeyColumn { encoding, radix, prefix_ids });
         }
-        Self { keys: prepared, bins, code_bound: product, fits_u32, row_count: rows.len() }
+        Self { keys: prepared, bins, code_bound: product, fits_u32, row_count: rows.len(), resources }
     }
 
     /// Whether [`GroupKeyEncoder::encode`] may use `u32`.
@@ -119,7 +119,7 @@ impl<'a> GroupKeyEncoder<'a> {
 
     /// An empty table of dense ids for the codes.
     pub fn new_ids(&self) -> DenseIds {
-        DenseIds::with_bound(self.code_bound, self.row_count)
+        self.resources.dense_ids(self.code_bound, self.row_count)
     }
 
     /// Turns the bins of rows into their packed group codes, in place. Bins count from the first one of the
@@ -194,8 +194,8 @@ impl<'a> IdsByCode<'a> {
 
 impl<'a> KeyEncoding<'a> {
     /// Returns the encoding of a key column and its radix.
-    fn new(column: Column<'a>, texts: &TextIds, rows: &Range<usize>) -> (Self, u64) {
-        let row_count = rows.len();
+    fn new(column: Column<'a>, texts: &TextIds, rows: &Range<usize>, resources: &ScanResources) -> (Self, u64) {
+        let (row_count, stats_span_max) = (rows.len(), resources.tuning.offset_stats_span_max);
         // Ids that the scan has given so far, and those that the slice may add.
         let text_radix = |added: usize| (texts.count() + added.min(row_count)) as u64;
         match column {
@@ -204,11 +204,12 @@ impl<'a> KeyEncoding<'a> {
             }
             Column::Dictionary(column) => (Self::DictionaryIds(IdsByCode::new(column)), text_radix(column.entries.count())),
             Column::Text(column) => (Self::TextIds(column), text_radix(row_count)),
-            Column::Int { values, stats, default } => offset_encoding(values, stats, rows, default).unwrap_or_else(|| {
-                let value = move |row| if values.get(row) == ABSENT { default } else { values.get(row) };
-                dense_encoding(Box::new(value), row_count)
-            }),
-            Column::Duration(durations) => dense_encoding(Box::new(move |row| durations.get(row).1), row_count),
+            Column::Int { values, stats, default } => offset_encoding(values, stats, rows, default, stats_span_max)
+                .unwrap_or_else(|| {
+                    let value = move |row| if values.get(row) == ABSENT { default } else { values.get(row) };
+                    dense_encoding(Box::new(value), row_count, resources)
+                }),
+            Column::Duration(durations) => dense_encoding(Box::new(move |row| durations.get(row).1), row_count, resources),
         }
     }
 
@@ -261,10 +262,10 @@ const NO_ID: u32 = u32::MAX;
 /// Offset encoding of an integer column and its radix, or `None` if the values spread over
 /// [`OFFSET_SPAN_BOUND`] or more.
 fn offset_encoding<'a>(
-    values: IntValues<'a>, stats: ColumnStats, rows: &Range<usize>, default: i64,
+    values: IntValues<'a>, stats: ColumnStats, rows: &Range<usize>, default: i64, stats_span_max: usize,
 ) -> Option<(KeyEncoding<'a>, u64)> {
     let default_range = (default != ABSENT).then_some((default, default));
-    let stats_suffice = stats.high.checked_sub(stats.low).is_some_and(|span| span < STATS_SPAN_BOUND);
+    let stats_suffice = stats.high.checked_sub(stats.low).is_some_and(|span| span < stats_span_max as i64);
     let range = if stats_suffice && stats.low <= stats.high { Some((stats.low, stats.high)) } else { values.range(rows.clone()) };
     let ranges = range.into_iter().chain(default_range);
     let (low, high) = ranges.reduce(|(low, high), (from, to)| (low.min(from), high.max(to))).unwrap_or((0, -1));
@@ -274,8 +275,10 @@ fn offset_encoding<'a>(
 }
 
 /// Dense-id encoding of integers. Its radix is the number of rows, the bound of their distinct values.
-fn dense_encoding<'a>(value: Box<dyn Fn(usize) -> i64 + 'a>, row_count: usize) -> (KeyEncoding<'a>, u64) {
-    (KeyEncoding::DenseInts { value, ids: DenseIds::with_bound(u64::MAX, row_count) }, row_count as u64)
+fn dense_encoding<'a>(
+    value: Box<dyn Fn(usize) -> i64 + 'a>, row_count: usize, resources: &ScanResources,
+) -> (KeyEncoding<'a>, u64) {
+    (KeyEncoding::DenseInts { value, ids: resources.dense_ids(u64::MAX, row_count) }, row_count as u64)
 }
 
 /// The digit of a value. Computes the offset of an absent value too, so that the choice compiles to a
@@ -320,7 +323,8 @@ mod tests {
     fn encode_and_decode<P: GroupCode>(values: [[i64; 2]; 2]) -> (Vec<i64>, bool, u64) {
         let column = |values| Column::Int { values: IntValues::I64(values), stats: UNKNOWN_STATS, default: ABSENT };
         let (keys, mut texts) = ([column(&values[0]), column(&values[1])], [TextIds::default(), TextIds::default()]);
-        let mut encoder = GroupKeyEncoder::new(&keys, &texts, 0..1, &(0..2));
+        let resources = ScanResources::default();
+        let mut encoder = GroupKeyEncoder::new(&keys, &texts, 0..1, &(0..2), &resources);
         let (fits_u32, mut codes) = (encoder.fits_u32(), Vec::<P>::new());
         encoder.encode(&[0, 1], &mut codes, &mut texts);
         let codes: Vec<u64> = codes.into_iter().map(GroupCode::wide).collect();

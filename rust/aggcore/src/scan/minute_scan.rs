@@ -16,13 +16,6 @@ use crate::columns::sums::packed_call;
 use crate::error::Result;
 use crate::record::US_PER_DAY;
 
-/// Rows of a slice from which the scan sums by minute. Below, a binary search for the bin of each row is
-/// cheaper than folding the 1,440 minutes of a histogram into bins.
-const HISTOGRAM_ROWS_MIN: usize = 1 << 8;
-/// Rows of a slice from which they are added by way of [minute lanes](super::minute_lanes). Below, adding row
-/// by row is cheaper than the flush of the lanes, which reads and clears 64 KiB.
-const LANES_ROWS_MIN: usize = 1 << 13;
-
 /// Durations of a chunk of unanswered calls: a scan that only counts records need not read their durations.
 static UNANSWERED_MS: [i32; CHUNK_ROWS] = [-1; CHUNK_ROWS];
 
@@ -43,7 +36,7 @@ impl Scan<'_> {
         let (edges, minute_of_row) = (self.edges?, slice.setup_minute?);
         let day_us = slice.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
         let has_sums = match self.measure {
-            _ if slice.rows.len() < HISTOGRAM_ROWS_MIN => false,
+            _ if slice.rows.len() < self.resources.tuning.histogram_row_count_min => false,
             Measure::Sessions => true,
             Measure::Calls => slice.rollup_sums.is_some() || matches!(slice.durations, CallDurations::Milliseconds(_)),
             Measure::Elapsed { .. } => false,
@@ -57,7 +50,7 @@ pub(super) fn add_minutes(
     scan: &Scan<'_>, slice: &RecordSlice<'_>, minutes: &[u16], selector: Selector<'_>, histogram: &mut MinuteHistogram,
 ) -> Result<()> {
     let counts_only = scan.measure == Measure::Sessions;
-    let use_lanes = slice.rows.len() >= LANES_ROWS_MIN && slice.rollup_sums.is_none();
+    let use_lanes = slice.rows.len() >= scan.resources.tuning.lanes_row_count_min && slice.rollup_sums.is_none();
     let ms_of = |range: &Range<usize>| match slice.durations {
         _ if counts_only => Some(&UNANSWERED_MS[..range.len()]),
         CallDurations::Milliseconds(ms) => Some(&ms[range.clone()]),

@@ -32,14 +32,18 @@ mod predicate_kernels;
 mod scanner;
 pub mod selection;
 
+use std::sync::Arc;
+
 use crate::cancellation::CancelToken;
 use crate::columns::slice::RecordSlice;
 use crate::error::Result;
 use crate::record::schema::segment_column;
+use crate::tuning::Tuning;
 
 use code_deck::Deck;
 use column::SliceColumns;
 use compiled_predicate::compile_residual;
+use dense_ids::{DenseIds, IdTablePool};
 use predicate::Predicate;
 use selection::Selector;
 
@@ -69,6 +73,28 @@ pub struct Scan<'a> {
     pub cell_count_max: usize,
     /// Checked once per chunk.
     pub cancel: &'a CancelToken,
+    /// What the scans of a store share.
+    pub resources: &'a ScanResources,
+}
+
+/// What the scans of one store share: its tuning and its pooled lookup tables.
+#[derive(Debug, Default)]
+pub struct ScanResources {
+    /// The tuning of the store.
+    pub tuning: Arc<Tuning>,
+    id_tables: Arc<IdTablePool>,
+}
+
+impl ScanResources {
+    /// Creates the resources of a store.
+    pub fn new(tuning: &Arc<Tuning>) -> Self {
+        Self { tuning: Arc::clone(tuning), id_tables: Arc::new(IdTablePool::new(tuning)) }
+    }
+
+    /// Returns empty dense ids for values below `bound` in about `row_count` rows.
+    pub(crate) fn dense_ids(&self, bound: u64, row_count: usize) -> DenseIds {
+        DenseIds::with_bound(bound, row_count, &self.id_tables)
+    }
 }
 
 impl Scan<'_> {
@@ -110,10 +136,10 @@ pub fn column_names(predicates: &[Predicate]) -> Vec<&str> {
 ///
 /// # Errors
 /// As [`Scanner::add`].
-pub fn any_match(slice: &RecordSlice<'_>, predicates: &[Predicate], cancel: &CancelToken) -> Result<bool> {
+pub fn any_match(slice: &RecordSlice<'_>, predicates: &[Predicate], cancel: &CancelToken, tuning: &Tuning) -> Result<bool> {
     let columns = SliceColumns::new(slice, None);
     let compiled = compile_residual(&predicates.iter().collect::<Vec<_>>(), &columns)?.into_iter().map(|(_, compiled)| compiled);
-    let selector = Selector::new(slice, (i64::MIN, i64::MAX), compiled.collect());
+    let selector = Selector::new(slice, (i64::MIN, i64::MAX), compiled.collect(), tuning);
     let (mut found, mut rows) = (false, Vec::new());
     selector.each_chunk_while(cancel, |selection| {
         found = !selection.list(&mut rows).is_empty();

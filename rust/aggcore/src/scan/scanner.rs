@@ -90,7 +90,7 @@ impl<'a> Scanner<'a> {
         let predicates = compile_residual(predicates, &columns)?;
         let keys: Vec<Column<'_>> = scan.keys.iter().map(|name| columns.get(name)).collect::<Result<_>>()?;
         let (residual, compiled): (Vec<&Predicate>, Vec<CompiledPredicate<'_>>) = predicates.into_iter().unzip();
-        let selector = Selector::new(slice, scan.range(), compiled);
+        let selector = Selector::new(slice, scan.range(), compiled, &scan.resources.tuning);
         if selector.selects_nothing() || scan.bin_count() == 0 {
             return Ok(());
         }
@@ -154,7 +154,7 @@ impl<'a> Scanner<'a> {
         &mut self, slice: &RecordSlice<'_>, table: Option<usize>, keys: &[Column<'_>], selector: Selector<'_>,
     ) -> Result<()> {
         let bins = self.scan.bins_of(slice);
-        let encoder = GroupKeyEncoder::new(keys, &self.cells.texts, bins.clone(), &slice.rows);
+        let encoder = GroupKeyEncoder::new(keys, &self.cells.texts, bins.clone(), &slice.rows, self.scan.resources);
         let groups = self.cells.begin_slice(&encoder, table)?;
         if encoder.fits_u32() {
             self.add_encoded::<u32>(slice, bins, encoder, groups, selector)

@@ -11,13 +11,11 @@ use super::compiled_predicate::CompiledPredicate;
 use crate::cancellation::CancelToken;
 use crate::columns::slice::RecordSlice;
 use crate::error::Result;
+use crate::tuning::Tuning;
 
 /// Rows of a chunk. The cancellation token is checked once per chunk. Its buffers (mask, indices, group
 /// codes) take up to 34 KiB, so that they stay in the L1 and L2 caches from one step to the next.
 pub const CHUNK_ROWS: usize = 1 << 11;
-/// Rows of a chunk per selected row up to which the selection is a mask. With fewer selected rows, a list of
-/// indices is cheaper than a pass over the whole chunk.
-const MASK_ROWS_PER_SELECTED_MAX: usize = 8;
 
 /// Selects the rows of one slice.
 pub struct Selector<'a> {
@@ -25,6 +23,7 @@ pub struct Selector<'a> {
     /// The setup times to select: from, to (exclusive). `None` if all rows of the slice lie within.
     setup_bounds: Option<(i64, i64)>,
     predicates: Vec<CompiledPredicate<'a>>,
+    mask_rows_per_selected_max: usize,
 }
 
 /// The selected rows of a chunk.
@@ -55,9 +54,12 @@ impl<'a> Selection<'a> {
 
 impl<'a> Selector<'a> {
     /// Selects the rows of `slice` that are set up in [from, to), microseconds UTC, and satisfy `predicates`.
-    pub fn new(slice: &'a RecordSlice<'a>, (from, to): (i64, i64), mut predicates: Vec<CompiledPredicate<'a>>) -> Self {
+    pub fn new(
+        slice: &'a RecordSlice<'a>, (from, to): (i64, i64), mut predicates: Vec<CompiledPredicate<'a>>, tuning: &Tuning,
+    ) -> Self {
         predicates.sort_by_key(CompiledPredicate::text_count);
-        Self { slice, setup_bounds: (!slice.lies_within(from, to)).then_some((from, to)), predicates }
+        let setup_bounds = (!slice.lies_within(from, to)).then_some((from, to));
+        Self { slice, setup_bounds, predicates, mask_rows_per_selected_max: tuning.mask_rows_per_selected_max }
     }
 
     /// Whether the selection is empty without a look at the rows. If false, it may be empty all the same.
@@ -109,7 +111,7 @@ impl<'a> Selector<'a> {
         if selected == chunk.len() && !reads_texts {
             return Selection::Range(chunk);
         }
-        if !reads_texts && selected * MASK_ROWS_PER_SELECTED_MAX >= chunk.len() {
+        if !reads_texts && selected * self.mask_rows_per_selected_max >= chunk.len() {
             return Selection::Mask(chunk, mask);
         }
         push_set_rows(chunk, mask, indices);

@@ -13,25 +13,17 @@ use super::segment::RowSource;
 use super::segment_edit::{ReplacedSources, SegmentEdit, write_segments_by_day};
 use super::state::SegmentEntry;
 use crate::error::Result;
+use crate::tuning::Tuning;
 
-/// Minimum number of segments of one compaction.
-const SEGMENTS_MIN: usize = 3;
-/// Minimum number of segments if they have at most [`SMALL_ROWS_MAX`] rows together.
-const SMALL_SEGMENTS_MIN: usize = 2;
-/// Rows up to which a compaction costs less than reading one more small segment in every scan.
-const SMALL_ROWS_MAX: usize = 1 << 14;
-/// Size ratio of a tier: from its third segment on, each has at most this multiple of the rows of all smaller
-/// ones.
-const SIZE_RATIO_MAX: usize = 2;
-/// Percentage of rows with a tombstone above which a segment is rewritten alone.
-const TOMBSTONED_PERCENT_MAX: usize = 25;
+/// Segments of one compaction if they have few rows together: each costs every scan more than rewriting it once.
+const SMALL_SEGMENT_COUNT_MIN: usize = 2;
 
 impl Store {
     /// Picks the segments of one UTC day to compact next, by name; empty if no day needs it. The new segment
     /// has at most `row_max` rows.
     pub fn pick_compaction(&self, row_max: usize) -> Vec<String> {
         let state = self.read();
-        let candidates = state.segments.values().map(|segments| pick_of_day(segments, row_max));
+        let candidates = state.segments.values().map(|segments| pick_of_day(segments, row_max, self.tuning()));
         candidates.max_by_key(Vec::len).unwrap_or_default()
     }
 
@@ -48,7 +40,7 @@ impl Store {
         for (entry, versions) in merged.iter().zip(&versions) {
             sources.push(RowSource { slice: entry.segment.verified_slice(&entry.recorded_tombstones)?, versions });
         }
-        let segments = write_segments_by_day(directory, sequence, row_max, &sources)?;
+        let segments = write_segments_by_day(directory, sequence, row_max, &sources, self.tuning())?;
         let replaced = ReplacedSources::Segments(merged.iter().map(|entry| entry.segment.name.clone()).collect());
         Ok(SegmentEdit { segments, tombstones: Vec::new(), replaced })
     }
@@ -56,27 +48,27 @@ impl Store {
 
 /// Picks the longest tier of a day's segments if it has enough of them, else one with many tombstones. Skips
 /// damaged segments, which cannot be read.
-fn pick_of_day(segments: &[SegmentEntry], row_max: usize) -> Vec<String> {
+fn pick_of_day(segments: &[SegmentEntry], row_max: usize, tuning: &Tuning) -> Vec<String> {
     let mut by_size: Vec<&SegmentEntry> = segments.iter().filter(|entry| !entry.segment.is_damaged()).collect();
     by_size.sort_by_key(|entry| entry.live_rows());
-    let tiers = (0..by_size.len()).map(|first| first_tier(&by_size[first..], row_max));
-    if let Some(tier) = tiers.filter(|tier| is_large_enough(tier)).max_by_key(|tier| tier.len()) {
+    let tiers = (0..by_size.len()).map(|first| first_tier(&by_size[first..], row_max, tuning));
+    if let Some(tier) = tiers.filter(|tier| is_large_enough(tier, tuning)).max_by_key(|tier| tier.len()) {
         return tier.iter().map(|entry| entry.segment.name.clone()).collect();
     }
-    let worn = by_size.iter().find(|entry| has_many_tombstones(entry));
+    let worn = by_size.iter().find(|entry| has_many_tombstones(entry, tuning));
     worn.map(|entry| vec![entry.segment.name.clone()]).unwrap_or_default()
 }
 
-fn has_many_tombstones(entry: &SegmentEntry) -> bool {
-    entry.recorded_tombstones.len() * 100 > entry.segment.rows() * TOMBSTONED_PERCENT_MAX
+fn has_many_tombstones(entry: &SegmentEntry, tuning: &Tuning) -> bool {
+    entry.recorded_tombstones.len() * 100 > entry.segment.rows() * tuning.compaction_tombstone_percent_max
 }
 
-/// Returns the smallest segments that form one tier (see [`SIZE_RATIO_MAX`]) and have at most `row_max` rows
+/// Returns the smallest segments that form one tier (see [`Tuning::compaction_size_ratio_max`]) and have at most `row_max` rows
 /// together.
-fn first_tier<'a>(by_size: &'a [&'a SegmentEntry], row_max: usize) -> &'a [&'a SegmentEntry] {
+fn first_tier<'a>(by_size: &'a [&'a SegmentEntry], row_max: usize, tuning: &Tuning) -> &'a [&'a SegmentEntry] {
     let mut rows = 0;
     let fits = |(number, entry): (usize, &&SegmentEntry)| {
-        let is_in_tier = number <= 1 || entry.live_rows() <= rows * SIZE_RATIO_MAX;
+        let is_in_tier = number <= 1 || entry.live_rows() <= rows * tuning.compaction_size_ratio_max;
         rows += entry.live_rows();
         is_in_tier && rows <= row_max
     };
@@ -85,7 +77,8 @@ fn first_tier<'a>(by_size: &'a [&'a SegmentEntry], row_max: usize) -> &'a [&'a S
 }
 
 /// Whether a tier has enough segments to justify rewriting them.
-fn is_large_enough(tier: &[&SegmentEntry]) -> bool {
+fn is_large_enough(tier: &[&SegmentEntry], tuning: &Tuning) -> bool {
     let rows: usize = tier.iter().map(|entry| entry.live_rows()).sum();
-    tier.len() >= if rows <= SMALL_ROWS_MAX { SMALL_SEGMENTS_MIN } else { SEGMENTS_MIN }
+    let is_small = rows <= tuning.compaction_small_row_count_max;
+    tier.len() >= if is_small { SMALL_SEGMENT_COUNT_MIN } else { tuning.compaction_segment_count_min }
 }

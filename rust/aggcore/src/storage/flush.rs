@@ -24,11 +24,7 @@ use super::segment_edit::{ReplacedSources, SegmentEdit, write_segments_by_day};
 use super::state::ImmutableMemtable;
 use crate::columns::row_set::RowSet;
 use crate::error::Result;
-
-/// Rows of the active snapshot that are copied under one lock of the writers.
-const SNAPSHOT_STEP_ROWS: usize = 1_024;
-/// Maximum rows of one file of the active snapshot.
-const ACTIVE_FILE_ROWS_MAX: usize = 1 << 16;
+use crate::tuning::Tuning;
 
 /// What a flush writes; immutable.
 pub struct Flush {
@@ -50,7 +46,7 @@ impl Store {
             state.active.begin_snapshot();
         }
         if state.memtable.rows() > 0 {
-            let table = Arc::new(std::mem::take(&mut state.memtable));
+            let table = Arc::new(std::mem::replace(&mut state.memtable, Memtable::new(self.tuning())));
             state.immutable.push(ImmutableMemtable { table, tombstones: Arc::default() });
         }
         let tables =
@@ -77,7 +73,7 @@ impl Store {
         let tables = flush.tables.iter().zip(&versions);
         let sources: Vec<RowSource<'_>> =
             tables.map(|((table, tombstones), versions)| RowSource { slice: table.slice(tombstones), versions }).collect();
-        let segments = write_segments_by_day(directory, sequence, row_max, &sources)?;
+        let segments = write_segments_by_day(directory, sequence, row_max, &sources, self.tuning())?;
         Ok(SegmentEdit {
             segments,
             tombstones: flush.tombstones.clone(),
@@ -94,16 +90,16 @@ impl Store {
         let mut files = Vec::new();
         let mut is_unfinished = flush.with_active;
         while is_unfinished {
-            let mut copy = Memtable::default();
-            while is_unfinished && copy.rows() < ACTIVE_FILE_ROWS_MAX {
+            let mut copy = Memtable::new(self.tuning());
+            while is_unfinished && copy.rows() < self.tuning().snapshot_file_row_count_max {
                 let mut state = self.write();
-                is_unfinished = state.active.copy_next_rows(&mut copy, SNAPSHOT_STEP_ROWS);
+                is_unfinished = state.active.copy_next_rows(&mut copy, self.tuning().snapshot_step_row_count);
                 // Hands the lock to a waiting thread; a plain unlock would let the next round take it again
                 // first.
                 RwLockWriteGuard::unlock_fair(state);
             }
             if copy.rows() > 0 {
-                files.push(write_active_file(directory, sequence + files.len() as u64, &copy)?);
+                files.push(write_active_file(directory, sequence + files.len() as u64, &copy, self.tuning())?);
             }
         }
         Ok(flush.with_active.then_some(files))
@@ -111,10 +107,10 @@ impl Store {
 }
 
 /// Writes one file of the active snapshot, in the format of a segment.
-fn write_active_file(directory: &Path, sequence: u64, copy: &Memtable) -> Result<ManifestEntry> {
+fn write_active_file(directory: &Path, sequence: u64, copy: &Memtable, tuning: &Tuning) -> Result<ManifestEntry> {
     let no_tombstones = RowSet::default();
     let versions = |row| copy.versions(row);
     let sources = [RowSource { slice: copy.slice(&no_tombstones), versions: &versions }];
     let mut source_rows: Vec<SourceRow> = (0..copy.rows() as u32).map(|row| SourceRow { source: 0, row }).collect();
-    write(directory, &format!("active/{sequence:08}.arrow"), &sources, &mut source_rows).map(|(written, _)| written)
+    write(directory, &format!("active/{sequence:08}.arrow"), &sources, &mut source_rows, tuning).map(|(written, _)| written)
 }

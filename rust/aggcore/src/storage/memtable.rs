@@ -10,6 +10,7 @@
 //! cursor, would be missed, so it is first saved among the *displaced* rows, which the next step copies too.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 
@@ -23,9 +24,9 @@ use crate::columns::slice::RecordSlice;
 use crate::columns::text::{BytesColumn, TextColumn};
 use crate::record::schema::{DICTIONARY_COUNT, INT_COUNT, TEXT_COUNT, dictionary_slot, int_slot, text_slot};
 use crate::record::{Record, US_PER_DAY};
+use crate::tuning::Tuning;
 
 /// Records in columns.
-#[derive(Default)]
 pub struct Memtable {
     setup_us: Vec<i64>,
     /// By slot; the slot of the setup time is empty, as `setup_us` has its values.
@@ -44,6 +45,7 @@ pub struct Memtable {
     column_stats: [ColumnStats; INT_COUNT],
     received_stats: ColumnStats,
     snapshot: Option<SnapshotInProgress>,
+    tuning: Arc<Tuning>,
 }
 
 /// What a memtable stores of a record besides its fields.
@@ -66,6 +68,27 @@ struct SnapshotInProgress {
 }
 
 impl Memtable {
+    /// Creates an empty memtable.
+    pub fn new(tuning: &Arc<Tuning>) -> Self {
+        let garbage_bytes_min = tuning.text_garbage_bytes_min;
+        Self {
+            setup_us: Vec::new(),
+            ints: std::array::from_fn(|_| IntColumn::default()),
+            codes: std::array::from_fn(|_| Vec::new()),
+            interners: std::array::from_fn(|_| Interner::default()),
+            texts: std::array::from_fn(|_| TextColumn::new(garbage_bytes_min)),
+            received_us: Vec::new(),
+            versions: BytesColumn::new(garbage_bytes_min),
+            key_hash: Vec::new(),
+            by_key: HashTable::new(),
+            rows_of_day: BTreeMap::new(),
+            column_stats: [ColumnStats::default(); INT_COUNT],
+            received_stats: ColumnStats::default(),
+            snapshot: None,
+            tuning: Arc::clone(tuning),
+        }
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.key_hash.len()
@@ -155,7 +178,7 @@ impl Memtable {
         }
         for (slot, interner) in self.interners.iter_mut().enumerate() {
             append_codes(&mut self.codes[slot], interner, fields.dictionaries[slot], rows, count);
-            interner.drop_unused(&mut self.codes[slot]);
+            interner.drop_unused(&mut self.codes[slot], self.tuning.interner_entry_count_min);
         }
         for (column, texts) in self.texts.iter_mut().zip(&fields.texts) {
             rows.iter().zip(count..).for_each(|(&row, new_row)| column.push(texts.get(row), new_row));
@@ -187,7 +210,7 @@ impl Memtable {
         }
         for (slot, interner) in self.interners.iter_mut().enumerate() {
             set_code(&mut self.codes[slot], interner.code(record.strings[slot]), row, rows);
-            interner.drop_unused(&mut self.codes[slot]);
+            interner.drop_unused(&mut self.codes[slot], self.tuning.interner_entry_count_min);
         }
         let texts = &record.strings[DICTIONARY_COUNT..];
         self.texts.iter_mut().zip(texts).for_each(|(column, text)| column.set(row, text, rows));
@@ -234,7 +257,7 @@ impl Memtable {
     /// Begins a snapshot: [`Memtable::copy_next_rows`] will copy every row that exists now, as it is now or
     /// later.
     pub fn begin_snapshot(&mut self) {
-        self.snapshot = Some(SnapshotInProgress { cursor: 0, displaced: Box::default() });
+        self.snapshot = Some(SnapshotInProgress { cursor: 0, displaced: Box::new(Self::new(&self.tuning)) });
     }
 
     /// Appends the displaced rows and the next `row_count` rows to `copy`. Returns false once all rows are
@@ -247,7 +270,7 @@ impl Memtable {
         if end == self.rows() {
             return false;
         }
-        snapshot = SnapshotInProgress { cursor: end, displaced: Box::default() };
+        snapshot = SnapshotInProgress { cursor: end, displaced: Box::new(Self::new(&self.tuning)) };
         self.snapshot = Some(snapshot);
         true
     }

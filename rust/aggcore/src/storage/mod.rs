@@ -20,14 +20,19 @@ mod segment_edit;
 mod state;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::columns::row_set::RowSet;
 use crate::error::{Error, Result};
 use crate::record::{Record, US_PER_DAY};
+use crate::scan::ScanResources;
+use crate::tuning::Tuning;
 use crate::wire::columnar_batch::ColumnarBatch;
 use memtable::RowMetadata;
+use parallel_scan::HelperThreads;
+use rollup_cache::RollupBudget;
 use segment::{ManifestEntry, Segment};
 use state::{SegmentEntry, State, UnreadableSegment, key_of};
 
@@ -38,9 +43,18 @@ pub use segment_edit::SegmentEdit;
 ///
 /// A scan reads all batches that were applied before it began, and none applied later. It blocks writers only
 /// while it reads mutable memtables; immutable memtables and segments are read without the lock.
-#[derive(Default)]
 pub struct Store {
     state: RwLock<State>,
+    resources: Arc<ScanResources>,
+    helpers: HelperThreads,
+    rollup_budget: Arc<RollupBudget>,
+}
+
+impl Default for Store {
+    /// An empty store of the default tuning.
+    fn default() -> Self {
+        Self::new(Tuning::default())
+    }
 }
 
 /// How the accepted records of a batch changed the store.
@@ -77,6 +91,28 @@ fn days_of(from: i64, to: i64) -> std::ops::RangeInclusive<i64> {
 }
 
 impl Store {
+    /// Creates an empty store. It shares nothing with other stores of the process: helper threads, pooled tables and the
+    /// budget of rollups are its own.
+    pub fn new(tuning: Tuning) -> Self {
+        let tuning = Arc::new(tuning);
+        Self {
+            state: RwLock::new(State::new(&tuning)),
+            resources: Arc::new(ScanResources::new(&tuning)),
+            helpers: HelperThreads::default(),
+            rollup_budget: Arc::new(RollupBudget::new(tuning.rollup_bytes_max)),
+        }
+    }
+
+    /// The tuning of the store.
+    pub fn tuning(&self) -> &Arc<Tuning> {
+        &self.resources.tuning
+    }
+
+    /// What the scans of this store share.
+    pub fn resources(&self) -> &Arc<ScanResources> {
+        &self.resources
+    }
+
     /// Applies a batch atomically: scans that begin later see all of it, earlier ones nothing.
     pub fn apply(&self, batch: &ColumnarBatch, received_us: i64) -> BatchOutcome {
         self.prefetch_bloom_filters(batch);
@@ -93,7 +129,7 @@ impl Store {
             Segment::open(directory, written)
         };
         match opened {
-            Ok(segment) => self.write().add_segment(day, SegmentEntry::new(segment, tombstones)),
+            Ok(segment) => self.write().add_segment(day, SegmentEntry::new(segment, tombstones, &self.rollup_budget)),
             Err(error) => {
                 let problem = (path.display().to_string(), error.to_string());
                 let rows = written.rows - tombstones.len().min(written.rows);

@@ -1,7 +1,7 @@
 //! Parallel scan: a scan is split into tasks, which the calling thread and helper threads take from a queue.
 //!
 //! A task is a segment, or a range of rows of a memtable. A small scan runs on the calling thread alone. For
-//! a large one, helper threads of low priority, which all scans of the process share, take tasks too. A
+//! a large one, helper threads of low priority, which all scans of the store share, take tasks too. A
 //! helper takes one task of a scan and then queues up again behind the other scans (FIFO), so that a short
 //! scan never waits for a long one to end. A very large scan is *delegated*: the calling thread takes none of
 //! its tasks, as it would run them at normal priority and slow down short reports.
@@ -11,7 +11,7 @@
 
 use std::borrow::Cow;
 use std::num::NonZero;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 
@@ -26,36 +26,35 @@ use crate::columns::slice::RecordSlice;
 use crate::error::Result;
 use crate::scan::predicate::{Predicate, account_of, may_be_active, may_be_finished};
 use crate::scan::{Partials, Scan, Scanner, any_match, column_names};
+use crate::tuning::Tuning;
 
-/// Minimum rows of a scan for helper threads: fewer are scanned before a helper wakes up.
-const PARALLEL_ROWS_MIN: usize = 1 << 16;
-/// Minimum rows of a delegated scan, which helpers run alone.
-///
-/// (Tried: the calling thread takes part at any size. Short reports then waited for it.)
-const DELEGATED_ROWS_MIN: usize = 1 << 22;
-/// Maximum rows of one task of a memtable.
-const TASK_ROWS_MAX: usize = 1 << 18;
-/// Assumed cost, in rows, of one account of a segment with the search for it: its rows are unknown before the
-/// search.
-const ACCOUNT_ROWS_ESTIMATE: usize = 1 << 13;
+/// The helper threads of a store, started by the first scan that is large enough.
+#[derive(Default)]
+pub(super) struct HelperThreads(OnceLock<Option<ThreadPool>>);
 
-/// Niceness of helper threads; 0 is normal, 19 the lowest priority. (Tried: 19, without a gain.)
-#[cfg(target_os = "linux")]
-const HELPER_NICENESS: i32 = 15;
+impl HelperThreads {
+    /// Returns the threads; `None` on a single core, or if the operating system refuses threads.
+    fn get(&self, tuning: &Tuning) -> Option<&ThreadPool> {
+        self.0.get_or_init(|| start_helpers(tuning)).as_ref()
+    }
+}
 
-/// The helper threads of the process, one per core; `None` on a single core.
-static HELPERS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
-    let count = available_parallelism().map_or(1, NonZero::get);
+fn start_helpers(tuning: &Tuning) -> Option<ThreadPool> {
+    let core_count = available_parallelism().map_or(1, NonZero::get);
+    let count = if tuning.helper_thread_count == 0 { core_count } else { tuning.helper_thread_count };
+    let niceness = tuning.helper_niceness;
     let pool = ThreadPoolBuilder::new().num_threads(count).thread_name(|number| format!("scan-{number}"));
-    let pool = pool.start_handler(|_| lower_priority());
+    let pool = pool.start_handler(move |_| lower_priority(niceness));
     if count == 1 { None } else { pool.build().ok() }
-});
+}
 
 /// Gives the current thread a low priority, so that a short report preempts it.
-fn lower_priority() {
+fn lower_priority(niceness: i32) {
     // Only Linux has a niceness per thread; elsewhere helpers run at normal priority.
     #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), HELPER_NICENESS);
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), niceness);
+    #[cfg(not(target_os = "linux"))]
+    let _ = niceness;
 }
 
 /// What [`Store::partials`] or [`Store::any_match`] reads.
@@ -65,6 +64,7 @@ struct ScanTarget<'a> {
     predicates: &'a [Predicate],
     /// Columns that the scan reads, to be verified in segments.
     names: Vec<&'a str>,
+    tuning: &'a Tuning,
 }
 
 /// The records of one task.
@@ -83,10 +83,11 @@ impl Store {
     pub fn partials(&self, scan: &Scan<'_>) -> Result<Partials> {
         // An empty store runs no task that would check.
         scan.cancel.check()?;
-        let target = ScanTarget { range: scan.range(), predicates: scan.predicates, names: scan.column_names() };
+        let target =
+            ScanTarget { range: scan.range(), predicates: scan.predicates, names: scan.column_names(), tuning: self.tuning() };
         let mut scanner = Some(Scanner::new(scan));
         self.visit_tasks(&target, |tasks| {
-            scanner = scanner.take().map(|scanner| run_tasks(scanner, scan, &target, tasks)).transpose()?;
+            scanner = scanner.take().map(|scanner| run_tasks(scanner, scan, &target, tasks, &self.helpers)).transpose()?;
             Ok(true)
         })?;
         scanner.map_or_else(|| Ok(Partials::default()), Scanner::finish)
@@ -98,11 +99,12 @@ impl Store {
     /// As for [`any_match`], or `Damaged`.
     pub fn any_match(&self, predicates: &[Predicate], cancel: &CancelToken) -> Result<bool> {
         cancel.check()?;
-        let target = ScanTarget { range: (i64::MIN, i64::MAX), predicates, names: column_names(predicates) };
+        let target =
+            ScanTarget { range: (i64::MIN, i64::MAX), predicates, names: column_names(predicates), tuning: self.tuning() };
         let mut found = false;
         self.visit_tasks(&target, |tasks| {
             for task in tasks {
-                found = found || any_match(&*target.slice(task)?, predicates, cancel)?;
+                found = found || any_match(&*target.slice(task)?, predicates, cancel, self.tuning())?;
             }
             Ok(!found)
         })?;
@@ -145,7 +147,7 @@ impl ScanTarget<'_> {
         if rows.is_empty() || last < from || to <= first {
             return Vec::new();
         }
-        let size = rows.len().div_ceil(rows.len().div_ceil(TASK_ROWS_MAX));
+        let size = rows.len().div_ceil(rows.len().div_ceil(self.tuning.task_row_count_max));
         let rows_of = |start: usize| start..rows.end.min(start + size);
         let task = |start: usize| ScanTask::MemtableRows {
             slice: Box::new(RecordSlice { rows: rows_of(start), ..slice.clone() }),
@@ -170,7 +172,7 @@ impl ScanTarget<'_> {
         match task {
             ScanTask::MemtableRows { slice, .. } => slice.rows.len(),
             ScanTask::Segment(entry) => match account_of(self.predicates) {
-                Some(_) => entry.segment.rows().min(ACCOUNT_ROWS_ESTIMATE),
+                Some(_) => entry.segment.rows().min(self.tuning.account_row_count_estimate),
                 None => entry.segment.rows(),
             },
         }
@@ -233,15 +235,17 @@ type Collected<'a> = Mutex<Vec<Result<Scanner<'a>>>>;
 
 /// Adds tasks to a scanner: alone, with helpers, or delegated to them, by the number of rows.
 fn run_tasks<'a>(
-    mut scanner: Scanner<'a>, scan: &'a Scan<'a>, target: &ScanTarget<'_>, tasks: &[ScanTask<'_>],
+    mut scanner: Scanner<'a>, scan: &'a Scan<'a>, target: &ScanTarget<'_>, tasks: &[ScanTask<'_>], helpers: &HelperThreads,
 ) -> Result<Scanner<'a>> {
+    let tuning = target.tuning;
     let rows: usize = tasks.iter().map(|task| target.estimated_rows(task)).sum();
     // Memtable scans hold the read lock and block writers, so they are never delegated to low-priority
     // threads (priority inversion). Tasks that include a segment are run without the lock.
-    let is_delegated = rows >= DELEGATED_ROWS_MIN && tasks.iter().any(|task| matches!(task, ScanTask::Segment(_)));
+    let is_delegated = rows >= tuning.delegated_row_count_min && tasks.iter().any(|task| matches!(task, ScanTask::Segment(_)));
     let queue = TaskQueue { target, tasks, next: AtomicUsize::new(0) };
     let collected = Collected::default();
-    match HELPERS.as_ref().filter(|_| rows >= PARALLEL_ROWS_MIN && tasks.len() > 1) {
+    let is_parallel = rows >= tuning.parallel_row_count_min && tasks.len() > 1;
+    match if is_parallel { helpers.get(tuning) } else { None } {
         None => queue.drain(&mut scanner)?,
         Some(helpers) => helpers.in_place_scope_fifo(|scope| {
             for _ in usize::from(!is_delegated)..helpers.current_num_threads() {

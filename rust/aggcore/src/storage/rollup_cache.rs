@@ -16,9 +16,10 @@
 //!
 //! - the scan measures sessions or calls, without a code deck;
 //! - the scan reads all rows of the segment, or all rows of one account (which then has rollups of its own);
-//! - these rows number at least [`SEGMENT_ROWS_PER_ROLLUP_ROW_MIN`] times the slots of a day.
+//! - these rows number at least [`Tuning::rollup_rows_per_row_min`](crate::tuning::Tuning::rollup_rows_per_row_min) times the slots of a day.
 //!
-//! **Budget.** All rollups of the process together take at most [`ROLLUP_BYTES_MAX`]. Beyond it no new rollup
+//! **Budget.** All rollups of a store together take at most
+//! [`Tuning::rollup_bytes_max`](crate::tuning::Tuning::rollup_bytes_max). Beyond it no new rollup
 //! is stored and scans read the rows; a rollup gives its bytes back when its segment is replaced.
 //!
 //! (Effect: U1 from 20 to 2 ms, F1 from 100 to 15 ms, Q2 from 17 to 6 ms, for about 10 bytes per record.)
@@ -30,7 +31,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use super::segment::Segment;
-use crate::cancellation::CancelToken;
 use crate::columns::RecordColumns;
 use crate::columns::call_duration::CallDurations;
 use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder};
@@ -46,19 +46,8 @@ use crate::scan::minute_histogram::{US_PER_MINUTE, lie_on_slots, minute_of_day};
 use crate::scan::predicate::Predicate;
 use crate::scan::{KeyValues, Partials, Scan, Scanner};
 
-/// Minimum rows of the segment per row of a rollup; one that summarizes less is not stored, as it saves too
-/// little time for its memory.
-const SEGMENT_ROWS_PER_ROLLUP_ROW_MIN: usize = 8;
-/// Maximum bytes of all rollups in the process.
-const ROLLUP_BYTES_MAX: usize = 512 << 20;
-/// Maximum cells of the scan that builds a rollup.
-const ROLLUP_CELL_COUNT_MAX: usize = 1 << 20;
-
 /// Minutes of a UTC day.
 const MINUTES_PER_DAY: i64 = 1_440;
-
-/// Bytes of all rollups in the process.
-static ROLLUP_BYTES_USED: AtomicUsize = AtomicUsize::new(0);
 
 /// The group keys of a rollup and the length of its slots of time.
 struct RollupKind {
@@ -108,9 +97,9 @@ enum RollupValues {
 }
 
 /// The rollups of one segment that were built so far, by index in [`ROLLUP_KINDS`] and by scope.
-#[derive(Default)]
 pub struct RollupCache {
     rollups: Mutex<HashMap<(usize, RollupScope), CachedRollup>>,
+    budget: Arc<RollupBudget>,
 }
 
 /// The rows of a segment that a rollup summarizes.
@@ -139,6 +128,11 @@ struct CachedRollup {
 }
 
 impl RollupCache {
+    /// Creates a cache without rollups, whose rollups take their bytes from `budget`.
+    pub fn new(budget: &Arc<RollupBudget>) -> Self {
+        Self { rollups: Mutex::default(), budget: Arc::clone(budget) }
+    }
+
     /// Adds the records of a slice of the segment to a scanner: the rows of a rollup if one answers the scan,
     /// else the rows of the slice.
     ///
@@ -165,7 +159,7 @@ impl RollupCache {
         let answers = |kind: &RollupKind| kind.answers(scan, deciding, day_us);
         let Some(number) = ROLLUP_KINDS.iter().position(answers) else { return Ok(None) };
         let kind = &ROLLUP_KINDS[number];
-        let has_enough_rows = slice.rows.len() >= SEGMENT_ROWS_PER_ROLLUP_ROW_MIN * kind.slots_per_day() as usize;
+        let has_enough_rows = slice.rows.len() >= scan.resources.tuning.rollup_rows_per_row_min * kind.slots_per_day() as usize;
         if scan.deck.is_some() || !has_enough_rows || !has_packed_sums(slice, scan.measure) {
             return Ok(None);
         }
@@ -173,17 +167,19 @@ impl RollupCache {
         if let Some(cached) = rollups.get(&(number, scope)).filter(|cached| cached.tombstones == slice.tombstones.len()) {
             return Ok(cached.rollup.clone());
         }
-        let rollup = Rollup::build(segment, slice, kind, day_us, scan.cancel)?.map(Arc::new);
+        let rollup = Rollup::build(segment, slice, kind, day_us, scan, &self.budget)?.map(Arc::new);
         rollups.insert((number, scope), CachedRollup { tombstones: slice.tombstones.len(), rollup: rollup.clone() });
         Ok(rollup)
     }
 }
 
 impl Rollup {
-    /// Builds a rollup by a scan of the slice; `None` if it summarizes too little or exceeds the budget.
+    /// Builds a rollup by a scan of the slice, on behalf of the scan that `asked` first; `None` if it summarizes too
+    /// little or exceeds the budget.
     fn build(
-        segment: &Segment, slice: &RecordSlice<'_>, kind: &RollupKind, day_us: i64, cancel: &CancelToken,
+        segment: &Segment, slice: &RecordSlice<'_>, kind: &RollupKind, day_us: i64, asked: &Scan<'_>, budget: &Arc<RollupBudget>,
     ) -> Result<Option<Self>> {
+        let tuning = &asked.resources.tuning;
         let slot_us = kind.slot_minutes * US_PER_MINUTE;
         let edges: Vec<i64> = (0..=kind.slots_per_day()).map(|slot| day_us + slot * slot_us).collect();
         let keys: Vec<String> = kind.columns.iter().map(|&name| name.to_owned()).collect();
@@ -193,19 +189,20 @@ impl Rollup {
             keys: &keys,
             measure: Measure::Calls,
             deck: None,
-            cell_count_max: ROLLUP_CELL_COUNT_MAX,
-            cancel,
+            cell_count_max: tuning.rollup_cell_count_max,
+            cancel: asked.cancel,
+            resources: asked.resources,
         };
         let mut scanner = Scanner::new(&scan);
         let slice = segment.verify_columns(slice.clone(), &scan.column_names())?;
         scanner.add(&slice)?;
-        let rollup = Self::from_partials(scanner.finish()?, kind, &edges);
-        let is_small_enough = rollup.sums.len() * SEGMENT_ROWS_PER_ROLLUP_ROW_MIN <= slice.rows.len();
+        let rollup = Self::from_partials(scanner.finish()?, kind, &edges, budget);
+        let is_small_enough = rollup.sums.len() * tuning.rollup_rows_per_row_min <= slice.rows.len();
         Ok(Some(rollup).filter(|rollup| is_small_enough && rollup.budget_share.fits()))
     }
 
     /// Takes the cells that have calls, and reserves their bytes of the budget.
-    fn from_partials(partials: Partials, kind: &RollupKind, edges: &[i64]) -> Self {
+    fn from_partials(partials: Partials, kind: &RollupKind, edges: &[i64], budget: &Arc<RollupBudget>) -> Self {
         let with_calls: Vec<usize> = (0..partials.sums.len()).filter(|&cell| partials.sums[cell][0] > 0).collect();
         let values = |keys: &KeyValues| match keys {
             KeyValues::Ints(values) => RollupValues::Ints(with_calls.iter().map(|&cell| values[cell]).collect()),
@@ -215,11 +212,10 @@ impl Rollup {
             },
         };
         let columns: Vec<_> = kind.columns.iter().copied().zip(partials.keys.iter().map(values)).collect();
+        let row_bytes = size_of::<(i64, u16, PackedSums)>() + columns.len() * size_of::<i64>();
         let setup_us: Vec<i64> = with_calls.iter().map(|&cell| edges[partials.bins[cell] as usize]).collect();
         Self {
-            budget_share: BudgetShare::reserve(
-                with_calls.len() * (size_of::<(i64, u16, PackedSums)>() + columns.len() * size_of::<i64>()),
-            ),
+            budget_share: BudgetShare::reserve(budget, with_calls.len() * row_bytes),
             setup_minute: setup_us.iter().map(|&us| minute_of_day(us)).collect(),
             sums: with_calls.iter().map(|&cell| packed_sums(partials.sums[cell])).collect(),
             calls: partials.sums.iter().map(|sums| sums[0] as u64).sum(),
@@ -265,24 +261,40 @@ impl Rollup {
     }
 }
 
+/// The memory that all rollups of a store may take.
+pub struct RollupBudget {
+    bytes_used: AtomicUsize,
+    bytes_max: usize,
+}
+
+impl RollupBudget {
+    /// Creates a budget of which nothing is used.
+    pub fn new(bytes_max: usize) -> Self {
+        Self { bytes_used: AtomicUsize::new(0), bytes_max }
+    }
+}
+
 /// Bytes reserved of the budget; dropping it gives them back.
-struct BudgetShare(usize);
+struct BudgetShare {
+    budget: Arc<RollupBudget>,
+    bytes: usize,
+}
 
 impl BudgetShare {
-    fn reserve(bytes: usize) -> Self {
-        ROLLUP_BYTES_USED.fetch_add(bytes, Ordering::Relaxed);
-        Self(bytes)
+    fn reserve(budget: &Arc<RollupBudget>, bytes: usize) -> Self {
+        budget.bytes_used.fetch_add(bytes, Ordering::Relaxed);
+        Self { budget: Arc::clone(budget), bytes }
     }
 
     /// Whether all reservations together are within the budget.
     fn fits(&self) -> bool {
-        ROLLUP_BYTES_USED.load(Ordering::Relaxed) <= ROLLUP_BYTES_MAX
+        self.budget.bytes_used.load(Ordering::Relaxed) <= self.budget.bytes_max
     }
 }
 
 impl Drop for BudgetShare {
     fn drop(&mut self) {
-        ROLLUP_BYTES_USED.fetch_sub(self.0, Ordering::Relaxed);
+        self.budget.bytes_used.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 

@@ -14,6 +14,7 @@ use super::state::{SegmentEntry, State};
 use crate::columns::row_set::RowSet;
 use crate::error::Result;
 use crate::record::US_PER_DAY;
+use crate::tuning::Tuning;
 
 /// New segments and the sources that they replace; the catalogue records it in one transaction before the
 /// install.
@@ -60,7 +61,7 @@ impl Store {
         let immutable_tombstones = immutable.iter().map(|immutable| &*immutable.tombstones);
         let tombstones: Vec<&RowSet> = immutable_tombstones.chain(replaced.iter().map(|entry| &*entry.tombstones)).collect();
         for new in edit.segments {
-            let mut entry = SegmentEntry::new(new.segment, RowSet::default());
+            let mut entry = SegmentEntry::new(new.segment, RowSet::default(), &self.rollup_budget);
             entry.tombstones = Arc::new(tombstoned_rows(&new.source_rows, &tombstones));
             state.add_segment(new.day, entry);
         }
@@ -99,7 +100,7 @@ fn tombstoned_rows(source_rows: &[SourceRow], tombstones_of_sources: &[&RowSet])
 /// # Errors
 /// `Io` or `Damaged` if a file cannot be written and read back.
 pub(super) fn write_segments_by_day(
-    directory: &Path, sequence: u64, row_max: usize, sources: &[RowSource<'_>],
+    directory: &Path, sequence: u64, row_max: usize, sources: &[RowSource<'_>], tuning: &Tuning,
 ) -> Result<Vec<NewSegment>> {
     let mut days: BTreeMap<i64, Vec<SourceRow>> = BTreeMap::new();
     for (number, source) in sources.iter().enumerate() {
@@ -113,7 +114,7 @@ pub(super) fn write_segments_by_day(
         source_rows.sort_by_key(|row| row.setup_us(sources));
         for source_rows in source_rows.chunks_mut(row_max.max(1)) {
             let name = format!("segments/{}/{:08}.arrow", crate::time_text::date(day), sequence + segments.len() as u64);
-            let (written, segment) = write(directory, &name, sources, source_rows)?;
+            let (written, segment) = write(directory, &name, sources, source_rows, tuning)?;
             segments.push(NewSegment { day, written, segment, source_rows: source_rows.to_vec() });
         }
     }

@@ -14,17 +14,17 @@ use std::sync::Arc;
 
 use super::BatchOutcome;
 use super::memtable::{Memtable, RowMetadata};
-use super::rollup_cache::RollupCache;
+use super::rollup_cache::{RollupBudget, RollupCache};
 use super::segment::Segment;
 use crate::columns::RecordColumns;
 use crate::columns::row_set::RowSet;
 use crate::error::{Error, Result};
 use crate::record::US_PER_DAY;
 use crate::record::schema::{ABSENT, int_slot};
+use crate::tuning::Tuning;
 use crate::wire::columnar_batch::ColumnarBatch;
 
 /// All records of a store.
-#[derive(Default)]
 pub struct State {
     /// Sessions that have not ended.
     pub active: Memtable,
@@ -111,9 +111,14 @@ pub fn key_of<'a>(batch: &ColumnarBatch, fields: &RecordColumns<'a>, row: usize)
 
 impl SegmentEntry {
     /// Creates the entry of a segment with the tombstones that the catalogue has recorded.
-    pub fn new(segment: Segment, tombstones: RowSet) -> Self {
+    pub fn new(segment: Segment, tombstones: RowSet, budget: &Arc<RollupBudget>) -> Self {
         let tombstones = Arc::new(tombstones);
-        Self { segment: Arc::new(segment), rollups: Arc::default(), recorded_tombstones: Arc::clone(&tombstones), tombstones }
+        Self {
+            segment: Arc::new(segment),
+            rollups: Arc::new(RollupCache::new(budget)),
+            recorded_tombstones: Arc::clone(&tombstones),
+            tombstones,
+        }
     }
 
     /// Number of rows without a recorded tombstone: what a compaction would write.
@@ -134,6 +139,19 @@ impl SegmentEntry {
 }
 
 impl State {
+    /// Creates the state of an empty store.
+    pub fn new(tuning: &Arc<Tuning>) -> Self {
+        Self {
+            active: Memtable::new(tuning),
+            memtable: Memtable::new(tuning),
+            immutable: Vec::new(),
+            segments: BTreeMap::new(),
+            unreadable: Vec::new(),
+            multi_day_key_days: BTreeSet::new(),
+            reactivated: false,
+        }
+    }
+
     /// Applies a batch: appends the records with new keys column by column, then merges the versions of
     /// stored records one by one. The order within a batch does not matter, as the merge is commutative (see
     /// `wire/versions.rs`).

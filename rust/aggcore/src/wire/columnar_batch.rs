@@ -19,11 +19,6 @@ use crate::error::{Error, Result};
 use crate::record::schema::{ColumnKind, DICTIONARY_COUNT, FIELDS, Field, INT_COUNT, TEXT_COUNT};
 use crate::record::{Record, Rejection};
 
-/// Rows from which a batch stores dictionaries. Below, the overhead of a dictionary in the Arrow IPC stream,
-/// some 300 bytes, exceeds its saving. In batches of 1,000 full records, dictionaries take 358 bytes per
-/// record, plain texts 780.
-const DICTIONARY_ROWS_MIN: usize = 32;
-
 /// One batch of records, in columns.
 pub struct ColumnarBatch {
     /// The caller's name for the batch, which the response repeats. `None` for a batch of the journal.
@@ -43,10 +38,10 @@ impl ColumnarBatch {
     ///
     /// # Errors
     /// `MalformedBatch` if the bytes are not a valid message.
-    pub fn from_wire(bytes: &[u8], is_too_old: impl Fn(&Record<'_>) -> bool) -> Result<Self> {
+    pub fn from_wire(bytes: &[u8], dictionary_row_count_min: usize, is_too_old: impl Fn(&Record<'_>) -> bool) -> Result<Self> {
         let mut columns = BatchBuilder::default();
         let header = decode_batch(bytes, is_too_old, |record| columns.push(record))?;
-        let batch = Self::from_columns(columns.finish()?)?;
+        let batch = Self::from_columns(columns.finish(dictionary_row_count_min)?)?;
         Ok(Self { batch_id: header.batch_id.map(str::to_owned), rejected: header.rejected, ..batch })
     }
 
@@ -114,11 +109,11 @@ impl BatchBuilder {
         self.texts.iter_mut().zip(texts).for_each(|(column, text)| column.append_option(present(text)));
     }
 
-    fn finish(mut self) -> Result<Vec<ArrayRef>> {
-        FIELDS.iter().map(|field| self.array(field)).collect()
+    fn finish(mut self, dictionary_row_count_min: usize) -> Result<Vec<ArrayRef>> {
+        FIELDS.iter().map(|field| self.array(field, dictionary_row_count_min)).collect()
     }
 
-    fn array(&mut self, field: &Field) -> Result<ArrayRef> {
+    fn array(&mut self, field: &Field, dictionary_row_count_min: usize) -> Result<ArrayRef> {
         let slot = field.slot;
         Ok(match field.field_type.column_kind() {
             ColumnKind::Int => {
@@ -126,7 +121,7 @@ impl BatchBuilder {
                 let stats = ColumnStats::of(&values);
                 int_array(values, stats, field.field_type)
             }
-            ColumnKind::Dictionary if self.codes[slot].len() < DICTIONARY_ROWS_MIN => {
+            ColumnKind::Dictionary if self.codes[slot].len() < dictionary_row_count_min => {
                 let entries = self.interners[slot].entries();
                 let text = |&code: &i32| if code == NO_CODE { "" } else { &*entries[code as usize] };
                 text_array(self.codes[slot].iter().map(text))
@@ -169,6 +164,8 @@ mod tests {
     use crate::record::schema::{ABSENT, int_slot, text_slot};
     use crate::wire::encode_record;
 
+    const DICTIONARY_ROWS_MIN: usize = 32;
+
     /// A record whose fields, by slot and record number, are absent or of different widths.
     fn record(number: usize) -> Record<'static> {
         let mut record = Record::default();
@@ -196,7 +193,7 @@ mod tests {
                 prost::encoding::encode_varint(message.len() as u64, &mut bytes);
                 bytes.extend(message);
             }
-            let batch = ColumnarBatch::from_wire(&bytes, |_| false)?;
+            let batch = ColumnarBatch::from_wire(&bytes, DICTIONARY_ROWS_MIN, |_| false)?;
             let back = ColumnarBatch::from_journal(&batch.to_journal()?)?;
             let rows: Vec<_> = (0..back.rows()).map(|row| back.fields().record(row)).collect();
             assert_eq!(rows, (0..count).map(record).collect::<Vec<_>>());

@@ -31,10 +31,8 @@ use crate::columns::slice::RecordSlice;
 use crate::error::{Error, Result};
 use crate::record::schema::{ColumnKind, FIELDS, Field, INT_COUNT, dictionary_slot, int_slot, segment_column};
 use crate::scan::minute_histogram::minute_of_day;
+use crate::tuning::Tuning;
 use crate::wire::versions::spans_several_days;
-
-/// Bytes written between two syncs of a segment that is being written.
-const SYNC_INTERVAL_BYTES: usize = 4 << 20;
 
 /// A memtable or segment whose rows are written into a new segment.
 pub struct RowSource<'a> {
@@ -72,12 +70,12 @@ impl SourceRow {
 /// `Io` if the operating system refuses; a temporary file may be left, which readers ignore. `Damaged` if the
 /// file does not read back as written.
 pub fn write(
-    directory: &Path, name: &str, sources: &[RowSource<'_>], source_rows: &mut [SourceRow],
+    directory: &Path, name: &str, sources: &[RowSource<'_>], source_rows: &mut [SourceRow], tuning: &Tuning,
 ) -> Result<(ManifestEntry, Segment)> {
     sort(sources, source_rows);
     let columns = columns(sources, source_rows)?;
     let path = directory.join(name);
-    let (bytes, crc32, page_crc32) = write_durably(&path, &columns.batch)?;
+    let (bytes, crc32, page_crc32) = write_durably(&path, &columns.batch, tuning.segment_sync_bytes)?;
     let SegmentColumns { setup_range, column_stats, multi_day_keys, .. } = columns;
     let summary = Summary { setup_range, column_stats, page_crc32, multi_day_keys };
     let written = ManifestEntry { name: name.to_owned(), rows: source_rows.len(), bytes, crc32, summary };
@@ -249,13 +247,13 @@ fn dictionary_column(sources: &[RowSource<'_>], source_rows: &[SourceRow], slot:
 /// Writes a batch into a new file and syncs it, in the order that the head of this module states.
 ///
 /// Returns the length of the file in bytes, its CRC-32, and those of its pages.
-fn write_durably(path: &Path, batch: &RecordBatch) -> Result<(u64, u32, Vec<u32>)> {
+fn write_durably(path: &Path, batch: &RecordBatch, sync_bytes: usize) -> Result<(u64, u32, Vec<u32>)> {
     let io = |source| Error::io(path, source);
     let temporary = path.with_extension("tmp");
     let directory = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(directory).map_err(io)?;
     let file = File::create(&temporary).map_err(io)?;
-    let mut out = PacedFile { file, hasher: PageHasher::default(), bytes: 0, unsynced_bytes: 0 };
+    let mut out = PacedFile { file, hasher: PageHasher::default(), bytes: 0, unsynced_bytes: 0, sync_bytes };
     let mut writer = FileWriter::try_new(&mut out, &batch.schema()).map_err(|error| io_error(path, error))?;
     writer.write(batch).and_then(|()| writer.finish()).map_err(|error| io_error(path, error))?;
     drop(writer);
@@ -287,15 +285,17 @@ struct PacedFile {
     hasher: PageHasher,
     bytes: u64,
     unsynced_bytes: usize,
+    /// Bytes between two syncs.
+    sync_bytes: usize,
 }
 
 impl Write for PacedFile {
     fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
-        let written = self.file.write(&buffer[..buffer.len().min(SYNC_INTERVAL_BYTES)])?;
+        let written = self.file.write(&buffer[..buffer.len().min(self.sync_bytes)])?;
         self.hasher.add(&buffer[..written]);
         self.bytes += written as u64;
         self.unsynced_bytes += written;
-        if self.unsynced_bytes >= SYNC_INTERVAL_BYTES {
+        if self.unsynced_bytes >= self.sync_bytes {
             self.unsynced_bytes = 0;
             self.file.sync_data()?;
         }

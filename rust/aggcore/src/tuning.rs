@@ -1,0 +1,108 @@
+//! Every constant that trades speed for memory or work; none changes a figure.
+//!
+//! A store gets its own copy and shares nothing with other stores of the process. Sizes that are array lengths (a chunk, a
+//! minute lane) stay constants beside their loops, because the compiler needs them. `pegcount.config.Tuning` has the same
+//! fields and defaults; tests/test_core.py compares them.
+
+/// Names end with their unit: rows, bytes, cells, slots or entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tuning {
+    /// Rows of a batch from which its repeating texts are dictionary-encoded in the journal. A dictionary takes some 300
+    /// bytes of its own.
+    pub batch_dictionary_row_count_min: usize,
+    /// Bytes of batches that one group commit writes with one flush.
+    pub commit_group_bytes: usize,
+    /// Entries from which an interner of a memtable drops the ones that no row uses, once these outnumber the rows.
+    pub interner_entry_count_min: usize,
+    /// Bytes of removed texts from which a text column is compacted, once they are more than half of it.
+    pub text_garbage_bytes_min: usize,
+    /// Rows of a chunk per selected row up to which a selection is a mask; with fewer selected rows it is a list.
+    pub mask_rows_per_selected_max: usize,
+    /// Rows of a slice from which bins are added up from a minute histogram. Below, a binary search per row is cheaper than
+    /// adding up 1,440 minutes.
+    pub histogram_row_count_min: usize,
+    /// Rows of a slice from which the histogram uses lanes. Below, adding row by row is cheaper than flushing the lanes,
+    /// which touches 64 KiB.
+    pub lanes_row_count_min: usize,
+    /// Span of a key column, by its min/max statistics, up to which its codes are offsets from the least value of the whole
+    /// column; wider ones search the rows for their own least and greatest value.
+    pub offset_stats_span_max: usize,
+    /// Slots that a direct table of dense ids may have, 4 bytes each.
+    pub direct_id_slot_count_max: usize,
+    /// Slots that a direct table may have per row. Clearing more costs more than hashing the rows.
+    pub direct_id_slots_per_row_max: usize,
+    /// Direct tables that the pool of a store holds for the next scan.
+    pub pooled_id_table_count_max: usize,
+    /// Slots from which a direct table is pooled. Below, zeroing a new one is cheaper than taking the lock of the pool.
+    pub pooled_id_slot_count_min: usize,
+    /// Rows of a scan from which helper threads take part. Fewer are scanned before a helper wakes up.
+    pub parallel_row_count_min: usize,
+    /// Rows of a scan of segments from which helper threads run it alone, at low priority.
+    pub delegated_row_count_min: usize,
+    /// Rows of one task of a memtable.
+    pub task_row_count_max: usize,
+    /// Rows that the search for an account and the rows of that account in one segment are assumed to cost.
+    pub account_row_count_estimate: usize,
+    /// Helper threads; 0 is one per core, or none on a single core.
+    pub helper_thread_count: usize,
+    /// Niceness of a helper thread on Linux; 0 is normal, 19 the lowest priority.
+    pub helper_niceness: i32,
+    /// Bytes of all rollups of the store; beyond, scans read the rows of segments.
+    pub rollup_bytes_max: usize,
+    /// Rows of a segment per row of a rollup from which the rollup is stored.
+    pub rollup_rows_per_row_min: usize,
+    /// Cells of the scan that builds a rollup.
+    pub rollup_cell_count_max: usize,
+    /// Rows of the active snapshot that are copied under one lock of the writers.
+    pub snapshot_step_row_count: usize,
+    /// Rows of one file of the active snapshot.
+    pub snapshot_file_row_count_max: usize,
+    /// Segments of one compaction.
+    pub compaction_segment_count_min: usize,
+    /// Rows of small segments together up to which two of them are enough.
+    pub compaction_small_row_count_max: usize,
+    /// Size ratio of a tier: from its third segment on, each has at most this multiple of the rows of all smaller ones.
+    pub compaction_size_ratio_max: usize,
+    /// Percentage of rows with a tombstone above which a segment is rewritten alone.
+    pub compaction_tombstone_percent_max: usize,
+    /// Bytes of a new segment between two flushes. One flush of the whole file would hold up those of the journal.
+    pub segment_sync_bytes: usize,
+    /// Cells of a result from which building the response releases the GIL. Below, releasing and taking it costs more.
+    pub gil_release_cell_count_min: usize,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            batch_dictionary_row_count_min: 32,
+            commit_group_bytes: 8 << 20,
+            interner_entry_count_min: 1 << 14,
+            text_garbage_bytes_min: 1 << 16,
+            mask_rows_per_selected_max: 8,
+            histogram_row_count_min: 1 << 8,
+            lanes_row_count_min: 1 << 13,
+            offset_stats_span_max: 1 << 12,
+            direct_id_slot_count_max: 1 << 22,
+            direct_id_slots_per_row_max: 16,
+            pooled_id_table_count_max: 4,
+            pooled_id_slot_count_min: 1 << 12,
+            parallel_row_count_min: 1 << 16,
+            delegated_row_count_min: 1 << 22,
+            task_row_count_max: 1 << 18,
+            account_row_count_estimate: 1 << 13,
+            helper_thread_count: 0,
+            helper_niceness: 15,
+            rollup_bytes_max: 512 << 20,
+            rollup_rows_per_row_min: 8,
+            rollup_cell_count_max: 1 << 20,
+            snapshot_step_row_count: 1_024,
+            snapshot_file_row_count_max: 1 << 16,
+            compaction_segment_count_min: 3,
+            compaction_small_row_count_max: 1 << 14,
+            compaction_size_ratio_max: 2,
+            compaction_tombstone_percent_max: 25,
+            segment_sync_bytes: 4 << 20,
+            gil_release_cell_count_min: 1 << 11,
+        }
+    }
+}
