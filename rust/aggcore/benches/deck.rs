@@ -1,6 +1,6 @@
 //! Measures the longest-prefix lookup of 1,000,000 dialled numbers in a code deck of 100,000 dial codes.
 
-use aggcore::{CodeDeckEntry, Deck};
+use aggcore::{CodeDeck, CodeDeckEntry};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 const CODES: u64 = 100_000;
@@ -18,7 +18,7 @@ fn entry(n: u64) -> CodeDeckEntry {
 
 fn look_up(c: &mut Criterion) {
     let entries = (0..CODES).map(entry).collect();
-    let deck = Deck::new(entries);
+    let deck = CodeDeck::new(entries);
     let numbers: Vec<String> = (0..NUMBERS).map(|n| format!("+{:011}", scrambled(n) % 100_000_000_000)).collect();
     c.bench_function("1,000,000 look-ups in 100,000 codes", |bencher| {
         bencher.iter(|| {

@@ -39,7 +39,7 @@ pub use response::{
     ActiveOptions, OrderTerm, UsageOptions, build_active_response, build_folder_response, build_quality_response,
     build_usage_response,
 };
-pub use scan::code_deck::{CodeDeckEntry, Deck};
+pub use scan::code_deck::{CodeDeck, CodeDeckEntry};
 pub use scan::predicate::{Network, Predicate, TextMatch};
 pub use scan::{KeyValues, Measure, Partials, Scan, ScanResources, Sums};
 pub use storage::segment::{ManifestEntry, Segment, Summary};

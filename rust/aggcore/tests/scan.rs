@@ -6,7 +6,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aggcore::testing::{ABSENT, ColumnKind, field};
-use aggcore::{CancelToken, CodeDeckEntry, Deck, Error, Measure, Network, Partials, Predicate, Scan, Store, TextMatch};
+use aggcore::{CancelToken, CodeDeck, CodeDeckEntry, Error, Measure, Network, Partials, Predicate, Scan, Store, TextMatch};
 use common::{OwnedRecord, batch, distinct_records};
 use proptest::prelude::*;
 
@@ -473,7 +473,7 @@ fn a_code_deck_replaces_the_destination_names_of_the_records() {
     };
     let store = store_of(&[call("a", "+1202"), call("b", "1203"), call("c", "44"), call("d", "")]);
     let entry = |code: &str, name: &str| CodeDeckEntry { code: code.to_owned(), name: name.to_owned(), country: String::new() };
-    let deck = Deck::new(vec![entry("1", "one"), entry("1202", "capital"), entry("12", "one")]);
+    let deck = CodeDeck::new(vec![entry("1", "one"), entry("1202", "capital"), entry("12", "one")]);
     let (cancel, keys) = (CancelToken::with_limit(None), ["term_rates_code_name".to_owned()]);
     let scan = Scan {
         edges: None,

@@ -16,7 +16,7 @@ use crate::{cancellation, record};
 
 /// A code deck.
 #[pyclass(frozen)]
-pub struct CodeDeck(code_deck::Deck);
+pub struct CodeDeck(code_deck::CodeDeck);
 
 /// Ends running work early.
 #[pyclass(frozen)]
@@ -90,7 +90,7 @@ impl CodeDeck {
     #[new]
     fn new(py: Python<'_>, entries: Vec<DeckEntryArgument>) -> Self {
         let entries = entries.into_iter().map(code_deck::CodeDeckEntry::from);
-        Self(py.detach(|| code_deck::Deck::new(entries.collect())))
+        Self(py.detach(|| code_deck::CodeDeck::new(entries.collect())))
     }
 }
 

@@ -18,7 +18,7 @@ pub struct CodeDeckEntry {
 }
 
 /// An imported code deck.
-pub struct Deck {
+pub struct CodeDeck {
     entries: Vec<CodeDeckEntry>,
     /// Node 0 is the root. It is never a child, so 0 also marks a missing child.
     nodes: Vec<Node>,
@@ -38,7 +38,7 @@ pub struct CodeDeckColumn<'a> {
     text_of: fn(&CodeDeckEntry) -> &String,
 }
 
-impl Deck {
+impl CodeDeck {
     /// Builds the trie of entries with distinct codes.
     pub fn new(entries: Vec<CodeDeckEntry>) -> Self {
         let mut nodes = vec![Node::default()];
@@ -110,7 +110,7 @@ mod tests {
         fn the_longest_matching_code_is_found(codes in proptest::collection::btree_set("[123]{1,5}", 0..40), number in "\\+?[123]{0,8}") {
             let codes: Vec<String> = codes.into_iter().collect();
             let entry = |code: &String| CodeDeckEntry { code: code.clone(), name: String::new(), country: String::new() };
-            let deck = Deck::new(codes.iter().map(entry).collect());
+            let deck = CodeDeck::new(codes.iter().map(entry).collect());
             let found = deck.find(&number).map(|entry| deck.column("rates_code").get(entry).to_owned());
             proptest::prop_assert_eq!(found, longest_by_trying_all(&codes, &number));
         }

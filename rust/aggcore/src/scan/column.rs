@@ -1,7 +1,7 @@
 //! Columns of a slice by name: the fields of the records, and columns that are derived from them
 //! (`duration_ms`, and the rates of a code deck).
 
-use super::code_deck::{CodeDeckColumn, Deck};
+use super::code_deck::{CodeDeck, CodeDeckColumn};
 use crate::columns::call_duration::CallDurations;
 use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, NO_CODE, Texts};
 use crate::columns::integer::{ColumnStats, IntValues, UNKNOWN_STATS};
@@ -39,7 +39,7 @@ struct CodeDeckColumns<'a> {
 
 impl<'a> SliceColumns<'a> {
     /// The columns of a slice. With a deck, looks up the dialled numbers of all rows of the slice.
-    pub fn new(slice: &'a RecordSlice<'a>, deck: Option<&'a Deck>) -> Self {
+    pub fn new(slice: &'a RecordSlice<'a>, deck: Option<&'a CodeDeck>) -> Self {
         let deck = deck.map(|deck| CodeDeckColumns {
             orig_entries: entries_of_rows(slice, text_slot::ORIG_DST_PARTY_ID, deck),
             term_entries: entries_of_rows(slice, text_slot::TERM_DST_PARTY_ID, deck),
@@ -100,7 +100,7 @@ impl CodeDeckColumns<'_> {
 
 /// The deck's entry for the dialled number of each row, [`NO_CODE`] if none matches. The list begins at row 0
 /// of the columns, so that it can be indexed by row; rows before the slice are not looked up.
-fn entries_of_rows(slice: &RecordSlice<'_>, slot: usize, deck: &Deck) -> Vec<i32> {
+fn entries_of_rows(slice: &RecordSlice<'_>, slot: usize, deck: &CodeDeck) -> Vec<i32> {
     let dialled = slice.fields.texts[slot];
     let entry = |row| deck.find(dialled.get(row)).map_or(NO_CODE, |entry| entry as i32);
     (0..slice.rows.end).map(|row| if row < slice.rows.start { NO_CODE } else { entry(row) }).collect()

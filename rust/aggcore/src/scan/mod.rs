@@ -40,7 +40,7 @@ use crate::error::Result;
 use crate::record::schema::segment_column;
 use crate::tuning::Tuning;
 
-use code_deck::Deck;
+use code_deck::CodeDeck;
 use column::SliceColumns;
 use compiled_predicate::compile_residual;
 use dense_ids::{DenseIds, IdTablePool};
@@ -68,7 +68,7 @@ pub struct Scan<'a> {
     /// The values to sum.
     pub measure: Measure,
     /// The code deck whose rates replace those that the records carry.
-    pub deck: Option<&'a Deck>,
+    pub deck: Option<&'a CodeDeck>,
     /// Cells that a scan with keys may have before it fails.
     pub cell_count_max: usize,
     /// Checked once per chunk.
