@@ -32,6 +32,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::wire::columnar_batch::ColumnarBatch;
 
 const MAGIC: [u8; 8] = *b"PEGJRNL1";
 const HEADER_BYTES: usize = 32;
@@ -157,6 +158,31 @@ pub fn replay(directory: &Path, sequence: u64, mut apply: impl FnMut(&Frame<'_>)
         return Err(Error::damaged(&path, format!("the batch at byte {at} is not what was written")));
     }
     Ok(bytes.len() as u64)
+}
+
+/// What a journal file holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JournalContent {
+    /// Batches.
+    pub batches: usize,
+    /// Records in them.
+    pub records: usize,
+    /// Length of the file in bytes.
+    pub bytes: u64,
+}
+
+/// Reads and decodes a whole journal file and counts what it holds.
+///
+/// # Errors
+/// `Io` or `Damaged`, as [`replay`].
+pub fn read_content(directory: &Path, sequence: u64) -> Result<JournalContent> {
+    let mut content = JournalContent::default();
+    content.bytes = replay(directory, sequence, |frame| {
+        content.batches += 1;
+        content.records += ColumnarBatch::from_journal(frame.batch)?.rows();
+        Ok(())
+    })?;
+    Ok(content)
 }
 
 /// Length of a journal file in bytes.

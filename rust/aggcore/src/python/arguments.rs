@@ -179,8 +179,8 @@ impl TryFrom<PredicateArgument> for Predicate {
     fn try_from(argument: PredicateArgument) -> Result<Self, Error> {
         Ok(match argument {
             PredicateArgument::Between { column, low, high } => Self::Between { column, low, high },
-            PredicateArgument::OneOfInts { column, values } => Self::OneOfInts { column, values: sorted(values) },
-            PredicateArgument::OneOfTexts { column, values } => Self::OneOfTexts { column, values: sorted(values) },
+            PredicateArgument::OneOfInts { column, values } => Self::one_of_ints(column, values),
+            PredicateArgument::OneOfTexts { column, values } => Self::one_of_texts(column, values),
             PredicateArgument::TextMatch { column, how, text } => Self::Text { column, how: TextMatch::named(&how)?, text },
             PredicateArgument::InNetwork { column, network } => {
                 let unknown = || Error::Unknown { what: "network", name: network.clone() };
@@ -189,11 +189,6 @@ impl TryFrom<PredicateArgument> for Predicate {
             PredicateArgument::Present { column, wanted } => Self::Present { column, wanted },
         })
     }
-}
-
-fn sorted<T: Ord>(mut values: Vec<T>) -> Vec<T> {
-    values.sort_unstable();
-    values
 }
 
 /// The predicates of a scan.

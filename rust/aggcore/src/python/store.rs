@@ -14,7 +14,6 @@ use crate::durable::{group_commit, journal};
 use crate::error::Error;
 use crate::storage;
 use crate::storage::segment::{self, Segment, Summary};
-use crate::wire::columnar_batch::ColumnarBatch;
 
 /// Records in memory and in segments, and the journal that makes batches durable.
 #[pyclass(frozen)]
@@ -377,12 +376,6 @@ pub fn journal_sequences(directory: PathBuf) -> PyResult<Vec<u64>> {
 
 #[pyfunction]
 pub fn check_journal(py: Python<'_>, directory: PathBuf, sequence: u64) -> PyResult<JournalContent> {
-    let (mut batches, mut records) = (0, 0);
-    let size = py.detach(|| {
-        journal::replay(&directory, sequence, |frame| {
-            (batches, records) = (batches + 1, records + ColumnarBatch::from_journal(frame.batch)?.rows());
-            Ok(())
-        })
-    })?;
-    Ok(JournalContent { batches, records, size })
+    let journal::JournalContent { batches, records, bytes } = py.detach(|| journal::read_content(&directory, sequence))?;
+    Ok(JournalContent { batches, records, size: bytes })
 }

@@ -24,6 +24,18 @@ pub enum Predicate {
 }
 
 impl Predicate {
+    /// An integer is one of `values`, in any order.
+    pub fn one_of_ints(column: String, mut values: Vec<i64>) -> Self {
+        values.sort_unstable();
+        Self::OneOfInts { column, values }
+    }
+
+    /// A text is one of `values`, in any order.
+    pub fn one_of_texts(column: String, mut values: Vec<String>) -> Self {
+        values.sort_unstable();
+        Self::OneOfTexts { column, values }
+    }
+
     /// Name of the column.
     pub fn column(&self) -> &str {
         match self {
