@@ -13,7 +13,16 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount.v1 import reports_pb2
 from pegcount.v1.records_pb2 import SessionRecord
-from store_tests.store_fixtures import BY_HAND, DAY_S, SETUP_S, Reopening, active, finished, rows, write
+from store_tests.store_fixtures import (
+    DAY_S,
+    MANUAL_MAINTENANCE,
+    SETUP_S,
+    StoreHarness,
+    active,
+    finished,
+    rows,
+    write,
+)
 from store_tests.test_segments import full_record
 
 from cli_tests.test_command_line import SAMPLES, import_into, pegcount, serving
@@ -64,7 +73,7 @@ def no_times() -> dict[str, None]:
 
 def everything(directory: Path) -> list[str]:
     """All that reports see of a directory's records: every combination of all fields, counted."""
-    with Reopening(directory, BY_HAND) as held:
+    with StoreHarness(directory, MANUAL_MAINTENANCE) as held:
         fields = [name for name in REPORTED if name not in ("quantity", "duration", "level")]
         groups = [set(fields[:20]), set(fields[20:]), {"session_id", "customer_price", "is_last_attempt"}]
         found = []
@@ -78,7 +87,7 @@ def everything(directory: Path) -> list[str]:
 @pytest.fixture
 def awkward(tmp_path: Path) -> Path:
     """A closed directory: sealed records, replaced ones, records in the journal, active ones."""
-    with Reopening(tmp_path / "data", BY_HAND) as held:
+    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as held:
         records = awkward_records()
         write(held.store, *records[:-8], active("merged", company="from the start"))
         held.flush()
@@ -186,7 +195,7 @@ def test_parquet_counts_the_same_in_three_readers(awkward: Path, tmp_path: Path)
 
 def test_a_range_is_half_open_and_read_in_its_time_zone(tmp_path: Path) -> None:
     berlin_midnight = SETUP_S - 10 * 3_600
-    with Reopening(tmp_path / "data", BY_HAND) as held:
+    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as held:
         edges = [berlin_midnight + 3_600, berlin_midnight + DAY_S]
         seconds = [second for edge in edges for second in (edge - 1, edge)]
         write(held.store, *(finished(f"s{i}", second) for i, second in enumerate(seconds)))
@@ -219,7 +228,7 @@ def test_a_served_directory_is_exported_to_standard_output(tmp_path: Path) -> No
 
 
 def test_what_csv_cannot_carry_is_left_out_and_told(tmp_path: Path) -> None:
-    with Reopening(tmp_path / "data", BY_HAND) as held:
+    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as held:
         write(held.store, finished("a", company="two\nlines"), finished("b", folder="nul\0"), finished("c"))
     done = pegcount("export", "--data", tmp_path / "data", "--format", "csv", tmp_path / "all.csv")
     assert (done.returncode, done.stdout) == (1, f"{tmp_path / 'all.csv'}: 1 records\n")
@@ -229,7 +238,7 @@ def test_what_csv_cannot_carry_is_left_out_and_told(tmp_path: Path) -> None:
 
 
 def test_an_export_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
-    with Reopening(tmp_path / "data", BY_HAND) as held:
+    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as held:
         write(held.store, finished("a"))
         held.flush()
         held.segment().write_bytes(b"damaged")
@@ -255,7 +264,7 @@ def test_an_export_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
 def test_what_cannot_be_exported_is_said_in_one_sentence(
     options: tuple[str, ...], sentence: str, tmp_path: Path
 ) -> None:
-    with Reopening(tmp_path / "data", BY_HAND):
+    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE):
         pass
     done = pegcount("export", "--data", "data", *options, "out", cwd=tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
@@ -292,7 +301,7 @@ def peak_kib(data: Path, out: Path, expected: int) -> int:
 
 
 def test_memory_does_not_grow_with_the_range(tmp_path: Path) -> None:
-    with Reopening(tmp_path / "data", BY_HAND) as held:
+    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as held:
         text = "x" * 250
         for day in range(6):
             setup_s = SETUP_S + day * DAY_S

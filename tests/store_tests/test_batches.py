@@ -1,4 +1,4 @@
-"""Batches that are no message, and records that are not taken."""
+"""Malformed batches and rejected records."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,16 +8,25 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount.errors import MalformedMessageError
 from pegcount.v1 import records_pb2
 
-from store_tests.store_fixtures import BY_HAND, SETUP_S, Reopening, active, batch, finished, names, write
+from store_tests.store_fixtures import (
+    MANUAL_MAINTENANCE,
+    SETUP_S,
+    StoreHarness,
+    active,
+    batch,
+    finished,
+    session_ids,
+    write,
+)
 
 Record = records_pb2.SessionRecord
 END = records_pb2.SESSION_EVENT_END
 
 
 @pytest.fixture
-def held(tmp_path: Path) -> Iterator[Reopening]:
-    with Reopening(tmp_path / "store", BY_HAND) as reopening:
-        yield reopening
+def harness(tmp_path: Path) -> Iterator[StoreHarness]:
+    with StoreHarness(tmp_path / "store", MANUAL_MAINTENANCE) as harness:
+        yield harness
 
 
 BAD_BATCHES: dict[str, bytes] = {
@@ -39,27 +48,27 @@ BAD_BATCHES: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("content", BAD_BATCHES.values(), ids=BAD_BATCHES)
-def test_bytes_that_are_no_message_are_refused_as_a_whole(content: bytes, held: Reopening) -> None:
-    write(held.store, finished("before"))
+def test_a_malformed_batch_is_refused_as_a_whole(content: bytes, harness: StoreHarness) -> None:
+    write(harness.store, finished("before"))
     with pytest.raises(MalformedMessageError, match="the batch is no valid message"):
-        held.store.write(content)
-    assert names(held.store) == ["before"]
-    held.reopen()
-    assert names(held.store) == ["before"]
+        harness.store.write(content)
+    assert session_ids(harness.store) == ["before"]
+    harness.reopen()
+    assert session_ids(harness.store) == ["before"]
 
 
-def test_an_empty_batch_is_a_batch(held: Reopening) -> None:
-    assert write(held.store) == (0, 0, 0)
-    held.reopen()
-    assert held.store.info().records == 0
+def test_an_empty_batch_is_accepted(harness: StoreHarness) -> None:
+    assert write(harness.store) == (0, 0, 0)
+    harness.reopen()
+    assert harness.store.info().records == 0
 
 
 def at(seconds: int, nanos: int = 0) -> Timestamp:
     return Timestamp(seconds=seconds, nanos=nanos)
 
 
-def numbered(session_id: str = "x", **numbers: int) -> Record:
-    """A record with numbers that an enum does not have."""
+def with_enum_numbers(session_id: str = "x", **numbers: int) -> Record:
+    """Builds a record with enum numbers that the enum does not define."""
     record = finished(session_id)
     for name, number in numbers.items():
         setattr(record, name, number)
@@ -104,7 +113,7 @@ REJECTED: dict[str, list[Record]] = {
             "1,5",
         )
     ],
-    "UNKNOWN_ENUM_VALUE": [numbered(kind=4), numbered(kind=-1), numbered(event=4)],
+    "UNKNOWN_ENUM_VALUE": [with_enum_numbers(kind=4), with_enum_numbers(kind=-1), with_enum_numbers(event=4)],
     "NUMBER_OUT_OF_RANGE": [
         finished("x", tenant_id=-(2**63)),
         finished("x", revision=-(2**63)),
@@ -113,34 +122,36 @@ REJECTED: dict[str, list[Record]] = {
 }
 
 
-ELSEWHERE = ["BEFORE_RETENTION"]
-"""Reasons that need more than a record; see test_retention.py."""
+TESTED_ELSEWHERE = ["BEFORE_RETENTION"]
+"""Reasons that depend on the state of the store; test_retention.py covers them."""
 
 
-def test_there_is_a_record_for_each_reason() -> None:
+def test_every_reject_reason_has_an_example() -> None:
     assert [
-        f"REJECT_REASON_{reason}" for reason in [*REJECTED, *ELSEWHERE]
+        f"REJECT_REASON_{reason}" for reason in [*REJECTED, *TESTED_ELSEWHERE]
     ] == records_pb2.RejectReason.keys()[1:]
 
 
 @pytest.mark.parametrize("reason", REJECTED)
-def test_a_bad_record_is_rejected_alone(reason: str, held: Reopening) -> None:
+def test_a_bad_record_does_not_affect_its_neighbours(reason: str, harness: StoreHarness) -> None:
     bad = REJECTED[reason]
     mixed = [
         finished("good 0"),
-        *(record for pair in zip(bad, good_ones(bad), strict=True) for record in pair),
+        *(record for pair in zip(bad, good_records(bad), strict=True) for record in pair),
     ]
-    outcome = held.store.write(batch(*mixed))
+    outcome = harness.store.write(batch(*mixed))
     assert (outcome.accepted, outcome.replaced, outcome.duplicates) == (len(bad) + 1, 0, 0)
     assert [rejected.index for rejected in outcome.rejected] == list(range(1, len(mixed), 2))
     found = {records_pb2.RejectReason.Name(rejected.reason) for rejected in outcome.rejected}
     assert found == {f"REJECT_REASON_{reason}"}
     assert all(rejected.description for rejected in outcome.rejected)
-    held.reopen()
-    assert sorted(names(held.store)) == sorted(["good 0", *(record.session_id for record in good_ones(bad))])
+    harness.reopen()
+    assert sorted(session_ids(harness.store)) == sorted(
+        ["good 0", *(record.session_id for record in good_records(bad))]
+    )
 
 
-def good_ones(bad: Sequence[Record]) -> list[Record]:
+def good_records(bad: Sequence[Record]) -> list[Record]:
     return [finished(f"good {i}") for i in range(1, len(bad) + 1)]
 
 
@@ -148,13 +159,13 @@ def good_ones(bad: Sequence[Record]) -> list[Record]:
     ("record", "description"),
     [
         (finished("x", folder="é" * 129), "folder has 258 bytes; 256 are allowed"),
-        (numbered(kind=4), "kind has a number that is not known"),
+        (with_enum_numbers(kind=4), "kind has a number that is not known"),
         (active("x", answer_time=at(-1)), "answer_time is outside [1970-01-01Z, 2200-01-01Z)"),
         (finished("x", tenant_id=-(2**63)), "tenant_id is out of range"),
     ],
 )
-def test_a_rejection_names_the_field(record: Record, description: str, held: Reopening) -> None:
-    (rejected,) = held.store.write(batch(record)).rejected
+def test_a_rejection_names_the_field(record: Record, description: str, harness: StoreHarness) -> None:
+    (rejected,) = harness.store.write(batch(record)).rejected
     assert rejected.description == description
 
 
@@ -170,8 +181,8 @@ def test_a_rejection_names_the_field(record: Record, description: str, held: Reo
         finished("\x00"),
     ],
 )
-def test_what_lies_on_the_limit_is_taken(record: Record, held: Reopening) -> None:
-    assert write(held.store, record) == (1, 0, 0)
-    held.flush_and_reopen()
-    assert names(held.store) == [record.session_id]
-    assert write(held.store, record) == (0, 0, 1)
+def test_records_at_the_limits_are_accepted(record: Record, harness: StoreHarness) -> None:
+    assert write(harness.store, record) == (1, 0, 0)
+    harness.flush_and_reopen()
+    assert session_ids(harness.store) == [record.session_id]
+    assert write(harness.store, record) == (0, 0, 1)

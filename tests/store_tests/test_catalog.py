@@ -1,4 +1,4 @@
-"""The catalogue: what it keeps, in one step or not at all, and what it refuses to open."""
+"""The catalogue: atomic commits, damage detection, and files that it refuses to open."""
 
 import contextlib
 import random
@@ -26,7 +26,7 @@ def segment(number: int, day: int = 20_541, tombstones: bytes = b"") -> SegmentE
     return SegmentEntry(file, day, tombstones)
 
 
-def copied(number: int) -> ManifestEntry:
+def active_snapshot(number: int) -> ManifestEntry:
     return ManifestEntry(f"active/{number:08}.arrow", 1, 500, 7, b"")
 
 
@@ -36,7 +36,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
         yield opened
 
 
-def reopened(directory: Path) -> "contextlib.closing[Catalog]":
+def open_catalog(directory: Path) -> "contextlib.closing[Catalog]":
     return contextlib.closing(Catalog(directory))
 
 
@@ -46,82 +46,85 @@ def connection(catalog: Catalog) -> sqlite3.Connection:
 
 
 def change(directory: Path, statement: str, *values: object) -> None:
-    """Changes one row behind the back of the catalogue."""
+    """Changes one row directly in the SQLite file, bypassing the checksums of the catalogue."""
     with contextlib.closing(sqlite3.connect(directory / "catalog.db")) as db, db:
         assert db.execute(statement, values).rowcount == 1
 
 
 def test_every_commit_reaches_the_disk(catalog: Catalog) -> None:
-    """SQLite keeps what it committed through a power cut if it flushes at each commit (FULL, 2)."""
+    """With synchronous=FULL (2), SQLite flushes at each commit, so that commits survive a power cut."""
     assert connection(catalog).execute("PRAGMA synchronous").fetchone() == (2,)
     assert connection(catalog).execute("PRAGMA journal_mode").fetchone() == ("truncate",)
 
 
-def test_segments_come_in_place_of_others_and_of_the_journal(catalog: Catalog, tmp_path: Path) -> None:
+def test_a_commit_replaces_segments_and_moves_the_journal_start(catalog: Catalog, tmp_path: Path) -> None:
     assert (catalog.segments(), catalog.active(), catalog.setting("first_journal")) == ([], [], None)
     catalog.commit_segments(
-        [segment(1), segment(4)], active=[copied(1), copied(2)], settings={"first_journal": 2}
+        [segment(1), segment(4)],
+        active=[active_snapshot(1), active_snapshot(2)],
+        settings={"first_journal": 2},
     )
     catalog.commit_segments(
         [segment(2, day=20_540), segment(3)],
         [segment(4).file.name],
         [SegmentTombstones(segment(1).file.name, b"\x05")],
     )
-    with reopened(tmp_path) as again:
-        for opened in (catalog, again):
+    with open_catalog(tmp_path) as reopened:
+        for opened in (catalog, reopened):
             assert opened.segments() == [segment(2, day=20_540), segment(1, tombstones=b"\x05"), segment(3)]
-            assert opened.active() == [copied(1), copied(2)]
+            assert opened.active() == [active_snapshot(1), active_snapshot(2)]
             assert opened.setting("first_journal") == 2
 
 
-def test_a_copy_of_no_active_sessions_takes_the_place_of_the_one_before(catalog: Catalog) -> None:
-    catalog.commit_segments([], active=[copied(7)])
+def test_an_empty_active_snapshot_replaces_the_previous_one(catalog: Catalog) -> None:
+    catalog.commit_segments([], active=[active_snapshot(7)])
     catalog.commit_segments([segment(8)])
-    assert catalog.active() == [copied(7)]
+    assert catalog.active() == [active_snapshot(7)]
     catalog.commit_segments([], active=[])
     assert catalog.active() == []
 
 
-def test_a_commit_that_fails_midway_changes_nothing(catalog: Catalog, tmp_path: Path) -> None:
-    catalog.commit_segments([segment(1)], active=[copied(1)], settings={"first_journal": 2})
+def test_a_failed_commit_is_rolled_back(catalog: Catalog, tmp_path: Path) -> None:
+    catalog.commit_segments([segment(1)], active=[active_snapshot(1)], settings={"first_journal": 2})
     too_many = ManifestEntry("segments/2026-03-29/00000009.arrow", 2**63, 1, 1, b"")
     with pytest.raises(OverflowError):
         catalog.commit_segments(
             [segment(2), SegmentEntry(too_many, 20_541, b"")], [segment(1).file.name], active=[]
         )
-    # And the catalogue goes on.
     catalog.put_settings(retention_days=3)
-    with reopened(tmp_path) as again:
-        assert again.segments() == [segment(1)]
-        assert again.active() == [copied(1)]
-        assert (again.setting("first_journal"), again.setting("retention_days")) == (2, 3)
+    with open_catalog(tmp_path) as reopened:
+        assert reopened.segments() == [segment(1)]
+        assert reopened.active() == [active_snapshot(1)]
+        assert (reopened.setting("first_journal"), reopened.setting("retention_days")) == (2, 3)
 
 
-def test_settings_survive_and_are_taken_away(catalog: Catalog, tmp_path: Path) -> None:
+def test_settings_survive_reopening_and_can_be_removed(catalog: Catalog, tmp_path: Path) -> None:
     catalog.put_settings(a=1, b=2**63 - 1, c=0)
     catalog.put_settings(a=None, c=-1, d=None)
-    with reopened(tmp_path) as again:
-        for opened in (catalog, again):
+    with open_catalog(tmp_path) as reopened:
+        for opened in (catalog, reopened):
             assert [opened.setting(name) for name in "abcd"] == [None, 2**63 - 1, -1, None]
 
 
-def test_code_decks_survive_and_are_replaced_as_a_whole(catalog: Catalog, tmp_path: Path) -> None:
+def test_code_decks_survive_reopening_and_are_replaced_as_a_whole(catalog: Catalog, tmp_path: Path) -> None:
     catalog.put_code_deck(2**63 - 1, ENTRIES)
     catalog.put_code_deck(1, ENTRIES)
     catalog.put_code_deck(1, ENTRIES[:1])
-    with reopened(tmp_path) as again:
-        for opened in (catalog, again):
+    with open_catalog(tmp_path) as reopened:
+        for opened in (catalog, reopened):
             assert opened.code_decks() == {1: 1, 2**63 - 1: 3}
             assert opened.code_deck(1) == ENTRIES[:1]
             assert opened.code_deck(2**63 - 1) == ENTRIES
             assert opened.code_deck(2) is None
 
 
-def filled(directory: Path) -> None:
-    """A catalogue with some rows in each table."""
-    with reopened(directory) as catalog:
+def create_filled_catalog(directory: Path) -> None:
+    """Creates a catalogue with rows in each table."""
+    with open_catalog(directory) as catalog:
         catalog.commit_segments(
-            [segment(1), segment(2)], active=[copied(1), copied(2)], settings={"first_journal": 2}
+            [segment(1), segment(2)],
+            active=[active_snapshot(1), active_snapshot(2)],
+            settings={"first_journal": 2},
         )
         catalog.put_code_deck(1, ENTRIES)
         catalog.put_code_deck(2, ENTRIES)
@@ -139,53 +142,51 @@ CHANGES = {
 @pytest.mark.parametrize(
     ("table", "assignment"), [(table, each) for table, several in CHANGES.items() for each in several]
 )
-def test_a_changed_row_is_told_with_its_file(table: str, assignment: str, tmp_path: Path) -> None:
-    filled(tmp_path)
+def test_a_changed_row_is_reported_as_damage(table: str, assignment: str, tmp_path: Path) -> None:
+    create_filled_catalog(tmp_path)
     row = "name = 'retention_days'" if table == "settings" else "rowid = 2"
     change(tmp_path, f"UPDATE {table} SET {assignment} WHERE {row}")
-    check_damaged(tmp_path, f"a row of {table} fails its checksum")
+    check_reported_as_damaged(tmp_path, f"a row of {table} fails its checksum")
 
 
 @pytest.mark.parametrize("table", CHANGES)
-def test_a_lost_row_is_told_with_its_file(table: str, tmp_path: Path) -> None:
-    filled(tmp_path)
+def test_a_deleted_row_is_reported_as_damage(table: str, tmp_path: Path) -> None:
+    create_filled_catalog(tmp_path)
     row = "name = 'first_journal'" if table == "settings" else "rowid = 1"
     change(tmp_path, f"DELETE FROM {table} WHERE {row}")
-    check_damaged(tmp_path, "rows are missing or changed")
+    check_reported_as_damaged(tmp_path, "rows are missing or changed")
 
 
-def test_a_row_of_another_catalogue_is_told_with_its_file(tmp_path: Path) -> None:
-    """Its own checksum is right."""
+def test_a_row_of_another_catalogue_is_reported_as_damage(tmp_path: Path) -> None:
+    """The row's own checksum is right; only the digest of the table shows that it does not belong."""
     for name in ("mine", "other"):
         (tmp_path / name).mkdir()
-        filled(tmp_path / name)
-    with reopened(tmp_path / "other") as other:
+        create_filled_catalog(tmp_path / name)
+    with open_catalog(tmp_path / "other") as other:
         other.commit_segments([segment(3)])
         row = connection(other).execute("SELECT * FROM segments WHERE rowid = 3").fetchone()
     change(tmp_path / "mine", "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?)", *row)
-    check_damaged(tmp_path / "mine", "rows are missing or changed")
+    check_reported_as_damaged(tmp_path / "mine", "rows are missing or changed")
 
 
 def test_a_catalogue_without_its_digest_is_damaged(tmp_path: Path) -> None:
-    filled(tmp_path)
+    create_filled_catalog(tmp_path)
     change(tmp_path, "DELETE FROM settings WHERE name = 'digest'")
-    check_damaged(tmp_path, "rows are missing or changed")
+    check_reported_as_damaged(tmp_path, "rows are missing or changed")
 
 
-def test_damage_that_comes_while_it_is_open_changes_nothing_that_is_read(
-    catalog: Catalog, tmp_path: Path
-) -> None:
-    """It reads what was last known to be durable; the next one to open the file finds the damage."""
+def test_an_open_catalogue_does_not_read_later_damage(catalog: Catalog, tmp_path: Path) -> None:
+    """An open catalogue answers from memory; the next process to open the file finds the damage."""
     catalog.put_code_deck(1, ENTRIES)
     change(tmp_path, "UPDATE code_decks SET entries = x'00' WHERE id = 1")
     assert catalog.code_deck(1) == ENTRIES
-    check_damaged(tmp_path, "a row of code_decks fails its checksum")
+    check_reported_as_damaged(tmp_path, "a row of code_decks fails its checksum")
 
 
 @pytest.mark.parametrize("table", CHANGES)
-def test_a_damaged_page_is_told_with_its_file(table: str, tmp_path: Path) -> None:
-    filled(tmp_path)
-    with reopened(tmp_path) as catalog:
+def test_a_damaged_page_is_reported(table: str, tmp_path: Path) -> None:
+    create_filled_catalog(tmp_path)
+    with open_catalog(tmp_path) as catalog:
         (page,) = (
             connection(catalog)
             .execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,))
@@ -195,10 +196,10 @@ def test_a_damaged_page_is_told_with_its_file(table: str, tmp_path: Path) -> Non
     content = bytearray((tmp_path / "catalog.db").read_bytes())
     content[(page - 1) * page_bytes : page * page_bytes] = b"\xff" * page_bytes
     (tmp_path / "catalog.db").write_bytes(content)
-    check_damaged(tmp_path, "database disk image is malformed")
+    check_reported_as_damaged(tmp_path, "database disk image is malformed")
 
 
-def check_damaged(directory: Path, what: str) -> None:
+def check_reported_as_damaged(directory: Path, what: str) -> None:
     with pytest.raises(DataDamagedError) as raised:
         Catalog(directory)
     path = directory / "catalog.db"
@@ -206,7 +207,7 @@ def check_damaged(directory: Path, what: str) -> None:
     assert raised.value.metadata == {"file": str(path)}
 
 
-def test_a_newer_format_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_a_newer_format_is_refused_and_not_modified(tmp_path: Path) -> None:
     Catalog(tmp_path).close()
     with contextlib.closing(sqlite3.connect(tmp_path / "catalog.db")) as db, db:
         db.execute(f"PRAGMA user_version = {FORMAT_VERSION + 1}")
@@ -220,13 +221,13 @@ def test_a_newer_format_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "catalog.db").read_bytes() == before
 
 
-def test_the_format_of_this_program(catalog: Catalog) -> None:
+def test_new_catalogues_have_the_current_format(catalog: Catalog) -> None:
     assert FORMAT_VERSION == 3
     assert connection(catalog).execute("PRAGMA user_version").fetchone() == (3,)
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_the_formats_of_before_the_first_release_are_refused(version: int, tmp_path: Path) -> None:
+def test_prerelease_formats_are_refused(version: int, tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / "catalog.db")) as db, db:
         db.execute(f"PRAGMA user_version = {version}")
     with pytest.raises(StoreOpenError, match="import its files again"):
@@ -237,36 +238,37 @@ def test_the_formats_of_before_the_first_release_are_refused(version: int, tmp_p
     ("content", "why"),
     [(b"no database" * 100, "file is not a database"), (b"SQLite format 3\x00" + b"\xff" * 4_080, "")],
 )
-def test_what_is_no_database(content: bytes, why: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused(content: bytes, why: str, tmp_path: Path) -> None:
     (tmp_path / "catalog.db").write_bytes(content)
     with pytest.raises(StoreOpenError, match=f"catalog.db cannot be opened: {why}"):
         Catalog(tmp_path)
 
 
-def test_a_directory_in_place_of_the_database(tmp_path: Path) -> None:
+def test_a_directory_named_like_the_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "catalog.db").mkdir()
     with pytest.raises(StoreOpenError, match=r"catalog\.db cannot be opened: unable to open"):
         Catalog(tmp_path)
 
 
 @pytest.mark.parametrize("folder", ["segments", "active", "journal"])
-@pytest.mark.parametrize("is_there_but_empty", [False, True])
-def test_segments_without_their_catalogue_are_not_taken_for_leftovers(
-    folder: str, is_there_but_empty: bool, tmp_path: Path
+@pytest.mark.parametrize("is_empty_file", [False, True])
+def test_a_missing_catalogue_beside_data_files_is_refused(
+    folder: str, is_empty_file: bool, tmp_path: Path
 ) -> None:
-    """A new catalogue names no file, so the store would remove them all."""
+    """The store removes files that the catalogue does not list, so a new, empty catalogue would lose them
+    all."""
     (tmp_path / folder).mkdir()
-    if is_there_but_empty:
+    if is_empty_file:
         (tmp_path / "catalog.db").touch()
     with pytest.raises(StoreOpenError, match=f"is missing or empty, but there is {folder} beside it"):
         Catalog(tmp_path)
 
 
-def test_a_catalogue_that_is_only_read_is_not_made_nor_changed(tmp_path: Path) -> None:
+def test_a_read_only_catalogue_is_neither_created_nor_changed(tmp_path: Path) -> None:
     with pytest.raises(StoreOpenError, match="unable to open"):
         Catalog(tmp_path, read_only=True)
     assert list(tmp_path.iterdir()) == []
-    filled(tmp_path)
+    create_filled_catalog(tmp_path)
     with contextlib.closing(Catalog(tmp_path, read_only=True)) as catalog:
         assert len(catalog.segments()) == 2
         with pytest.raises(StoreReadOnlyError):
@@ -274,19 +276,17 @@ def test_a_catalogue_that_is_only_read_is_not_made_nor_changed(tmp_path: Path) -
         assert catalog.setting("retention_days") == 3
 
 
-def test_a_copy_is_as_the_catalogue_was(catalog: Catalog, tmp_path: Path) -> None:
-    catalog.commit_segments([segment(1)], active=[copied(1)])
+def test_a_copy_has_the_contents_at_its_time(catalog: Catalog, tmp_path: Path) -> None:
+    catalog.commit_segments([segment(1)], active=[active_snapshot(1)])
     (tmp_path / "copy").mkdir()
     catalog.copy_to(tmp_path / "copy" / "catalog.db")
     catalog.commit_segments([segment(2)])
-    with reopened(tmp_path / "copy") as copy:
-        assert (copy.segments(), copy.active()) == ([segment(1)], [copied(1)])
+    with open_catalog(tmp_path / "copy") as copy:
+        assert (copy.segments(), copy.active()) == ([segment(1)], [active_snapshot(1)])
 
 
-def test_a_catalogue_that_another_process_holds_is_written_once_it_lets_go(
-    catalog: Catalog, tmp_path: Path
-) -> None:
-    """Another process may look into the file with any tool, and hold it up for longer than we wait."""
+def test_a_locked_catalogue_is_writable_after_the_lock_is_released(catalog: Catalog, tmp_path: Path) -> None:
+    """Regression: another process may lock the file, with any SQLite tool, beyond our busy timeout."""
     catalog.put_settings(a=1)
     connection(catalog).execute("PRAGMA busy_timeout = 10")
     with contextlib.closing(sqlite3.connect(tmp_path / "catalog.db")) as other:
@@ -296,12 +296,12 @@ def test_a_catalogue_that_another_process_holds_is_written_once_it_lets_go(
         other.rollback()
     assert catalog.setting("a") == 1
     catalog.put_settings(a=3)
-    with reopened(tmp_path) as again:
-        assert (catalog.setting("a"), again.setting("a")) == (3, 3)
+    with open_catalog(tmp_path) as reopened:
+        assert (catalog.setting("a"), reopened.setting("a")) == (3, 3)
 
 
 @pytest.mark.parametrize("room", [0, 16_384, 20_480, 32_768, 61_440])
-def test_a_disk_without_room_is_told_and_the_catalogue_goes_on_once_there_is_some(
+def test_a_full_disk_is_reported_and_later_writes_succeed(
     room: int, catalog: Catalog, tmp_path: Path
 ) -> None:
     large = [CodeDeckEntry(str(i), str(random.random()), "") for i in range(3_000)]
@@ -310,5 +310,5 @@ def test_a_disk_without_room_is_told_and_the_catalogue_goes_on_once_there_is_som
         catalog.put_code_deck(1, large)
     assert (catalog.setting("a"), catalog.code_decks()) == (1, {})
     catalog.put_code_deck(1, large)
-    with reopened(tmp_path) as again:
-        assert (again.setting("a"), again.code_deck(1)) == (1, large)
+    with open_catalog(tmp_path) as reopened:
+        assert (reopened.setting("a"), reopened.code_deck(1)) == (1, large)

@@ -1,4 +1,4 @@
-"""Who may open a data directory, and when."""
+"""Locking and creation of a data directory."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from pegcount.config import Config
 from pegcount.errors import StoreOpenError
 from pegcount.store import EmbeddedStore
 
-from store_tests.store_fixtures import finished, names, write
+from store_tests.store_fixtures import finished, session_ids, write
 
 WRITER = Path(__file__).parent / "writer.py"
 
@@ -25,31 +25,31 @@ def check_refused(directory: Path, why: str, create: bool = False) -> None:
     assert str(raised.value) == why
 
 
-def test_a_directory_that_another_process_has(tmp_path: Path) -> None:
+def test_a_directory_in_use_by_another_process_is_refused(tmp_path: Path) -> None:
     command = [sys.executable, str(WRITER), str(tmp_path), "0", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "open\n"
         check_refused(tmp_path, f"data directory {tmp_path} is in use by process {other.pid}")
         other.kill()
-    # A lock ends with its owner, however that ends.
+    # The kernel releases the lock when its owner dies.
     open_store(tmp_path).close()
 
 
-def test_a_directory_that_this_process_has_already(tmp_path: Path) -> None:
+def test_a_directory_in_use_by_this_process_is_refused(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     check_refused(tmp_path, f"data directory {tmp_path} is in use by process {os.getpid()}")
     store.close()
     open_store(tmp_path).close()
 
 
-def test_a_directory_that_could_not_be_opened_is_free_again(tmp_path: Path) -> None:
+def test_a_failed_open_releases_the_lock(tmp_path: Path) -> None:
     (tmp_path / "catalog.db").write_bytes(b"no database" * 100)
     for _ in range(2):
         check_refused(tmp_path, f"{tmp_path / 'catalog.db'} cannot be opened: file is not a database")
 
 
-def test_a_directory_is_made_only_on_request(tmp_path: Path) -> None:
+def test_a_directory_is_created_only_on_request(tmp_path: Path) -> None:
     directory = tmp_path / "far" / "away"
     check_refused(
         directory, f"data directory {directory} does not exist; `pegcount import` or mkdir makes one"
@@ -58,9 +58,9 @@ def test_a_directory_is_made_only_on_request(tmp_path: Path) -> None:
     store = open_store(directory, create=True)
     write(store, finished("f1"))
     store.close()
-    reopened = open_store(directory)
-    assert names(reopened) == ["f1"]
-    reopened.close()
+    reopened_store = open_store(directory)
+    assert session_ids(reopened_store) == ["f1"]
+    reopened_store.close()
 
 
 def test_an_empty_directory_becomes_a_store(tmp_path: Path) -> None:
@@ -70,14 +70,14 @@ def test_an_empty_directory_becomes_a_store(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_file_is_no_directory(tmp_path: Path) -> None:
+def test_a_file_is_refused_as_data_directory(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch()
     for create in (False, True):
         check_refused(path, f"data directory {path} is not a directory", create)
 
 
-def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     directory = tmp_path / "file" / "store"
     with pytest.raises(StoreOpenError, match="cannot be created: Not a directory"):

@@ -1,4 +1,4 @@
-"""The files of a data directory: damage is told with the file's name, and leftovers go."""
+"""The files of a data directory: damage is reported with the file's name, and leftovers are removed."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,32 +12,32 @@ from pegcount.store import EmbeddedStore
 from pegcount.v1 import reports_pb2
 
 from store_tests.store_fixtures import (
-    BY_HAND,
     DAY_S,
+    MANUAL_MAINTENANCE,
     SETUP_S,
-    Reopening,
+    StoreHarness,
     active,
     finished,
-    names,
     rows,
+    session_ids,
     write,
 )
 
 FIELDS = [field.name for field in reports_pb2.ActiveSessionRow.DESCRIPTOR.fields]
-MANY = 30_000
-"""Records whose columns do not fit one page that is checked as a whole."""
-ANY_FIELD = [name for name in FIELDS if name not in ("quantity", "duration", "level")]
+MULTI_PAGE_ROWS = 30_000
+"""Enough records for each column to span several checksummed pages."""
+GROUP_FIELDS = [name for name in FIELDS if name not in ("quantity", "duration", "level")]
 NEXT_DAY = "2026-03-30"
 
 
 @pytest.fixture
-def held(tmp_path: Path) -> Iterator[Reopening]:
-    with Reopening(tmp_path / "store", BY_HAND) as reopening:
-        yield reopening
+def harness(tmp_path: Path) -> Iterator[StoreHarness]:
+    with StoreHarness(tmp_path / "store", MANUAL_MAINTENANCE) as harness:
+        yield harness
 
 
 def count_of_day(store: EmbeddedStore, number: int, *predicates: Predicate) -> int:
-    """Sessions of one UTC day, counted from that of most tests, as a report on that day finds them."""
+    """Counts the sessions of one UTC day, `number` days after the day of `SETUP_S`, through a report."""
     edges = (np.array([0, 1], dtype=np.int64) + SETUP_S // DAY_S + number) * DAY_S * 1_000_000
     scan = Scan(edges, predicates, (), Measure("sessions"), None)
     partials = store.partials(scan, 10, core.CancelToken(None))
@@ -61,17 +61,17 @@ def flip(path: Path, at: int) -> None:
 
 
 def damage_column(path: Path, text: str) -> None:
-    """Changes a text that a record of the file has."""
+    """Flips a bit within a text value of the segment."""
     at = path.read_bytes().index(text.encode())
     flip(path, at)
 
 
-def told_of(path: Path, raised: pytest.ExceptionInfo[DataDamagedError]) -> None:
+def check_names_file(path: Path, raised: pytest.ExceptionInfo[DataDamagedError]) -> None:
     assert raised.value.metadata == {"file": str(path)}
     assert str(path) in str(raised.value)
 
 
-def cut(path: Path) -> None:
+def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
 
 
@@ -87,147 +87,150 @@ def flip_in_header(path: Path) -> None:
     flip(path, -30)
 
 
-DAMAGES = [cut, lengthen, empty, Path.unlink, flip_in_header]
+DAMAGES = [truncate, lengthen, empty, Path.unlink, flip_in_header]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_segment_that_cannot_be_opened_is_told_by_each_report_of_its_day(
-    damage: Callable[[Path], None], held: Reopening
+def test_an_unreadable_segment_fails_each_report_of_its_day(
+    damage: Callable[[Path], None], harness: StoreHarness
 ) -> None:
-    write(held.store, finished("f1"), finished("f2", SETUP_S + DAY_S), active("a1"))
-    held.flush()
-    before, path = held.store.info(), held.segment()
-    held.store.close()
+    write(harness.store, finished("f1"), finished("f2", SETUP_S + DAY_S), active("a1"))
+    harness.flush()
+    before, path = harness.store.info(), harness.segment()
+    harness.store.close()
     damage(path)
     for _ in range(2):
-        held.reopen()
+        harness.reopen()
         with pytest.raises(DataDamagedError) as raised:
-            count_of_day(held.store, 0)
-        told_of(path, raised)
-        assert count_of_day(held.store, 1) == 1
-        assert names(held.store, [Present("end_time", wanted=False)]) == ["a1"]
-        assert (held.store.info().records, held.store.info().segments) == (before.records, before.segments)
-        held.maintain()
-        held.flush()
+            count_of_day(harness.store, 0)
+        check_names_file(path, raised)
+        assert count_of_day(harness.store, 1) == 1
+        assert session_ids(harness.store, [Present("end_time", wanted=False)]) == ["a1"]
+        assert (harness.store.info().records, harness.store.info().segments) == (
+            before.records,
+            before.segments,
+        )
+        harness.maintain()
+        harness.flush()
     assert path.exists() == (damage is not Path.unlink)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_copy_of_the_active_sessions_that_cannot_be_opened_keeps_the_store_from_opening(
-    damage: Callable[[Path], None], held: Reopening
+def test_an_unreadable_active_snapshot_prevents_opening(
+    damage: Callable[[Path], None], harness: StoreHarness
 ) -> None:
-    """Every report depends on it."""
-    write(held.store, finished("f1"), active("a1"))
-    held.flush()
-    (path,) = held.directory.glob("active/*")
-    held.store.close()
+    """Every report depends on the active sessions."""
+    write(harness.store, finished("f1"), active("a1"))
+    harness.flush()
+    (path,) = harness.directory.glob("active/*")
+    harness.store.close()
     damage(path)
-    check_does_not_open(held, path)
+    check_does_not_open(harness, path)
 
 
-def test_a_damaged_copy_of_the_active_sessions_is_found(held: Reopening) -> None:
-    """They are read as the store opens."""
-    write(held.store, active("a1", folder="a long name"))
-    held.flush()
-    (path,) = held.directory.glob("active/*")
+def test_a_damaged_active_snapshot_prevents_opening(harness: StoreHarness) -> None:
+    """The store reads the active snapshot while it opens."""
+    write(harness.store, active("a1", folder="a long name"))
+    harness.flush()
+    (path,) = harness.directory.glob("active/*")
     damage_column(path, "a long name")
-    check_does_not_open(held, path)
+    check_does_not_open(harness, path)
 
 
-def check_does_not_open(held: Reopening, path: Path) -> None:
-    """Checks that the store does not open and names the file, and that the directory is free again."""
-    beside = held.files()
+def check_does_not_open(harness: StoreHarness, path: Path) -> None:
+    """Asserts that opening fails, names the file, changes no file, and fails alike a second time."""
+    files_before = harness.files()
     for _ in range(2):
         with pytest.raises(DataDamagedError) as raised:
-            held.reopen()
-        told_of(path, raised)
-    assert held.files() == beside
+            harness.reopen()
+        check_names_file(path, raised)
+    assert harness.files() == files_before
 
 
 @pytest.mark.parametrize("folder", ["segments/2026-03-29", "active"])
-def test_a_flipped_bit_anywhere_is_told_or_changes_nothing(folder: str, held: Reopening) -> None:
-    """Between the columns lie bytes that nothing is read from."""
-    write(held.store, *(finished(f"f{i}", SETUP_S + i, folder=f"{i}") for i in range(9)), active("a1"))
-    held.flush_and_reopen()
-    (path,) = (held.directory / folder).iterdir()
-    before, content, told = every_field(held.store), path.read_bytes(), list[str]()
+def test_a_flipped_bit_is_detected_or_harmless(folder: str, harness: StoreHarness) -> None:
+    """Padding between the columns is never read, so a flip there changes no answer."""
+    write(harness.store, *(finished(f"f{i}", SETUP_S + i, folder=f"{i}") for i in range(9)), active("a1"))
+    harness.flush_and_reopen()
+    (path,) = (harness.directory / folder).iterdir()
+    before, content, named_files = all_field_values(harness.store), path.read_bytes(), list[str]()
     for at in range(0, len(content), len(content) // 83):
         flip(path, at)
         try:
-            held.reopen()
-            assert every_field(held.store) == before
+            harness.reopen()
+            assert all_field_values(harness.store) == before
         except DataDamagedError as error:
-            told.append(error.metadata["file"])
+            named_files.append(error.metadata["file"])
         path.write_bytes(content)
-    assert set(told) == {str(path)}
-    assert len(told) > 20
+    assert set(named_files) == {str(path)}
+    assert len(named_files) > 20
 
 
-def every_field(store: EmbeddedStore) -> list[reports_pb2.ActiveSessionRow]:
-    return rows(store, *ANY_FIELD)
+def all_field_values(store: EmbeddedStore) -> list[reports_pb2.ActiveSessionRow]:
+    return rows(store, *GROUP_FIELDS)
 
 
-def test_a_damaged_column_is_told_by_each_report_that_needs_its_day(held: Reopening) -> None:
-    many = [finished(f"f{number:05}") for number in range(MANY)]
-    write(held.store, *many, finished("f", SETUP_S + DAY_S), active("a1"))
-    held.flush()
-    path = held.segment()
-    damage_column(path, f"f{MANY // 2:05}")
-    held.reopen()
-    # Not read yet, so not known yet.
-    assert (count_of_day(held.store, 0), count_of_day(held.store, 1)) == (MANY + 1, 1)
+def test_a_damaged_column_fails_each_report_that_reads_it(harness: StoreHarness) -> None:
+    many = [finished(f"f{number:05}") for number in range(MULTI_PAGE_ROWS)]
+    write(harness.store, *many, finished("f", SETUP_S + DAY_S), active("a1"))
+    harness.flush()
+    path = harness.segment()
+    damage_column(path, f"f{MULTI_PAGE_ROWS // 2:05}")
+    harness.reopen()
+    # Only page 0 has been read, and so checked, up to now.
+    assert (count_of_day(harness.store, 0), count_of_day(harness.store, 1)) == (MULTI_PAGE_ROWS + 1, 1)
     for predicate in (OneOf("session_id", ("f00000",)), OneOf("folder", ("sales",))):
         with pytest.raises(DataDamagedError) as raised:
-            count_of_day(held.store, 0, predicate)
-        told_of(path, raised)
-        assert count_of_day(held.store, 1, predicate) == 0
+            count_of_day(harness.store, 0, predicate)
+        check_names_file(path, raised)
+        assert count_of_day(harness.store, 1, predicate) == 0
     with pytest.raises(DataDamagedError) as raised:
-        names(held.store)
-    told_of(path, raised)
-    assert count_of_day(held.store, 1) == 1
+        session_ids(harness.store)
+    check_names_file(path, raised)
+    assert count_of_day(harness.store, 1) == 1
 
 
-def test_what_is_received_for_a_damaged_day_is_kept(held: Reopening) -> None:
-    good = received_for_a_damaged_day(held)
-    held.flush()
+def test_records_received_for_a_damaged_day_are_stored(harness: StoreHarness) -> None:
+    good = write_to_a_damaged_day(harness)
+    harness.flush()
     with pytest.raises(DataDamagedError):
-        names(held.store)
-    # The file alone comes back: what was sealed for its keys meanwhile could not be compared with it.
-    damaged = min(held.directory.glob("segments/2026-03-29/*"))
-    held.store.close()
+        session_ids(harness.store)
+    # Only the file is restored: records flushed meanwhile were never compared with the keys in it.
+    damaged = min(harness.directory.glob("segments/2026-03-29/*"))
+    harness.store.close()
     damaged.write_bytes(good)
-    held.reopen()
+    harness.reopen()
     with pytest.raises(DataDamagedError, match="while it could not be read"):
-        names(held.store)
-    assert count_of_day(held.store, 1) == 1
+        session_ids(harness.store)
+    assert count_of_day(harness.store, 1) == 1
 
 
-def test_damage_is_not_forgotten_once_records_were_taken_beside_it(held: Reopening) -> None:
-    received_for_a_damaged_day(held)
-    held.flush_and_reopen()
+def test_damage_is_still_reported_after_new_records_arrive(harness: StoreHarness) -> None:
+    write_to_a_damaged_day(harness)
+    harness.flush_and_reopen()
     try:
-        assert sorted(names(held.store)) == ["f1", "f2", "f3"]
+        assert sorted(session_ids(harness.store)) == ["f1", "f2", "f3"]
     except DataDamagedError:
         return
 
 
-def received_for_a_damaged_day(held: Reopening) -> bytes:
-    """Damages a segment and writes a new version of one of its records; gives the segment as it was."""
-    write(held.store, finished("f1", folder="a long name"), finished("f2", SETUP_S + DAY_S))
-    held.flush()
-    good = held.segment().read_bytes()
-    damage_column(held.segment(), "a long name")
-    held.reopen()
-    outcome = write(held.store, finished("f1", revision=1, folder="new"), finished("f3"))
+def write_to_a_damaged_day(harness: StoreHarness) -> bytes:
+    """Damages a segment, writes a new version of one of its records, and returns the undamaged bytes."""
+    write(harness.store, finished("f1", folder="a long name"), finished("f2", SETUP_S + DAY_S))
+    harness.flush()
+    good = harness.segment().read_bytes()
+    damage_column(harness.segment(), "a long name")
+    harness.reopen()
+    outcome = write(harness.store, finished("f1", revision=1, folder="new"), finished("f3"))
     assert sum(outcome) == 2
     return good
 
 
-def test_what_a_crash_left_behind_is_removed(held: Reopening) -> None:
-    write(held.store, finished("f1"), active("a1"))
-    held.flush()
-    known = held.files()
-    (held.directory / "segments" / NEXT_DAY).mkdir()
+def test_files_left_by_a_crash_are_removed(harness: StoreHarness) -> None:
+    write(harness.store, finished("f1"), active("a1"))
+    harness.flush()
+    known = harness.files()
+    (harness.directory / "segments" / NEXT_DAY).mkdir()
     for name in (
         "segments/2026-03-29/00009999.arrow",
         "segments/2026-03-29/00009999.tmp",
@@ -235,7 +238,7 @@ def test_what_a_crash_left_behind_is_removed(held: Reopening) -> None:
         "active/00009999.arrow",
         "active/00009999.tmp",
     ):
-        (held.directory / name).write_bytes(b"half a file")
-    held.reopen()
-    assert held.files() == known
-    assert sorted(names(held.store)) == ["a1", "f1"]
+        (harness.directory / name).write_bytes(b"half a file")
+    harness.reopen()
+    assert harness.files() == known
+    assert sorted(session_ids(harness.store)) == ["a1", "f1"]

@@ -1,4 +1,4 @@
-"""The journal: group commit, what an acknowledgement survives, and damage of its files."""
+"""The journal: group commit, durability of acknowledged batches, and detection of damage."""
 
 import threading
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ from pegcount.model import Present, WriteOutcome
 from pegcount.store import EmbeddedStore
 
 from store_tests.store_fixtures import (
-    BY_HAND,
+    MANUAL_MAINTENANCE,
     SETUP_S,
-    Reopening,
+    StoreHarness,
     active,
     batch,
     file_size_limit,
     finished,
-    names,
+    session_ids,
     write,
 )
 
@@ -33,22 +33,22 @@ HEADER_BYTES = 32
 
 
 @pytest.fixture
-def held(tmp_path: Path) -> Iterator[Reopening]:
-    with Reopening(tmp_path / "store", BY_HAND) as reopening:
-        yield reopening
+def harness(tmp_path: Path) -> Iterator[StoreHarness]:
+    with StoreHarness(tmp_path / "store", MANUAL_MAINTENANCE) as harness:
+        yield harness
 
 
-def test_many_threads_share_the_journal(held: Reopening) -> None:
-    """Some records come from several threads at once: one of them is the first, whichever it is."""
+def test_threads_share_group_commits(harness: StoreHarness) -> None:
+    """All threads send one common record; whichever is first creates it, the other 159 are duplicates."""
     with ThreadPoolExecutor(8) as threads:
-        outcomes = list(threads.map(lambda number: submit_and_wait(held.store, number), range(160)))
+        outcomes = list(threads.map(lambda number: submit_and_wait(harness.store, number), range(160)))
     records = [f"{number}/{i}" for number in range(160) for i in range(5)] + ["everybody's"]
     assert sum(outcome.accepted for outcome in outcomes) == len(records)
     assert sum(outcome.duplicates for outcome in outcomes) == 159
     assert [outcome.replaced for outcome in outcomes] == [0] * 160
-    assert sorted(names(held.store)) == sorted(records)
-    held.reopen()
-    assert sorted(names(held.store)) == sorted(records)
+    assert sorted(session_ids(harness.store)) == sorted(records)
+    harness.reopen()
+    assert sorted(session_ids(harness.store)) == sorted(records)
 
 
 def submit_and_wait(store: EmbeddedStore, number: int) -> WriteOutcome:
@@ -56,239 +56,241 @@ def submit_and_wait(store: EmbeddedStore, number: int) -> WriteOutcome:
     return store.submit(batch(*own, finished("everybody's"))).wait()
 
 
-def test_threads_write_while_others_seal_and_merge(held: Reopening) -> None:
-    held.config = replace(BY_HAND, seal_row_count=50, active_copy_row_count=0, segment_row_count_max=200)
-    held.reopen()
+def test_threads_write_during_flushes_and_compactions(harness: StoreHarness) -> None:
+    harness.config = replace(
+        MANUAL_MAINTENANCE, seal_row_count=50, active_copy_row_count=0, segment_row_count_max=200
+    )
+    harness.reopen()
     stop = threading.Event()
     with ThreadPoolExecutor(5) as threads:
-        keeping = threads.submit(maintain_until, stop, held.store)
-        list(threads.map(lambda number: begin_and_end(held.store, number), range(60)))
+        maintenance = threads.submit(maintain_until, stop, harness.store)
+        list(threads.map(lambda number: write_starts_then_ends(harness.store, number), range(60)))
         stop.set()
-        assert keeping.result() > 0
-    assert held.store.info().segments > 0
+        assert maintenance.result() > 0
+    assert harness.store.info().segments > 0
     everything = sorted(f"{number}/{i}" for number in range(60) for i in range(20))
     for _ in range(2):
-        assert sorted(names(held.store)) == everything
-        assert names(held.store, [Present("end_time", wanted=False)]) == []
-        held.reopen()
+        assert sorted(session_ids(harness.store)) == everything
+        assert session_ids(harness.store, [Present("end_time", wanted=False)]) == []
+        harness.reopen()
 
 
 def maintain_until(stop: threading.Event, store: EmbeddedStore) -> int:
-    """Looks after a store again and again; gives how often it did."""
-    looks = 0
+    """Runs maintenance until `stop` is set and returns the number of runs."""
+    run_count = 0
     while not stop.is_set():
         store.maintain()
-        looks += 1
-    return looks
+        run_count += 1
+    return run_count
 
 
-def begin_and_end(store: EmbeddedStore, number: int) -> None:
-    begun = store.submit(batch(*(active(f"{number}/{i}") for i in range(20))))
-    ended = store.submit(batch(*(finished(f"{number}/{i}") for i in range(20))))
-    assert begun.wait().accepted == 20
-    assert ended.wait().replaced == 20
+def write_starts_then_ends(store: EmbeddedStore, number: int) -> None:
+    starts = store.submit(batch(*(active(f"{number}/{i}") for i in range(20))))
+    ends = store.submit(batch(*(finished(f"{number}/{i}") for i in range(20))))
+    assert starts.wait().accepted == 20
+    assert ends.wait().replaced == 20
 
 
-def test_what_is_submitted_and_not_waited_for_is_durable_once_the_store_closes(held: Reopening) -> None:
-    pending = [held.store.submit(batch(finished(f"f{i}"))) for i in range(3)]
-    assert names(held.store) == []
-    held.reopen()
-    assert names(held.store) == ["f0", "f1", "f2"]
+def test_closing_makes_submitted_batches_durable(harness: StoreHarness) -> None:
+    pending = [harness.store.submit(batch(finished(f"f{i}"))) for i in range(3)]
+    assert session_ids(harness.store) == []
+    harness.reopen()
+    assert session_ids(harness.store) == ["f0", "f1", "f2"]
     assert [each.wait().accepted for each in pending] == [1, 1, 1]
 
 
-def test_batches_of_one_caller_take_effect_in_their_order(held: Reopening) -> None:
-    first = held.store.submit(batch(active("x")))
-    second = held.store.submit(batch(finished("x")))
-    third = held.store.submit(batch(finished("x")))
+def test_batches_of_one_caller_are_applied_in_order(harness: StoreHarness) -> None:
+    first = harness.store.submit(batch(active("x")))
+    second = harness.store.submit(batch(finished("x")))
+    third = harness.store.submit(batch(finished("x")))
     outcomes = [pending.wait() for pending in (third, second, first)]
     counts = [(outcome.accepted, outcome.replaced, outcome.duplicates) for outcome in outcomes]
     assert counts == [(0, 0, 1), (0, 1, 0), (1, 0, 0)]
 
 
-def test_a_wait_may_be_repeated(held: Reopening) -> None:
-    pending = held.store.submit(batch(finished("x"), finished("")))
+def test_wait_is_idempotent(harness: StoreHarness) -> None:
+    pending = harness.store.submit(batch(finished("x"), finished("")))
     assert pending.wait() == pending.wait()
     assert (pending.wait().accepted, [each.index for each in pending.wait().rejected]) == (1, [1])
 
 
-def test_whoever_brings_more_than_may_wait_writes_some_first(held: Reopening) -> None:
-    held.config = replace(BY_HAND, waiting_bytes_max=1)
-    held.reopen()
-    # Whatever its size, one batch may wait: else it never could be written.
-    first = held.store.submit(batch(finished("f1")))
-    assert names(held.store) == []
-    second = held.store.submit(batch(finished("f2")))
-    assert names(held.store) == ["f1"]
+def test_a_full_queue_makes_the_caller_commit_first(harness: StoreHarness) -> None:
+    harness.config = replace(MANUAL_MAINTENANCE, waiting_bytes_max=1)
+    harness.reopen()
+    # The first batch may always be queued, whatever its size; otherwise it could never be written.
+    first = harness.store.submit(batch(finished("f1")))
+    assert session_ids(harness.store) == []
+    second = harness.store.submit(batch(finished("f2")))
+    assert session_ids(harness.store) == ["f1"]
     assert (first.wait().accepted, second.wait().accepted) == (1, 1)
-    assert names(held.store) == ["f1", "f2"]
+    assert session_ids(harness.store) == ["f1", "f2"]
 
 
-def test_a_batch_that_nobody_waits_for_is_written_all_the_same(held: Reopening) -> None:
-    held.store.submit(batch(finished("f1")))
-    held.store.maintain()
-    assert names(held.store) == ["f1"]
+def test_maintenance_commits_batches_without_a_waiter(harness: StoreHarness) -> None:
+    harness.store.submit(batch(finished("f1")))
+    harness.store.maintain()
+    assert session_ids(harness.store) == ["f1"]
 
 
-def test_while_sealing_is_far_behind_batches_are_refused(held: Reopening) -> None:
-    held.config = replace(BY_HAND, unsealed_row_count_max=2)
-    held.reopen()
-    write(held.store, *(finished(f"f{i}") for i in range(3)))
+def test_batches_are_refused_while_flushing_lags_behind(harness: StoreHarness) -> None:
+    harness.config = replace(MANUAL_MAINTENANCE, unsealed_row_count_max=2)
+    harness.reopen()
+    write(harness.store, *(finished(f"f{i}") for i in range(3)))
     with pytest.raises(OverloadedError, match="3 records wait to be sealed") as raised:
-        held.store.submit(batch(active("a1")))
+        harness.store.submit(batch(active("a1")))
     assert raised.value.retry_seconds > 0
-    held.flush()
-    write(held.store, *(active(f"a{i}") for i in range(5)))
-    assert write(held.store, finished("f3")) == (1, 0, 0)
+    harness.flush()
+    write(harness.store, *(active(f"a{i}") for i in range(5)))
+    assert write(harness.store, finished("f3")) == (1, 0, 0)
 
 
-def test_a_batch_of_too_many_records_is_refused_as_a_whole(held: Reopening) -> None:
-    held.config = replace(BY_HAND, batch_row_count_max=2)
-    held.reopen()
-    assert write(held.store, finished("f1"), finished("f2")) == (2, 0, 0)
-    # A record that is rejected counts too.
+def test_a_batch_over_the_row_limit_is_refused_as_a_whole(harness: StoreHarness) -> None:
+    harness.config = replace(MANUAL_MAINTENANCE, batch_row_count_max=2)
+    harness.reopen()
+    assert write(harness.store, finished("f1"), finished("f2")) == (2, 0, 0)
+    # Rejected records count towards the limit too.
     for records in (
         [finished("f3"), finished("f4"), finished("f5")],
         [finished(""), finished(""), finished("x")],
     ):
         with pytest.raises(BatchLimitError) as raised:
-            held.store.submit(batch(*records))
+            harness.store.submit(batch(*records))
         assert raised.value.metadata == {"field": "records", "asked": "3", "allowed": "2"}
-    assert names(held.store) == ["f1", "f2"]
+    assert session_ids(harness.store) == ["f1", "f2"]
 
 
-def test_a_batch_without_good_records_leaves_nothing_in_the_journal(held: Reopening) -> None:
-    assert held.store.write(batch(finished(""))).accepted == 0
-    assert held.journal() == []
+def test_a_fully_rejected_batch_is_not_journaled(harness: StoreHarness) -> None:
+    assert harness.store.write(batch(finished(""))).accepted == 0
+    assert harness.journal() == []
 
 
 @pytest.mark.parametrize("at", [0, 9, 17, 25, HEADER_BYTES, HEADER_BYTES + 5, HEADER_BYTES + 9, 500, -1])
-def test_a_flipped_bit_is_found(at: int, held: Reopening) -> None:
-    write(held.store, finished("f1"))
-    write(held.store, finished("f2"))
-    held.store.close()
-    (path,) = held.journal()
+def test_a_flipped_bit_is_detected(at: int, harness: StoreHarness) -> None:
+    write(harness.store, finished("f1"))
+    write(harness.store, finished("f2"))
+    harness.store.close()
+    (path,) = harness.journal()
     content = bytearray(path.read_bytes())
     content[at] ^= 0x10
     path.write_bytes(content)
     with pytest.raises(DataDamagedError) as raised:
-        held.reopen()
+        harness.reopen()
     assert raised.value.metadata == {"file": str(path)}
     assert str(path) in str(raised.value)
     assert path.read_bytes() == content
 
 
-def test_a_file_that_lost_its_end_is_found(held: Reopening) -> None:
-    write(held.store, finished("f1"))
-    held.store.close()
-    (path,) = held.journal()
+def test_a_truncated_acknowledged_batch_is_detected(harness: StoreHarness) -> None:
+    write(harness.store, finished("f1"))
+    harness.store.close()
+    (path,) = harness.journal()
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DataDamagedError, match=str(path)):
-        held.reopen()
+        harness.reopen()
 
 
 @pytest.mark.parametrize("part", [1, 16, 300, -1])
-def test_what_a_power_cut_left_of_a_batch_is_ignored(part: int, held: Reopening) -> None:
-    write(held.store, finished("f1"))
-    (path,) = held.journal()
+def test_a_torn_unacknowledged_batch_is_ignored(part: int, harness: StoreHarness) -> None:
+    write(harness.store, finished("f1"))
+    (path,) = harness.journal()
     flushed = path.read_bytes()
-    write(held.store, finished("f2"))
-    held.store.close()
-    # The header is as the flush before left it: nobody was told of the second batch.
+    write(harness.store, finished("f2"))
+    harness.store.close()
+    # The header still has the durable offset of the first flush, since the second was not acknowledged.
     path.write_bytes(flushed + path.read_bytes()[len(flushed) :][:part])
-    held.reopen()
-    assert names(held.store) == ["f1"]
-    assert write(held.store, finished("f2"), finished("f3")) == (2, 0, 0)
-    held.reopen()
-    assert names(held.store) == ["f1", "f2", "f3"]
+    harness.reopen()
+    assert session_ids(harness.store) == ["f1"]
+    assert write(harness.store, finished("f2"), finished("f3")) == (2, 0, 0)
+    harness.reopen()
+    assert session_ids(harness.store) == ["f1", "f2", "f3"]
 
 
-def test_a_whole_batch_that_was_not_acknowledged_may_be_there(held: Reopening) -> None:
-    write(held.store, finished("f1"))
-    (path,) = held.journal()
+def test_a_complete_unacknowledged_batch_is_replayed(harness: StoreHarness) -> None:
+    write(harness.store, finished("f1"))
+    (path,) = harness.journal()
     flushed = path.read_bytes()
-    write(held.store, finished("f2"))
-    held.store.close()
+    write(harness.store, finished("f2"))
+    harness.store.close()
     path.write_bytes(flushed + path.read_bytes()[len(flushed) :])
-    held.reopen()
-    assert names(held.store) == ["f1", "f2"]
-    assert write(held.store, finished("f2")) == (0, 0, 1)
+    harness.reopen()
+    assert session_ids(harness.store) == ["f1", "f2"]
+    assert write(harness.store, finished("f2")) == (0, 0, 1)
 
 
-@pytest.mark.parametrize("left", [0, 7, HEADER_BYTES])
-def test_a_file_that_a_power_cut_left_before_its_first_batch(left: int, held: Reopening) -> None:
-    write(held.store, finished("f1"))
-    held.store.close()
-    (path,) = held.journal()
-    (path.parent / "00000002.log").write_bytes(b"\0" * left)
-    held.reopen()
-    assert write(held.store, finished("f2")) == (1, 0, 0)
-    held.reopen()
-    assert names(held.store) == ["f1", "f2"]
+@pytest.mark.parametrize("byte_count", [0, 7, HEADER_BYTES])
+def test_a_journal_file_without_batches_is_accepted(byte_count: int, harness: StoreHarness) -> None:
+    write(harness.store, finished("f1"))
+    harness.store.close()
+    (path,) = harness.journal()
+    (path.parent / "00000002.log").write_bytes(b"\0" * byte_count)
+    harness.reopen()
+    assert write(harness.store, finished("f2")) == (1, 0, 0)
+    harness.reopen()
+    assert session_ids(harness.store) == ["f1", "f2"]
 
 
-def test_each_start_begins_a_new_file_and_a_seal_removes_those_before(held: Reopening) -> None:
+def test_each_start_creates_a_file_and_a_flush_removes_older_ones(harness: StoreHarness) -> None:
     for number in range(3):
-        write(held.store, finished(f"f{number}"))
-        held.reopen()
-    assert len(held.journal()) == 3
-    held.flush()
-    assert len(held.journal()) == 1
-    held.reopen()
-    assert names(held.store) == ["f0", "f1", "f2"]
+        write(harness.store, finished(f"f{number}"))
+        harness.reopen()
+    assert len(harness.journal()) == 3
+    harness.flush()
+    assert len(harness.journal()) == 1
+    harness.reopen()
+    assert session_ids(harness.store) == ["f0", "f1", "f2"]
 
 
-def test_files_that_a_crash_left_before_the_first_that_counts_are_not_read(held: Reopening) -> None:
-    write(held.store, finished("f1"))
-    (old,) = held.journal()
-    held.flush()
+def test_journal_files_before_the_first_listed_one_are_ignored(harness: StoreHarness) -> None:
+    write(harness.store, finished("f1"))
+    (old,) = harness.journal()
+    harness.flush()
     old.write_bytes(b"what is here does not matter" * 9)
-    held.reopen()
-    assert names(held.store) == ["f1"]
-    assert old not in held.journal()
+    harness.reopen()
+    assert session_ids(harness.store) == ["f1"]
+    assert old not in harness.journal()
 
 
-def test_no_journal_is_begun_where_there_is_no_place_for_it(tmp_path: Path) -> None:
-    with Reopening(tmp_path / "store", BY_HAND) as held:
-        (held.directory / "journal").touch()
+def test_writes_fail_until_the_journal_can_be_created(tmp_path: Path) -> None:
+    with StoreHarness(tmp_path / "store", MANUAL_MAINTENANCE) as harness:
+        (harness.directory / "journal").touch()
         for _ in range(2):
             with pytest.raises(StoreReadOnlyError, match="journal"):
-                held.store.write(batch(finished("f1")))
-            assert held.store.write_fault is not None
-            held.store.maintain()
-        assert names(held.store) == []
-        (held.directory / "journal").unlink()
-        # Health is told without waiting for a batch.
-        held.store.maintain()
-        assert held.store.write_fault is None
-        assert write(held.store, finished("f1")) == (1, 0, 0)
+                harness.store.write(batch(finished("f1")))
+            assert harness.store.write_fault is not None
+            harness.store.maintain()
+        assert session_ids(harness.store) == []
+        (harness.directory / "journal").unlink()
+        # Maintenance clears the fault, without waiting for a batch.
+        harness.store.maintain()
+        assert harness.store.write_fault is None
+        assert write(harness.store, finished("f1")) == (1, 0, 0)
 
 
-def test_a_file_in_place_of_the_journal_keeps_a_new_store_from_opening(tmp_path: Path) -> None:
+def test_a_file_named_journal_prevents_creating_a_store(tmp_path: Path) -> None:
     (tmp_path / "journal").touch()
     with pytest.raises(StoreOpenError):
-        Reopening(tmp_path, BY_HAND)
+        StoreHarness(tmp_path, MANUAL_MAINTENANCE)
 
 
-def test_each_batch_of_a_group_that_fails_is_told(held: Reopening) -> None:
-    write(held.store, finished("f0"))
-    pending = [held.store.submit(batch(finished(f"f{i}"))) for i in (1, 2, 3)]
-    with file_size_limit(held.journal()[0].stat().st_size):
+def test_a_failed_group_commit_fails_each_of_its_batches(harness: StoreHarness) -> None:
+    write(harness.store, finished("f0"))
+    pending = [harness.store.submit(batch(finished(f"f{i}"))) for i in (1, 2, 3)]
+    with file_size_limit(harness.journal()[0].stat().st_size):
         for each in pending:
             with pytest.raises(StoreReadOnlyError, match="no records are taken now"):
                 each.wait()
-    assert names(held.store) == ["f0"]
-    assert write(held.store, finished("f1")) == (1, 0, 0)
-    assert held.store.write_fault is None
-    held.reopen()
-    assert names(held.store) == ["f0", "f1"]
+    assert session_ids(harness.store) == ["f0"]
+    assert write(harness.store, finished("f1")) == (1, 0, 0)
+    assert harness.store.write_fault is None
+    harness.reopen()
+    assert session_ids(harness.store) == ["f0", "f1"]
 
 
-def test_a_seal_after_a_failed_write_ends_its_fault(held: Reopening) -> None:
-    write(held.store, finished("f0"))
+def test_a_flush_clears_the_fault_of_a_failed_write(harness: StoreHarness) -> None:
+    write(harness.store, finished("f0"))
     with file_size_limit(HEADER_BYTES), pytest.raises(StoreReadOnlyError):
-        held.store.write(batch(finished("f1")))
-    held.flush()
-    assert write(held.store, finished("f1")) == (1, 0, 0)
-    held.store.maintain()
-    assert held.store.write_fault is None
+        harness.store.write(batch(finished("f1")))
+    harness.flush()
+    assert write(harness.store, finished("f1")) == (1, 0, 0)
+    harness.store.maintain()
+    assert harness.store.write_fault is None

@@ -1,4 +1,4 @@
-"""A process that writes is killed again and again."""
+"""A writing process is killed repeatedly; every acknowledged batch must survive exactly once."""
 
 import contextlib
 import random
@@ -12,7 +12,7 @@ from pegcount.model import Present
 from pegcount.store import EmbeddedStore
 
 from store_tests import writer
-from store_tests.store_fixtures import names
+from store_tests.store_fixtures import session_ids
 
 
 def test_nothing_acknowledged_is_lost_or_doubled_when_the_process_is_killed(tmp_path: Path) -> None:
@@ -27,14 +27,14 @@ def test_nothing_acknowledged_is_lost_or_doubled_when_the_process_is_killed(tmp_
 
 
 def write_and_kill(directory: Path, first: int, seed: int, after: int) -> int:
-    """Lets a process write from batch `first` on, and kills it; gives how many are acknowledged in all."""
+    """Runs a writer from batch `first` on, kills it, and returns the count of all acknowledged batches."""
     command = [sys.executable, str(Path(writer.__file__)), str(directory), str(first), str(seed)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "open\n"
         for _ in range(after):
             process.stdout.readline()
-        # Anywhere within the next batch, or its seal.
+        # The kill falls anywhere within the next batch or its flush.
         time.sleep(random.random() * 0.01)
         process.send_signal(signal.SIGKILL)
         rest = process.stdout.read().split("\n")[:-1]
@@ -42,8 +42,8 @@ def write_and_kill(directory: Path, first: int, seed: int, after: int) -> int:
 
 
 def check_killed(store: EmbeddedStore, acknowledged: int, seed: int) -> None:
-    """Checks that the acknowledged batches are there, the one in flight as a whole or not at all."""
-    found = names(store)
+    """Asserts that all acknowledged batches are stored, and the batch in flight as a whole or not at all."""
+    found = session_ids(store)
     assert len(found) == len(set(found))
     sizes = dict.fromkeys(range(acknowledged), writer.ROWS_PER_BATCH)
     per_batch = dict.fromkeys(sizes, 0)
@@ -54,9 +54,9 @@ def check_killed(store: EmbeddedStore, acknowledged: int, seed: int) -> None:
     assert per_batch == sizes
     assert in_flight in (0, writer.ROWS_PER_BATCH)
     last = acknowledged if in_flight else acknowledged - 1
-    expected = [name for name, _ in writer.batch_ids_active(last, seed)]
-    assert sorted(names(store, [Present("end_time", wanted=False)])) == sorted(expected)
+    expected = [name for name, _ in writer.active_calls_of(last, seed)]
+    assert sorted(session_ids(store, [Present("end_time", wanted=False)])) == sorted(expected)
     assert store.info().records == len(found)
-    # Sending the last batch again, as a caller does that got no answer, changes nothing more.
+    # Like a client without an answer, sends the last batch again: it must change nothing.
     outcome = store.write(writer.batch(last, seed).SerializeToString())
     assert (outcome.accepted, outcome.replaced) == (0, 0)

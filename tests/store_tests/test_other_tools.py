@@ -1,4 +1,4 @@
-"""The files of a data directory opened with the tools, and the very lines, that docs/storage.md tells of."""
+"""Reads the files of a data directory with other tools, by the code snippets of docs/storage.md."""
 
 import io
 import re
@@ -13,7 +13,15 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from store_tests.store_fixtures import BY_HAND, NOW_US, SETUP_S, Reopening, active, finished, write
+from store_tests.store_fixtures import (
+    MANUAL_MAINTENANCE,
+    NOW_US,
+    SETUP_S,
+    StoreHarness,
+    active,
+    finished,
+    write,
+)
 from store_tests.test_segments import full_record
 
 STORAGE = (Path(__file__).parents[2] / "docs/storage.md").read_text(encoding="utf-8")
@@ -22,37 +30,37 @@ SNIPPETS = re.findall(r"```python\n(.*?)```", STORAGE, re.DOTALL)
 
 
 @pytest.fixture
-def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reopening:
-    """A closed directory `data` where the tests run, with a replaced row and two batches in its journal."""
+def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StoreHarness:
+    """Closes a directory `data` with one replaced row and two batches in its journal."""
     monkeypatch.chdir(tmp_path)
-    with Reopening(tmp_path / "data", BY_HAND) as reopening:
+    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
         calls = [finished(f"f{i}", SETUP_S + i, account_id=f"100{i % 2}") for i in range(6)]
-        write(reopening.store, *calls, full_record("full"), active("a1"))
-        reopening.flush()
-        write(reopening.store, finished("f1", SETUP_S + 1, revision=1, account_id="2000"))
-        reopening.flush_without_the_active_sessions()
-        write(reopening.store, finished("f9"), active("a2", company='é, "x"'))
-    return reopening
+        write(harness.store, *calls, full_record("full"), active("a1"))
+        harness.flush()
+        write(harness.store, finished("f1", SETUP_S + 1, revision=1, account_id="2000"))
+        harness.flush_without_active_snapshot()
+        write(harness.store, finished("f9"), active("a2", company='é, "x"'))
+    return harness
 
 
-def test_the_lines_of_the_documentation_do_what_it_says(
-    held: Reopening, capsys: pytest.CaptureFixture[str]
+def test_the_documented_snippets_print_what_they_should(
+    harness: StoreHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert len(SNIPPETS) == 4
-    names: dict[str, Any] = {}
+    namespace: dict[str, Any] = {}
     printed = []
     for snippet in SNIPPETS:
-        exec(snippet, names)
+        exec(snippet, namespace)
         printed.append(capsys.readouterr().out)
-    names["catalog"].close()
-    # Of the seven records of the first segment one is replaced.
+    namespace["catalog"].close()
+    # One of the seven records of the first segment has a tombstone.
     assert printed[0] == "6 2026-03-29 08:00:00+00:00\n"
     calls = [("1000", 3), ("1001", 2), ("text of account_id", 1)]
     assert re.findall(r"│ (\S.*?\S) +┆ (\d+) ", printed[1]) == [(name, str(count)) for name, count in calls]
     assert printed[2] == f"{calls}\n"
     lines = [f"{NOW_US} 1 ['f1']", f"{NOW_US} 2 ['f9', 'a2']"]
     assert printed[3].splitlines() == lines
-    assert names["batch"]["company"].to_pylist() == [None, 'é, "x"']
+    assert namespace["batch"]["company"].to_pylist() == [None, 'é, "x"']
 
 
 def by_pyarrow(path: Path) -> list[dict[str, Any]]:
@@ -68,7 +76,7 @@ def by_polars(path: Path) -> list[dict[str, Any]]:
 def by_duckdb(path: Path) -> list[dict[str, Any]]:
     segment = pa.ipc.open_file(path).read_all()
     with duckdb.connect() as connection:
-        # As microseconds: for an instant DuckDB wants a package for time zones.
+        # In microseconds, because DuckDB needs a time zone package to return instants.
         times = ", ".join(f"epoch_us({name}::TIMESTAMPTZ) AS {name}" for name in TIMES)
         connection.register("segment", segment)
         rows = connection.execute(f"SELECT * REPLACE ({times}) FROM segment").fetchall()
@@ -78,9 +86,9 @@ def by_duckdb(path: Path) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("rows_of", [by_pyarrow, by_polars, by_duckdb])
 @pytest.mark.parametrize("pattern", ["segments/*/00000001.arrow", "active/*"])
 def test_every_tool_reads_every_value(
-    pattern: str, rows_of: Callable[[Path], list[dict[str, Any]]], held: Reopening
+    pattern: str, rows_of: Callable[[Path], list[dict[str, Any]]], harness: StoreHarness
 ) -> None:
-    (path,) = held.directory.glob(pattern)
+    (path,) = harness.directory.glob(pattern)
     found = {row["session_id"]: row for row in rows_of(path)}
     if pattern == "active/*":
         assert list(found) == ["a1"]
@@ -97,8 +105,8 @@ def test_every_tool_reads_every_value(
     assert [seconds(found[f"f{i}"]["setup_time"]) for i in range(6)] == list(range(SETUP_S, SETUP_S + 6))
 
 
-def test_every_tool_reads_a_batch_of_the_journal(held: Reopening) -> None:
-    (journal,) = held.journal()
+def test_every_tool_reads_a_batch_of_the_journal(harness: StoreHarness) -> None:
+    (journal,) = harness.journal()
     content = journal.read_bytes()
     start = content.rindex(b"\xff\xff\xff\xff", 0, content.rindex(b"setup_time"))
     stream = content[start:]
@@ -120,5 +128,5 @@ def test_every_tool_reads_a_batch_of_the_journal(held: Reopening) -> None:
 
 
 def seconds(instant: datetime | int) -> float:
-    """Since 1970, of a time as a tool gives it."""
+    """Returns seconds since 1970 for a time as either tool returns it."""
     return instant / 1_000_000 if isinstance(instant, int) else instant.astimezone(UTC).timestamp()

@@ -1,4 +1,4 @@
-"""How long records are kept: whole days go, and what is older is rejected until it is kept again."""
+"""Retention: whole UTC days are dropped, and older records are rejected until the limit is raised."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,14 +11,14 @@ from pegcount.store.retention import first_retained_day, oldest_us
 from pegcount.v1 import records_pb2
 
 from store_tests.store_fixtures import (
-    BY_HAND,
     DAY_S,
+    MANUAL_MAINTENANCE,
     SETUP_S,
-    Reopening,
+    StoreHarness,
     active,
     batch,
     finished,
-    names,
+    session_ids,
     write,
 )
 
@@ -29,14 +29,14 @@ NOON_US = TODAY * DAY_US + DAY_US // 2
 
 
 @pytest.fixture
-def held(tmp_path: Path) -> Iterator[Reopening]:
-    """A store with one record of each of the last four days, each sealed."""
-    with Reopening(tmp_path / "store", BY_HAND) as reopening:
-        reopening.now_us = NOON_US
+def harness(tmp_path: Path) -> Iterator[StoreHarness]:
+    """Returns a store with one flushed record for each of the last four days."""
+    with StoreHarness(tmp_path / "store", MANUAL_MAINTENANCE) as harness:
+        harness.now_us = NOON_US
         for age in (3, 2, 1, 0):
-            write(reopening.store, finished(f"{age} days ago", SETUP_S - age * DAY_S))
-        reopening.flush()
-        yield reopening
+            write(harness.store, finished(f"{age} days ago", SETUP_S - age * DAY_S))
+        harness.flush()
+        yield harness
 
 
 @pytest.mark.parametrize(
@@ -49,25 +49,23 @@ def held(tmp_path: Path) -> Iterator[Reopening]:
         (100_000, NOON_US, TODAY - 99_999),
     ],
 )
-def test_days_are_utc_days_with_today_among_them(days: int, now_us: int, expected: int) -> None:
+def test_day_limits_count_utc_days_including_today(days: int, now_us: int, expected: int) -> None:
     assert first_retained_day(Retention(days=days), [], now_us) == expected
     assert oldest_us(Retention(days=days), None, now_us) == max(expected, 0) * DAY_US
 
 
 SEGMENTS = [(7, 10), (5, 10), (7, 10), (6, 30)]
-"""Days with their bytes: 5 has 10, 6 has 30, 7 has 20."""
+"""(day, bytes) of each segment: day 5 has 10 bytes, day 6 has 30, day 7 has 20."""
 
 
 @pytest.mark.parametrize(
     ("bytes_max", "expected"), [(60, None), (59, 6), (50, 6), (49, 7), (20, 7), (19, 7), (0, 7)]
 )
-def test_the_newest_days_that_fit_are_kept_and_the_newest_always(
-    bytes_max: int, expected: int | None
-) -> None:
+def test_byte_limits_retain_the_newest_days_and_at_least_one(bytes_max: int, expected: int | None) -> None:
     assert first_retained_day(Retention(bytes=bytes_max), SEGMENTS, NOON_US) == expected
 
 
-def test_whatever_is_stricter_counts() -> None:
+def test_the_stricter_limit_applies() -> None:
     now_us = 8 * DAY_US
     assert first_retained_day(Retention(days=3, bytes=49), SEGMENTS, now_us) == 7
     assert first_retained_day(Retention(days=1, bytes=60), SEGMENTS, now_us) == 8
@@ -78,213 +76,219 @@ def test_whatever_is_stricter_counts() -> None:
     assert oldest_us(Retention(), None, now_us) == 0
 
 
-def test_a_store_keeps_everything_unless_told(held: Reopening) -> None:
-    assert held.store.retention() == Retention()
-    held.maintain()
-    assert len(names(held.store)) == 4
-    assert write(held.store, finished("first of all", 0)) == (1, 0, 0)
+def test_retention_is_unlimited_by_default(harness: StoreHarness) -> None:
+    assert harness.store.retention() == Retention()
+    harness.maintain()
+    assert len(session_ids(harness.store)) == 4
+    assert write(harness.store, finished("first of all", 0)) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("retention", [Retention(), Retention(days=3), Retention(bytes=5), Retention(2, 7)])
-def test_it_survives_reopening(retention: Retention, held: Reopening) -> None:
-    held.store.set_retention(Retention(9, 9))
-    held.store.set_retention(retention)
-    assert held.store.retention() == retention
-    held.reopen()
-    assert held.store.retention() == retention
+def test_retention_survives_reopening(retention: Retention, harness: StoreHarness) -> None:
+    harness.store.set_retention(Retention(9, 9))
+    harness.store.set_retention(retention)
+    assert harness.store.retention() == retention
+    harness.reopen()
+    assert harness.store.retention() == retention
 
 
-def test_days_that_are_too_old_go_as_a_whole(held: Reopening) -> None:
-    held.store.set_retention(Retention(days=2))
-    held.maintain()
+def test_days_over_the_age_limit_are_dropped(harness: StoreHarness) -> None:
+    harness.store.set_retention(Retention(days=2))
+    harness.maintain()
     for _ in range(2):
-        assert sorted(names(held.store)) == ["0 days ago", "1 days ago"]
-        assert sorted(path.parent.name for path in held.directory.glob("segments/*/*")) == [
+        assert sorted(session_ids(harness.store)) == ["0 days ago", "1 days ago"]
+        assert sorted(path.parent.name for path in harness.directory.glob("segments/*/*")) == [
             "2026-03-28",
             "2026-03-29",
         ]
-        assert held.store.first_day() == TODAY - 1
-        assert held.store.info().records == 2
-        held.reopen()
+        assert harness.store.first_day() == TODAY - 1
+        assert harness.store.info().records == 2
+        harness.reopen()
 
 
-def test_the_day_after_one_more_goes(held: Reopening) -> None:
-    held.store.set_retention(Retention(days=2))
-    held.maintain()
-    held.now_us += DAY_US
-    held.maintain()
-    assert names(held.store) == ["0 days ago"]
-    held.now_us += 10 * DAY_US
-    held.maintain()
-    assert (names(held.store), held.store.info().segments) == ([], 0)
+def test_each_new_day_drops_another(harness: StoreHarness) -> None:
+    harness.store.set_retention(Retention(days=2))
+    harness.maintain()
+    harness.now_us += DAY_US
+    harness.maintain()
+    assert session_ids(harness.store) == ["0 days ago"]
+    harness.now_us += 10 * DAY_US
+    harness.maintain()
+    assert (session_ids(harness.store), harness.store.info().segments) == ([], 0)
 
 
-def bytes_of_day(held: Reopening) -> int:
-    """Bytes of a day with one record; those of other days differ by a few."""
-    return max(path.stat().st_size for path in held.directory.glob("segments/*/*"))
+def bytes_of_day(harness: StoreHarness) -> int:
+    """Returns the size of a segment with one record; those of other days differ by a few bytes."""
+    return max(path.stat().st_size for path in harness.directory.glob("segments/*/*"))
 
 
-def test_days_that_do_not_fit_go_as_a_whole(held: Reopening) -> None:
-    held.store.set_retention(Retention(bytes=2 * bytes_of_day(held)))
-    held.maintain()
+def test_days_over_the_byte_limit_are_dropped(harness: StoreHarness) -> None:
+    harness.store.set_retention(Retention(bytes=2 * bytes_of_day(harness)))
+    harness.maintain()
     for _ in range(2):
-        assert sorted(names(held.store)) == ["0 days ago", "1 days ago"]
-        held.maintain()
-        held.reopen()
+        assert sorted(session_ids(harness.store)) == ["0 days ago", "1 days ago"]
+        harness.maintain()
+        harness.reopen()
 
 
-def test_the_newest_day_stays_whatever_its_size(held: Reopening) -> None:
-    held.store.set_retention(Retention(bytes=1))
-    held.maintain()
-    assert names(held.store) == ["0 days ago"]
+def test_the_newest_day_is_never_dropped_for_its_size(harness: StoreHarness) -> None:
+    harness.store.set_retention(Retention(bytes=1))
+    harness.maintain()
+    assert session_ids(harness.store) == ["0 days ago"]
 
 
-def rejected_of(store: EmbeddedStore, *records: records_pb2.SessionRecord) -> list[tuple[int, int]]:
-    """Index and reason of each record that is rejected."""
+def write_rejected(store: EmbeddedStore, *records: records_pb2.SessionRecord) -> list[tuple[int, int]]:
+    """Returns the index and reason of each rejected record."""
     return [(each.index, each.reason) for each in store.write(batch(*records)).rejected]
 
 
 BEFORE = records_pb2.REJECT_REASON_BEFORE_RETENTION
 
 
-def test_records_before_it_are_rejected_alone(held: Reopening) -> None:
-    held.store.set_retention(Retention(days=2))
+def test_records_before_the_age_limit_are_rejected(harness: StoreHarness) -> None:
+    harness.store.set_retention(Retention(days=2))
     start_s = (TODAY - 1) * DAY_S
     records = [finished("on the edge", start_s), finished("before", start_s - 1), active("a", start_s - 1)]
-    outcome = held.store.write(batch(*records))
+    outcome = harness.store.write(batch(*records))
     assert outcome.accepted == 1
     assert [(each.index, each.reason) for each in outcome.rejected] == [(1, 12), (2, 12)]
     assert BEFORE == 12
     assert all(each.description for each in outcome.rejected)
-    assert not {"before", "a"} & set(names(held.store))
+    assert not {"before", "a"} & set(session_ids(harness.store))
 
 
-def test_records_of_days_that_did_not_fit_are_rejected(held: Reopening) -> None:
-    """They would only be dropped again."""
+def test_records_of_days_dropped_for_size_are_rejected(harness: StoreHarness) -> None:
+    """Retention would only drop them again."""
     old, older = finished("old", SETUP_S - DAY_S), finished("older", SETUP_S - 2 * DAY_S)
-    held.store.set_retention(Retention(bytes=2 * bytes_of_day(held)))
+    harness.store.set_retention(Retention(bytes=2 * bytes_of_day(harness)))
     for _ in range(2):
-        assert rejected_of(held.store, older, old) == [(0, BEFORE)]
-        held.reopen()
+        assert write_rejected(harness.store, older, old) == [(0, BEFORE)]
+        harness.reopen()
 
 
-def test_what_was_dropped_may_come_again_once_it_is_kept(held: Reopening) -> None:
+def test_dropped_records_are_accepted_again_after_raising_the_limit(harness: StoreHarness) -> None:
     for strict in (Retention(days=1), Retention(bytes=1)):
-        held.store.set_retention(strict)
-        held.maintain()
-        assert names(held.store) == ["0 days ago"]
+        harness.store.set_retention(strict)
+        harness.maintain()
+        assert session_ids(harness.store) == ["0 days ago"]
         again = finished("3 days ago", SETUP_S - 3 * DAY_S)
-        assert rejected_of(held.store, again) == [(0, BEFORE)]
-        held.store.set_retention(Retention(days=4))
-        assert write(held.store, again) == (1, 0, 0)
-        held.maintain()
-        held.flush_and_reopen()
-        held.maintain()
-        assert sorted(names(held.store)) == ["0 days ago", "3 days ago"]
+        assert write_rejected(harness.store, again) == [(0, BEFORE)]
+        harness.store.set_retention(Retention(days=4))
+        assert write(harness.store, again) == (1, 0, 0)
+        harness.maintain()
+        harness.flush_and_reopen()
+        harness.maintain()
+        assert sorted(session_ids(harness.store)) == ["0 days ago", "3 days ago"]
 
 
-def write_sessions(held: Reopening) -> None:
-    """Active sessions that were set up three days ago, one of which was heard of today."""
-    held.now_us -= 3 * DAY_US
-    write(held.store, active("abandoned", SETUP_S - 3 * DAY_S), active("long", SETUP_S - 3 * DAY_S))
-    held.now_us += 3 * DAY_US
-    write(held.store, active("long", SETUP_S - 3 * DAY_S, revision=1), active("new"))
+def write_old_active_sessions(harness: StoreHarness) -> None:
+    """Writes active sessions set up three days ago, one of which received an update today."""
+    harness.now_us -= 3 * DAY_US
+    write(harness.store, active("abandoned", SETUP_S - 3 * DAY_S), active("long", SETUP_S - 3 * DAY_S))
+    harness.now_us += 3 * DAY_US
+    write(harness.store, active("long", SETUP_S - 3 * DAY_S, revision=1), active("new"))
 
 
-def still_active(held: Reopening) -> list[str]:
-    return sorted(names(held.store, [Present("end_time", wanted=False)]))
+def still_active(harness: StoreHarness) -> list[str]:
+    return sorted(session_ids(harness.store, [Present("end_time", wanted=False)]))
 
 
-def test_abandoned_sessions_of_old_days_go_and_others_stay(held: Reopening) -> None:
-    write_sessions(held)
-    held.store.set_retention(Retention(days=2))
-    held.maintain()
-    assert still_active(held) == ["long", "new"]
+def test_abandoned_sessions_of_old_days_are_dropped(harness: StoreHarness) -> None:
+    write_old_active_sessions(harness)
+    harness.store.set_retention(Retention(days=2))
+    harness.maintain()
+    assert still_active(harness) == ["long", "new"]
 
 
-def test_abandoned_sessions_that_went_do_not_come_back(held: Reopening) -> None:
-    write_sessions(held)
-    held.store.set_retention(Retention(days=2))
-    held.maintain()
-    held.reopen()
-    held.maintain()
-    assert still_active(held) == ["long", "new"]
+def test_dropped_abandoned_sessions_do_not_return_on_reopening(harness: StoreHarness) -> None:
+    write_old_active_sessions(harness)
+    harness.store.set_retention(Retention(days=2))
+    harness.maintain()
+    harness.reopen()
+    harness.maintain()
+    assert still_active(harness) == ["long", "new"]
 
 
-def test_abandoned_sessions_go_where_their_day_has_no_segment(held: Reopening) -> None:
-    held.store.set_retention(Retention(days=2))
-    held.maintain()
-    held.store.set_retention(Retention())
-    write_sessions(held)
-    held.store.set_retention(Retention(days=2))
-    held.maintain()
-    assert still_active(held) == ["long", "new"]
+def test_abandoned_sessions_of_a_day_without_segments_are_dropped(harness: StoreHarness) -> None:
+    harness.store.set_retention(Retention(days=2))
+    harness.maintain()
+    harness.store.set_retention(Retention())
+    write_old_active_sessions(harness)
+    harness.store.set_retention(Retention(days=2))
+    harness.maintain()
+    assert still_active(harness) == ["long", "new"]
 
 
-def test_days_that_went_do_not_come_back_out_of_the_journal(tmp_path: Path) -> None:
-    with Reopening(tmp_path, replace(BY_HAND, active_copy_row_count=0)) as held:
-        held.now_us = NOON_US
-        write(held.store, finished("old", SETUP_S - 3 * DAY_S), finished("new"), active("a"))
-        held.flush_without_the_active_sessions()
-        held.store.set_retention(Retention(days=2))
-        held.maintain()
-        assert sorted(names(held.store)) == ["a", "new"]
-        held.reopen()
-        held.maintain()
-        assert sorted(names(held.store)) == ["a", "new"]
+def test_dropped_days_do_not_return_from_the_journal(tmp_path: Path) -> None:
+    with StoreHarness(tmp_path, replace(MANUAL_MAINTENANCE, active_copy_row_count=0)) as harness:
+        harness.now_us = NOON_US
+        write(harness.store, finished("old", SETUP_S - 3 * DAY_S), finished("new"), active("a"))
+        harness.flush_without_active_snapshot()
+        harness.store.set_retention(Retention(days=2))
+        harness.maintain()
+        assert sorted(session_ids(harness.store)) == ["a", "new"]
+        harness.reopen()
+        harness.maintain()
+        assert sorted(session_ids(harness.store)) == ["a", "new"]
 
 
-def test_a_session_that_is_still_active_may_end_however_old_it_is(held: Reopening) -> None:
-    """Otherwise it would count as active for ever; no report has room for what it became."""
-    write_sessions(held)
-    held.store.set_retention(Retention(days=2))
+def test_an_active_session_may_end_after_its_day_was_dropped(harness: StoreHarness) -> None:
+    """Otherwise the session would stay active for ever. Its final state lies outside every report."""
+    write_old_active_sessions(harness)
+    harness.store.set_retention(Retention(days=2))
     unknown = finished("unknown", SETUP_S - 3 * DAY_S)
-    assert rejected_of(held.store, finished("long", SETUP_S - 3 * DAY_S), unknown) == [(1, BEFORE)]
-    assert still_active(held) == ["new"]
-    for step in (held.maintain, held.reopen, held.maintain, held.flush_and_reopen, held.maintain):
+    assert write_rejected(harness.store, finished("long", SETUP_S - 3 * DAY_S), unknown) == [(1, BEFORE)]
+    assert still_active(harness) == ["new"]
+    for step in (
+        harness.maintain,
+        harness.reopen,
+        harness.maintain,
+        harness.flush_and_reopen,
+        harness.maintain,
+    ):
         step()
-        assert still_active(held) == ["new"]
-    assert "long" not in names(held.store)
-    assert held.store.info().first_setup_us == (SETUP_S - DAY_S) * US
+        assert still_active(harness) == ["new"]
+    assert "long" not in session_ids(harness.store)
+    assert harness.store.info().first_setup_us == (SETUP_S - DAY_S) * US
 
 
-def test_what_of_old_days_is_in_memory_goes_too(held: Reopening) -> None:
-    write(held.store, finished("unsealed", SETUP_S - 2 * DAY_S), finished("0 days ago again"))
-    held.store.set_retention(Retention(days=2))
-    assert sorted(names(held.store)) == ["0 days ago", "0 days ago again", "1 days ago"]
-    assert held.store.info().records == 3
-    assert held.store.first_day() == TODAY - 1
+def test_old_records_in_memory_are_dropped_too(harness: StoreHarness) -> None:
+    write(harness.store, finished("unsealed", SETUP_S - 2 * DAY_S), finished("0 days ago again"))
+    harness.store.set_retention(Retention(days=2))
+    assert sorted(session_ids(harness.store)) == ["0 days ago", "0 days ago again", "1 days ago"]
+    assert harness.store.info().records == 3
+    assert harness.store.first_day() == TODAY - 1
 
 
-def test_a_crash_while_days_are_dropped_drops_them_later(
-    held: Reopening, monkeypatch: pytest.MonkeyPatch
+def test_days_are_dropped_after_a_crash_during_dropping(
+    harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(held.store._catalog, "commit_segments", crash)
+        patch.setattr(harness.store._catalog, "commit_segments", crash)
         with pytest.raises(CrashError):
-            held.store.set_retention(Retention(days=2))
-    assert len(names(held.store)) == 4
-    held.reopen()
-    assert held.store.retention() == Retention(days=2)
-    assert sorted(names(held.store)) == ["0 days ago", "1 days ago"]
-    assert len(list(held.directory.glob("segments/*/*"))) == 2
+            harness.store.set_retention(Retention(days=2))
+    assert len(session_ids(harness.store)) == 4
+    harness.reopen()
+    assert harness.store.retention() == Retention(days=2)
+    assert sorted(session_ids(harness.store)) == ["0 days ago", "1 days ago"]
+    assert len(list(harness.directory.glob("segments/*/*"))) == 2
 
 
-def test_files_that_a_crash_left_of_dropped_days_go_as_the_store_opens(
-    held: Reopening, monkeypatch: pytest.MonkeyPatch
+def test_files_of_dropped_days_are_removed_on_opening_after_a_crash(
+    harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr("pegcount.store.files.remove", crash)
         with pytest.raises(CrashError):
-            held.store.set_retention(Retention(days=2))
+            harness.store.set_retention(Retention(days=2))
     for _ in range(2):
-        assert sorted(names(held.store)) == ["0 days ago", "1 days ago"]
-        held.reopen()
-    assert len(list(held.directory.glob("segments/*/*"))) == 2
+        assert sorted(session_ids(harness.store)) == ["0 days ago", "1 days ago"]
+        harness.reopen()
+    assert len(list(harness.directory.glob("segments/*/*"))) == 2
 
 
 class CrashError(Exception):
-    """Stands for the end of the process."""
+    """Simulates the death of the process."""
 
 
 def crash(*_: object, **__: object) -> None:

@@ -1,4 +1,4 @@
-"""Sealed segments as any reader of Arrow files sees them."""
+"""The Arrow schema, row order and values of flushed segments."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -10,9 +10,18 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount.model import OneOf
 from pegcount.v1 import records_pb2
 
-from store_tests.store_fixtures import BY_HAND, DAY_S, SETUP_S, Reopening, active, finished, names, write
+from store_tests.store_fixtures import (
+    DAY_S,
+    MANUAL_MAINTENANCE,
+    SETUP_S,
+    StoreHarness,
+    active,
+    finished,
+    session_ids,
+    write,
+)
 
-OUR_OWN = {
+DERIVED_COLUMNS = {
     "received_time": pa.timestamp("us", tz="UTC"),
     "versions": pa.null(),
     "sorted_key_hash": pa.uint64(),
@@ -21,14 +30,14 @@ OUR_OWN = {
     "setup_minute": pa.uint16(),
     "talk_ms": pa.int32(),
 }
-"""Columns besides the fields of the record, versions where no record has any."""
+"""Columns beyond the fields of the record. `versions` has the null type when no record has several."""
 INSTANT = pa.timestamp("us", tz="UTC")
-CATEGORY = pa.dictionary(pa.uint8(), pa.utf8())
-FULL_TEXTS = {
+DICTIONARY_ENCODED = pa.dictionary(pa.uint8(), pa.utf8())
+PLAIN_TEXTS = {
     "session_id",
     *(f"{leg}_{name}_id" for leg in ("orig", "term") for name in ("leg", "src_party", "dst_party")),
 }
-"""Texts that differ from record to record; all others are categories."""
+"""Plain text columns, whose values differ between records; all other texts are dictionary-encoded."""
 
 
 def read(path: Path) -> pa.Table:
@@ -38,7 +47,7 @@ def read(path: Path) -> pa.Table:
 
 
 def full_record(session_id: str) -> records_pb2.SessionRecord:
-    """A record with a value in every field, and none of them like another."""
+    """Builds a record with a distinct value in every field."""
     record = finished(
         session_id, revision=3, kind=1, event=3, is_last_attempt=False, customer_price="-0.0125"
     )
@@ -49,22 +58,22 @@ def full_record(session_id: str) -> records_pb2.SessionRecord:
     return record
 
 
-def test_fields_come_in_the_order_of_the_contract_with_plain_types(tmp_path: Path) -> None:
-    unended = full_record("a1")
-    unended.event = records_pb2.SESSION_EVENT_START
-    unended.ClearField("end_time")
-    with Reopening(tmp_path, BY_HAND) as held:
-        write(held.store, full_record("f1"), unended)
-        held.flush()
+def test_columns_follow_the_order_of_the_proto_fields(tmp_path: Path) -> None:
+    without_end = full_record("a1")
+    without_end.event = records_pb2.SESSION_EVENT_START
+    without_end.ClearField("end_time")
+    with StoreHarness(tmp_path, MANUAL_MAINTENANCE) as harness:
+        write(harness.store, full_record("f1"), without_end)
+        harness.flush()
     for path in (*tmp_path.glob("segments/*/*"), *tmp_path.glob("active/*")):
         schema = read(path).schema
         fields = records_pb2.SessionRecord.DESCRIPTOR.fields
-        assert schema.names == [*(field.name for field in fields), *OUR_OWN]
+        assert schema.names == [*(field.name for field in fields), *DERIVED_COLUMNS]
         types = {field.name: arrow_type(field.name, field.type == field.TYPE_STRING) for field in fields}
         if path.parent.name == "active":
             types["end_time"] = pa.null()
         assert {name: schema.field(name).type for name in types} == types
-        assert {name: schema.field(name).type for name in OUR_OWN} == OUR_OWN
+        assert {name: schema.field(name).type for name in DERIVED_COLUMNS} == DERIVED_COLUMNS
 
 
 def arrow_type(name: str, is_text: bool) -> pa.DataType:
@@ -74,7 +83,7 @@ def arrow_type(name: str, is_text: bool) -> pa.DataType:
         return pa.int32()
     if not is_text:
         return pa.int8()
-    return pa.utf8() if name in FULL_TEXTS else CATEGORY
+    return pa.utf8() if name in PLAIN_TEXTS else DICTIONARY_ENCODED
 
 
 @pytest.mark.parametrize(
@@ -90,30 +99,30 @@ def arrow_type(name: str, is_text: bool) -> pa.DataType:
         ([-(2**15)], pa.int32()),
         ([2**31 - 1, -(2**31) + 1], pa.int32()),
         ([2**31], pa.int64()),
-        # It stands for nothing where numbers are narrow.
+        # The least 32-bit integer is reserved for absent values.
         ([-(2**31), 0], pa.int64()),
         ([2**63 - 1, -(2**63) + 1, None], pa.int64()),
     ],
 )
-def test_numbers_are_as_narrow_as_they_go(
+def test_integers_have_the_narrowest_type(
     numbers: list[int | None], wanted: pa.DataType, tmp_path: Path
 ) -> None:
-    with Reopening(tmp_path, BY_HAND) as held:
-        write(held.store, *(finished(f"f{i}", SETUP_S + i, tenant_id=n) for i, n in enumerate(numbers)))
-        held.flush()
-        column = read(held.segment())["tenant_id"]
-        held.reopen()
+    with StoreHarness(tmp_path, MANUAL_MAINTENANCE) as harness:
+        write(harness.store, *(finished(f"f{i}", SETUP_S + i, tenant_id=n) for i, n in enumerate(numbers)))
+        harness.flush()
+        column = read(harness.segment())["tenant_id"]
+        harness.reopen()
         present = [number for number in numbers if number is not None]
-        assert len(names(held.store, [OneOf("tenant_id", tuple(present))])) == len(present)
+        assert len(session_ids(harness.store, [OneOf("tenant_id", tuple(present))])) == len(present)
     assert (column.type, column.to_pylist()) == (wanted, numbers)
 
 
 def test_values_and_nulls(tmp_path: Path) -> None:
     full, bare = full_record("full"), records_pb2.SessionRecord(session_id="bare")
     bare.setup_time.seconds = bare.end_time.seconds = SETUP_S - 1
-    with Reopening(tmp_path, BY_HAND) as held:
-        write(held.store, full, bare)
-        held.flush()
+    with StoreHarness(tmp_path, MANUAL_MAINTENANCE) as harness:
+        write(harness.store, full, bare)
+        harness.flush()
     of_full, of_bare = read(tmp_path / "segments/2026-03-29/00000001.arrow").to_pylist()
     for field in full.DESCRIPTOR.fields:
         assert (of_bare[field.name] is not None) == bare.HasField(field.name), field.name
@@ -128,74 +137,74 @@ def test_values_and_nulls(tmp_path: Path) -> None:
     assert of_bare["received_time"] == of_full["received_time"]
 
 
-def test_rows_of_an_account_lie_together_and_ascend_by_setup_time(tmp_path: Path) -> None:
+def test_rows_are_sorted_by_account_then_setup_time(tmp_path: Path) -> None:
     accounts = ["20", "100", "", "20", "100", "3"]
-    with Reopening(tmp_path, BY_HAND) as held:
+    with StoreHarness(tmp_path, MANUAL_MAINTENANCE) as harness:
         rows = [finished(f"f{i}", SETUP_S - i, account_id=account) for i, account in enumerate(accounts)]
-        write(held.store, *rows)
-        held.flush()
-    table = read(held.segment())
+        write(harness.store, *rows)
+        harness.flush()
+    table = read(harness.segment())
     assert table["session_id"].to_pylist() == ["f4", "f1", "f3", "f0", "f5", "f2"], "absent is last"
 
 
-def test_what_reports_ask_of_every_row(tmp_path: Path) -> None:
+def test_setup_minute_and_call_duration_columns(tmp_path: Path) -> None:
     day_s = SETUP_S // DAY_S * DAY_S
     rows = [
         finished("a", day_s),
         active("b", day_s + DAY_S - 1, end_time=Timestamp(seconds=day_s + DAY_S)),
         finished("c", day_s + 60, end_time=Timestamp(seconds=day_s + 70, nanos=1_999_000)),
     ]
-    with Reopening(tmp_path, BY_HAND) as held:
-        write(held.store, *rows)
-        held.flush()
+    with StoreHarness(tmp_path, MANUAL_MAINTENANCE) as harness:
+        write(harness.store, *rows)
+        harness.flush()
         found = {
             row["session_id"]: (row["setup_minute"], row["talk_ms"])
-            for row in read(held.segment()).to_pylist()
+            for row in read(harness.segment()).to_pylist()
         }
         assert found == {"a": (0, 60_000), "b": (1_439, -1), "c": (1, 1)}
-        write(held.store, finished("d", day_s, end_time=Timestamp(seconds=day_s + 30 * DAY_S)))
-        held.flush()
-        assert read(held.segment())["talk_ms"].to_pylist() == [None], "it would not fit 32 bits"
+        write(harness.store, finished("d", day_s, end_time=Timestamp(seconds=day_s + 30 * DAY_S)))
+        harness.flush()
+        assert read(harness.segment())["talk_ms"].to_pylist() == [None], "it would not fit 32 bits"
 
 
-def test_rows_ascend_by_setup_time_in_one_file_per_utc_day(tmp_path: Path) -> None:
+def test_each_utc_day_has_its_own_file_sorted_by_setup_time(tmp_path: Path) -> None:
     setups = [SETUP_S + 5, SETUP_S, SETUP_S + DAY_S, SETUP_S + 3, SETUP_S - DAY_S, SETUP_S]
-    with Reopening(tmp_path, BY_HAND) as held:
-        write(held.store, *(finished(f"f{i}", setup_s) for i, setup_s in enumerate(setups)))
-        held.flush()
+    with StoreHarness(tmp_path, MANUAL_MAINTENANCE) as harness:
+        write(harness.store, *(finished(f"f{i}", setup_s) for i, setup_s in enumerate(setups)))
+        harness.flush()
     found = {path.parent.name: read(path)["session_id"].to_pylist() for path in tmp_path.glob("segments/*/*")}
     assert found == {"2026-03-28": ["f4"], "2026-03-29": ["f1", "f5", "f3", "f0"], "2026-03-30": ["f2"]}
 
 
-def test_a_category_lists_each_text_once(tmp_path: Path) -> None:
+def test_a_dictionary_has_each_text_once(tmp_path: Path) -> None:
     folders = ["sales", "support", "", "sales", "support"]
-    with Reopening(tmp_path, BY_HAND) as held:
-        write(held.store, active("a1", folder="of an active session"))
-        write(held.store, *(finished(f"f{i}", SETUP_S + i, folder=name) for i, name in enumerate(folders)))
-        held.flush()
+    with StoreHarness(tmp_path, MANUAL_MAINTENANCE) as harness:
+        write(harness.store, active("a1", folder="of an active session"))
+        write(harness.store, *(finished(f"f{i}", SETUP_S + i, folder=name) for i, name in enumerate(folders)))
+        harness.flush()
     column = read(tmp_path / "segments/2026-03-29/00000001.arrow")["folder"].combine_chunks()
     assert column.dictionary.to_pylist() == ["sales", "support", ""], "the last stands beneath nulls"
     assert column.to_pylist() == ["sales", "support", None, "sales", "support"]
 
 
-def test_keys_lead_to_their_rows(tmp_path: Path) -> None:
-    with Reopening(tmp_path, BY_HAND) as held:
-        write(held.store, *(finished(f"f{i}", SETUP_S - i % 7) for i in range(100)))
-        held.flush()
+def test_key_hashes_are_sorted_and_lead_to_rows(tmp_path: Path) -> None:
+    with StoreHarness(tmp_path, MANUAL_MAINTENANCE) as harness:
+        write(harness.store, *(finished(f"f{i}", SETUP_S - i % 7) for i in range(100)))
+        harness.flush()
     table = read(tmp_path / "segments/2026-03-29/00000001.arrow")
     hashes = table["sorted_key_hash"].to_pylist()
     assert hashes == sorted(hashes)
     assert sorted(table["row_of_key"].to_pylist()) == list(range(100))
 
 
-@pytest.mark.parametrize("sealed_first", [True, False])
-def test_versions_of_a_record_are_kept_with_it(sealed_first: bool, tmp_path: Path) -> None:
-    with Reopening(tmp_path, BY_HAND) as held:
-        write(held.store, finished("f1", agent_id="7"))
-        if sealed_first:
-            held.flush()
-        write(held.store, finished("f1", revision=1, folder="x"))
-        held.flush()
+@pytest.mark.parametrize("flushed_first", [True, False])
+def test_the_versions_column_has_the_layers_of_a_record(flushed_first: bool, tmp_path: Path) -> None:
+    with StoreHarness(tmp_path, MANUAL_MAINTENANCE) as harness:
+        write(harness.store, finished("f1", agent_id="7"))
+        if flushed_first:
+            harness.flush()
+        write(harness.store, finished("f1", revision=1, folder="x"))
+        harness.flush()
     (row,) = read(max(tmp_path.glob("segments/2026-03-29/*"))).to_pylist()
     assert (row["agent_id"], row["folder"], row["revision"]) == ("7", "x", 1)
     assert row["versions"]

@@ -1,4 +1,4 @@
-"""A process that writes batches into a data directory until it is killed, and tells which are acknowledged.
+"""Writes batches into a data directory until it is killed, and prints the number of each acknowledged one.
 
 python writer.py DIRECTORY FIRST_BATCH SEED
 """
@@ -13,7 +13,7 @@ from pegcount.store import EmbeddedStore
 from pegcount.v1 import records_pb2
 
 ROWS_PER_BATCH = 40
-# So that it often seals, with the active sessions and without, or merges what it sealed.
+# Limits so low that the store flushes often, with and without an active snapshot, and compacts.
 CONFIG = Config(
     seal_row_count=100, active_copy_row_count=7, journal_bytes_max=70_000, maintenance_seconds=0.002
 )
@@ -21,17 +21,18 @@ _SETUP_S = 1_774_771_200
 
 
 def batch(number: int, seed: int) -> records_pb2.WriteRecordsRequest:
-    """Batch `number` of a seed: new calls on two days, and the ends of calls that the batch before began."""
+    """Builds batch `number` of a seed: new calls on two days, and the ends of active calls of the batch
+    before."""
     chance = random.Random(f"{seed}/{number}")
     records = [_record(f"{number}/{i}", chance) for i in range(ROWS_PER_BATCH)]
     if number > 0:
-        before = batch_ids_active(number - 1, seed)
+        before = active_calls_of(number - 1, seed)
         records += [_end(session_id, setup_s) for session_id, setup_s in before]
     return records_pb2.WriteRecordsRequest(records=records)
 
 
-def batch_ids_active(number: int, seed: int) -> list[tuple[str, int]]:
-    """Calls that batch `number` leaves active, with their setup time."""
+def active_calls_of(number: int, seed: int) -> list[tuple[str, int]]:
+    """Returns (session id, setup time in Unix seconds) of each call that batch `number` leaves active."""
     chance = random.Random(f"{seed}/{number}")
     records = [_record(f"{number}/{i}", chance) for i in range(ROWS_PER_BATCH)]
     return [(r.session_id, r.setup_time.seconds) for r in records if not r.HasField("end_time")]
@@ -55,7 +56,7 @@ def _end(session_id: str, setup_s: int) -> records_pb2.SessionRecord:
 
 
 def main(directory: str, first: str, seed: str) -> None:
-    """Writes batches from `first` on, and prints the number of each once it is acknowledged."""
+    """Writes batches from `first` on and prints the number of each after its acknowledgement."""
     store = EmbeddedStore(Path(directory), CONFIG, create=True)
     print("open", flush=True)
     for number in range(int(first), sys.maxsize):
