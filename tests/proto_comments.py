@@ -1,4 +1,4 @@
-"""What the comments of the proto files say; other tests hold the service to it."""
+"""Reads the comments of the proto files, so that tests can compare them with the behaviour."""
 
 import re
 from importlib.resources import files
@@ -6,19 +6,19 @@ from typing import Any
 
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
-# Numbers of fields of descriptor.proto, of which the path to an element is made.
+# Field numbers in descriptor.proto, from which the source path of an element is built.
 _ENUM_OF_FILE, _VALUE_OF_ENUM = 5, 2
 
 
 def proto_files() -> list[FileDescriptorProto]:
-    """The files of the contract, with their comments."""
+    """Returns the descriptors of Pegcount's proto files, with source comments."""
     content = files("pegcount.v1").joinpath("descriptors.binpb").read_bytes()
     described = FileDescriptorSet.FromString(content).file
     return [file for file in described if file.name.startswith("pegcount/")]
 
 
 def enum_comments() -> dict[str, str]:
-    """The comment of each enum value of the contract, in one line, by the value's name."""
+    """Returns the comment of each enum value by the value's name, joined into one line."""
     comments = {}
     for file in proto_files():
         by_path = {tuple(place.path): place.leading_comments for place in file.source_code_info.location}
@@ -30,11 +30,11 @@ def enum_comments() -> dict[str, str]:
 
 
 def metadata_names(reason: str) -> set[str]:
-    """Keys of the metadata that the contract promises for an `ErrorReason`, given without its prefix."""
+    """Returns the metadata keys that the comment of an `ErrorReason` (given without prefix) promises."""
     comment = enum_comments()[f"ERROR_REASON_{reason}"]
     return set(re.findall(r"`(\w+)`", comment.partition("Metadata: ")[2]))
 
 
 def names_of(enum: Any, prefix: str) -> list[str]:
-    """Names of an enum's values but the unspecified one, without their prefix."""
+    """Returns the names of an enum without the prefix and without the unspecified value."""
     return [name.removeprefix(prefix) for name, number in enum.items() if number]

@@ -1,4 +1,4 @@
-"""A whole service in this process: store, server on a free port, and stubs to call it."""
+"""Runs a whole service in this process: the store, the server on a free port, and client stubs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ from pegcount.store import EmbeddedStore
 from pegcount.v1 import admin_pb2_grpc, records_pb2, records_pb2_grpc, reports_pb2_grpc
 
 NOW_US = 1_774_872_000_000_000
-"""2026-03-30T12:00:00Z, unless a test says otherwise."""
+"""2026-03-30T12:00:00Z, the default time of the test clock."""
 
 
 @dataclass
 class Service:
-    """A running service whose clock stands at `now_us`; leaving its block ends it."""
+    """A running service with a settable clock (`now_us`); closes at the end of the `with` block."""
 
     directory: Path
     config: Config = field(default_factory=Config)
@@ -40,7 +40,7 @@ class Service:
         return self.store.write(records_pb2.WriteRecordsRequest(records=records).SerializeToString())
 
     def stop(self) -> None:
-        """Ends the server alone, gracefully."""
+        """Stops the server gracefully; the store stays open."""
         self._running.stop()
 
     def close(self) -> None:

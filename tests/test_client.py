@@ -1,4 +1,4 @@
-"""Writing through the client: what is sent again, how often, and what is not."""
+"""`RecordWriter`: pipelining, retries of overloaded calls, and errors that it does not retry."""
 
 import time
 from collections.abc import Iterator
@@ -28,32 +28,32 @@ def writer(service: Service) -> Iterator[RecordWriter]:
         yield opened
 
 
-def fail(
+def fail_submissions(
     service: Service, monkeypatch: pytest.MonkeyPatch, error: errors.PegcountError, calls: range
 ) -> list[bytes]:
-    """Lets some of the submissions fail, counted from 0; what was submitted."""
-    submit, seen = service.store.submit, list[bytes]()
+    """Makes the submissions whose numbers (from 0) are in `calls` fail; returns all submitted messages."""
+    submit, submitted = service.store.submit, list[bytes]()
 
     def submit_or_fail(message: bytes) -> PendingWrite:
-        seen.append(message)
-        if len(seen) - 1 in calls:
+        submitted.append(message)
+        if len(submitted) - 1 in calls:
             raise error
         return submit(message)
 
     monkeypatch.setattr(service.store, "submit", submit_or_fail)
-    return seen
+    return submitted
 
 
-def test_batches_are_on_their_way_before_the_first_is_waited_for(writer: RecordWriter) -> None:
+def test_batches_are_pipelined(writer: RecordWriter) -> None:
     sent = [writer.submit(batch(f"b{i}", f"s{i}", "")) for i in range(5)]
     outcomes = [pending.wait() for pending in sent]
     assert [(o.batch_id, o.accepted) for o in outcomes] == [(f"b{i}", 1) for i in range(5)]
     assert [[row.index for row in outcome.rejected] for outcome in outcomes] == [[1]] * 5
     assert outcomes[0].rejected[0].description
-    assert sent[0].wait() is outcomes[0], "an answer is kept"
+    assert sent[0].wait() is outcomes[0], "the outcome is cached"
 
 
-def test_waiting_for_the_last_waits_for_those_before_it(writer: RecordWriter) -> None:
+def test_waiting_for_the_last_batch_waits_for_earlier_ones(writer: RecordWriter) -> None:
     first, last = writer.submit(batch("b0", "s0")), writer.submit(batch("b1", "s1"))
     assert (last.wait().batch_id, first.wait().batch_id) == ("b1", "b0")
 
@@ -61,22 +61,22 @@ def test_waiting_for_the_last_waits_for_those_before_it(writer: RecordWriter) ->
 OVERLOADED = errors.OverloadedError("too many bytes", 0.05)
 
 
-def test_what_an_overloaded_server_did_not_take_is_sent_again_in_order(
+def test_batches_refused_for_overload_are_resent_in_order(
     service: Service, writer: RecordWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = fail(service, monkeypatch, OVERLOADED, range(1, 4))
-    began = time.monotonic()
+    submitted = fail_submissions(service, monkeypatch, OVERLOADED, range(1, 4))
+    start_time = time.monotonic()
     sent = [writer.submit(batch(f"b{i}", f"s{i}")) for i in range(4)]
     assert [pending.wait().batch_id for pending in sent] == ["b0", "b1", "b2", "b3"]
-    assert time.monotonic() - began > 2 * 0.05, "the server says when to come again"
-    # Once more by the server itself, as the batch before may have made room.
-    assert seen == [batch(f"b{i}", f"s{i}") for i in (0, 1, 1, 1, 1, 2, 3)]
+    assert time.monotonic() - start_time > 2 * 0.05, "the client waits for the RetryInfo delay"
+    # One repetition comes from the server, which tries again once an earlier batch has made room.
+    assert submitted == [batch(f"b{i}", f"s{i}") for i in (0, 1, 1, 1, 1, 2, 3)]
 
 
-def test_tries_are_bounded_and_counted_anew_after_an_answer(
+def test_retries_are_bounded_and_counted_afresh_after_each_answer(
     service: Service, writer: RecordWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fail(service, monkeypatch, errors.OverloadedError("m", 0.0), range(1, 1_000))
+    fail_submissions(service, monkeypatch, errors.OverloadedError("m", 0.0), range(1, 1_000))
     sent = [writer.submit(batch(None, f"s{i}")) for i in range(2)]
     assert sent[0].wait().accepted == 1
     with pytest.raises(grpc.RpcError) as raised:
@@ -94,20 +94,20 @@ def test_tries_are_bounded_and_counted_anew_after_an_answer(
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_what_a_server_refuses_for_good_is_not_sent_again(
+def test_permanent_refusals_are_not_retried(
     error: errors.PegcountError, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = fail(service, monkeypatch, error, range(1))
+    submitted = fail_submissions(service, monkeypatch, error, range(1))
     with (
         pytest.raises(CallError, match=str(error)),
         Client(service.address) as client,
         client.record_writer(QUICK) as writer,
     ):
         writer.submit(batch(None, "s0")).wait()
-    assert len(seen) == 1
+    assert len(submitted) == 1
 
 
-def test_a_message_that_no_server_takes_is_not_sent_again(tmp_path: Path) -> None:
+def test_an_oversized_message_is_not_retried(tmp_path: Path) -> None:
     with (
         Service(tmp_path, Config(request_bytes_max=10)) as service,
         pytest.raises(CallError, match="RESOURCE_EXHAUSTED"),
@@ -117,7 +117,7 @@ def test_a_message_that_no_server_takes_is_not_sent_again(tmp_path: Path) -> Non
         writer.submit(batch(None, "s0")).wait()
 
 
-def test_a_server_that_is_not_there_is_told_in_the_end() -> None:
+def test_an_unreachable_server_is_reported() -> None:
     with (
         pytest.raises(CallError, match="no server answers"),
         Client("127.0.0.1:1") as client,
@@ -126,7 +126,7 @@ def test_a_server_that_is_not_there_is_told_in_the_end() -> None:
         writer.submit(batch(None, "s0")).wait()
 
 
-def test_waits_double_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retry_delays_double_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
     monkeypatch.setattr("pegcount.client.time.sleep", waits.append)
     monkeypatch.setattr("pegcount.client.random.uniform", lambda _, high: high)

@@ -1,4 +1,4 @@
-"""The commands as a person types them."""
+"""The command line, run in processes of its own."""
 
 import csv
 import os
@@ -40,8 +40,8 @@ def options_of(format_name: str) -> tuple[str, ...]:
     return ("--format", format_name, "--source", "test", "--time-zone", "Europe/Berlin")
 
 
-def figures(output: str) -> dict[str, int]:
-    """The counts of the first file that an import tells of."""
+def printed_counts(output: str) -> dict[str, int]:
+    """Parses the counts that an import prints for its first file."""
     first_line, _, _ = output.partition("\n")
     counts = re.findall(r"(\d[\d,]*) ([a-z]+)", first_line)
     return {name: int(number.replace(",", "")) for number, name in counts}
@@ -62,29 +62,29 @@ def serving(data: Path, listen: str = "127.0.0.1:0") -> Iterator[tuple[str, "sub
 
 
 @pytest.mark.parametrize(("format_name", "sample"), IMPORTS)
-def test_every_format_is_imported_once_and_never_twice(format_name: str, sample: str, tmp_path: Path) -> None:
+def test_importing_a_file_twice_adds_no_records(format_name: str, sample: str, tmp_path: Path) -> None:
     first = import_into(tmp_path / "data", format_name, SAMPLES / sample)
     assert first.returncode == 0, first.stderr
-    counts = figures(first.stdout)
+    counts = printed_counts(first.stdout)
     assert counts["rows"] == counts["accepted"] + counts["duplicates"] + counts["skipped"] > 0
-    again = figures(import_into(tmp_path / "data", format_name, SAMPLES / sample).stdout)
-    assert (again["accepted"], again["replaced"]) == (0, 0)
-    assert again["duplicates"] == counts["accepted"] + counts["duplicates"]
+    second_counts = printed_counts(import_into(tmp_path / "data", format_name, SAMPLES / sample).stdout)
+    assert (second_counts["accepted"], second_counts["replaced"]) == (0, 0)
+    assert second_counts["duplicates"] == counts["accepted"] + counts["duplicates"]
 
 
-def test_a_damaged_line_costs_that_line_and_the_exit_status(tmp_path: Path) -> None:
+def test_a_damaged_line_is_rejected_and_sets_the_exit_status(tmp_path: Path) -> None:
     lines = (SAMPLES / "yeti.csv").read_text().splitlines()
     damaged = tmp_path / "damaged.csv"
     damaged.write_text("\n".join([*lines[:3], '"never closed', *lines[3:]]) + "\n")
-    done = import_into(tmp_path / "data", "yeti-csv", damaged)
-    assert done.returncode == 1
-    assert figures(done.stdout)["accepted"] == len(lines) - 1
+    process = import_into(tmp_path / "data", "yeti-csv", damaged)
+    assert process.returncode == 1
+    assert printed_counts(process.stdout)["accepted"] == len(lines) - 1
     with (tmp_path / "rejects.csv").open(newline="") as rejects:
         (row,) = csv.DictReader(rejects)
     assert (row["line"], row["text"]) == ("4", '"never closed')
 
 
-def test_an_import_that_was_killed_counts_nothing_twice_when_run_again(tmp_path: Path) -> None:
+def test_a_killed_import_can_be_repeated(tmp_path: Path) -> None:
     header = "session_id,setup_time,end_time,account_id"
     rows = (f"s{i},2026-03-01T00:00:{i % 60:02}Z,2026-03-01T00:01:00Z,1001" for i in range(200_000))
     file = tmp_path / "many.csv"
@@ -95,7 +95,7 @@ def test_an_import_that_was_killed_counts_nothing_twice_when_run_again(tmp_path:
         _wait_until_journal_grows(tmp_path / "data")
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
-    counts = figures(import_into(tmp_path / "data", "pegcount-csv", file).stdout)
+    counts = printed_counts(import_into(tmp_path / "data", "pegcount-csv", file).stdout)
     assert counts["accepted"] + counts["duplicates"] == counts["rows"] == 200_000
     assert counts["duplicates"] > 0
     with serving(tmp_path / "data") as (address, _):
@@ -132,45 +132,43 @@ def _wait_until_journal_grows(data: Path) -> None:
         (("report", "usage", "--from", "2026-03-01", "--granularity", "EON"), "'EON' is not one of MINUTE"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_sentence(
-    arguments: tuple[str, ...], sentence: str, tmp_path: Path
-) -> None:
-    done = pegcount(*arguments, cwd=tmp_path)
-    assert done.returncode == 2
-    assert sentence in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_errors_are_reported_in_one_line(arguments: tuple[str, ...], sentence: str, tmp_path: Path) -> None:
+    process = pegcount(*arguments, cwd=tmp_path)
+    assert process.returncode == 2
+    assert sentence in process.stderr
+    assert len(process.stderr.splitlines()) == 1
 
 
-def test_the_four_reports_and_the_deck_over_a_served_directory(tmp_path: Path) -> None:
+def test_reports_and_code_decks_over_a_served_directory(tmp_path: Path) -> None:
     data = tmp_path / "data"
     assert import_into(data, "pegcount-csv", SAMPLES / "pegcount.csv").returncode == 0
     with serving(data) as (address, _):
 
-        def ask(*arguments: str | Path) -> str:
-            done = pegcount(*arguments, "--server", address)
-            assert done.returncode == 0, done.stderr
-            return done.stdout
+        def run_command(*arguments: str | Path) -> str:
+            process = pegcount(*arguments, "--server", address)
+            assert process.returncode == 0, process.stderr
+            return process.stdout
 
-        assert "8 entries" in ask("deck", "import", "--id", "1", SAMPLES / "deck.csv")
-        assert "code deck 1: 8 entries" in ask("deck", "list")
-        assert "sessions 12" in ask(
+        assert "8 entries" in run_command("deck", "import", "--id", "1", SAMPLES / "deck.csv")
+        assert "code deck 1: 8 entries" in run_command("deck", "list")
+        assert "sessions 12" in run_command(
             "report", "usage", "--from", "2026-03-28", "--to", "2026-03-31", "--sma-period", "2"
         )
-        assert "total" in ask(
+        assert "total" in run_command(
             "report", "active", "orig_clients_name", "quantity", "--rollup", "--code-deck", "1"
         )
-        assert "billing" in ask(
+        assert "billing" in run_command(
             "report", "folders", "acme", "support", "--from", "2026-03-28", "--to", "2026-03-30"
         )
-        assert "total_calls 18" in ask(
+        assert "total_calls 18" in run_command(
             "report", "quality", "1001", "--from", "2026-03-30", "--to", "2026-03-31"
         )
-        assert "records: 65" in ask("info")
-        refused = import_into(data, "pegcount-csv", SAMPLES / "pegcount.csv")
-        assert (refused.returncode, "is in use by process" in refused.stderr) == (2, True)
+        assert "records: 65" in run_command("info")
+        refused_import = import_into(data, "pegcount-csv", SAMPLES / "pegcount.csv")
+        assert (refused_import.returncode, "is in use by process" in refused_import.stderr) == (2, True)
 
 
-def test_sigterm_ends_a_server_and_frees_its_directory(tmp_path: Path) -> None:
+def test_sigterm_ends_a_server_and_releases_its_directory(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for _ in range(2):
         with serving(tmp_path / "data") as (_, process):

@@ -1,4 +1,4 @@
-"""`pegcount backup`, `check` and `retention` as a person types them."""
+"""`pegcount backup`, `check` and `retention`, run in processes of their own."""
 
 import re
 from pathlib import Path
@@ -14,58 +14,58 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def counts(output: str) -> dict[str, str]:
-    """The table that `check` prints."""
+def printed_counts(output: str) -> dict[str, str]:
+    """Parses the table that `check` prints."""
     return dict(re.findall(r"([a-z_]+) *│ *([a-z0-9,]+) *│", output))
 
 
-def test_a_backup_of_a_served_directory_is_served_in_its_place(data: Path, tmp_path: Path) -> None:
+def test_a_backup_of_a_served_directory_can_be_served(data: Path, tmp_path: Path) -> None:
     with serving(data) as (address, _):
-        over = import_over(address, "yeti-csv", SAMPLES / "yeti.csv", cwd=tmp_path)
-        assert over.returncode == 0
-        done = pegcount("backup", "--data", data, tmp_path / "backup")
-        assert (done.returncode, done.stderr) == (0, "")
+        server_import = import_over(address, "yeti-csv", SAMPLES / "yeti.csv", cwd=tmp_path)
+        assert server_import.returncode == 0
+        result = pegcount("backup", "--data", data, tmp_path / "backup")
+        assert (result.returncode, result.stderr) == (0, "")
         records = re.search("records: .*", pegcount("info", "--server", address).stdout)
     files = [path for path in (tmp_path / "backup").rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
-    assert done.stdout == f"{tmp_path / 'backup'}: {len(files):,} files, {size:,} bytes\n"
+    assert result.stdout == f"{tmp_path / 'backup'}: {len(files):,} files, {size:,} bytes\n"
     with serving(tmp_path / "backup") as (address, _):
         assert records is not None
         assert records[0] in pegcount("info", "--server", address).stdout
 
 
-def test_a_backup_over_something_is_refused(data: Path, tmp_path: Path) -> None:
-    done = pegcount("backup", "--data", data, tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"pegcount: {tmp_path} is there already and not an empty directory\n"
+def test_a_backup_into_an_occupied_directory_is_refused(data: Path, tmp_path: Path) -> None:
+    result = pegcount("backup", "--data", data, tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"pegcount: {tmp_path} is there already and not an empty directory\n"
 
 
-def test_a_good_directory_is_counted(data: Path) -> None:
-    done = pegcount("check", "--data", data)
-    assert (done.returncode, done.stderr) == (0, "")
-    found = counts(done.stdout)
+def test_an_intact_directory_is_counted(data: Path) -> None:
+    result = pegcount("check", "--data", data)
+    assert (result.returncode, result.stderr) == (0, "")
+    found = printed_counts(result.stdout)
     assert (found["segments"], found["active_sessions"], found["records"]) == ("3", "7", "65")
-    assert "problem" not in done.stdout
+    assert "problem" not in result.stdout
 
 
-def test_a_flipped_byte_is_told_with_its_file_and_the_exit_status(data: Path) -> None:
+def test_a_flipped_byte_is_reported_and_sets_the_exit_status(data: Path) -> None:
     segment = min(data.glob("segments/*/*"))
     content = bytearray(segment.read_bytes())
     content[len(content) // 2] ^= 1
     segment.write_bytes(content)
-    done = pegcount("check", "--data", data)
-    assert done.returncode == 1
-    (problem,) = (line for line in done.stdout.splitlines() if line.startswith("problem: "))
+    result = pegcount("check", "--data", data)
+    assert result.returncode == 1
+    (problem,) = (line for line in result.stdout.splitlines() if line.startswith("problem: "))
     assert str(segment) in problem
-    assert counts(done.stdout)["records"] == "unknown"
+    assert printed_counts(result.stdout)["records"] == "unknown"
 
 
-def test_a_missing_segment_is_a_problem_and_an_orphan_is_none(data: Path) -> None:
+def test_a_missing_segment_is_a_problem_but_an_orphan_is_not(data: Path) -> None:
     segment = min(data.glob("segments/*/*"))
     segment.rename(segment.with_name("00009999.arrow"))
-    done = pegcount("check", "--data", data)
-    assert done.returncode == 1
-    lines = done.stdout.splitlines()
+    result = pegcount("check", "--data", data)
+    assert result.returncode == 1
+    lines = result.stdout.splitlines()
     assert (
         f"orphan: {segment.with_name('00009999.arrow')}, left by a crash; it goes at the next start" in lines
     )
@@ -74,23 +74,23 @@ def test_a_missing_segment_is_a_problem_and_an_orphan_is_none(data: Path) -> Non
 
 def test_a_directory_in_use_is_not_checked(data: Path) -> None:
     with serving(data) as (_, process):
-        done = pegcount("check", "--data", data)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr == f"pegcount: data directory {data} is in use by process {process.pid}\n"
+        result = pegcount("check", "--data", data)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert result.stderr == f"pegcount: data directory {data} is in use by process {process.pid}\n"
 
 
-def test_retention_is_told_and_set_one_limit_at_a_time(data: Path) -> None:
+def test_retention_is_printed_and_set_one_limit_at_a_time(data: Path) -> None:
     with serving(data) as (address, _):
 
-        def tell(*arguments: str) -> list[str]:
-            done = pegcount("retention", *arguments, "--server", address)
-            assert (done.returncode, done.stderr) == (0, "")
-            return done.stdout.splitlines()
+        def run_retention(*arguments: str) -> list[str]:
+            result = pegcount("retention", *arguments, "--server", address)
+            assert (result.returncode, result.stderr) == (0, "")
+            return result.stdout.splitlines()
 
-        assert tell() == ["all records are kept"]
-        assert tell("--days", "36500") == ["days: 36,500"]
-        assert tell("--bytes", "1000000000") == ["days: 36,500", "bytes: 1,000,000,000"]
-        assert tell("--keep-all", "--days", "40000") == ["days: 40,000"] == tell()
+        assert run_retention() == ["all records are kept"]
+        assert run_retention("--days", "36500") == ["days: 36,500"]
+        assert run_retention("--bytes", "1000000000") == ["days: 36,500", "bytes: 1,000,000,000"]
+        assert run_retention("--keep-all", "--days", "40000") == ["days: 40,000"] == run_retention()
         refused = pegcount("retention", "--days", "90000", "--server", address)
         assert (refused.returncode, "retention.days" in refused.stderr) == (2, True)
-        assert tell("--keep-all") == ["all records are kept"]
+        assert run_retention("--keep-all") == ["all records are kept"]

@@ -1,4 +1,4 @@
-"""`pegcount export`: what is written reads back elsewhere, and imports again as it was."""
+"""`pegcount export`: other tools can read the files, and importing them restores every record."""
 
 import re
 import subprocess
@@ -53,7 +53,7 @@ PRICES = ["0", "0.000000001", "-0.000000001", "9223372036.854775807", "-92233720
 
 
 def awkward_records() -> list[SessionRecord]:
-    """Records with every field, with hardly any, and with values that are easily misread."""
+    """Builds records with all fields, with few fields, and with values that are easily misread."""
     records = [full_record("full"), finished("bare"), active("active", event=1), active("update", event=2)]
     records += [
         finished(f"text {number} {text}", source=text, company=text, orig_leg_id=text, account_id="1001")
@@ -64,85 +64,87 @@ def awkward_records() -> list[SessionRecord]:
     records += [finished("flag", is_last_attempt=True, kind=3), finished("cause", disconnect_cause=16)]
     odd = active("odd time", end_time=Timestamp(seconds=SETUP_S + 1))
     odd.setup_time.nanos = 123_456_000
-    return [*records, odd, finished("first instant", 0), finished("late", 7_258_118_399, **no_times())]
+    return [*records, odd, finished("first instant", 0), finished("late", 7_258_118_399, **without_times())]
 
 
-def no_times() -> dict[str, None]:
+def without_times() -> dict[str, None]:
     return {"answer_time": None, "end_time": None}
 
 
-def everything(directory: Path) -> list[str]:
-    """All that reports see of a directory's records: every combination of all fields, counted."""
-    with StoreHarness(directory, MANUAL_MAINTENANCE) as held:
+def all_rows(directory: Path) -> list[str]:
+    """Returns all grouped rows of a directory, over several combinations of fields that cover every field."""
+    with StoreHarness(directory, MANUAL_MAINTENANCE) as harness:
         fields = [name for name in REPORTED if name not in ("quantity", "duration", "level")]
         groups = [set(fields[:20]), set(fields[20:]), {"session_id", "customer_price", "is_last_attempt"}]
         found = []
         for group in groups:
             names = ["session_id", *sorted(group - {"session_id"})]
-            known = [name for name in names if name in fields or name == "session_id"]
-            found += [row.SerializeToString(deterministic=True).hex() for row in rows(held.store, *known)]
+            reported = [name for name in names if name in fields or name == "session_id"]
+            found += [
+                row.SerializeToString(deterministic=True).hex() for row in rows(harness.store, *reported)
+            ]
         return sorted(found)
 
 
 @pytest.fixture
-def awkward(tmp_path: Path) -> Path:
-    """A closed directory: sealed records, replaced ones, records in the journal, active ones."""
-    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as held:
+def awkward_directory(tmp_path: Path) -> Path:
+    """Returns a closed directory with flushed, replaced, journaled and active records."""
+    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
         records = awkward_records()
-        write(held.store, *records[:-8], active("merged", company="from the start"))
-        held.flush()
-        write(held.store, *records[-8:], finished("merged", event=3, organization="from the end"))
+        write(harness.store, *records[:-8], active("merged", company="from the start"))
+        harness.flush()
+        write(harness.store, *records[-8:], finished("merged", event=3, organization="from the end"))
     return tmp_path / "data"
 
 
 def export(data: Path, out: Path | str, *more: str) -> subprocess.CompletedProcess[str]:
-    done = pegcount("export", "--data", data, *more, out)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done
+    process = pegcount("export", "--data", data, *more, out)
+    assert (process.returncode, process.stderr) == (0, "")
+    return process
 
 
-def test_an_export_imports_again_as_it_was(awkward: Path, tmp_path: Path) -> None:
-    done = export(awkward, tmp_path / "all.csv", "--format", "csv")
+def test_importing_an_export_restores_every_record(awkward_directory: Path, tmp_path: Path) -> None:
+    process = export(awkward_directory, tmp_path / "all.csv", "--format", "csv")
     count = len(awkward_records()) + 1
-    assert done.stdout == f"{tmp_path / 'all.csv'}: {count} records\n"
-    again = pegcount(
+    assert process.stdout == f"{tmp_path / 'all.csv'}: {count} records\n"
+    imported = pegcount(
         *("import", "--data", tmp_path / "again", "--format", "pegcount-csv", "--source", ""),
         tmp_path / "all.csv",
         cwd=tmp_path,
     )
-    assert (again.returncode, again.stderr) == (0, "")
-    assert f"{count} rows, {count} accepted, 0 replaced, 0 duplicates, 0 rejected" in again.stdout
-    assert everything(tmp_path / "again") == everything(awkward)
-    # And all other fields: the same export.
+    assert (imported.returncode, imported.stderr) == (0, "")
+    assert f"{count} rows, {count} accepted, 0 replaced, 0 duplicates, 0 rejected" in imported.stdout
+    assert all_rows(tmp_path / "again") == all_rows(awkward_directory)
+    # The reports do not cover every field; a second export does.
     export(tmp_path / "again", tmp_path / "again.csv", "--format", "csv")
     lines = [sorted((tmp_path / name).read_bytes().split(b"\n")) for name in ("all.csv", "again.csv")]
     assert lines[0] == lines[1]
 
 
-def test_the_four_reports_are_the_same_after_export_and_import(tmp_path: Path) -> None:
-    data, again = tmp_path / "data", tmp_path / "again"
+def test_reports_are_equal_after_export_and_import(tmp_path: Path) -> None:
+    data, imported = tmp_path / "data", tmp_path / "again"
     assert import_into(data, "pegcount-csv", SAMPLES / "pegcount.csv").returncode == 0
     export(data, tmp_path / "all.csv", "--format", "csv")
-    assert import_into(again, "pegcount-csv", tmp_path / "all.csv").returncode == 0
-    assert reports_of(data) == reports_of(again)
+    assert import_into(imported, "pegcount-csv", tmp_path / "all.csv").returncode == 0
+    assert reports_of(data) == reports_of(imported)
 
 
 def reports_of(data: Path) -> list[str]:
-    asked = [
+    reports = [
         ("usage", "--from", "2026-03-28", "--to", "2026-03-31", "--sma-period", "2"),
         ("active", "orig_clients_name", "quantity", "--rollup"),
         ("folders", "acme", "support", "--from", "2026-03-28", "--to", "2026-03-30"),
         ("quality", "1001", "--from", "2026-03-28", "--to", "2026-03-31"),
     ]
     with serving(data) as (address, _):
-        printed = [pegcount("report", *report, "--server", address).stdout for report in asked]
-    # When it was asked stands in a title.
+        printed = [pegcount("report", *report, "--server", address).stdout for report in reports]
+    # Removes the time of the query from the titles.
     return [re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z *", "", text) for text in printed]
 
 
-def test_parquet_has_typed_columns(awkward: Path, tmp_path: Path) -> None:
+def test_parquet_has_typed_columns(awkward_directory: Path, tmp_path: Path) -> None:
     out = tmp_path / "all.parquet"
-    export(awkward, out)
+    export(awkward_directory, out)
     file = pq.ParquetFile(out)
     assert {file.metadata.row_group(0).column(i).compression for i in range(53)} == {"ZSTD"}
     types = {field.name: str(field.type) for field in file.schema_arrow}
@@ -178,9 +180,9 @@ def check_full(row: dict[str, object]) -> None:
         assert row[field.name] == expected, field.name
 
 
-def test_parquet_counts_the_same_in_three_readers(awkward: Path, tmp_path: Path) -> None:
+def test_three_parquet_readers_agree(awkward_directory: Path, tmp_path: Path) -> None:
     out = tmp_path / "all.parquet"
-    export(awkward, out)
+    export(awkward_directory, out)
     texts = len(AWKWARD)
     count = len(awkward_records()) + 1
     table = pq.read_table(out, filters=[("account_id", "=", "1001")])
@@ -193,15 +195,15 @@ def test_parquet_counts_the_same_in_three_readers(awkward: Path, tmp_path: Path)
     assert frame["customer_price"].sum() == total
 
 
-def test_a_range_is_half_open_and_read_in_its_time_zone(tmp_path: Path) -> None:
+def test_a_range_is_half_open_and_in_its_time_zone(tmp_path: Path) -> None:
     berlin_midnight = SETUP_S - 10 * 3_600
-    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as held:
+    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
         edges = [berlin_midnight + 3_600, berlin_midnight + DAY_S]
         seconds = [second for edge in edges for second in (edge - 1, edge)]
-        write(held.store, *(finished(f"s{i}", second) for i, second in enumerate(seconds)))
-        held.flush()
+        write(harness.store, *(finished(f"s{i}", second) for i, second in enumerate(seconds)))
+        harness.flush()
     berlin = ("--time-zone", "Europe/Berlin")
-    # 2026-03-29 has 23 hours in Berlin, and begins at 23:00 UTC.
+    # 2026-03-29 has 23 hours in Berlin and begins at 23:00 UTC on the day before.
     assert exported(tmp_path, "--from", "2026-03-29", "--to", "2026-03-30", *berlin) == ["s1", "s2"]
     assert exported(tmp_path, "--from", "2026-03-29T00:00:00+01:00", "--to", "2026-03-29T22:00:00Z") == [
         "s1",
@@ -222,30 +224,32 @@ def test_a_served_directory_is_exported_to_standard_output(tmp_path: Path) -> No
     data = tmp_path / "data"
     assert import_into(data, "pegcount-csv", SAMPLES / "pegcount.csv").returncode == 0
     with serving(data):
-        done = pegcount("export", "--data", data, "--format", "csv", "-")
-    assert (done.returncode, done.stderr) == (0, "-: 65 records\n")
-    assert len(done.stdout.splitlines()) == 66
+        process = pegcount("export", "--data", data, "--format", "csv", "-")
+    assert (process.returncode, process.stderr) == (0, "-: 65 records\n")
+    assert len(process.stdout.splitlines()) == 66
 
 
-def test_what_csv_cannot_carry_is_left_out_and_told(tmp_path: Path) -> None:
-    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as held:
-        write(held.store, finished("a", company="two\nlines"), finished("b", folder="nul\0"), finished("c"))
-    done = pegcount("export", "--data", tmp_path / "data", "--format", "csv", tmp_path / "all.csv")
-    assert (done.returncode, done.stdout) == (1, f"{tmp_path / 'all.csv'}: 1 records\n")
-    assert done.stderr == "left out: 2 records with a line break or NUL in a text\n"
+def test_texts_that_csv_cannot_represent_are_left_out_and_reported(tmp_path: Path) -> None:
+    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
+        write(
+            harness.store, finished("a", company="two\nlines"), finished("b", folder="nul\0"), finished("c")
+        )
+    process = pegcount("export", "--data", tmp_path / "data", "--format", "csv", tmp_path / "all.csv")
+    assert (process.returncode, process.stdout) == (1, f"{tmp_path / 'all.csv'}: 1 records\n")
+    assert process.stderr == "left out: 2 records with a line break or NUL in a text\n"
     export(tmp_path / "data", tmp_path / "all.parquet")
     assert pq.read_metadata(tmp_path / "all.parquet").num_rows == 3
 
 
-def test_an_export_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
-    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as held:
-        write(held.store, finished("a"))
-        held.flush()
-        held.segment().write_bytes(b"damaged")
+def test_a_failed_export_leaves_the_previous_file(tmp_path: Path) -> None:
+    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
+        write(harness.store, finished("a"))
+        harness.flush()
+        harness.segment().write_bytes(b"damaged")
     out = tmp_path / "all.parquet"
     out.write_text("of yesterday")
-    done = pegcount("export", "--data", tmp_path / "data", out)
-    assert (done.returncode, "00000001.arrow" in done.stderr) == (2, True)
+    process = pegcount("export", "--data", tmp_path / "data", out)
+    assert (process.returncode, "00000001.arrow" in process.stderr) == (2, True)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["all.parquet"]
     assert out.read_text() == "of yesterday"
 
@@ -261,23 +265,23 @@ def test_an_export_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
         (("--data", "nowhere"), "data directory nowhere does not exist"),
     ],
 )
-def test_what_cannot_be_exported_is_said_in_one_sentence(
+def test_export_errors_are_reported_in_one_line(
     options: tuple[str, ...], sentence: str, tmp_path: Path
 ) -> None:
     with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE):
         pass
-    done = pegcount("export", "--data", "data", *options, "out", cwd=tmp_path)
-    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
-    assert sentence in done.stderr
+    process = pegcount("export", "--data", "data", *options, "out", cwd=tmp_path)
+    assert (process.returncode, len(process.stderr.splitlines())) == (2, 1)
+    assert sentence in process.stderr
     assert not (tmp_path / "out").exists()
 
 
-def test_parquet_does_not_go_to_standard_output(tmp_path: Path) -> None:
-    done = pegcount("export", "--data", tmp_path, "-")
-    assert (done.returncode, "only csv" in done.stderr) == (2, True)
+def test_parquet_to_standard_output_is_refused(tmp_path: Path) -> None:
+    process = pegcount("export", "--data", tmp_path, "-")
+    assert (process.returncode, "only csv" in process.stderr) == (2, True)
 
 
-MEMORY = """
+EXPORT_AND_PRINT_PEAK = """
 import resource, sys
 from pathlib import Path
 from pegcount.config import Config
@@ -292,30 +296,30 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def peak_kib(data: Path, out: Path, expected: int) -> int:
-    done = subprocess.run(
-        [sys.executable, "-c", MEMORY, data, out], capture_output=True, text=True, check=True
+    process = subprocess.run(
+        [sys.executable, "-c", EXPORT_AND_PRINT_PEAK, data, out], capture_output=True, text=True, check=True
     )
-    written, peak = map(int, done.stdout.split())
+    written, peak = map(int, process.stdout.split())
     assert (written, pq.read_metadata(out).num_rows) == (expected, expected)
     return peak
 
 
-def test_memory_does_not_grow_with_the_range(tmp_path: Path) -> None:
-    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as held:
+def test_export_memory_is_bounded(tmp_path: Path) -> None:
+    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
         text = "x" * 250
         for day in range(6):
             setup_s = SETUP_S + day * DAY_S
             write(
-                held.store,
+                harness.store,
                 *(
                     finished(f"{day}/{i}", setup_s, orig_leg_id=f"{i}{text}", folder=f"{i}{text}")
                     for i in range(8_000)
                 ),
             )
-            held.flush()
+            harness.flush()
             if day == 0:
                 small = peak_kib(tmp_path / "data", tmp_path / "small.parquet", 8_000)
     large = peak_kib(tmp_path / "data", tmp_path / "large.parquet", 48_000)
     data_kib = sum(path.stat().st_size for path in tmp_path.glob("data/segments/*/*")) / 1_024
-    # Mapped pages of the segments count too, so all of these may be added, and no second copy of them.
+    # The peak includes mapped segment pages, hence the size of the segments, but no second copy of them.
     assert large - small < data_kib * 1.2

@@ -1,4 +1,4 @@
-"""`pegcount import --server`: the same as into a directory, and servers that go away."""
+"""`pegcount import --server` imports as into a directory, and survives restarts of the server."""
 
 import os
 import signal
@@ -14,31 +14,37 @@ from pegcount.v1 import admin_pb2
 from cli_tests.test_command_line import (
     IMPORTS,
     SAMPLES,
-    figures,
     import_into,
     import_over,
     options_of,
     pegcount,
+    printed_counts,
     serving,
 )
 
 
 @pytest.mark.parametrize(("format_name", "sample"), IMPORTS)
-def test_an_import_over_a_server_counts_as_one_into_a_directory(
+def test_an_import_over_a_server_equals_one_into_a_directory(
     format_name: str, sample: str, tmp_path: Path
 ) -> None:
     (tmp_path / "served").mkdir()
-    into = import_into(tmp_path / "data", format_name, SAMPLES / sample)
+    directory_import = import_into(tmp_path / "data", format_name, SAMPLES / sample)
     with serving(tmp_path / "served") as (address, _):
-        over = import_over(address, format_name, SAMPLES / sample, cwd=tmp_path)
-        assert (over.returncode, over.stderr) == (0, "")
-        assert figures(over.stdout) == figures(into.stdout)
-        again = figures(import_over(address, format_name, SAMPLES / sample, cwd=tmp_path).stdout)
-    assert (again["accepted"], again["replaced"]) == (0, 0)
-    assert again["duplicates"] == figures(into.stdout)["accepted"] + figures(into.stdout)["duplicates"]
+        server_import = import_over(address, format_name, SAMPLES / sample, cwd=tmp_path)
+        assert (server_import.returncode, server_import.stderr) == (0, "")
+        assert printed_counts(server_import.stdout) == printed_counts(directory_import.stdout)
+        second_counts = printed_counts(
+            import_over(address, format_name, SAMPLES / sample, cwd=tmp_path).stdout
+        )
+    assert (second_counts["accepted"], second_counts["replaced"]) == (0, 0)
+    assert (
+        second_counts["duplicates"]
+        == printed_counts(directory_import.stdout)["accepted"]
+        + printed_counts(directory_import.stdout)["duplicates"]
+    )
 
 
-def test_rejected_rows_are_the_same_either_way(tmp_path: Path) -> None:
+def test_both_ways_reject_the_same_rows(tmp_path: Path) -> None:
     header = "session_id,setup_time,answer_time\n"
     time_ok, time_before = "2026-03-28T09:00:00Z", "2026-03-28T08:00:00Z"
     rows = [f"s1,{time_ok},", f",{time_ok},", "s2,soon,", f"s3,{time_ok},{time_before}", f"s4,{time_ok},"]
@@ -46,18 +52,21 @@ def test_rejected_rows_are_the_same_either_way(tmp_path: Path) -> None:
     file.write_text(header + "\n".join(rows) + "\n")
     rejects = tmp_path / "rejects.csv"
     (tmp_path / "served").mkdir()
-    into = import_into(tmp_path / "data", "pegcount-csv", file)
-    told = rejects.read_text()
+    directory_import = import_into(tmp_path / "data", "pegcount-csv", file)
+    rejects_text = rejects.read_text()
     rejects.unlink()
     with serving(tmp_path / "served") as (address, _):
-        over = import_over(address, "pegcount-csv", file, cwd=tmp_path)
-    assert (over.returncode, figures(over.stdout)) == (1, figures(into.stdout))
-    assert figures(over.stdout)["rejected"] == 3
-    assert rejects.read_text() == told
-    assert "rejected rows: rejects.csv" in over.stderr
+        server_import = import_over(address, "pegcount-csv", file, cwd=tmp_path)
+    assert (server_import.returncode, printed_counts(server_import.stdout)) == (
+        1,
+        printed_counts(directory_import.stdout),
+    )
+    assert printed_counts(server_import.stdout)["rejected"] == 3
+    assert rejects.read_text() == rejects_text
+    assert "rejected rows: rejects.csv" in server_import.stderr
 
 
-def many_calls(path: Path, count: int) -> Path:
+def write_many_calls(path: Path, count: int) -> Path:
     header = "session_id,setup_time,end_time,account_id"
     rows = (f"s{i},2026-03-01T00:00:{i % 60:02}Z,2026-03-01T00:01:00Z,1001" for i in range(count))
     path.write_text("\n".join([header, *rows]) + "\n")
@@ -65,8 +74,8 @@ def many_calls(path: Path, count: int) -> Path:
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
-def test_an_import_outlives_its_server_and_counts_nothing_twice(end: signal.Signals, tmp_path: Path) -> None:
-    file, data = many_calls(tmp_path / "many.csv", 100_000), tmp_path / "data"
+def test_an_import_survives_a_restart_of_the_server(end: signal.Signals, tmp_path: Path) -> None:
+    file, data = write_many_calls(tmp_path / "many.csv", 100_000), tmp_path / "data"
     data.mkdir()
     with serving(data) as (address, server):
         command = [sys.executable, "-m", "pegcount", "import", "--server", address]
@@ -79,13 +88,13 @@ def test_an_import_outlives_its_server_and_counts_nothing_twice(end: signal.Sign
                 os.kill(server.pid, end)
                 server.wait(30)
                 assert importing.poll() is None, "the import was over before its server"
-                with serving(data, address) as (again, _):
+                with serving(data, address) as (second_counts, _):
                     output, errors = importing.communicate(timeout=60)
-                    info = pegcount("info", "--server", again).stdout
+                    info = pegcount("info", "--server", second_counts).stdout
             finally:
                 importing.kill()
     assert (importing.returncode, errors) == (0, "")
-    counts = figures(output)
+    counts = printed_counts(output)
     assert counts["accepted"] + counts["duplicates"] == counts["rows"] == 100_000
     assert "records: 100,000" in info
 

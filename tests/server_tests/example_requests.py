@@ -1,4 +1,4 @@
-"""Records and calls that several tests of the server make."""
+"""Example records and requests, and ways to replace a store's scan."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +29,7 @@ ONE_CODE = admin_pb2.PutCodeDeckRequest(id=1, entries=[admin_pb2.CodeDeckEntry(c
 
 
 def changed(request: Any, **fields: object) -> Any:
-    """A request of the same kind with some fields set otherwise."""
+    """Copies a request with some fields replaced."""
     more = type(request)(**fields)
     copy = type(request)()
     copy.CopyFrom(request)
@@ -40,7 +40,7 @@ def changed(request: Any, **fields: object) -> Any:
 
 
 def call_record(session_id: str, **more: Any) -> records_pb2.SessionRecord:
-    """A finished call of account a1 in acme/north/sales: 10 s of ringing, 60 s of talk."""
+    """Builds a finished call of account a1 in acme/north/sales that rings for 10 s and lasts for 60 s."""
     given: dict[str, Any] = {
         "setup_time": Timestamp(seconds=SETUP_S),
         "answer_time": Timestamp(seconds=SETUP_S + 10),
@@ -55,7 +55,7 @@ def call_record(session_id: str, **more: Any) -> records_pb2.SessionRecord:
 
 
 def active_record(session_id: str, **more: Any) -> records_pb2.SessionRecord:
-    """A call that goes on."""
+    """Builds an answered call without an end."""
     return call_record(session_id, end_time=None, **more)
 
 
@@ -64,14 +64,14 @@ def replace_scan(
     monkeypatch: pytest.MonkeyPatch,
     scan: Callable[[Scan, int, core.CancelToken], core.Partials],
 ) -> None:
-    """Puts something else in place of the store's scan."""
+    """Replaces the scan of the store with `scan`."""
     monkeypatch.setattr(service.store, "partials", scan)
 
 
 def scan_without_end(
     service: Service, monkeypatch: pytest.MonkeyPatch, begun: Callable[[], None], ended: list[Exception]
 ) -> None:
-    """Lets every scan start again when it is done, until its cancel token ends it; `ended` gets why."""
+    """Repeats each scan until its cancel token stops it; appends the resulting error to `ended`."""
     once = service.store.partials
 
     def again_and_again(scan: Scan, cell_count_max: int, cancel_token: core.CancelToken) -> core.Partials:
@@ -87,8 +87,8 @@ def scan_without_end(
 
 
 def damage_segments(directory: Path) -> None:
-    """Puts something else in place of each segment."""
+    """Overwrites each segment with invalid bytes."""
     for path in directory.glob("segments/*/*"):
-        # What a store has open stays as it is.
+        # Unlinked first, so that segments mapped by an open store stay intact.
         path.unlink()
         path.write_bytes(b"damaged")

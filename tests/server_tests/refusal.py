@@ -1,4 +1,4 @@
-"""What a caller sees of a call that failed."""
+"""The status and details of a failed call, as a caller reads them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ Detail = TypeVar("Detail", bound=Message)
 
 @dataclass(frozen=True)
 class Refusal:
-    """A status; the details that it lacks are empty messages."""
+    """A gRPC status; a detail message that it lacks is empty."""
 
     code: grpc.StatusCode
     message: str
     violations: list[tuple[str, str, str]]
-    """Field, reason, description."""
+    """(field, reason, description) of each violation."""
     info: error_details_pb2.ErrorInfo
     resource: error_details_pb2.ResourceInfo
     detail_names: list[str]
@@ -31,7 +31,7 @@ class Refusal:
 
 
 def refusal(call: Callable[[], object]) -> Refusal:
-    """How a call fails; that it does not is a failure of the test."""
+    """Returns the status with which `call` fails; the test fails if `call` succeeds."""
     with pytest.raises(grpc.RpcError) as raised:
         call()
     error = raised.value
@@ -41,7 +41,7 @@ def refusal(call: Callable[[], object]) -> Refusal:
 
 
 def of_status(status: status_pb2.Status) -> Refusal:
-    """A status as a caller reads it."""
+    """Decodes a `google.rpc.Status`."""
     code = next(code for code in grpc.StatusCode if code.value[0] == status.code)
     bad_request = _detail(status, error_details_pb2.BadRequest)
     return Refusal(

@@ -1,4 +1,4 @@
-"""Streams of batches that tests open, and stores that are slow or refuse."""
+"""Client streams of WriteRecords, and a store with delayed writes."""
 
 import queue
 import threading
@@ -24,13 +24,13 @@ WriteRecords: TypeAlias = "grpc.StreamStreamMultiCallable[bytes, records_pb2.Wri
 
 
 def batch(batch_id: str | None, *session_ids: str) -> bytes:
-    """Calls of account a1 as the bytes of one message."""
+    """Encodes a WriteRecordsRequest with calls of account a1."""
     records = [call_record(session_id) for session_id in session_ids]
     return Request(batch_id=batch_id, records=records).SerializeToString()
 
 
 class Stream:
-    """One open call of WriteRecords; leaving its block cancels it."""
+    """One open WriteRecords stream; the end of the `with` block cancels it."""
 
     def __init__(self, channel: grpc.Channel, timeout_s: float = 60) -> None:
         self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -45,7 +45,7 @@ class Stream:
         return next(self.call)
 
     def end(self) -> list[records_pb2.WriteRecordsResponse]:
-        """Sends no more; the rest of the answers."""
+        """Half-closes the stream and returns the remaining answers."""
         self._requests.put(None)
         return list(self.call)
 
@@ -59,8 +59,8 @@ class Stream:
         self.call.cancel()
 
 
-class Slow:
-    """What stands before a store: each batch is durable only when `go` is set, or after some time."""
+class DelayedStore:
+    """Delays each write of the store until `go` is set, or for a number of seconds."""
 
     def __init__(
         self, service: Service, monkeypatch: pytest.MonkeyPatch, seconds: float | None = None
@@ -73,40 +73,40 @@ class Slow:
         self._submit = service.store.submit
         monkeypatch.setattr(service.store, "submit", self.submit)
 
-    def submit(self, message: bytes) -> "SlowWrite":
+    def submit(self, message: bytes) -> "DelayedWrite":
         self.submitted.append(len(message))
-        self.count(len(message))
-        return SlowWrite(self, self._submit(message), len(message))
+        self.add_in_flight(len(message))
+        return DelayedWrite(self, self._submit(message), len(message))
 
-    def count(self, size: int) -> None:
+    def add_in_flight(self, size: int) -> None:
         with self._lock:
             self.bytes_in_flight += size
             self.bytes_in_flight_peak = max(self.bytes_in_flight_peak, self.bytes_in_flight)
 
-    def hold(self) -> None:
+    def delay(self) -> None:
         if self._seconds is None:
-            assert self.go.wait(20), "nobody let the store go on"
+            assert self.go.wait(20), "the test did not set `go` within 20 s"
         else:
             time.sleep(self._seconds)
 
 
-class SlowWrite:
-    def __init__(self, slow: Slow, pending: PendingWrite, size: int) -> None:
-        self._slow, self._pending, self._size = slow, pending, size
+class DelayedWrite:
+    def __init__(self, store: DelayedStore, pending: PendingWrite, size: int) -> None:
+        self._store, self._pending, self._size = store, pending, size
 
     def wait(self) -> WriteOutcome:
-        self._slow.hold()
-        self._slow.count(-self._size)
+        self._store.delay()
+        self._store.add_in_flight(-self._size)
         return self._pending.wait()
 
 
-def reading_threads() -> int:
-    """Threads of servers that read a stream of batches."""
+def reader_thread_count() -> int:
+    """Counts the server threads that read a WriteRecords stream."""
     return sum(thread.name == "batches" for thread in threading.enumerate())
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 10
+    deadline = time.monotonic() + 10
     while not condition():
-        assert time.monotonic() < until, "nothing happened within 10 s"
+        assert time.monotonic() < deadline, "nothing happened within 10 s"
         time.sleep(0.005)

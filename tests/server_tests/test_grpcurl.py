@@ -1,4 +1,4 @@
-"""What a person sees who asks the server with grpcurl, knowing nothing but its address."""
+"""The server's output in grpcurl, which learns the contract by reflection."""
 
 import json
 import os
@@ -26,7 +26,7 @@ OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Three calls and an ASR session of 29 March 2026; the clock stands at noon of the 30th."""
+    """Serves three calls and an ASR session of 29 March 2026; the clock is at noon of the 30th."""
     with Service(tmp_path_factory.mktemp("store")) as service:
         service.write(
             call_record("c1", agent_id="7", src_prefix_routing="4930"),
@@ -47,25 +47,25 @@ def grpcurl(*arguments: str, given: str | None = None) -> subprocess.CompletedPr
     return subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=False)
 
 
-def printed(*arguments: str) -> str:
-    done = grpcurl(*arguments)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+def output_of(*arguments: str) -> str:
+    process = grpcurl(*arguments)
+    assert (process.returncode, process.stderr) == (0, "")
+    return process.stdout
 
 
 def answer(address: str, method: str, request: str) -> Any:
-    return json.loads(printed("-d", request, address, f"{REPORTS}/{method}"))
+    return json.loads(output_of("-d", request, address, f"{REPORTS}/{method}"))
 
 
 def test_list(address: str) -> None:
-    assert printed(address, "list").split() == [
+    assert output_of(address, "list").split() == [
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
         "pegcount.v1.AdminService",
         "pegcount.v1.RecordService",
         "pegcount.v1.ReportService",
     ]
-    assert printed(address, "list", REPORTS).split() == [
+    assert output_of(address, "list", REPORTS).split() == [
         f"{REPORTS}.{method}"
         for method in ("QueryActiveSessions", "QueryAsrUsage", "QueryFolderStats", "QueryOriginationQuality")
     ]
@@ -99,7 +99,7 @@ def test_list(address: str) -> None:
     ],
 )
 def test_describe_prints_the_comments(symbol: str, lines: list[str], address: str) -> None:
-    described = printed(address, "describe", symbol).splitlines()
+    described = output_of(address, "describe", symbol).splitlines()
     assert [line for line in lines if line not in described] == []
 
 
@@ -116,7 +116,7 @@ def test_asr_usage(address: str) -> None:
             "granularity": "GRANULARITY_HOUR",
             "generatedAt": "2026-03-30T12:00:00Z",
         },
-        # 64-bit numbers are texts in JSON; a 0 is there, and so is false.
+        # JSON prints 64-bit integers as strings; 0 and false are present.
         "bins": [
             {"startTime": "2026-03-29T08:00:00Z", "sessionCount": "1", "complete": True},
             {"startTime": "2026-03-29T09:00:00Z", "sessionCount": "0", "complete": True},
@@ -149,7 +149,7 @@ def test_active_sessions(address: str) -> None:
     }"""
     shown = answer(address, "QueryActiveSessions", request)
     aggregates = {"quantity": "1", "duration": "100800"}
-    # One more than what a double can hold, and whole.
+    # 2^53 + 1, which a double cannot represent.
     key = {"origClientsId": "9007199254740993"}
     assert shown["rows"] == [{**key, "sessionStartTime": "2026-03-29T10:00:00+02:00", **aggregates}]
     assert shown["subtotals"] == [{**key, **aggregates, "level": 1}, {**key, **aggregates, "level": 2}]
@@ -185,7 +185,7 @@ def test_origination_quality(address: str) -> None:
         "totalCalls": ["1", "0"],
         "answeredCalls": ["1", "0"],
         "durationMs": ["60000", "0"],
-        # A column has no gaps: no value is NaN there, and left out of the totals.
+        # Columns have a NaN for a missing value; totals omit the field.
         "acd": [60, "NaN"],
         "asr": [100, "NaN"],
         "cps": [1 / 3_600, 0],
@@ -212,11 +212,11 @@ def test_origination_quality(address: str) -> None:
 
 
 def test_an_error_shows_every_violation(address: str) -> None:
-    done = grpcurl(
+    process = grpcurl(
         "-d", '{"from_time": "today", "sampling": 9}', address, f"{REPORTS}/QueryOriginationQuality"
     )
-    assert done.returncode == 64 + 3, "64 and the number of INVALID_ARGUMENT"
-    shown = " ".join(done.stderr.split())
+    assert process.returncode == 64 + 3, "64 and the number of INVALID_ARGUMENT"
+    shown = " ".join(process.stderr.split())
     for part in (
         "Code: InvalidArgument",
         "sampling: 9 is not known; one of GRANULARITY_MINUTE, GRANULARITY_FIVE_MINUTES,",
@@ -230,14 +230,14 @@ def test_an_error_shows_every_violation(address: str) -> None:
         assert part in shown, shown
 
 
-def test_a_field_that_does_not_exist_is_told_by_name(address: str) -> None:
-    done = grpcurl("-d", '{"from": "2026-03-29"}', address, f"{REPORTS}/QueryAsrUsage")
-    assert done.returncode != 0
-    assert '"from"' in done.stderr or "named from" in done.stderr, done.stderr
+def test_an_unknown_field_is_named(address: str) -> None:
+    process = grpcurl("-d", '{"from": "2026-03-29"}', address, f"{REPORTS}/QueryAsrUsage")
+    assert process.returncode != 0
+    assert '"from"' in process.stderr or "named from" in process.stderr, process.stderr
 
 
-def values(text: str) -> list[Any]:
-    """The JSON values of a text, one after the other."""
+def json_values(text: str) -> list[Any]:
+    """Parses the concatenated JSON values of a text."""
     found, decoder = list[Any](), json.JSONDecoder()
     while text := text.lstrip():
         value, end = decoder.raw_decode(text)
@@ -255,22 +255,22 @@ def test_records_are_written_as_the_documentation_shows(tmp_path: Path) -> None:
     assert example is not None
     with Service(tmp_path) as service:
         arguments = example[1].replace("127.0.0.1:50051", service.address).split()[1:]
-        done = grpcurl(*arguments, given=example[2])
-        assert (done.returncode, done.stderr) == (0, "")
-        assert values(done.stdout) == values(example[3])
-        assert len(values(done.stdout)) == 2
+        process = grpcurl(*arguments, given=example[2])
+        assert (process.returncode, process.stderr) == (0, "")
+        assert json_values(process.stdout) == json_values(example[3])
+        assert len(json_values(process.stdout)) == 2
         assert service.store.info().records == 2
 
 
 def test_overload_shows_when_to_try_again(tmp_path: Path) -> None:
     batches = '{"records": [{"session_id": "a1", "setup_time": "2026-03-30T09:00:00Z"}]}' * 2
     with Service(tmp_path, Config(write_stream_count_max=0)) as service:
-        done = grpcurl("-d", "@", service.address, f"{RECORDS}/WriteRecords", given=batches)
-    assert done.returncode == 64 + 8, "64 and the number of RESOURCE_EXHAUSTED"
-    shown = " ".join(done.stderr.split())
+        process = grpcurl("-d", "@", service.address, f"{RECORDS}/WriteRecords", given=batches)
+    assert process.returncode == 64 + 8, "64 and the number of RESOURCE_EXHAUSTED"
+    shown = " ".join(process.stderr.split())
     assert re.search(r'google.rpc.RetryInfo", "retry_?[dD]elay": "1s"', shown), shown
 
 
 def test_health(address: str) -> None:
-    """The health service is not listed; grpcurl describes it from the server all the same."""
-    assert json.loads(printed(address, "grpc.health.v1.Health/Check")) == {"status": "SERVING"}
+    """grpcurl can describe the health service by reflection although it is not listed."""
+    assert json.loads(output_of(address, "grpc.health.v1.Health/Check")) == {"status": "SERVING"}

@@ -1,4 +1,4 @@
-"""Requests as reports read them."""
+"""The query cache of the report deserializers."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +11,7 @@ from pegcount.v1 import reports_pb2
 METHODS = reports_pb2.DESCRIPTOR.services_by_name["ReportService"].methods_by_name
 
 
-def test_a_query_is_made_once_unless_its_request_is_long(tmp_path: Path) -> None:
+def test_queries_of_short_requests_are_cached(tmp_path: Path) -> None:
     store = EmbeddedStore(tmp_path, Config(), create=True)
     read = ReportService(Config(), store, lambda: 0).deserializer(METHODS["QueryAsrUsage"])
 

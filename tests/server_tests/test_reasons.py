@@ -1,4 +1,4 @@
-"""Every reason and notice of the contract is given by a real call, but for those that wait for later work."""
+"""A real call triggers every error reason and notice of the contract, except the reserved reasons."""
 
 import ast
 import contextlib
@@ -36,8 +36,8 @@ Trigger = Callable[[Open], object]
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Open]:
-    """Opens the same data directory as often as a test asks, one service at a time."""
+def serve(tmp_path: Path) -> Iterator[Open]:
+    """Opens services over one data directory; each new one closes the previous one."""
     with contextlib.ExitStack() as services:
 
         def open_service(config: Config) -> Service:
@@ -50,35 +50,35 @@ def opened(tmp_path: Path) -> Iterator[Open]:
 
 
 def usage(**fields: object) -> Trigger:
-    return lambda opened: opened(LIMITS).reports.QueryAsrUsage(changed(ASK_USAGE, **fields))
+    return lambda serve: serve(LIMITS).reports.QueryAsrUsage(changed(ASK_USAGE, **fields))
 
 
 def active(**fields: object) -> Trigger:
-    return lambda opened: opened(LIMITS).reports.QueryActiveSessions(changed(ASK_ACTIVE, **fields))
+    return lambda serve: serve(LIMITS).reports.QueryActiveSessions(changed(ASK_ACTIVE, **fields))
 
 
 def folder(**fields: object) -> Trigger:
-    return lambda opened: opened(LIMITS).reports.QueryFolderStats(changed(ASK_FOLDER, **fields))
+    return lambda serve: serve(LIMITS).reports.QueryFolderStats(changed(ASK_FOLDER, **fields))
 
 
 def quality(**fields: object) -> Trigger:
-    return lambda opened: opened(LIMITS).reports.QueryOriginationQuality(changed(ASK_QUALITY, **fields))
+    return lambda serve: serve(LIMITS).reports.QueryOriginationQuality(changed(ASK_QUALITY, **fields))
 
 
-def with_unknown_kind(opened: Open) -> object:
+def with_unknown_kind(serve: Open) -> object:
     request = changed(ASK_USAGE)
     request.kind = 4
-    return opened(LIMITS).reports.QueryAsrUsage(request)
+    return serve(LIMITS).reports.QueryAsrUsage(request)
 
 
-def put_deck_twice_the_same_code(opened: Open) -> object:
+def put_deck_with_a_duplicate_code(serve: Open) -> object:
     entries = [admin_pb2.CodeDeckEntry(code="49")] * 2
-    return opened(LIMITS).admin.PutCodeDeck(changed(ONE_CODE, entries=entries))
+    return serve(LIMITS).admin.PutCodeDeck(changed(ONE_CODE, entries=entries))
 
 
-def past_deadline_of_the_caller(opened: Open) -> object:
-    """The work sees a stop as it is when the caller's 20 s are over."""
-    service = opened(LIMITS)
+def past_the_deadline_of_the_caller(serve: Open) -> object:
+    """Scans with an expired cancel token, as if the caller's 20 s had passed."""
+    service = serve(LIMITS)
     scan = service.store.partials
     past = core.CancelToken(0.0)
     with pytest.MonkeyPatch.context() as patch:
@@ -86,53 +86,53 @@ def past_deadline_of_the_caller(opened: Open) -> object:
         return service.reports.QueryAsrUsage(ASK_USAGE, timeout=20)
 
 
-def with_a_limit_of_no_time(opened: Open) -> object:
-    return opened(Config(query_seconds_max=1e-6)).reports.QueryAsrUsage(ASK_USAGE)
+def with_an_expired_time_limit(serve: Open) -> object:
+    return serve(Config(query_seconds_max=1e-6)).reports.QueryAsrUsage(ASK_USAGE)
 
 
-def with_room_for_one_byte(opened: Open) -> object:
-    return opened(Config(answer_bytes_max=1)).reports.QueryAsrUsage(ASK_USAGE)
+def with_an_answer_limit_of_one_byte(serve: Open) -> object:
+    return serve(Config(answer_bytes_max=1)).reports.QueryAsrUsage(ASK_USAGE)
 
 
-def with_a_damaged_day(opened: Open) -> object:
-    service = opened(LIMITS)
+def with_a_damaged_day(serve: Open) -> object:
+    service = serve(LIMITS)
     service.store.flush()
     damage_segments(service.directory)
-    return usage()(opened)
+    return usage()(serve)
 
 
-def with_a_fault(opened: Open) -> object:
-    service = opened(LIMITS)
+def with_an_internal_fault(serve: Open) -> object:
+    service = serve(LIMITS)
     service.store.info = lambda: 1 / 0  # type: ignore[assignment, method-assign, return-value]
     return service.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest())
 
 
-def with_bytes_that_are_no_message(opened: Open) -> object:
-    """A call past the client's own encoder."""
+def with_a_malformed_message(serve: Open) -> object:
+    """Sends bytes that the generated client would not encode."""
     method = "/pegcount.v1.ReportService/QueryAsrUsage"
     parse = reports_pb2.QueryAsrUsageResponse.FromString
-    return opened(LIMITS).channel.unary_unary(method, lambda message: message, parse)(b"\xff")
+    return serve(LIMITS).channel.unary_unary(method, lambda message: message, parse)(b"\xff")
 
 
-def write(service: Service) -> object:
+def write_empty_batch(service: Service) -> object:
     return list(service.records.WriteRecords(iter([records_pb2.WriteRecordsRequest()]), timeout=20))
 
 
-def writing_what_the_store_refuses(error: errors.PegcountError) -> Trigger:
-    def trigger(opened: Open) -> object:
+def writing_with_a_store_error(error: errors.PegcountError) -> Trigger:
+    def trigger(serve: Open) -> object:
         def refuse(_: bytes) -> PendingWrite:
             raise error
 
-        service = opened(LIMITS)
+        service = serve(LIMITS)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(service.store, "submit", refuse)
-            return write(service)
+            return write_empty_batch(service)
 
     return trigger
 
 
-def writing_while_the_server_stops(opened: Open) -> object:
-    service = opened(LIMITS)
+def writing_while_the_server_stops(serve: Open) -> object:
+    service = serve(LIMITS)
     with Stream(service.channel) as stream:
         stream.send(batch(None))
         stream.answer()
@@ -160,41 +160,39 @@ TRIGGERS: dict[str, Trigger] = {
     "BIN_LIMIT_EXCEEDED": usage(to_time="2026-03-31"),
     "CELL_LIMIT_EXCEEDED": active(),
     "FILTER_VALUE_LIMIT_EXCEEDED": usage(app_ids=[1, 2, 3, 4]),
-    "INVALID_CODE_DECK": put_deck_twice_the_same_code,
-    "MALFORMED_MESSAGE": with_bytes_that_are_no_message,
+    "INVALID_CODE_DECK": put_deck_with_a_duplicate_code,
+    "MALFORMED_MESSAGE": with_a_malformed_message,
     "CODE_DECK_NOT_FOUND": active(code_deck=7),
     "COMPANY_NOT_FOUND": folder(company="none"),
     "ORGANIZATION_NOT_FOUND": folder(organization="none"),
     "FOLDER_NOT_FOUND": folder(folder="none"),
-    "BATCH_LIMIT_EXCEEDED": writing_what_the_store_refuses(errors.BatchLimitError("m", asked=3, allowed=2)),
-    "STORE_READ_ONLY": writing_what_the_store_refuses(errors.StoreReadOnlyError("the disk is full")),
-    "OVERLOADED": lambda opened: write(opened(Config(write_stream_count_max=0))),
+    "BATCH_LIMIT_EXCEEDED": writing_with_a_store_error(errors.BatchLimitError("m", asked=3, allowed=2)),
+    "STORE_READ_ONLY": writing_with_a_store_error(errors.StoreReadOnlyError("the disk is full")),
+    "OVERLOADED": lambda serve: write_empty_batch(serve(Config(write_stream_count_max=0))),
     "SERVER_STOPPING": writing_while_the_server_stops,
-    "DEADLINE_PASSED": past_deadline_of_the_caller,
-    "QUERY_TIME_LIMIT_PASSED": with_a_limit_of_no_time,
-    "ANSWER_TOO_LARGE": with_room_for_one_byte,
+    "DEADLINE_PASSED": past_the_deadline_of_the_caller,
+    "QUERY_TIME_LIMIT_PASSED": with_an_expired_time_limit,
+    "ANSWER_TOO_LARGE": with_an_answer_limit_of_one_byte,
     "DATA_DAMAGED": with_a_damaged_day,
-    "NOT_IMPLEMENTED": lambda opened: opened(LIMITS).admin.ListCredentials(
-        admin_pb2.ListCredentialsRequest()
-    ),
-    "INTERNAL_FAULT": with_a_fault,
+    "NOT_IMPLEMENTED": lambda serve: serve(LIMITS).admin.ListCredentials(admin_pb2.ListCredentialsRequest()),
+    "INTERNAL_FAULT": with_an_internal_fault,
 }
 
-WAITING = {
+RESERVED = {
     "CREDENTIAL_REFUSED",
     "ACCESS_DENIED",
     "STORE_UNREACHABLE",
 }
 
 
-def test_every_reason_has_a_trigger_or_waits() -> None:
+def test_every_reason_has_a_trigger_or_is_reserved() -> None:
     reasons = names_of(error_reason_pb2.ErrorReason, "ERROR_REASON_")
-    assert sorted([*TRIGGERS, *WAITING]) == sorted(reasons)
+    assert sorted([*TRIGGERS, *RESERVED]) == sorted(reasons)
 
 
 @pytest.mark.parametrize("reason", TRIGGERS)
-def test_a_call_is_refused_for_the_reason_and_with_its_metadata(reason: str, opened: Open) -> None:
-    refused = refusal(lambda: TRIGGERS[reason](opened))
+def test_the_refusal_has_the_reason_and_its_metadata(reason: str, serve: Open) -> None:
+    refused = refusal(lambda: TRIGGERS[reason](serve))
     assert refused.info.reason == reason
     assert set(refused.metadata) == metadata_names(reason)
     assert refused.info.domain == "pegcount"
@@ -203,19 +201,19 @@ def test_a_call_is_refused_for_the_reason_and_with_its_metadata(reason: str, ope
     assert {violation[1] for violation in refused.violations} <= {reason}
 
 
-@pytest.mark.parametrize("reason", sorted(WAITING))
-def test_nothing_raises_a_reason_that_waits(reason: str) -> None:
-    assert raising(reason) == []
+@pytest.mark.parametrize("reason", sorted(RESERVED))
+def test_reserved_reasons_are_never_raised(reason: str) -> None:
+    assert sources_raising(reason) == []
 
 
-def test_raising_is_found_where_it_is() -> None:
-    """The search that the test above relies on."""
-    assert "request/filters.py" in raising("MALFORMED_DECIMAL")
-    assert "server/admin.py" in raising("NOT_IMPLEMENTED")
+def test_the_search_finds_known_reasons() -> None:
+    """Validates the search that the previous test relies on."""
+    assert "request/filters.py" in sources_raising("MALFORMED_DECIMAL")
+    assert "server/admin.py" in sources_raising("NOT_IMPLEMENTED")
 
 
-def raising(reason: str) -> list[str]:
-    """Sources that name a reason, or an error class that has it; the tables that only list them aside."""
+def sources_raising(reason: str) -> list[str]:
+    """Returns the source files that raise a reason, ignoring the tables that only list all reasons."""
     classes = {name for name, value in vars(errors).items() if getattr(value, "reason", None) == reason}
     tables = {SOURCES / "errors.py", SOURCES / "server" / "status.py"}
     found = []
@@ -242,7 +240,7 @@ NOTICES: dict[str, list[Trigger]] = {
         usage(from_time="2026-03-28T23:59:00"),
         quality(from_time="2026-03-28T23:59:00"),
         folder(from_date="2026-03-28"),
-        # The days that only the average reads count too.
+        # Days that only the moving average reads count too.
         usage(granularity=reports_pb2.GRANULARITY_DAY, sma_period=2),
     ],
     "RANGE_REVERSED": [folder(**REVERSED)],
@@ -254,9 +252,9 @@ def test_every_notice_has_a_trigger() -> None:
 
 
 @pytest.mark.parametrize("code", NOTICES)
-def test_a_notice_is_given_and_explained(code: str, opened: Open) -> None:
+def test_a_notice_has_its_code_and_a_text(code: str, serve: Open) -> None:
     for trigger in NOTICES[code]:
-        (notice,) = trigger(opened).notices  # type: ignore[attr-defined]
+        (notice,) = trigger(serve).notices  # type: ignore[attr-defined]
         assert reports_pb2.NoticeCode.Name(notice.code) == f"NOTICE_CODE_{code}"
         assert notice.text
 
@@ -273,6 +271,6 @@ def test_a_notice_is_given_and_explained(code: str, opened: Open) -> None:
         folder(from_date="2027-01-01", to_date="2027-01-01"),
     ],
 )
-def test_no_notice_without_need(trigger: Trigger, opened: Open) -> None:
+def test_requests_without_cause_get_no_notice(trigger: Trigger, serve: Open) -> None:
     assert NOW_US == 1_774_872_000_000_000, "the clock stands at 2026-03-30T12:00:00Z"
-    assert list(trigger(opened).notices) == []  # type: ignore[attr-defined]
+    assert list(trigger(serve).notices) == []  # type: ignore[attr-defined]

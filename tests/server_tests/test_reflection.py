@@ -1,4 +1,4 @@
-"""Tools learn the contract with its comments, in both versions of reflection, and how the server is."""
+"""Reflection serves the contract with its comments in both versions; health covers each service."""
 
 import threading
 import time
@@ -25,14 +25,14 @@ NOT_FOUND = 5
 
 
 def ask(service: Service, version: str, *requests: Request) -> list[Response]:
-    """A stub made by hand, as the package has one for v1alpha only."""
+    """Calls a hand-made stub, since the package has one for v1alpha only."""
     call = service.channel.stream_stream(
         f"/{version}/ServerReflectionInfo", Request.SerializeToString, Response.FromString
     )
     return list(call(iter(requests)))
 
 
-def files_in(responses: Iterable[Response]) -> dict[str, FileDescriptorProto]:
+def files_of(responses: Iterable[Response]) -> dict[str, FileDescriptorProto]:
     contents = [
         content
         for response in responses
@@ -53,7 +53,7 @@ def service(tmp_path: Path) -> Iterable[Service]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_both_versions_list_our_services_and_themselves(version: str, service: Service) -> None:
+def test_both_versions_list_all_services(version: str, service: Service) -> None:
     (response,) = ask(service, version, Request(list_services=""))
     listed = [entry.name for entry in response.list_services_response.service]
     assert sorted(listed) == sorted([*SERVICE_NAMES, *VERSIONS])
@@ -77,26 +77,26 @@ def test_both_versions_list_our_services_and_themselves(version: str, service: S
         ("pegcount.v1.SessionRecord", "One session, or one event of it."),
     ],
 )
-def test_a_symbol_is_described_with_the_comments_of_its_file(
+def test_symbols_are_described_with_their_comments(
     version: str, symbol: str, comment: str, service: Service
 ) -> None:
-    files = files_in(ask(service, version, Request(file_containing_symbol=symbol)))
+    files = files_of(ask(service, version, Request(file_containing_symbol=symbol)))
     assert any(text.startswith(comment) for file in files.values() for text in comments_of(file))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_files_of_the_contract_come_as_they_were_written(version: str, service: Service) -> None:
+def test_proto_files_are_served_unchanged(version: str, service: Service) -> None:
     for file in proto_files():
         assert len(comments_of(file)) > 10, file.name
-        answered = files_in(ask(service, version, Request(file_by_filename=file.name)))
+        answered = files_of(ask(service, version, Request(file_by_filename=file.name)))
         assert answered[file.name] == file
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_stranger_can_build_the_messages_from_what_is_answered(version: str, service: Service) -> None:
+def test_messages_can_be_built_from_reflection_alone(version: str, service: Service) -> None:
     wanted, known = ["pegcount/v1/reports.proto"], dict[str, FileDescriptorProto]()
     while wanted:
-        known |= files_in(ask(service, version, Request(file_by_filename=wanted.pop())))
+        known |= files_of(ask(service, version, Request(file_by_filename=wanted.pop())))
         wanted += [name for file in known.values() for name in file.dependency if name not in known]
     pool = DescriptorPool()
     for name in ("google/protobuf/timestamp.proto", "pegcount/v1/records.proto", "pegcount/v1/reports.proto"):
@@ -111,7 +111,7 @@ def test_a_stranger_can_build_the_messages_from_what_is_answered(version: str, s
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_several_questions_in_one_stream_and_one_about_nothing(version: str, service: Service) -> None:
+def test_several_requests_in_one_stream_with_an_unknown_symbol(version: str, service: Service) -> None:
     asked = [
         Request(host="h", file_containing_symbol="pegcount.v1.Nothing"),
         Request(host="h", file_containing_symbol="pegcount.v1.ReportService.QueryAsrUsage"),
@@ -119,7 +119,7 @@ def test_several_questions_in_one_stream_and_one_about_nothing(version: str, ser
     unknown, known = ask(service, version, *asked)
     assert [unknown.original_request, known.original_request] == asked
     assert unknown.error_response.error_code == NOT_FOUND
-    assert "pegcount/v1/reports.proto" in files_in([known])
+    assert "pegcount/v1/reports.proto" in files_of([known])
 
 
 @pytest.mark.parametrize("name", ["", *SERVICE_NAMES])
@@ -129,13 +129,13 @@ def test_health_of_the_server_and_of_each_service(name: str, service: Service) -
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
-def test_health_of_a_service_that_is_not_there(service: Service) -> None:
+def test_health_of_an_unknown_service(service: Service) -> None:
     health = health_pb2_grpc.HealthStub(service.channel)
     refused = refusal(lambda: health.Check(health_pb2.HealthCheckRequest(service="pegcount.v1.Nothing")))
     assert refused.code.name == "NOT_FOUND"
 
 
-def test_watchers_learn_that_the_server_ends(service: Service) -> None:
+def test_watchers_are_notified_of_the_shutdown(service: Service) -> None:
     health = health_pb2_grpc.HealthStub(service.channel)
     watched = health.Watch(health_pb2.HealthCheckRequest(service="pegcount.v1.ReportService"))
     assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
@@ -145,14 +145,14 @@ def test_watchers_learn_that_the_server_ends(service: Service) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_caller_who_goes_is_no_fault(
+def test_a_disconnecting_caller_is_not_logged(
     version: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    going = threading.Event()
+    leaving = threading.Event()
 
     def requests() -> Iterator[Request]:
         yield Request(list_services="")
-        going.wait(20)
+        leaving.wait(20)
 
     with Service(tmp_path, Config(reflection_stream_count_max=1)) as service:
         call = service.channel.stream_stream(
@@ -160,17 +160,17 @@ def test_a_caller_who_goes_is_no_fault(
         )
         answers = call(requests())
         assert next(answers).list_services_response.service
-        # By then the server waits for the next request.
+        # Time for the server to wait for the next request.
         time.sleep(0.3)
         answers.cancel()
-        going.set()
-        assert any(is_let_in(service, version) for _ in range(100))
+        leaving.set()
+        assert any(is_admitted(service, version) for _ in range(100))
         time.sleep(0.2)
     assert [record.message for record in caplog.records] == []
 
 
-def is_let_in(service: Service, version: str) -> bool:
-    """Whether a stream is let in, which only one is at a time."""
+def is_admitted(service: Service, version: str) -> bool:
+    """Returns whether a stream is admitted; the limit is one at a time."""
     time.sleep(0.05)
     with suppress(grpc.RpcError):
         return bool(ask(service, version, Request(list_services="")))

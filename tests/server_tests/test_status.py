@@ -1,4 +1,4 @@
-"""How calls fail: the code, the details, and that the work stops."""
+"""Failed calls: status code, details, and the end of the running work."""
 
 import logging
 import re
@@ -45,7 +45,7 @@ REPORTS = {
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts a service with a finished and an active call; ends it after the test."""
+    """Starts services with one finished and one active call, and closes them after the test."""
     started: list[Service] = []
 
     def start_service(**limits: object) -> Service:
@@ -65,13 +65,13 @@ def ask(service: Service, method: str, **more: object) -> object:
 
 
 def check(refused: Refusal, code: grpc.StatusCode, reason: str, **metadata: object) -> None:
-    """Checks code, reason and metadata, and that the details are those of the code."""
+    """Asserts code, reason and metadata, and that the detail types match the code."""
     found = (refused.code, refused.info.domain, refused.info.reason, refused.metadata)
     texts = {name: str(value) for name, value in metadata.items()}
     assert found == (code, "pegcount", reason, texts), refused.message
     of_code = {Code.INVALID_ARGUMENT: ["BadRequest"], Code.NOT_FOUND: ["ResourceInfo"]}
-    others = ["RetryInfo"] if reason == "OVERLOADED" else of_code.get(code, [])
-    assert refused.detail_names == [*others, "ErrorInfo"]
+    expected_details = ["RetryInfo"] if reason == "OVERLOADED" else of_code.get(code, [])
+    assert refused.detail_names == [*expected_details, "ErrorInfo"]
 
 
 ERRORS: list[tuple[PegcountError, grpc.StatusCode, str, dict[str, str]]] = [
@@ -107,7 +107,7 @@ ERRORS: list[tuple[PegcountError, grpc.StatusCode, str, dict[str, str]]] = [
 
 
 @pytest.mark.parametrize(("error", "code", "reason", "metadata"), ERRORS)
-def test_each_class_has_its_code_and_details(
+def test_each_error_class_has_its_code_and_details(
     error: PegcountError, code: grpc.StatusCode, reason: str, metadata: dict[str, str]
 ) -> None:
     refused = of_status(status.status_of(error))
@@ -120,9 +120,9 @@ def test_a_cancelled_call_has_no_details() -> None:
     assert (refused.code, refused.detail_names) == (Code.CANCELLED, [])
 
 
-def test_no_other_class_has_a_code() -> None:
-    shown = {type(error) for error, *_ in ERRORS} | {errors.CancelledError}
-    assert set(status._CODES) == shown
+def test_the_code_table_has_no_other_class() -> None:
+    covered = {type(error) for error, *_ in ERRORS} | {errors.CancelledError}
+    assert set(status._CODES) == covered
 
 
 @pytest.mark.parametrize(
@@ -137,30 +137,30 @@ def test_no_other_class_has_a_code() -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_fault_tells_a_correlation_id_and_the_log_the_rest(
+def test_internal_faults_reveal_only_a_correlation_id(
     error: BaseException, start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: object) -> core.Partials:
+    def raise_error(*_: object) -> core.Partials:
         raise error
 
     service = start()
-    replace_scan(service, monkeypatch, fail)
+    replace_scan(service, monkeypatch, raise_error)
     with caplog.at_level(logging.ERROR):
         refused = refusal(lambda: ask(service, "QueryAsrUsage"))
-        again = refusal(lambda: ask(service, "QueryAsrUsage"))
+        second_refusal = refusal(lambda: ask(service, "QueryAsrUsage"))
     correlation_id = refused.metadata["correlation_id"]
     check(refused, Code.INTERNAL, "INTERNAL_FAULT", correlation_id=correlation_id)
     assert re.fullmatch("[0-9a-f]{32}", correlation_id)
     assert refused.message == f"a fault of the server; its log has correlation id {correlation_id}"
-    assert again.metadata["correlation_id"] != correlation_id
+    assert second_refusal.metadata["correlation_id"] != correlation_id
     first, second = [entry for entry in caplog.records if entry.name == "pegcount.server.status"]
     assert correlation_id in first.getMessage()
-    assert again.metadata["correlation_id"] in second.getMessage()
+    assert second_refusal.metadata["correlation_id"] in second.getMessage()
     assert "Traceback" in caplog.text
     assert "sesame" in caplog.text
 
 
-def test_errors_that_a_caller_made_are_not_logged(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+def test_errors_of_the_caller_are_not_logged(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     service = start()
     refusal(lambda: service.reports.QueryAsrUsage(reports_pb2.QueryAsrUsageRequest()))
     assert caplog.records == []
@@ -181,14 +181,14 @@ def test_work_stops_when_the_caller_cancels(
     assert [type(error) for error in ended] == [errors.CancelledError]
 
 
-def test_a_call_that_has_ended_already_does_no_work(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """gRPC says so by not taking the callback; the caller may cancel just before it is given."""
+def test_a_call_that_has_already_ended_does_no_work(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """gRPC rejects the callback of a call that has ended, e.g. cancelled just before it is registered."""
     service = start()
     monkeypatch.setattr("grpc._server._Context.add_callback", lambda _, callback: False)
     assert refusal(lambda: ask(service, "QueryAsrUsage")).code is Code.CANCELLED
 
 
-def test_a_cancelled_stop_ends_a_scan_at_its_next_look(start: Start) -> None:
+def test_a_cancelled_token_ends_scans_at_the_next_poll(start: Start) -> None:
     stop = core.CancelToken(None)
     scan = Scan(None, (), (), Measure("sessions"))
     service = start()
@@ -209,11 +209,11 @@ def test_work_stops_when_the_deadline_of_the_caller_passes(
     refused = refusal(lambda: ask(service, "QueryAsrUsage", timeout=0.2))
     assert refused.code is Code.DEADLINE_EXCEEDED
     wait_for(lambda: bool(ended))
-    # Which of the two looks comes first does not matter, the caller sees neither.
+    # Deadline and cancellation race; the caller notices no difference.
     assert isinstance(ended[0], errors.DeadlineError | errors.CancelledError)
 
 
-def test_a_call_whose_deadline_passed_says_so(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_passed_deadline_has_its_own_reason(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     service = start()
     scan = service.store.partials
     replace_scan(service, monkeypatch, lambda asked, cells, _: scan(asked, cells, core.CancelToken(0.0)))
@@ -224,25 +224,27 @@ def test_a_call_whose_deadline_passed_says_so(start: Start, monkeypatch: pytest.
 
 @pytest.mark.parametrize("timeout", [None, 20.0])
 @pytest.mark.parametrize("method", REPORTS)
-def test_a_query_ends_at_the_limit_of_the_server(method: str, timeout: float | None, start: Start) -> None:
+def test_a_query_ends_at_the_time_limit_of_the_server(
+    method: str, timeout: float | None, start: Start
+) -> None:
     service = start(query_seconds_max=1e-6)
     refused = refusal(lambda: ask(service, method, timeout=timeout))
     check(refused, Code.DEADLINE_EXCEEDED, "QUERY_TIME_LIMIT_PASSED", limit_seconds="1e-06")
     assert refused.message == "the query ran longer than 1e-06 s"
 
 
-def test_a_scan_without_end_meets_the_limit_of_the_server(
+def test_an_endless_scan_ends_at_the_time_limit_of_the_server(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = start(query_seconds_max=0.2)
     scan_without_end(service, monkeypatch, lambda: None, [])
-    began = time.monotonic()
+    start_time = time.monotonic()
     refused = refusal(lambda: ask(service, "QueryAsrUsage"))
     check(refused, Code.DEADLINE_EXCEEDED, "QUERY_TIME_LIMIT_PASSED", limit_seconds="0.2")
-    assert 0.15 < time.monotonic() - began < 5
+    assert 0.15 < time.monotonic() - start_time < 5
 
 
-def test_more_cells_than_allowed(start: Start) -> None:
+def test_more_cells_than_allowed_are_refused(start: Start) -> None:
     service = start(cell_count_max=2)
     service.write(active_record("c3"))
     assert len(service.reports.QueryActiveSessions(ASK_ACTIVE).rows) == 2
@@ -253,7 +255,7 @@ def test_more_cells_than_allowed(start: Start) -> None:
 
 
 def test_bins_do_not_count_as_cells_of_a_report_without_groups(start: Start) -> None:
-    """They have a limit of their own, which is checked before data is read."""
+    """Bins have a limit of their own, checked before the scan."""
     service = start(cell_count_max=2, bin_count_max=24)
     assert len(service.reports.QueryAsrUsage(ASK_USAGE).bins) == 24
     refused = refusal(
@@ -263,7 +265,7 @@ def test_bins_do_not_count_as_cells_of_a_report_without_groups(start: Start) -> 
 
 
 @pytest.mark.parametrize("method", REPORTS)
-def test_an_answer_must_fit_into_a_message(method: str, start: Start) -> None:
+def test_an_answer_over_the_size_limit_is_refused(method: str, start: Start) -> None:
     def answer(service: Service) -> bytes:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = service.channel.unary_unary(
             f"/pegcount.v1.ReportService/{method}"
@@ -278,14 +280,14 @@ def test_an_answer_must_fit_into_a_message(method: str, start: Start) -> None:
     assert f"{size} bytes; {size - 1}" in refused.message
 
 
-def test_a_request_must_fit_into_a_message(start: Start) -> None:
+def test_a_request_over_the_size_limit_is_refused(start: Start) -> None:
     service = start(request_bytes_max=100)
     assert ask(service, "QueryAsrUsage")
     refused = refusal(lambda: service.reports.QueryAsrUsage(changed(ASK_USAGE, app_ids=range(200))))
     assert (refused.code, "100" in refused.message) == (Code.RESOURCE_EXHAUSTED, True)
 
 
-def test_methods_that_are_not_built_yet(start: Start) -> None:
+def test_unimplemented_methods_say_so(start: Start) -> None:
     admin = start().admin
     calls: dict[str, Callable[[], object]] = {
         "CreateCredential": lambda: admin.CreateCredential(admin_pb2.CreateCredentialRequest()),
@@ -308,7 +310,7 @@ def test_a_damaged_segment_is_data_loss(tmp_path: Path) -> None:
         refused = refusal(lambda: service.reports.QueryAsrUsage(ASK_USAGE))
         check(refused, Code.DATA_LOSS, "DATA_DAMAGED", file=path)
         assert refused.message.startswith(f"{path}: ")
-        # What does not need the damaged segment is answered.
+        # Reports that do not need the damaged segment still work.
         assert len(service.reports.QueryActiveSessions(ASK_ACTIVE).rows) == 1
         day_before = changed(ASK_USAGE, from_time="2026-03-28", to_time="2026-03-29")
         assert service.reports.QueryAsrUsage(day_before).totals.session_count == 0
@@ -325,7 +327,7 @@ def test_a_damaged_segment_is_data_loss(tmp_path: Path) -> None:
             "folder",
             {"company": "acme", "organization": "north", "folder": "Sales"},
         ),
-        # Whether it exists is asked before the range is looked at.
+        # The existence check precedes the check of the range.
         (
             {"folder": "none", "from_date": "20260330"},
             "folder",
@@ -333,7 +335,7 @@ def test_a_damaged_segment_is_data_loss(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_an_object_that_no_record_carries(
+def test_unknown_objects_are_not_found(
     given: dict[str, str], kind: str, metadata: dict[str, str], start: Start
 ) -> None:
     service = start()
@@ -344,7 +346,7 @@ def test_an_object_that_no_record_carries(
     assert refused.resource.description == refused.message == f"no record carries {kind} {name!r}"
 
 
-def test_a_folder_of_another_organization_does_not_count(start: Start) -> None:
+def test_a_folder_of_another_organization_is_not_found(start: Start) -> None:
     service = start()
     service.write(call_record("c3", organization="south", folder="returns"))
     refused = refusal(lambda: service.reports.QueryFolderStats(changed(ASK_FOLDER, folder="returns")))
@@ -352,7 +354,7 @@ def test_a_folder_of_another_organization_does_not_count(start: Start) -> None:
 
 
 @pytest.mark.parametrize("deck", [0, 2, -(2**63), 2**63 - 1])
-def test_a_code_deck_that_does_not_exist(deck: int, start: Start) -> None:
+def test_an_unknown_code_deck_is_not_found(deck: int, start: Start) -> None:
     service = start()
     service.admin.PutCodeDeck(ONE_CODE)
     refused = refusal(lambda: service.reports.QueryActiveSessions(changed(ASK_ACTIVE, code_deck=deck)))
@@ -396,10 +398,10 @@ LONG = "é" * 100_000
         ),
     ],
 )
-def test_a_status_has_room_in_the_metadata_that_a_client_takes(
+def test_a_status_fits_into_the_metadata_limit_of_clients(
     method: str, request_: object, start: Start
 ) -> None:
-    """A larger one would reach the caller as RESOURCE_EXHAUSTED, and say nothing of what is wrong."""
+    """gRPC would turn an oversized status into RESOURCE_EXHAUSTED without details."""
     service = start()
     with pytest.raises(grpc.RpcError) as raised:
         getattr(service.reports, method)(request_)
@@ -414,18 +416,18 @@ def test_a_status_has_room_in_the_metadata_that_a_client_takes(
     assert "..." in message or len(message.encode()) < 700
 
 
-def test_violations_that_have_no_room_are_counted(start: Start) -> None:
+def test_violations_beyond_the_status_size_are_counted(start: Start) -> None:
     names = [f"x{i}" for i in range(1_000)]
     refused = refusal(lambda: start().reports.QueryActiveSessions(changed(ASK_ACTIVE, return_fields=names)))
-    *described, (field, reason, rest) = refused.violations
-    assert [field for field, _, _ in described] == [f"return_fields[{i}]" for i in range(len(described))]
-    assert (field, reason) == (f"return_fields[{len(described)}]", "UNKNOWN_NAME")
-    assert rest == f"{1_000 - len(described)} violations from here on have no room in one status"
-    assert len(described) > 30
+    *listed, (field, reason, rest) = refused.violations
+    assert [field for field, _, _ in listed] == [f"return_fields[{i}]" for i in range(len(listed))]
+    assert (field, reason) == (f"return_fields[{len(listed)}]", "UNKNOWN_NAME")
+    assert rest == f"{1_000 - len(listed)} violations from here on have no room in one status"
+    assert len(listed) > 30
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 10
+    deadline = time.monotonic() + 10
     while not condition():
-        assert time.monotonic() < until, "nothing happened within 10 s"
+        assert time.monotonic() < deadline, "nothing happened within 10 s"
         time.sleep(0.005)

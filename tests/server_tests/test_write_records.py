@@ -1,4 +1,4 @@
-"""Records that arrive in a stream: answers in order, back-pressure, and how streams end."""
+"""WriteRecords: answers in order, back-pressure, and the ways in which a stream ends."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ from service import Service
 
 from server_tests.example_requests import ASK_QUALITY, active_record, call_record
 from server_tests.refusal import Refusal, refusal
-from server_tests.streams import Request, Slow, Stream, batch, reading_threads, wait_for
+from server_tests.streams import DelayedStore, Request, Stream, batch, reader_thread_count, wait_for
 
 Code = grpc.StatusCode
 Start = Callable[..., Service]
@@ -23,7 +23,7 @@ Start = Callable[..., Service]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts a service; ends it after the test, which must not leave a thread."""
+    """Starts services, closes them after the test, and asserts that no reader thread remains."""
     started: list[Service] = []
 
     def start_service(**limits: object) -> Service:
@@ -34,7 +34,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield start_service
     for service in started:
         service.close()
-    assert reading_threads() == 0
+    assert reader_thread_count() == 0
 
 
 def calls_of_a1(service: Service) -> int:
@@ -59,8 +59,10 @@ def test_batches_are_answered_in_order_with_their_ids(start: Start) -> None:
 
 @pytest.mark.parametrize("batch_id", [None, "", "b", "ü" * 10_000])
 @pytest.mark.parametrize("id_comes_last", [False, True])
-def test_an_id_is_echoed_wherever_it_stands(batch_id: str | None, id_comes_last: bool, start: Start) -> None:
-    """Fields of a message may come in any order, and some encoders choose one by chance."""
+def test_the_batch_id_is_echoed_for_any_field_order(
+    batch_id: str | None, id_comes_last: bool, start: Start
+) -> None:
+    """Protobuf fields may be in any order, and some encoders pick one at random."""
     first, second = batch(batch_id), batch(None, "s1")
     with Stream(start().channel) as stream:
         stream.send(second + first if id_comes_last else first + second)
@@ -69,7 +71,7 @@ def test_an_id_is_echoed_wherever_it_stands(batch_id: str | None, id_comes_last:
     assert (answer.batch_id, answer.accepted) == (batch_id or "", 1)
 
 
-def test_every_record_is_answered_as_what_it_was(start: Start) -> None:
+def test_the_answer_counts_each_kind_of_outcome(start: Start) -> None:
     service = start()
     records = [call_record("c1"), call_record(""), call_record("c1"), active_record("c2"), call_record("c3")]
     records[4].customer_price = "cheap"
@@ -96,14 +98,14 @@ def test_an_empty_batch_is_answered(message: bytes, start: Start) -> None:
     assert (second.batch_id, second.accepted) == ("next", 1)
 
 
-def test_a_stream_without_batches_ends_well(start: Start) -> None:
+def test_a_stream_without_batches_ends_with_ok(start: Start) -> None:
     with Stream(start().channel) as stream:
         assert stream.end() == []
         assert stream.call.code() is Code.OK
 
 
 @pytest.mark.parametrize("malformed", [b"\xff", batch(None, "s")[:-1], b"\x12\x03\x12\x01\xff"])
-def test_a_malformed_batch_ends_the_stream_after_those_before_it(malformed: bytes, start: Start) -> None:
+def test_a_malformed_batch_ends_the_stream_after_earlier_answers(malformed: bytes, start: Start) -> None:
     service = start()
     with Stream(service.channel) as stream:
         stream.send(batch("b0", "s0"), batch("b1", "s1"), malformed, batch("b3", "s3"))
@@ -120,7 +122,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("error", "code", "detail"), REFUSALS, ids=lambda value: type(value).__name__)
-def test_a_batch_that_the_store_refuses_ends_the_stream(
+def test_a_batch_refused_by_the_store_ends_the_stream(
     error: errors.PegcountError,
     code: grpc.StatusCode,
     detail: str | None,
@@ -128,20 +130,20 @@ def test_a_batch_that_the_store_refuses_ends_the_stream(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     service = start()
-    slow = Slow(service, monkeypatch)
-    once = slow.submit
+    store = DelayedStore(service, monkeypatch)
+    submit_once = store.submit
 
-    def refuse_the_third(message: bytes) -> object:
-        if len(slow.submitted) == 2:
+    def submit_unless_third(message: bytes) -> object:
+        if len(store.submitted) == 2:
             raise error
-        return once(message)
+        return submit_once(message)
 
-    monkeypatch.setattr(service.store, "submit", refuse_the_third)
+    monkeypatch.setattr(service.store, "submit", submit_unless_third)
     with Stream(service.channel) as stream:
         stream.send(batch("b0", "s0"), batch("b1", "s1"), batch("b2", "s2"), batch("b3", "s3"))
-        # A store that has too much to do is asked again once a batch of the stream was answered.
-        wait_for(lambda: len(slow.submitted) == 2)
-        slow.go.set()
+        # The server submits to an overloaded store again after it has answered a batch of the stream.
+        wait_for(lambda: len(store.submitted) == 2)
+        store.go.set()
         assert [stream.answer().batch_id for _ in range(2)] == ["b0", "b1"]
         refused = refusal(stream.answer)
     check(refused, code, error.reason, *([detail] if detail else []))
@@ -154,12 +156,12 @@ def test_a_batch_that_cannot_be_made_durable_ends_the_stream(
 ) -> None:
     service = start()
 
-    class Lost:
+    class FailingWrite:
         def wait(self) -> WriteOutcome:
             raise errors.StoreReadOnlyError("no space left on device")
 
     submit = service.store.submit
-    monkeypatch.setattr(service.store, "submit", lambda m: Lost() if b"lost" in m else submit(m))
+    monkeypatch.setattr(service.store, "submit", lambda m: FailingWrite() if b"lost" in m else submit(m))
     with Stream(service.channel) as stream:
         stream.send(batch("b0", "s0"), batch("lost", "s1"), batch("b2", "s2"))
         assert stream.answer().batch_id == "b0"
@@ -168,7 +170,7 @@ def test_a_batch_that_cannot_be_made_durable_ends_the_stream(
     assert refused.message == "no space left on device"
 
 
-def test_a_fault_of_the_store_is_told_by_a_correlation_id(
+def test_an_internal_fault_of_the_store_ends_the_stream(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = start()
@@ -179,7 +181,7 @@ def test_a_fault_of_the_store_is_told_by_a_correlation_id(
     check(refused, Code.INTERNAL, "INTERNAL_FAULT")
 
 
-def test_what_is_acknowledged_is_in_the_next_report(start: Start) -> None:
+def test_acknowledged_records_are_in_the_next_report(start: Start) -> None:
     service = start()
     with Stream(service.channel) as stream:
         for i in range(20):
@@ -188,7 +190,7 @@ def test_what_is_acknowledged_is_in_the_next_report(start: Start) -> None:
             assert calls_of_a1(service) == i + 1
 
 
-def test_two_streams_at_once_are_answered_each_in_its_order(start: Start) -> None:
+def test_concurrent_streams_are_each_answered_in_order(start: Start) -> None:
     service = start()
     with Stream(service.channel) as one, Stream(service.channel) as other:
         for i in range(30):
@@ -197,33 +199,29 @@ def test_two_streams_at_once_are_answered_each_in_its_order(start: Start) -> Non
         answers = {"one": one.end(), "other": other.end()}
     for name, answered in answers.items():
         assert [answer.batch_id for answer in answered] == [f"{name} {i}" for i in range(30)]
-    everything = [*answers["one"], *answers["other"]]
-    assert sum(answer.accepted for answer in everything) == 60
-    assert sum(answer.duplicates for answer in everything) == 30
+    all_answers = [*answers["one"], *answers["other"]]
+    assert sum(answer.accepted for answer in all_answers) == 60
+    assert sum(answer.duplicates for answer in all_answers) == 30
     assert calls_of_a1(service) == 60
 
 
-def test_a_stream_is_read_no_further_than_it_is_answered(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unanswered_batches_of_a_stream_are_bounded(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     service = start(stream_batch_count_max=3)
-    slow = Slow(service, monkeypatch)
+    store = DelayedStore(service, monkeypatch)
     with Stream(service.channel) as stream:
         stream.send(*(batch(f"b{i}", f"s{i}") for i in range(10)))
-        wait_for(lambda: len(slow.submitted) == 3)
+        wait_for(lambda: len(store.submitted) == 3)
         time.sleep(0.2)
-        assert len(slow.submitted) == 3
-        slow.go.set()
+        assert len(store.submitted) == 3
+        store.go.set()
         assert len(stream.end()) == 10
     assert calls_of_a1(service) == 10
 
 
-def test_what_is_in_flight_is_bounded_however_fast_clients_write(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Twelve writers give 30 batches each, many times what a store of 5 ms a batch and stream takes."""
+def test_bytes_in_flight_are_bounded_for_fast_clients(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve clients send 30 batches each, far faster than a store that takes 5 ms per batch."""
     service = start(stream_batch_count_max=2)
-    slow = Slow(service, monkeypatch, seconds=0.005)
+    store = DelayedStore(service, monkeypatch, seconds=0.005)
     text = "x" * 250
     records = [call_record(f"s{i}", orig_clients_name=text, term_clients_name=text) for i in range(100)]
     message = Request(records=records).SerializeToString()
@@ -231,42 +229,42 @@ def test_what_is_in_flight_is_bounded_however_fast_clients_write(
     for stream in streams:
         stream.send(*[message] * 30)
     assert [len(stream.end()) for stream in streams] == [30] * 12
-    assert len(slow.submitted) == 360
-    assert slow.bytes_in_flight == 0
-    assert len(message) < slow.bytes_in_flight_peak <= 12 * 2 * len(message)
+    assert len(store.submitted) == 360
+    assert store.bytes_in_flight == 0
+    assert len(message) < store.bytes_in_flight_peak <= 12 * 2 * len(message)
 
 
-def test_a_client_that_goes_away_leaves_no_thread(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disconnecting_client_leaves_no_thread(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     service = start()
-    slow = Slow(service, monkeypatch)
+    store = DelayedStore(service, monkeypatch)
     with Stream(service.channel) as stream:
         stream.send(batch(None, "s0"), batch(None, "s1"))
-        wait_for(lambda: len(slow.submitted) == 2)
-    slow.go.set()
-    wait_for(lambda: reading_threads() == 0)
-    # Nobody was told, so these may count or not; these do, and counting them again is no harm.
-    with Stream(service.channel) as again:
-        again.send(batch(None, "s0", "s1"))
-        assert again.answer().duplicates == 2
+        wait_for(lambda: len(store.submitted) == 2)
+    store.go.set()
+    wait_for(lambda: reader_thread_count() == 0)
+    # The batches were not acknowledged, so they may or may not be stored. Here they are, as duplicates show.
+    with Stream(service.channel) as second_stream:
+        second_stream.send(batch(None, "s0", "s1"))
+        assert second_stream.answer().duplicates == 2
 
 
 @pytest.mark.parametrize("batches", [0, 1, 30])
-def test_a_client_that_goes_away_while_the_queue_is_full_or_empty(
+def test_a_client_disconnects_with_a_full_or_empty_queue(
     batches: int, start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     service = start(stream_batch_count_max=2, write_stream_count_max=1)
-    slow = Slow(service, monkeypatch)
+    store = DelayedStore(service, monkeypatch)
     with Stream(service.channel) as stream:
         stream.send(*(batch(None, f"s{i}") for i in range(batches)))
-        wait_for(lambda: reading_threads() == 1 and len(slow.submitted) == min(batches, 2))
-    slow.go.set()
-    wait_for(lambda: reading_threads() == 0)
-    wait_for(lambda: admitted(service))
-    assert caplog.records == [], "a client that goes is no fault of the server"
+        wait_for(lambda: reader_thread_count() == 1 and len(store.submitted) == min(batches, 2))
+    store.go.set()
+    wait_for(lambda: reader_thread_count() == 0)
+    wait_for(lambda: is_admitted(service))
+    assert caplog.records == [], "a disconnecting client is not logged"
 
 
-def admitted(service: Service) -> bool:
-    """Whether there is room for one more stream."""
+def is_admitted(service: Service) -> bool:
+    """Returns whether the server admits one more stream."""
     with Stream(service.channel) as stream:
         stream.send(batch(None))
         try:
@@ -275,43 +273,47 @@ def admitted(service: Service) -> bool:
             return False
 
 
-def test_a_deadline_of_the_caller_ends_a_stream(start: Start) -> None:
+def test_a_deadline_of_the_caller_ends_the_stream(start: Start) -> None:
     service = start()
     with Stream(service.channel, timeout_s=0.2) as stream:
         assert refusal(stream.answer).code is Code.DEADLINE_EXCEEDED
-    wait_for(lambda: reading_threads() == 0)
+    wait_for(lambda: reader_thread_count() == 0)
 
 
-def test_a_server_that_stops_answers_what_it_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopping_server_answers_the_batches_it_has_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service = Service(tmp_path)
-    slow = Slow(service, monkeypatch)
+    store = DelayedStore(service, monkeypatch)
     with Stream(service.channel) as idle, Stream(service.channel) as busy:
         busy.send(batch("b0", "s0"), batch("b1", "s1"))
-        wait_for(lambda: len(slow.submitted) == 2 and reading_threads() == 2)
+        wait_for(lambda: len(store.submitted) == 2 and reader_thread_count() == 2)
         stopping = threading.Thread(target=service.stop)
-        began = time.monotonic()
+        start_time = time.monotonic()
         stopping.start()
         check(refusal(idle.answer), Code.UNAVAILABLE, "SERVER_STOPPING")
-        slow.go.set()
+        store.go.set()
         assert [busy.answer().batch_id for _ in range(2)] == ["b0", "b1"]
         check(refusal(busy.answer), Code.UNAVAILABLE, "SERVER_STOPPING")
         stopping.join(10)
-    assert time.monotonic() - began < Config().stop_grace_seconds, "nothing had to be cancelled"
-    assert reading_threads() == 0
+    assert time.monotonic() - start_time < Config().stop_grace_seconds, "the grace period did not expire"
+    assert reader_thread_count() == 0
     service.close()
 
 
-def test_a_server_that_stops_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopping_server_cancels_after_the_grace_period(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service = Service(tmp_path, Config(stop_grace_seconds=0.2))
-    slow = Slow(service, monkeypatch)
+    store = DelayedStore(service, monkeypatch)
     with Stream(service.channel) as stream:
         stream.send(batch("b0", "s0"))
-        wait_for(lambda: len(slow.submitted) == 1)
+        wait_for(lambda: len(store.submitted) == 1)
         service.stop()
         assert refusal(stream.answer).code in (Code.UNAVAILABLE, Code.CANCELLED), "and no acknowledgement"
-    slow.go.set()
+    store.go.set()
     service.close()
-    assert reading_threads() == 0
+    assert reader_thread_count() == 0
 
 
 def test_a_message_over_the_limit_is_refused_by_grpc(start: Start) -> None:
