@@ -1,4 +1,4 @@
-"""Bins of every width, compared with a walk along the local clock."""
+"""Bin edges of every granularity, compared with a walk along the local clock."""
 
 import timeit
 import zoneinfo
@@ -15,13 +15,13 @@ from pegcount import calendar
 from pegcount.config import Config
 from pegcount.model import Granularity
 from pegcount.zone import US_PER_DAY, US_PER_SECOND, Zone
-from zone_times import day, instant_of, known, printed_starts
+from zone_times import day, get_zone, instant_of, printed_starts
 
 MINUTE, FIVE_MINUTES, FIFTEEN_MINUTES, THIRTY_MINUTES, HOUR, DAY, WEEK, MONTH = Granularity
 WIDTH_S = {MINUTE: 60, FIVE_MINUTES: 300, FIFTEEN_MINUTES: 900, THIRTY_MINUTES: 1_800, HOUR: 3_600}
 
 NAMES = sorted(zoneinfo.available_timezones())
-ODD_NAMES = (
+ZONES_WITH_ODD_CHANGES = (
     "Africa/Cairo",
     "Africa/Casablanca",
     "Africa/Monrovia",
@@ -46,8 +46,8 @@ def lengths_minutes(edges: NDArray[np.int64]) -> list[float]:
 
 
 def check(name: str, granularity: Granularity, from_text: str, to_text: str) -> NDArray[np.int64]:
-    """Edges of a range between two texts, after what holds for all edges was asserted."""
-    zone = known(name)
+    """Asserts the invariants of edges for a range between two texts, and returns the edges."""
+    zone = get_zone(name)
     from_us, to_us = instant_of(from_text, zone), instant_of(to_text, zone)
     return check_instants(zone, granularity, from_us, to_us)
 
@@ -63,34 +63,34 @@ def check_instants(zone: Zone, granularity: Granularity, from_us: int, to_us: in
     return edges
 
 
-# The oracle reads the local clock every half minute, which every offset change and every
-# multiple of a minute falls on; Monrovia had an offset with half a minute.
+# The oracle samples the local clock every half minute. Every offset change and every multiple of a minute
+# falls on a sample, since one historic offset (Monrovia's) ends in half a minute.
 STEP_S = 30
 
 
 def clock_edges(name: str, width_s: int, from_us: int, to_us: int) -> list[int]:
     rules = zoneinfo.ZoneInfo(name)
 
-    def cell(instant_s: int) -> tuple[timedelta | None, int]:
+    def clock_cell(instant_s: int) -> tuple[timedelta | None, int]:
         moment = datetime.fromtimestamp(instant_s, rules)
         second = (moment.hour * 60 + moment.minute) * 60 + moment.second
         return moment.utcoffset(), second // width_s
 
     instant_s = from_us // US_PER_SECOND // STEP_S * STEP_S
-    while cell(instant_s) == cell(instant_s - STEP_S):
+    while clock_cell(instant_s) == clock_cell(instant_s - STEP_S):
         instant_s -= STEP_S
-    found, here = [instant_s], cell(instant_s)
+    found, current = [instant_s], clock_cell(instant_s)
     while found[-1] * US_PER_SECOND < to_us:
         instant_s += STEP_S
-        before, here = here, cell(instant_s)
-        if before != here:
+        previous, current = current, clock_cell(instant_s)
+        if previous != current:
             found.append(instant_s)
     return [edge_s * US_PER_SECOND for edge_s in found]
 
 
 @cache
 def first_instant_us(name: str, days: int) -> int:
-    """First half minute in which the local clock shows a date or a later one."""
+    """Returns the first half minute at which the local date is the given one or later."""
     rules, midnight = zoneinfo.ZoneInfo(name), datetime(1970, 1, 1) + timedelta(days)
     instant_s = days * 86_400 - 16 * 3_600
     while datetime.fromtimestamp(instant_s, rules).replace(tzinfo=None) < midnight:
@@ -114,11 +114,11 @@ def whole_day_edges(name: str, granularity: Granularity, from_us: int, to_us: in
 
 @st.composite
 def ranges(draw: st.DrawFn) -> tuple[str, Granularity, int, int]:
-    """A zone and a short range between 1970 and 2100, often about a change of its offset."""
-    name = draw(st.sampled_from(ODD_NAMES) | st.sampled_from(NAMES))
+    """Draws a zone and a short range between 1970 and 2100, often around an offset change."""
+    name = draw(st.sampled_from(ZONES_WITH_ODD_CHANGES) | st.sampled_from(NAMES))
     granularity = draw(st.sampled_from(Granularity))
     last_us = 130 * 365 * US_PER_DAY
-    changes = [change_us for change_us in known(name).change_us.tolist() if 0 <= change_us <= last_us]
+    changes = [change_us for change_us in get_zone(name).change_us.tolist() if 0 <= change_us <= last_us]
     anywhere = st.integers(0, last_us)
     centre_us = draw(st.sampled_from(changes) | anywhere if changes else anywhere)
     unit_us = draw(st.sampled_from((1, US_PER_SECOND, 3_600 * US_PER_SECOND)))
@@ -130,9 +130,9 @@ def ranges(draw: st.DrawFn) -> tuple[str, Granularity, int, int]:
 
 @settings(deadline=None, max_examples=250)
 @given(ranges())
-def test_edges_are_where_the_local_clock_says(case: tuple[str, Granularity, int, int]) -> None:
+def test_edges_equal_those_of_the_local_clock(case: tuple[str, Granularity, int, int]) -> None:
     name, granularity, from_us, to_us = case
-    edges = check_instants(known(name), granularity, from_us, to_us)
+    edges = check_instants(get_zone(name), granularity, from_us, to_us)
     if granularity in WIDTH_S:
         expected = clock_edges(name, WIDTH_S[granularity], from_us, to_us)
     else:
@@ -142,11 +142,11 @@ def test_edges_are_where_the_local_clock_says(case: tuple[str, Granularity, int,
 
 @settings(deadline=None, max_examples=50)
 @given(ranges(), st.integers(1, US_PER_DAY))
-def test_adjacent_ranges_have_the_bins_of_the_whole(
+def test_bins_of_adjacent_ranges_join_to_the_bins_of_the_whole(
     case: tuple[str, Granularity, int, int], more_us: int
 ) -> None:
     name, granularity, from_us, to_us = case
-    zone = known(name)
+    zone = get_zone(name)
     left = calendar.edges(zone, granularity, from_us, to_us)
     middle_us = int(left[-1])
     right = calendar.edges(zone, granularity, middle_us, middle_us + more_us)
@@ -240,11 +240,11 @@ def test_adjacent_ranges_have_the_bins_of_the_whole(
         ("Pacific/Kwajalein", DAY, "1993-08-20", "1993-08-23", "1993-08-20T00:00:00-12:00", "1440 1440"),
     ],
 )
-def test_bins_by_eye(
+def test_example_bins(
     name: str, granularity: Granularity, from_text: str, to_text: str, first_start: str, minutes: str
 ) -> None:
     edges = check(name, granularity, from_text, to_text)
-    assert printed_starts(edges, known(name))[0] == first_start
+    assert printed_starts(edges, get_zone(name))[0] == first_start
     assert lengths_minutes(edges) == [float(length) for length in minutes.split()]
 
 
@@ -265,13 +265,13 @@ def test_bins_by_eye(
         ("UTC", DAY, "1970-01-01", "2200-01-01", 84_006),
     ],
 )
-def test_counts(name: str, granularity: Granularity, from_text: str, to_text: str, count: int) -> None:
+def test_bin_counts(name: str, granularity: Granularity, from_text: str, to_text: str, count: int) -> None:
     assert len(check(name, granularity, from_text, to_text)) == count + 1
 
 
-def test_the_hour_that_occurs_twice_is_told_apart_by_its_offset() -> None:
+def test_offsets_distinguish_the_repeated_hour() -> None:
     edges = check("Europe/Berlin", HOUR, "2026-10-25T01:00:00", "2026-10-25T04:00:00")
-    assert printed_starts(edges, known("Europe/Berlin")) == [
+    assert printed_starts(edges, get_zone("Europe/Berlin")) == [
         "2026-10-25T01:00:00+02:00",
         "2026-10-25T02:00:00+02:00",
         "2026-10-25T02:00:00+01:00",
@@ -296,21 +296,21 @@ def test_hours_of_kathmandu_start_at_a_quarter_past_in_utc() -> None:
         ("Pacific/Kwajalein", "1993-08-22", "1993-08-24", 1, "1993-08-20 1993-08-22 1993-08-23"),
     ],
 )
-def test_days_before_are_days_that_exist(
+def test_warmup_days_are_existing_days(
     name: str, from_text: str, to_text: str, day_count: int, expected: str
 ) -> None:
-    zone = known(name)
+    zone = get_zone(name)
     from_us, to_us = instant_of(from_text, zone), instant_of(to_text, zone)
     edges = calendar.edges_with_days_before(zone, from_us, to_us, day_count)
     assert [text[:10] for text in printed_starts(edges, zone)] == expected.split()
     assert np.array_equal(edges[day_count:], calendar.edges(zone, DAY, from_us, to_us))
 
 
-def test_days_before_the_first_day_there_is() -> None:
-    zone = known("Europe/London")
+def test_warmup_days_before_1970() -> None:
+    zone = get_zone("Europe/London")
     edges = calendar.edges_with_days_before(zone, 0, US_PER_DAY, 366)
     assert len(edges) == 369
-    # London kept summer time from 1968-02-18 to 1971-10-31.
+    # London was on summer time from 1968-02-18 to 1971-10-31.
     assert printed_starts(edges, zone)[0] == "1968-12-31T00:00:00+01:00"
 
 
@@ -324,7 +324,7 @@ def test_days_before_the_first_day_there_is() -> None:
     ],
 )
 def test_days_of_dates(name: str, first: str, last: str, expected: str) -> None:
-    zone = known(name)
+    zone = get_zone(name)
     edges = calendar.day_edges(zone, day(first), day(last))
     assert [text[:10] for text in printed_starts(edges, zone)] == expected.split()
     assert edges[-1] == zone.day_start_us(day(last) + 1)
@@ -339,8 +339,8 @@ def test_days_of_dates(name: str, first: str, last: str, expected: str) -> None:
         ("Pacific/Apia", "2011-12-31", "2011-12-29"),
     ],
 )
-def test_dates_without_a_day(name: str, first: str, last: str) -> None:
-    edges = calendar.day_edges(known(name), day(first), day(last))
+def test_missing_or_reversed_dates_have_no_edges(name: str, first: str, last: str) -> None:
+    edges = calendar.day_edges(get_zone(name), day(first), day(last))
     assert edges.dtype == np.int64
     assert edges.shape == (0,)
 
@@ -355,23 +355,23 @@ def test_dates_without_a_day(name: str, first: str, last: str) -> None:
         (61, 62, [61, 62]),
     ],
 )
-def test_a_range_cuts_its_first_and_last_bin(from_us: int, to_us: int, expected: list[int]) -> None:
+def test_a_range_clips_its_first_and_last_bin(from_us: int, to_us: int, expected: list[int]) -> None:
     second_us = US_PER_SECOND
-    edges = calendar.edges(known("UTC"), MINUTE, from_us * second_us, to_us * second_us)
+    edges = calendar.edges(get_zone("UTC"), MINUTE, from_us * second_us, to_us * second_us)
     clipped = calendar.clip(edges, from_us * second_us, to_us * second_us)
     assert (clipped // second_us).tolist() == expected
     assert set((edges // second_us % 60).tolist()) == {0}
 
 
 def test_a_leap_year_of_five_minute_bins_is_within_the_limit() -> None:
-    zone = known("Europe/Berlin")
+    zone = get_zone("Europe/Berlin")
     from_us, to_us = instant_of("2024-01-01", zone), instant_of("2025-01-01", zone)
     assert calendar.bin_count(zone, FIVE_MINUTES, from_us, to_us) <= Config().bin_count_max
 
 
 def test_edges_and_counts_take_milliseconds() -> None:
-    """Five times the times asked for, so that a busy machine does not fail it."""
-    zone = known("Europe/Berlin")
+    """The limits are five times the target times, to tolerate a busy machine."""
+    zone = get_zone("Europe/Berlin")
     year = instant_of("2024-01-01", zone), instant_of("2025-01-01", zone)
     month = instant_of("2026-03-01", zone), instant_of("2026-04-01", zone)
     ever = instant_of("1970-01-01", zone), instant_of("2200-01-01", zone)

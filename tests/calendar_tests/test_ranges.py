@@ -1,4 +1,4 @@
-"""The bins that each report reads for what was asked."""
+"""The bins that each report reads for a query."""
 
 from collections.abc import Callable
 
@@ -7,11 +7,11 @@ import pytest
 from pegcount import calendar
 from pegcount.errors import InvalidRequestError, Violation
 from pegcount.model import Bins, FolderQuery, Granularity, QualityQuery, UsageQuery
-from zone_times import day, instant_of, known, printed
+from zone_times import day, get_zone, instant_of, printed
 
 MINUTE, FIVE_MINUTES, FIFTEEN_MINUTES, THIRTY_MINUTES, HOUR, DAY, WEEK, MONTH = Granularity
 NOW = "2026-07-01T12:34:56.789Z"
-NOW_US = instant_of(NOW, known("UTC"))
+NOW_US = instant_of(NOW, get_zone("UTC"))
 EVER_MINUTES = 230 * 365 * 1_440 + 56 * 1_440
 
 
@@ -22,7 +22,7 @@ def usage_query(
     to_text: str | None,
     sma_period: int | None = None,
 ) -> UsageQuery:
-    zone = known(zone_name)
+    zone = get_zone(zone_name)
     to_us = None if to_text is None else instant_of(to_text, zone)
     return UsageQuery(instant_of(from_text, zone), to_us, granularity, zone, sma_period, ())
 
@@ -30,13 +30,13 @@ def usage_query(
 def quality_query(
     zone_name: str, granularity: Granularity, from_text: str, to_text: str | None
 ) -> QualityQuery:
-    zone = known(zone_name)
+    zone = get_zone(zone_name)
     to_us = None if to_text is None else instant_of(to_text, zone)
     return QualityQuery(instant_of(from_text, zone), to_us, granularity, zone, ())
 
 
 def folder_query(zone_name: str, from_text: str, to_text: str) -> FolderQuery:
-    return FolderQuery("company", "organization", "", day(from_text), day(to_text), known(zone_name), ())
+    return FolderQuery("company", "organization", "", day(from_text), day(to_text), get_zone(zone_name), ())
 
 
 def usage_bins(query: UsageQuery, bin_count_max: int = 1_000) -> Bins:
@@ -48,7 +48,7 @@ def quality_bins(query: QualityQuery, bin_count_max: int = 1_000) -> Bins:
 
 
 def texts(zone_name: str, *instants_us: int) -> list[str]:
-    return [printed(us, known(zone_name)) for us in instants_us]
+    return [printed(us, get_zone(zone_name)) for us in instants_us]
 
 
 def assert_no_bins(bins: Bins) -> None:
@@ -76,10 +76,10 @@ def assert_no_bins(bins: Bins) -> None:
             "2026-03-30T00:00:01",
             "2026-03-29T00:00:00+01:00 2026-03-30T00:00:00+02:00 2026-03-31T00:00:00+02:00",
         ),
-        # Without an end the last bin is the one that has now in it, also beyond now.
+        # Without an end, the last bin is the one that contains now, including its part after now.
         ("UTC", MINUTE, "2026-07-01T12:34:30", None, "2026-07-01T12:34:00Z 2026-07-01T12:35:00Z"),
         ("UTC", MONTH, "2026-07-01", None, "2026-07-01T00:00:00Z 2026-08-01T00:00:00Z"),
-        # An end after now stays.
+        # An end after now is not cut off.
         (
             "UTC",
             WEEK,
@@ -90,7 +90,7 @@ def assert_no_bins(bins: Bins) -> None:
         ("UTC", DAY, "1970-01-01", "1970-01-01T00:00:00.000001", "1970-01-01T00:00:00Z 1970-01-02T00:00:00Z"),
     ],
 )
-def test_usage_has_whole_bins(
+def test_usage_bins_are_whole(
     zone_name: str, granularity: Granularity, from_text: str, to_text: str | None, expected: str
 ) -> None:
     bins = usage_bins(usage_query(zone_name, granularity, from_text, to_text))
@@ -114,14 +114,14 @@ def test_usage_has_whole_bins(
         ),
         ("UTC", "2026-07-01", None, 2, "2026-06-30 2026-07-01 2026-07-02"),
         ("UTC", "1970-01-01", "1970-01-02", 2, "1969-12-31 1970-01-01 1970-01-02"),
-        # 2011-12-30 does not exist, so that one more date is gone back.
+        # 2011-12-30 does not exist, so the warm-up begins one date earlier.
         ("Pacific/Apia", "2011-12-31", "2012-01-01", 2, "2011-12-29 2011-12-31 2012-01-01"),
         ("Pacific/Apia", "2012-01-01", "2012-01-02", 3, "2011-12-29 2011-12-31 2012-01-01 2012-01-02"),
         ("Pacific/Apia", "2011-12-30", "2012-01-01", 3, "2011-12-28 2011-12-29 2011-12-31 2012-01-01"),
         ("Pacific/Apia", "2011-12-29", "2012-01-01", 2, "2011-12-28 2011-12-29 2011-12-31 2012-01-01"),
     ],
 )
-def test_a_moving_average_reads_days_before_the_range(
+def test_a_moving_average_adds_warmup_days(
     zone_name: str, from_text: str, to_text: str | None, sma_period: int, expected: str
 ) -> None:
     query = usage_query(zone_name, DAY, from_text, to_text, sma_period)
@@ -161,7 +161,7 @@ def test_a_moving_average_reads_days_before_the_range(
             "2026-03-01T00:00:00+01:00 2026-04-01T00:00:00+02:00",
             "2026-03-29T12:00:00+02:00 2026-03-29T13:00:00+02:00",
         ),
-        # The range ends now, whether no end was given or a later one.
+        # The range ends now if the end is absent or later than now.
         (
             "UTC",
             DAY,
@@ -180,7 +180,7 @@ def test_a_moving_average_reads_days_before_the_range(
         ),
     ],
 )
-def test_quality_has_bins_clipped_to_the_range(
+def test_quality_bins_are_clipped_to_the_range(
     zone_name: str, granularity: Granularity, from_text: str, to_text: str | None, expected: str, clipped: str
 ) -> None:
     bins = quality_bins(quality_query(zone_name, granularity, from_text, to_text))
@@ -198,7 +198,7 @@ def test_quality_has_bins_clipped_to_the_range(
         (NOW, "2026-07-02", "2026-07-02"),
         ("2027-01-01", None, "2027-01-01"),
         ("2027-01-01T00:00:30", "2027-02-01", "2027-02-01"),
-        # More bins than allowed, if it had any.
+        # The range would exceed the bin limit if it had bins.
         (NOW, "2200-01-01", "2200-01-01"),
     ],
 )
@@ -209,8 +209,8 @@ def test_a_range_that_begins_now_or_later_has_no_bins(from_text: str, to_text: s
     )
     for bins in (usage, quality):
         assert_no_bins(bins)
-        assert bins.from_us == instant_of(from_text, known("UTC"))
-        assert bins.to_us == instant_of(end, known("UTC"))
+        assert bins.from_us == instant_of(from_text, get_zone("UTC"))
+        assert bins.to_us == instant_of(end, get_zone("UTC"))
 
 
 @pytest.mark.parametrize(
@@ -237,9 +237,7 @@ def test_a_range_that_begins_now_or_later_has_no_bins(from_text: str, to_text: s
         ),
     ],
 )
-def test_folders_have_the_days_of_both_dates(
-    zone_name: str, from_text: str, to_text: str, expected: str
-) -> None:
+def test_folder_bins_include_both_dates(zone_name: str, from_text: str, to_text: str, expected: str) -> None:
     bins = calendar.folder_bins(folder_query(zone_name, from_text, to_text), 3)
     edges = expected.split()
     assert texts(zone_name, *bins.edge_us.tolist()) == edges
@@ -266,7 +264,7 @@ def test_folders_have_the_days_of_both_dates(
         ),
     ],
 )
-def test_reversed_dates_and_a_date_that_does_not_exist_have_no_days(
+def test_reversed_or_missing_dates_have_no_bins(
     zone_name: str, from_text: str, to_text: str, expected: str
 ) -> None:
     bins = calendar.folder_bins(folder_query(zone_name, from_text, to_text), 1)
@@ -275,7 +273,7 @@ def test_reversed_dates_and_a_date_that_does_not_exist_have_no_days(
 
 
 @pytest.mark.parametrize(
-    ("make", "field", "asked"),
+    ("make_bins", "field", "asked"),
     [
         (
             lambda allowed: usage_bins(usage_query("UTC", HOUR, "2026-01-01", "2026-01-02"), allowed),
@@ -289,7 +287,7 @@ def test_reversed_dates_and_a_date_that_does_not_exist_have_no_days(
             "granularity",
             26,
         ),
-        # The days that only the moving average reads do not count.
+        # Warm-up days do not count towards the limit.
         (
             lambda allowed: usage_bins(usage_query("UTC", DAY, "2026-01-01", "2026-01-03", 366), allowed),
             "granularity",
@@ -302,7 +300,7 @@ def test_reversed_dates_and_a_date_that_does_not_exist_have_no_days(
             "sampling",
             3,
         ),
-        # What lies after now does not count.
+        # The part of the range after now does not count.
         (
             lambda allowed: quality_bins(quality_query("UTC", HOUR, "2026-07-01", "2200-01-01"), allowed),
             "sampling",
@@ -315,11 +313,11 @@ def test_reversed_dates_and_a_date_that_does_not_exist_have_no_days(
         ),
     ],
 )
-def test_more_bins_than_allowed_are_refused(make: Callable[[int], Bins], field: str, asked: int) -> None:
-    bins = make(asked)
+def test_more_bins_than_allowed_are_refused(make_bins: Callable[[int], Bins], field: str, asked: int) -> None:
+    bins = make_bins(asked)
     assert len(bins.edge_us) == bins.warmup_count + asked + 1
     with pytest.raises(InvalidRequestError) as caught:
-        make(asked - 1)
+        make_bins(asked - 1)
     assert caught.value.violations == [
         Violation(
             field,
@@ -330,11 +328,11 @@ def test_more_bins_than_allowed_are_refused(make: Callable[[int], Bins], field: 
     ]
 
 
-def test_bins_are_counted_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    def made(*_: object) -> None:
+def test_the_bin_limit_is_checked_before_edges_are_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail_if_called(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("pegcount.calendar.report_bins.edges", made)
+    monkeypatch.setattr("pegcount.calendar.report_bins.edges", fail_if_called)
     query = usage_query("UTC", MINUTE, "1970-01-01", "2200-01-01")
     with pytest.raises(InvalidRequestError, match=f"^granularity: the range has {EVER_MINUTES} bins"):
         usage_bins(query)

@@ -1,4 +1,4 @@
-"""What is read as a time or a date, what is refused, and how the core prints what was read."""
+"""Parsing of times and dates, refusal of malformed ones, and formatting by the core."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pegcount import calendar, core
 from pegcount.calendar import ParsedTime
 from pegcount.zone import US_PER_DAY, US_PER_SECOND, Zone
-from zone_times import instant_of, known, printed
+from zone_times import get_zone, instant_of, printed
 
 LAST_US = 84_006 * US_PER_DAY
 
@@ -48,8 +48,8 @@ LAST_US = 84_006 * US_PER_DAY
         ("1973-06-01T00:00:00", "Africa/Monrovia", "1973-06-01T00:00:00Z"),
     ],
 )
-def test_times_are_read_and_printed(text: str, zone_name: str, expected: str) -> None:
-    zone = known(zone_name)
+def test_times_are_parsed_and_formatted(text: str, zone_name: str, expected: str) -> None:
+    zone = get_zone(zone_name)
     instant_us = instant_of(text, zone)
     assert printed(instant_us, zone) == expected
     assert instant_of(expected, zone) == instant_us
@@ -65,11 +65,11 @@ def test_times_are_read_and_printed(text: str, zone_name: str, expected: str) ->
         ("9999-12-31T23:59:59.999999-23:59", ParsedTime(253_402_387_139_999_999, is_instant=True)),
     ],
 )
-def test_a_text_says_whether_it_needs_a_zone(text: str, expected: ParsedTime) -> None:
+def test_parsed_times_know_whether_they_need_a_zone(text: str, expected: ParsedTime) -> None:
     assert calendar.parse_time(text) == expected
 
 
-def test_a_bare_date_is_the_first_instant_also_where_the_clock_jumps_over_midnight() -> None:
+def test_a_bare_date_is_the_first_instant_of_a_day_without_midnight() -> None:
     half_past_23_us = US_PER_DAY - 1_800 * US_PER_SECOND
     zone = Zone("Made/Up", np.array([half_past_23_us]), np.array([0, 3_600], dtype=np.int32))
     assert instant_of("1970-01-02", zone) == half_past_23_us
@@ -144,7 +144,7 @@ def test_a_bare_date_is_the_first_instant_also_where_the_clock_jumps_over_midnig
         "\ud800",
     ],
 )
-def test_any_other_text_is_no_time(text: str) -> None:
+def test_malformed_times_are_refused(text: str) -> None:
     assert calendar.parse_time(text) is None
 
 
@@ -161,7 +161,7 @@ def test_any_other_text_is_no_time(text: str) -> None:
         ("9999-12-31", 2_932_896),
     ],
 )
-def test_dates_are_read_and_printed(text: str, days: int) -> None:
+def test_dates_are_parsed_and_formatted(text: str, days: int) -> None:
     assert calendar.parse_date(text) == days
     assert calendar.format_date(days).replace("-", "") == text.replace("-", "")
 
@@ -193,7 +193,7 @@ def test_dates_are_read_and_printed(text: str, days: int) -> None:
         "2026070\N{ARABIC-INDIC DIGIT ONE}",
     ],
 )
-def test_any_other_text_is_no_date(text: str) -> None:
+def test_malformed_dates_are_refused(text: str) -> None:
     assert calendar.parse_date(text) is None
 
 
@@ -210,7 +210,7 @@ def test_any_other_text_is_no_date(text: str) -> None:
         (0, -30, "1970-01-01T00:00:00Z"),
     ],
 )
-def test_offsets_print_in_whole_minutes_or_in_utc(instant_us: int, offset_s: int, expected: str) -> None:
+def test_offsets_with_seconds_are_formatted_in_utc(instant_us: int, offset_s: int, expected: str) -> None:
     fixed = Zone("fixed", np.empty(0, dtype=np.int64), np.array([offset_s], dtype=np.int32))
     assert core.format_time(instant_us, fixed) == expected
 
@@ -219,19 +219,19 @@ def test_offsets_print_in_whole_minutes_or_in_utc(instant_us: int, offset_s: int
     st.integers(0, LAST_US),
     st.sampled_from(("UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Africa/Monrovia")),
 )
-def test_what_is_printed_reads_as_the_same_instant_in_any_zone(instant_us: int, zone_name: str) -> None:
-    text = printed(instant_us, known(zone_name))
-    assert instant_of(text, known("Asia/Kathmandu")) == instant_us
+def test_formatted_times_parse_to_the_same_instant(instant_us: int, zone_name: str) -> None:
+    text = printed(instant_us, get_zone(zone_name))
+    assert instant_of(text, get_zone("Asia/Kathmandu")) == instant_us
 
 
 @given(st.integers(0, LAST_US))
-def test_a_time_without_zone_prints_as_numpy_prints_it(instant_us: int) -> None:
+def test_local_times_parse_as_numpy_formats_them(instant_us: int) -> None:
     text = str(np.datetime64(instant_us, "us"))
     assert calendar.parse_time(text) == ParsedTime(instant_us)
     assert calendar.parse_time(text + "Z") == ParsedTime(instant_us, is_instant=True)
 
 
 @given(st.text(alphabet="0123456789-T:.Z+ \n", max_size=32))
-def test_parsing_never_fails_otherwise(text: str) -> None:
-    written = calendar.parse_time(text)
-    assert written is None or text[:4] > "0000"
+def test_parsing_never_raises(text: str) -> None:
+    parsed = calendar.parse_time(text)
+    assert parsed is None or text[:4] > "0000"

@@ -1,4 +1,4 @@
-"""Every change of every zone, compared with the files of tzdata and with `datetime`."""
+"""Every offset change of every zone, compared with the tzdata files and with `datetime`."""
 
 import re
 import struct
@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from pegcount import calendar
 from pegcount.zone import US_PER_DAY, US_PER_SECOND, Zone
-from zone_times import day, instant_of, known, printed
+from zone_times import day, get_zone, instant_of, printed
 
 NAMES = sorted(zoneinfo.available_timezones())
 BEGIN_S, END_S = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (1968, 2201))
 BERLIN_SPRING_US = int(datetime(2026, 3, 29, 1, tzinfo=UTC).timestamp()) * US_PER_SECOND
 
 
-def written_changes(name: str) -> tuple[list[int], list[int], bytes]:
-    """Instants and offsets in seconds of a file's second block, and its footer (RFC 8536)."""
+def changes_in_file(name: str) -> tuple[list[int], list[int], bytes]:
+    """Returns the instants and offsets (seconds) of a file's second data block, and its footer (RFC 8536)."""
     data = files("tzdata").joinpath("zoneinfo", name).read_bytes()
 
     def sizes(at: int) -> tuple[int, ...]:
@@ -38,32 +38,34 @@ def written_changes(name: str) -> tuple[list[int], list[int], bytes]:
 
 
 @pytest.mark.parametrize("initial", sorted({name[:2] for name in NAMES}))
-def test_the_changes_of_a_zone_are_those_of_its_file(initial: str) -> None:
+def test_changes_equal_those_of_the_tzdata_file(initial: str) -> None:
     for name in (name for name in NAMES if name.startswith(initial)):
-        zone = known(name)
-        instants, offsets, footer = written_changes(name)
+        zone = get_zone(name)
+        instants, offsets, footer = changes_in_file(name)
         ours = list(zip((zone.change_us // US_PER_SECOND).tolist(), zone.offset_s[1:].tolist(), strict=True))
-        moved = zip(instants, offsets, offsets[1:], strict=False)
-        written = [
-            (instant, after) for instant, before, after in moved if instant >= BEGIN_S and before != after
+        steps = zip(instants, offsets, offsets[1:], strict=False)
+        explicit = [
+            (instant, after) for instant, before, after in steps if instant >= BEGIN_S and before != after
         ]
-        assert ours[: len(written)] == written, name
+        assert ours[: len(explicit)] == explicit, name
         assert zone.offset_s[0] == offsets[sum(instant < BEGIN_S for instant in instants)], name
-        # What is not written out follows from the footer: two changes a year, or none.
+        # Later changes follow from the footer: two per year, or none.
         year_written = datetime.fromtimestamp(max(instants, default=BEGIN_S), UTC).year
-        by_rule = [datetime.fromtimestamp(instant, UTC).year for instant, _ in ours[len(written) :]]
-        later = [year for year in range(year_written + 1, 2201) for _ in range(2)] if b"," in footer else []
-        assert [year for year in by_rule if year > year_written] == later, name
+        footer_years = [datetime.fromtimestamp(instant, UTC).year for instant, _ in ours[len(explicit) :]]
+        expected_years = (
+            [year for year in range(year_written + 1, 2201) for _ in range(2)] if b"," in footer else []
+        )
+        assert [year for year in footer_years if year > year_written] == expected_years, name
 
 
 @pytest.mark.parametrize("initial", sorted({name[:2] for name in NAMES}))
-def test_instants_and_offsets_agree_with_datetime_around_every_change(initial: str) -> None:
+def test_instants_and_offsets_equal_datetime_around_every_change(initial: str) -> None:
     for name in (name for name in NAMES if name.startswith(initial)):
-        zone, rules = known(name), zoneinfo.ZoneInfo(name)
+        zone, rules = get_zone(name), zoneinfo.ZoneInfo(name)
         change_s = zone.change_us // US_PER_SECOND
         instant_s = np.concatenate((change_s - 1, change_s)).tolist()
-        read = [datetime.fromtimestamp(instant, rules).utcoffset() for instant in instant_s]
-        offset_s = np.array(read, dtype="timedelta64[s]").astype(np.int32)
+        offsets_read = [datetime.fromtimestamp(instant, rules).utcoffset() for instant in instant_s]
+        offset_s = np.array(offsets_read, dtype="timedelta64[s]").astype(np.int32)
         assert [zone.offset_s_at(instant * US_PER_SECOND) for instant in instant_s] == offset_s.tolist(), name
         assert np.array_equal(offset_s, np.concatenate((zone.offset_s[:-1], zone.offset_s[1:]))), name
 
@@ -75,8 +77,8 @@ def test_instants_and_offsets_agree_with_datetime_around_every_change(initial: s
 
 
 def test_no_zone_skips_or_repeats_more_than_one_day() -> None:
-    assert {known(name).missing_date_count_max for name in NAMES} == {0, 1}
-    assert min(int(np.diff(known(name).offset_s).min(initial=0)) for name in NAMES) > -86_400
+    assert {get_zone(name).missing_date_count_max for name in NAMES} == {0, 1}
+    assert min(int(np.diff(get_zone(name).offset_s).min(initial=0)) for name in NAMES) > -86_400
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,7 @@ def test_no_zone_skips_or_repeats_more_than_one_day() -> None:
         ("Australia/Lord_Howe", "2024-10-06", "2024-10-06T00:00:00+10:30", 23.5),
         ("America/Sao_Paulo", "2015-10-17", "2015-10-17T00:00:00-03:00", 24),
         ("America/Sao_Paulo", "2015-10-18", "2015-10-18T01:00:00-02:00", 23),
-        # 23:00 occurs twice: the day is longer, the next begins at the one midnight.
+        # 23:00 occurs twice, so the day is longer; the next day begins at the single midnight.
         ("America/Sao_Paulo", "2015-02-21", "2015-02-21T00:00:00-02:00", 25),
         ("America/Sao_Paulo", "2015-02-22", "2015-02-22T00:00:00-03:00", 24),
         ("America/St_Johns", "2010-11-06", "2010-11-06T00:00:00-02:30", 24),
@@ -119,12 +121,12 @@ def test_no_zone_skips_or_repeats_more_than_one_day() -> None:
         ("Pacific/Kwajalein", "1993-08-20", "1993-08-20T00:00:00-12:00", 24),
         ("Pacific/Kwajalein", "1993-08-21", "1993-08-22T00:00:00+12:00", 0),
         ("Pacific/Kwajalein", "1993-08-22", "1993-08-22T00:00:00+12:00", 24),
-        # The longest day there was: the clock went back by 23 hours.
+        # The longest day on record: the clock went back by 23 hours.
         ("Pacific/Kwajalein", "1969-09-30", "1969-09-30T00:00:00+11:00", 47),
     ],
 )
 def test_a_day_begins_at_its_first_instant(name: str, date_text: str, start: str, hours: float) -> None:
-    zone = known(name)
+    zone = get_zone(name)
     start_us, end_us = zone.day_start_us(day(date_text)), zone.day_start_us(day(date_text) + 1)
     assert printed(start_us, zone) == start
     assert (end_us - start_us) / (3_600 * US_PER_SECOND) == pytest.approx(hours, abs=1e-9)
@@ -133,8 +135,8 @@ def test_a_day_begins_at_its_first_instant(name: str, date_text: str, start: str
         assert zone.local_date(start_us - 1) < day(date_text) < zone.local_date(end_us)
 
 
-def test_the_minutes_that_repeat_an_evening_belong_to_the_new_day() -> None:
-    zone = known("America/St_Johns")
+def test_minutes_that_repeat_an_evening_belong_to_the_new_day() -> None:
+    zone = get_zone("America/St_Johns")
     for text in (
         "2010-11-07T00:00:59-02:30",
         "2010-11-06T23:01:00-03:30",
@@ -145,8 +147,8 @@ def test_the_minutes_that_repeat_an_evening_belong_to_the_new_day() -> None:
     assert zone.local_date(first_evening_us) == day("2010-11-06")
 
 
-def test_a_day_begins_with_the_jump_that_skips_its_midnight_and_more() -> None:
-    # No zone does so after 1968; Toronto did in 1919, and some zone may do so again.
+def test_a_day_begins_at_a_jump_across_its_midnight() -> None:
+    # No zone has done so since 1968. Toronto did in 1919, and a zone may do so again.
     change_us = np.array([US_PER_DAY - 1_800 * US_PER_SECOND])
     zone = Zone("Made/Up", change_us, np.array([0, 3_600], dtype=np.int32))
     assert zone.day_start_us(1) == change_us[0]
@@ -168,15 +170,15 @@ def test_a_day_begins_with_the_jump_that_skips_its_midnight_and_more() -> None:
         ("2026-10-25T03:00:00", "2026-10-25T02:00:00Z"),
     ],
 )
-def test_a_skipped_time_moves_forward_and_a_repeated_one_is_the_earlier(
+def test_skipped_times_move_forward_and_repeated_ones_are_the_earlier(
     local_text: str, instant_text: str
 ) -> None:
-    zone = known("Europe/Berlin")
+    zone = get_zone("Europe/Berlin")
     assert instant_of(local_text, zone) == instant_of(instant_text, zone)
 
 
 def test_offset_changes_exactly_at_the_instant() -> None:
-    zone = known("Europe/Berlin")
+    zone = get_zone("Europe/Berlin")
     assert [zone.offset_s_at(BERLIN_SPRING_US + us) for us in (-1, 0, 1)] == [3_600, 7_200, 7_200]
 
 
@@ -206,22 +208,22 @@ def test_offset_changes_exactly_at_the_instant() -> None:
         "x" * 100_000,
     ],
 )
-def test_a_name_that_is_not_in_tzdata_has_no_zone(name: str) -> None:
+def test_unknown_names_have_no_zone(name: str) -> None:
     assert calendar.zone(name) is None
 
 
-def test_a_zone_is_read_once_and_cannot_be_written_to() -> None:
-    zone = known("Europe/Berlin")
+def test_zones_are_cached_and_read_only() -> None:
+    zone = get_zone("Europe/Berlin")
     assert calendar.zone("Europe/Berlin") is zone
     assert repr(zone) == "Zone(name='Europe/Berlin')"
-    assert len({zone, Zone("Europe/Berlin", zone.change_us.copy(), zone.offset_s), known("UTC")}) == 2
+    assert len({zone, Zone("Europe/Berlin", zone.change_us.copy(), zone.offset_s), get_zone("UTC")}) == 2
     with pytest.raises(ValueError, match="read-only"):
         zone.change_us[0] = 0
     with pytest.raises(ValueError, match="read-only"):
         zone.offset_s[0] = 0
 
 
-def test_rules_come_from_the_package_alone() -> None:
+def test_rules_come_from_the_tzdata_package_alone() -> None:
     assert zoneinfo.TZPATH == ()
     assert calendar.tzdata_version() == version("tzdata")
     assert re.fullmatch(r"20\d\d\.\d+", calendar.tzdata_version())

@@ -1,4 +1,4 @@
-"""Zones, instants and their texts, for the tests of the calendar."""
+"""Helpers for zones, instants and their texts."""
 
 from datetime import date
 
@@ -8,7 +8,7 @@ from pegcount import calendar, core
 from pegcount.zone import Zone
 
 
-def known(name: str) -> Zone:
+def get_zone(name: str) -> Zone:
     zone = calendar.zone(name)
     assert zone is not None
     return zone
@@ -19,9 +19,9 @@ def day(text: str) -> int:
 
 
 def instant_of(text: str, zone: Zone) -> int:
-    written = calendar.parse_time(text)
-    assert written is not None, text
-    return written.instant_us(zone)
+    parsed = calendar.parse_time(text)
+    assert parsed is not None, text
+    return parsed.instant_us(zone)
 
 
 def printed(us: int, zone: Zone) -> str:

@@ -1,1 +1,1 @@
-"""Tests of the import, one file for each file of the package."""
+"""Tests of the importers, one file per module of the package."""

@@ -1,4 +1,4 @@
-"""Short ways to parse texts and to look at what came out."""
+"""Helpers that parse texts and summarize the records."""
 
 import csv
 import io
@@ -13,14 +13,14 @@ from pegcount.v1.records_pb2 import SessionRecord
 from pegcount.zone import Zone
 
 
-def known(name: str) -> Zone:
+def get_zone(name: str) -> Zone:
     found = zone(name)
     assert found is not None
     return found
 
 
 def options(zone_name: str = "UTC", source: str = "pbx", **more: Any) -> ImportOptions:
-    return ImportOptions(source=source, zone=known(zone_name), **more)
+    return ImportOptions(source=source, zone=get_zone(zone_name), **more)
 
 
 def parse(format_name: str, data: str | bytes, given: ImportOptions | None = None) -> list[ParsedLine]:
@@ -35,8 +35,8 @@ def only_record(parsed: Iterable[ParsedLine]) -> SessionRecord:
 
 
 def outline(parsed: Iterable[ParsedLine]) -> list[str]:
-    """One text a line: its number, then the id and times, or why there are none."""
-    return [f"{line.line} {_what(line)}" for line in parsed]
+    """Returns one text per parsed line: its number, then id and times, "skipped", or "!" and the reason."""
+    return [f"{line.line} {_summary(line)}" for line in parsed]
 
 
 def csv_line(cells: Iterable[str]) -> str:
@@ -45,7 +45,7 @@ def csv_line(cells: Iterable[str]) -> str:
     return text.getvalue()
 
 
-def _what(line: ParsedLine) -> str:
+def _summary(line: ParsedLine) -> str:
     if isinstance(line, SkippedLine):
         return "skipped"
     if isinstance(line, ParsedRecord):
@@ -54,7 +54,7 @@ def _what(line: ParsedLine) -> str:
 
 
 def times(record: SessionRecord) -> list[str]:
-    """Setup, answer and end in UTC; `-` for one that is absent."""
+    """Returns setup, answer and end time in UTC, `-` for an absent one."""
     return [
         _time(getattr(record, name)) if record.HasField(name) else "-"
         for name in ("setup_time", "answer_time", "end_time")

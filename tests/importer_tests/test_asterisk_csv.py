@@ -1,4 +1,4 @@
-"""asterisk-csv: rows as Asterisk writes them, and what becomes of damaged ones."""
+"""asterisk-csv: rows as Asterisk writes them, and damaged rows."""
 
 import pytest
 from pegcount.errors import ImportFileError
@@ -44,15 +44,15 @@ def check(data: str | bytes, *expected: str, zone_name: str = "UTC", columns: st
     assert outline(parse("asterisk-csv", data, options(zone_name, asterisk_columns=columns))) == [*expected]
 
 
-def custom(**cells: str) -> str:
+def custom_row(**cells: str) -> str:
     return csv_line((CUSTOM | cells).values())
 
 
-def answered(start: str, answer: str, end: str, uniqueid: str, **cells: str) -> str:
-    """A row of 25 October 2026."""
+def october_row(start: str, answer: str, end: str, uniqueid: str, **cells: str) -> str:
+    """A row of 25 October 2026, when Berlin sets its clocks back."""
     dates = {"start": start, "answer": answer, "end": end}
     day = {name: f"2026-10-25 {clock}" for name, clock in dates.items()}
-    return custom(**day, uniqueid=uniqueid, **cells)
+    return custom_row(**day, uniqueid=uniqueid, **cells)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_16_to_21_columns(rest: str, session_id: str) -> None:
 
 
 def test_session_ids_are_the_same_in_every_run() -> None:
-    # `b2sum -l 64` of the cells, with a NUL byte between each two.
+    # The hash is `b2sum -l 64` of the cells, joined by NUL bytes.
     check(BASE, f"1 2cfdb1fd55667f47/1 {TIMES}")
     check(BASE + UNIQUEID, f"1 1774688400.42/2ad9fa211c888cc8 {TIMES}")
 
@@ -102,17 +102,17 @@ def test_fields() -> None:
 
 
 def test_empty_cells_are_absent_fields() -> None:
-    row = custom(accountcode="", dstchannel="", src="")
+    row = custom_row(accountcode="", dstchannel="", src="")
     record = only_record(parse("asterisk-csv", row, options(source="")))
     for name in ("source", "account_id", "orig_accounts_ident", "term_leg_id", "orig_src_party_id"):
         assert not record.HasField(name)
 
 
-def test_rows_of_one_uniqueid_are_told_apart_by_their_sequence() -> None:
-    check(custom() + custom(sequence="8"), f"1 1774688400.42/7 {TIMES}", f"2 1774688400.42/8 {TIMES}")
+def test_sequences_distinguish_rows_of_one_uniqueid() -> None:
+    check(custom_row() + custom_row(sequence="8"), f"1 1774688400.42/7 {TIMES}", f"2 1774688400.42/8 {TIMES}")
 
 
-def test_rows_of_one_uniqueid_without_sequences_are_told_apart_by_their_content() -> None:
+def test_content_distinguishes_rows_without_sequence() -> None:
     first, second = BASE + UNIQUEID, BASE.replace("trunk", "other") + UNIQUEID
     ids = {line.split()[1] for line in outline(parse("asterisk-csv", f"{first}\n{second}\n{first}\n"))}
     assert len(ids) == 2
@@ -126,7 +126,7 @@ def test_equal_rows_without_a_uniqueid_are_numbered() -> None:
     assert len({row_hash for row_hash, _ in ids}) == 2
 
 
-def test_ids_do_not_depend_on_quotes_and_line_ends() -> None:
+def test_ids_are_independent_of_quotes_and_line_endings() -> None:
     unquoted = BASE.replace('"1001"', "1001", 1)
     same = outline(parse("asterisk-csv", f"{BASE}\n"))
     assert outline(parse("asterisk-csv", f"\ufeff{unquoted}\r\n")) == same
@@ -140,12 +140,12 @@ def test_ids_do_not_depend_on_quotes_and_line_ends() -> None:
         ("BUSY", "", 17, False),
         ("FAILED", "", 38, False),
         ("CONGESTION", "", 34, False),
-        # The dialplan answered, the called side did not.
+        # The dialplan answered the call; the called party did not.
         ("BUSY", "2026-03-28 09:00:05", 17, False),
     ],
 )
 def test_dispositions(disposition: str, answer: str, cause: int, is_answered: bool) -> None:
-    row = custom(disposition=disposition, answer=answer)
+    row = custom_row(disposition=disposition, answer=answer)
     record = only_record(parse("asterisk-csv", row))
     assert (record.disconnect_cause, record.HasField("answer_time")) == (cause, is_answered)
     assert record.HasField("end_time")
@@ -155,37 +155,39 @@ def test_dispositions(disposition: str, answer: str, cause: int, is_answered: bo
     ("row", "expected"),
     [
         (
-            answered("02:50:00", "02:50:05", "02:05:00", "1792889400.1", duration="900", billsec="895"),
+            october_row("02:50:00", "02:50:05", "02:05:00", "1792889400.1", duration="900", billsec="895"),
             "2026-10-25T00:50:00Z 2026-10-25T00:50:05Z 2026-10-25T01:05:00Z",
         ),
         (
-            answered("02:30:00", "02:30:05", "02:40:00", "1792888200.1", duration="600", billsec="595"),
+            october_row("02:30:00", "02:30:05", "02:40:00", "1792888200.1", duration="600", billsec="595"),
             "2026-10-25T00:30:00Z 2026-10-25T00:30:05Z 2026-10-25T00:40:00Z",
         ),
         (
-            answered("02:30:00", "02:30:05", "02:40:00", "pbx-1-1792891800.1", duration="600", billsec="595"),
+            october_row(
+                "02:30:00", "02:30:05", "02:40:00", "pbx-1-1792891800.1", duration="600", billsec="595"
+            ),
             "2026-10-25T01:30:00Z 2026-10-25T01:30:05Z 2026-10-25T01:40:00Z",
         ),
         (
-            answered("02:30:00", "02:30:05", "02:40:00", "chosen-by-hand", duration="600", billsec="595"),
+            october_row("02:30:00", "02:30:05", "02:40:00", "chosen-by-hand", duration="600", billsec="595"),
             "2026-10-25T00:30:00Z 2026-10-25T00:30:05Z 2026-10-25T00:40:00Z",
         ),
     ],
 )
-def test_the_hour_that_occurs_twice(row: str, expected: str) -> None:
+def test_the_repeated_hour(row: str, expected: str) -> None:
     (line,) = outline(parse("asterisk-csv", row, options("Europe/Berlin")))
     assert line.split(" ", 2)[2] == expected
 
 
-def test_a_wrong_zone_is_noticed_where_it_puts_the_start_before_the_uniqueid() -> None:
+def test_a_start_before_the_uniqueid_suggests_a_wrong_zone() -> None:
     message = "the call starts before its uniqueid was made; is the time zone right?"
     check(BASE + UNIQUEID, f"1 ! {message}", zone_name="Europe/Berlin")
 
 
 def test_column_orders() -> None:
-    check(custom(), f"1 1774688400.42/7 {TIMES}")
-    check(custom(), f"1 1774688400.42/7 {TIMES}", columns="cdr_custom")
-    check(custom(), "1 ! disposition: 'DOCUMENTATION' is not known", columns="cdr_csv")
+    check(custom_row(), f"1 1774688400.42/7 {TIMES}")
+    check(custom_row(), f"1 1774688400.42/7 {TIMES}", columns="cdr_custom")
+    check(custom_row(), "1 ! disposition: 'DOCUMENTATION' is not known", columns="cdr_csv")
     full = BASE + UNIQUEID + USERFIELD + NEW_COLUMNS
     check(full, f"1 1774688400.42/7 {TIMES}", columns="cdr_csv")
     check(full, "1 ! cdr_custom has no rows of 21 cells", columns="cdr_custom")
@@ -197,14 +199,14 @@ def test_cdr_custom_before_asterisk_1_8_has_no_sequence() -> None:
     assert line.endswith(TIMES)
 
 
-def test_an_unknown_column_order_refuses_the_file() -> None:
+def test_a_file_with_an_unknown_column_order_is_refused() -> None:
     assert ASTERISK_COLUMN_ORDERS == ("auto", "cdr_csv", "cdr_custom")
     with pytest.raises(ImportFileError, match="'cdr_odbc' is none of auto, cdr_csv, cdr_custom"):
         check("", columns="cdr_odbc")
 
 
 def test_durations_with_a_fraction() -> None:
-    row = custom(duration="125.500000", billsec="120.250000")
+    row = custom_row(duration="125.500000", billsec="120.250000")
     expected = "2026-03-28T09:00:00Z 2026-03-28T09:00:05.250000Z 2026-03-28T09:02:05.500000Z"
     check(row, f"1 1774688400.42/7 {expected}")
 
@@ -232,15 +234,15 @@ def test_durations_with_a_fraction() -> None:
         (BASE.replace('"442079460001"', '"4.42079E+11"').encode(), "'4.42079E+11' is a number that a spread"),
     ],
 )
-def test_a_damaged_line_costs_that_line_alone(damaged: bytes, reason: str) -> None:
-    good = custom().encode()
+def test_a_damaged_line_does_not_affect_its_neighbours(damaged: bytes, reason: str) -> None:
+    good = custom_row().encode()
     first, middle, last = outline(parse("asterisk-csv", good + damaged + b"\n" + good))
     assert first == f"1 1774688400.42/7 {TIMES}"
     assert middle.startswith(f"2 ! {reason}")
     assert last == f"3 1774688400.42/7 {TIMES}"
 
 
-def test_a_line_break_within_a_cell_costs_the_lines_that_it_makes() -> None:
-    broken = custom(userfield="first\nsecond")
-    lines = outline(parse("asterisk-csv", broken + custom()))
+def test_a_line_break_within_a_cell_damages_both_lines() -> None:
+    broken = custom_row(userfield="first\nsecond")
+    lines = outline(parse("asterisk-csv", broken + custom_row()))
     assert [line[:4] for line in lines] == ["1 ! ", "2 ! ", "3 17"]

@@ -1,4 +1,4 @@
-"""Instants of a call out of local dates and durations."""
+"""The instants of a call, computed from local dates and durations."""
 
 import pytest
 from pegcount.importers.call_times import LoggedCall, read_seconds, set_call_times
@@ -6,14 +6,14 @@ from pegcount.importers.local_timestamp import LocalClock, read_local_timestamp
 from pegcount.importers.parsed_line import UnreadableRowError
 from pegcount.v1.records_pb2 import SessionRecord
 
-from .reading import known, times
+from .reading import get_zone, times
 
 AUTUMN = "2026-10-25"
-CLOCK = LocalClock(known("Europe/Berlin"))
+CLOCK = LocalClock(get_zone("Europe/Berlin"))
 
 
 def check(row: str, expected: str, created: str = "") -> None:
-    """`row` has start, answer (or -), end, duration and billsec; `expected` setup, answer and end."""
+    """`row` is start, answer (or -), end, duration and billsec; `expected` is setup, answer and end (UTC)."""
     start, answer, end, duration, billsec = row.split()
     call = LoggedCall(
         start=read_local_timestamp("start", f"{AUTUMN} {start}"),
@@ -32,24 +32,24 @@ def check(row: str, expected: str, created: str = "") -> None:
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        # Nothing is repeated at noon.
+        # At noon, each local time is unique.
         ("12:00:00 12:00:05 12:00:15 15 10", "11:00:00 11:00:05 11:00:15"),
         ("12:00:00 - 12:00:15 15 0", "11:00:00 - 11:00:15"),
         ("12:00:00 12:00:00 12:00:00 0 0", "11:00:00 11:00:00 11:00:00"),
-        # The clock goes back while the call lasts; read by their texts it would have -45 minutes.
+        # The clock goes back during the call; the difference of the texts is -45 minutes.
         ("02:50:00 02:50:05 02:05:00 900 895", "00:50:00 00:50:05 01:05:00"),
         ("02:50:00 02:00:10 02:05:00 900 290", "00:50:00 01:00:10 01:05:00"),
         ("02:10:00 02:10:05 02:10:00 3600 3595", "00:10:00 00:10:05 01:10:00"),
-        # The end tells which of the two starts it was.
+        # The end decides between the two possible starts.
         ("02:50:00 02:50:05 03:05:00 900 895", "01:50:00 01:50:05 02:05:00"),
         ("02:50:00 02:50:05 03:05:00 4500 4495", "00:50:00 00:50:05 02:05:00"),
-        # Both starts fit: the earlier.
+        # Both starts fit the end: the earlier one applies.
         ("02:30:00 02:30:05 02:40:00 600 595", "00:30:00 00:30:05 00:40:00"),
-        # Cut and rounded seconds.
+        # Truncated and rounded seconds.
         ("12:00:00 12:00:05 12:00:16 15 10", "11:00:00 11:00:05 11:00:15"),
         ("12:00:00 12:00:00 12:00:10 10 11", "11:00:00 11:00:00 11:00:10"),
         ("12:00:00 12:00:05 12:00:15 15.75 10.5", "11:00:00 11:00:05.250000 11:00:15.750000"),
-        # A spreadsheet cuts dates to minutes, but not durations.
+        # A spreadsheet truncates dates to minutes, but not durations.
         ("12:00 12:00 12:02 100 95", "11:00:00 11:00:05 11:01:40"),
     ],
 )
@@ -66,11 +66,11 @@ def test_times(row: str, expected: str) -> None:
         ("01:30:00", "01:30:00 01:30:05 01:40:00"),
     ],
 )
-def test_the_making_of_the_channel_tells_the_second_half_past_two(created: str, expected: str) -> None:
+def test_the_channel_creation_time_resolves_a_repeated_start(created: str, expected: str) -> None:
     check("02:30:00 02:30:05 02:40:00 600 595", expected, created)
 
 
-def test_a_start_before_the_making_of_the_channel() -> None:
+def test_a_start_before_the_channel_creation_is_rejected() -> None:
     with pytest.raises(UnreadableRowError, match="is the time zone right"):
         check("12:00:00 12:00:05 12:00:15 15 10", "", created="12:00:00")
 
@@ -86,12 +86,12 @@ def test_a_start_before_the_making_of_the_channel() -> None:
         "12:00 12:00 12:04 100 95",
     ],
 )
-def test_dates_that_contradict_the_durations(row: str) -> None:
+def test_dates_that_contradict_the_durations_are_rejected(row: str) -> None:
     with pytest.raises(UnreadableRowError, match="do not agree"):
         check(row, "")
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.", "1e3", "12:00", "1.1234567", "1234567890"])
-def test_what_is_no_number_of_seconds(text: str) -> None:
+def test_malformed_seconds_are_rejected(text: str) -> None:
     with pytest.raises(UnreadableRowError, match=r"^billsec: "):
         read_seconds("billsec", text)

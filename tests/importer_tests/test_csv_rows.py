@@ -1,4 +1,4 @@
-"""Cells of a line, and headers."""
+"""Splitting of CSV lines, and header rows."""
 
 import pytest
 from pegcount.errors import ImportFileError
@@ -21,7 +21,7 @@ from pegcount.importers.text_lines import TextLine
         ("x" * 200_000, None),
     ],
 )
-def test_split(text: str, expected: list[str] | None) -> None:
+def test_split_row(text: str, expected: list[str] | None) -> None:
     if expected is not None:
         assert split_row(text) == expected
         return
@@ -38,7 +38,7 @@ def test_split(text: str, expected: list[str] | None) -> None:
         ([TextLine(1, "a,b,a,c,c")], "repeats a, c"),
     ],
 )
-def test_header_that_refuses_the_file(lines: list[TextLine | UnreadableLine], message: str) -> None:
+def test_files_with_a_bad_header_are_refused(lines: list[TextLine | UnreadableLine], message: str) -> None:
     with pytest.raises(ImportFileError, match=message):
         read_header(iter(lines))
 

@@ -1,4 +1,4 @@
-"""What holds for every format, whatever a file has in it."""
+"""Properties of all formats on random files."""
 
 from contextlib import suppress
 
@@ -23,7 +23,7 @@ PIECES = st.sampled_from(
 )
 
 
-def parse_if_possible(format_name: str, data: bytes) -> list[ParsedLine]:
+def parse_or_nothing(format_name: str, data: bytes) -> list[ParsedLine]:
     with suppress(ImportFileError):
         return parse(format_name, data)
     return []
@@ -31,11 +31,9 @@ def parse_if_possible(format_name: str, data: bytes) -> list[ParsedLine]:
 
 @pytest.mark.parametrize("format_name", FORMATS)
 @given(pieces=st.lists(PIECES | st.binary(max_size=8), max_size=12))
-def test_every_row_is_accounted_for_and_damage_stays_in_its_line(
-    format_name: str, pieces: list[bytes]
-) -> None:
+def test_each_row_yields_one_parsed_line(format_name: str, pieces: list[bytes]) -> None:
     data = HEADERS.get(format_name, "").encode() + b"".join(pieces)
-    parsed = parse_if_possible(format_name, data)
+    parsed = parse_or_nothing(format_name, data)
     lines = [line.line for line in parsed]
     assert lines == sorted(set(lines))
     if format_name.endswith("-csv") and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -45,6 +43,6 @@ def test_every_row_is_accounted_for_and_damage_stays_in_its_line(
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
-def test_the_same_bytes_give_the_same_records(format_name: str) -> None:
+def test_parsing_is_deterministic(format_name: str) -> None:
     data = HEADERS.get(format_name, "").encode() + f"{BASE}\n{BASE}\n".encode()
     assert outline(parse(format_name, data)) == outline(parse(format_name, data))

@@ -1,4 +1,4 @@
-"""freeswitch-csv: rows of mod_cdr_csv, also after a spreadsheet."""
+"""freeswitch-csv: rows of mod_cdr_csv, including rows that a spreadsheet saved."""
 
 import io
 
@@ -67,18 +67,18 @@ def test_fields() -> None:
             row(answer_stamp="", billsec="0", hangup_cause="USER_BUSY"),
             "1 a1 2026-03-28T09:00:00Z - 2026-03-28T09:02:05Z",
         ),
-        # Answered for less than a second.
+        # The call was answered for less than a second.
         (
             row(answer_stamp="2026-03-28 09:02:05", billsec="0"),
             "1 a1 2026-03-28T09:00:00Z 2026-03-28T09:02:05Z 2026-03-28T09:02:05Z",
         ),
-        # Saved again by a spreadsheet.
+        # A spreadsheet saved this row.
         (
             "Alice,12025550101,442079460001,default,2026/3/28 9:00,2026/3/28 9:00,2026/3/28 9:02,125,120,"
             "NORMAL_CLEARING,a1,,1001,PCMA,PCMA\r\n",
             f"1 a1 {TIMES}",
         ),
-        # The template that is built into the module: no codecs, and a blank before the last cell.
+        # The module's built-in template lacks codecs and writes a space before the last cell.
         (
             '"Alice","1","2","default","2026-03-28 09:00:00","2026-03-28 09:00:05","2026-03-28 09:02:05",'
             '"125","120","NORMAL_CLEARING","a1","", "1001"\n',
@@ -90,7 +90,7 @@ def test_rows(data: str, expected: str) -> None:
     check(data, expected)
 
 
-def test_the_hour_that_occurs_twice() -> None:
+def test_the_repeated_hour() -> None:
     dates = {
         "start_stamp": "2026-10-25 02:50:00",
         "answer_stamp": "2026-10-25 02:50:05",
@@ -103,7 +103,7 @@ def test_the_hour_that_occurs_twice() -> None:
     )
 
 
-def test_a_cause_without_a_number_is_not_known() -> None:
+def test_an_unknown_cause_is_absent() -> None:
     assert not only_record(parse("freeswitch-csv", row(hangup_cause="NEW_CAUSE"))).HasField(
         "disconnect_cause"
     )
@@ -115,13 +115,13 @@ def test_a_cause_without_a_number_is_not_known() -> None:
         ((("a1", "b1"), ("b1", "")), ["1 a1", "2 skipped"]),
         ((("b1", ""), ("a1", "b1")), ["1 skipped", "2 a1"]),
         ((("a1", ""), ("a2", "b9")), ["1 a1", "2 a2"]),
-        # Of legs that name each other none is known to be the called one.
+        # Two legs name each other, so neither counts as the called one.
         ((("a1", "a2"), ("a2", "a1")), ["1 a1", "2 a2"]),
-        # A leg that was called, and has then called another itself.
+        # The called leg b1 has called another leg itself.
         ((("a1", "b1"), ("b1", "c1"), ("c1", "")), ["1 a1", "2 b1", "3 skipped"]),
     ],
 )
-def test_blegs_are_skipped(legs: tuple[tuple[str, str], ...], expected: list[str]) -> None:
+def test_called_legs_are_skipped(legs: tuple[tuple[str, str], ...], expected: list[str]) -> None:
     data = "".join(row(uuid=uuid, bleg_uuid=bleg_uuid) for uuid, bleg_uuid in legs)
     check(data, *(line if line.endswith("skipped") else f"{line} {TIMES}" for line in expected))
 
@@ -140,13 +140,13 @@ def test_blegs_are_skipped(legs: tuple[tuple[str, str], ...], expected: list[str
         (row(destination_number="4.42079E+11"), "'4.42079E+11' is a number that a spreadsheet has rounded"),
     ],
 )
-def test_a_damaged_line_costs_that_line_alone(damaged: str, reason: str) -> None:
+def test_a_damaged_line_does_not_affect_its_neighbours(damaged: str, reason: str) -> None:
     first, middle, last = outline(parse("freeswitch-csv", row() + damaged + row()))
     assert (first, last) == (f"1 a1 {TIMES}", f"3 a1 {TIMES}")
     assert middle.startswith(f"2 ! {reason}")
 
 
-def test_a_pipe_cannot_be_read_twice() -> None:
+def test_a_pipe_is_refused() -> None:
     class Pipe(io.BytesIO):
         def seekable(self) -> bool:
             return False

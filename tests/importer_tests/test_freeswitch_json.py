@@ -37,8 +37,15 @@ def flow(created: int = 0, answered: int = 0, hangup: int = 0, **profile: Any) -
 
 
 def document(*flows: dict[str, Any], without: str = "", **variables: str) -> dict[str, Any]:
-    kept = {name: value for name, value in (VARIABLES | variables).items() if name not in without.split()}
-    return {"core-uuid": "c", "switchname": "pbx1", "variables": kept, "callflow": list(flows or [flow()])}
+    remaining = {
+        name: value for name, value in (VARIABLES | variables).items() if name not in without.split()
+    }
+    return {
+        "core-uuid": "c",
+        "switchname": "pbx1",
+        "variables": remaining,
+        "callflow": list(flows or [flow()]),
+    }
 
 
 def encoded(plain: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +80,7 @@ def test_fields(plain: dict[str, Any]) -> None:
     )
 
 
-def test_a_percent_sign_of_plain_values_is_kept() -> None:
+def test_percent_signs_of_plain_values_are_preserved() -> None:
     record = only_record(parse("freeswitch-json", json.dumps(document(accountcode="50%25"))))
     assert record.account_id == "50%25"
     record = only_record(parse("freeswitch-json", json.dumps(encoded(document(accountcode="50%25")))))
@@ -99,7 +106,7 @@ def test_a_percent_sign_of_plain_values_is_kept() -> None:
             ),
             "2026-03-28T09:00:00.250000Z 2026-03-28T09:00:01.250000Z 2026-03-28T09:00:02.250000Z",
         ),
-        # A transferred call has a profile for each part; the newest comes first.
+        # A transferred call has a profile for each part, the newest first.
         (
             document(
                 flow(START_US, START_US + 1_000_000, START_US + 9_000_000),
@@ -114,7 +121,7 @@ def test_times(data: dict[str, Any], expected: str) -> None:
     check(json.dumps(data), f"1 a1 {expected}")
 
 
-def test_the_called_party_is_who_was_dialled_before_a_transfer() -> None:
+def test_the_called_party_is_the_one_dialled_before_a_transfer() -> None:
     data = document(flow(destination_number="442079460009"), flow(destination_number="442079460001"))
     assert only_record(parse("freeswitch-json", json.dumps(data))).orig_dst_party_id == "442079460001"
 
@@ -138,23 +145,23 @@ def test_causes(variables: dict[str, str], expected: int | None) -> None:
     [
         (document(flow(originator={"originator_caller_profiles": [PROFILE]})), "1 skipped"),
         (document(originating_leg_uuid="a0"), "1 skipped"),
-        # A call that the switch itself began is outbound, and no leg called it.
+        # A call that the switch itself originated is outbound and has no calling leg.
         (document(direction="outbound"), f"1 a1 {TIMES}"),
         (document(flow(originatee={"originatee_caller_profiles": [PROFILE]})), f"1 a1 {TIMES}"),
     ],
 )
-def test_blegs_are_skipped(leg: dict[str, Any], expected: str) -> None:
+def test_called_legs_are_skipped(leg: dict[str, Any], expected: str) -> None:
     check(json.dumps(leg), expected)
 
 
 @pytest.mark.parametrize("indent", [1, 2, "\t"])
-def test_documents_over_many_lines(indent: int | str) -> None:
+def test_documents_over_several_lines(indent: int | str) -> None:
     text = json.dumps(document(), indent=indent)
     line_count = text.count("\n") + 1
     check(f"\ufeff{text}\r\n{text}\n", f"1 a1 {TIMES}", f"{line_count + 1} a1 {TIMES}")
 
 
-def test_numbers_instead_of_texts() -> None:
+def test_json_numbers_are_accepted_as_values() -> None:
     data = document(without="start_uepoch")
     data["variables"]["start_uepoch"] = START_US
     check(json.dumps(data), f"1 a1 {TIMES}")
@@ -178,7 +185,7 @@ def test_numbers_instead_of_texts() -> None:
         (json.dumps(document(flow(caller_id_number=[1]))), "caller_id_number is no text"),
     ],
 )
-def test_a_damaged_document_costs_itself_alone(damaged: str, reason: str) -> None:
+def test_a_damaged_document_does_not_affect_its_neighbours(damaged: str, reason: str) -> None:
     good = json.dumps(document())
     first, middle, last = outline(parse("freeswitch-json", f"{good}\n{damaged}\n{good}\n"))
     assert (first, last) == (f"1 a1 {TIMES}", f"3 a1 {TIMES}")

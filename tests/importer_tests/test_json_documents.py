@@ -1,4 +1,4 @@
-"""Where documents begin and end."""
+"""Splitting of lines into JSON documents."""
 
 import pytest
 from pegcount.importers.json_documents import read_documents
@@ -33,7 +33,7 @@ def test_documents(text: str, expected: list[str]) -> None:
     check([*lines], expected)
 
 
-def test_an_unreadable_line_costs_its_document() -> None:
+def test_an_unreadable_line_damages_its_document_alone() -> None:
     broken = UnreadableLine(2, "broken", "x")
     lines: list[TextLine | UnreadableLine] = [
         TextLine(1, "{"),

@@ -1,4 +1,4 @@
-"""Clock readings and the instants that they may mean."""
+"""Local timestamps and the instants that they may denote."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pegcount.importers.local_timestamp import LocalClock, is_local_timestamp, read_local_timestamp
 from pegcount.importers.parsed_line import UnreadableRowError
 
-from .reading import known
+from .reading import get_zone
 
 MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US
@@ -44,15 +44,15 @@ def test_stamps(text: str, seconds: int, resolution_s: int) -> None:
         *("0000-00-00 00:00:00", "1968-12-31 00:00:00", "2201-01-01 00:00:00", "\uff12026-03-29 02:30:00"),
     ],
 )
-def test_what_is_no_stamp(text: str) -> None:
+def test_malformed_stamps_are_rejected(text: str) -> None:
     with pytest.raises(UnreadableRowError, match=r"^start: "):
         read_local_timestamp("start", text)
 
 
 @pytest.mark.parametrize("zone_name", ["UTC", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia"])
 @given(local_s=st.integers(0, 84_006 * 86_400 - 1))
-def test_the_earlier_instant_is_the_one_that_requests_use(zone_name: str, local_s: int) -> None:
-    zone = known(zone_name)
+def test_the_earlier_instant_equals_that_of_requests(zone_name: str, local_s: int) -> None:
+    zone = get_zone(zone_name)
     local_us = local_s * 1_000_000
     assert LocalClock(zone).instants_us(local_us)[0] == zone.instant_us(local_us)
 
@@ -76,8 +76,8 @@ def test_the_earlier_instant_is_the_one_that_requests_use(zone_name: str, local_
         ("Pacific/Apia", "2011-12-30 12:00:00", "2011-12-30 22:00:00", 0),
     ],
 )
-def test_instants_of_a_reading(zone_name: str, text: str, utc: str, gap_minutes: int) -> None:
-    clock = LocalClock(known(zone_name))
+def test_instants_of_a_local_time(zone_name: str, text: str, utc: str, gap_minutes: int) -> None:
+    clock = LocalClock(get_zone(zone_name))
     earlier_us = read_local_timestamp("utc", utc).local_us
     expected = (earlier_us, earlier_us + gap_minutes * MINUTE_US)
     assert clock.instants_us(read_local_timestamp("local", text).local_us) == expected

@@ -1,4 +1,4 @@
-"""pegcount-csv: a column for each field."""
+"""pegcount-csv, which has one column per field."""
 
 import pytest
 from pegcount.errors import ImportFileError
@@ -24,7 +24,7 @@ def check(data: str, *expected: str) -> None:
         ("s1,2026-03-28T09:00:00+05:45,,", "s1 2026-03-28T03:15:00Z - -"),
         ("s1,2026-03-28T09:00:00,,", "s1 2026-03-28T08:00:00Z - -"),
         ("s1,2026-10-25T02:30:00,,", "s1 2026-10-25T00:30:00Z - -"),
-        # What the store is to reject is left to it.
+        # The importer passes on records that the store will reject.
         (",,,2026-03-28T09:00:00Z", " - - 2026-03-28T09:00:00Z"),
     ],
 )
@@ -50,7 +50,7 @@ def test_fields() -> None:
     )
 
 
-def test_empty_cells_are_absent_and_the_source_is_that_of_the_import() -> None:
+def test_empty_cells_are_absent_and_the_source_is_the_option() -> None:
     empty = ",".join(FIELD_NAMES) + "\n" + "," * (len(FIELD_NAMES) - 1) + "\n"
     assert only_record(parse("pegcount-csv", empty)) == SessionRecord(source="pbx")
     assert only_record(parse("pegcount-csv", empty, options(source=""))) == SessionRecord()
@@ -68,7 +68,7 @@ def test_empty_cells_are_absent_and_the_source_is_that_of_the_import() -> None:
         ("session_id,session_id\n", "the header repeats session_id"),
     ],
 )
-def test_headers_that_refuse_the_file(data: str, message: str) -> None:
+def test_files_with_a_bad_header_are_refused(data: str, message: str) -> None:
     with pytest.raises(ImportFileError, match=message):
         check(data)
 
@@ -82,7 +82,7 @@ def test_headers_that_refuse_the_file(data: str, message: str) -> None:
         ("s2,2026-03-28T09:00:00Z,never,", "answer_time: 'never' is no date and time"),
     ],
 )
-def test_a_damaged_row_costs_that_row_alone(damaged: str, reason: str) -> None:
+def test_a_damaged_row_does_not_affect_its_neighbours(damaged: str, reason: str) -> None:
     good = "s1,2026-03-28T09:00:00Z,,"
     first, middle, last = outline(parse("pegcount-csv", f"{HEADER}\n{good}\n{damaged}\n{good}\n"))
     assert (first, last) == ("2 s1 2026-03-28T09:00:00Z - -", "4 s1 2026-03-28T09:00:00Z - -")

@@ -1,4 +1,4 @@
-"""Release causes behind words."""
+"""Names of hangup causes and dispositions as Q.850 numbers."""
 
 import pytest
 from pegcount.importers.q850 import CAUSE_BY_DISPOSITION, hangup_cause
@@ -13,7 +13,7 @@ from pegcount.importers.q850 import CAUSE_BY_DISPOSITION, hangup_cause
         ("NO_ANSWER", 19),
         ("CALL_REJECTED", 21),
         ("INTERWORKING", 127),
-        # FreeSWITCH numbers it 487, and says 16 in hangup_cause_q850.
+        # FreeSWITCH numbers this cause 487, but writes 16 to hangup_cause_q850.
         ("ORIGINATOR_CANCEL", 16),
         ("USER_NOT_REGISTERED", 16),
         ("NONE", None),

@@ -1,4 +1,4 @@
-"""Fields set from the texts of cells."""
+"""Record fields set from cell texts and from overrides."""
 
 import pytest
 from pegcount.errors import ImportFileError
@@ -7,9 +7,9 @@ from pegcount.importers.parsed_line import UnreadableRowError
 from pegcount.importers.record_fields import FIELD_NAMES, OVERRIDABLE_NAMES, read_overrides, record_setters
 from pegcount.v1.records_pb2 import SESSION_EVENT_END, SESSION_KIND_ASR, SessionRecord
 
-from .reading import known, times
+from .reading import get_zone, times
 
-CLOCK = LocalClock(known("Europe/Berlin"))
+CLOCK = LocalClock(get_zone("Europe/Berlin"))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_times_without_a_zone_are_local() -> None:
         ("setup_time", "2026-03-29"),
     ],
 )
-def test_texts_that_are_no_value(name: str, text: str) -> None:
+def test_malformed_values_are_rejected(name: str, text: str) -> None:
     with pytest.raises(UnreadableRowError, match=f"^{name}: "):
         record_setters(CLOCK)[name](SessionRecord(), text)
 
@@ -78,7 +78,7 @@ def test_overrides() -> None:
     assert record == SessionRecord(company="acme", tenant_id=7, is_last_attempt=False)
 
 
-def test_overrides_name_everything_that_is_wrong() -> None:
+def test_all_bad_overrides_are_named() -> None:
     overrides = {"compny": "acme", "setup_time": "x", "folder": "", "tenant_id": "x", "company": "\udcff"}
     with pytest.raises(ImportFileError) as refused:
         read_overrides(overrides, CLOCK)
@@ -86,6 +86,6 @@ def test_overrides_name_everything_that_is_wrong() -> None:
         assert part in str(refused.value)
 
 
-def test_what_tells_records_apart_cannot_be_overridden() -> None:
-    kept = {"source", "session_id", "event", "setup_time", "answer_time", "end_time"}
-    assert set(FIELD_NAMES) - set(OVERRIDABLE_NAMES) == kept
+def test_identity_and_times_cannot_be_overridden() -> None:
+    fixed_names = {"source", "session_id", "event", "setup_time", "answer_time", "end_time"}
+    assert set(FIELD_NAMES) - set(OVERRIDABLE_NAMES) == fixed_names

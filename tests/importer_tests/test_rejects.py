@@ -1,4 +1,4 @@
-"""The file of rejected lines."""
+"""The CSV file of rejected lines."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from pegcount.errors import ImportFileError
 from pegcount.importers import RejectsFile
 
 
-def test_no_file_without_rejects(tmp_path: Path) -> None:
+def test_no_file_is_created_without_rejects(tmp_path: Path) -> None:
     with RejectsFile(tmp_path / "rejects.csv"):
         pass
     assert list(tmp_path.iterdir()) == []
@@ -23,7 +23,7 @@ def test_rejects(tmp_path: Path) -> None:
     assert path.read_bytes().decode() == expected
 
 
-def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+def test_an_unwritable_path_is_reported(tmp_path: Path) -> None:
     with (
         RejectsFile(tmp_path / "none" / "rejects.csv") as rejects,
         pytest.raises(ImportFileError, match="none"),

@@ -1,4 +1,4 @@
-"""The sample files can be imported as the documentation says, down to the last line."""
+"""Imports the sample files as the documentation describes, down to the last line."""
 
 import csv
 from collections import Counter
@@ -25,7 +25,7 @@ def sample(format_name: str, file: str) -> tuple[list[SessionRecord], Counter[st
     [
         ("asterisk-csv", "asterisk-master.csv", 27, 0, 27),
         ("freeswitch-csv", "freeswitch.csv", 22, 2, 22),
-        # One document was posted twice.
+        # The file has one document twice.
         ("freeswitch-json", "freeswitch.jsonl", 11, 1, 10),
         ("yeti-csv", "yeti.csv", 21, 0, 21),
         ("pegcount-csv", "pegcount.csv", 65, 0, 65),
@@ -41,12 +41,12 @@ def test_samples(format_name: str, file: str, record_count: int, skipped: int, d
         assert end == "-" or setup <= (answer if answer != "-" else setup) <= end
 
 
-def test_the_call_over_the_missing_hour_of_berlin() -> None:
+def test_the_call_across_the_skipped_hour_of_berlin() -> None:
     records, _ = sample("asterisk-csv", "asterisk-master.csv")
     assert times(records[12]) == ["2026-03-29T00:49:00Z", "2026-03-29T00:49:07Z", "2026-03-29T01:14:00Z"]
 
 
-def test_pegcount_csv_has_something_for_every_report() -> None:
+def test_pegcount_csv_has_records_for_every_report() -> None:
     records, _ = sample("pegcount-csv", "pegcount.csv")
     assert {record.kind for record in records} == {SESSION_KIND_CALL, SESSION_KIND_ASR, SESSION_KIND_TTS}
     assert {record.folder for record in records if record.company == "acme"} == {"billing", "sales", ""}

@@ -1,4 +1,4 @@
-"""Lines out of bytes: each damaged one on its own."""
+"""Splitting of bytes into lines; damage affects only its own line."""
 
 import io
 
@@ -44,7 +44,7 @@ def test_text_of_an_unreadable_line_can_be_printed() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_utf_16_is_refused_as_a_file(encoding: str) -> None:
+def test_utf_16_files_are_refused(encoding: str) -> None:
     data = "\ufeffa\nb\n".encode(encoding)
     with pytest.raises(ImportFileError, match="UTF-16"):
         list(read_lines(io.BytesIO(data), 99))

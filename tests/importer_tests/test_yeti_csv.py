@@ -45,7 +45,7 @@ def table(*rows: dict[str, str]) -> str:
 
 
 def check(data: str, *expected: str) -> None:
-    # The zone of the import is not the zone of the table, which is UTC.
+    # The table is in UTC, so the time zone of the import must not matter.
     assert outline(parse("yeti-csv", data, options("Asia/Tokyo"))) == [*expected]
 
 
@@ -87,7 +87,7 @@ def test_fields() -> None:
     [
         ({}, TIMES),
         ({"time_connect": ""}, "2026-03-28T09:00:00.500000Z - 2026-03-28T09:02:05Z"),
-        # A duration that was rounded to 0 is no unanswered call.
+        # A duration rounded to 0 does not make the call unanswered.
         (
             {"time_connect": "2026-03-28 09:02:04.9", "duration": "0"},
             "2026-03-28T09:00:00.500000Z 2026-03-28T09:02:04.900000Z 2026-03-28T09:02:05Z",
@@ -110,7 +110,7 @@ def test_last_attempts(text: str, expected: bool) -> None:
     assert only_record(parse("yeti-csv", table({"is_last_cdr": text}))).is_last_attempt is expected
 
 
-def test_columns_in_any_order_with_unknown_ones() -> None:
+def test_columns_may_be_in_any_order_with_unknown_ones() -> None:
     names = ["local_tag", *reversed(ROW)]
     row = csv_line(["x", *reversed(ROW.values())])
     check("\ufeff" + csv_line(names).replace("\n", "\r\n") + row.replace("\n", "\r\n"), f"2 900001 {TIMES}")
@@ -132,11 +132,11 @@ def test_missing_columns_are_all_named() -> None:
         ({"customer_id": "acme"}, "orig_clients_id: 'acme' is no whole number"),
     ],
 )
-def test_a_damaged_row_costs_that_row_alone(cells: dict[str, str], reason: str) -> None:
+def test_a_damaged_row_does_not_affect_its_neighbours(cells: dict[str, str], reason: str) -> None:
     first, middle, last = outline(parse("yeti-csv", table({}, cells, {})))
     assert (first, last) == (f"2 900001 {TIMES}", f"4 900001 {TIMES}")
     assert middle.startswith(f"3 ! {reason}")
 
 
-def test_a_row_of_the_wrong_length() -> None:
+def test_a_row_of_the_wrong_length_is_rejected() -> None:
     check(table() + "1,2\n", f"2 ! the row has 2 cells, the header {len(ROW)}")

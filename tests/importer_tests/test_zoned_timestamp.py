@@ -1,4 +1,4 @@
-"""Texts of an instant."""
+"""Timestamps in RFC 3339 and in PostgreSQL's format."""
 
 import pytest
 from pegcount.importers.call_record import set_instant
@@ -7,10 +7,10 @@ from pegcount.importers.parsed_line import UnreadableRowError
 from pegcount.importers.zoned_timestamp import read_postgres, read_rfc_3339
 from pegcount.v1.records_pb2 import SessionRecord
 
-from .reading import known, times
+from .reading import get_zone, times
 
 
-def shown(instant_us: int) -> str:
+def formatted(instant_us: int) -> str:
     record = SessionRecord()
     set_instant(record.setup_time, instant_us)
     return times(record)[0]
@@ -31,7 +31,7 @@ def shown(instant_us: int) -> str:
     ],
 )
 def test_rfc_3339(text: str, expected: str) -> None:
-    assert shown(read_rfc_3339("t", text, LocalClock(known("Europe/Berlin")))) == expected
+    assert formatted(read_rfc_3339("t", text, LocalClock(get_zone("Europe/Berlin")))) == expected
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ def test_rfc_3339(text: str, expected: str) -> None:
         *("2026-02-30T00:00:00Z", "9999-12-31T00:00:00Z", ""),
     ],
 )
-def test_what_is_not_rfc_3339(text: str) -> None:
+def test_malformed_rfc_3339_is_rejected(text: str) -> None:
     with pytest.raises(UnreadableRowError, match=r"^t: "):
-        read_rfc_3339("t", text, LocalClock(known("UTC")))
+        read_rfc_3339("t", text, LocalClock(get_zone("UTC")))
 
 
 @pytest.mark.parametrize(
@@ -62,16 +62,16 @@ def test_what_is_not_rfc_3339(text: str) -> None:
     ],
 )
 def test_postgres(text: str, expected: str) -> None:
-    assert shown(read_postgres("t", text)) == expected
+    assert formatted(read_postgres("t", text)) == expected
 
 
 @pytest.mark.parametrize("text", ["2026-03-29", "2026-03-29 02:30", "2026-03-29 02:30:00 CET", "infinity"])
-def test_what_postgres_does_not_print(text: str) -> None:
+def test_malformed_postgres_timestamps_are_rejected(text: str) -> None:
     with pytest.raises(UnreadableRowError, match=r"^t: "):
         read_postgres("t", text)
 
 
-def test_the_epoch_itself_is_a_time_and_not_an_absent_one() -> None:
+def test_the_epoch_is_a_present_time() -> None:
     record = SessionRecord()
     set_instant(record.answer_time, 0)
     assert record.HasField("answer_time")

@@ -1,4 +1,4 @@
-"""How the tests of requests compare what is wrong with a request."""
+"""Compares the violations of a request with the expected ones."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,13 +8,13 @@ from pegcount.errors import InvalidRequestError
 from proto_comments import metadata_names
 
 Expected = tuple[str, str, dict[str, object]]
-"""Field, reason, and metadata besides `field`."""
+"""(field, reason, metadata other than `field`)."""
 
 
-def check_refused(ask: Callable[[], object], expected: Sequence[Expected]) -> list[str]:
-    """Checks that a request breaks just these rules; gives their descriptions."""
+def check_refused(make_query: Callable[[], object], expected: Sequence[Expected]) -> list[str]:
+    """Asserts that a request is refused with exactly these violations, and returns their descriptions."""
     with pytest.raises(InvalidRequestError) as raised:
-        ask()
+        make_query()
     error = raised.value
     found = [(v.field, v.reason, dict(v.metadata)) for v in error.violations]
     assert found == [(field, reason, _texts(metadata)) for field, reason, metadata in expected]
@@ -32,6 +32,6 @@ def _texts(metadata: dict[str, object]) -> dict[str, str]:
     return {name: str(value) for name, value in metadata.items()}
 
 
-def no_zone(name: str) -> Expected:
-    """The violation of a `time_zone` that does not exist."""
+def unknown_zone(name: str) -> Expected:
+    """Returns the expected violation for an unknown `time_zone`."""
     return ("time_zone", "UNKNOWN_TIME_ZONE", {"value": name, "tzdata_version": calendar.tzdata_version()})

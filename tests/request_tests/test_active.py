@@ -1,4 +1,4 @@
-"""What a request for active sessions must be, and what it comes to mean."""
+"""Validation of active-session requests, and the queries that they become."""
 
 import pytest
 from pegcount import calendar
@@ -13,7 +13,7 @@ from pegcount.v1.reports_pb2 import (
     QueryActiveSessionsRequest,
 )
 
-from request_tests.refusals import Expected, check_refused, no_zone
+from request_tests.refusals import Expected, check_refused, unknown_zone
 
 NOW_US = 1_774_872_000_000_000
 NAMES = [field.name for field in ActiveSessionRow.DESCRIPTOR.fields if field.name != "level"]
@@ -26,12 +26,12 @@ def query_of(request: QueryActiveSessionsRequest, config: Config | None = None) 
     return active_query(request, calendar, config or Config(filter_value_count_max=2), NOW_US)
 
 
-def asking(*fields: str, order: tuple[str, ...] = (), **more: object) -> QueryActiveSessionsRequest:
+def make_request(*fields: str, order: tuple[str, ...] = (), **more: object) -> QueryActiveSessionsRequest:
     return QueryActiveSessionsRequest(return_fields=fields, order=order, **more)  # type: ignore[arg-type]
 
 
 def with_grouping(number: int) -> QueryActiveSessionsRequest:
-    request = asking("quantity")
+    request = make_request("quantity")
     request.grouping = number  # type: ignore[assignment]
     return request
 
@@ -49,9 +49,9 @@ def not_returned(field: str, value: str, allowed: str) -> Expected:
 
 
 REFUSED: dict[str, tuple[QueryActiveSessionsRequest, list[Expected]]] = {
-    "nothing given": (asking(), [("return_fields", "REQUIRED_FIELD_MISSING", {})]),
+    "nothing given": (make_request(), [("return_fields", "REQUIRED_FIELD_MISSING", {})]),
     "everything wrong": (
-        asking(
+        make_request(
             "quantity",
             "client",
             "quantity",
@@ -61,7 +61,7 @@ REFUSED: dict[str, tuple[QueryActiveSessionsRequest, list[Expected]]] = {
             filters=ActiveSessionFilters(orig_clients_id=[1, 2, 3], term_rates_code=["1", "2", "3"]),
         ),
         [
-            no_zone("Atlantis"),
+            unknown_zone("Atlantis"),
             unknown("return_fields[1]", "client"),
             repeated("return_fields[2]", "quantity"),
             unknown("order[1]", "cost"),
@@ -77,24 +77,24 @@ REFUSED: dict[str, tuple[QueryActiveSessionsRequest, list[Expected]]] = {
         ],
     ),
     "a limit below none": (
-        asking("quantity", limit=-(2**31)),
+        make_request("quantity", limit=-(2**31)),
         [("limit", "VALUE_OUT_OF_RANGE", {"value": -(2**31), **LIMIT})],
     ),
-    "a grouping that is not known": (
+    "an unknown grouping": (
         with_grouping(2),
         [("grouping", "UNKNOWN_ENUM_VALUE", {"value": 2, "allowed": "GROUPING_ROLLUP"})],
     ),
-    # These three look like fields and are none.
-    "level": (asking("level"), [unknown("return_fields[0]", "level")]),
-    "another case": (asking("Quantity"), [unknown("return_fields[0]", "Quantity")]),
-    "a sign in return_fields": (asking("-quantity"), [unknown("return_fields[0]", "-quantity")]),
+    # These three resemble fields of the report but are not.
+    "level": (make_request("level"), [unknown("return_fields[0]", "level")]),
+    "another case": (make_request("Quantity"), [unknown("return_fields[0]", "Quantity")]),
+    "a sign in return_fields": (make_request("-quantity"), [unknown("return_fields[0]", "-quantity")]),
     "names that are empty": (
-        asking("", "quantity", order=("", "-")),
+        make_request("", "quantity", order=("", "-")),
         [unknown("return_fields[0]", ""), unknown("order[0]", ""), unknown("order[1]", "")],
     ),
-    "two signs": (asking("quantity", order=("--quantity",)), [unknown("order[0]", "-quantity")]),
+    "two signs": (make_request("quantity", order=("--quantity",)), [unknown("order[0]", "-quantity")]),
     "order beside nothing returned": (
-        asking(order=("quantity",)),
+        make_request(order=("quantity",)),
         [
             ("return_fields", "REQUIRED_FIELD_MISSING", {}),
             not_returned("order[0]", "quantity", ""),
@@ -104,22 +104,22 @@ REFUSED: dict[str, tuple[QueryActiveSessionsRequest, list[Expected]]] = {
 
 
 @pytest.mark.parametrize(("request_", "expected"), REFUSED.values(), ids=REFUSED)
-def test_every_violation_is_named(request_: QueryActiveSessionsRequest, expected: list[Expected]) -> None:
+def test_every_violation_is_reported(request_: QueryActiveSessionsRequest, expected: list[Expected]) -> None:
     check_refused(lambda: query_of(request_), expected)
 
 
-def test_descriptions_name_what_is_allowed() -> None:
-    (missing,) = check_refused(lambda: query_of(asking()), REFUSED["nothing given"][1])
+def test_descriptions_name_the_allowed_values() -> None:
+    (missing,) = check_refused(lambda: query_of(make_request()), REFUSED["nothing given"][1])
     assert missing == f"needs one or more of {ALLOWED}"
     request, expected = (
-        asking("x", "y", order=("z",)),
+        make_request("x", "y", order=("z",)),
         [
             unknown("return_fields[0]", "x"),
             unknown("return_fields[1]", "y"),
             unknown("order[0]", "z"),
         ],
     )
-    # Once per list is enough, as a status has room for only so much.
+    # A list names the allowed values only once, because the size of a status is limited.
     assert check_refused(lambda: query_of(request), expected) == [
         f"'x' is not one of {ALLOWED}",
         "'y' is not one of them",
@@ -127,14 +127,16 @@ def test_descriptions_name_what_is_allowed() -> None:
     ]
 
 
-def test_thirty_one_names_of_the_seed_and_two_of_our_own() -> None:
+def test_return_fields_are_those_of_the_contract() -> None:
     assert list(RETURN_FIELDS) == NAMES
     assert len(NAMES) == 33
     assert {"orig_rates_country", "term_rates_country", "quantity", "duration"} < set(NAMES)
 
 
-def test_every_name_can_be_asked_for_and_ordered_by() -> None:
-    request = asking(*NAMES, order=tuple(f"-{name}" for name in NAMES), limit=1, grouping=GROUPING_ROLLUP)
+def test_every_name_can_be_returned_and_ordered_by() -> None:
+    request = make_request(
+        *NAMES, order=tuple(f"-{name}" for name in NAMES), limit=1, grouping=GROUPING_ROLLUP
+    )
     query = query_of(request)
     assert query.fields == tuple(NAMES)
     assert query.order == tuple(OrderTerm(name, descending=True) for name in NAMES)
@@ -147,8 +149,8 @@ def test_every_name_can_be_asked_for_and_ordered_by() -> None:
     )
 
 
-def test_calls_that_have_not_ended_and_were_heard_of_lately() -> None:
-    query = query_of(asking("quantity"), Config(active_ttl_seconds=60))
+def test_active_calls_have_no_end_and_a_recent_record() -> None:
+    query = query_of(make_request("quantity"), Config(active_ttl_seconds=60))
     assert query.predicates == (
         OneOf("kind", (1,)),
         Present("end_time", wanted=False),
@@ -158,14 +160,14 @@ def test_calls_that_have_not_ended_and_were_heard_of_lately() -> None:
 
 
 @pytest.mark.parametrize("name", [field.name for field in ActiveSessionFilters.DESCRIPTOR.fields])
-def test_each_filter_asks_for_the_column_of_its_name(name: str) -> None:
+def test_each_filter_becomes_a_predicate_on_its_column(name: str) -> None:
     values = ("49", "é") if name.endswith(("_code", "_code_name")) else (INT64_MIN, INT64_MAX)
     filters = ActiveSessionFilters(**{name: values})  # type: ignore[arg-type]
-    assert query_of(asking("quantity", filters=filters)).predicates[3:] == (OneOf(name, values),)
+    assert query_of(make_request("quantity", filters=filters)).predicates[3:] == (OneOf(name, values),)
     assert name in FILTER_FIELDS
     assert name in RETURN_FIELDS
 
 
 @pytest.mark.parametrize("deck", [None, 0, 1, INT64_MIN, INT64_MAX])
-def test_whether_a_code_deck_exists_is_not_asked_here(deck: int | None) -> None:
-    assert query_of(asking("quantity", code_deck=deck)).code_deck == deck
+def test_validation_does_not_check_that_a_code_deck_exists(deck: int | None) -> None:
+    assert query_of(make_request("quantity", code_deck=deck)).code_deck == deck

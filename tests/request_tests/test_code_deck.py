@@ -1,4 +1,4 @@
-"""What a code deck must be to be put in place."""
+"""Validation of code decks."""
 
 import pytest
 from pegcount.config import Config
@@ -63,18 +63,18 @@ REFUSED: dict[str, tuple[PutCodeDeckRequest, list[Expected]]] = {
 
 
 @pytest.mark.parametrize(("request_", "expected"), REFUSED.values(), ids=REFUSED)
-def test_every_violation_is_named(request_: PutCodeDeckRequest, expected: list[Expected]) -> None:
+def test_every_violation_is_reported(request_: PutCodeDeckRequest, expected: list[Expected]) -> None:
     check_refused(lambda: code_deck_entries(request_, Config()), expected)
 
 
-def test_descriptions_say_what_is_wrong_with_each_entry() -> None:
+def test_descriptions_explain_each_bad_entry() -> None:
     request, expected = REFUSED["everything wrong"]
-    _, _, plus, again, _, name, *_ = check_refused(lambda: code_deck_entries(request, Config()), expected)
-    assert (plus, again) == ("code '+49' is not 1 to 32 digits", "code 49 stands there already")
+    _, _, plus, duplicate, _, name, *_ = check_refused(lambda: code_deck_entries(request, Config()), expected)
+    assert (plus, duplicate) == ("code '+49' is not 1 to 32 digits", "code 49 stands there already")
     assert name == "name and country may have 256 bytes each"
 
 
-def test_entries_keep_their_order_and_absent_texts_are_empty() -> None:
+def test_entries_retain_their_order_and_absent_texts_are_empty() -> None:
     request = deck(
         entry("49", "Germany", "DE"), entry("0" * 32), entry("4", country="é" * 128), deck_id=2**63 - 1
     )

@@ -1,4 +1,4 @@
-"""What a request for folder statistics must be, and what it comes to mean."""
+"""Validation of folder-statistics requests, and the queries that they become."""
 
 import pytest
 from pegcount import calendar
@@ -7,7 +7,7 @@ from pegcount.model import FolderQuery, OneOf, Present
 from pegcount.request import folder_query
 from pegcount.v1.reports_pb2 import QueryFolderStatsRequest
 
-from request_tests.refusals import Expected, check_refused, no_zone
+from request_tests.refusals import Expected, check_refused, unknown_zone
 
 NOW_US = 1_774_828_800_000_000
 """2026-03-30T00:00:00Z: the 29th in New York, the 30th in Berlin."""
@@ -18,7 +18,7 @@ def query_of(**given: str) -> FolderQuery:
     return folder_query(QueryFolderStatsRequest(**given), calendar, Config(), NOW_US)
 
 
-def of_acme(**more: str) -> dict[str, str]:
+def for_acme(**more: str) -> dict[str, str]:
     return {"company": "acme", "organization": "north", **more}
 
 
@@ -40,7 +40,7 @@ REFUSED: dict[str, tuple[dict[str, str], list[Expected]]] = {
             "to_date": "1969-12-30",
         },
         [
-            no_zone("CEST"),
+            unknown_zone("CEST"),
             ("company", "TEXT_TOO_LONG", {"asked": 258, "allowed": 256}),
             ("organization", "REQUIRED_FIELD_MISSING", {}),
             ("folder", "TEXT_TOO_LONG", {"asked": 257, "allowed": 256}),
@@ -49,30 +49,30 @@ REFUSED: dict[str, tuple[dict[str, str], list[Expected]]] = {
         ],
     ),
     "dates there but empty": (
-        of_acme(from_date="", to_date=""),
+        for_acme(from_date="", to_date=""),
         [malformed("from_date", ""), malformed("to_date", "")],
     ),
     "a time is no date": (
-        of_acme(from_date="2026-03-29T00:00:00", to_date="2026-3-29"),
+        for_acme(from_date="2026-03-29T00:00:00", to_date="2026-3-29"),
         [malformed("from_date", "2026-03-29T00:00:00"), malformed("to_date", "2026-3-29")],
     ),
     "days that no calendar has": (
-        of_acme(from_date="20260229", to_date="2026-13-01"),
+        for_acme(from_date="20260229", to_date="2026-13-01"),
         [malformed("from_date", "20260229"), malformed("to_date", "2026-13-01")],
     ),
     "digits of another script": (
-        of_acme(from_date="2026032\uff19"),
+        for_acme(from_date="2026032\uff19"),
         [malformed("from_date", "2026032\uff19")],
     ),
     "a day after the years of records": (
-        of_acme(from_date="2200-01-03"),
+        for_acme(from_date="2200-01-03"),
         [("from_date", "TIME_OUT_OF_RANGE", {"value": "2200-01-03"})],
     ),
 }
 
 
 @pytest.mark.parametrize(("given", "expected"), REFUSED.values(), ids=REFUSED)
-def test_every_violation_is_named(given: dict[str, str], expected: list[Expected]) -> None:
+def test_every_violation_is_reported(given: dict[str, str], expected: list[Expected]) -> None:
     check_refused(lambda: query_of(**given), expected)
 
 
@@ -90,15 +90,15 @@ def test_every_violation_is_named(given: dict[str, str], expected: list[Expected
         ({"from_date": "1970-01-01", "to_date": "2200-01-01"}, 0, 84_006),
     ],
 )
-def test_dates_have_their_defaults(given: dict[str, str], first: int, last: int) -> None:
-    query = query_of(**of_acme(**given))
+def test_default_dates(given: dict[str, str], first: int, last: int) -> None:
+    query = query_of(**for_acme(**given))
     assert (query.from_date, query.to_date) == (first, last)
 
 
 @pytest.mark.parametrize("folder", ["", "sales", "f" * 256])
-def test_finished_last_attempts_of_the_objects_named(folder: str) -> None:
+def test_predicates_select_finished_last_attempts(folder: str) -> None:
     wanted = [OneOf("folder", (folder,))] if folder else []
-    assert list(query_of(**of_acme(folder=folder)).predicates) == [
+    assert list(query_of(**for_acme(folder=folder)).predicates) == [
         OneOf("company", ("acme",)),
         OneOf("organization", ("north",)),
         *wanted,

@@ -1,4 +1,4 @@
-"""What a request for origination quality must be, and what its filters come to mean."""
+"""Validation of origination-quality requests, and the predicates that their filters become."""
 
 import time
 from pathlib import Path
@@ -11,15 +11,15 @@ from pegcount.request import quality_query
 from pegcount.v1 import reports_pb2
 from pegcount.v1.reports_pb2 import DecimalFilter, IntegerFilter, QueryOriginationQualityRequest, TextFilter
 
-from request_tests.refusals import Expected, check_refused, no_zone
+from request_tests.refusals import Expected, check_refused, unknown_zone
 
 GRANULARITIES = ", ".join(reports_pb2.Granularity.keys()[1:])
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 ALL, NOTHING = (INT64_MIN + 1, INT64_MAX), (1, 0)
-"""The least 64-bit number stands for an absent value, so that no range has it."""
+"""No range includes the least 64-bit integer, which encodes an absent value."""
 
 
-def asking(**more: object) -> QueryOriginationQualityRequest:
+def make_request(**more: object) -> QueryOriginationQualityRequest:
     given = {"account_id": "a", "from_time": "2026-03-29", "sampling": reports_pb2.GRANULARITY_HOUR, **more}
     return QueryOriginationQualityRequest(**given)  # type: ignore[arg-type]
 
@@ -28,13 +28,13 @@ def query_of(request: QueryOriginationQualityRequest) -> QualityQuery:
     return quality_query(request, calendar, Config())
 
 
-def filters_of(**given: object) -> list[Predicate]:
-    """Conditions besides the four that every request has."""
-    return list(query_of(asking(**given)).predicates[4:])
+def filter_predicates(**given: object) -> list[Predicate]:
+    """Returns the predicates of the filters, without the four that every request has."""
+    return list(query_of(make_request(**given)).predicates[4:])
 
 
 def with_sampling(number: int) -> QueryOriginationQualityRequest:
-    request = asking()
+    request = make_request()
     request.sampling = number  # type: ignore[assignment]
     return request
 
@@ -57,7 +57,7 @@ REFUSED: dict[str, tuple[QueryOriginationQualityRequest, list[Expected]]] = {
         ],
     ),
     "everything wrong": (
-        asking(
+        make_request(
             account_id="a" * 257,
             from_time="2026-03-29T24:00:00",
             to_time="2026-03-29T00:00:00.0000001",
@@ -69,7 +69,7 @@ REFUSED: dict[str, tuple[QueryOriginationQualityRequest, list[Expected]]] = {
             customer_price=DecimalFilter(eq="1.0.0", gt="", lt="9" * 257),
         ),
         [
-            no_zone("utc "),
+            unknown_zone("utc "),
             ("from_time", "MALFORMED_TIME", {"value": "2026-03-29T24:00:00"}),
             ("to_time", "MALFORMED_TIME", {"value": "2026-03-29T00:00:00.0000001"}),
             too_long("account_id", 257),
@@ -88,7 +88,7 @@ REFUSED: dict[str, tuple[QueryOriginationQualityRequest, list[Expected]]] = {
         [("sampling", "UNKNOWN_ENUM_VALUE", {"value": 2**31 - 1, "allowed": GRANULARITIES})],
     ),
     "texts there but empty": (
-        asking(
+        make_request(
             src_prefix_routing=TextFilter(eq="", starts_with="", ends_with="", contains=""),
             auth_orig_ip="",
             customer_price=DecimalFilter(lt=""),
@@ -102,21 +102,26 @@ REFUSED: dict[str, tuple[QueryOriginationQualityRequest, list[Expected]]] = {
             empty("customer_price.lt"),
         ],
     ),
-    "a price filter without a price": (asking(customer_price=DecimalFilter()), [empty("customer_price")]),
+    "a price filter without a price": (
+        make_request(customer_price=DecimalFilter()),
+        [empty("customer_price")],
+    ),
     "an empty range": (
-        asking(to_time="2026-03-29T00:00:00Z"),
+        make_request(to_time="2026-03-29T00:00:00Z"),
         [("from_time", "EMPTY_RANGE", {"from_time": "2026-03-29", "to_time": "2026-03-29T00:00:00Z"})],
     ),
 }
 
 
 @pytest.mark.parametrize(("request_", "expected"), REFUSED.values(), ids=REFUSED)
-def test_every_violation_is_named(request_: QueryOriginationQualityRequest, expected: list[Expected]) -> None:
+def test_every_violation_is_reported(
+    request_: QueryOriginationQualityRequest, expected: list[Expected]
+) -> None:
     check_refused(lambda: query_of(request_), expected)
 
 
-def test_finished_last_attempts_of_the_account() -> None:
-    assert query_of(asking(account_id="a" * 256)).predicates == (
+def test_predicates_select_finished_last_attempts_of_the_account() -> None:
+    assert query_of(make_request(account_id="a" * 256)).predicates == (
         OneOf("account_id", ("a" * 256,)),
         OneOf("kind", (1,)),
         OneOf("is_last_attempt", (1,)),
@@ -124,8 +129,8 @@ def test_finished_last_attempts_of_the_account() -> None:
     )
 
 
-def test_filters_become_conditions() -> None:
-    assert filters_of(
+def test_filters_become_predicates() -> None:
+    assert filter_predicates(
         src_country_id=INT64_MIN,
         dst_country_id=INT64_MAX,
         src_prefix_routing=TextFilter(eq=" ", contains="é" * 128),
@@ -162,17 +167,17 @@ def test_filters_become_conditions() -> None:
         (IntegerFilter(lt=INT64_MIN), NOTHING),
         (IntegerFilter(gt=INT64_MIN, lt=INT64_MAX), ALL),
         (IntegerFilter(gt=INT64_MAX, lt=INT64_MIN), NOTHING),
-        # The last second that 64 bits of milliseconds hold, cut off by them.
+        # The last second representable in 64 bits of milliseconds is cut off by the upper bound.
         (IntegerFilter(eq=INT64_MAX // 1_000), (INT64_MAX // 1_000 * 1_000, INT64_MAX)),
         (IntegerFilter(gt=INT64_MAX // 1_000), NOTHING),
     ],
 )
-def test_durations_are_whole_seconds(given: IntegerFilter, expected: tuple[int, int]) -> None:
-    assert filters_of(duration=given) == [Between("duration_ms", *expected)]
+def test_duration_filters_compare_whole_seconds(given: IntegerFilter, expected: tuple[int, int]) -> None:
+    assert filter_predicates(duration=given) == [Between("duration_ms", *expected)]
 
 
 @pytest.mark.parametrize("n", [0, 1, -1, 290, INT64_MAX // 1_000, INT64_MAX, INT64_MIN])
-def test_every_duration_is_below_equal_or_above(n: int) -> None:
+def test_each_duration_matches_exactly_one_comparison(n: int) -> None:
     durations_ms = {
         0,
         1,
@@ -188,13 +193,13 @@ def test_every_duration_is_below_equal_or_above(n: int) -> None:
         INT64_MAX - 808,
     }
     for ms in durations_ms:
-        holding = []
-        for how in ("lt", "eq", "gt"):
-            (between,) = filters_of(duration=IntegerFilter(**{how: n}))
+        matches = []
+        for operator in ("lt", "eq", "gt"):
+            (between,) = filter_predicates(duration=IntegerFilter(**{operator: n}))
             assert isinstance(between, Between)
             if between.low <= ms <= between.high:
-                holding.append(how)
-        assert holding == ["lt" if ms // 1_000 < n else "gt" if ms // 1_000 > n else "eq"]
+                matches.append(operator)
+        assert matches == ["lt" if ms // 1_000 < n else "gt" if ms // 1_000 > n else "eq"]
 
 
 ONE = 10**9
@@ -212,7 +217,7 @@ ONE = 10**9
         (DecimalFilter(lt="1"), (INT64_MIN + 1, ONE - 1)),
         (DecimalFilter(gt="-1", lt="1"), (-ONE + 1, ONE - 1)),
         (DecimalFilter(eq="1", gt="1"), NOTHING),
-        # No price has more than 9 decimals; what has is compared as it stands, never rounded.
+        # No price has more than 9 decimals. Filters with more are compared exactly, without rounding.
         (DecimalFilter(eq="0.0000000001"), NOTHING),
         (DecimalFilter(gt="0.0000000001"), (1, INT64_MAX)),
         (DecimalFilter(lt="0.0000000001"), (INT64_MIN + 1, 0)),
@@ -234,8 +239,8 @@ ONE = 10**9
         (DecimalFilter(lt="-" + "9" * 255), NOTHING),
     ],
 )
-def test_prices_compare_exactly(given: DecimalFilter, expected: tuple[int, int]) -> None:
-    assert filters_of(customer_price=given) == [Between("customer_price", *expected)]
+def test_price_filters_compare_exactly(given: DecimalFilter, expected: tuple[int, int]) -> None:
+    assert filter_predicates(customer_price=given) == [Between("customer_price", *expected)]
 
 
 @pytest.mark.parametrize(
@@ -259,21 +264,21 @@ def test_prices_compare_exactly(given: DecimalFilter, expected: tuple[int, int])
         "$1",
     ],
 )
-def test_what_is_no_decimal(text: str) -> None:
+def test_malformed_decimals_are_refused(text: str) -> None:
     (description,) = check_refused(
-        lambda: filters_of(customer_price=DecimalFilter(gt=text)),
+        lambda: filter_predicates(customer_price=DecimalFilter(gt=text)),
         [("customer_price.gt", "MALFORMED_DECIMAL", {"value": text})],
     )
     assert repr(text) in description
 
 
-def test_a_million_digits_are_refused_at_once() -> None:
-    began = time.monotonic()
+def test_a_million_digits_are_refused_quickly() -> None:
+    start_time = time.monotonic()
     check_refused(
-        lambda: filters_of(customer_price=DecimalFilter(eq="9" * 1_000_000)),
+        lambda: filter_predicates(customer_price=DecimalFilter(eq="9" * 1_000_000)),
         [too_long("customer_price.eq", 1_000_000)],
     )
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - start_time < 1
 
 
 @pytest.mark.parametrize(
@@ -299,11 +304,11 @@ def test_a_million_digits_are_refused_at_once() -> None:
         "64:ff9b::198.51.100.7",
     ],
 )
-def test_addresses_and_blocks_that_the_core_reads_too(text: str) -> None:
-    conditions = filters_of(auth_orig_ip=text)
-    assert conditions == [InNetwork("auth_orig_ip", text)]
+def test_accepted_addresses_are_accepted_by_the_core_too(text: str) -> None:
+    predicates = filter_predicates(auth_orig_ip=text)
+    assert predicates == [InNetwork("auth_orig_ip", text)]
     engine = core.Store(Path("no directory is needed to read"), 1, 1, Config().tuning)
-    assert engine.any_match(conditions, core.CancelToken(None)) is False
+    assert engine.any_match(predicates, core.CancelToken(None)) is False
 
 
 @pytest.mark.parametrize(
@@ -329,16 +334,16 @@ def test_addresses_and_blocks_that_the_core_reads_too(text: str) -> None:
         ("\uff1198.51.100.7", "such as 198.51.100.0/24"),
         ("pbx.example.net", "such as 198.51.100.0/24"),
         ("3325256711", "such as 198.51.100.0/24"),
-        # Python reads these; a record never has them.
+        # Python parses these forms, but records never contain them.
         ("198.51.100.0/255.255.255.0", "write ADDRESS or ADDRESS/BITS"),
         ("198.51.100.0/0.0.0.255", "write ADDRESS or ADDRESS/BITS"),
         ("fe80::1%eth0", "write ADDRESS or ADDRESS/BITS"),
         ("fe80::%eth0/64", "write ADDRESS or ADDRESS/BITS"),
     ],
 )
-def test_what_is_no_address_and_what_may_have_been_meant(text: str, hint: str) -> None:
+def test_malformed_addresses_are_refused_with_a_hint(text: str, hint: str) -> None:
     (description,) = check_refused(
-        lambda: filters_of(auth_orig_ip=text), [("auth_orig_ip", "MALFORMED_ADDRESS", {"value": text})]
+        lambda: filter_predicates(auth_orig_ip=text), [("auth_orig_ip", "MALFORMED_ADDRESS", {"value": text})]
     )
     assert description.startswith(repr(text))
     assert description.endswith(hint)

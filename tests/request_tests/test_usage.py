@@ -1,4 +1,4 @@
-"""What a request for session usage must be, and what it comes to mean."""
+"""Validation of session-usage requests, and the queries that they become."""
 
 import pytest
 from pegcount import calendar
@@ -8,7 +8,7 @@ from pegcount.request import usage_query
 from pegcount.v1 import records_pb2, reports_pb2
 from pegcount.v1.reports_pb2 import QueryAsrUsageRequest
 
-from request_tests.refusals import Expected, check_refused, no_zone
+from request_tests.refusals import Expected, check_refused, unknown_zone
 
 DAY, HOUR = reports_pb2.GRANULARITY_DAY, reports_pb2.GRANULARITY_HOUR
 GRANULARITIES = ", ".join(reports_pb2.Granularity.keys()[1:])
@@ -25,8 +25,8 @@ def day_request(**more: object) -> QueryAsrUsageRequest:
     return QueryAsrUsageRequest(**{"from_time": "2026-03-29", "granularity": DAY, **more})  # type: ignore[arg-type]
 
 
-def with_numbers(**more: int) -> QueryAsrUsageRequest:
-    """Enum fields take numbers that the enum does not have only when they are set so."""
+def with_enum_numbers(**more: int) -> QueryAsrUsageRequest:
+    """Sets enum fields to undefined numbers, which the constructor does not accept."""
     request = day_request()
     for name, number in more.items():
         setattr(request, name, number)
@@ -38,9 +38,9 @@ def too_many(field: str) -> Expected:
 
 
 REFUSED: dict[str, tuple[QueryAsrUsageRequest, list[Expected]]] = {
-    "an unknown zone, in which nobody knows whether the range is empty": (
+    "an unknown zone, so that the range cannot be checked": (
         day_request(time_zone="Mars", to_time="2026-03-29T00:00:00"),
-        [no_zone("Mars")],
+        [unknown_zone("Mars")],
     ),
     "nothing given": (
         QueryAsrUsageRequest(),
@@ -58,7 +58,7 @@ REFUSED: dict[str, tuple[QueryAsrUsageRequest, list[Expected]]] = {
             sma_period=367,
         ),
         [
-            no_zone("Mars/Olympus_Mons"),
+            unknown_zone("Mars/Olympus_Mons"),
             ("from_time", "MALFORMED_TIME", {"value": "yesterday"}),
             ("to_time", "TIME_OUT_OF_RANGE", {"value": "2200-01-03"}),
             too_many("app_ids"),
@@ -69,15 +69,15 @@ REFUSED: dict[str, tuple[QueryAsrUsageRequest, list[Expected]]] = {
         ],
     ),
     "numbers that no enum has": (
-        with_numbers(granularity=9, kind=-1),
+        with_enum_numbers(granularity=9, kind=-1),
         [
             ("granularity", "UNKNOWN_ENUM_VALUE", {"value": 9, "allowed": GRANULARITIES}),
             ("kind", "UNKNOWN_ENUM_VALUE", {"value": -1, "allowed": KINDS}),
         ],
     ),
-    # Whether the average needs days cannot be said of a granularity that is wrong itself.
+    # With an unknown granularity, the check that an average needs DAY is skipped.
     "average over an unknown granularity": (
-        with_numbers(granularity=9, sma_period=3),
+        with_enum_numbers(granularity=9, sma_period=3),
         [("granularity", "UNKNOWN_ENUM_VALUE", {"value": 9, "allowed": GRANULARITIES})],
     ),
     "average over no days": (
@@ -95,7 +95,7 @@ REFUSED: dict[str, tuple[QueryAsrUsageRequest, list[Expected]]] = {
     "to_time there but empty": (day_request(to_time=""), [("to_time", "MALFORMED_TIME", {"value": ""})]),
     "time_zone there but empty": (
         day_request(time_zone=""),
-        [no_zone("")],
+        [unknown_zone("")],
     ),
     "a day that no calendar has": (
         day_request(from_time="2026-02-29"),
@@ -109,7 +109,7 @@ REFUSED: dict[str, tuple[QueryAsrUsageRequest, list[Expected]]] = {
         day_request(from_time="2026-03-29T01:00:00+01:00", to_time="2026-03-29"),
         [("from_time", "EMPTY_RANGE", {"from_time": "2026-03-29T01:00:00+01:00", "to_time": "2026-03-29"})],
     ),
-    # Both lie in one day, which would be a bin; but the range is judged as it was given.
+    # Both lie within one DAY bin, but the range is checked as given, before it is widened.
     "from after to within a day": (
         day_request(from_time="2026-03-29T12:00:00", to_time="2026-03-29T11:59:59.999999"),
         [
@@ -124,11 +124,11 @@ REFUSED: dict[str, tuple[QueryAsrUsageRequest, list[Expected]]] = {
 
 
 @pytest.mark.parametrize(("request_", "expected"), REFUSED.values(), ids=REFUSED)
-def test_every_violation_is_named(request_: QueryAsrUsageRequest, expected: list[Expected]) -> None:
+def test_every_violation_is_reported(request_: QueryAsrUsageRequest, expected: list[Expected]) -> None:
     check_refused(lambda: query_of(request_), expected)
 
 
-def test_descriptions_name_what_is_allowed() -> None:
+def test_descriptions_name_the_allowed_values() -> None:
     missing, _ = check_refused(lambda: query_of(QueryAsrUsageRequest()), REFUSED["nothing given"][1])
     assert missing == f"is required; one of {GRANULARITIES}"
 
@@ -150,17 +150,17 @@ def test_descriptions_name_what_is_allowed() -> None:
         ),
     ],
 )
-def test_kind_and_ids_become_conditions(request_: QueryAsrUsageRequest, expected: list[Predicate]) -> None:
+def test_kind_and_ids_become_predicates(request_: QueryAsrUsageRequest, expected: list[Predicate]) -> None:
     assert list(query_of(request_).predicates) == expected
 
 
-def test_what_is_left_out_gets_its_default() -> None:
+def test_defaults() -> None:
     query = query_of(day_request())
     assert (query.to_us, query.sma_period, query.zone.name) == (None, None, "UTC")
     assert query.granularity is Granularity.DAY
 
 
-def test_limits_themselves_are_allowed() -> None:
+def test_values_at_the_limits_are_allowed() -> None:
     query = query_of(
         day_request(
             from_time="1969-12-31", to_time="2200-01-02", app_ids=[1, 2], sma_period=366, time_zone="UTC"
