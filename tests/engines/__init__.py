@@ -1,1 +1,1 @@
-"""The four reports, asked of DuckDB and of ClickHouse in SQL over the same records."""
+"""Asks the four reports of DuckDB and ClickHouse in SQL over the same records, to compare the answers."""

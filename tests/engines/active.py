@@ -14,7 +14,7 @@ Response = reports_pb2.QueryActiveSessionsResponse
 
 _AGGREGATES = ("quantity", "duration")
 _TIMES = {"session_setup_time": "setup_time", "session_start_time": "answer_time"}
-_OF_DECK = {
+_DECK_COLUMNS = {
     f"{leg}_{name}": f"of_{leg}.{column}"
     for leg in ("orig", "term")
     for name, column in (("rates_code", "code"), ("rates_code_name", "name"), ("rates_country", "country"))
@@ -42,7 +42,7 @@ def theirs(engine: Engine, asked: Asked, now_us: int) -> dict[str, Any]:
     assert isinstance(request, Request)
     keys = [name for name in request.return_fields if name not in _AGGREGATES]
     shown = _shown_sessions(engine, request, now_us)
-    # An aggregate without a key has a row also of nothing.
+    # With aggregates alone, the result has one row even without sessions.
     groups = f"GROUP BY {', '.join(keys)}" if keys else ""
     rows = engine.ask(
         f"""{shown}, groups AS (SELECT {_selected(engine, request)} FROM shown {groups})
@@ -61,7 +61,7 @@ def theirs(engine: Engine, asked: Asked, now_us: int) -> dict[str, Any]:
 
 
 def _rolled_up(engine: Engine, request: Request, keys: list[str], shown: str) -> dict[str, Any]:
-    """`grouping` has a bit set for each key that is rolled up; the first keys are its highest bits."""
+    """`grouping` sets a bit for each rolled-up key; the first keys are its highest bits."""
     rows = engine.ask(
         f"""{shown}, groups AS (
             SELECT {_selected(engine, request)}, grouping({", ".join(keys)}) AS rolled_up
@@ -94,7 +94,7 @@ def _selected(engine: Engine, request: Request) -> str:
 
 
 def _order(request: Request, keys: list[str], first: str = "") -> str:
-    """Absent values last in both directions, and the key for what is equal so far."""
+    """Orders absent values last in both directions, and breaks ties by the key."""
     orders = [first] if first else []
     orders += [
         f"{name.lstrip('-')} {'DESC' if name.startswith('-') else 'ASC'} NULLS LAST" for name in request.order
@@ -104,12 +104,12 @@ def _order(request: Request, keys: list[str], first: str = "") -> str:
 
 
 def _shown_sessions(engine: Engine, request: Request, now_us: int) -> str:
-    """Queries of which `shown` has the calls in progress, with the values that the report shows of them."""
+    """Returns WITH queries, of which `shown` has the active calls with the values in the report."""
     columns = {name: f"sessions.{name}" for name in _NAMES}
     columns |= {name: engine.micros(f"sessions.{time}") for name, time in _TIMES.items()}
     matches, joins = "", ""
     if request.HasField("code_deck"):
-        columns |= _OF_DECK
+        columns |= _DECK_COLUMNS
         for leg in ("orig", "term"):
             matches += f"match_{leg} AS ({_matches(engine, leg, request.code_deck)}), "
             joins += (
@@ -125,11 +125,11 @@ def _shown_sessions(engine: Engine, request: Request, now_us: int) -> str:
                 ELSE {engine.floor_divided(talk_us, 1000)} END AS talk_ms
             FROM sessions{joins}
             WHERE sessions.kind = {records_pb2.SESSION_KIND_CALL} AND sessions.end_time IS NULL
-        ), shown AS (SELECT * FROM every WHERE {bins.both(conditions)})"""
+        ), shown AS (SELECT * FROM every WHERE {bins.conjunction(conditions)})"""
 
 
 def _matches(engine: Engine, leg: str, deck: int) -> str:
-    """The entry with the longest code of a deck that begins the called party, for each row that has one."""
+    """Returns a query of the longest matching code of a deck for each row with a match."""
     party = f"{leg}_dst_party_id"
     digits = f"CASE WHEN {engine.starts_with(party, quoted('+'))} THEN substr({party}, 2) ELSE {party} END"
     return f"""

@@ -1,4 +1,4 @@
-"""The bins of a range, as an engine has them: all of them, also those without records."""
+"""The bins of a range in SQL, including bins without records."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,20 +17,20 @@ _STEPS_S = {
     reports_pb2.GRANULARITY_WEEK: DAY_S,
     reports_pb2.GRANULARITY_MONTH: 7 * DAY_S,
 }
-"""So short that every bin has a step in it."""
+"""Step widths so short that every bin contains a step."""
 
 
 def window_of(
     request: reports_pb2.QueryAsrUsageRequest | reports_pb2.QueryOriginationQualityRequest, now_us: int
 ) -> window.Window:
-    """The instants that a request means; how its texts are read is no question to an engine."""
+    """Resolves the range of a request with the oracle, since engines do not parse request texts."""
     found = window.read_window(request, now_us, Violations())
     assert found is not None
     return found
 
 
 def span_of(zone: str, granularity: int, from_us: int, to_us: int, days_ahead: int = 0) -> Span:
-    """The bins of [from, to), the next one, and so many days and a few more before them."""
+    """Returns the bins of [from, to), the next bin, and at least `days_ahead` days before them."""
     edges = calendar.edges_from(zone, granularity, from_us)
     first_us = next(edges)
     last_us = next(edge for edge in edges if edge >= to_us)
@@ -39,7 +39,7 @@ def span_of(zone: str, granularity: int, from_us: int, to_us: int, days_ahead: i
 
 
 def series(engine: Engine, span: Span) -> str:
-    """A query of the first microsecond `start` and the end `finish` of every bin of a span, but for one."""
+    """Returns a query of the first microsecond `start` and the end `finish` of every bin but the last."""
     step_us = _STEPS_S[span.granularity] * MICROSECONDS
     steps = engine.steps(span.start_us, step_us, -(-(span.end_us - span.start_us) // step_us))
     start = engine.bin_start("time", span.granularity, span.zone)
@@ -50,11 +50,11 @@ def series(engine: Engine, span: Span) -> str:
 
 
 def instant_of(text: str) -> int:
-    """The microsecond that a time in an answer names."""
+    """Parses a time of an answer into microseconds."""
     since = datetime.fromisoformat(text) - calendar.EPOCH
     return (since.days * DAY_S + since.seconds) * MICROSECONDS + since.microseconds
 
 
-def both(conditions: Iterable[str]) -> str:
-    """All of these conditions; at least that of no condition."""
+def conjunction(conditions: Iterable[str]) -> str:
+    """Joins the conditions with AND; TRUE without conditions."""
     return " AND ".join(["TRUE", *conditions])

@@ -1,6 +1,6 @@
-"""How many requests a run asks of each engine.
+"""Number of requests per engine in a run.
 
-`PEGCOUNT_EXAMPLES` is that number, `PEGCOUNT_SEED` decides which they are.
+`PEGCOUNT_EXAMPLES` is the number, `PEGCOUNT_SEED` determines the requests.
 """
 
 import os
@@ -11,5 +11,5 @@ __all__ = ["CHUNKS", "CHUNK_REQUEST_COUNT", "COUNT", "SEED"]
 
 COUNT = int(os.environ.get("PEGCOUNT_EXAMPLES", "800"))
 CHUNK_REQUEST_COUNT = 80
-"""Requests of one test case: ten worlds. More of one seed hypothesis would draw by varying the first ten."""
+"""Requests per test case: ten worlds. For more worlds per seed, Hypothesis would mutate the first ten."""
 CHUNKS = range(-(-COUNT // CHUNK_REQUEST_COUNT))

@@ -1,4 +1,4 @@
-"""ClickHouse in this process."""
+"""ClickHouse, embedded in this process."""
 
 from datetime import date
 from typing import Any
@@ -12,15 +12,15 @@ from . import differences
 from .engine import Engine, Row, decimal_count, quoted
 
 _SETTINGS = {
-    # Else the starts of days and longer bins overflow in 2106 and 2149.
+    # Without it, starts of days and longer bins overflow in 2106 and 2149.
     "enable_extended_results_for_datetime_functions": 1,
-    # Else a row of a left join without a partner has zeros and empty texts.
+    # Without it, an unmatched row of a left join has zeros and empty texts instead of nulls.
     "join_use_nulls": 1,
-    # Else a rolled-up key has them.
+    # Without it, a rolled-up key is 0 or empty instead of null.
     "group_by_use_nulls": 1,
     "max_threads": 1,
 }
-# The second argument of toStartOfWeek makes the week begin on Monday.
+# Mode 1 of toStartOfWeek begins weeks on Monday.
 _STARTS: dict[int, str] = {
     reports_pb2.GRANULARITY_MINUTE: "toStartOfMinute({time}, {zone})",
     reports_pb2.GRANULARITY_FIVE_MINUTES: "toStartOfFiveMinutes({time}, {zone})",
@@ -34,7 +34,7 @@ _STARTS: dict[int, str] = {
 
 
 class ClickHouse(Engine):
-    """ClickHouse; its functions take the zone."""
+    """ClickHouse; its functions take the time zone as an argument."""
 
     name = "ClickHouse"
     differences = differences.CLICKHOUSE
@@ -46,7 +46,7 @@ class ClickHouse(Engine):
             self._connection.query(f"SET {name} = {value}")
 
     def load(self, sessions: pa.Table, entries: pa.Table) -> None:
-        # The table function finds the two by the names that they have here.
+        # The table function Python() finds the two tables by the names of these parameters.
         assert isinstance(sessions, pa.Table)
         assert isinstance(entries, pa.Table)
         for name in ("sessions", "entries"):
@@ -71,7 +71,7 @@ class ClickHouse(Engine):
     def bin_start(self, time: str, granularity: int, zone: str) -> str:
         function = _STARTS[granularity]
         start = function.format(time=time, zone=quoted(zone))
-        # Weeks and months give a date, half hours a time of whole seconds.
+        # Weeks and months are returned as dates, half hours as whole seconds.
         return self.micros(f"toDateTime64({start}, 6, {quoted(zone)})")
 
     def local_date(self, time: str, zone: str) -> str:
@@ -99,7 +99,7 @@ class ClickHouse(Engine):
         return f"toDecimal256({quoted(digits)}, {decimal_count(digits)})"
 
     def in_block(self, address: str, block: str) -> str:
-        # It refuses what is no address, and takes an IPv4 address written as IPv6 for another one.
+        # It fails on malformed addresses and does not equate IPv4-mapped addresses with IPv4.
         plain = f"replaceRegexpOne({address}, '^::ffff:', '')"
         is_address = f"(isIPv4String({plain}) OR isIPv6String({plain}))"
         return f"{is_address} AND isIPAddressInRange(if({is_address}, {plain}, '::'), {block})"

@@ -1,4 +1,4 @@
-"""Asked for without the engines, these tests are an error and not skipped; the run ends with its counts."""
+"""Running these tests without the engines is an error rather than a skip; prints the counts at the end."""
 
 from collections import Counter
 

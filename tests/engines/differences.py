@@ -1,7 +1,7 @@
-"""Where an engine's answer is not ours: one named predicate for each difference.
+"""Known differences between an engine's answers and ours, one named predicate each.
 
-A request is compared unless one of these holds for it. docs/engines.md describes each under the same
-name, and test_differences.py pins an example of each, so that none outlives its reason.
+A request is compared unless one of its predicates is true. docs/engines.md describes each difference under
+the same name. test_differences.py has an example of each, which fails once the difference disappears.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,17 +23,17 @@ _BUCKETS: dict[int, int] = {
         reports_pb2.GRANULARITY_THIRTY_MINUTES,
     )
 }
-# DuckDB's time_bucket counts from local midnight of this Monday.
+# The origin of DuckDB's time_bucket: local midnight of this Monday.
 _BUCKET_ORIGIN_S = int(datetime(2000, 1, 3, tzinfo=UTC).timestamp())
 
 
 CALENDAR_DATE = 0
-"""Stands for a granularity where records are told apart by their local date."""
+"""A pseudo granularity for reports that group records by local date."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """The bins that an answer is made of, with the next one and those that a moving average reads ahead."""
+    """The bins of an answer, plus the next bin and the warm-up bins of a moving average."""
 
     zone: str
     granularity: int
@@ -47,7 +47,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Asked:
-    """A request, its bins if it has any, and how many rows of sessions the answer had."""
+    """A request, its bins if it has any, and the number of rows in the answer."""
 
     request: Message
     span: Span | None
@@ -58,7 +58,7 @@ Predicate = Callable[[Asked], bool]
 
 
 def of_bins(predicate: Callable[[Span], bool]) -> Predicate:
-    """Makes a predicate of requests of one of bins: it does not hold for those without."""
+    """Turns a predicate on a span into one on a request, which is false for requests without bins."""
 
     @wraps(predicate)
     def holds(asked: Asked) -> bool:
@@ -69,14 +69,14 @@ def of_bins(predicate: Callable[[Span], bool]) -> Predicate:
 
 @dataclass(frozen=True)
 class Change:
-    """A change of a zone's offset: when, and the readings of the local clock just before and at it."""
+    """An offset change: its instant, and the local clock just before and at it."""
 
     at_s: int
     old_s: int
     new_s: int
 
     def is_off(self, width_s: int) -> bool:
-        """Whether either reading is no multiple of a width."""
+        """Returns whether the local clock before or at the change is not a multiple of the width."""
         return bool(self.old_s % width_s or self.new_s % width_s)
 
     def is_within(self, span: Span) -> bool:
@@ -88,20 +88,20 @@ class Change:
         return self.old_s < self.new_s and begun_s > 0 and self.new_s - begun_s != self.old_s
 
     def repeats_within(self, span: Span) -> bool:
-        """Whether the span has a part of what the clock shows twice."""
+        """Returns whether the span overlaps local times that occur twice."""
         twice_s = self.old_s - self.new_s
         return (self.at_s - twice_s) * MICROSECONDS < span.end_us and span.start_us < (
             self.at_s + twice_s
         ) * MICROSECONDS
 
     def repeated_date_begins_bin(self, granularity: int) -> bool:
-        """Whether the date that the clock reaches twice is the first of a bin."""
+        """Returns whether the repeated date is the first date of a bin."""
         day = calendar.EPOCH_DATE + timedelta(seconds=self.old_s)
         return calendar.anchor(day, granularity) == day
 
 
 def _changes(span: Span, before_s: int = 0, after_s: int = 0) -> Iterator[Change]:
-    """The changes within the span, and within so much before and after it."""
+    """Yields the changes within the span, extended by some seconds on both sides."""
     start_s, end_s = span.start_us // MICROSECONDS, -(-span.end_us // MICROSECONDS)
     for at_s in calendar.changes(span.zone, start_s - before_s - 1, end_s - 1 + after_s):
         old_s, new_s = (calendar.offset_s(span.zone, second_s) for second_s in (at_s - 1, at_s))
@@ -109,7 +109,7 @@ def _changes(span: Span, before_s: int = 0, after_s: int = 0) -> Iterator[Change
 
 
 def has_change(asked: Asked) -> bool:
-    """Whether clocks change within the bins of a request."""
+    """Returns whether the offset changes within the bins of a request."""
     return asked.span is not None and any(_changes(asked.span))
 
 
@@ -122,7 +122,7 @@ def _month(year: int, month: int) -> int:
     return int(datetime(year, month, 1, tzinfo=UTC).timestamp()) * MICROSECONDS
 
 
-# Zones of which the engine has the rules of another tzdata, and from when to when they differ.
+# Zones whose rules come from another tzdata release in the engine, and the months that differ.
 _END_US = 2**62
 DUCKDB_OTHER_RULES = {zone: (_month(2026, 11), _month(2027, 4)) for zone in ("America/Havana", "Cuba")}
 CLICKHOUSE_OTHER_RULES = {
@@ -149,7 +149,7 @@ def duckdb_has_other_rules(span: Span) -> bool:
 
 @of_bins
 def bucket_counts_from_2000(span: Span) -> bool:
-    """time_bucket counts widths from a local midnight of 2000; our bins follow the clock of their time."""
+    """time_bucket aligns to a local midnight in 2000; our bins align to the local clock at the time."""
     if span.granularity not in _BUCKETS:
         return False
     then_s = calendar.offset_s(span.zone, _BUCKET_ORIGIN_S)
@@ -158,7 +158,7 @@ def bucket_counts_from_2000(span: Span) -> bool:
 
 @of_bins
 def bucket_crosses_change(span: Span) -> bool:
-    """A bin of ours ends where the offset changes, also in the midst of a width; a bucket does not."""
+    """Our bins end at an offset change, even in mid-width; a bucket does not."""
     width_s = _BUCKETS.get(span.granularity)
     return width_s is not None and any(change.is_off(width_s) for change in _changes(span))
 
@@ -171,9 +171,9 @@ def trunc_ignores_seconds_of_offset(span: Span) -> bool:
 
 @of_bins
 def trunc_joins_hours_of_one_name(span: Span) -> bool:
-    """Hours that the clock shows twice are one bin to date_trunc and two to us.
+    """date_trunc merges a repeated hour into one bin; we have two.
 
-    Where it skips the beginning of an hour, date_trunc takes the hour for one that begins later.
+    If the clock skips the beginning of an hour, date_trunc returns a start after the hour's first record.
     """
     return span.granularity == reports_pb2.GRANULARITY_HOUR and any(
         change.repeats_within(span) or (change.skips_hour_in_part and change.is_within(span))
@@ -183,7 +183,7 @@ def trunc_joins_hours_of_one_name(span: Span) -> bool:
 
 @of_bins
 def trunc_takes_second_midnight(span: Span) -> bool:
-    """The day on which midnight comes twice begins at the first to us, at the second to date_trunc."""
+    """On a day with two midnights, our bin begins at the first, date_trunc's at the second."""
     return (span.is_of_days and span.granularity != CALENDAR_DATE) and any(
         change.new_s <= change.old_s // DAY_S * DAY_S < change.old_s
         and change.repeated_date_begins_bin(span.granularity)
@@ -193,7 +193,7 @@ def trunc_takes_second_midnight(span: Span) -> bool:
 
 @of_bins
 def date_comes_back(span: Span) -> bool:
-    """Clocks that go back over midnight: the calendar date falls back, the date of a DAY bin does not."""
+    """When clocks go back across midnight, the calendar date goes back; that of our DAY bin does not."""
     return span.is_of_days and any(
         change.new_s // DAY_S < (change.old_s - 1) // DAY_S
         and change.repeated_date_begins_bin(span.granularity)
@@ -208,13 +208,13 @@ def clickhouse_has_other_rules(span: Span) -> bool:
 
 @of_bins
 def day_of_change_off_the_minute(span: Span) -> bool:
-    """From such a change to midnight ClickHouse is wrong about the offset."""
+    """From such a change until midnight, ClickHouse applies a wrong offset."""
     return not span.is_of_days and any(change.is_off(MINUTE_S) for change in _changes(span, DAY_S))
 
 
 @of_bins
 def interval_counts_in_utc(span: Span) -> bool:
-    """ClickHouse's quarter and half hours are those of UTC."""
+    """ClickHouse aligns quarter and half hours to UTC."""
     width_s = _BUCKETS.get(span.granularity)
     return width_s is not None and any(
         offset % width_s and not offset % MINUTE_S for offset in _offsets(span)
@@ -223,14 +223,14 @@ def interval_counts_in_utc(span: Span) -> bool:
 
 @of_bins
 def hour_counts_from_midnight(span: Span) -> bool:
-    """After a change of other than whole hours ClickHouse counts that day's hours from its midnight."""
+    """After a change by a fraction of an hour, ClickHouse counts the hours of that day from midnight."""
     return span.granularity == reports_pb2.GRANULARITY_HOUR and any(
         change.is_off(HOUR_S) for change in _changes(span, DAY_S)
     )
 
 
 def inet_is_an_extension(asked: Asked) -> bool:
-    """DuckDB's addresses are in an extension that its package does not have."""
+    """DuckDB's address type is in an extension that its package does not include."""
     request = asked.request
     return isinstance(request, reports_pb2.QueryOriginationQualityRequest) and request.HasField(
         "auth_orig_ip"

@@ -18,7 +18,7 @@ _BUCKETS: dict[int, int] = {
 
 
 class DuckDb(Engine):
-    """DuckDB; `date_trunc` and casts use the session's zone, `time_bucket` takes one."""
+    """DuckDB; `date_trunc` and casts use the session's zone, `time_bucket` takes it as an argument."""
 
     name = "DuckDB"
     differences = differences.DUCKDB
@@ -26,7 +26,7 @@ class DuckDb(Engine):
     def __init__(self) -> None:
         self._connection: Any = duckdb.connect(config={"threads": 1})
         self._connection.execute("LOAD icu")
-        # Both take date_trunc for monotonic, which it is not where midnight comes twice, and then give up.
+        # Both optimizers assume that date_trunc is monotonic and fail on a day with two midnights.
         self._connection.execute("SET disabled_optimizers = 'statistics_propagation,filter_pushdown'")
 
     def load(self, sessions: pa.Table, entries: pa.Table) -> None:

@@ -1,4 +1,4 @@
-"""What the questions need to know of an engine: how it takes tables, and the words of its SQL."""
+"""The interface of an engine: loading of tables, and the expressions of its SQL dialect."""
 
 from abc import ABC, abstractmethod
 from datetime import date
@@ -23,10 +23,10 @@ class Engine(ABC):
 
     @abstractmethod
     def ask(self, sql: str, zone: str = "UTC") -> list[Row]:
-        """The rows of an answer; the zone is that of a session, where the engine has such a thing."""
+        """Returns the rows of a query; `zone` is the session's time zone if the engine has one."""
 
     def differs(self, asked: Asked) -> list[str]:
-        """The names of the differences that keep this request from being compared."""
+        """Returns the names of the known differences that apply to this request."""
         return [predicate.__name__ for predicate in self.differences if predicate(asked)]
 
     @abstractmethod
@@ -40,18 +40,18 @@ class Engine(ABC):
 
     @abstractmethod
     def bin_start(self, time: str, granularity: int, zone: str) -> str:
-        """The first microsecond of the bin that a time falls in."""
+        """Returns the expression for the first microsecond of the bin that contains a time."""
 
     @abstractmethod
     def local_date(self, time: str, zone: str) -> str: ...
 
     @abstractmethod
     def steps(self, start_us: int, step_us: int, count: int) -> str:
-        """A table of instants in the column `time`."""
+        """Returns a table of instants in the column `time`."""
 
     @abstractmethod
     def floor_divided(self, number: str, divisor: int) -> str:
-        """Division of a number that is not negative, rounded down."""
+        """Divides a non-negative number, rounding down."""
 
     @abstractmethod
     def starts_with(self, text: str, start: str) -> str: ...
@@ -64,18 +64,19 @@ class Engine(ABC):
 
     @abstractmethod
     def decimal(self, digits: str) -> str:
-        """An exact number; not of more digits than the engine has, which no random request asks for."""
+        """Returns an exact decimal literal. The engine limits its digits; random requests stay below the
+        limit."""
 
     @abstractmethod
     def in_block(self, address: str, block: str) -> str:
-        """Whether a text is an address of a CIDR block."""
+        """Returns whether a text is an address within a CIDR block."""
 
     @abstractmethod
     def value_of_largest(self, value: str, by: str) -> str: ...
 
 
 def quoted(text: str) -> str:
-    """A text as a literal of either engine."""
+    """Quotes a text as a literal for either engine."""
     assert "\\" not in text, "ClickHouse reads escapes"
     return "'" + text.replace("'", "''") + "'"
 

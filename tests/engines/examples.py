@@ -1,4 +1,4 @@
-"""A few records made by hand, held by the service and by both engines."""
+"""Hand-made records, loaded into the service and both engines."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -9,7 +9,7 @@ from oracle import calendar
 from oracle.strategies import DECKS
 from pegcount.config import Config
 from pegcount.v1.records_pb2 import SessionRecord
-from properties.served import Refusal, Write, served
+from properties.served import Refusal, Write, shared_service
 
 from . import export
 from .clickhouse_engine import ClickHouse
@@ -17,7 +17,7 @@ from .duckdb_engine import DuckDb
 from .engine import Engine
 
 NOW_US = calendar.parse_time("2190-01-01", "UTC")
-"""After all examples, so that every bin is complete."""
+"""Later than all examples, so that every bin is complete."""
 
 
 @cache
@@ -40,7 +40,7 @@ def stamp(text: str, zone: str = "UTC") -> Timestamp:
 
 
 def call(setup: str, answer: str | None = None, end: str | None = None, **dimensions: Any) -> SessionRecord:
-    """A call; its id is the time of its setup, an absent end that of its setup."""
+    """Builds a call whose id is its setup time; without an end, it ends at its setup."""
     return SessionRecord(
         session_id=setup,
         setup_time=stamp(setup),
@@ -50,8 +50,8 @@ def call(setup: str, answer: str | None = None, end: str | None = None, **dimens
     )
 
 
-def hold(records: Sequence[SessionRecord], now_us: int = NOW_US) -> None:
-    """Makes these the records of the service and of both engines."""
+def load_everywhere(records: Sequence[SessionRecord], now_us: int = NOW_US) -> None:
+    """Loads the records into the service and both engines."""
     load_service(records, now_us)
     tables = export.sessions(records), export.code_decks(DECKS)
     for engine in engines():
@@ -59,17 +59,17 @@ def hold(records: Sequence[SessionRecord], now_us: int = NOW_US) -> None:
 
 
 def load_service(records: Sequence[SessionRecord], now_us: int) -> None:
-    outcomes = served(Config()).load([Write(list(records), now_us)], now_us, DECKS.items())
+    outcomes = shared_service(Config()).load([Write(list(records), now_us)], now_us, DECKS.items())
     assert [outcome.accepted for outcome in outcomes] == [len(records)]
 
 
 def ask(request: Any) -> Any:
-    """The answer of the service, or its refusal."""
-    return served(Config()).ask(request)
+    """Returns the answer of the service, or its refusal."""
+    return shared_service(Config()).ask(request)
 
 
-def answered(request: Any) -> Any:
-    """The answer of the service, which must be none other than OK."""
+def ask_ok(request: Any) -> Any:
+    """Returns the answer of the service, which must be OK."""
     response = ask(request)
     assert not isinstance(response, Refusal), response
     return response

@@ -1,4 +1,5 @@
-"""Records as a table of another program: a column for each field, absent as null, times in microseconds."""
+"""Records as an Arrow table for other engines: one column per field, absent values as null, times in
+microseconds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -27,8 +28,8 @@ _READERS: dict[int, Callable[[Any], Any]] = {
 _DEFAULTS = {"kind": records_pb2.SESSION_KIND_CALL, "is_last_attempt": True}
 
 
-def whole(messages: Sequence[SessionRecord]) -> list[SessionRecord]:
-    """Those that are no events and would not be rejected, each made a record of its own by its id."""
+def without_events(messages: Sequence[SessionRecord]) -> list[SessionRecord]:
+    """Returns copies of the valid messages without an event, each with a unique id."""
     found: list[SessionRecord] = []
     for message in messages:
         if message.event == records_pb2.SESSION_EVENT_UNSPECIFIED and not records.reject_reasons(message):
@@ -40,7 +41,7 @@ def whole(messages: Sequence[SessionRecord]) -> list[SessionRecord]:
 
 
 def sessions(messages: Sequence[SessionRecord]) -> pa.Table:
-    """One row for each record, numbered in the column `row`."""
+    """Returns one row per record, numbered in the column `row`."""
     columns: dict[str, pa.Array] = {"row": pa.array(range(len(messages)), pa.int64())}
     for field in SessionRecord.DESCRIPTOR.fields:
         values = [_value(message, field) for message in messages]
@@ -59,12 +60,12 @@ def _value(message: SessionRecord, field: Any) -> Any:
     value = getattr(message, field.name)
     if field.type in _READERS:
         return _READERS[field.type](value)
-    # An enum of value 0 is as good as absent.
+    # Enum value 0 counts as absent.
     return (value or default) if field.enum_type is not None else value
 
 
 def code_decks(decks: Mapping[int, Sequence[CodeDeckEntry]]) -> pa.Table:
-    """One row for each entry of each deck, numbered in the column `entry`."""
+    """Returns one row per entry of each deck, numbered in the column `entry`."""
     entries = [(deck, entry) for deck, of_deck in decks.items() for entry in of_deck]
     return pa.table(
         {

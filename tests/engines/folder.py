@@ -49,7 +49,7 @@ def theirs(engine: Engine, asked: Asked, now_us: int) -> dict[str, Any]:
             FROM sessions
             WHERE kind = {records_pb2.SESSION_KIND_CALL} AND end_time IS NOT NULL AND is_last_attempt
                 AND company = {quoted(request.company)} AND organization = {quoted(request.organization)}
-                AND {bins.both([f"folder = {quoted(request.folder)}"] if request.folder else [])}
+                AND {bins.conjunction([f"folder = {quoted(request.folder)}"] if request.folder else [])}
                 AND day BETWEEN {engine.day(first)} AND {engine.day(last)}
         )"""
     [totals] = engine.ask(f"{query} SELECT {_FIGURES} FROM found")
@@ -87,7 +87,7 @@ def _zone(request: Request) -> str:
 
 
 def _days(request: Request, now_us: int) -> tuple[date, date]:
-    """First and last day asked for."""
+    """Returns the first and last requested day."""
     first = (
         calendar.parse_date(request.from_date)
         if request.HasField("from_date")

@@ -21,7 +21,7 @@ _TOTALS = (
 
 
 def asked(request: Request, response: Response, now_us: int) -> Asked | None:
-    """None if the range lies in the future and so there is nothing to ask."""
+    """Returns None if the range lies in the future, since the report then has no bins."""
     window = bins.window_of(request, now_us)
     if window.in_future:
         return None
@@ -56,7 +56,7 @@ def theirs(engine: Engine, asked: Asked, now_us: int) -> dict[str, Any]:
                 count(answer_time) AS answered, sum(duration_ms) AS milliseconds
             FROM timed
             WHERE setup_time >= {engine.instant(from_us)} AND setup_time < {engine.instant(end_us)}
-                AND {bins.both(_conditions(engine, request))}
+                AND {bins.conjunction(_conditions(engine, request))}
             GROUP BY 1
         ), every AS (
             SELECT series.start AS start, series.finish AS finish, coalesce(counted.total, 0) AS total,
@@ -92,7 +92,7 @@ def theirs(engine: Engine, asked: Asked, now_us: int) -> dict[str, Any]:
 
 
 def duration_ms(engine: Engine) -> str:
-    """From answer to end, 0 if the call was not answered."""
+    """Milliseconds from answer to end, 0 for an unanswered call."""
     talk_us = f"({engine.micros('end_time')} - {engine.micros('answer_time')})"
     return f"CASE WHEN answer_time IS NULL THEN 0 ELSE {engine.floor_divided(talk_us, 1000)} END"
 

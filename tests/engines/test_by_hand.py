@@ -1,4 +1,4 @@
-"""Every filter of quality and both edges of a range once, rather than by chance."""
+"""Tests every quality filter and both edges of a range deliberately, rather than at random."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -34,35 +34,35 @@ FILTERS: tuple[dict[str, Any], ...] = (
     *({"auth_orig_ip": block} for block in BLOCKS),
     *({name: country} for name in ("src_country_id", "dst_country_id") for country in (1, 2, 99)),
 )
-TALKS = ("00", "00.999999", "01", "01.4", "01.999999", "02", "59", "59.999")
+DURATIONS = ("00", "00.999999", "01", "01.4", "01.999999", "02", "59", "59.999")
 ENGINES = pytest.mark.parametrize("engine", examples.engines(), ids=lambda engine: engine.name)
 
 
 def calls_of_every_value() -> list[SessionRecord]:
-    """A call for every value of every field that a filter reads, and some whose talk ends in a fraction."""
+    """Builds a call for each value of each filtered field, and calls with fractional durations."""
     names = (
         *("src_prefix_routing", "dst_prefix_routing", "customer_price", "auth_orig_ip"),
         *("src_country_id", "dst_country_id"),
     )
     values = [{name: value} for name in names for value in DIMENSIONS[name] if value is not None]
     found = [
-        call(f"2026-01-01T{place // 60:02}:{place % 60:02}:00Z", account_id="1", **value)
-        for place, value in enumerate(values)
+        call(f"2026-01-01T{index // 60:02}:{index % 60:02}:00Z", account_id="1", **value)
+        for index, value in enumerate(values)
     ]
     return found + [
         call(
-            f"2026-01-02T00:{place:02}:00Z",
-            f"2026-01-02T00:{place:02}:00Z",
-            f"2026-01-02T00:{place:02}:{talk}Z",
+            f"2026-01-02T00:{index:02}:00Z",
+            f"2026-01-02T00:{index:02}:00Z",
+            f"2026-01-02T00:{index:02}:{duration}Z",
             account_id="1",
         )
-        for place, talk in enumerate(TALKS)
+        for index, duration in enumerate(DURATIONS)
     ]
 
 
 @ENGINES
 def test_every_filter(engine: Engine) -> None:
-    examples.hold(calls_of_every_value())
+    examples.load_everywhere(calls_of_every_value())
     counts = []
     for filters in FILTERS:
         request = reports_pb2.QueryOriginationQualityRequest(
@@ -72,7 +72,7 @@ def test_every_filter(engine: Engine) -> None:
             sampling="GRANULARITY_DAY",
             **filters,
         )
-        counts.append(check(engine, request, quality, but=["inet_is_an_extension"]))
+        counts.append(check(engine, request, quality, allowed_differences=["inet_is_an_extension"]))
     assert sum(count > 0 for count in counts) > len(FILTERS) // 2 - len(BLOCKS)
 
 
@@ -93,8 +93,8 @@ def calls_around(edges: Sequence[str]) -> list[SessionRecord]:
 @ENGINES
 @pytest.mark.parametrize("granularity", reports_pb2.Granularity.keys()[1:])
 def test_edges_of_a_range(engine: Engine, granularity: str) -> None:
-    """The clocks of Berlin go forward in between."""
-    examples.hold(calls_around(EDGES))
+    """Clocks in Berlin go forward within the range."""
+    examples.load_everywhere(calls_around(EDGES))
     fields: dict[str, Any] = {"from_time": EDGES[0], "to_time": EDGES[1], "time_zone": "Europe/Berlin"}
     asked_usage = reports_pb2.QueryAsrUsageRequest(
         granularity=granularity, kind="SESSION_KIND_CALL", **fields
@@ -104,11 +104,11 @@ def test_edges_of_a_range(engine: Engine, granularity: str) -> None:
     assert check(engine, asked_quality, quality) == 5
 
 
-def check(engine: Engine, request: Any, report: Any, but: Sequence[str] = ()) -> int:
-    """Compares both answers, unless one of the named differences forbids it; how many calls we count."""
-    response = examples.answered(request)
+def check(engine: Engine, request: Any, report: Any, allowed_differences: Sequence[str] = ()) -> int:
+    """Compares both answers unless a difference in `but` applies, and returns our count of calls."""
+    response = examples.ask_ok(request)
     asked: differences.Asked = report.asked(request, response, examples.NOW_US)
-    assert set(engine.differs(asked)) <= set(but)
+    assert set(engine.differs(asked)) <= set(allowed_differences)
     if not engine.differs(asked):
         theirs = report.theirs(engine, asked, examples.NOW_US)
         assert found_differences(report.ours(response), theirs, "answer") == []

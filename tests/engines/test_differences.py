@@ -1,7 +1,7 @@
-"""An example of each difference for which a request is not compared: their answer and ours.
+"""An example of each known difference: the engine's answer and ours.
 
-Where one fails since an engine has come to agree with us, its predicate and its entry in
-docs/engines.md have lost their reason.
+If an example fails because an engine has come to agree with us, remove its predicate and its entry in
+docs/engines.md.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ Bins = dict[str, int]
 
 @dataclass(frozen=True)
 class Calls:
-    """Calls by the time of their setup, and the starts of the bins of a range with the calls of each."""
+    """Setup times of calls, the starts of the bins of a range, and our count for each bin."""
 
     zone: str
     granularity: str
@@ -35,7 +35,7 @@ class Calls:
 
 @dataclass(frozen=True)
 class Example:
-    """What an engine makes of the calls."""
+    """The counts of an engine for these calls."""
 
     difference: Predicate
     engine: str
@@ -130,7 +130,7 @@ EVENING_THAT_COMES_TWICE = Calls(
     zone="America/St_Johns",
     granularity="DAY",
     range=("2010-11-06", "2010-11-08"),
-    # Half a minute past midnight, and then 23:30 for the second time.
+    # Half a minute after midnight, then the second 23:30.
     setups=("2010-11-07T02:30:30Z", "2010-11-07T03:00:00Z"),
     ours={"2010-11-06T00:00:00-02:30": 0, "2010-11-07T00:00:00-02:30": 2},
 )
@@ -245,7 +245,7 @@ def engine_named(name: str) -> Engine:
 )
 def test_example_of_bins(example: Example) -> None:
     calls, engine = example.calls, engine_named(example.engine)
-    examples.hold([call(setup) for setup in calls.setups])
+    examples.load_everywhere([call(setup) for setup in calls.setups])
     request = reports_pb2.QueryAsrUsageRequest(
         from_time=calls.range[0],
         to_time=calls.range[1],
@@ -253,7 +253,7 @@ def test_example_of_bins(example: Example) -> None:
         granularity=f"GRANULARITY_{calls.granularity}",
         kind="SESSION_KIND_CALL",
     )
-    response = examples.answered(request)
+    response = examples.ask_ok(request)
     asked = usage.asked(request, response, examples.NOW_US)
     assert asked is not None
     assert example.difference.__name__ in engine.differs(asked)
@@ -272,7 +272,9 @@ def counts(zone: str, bins: list[tuple[int, int, int, float | None, bool]]) -> B
 def test_date_comes_back_in_folders(name: str, theirs: Bins) -> None:
     engine = engine_named(name)
     calls = EVENING_THAT_COMES_TWICE
-    examples.hold([call(setup, company="c", organization="o", folder="f") for setup in calls.setups])
+    examples.load_everywhere(
+        [call(setup, company="c", organization="o", folder="f") for setup in calls.setups]
+    )
     request = reports_pb2.QueryFolderStatsRequest(
         company="c",
         organization="o",
@@ -281,7 +283,7 @@ def test_date_comes_back_in_folders(name: str, theirs: Bins) -> None:
         to_date="2010-11-07",
         time_zone=calls.zone,
     )
-    response = examples.answered(request)
+    response = examples.ask_ok(request)
     asked = folder.asked(request, response, examples.NOW_US)
     assert engine.differs(asked) == ["date_comes_back"]
     assert [row[:3] for row in folder.ours(response)["rows"]] == [("2010-11-07", "f", 2)]
@@ -290,11 +292,11 @@ def test_date_comes_back_in_folders(name: str, theirs: Bins) -> None:
 
 
 def test_rollup_of_nothing_has_no_total() -> None:
-    examples.hold([])
+    examples.load_everywhere([])
     request = reports_pb2.QueryActiveSessionsRequest(
         return_fields=["orig_clients_id", "quantity"], grouping="GROUPING_ROLLUP"
     )
-    response = examples.answered(request)
+    response = examples.ask_ok(request)
     asked = active.asked(request, response, examples.NOW_US)
     assert active.ours(response, request)["total"] == (None, 0)
     assert active.theirs(engine_named("DuckDB"), asked, examples.NOW_US)["total"] == (None, 0)
@@ -315,7 +317,8 @@ def test_rollup_of_nothing_has_no_total() -> None:
     ids=["DuckDB", "ClickHouse"],
 )
 def test_zones_of_other_rules(name: str, local: str, rules: dict[str, tuple[int, int]]) -> None:
-    """Every zone four times a year from 1970 to 2200, those of other rules also daily where these begin."""
+    """Checks each zone four times a year from 1970 to 2200, and zones with other rules daily where they
+    differ."""
     engine = engine_named(name)
     day_us = calendar.DAY_S * calendar.MICROSECONDS
     found = set()

@@ -1,7 +1,7 @@
-"""Whatever is asked: an engine with the same records answers as the service, where both mean the same.
+"""Engines answer random requests like the service, except where a known difference applies.
 
-One example is a world of whole records and eight requests, two of each report. The service is asked
-over gRPC, each engine in SQL.
+One example is a world of records without events and eight requests, two per report. The service is
+asked over gRPC, each engine in SQL.
 """
 
 import math
@@ -18,7 +18,7 @@ from oracle import requests as requests_of
 from oracle.strategies import World, worlds
 from pegcount.config import Config
 from properties.budget import drawn
-from properties.served import Refusal, Write, served
+from properties.served import Refusal, Write, shared_service
 
 from . import active, budget, export, folder, quality, usage
 from .differences import has_change
@@ -36,7 +36,7 @@ _RELATIVE_ERROR_MAX = 1e-12
 
 @dataclass(frozen=True)
 class Scenario:
-    """A world and what is asked of it, each request with the module of its report."""
+    """A world and the requests over it, each with the module of its report."""
 
     world: World
     questions: list[tuple[Any, Any]]
@@ -69,8 +69,8 @@ def test_reports_equal_the_engines(chunk: int, record_property: Callable[[str, o
 
 def check_scenario(scenario: Scenario, tally: Counter[str]) -> None:
     world = scenario.world
-    records = export.whole(world.messages)
-    service = served(Config())
+    records = export.without_events(world.messages)
+    service = shared_service(Config())
     outcomes = service.load([Write(records, world.now_us)], world.now_us, world.decks.items())
     assert [outcome.accepted for outcome in outcomes] == [len(records)]
     tables = export.sessions(records), export.code_decks(world.decks)
@@ -93,10 +93,10 @@ def check_answer(request: Message, response: Any, report: Any, now_us: int, tall
     ours = report.ours(response, request) if report is active else report.ours(response)
     tally["with rows"] += asked.row_count > 0
     for engine in engines():
-        differing = engine.differs(asked)
-        for name in differing:
+        known_differences = engine.differs(asked)
+        for name in known_differences:
             tally[f"not compared: {engine.name} {name}"] += 1
-        if not differing:
+        if not known_differences:
             theirs = report.theirs(engine, asked, now_us)
             for found in differences(ours, theirs, "answer"):
                 raise AssertionError(f"{engine.name}: {found}\nof {request}\nours: {ours}\ntheirs: {theirs}")
@@ -104,17 +104,17 @@ def check_answer(request: Message, response: Any, report: Any, now_us: int, tall
             tally[f"equal where clocks change: {engine.name}"] += has_change(asked)
 
 
-def differences(ours: Any, theirs: Any, place: str) -> list[str]:
-    """Where two answers differ: numbers that are no integers by more than one part in 10^12."""
+def differences(ours: Any, theirs: Any, path: str) -> list[str]:
+    """Lists the differences of two answers; floats may differ by one part in 10^12."""
     if isinstance(ours, dict):
         assert ours.keys() == theirs.keys()
-        return [found for name in ours for found in differences(ours[name], theirs[name], f"{place}.{name}")]
+        return [found for name in ours for found in differences(ours[name], theirs[name], f"{path}.{name}")]
     if isinstance(ours, list | tuple) and isinstance(theirs, list | tuple):
         pairs = enumerate(zip(ours, theirs, strict=False))
-        found = [found for at, (one, other) in pairs for found in differences(one, other, f"{place}[{at}]")]
-        lengths = [] if len(ours) == len(theirs) else [f"{place}: ours has {len(ours)}, theirs {len(theirs)}"]
+        found = [found for at, (one, other) in pairs for found in differences(one, other, f"{path}[{at}]")]
+        lengths = [] if len(ours) == len(theirs) else [f"{path}: ours has {len(ours)}, theirs {len(theirs)}"]
         return lengths + found
-    return [] if _is_equal(ours, theirs) else [f"{place}: ours is {ours!r}, theirs {theirs!r}"]
+    return [] if _is_equal(ours, theirs) else [f"{path}: ours is {ours!r}, theirs {theirs!r}"]
 
 
 def _is_equal(ours: Any, theirs: Any) -> bool:

@@ -13,7 +13,7 @@ Response = reports_pb2.QueryAsrUsageResponse
 
 
 def asked(request: Request, response: Response, now_us: int) -> Asked | None:
-    """None if the range lies in the future and so there is nothing to ask."""
+    """Returns None if the range lies in the future, since the report then has no bins."""
     window = bins.window_of(request, now_us)
     if window.in_future:
         return None
@@ -89,7 +89,7 @@ def theirs(engine: Engine, asked: Asked, now_us: int) -> dict[str, Any]:
 def _conditions(request: Request) -> str:
     lists = {"app_id": request.app_ids, "comp_id": request.comp_ids, "tenant_id": request.tenant_ids}
     kind = request.kind or records_pb2.SESSION_KIND_ASR
-    return bins.both(
+    return bins.conjunction(
         [
             f"kind = {kind}",
             *(f"{name} IN {listed(values)}" for name, values in lists.items() if values),

@@ -1,1 +1,1 @@
-"""What an acknowledgement survives: kills, power cuts, I/O errors, full disks, flipped bytes, retries."""
+"""Acknowledged records survive kills, power cuts, I/O errors, full disks, flipped bytes and retries."""

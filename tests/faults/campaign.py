@@ -1,16 +1,16 @@
-"""How much a run of fault tests does, from which seed, what is done already, and what came of it.
+"""Size, seed, progress and results of a run of fault tests.
 
-    PEGCOUNT_SEED           decides all that is random; where it is not set, another each time
+    PEGCOUNT_SEED           determines everything random; by default drawn anew for each run
     PEGCOUNT_FAULT_KILLS    kills of a serving process
     PEGCOUNT_FAULT_CUTS     power cuts
-    PEGCOUNT_FAULT_CALLS    file system calls that fail, drawn at random; 0 is each of them
+    PEGCOUNT_FAULT_CALLS    failing file system calls, drawn at random; 0 means each call once
     PEGCOUNT_FAULT_FLIPS    flipped bytes
-    PEGCOUNT_FAULT_RECORDS  records sent over connections that break
-    PEGCOUNT_FAULT_UNIT     runs this unit of a seed alone
-    PEGCOUNT_FAULT_RESUME   1: units that are done are kept in .cache/faults and not done again
+    PEGCOUNT_FAULT_RECORDS  records sent over breaking connections
+    PEGCOUNT_FAULT_UNIT     runs only this unit of a seed
+    PEGCOUNT_FAULT_RESUME   1: saves completed units in .cache/faults and skips them in the next run
 
-The defaults are what every change is tested with; `make test-faults` sets the long ones. A unit is
-what needs nothing of the units before it, such as one data directory and the ten kills it sees.
+The defaults are small enough to test every change; `make test-faults` sets the long ones. A unit is
+independent of other units, for example one data directory with its ten kills.
 """
 
 import json
@@ -32,7 +32,7 @@ RESULTS = FOLDER / "results.jsonl"
 
 @dataclass(frozen=True)
 class Tally:
-    """What was seen in some cycles; all but the first two counts and the seconds must be 0."""
+    """Results of some cycles. `lost`, `duplicated` and `partial` must be 0."""
 
     cycles: int = 0
     acknowledged: int = 0
@@ -51,7 +51,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table in docs/durability.md."""
+    """A row of the results table."""
 
     test: str
     seed: int
@@ -67,7 +67,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Unit:
-    """One unit: its number, a text that all its chance follows from, and an empty directory."""
+    """One unit: its number, the seed of its randomness, and an empty directory."""
 
     number: int
     seed: str
@@ -75,7 +75,7 @@ class Unit:
 
 
 class Campaign:
-    """The units of one test. `all_count` are the cycles of a run that is told to do 0, which is each."""
+    """The units of one test. `all_count` is the number of cycles of a run with count 0, which means all."""
 
     def __init__(
         self, test: str, variable: str, default: int, cycles_per_unit: int = 1, all_count: int = 0
@@ -93,34 +93,34 @@ class Campaign:
         )
 
     def units(self) -> Iterator[int]:
-        """The units that are left."""
+        """Yields the numbers of the remaining units."""
         only = os.environ.get("PEGCOUNT_FAULT_UNIT")
         wanted = range(self.unit_count) if only is None else [int(only)]
         return (unit for unit in wanted if unit not in self._done)
 
     def run(self, directory: Path, run_unit: Callable[[Unit], Tally]) -> Row:
-        """Runs the units that are left; gives the row of all."""
+        """Runs the remaining units and returns the table row for all of them."""
         for number in self.units():
-            own = directory / f"{self._progress.stem}-{number}"
-            with self._replayable(number), _removed(own):
+            unit_directory = directory / f"{self._progress.stem}-{number}"
+            with self._replayable(number), _temporary_directory(unit_directory):
                 started = time.monotonic()
-                tally = run_unit(Unit(number, f"{self.seed}/{self.test}/{number}", own))
+                tally = run_unit(Unit(number, f"{self.seed}/{self.test}/{number}", unit_directory))
                 assert tally.is_clean, tally
                 self._finish(number, tally, time.monotonic() - started)
         return self._end()
 
     def _seed(self) -> int:
-        told = os.environ.get("PEGCOUNT_SEED")
-        known = self._known() if self.resumes else []
-        if known and told in (None, str(known[0]["seed"])):
-            self._done = {line["unit"]: Tally(**line["tally"]) for line in known}
-            self._seconds = sum(line["seconds"] for line in known)
-            return int(known[0]["seed"])
+        given = os.environ.get("PEGCOUNT_SEED")
+        saved_units = self._saved_units() if self.resumes else []
+        if saved_units and given in (None, str(saved_units[0]["seed"])):
+            self._done = {line["unit"]: Tally(**line["tally"]) for line in saved_units}
+            self._seconds = sum(line["seconds"] for line in saved_units)
+            return int(saved_units[0]["seed"])
         if self.resumes:
             self._progress.unlink(missing_ok=True)
-        return secrets.randbelow(10**9) if told is None else int(told)
+        return secrets.randbelow(10**9) if given is None else int(given)
 
-    def _known(self) -> list[dict[str, Any]]:
+    def _saved_units(self) -> list[dict[str, Any]]:
         lines = self._progress.read_text().splitlines() if self._progress.exists() else []
         return [json.loads(line) for line in lines]
 
@@ -159,13 +159,13 @@ class Campaign:
 
 
 def with_recovery(tally: Tally, seconds: float) -> Tally:
-    """The same with the seconds that one start took."""
+    """Adds the time that one start took."""
     return replace(tally, recovery_seconds=[*tally.recovery_seconds, seconds])
 
 
 @contextmanager
-def _removed(directory: Path) -> Iterator[None]:
-    """Makes a directory; one whose test went well is removed, so that a long run fits the disk."""
+def _temporary_directory(directory: Path) -> Iterator[None]:
+    """Creates a directory and removes it if the unit succeeds, so that a long run does not fill the disk."""
     directory.mkdir(parents=True)
     yield
     shutil.rmtree(directory)

@@ -1,4 +1,4 @@
-"""Prints the table of what the fault tests saw."""
+"""Prints the results table of the fault tests."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -8,12 +8,12 @@ import pytest
 from faults import table
 from faults.campaign import Row
 
-Tell = Callable[[Row], None]
+AddToTable = Callable[[Row], None]
 
 
 @pytest.fixture
-def tell(record_property: Callable[[str, object], None]) -> Tell:
-    """Puts a row into the table at the end of the run."""
+def add_to_table(record_property: Callable[[str, object], None]) -> AddToTable:
+    """Returns a function that adds a row to the table at the end of the run."""
     return lambda row: record_property("fault_row", asdict(row))
 
 

@@ -1,4 +1,4 @@
-"""Streams of batches that follow from a seed: new, repeated, corrected and late records, and events."""
+"""Random streams of batches from a seed: new, repeated, corrected and late records, and events."""
 
 import random
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ from pegcount.v1.records_pb2 import SessionRecord
 
 DAY_S = 86_400
 RECORD_COUNT_MAX = 30
-"""Records of one batch."""
+"""Most records of one batch."""
 MARK_COUNT = 3
-"""Records of each batch that no other batch speaks of, so that they show whether the batch is there."""
+"""Records per batch that occur in no other batch, so that their presence proves that the batch is stored."""
 
 
 @dataclass(frozen=True)
 class FeedBatch:
-    """One batch, and the session ids that only it speaks of."""
+    """One batch, with the session ids that occur in it alone."""
 
     number: int
     records: list[SessionRecord]
@@ -29,10 +29,10 @@ class FeedBatch:
 
 @dataclass
 class Feed:
-    """The batches of one stream: made in order, sent until acknowledged.
+    """The batches of one stream, sent until they are acknowledged.
 
-    `first_day` and `last_day` are days since 1970-01-01 of the setup times, both inclusive; most
-    are on the last one, the others are late.
+    `first_day` and `last_day` bound the setup times, in days since 1970-01-01, both inclusive. Most
+    records are on the last day, the others are late.
     """
 
     seed: str
@@ -42,7 +42,7 @@ class Feed:
     batches: list[FeedBatch] = field(default_factory=list)
     acknowledged: set[int] = field(default_factory=set)
     found: set[int] = field(default_factory=set)
-    """Batches that were not acknowledged but turned out to be there."""
+    """Batches that were stored without an acknowledgement."""
 
     def __post_init__(self) -> None:
         self._chance = random.Random(f"{self.seed}/{self.stream}")
@@ -50,47 +50,47 @@ class Feed:
         self._active: list[SessionRecord] = []
 
     def next_batch(self) -> FeedBatch:
-        """Makes one batch more."""
+        """Generates and returns another batch."""
         number = len(self.batches)
         marks = [self._call(number, i) for i in range(MARK_COUNT)]
         others = [
-            self._any(number, i)
+            self._random_record(number, i)
             for i in range(MARK_COUNT, self._chance.randint(MARK_COUNT + 1, RECORD_COUNT_MAX))
         ]
         records = marks + others
         self._chance.shuffle(records)
-        made = FeedBatch(number, records, frozenset(record.session_id for record in marks))
-        self.batches.append(made)
-        return made
+        batch = FeedBatch(number, records, frozenset(record.session_id for record in marks))
+        self.batches.append(batch)
+        return batch
 
     def unanswered(self) -> list[FeedBatch]:
-        """Batches that were made and not acknowledged, oldest first."""
+        """Returns the unacknowledged batches, oldest first."""
         return [batch for batch in self.batches if batch.number not in self.acknowledged]
 
     def applied(self) -> list[FeedBatch]:
-        """Batches that the store must hold."""
+        """Returns the batches that the store must contain."""
         return [batch for batch in self.batches if batch.number in self.acknowledged | self.found]
 
-    def leave_days_before(self, day: int) -> None:
-        """From now on speaks of no record set up before `day`."""
+    def drop_days_before(self, day: int) -> None:
+        """Generates only records set up on `day` or later from now on."""
         self.first_day = max(day, self.first_day)
         recent = self.first_day * DAY_S
         self._calls = [call for call in self._calls if call.setup_time.seconds >= recent]
         self._active = [call for call in self._active if call.setup_time.seconds >= recent]
 
-    def keeps(self, record: SessionRecord) -> bool:
-        """Whether a record is of a day that the feed did not leave."""
+    def is_retained(self, record: SessionRecord) -> bool:
+        """Returns whether the record's day is still in use by the feed."""
         return record.setup_time.seconds >= self.first_day * DAY_S
 
-    def kept_marks(self, batch: FeedBatch) -> set[str]:
-        """The marks of a batch on the days that the feed did not leave."""
+    def retained_marks(self, batch: FeedBatch) -> set[str]:
+        """Returns the marks of a batch on days that the feed still uses."""
         return {
             record.session_id
             for record in batch.records
-            if record.session_id in batch.marks and self.keeps(record)
+            if record.session_id in batch.marks and self.is_retained(record)
         }
 
-    def _any(self, number: int, i: int) -> SessionRecord:
+    def _random_record(self, number: int, i: int) -> SessionRecord:
         chance = self._chance.random()
         if chance < 0.15 and self._active:
             return self._event()
@@ -119,9 +119,9 @@ class Feed:
         return record
 
     def _event(self) -> SessionRecord:
-        """The answer of an active call, or its end, after which it is spoken of no more."""
-        place = self._chance.randrange(len(self._active))
-        started = self._active[place]
+        """Answers an active call, or ends it and drops it from the active calls."""
+        index = self._chance.randrange(len(self._active))
+        started = self._active[index]
         record = SessionRecord(
             source=started.source, session_id=started.session_id, setup_time=started.setup_time
         )
@@ -131,18 +131,18 @@ class Feed:
         else:
             record.event = records_pb2.SESSION_EVENT_END
             record.end_time.seconds = started.setup_time.seconds + 65
-            del self._active[place]
+            del self._active[index]
         return record
 
     def _correction(self) -> SessionRecord:
-        """One revision more of a call, with another end; the next one corrects this one."""
-        place = self._chance.randrange(len(self._calls))
+        """Raises the revision of a call with another end time; later corrections build on this one."""
+        index = self._chance.randrange(len(self._calls))
         record = SessionRecord()
-        record.CopyFrom(self._calls[place])
+        record.CopyFrom(self._calls[index])
         record.revision += 1
         record.orig_accounts_id = record.revision
         record.end_time.seconds = record.setup_time.seconds + self._chance.randint(30, 600)
-        self._calls[place] = record
+        self._calls[index] = record
         return record
 
     def _started(self, number: int, i: int) -> SessionRecord:

@@ -1,9 +1,9 @@
-"""Runs workloads, each in a process of its own, forked from one that has imported all that they need.
+"""A fork server for workloads: it imports their modules once and forks a process per workload.
 
 python -m faults.forked
 
-Reads an order as a line of JSON, prints the exit code of its process as a line, and goes on until the end
-of its input. Importing takes longer than a workload, of which a long run has thousands.
+Reads one JSON order per line, prints the exit code of its process as a line, and ends with its input.
+Importing the modules takes longer than a workload, and a long run has thousands of workloads.
 """
 
 import ctypes
@@ -23,8 +23,8 @@ from faults.process import TESTS
 SECONDS_MAX = 120
 
 
-class Workloads:
-    """The process that workloads are forked from, with the shim loaded but idle."""
+class ForkServer:
+    """The client of the fork server, which has the shim loaded but inactive."""
 
     def __init__(self, library: Path) -> None:
         self._process = subprocess.Popen(
@@ -37,7 +37,7 @@ class Workloads:
         )
 
     def run(self, data: Path, seed: str, log: Path, environment: Mapping[str, str]) -> str:
-        """Runs a workload with the shim as `environment` says, and gives what it printed."""
+        """Runs a workload with the shim configured by `environment`, and returns its output."""
         printed, errors = log.with_suffix(".steps"), log.with_suffix(".errors")
         order = {"arguments": [str(data), seed, str(log)], "environment": dict(environment)}
         assert self._process.stdin is not None
@@ -49,12 +49,12 @@ class Workloads:
         return printed.read_text()
 
     def close(self) -> None:
-        """Ends the process."""
+        """Ends the server."""
         self._process.communicate(timeout=SECONDS_MAX)
 
 
 def main() -> None:
-    """Serves orders."""
+    """Executes orders until the input ends."""
     for line in sys.stdin:
         order = json.loads(line)
         process = os.fork()
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def _run(order: dict[str, Any]) -> None:
-    """The workload; ends this process."""
+    """Runs the workload and exits the process."""
     signal.alarm(SECONDS_MAX)
     for descriptor, name in enumerate(order["files"], 1):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), descriptor)

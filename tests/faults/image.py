@@ -1,4 +1,4 @@
-"""File systems of their own: an ext4 image that power can be cut from, and a small tmpfs."""
+"""Separate file systems: an ext4 image with simulated power cuts, and a small tmpfs."""
 
 import contextlib
 import fcntl
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 _SHUTDOWN = 0x8004587D
-"""EXT4_IOC_SHUTDOWN of the kernel."""
+"""EXT4_IOC_SHUTDOWN, an ioctl of the kernel."""
 _WITHOUT_FLUSHING_THE_LOG = 2
 _UNMOUNT_TRIES = 20
 
@@ -22,11 +22,11 @@ _UNMOUNT_TRIES = 20
 class PowerCutImage:
     """An ext4 file system in a file, mounted at `mount_point` while power is on.
 
-    Cutting power does not copy the image while it is written: a copy takes time, so it would have
-    late blocks without early ones, which no power cut leaves. It tells the kernel to shut the file
-    system down in one step without writing anything more. What had reached the block device by then
-    stays, whatever only memory held is gone; the next mount replays the log as after a power cut.
-    The loop device writes through to the file, past the page cache of the file system that holds it.
+    A power cut must not be simulated by copying the image during writes: a copy takes time, so it would
+    contain late blocks without early ones, which no power cut produces. Instead, an ioctl makes the kernel
+    shut the file system down in one step, without writing anything more. Data that has reached the block
+    device survives, data in memory is lost, and the next mount replays the log as after a power cut. The
+    loop device writes directly to the file and bypasses the page cache of the host file system.
     """
 
     def __init__(self, file: Path, mount_point: Path, size_mib: int = 256) -> None:
@@ -34,18 +34,18 @@ class PowerCutImage:
         self.mount_point = mount_point
         mount_point.mkdir()
         with file.open("wb") as image:
-            # Written out, since growing the file behind the image is none of this test.
+            # Preallocated, so that the host file system never has to grow the file.
             os.posix_fallocate(image.fileno(), 0, size_mib << 20)
         _run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", str(file))
 
     @contextmanager
     def mounted(self) -> Iterator[Path]:
-        """Power is on within the block."""
+        """Mounts the image for the duration of the `with` block."""
         device = _run("losetup", "--direct-io=on", "--find", "--show", str(self._file)).strip()
         try:
             _run("mount", device, str(self.mount_point))
         finally:
-            # Detaches when the file system is unmounted, even where this process does not live to see it.
+            # The device detaches at the unmount, even if this process dies before it.
             _run("losetup", "--detach", device)
         try:
             yield self.mount_point
@@ -53,7 +53,7 @@ class PowerCutImage:
             _unmount(self.mount_point)
 
     def cut(self) -> None:
-        """Cuts the power: from now on nothing reaches the image."""
+        """Cuts the power: from now on, writes do not reach the image."""
         directory = os.open(self.mount_point, os.O_RDONLY)
         try:
             fcntl.ioctl(directory, _SHUTDOWN, struct.pack("I", _WITHOUT_FLUSHING_THE_LOG))
@@ -61,13 +61,13 @@ class PowerCutImage:
             os.close(directory)
 
     def sync(self) -> None:
-        """Brings all that is in memory to the image."""
+        """Flushes all data in memory to the image."""
         _run("sync", "--file-system", str(self.mount_point))
 
 
 @contextmanager
 def tmpfs(mount_point: Path, size_mib: int) -> Iterator[Path]:
-    """A file system in memory that is soon full."""
+    """Mounts a small file system in memory."""
     mount_point.mkdir()
     _run("mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "pegcount-faults", str(mount_point))
     try:
@@ -77,7 +77,7 @@ def tmpfs(mount_point: Path, size_mib: int) -> Iterator[Path]:
 
 
 def needs_mounts(directory: Path, *programs: str) -> None:
-    """Skips, and says why, where file systems cannot be mounted."""
+    """Skips the test, with a reason, if file systems cannot be mounted."""
     missing = [name for name in ("mount", "umount", *programs) if shutil.which(name) is None]
     if os.geteuid() != 0:
         pytest.skip("NOT TESTED: mounting needs root")
@@ -92,7 +92,7 @@ def needs_mounts(directory: Path, *programs: str) -> None:
 
 
 def needs_loop_devices(directory: Path) -> None:
-    """Skips, and says why, where no image can be mounted or its power not be cut."""
+    """Skips the test, with a reason, if images cannot be mounted or shut down."""
     needs_mounts(directory, "losetup", "mkfs.ext4")
     image = PowerCutImage(directory / "trial.img", directory / "trial-image", size_mib=16)
     try:

@@ -1,4 +1,4 @@
-"""A serving process of its own, that can be killed at any moment."""
+"""A service in a process of its own, which can be killed at any moment."""
 
 import os
 import selectors
@@ -19,35 +19,35 @@ START_SECONDS_MAX = 60.0
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 
 
-class Served:
-    """One run of the service over a data directory, ready for calls."""
+class ServiceProcess:
+    """One run of the service over a data directory; the constructor returns once it accepts calls."""
 
     def __init__(self, directory: Path, more_environment: Mapping[str, str] | None = None) -> None:
         self.log = directory.parent / f"{directory.name}.log"
-        started = time.monotonic()
+        start_time = time.monotonic()
         self.process = _started(directory, self.log, more_environment or {})
         try:
-            self.address = self._address(started + START_SECONDS_MAX)
+            self.address = self._address(start_time + START_SECONDS_MAX)
             self.channel = grpc.insecure_channel(self.address, [("grpc.max_receive_message_length", -1)])
-            self._wait_for_health(started + START_SECONDS_MAX)
+            self._wait_for_health(start_time + START_SECONDS_MAX)
         except BaseException:
             self.kill()
             raise
-        self.ready_seconds = time.monotonic() - started
+        self.ready_seconds = time.monotonic() - start_time
         self.reports = reports_pb2_grpc.ReportServiceStub(self.channel)
         self.admin = admin_pb2_grpc.AdminServiceStub(self.channel)
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Sends SIGKILL."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """SIGTERM; the process must end well."""
+        """Sends SIGTERM and asserts exit code 0."""
         self._end(signal.SIGTERM)
         assert self.process.returncode == 0, self.log.read_text()
 
     def health(self) -> int:
-        """What the service says of itself."""
+        """Returns the health status that the service reports."""
         stub = health_pb2_grpc.HealthStub(self.channel)
         status: int = stub.Check(health_pb2.HealthCheckRequest(), timeout=5).status
         return status
@@ -81,7 +81,7 @@ class Served:
 
 
 def kill_while_starting(directory: Path, seconds: float) -> None:
-    """Starts a service and kills it after a time in which it may not have come to its end of starting."""
+    """Starts a service and kills it after some seconds, usually before it accepts calls."""
     with _started(directory, directory.parent / f"{directory.name}.log", {}) as process:
         time.sleep(seconds)
         process.kill()
@@ -99,11 +99,11 @@ def _started(directory: Path, log_path: Path, more: Mapping[str, str]) -> "subpr
 
 
 @contextmanager
-def serving(directory: Path, more_environment: Mapping[str, str] | None = None) -> Iterator[Served]:
-    """A service that is killed at the end of its block, if it still runs then."""
-    served = Served(directory, more_environment)
+def serving(directory: Path, more_environment: Mapping[str, str] | None = None) -> Iterator[ServiceProcess]:
+    """Runs a service and kills it at the end of the `with` block if it still runs."""
+    service = ServiceProcess(directory, more_environment)
     try:
-        yield served
+        yield service
     finally:
-        if served.process.poll() is None:
-            served.kill()
+        if service.process.poll() is None:
+            service.kill()

@@ -1,4 +1,5 @@
-"""`pegcount serve` that seals and compacts at every turn: `python -m faults.served DIRECTORY`."""
+"""`pegcount serve` with limits so low that it flushes and compacts continually: `python -m faults.served
+DIRECTORY`."""
 
 import signal
 import sys
@@ -19,7 +20,7 @@ CONFIG = Config(
 
 
 def main(directory: str) -> None:
-    """Serves until SIGTERM."""
+    """Serves until SIGTERM arrives."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     store = EmbeddedStore(Path(directory), CONFIG)

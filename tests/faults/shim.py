@@ -1,4 +1,4 @@
-"""Builds the shim that makes file system calls fail, and reads what it logged."""
+"""Builds the shim that makes file system calls fail, and parses its log."""
 
 import errno
 import shutil
@@ -16,20 +16,22 @@ _FLUSHES_OF_A_ROLLBACK = 2
 
 @dataclass(frozen=True)
 class Fault:
-    """Which call fails and how; `at` 0 is none. `lasting`: those after it too, until there is space again."""
+    """The number of the failing call (0 for none) and its error. A `lasting` fault also fails all later calls
+    until the disk has space again."""
 
     at: int = 0
     error: int = errno.EIO
     lasting: bool = False
 
     def __str__(self) -> str:
-        what = "and all later ones fail" if self.lasting else "fails"
-        return f"call {self.at} {what} with {errno.errorcode[self.error]}"
+        effect = "and all later ones fail" if self.lasting else "fails"
+        return f"call {self.at} {effect} with {errno.errorcode[self.error]}"
 
 
 @dataclass(frozen=True)
 class Call:
-    """A line of the log. `descriptor` tells opens of one file apart; 0 is none. `error` 0 is success."""
+    """A line of the log. `descriptor` numbers each opened file description, 0 means none; `error` 0 is
+    success."""
 
     number: int
     name: str
@@ -43,7 +45,7 @@ class Call:
 
 
 def build(folder: Path) -> Path:
-    """Compiles the shim into a folder; skips, and says why, where there is no C compiler."""
+    """Compiles the shim into a folder; skips the test, with a reason, if there is no C compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("NOT TESTED: there is no C compiler")
@@ -56,9 +58,9 @@ def build(folder: Path) -> Path:
 
 
 def settings(directory: Path, log: Path, fault: Fault) -> dict[str, str]:
-    """What the environment tells a process with the shim, so that calls below `directory` count and fail.
+    """Returns the environment that makes the shim count and fail calls below `directory`.
 
-    A lasting fault ends when `full_of(log)` is removed.
+    A lasting fault ends when the file `full_disk_marker(log)` is removed.
     """
     variables = {
         "PEGCOUNT_SHIM_DIRECTORY": str(directory),
@@ -67,13 +69,13 @@ def settings(directory: Path, log: Path, fault: Fault) -> dict[str, str]:
         "PEGCOUNT_SHIM_ERRNO": str(fault.error),
     }
     if fault.lasting:
-        full_of(log).touch()
-        variables["PEGCOUNT_SHIM_WHILE"] = str(full_of(log))
+        full_disk_marker(log).touch()
+        variables["PEGCOUNT_SHIM_WHILE"] = str(full_disk_marker(log))
     return variables
 
 
 def without_flushes(library: Path, directory: Path) -> dict[str, str]:
-    """What makes a process believe that it flushes."""
+    """Returns the environment that turns all flushes of a process into no-ops."""
     return {
         "LD_PRELOAD": str(library),
         "PEGCOUNT_SHIM_DIRECTORY": str(directory),
@@ -81,13 +83,13 @@ def without_flushes(library: Path, directory: Path) -> dict[str, str]:
     }
 
 
-def full_of(log: Path) -> Path:
-    """The file that stands for a full disk."""
+def full_disk_marker(log: Path) -> Path:
+    """Returns the file whose existence simulates a full disk."""
     return log.with_suffix(".full")
 
 
 def calls_in(log: Path) -> list[Call]:
-    """The log, oldest first; what a test wrote between the calls is not among them."""
+    """Parses the log, oldest call first, including the marks that a test wrote between the calls."""
     calls = []
     for line in log.read_text().splitlines():
         number, name, *file, descriptor, error = line.split(" ")
@@ -96,18 +98,18 @@ def calls_in(log: Path) -> list[Call]:
 
 
 def retried_flushes(calls: list[Call]) -> list[Call]:
-    """Flushes of a descriptor after one of it failed; the kernel may tell such a caller that all is well.
+    """Returns the flushes of a descriptor after a failed one; Linux may report success for them.
 
-    SQLite takes a transaction back over the descriptors that it has, which flushes each once or twice
-    more. That much is left out for the catalogue, whose file is written anew before the next transaction.
+    SQLite rolls a transaction back over its open descriptors, which flushes each once or twice more. These
+    are tolerated for the catalogue, because its file is rewritten before the next transaction.
     """
     failed: set[int] = set()
     retried: list[Call] = []
-    of_sqlite: Counter[int] = Counter()
+    sqlite_retries: Counter[int] = Counter()
     for call in calls:
         if call.is_sync and call.descriptor in failed:
-            of_sqlite[call.descriptor] += call.file.startswith("catalog.db")
-            if not 0 < of_sqlite[call.descriptor] <= _FLUSHES_OF_A_ROLLBACK:
+            sqlite_retries[call.descriptor] += call.file.startswith("catalog.db")
+            if not 0 < sqlite_retries[call.descriptor] <= _FLUSHES_OF_A_ROLLBACK:
                 retried.append(call)
         if call.is_sync and call.error:
             failed.add(call.descriptor)

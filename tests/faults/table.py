@@ -1,4 +1,4 @@
-"""The table of what the fault tests saw: `python -m faults.table` prints that of all long runs kept."""
+"""The results table: `python -m faults.table` prints that of all saved long runs."""
 
 import json
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ COLUMNS = {
 
 
 def markdown(rows: Iterable[dict[str, Any]]) -> str:
-    """The rows as a Markdown table."""
+    """Formats the rows as a Markdown table."""
     lines = [list(COLUMNS.values()), ["---"] * len(COLUMNS)]
     lines += [[_text(name, row.get(name)) for name in COLUMNS] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -32,11 +32,11 @@ def _text(name: str, value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and name != "seed" else str(value)
 
 
-def kept() -> list[dict[str, Any]]:
-    """Rows of the long runs, the last one of each test."""
+def saved_rows() -> list[dict[str, Any]]:
+    """Returns the rows of the long runs, the latest of each test."""
     lines = RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.exists() else []
     return list({row["test"]: row for row in map(json.loads, lines)}.values())
 
 
 if __name__ == "__main__":
-    print(markdown(kept()))
+    print(markdown(saved_rows()))

@@ -1,4 +1,4 @@
-"""A byte of a data directory flips while nobody uses it: the damage is told, or it harms no figure."""
+"""A byte of an unused data directory flips: the damage is reported, or all figures stay the same."""
 
 import contextlib
 import random
@@ -20,7 +20,7 @@ from pegcount.v1 import records_pb2, reports_pb2
 from service import Service
 
 from faults.campaign import Campaign, Tally, Unit
-from faults.conftest import Tell
+from faults.conftest import AddToTable
 from faults.feed import DAY_S, Feed
 
 FIRST_DAY, LAST_DAY = 20_538, 20_541
@@ -30,12 +30,12 @@ SEALED_BATCHES, UNSEALED_BATCHES = 12, 4
 FLIPS_PER_UNIT = 20
 
 Answer = bytes | str
-"""What a report answered, or the file that it told to be damaged."""
+"""The bytes of an answer, or the name of the damaged file."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """The answers of all reports, by name; a name with a day asks for that day alone."""
+    """The answers of all reports by name; a name with a date covers that day alone."""
 
     answers: dict[str, Answer]
 
@@ -49,7 +49,7 @@ def day_text(day: int) -> str:
 
 
 def requests() -> Iterator[tuple[str, str, object]]:
-    """Name, method and request of each report."""
+    """Yields (name, method, request) of each report."""
     hour = reports_pb2.GRANULARITY_HOUR
     spans = {day_text(day): (day, day + 1) for day in range(FIRST_DAY, LAST_DAY + 1)}
     spans["all"] = (FIRST_DAY, LAST_DAY + 1)
@@ -83,8 +83,8 @@ def requests() -> Iterator[tuple[str, str, object]]:
     yield "active", "QueryActiveSessions", active
 
 
-def figures_of(directory: Path) -> Figures:
-    """What a service over this directory answers."""
+def query_all(directory: Path) -> Figures:
+    """Returns the answers of a service over this directory."""
     answers: dict[str, Answer] = {}
     with Service(directory, CONFIG) as service:
         for name, method, request in requests():
@@ -96,7 +96,7 @@ def figures_of(directory: Path) -> Figures:
 
 
 def damaged_file(error: grpc.RpcError) -> str:
-    """The file that a DATA_LOSS names."""
+    """Returns the file that a DATA_LOSS status names."""
     assert error.code() == grpc.StatusCode.DATA_LOSS, error
     assert isinstance(error, grpc.Call)
     status = rpc_status.from_call(error)
@@ -108,8 +108,8 @@ def damaged_file(error: grpc.RpcError) -> str:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Several sealed days, records that are not sealed yet, active sessions and a code deck."""
+def undamaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns a directory with several flushed days, unflushed records, active sessions and a code deck."""
     directory = tmp_path_factory.mktemp("flips") / "whole"
     feed = Feed("flips", 1, FIRST_DAY, LAST_DAY)
     with contextlib.closing(EmbeddedStore(directory, CONFIG, create=True)) as store:
@@ -126,56 +126,58 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def test_a_flipped_byte_never_makes_a_wrong_figure(whole: Path, tmp_path: Path, tell: Tell) -> None:
-    expected = figures_of(copy_of(whole, tmp_path / "undamaged"))
+def test_a_flipped_byte_never_changes_a_figure(
+    undamaged: Path, tmp_path: Path, add_to_table: AddToTable
+) -> None:
+    expected = query_all(copy_directory(undamaged, tmp_path / "undamaged"))
     assert expected.damaged_files == set()
     campaign = Campaign("flipped byte", "PEGCOUNT_FAULT_FLIPS", 100, FLIPS_PER_UNIT)
-    tell(campaign.run(tmp_path, lambda unit: some_flips(unit, whole, expected)))
+    add_to_table(campaign.run(tmp_path, lambda unit: flip_repeatedly(unit, undamaged, expected)))
 
 
-def some_flips(unit: Unit, whole: Path, expected: Figures) -> Tally:
+def flip_repeatedly(unit: Unit, undamaged: Path, expected: Figures) -> Tally:
     chance = random.Random(unit.seed)
     for i in range(FLIPS_PER_UNIT):
-        directory = copy_of(whole, unit.directory / str(i))
+        directory = copy_directory(undamaged, unit.directory / str(i))
         flipped = flip_a_byte(directory, chance)
         check_flipped(directory, flipped, expected)
         shutil.rmtree(directory)
     return Tally(cycles=FLIPS_PER_UNIT)
 
 
-def copy_of(whole: Path, to: Path) -> Path:
-    shutil.copytree(whole, to)
+def copy_directory(undamaged: Path, to: Path) -> Path:
+    shutil.copytree(undamaged, to)
     return to
 
 
 @dataclass(frozen=True)
-class Flipped:
-    """Which byte was changed."""
+class FlippedByte:
+    """The changed byte."""
 
     file: str
-    place: int
+    offset: int
     before: int
     after: int
 
 
-def flip_a_byte(directory: Path, chance: random.Random) -> Flipped:
-    """Changes one byte: each kind of file as often, and within it each byte."""
+def flip_a_byte(directory: Path, chance: random.Random) -> FlippedByte:
+    """Changes one byte: a random kind of file, a random file of it, a random byte."""
     kinds = [
         [path for path in sorted(directory.glob(pattern)) if path.stat().st_size > 0]
         for pattern in ("segments/*/*", "journal/*", "active/*", "*.db*")
     ]
     path = chance.choice(chance.choice([files for files in kinds if files]))
     content = bytearray(path.read_bytes())
-    place = chance.randrange(len(content))
-    before = content[place]
-    content[place] ^= chance.choice([1 << chance.randrange(8), chance.randrange(1, 256)])
+    offset = chance.randrange(len(content))
+    before = content[offset]
+    content[offset] ^= chance.choice([1 << chance.randrange(8), chance.randrange(1, 256)])
     path.write_bytes(content)
-    return Flipped(path.relative_to(directory).as_posix(), place, before, content[place])
+    return FlippedByte(path.relative_to(directory).as_posix(), offset, before, content[offset])
 
 
-def check_flipped(directory: Path, flipped: Flipped, expected: Figures) -> None:
-    """The damage is told with its file, or nothing differs; a segment's costs its own days alone."""
-    figures = figures_or_refusal(directory)
+def check_flipped(directory: Path, flipped: FlippedByte, expected: Figures) -> None:
+    """Asserts that the damaged file is named or nothing differs; a segment affects only its own day."""
+    figures = query_all_or_refusal(directory)
     if isinstance(figures, str):
         assert Path(flipped.file).name.partition("-")[0] in figures, (flipped, figures)
         assert not flipped.file.startswith("segments/"), (flipped, figures)
@@ -183,20 +185,20 @@ def check_flipped(directory: Path, flipped: Flipped, expected: Figures) -> None:
     for name, answer in figures.answers.items():
         if isinstance(answer, str):
             assert answer.endswith(flipped.file), (flipped, name, answer)
-            assert needs(name, flipped.file), (flipped, name, answer)
+            assert may_need(name, flipped.file), (flipped, name, answer)
         else:
             assert answer == expected.answers[name], (flipped, name)
 
 
-def figures_or_refusal(directory: Path) -> Figures | str:
-    """What a service over this directory answers, or why none starts."""
+def query_all_or_refusal(directory: Path) -> Figures | str:
+    """Returns the answers of a service over this directory, or the reason why it does not start."""
     try:
-        return figures_of(directory)
+        return query_all(directory)
     except (DataDamagedError, StoreOpenError) as error:
         return str(error)
 
 
-def needs(name: str, file: str) -> bool:
-    """Whether a report may need a file: a segment only for its own day, and for all days."""
+def may_need(name: str, file: str) -> bool:
+    """Returns whether a report may need a file; it needs a segment only if it covers the segment's day."""
     day = name.partition(" ")[2]
     return not file.startswith("segments/") or day in ("", "all") or f"/{day}/" in file

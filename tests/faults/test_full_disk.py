@@ -1,4 +1,4 @@
-"""A small file system is filled up by ingest, and has space again later."""
+"""Ingest fills up a small file system, and continues once it has space again."""
 
 import random
 import time
@@ -11,7 +11,7 @@ from pegcount.v1 import admin_pb2, records_pb2, records_pb2_grpc
 
 from faults import image
 from faults.feed import DAY_S
-from faults.process import Served, serving
+from faults.process import ServiceProcess, serving
 
 SIZE_MIB = 64
 BALLAST_MIB = 24
@@ -21,30 +21,30 @@ RESUME_SECONDS_MAX = 30.0
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> None:
+def mountable(tmp_path: Path) -> None:
     image.needs_mounts(tmp_path)
 
 
-@pytest.mark.usefixtures("small_disk")
-def test_ingest_stops_at_a_full_disk_and_goes_on_once_there_is_space(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("mountable")
+def test_ingest_stops_at_a_full_disk_and_resumes(tmp_path: Path) -> None:
     with image.tmpfs(tmp_path / "disk", SIZE_MIB) as root:
         ballast = root / "ballast"
         ballast.write_bytes(bytes(BALLAST_MIB << 20))
         (root / "data").mkdir()
-        with serving(root / "data") as served:
-            written = fill(served)
-            assert count(served) == written * RECORDS_PER_BATCH
+        with serving(root / "data") as service:
+            written = fill_disk(service)
+            assert record_count(service) == written * RECORDS_PER_BATCH
             ballast.unlink()
-            resume(served, written)
-            assert count(served) == (written + 1) * RECORDS_PER_BATCH
-            served.kill()
-        # Whatever was refused left nothing that stands in the way of a start.
-        with serving(root / "data") as served:
-            assert count(served) == (written + 1) * RECORDS_PER_BATCH
+            resend_until_accepted(service, written)
+            assert record_count(service) == (written + 1) * RECORDS_PER_BATCH
+            service.kill()
+        # The refused batches left nothing that prevents a start.
+        with serving(root / "data") as service:
+            assert record_count(service) == (written + 1) * RECORDS_PER_BATCH
 
 
-def bulky(number: int) -> records_pb2.WriteRecordsRequest:
-    """A batch of calls whose ids no store can make short."""
+def incompressible_batch(number: int) -> records_pb2.WriteRecordsRequest:
+    """Builds a batch of calls with random ids, which do not compress."""
     chance = random.Random(number)
     setup_s = (int(time.time()) // DAY_S - 2) * DAY_S
     records = [
@@ -60,26 +60,30 @@ def bulky(number: int) -> records_pb2.WriteRecordsRequest:
     return records_pb2.WriteRecordsRequest(batch_id=str(number), records=records)
 
 
-def refusal(served: Served, number: int) -> tuple[grpc.StatusCode, str] | None:
-    """Sends a batch; gives why it was refused, None where it was taken."""
-    stub = records_pb2_grpc.RecordServiceStub(served.channel)
+def send(service: ServiceProcess, number: int) -> tuple[grpc.StatusCode, str] | None:
+    """Sends a batch and returns the status that refuses it, or None if it is accepted."""
+    stub = records_pb2_grpc.RecordServiceStub(service.channel)
     try:
-        (answer,) = stub.WriteRecords(iter([bulky(number)]), timeout=30)
+        (answer,) = stub.WriteRecords(iter([incompressible_batch(number)]), timeout=30)
     except grpc.RpcError as error:
         return error.code(), error.details() or ""
     assert answer.accepted + answer.duplicates == RECORDS_PER_BATCH
     return None
 
 
-def fill(served: Served) -> int:
-    """Writes until a batch is refused twice, with the status that says so; gives how many were taken.
+def fill_disk(service: ServiceProcess) -> int:
+    """Writes until a batch is refused twice for lack of space; returns the number of accepted batches.
 
-    Once may not be enough: what a seal or a merge that failed leaves behind is removed soon after.
+    One refusal is not enough, since files of a failed flush or compaction are removed soon after.
     """
     for number in range(BATCH_COUNT_MAX):
-        refused = [told for told in (refusal(served, number), refusal(served, number)) if told is not None]
-        for told in refused:
-            check_refused(*told)
+        refused = [
+            refused_with
+            for refused_with in (send(service, number), send(service, number))
+            if refused_with is not None
+        ]
+        for refused_with in refused:
+            check_refused(*refused_with)
         if len(refused) == 2:
             return number
     raise AssertionError("the disk was never full")
@@ -90,16 +94,16 @@ def check_refused(code: grpc.StatusCode, text: str) -> None:
     assert "space" in text.lower(), text
 
 
-def resume(served: Served, number: int) -> None:
-    """Sends what was refused again until it is taken, in the same process."""
+def resend_until_accepted(service: ServiceProcess, number: int) -> None:
+    """Resends the refused batch until it is accepted, in the same process."""
     deadline = time.monotonic() + RESUME_SECONDS_MAX
-    while (refused := refusal(served, number)) is not None:
+    while (refused := send(service, number)) is not None:
         check_refused(*refused)
         assert time.monotonic() < deadline, refused
         time.sleep(0.2)
 
 
-def count(served: Served) -> int:
-    """Records that the service holds."""
-    answer = served.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest(), timeout=30)
+def record_count(service: ServiceProcess) -> int:
+    """Returns the number of records that the service reports."""
+    answer = service.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest(), timeout=30)
     return int(answer.records)

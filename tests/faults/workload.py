@@ -1,8 +1,8 @@
-"""Everything that a store writes, in one short process: batches, seals, and all again after opening it anew.
+"""A short process that exercises all writes of a store: batches, flushes, and the same after reopening.
 
-Prints what came of each step as a line of JSON. Marks of each batch go to the log of the shim, so that
-its order with the calls is known. Where the disk counts as full, there is space again after the last step,
-and what was refused is sent again.
+Prints the result of each step as a line of JSON. Writes marks for each batch into the log of the shim,
+to order batches and file system calls. A simulated full disk has space again after the last step;
+then the process resends the refused batches.
 """
 
 import json
@@ -17,7 +17,7 @@ from store_tests.store_fixtures import rows
 
 from faults.feed import Feed, FeedBatch
 from faults.served import CONFIG
-from faults.shim import full_of
+from faults.shim import full_disk_marker
 
 ROUNDS = 2
 BATCHES_PER_ROUND = 8
@@ -27,16 +27,16 @@ _LAST_DAY = 20_541
 
 
 def feed_of(seed: str) -> Feed:
-    """The batches that are written."""
+    """Returns the feed of a workload."""
     return Feed(seed, 1, _LAST_DAY - 2, _LAST_DAY)
 
 
 def main(directory: str, seed: str, log: str) -> None:
-    """Runs the steps."""
+    """Runs all steps."""
     run = _Run(Path(directory), feed_of(seed), Path(log))
     for _ in range(ROUNDS):
         run.round(BATCHES_PER_ROUND)
-    full_of(Path(log)).unlink(missing_ok=True)
+    full_disk_marker(Path(log)).unlink(missing_ok=True)
     run.end()
 
 
@@ -47,7 +47,7 @@ class _Run:
         self._log = log
 
     def round(self, batch_count: int) -> None:
-        """Opens the store, writes, seals midway, reads and closes."""
+        """Opens the store, writes, flushes now and then, reads and closes."""
         store = self._open()
         for i in range(batch_count):
             batch = self._feed.next_batch()
@@ -58,27 +58,27 @@ class _Run:
                     self._step("maintain", store.maintain)
         if store is not None:
             self._read(store)
-            if not full_of(self._log).exists():
-                self._send_again(store)
+            if not full_disk_marker(self._log).exists():
+                self._resend(store)
             self._step("close", store.close)
 
     def end(self) -> None:
-        """Sends all that was refused again, now that nothing fails."""
+        """Resends all refused batches, now that nothing fails."""
         store = self._open()
         assert store is not None
-        self._send_again(store)
+        self._resend(store)
         self._read(store)
         store.close()
 
-    def _send_again(self, store: EmbeddedStore) -> None:
-        """What a client does that was refused; a store that takes nothing any more is found here."""
+    def _resend(self, store: EmbeddedStore) -> None:
+        """Resends like a client. A store that never accepts writes again fails here."""
         deadline = time.monotonic() + RETRY_SECONDS_MAX
         while self._feed.unanswered() and time.monotonic() < deadline:
             for batch in self._feed.unanswered():
                 self._write(store, batch)
             if self._feed.unanswered():
                 time.sleep(0.05)
-        _tell("resumed", left=len(self._feed.unanswered()))
+        _print_step("resumed", left=len(self._feed.unanswered()))
 
     def _open(self) -> EmbeddedStore | None:
         opened: list[EmbeddedStore] = []
@@ -99,18 +99,18 @@ class _Run:
         with self._log.open("a") as log:
             log.write(f"0 {name} {batch.number} 0 0\n")
 
-    def _step(self, name: str, act: Callable[[], Any], **more: object) -> bool:
+    def _step(self, name: str, action: Callable[[], Any], **more: object) -> bool:
         try:
-            act()
+            action()
         except PegcountError as error:
-            _tell(name, error=type(error).__name__, text=str(error), **more)
+            _print_step(name, error=type(error).__name__, text=str(error), **more)
             return False
         except Exception as error:
-            _tell(name, fault=f"{type(error).__name__}: {error}", **more)
+            _print_step(name, fault=f"{type(error).__name__}: {error}", **more)
             return False
-        _tell(name, **more)
+        _print_step(name, **more)
         return True
 
 
-def _tell(name: str, **more: object) -> None:
+def _print_step(name: str, **more: object) -> None:
     print(json.dumps({"step": name, **more}), flush=True)

@@ -1,4 +1,4 @@
-"""Clients that send a feed over `WriteRecords`, and send again what was not answered."""
+"""Clients that send a feed through `WriteRecords` and resend unanswered batches."""
 
 import queue
 import random
@@ -12,16 +12,16 @@ from pegcount.v1 import records_pb2, records_pb2_grpc
 from faults.feed import Feed, FeedBatch
 
 IN_FLIGHT_MAX = 4
-"""Batches sent ahead of their answers, so that batches share flushes."""
-_BREATH_SECONDS = 0.05
+"""Batches in flight per stream, so that several share a group commit."""
+_RECONNECT_SECONDS = 0.05
 
 
 class Writer(threading.Thread):
-    """Sends the batches of one feed to one address until told to stop, or until `batch_count` are answered.
+    """Sends the batches of one feed to one address until `end` is called or `batch_count` are answered.
 
-    It keeps to one stream until that breaks, then opens another and sends all unanswered batches
-    again. With `breaks`, it breaks the stream itself at random and sends in any order. A pause after
-    each batch leaves the checks less to do.
+    Uses one stream until it breaks, then opens another and resends all unanswered batches. With
+    `breaks`, it breaks its streams at random and sends in random order. A pause after each batch limits
+    the amount of data to check.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Writer(threading.Thread):
         self._ended = threading.Event()
 
     def run(self) -> None:
-        """Connects again and again."""
+        """Reconnects until the work is done."""
         with grpc.insecure_channel(self._address) as channel:
             stub = records_pb2_grpc.RecordServiceStub(channel)
             while not self._ended.is_set() and not self._is_done():
@@ -50,10 +50,10 @@ class Writer(threading.Thread):
                     self._send_over(stub)
                 except grpc.RpcError as error:
                     self.refusals.append((error.code(), error.details() or ""))
-                    self._ended.wait(_BREATH_SECONDS)
+                    self._ended.wait(_RECONNECT_SECONDS)
 
     def end(self) -> None:
-        """Lets the stream end and waits for it."""
+        """Ends the stream and waits for the thread."""
         self._ended.set()
         self.join(20)
         assert not self.is_alive(), "a stream did not end"
@@ -62,7 +62,7 @@ class Writer(threading.Thread):
         return self._batch_count is not None and len(self.feed.acknowledged) >= self._batch_count
 
     def _send_over(self, stub: records_pb2_grpc.RecordServiceStub) -> None:
-        window = _Window()
+        window = _FlightWindow()
         broken_after = None if self._breaks is None else self._breaks.randint(1, 30)
         call = stub.WriteRecords(self._requests(window), timeout=60)
         try:
@@ -76,7 +76,7 @@ class Writer(threading.Thread):
             window.close()
             call.cancel()
 
-    def _requests(self, window: "_Window") -> Iterator[records_pb2.WriteRecordsRequest]:
+    def _requests(self, window: "_FlightWindow") -> Iterator[records_pb2.WriteRecordsRequest]:
         for batch in self._batches():
             if not window.wait(self._ended):
                 return
@@ -84,26 +84,26 @@ class Writer(threading.Thread):
             self._ended.wait(self._pause_seconds)
 
     def _batches(self) -> Iterator[FeedBatch]:
-        """What was not answered, in any order where the stream breaks on purpose, then new ones."""
-        again = self.feed.unanswered()
+        """Yields the unanswered batches, shuffled if the stream breaks on purpose, then new ones."""
+        resent = self.feed.unanswered()
         if self._breaks is not None:
-            again += self._breaks.choices(self.feed.batches, k=min(2, len(self.feed.batches)))
-            self._breaks.shuffle(again)
-        yield from again
+            resent += self._breaks.choices(self.feed.batches, k=min(2, len(self.feed.batches)))
+            self._breaks.shuffle(resent)
+        yield from resent
         while self._batch_count is None or len(self.feed.batches) < self._batch_count:
             yield self.feed.next_batch()
 
     def _check(self, answer: records_pb2.WriteRecordsResponse) -> None:
         batch = self.feed.batches[int(answer.batch_id)]
-        told = answer.accepted + answer.replaced + answer.duplicates + len(answer.rejected)
-        assert told == len(batch.records), answer
+        outcome_count = answer.accepted + answer.replaced + answer.duplicates + len(answer.rejected)
+        assert outcome_count == len(batch.records), answer
         for rejected in answer.rejected:
             assert rejected.reason == records_pb2.REJECT_REASON_BEFORE_RETENTION, answer
-            assert not self.feed.keeps(batch.records[rejected.index]), answer
+            assert not self.feed.is_retained(batch.records[rejected.index]), answer
 
 
-class _Window:
-    """Lets so many batches be on their way at once."""
+class _FlightWindow:
+    """Limits the batches in flight."""
 
     def __init__(self) -> None:
         self._free: queue.SimpleQueue[bool] = queue.SimpleQueue()
@@ -111,7 +111,7 @@ class _Window:
             self._free.put(True)
 
     def wait(self, ended: threading.Event) -> bool:
-        """Waits until one batch more may be sent; False where the stream is over."""
+        """Waits until another batch may be sent; returns False when the stream has ended."""
         while not ended.is_set():
             try:
                 return self._free.get(timeout=0.1)
@@ -123,13 +123,13 @@ class _Window:
         self._free.put(True)
 
     def close(self) -> None:
-        """Makes those that wait give up."""
+        """Wakes up waiting threads with False."""
         for _ in range(IN_FLIGHT_MAX + 1):
             self._free.put(False)
 
 
 def write_all(feeds: list[Feed], address: str, batch_count: int, seconds_max: float, seed: str = "") -> None:
-    """Sends until so many batches of each feed are answered; with a seed, over streams that break."""
+    """Sends until `batch_count` batches of each feed are answered; with a seed, over breaking streams."""
     writers = [
         Writer(feed, address, batch_count, random.Random(f"{seed}/{feed.stream}") if seed else None)
         for feed in feeds

@@ -1,1 +1,1 @@
-"""The four reports computed from a list of records in plain Python, to compare the service with."""
+"""An oracle: the four reports computed in plain Python from a list of records."""

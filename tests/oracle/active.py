@@ -25,7 +25,7 @@ DECK_FIELDS = {"rates_code": "code", "rates_code_name": "name", "rates_country":
 
 @dataclass(frozen=True)
 class _Group:
-    """One row to be: the values of its key fields, the sessions and their milliseconds."""
+    """A future row: the values of its key fields, the number of sessions and their summed milliseconds."""
 
     key: tuple[Value, ...]
     quantity: int
@@ -34,7 +34,7 @@ class _Group:
 
 @dataclass(frozen=True)
 class _Plan:
-    """The request, read: key fields in order, all fields, and order as (name, is descending)."""
+    """The parsed request: key fields in order, all fields, and the order as (name, is descending)."""
 
     zone: str
     key_names: list[str]
@@ -51,9 +51,9 @@ def answer(
     *,
     decks: Mapping[int, Sequence[CodeDeckEntry]] | None = None,
 ) -> reports_pb2.QueryActiveSessionsResponse | ExpectedError:
-    """What the service answers, but for `range.generated_at`.
+    """Returns the expected answer without `range.generated_at`.
 
-    The age of a session counts from its `received_us`.
+    The age of a session is measured from its `received_us`.
     """
     violations = Violations()
     zone = violations.zone(request.time_zone if request.HasField("time_zone") else None)
@@ -148,7 +148,7 @@ def _passes(
 
 
 def _value(session: Session, name: str, deck: Sequence[CodeDeckEntry] | None) -> Value:
-    """What the report shows of a session; times still as microseconds."""
+    """Returns the value that the report shows for a field; times stay in microseconds."""
     leg, _, rest = name.partition("_")
     if deck is not None and rest in DECK_FIELDS:
         entry = _longest(deck, session.texts.get(f"{leg}_dst_party_id"))
@@ -170,7 +170,7 @@ def _longest(deck: Sequence[CodeDeckEntry], party: str | None) -> CodeDeckEntry 
 
 
 def _groups(plan: _Plan, level: int, active: Iterable[Session], now_us: int) -> list[_Group]:
-    """One group per distinct beginning of the key, ordered; with no key fields always exactly one."""
+    """Returns one ordered group per distinct key prefix of `level` fields; exactly one group for level 0."""
     names = plan.key_names[:level]
     members: dict[tuple[Value, ...], list[int]] = defaultdict(list)
     if not names:
@@ -183,7 +183,7 @@ def _groups(plan: _Plan, level: int, active: Iterable[Session], now_us: int) -> 
         groups = _sorted(groups, [group.key[position] for group in groups], is_descending=False)
     for name, is_descending in reversed(plan.order):
         if name in names or name in AGGREGATES:
-            values = [_shown(plan, group, name) for group in groups]
+            values = [_displayed_value(plan, group, name) for group in groups]
             groups = _sorted(groups, values, is_descending)
     return groups
 
@@ -193,14 +193,14 @@ def _duration_ms(session: Session, now_us: int) -> int:
 
 
 def _sorted(groups: Sequence[_Group], values: Sequence[Any], is_descending: bool) -> list[_Group]:
-    """Sorts stably by the values, absent ones last either way."""
+    """Sorts stably by the values, absent ones last in both directions."""
     present = [pair for pair in zip(values, groups, strict=True) if pair[0] is not None]
     absent = [group for value, group in zip(values, groups, strict=True) if value is None]
     present.sort(key=lambda pair: pair[0], reverse=is_descending)
     return [group for _, group in present] + absent
 
 
-def _shown(plan: _Plan, group: _Group, name: str) -> Value:
+def _displayed_value(plan: _Plan, group: _Group, name: str) -> Value:
     if name == "quantity":
         return group.quantity
     if name == "duration":
@@ -213,7 +213,7 @@ def _row(plan: _Plan, group: _Group) -> Row:
     for name in plan.return_fields:
         if name not in AGGREGATES and plan.key_names.index(name) >= len(group.key):
             continue
-        value = _shown(plan, group, name)
+        value = _displayed_value(plan, group, name)
         if name in TIMES and isinstance(value, int):
             value = calendar.format_time(plan.zone, value)
         if value is not None:

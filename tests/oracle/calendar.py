@@ -1,4 +1,4 @@
-"""Calendar bins, time text in and time text out, by stepping through the zone's own clock.
+"""Calendar bins, and parsing and formatting of times, by stepping through the clock of a zone.
 
 Instants are whole microseconds UTC; names that end in `_s` are whole seconds UTC.
 """
@@ -12,14 +12,15 @@ from itertools import pairwise
 
 from pegcount.v1 import reports_pb2
 
-# Only the tzdata package counts; the machine's own files may be of another year.
+# Uses the tzdata package alone, since the files of the machine may be of another release.
 zoneinfo.reset_tzpath(())
 
 MICROSECONDS = 1_000_000
 DAY_S = 86_400
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EPOCH_DATE = EPOCH.date()
-# A day more than records may have on either side, both inclusive: a local day may begin before UTC's.
+# Requests may begin a day before records and end a day after them, both inclusive: a local day can begin
+# before the UTC day.
 FIRST_DATE, LAST_DATE = date(1969, 12, 31), date(2200, 1, 2)
 
 WIDTHS_S: dict[int, int] = {
@@ -38,7 +39,7 @@ _DATE = re.compile(r"(\d{4})(-?)(\d\d)\2(\d\d)", re.ASCII)
 
 
 class Refused(Exception):  # noqa: N818 - it is a verdict on a text, not a fault
-    """A time, date or zone that the service must refuse; `reason` is an ErrorReason without prefix."""
+    """The service must refuse this time, date or zone; `reason` is an ErrorReason without prefix."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -46,23 +47,23 @@ class Refused(Exception):  # noqa: N818 - it is a verdict on a text, not a fault
 
 
 class TooManyBins(Exception):  # noqa: N818 - as above
-    """A range with more bins than were allowed."""
+    """The range has more bins than allowed."""
 
 
 @cache
 def zone_names() -> frozenset[str]:
-    """The IANA names that the tzdata package has."""
+    """Returns the IANA names in the tzdata package."""
     return frozenset(zoneinfo.available_timezones())
 
 
 @cache
 def zone_info(zone: str) -> zoneinfo.ZoneInfo:
-    """The rules of one zone."""
+    """Returns the rules of a zone."""
     return zoneinfo.ZoneInfo(zone)
 
 
 def offset_s(zone: str, instant_s: int) -> int:
-    """Seconds that the local clock is ahead of UTC."""
+    """Returns the seconds that the local clock is ahead of UTC."""
     utc = EPOCH + timedelta(seconds=instant_s)
     offset = utc.astimezone(zone_info(zone)).utcoffset()
     assert offset is not None
@@ -71,9 +72,9 @@ def offset_s(zone: str, instant_s: int) -> int:
 
 @lru_cache(maxsize=200_000)
 def change_of_utc_day(zone: str, day: int) -> int | None:
-    """The second of a UTC day (counted from 1970-01-01) at which another offset begins to hold.
+    """Returns the second of a UTC day (counted from 1970-01-01) at which the offset changes, or None.
 
-    There is at most one: since 1970 no two changes of a zone in tzdata are less than six days apart.
+    A day has at most one change: since 1970, changes of a zone in tzdata are at least six days apart.
     """
     before, after = day * DAY_S - 1, (day + 1) * DAY_S - 1
     old = offset_s(zone, before)
@@ -89,26 +90,26 @@ def change_of_utc_day(zone: str, day: int) -> int | None:
 
 
 def changes(zone: str, after_s: int, until_s: int) -> list[int]:
-    """The offset changes in (after, until]."""
+    """Returns the seconds in (after, until] at which the offset changes."""
     days = range(after_s // DAY_S, until_s // DAY_S + 1)
     found = [change_of_utc_day(zone, day) for day in days]
     return [at for at in found if at is not None and after_s < at <= until_s]
 
 
 def pieces(zone: str, start_s: int, end_s: int) -> list[tuple[int, int, int]]:
-    """[start, end) cut at the offset changes: (start, end, offset) each."""
+    """Cuts [start, end) at the offset changes and returns (start, end, offset) of each part."""
     cuts = [start_s, *changes(zone, start_s, end_s - 1), end_s]
     return [(left, right, offset_s(zone, left)) for left, right in pairwise(cuts)]
 
 
 def seconds_of_date(day: date) -> int:
-    """Midnight of a date as if its local clock were UTC."""
+    """Returns midnight of a date as if the local clock were UTC."""
     return (day - EPOCH_DATE).days * DAY_S
 
 
 @lru_cache(maxsize=200_000)
 def day_start_s(zone: str, day: date) -> int:
-    """The first instant whose local date is this one; of a date that does not exist, the next one's."""
+    """Returns the first instant with this local date, or that of the next date if this one does not exist."""
     midnight = seconds_of_date(day)
     for start, end, offset in pieces(zone, midnight - DAY_S, midnight + DAY_S):
         instant = max(start, midnight - offset)
@@ -118,12 +119,12 @@ def day_start_s(zone: str, day: date) -> int:
 
 
 def day_start(zone: str, day: date) -> int:
-    """The same in microseconds."""
+    """Returns `day_start_s` in microseconds."""
     return day_start_s(zone, day) * MICROSECONDS
 
 
 def date_of(zone: str, instant_us: int) -> date:
-    """The date of the DAY bin that the instant falls in."""
+    """Returns the date of the DAY bin that contains the instant."""
     instant_s = instant_us // MICROSECONDS
     local = EPOCH + timedelta(seconds=instant_s + offset_s(zone, instant_s))
     day = local.date() + timedelta(days=1)
@@ -133,7 +134,7 @@ def date_of(zone: str, instant_us: int) -> date:
 
 
 def anchor(day: date, granularity: int) -> date:
-    """The first date of the day, ISO week or month that has this date."""
+    """Returns the first date of the day, ISO week or month that contains this date."""
     if granularity == reports_pb2.GRANULARITY_WEEK:
         return day - timedelta(days=day.weekday())
     if granularity == reports_pb2.GRANULARITY_MONTH:
@@ -142,7 +143,7 @@ def anchor(day: date, granularity: int) -> date:
 
 
 def next_anchor(day: date, granularity: int) -> date:
-    """The first date of the day, ISO week or month after the one that begins here."""
+    """Returns the first date of the day, ISO week or month after the one that begins here."""
     if granularity == reports_pb2.GRANULARITY_WEEK:
         return day + timedelta(days=7)
     if granularity == reports_pb2.GRANULARITY_MONTH:
@@ -151,7 +152,7 @@ def next_anchor(day: date, granularity: int) -> date:
 
 
 def edges_from(zone: str, granularity: int, from_us: int) -> Iterator[int]:
-    """Bin edges in microseconds, ascending without end, from the last one that is not after `from_us`."""
+    """Yields ascending bin edges (microseconds) without end, from the last one not after `from_us`."""
     if granularity in WIDTHS_S:
         yield from _clock_edges(zone, WIDTHS_S[granularity], from_us // MICROSECONDS)
         return
@@ -166,7 +167,7 @@ def edges_from(zone: str, granularity: int, from_us: int) -> Iterator[int]:
 
 
 def _clock_edges(zone: str, width_s: int, from_s: int) -> Iterator[int]:
-    """Edges where the local clock reads a multiple of the width, and at offset changes."""
+    """Yields the edges at which the local clock reads a multiple of the width, and at offset changes."""
     offset = offset_s(zone, from_s)
     edge = from_s - (from_s + offset) % width_s
     edge = max([edge, *changes(zone, edge, from_s)])
@@ -181,7 +182,7 @@ def _clock_edges(zone: str, width_s: int, from_s: int) -> Iterator[int]:
 
 
 def edges(zone: str, granularity: int, from_us: int, to_us: int, bin_count_max: int) -> list[int]:
-    """The edges of all bins that have a part of [from, to): the first is <= from, the last >= to."""
+    """Returns the edges of all bins that overlap [from, to): the first is <= from, the last >= to."""
     found: list[int] = []
     for edge in edges_from(zone, granularity, from_us):
         found.append(edge)
@@ -193,7 +194,7 @@ def edges(zone: str, granularity: int, from_us: int, to_us: int, bin_count_max: 
 
 
 def day_edges_before(zone: str, day_edge_us: int, count: int) -> list[int]:
-    """The edges of the `count` DAY bins that come before the one that starts at `day_edge_us`."""
+    """Returns the edges of the `count` DAY bins before the one that starts at `day_edge_us`."""
     found: list[int] = []
     day = date_of(zone, day_edge_us)
     while len(found) < count:
@@ -205,7 +206,7 @@ def day_edges_before(zone: str, day_edge_us: int, count: int) -> list[int]:
 
 
 def check_zone(zone: str) -> str:
-    """The zone itself, if tzdata has it."""
+    """Returns the zone if tzdata has it; raises Refused otherwise."""
     if zone not in zone_names():
         raise Refused("UNKNOWN_TIME_ZONE")
     return zone
@@ -219,7 +220,7 @@ def _date(year: str, month: str, day: str, malformed: str) -> date:
 
 
 def parse_date(text: str) -> date:
-    """A `YYYYMMDD` or `YYYY-MM-DD` of a request."""
+    """Parses a `YYYYMMDD` or `YYYY-MM-DD` of a request; raises Refused."""
     found = _DATE.fullmatch(text)
     if found is None:
         raise Refused("MALFORMED_DATE")
@@ -230,7 +231,7 @@ def parse_date(text: str) -> date:
 
 
 def parse_time(text: str, zone: str) -> int:
-    """A time text of a request, in microseconds."""
+    """Parses a time of a request into microseconds; raises Refused."""
     found = _TIME.fullmatch(text)
     if found is None:
         raise Refused("MALFORMED_TIME")
@@ -239,7 +240,7 @@ def parse_time(text: str, zone: str) -> int:
     zone_hour, zone_minute = (int(found[group] or 0) for group in (10, 11))
     if hour > 23 or minute > 59 or second > 59 or zone_hour > 23 or zone_minute > 59:
         raise Refused("MALFORMED_TIME")
-    # No offset moves a time by more than a day and an hour; farther off no zone needs to be asked.
+    # An offset moves a time by less than 25 hours, so times farther out of range need no zone rules.
     if not FIRST_DATE - timedelta(days=2) <= day <= LAST_DATE + timedelta(days=2):
         raise Refused("TIME_OUT_OF_RANGE")
     local_s = seconds_of_date(day) + hour * 3600 + minute * 60 + second
@@ -258,7 +259,7 @@ def parse_time(text: str, zone: str) -> int:
 
 
 def local_to_utc_s(zone: str, local_s: int) -> int:
-    """The instant at which the local clock reads this: the earlier of two, moved by the gap if none."""
+    """Returns the instant of a local time: the earlier of two; a skipped time moves forward by the gap."""
     around = pieces(zone, local_s - 2 * DAY_S, local_s + 2 * DAY_S)
     for start, end, offset in around:
         if start <= local_s - offset < end:
@@ -270,7 +271,7 @@ def local_to_utc_s(zone: str, local_s: int) -> int:
 
 
 def format_time(zone: str, instant_us: int) -> str:
-    """RFC 3339 in the zone."""
+    """Formats an instant as RFC 3339 in the zone."""
     instant_s, fraction_us = divmod(instant_us, MICROSECONDS)
     offset = offset_s(zone, instant_s)
     if offset % 60:

@@ -1,4 +1,4 @@
-"""Compares what the service answered with what the oracle expects."""
+"""Compares answers of the service with those of the oracle."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -9,12 +9,13 @@ from google.protobuf.message import Message
 
 from .expected import ExpectedError, Violation
 
-# Fields that the oracle cannot know: the time of the answer, and words for people.
+# The oracle cannot predict the time of the answer and the wording of notices.
 _NOT_COMPARED = frozenset({"pegcount.v1.ResolvedRange.generated_at", "pegcount.v1.Notice.text"})
 
 
 def assert_equal(actual: Message, expected: Message) -> None:
-    """Integers, texts and presence exactly, doubles within one unit in the last place, NaN as equal."""
+    """Compares integers, texts and presence exactly, doubles within one unit in the last place; NaN equals
+    NaN."""
     assert actual.DESCRIPTOR.full_name == expected.DESCRIPTOR.full_name
     for difference in differences(actual, expected, ""):
         raise AssertionError(f"{difference}\n\nactual answer:\n{actual}\nexpected answer:\n{expected}")
@@ -23,9 +24,9 @@ def assert_equal(actual: Message, expected: Message) -> None:
 def assert_refused(
     code: str, reason: str, violations: Iterable[tuple[str, str]], expected: ExpectedError
 ) -> None:
-    """A status as the oracle expects it: code, reason of ErrorInfo, (field, reason) of BadRequest.
+    """Asserts the status: its code, the reason of ErrorInfo, and (field, reason) of each violation.
 
-    Reasons are names without prefix. For INVALID_ARGUMENT that of ErrorInfo is one of the violations'.
+    Reasons are names without prefix. For INVALID_ARGUMENT, the reason of ErrorInfo is one of the violations'.
     """
     actual = frozenset(Violation(field, why) for field, why in violations)
     assert code == expected.code, f"status {code} ({reason} {sorted(map(str, actual))}), expected {expected}"
@@ -38,7 +39,7 @@ def assert_refused(
 
 
 def differences(actual: Message, expected: Message, path: str) -> Iterator[str]:
-    """Every difference of two messages of one type, in the order of the fields."""
+    """Yields each difference of two messages of one type, in field order."""
     for field in expected.DESCRIPTOR.fields:
         if field.full_name in _NOT_COMPARED:
             continue
@@ -46,7 +47,7 @@ def differences(actual: Message, expected: Message, path: str) -> Iterator[str]:
         if field.is_repeated:
             yield from _of_lists(getattr(actual, field.name), getattr(expected, field.name), field, name)
         elif field.has_presence and actual.HasField(field.name) != expected.HasField(field.name):
-            yield _said(name, _shown(actual, field), _shown(expected, field))
+            yield _difference(name, _shown(actual, field), _shown(expected, field))
         else:
             yield from _of_values(getattr(actual, field.name), getattr(expected, field.name), field, name)
 
@@ -55,7 +56,7 @@ def _of_lists(actual: Any, expected: Any, field: Any, name: str) -> Iterator[str
     for position, (one, other) in enumerate(zip(actual, expected, strict=False)):
         yield from _of_values(one, other, field, f"{name}[{position}]")
     if len(actual) != len(expected):
-        yield _said(f"length of {name}", len(actual), len(expected))
+        yield _difference(f"length of {name}", len(actual), len(expected))
 
 
 def _of_values(actual: Any, expected: Any, field: Any, name: str) -> Iterator[str]:
@@ -63,13 +64,13 @@ def _of_values(actual: Any, expected: Any, field: Any, name: str) -> Iterator[st
         yield from differences(actual, expected, name)
     elif field.type == FieldDescriptor.TYPE_DOUBLE:
         if not is_close(actual, expected):
-            yield _said(name, actual, expected)
+            yield _difference(name, actual, expected)
     elif actual != expected:
-        yield _said(name, actual, expected)
+        yield _difference(name, actual, expected)
 
 
 def is_close(actual: float, expected: float) -> bool:
-    """Whether two doubles are at most one unit in the last place apart, or both NaN."""
+    """Returns whether two doubles differ by at most one unit in the last place, or are both NaN."""
     if math.isnan(actual) or math.isnan(expected):
         return math.isnan(actual) and math.isnan(expected)
     return actual == expected or abs(actual - expected) <= math.ulp(expected)
@@ -79,5 +80,5 @@ def _shown(message: Message, field: Any) -> object:
     return getattr(message, field.name) if message.HasField(field.name) else "absent"
 
 
-def _said(name: str, actual: object, expected: object) -> str:
+def _difference(name: str, actual: object, expected: object) -> str:
     return f"{name}: actual {actual!r}, expected {expected!r}"

@@ -1,4 +1,4 @@
-"""What an answer may be besides a response: a refusal with all its violations."""
+"""Expected refusals with all their violations."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _Read = TypeVar("_Read")
 
 @dataclass(frozen=True)
 class Violation:
-    """One field that is wrong; `reason` is the name of an ErrorReason without its prefix."""
+    """An invalid field; `reason` is the name of an ErrorReason without prefix."""
 
     field: str
     reason: str
@@ -24,8 +24,8 @@ class Violation:
 class ExpectedError:
     """The status that the service must answer with.
 
-    `code` is the name of a gRPC status code. `reason` is that of ErrorInfo; for INVALID_ARGUMENT it
-    is None, since any of the violations may be the first.
+    `code` is the name of a gRPC status code. `reason` is that of ErrorInfo. It is None for
+    INVALID_ARGUMENT, where any of the violations may be the first.
     """
 
     code: str
@@ -71,18 +71,18 @@ class Violations:
             self.add(field, "FILTER_VALUE_LIMIT_EXCEEDED")
 
     def zone(self, value: str | None) -> str | None:
-        """The zone of a request, None if it is wrong."""
+        """Returns the zone of a request, or None if it is invalid."""
         if value is None:
             return "UTC"
         return self._read("time_zone", lambda: calendar.check_zone(value))
 
     def time(self, field: str, value: str, zone: str | None) -> int | None:
-        """A time of a request, None if it is wrong or its zone is."""
+        """Returns a time of a request in microseconds, or None if it or its zone is invalid."""
         instant_us = self._read(field, lambda: calendar.parse_time(value, zone or "UTC"))
         return instant_us if zone is not None else None
 
     def day(self, field: str, value: str) -> date | None:
-        """A date of a request, None if it is wrong."""
+        """Returns a date of a request, or None if it is invalid."""
         return self._read(field, lambda: calendar.parse_date(value))
 
     def _read(self, field: str, read: Callable[[], _Read]) -> _Read | None:
@@ -94,7 +94,7 @@ class Violations:
 
 
 def too_many_cells() -> ExpectedError:
-    """More groups of all bins than allowed; found while scanning, so no field is to blame."""
+    """More cells than allowed. The scan finds this out, so the refusal names no field."""
     violations = Violations()
     violations.add("", "CELL_LIMIT_EXCEEDED")
     return violations.error()

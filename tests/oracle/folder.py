@@ -17,7 +17,7 @@ from .records import Session
 
 @dataclass(frozen=True)
 class _Days:
-    """First and last day asked for, both inclusive."""
+    """First and last requested day, both inclusive."""
 
     zone: str
     first: date
@@ -30,7 +30,7 @@ def answer(
     now_us: int,
     config: Config = window.LIMITS,
 ) -> reports_pb2.QueryFolderStatsResponse | ExpectedError:
-    """What the service answers, but for `range.generated_at` and the texts of notices."""
+    """Returns the expected answer without `range.generated_at` and the texts of notices."""
     violations = Violations()
     days = _read(request, now_us, violations, config.filter_text_bytes_max)
     if days is not None and _has_more_bins(days, config.bin_count_max):
@@ -54,7 +54,7 @@ def answer(
         calls = [
             session
             for session in sessions
-            if start_us <= session.setup_us < end_us and _is_asked_for(request, session)
+            if start_us <= session.setup_us < end_us and _is_selected(request, session)
         ]
     cells = {
         (calendar.date_of(days.zone, call.setup_us), call.texts.get("folder"), call.texts.get("agent_id"))
@@ -84,7 +84,7 @@ def _read(
 
 
 def _has_more_bins(days: _Days, bin_count_max: int) -> bool:
-    """Whether more dates than these exist, from the first to the last."""
+    """Returns whether the range from the first to the last day has more existing dates than allowed."""
     date_count = (days.last - days.first).days + 1
     if date_count <= bin_count_max:
         return False
@@ -93,7 +93,7 @@ def _has_more_bins(days: _Days, bin_count_max: int) -> bool:
 
 
 def _missing(request: reports_pb2.QueryFolderStatsRequest, sessions: Sequence[Session]) -> str | None:
-    """The reason of the first of company, organization and folder that no record carries."""
+    """Returns the reason for the first of company, organization and folder without records, or None."""
     carriers: Iterable[Session] = sessions
     for name, asked in (
         ("company", request.company),
@@ -108,7 +108,7 @@ def _missing(request: reports_pb2.QueryFolderStatsRequest, sessions: Sequence[Se
     return None
 
 
-def _is_asked_for(request: reports_pb2.QueryFolderStatsRequest, session: Session) -> bool:
+def _is_selected(request: reports_pb2.QueryFolderStatsRequest, session: Session) -> bool:
     return (
         session.kind == records_pb2.SESSION_KIND_CALL
         and session.finished

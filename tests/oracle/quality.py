@@ -29,7 +29,7 @@ _FILTER_NAMES: tuple[Any, ...] = ("src_prefix_routing", "dst_prefix_routing", "d
 
 @dataclass
 class _Bin:
-    """One bin and what it has; `covered_us` is what is left of it after clipping."""
+    """One bin and its sums; `covered_us` is its width after clipping to the range."""
 
     start_us: int
     covered_us: int
@@ -49,7 +49,7 @@ def answer(
     now_us: int,
     config: Config = window.LIMITS,
 ) -> reports_pb2.QueryOriginationQualityResponse | ExpectedError:
-    """What the service answers, but for `range.generated_at` and the texts of notices."""
+    """Returns the expected answer without `range.generated_at` and the texts of notices."""
     violations = Violations()
     asked = window.read_window(request, now_us, violations)
     _check(request, violations, config.filter_text_bytes_max)
@@ -111,7 +111,7 @@ def _check_filter(
 
 
 def address(text: str) -> Address | None:
-    """An address, an IPv4-mapped one as the IPv4 address; None if it is none."""
+    """Parses an address, and an IPv4-mapped IPv6 address as IPv4; returns None if it is malformed."""
     try:
         found = ipaddress.ip_address(text)
     except ValueError:
@@ -124,7 +124,7 @@ def address(text: str) -> Address | None:
 
 
 def network(text: str) -> Network | None:
-    """An address as a block of one, or a CIDR block; None if it is neither."""
+    """Parses a CIDR block, or an address as a block of one; returns None if it is malformed."""
     host, slash, length = text.partition("/")
     if "%" in text or (slash and not _PREFIX_LENGTH.fullmatch(length)):
         return None
@@ -147,9 +147,9 @@ def _bins(
     for start, end in pairwise(edges):
         covered_us = min(end, end_us) - max(start, from_us)
         bins.append(_Bin(start, covered_us, is_whole=covered_us == end - start))
-    is_asked_for = _predicate(request)
+    is_selected = _predicate(request)
     for session in sessions:
-        if from_us <= session.setup_us < end_us and is_asked_for(session):
+        if from_us <= session.setup_us < end_us and is_selected(session):
             of_session = bins[bisect_right(edges, session.setup_us) - 1]
             of_session.total += 1
             of_session.answered += session.answered

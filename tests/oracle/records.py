@@ -1,4 +1,4 @@
-"""Which records a set of received messages amounts to."""
+"""Merges received messages into records, and predicts the outcome of each message."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ Rank = tuple[int, int, Any]
 
 @dataclass(frozen=True)
 class Session:
-    """One record, all its versions merged. A dimension that is absent is not in `texts` or `numbers`."""
+    """A record with all its versions merged. Absent dimensions are missing from `texts` and `numbers`."""
 
     source: str
     session_id: str
@@ -60,17 +60,17 @@ class Session:
 
     @property
     def price(self) -> Fraction | None:
-        """The customer price, exactly."""
+        """The customer price as an exact fraction."""
         text = self.texts.get("customer_price")
         return None if text is None else Fraction(text)
 
 
 @dataclass(frozen=True)
-class Held:
-    """What is held after all messages: the records, and per message what became of it.
+class MergedRecords:
+    """The merged records, and the outcome of each message.
 
-    `outcomes` has "accepted", "replaced", "duplicate" or "rejected"; `rejected` has every reason
-    that would do, by the index of the message.
+    `outcomes` has "accepted", "replaced", "duplicate" or "rejected"; `rejected` has all acceptable reasons
+    by the index of the message.
     """
 
     sessions: list[Session]
@@ -79,10 +79,10 @@ class Held:
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What is known of one record: per version that still counts, its rank and the fields it gives.
+class _MergedSession:
+    """One record: the rank of each version that still supplies a field, with those fields.
 
-    `days` are the first and the last UTC day of setup of all its versions: what belongs to it.
+    `days` are the first and the last UTC day of setup over all its versions.
     """
 
     layers: tuple[tuple[Rank, frozenset[str]], ...]
@@ -91,10 +91,9 @@ class _Known:
 
 
 def canonical(record: SessionRecord) -> SessionRecord:
-    """The record without what makes no difference: all of one canonical form are one version.
+    """Normalizes a record: messages with the same canonical form are the same version.
 
-    Empty texts and enum fields of value 0 are left out, times are whole microseconds, the price is
-    in its shortest form.
+    Drops empty texts and enum fields of value 0, rounds times down to microseconds, and shortens the price.
     """
     found = SessionRecord()
     for field, value in record.ListFields():
@@ -102,14 +101,14 @@ def canonical(record: SessionRecord) -> SessionRecord:
             seconds, nanos = divmod(micros(value) * 1000, 10**9)
             getattr(found, field.name).CopyFrom(Timestamp(seconds=seconds, nanos=nanos))
         elif field.name == "customer_price" and value:
-            found.customer_price = _shortest(value) if price_is_good(value) else value
+            found.customer_price = _shortest(value) if is_valid_price(value) else value
         elif value != "" and (field.enum_type is None or value):
             setattr(found, field.name, value)
     return found
 
 
 def encoded(version: SessionRecord) -> bytes:
-    """Fields ascending, absent ones omitted, present defaults kept; what a canonical form is hashed as."""
+    """Serializes a canonical form with ascending fields; the service hashes the same bytes to break ties."""
     return version.SerializeToString(deterministic=True)
 
 
@@ -119,19 +118,19 @@ def _shortest(price: str) -> str:
     return ("-" if units < 0 else "") + f"{whole}.{fraction:09d}".rstrip("0").rstrip(".")
 
 
-def hold(
+def merge_messages(
     messages: Sequence[SessionRecord],
     received_us: int | Sequence[int] = 0,
     tie_break: TieBreak = encoded,
-) -> Held:
-    """The records that these messages amount to, received in this order at these times.
+) -> MergedRecords:
+    """Merges messages received in this order at these times.
 
-    The order decides nothing but `outcomes` and `received_us`. `tie_break` orders versions of the same
-    revision and event, in their canonical form; the service orders them by a hash of what is `encoded`.
+    The order affects only `outcomes` and `received_us`. `tie_break` orders canonical versions of equal
+    revision and event; the service orders them by a hash of `encoded`.
     """
     times = [received_us] * len(messages) if isinstance(received_us, int) else received_us
     versions: dict[tuple[str, str], dict[Rank, SessionRecord]] = {}
-    known: dict[tuple[str, str], list[_Known]] = {}
+    merged: dict[tuple[str, str], list[_MergedSession]] = {}
     outcomes: list[str] = []
     rejected: dict[int, frozenset[RejectReason]] = {}
     for index, (message, time_us) in enumerate(zip(messages, times, strict=True)):
@@ -141,27 +140,33 @@ def hold(
             outcomes.append("rejected")
             continue
         key = (message.source, message.session_id)
-        before = known.get(key, [])
+        before = merged.get(key, [])
         version = canonical(message)
         versions.setdefault(key, {})[rank(version, tie_break)] = version
-        known[key] = _after(before, versions[key], time_us)
-        outcomes.append(_outcome(before, known[key]))
-    return Held([found.session for of_key in known.values() for found in of_key], outcomes, rejected)
+        merged[key] = _merge_key(before, versions[key], time_us)
+        outcomes.append(_outcome(before, merged[key]))
+    return MergedRecords(
+        [found.session for sessions_of_key in merged.values() for found in sessions_of_key],
+        outcomes,
+        rejected,
+    )
 
 
-def _after(before: list[_Known], versions: dict[Rank, SessionRecord], time_us: int) -> list[_Known]:
-    """The records of one key; one that was there before and did not change keeps its `received_us`."""
+def _merge_key(
+    before: list[_MergedSession], versions: dict[Rank, SessionRecord], time_us: int
+) -> list[_MergedSession]:
+    """Merges the versions of one key; a record that did not change keeps its `received_us`."""
     found = []
     for part in components(versions):
         days = [micros(version.setup_time) // DAY_US for version in part.values()]
-        new = _Known(_layers(part), (min(days), max(days)), merge(part, time_us))
+        new = _MergedSession(_layers(part), (min(days), max(days)), merge(part, time_us))
         found.append(next((old for old in before if (old.layers, old.days) == (new.layers, new.days)), new))
     return found
 
 
 def _layers(versions: dict[Rank, SessionRecord]) -> tuple[tuple[Rank, frozenset[str]], ...]:
-    """Rank and fields of each version that gives a field which none of greater rank has."""
-    # These two rank a version and describe none but it.
+    """Returns rank and fields of each version that supplies a field absent from all higher-ranked ones."""
+    # These two fields only rank a version.
     given = {"revision", "event"}
     found = []
     for version_rank, version in sorted(versions.items(), reverse=True):
@@ -172,14 +177,14 @@ def _layers(versions: dict[Rank, SessionRecord]) -> tuple[tuple[Rank, frozenset[
     return tuple(found)
 
 
-def _outcome(before: list[_Known], after: list[_Known]) -> str:
+def _outcome(before: list[_MergedSession], after: list[_MergedSession]) -> str:
     if len(after) > len(before):
         return "accepted"
     return "duplicate" if before == after else "replaced"
 
 
 def components(versions: dict[Rank, SessionRecord]) -> list[dict[Rank, SessionRecord]]:
-    """Versions of one key, those chained by same or neighbouring UTC days of setup together."""
+    """Groups the versions of one key into records: setup days that are equal or adjacent belong together."""
     found: list[dict[Rank, SessionRecord]] = []
     last_day = None
     for version_rank, version in sorted(versions.items(), key=lambda item: micros(item[1].setup_time)):
@@ -192,12 +197,12 @@ def components(versions: dict[Rank, SessionRecord]) -> list[dict[Rank, SessionRe
 
 
 def rank(version: SessionRecord, tie_break: TieBreak) -> Rank:
-    """What versions of one record are ordered by; the greatest wins."""
+    """Returns the sort key of versions of one record; the greatest wins."""
     return (version.revision, _EVENT_RANK[version.event], tie_break(version))
 
 
 def merge(versions: dict[Rank, SessionRecord], received_us: int) -> Session:
-    """One record of its versions: each field as the greatest version that has it says."""
+    """Merges versions into one record: each field comes from the highest-ranked version that has it."""
     values: dict[str, tuple[Rank, Any]] = {}
     for version_rank, version in sorted(versions.items()):
         for field, value in version.ListFields():
@@ -222,7 +227,7 @@ def merge(versions: dict[Rank, SessionRecord], received_us: int) -> Session:
 
 
 def _times(values: dict[str, tuple[Rank, Any]], setup_us: int) -> tuple[int | None, int | None]:
-    """Answer and end time without those that contradict the setup time or a greater version."""
+    """Returns answer and end time, without those that contradict the setup time or a higher version."""
     answer_rank, answer = values.get("answer_time", (None, None))
     end_rank, end = values.get("end_time", (None, None))
     answer_us = None if answer is None else micros(answer)
@@ -242,7 +247,7 @@ def _times(values: dict[str, tuple[Rank, Any]], setup_us: int) -> tuple[int | No
 
 
 def micros(time: Timestamp) -> int:
-    """Whole microseconds, rounded down."""
+    """Converts to whole microseconds, rounded down."""
     return time.seconds * 1_000_000 + time.nanos // 1000
 
 
@@ -250,13 +255,12 @@ def _names(field_type: int) -> list[str]:
     return [field.name for field in SessionRecord.DESCRIPTOR.fields if field.type == field_type]
 
 
-# Revision, cause and ids.
 NUMBER_NAMES = frozenset(_names(FieldDescriptor.TYPE_INT64))
 TEXT_NAMES = frozenset(_names(FieldDescriptor.TYPE_STRING))
 
 
-def price_is_good(text: str) -> bool:
-    """Whether this is a decimal number of at most 9 decimals that fits 64 bits of 10^-9."""
+def is_valid_price(text: str) -> bool:
+    """Returns whether a text is a decimal with at most 9 decimals that fits into 64 bits of 10^-9 units."""
     found = _DECIMAL.fullmatch(text)
     if found is None or len(found[1] or "") > 9:
         return False
@@ -264,7 +268,7 @@ def price_is_good(text: str) -> bool:
 
 
 def reject_reasons(record: SessionRecord) -> frozenset[RejectReason]:
-    """Every reason that this record may be rejected for; none if it is good."""
+    """Returns all reasons for which the service may reject the record; empty if it is valid."""
     present = {field.name: value for field, value in record.ListFields()}
     texts = [value for value in present.values() if isinstance(value, str)]
     numbers = [value for name, value in present.items() if name in NUMBER_NAMES]
@@ -276,7 +280,7 @@ def reject_reasons(record: SessionRecord) -> frozenset[RejectReason]:
         ),
         records_pb2.REJECT_REASON_TEXT_TOO_LONG: any(len(text.encode()) > TEXT_BYTES_MAX for text in texts),
         records_pb2.REJECT_REASON_BAD_PRICE: (
-            bool(record.customer_price) and not price_is_good(record.customer_price)
+            bool(record.customer_price) and not is_valid_price(record.customer_price)
         ),
         records_pb2.REJECT_REASON_UNKNOWN_ENUM_VALUE: (
             record.kind not in range(4) or record.event not in range(4)
@@ -289,17 +293,17 @@ def reject_reasons(record: SessionRecord) -> frozenset[RejectReason]:
 
 def _time_reasons(present: dict[str, Any]) -> set[RejectReason]:
     times = {name: value for name, value in present.items() if isinstance(value, Timestamp)}
-    good = {
+    valid = {
         name: micros(value)
         for name, value in times.items()
         if 0 <= value.seconds < SECONDS_MAX and 0 <= value.nanos <= 999_999_999
     }
     reasons = set()
-    if len(good) < len(times):
+    if len(valid) < len(times):
         reasons.add(records_pb2.REJECT_REASON_TIME_OUT_OF_RANGE)
 
     def is_before(first: str, second: str) -> bool:
-        return first in good and second in good and good[first] < good[second]
+        return first in valid and second in valid and valid[first] < valid[second]
 
     if is_before("answer_time", "setup_time"):
         reasons.add(records_pb2.REJECT_REASON_ANSWER_BEFORE_SETUP)

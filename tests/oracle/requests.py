@@ -1,4 +1,4 @@
-"""Random requests that fit a random world: right ones, and ones broken in known ways."""
+"""Random requests that suit a random world: valid ones, and ones with known damages."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,7 +12,7 @@ from pegcount.v1.records_pb2 import SESSION_KIND_CALL, SESSION_KIND_UNSPECIFIED,
 from . import active, calendar, records
 from .strategies import DAY_US, DIMENSIONS, NUDGES_US, US, Dice, World, zones
 
-# Days are where zones matter most.
+# DAY is three times as likely, because zones matter most for days.
 GRANULARITIES = (*range(1, 9), *[reports_pb2.GRANULARITY_DAY] * 3)
 BIN_COUNT_MAX = 400
 _NOMINAL_WIDTHS_US = {
@@ -29,7 +29,7 @@ _Request = TypeVar("_Request", bound=Message)
 
 
 def time_texts(instant_us: int, zone: str) -> st.SearchStrategy[str]:
-    """Texts of about this instant: exact if zoned, the local clock's reading, or the bare date."""
+    """Draws texts near an instant: exact ones with an offset, the local time, or the bare date."""
     instant_s, fraction_us = divmod(instant_us, US)
     own_s = calendar.offset_s(zone, instant_s)
     digits = f"{fraction_us:06d}"
@@ -64,7 +64,7 @@ def _zone_fields(draw: st.DrawFn, world: World) -> dict[str, str]:
 
 
 def _is_counted_call(record: SessionRecord) -> bool:
-    """Whether a record, by itself, is in the figures of folders and of quality."""
+    """Returns whether a single record counts in the folder and quality reports."""
     is_last_attempt = record.is_last_attempt or not record.HasField("is_last_attempt")
     is_call = record.kind in (SESSION_KIND_UNSPECIFIED, SESSION_KIND_CALL)
     return is_call and is_last_attempt and record.HasField("end_time")
@@ -77,7 +77,7 @@ def _is_any(record: SessionRecord) -> bool:
 def _pivot(
     dice: Dice, world: World, is_wanted: Callable[[SessionRecord], bool] = _is_any
 ) -> tuple[int, SessionRecord]:
-    """An instant to lay a range around, mostly the setup of a record, and that record."""
+    """Picks an instant to build a range around, mostly the setup of a record, and that record."""
     wanted = [message for message in world.messages if is_wanted(message)]
     record = dice.pick((dice.below(4) and wanted) or world.messages or [SessionRecord()])
     if not world.messages or dice.below(8) == 7:
@@ -88,7 +88,7 @@ def _pivot(
 
 @st.composite
 def _range_fields(draw: st.DrawFn, world: World, granularity: int, pivot_us: int) -> dict[str, Any]:
-    """`from_time`, `to_time` and `time_zone` of at most some 400 bins, now and then in reverse."""
+    """Draws `from_time`, `to_time` and `time_zone` for at most about 400 bins, sometimes reversed."""
     fields: dict[str, Any] = draw(_zone_fields(world))
     zone = fields.get("time_zone", "UTC")
     width_us = _NOMINAL_WIDTHS_US[granularity]
@@ -110,7 +110,7 @@ def _range_fields(draw: st.DrawFn, world: World, granularity: int, pivot_us: int
 
 
 def _some(pool: tuple[Any, ...], miss: Any) -> st.SearchStrategy[list[Any]]:
-    """A list of values that records have, often empty, now and then with one that none has."""
+    """Draws a list of values that records have, often empty, sometimes with a value that no record has."""
     values = [value for value in dict.fromkeys(pool) if value not in (None, "")]
     lists = st.lists(st.sampled_from([*values, miss]), max_size=3)
     return st.one_of(*[st.just([])] * 5, lists)
@@ -118,9 +118,10 @@ def _some(pool: tuple[Any, ...], miss: Any) -> st.SearchStrategy[list[Any]]:
 
 @st.composite
 def usage_requests(draw: st.DrawFn, world: World) -> reports_pb2.QueryAsrUsageRequest:
-    """AsrUsage: all granularities, kinds and filters; a moving average on some of the days."""
+    """Draws AsrUsage requests with every granularity, kind and filter, and a moving average for some DAY
+    bins."""
     granularity = draw(st.sampled_from(GRANULARITIES))
-    pivot_us, whose = _pivot(Dice(draw(st.binary(min_size=8, max_size=8))), world)
+    pivot_us, pivot_record = _pivot(Dice(draw(st.binary(min_size=8, max_size=8))), world)
     request = reports_pb2.QueryAsrUsageRequest(
         granularity=reports_pb2.Granularity.Name(granularity),
         app_ids=draw(_some(DIMENSIONS["app_id"], 99)),
@@ -128,7 +129,7 @@ def usage_requests(draw: st.DrawFn, world: World) -> reports_pb2.QueryAsrUsageRe
         tenant_ids=draw(_some(DIMENSIONS["tenant_id"], 99)),
         **draw(_range_fields(world, granularity, pivot_us)),
     )
-    own_kind = whose.kind or SESSION_KIND_CALL
+    own_kind = pivot_record.kind or SESSION_KIND_CALL
     request.kind = draw(st.sampled_from((own_kind, own_kind, own_kind, 0, 1, 2, 3)))  # type: ignore[assignment]
     if granularity == reports_pb2.GRANULARITY_DAY:
         sma_period = draw(st.sampled_from((None, 1, 2, 3, 7, 30, 366)))
@@ -146,7 +147,7 @@ _FILTER_NAMES = [field.name for field in reports_pb2.ActiveSessionFilters.DESCRI
 
 @st.composite
 def active_requests(draw: st.DrawFn, world: World) -> reports_pb2.QueryActiveSessionsRequest:
-    """ActiveSessions: any key and order, filters, limit, rollup, decks known and unknown."""
+    """Draws ActiveSessions requests with any key, order, filters, limit and rollup, and any code deck."""
     names = st.sampled_from(_NAMES_OFTEN) | st.sampled_from(active.FIELD_NAMES)
     return_fields = draw(st.lists(names, min_size=1, max_size=5, unique=True))
     order = draw(st.lists(st.sampled_from(return_fields), max_size=len(return_fields), unique=True))
@@ -171,11 +172,11 @@ _TEXT_FILTERS = frozenset(name for name in _FILTER_NAMES if "rates" in name)
 
 @st.composite
 def folder_requests(draw: st.DrawFn, world: World) -> reports_pb2.QueryFolderStatsRequest:
-    """FolderStats: known and unknown folders, dates in both syntaxes, now and then in reverse."""
+    """Draws FolderStats requests with known and unknown folders and both date formats, sometimes reversed."""
     fields = draw(_zone_fields(world))
     zone = fields.get("time_zone", "UTC")
     dice = Dice(draw(st.binary(min_size=16, max_size=16)))
-    pivot_us, whose = _pivot(dice, world, _is_counted_call)
+    pivot_us, pivot_record = _pivot(dice, world, _is_counted_call)
     middle = calendar.date_of(zone, pivot_us)
     first = middle - timedelta(days=dice.pick((0, 0, 1, 7, 40)))
     last = middle + timedelta(days=dice.pick((0, 0, 1, 7, 40, -1)))
@@ -184,9 +185,10 @@ def folder_requests(draw: st.DrawFn, world: World) -> reports_pb2.QueryFolderSta
         if style is not None:
             fields[name] = day.strftime(style)
     return reports_pb2.QueryFolderStatsRequest(
-        company=dice.pick((whose.company, whose.company) * 12 + ("none",)) or "c",
-        organization=dice.pick((whose.organization, whose.organization) * 12 + ("none",)) or "o",
-        folder=dice.pick(("", "", whose.folder, whose.folder) * 4 + ("F", "none")),
+        company=dice.pick((pivot_record.company, pivot_record.company) * 12 + ("none",)) or "c",
+        organization=dice.pick((pivot_record.organization, pivot_record.organization) * 12 + ("none",))
+        or "o",
+        folder=dice.pick(("", "", pivot_record.folder, pivot_record.folder) * 4 + ("F", "none")),
         **fields,
     )
 
@@ -220,38 +222,40 @@ _NETWORKS = (
 )
 
 
-def _quality_filter(name: str, whose: SessionRecord) -> st.SearchStrategy[Any]:
-    """Mostly one that this record meets or just does not."""
+def _quality_filter(name: str, pivot_record: SessionRecord) -> st.SearchStrategy[Any]:
+    """Draws a filter that this record often matches or narrowly misses."""
     if name == "duration":
-        own_us = records.micros(whose.end_time) - records.micros(whose.answer_time)
-        own_s = own_us // US if whose.HasField("answer_time") and whose.HasField("end_time") else 0
+        own_us = records.micros(pivot_record.end_time) - records.micros(pivot_record.answer_time)
+        own_s = (
+            own_us // US if pivot_record.HasField("answer_time") and pivot_record.HasField("end_time") else 0
+        )
         return _number_filters((own_s, own_s, own_s + 1, own_s - 1, 0, 1, -1, 2**63 - 1, -(2**63)))
     if name == "customer_price":
-        own = whose.customer_price if records.price_is_good(whose.customer_price) else "0"
+        own = pivot_record.customer_price if records.is_valid_price(pivot_record.customer_price) else "0"
         return _number_filters((*[own, own + "0" if "." in own else own + ".0"] * 4, *PRICES))
     if name == "auth_orig_ip":
         return st.sampled_from(_NETWORKS)
     if name in ("src_country_id", "dst_country_id"):
-        return st.sampled_from((getattr(whose, name) or 1, 1, 2, 99))
-    return _text_filters(getattr(whose, name))
+        return st.sampled_from((getattr(pivot_record, name) or 1, 1, 2, 99))
+    return _text_filters(getattr(pivot_record, name))
 
 
 @st.composite
 def quality_requests(draw: st.DrawFn, world: World) -> reports_pb2.QueryOriginationQualityRequest:
-    """OriginationQuality: all samplings, often without and at most with two filters."""
+    """Draws OriginationQuality requests with every sampling and at most two filters, often none."""
     sampling = draw(st.sampled_from(GRANULARITIES))
     dice = Dice(draw(st.binary(min_size=8, max_size=8)))
-    pivot_us, whose = _pivot(dice, world, _is_counted_call)
+    pivot_us, pivot_record = _pivot(dice, world, _is_counted_call)
     names = (
         draw(st.lists(st.sampled_from(QUALITY_FILTERS), max_size=2, unique=True))
         if draw(st.booleans())
         else []
     )
     return reports_pb2.QueryOriginationQualityRequest(
-        account_id=dice.pick((*[whose.account_id or "1"] * 12, "1", "none")),
+        account_id=dice.pick((*[pivot_record.account_id or "1"] * 12, "1", "none")),
         sampling=reports_pb2.Granularity.Name(sampling),
         **draw(_range_fields(world, sampling, pivot_us)),
-        **{name: draw(_quality_filter(name, whose)) for name in names},
+        **{name: draw(_quality_filter(name, pivot_record)) for name in names},
     )
 
 
@@ -259,7 +263,7 @@ Damage = Callable[[Any], None]
 
 
 def _set(**fields: Any) -> Damage:
-    """Sets fields; None clears one, a dict or list replaces one as a whole."""
+    """Returns a damage that sets fields: None clears a field, a dict or list replaces it as a whole."""
 
     def damage(request: Any) -> None:
         for name, value in fields.items():
@@ -337,7 +341,7 @@ QUALITY_DAMAGES = (
 def broken(
     draw: st.DrawFn, requests: st.SearchStrategy[_Request], damages: tuple[tuple[Damage, ...], ...]
 ) -> _Request:
-    """A request with one to three independent damages, such as `USAGE_DAMAGES`."""
+    """Draws a request with one to three independent damages, e.g. of `USAGE_DAMAGES`."""
     request = draw(requests)
     chosen = draw(st.lists(st.sampled_from(range(len(damages))), min_size=1, max_size=3, unique=True))
     for position in chosen:

@@ -1,4 +1,4 @@
-"""Short ways to write records by hand."""
+"""Short helpers to write records by hand."""
 
 from typing import Any
 
@@ -30,5 +30,5 @@ def record(
     )
 
 
-def held(*messages: SessionRecord, received_us: int = 0) -> list[records.Session]:
-    return records.hold(messages, received_us).sessions
+def merged_sessions(*messages: SessionRecord, received_us: int = 0) -> list[records.Session]:
+    return records.merge_messages(messages, received_us).sessions

@@ -1,4 +1,4 @@
-"""Random worlds: a zone, an instant that matters in it, records around that instant, and a now."""
+"""Random worlds: a zone, an instant of interest in it, records around that instant, and the current time."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ ZONES = (
     *("Pacific/Kwajalein", "Pacific/Enderbury", "Pacific/Norfolk", "Africa/Khartoum", "Asia/Ust-Nera"),
     *("America/Scoresbysund", "Atlantic/Azores", "Etc/GMT+12", "Etc/GMT-14", "Factory"),
 )
-# Between two changes of most zones: year ends, a leap day, plain days.
+# Instants far from clock changes of most zones: year ends, a leap day, plain days.
 PLAIN_INSTANTS = tuple(
     calendar.parse_time(text, "UTC")
     for text in (
@@ -37,7 +37,7 @@ PLAIN_INSTANTS = tuple(
         *("1972-01-07T00:44:30", "1999-12-31", "2038-01-19T03:14:07", "2100-02-28", "2150-07-01"),
     )
 )
-# Around these some records and requests are out of range.
+# Near these instants, some records and requests are out of range.
 END_INSTANTS = tuple(calendar.parse_time(text, "UTC") for text in ("1970-01-02", "2199-12-31"))
 NUDGES_US = (
     *(0, 0, 0, -1, 1, -1, 500_000, -999_999, US, -US, 60 * US, -60 * US, 300 * US - 1),
@@ -75,7 +75,7 @@ _OF_LEG: dict[str, tuple[Any, ...]] = {
     "rates_code_name": (None, "Germany", "Germany mobile", "a"),
     "rates_country": (None, "DE", "FR"),
 }
-# Few values each, so that groups collide; the first is what examples shrink to.
+# Few values per field, so that groups collide; examples shrink to the first.
 DIMENSIONS: dict[str, tuple[Any, ...]] = {
     "account_id": ("1", "1", None, "2", "1", "1", "3", ""),
     "company": ("c", "c", "c", "c", "d", None, "c", "c"),
@@ -109,7 +109,7 @@ DIMENSIONS: dict[str, tuple[Any, ...]] = {
     ),
     **{f"{leg}_{name}": pool for leg in ("orig", "term") for name, pool in _OF_LEG.items()},
 }
-# Enough for the choices of the longest kind of session.
+# Enough bytes for all choices of the longest session.
 _SESSION_BYTES = 90
 
 _Item = TypeVar("_Item")
@@ -117,7 +117,7 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class World:
-    """Messages in the order in which they are sent, and the instants at which things happen."""
+    """Messages in sending order, the instants of interest, and the current time."""
 
     zone: str
     ticks: tuple[int, ...] = field(repr=False)
@@ -127,13 +127,13 @@ class World:
 
 
 def zones() -> st.SearchStrategy[str]:
-    """Mostly the interesting ones, else any that tzdata has."""
+    """Draws mostly zones with unusual rules, sometimes any zone of tzdata."""
     return st.sampled_from(ZONES) | st.sampled_from(ZONES) | st.sampled_from(sorted(calendar.zone_names()))
 
 
 @cache
 def offset_changes(zone: str) -> tuple[int, ...]:
-    """The instants, from mid 1970 to 2040, at which the offset of the zone changes."""
+    """Returns the instants from mid 1970 to 2040 at which the offset of the zone changes."""
     first_day, last_day = 180, 25_568
     found = []
     for day in range(first_day, last_day, 6):
@@ -145,7 +145,7 @@ def offset_changes(zone: str) -> tuple[int, ...]:
 
 @cache
 def changes_at_midnight() -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """Zones with the instants at which their clocks skip or repeat a midnight: days begin oddly there."""
+    """Returns zones and the instants at which their clocks skip or repeat a midnight."""
     found = []
     for zone in ZONES:
         changes = tuple(change for change in offset_changes(zone) if _has_midnight(zone, change // US))
@@ -162,7 +162,7 @@ def _has_midnight(zone: str, change_s: int) -> bool:
 
 @cache
 def ticks_around(zone: str, centre_us: int) -> tuple[int, ...]:
-    """The instant and the starts of the hours, days, weeks and months around it."""
+    """Returns the instant and the starts of hours, days, weeks and months around it, nearest first."""
     found = {centre_us}
     today = calendar.date_of(zone, centre_us)
     found.update(calendar.day_start(zone, today + timedelta(days=days)) for days in range(-2, 4))
@@ -176,14 +176,14 @@ def ticks_around(zone: str, centre_us: int) -> tuple[int, ...]:
 
 
 def moments(ticks: tuple[int, ...]) -> st.SearchStrategy[int]:
-    """Instants on a tick, a microsecond beside one, or farther off."""
+    """Draws instants on a tick, a microsecond from one, or up to two days off."""
     return st.binary(min_size=8, max_size=8).map(lambda drawn: Dice(drawn).moment(ticks))
 
 
 class Dice:
-    """Turns drawn bytes into choices; a session in one draw is what keeps thousands of worlds cheap.
+    """Turns drawn bytes into choices. One draw per session makes thousands of worlds affordable.
 
-    Zeros, and the end of the bytes, choose the first of everything, so that examples shrink to it.
+    Zero bytes and exhausted bytes choose the first option, so that examples shrink to it.
     """
 
     def __init__(self, drawn: bytes) -> None:
@@ -199,27 +199,28 @@ class Dice:
         return pool[self.below(len(pool))]
 
     def moment(self, ticks: Sequence[int]) -> int:
-        """An instant on a tick, a microsecond beside one, or farther off; the first ticks are likelier."""
+        """Picks an instant on a tick, a microsecond from one, or up to two days off; earlier ticks are
+        likelier."""
         tick = ticks[self.below(1 + self.below(len(ticks)))]
         if self.below(4) == 3:
             return tick + self.below(4 * DAY_US) - 2 * DAY_US
         return tick + self.pick(NUDGES_US)
 
     def dimensions(self) -> dict[str, Any]:
-        """The dimensions of one record; absent ones are left out, some texts are present but empty."""
+        """Picks the dimensions of one record; absent ones are left out, some texts are present but empty."""
         found = {name: self.pick(pool) for name, pool in DIMENSIONS.items()}
         return {name: value for name, value in found.items() if value is not None}
 
 
 def stamp(instant_us: int | None, nanos: int = 0) -> Timestamp | None:
-    """The instant and some nanoseconds more."""
+    """Converts an instant plus some nanoseconds to a Timestamp."""
     if instant_us is None:
         return None
     return Timestamp(seconds=instant_us // US, nanos=instant_us % US * 1000 + nanos)
 
 
 def sessions(ticks: tuple[int, ...]) -> st.SearchStrategy[list[SessionRecord]]:
-    """The messages of one session: whole, active, as events, revised or sent twice."""
+    """Draws the messages of one session: whole, active, as events, revised or sent twice."""
     drawn = st.binary(min_size=_SESSION_BYTES, max_size=_SESSION_BYTES)
     return drawn.map(lambda drawn: _session_of(Dice(drawn), ticks))
 
@@ -256,7 +257,7 @@ def _twice(dice: Dice, fields: dict[str, Any], times: dict[str, Any]) -> list[Se
 
 
 def _events(dice: Dice, fields: dict[str, Any], times: dict[str, Any]) -> list[SessionRecord]:
-    """Some of START, UPDATE and END; they may disagree in their dimensions."""
+    """Picks some of START, UPDATE and END, whose dimensions may disagree."""
     few = dict(list(dice.dimensions().items())[::2])
     answered = {**fields, "answer_time": times["answer_time"]}
     events = [
@@ -269,7 +270,7 @@ def _events(dice: Dice, fields: dict[str, Any], times: dict[str, Any]) -> list[S
 
 
 def _revised(dice: Dice, fields: dict[str, Any], times: dict[str, Any]) -> list[SessionRecord]:
-    """A record and a correction of it, whose times may contradict it or make it another record."""
+    """Builds a record and a correction whose times may contradict it or make it a separate record."""
     first = SessionRecord(**fields, **times, **dice.dimensions())
     moved_us = records.micros(fields["setup_time"]) + dice.pick(NUDGES_US)
     again = {**fields, "setup_time": stamp(moved_us), "revision": dice.pick((-1, 1, 2))}
@@ -279,7 +280,7 @@ def _revised(dice: Dice, fields: dict[str, Any], times: dict[str, Any]) -> list[
 
 
 def _chained(dice: Dice, fields: dict[str, Any], times: dict[str, Any]) -> list[SessionRecord]:
-    """Versions set up on several days, of which neighbouring ones make one record however far it spans."""
+    """Builds versions set up on several days; versions of adjacent days form one record of any span."""
     dimensions = dice.dimensions()
     found = []
     for days in dice.pick(
@@ -311,7 +312,7 @@ _DAMAGES: tuple[Callable[[SessionRecord], object], ...] = (
 
 @st.composite
 def bad_records(draw: st.DrawFn, ticks: tuple[int, ...]) -> SessionRecord:
-    """A record that must be rejected."""
+    """Draws a record that must be rejected."""
     damaged = SessionRecord()
     damaged.CopyFrom(draw(sessions(ticks))[0])
     draw(st.sampled_from(_DAMAGES))(damaged)
@@ -319,7 +320,7 @@ def bad_records(draw: st.DrawFn, ticks: tuple[int, ...]) -> SessionRecord:
 
 
 def without_ties(messages: list[SessionRecord]) -> list[SessionRecord]:
-    """The messages with revisions raised until content decides between no two different versions."""
+    """Raises revisions until no two different versions of a record have the same rank."""
     taken: dict[tuple[Any, ...], bytes] = {}
     found = []
     for message in messages:
@@ -342,9 +343,9 @@ def _rank_key(version: SessionRecord) -> tuple[Any, ...]:
 def worlds(
     draw: st.DrawFn, session_count_max: int = 24, *, with_ties: bool = False, with_bad: bool = True
 ) -> World:
-    """Records around one instant of one zone.
+    """Draws records around one instant of one zone.
 
-    Without `with_ties` no two versions of a record are told apart by a hash of their content.
+    Without `with_ties`, the hash of the content never decides between two versions of a record.
     """
     zone = draw(zones())
     dice = Dice(draw(st.binary(min_size=16, max_size=16)))
@@ -354,7 +355,7 @@ def worlds(
         zone, changes = dice.pick(changes_at_midnight())
         centre_us = dice.pick(changes)
     ticks = ticks_around(zone, centre_us)
-    # A world shrinks to few sessions only if their number is drawn by itself.
+    # The session count is drawn separately, since Hypothesis then shrinks it.
     least = draw(st.integers(0, session_count_max))
     drawn = draw(st.lists(sessions(ticks), min_size=least, max_size=session_count_max))
     messages = [message for of_session in drawn for message in of_session]

@@ -1,4 +1,4 @@
-"""The oracle's calendar against clocks that a person worked out."""
+"""Checks the oracle's calendar against examples worked out by hand."""
 
 from datetime import date
 from itertools import pairwise
@@ -48,7 +48,7 @@ def widths_s(zone: str, granularity: int, from_time: str, to_time: str) -> list[
         ("Africa/Monrovia", "1973-06-01T00:00:00", "1973-06-01T00:00:00Z"),
     ],
 )
-def test_time_text_in_and_out(zone: str, text: str, expected: str) -> None:
+def test_times_are_parsed_and_formatted(zone: str, text: str, expected: str) -> None:
     assert calendar.format_time(zone, calendar.parse_time(text, zone)) == expected
 
 
@@ -61,7 +61,7 @@ def test_time_text_in_and_out(zone: str, text: str, expected: str) -> None:
         *("2026-03-01T10:00:00+24:00", " 2026-03-01", "2026-03-01\n", "2026-03-01Z", "٢٠٢٦-03-01"),
     ],
 )
-def test_time_text_that_is_refused(text: str) -> None:
+def test_malformed_times_are_refused(text: str) -> None:
     with pytest.raises(calendar.Refused, match=r"^MALFORMED_TIME$"):
         calendar.parse_time(text, "UTC")
 
@@ -84,7 +84,7 @@ def test_instants_beyond_the_days_around_1970_to_2199_are_refused(text: str, zon
         calendar.parse_time(text, zone)
 
 
-def test_first_and_last_instant_that_a_request_may_name() -> None:
+def test_first_and_last_instant_of_requests() -> None:
     assert calendar.parse_time("1969-12-31", "UTC") == -calendar.DAY_S * US
     assert calendar.parse_time("1969-12-30T23:00:00", "America/New_York") > -calendar.DAY_S * US
     assert calendar.parse_time("2200-01-02", "UTC") == 84_007 * calendar.DAY_S * US
@@ -109,7 +109,7 @@ def test_bins_of_days_of_23_and_25_hours(granularity: int, day: str, count: int)
     assert len(widths_s("Europe/Berlin", granularity, day, following)) == count
 
 
-def test_hour_that_occurs_twice_is_told_apart_by_offset() -> None:
+def test_offsets_distinguish_the_repeated_hour() -> None:
     texts = edge_texts("Europe/Berlin", HOUR, "2026-10-25T02:00:00+02:00", "2026-10-25T03:00:00")
     assert texts[:2] == ["2026-10-25T02:00:00+02:00", "2026-10-25T02:00:00+01:00"]
 
@@ -142,7 +142,7 @@ def test_day_that_begins_at_one_in_the_morning() -> None:
     ]
 
 
-def test_date_that_does_not_exist_has_no_bin() -> None:
+def test_missing_date_has_no_bin() -> None:
     assert [text[:10] for text in edge_texts("Pacific/Apia", DAY, "2011-12-28", "2012-01-01")] == [
         *("2011-12-28", "2011-12-29", "2011-12-31", "2012-01-01")
     ]
@@ -154,7 +154,7 @@ def test_date_that_does_not_exist_has_no_bin() -> None:
     ]
 
 
-def test_day_includes_the_minutes_that_repeat_the_day_before() -> None:
+def test_day_includes_the_minutes_that_repeat_the_previous_day() -> None:
     zone = "America/St_Johns"
     assert widths_s(zone, DAY, "2010-11-07", "2010-11-08") == [25 * 3600]
     repeated = calendar.parse_time("2010-11-06T23:30:00-03:30", zone)

@@ -1,4 +1,4 @@
-"""The oracle's set of records against sets that a person worked out."""
+"""Checks the oracle's merging of records against examples worked out by hand."""
 
 from itertools import permutations
 from typing import Any
@@ -13,16 +13,16 @@ from .samples import US, record, stamp
 DAY_US = 86_400 * US
 
 
-def only(*messages: SessionRecord) -> records.Session:
-    """The one record that these messages are, in whatever order they arrive."""
-    (first,) = records.hold(messages).sessions
+def merge_to_one(*messages: SessionRecord) -> records.Session:
+    """Returns the one record that these messages form, after asserting that their order does not matter."""
+    (first,) = records.merge_messages(messages).sessions
     for order in permutations(messages):
-        assert records.hold(order).sessions == [first]
+        assert records.merge_messages(order).sessions == [first]
     return first
 
 
 def test_events_of_one_session_in_any_order() -> None:
-    session = only(
+    session = merge_to_one(
         record("a", 10, event="SESSION_EVENT_START", folder="f", company="c"),
         record("a", 10, answer=20, event="SESSION_EVENT_UPDATE", folder=""),
         record("a", 10, end=3020, event="SESSION_EVENT_END", company="d"),
@@ -31,33 +31,38 @@ def test_events_of_one_session_in_any_order() -> None:
     assert session.texts == {"folder": "f", "company": "d"}
 
 
-def test_greater_revision_wins_over_an_end() -> None:
-    session = only(
+def test_higher_revision_wins_over_an_end() -> None:
+    session = merge_to_one(
         record("a", 10, end=30, event="SESSION_EVENT_END", folder="f"),
         record("a", 11, event="SESSION_EVENT_START", folder="g", revision=1),
     )
     assert (session.setup_us, session.end_us, session.texts["folder"]) == (11, 30, "g")
 
 
-def test_ties_are_broken_as_the_caller_says() -> None:
+def test_ties_are_broken_by_the_given_order() -> None:
     versions = [record("a", 10, folder="f"), record("a", 10, folder="g")]
     for best in ("f", "g"):
 
         def tie_break(version: SessionRecord, best: str = best) -> bool:
             return version.folder == best
 
-        (session,) = records.hold(versions, 0, tie_break).sessions
+        (session,) = records.merge_messages(versions, 0, tie_break).sessions
         assert session.texts["folder"] == best
 
 
-def test_versions_of_neighbouring_days_are_one_record_and_chain() -> None:
+def test_versions_of_adjacent_days_chain_into_one_record() -> None:
     days = [record("a", day * DAY_US + DAY_US - 1, revision=day) for day in (1, 2, 3, 5, 6)]
-    found = records.hold([days[0], days[4], days[2], days[3], days[1]])
+    found = records.merge_messages([days[0], days[4], days[2], days[3], days[1]])
     assert sorted(session.setup_us // DAY_US for session in found.sessions) == [3, 6]
-    # The fourth gives no field but lets its record reach another day; the last joins two records.
+    # The fourth version supplies no field but extends its record by a day; the fifth joins two records.
     assert found.outcomes == ["accepted", "accepted", "accepted", "replaced", "replaced"]
     assert (
-        len(records.hold([days[0], record("a", days[0].setup_time.seconds * US, source="s")]).sessions) == 2
+        len(
+            records.merge_messages(
+                [days[0], record("a", days[0].setup_time.seconds * US, source="s")]
+            ).sessions
+        )
+        == 2
     )
 
 
@@ -71,16 +76,16 @@ def test_versions_of_neighbouring_days_are_one_record_and_chain() -> None:
         ({"answer": 40, "end": 50}, {"setup": 45, "end": 46}, (45, None, 46)),
     ],
 )
-def test_contradiction_drops_the_time_of_the_lower_version(
+def test_contradicting_times_of_the_lower_version_are_dropped(
     low: dict[str, Any], high: dict[str, Any], expected: tuple[int | None, ...]
 ) -> None:
     setup = high.pop("setup", 10)
-    session = only(record("a", 10, **low), record("a", setup, revision=1, **high))
+    session = merge_to_one(record("a", 10, **low), record("a", setup, revision=1, **high))
     assert (session.setup_us, session.answer_us, session.end_us) == expected
 
 
 def test_defaults_of_a_bare_record() -> None:
-    session = only(SessionRecord(session_id="a", setup_time={"seconds": 1, "nanos": 1999}))
+    session = merge_to_one(SessionRecord(session_id="a", setup_time={"seconds": 1, "nanos": 1999}))
     assert session.kind == records_pb2.SESSION_KIND_CALL
     assert session.setup_us == US + 1
     assert session.is_last_attempt
@@ -111,20 +116,20 @@ def test_defaults_of_a_bare_record() -> None:
         (record("a", 0, tenant_id=-(2**63)), {"NUMBER_OUT_OF_RANGE"}),
     ],
 )
-def test_reasons_to_reject(message: SessionRecord, reasons: set[str]) -> None:
+def test_reject_reasons(message: SessionRecord, reasons: set[str]) -> None:
     names = {records_pb2.RejectReason.Name(reason) for reason in records.reject_reasons(message)}
     assert names == {f"REJECT_REASON_{reason}" for reason in reasons}
-    assert records.hold([message]).outcomes == ["rejected" if reasons else "accepted"]
+    assert records.merge_messages([message]).outcomes == ["rejected" if reasons else "accepted"]
 
 
-def test_time_of_receipt_is_that_of_the_last_version_with_an_effect() -> None:
+def test_received_time_is_that_of_the_last_effective_version() -> None:
     messages = [record("a", 0), record("a", 0, answer=5, revision=1), record("a", 0)]
-    held = records.hold(messages, [100, 200, 300])
-    assert held.outcomes == ["accepted", "replaced", "duplicate"]
-    assert held.sessions[0].received_us == 200
+    merged = records.merge_messages(messages, [100, 200, 300])
+    assert merged.outcomes == ["accepted", "replaced", "duplicate"]
+    assert merged.sessions[0].received_us == 200
 
 
-def test_first_difference_is_named() -> None:
+def test_differences_are_named() -> None:
     one = SessionRecord(session_id="a", setup_time=stamp(1))
     other = SessionRecord(session_id="a", setup_time=stamp(2), folder="f")
     with pytest.raises(AssertionError, match=r"^setup_time\.nanos: actual 1000, expected 2000"):

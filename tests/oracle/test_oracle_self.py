@@ -1,4 +1,4 @@
-"""The oracle against figures that a person worked out, so that it is not trusted blindly."""
+"""Checks the oracle's reports against figures worked out by hand."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -12,7 +12,7 @@ from pegcount.v1.records_pb2 import SessionRecord
 
 from . import active, compare, folder, quality, records, usage
 from .expected import ExpectedError, Violation
-from .samples import US, at, held, record
+from .samples import US, at, merged_sessions, record
 
 MINUTE, HOUR, DAY = (
     reports_pb2.GRANULARITY_MINUTE,
@@ -37,7 +37,9 @@ def usage_of(sessions: list[records.Session], now: str, **fields: Any) -> report
 def test_adjacent_windows_add_up() -> None:
     cut = at("2026-03-01T12:00:00Z")
     setups = [cut - 1 - n for n in range(180)] + [cut] * 3 + [cut + 1 + n for n in range(141)]
-    sessions = held(*(record(str(n), setup, kind="SESSION_KIND_ASR") for n, setup in enumerate(setups)))
+    sessions = merged_sessions(
+        *(record(str(n), setup, kind="SESSION_KIND_ASR") for n, setup in enumerate(setups))
+    )
     times = ("2026-03-01T11:00:00Z", "2026-03-01T12:00:00Z", "2026-03-01T13:00:00Z")
     counts = [
         usage_of(sessions, "2026-03-02", from_time=start, to_time=end, granularity=HOUR).totals.session_count
@@ -46,9 +48,9 @@ def test_adjacent_windows_add_up() -> None:
     assert counts == [180, 144]
 
 
-def test_moving_average_reads_the_days_before_the_range() -> None:
+def test_moving_average_reads_warmup_days() -> None:
     days = {"2026-03-01": 10, "2026-03-02": 20, "2026-03-03": 30, "2026-03-04": 40}
-    sessions = held(*(message for day, count in days.items() for message in asr_on(day, count)))
+    sessions = merged_sessions(*(message for day, count in days.items() for message in asr_on(day, count)))
     answer = usage_of(
         sessions,
         "2026-03-04T12:00:00Z",
@@ -66,9 +68,9 @@ def test_moving_average_reads_the_days_before_the_range() -> None:
     assert not answer.notices
 
 
-def test_moving_average_that_reaches_behind_the_oldest_day_says_so() -> None:
+def test_moving_average_before_the_oldest_day_gets_a_notice() -> None:
     answer = usage_of(
-        held(*asr_on("2026-03-02", 1)),
+        merged_sessions(*asr_on("2026-03-02", 1)),
         "2026-03-05",
         from_time="2026-03-02",
         to_time="2026-03-03",
@@ -79,7 +81,7 @@ def test_moving_average_that_reaches_behind_the_oldest_day_says_so() -> None:
     assert answer.bins[0].sma == 0.5
 
 
-def test_range_from_now_on_has_no_bins() -> None:
+def test_range_that_begins_now_has_no_bins() -> None:
     answer = usage_of([], "2026-03-05", from_time="2026-03-05", granularity=DAY)
     assert [notice.code for notice in answer.notices] == [reports_pb2.NOTICE_CODE_FROM_IN_FUTURE]
     assert not answer.bins
@@ -87,7 +89,7 @@ def test_range_from_now_on_has_no_bins() -> None:
     assert answer.range.to_time == "2026-03-05T00:00:00Z"
 
 
-def test_every_violation_of_a_usage_request_is_listed() -> None:
+def test_every_violation_of_a_usage_request_is_reported() -> None:
     request = reports_pb2.QueryAsrUsageRequest(
         from_time="2026-03-02", to_time="2026-03-02", granularity=HOUR, sma_period=0, time_zone="UTC"
     )
@@ -115,7 +117,7 @@ def active_of(
 
 def test_rollup_of_client_and_equipment() -> None:
     quantities = {("A", "e1"): 3, ("A", "e2"): 2, ("B", "e1"): 4}
-    sessions = held(
+    sessions = merged_sessions(
         *(
             record(f"{client}{equipment}{n}", n, orig_clients_name=client, equipment_name=equipment)
             for (client, equipment), quantity in quantities.items()
@@ -142,23 +144,26 @@ def test_rollup_of_client_and_equipment() -> None:
 
 
 def test_absent_values_come_last_in_both_directions() -> None:
-    sessions = held(record("a", 0, equipment_id=1), record("b", 0), record("c", 0, equipment_id=2))
+    sessions = merged_sessions(record("a", 0, equipment_id=1), record("b", 0), record("c", 0, equipment_id=2))
     for order, expected in (("equipment_id", "acb"), ("-equipment_id", "cab")):
         answer = active_of(sessions, 10, return_fields=["session_id", "equipment_id"], order=[order])
         assert "".join(row.session_id for row in answer.rows) == expected
 
 
-def test_aggregates_alone_give_one_row_also_when_nothing_is_active() -> None:
+def test_aggregates_alone_return_one_row_even_without_active_sessions() -> None:
     for sessions, row in (
         ([], active.Row(quantity=0, duration=0)),
-        (held(record("a", 0, 600_000), record("b", 0, 500_000)), active.Row(quantity=2, duration=2)),
+        (
+            merged_sessions(record("a", 0, 600_000), record("b", 0, 500_000)),
+            active.Row(quantity=2, duration=2),
+        ),
     ):
         answer = active_of(sessions, 1_900_000, return_fields=["duration", "quantity"])
         assert list(answer.rows) == [row]
 
 
-def test_deck_makes_code_name_and_country_agree() -> None:
-    sessions = held(
+def test_deck_supplies_matching_code_name_and_country() -> None:
+    sessions = merged_sessions(
         record("a", 0, orig_dst_party_id="+491512345", orig_rates_code="49", orig_rates_country="DE"),
         record("b", 0, orig_dst_party_id="33", orig_rates_code="33"),
     )
@@ -175,7 +180,7 @@ def test_deck_makes_code_name_and_country_agree() -> None:
 
 
 def test_session_is_abandoned_when_it_is_exactly_ttl_old() -> None:
-    sessions = held(record("a", 0), received_us=5)
+    sessions = merged_sessions(record("a", 0), received_us=5)
     ttl_us = Config().active_ttl_seconds * US
     fields: dict[str, Any] = {"return_fields": ["quantity"]}
     assert active_of(sessions, ttl_us + 4, **fields).rows[0].quantity == 1
@@ -187,7 +192,7 @@ FOLDER: dict[str, Any] = {"company": "c", "organization": "o"}
 
 def test_folder_rows_by_local_day_and_folder_with_agents() -> None:
     night = at("2026-03-01T23:30:00Z")  # 00:30 on 2 March in Berlin
-    sessions = held(
+    sessions = merged_sessions(
         record("a", night, night, night + 1_999_999, folder="f", agent_id="x", **FOLDER),
         record("b", night, None, night + US, folder="f", **FOLDER),
         record("c", night - 3600 * US, night, night + 500, agent_id="x", **FOLDER),
@@ -236,8 +241,8 @@ def test_folder_rows_by_local_day_and_folder_with_agents() -> None:
     )
 
 
-def test_folder_that_nothing_carries_is_told_before_a_reversed_range() -> None:
-    sessions = held(record("a", 0, folder="f", company="c", organization="o"))
+def test_unknown_folder_precedes_a_reversed_range() -> None:
+    sessions = merged_sessions(record("a", 0, folder="f", company="c", organization="o"))
     reversed_dates: dict[str, Any] = {"from_date": "2026-03-02", "to_date": "2026-03-01", **FOLDER}
     cases = {"g": "FOLDER_NOT_FOUND", "f": None}
     for name, reason in cases.items():
@@ -274,7 +279,7 @@ def test_published_example_of_origination_quality() -> None:
             end_us = setup + 290_400_000
             messages.append(record(f"{minute}/{number}", setup, answer_us, end_us, account_id="1"))
     answer = quality_of(
-        held(*messages),
+        merged_sessions(*messages),
         "2026-03-02",
         from_time="2026-03-01T12:00:00",
         to_time="2026-03-01T12:03:00",
@@ -292,13 +297,13 @@ def test_published_example_of_origination_quality() -> None:
     assert answer.rows == 3
 
 
-def test_clipped_bins_count_only_what_they_cover() -> None:
+def test_clipped_bins_count_only_their_covered_part() -> None:
     start = at("2026-03-01T12:00:00Z")
     messages = [record(str(n), start + 30 * US, end=start + 31 * US, account_id="1") for n in range(3)]
     messages.append(record("whole", start + 60 * US, end=start + 61 * US, account_id="1"))
     messages.append(record("before", start + 30 * US - 1, end=start + 31 * US, account_id="1"))
     answer = quality_of(
-        held(*messages),
+        merged_sessions(*messages),
         "2026-03-01T12:02:15",
         from_time="2026-03-01T12:00:30",
         to_time="2026-03-01T13:00:00",
@@ -329,7 +334,7 @@ def test_clipped_bins_count_only_what_they_cover() -> None:
     ],
 )
 def test_quality_filters(fields: dict[str, Any], expected: str) -> None:
-    sessions = held(
+    sessions = merged_sessions(
         record(
             *("a", 0, 0, 2_999_999),
             account_id="1",
@@ -347,7 +352,7 @@ def test_quality_filters(fields: dict[str, Any], expected: str) -> None:
     assert letters == expected
 
 
-def test_every_violation_of_a_quality_request_is_listed() -> None:
+def test_every_violation_of_a_quality_request_is_reported() -> None:
     request = reports_pb2.QueryOriginationQualityRequest(
         from_time="2026-02-30",
         to_time="2026-03-01T00:00:00",

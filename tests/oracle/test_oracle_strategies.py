@@ -1,4 +1,4 @@
-"""Random worlds and requests are of use: the oracle answers them, and often with figures."""
+"""Checks that random worlds and requests are useful: the oracle answers them, often with nonzero figures."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -36,14 +36,14 @@ _REPORTS: dict[str, tuple[Any, Any, Any]] = {
 
 def answer_of(report: str, request: Any, world: World) -> Any:
     answer = _REPORTS[report][1]
-    sessions = records.hold(world.messages, world.now_us).sessions
+    sessions = records.merge_messages(world.messages, world.now_us).sessions
     if report == "active":
         return answer(request, sessions, world.now_us, decks=world.decks)
     return answer(request, sessions, world.now_us)
 
 
 @pytest.mark.parametrize("report", _REPORTS)
-def test_answers_are_the_same_whatever_the_order_of_arrival(report: str) -> None:
+def test_answers_do_not_depend_on_the_order_of_arrival(report: str) -> None:
     seen: Counter[str] = Counter()
 
     @given(data=st.data(), world=worlds())
@@ -83,16 +83,16 @@ def test_broken_requests_are_refused(report: str) -> None:
 @given(record=bad_records((1_800_000_000_000_000,)))
 @_SETTINGS
 def test_bad_records_are_rejected(record: SessionRecord) -> None:
-    assert records.hold([record]).outcomes == ["rejected"]
+    assert records.merge_messages([record]).outcomes == ["rejected"]
 
 
 @given(world=worlds(with_ties=True, with_bad=False))
 @_SETTINGS
 def test_without_ties_content_decides_nothing(world: World) -> None:
     messages = without_ties(world.messages)
-    forwards = records.hold(messages)
+    forwards = records.merge_messages(messages)
     assert "rejected" not in forwards.outcomes
-    backwards = records.hold(
+    backwards = records.merge_messages(
         messages, tie_break=lambda version: bytes(255 - byte for byte in records.encoded(version))
     )
     assert forwards == backwards

@@ -21,7 +21,7 @@ def answer(
     now_us: int,
     config: Config = window.LIMITS,
 ) -> reports_pb2.QueryAsrUsageResponse | ExpectedError:
-    """What the service answers, but for `range.generated_at` and the texts of notices."""
+    """Returns the expected answer without `range.generated_at` and the texts of notices."""
     violations = Violations()
     asked = window.read_window(request, now_us, violations)
     _check(request, violations, config.filter_value_count_max)
@@ -70,7 +70,7 @@ def _counted(
     all_edges = calendar.day_edges_before(zone, edges[0], warm_up_count) + edges
     counts = [0] * (len(all_edges) - 1)
     for session in sessions:
-        if all_edges[0] <= session.setup_us < all_edges[-1] and _is_asked_for(request, session):
+        if all_edges[0] <= session.setup_us < all_edges[-1] and _is_selected(request, session):
             counts[bisect_right(all_edges, session.setup_us) - 1] += 1
     response = reports_pb2.QueryAsrUsageResponse(
         range=window.resolved(zone, edges[0], edges[-1], request.granularity),
@@ -89,7 +89,7 @@ def _counted(
     return response
 
 
-def _is_asked_for(request: reports_pb2.QueryAsrUsageRequest, session: Session) -> bool:
+def _is_selected(request: reports_pb2.QueryAsrUsageRequest, session: Session) -> bool:
     numbers = session.numbers
     return (
         session.kind == (request.kind or records_pb2.SESSION_KIND_ASR)

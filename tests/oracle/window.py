@@ -1,4 +1,4 @@
-"""The time range of AsrUsage and OriginationQuality, and what both echo of it."""
+"""The time range of AsrUsage and OriginationQuality requests, and the parts of the answer that echo it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ DAY_US = calendar.DAY_S * calendar.MICROSECONDS
 
 @dataclass(frozen=True)
 class Window:
-    """A range as asked for; `to_us` is now if it was absent, or `from_us` if that is in the future."""
+    """The requested range. An absent end is replaced by now, or by `from_us` if that is in the future."""
 
     zone: str
     from_us: int
@@ -29,7 +29,7 @@ def read_window(
     now_us: int,
     violations: Violations,
 ) -> Window | None:
-    """The range of a request; None if something about it is wrong."""
+    """Parses the range of a request; returns None after adding a violation if it is invalid."""
     zone = violations.zone(request.time_zone if request.HasField("time_zone") else None)
     from_us = to_us = None
     if request.from_time:
@@ -50,7 +50,7 @@ def read_window(
 
 
 def resolved(zone: str, from_us: int, to_us: int, granularity: int | None) -> reports_pb2.ResolvedRange:
-    """The echo of a range, without `generated_at`."""
+    """Returns the echoed range without `generated_at`."""
     return reports_pb2.ResolvedRange(
         from_time=calendar.format_time(zone, from_us),
         to_time=calendar.format_time(zone, to_us),
@@ -60,12 +60,12 @@ def resolved(zone: str, from_us: int, to_us: int, granularity: int | None) -> re
 
 
 def in_future() -> list[reports_pb2.Notice]:
-    """The notice of a range that begins now or later."""
+    """Returns the notice for a range that begins now or later."""
     return [reports_pb2.Notice(code=reports_pb2.NOTICE_CODE_FROM_IN_FUTURE)]
 
 
 def before_retention(sessions: Sequence[Session], start_us: int) -> list[reports_pb2.Notice]:
-    """The notice, if any, of a range that begins before the UTC day of the oldest record."""
+    """Returns the notice for a range that begins before the UTC day of the oldest record, if it does."""
     if not sessions:
         return []
     oldest_us = min(session.setup_us for session in sessions)

@@ -1,1 +1,1 @@
-"""Properties of the whole service, over gRPC, on random worlds."""
+"""Property tests of the whole service over gRPC, on random worlds."""

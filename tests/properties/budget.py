@@ -1,10 +1,10 @@
-"""How many examples a run draws, and from which seed.
+"""Number of examples and the seed of a run.
 
-`PEGCOUNT_EXAMPLES` is the number of requests, over the four reports together, that are compared with
-the oracle; the other properties grow with it. `PEGCOUNT_SEED` decides all that is drawn: two runs of one
-seed draw the same. Where it is not set, the usual run has seed 1 and a longer one another each time,
-which is printed. Requests come in chunks that need nothing of each other, so that a run can be cut short:
-`PEGCOUNT_CHUNK_FIRST` skips the chunks that an earlier run of the seed has done.
+`PEGCOUNT_EXAMPLES` is the total number of requests, over all four reports, that are compared with the
+oracle; the other properties scale with it. `PEGCOUNT_SEED` determines everything that is drawn: two runs
+with one seed draw the same. Its default is 1 for a run of default size; a longer run draws a new seed and
+prints it. Requests come in independent chunks, so that an interrupted run can be continued:
+`PEGCOUNT_CHUNK_FIRST` skips the chunks that an earlier run with the same seed has completed.
 """
 
 import os
@@ -19,17 +19,17 @@ from hypothesis import HealthCheck, Phase, settings
 DEFAULT_COUNT = 2_000
 COUNT = int(os.environ.get("PEGCOUNT_EXAMPLES", DEFAULT_COUNT))
 _FRESH_SEED = 1 if COUNT == DEFAULT_COUNT else secrets.randbelow(10**9)
-# Workers of pytest-xdist inherit the environment, and so draw from the seed of the process that starts them.
+# pytest-xdist workers inherit the environment, hence the seed of the parent process.
 SEED = int(os.environ.setdefault("PEGCOUNT_SEED", str(_FRESH_SEED)))
 CHUNK_FIRST = int(os.environ.get("PEGCOUNT_CHUNK_FIRST", "0"))
 CHUNK_REQUEST_COUNT = 400
-"""Requests of one test case: small enough to be repeated alone, large enough to start cheaply."""
+"""Requests per test case: few enough to repeat quickly, enough to amortize the start."""
 CHUNKS = range(CHUNK_FIRST, CHUNK_FIRST + -(-COUNT // CHUNK_REQUEST_COUNT))
 
 
 @dataclass
 class Tally:
-    """What a test has asked so far."""
+    """Counts of the requests of a test so far."""
 
     requests: int = 0
     refused: int = 0
@@ -37,7 +37,7 @@ class Tally:
 
 
 def drawn(example_count: int, name: str = "", chunk: int = 0) -> Callable[[Any], Any]:
-    """Decorates a property: this many examples, all of them following from the seed, name and chunk."""
+    """Decorates a property to run this many examples, all determined by seed, name and chunk."""
 
     def decorate(function: Any) -> Any:
         seeded = hypothesis.seed(f"{SEED} {name or function.__name__} {chunk}")(function)
@@ -53,6 +53,6 @@ def drawn(example_count: int, name: str = "", chunk: int = 0) -> Callable[[Any],
     return decorate
 
 
-def grown(example_count: int) -> int:
-    """The examples of a property that does not count as requests: at most ten times as many in a long run."""
+def scaled(example_count: int) -> int:
+    """Scales the example count of other properties with the run, by at most ten."""
     return max(1, example_count * min(COUNT, 10 * DEFAULT_COUNT) // DEFAULT_COUNT)

@@ -1,4 +1,4 @@
-"""Says from which seed a run follows, and at its end what was asked."""
+"""Prints the seed of a run and, at its end, the request counts."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Random ways in which the messages of a world reach a store."""
+"""Random deliveries of a world's messages to a store."""
 
 import random
 from collections.abc import Sequence
@@ -25,25 +25,26 @@ _UPKEEP: tuple[tuple[Upkeep, ...], ...] = (
 
 
 def deliveries(messages: Sequence[SessionRecord], now_us: int) -> st.SearchStrategy[Delivery]:
-    """The messages in this order, in batches of any size, some received a day or more before now."""
+    """Draws deliveries of the messages in this order, in batches of one size; some are received days before
+    now."""
     return st.binary(min_size=24, max_size=24).map(lambda drawn: _delivery(Dice(drawn), messages, now_us))
 
 
 def rearranged(messages: Sequence[SessionRecord], now_us: int) -> st.SearchStrategy[Delivery]:
-    """The messages in any order, some of them more than once, all received now."""
+    """Draws deliveries in any order, some messages repeated, all received now."""
     return st.binary(min_size=24, max_size=24).map(lambda drawn: _rearranged(Dice(drawn), messages, now_us))
 
 
-def held(delivery: Delivery) -> records.Held:
-    """What the oracle holds after a delivery; sealing and reopening mean nothing to it."""
+def merge_delivery(delivery: Delivery) -> records.MergedRecords:
+    """Returns the oracle's records after a delivery; flushes and reopening do not affect it."""
     batches = [step for step in delivery if isinstance(step, Write)]
     messages = [message for batch in batches for message in batch.messages]
-    return records.hold(messages, [batch.received_us for batch in batches for _ in batch.messages])
+    return records.merge_messages(messages, [batch.received_us for batch in batches for _ in batch.messages])
 
 
 def _delivery(dice: Dice, messages: Sequence[SessionRecord], now_us: int) -> Delivery:
     batches = _batches(dice, messages)
-    # The clock that stamps what is received does not go back.
+    # The receiving clock never goes back.
     ages_us = sorted((dice.pick(_AGES_US) for _ in batches), reverse=True)
     return _with_upkeep(
         dice, [Write(batch, now_us - age_us) for batch, age_us in zip(batches, ages_us, strict=True)]

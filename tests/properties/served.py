@@ -1,7 +1,7 @@
-"""One running service per configuration, whose store is emptied for each example.
+"""One running service per configuration; each example empties its store.
 
-Starting a server and flushing files cost far more than a report; so the servers live as long as the
-process, and the data directories lie in memory where the machine has such a place.
+Starting a server and flushing files cost far more than a report. So the servers live as long as the
+process, and the data directories are in memory (/dev/shm) where available.
 """
 
 import atexit
@@ -30,7 +30,7 @@ _IN_MEMORY = Path("/dev/shm")
 
 @dataclass(frozen=True)
 class Write:
-    """One batch, and the microsecond at which it is received."""
+    """One batch and the time (microseconds) at which the service receives it."""
 
     messages: list[records_pb2.SessionRecord]
     received_us: int
@@ -41,7 +41,7 @@ class Write:
 
 
 class Upkeep(Enum):
-    """What may happen to a store between two batches."""
+    """A maintenance action between two batches."""
 
     SEAL = "seal"
     MAINTAIN = "maintain"
@@ -60,14 +60,14 @@ class Refusal:
     violations: frozenset[tuple[str, str]]
 
 
-class Served:
-    """A server on a free port, the store behind it, and the clock of both."""
+class SharedService:
+    """A server on a free port, its store, and the clock of both."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.now_us = 0
-        place = _IN_MEMORY if _IN_MEMORY.is_dir() else None
-        self._base = Path(tempfile.mkdtemp(prefix="pegcount-", dir=place))
+        parent = _IN_MEMORY if _IN_MEMORY.is_dir() else None
+        self._base = Path(tempfile.mkdtemp(prefix="pegcount-", dir=parent))
         self._count = 0
         self._store = self._open()
         self._running = build_server(config, cast(Store, self), "127.0.0.1:0", lambda: self.now_us)
@@ -82,7 +82,7 @@ class Served:
         atexit.register(self.close)
 
     def __getattr__(self, name: str) -> Any:
-        """Stands in for the store of the example: the server sees one that never changes."""
+        """Forwards to the store of the current example, so that the server sees one permanent store."""
         return getattr(self._store, name)
 
     def load(
@@ -91,7 +91,7 @@ class Served:
         now_us: int,
         decks: Iterable[tuple[int, Sequence[admin_pb2.CodeDeckEntry]]] = (),
     ) -> list[WriteOutcome]:
-        """Empties the store, delivers, and sets the clock; gives the outcome of each batch."""
+        """Empties the store, delivers the batches, sets the clock, and returns the outcome of each batch."""
         self._store.close()
         shutil.rmtree(self._base / str(self._count))
         self._count += 1
@@ -109,7 +109,7 @@ class Served:
         return outcomes
 
     def ask(self, request: Message) -> Any:
-        """The answer to a request of any report, or its `Refusal`."""
+        """Returns the answer to a request of any report, or its `Refusal`."""
         try:
             return self._calls[type(request)](request)
         except grpc.RpcError as error:
@@ -132,7 +132,7 @@ class Served:
         self.now_us = batch.received_us
         return self._store.write(records_pb2.WriteRecordsRequest(records=batch.messages).SerializeToString())
 
-    def _keep_up(self, step: Upkeep) -> None:
+    def _maintain(self, step: Upkeep) -> None:
         if step is Upkeep.SEAL:
             self._store.flush()
         elif step is Upkeep.MAINTAIN:
@@ -143,9 +143,9 @@ class Served:
 
 
 @cache
-def served(config: Config) -> Served:
-    """The service of this process with this configuration."""
-    return Served(config)
+def shared_service(config: Config) -> SharedService:
+    """Returns the process-wide service with this configuration."""
+    return SharedService(config)
 
 
 def _refusal(status: Any) -> Refusal:

@@ -1,4 +1,4 @@
-"""What must hold between answers, whatever the right figures are."""
+"""Relations that must hold between answers, without knowing the correct figures."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
@@ -16,7 +16,7 @@ from pegcount.v1 import reports_pb2
 from pegcount.v1.records_pb2 import SessionRecord
 
 from . import budget, deliveries
-from .served import Refusal, Served, Write, served
+from .served import Refusal, SharedService, Write, shared_service
 
 _Request = TypeVar("_Request", bound=Message)
 _REQUESTS: tuple[Callable[[World], Any], ...] = (
@@ -25,7 +25,7 @@ _REQUESTS: tuple[Callable[[World], Any], ...] = (
     requests_of.folder_requests,
     requests_of.quality_requests,
 )
-# Each is a union of bins of the one before it; DAY is one of HOUR, and both WEEK and MONTH are of DAY.
+# Each coarser bin is a union of finer ones; DAY consists of HOUR, and both WEEK and MONTH consist of DAY.
 _FOLDS = (
     (reports_pb2.GRANULARITY_MINUTE, reports_pb2.GRANULARITY_FIVE_MINUTES),
     (reports_pb2.GRANULARITY_FIVE_MINUTES, reports_pb2.GRANULARITY_FIFTEEN_MINUTES),
@@ -37,15 +37,15 @@ _FOLDS = (
 )
 _SUMS = ("total_calls", "answered_calls", "duration_ms")
 _FOLDER_SUMS = ("call_count", "answered_count", "duration_ms")
-_EXAMPLES = budget.grown(40)
+_EXAMPLES = budget.scaled(40)
 
-# An echoed range may begin before the first instant that a request may name; here it may not.
+# Without records near the limits of time, the echoed range is itself a valid request.
 _WORLDS = worlds(with_bad=False)
 _DICE = st.binary(min_size=16, max_size=16).map(Dice)
 
 
 def instant(text: str) -> int:
-    """Of a time as answers print it."""
+    """Parses a time of an answer."""
     return calendar.parse_time(text, "UTC")
 
 
@@ -53,9 +53,9 @@ def text_of(instant_us: int) -> str:
     return calendar.format_time("UTC", instant_us)
 
 
-def holding(world: World, *further: SessionRecord) -> Served:
-    """A service that has received the world in one batch, and then further records."""
-    service = served(Config())
+def service_with(world: World, *further: SessionRecord) -> SharedService:
+    """Returns a service that has received the world in one batch, then the further records."""
+    service = shared_service(Config())
     service.load(
         [Write(world.messages, world.now_us), Write(list(further), world.now_us)],
         world.now_us,
@@ -64,8 +64,8 @@ def holding(world: World, *further: SessionRecord) -> Served:
     return service
 
 
-def asked(service: Served, request: _Request, **changes: Any) -> Any:
-    """The answer to a request with some fields changed."""
+def ask(service: SharedService, request: _Request, **changes: Any) -> Any:
+    """Returns the answer to a request with some fields changed."""
     changed = type(request)()
     changed.CopyFrom(request)
     for name, value in changes.items():
@@ -75,14 +75,14 @@ def asked(service: Served, request: _Request, **changes: Any) -> Any:
     return answer
 
 
-def added(messages: Iterable[Message], names: Sequence[str]) -> list[int]:
-    """The sum of each field."""
+def sum_fields(messages: Iterable[Message], names: Sequence[str]) -> list[int]:
+    """Sums each field over the messages."""
     found = list(messages)
     return [sum(getattr(message, name) for message in found) for name in names]
 
 
 def by_start(answer: reports_pb2.QueryOriginationQualityResponse) -> dict[int, list[int]]:
-    """The additive columns by bin, empty bins left out."""
+    """Returns the additive columns by bin start, without empty bins."""
     data = answer.data
     rows = zip(data.t, data.total_calls, data.answered_calls, data.duration_ms, strict=True)
     return {t: figures for t, *figures in rows if any(figures)}
@@ -93,7 +93,7 @@ def by_start(answer: reports_pb2.QueryOriginationQualityResponse) -> dict[int, l
 def test_quality_of_a_range_split_at_any_instant_adds_up(
     data: st.DataObject, world: World, dice: Dice
 ) -> None:
-    service = holding(world)
+    service = service_with(world)
     request = data.draw(requests_of.quality_requests(world))
     whole = service.ask(request)
     if isinstance(whole, Refusal) or not whole.rows:
@@ -105,10 +105,10 @@ def test_quality_of_a_range_split_at_any_instant_adds_up(
     if instant(cut) == from_us:
         return
     parts = [
-        asked(service, request, from_time=from_time, to_time=cut),
-        asked(service, request, from_time=cut, to_time=to_time),
+        ask(service, request, from_time=from_time, to_time=cut),
+        ask(service, request, from_time=cut, to_time=to_time),
     ]
-    assert added([part.totals for part in parts], _SUMS) == added([whole.totals], _SUMS)
+    assert sum_fields([part.totals for part in parts], _SUMS) == sum_fields([whole.totals], _SUMS)
     together = by_start(parts[0])
     for t, figures in by_start(parts[1]).items():
         here = together.get(t, [0, 0, 0])
@@ -119,7 +119,7 @@ def test_quality_of_a_range_split_at_any_instant_adds_up(
 @budget.drawn(_EXAMPLES)
 @given(data=st.data(), world=_WORLDS, dice=_DICE)
 def test_usage_of_a_range_split_at_a_bin_edge_adds_up(data: st.DataObject, world: World, dice: Dice) -> None:
-    service = holding(world)
+    service = service_with(world)
     request = data.draw(requests_of.usage_requests(world))
     whole = service.ask(request)
     if isinstance(whole, Refusal) or len(whole.bins) < 2:
@@ -128,12 +128,12 @@ def test_usage_of_a_range_split_at_a_bin_edge_adds_up(data: st.DataObject, world
     if instant(cut) >= world.now_us:
         return
     parts = [
-        asked(service, request, from_time=whole.range.from_time, to_time=cut),
-        asked(service, request, from_time=cut, to_time=whole.range.to_time),
+        ask(service, request, from_time=whole.range.from_time, to_time=cut),
+        ask(service, request, from_time=cut, to_time=whole.range.to_time),
     ]
-    # The moving average of the second part reads days of the first from the store.
+    # The moving average of the second part reads days of the first part from the store.
     assert [of_bin for part in parts for of_bin in part.bins] == list(whole.bins)
-    assert added([part.totals for part in parts], ["session_count"]) == [whole.totals.session_count]
+    assert sum_fields([part.totals for part in parts], ["session_count"]) == [whole.totals.session_count]
 
 
 @budget.drawn(_EXAMPLES)
@@ -141,7 +141,7 @@ def test_usage_of_a_range_split_at_a_bin_edge_adds_up(data: st.DataObject, world
 def test_folder_statistics_of_days_split_at_a_day_add_up(
     data: st.DataObject, world: World, dice: Dice
 ) -> None:
-    service = holding(world)
+    service = service_with(world)
     request = data.draw(requests_of.folder_requests(world))
     if not request.HasField("from_date") or not request.HasField("to_date"):
         return
@@ -151,11 +151,13 @@ def test_folder_statistics_of_days_split_at_a_day_add_up(
         return
     cut = first + timedelta(days=dice.below((last - first).days))
     parts = [
-        asked(service, request, to_date=cut.isoformat()),
-        asked(service, request, from_date=(cut + timedelta(days=1)).isoformat()),
+        ask(service, request, to_date=cut.isoformat()),
+        ask(service, request, from_date=(cut + timedelta(days=1)).isoformat()),
     ]
     assert [row for part in parts for row in part.rows] == list(whole.rows)
-    assert added([part.totals for part in parts], _FOLDER_SUMS) == added([whole.totals], _FOLDER_SUMS)
+    assert sum_fields([part.totals for part in parts], _FOLDER_SUMS) == sum_fields(
+        [whole.totals], _FOLDER_SUMS
+    )
 
 
 @budget.drawn(_EXAMPLES)
@@ -163,13 +165,13 @@ def test_folder_statistics_of_days_split_at_a_day_add_up(
 def test_zone_changes_no_total_of_a_range_given_as_instants(
     data: st.DataObject, world: World, zone: str
 ) -> None:
-    service = holding(world)
+    service = service_with(world)
     request = data.draw(requests_of.quality_requests(world))
     found = service.ask(request)
     if isinstance(found, Refusal) or not found.rows:
         return
     times = {"from_time": found.range.from_time, "to_time": found.range.to_time}
-    elsewhere = asked(service, request, time_zone=zone, **times).totals
+    elsewhere = ask(service, request, time_zone=zone, **times).totals
     for name in (*_SUMS, "acd", "asr", "cps_mean"):
         assert elsewhere.HasField(name) == found.totals.HasField(name)
         assert getattr(elsewhere, name) == getattr(found.totals, name)
@@ -181,7 +183,7 @@ def test_order_repetition_batches_and_upkeep_change_nothing(
     data: st.DataObject, world: World, first: Callable[[World], Any], second: Callable[[World], Any]
 ) -> None:
     requests = [data.draw(make(world)) for make in (first, second, *_REQUESTS)]
-    service = holding(world)
+    service = service_with(world)
     expected = [service.ask(request) for request in requests]
     for _ in range(2):
         delivery = data.draw(deliveries.rearranged(world.messages, world.now_us))
@@ -194,7 +196,7 @@ def test_order_repetition_batches_and_upkeep_change_nothing(
 def test_finer_bins_of_usage_fold_into_coarser_ones(
     data: st.DataObject, world: World, granularities: tuple[Any, Any]
 ) -> None:
-    service = holding(world)
+    service = service_with(world)
     finer, coarser = granularities
     request = data.draw(requests_of.usage_requests(world))
     request.ClearField("sma_period")
@@ -203,7 +205,7 @@ def test_finer_bins_of_usage_fold_into_coarser_ones(
     if isinstance(coarse, Refusal) or not 0 < len(coarse.bins) < 1000:
         return
     times = {"from_time": coarse.range.from_time, "to_time": coarse.range.to_time}
-    fine = asked(service, request, granularity=finer, **times)
+    fine = ask(service, request, granularity=finer, **times)
     assert (fine.range.from_time, fine.range.to_time) == tuple(times.values())
     starts = [of_bin.start_time for of_bin in coarse.bins]
     assert set(starts) <= {of_bin.start_time for of_bin in fine.bins}
@@ -220,7 +222,7 @@ def test_finer_bins_of_usage_fold_into_coarser_ones(
 def test_finer_bins_of_quality_fold_into_coarser_ones(
     data: st.DataObject, world: World, granularities: tuple[Any, Any]
 ) -> None:
-    service = holding(world)
+    service = service_with(world)
     finer, coarser = granularities
     request = data.draw(requests_of.quality_requests(world))
     request.sampling = coarser
@@ -228,7 +230,7 @@ def test_finer_bins_of_quality_fold_into_coarser_ones(
     if isinstance(coarse, Refusal) or not 0 < coarse.rows < 1000:
         return
     folded: dict[int, list[int]] = {}
-    for t, figures in by_start(asked(service, request, sampling=finer)).items():
+    for t, figures in by_start(ask(service, request, sampling=finer)).items():
         start = max(start for start in coarse.data.t if start <= t)
         here = folded.get(start, [0, 0, 0])
         folded[start] = [one + other for one, other in zip(here, figures, strict=True)]
@@ -238,7 +240,7 @@ def test_finer_bins_of_quality_fold_into_coarser_ones(
 @budget.drawn(_EXAMPLES)
 @given(world=_WORLDS, dice=_DICE)
 def test_filters_of_less_equal_and_greater_part_the_calls(world: World, dice: Dice) -> None:
-    service = holding(world)
+    service = service_with(world)
     request = reports_pb2.QueryOriginationQualityRequest(
         account_id="1",
         from_time=text_of(min(world.ticks) - 40 * DAY_US),
@@ -247,35 +249,37 @@ def test_filters_of_less_equal_and_greater_part_the_calls(world: World, dice: Di
     )
     if instant(request.from_time) >= world.now_us:
         return
-    # Mostly the figures of a record itself.
+    # Mostly the figures of a stored record.
     record = dice.pick([message for message in world.messages if message.answer_time] or [SessionRecord()])
     seconds = record.end_time.seconds - record.answer_time.seconds - dice.below(2)
     own = record.customer_price or "0.1"
-    # No price has as many decimals as the second.
+    # The second candidate has more decimals than any price.
     price = dice.pick((own, own + ("" if "." in own else ".") + "0000000001", dice.pick(requests_of.PRICES)))
 
     def parts(name: str, kind: Any, value: object) -> list[int]:
         filters = ({name: kind(**{how: value})} for how in ("lt", "eq", "gt"))
-        return added([filtered(service, request, **of_one).totals for of_one in filters], _SUMS)
+        return sum_fields([filtered(service, request, **of_one).totals for of_one in filters], _SUMS)
 
-    everything = asked(service, request).totals
-    assert parts("duration", reports_pb2.IntegerFilter, seconds) == added([everything], _SUMS)
-    # A call without a price is in none of the three; any other has a greater one than this.
+    everything = ask(service, request).totals
+    assert parts("duration", reports_pb2.IntegerFilter, seconds) == sum_fields([everything], _SUMS)
+    # A call without a price passes none of the three filters; any other price is greater than this one.
     priced = filtered(service, request, customer_price=reports_pb2.DecimalFilter(gt="-99999999999")).totals
-    assert parts("customer_price", reports_pb2.DecimalFilter, price) == added([priced], _SUMS)
+    assert parts("customer_price", reports_pb2.DecimalFilter, price) == sum_fields([priced], _SUMS)
 
 
-def filtered(service: Served, request: reports_pb2.QueryOriginationQualityRequest, **filters: Any) -> Any:
-    """The answer to a request with further filters."""
+def filtered(
+    service: SharedService, request: reports_pb2.QueryOriginationQualityRequest, **filters: Any
+) -> Any:
+    """Returns the answer to a request with additional filters."""
     changed = reports_pb2.QueryOriginationQualityRequest(**filters)
     changed.MergeFrom(request)
-    return asked(service, changed)
+    return ask(service, changed)
 
 
 @budget.drawn(_EXAMPLES)
 @given(data=st.data(), world=_WORLDS)
 def test_groups_of_active_sessions_add_up(data: st.DataObject, world: World) -> None:
-    service = holding(world)
+    service = service_with(world)
     request = data.draw(requests_of.active_requests(world))
     keys = [name for name in request.return_fields if name not in active.AGGREGATES]
     for name in ("order", "limit", "return_fields"):
@@ -288,37 +292,37 @@ def test_groups_of_active_sessions_add_up(data: st.DataObject, world: World) -> 
     assert len(found.rows) == found.row_count
     for level in range(1, len(keys)):
         subtotals = [row for row in found.subtotals if row.level == level]
-        assert added(subtotals, ["quantity"]) == [found.total.quantity]
+        assert sum_fields(subtotals, ["quantity"]) == [found.total.quantity]
         assert_rounded(subtotals, found.total)
-    assert added(found.rows, ["quantity"]) == [found.total.quantity]
+    assert sum_fields(found.rows, ["quantity"]) == [found.total.quantity]
     assert_rounded(found.rows, found.total)
     del request.return_fields[: len(keys)]
     request.ClearField("grouping")
-    (alone,) = asked(service, request).rows
+    (alone,) = ask(service, request).rows
     assert (alone.quantity, alone.duration) == (found.total.quantity, found.total.duration)
 
 
 def assert_rounded(rows: Sequence[Any], total: Any) -> None:
-    """Each duration is rounded down by itself, so that the sum of rows may lack a second for each."""
-    (summed,) = added(rows, ["duration"])
+    """Durations are rounded down separately, so the rows may lack up to one second each."""
+    (summed,) = sum_fields(rows, ["duration"])
     assert summed <= total.duration <= summed + len(rows)
 
 
 @budget.drawn(_EXAMPLES)
 @given(data=st.data(), world=_WORLDS)
 def test_folders_and_agents_add_up(data: st.DataObject, world: World) -> None:
-    service = holding(world)
+    service = service_with(world)
     request = data.draw(requests_of.folder_requests(world))
     request.folder = ""
     found = service.ask(request)
     if isinstance(found, Refusal):
         return
-    assert added(found.rows, _FOLDER_SUMS) == added([found.totals], _FOLDER_SUMS)
+    assert sum_fields(found.rows, _FOLDER_SUMS) == sum_fields([found.totals], _FOLDER_SUMS)
     for row in found.rows:
-        of_agents = added(row.agents, _FOLDER_SUMS)
+        of_agents = sum_fields(row.agents, _FOLDER_SUMS)
         assert all(part <= getattr(row, name) for part, name in zip(of_agents, _FOLDER_SUMS, strict=True))
     for folder in {row.folder for row in found.rows} - {""}:
-        alone = asked(service, request, folder=folder)
+        alone = ask(service, request, folder=folder)
         assert list(alone.rows) == [row for row in found.rows if row.folder == folder]
 
 
@@ -328,11 +332,11 @@ def test_finished_record_outside_the_range_changes_nothing(
     data: st.DataObject, world: World, make: Callable[[World], Any], dice: Dice
 ) -> None:
     request = data.draw(make(world))
-    found = holding(world).ask(request)
+    found = service_with(world).ask(request)
     if isinstance(found, Refusal):
         return
     from_us, to_us = instant(found.range.from_time), instant(found.range.to_time)
-    # No moving average reads farther back than a year.
+    # A moving average reads at most a year back.
     setup_us = dice.pick((to_us, to_us + DAY_US, from_us - 400 * DAY_US))
     fields = {"company": "c", "organization": "o", "account_id": "1", "kind": 1 + dice.below(3)}
     if getattr(request, "sma_period", 0) == 0:
@@ -340,9 +344,9 @@ def test_finished_record_outside_the_range_changes_nothing(
     outside = record("outside", max(setup_us, 0), None, max(setup_us, 0) + 1, source="elsewhere", **fields)
     if from_us <= max(setup_us, 0) < to_us:
         return
-    again = holding(world, outside).ask(request)
+    again = service_with(world, outside).ask(request)
     for answer in (found, again):
-        # The record may be the oldest, or the first of all.
+        # The notices may change, because the new record may be the oldest or the only one.
         answer.ClearField("notices")
     assert again == found
 
@@ -354,12 +358,12 @@ def test_finished_call_within_the_range_counts_once(data: st.DataObject, world: 
     for name in requests_of.QUALITY_FILTERS:
         request.ClearField(name)
     request.account_id = "1"
-    found = holding(world).ask(request)
+    found = service_with(world).ask(request)
     if isinstance(found, Refusal) or not found.rows:
         return
     setup_us = instant(found.range.to_time) - 1
     call = record("within", setup_us, setup_us, setup_us + 2_999_999, source="elsewhere", account_id="1")
-    again = holding(world, *[call] * count).ask(request)
+    again = service_with(world, *[call] * count).ask(request)
     expected = by_start(found)
     calls, answered, duration_ms = expected.get(found.data.t[-1], [0, 0, 0])
     expected[found.data.t[-1]] = [calls + 1, answered + 1, duration_ms + 2_999]

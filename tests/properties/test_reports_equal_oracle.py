@@ -1,7 +1,7 @@
-"""Whatever was received, however it was delivered, whatever is asked: the service answers as the oracle.
+"""The service answers like the oracle for random records, deliveries and requests.
 
-One example is a world, a delivery of it and eight requests, two for each report; what counts as an
-example of `PEGCOUNT_EXAMPLES` is a request.
+One example is a world, a delivery of it and eight requests, two per report. `PEGCOUNT_EXAMPLES` counts
+requests.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,9 +24,9 @@ from pegcount.v1 import reports_pb2
 from pegcount.v1.records_pb2 import SESSION_KIND_ASR, SESSION_KIND_CALL, RejectReason
 
 from . import budget, deliveries
-from .served import Delivery, Refusal, Write, served
+from .served import Delivery, Refusal, Write, shared_service
 
-# An example that fails is shown whole, however long it is.
+# A failing example is printed in full, however long.
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
 _CONFIGS = (
@@ -62,7 +62,7 @@ _REQUESTS_PER_WORLD = 8
 
 @dataclass(frozen=True)
 class Scenario:
-    """A world, how it is delivered to a store of which configuration, and what is asked then."""
+    """A world, its delivery to a store with some configuration, and the requests."""
 
     config: Config
     world: World
@@ -74,7 +74,7 @@ class Scenario:
         return "\n".join([f"{self.config}", f"now {self.world.now_us}", *steps, *map(_line, self.requests)])
 
     def _repr_pretty_(self, printer: Any, is_cycle: bool) -> None:
-        """What Hypothesis prints of an example that fails."""
+        """Prints a failing example for Hypothesis."""
         printer.text(repr(self))
 
 
@@ -107,11 +107,11 @@ def test_reports_equal_the_oracle(chunk: int, record_property: Callable[[str, ob
     assert tally.with_figures > tally.requests // 10
 
 
-@budget.drawn(budget.grown(120))
+@budget.drawn(budget.scaled(120))
 @given(dice=st.binary(min_size=24, max_size=24).map(Dice))
 def test_days_around_odd_midnights_equal_the_oracle(dice: Dice) -> None:
-    """Few of all requests name such an hour; these all do, and ask for days."""
-    # Clocks there went back to the day before just after a day had begun.
+    """Random requests rarely cover such midnights; these all do, with DAY bins."""
+    # In St. John's the clock went back to the previous day just after midnight.
     st_johns = [found for found in changes_at_midnight() if found[0] == "America/St_Johns"]
     zone, changes = dice.pick(dice.pick((st_johns, changes_at_midnight())))
     near_us = dice.pick(changes) + dice.below(4 * 3600 * US) - 2 * 3600 * US
@@ -137,7 +137,7 @@ def test_days_around_odd_midnights_equal_the_oracle(dice: Dice) -> None:
     check_scenario(scenario, budget.Tally())
 
 
-def test_date_that_does_not_exist_is_no_bin_to_a_limit() -> None:
+def test_missing_date_does_not_count_towards_the_bin_limit() -> None:
     call = record(
         "a", at("2011-12-31T00:00:00Z"), end=at("2011-12-31T00:00:01Z"), company="c", organization="o"
     )
@@ -155,14 +155,14 @@ def test_date_that_does_not_exist_is_no_bin_to_a_limit() -> None:
 
 def check_scenario(scenario: Scenario, tally: budget.Tally) -> None:
     world = scenario.world
-    service = served(scenario.config)
+    service = shared_service(scenario.config)
     outcomes = service.load(scenario.delivery, world.now_us, world.decks.items())
-    held = deliveries.held(scenario.delivery)
-    check_outcomes(outcomes, scenario.delivery, held)
+    merged = deliveries.merge_delivery(scenario.delivery)
+    check_outcomes(outcomes, scenario.delivery, merged)
     for request in scenario.requests:
         tally.requests += 1
         found = service.ask(request)
-        expected, figure_of = expected_of(request, held.sessions, world, scenario.config)
+        expected, figure_of = expected_of(request, merged.sessions, world, scenario.config)
         if isinstance(expected, ExpectedError):
             tally.refused += 1
             assert isinstance(found, Refusal), f"expected {expected} of {_line(request)}, got {found}"
@@ -176,16 +176,16 @@ def check_scenario(scenario: Scenario, tally: budget.Tally) -> None:
 def expected_of(
     request: Message, sessions: list[records.Session], world: World, config: Config
 ) -> tuple[Any, Callable[[Any], int]]:
-    """What the oracle answers, and how to tell whether an answer has figures."""
+    """Returns the oracle's answer and a function that extracts its main figure."""
     names = ["QueryAsrUsage", "QueryActiveSessions", "QueryFolderStats", "QueryOriginationQuality"]
     _, _, answer, figure_of = _REPORTS[names.index(request.DESCRIPTOR.name.removesuffix("Request"))]
     decks = {"decks": world.decks} if answer is active.answer else {}
     return answer(request, sessions, world.now_us, config, **decks), figure_of
 
 
-def check_outcomes(outcomes: list[WriteOutcome], delivery: Delivery, held: records.Held) -> None:
-    """What each batch was answered: the four counts, and the index and reason of what was rejected."""
-    expected = iter(held.outcomes)
+def check_outcomes(outcomes: list[WriteOutcome], delivery: Delivery, merged: records.MergedRecords) -> None:
+    """Asserts the four counts of each outcome, and the index and reason of each rejected record."""
+    expected = iter(merged.outcomes)
     start = 0
     for outcome, batch in zip(outcomes, _writes(delivery), strict=True):
         names = [next(expected) for _ in batch.messages]
@@ -194,7 +194,7 @@ def check_outcomes(outcomes: list[WriteOutcome], delivery: Delivery, held: recor
             names.count(name) for name in ("accepted", "replaced", "duplicate", "rejected")
         ), f"{outcome} of {names}"
         for rejected in outcome.rejected:
-            allowed = held.rejected[start + rejected.index]
+            allowed = merged.rejected[start + rejected.index]
             reason = RejectReason.Name(RejectReason.ValueType(rejected.reason))
             assert rejected.reason in allowed, f"{reason}, not one of {allowed}"
         start += len(batch.messages)

@@ -1,7 +1,7 @@
-"""The figures depend on the set of versions received, and on nothing else about their arrival.
+"""The figures depend only on the set of received versions, not on how they arrive.
 
-Here versions of equal rank differ in content, which only a hash of it orders; so nothing is compared with
-the oracle, only ways of delivery with each other.
+Versions of equal rank differ in content here, and only a hash of it orders them. So these tests compare
+deliveries with each other instead of comparing with the oracle.
 """
 
 from typing import Any
@@ -17,11 +17,11 @@ from pegcount.v1 import reports_pb2
 from pegcount.v1.records_pb2 import SessionRecord
 
 from . import budget, deliveries
-from .served import Upkeep, Write, served
+from .served import Upkeep, Write, shared_service
 
 _FIRST_US = calendar.parse_time("2026-03-27", "UTC")
 _NOW_US = _FIRST_US + 8 * DAY_US
-# The last and the first microsecond of days, and any other time.
+# The first and last microsecond of a day, and a time between.
 _OFFSETS_US = (0, 3600 * US, DAY_US - 1)
 _KINDS: tuple[Any, ...] = (None, "SESSION_KIND_CALL", "SESSION_KIND_ASR")
 _EVENTS: tuple[Any, ...] = (
@@ -81,10 +81,10 @@ def _version(drawn: bytes) -> SessionRecord:
 _VERSIONS = st.lists(st.binary(min_size=20, max_size=20).map(_version), min_size=1, max_size=8)
 
 
-@budget.drawn(budget.grown(250))
+@budget.drawn(budget.scaled(250))
 @given(data=st.data(), versions=_VERSIONS)
 def test_arrival_of_versions_decides_nothing(data: st.DataObject, versions: list[SessionRecord]) -> None:
-    service = served(Config())
+    service = shared_service(Config())
     service.load([Write(versions, _NOW_US)], _NOW_US)
     expected = [service.ask(request) for request in _REQUESTS]
     for _ in range(2):
@@ -93,22 +93,22 @@ def test_arrival_of_versions_decides_nothing(data: st.DataObject, versions: list
             assert service.ask(request) == answer
 
 
-@budget.drawn(budget.grown(100))
+@budget.drawn(budget.scaled(100))
 @given(data=st.data(), versions=_VERSIONS)
 def test_each_repetition_is_a_duplicate(data: st.DataObject, versions: list[SessionRecord]) -> None:
-    service = served(Config())
-    again = Write(versions, _NOW_US)
+    service = shared_service(Config())
+    repetition = Write(versions, _NOW_US)
     delivery = data.draw(deliveries.rearranged(versions, _NOW_US))
-    outcome = service.load([*delivery, again], _NOW_US)[-1]
+    outcome = service.load([*delivery, repetition], _NOW_US)[-1]
     assert (outcome.accepted, outcome.replaced, outcome.duplicates) == (0, 0, len(versions))
 
 
 def test_version_finds_its_sealed_record_however_far_it_spans() -> None:
-    """A record counts on the day of its greatest version; its others were once looked for two days around."""
+    """Regression: versions of a record were once searched for only within two days of its current one."""
     of_day = [
         record("a", _FIRST_US + day * DAY_US, end=_FIRST_US + day * DAY_US, revision=-day) for day in range(9)
     ]
-    service = served(Config())
+    service = shared_service(Config())
     for chain in (of_day, of_day[::-1], of_day[::2] + of_day[1::2]):
         delivery: list[Write | Upkeep] = []
         for version in chain:
