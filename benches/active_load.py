@@ -1,8 +1,7 @@
-"""Active sessions under load: how long a report takes and how much memory a session needs.
+"""Active sessions under load: report latency and memory per session.
 
-So many sessions are active and get events at a steady rate (an update of one, or the end of one
-and the start of another); meanwhile they are grouped by three fields with rollup over gRPC.
-`--help` lists the options.
+Many sessions are active and receive updates at a steady rate, while a client groups them by three
+fields with rollup over gRPC. `--help` lists the options.
 """
 
 import argparse
@@ -31,7 +30,7 @@ FIELDS = ("orig_clients_name", "equipment_name", "term_clients_name", "quantity"
 
 
 def main() -> None:
-    """Prints memory a session, then the waits."""
+    """Prints the memory per session, then the latencies."""
     options = _options()
     with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
         store = EmbeddedStore(Path(scratch), Config(), create=True)
@@ -62,29 +61,31 @@ def _options() -> argparse.Namespace:
 def _measure(
     store: EmbeddedStore, reports: reports_pb2_grpc.ReportServiceStub, options: argparse.Namespace
 ) -> None:
-    ended = threading.Event()
+    stop = threading.Event()
     sent: list[int] = []
     chance = random.Random(SEED)
     batches = [_events(chance, options.sessions, number) for number in range(BATCHES)]
-    writer = threading.Thread(target=_write, args=(store, options, batches, ended, sent))
+    writer = threading.Thread(target=_write, args=(store, options, batches, stop, sent))
     writer.start()
-    waits = sorted(_asked(reports, options))
-    ended.set()
+    waits = sorted(_report_seconds(reports, options))
+    stop.set()
     writer.join()
     p50, p99 = (waits[len(waits) * share // 100] * 1e3 for share in (50, 99))
     print(f"{len(waits)} reports while {sum(sent) / options.seconds:,.0f} events a second came:", end=" ")
     print(f"p50 {p50:.1f} ms (limit {LIMIT_MS:.0f}), p99 {p99:.1f} ms")
 
 
-def _asked(reports: reports_pb2_grpc.ReportServiceStub, options: argparse.Namespace) -> Iterator[float]:
+def _report_seconds(
+    reports: reports_pb2_grpc.ReportServiceStub, options: argparse.Namespace
+) -> Iterator[float]:
     request = reports_pb2.QueryActiveSessionsRequest(
         return_fields=FIELDS, order=["-quantity"], limit=20, grouping=reports_pb2.GROUPING_ROLLUP
     )
-    until = time.monotonic() + options.seconds
-    while time.monotonic() < until:
-        began = time.perf_counter()
+    deadline = time.monotonic() + options.seconds
+    while time.monotonic() < deadline:
+        start_time = time.perf_counter()
         answer = reports.QueryActiveSessions(request)
-        yield time.perf_counter() - began
+        yield time.perf_counter() - start_time
         assert answer.total.quantity == options.sessions, answer.total
         time.sleep(0.05)
 
@@ -93,22 +94,22 @@ def _write(
     store: EmbeddedStore,
     options: argparse.Namespace,
     batches: list[bytes],
-    ended: threading.Event,
+    stop: threading.Event,
     sent: list[int],
 ) -> None:
-    due, under_way = time.monotonic(), deque[PendingWrite]()
+    due, in_flight = time.monotonic(), deque[PendingWrite]()
     for batch in batches * (1 + options.seconds * options.rate // BATCH // len(batches)):
-        if ended.wait(max(0.0, due - time.monotonic())):
+        if stop.wait(max(0.0, due - time.monotonic())):
             return
-        under_way.append(store.submit(batch))
-        if len(under_way) > IN_FLIGHT_MAX:
-            under_way.popleft().wait()
+        in_flight.append(store.submit(batch))
+        if len(in_flight) > IN_FLIGHT_MAX:
+            in_flight.popleft().wait()
             sent.append(BATCH)
         due += BATCH / options.rate
 
 
 def _events(chance: random.Random, sessions: int, number: int) -> bytes:
-    """Updates of sessions; one whose event was seen before has no effect, as with any replay."""
+    """Encodes updates of random sessions. A repeated update is a duplicate without effect."""
     records = (_start(chance.randrange(sessions)) for _ in range(BATCH))
     return _request(_updated(record, number) for record in records)
 
@@ -125,7 +126,7 @@ def _request(records: Iterator[records_pb2.SessionRecord]) -> bytes:
 
 
 def _start(number: int) -> records_pb2.SessionRecord:
-    """One call of some 500 clients, 40 gateways and 50 vendors."""
+    """Builds a call of one of about 500 clients, 40 gateways and 50 vendors."""
     chance = random.Random(number)
     client = min(int(chance.paretovariate(0.8)), 500)
     return records_pb2.SessionRecord(

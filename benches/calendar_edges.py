@@ -1,4 +1,4 @@
-"""How long the edges of calendar bins take in Europe/Berlin, warm, with their counts asserted.
+"""Time to compute the edges of calendar bins in Europe/Berlin, with warm caches; asserts the bin counts.
 
 benches/calendar_edges.py
 """
@@ -17,7 +17,7 @@ REPEATS = 101
 
 @dataclass(frozen=True)
 class Range:
-    """A range of local dates, the second not in it, and the bins that it has."""
+    """A range of local dates, the second exclusive, with its expected number of bins."""
 
     name: str
     granularity: Granularity
@@ -26,7 +26,7 @@ class Range:
     bin_count: int
 
 
-# The clock skips an hour in March and repeats one in October, so the bins of a year are those of 365 days.
+# The clock skips an hour in March and repeats one in October, so a year has 365 * 24 hours in total.
 RANGES = (
     Range("a year of five minutes", Granularity.FIVE_MINUTES, "2026-01-01", "2027-01-01", 365 * 288),
     Range("March in minutes", Granularity.MINUTE, "2026-03-01", "2026-04-01", (31 * 24 - 1) * 60),
@@ -37,29 +37,29 @@ RANGES = (
 
 def main() -> None:
     """Prints a table of the times."""
-    began = time.perf_counter()
+    start_time = time.perf_counter()
     zone = calendar.zone(ZONE)
     assert zone is not None
-    print(f"the rules of {ZONE} read in {(time.perf_counter() - began) * 1_000:.0f} ms\n")
+    print(f"the rules of {ZONE} read in {(time.perf_counter() - start_time) * 1_000:.0f} ms\n")
     print(f"{'edges':<24}{'bins':>9}{'median µs':>12}{'min µs':>10}{'median ns/bin':>15}")
-    for wanted in RANGES:
-        times_us = _times_us(zone, wanted)
+    for date_range in RANGES:
+        times_us = _times_us(zone, date_range)
         median_us = statistics.median(times_us)
-        each_ns = median_us * 1_000 / wanted.bin_count
+        each_ns = median_us * 1_000 / date_range.bin_count
         print(
-            f"{wanted.name:<24}{wanted.bin_count:>9,}{median_us:>12,.1f}{min(times_us):>10,.1f}{each_ns:>15,.1f}"
+            f"{date_range.name:<24}{date_range.bin_count:>9,}{median_us:>12,.1f}{min(times_us):>10,.1f}{each_ns:>15,.1f}"
         )
 
 
-def _times_us(zone: Zone, wanted: Range) -> list[float]:
-    from_us, to_us = _start_us(zone, wanted.from_date), _start_us(zone, wanted.to_date)
+def _times_us(zone: Zone, date_range: Range) -> list[float]:
+    from_us, to_us = _start_us(zone, date_range.from_date), _start_us(zone, date_range.to_date)
     times_us = []
     for _ in range(REPEATS):
-        began = time.perf_counter()
-        edge_us = calendar.edges(zone, wanted.granularity, from_us, to_us)
-        times_us.append((time.perf_counter() - began) * 1_000_000)
-        assert len(edge_us) == wanted.bin_count + 1, wanted.name
-        assert (edge_us[0], edge_us[-1]) == (from_us, to_us), wanted.name
+        start_time = time.perf_counter()
+        edge_us = calendar.edges(zone, date_range.granularity, from_us, to_us)
+        times_us.append((time.perf_counter() - start_time) * 1_000_000)
+        assert len(edge_us) == date_range.bin_count + 1, date_range.name
+        assert (edge_us[0], edge_us[-1]) == (from_us, to_us), date_range.name
     return times_us
 
 

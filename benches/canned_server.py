@@ -1,8 +1,9 @@
-"""A server that gives canned answers: what gRPC alone costs, beside `pegcount serve`.
+"""A server with canned answers, which measures the cost of gRPC alone for comparison with `pegcount serve`.
 
 benches/canned_server.py ANSWER...   files, each with the bytes of one answer to QueryOriginationQuality
 
-Threads, options and interceptors are those of the real server; a request gets the answer of its granularity.
+Threads, options and interceptors equal those of the real server. A request gets the answer with its
+granularity.
 """
 
 import sys
@@ -20,7 +21,7 @@ SERVICE = reports_pb2.DESCRIPTOR.services_by_name["ReportService"].full_name
 
 
 class CannedReports(reports_pb2_grpc.ReportServiceServicer):
-    """Gives canned answers."""
+    """Returns canned answers."""
 
     def __init__(self, answers: list[reports_pb2.QueryOriginationQualityResponse]) -> None:
         self._answers = {answer.range.granularity: answer for answer in answers}
@@ -28,12 +29,12 @@ class CannedReports(reports_pb2_grpc.ReportServiceServicer):
     def QueryOriginationQuality(
         self, message: reports_pb2.QueryOriginationQualityRequest, context: grpc.ServicerContext
     ) -> reports_pb2.QueryOriginationQualityResponse:
-        """Gives the answer of a granularity."""
+        """Returns the canned answer with the requested granularity."""
         return self._answers[message.sampling]
 
 
 def main() -> None:
-    """Serves until it is ended."""
+    """Serves until the process is terminated."""
     answers = [
         reports_pb2.QueryOriginationQualityResponse.FromString(Path(name).read_bytes())
         for name in sys.argv[1:]

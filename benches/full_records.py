@@ -1,6 +1,6 @@
-"""Seeded call records with every field filled in, as a switch with rating sends them, for benches.
+"""Seeded call records with all fields, like those of a switch with rating, for benches.
 
-Numbers are from ranges that regulators keep for fiction, addresses from those for documentation.
+Numbers are from ranges reserved for fiction, addresses from ranges reserved for documentation.
 """
 
 import random
@@ -21,7 +21,7 @@ from pegcount.zone import US_PER_DAY, US_PER_SECOND
 from traffic import FROM_US
 
 Row = dict[str, object]
-"""Values by field; times in microseconds UTC, what is absent left out."""
+"""Values by field name; times in microseconds UTC, absent fields missing."""
 
 TIMES = ("setup_time", "answer_time", "end_time")
 ANSWERED = 0.55
@@ -30,12 +30,12 @@ DUPLICATES = 0.005
 LATE = 0.01
 CALLS_PER_SECOND = 200
 RECENT_ROWS = 2_000
-"""How far back a record that is sent again may lie, in records."""
+"""A repeated record is one of this many most recent records."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a call goes: what the numbers begin with, how many digits follow, and the rate."""
+    """A called network: number prefix, count of further digits, and price per minute."""
 
     prefix: str
     digits: int
@@ -68,7 +68,7 @@ _UNANSWERED_CAUSES = (17, 18, 19, 21, 31, 34, 41)
 
 
 class Switch:
-    """Parties and equipment, and the records that they make; the same for the same seed."""
+    """Customers, vendors and equipment, and the records that they produce; deterministic for a seed."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -78,7 +78,7 @@ class Switch:
         self._popularity = [1 / (rank + 1) for rank in range(400)]
 
     def rows(self, count: int) -> Iterator[Row]:
-        """Records in the order of their setup, some a day late, some sent twice."""
+        """Yields records in order of setup, some set up a day earlier, some repeated."""
         recent: deque[Row] = deque(maxlen=RECENT_ROWS)
         for number in range(count):
             if recent and self._random.random() < DUPLICATES:
@@ -91,8 +91,8 @@ class Switch:
     def _row(self, now_us: int) -> Row:
         chance = self._random
         customer = chance.choices(self._customers, self._popularity)[0]
-        to, calling = chance.choice(DESTINATIONS), self._number(chance.choice(DESTINATIONS))
-        called = self._number(to)
+        destination, calling = chance.choice(DESTINATIONS), self._number(chance.choice(DESTINATIONS))
+        called = self._number(destination)
         late_us = US_PER_DAY if chance.random() < LATE else 0
         row: Row = {
             "source": f"sbc-{chance.randrange(4)}.example.net",
@@ -103,21 +103,23 @@ class Switch:
             "is_last_attempt": chance.random() < 0.93,
             "src_prefix_routing": calling,
             "dst_prefix_routing": called,
-            "dst_country_id": to.country_id,
+            "dst_country_id": destination.country_id,
         }
         row |= customer | chance.choice(self._vendors) | chance.choice(self._offices)
-        row |= self._leg("orig", calling, called, to) | self._leg("term", calling, called, to)
-        return row | self._course(now_us - late_us - chance.randrange(US_PER_SECOND), to)
+        row |= self._leg("orig", calling, called, destination) | self._leg(
+            "term", calling, called, destination
+        )
+        return row | self._course(now_us - late_us - chance.randrange(US_PER_SECOND), destination)
 
-    def _course(self, setup_us: int, to: Destination) -> Row:
-        """Times, cause and price of a call."""
+    def _course(self, setup_us: int, destination: Destination) -> Row:
+        """Returns times, cause and price of a call."""
         chance = self._random
         ring_us = chance.randrange(1, 30 * US_PER_SECOND)
         if chance.random() >= ANSWERED:
             cause = chance.choice(_UNANSWERED_CAUSES)
             return {"setup_time": setup_us, "end_time": setup_us + ring_us, "disconnect_cause": cause}
         talk_us = int(chance.expovariate(1 / TALK_SECONDS_MEAN) * US_PER_SECOND)
-        price = to.price * talk_us / (60 * US_PER_SECOND)
+        price = destination.price * talk_us / (60 * US_PER_SECOND)
         return {
             "setup_time": setup_us,
             "answer_time": setup_us + ring_us,
@@ -126,14 +128,14 @@ class Switch:
             "customer_price": f"{price:.6f}",
         }
 
-    def _leg(self, leg: str, calling: str, called: str, to: Destination) -> Row:
+    def _leg(self, leg: str, calling: str, called: str, destination: Destination) -> Row:
         return {
             f"{leg}_leg_id": f"{self._id()}@198.51.100.{self._random.randrange(256)}",
             f"{leg}_src_party_id": calling,
             f"{leg}_dst_party_id": called,
-            f"{leg}_rates_code": to.prefix[:6],
-            f"{leg}_rates_code_name": to.name,
-            f"{leg}_rates_country": to.country,
+            f"{leg}_rates_code": destination.prefix[:6],
+            f"{leg}_rates_code_name": destination.name,
+            f"{leg}_rates_country": destination.country,
         }
 
     def _party(self, leg: str, number: int) -> Row:
@@ -175,7 +177,7 @@ class Switch:
 
 
 def message(row: Mapping[str, object]) -> SessionRecord:
-    """A row as the contract has it."""
+    """Converts a row to a protobuf message."""
     record = SessionRecord(**{name: value for name, value in row.items() if name not in TIMES})  # type: ignore[arg-type]
     for name in TIMES:
         if name in row:

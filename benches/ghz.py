@@ -14,7 +14,7 @@ _DESCRIPTORS = Path(reports_pb2.__file__).with_name("descriptors.binpb")
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What callers saw who each asked again as soon as they were answered."""
+    """Latency and throughput of callers that each send the next request as soon as they have an answer."""
 
     p50_ms: float
     p99_ms: float
@@ -22,36 +22,36 @@ class Load:
 
 
 class Ghz:
-    """Sends one request over and over."""
+    """Sends one request repeatedly."""
 
     def __init__(self, binary: Path, method: str, scratch: Path) -> None:
         """`method` is `package.Service/Method`."""
         self._binary = binary
         self._method = method
         self._descriptors = scratch / "descriptors.binpb"
-        self._descriptors.write_bytes(_without_fields_of_answers())
+        self._descriptors.write_bytes(_descriptors_without_response_fields())
         self._request = scratch / "request.binpb"
 
     def load(self, address: str, request: bytes, callers: int, count: int) -> Load:
-        """Sends `count` requests from `callers` at once; every one must be answered."""
+        """Sends `count` requests from `callers` concurrent callers and asserts that every one succeeds."""
         self._request.write_bytes(request)
         command = [
             *(str(self._binary), "--insecure", f"--protoset={self._descriptors}", f"--call={self._method}"),
             *(f"--binary-file={self._request}", f"--concurrency={callers}", f"--total={count}"),
             *("--format=json", f"--max-recv-message-size={64 * 2**20}", address),
         ]
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=SECONDS_MAX)
-        report = json.loads(done.stdout)
+        process = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=SECONDS_MAX)
+        report = json.loads(process.stdout)
         assert report["statusCodeDistribution"] == {"OK": count}, report["statusCodeDistribution"]
         waits_ms = {at["percentage"]: at["latency"] / 1e6 for at in report["latencyDistribution"]}
         return Load(waits_ms[50], waits_ms[99], report["rps"])
 
 
-def _without_fields_of_answers() -> bytes:
-    """The service, with answers of which ghz knows no field.
+def _descriptors_without_response_fields() -> bytes:
+    """Returns the service description with response messages stripped of their fields.
 
-    It would parse each into a message of reflection, which takes many times as long as making it, on the
-    same cores; so it takes the bytes in and leaves them be.
+    ghz would decode each answer with reflection, which takes many times the CPU time of producing it, on the
+    same cores. Without fields, it skips the bytes.
     """
     described = descriptor_pb2.FileDescriptorSet.FromString(_DESCRIPTORS.read_bytes())
     for file in described.file:

@@ -1,4 +1,4 @@
-"""The batches that every subject of the ingest bench is fed, made before any clock runs."""
+"""The batches of the ingest bench, prepared before measuring."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ _LENGTH = struct.Struct("<I")
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """The same records twice: as requests in wire form and as tables."""
+    """The same records as encoded requests and as Arrow tables."""
 
     record_count: int
     distinct_count: int
@@ -25,7 +25,7 @@ class Feed:
 
 
 def make_feed(record_count: int, batch_row_count: int, seed: int) -> Feed:
-    """A feed; the same for the same arguments."""
+    """Creates a feed; deterministic for its arguments."""
     batches: list[bytes] = []
     tables: list[pa.Table] = []
     keys: set[tuple[object, object]] = set()
@@ -38,14 +38,14 @@ def make_feed(record_count: int, batch_row_count: int, seed: int) -> Feed:
 
 
 def write_batches(batches: Sequence[bytes], path: Path) -> None:
-    """Writes requests into a file, each after its length, for another process."""
+    """Writes length-prefixed requests to a file for another process."""
     with path.open("wb") as file:
         for batch in batches:
             file.write(_LENGTH.pack(len(batch)) + batch)
 
 
 def read_batches(path: Path) -> list[bytes]:
-    """The requests of a file."""
+    """Reads the requests of a file."""
     content, offset, batches = path.read_bytes(), 0, []
     while offset < len(content):
         (length,) = _LENGTH.unpack_from(content, offset)

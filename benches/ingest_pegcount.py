@@ -1,4 +1,4 @@
-"""Pegcount in the ingest bench: in process, and a server with a client in another process."""
+"""Pegcount in the ingest bench: embedded, and as a server with a client in another process."""
 
 import json
 import subprocess
@@ -12,15 +12,15 @@ from ingest_feed import Feed, write_batches
 from pegcount.config import Config
 from pegcount.model import WriteOutcome
 from pegcount.store import EmbeddedStore, PendingWrite
-from server_process import served
-from subject import Run, timed
+from server_process import running_pegcount
+from subject import Run, run_timed
 
 CLIENT = Path(__file__).with_name("ingest_client.py")
 CLIENT_SECONDS_MAX = 600.0
 
 
 class InProcess:
-    """The embedded store, called by some threads that let some batches be on their way at once."""
+    """The embedded store, called by several threads with several batches in flight each."""
 
     def __init__(self, feed: Feed, threads: int, in_flight: int) -> None:
         self.name = f"ours, in process, {threads} x {in_flight} in flight"
@@ -34,12 +34,12 @@ class InProcess:
 
         def write(batches: Sequence[bytes]) -> list[float]:
             waits = []
-            for wait, outcome in _submitted(store, batches, self._in_flight):
+            for wait, outcome in _write_pipelined(store, batches, self._in_flight):
                 waits.append(wait)
                 outcomes.append(outcome)
             return waits
 
-        run = timed(self._feed.batches, [write] * self._threads)
+        run = run_timed(self._feed.batches, [write] * self._threads)
         store.close()
         accepted = sum(outcome.accepted for outcome in outcomes)
         _check(self._feed, accepted, sum(outcome.duplicates for outcome in outcomes), directory)
@@ -47,7 +47,7 @@ class InProcess:
 
 
 class OverGrpc:
-    """`pegcount serve` on loopback, and its client on the same cores."""
+    """`pegcount serve` on loopback, with its client on the same cores."""
 
     def __init__(self, feed: Feed, streams: int, in_flight: int, scratch: Path) -> None:
         self.name = f"ours, gRPC, {streams} x {in_flight} in flight"
@@ -57,30 +57,30 @@ class OverGrpc:
         write_batches(feed.batches, self._batches)
 
     def run(self, directory: Path) -> Run:
-        with served(directory) as server:
+        with running_pegcount(directory) as server:
             command = [sys.executable, str(CLIENT), server.address, str(self._batches), *self._shape]
-            done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=CLIENT_SECONDS_MAX)
-        report = json.loads(done.stdout)
+            process = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=CLIENT_SECONDS_MAX)
+        report = json.loads(process.stdout)
         _check(self._feed, report["accepted"], report["duplicates"], directory)
         return Run(report["seconds"], report["acknowledged_seconds"])
 
 
-def _submitted(
+def _write_pipelined(
     store: EmbeddedStore, batches: Sequence[bytes], in_flight: int
 ) -> Iterator[tuple[float, WriteOutcome]]:
-    """Seconds and outcome of each batch, of which a number are on their way at once."""
-    waiting: deque[tuple[float, PendingWrite]] = deque()
+    """Yields seconds and outcome of each batch, with up to `in_flight` batches submitted ahead."""
+    pending_writes: deque[tuple[float, PendingWrite]] = deque()
     for step in range(len(batches) + in_flight):
-        if step >= in_flight and waiting:
-            sent, pending = waiting.popleft()
+        if step >= in_flight and pending_writes:
+            sent, pending = pending_writes.popleft()
             outcome = pending.wait()
             yield time.perf_counter() - sent, outcome
         if step < len(batches):
-            waiting.append((time.perf_counter(), store.submit(batches[step])))
+            pending_writes.append((time.perf_counter(), store.submit(batches[step])))
 
 
 def _check(feed: Feed, accepted: int, duplicates: int, directory: Path) -> None:
-    """Asserts what was answered, and that an owner who comes later finds every record once."""
+    """Asserts the counts of the answers, and that a reopened store has every record once."""
     assert (accepted, accepted + duplicates) == (feed.distinct_count, feed.record_count)
     store = EmbeddedStore(directory, Config())
     stored = store.info().records

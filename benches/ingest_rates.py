@@ -1,7 +1,7 @@
-"""How many records a second can be made durable: ours in process and over gRPC, DuckDB, ClickHouse.
+"""Durable ingest rate in records per second: Pegcount embedded and over gRPC, DuckDB, and ClickHouse.
 
-Every subject gets the same full records in the same batches, and a batch counts once it is
-durable. Rounds alternate over the subjects, each in a fresh directory. `--help` lists the options.
+Every subject writes the same full records in the same batches; a batch counts once it is durable.
+Rounds alternate between the subjects, each in a new directory. `--help` lists the options.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from subject import Run, Subject
 SEED = 20_260_301
 ROOT = Path(__file__).parents[1]
 AIM_OVER_GRPC = 150_000
-"""Records a second, in batches of 1,000."""
+"""Records per second, in batches of 1,000."""
 
 
 HEADER = f"{'':<40} {'records/s':>10} {'slowest':>10} {'fastest':>10} {'p50 ms':>8} {'p99 ms':>8}"
@@ -31,11 +31,11 @@ TARGETS = {
     ("ours, gRPC", "DuckDB"): 1.5,
     ("ours, gRPC", "ClickHouse"): 2.0,
 }
-"""How many times as fast as a peer ours is to be; a peer that looks for duplicates is no yardstick."""
+"""Minimum ratio of our rate to a peer's. Peers with duplicate detection have no target."""
 
 
 def main() -> None:
-    """Runs the rounds, prints the medians and appends them to the record."""
+    """Runs the rounds, prints the medians and appends them to the record file."""
     options = _options()
     options.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="ingest-", dir=options.scratch) as name:
@@ -62,7 +62,7 @@ def _options() -> argparse.Namespace:
         "--writers", type=int, default=4, help="connections of DuckDB and ClickHouse, beside one"
     )
     parser.add_argument("--ours-only", action="store_true", help="without DuckDB and ClickHouse")
-    # Not the system's folder for temporary files: that is memory on some machines, where a flush is free.
+    # The system's temporary directory may be a tmpfs, where a flush costs nothing.
     parser.add_argument("--scratch", type=Path, default=ROOT / ".cache", help="where the data is written")
     parser.add_argument(
         "--record", type=Path, default=ROOT / "benches" / "record", help="where figures are kept"
@@ -78,7 +78,7 @@ def _subjects(options: argparse.Namespace, feed: Feed, scratch: Path) -> list[Su
     ]
     if options.ours_only:
         return ours
-    # Here, so that ours can be measured where the others are not installed.
+    # Imported here, so that the bench also runs without the peers installed.
     from ingest_peers import DUCKDB_CHECKS, ClickHouse, DuckDb  # noqa: PLC0415
 
     at_once = (1, options.writers)
@@ -111,7 +111,8 @@ def _heading(options: argparse.Namespace, feed: Feed, scratch: Path) -> str:
 
 def _lines(runs: dict[str, list[Run]], record_count: int) -> list[str]:
     speeds = {
-        name: statistics.median(record_count / run.seconds for run in of_one) for name, of_one in runs.items()
+        name: statistics.median(record_count / run.seconds for run in subject_runs)
+        for name, subject_runs in runs.items()
     }
     lines = [HEADER, *(_line(name, runs[name], record_count) for name in runs), ""]
     lines += [_verdict(*pair, speeds) for pair in product(runs, runs) if _target(*pair)]
@@ -120,7 +121,7 @@ def _lines(runs: dict[str, list[Run]], record_count: int) -> list[str]:
 
 
 def _line(name: str, runs: Sequence[Run], record_count: int) -> str:
-    """One subject; the last two columns say how long a batch took to be durable."""
+    """Formats one subject; the last two columns are the latency until a batch is durable."""
     speeds = sorted(record_count / run.seconds for run in runs)
     waits_ms = sorted(seconds * 1_000 for run in runs for seconds in run.acknowledged_seconds)
     return (

@@ -1,4 +1,4 @@
-"""What a figure depends on besides the code: the machine, its disk and the commit."""
+"""What a figure depends on besides the code: machine, disk and commit."""
 
 import os
 import platform
@@ -14,14 +14,14 @@ _MEASURED = ("python", "rust", "proto", "benches")
 
 
 def facts(directory: Path) -> str:
-    """One line: cores, processor, Python, commit, and what a flush costs in a directory."""
+    """Returns one line with cores, processor, Python, commit, and the cost of a flush in a directory."""
     flush = f"{FLUSHED_BYTES // 1_000} kB appended and flushed in {_flush_ms(directory):.2f} ms"
     cores, python = len(os.sched_getaffinity(0)), platform.python_version()
     return f"{cores} cores, {_processor()}, Python {python}, commit {_commit()}, {flush}"
 
 
 def today() -> str:
-    """The date in UTC."""
+    """Returns the current date in UTC."""
     return datetime.now(UTC).date().isoformat()
 
 
@@ -52,9 +52,9 @@ def _flush_ms(directory: Path) -> float:
     times_ms = []
     with path.open("wb", buffering=0) as file:
         for _ in range(FLUSHES):
-            began = time.perf_counter()
+            start_time = time.perf_counter()
             file.write(content)
             os.fdatasync(file.fileno())
-            times_ms.append((time.perf_counter() - began) * 1_000)
+            times_ms.append((time.perf_counter() - start_time) * 1_000)
     path.unlink()
     return statistics.median(times_ms)

@@ -1,4 +1,4 @@
-"""The same records as tables of other engines: 52 typed columns, made before the clock runs."""
+"""The records as tables of other engines: 52 typed columns, prepared before measuring."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -32,23 +32,23 @@ _CLICKHOUSE = {
     FieldDescriptor.TYPE_MESSAGE: "DateTime64(6, 'UTC')",
 }
 _FIELDS = {field.name: field.type for field in SessionRecord.DESCRIPTOR.fields}
-# A price of 9 decimals as a number of 64 bits in all three.
+# All three engines store a price with 9 decimals as a 64-bit integer.
 _PRICE_ARROW = pa.decimal128(18, 9)
 
 
 def table(rows: Sequence[Row]) -> pa.Table:
-    """Rows as one Arrow table; prices are numbers already."""
+    """Converts rows to an Arrow table. Prices are already numbers."""
     return pa.table({name: _column(name, [row.get(name) for row in rows]) for name in _FIELDS})
 
 
 def duckdb_columns() -> str:
-    """The columns of the table in DuckDB's SQL."""
+    """Returns the column definitions for DuckDB."""
     types = {name: _DUCKDB[kind] for name, kind in _FIELDS.items()} | {PRICE: "DECIMAL(18, 9)"}
     return ", ".join(f"{name} {kind}" for name, kind in types.items())
 
 
 def clickhouse_columns() -> str:
-    """The columns in ClickHouse's SQL; only those that may be absent here bear the cost of it."""
+    """Returns the column definitions for ClickHouse. Only columns with absent values are nullable."""
     types = {name: _CLICKHOUSE[kind] for name, kind in _FIELDS.items()} | {PRICE: "Decimal64(9)"}
     for name in SOMETIMES_ABSENT:
         types[name] = f"Nullable({types[name]})"

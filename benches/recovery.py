@@ -1,7 +1,7 @@
-"""How soon a service answers again after it was killed with many records under ingest.
+"""Time until a service answers again after it was killed with many records during ingest.
 
-One process fills a data directory until it is killed with SIGKILL; then `pegcount serve` is
-started on it, and the clock runs until its health says SERVING. `--help` lists the options.
+One process fills a data directory until SIGKILL. Then the bench starts `pegcount serve` on it and
+measures the time until its health is SERVING. `--help` lists the options.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from pegcount.client import Client
 from pegcount.config import Config
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import admin_pb2
-from server_process import served
+from server_process import running_pegcount
 
 SEED = 20_260_301
 LIMIT_SECONDS = 5.0
@@ -32,13 +32,13 @@ IN_FLIGHT = 4
 
 
 def main() -> None:
-    """Fills, kills, and times the starts."""
+    """Fills the directory, kills the writer, and times the starts."""
     options = _options()
     if options.fill is not None:
         _fill(options.fill, options.records)
         return
     with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
-        acknowledged = _filled_and_killed(Path(scratch), options.records)
+        acknowledged = _fill_and_kill(Path(scratch), options.records)
         files = sum(path.stat().st_size for path in Path(scratch).rglob("*") if path.is_file())
         starts = [_start_seconds(Path(scratch), acknowledged) for _ in range(options.starts)]
     print(f"{acknowledged:,} records acknowledged, {files / 1e9:.2f} GB, killed under ingest")
@@ -56,22 +56,22 @@ def _options() -> argparse.Namespace:
 
 
 def _fill(directory: Path, record_count: int) -> None:
-    """Writes until it is killed; prints how many records are acknowledged once there are enough."""
+    """Writes until it is killed; prints the number of acknowledged records once it reaches the target."""
     store = EmbeddedStore(directory, Config(), create=True)
     batches = make_feed(min(DISTINCT, record_count), BATCH, SEED).batches
-    under_way = deque(store.submit(batch) for batch in batches[:IN_FLIGHT])
+    in_flight = deque(store.submit(batch) for batch in batches[:IN_FLIGHT])
     acknowledged = 0
-    for turn in range(1, 100_000):
-        # Another feed each time, of the same length: its keys are new ones.
-        feed = b".%07d.net" % turn
+    for repetition in range(1, 100_000):
+        # Replaces the source by one of equal length, so that all keys are new.
+        source = b".%07d.net" % repetition
         for batch in batches:
-            under_way.append(store.submit(batch.replace(b".example.net", feed)))
-            acknowledged += under_way.popleft().wait().accepted
+            in_flight.append(store.submit(batch.replace(b".example.net", source)))
+            acknowledged += in_flight.popleft().wait().accepted
             if acknowledged >= record_count:
                 print(acknowledged, flush=True)
 
 
-def _filled_and_killed(directory: Path, record_count: int) -> int:
+def _fill_and_kill(directory: Path, record_count: int) -> int:
     command = [sys.executable, __file__, "--fill", str(directory), "--records", str(record_count)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as filler:
         assert filler.stdout is not None
@@ -83,15 +83,15 @@ def _filled_and_killed(directory: Path, record_count: int) -> int:
 
 
 def _start_seconds(directory: Path, acknowledged: int) -> float:
-    began = time.perf_counter()
-    with served(directory) as server:
+    start_time = time.perf_counter()
+    with running_pegcount(directory) as server:
         with grpc.insecure_channel(server.address) as channel:
             answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - start_time
         with Client(server.address) as client:
             stored = client.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest()).records
-        # What was on its way when it was killed may be there too.
+        # Batches in flight at the kill may be stored too.
         assert acknowledged <= stored <= acknowledged + 100 * BATCH, (acknowledged, stored)
     return seconds
 

@@ -1,9 +1,9 @@
-"""How long reports take beside DuckDB, ClickHouse and Polars over the same records, all in this process.
+"""Report latency compared with DuckDB, ClickHouse and Polars over the same records, all in this process.
 
-Every subject is warm, has both cores and gives its answer in the form in which its users get it:
-ours a response message, the others Arrow tables. Rounds alternate, and every answer is compared with
-ours. Of a peer's two tables the better one counts, sorted by account (a) or by time (t). What was
-loaded is used again. `--help` lists the options.
+Every subject is warm, uses both cores and returns its native result: Pegcount a response message, the
+others Arrow tables. Rounds alternate, and every answer is compared with Pegcount's. A peer has two
+tables, sorted by account (a) or by time (t); the faster one counts. Loaded data is reused. `--help`
+lists the options.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-# Before Polars is imported, as it reads this once.
+# Polars reads this variable when it is imported.
 os.environ.setdefault("POLARS_MAX_THREADS", "2")
 
 import machine
@@ -27,14 +27,14 @@ PEERS = ("DuckDB", "ClickHouse", "Polars")
 CHECKED_ROWS = 2_000
 COLD_STARTS = 3
 READ_BYTES_PER_RECORD = 2_000
-"""So that a run of few records, which measures nothing, needs little memory."""
+"""Bounds the memory of short runs with few records, whose figures do not matter."""
 SCAN_BYTES_PER_ROW = 7
-"""What S1 has to read of a record: the cause (1), the minute (2) and how long was talked (4); kind and
-last attempt are the same in all records of a segment, which its summary says."""
+"""Bytes per record that S1 reads: cause (1), setup minute (2) and call duration (4). Kind and last attempt
+are constant within a segment, as its summary says."""
 
 
 def main() -> None:
-    """Runs the rounds, prints the medians and appends them to the record."""
+    """Runs the rounds, prints the medians and appends them to the record file."""
     options = _options()
     _check_bytes(options)
     data = _data(options, options.records)
@@ -54,7 +54,7 @@ def main() -> None:
 
 def _measured(data: Dataset, loaded: LoadTimes, options: argparse.Namespace) -> list[str]:
     read = memory.read_bytes_per_second(min(memory.READ_BYTES, READ_BYTES_PER_RECORD * data.record_count))
-    # Before this process has the data directory open.
+    # Before this process opens the data directory.
     found = _run_isolated(options, data.record_count, options.only, 1)
     cold = _cold_lines(options) if options.cold else []
     pegcount = Pegcount(data.pegcount)
@@ -83,7 +83,7 @@ def _options() -> argparse.Namespace:
         help="ours with RECORDS beside five times as many, both loaded before",
     )
     parser.add_argument("--isolated", action="store_true", help=argparse.SUPPRESS)
-    # Not the system's folder for temporary files: that is memory on some machines.
+    # The system's temporary directory may be a tmpfs.
     parser.add_argument("--scratch", type=Path, default=ROOT / ".cache" / "bench", help="where data is kept")
     parser.add_argument(
         "--record", type=Path, default=ROOT / "benches" / "record", help="where figures are kept"
@@ -100,7 +100,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _check_bytes(options: argparse.Namespace) -> None:
-    """Asserts of some records that their bytes mean what they are to mean."""
+    """Asserts that protobuf decodes the prepared bytes of some records as intended."""
     wire.check(next(calls.chunks(min(CHECKED_ROWS, options.records), SEED)))
     wire.check(calls.active(min(CHECKED_ROWS, options.active), SEED))
 
@@ -112,7 +112,7 @@ def _data(options: argparse.Namespace, record_count: int) -> Dataset:
 def _subjects(data: Dataset, options: argparse.Namespace) -> Sequence[Subject]:
     if options.no_peers:
         return []
-    # Here, so that ours can be measured where the others are not installed.
+    # Imported here, so that the bench also runs without the peers installed.
     from peers import clickhouse_engine, duckdb_engine, polars_engine  # noqa: PLC0415
 
     duckdb_tables = duckdb_engine.open_tables(data.directory / "duckdb.db")
@@ -129,14 +129,14 @@ def _run_isolated(
 
 
 def _growth_lines(options: argparse.Namespace) -> list[str]:
-    """Both counts: memory of each in a process of its own, times of both in turn in this one."""
+    """Compares two record counts: memory in a process each, times alternately in this process."""
     counts = (options.records, isolated.GROWTH * options.records)
     data = [_data(options, count) for count in counts]
-    missing = [one.record_count for one in data if not one.is_pegcount_loaded()]
+    missing = [run.record_count for run in data if not run.is_pegcount_loaded()]
     if missing:
         raise SystemExit(f"not loaded yet: run --no-peers --records {missing[0]} first")
     found = [_run_isolated(options, count, options.only, options.rounds) for count in counts]
-    stores = [Pegcount(one.pegcount) for one in data]
+    stores = [Pegcount(run.pegcount) for run in data]
     medians = timing.medians_in_turn(stores, options.only, options.rounds)
     for store in stores:
         store.close()
@@ -181,14 +181,14 @@ def _bandwidth_lines(times: Times, read: float, record_count: int) -> list[str]:
 
 
 def _cold_lines(options: argparse.Namespace) -> list[str]:
-    """In new processes, each of which finds nothing in memory."""
+    """Measures in new processes with an empty page cache."""
     found = []
     for _ in range(COLD_STARTS):
         if not memory.drop_page_cache():
             return ["cold: only root can drop the page cache"]
         found.append(_run_isolated(options, options.records, ("Q1",), 1))
-    open_ms = statistics.median(one.open_seconds for one in found) * 1_000
-    first_ms = statistics.median(one.first_ms for one in found)
+    open_ms = statistics.median(run.open_seconds for run in found) * 1_000
+    first_ms = statistics.median(run.first_ms for run in found)
     return [f"cold, median of {COLD_STARTS}: opened in {open_ms:,.1f} ms, first Q1 in {first_ms:.2f} ms"]
 
 

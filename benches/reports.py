@@ -1,4 +1,4 @@
-"""How long the four reports take over gRPC, one caller, warm, with the answers asserted.
+"""Latency of the four reports over gRPC for one caller with warm caches; asserts the answers.
 
 benches/reports.py [RECORDS]   (default: 200000)
 """
@@ -26,7 +26,7 @@ ACCOUNT = "1001"
 
 
 def main() -> None:
-    """Loads a store, serves it and times the reports."""
+    """Fills a store, serves it and times the reports."""
     record_count = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
     with tempfile.TemporaryDirectory() as directory:
         store = EmbeddedStore(Path(directory) / "data", Config(), create=True)
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _write(store: EmbeddedStore, batch: WriteRecordsRequest) -> int:
-    """Writes a batch; gives its calls of the account."""
+    """Writes a batch and returns its number of calls of the account."""
     outcome = store.write(batch.SerializeToString())
     assert outcome.accepted == len(batch.records)
     return sum(record.account_id == ACCOUNT for record in batch.records)

@@ -1,7 +1,7 @@
-"""What an answer of origination quality costs over gRPC, beside a canned reply of the same bytes.
+"""Cost of an origination-quality answer over gRPC, compared with a canned answer of the same bytes.
 
-ghz loads `pegcount serve` and a server of canned answers (`canned_server.py`) in turn, on the same
-cores, with a day of minutes and a year of five minutes. `--help` lists the options.
+ghz loads `pegcount serve` and a server with canned answers (`canned_server.py`) in turn on the same
+cores: one day of minutes and one year of five minutes. `--help` lists the options.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from pegcount.store import EmbeddedStore
 from pegcount.v1 import admin_pb2, admin_pb2_grpc, reports_pb2, reports_pb2_grpc
 from pegcount.v1.records_pb2 import SessionRecord
 from pegcount.v1.reports_pb2 import QueryOriginationQualityRequest, QueryOriginationQualityResponse
-from server_process import ServerProcess, served, started
+from server_process import ServerProcess, running_pegcount, running_program
 from traffic import batches
 
 SEED = 20_260_301
@@ -41,7 +41,7 @@ YEAR_CPU_MS_MAX = 25.0
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """So many requests of a question, from so many callers at once."""
+    """A number of equal requests from a number of concurrent callers."""
 
     name: str
     question: QueryOriginationQualityRequest
@@ -55,7 +55,7 @@ class Run:
 
     load: Load
     cpu_ms: float
-    """Processor time of the server for each answer."""
+    """Processor time of the server per answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +68,17 @@ class Pair:
 
 
 def main() -> None:
-    """Runs the rounds, prints the medians and appends them to the record."""
+    """Runs the rounds, prints the medians and appends them to the record file."""
     options = _options()
     questions = [_day(options), _year(options)]
     with tempfile.TemporaryDirectory(prefix="rpc-") as name, ExitStack() as servers:
         scratch = Path(name)
-        calls = None if options.data else _loaded(scratch / "data", questions, options.records)
-        pegcount = servers.enter_context(served(options.data or scratch / "data"))
+        calls = None if options.data else _fill(scratch / "data", questions, options.records)
+        pegcount = servers.enter_context(running_pegcount(options.data or scratch / "data"))
         heading = _heading(pegcount, options, scratch)
         print(heading)
         answers = _save_answers(pegcount, questions, calls, scratch)
-        canned = servers.enter_context(started(str(CANNED), *answers))
+        canned = servers.enter_context(running_program(str(CANNED), *answers))
         pairs = [Pair(case, [], []) for case in _cases(questions, options)]
         for _ in range(options.rounds):
             _round(pairs, pegcount, canned, Ghz(options.ghz, METHOD, scratch))
@@ -130,22 +130,22 @@ def _year(options: argparse.Namespace) -> QueryOriginationQualityRequest:
     )
 
 
-def _loaded(
+def _fill(
     directory: Path, questions: Sequence[QueryOriginationQualityRequest], record_count: int
 ) -> list[int]:
-    """Fills a data directory; gives the calls that the answer to each question must have."""
+    """Fills a data directory and returns the expected number of calls in the answer to each question."""
     calls = [0] * len(questions)
     store = EmbeddedStore(directory, Config(), create=True)
     for batch in batches(record_count, SEED):
         store.write(batch.SerializeToString())
         for i, question in enumerate(questions):
-            calls[i] += sum(_meets(record, question) for record in batch.records)
+            calls[i] += sum(_matches(record, question) for record in batch.records)
     store.flush()
     store.close()
     return calls
 
 
-def _meets(record: SessionRecord, question: QueryOriginationQualityRequest) -> bool:
+def _matches(record: SessionRecord, question: QueryOriginationQualityRequest) -> bool:
     return (
         record.account_id == question.account_id
         and record.dst_prefix_routing.startswith(question.dst_prefix_routing.starts_with)
@@ -168,7 +168,7 @@ def _save_answers(
     calls: Sequence[int] | None,
     scratch: Path,
 ) -> list[str]:
-    """Asks each question once, asserts that the answer is right, and saves it in a file."""
+    """Runs each question once, asserts the answer, and saves it to a file."""
     files = []
     with grpc.insecure_channel(pegcount.address, [("grpc.max_receive_message_length", -1)]) as channel:
         reports = reports_pb2_grpc.ReportServiceStub(channel)
@@ -184,7 +184,7 @@ def _save_answers(
 def _calls_by_day(
     reports: reports_pb2_grpc.ReportServiceStub, question: QueryOriginationQualityRequest
 ) -> int:
-    """The calls that bins of other edges have; of records from elsewhere no more is known."""
+    """Returns the calls in DAY bins, the only cross-check available for external data."""
     by_day = QueryOriginationQualityRequest.FromString(question.SerializeToString())
     by_day.sampling = reports_pb2.GRANULARITY_DAY
     return int(reports.QueryOriginationQuality(by_day).totals.total_calls)

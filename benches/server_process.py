@@ -1,4 +1,4 @@
-"""Servers in processes of their own, as benches call them."""
+"""Servers in processes of their own."""
 
 import os
 import select
@@ -15,22 +15,23 @@ _READY = "listening on "
 
 @dataclass(frozen=True, slots=True)
 class ServerProcess:
-    """A server that takes calls."""
+    """A server that accepts calls."""
 
     address: str
     pid: int
 
     def cpu_seconds(self) -> float:
-        """Processor time that it took so far, its own and the kernel's for it."""
-        # The name of the process, in brackets, may have spaces; user and system time are fields 14 and 15.
+        """Returns the processor time used so far, in user and kernel mode."""
+        # The process name, in parentheses, may contain spaces. User and system time are fields 14 and 15.
         _, _, fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")
         user, system = fields.split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def started(*arguments: str) -> Iterator[ServerProcess]:
-    """A Python program that prints `listening on HOST:PORT` once it is ready; it ends with the block."""
+def running_program(*arguments: str) -> Iterator[ServerProcess]:
+    """Runs a Python program that prints `listening on HOST:PORT` when ready; terminates it at the end of the
+    block."""
     with subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
@@ -43,9 +44,11 @@ def started(*arguments: str) -> Iterator[ServerProcess]:
 
 
 @contextmanager
-def served(directory: Path) -> Iterator[ServerProcess]:
-    """`pegcount serve` over a data directory."""
-    with started("-m", "pegcount", "serve", "--data", str(directory), "--listen", "127.0.0.1:0") as server:
+def running_pegcount(directory: Path) -> Iterator[ServerProcess]:
+    """Runs `pegcount serve` over a data directory."""
+    with running_program(
+        "-m", "pegcount", "serve", "--data", str(directory), "--listen", "127.0.0.1:0"
+    ) as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""Seeded call records: thirty days of calls with a daily curve, for benches."""
+"""Seeded call records over thirty days with a daily curve, for benches."""
 
 from collections.abc import Iterator
 
@@ -7,13 +7,13 @@ from pegcount.v1.records_pb2 import SessionRecord, WriteRecordsRequest
 from pegcount.zone import US_PER_DAY, US_PER_SECOND
 
 FROM_US = 1_772_323_200_000_000
-"""2026-03-01T00:00:00Z, when the traffic begins."""
+"""2026-03-01T00:00:00Z, the start of the traffic."""
 DAYS = 30
 BATCH_ROWS = 5_000
 
 
 def batches(record_count: int, seed: int) -> Iterator[WriteRecordsRequest]:
-    """Batches of finished calls; the same for the same count and seed."""
+    """Yields batches of finished calls; deterministic for count and seed."""
     random = np.random.default_rng(seed)
     for first in range(0, record_count, BATCH_ROWS):
         rows = range(first, min(first + BATCH_ROWS, record_count))
@@ -21,7 +21,7 @@ def batches(record_count: int, seed: int) -> Iterator[WriteRecordsRequest]:
 
 
 def _call(row: int, random: np.random.Generator) -> SessionRecord:
-    """A call; hours of the day are drawn from a curve with its peak in the afternoon."""
+    """Builds a call; its hour is drawn from a curve that peaks in the afternoon."""
     hour = float(np.clip(random.normal(14, 4), 0, 23.99))
     setup_us = FROM_US + int(random.integers(DAYS)) * US_PER_DAY + int(hour * 3_600 * US_PER_SECOND)
     answered = random.random() < 0.55

@@ -1,7 +1,7 @@
-"""How long acknowledgements and reports wait while the store seals, merges and copies active sessions.
+"""Latency of acknowledgements and reports while the store flushes, compacts and copies active sessions.
 
-A writer sends batches at a steady rate, a reader asks a small report every few milliseconds, first
-with the background work off, then with it going on all the time. `--help` lists the options.
+A writer sends batches at a steady rate, and a reader runs a small report every few milliseconds: first
+with background work off, then with continual background work. `--help` lists the options.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from pegcount.v1.records_pb2 import SESSION_EVENT_START, WriteRecordsRequest
 
 SEED = 20_260_301
 LIMIT_MS = 50.0
-"""Longest wait at the 99th percentile."""
+"""Limit of the 99th percentile."""
 NEVER = 10**12
 QUIET = Config(seal_row_count=NEVER, seal_age_seconds=1e9, journal_bytes_max=NEVER)
 BUSY = Config(
@@ -51,8 +51,8 @@ def main() -> None:
     print(f"{'ms':<24}{'ack p50':>9}{'p99':>9}{'max':>9}{'ask p50':>9}{'p99':>9}{'max':>9}")
     for name, config in (("background work off", QUIET), ("sealing all the time", BUSY)):
         with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
-            waits, seals = _measured(Path(scratch), config, starts, feed.batches, options)
-        print(waits.line(name), f" {seals} segment files written")
+            waits, segment_count = _measure(Path(scratch), config, starts, feed.batches, options)
+        print(waits.line(name), f" {segment_count} segment files written")
 
 
 def _options() -> argparse.Namespace:
@@ -74,7 +74,7 @@ def _as_starts(batch: bytes) -> bytes:
     return request.SerializeToString()
 
 
-def _measured(
+def _measure(
     directory: Path,
     config: Config,
     starts: list[bytes],
@@ -113,9 +113,9 @@ def _read(store: EmbeddedStore, waits: list[float], ended: threading.Event) -> N
 
 
 def _timed(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
+    start_time = time.perf_counter()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - start_time
 
 
 def _percentile(values: list[float], percent: int) -> float:

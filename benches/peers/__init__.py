@@ -1,1 +1,1 @@
-"""The bench of the reports beside DuckDB, ClickHouse and Polars; benches/report_peers.py runs it."""
+"""Compares report latency with DuckDB, ClickHouse and Polars; benches/report_peers.py runs the comparison."""

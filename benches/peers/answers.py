@@ -1,4 +1,4 @@
-"""The shape in which all answers are compared: rows of whole numbers, those without calls left out."""
+"""The common form in which all answers are compared: integer rows, without rows that have no calls."""
 
 from datetime import datetime
 
@@ -17,15 +17,15 @@ Answer = NDArray[np.int64]
 Q1 to Q3, S1: start of the bin in Unix seconds, calls, answered calls, milliseconds.
 U1: day, sessions, sessions of the seven days that end with it. U2: start of the bin, sessions.
 F1: day, folder, agent, calls, answered calls, milliseconds.
-A1: level, the three keys (0 where rolled up), sessions, seconds; below that the number of groups.
-Days are counted from the first.
+A1: level, the three keys (0 if rolled up), sessions, seconds; the last row has the number of groups.
+Days are numbered from the first day of the traffic.
 """
 
 _FROM_S = FROM_US // US_PER_SECOND
 
 
 def of_columns(*columns: object) -> Answer:
-    """Rows of whole numbers in the order of their first columns."""
+    """Combines columns to integer rows, sorted by the columns from left to right."""
     table = np.column_stack([np.asarray(column).astype(np.int64) for column in columns])
     return np.asarray(table[np.lexsort(table.T[::-1])])
 
@@ -78,19 +78,19 @@ def of_active(response: reports_pb2.QueryActiveSessionsResponse) -> Answer:
 
 
 def of_table(name: str, table: pa.Table) -> Answer:
-    """What a peer answered: columns in the order of the answer, the first of them numbers of bins."""
+    """Converts a peer's table. Its first column is the bin number, except for A1."""
     if name == "A1":
         return _of_groups(table)
-    first, *others = [numbers(column) for column in table.columns]
+    first, *values = [numbers(column) for column in table.columns]
     if name == "U1":
-        return _averaged(first, others[0])
+        return _moving_sums(first, values[0])
     if name in questions.BIN_SECONDS:
         first = _FROM_S + first * questions.BIN_SECONDS[name]
-    return of_columns(first, *others)
+    return of_columns(first, *values)
 
 
 def numbers(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    """A column as whole numbers: of a name what it ends with, 0 for null."""
+    """Converts a column to integers: of a name its numeric suffix, 0 for null."""
     if pa.types.is_dictionary(column.type):
         column = column.combine_chunks()
         names = np.array([last_number(name) for name in column.dictionary.to_pylist()] or [0], np.int64)
@@ -98,8 +98,8 @@ def numbers(column: pa.ChunkedArray) -> NDArray[np.int64]:
     return np.asarray(column.fill_null(0).cast(pa.int64()).to_numpy())
 
 
-def _averaged(days: NDArray[np.int64], counts: NDArray[np.int64]) -> Answer:
-    """The sums of a moving average out of the counts of days, the six before the first among them."""
+def _moving_sums(days: NDArray[np.int64], counts: NDArray[np.int64]) -> Answer:
+    """Computes the sums of a moving average from daily counts, including the six warm-up days."""
     before = questions.SMA_DAYS - 1
     padded = np.zeros(before + DAYS, np.int64)
     padded[days + before] = counts
@@ -108,25 +108,25 @@ def _averaged(days: NDArray[np.int64], counts: NDArray[np.int64]) -> Answer:
 
 
 def _of_groups(table: pa.Table) -> Answer:
-    """Groups in the order of the report; of the last but two columns a bit is set for each rolled-up key."""
+    """Sorts groups like the report. The third column from the right has a bit for each rolled-up key."""
     *keys, rolled_up, quantity, milliseconds = [numbers(column) for column in table.columns]
     level = len(questions.KEYS) - np.ceil(np.log2(rolled_up + 1)).astype(np.int64)
     group_keys = [np.where(level > i, key, 0) for i, key in enumerate(keys)]
     rows = np.column_stack([level, *group_keys, quantity, milliseconds // 1_000])
     finest = rows[level == len(questions.KEYS)]
-    parts = [finest[: questions.ROWS_OF_ACTIVE], *(rows[level == key_count] for key_count in (1, 2, 0))]
-    return np.concatenate([*parts, [[len(finest), 0, 0, 0, 0, 0]]])
+    levels = [finest[: questions.ROWS_OF_ACTIVE], *(rows[level == key_count] for key_count in (1, 2, 0))]
+    return np.concatenate([*levels, [[len(finest), 0, 0, 0, 0, 0]]])
 
 
 def day_number(text: str) -> int:
-    """Days since the first day."""
+    """Returns the days since the first day of the traffic."""
     return int(
         (datetime.fromisoformat(f"{text}T00:00:00Z").timestamp() * US_PER_SECOND - FROM_US) // US_PER_DAY
     )
 
 
 def last_number(text: str) -> int:
-    """What a name ends with: `folder-07` is 7."""
+    """Returns the numeric suffix of a name: `folder-07` becomes 7."""
     return int(text.rpartition("-")[2])
 
 

@@ -1,6 +1,6 @@
-"""Seeded calls as columns of codes: thirty days with a daily curve, some late, some sent twice.
+"""Seeded calls as columns of dictionary codes: thirty days with a daily curve, some late, some repeated.
 
-Chunk by chunk, so that any number of them fits in memory. The same for the same count and seed.
+Generated in chunks, so that memory does not limit their number; deterministic for count and seed.
 """
 
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ from peers import dimensions
 from peers.dimensions import zipf
 
 FROM_US = 1_772_323_200_000_000
-"""2026-03-01T00:00:00Z, when the traffic begins."""
+"""2026-03-01T00:00:00Z, the start of the traffic."""
 DAYS = 30
 NOW_US = FROM_US + (DAYS + 1) * US_PER_DAY
-"""When everything is asked; the active sessions began in the hour before."""
+"""The time of all queries; the active sessions began in the hour before."""
 CHUNK_ROWS = 250_000
 ANSWERED = 0.55
 TALK_SECONDS_MEAN = 180.0
@@ -24,9 +24,9 @@ RING_SECONDS_MAX = 30
 LATE = 0.01
 AGAIN = 0.005
 AGAIN_AFTER_US = 600 * US_PER_SECOND
-"""How long after the first a record is sent a second time at most."""
+"""Maximum delay of the repetition of a record."""
 ROUTES_PER_CLIENT = 20
-"""Of an active session; with all clients these are 10,000 groups."""
+"""Routes of active sessions per client; over all clients, these make 10,000 groups."""
 ABSENT = -1
 
 CODES = tuple(dimensions.DIMENSIONS)
@@ -35,7 +35,7 @@ CALL = np.dtype(
     + [(name, np.int32) for name in (*CODES, "price")]
     + [("again", np.bool_)]
 )
-"""One sending of a call. `number` is its own, `again` marks the second sending."""
+"""One transmission of a call. `number` identifies the call; `again` marks its repetition."""
 
 Calls = NDArray[np.void]
 Random = np.random.Generator
@@ -44,7 +44,7 @@ _ACCOUNT_SHARE = zipf(dimensions.ACCOUNT_COUNT, 1.3)
 _APP_SHARE = zipf(dimensions.APP_COUNT, 1.5)
 _COUNTRY_SHARE = zipf(dimensions.COUNTRY_COUNT, 1.0)
 _CLIENT_SHARE = zipf(dimensions.ACCOUNT_COUNT, 1.0)
-# Most calls at three in the afternoon, a tenth of that at three in the morning.
+# The rate peaks at three in the afternoon; at three in the morning it is a tenth of that.
 _HOUR = np.arange(25)
 _DAY_SHARE = np.concatenate([[0.0], np.cumsum(1.1 + 0.9 * np.cos((_HOUR[1:] - 15.5) * np.pi / 12))])
 _DAY_SHARE /= _DAY_SHARE[-1]
@@ -52,38 +52,38 @@ _PRICE_PER_MINUTE = np.random.default_rng(7).integers(20, 1_500, dimensions.COUN
 
 
 def chunks(count: int, seed: int) -> Iterator[Calls]:
-    """All sendings in the order of their arrival: `count` calls, some of them twice."""
-    waiting = np.empty(0, CALL)
+    """Yields all transmissions in order of arrival: `count` calls, some of them twice."""
+    not_yet_arrived = np.empty(0, CALL)
     for first in range(0, count, CHUNK_ROWS):
         last = min(first + CHUNK_ROWS, count)
-        known = np.concatenate([waiting, _sent(first, last, count, seed)])
+        candidates = np.concatenate([not_yet_arrived, _transmissions(first, last, count, seed)])
         until_us = int(_time_us(np.array([last / count]))[0])
-        due = known["arrival_us"] < until_us if last < count else np.ones(len(known), np.bool_)
-        waiting = known[~due]
-        arrived = known[due]
+        due = candidates["arrival_us"] < until_us if last < count else np.ones(len(candidates), np.bool_)
+        not_yet_arrived = candidates[~due]
+        arrived = candidates[due]
         yield arrived[np.argsort(arrived["arrival_us"], kind="stable")]
 
 
 def active(count: int, seed: int) -> Calls:
-    """Calls without an end, a third of them not answered yet; their numbers are below 0."""
+    """Generates calls without an end, a third of them unanswered, with negative numbers."""
     chance = np.random.default_rng([seed, count])
     calls = np.zeros(count, CALL)
     calls["number"] = -1 - np.arange(count)
     calls["setup_us"] = NOW_US - chance.integers(60 * US_PER_SECOND, 3_600 * US_PER_SECOND, count)
     _fill_codes(calls, chance)
-    calls["account"] = _drawn(_CLIENT_SHARE, count, chance)
-    way = calls["account"].astype(np.int64) * ROUTES_PER_CLIENT + chance.integers(
+    calls["account"] = _draw_ranks(_CLIENT_SHARE, count, chance)
+    route = calls["account"].astype(np.int64) * ROUTES_PER_CLIENT + chance.integers(
         ROUTES_PER_CLIENT, size=count
     )
-    calls["route"] = way * 1_009 % len(dimensions.DIMENSIONS["route"])
+    calls["route"] = route * 1_009 % len(dimensions.DIMENSIONS["route"])
     answer_us = calls["setup_us"] + chance.integers(US_PER_SECOND, RING_SECONDS_MAX * US_PER_SECOND, count)
     calls["answer_us"] = np.where(chance.random(count) < 2 / 3, answer_us, ABSENT)
     calls["end_us"] = ABSENT
     return calls
 
 
-def _sent(first: int, last: int, count: int, seed: int) -> Calls:
-    """The calls of these numbers and, after them, those that are sent again."""
+def _transmissions(first: int, last: int, count: int, seed: int) -> Calls:
+    """Generates the calls with these numbers, followed by their repetitions."""
     chance = np.random.default_rng([seed, count, first])
     calls = np.zeros(last - first, CALL)
     rows = len(calls)
@@ -100,19 +100,19 @@ def _sent(first: int, last: int, count: int, seed: int) -> Calls:
 
 
 def _time_us(position: NDArray[np.float64]) -> NDArray[np.int64]:
-    """When the calls at these positions are set up; positions go from 0 to 1 over the thirty days."""
+    """Maps positions from 0 to 1 to setup times within the thirty days."""
     day, share = np.divmod(position * DAYS, 1)
     hours = day * 24 + np.interp(share, _DAY_SHARE, _HOUR)
     return np.asarray(FROM_US + (hours * (3_600 * US_PER_SECOND)).astype(np.int64))
 
 
 def _fill_codes(calls: Calls, chance: Random) -> None:
-    """Who calls whom."""
+    """Draws the parties, routes and other dimensions."""
     rows = len(calls)
-    calls["account"] = _drawn(_ACCOUNT_SHARE, rows, chance)
+    calls["account"] = _draw_ranks(_ACCOUNT_SHARE, rows, chance)
     of_account = chance.integers(dimensions.ADDRESSES_PER_ACCOUNT, size=rows)
     calls["address"] = calls["account"] * dimensions.ADDRESSES_PER_ACCOUNT + of_account
-    apps = _drawn(_APP_SHARE, rows, chance)
+    apps = _draw_ranks(_APP_SHARE, rows, chance)
     calls["application"] = apps * dimensions.COMP_COUNT + chance.integers(dimensions.COMP_COUNT, size=rows)
     for name in ("agent", "route"):
         calls[name] = chance.integers(len(dimensions.DIMENSIONS[name]), size=rows)
@@ -120,26 +120,28 @@ def _fill_codes(calls: Calls, chance: Random) -> None:
         ("caller", dimensions.CALLER_PER_COUNTRY),
         ("called", dimensions.CALLED_PER_COUNTRY),
     ):
-        countries = _drawn(_COUNTRY_SHARE, rows, chance)
+        countries = _draw_ranks(_COUNTRY_SHARE, rows, chance)
         calls[name] = countries * per_country + chance.integers(per_country, size=rows)
 
 
 def _fill_course(calls: Calls, chance: Random) -> None:
-    """Answer, end, cause and price."""
+    """Draws answer, end, cause and price."""
     rows = len(calls)
     answered = chance.random(rows) < ANSWERED
-    rung_us = calls["setup_us"] + chance.integers(US_PER_SECOND, RING_SECONDS_MAX * US_PER_SECOND, rows)
+    ring_end_us = calls["setup_us"] + chance.integers(US_PER_SECOND, RING_SECONDS_MAX * US_PER_SECOND, rows)
     talk_us = (chance.exponential(TALK_SECONDS_MEAN * US_PER_SECOND, rows)).astype(np.int64) * answered
-    calls["answer_us"] = np.where(answered, rung_us, ABSENT)
-    calls["end_us"] = rung_us + talk_us
-    picked = _drawn(np.cumsum(dimensions.ANSWERED_SHARES), rows, chance)
-    missed = _drawn(np.cumsum(dimensions.UNANSWERED_SHARES), rows, chance) + len(dimensions.ANSWERED_CAUSES)
-    calls["cause"] = np.where(answered, picked, missed)
+    calls["answer_us"] = np.where(answered, ring_end_us, ABSENT)
+    calls["end_us"] = ring_end_us + talk_us
+    answered_cause = _draw_ranks(np.cumsum(dimensions.ANSWERED_SHARES), rows, chance)
+    unanswered_cause = _draw_ranks(np.cumsum(dimensions.UNANSWERED_SHARES), rows, chance) + len(
+        dimensions.ANSWERED_CAUSES
+    )
+    calls["cause"] = np.where(answered, answered_cause, unanswered_cause)
     per_minute = _PRICE_PER_MINUTE[calls["called"] // dimensions.CALLED_PER_COUNTRY]
     calls["price"] = np.minimum(per_minute * talk_us // (60 * US_PER_SECOND), dimensions.PRICE_MAX)
 
 
-def _drawn(share: NDArray[np.float64], rows: int, chance: Random) -> NDArray[np.int64]:
-    """Ranks drawn by their shares."""
-    # Rounding may leave the last sum a little below 1.
+def _draw_ranks(share: NDArray[np.float64], rows: int, chance: Random) -> NDArray[np.int64]:
+    """Draws ranks with the given cumulative shares."""
+    # Rounding may leave the last cumulative share slightly below 1.
     return np.asarray(np.minimum(np.searchsorted(share, chance.random(rows), "right"), len(share) - 1))

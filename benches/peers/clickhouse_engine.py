@@ -1,4 +1,4 @@
-"""ClickHouse in the bench of the peers: MergeTrees in this process, both cores, answers in Arrow's format."""
+"""ClickHouse in the peer bench: embedded MergeTree tables, both cores, answers in Arrow format."""
 
 from pathlib import Path
 from typing import Any
@@ -65,13 +65,13 @@ class ClickHouse:
 
 
 def open_tables(directory: Path) -> list[ClickHouse]:
-    """Both tables of a data directory."""
+    """Opens both tables of a data directory."""
     connection = _connect(directory)
     return [ClickHouse(connection, order) for order in sql.ORDERS]
 
 
 def load(directory: Path, parquet: Path) -> None:
-    """Fills a new data directory; each table is one part in the end."""
+    """Fills a new data directory; each table ends up as a single part."""
     connection = _connect(directory)
     tables = {_table_name(order): ("calls", columns) for order, columns in sql.ORDERS.items()}
     tables["active"] = ("active", "orig_clients_name, equipment_id, term_clients_name")
@@ -86,7 +86,7 @@ def load(directory: Path, parquet: Path) -> None:
 
 
 def _types() -> dict[str, str]:
-    """Names of few values are enums, which are numbers of fixed width to group by."""
+    """Texts with few distinct values become enums, i.e. fixed-width integers, for grouping."""
     return _TYPES | {name: _enum(texts_of(name)) for name in _ENUMS}
 
 

@@ -1,4 +1,4 @@
-"""Data directories of the bench of the peers, which a later run uses again."""
+"""Data directories of the peer bench, which later runs reuse."""
 
 import hashlib
 import json
@@ -14,12 +14,12 @@ from peers import pegcount_engine
 from peers.pegcount_engine import LoadTimes
 
 _SOURCE_FILES = ("dimensions.py", "calls.py", "wire.py", "tables.py")
-"""What the data depends on."""
+"""The source files that determine the data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """So many calls and active sessions, the same for the same seed."""
+    """A number of calls and active sessions, deterministic for a seed."""
 
     record_count: int
     active_count: int
@@ -28,11 +28,11 @@ class Dataset:
 
     @property
     def directory(self) -> Path:
-        """Where they are times_file; another one where they are made otherwise."""
-        made = hashlib.sha256(f"{self.active_count}".encode())
+        """Returns the directory of this data set; its name changes with the generating code."""
+        digest = hashlib.sha256(f"{self.active_count}".encode())
         for name in _SOURCE_FILES:
-            made.update(Path(__file__).with_name(name).read_bytes())
-        return self.root / f"{self.record_count}-{self.seed}-{made.hexdigest()[:12]}"
+            digest.update(Path(__file__).with_name(name).read_bytes())
+        return self.root / f"{self.record_count}-{self.seed}-{digest.hexdigest()[:12]}"
 
     @property
     def pegcount(self) -> Path:
@@ -42,7 +42,7 @@ class Dataset:
         return self._is_complete("ours", str(catalog.FORMAT_VERSION))
 
     def load_pegcount(self, *, fresh: bool) -> LoadTimes:
-        """Loads Pegcount unless it is there in today's format; gives what it took when it was loaded."""
+        """Loads Pegcount unless it is loaded in the current format; returns the times of the actual load."""
         times_file = self.directory / "ours.json"
 
         def load() -> None:
@@ -53,8 +53,8 @@ class Dataset:
         return LoadTimes(**json.loads(times_file.read_text(encoding="utf-8")))
 
     def load_peers(self, *, fresh: bool) -> None:
-        """Loads all peers that are not there yet."""
-        # Here, so that Pegcount can be measured where the others are not installed.
+        """Loads all peers that are not loaded yet."""
+        # Imported here, so that the bench also runs without the peers installed.
         from peers import clickhouse_engine, duckdb_engine, tables  # noqa: PLC0415
 
         directory = self.directory
@@ -79,7 +79,7 @@ class Dataset:
         )
 
     def _load(self, name: str, load: Callable[[], None], version: str = "", *, fresh: bool) -> None:
-        """Fills a target and marks it complete, unless it is."""
+        """Fills a target and marks it complete, unless it already is."""
         if self._is_complete(name, version) and not fresh:
             return
         target = self.directory / name
@@ -88,9 +88,9 @@ class Dataset:
             shutil.rmtree(target)
         target.unlink(missing_ok=True)
         self.directory.mkdir(parents=True, exist_ok=True)
-        began = time.perf_counter()
+        start_time = time.perf_counter()
         load()
-        print(f"loaded {name} in {time.perf_counter() - began:.0f} s", flush=True)
+        print(f"loaded {name} in {time.perf_counter() - start_time:.0f} s", flush=True)
         self._marker(name).write_text(version, encoding="utf-8")
 
     def _is_complete(self, name: str, version: str) -> bool:
@@ -102,7 +102,7 @@ class Dataset:
 
 
 def _source_digest(module: object) -> str:
-    """What tells one way of filling an engine from another."""
+    """Returns a digest of the code that fills an engine."""
     source = getattr(module, "__file__", None)
     assert isinstance(source, str)
     return hashlib.sha256(Path(source).read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""DuckDB in the bench of the peers: a database file, both cores, answers as Arrow tables."""
+"""DuckDB in the peer bench: a database file, both cores, answers as Arrow tables."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ _INTEGERS = {
     **dict.fromkeys(("src_country_id", "dst_country_id"), "USMALLINT"),
 }
 _FROM_DAY = "DATE '2026-03-01'"
-# A zone's rules are looked up for each hour and not for each call: days in Berlin begin on the hour.
+# Days in Berlin begin on the hour, so the time zone is evaluated per hour rather than per call.
 _DIALECT = sql.Dialect(
     table="{table}",
     bins="((epoch_us(setup_time) - {from_us}) // {width})::INTEGER",
@@ -61,7 +61,7 @@ class DuckDb:
 
 
 def open_tables(path: Path) -> list[DuckDb]:
-    """Both tables of a database file."""
+    """Opens both tables of a database file."""
     connection = _connect(path)
     return [DuckDb(connection, order) for order in sql.ORDERS]
 

@@ -1,4 +1,4 @@
-"""How fast memory can be read, and how much of a process is not a mapped file."""
+"""Read bandwidth of memory, anonymous memory of the process, and the page cache."""
 
 import os
 import time
@@ -17,7 +17,7 @@ _ROUNDS = 5
 
 
 def read_bytes_per_second(size: int = READ_BYTES) -> float:
-    """The fastest of a few ways to read a large array once with two threads."""
+    """Returns the best of several ways to read a large array once with two threads."""
     numbers = np.ones(size // 8, np.int64)
     shares = np.array_split(numbers, THREADS)
     arrow = [pa.array(share) for share in shares]
@@ -29,22 +29,22 @@ def read_bytes_per_second(size: int = READ_BYTES) -> float:
     ]
     with ThreadPoolExecutor(THREADS) as threads:
         return max(
-            numbers.nbytes / _seconds(lambda: list(threads.map(read, parts)))  # noqa: B023
-            for read, parts in readers
+            numbers.nbytes / _seconds(lambda: list(threads.map(read, shares_of_kind)))  # noqa: B023
+            for read, shares_of_kind in readers
             for _ in range(_ROUNDS)
         )
 
 
 def anonymous_bytes() -> int:
-    """Of this process, memory that no file is mapped to."""
+    """Returns the anonymous memory of this process, i.e. memory not backed by a file."""
     lines = Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()
     (kilobytes,) = [int(line.split()[1]) for line in lines if line.startswith("Anonymous:")]
     return kilobytes * 1024
 
 
 def drop_page_cache() -> bool:
-    """Lets the system forget the files in memory that no process has mapped; false for one who may not."""
-    # What is not written yet would stay.
+    """Drops the page cache; returns False without the permission to do so."""
+    # Dirty pages would otherwise stay in the cache.
     os.sync()
     try:
         Path("/proc/sys/vm/drop_caches").write_text("1", encoding="ascii")
@@ -54,6 +54,6 @@ def drop_page_cache() -> bool:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
+    start_time = time.perf_counter()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - start_time

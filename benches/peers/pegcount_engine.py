@@ -1,4 +1,4 @@
-"""Pegcount in the bench of the peers: the whole request in this process, without gRPC's transport."""
+"""Pegcount in the peer bench: the whole request in this process, without the transport of gRPC."""
 
 import time
 from collections import deque
@@ -18,20 +18,20 @@ from pegcount.v1 import reports_pb2
 from peers import answers, calls, questions, wire
 
 IN_FLIGHT = 4
-_SECONDS_BETWEEN = 0.05
+_RETRY_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class LoadTimes:
-    """What loading took, by the clock."""
+    """Wall-clock times of a load."""
 
     sent: int
     seconds: float
-    """From the first record made to the last one durable. The store seals meanwhile, also where it waits."""
+    """From generating the first record to the durability of the last one, including flushes meanwhile."""
     writing_seconds: float
-    """Of these, with batches on their way: without the time of making them."""
+    """The part of `seconds` with batches in flight, without generating them."""
     upkeep_seconds: float
-    """From then on until nothing is left to be sealed or merged."""
+    """From then on until all flushes and compactions are done."""
 
 
 class Pegcount:
@@ -40,13 +40,13 @@ class Pegcount:
     name = "ours"
 
     def __init__(self, directory: Path) -> None:
-        self._store = _opened(directory)
+        self._store = _open_store(directory)
         self._service = ReportService(Config(), self._store, lambda: calls.NOW_US)
         methods = reports_pb2.DESCRIPTOR.services_by_name["ReportService"].methods
         self._deserializers = {method.name: self._service.deserializer(method) for method in methods}
 
     def ask(self, name: str) -> Any:
-        """The bytes of the response message; for the full scan the sums."""
+        """Returns the bytes of the response message, or the partial aggregates of the full scan."""
         if name == "S1":
             return self._store.partials(questions.FULL_SCAN, Config().cell_count_max, core.CancelToken(None))
         method, _, _ = self._method(name)
@@ -54,17 +54,17 @@ class Pegcount:
             self._deserializers[method.__name__](questions.REQUESTS[name].SerializeToString()), _CONTEXT
         )
 
-    def answer(self, name: str, asked: Any) -> answers.Answer:
-        """What was asked, to compare it."""
+    def answer(self, name: str, result: Any) -> answers.Answer:
+        """Decodes a result of `ask` for comparison."""
         if name == "S1":
             edges = questions.MINUTE_EDGES
-            body = core.quality_response(asked, clipped_us=edges, calendar_us=edges)
+            body = core.quality_response(result, clipped_us=edges, calendar_us=edges)
             return answers.of_quality(reports_pb2.QueryOriginationQualityResponse.FromString(body))
         _, response, read = self._method(name)
-        return read(response.FromString(asked))
+        return read(response.FromString(result))
 
     def bytes_per_record(self) -> float:
-        """Of the segments on disk, which hold all finished records."""
+        """Returns the segment bytes per finished record; all of them are in segments."""
         info = self._store.info()
         return info.segment_bytes / max(1, info.records - info.active_records)
 
@@ -72,7 +72,7 @@ class Pegcount:
         self._store.close()
 
     def _method(self, name: str) -> tuple[Callable[[Any, Any], bytes], Any, Callable[[Any], answers.Answer]]:
-        """How a question is asked, the message that the bytes are, and how that is read."""
+        """Returns the method for a question, its response class, and its converter."""
         service = self._service
         methods: dict[str, tuple[Any, Any, Callable[[Any], answers.Answer]]] = {
             "Q": (
@@ -88,58 +88,58 @@ class Pegcount:
 
 
 def load(directory: Path, record_count: int, active_count: int, seed: int) -> LoadTimes:
-    """Fills an empty data directory and asserts what was taken; sealed and merged in the end."""
-    store = _opened(directory)
+    """Fills an empty data directory, asserts the counts, then flushes and compacts."""
+    store = _open_store(directory)
     sent = accepted = 0
-    writing_seconds, began = 0.0, time.perf_counter()
+    writing_seconds, start_time = 0.0, time.perf_counter()
     for chunk in calls.chunks(record_count, seed):
         batches = list(wire.requests(chunk))
-        made = time.perf_counter()
+        generated_at = time.perf_counter()
         accepted += _write(store, batches, int(chunk["again"].sum()))
-        writing_seconds += time.perf_counter() - made
+        writing_seconds += time.perf_counter() - generated_at
         sent += len(chunk)
     batches = list(wire.requests(calls.active(active_count, seed)))
-    made = time.perf_counter()
+    generated_at = time.perf_counter()
     _write(store, batches, 0)
-    writing_seconds += time.perf_counter() - made
-    seconds = time.perf_counter() - began
+    writing_seconds += time.perf_counter() - generated_at
+    seconds = time.perf_counter() - start_time
     assert accepted == record_count
     store.flush()
     store.maintain()
     store.close()
-    upkeep_seconds = time.perf_counter() - began - seconds
+    upkeep_seconds = time.perf_counter() - start_time - seconds
     return LoadTimes(sent + active_count, seconds, writing_seconds, upkeep_seconds)
 
 
-def _opened(directory: Path) -> EmbeddedStore:
+def _open_store(directory: Path) -> EmbeddedStore:
     return EmbeddedStore(directory, Config(), create=True, clock=lambda: calls.NOW_US)
 
 
 def _write(store: EmbeddedStore, batches: Iterable[bytes], again_count: int) -> int:
-    """Writes batches, some of them on their way at once; gives the number of new records."""
+    """Writes batches with some of them in flight, and returns the number of new records."""
     outcomes: list[WriteOutcome] = []
-    waiting: deque[PendingWrite] = deque()
+    pending_writes: deque[PendingWrite] = deque()
     for batch in batches:
-        if len(waiting) == IN_FLIGHT:
-            outcomes.append(waiting.popleft().wait())
-        waiting.append(_submitted(store, batch))
-    outcomes += [pending.wait() for pending in waiting]
+        if len(pending_writes) == IN_FLIGHT:
+            outcomes.append(pending_writes.popleft().wait())
+        pending_writes.append(_submit_with_retry(store, batch))
+    outcomes += [pending.wait() for pending in pending_writes]
     assert sum(outcome.duplicates for outcome in outcomes) == again_count
     assert not any(outcome.replaced or outcome.rejected for outcome in outcomes)
     return sum(outcome.accepted for outcome in outcomes)
 
 
-def _submitted(store: EmbeddedStore, batch: bytes) -> PendingWrite:
-    """A batch on its way, as soon as the store has room for it."""
+def _submit_with_retry(store: EmbeddedStore, batch: bytes) -> PendingWrite:
+    """Submits a batch, and retries while the store is overloaded."""
     while True:
         try:
             return store.submit(batch)
         except OverloadedError:
-            time.sleep(_SECONDS_BETWEEN)
+            time.sleep(_RETRY_SECONDS)
 
 
 class _Context:
-    """What a method asks of a call: one without a deadline that nobody cancels."""
+    """A gRPC context without a deadline that is never cancelled."""
 
     def time_remaining(self) -> float | None:
         return None

@@ -1,4 +1,4 @@
-"""Polars in the bench of the peers: frames in memory, sorted by setup time, both cores."""
+"""Polars in the peer bench: frames in memory, sorted by setup time, both cores."""
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
@@ -29,7 +29,7 @@ _FINISHED = (_col("kind") == 1) & _col("is_last_attempt") & _col("end_time").is_
 
 
 class Polars:
-    """The frames; only the columns that are asked for, of as few bytes each as hold them."""
+    """The frames, with only the queried columns, each of the smallest sufficient type."""
 
     name = "Polars"
 
@@ -44,7 +44,7 @@ class Polars:
         self._active = active.with_columns(*_enums(names), _col("equipment_id", "kind").cast(pl.UInt8)).lazy()
 
     def ask(self, name: str) -> Any:
-        """The answer as an Arrow table."""
+        """Returns the answer as an Arrow table."""
         plans: dict[str, Callable[[], Any]] = {
             "Q1": self._one_day,
             "Q2": self._largest,
@@ -57,8 +57,8 @@ class Polars:
         }
         return plans[name]().to_arrow()
 
-    def answer(self, name: str, asked: Any) -> answers.Answer:
-        return answers.of_table(name, asked)
+    def answer(self, name: str, result: Any) -> answers.Answer:
+        return answers.of_table(name, result)
 
     def _one_day(self) -> Any:
         starts = _matching("dst_prefix_routing", lambda text: text.startswith(questions.STARTS_WITH))
@@ -69,7 +69,7 @@ class Polars:
         return _per_bin("Q2", self._account(questions.LARGEST, _days_from(FROM_DAY, TO_DAY)), *_FIGURES)
 
     def _filtered(self) -> Any:
-        # Midnight in New York, five hours after that in UTC, later four.
+        # Midnight in New York is at 05:00 UTC, and at 04:00 UTC in summer.
         within = _between(_midnight(FROM_DAY, 5), _midnight(TO_DAY, 4))
         rows = self._account(questions.TWENTIETH, within).filter(
             _col("auth_orig_ip").is_between(questions.NETWORK_FIRST, questions.NETWORK_LAST),
@@ -81,8 +81,8 @@ class Polars:
         return rows.group_by(hour.alias("bin")).agg(_FIGURES).collect()
 
     def _days(self) -> Any:
-        # Days in Berlin, one hour before those in UTC, later two; the days before that an average needs.
-        # They begin on the hour, so that the zone's rules are needed for each hour and not for each call.
+        # Days in Berlin begin at 23:00 UTC, in summer at 22:00 UTC; includes the warm-up days. They
+        # begin on the hour, so the time zone is evaluated per hour rather than per call.
         first = _midnight(FROM_DAY - timedelta(days=questions.SMA_DAYS), 23)
         rows = self._calls.filter(
             _between(first, _midnight(TO_DAY, -2)),
@@ -108,7 +108,7 @@ class Polars:
         return rows.group_by(day, "folder", "agent_id").agg(_FIGURES).collect()
 
     def _groups(self) -> Any:
-        """The finest groups first; the others are sums of these."""
+        """Computes the finest groups first; the other levels are sums of these."""
         keys = list(questions.KEYS)
         elapsed = ((NOW_US - _col("answer_time").to_physical()) // 1_000).sum().alias("milliseconds")
         rows = self._active.filter(_col("kind") == 1)
@@ -126,20 +126,20 @@ class Polars:
         return _per_bin("S1", self._calls.filter(_days_from(FROM_DAY, TO_DAY), _FINISHED, causes), *_FIGURES)
 
     def _account(self, account: str, within: Any) -> Any:
-        # In two steps: what most rows fail is asked alone, and the rest only of what is left.
+        # In two steps, so that only rows of the account are checked against the other predicates.
         return self._calls.filter(_col("account_id") == account).collect().lazy().filter(within, _FINISHED)
 
 
 def _per_bin(name: str, rows: Any, *sums: Any) -> Any:
-    """Sums of each bin that has rows; the numbers of the bins first."""
+    """Returns the sums of each bin that has rows, with the bin numbers first."""
     width = questions.BIN_SECONDS[name]
     found = rows.group_by_dynamic("setup_time", every=f"{width}s").agg(sums)
     return found.with_columns((_SETUP_US - FROM_US) // (width * US_PER_SECOND)).collect()
 
 
-def _matching(field: str, holds: Callable[[str], bool]) -> Any:
-    """A condition on a text, asked once of each value and not of each row."""
-    codes = [code for code, text in enumerate(_texts(field)) if holds(text)]
+def _matching(field: str, predicate: Callable[[str], bool]) -> Any:
+    """Evaluates a text predicate once per distinct value instead of once per row."""
+    codes = [code for code, text in enumerate(_texts(field)) if predicate(text)]
     return _col(field).to_physical().is_in(pl.Series(codes, dtype=pl.UInt16))
 
 
@@ -156,7 +156,7 @@ def _between(first: datetime, last: datetime) -> Any:
 
 
 def _midnight(day: date, hours: int) -> datetime:
-    """So many hours after the midnight of a day, in UTC."""
+    """Returns the instant `hours` after UTC midnight of a day."""
     return datetime(day.year, day.month, day.day) + timedelta(hours=hours)
 
 

@@ -1,4 +1,4 @@
-"""What ours and the peers are asked, in one place, so that all mean the same."""
+"""The questions to Pegcount and the peers, with shared constants so that all mean the same."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -40,7 +40,7 @@ KEYS = ("orig_clients_name", "equipment_id", "term_clients_name")
 ROWS_OF_ACTIVE = 20
 
 BIN_SECONDS = {"Q1": 60, "Q2": 60, "U2": 300, "S1": 60}
-"""Of the bins that a peer may count from the first instant."""
+"""Bin widths of the questions whose bins a peer may count from the start of the traffic."""
 
 DESCRIPTIONS: Mapping[str, str] = {
     "Q1": "quality, 20th account, 1 day, MINUTE, starts_with",
@@ -103,7 +103,7 @@ REQUESTS: Mapping[str, Message] = {
         limit=ROWS_OF_ACTIVE,
     ),
 }
-"""The requests to ours; S1 is no report."""
+"""The requests to Pegcount; S1 is a scan rather than a report."""
 
 MINUTE_EDGES: NDArray[np.int64] = np.arange(FROM_US, TO_US + 1, US_PER_MINUTE, dtype=np.int64)
 _PREDICATES: tuple[Predicate, ...] = (
@@ -113,4 +113,4 @@ _PREDICATES: tuple[Predicate, ...] = (
     OneOf("disconnect_cause", CAUSES),
 )
 FULL_SCAN = Scan(MINUTE_EDGES, _PREDICATES, (), Measure("calls"))
-"""S1: the cause is in no report's filters, so that every record has to be looked at."""
+"""S1: reports cannot filter by cause and rollups lack it, so the scan reads every record."""

@@ -1,4 +1,4 @@
-"""The questions as DuckDB and ClickHouse are asked them: the same text but for a few expressions."""
+"""The questions in SQL for DuckDB and ClickHouse, which share the text except for a few expressions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,36 +11,36 @@ from peers.calls import FROM_US
 from peers.questions import BUSY_DAY, FROM_DAY, TO_DAY
 
 ORDERS: Mapping[str, str] = {"by account": "account_id, setup_time", "by time": "setup_time"}
-"""The two tables with all calls, and how each is sorted; the better one counts."""
+"""The two tables with all calls and their sort orders; the faster one counts."""
 
 _FIGURES = "count(*) AS calls, count(duration_ms) AS answered, {duration}"
-# `end_time` is there in all rows of the table, which each engine knows or does not need to know.
+# `end_time` is present in all rows; each engine may find that out from its statistics.
 _FINISHED = "kind = 1 AND is_last_attempt AND end_time IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """Expressions that are not the same; `{width}` is in microseconds."""
+    """Expressions that differ between the engines; `{width}` is in microseconds."""
 
     table: str
     bins: str
-    """Number of the bin that a setup time falls in, from the first instant on."""
+    """The bin number of a setup time, counted from the start of the traffic."""
     days: str
-    """Number of the day, the same in UTC."""
+    """The day number in UTC."""
     hour_new_york: str
-    """Unix seconds at which the hour begins."""
+    """Unix seconds of the start of the hour."""
     days_berlin: str
-    """A query of the numbers of days in Berlin and their sessions; `{where}` is the condition."""
+    """A query of the day numbers in Berlin and their session counts; `{where}` is the condition."""
     duration: str
     elapsed_ms: str
-    """Milliseconds since the answer at `{now_us}`, of all sessions of a group."""
+    """Milliseconds since the answer at `{now_us}`, summed over a group."""
     starts_with: str
     contains: str
     instant: str = "TIMESTAMP '{text}'"
 
 
 def queries(dialect: Dialect, now_us: int) -> dict[str, str]:
-    """The text of each question."""
+    """Returns the SQL text of each question."""
     figures = _FIGURES.format(duration=dialect.duration)
     busy = _within(dialect, BUSY_DAY, BUSY_DAY + timedelta(days=1))
     month = _within(dialect, FROM_DAY, TO_DAY)
@@ -81,7 +81,7 @@ def _bins(dialect: Dialect, name: str) -> str:
 
 
 def _filters(dialect: Dialect) -> str:
-    """Of the third question; midnight in New York is five hours after that in UTC, later four."""
+    """Filters of Q3. Midnight in New York is at 05:00 UTC, and at 04:00 UTC in summer."""
     return " AND ".join(
         (
             _between(dialect, f"{FROM_DAY} 05:00:00", f"{TO_DAY} 04:00:00"),
@@ -94,7 +94,7 @@ def _filters(dialect: Dialect) -> str:
 
 
 def _berlin(dialect: Dialect) -> str:
-    """Days in Berlin, one hour before those in UTC, later two; and those before that an average needs."""
+    """Days in Berlin begin at 23:00 UTC, in summer at 22:00 UTC; includes the warm-up days."""
     before = FROM_DAY - timedelta(days=questions.SMA_DAYS)
     return _between(dialect, f"{before} 23:00:00", f"{TO_DAY - timedelta(days=1)} 22:00:00")
 

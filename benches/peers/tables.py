@@ -1,4 +1,4 @@
-"""The same calls as Parquet files, from which the peers load; each call once, typed as they like best."""
+"""The calls as Parquet files for the peers to load: each call once, with the types that suit them best."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +25,7 @@ def write(directory: Path, record_count: int, active_count: int, seed: int) -> N
 
 
 def texts_of(field: str) -> list[str]:
-    """All values of a text field, in order: what a column of that field can be declared with."""
+    """Returns all values of a text field in order, as an enum declaration needs them."""
     entries = next(of_code for of_code in dimensions.DIMENSIONS.values() if field in of_code[0])
     return sorted({str(entry[field]) for entry in entries})
 
@@ -44,7 +44,7 @@ def _write(path: Path, tables: Iterator[pa.Table]) -> None:
 
 
 def _table(rows: Calls) -> pa.Table:
-    """Every field that records carry, and the milliseconds of a call, null where not answered."""
+    """Builds a table of all record fields and the call duration, which is null for unanswered calls."""
     answered = rows["answer_us"] != ABSENT
     talk_ms = (rows["end_us"] - rows["answer_us"]) // 1_000
     columns = {
@@ -58,23 +58,23 @@ def _table(rows: Calls) -> pa.Table:
     for name in CODES:
         entries = dimensions.DIMENSIONS[name]
         for field in entries[0]:
-            columns[field] = _taken(field, [entry[field] for entry in entries], rows[name])
+            columns[field] = _column(field, [entry[field] for entry in entries], rows[name])
     return pa.table(columns)
 
 
-def _taken(field: str, values: list[int | str], codes: NDArray[np.int32]) -> pa.Array:
+def _column(field: str, values: list[int | str], codes: NDArray[np.int32]) -> pa.Array:
     if field == _ADDRESS:
         return pa.array(np.array([_address(str(value)) for value in values], np.uint32)[codes])
     if isinstance(values[0], str):
         texts = sorted({str(value) for value in values})
         code_of = {text: number for number, text in enumerate(texts)}
-        taken = np.array([code_of[str(value)] for value in values], np.int32)[codes]
-        return pa.DictionaryArray.from_arrays(pa.array(taken), pa.array(texts))
+        codes_of_rows = np.array([code_of[str(value)] for value in values], np.int32)[codes]
+        return pa.DictionaryArray.from_arrays(pa.array(codes_of_rows), pa.array(texts))
     return pa.array(np.array(values)[codes], _INTEGERS[type(values[0]).__name__])
 
 
 def _address(text: str) -> int:
-    """An IPv4 address as a number, whose order is that of blocks."""
+    """Converts an IPv4 address to an integer, so that a CIDR block is a range."""
     return int.from_bytes(map(int, text.split(".")), "big")
 
 
@@ -86,7 +86,7 @@ def _texts(ids: NDArray[np.void]) -> pa.Array:
 
 
 def _decimals(units: NDArray[np.int32]) -> pa.Array:
-    """Prices are never negative, so that the upper half of each of the 128 bits is 0."""
+    """Builds 128-bit decimals with a zero upper half, since prices are never negative."""
     halves = np.zeros((len(units), 2), np.int64)
     halves[:, 0] = units
     return pa.Array.from_buffers(_PRICE, len(units), [None, pa.py_buffer(halves)])

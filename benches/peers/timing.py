@@ -1,4 +1,4 @@
-"""Rounds over subjects and questions, each answer compared with that of the first subject."""
+"""Rounds over subjects and questions; compares each answer with that of the first subject."""
 
 import gc
 import statistics
@@ -18,27 +18,27 @@ Times = dict[str, dict[str, list[float]]]
 
 
 class Subject(Protocol):
-    """One who can be asked all questions."""
+    """An engine that answers all questions."""
 
     name: str
 
     def ask(self, name: str) -> Any:
-        """What is timed: ends with the answer in the form in which its users get it."""
+        """Answers a question in the engine's native result type; timed."""
 
-    def answer(self, name: str, asked: Any) -> Answer:
-        """The same to compare; not timed."""
+    def answer(self, name: str, result: Any) -> Answer:
+        """Converts a result of `ask` for comparison; not timed."""
 
 
 def run(subjects: Sequence[Subject], names: Sequence[str], count: int) -> Times:
-    """Times of `count` rounds, after one that warms up. Each round begins with another subject."""
+    """Times `count` rounds after a warm-up round. Each round starts with another subject."""
     times: Times = {name: {subject.name: [] for subject in subjects} for name in names}
     expected: dict[str, Answer] = {}
     for round_number in range(count + 1):
         first = round_number % len(subjects)
         for name in names:
             for subject in (*subjects[first:], *subjects[:first]):
-                asked, milliseconds = _asked(subject, name)
-                _compare(name, subject, subject.answer(name, asked), expected)
+                result, milliseconds = _ask_timed(subject, name)
+                _compare(name, subject, subject.answer(name, result), expected)
                 if round_number > 0:
                     times[name][subject.name].append(milliseconds)
     return times
@@ -47,20 +47,21 @@ def run(subjects: Sequence[Subject], names: Sequence[str], count: int) -> Times:
 def medians_in_turn(
     subjects: Sequence[Subject], names: Sequence[str], count: int
 ) -> Sequence[Mapping[str, float]]:
-    """Of each subject by question, where they hold different records: no answers are compared."""
+    """Returns the medians by question for each subject. Subjects have different records, so answers are not
+    compared."""
     times: list[dict[str, list[float]]] = [{name: [] for name in names} for _ in subjects]
     for round_number in range(count + 1):
         for name in names:
             for number in range(len(subjects)):
-                turn = (number + round_number) % len(subjects)
-                _, milliseconds = _asked(subjects[turn], name)
+                index = (number + round_number) % len(subjects)
+                _, milliseconds = _ask_timed(subjects[index], name)
                 if round_number > 0:
-                    times[turn][name].append(milliseconds)
+                    times[index][name].append(milliseconds)
     return [{name: statistics.median(found) for name, found in of_one.items()} for of_one in times]
 
 
 def lines(times: Times, peers: Sequence[str]) -> list[str]:
-    """A line for each question; of the tables of one peer, the better one is named and counts."""
+    """Formats a line per question; of a peer's tables, the faster one counts and is named."""
     head = "".join(f"{peer:>27}" for peer in peers)
     table = [f"{'':<60}{'ours ms':>9}{'min':>9}{'max':>9}{head}{'ratio':>9}"]
     for name, of_one in times.items():
@@ -77,23 +78,23 @@ def lines(times: Times, peers: Sequence[str]) -> list[str]:
 
 
 def medians(times: Times) -> dict[str, float]:
-    """Of ours, by question."""
+    """Returns Pegcount's medians by question."""
     return {name: statistics.median(of_one[PEGCOUNT]) for name, of_one in times.items()}
 
 
-def _asked(subject: Subject, name: str) -> tuple[Any, float]:
-    """The second time counts: the caches have what this subject needs, and not what the one before did."""
+def _ask_timed(subject: Subject, name: str) -> tuple[Any, float]:
+    """Times the second of two runs, so that caches contain the data of this subject."""
     gc.collect()
     subject.ask(name)
-    began = time.perf_counter()
-    asked = subject.ask(name)
-    return asked, (time.perf_counter() - began) * 1_000
+    start_time = time.perf_counter()
+    result = subject.ask(name)
+    return result, (time.perf_counter() - start_time) * 1_000
 
 
 def _compare(name: str, subject: Subject, answer: Answer, expected: dict[str, Answer]) -> None:
-    known = expected.setdefault(name, answer)
+    reference = expected.setdefault(name, answer)
     assert len(answer), f"{name}: an answer that is empty compares nothing"
-    assert np.array_equal(answer, known), f"{name}: {subject.name} answers otherwise"
+    assert np.array_equal(answer, reference), f"{name}: {subject.name} answers otherwise"
 
 
 def _best(of_one: Mapping[str, list[float]], peer: str) -> str:
@@ -102,6 +103,6 @@ def _best(of_one: Mapping[str, list[float]], peer: str) -> str:
 
 
 def _shown(of_one: Mapping[str, list[float]], subject: str, peer: str) -> str:
-    """Median, slowest and fastest, and the first letter of what the table is sorted by."""
+    """Formats median, minimum and maximum, and the first letter of the sort order."""
     times, order = of_one[subject], subject.removeprefix(peer).removeprefix(" by ")[:1]
     return f"{statistics.median(times):.1f} ({min(times):.1f}-{max(times):.1f}) {order:1}"

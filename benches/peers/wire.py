@@ -1,8 +1,8 @@
-"""Calls as `WriteRecordsRequest` bytes, a million a second: no message is made one by one.
+"""Encodes calls as `WriteRecordsRequest` bytes, a million per second, without building messages.
 
-What comes with a code was written by protobuf itself once; a record is such pieces in a row, as
-the order of fields is free. Records with the same fields have the same layout, since times are
-varints of a fixed width, which the format allows.
+Protobuf itself encodes the fields of each dictionary code once. A record is a concatenation of such
+chunks, because protobuf allows any field order. Records with the same fields have the same layout, since
+times are varints padded to a fixed width, which the format allows.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,19 +28,19 @@ _HEX = np.frombuffer("".join(f"{number:04x}" for number in range(1 << 16)).encod
 
 
 def requests(calls: Calls) -> Iterator[bytes]:
-    """The calls in batches; within a batch the answered ones come first."""
+    """Yields the calls in batches; within a batch, answered calls come first."""
     answered = calls["answer_us"] != ABSENT
     both = [(np.flatnonzero(mask), _records(calls[mask])) for mask in (answered, ~answered)]
     for first in range(0, len(calls), BATCH_ROWS):
         chunks = []
-        for places, records in both:
-            low, high = np.searchsorted(places, (first, first + BATCH_ROWS))
+        for rows, records in both:
+            low, high = np.searchsorted(rows, (first, first + BATCH_ROWS))
             chunks.append(records[low:high].tobytes())
         yield b"".join(chunks)
 
 
 def check(calls: Calls) -> None:
-    """Asserts that protobuf reads the bytes of some calls as the calls that they are."""
+    """Asserts that protobuf decodes the bytes of some calls to the same calls."""
     some = calls[:CHECKED_ROWS]
     answered = some["answer_us"] != ABSENT
     expected = [_message(call) for part in (some[answered], some[~answered]) for call in part]
@@ -49,8 +49,8 @@ def check(calls: Calls) -> None:
 
 
 def session_ids(calls: Calls) -> NDArray[np.void]:
-    """Twelve hexadecimal digits for each number, in no visible order, and each only once."""
-    # Odd factors and shifted additions without carry lose nothing: the ids are as many as the numbers.
+    """Returns a distinct id of twelve hexadecimal digits per number, in pseudorandom order."""
+    # Multiplication by odd factors and xor-shifts are bijective, so that distinct numbers get distinct ids.
     mixed = calls["number"].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) & np.uint64((1 << 48) - 1)
     mixed ^= mixed >> np.uint64(23)
     mixed = mixed * np.uint64(0xD6E8FEB86659FD93) & np.uint64((1 << 48) - 1)
@@ -61,7 +61,7 @@ def session_ids(calls: Calls) -> NDArray[np.void]:
 
 
 def _records(calls: Calls) -> NDArray[np.void]:
-    """Calls that have the same fields, each as an element of `records`."""
+    """Encodes calls with the same set of fields, each as an element of `records`."""
     if not len(calls):
         return np.empty(0, "V1")
     is_active = bool(calls["end_us"][0] == ABSENT)
@@ -79,7 +79,7 @@ def _records(calls: Calls) -> NDArray[np.void]:
 
 
 def _head(size: int) -> np.void:
-    """The tag of `records` and the length of one, in two bytes whatever it is."""
+    """Returns the tag of `records` and a length that always takes two bytes."""
     assert size < 1 << 14
     (field,) = [field for field in WriteRecordsRequest.DESCRIPTOR.fields if field.name == "records"]
     return np.void(bytes([field.number << 3 | 2, size & 127 | 128, size >> 7]))
@@ -93,7 +93,7 @@ def _ids(calls: Calls) -> NDArray[np.void]:
 
 
 def _times(name: str, us: NDArray[np.int64]) -> NDArray[np.void]:
-    """A field of the type Timestamp: seconds and nanoseconds, each a varint of five bytes."""
+    """Encodes a Timestamp field: seconds and nanoseconds as varints of five bytes each."""
     seconds, rest_us = np.divmod(us, US_PER_SECOND)
     column = np.empty((len(us), 2 + _TIME_BYTES), np.uint8)
     column[:, :2] = _number(_TIMES[name]) << 3 | 2, _TIME_BYTES
@@ -112,7 +112,7 @@ def _number(field: str) -> int:
 
 @cache
 def _encoded_entries(name: str) -> NDArray[np.void]:
-    """The bytes of what comes with each code, all of one width."""
+    """Returns the encoded fields of each dictionary code, padded to one width."""
     if name == "price":
         entries: Sequence[dimensions.Fields] = [
             {"customer_price": dimensions.price_text(units)} for units in range(dimensions.PRICE_MAX + 1)
@@ -123,11 +123,11 @@ def _encoded_entries(name: str) -> NDArray[np.void]:
     width = max(map(len, texts))
     if min(map(len, texts)) < width:
         width += 2
-    return np.frombuffer(b"".join(_filled(text, width) for text in texts), f"V{width}")
+    return np.frombuffer(b"".join(_padded(text, width) for text in texts), f"V{width}")
 
 
-def _filled(text: bytes, width: int) -> bytes:
-    """A piece made longer by the kind, which every record has, as a varint longer than it need be."""
+def _padded(text: bytes, width: int) -> bytes:
+    """Pads an encoded chunk with `kind`, a field of every record, as an overlong varint."""
     if len(text) == width:
         return text
     value = [SESSION_KIND_CALL | 128] + [128] * (width - len(text) - 3) + [0]
@@ -137,7 +137,7 @@ def _filled(text: bytes, width: int) -> bytes:
 
 
 def _message(call: np.void) -> SessionRecord:
-    """One call as the contract has it, field by field."""
+    """Builds one call as a message, field by field."""
     is_active = call["end_us"] == ABSENT
     fields: dimensions.Fields = {
         "session_id": session_ids(call.reshape(1)).tobytes().decode(),

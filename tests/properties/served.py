@@ -104,7 +104,7 @@ class SharedService:
             if isinstance(step, Write):
                 outcomes.append(self._write(step))
             else:
-                self._keep_up(step)
+                self._maintain(step)
         self.now_us = now_us
         return outcomes
 
