@@ -1,4 +1,4 @@
-"""Reads `tests/cases/*.case`: records, requests, and the tables that an engineer expects of them.
+"""Parses `tests/cases/*.case` into records, requests, and expected tables.
 
 `tests/cases/README.md` describes the format.
 """
@@ -26,12 +26,12 @@ REQUESTS: dict[str, type[Message]] = {
     "QueryOriginationQuality": reports_pb2.QueryOriginationQualityRequest,
     "GetStoreInfo": admin_pb2.GetStoreInfoRequest,
 }
-"""Methods that a case may ask, with their requests."""
+"""Request classes of the methods that a case may call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A line of an answer, or a table: `head` is its value or its columns."""
+    """A line or table of an answer; `head` is the value or the column names."""
 
     name: str
     head: Cells
@@ -40,31 +40,31 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class SetClock:
-    """The service's clock stands at `now_us` from here on."""
+    """Sets the clock of the service to `now_us`."""
 
     now_us: int
 
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """Finished records move into segments."""
+    """Flushes finished records into segments."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """The service ends and another one opens the same directory."""
+    """Closes the service and opens another one on the same directory."""
 
 
 @dataclass(frozen=True, slots=True)
-class PutDeck:
-    """A code deck is put in place."""
+class PutCodeDeck:
+    """Uploads a code deck, replacing one with the same id."""
 
     request: admin_pb2.PutCodeDeckRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A batch is written; `expected` is None where the case does not say how it is answered."""
+    """Writes a batch; `expected` is None if the case has no expectation for it."""
 
     line: int
     request: records_pb2.WriteRecordsRequest
@@ -72,8 +72,8 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A request is made, and answered by `expected`."""
+class Call:
+    """Calls a report method; `expected` is the expected answer."""
 
     line: int
     method: str
@@ -81,15 +81,15 @@ class Ask:
     expected: tuple[Section, ...] | None = None
 
 
-Step = SetClock | Seal | Restart | PutDeck | Write | Ask
+Step = SetClock | Seal | Restart | PutCodeDeck | Write | Call
 
 
 class CaseError(Exception):
-    """A case file cannot be read."""
+    """A malformed case file."""
 
 
 def read_case(path: Path) -> list[Step]:
-    """The steps of a case, in order; raises CaseError where the file cannot be read."""
+    """Returns the steps of a case in order; raises CaseError if the file is malformed."""
     steps: list[Step] = []
     for block in _blocks(path.read_text(encoding="utf-8")):
         try:
@@ -97,16 +97,16 @@ def read_case(path: Path) -> list[Step]:
         except (CaseError, text_format.ParseError, ValueError) as error:
             raise CaseError(f"{path.name}:{block.line}: {error}") from error
     for step in steps:
-        if isinstance(step, Ask):
-            _check_rows_are_seen(step, path)
+        if isinstance(step, Call):
+            _check_rows_are_expected(step, path)
     return steps
 
 
-# Sections of which an expected answer needs one, so that no row goes unseen.
+# An expected answer needs one of these sections, so that unexpected rows cannot go unnoticed.
 _ROWS = frozenset({"bins", "count", "data", "error", "info", "rows"})
 
 
-def _check_rows_are_seen(ask: Ask, path: Path) -> None:
+def _check_rows_are_expected(ask: Call, path: Path) -> None:
     sections = {section.name: section for section in ask.expected or ()}
     if _ROWS.isdisjoint(sections):
         raise CaseError(f"{path.name}:{ask.line}: one of {', '.join(sorted(_ROWS))} must be expected")
@@ -116,7 +116,7 @@ def _check_rows_are_seen(ask: Ask, path: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """A directive, what stands beside it, and the lines below it."""
+    """A directive with its argument and the lines below it."""
 
     line: int
     word: str
@@ -159,22 +159,22 @@ def _read_deck(block: _Block, steps: list[Step]) -> None:
     header, *rows = ([cell.strip() for cell in line.split(",")] for line in block.body)
     cells = ({k: v for k, v in zip(header, row, strict=True) if v} for row in rows)
     entries = [admin_pb2.CodeDeckEntry(**given) for given in cells]
-    steps.append(PutDeck(admin_pb2.PutCodeDeckRequest(id=int(block.argument), entries=entries)))
+    steps.append(PutCodeDeck(admin_pb2.PutCodeDeckRequest(id=int(block.argument), entries=entries)))
 
 
 def _read_request(block: _Block, steps: list[Step]) -> None:
     if block.argument not in REQUESTS:
         raise CaseError(f"{block.argument!r} is none of {', '.join(REQUESTS)}")
     request = text_format.Parse("\n".join(block.body), REQUESTS[block.argument]())
-    steps.append(Ask(block.line, block.argument, request))
+    steps.append(Call(block.line, block.argument, request))
 
 
 def _read_expect(block: _Block, steps: list[Step]) -> None:
-    before = steps[-1] if steps else None
-    if not isinstance(before, Write | Ask) or before.expected is not None:
+    previous = steps[-1] if steps else None
+    if not isinstance(previous, Write | Call) or previous.expected is not None:
         raise CaseError("an expectation belongs below a request or records")
     lines = [block.argument, *block.body] if block.argument else block.body
-    steps[-1] = replace(before, expected=tuple(_sections(lines)))
+    steps[-1] = replace(previous, expected=tuple(_sections(lines)))
 
 
 def _sections(lines: Iterable[str]) -> Iterator[Section]:
@@ -194,21 +194,21 @@ def _sections(lines: Iterable[str]) -> Iterator[Section]:
 
 
 def _cells(text: str) -> Cells:
-    """Cells of a line of a table, which two blanks or more divide."""
+    """Splits a table line into cells, at two or more spaces."""
     return tuple(re.split(r"\s{2,}", text.strip())) if text.strip() else ()
 
 
-# Blanks stand in front of a comma only to align the columns.
-_BLANKS_BEFORE_COMMA = re.compile(r"\s+(?=,)")
-_TIMES = re.compile(
+# Spaces before a comma serve only to align columns.
+_SPACES_BEFORE_COMMA = re.compile(r"\s+(?=,)")
+_REPEATED_ROW = re.compile(
     r"(?P<count>[0-9]+) times(?: every (?P<step>[0-9.]+)(?P<unit>ms|s|min|h|d))?: +(?P<row>.*)"
 )
 _UNIT_US = {"ms": 1e3, "s": 1e6, "min": 60e6, "h": 3600e6, "d": 86400e6}
 
 
 def _records(header: str, row: str) -> Iterator[records_pb2.SessionRecord]:
-    """The record of a row, or of a row `N times every STEP:`, numbered by its `{n}`, from 1."""
-    repeated = _TIMES.fullmatch(row.strip())
+    """Yields the record of a row, or the numbered records of a row `N times every STEP:`."""
+    repeated = _REPEATED_ROW.fullmatch(row.strip())
     if repeated is None:
         yield _record(header, row)
         return
@@ -228,7 +228,7 @@ def _shift(instant: timestamp_pb2.Timestamp, by_us: int) -> None:
 def _record(header: str, row: str) -> records_pb2.SessionRecord:
     utc = zone("UTC")
     assert utc is not None
-    text = "\n".join(_BLANKS_BEFORE_COMMA.sub("", line.strip()) for line in (header, row))
+    text = "\n".join(_SPACES_BEFORE_COMMA.sub("", line.strip()) for line in (header, row))
     (parsed,) = parse_pegcount_csv(io.BytesIO(text.encode()), ImportOptions(source="", zone=utc))
     if not isinstance(parsed, ParsedRecord):
         raise CaseError(f"{row.strip()!r} is no record: {parsed}")

@@ -1,4 +1,4 @@
-"""Golden cases: each file of `cases/` against a whole service, over gRPC."""
+"""Runs the golden cases, one file of `cases/` each, against a whole service over gRPC."""
 
 import difflib
 import math
@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
-from case_file import Ask, Cells, PutDeck, Restart, Seal, Section, SetClock, Step, Write, read_case
+from case_file import Call, Cells, PutCodeDeck, Restart, Seal, Section, SetClock, Step, Write, read_case
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
@@ -22,13 +22,13 @@ CASES = sorted((Path(__file__).parent / "cases").glob("*.case"))
 
 Row = Mapping[str, object]
 
-# Sections that an answer must not have unless the case expects them.
-_NEVER_LEFT_OUT = ("error", "notice", "rejections", "subtotals", "total")
+# Sections that an answer may have only if the case expects them.
+_ALWAYS_COMPARED = ("error", "notice", "rejections", "subtotals", "total")
 
 
 @dataclass
 class Answer:
-    """An answer as a case shows it; an absent value is None."""
+    """An answer in the form of a case file; absent values are None."""
 
     lines: dict[str, Cells] = field(default_factory=dict)
     tables: dict[str, list[Row]] = field(default_factory=dict)
@@ -43,7 +43,7 @@ def test_case(path: Path, tmp_path: Path) -> None:
                 service.close()
                 service = Service(tmp_path / "store", now_us=service.now_us)
             else:
-                _take(step, service, path)
+                _run_step(step, service, path)
     finally:
         service.close()
 
@@ -52,41 +52,46 @@ def test_there_are_cases() -> None:
     assert CASES
 
 
-def _take(step: Step, service: Service, path: Path) -> None:
+def _run_step(step: Step, service: Service, path: Path) -> None:
     match step:
         case SetClock():
             service.now_us = step.now_us
         case Seal():
             service.store.flush()
-        case PutDeck():
+        case PutCodeDeck():
             service.admin.PutCodeDeck(step.request)
         case Write():
             outcome = service.write_all(step.request.records)
             _check(step.expected or (), _of_write(outcome), f"{path.name}:{step.line}")
-        case Ask():
+        case Call():
             _check(step.expected or (), _ask(step, service), f"{path.name}:{step.line}")
 
 
 def _check(expected: tuple[Section, ...], answer: Answer, where: str) -> None:
-    """Compares an answer in the shape of what is expected; fails with both as text."""
-    actual = _in_shape_of(expected, answer)
+    """Compares an answer with the expected sections; a failure shows both as text and their diff."""
+    actual = _in_form_of(expected, answer)
     if actual == expected:
         return
-    wanted, got = _written(expected), _written(actual)
-    diff = "\n".join(difflib.unified_diff(wanted, got, "expected", "actual", n=1, lineterm=""))
-    pytest.fail(f"{where}\n\nexpect\n" + "\n".join(got) + f"\n\n{diff}", pytrace=False)
+    expected_lines, actual_lines = _as_lines(expected), _as_lines(actual)
+    diff = "\n".join(
+        difflib.unified_diff(expected_lines, actual_lines, "expected", "actual", n=1, lineterm="")
+    )
+    pytest.fail(f"{where}\n\nexpect\n" + "\n".join(actual_lines) + f"\n\n{diff}", pytrace=False)
 
 
-def _in_shape_of(expected: tuple[Section, ...], answer: Answer) -> tuple[Section, ...]:
+def _in_form_of(expected: tuple[Section, ...], answer: Answer) -> tuple[Section, ...]:
     names = {section.name for section in expected}
-    more = [_whole_section(name, answer) for name in _NEVER_LEFT_OUT if name not in names]
-    return (*(_shaped(section, answer) for section in expected), *(section for section in more if section))
+    extra_sections = [_complete_section(name, answer) for name in _ALWAYS_COMPARED if name not in names]
+    return (
+        *(_section_like(section, answer) for section in expected),
+        *(section for section in extra_sections if section),
+    )
 
 
-def _whole_section(name: str, answer: Answer) -> Section | None:
-    """A section with all of its columns, or none where the answer has not got it."""
+def _complete_section(name: str, answer: Answer) -> Section | None:
+    """Returns a section with all of its columns, or None if the answer lacks it."""
     if name in answer.lines:
-        return _shaped(Section(name, answer.lines[name]), answer)
+        return _section_like(Section(name, answer.lines[name]), answer)
     rows = answer.tables.get(name, [])
     columns = tuple(
         column for column in (rows[0] if rows else ()) if any(row[column] is not None for row in rows)
@@ -94,16 +99,16 @@ def _whole_section(name: str, answer: Answer) -> Section | None:
     return _table(Section(name, columns), rows) if rows else None
 
 
-def _shaped(section: Section, answer: Answer) -> Section:
+def _section_like(section: Section, answer: Answer) -> Section:
     if section.name == "count":
         main = next((name for name in ("bins", "data", "rows") if name in answer.tables), None)
         return Section("count", (str(len(answer.tables[main])),) if main else ())
     if section.name == "error":
         rows = tuple(tuple(map(str, row.values())) for row in answer.tables.get("error", []))
-        is_same = sorted(rows) == sorted(section.rows)  # their order means nothing
+        is_same = sorted(rows) == sorted(section.rows)  # The order of violations is not significant
         return Section("error", answer.lines.get("error", ("none",)), section.rows if is_same else rows)
     if section.name in answer.tables:
-        # An agent's row shows below its folder only where a column tells the two apart.
+        # Rows of agents are included only if the expected table has an agent_id column.
         has_agents = "agent_id" in section.head
         table = answer.tables[section.name]
         return _table(section, [row for row in table if has_agents or row.get("agent_id") is None])
@@ -111,17 +116,22 @@ def _shaped(section: Section, answer: Answer) -> Section:
 
 
 def _table(section: Section, rows: Sequence[Row]) -> Section:
-    """A table with the columns and decimals that are expected, `...` where it is as expected."""
-    decimals = [_decimals(column) for column in zip(*_whole(section), strict=True)] or [0] * len(section.head)
+    """Formats rows with the expected columns and decimals; returns the expected rows if `...` matches."""
+    decimals = [_decimals(column) for column in zip(*_complete_rows(section), strict=True)] or [0] * len(
+        section.head
+    )
     printed = [
-        tuple(_cell(_value(row, name), places) for name, places in zip(section.head, decimals, strict=True))
+        tuple(
+            _cell(_value(row, name), decimal_count)
+            for name, decimal_count in zip(section.head, decimals, strict=True)
+        )
         for row in rows
     ]
     is_match = ("...",) in section.rows and _matches(section.rows, printed)
     return Section(section.name, section.head, section.rows if is_match else tuple(printed))
 
 
-def _whole(section: Section) -> list[Cells]:
+def _complete_rows(section: Section) -> list[Cells]:
     rows = [row for row in section.rows if row != ("...",)]
     assert all(len(row) == len(section.head) for row in rows), (
         f"{section.name}: a row needs a cell per column"
@@ -135,7 +145,7 @@ def _value(row: Row, name: str) -> object:
 
 
 def _matches(pattern: Sequence[Cells], rows: Sequence[Cells]) -> bool:
-    """Whether rows are as a pattern, in which `...` stands for any number of them."""
+    """Returns whether the rows match a pattern, in which `...` stands for any number of rows."""
     if not pattern:
         return not rows
     if pattern[0] == ("...",):
@@ -161,8 +171,8 @@ def _cell(value: object, decimals: int) -> str:
             return str(value)
 
 
-def _written(sections: Iterable[Section]) -> list[str]:
-    """Sections as the lines of a case file."""
+def _as_lines(sections: Iterable[Section]) -> list[str]:
+    """Formats sections as lines of a case file."""
     lines = []
     for section in sections:
         rows = [("", row) for row in section.rows]
@@ -177,7 +187,7 @@ def _aligned(table: Sequence[tuple[str, Cells]]) -> list[str]:
     return ["  ".join(cell.ljust(widths[i]) for i, cell in enumerate(row)).rstrip() for row in cells]
 
 
-def _ask(step: Ask, service: Service) -> Answer:
+def _ask(step: Call, service: Service) -> Answer:
     stub = service.admin if step.method == "GetStoreInfo" else service.reports
     try:
         response = getattr(stub, step.method)(step.request)
@@ -204,7 +214,7 @@ def _lines(response: Any) -> dict[str, Cells]:
 
 
 def _of_error(error: grpc.RpcError) -> Answer:
-    """Code, and the field and reason of each violation; metadata is that of ErrorInfo."""
+    """Returns the code, and field and reason of each violation; the metadata is that of ErrorInfo."""
     status = rpc_status.from_call(error)
     assert status is not None
     refused, missing, info = (
@@ -230,10 +240,12 @@ def _of_write(outcome: WriteOutcome) -> Answer:
     return Answer(tables={"write": [counts | {"rejected": len(rejections)}], "rejections": rejections})
 
 
-def _row(message: Message, **more: object) -> Row:
-    """The single fields of a message, None where absent."""
+def _row(message: Message, **extra_columns: object) -> Row:
+    """Returns the singular fields of a message, None for absent ones."""
     fields = [one for one in message.DESCRIPTOR.fields if not one.is_repeated]
-    return more | {f.name: getattr(message, f.name) if message.HasField(f.name) else None for f in fields}
+    return extra_columns | {
+        f.name: getattr(message, f.name) if message.HasField(f.name) else None for f in fields
+    }
 
 
 def _usage(response: reports_pb2.QueryAsrUsageResponse) -> dict[str, list[Row]]:
@@ -254,7 +266,7 @@ def _active(response: reports_pb2.QueryActiveSessionsResponse) -> dict[str, list
 
 
 def _folders(response: reports_pb2.QueryFolderStatsResponse) -> dict[str, list[Row]]:
-    """Each row of a folder is followed by one for each of its agents."""
+    """Returns the row of each folder, followed by those of its agents."""
     rows: list[Row] = []
     for row in response.rows:
         rows.append(_row(row, agent_id=None))
