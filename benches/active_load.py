@@ -52,9 +52,9 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--sessions", type=int, default=500_000)
-    parser.add_argument("--rate", type=int, default=10_000, help="events a second")
+    parser.add_argument("--rate", type=int, default=10_000, help="events per second")
     parser.add_argument("--seconds", type=int, default=30)
-    parser.add_argument("--scratch", type=Path, default=None, help="where the data goes")
+    parser.add_argument("--scratch", type=Path, default=None, help="directory for the data")
     return parser.parse_args()
 
 

@@ -53,19 +53,24 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--records", type=int, default=100_000, help="records of one round")
-    parser.add_argument("--batch", type=int, default=1_000, help="records of one batch")
+    parser.add_argument("--records", type=int, default=100_000, help="records per round")
+    parser.add_argument("--batch", type=int, default=1_000, help="records per batch")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--streams", type=int, default=2, help="streams over gRPC, threads in process")
-    parser.add_argument("--in-flight", type=int, default=4, help="batches on their way, on each stream")
     parser.add_argument(
-        "--writers", type=int, default=4, help="connections of DuckDB and ClickHouse, beside one"
+        "--streams", type=int, default=2, help="streams over gRPC, threads of the embedded store"
+    )
+    parser.add_argument("--in-flight", type=int, default=4, help="batches in flight per stream")
+    parser.add_argument(
+        "--writers",
+        type=int,
+        default=4,
+        help="connections of DuckDB and ClickHouse, in addition to runs with one",
     )
     parser.add_argument("--ours-only", action="store_true", help="without DuckDB and ClickHouse")
     # The system's temporary directory may be a tmpfs, where a flush costs nothing.
-    parser.add_argument("--scratch", type=Path, default=ROOT / ".cache", help="where the data is written")
+    parser.add_argument("--scratch", type=Path, default=ROOT / ".cache", help="directory for the data")
     parser.add_argument(
-        "--record", type=Path, default=ROOT / "benches" / "record", help="where figures are kept"
+        "--record", type=Path, default=ROOT / "benches" / "record", help="directory of the record files"
     )
     return parser.parse_args()
 

@@ -49,8 +49,8 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--records", type=int, default=10_000_000)
-    parser.add_argument("--starts", type=int, default=3, help="times that the service is started")
-    parser.add_argument("--scratch", type=Path, default=None, help="where the data goes")
+    parser.add_argument("--starts", type=int, default=3, help="number of starts of the service")
+    parser.add_argument("--scratch", type=Path, default=None, help="directory for the data")
     parser.add_argument("--fill", type=Path, default=None, help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -72,21 +72,25 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--active", type=int, default=500_000, help="active sessions")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", type=_names, default=questions.NAMES, help="questions, such as Q1,S1")
-    parser.add_argument("--no-peers", action="store_true", help="ours alone")
-    parser.add_argument("--cold", action="store_true", help="also the first Q1 with nothing in memory (root)")
+    parser.add_argument("--no-peers", action="store_true", help="measures Pegcount alone")
     parser.add_argument(
-        "--fresh", nargs="?", const="all", choices=("all", "ours"), help="load again what is loaded"
+        "--cold", action="store_true", help="also the first Q1 with an empty page cache (root)"
+    )
+    parser.add_argument(
+        "--fresh", nargs="?", const="all", choices=("all", "ours"), help="loads existing data sets anew"
     )
     parser.add_argument(
         "--growth",
         action="store_true",
-        help="ours with RECORDS beside five times as many, both loaded before",
+        help="compares Pegcount with RECORDS and five times as many, both loaded before",
     )
     parser.add_argument("--isolated", action="store_true", help=argparse.SUPPRESS)
     # The system's temporary directory may be a tmpfs.
-    parser.add_argument("--scratch", type=Path, default=ROOT / ".cache" / "bench", help="where data is kept")
     parser.add_argument(
-        "--record", type=Path, default=ROOT / "benches" / "record", help="where figures are kept"
+        "--scratch", type=Path, default=ROOT / ".cache" / "bench", help="directory of the data sets"
+    )
+    parser.add_argument(
+        "--record", type=Path, default=ROOT / "benches" / "record", help="directory of the record files"
     )
     return parser.parse_args()
 

@@ -92,21 +92,23 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=Path, help="a data directory that is there already")
-    parser.add_argument("--records", type=int, default=200_000, help="records of one that is not")
+    parser.add_argument("--data", type=Path, help="an existing data directory")
+    parser.add_argument("--records", type=int, default=200_000, help="records of a new data directory")
     parser.add_argument("--account", default="1001")
-    parser.add_argument("--prefix", default="4420", help="what the called numbers of the day begin with")
+    parser.add_argument("--prefix", default="4420", help="prefix of the called numbers in the day report")
     parser.add_argument("--day", type=date.fromisoformat, default=date(2026, 3, 10))
     parser.add_argument(
         "--year-to", type=date.fromisoformat, default=date(2026, 4, 1), help="the day after the year"
     )
-    parser.add_argument("--callers", type=int, default=8, help="callers at once, beside one")
-    parser.add_argument("--requests", type=int, default=1_000, help="of the day, a round")
-    parser.add_argument("--year-requests", type=int, default=20, help="of the year, a round")
+    parser.add_argument(
+        "--callers", type=int, default=8, help="concurrent callers, in addition to runs with one"
+    )
+    parser.add_argument("--requests", type=int, default=1_000, help="day reports per round")
+    parser.add_argument("--year-requests", type=int, default=20, help="year reports per round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--ghz", type=Path, default=Path(sys.executable).with_name("ghz"))
     parser.add_argument(
-        "--record", type=Path, default=ROOT / "benches" / "record", help="where figures are kept"
+        "--record", type=Path, default=ROOT / "benches" / "record", help="directory of the record files"
     )
     return parser.parse_args()
 

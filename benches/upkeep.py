@@ -57,11 +57,11 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--records", type=int, default=400_000, help="records written in all")
-    parser.add_argument("--batch", type=int, default=500, help="records of one batch")
-    parser.add_argument("--rate", type=int, default=20_000, help="records a second")
+    parser.add_argument("--records", type=int, default=400_000, help="records written in total")
+    parser.add_argument("--batch", type=int, default=500, help="records per batch")
+    parser.add_argument("--rate", type=int, default=20_000, help="records per second")
     parser.add_argument("--active", type=int, default=100_000, help="sessions that stay active")
-    parser.add_argument("--scratch", type=Path, default=None, help="where the data goes")
+    parser.add_argument("--scratch", type=Path, default=None, help="directory for the data")
     return parser.parse_args()
 
 
