@@ -1,4 +1,4 @@
-"""Helpers for zones, instants and their texts."""
+"""Zones, instants and their texts for the calendar tests."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""Helpers that parse texts and summarize the records."""
+"""Parses texts with an importer and summarizes the records."""
 
 import csv
 import io

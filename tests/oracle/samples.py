@@ -1,4 +1,4 @@
-"""Short helpers to write records by hand."""
+"""Short ways to write records by hand."""
 
 from typing import Any
 
