@@ -1,7 +1,8 @@
 """The Rust core; tests/test_core.py checks this stub against the built module.
 
-All times are microseconds UTC, all days are UTC days since 1970-01-01. Every call
-releases the GIL while it computes. A bug of the core raises PanicException.
+All times are microseconds UTC, all days are UTC days since 1970-01-01. Calls that scan, wait or write release
+the GIL; getters, `format_time`, `journal_sequences` and small responses (`gil_release_cell_count_min`) do
+not. A bug of the core raises PanicException.
 """
 
 from collections.abc import Sequence
@@ -85,7 +86,7 @@ class BatchCounts:
         """Records without effect."""
 
 class Rejection:
-    """A record of a batch that was rejected."""
+    """A rejected record of a batch."""
 
     @property
     def index(self) -> int:
@@ -108,7 +109,7 @@ class MemoryRows:
         """Finished records that no segment holds yet."""
 
 class StoreInfo:
-    """What a store holds; each record counts once, whatever its versions."""
+    """Counts of a store; each record counts once, whatever its versions."""
 
     @property
     def records(self) -> int:
@@ -133,20 +134,20 @@ class StoreInfo:
         """Latest setup time, None without records."""
 
 class ExportCursor:
-    """Where an export goes on; opaque."""
+    """Position at which an export resumes; opaque."""
 
 class ExportPiece:
-    """Some records of an export."""
+    """The next records of an export."""
 
     @property
     def stream(self) -> bytes:
         """An Arrow IPC stream: the fields of a record by name, then `received_time`."""
     @property
     def next(self) -> ExportCursor:
-        """Where the export goes on."""
+        """Position at which the export resumes."""
 
 class JournalContent:
-    """What a journal file holds."""
+    """Counts of a journal file."""
 
     @property
     def batches(self) -> int:
@@ -159,7 +160,7 @@ class JournalContent:
         """Bytes of the file."""
 
 class PendingCommit:
-    """A batch on its way to the disk."""
+    """A submitted batch that may not be committed yet."""
 
     @property
     def batch_id(self) -> str | None:
@@ -173,7 +174,8 @@ class Flush:
 
     @property
     def first_journal(self) -> int | None:
-        """The first journal file that is still needed afterwards, None without active sessions."""
+        """The first journal file that is still needed afterwards; None unless the flush was begun with
+        `with_active`."""
 
 class SegmentEdit:
     """New segments and what they replace; empty once installed."""
@@ -189,13 +191,13 @@ class Partials:
     """Partial aggregates: integer sums per bin and group."""
 
 class CodeDeck:
-    """A code deck: the destination of a number is that of the longest code that begins it."""
+    """A code deck: a number has the destination of the longest code that is a prefix of it."""
 
     def __new__(cls, entries: Sequence[CodeDeckEntry]) -> CodeDeck:
         """Builds the deck; codes are distinct and consist of digits."""
 
 class CancelToken:
-    """Ends running work early, at its next look."""
+    """Cancellation token: running work ends at its next check."""
 
     def __new__(cls, limit_seconds: float | None) -> CancelToken:
         """Work may run for `limit_seconds` from now; None is without limit."""
@@ -248,8 +250,8 @@ class Store:
     def begin_flush(self, with_active: bool) -> Flush:
         """Begins a flush of the finished records in memory.
 
-        With `with_active` it includes a snapshot of the active sessions, and batches go to a
-        new journal file from now on.
+        With `with_active`, batches go to a new journal file from now on. The flush writes an active snapshot
+        if `with_active` is set or a stored record became active again.
         """
     def abort_flush(self, flush: Flush) -> None:
         """Gives a flush up; the next one writes its records too."""
@@ -263,25 +265,25 @@ class Store:
     def pick_compaction(self, row_max: int) -> list[str]:
         """Names of the segments of one day to compact next into at most `row_max` rows."""
     def compact(self, names: Sequence[str], sequence: int, row_max: int) -> SegmentEdit:
-        """Writes the rows of segments of one day that have no tombstone into new ones."""
+        """Rewrites segments of one day as new ones, without the rows that have a recorded tombstone."""
     def install(self, edit: SegmentEdit) -> None:
         """Makes new segments visible in place of what they replace, in one step for readers."""
     def drop_before(self, day: int, active_cutoff_us: int) -> int:
         """Drops finished records of days before `day`, and active sessions set up before it.
 
-        Of the latter only those without an event since `active_cutoff_us`; returns their number.
+        Of the latter only those not changed since `active_cutoff_us`; returns their number.
         """
     def partials(
         self, scan: Scan, deck: CodeDeck | None, cell_count_max: int, cancel: CancelToken
     ) -> Partials:
-        """Sums per bin and group of the records that meet all predicates of the scan.
+        """Sums per bin and group of the records that satisfy all predicates of the scan.
 
         `deck` stands in place of the rates in the records. Raises CellLimitError beyond
         `cell_count_max` cells, CancelledError, DeadlineError, DataDamagedError, or
         ValueError for a column that does not exist or a sum beyond 64 bits.
         """
     def any_match(self, predicates: Sequence[Predicate], cancel: CancelToken) -> bool:
-        """Whether any record meets all predicates; raises as `partials` does."""
+        """Whether any record satisfies all predicates; raises as `partials` does."""
     def info(self) -> StoreInfo:
         """What the store holds."""
     def export(
@@ -293,7 +295,8 @@ class Store:
         """
     @property
     def damaged_segments(self) -> list[str]:
-        """Names of segments found damaged, and of unreadable ones beside whose days a flush writes now."""
+        """Names of segments that failed a checksum, and of unreadable ones within one day of a running
+        flush."""
     @property
     def first_day(self) -> int | None:
         """First day that has a record, None without records."""

@@ -7,20 +7,21 @@ from dataclasses import dataclass
 class Tuning:
     """Constants that trade speed for memory or work; none changes a figure.
 
-    The first part is that of the core, with the defaults of `rust/aggcore/src/tuning.rs`;
-    a store gets its own copy and shares nothing with other stores of the process.
+    The fields up to `gil_release_cell_count_min` are those of the core, with the defaults of
+    `rust/aggcore/src/tuning.rs`; a store gets its own copy and shares nothing with other stores of the
+    process.
     """
 
     batch_dictionary_row_count_min: int = 32
     """Rows of a batch from which its repeating texts are dictionary-encoded in the journal. A dictionary
     takes some 300 bytes of its own."""
     commit_group_bytes: int = 8 * 2**20
-    """Bytes of batches that one group commit writes with one flush."""
+    """Bytes of batches that one group commit writes with one `fdatasync`."""
     interner_entry_count_min: int = 2**14
     """Entries from which an interner of a memtable drops the ones that no row uses, once these outnumber
     the rows."""
     text_garbage_bytes_min: int = 2**16
-    """Bytes of removed texts from which a text column is compacted, once they are more than half of it."""
+    """Bytes of removed texts from which a text column drops them, once they are more than half of it."""
     mask_rows_per_selected_max: int = 8
     """Rows of a chunk per selected row up to which a selection is a mask; with fewer selected rows it is a
     list."""
@@ -31,8 +32,8 @@ class Tuning:
     """Rows of a slice from which the histogram uses lanes. Below, adding row by row is cheaper than
     flushing the lanes, which touches 64 KiB."""
     offset_stats_span_max: int = 2**12
-    """Span of a key column, by its min/max statistics, up to which its codes are offsets from the least
-    value of the whole column; wider ones search the rows for their own least and greatest value."""
+    """Span of a key column, by its min/max statistics, up to which these serve as the range of its
+    offsets; above it, the rows are searched for their own least and greatest value."""
     direct_id_slot_count_max: int = 2**22
     """Slots that a direct table of dense ids may have, 4 bytes each."""
     direct_id_slots_per_row_max: int = 16
@@ -49,7 +50,7 @@ class Tuning:
     task_row_count_max: int = 2**18
     """Rows of one task of a memtable."""
     account_row_count_estimate: int = 2**13
-    """Rows that the search for an account and the rows of that account in one segment are assumed to cost."""
+    """Estimated rows that a scan of one account reads in one segment, including the cost of finding it."""
     helper_thread_count: int = 0
     """Helper threads; 0 is one per core, or none on a single core."""
     helper_niceness: int = 15
@@ -59,22 +60,23 @@ class Tuning:
     rollup_rows_per_row_min: int = 8
     """Rows of a segment per row of a rollup from which the rollup is stored."""
     rollup_cell_count_max: int = 2**20
-    """Cells of the scan that builds a rollup."""
+    """Maximum cells of the scan that builds a rollup; at least the rows of a segment
+    (`segment_row_count_max`), as the report that asked fails beyond it."""
     snapshot_step_row_count: int = 1_024
-    """Rows of the active snapshot that are copied under one lock of the writers."""
+    """Rows of the active snapshot that are copied each time the write lock is taken."""
     snapshot_file_row_count_max: int = 2**16
     """Rows of one file of the active snapshot."""
     compaction_segment_count_min: int = 3
-    """Segments of one compaction."""
+    """Least number of segments of one compaction."""
     compaction_small_row_count_max: int = 2**14
-    """Rows of small segments together up to which two of them are enough."""
+    """Total rows of a tier up to which two segments suffice."""
     compaction_size_ratio_max: int = 2
     """Size ratio of a tier: from its third segment on, each has at most this multiple of the rows of all
     smaller ones."""
     compaction_tombstone_percent_max: int = 25
     """Percentage of rows with a tombstone above which a segment is rewritten alone."""
     segment_sync_bytes: int = 4 * 2**20
-    """Bytes of a new segment between two flushes. One flush of the whole file would hold up those of the
+    """Bytes of a new segment between two syncs. One sync of the whole file would delay the syncs of the
     journal."""
     gil_release_cell_count_min: int = 2**11
     """Cells of a result from which building the response releases the GIL. Below, releasing and taking it
@@ -82,7 +84,7 @@ class Tuning:
     maintenance_niceness: int = 5
     """Niceness of the thread that flushes and compacts, on Linux; 0 is normal, 19 the lowest priority."""
     maintenance_failures_per_log: int = 60
-    """Failures in a row of background work, a full disk above all, of which one is logged."""
+    """Of consecutive failures of background work, such as on a full disk, one in this number is logged."""
     query_cache_entry_count: int = 256
     """Validated requests that each report caches, by the bytes of the request."""
     cached_request_bytes_max: int = 4_096
@@ -90,7 +92,7 @@ class Tuning:
     spare_thread_count: int = 8
     """Threads of the server beyond those that calls may occupy."""
     client_reconnect_ms_max: int = 2_000
-    """Milliseconds that a client waits at most before it connects again."""
+    """Longest wait in milliseconds before a client reconnects."""
     import_batch_text_chars_max: int = 8 * 2**20
     """Characters of text that one batch of an import retains for the rejects file."""
 
@@ -110,7 +112,7 @@ class Config:
     query_seconds_max: float = 30.0
     """Seconds that one report may run, even if the caller's deadline is later."""
     active_ttl_seconds: int = 86_400
-    """Seconds after its last event at which an active session counts as abandoned."""
+    """Seconds after the last version that changed it at which an active session counts as abandoned."""
     request_bytes_max: int = 16 * 1024 * 1024
     """Bytes of one request message. Code decks are the largest requests."""
     answer_bytes_max: int = 64 * 1024 * 1024
@@ -146,11 +148,11 @@ class Config:
     seal_age_seconds: float = 300.0
     """Seconds after the last seal at which fewer finished records than `seal_row_count` are sealed, too."""
     journal_bytes_max: int = 128 * 1024 * 1024
-    """Bytes of the journal above which a seal also copies the active sessions, which empties the journal."""
+    """Bytes of the journal above which a seal also writes an active snapshot, which empties the journal."""
     active_copy_row_count: int = 50_000
-    """Active sessions up to which every seal copies them, however short the journal is."""
+    """Active sessions up to which every seal writes an active snapshot, however short the journal is."""
     segment_row_count_max: int = 1_000_000
-    """Records of one segment."""
+    """Maximum records of one segment."""
     maintenance_seconds: float = 1.0
     """Seconds between two checks whether to seal, compact segments, or drop old days."""
     import_batch_row_count: int = 5_000

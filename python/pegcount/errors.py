@@ -122,7 +122,7 @@ class StoreReadOnlyError(PegcountError):
 
 
 class DataDamagedError(PegcountError):
-    """A file that the answer needs is damaged, for example fails its checksum."""
+    """A file that the answer needs is missing or damaged, for example fails its checksum."""
 
     reason = "DATA_DAMAGED"
 
@@ -134,7 +134,8 @@ class NotImplementedYetError(PegcountError):
 
 
 class StoreOpenError(PegcountError):
-    """A data directory cannot be opened: it is missing, in use, or has a newer format."""
+    """A data directory cannot be opened: it is missing, in use, not a data directory, of another format, or
+    changed during every attempt to read it."""
 
 
 class ImportFileError(PegcountError):

@@ -120,8 +120,9 @@ class OrderTerm:
     descending: bool
 
 
-# Fields of the active sessions report that have another name in records.
+# Returned fields that are sums of a row, not keys.
 _AGGREGATES = ("quantity", "duration")
+# Returned fields that have another name in records.
 _COLUMN_OF_FIELD = {"session_setup_time": "setup_time", "session_start_time": "answer_time"}
 
 

@@ -9,7 +9,8 @@ from typing import BinaryIO
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """Yields a temporary file that replaces `path`, durably, at the end of the block.
+    """Yields a temporary file that replaces `path` atomically; a power cut right after the block may still
+    leave the old file, at the end of the block.
 
     If the block raises, the temporary file is removed and `path` is unchanged.
     """

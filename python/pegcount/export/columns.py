@@ -37,7 +37,8 @@ SCHEMA = pa.schema(
     [pa.field(field.name, _type(field.name, field.type)) for field in SessionRecord.DESCRIPTOR.fields]
     + [pa.field("received_time", _INSTANT)]
 )
-"""The fields of a record in the order of the message, then the time at which it was last received."""
+"""The fields of a record in the order of the message, then the time at which the last version that changed it
+was received."""
 
 
 def to_export_types(batch: pa.RecordBatch) -> pa.RecordBatch:

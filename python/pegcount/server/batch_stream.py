@@ -12,7 +12,7 @@ from pegcount.store import PendingWrite, Store
 class BatchStream:
     """The submitted and not yet answered batches of one stream, in order.
 
-    Reading pauses at `batch_count_max` batches, so that HTTP/2 flow control holds the client back.
+    Reading pauses at `batch_count_max` batches, so that HTTP/2 flow control slows the client down.
     """
 
     def __init__(self, store: Store, batch_count_max: int) -> None:

@@ -52,7 +52,8 @@ class Catalog:
     """An open catalogue. Thread-safe."""
 
     def __init__(self, directory: Path, *, read_only: bool = False) -> None:
-        """Opens the catalogue; unless `read_only`, creates it if the directory is empty.
+        """Opens the catalogue; unless `read_only`, creates it if the directory has no segments, active
+        snapshot or journal.
 
         Raises StoreOpenError if the file is missing, has another format or is not an SQLite
         file, and DataDamagedError if a checksum fails.

@@ -29,7 +29,8 @@ class CheckReport:
     records: int | None = None
     """Records that reports count, None if some file is damaged or missing."""
     orphans: list[Path] = field(default_factory=list)
-    """Files that the catalogue does not name. A crash left them; the next start removes them."""
+    """Files that the catalogue does not name. A crash, or a failed flush or compaction, left them; the next
+    start removes them."""
     problems: list[str] = field(default_factory=list)
     """One sentence for each damaged or missing file, with its name."""
 

@@ -60,7 +60,7 @@ def prepare(directory: Path, create: bool) -> None:
 
 
 def fsync(path: Path) -> None:
-    """Flushes a file, or the entries of a directory, to the disk."""
+    """Syncs a file, or the entries of a directory, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -23,7 +23,7 @@ pub enum Error {
     /// A scan reached more cells (bins times groups) than the limit allows.
     #[error("the answer needs more than {allowed} cells (bins times groups)")]
     CellLimit {
-        /// Cells when the scan stopped; the whole answer may have more.
+        /// Always `allowed` + 1; the whole answer may have more.
         asked: usize,
         /// Most cells that an answer may have.
         allowed: usize,

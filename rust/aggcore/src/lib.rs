@@ -7,7 +7,7 @@
 //! Folders are layers. A file imports lower layers and its own folder, never a higher layer or another folder of the same
 //! one; tests/test_tidy.py checks it. Lowest first:
 //!
-//! 1. `error`, `tuning`: everything that can fail; constants that trade speed for memory.
+//! 1. `error`, `tuning`: the error type; constants that trade speed for memory or work.
 //! 2. `cancellation`, `record`: deadlines; one record, its schema, its rules.
 //! 3. `columns`, `time_text`: many records as columns, owned and borrowed; instants as text.
 //! 4. `wire`: records and versions in the protobuf wire format.
@@ -47,8 +47,8 @@ pub use storage::{BatchOutcome, Flush, SegmentEdit, Store, StoreInfo};
 pub use time_text::UtcOffsets;
 pub use tuning::Tuning;
 
-/// Inner parts that the core's own tests and benches exercise one by one. Modules are private otherwise, so that the
-/// compiler finds code that nothing uses.
+/// Internals that the core's own tests and benches exercise one by one. Modules are private otherwise, so
+/// that the compiler finds code that nothing uses.
 #[doc(hidden)]
 pub mod testing {
     pub use crate::columns::slice::RecordSlice;

@@ -1,20 +1,22 @@
 //! Every constant that trades speed for memory or work; none changes a figure.
 //!
-//! A store gets its own copy and shares nothing with other stores of the process. Sizes that are array lengths (a chunk, a
-//! minute lane) stay constants beside their loops, because the compiler needs them. `pegcount.config.Tuning` has the same
-//! fields and defaults; tests/test_core.py compares them.
+//! A store gets its own copy and shares nothing with other stores of the process. Sizes that are array
+//! lengths (a chunk, a minute lane) stay constants beside their loops, because the compiler needs them.
+//! `pegcount.config.Tuning` has these fields with the same defaults, and further ones; tests/test_core.py
+//! compares them.
 
-/// Names end with their unit: rows, bytes, cells, slots or entries.
+/// Names contain their unit (row, byte, cell, slot, entry). `_min`: from this value on; `_max`: up to this
+/// value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tuning {
     /// Rows of a batch from which its repeating texts are dictionary-encoded in the journal. A dictionary takes some 300
     /// bytes of its own.
     pub batch_dictionary_row_count_min: usize,
-    /// Bytes of batches that one group commit writes with one flush.
+    /// Bytes of batches that one group commit writes with one `fdatasync`.
     pub commit_group_bytes: usize,
     /// Entries from which an interner of a memtable drops the ones that no row uses, once these outnumber the rows.
     pub interner_entry_count_min: usize,
-    /// Bytes of removed texts from which a text column is compacted, once they are more than half of it.
+    /// Bytes of removed texts from which a text column drops them, once they are more than half of it.
     pub text_garbage_bytes_min: usize,
     /// Rows of a chunk per selected row up to which a selection is a mask; with fewer selected rows it is a list.
     pub mask_rows_per_selected_max: usize,
@@ -24,8 +26,8 @@ pub struct Tuning {
     /// Rows of a slice from which the histogram uses lanes. Below, adding row by row is cheaper than flushing the lanes,
     /// which touches 64 KiB.
     pub lanes_row_count_min: usize,
-    /// Span of a key column, by its min/max statistics, up to which its codes are offsets from the least value of the whole
-    /// column; wider ones search the rows for their own least and greatest value.
+    /// Span of a key column, by its min/max statistics, up to which these serve as the range of its offsets;
+    /// above it, the rows are searched for their own least and greatest value.
     pub offset_stats_span_max: usize,
     /// Slots that a direct table of dense ids may have, 4 bytes each.
     pub direct_id_slot_count_max: usize,
@@ -41,7 +43,7 @@ pub struct Tuning {
     pub delegated_row_count_min: usize,
     /// Rows of one task of a memtable.
     pub task_row_count_max: usize,
-    /// Rows that the search for an account and the rows of that account in one segment are assumed to cost.
+    /// Estimated rows that a scan of one account reads in one segment, including the cost of finding it.
     pub account_row_count_estimate: usize,
     /// Helper threads; 0 is one per core, or none on a single core.
     pub helper_thread_count: usize,
@@ -51,21 +53,23 @@ pub struct Tuning {
     pub rollup_bytes_max: usize,
     /// Rows of a segment per row of a rollup from which the rollup is stored.
     pub rollup_rows_per_row_min: usize,
-    /// Cells of the scan that builds a rollup.
+    /// Maximum cells of the scan that builds a rollup; at least the rows of a segment
+    /// (`segment_row_count_max`), as the report that asked fails beyond it.
     pub rollup_cell_count_max: usize,
-    /// Rows of the active snapshot that are copied under one lock of the writers.
+    /// Rows of the active snapshot that are copied each time the write lock is taken.
     pub snapshot_step_row_count: usize,
     /// Rows of one file of the active snapshot.
     pub snapshot_file_row_count_max: usize,
-    /// Segments of one compaction.
+    /// Least number of segments of one compaction.
     pub compaction_segment_count_min: usize,
-    /// Rows of small segments together up to which two of them are enough.
+    /// Total rows of a tier up to which two segments suffice.
     pub compaction_small_row_count_max: usize,
     /// Size ratio of a tier: from its third segment on, each has at most this multiple of the rows of all smaller ones.
     pub compaction_size_ratio_max: usize,
     /// Percentage of rows with a tombstone above which a segment is rewritten alone.
     pub compaction_tombstone_percent_max: usize,
-    /// Bytes of a new segment between two flushes. One flush of the whole file would hold up those of the journal.
+    /// Bytes of a new segment between two syncs. One sync of the whole file would delay the syncs of the
+    /// journal.
     pub segment_sync_bytes: usize,
     /// Cells of a result from which building the response releases the GIL. Below, releasing and taking it costs more.
     pub gil_release_cell_count_min: usize,

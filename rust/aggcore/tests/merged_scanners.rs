@@ -43,7 +43,7 @@ fn scan_in_turns(scan: &Scan<'_>, tables: &[Memtable], size: usize, turns: u64) 
         let slice = table.slice(&no_tombstones);
         for start in slice.rows.clone().step_by(size) {
             let rows = start..slice.rows.end.min(start + size);
-            scanners[turns.next().unwrap()].add_table_rows(&RecordSlice { rows, ..slice.clone() }, number)?;
+            scanners[turns.next().unwrap()].add_memtable_rows(&RecordSlice { rows, ..slice.clone() }, number)?;
         }
     }
     let [first, second] = scanners;

@@ -95,7 +95,7 @@ impl OnDisk {
         for (day, written, tombstones) in &self.segments {
             self.store.open_segment(self.directory.path(), *day, written, RowSet::from_bytes(tombstones), false);
         }
-        self.active.iter().for_each(|active| self.store.open_active(self.directory.path(), active).unwrap());
+        self.active.iter().for_each(|active| self.store.open_active_snapshot(self.directory.path(), active).unwrap());
         for record in &self.unflushed {
             self.store.apply(&batch(std::slice::from_ref(record)), 0);
         }

@@ -19,7 +19,7 @@ impl Interner {
         &self.entries
     }
 
-    /// Returns the texts by code.
+    /// Consumes the interner; returns the texts by code.
     pub fn into_entries(self) -> Vec<Box<str>> {
         self.entries
     }

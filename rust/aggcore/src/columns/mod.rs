@@ -2,8 +2,8 @@
 //! of either.
 //!
 //! A column is as narrow as its values allow, and each width reserves one value for "absent" (see [`integer`]
-//! and [`dictionary`]). [`RecordColumns`] borrows all columns of a source; a scan sees only it, so it does
-//! not know how the source stores the records.
+//! and [`dictionary`]). [`RecordColumns`] borrows all columns, wherever they are stored; a scan sees nothing
+//! else.
 
 pub mod arrow;
 pub mod call_duration;

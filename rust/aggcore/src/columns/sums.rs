@@ -36,7 +36,7 @@ pub fn packed_sums([calls, answered, ms]: Sums) -> PackedSums {
 }
 
 /// Unpacks sums.
-pub fn unpacked_calls([counts, ms]: PackedSums) -> Sums {
+pub fn unpacked_sums([counts, ms]: PackedSums) -> Sums {
     [(counts & ((1 << ANSWERED_SHIFT) - 1)) as i64, (counts >> ANSWERED_SHIFT) as i64, ms as i64]
 }
 

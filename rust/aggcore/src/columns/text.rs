@@ -1,8 +1,8 @@
 //! Columns of short byte strings that share one buffer.
 //!
-//! Rows change in place: new bytes are appended to the buffer and the old ones become garbage, which
-//! compaction removes once it exceeds half of the buffer. Offset and length cost 6 bytes per row;
-//! a `Box<str>` per row would cost 16 bytes for the pointer and 16 or more for the allocation.
+//! Rows change in place: new bytes are appended to the buffer and the old ones become garbage, which is
+//! dropped, by copying the live bytes, once it exceeds half of the buffer. Offset and length cost 6 bytes per
+//! row; a `Box<str>` per row would cost 16 bytes for the pointer and 16 or more for the allocation.
 
 use super::dictionary::Texts;
 
@@ -15,7 +15,7 @@ pub struct BytesColumn {
     bytes: Vec<u8>,
     /// Bytes of `bytes` that no row refers to.
     garbage_bytes: usize,
-    /// Garbage below which the buffer is never compacted.
+    /// Garbage below which the buffer is never copied.
     garbage_bytes_min: usize,
 }
 

@@ -117,11 +117,11 @@ impl JournaledStore {
         Ok(pending)
     }
 
-    /// Blocks until a batch is durable and applied. The first caller to get the journal's lock commits for
-    /// all.
+    /// Blocks until a batch is durable and applied. The first caller to get the journal's lock commits the
+    /// next group.
     ///
-    /// # Errors
-    /// `ReadOnly` if the batch could not be made durable; the store does not have it then.
+    /// # Errors `ReadOnly` if the batch could not be made durable; the store does not have it then; a restart
+    /// may still find it, and sending it again is harmless.
     pub fn wait(&self, pending: &PendingCommit) -> Result<BatchOutcome> {
         while pending.outcome.get().is_none() {
             let mut writer = self.journal.lock();
@@ -187,11 +187,12 @@ impl JournaledStore {
         Ok((self.store.begin_flush(true), Some(sequence)))
     }
 
-    /// Removes the journal files before sequence number `first`, whose batches the catalogue's files have.
+    /// Removes the journal files before sequence number `first`, whose batches are in files that the
+    /// catalogue names.
     ///
     /// # Errors
     /// `Io` if the operating system refuses; the next start removes them.
-    pub fn drop_journal(&self, first: u64) -> Result<()> {
+    pub fn remove_journal_before(&self, first: u64) -> Result<()> {
         self.journal.lock().older_bytes = 0;
         for sequence in journal::sequences(&self.directory)?.into_iter().filter(|&sequence| sequence < first) {
             journal::remove(&self.directory, sequence)?;

@@ -24,7 +24,7 @@
 //!
 //! **Why not a library or SQLite.** After a failed sync the file must never be written again but left for a
 //! new one (see `disk_fault.rs`), and a log owned by a library does not let us do so; docs/design.md has the
-//! measurements under "The journal is files".
+//! reasons and measurements under "Why is the journal not SQLite?".
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -138,7 +138,8 @@ pub fn remove(directory: &Path, sequence: u64) -> Result<()> {
     std::fs::remove_file(&path).map_err(|source| Error::io(&path, source))
 }
 
-/// Passes the frames of a journal file to `apply` in order; returns the length of the file in bytes.
+/// Passes the frames of a journal file to `apply` in order; returns the length of the file in bytes, or 0 if
+/// its header is incomplete or zero.
 ///
 /// # Errors
 /// `Io` if the file cannot be read, `Damaged` if its header or a frame within its synced bytes is corrupt, or
@@ -160,7 +161,7 @@ pub fn replay(directory: &Path, sequence: u64, mut apply: impl FnMut(&Frame<'_>)
     Ok(bytes.len() as u64)
 }
 
-/// What a journal file holds.
+/// Counts of a journal file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JournalContent {
     /// Batches.
@@ -213,7 +214,8 @@ pub fn sequences(directory: &Path) -> Result<Vec<u64>> {
     Ok(sequences)
 }
 
-/// Reads the synced bytes from the header of a file; `None` if the file has no frames.
+/// Reads the synced bytes from the header of a file; `None` if a power cut left the header incomplete or
+/// zero.
 ///
 /// A power cut during creation can leave a file that is shorter than its header, or a header of zeros.
 ///

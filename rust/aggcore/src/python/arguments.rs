@@ -18,7 +18,7 @@ use crate::{cancellation, record};
 #[pyclass(frozen)]
 pub struct CodeDeck(code_deck::CodeDeck);
 
-/// Ends running work early.
+/// The cancellation token of one call.
 #[pyclass(frozen)]
 pub struct CancelToken(pub Arc<cancellation::CancelToken>);
 
@@ -108,7 +108,7 @@ impl CancelToken {
 }
 
 impl ScanArgument {
-    /// Copies what Python owns.
+    /// Copies the values out of Python's buffers, so that they can be read without the GIL.
     pub fn resolve(self, py: Python<'_>) -> PyResult<OwnedScan> {
         let edges = self.edge_us.map(|edges| edges.to_vec(py)).transpose()?;
         let (predicates, measure) = (predicates(self.predicates)?, self.measure.try_into()?);
@@ -117,7 +117,7 @@ impl ScanArgument {
 }
 
 impl OwnedScan {
-    /// The scan, with what the caller allows.
+    /// Borrows the scan, with the caller's code deck, cell limit and cancellation token.
     pub fn borrow<'a>(
         &'a self, deck: Option<&'a CodeDeck>, cell_count_max: usize, cancel: &'a CancelToken, resources: &'a ScanResources,
     ) -> Scan<'a> {
@@ -135,14 +135,14 @@ impl OwnedScan {
 }
 
 impl ZoneArgument {
-    /// Copies what Python owns.
+    /// Copies the values out of Python's buffers, so that they can be read without the GIL.
     pub fn resolve(self, py: Python<'_>) -> PyResult<OwnedOffsets> {
         Ok(OwnedOffsets { change_us: self.change_us.to_vec(py)?, offset_s: self.offset_s.to_vec(py)? })
     }
 }
 
 impl OwnedOffsets {
-    /// The offsets as times are printed with them.
+    /// Borrows the offsets for formatting times.
     pub fn offsets(&self) -> UtcOffsets<'_> {
         UtcOffsets { change_us: &self.change_us, offset_s: &self.offset_s }
     }
@@ -199,7 +199,7 @@ pub fn predicates(arguments: Vec<PredicateArgument>) -> Result<Vec<Predicate>, E
     arguments.into_iter().map(Predicate::try_from).collect()
 }
 
-/// Calls a macro with the fields of [`Tuning`], which is written once for both directions.
+/// Calls a macro with the fields of [`Tuning`], so that reading and writing share one list.
 macro_rules! with_tuning_fields {
     ($macro:ident) => {
         $macro!(

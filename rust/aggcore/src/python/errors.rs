@@ -48,7 +48,8 @@ fn damaged(message: String, file: &str) -> PyErr {
     with_metadata::<exceptions::DataDamagedError>(message, |metadata| metadata.set_item("file", file))
 }
 
-/// An exception whose keyword arguments are the metadata of its `ErrorReason`; if it cannot be made, why not.
+/// Returns an `E` whose keyword arguments are the metadata of its `ErrorReason`, or the exception that
+/// creating it raised.
 fn with_metadata<E: PyTypeInfo>(message: String, fill: impl FnOnce(&Bound<'_, PyDict>) -> PyResult<()>) -> PyErr {
     Python::attach(|py| {
         let metadata = PyDict::new(py);

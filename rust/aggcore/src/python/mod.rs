@@ -1,4 +1,5 @@
-//! The boundary to Python: each function takes its arguments, releases the GIL once, computes, and wraps the result.
+//! The boundary to Python: each function converts its arguments, computes without the GIL unless the work is
+//! short, and wraps the result.
 //!
 //! Columns and bytes cross it, rows never do. Only this folder knows PyO3.
 

@@ -11,11 +11,11 @@ use crate::response::{
 };
 use crate::scan::{self, ScanResources};
 
-/// Integer sums per bin and group.
+/// The integer sums of a scan, by cell.
 #[pyclass(frozen)]
 pub struct Partials {
     pub sums: scan::Partials,
-    /// Those of the store that the sums are from.
+    /// Scan resources of the store that returned the sums.
     pub resources: Arc<ScanResources>,
 }
 

@@ -22,7 +22,7 @@ pub struct Store {
     directory: PathBuf,
 }
 
-/// A batch on its way to the disk.
+/// A submitted batch that may not be committed yet.
 #[pyclass(frozen)]
 pub struct PendingCommit(Arc<group_commit::PendingCommit>);
 
@@ -30,8 +30,8 @@ pub struct PendingCommit(Arc<group_commit::PendingCommit>);
 #[pyclass(frozen)]
 pub struct Flush {
     flush: storage::Flush,
-    /// The first journal file that is still needed once the flush is in the catalogue; `None` without a copy of the
-    /// active sessions.
+    /// The first journal file that is still needed once the flush is in the catalogue; `None` unless the
+    /// caller asked for `with_active`.
     #[pyo3(get)]
     first_journal: Option<u64>,
 }
@@ -82,7 +82,7 @@ pub struct BatchCounts {
     duplicates: usize,
 }
 
-/// A record of a batch that was rejected; `reason` is the number of a `RejectReason`.
+/// A rejected record of a batch; `reason` is the number of a `RejectReason`.
 #[pyclass(frozen, get_all)]
 pub struct Rejection {
     index: usize,
@@ -97,7 +97,7 @@ pub struct MemoryRows {
     finished: usize,
 }
 
-/// What a store holds; times are microseconds UTC.
+/// Counts of a store; times are microseconds UTC.
 #[pyclass(frozen, get_all)]
 pub struct StoreInfo {
     records: usize,
@@ -109,18 +109,18 @@ pub struct StoreInfo {
     last_setup_us: Option<i64>,
 }
 
-/// Where an export goes on.
+/// Position at which an export resumes.
 #[pyclass(frozen)]
 pub struct ExportCursor((usize, usize));
 
-/// Some records of an export as an Arrow IPC stream.
+/// The next records of an export, as an Arrow IPC stream.
 #[pyclass(frozen, get_all)]
 pub struct ExportPiece {
     stream: Vec<u8>,
     next: Py<ExportCursor>,
 }
 
-/// What a journal file holds.
+/// Counts of a journal file.
 #[pyclass(frozen, get_all)]
 pub struct JournalContent {
     batches: usize,
@@ -237,7 +237,7 @@ impl Store {
 
     fn open_active_snapshot(&self, py: Python<'_>, file: &ManifestEntry) -> PyResult<()> {
         let entry = file.try_into()?;
-        Ok(py.detach(|| self.durable.store.open_active(&self.directory, &entry))?)
+        Ok(py.detach(|| self.durable.store.open_active_snapshot(&self.directory, &entry))?)
     }
 
     fn replay(&self, py: Python<'_>, first: u64) -> PyResult<()> {
@@ -272,7 +272,7 @@ impl Store {
     }
 
     fn remove_journal_before(&self, py: Python<'_>, first: u64) -> PyResult<()> {
-        Ok(py.detach(|| self.durable.drop_journal(first))?)
+        Ok(py.detach(|| self.durable.remove_journal_before(first))?)
     }
 
     fn begin_flush(&self, py: Python<'_>, with_active: bool) -> PyResult<Flush> {
@@ -347,7 +347,7 @@ impl Store {
     #[getter]
     fn first_day(&self, py: Python<'_>) -> Option<i64> {
         let store = &self.durable.store;
-        store.first_day_at_once().unwrap_or_else(|| py.detach(|| store.first_day()))
+        store.try_first_day().unwrap_or_else(|| py.detach(|| store.first_day()))
     }
 
     #[getter]

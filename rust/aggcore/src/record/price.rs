@@ -3,13 +3,13 @@
 //! The conversion must be exact for 9 decimals over all of `i64` or fail; `rust_decimal` would round longer
 //! fractions and accept exponents.
 
-/// Decimals of a unit.
+/// Decimal places of a price.
 const DECIMALS: usize = 9;
 
 /// Parses a decimal such as `-0.0125` exactly, into units of 10^-9.
 ///
-/// Returns `None` if the text is not `[+-]digits[.digits]`, has more than 9 decimals, or exceeds the range of
-/// `i64` without [`ABSENT`](super::schema::ABSENT).
+/// Returns `None` if the text is not `[+-]?digits[.digits]`, has more than 9 decimals, or exceeds the range
+/// of `i64` without [`ABSENT`](super::schema::ABSENT).
 pub fn parse_price(text: &str) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),

@@ -21,7 +21,7 @@ use crate::scan::{KeyValues, Partials, ScanResources};
 use crate::time_text::UtcOffsets;
 
 /// Estimated bytes of a subtotal, by which the buffer grows at once.
-const ROW_LEN: usize = 32;
+const SUBTOTAL_BYTES_ESTIMATE: usize = 32;
 
 /// A field to sort by, and its direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,7 +183,7 @@ fn put_rollup(rows: &ActiveRows<'_>, keys: &[SortKeys], order: &[SortTerm], out:
     for level in 1..keys.len() {
         group_count = refine_group_ids(&mut group_ids, group_count, &keys[level - 1], out.resources);
         let subtotals = sum_by_group(rows, &group_ids, group_count)?;
-        out.bytes.reserve(group_count * ROW_LEN);
+        out.bytes.reserve(group_count * SUBTOTAL_BYTES_ESTIMATE);
         for row in sorted_rows(&subtotals, &keys[..level], order, usize::MAX) {
             out.put_row(response_tags::SUBTOTALS, &subtotals, row, level);
         }
@@ -226,7 +226,7 @@ fn sum_by_group(rows: &ActiveRows<'_>, group_ids: &[u64], group_count: usize) ->
     Ok(ActiveRows { cells, sums: Cow::Owned(group_sums) })
 }
 
-/// The response as far as it is written.
+/// The response under construction.
 struct ResponseWriter<'a> {
     offsets: &'a UtcOffsets<'a>,
     resources: &'a ScanResources,

@@ -14,7 +14,7 @@ use crate::scan::{Partials, Sums};
 use crate::wire::v1::{OriginationQualityTotals, QueryOriginationQualityResponse};
 
 /// Estimated bytes of a bin in the response, by which buffers are sized.
-const BIN_LEN: usize = 40;
+const BIN_BYTES_ESTIMATE: usize = 40;
 
 /// Consecutive bins that cover the same length of time, all of them whole or all of them clipped.
 struct BinRun {
@@ -32,7 +32,7 @@ pub fn build_quality_response(partials: &Partials, clipped_us: &[i64], calendar_
     let sums = &partials.sums[..partials.sums.len().min(clipped_us.len().saturating_sub(1))];
     let (rows, totals) = (Some(sums.len() as i64), Some(totals(sums, &runs(sums.len(), clipped_us, calendar_us))));
     let rest = QueryOriginationQualityResponse { rows, totals, ..Default::default() };
-    let mut out = Vec::with_capacity(sums.len() * BIN_LEN);
+    let mut out = Vec::with_capacity(sums.len() * BIN_BYTES_ESTIMATE);
     put_bytes(response_tags::DATA, &columns(sums, clipped_us, calendar_us), &mut out);
     out.extend_from_slice(&rest.encode_to_vec());
     out
@@ -40,7 +40,7 @@ pub fn build_quality_response(partials: &Partials, clipped_us: &[i64], calendar_
 
 /// Returns an `OriginationQualityData`, encoded.
 fn columns(sums: &[Sums], clipped_us: &[i64], calendar_us: &[i64]) -> Vec<u8> {
-    let mut columns = ColumnWriter::with_capacity(sums.len() * BIN_LEN);
+    let mut columns = ColumnWriter::with_capacity(sums.len() * BIN_BYTES_ESTIMATE);
     columns.put_packed_int64s(data_tags::T, calendar_us[..sums.len()].iter().map(|us| us.div_euclid(1_000_000)));
     columns.put_packed_int64s(data_tags::TOTAL_CALLS, sums.iter().map(|sums| sums[0]));
     columns.put_packed_int64s(data_tags::ANSWERED_CALLS, sums.iter().map(|sums| sums[1]));
@@ -52,7 +52,7 @@ fn columns(sums: &[Sums], clipped_us: &[i64], calendar_us: &[i64]) -> Vec<u8> {
     columns.into_bytes()
 }
 
-/// Returns the bins as runs: bins of whole minutes are one run, with a clipped bin at either end.
+/// Returns the bins as runs: bins of a fixed width form one run, clipped bins at the ends runs of their own.
 fn runs(bin_count: usize, clipped_us: &[i64], calendar_us: &[i64]) -> Vec<BinRun> {
     let coverage = |bin: usize| {
         let is_whole = clipped_us[bin..bin + 2] == calendar_us[bin..bin + 2];

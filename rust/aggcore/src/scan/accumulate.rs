@@ -8,11 +8,11 @@ use super::dense_ids::GroupCode;
 use crate::columns::call_duration::CallDurations;
 use crate::columns::integer::IntValues;
 use crate::columns::slice::{RecordSlice, contiguous_range};
-use crate::columns::sums::{PackedSums, Sums, add, packed_call, unpacked_calls};
+use crate::columns::sums::{PackedSums, Sums, add, packed_call, unpacked_sums};
 use crate::error::Result;
 use crate::record::schema::{ABSENT, int_slot};
 
-/// The three sums of a cell.
+/// What a scan sums per cell, as three integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
     /// (records, 0, 0).
@@ -99,7 +99,7 @@ impl<'a> SliceAccumulator<'a> {
         let sums = |packed: PackedSums| match self.row_values {
             RowValues::Elapsed { .. } => [packed[0] as i64, packed[1] as i64, 0],
             RowValues::Sessions | RowValues::RollupSums(_) | RowValues::Calls(_) | RowValues::Wide { .. } => {
-                unpacked_calls(packed)
+                unpacked_sums(packed)
             }
         };
         if self.packed.is_empty() { self.wide } else { self.packed.into_iter().map(sums).collect() }
@@ -145,7 +145,7 @@ fn elapsed_fits_packed(slice: &RecordSlice<'_>, as_of_us: i64) -> bool {
 
 /// The values that one row adds to the sums of its cell.
 pub fn row_sums(measure: Measure, slice: &RecordSlice<'_>, row: usize) -> Sums {
-    let sums = slice.rollup_sums.map(|rollup_sums| unpacked_calls(rollup_sums[row]));
+    let sums = slice.rollup_sums.map(|rollup_sums| unpacked_sums(rollup_sums[row]));
     match measure {
         Measure::Sessions | Measure::Calls if sums.is_some() => sums.unwrap_or_default(),
         Measure::Sessions => [1, 0, 0],

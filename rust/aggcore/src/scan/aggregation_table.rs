@@ -75,12 +75,12 @@ impl AggregationTable {
     }
 
     /// Returns the groups that the rows of a slice are to be added to: the pending groups if their layout is
-    /// the same, new ones otherwise. `table` is the memtable of the slice, if it is of one.
+    /// the same, new ones otherwise. `memtable` is the memtable of the slice, if it is of one.
     ///
     /// # Errors
     /// As [`AggregationTable::merge`].
-    pub fn begin_slice(&mut self, encoder: &GroupKeyEncoder<'_>, table: Option<usize>) -> Result<PackedGroups> {
-        let layout = table.and_then(|table| encoder.layout(table));
+    pub fn begin_slice(&mut self, encoder: &GroupKeyEncoder<'_>, memtable: Option<usize>) -> Result<PackedGroups> {
+        let layout = memtable.and_then(|memtable| encoder.layout(memtable));
         match self.pending.take() {
             Some(groups) if layout.is_some() && groups.layout == layout => Ok(groups),
             groups => {

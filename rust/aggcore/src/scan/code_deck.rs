@@ -17,7 +17,7 @@ pub struct CodeDeckEntry {
     pub country: String,
 }
 
-/// An imported code deck.
+/// A code deck: entries and a trie of their codes.
 pub struct CodeDeck {
     entries: Vec<CodeDeckEntry>,
     /// Node 0 is the root. It is never a child, so 0 also marks a missing child.

@@ -153,7 +153,7 @@ fn compile_code_range(
     CompiledPredicate::Codes { codes: column.codes, first: codes.start, last: codes.end - 1 }
 }
 
-/// A test that an absent text fails. Fails if `column` does not have texts.
+/// Compiles a test that is false for an absent text. Errors if `column` has no texts.
 fn compile_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&str) -> bool + Send + 'a) -> Result<CompiledPredicate<'a>> {
     let test: TextTest<'a> = Box::new(move |text| !text.is_empty() && holds(text));
     match column {

@@ -1,8 +1,9 @@
 //! Dense ids: distinct values get the numbers 0, 1, 2 … in order of first appearance, so that their sums are
-//! indexed by an array instead of a hash table.
+//! in an array indexed by the id instead of a hash table.
 //!
-//! [`DenseIds`] numbers integers, [`TextIds`] texts. Integers below a small bound are looked up in a table
-//! with a slot per possible value, others in an open-addressing hash table with linear probing.
+//! [`DenseIds`] numbers integers, [`TextIds`] texts. Integers below a bound (`direct_id_slot_count_max`) are
+//! looked up in a table with a slot per possible value, others in an open-addressing hash table with linear
+//! probing.
 //!
 //! Tried: the hash table wherever the direct table takes more than 512 KiB. The active-sessions report became
 //! a third slower and the folder report a quarter, though their direct tables take 4.5 MB.
@@ -19,8 +20,8 @@ const HASHED_SLOTS_MIN: usize = 1 << 10;
 
 /// Zeroed direct tables of finished scans, for the next scans of the same store.
 ///
-/// A returned table has only its used slots cleared. A scan with 10,000 groups in a table of 4.5 MB would
-/// otherwise spend more time on zeroing the table than on filling it.
+/// When a scan returns a table, only the used slots are cleared. A scan with 10,000 groups in a table of 4.5
+/// MB would otherwise spend more time on zeroing the table than on filling it.
 #[derive(Debug, Default)]
 pub struct IdTablePool {
     tables: Mutex<Vec<Vec<u32>>>,
@@ -49,7 +50,7 @@ impl IdTablePool {
         slots
     }
 
-    /// Takes a table back, with the slots of `used` still set.
+    /// Takes a table back, `used` are its nonzero slots, which are cleared first.
     fn put_back(&self, mut slots: Vec<u32>, used: &[u64]) {
         if slots.len() < self.tuning.pooled_id_slot_count_min {
             return;
@@ -109,8 +110,8 @@ impl DenseIds {
     }
 }
 
-/// An integer type for packed group codes: `u32` if all codes of a slice fit, as twice as many are computed
-/// per vector instruction, else `u64`.
+/// An integer type for packed group codes: `u32` if all codes of a slice fit, because a vector instruction
+/// processes twice the number of codes, else `u64`.
 pub trait GroupCode: Copy {
     /// Converts a value that fits.
     fn of(value: u64) -> Self;

@@ -50,7 +50,7 @@ pub struct GroupKeyEncoder<'a> {
 pub struct GroupCodeLayout {
     /// The memtable of the slice. Its slices share dictionaries, so a dictionary code means the same in all
     /// of them.
-    table: usize,
+    memtable: usize,
     bins: Range<usize>,
     /// Base and radix of each key; the base is 0 for dictionary codes.
     keys: Vec<(i64, u64)>,
@@ -61,7 +61,8 @@ struct KeyColumn<'a> {
     encoding: KeyEncoding<'a>,
     /// Bound (exclusive) of the digits.
     radix: u64,
-    /// Dense ids of the digits before this key, if the code would not fit 64 bits otherwise.
+    /// Dense ids of the codes made of the bin and the keys before this one, if the code would not fit 64 bits
+    /// otherwise.
     prefix_ids: Option<DenseIds>,
 }
 
@@ -105,16 +106,16 @@ impl<'a> GroupKeyEncoder<'a> {
         self.fits_u32
     }
 
-    /// The layout of the codes, if it is the same for other slices of the memtable `table`. `None` if a digit
+    /// The layout of the codes, if it is the same for other slices of the memtable `memtable`. `None` if a digit
     /// depends on the rows of this slice, as dense ids do.
-    pub fn layout(&self, table: usize) -> Option<GroupCodeLayout> {
+    pub fn layout(&self, memtable: usize) -> Option<GroupCodeLayout> {
         let key = |key: &KeyColumn<'_>| match (&key.encoding, &key.prefix_ids) {
             (KeyEncoding::Offset { base, .. }, None) => Some((*base, key.radix)),
             (KeyEncoding::Codes(_), None) => Some((0, key.radix)),
             (KeyEncoding::Offset { .. } | KeyEncoding::Codes(_), Some(_))
             | (KeyEncoding::DenseInts { .. } | KeyEncoding::DictionaryIds(_) | KeyEncoding::TextIds(_), _) => None,
         };
-        Some(GroupCodeLayout { table, bins: self.bins.clone(), keys: self.keys.iter().map(key).collect::<Option<_>>()? })
+        Some(GroupCodeLayout { memtable, bins: self.bins.clone(), keys: self.keys.iter().map(key).collect::<Option<_>>()? })
     }
 
     /// An empty table of dense ids for the codes.
@@ -159,7 +160,7 @@ impl<'a> GroupKeyEncoder<'a> {
     }
 }
 
-/// Fails if a scan has more cells than it may.
+/// Checks the cell limit of a scan.
 ///
 /// # Errors
 /// `CellLimit` if `cell_count` exceeds `allowed`.
@@ -242,7 +243,7 @@ impl<'a> KeyEncoding<'a> {
         }
     }
 
-    /// Writes the values of digits, of texts the ids.
+    /// Writes the value of each digit; for a text, its id.
     fn decode<'v>(&mut self, digits: &[u64], values: impl Iterator<Item = &'v mut i64>, texts: &mut TextIds) {
         let pairs = values.zip(digits.iter().copied());
         match self {

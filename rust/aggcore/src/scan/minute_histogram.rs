@@ -4,7 +4,7 @@
 //! so the histogram must be folded before it holds 2^31 calls.
 
 use super::minute_lanes::{MinuteLanes, SLOT_COUNT, STAGED_ROWS_MAX, slot};
-use crate::columns::sums::{ANSWERED_SHIFT, PackedSums, Sums, add, packed_call, unpacked_calls};
+use crate::columns::sums::{ANSWERED_SHIFT, PackedSums, Sums, add, packed_call, unpacked_sums};
 use crate::error::Result;
 use crate::record::US_PER_DAY;
 
@@ -78,7 +78,7 @@ impl MinuteHistogram {
     }
 
     /// Moves the sums of all minutes to their bins and leaves the histogram empty. The edges must
-    /// [lie on minutes](lie_on_slots). With `counts_only`, answered calls and durations are dropped.
+    /// [lie on minutes](edges_lie_on_slots). With `counts_only`, answered calls and durations are dropped.
     ///
     /// # Errors
     /// `SumOverflow` if a sum of a bin does not fit 64 bits.
@@ -94,7 +94,7 @@ impl MinuteHistogram {
         for (sums, &edge) in sums[bins.clone()].iter_mut().zip(&edges[bins.start + 1..]) {
             let end = minute_of(edge);
             let minutes = self.slots[first..end].iter_mut().map(std::mem::take);
-            let all = unpacked_calls(minutes.fold([0; 2], |[calls, ms], slot| [calls + slot[0], ms + slot[1]]));
+            let all = unpacked_sums(minutes.fold([0; 2], |[calls, ms], slot| [calls + slot[0], ms + slot[1]]));
             add(sums, if counts_only { [all[0], 0, 0] } else { all })?;
             first = end;
         }
@@ -105,7 +105,7 @@ impl MinuteHistogram {
 }
 
 /// Whether all edges within a UTC day are multiples of `slot_minutes` minutes from its start.
-pub fn lie_on_slots(day_us: i64, edges: &[i64], slot_minutes: i64) -> bool {
+pub fn edges_lie_on_slots(day_us: i64, edges: &[i64], slot_minutes: i64) -> bool {
     edges[edges_within(day_us, edges)].iter().all(|edge| (edge - day_us) % (slot_minutes * US_PER_MINUTE) == 0)
 }
 

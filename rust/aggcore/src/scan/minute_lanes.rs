@@ -35,7 +35,7 @@
 //! [in four tables for the same reason](https://github.com/facebook/zstd/blob/dev/lib/compress/hist.c). A
 //! block of rows that is of one minute is summed in registers first and costs a single addition to memory.
 //!
-//! # What was measured
+//! # Measurements
 //!
 //! Whole scans by minute (`minutes` of `make bench-instructions`; times on two cores of an Intel Xeon):
 //! - One word and four lanes instead of three sums per minute: 10.8 instead of 13.5 instructions a row.
@@ -54,8 +54,8 @@ use crate::columns::sums::{ANSWERED_SHIFT, PackedSums};
 /// Words of a lane. A power of two above 1,440, so that masking a minute replaces the bounds check.
 pub const SLOT_COUNT: usize = 2_048;
 /// Rows whose words are computed together before they are added. While the additions wait for each other, the
-/// processor already loads the rows of the next batch. With all 2,048 rows of a chunk in one batch, half of
-/// the time went into waiting for memory.
+/// processor already loads the next rows to stage. With all 2,048 rows of a chunk staged at once, half of the
+/// time went into waiting for memory.
 pub const STAGED_ROWS_MAX: usize = 256;
 /// Lanes, each with a word per minute.
 const LANE_COUNT: usize = 4;

@@ -1,4 +1,4 @@
-//! Scans by minute: the way of a scan without keys whose bins are whole minutes.
+//! Scans by minute: how a scan without keys runs if its bins are whole minutes.
 //!
 //! Each selected row is added to its minute in a [`MinuteHistogram`]; the scanner later folds minutes into
 //! bins. That costs one addition per row however many bins there are. A search for the bin of each row took
@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::Scan;
 use super::accumulate::Measure;
-use super::minute_histogram::{MinuteHistogram, lie_on_slots};
+use super::minute_histogram::{MinuteHistogram, edges_lie_on_slots};
 use super::selection::{CHUNK_ROWS, Selection, Selector};
 use crate::columns::call_duration::CallDurations;
 use crate::columns::slice::RecordSlice;
@@ -41,7 +41,7 @@ impl Scan<'_> {
             Measure::Calls => slice.rollup_sums.is_some() || matches!(slice.durations, CallDurations::Milliseconds(_)),
             Measure::Elapsed { .. } => false,
         };
-        (has_sums && lie_on_slots(day_us, edges, 1)).then_some((edges, MinutesOfDay { day_us, minute_of_row }))
+        (has_sums && edges_lie_on_slots(day_us, edges, 1)).then_some((edges, MinutesOfDay { day_us, minute_of_row }))
     }
 }
 

@@ -56,7 +56,7 @@ pub use scanner::Scanner;
 /// times.
 const CALL_COLUMNS: [&str; 3] = [segment_column::NAME_OF_DURATION, "answer_time", "end_time"];
 
-/// A question for sums of records.
+/// A query: integer sums of the records that satisfy all predicates, by bin and group key.
 pub struct Scan<'a> {
     /// Edges of the bins in microseconds UTC, ascending: bin `i` has the records with a setup time in
     /// `edges[i]..edges[i + 1]`. Empty: a scan without bins, which selects nothing. `None`: one bin of all time.
@@ -116,7 +116,7 @@ impl Scan<'_> {
         names
     }
 
-    /// The setup times of all bins: from, to (exclusive), microseconds UTC.
+    /// The range of setup times [from, to) of all bins, microseconds UTC.
     pub fn range(&self) -> (i64, i64) {
         match self.edges {
             None => (i64::MIN, i64::MAX),

@@ -9,7 +9,8 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // The variants say what their fields are.
 pub enum Predicate {
-    /// An integer lies in [low, high], both inclusive. An absent integer does not.
+    /// An integer lies in [low, high], both inclusive. An absent one counts as the default of its field
+    /// (`default_of`: `kind` and `is_last_attempt` have one); without a default it fails.
     Between { column: String, low: i64, high: i64 },
     /// An integer is one of `values`, which ascend.
     OneOfInts { column: String, values: Vec<i64> },
@@ -17,20 +18,20 @@ pub enum Predicate {
     OneOfTexts { column: String, values: Vec<String> },
     /// A text matches another one. An absent text does not.
     Text { column: String, how: TextMatch, text: String },
-    /// A text is an address within a block. A text that is not an address is not.
+    /// A text is an address within a block. Any other text fails.
     InNetwork { column: String, network: Network },
     /// A value is present (if `wanted`) or absent.
     Present { column: String, wanted: bool },
 }
 
 impl Predicate {
-    /// An integer is one of `values`, in any order.
+    /// Returns the predicate that an integer is one of `values`, given in any order.
     pub fn one_of_ints(column: String, mut values: Vec<i64>) -> Self {
         values.sort_unstable();
         Self::OneOfInts { column, values }
     }
 
-    /// A text is one of `values`, in any order.
+    /// Returns the predicate that a text is one of `values`, given in any order.
     pub fn one_of_texts(column: String, mut values: Vec<String>) -> Self {
         values.sort_unstable();
         Self::OneOfTexts { column, values }

@@ -81,8 +81,7 @@ impl<'a> IntTest<'a> {
         }
     }
 
-    /// The verdict on the present values of a column, if its min/max statistics tell that it is the same for
-    /// all.
+    /// The verdict on the present values of a column, if the min/max statistics prove it equal for all.
     pub(super) fn verdict_on_all(self, stats: ColumnStats) -> Option<bool> {
         match self {
             Self::Between(low, high) if low <= stats.low && stats.high <= high => Some(true),

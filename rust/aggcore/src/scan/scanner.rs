@@ -50,7 +50,7 @@ impl<'a> Scanner<'a> {
         self.add_unless_substituted(slice, |_, _, _| Ok(false))
     }
 
-    /// As [`Scanner::add`] for a slice of a memtable. `table` is a number that no other memtable of the scan
+    /// As [`Scanner::add`] for a slice of a memtable. `memtable` is a number that no other memtable of the scan
     /// has.
     ///
     /// Slices of one memtable share dictionaries, so that one after the other can add to the same packed
@@ -58,12 +58,12 @@ impl<'a> Scanner<'a> {
     ///
     /// # Errors
     /// As [`Scanner::add`].
-    pub fn add_table_rows(&mut self, slice: &RecordSlice<'_>, table: usize) -> Result<()> {
-        self.add_selected(slice, Some(table), &self.scan.predicates.iter().collect::<Vec<_>>(), |_, _, _| Ok(false))
+    pub fn add_memtable_rows(&mut self, slice: &RecordSlice<'_>, memtable: usize) -> Result<()> {
+        self.add_selected(slice, Some(memtable), &self.scan.predicates.iter().collect::<Vec<_>>(), |_, _, _| Ok(false))
     }
 
     /// As [`Scanner::add`], unless `substitute` adds the sums of the slice from elsewhere (a rollup) and
-    /// returns true. It gets the residual predicates: those that some records of the slice do not satisfy.
+    /// returns true. It gets the residual predicates: those that are not known to hold for all rows.
     ///
     /// # Errors
     /// As [`Scanner::add`], and those of `substitute`.
@@ -82,7 +82,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn add_selected(
-        &mut self, slice: &RecordSlice<'_>, table: Option<usize>, predicates: &[&Predicate],
+        &mut self, slice: &RecordSlice<'_>, memtable: Option<usize>, predicates: &[&Predicate],
         substitute: impl FnOnce(&mut Self, &Scan<'_>, &[&Predicate]) -> Result<bool>,
     ) -> Result<()> {
         let scan = self.scan;
@@ -91,13 +91,13 @@ impl<'a> Scanner<'a> {
         let keys: Vec<Column<'_>> = scan.keys.iter().map(|name| columns.get(name)).collect::<Result<_>>()?;
         let (residual, compiled): (Vec<&Predicate>, Vec<CompiledPredicate<'_>>) = predicates.into_iter().unzip();
         let selector = Selector::new(slice, scan.range(), compiled, &scan.resources.tuning);
-        if selector.selects_nothing() || scan.bin_count() == 0 {
+        if selector.is_known_empty() || scan.bin_count() == 0 {
             return Ok(());
         }
         if substitute(self, scan, &residual)? {
             return Ok(());
         }
-        if keys.is_empty() { self.add_to_bins(slice, selector) } else { self.add_to_groups(slice, table, &keys, selector) }
+        if keys.is_empty() { self.add_to_bins(slice, selector) } else { self.add_to_groups(slice, memtable, &keys, selector) }
     }
 
     /// Adds the rows of a slice to the cells of a scan without keys.
@@ -151,11 +151,11 @@ impl<'a> Scanner<'a> {
 
     /// Adds the rows of a slice to the cells of a scan with keys.
     fn add_to_groups(
-        &mut self, slice: &RecordSlice<'_>, table: Option<usize>, keys: &[Column<'_>], selector: Selector<'_>,
+        &mut self, slice: &RecordSlice<'_>, memtable: Option<usize>, keys: &[Column<'_>], selector: Selector<'_>,
     ) -> Result<()> {
         let bins = self.scan.bins_of(slice);
         let encoder = GroupKeyEncoder::new(keys, &self.cells.texts, bins.clone(), &slice.rows, self.scan.resources);
-        let groups = self.cells.begin_slice(&encoder, table)?;
+        let groups = self.cells.begin_slice(&encoder, memtable)?;
         if encoder.fits_u32() {
             self.add_encoded::<u32>(slice, bins, encoder, groups, selector)
         } else {

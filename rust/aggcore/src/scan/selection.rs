@@ -13,8 +13,8 @@ use crate::columns::slice::RecordSlice;
 use crate::error::Result;
 use crate::tuning::Tuning;
 
-/// Rows of a chunk. The cancellation token is checked once per chunk. Its buffers (mask, indices, group
-/// codes) take up to 34 KiB, so that they stay in the L1 and L2 caches from one step to the next.
+/// Rows of a chunk. The cancellation token is checked once per chunk. The buffers of a chunk (mask, indices,
+/// group codes) take up to 34 KiB, so that they stay in the L1 and L2 caches from one step to the next.
 pub const CHUNK_ROWS: usize = 1 << 11;
 
 /// Selects the rows of one slice.
@@ -62,8 +62,8 @@ impl<'a> Selector<'a> {
         Self { slice, setup_bounds, predicates, mask_rows_per_selected_max: tuning.mask_rows_per_selected_max }
     }
 
-    /// Whether the selection is empty without a look at the rows. If false, it may be empty all the same.
-    pub fn selects_nothing(&self) -> bool {
+    /// Returns true if the selection is known to be empty without reading rows; it may be empty if false.
+    pub fn is_known_empty(&self) -> bool {
         self.slice.rows.is_empty()
             || self.predicates.iter().any(|predicate| matches!(predicate, CompiledPredicate::Constant(false)))
     }

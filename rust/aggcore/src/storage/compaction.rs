@@ -1,10 +1,10 @@
 //! Size-tiered compaction: rewrites several segments of similar size of one UTC day as one, or one segment
 //! that has many tombstones.
 //!
-//! Each record is rewritten about once per tier, so that a day of n records costs about log n rewrites of
-//! each. The steps are those of a flush: [`Store::pick_compaction`], [`Store::compact`], a transaction of the
-//! catalogue, then [`Store::install`](super::Store::install). An abandoned compaction leaves nothing but
-//! files that the catalogue does not name.
+//! Each record is rewritten about once per tier, so a record of a day with n records is rewritten about log n
+//! times. The steps are those of a flush: [`Store::pick_compaction`], [`Store::compact`], a transaction of
+//! the catalogue, then [`Store::install`](super::Store::install). An abandoned compaction leaves only
+//! orphans.
 
 use std::path::Path;
 
@@ -50,7 +50,7 @@ impl Store {
 /// damaged segments, which cannot be read.
 fn pick_of_day(segments: &[SegmentEntry], row_max: usize, tuning: &Tuning) -> Vec<String> {
     let mut by_size: Vec<&SegmentEntry> = segments.iter().filter(|entry| !entry.segment.is_damaged()).collect();
-    by_size.sort_by_key(|entry| entry.live_rows());
+    by_size.sort_by_key(|entry| entry.rows_to_rewrite());
     let tiers = (0..by_size.len()).map(|first| first_tier(&by_size[first..], row_max, tuning));
     if let Some(tier) = tiers.filter(|tier| is_large_enough(tier, tuning)).max_by_key(|tier| tier.len()) {
         return tier.iter().map(|entry| entry.segment.name.clone()).collect();
@@ -68,8 +68,8 @@ fn has_many_tombstones(entry: &SegmentEntry, tuning: &Tuning) -> bool {
 fn first_tier<'a>(by_size: &'a [&'a SegmentEntry], row_max: usize, tuning: &Tuning) -> &'a [&'a SegmentEntry] {
     let mut rows = 0;
     let fits = |(number, entry): (usize, &&SegmentEntry)| {
-        let is_in_tier = number <= 1 || entry.live_rows() <= rows * tuning.compaction_size_ratio_max;
-        rows += entry.live_rows();
+        let is_in_tier = number <= 1 || entry.rows_to_rewrite() <= rows * tuning.compaction_size_ratio_max;
+        rows += entry.rows_to_rewrite();
         is_in_tier && rows <= row_max
     };
     let end = by_size.iter().enumerate().map(fits).position(|fits| !fits).unwrap_or(by_size.len());
@@ -78,7 +78,7 @@ fn first_tier<'a>(by_size: &'a [&'a SegmentEntry], row_max: usize, tuning: &Tuni
 
 /// Whether a tier has enough segments to justify rewriting them.
 fn is_large_enough(tier: &[&SegmentEntry], tuning: &Tuning) -> bool {
-    let rows: usize = tier.iter().map(|entry| entry.live_rows()).sum();
+    let rows: usize = tier.iter().map(|entry| entry.rows_to_rewrite()).sum();
     let is_small = rows <= tuning.compaction_small_row_count_max;
     tier.len() >= if is_small { SMALL_SEGMENT_COUNT_MIN } else { tuning.compaction_segment_count_min }
 }

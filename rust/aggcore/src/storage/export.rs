@@ -23,7 +23,7 @@ use crate::record::schema::{ColumnKind, FIELDS, Field, FieldType};
 /// (0, 0).
 pub type ExportCursor = (usize, usize);
 
-/// Records as an Arrow IPC stream, and the cursor behind them.
+/// Records as an Arrow IPC stream, and the cursor after them.
 pub type ExportStep = (Vec<u8>, ExportCursor);
 
 impl Store {
@@ -35,8 +35,8 @@ impl Store {
     /// The cursor is valid only while nothing changes the store, and the export skips immutable memtables:
     /// use it on a store that was opened for reading.
     ///
-    /// # Errors
-    /// `Damaged` if a segment fails a checksum, or `Arrow` if the columns cannot be encoded.
+    /// # Errors `Damaged` if a segment of the range is unreadable or fails a checksum, or `Arrow` if the
+    /// columns cannot be encoded.
     pub fn export(&self, (from, to): (i64, i64), cursor: ExportCursor, row_max: usize) -> Result<Option<ExportStep>> {
         let no_tombstones = RowSet::default();
         let state = self.read();

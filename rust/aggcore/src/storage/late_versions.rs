@@ -6,8 +6,8 @@
 //! - a mutable memtable updates its row;
 //! - a session that ends moves from the active memtable to that of finished records;
 //! - **a late version replaces a record in a segment: the segment row gets a tombstone, the merged record
-//!   goes to the memtable.** The same holds for an immutable memtable. The next flush records the tombstone
-//!   in the catalogue.
+//!   goes to a mutable memtable.** The same holds for an immutable memtable. The next flush records the
+//!   tombstone in the catalogue.
 
 use std::sync::Arc;
 
@@ -96,11 +96,11 @@ impl State {
         }
         for day in self.days_of(key_hash, day) {
             for (number, entry) in self.segments.get(&day).into_iter().flatten().enumerate() {
-                // A corrupt segment cannot tell its keys: the version becomes a record of its own. Reports of
-                // the day fail anyway.
+                // The keys of a corrupt segment are unknown, so the version is stored as a separate record.
+                // Reports of the day fail anyway.
                 let Ok(rows) = entry.segment.find(key_hash, source, session_id) else { continue };
-                let live_rows = rows.into_iter().filter(|&row| !entry.tombstones.contains(row));
-                locations.extend(live_rows.map(|row| RowLocation::Segment { day, number, row }));
+                let rows_to_rewrite = rows.into_iter().filter(|&row| !entry.tombstones.contains(row));
+                locations.extend(rows_to_rewrite.map(|row| RowLocation::Segment { day, number, row }));
             }
         }
         locations

@@ -55,7 +55,7 @@ pub struct RowMetadata<'a> {
     pub key_hash: u64,
     /// Encoded versions; `None` for a record of one version.
     pub versions: Option<&'a [u8]>,
-    /// When the last event that changed the record was received, microseconds UTC.
+    /// When the last version that changed the record was received, microseconds UTC.
     pub received_us: i64,
 }
 
@@ -239,9 +239,9 @@ impl Memtable {
         self.key_hash.swap_remove(row);
     }
 
-    /// Removes the rows set up before `setup_before_us` whose last event was received at or before
+    /// Removes the rows set up before `setup_before_us` whose last change was received at or before
     /// `received_until_us` (both microseconds UTC). Returns their number.
-    pub fn remove_inactive(&mut self, setup_before_us: i64, received_until_us: i64) -> usize {
+    pub fn remove_before(&mut self, setup_before_us: i64, received_until_us: i64) -> usize {
         let before = self.rows();
         // In descending order, as `swap_remove` moves the last row to the removed number.
         for row in (0..before).rev() {

@@ -1,10 +1,10 @@
 //! Storage: the records of one store, in memory and in segments, behind one handle.
 //!
 //! It is a small log-structured merge tree, partitioned by UTC day: `memtable.rs` takes new records,
-//! `flush.rs` writes them into immutable files (`segment/`), `compaction.rs` merges these, and
-//! `segment_edit.rs` installs the results. `late_versions.rs` replaces records that are stored already,
-//! `parallel_scan.rs` reads all of it, `rollup_cache.rs` shortens scans of segments, and `retention.rs` drops
-//! old days.
+//! `flush.rs` writes them into immutable files (`segment/`), `compaction.rs` rewrites several of these as
+//! one, and `segment_edit.rs` installs the results. `late_versions.rs` replaces records that are stored
+//! already, `parallel_scan.rs` reads all of it, `rollup_cache.rs` shortens scans of segments, and
+//! `retention.rs` drops old days.
 
 pub mod export;
 pub mod memtable;
@@ -159,7 +159,7 @@ impl Store {
     ///
     /// # Errors
     /// `Io` if the file cannot be read, `Damaged` if it is corrupt.
-    pub fn open_active(&self, directory: &Path, written: &ManifestEntry) -> Result<()> {
+    pub fn open_active_snapshot(&self, directory: &Path, written: &ManifestEntry) -> Result<()> {
         let (segment, no_tombstones) = (Segment::open(directory, written)?, RowSet::default());
         let slice = segment.verified_slice(&no_tombstones)?;
         let metadata = |row: usize| RowMetadata {
@@ -212,7 +212,7 @@ impl Store {
     }
 
     /// Like [`Store::first_day`], but returns `None` instead of waiting for a writer.
-    pub fn first_day_at_once(&self) -> Option<Option<i64>> {
+    pub fn try_first_day(&self) -> Option<Option<i64>> {
         self.state.try_read().map(|state| state.first_day())
     }
 

@@ -6,8 +6,8 @@
 //! scan never waits for a long one to end. A very large scan is *delegated*: the calling thread takes none of
 //! its tasks, as it would run them at normal priority and slow down short reports.
 //!
-//! Memtable scans hold the read lock and block writers, so they are never delegated to low-priority threads
-//! (priority inversion): the calling thread takes part in them whatever their size.
+//! Scans of the mutable memtables hold the read lock and block writers, so the calling thread always takes
+//! part in them: low-priority threads alone would keep writers waiting (priority inversion).
 
 use std::borrow::Cow;
 use std::num::NonZero;
@@ -69,8 +69,8 @@ struct ScanTarget<'a> {
 
 /// The records of one task.
 enum ScanTask<'p> {
-    /// A range of rows of a memtable; `table` numbers the memtables of a scan.
-    MemtableRows { slice: Box<RecordSlice<'p>>, table: usize },
+    /// A range of rows of a memtable; `memtable` numbers the memtables of a scan.
+    MemtableRows { slice: Box<RecordSlice<'p>>, memtable: usize },
     /// A whole segment of any size: a rollup may answer for it.
     Segment(&'p SegmentEntry),
 }
@@ -132,8 +132,8 @@ impl Store {
         let entries: Vec<SegmentEntry> = state.readable(from, to)?;
         drop(state);
         let mut tasks = Vec::new();
-        for (immutable, table) in immutable.iter().zip(2..) {
-            tasks.extend(target.split(&immutable.table.slice(&immutable.tombstones), table));
+        for (immutable, memtable) in immutable.iter().zip(2..) {
+            tasks.extend(target.split(&immutable.table.slice(&immutable.tombstones), memtable));
         }
         tasks.extend(entries.iter().map(ScanTask::Segment));
         run(&tasks).map(drop)
@@ -142,7 +142,7 @@ impl Store {
 
 impl ScanTarget<'_> {
     /// Splits the rows of a memtable into tasks of equal size; none if its setup times lie outside the range.
-    fn split<'p>(&self, slice: &RecordSlice<'p>, table: usize) -> Vec<ScanTask<'p>> {
+    fn split<'p>(&self, slice: &RecordSlice<'p>, memtable: usize) -> Vec<ScanTask<'p>> {
         let ((from, to), (first, last), rows) = (self.range, slice.setup_range, &slice.rows);
         if rows.is_empty() || last < from || to <= first {
             return Vec::new();
@@ -151,7 +151,7 @@ impl ScanTarget<'_> {
         let rows_of = |start: usize| start..rows.end.min(start + size);
         let task = |start: usize| ScanTask::MemtableRows {
             slice: Box::new(RecordSlice { rows: rows_of(start), ..slice.clone() }),
-            table,
+            memtable,
         };
         rows.clone().step_by(size).map(task).collect()
     }
@@ -182,7 +182,7 @@ impl ScanTarget<'_> {
     fn add(&self, task: &ScanTask<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
         let slice = self.slice(task)?;
         match task {
-            ScanTask::MemtableRows { table, .. } => scanner.add_table_rows(&slice, *table),
+            ScanTask::MemtableRows { memtable, .. } => scanner.add_memtable_rows(&slice, *memtable),
             ScanTask::Segment(entry) => entry.rollups.add(&entry.segment, &slice, scanner),
         }
     }
@@ -239,8 +239,8 @@ fn run_tasks<'a>(
 ) -> Result<Scanner<'a>> {
     let tuning = target.tuning;
     let rows: usize = tasks.iter().map(|task| target.estimated_rows(task)).sum();
-    // Memtable scans hold the read lock and block writers, so they are never delegated to low-priority
-    // threads (priority inversion). Tasks that include a segment are run without the lock.
+    // Never the mutable memtables, whose scan blocks writers; see the module documentation. Tasks that
+    // include a segment run without the lock.
     let is_delegated = rows >= tuning.delegated_row_count_min && tasks.iter().any(|task| matches!(task, ScanTask::Segment(_)));
     let queue = TaskQueue { target, tasks, next: AtomicUsize::new(0) };
     let collected = Collected::default();

@@ -18,11 +18,11 @@ impl Store {
         let mut state = self.write();
         let dropped = state.remove_segments(|segment_day, _| segment_day < day);
         state.unreadable.retain(|unreadable| unreadable.day >= day);
-        state.memtable.remove_inactive(day * US_PER_DAY, i64::MAX);
+        state.memtable.remove_before(day * US_PER_DAY, i64::MAX);
         for immutable in &mut state.immutable {
             immutable.drop_before(day * US_PER_DAY);
         }
-        let sessions = state.active.remove_inactive(day * US_PER_DAY, received_until_us);
+        let sessions = state.active.remove_before(day * US_PER_DAY, received_until_us);
         drop(state);
         // Unmaps the files while readers and writers go on.
         drop(dropped);

@@ -14,15 +14,18 @@
 //!
 //! It answers the scan if these hold too, else the scan reads the rows of the segment:
 //!
-//! - the scan measures sessions or calls, without a code deck;
-//! - the scan reads all rows of the segment, or all rows of one account (which then has rollups of its own);
+//! - the scan measures sessions or calls, without a code deck, and the segment stores durations in
+//!   milliseconds;
+//! - the scan names no single account (its range may cut the segment, since its edges lie on slots), or it
+//!   reads all rows of one account (which then has rollups of its own);
 //! - these rows number at least [`Tuning::rollup_rows_per_row_min`](crate::tuning::Tuning::rollup_rows_per_row_min) times the slots of a day.
 //!
 //! **Budget.** All rollups of a store together take at most
-//! [`Tuning::rollup_bytes_max`](crate::tuning::Tuning::rollup_bytes_max). Beyond it no new rollup
-//! is stored and scans read the rows; a rollup gives its bytes back when its segment is replaced.
+//! [`Tuning::rollup_bytes_max`](crate::tuning::Tuning::rollup_bytes_max). The texts of group keys are not
+//! counted. Beyond it no new rollup is stored and scans read the rows; a refused rollup is not tried again
+//! until its segment gets a tombstone. A rollup gives its bytes back when its segment is replaced.
 //!
-//! (Effect: U1 from 20 to 2 ms, F1 from 100 to 15 ms, Q2 from 17 to 6 ms, for about 10 bytes per record.)
+//! (Effect: see docs/performance.md, the row on rollups.)
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -42,7 +45,7 @@ use crate::error::Result;
 use crate::record::US_PER_DAY;
 use crate::record::schema::{ColumnKind, field};
 use crate::scan::accumulate::Measure;
-use crate::scan::minute_histogram::{US_PER_MINUTE, lie_on_slots, minute_of_day};
+use crate::scan::minute_histogram::{US_PER_MINUTE, edges_lie_on_slots, minute_of_day};
 use crate::scan::predicate::Predicate;
 use crate::scan::{KeyValues, Partials, Scan, Scanner};
 
@@ -66,12 +69,12 @@ const ROLLUP_KINDS: [RollupKind; 5] = [
 ];
 
 impl RollupKind {
-    /// Whether this kind has the columns and the edges that a scan needs. `deciding` are the predicates that
+    /// Whether this kind has the columns and the edges that a scan needs. `residual` are the predicates that
     /// some row may fail; `day_us` is the start of the segment's UTC day.
-    fn answers(&self, scan: &Scan<'_>, deciding: &[&Predicate], day_us: i64) -> bool {
-        let mut columns = deciding.iter().map(|predicate| predicate.column()).chain(scan.keys.iter().map(String::as_str));
+    fn answers(&self, scan: &Scan<'_>, residual: &[&Predicate], day_us: i64) -> bool {
+        let mut columns = residual.iter().map(|predicate| predicate.column()).chain(scan.keys.iter().map(String::as_str));
         columns.all(|column| self.columns.contains(&column))
-            && scan.edges.is_some_and(|edges| lie_on_slots(day_us, edges, self.slot_minutes))
+            && scan.edges.is_some_and(|edges| edges_lie_on_slots(day_us, edges, self.slot_minutes))
     }
 
     fn slots_per_day(&self) -> i64 {
@@ -139,24 +142,24 @@ impl RollupCache {
     /// # Errors
     /// As for [`Scanner::add`], or `Damaged`.
     pub fn add(&self, segment: &Segment, slice: &RecordSlice<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
-        scanner.add_unless_substituted(slice, |scanner, scan, deciding| {
-            let Some(rollup) = self.find_or_build(segment, slice, scan, deciding)? else { return Ok(false) };
-            scanner.add_with_predicates(&rollup.slice(&RowSet::default()), deciding)?;
+        scanner.add_unless_substituted(slice, |scanner, scan, residual| {
+            let Some(rollup) = self.find_or_build(segment, slice, scan, residual)? else { return Ok(false) };
+            scanner.add_with_predicates(&rollup.slice(&RowSet::default()), residual)?;
             Ok(true)
         })
     }
 
-    /// Returns the rollup that answers a scan of a slice, if any; builds it on first use. `deciding` are the
+    /// Returns the rollup that answers a scan of a slice, if any; builds it on first use. `residual` are the
     /// predicates that some row of the segment may fail.
     ///
     /// Holds the lock while it builds, so that concurrent scans of the segment do not build the same rollup
     /// twice.
     fn find_or_build(
-        &self, segment: &Segment, slice: &RecordSlice<'_>, scan: &Scan<'_>, deciding: &[&Predicate],
+        &self, segment: &Segment, slice: &RecordSlice<'_>, scan: &Scan<'_>, residual: &[&Predicate],
     ) -> Result<Option<Arc<Rollup>>> {
         let Some(scope) = RollupScope::of(slice, scan.range()) else { return Ok(None) };
         let day_us = slice.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
-        let answers = |kind: &RollupKind| kind.answers(scan, deciding, day_us);
+        let answers = |kind: &RollupKind| kind.answers(scan, residual, day_us);
         let Some(number) = ROLLUP_KINDS.iter().position(answers) else { return Ok(None) };
         let kind = &ROLLUP_KINDS[number];
         let has_enough_rows = slice.rows.len() >= scan.resources.tuning.rollup_rows_per_row_min * kind.slots_per_day() as usize;

@@ -29,7 +29,7 @@ pub struct SegmentEdit {
 
 /// The sources of an edit, in the order that [`SourceRow`] numbers them in.
 pub(super) enum ReplacedSources {
-    /// The oldest immutable memtables, by their number.
+    /// The n oldest immutable memtables.
     ImmutableMemtables(usize),
     /// Segments by name.
     Segments(Vec<String>),
@@ -39,7 +39,7 @@ pub(super) enum ReplacedSources {
 pub struct NewSegment {
     /// UTC day of its records, in days since 1970-01-01.
     pub day: i64,
-    /// Its entry for the catalogue.
+    /// Its manifest entry.
     pub written: ManifestEntry,
     segment: Segment,
     /// The source row of each row.

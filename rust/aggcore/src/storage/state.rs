@@ -64,7 +64,7 @@ pub struct SegmentEntry {
     /// Rows that a later version replaced elsewhere.
     pub tombstones: Arc<RowSet>,
     /// Tombstones that the catalogue has recorded. A compaction may drop only these rows: after a crash, the
-    /// journal replays the versions behind the other tombstones, and needs the old rows to merge with.
+    /// journal replays the versions that caused the other tombstones, and needs the old rows to merge with.
     pub recorded_tombstones: Arc<RowSet>,
 }
 
@@ -122,7 +122,7 @@ impl SegmentEntry {
     }
 
     /// Number of rows without a recorded tombstone: what a compaction would write.
-    pub fn live_rows(&self) -> usize {
+    pub fn rows_to_rewrite(&self) -> usize {
         self.segment.rows() - self.recorded_tombstones.len()
     }
 

@@ -1,7 +1,7 @@
 //! The versions of one record and their merge, which makes replays, late events and reordered events
 //! harmless.
 //!
-//! **Rank.** Versions of a record are totally ordered by ([`Rank`]):
+//! **Rank.** Versions of a record are totally ordered by their rank ([`Rank`]):
 //!
 //! 1. revision, an absent one being 0;
 //! 2. class: 0 for a START event, 1 for UPDATE, 2 for END and for a whole record;
@@ -253,8 +253,8 @@ fn take_fields_in_row(fields: &mut Record<'_>, merged: &Record<'_>) -> FieldSet 
 /// Leaves out times that contradict each other, such as the answer of one version after the end of another.
 /// Each version alone is consistent, as [`Record::validate`] has checked it.
 ///
-/// The setup time stays; an answer or end before it is left out. Of an end before the answer, the one from
-/// the lower layer is left out; `layer_of` is the layer of each integer slot, 0 being the greatest.
+/// The setup time stays; an answer or end before it is left out. If the end is before the answer, whichever of
+/// the two has the lower rank is left out; `layer_of` is the layer of each integer slot, 0 being the greatest.
 fn drop_contradictions(merged: &mut Record<'_>, layer_of: &[usize]) {
     let time = |merged: &Record<'_>, slot: usize| Some(merged.ints[slot]).filter(|&us| us != ABSENT);
     let setup = merged.setup_us();

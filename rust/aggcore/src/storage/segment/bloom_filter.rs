@@ -1,4 +1,4 @@
-//! A blocked Bloom filter over key hashes: one cache line tells that a segment does not have a key.
+//! A blocked Bloom filter over key hashes: one cache line shows that a segment lacks a key.
 //!
 //! The upper half of a hash selects a block of 512 bits, the lower half six bits in it by double hashing
 //! (Putze, Sanders, Singler: [Cache-, Hash- and Space-Efficient Bloom

@@ -5,7 +5,8 @@
 //! - the fields of the record, when it last changed, and its versions;
 //! - an index by key: the key hashes in ascending order, and the row of each, so that memory needs no index;
 //! - a Bloom filter of the key hashes (`bloom_filter.rs`);
-//! - two columns in the form in which reports read every row: the minute of the day, and the call duration.
+//! - two columns that reports would otherwise compute for every row: the minute of the day, and the call
+//!   duration.
 //!
 //! (Tried: sorted by time alone. Bins are then runs of rows and S1 needs no minute column, but the rows of
 //! one account lie on almost every cache line, and the quality report always asks for one account.)
@@ -246,7 +247,7 @@ impl Segment {
     /// Finds the code of an account in the sorted dictionary, then its rows by two binary searches: rows are
     /// sorted by account, absent accounts last. Verifies only the codes that it compares.
     fn find_account_rows(&self, account: &str) -> Result<AccountRows> {
-        let accounts = self.category(dictionary_slot::ACCOUNT_ID);
+        let accounts = self.dictionary(dictionary_slot::ACCOUNT_ID);
         self.verify(ACCOUNT_ID, &(0..0))?;
         let codes = accounts.codes_where(|entry| entry < account, |entry| entry == account);
         let code_of = |row: usize| -> Result<usize> {
@@ -263,7 +264,7 @@ impl Segment {
 
     fn has_key(&self, row: usize, source: &str, session_id: &str) -> bool {
         self.fields.texts(text_slot::SESSION_ID).get(row) == session_id
-            && self.category(dictionary_slot::SOURCE).text(row) == source
+            && self.dictionary(dictionary_slot::SOURCE).text(row) == source
     }
 
     /// All rows as a slice; the caller has to verify the columns that it reads.
@@ -289,7 +290,7 @@ impl Segment {
         }
     }
 
-    fn category(&self, slot: usize) -> DictionaryColumn<'_> {
+    fn dictionary(&self, slot: usize) -> DictionaryColumn<'_> {
         self.fields.dictionary(slot, EntryOrder::Sorted)
     }
 
@@ -361,8 +362,8 @@ const fn column_of(name: &str) -> usize {
     number
 }
 
-/// Column number of a name; `None` for a computed column, such as `duration_ms`, which the file does not
-/// have.
+/// Column number of a name; `None` for a derived column. `duration_ms` is one: scans name the stored column
+/// (`talk_ms`) themselves.
 fn column_named(name: &str) -> Option<usize> {
     let own = || segment_column::NAMES.iter().position(|own| *own == name).map(|number| segment_column::RECEIVED_TIME + number);
     FIELDS.iter().position(|field| field.name == name).or_else(own)
