@@ -3,6 +3,9 @@
 //! The queue is bounded by the bytes of its frames. When it is full, [`CommitQueue::try_push`] refuses the
 //! batch and the caller commits a group itself before it tries again, so that clients cannot fill the memory
 //! faster than the disk takes the journal.
+//!
+//! Two more limits slow writers down, in Python: finished records in memory (`store/embedded.py`) and batches in
+//! flight per stream (`server/batch_stream.py`).
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
