@@ -83,7 +83,7 @@ bench: build
 ## bench-instructions count the instructions of the kernels, independent of load; takes minutes, needs valgrind
 bench-instructions: $(if $(VALGRIND),$(GUNGRAUN)/bin/gungraun-runner)
 ifeq ($(VALGRIND),)
-	@echo "bench-instructions is skipped: there is no valgrind, which apt-get install valgrind installs"
+	@echo "bench-instructions is skipped: valgrind is missing, which apt-get install valgrind installs"
 else
 	GUNGRAUN_RUNNER=$(CURDIR)/$(GUNGRAUN)/bin/gungraun-runner \
 		$(CARGO) bench --locked --manifest-path $(CORE)/Cargo.toml --bench instructions

@@ -38,7 +38,7 @@ def main() -> None:
     directory = Path(sys.argv[1])
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 10.0
     if not (directory / "catalog.db").is_file():
-        sys.exit(f"{directory} is no data directory: load one first, make bench-peers")
+        sys.exit(f"{directory} is not a data directory: load one first, make bench-peers")
     with running_pegcount(directory) as server, grpc.insecure_channel(server.address, OPTIONS) as channel:
         reports = reports_pb2_grpc.ReportServiceStub(channel)
         alone, beside = _p99_alone_and_beside(reports, server.address, seconds)

@@ -231,7 +231,7 @@ def _record(header: str, row: str) -> records_pb2.SessionRecord:
     text = "\n".join(_SPACES_BEFORE_COMMA.sub("", line.strip()) for line in (header, row))
     (parsed,) = parse_pegcount_csv(io.BytesIO(text.encode()), ImportOptions(source="", zone=utc))
     if not isinstance(parsed, ParsedRecord):
-        raise CaseError(f"{row.strip()!r} is no record: {parsed}")
+        raise CaseError(f"{row.strip()!r} is not a record: {parsed}")
     return parsed.record
 
 

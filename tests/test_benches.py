@@ -38,7 +38,7 @@ def test_the_ingest_bench_runs(tmp_path: Path) -> None:
 
 def test_the_rpc_bench_runs(tmp_path: Path) -> None:
     if not os.access(GHZ, os.X_OK):
-        pytest.skip("NOT TESTED: there is no ghz, which make bench-rpc installs")
+        pytest.skip("NOT TESTED: ghz is missing, which make bench-rpc installs")
     load_options = ["--records", "2000", "--rounds", "1", "--requests", "20", "--year-requests", "1"]
     printed = output_of("rpc_load", *load_options, "--record", str(tmp_path / "record"))
     assert printed.count("canned") == 7

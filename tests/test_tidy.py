@@ -316,6 +316,35 @@ def test_rust_is_read_as_rust() -> None:
     ]
 
 
+# ---- Words ----
+
+STILTED = re.compile(r"\b(?:is|are) no\b|\b[Ss]o many\b")
+
+
+def prose_of(path: Path) -> list[str]:
+    """The comments and docstrings of a file, or all lines of a page."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        return text.splitlines()
+    if path.suffix == ".rs":
+        return [line for line in text.splitlines() if line.lstrip().startswith("//")]
+    comments = [line for line in text.splitlines() if line.lstrip().startswith("#")]
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    found = [ast.get_docstring(node) for node in ast.walk(ast.parse(text)) if isinstance(node, documented)]
+    return comments + [line for doc in found if doc for line in doc.splitlines()]
+
+
+@pytest.mark.parametrize("kind", [".py", ".rs", ".md"])
+def test_prose_says_what_happens_and_not_what_is_not(kind: str) -> None:
+    """A negation as predicate, or a number without its name, makes a reader translate the sentence first."""
+    lines = {path: prose_of(path) for path in sources(kind)}
+    assert sum(len(found) for found in lines.values()) > 100
+    stilted = [
+        f"{name_of(path)}: {line}" for path, found in lines.items() for line in found if STILTED.search(line)
+    ]
+    assert stilted == []
+
+
 # ---- Code ----
 
 MAY_PANIC = re.compile(r"\.(?:unwrap|expect)\(|\b(?:panic|todo|unimplemented|unreachable)!")
@@ -380,9 +409,7 @@ def test_each_setting_is_used_and_explained(kind: str, name: str) -> None:
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Attribute) and node.attr == name
     ]
-    assert used or is_read_by_the_core(name), (
-        "a flag that nobody sets is no flag; a limit that nobody checks is none"
-    )
+    assert used or is_read_by_the_core(name), "nothing reads this setting"
 
 
 RUST_CONSTANT = re.compile(r"^(?:pub(?:\([^)]*\))? )?static (?:mut )?(\w+): (.*)$", re.MULTILINE)

@@ -45,10 +45,10 @@ class Call:
 
 
 def build(folder: Path) -> Path:
-    """Compiles the shim into a folder; skips the test, with a reason, if there is no C compiler."""
+    """Compiles the shim into a folder; skips the test, with a reason, if the C compiler is missing."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
-        pytest.skip("NOT TESTED: there is no C compiler")
+        pytest.skip("NOT TESTED: the C compiler is missing")
     library = folder / "shim.so"
     flags = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror"]
     subprocess.run(

@@ -52,7 +52,7 @@ REFUSED: dict[str, tuple[dict[str, str], list[Expected]]] = {
         for_acme(from_date="", to_date=""),
         [malformed("from_date", ""), malformed("to_date", "")],
     ),
-    "a time is no date": (
+    "a time in place of a date": (
         for_acme(from_date="2026-03-29T00:00:00", to_date="2026-3-29"),
         [malformed("from_date", "2026-03-29T00:00:00"), malformed("to_date", "2026-3-29")],
     ),

@@ -42,7 +42,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def grpcurl(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
     binary = NEXT_TO_PYTHON if os.access(NEXT_TO_PYTHON, os.X_OK) else shutil.which("grpcurl")
     if binary is None:
-        pytest.fail("there is no grpcurl: run make grpcurl", pytrace=False)
+        pytest.fail("grpcurl is missing: run make grpcurl", pytrace=False)
     command = [str(binary), "-plaintext", *arguments]
     return subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=False)
 
