@@ -49,6 +49,8 @@ fn start_helpers(tuning: &Tuning) -> Option<ThreadPool> {
 }
 
 /// Gives the current thread a low priority, so that a short report preempts it.
+///
+/// (Tried: niceness 19 instead of 15, without a gain.)
 fn lower_priority(niceness: i32) {
     // Only Linux has a niceness per thread; elsewhere helpers run at normal priority.
     #[cfg(target_os = "linux")]
@@ -239,6 +241,7 @@ fn run_tasks<'a>(
 ) -> Result<Scanner<'a>> {
     let tuning = target.tuning;
     let rows: usize = tasks.iter().map(|task| target.estimated_rows(task)).sum();
+    // (Tried: the calling thread takes part at any size. Short reports then waited for it.)
     // Never the mutable memtables, whose scan blocks writers; see the module documentation. Tasks that
     // include a segment run without the lock.
     let is_delegated = rows >= tuning.delegated_row_count_min && tasks.iter().any(|task| matches!(task, ScanTask::Segment(_)));
