@@ -18,8 +18,8 @@ class Tuning:
     commit_group_bytes: int = 8 * 2**20
     """Bytes of batches that one group commit writes with one `fdatasync`."""
     interner_entry_count_min: int = 2**14
-    """Entries from which an interner of a memtable drops the ones that no row uses, once these outnumber
-    the rows."""
+    """Entries from which an interner of a memtable drops the ones that no row uses, once it has more than
+    two entries per row."""
     text_garbage_bytes_min: int = 2**16
     """Bytes of removed texts from which a text column drops them, once they are more than half of it."""
     mask_rows_per_selected_max: int = 8
@@ -32,8 +32,8 @@ class Tuning:
     """Rows of a slice from which the histogram uses lanes. Below, adding row by row is cheaper than
     flushing the lanes, which touches 64 KiB."""
     offset_stats_span_max: int = 2**12
-    """Span of a key column, by its min/max statistics, up to which these serve as the range of its
-    offsets; above it, the rows are searched for their own least and greatest value."""
+    """Span of a key column, by its min/max statistics, below which these serve as the range of its
+    offsets; from it on, the rows are searched for their own least and greatest value."""
     direct_id_slot_count_max: int = 2**22
     """Slots that a direct table of dense ids may have, 4 bytes each."""
     direct_id_slots_per_row_max: int = 16
@@ -52,7 +52,7 @@ class Tuning:
     account_row_count_estimate: int = 2**13
     """Estimated rows that a scan of one account reads in one segment, including the cost of finding it."""
     helper_thread_count: int = 0
-    """Helper threads; 0 is one per core, or none on a single core."""
+    """Helper threads; 0 is one per core. A single one is not started."""
     helper_niceness: int = 15
     """Niceness of a helper thread on Linux; 0 is normal, 19 the lowest priority."""
     rollup_bytes_max: int = 512 * 2**20

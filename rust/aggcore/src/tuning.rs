@@ -14,7 +14,8 @@ pub struct Tuning {
     pub batch_dictionary_row_count_min: usize,
     /// Bytes of batches that one group commit writes with one `fdatasync`.
     pub commit_group_bytes: usize,
-    /// Entries from which an interner of a memtable drops the ones that no row uses, once these outnumber the rows.
+    /// Entries from which an interner of a memtable drops the ones that no row uses, once it has more than
+    /// two entries per row.
     pub interner_entry_count_min: usize,
     /// Bytes of removed texts from which a text column drops them, once they are more than half of it.
     pub text_garbage_bytes_min: usize,
@@ -26,8 +27,8 @@ pub struct Tuning {
     /// Rows of a slice from which the histogram uses lanes. Below, adding row by row is cheaper than flushing the lanes,
     /// which touches 64 KiB.
     pub lanes_row_count_min: usize,
-    /// Span of a key column, by its min/max statistics, up to which these serve as the range of its offsets;
-    /// above it, the rows are searched for their own least and greatest value.
+    /// Span of a key column, by its min/max statistics, below which these serve as the range of its offsets;
+    /// from it on, the rows are searched for their own least and greatest value.
     pub offset_stats_span_max: usize,
     /// Slots that a direct table of dense ids may have, 4 bytes each.
     pub direct_id_slot_count_max: usize,
@@ -45,7 +46,7 @@ pub struct Tuning {
     pub task_row_count_max: usize,
     /// Estimated rows that a scan of one account reads in one segment, including the cost of finding it.
     pub account_row_count_estimate: usize,
-    /// Helper threads; 0 is one per core, or none on a single core.
+    /// Helper threads; 0 is one per core. A single one is not started.
     pub helper_thread_count: usize,
     /// Niceness of a helper thread on Linux; 0 is normal, 19 the lowest priority.
     pub helper_niceness: i32,

@@ -17,11 +17,10 @@ use proptest::prelude::*;
 const RECEIVED_US: i64 = 1_234_567;
 
 fn exported_type(field: &Field) -> DataType {
-    match field.field_type {
-        FieldType::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        _ if field.field_type.column_kind() == ColumnKind::Int => DataType::Int64,
-        _ => DataType::Utf8,
+    if field.field_type == FieldType::Time {
+        return DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     }
+    if field.field_type.column_kind() == ColumnKind::Int { DataType::Int64 } else { DataType::Utf8 }
 }
 
 fn read_stream(bytes: &[u8]) -> RecordBatch {
@@ -57,10 +56,10 @@ fn expected_column(field: &Field, records: &[OwnedRecord]) -> ArrayRef {
         return Arc::new(records.iter().map(text).collect::<StringArray>());
     }
     let values = records.iter().map(|record| Some(record.ints[field.slot]).filter(|&value| value != ABSENT));
-    match field.field_type {
-        FieldType::Time => Arc::new(values.collect::<TimestampMicrosecondArray>().with_timezone("UTC")),
-        _ => Arc::new(values.collect::<Int64Array>()),
+    if field.field_type == FieldType::Time {
+        return Arc::new(values.collect::<TimestampMicrosecondArray>().with_timezone("UTC"));
     }
+    Arc::new(values.collect::<Int64Array>())
 }
 
 /// Compares streams with the records of their session ids, whatever order these come in.

@@ -12,7 +12,8 @@
 
 use crate::error::{Error, Result};
 
-/// Sums of one cell: calls, answered calls, call durations in milliseconds.
+/// Sums of one cell, as the measure of the scan defines them; for calls: calls, answered calls, call
+/// durations in milliseconds.
 pub type Sums = [i64; 3];
 
 /// [`Sums`] of fewer than 2^31 calls, in the layout above.

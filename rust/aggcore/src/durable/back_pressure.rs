@@ -27,7 +27,8 @@ pub struct PendingCommit {
 impl PendingCommit {
     /// Publishes the outcome to all threads that wait for this batch.
     pub(super) fn finish(&self, outcome: std::result::Result<BatchOutcome, String>) {
-        // Cannot fail: only the thread that took the batch out of the queue gets here, once.
+        // Cannot fail: called once per batch, by the thread that took it out of the queue, or by `submit` for
+        // one without records.
         drop(self.outcome.set(outcome));
     }
 }
@@ -41,7 +42,7 @@ pub struct CommitQueue {
 }
 
 impl CommitQueue {
-    /// Appends a batch unless the queue would exceed `bytes_max`; returns whether it did.
+    /// Appends a batch unless the queue would exceed `bytes_max`; returns whether the batch was appended.
     ///
     /// An empty queue takes a batch of any size, as it would otherwise never get in.
     pub fn try_push(&mut self, pending: &Arc<PendingCommit>, bytes_max: usize) -> bool {

@@ -4,9 +4,10 @@
 //! of them is applied to the store. The file is abandoned, because `fsync` must not be retried on the same
 //! descriptor: the kernel may have dropped the dirty pages, and the second call would report success (Rebello
 //! et al., [Can Applications Recover from fsync
-//! Failures?](https://www.usenix.org/conference/atc20/presentation/rebello), 2020). The next batch, or a
-//! retry in the background, opens a new file. Until that succeeds, [`JournalWriter::fault`] is set and the
-//! store is read-only: reports go on, batches get [`Error::ReadOnly`].
+//! Failures?](https://www.usenix.org/conference/atc20/presentation/rebello), 2020). The next batch, a retry
+//! in the background, or a flush with an active snapshot opens a new file. Until that succeeds,
+//! [`JournalWriter::fault`] is set and the store is read-only: reports go on, batches get
+//! [`Error::ReadOnly`].
 
 use std::path::Path;
 

@@ -120,7 +120,8 @@ impl JournaledStore {
     /// Blocks until a batch is durable and applied. The first caller to get the journal's lock commits the
     /// next group.
     ///
-    /// # Errors `ReadOnly` if the batch could not be made durable; the store does not have it then; a restart
+    /// # Errors
+    /// `ReadOnly` if the batch could not be made durable; the store does not have it then; a restart
     /// may still find it, and sending it again is harmless.
     pub fn wait(&self, pending: &PendingCommit) -> Result<BatchOutcome> {
         while pending.outcome.get().is_none() {

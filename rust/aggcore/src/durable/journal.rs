@@ -1,4 +1,4 @@
-//! The journal: a write-ahead log of acknowledged batches, in files that are only appended to.
+//! The journal: a write-ahead log of acknowledged batches, in files to which frames are only appended.
 //!
 //! A file is a header, then one frame per batch. All numbers are little endian.
 //!
@@ -18,9 +18,10 @@
 //! | 16 | length | the batch, an Arrow IPC stream |
 //!
 //! **Torn frames.** Each append writes frames, syncs, and then notes the synced bytes in the header; that
-//! note becomes durable with the next sync. So a frame that begins before the synced bytes was acknowledged,
-//! and if it fails its checksum the file is corrupt. A bad frame after them is an unacknowledged write that a
-//! power cut tore: it ends the file.
+//! note becomes durable with the next sync. So a frame that begins before the synced bytes was synced, and if
+//! it fails its checksum the file is corrupt. A bad frame after them is taken for an unacknowledged write
+//! that a power cut tore: it ends the file. (The last acknowledged frames may lie there too, if their note
+//! was lost; damage to them cannot be distinguished from a torn write.)
 //!
 //! **Why not a library or SQLite.** After a failed sync the file must never be written again but left for a
 //! new one (see `disk_fault.rs`), and a log owned by a library does not let us do so; docs/design.md has the
@@ -139,7 +140,7 @@ pub fn remove(directory: &Path, sequence: u64) -> Result<()> {
 }
 
 /// Passes the frames of a journal file to `apply` in order; returns the length of the file in bytes, or 0 if
-/// its header is incomplete or zero.
+/// it is shorter than its header or only a header of zeros.
 ///
 /// # Errors
 /// `Io` if the file cannot be read, `Damaged` if its header or a frame within its synced bytes is corrupt, or
@@ -214,8 +215,8 @@ pub fn sequences(directory: &Path) -> Result<Vec<u64>> {
     Ok(sequences)
 }
 
-/// Reads the synced bytes from the header of a file; `None` if a power cut left the header incomplete or
-/// zero.
+/// Reads the synced bytes from the header of a file; `None` if a power cut left less than a header, or only a
+/// header of zeros.
 ///
 /// A power cut during creation can leave a file that is shorter than its header, or a header of zeros.
 ///

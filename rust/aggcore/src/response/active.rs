@@ -90,9 +90,8 @@ enum FieldSource<'a> {
 
 /// Returns a `QueryActiveSessionsResponse` with rows, subtotals, total and row count, encoded.
 ///
-/// # Errors
-/// `Unknown` if a field is not one of `ActiveSessionRow`, or an order term is not among the fields;
-/// `SumOverflow`.
+/// # Errors `Unknown` if a field is not one that a request may name, or an order term is neither among the
+/// key fields nor `quantity` or `duration`; `SumOverflow`.
 pub fn build_active_response(partials: &Partials, options: &ActiveOptions<'_>) -> Result<Vec<u8>> {
     let (order, fields) = (sort_terms(options)?, row_fields(partials, options)?);
     let keys: Vec<SortKeys> = partials.keys.iter().map(SortKeys::of_key).collect();

@@ -120,7 +120,8 @@ fn pack(row_count: usize, columns: &[SortKeys]) -> PackedKeys<'_> {
             return PackedKeys { keys, bits, rest: &columns[index..] };
         }
         bits += column.bits();
-        // A column of 64 bits can only be the first one, over keys of 0: `checked_shl` rejects a shift by 64.
+        // A column of 64 bits can only follow columns of 0 bits, over keys of 0: `checked_shl` rejects a
+        // shift by 64.
         let shift = |key: u64| key.checked_shl(column.bits()).unwrap_or(0);
         keys.iter_mut().zip(&column.values).for_each(|(key, value)| *key = shift(*key) | value);
     }

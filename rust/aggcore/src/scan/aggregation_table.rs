@@ -10,7 +10,7 @@
 //! brought the report from 33 to 26 million instructions.
 //!
 //! Tried: finding the dense id of a code and adding the row to its sums in one loop. Fewer instructions, more
-//! time. Tried: four tasks per memtable instead of two. The same time.
+//! time. Tried: four tasks for that memtable instead of two. The same time.
 
 use hashbrown::HashTable;
 

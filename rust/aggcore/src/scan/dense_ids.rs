@@ -18,10 +18,10 @@ use crate::tuning::Tuning;
 /// Slots of a new hash table, 4 bytes each; a power of two.
 const HASHED_SLOTS_MIN: usize = 1 << 10;
 
-/// Zeroed direct tables of finished scans, for the next scans of the same store.
+/// Zeroed direct tables of dropped [`DenseIds`], for the next ones of the same store.
 ///
-/// When a scan returns a table, only the used slots are cleared. A scan with 10,000 groups in a table of 4.5
-/// MB would otherwise spend more time on zeroing the table than on filling it.
+/// When a table is returned, only the used slots are cleared. A scan with 10,000 groups in a table of 4.5 MB
+/// would otherwise spend more time on zeroing the table than on filling it.
 #[derive(Debug, Default)]
 pub struct IdTablePool {
     tables: Mutex<Vec<Vec<u32>>>,

@@ -106,8 +106,8 @@ impl<'a> GroupKeyEncoder<'a> {
         self.fits_u32
     }
 
-    /// The layout of the codes, if it is the same for other slices of the memtable `memtable`. `None` if a digit
-    /// depends on the rows of this slice, as dense ids do.
+    /// The layout of the codes, to compare with that of other slices of the memtable `memtable`. `None` if a
+    /// digit is an id, whose meaning or radix differs from slice to slice.
     pub fn layout(&self, memtable: usize) -> Option<GroupCodeLayout> {
         let key = |key: &KeyColumn<'_>| match (&key.encoding, &key.prefix_ids) {
             (KeyEncoding::Offset { base, .. }, None) => Some((*base, key.radix)),

@@ -86,9 +86,11 @@ pub struct MinuteLanes {
     lanes: Box<[[u64; LANE_WORDS]; LANE_COUNT]>,
     /// The lane that the next block of one minute goes to.
     next_lane: usize,
-    /// Rows added since the last flush; at most [`ROWS_MAX`].
+    /// Rows staged since the last flush, each time rounded up to a multiple of [`LANE_COUNT`]; at most
+    /// [`ROWS_MAX`].
     row_count: usize,
-    /// Milliseconds added since the last flush, of all minutes and lanes; below 2^34.
+    /// Upper bound of the milliseconds added since the last flush to all minutes and lanes, below 2^34. Long
+    /// calls count even if masked out.
     ms: u64,
     /// The words of the staged calls.
     words: [u64; STAGED_ROWS_MAX],

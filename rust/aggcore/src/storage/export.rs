@@ -35,7 +35,8 @@ impl Store {
     /// The cursor is valid only while nothing changes the store, and the export skips immutable memtables:
     /// use it on a store that was opened for reading.
     ///
-    /// # Errors `Damaged` if a segment of the range is unreadable or fails a checksum, or `Arrow` if the
+    /// # Errors
+    /// `Damaged` if a segment of the range is unreadable or fails a checksum, or `Arrow` if the
     /// columns cannot be encoded.
     pub fn export(&self, (from, to): (i64, i64), cursor: ExportCursor, row_max: usize) -> Result<Option<ExportStep>> {
         let no_tombstones = RowSet::default();

@@ -3,7 +3,7 @@
 //! Life cycle of a flush:
 //!
 //! 1. [`Store::begin_flush`] makes the memtable of finished records immutable and begins an active snapshot,
-//!    if asked for.
+//!    if asked for or if a stored record became active again.
 //! 2. [`Store::write_flush`] writes the immutable memtables into segments, and
 //!    [`Store::write_active_snapshot`] the active sessions, without a lock or with short ones.
 //! 3. The catalogue records the new files and tombstones in one transaction.

@@ -83,7 +83,8 @@ impl State {
         }
     }
 
-    /// Finds the live rows of a key on the days that a version may join.
+    /// Finds the live rows of a key in memtables on any day, in segments on the days of [`State::days_of`];
+    /// the caller drops those that a version may not join.
     pub fn find(&self, key: &RecordKey<'_>) -> Vec<RowLocation> {
         let &RecordKey { hash: key_hash, source, session_id, day } = key;
         let mut locations: Vec<RowLocation> = self.active.find(key_hash, source, session_id).map(RowLocation::Active).collect();

@@ -192,7 +192,7 @@ impl Memtable {
             self.received_stats.add(metadata.received_us);
             self.versions.push(metadata.versions.unwrap_or_default(), new_row);
             self.key_hash.push(metadata.key_hash);
-            // Exact: a memtable is flushed long before it has 2^32 rows.
+            // Exact: a memtable has far fewer than 2^32 rows.
             self.by_key.insert_unique(metadata.key_hash, new_row as u32, |&row| self.key_hash[row as usize]);
         }
     }

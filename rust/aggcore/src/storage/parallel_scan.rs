@@ -33,7 +33,8 @@ use crate::tuning::Tuning;
 pub(super) struct HelperThreads(OnceLock<Option<ThreadPool>>);
 
 impl HelperThreads {
-    /// Returns the threads; `None` on a single core, or if the operating system refuses threads.
+    /// Returns the threads; `None` if there would be only one (`helper_thread_count` 1, or 0 on a single
+    /// core), or if the operating system refuses threads.
     fn get(&self, tuning: &Tuning) -> Option<&ThreadPool> {
         self.0.get_or_init(|| start_helpers(tuning)).as_ref()
     }
@@ -114,7 +115,8 @@ impl Store {
     }
 
     /// Passes the tasks of a target to `run`: first those of mutable memtables, under the read lock, then,
-    /// without a lock, those of immutable memtables and segments, unless `run` returned false.
+    /// without a lock, those of immutable memtables and segments, unless `run` returned false or only active
+    /// sessions can match.
     fn visit_tasks(&self, target: &ScanTarget<'_>, mut run: impl FnMut(&[ScanTask<'_>]) -> Result<bool>) -> Result<()> {
         let (no_tombstones, (from, to)) = (RowSet::default(), target.range);
         let (active, finished) = (may_be_active(target.predicates), may_be_finished(target.predicates));

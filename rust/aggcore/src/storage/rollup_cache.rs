@@ -8,17 +8,18 @@
 //! **Which rollup answers which scan.** [`ROLLUP_KINDS`] lists them, those of the fewest rows first. The
 //! first kind is chosen for which both of these hold:
 //!
-//! - its columns contain every group key and the column of every predicate that some row of the segment may
-//!   fail;
-//! - all edges of the scan lie on its slots of time.
+//! - its columns contain every group key and the column of every predicate that some row of the slice may fail
+//!   (the slice is the segment, or one account's rows in it);
+//! - the scan has edges, and those within the segment's day lie on its slots of time.
 //!
-//! It answers the scan if these hold too, else the scan reads the rows of the segment:
+//! It answers the scan if these hold too, else the scan reads the rows:
 //!
 //! - the scan measures sessions or calls, without a code deck, and the segment stores durations in
 //!   milliseconds;
-//! - the scan names no single account (its range may cut the segment, since its edges lie on slots), or it
-//!   reads all rows of one account (which then has rollups of its own);
-//! - these rows number at least [`Tuning::rollup_rows_per_row_min`](crate::tuning::Tuning::rollup_rows_per_row_min) times the slots of a day.
+//! - the scan names no single account (its range may cut the segment, since its edges lie on slots), or its
+//!   range contains all setup times of the segment (the account then has rollups of its own);
+//! - the slice has at least `Tuning::rollup_rows_per_row_min` rows per slot of a day, and as many per row of the
+//!   built rollup, which also fits the budget.
 //!
 //! **Budget.** All rollups of a store together take at most
 //! [`Tuning::rollup_bytes_max`](crate::tuning::Tuning::rollup_bytes_max). The texts of group keys are not

@@ -83,7 +83,8 @@ impl State {
     }
 }
 
-/// Rows of a new segment whose source rows got a tombstone while it was written.
+/// Rows of a new segment whose source rows have a tombstone: one that they got while it was written or, in a
+/// compaction, one that the catalogue had not recorded.
 fn tombstoned_rows(source_rows: &[SourceRow], tombstones_of_sources: &[&RowSet]) -> RowSet {
     let mut tombstones = RowSet::default();
     if tombstones_of_sources.iter().any(|tombstones| !tombstones.is_empty()) {

@@ -18,7 +18,8 @@ pub struct BatchHeader<'a> {
 ///
 /// Fields with unknown numbers or unexpected wire types are skipped, as protobuf requires.
 ///
-/// # Errors `MalformedBatch` if the bytes are not a valid message. `take` may have received some records by
+/// # Errors
+/// `MalformedBatch` if the bytes are not a valid message. `take` may have received some records by
 /// then; the caller must drop them, as a batch is accepted or refused as a whole.
 pub fn decode_batch<'a>(
     bytes: &'a [u8], is_too_old: impl Fn(&Record<'_>) -> bool, mut take: impl FnMut(&Record<'a>),

@@ -13,8 +13,8 @@
 //!
 //! **Layers.** Of each version, the state stores one *layer*: its rank, and those of its fields that no
 //! greater version has. A version whose fields are all in greater versions needs no layer: versions are only
-//! added, so it can never supply a field again. Layers therefore have disjoint fields, and their union is the
-//! merged record.
+//! added, so it can never supply a field again. Layers therefore have disjoint fields, and their union,
+//! without the times that contradict each other, is the merged record.
 //!
 //! **Join.** [`Versions::join`] returns the state of the union of two sets of versions. It is commutative,
 //! associative and idempotent: states form a join-semilattice, as those of a state-based CRDT do (Shapiro et
