@@ -3,7 +3,7 @@
 from pegcount.calendar.bin_edges import bin_count, clip, day_edges, edges
 from pegcount.calendar.moving_average import edges_with_days_before
 from pegcount.calendar.report_bins import folder_bins, quality_bins, usage_bins
-from pegcount.calendar.time_text import ParsedTime, format_date, parse_date, parse_time
+from pegcount.calendar.time_text import ParsedTime, parse_date, parse_time
 from pegcount.calendar.zones import tzdata_version, zone
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "edges",
     "edges_with_days_before",
     "folder_bins",
-    "format_date",
     "parse_date",
     "parse_time",
     "quality_bins",

@@ -68,8 +68,3 @@ def parse_date(text: str) -> int | None:
         return date.fromisoformat(text).toordinal() - _EPOCH_ORDINAL
     except ValueError:
         return None
-
-
-def format_date(days: int) -> str:
-    """Formats a date, in days since 1970-01-01, as YYYY-MM-DD."""
-    return date.fromordinal(days + _EPOCH_ORDINAL).isoformat()

@@ -161,9 +161,8 @@ def test_malformed_times_are_refused(text: str) -> None:
         ("9999-12-31", 2_932_896),
     ],
 )
-def test_dates_are_parsed_and_formatted(text: str, days: int) -> None:
+def test_dates_are_parsed(text: str, days: int) -> None:
     assert calendar.parse_date(text) == days
-    assert calendar.format_date(days).replace("-", "") == text.replace("-", "")
 
 
 @pytest.mark.parametrize(
