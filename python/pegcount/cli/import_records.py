@@ -87,7 +87,7 @@ def _target(data: Path | None, server: str | None, config: Config) -> Iterator[S
             yield store.submit
             store.flush()
     if server is not None:
-        with Client(server) as client, client.record_writer(config) as writer:
+        with Client(server, config) as client, client.record_writer(config) as writer:
             yield writer.submit
 
 

@@ -81,7 +81,7 @@ pub fn text_array<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> ArrayRef 
 }
 
 /// Encodes texts, an empty one as null, in two passes that allocate each buffer once.
-pub fn string_array<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> StringArray {
+fn string_array<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> StringArray {
     let mut bytes = Vec::with_capacity(texts.clone().map(str::len).sum());
     let offsets: Vec<i32> = std::iter::once(0)
         .chain(texts.map(|text| {
@@ -95,7 +95,7 @@ pub fn string_array<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> StringA
 }
 
 /// Returns the validity bitmap of `rows` rows, `None` if all are present.
-pub fn nulls(rows: usize, present: impl FnMut(usize) -> bool) -> Option<NullBuffer> {
+fn nulls(rows: usize, present: impl FnMut(usize) -> bool) -> Option<NullBuffer> {
     let nulls = NullBuffer::new(BooleanBuffer::collect_bool(rows, present));
     Some(nulls).filter(|nulls| nulls.null_count() > 0)
 }

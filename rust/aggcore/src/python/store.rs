@@ -13,6 +13,7 @@ use crate::columns::row_set::RowSet;
 use crate::durable::{group_commit, journal};
 use crate::error::Error;
 use crate::storage;
+use crate::storage::export;
 use crate::storage::segment::{self, Segment, Summary};
 
 /// Records in memory and in segments, and the journal that makes batches durable.
@@ -111,7 +112,7 @@ pub struct StoreInfo {
 
 /// Position at which an export resumes.
 #[pyclass(frozen)]
-pub struct ExportCursor((usize, usize));
+pub struct ExportCursor(export::ExportCursor);
 
 /// The next records of an export, as an Arrow IPC stream.
 #[pyclass(frozen, get_all)]

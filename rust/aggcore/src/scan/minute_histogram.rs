@@ -8,7 +8,7 @@ use crate::columns::sums::{ANSWERED_SHIFT, PackedSums, Sums, add, packed_call, u
 use crate::error::Result;
 use crate::record::US_PER_DAY;
 
-const MINUTES_PER_DAY: usize = 1_440;
+pub const MINUTES_PER_DAY: i64 = 1_440;
 /// Microseconds in a minute.
 pub const US_PER_MINUTE: i64 = 60_000_000;
 
@@ -117,7 +117,7 @@ fn edges_within(day_us: i64, edges: &[i64]) -> std::ops::Range<usize> {
 /// Minutes from the start of its UTC day to an instant in microseconds UTC.
 pub fn minute_of_day(us: i64) -> u16 {
     // Below 1,440, so it fits 16 bits.
-    (us.rem_euclid(US_PER_DAY) / US_PER_MINUTE % MINUTES_PER_DAY as i64) as u16
+    (us.rem_euclid(US_PER_DAY) / US_PER_MINUTE % MINUTES_PER_DAY) as u16
 }
 
 #[cfg(test)]

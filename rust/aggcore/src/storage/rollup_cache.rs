@@ -46,12 +46,9 @@ use crate::error::Result;
 use crate::record::US_PER_DAY;
 use crate::record::schema::{ColumnKind, field};
 use crate::scan::accumulate::Measure;
-use crate::scan::minute_histogram::{US_PER_MINUTE, edges_lie_on_slots, minute_of_day};
+use crate::scan::minute_histogram::{MINUTES_PER_DAY, US_PER_MINUTE, edges_lie_on_slots, minute_of_day};
 use crate::scan::predicate::Predicate;
 use crate::scan::{KeyValues, Partials, Scan, Scanner};
-
-/// Minutes of a UTC day.
-const MINUTES_PER_DAY: i64 = 1_440;
 
 /// The group keys of a rollup and the length of its slots of time.
 struct RollupKind {
