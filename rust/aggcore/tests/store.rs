@@ -4,7 +4,7 @@
 
 mod common;
 
-use aggcore::{BatchOutcome, CancelToken, ManifestEntry, Measure, Partials, RowSet, Scan, SegmentEdit, Store};
+use aggcore::{BatchOutcome, CancelToken, ManifestEntry, Measure, Partials, Predicate, RowSet, Scan, SegmentEdit, Store, Tuning};
 use common::{OwnedRecord, batch, record};
 use proptest::prelude::*;
 
@@ -51,8 +51,12 @@ struct OnDisk {
 
 impl OnDisk {
     fn new() -> Self {
+        Self::with_tuning(Tuning::default())
+    }
+
+    fn with_tuning(tuning: Tuning) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        Self { directory, store: Store::default(), sequence: 1, segments: vec![], active: vec![], unflushed: vec![] }
+        Self { directory, store: Store::new(tuning), sequence: 1, segments: vec![], active: vec![], unflushed: vec![] }
     }
 
     fn write(&mut self, records: &[OwnedRecord]) {
@@ -91,7 +95,7 @@ impl OnDisk {
 
     /// Opens the files and replays the journal, as the next process does.
     fn reopen(&mut self) {
-        self.store = Store::default();
+        self.store = Store::new(self.store.tuning().as_ref().clone());
         for (day, written, tombstones) in &self.segments {
             self.store.open_segment(self.directory.path(), *day, written, RowSet::from_bytes(tombstones), false);
         }
@@ -192,4 +196,81 @@ fn an_answer_time_of_a_lower_version_after_the_end_is_dropped() {
     let ended = OwnedRecord::new("a", 0).with("event", 3).with("end_time", 500);
     let rows = after(&[answered, ended], 1, &[]);
     assert_eq!(rows, ["a|0|-9223372036854775808|500|1|-9223372036854775808|| [1, 0, 0]"]);
+}
+
+/// All time, microseconds UTC.
+const ALL_TIME: (i64, i64) = (i64::MIN, i64::MAX);
+
+fn finished(session_id: &str, day: i64) -> OwnedRecord {
+    OwnedRecord::new(session_id, day * DAY_US).with("end_time", day * DAY_US + 5)
+}
+
+fn of_account(account: &str) -> [Predicate; 1] {
+    [Predicate::one_of_texts("account_id".into(), vec![account.into()])]
+}
+
+fn with_end(wanted: bool) -> [Predicate; 1] {
+    [Predicate::Present { column: "end_time".into(), wanted }]
+}
+
+/// Three finished records of day 1, two of day 5 and an active session of day 1.
+fn three_and_two_and_one_active() -> OnDisk {
+    let mut disk = OnDisk::new();
+    let days = [("a", 1), ("b", 1), ("c", 1), ("d", 5), ("e", 5)];
+    disk.write(&days.map(|(session_id, day)| finished(session_id, day)));
+    disk.write(&[OwnedRecord::new("f", DAY_US)]);
+    disk
+}
+
+#[test]
+fn an_estimate_counts_memtables_and_segments_of_the_range() {
+    let mut disk = three_and_two_and_one_active();
+    let counts = |store: &Store| {
+        let days = [(1, 2), (3, 4), (5, 6), (6, 9)].map(|(from, to)| (from * DAY_US, to * DAY_US));
+        [ALL_TIME, days[0], days[1], days[2], days[3]].map(|range| store.estimate(range, &[]).unwrap())
+    };
+    // A memtable counts whole if its days, from the first to the last, overlap the range.
+    assert_eq!(counts(&disk.store), [6, 6, 5, 5, 0]);
+    let flush = disk.store.begin_flush(true);
+    assert_eq!(counts(&disk.store), [6, 6, 5, 5, 0]);
+    disk.store.abort_flush(&flush);
+    disk.flush(&[]);
+    assert_eq!(counts(&disk.store), [6, 4, 0, 2, 0]);
+    disk.write(&[finished("g", 8)]);
+    assert_eq!(counts(&disk.store), [7, 4, 0, 2, 1]);
+}
+
+#[test]
+fn an_estimate_counts_only_sessions_that_may_match() {
+    let mut disk = three_and_two_and_one_active();
+    for _ in 0..2 {
+        let estimates = [false, true].map(|wanted| disk.store.estimate(ALL_TIME, &with_end(wanted)));
+        assert_eq!(estimates, [Some(1), Some(5)]);
+        disk.flush(&[]);
+    }
+}
+
+#[test]
+fn an_estimate_of_an_account_is_small_once_its_rows_are_verified() {
+    let mut disk = OnDisk::with_tuning(Tuning { account_row_count_estimate: 2, ..Tuning::default() });
+    disk.write(&["a", "b", "c"].map(|session_id| finished(session_id, 1).with_text("account_id", session_id)));
+    let estimate = |store: &Store, account: &str| store.estimate(ALL_TIME, &of_account(account));
+    assert_eq!(estimate(&disk.store, "a"), Some(3));
+    disk.flush(&[]);
+    assert_eq!(estimate(&disk.store, "a"), Some(2));
+    disk.reopen();
+    assert_eq!(estimate(&disk.store, "a"), Some(3));
+    assert!(disk.store.any_match(&of_account("a"), &CancelToken::with_limit(None)).unwrap());
+    assert_eq!(["a", "b"].map(|account| estimate(&disk.store, account)), [Some(2), Some(3)]);
+}
+
+#[test]
+fn an_estimate_of_an_unreadable_day_is_unknown() {
+    let mut disk = three_and_two_and_one_active();
+    disk.flush(&[]);
+    let (day, written, _) = disk.segments.iter().find(|(day, ..)| *day == 5).unwrap().clone();
+    disk.store.open_segment(disk.directory.path(), day, &written, RowSet::default(), true);
+    let estimates = [ALL_TIME, (DAY_US, 2 * DAY_US)].map(|range| disk.store.estimate(range, &[]));
+    assert_eq!(estimates, [None, Some(4)]);
+    assert_eq!(disk.store.estimate(ALL_TIME, &with_end(false)), Some(1));
 }

@@ -104,6 +104,13 @@ impl Memtable {
         self.rows_of_day.range(days).next().is_some()
     }
 
+    /// Bounds, both inclusive, of all setup times, microseconds UTC, rounded to whole UTC days: exact bounds
+    /// would need a scan after a removal.
+    pub fn setup_range_by_days(&self) -> (i64, i64) {
+        let (first, last) = (self.rows_of_day.keys().next(), self.rows_of_day.keys().next_back());
+        (first.map_or(0, |day| day * US_PER_DAY), last.map_or(0, |day| (day + 1) * US_PER_DAY - 1))
+    }
+
     /// Earliest and latest setup time, microseconds UTC; `None` for an empty memtable.
     pub fn setup_range(&self) -> Option<(i64, i64)> {
         self.slice(&RowSet::default()).live_setup_range()
@@ -307,13 +314,6 @@ impl Memtable {
         let codes = self.codes[slot].as_slice();
         let codes = if codes.is_empty() { DictionaryCodes::Absent } else { DictionaryCodes::I32(codes) };
         DictionaryColumn { codes, entries: self.interners[slot].entries(), order: EntryOrder::Distinct }
-    }
-
-    /// A range that contains all setup times, rounded to whole UTC days: exact bounds would need a scan after
-    /// a removal.
-    fn setup_range_by_days(&self) -> (i64, i64) {
-        let (first, last) = (self.rows_of_day.keys().next(), self.rows_of_day.keys().next_back());
-        (first.map_or(0, |day| day * US_PER_DAY), last.map_or(0, |day| (day + 1) * US_PER_DAY - 1))
     }
 
     /// Notes that a UTC day has one row less.

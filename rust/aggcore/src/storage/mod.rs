@@ -3,8 +3,8 @@
 //! It is a small log-structured merge tree, partitioned by UTC day: `memtable.rs` takes new records,
 //! `flush.rs` writes them into immutable files (`segment/`), `compaction.rs` rewrites several of these as
 //! one, and `segment_edit.rs` installs the results. `late_versions.rs` replaces records that are stored
-//! already, `parallel_scan.rs` reads all of it, `rollup_cache.rs` shortens scans of segments, and
-//! `retention.rs` drops old days.
+//! already, `parallel_scan.rs` reads all of it, `estimate.rs` says beforehand about how much,
+//! `rollup_cache.rs` shortens scans of segments, and `retention.rs` drops old days.
 
 pub mod export;
 pub mod memtable;
@@ -12,6 +12,7 @@ pub mod rollup_cache;
 pub mod segment;
 
 mod compaction;
+mod estimate;
 mod flush;
 mod late_versions;
 mod parallel_scan;
@@ -88,6 +89,11 @@ pub struct StoreInfo {
 /// UTC days that overlap [from, to); the day of `from` if the range is empty.
 fn days_of(from: i64, to: i64) -> std::ops::RangeInclusive<i64> {
     from.div_euclid(US_PER_DAY)..=to.saturating_sub(1).max(from).div_euclid(US_PER_DAY)
+}
+
+/// Whether setup times between `first` and `last`, both inclusive, may lie in [from, to).
+fn overlaps((first, last): (i64, i64), (from, to): (i64, i64)) -> bool {
+    first < to && from <= last
 }
 
 impl Store {

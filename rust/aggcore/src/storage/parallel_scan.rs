@@ -18,8 +18,9 @@ use std::thread::available_parallelism;
 use parking_lot::Mutex;
 use rayon::{ScopeFifo, ThreadPool, ThreadPoolBuilder};
 
+use super::estimate::verified_rows_to_read;
 use super::state::{ImmutableMemtable, SegmentEntry, State};
-use super::{Store, days_of};
+use super::{Store, days_of, overlaps};
 use crate::cancellation::CancelToken;
 use crate::columns::row_set::RowSet;
 use crate::columns::slice::RecordSlice;
@@ -133,7 +134,7 @@ impl Store {
         }
         drop(tasks);
         let immutable: Vec<ImmutableMemtable> = state.immutable.clone();
-        let entries: Vec<SegmentEntry> = state.readable(from, to)?;
+        let entries: Vec<SegmentEntry> = state.readable(from, to)?.cloned().collect();
         drop(state);
         let mut tasks = Vec::new();
         for (immutable, memtable) in immutable.iter().zip(2..) {
@@ -147,8 +148,8 @@ impl Store {
 impl ScanTarget<'_> {
     /// Splits the rows of a memtable into tasks of equal size; none if its setup times lie outside the range.
     fn split<'p>(&self, slice: &RecordSlice<'p>, memtable: usize) -> Vec<ScanTask<'p>> {
-        let ((from, to), (first, last), rows) = (self.range, slice.setup_range, &slice.rows);
-        if rows.is_empty() || last < from || to <= first {
+        let rows = &slice.rows;
+        if rows.is_empty() || !overlaps(slice.setup_range, self.range) {
             return Vec::new();
         }
         let size = rows.len().div_ceil(rows.len().div_ceil(self.tuning.task_row_count_max));
@@ -175,10 +176,7 @@ impl ScanTarget<'_> {
     fn estimated_rows(&self, task: &ScanTask<'_>) -> usize {
         match task {
             ScanTask::MemtableRows { slice, .. } => slice.rows.len(),
-            ScanTask::Segment(entry) => match account_of(self.predicates) {
-                Some(_) => entry.segment.rows().min(self.tuning.account_row_count_estimate),
-                None => entry.segment.rows(),
-            },
+            ScanTask::Segment(entry) => verified_rows_to_read(&entry.segment, self.predicates, self.tuning),
         }
     }
 
@@ -193,20 +191,17 @@ impl ScanTarget<'_> {
 }
 
 impl State {
-    /// Returns the segments that may have records set up in [from, to).
+    /// Iterates over the segments that may have records set up in [from, to).
     ///
     /// # Errors
     /// `Damaged` if a segment of these days could not be opened.
-    fn readable(&self, from: i64, to: i64) -> Result<Vec<SegmentEntry>> {
+    pub(super) fn readable(&self, from: i64, to: i64) -> Result<impl Iterator<Item = &SegmentEntry>> {
         let days = days_of(from, to);
         if let Some(unreadable) = self.unreadable.iter().find(|unreadable| days.contains(&unreadable.day)) {
             return Err(unreadable.error());
         }
-        let overlaps = |entry: &&SegmentEntry| {
-            let (first, last) = entry.segment.summary.setup_range;
-            first < to && from <= last
-        };
-        Ok(self.segments_of_days(days).filter(overlaps).cloned().collect())
+        let is_in_range = move |entry: &&SegmentEntry| overlaps(entry.segment.summary.setup_range, (from, to));
+        Ok(self.segments_of_days(days).filter(is_in_range))
     }
 }
 

@@ -75,6 +75,8 @@ pub struct Segment {
     damaged: AtomicBool,
     /// Whether the pages of the Bloom filter were verified, so that a look-up touches one cache line.
     has_read_bloom_filter: AtomicBool,
+    /// Whether the whole file was verified.
+    is_file_verified: AtomicBool,
     /// Rows of the accounts that scans have asked for: two binary searches access about 50 offsets of the
     /// file, and each of them may miss the cache.
     accounts: Mutex<HashMap<Box<str>, AccountRows>>,
@@ -178,12 +180,21 @@ impl Segment {
         self.has_read_bloom_filter.load(Ordering::Relaxed)
     }
 
+    /// Whether the rows of an account are known to be verified: a scan has found them before, or the whole
+    /// file was verified. False if another thread is looking an account up at this instant: it never waits.
+    pub fn has_verified_account(&self, account: &str) -> bool {
+        self.is_file_verified.load(Ordering::Relaxed)
+            || self.accounts.try_lock().is_some_and(|accounts| accounts.contains_key(account))
+    }
+
     /// Reads and verifies the whole file.
     ///
     /// # Errors
     /// `Damaged` if a checksum fails.
     pub fn verify_file(&self) -> Result<()> {
-        self.require_intact(self.pages.is_file_intact())
+        self.require_intact(self.pages.is_file_intact())?;
+        self.is_file_verified.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Encoded versions of a row, `None` for a record of one version. The caller must have verified the row
@@ -337,6 +348,7 @@ impl Segment {
             columns: columns.iter().map(Array::to_data).collect(),
             damaged: AtomicBool::new(false),
             has_read_bloom_filter: AtomicBool::new(false),
+            is_file_verified: AtomicBool::new(false),
             accounts: Mutex::default(),
             setup_us,
             fields: ArrowColumns::from_arrays(columns.get(..FIELDS.len())?)?,

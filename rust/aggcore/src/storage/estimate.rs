@@ -1,0 +1,72 @@
+//! Estimate of the work of a scan, from what is known in memory: no page of a segment is read or verified.
+
+use super::memtable::Memtable;
+use super::segment::Segment;
+use super::state::State;
+use super::{Store, overlaps};
+use crate::scan::predicate::{Predicate, account_of, may_be_active, may_be_finished};
+use crate::tuning::Tuning;
+
+impl Store {
+    /// Estimates how many rows [`Store::partials`] reads for a range of setup times [from, to), microseconds
+    /// UTC, and these predicates. It takes microseconds and never waits.
+    ///
+    /// Memtables and segments count whole, even if a rollup answers for a segment. A scan of a single account
+    /// counts up to `Tuning::account_row_count_estimate` rows of a segment, but all of them while the rows of
+    /// this account are not known to be verified: finding and verifying them may read from disk. (Without a
+    /// single account, all rows count anyway, and the pages to verify are in proportion to them.)
+    ///
+    /// `None` if unknown: a writer has or awaits the lock, or a segment of these days is unreadable, so that
+    /// the scan fails.
+    pub fn estimate(&self, range: (i64, i64), predicates: &[Predicate]) -> Option<usize> {
+        self.state.try_read()?.estimate(range, predicates, self.tuning())
+    }
+}
+
+impl State {
+    /// See [`Store::estimate`].
+    fn estimate(&self, range: (i64, i64), predicates: &[Predicate], tuning: &Tuning) -> Option<usize> {
+        let rows_of = |table: &Memtable| if overlaps(table.setup_range_by_days(), range) { table.rows() } else { 0 };
+        let active = if may_be_active(predicates) { rows_of(&self.active) } else { 0 };
+        if !may_be_finished(predicates) {
+            return Some(active);
+        }
+        let immutable: usize = self.immutable.iter().map(|immutable| rows_of(&immutable.table)).sum();
+        let segments = self.readable(range.0, range.1).ok()?;
+        let sealed: usize = segments.map(|entry| rows_to_read(&entry.segment, predicates, tuning)).sum();
+        Some(active + rows_of(&self.memtable) + immutable + sealed)
+    }
+}
+
+/// Rows of a segment that a scan reads; all of them if it may have to verify many pages first.
+fn rows_to_read(segment: &Segment, predicates: &[Predicate], tuning: &Tuning) -> usize {
+    match account_of(predicates) {
+        Some(account) if !segment.has_verified_account(account) => segment.rows(),
+        _ => verified_rows_to_read(segment, predicates, tuning),
+    }
+}
+
+/// Rows of a segment that a scan reads once the pages of these rows are verified.
+pub(super) fn verified_rows_to_read(segment: &Segment, predicates: &[Predicate], tuning: &Tuning) -> usize {
+    match account_of(predicates) {
+        Some(_) => segment.rows().min(tuning.account_row_count_estimate),
+        None => segment.rows(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_estimate_is_unknown_while_a_writer_has_the_lock() {
+        let store = Store::default();
+        let estimate = || store.estimate((i64::MIN, i64::MAX), &[]);
+        let writer = store.write();
+        assert_eq!(estimate(), None);
+        drop(writer);
+        let reader = store.read();
+        assert_eq!(estimate(), Some(0));
+        drop(reader);
+    }
+}
