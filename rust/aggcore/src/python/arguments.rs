@@ -22,15 +22,16 @@ pub struct CodeDeck(code_deck::CodeDeck);
 #[pyclass(frozen)]
 pub struct CancelToken(pub Arc<cancellation::CancelToken>);
 
-/// A `model.Predicate`; the variant is the first whose attributes fit.
+/// A `model.Predicate`; the variant is the first whose attributes fit. The most frequent come first, as each
+/// one that does not fit takes about 0.4 µs: Python makes an exception.
 #[derive(FromPyObject)]
 pub enum PredicateArgument {
-    Between { column: String, low: i64, high: i64 },
+    Present { column: String, wanted: bool },
     OneOfInts { column: String, values: Vec<i64> },
     OneOfTexts { column: String, values: Vec<String> },
+    Between { column: String, low: i64, high: i64 },
     TextMatch { column: String, how: String, text: String },
     InNetwork { column: String, network: String },
-    Present { column: String, wanted: bool },
 }
 
 /// A `model.OrderTerm`.
