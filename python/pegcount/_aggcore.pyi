@@ -1,8 +1,8 @@
 """The Rust core; tests/test_core.py checks this stub against the built module.
 
 All times are microseconds UTC, all days are UTC days since 1970-01-01. Calls that scan, wait or write release
-the GIL; getters, `format_time`, `journal_sequences` and small responses (`gil_release_cell_count_min`) do
-not. A bug of the core raises PanicException.
+the GIL; getters, `Store.estimate`, `format_time`, `journal_sequences` and small responses
+(`gil_release_cell_count_min`) do not. A bug of the core raises PanicException.
 """
 
 from collections.abc import Sequence
@@ -281,6 +281,14 @@ class Store:
         `deck` stands in place of the rates in the records. Raises CellLimitError beyond
         `cell_count_max` cells, CancelledError, DeadlineError, DataDamagedError, or
         ValueError for a column that does not exist or a sum beyond 64 bits.
+        """
+    def estimate(self, scan: Scan) -> int | None:
+        """About how many rows `partials` would read, from what memory knows; never waits.
+
+        None if a writer has or awaits the lock, or if a segment of these days is unreadable. A scan
+        of one account counts up to `account_row_count_estimate` rows of a segment, but all of them
+        while the rows of this account are not known to be verified. Keys, measure and code deck
+        make no difference.
         """
     def any_match(self, predicates: Sequence[Predicate], cancel: CancelToken) -> bool:
         """Whether any record satisfies all predicates; raises as `partials` does."""

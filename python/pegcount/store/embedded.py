@@ -99,6 +99,13 @@ class EmbeddedStore:
         deck = None if scan.code_deck is None else self._deck(scan.code_deck)
         return self._engine.partials(scan, deck, cell_count_max, cancel_token)
 
+    def estimate(self, scan: Scan) -> int | None:
+        """Returns about how many rows a scan would read; see `Store.estimate`."""
+        # To load a deck reads the catalogue, which may take long.
+        if scan.code_deck is not None and scan.code_deck not in self._decks:
+            return None
+        return self._engine.estimate(scan)
+
     def any_match(self, predicates: Sequence[Predicate], cancel_token: core.CancelToken) -> bool:
         """Returns whether any record satisfies all predicates; see `Store.any_match`."""
         return self._engine.any_match(predicates, cancel_token)

@@ -40,6 +40,12 @@ class Store(Protocol):
         does not exist, and DataDamagedError if a file that the scan needs is damaged.
         """
 
+    def estimate(self, scan: Scan) -> int | None:
+        """Returns about how many rows `partials` would read.
+
+        None if unknown: the store is busy or has no cheap way to tell. Takes microseconds; never waits.
+        """
+
     def any_match(self, predicates: Sequence[Predicate], cancel_token: CancelToken) -> bool:
         """Returns whether any record satisfies all predicates.
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pyo3::types::PyDict;
-use pyo3::{buffer::PyBuffer, prelude::*};
+use pyo3::{buffer::PyBuffer, prelude::*, pybacked::PyBackedStr};
 
 use crate::error::Error;
 use crate::response::OrderTerm;
 use crate::scan::predicate::{Network, Predicate, TextMatch};
-use crate::scan::{Measure, Scan, ScanResources, code_deck};
+use crate::scan::{Measure, Scan, ScanResources, code_deck, range_of};
 use crate::time_text::UtcOffsets;
 use crate::tuning::Tuning;
 use crate::{cancellation, record};
@@ -65,6 +65,13 @@ pub struct ScanArgument {
     measure: MeasureArgument,
 }
 
+/// What an estimate reads of a `model.Scan`.
+#[derive(FromPyObject)]
+pub struct EstimateArgument<'py> {
+    edge_us: Option<Bound<'py, PyAny>>,
+    predicates: Vec<Bound<'py, PyAny>>,
+}
+
 /// A `zone.Zone`.
 #[derive(FromPyObject)]
 pub struct ZoneArgument {
@@ -114,6 +121,30 @@ impl ScanArgument {
         let edges = self.edge_us.map(|edges| edges.to_vec(py)).transpose()?;
         let (predicates, measure) = (predicates(self.predicates)?, self.measure.try_into()?);
         Ok(OwnedScan { edges, predicates, keys: self.keys, measure })
+    }
+}
+
+impl EstimateArgument<'_> {
+    /// Returns the range of setup times [from, to), microseconds UTC, and the predicates that an estimate
+    /// depends on: to convert the others would take longer than the estimate.
+    pub fn resolve(&self) -> PyResult<((i64, i64), Vec<Predicate>)> {
+        let mut relevant = Vec::new();
+        for predicate in &self.predicates {
+            if Predicate::decides_rows_read(&predicate.getattr("column")?.extract::<PyBackedStr>()?) {
+                relevant.push(predicate.extract()?);
+            }
+        }
+        Ok((self.range()?, predicates(relevant)?))
+    }
+
+    /// Reads the first and the last edge only: a copy of all, which may be 100,000, would take long.
+    fn range(&self) -> PyResult<(i64, i64)> {
+        let Some(edges) = &self.edge_us else { return Ok(range_of(None)) };
+        let edge = |index: usize| edges.get_item(index)?.extract::<i64>();
+        match edges.len()? {
+            0 | 1 => Ok(range_of(Some(&[]))),
+            count => Ok(range_of(Some(&[edge(0)?, edge(count - 1)?]))),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 
-use super::arguments::{CancelToken, CodeDeck, PredicateArgument, ScanArgument, predicates};
+use super::arguments::{CancelToken, CodeDeck, EstimateArgument, PredicateArgument, ScanArgument, predicates};
 use super::reports::Partials;
 use super::{allocator, arguments};
 use crate::columns::row_set::RowSet;
@@ -321,6 +321,11 @@ impl Store {
         let scan = scan.borrow(deck, cell_count_max, cancel, resources);
         let sums = py.detach(|| self.durable.store.partials(&scan))?;
         Ok(Partials { sums, resources: Arc::clone(resources) })
+    }
+
+    fn estimate(&self, scan: EstimateArgument<'_>) -> PyResult<Option<usize>> {
+        let (range, predicates) = scan.resolve()?;
+        Ok(self.durable.store.estimate(range, &predicates))
     }
 
     fn any_match(&self, py: Python<'_>, predicates: Vec<PredicateArgument>, cancel: &CancelToken) -> PyResult<bool> {

@@ -118,11 +118,16 @@ impl Scan<'_> {
 
     /// The range of setup times [from, to) of all bins, microseconds UTC.
     pub fn range(&self) -> (i64, i64) {
-        match self.edges {
-            None => (i64::MIN, i64::MAX),
-            Some([first, .., last]) => (*first, *last),
-            Some(_) => (0, 0),
-        }
+        range_of(self.edges)
+    }
+}
+
+/// The range of setup times [from, to) of all bins, microseconds UTC; see [`Scan::edges`].
+pub fn range_of(edges: Option<&[i64]>) -> (i64, i64) {
+    match edges {
+        None => (i64::MIN, i64::MAX),
+        Some([first, .., last]) => (*first, *last),
+        Some(_) => (0, 0),
     }
 }
 

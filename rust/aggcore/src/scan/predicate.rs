@@ -49,9 +49,15 @@ impl Predicate {
         }
     }
 
+    /// Whether [`Store::estimate`](crate::Store::estimate) depends on predicates on a column: those that
+    /// [`account_of`], [`may_be_active`] and [`may_be_finished`] look at.
+    pub fn decides_rows_read(column: &str) -> bool {
+        column == ACCOUNT || column == END
+    }
+
     /// Whether this is the condition that a session has ended (`wanted`), or has not.
     fn wants_end(&self, wanted: bool) -> bool {
-        matches!(self, Self::Present { column, wanted: here } if column == "end_time" && *here == wanted)
+        matches!(self, Self::Present { column, wanted: here } if column == END && *here == wanted)
     }
 }
 
@@ -66,6 +72,7 @@ pub fn may_be_finished(predicates: &[Predicate]) -> bool {
 }
 
 pub(super) const ACCOUNT: &str = "account_id";
+const END: &str = "end_time";
 
 /// The account that a record must have to satisfy all predicates, if they ask for a single one.
 pub fn account_of(predicates: &[Predicate]) -> Option<&str> {
