@@ -29,7 +29,7 @@ GUNGRAUN := .cache/gungraun-$(GUNGRAUN_VERSION)
 RUST_SOURCES := $(shell find $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 
-.PHONY: help build demo serve test test-rust test-python test-long test-faults test-engines mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl clean
+.PHONY: help build demo serve test test-rust test-python test-long test-faults test-load test-engines mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -65,6 +65,10 @@ test-long: build
 test-faults: build
 	$(LONG_FAULTS) $(BIN)/pytest -n 2 --dist worksteal tests/faults
 	cd tests && ../$(BIN)/python -m faults.table
+
+## test-load    half-sent calls, floods, bad input, restarts under load; takes minutes, needs Go for three tests
+test-load: build
+	$(BIN)/pytest -s -p no:cacheprovider tests/load
 
 ## test-engines compare the service with DuckDB and ClickHouse, which this installs
 test-engines: build $(STAMPS)/engines

@@ -1,0 +1,45 @@
+"""A server over a small store, and this process on the core of the clients."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pegcount.config import Config
+from pegcount.store import EmbeddedStore
+
+from load.pinned_server import CLIENT_CORES, PinnedServer, serving
+from load.traffic import ACCOUNT, batch
+
+_RECORD_COUNT = 20_000
+_BATCH_RECORDS = 5_000
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _on_the_core_of_the_clients() -> None:
+    # Processes that tests start inherit it, except the server.
+    os.sched_setaffinity(0, CLIENT_CORES)
+
+
+@pytest.fixture(scope="session")
+def filled_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("filled") / "data"
+    store = EmbeddedStore(directory, Config(), create=True)
+    for first in range(0, _RECORD_COUNT, _BATCH_RECORDS):
+        store.write(batch(ACCOUNT, first, _BATCH_RECORDS))
+    store.flush()
+    store.close()
+    return directory
+
+
+@pytest.fixture
+def directory(filled_directory: Path, tmp_path: Path) -> Path:
+    """A data directory with a day of calls, for one test."""
+    return Path(shutil.copytree(filled_directory, tmp_path / "data"))
+
+
+@pytest.fixture
+def server(directory: Path) -> Iterator[PinnedServer]:
+    with serving(directory) as running:
+        yield running
