@@ -16,7 +16,7 @@ from pathlib import Path
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount.config import Config
-from pegcount.server import build_server
+from pegcount.server import RunningServer
 from pegcount.store import EmbeddedStore, PendingWrite
 from pegcount.v1 import records_pb2, reports_pb2, reports_pb2_grpc
 
@@ -34,7 +34,7 @@ def main() -> None:
     options = _options()
     with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
         store = EmbeddedStore(Path(scratch), Config(), create=True)
-        server = build_server(Config(), store, "127.0.0.1:0")
+        server = RunningServer(Config(), store, "127.0.0.1:0")
         before = _anonymous_bytes()
         for start in range(0, options.sessions, 5_000):
             store.write(

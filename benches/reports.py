@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pegcount.client import Client
 from pegcount.config import Config
-from pegcount.server import build_server
+from pegcount.server import RunningServer
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import reports_pb2
 from pegcount.v1.records_pb2 import SESSION_KIND_CALL, WriteRecordsRequest
@@ -36,7 +36,7 @@ def main() -> None:
         print(
             f"{record_count:,} records written in {time.perf_counter() - began:.1f} s, making them included"
         )
-        server = build_server(Config(), store, "127.0.0.1:0", lambda: FROM_US + (DAYS + 1) * US_PER_DAY)
+        server = RunningServer(Config(), store, "127.0.0.1:0", lambda: FROM_US + (DAYS + 1) * US_PER_DAY)
         with Client(f"127.0.0.1:{server.port}") as client:
             _time_all(client, record_count, calls_of_account)
         server.stop()

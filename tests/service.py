@@ -8,7 +8,7 @@ from types import TracebackType
 import grpc
 from pegcount.config import Config
 from pegcount.model import WriteOutcome
-from pegcount.server import build_server
+from pegcount.server import RunningServer
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import admin_pb2_grpc, records_pb2, records_pb2_grpc, reports_pb2_grpc
 
@@ -26,7 +26,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self.store = EmbeddedStore(self.directory, self.config, create=True)
-        self._running = build_server(self.config, self.store, "127.0.0.1:0", lambda: self.now_us)
+        self._running = RunningServer(self.config, self.store, "127.0.0.1:0", lambda: self.now_us)
         self.address = f"127.0.0.1:{self._running.port}"
         self.channel = grpc.insecure_channel(self.address, [("grpc.max_receive_message_length", -1)])
         self.reports = reports_pb2_grpc.ReportServiceStub(self.channel)
@@ -38,6 +38,15 @@ class Service:
 
     def write_all(self, records: Iterable[records_pb2.SessionRecord]) -> WriteOutcome:
         return self.store.write(records_pb2.WriteRecordsRequest(records=records).SerializeToString())
+
+    def open_stream_count(self) -> int:
+        """Returns the number of open WriteRecords streams."""
+        return self._running._server.records.open_stream_count
+
+    def stop_health(self) -> None:
+        """Tells the watching clients that the server is about to stop."""
+        server = self._running._server
+        server._loop.call_soon_threadsafe(server._health.stop)
 
     def stop(self) -> None:
         """Stops the server gracefully; the store stays open."""

@@ -11,7 +11,7 @@ from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import OverloadedError
 from pegcount.model import WriteOutcome
-from pegcount.server.reports import ReportService
+from pegcount.server.reports import Prepare, ReportService
 from pegcount.store import EmbeddedStore, PendingWrite
 from pegcount.v1 import reports_pb2
 
@@ -42,17 +42,13 @@ class Pegcount:
     def __init__(self, directory: Path) -> None:
         self._store = _open_store(directory)
         self._service = ReportService(Config(), self._store, lambda: calls.NOW_US)
-        methods = reports_pb2.DESCRIPTOR.services_by_name["ReportService"].methods
-        self._deserializers = {method.name: self._service.deserializer(method) for method in methods}
 
     def ask(self, name: str) -> Any:
         """Returns the bytes of the response message, or the partial aggregates of the full scan."""
         if name == "S1":
             return self._store.partials(questions.FULL_SCAN, Config().cell_count_max, core.CancelToken(None))
-        method, _, _ = self._method(name)
-        return method(
-            self._deserializers[method.__name__](questions.REQUESTS[name].SerializeToString()), _CONTEXT
-        )
+        prepare, _, _ = self._method(name)
+        return prepare(questions.REQUESTS[name].SerializeToString()).answer(core.CancelToken(None))
 
     def answer(self, name: str, result: Any) -> answers.Answer:
         """Decodes a result of `ask` for comparison."""
@@ -71,18 +67,18 @@ class Pegcount:
     def close(self) -> None:
         self._store.close()
 
-    def _method(self, name: str) -> tuple[Callable[[Any, Any], bytes], Any, Callable[[Any], answers.Answer]]:
-        """Returns the method for a question, its response class, and its converter."""
+    def _method(self, name: str) -> tuple[Prepare, Any, Callable[[Any], answers.Answer]]:
+        """Returns the function that prepares a report, its response class, and its converter."""
         service = self._service
-        methods: dict[str, tuple[Any, Any, Callable[[Any], answers.Answer]]] = {
+        methods: dict[str, tuple[Prepare, Any, Callable[[Any], answers.Answer]]] = {
             "Q": (
-                service.QueryOriginationQuality,
+                service.quality,
                 reports_pb2.QueryOriginationQualityResponse,
                 answers.of_quality,
             ),
-            "U": (service.QueryAsrUsage, reports_pb2.QueryAsrUsageResponse, answers.of_usage),
-            "F": (service.QueryFolderStats, reports_pb2.QueryFolderStatsResponse, answers.of_folders),
-            "A": (service.QueryActiveSessions, reports_pb2.QueryActiveSessionsResponse, answers.of_active),
+            "U": (service.usage, reports_pb2.QueryAsrUsageResponse, answers.of_usage),
+            "F": (service.folder, reports_pb2.QueryFolderStatsResponse, answers.of_folders),
+            "A": (service.active, reports_pb2.QueryActiveSessionsResponse, answers.of_active),
         }
         return methods[name[0]]
 
@@ -136,16 +132,3 @@ def _submit_with_retry(store: EmbeddedStore, batch: bytes) -> PendingWrite:
             return store.submit(batch)
         except OverloadedError:
             time.sleep(_RETRY_SECONDS)
-
-
-class _Context:
-    """A gRPC context without a deadline that is never cancelled."""
-
-    def time_remaining(self) -> float | None:
-        return None
-
-    def add_callback(self, _: Callable[[], None]) -> bool:
-        return True
-
-
-_CONTEXT = _Context()

@@ -89,8 +89,14 @@ class Tuning:
     """Validated requests that each report caches, by the bytes of the request."""
     cached_request_bytes_max: int = 4_096
     """Bytes of a request up to which it is cached."""
-    spare_thread_count: int = 8
-    """Threads of the server beyond those that calls may occupy."""
+    inline_report_count: int = 4
+    """Reports that run in one round of the event loop, before other calls get their turn."""
+    inline_row_count_max: int = 2**14
+    """Rows up to which a scan runs on the event loop. They take less than a millisecond."""
+    inline_group_count_max: int = 2**9
+    """The same for a scan with groups, as each row may be one."""
+    inline_bin_count_max: int = 2**11
+    """Bins up to which a report runs on the event loop."""
     client_reconnect_ms_max: int = 2_000
     """Longest wait in milliseconds before a client reconnects."""
     import_batch_text_chars_max: int = 8 * 2**20
@@ -118,19 +124,67 @@ class Config:
     answer_bytes_max: int = 64 * 1024 * 1024
     """Bytes of one answer. By default, gRPC clients accept 4 MiB."""
     worker_count: int = 8
-    """Reports and admin calls that run at once. A higher count did not increase the measured throughput."""
+    """Long reports that run at once. A higher count did not increase the measured throughput."""
     waiting_call_count_max: int = 56
-    """Reports and admin calls in the queue; further calls are refused at once."""
+    """Reports in the queue; further ones are refused at once."""
+    admin_call_count_max: int = 2
+    """Admin calls that run at once."""
+    waiting_admin_call_count_max: int = 14
+    """Admin calls in the queue; further ones are refused at once."""
     write_stream_count_max: int = 16
-    """Concurrent streams that write records; further streams are refused at once."""
+    """Concurrent streams that write records. If all are taken, an idle one gives way, or a new one is refused
+    at once."""
+    write_stream_count_per_peer_max: int = 8
+    """Concurrent streams that write records from one client address."""
+    write_stream_idle_seconds: float = 600.0
+    """Seconds that a write stream may wait for its client before the server ends it; 0 is without limit."""
+    stream_yield_seconds: float = 10.0
+    """Seconds that a stream must have waited for its client to give way to a new one."""
     stream_batch_count_max: int = 8
     """Unanswered batches of one stream; the server reads the next batch after it has answered one."""
     reflection_stream_count_max: int = 8
-    """Concurrent reflection streams; further streams are refused at once."""
+    """Concurrent reflection streams; beyond, an idle one gives way, or a new one is refused at once."""
+    reflection_stream_count_per_peer_max: int = 4
+    """Concurrent reflection streams from one client address."""
     health_watch_count_max: int = 32
     """Concurrent `Watch` streams of the health service; further ones are refused. `Check` is unlimited."""
-    concurrent_call_count_max: int = 1_024
-    """Concurrent calls in gRPC, of all kinds. Beyond it gRPC answers RESOURCE_EXHAUSTED without details."""
+    health_watch_count_per_peer_max: int = 16
+    """Concurrent `Watch` streams from one client address."""
+    request_read_seconds: float = 10.0
+    """Seconds within which the request message of a call must have arrived, and within which a new connection
+    must have said that it speaks HTTP/2."""
+    unread_call_count_max: int = 8_192
+    """Calls that wait for their request message; beyond, the one that has waited for longest ends."""
+    calls_per_connection_max: int = 100
+    """Calls in progress of one connection. gRPC clients know the limit and queue further calls themselves."""
+    keepalive_seconds: float = 30.0
+    """Seconds without data after which the server pings a client."""
+    keepalive_timeout_seconds: float = 10.0
+    """Seconds within which a client must answer a ping; otherwise its connection is closed."""
+    client_ping_seconds_min: float = 9.0
+    """Seconds between two pings of a client, with or without calls; a client that pings more often is
+    disconnected. Less than the documented 10 s, as clocks and networks vary."""
+    connection_age_seconds_max: float = 1_800.0
+    """Seconds after which the calls of a connection must move to a new one, so that a load balancer can
+    choose again; 0 is without limit."""
+    connection_age_grace_seconds: float = 30.0
+    """Seconds that calls in progress get beyond `connection_age_seconds_max`."""
+    connection_idle_seconds_max: float = 900.0
+    """Seconds after which a connection without calls is closed; 0 is without limit."""
+    abandoned_calls_per_second_max: float = 20.0
+    """Calls per second that a client may begin and give up at once; beyond the burst it is disconnected."""
+    abandoned_call_burst_max: int = 200
+    """Calls that a client may begin and give up at once in a burst."""
+    control_bytes_per_second_max: int = 64 * 1024
+    """Bytes per second that a connection may receive beyond its messages and `call_overhead_bytes`."""
+    control_burst_bytes_max: int = 256 * 1024
+    """Bytes that a connection may receive beyond that in a burst; then it is disconnected."""
+    call_overhead_bytes: int = 8 * 1024
+    """Bytes of metadata and control frames that one call may cost."""
+    connection_look_seconds: float = 0.2
+    """Seconds between two looks at the sockets of the server."""
+    free_file_count_min: int = 24
+    """Files that the process must still be able to open; below, idle connections are closed."""
     overload_retry_seconds: float = 1.0
     """Seconds after which the caller may retry a call that was refused for overload."""
     health_look_seconds: float = 0.5

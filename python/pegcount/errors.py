@@ -60,6 +60,10 @@ class MalformedMessageError(InvalidRequestError):
         super().__init__([Violation("", "MALFORMED_MESSAGE", message)])
 
 
+class MissingMessageError(MalformedMessageError):
+    """A call ended without its request message."""
+
+
 class BatchLimitError(InvalidRequestError):
     """A batch has more than `batch_row_count_max` records."""
 
@@ -89,6 +93,12 @@ class QueryTimeLimitError(PegcountError):
     reason = "QUERY_TIME_LIMIT_PASSED"
 
 
+class RequestReadError(PegcountError):
+    """The request message did not arrive in full within `request_read_seconds`."""
+
+    reason = "REQUEST_READ_TIMEOUT"
+
+
 class CancelledError(PegcountError):
     """The caller cancelled the call or disconnected."""
 
@@ -109,10 +119,32 @@ class OverloadedError(PegcountError):
         self.retry_seconds = retry_seconds
 
 
-class ServerStoppingError(PegcountError):
+class StreamEndedError(PegcountError):
+    """Base of the errors with which the server ends a call by itself; the caller may call again at once."""
+
+
+class ServerStoppingError(StreamEndedError):
     """The server is stopping; the caller may send unanswered batches to its successor."""
 
     reason = "SERVER_STOPPING"
+
+
+class StreamIdleError(StreamEndedError):
+    """A stream waited for its client for longer than the server allows."""
+
+    reason = "STREAM_IDLE"
+
+
+class StreamDisplacedError(StreamEndedError):
+    """A stream that waited for its client gave its place to a new stream."""
+
+    reason = "STREAM_DISPLACED"
+
+
+class ConnectionAgeError(StreamEndedError):
+    """The connection of a stream reached its maximum age."""
+
+    reason = "CONNECTION_AGE"
 
 
 class StoreReadOnlyError(PegcountError):
@@ -131,6 +163,12 @@ class NotImplementedYetError(PegcountError):
     """The method is part of the contract but not implemented yet."""
 
     reason = "NOT_IMPLEMENTED"
+
+
+class UnknownMethodError(PegcountError):
+    """The server has no method of this name."""
+
+    reason = "METHOD_UNKNOWN"
 
 
 class StoreOpenError(PegcountError):

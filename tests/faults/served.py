@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from pegcount.config import Config
-from pegcount.server import build_server
+from pegcount.server import RunningServer
 from pegcount.store import EmbeddedStore
 
 CONFIG = Config(
@@ -25,7 +25,7 @@ def main(directory: str) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     store = EmbeddedStore(Path(directory), CONFIG)
     try:
-        server = build_server(CONFIG, store, "127.0.0.1:0")
+        server = RunningServer(CONFIG, store, "127.0.0.1:0")
         print(f"listening on 127.0.0.1:{server.port}", flush=True)
         stop.wait()
         server.stop()

@@ -21,7 +21,7 @@ from google.rpc import code_pb2, error_details_pb2
 from grpc_status import rpc_status
 from pegcount.config import Config
 from pegcount.model import CodeDeckEntry, WriteOutcome
-from pegcount.server import build_server
+from pegcount.server import RunningServer
 from pegcount.store import EmbeddedStore, Store
 from pegcount.v1 import admin_pb2, records_pb2, reports_pb2, reports_pb2_grpc
 
@@ -70,7 +70,7 @@ class SharedService:
         self._base = Path(tempfile.mkdtemp(prefix="pegcount-", dir=parent))
         self._count = 0
         self._store = self._open()
-        self._running = build_server(config, cast(Store, self), "127.0.0.1:0", lambda: self.now_us)
+        self._running = RunningServer(config, cast(Store, self), "127.0.0.1:0", lambda: self.now_us)
         self._channel = grpc.insecure_channel(f"127.0.0.1:{self._running.port}")
         self._reports = reports_pb2_grpc.ReportServiceStub(self._channel)
         self._calls: dict[type[Message], Any] = {

@@ -64,7 +64,8 @@ def replace_scan(
     monkeypatch: pytest.MonkeyPatch,
     scan: Callable[[Scan, int, core.CancelToken], core.Partials],
 ) -> None:
-    """Replaces the scan of the store with `scan`."""
+    """Replaces the scan of the store with `scan`, which counts as long."""
+    monkeypatch.setattr(service.store, "estimate", lambda _: None)
     monkeypatch.setattr(service.store, "partials", scan)
 
 

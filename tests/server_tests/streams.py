@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import grpc
 import pytest
@@ -59,6 +59,12 @@ class Stream:
         self.call.cancel()
 
 
+def half_sent(service: Service, method: str, seconds: float) -> Any:
+    """Opens a call of a unary method and never sends its message; returns its future."""
+    call: Any = service.channel.stream_unary(f"/{method}")
+    return call.future(iter(queue.SimpleQueue().get, None), timeout=seconds)
+
+
 class DelayedStore:
     """Delays each write of the store until `go` is set, or for a number of seconds."""
 
@@ -98,11 +104,6 @@ class DelayedWrite:
         self._store.delay()
         self._store.add_in_flight(-self._size)
         return self._pending.wait()
-
-
-def reader_thread_count() -> int:
-    """Counts the server threads that read a WriteRecords stream."""
-    return sum(thread.name == "batches" for thread in threading.enumerate())
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -100,8 +100,8 @@ def test_calls_beyond_workers_and_queue_are_refused(start: Start, monkeypatch: p
         time.sleep(ARRIVAL_SECONDS)
         wait_for(lambda: is_queue_full(service))
         message = overloaded(lambda: service.reports.QueryAsrUsage(ASK_USAGE, timeout=30), 1.5)
-        assert message == "2 calls are in progress and 3 wait; no more are allowed"
-        overloaded(lambda: service.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest(), timeout=30), 1.5)
+        assert message == "2 reports are in progress and 3 wait; no more are allowed"
+        assert service.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest(), timeout=30).records == 0
         blocked.go.set()
         assert [len(answer.result(20).bins) for answer in answers] == [24] * 5
     assert blocked.peak == 2
@@ -152,7 +152,12 @@ def test_a_stream_over_the_limit_is_refused_at_once(start: Start) -> None:
 
 def test_idle_or_blocked_streams_do_not_starve_reports(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """There are more streams than workers, and the store never finishes a batch."""
-    service = start(worker_count=1, waiting_call_count_max=0, write_stream_count_max=12)
+    service = start(
+        worker_count=1,
+        waiting_call_count_max=0,
+        write_stream_count_max=12,
+        write_stream_count_per_peer_max=12,
+    )
     service.write(call_record("c1"))
     store = DelayedStore(service, monkeypatch)
     with contextlib.ExitStack() as streams:
@@ -187,7 +192,11 @@ def test_health_and_reflection_answer_under_overload(start: Start, monkeypatch: 
 
 def test_health_watchers_occupy_no_worker(start: Start) -> None:
     service = start(
-        worker_count=1, waiting_call_count_max=0, write_stream_count_max=0, health_watch_count_max=20
+        worker_count=1,
+        waiting_call_count_max=0,
+        write_stream_count_max=0,
+        health_watch_count_max=20,
+        health_watch_count_per_peer_max=20,
     )
     stub = health_pb2_grpc.HealthStub(service.channel)
     watches = [stub.Watch(health_pb2.HealthCheckRequest(), timeout=30) for _ in range(20)]
@@ -200,11 +209,12 @@ def test_health_watchers_occupy_no_worker(start: Start) -> None:
 
 
 def test_health_changes_while_watchers_leave(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Regression: grpcio's thread-free Watch deadlocks here. The status change waits for a message to be sent
-    while the sending thread waits for the change."""
+    """A change of the health must not wait until a watching client that leaves was told of it."""
     fault: list[str | None] = [None]
     monkeypatch.setattr("pegcount.store.EmbeddedStore.write_fault", property(lambda _: fault[0]))
-    service = start(health_look_seconds=0.001, health_watch_count_max=300)
+    service = start(
+        health_look_seconds=0.001, health_watch_count_max=300, health_watch_count_per_peer_max=300
+    )
     stub = health_pb2_grpc.HealthStub(service.channel)
     for i in range(30):
         watches = [stub.Watch(health_pb2.HealthCheckRequest(service=RECORDS), timeout=30) for _ in range(10)]

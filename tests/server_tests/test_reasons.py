@@ -2,11 +2,14 @@
 
 import ast
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import grpc
 import pegcount
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pegcount import core, errors
 from pegcount.config import Config
 from pegcount.store import PendingWrite
@@ -26,7 +29,7 @@ from server_tests.example_requests import (
     damage_segments,
 )
 from server_tests.refusal import refusal
-from server_tests.streams import Stream, batch
+from server_tests.streams import Stream, batch, half_sent
 
 SOURCES = Path(pegcount.__file__).parent
 LIMITS = Config(bin_count_max=30, cell_count_max=2, filter_value_count_max=3)
@@ -140,6 +143,50 @@ def writing_while_the_server_stops(serve: Open) -> object:
         return stream.answer()
 
 
+def with_an_unknown_method(serve: Open) -> object:
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = serve(LIMITS).channel.unary_unary(
+        "/pegcount.v1.ReportService/QueryTraffik"
+    )
+    return call(b"")
+
+
+def with_an_unknown_service(serve: Open) -> object:
+    health = health_pb2_grpc.HealthStub(serve(LIMITS).channel)
+    return health.Check(health_pb2.HealthCheckRequest(service="pegcount.v1.Nothing"))
+
+
+def without_a_request_message(serve: Open) -> object:
+    service = serve(Config(request_read_seconds=0.2))
+    return half_sent(service, "pegcount.v1.ReportService/QueryAsrUsage", seconds=20).result()
+
+
+def with_an_idle_stream(serve: Open) -> object:
+    return stream_that_waits(serve(Config(write_stream_idle_seconds=0.2)))
+
+
+def with_an_old_connection(serve: Open) -> object:
+    return stream_that_waits(serve(Config(connection_age_seconds_max=0.5)))
+
+
+def stream_that_waits(service: Service) -> object:
+    with Stream(service.channel) as stream:
+        stream.send(batch(None))
+        stream.answer()
+        return stream.answer()
+
+
+def with_a_displaced_stream(serve: Open) -> object:
+    service = serve(Config(write_stream_count_max=1, stream_yield_seconds=0.1))
+    with Stream(service.channel) as stream:
+        stream.send(batch(None))
+        stream.answer()
+        time.sleep(0.2)
+        with Stream(service.channel) as newer:
+            newer.send(batch(None))
+            newer.answer()
+        return stream.answer()
+
+
 TRIGGERS: dict[str, Trigger] = {
     "REQUIRED_FIELD_MISSING": usage(from_time=""),
     "MALFORMED_TIME": usage(from_time="now"),
@@ -176,6 +223,12 @@ TRIGGERS: dict[str, Trigger] = {
     "DATA_DAMAGED": with_a_damaged_day,
     "NOT_IMPLEMENTED": lambda serve: serve(LIMITS).admin.ListCredentials(admin_pb2.ListCredentialsRequest()),
     "INTERNAL_FAULT": with_an_internal_fault,
+    "METHOD_UNKNOWN": with_an_unknown_method,
+    "SERVICE_NOT_FOUND": with_an_unknown_service,
+    "REQUEST_READ_TIMEOUT": without_a_request_message,
+    "STREAM_IDLE": with_an_idle_stream,
+    "STREAM_DISPLACED": with_a_displaced_stream,
+    "CONNECTION_AGE": with_an_old_connection,
 }
 
 RESERVED = {

@@ -139,7 +139,7 @@ def test_watchers_are_notified_of_the_shutdown(service: Service) -> None:
     health = health_pb2_grpc.HealthStub(service.channel)
     watched = health.Watch(health_pb2.HealthCheckRequest(service="pegcount.v1.ReportService"))
     assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
-    service._running.health.enter_graceful_shutdown()
+    service.stop_health()
     assert next(watched).status == health_pb2.HealthCheckResponse.NOT_SERVING
     watched.cancel()
 

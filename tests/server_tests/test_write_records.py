@@ -15,7 +15,7 @@ from service import Service
 
 from server_tests.example_requests import ASK_QUALITY, active_record, call_record
 from server_tests.refusal import Refusal, refusal
-from server_tests.streams import DelayedStore, Request, Stream, batch, reader_thread_count, wait_for
+from server_tests.streams import DelayedStore, Request, Stream, batch, wait_for
 
 Code = grpc.StatusCode
 Start = Callable[..., Service]
@@ -23,7 +23,7 @@ Start = Callable[..., Service]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts services, closes them after the test, and asserts that no reader thread remains."""
+    """Starts services, closes them after the test, and asserts that no stream remains."""
     started: list[Service] = []
 
     def start_service(**limits: object) -> Service:
@@ -34,7 +34,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield start_service
     for service in started:
         service.close()
-    assert reader_thread_count() == 0
+        assert service.open_stream_count() == 0
 
 
 def calls_of_a1(service: Service) -> int:
@@ -220,7 +220,7 @@ def test_unanswered_batches_of_a_stream_are_bounded(start: Start, monkeypatch: p
 
 def test_bytes_in_flight_are_bounded_for_fast_clients(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twelve clients send 30 batches each, far faster than a store that takes 5 ms per batch."""
-    service = start(stream_batch_count_max=2)
+    service = start(stream_batch_count_max=2, write_stream_count_per_peer_max=12)
     store = DelayedStore(service, monkeypatch, seconds=0.005)
     text = "x" * 250
     records = [call_record(f"s{i}", orig_clients_name=text, term_clients_name=text) for i in range(100)]
@@ -241,7 +241,7 @@ def test_a_disconnecting_client_leaves_no_thread(start: Start, monkeypatch: pyte
         stream.send(batch(None, "s0"), batch(None, "s1"))
         wait_for(lambda: len(store.submitted) == 2)
     store.go.set()
-    wait_for(lambda: reader_thread_count() == 0)
+    wait_for(lambda: service.open_stream_count() == 0)
     # The batches were not acknowledged, so they may or may not be stored. Here they are, as duplicates show.
     with Stream(service.channel) as second_stream:
         second_stream.send(batch(None, "s0", "s1"))
@@ -256,9 +256,9 @@ def test_a_client_disconnects_with_a_full_or_empty_queue(
     store = DelayedStore(service, monkeypatch)
     with Stream(service.channel) as stream:
         stream.send(*(batch(None, f"s{i}") for i in range(batches)))
-        wait_for(lambda: reader_thread_count() == 1 and len(store.submitted) == min(batches, 2))
+        wait_for(lambda: service.open_stream_count() == 1 and len(store.submitted) == min(batches, 2))
     store.go.set()
-    wait_for(lambda: reader_thread_count() == 0)
+    wait_for(lambda: service.open_stream_count() == 0)
     wait_for(lambda: is_admitted(service))
     assert caplog.records == [], "a disconnecting client is not logged"
 
@@ -277,7 +277,7 @@ def test_a_deadline_of_the_caller_ends_the_stream(start: Start) -> None:
     service = start()
     with Stream(service.channel, timeout_s=0.2) as stream:
         assert refusal(stream.answer).code is Code.DEADLINE_EXCEEDED
-    wait_for(lambda: reader_thread_count() == 0)
+    wait_for(lambda: service.open_stream_count() == 0)
 
 
 def test_a_stopping_server_answers_the_batches_it_has_read(
@@ -287,7 +287,7 @@ def test_a_stopping_server_answers_the_batches_it_has_read(
     store = DelayedStore(service, monkeypatch)
     with Stream(service.channel) as idle, Stream(service.channel) as busy:
         busy.send(batch("b0", "s0"), batch("b1", "s1"))
-        wait_for(lambda: len(store.submitted) == 2 and reader_thread_count() == 2)
+        wait_for(lambda: len(store.submitted) == 2 and service.open_stream_count() == 2)
         stopping = threading.Thread(target=service.stop)
         start_time = time.monotonic()
         stopping.start()
@@ -297,7 +297,7 @@ def test_a_stopping_server_answers_the_batches_it_has_read(
         check(refusal(busy.answer), Code.UNAVAILABLE, "SERVER_STOPPING")
         stopping.join(10)
     assert time.monotonic() - start_time < Config().stop_grace_seconds, "the grace period did not expire"
-    assert reader_thread_count() == 0
+    assert service.open_stream_count() == 0
     service.close()
 
 
@@ -313,7 +313,7 @@ def test_a_stopping_server_cancels_after_the_grace_period(
         assert refusal(stream.answer).code in (Code.UNAVAILABLE, Code.CANCELLED), "and no acknowledgement"
     store.go.set()
     service.close()
-    assert reader_thread_count() == 0
+    assert service.open_stream_count() == 0
 
 
 def test_a_message_over_the_limit_is_refused_by_grpc(start: Start) -> None:

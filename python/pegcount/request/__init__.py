@@ -3,8 +3,17 @@
 from pegcount.request.active import active_query
 from pegcount.request.code_deck import code_deck_entries
 from pegcount.request.folder import folder_query
+from pegcount.request.message import parse
 from pegcount.request.quality import quality_query
 from pegcount.request.retention import retention
 from pegcount.request.usage import usage_query
 
-__all__ = ["active_query", "code_deck_entries", "folder_query", "quality_query", "retention", "usage_query"]
+__all__ = [
+    "active_query",
+    "code_deck_entries",
+    "folder_query",
+    "parse",
+    "quality_query",
+    "retention",
+    "usage_query",
+]

@@ -2,73 +2,55 @@
 
 from typing import NoReturn
 
-import grpc
-
 from pegcount import __version__, calendar, request, response
 from pegcount.config import Config
 from pegcount.errors import NotImplementedYetError
 from pegcount.store import Store
-from pegcount.v1 import admin_pb2, admin_pb2_grpc
+from pegcount.v1 import admin_pb2
 
 
-class AdminService(admin_pb2_grpc.AdminServiceServicer):
+class AdminService:
     """Manages code decks and retention, and describes the store; credentials are not implemented yet."""
 
     def __init__(self, config: Config, store: Store) -> None:
         self._config = config
         self._store = store
 
-    def PutCodeDeck(
-        self, message: admin_pb2.PutCodeDeckRequest, context: grpc.ServicerContext
-    ) -> admin_pb2.PutCodeDeckResponse:
+    def PutCodeDeck(self, message: admin_pb2.PutCodeDeckRequest) -> admin_pb2.PutCodeDeckResponse:
         """Stores a code deck, or replaces the one with the same id."""
         entries = request.code_deck_entries(message, self._config)
         self._store.put_code_deck(message.id, entries)
         return admin_pb2.PutCodeDeckResponse(entry_count=len(entries))
 
-    def ListCodeDecks(
-        self, message: admin_pb2.ListCodeDecksRequest, context: grpc.ServicerContext
-    ) -> admin_pb2.ListCodeDecksResponse:
+    def ListCodeDecks(self, message: admin_pb2.ListCodeDecksRequest) -> admin_pb2.ListCodeDecksResponse:
         """Lists the code decks in ascending order of their ids."""
         decks = sorted(self._store.code_decks().items())
         messages = [admin_pb2.CodeDeck(id=deck_id, entry_count=count) for deck_id, count in decks]
         return admin_pb2.ListCodeDecksResponse(code_decks=messages)
 
-    def GetStoreInfo(
-        self, message: admin_pb2.GetStoreInfoRequest, context: grpc.ServicerContext
-    ) -> admin_pb2.GetStoreInfoResponse:
+    def GetStoreInfo(self, message: admin_pb2.GetStoreInfoRequest) -> admin_pb2.GetStoreInfoResponse:
         """Returns the counts of records and segments, and the versions of the server and of tzdata."""
         utc = calendar.zone("UTC")
         assert utc is not None, "tzdata has UTC"
         return response.store_info(self._store.info(), utc, __version__, calendar.tzdata_version())
 
-    def CreateCredential(
-        self, message: admin_pb2.CreateCredentialRequest, context: grpc.ServicerContext
-    ) -> NoReturn:
+    def CreateCredential(self, message: admin_pb2.CreateCredentialRequest) -> NoReturn:
         """Not implemented yet."""
         _raise_not_implemented("CreateCredential")
 
-    def RevokeCredential(
-        self, message: admin_pb2.RevokeCredentialRequest, context: grpc.ServicerContext
-    ) -> NoReturn:
+    def RevokeCredential(self, message: admin_pb2.RevokeCredentialRequest) -> NoReturn:
         """Not implemented yet."""
         _raise_not_implemented("RevokeCredential")
 
-    def ListCredentials(
-        self, message: admin_pb2.ListCredentialsRequest, context: grpc.ServicerContext
-    ) -> NoReturn:
+    def ListCredentials(self, message: admin_pb2.ListCredentialsRequest) -> NoReturn:
         """Not implemented yet."""
         _raise_not_implemented("ListCredentials")
 
-    def GetRetention(
-        self, message: admin_pb2.GetRetentionRequest, context: grpc.ServicerContext
-    ) -> admin_pb2.GetRetentionResponse:
+    def GetRetention(self, message: admin_pb2.GetRetentionRequest) -> admin_pb2.GetRetentionResponse:
         """Returns the retention."""
         return admin_pb2.GetRetentionResponse(retention=response.retention(self._store.retention()))
 
-    def SetRetention(
-        self, message: admin_pb2.SetRetentionRequest, context: grpc.ServicerContext
-    ) -> admin_pb2.SetRetentionResponse:
+    def SetRetention(self, message: admin_pb2.SetRetentionRequest) -> admin_pb2.SetRetentionResponse:
         """Sets the retention."""
         self._store.set_retention(request.retention(message))
         return admin_pb2.SetRetentionResponse()

@@ -1,58 +1,49 @@
-"""Builds and starts the server, for the command line and for tests."""
+"""Builds and runs the server, for the command line and for tests.
 
+    client -> gRPC -> calls -> reports, records, admin, health, reflection -> store
+
+All calls begin on one event loop, in a thread of its own. Nothing may block it: what takes longer than about
+a millisecond runs on the threads of a service.
+"""
+
+import asyncio
+import logging
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from threading import Thread
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from pegcount.config import Config
-from pegcount.errors import PegcountError
 from pegcount.server.admin import AdminService
-from pegcount.server.admission import AdmissionGate, AdmissionInterceptor
-from pegcount.server.records import RecordService, add_record_service
-from pegcount.server.reflection import REFLECTION_NAMES, add_reflection
-from pegcount.server.reports import ReportService, add_report_service
-from pegcount.server.status import StatusInterceptor
-from pegcount.server.store_health import StoreHealth
+from pegcount.server.admin_runner import AdminRunner
+from pegcount.server.calls import CallHandlers
+from pegcount.server.connection_guard import ConnectionGuard
+from pegcount.server.connections import Connections
+from pegcount.server.health import SERVICE_NAME as HEALTH
+from pegcount.server.health import HealthService
+from pegcount.server.listening import bind, options
+from pegcount.server.minute_log import MinuteLog
+from pegcount.server.records import RecordService
+from pegcount.server.reflection import REFLECTION_NAMES, ReflectionService
+from pegcount.server.report_runner import ReportRunner
+from pegcount.server.reports import ReportService
+from pegcount.server.sockets import ListeningPort
+from pegcount.server.store_health import watch_store
+from pegcount.server.unread_calls import UnreadCalls
 from pegcount.store import Store
-from pegcount.v1 import admin_pb2, admin_pb2_grpc, records_pb2, reports_pb2
+from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
 
 _REPORTS = reports_pb2.DESCRIPTOR.services_by_name["ReportService"].full_name
 _RECORDS = records_pb2.DESCRIPTOR.services_by_name["RecordService"].full_name
-_ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name
-SERVICE_NAMES = (_REPORTS, _RECORDS, _ADMIN)
+_ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
+SERVICE_NAMES = (_REPORTS, _RECORDS, _ADMIN.full_name)
 
+_LOG = logging.getLogger(__name__)
 
 Clock = Callable[[], int]
 """Returns the current time in microseconds UTC."""
-
-
-class ListenError(PegcountError):
-    """The server cannot listen on the address."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunningServer:
-    """A started server."""
-
-    grpc_server: grpc.Server
-    health: health.HealthServicer
-    records: RecordService
-    store_health: StoreHealth
-    port: int
-    stop_grace_seconds: float
-
-    def stop(self) -> None:
-        """Refuses new calls, gives calls in progress `stop_grace_seconds` to finish, then cancels them."""
-        self.health.enter_graceful_shutdown()
-        self.store_health.stop()
-        ended = self.grpc_server.stop(self.stop_grace_seconds)
-        self.records.stop()
-        ended.wait()
-        self.records.join(self.stop_grace_seconds)
 
 
 def now_us() -> int:
@@ -60,59 +51,110 @@ def now_us() -> int:
     return time.time_ns() // 1_000
 
 
-def build_server(config: Config, store: Store, address: str, clock: Clock = now_us) -> RunningServer:
-    """Starts a server on `HOST:PORT`; port 0 selects a free port. Raises ListenError if it cannot listen."""
-    options = [
-        ("grpc.max_receive_message_length", config.request_bytes_max),
-        ("grpc.max_send_message_length", config.answer_bytes_max),
-        ("grpc.so_reuseport", 0),
-    ]
-    gates = _gates(config)
-    server = grpc.server(
-        ThreadPoolExecutor(_thread_count(config), thread_name_prefix="call"),
-        interceptors=[StatusInterceptor(), AdmissionInterceptor(gates)],
-        options=options,
-        maximum_concurrent_rpcs=config.concurrent_call_count_max,
-    )
-    records = RecordService(config, store)
-    add_report_service(ReportService(config, store, clock), server)
-    add_record_service(records, server)
-    admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(config, store), server)
-    status = health.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(status, server)
-    for name in ("", *SERVICE_NAMES):
-        status.set(name, health_pb2.HealthCheckResponse.SERVING)
-    add_reflection(server, SERVICE_NAMES)
+class RunningServer:
+    """A started server, with an event loop in a thread of its own."""
+
+    def __init__(self, config: Config, store: Store, address: str, clock: Clock = now_us) -> None:
+        """Listens on `HOST:PORT`; port 0 selects a free port. Raises ListenError if it cannot listen."""
+        started: Future[_Server] = Future()
+        serving = _serve(config, store, address, clock, started)
+        self._thread = Thread(target=asyncio.run, args=(serving,), name="server", daemon=True)
+        self._thread.start()
+        self._server = started.result()
+        self.port = self._server.port
+
+    def stop(self) -> None:
+        """Refuses new calls, gives calls in progress `stop_grace_seconds` to finish, then ends them."""
+        if self._thread.is_alive():
+            self._server.stop_soon()
+            self._thread.join()
+
+
+async def _serve(
+    config: Config, store: Store, address: str, clock: Clock, started: "Future[_Server]"
+) -> None:
+    server = _Server(config, store, clock)
     try:
-        port = server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise ListenError(f"cannot listen on {address}: in use, or no HOST:PORT of this machine") from error
-    store_health = StoreHealth(status, store, _RECORDS, config.health_look_seconds)
-    store_health.start()
-    server.start()
-    return RunningServer(server, status, records, store_health, port, config.stop_grace_seconds)
+        await server.start(address)
+    except BaseException as error:
+        started.set_exception(error)
+        return
+    started.set_result(server)
+    await server.run()
 
 
-def _gates(config: Config) -> dict[str, AdmissionGate]:
-    """Returns the gates by name of service or method. Health checks bypass them and work under overload."""
-    retry_seconds = config.overload_retry_seconds
-    calls = AdmissionGate("calls", config.worker_count, config.waiting_call_count_max, retry_seconds)
-    write_streams = AdmissionGate("write streams", config.write_stream_count_max, 0, retry_seconds)
-    reflection_streams = AdmissionGate(
-        "reflection streams", config.reflection_stream_count_max, 0, retry_seconds
-    )
-    health_watches = AdmissionGate("health watches", config.health_watch_count_max, 0, retry_seconds)
-    gates = {
-        _REPORTS: calls,
-        _ADMIN: calls,
-        _RECORDS: write_streams,
-        f"{health.SERVICE_NAME}/Watch": health_watches,
-    }
-    return {**gates, **dict.fromkeys(REFLECTION_NAMES, reflection_streams)}
+class _Server:
+    """The services, and the gRPC server that calls them."""
+
+    def __init__(self, config: Config, store: Store, clock: Clock) -> None:
+        self._config = config
+        self._store = store
+        self._log = MinuteLog(_LOG)
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        self._connections = Connections(config)
+        self._guard = ConnectionGuard(config, self._connections, self._log)
+        unread = UnreadCalls(
+            config.request_read_seconds, config.unread_call_count_max, config.overload_retry_seconds
+        )
+        self._calls = CallHandlers(self._connections, self._guard, unread)
+        self._reports = ReportRunner(config, store)
+        self.records = RecordService(config, store, self._connections)
+        self._admin = AdminRunner(config, AdminService(config, store))
+        self._health = HealthService(config)
+        self._reflection = ReflectionService(config, SERVICE_NAMES)
+        self._add_methods(ReportService(config, store, clock))
+        self._server = grpc.aio.server(options=options(config))
+        self._server.add_generic_rpc_handlers((self._calls,))
+        # gRPC hands over the calls of registered methods apart from all others, which may queue there.
+        self._server.add_registered_method_handlers(HEALTH, self._calls.of_service(HEALTH))
+        self.port = 0
+
+    async def start(self, address: str) -> None:
+        """Listens; raises ListenError."""
+        self.port = bind(self._server, address)
+        for name in ("", *SERVICE_NAMES):
+            self._health.set(name, serving=True)
+        await self._server.start()
+
+    async def run(self) -> None:
+        """Runs until `stop_soon` is called, and then stops."""
+        port = ListeningPort(self.port)
+        config = self._config
+        tasks = [
+            _run(self._guard.run(port)),
+            _run(self.records.end_old_streams()),
+            _run(watch_store(self._health, self._store, _RECORDS, config.health_look_seconds)),
+        ]
+        await self._stopping.wait()
+        self._health.stop()
+        await self._calls.stop(config.stop_grace_seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        # gRPC resets calls that reach a stopping server, which clients take for cancelled. A closed
+        # connection makes them UNAVAILABLE.
+        await asyncio.to_thread(port.close)
+        await self._server.stop(None)
+        for service in (self._reports, self.records, self._admin):
+            service.close()
+
+    def stop_soon(self) -> None:
+        """Makes `run` stop; may be called from any thread."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
+
+    def _add_methods(self, reports: ReportService) -> None:
+        calls = self._calls
+        for name, prepare in reports.reports().items():
+            calls.add_unary(f"{_REPORTS}/{name}", self._reports.behavior(prepare))
+        calls.add_stream(f"{_RECORDS}/WriteRecords", self.records.write_records)
+        for method in _ADMIN.methods:
+            calls.add_unary(f"{_ADMIN.full_name}/{method.name}", self._admin.behavior(method))
+        calls.add_unary(f"{HEALTH}/Check", self._health.check)
+        calls.add_response_stream(f"{HEALTH}/Watch", self._health.watch)
+        for name in REFLECTION_NAMES:
+            calls.add_stream(f"{name}/ServerReflectionInfo", self._reflection.answer_stream)
 
 
-def _thread_count(config: Config) -> int:
-    """Returns enough threads for all calls that run or wait in a gate, so that no call waits for a thread."""
-    calls = config.worker_count + config.waiting_call_count_max
-    streams = config.write_stream_count_max + config.reflection_stream_count_max
-    return calls + streams + config.health_watch_count_max + config.tuning.spare_thread_count
+def _run(work: Coroutine[object, object, None]) -> "asyncio.Task[None]":
+    return asyncio.get_running_loop().create_task(work)

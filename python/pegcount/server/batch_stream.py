@@ -1,102 +1,115 @@
-"""Back-pressure of a write stream: a bounded queue between the reading and the answering thread."""
+"""Back-pressure of a write stream: a bounded queue between reading batches and answering them.
 
-from collections import deque
-from collections.abc import Iterator
-from threading import Condition
+reading:   message -> store.submit, on a thread -> queue      (pauses while the queue is full)
+answering: queue -> wait until durable, on a thread -> response      (in the order of the messages)
+"""
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
+from typing import TypeVar
+
+from pegcount import response
 from pegcount.errors import OverloadedError
-from pegcount.model import WriteOutcome
+from pegcount.server.calls import Call
+from pegcount.server.places import Place
 from pegcount.store import PendingWrite, Store
+
+_Argument = TypeVar("_Argument")
+_Result = TypeVar("_Result")
 
 
 class BatchStream:
-    """The submitted and not yet answered batches of one stream, in order.
+    """The batches of one stream that are submitted and not yet answered, in order.
 
     Reading pauses at `batch_count_max` batches, so that HTTP/2 flow control slows the client down.
     """
 
-    def __init__(self, store: Store, batch_count_max: int) -> None:
+    def __init__(
+        self, call: Call, place: Place, store: Store, threads: Executor, batch_count_max: int
+    ) -> None:
+        """`threads` runs the work of the store, with two threads for each stream."""
+        self._call = call
+        self._place = place
         self._store = store
-        self._batch_count_max = batch_count_max
-        self._changed = Condition()
-        self._pending: deque[PendingWrite] = deque()
-        self._ended = False
-        self._error: Exception | None = None
+        self._threads = threads
+        self._room = asyncio.Semaphore(batch_count_max)
+        self._queue: asyncio.Queue[PendingWrite | None] = asyncio.Queue()
+        self._unanswered_count = 0
+        self._answered = asyncio.Event()
+        self._is_waiting_for_message = False
+        self._is_ending = False
+        self._reading = asyncio.ensure_future(self._read())
+        self._reading.add_done_callback(_retrieve_exception)
 
-    def read(self, batches: Iterator[bytes]) -> None:
-        """Submits batches until the client sends no more, a batch fails, or `end` is called."""
-        try:
-            while self._wait_for_room():
-                batch = next(batches, None)
-                if batch is None or not self._submit(batch):
-                    break
-        except Exception as error:
-            self.end(error)
-        else:
-            self.end()
+    def stop_reading(self) -> None:
+        """Reads no further batch; `responses` still yields those of the batches that were read."""
+        self._is_ending = True
+        # A batch that is being submitted still gets its answer.
+        if self._is_waiting_for_message:
+            self._reading.cancel()
 
-    def outcomes(self) -> Iterator[WriteOutcome]:
-        """Yields the outcome of each batch, in order, as soon as the batch is durable.
+    async def responses(self) -> AsyncIterator[bytes]:
+        """Yields the response to each batch, serialized, as soon as the batch is durable.
 
-        After the last outcome, raises the error that ended the stream, if any.
+        After the last one, raises the error that ended the reading, if any.
         """
         try:
-            while (oldest := self._oldest()) is not None:
-                outcome = oldest.wait()
-                self._remove_oldest()
-                yield outcome
-            if self._error is not None:
-                raise self._error
+            while (pending := await self._queue.get()) is not None:
+                answer = await self._on_thread(_answer, pending)
+                self._unanswered_count -= 1
+                self._room.release()
+                self._answered.set()
+                self._place.end_work()
+                with self._place.sending():
+                    yield answer
+            await asyncio.wait([self._reading])
+            if not self._reading.cancelled():
+                self._reading.result()
         finally:
-            self.end()
+            self._reading.cancel()
 
-    def end(self, error: Exception | None = None) -> None:
-        """Stops reading; `outcomes` still yields the submitted batches, then raises `error` if given.
+    async def _read(self) -> None:
+        """Submits batches until the client sends no more, a batch fails, or the stream ends."""
+        try:
+            while not self._is_ending:
+                await self._room.acquire()
+                message = await self._next_message()
+                if message is None:
+                    break
+                self._place.begin_work()
+                self._queue.put_nowait(await self._submit(message))
+                self._unanswered_count += 1
+        finally:
+            self._queue.put_nowait(None)
 
-        Only the first call has an effect.
-        """
-        with self._changed:
-            if not self._ended:
-                self._ended, self._error = True, error
-                self._changed.notify_all()
+    async def _next_message(self) -> bytes | None:
+        self._is_waiting_for_message = True
+        try:
+            return await self._call.read()
+        finally:
+            self._is_waiting_for_message = False
 
-    def _wait_for_room(self) -> bool:
-        """Waits until the queue has room; returns False if the stream ended."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._ended or len(self._pending) < self._batch_count_max)
-            return not self._ended
-
-    def _submit(self, batch: bytes) -> bool:
-        """Submits a batch; returns False if the stream ended first."""
-        while not self._ended:
+    async def _submit(self, message: bytes) -> PendingWrite:
+        while True:
             try:
-                pending = self._store.submit(batch)
+                return await self._on_thread(self._store.submit, message)
             except OverloadedError:
-                # A pending batch may free room in the store. Without one, the client must retry later.
-                if not self._wait_for_answer():
+                # An unanswered batch may free room in the store. Without one, the client must retry later.
+                if self._unanswered_count == 0 or self._is_ending:
                     raise
-                continue
-            with self._changed:
-                self._pending.append(pending)
-                self._changed.notify_all()
-            return True
-        return False
+            self._answered.clear()
+            await self._answered.wait()
 
-    def _wait_for_answer(self) -> bool:
-        """Waits until a pending batch is answered; returns False if none is pending."""
-        with self._changed:
-            count_before = len(self._pending)
-            self._changed.wait_for(
-                lambda: self._ended or len(self._pending) < count_before or count_before == 0
-            )
-            return count_before > 0
+    async def _on_thread(self, work: Callable[[_Argument], _Result], argument: _Argument) -> _Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, argument)
 
-    def _oldest(self) -> PendingWrite | None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._ended or bool(self._pending))
-            return self._pending[0] if self._pending else None
 
-    def _remove_oldest(self) -> None:
-        with self._changed:
-            self._pending.popleft()
-            self._changed.notify_all()
+def _answer(pending: PendingWrite) -> bytes:
+    return response.written(pending.wait())
+
+
+def _retrieve_exception(reading: "asyncio.Future[None]") -> None:
+    """asyncio logs the exception of a task that nobody retrieves, as if the client has gone."""
+    if not reading.cancelled():
+        reading.exception()

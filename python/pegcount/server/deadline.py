@@ -2,8 +2,6 @@
 
 from typing import Self
 
-import grpc
-
 from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import DeadlineError, QueryTimeLimitError
@@ -12,19 +10,16 @@ from pegcount.errors import DeadlineError, QueryTimeLimitError
 class QueryDeadline:
     """Limits the scans in its block to the caller's deadline and to `query_seconds_max` of the server.
 
-    `cancel_token` stops a scan at the earlier of the two limits, with DeadlineError, or when the call
-    ends, with CancelledError. If the server's limit is the earlier one, the block raises
-    QueryTimeLimitError in place of DeadlineError.
+    `cancel_token` stops a scan at the earlier of the two limits, with DeadlineError. If the server's limit
+    is the earlier one, the block raises QueryTimeLimitError in place of DeadlineError.
     """
 
-    def __init__(self, context: grpc.ServicerContext, config: Config) -> None:
+    def __init__(self, remaining_seconds: float | None, config: Config) -> None:
+        """`remaining_seconds` is the time until the caller's deadline, None without one."""
         self._limit_s = config.query_seconds_max
-        self._remaining_s = context.time_remaining()
-        limits_s = [self._limit_s] if self._remaining_s is None else [self._limit_s, self._remaining_s]
+        self._remaining_s = remaining_seconds
+        limits_s = [self._limit_s] if remaining_seconds is None else [self._limit_s, remaining_seconds]
         self.cancel_token = core.CancelToken(min(limits_s))
-        # The callback is not registered if the call has already ended.
-        if not context.add_callback(self.cancel_token.cancel):
-            self.cancel_token.cancel()
 
     def __enter__(self) -> Self:
         return self

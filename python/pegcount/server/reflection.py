@@ -4,19 +4,26 @@ The descriptors of the Python runtime lack comments, so the answers take the pro
 the service from the generated descriptor set.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
+from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Final
 
-import grpc
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+from pegcount import request
+from pegcount.config import Config
+from pegcount.server.calls import Call
+from pegcount.server.places import PlaceLimits, StreamPlaces
 
 # Reflection finds imported files only, and no other proto file imports this one.
 from pegcount.v1 import error_reason_pb2  # noqa: F401
 
 REFLECTION_NAMES = (reflection.SERVICE_NAME, "grpc.reflection.v1.ServerReflection")
 """Full names of both versions of the reflection service."""
+_ANSWER_CACHE_SIZE: Final = 64
+"""Answers in the cache, at most 60 kB each. To put one together takes up to a millisecond."""
 
 
 class CommentedReflection(reflection.ReflectionServicer):  # type: ignore[misc]
@@ -34,20 +41,18 @@ class CommentedReflection(reflection.ReflectionServicer):  # type: ignore[misc]
             for method in service.method
         }
 
-    def ServerReflectionInfo(
-        self,
-        request_iterator: Iterator[reflection_pb2.ServerReflectionRequest],
-        context: grpc.ServicerContext,
-    ) -> Iterator[reflection_pb2.ServerReflectionResponse]:
-        """Answers each request of a stream."""
-        for request in request_iterator:
-            (response,) = super().ServerReflectionInfo(iter([self._with_known_symbol(request)]), context)
-            response.original_request.CopyFrom(request)
-            # Assigning files to an answer of another kind would turn it into an answer with files.
-            if response.HasField("file_descriptor_response"):
-                plain = response.file_descriptor_response.file_descriptor_proto
-                plain[:] = [self._with_comments(file) for file in plain]
-            yield response
+    def answer(
+        self, request: reflection_pb2.ServerReflectionRequest
+    ) -> reflection_pb2.ServerReflectionResponse:
+        """Answers one request of a stream."""
+        known = self._with_known_symbol(request)
+        (response,) = super().ServerReflectionInfo(iter([known]), None)
+        response.original_request.CopyFrom(request)
+        # Assigning files to an answer of another kind would turn it into an answer with files.
+        if response.HasField("file_descriptor_response"):
+            plain = response.file_descriptor_response.file_descriptor_proto
+            plain[:] = [self._with_comments(file) for file in plain]
+        return response
 
     def _with_known_symbol(
         self, request: reflection_pb2.ServerReflectionRequest
@@ -62,16 +67,32 @@ class CommentedReflection(reflection.ReflectionServicer):  # type: ignore[misc]
         return self._commented.get(FileDescriptorProto.FromString(file).name, file)
 
 
-def add_reflection(server: grpc.Server, service_names: Sequence[str]) -> None:
-    """Adds both versions of the reflection service to the server; they list themselves, too."""
-    servicer: Any = CommentedReflection((*service_names, *REFLECTION_NAMES))
-    handler = grpc.stream_stream_rpc_method_handler(
-        servicer.ServerReflectionInfo,
-        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
-        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
-    )
-    handlers = [
-        grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": handler})
-        for name in REFLECTION_NAMES
-    ]
-    server.add_generic_rpc_handlers(tuple(handlers))
+class ReflectionService:
+    """Streams of reflection requests."""
+
+    def __init__(self, config: Config, service_names: Iterable[str]) -> None:
+        """The reflection services list themselves, too."""
+        self._answers = lru_cache(_ANSWER_CACHE_SIZE)(self._answer)
+        self._reflection = CommentedReflection((*service_names, *REFLECTION_NAMES))
+        limits = PlaceLimits(
+            "reflection streams",
+            config.reflection_stream_count_max,
+            config.reflection_stream_count_per_peer_max,
+            config.stream_yield_seconds,
+            config.overload_retry_seconds,
+        )
+        self._places = StreamPlaces(limits)
+
+    async def answer_stream(self, call: Call) -> None:
+        """Answers each request of a stream."""
+        with self._places.taken(call) as place:
+            while (data := await call.read()) is not None:
+                place.begin_work()
+                answer = self._answers(data)
+                place.end_work()
+                with place.sending():
+                    await call.write(answer)
+
+    def _answer(self, data: bytes) -> bytes:
+        message = request.parse(reflection_pb2.ServerReflectionRequest, data)
+        return bytes(self._reflection.answer(message).SerializeToString())

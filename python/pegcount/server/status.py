@@ -2,17 +2,17 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 import grpc
 from google.protobuf import duration_pb2
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from pegcount import core, errors
+from pegcount import errors
 
 _DOMAIN = "pegcount"
 _LOG = logging.getLogger(__name__)
@@ -21,17 +21,23 @@ _CODES: dict[type[errors.PegcountError], int] = {
     errors.InvalidRequestError: code_pb2.INVALID_ARGUMENT,
     errors.CellLimitError: code_pb2.INVALID_ARGUMENT,
     errors.MalformedMessageError: code_pb2.INVALID_ARGUMENT,
+    errors.MissingMessageError: code_pb2.INVALID_ARGUMENT,
     errors.BatchLimitError: code_pb2.INVALID_ARGUMENT,
     errors.NotFoundError: code_pb2.NOT_FOUND,
     errors.DeadlineError: code_pb2.DEADLINE_EXCEEDED,
     errors.QueryTimeLimitError: code_pb2.DEADLINE_EXCEEDED,
+    errors.RequestReadError: code_pb2.DEADLINE_EXCEEDED,
     errors.CancelledError: code_pb2.CANCELLED,
     errors.AnswerTooLargeError: code_pb2.RESOURCE_EXHAUSTED,
     errors.OverloadedError: code_pb2.RESOURCE_EXHAUSTED,
     errors.StoreReadOnlyError: code_pb2.FAILED_PRECONDITION,
     errors.ServerStoppingError: code_pb2.UNAVAILABLE,
+    errors.StreamIdleError: code_pb2.UNAVAILABLE,
+    errors.StreamDisplacedError: code_pb2.UNAVAILABLE,
+    errors.ConnectionAgeError: code_pb2.UNAVAILABLE,
     errors.DataDamagedError: code_pb2.DATA_LOSS,
     errors.NotImplementedYetError: code_pb2.UNIMPLEMENTED,
+    errors.UnknownMethodError: code_pb2.UNIMPLEMENTED,
 }
 
 # Trailers carry the status twice: the message alone, percent-encoded in up to 3 bytes per byte, and the
@@ -40,33 +46,12 @@ _CODES: dict[type[errors.PegcountError], int] = {
 _TEXT_BYTES_MAX = 700
 _DETAILS_BYTES_MAX = 3_500
 
-# `PanicException`, from a panic of the core, is a BaseException, and gRPC would never end its call.
-_CAUGHT = (Exception, core.PanicException)
 
-Handler = Callable[[Any, grpc.ServicerContext], Any]
-
-
-class StatusInterceptor(grpc.ServerInterceptor):
-    """Turns each exception of a method into a status with details."""
-
-    def intercept_service(
-        self, continuation: Callable[[grpc.HandlerCallDetails], Any], details: grpc.HandlerCallDetails
-    ) -> Any:
-        """Returns the handler of one call, which deserializes requests itself and catches all exceptions."""
-        handler = continuation(details)
-        if handler is None:
-            return None
-        if handler.response_streaming:
-            behavior = _streaming(handler)
-            wrap = (
-                grpc.stream_stream_rpc_method_handler
-                if handler.request_streaming
-                else grpc.unary_stream_rpc_method_handler
-            )
-        else:
-            behavior = _unary(handler)
-            wrap = grpc.unary_unary_rpc_method_handler
-        return wrap(behavior, None, handler.response_serializer)
+async def abort(context: "grpc.aio.ServicerContext[Any, Any]", error: BaseException) -> NoReturn:
+    """Ends a call with the status of an error, which gRPC takes as an exception."""
+    ended = rpc_status.to_status(status_of(error))
+    await context.abort(ended.code, ended.details, ended.trailing_metadata)
+    raise AssertionError("abort raises")
 
 
 def status_of(error: BaseException) -> status_pb2.Status:
@@ -76,55 +61,6 @@ def status_of(error: BaseException) -> status_pb2.Status:
         return _internal(error)
     details = [_packed(message) for message in _details(error)]
     return status_pb2.Status(code=code, message=_truncated(str(error)), details=details)
-
-
-def _unary(handler: Any) -> Handler:
-    def call(request: bytes, context: grpc.ServicerContext) -> Any:
-        try:
-            return handler.unary_unary(_read(request, handler.request_deserializer), context)
-        except _CAUGHT as error:
-            _abort(error, context)
-
-    return call
-
-
-def _streaming(handler: Any) -> Handler:
-    deserialize = handler.request_deserializer
-
-    def call(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        try:
-            if handler.request_streaming:
-                yield from handler.stream_stream(_read_each(request, deserialize), context)
-            else:
-                yield from handler.unary_stream(_read(request, deserialize), context)
-        except _CAUGHT as error:
-            _abort(error, context)
-
-    return call
-
-
-def _read(request: bytes, deserialize: Callable[[bytes], Any] | None) -> Any:
-    """Deserializes a request, if the method wants a message. gRPC itself would answer INTERNAL on failure."""
-    if deserialize is None:
-        return request
-    try:
-        return deserialize(request)
-    except DecodeError as error:
-        raise errors.MalformedMessageError(f"the request is no valid message: {error}") from error
-
-
-def _read_each(requests: Iterator[bytes], deserialize: Callable[[bytes], Any] | None) -> Iterator[Any]:
-    """Deserializes the requests of a stream; gRPC raises RpcError if the client cancels."""
-    try:
-        for request in requests:
-            yield _read(request, deserialize)
-    except grpc.RpcError as error:
-        raise errors.CancelledError("the caller has gone") from error
-
-
-def _abort(error: BaseException, context: grpc.ServicerContext) -> NoReturn:
-    context.abort_with_status(rpc_status.to_status(status_of(error)))
-    raise AssertionError("abort_with_status raises")
 
 
 def _details(error: errors.PegcountError) -> Iterator[Message]:

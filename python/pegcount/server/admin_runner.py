@@ -1,0 +1,39 @@
+"""Runs the methods of `AdminService` on threads of their own, so that they wait for no report."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message_factory import GetMessageClass
+
+from pegcount import request
+from pegcount.config import Config
+from pegcount.server.admin import AdminService
+from pegcount.server.admission import AdmissionGate
+from pegcount.server.calls import Call, UnaryBehavior
+
+
+class AdminRunner:
+    """Limits the admin calls that run and wait."""
+
+    def __init__(self, config: Config, service: AdminService) -> None:
+        self._service = service
+        self._threads = ThreadPoolExecutor(config.admin_call_count_max, thread_name_prefix="admin")
+        running_max, waiting_max = config.admin_call_count_max, config.waiting_admin_call_count_max
+        self._gate = AdmissionGate("admin calls", running_max, waiting_max, config.overload_retry_seconds)
+
+    def behavior(self, method: MethodDescriptor) -> UnaryBehavior:
+        """Returns the behavior of a method."""
+        message_class = GetMessageClass(method.input_type)
+        run = getattr(self._service, method.name)
+
+        async def call(data: bytes, _: Call) -> bytes:
+            def work() -> bytes:
+                return bytes(run(request.parse(message_class, data)).SerializeToString())
+
+            return await self._gate.run(self._threads, work)
+
+        return call
+
+    def close(self) -> None:
+        """Ends the threads when they are idle."""
+        self._threads.shutdown(wait=False)

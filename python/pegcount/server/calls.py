@@ -1,0 +1,233 @@
+"""The calls of the server: every call of every method begins and ends here.
+
+    call -> account of its connection -> behavior of the method -> response, or status of the error
+
+Unary methods are registered with gRPC as methods with a stream of requests, of which they read one message:
+only so can reading be limited in time. A client does not notice, as the bytes of both kinds are the same.
+"""
+
+import asyncio
+import difflib
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+import grpc
+
+from pegcount import core
+from pegcount.errors import MissingMessageError, PegcountError, ServerStoppingError, UnknownMethodError
+from pegcount.server import status
+from pegcount.server.connection_guard import ConnectionGuard
+from pegcount.server.connections import Connection, Connections
+from pegcount.server.unread_calls import Context, UnreadCalls
+
+_ABANDONED_SECONDS_MAX = 1.0
+"""Age in seconds from which the end of a call does not count as abandoned."""
+_LAST_STATUS_SECONDS = 1.0
+"""Seconds that a stopping server gives the calls which it ended to send their status."""
+_POLL_SECONDS = 0.005
+
+# `PanicException`, from a panic of the core, is a BaseException.
+_CAUGHT = (Exception, core.PanicException)
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+
+class Call:
+    """One call in progress."""
+
+    def __init__(self, context: Context, connection: Connection, *, is_stream: bool) -> None:
+        self.connection = connection
+        self.is_stream = is_stream
+        self.error: PegcountError | None = None
+        """Why the server ends the call; None while it does not."""
+        self._context = context
+        self._task = asyncio.current_task()
+        self._begin_s = asyncio.get_running_loop().time()
+        self._is_answered = False
+        self._on_end: Callable[[], None] | None = None
+
+    def time_remaining(self) -> float | None:
+        """Returns the seconds until the client's deadline; None without a deadline."""
+        return self._context.time_remaining()
+
+    async def read(self) -> bytes | None:
+        """Returns the next message of a stream; None after the last one."""
+        message = await self._context.read()
+        if not isinstance(message, bytes):
+            return None
+        self.connection.message_bytes += len(message)
+        return message
+
+    async def write(self, message: bytes) -> None:
+        """Sends a message of a stream; waits while the client reads none."""
+        await self._context.write(message)
+        self._is_answered = True
+
+    def on_end(self, callback: Callable[[], None]) -> None:
+        """Makes `end` call a function, which ends the call in its own time, instead of cancelling it."""
+        self._on_end = callback
+
+    def end(self, error: PegcountError) -> None:
+        """Ends the call with the status of an error; only the first call has an effect."""
+        if self.error is None:
+            self.error = error
+            (self._on_end or self._cancel)()
+
+    def abort(self, error: PegcountError) -> None:
+        """Ends the call at once, whatever it still does."""
+        self.error = self.error or error
+        self._cancel()
+
+    def is_abandoned(self) -> bool:
+        """Whether the client cancelled the call at once, without an answer, and not for its deadline."""
+        if self._is_answered:
+            return False
+        age_s = asyncio.get_running_loop().time() - self._begin_s
+        remaining_s = self.time_remaining()
+        return age_s < _ABANDONED_SECONDS_MAX and (remaining_s is None or remaining_s > age_s)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+
+UnaryBehavior: TypeAlias = Callable[[bytes, Call], Awaitable[bytes]]
+"""Takes a request message and returns the response message."""
+ResponseStreamBehavior: TypeAlias = Callable[[bytes, Call], Awaitable[None]]
+"""Takes a request message and writes responses."""
+StreamBehavior: TypeAlias = Callable[[Call], Awaitable[None]]
+"""Reads requests and writes responses."""
+
+
+class CallHandlers(grpc.GenericRpcHandler):
+    """The methods of the server, and the calls in progress. Used on the event loop only."""
+
+    def __init__(self, connections: Connections, guard: ConnectionGuard, unread: UnreadCalls) -> None:
+        self._connections = connections
+        self._guard = guard
+        self._unread = unread
+        self._handlers: dict[str, Handler] = {}
+        self._calls: set[Call] = set()
+        self._is_stopping = False
+
+    def add_unary(self, method: str, behavior: UnaryBehavior) -> None:
+        """Adds a method with one request and one response; `method` is `package.Service/Method`."""
+
+        async def handle(_: object, context: Context) -> bytes:
+            answer: bytes = await self._handle(context, self._after_reading(behavior), is_stream=False)
+            return answer
+
+        self._handlers[f"/{method}"] = grpc.stream_unary_rpc_method_handler(handle)
+
+    def add_response_stream(self, method: str, behavior: ResponseStreamBehavior) -> None:
+        """Adds a method with one request and a stream of responses."""
+
+        async def handle(_: object, context: Context) -> None:
+            await self._handle(context, self._after_reading(behavior), is_stream=True)
+
+        self._handlers[f"/{method}"] = grpc.stream_stream_rpc_method_handler(handle)
+
+    def add_stream(self, method: str, behavior: StreamBehavior) -> None:
+        """Adds a method with a stream of requests and one of responses."""
+
+        async def answer(_: Context, call: Call) -> None:
+            await behavior(call)
+
+        async def handle(_: object, context: Context) -> None:
+            await self._handle(context, answer, is_stream=True)
+
+        self._handlers[f"/{method}"] = grpc.stream_stream_rpc_method_handler(handle)
+
+    def service(self, details: grpc.HandlerCallDetails) -> Handler:
+        """Returns the handler of a call's method; gRPC asks for each call."""
+        return self._handlers.get(details.method) or self._unknown(details.method)
+
+    def of_service(self, service: str) -> dict[str, Handler]:
+        """Returns the handlers of one service by the names of its methods."""
+        prefix = f"/{service}/"
+        return {
+            method.removeprefix(prefix): handler
+            for method, handler in self._handlers.items()
+            if method.startswith(prefix)
+        }
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Refuses new calls and ends all present ones.
+
+        Streams end after the answers that they owe, other calls when they are done. Those that take longer
+        than `grace_seconds` end with UNAVAILABLE.
+        """
+        self._is_stopping = True
+        for call in self._calls:
+            if call.is_stream:
+                call.end(_stopping_error())
+        await self._wait_for_calls(grace_seconds)
+        for call in self._calls:
+            call.abort(_stopping_error())
+        await self._wait_for_calls(_LAST_STATUS_SECONDS)
+
+    async def _handle(
+        self, context: Context, behavior: Callable[[Context, Call], Awaitable[Any]], *, is_stream: bool
+    ) -> Any:
+        call = self._begin(context, is_stream=is_stream)
+        try:
+            if self._is_stopping:
+                raise _stopping_error()
+            return await behavior(context, call)
+        except asyncio.CancelledError:
+            if call.error is None:
+                if call.is_abandoned():
+                    self._guard.note_abandoned_call(call.connection)
+                raise
+            asyncio.current_task().uncancel()  # type: ignore[union-attr]
+            error: BaseException = call.error
+        except (MissingMessageError, UnknownMethodError) as caught:
+            self._guard.note_abandoned_call(call.connection)
+            error = caught
+        except _CAUGHT as caught:
+            error = caught
+        return await status.abort(context, error)
+
+    def _after_reading(
+        self, behavior: Callable[[bytes, Call], Awaitable[Any]]
+    ) -> Callable[[Context, Call], Awaitable[Any]]:
+        async def read_and_answer(context: Context, call: Call) -> Any:
+            message = await self._unread.read(context)
+            call.connection.message_bytes += len(message)
+            return await behavior(message, call)
+
+        return read_and_answer
+
+    def _begin(self, context: Context, *, is_stream: bool) -> Call:
+        """Notes the begin of a call, and its end once gRPC has sent the response."""
+        connection = self._connections.enter(context.peer())
+        call = Call(context, connection, is_stream=is_stream)
+        self._calls.add(call)
+
+        def ended(_: object) -> None:
+            self._calls.discard(call)
+            self._connections.leave(connection)
+
+        context.add_done_callback(ended)  # type: ignore[arg-type] # the stub wants a class
+        return call
+
+    def _unknown(self, method: str) -> Handler:
+        async def refuse(_: Context, __: Call) -> None:
+            name = method.removeprefix("/")
+            near = difflib.get_close_matches(method, self._handlers, 1)
+            hint = f'; did you mean "{near[0].removeprefix("/")}"?' if near else ""
+            raise UnknownMethodError(f"there is no method {name!r}{hint}", method=name)
+
+        async def handle(_: object, context: Context) -> None:
+            await self._handle(context, refuse, is_stream=False)
+
+        return grpc.stream_unary_rpc_method_handler(handle)
+
+    async def _wait_for_calls(self, seconds: float) -> None:
+        deadline_s = asyncio.get_running_loop().time() + seconds
+        while self._calls and asyncio.get_running_loop().time() < deadline_s:
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+def _stopping_error() -> ServerStoppingError:
+    return ServerStoppingError("the server is stopping; send again what it has not answered")

@@ -1,0 +1,62 @@
+"""Closes connections that flood the server, and idle ones when the process runs out of open files."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from pegcount.config import Config
+from pegcount.server.connections import Connection, Connections
+from pegcount.server.minute_log import MinuteLog
+from pegcount.server.sockets import ListeningPort, PortState
+
+_SHARE_OF_TIME_MAX = 0.05
+"""Share of the time of one core that looking at the sockets may take."""
+
+
+class ConnectionGuard:
+    """Watches the connections of a port."""
+
+    def __init__(self, config: Config, connections: Connections, log: MinuteLog) -> None:
+        self._config = config
+        self._connections = connections
+        self._port: ListeningPort | None = None
+        self._log = log
+        self._closing: set[asyncio.Future[None]] = set()
+
+    async def run(self, port: ListeningPort) -> None:
+        """Looks at the sockets of a port again and again, until cancelled."""
+        self._port = port
+        while True:
+            begin_s = time.monotonic()
+            state = await asyncio.to_thread(port.look)
+            took_s = time.monotonic() - begin_s
+            self._act(state)
+            await asyncio.sleep(max(self._config.connection_look_seconds, took_s / _SHARE_OF_TIME_MAX))
+
+    def note_abandoned_call(self, connection: Connection) -> None:
+        """Accounts for a call that its client gave up at once, and closes the connection after too many."""
+        if self._connections.floods_with_calls(connection) and not connection.is_closing:
+            connection.is_closing = True
+            text = "began and gave up too many calls; closed its connection"
+            self._log.add("abandoned calls", f"client {connection} {text}")
+            self._disconnect([connection])
+
+    def _act(self, state: PortState) -> None:
+        flooding = self._connections.update(state.bytes_received)
+        for connection in flooding:
+            text = "sent too many control frames; closed its connection"
+            self._log.add("control frames", f"client {connection} {text}")
+        missing_count = self._config.free_file_count_min - state.free_file_count
+        idle = self._connections.idle(missing_count) if missing_count > 0 else []
+        if missing_count > 0:
+            text = f"only {state.free_file_count} more files can be opened (see ulimit -n)"
+            self._log.add("open files", f"{text}; closed the {len(idle)} connections idle for longest")
+        self._disconnect([*flooding, *idle])
+
+    def _disconnect(self, connections: Sequence[Connection]) -> None:
+        if self._port is None or not connections:
+            return
+        endpoints = {connection.endpoint for connection in connections}
+        closing = asyncio.ensure_future(asyncio.to_thread(self._port.disconnect, endpoints))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)

@@ -1,0 +1,134 @@
+"""Accounts of the client connections: what the calls of each have cost, and whether it floods the server.
+
+Some HTTP/2 messages cost their sender next to nothing: calls that are cancelled at once, and control frames
+such as SETTINGS and WINDOW_UPDATE. gRPC bounds only what they hold, not how often they come.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pegcount.config import Config
+from pegcount.server.sockets import Endpoint, endpoint_of
+
+_FRAMED_BYTES_PER_BYTE = 1.05
+"""Bytes on the wire per byte of a message, at most, with its frame headers."""
+_INCOMPLETE_MESSAGE_COUNT_MAX = 8
+"""Messages of one connection that may be under way at once."""
+
+
+@dataclass(slots=True)
+class LeakyBucket:
+    """A level that rises with each event and falls at a constant rate."""
+
+    level: float = 0.0
+    at_s: float = 0.0
+
+    def add(self, now_s: float, per_second: float) -> float:
+        """Adds one event and returns the level."""
+        self.level = max(0.0, self.level - (now_s - self.at_s) * per_second) + 1.0
+        self.at_s = now_s
+        return self.level
+
+
+@dataclass(slots=True, eq=False)
+class Connection:
+    """A client connection. Times are seconds of the monotonic clock."""
+
+    endpoint: Endpoint
+    opened_s: float
+    last_call_s: float
+    call_count: int = 0
+    """Calls in progress."""
+    total_call_count: int = 0
+    message_bytes: int = 0
+    """Bytes of all messages read."""
+    abandoned: LeakyBucket = field(default_factory=LeakyBucket)
+    """Calls that the client began and gave up at once."""
+    explained_bytes: float = 0.0
+    """Bytes received in excess of calls and messages that the budget has allowed so far."""
+    updated_s: float = 0.0
+    is_closing: bool = False
+
+    @property
+    def address(self) -> str:
+        """The address of the client, without its port."""
+        return self.endpoint[0]
+
+    def __str__(self) -> str:
+        host, port = self.endpoint
+        return f"{host}:{port}" if port else host
+
+
+class Connections:
+    """The connections of the clients. Used on the event loop only."""
+
+    def __init__(self, config: Config, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` returns seconds."""
+        self._config = config
+        self._clock = clock
+        self._by_endpoint: dict[Endpoint, Connection] = {}
+
+    def enter(self, peer: str) -> Connection:
+        """Accounts for the begin of a call and returns its connection.
+
+        `peer` is the client as gRPC names it.
+        """
+        now_s = self._clock()
+        connection = self._connection(endpoint_of(peer), now_s)
+        connection.last_call_s = now_s
+        connection.call_count += 1
+        connection.total_call_count += 1
+        return connection
+
+    def leave(self, connection: Connection) -> None:
+        """Accounts for the end of a call."""
+        connection.call_count -= 1
+        connection.last_call_s = self._clock()
+
+    def floods_with_calls(self, connection: Connection) -> bool:
+        """Accounts for an abandoned call; returns whether there are too many of them."""
+        level = connection.abandoned.add(self._clock(), self._config.abandoned_calls_per_second_max)
+        return level > self._config.abandoned_call_burst_max
+
+    def age_s(self, connection: Connection) -> float:
+        """Returns the age of a connection in seconds."""
+        return self._clock() - connection.opened_s
+
+    def update(self, bytes_received: Mapping[Endpoint, int]) -> list[Connection]:
+        """Takes all open connections, with the bytes that each has received so far.
+
+        Forgets the closed ones; returns those that received many more bytes than their calls explain.
+        """
+        now_s = self._clock()
+        for connection in list(self._by_endpoint.values()):
+            if connection.call_count == 0 and connection.endpoint not in bytes_received:
+                del self._by_endpoint[connection.endpoint]
+        return [
+            connection
+            for endpoint, received in bytes_received.items()
+            if self._floods_with_frames(connection := self._connection(endpoint, now_s), received, now_s)
+        ]
+
+    def idle(self, count: int) -> list[Connection]:
+        """Returns up to `count` connections without calls, those whose last call is the oldest first."""
+        idle = [connection for connection in self._by_endpoint.values() if connection.call_count == 0]
+        return sorted(idle, key=lambda connection: connection.last_call_s)[:count]
+
+    def _connection(self, endpoint: Endpoint, now_s: float) -> Connection:
+        connection = self._by_endpoint.get(endpoint)
+        if connection is None:
+            connection = Connection(endpoint, opened_s=now_s, last_call_s=now_s, updated_s=now_s)
+            self._by_endpoint[endpoint] = connection
+        return connection
+
+    def _floods_with_frames(self, connection: Connection, received: int, now_s: float) -> bool:
+        config = self._config
+        calls_bytes = config.call_overhead_bytes * connection.total_call_count
+        excess = received - _FRAMED_BYTES_PER_BYTE * connection.message_bytes - calls_bytes
+        rate = config.control_bytes_per_second_max * (now_s - connection.updated_s)
+        connection.explained_bytes = min(excess, connection.explained_bytes + rate)
+        connection.updated_s = now_s
+        incomplete_count = min(connection.call_count, _INCOMPLETE_MESSAGE_COUNT_MAX)
+        allowed = config.control_burst_bytes_max + incomplete_count * config.request_bytes_max
+        return excess - connection.explained_bytes > allowed

@@ -1,0 +1,81 @@
+"""`grpc.health.v1.Health`: the health of the server and of each service.
+
+The servicer of the gRPC library holds a lock while it sends to a watching client, so a client that reads
+nothing would keep a change from all others.
+"""
+
+import asyncio
+
+from grpc_health.v1 import health, health_pb2
+
+from pegcount import request
+from pegcount.config import Config
+from pegcount.errors import NotFoundError
+from pegcount.server.calls import Call
+from pegcount.server.places import PlaceLimits, StreamPlaces
+
+SERVICE_NAME = health.SERVICE_NAME
+_Status = health_pb2.HealthCheckResponse
+
+
+class HealthService:
+    """Answers checks, and tells watching clients of each change. Used on the event loop only."""
+
+    def __init__(self, config: Config) -> None:
+        self._states: dict[str, int] = {}
+        self._changed: set[asyncio.Event] = set()
+        self._is_stopping = False
+        limits = PlaceLimits(
+            "health watches",
+            config.health_watch_count_max,
+            config.health_watch_count_per_peer_max,
+            float("inf"),
+            config.overload_retry_seconds,
+        )
+        self._places = StreamPlaces(limits)
+
+    def set(self, service: str, *, serving: bool) -> None:
+        """Sets the health of a service; the empty name is the whole server."""
+        if not self._is_stopping:
+            self._states[service] = _Status.SERVING if serving else _Status.NOT_SERVING
+            self._notify()
+
+    def stop(self) -> None:
+        """Sets all services to NOT_SERVING for good."""
+        self._is_stopping = True
+        self._states = dict.fromkeys(self._states, _Status.NOT_SERVING)
+        self._notify()
+
+    async def check(self, data: bytes, _: Call) -> bytes:
+        """Returns the present health of a service; raises NotFoundError if there is none of its name."""
+        service = request.parse(health_pb2.HealthCheckRequest, data).service
+        state = self._states.get(service)
+        if state is None:
+            message = f"there is no service {service!r}"
+            raise NotFoundError("SERVICE_NOT_FOUND", "service", message, service=service)
+        return _serialized(state)
+
+    async def watch(self, data: bytes, call: Call) -> None:
+        """Sends the health of a service, now and after each change."""
+        service = request.parse(health_pb2.HealthCheckRequest, data).service
+        with self._places.taken(call):
+            changed, sent = asyncio.Event(), None
+            self._changed.add(changed)
+            try:
+                while True:
+                    changed.clear()
+                    state = self._states.get(service, _Status.SERVICE_UNKNOWN)
+                    if state != sent:
+                        await call.write(_serialized(state))
+                        sent = state
+                    await changed.wait()
+            finally:
+                self._changed.discard(changed)
+
+    def _notify(self) -> None:
+        for changed in self._changed:
+            changed.set()
+
+
+def _serialized(state: int) -> bytes:
+    return bytes(_Status(status=state).SerializeToString())

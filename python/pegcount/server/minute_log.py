@@ -1,0 +1,41 @@
+"""Log lines that a client can cause at will: one per kind and minute, so that no client fills the log."""
+
+import logging
+import time
+from collections.abc import Callable
+
+_MINUTE_S = 60.0
+
+
+class MinuteLog:
+    """Logs the first event of a kind at once, and counts the further ones of the same minute.
+
+    The next line of the kind tells how many were left out.
+    """
+
+    def __init__(self, logger: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` returns seconds."""
+        self._logger = logger
+        self._clock = clock
+        self._minutes: dict[str, _Minute] = {}
+
+    def add(self, kind: str, text: str) -> None:
+        """Logs a warning, unless one of this kind was logged within the last minute."""
+        now_s = self._clock()
+        minute = self._minutes.get(kind)
+        if minute is not None and now_s - minute.start_s < _MINUTE_S:
+            minute.omitted_count += 1
+            return
+        omitted = f" ({minute.omitted_count} like it before)" if minute and minute.omitted_count else ""
+        self._minutes[kind] = _Minute(now_s)
+        self._logger.warning("%s%s", text, omitted)
+
+
+class _Minute:
+    """The minute that a logged line began."""
+
+    __slots__ = ("omitted_count", "start_s")
+
+    def __init__(self, start_s: float) -> None:
+        self.start_s = start_s
+        self.omitted_count = 0

@@ -1,0 +1,107 @@
+"""Places of long-lived streams: bounded in all and per client address; idle streams give way to new ones."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pegcount.errors import OverloadedError, StreamDisplacedError
+from pegcount.server.calls import Call
+
+
+class Place:
+    """The place of one stream."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self._work_count = 0
+        self._active_s = _now_s()
+        self._sending_since_s: float | None = None
+
+    def begin_work(self) -> None:
+        """Notes that a message has arrived, for which the server works until `end_work`."""
+        self._work_count += 1
+        self._active_s = _now_s()
+
+    def end_work(self) -> None:
+        """Notes that the work for one message is done."""
+        self._work_count -= 1
+        self._active_s = _now_s()
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Sends a response within its block, which takes as long as the client reads none."""
+        self._sending_since_s = _now_s()
+        try:
+            yield
+        finally:
+            self._sending_since_s = None
+
+    def waited_s(self) -> float:
+        """Returns how long the stream has waited for its client, in seconds; 0 while the server works."""
+        if self._sending_since_s is not None:
+            return _now_s() - self._sending_since_s
+        return 0.0 if self._work_count else _now_s() - self._active_s
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceLimits:
+    """How many streams of one kind may be open."""
+
+    name: str
+    """Names the streams, in the plural."""
+    count_max: int
+    count_per_address_max: int
+    yield_seconds: float
+    """Seconds of waiting for its client after which a stream gives way to a new one."""
+    retry_seconds: float
+    """Seconds after which a refused caller may try again."""
+
+
+class StreamPlaces:
+    """The places of one kind of stream. Used on the event loop only."""
+
+    def __init__(self, limits: PlaceLimits) -> None:
+        self._limits = limits
+        self._places: list[Place] = []
+
+    @contextmanager
+    def taken(self, call: Call) -> Iterator[Place]:
+        """Takes a place for its block; raises OverloadedError if there is none.
+
+        If all places are taken, of the client's address or at all, the stream that has waited for its
+        client for longest gives way, if that is longer than `yield_seconds`.
+        """
+        self._make_room(call.connection.address)
+        place = Place(call)
+        self._places.append(place)
+        try:
+            yield place
+        finally:
+            if place in self._places:
+                self._places.remove(place)
+
+    def open_places(self) -> list[Place]:
+        """Returns the taken places."""
+        return list(self._places)
+
+    def _make_room(self, address: str) -> None:
+        limits = self._limits
+        of_address = [place for place in self._places if place.call.connection.address == address]
+        if len(of_address) >= limits.count_per_address_max:
+            self._displace(of_address, f"of {address} ")
+        elif len(self._places) >= limits.count_max:
+            self._displace(self._places, "")
+
+    def _displace(self, places: list[Place], whose: str) -> None:
+        limits = self._limits
+        longest = max(places, key=Place.waited_s, default=None)
+        if longest is None or longest.waited_s() < limits.yield_seconds:
+            text = f"{len(places)} {limits.name} {whose}are in progress; no more are allowed"
+            raise OverloadedError(text, limits.retry_seconds)
+        self._places.remove(longest)
+        longest.call.end(StreamDisplacedError("a new stream took the place of this one, which was idle"))
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,156 @@
+"""The sockets of a listening port, found among the open files of this process.
+
+gRPC can neither list nor close the connections of a server. The operating system can: a socket that is shut
+down looks to gRPC as if the client had closed the connection. Without `/proc/self/fd`, as on macOS, the
+search finds nothing, and connections stay open.
+"""
+
+import os
+import resource
+import socket
+import struct
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import unquote
+
+_OPEN_FILES = "/proc/self/fd"
+# Offset of `tcpi_bytes_received`, a 64-bit number, in Linux's `struct tcp_info`.
+_BYTES_RECEIVED_OFFSET = 128
+_TCP_INFO_BYTES = _BYTES_RECEIVED_OFFSET + 8
+_SPARE_FILE_COUNT = 4
+_V4_IN_V6 = "::ffff:"
+
+Endpoint = tuple[str, int]
+"""The address and port of a client."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortState:
+    """What a look at the sockets of a port found."""
+
+    bytes_received: dict[Endpoint, int]
+    """Bytes that each connected client has sent so far."""
+    free_file_count: int
+    """Files that the process may still open."""
+
+
+@lru_cache(4_096)
+def endpoint_of(peer: str) -> Endpoint:
+    """Parses a client as gRPC names it, such as `ipv4:10.0.0.1:5000`.
+
+    A client without an IP address, such as one of a Unix socket, is its own address, with port 0.
+    """
+    kind, _, rest = unquote(peer).partition(":")
+    host, _, port = rest.rpartition(":")
+    if kind not in ("ipv4", "ipv6") or not port.isdigit():
+        return peer, 0
+    return _plain(host.strip("[]")), int(port)
+
+
+class ListeningPort:
+    """The listening socket of a port and its connections."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        # Looking needs files of its own, also when clients have taken all others.
+        self._spare_files = [os.open(os.devnull, os.O_RDONLY) for _ in range(_SPARE_FILE_COUNT)]
+
+    def look(self) -> PortState:
+        """Returns the connections, and how many files may still be opened."""
+        with self._spare():
+            received = {}
+            for connection in self._sockets(listening=False):
+                with suppress(OSError):
+                    received[_endpoint(connection)] = _bytes_received(connection)
+            return PortState(received, _free_file_count())
+
+    def disconnect(self, endpoints: Collection[Endpoint]) -> None:
+        """Closes the connections of some clients."""
+        with self._spare():
+            for connection in self._sockets(listening=False):
+                with suppress(OSError):
+                    if _endpoint(connection) in endpoints:
+                        connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Accepts no more connections, and closes all that are open."""
+        with self._spare():
+            for listening in (True, False):
+                for each in self._sockets(listening=listening):
+                    with suppress(OSError):
+                        each.shutdown(socket.SHUT_RDWR)
+        while self._spare_files:
+            os.close(self._spare_files.pop())
+
+    def _spare(self) -> "_SpareFiles":
+        return _SpareFiles(self._spare_files)
+
+    def _sockets(self, *, listening: bool) -> Iterator[socket.socket]:
+        """Yields a duplicate of each socket of the port, which stays valid while gRPC closes its own."""
+        for number in _socket_numbers():
+            with suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
+                if _is_of_port(found, self._port) and _is_listening(found) == listening:
+                    yield found
+
+
+class _SpareFiles:
+    """Releases the spare files within its block."""
+
+    def __init__(self, files: list[int]) -> None:
+        self._files = files
+
+    def __enter__(self) -> None:
+        self._count = len(self._files)
+        while self._files:
+            os.close(self._files.pop())
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            while len(self._files) < self._count:
+                self._files.append(os.open(os.devnull, os.O_RDONLY))
+
+
+def _socket_numbers() -> list[int]:
+    numbers = []
+    with suppress(OSError):
+        for name in os.listdir(_OPEN_FILES):
+            with suppress(OSError):
+                if os.readlink(f"{_OPEN_FILES}/{name}").startswith("socket:"):
+                    numbers.append(int(name))
+    return numbers
+
+
+def _is_of_port(found: socket.socket, port: int) -> bool:
+    is_tcp = found.family in (socket.AF_INET, socket.AF_INET6) and found.type == socket.SOCK_STREAM
+    return is_tcp and found.getsockname()[1] == port
+
+
+def _is_listening(found: socket.socket) -> bool:
+    return bool(found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+
+def _endpoint(connection: socket.socket) -> Endpoint:
+    host, port = connection.getpeername()[:2]
+    return _plain(host), port
+
+
+def _plain(host: str) -> str:
+    """A socket of IPv6 names an IPv4 client by an address of IPv6."""
+    return host.removeprefix(_V4_IN_V6)
+
+
+def _bytes_received(connection: socket.socket) -> int:
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+    if len(info) < _TCP_INFO_BYTES:
+        return 0
+    return int(struct.unpack_from("=Q", info, _BYTES_RECEIVED_OFFSET)[0])
+
+
+def _free_file_count() -> int:
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        return limit - len(os.listdir(_OPEN_FILES))
+    except OSError:
+        return limit

@@ -1,0 +1,177 @@
+"""The front door: calls and connections that cost the server and ask for nothing."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from hyperframe.frame import DataFrame, RstStreamFrame, SettingsFrame
+from load.http2_peer import CANCEL, Peer, message
+from pegcount.config import Config
+from service import Service
+
+from server_tests.example_requests import ASK_USAGE
+from server_tests.refusal import refusal
+from server_tests.streams import Stream, batch, half_sent, wait_for
+
+Code = grpc.StatusCode
+Start = Callable[..., Service]
+
+USAGE = "/pegcount.v1.ReportService/QueryAsrUsage"
+PROMPT_SECONDS = 1.0
+"""Far more than a call takes, and far less than a call that waits for others."""
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    with ExitStack() as started:
+
+        def start_service(**limits: object) -> Service:
+            config = Config(**limits)  # type: ignore[arg-type]
+            return started.enter_context(Service(tmp_path, config))
+
+        yield start_service
+
+
+def check_prompt(service: Service) -> None:
+    """Asserts that health, a report and an admin call answer at once."""
+    health = health_pb2_grpc.HealthStub(service.channel)
+    begin = time.monotonic()
+    health.Check(health_pb2.HealthCheckRequest(), timeout=PROMPT_SECONDS)
+    assert len(service.reports.QueryAsrUsage(ASK_USAGE, timeout=PROMPT_SECONDS).bins) == 24
+    assert time.monotonic() - begin < PROMPT_SECONDS
+
+
+def test_half_sent_calls_hold_up_nobody_and_end_in_time(start: Start) -> None:
+    service = start(request_read_seconds=2.0, calls_per_connection_max=128)
+    with Peer(service.address) as peer:
+        block = peer.block(USAGE)
+        for _ in range(128):
+            peer.open_call(block)
+        check_prompt(service)
+        peer.wait_for_ends(10)
+        ends = peer.ends()
+    assert {end.how for end in ends} == {"DEADLINE_EXCEEDED"}
+    assert max(end.seconds for end in ends) < 2.0 + PROMPT_SECONDS
+    assert ends[0].message == "the request message did not arrive within 2 s"
+
+
+def test_a_half_sent_message_ends_like_a_missing_one(start: Start) -> None:
+    service = start(request_read_seconds=0.5)
+    with Peer(service.address) as peer:
+        stream = peer.open_call(peer.block(USAGE))
+        peer.send_data(stream, message(ASK_USAGE.SerializeToString())[:-1], time.monotonic() + 5, False)
+        peer.wait_for_ends(10)
+        assert [end.how for end in peer.ends()] == ["DEADLINE_EXCEEDED"]
+
+
+def test_one_of_too_many_half_sent_calls_ends(start: Start) -> None:
+    service = start(unread_call_count_max=3)
+    calls = [half_sent(service, USAGE[1:], seconds=20) for _ in range(4)]
+    wait_for(lambda: any(call.done() for call in calls))
+    (ended,) = [call for call in calls if call.done()]
+    refused = refusal(ended.result)
+    assert (refused.code, refused.info.reason) == (Code.RESOURCE_EXHAUSTED, "OVERLOADED")
+    assert refused.message == "3 calls wait for their request message; no more are allowed"
+    for call in calls:
+        call.cancel()
+    check_prompt(service)
+
+
+def test_a_call_without_a_message_is_refused(start: Start) -> None:
+    service = start()
+    call: grpc.StreamUnaryMultiCallable[bytes, bytes] = service.channel.stream_unary(USAGE)
+    refused = refusal(lambda: call(iter([])))
+    assert (refused.code, refused.info.reason) == (Code.INVALID_ARGUMENT, "MALFORMED_MESSAGE")
+    assert refused.message == "the call ended without a request message"
+
+
+def test_a_slow_client_of_a_watch_is_told_the_same(start: Start) -> None:
+    service = start(request_read_seconds=0.3)
+    refused = refusal(half_sent(service, "grpc.health.v1.Health/Watch", seconds=20).result)
+    assert refused.info.reason == "REQUEST_READ_TIMEOUT"
+
+
+@pytest.mark.parametrize("with_message", [False, True])
+def test_a_client_that_resets_its_calls_is_disconnected(
+    with_message: bool, start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = start(abandoned_call_burst_max=50)
+    data = message(ASK_USAGE.SerializeToString()) if with_message else b""
+    with Peer(service.address) as peer:
+        block = peer.block(USAGE)
+        for _ in range(2_000):
+            stream, frame = peer.headers(block)
+            call = frame + (DataFrame(stream, data=data, flags=["END_STREAM"]).serialize() if data else b"")
+            if not peer.send(call + RstStreamFrame(stream, error_code=CANCEL).serialize()):
+                break
+        assert peer.wait_for_close(10)
+    check_prompt(service)
+    check_log(caplog, "began and gave up too many calls; closed its connection")
+
+
+def check_log(caplog: pytest.LogCaptureFixture, text: str) -> None:
+    """Asserts that the log has one line, about one client."""
+    (record,) = caplog.records
+    assert re.sub(r"\d+ ", "PORT ", record.message) == f"client 127.0.0.1:PORT {text}"
+
+
+def test_a_client_that_cancels_some_calls_stays(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    service = start(abandoned_call_burst_max=50)
+    for _ in range(40):
+        half_sent(service, USAGE[1:], seconds=20).cancel()
+    for _ in range(100):
+        stream = Stream(service.channel)
+        stream.send(batch(None))
+        stream.answer()
+        stream.call.cancel()
+    check_prompt(service)
+    assert caplog.records == []
+
+
+def test_a_client_that_floods_control_frames_is_disconnected(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = start(control_burst_bytes_max=10_000, control_bytes_per_second_max=1_000)
+    frames = SettingsFrame(0, settings={4: 65_535}).serialize() * 1_000
+    with Peer(service.address) as peer:
+        deadline = time.monotonic() + 10
+        while not peer.is_closed and peer.send(frames, deadline):
+            time.sleep(0.01)
+        assert peer.wait_for_close(1)
+    check_prompt(service)
+    check_log(caplog, "sent too many control frames; closed its connection")
+
+
+def test_messages_and_metadata_do_not_count_as_control_frames(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = start(control_burst_bytes_max=10_000, control_bytes_per_second_max=1_000)
+    large = batch(None, *(f"s{i}" for i in range(5_000)))
+    with Stream(service.channel) as stream:
+        for _ in range(5):
+            stream.send(large)
+            stream.answer()
+            service.reports.QueryAsrUsage(ASK_USAGE, metadata=[("x-note", "n" * 4_000)])
+            time.sleep(2 * Config().connection_look_seconds)
+        assert stream.end() == []
+    assert caplog.records == []
+
+
+def test_idle_connections_give_way_when_files_run_out(
+    start: Start, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = start()
+    with Stream(service.channel) as busy, Peer(service.address) as idle:
+        busy.send(batch(None))
+        busy.answer()
+        monkeypatch.setattr("pegcount.server.sockets._free_file_count", lambda: 3)
+        assert idle.wait_for_close(10)
+        busy.send(batch(None))
+        assert busy.answer().accepted == 0, "a connection with calls stays"
+    (record,) = caplog.records
+    assert record.message.startswith("only 3 more files can be opened (see ulimit -n); closed the ")

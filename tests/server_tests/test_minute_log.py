@@ -1,0 +1,22 @@
+"""Log lines that clients cause: one per kind and minute."""
+
+import logging
+
+import pytest
+from pegcount.server.minute_log import MinuteLog
+
+
+def test_one_line_per_kind_and_minute(caplog: pytest.LogCaptureFixture) -> None:
+    now_s = 100.0
+    log = MinuteLog(logging.getLogger("test"), lambda: now_s)
+    for _ in range(3):
+        log.add("floods", "a flood")
+    log.add("files", "few files")
+    now_s += 59.9
+    log.add("floods", "a flood")
+    now_s += 0.1
+    log.add("floods", "another flood")
+    now_s += 60.0
+    log.add("floods", "a late flood")
+    lines = [record.message for record in caplog.records]
+    assert lines == ["a flood", "few files", "another flood (3 like it before)", "a late flood"]

@@ -1,0 +1,84 @@
+"""A stopping server: no call looks cancelled, and those that were being answered get their answer."""
+
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import pytest
+from pegcount.config import Config
+from pegcount.v1 import reports_pb2_grpc
+from service import Service
+
+from server_tests.example_requests import ASK_USAGE
+from server_tests.refusal import refusal
+from server_tests.streams import wait_for
+from server_tests.test_admission import BlockedScans
+
+Code = grpc.StatusCode
+STOP_COUNT = 8
+
+
+def test_calls_that_meet_a_stopping_server_are_unavailable(tmp_path: Path) -> None:
+    codes: Counter[Code] = Counter()
+    for _ in range(STOP_COUNT):
+        service, stopped = Service(tmp_path), threading.Event()
+        with ThreadPoolExecutor(4) as callers:
+            running = [callers.submit(call_until, service.address, stopped) for _ in range(4)]
+            time.sleep(0.3)
+            service.stop()
+            stopped.set()
+            for each in running:
+                codes.update(each.result())
+        service.close()
+    assert codes[Code.OK] > STOP_COUNT
+    assert set(codes) <= {Code.OK, Code.UNAVAILABLE}
+
+
+def call_until(address: str, stopped: threading.Event) -> "Counter[Code]":
+    """Calls without a pause, with a new channel from time to time, and counts the statuses."""
+    codes: Counter[Code] = Counter()
+    while not stopped.is_set():
+        with grpc.insecure_channel(address) as channel:
+            reports = reports_pb2_grpc.ReportServiceStub(channel)
+            for _ in range(50):
+                codes[code_of(reports)] += 1
+    return codes
+
+
+def code_of(reports: reports_pb2_grpc.ReportServiceStub) -> Code:
+    call = reports.QueryAsrUsage.future(ASK_USAGE, timeout=20)
+    call.exception()
+    code: Code = call.code()
+    return code
+
+
+def test_a_report_in_progress_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service(tmp_path)
+    blocked = BlockedScans(service, monkeypatch)
+    report = service.reports.QueryAsrUsage.future(ASK_USAGE, timeout=20)
+    wait_for(lambda: blocked.count == 1)
+    stopping = threading.Thread(target=service.stop)
+    stopping.start()
+    refused = refusal(lambda: service.reports.QueryAsrUsage(ASK_USAGE, timeout=20))
+    assert (refused.code, refused.info.reason) == (Code.UNAVAILABLE, "SERVER_STOPPING")
+    blocked.go.set()
+    assert len(report.result().bins) == 24
+    stopping.join(10)
+    service.close()
+
+
+def test_a_report_that_outlasts_the_grace_period_is_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service(tmp_path, Config(stop_grace_seconds=0.2))
+    blocked = BlockedScans(service, monkeypatch)
+    report = service.reports.QueryAsrUsage.future(ASK_USAGE, timeout=20)
+    wait_for(lambda: blocked.count == 1)
+    service.stop()
+    refused = refusal(report.result)
+    assert (refused.code, refused.info.reason) == (Code.UNAVAILABLE, "SERVER_STOPPING")
+    blocked.go.set()
+    service.close()
