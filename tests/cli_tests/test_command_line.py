@@ -48,8 +48,10 @@ def printed_counts(output: str) -> dict[str, int]:
 
 
 @contextmanager
-def serving(data: Path, listen: str = "127.0.0.1:0") -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    command = [sys.executable, "-m", "pegcount", "serve", "--data", str(data), "--listen", listen]
+def serving(
+    data: Path, listen: str = "127.0.0.1:0", *options: str
+) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    command = [sys.executable, "-m", "pegcount", "serve", "--data", str(data), "--listen", listen, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -110,10 +112,24 @@ def _wait_until_journal_grows(data: Path) -> None:
     raise AssertionError("the import wrote nothing")
 
 
+def test_an_address_that_others_reach_must_be_accepted(tmp_path: Path) -> None:
+    import_into(tmp_path / "data", "yeti-csv", SAMPLES / "yeti.csv")
+    with serving(tmp_path / "data", "0.0.0.0:0", "--insecure-listen") as (address, _):
+        port = address.rpartition(":")[2]
+        assert "records: " in pegcount("info", "--server", f"127.0.0.1:{port}").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (("serve", "--data", "missing"), "data directory missing does not exist"),
+        (("serve", "--data", "missing", "--listen", "0.0.0.0:0"), "other hosts can reach 0.0.0.0:0"),
+        (("serve", "--data", "missing", "--listen", "[::]:0"), "or accept it with --insecure-listen"),
+        (("serve", "--data", "missing", "--listen", ":0"), "other hosts can reach :0"),
+        (
+            ("serve", "--data", "missing", "--listen", "pegcount.invalid:0"),
+            "cannot listen on pegcount.invalid:0",
+        ),
         (("import", "--format", "yeti-csv", "--source", "s", "f"), "needs one of --data DIR and --server"),
         (
             ("import", "--data", "d", "--server", "h", "--format", "yeti-csv", "--source", "s", "f"),

@@ -1,6 +1,12 @@
 """The command line: one module per command of `pegcount`."""
 
+import os
+
 import typer
+
+# gRPC reads it when it is imported. Its own log has a line per refused connection, and one when the server
+# stops listening.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 from pegcount.cli.backup import backup
 from pegcount.cli.check import check

@@ -1,6 +1,7 @@
 """`pegcount serve`."""
 
 import logging
+import resource
 import signal
 import threading
 from pathlib import Path
@@ -12,19 +13,23 @@ import typer
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.client import DEFAULT_ADDRESS
 from pegcount.config import Config
-from pegcount.server import build_server
+from pegcount.server import RunningServer, require_loopback
 from pegcount.store import EmbeddedStore
 
 
 def serve(
     data: Annotated[Path, typer.Option(help="Data directory.")],
     listen: Annotated[str, typer.Option(help="HOST:PORT; port 0 takes any free port.")] = DEFAULT_ADDRESS,
+    insecure_listen: Annotated[
+        bool, typer.Option("--insecure-listen", help="Listen where other hosts may reach the server.")
+    ] = False,
     active_ttl: Annotated[
         int, typer.Option(min=1, help="Seconds without an event after which an active session is abandoned.")
     ] = Config().active_ttl_seconds,
 ) -> None:
     """Answer reports over gRPC until SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    _raise_open_file_limit()
     stop = threading.Event()
 
     def end(_: int, __: FrameType | None) -> None:
@@ -33,12 +38,20 @@ def serve(
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     with errors_as_exit_status():
+        if not insecure_listen:
+            require_loopback(listen)
         config = Config(active_ttl_seconds=active_ttl)
         store = EmbeddedStore(data, config)
         try:
-            server = build_server(config, store, listen)
+            server = RunningServer(config, store, listen)
             typer.echo(f"listening on {listen.rpartition(':')[0]}:{server.port}")
             stop.wait()
             server.stop()
         finally:
             store.close()
+
+
+def _raise_open_file_limit() -> None:
+    """Raises the soft limit of open files to the hard one: each connection and segment needs a file."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
