@@ -1,13 +1,15 @@
 """Cost of an origination-quality answer over gRPC, compared with a canned answer of the same bytes.
 
 ghz loads `pegcount serve` and a server with canned answers (`canned_server.py`) in turn on the same
-cores: one day of minutes and one year of five minutes. `--help` lists the options.
+cores: one day of minutes and one year of five minutes. `--beside CHECKOUT` adds the server of another
+commit, built in its checkout, to every round. `--help` lists the options.
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -28,7 +30,8 @@ from traffic import batches
 SEED = 20_260_301
 ROOT = Path(__file__).parents[1]
 METHOD = "pegcount.v1.ReportService/QueryOriginationQuality"
-CANNED = Path(__file__).with_name("canned_server.py")
+CANNED_SERVER = Path(__file__).with_name("canned_server.py")
+OURS, CANNED, BESIDE = "ours", "canned", "beside"
 YEAR_DAYS = 365
 DAY_BINS, YEAR_BINS = 1_440, YEAR_DAYS * 288
 HEADER = f"{'':<40} {'p50 ms':>8} {'p99 ms':>8} {'requests/s':>11} {'CPU ms/answer':>14}"
@@ -37,6 +40,9 @@ P50_TIMES_MAX = 1.5
 RATE_TIMES_MIN = 0.6
 DAY_CPU_MS_MAX = 1.0
 YEAR_CPU_MS_MAX = 25.0
+BESIDE_P50_TIMES_MAX = 1.3
+BESIDE_CPU_TIMES_MAX = 1.35
+BESIDE_RATE_TIMES_MIN = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +65,11 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """The rounds of one case on both servers."""
+class CaseRuns:
+    """The rounds of one case, by the name of the server."""
 
     case: Case
-    pegcount: list[Run]
-    canned: list[Run]
+    runs: dict[str, list[Run]]
 
 
 def main() -> None:
@@ -78,12 +83,18 @@ def main() -> None:
         heading = _heading(pegcount, options, scratch)
         print(heading)
         answers = _save_answers(pegcount, questions, calls, scratch)
-        canned = servers.enter_context(running_program(str(CANNED), *answers))
-        pairs = [Pair(case, [], []) for case in _cases(questions, options)]
+        subjects = {
+            OURS: pegcount,
+            CANNED: servers.enter_context(running_program(str(CANNED_SERVER), *answers)),
+        }
+        if options.beside:
+            copy = shutil.copytree(options.data or scratch / "data", scratch / "beside")
+            subjects[BESIDE] = servers.enter_context(running_pegcount(copy, options.beside))
+        cases = [CaseRuns(case, {name: [] for name in subjects}) for case in _cases(questions, options)]
         for _ in range(options.rounds):
-            _round(pairs, pegcount, canned, Ghz(options.ghz, METHOD, scratch))
+            _round(cases, subjects, Ghz(options.ghz, METHOD, scratch))
         _save_answers(pegcount, questions, calls, scratch)
-    table = "\n".join(["```", *_lines(pairs), "```"])
+    table = "\n".join(["```", *_lines(cases), "```"])
     print(table)
     options.record.mkdir(parents=True, exist_ok=True)
     with (options.record / f"{machine.today()}-rpc.md").open("a", encoding="utf-8") as file:
@@ -107,6 +118,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--year-requests", type=int, default=20, help="year reports per round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--ghz", type=Path, default=Path(sys.executable).with_name("ghz"))
+    parser.add_argument("--beside", type=Path, help="a checkout of another commit, after make build in it")
     parser.add_argument(
         "--record", type=Path, default=ROOT / "benches" / "record", help="directory of the record files"
     )
@@ -206,32 +218,49 @@ def _cases(
     yield Case(f"{YEAR_BINS:,} bins, 1 at once", year, 1, options.year_requests)
 
 
-def _round(pairs: Sequence[Pair], pegcount: ServerProcess, canned: ServerProcess, ghz: Ghz) -> None:
-    for pair in pairs:
-        for server, runs in ((pegcount, pair.pegcount), (canned, pair.canned)):
+def _round(cases: Sequence[CaseRuns], subjects: Mapping[str, ServerProcess], ghz: Ghz) -> None:
+    for each in cases:
+        question, callers, count = each.case.question, each.case.callers, each.case.count
+        for name, server in subjects.items():
             before = server.cpu_seconds()
-            load = ghz.load(
-                server.address, pair.case.question.SerializeToString(), pair.case.callers, pair.case.count
-            )
-            runs.append(Run(load, (server.cpu_seconds() - before) * 1e3 / pair.case.count))
+            load = ghz.load(server.address, question.SerializeToString(), callers, count)
+            each.runs[name].append(Run(load, (server.cpu_seconds() - before) * 1e3 / count))
 
 
-def _lines(pairs: Sequence[Pair]) -> Iterator[str]:
+def _lines(cases: Sequence[CaseRuns]) -> Iterator[str]:
     yield HEADER
-    for pair in pairs:
-        yield _line(f"{pair.case.name}, ours", pair.pegcount)
-        yield _line(f"{pair.case.name}, canned", pair.canned)
+    for each in cases:
+        for name, runs in each.runs.items():
+            yield _line(f"{each.case.name}, {name}", runs)
     yield ""
-    one, several, year = pairs
-    times = _p50_ms(one.pegcount) / _p50_ms(one.canned)
-    yield _verdict(f"{one.case.name}: p50", "x canned", times, P50_TIMES_MAX, times <= P50_TIMES_MAX)
-    times = _rate(several.pegcount) / _rate(several.canned)
-    yield _verdict(
-        f"{several.case.name}: requests/s", "x canned", times, RATE_TIMES_MIN, times >= RATE_TIMES_MIN
+    one, several, year = cases
+    yield _at_most(f"{one.case.name}: p50", "x canned", _times(one, CANNED, _p50_ms), P50_TIMES_MAX)
+    yield _at_least(
+        f"{several.case.name}: requests/s", "x canned", _times(several, CANNED, _rate), RATE_TIMES_MIN
     )
-    for pair, limit in ((one, DAY_CPU_MS_MAX), (year, YEAR_CPU_MS_MAX)):
-        cpu_ms = _cpu_ms(pair.pegcount)
-        yield _verdict(f"{pair.case.name}: CPU an answer", "ms", cpu_ms, limit, cpu_ms <= limit)
+    for each, limit in ((one, DAY_CPU_MS_MAX), (year, YEAR_CPU_MS_MAX)):
+        yield _at_most(f"{each.case.name}: CPU an answer", "ms", _cpu_ms(each.runs[OURS]), limit)
+    if BESIDE in one.runs:
+        yield _at_most(
+            f"{one.case.name}: p50", "x beside", _times(one, BESIDE, _p50_ms), BESIDE_P50_TIMES_MAX
+        )
+        yield _at_most(
+            f"{one.case.name}: CPU", "x beside", _times(one, BESIDE, _cpu_ms), BESIDE_CPU_TIMES_MAX
+        )
+        times = _times(several, BESIDE, _rate)
+        yield _at_least(f"{several.case.name}: requests/s", "x beside", times, BESIDE_RATE_TIMES_MIN)
+
+
+def _times(each: CaseRuns, other: str, figure: Callable[[Sequence[Run]], float]) -> float:
+    return figure(each.runs[OURS]) / figure(each.runs[other])
+
+
+def _at_most(what: str, unit: str, figure: float, target: float) -> str:
+    return _verdict(what, unit, figure, target, figure <= target)
+
+
+def _at_least(what: str, unit: str, figure: float, target: float) -> str:
+    return _verdict(what, unit, figure, target, figure >= target)
 
 
 def _line(name: str, runs: Sequence[Run]) -> str:

@@ -29,10 +29,16 @@ class ServerProcess:
 
 
 @contextmanager
-def running_program(*arguments: str) -> Iterator[ServerProcess]:
+def running_program(*arguments: str, checkout: Path | None = None) -> Iterator[ServerProcess]:
     """Runs a Python program that prints `listening on HOST:PORT` when ready; terminates it at the end of the
-    block."""
-    with subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True) as server:
+    block.
+
+    `checkout` is that of another commit, whose package the program imports.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(checkout / "python")} if checkout else None
+    with subprocess.Popen(
+        [sys.executable, *arguments], stdout=subprocess.PIPE, text=True, env=environment
+    ) as server:
         assert server.stdout is not None
         try:
             ready, _, _ = select.select([server.stdout], [], [], START_SECONDS_MAX)
@@ -44,11 +50,10 @@ def running_program(*arguments: str) -> Iterator[ServerProcess]:
 
 
 @contextmanager
-def running_pegcount(directory: Path) -> Iterator[ServerProcess]:
+def running_pegcount(directory: Path, checkout: Path | None = None) -> Iterator[ServerProcess]:
     """Runs `pegcount serve` over a data directory."""
-    with running_program(
-        "-m", "pegcount", "serve", "--data", str(directory), "--listen", "127.0.0.1:0"
-    ) as server:
+    arguments = ("-m", "pegcount", "serve", "--data", str(directory), "--listen", "127.0.0.1:0")
+    with running_program(*arguments, checkout=checkout) as server:
         yield server
 
 
