@@ -155,8 +155,9 @@ class Config:
     must have said that it speaks HTTP/2."""
     unread_call_count_max: int = 8_192
     """Calls that wait for their request message; beyond, the one that has waited for longest ends."""
-    calls_per_connection_max: int = 100
-    """Calls in progress of one connection. gRPC clients know the limit and queue further calls themselves."""
+    calls_per_connection_max: int = 64
+    """Calls in progress of one connection. gRPC clients know the limit and queue further calls themselves;
+    more would only wait in the server."""
     keepalive_seconds: float = 30.0
     """Seconds without data after which the server pings a client."""
     keepalive_timeout_seconds: float = 10.0

@@ -13,10 +13,15 @@ from pegcount.errors import MissingMessageError, OverloadedError, PegcountError,
 
 Context: TypeAlias = "grpc.aio.ServicerContext[object, object]"
 
-_SECONDS_PER_END = 0.000_6
-"""Seconds between the ends of two overdue calls, so that other calls get their turn of the event loop."""
+_ENDS_PER_TICK = 2
+_TICK_SECONDS = 0.001
+"""Overdue calls end a few at a time, so that other calls get their turn of the event loop."""
+_SECONDS_PER_END = 0.001
+"""Seconds that the end of one overdue call takes in this way; timers are late by a millisecond or two."""
 _CALLS_PER_TIMER = 128
 """Calls that begin to wait before the time of the next end is calculated anew."""
+_MARGIN_SHARE = 0.1
+"""Share of the limit that a call may have waited, in a burst of calls, before the event loop saw it."""
 _EARLY_SHARE_MAX = 0.5
 """Share of the limit by which a call may end early at most."""
 
@@ -24,7 +29,7 @@ _EARLY_SHARE_MAX = 0.5
 class UnreadCalls:
     """Reads request messages within a time limit, and bounds the calls that wait for theirs.
 
-    Overdue calls end one by one. If many wait, the first ones end early, so that the last one is in time.
+    If many calls are overdue, the first ones end early, so that the last one is in time.
     """
 
     def __init__(self, seconds_max: float, count_max: int, retry_seconds: float) -> None:
@@ -64,14 +69,17 @@ class UnreadCalls:
         if len(self._due_s) >= self._count_max:
             text = f"{self._count_max} calls wait for their request message; no more are allowed"
             self._end(next(iter(self._due_s)), OverloadedError(text, self._retry_seconds))
-        self._due_s[task] = loop.time() + self._seconds_max
+        self._due_s[task] = loop.time() + self._seconds_max * (1 - _MARGIN_SHARE)
         # The more calls wait, the earlier the first one ends.
         if self._timer is None or len(self._due_s) % _CALLS_PER_TIMER == 0:
             self._set_timer()
 
     def _end_overdue(self) -> None:
-        """Ends the call that has waited for longest if it is time, and comes back for the next one."""
-        if self._due_s and self._next_end_s() <= asyncio.get_running_loop().time():
+        """Ends the calls that have waited for longest if it is time, and comes back for the next ones."""
+        now_s = asyncio.get_running_loop().time()
+        for _ in range(_ENDS_PER_TICK):
+            if not self._due_s or self._next_end_s() > now_s:
+                break
             text = f"the request message did not arrive within {self._seconds_max:g} s"
             error = RequestReadError(text, limit_seconds=f"{self._seconds_max:g}")
             self._end(next(iter(self._due_s)), error)
@@ -83,7 +91,7 @@ class UnreadCalls:
             self._timer.cancel()
         self._timer = None
         if self._due_s:
-            end_s = max(self._next_end_s(), loop.time() + _SECONDS_PER_END)
+            end_s = max(self._next_end_s(), loop.time() + _TICK_SECONDS)
             self._timer = loop.call_at(end_s, self._end_overdue)
 
     def _next_end_s(self) -> float:
