@@ -41,7 +41,7 @@ class Service:
 
     def open_stream_count(self) -> int:
         """Returns the number of open WriteRecords streams."""
-        return self._running._server.records.open_stream_count
+        return len(self._running._server.records.places)
 
     def stop_health(self) -> None:
         """Tells the watching clients that the server is about to stop."""

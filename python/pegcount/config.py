@@ -140,6 +140,8 @@ class Config:
     """Seconds that a write stream may wait for its client before the server ends it; 0 is without limit."""
     stream_yield_seconds: float = 10.0
     """Seconds that a stream must have waited for its client to give way to a new one."""
+    stream_look_seconds: float = 0.1
+    """Seconds between two looks for streams that are idle for too long, or of old connections."""
     stream_batch_count_max: int = 8
     """Unanswered batches of one stream; the server reads the next batch after it has answered one."""
     reflection_stream_count_max: int = 8

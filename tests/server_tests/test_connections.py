@@ -109,7 +109,7 @@ def test_closed_connections_are_forgotten_once_their_calls_have_ended() -> None:
     accounts.now_s += 7.0
     accounts.connections.update({})
     assert accounts.connections.enter(PEER) is connection
-    assert accounts.connections.age_s(connection) == 7.0
+    assert connection.age_s() == 7.0
     for _ in range(2):
         accounts.connections.leave(connection)
     accounts.connections.update({})

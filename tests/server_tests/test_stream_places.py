@@ -7,6 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hyperframe.frame import SettingsFrame
 from load.http2_peer import PREFACE, Peer, message
 from pegcount.config import Config
@@ -123,6 +124,13 @@ def test_a_stream_of_an_old_connection_ends_after_its_answers(start: Start) -> N
     # The last batch may have come too late to be read.
     assert service.store.info().records == len(answered) > 0
     assert opened(service).end() == [], "the client connects anew"
+
+
+def test_a_watch_of_an_old_connection_ends(start: Start) -> None:
+    service = start(connection_age_seconds_max=1.0)
+    watch = health_pb2_grpc.HealthStub(service.channel).Watch(health_pb2.HealthCheckRequest(), timeout=20)
+    assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+    check_ended(refusal(lambda: next(watch)), "CONNECTION_AGE")
 
 
 def test_streams_have_no_age_or_idle_limit_at_zero(start: Start) -> None:

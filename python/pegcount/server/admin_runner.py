@@ -30,6 +30,7 @@ class AdminRunner:
             def work() -> bytes:
                 return bytes(run(request.parse(message_class, data)).SerializeToString())
 
+            await self._gate.enter()
             return await self._gate.run(self._threads, work)
 
         return call

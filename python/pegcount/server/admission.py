@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from typing import TypeVar
 
 from pegcount.errors import OverloadedError
@@ -48,18 +49,23 @@ class AdmissionGate:
         self._free_slot_count += 1
 
     async def run(self, threads: Executor, work: Callable[[], _Result]) -> _Result:
-        """Runs `work` on a thread, within the gate.
+        """Runs `work` on a thread in the slot that the call has taken, and frees the slot.
 
         A call that is cancelled returns at once; its slot stays taken until `work` has ended.
         """
-        await self.enter()
         loop = asyncio.get_running_loop()
+
+        def leave_soon(_: object) -> None:
+            # The loop may be closed if the work outlasts the server.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self.leave)
+
         try:
             running = threads.submit(work)
         except BaseException:
             self.leave()
             raise
-        running.add_done_callback(lambda _: loop.call_soon_threadsafe(self.leave))
+        running.add_done_callback(leave_soon)
         return await asyncio.wrap_future(running)
 
     def _give_up(self, turn: "asyncio.Future[None]") -> None:

@@ -25,6 +25,7 @@ from pegcount.server.health import SERVICE_NAME as HEALTH
 from pegcount.server.health import HealthService
 from pegcount.server.listening import bind, options
 from pegcount.server.minute_log import MinuteLog
+from pegcount.server.places import end_old_streams
 from pegcount.server.records import RecordService
 from pegcount.server.reflection import REFLECTION_NAMES, ReflectionService
 from pegcount.server.report_runner import ReportRunner
@@ -99,7 +100,7 @@ class _Server:
         )
         self._calls = CallHandlers(self._connections, self._guard, unread)
         self._reports = ReportRunner(config, store)
-        self.records = RecordService(config, store, self._connections)
+        self.records = RecordService(config, store)
         self._admin = AdminRunner(config, AdminService(config, store))
         self._health = HealthService(config)
         self._reflection = ReflectionService(config, SERVICE_NAMES)
@@ -121,9 +122,10 @@ class _Server:
         """Runs until `stop_soon` is called, and then stops."""
         port = ListeningPort(self.port)
         config = self._config
+        places = [self.records.places, self._health.places, self._reflection.places]
         tasks = [
             _run(self._guard.run(port)),
-            _run(self.records.end_old_streams()),
+            _run(end_old_streams(places, config.stream_look_seconds)),
             _run(watch_store(self._health, self._store, _RECORDS, config.health_look_seconds)),
         ]
         await self._stopping.wait()
@@ -157,4 +159,12 @@ class _Server:
 
 
 def _run(work: Coroutine[object, object, None]) -> "asyncio.Task[None]":
-    return asyncio.get_running_loop().create_task(work)
+    """Runs work that lasts as long as the server, and logs if it fails."""
+    task = asyncio.get_running_loop().create_task(work)
+    task.add_done_callback(_log_failure)
+    return task
+
+
+def _log_failure(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _LOG.error("the server goes on without %s", task.get_coro(), exc_info=task.exception())

@@ -36,6 +36,7 @@ class Connection:
     """A client connection. Times are seconds of the monotonic clock."""
 
     endpoint: Endpoint
+    clock: Callable[[], float]
     opened_s: float
     last_call_s: float
     call_count: int = 0
@@ -54,6 +55,10 @@ class Connection:
     def address(self) -> str:
         """The address of the client, without its port."""
         return self.endpoint[0]
+
+    def age_s(self) -> float:
+        """Returns the age in seconds."""
+        return self.clock() - self.opened_s
 
     def __str__(self) -> str:
         host, port = self.endpoint
@@ -91,10 +96,6 @@ class Connections:
         level = connection.abandoned.add(self._clock(), self._config.abandoned_calls_per_second_max)
         return level > self._config.abandoned_call_burst_max
 
-    def age_s(self, connection: Connection) -> float:
-        """Returns the age of a connection in seconds."""
-        return self._clock() - connection.opened_s
-
     def update(self, bytes_received: Mapping[Endpoint, int]) -> list[Connection]:
         """Takes all open connections, with the bytes that each has received so far.
 
@@ -118,7 +119,7 @@ class Connections:
     def _connection(self, endpoint: Endpoint, now_s: float) -> Connection:
         connection = self._by_endpoint.get(endpoint)
         if connection is None:
-            connection = Connection(endpoint, opened_s=now_s, last_call_s=now_s, updated_s=now_s)
+            connection = Connection(endpoint, self._clock, opened_s=now_s, last_call_s=now_s, updated_s=now_s)
             self._by_endpoint[endpoint] = connection
         return connection
 

@@ -26,13 +26,16 @@ class HealthService:
         self._changed: set[asyncio.Event] = set()
         self._is_stopping = False
         limits = PlaceLimits(
-            "health watches",
-            config.health_watch_count_max,
-            config.health_watch_count_per_peer_max,
-            float("inf"),
-            config.overload_retry_seconds,
+            name="health watches",
+            count_max=config.health_watch_count_max,
+            count_per_address_max=config.health_watch_count_per_peer_max,
+            # A watching client has nothing to send.
+            yield_seconds=float("inf"),
+            idle_seconds_max=0,
+            age_seconds_max=config.connection_age_seconds_max,
+            retry_seconds=config.overload_retry_seconds,
         )
-        self._places = StreamPlaces(limits)
+        self.places = StreamPlaces(limits)
 
     def set(self, service: str, *, serving: bool) -> None:
         """Sets the health of a service; the empty name is the whole server."""
@@ -58,7 +61,7 @@ class HealthService:
     async def watch(self, data: bytes, call: Call) -> None:
         """Sends the health of a service, now and after each change."""
         service = request.parse(health_pb2.HealthCheckRequest, data).service
-        with self._places.taken(call):
+        with self.places.taken(call):
             changed, sent = asyncio.Event(), None
             self._changed.add(changed)
             try:

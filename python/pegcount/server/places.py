@@ -1,11 +1,17 @@
 """Places of long-lived streams: bounded in all and per client address; idle streams give way to new ones."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pegcount.errors import OverloadedError, StreamDisplacedError
+from pegcount.errors import (
+    ConnectionAgeError,
+    OverloadedError,
+    PegcountError,
+    StreamDisplacedError,
+    StreamIdleError,
+)
 from pegcount.server.calls import Call
 
 
@@ -37,6 +43,13 @@ class Place:
         finally:
             self._sending_since_s = None
 
+    def end(self, error: PegcountError) -> None:
+        """Ends the stream, after the answers that it owes if its client reads them."""
+        if self._sending_since_s is None:
+            self.call.end(error)
+        else:
+            self.call.abort(error)
+
     def waited_s(self) -> float:
         """Returns how long the stream has waited for its client, in seconds; 0 while the server works."""
         if self._sending_since_s is not None:
@@ -54,6 +67,10 @@ class PlaceLimits:
     count_per_address_max: int
     yield_seconds: float
     """Seconds of waiting for its client after which a stream gives way to a new one."""
+    idle_seconds_max: float
+    """Seconds of waiting for its client after which a stream ends; 0 is without limit."""
+    age_seconds_max: float
+    """Age of its connection in seconds at which a stream ends; 0 is without limit."""
     retry_seconds: float
     """Seconds after which a refused caller may try again."""
 
@@ -81,9 +98,26 @@ class StreamPlaces:
             if place in self._places:
                 self._places.remove(place)
 
-    def open_places(self) -> list[Place]:
-        """Returns the taken places."""
-        return list(self._places)
+    def __len__(self) -> int:
+        """Returns the number of taken places."""
+        return len(self._places)
+
+    def end_old_streams(self) -> None:
+        """Ends the streams that are idle for too long, or whose connection is too old."""
+        for place in self._places:
+            error = self._reason_to_end(place)
+            if error is not None:
+                place.end(error)
+
+    def _reason_to_end(self, place: Place) -> PegcountError | None:
+        idle_s, age_s = self._limits.idle_seconds_max, self._limits.age_seconds_max
+        if idle_s and place.waited_s() > idle_s:
+            text = f"the stream was idle for {idle_s:g} s; open a new one"
+            return StreamIdleError(text, limit_seconds=f"{idle_s:g}")
+        if age_s and place.call.connection.age_s() > age_s:
+            text = f"the connection is older than {age_s:g} s; open a new stream"
+            return ConnectionAgeError(text, limit_seconds=f"{age_s:g}")
+        return None
 
     def _make_room(self, address: str) -> None:
         limits = self._limits
@@ -100,7 +134,15 @@ class StreamPlaces:
             text = f"{len(places)} {limits.name} {whose}are in progress; no more are allowed"
             raise OverloadedError(text, limits.retry_seconds)
         self._places.remove(longest)
-        longest.call.end(StreamDisplacedError("a new stream took the place of this one, which was idle"))
+        longest.end(StreamDisplacedError("a new stream took the place of this one, which was idle"))
+
+
+async def end_old_streams(all_places: Sequence[StreamPlaces], look_seconds: float) -> None:
+    """Ends old streams of every kind again and again, until cancelled."""
+    while True:
+        await asyncio.sleep(look_seconds)
+        for places in all_places:
+            places.end_old_streams()
 
 
 def _now_s() -> float:

@@ -75,17 +75,19 @@ class ReflectionService:
         self._answers = lru_cache(_ANSWER_CACHE_SIZE)(self._answer)
         self._reflection = CommentedReflection((*service_names, *REFLECTION_NAMES))
         limits = PlaceLimits(
-            "reflection streams",
-            config.reflection_stream_count_max,
-            config.reflection_stream_count_per_peer_max,
-            config.stream_yield_seconds,
-            config.overload_retry_seconds,
+            name="reflection streams",
+            count_max=config.reflection_stream_count_max,
+            count_per_address_max=config.reflection_stream_count_per_peer_max,
+            yield_seconds=config.stream_yield_seconds,
+            idle_seconds_max=0,
+            age_seconds_max=config.connection_age_seconds_max,
+            retry_seconds=config.overload_retry_seconds,
         )
-        self._places = StreamPlaces(limits)
+        self.places = StreamPlaces(limits)
 
     async def answer_stream(self, call: Call) -> None:
         """Answers each request of a stream."""
-        with self._places.taken(call) as place:
+        with self.places.taken(call) as place:
             while (data := await call.read()) is not None:
                 place.begin_work()
                 answer = self._answers(data)

@@ -33,14 +33,13 @@ class ReportRunner:
         """Returns the behavior of a method that answers a report."""
 
         async def run(data: bytes, call: Call) -> bytes:
-            deadline = QueryDeadline(call.time_remaining(), self._config)
             if len(data) > self._config.tuning.cached_request_bytes_max:
-                return await self._on_thread(lambda: prepare(data), deadline)
+                return await self._on_thread(lambda: prepare(data), call)
             await self._turns.turn()
             report = prepare(data)
             if self._is_short(report):
-                return _answer(report, deadline)
-            return await self._on_thread(lambda: report, deadline)
+                return _answer(report, self._deadline(call))
+            return await self._on_thread(lambda: report, call)
 
         return run
 
@@ -58,12 +57,17 @@ class ReportRunner:
         row_count_max = tuning.inline_group_count_max if scan.keys else tuning.inline_row_count_max
         return row_count is not None and row_count <= row_count_max
 
-    async def _on_thread(self, prepare: Callable[[], PreparedReport], deadline: QueryDeadline) -> bytes:
+    async def _on_thread(self, prepare: Callable[[], PreparedReport], call: Call) -> bytes:
+        await self._gate.enter()
+        deadline = self._deadline(call)
         try:
             return await self._gate.run(self._threads, lambda: _answer(prepare(), deadline))
         except asyncio.CancelledError:
             deadline.cancel_token.cancel()
             raise
+
+    def _deadline(self, call: Call) -> QueryDeadline:
+        return QueryDeadline(call.time_remaining(), self._config)
 
 
 def _answer(report: PreparedReport, deadline: QueryDeadline) -> bytes:
