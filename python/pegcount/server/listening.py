@@ -66,7 +66,7 @@ def _keepalive(config: Config) -> list[Option]:
         ("grpc.keepalive_timeout_ms", _ms(config.keepalive_timeout_seconds)),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", _ms(config.client_ping_seconds_min)),
+        ("grpc.http2.min_ping_interval_without_data_ms", _ms(config.client_ping_seconds_min)),
     ]
 
 
