@@ -90,6 +90,16 @@ def test_abandoned_calls_have_a_burst_and_a_rate() -> None:
     assert [floods(connection) for _ in range(2)] == [False, True]
 
 
+def test_answered_calls_make_up_for_abandoned_ones() -> None:
+    accounts = Accounts()
+    connection = accounts.connections.enter(PEER)
+    for _ in range(20):
+        accounts.connections.note_answered(connection)
+        floods = [accounts.connections.floods_with_calls(connection) for _ in range(3)]
+        assert not any(floods)
+    assert accounts.connections.floods_with_calls(connection)
+
+
 def test_idle_connections_come_in_the_order_of_their_last_call() -> None:
     accounts = Accounts()
     for port in (1, 2, 3):

@@ -173,7 +173,9 @@ class CallHandlers(grpc.GenericRpcHandler):
         try:
             if self._is_stopping:
                 raise _stopping_error()
-            return await behavior(context, call)
+            answer = await behavior(context, call)
+            self._connections.note_answered(call.connection)
+            return answer
         except asyncio.CancelledError:
             if call.error is None:
                 if call.is_abandoned():

@@ -13,6 +13,9 @@ from pegcount.server.sockets import Endpoint, endpoint_of
 
 _FRAMED_BYTES_PER_BYTE = 1.05
 """Bytes on the wire per byte of a message, at most, with its frame headers."""
+_ABANDONED_PER_ANSWER = 10
+"""Abandoned calls that one answered call makes up for. A client whose deadlines pass while the server is
+overloaded looks as if it abandoned calls, but some of its calls are answered."""
 _INCOMPLETE_MESSAGE_COUNT_MAX = 8
 """Messages of one connection that may be under way at once."""
 
@@ -29,6 +32,10 @@ class LeakyBucket:
         self.level = max(0.0, self.level - (now_s - self.at_s) * per_second) + 1.0
         self.at_s = now_s
         return self.level
+
+    def lower(self, count: float) -> None:
+        """Takes events back."""
+        self.level = max(0.0, self.level - count)
 
 
 @dataclass(slots=True, eq=False)
@@ -90,6 +97,11 @@ class Connections:
         """Accounts for the end of a call."""
         connection.call_count -= 1
         connection.last_call_s = self._clock()
+
+    def note_answered(self, connection: Connection) -> None:
+        """Accounts for an answered call."""
+        if connection.abandoned.level:
+            connection.abandoned.lower(_ABANDONED_PER_ANSWER)
 
     def floods_with_calls(self, connection: Connection) -> bool:
         """Accounts for an abandoned call; returns whether there are too many of them."""
