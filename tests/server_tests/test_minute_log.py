@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from pegcount.server.minute_log import MinuteLog
+from pegcount.server.minute_log import MinuteLog, silence_departures
 
 
 def test_one_line_per_kind_and_minute(caplog: pytest.LogCaptureFixture) -> None:
@@ -20,3 +20,11 @@ def test_one_line_per_kind_and_minute(caplog: pytest.LogCaptureFixture) -> None:
     log.add("floods", "a late flood")
     lines = [record.message for record in caplog.records]
     assert lines == ["a flood", "few files", "another flood (3 like it before)", "a late flood"]
+
+
+def test_clients_that_leave_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    silence_departures()
+    log = logging.getLogger("grpc._cython.cygrpc")
+    log.error("ExecuteBatchError raised in core by servicer method [/a.B/C]")
+    log.error("something else")
+    assert [record.message for record in caplog.records] == ["something else"]

@@ -24,7 +24,7 @@ from pegcount.server.connections import Connections
 from pegcount.server.health import SERVICE_NAME as HEALTH
 from pegcount.server.health import HealthService
 from pegcount.server.listening import bind, options
-from pegcount.server.minute_log import MinuteLog
+from pegcount.server.minute_log import MinuteLog, silence_departures
 from pegcount.server.places import end_old_streams
 from pegcount.server.records import RecordService
 from pegcount.server.reflection import REFLECTION_NAMES, ReflectionService
@@ -91,6 +91,7 @@ class _Server:
         self._config = config
         self._store = store
         self._log = MinuteLog(_LOG)
+        silence_departures()
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         self._connections = Connections(config)

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 
 _MINUTE_S = 60.0
+_GRPC_LOG = logging.getLogger("grpc._cython.cygrpc")
+_DEPARTURE = "ExecuteBatchError raised in core by servicer method"
 
 
 class MinuteLog:
@@ -29,6 +31,15 @@ class MinuteLog:
         omitted = f" ({minute.omitted_count} like it before)" if minute and minute.omitted_count else ""
         self._minutes[kind] = _Minute(now_s)
         self._logger.warning("%s%s", text, omitted)
+
+
+def silence_departures() -> None:
+    """Keeps gRPC from logging, with a traceback, each client that has left before it got its answer."""
+    _GRPC_LOG.addFilter(_is_no_departure)
+
+
+def _is_no_departure(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(_DEPARTURE)
 
 
 class _Minute:
