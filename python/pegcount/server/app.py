@@ -139,7 +139,7 @@ class _Server:
         # connection makes them UNAVAILABLE.
         await asyncio.to_thread(port.close)
         await self._server.stop(None)
-        for service in (self._reports, self.records, self._admin):
+        for service in (self._reports, self._admin):
             service.close()
 
     def stop_soon(self) -> None:

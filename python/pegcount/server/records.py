@@ -1,14 +1,10 @@
 """`RecordService`: streams of batches, each answered once it is durable."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 from pegcount.config import Config
 from pegcount.server.batch_stream import BatchStream
 from pegcount.server.calls import Call
 from pegcount.server.places import PlaceLimits, StreamPlaces
 from pegcount.store import Store
-
-_THREADS_PER_STREAM = 2
 
 
 class RecordService:
@@ -17,8 +13,6 @@ class RecordService:
     def __init__(self, config: Config, store: Store) -> None:
         self._config = config
         self._store = store
-        thread_count = max(1, _THREADS_PER_STREAM * config.write_stream_count_max)
-        self._threads = ThreadPoolExecutor(thread_count, thread_name_prefix="write")
         limits = PlaceLimits(
             name="write streams",
             count_max=config.write_stream_count_max,
@@ -33,13 +27,9 @@ class RecordService:
     async def write_records(self, call: Call) -> None:
         """Writes batches of records, each a serialized message; sends a response per batch."""
         with self.places.taken(call) as place:
-            stream = BatchStream(call, place, self._store, self._threads, self._config.stream_batch_count_max)
+            stream = BatchStream(call, place, self._store, self._config.stream_batch_count_max)
             call.on_end(stream.stop_reading)
             async for answer in stream.responses():
                 await call.write(answer)
             if call.error is not None:
                 raise call.error
-
-    def close(self) -> None:
-        """Ends the threads when they are idle."""
-        self._threads.shutdown(wait=False)
