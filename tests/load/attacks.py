@@ -84,8 +84,8 @@ def flood(address: str, kind: str, seconds: float, reconnect: bool = False) -> F
         with Peer(address) as peer:
             connections += 1
             frames_sent += _flood_over(peer, kind, begin + seconds)
-            if peer.is_closed and closed_seconds is None:
-                closed_seconds, reason = time.monotonic() - begin, peer.go_away or ""
+            if peer.closed_time is not None and closed_seconds is None:
+                closed_seconds, reason = peer.closed_time - begin, peer.go_away or ""
         received += peer.received
         time.sleep(_RECONNECT_SECONDS)
     # Callers are measured for the whole time, so the attack must not end before.

@@ -31,6 +31,7 @@ _FRAME_HEADER_BYTES = 9
 _DATA_BYTES_MAX = 16_384
 _WINDOW_BYTES = 65_535
 _OUR_WINDOW_BYTES = 2**30
+_POLL_MS = 50
 _STATUS_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 _RESET_NAMES = {
     0: "NO_ERROR",
@@ -84,7 +85,8 @@ class Peer:
         self._ends: dict[int, StreamEnd] = {}
         self._windows: dict[int, int] = {0: _WINDOW_BYTES}
         self._first_window = _WINDOW_BYTES
-        self._closed_time: float | None = None
+        self.closed_time: float | None = None
+        """When the server closed the connection (monotonic)."""
         self.go_away: str | None = None
         self.received: Counter[str] = Counter()
         """The frames received, by type."""
@@ -147,7 +149,7 @@ class Peer:
 
     @property
     def is_closed(self) -> bool:
-        return self._closed_time is not None
+        return self.closed_time is not None
 
     def wait_for_close(self, seconds: float) -> bool:
         """Waits until the server has closed the connection; returns whether it has."""
@@ -182,16 +184,18 @@ class Peer:
     # ---- Inner parts ----
 
     def _end_of(self, stream: int) -> StreamEnd:
-        now = self._closed_time or time.monotonic()
+        now = self.closed_time or time.monotonic()
         unended = StreamEnd(CLOSED if self.is_closed else OPEN, now - self._begun[stream], self.go_away or "")
         return self._ends.get(stream, unended)
 
     def _send_all(self, view: memoryview, deadline: float | None) -> bool:
         while view:
-            wait_ms = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1e3
+            if self.is_closed or (deadline is not None and time.monotonic() > deadline):
+                return False
             try:
-                if not self._writable.poll(wait_ms):
-                    return False
+                # A short wait: a server that closes the connection does not make the socket writable.
+                if not self._writable.poll(_POLL_MS):
+                    continue
                 view = view[self._socket.send(view, socket.MSG_DONTWAIT) :]
             except BlockingIOError:
                 continue
@@ -231,7 +235,7 @@ class Peer:
         except OSError:
             pass  # The server reset the connection.
         with self._changed:
-            self._closed_time = time.monotonic()
+            self.closed_time = time.monotonic()
             self._changed.notify_all()
 
     def _frames(self) -> Iterator[Frame]:

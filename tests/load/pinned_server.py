@@ -47,23 +47,18 @@ class PinnedServer:
         kib = {name: int(size) for name, size in re.findall(r"^(\w+):\s+(\d+) kB$", status, re.MULTILINE)}
         return Memory(kib["VmRSS"] * 1024, kib["VmHWM"] * 1024)
 
+    def cpu_seconds(self) -> float:
+        """Returns the processor time used so far, in user and kernel mode."""
+        # The process name, in parentheses, may contain spaces. User and system time are fields 14 and 15.
+        _, _, fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")
+        user, system = fields.split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def wait_until_quiet(self, seconds_max: float) -> None:
         """Waits until the process uses little of its core; fails if it still works after `seconds_max`."""
         deadline = time.monotonic() + seconds_max
         while (share := self._core_share()) > QUIET_CORE_SHARE:
             assert time.monotonic() < deadline, f"the server still uses {share:.0%} of its core"
-
-    def _core_share(self) -> float:
-        """Returns the share of one core that the process uses, measured for half a second."""
-        before, begin = self._cpu_seconds(), time.monotonic()
-        time.sleep(0.5)
-        return (self._cpu_seconds() - before) / (time.monotonic() - begin)
-
-    def _cpu_seconds(self) -> float:
-        # The process name, in parentheses, may contain spaces. User and system time are fields 14 and 15.
-        _, _, fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")
-        user, system = fields.split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def reset_peak(self) -> None:
         """Makes the peak of the memory begin anew."""
@@ -88,6 +83,12 @@ class PinnedServer:
         if self.is_running():
             self._process.kill()
         self._process.wait()
+
+    def _core_share(self) -> float:
+        """Returns the share of one core that the process uses, measured for half a second."""
+        before, begin = self.cpu_seconds(), time.monotonic()
+        time.sleep(0.5)
+        return (self.cpu_seconds() - before) / (time.monotonic() - begin)
 
     def _wait_for_address(self) -> str:
         deadline = time.monotonic() + START_SECONDS_MAX

@@ -21,7 +21,7 @@ from load.traffic import batch, day_report
 SERVICE_CONFIG = Path(pegcount.__file__).with_name("service_config.json")
 """The retry policy that callers are told to use."""
 _RESTART_COUNT = 20
-_SERVING_SECONDS = 3.0
+_SERVING_SECONDS = 5.0
 """Longer than clients wait before they connect again, so that they find a server."""
 _CALLER_COUNT = 8
 _CALL_SECONDS_MAX = 60.0

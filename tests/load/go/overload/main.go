@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"pegcount-load-client/rawrpc"
@@ -25,6 +26,8 @@ type figures struct {
 	P50Ms    float64        `json:"p50_ms"`
 	P99Ms    float64        `json:"p99_ms"`
 	Statuses map[string]int `json:"statuses"`
+	// Messages has the first message of each status other than OK.
+	Messages map[string]string `json:"messages"`
 }
 
 // load is the call to repeat, with the outcomes so far.
@@ -37,6 +40,7 @@ type load struct {
 	lock      sync.Mutex
 	latencies []time.Duration
 	statuses  map[string]int
+	messages  map[string]string
 }
 
 func main() {
@@ -49,7 +53,7 @@ func main() {
 	length := flag.Duration("length", 5*time.Second, "time in which calls begin")
 	timeout := flag.Duration("timeout", 2*time.Second, "deadline of each call")
 	flag.Parse()
-	l := &load{method: *method, timeout: *timeout, statuses: map[string]int{}}
+	l := &load{method: *method, timeout: *timeout, statuses: map[string]int{}, messages: map[string]string{}}
 	if err := l.prepare(*address, *request, *connections); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -60,7 +64,7 @@ func main() {
 	} else {
 		l.openLoop(*rate, begin, *length)
 	}
-	_ = json.NewEncoder(os.Stdout).Encode(l.figures(time.Since(begin)))
+	_ = json.NewEncoder(os.Stdout).Encode(l.figures(*length))
 }
 
 func (l *load) prepare(address, requestFile string, connections int) (err error) {
@@ -111,10 +115,18 @@ func (l *load) call(number int) {
 	begin := time.Now()
 	err := l.connections[number%len(l.connections)].Call(ctx, l.method, l.request)
 	latency := time.Since(begin)
+	code := status.Code(err)
+	if code == codes.Internal && latency > l.timeout {
+		// The deadline passed on the server first, which ended the call in the middle of its answer.
+		code = codes.DeadlineExceeded
+	}
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	l.latencies = append(l.latencies, latency)
-	l.statuses[status.Code(err).String()]++
+	name := code.String()
+	if l.statuses[name]++; l.statuses[name] == 1 && err != nil {
+		l.messages[name] = status.Convert(err).Message()
+	}
 }
 
 func (l *load) figures(length time.Duration) figures {
@@ -122,5 +134,5 @@ func (l *load) figures(length time.Duration) figures {
 	at := func(share float64) float64 {
 		return float64(l.latencies[int(share*float64(len(l.latencies)-1))].Microseconds()) / 1e3
 	}
-	return figures{len(l.latencies), length.Seconds(), at(0.5), at(0.99), l.statuses}
+	return figures{len(l.latencies), length.Seconds(), at(0.5), at(0.99), l.statuses, l.messages}
 }
