@@ -173,5 +173,6 @@ def test_idle_connections_give_way_when_files_run_out(
         assert idle.wait_for_close(10)
         busy.send(batch(None))
         assert busy.answer().accepted == 0, "a connection with calls stays"
-    (record,) = caplog.records
-    assert record.message.startswith("only 3 more files can be opened (see ulimit -n); closed the ")
+    # Other servers of this process may run short of files, too.
+    lines = {record.message.partition("; closed the ")[0] for record in caplog.records}
+    assert lines == {"only 3 more files can be opened (see ulimit -n)"}

@@ -137,7 +137,7 @@ class _Server:
         await asyncio.gather(*tasks, return_exceptions=True)
         # gRPC resets calls that reach a stopping server, which clients take for cancelled. A closed
         # connection makes them UNAVAILABLE.
-        await asyncio.to_thread(port.close)
+        port.close()
         await self._server.stop(None)
         for service in (self._reports, self._admin):
             service.close()
