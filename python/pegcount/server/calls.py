@@ -25,6 +25,7 @@ _ABANDONED_SECONDS_MAX = 1.0
 _LAST_STATUS_SECONDS = 1.0
 """Seconds that a stopping server gives the calls which it ended to send their status."""
 _POLL_SECONDS = 0.005
+_COMPARED_NAME_LENGTH_MAX = 100
 
 # `PanicException`, from a panic of the core, is a BaseException.
 _CAUGHT = (Exception, core.PanicException)
@@ -216,14 +217,18 @@ class CallHandlers(grpc.GenericRpcHandler):
     def _unknown(self, method: str) -> Handler:
         async def refuse(_: Context, __: Call) -> None:
             name = method.removeprefix("/")
-            near = difflib.get_close_matches(method, self._handlers, 1)
-            hint = f'; did you mean "{near[0].removeprefix("/")}"?' if near else ""
-            raise UnknownMethodError(f"there is no method {name!r}{hint}", method=name)
+            raise UnknownMethodError(f"there is no method {name!r}{self._hint(method)}", method=name)
 
         async def handle(_: object, context: Context) -> None:
             await self._handle(context, refuse, is_stream=False)
 
         return grpc.stream_unary_rpc_method_handler(handle)
+
+    def _hint(self, method: str) -> str:
+        # To compare a long name would hold up the event loop.
+        is_comparable = len(method) <= _COMPARED_NAME_LENGTH_MAX
+        near = difflib.get_close_matches(method, self._handlers, 1) if is_comparable else []
+        return f'; did you mean "{near[0].removeprefix("/")}"?' if near else ""
 
     async def _wait_for_calls(self, seconds: float) -> None:
         deadline_s = asyncio.get_running_loop().time() + seconds
