@@ -96,6 +96,20 @@ def test_a_slow_client_of_a_watch_is_told_the_same(start: Start) -> None:
     assert refused.info.reason == "REQUEST_READ_TIMEOUT"
 
 
+def test_a_path_that_is_not_utf_8_is_an_unknown_method(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = start()
+    with Peer(service.address) as peer:
+        for path in (b"/\xff", b"/pegcount.v1.ReportService/\xc3", b"\xff", b""):
+            peer.open_call(peer.block(path), end_stream=True)  # type: ignore[arg-type]
+        peer.open_call(peer.block(USAGE, more=[("x-note", b"\xff\xfe")]))  # type: ignore[list-item]
+        peer.wait_for_ends(2)
+        assert {end.how for end in peer.ends()[:2]} == {"UNIMPLEMENTED"}
+        check_prompt(service)
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize("with_message", [False, True])
 def test_a_client_that_resets_its_calls_is_disconnected(
     with_message: bool, start: Start, caplog: pytest.LogCaptureFixture

@@ -24,7 +24,7 @@ from pegcount.server.connections import Connections
 from pegcount.server.health import SERVICE_NAME as HEALTH
 from pegcount.server.health import HealthService
 from pegcount.server.listening import bind, options
-from pegcount.server.minute_log import MinuteLog, silence_departures
+from pegcount.server.minute_log import MinuteLog, silence_grpc
 from pegcount.server.places import end_old_streams
 from pegcount.server.records import RecordService
 from pegcount.server.reflection import REFLECTION_NAMES, ReflectionService
@@ -32,6 +32,7 @@ from pegcount.server.report_runner import ReportRunner
 from pegcount.server.reports import ReportService
 from pegcount.server.sockets import ListeningPort
 from pegcount.server.store_health import watch_store
+from pegcount.server.undecodable_paths import accept_undecodable_paths
 from pegcount.server.unread_calls import UnreadCalls
 from pegcount.store import Store
 from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
@@ -91,7 +92,8 @@ class _Server:
         self._config = config
         self._store = store
         self._log = MinuteLog(_LOG)
-        silence_departures()
+        silence_grpc()
+        accept_undecodable_paths()
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         self._connections = Connections(config)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 _MINUTE_S = 60.0
 _GRPC_LOG = logging.getLogger("grpc._cython.cygrpc")
-_DEPARTURE = "ExecuteBatchError raised in core by servicer method"
+_SILENCED = ("ExecuteBatchError raised in core by servicer method", "Invalid encoding on")
 
 
 class MinuteLog:
@@ -33,13 +33,16 @@ class MinuteLog:
         self._logger.warning("%s%s", text, omitted)
 
 
-def silence_departures() -> None:
-    """Keeps gRPC from logging, with a traceback, each client that has left before it got its answer."""
-    _GRPC_LOG.addFilter(_is_no_departure)
+def silence_grpc() -> None:
+    """Keeps gRPC from logging, with a traceback, what any client can cause at will.
+
+    These are clients that leave before they get their answer, and metadata that is not UTF-8.
+    """
+    _GRPC_LOG.addFilter(_is_worth_a_line)
 
 
-def _is_no_departure(record: logging.LogRecord) -> bool:
-    return not record.getMessage().startswith(_DEPARTURE)
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(_SILENCED)
 
 
 class _Minute:
