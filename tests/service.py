@@ -43,6 +43,9 @@ class Service:
         """Returns the number of open WriteRecords streams."""
         return len(self._running._server.records.places)
 
+    def is_running(self) -> bool:
+        return self._running.is_running()
+
     def stop_health(self) -> None:
         """Tells the watching clients that the server is about to stop."""
         server = self._running._server

@@ -1,5 +1,6 @@
 """A stopping server: no call looks cancelled, and those that were being answered get their answer."""
 
+import codecs
 import threading
 import time
 from collections import Counter
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import grpc
 import pytest
+from load.http2_peer import Peer
 from pegcount.config import Config
+from pegcount.server.undecodable_paths import accept_undecodable_paths
 from pegcount.v1 import reports_pb2_grpc
 from service import Service
 
@@ -53,6 +56,20 @@ def code_of(reports: reports_pb2_grpc.ReportServiceStub) -> Code:
     call.exception()
     code: Code = call.code()
     return code
+
+
+def test_a_failure_of_grpc_ends_the_server(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Without the project's handler, gRPC fails on a path that is not UTF-8."""
+    service = Service(tmp_path, Config(stop_grace_seconds=0.5))
+    codecs.register_error("strict", codecs.strict_errors)
+    try:
+        with Peer(service.address) as peer:
+            peer.open_call(peer.block(b"/\xff"), end_stream=True)  # type: ignore[arg-type]
+            wait_for(lambda: not service.is_running())
+    finally:
+        accept_undecodable_paths()
+    service.close()
+    assert "gRPC has failed and accepts no more calls; the server ends" in caplog.text
 
 
 def test_a_report_in_progress_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

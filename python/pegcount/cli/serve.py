@@ -13,8 +13,15 @@ import typer
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.client import DEFAULT_ADDRESS
 from pegcount.config import Config
+from pegcount.errors import PegcountError
 from pegcount.server import RunningServer, require_loopback
 from pegcount.store import EmbeddedStore
+
+_LOOK_SECONDS = 0.5
+
+
+class ServerFailedError(PegcountError):
+    """The server has ended by itself."""
 
 
 def serve(
@@ -45,7 +52,9 @@ def serve(
         try:
             server = RunningServer(config, store, listen)
             typer.echo(f"listening on {listen.rpartition(':')[0]}:{server.port}")
-            stop.wait()
+            while not stop.wait(_LOOK_SECONDS):
+                if not server.is_running():
+                    raise ServerFailedError("the server has failed; its log says why")
             server.stop()
         finally:
             store.close()

@@ -65,6 +65,10 @@ class RunningServer:
         self._server = started.result()
         self.port = self._server.port
 
+    def is_running(self) -> bool:
+        """Returns whether the server has neither stopped nor failed."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """Refuses new calls, gives calls in progress `stop_grace_seconds` to finish, then ends them."""
         if self._thread.is_alive():
@@ -122,7 +126,7 @@ class _Server:
         await self._server.start()
 
     async def run(self) -> None:
-        """Runs until `stop_soon` is called, and then stops."""
+        """Runs until `stop_soon` is called, or until gRPC fails, and then stops."""
         port = ListeningPort(self.port)
         config = self._config
         places = [self.records.places, self._health.places, self._reflection.places]
@@ -131,7 +135,7 @@ class _Server:
             _run(end_old_streams(places, config.stream_look_seconds)),
             _run(watch_store(self._health, self._store, _RECORDS, config.health_look_seconds)),
         ]
-        await self._stopping.wait()
+        await self._wait_for_end()
         self._health.stop()
         await self._calls.stop(config.stop_grace_seconds)
         for task in tasks:
@@ -140,13 +144,29 @@ class _Server:
         # gRPC resets calls that reach a stopping server, which clients take for cancelled. A closed
         # connection makes them UNAVAILABLE.
         port.close()
-        await self._server.stop(None)
+        await self._stop_grpc()
         for service in (self._reports, self._admin):
             service.close()
 
     def stop_soon(self) -> None:
         """Makes `run` stop; may be called from any thread."""
         self._loop.call_soon_threadsafe(self._stopping.set)
+
+    async def _wait_for_end(self) -> None:
+        # Not cancelled afterwards: gRPC's own stopping waits for the same future.
+        failed = asyncio.ensure_future(self._server.wait_for_termination())
+        failed.add_done_callback(lambda done: done.cancelled() or done.exception())
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait([failed, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not self._stopping.is_set():
+            _LOG.critical("gRPC has failed and accepts no more calls; the server ends")
+
+    async def _stop_grpc(self) -> None:
+        try:
+            await asyncio.wait_for(self._server.stop(None), self._config.stop_grace_seconds)
+        except TimeoutError:
+            _LOG.error("gRPC did not end all calls within %g s", self._config.stop_grace_seconds)
 
     def _add_methods(self, reports: ReportService) -> None:
         calls = self._calls
