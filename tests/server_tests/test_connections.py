@@ -28,7 +28,9 @@ class Accounts:
         self.connections = Connections(LIMITS, lambda: self.now_s)
 
     def floods(self, received: int, after_s: float = 0.0) -> bool:
+        """Looks twice at the same state; returns whether the second look finds a flood."""
         self.now_s += after_s
+        assert self.connections.update({ENDPOINT: received}) == []
         return [each.endpoint for each in self.connections.update({ENDPOINT: received})] == [ENDPOINT]
 
 
@@ -46,6 +48,16 @@ class Accounts:
 )
 def test_a_client_as_grpc_names_it(peer: str, endpoint: tuple[str, int]) -> None:
     assert endpoint_of(peer) == endpoint
+
+
+def test_a_message_may_arrive_before_its_call_is_known() -> None:
+    accounts = Accounts()
+    assert accounts.connections.update({ENDPOINT: 4_000}) == []
+    connection = accounts.connections.enter(PEER)
+    assert not accounts.floods(4_000)
+    connection.message_bytes += 3_900
+    accounts.connections.leave(connection)
+    assert not accounts.floods(4_000)
 
 
 def test_control_frames_have_a_burst_and_a_rate() -> None:

@@ -9,14 +9,15 @@ from pathlib import Path
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from hyperframe.frame import DataFrame, RstStreamFrame, SettingsFrame
-from load.http2_peer import CANCEL, Peer, message
+from load.http2_peer import CANCEL, PREFACE, Peer, message
 from pegcount.config import Config
 from service import Service
 
 from server_tests.example_requests import ASK_USAGE
 from server_tests.refusal import refusal
-from server_tests.streams import Stream, batch, half_sent, wait_for
+from server_tests.streams import METHOD, Stream, batch, half_sent, wait_for
 
 Code = grpc.StatusCode
 Start = Callable[..., Service]
@@ -132,6 +133,34 @@ def check_log(caplog: pytest.LogCaptureFixture, text: str) -> None:
     """Asserts that the log has one line, about one client."""
     (record,) = caplog.records
     assert re.sub(r"\d+ ", "PORT ", record.message) == f"client 127.0.0.1:PORT {text}"
+
+
+def test_long_names_are_refused_before_they_are_parsed(start: Start) -> None:
+    service = start()
+    health = health_pb2_grpc.HealthStub(service.channel)
+    long = "n" * 1_000_000
+    refused = refusal(lambda: health.Check(health_pb2.HealthCheckRequest(service=long)))
+    assert (refused.code, refused.info.reason) == (Code.INVALID_ARGUMENT, "MALFORMED_MESSAGE")
+    assert refused.message == "the request has 1000004 bytes; 1024 are allowed"
+    reflection = reflection_pb2_grpc.ServerReflectionStub(service.channel)
+    asked = reflection_pb2.ServerReflectionRequest(file_containing_symbol=long)
+    refused = refusal(lambda: list(reflection.ServerReflectionInfo(iter([asked]))))
+    assert refused.message == "the request has 1000004 bytes; 1024 are allowed"
+
+
+def test_a_client_that_leaves_while_it_is_answered_is_not_logged(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = start()
+    no_window = SettingsFrame(0, settings={SettingsFrame.INITIAL_WINDOW_SIZE: 0}).serialize()
+    for _ in range(5):
+        with Peer(service.address, opening=PREFACE + no_window) as peer:
+            stream = peer.open_call(peer.block(METHOD))
+            peer.send_data(stream, message(batch(None)) * 2, time.monotonic() + 5, end_stream=False)
+            wait_for(lambda: service.open_stream_count() == 1)
+            time.sleep(0.1)
+        wait_for(lambda: service.open_stream_count() == 0)
+    assert caplog.records == []
 
 
 def test_a_client_that_cancels_some_calls_stays(start: Start, caplog: pytest.LogCaptureFixture) -> None:

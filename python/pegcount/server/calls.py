@@ -184,6 +184,9 @@ class CallHandlers(grpc.GenericRpcHandler):
                 raise
             asyncio.current_task().uncancel()  # type: ignore[union-attr]
             error: BaseException = call.error
+        except grpc.aio.InternalError:
+            # gRPC could not send, as the client has left.
+            raise asyncio.CancelledError from None
         except (MissingMessageError, UnknownMethodError) as caught:
             self._guard.note_abandoned_call(call.connection)
             error = caught

@@ -16,6 +16,8 @@ _FRAMED_BYTES_PER_BYTE = 1.05
 _ABANDONED_PER_ANSWER = 10
 """Abandoned calls that one answered call makes up for. A client whose deadlines pass while the server is
 overloaded looks as if it abandoned calls, but some of its calls are answered."""
+_EXCEEDING_LOOK_COUNT = 2
+"""Looks in a row that must find too many bytes: a long message may arrive just before its call is known."""
 _INCOMPLETE_MESSAGE_COUNT_MAX = 8
 """Messages of one connection that may be under way at once."""
 
@@ -56,6 +58,8 @@ class Connection:
     explained_bytes: float = 0.0
     """Bytes received in excess of calls and messages that the budget has allowed so far."""
     updated_s: float = 0.0
+    exceeding_look_count: int = 0
+    """Looks in a row that found more bytes than the budget allows."""
     is_closing: bool = False
 
     @property
@@ -144,4 +148,6 @@ class Connections:
         connection.updated_s = now_s
         incomplete_count = min(connection.call_count, _INCOMPLETE_MESSAGE_COUNT_MAX)
         allowed = config.control_burst_bytes_max + incomplete_count * config.request_bytes_max
-        return excess - connection.explained_bytes > allowed
+        exceeds = excess - connection.explained_bytes > allowed
+        connection.exceeding_look_count = connection.exceeding_look_count + 1 if exceeds else 0
+        return connection.exceeding_look_count >= _EXCEEDING_LOOK_COUNT

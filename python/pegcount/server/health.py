@@ -15,6 +15,8 @@ from pegcount.server.calls import Call
 from pegcount.server.places import PlaceLimits, StreamPlaces
 
 SERVICE_NAME = health.SERVICE_NAME
+REQUEST_BYTES_MAX = 1_024
+"""Bytes of a request, which has the name of a service. It is parsed on the event loop."""
 _Status = health_pb2.HealthCheckResponse
 
 
@@ -51,7 +53,7 @@ class HealthService:
 
     async def check(self, data: bytes, _: Call) -> bytes:
         """Returns the present health of a service; raises NotFoundError if there is none of its name."""
-        service = request.parse(health_pb2.HealthCheckRequest, data).service
+        service = request.parse(health_pb2.HealthCheckRequest, data, REQUEST_BYTES_MAX).service
         state = self._states.get(service)
         if state is None:
             message = f"there is no service {service!r}"
@@ -60,7 +62,7 @@ class HealthService:
 
     async def watch(self, data: bytes, call: Call) -> None:
         """Sends the health of a service, now and after each change."""
-        service = request.parse(health_pb2.HealthCheckRequest, data).service
+        service = request.parse(health_pb2.HealthCheckRequest, data, REQUEST_BYTES_MAX).service
         with self.places.taken(call):
             changed, sent = asyncio.Event(), None
             self._changed.add(changed)

@@ -22,6 +22,8 @@ from pegcount.v1 import error_reason_pb2  # noqa: F401
 
 REFLECTION_NAMES = (reflection.SERVICE_NAME, "grpc.reflection.v1.ServerReflection")
 """Full names of both versions of the reflection service."""
+_REQUEST_BYTES_MAX: Final = 1_024
+"""Bytes of a request, which has one name. It is parsed on the event loop, and cached."""
 _ANSWER_CACHE_SIZE: Final = 64
 """Answers in the cache, at most 60 kB each. To put one together takes up to a millisecond."""
 
@@ -96,5 +98,5 @@ class ReflectionService:
                     await call.write(answer)
 
     def _answer(self, data: bytes) -> bytes:
-        message = request.parse(reflection_pb2.ServerReflectionRequest, data)
+        message = request.parse(reflection_pb2.ServerReflectionRequest, data, _REQUEST_BYTES_MAX)
         return bytes(self._reflection.answer(message).SerializeToString())

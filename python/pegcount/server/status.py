@@ -71,7 +71,9 @@ def _details(error: errors.PegcountError) -> Iterator[Message]:
     if isinstance(error, errors.NotFoundError):
         name = list(error.metadata.values())[-1]
         yield error_details_pb2.ResourceInfo(
-            resource_type=error.resource_type, resource_name=name, description=str(error)
+            resource_type=error.resource_type,
+            resource_name=_truncated(name),
+            description=_truncated(str(error)),
         )
     if isinstance(error, errors.OverloadedError):
         delay = duration_pb2.Duration()
