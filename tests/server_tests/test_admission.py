@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import grpc
 import pytest
@@ -50,17 +49,6 @@ class BlockedScans:
         with self._lock:
             self.count -= 1
         return self._scan(scan, cell_count_max, stop)
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
-    with contextlib.ExitStack() as started:
-
-        def start_service(**limits: object) -> Service:
-            config = Config(**limits)  # type: ignore[arg-type]
-            return started.enter_context(Service(tmp_path, config))
-
-        yield start_service
 
 
 Start = Callable[..., Service]

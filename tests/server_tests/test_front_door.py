@@ -2,9 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Callable
 
 import grpc
 import pytest
@@ -25,17 +23,6 @@ Start = Callable[..., Service]
 USAGE = "/pegcount.v1.ReportService/QueryAsrUsage"
 PROMPT_SECONDS = 1.0
 """Far more than a call takes, and far less than a call that waits for others."""
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    with ExitStack() as started:
-
-        def start_service(**limits: object) -> Service:
-            config = Config(**limits)  # type: ignore[arg-type]
-            return started.enter_context(Service(tmp_path, config))
-
-        yield start_service
 
 
 def check_prompt(service: Service) -> None:

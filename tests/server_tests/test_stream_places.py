@@ -1,16 +1,13 @@
 """Places of write streams: limits per server and per address, idle streams, old connections."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Callable
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hyperframe.frame import SettingsFrame
 from load.http2_peer import PREFACE, Peer, message
-from pegcount.config import Config
 from service import Service
 
 from server_tests.refusal import Refusal, refusal
@@ -18,17 +15,6 @@ from server_tests.streams import METHOD, DelayedStore, Stream, batch, wait_for
 
 Code = grpc.StatusCode
 Start = Callable[..., Service]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    with ExitStack() as started:
-
-        def start_service(**limits: object) -> Service:
-            config = Config(**limits)  # type: ignore[arg-type]
-            return started.enter_context(Service(tmp_path, config))
-
-        yield start_service
 
 
 def opened(service: Service) -> Stream:

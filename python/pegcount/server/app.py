@@ -95,13 +95,12 @@ class _Server:
     def __init__(self, config: Config, store: Store, clock: Clock) -> None:
         self._config = config
         self._store = store
-        self._log = MinuteLog(_LOG)
         silence_grpc()
         accept_undecodable_paths()
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         self._connections = Connections(config)
-        self._guard = ConnectionGuard(config, self._connections, self._log)
+        self._guard = ConnectionGuard(config, self._connections, MinuteLog(_LOG))
         unread = UnreadCalls(
             config.request_read_seconds, config.unread_call_count_max, config.overload_retry_seconds
         )
