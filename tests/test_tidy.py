@@ -137,7 +137,7 @@ def test_no_utils() -> None:
 
 LAYERS = [
     {"error", "tuning"},
-    {"cancellation", "record"},
+    {"cancellation", "memory", "record"},
     {"columns", "time_text"},
     {"wire"},
     {"scan"},
@@ -390,8 +390,11 @@ def test_no_file_names_a_place_on_one_machine() -> None:
 SETTINGS = [(kind.__name__, field.name) for kind in (Config, Tuning) for field in fields(kind)]
 
 
+CORE_ARGUMENTS = (CORE / "src" / "python" / "arguments.rs").read_text(encoding="utf-8")
+
+
 def is_read_by_the_core(name: str) -> bool:
-    return name in tuning_defaults()
+    return name in tuning_defaults() or f'getattr("{name}")' in CORE_ARGUMENTS
 
 
 @pytest.mark.parametrize(("kind", "name"), SETTINGS)

@@ -54,7 +54,10 @@ class Pegcount:
         """Decodes a result of `ask` for comparison."""
         if name == "S1":
             edges = questions.MINUTE_EDGES
-            body = core.quality_response(result, clipped_us=edges, calendar_us=edges)
+            limits = core.AnswerLimits(core.CancelToken(None), 2**30, 2**30)
+            body = core.quality_response(
+                result, header=b"", limits=limits, clipped_us=edges, calendar_us=edges
+            )
             return answers.of_quality(reports_pb2.QueryOriginationQualityResponse.FromString(body))
         _, response, read = self._method(name)
         return read(response.FromString(result))

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pegcount.config import Tuning
+from pegcount.config import Config
+from pegcount.core import AnswerLimits
 from pegcount.model import CodeDeckEntry, OrderTerm, Predicate, Scan
 from pegcount.zone import Zone
 
@@ -211,11 +212,11 @@ class Store:
     if the operating system refuses, DataDamagedError if a file is not what was written.
     """
 
-    def __new__(cls, directory: Path, batch_rows: int, waiting_bytes: int, tuning: Tuning) -> Store:
+    def __new__(cls, directory: Path, config: Config) -> Store:
         """An empty store over a data directory.
 
-        `batch_rows` limits the records of a batch, `waiting_bytes` the bytes of the commit
-        queue. Nothing is read until the `open_*` methods and `replay`.
+        Of the configuration it reads the limits of batches, of the commit queue and of the memory of
+        queries, and the tuning. Nothing is read from the directory until the `open_*` methods and `replay`.
         """
     def open_segment(self, day: int, file: ManifestEntry, tombstones: bytes, damaged: bool) -> None:
         """Adds a segment of the catalogue.
@@ -237,6 +238,9 @@ class Store:
         """Returns once the batch is durable and visible to reports; raises StoreReadOnlyError."""
     def commit_group(self) -> bool:
         """Commits one group of the queue, also of callers that have left; False if the queue was empty."""
+    @property
+    def query_memory_bytes(self) -> int:
+        """Bytes of memory that all queries hold at the moment, those of their `Partials` included."""
     @property
     def fault(self) -> str | None:
         """Why batches cannot be made durable now, None if they can."""
@@ -318,43 +322,60 @@ class Store:
 def usage_response(
     partials: Partials,
     *,
+    header: bytes,
+    limits: AnswerLimits,
     edges: NDArray[np.int64],
     warmup_bin_count: int,
     sma_period: int | None,
     now_us: int,
     zone: Zone,
 ) -> bytes:
-    """A `QueryAsrUsageResponse` without range and notices.
+    """A `QueryAsrUsageResponse`: the header, which has range and notices, and the rest.
 
     `edges` has shape (bins + 1,). The first `warmup_bin_count` bins are read by the moving
     average over `sma_period` bins and are not returned. Times print in the zone's offsets.
+
+    This function and the next three raise AnswerTooLargeError, MemoryLimitError, CancelledError or
+    DeadlineError, see `AnswerLimits`.
     """
 
 def quality_response(
-    partials: Partials, *, clipped_us: NDArray[np.int64], calendar_us: NDArray[np.int64]
+    partials: Partials,
+    *,
+    header: bytes,
+    limits: AnswerLimits,
+    clipped_us: NDArray[np.int64],
+    calendar_us: NDArray[np.int64],
 ) -> bytes:
-    """A `QueryOriginationQualityResponse` without range and notices.
+    """A `QueryOriginationQualityResponse`: the header, which has range and notices, and the rest.
 
     Both arrays have shape (bins + 1,): the edges of the bins as the range clips them, which
     CPS divides by, and those of the whole calendar bins.
     """
 
-def folder_response(partials: Partials, *, edges: NDArray[np.int64], zone: Zone) -> bytes:
-    """A `QueryFolderStatsResponse` without range and notices; bins are local days."""
+def folder_response(
+    partials: Partials, *, header: bytes, limits: AnswerLimits, edges: NDArray[np.int64], zone: Zone
+) -> bytes:
+    """A `QueryFolderStatsResponse`: the header, which has range and notices, and the rest.
+
+    Bins are local days.
+    """
 
 def active_response(
     partials: Partials,
     *,
+    header: bytes,
+    limits: AnswerLimits,
     fields: Sequence[str],
     order: Sequence[OrderTerm],
     limit: int | None,
     rollup: bool,
     zone: Zone,
 ) -> bytes:
-    """A `QueryActiveSessionsResponse` without range and notices.
+    """A `QueryActiveSessionsResponse`: the header, which has range and time, and the rest.
 
     `fields` are the fields to return, those that are keys in the order of the scan's keys.
-    Raises ValueError for an unknown field or a sum beyond 64 bits.
+    Raises SubtotalLimitError, and ValueError for an unknown field or a sum beyond 64 bits.
     """
 
 def format_time(us: int, zone: Zone) -> str:

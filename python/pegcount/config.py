@@ -60,8 +60,7 @@ class Tuning:
     rollup_rows_per_row_min: int = 8
     """Rows of a segment per row of a rollup from which the rollup is stored."""
     rollup_cell_count_max: int = 2**20
-    """Maximum cells of the scan that builds a rollup; at least the rows of a segment
-    (`segment_row_count_max`), as the report that asked fails beyond it."""
+    """Maximum cells of the scan that builds a rollup; with more, scans read the rows of the segment."""
     snapshot_step_row_count: int = 1_024
     """Rows of the active snapshot that are copied each time the write lock is taken."""
     snapshot_file_row_count_max: int = 2**16
@@ -115,6 +114,12 @@ class Config:
     """Values in one filter list."""
     filter_text_bytes_max: int = 256
     """Bytes of one text in a request, the same limit as for a text of a record."""
+    subtotal_count_max: int = 200_000
+    """Subtotals of one answer, over all levels of a rollup."""
+    query_memory_bytes_max: int = 256 * 1024 * 1024
+    """Bytes of memory that the work of one report may take: cells, texts of groups, sort keys, the answer."""
+    query_memory_bytes_total_max: int = 2 * 1024 * 1024 * 1024
+    """The same of all reports together."""
     query_seconds_max: float = 30.0
     """Seconds that one report may run, even if the caller's deadline is later."""
     active_ttl_seconds: int = 86_400

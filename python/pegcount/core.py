@@ -1,5 +1,7 @@
 """The API of the Rust core; the only file that imports the extension module."""
 
+from dataclasses import dataclass
+
 from pegcount._aggcore import (
     BatchCounts,
     CancelToken,
@@ -33,6 +35,7 @@ from pegcount._aggcore import (
 )
 
 __all__ = [
+    "AnswerLimits",
     "BatchCounts",
     "CancelToken",
     "CodeDeck",
@@ -63,3 +66,15 @@ __all__ = [
     "tuning_defaults",
     "usage_response",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLimits:
+    """What building the answer to a scan may take."""
+
+    cancel_token: CancelToken
+    """Stops the work soon after the deadline or a cancellation."""
+    bytes_max: int
+    """Bytes of the answer, header included."""
+    subtotal_count_max: int
+    """Subtotals of a rollup."""

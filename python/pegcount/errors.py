@@ -53,6 +53,14 @@ class CellLimitError(InvalidRequestError):
         super().__init__([Violation("", "CELL_LIMIT_EXCEEDED", message, texts)])
 
 
+class SubtotalLimitError(InvalidRequestError):
+    """The answer needs more subtotals than `subtotal_count_max`; raised while the answer is built."""
+
+    def __init__(self, message: str, **metadata: object) -> None:
+        texts = {name: str(value) for name, value in metadata.items()}
+        super().__init__([Violation("grouping", "SUBTOTAL_LIMIT_EXCEEDED", message, texts)])
+
+
 class MalformedMessageError(InvalidRequestError):
     """The bytes of a request or of a batch are not a valid protobuf message."""
 
@@ -107,6 +115,21 @@ class AnswerTooLargeError(PegcountError):
     """The answer has more than `answer_bytes_max` bytes."""
 
     reason = "ANSWER_TOO_LARGE"
+
+
+class MemoryLimitError(PegcountError):
+    """A report needs too much memory.
+
+    Its `scope` is "report" if it needs more than `query_memory_bytes_max`, or "server" if all reports
+    together need more than `query_memory_bytes_total_max`.
+    """
+
+    reason = "MEMORY_LIMIT_EXCEEDED"
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the same report may find enough memory later."""
+        return self.metadata["scope"] == "server"
 
 
 class OverloadedError(PegcountError):

@@ -1,7 +1,7 @@
-"""Serialized answers: a header from Python, followed by the body from the core.
+"""Serialized answers, and the headers of reports, which the core completes.
 
 Protobuf messages merge by concatenation: the bytes of two messages parse as one message with the
-fields of both. The body, which may be long, is therefore neither parsed nor serialized again.
+fields of both. The core appends the rest of a report, which may be long, to the header.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,31 +26,26 @@ _HEADER_CACHE_SIZE: Final = 256
 """Headers in the cache, about 150 bytes each. Dashboards repeat their requests."""
 
 
-def usage(
-    body: bytes, bins: Bins, granularity: Granularity, zone: Zone, now_us: int, notices: Notices
-) -> bytes:
-    """Returns the serialized `QueryAsrUsageResponse`."""
-    return _header(reports_pb2.QueryAsrUsageResponse, bins, granularity, zone, now_us, notices) + body
+def usage_header(bins: Bins, granularity: Granularity, zone: Zone, now_us: int, notices: Notices) -> bytes:
+    """Returns the serialized range and notices of a `QueryAsrUsageResponse`."""
+    return _header(reports_pb2.QueryAsrUsageResponse, bins, granularity, zone, now_us, notices)
 
 
-def active(body: bytes, zone: Zone, now_us: int) -> bytes:
-    """Returns the serialized `QueryActiveSessionsResponse`."""
+def active_header(zone: Zone, now_us: int) -> bytes:
+    """Returns the serialized range and time of a `QueryActiveSessionsResponse`."""
     now = _time(now_us, zone)
     resolved = reports_pb2.ResolvedRange(from_time=now, to_time=now, time_zone=zone.name, generated_at=now)
-    return reports_pb2.QueryActiveSessionsResponse(range=resolved, as_of=now).SerializeToString() + body
+    return reports_pb2.QueryActiveSessionsResponse(range=resolved, as_of=now).SerializeToString()
 
 
-def folder(body: bytes, bins: Bins, zone: Zone, now_us: int, notices: Notices) -> bytes:
-    """Returns the serialized `QueryFolderStatsResponse`."""
-    return _header(reports_pb2.QueryFolderStatsResponse, bins, Granularity.DAY, zone, now_us, notices) + body
+def folder_header(bins: Bins, zone: Zone, now_us: int, notices: Notices) -> bytes:
+    """Returns the serialized range and notices of a `QueryFolderStatsResponse`."""
+    return _header(reports_pb2.QueryFolderStatsResponse, bins, Granularity.DAY, zone, now_us, notices)
 
 
-def quality(
-    body: bytes, bins: Bins, granularity: Granularity, zone: Zone, now_us: int, notices: Notices
-) -> bytes:
-    """Returns the serialized `QueryOriginationQualityResponse`."""
-    header = _header(reports_pb2.QueryOriginationQualityResponse, bins, granularity, zone, now_us, notices)
-    return header + body
+def quality_header(bins: Bins, granularity: Granularity, zone: Zone, now_us: int, notices: Notices) -> bytes:
+    """Returns the serialized range and notices of a `QueryOriginationQualityResponse`."""
+    return _header(reports_pb2.QueryOriginationQualityResponse, bins, granularity, zone, now_us, notices)
 
 
 def retention(limits: Retention) -> admin_pb2.Retention:

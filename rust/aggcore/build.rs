@@ -25,8 +25,17 @@ const PLAIN_TEXTS: [&str; 7] = [
 const PRICES: [&str; 1] = ["customer_price"];
 
 /// Messages that the core writes field by field, without building a message first.
-const HAND_WRITTEN: [&str; 4] =
-    ["ActiveSessionRow", "QueryActiveSessionsResponse", "QueryOriginationQualityResponse", "OriginationQualityData"];
+const HAND_WRITTEN: [&str; 9] = [
+    "ActiveSessionRow",
+    "QueryActiveSessionsResponse",
+    "QueryOriginationQualityResponse",
+    "OriginationQualityData",
+    "QueryAsrUsageResponse",
+    "AsrUsageBin",
+    "QueryFolderStatsResponse",
+    "FolderStatsRow",
+    "FolderAgentStats",
+];
 
 fn main() -> Result<()> {
     let proto = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../../proto");

@@ -70,7 +70,8 @@ def check(refused: Refusal, code: grpc.StatusCode, reason: str, **metadata: obje
     texts = {name: str(value) for name, value in metadata.items()}
     assert found == (code, "pegcount", reason, texts), refused.message
     of_code = {Code.INVALID_ARGUMENT: ["BadRequest"], Code.NOT_FOUND: ["ResourceInfo"]}
-    expected_details = ["RetryInfo"] if reason == "OVERLOADED" else of_code.get(code, [])
+    is_temporary = reason == "OVERLOADED" or texts.get("scope") == "server"
+    expected_details = ["RetryInfo"] if is_temporary else of_code.get(code, [])
     assert refused.detail_names == [*expected_details, "ErrorInfo"]
 
 
@@ -82,6 +83,12 @@ ERRORS: list[tuple[PegcountError, grpc.StatusCode, str, dict[str, str]]] = [
         {"field": "f", "value": "0"},
     ),
     (errors.CellLimitError("m", asked=3, allowed=2), Code.INVALID_ARGUMENT, "CELL_LIMIT_EXCEEDED", {}),
+    (
+        errors.SubtotalLimitError("m", asked=3, allowed=2),
+        Code.INVALID_ARGUMENT,
+        "SUBTOTAL_LIMIT_EXCEEDED",
+        {},
+    ),
     (errors.MalformedMessageError("m"), Code.INVALID_ARGUMENT, "MALFORMED_MESSAGE", {}),
     (errors.BatchLimitError("m", asked=3, allowed=2), Code.INVALID_ARGUMENT, "BATCH_LIMIT_EXCEEDED", {}),
     (errors.OverloadedError("m", 1.5), Code.RESOURCE_EXHAUSTED, "OVERLOADED", {}),
@@ -98,6 +105,18 @@ ERRORS: list[tuple[PegcountError, grpc.StatusCode, str, dict[str, str]]] = [
         errors.QueryTimeLimitError("m", limit_seconds=1.5),
         Code.DEADLINE_EXCEEDED,
         "QUERY_TIME_LIMIT_PASSED",
+        {},
+    ),
+    (
+        errors.MemoryLimitError("m", scope="report", asked=3, allowed=2),
+        Code.RESOURCE_EXHAUSTED,
+        "MEMORY_LIMIT_EXCEEDED",
+        {},
+    ),
+    (
+        errors.MemoryLimitError("m", scope="server", asked=3, allowed=2),
+        Code.RESOURCE_EXHAUSTED,
+        "MEMORY_LIMIT_EXCEEDED",
         {},
     ),
     (errors.AnswerTooLargeError("m", asked=3, allowed=2), Code.RESOURCE_EXHAUSTED, "ANSWER_TOO_LARGE", {}),
@@ -276,7 +295,7 @@ def test_an_answer_over_the_size_limit_is_refused(method: str, start: Start) -> 
     tight = start(answer_bytes_max=size - 1)
     refused = refusal(lambda: ask(tight, method))
     check(refused, Code.RESOURCE_EXHAUSTED, "ANSWER_TOO_LARGE", asked=size, allowed=size - 1)
-    assert f"{size} bytes; {size - 1}" in refused.message
+    assert f"more than {size - 1} bytes" in refused.message
 
 
 def test_a_request_over_the_size_limit_is_refused(start: Start) -> None:

@@ -110,6 +110,8 @@ def rows(
     scan = Scan(None, tuple(predicates), keys, Measure("sessions"), code_deck)
     body = core.active_response(
         store.partials(scan, 10**6, core.CancelToken(None)),
+        header=b"",
+        limits=core.AnswerLimits(core.CancelToken(None), 2**30, 2**30),
         fields=[*fields, "quantity"],
         order=[],
         limit=None,

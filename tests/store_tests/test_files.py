@@ -45,6 +45,8 @@ def count_of_day(store: EmbeddedStore, number: int, *predicates: Predicate) -> i
     assert utc is not None
     body = core.usage_response(
         partials,
+        header=b"",
+        limits=core.AnswerLimits(core.CancelToken(None), 2**30, 2**30),
         edges=edges,
         warmup_bin_count=0,
         sma_period=None,

@@ -10,7 +10,6 @@ from typing import Any
 
 from pegcount import calendar, core, request, response
 from pegcount.config import Config
-from pegcount.errors import AnswerTooLargeError
 from pegcount.model import Bins, Measure, Scan
 from pegcount.server.existence import check_exists
 from pegcount.store import Store
@@ -26,7 +25,7 @@ class PreparedReport:
     answer: Callable[[core.CancelToken], bytes]
     """Scans the store and returns the serialized response.
 
-    Raises the errors of `Store.partials`, NotFoundError and AnswerTooLargeError.
+    Raises the errors of `Store.partials` and of the core's response functions, and NotFoundError.
     """
     searches_first: bool = False
     """Whether `answer` also looks for single records, of which `Store.estimate` knows nothing."""
@@ -64,17 +63,18 @@ class ReportService:
         scan = Scan(bins.edge_us, query.predicates, (), Measure("sessions"))
 
         def answer(cancel_token: core.CancelToken) -> bytes:
-            body = core.usage_response(
-                self._partials(scan, cancel_token),
+            partials = self._partials(scan, cancel_token)
+            notices = self._notices(bins, now_us)
+            return core.usage_response(
+                partials,
+                header=response.usage_header(bins, query.granularity, query.zone, now_us, notices),
+                limits=self._limits(cancel_token),
                 edges=bins.edge_us,
                 warmup_bin_count=bins.warmup_count,
                 sma_period=query.sma_period,
                 now_us=now_us,
                 zone=query.zone,
             )
-            notices = self._notices(bins, now_us)
-            answered = response.usage(body, bins, query.granularity, query.zone, now_us, notices)
-            return self._check_size(answered)
 
         return PreparedReport(scan, answer)
 
@@ -86,15 +86,16 @@ class ReportService:
         scan = Scan(None, query.predicates, query.key_columns, Measure("elapsed", now_us), query.code_deck)
 
         def answer(cancel_token: core.CancelToken) -> bytes:
-            body = core.active_response(
+            return core.active_response(
                 self._partials(scan, cancel_token),
+                header=response.active_header(query.zone, now_us),
+                limits=self._limits(cancel_token),
                 fields=query.fields,
                 order=query.order,
                 limit=query.limit,
                 rollup=query.rollup,
                 zone=query.zone,
             )
-            return self._check_size(response.active(body, query.zone, now_us))
 
         return PreparedReport(scan, answer)
 
@@ -108,13 +109,17 @@ class ReportService:
 
         def answer(cancel_token: core.CancelToken) -> bytes:
             check_exists(query, self._store, cancel_token)
-            body = core.folder_response(
-                self._partials(scan, cancel_token), edges=bins.edge_us, zone=query.zone
-            )
+            partials = self._partials(scan, cancel_token)
             is_reversed = query.from_date > query.to_date
             reversed_range = [reports_pb2.NOTICE_CODE_RANGE_REVERSED]
             notices = reversed_range if is_reversed else self._old_data_notices(bins)
-            return self._check_size(response.folder(body, bins, query.zone, now_us, notices))
+            return core.folder_response(
+                partials,
+                header=response.folder_header(bins, query.zone, now_us, notices),
+                limits=self._limits(cancel_token),
+                edges=bins.edge_us,
+                zone=query.zone,
+            )
 
         return PreparedReport(scan, answer, searches_first=True)
 
@@ -126,11 +131,15 @@ class ReportService:
         scan = Scan(bins.edge_us, query.predicates, (), Measure("calls"))
 
         def answer(cancel_token: core.CancelToken) -> bytes:
-            sums = self._partials(scan, cancel_token)
-            body = core.quality_response(sums, clipped_us=bins.edge_us, calendar_us=bins.calendar_us)
+            partials = self._partials(scan, cancel_token)
             notices = self._notices(bins, now_us)
-            answered = response.quality(body, bins, query.granularity, query.zone, now_us, notices)
-            return self._check_size(answered)
+            return core.quality_response(
+                partials,
+                header=response.quality_header(bins, query.granularity, query.zone, now_us, notices),
+                limits=self._limits(cancel_token),
+                clipped_us=bins.edge_us,
+                calendar_us=bins.calendar_us,
+            )
 
         return PreparedReport(scan, answer)
 
@@ -145,13 +154,8 @@ class ReportService:
         cached = lru_cache(tuning.query_cache_entry_count)(read)
         return lambda data: cached(data) if len(data) <= tuning.cached_request_bytes_max else read(data)
 
-    def _check_size(self, answer: bytes) -> bytes:
-        """Returns the answer; raises AnswerTooLargeError if it exceeds `answer_bytes_max`."""
-        asked, allowed = len(answer), self._config.answer_bytes_max
-        if asked > allowed:
-            message = f"the answer has {asked} bytes; {allowed} are allowed: shorten the range"
-            raise AnswerTooLargeError(message, asked=asked, allowed=allowed)
-        return answer
+    def _limits(self, cancel_token: core.CancelToken) -> core.AnswerLimits:
+        return core.AnswerLimits(cancel_token, self._config.answer_bytes_max, self._config.subtotal_count_max)
 
     def _partials(self, scan: Scan, cancel_token: core.CancelToken) -> core.Partials:
         return self._store.partials(scan, self._config.cell_count_max, cancel_token)

@@ -20,6 +20,7 @@ _LOG = logging.getLogger(__name__)
 _CODES: dict[type[errors.PegcountError], int] = {
     errors.InvalidRequestError: code_pb2.INVALID_ARGUMENT,
     errors.CellLimitError: code_pb2.INVALID_ARGUMENT,
+    errors.SubtotalLimitError: code_pb2.INVALID_ARGUMENT,
     errors.MalformedMessageError: code_pb2.INVALID_ARGUMENT,
     errors.MissingMessageError: code_pb2.INVALID_ARGUMENT,
     errors.BatchLimitError: code_pb2.INVALID_ARGUMENT,
@@ -29,6 +30,7 @@ _CODES: dict[type[errors.PegcountError], int] = {
     errors.RequestReadError: code_pb2.DEADLINE_EXCEEDED,
     errors.CancelledError: code_pb2.CANCELLED,
     errors.AnswerTooLargeError: code_pb2.RESOURCE_EXHAUSTED,
+    errors.MemoryLimitError: code_pb2.RESOURCE_EXHAUSTED,
     errors.OverloadedError: code_pb2.RESOURCE_EXHAUSTED,
     errors.StoreReadOnlyError: code_pb2.FAILED_PRECONDITION,
     errors.ServerStoppingError: code_pb2.UNAVAILABLE,
@@ -44,6 +46,8 @@ _CODES: dict[type[errors.PegcountError], int] = {
 # message with the details, base64-encoded in 4 bytes per 3 bytes. By default, clients accept 8 KiB of
 # trailers and replace the status by RESOURCE_EXHAUSTED beyond that.
 _TEXT_BYTES_MAX = 700
+_MEMORY_RETRY_SECONDS = 1.0
+"""Seconds after which other reports have probably ended and given their memory back."""
 _DETAILS_BYTES_MAX = 3_500
 
 
@@ -76,11 +80,17 @@ def _details(error: errors.PegcountError) -> Iterator[Message]:
             description=_truncated(str(error)),
         )
     if isinstance(error, errors.OverloadedError):
-        delay = duration_pb2.Duration()
-        delay.FromNanoseconds(round(error.retry_seconds * 1e9))
-        yield error_details_pb2.RetryInfo(retry_delay=delay)
+        yield _retry_info(error.retry_seconds)
+    if isinstance(error, errors.MemoryLimitError) and error.is_temporary:
+        yield _retry_info(_MEMORY_RETRY_SECONDS)
     if not isinstance(error, errors.CancelledError):
         yield info
+
+
+def _retry_info(seconds: float) -> error_details_pb2.RetryInfo:
+    delay = duration_pb2.Duration()
+    delay.FromNanoseconds(round(seconds * 1e9))
+    return error_details_pb2.RetryInfo(retry_delay=delay)
 
 
 def _bad_request(violations: Sequence[errors.Violation], bytes_max: int) -> error_details_pb2.BadRequest:

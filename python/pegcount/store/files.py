@@ -59,7 +59,7 @@ def open_engine(directory: Path, catalog: Catalog, config: Config) -> core.Store
     Raises DataDamagedError if an active snapshot or a journal file is damaged, as every
     report depends on these. A damaged segment raises it when a report needs its day.
     """
-    engine = core.Store(directory, config.batch_row_count_max, config.waiting_bytes_max, config.tuning)
+    engine = core.Store(directory, config)
     settings = catalog.settings()
     for segment in catalog.segments():
         damaged = damage_setting(segment.file.name) in settings

@@ -8,7 +8,7 @@ mod common;
 
 use std::collections::HashSet;
 
-use aggcore::testing::QueryActiveSessionsResponse;
+use aggcore::testing::{QueryActiveSessionsResponse, Unlimited};
 use aggcore::{
     ActiveOptions, CancelToken, Measure, OrderTerm, Partials, Predicate, Scan, ScanResources, Store, UtcOffsets,
     build_active_response,
@@ -87,6 +87,7 @@ fn scan(store: &Store, keys: &[String]) -> Partials {
         deck: None,
         cell_count_max: 1_000_000,
         cancel: &cancel,
+        memory: &store.resources().memory.begin_query(),
         resources: store.resources(),
     };
     store.partials(&scan).unwrap()
@@ -96,8 +97,9 @@ fn response(partials: &Partials, keys: &[String], limit: Option<usize>, resource
     let fields: Vec<String> = keys.iter().cloned().chain(["quantity".into(), "duration".into()]).collect();
     let order = [OrderTerm { name: "quantity".into(), descending: true }];
     let offsets = UtcOffsets { change_us: &[], offset_s: &[0] };
-    build_active_response(partials, &ActiveOptions { fields: &fields, order: &order, limit, rollup: true, offsets, resources })
-        .unwrap()
+    let options =
+        ActiveOptions { fields: &fields, order: &order, limit, rollup: true, subtotal_count_max: usize::MAX, offsets, resources };
+    build_active_response(partials, &options, Unlimited::default().limits()).unwrap()
 }
 
 fn check(bytes: &[u8], group_count: usize, limit: Option<usize>) {

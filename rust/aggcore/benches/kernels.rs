@@ -78,7 +78,8 @@ fn by_folder_and_agent(group: &mut Group<'_>, day: &Day, slice: &RecordSlice<'_>
 /// finds by the order of its segment.
 fn account(group: &mut Group<'_>, day: &Day) {
     let (edges, predicates, cancel) = (work::minute_edges(), of_account(), CancelToken::with_limit(None));
-    let scan = work::scan_of_calls(&edges, &predicates, &[], &cancel, day.store.resources());
+    let memory = day.store.resources().memory.begin_query();
+    let scan = work::scan_of_calls(&edges, &predicates, &[], &cancel, &memory, day.store.resources());
     let expected = work::sums_of(day.calls().filter(is_of_account), &edges);
     time(group, "minutes of some prefixes", &expected, || day.store.partials(&scan).unwrap().sums);
 }

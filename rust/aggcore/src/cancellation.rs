@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
+/// Steps of a loop between two checks. A step takes up to about a microsecond.
+const STEPS_PER_CHECK: usize = 1 << 11;
+
 /// A cancellation flag with an optional deadline, shared by the caller and the threads that work for it.
 #[derive(Debug)]
 pub struct CancelToken {
@@ -35,5 +38,14 @@ impl CancelToken {
             Some(deadline) if Instant::now() >= deadline => Err(Error::DeadlinePassed),
             _ => Ok(()),
         }
+    }
+
+    /// As [`check`](Self::check), in every 2,048th step of a loop; `step` counts from 0.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    #[inline]
+    pub fn check_at(&self, step: usize) -> Result<()> {
+        if step.is_multiple_of(STEPS_PER_CHECK) { self.check() } else { Ok(()) }
     }
 }

@@ -28,6 +28,38 @@ pub enum Error {
         /// Most cells that an answer may have.
         allowed: usize,
     },
+    /// A rollup reached more subtotals than the limit allows.
+    #[error("the rollup needs more than {allowed} subtotals")]
+    SubtotalLimit {
+        /// Subtotals counted when the work stopped.
+        asked: usize,
+        /// Most subtotals that an answer may have.
+        allowed: usize,
+    },
+    /// An answer has more bytes than the limit allows.
+    #[error("the answer has more than {allowed} bytes; ask for fewer rows, fields or bins")]
+    AnswerTooLarge {
+        /// Bytes counted when the work stopped.
+        asked: usize,
+        /// Most bytes that an answer may have.
+        allowed: usize,
+    },
+    /// A query needs more memory than one query may take.
+    #[error("the report needs more than {allowed} bytes of memory; ask for fewer groups or fields")]
+    QueryMemoryLimit {
+        /// Bytes needed when the work stopped.
+        asked: usize,
+        /// Most bytes that a query may take.
+        allowed: usize,
+    },
+    /// All queries together need more memory than they may take.
+    #[error("all reports together need more than {allowed} bytes of memory; ask again later")]
+    TotalMemoryLimit {
+        /// Bytes needed when the work stopped.
+        asked: usize,
+        /// Most bytes that all queries may take.
+        allowed: usize,
+    },
     /// The caller cancelled the work.
     #[error("the call was cancelled")]
     Cancelled,

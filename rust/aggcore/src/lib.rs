@@ -8,7 +8,7 @@
 //! one; tests/test_tidy.py checks it. Lowest first:
 //!
 //! 1. `error`, `tuning`: the error type; constants that trade speed for memory or work.
-//! 2. `cancellation`, `record`: deadlines; one record, its schema, its rules.
+//! 2. `cancellation`, `memory`, `record`: deadlines; memory budgets; one record, its schema, its rules.
 //! 3. `columns`, `time_text`: many records as columns, owned and borrowed; instants as text.
 //! 4. `wire`: records and versions in the protobuf wire format.
 //! 5. `scan`: predicates, selection, grouping, sums.
@@ -20,6 +20,7 @@ mod cancellation;
 mod columns;
 mod durable;
 mod error;
+mod memory;
 #[cfg(feature = "python")]
 mod python;
 mod record;
@@ -35,8 +36,9 @@ pub use columns::row_set::RowSet;
 pub use durable::group_commit::{CommitLimits, JournaledStore, PendingCommit};
 pub use durable::journal;
 pub use error::{Error, Result};
+pub use memory::{MemoryBudget, MemoryLimits, QueryMemory};
 pub use response::{
-    ActiveOptions, OrderTerm, UsageOptions, build_active_response, build_folder_response, build_quality_response,
+    ActiveOptions, AnswerLimits, OrderTerm, UsageOptions, build_active_response, build_folder_response, build_quality_response,
     build_usage_response,
 };
 pub use scan::code_deck::{CodeDeck, CodeDeckEntry};
@@ -56,6 +58,7 @@ pub mod testing {
     pub use crate::record::schema::{
         ABSENT, ColumnKind, DICTIONARY_COUNT, FIELDS, Field, FieldType, INT_COUNT, STRING_COUNT, field, int_slot,
     };
+    pub use crate::response::Unlimited;
     pub use crate::scan::Scanner;
     pub use crate::scan::column::SliceColumns;
     pub use crate::scan::compiled_predicate::CompiledPredicate;

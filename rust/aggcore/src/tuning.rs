@@ -54,8 +54,7 @@ pub struct Tuning {
     pub rollup_bytes_max: usize,
     /// Rows of a segment per row of a rollup from which the rollup is stored.
     pub rollup_rows_per_row_min: usize,
-    /// Maximum cells of the scan that builds a rollup; at least the rows of a segment
-    /// (`segment_row_count_max`), as the report that asked fails beyond it.
+    /// Maximum cells of the scan that builds a rollup; with more, scans read the rows of the segment.
     pub rollup_cell_count_max: usize,
     /// Rows of the active snapshot that are copied each time the write lock is taken.
     pub snapshot_step_row_count: usize,

@@ -61,9 +61,10 @@ proptest! {
         let (first, second) = records.split_at(records.len() / 2);
         let (tables, cancel) = ([memtable_of(first), memtable_of(second)], CancelToken::with_limit(None));
         let (edges, resources) = ([0, DAY_US, 3 * DAY_US], ScanResources::default());
+        let memory = resources.memory.begin_query();
         let scan = |cell_count_max| {
             let measure = if elapsed { Measure::Elapsed { as_of_us: DAY_US } } else { Measure::Calls };
-            Scan { edges: Some(&edges), predicates: &[], keys: &keys, measure, deck: None, cell_count_max, cancel: &cancel, resources: &resources }
+            Scan { edges: Some(&edges), predicates: &[], keys: &keys, measure, deck: None, cell_count_max, cancel: &cancel, memory: &memory, resources: &resources }
         };
         let expected = cells(&scan_whole(&scan(1_000), &tables));
         let result = scan_in_turns(&scan(expected.len()), &tables, size, turns).unwrap();

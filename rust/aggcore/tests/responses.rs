@@ -3,7 +3,7 @@
 
 use aggcore::testing::{
     ABSENT, ActiveSessionRow, QueryActiveSessionsResponse, QueryAsrUsageResponse, QueryFolderStatsResponse,
-    QueryOriginationQualityResponse,
+    QueryOriginationQualityResponse, Unlimited,
 };
 use aggcore::{
     ActiveOptions, KeyValues, OrderTerm, Partials, ScanResources, Sums, UsageOptions, UtcOffsets, build_active_response,
@@ -23,7 +23,10 @@ fn usage(counts: &[i64], warmup: usize, sma_period: Option<usize>, now_us: i64) 
     let edges: Vec<i64> = (0..=counts.len() as i64).map(|day| day * DAY_US).collect();
     let options = UsageOptions { edges: &edges, warmup_bin_count: warmup, sma_period, now_us, offsets: UTC };
     let sums: Vec<Sums> = counts.iter().map(|&count| [count, 0, 0]).collect();
-    QueryAsrUsageResponse::decode(build_usage_response(&by_bin(&sums), &options).as_slice()).unwrap()
+    let bytes = build_usage_response(&by_bin(&sums), &options, Unlimited::default().limits()).unwrap();
+    let response = QueryAsrUsageResponse::decode(bytes.as_slice()).unwrap();
+    assert_eq!(response.encode_to_vec(), bytes, "the bins are written as the message would be");
+    response
 }
 
 #[test]
@@ -50,7 +53,7 @@ fn the_busiest_bin_is_the_earliest_maximum_and_absent_without_sessions() {
 }
 
 fn quality(sums: &[Sums], clipped: &[i64], calendar: &[i64]) -> QueryOriginationQualityResponse {
-    let bytes = build_quality_response(&by_bin(sums), clipped, calendar);
+    let bytes = build_quality_response(&by_bin(sums), clipped, calendar, Unlimited::default().limits()).unwrap();
     let response = QueryOriginationQualityResponse::decode(bytes.as_slice()).unwrap();
     assert_eq!(response.encode_to_vec(), bytes, "the columns are written as the message would be");
     response
@@ -115,8 +118,9 @@ fn folder_rows_are_sorted_by_day_and_folder_with_their_agents() {
         bins: vec![1, 0, 0, 0],
         keys: vec![texts(&["sales", "sales", "", "sales"]), texts(&["zoe", "bob", "", ""])],
     };
-    let bytes = build_folder_response(&partials, &[0, DAY_US, 2 * DAY_US], &UTC).unwrap();
+    let bytes = build_folder_response(&partials, &[0, DAY_US, 2 * DAY_US], &UTC, Unlimited::default().limits()).unwrap();
     let response = QueryFolderStatsResponse::decode(bytes.as_slice()).unwrap();
+    assert_eq!(response.encode_to_vec(), bytes, "the rows are written as the message would be");
     let rows: Vec<_> =
         response.rows.iter().map(|r| (r.date.as_deref().unwrap(), r.folder.as_deref().unwrap(), r.call_count.unwrap())).collect();
     assert_eq!(rows, [("1970-01-01", "", 1), ("1970-01-01", "sales", 6), ("1970-01-02", "sales", 1)]);
@@ -135,8 +139,11 @@ fn active(
     let term = |text: &&str| OrderTerm { name: text.trim_start_matches('-').to_owned(), descending: text.starts_with('-') };
     let order: Vec<OrderTerm> = order.iter().map(term).collect();
     let resources = ScanResources::default();
-    let options = ActiveOptions { fields: &fields, order: &order, limit, rollup, offsets: UTC, resources: &resources };
-    QueryActiveSessionsResponse::decode(build_active_response(partials, &options).unwrap().as_slice()).unwrap()
+    let subtotal_count_max = usize::MAX;
+    let options =
+        ActiveOptions { fields: &fields, order: &order, limit, rollup, subtotal_count_max, offsets: UTC, resources: &resources };
+    let bytes = build_active_response(partials, &options, Unlimited::default().limits()).unwrap();
+    QueryActiveSessionsResponse::decode(bytes.as_slice()).unwrap()
 }
 
 fn two_clients() -> Partials {

@@ -29,6 +29,7 @@ fn partials(store: &Store, edges: Option<&[i64]>, predicates: &[Predicate], keys
             deck: None,
             cell_count_max: 1_000,
             cancel: &cancel,
+            memory: &store.resources().memory.begin_query(),
             resources: store.resources(),
         })
         .unwrap()
@@ -227,7 +228,7 @@ proptest! {
         let cancel = CancelToken::with_limit(None);
         let limited = |cell_count_max| {
             let (edges, measure) = (Some(edges.as_slice()), Measure::Calls);
-            store.partials(&Scan { edges, predicates: &[], keys: &keys, measure, deck: None, cell_count_max, cancel: &cancel, resources: store.resources() })
+            store.partials(&Scan { edges, predicates: &[], keys: &keys, measure, deck: None, cell_count_max, cancel: &cancel, memory: &store.resources().memory.begin_query(), resources: store.resources() })
         };
         prop_assert!(limited(expected.len()).is_ok());
         if let Some(allowed) = expected.len().checked_sub(1) {
@@ -293,6 +294,7 @@ fn helper_threads_scan_many_segments() {
         let result = cells(&partials(&store, Some(&edges), &[], &keys, Measure::Calls));
         assert_eq!(result, naive(&records, &edges, &keys, |_| true));
     }
+    let memory = store.resources().memory.begin_query();
     let (cancel, scan) = (CancelToken::with_limit(None), |cancel| Scan {
         edges: Some(&edges),
         predicates: &[],
@@ -301,6 +303,7 @@ fn helper_threads_scan_many_segments() {
         deck: None,
         cell_count_max: 1_000,
         cancel,
+        memory: &memory,
         resources: store.resources(),
     });
     cancel.cancel();
@@ -425,6 +428,7 @@ fn elapsed_time_is_floored_per_session_and_never_negative() {
 fn a_scan_fails_beyond_its_cell_limit() {
     let records: Vec<OwnedRecord> = (0..5).map(|n| OwnedRecord::new(&format!("s{n}"), n).with("app_id", n)).collect();
     let (store, cancel, keys) = (store_of(&records), CancelToken::with_limit(None), ["app_id".to_owned()]);
+    let memory = store.resources().memory.begin_query();
     let scan = |cell_count_max| Scan {
         edges: None,
         predicates: &[],
@@ -433,6 +437,7 @@ fn a_scan_fails_beyond_its_cell_limit() {
         deck: None,
         cell_count_max,
         cancel: &cancel,
+        memory: &memory,
         resources: store.resources(),
     };
     assert!(store.partials(&scan(5)).is_ok());
@@ -442,6 +447,7 @@ fn a_scan_fails_beyond_its_cell_limit() {
 #[test]
 fn a_cancelled_or_late_scan_ends() {
     let store = store_of(&[OwnedRecord::new("a", 0)]);
+    let memory = store.resources().memory.begin_query();
     let scan = |cancel| Scan {
         edges: None,
         predicates: &[],
@@ -450,6 +456,7 @@ fn a_cancelled_or_late_scan_ends() {
         deck: None,
         cell_count_max: 1,
         cancel,
+        memory: &memory,
         resources: store.resources(),
     };
     let (cancelled, late) = (CancelToken::with_limit(None), CancelToken::with_limit(Some(std::time::Duration::ZERO)));
@@ -483,6 +490,7 @@ fn a_code_deck_replaces_the_destination_names_of_the_records() {
         deck: Some(&deck),
         cell_count_max: 9,
         cancel: &cancel,
+        memory: &store.resources().memory.begin_query(),
         resources: store.resources(),
     };
     let names: BTreeMap<String, i64> =

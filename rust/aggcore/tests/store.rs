@@ -4,7 +4,10 @@
 
 mod common;
 
-use aggcore::{BatchOutcome, CancelToken, ManifestEntry, Measure, Partials, Predicate, RowSet, Scan, SegmentEdit, Store, Tuning};
+use aggcore::{
+    BatchOutcome, CancelToken, ManifestEntry, Measure, MemoryLimits, Partials, Predicate, RowSet, Scan, SegmentEdit, Store,
+    Tuning,
+};
 use common::{OwnedRecord, batch, record};
 use proptest::prelude::*;
 
@@ -23,6 +26,7 @@ fn visible(store: &Store) -> Vec<String> {
         deck: None,
         cell_count_max: 10_000,
         cancel: &cancel,
+        memory: &store.resources().memory.begin_query(),
         resources: store.resources(),
     };
     let Partials { keys, sums, .. } = store.partials(&scan).unwrap();
@@ -56,7 +60,14 @@ impl OnDisk {
 
     fn with_tuning(tuning: Tuning) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        Self { directory, store: Store::new(tuning), sequence: 1, segments: vec![], active: vec![], unflushed: vec![] }
+        Self {
+            directory,
+            store: Store::new(tuning, MemoryLimits::default()),
+            sequence: 1,
+            segments: vec![],
+            active: vec![],
+            unflushed: vec![],
+        }
     }
 
     fn write(&mut self, records: &[OwnedRecord]) {
@@ -95,7 +106,7 @@ impl OnDisk {
 
     /// Opens the files and replays the journal, as the next process does.
     fn reopen(&mut self) {
-        self.store = Store::new(self.store.tuning().as_ref().clone());
+        self.store = Store::new(self.store.tuning().as_ref().clone(), MemoryLimits::default());
         for (day, written, tombstones) in &self.segments {
             self.store.open_segment(self.directory.path(), *day, written, RowSet::from_bytes(tombstones), false);
         }

@@ -1,10 +1,10 @@
 //! The measured kernels, each over all rows of a slice, and naive computations of their expected results.
 
 use std::hint::black_box;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use aggcore::testing::{CompiledPredicate, RecordSlice, Scanner, Selection, Selector, SliceColumns};
-use aggcore::{CancelToken, Measure, Partials, Predicate, Scan, ScanResources, Sums, Tuning};
+use aggcore::{CancelToken, Measure, Partials, Predicate, QueryMemory, Scan, ScanResources, Sums, Tuning};
 
 use super::{Call, DAY_US, Day, FROM_US};
 
@@ -32,7 +32,8 @@ pub fn folder_and_agent() -> Vec<String> {
 
 /// Returns a scan that adds up calls.
 pub fn scan_of_calls<'a>(
-    edges: &'a [i64], predicates: &'a [Predicate], keys: &'a [String], cancel: &'a CancelToken, resources: &'a ScanResources,
+    edges: &'a [i64], predicates: &'a [Predicate], keys: &'a [String], cancel: &'a CancelToken, memory: &'a Arc<QueryMemory>,
+    resources: &'a ScanResources,
 ) -> Scan<'a> {
     Scan {
         edges: Some(edges),
@@ -42,6 +43,7 @@ pub fn scan_of_calls<'a>(
         deck: None,
         cell_count_max: 1_000_000,
         cancel,
+        memory,
         resources,
     }
 }
@@ -51,7 +53,8 @@ pub fn slice_partials(slice: &RecordSlice<'_>, edges: &[i64], predicates: &[Pred
     // Shared by all runs, as the scans of a store share them.
     static RESOURCES: LazyLock<ScanResources> = LazyLock::new(ScanResources::default);
     let cancel = CancelToken::with_limit(None);
-    let scan = scan_of_calls(edges, predicates, keys, &cancel, &RESOURCES);
+    let memory = RESOURCES.memory.begin_query();
+    let scan = scan_of_calls(edges, predicates, keys, &cancel, &memory, &RESOURCES);
     let mut scanner = Scanner::new(&scan);
     scanner.add(slice).unwrap();
     scanner.finish().unwrap()
@@ -60,7 +63,8 @@ pub fn slice_partials(slice: &RecordSlice<'_>, edges: &[i64], predicates: &[Pred
 /// Scans the store, which answers from the rollups of its segment.
 pub fn store_partials(day: &Day, edges: &[i64], keys: &[String]) -> Partials {
     let cancel = CancelToken::with_limit(None);
-    day.store.partials(&scan_of_calls(edges, &[], keys, &cancel, day.store.resources())).unwrap()
+    let memory = day.store.resources().memory.begin_query();
+    day.store.partials(&scan_of_calls(edges, &[], keys, &cancel, &memory, day.store.resources())).unwrap()
 }
 
 /// Selects the rows of a slice that satisfy a predicate.

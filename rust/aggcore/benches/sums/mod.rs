@@ -1,6 +1,7 @@
 //! Synthetic results of scans, from which responses are built.
 #![allow(dead_code, clippy::unwrap_used)] // Each bench uses some of these; a bench may panic.
 
+use aggcore::testing::Unlimited;
 use aggcore::{
     KeyValues, Partials, UsageOptions, UtcOffsets, build_folder_response, build_quality_response, build_usage_response,
 };
@@ -53,7 +54,7 @@ impl Sums {
     }
 
     pub fn quality(&self) -> Vec<u8> {
-        build_quality_response(&self.partials, &self.edges, &self.edges)
+        build_quality_response(&self.partials, &self.edges, &self.edges, Unlimited::default().limits()).unwrap()
     }
 
     pub fn usage(&self) -> Vec<u8> {
@@ -61,11 +62,13 @@ impl Sums {
         build_usage_response(
             &self.partials,
             &UsageOptions { edges, warmup_bin_count: 0, sma_period: Some(SMA_PERIOD), now_us, offsets: OFFSETS },
+            Unlimited::default().limits(),
         )
+        .unwrap()
     }
 
     pub fn folders(&self) -> Vec<u8> {
-        build_folder_response(&self.partials, &self.edges, &OFFSETS).unwrap()
+        build_folder_response(&self.partials, &self.edges, &OFFSETS, Unlimited::default().limits()).unwrap()
     }
 }
 

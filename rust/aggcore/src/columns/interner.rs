@@ -11,12 +11,19 @@ pub struct Interner {
     entries: Vec<Box<str>>,
     /// Codes, hashed and compared by their text, which only `entries` stores.
     code_of_text: HashTable<i32>,
+    /// Bytes of all texts.
+    text_bytes: usize,
 }
 
 impl Interner {
     /// Returns the texts by code.
     pub fn entries(&self) -> &Vec<Box<str>> {
         &self.entries
+    }
+
+    /// Bytes of memory that the interner takes.
+    pub fn bytes(&self) -> usize {
+        self.text_bytes + self.entries.capacity() * size_of::<Box<str>>() + self.code_of_text.allocation_size()
     }
 
     /// Consumes the interner; returns the texts by code.
@@ -36,6 +43,7 @@ impl Interner {
         }
         let code = self.entries.len() as i32;
         self.entries.push(text.into());
+        self.text_bytes += text.len();
         self.code_of_text.insert_unique(hash, code, |&code| xxh3_64(self.entries[code as usize].as_bytes()));
         code
     }

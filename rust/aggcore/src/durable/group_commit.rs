@@ -19,6 +19,7 @@ pub use super::back_pressure::PendingCommit;
 use super::disk_fault::JournalWriter;
 use super::journal::{self, Frame, Journal};
 use crate::error::{Error, Result};
+use crate::memory::MemoryLimits;
 use crate::record::Record;
 use crate::storage::{BatchOutcome, Flush, Store};
 use crate::tuning::Tuning;
@@ -46,10 +47,10 @@ pub struct JournaledStore {
 impl JournaledStore {
     /// Creates an empty store for a data directory. The caller then opens the files that the catalogue names
     /// and calls [`JournaledStore::replay`].
-    pub fn new(directory: &Path, limits: CommitLimits, tuning: Tuning) -> Self {
+    pub fn new(directory: &Path, limits: CommitLimits, memory: MemoryLimits, tuning: Tuning) -> Self {
         let writer = JournalWriter { journal: None, next_sequence: 1, older_bytes: 0, fault: None };
         Self {
-            store: Store::new(tuning),
+            store: Store::new(tuning, memory),
             directory: directory.to_owned(),
             limits,
             queue: Mutex::default(),

@@ -6,7 +6,9 @@ use std::time::Duration;
 use pyo3::types::PyDict;
 use pyo3::{buffer::PyBuffer, prelude::*, pybacked::PyBackedStr};
 
+use crate::durable::group_commit::CommitLimits;
 use crate::error::Error;
+use crate::memory::{MemoryLimits, QueryMemory};
 use crate::response::OrderTerm;
 use crate::scan::predicate::{Network, Predicate, TextMatch};
 use crate::scan::{Measure, Scan, ScanResources, code_deck, range_of};
@@ -149,9 +151,10 @@ impl EstimateArgument<'_> {
 }
 
 impl OwnedScan {
-    /// Borrows the scan, with the caller's code deck, cell limit and cancellation token.
+    /// Borrows the scan, with the caller's code deck, cell limit, cancellation token and memory.
     pub fn borrow<'a>(
-        &'a self, deck: Option<&'a CodeDeck>, cell_count_max: usize, cancel: &'a CancelToken, resources: &'a ScanResources,
+        &'a self, deck: Option<&'a CodeDeck>, cell_count_max: usize, cancel: &'a CancelToken, memory: &'a Arc<QueryMemory>,
+        resources: &'a ScanResources,
     ) -> Scan<'a> {
         Scan {
             edges: self.edges.as_deref(),
@@ -161,6 +164,7 @@ impl OwnedScan {
             deck: deck.map(|deck| &deck.0),
             cell_count_max,
             cancel: &cancel.0,
+            memory,
             resources,
         }
     }
@@ -229,6 +233,28 @@ impl TryFrom<PredicateArgument> for Predicate {
 /// `Unknown` for a comparison or network that the core does not know.
 pub fn predicates(arguments: Vec<PredicateArgument>) -> Result<Vec<Predicate>, Error> {
     arguments.into_iter().map(Predicate::try_from).collect()
+}
+
+/// Reads the limits of a commit from a `config.Config`.
+///
+/// # Errors
+/// As [`tuning`].
+pub fn commit_limits(config: &Bound<'_, PyAny>) -> PyResult<CommitLimits> {
+    Ok(CommitLimits {
+        batch_rows: config.getattr("batch_row_count_max")?.extract()?,
+        waiting_bytes: config.getattr("waiting_bytes_max")?.extract()?,
+    })
+}
+
+/// Reads the limits of the memory of queries from a `config.Config`.
+///
+/// # Errors
+/// As [`tuning`].
+pub fn memory_limits(config: &Bound<'_, PyAny>) -> PyResult<MemoryLimits> {
+    Ok(MemoryLimits {
+        query_bytes_max: config.getattr("query_memory_bytes_max")?.extract()?,
+        total_bytes_max: config.getattr("query_memory_bytes_total_max")?.extract()?,
+    })
 }
 
 /// Calls a macro with the fields of [`Tuning`], so that reading and writing share one list.

@@ -10,13 +10,16 @@ use crate::error::Error;
 mod exceptions {
     use pyo3::import_exception;
 
+    import_exception!(pegcount.errors, AnswerTooLargeError);
     import_exception!(pegcount.errors, BatchLimitError);
     import_exception!(pegcount.errors, CancelledError);
     import_exception!(pegcount.errors, CellLimitError);
     import_exception!(pegcount.errors, DataDamagedError);
     import_exception!(pegcount.errors, DeadlineError);
     import_exception!(pegcount.errors, MalformedMessageError);
+    import_exception!(pegcount.errors, MemoryLimitError);
     import_exception!(pegcount.errors, StoreReadOnlyError);
+    import_exception!(pegcount.errors, SubtotalLimitError);
 }
 
 impl From<Error> for PyErr {
@@ -27,6 +30,10 @@ impl From<Error> for PyErr {
             Error::ReadOnly(_) => exceptions::StoreReadOnlyError::new_err(message),
             Error::BatchLimit { asked, allowed } => limit::<exceptions::BatchLimitError>(message, asked, allowed),
             Error::CellLimit { asked, allowed } => limit::<exceptions::CellLimitError>(message, asked, allowed),
+            Error::SubtotalLimit { asked, allowed } => limit::<exceptions::SubtotalLimitError>(message, asked, allowed),
+            Error::AnswerTooLarge { asked, allowed } => limit::<exceptions::AnswerTooLargeError>(message, asked, allowed),
+            Error::QueryMemoryLimit { asked, allowed } => memory_limit(message, "report", asked, allowed),
+            Error::TotalMemoryLimit { asked, allowed } => memory_limit(message, "server", asked, allowed),
             Error::Cancelled => exceptions::CancelledError::new_err(message),
             Error::DeadlinePassed => exceptions::DeadlineError::new_err(message),
             Error::Damaged { file, .. } => damaged(message, &file),
@@ -39,6 +46,14 @@ impl From<Error> for PyErr {
 
 fn limit<E: PyTypeInfo>(message: String, asked: usize, allowed: usize) -> PyErr {
     with_metadata::<E>(message, |metadata| {
+        metadata.set_item("asked", asked)?;
+        metadata.set_item("allowed", allowed)
+    })
+}
+
+fn memory_limit(message: String, scope: &str, asked: usize, allowed: usize) -> PyErr {
+    with_metadata::<exceptions::MemoryLimitError>(message, |metadata| {
+        metadata.set_item("scope", scope)?;
         metadata.set_item("asked", asked)?;
         metadata.set_item("allowed", allowed)
     })

@@ -4,12 +4,17 @@ use std::sync::Arc;
 
 use pyo3::{buffer::PyBuffer, prelude::*, types::PyBytes};
 
-use super::arguments::{OrderArgument, ZoneArgument};
+use super::arguments::{CancelToken, OrderArgument, ZoneArgument};
+use crate::error::Result;
+use crate::memory::QueryMemory;
 use crate::response::{
-    ActiveOptions, OrderTerm, UsageOptions, build_active_response, build_folder_response, build_quality_response,
+    ActiveOptions, AnswerLimits, OrderTerm, UsageOptions, build_active_response, build_folder_response, build_quality_response,
     build_usage_response,
 };
 use crate::scan::{self, ScanResources};
+
+/// Bytes of an answer from which they are copied without the GIL.
+const GIL_FREE_COPY_BYTES_MIN: usize = 1 << 20;
 
 /// The integer sums of a scan, by cell.
 #[pyclass(frozen)]
@@ -17,57 +22,101 @@ pub struct Partials {
     pub sums: scan::Partials,
     /// Scan resources of the store that returned the sums.
     pub resources: Arc<ScanResources>,
+    /// Memory of the query, which holds that of the sums.
+    pub memory: Arc<QueryMemory>,
+}
+
+/// A `model.AnswerLimits`.
+#[derive(FromPyObject)]
+pub struct LimitsArgument {
+    cancel_token: Py<CancelToken>,
+    bytes_max: usize,
+    subtotal_count_max: usize,
 }
 
 impl Partials {
-    /// Builds a response, and releases the GIL if that is long enough for other threads to gain from it.
-    fn build<T: Send>(&self, py: Python<'_>, build: impl FnOnce(&scan::Partials) -> T + Send) -> T {
+    /// Builds the answer: the `header`, then what `build` returns. Releases the GIL if that is long enough for other threads
+    /// to gain from it.
+    fn answer<'py>(
+        &self, py: Python<'py>, header: &[u8], limits: &LimitsArgument,
+        build: impl FnOnce(&scan::Partials, AnswerLimits<'_>) -> Result<Vec<u8>> + Send,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let limits = AnswerLimits {
+            cancel: &limits.cancel_token.get().0,
+            memory: &self.memory,
+            bytes_max: limits.bytes_max,
+            header_bytes: header.len(),
+        };
         let is_short = self.sums.sums.len() < self.resources.tuning.gil_release_cell_count_min;
-        if is_short { build(&self.sums) } else { py.detach(|| build(&self.sums)) }
+        let body = if is_short { build(&self.sums, limits) } else { py.detach(|| build(&self.sums, limits)) }?;
+        joined(py, header, &body)
     }
 }
 
+/// Returns the bytes of two messages as one.
+fn joined<'py>(py: Python<'py>, header: &[u8], body: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    PyBytes::new_with(py, header.len() + body.len(), |bytes| {
+        let (to_header, to_body) = bytes.split_at_mut(header.len());
+        to_header.copy_from_slice(header);
+        if body.len() < GIL_FREE_COPY_BYTES_MIN {
+            to_body.copy_from_slice(body);
+        } else {
+            py.detach(|| to_body.copy_from_slice(body));
+        }
+        Ok(())
+    })
+}
+
 #[pyfunction]
-#[pyo3(signature = (partials, *, edges, warmup_bin_count, sma_period, now_us, zone))]
+#[pyo3(signature = (partials, *, header, limits, edges, warmup_bin_count, sma_period, now_us, zone))]
+#[allow(clippy::too_many_arguments)] // All are named by the caller.
 pub fn usage_response<'py>(
-    py: Python<'py>, partials: &Partials, edges: PyBuffer<i64>, warmup_bin_count: usize, sma_period: Option<usize>, now_us: i64,
-    zone: ZoneArgument,
+    py: Python<'py>, partials: &Partials, header: &[u8], limits: LimitsArgument, edges: PyBuffer<i64>, warmup_bin_count: usize,
+    sma_period: Option<usize>, now_us: i64, zone: ZoneArgument,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (edges, zone) = (edges.to_vec(py)?, zone.resolve(py)?);
     let options = UsageOptions { edges: &edges, warmup_bin_count, sma_period, now_us, offsets: zone.offsets() };
-    Ok(PyBytes::new(py, &partials.build(py, |sums| build_usage_response(sums, &options))))
+    partials.answer(py, header, &limits, |sums, limits| build_usage_response(sums, &options, limits))
 }
 
 #[pyfunction]
-#[pyo3(signature = (partials, *, clipped_us, calendar_us))]
+#[pyo3(signature = (partials, *, header, limits, clipped_us, calendar_us))]
 pub fn quality_response<'py>(
-    py: Python<'py>, partials: &Partials, clipped_us: PyBuffer<i64>, calendar_us: PyBuffer<i64>,
+    py: Python<'py>, partials: &Partials, header: &[u8], limits: LimitsArgument, clipped_us: PyBuffer<i64>,
+    calendar_us: PyBuffer<i64>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (clipped_us, calendar_us) = (clipped_us.to_vec(py)?, calendar_us.to_vec(py)?);
-    Ok(PyBytes::new(py, &partials.build(py, |sums| build_quality_response(sums, &clipped_us, &calendar_us))))
+    partials.answer(py, header, &limits, |sums, limits| build_quality_response(sums, &clipped_us, &calendar_us, limits))
 }
 
 #[pyfunction]
-#[pyo3(signature = (partials, *, edges, zone))]
+#[pyo3(signature = (partials, *, header, limits, edges, zone))]
 pub fn folder_response<'py>(
-    py: Python<'py>, partials: &Partials, edges: PyBuffer<i64>, zone: ZoneArgument,
+    py: Python<'py>, partials: &Partials, header: &[u8], limits: LimitsArgument, edges: PyBuffer<i64>, zone: ZoneArgument,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (edges, zone) = (edges.to_vec(py)?, zone.resolve(py)?);
-    let body = partials.build(py, |sums| build_folder_response(sums, &edges, &zone.offsets()))?;
-    Ok(PyBytes::new(py, &body))
+    partials.answer(py, header, &limits, |sums, limits| build_folder_response(sums, &edges, &zone.offsets(), limits))
 }
 
 #[pyfunction]
-#[pyo3(signature = (partials, *, fields, order, limit, rollup, zone))]
+#[pyo3(signature = (partials, *, header, limits, fields, order, limit, rollup, zone))]
+#[allow(clippy::too_many_arguments)] // All are named by the caller.
 pub fn active_response<'py>(
-    py: Python<'py>, partials: &Partials, fields: Vec<String>, order: Vec<OrderArgument>, limit: Option<usize>, rollup: bool,
-    zone: ZoneArgument,
+    py: Python<'py>, partials: &Partials, header: &[u8], limits: LimitsArgument, fields: Vec<String>, order: Vec<OrderArgument>,
+    limit: Option<usize>, rollup: bool, zone: ZoneArgument,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let zone = zone.resolve(py)?;
     let order: Vec<_> = order.into_iter().map(OrderTerm::from).collect();
-    let options =
-        ActiveOptions { fields: &fields, order: &order, limit, rollup, offsets: zone.offsets(), resources: &partials.resources };
-    Ok(PyBytes::new(py, &partials.build(py, |sums| build_active_response(sums, &options))?))
+    let options = ActiveOptions {
+        fields: &fields,
+        order: &order,
+        limit,
+        rollup,
+        subtotal_count_max: limits.subtotal_count_max,
+        offsets: zone.offsets(),
+        resources: &partials.resources,
+    };
+    partials.answer(py, header, &limits, |sums, limits| build_active_response(sums, &options, limits))
 }
 
 #[pyfunction]

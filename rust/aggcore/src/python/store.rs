@@ -224,9 +224,10 @@ impl From<storage::StoreInfo> for StoreInfo {
 #[pymethods]
 impl Store {
     #[new]
-    fn new(directory: PathBuf, batch_rows: usize, waiting_bytes: usize, tuning: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let limits = group_commit::CommitLimits { batch_rows, waiting_bytes };
-        let durable = group_commit::JournaledStore::new(&directory, limits, arguments::tuning(tuning)?);
+    fn new(directory: PathBuf, config: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let (limits, memory) = (arguments::commit_limits(config)?, arguments::memory_limits(config)?);
+        let tuning = arguments::tuning(&config.getattr("tuning")?)?;
+        let durable = group_commit::JournaledStore::new(&directory, limits, memory, tuning);
         Ok(Self { durable, directory })
     }
 
@@ -256,6 +257,12 @@ impl Store {
 
     fn commit_group(&self, py: Python<'_>) -> bool {
         py.detach(|| self.durable.commit_group())
+    }
+
+    /// Bytes that all queries hold.
+    #[getter]
+    fn query_memory_bytes(&self) -> usize {
+        self.durable.store.resources().memory.used()
     }
 
     #[getter]
@@ -318,9 +325,10 @@ impl Store {
     ) -> PyResult<Partials> {
         let scan = scan.resolve(py)?;
         let resources = self.durable.store.resources();
-        let scan = scan.borrow(deck, cell_count_max, cancel, resources);
+        let memory = resources.memory.begin_query();
+        let scan = scan.borrow(deck, cell_count_max, cancel, &memory, resources);
         let sums = py.detach(|| self.durable.store.partials(&scan))?;
-        Ok(Partials { sums, resources: Arc::clone(resources) })
+        Ok(Partials { sums, resources: Arc::clone(resources), memory })
     }
 
     fn estimate(&self, scan: EstimateArgument<'_>) -> PyResult<Option<usize>> {

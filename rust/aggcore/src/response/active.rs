@@ -5,23 +5,27 @@
 //! below the number of key fields. The total is level 0. Subtotals and the total cover all rows, also those
 //! beyond the limit.
 //!
-//! Each level splits the groups of the level before it by one more key field, on integers
-//! ([`refine_group_ids`]). Until a row is written it is a cell number and sums ([`ActiveRows`]): texts and
-//! times are read from the scan's columns once, for the rows within the limit.
+//! Until a row is written it is a cell number and sums ([`ActiveRows`]): texts and times are read from the scan's
+//! columns once, for the rows within the limit.
 
 use std::borrow::Cow;
 
-use super::sort::{SortKeys, first_rows};
+use super::answer::{AnswerLimits, AnswerWriter};
+use super::rollup::{ActiveRows, GroupLevels};
+use super::sort::first_rows;
+use super::sort_keys::{SortColumn, SortOrder, SortValues, TextRanks};
 use super::tags::{active_session_row as row_tags, query_active_sessions_response as response_tags};
-use super::wire_writer::{put_bytes, put_int64, put_message};
+use super::wire_writer::{put_bytes, put_int64};
 use crate::columns::sums::{Sums, add};
 use crate::error::{Error, Result};
 use crate::record::schema::ABSENT;
 use crate::scan::{KeyValues, Partials, ScanResources};
 use crate::time_text::UtcOffsets;
 
-/// Estimated bytes of a subtotal, by which the buffer grows at once.
-const SUBTOTAL_BYTES_ESTIMATE: usize = 32;
+/// Estimated bytes of a row, by which the buffer grows at once.
+const ROW_BYTES_ESTIMATE: usize = 32;
+/// Bytes of a row at least: the key and length of an empty message.
+const ROW_BYTES_MIN: usize = 2;
 
 /// A field to sort by, and its direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,18 +47,12 @@ pub struct ActiveOptions<'a> {
     pub limit: Option<usize>,
     /// Whether to add subtotals and the total.
     pub rollup: bool,
+    /// Subtotals that the answer may have.
+    pub subtotal_count_max: usize,
     /// Offsets of the zone in which times print.
     pub offsets: UtcOffsets<'a>,
     /// What the scans of the store share.
     pub resources: &'a ScanResources,
-}
-
-/// The rows of one level of the rollup: cells themselves, or groups of cells.
-struct ActiveRows<'a> {
-    /// By row, a cell from which the row's key fields are read: all cells of a group agree in these.
-    cells: Vec<u32>,
-    /// By row, its sums: sessions, and milliseconds since answer.
-    sums: Cow<'a, [Sums]>,
 }
 
 /// A value that rows are sorted by.
@@ -90,22 +88,49 @@ enum FieldSource<'a> {
 
 /// Returns a `QueryActiveSessionsResponse` with rows, subtotals, total and row count, encoded.
 ///
-/// # Errors `Unknown` if a field is not one that a request may name, or an order term is neither among the
-/// key fields nor `quantity` or `duration`; `SumOverflow`.
-pub fn build_active_response(partials: &Partials, options: &ActiveOptions<'_>) -> Result<Vec<u8>> {
-    let (order, fields) = (sort_terms(options)?, row_fields(partials, options)?);
-    let keys: Vec<SortKeys> = partials.keys.iter().map(SortKeys::of_key).collect();
+/// # Errors
+/// - `Unknown` if a field is not one that a request may name, or an order term is neither among the key fields nor
+///   `quantity` or `duration`.
+/// - `SumOverflow`, `SubtotalLimit`, `AnswerTooLarge`, a memory limit, `Cancelled` or `DeadlinePassed`.
+pub fn build_active_response(partials: &Partials, options: &ActiveOptions<'_>, limits: AnswerLimits<'_>) -> Result<Vec<u8>> {
+    let (terms, fields) = (sort_terms(options)?, row_fields(partials, options)?);
+    let ranks: Vec<_> = partials.keys.iter().map(TextRanks::of_key).collect();
+    let order = RowOrder { keys: &partials.keys, ranks: &ranks, terms: &terms, limits };
+    let row_count = partials.sums.len();
+    let _held = limits.memory.reserve(row_count * size_of::<u32>())?;
     // The cell limit of a scan is far below 2^32, so the cast is exact.
-    let rows = ActiveRows { cells: (0..partials.sums.len() as u32).collect(), sums: Cow::Borrowed(&partials.sums) };
-    let mut out = ResponseWriter { offsets: &options.offsets, resources: options.resources, fields: &fields, bytes: Vec::new() };
-    for row in sorted_rows(&rows, &keys, &order, options.limit.unwrap_or(usize::MAX)) {
-        out.put_row(response_tags::ROWS, &rows, row, keys.len());
-    }
+    let rows = ActiveRows { cells: (0..row_count as u32).collect(), sums: Cow::Borrowed(&partials.sums) };
+    let mut out = ResponseWriter { offsets: &options.offsets, fields: &fields, answer: AnswerWriter::new(limits) };
+    let first = options.limit.unwrap_or(usize::MAX);
+    out.answer.expect_messages(row_count.min(first), ROW_BYTES_MIN, ROW_BYTES_ESTIMATE)?;
+    out.put_rows(response_tags::ROWS, &rows, &order.first(&rows, partials.keys.len(), first)?, partials.keys.len())?;
     if options.rollup {
-        put_rollup(&rows, &keys, &order, &mut out)?;
+        put_rollup(&rows, &order, options, &mut out)?;
     }
-    put_int64(response_tags::ROW_COUNT, rows.cells.len() as i64, &mut out.bytes);
-    Ok(out.bytes)
+    out.answer.put_fields(|out| put_int64(response_tags::ROW_COUNT, row_count as i64, out));
+    out.answer.finish()
+}
+
+/// Appends the subtotals, by level ascending, and the total, which is present even without rows.
+fn put_rollup(
+    rows: &ActiveRows<'_>, order: &RowOrder<'_>, options: &ActiveOptions<'_>, out: &mut ResponseWriter<'_>,
+) -> Result<()> {
+    let mut levels = GroupLevels::new(rows, options.resources, order.limits)?;
+    let mut subtotal_count = 0;
+    for (level, key) in (1..order.keys.len()).zip(order.keys) {
+        let group_count = levels.refine(key)?;
+        subtotal_count += group_count;
+        if subtotal_count > options.subtotal_count_max {
+            return Err(Error::SubtotalLimit { asked: subtotal_count, allowed: options.subtotal_count_max });
+        }
+        out.answer.expect_messages(group_count, ROW_BYTES_MIN, ROW_BYTES_ESTIMATE)?;
+        let _held = order.limits.memory.reserve(group_count * size_of::<(u32, Sums)>())?;
+        let subtotals = levels.sums()?;
+        out.put_rows(response_tags::SUBTOTALS, &subtotals, &order.first(&subtotals, level, usize::MAX)?, level)?;
+    }
+    let mut total = Sums::default();
+    rows.sums.iter().try_for_each(|&sums| add(&mut total, sums))?;
+    out.put_rows(response_tags::TOTAL, &ActiveRows { cells: vec![0], sums: Cow::Owned(vec![total]) }, &[0], 0)
 }
 
 fn sort_terms(options: &ActiveOptions<'_>) -> Result<Vec<SortTerm>> {
@@ -150,25 +175,40 @@ fn tag_of(name: &str) -> Option<u32> {
     (*tag != row_tags::LEVEL).then_some(*tag)
 }
 
-/// Returns the first `limit` rows by the order terms, then by all other `keys`, ascending.
-///
-/// `keys` are the key fields of the rows' level. Terms on key fields that the level has rolled up are
-/// skipped.
-fn sorted_rows(rows: &ActiveRows<'_>, keys: &[SortKeys], order: &[SortTerm], limit: usize) -> Vec<u32> {
-    let column = |target: SortTarget| match target {
-        SortTarget::Key(index) => keys[index].gather(rows.cells.iter().map(|&cell| cell as usize)),
-        SortTarget::Quantity => SortKeys::of_ints(rows.sums.iter().map(|sums| sums[0])),
-        SortTarget::Duration => SortKeys::of_ints(rows.sums.iter().map(duration_s)),
-    };
-    let is_rolled_up = |target: SortTarget| matches!(target, SortTarget::Key(index) if index >= keys.len());
-    let mut columns: Vec<SortKeys> = Vec::new();
-    for term in order.iter().filter(|term| !is_rolled_up(term.target)) {
-        let ascending = column(term.target);
-        columns.push(if term.descending { ascending.descending() } else { ascending });
+/// The order of rows: by the order terms, then by all other key fields, ascending.
+struct RowOrder<'a> {
+    keys: &'a [KeyValues],
+    /// By key field; `None` for integers.
+    ranks: &'a [Option<TextRanks<'a>>],
+    terms: &'a [SortTerm],
+    limits: AnswerLimits<'a>,
+}
+
+impl RowOrder<'_> {
+    /// Returns the first `limit` rows of a level that has the first `key_count` key fields. Terms on key fields that the
+    /// level has rolled up are skipped.
+    fn first(&self, rows: &ActiveRows<'_>, key_count: usize, limit: usize) -> Result<Vec<u32>> {
+        let is_rolled_up = |target: SortTarget| matches!(target, SortTarget::Key(index) if index >= key_count);
+        let terms = self.terms.iter().filter(|term| !is_rolled_up(term.target));
+        let mut columns: Vec<SortColumn<'_>> = terms.map(|term| self.column(rows, term)).collect();
+        let ties = (0..key_count).map(SortTarget::Key).filter(|tie| self.terms.iter().all(|term| term.target != *tie));
+        columns.extend(ties.map(|target| self.column(rows, &SortTerm { target, descending: false })));
+        first_rows(rows.cells.len(), &columns, limit, self.limits)
     }
-    let ties = (0..keys.len()).map(SortTarget::Key).filter(|tie| order.iter().all(|term| term.target != *tie));
-    columns.extend(ties.map(column));
-    first_rows(rows.cells.len(), &columns, limit)
+
+    fn column<'r>(&'r self, rows: &'r ActiveRows<'_>, term: &SortTerm) -> SortColumn<'r> {
+        let cell = |row: u32| rows.cells[row as usize] as usize;
+        let values = match term.target {
+            SortTarget::Quantity => SortValues::Ints(Box::new(|row| rows.sums[row as usize][0])),
+            SortTarget::Duration => SortValues::Ints(Box::new(|row| duration_s(&rows.sums[row as usize]))),
+            SortTarget::Key(index) => match (&self.keys[index], &self.ranks[index]) {
+                (KeyValues::Texts { codes, .. }, Some(ranks)) => SortValues::Texts(Box::new(move |row| codes[cell(row)]), ranks),
+                (KeyValues::Ints(values), _) => SortValues::Ints(Box::new(move |row| values[cell(row)])),
+                (KeyValues::Texts { codes, .. }, None) => SortValues::Ints(Box::new(move |row| codes[cell(row)].into())),
+            },
+        };
+        SortColumn::new(values, if term.descending { SortOrder::Descending } else { SortOrder::Ascending })
+    }
 }
 
 /// Returns the duration of a row in whole seconds: milliseconds are added up first and rounded down once.
@@ -176,74 +216,27 @@ fn duration_s(sums: &Sums) -> i64 {
     sums[1].div_euclid(1_000)
 }
 
-/// Appends the subtotals, by level ascending, and the total, which is present even without rows.
-fn put_rollup(rows: &ActiveRows<'_>, keys: &[SortKeys], order: &[SortTerm], out: &mut ResponseWriter<'_>) -> Result<()> {
-    let (mut group_ids, mut group_count) = (vec![0; rows.cells.len()], 1);
-    for level in 1..keys.len() {
-        group_count = refine_group_ids(&mut group_ids, group_count, &keys[level - 1], out.resources);
-        let subtotals = sum_by_group(rows, &group_ids, group_count)?;
-        out.bytes.reserve(group_count * SUBTOTAL_BYTES_ESTIMATE);
-        for row in sorted_rows(&subtotals, &keys[..level], order, usize::MAX) {
-            out.put_row(response_tags::SUBTOTALS, &subtotals, row, level);
-        }
-    }
-    let mut total = Sums::default();
-    rows.sums.iter().try_for_each(|&sums| add(&mut total, sums))?;
-    out.put_row(response_tags::TOTAL, &ActiveRows { cells: vec![0], sums: Cow::Owned(vec![total]) }, 0, 0);
-    Ok(())
-}
-
-/// Refines group ids by the next key column; returns the new group count.
-///
-/// `group_ids` are by row, below `group_count`. Rows with equal ids and equal keys get equal new ids, which
-/// are dense ids: numbered from 0 in order of first appearance.
-fn refine_group_ids(group_ids: &mut [u64], group_count: usize, key: &SortKeys, resources: &ScanResources) -> usize {
-    let (mut codes, mut radix) = (key.values.clone(), key.bound());
-    if radix > u64::from(u32::MAX) {
-        // Wide keys become dense ids first, so that the pair below fits in 64 bits.
-        let mut distinct = resources.dense_ids(radix, codes.len());
-        distinct.replace_with_ids(&mut codes);
-        radix = distinct.values().len() as u64;
-    }
-    // (id, key) as one integer. It cannot overflow: ids are below the row count, which is below 2^32.
-    group_ids.iter_mut().zip(codes).for_each(|(id, code)| *id = *id * radix + code);
-    let mut refined = resources.dense_ids(group_count as u64 * radix, group_ids.len());
-    refined.replace_with_ids(group_ids);
-    refined.values().len()
-}
-
-/// Adds the rows up by group id. The ids are dense, in order of first appearance.
-fn sum_by_group(rows: &ActiveRows<'_>, group_ids: &[u64], group_count: usize) -> Result<ActiveRows<'static>> {
-    let (mut cells, mut group_sums) = (Vec::with_capacity(group_count), vec![[0; 3]; group_count]);
-    for ((&id, &cell), &sums) in group_ids.iter().zip(&rows.cells).zip(rows.sums.iter()) {
-        // The first row of a group.
-        if id == cells.len() as u64 {
-            cells.push(cell);
-        }
-        add(&mut group_sums[id as usize], sums)?;
-    }
-    Ok(ActiveRows { cells, sums: Cow::Owned(group_sums) })
-}
-
 /// The response under construction.
 struct ResponseWriter<'a> {
     offsets: &'a UtcOffsets<'a>,
-    resources: &'a ScanResources,
     fields: &'a [RowField<'a>],
-    bytes: Vec<u8>,
+    answer: AnswerWriter<'a>,
 }
 
 impl ResponseWriter<'_> {
-    /// Appends a row of a level: with its first `level` key fields, without those that are rolled up.
-    fn put_row(&mut self, tag: u32, rows: &ActiveRows<'_>, row: u32, level: usize) {
-        let (cell, sums) = (rows.cells[row as usize] as usize, &rows.sums[row as usize]);
+    /// Appends rows of a level: with its first `level` key fields, without those that are rolled up.
+    fn put_rows(&mut self, tag: u32, rows: &ActiveRows<'_>, order: &[u32], level: usize) -> Result<()> {
         let (fields, offsets) = (self.fields, self.offsets);
-        put_message(tag, &mut self.bytes, |out| {
-            fields.iter().for_each(|field| field.put(cell, sums, level, offsets, out));
-            if tag == response_tags::SUBTOTALS {
-                put_int64(row_tags::LEVEL, level as i64, out);
-            }
-        });
+        for &row in order {
+            let (cell, sums) = (rows.cells[row as usize] as usize, &rows.sums[row as usize]);
+            self.answer.put_message(tag, |out| {
+                fields.iter().for_each(|field| field.put(cell, sums, level, offsets, out));
+                if tag == response_tags::SUBTOTALS {
+                    put_int64(row_tags::LEVEL, level as i64, out);
+                }
+            })?;
+        }
+        Ok(())
     }
 }
 

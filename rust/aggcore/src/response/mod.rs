@@ -6,16 +6,21 @@
 //! the two. Protobuf parsers merge them: <https://protobuf.dev/programming-guides/encoding/#last-one-wins>.
 
 mod active;
+mod answer;
 mod folder;
+mod interruptible_sort;
 mod moving_average;
 mod quality;
 mod ratio;
+mod rollup;
 mod sort;
+mod sort_keys;
 mod tags;
 mod usage;
 mod wire_writer;
 
 pub use active::{ActiveOptions, OrderTerm, build_active_response};
+pub use answer::{AnswerLimits, Unlimited};
 pub use folder::build_folder_response;
 pub use quality::build_quality_response;
 pub use usage::{UsageOptions, build_usage_response};

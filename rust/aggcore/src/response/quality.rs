@@ -7,14 +7,21 @@ use std::ops::Range;
 
 use prost::Message;
 
+use super::answer::{AnswerLimits, AnswerWriter};
 use super::ratio::{QuotientSum, answer_seizure_percent, calls_per_second, seconds_per_call};
 use super::tags::{origination_quality_data as data_tags, query_origination_quality_response as response_tags};
-use super::wire_writer::{ColumnWriter, put_bytes};
+use super::wire_writer::{ColumnWriter, VARINT_LEN_MAX, put_bytes};
+use crate::cancellation::CancelToken;
+use crate::error::Result;
 use crate::scan::{Partials, Sums};
 use crate::wire::v1::{OriginationQualityTotals, QueryOriginationQualityResponse};
 
 /// Estimated bytes of a bin in the response, by which buffers are sized.
 const BIN_BYTES_ESTIMATE: usize = 40;
+/// Bytes of a bin in the response at least: three doubles, four integers.
+const BIN_BYTES_MIN: usize = 28;
+/// Bytes of memory per bin beside the response: the column under construction.
+const BIN_BYTES_HELD: usize = BIN_BYTES_ESTIMATE + VARINT_LEN_MAX;
 
 /// Consecutive bins that cover the same length of time, all of them whole or all of them clipped.
 struct BinRun {
@@ -28,28 +35,38 @@ struct BinRun {
 ///
 /// `clipped_us` are the edges of the scanned bins, `calendar_us` those of the whole calendar bins, in
 /// microseconds UTC. Both have one entry more than there are bins, or are empty.
-pub fn build_quality_response(partials: &Partials, clipped_us: &[i64], calendar_us: &[i64]) -> Vec<u8> {
+///
+/// # Errors
+/// `AnswerTooLarge`, a memory limit, `Cancelled` or `DeadlinePassed`.
+pub fn build_quality_response(
+    partials: &Partials, clipped_us: &[i64], calendar_us: &[i64], limits: AnswerLimits<'_>,
+) -> Result<Vec<u8>> {
     let sums = &partials.sums[..partials.sums.len().min(clipped_us.len().saturating_sub(1))];
+    let mut out = AnswerWriter::new(limits);
+    out.expect_messages(sums.len(), BIN_BYTES_MIN, BIN_BYTES_ESTIMATE)?;
+    let _held = limits.memory.reserve(sums.len() * BIN_BYTES_HELD)?;
+    let columns = columns(sums, clipped_us, calendar_us, limits.cancel)?;
+    out.put_fields(|out| put_bytes(response_tags::DATA, &columns, out));
     let (rows, totals) = (Some(sums.len() as i64), Some(totals(sums, &runs(sums.len(), clipped_us, calendar_us))));
     let rest = QueryOriginationQualityResponse { rows, totals, ..Default::default() };
-    let mut out = Vec::with_capacity(sums.len() * BIN_BYTES_ESTIMATE);
-    put_bytes(response_tags::DATA, &columns(sums, clipped_us, calendar_us), &mut out);
-    out.extend_from_slice(&rest.encode_to_vec());
-    out
+    out.put_fields(|out| out.extend_from_slice(&rest.encode_to_vec()));
+    out.finish()
 }
 
 /// Returns an `OriginationQualityData`, encoded.
-fn columns(sums: &[Sums], clipped_us: &[i64], calendar_us: &[i64]) -> Vec<u8> {
+fn columns(sums: &[Sums], clipped_us: &[i64], calendar_us: &[i64], cancel: &CancelToken) -> Result<Vec<u8>> {
     let mut columns = ColumnWriter::with_capacity(sums.len() * BIN_BYTES_ESTIMATE);
     columns.put_packed_int64s(data_tags::T, calendar_us[..sums.len()].iter().map(|us| us.div_euclid(1_000_000)));
     columns.put_packed_int64s(data_tags::TOTAL_CALLS, sums.iter().map(|sums| sums[0]));
     columns.put_packed_int64s(data_tags::ANSWERED_CALLS, sums.iter().map(|sums| sums[1]));
     columns.put_packed_int64s(data_tags::DURATION_MS, sums.iter().map(|sums| sums[2]));
+    cancel.check()?;
     columns.put_packed_doubles(data_tags::ACD, sums.iter().map(|sums| seconds_per_call(sums[2], sums[1])));
     columns.put_packed_doubles(data_tags::ASR, sums.iter().map(|sums| answer_seizure_percent(sums[1], sums[0])));
     let bins = sums.iter().zip(clipped_us.windows(2));
     columns.put_packed_doubles(data_tags::CPS, bins.map(|(sums, edges)| calls_per_second(sums[0], edges[1] - edges[0])));
-    columns.into_bytes()
+    cancel.check()?;
+    Ok(columns.into_bytes())
 }
 
 /// Returns the bins as runs: bins of a fixed width form one run, clipped bins at the ends runs of their own.

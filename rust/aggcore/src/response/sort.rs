@@ -1,182 +1,188 @@
-//! The first rows by several columns: a top-k sort over normalized keys.
+//! The first rows by several columns, sorted: by integers, a few columns at a time.
 //!
-//! Each column becomes unsigned integers that compare as its values do ([`SortKeys`]), in as few bits as its
-//! range of values needs. The integers of a row are then packed into one `u64`, the first column highest, so
-//! that one comparison replaces a comparison per column. Columns that do not fit are compared one by one.
+//! Each column becomes normalized keys (`sort_keys.rs`). The keys of a row are packed into one integer, the first column
+//! highest, as far as they fit, so that one comparison replaces a comparison per column. Rows that are still equal (tied)
+//! are then sorted by the next columns, whose keys are computed for these rows alone.
 //!
-//! Normalized keys: Graefe, "Implementing Sorting in Database Systems", ACM Computing Surveys 38(3), 2006.
-//! DuckDB sorts in the same way: <https://duckdb.org/2021/08/27/external-sorting>.
-//!
-//! Absent values come last, ascending and descending: their key is greater than every other one, and
-//! [`SortKeys::descending`] leaves it as it is.
+//! With a limit, one column after the other is used to drop rows that are not among the first ones, before anything
+//! is sorted. So a column whose order costs much, such as one of texts, is read for few rows.
 
-use std::cmp::Ordering;
+use super::answer::AnswerLimits;
+use super::interruptible_sort::sort_interruptibly;
+use super::sort_keys::SortColumn;
+use crate::error::Result;
+use crate::memory::Reservation;
 
-use crate::record::schema::ABSENT;
-use crate::scan::KeyValues;
+/// Bytes of memory per row while rows are sorted: keys of one column, packed keys and a copy of these; the row, its index,
+/// its tie; the row in sorted order.
+const BYTES_PER_ROW: usize = 3 * size_of::<u64>() + 4 * size_of::<u32>() + size_of::<SortedRow>();
 
-/// A column of normalized keys: integers that compare as the values of the column do.
+/// Returns the numbers of the first `limit` of `row_count` rows, sorted by the first column, then the second, and so on.
 ///
-/// Present values have keys below `absent`, from 0; absent values have the key `absent`.
-pub struct SortKeys {
-    /// Keys by row, or by cell of a scan's result.
-    pub values: Vec<u64>,
-    absent: u64,
+/// Rows that are equal in all columns are sorted by row number.
+///
+/// # Errors
+/// A memory limit, or those of [`CancelToken::check`](crate::cancellation::CancelToken::check).
+pub fn first_rows(row_count: usize, columns: &[SortColumn<'_>], limit: usize, limits: AnswerLimits<'_>) -> Result<Vec<u32>> {
+    let _held = limits.memory.reserve(row_count * BYTES_PER_ROW)?;
+    let mut rows: Vec<u32> = (0..row_count as u32).collect();
+    if limit < row_count {
+        rows = without_later_rows(rows, columns, limit, limits)?;
+    }
+    sort_rows(&mut rows, columns, limits)?;
+    rows.truncate(limit);
+    Ok(rows)
 }
 
-impl SortKeys {
-    /// Returns the sort keys of a group key column, by cell.
-    ///
-    /// The key of an integer is its distance from the least one, that of a text its rank in the dictionary.
-    pub fn of_key(values: &KeyValues) -> Self {
-        match values {
-            KeyValues::Ints(values) => Self::of_ints(values.iter().copied()),
-            KeyValues::Texts { codes, entries } => {
-                let ranks = ranks(entries);
-                Self { values: codes.iter().map(|&code| ranks[code as usize]).collect(), absent: ranks[0] }
+/// Removes rows that are not among the first `limit` ones: by the first column, then, among the rows that are tied with
+/// the last of the first ones, by the second, and so on.
+fn without_later_rows(
+    mut tied: Vec<u32>, columns: &[SortColumn<'_>], limit: usize, limits: AnswerLimits<'_>,
+) -> Result<Vec<u32>> {
+    let mut first: Vec<u32> = Vec::new();
+    for column in columns {
+        // Rows that are not tied with the last of the first ones precede it, so that they are fewer than `limit`.
+        let Some(last) = (limit - first.len()).checked_sub(1).filter(|&last| last < tied.len()) else { break };
+        let keys = column.keys(&tied, limits)?.values;
+        let bound = *keys.clone().select_nth_unstable(last).1;
+        let rows = || tied.iter().zip(&keys);
+        first.extend(rows().filter(|(_, key)| **key < bound).map(|(row, _)| row));
+        tied = rows().filter(|(_, key)| **key == bound).map(|(row, _)| *row).collect();
+    }
+    first.append(&mut tied);
+    // Rows that are equal in all columns are sorted by number.
+    first.sort_unstable();
+    Ok(first)
+}
+
+/// Rows of which some are tied.
+#[derive(Default)]
+struct Ties {
+    /// Indices of the tied rows, ascending.
+    indices: Vec<u32>,
+    /// By tied row, the number of its tie: rows that are equal so far have the same one. Ascending from 0.
+    numbers: Vec<u32>,
+}
+
+/// Sorts rows, given in ascending order, by all columns.
+fn sort_rows(rows: &mut [u32], columns: &[SortColumn<'_>], limits: AnswerLimits<'_>) -> Result<()> {
+    let mut ties = Ties { indices: (0..rows.len() as u32).collect(), numbers: vec![0; rows.len()] };
+    let mut rest = columns;
+    while !rest.is_empty() && ties.indices.len() > 1 {
+        let tied: Vec<u32> = ties.indices.iter().map(|&index| rows[index as usize]).collect();
+        let (keys, used) = PackedKeys::new(&tied, &ties.numbers, rest, limits)?;
+        rest = &rest[used..];
+        let sorted = keys.sorted(limits)?;
+        ties.indices.iter().zip(&sorted).for_each(|(&index, row)| rows[index as usize] = tied[row.index as usize]);
+        ties = ties.remaining(&sorted);
+    }
+    Ok(())
+}
+
+impl Ties {
+    /// Returns the rows that are still tied after they have been sorted.
+    fn remaining(&self, sorted: &[SortedRow]) -> Self {
+        let mut remaining = Self::default();
+        let mut number = 0;
+        for (position, &index) in self.indices.iter().enumerate() {
+            let equals_next = sorted.get(position + 1).is_some_and(|next| next.equals_previous);
+            if sorted[position].equals_previous || equals_next {
+                number += u32::from(!sorted[position].equals_previous);
+                remaining.indices.push(index);
+                remaining.numbers.push(number - 1);
+            }
+        }
+        remaining
+    }
+}
+
+/// A row in sorted order.
+struct SortedRow {
+    /// Its index among the rows that were sorted.
+    index: u32,
+    /// Whether its packed key equals that of the row before it.
+    equals_previous: bool,
+}
+
+/// Keys of rows, packed into one integer each: the number of its tie, then its keys.
+enum PackedKeys {
+    /// The lowest `index_bits` bits are the index of the row: sorting plain integers is fastest.
+    Narrow { keys: Vec<u64>, index_bits: u32 },
+    /// One column of up to 64 bits, the number of the tie above it, the index of the row in the lowest 32 bits.
+    Wide { keys: Vec<u128>, _held: Reservation },
+}
+
+impl PackedKeys {
+    /// Packs the keys of as many leading columns as fit, at least of one; returns their number, too.
+    fn new(rows: &[u32], ties: &[u32], columns: &[SortColumn<'_>], limits: AnswerLimits<'_>) -> Result<(Self, usize)> {
+        let (index_bits, tie_bits) = (bits_of(rows.len() - 1), bits_of(ties.last().map_or(0, |&last| last as usize)));
+        let (mut keys, mut bits) = (ties.iter().map(|&tie| u64::from(tie)).collect::<Vec<_>>(), tie_bits);
+        for (used, column) in columns.iter().enumerate() {
+            let column = column.keys(rows, limits)?;
+            if bits + column.bits() + index_bits > u64::BITS {
+                if used > 0 {
+                    return Ok((Self::narrow(keys, index_bits), used));
+                }
+                return Ok((Self::wide(&column.values, ties, limits)?, 1));
+            }
+            bits += column.bits();
+            // A column of 64 bits can only follow columns of 0 bits, over keys of 0: `checked_shl` rejects a
+            // shift by 64.
+            let shift = |key: u64| key.checked_shl(column.bits()).unwrap_or(0);
+            keys.iter_mut().zip(&column.values).for_each(|(key, value)| *key = shift(*key) | value);
+        }
+        Ok((Self::narrow(keys, index_bits), columns.len()))
+    }
+
+    fn narrow(mut keys: Vec<u64>, index_bits: u32) -> Self {
+        keys.iter_mut().zip(0..).for_each(|(key, index)| *key = key.checked_shl(index_bits).unwrap_or(0) | index);
+        Self::Narrow { keys, index_bits }
+    }
+
+    fn wide(keys: &[u64], ties: &[u32], limits: AnswerLimits<'_>) -> Result<Self> {
+        let held = limits.memory.reserve(2 * keys.len() * size_of::<u128>())?;
+        let packed = |((&key, &tie), index)| u128::from(tie) << 96 | u128::from(key) << u32::BITS | index;
+        Ok(Self::Wide { keys: keys.iter().zip(ties).zip(0..).map(packed).collect(), _held: held })
+    }
+
+    fn sorted(self, limits: AnswerLimits<'_>) -> Result<Vec<SortedRow>> {
+        match self {
+            Self::Narrow { mut keys, index_bits } => {
+                sort_interruptibly(&mut keys, limits)?;
+                let index_mask = u64::MAX.checked_shr(u64::BITS - index_bits).unwrap_or(0);
+                Ok(sorted_rows(&keys, |key| ((key & index_mask) as u32, key & !index_mask)))
+            }
+            Self::Wide { mut keys, .. } => {
+                sort_interruptibly(&mut keys, limits)?;
+                Ok(sorted_rows(&keys, |key| (key as u32, key >> u32::BITS)))
             }
         }
     }
-
-    /// Returns the sort keys of integers, of which [`ABSENT`] stands for absent values.
-    pub fn of_ints(values: impl Iterator<Item = i64> + Clone) -> Self {
-        let present = values.clone().filter(|&value| value != ABSENT);
-        let range = present.fold(None, |range, value| Some(range.map_or((value, value), |(low, high)| widen(low, high, value))));
-        // ABSENT is the least i64, so present values span less than 2^64 - 1, and adding 1 does not overflow.
-        let (low, absent) = range.map_or((0, 0), |(low, high)| (low, high.wrapping_sub(low) as u64 + 1));
-        let key = |value: i64| if value == ABSENT { absent } else { value.wrapping_sub(low) as u64 };
-        Self { values: values.map(key).collect(), absent }
-    }
-
-    /// Returns the keys at the given indices, in the order of these.
-    pub fn gather(&self, indices: impl Iterator<Item = usize>) -> Self {
-        Self { values: indices.map(|index| self.values[index]).collect(), absent: self.absent }
-    }
-
-    /// Reverses the order of the present values; absent ones still come last.
-    pub fn descending(mut self) -> Self {
-        let absent = self.absent;
-        self.values.iter_mut().filter(|key| **key != absent).for_each(|key| *key = absent - 1 - *key);
-        self
-    }
-
-    /// Returns the exclusive upper bound of the keys, or `u64::MAX` if the bound does not fit in 64 bits.
-    pub fn bound(&self) -> u64 {
-        self.absent.saturating_add(1)
-    }
-
-    /// Returns the bits that every key of the column fits in.
-    fn bits(&self) -> u32 {
-        u64::BITS - self.absent.leading_zeros()
-    }
 }
 
-/// Returns the numbers of the first `limit` rows, sorted by the first column, then the second, and so on.
-///
-/// Rows that are equal in all columns are sorted by row number.
-pub fn first_rows(row_count: usize, columns: &[SortKeys], limit: usize) -> Vec<u32> {
-    let PackedKeys { keys, bits, rest } = pack(row_count, columns);
-    let row_bits = usize::BITS - row_count.leading_zeros();
-    if rest.is_empty() && bits + row_bits <= u64::BITS {
-        // With the row number in its low bits, the integer is the whole row: the standard library sorts plain
-        // integers without a branch per comparison.
-        let keys = keys.into_iter().zip(0..).map(|(key, row)| key << row_bits | row).collect();
-        let row = |key: u64| (key & ((1 << row_bits) - 1)) as u32;
-        return smallest(keys, limit, u64::cmp).into_iter().map(row).collect();
-    }
-    let rest_of = |row: u32| rest.iter().map(move |column| column.values[row as usize]);
-    let rows: Vec<(u64, u32)> = keys.into_iter().zip(0..).collect();
-    let order = |&(a, row_a): &(u64, u32), &(b, row_b): &(u64, u32)| {
-        a.cmp(&b).then_with(|| rest_of(row_a).cmp(rest_of(row_b))).then(row_a.cmp(&row_b))
+/// Splits sorted integers into index and key by `split`.
+fn sorted_rows<T: Copy, K: PartialEq>(sorted: &[T], split: impl Fn(T) -> (u32, K)) -> Vec<SortedRow> {
+    let mut previous = None;
+    let row = |&packed: &T| {
+        let (index, key) = split(packed);
+        let equals_previous = previous.as_ref() == Some(&key);
+        previous = Some(key);
+        SortedRow { index, equals_previous }
     };
-    smallest(rows, limit, order).into_iter().map(|(_, row)| row).collect()
+    sorted.iter().map(row).collect()
 }
 
-/// Returns the `limit` smallest values in ascending order: a partial sort by quickselect.
-fn smallest<T>(mut values: Vec<T>, limit: usize, order: impl Fn(&T, &T) -> Ordering) -> Vec<T> {
-    if limit < values.len() {
-        values.select_nth_unstable_by(limit, &order);
-        values.truncate(limit);
-    }
-    values.sort_unstable_by(order);
-    values
-}
-
-/// The keys of the leading columns, packed into one integer per row.
-struct PackedKeys<'a> {
-    /// By row: the key of the first column in the highest bits, that of the last packed column in the lowest.
-    keys: Vec<u64>,
-    /// Bits of a packed key.
-    bits: u32,
-    /// The columns that did not fit.
-    rest: &'a [SortKeys],
-}
-
-/// Packs the leading columns, up to the first one that would exceed 64 bits.
-fn pack(row_count: usize, columns: &[SortKeys]) -> PackedKeys<'_> {
-    let (mut keys, mut bits) = (vec![0; row_count], 0);
-    for (index, column) in columns.iter().enumerate() {
-        if bits + column.bits() > u64::BITS {
-            return PackedKeys { keys, bits, rest: &columns[index..] };
-        }
-        bits += column.bits();
-        // A column of 64 bits can only follow columns of 0 bits, over keys of 0: `checked_shl` rejects a
-        // shift by 64.
-        let shift = |key: u64| key.checked_shl(column.bits()).unwrap_or(0);
-        keys.iter_mut().zip(&column.values).for_each(|(key, value)| *key = shift(*key) | value);
-    }
-    PackedKeys { keys, bits, rest: &[] }
-}
-
-fn widen(low: i64, high: i64, value: i64) -> (i64, i64) {
-    (low.min(value), high.max(value))
-}
-
-/// Returns the rank of each dictionary entry, in code point order.
-///
-/// Entry 0 is the empty text, which stands for absent values; its rank is the last one.
-fn ranks(entries: &[String]) -> Vec<u64> {
-    // Comparing prefixes as integers decides most comparisons without following the pointers to the texts.
-    let mut order: Vec<(u64, &str, usize)> =
-        entries.iter().enumerate().skip(1).map(|(code, text)| (prefix(text), text.as_str(), code)).collect();
-    order.sort_unstable();
-    let mut ranks = vec![order.len() as u64; entries.len().max(1)];
-    (0..).zip(order).for_each(|(rank, (_, _, code))| ranks[code] = rank);
-    ranks
-}
-
-/// Returns the first eight bytes of a text, padded with zeros, as an integer that compares as these bytes do.
-fn prefix(text: &str) -> u64 {
-    let mut bytes = [0; 8];
-    bytes.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
-    u64::from_be_bytes(bytes)
+/// Returns the bits of an integer.
+fn bits_of(value: usize) -> u32 {
+    usize::BITS - value.leading_zeros()
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // A test may panic.
 mod tests {
+    use super::super::answer::Unlimited;
+    use super::super::sort_keys::{SortOrder, SortValues};
     use super::*;
-
-    #[test]
-    fn keys_compare_as_the_values_with_absent_last() {
-        for values in [vec![3, ABSENT, -1, 3], vec![i64::MAX, ABSENT + 1, ABSENT, 0], vec![ABSENT], vec![i64::MAX, ABSENT]] {
-            let key = |value: i64| (value == ABSENT, value);
-            let (ascending, descending) =
-                (SortKeys::of_ints(values.iter().copied()), SortKeys::of_ints(values.iter().copied()).descending());
-            for (i, &a) in values.iter().enumerate() {
-                for (j, &b) in values.iter().enumerate() {
-                    assert_eq!(ascending.values[i].cmp(&ascending.values[j]), key(a).cmp(&key(b)), "{a} {b}");
-                    let reversed = if a == ABSENT || b == ABSENT { key(a).cmp(&key(b)) } else { b.cmp(&a) };
-                    assert_eq!(descending.values[i].cmp(&descending.values[j]), reversed, "{a} {b}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn texts_rank_by_code_point() {
-        let entries = ["", "b", "a\0", "a", "abcdefgh\0", "abcdefgh", "é", "Z"].map(str::to_owned);
-        assert_eq!(ranks(&entries), [7, 5, 2, 1, 4, 3, 6, 0]);
-    }
 
     proptest::proptest! {
         #[test]
@@ -184,12 +190,14 @@ mod tests {
             rows in proptest::collection::vec([0..3i64, 0..2i64, 0..3i64], 0..30),
             wide in proptest::bits::u8::masked(7), limit in 0usize..40,
         ) {
-            // A column that spans almost 64 bits leaves no room to pack the columns after it.
+            // Columns that span almost 64 bits leave no room to pack the columns after them.
             let column = |number: usize| {
-                let factor = if wide >> number & 1 == 1 { i64::MAX / 2 } else { 1 };
-                SortKeys::of_ints(rows.iter().map(move |row| row[number] * factor))
+                let (factor, rows) = (if wide >> number & 1 == 1 { i64::MAX / 2 } else { 1 }, &rows);
+                let value = move |row: u32| rows[row as usize][number] * factor;
+                SortColumn::new(SortValues::Ints(Box::new(value)), SortOrder::Ascending)
             };
-            let found = first_rows(rows.len(), &[column(0), column(1), column(2)], limit);
+            let columns = [column(0), column(1), column(2)];
+            let found = first_rows(rows.len(), &columns, limit, Unlimited::default().limits()).unwrap();
             let mut expected: Vec<u32> = (0..rows.len() as u32).collect();
             expected.sort_by_key(|&row| rows[row as usize]);
             expected.truncate(limit);

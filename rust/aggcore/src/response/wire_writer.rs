@@ -25,7 +25,7 @@
 use prost::encoding::{WireType, encode_varint};
 
 /// Bytes of the longest varint.
-const VARINT_LEN_MAX: usize = 10;
+pub const VARINT_LEN_MAX: usize = 10;
 /// Bits of the wire type, which are below the tag in the key of a field.
 const WIRE_TYPE_BITS: u32 = 3;
 /// Integers below 2^56 have at most eight groups of 7 bits, one for each byte of a word.
@@ -82,9 +82,18 @@ pub fn put_bytes(tag: u32, bytes: &[u8], out: &mut Vec<u8>) {
 /// up by the missing bytes.
 #[inline]
 pub fn put_message(tag: u32, out: &mut Vec<u8>, put_fields: impl FnOnce(&mut Vec<u8>)) {
-    put_key_and_len(tag, 0, out);
-    let start = out.len();
-    put_fields(out);
+    put_message_of(tag, out, |out| out, put_fields);
+}
+
+/// As [`put_message`], for a `writer` that has the bytes; returns what `put_fields` returns.
+#[inline]
+pub fn put_message_of<W, T>(
+    tag: u32, writer: &mut W, bytes_of: impl Fn(&mut W) -> &mut Vec<u8>, put_fields: impl FnOnce(&mut W) -> T,
+) -> T {
+    put_key_and_len(tag, 0, bytes_of(writer));
+    let start = bytes_of(writer).len();
+    let result = put_fields(writer);
+    let out = bytes_of(writer);
     let len = out.len() - start;
     if len < 0x80 {
         out[start - 1] = len as u8;
@@ -93,6 +102,7 @@ pub fn put_message(tag: u32, out: &mut Vec<u8>, put_fields: impl FnOnce(&mut Vec
         let varint_len = write_varint(len as u64, &mut scratch);
         out.splice(start - 1..start, scratch[..varint_len].iter().copied());
     }
+    result
 }
 
 /// Appends an `int64` field. The encoding of an `int32` from 0 is the same.
@@ -100,6 +110,15 @@ pub fn put_message(tag: u32, out: &mut Vec<u8>, put_fields: impl FnOnce(&mut Vec
 pub fn put_int64(tag: u32, number: i64, out: &mut Vec<u8>) {
     push_varint(u64::from(tag << WIRE_TYPE_BITS | WireType::Varint as u32), out);
     push_varint(number as u64, out);
+}
+
+/// Appends a `double` field; nothing for `None`.
+#[inline]
+pub fn put_double(tag: u32, value: Option<f64>, out: &mut Vec<u8>) {
+    if let Some(value) = value {
+        push_varint(u64::from(tag << WIRE_TYPE_BITS | WireType::SixtyFourBit as u32), out);
+        out.extend_from_slice(&value.to_le_bytes());
+    }
 }
 
 /// Appends the key (tag and wire type) of a length-delimited field, and its length.
@@ -175,6 +194,8 @@ mod tests {
         for &value in &values {
             put_int64(30, value, &mut fields);
             prost::encoding::int64::encode(30, &value, &mut expected);
+            put_double(31, Some(value as f64), &mut fields);
+            prost::encoding::double::encode(31, &(value as f64), &mut expected);
         }
         assert_eq!(fields, expected);
     }

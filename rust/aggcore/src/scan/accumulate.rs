@@ -94,6 +94,11 @@ impl<'a> SliceAccumulator<'a> {
         Ok(())
     }
 
+    /// Bytes of memory that the sums take.
+    pub fn bytes(&self) -> usize {
+        self.packed.capacity() * size_of::<PackedSums>() + self.wide.capacity() * size_of::<Sums>()
+    }
+
     /// Returns the sums by cell.
     pub fn finish(self) -> Vec<Sums> {
         let sums = |packed: PackedSums| match self.row_values {

@@ -17,12 +17,13 @@ use hashbrown::HashTable;
 use super::dense_ids::{DenseIds, TextIds, hash_words};
 use super::group_key::{GroupCodeLayout, GroupKeyEncoder, check_cell_count};
 use super::partials::{KeyValues, Partials};
+use crate::cancellation::CancelToken;
 use crate::columns::sums::{Sums, add};
 use crate::error::Result;
 use crate::record::schema::{ColumnKind, field};
 
 /// Cells in order of appearance. A scan without keys has one cell per bin, in order.
-pub struct AggregationTable {
+pub struct AggregationTable<'a> {
     /// Integers per cell in `keys`: the bin and one per key column. 1 means a scan without keys.
     key_width: usize,
     /// Bin and keys of each cell, one cell after the other. A text is given by its id in `texts`.
@@ -39,6 +40,7 @@ pub struct AggregationTable {
     is_text: Vec<bool>,
     /// Cells that the scan may have.
     cell_count_max: usize,
+    cancel: &'a CancelToken,
     /// Groups of a memtable that are not among the cells yet, because more slices of the same layout may
     /// follow.
     pending: Option<PackedGroups>,
@@ -58,9 +60,9 @@ pub struct PackedGroups {
 /// For each key column, the new text ids by the old ones; `None` for a column of integers.
 type IdRemap = Vec<Option<Vec<i64>>>;
 
-impl AggregationTable {
+impl<'a> AggregationTable<'a> {
     /// A table without cells, or, without keys, with an empty cell per bin.
-    pub fn new(keys: &[String], bin_count: usize, cell_count_max: usize) -> Self {
+    pub fn new(keys: &[String], bin_count: usize, cell_count_max: usize, cancel: &'a CancelToken) -> Self {
         let is_text = |name: &String| field(name).is_some_and(|field| field.field_type.column_kind() != ColumnKind::Int);
         Self {
             key_width: 1 + keys.len(),
@@ -70,8 +72,25 @@ impl AggregationTable {
             texts: keys.iter().map(|_| TextIds::default()).collect(),
             is_text: keys.iter().map(is_text).collect(),
             cell_count_max,
+            cancel,
             pending: None,
         }
+    }
+
+    /// Bytes of memory that the table takes.
+    pub fn bytes(&self) -> usize {
+        self.keys.capacity() * size_of::<i64>()
+            + self.sums.capacity() * size_of::<Sums>()
+            + self.key_index.allocation_size()
+            + self.texts.iter().map(TextIds::bytes).sum::<usize>()
+            + self.pending.as_ref().map_or(0, PackedGroups::bytes)
+    }
+
+    /// Bytes of memory that the columns of [`AggregationTable::finish`] take.
+    pub fn bytes_of_columns(&self) -> usize {
+        let cell_bytes = |&is_text: &bool| if is_text { size_of::<u32>() } else { size_of::<i64>() };
+        let row_bytes = size_of::<(Sums, u32)>() + self.is_text.iter().map(cell_bytes).sum::<usize>();
+        self.cell_count() * row_bytes + self.texts.iter().map(TextIds::bytes).sum::<usize>()
     }
 
     /// Returns the groups that the rows of a slice are to be added to: the pending groups if their layout is
@@ -97,7 +116,7 @@ impl AggregationTable {
     /// As [`AggregationTable::merge`].
     pub fn end_slice(&mut self, mut groups: PackedGroups, encoder: GroupKeyEncoder<'_>, sums: Vec<Sums>) -> Result<()> {
         let old_count = groups.sums.len();
-        let keys = encoder.decode(&groups.ids.values()[old_count..], &mut self.texts);
+        let keys = encoder.decode(&groups.ids.values()[old_count..], &mut self.texts, self.cancel)?;
         if old_count == 0 {
             (groups.keys, groups.sums) = (keys, sums);
         } else {
@@ -116,7 +135,7 @@ impl AggregationTable {
     ///
     /// # Errors
     /// `CellLimit` if the cells become more than the scan may have, `SumOverflow` if a sum does not fit 64
-    /// bits.
+    /// bits, and those of [`CancelToken::check`].
     pub fn merge(mut self, mut other: Self) -> Result<Self> {
         if self.key_width == 1 {
             self.sums.iter_mut().zip(other.sums).try_for_each(|(sums, added)| add(sums, added))?;
@@ -125,15 +144,18 @@ impl AggregationTable {
         if self.cell_count() < other.cell_count() {
             return other.merge(self);
         }
-        let ids_of = |((ours, theirs), is_text): ((&mut TextIds, _), &bool)| is_text.then(|| ours.ids_of(theirs));
-        let id_remap: IdRemap = self.texts.iter_mut().zip(&other.texts).zip(&self.is_text).map(ids_of).collect();
+        let cancel = self.cancel;
+        let ids_of =
+            |((ours, theirs), is_text): ((&mut TextIds, _), &bool)| is_text.then(|| ours.ids_of(theirs, cancel)).transpose();
+        let id_remap: IdRemap = self.texts.iter_mut().zip(&other.texts).zip(&self.is_text).map(ids_of).collect::<Result<_>>()?;
         match (&mut self.pending, other.pending.take()) {
             (Some(ours), Some(theirs)) if ours.layout == theirs.layout => {
-                ours.merge(theirs, self.key_width, &id_remap, self.cell_count_max)?;
+                ours.merge(theirs, &id_remap, self.cell_count_max, cancel)?;
             }
             (_, theirs) => theirs.map_or(Ok(()), |theirs| other.add_distinct(theirs.keys, theirs.sums))?,
         }
-        for (key, &sums) in other.keys.chunks_exact_mut(self.key_width).zip(&other.sums) {
+        for (cell, (key, &sums)) in other.keys.chunks_exact_mut(self.key_width).zip(&other.sums).enumerate() {
+            cancel.check_at(cell)?;
             remap_texts(key, &id_remap);
             self.add_cell(key, sums)?;
         }
@@ -148,20 +170,20 @@ impl AggregationTable {
         if let Some(groups) = self.pending.take() {
             self.add_distinct(groups.keys, groups.sums)?;
         }
-        let Self { key_width, keys, sums, .. } = self;
+        let Self { key_width, keys, sums, cancel, .. } = self;
         if key_width == 1 {
             return Ok(Partials { bins: (0..sums.len() as u32).collect(), sums, keys: Vec::new() });
         }
         let column = |offset: usize| keys.iter().skip(offset).step_by(key_width).copied();
         let values = self.texts.into_iter().zip(self.is_text).enumerate().map(|(key, (texts, is_text))| {
-            if is_text {
-                let codes = column(1 + key).map(|id| id as u32).collect();
-                KeyValues::Texts { codes, entries: texts.into_texts() }
-            } else {
-                KeyValues::Ints(column(1 + key).collect())
+            cancel.check()?;
+            if !is_text {
+                return Ok(KeyValues::Ints(column(1 + key).collect()));
             }
+            let codes = column(1 + key).map(|id| id as u32).collect();
+            Ok(KeyValues::Texts { codes, entries: texts.into_texts() })
         });
-        let values = values.collect();
+        let values = values.collect::<Result<_>>()?;
         Ok(Partials { bins: column(0).map(|bin| bin as u32).collect(), keys: values, sums })
     }
 
@@ -176,7 +198,11 @@ impl AggregationTable {
             (self.keys, self.sums) = (keys, sums);
             return Ok(());
         }
-        keys.chunks_exact(self.key_width).zip(sums).try_for_each(|(key, added)| self.add_cell(key, added))
+        let mut cells = keys.chunks_exact(self.key_width).zip(sums).enumerate();
+        cells.try_for_each(|(cell, (key, added))| {
+            self.cancel.check_at(cell)?;
+            self.add_cell(key, added)
+        })
     }
 
     /// Adds sums to the cell of a key.
@@ -206,12 +232,20 @@ impl AggregationTable {
 }
 
 impl PackedGroups {
+    /// Bytes of memory that the groups take.
+    pub fn bytes(&self) -> usize {
+        self.ids.bytes() + self.keys.capacity() * size_of::<i64>() + self.sums.capacity() * size_of::<Sums>()
+    }
+
     /// Adds the groups of another scanner with the same layout, by code instead of by key.
-    fn merge(&mut self, mut other: Self, key_width: usize, id_remap: &IdRemap, cell_count_max: usize) -> Result<()> {
+    fn merge(&mut self, mut other: Self, id_remap: &IdRemap, cell_count_max: usize, cancel: &CancelToken) -> Result<()> {
+        let key_width = 1 + id_remap.len();
         let mut cells = other.ids.values().to_vec();
         self.ids.replace_with_ids(&mut cells);
         check_cell_count(self.ids.values().len(), cell_count_max)?;
-        for ((&cell, key), added) in cells.iter().zip(other.keys.chunks_exact_mut(key_width)).zip(other.sums) {
+        let groups = cells.iter().zip(other.keys.chunks_exact_mut(key_width)).zip(other.sums);
+        for (group, ((&cell, key), added)) in groups.enumerate() {
+            cancel.check_at(group)?;
             if let Some(sums) = self.sums.get_mut(cell as usize) {
                 add(sums, added)?;
             } else {

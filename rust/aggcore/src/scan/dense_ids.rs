@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::cancellation::CancelToken;
 use crate::columns::interner::Interner;
+use crate::error::Result;
 use crate::tuning::Tuning;
 
 /// Slots of a new hash table, 4 bytes each; a power of two.
@@ -93,6 +95,12 @@ impl DenseIds {
     /// The values by id.
     pub fn values(&self) -> &[u64] {
         &self.values
+    }
+
+    /// Bytes of memory that the ids take.
+    pub fn bytes(&self) -> usize {
+        let (IdLookup::Direct(slots) | IdLookup::Hashed(slots)) = &self.lookup;
+        self.values.capacity() * size_of::<u64>() + slots.capacity() * size_of::<u32>()
     }
 
     /// Replaces each value by its id.
@@ -216,10 +224,21 @@ impl TextIds {
         (self.0.code(text) + 1) as u32
     }
 
+    /// Bytes of memory that the texts take.
+    pub fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+
     /// Interns the texts of `other`. Returns their ids in `self`, by their ids in `other`.
-    pub fn ids_of(&mut self, other: &Self) -> Vec<i64> {
-        let ids = other.0.entries().iter().map(|text| i64::from(self.id(text)));
-        std::iter::once(0).chain(ids).collect()
+    ///
+    /// # Errors
+    /// As [`CancelToken::check`].
+    pub fn ids_of(&mut self, other: &Self, cancel: &CancelToken) -> Result<Vec<i64>> {
+        let ids = other.0.entries().iter().enumerate().map(|(number, text)| {
+            cancel.check_at(number)?;
+            Ok(i64::from(self.id(text)))
+        });
+        std::iter::once(Ok(0)).chain(ids).collect()
     }
 
     /// The texts by id.
@@ -244,6 +263,7 @@ pub fn hash_words(words: impl IntoIterator<Item = u64>) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // A test may panic.
 mod tests {
     use super::*;
 
@@ -267,7 +287,7 @@ mod tests {
         let (mut ids, mut other) = (TextIds::default(), TextIds::default());
         assert_eq!((["b", "", "a", "b"].map(|text| ids.id(text)), ids.count()), ([1, 0, 2, 1], 3));
         assert_eq!((["", "c", "a"].map(|text| other.id(text)), other.count()), ([0, 1, 2], 3));
-        assert_eq!(ids.ids_of(&other), [0, 3, 2]);
+        assert_eq!(ids.ids_of(&other, &CancelToken::with_limit(None)).unwrap(), [0, 3, 2]);
         assert_eq!(ids.into_texts(), ["", "b", "a", "c"]);
     }
 

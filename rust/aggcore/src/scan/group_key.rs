@@ -21,6 +21,8 @@ use std::ops::Range;
 use super::ScanResources;
 use super::column::Column;
 use super::dense_ids::{DenseIds, GroupCode, TextIds};
+use super::selection::CHUNK_ROWS;
+use crate::cancellation::CancelToken;
 use crate::columns::dictionary::{CodeWidth, DictionaryColumn, Texts, with_codes};
 use crate::columns::integer::{ColumnStats, IntValues, IntWidth, with_int_values};
 use crate::columns::slice::contiguous_range;
@@ -134,12 +136,31 @@ impl<'a> GroupKeyEncoder<'a> {
         }
     }
 
+    /// Bytes of memory that the encoder takes.
+    pub fn bytes(&self) -> usize {
+        let prefix_bytes = |key: &KeyColumn<'_>| key.prefix_ids.as_ref().map_or(0, DenseIds::bytes);
+        self.keys.iter().map(|key| key.encoding.bytes() + prefix_bytes(key)).sum()
+    }
+
     /// Returns the bin and the keys of each code, one code after the other. A text is given by its id.
-    pub fn decode(self, packed: &[u64], texts: &mut [TextIds]) -> Vec<i64> {
+    ///
+    /// # Errors
+    /// As [`CancelToken::check`].
+    pub fn decode(mut self, packed: &[u64], texts: &mut [TextIds], cancel: &CancelToken) -> Result<Vec<i64>> {
         let key_width = 1 + self.keys.len();
-        let mut quotients = packed.to_vec();
-        let mut keys = vec![0; key_width * quotients.len()];
-        for (number, (mut key, texts)) in self.keys.into_iter().zip(texts).enumerate().rev() {
+        let mut keys = vec![0; key_width * packed.len()];
+        for (codes, keys) in packed.chunks(CHUNK_ROWS).zip(keys.chunks_mut(CHUNK_ROWS * key_width)) {
+            cancel.check()?;
+            self.decode_chunk(codes, keys, texts);
+        }
+        Ok(keys)
+    }
+
+    /// Writes the bin and the keys of each code.
+    fn decode_chunk(&mut self, codes: &[u64], keys: &mut [i64], texts: &mut [TextIds]) {
+        let key_width = 1 + self.keys.len();
+        let mut quotients = codes.to_vec();
+        for (number, (key, texts)) in self.keys.iter_mut().zip(texts).enumerate().rev() {
             // Quotient and remainder side by side compile to one division.
             let last_digit = |quotient: &mut u64| {
                 let digit = *quotient % key.radix;
@@ -156,7 +177,6 @@ impl<'a> GroupKeyEncoder<'a> {
         for (bin, quotient) in keys.iter_mut().step_by(key_width).zip(quotients) {
             *bin = (self.bins.start as u64 + quotient) as i64;
         }
-        keys
     }
 }
 
@@ -211,6 +231,15 @@ impl<'a> KeyEncoding<'a> {
                     dense_encoding(Box::new(value), row_count, resources)
                 }),
             Column::Duration(durations) => dense_encoding(Box::new(move |row| durations.get(row).1), row_count, resources),
+        }
+    }
+
+    /// Bytes of memory that the encoding takes, apart from the columns of the slice.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Codes(ids) | Self::DictionaryIds(ids) => ids.ids.capacity() * size_of::<u32>(),
+            Self::DenseInts { ids, .. } => ids.bytes(),
+            Self::Offset { .. } | Self::TextIds(_) => 0,
         }
     }
 
@@ -315,6 +344,7 @@ fn push_each_digit<P: GroupCode>(radix: u64, packed: &mut Vec<P>, digits: impl I
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // A test may panic.
 mod tests {
     use super::*;
     use crate::columns::integer::UNKNOWN_STATS;
@@ -329,7 +359,8 @@ mod tests {
         let (fits_u32, mut codes) = (encoder.fits_u32(), Vec::<P>::new());
         encoder.encode(&[0, 1], &mut codes, &mut texts);
         let codes: Vec<u64> = codes.into_iter().map(GroupCode::wide).collect();
-        (encoder.decode(&codes, &mut texts), fits_u32, codes[1])
+        let keys = encoder.decode(&codes, &mut texts, &CancelToken::with_limit(None)).unwrap();
+        (keys, fits_u32, codes[1])
     }
 
     #[test]

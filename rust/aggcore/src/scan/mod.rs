@@ -37,6 +37,7 @@ use std::sync::Arc;
 use crate::cancellation::CancelToken;
 use crate::columns::slice::RecordSlice;
 use crate::error::Result;
+use crate::memory::{MemoryBudget, MemoryLimits, QueryMemory};
 use crate::record::schema::segment_column;
 use crate::tuning::Tuning;
 
@@ -73,22 +74,27 @@ pub struct Scan<'a> {
     pub cell_count_max: usize,
     /// Checked once per chunk.
     pub cancel: &'a CancelToken,
+    /// Holds the memory of the scan, and of its result until the query ends.
+    pub memory: &'a Arc<QueryMemory>,
     /// What the scans of a store share.
     pub resources: &'a ScanResources,
 }
 
-/// What the scans of one store share: its tuning and its pooled lookup tables.
+/// What the scans of one store share: its tuning, its memory budget and its pooled lookup tables.
 #[derive(Debug, Default)]
 pub struct ScanResources {
     /// The tuning of the store.
     pub tuning: Arc<Tuning>,
+    /// The memory that all queries of the store share.
+    pub memory: Arc<MemoryBudget>,
     id_tables: Arc<IdTablePool>,
 }
 
 impl ScanResources {
     /// Creates the resources of a store.
-    pub fn new(tuning: &Arc<Tuning>) -> Self {
-        Self { tuning: Arc::clone(tuning), id_tables: Arc::new(IdTablePool::new(tuning)) }
+    pub fn new(tuning: &Arc<Tuning>, memory: MemoryLimits) -> Self {
+        let memory = Arc::new(MemoryBudget::new(memory));
+        Self { tuning: Arc::clone(tuning), memory, id_tables: Arc::new(IdTablePool::new(tuning)) }
     }
 
     /// Returns empty dense ids for values below `bound` in about `row_count` rows.

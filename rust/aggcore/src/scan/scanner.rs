@@ -18,13 +18,16 @@ use super::partials::Partials;
 use super::predicate::Predicate;
 use super::selection::Selector;
 use crate::columns::slice::RecordSlice;
-use crate::columns::sums::add;
+use crate::columns::sums::{Sums, add};
 use crate::error::Result;
+use crate::memory::Reservation;
 
 /// The running result of a scan. Threads have a scanner each, and [`Scanner::merge`] adds their results up.
 pub struct Scanner<'a> {
     scan: &'a Scan<'a>,
-    cells: AggregationTable,
+    cells: AggregationTable<'a>,
+    /// The memory of the cells and of the slice that is being added.
+    memory: Reservation,
     /// Sums by minute that are not in the cells yet. Slices of one UTC day share it, so that the 1,440
     /// minutes are folded into bins once per day and not once per slice. Measured: with five segments a day
     /// and a small account, the folds of each slice cost more than its rows (quality of
@@ -35,13 +38,15 @@ pub struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     /// Begins a scan.
     pub fn new(scan: &'a Scan<'a>) -> Self {
-        Self { scan, cells: AggregationTable::new(scan.keys, scan.bin_count(), scan.cell_count_max), histogram: None }
+        let cells = AggregationTable::new(scan.keys, scan.bin_count(), scan.cell_count_max, scan.cancel);
+        Self { scan, cells, memory: scan.memory.reservation(), histogram: None }
     }
 
     /// Adds the records of a slice.
     ///
     /// # Errors
     /// - `CellLimit` if the scan reaches more cells than [`Scan::cell_count_max`].
+    /// - `QueryMemoryLimit` or `TotalMemoryLimit` if it needs more memory than [`Scan::memory`] has left.
     /// - `SumOverflow` if a sum does not fit 64 bits.
     /// - `Unknown` if a column does not exist or has another type than its predicate expects.
     /// - `Cancelled` or `DeadlinePassed`, see
@@ -97,6 +102,7 @@ impl<'a> Scanner<'a> {
         if substitute(self, scan, &residual)? {
             return Ok(());
         }
+        self.memory.resize(self.cells.bytes())?;
         if keys.is_empty() { self.add_to_bins(slice, selector) } else { self.add_to_groups(slice, memtable, &keys, selector) }
     }
 
@@ -129,24 +135,35 @@ impl<'a> Scanner<'a> {
     /// Adds the result of another scanner of the same scan.
     ///
     /// # Errors
-    /// `CellLimit` or `SumOverflow`, as [`Scanner::add`].
+    /// `CellLimit`, `SumOverflow` or a memory limit, as [`Scanner::add`].
     pub fn merge(mut self, mut other: Self) -> Result<Self> {
+        // The cells of one table move to the other, which may take their bytes twice for a while.
+        other.memory.resize(2 * other.cells.bytes())?;
         if let Some(edges) = self.scan.edges {
             self.fold_into_bins(edges)?;
             other.fold_into_bins(edges)?;
         }
-        Ok(Self { cells: self.cells.merge(other.cells)?, ..self })
+        let Self { scan, cells, mut memory, histogram } = self;
+        let cells = cells.merge(other.cells)?;
+        drop(other.memory);
+        memory.resize(cells.bytes())?;
+        Ok(Self { scan, cells, memory, histogram })
     }
 
-    /// Returns the sums of all slices that were added.
+    /// Returns the sums of all slices that were added, whose bytes the query holds until it ends.
     ///
     /// # Errors
-    /// `CellLimit` or `SumOverflow`, as [`Scanner::add`].
+    /// `CellLimit`, `SumOverflow` or a memory limit, as [`Scanner::add`].
     pub fn finish(mut self) -> Result<Partials> {
         if let Some(edges) = self.scan.edges {
             self.fold_into_bins(edges)?;
         }
-        self.cells.finish()
+        let bytes_of_columns = self.cells.bytes_of_columns();
+        self.memory.resize(self.cells.bytes() + bytes_of_columns)?;
+        let partials = self.cells.finish()?;
+        self.memory.resize(bytes_of_columns)?;
+        self.memory.keep();
+        Ok(partials)
     }
 
     /// Adds the rows of a slice to the cells of a scan with keys.
@@ -168,7 +185,7 @@ impl<'a> Scanner<'a> {
         &mut self, slice: &RecordSlice<'_>, bins: Range<usize>, mut encoder: GroupKeyEncoder<'_>, mut groups: PackedGroups,
         selector: Selector<'_>,
     ) -> Result<()> {
-        let (scan, cells) = (self.scan, &mut self.cells);
+        let (scan, cells, memory) = (self.scan, &mut self.cells, &mut self.memory);
         let (mut sums, mut codes) = (SliceAccumulator::new(slice, scan.measure), Vec::<P>::new());
         let mut rows = Vec::new();
         selector.each_chunk(scan.cancel, |selection| {
@@ -183,8 +200,12 @@ impl<'a> Scanner<'a> {
             // The groups of one slice are distinct, so that the limit may apply before they are merged with
             // others.
             check_cell_count(cell_count, scan.cell_count_max)?;
-            sums.add(cell_count, &codes, rows)
+            sums.add(cell_count, &codes, rows)?;
+            memory.resize(cells.bytes() + groups.bytes() + encoder.bytes() + sums.bytes())
         })?;
-        cells.end_slice(groups, encoder, sums.finish())
+        let new_bytes = groups.ids.values().len() * (size_of::<Sums>() + (1 + scan.keys.len()) * size_of::<i64>());
+        memory.resize(cells.bytes() + groups.bytes() + encoder.bytes() + sums.bytes() + new_bytes)?;
+        cells.end_slice(groups, encoder, sums.finish())?;
+        memory.resize(cells.bytes())
     }
 }

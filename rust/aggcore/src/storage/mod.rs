@@ -27,6 +27,7 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::columns::row_set::RowSet;
 use crate::error::{Error, Result};
+use crate::memory::MemoryLimits;
 use crate::record::{Record, US_PER_DAY};
 use crate::scan::ScanResources;
 use crate::tuning::Tuning;
@@ -52,9 +53,9 @@ pub struct Store {
 }
 
 impl Default for Store {
-    /// An empty store of the default tuning.
+    /// An empty store of the default tuning, without memory limits.
     fn default() -> Self {
-        Self::new(Tuning::default())
+        Self::new(Tuning::default(), MemoryLimits::default())
     }
 }
 
@@ -98,12 +99,12 @@ fn overlaps((first, last): (i64, i64), (from, to): (i64, i64)) -> bool {
 
 impl Store {
     /// Creates an empty store. It shares nothing with other stores of the process: helper threads, pooled tables and the
-    /// budget of rollups are its own.
-    pub fn new(tuning: Tuning) -> Self {
+    /// memory budgets are its own.
+    pub fn new(tuning: Tuning, memory: MemoryLimits) -> Self {
         let tuning = Arc::new(tuning);
         Self {
             state: RwLock::new(State::new(&tuning)),
-            resources: Arc::new(ScanResources::new(&tuning)),
+            resources: Arc::new(ScanResources::new(&tuning, memory)),
             helpers: HelperThreads::default(),
             rollup_budget: Arc::new(RollupBudget::new(tuning.rollup_bytes_max)),
         }

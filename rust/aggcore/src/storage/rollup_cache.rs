@@ -42,7 +42,7 @@ use crate::columns::integer::{IntValues, UNKNOWN_STATS};
 use crate::columns::row_set::RowSet;
 use crate::columns::slice::RecordSlice;
 use crate::columns::sums::{PackedSums, packed_sums};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::record::US_PER_DAY;
 use crate::record::schema::{ColumnKind, field};
 use crate::scan::accumulate::Measure;
@@ -168,7 +168,13 @@ impl RollupCache {
         if let Some(cached) = rollups.get(&(number, scope)).filter(|cached| cached.tombstones == slice.tombstones.len()) {
             return Ok(cached.rollup.clone());
         }
-        let rollup = Rollup::build(segment, slice, kind, day_us, scan, &self.budget)?.map(Arc::new);
+        let rollup = match Rollup::build(segment, slice, kind, day_us, scan, &self.budget) {
+            Ok(rollup) => rollup.map(Arc::new),
+            Err(Error::CellLimit { .. }) => None,
+            // The report that asked reads the rows; the next one may find more memory.
+            Err(Error::QueryMemoryLimit { .. } | Error::TotalMemoryLimit { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         rollups.insert((number, scope), CachedRollup { tombstones: slice.tombstones.len(), rollup: rollup.clone() });
         Ok(rollup)
     }
@@ -192,10 +198,11 @@ impl Rollup {
             deck: None,
             cell_count_max: tuning.rollup_cell_count_max,
             cancel: asked.cancel,
+            memory: &asked.resources.memory.begin_query(),
             resources: asked.resources,
         };
-        let mut scanner = Scanner::new(&scan);
         let slice = segment.verify_columns(slice.clone(), &scan.column_names())?;
+        let mut scanner = Scanner::new(&scan);
         scanner.add(&slice)?;
         let rollup = Self::from_partials(scanner.finish()?, kind, &edges, budget);
         let is_small_enough = rollup.sums.len() * tuning.rollup_rows_per_row_min <= slice.rows.len();
