@@ -78,6 +78,11 @@ impl QueryMemory {
         Ok(reservation)
     }
 
+    /// Bytes that the query holds at the moment.
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
     fn grow(&self, bytes: usize) -> Result<()> {
         let MemoryLimits { query_bytes_max, total_bytes_max } = self.budget.limits;
         let asked = self.used.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);

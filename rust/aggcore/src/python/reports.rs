@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pyo3::{buffer::PyBuffer, prelude::*, types::PyBytes};
 
+use super::allocator;
 use super::arguments::{CancelToken, OrderArgument, ZoneArgument};
 use crate::error::Result;
 use crate::memory::QueryMemory;
@@ -15,6 +16,9 @@ use crate::scan::{self, ScanResources};
 
 /// Bytes of an answer from which they are copied without the GIL.
 const GIL_FREE_COPY_BYTES_MIN: usize = 1 << 20;
+
+/// Bytes of a query from which what it freed returns to the operating system. That takes about a millisecond.
+const RETURNED_BYTES_MIN: usize = 32 << 20;
 
 /// The integer sums of a scan, by cell.
 #[pyclass(frozen)]
@@ -50,6 +54,24 @@ impl Partials {
         let is_short = self.sums.sums.len() < self.resources.tuning.gil_release_cell_count_min;
         let body = if is_short { build(&self.sums, limits) } else { py.detach(|| build(&self.sums, limits)) }?;
         joined(py, header, &body)
+    }
+}
+
+impl Drop for Partials {
+    /// Releases the GIL while many cells, each with texts of its own, are freed.
+    fn drop(&mut self) {
+        if self.sums.sums.len() < self.resources.tuning.gil_release_cell_count_min {
+            return;
+        }
+        let (sums, is_large) = (std::mem::take(&mut self.sums), self.memory.used() >= RETURNED_BYTES_MIN);
+        Python::attach(|py| {
+            py.detach(|| {
+                drop(sums);
+                if is_large {
+                    allocator::return_freed_memory();
+                }
+            });
+        });
     }
 }
 

@@ -327,7 +327,7 @@ impl Store {
         let resources = self.durable.store.resources();
         let memory = resources.memory.begin_query();
         let scan = scan.borrow(deck, cell_count_max, cancel, &memory, resources);
-        let sums = py.detach(|| self.durable.store.partials(&scan))?;
+        let sums = py.detach(|| self.durable.store.partials(&scan).inspect_err(|_| allocator::return_freed_memory()))?;
         Ok(Partials { sums, resources: Arc::clone(resources), memory })
     }
 
