@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dear_reports import batches
 from pegcount.config import Config
 from pegcount.store import EmbeddedStore
 
@@ -14,6 +15,7 @@ from load.traffic import ACCOUNT, batch
 
 _RECORD_COUNT = 20_000
 _BATCH_RECORDS = 5_000
+_DEAR_SESSION_COUNT, _DEAR_CALL_COUNT = 150_000, 150_000
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -42,4 +44,22 @@ def directory(filled_directory: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def server(directory: Path) -> Iterator[PinnedServer]:
     with serving(directory) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def dear_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory in which each session is a group of its own, for tests that write nothing."""
+    directory = tmp_path_factory.mktemp("dear") / "data"
+    store = EmbeddedStore(directory, Config(), create=True)
+    for records in batches(_DEAR_SESSION_COUNT, _DEAR_CALL_COUNT):
+        store.write(records)
+    store.flush()
+    store.close()
+    return directory
+
+
+@pytest.fixture
+def dear_server(dear_directory: Path) -> Iterator[PinnedServer]:
+    with serving(dear_directory) as running:
         yield running
