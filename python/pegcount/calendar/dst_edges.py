@@ -32,8 +32,10 @@ def whole_day_edges(zone: Zone, dates: NDArray[np.int64]) -> NDArray[np.int64]:
 
     The shape is (dates,), minus one edge for each date that does not exist; (0,) if no bin is left.
     """
-    # A date that does not exist starts at the same instant as the next date, and so adds no edge.
-    edge_us = np.unique(zone.day_starts_us(dates))
+    start_us = zone.day_starts_us(dates)
+    # A date that does not exist starts at the same instant as the next date, and so adds no edge. The starts
+    # ascend already; `np.unique` would take 25 ms for the 84,000 days from 1970 to 2200.
+    edge_us = np.concatenate([start_us[:1], start_us[1:][np.diff(start_us) > 0]])
     return edge_us if len(edge_us) > 1 else edge_us[:0]
 
 
