@@ -122,6 +122,16 @@ class Config:
     """The same of all reports together."""
     query_seconds_max: float = 30.0
     """Seconds that one report may run, even if the caller's deadline is later."""
+    return_field_count_max: int = 33
+    """Names in `return_fields`: one for each field of a row."""
+    order_term_count_max: int = 33
+    """Names in `order`: one for each field of a row."""
+    violation_count_max: int = 100
+    """Violations of one request that its error lists; further ones are counted."""
+    code_deck_entry_count_max: int = 500_000
+    """Entries of one code deck."""
+    credential_scope_count_max: int = 16
+    """Scopes of one credential."""
     active_ttl_seconds: int = 86_400
     """Seconds after the last version that changed it at which an active session counts as abandoned."""
     request_bytes_max: int = 16 * 1024 * 1024

@@ -5,7 +5,11 @@ for the reason. `server.status` maps error classes to gRPC status codes.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+_REPEATED_CHARS_MAX: Final = 100
+"""Characters of a caller's text that an error repeats."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -22,6 +26,25 @@ class Violation:
     metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
+def shortened(text: str) -> str:
+    """Returns a text of a caller as an error repeats it: cut, with "..." at its end, if it is long.
+
+    A request of many long texts would otherwise cost more memory as an error than as a request.
+    """
+    return text if len(text) <= _REPEATED_CHARS_MAX else text[: _REPEATED_CHARS_MAX - 3] + "..."
+
+
+def quoted(text: str) -> str:
+    """Returns a text of a caller in quotes, `shortened`."""
+    return repr(shortened(text))
+
+
+def violations_text(texts: Sequence[str], omitted_count: int) -> str:
+    """Returns the texts of violations as one, which says how many more there are."""
+    rest = [f"and {omitted_count} more violation{'s' * (omitted_count > 1)}"] if omitted_count else []
+    return "; ".join([*texts, *rest])
+
+
 class PegcountError(Exception):
     """Base of all expected errors. Any other exception is a bug and becomes INTERNAL_FAULT."""
 
@@ -33,13 +56,16 @@ class PegcountError(Exception):
 
 
 class InvalidRequestError(PegcountError):
-    """A request is invalid; `violations` lists all broken rules, and `reason` is that of the first."""
+    """A request is invalid; `violations` lists the broken rules, and `reason` is that of the first.
 
-    def __init__(self, violations: list[Violation]) -> None:
-        super().__init__(
-            "; ".join(f"{v.field}: {v.description}" if v.field else v.description for v in violations)
-        )
+    `omitted_count` further violations were counted and not listed.
+    """
+
+    def __init__(self, violations: Sequence[Violation], omitted_count: int = 0) -> None:
+        self.texts = [f"{v.field}: {v.description}" if v.field else v.description for v in violations]
+        super().__init__(violations_text(self.texts, omitted_count))
         self.violations = violations
+        self.omitted_count = omitted_count
         self.reason = violations[0].reason
         first = violations[0]
         self.metadata = {**({"field": first.field} if first.field else {}), **first.metadata}
@@ -70,6 +96,23 @@ class MalformedMessageError(InvalidRequestError):
 
 class MissingMessageError(MalformedMessageError):
     """A call ended without its request message."""
+
+
+class RequestTooLargeError(InvalidRequestError):
+    """A request has more bytes than its method allows; it was not parsed."""
+
+    def __init__(self, asked: int, allowed: int) -> None:
+        message = f"the request has {asked} bytes; {allowed} are allowed"
+        metadata = {"asked": str(asked), "allowed": str(allowed)}
+        super().__init__([Violation("", "REQUEST_TOO_LARGE", message, metadata)])
+
+
+class BatchIdTooLongError(InvalidRequestError):
+    """The id of a batch has more than `batch_id_bytes_max` bytes."""
+
+    def __init__(self, message: str, **metadata: object) -> None:
+        texts = {name: str(value) for name, value in metadata.items()}
+        super().__init__([Violation("batch_id", "TEXT_TOO_LONG", message, texts)])
 
 
 class BatchLimitError(InvalidRequestError):

@@ -1,5 +1,6 @@
 """Immutable values that pass between request, calendar, store and response."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
@@ -52,6 +53,54 @@ class Calendar(Protocol):
 
     def tzdata_version(self) -> str:
         """Returns the version of the time zone rules."""
+
+
+class ListPath(Protocol):
+    """The way to a list of a request, whose values the core counts in the serialized request."""
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Field numbers from the request to the list."""
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether one field may hold many values, as varints."""
+
+
+class BadCodeDeckEntry(Protocol):
+    """An entry of a code deck that cannot be used."""
+
+    @property
+    def index(self) -> int:
+        """Position in the request, from 0."""
+
+    @property
+    def fault(self) -> str:
+        """The rule that it breaks: "code", "repeated_code" or "text"."""
+
+    @property
+    def code(self) -> str:
+        """Its code, of which a long one is cut."""
+
+
+class DecodedCodeDeck(Protocol):
+    """A `PutCodeDeckRequest` that the core decoded, as validation reads it."""
+
+    @property
+    def id(self) -> int | None:
+        """Id of the deck, None if it is absent."""
+
+    @property
+    def entry_count(self) -> int:
+        """Entries of the request."""
+
+    @property
+    def bad_entries(self) -> Sequence[BadCodeDeckEntry]:
+        """The first entries that cannot be used."""
+
+    @property
+    def bad_entry_count(self) -> int:
+        """Number of all such entries."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import pytest
 from pegcount import calendar
 from pegcount.config import Config
+from pegcount.errors import CancelledError
 from pegcount.model import ActiveQuery, Between, OneOf, OrderTerm, Present
 from pegcount.request import active_query
 from pegcount.request.active import FILTER_FIELDS, RETURN_FIELDS
@@ -166,6 +167,22 @@ def test_each_filter_becomes_a_predicate_on_its_column(name: str) -> None:
     assert query_of(make_request("quantity", filters=filters)).predicates[3:] == (OneOf(name, values),)
     assert name in FILTER_FIELDS
     assert name in RETURN_FIELDS
+
+
+def test_validation_ends_between_two_fields() -> None:
+    """A field may have 10,000 values, and the caller may leave at any time."""
+    calls = 0
+
+    def check() -> None:
+        nonlocal calls
+        calls += 1
+        if calls > len(FILTER_FIELDS):
+            raise CancelledError("the caller left")
+
+    request = make_request("quantity", order=("unknown",))
+    with pytest.raises(CancelledError):
+        active_query(request, calendar, Config(), NOW_US, check)
+    assert calls == len(FILTER_FIELDS) + 1
 
 
 @pytest.mark.parametrize("deck", [None, 0, 1, INT64_MIN, INT64_MAX])

@@ -90,6 +90,8 @@ ERRORS: list[tuple[PegcountError, grpc.StatusCode, str, dict[str, str]]] = [
         {},
     ),
     (errors.MalformedMessageError("m"), Code.INVALID_ARGUMENT, "MALFORMED_MESSAGE", {}),
+    (errors.RequestTooLargeError(3, 2), Code.INVALID_ARGUMENT, "REQUEST_TOO_LARGE", {}),
+    (errors.BatchIdTooLongError("m", asked=3, allowed=2), Code.INVALID_ARGUMENT, "TEXT_TOO_LONG", {}),
     (errors.BatchLimitError("m", asked=3, allowed=2), Code.INVALID_ARGUMENT, "BATCH_LIMIT_EXCEEDED", {}),
     (errors.OverloadedError("m", 1.5), Code.RESOURCE_EXHAUSTED, "OVERLOADED", {}),
     (errors.StoreReadOnlyError("m"), Code.FAILED_PRECONDITION, "STORE_READ_ONLY", {}),
@@ -434,14 +436,40 @@ def test_a_status_fits_into_the_metadata_limit_of_clients(
     assert "..." in message or len(message.encode()) < 700
 
 
-def test_violations_beyond_the_status_size_are_counted(start: Start) -> None:
-    names = [f"x{i}" for i in range(1_000)]
-    refused = refusal(lambda: start().reports.QueryActiveSessions(changed(ASK_ACTIVE, return_fields=names)))
+def violations(count: int, description: str) -> list[Violation]:
+    return [Violation(f"f[{i}]", "UNKNOWN_NAME", description, {"value": "x"}) for i in range(count)]
+
+
+@pytest.mark.parametrize("omitted_count", [0, 900])
+def test_violations_beyond_the_status_size_are_counted(omitted_count: int) -> None:
+    error = InvalidRequestError(violations(100, "is not one of them"), omitted_count)
+    refused = of_status(status.status_of(error))
     *listed, (field, reason, rest) = refused.violations
-    assert [field for field, _, _ in listed] == [f"return_fields[{i}]" for i in range(len(listed))]
-    assert (field, reason) == (f"return_fields[{len(listed)}]", "UNKNOWN_NAME")
-    assert rest == f"{1_000 - len(listed)} violations from here on have no room in one status"
+    assert [field for field, _, _ in listed] == [f"f[{i}]" for i in range(len(listed))]
+    assert (field, reason) == (f"f[{len(listed)}]", "UNKNOWN_NAME")
+    count = 100 + omitted_count
+    assert rest == f"{count - len(listed)} violations from here on have no room in one status"
     assert len(listed) > 30
+    *texts, more = refused.message.split("; ")
+    assert texts == [f"f[{i}]: is not one of them" for i in range(len(texts))]
+    assert more == f"and {count - len(texts)} more violations"
+    assert len(texts) > 20
+
+
+def test_violations_that_were_counted_only_are_in_the_status() -> None:
+    refused = of_status(status.status_of(InvalidRequestError(violations(1, "is bad"), 1)))
+    assert refused.message == "f[0]: is bad; and 1 more violation"
+    assert refused.violations == [
+        ("f[0]", "UNKNOWN_NAME", "is bad"),
+        ("f[0]", "UNKNOWN_NAME", "and 1 more violation"),
+    ]
+
+
+def test_a_long_violation_leaves_room_for_the_number_of_others() -> None:
+    error = InvalidRequestError(violations(3, "é" * 1_000))
+    refused = of_status(status.status_of(error))
+    assert refused.message.endswith("é...; and 2 more violations")
+    assert len(refused.message.encode()) <= 700
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

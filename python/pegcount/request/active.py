@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from pegcount.config import Config
+from pegcount.errors import quoted, shortened
 from pegcount.model import ActiveQuery, Between, Calendar, OneOf, OrderTerm, Predicate, Present, SessionKind
-from pegcount.request.validation import RequestValidator
+from pegcount.request.validation import Check, RequestValidator, never_ends
 from pegcount.v1 import reports_pb2
 from pegcount.zone import US_PER_SECOND
 
@@ -20,16 +21,20 @@ _INT64_MAX = 2**63 - 1
 
 
 def active_query(
-    request: reports_pb2.QueryActiveSessionsRequest, calendar: Calendar, config: Config, now_us: int
+    request: reports_pb2.QueryActiveSessionsRequest,
+    calendar: Calendar,
+    config: Config,
+    now_us: int,
+    check: Check = never_ends,
 ) -> ActiveQuery:
-    """Returns the query of a request; raises InvalidRequestError with all its violations.
+    """Returns the query of a request; raises InvalidRequestError with its violations.
 
     The query excludes abandoned sessions, whose last event is `active_ttl_seconds` old or older.
     """
-    validator = RequestValidator(calendar, config)
+    validator = RequestValidator(calendar, config, check)
     zone = validator.zone(request.time_zone if request.HasField("time_zone") else None)
     names = _return_fields(request, validator)
-    order = _order(request, validator)
+    order = _order(request, names, validator)
     limit = (
         validator.number_within("limit", request.limit, 1, _INT32_MAX) if request.HasField("limit") else None
     )
@@ -52,18 +57,23 @@ def _return_fields(
     if not request.return_fields:
         allowed = ", ".join(RETURN_FIELDS)
         validator.add_violation("return_fields", "REQUIRED_FIELD_MISSING", f"needs one or more of {allowed}")
-    _check_names("return_fields", request.return_fields, validator)
-    return tuple(request.return_fields)
+    names = tuple(validator.values("return_fields", request, "return_fields"))
+    _check_names("return_fields", names, validator)
+    return names
 
 
 def _order(
-    request: reports_pb2.QueryActiveSessionsRequest, validator: RequestValidator
+    request: reports_pb2.QueryActiveSessionsRequest, returned: tuple[str, ...], validator: RequestValidator
 ) -> tuple[OrderTerm, ...]:
-    terms = tuple(OrderTerm(text.removeprefix("-"), text.startswith("-")) for text in request.order)
+    texts = validator.values("order", request, "order")
+    terms = tuple(OrderTerm(text.removeprefix("-"), text.startswith("-")) for text in texts)
     valid = _check_names("order", [term.name for term in terms], validator)
-    allowed = ", ".join(request.return_fields)
+    if request.return_fields and not returned:
+        # There are too many of them to compare with.
+        return terms
+    allowed = ", ".join(shortened(name) for name in returned)
     for i in valid:
-        if terms[i].name not in request.return_fields:
+        if terms[i].name not in returned:
             description = f"{terms[i].name} is not in return_fields ({allowed})"
             validator.add_violation(
                 f"order[{i}]", "ORDER_NOT_RETURNED", description, value=terms[i].name, allowed=allowed
@@ -77,8 +87,9 @@ def _check_names(field: str, names: Iterable[str], validator: RequestValidator) 
     allowed = listed = ", ".join(RETURN_FIELDS)
     for i, name in enumerate(names):
         if name not in RETURN_FIELDS:
-            description = f"{name!r} is not one of {listed}"
-            validator.add_violation(f"{field}[{i}]", "UNKNOWN_NAME", description, value=name, allowed=allowed)
+            description = f"{quoted(name)} is not one of {listed}"
+            metadata = {"value": shortened(name), "allowed": allowed}
+            validator.add_violation(f"{field}[{i}]", "UNKNOWN_NAME", description, **metadata)
             listed = "them"
         elif name in index_of_name:
             validator.add_violation(
@@ -91,4 +102,4 @@ def _check_names(field: str, names: Iterable[str], validator: RequestValidator) 
 
 def _filters(filters: reports_pb2.ActiveSessionFilters, validator: RequestValidator) -> Iterable[Predicate]:
     for name in FILTER_FIELDS:
-        yield from validator.any_of(f"filters.{name}", name, getattr(filters, name))
+        yield from validator.any_of(f"filters.{name}", name, filters, name)

@@ -7,6 +7,7 @@ from ipaddress import ip_address, ip_network
 
 from google.protobuf.message import Message
 
+from pegcount.errors import quoted, shortened
 from pegcount.model import Between, InNetwork, Predicate, TextMatch
 from pegcount.request.validation import RequestValidator
 from pegcount.v1 import reports_pb2
@@ -64,9 +65,12 @@ def network_filter(field: str, text: str, validator: RequestValidator) -> Iterab
     if not text:
         validator.add_violation(field, "EMPTY_FILTER", "is empty; leave it out to ask for any")
         return
+    # To parse a long text as an address would take longer than to parse the request.
+    if not validator.accepts_text(field, text):
+        return
     problem = _network_problem(text)
     if problem:
-        validator.add_violation(field, "MALFORMED_ADDRESS", problem, value=text)
+        validator.add_violation(field, "MALFORMED_ADDRESS", problem, value=shortened(text))
     yield InNetwork(field, text)
 
 
@@ -96,9 +100,8 @@ def _price_units(field: str, text: str, validator: RequestValidator) -> tuple[in
     if not validator.accepts_text(field, text):
         return 0, 0
     if not _DECIMAL.fullmatch(text):
-        validator.add_violation(
-            field, "MALFORMED_DECIMAL", f"{text!r} is no decimal number such as -0.0125", value=text
-        )
+        description = f"{quoted(text)} is no decimal number such as -0.0125"
+        validator.add_violation(field, "MALFORMED_DECIMAL", description, value=shortened(text))
         return 0, 0
     with localcontext(prec=len(text) + 10):
         units = Decimal(text) * _UNITS_PER_ONE
@@ -109,9 +112,9 @@ def _network_problem(text: str) -> str | None:
     try:
         ip_network(text) if "/" in text else ip_address(text)
     except ValueError:
-        return f"{text!r} is no IPv4 or IPv6 address, nor a CIDR block {_suggestion(text)}"
+        return f"{quoted(text)} is no IPv4 or IPv6 address, nor a CIDR block {_suggestion(text)}"
     return (
-        f"{text!r} has a zone or a net mask; write ADDRESS or ADDRESS/BITS"
+        f"{quoted(text)} has a zone or a net mask; write ADDRESS or ADDRESS/BITS"
         if _has_unsupported_form(text)
         else None
     )

@@ -2,15 +2,19 @@
 
 from pegcount.config import Config
 from pegcount.model import Calendar, FolderQuery, OneOf, Predicate, Present, SessionKind
-from pegcount.request.validation import RequestValidator
+from pegcount.request.validation import Check, RequestValidator, never_ends
 from pegcount.v1 import reports_pb2
 
 
 def folder_query(
-    request: reports_pb2.QueryFolderStatsRequest, calendar: Calendar, config: Config, now_us: int
+    request: reports_pb2.QueryFolderStatsRequest,
+    calendar: Calendar,
+    config: Config,
+    now_us: int,
+    check: Check = never_ends,
 ) -> FolderQuery:
-    """Returns the query of a request; raises InvalidRequestError with all its violations."""
-    validator = RequestValidator(calendar, config)
+    """Returns the query of a request; raises InvalidRequestError with its violations."""
+    validator = RequestValidator(calendar, config, check)
     zone = validator.zone(request.time_zone if request.HasField("time_zone") else None)
     company = validator.required_text("company", request.company)
     organization = validator.required_text("organization", request.organization)

@@ -2,16 +2,18 @@
 
 from pegcount.config import Config
 from pegcount.model import Calendar, Granularity, OneOf, SessionKind, UsageQuery
-from pegcount.request.validation import RequestValidator
+from pegcount.request.validation import Check, RequestValidator, never_ends
 from pegcount.v1 import records_pb2, reports_pb2
 
 _SMA_PERIOD_MAX = 366
 """Days of a moving average: a leap year."""
 
 
-def usage_query(request: reports_pb2.QueryAsrUsageRequest, calendar: Calendar, config: Config) -> UsageQuery:
-    """Returns the query of a request; raises InvalidRequestError with all its violations."""
-    validator = RequestValidator(calendar, config)
+def usage_query(
+    request: reports_pb2.QueryAsrUsageRequest, calendar: Calendar, config: Config, check: Check = never_ends
+) -> UsageQuery:
+    """Returns the query of a request; raises InvalidRequestError with its violations."""
+    validator = RequestValidator(calendar, config, check)
     zone = validator.zone(request.time_zone if request.HasField("time_zone") else None)
     granularity = validator.granularity("granularity", request.granularity)
     to_time = request.to_time if request.HasField("to_time") else None
@@ -19,9 +21,9 @@ def usage_query(request: reports_pb2.QueryAsrUsageRequest, calendar: Calendar, c
     kind = validator.enum("kind", request.kind, records_pb2.SessionKind) or SessionKind.ASR
     predicates = (
         OneOf("kind", (kind,)),
-        *validator.any_of("app_ids", "app_id", request.app_ids),
-        *validator.any_of("comp_ids", "comp_id", request.comp_ids),
-        *validator.any_of("tenant_ids", "tenant_id", request.tenant_ids),
+        *validator.any_of("app_ids", "app_id", request, "app_ids"),
+        *validator.any_of("comp_ids", "comp_id", request, "comp_ids"),
+        *validator.any_of("tenant_ids", "tenant_id", request, "tenant_ids"),
     )
     sma_period = _sma_period(request, validator)
     validator.raise_violations()

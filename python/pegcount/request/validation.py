@@ -1,11 +1,15 @@
 """Validates the fields of requests and collects all violations of one request."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+
+from google.protobuf.message import Message
 
 from pegcount.config import Config
-from pegcount.errors import InvalidRequestError, Violation
+from pegcount.errors import quoted, shortened
 from pegcount.model import Calendar, Granularity, OneOf, Predicate
+from pegcount.request.list_limits import LIST_LIMITS, add_if_exceeded
+from pegcount.request.violations import Violations
 from pegcount.v1 import reports_pb2
 from pegcount.zone import US_PER_DAY, Zone
 
@@ -16,6 +20,14 @@ _FIRST_US = -US_PER_DAY
 _LAST_US = 84_007 * US_PER_DAY
 
 
+Check: TypeAlias = Callable[[], None]
+"""Raises CancelledError or DeadlineError if the work must end."""
+
+
+def never_ends() -> None:
+    """The check of a request that is so short that its validation need not be cancelled."""
+
+
 class RequestValidator:
     """Validates the fields of one request.
 
@@ -23,31 +35,34 @@ class RequestValidator:
     if the field is invalid. Callers end with `raise_violations`, so that no fallback reaches a query.
     """
 
-    def __init__(self, calendar: Calendar, config: Config) -> None:
+    def __init__(self, calendar: Calendar, config: Config, check: Check) -> None:
+        """`check` is called before each field whose value may be long."""
         self.config = config
         self._calendar = calendar
-        self._violations: list[Violation] = []
+        self._check = check
+        self._violations = Violations(config.violation_count_max)
         # Without the requested zone, two local times cannot be compared.
         self._zone_is_fallback = False
 
     def raise_violations(self) -> None:
         """Raises InvalidRequestError with all collected violations, if there are any."""
-        if self._violations:
-            raise InvalidRequestError(self._violations)
+        self._violations.raise_any()
 
     def add_violation(self, field: str, reason: str, description: str, **metadata: object) -> None:
-        """Collects one violation."""
-        texts = {name: str(value) for name, value in metadata.items()}
-        self._violations.append(Violation(field, reason, description, texts))
+        """Collects one violation; see `Violations.add`."""
+        self._violations.add(field, reason, description, **metadata)
 
     def zone(self, name: str | None) -> Zone:
         """Returns the zone named by the field `time_zone`; None means UTC."""
+        self._check()
         zone = self._calendar.zone("UTC" if name is None else name)
-        if zone is not None:
+        if name is None or zone is not None:
+            assert zone is not None, "tzdata has UTC"
             return zone
         version = self._calendar.tzdata_version()
-        description = f"{name!r} is no IANA time zone of tzdata {version}, such as Europe/Berlin"
-        self.add_violation("time_zone", "UNKNOWN_TIME_ZONE", description, value=name, tzdata_version=version)
+        description = f"{quoted(name)} is no IANA time zone of tzdata {version}, such as Europe/Berlin"
+        metadata = {"value": shortened(name), "tzdata_version": version}
+        self.add_violation("time_zone", "UNKNOWN_TIME_ZONE", description, **metadata)
         self._zone_is_fallback = True
         fallback = self._calendar.zone("UTC")
         assert fallback is not None, "tzdata has UTC"
@@ -66,6 +81,7 @@ class RequestValidator:
 
     def accepts_text(self, field: str, value: str) -> bool:
         """Returns whether `text` accepts the value, so that the caller can skip parsing a long one."""
+        self._check()
         asked, allowed = len(value.encode()), self.config.filter_text_bytes_max
         if asked > allowed:
             description = f"has {asked} bytes; {allowed} are allowed"
@@ -74,11 +90,11 @@ class RequestValidator:
 
     def instant_us(self, field: str, text: str, zone: Zone) -> int:
         """Parses a time into microseconds UTC."""
+        self._check()
         parsed = self._calendar.parse_time(text)
         if parsed is None:
-            self.add_violation(
-                field, "MALFORMED_TIME", f"{text!r} is not of the form {_TIME_FORM}", value=text
-            )
+            description = f"{quoted(text)} is not of the form {_TIME_FORM}"
+            self.add_violation(field, "MALFORMED_TIME", description, value=shortened(text))
             return 0
         us = parsed.instant_us(zone)
         if not _FIRST_US <= us <= _LAST_US:
@@ -87,12 +103,12 @@ class RequestValidator:
 
     def range_us(self, from_text: str, to_text: str | None, zone: Zone) -> tuple[int, int | None]:
         """Parses `from_time` and `to_time` into microseconds UTC; an absent `to_time` is None."""
-        earlier_count = len(self._violations)
+        earlier_count = self._violations.count
         if not from_text:
             self.add_violation("from_time", "REQUIRED_FIELD_MISSING", f"is required: {_TIME_FORM}")
         from_us = self.instant_us("from_time", from_text, zone) if from_text else 0
         to_us = None if to_text is None else self.instant_us("to_time", to_text, zone)
-        is_comparable = len(self._violations) == earlier_count and not self._zone_is_fallback
+        is_comparable = self._violations.count == earlier_count and not self._zone_is_fallback
         if to_us is not None and from_us >= to_us and is_comparable:
             description = f"{from_text} is not before to_time {to_text}"
             self.add_violation("from_time", "EMPTY_RANGE", description, from_time=from_text, to_time=to_text)
@@ -100,11 +116,11 @@ class RequestValidator:
 
     def date(self, field: str, text: str) -> int:
         """Parses a date into days since 1970-01-01."""
+        self._check()
         days = self._calendar.parse_date(text)
         if days is None:
-            self.add_violation(
-                field, "MALFORMED_DATE", f"{text!r} is not of the form {_DATE_FORM}", value=text
-            )
+            description = f"{quoted(text)} is not of the form {_DATE_FORM}"
+            self.add_violation(field, "MALFORMED_DATE", description, value=shortened(text))
             return 0
         if not _FIRST_US <= days * US_PER_DAY <= _LAST_US:
             self._out_of_range(field, text)
@@ -141,16 +157,23 @@ class RequestValidator:
             )
         return value
 
-    def any_of(self, field: str, column: str, values: Sequence[int] | Sequence[str]) -> Iterable[Predicate]:
-        """Returns the predicate that a column equals one of the values; an empty list adds no predicate."""
-        asked, allowed = len(values), self.config.filter_value_count_max
-        if asked > allowed:
-            description = f"has {asked} values; {allowed} are allowed"
-            self.add_violation(
-                field, "FILTER_VALUE_LIMIT_EXCEEDED", description, asked=asked, allowed=allowed
-            )
+    def values(self, field: str, message: Message, name: str) -> Sequence[Any]:
+        """Returns the values of the list `name` of a message, or no value if there are more than allowed."""
+        self._check()
+        values: Sequence[Any] = getattr(message, name)
+        if not values:
             return ()
-        return (OneOf(column, tuple(values)),) if values else ()  # type: ignore[arg-type]
+        limit = LIST_LIMITS[message.DESCRIPTOR.fields_by_name[name].full_name]
+        exceeded = add_if_exceeded(field, len(values), limit, self.config, self._violations)
+        return () if exceeded else values
+
+    def any_of(self, field: str, column: str, message: Message, name: str) -> Iterable[Predicate]:
+        """Returns the predicate that a column equals one of the values of the list `name` of a message.
+
+        An empty list adds no predicate.
+        """
+        values = self.values(field, message, name)
+        return (OneOf(column, tuple(values)),) if values else ()
 
     def _out_of_range(self, field: str, text: str) -> None:
         description = f"{text} is not within 1969-12-31T00:00:00Z to 2200-01-02T00:00:00Z"

@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import grpc
@@ -22,8 +22,10 @@ _CODES: dict[type[errors.PegcountError], int] = {
     errors.CellLimitError: code_pb2.INVALID_ARGUMENT,
     errors.SubtotalLimitError: code_pb2.INVALID_ARGUMENT,
     errors.MalformedMessageError: code_pb2.INVALID_ARGUMENT,
+    errors.RequestTooLargeError: code_pb2.INVALID_ARGUMENT,
     errors.MissingMessageError: code_pb2.INVALID_ARGUMENT,
     errors.BatchLimitError: code_pb2.INVALID_ARGUMENT,
+    errors.BatchIdTooLongError: code_pb2.INVALID_ARGUMENT,
     errors.NotFoundError: code_pb2.NOT_FOUND,
     errors.DeadlineError: code_pb2.DEADLINE_EXCEEDED,
     errors.QueryTimeLimitError: code_pb2.DEADLINE_EXCEEDED,
@@ -49,6 +51,8 @@ _TEXT_BYTES_MAX = 700
 _MEMORY_RETRY_SECONDS = 1.0
 """Seconds after which other reports have probably ended and given their memory back."""
 _DETAILS_BYTES_MAX = 3_500
+_REST_BYTES_MAX = 40
+"""Bytes of the text that counts the violations which a message has no room for."""
 
 
 async def abort(context: "grpc.aio.ServicerContext[Any, Any]", error: BaseException) -> NoReturn:
@@ -64,14 +68,28 @@ def status_of(error: BaseException) -> status_pb2.Status:
     if code is None or not isinstance(error, errors.PegcountError):
         return _internal(error)
     details = [_packed(message) for message in _details(error)]
-    return status_pb2.Status(code=code, message=_truncated(str(error)), details=details)
+    return status_pb2.Status(code=code, message=_message(error), details=details)
+
+
+def _message(error: errors.PegcountError) -> str:
+    """Returns the text of an error; of violations the first ones that fit, and how many more there are."""
+    text = str(error)
+    if not isinstance(error, errors.InvalidRequestError) or len(text.encode()) <= _TEXT_BYTES_MAX:
+        return _truncated(text)
+    bytes_max = _TEXT_BYTES_MAX - _REST_BYTES_MAX
+    shown = [_truncated(error.texts[0], bytes_max)]
+    for text in error.texts[1:]:
+        if len("; ".join([*shown, text]).encode()) > bytes_max:
+            break
+        shown.append(text)
+    return errors.violations_text(shown, len(error.texts) + error.omitted_count - len(shown))
 
 
 def _details(error: errors.PegcountError) -> Iterator[Message]:
     metadata = {name: _truncated(text) for name, text in error.metadata.items()}
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=_DOMAIN, metadata=metadata)
     if isinstance(error, errors.InvalidRequestError):
-        yield _bad_request(error.violations, _DETAILS_BYTES_MAX - info.ByteSize())
+        yield _bad_request(error, _DETAILS_BYTES_MAX - info.ByteSize())
     if isinstance(error, errors.NotFoundError):
         name = list(error.metadata.values())[-1]
         yield error_details_pb2.ResourceInfo(
@@ -93,31 +111,33 @@ def _retry_info(seconds: float) -> error_details_pb2.RetryInfo:
     return error_details_pb2.RetryInfo(retry_delay=delay)
 
 
-def _bad_request(violations: Sequence[errors.Violation], bytes_max: int) -> error_details_pb2.BadRequest:
+def _bad_request(error: errors.InvalidRequestError, bytes_max: int) -> error_details_pb2.BadRequest:
     """Returns the violations that fit in `bytes_max`, and a last entry that counts the omitted ones."""
     bad_request = error_details_pb2.BadRequest()
-    for i, violation in enumerate(violations):
+    count = len(error.violations) + error.omitted_count
+    for i, violation in enumerate(error.violations):
         field_violation = error_details_pb2.BadRequest.FieldViolation(
             field=violation.field,
             description=_truncated(violation.description),
             reason=violation.reason,
         )
         if bad_request.ByteSize() + field_violation.ByteSize() > bytes_max:
-            bad_request.field_violations.add(
-                field=violation.field,
-                description=f"{len(violations) - i} violations from here on have no room in one status",
-                reason=violation.reason,
-            )
-            break
+            field_violation.description = f"{count - i} violations from here on have no room in one status"
+            bad_request.field_violations.append(field_violation)
+            return bad_request
         bad_request.field_violations.append(field_violation)
+    if error.omitted_count:
+        last = error.violations[-1]
+        description = errors.violations_text([], error.omitted_count)
+        bad_request.field_violations.add(field=last.field, description=description, reason=last.reason)
     return bad_request
 
 
-def _truncated(text: str) -> str:
+def _truncated(text: str, bytes_max: int = _TEXT_BYTES_MAX) -> str:
     encoded = text.encode()
-    if len(encoded) <= _TEXT_BYTES_MAX:
+    if len(encoded) <= bytes_max:
         return text
-    return encoded[: _TEXT_BYTES_MAX - 3].decode(errors="ignore") + "..."
+    return encoded[: bytes_max - 3].decode(errors="ignore") + "..."
 
 
 def _internal(error: BaseException) -> status_pb2.Status:
