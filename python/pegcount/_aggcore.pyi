@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pegcount.config import Config
 from pegcount.core import AnswerLimits
-from pegcount.model import CodeDeckEntry, OrderTerm, Predicate, Scan
+from pegcount.model import ListPath, OrderTerm, Predicate, Scan
 from pegcount.zone import Zone
 
 class PanicException(BaseException):
@@ -194,8 +194,47 @@ class Partials:
 class CodeDeck:
     """A code deck: a number has the destination of the longest code that is a prefix of it."""
 
-    def __new__(cls, entries: Sequence[CodeDeckEntry]) -> CodeDeck:
-        """Builds the deck; codes are distinct and consist of digits."""
+    @staticmethod
+    def from_json(json: bytes) -> CodeDeck:
+        """Reads the pieces of `json_piece`, joined; raises DataDamagedError for anything else."""
+    def json_piece(self, first: int, count: int) -> bytes:
+        """A piece of the JSON array of [code, name, country]: `count` entries from number `first` on."""
+    @property
+    def entry_count(self) -> int:
+        """Entries of the deck."""
+
+class BadEntry:
+    """An entry of a code deck that cannot be used."""
+
+    @property
+    def index(self) -> int:
+        """Position in the request, from 0."""
+    @property
+    def fault(self) -> str:
+        """The rule that it breaks: "code", "repeated_code" or "text"."""
+    @property
+    def code(self) -> str:
+        """Its code, of which a long one is cut."""
+
+class CodeDeckRequest:
+    """A `PutCodeDeckRequest` that was decoded; valid if it has an id, entries within the limit, and no
+    bad ones."""
+
+    @property
+    def id(self) -> int | None:
+        """Id of the deck, None if it is absent."""
+    @property
+    def entry_count(self) -> int:
+        """Entries of the request."""
+    @property
+    def bad_entries(self) -> list[BadEntry]:
+        """The first entries that cannot be used."""
+    @property
+    def bad_entry_count(self) -> int:
+        """Number of all such entries."""
+    @property
+    def deck(self) -> CodeDeck:
+        """The deck; empty if entries are bad, or more than allowed."""
 
 class CancelToken:
     """Cancellation token: running work ends at its next check."""
@@ -380,6 +419,17 @@ def active_response(
 
 def format_time(us: int, zone: Zone) -> str:
     """RFC 3339 of an instant in the zone's offset, `Z` for offset 0."""
+
+def decode_code_deck(
+    data: bytes, *, entry_count_max: int, text_bytes_max: int, bad_entry_count_max: int
+) -> CodeDeckRequest:
+    """Decodes a `PutCodeDeckRequest`, validates its entries and builds the deck.
+
+    With more than `entry_count_max` entries, it looks at none of them. Raises MalformedMessageError.
+    """
+
+def count_lists(data: bytes, paths: Sequence[ListPath]) -> list[int]:
+    """The number of values that a serialized message has of each list; raises MalformedMessageError."""
 
 def tuning_defaults() -> dict[str, int]:
     """The core's own defaults of the fields of `Tuning` that it reads."""

@@ -135,7 +135,14 @@ class Config:
     active_ttl_seconds: int = 86_400
     """Seconds after the last version that changed it at which an active session counts as abandoned."""
     request_bytes_max: int = 16 * 1024 * 1024
-    """Bytes of one request message. Code decks are the largest requests."""
+    """Bytes of one request message, which gRPC itself limits: code decks and batches are the largest ones."""
+    report_request_bytes_max: int = 4 * 1024 * 1024
+    """Bytes of the request of one report."""
+    admin_request_bytes_max: int = 64 * 1024
+    """Bytes of one request to AdminService other than a code deck."""
+    name_request_bytes_max: int = 1_024
+    """Bytes of one request to the health or reflection service, which holds one name and is parsed on the
+    event loop."""
     answer_bytes_max: int = 64 * 1024 * 1024
     """Bytes of one answer. By default, gRPC clients accept 4 MiB."""
     worker_count: int = 8

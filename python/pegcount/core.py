@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from pegcount._aggcore import (
+    BadEntry,
     BatchCounts,
     CancelToken,
     CodeDeck,
+    CodeDeckRequest,
     ExportCursor,
     ExportPiece,
     Flush,
@@ -25,6 +27,8 @@ from pegcount._aggcore import (
     active_response,
     check_file,
     check_journal,
+    count_lists,
+    decode_code_deck,
     folder_response,
     format_time,
     journal_sequences,
@@ -36,9 +40,11 @@ from pegcount._aggcore import (
 
 __all__ = [
     "AnswerLimits",
+    "BadEntry",
     "BatchCounts",
     "CancelToken",
     "CodeDeck",
+    "CodeDeckRequest",
     "ExportCursor",
     "ExportPiece",
     "Flush",
@@ -58,6 +64,8 @@ __all__ = [
     "active_response",
     "check_file",
     "check_journal",
+    "count_lists",
+    "decode_code_deck",
     "folder_response",
     "format_time",
     "journal_sequences",

@@ -288,15 +288,6 @@ class WriteOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class CodeDeckEntry:
-    """One destination of a code deck: leading digits, name and country, which may be empty."""
-
-    code: str
-    name: str
-    country: str
-
-
-@dataclass(frozen=True, slots=True)
 class Retention:
     """How long records are retained; None is unlimited."""
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import grpc
 import pytest
+from decks import deck_of
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from pegcount.config import Config
 from pegcount.errors import DataDamagedError, StoreOpenError
-from pegcount.model import CodeDeckEntry
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import records_pb2, reports_pb2
 from service import Service
@@ -113,9 +113,7 @@ def undamaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("flips") / "whole"
     feed = Feed("flips", 1, FIRST_DAY, LAST_DAY)
     with contextlib.closing(EmbeddedStore(directory, CONFIG, create=True)) as store:
-        store.put_code_deck(
-            1, [CodeDeckEntry(str(digit), f"destination {digit}", "DE") for digit in range(10)]
-        )
+        store.put_code_deck(1, deck_of(*((str(n), f"destination {n}", "DE") for n in range(10))))
         for i in range(SEALED_BATCHES + UNSEALED_BATCHES):
             batch = feed.next_batch().request
             for record in batch.records:

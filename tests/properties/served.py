@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import grpc
+from decks import deck_of
 from google.protobuf import text_format
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2
 from grpc_status import rpc_status
 from pegcount.config import Config
-from pegcount.model import CodeDeckEntry, WriteOutcome
+from pegcount.model import WriteOutcome
 from pegcount.server import RunningServer
 from pegcount.store import EmbeddedStore, Store
 from pegcount.v1 import admin_pb2, records_pb2, reports_pb2, reports_pb2_grpc
@@ -97,8 +98,8 @@ class SharedService:
         self._count += 1
         self._store = self._open()
         for deck_id, entries in decks:
-            rows = [CodeDeckEntry(entry.code, entry.name, entry.country) for entry in entries]
-            self._store.put_code_deck(deck_id, rows)
+            deck = deck_of(*((entry.code, entry.name, entry.country) for entry in entries))
+            self._store.put_code_deck(deck_id, deck)
         outcomes = []
         for step in delivery:
             if isinstance(step, Write):

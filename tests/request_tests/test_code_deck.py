@@ -1,9 +1,11 @@
 """Validation of code decks."""
 
 import pytest
+from decks import decode, entries_of
+from pegcount import core
 from pegcount.config import Config
-from pegcount.model import CodeDeckEntry
-from pegcount.request import code_deck_entries
+from pegcount.errors import InvalidRequestError, MalformedMessageError
+from pegcount.request import code_deck_id
 from pegcount.v1 import admin_pb2
 from pegcount.v1.admin_pb2 import PutCodeDeckRequest
 
@@ -62,24 +64,77 @@ REFUSED: dict[str, tuple[PutCodeDeckRequest, list[Expected]]] = {
 }
 
 
+def check(request: PutCodeDeckRequest, expected: list[Expected], config: Config | None = None) -> list[str]:
+    """Asserts that a request is refused with exactly these violations, and returns their descriptions."""
+    config = config or Config()
+    return check_refused(lambda: code_deck_id(decode(request, config), config), expected)
+
+
 @pytest.mark.parametrize(("request_", "expected"), REFUSED.values(), ids=REFUSED)
 def test_every_violation_is_reported(request_: PutCodeDeckRequest, expected: list[Expected]) -> None:
-    check_refused(lambda: code_deck_entries(request_, Config()), expected)
+    check(request_, expected)
 
 
 def test_descriptions_explain_each_bad_entry() -> None:
-    request, expected = REFUSED["everything wrong"]
-    _, _, plus, duplicate, _, name, *_ = check_refused(lambda: code_deck_entries(request, Config()), expected)
+    _, _, plus, duplicate, _, name, *_ = check(*REFUSED["everything wrong"])
     assert (plus, duplicate) == ("code '+49' is not 1 to 32 digits", "code 49 stands there already")
     assert name == "name and country may have 256 bytes each"
+
+
+def test_a_long_code_is_shortened() -> None:
+    (description,) = check(deck(entry("é" * 200)), [invalid(0, "é" * 97 + "...")])
+    assert description == f"code '{'é' * 97}...' is not 1 to 32 digits"
+
+
+@pytest.mark.parametrize("entry_count", [3, 4])
+def test_a_deck_has_a_limited_number_of_entries(entry_count: int) -> None:
+    config = Config(code_deck_entry_count_max=3)
+    request = deck(*(entry(str(i)) for i in range(entry_count)))
+    if entry_count == 3:
+        assert code_deck_id(decode(request, config), config) == 1
+    else:
+        check(request, [("entries", "LIST_LIMIT_EXCEEDED", {"asked": 4, "allowed": 3})], config)
+
+
+def test_no_entry_beyond_the_limit_is_looked_at() -> None:
+    request = deck(*(entry("bad"),) * 1_000)
+    decoded = decode(request, Config(code_deck_entry_count_max=999))
+    assert (decoded.bad_entry_count, decoded.bad_entries, decoded.deck.entry_count) == (0, [], 0)
+
+
+def test_further_violations_are_counted() -> None:
+    config = Config(violation_count_max=3)
+    with pytest.raises(InvalidRequestError, match=r"entries\[1\].*; and 999 more violations$") as raised:
+        code_deck_id(decode(deck(*(entry("bad"),) * 1_001, deck_id=0), config), config)
+    fields = [violation.field for violation in raised.value.violations]
+    assert (fields, raised.value.omitted_count) == (["id", "entries[0]", "entries[1]"], 999)
 
 
 def test_entries_retain_their_order_and_absent_texts_are_empty() -> None:
     request = deck(
         entry("49", "Germany", "DE"), entry("0" * 32), entry("4", country="é" * 128), deck_id=2**63 - 1
     )
-    assert code_deck_entries(request, Config()) == [
-        CodeDeckEntry("49", "Germany", "DE"),
-        CodeDeckEntry("0" * 32, "", ""),
-        CodeDeckEntry("4", "", "é" * 128),
+    decoded = decode(request)
+    assert (code_deck_id(decoded, Config()), decoded.entry_count) == (2**63 - 1, 3)
+    assert entries_of(decoded.deck) == [
+        ("49", "Germany", "DE"),
+        ("0" * 32, "", ""),
+        ("4", "", "é" * 128),
     ]
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"\x12\x05\x00", b"\x12\x03\x0a\x01\xff"])
+def test_a_malformed_deck_is_refused(data: bytes) -> None:
+    with pytest.raises(MalformedMessageError, match="the request is no valid message"):
+        core.decode_code_deck(data, entry_count_max=1, text_bytes_max=1, bad_entry_count_max=1)
+
+
+def test_decoding_agrees_with_the_contract() -> None:
+    """The core knows the field numbers of the request by heart."""
+    numbers = {field.name: field.number for field in PutCodeDeckRequest.DESCRIPTOR.fields}
+    assert numbers == {"id": 1, "entries": 2}
+    assert {field.name: field.number for field in admin_pb2.CodeDeckEntry.DESCRIPTOR.fields} == {
+        "code": 1,
+        "name": 2,
+        "country": 3,
+    }

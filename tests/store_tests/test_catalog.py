@@ -1,23 +1,26 @@
 """The catalogue: atomic commits, damage detection, and files that it refuses to open."""
 
 import contextlib
+import json
 import random
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from decks import deck_of, entries_of
 from pegcount.core import ManifestEntry, SegmentTombstones
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
-from pegcount.model import CodeDeckEntry
+from pegcount.store import catalog as catalog_module
 from pegcount.store.catalog import FORMAT_VERSION, Catalog, SegmentEntry
 
 from store_tests.store_fixtures import file_size_limit
 
 ENTRIES = [
-    CodeDeckEntry("49", "Germany", "DE"),
-    CodeDeckEntry("4930", "Berlin", ""),
-    CodeDeckEntry("1", "", "é"),
+    ("49", "Germany", "DE"),
+    ("4930", "Berlin", ""),
+    ("1", "", "é"),
 ]
 
 
@@ -107,15 +110,35 @@ def test_settings_survive_reopening_and_can_be_removed(catalog: Catalog, tmp_pat
 
 
 def test_code_decks_survive_reopening_and_are_replaced_as_a_whole(catalog: Catalog, tmp_path: Path) -> None:
-    catalog.put_code_deck(2**63 - 1, ENTRIES)
-    catalog.put_code_deck(1, ENTRIES)
-    catalog.put_code_deck(1, ENTRIES[:1])
+    catalog.put_code_deck(2**63 - 1, deck_of(*ENTRIES))
+    catalog.put_code_deck(1, deck_of(*ENTRIES))
+    catalog.put_code_deck(1, deck_of(*ENTRIES[:1]))
     with open_catalog(tmp_path) as reopened:
         for opened in (catalog, reopened):
             assert opened.code_decks() == {1: 1, 2**63 - 1: 3}
-            assert opened.code_deck(1) == ENTRIES[:1]
-            assert opened.code_deck(2**63 - 1) == ENTRIES
+            assert entries_of(opened.code_deck(1)) == ENTRIES[:1]
+            assert entries_of(opened.code_deck(2**63 - 1)) == ENTRIES
             assert opened.code_deck(2) is None
+
+
+def test_a_code_deck_is_stored_as_it_always_was(catalog: Catalog, tmp_path: Path) -> None:
+    """Catalogues that Python encoded hold `zlib.compress` of `json.dumps`. Here it is more than one piece."""
+    entries = [*ENTRIES, *((str(i), f'a "quoted" \\ \n\x7f😀 {i}', "") for i in range(1_000_000, 1_020_000))]
+    catalog.put_code_deck(1, deck_of(*entries))
+    with contextlib.closing(sqlite3.connect(tmp_path / "catalog.db")) as db:
+        ((*row, crc32),) = db.execute("SELECT * FROM code_decks")
+    assert row == [1, len(entries), zlib.compress(json.dumps(entries).encode())]
+    assert len(row[2]) > 2**16
+    assert crc32 == zlib.crc32(repr(("code_decks", *row)).encode())
+    assert entries_of(catalog.code_deck(1)) == entries
+
+
+@pytest.mark.parametrize("quotes", [b"", b"'", b'"', b"'\""])
+def test_the_checksum_of_a_long_blob_is_that_of_its_repr(quotes: bytes) -> None:
+    blob = random.Random(1).randbytes(200_000).translate(None, b"'\"") + quotes
+    assert catalog_module._crc32("t", (1, blob)) == zlib.crc32(repr(("t", 1, blob)).encode())
+    long = quotes + blob
+    assert catalog_module._crc32("t", (long, 1)) == zlib.crc32(repr(("t", long, 1)).encode())
 
 
 def create_filled_catalog(directory: Path) -> None:
@@ -126,8 +149,8 @@ def create_filled_catalog(directory: Path) -> None:
             active=[active_snapshot(1), active_snapshot(2)],
             settings={"first_journal": 2},
         )
-        catalog.put_code_deck(1, ENTRIES)
-        catalog.put_code_deck(2, ENTRIES)
+        catalog.put_code_deck(1, deck_of(*ENTRIES))
+        catalog.put_code_deck(2, deck_of(*ENTRIES))
         catalog.put_settings(retention_days=3)
 
 
@@ -177,9 +200,9 @@ def test_a_catalogue_without_its_digest_is_damaged(tmp_path: Path) -> None:
 
 def test_an_open_catalogue_does_not_read_later_damage(catalog: Catalog, tmp_path: Path) -> None:
     """An open catalogue answers from memory; the next process to open the file finds the damage."""
-    catalog.put_code_deck(1, ENTRIES)
+    catalog.put_code_deck(1, deck_of(*ENTRIES))
     change(tmp_path, "UPDATE code_decks SET entries = x'00' WHERE id = 1")
-    assert catalog.code_deck(1) == ENTRIES
+    assert entries_of(catalog.code_deck(1)) == ENTRIES
     check_reported_as_damaged(tmp_path, "a row of code_decks fails its checksum")
 
 
@@ -304,11 +327,11 @@ def test_a_locked_catalogue_is_writable_after_the_lock_is_released(catalog: Cata
 def test_a_full_disk_is_reported_and_later_writes_succeed(
     room: int, catalog: Catalog, tmp_path: Path
 ) -> None:
-    large = [CodeDeckEntry(str(i), str(random.random()), "") for i in range(3_000)]
+    large = [(str(i), str(random.random()), "") for i in range(3_000)]
     catalog.put_settings(a=1)
     with file_size_limit(room), pytest.raises(StoreReadOnlyError):
-        catalog.put_code_deck(1, large)
+        catalog.put_code_deck(1, deck_of(*large))
     assert (catalog.setting("a"), catalog.code_decks()) == (1, {})
-    catalog.put_code_deck(1, large)
+    catalog.put_code_deck(1, deck_of(*large))
     with open_catalog(tmp_path) as reopened:
-        assert (reopened.setting("a"), reopened.code_deck(1)) == (1, large)
+        assert (reopened.setting("a"), entries_of(reopened.code_deck(1))) == (1, large)

@@ -6,8 +6,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from decks import deck_of
 from pegcount.errors import StoreOpenError
-from pegcount.model import CodeDeckEntry
 from pegcount.store.check import CheckReport, check
 from pegcount.store.snapshot import back_up
 
@@ -19,7 +19,7 @@ def data(tmp_path: Path) -> Path:
     """Returns a closed directory with one segment, one active snapshot and two batches in the journal."""
     with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
         write(harness.store, finished("f1"), finished("f2"), active("a1"))
-        harness.store.put_code_deck(7, [CodeDeckEntry("49", "Germany", "DE")])
+        harness.store.put_code_deck(7, deck_of(("49", "Germany", "DE")))
         harness.flush()
         write(harness.store, finished("f2", revision=2), finished("f3"))
         write(harness.store, finished("f4"))

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from decks import deck_of
 from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount import core
 from pegcount.errors import NotFoundError, PegcountError, StoreReadOnlyError
-from pegcount.model import Between, CodeDeckEntry, Measure, OneOf, Present, Scan, StoreInfo
+from pegcount.model import Between, Measure, OneOf, Present, Scan, StoreInfo
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import records_pb2
 
@@ -191,10 +192,10 @@ def test_writes_resume_after_a_full_disk_is_cleared(room: int, harness: StoreHar
 
 
 def test_code_decks_survive_flushes_and_reopens(harness: StoreHarness) -> None:
-    entries = [CodeDeckEntry("49", "Germany", "DE"), CodeDeckEntry("4930", "Berlin", "")]
-    harness.store.put_code_deck(2, entries[:1])
-    harness.store.put_code_deck(1, entries[:1])
-    harness.store.put_code_deck(1, entries)
+    entries = [("49", "Germany", "DE"), ("4930", "Berlin", "")]
+    harness.store.put_code_deck(2, deck_of(*entries[:1]))
+    harness.store.put_code_deck(1, deck_of(*entries[:1]))
+    harness.store.put_code_deck(1, deck_of(*entries))
     write(harness.store, finished("f1", orig_dst_party_id="+4930123"), finished("f2", orig_dst_party_id="1"))
     for step in STEPS.values():
         step(harness)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from decks import deck_of
 from pegcount import core
 from pegcount.config import Config, Tuning
-from pegcount.model import CodeDeckEntry, InNetwork, Measure, OneOf, Predicate, Present, Scan
+from pegcount.model import InNetwork, Measure, OneOf, Predicate, Present, Scan
 
 from store_tests.store_fixtures import DAY_S, SETUP_S, StoreHarness, active, finished, session_ids, write
 
@@ -86,7 +87,7 @@ def test_a_damaged_day_is_unknown(harness: StoreHarness) -> None:
 
 def test_a_code_deck_that_is_not_in_memory_is_unknown(harness: StoreHarness) -> None:
     write(harness.store, finished("f1"))
-    harness.store.put_code_deck(1, [CodeDeckEntry("49", "Germany", "DE")])
+    harness.store.put_code_deck(1, deck_of(("49", "Germany", "DE")))
     scan = Scan(None, (), ("orig_rates_code",), Measure("sessions"), 1)
     assert harness.store.estimate(scan) == 1
     harness.reopen()

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from decks import deck_of
 from pegcount import core
 from pegcount.errors import DataDamagedError, StoreOpenError
 from pegcount.export import export_records
-from pegcount.model import CodeDeckEntry, Retention
+from pegcount.model import Retention
 from pegcount.store import EmbeddedStore, files
 from pegcount.store import snapshot as snapshot_module
 from pegcount.store.catalog import Catalog
@@ -63,7 +64,7 @@ def write_mixed_records(harness: StoreHarness) -> list[str]:
         active("ends"),
         active("goes on"),
     )
-    harness.store.put_code_deck(7, [CodeDeckEntry("49", "Germany", "DE")])
+    harness.store.put_code_deck(7, deck_of(("49", "Germany", "DE")))
     harness.flush()
     write(
         harness.store, finished("replaced", revision=2), finished("ends", SETUP_S), finished("in the journal")

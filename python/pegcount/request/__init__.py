@@ -1,7 +1,7 @@
 """Validates request messages and turns them into queries, before any data is read."""
 
 from pegcount.request.active import active_query
-from pegcount.request.code_deck import code_deck_entries
+from pegcount.request.code_deck import code_deck_id
 from pegcount.request.folder import folder_query
 from pegcount.request.message import parse
 from pegcount.request.quality import quality_query
@@ -10,7 +10,10 @@ from pegcount.request.usage import usage_query
 
 __all__ = [
     "active_query",
-    "code_deck_entries",
+    "check_counts",
+    "check_lists",
+    "check_size",
+    "code_deck_id",
     "folder_query",
     "parse",
     "quality_query",

@@ -1,42 +1,39 @@
-"""Converts `PutCodeDeckRequest` to the entries of a code deck."""
+"""Validates `PutCodeDeckRequest`, which the core decodes, as a deck may have 500,000 entries."""
 
-import re
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from pegcount.config import Config
-from pegcount.errors import InvalidRequestError, Violation
-from pegcount.model import CodeDeckEntry
-from pegcount.v1 import admin_pb2
+from pegcount.errors import quoted, shortened
+from pegcount.model import BadCodeDeckEntry, DecodedCodeDeck
+from pegcount.request.list_limits import LIST_LIMITS, add_if_exceeded
+from pegcount.request.violations import Violations
 
-_CODE = re.compile(r"[0-9]{1,32}")
+_ID_MAX: Final = 2**63 - 1
+_ENTRIES: Final = LIST_LIMITS["pegcount.v1.PutCodeDeckRequest.entries"]
+_DESCRIPTIONS: Final[Mapping[str, Callable[[BadCodeDeckEntry, Config], str]]] = {
+    "code": lambda entry, _: f"code {quoted(entry.code)} is not 1 to 32 digits",
+    "repeated_code": lambda entry, _: f"code {entry.code} stands there already",
+    "text": lambda _, config: f"name and country may have {config.filter_text_bytes_max} bytes each",
+}
 
 
-def code_deck_entries(request: admin_pb2.PutCodeDeckRequest, config: Config) -> list[CodeDeckEntry]:
-    """Returns the entries of a request; raises InvalidRequestError with all its violations."""
-    violations = []
-    if not request.HasField("id"):
-        violations.append(Violation("id", "REQUIRED_FIELD_MISSING", "is required"))
+def code_deck_id(request: DecodedCodeDeck, config: Config) -> int:
+    """Returns the id of a valid code deck; raises InvalidRequestError with the violations of any other."""
+    violations = Violations(config.violation_count_max)
+    if request.id is None:
+        violations.add("id", "REQUIRED_FIELD_MISSING", "is required")
     elif request.id < 1:
-        metadata = {"value": str(request.id), "minimum": "1", "maximum": str(2**63 - 1)}
-        violations.append(Violation("id", "VALUE_OUT_OF_RANGE", "must be 1 or greater", metadata))
-    if not request.entries:
-        violations.append(Violation("entries", "REQUIRED_FIELD_MISSING", "needs one entry or more"))
-    seen_codes: set[str] = set()
-    for i, entry in enumerate(request.entries):
-        problem = _problem(entry, seen_codes, config.filter_text_bytes_max)
-        if problem:
-            field = f"entries[{i}]"
-            violations.append(Violation(field, "INVALID_CODE_DECK", problem, {"value": entry.code}))
-        seen_codes.add(entry.code)
-    if violations:
-        raise InvalidRequestError(violations)
-    return [CodeDeckEntry(entry.code, entry.name, entry.country) for entry in request.entries]
-
-
-def _problem(entry: admin_pb2.CodeDeckEntry, seen_codes: set[str], text_bytes_max: int) -> str | None:
-    if not _CODE.fullmatch(entry.code):
-        return f"code {entry.code!r} is not 1 to 32 digits"
-    if entry.code in seen_codes:
-        return f"code {entry.code} stands there already"
-    if any(len(text.encode()) > text_bytes_max for text in (entry.name, entry.country)):
-        return f"name and country may have {text_bytes_max} bytes each"
-    return None
+        metadata = {"value": request.id, "minimum": 1, "maximum": _ID_MAX}
+        violations.add("id", "VALUE_OUT_OF_RANGE", "must be 1 or greater", **metadata)
+    if not request.entry_count:
+        violations.add("entries", "REQUIRED_FIELD_MISSING", "needs one entry or more")
+    add_if_exceeded("entries", request.entry_count, _ENTRIES, config, violations)
+    for entry in request.bad_entries:
+        description = _DESCRIPTIONS[entry.fault](entry, config)
+        value = shortened(entry.code)
+        violations.add(f"entries[{entry.index}]", "INVALID_CODE_DECK", description, value=value)
+    violations.count += request.bad_entry_count - len(request.bad_entries)
+    violations.raise_any()
+    assert request.id is not None, "an absent id is a violation"
+    return request.id

@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from pegcount import __version__, calendar, request, response
+from pegcount import __version__, calendar, core, request, response
 from pegcount.config import Config
 from pegcount.errors import NotImplementedYetError
 from pegcount.store import Store
@@ -16,11 +16,18 @@ class AdminService:
         self._config = config
         self._store = store
 
-    def PutCodeDeck(self, message: admin_pb2.PutCodeDeckRequest) -> admin_pb2.PutCodeDeckResponse:
-        """Stores a code deck, or replaces the one with the same id."""
-        entries = request.code_deck_entries(message, self._config)
-        self._store.put_code_deck(message.id, entries)
-        return admin_pb2.PutCodeDeckResponse(entry_count=len(entries))
+    def PutCodeDeck(self, data: bytes) -> admin_pb2.PutCodeDeckResponse:
+        """Stores a code deck, or replaces the one with the same id; `data` is the serialized request."""
+        request.check_size(data, self._config.request_bytes_max)
+        decoded = core.decode_code_deck(
+            data,
+            entry_count_max=self._config.code_deck_entry_count_max,
+            text_bytes_max=self._config.filter_text_bytes_max,
+            bad_entry_count_max=self._config.violation_count_max,
+        )
+        deck_id = request.code_deck_id(decoded, self._config)
+        self._store.put_code_deck(deck_id, decoded.deck)
+        return admin_pb2.PutCodeDeckResponse(entry_count=decoded.entry_count)
 
     def ListCodeDecks(self, message: admin_pb2.ListCodeDecksRequest) -> admin_pb2.ListCodeDecksResponse:
         """Lists the code decks in ascending order of their ids."""
@@ -36,6 +43,7 @@ class AdminService:
 
     def CreateCredential(self, message: admin_pb2.CreateCredentialRequest) -> NoReturn:
         """Not implemented yet."""
+        request.check_lists(message, self._config)
         _raise_not_implemented("CreateCredential")
 
     def RevokeCredential(self, message: admin_pb2.RevokeCredentialRequest) -> NoReturn:

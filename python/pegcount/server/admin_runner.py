@@ -1,8 +1,10 @@
 """Runs the methods of `AdminService` on threads of their own, so that they wait for no report."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from pegcount import request
@@ -11,12 +13,16 @@ from pegcount.server.admin import AdminService
 from pegcount.server.admission import AdmissionGate
 from pegcount.server.calls import Call, UnaryBehavior
 
+_SERIALIZED: Final = frozenset({"PutCodeDeck"})
+"""Methods that take their request serialized, as the core decodes it without the GIL."""
+
 
 class AdminRunner:
     """Limits the admin calls that run and wait."""
 
     def __init__(self, config: Config, service: AdminService) -> None:
         self._service = service
+        self._request_bytes_max = config.admin_request_bytes_max
         self._threads = ThreadPoolExecutor(config.admin_call_count_max, thread_name_prefix="admin")
         running_max, waiting_max = config.admin_call_count_max, config.waiting_admin_call_count_max
         self._gate = AdmissionGate("admin calls", running_max, waiting_max, config.overload_retry_seconds)
@@ -26,9 +32,15 @@ class AdminRunner:
         message_class = GetMessageClass(method.input_type)
         run = getattr(self._service, method.name)
 
+        def argument(data: bytes) -> Message | bytes:
+            if method.name in _SERIALIZED:
+                return data
+            message: Message = request.parse(message_class, data, self._request_bytes_max)
+            return message
+
         async def call(data: bytes, _: Call) -> bytes:
             def work() -> bytes:
-                return bytes(run(request.parse(message_class, data)).SerializeToString())
+                return bytes(run(argument(data)).SerializeToString())
 
             await self._gate.enter()
             return await self._gate.run(self._threads, work)

@@ -6,7 +6,6 @@ row carries a CRC-32, and a digest covers the checksums of all rows. Opening the
 thereby detects every row that damage changed, removed or added.
 """
 
-import json
 import os
 import sqlite3
 import zlib
@@ -17,9 +16,8 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from pegcount.core import ManifestEntry, SegmentTombstones
+from pegcount.core import CodeDeck, ManifestEntry, SegmentTombstones
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
-from pegcount.model import CodeDeckEntry
 from pegcount.store.directory import fsync
 
 FORMAT_VERSION = 3
@@ -32,6 +30,9 @@ _TABLES = {
     "settings": "name TEXT PRIMARY KEY, value INTEGER",
 }
 _DIGEST = "digest"
+# Work on a code deck, which may have megabytes, lets other threads run after each piece.
+_PIECE_BYTES = 2**16
+_PIECE_ENTRY_COUNT = 8_192
 # Other processes, such as a backup, lock the catalogue only while they copy it into memory.
 _BUSY_SECONDS = 10.0
 
@@ -141,18 +142,16 @@ class Catalog:
             for setting, value in (settings or {}).items():
                 _put(db, "settings", setting, value)
 
-    def put_code_deck(self, deck_id: int, entries: Sequence[CodeDeckEntry]) -> None:
+    def put_code_deck(self, deck_id: int, deck: CodeDeck) -> None:
         """Stores a code deck durably, or replaces the one with this id. Raises StoreReadOnlyError."""
-        blob = zlib.compress(json.dumps([(e.code, e.name, e.country) for e in entries]).encode())
+        blob = _compressed(deck)
         with self._transaction() as db:
-            _put(db, "code_decks", deck_id, len(entries), blob)
+            _put(db, "code_decks", deck_id, deck.entry_count, blob)
 
-    def code_deck(self, deck_id: int) -> list[CodeDeckEntry] | None:
-        """Returns the entries of a code deck, None if it does not exist."""
+    def code_deck(self, deck_id: int) -> CodeDeck | None:
+        """Returns a code deck, None if it does not exist."""
         blobs = {row[0]: row[2] for row in self._rows("code_decks", "id")}
-        if deck_id not in blobs:
-            return None
-        return [CodeDeckEntry(*entry) for entry in json.loads(zlib.decompress(blobs[deck_id]))]
+        return CodeDeck.from_json(zlib.decompress(blobs[deck_id])) if deck_id in blobs else None
 
     def code_decks(self) -> dict[int, int]:
         """Returns the number of entries of each code deck by its id."""
@@ -313,7 +312,41 @@ def _digest(db: sqlite3.Connection) -> int:
 
 
 def _crc32(table: str, values: Sequence[Any]) -> int:
-    return zlib.crc32(repr((table, *values)).encode())
+    """Returns the CRC-32 of the `repr` of a row. That of a code deck is calculated in pieces."""
+    crc32 = 0
+    for piece in _repr_pieces((table, *values)):
+        crc32 = zlib.crc32(piece.encode(), crc32)
+    return crc32
+
+
+def _repr_pieces(row: tuple[Any, ...]) -> Iterator[str]:
+    """Yields the `repr` of a tuple of two values or more, so that no piece holds the GIL for long."""
+    for i, value in enumerate(row):
+        yield ", " if i else "("
+        if isinstance(value, bytes) and len(value) > _PIECE_BYTES:
+            yield from _bytes_repr_pieces(value)
+        else:
+            yield repr(value)
+    yield ")"
+
+
+def _bytes_repr_pieces(value: bytes) -> Iterator[str]:
+    # `repr` picks double quotes for bytes with single quotes alone, and escapes the quotes that it picked.
+    quote = '"' if b"'" in value and b'"' not in value else "'"
+    other_quote = b"'" if quote == '"' else b'"'
+    yield f"b{quote}"
+    for start in range(0, len(value), _PIECE_BYTES):
+        # The other quote makes `repr` pick the same quotes for each piece.
+        yield repr(value[start : start + _PIECE_BYTES] + other_quote)[2:-2]
+    yield quote
+
+
+def _compressed(deck: CodeDeck) -> bytes:
+    """Returns `zlib.compress` of a deck as JSON, in pieces, so that none of them holds the GIL for long."""
+    compressor = zlib.compressobj()
+    starts = range(0, deck.entry_count, _PIECE_ENTRY_COUNT)
+    pieces = [compressor.compress(deck.json_piece(start, _PIECE_ENTRY_COUNT)) for start in starts]
+    return b"".join([*pieces, compressor.flush()])
 
 
 def _file_values(file: ManifestEntry) -> tuple[str, int, int, int, bytes]:

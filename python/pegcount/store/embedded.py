@@ -17,7 +17,6 @@ from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import NotFoundError, OverloadedError
 from pegcount.model import (
-    CodeDeckEntry,
     Predicate,
     RejectedRecord,
     Retention,
@@ -114,10 +113,10 @@ class EmbeddedStore:
         """Returns the first UTC day that has a record; see `Store.first_day`."""
         return self._engine.first_day
 
-    def put_code_deck(self, deck_id: int, entries: Sequence[CodeDeckEntry]) -> None:
+    def put_code_deck(self, deck_id: int, deck: core.CodeDeck) -> None:
         """Stores a code deck durably; see `Store.put_code_deck`."""
-        self._catalog.put_code_deck(deck_id, entries)
-        self._decks[deck_id] = core.CodeDeck(entries)
+        self._catalog.put_code_deck(deck_id, deck)
+        self._decks[deck_id] = deck
 
     def code_decks(self) -> Mapping[int, int]:
         """Returns the number of entries of each code deck by its id."""
@@ -155,11 +154,11 @@ class EmbeddedStore:
     def _deck(self, deck_id: int) -> core.CodeDeck:
         deck = self._decks.get(deck_id)
         if deck is None:
-            entries = self._catalog.code_deck(deck_id)
-            if entries is None:
+            stored = self._catalog.code_deck(deck_id)
+            if stored is None:
                 message = f"there is no code deck {deck_id}"
                 raise NotFoundError("CODE_DECK_NOT_FOUND", "code_deck", message, code_deck=deck_id)
-            deck = self._decks.setdefault(deck_id, core.CodeDeck(entries))
+            deck = self._decks.setdefault(deck_id, stored)
         return deck
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from pegcount.core import CancelToken, Partials
-from pegcount.model import CodeDeckEntry, Predicate, Retention, Scan, StoreInfo, WriteOutcome
+from pegcount.core import CancelToken, CodeDeck, Partials
+from pegcount.model import Predicate, Retention, Scan, StoreInfo, WriteOutcome
 
 
 class PendingWrite(Protocol):
@@ -55,7 +55,7 @@ class Store(Protocol):
     def first_day(self) -> int | None:
         """Returns the first UTC day that has a record, in days since 1970-01-01, None without records."""
 
-    def put_code_deck(self, deck_id: int, entries: Sequence[CodeDeckEntry]) -> None:
+    def put_code_deck(self, deck_id: int, deck: CodeDeck) -> None:
         """Stores a code deck durably, or replaces the one with this id."""
 
     def code_decks(self) -> Mapping[int, int]:

@@ -12,13 +12,9 @@ fn scrambled(n: u64) -> u64 {
     n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407) >> 33
 }
 
-fn entry(n: u64) -> CodeDeckEntry {
-    CodeDeckEntry { code: format!("{n:05}"), name: format!("destination {n}"), country: String::new() }
-}
-
 fn look_up(c: &mut Criterion) {
-    let entries = (0..CODES).map(entry).collect();
-    let deck = CodeDeck::new(entries);
+    let texts: Vec<_> = (0..CODES).map(|n| (format!("{n:05}"), format!("destination {n}"))).collect();
+    let deck: CodeDeck = texts.iter().map(|(code, name)| CodeDeckEntry { code, name, country: "" }).collect();
     let numbers: Vec<String> = (0..NUMBERS).map(|n| format!("+{:011}", scrambled(n) % 100_000_000_000)).collect();
     c.bench_function("1,000,000 look-ups in 100,000 codes", |bencher| {
         bencher.iter(|| {

@@ -8,6 +8,9 @@ pub enum Error {
     /// The bytes of a batch are not a valid `WriteRecordsRequest`. The whole batch is refused.
     #[error("the batch is no valid message: {0}")]
     MalformedBatch(String),
+    /// The bytes of a request are not a valid message.
+    #[error("the request is no valid message: {0}")]
+    MalformedRequest(String),
     /// A batch has more records than the limit allows. The whole batch is refused.
     #[error("the batch has {asked} records; {allowed} are allowed")]
     BatchLimit {
@@ -102,6 +105,11 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// Returns the error of a request for that of the reader, whose messages are batches otherwise.
+    pub fn of_request(self) -> Self {
+        if let Self::MalformedBatch(problem) = self { Self::MalformedRequest(problem) } else { self }
+    }
+
     /// Returns [`Error::Damaged`] for the content of `file`.
     pub fn damaged(file: &Path, problem: impl ToString) -> Self {
         Self::Damaged { file: file.display().to_string(), problem: problem.to_string() }

@@ -42,6 +42,7 @@ pub use response::{
     build_usage_response,
 };
 pub use scan::code_deck::{CodeDeck, CodeDeckEntry};
+pub use scan::code_deck_request::{BadEntry, CodeDeckLimits, CodeDeckRequest, EntryFault};
 pub use scan::predicate::{Network, Predicate, TextMatch};
 pub use scan::{KeyValues, Measure, Partials, Scan, ScanResources, Sums};
 pub use storage::segment::{ManifestEntry, Segment, Summary};

@@ -479,8 +479,8 @@ fn a_code_deck_replaces_the_destination_names_of_the_records() {
         OwnedRecord::new(id, 0).with_text("term_dst_party_id", number).with_text("term_rates_code", "carried")
     };
     let store = store_of(&[call("a", "+1202"), call("b", "1203"), call("c", "44"), call("d", "")]);
-    let entry = |code: &str, name: &str| CodeDeckEntry { code: code.to_owned(), name: name.to_owned(), country: String::new() };
-    let deck = CodeDeck::new(vec![entry("1", "one"), entry("1202", "capital"), entry("12", "one")]);
+    let codes = [("1", "one"), ("1202", "capital"), ("12", "one")];
+    let deck: CodeDeck = codes.iter().map(|(code, name)| CodeDeckEntry { code, name, country: "" }).collect();
     let (cancel, keys) = (CancelToken::with_limit(None), ["term_rates_code_name".to_owned()]);
     let scan = Scan {
         edges: None,

@@ -6,19 +6,16 @@ use std::time::Duration;
 use pyo3::types::PyDict;
 use pyo3::{buffer::PyBuffer, prelude::*, pybacked::PyBackedStr};
 
+use super::code_deck::CodeDeck;
 use crate::durable::group_commit::CommitLimits;
 use crate::error::Error;
 use crate::memory::{MemoryLimits, QueryMemory};
 use crate::response::OrderTerm;
 use crate::scan::predicate::{Network, Predicate, TextMatch};
-use crate::scan::{Measure, Scan, ScanResources, code_deck, range_of};
+use crate::scan::{Measure, Scan, ScanResources, range_of};
 use crate::time_text::UtcOffsets;
 use crate::tuning::Tuning;
 use crate::{cancellation, record};
-
-/// A code deck.
-#[pyclass(frozen)]
-pub struct CodeDeck(code_deck::CodeDeck);
 
 /// The cancellation token of one call.
 #[pyclass(frozen)]
@@ -41,14 +38,6 @@ pub enum PredicateArgument {
 pub struct OrderArgument {
     name: String,
     descending: bool,
-}
-
-/// A `model.CodeDeckEntry`.
-#[derive(FromPyObject)]
-struct DeckEntryArgument {
-    code: String,
-    name: String,
-    country: String,
 }
 
 /// A `model.Measure`.
@@ -93,15 +82,6 @@ pub struct OwnedScan {
 pub struct OwnedOffsets {
     change_us: Vec<i64>,
     offset_s: Vec<i32>,
-}
-
-#[pymethods]
-impl CodeDeck {
-    #[new]
-    fn new(py: Python<'_>, entries: Vec<DeckEntryArgument>) -> Self {
-        let entries = entries.into_iter().map(code_deck::CodeDeckEntry::from);
-        Self(py.detach(|| code_deck::CodeDeck::new(entries.collect())))
-    }
 }
 
 #[pymethods]
@@ -181,12 +161,6 @@ impl OwnedOffsets {
     /// Borrows the offsets for formatting times.
     pub fn offsets(&self) -> UtcOffsets<'_> {
         UtcOffsets { change_us: &self.change_us, offset_s: &self.offset_s }
-    }
-}
-
-impl From<DeckEntryArgument> for code_deck::CodeDeckEntry {
-    fn from(DeckEntryArgument { code, name, country }: DeckEntryArgument) -> Self {
-        Self { code, name, country }
     }
 }
 

@@ -26,7 +26,7 @@ impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
-            Error::MalformedBatch(_) => exceptions::MalformedMessageError::new_err(message),
+            Error::MalformedBatch(_) | Error::MalformedRequest(_) => exceptions::MalformedMessageError::new_err(message),
             Error::ReadOnly(_) => exceptions::StoreReadOnlyError::new_err(message),
             Error::BatchLimit { asked, allowed } => limit::<exceptions::BatchLimitError>(message, asked, allowed),
             Error::CellLimit { asked, allowed } => limit::<exceptions::CellLimitError>(message, asked, allowed),

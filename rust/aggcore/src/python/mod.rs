@@ -5,6 +5,7 @@
 
 mod allocator;
 mod arguments;
+mod code_deck;
 mod cpu;
 mod errors;
 mod reports;
@@ -17,7 +18,11 @@ mod _aggcore {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use super::arguments::{CancelToken, CodeDeck, record_fields, tuning_defaults};
+    use super::arguments::{CancelToken, record_fields, tuning_defaults};
+    #[pymodule_export]
+    use super::code_deck::{BadEntry, CodeDeck, CodeDeckRequest, decode_code_deck};
+    #[pymodule_export]
+    use super::lists::count_lists;
     #[pymodule_export]
     use super::reports::{Partials, active_response, folder_response, format_time, quality_response, usage_response};
     #[pymodule_export]

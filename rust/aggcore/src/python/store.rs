@@ -6,7 +6,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 
-use super::arguments::{CancelToken, CodeDeck, EstimateArgument, PredicateArgument, ScanArgument, predicates};
+use super::arguments::{CancelToken, EstimateArgument, PredicateArgument, ScanArgument, predicates};
+use super::code_deck::CodeDeck;
 use super::reports::Partials;
 use super::{allocator, arguments};
 use crate::columns::row_set::RowSet;

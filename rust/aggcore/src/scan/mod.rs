@@ -18,6 +18,8 @@ pub(crate) mod accumulate;
 mod aggregation_table;
 mod bin_assignment;
 pub mod code_deck;
+mod code_deck_json;
+pub mod code_deck_request;
 pub mod column;
 pub mod compiled_predicate;
 pub(crate) mod dense_ids;
