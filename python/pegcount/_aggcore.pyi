@@ -169,6 +169,9 @@ class PendingCommit:
     @property
     def rejected(self) -> list[Rejection]:
         """Records that were rejected; the others are stored once `Store.wait` returns."""
+    @property
+    def rejected_bytes(self) -> int:
+        """Bytes that these records take in the response."""
 
 class Flush:
     """A flush that has begun: the records that it writes change no more."""
@@ -271,10 +274,13 @@ class Store:
         """Enqueues a `WriteRecordsRequest` in wire form; commits a group first if the queue is full.
 
         Rejects records set up before `oldest_us` unless their session is active. Raises
-        MalformedMessageError or BatchLimitError; nothing of the batch is stored then.
+        MalformedMessageError, BatchLimitError or BatchIdTooLongError; nothing of the batch is
+        stored then.
         """
     def wait(self, pending: PendingCommit) -> BatchCounts:
         """Returns once the batch is durable and visible to reports; raises StoreReadOnlyError."""
+    def wait_for_response(self, pending: PendingCommit) -> bytes:
+        """The serialized `WriteRecordsResponse`, once `wait` would return; raises StoreReadOnlyError."""
     def commit_group(self) -> bool:
         """Commits one group of the queue, also of callers that have left; False if the queue was empty."""
     @property

@@ -216,8 +216,12 @@ class Config:
     """Seconds between two polls of the store that set the health of RecordService."""
     stop_grace_seconds: float = 5.0
     """Seconds that a stopping server gives calls in progress to finish."""
+    stream_answer_bytes_max: int = 4 * 1024 * 1024
+    """Bytes of rejected records, in answers that a client has not read, from which its stream is not read."""
     batch_row_count_max: int = 100_000
     """Records of one batch."""
+    batch_id_bytes_max: int = 256
+    """Bytes of the id of one batch."""
     waiting_bytes_max: int = 64 * 1024 * 1024
     """Bytes of batches in the commit queue. When it is full, the caller commits a group (back-pressure)."""
     unsealed_row_count_max: int = 4_000_000

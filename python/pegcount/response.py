@@ -11,8 +11,8 @@ from typing import Final
 from google.protobuf.message import Message
 
 from pegcount import core
-from pegcount.model import Bins, Granularity, Retention, StoreInfo, WriteOutcome
-from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
+from pegcount.model import Bins, Granularity, Retention, StoreInfo
+from pegcount.v1 import admin_pb2, reports_pb2
 from pegcount.zone import Zone
 
 _NOTICE_TEXTS = {
@@ -68,25 +68,6 @@ def store_info(
         first_setup_time=None if info.first_setup_us is None else _time(info.first_setup_us, utc),
         last_setup_time=None if info.last_setup_us is None else _time(info.last_setup_us, utc),
     )
-
-
-def written(outcome: WriteOutcome) -> bytes:
-    """Returns the serialized `WriteRecordsResponse` of a batch."""
-    rejected = [
-        records_pb2.RejectedRecord(
-            index=record.index,
-            reason=records_pb2.RejectReason.Name(record.reason),
-            description=record.description,
-        )
-        for record in outcome.rejected
-    ]
-    return records_pb2.WriteRecordsResponse(
-        batch_id=outcome.batch_id,
-        accepted=outcome.accepted,
-        replaced=outcome.replaced,
-        duplicates=outcome.duplicates,
-        rejected=rejected,
-    ).SerializeToString()
 
 
 def _header(

@@ -105,6 +105,14 @@ class DelayedWrite:
         self._store.add_in_flight(-self._size)
         return self._pending.wait()
 
+    def wait_for_response(self) -> bytes:
+        self.wait()
+        return self._pending.wait_for_response()
+
+    @property
+    def rejected_bytes(self) -> int:
+        return self._pending.rejected_bytes
+
 
 def wait_for(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 10

@@ -9,7 +9,6 @@ import grpc
 import pytest
 from pegcount import errors
 from pegcount.config import Config
-from pegcount.model import WriteOutcome
 from pegcount.v1 import records_pb2
 from service import Service
 
@@ -57,7 +56,7 @@ def test_batches_are_answered_in_order_with_their_ids(start: Start) -> None:
     assert calls_of_a1(service) == 40
 
 
-@pytest.mark.parametrize("batch_id", [None, "", "b", "ü" * 10_000])
+@pytest.mark.parametrize("batch_id", [None, "", "b", "ü" * 128])
 @pytest.mark.parametrize("id_comes_last", [False, True])
 def test_the_batch_id_is_echoed_for_any_field_order(
     batch_id: str | None, id_comes_last: bool, start: Start
@@ -157,7 +156,9 @@ def test_a_batch_that_cannot_be_made_durable_ends_the_stream(
     service = start()
 
     class FailingWrite:
-        def wait(self) -> WriteOutcome:
+        rejected_bytes = 0
+
+        def wait_for_response(self) -> bytes:
             raise errors.StoreReadOnlyError("no space left on device")
 
     submit = service.store.submit
@@ -203,6 +204,66 @@ def test_concurrent_streams_are_each_answered_in_order(start: Start) -> None:
     assert sum(answer.accepted for answer in all_answers) == 60
     assert sum(answer.duplicates for answer in all_answers) == 30
     assert calls_of_a1(service) == 60
+
+
+def test_a_batch_with_a_long_id_is_refused_as_a_whole(start: Start) -> None:
+    service = start()
+    with Stream(service.channel) as stream:
+        stream.send(batch("b0", "s0"), batch("ü" * 128 + "b", "s1"))
+        assert stream.answer().batch_id == "b0"
+        refused = refusal(stream.answer)
+    check(refused, Code.INVALID_ARGUMENT, "TEXT_TOO_LONG", "BadRequest")
+    assert refused.metadata == {"field": "batch_id", "asked": "257", "allowed": "256"}
+    assert refused.message == "batch_id: has 257 bytes; 256 are allowed"
+    assert calls_of_a1(service) == 1
+
+
+def test_a_batch_with_too_many_records_is_refused_without_a_look_at_them(start: Start) -> None:
+    service = start(batch_row_count_max=3)
+    malformed = batch(None, "s1", "s2", "s3") + b"\x12\x01\xff"
+    with Stream(service.channel) as stream:
+        stream.send(batch("b0", "s1", "s2", "s3"), malformed)
+        assert stream.answer().accepted == 3
+        check(refusal(stream.answer), Code.INVALID_ARGUMENT, "BATCH_LIMIT_EXCEEDED", "BadRequest")
+
+
+BAD_BATCH = Request(records=[call_record("")] * 1_000).SerializeToString()
+"""Each of its records is rejected, which takes some 35 bytes in the answer."""
+
+
+def test_unsent_rejections_pause_the_reading_of_a_stream(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = start(stream_answer_bytes_max=50_000)
+    store = DelayedStore(service, monkeypatch)
+    with Stream(service.channel) as stream:
+        stream.send(*[BAD_BATCH] * 6)
+        wait_for(lambda: len(store.submitted) == 2)
+        time.sleep(0.2)
+        assert len(store.submitted) == 2, "the second batch made it more than 50,000 bytes"
+        store.go.set()
+        assert [len(answer.rejected) for answer in stream.end()] == [1_000] * 6
+
+
+def test_a_stream_that_is_paused_ends_when_the_server_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service(tmp_path, Config(stream_answer_bytes_max=0))
+    store = DelayedStore(service, monkeypatch)
+    with Stream(service.channel) as stream:
+        stream.send(BAD_BATCH, BAD_BATCH)
+        wait_for(lambda: len(store.submitted) == 1)
+        stopping = threading.Thread(target=service.stop)
+        start_time = time.monotonic()
+        stopping.start()
+        time.sleep(0.2)
+        store.go.set()
+        assert len(stream.answer().rejected) == 1_000
+        check(refusal(stream.answer), Code.UNAVAILABLE, "SERVER_STOPPING")
+        stopping.join(10)
+    assert time.monotonic() - start_time < Config().stop_grace_seconds, "the grace period did not expire"
+    assert len(store.submitted) == 1
+    service.close()
 
 
 def test_unanswered_batches_of_a_stream_are_bounded(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TypeVar
 
-from pegcount import response
+from pegcount.config import Config
 from pegcount.errors import OverloadedError
 from pegcount.server.calls import Call
 from pegcount.server.places import Place
@@ -22,10 +22,11 @@ _Result = TypeVar("_Result")
 class BatchStream:
     """The batches of one stream that are submitted and not yet answered, in order.
 
-    Reading pauses at `batch_count_max` batches, so that HTTP/2 flow control slows the client down.
+    Reading pauses at `stream_batch_count_max` batches, and while the rejected records of their answers take
+    more than `stream_answer_bytes_max`. HTTP/2 flow control then slows the client down.
     """
 
-    def __init__(self, call: Call, place: Place, store: Store, batch_count_max: int) -> None:
+    def __init__(self, call: Call, place: Place, store: Store, config: Config) -> None:
         self._call = call
         self._place = place
         self._store = store
@@ -33,7 +34,10 @@ class BatchStream:
         # streams. Writing then took 40 % more processor time.)
         self._submitting = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._answering = ThreadPoolExecutor(1, thread_name_prefix="answer")
-        self._room = asyncio.Semaphore(batch_count_max)
+        self._room = asyncio.Semaphore(config.stream_batch_count_max)
+        self._answer_bytes_max = config.stream_answer_bytes_max
+        self._answer_bytes = 0
+        self._sent = asyncio.Event()
         self._queue: asyncio.Queue[PendingWrite | None] = asyncio.Queue()
         self._unanswered_count = 0
         self._answered = asyncio.Event()
@@ -45,6 +49,7 @@ class BatchStream:
     def stop_reading(self) -> None:
         """Reads no further batch; `responses` still yields those of the batches that were read."""
         self._is_ending = True
+        self._sent.set()
         # A batch that is being submitted still gets its answer.
         if self._is_waiting_for_message:
             self._reading.cancel()
@@ -56,13 +61,19 @@ class BatchStream:
         """
         try:
             while (pending := await self._queue.get()) is not None:
+                rejected_bytes = pending.rejected_bytes
                 answer = await _on_thread(self._answering, _answer, pending)
+                # A client that does not read holds up this loop, which would keep the batch meanwhile.
+                del pending
                 self._unanswered_count -= 1
                 self._room.release()
                 self._answered.set()
                 self._place.end_work()
                 with self._place.sending():
                     yield answer
+                del answer
+                self._answer_bytes -= rejected_bytes
+                self._sent.set()
             await asyncio.wait([self._reading])
             if not self._reading.cancelled():
                 self._reading.result()
@@ -74,16 +85,28 @@ class BatchStream:
     async def _read(self) -> None:
         """Submits batches until the client sends no more, a batch fails, or the stream ends."""
         try:
-            while not self._is_ending:
-                await self._room.acquire()
+            while await self._may_read():
                 message = await self._next_message()
                 if message is None:
                     break
                 self._place.begin_work()
-                self._queue.put_nowait(await self._submit(message))
+                pending = await self._submit(message)
+                self._answer_bytes += pending.rejected_bytes
+                self._queue.put_nowait(pending)
                 self._unanswered_count += 1
+                # Neither is needed while this loop waits.
+                del message, pending
         finally:
             self._queue.put_nowait(None)
+
+    async def _may_read(self) -> bool:
+        """Returns True once the stream owes little enough to read a batch, and False if it is ending."""
+        if not self._is_ending:
+            await self._room.acquire()
+        while not self._is_ending and self._answer_bytes > self._answer_bytes_max:
+            self._sent.clear()
+            await self._sent.wait()
+        return not self._is_ending
 
     async def _next_message(self) -> bytes | None:
         self._is_waiting_for_message = True
@@ -109,7 +132,7 @@ async def _on_thread(threads: Executor, work: Callable[[_Argument], _Result], ar
 
 
 def _answer(pending: PendingWrite) -> bytes:
-    return response.written(pending.wait())
+    return pending.wait_for_response()
 
 
 def _retrieve_exception(reading: "asyncio.Future[None]") -> None:

@@ -27,9 +27,11 @@ class RecordService:
     async def write_records(self, call: Call) -> None:
         """Writes batches of records, each a serialized message; sends a response per batch."""
         with self.places.taken(call) as place:
-            stream = BatchStream(call, place, self._store, self._config.stream_batch_count_max)
+            stream = BatchStream(call, place, self._store, self._config)
             call.on_end(stream.stop_reading)
             async for answer in stream.responses():
                 await call.write(answer)
+                # An answer may have megabytes, and the next one may be far off.
+                del answer
             if call.error is not None:
                 raise call.error

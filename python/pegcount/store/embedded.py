@@ -176,3 +176,12 @@ class PendingBatch:
         return WriteOutcome(
             counts.accepted, counts.replaced, counts.duplicates, rejected, self._pending.batch_id
         )
+
+    def wait_for_response(self) -> bytes:
+        """Returns the serialized response; see `PendingWrite.wait_for_response`."""
+        return self._engine.wait_for_response(self._pending)
+
+    @property
+    def rejected_bytes(self) -> int:
+        """Bytes of the rejected records; see `PendingWrite.rejected_bytes`."""
+        return self._pending.rejected_bytes

@@ -16,6 +16,13 @@ class PendingWrite(Protocol):
         Raises StoreReadOnlyError if the batch could not be made durable; it may be sent again.
         """
 
+    def wait_for_response(self) -> bytes:
+        """Returns the serialized `WriteRecordsResponse`, when `wait` would return; raises as `wait` does."""
+
+    @property
+    def rejected_bytes(self) -> int:
+        """Bytes that the rejected records take in the response, and in memory until then."""
+
 
 class Store(Protocol):
     """Stores records and answers scans with integer sums. Thread-safe."""
@@ -25,7 +32,8 @@ class Store(Protocol):
 
         Batches of many threads, or of one that submits several before it waits, share one
         `fdatasync`. Raises MalformedMessageError if the bytes are not a valid message,
-        BatchLimitError if the batch has more than `batch_row_count_max` records, and
+        BatchLimitError if the batch has more than `batch_row_count_max` records,
+        BatchIdTooLongError if its id has more than `batch_id_bytes_max` bytes, and
         OverloadedError if memory has more than `unsealed_row_count_max` finished records.
         """
 

@@ -19,6 +19,14 @@ pub enum Error {
         /// Most records that a batch may have.
         allowed: usize,
     },
+    /// The id of a batch is longer than the limit allows. The whole batch is refused.
+    #[error("has {asked} bytes; {allowed} are allowed")]
+    BatchIdLength {
+        /// Bytes of the id.
+        asked: usize,
+        /// Most bytes that an id may have.
+        allowed: usize,
+    },
     /// The journal cannot make a batch durable at present, so the store refuses writes and answers reports
     /// only.
     #[error("no records are taken now: {0}")]

@@ -23,6 +23,7 @@ use crate::memory::MemoryLimits;
 use crate::record::Record;
 use crate::storage::{BatchOutcome, Flush, Store};
 use crate::tuning::Tuning;
+use crate::wire;
 use crate::wire::columnar_batch::ColumnarBatch;
 
 /// Limits of one batch and of the queue.
@@ -30,6 +31,8 @@ use crate::wire::columnar_batch::ColumnarBatch;
 pub struct CommitLimits {
     /// Maximum number of records of one batch.
     pub batch_rows: usize,
+    /// Maximum bytes of the id of a batch.
+    pub batch_id_bytes: usize,
     /// Maximum bytes of the batches that wait for a commit; see `back_pressure.rs`.
     pub waiting_bytes: usize,
 }
@@ -97,13 +100,17 @@ impl JournaledStore {
     /// Back-pressure: while the queue is full, the caller commits a group before it enqueues its batch.
     ///
     /// # Errors
-    /// `MalformedBatch` or `BatchLimit`.
+    /// `MalformedBatch`, `BatchLimit` or `BatchIdLength`.
     pub fn submit(&self, bytes: &[u8], received_us: i64, oldest_us: i64) -> Result<Arc<PendingCommit>> {
-        let is_too_old = |record: &Record<'_>| record.setup_us() < oldest_us && !self.store.is_active(record);
-        let batch = ColumnarBatch::from_wire(bytes, self.store.tuning().batch_dictionary_row_count_min, is_too_old)?;
-        let (asked, allowed) = (batch.rows() + batch.rejected.len(), self.limits.batch_rows);
+        let (asked, allowed) = (wire::count_records(bytes)?, self.limits.batch_rows);
         if asked > allowed {
             return Err(Error::BatchLimit { asked, allowed });
+        }
+        let is_too_old = |record: &Record<'_>| record.setup_us() < oldest_us && !self.store.is_active(record);
+        let batch = ColumnarBatch::from_wire(bytes, self.store.tuning().batch_dictionary_row_count_min, is_too_old)?;
+        let (asked, allowed) = (batch.batch_id.as_ref().map_or(0, String::len), self.limits.batch_id_bytes);
+        if asked > allowed {
+            return Err(Error::BatchIdLength { asked, allowed });
         }
         let is_empty = batch.rows() == 0;
         let frame = if is_empty { Vec::new() } else { Frame { received_us, batch: &batch.to_journal()? }.to_bytes() };
@@ -137,6 +144,16 @@ impl JournaledStore {
             Some(Err(problem)) => Err(Error::ReadOnly(problem.clone())),
             None => Err(Error::ReadOnly("the batch was not written".to_owned())),
         }
+    }
+
+    /// Returns the `WriteRecordsResponse` of a batch once it is durable; see [`JournaledStore::wait`].
+    ///
+    /// # Errors
+    /// As [`JournaledStore::wait`].
+    pub fn wait_for_response(&self, pending: &PendingCommit) -> Result<Vec<u8>> {
+        let BatchOutcome { accepted, replaced, duplicates } = self.wait(pending)?;
+        let batch = &pending.batch;
+        Ok(wire::encode_response(batch.batch_id.as_deref(), [accepted, replaced, duplicates], &batch.rejected))
     }
 
     /// Commits one group, including batches whose caller has disconnected. Returns false if the queue was

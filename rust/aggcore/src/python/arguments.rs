@@ -216,6 +216,7 @@ pub fn predicates(arguments: Vec<PredicateArgument>) -> Result<Vec<Predicate>, E
 pub fn commit_limits(config: &Bound<'_, PyAny>) -> PyResult<CommitLimits> {
     Ok(CommitLimits {
         batch_rows: config.getattr("batch_row_count_max")?.extract()?,
+        batch_id_bytes: config.getattr("batch_id_bytes_max")?.extract()?,
         waiting_bytes: config.getattr("waiting_bytes_max")?.extract()?,
     })
 }

@@ -11,6 +11,7 @@ mod exceptions {
     use pyo3::import_exception;
 
     import_exception!(pegcount.errors, AnswerTooLargeError);
+    import_exception!(pegcount.errors, BatchIdTooLongError);
     import_exception!(pegcount.errors, BatchLimitError);
     import_exception!(pegcount.errors, CancelledError);
     import_exception!(pegcount.errors, CellLimitError);
@@ -29,6 +30,7 @@ impl From<Error> for PyErr {
             Error::MalformedBatch(_) | Error::MalformedRequest(_) => exceptions::MalformedMessageError::new_err(message),
             Error::ReadOnly(_) => exceptions::StoreReadOnlyError::new_err(message),
             Error::BatchLimit { asked, allowed } => limit::<exceptions::BatchLimitError>(message, asked, allowed),
+            Error::BatchIdLength { asked, allowed } => limit::<exceptions::BatchIdTooLongError>(message, asked, allowed),
             Error::CellLimit { asked, allowed } => limit::<exceptions::CellLimitError>(message, asked, allowed),
             Error::SubtotalLimit { asked, allowed } => limit::<exceptions::SubtotalLimitError>(message, asked, allowed),
             Error::AnswerTooLarge { asked, allowed } => limit::<exceptions::AnswerTooLargeError>(message, asked, allowed),

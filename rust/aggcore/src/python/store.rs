@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use super::arguments::{CancelToken, EstimateArgument, PredicateArgument, ScanArgument, predicates};
 use super::code_deck::CodeDeck;
@@ -16,6 +17,7 @@ use crate::error::Error;
 use crate::storage;
 use crate::storage::export;
 use crate::storage::segment::{self, Segment, Summary};
+use crate::wire::v1::RejectedRecord;
 
 /// Records in memory and in segments, and the journal that makes batches durable.
 #[pyclass(frozen)]
@@ -87,7 +89,7 @@ pub struct BatchCounts {
 /// A rejected record of a batch; `reason` is the number of a `RejectReason`.
 #[pyclass(frozen, get_all)]
 pub struct Rejection {
-    index: usize,
+    index: i64,
     reason: i32,
     description: String,
 }
@@ -175,13 +177,19 @@ impl PendingCommit {
 
     #[getter]
     fn rejected(&self) -> Vec<Rejection> {
-        self.0.batch.rejected.iter().map(Rejection::from).collect()
+        self.0.batch.rejected.records().into_iter().map(Rejection::from).collect()
+    }
+
+    #[getter]
+    fn rejected_bytes(&self) -> usize {
+        self.0.batch.rejected.encoded.len()
     }
 }
 
-impl From<&(usize, crate::record::Rejection)> for Rejection {
-    fn from((index, rejection): &(usize, crate::record::Rejection)) -> Self {
-        Self { index: *index, reason: rejection.reason as i32, description: rejection.description.clone() }
+impl From<RejectedRecord> for Rejection {
+    fn from(record: RejectedRecord) -> Self {
+        let (index, reason) = (record.index.unwrap_or_default(), record.reason.unwrap_or_default());
+        Self { index, reason, description: record.description.unwrap_or_default() }
     }
 }
 
@@ -254,6 +262,10 @@ impl Store {
     fn wait(&self, py: Python<'_>, pending: &PendingCommit) -> PyResult<BatchCounts> {
         let storage::BatchOutcome { accepted, replaced, duplicates } = py.detach(|| self.durable.wait(&pending.0))?;
         Ok(BatchCounts { accepted, replaced, duplicates })
+    }
+
+    fn wait_for_response<'py>(&self, py: Python<'py>, pending: &PendingCommit) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &py.detach(|| self.durable.wait_for_response(&pending.0))?))
     }
 
     fn commit_group(&self, py: Python<'_>) -> bool {

@@ -1,7 +1,10 @@
-//! Decodes `WriteRecordsRequest`, one batch of records, and validates each record.
+//! Decodes `WriteRecordsRequest`, one batch of records, validates each record, and encodes the answer.
+
+use prost::Message;
 
 use super::reader::{Reader, Value, text};
 use super::record::decode_record;
+use super::v1::{RejectedRecord, WriteRecordsResponse};
 use crate::error::Result;
 use crate::record::{Record, RejectReason, Rejection};
 
@@ -10,8 +13,58 @@ use crate::record::{Record, RejectReason, Rejection};
 pub struct BatchHeader<'a> {
     /// The caller's name for the batch, which the response repeats.
     pub batch_id: Option<&'a str>,
-    /// Rejected records, by position in the batch from 0.
-    pub rejected: Vec<(usize, Rejection)>,
+    /// Rejected records.
+    pub rejected: Rejections,
+}
+
+/// The rejected records of a batch as its answer has them: as objects they would take several times the memory,
+/// for as long as the client does not read the answer.
+#[derive(Default)]
+pub struct Rejections {
+    /// Number of rejected records.
+    pub count: usize,
+    /// The field `rejected` of the answer.
+    pub encoded: Vec<u8>,
+}
+
+impl Rejections {
+    /// Appends the record at a position in the batch, from 0.
+    fn push(&mut self, index: usize, rejection: Rejection) {
+        let (reason, description) = (Some(rejection.reason as i32), Some(rejection.description));
+        let record = RejectedRecord { index: Some(index as i64), reason, description };
+        prost::encoding::message::encode(REJECTED, &record, &mut self.encoded);
+        self.count += 1;
+    }
+
+    /// Decodes the records.
+    pub fn records(&self) -> Vec<RejectedRecord> {
+        WriteRecordsResponse::decode(self.encoded.as_slice()).map(|answer| answer.rejected).unwrap_or_default()
+    }
+}
+
+/// Number of the field `rejected` of `WriteRecordsResponse`.
+const REJECTED: u32 = 5;
+
+/// Returns the number of records of a batch, without looking at them.
+///
+/// # Errors
+/// `MalformedBatch` if the bytes are not a valid message.
+pub fn count_records(bytes: &[u8]) -> Result<usize> {
+    let (mut count, mut reader) = (0, Reader::new(bytes));
+    while let Some(field) = reader.field()? {
+        count += usize::from(matches!(field, (2, Value::Bytes(_))));
+    }
+    Ok(count)
+}
+
+/// Returns the `WriteRecordsResponse` of a batch: `counts` are the accepted, replaced and duplicate records.
+pub fn encode_response(batch_id: Option<&str>, counts: [usize; 3], rejected: &Rejections) -> Vec<u8> {
+    let batch_id = batch_id.map(str::to_owned);
+    let [accepted, replaced, duplicates] = counts.map(|count| Some(count as i64));
+    let answer = WriteRecordsResponse { batch_id, accepted, replaced, duplicates, rejected: Vec::new() };
+    let mut bytes = answer.encode_to_vec();
+    bytes.extend_from_slice(&rejected.encoded);
+    bytes
 }
 
 /// Decodes a batch and passes each valid record to `take`, in order. Records that `is_too_old` are rejected.
@@ -32,9 +85,9 @@ pub fn decode_batch<'a>(
             (1, Value::Bytes(bytes)) => header.batch_id = Some(text(bytes)?),
             (2, Value::Bytes(bytes)) => {
                 match decode_record(bytes, &mut record)? {
-                    Ok(()) if is_too_old(&record) => header.rejected.push((count, too_old())),
+                    Ok(()) if is_too_old(&record) => header.rejected.push(count, too_old()),
                     Ok(()) => take(&record),
-                    Err(rejection) => header.rejected.push((count, rejection)),
+                    Err(rejection) => header.rejected.push(count, rejection),
                 }
                 count += 1;
             }
@@ -59,5 +112,30 @@ mod tests {
             assert!(decode_batch(bytes, |_| false, |_| {}).is_err(), "{bytes:?}");
         }
         assert!(decode_batch(&[], |_| false, |_| {}).is_ok());
+    }
+
+    #[test]
+    fn an_answer_has_the_bytes_of_its_message() -> Result<()> {
+        // The second record has the session id "a" and lacks its setup time.
+        let batch = decode_batch(&[0x12, 0, 0x0a, 1, b'b', 0x12, 3, 0x12, 1, b'a'], |_| false, |_| {})?;
+        assert_eq!(count_records(&[0x12, 0, 0x0a, 1, b'b', 0x12, 3, 0x12, 1, b'a'])?, 2);
+        let rejected = |index, reason: RejectReason, description: &str| RejectedRecord {
+            index: Some(index),
+            reason: Some(reason as i32),
+            description: Some(description.to_owned()),
+        };
+        let answer = WriteRecordsResponse {
+            batch_id: Some("b".to_owned()),
+            accepted: Some(0),
+            replaced: Some(1 << 40),
+            duplicates: Some(2),
+            rejected: vec![
+                rejected(0, RejectReason::MissingSessionId, "session_id is required"),
+                rejected(1, RejectReason::MissingSetupTime, "setup_time is required"),
+            ],
+        };
+        assert_eq!(encode_response(batch.batch_id, [0, 1 << 40, 2], &batch.rejected), answer.encode_to_vec());
+        assert_eq!((batch.rejected.count, batch.rejected.records()), (2, answer.rejected));
+        Ok(())
     }
 }

@@ -9,22 +9,22 @@ use arrow_array::{Array, ArrayRef, DictionaryArray, Int32Array, NullArray, Recor
 use arrow_ipc::{reader::StreamReader, writer::StreamWriter};
 use arrow_schema::{DataType, Field as ArrowField, Schema};
 
-use super::decode_batch;
+use super::{Rejections, decode_batch};
 use crate::columns::RecordColumns;
 use crate::columns::arrow::{ArrowColumns, dictionary_array, int_array, text_array};
 use crate::columns::dictionary::{EntryOrder, NO_CODE};
 use crate::columns::integer::ColumnStats;
 use crate::columns::interner::Interner;
 use crate::error::{Error, Result};
+use crate::record::Record;
 use crate::record::schema::{ColumnKind, DICTIONARY_COUNT, FIELDS, Field, INT_COUNT, TEXT_COUNT};
-use crate::record::{Record, Rejection};
 
 /// One batch of records, in columns.
 pub struct ColumnarBatch {
     /// The caller's name for the batch, which the response repeats. `None` for a batch of the journal.
     pub batch_id: Option<String>,
-    /// Rejected records, by position in the batch as received, from 0. Empty for a batch of the journal.
-    pub rejected: Vec<(usize, Rejection)>,
+    /// Rejected records. Empty for a batch of the journal.
+    pub rejected: Rejections,
     /// Key hashes of the other records, by row.
     pub key_hash: Vec<u64>,
     /// Columns as the journal stores them.
@@ -61,7 +61,7 @@ impl ColumnarBatch {
         let arrays = arrays.ok_or_else(|| damaged("a column of a batch is not of its field".to_owned()))?;
         let fields = arrays.fields(EntryOrder::Any);
         let key_hash = (0..columns[0].len()).map(|row| fields.key_hash(row)).collect();
-        Ok(Self { batch_id: None, rejected: Vec::new(), key_hash, columns, arrays })
+        Ok(Self { batch_id: None, rejected: Rejections::default(), key_hash, columns, arrays })
     }
 
     /// Encodes the batch as one Arrow IPC stream; absent values are null.
