@@ -48,7 +48,8 @@ class Pegcount:
         if name == "S1":
             return self._store.partials(questions.FULL_SCAN, Config().cell_count_max, core.CancelToken(None))
         prepare, _, _ = self._method(name)
-        return prepare(questions.REQUESTS[name].SerializeToString()).answer(core.CancelToken(None))
+        token = core.CancelToken(None)
+        return prepare(questions.REQUESTS[name].SerializeToString(), token).answer(token)
 
     def answer(self, name: str, result: Any) -> answers.Answer:
         """Decodes a result of `ask` for comparison."""

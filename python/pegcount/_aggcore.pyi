@@ -246,6 +246,8 @@ class CancelToken:
         """Work may run for `limit_seconds` from now; None is without limit."""
     def cancel(self) -> None:
         """Ends the work: it raises CancelledError."""
+    def check(self) -> None:
+        """Raises CancelledError after `cancel`, DeadlineError once the time is over."""
 
 class Store:
     """Records in memory and in segments, and the journal that makes batches durable.

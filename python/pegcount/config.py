@@ -88,6 +88,9 @@ class Tuning:
     """Validated requests that each report caches, by the bytes of the request."""
     cached_request_bytes_max: int = 4_096
     """Bytes of a request up to which it is cached."""
+    uncounted_request_bytes_max: int = 2**18
+    """Bytes of a request up to which it is parsed before the values of its lists are counted. That takes 4 ms
+    at most."""
     inline_report_count: int = 4
     """Reports that run in one round of the event loop, before other calls get their turn."""
     inline_row_count_max: int = 2**14

@@ -127,7 +127,7 @@ def test_long_names_are_refused_before_they_are_parsed(start: Start) -> None:
     health = health_pb2_grpc.HealthStub(service.channel)
     long = "n" * 1_000_000
     refused = refusal(lambda: health.Check(health_pb2.HealthCheckRequest(service=long)))
-    assert (refused.code, refused.info.reason) == (Code.INVALID_ARGUMENT, "MALFORMED_MESSAGE")
+    assert (refused.code, refused.info.reason) == (Code.INVALID_ARGUMENT, "REQUEST_TOO_LARGE")
     assert refused.message == "the request has 1000004 bytes; 1024 are allowed"
     reflection = reflection_pb2_grpc.ServerReflectionStub(service.channel)
     asked = reflection_pb2.ServerReflectionRequest(file_containing_symbol=long)

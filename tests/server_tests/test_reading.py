@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from pegcount import core
 from pegcount.config import Config
 from pegcount.server.reports import ReportService
 from pegcount.store import EmbeddedStore
@@ -17,7 +18,7 @@ def test_queries_of_short_requests_are_cached(tmp_path: Path) -> None:
         asked = reports_pb2.QueryAsrUsageRequest(
             from_time="2026-03-29", granularity=reports_pb2.GRANULARITY_HOUR, app_ids=app_ids
         )
-        return service.usage(asked.SerializeToString()).scan.predicates
+        return service.usage(asked.SerializeToString(), core.CancelToken(None)).scan.predicates
 
     assert predicates([1]) is predicates([1])
     assert predicates([1]) != predicates([2])

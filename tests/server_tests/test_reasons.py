@@ -97,6 +97,10 @@ def with_an_answer_limit_of_one_byte(serve: Open) -> object:
     return serve(Config(answer_bytes_max=1)).reports.QueryAsrUsage(ASK_USAGE)
 
 
+def with_a_request_limit_of_one_byte(serve: Open) -> object:
+    return serve(Config(report_request_bytes_max=1)).reports.QueryAsrUsage(ASK_USAGE)
+
+
 def with_a_damaged_day(serve: Open) -> object:
     service = serve(LIMITS)
     service.store.flush()
@@ -209,6 +213,8 @@ TRIGGERS: dict[str, Trigger] = {
     "FILTER_VALUE_LIMIT_EXCEEDED": usage(app_ids=[1, 2, 3, 4]),
     "INVALID_CODE_DECK": put_deck_with_a_duplicate_code,
     "MALFORMED_MESSAGE": with_a_malformed_message,
+    "REQUEST_TOO_LARGE": with_a_request_limit_of_one_byte,
+    "LIST_LIMIT_EXCEEDED": active(return_fields=["quantity"] * 34),
     "CODE_DECK_NOT_FOUND": active(code_deck=7),
     "COMPANY_NOT_FOUND": folder(company="none"),
     "ORGANIZATION_NOT_FOUND": folder(organization="none"),

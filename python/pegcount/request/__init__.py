@@ -3,18 +3,23 @@
 from pegcount.request.active import active_query
 from pegcount.request.code_deck import code_deck_id
 from pegcount.request.folder import folder_query
-from pegcount.request.message import parse
+from pegcount.request.list_limits import check_counts, check_lists, list_fields
+from pegcount.request.message import check_size, parse
 from pegcount.request.quality import quality_query
 from pegcount.request.retention import retention
 from pegcount.request.usage import usage_query
+from pegcount.request.validation import Check, never_ends
 
 __all__ = [
+    "Check",
     "active_query",
     "check_counts",
     "check_lists",
     "check_size",
     "code_deck_id",
     "folder_query",
+    "list_fields",
+    "never_ends",
     "parse",
     "quality_query",
     "retention",

@@ -4,16 +4,22 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from pegcount.errors import MalformedMessageError
+from pegcount.errors import MalformedMessageError, RequestTooLargeError
 
 
-def parse(message_class: Any, data: bytes, bytes_max: int | None = None) -> Any:
+def check_size(data: bytes, bytes_max: int) -> None:
+    """Raises RequestTooLargeError for more than `bytes_max` bytes."""
+    if len(data) > bytes_max:
+        raise RequestTooLargeError(len(data), bytes_max)
+
+
+def parse(message_class: Any, data: bytes, bytes_max: int) -> Any:
     """Returns the message of a protobuf class.
 
-    Raises MalformedMessageError for any other bytes, and for more than `bytes_max` of them.
+    Raises RequestTooLargeError for more than `bytes_max` bytes, which it does not look at, and
+    MalformedMessageError if they are not a valid message.
     """
-    if bytes_max is not None and len(data) > bytes_max:
-        raise MalformedMessageError(f"the request has {len(data)} bytes; {bytes_max} are allowed")
+    check_size(data, bytes_max)
     try:
         return message_class.FromString(data)
     except DecodeError as error:

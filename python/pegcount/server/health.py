@@ -15,8 +15,6 @@ from pegcount.server.calls import Call
 from pegcount.server.places import PlaceLimits, StreamPlaces
 
 SERVICE_NAME = health.SERVICE_NAME
-REQUEST_BYTES_MAX = 1_024
-"""Bytes of a request, which has the name of a service. It is parsed on the event loop."""
 _Status = health_pb2.HealthCheckResponse
 
 
@@ -24,6 +22,7 @@ class HealthService:
     """Answers checks, and tells watching clients of each change. Used on the event loop only."""
 
     def __init__(self, config: Config) -> None:
+        self._request_bytes_max = config.name_request_bytes_max
         self._states: dict[str, int] = {}
         self._changed: set[asyncio.Event] = set()
         self._is_stopping = False
@@ -53,7 +52,7 @@ class HealthService:
 
     async def check(self, data: bytes, _: Call) -> bytes:
         """Returns the present health of a service; raises NotFoundError if there is none of its name."""
-        service = request.parse(health_pb2.HealthCheckRequest, data, REQUEST_BYTES_MAX).service
+        service = self._service_of(data)
         state = self._states.get(service)
         if state is None:
             message = f"there is no service {service!r}"
@@ -62,7 +61,7 @@ class HealthService:
 
     async def watch(self, data: bytes, call: Call) -> None:
         """Sends the health of a service, now and after each change."""
-        service = request.parse(health_pb2.HealthCheckRequest, data, REQUEST_BYTES_MAX).service
+        service = self._service_of(data)
         with self.places.taken(call):
             changed, sent = asyncio.Event(), None
             self._changed.add(changed)
@@ -76,6 +75,9 @@ class HealthService:
                     await changed.wait()
             finally:
                 self._changed.discard(changed)
+
+    def _service_of(self, data: bytes) -> str:
+        return str(request.parse(health_pb2.HealthCheckRequest, data, self._request_bytes_max).service)
 
     def _notify(self) -> None:
         for changed in self._changed:

@@ -22,8 +22,6 @@ from pegcount.v1 import error_reason_pb2  # noqa: F401
 
 REFLECTION_NAMES = (reflection.SERVICE_NAME, "grpc.reflection.v1.ServerReflection")
 """Full names of both versions of the reflection service."""
-_REQUEST_BYTES_MAX: Final = 1_024
-"""Bytes of a request, which has one name. It is parsed on the event loop, and cached."""
 _ANSWER_CACHE_SIZE: Final = 64
 """Answers in the cache, at most 60 kB each. To put one together takes up to a millisecond."""
 
@@ -74,6 +72,7 @@ class ReflectionService:
 
     def __init__(self, config: Config, service_names: Iterable[str]) -> None:
         """The reflection services list themselves, too."""
+        self._request_bytes_max = config.name_request_bytes_max
         self._answers = lru_cache(_ANSWER_CACHE_SIZE)(self._answer)
         self._reflection = CommentedReflection((*service_names, *REFLECTION_NAMES))
         limits = PlaceLimits(
@@ -98,5 +97,5 @@ class ReflectionService:
                     await call.write(answer)
 
     def _answer(self, data: bytes) -> bytes:
-        message = request.parse(reflection_pb2.ServerReflectionRequest, data, _REQUEST_BYTES_MAX)
+        message = request.parse(reflection_pb2.ServerReflectionRequest, data, self._request_bytes_max)
         return bytes(self._reflection.answer(message).SerializeToString())

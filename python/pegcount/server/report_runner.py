@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from pegcount import core
 from pegcount.config import Config
 from pegcount.server.admission import AdmissionGate, TurnQueue
 from pegcount.server.calls import Call, UnaryBehavior
@@ -34,12 +35,14 @@ class ReportRunner:
 
         async def run(data: bytes, call: Call) -> bytes:
             if len(data) > self._config.tuning.cached_request_bytes_max:
-                return await self._on_thread(lambda: prepare(data), call)
+                return await self._on_thread(lambda token: prepare(data, token), call)
             await self._turns.turn()
-            report = prepare(data)
+            deadline = self._deadline(call)
+            with deadline:
+                report = prepare(data, deadline.cancel_token)
             if self._is_short(report):
-                return _answer(report, self._deadline(call))
-            return await self._on_thread(lambda: report, call)
+                return _answer(lambda _: report, deadline)
+            return await self._on_thread(lambda _: report, call)
 
         return run
 
@@ -57,11 +60,11 @@ class ReportRunner:
         row_count_max = tuning.inline_group_count_max if scan.keys else tuning.inline_row_count_max
         return row_count is not None and row_count <= row_count_max
 
-    async def _on_thread(self, prepare: Callable[[], PreparedReport], call: Call) -> bytes:
+    async def _on_thread(self, prepare: Callable[[core.CancelToken], PreparedReport], call: Call) -> bytes:
         await self._gate.enter()
         deadline = self._deadline(call)
         try:
-            return await self._gate.run(self._threads, lambda: _answer(prepare(), deadline))
+            return await self._gate.run(self._threads, lambda: _answer(prepare, deadline))
         except asyncio.CancelledError:
             deadline.cancel_token.cancel()
             raise
@@ -70,6 +73,6 @@ class ReportRunner:
         return QueryDeadline(call.time_remaining(), self._config)
 
 
-def _answer(report: PreparedReport, deadline: QueryDeadline) -> bytes:
+def _answer(prepare: Callable[[core.CancelToken], PreparedReport], deadline: QueryDeadline) -> bytes:
     with deadline:
-        return report.answer(deadline.cancel_token)
+        return prepare(deadline.cancel_token).answer(deadline.cancel_token)

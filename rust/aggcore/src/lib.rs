@@ -49,6 +49,7 @@ pub use storage::segment::{ManifestEntry, Segment, Summary};
 pub use storage::{BatchOutcome, Flush, SegmentEdit, Store, StoreInfo};
 pub use time_text::UtcOffsets;
 pub use tuning::Tuning;
+pub use wire::lists::{ListPath, count_lists};
 
 /// Internals that the core's own tests and benches exercise one by one. Modules are private otherwise, so
 /// that the compiler finds code that nothing uses.

@@ -95,6 +95,10 @@ impl CancelToken {
     fn cancel(&self) {
         self.0.cancel();
     }
+
+    fn check(&self) -> PyResult<()> {
+        Ok(self.0.check()?)
+    }
 }
 
 impl ScanArgument {

@@ -6,6 +6,7 @@
 
 pub mod code_deck;
 pub mod columnar_batch;
+pub mod lists;
 pub mod versions;
 
 mod batch;
