@@ -9,7 +9,7 @@ from dear_reports import NOW_S, REPORTS, batches
 from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import AnswerTooLargeError, MemoryLimitError, SubtotalLimitError
-from pegcount.server.reports import ReportService
+from pegcount.server.reports import PreparedReport, ReportService
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import reports_pb2
 
@@ -27,8 +27,11 @@ class Asked:
         self._reports = ReportService(config, self.store, lambda: NOW_S * 1_000_000).reports()
 
     def answer(self, name: str) -> bytes:
-        prepare = self._reports[name.partition(",")[0]]
-        return prepare(REPORTS[name].SerializeToString()).answer(core.CancelToken(None))
+        return self._prepared(name).answer(core.CancelToken(None))
+
+    def partials(self, name: str) -> core.Partials:
+        """Returns the sums of the scan of a report, which hold memory as long as they exist."""
+        return self.store.partials(self._prepared(name).scan, 10**6, core.CancelToken(None))
 
     def subtotal_count(self) -> int:
         """Returns the subtotals of the report of active sessions."""
@@ -38,6 +41,10 @@ class Asked:
     def memory_bytes(self) -> int:
         """Returns the bytes that all queries hold."""
         return self.store._engine.query_memory_bytes
+
+    def _prepared(self, name: str) -> PreparedReport:
+        prepare = self._reports[name.partition(",")[0]]
+        return prepare(REPORTS[name].SerializeToString(), core.CancelToken(None))
 
 
 @pytest.fixture(scope="module")
@@ -102,18 +109,11 @@ def test_an_answered_report_gives_its_memory_back(opened: Open, name: str) -> No
 
 def test_reports_share_the_memory_of_the_server(opened: Open) -> None:
     asked = opened(query_memory_bytes_total_max=2**20)
-    held = [_partials(asked) for _ in range(2)]
+    held = [asked.partials(_NAMES[1]) for _ in range(2)]
     with pytest.raises(MemoryLimitError) as refused:
-        held.extend(_partials(asked) for _ in range(1_000))
+        held.extend(asked.partials(_NAMES[1]) for _ in range(1_000))
     assert refused.value.metadata["scope"] == "server"
     assert 0 < asked.memory_bytes() <= 2**20
     held.clear()
     assert asked.memory_bytes() == 0
-    assert _partials(asked)
-
-
-def _partials(asked: Asked) -> core.Partials:
-    """Returns the sums of a scan, which hold memory as long as they exist."""
-    prepare = asked._reports["QueryActiveSessions"]
-    scan = prepare(REPORTS[_NAMES[1]].SerializeToString()).scan
-    return asked.store.partials(scan, 10**6, core.CancelToken(None))
+    assert asked.partials(_NAMES[1])
