@@ -91,14 +91,20 @@ class Tuning:
     uncounted_request_bytes_max: int = 2**18
     """Bytes of a request up to which it is parsed before the values of its lists are counted. That takes 4 ms
     at most."""
-    inline_report_count: int = 4
-    """Reports that run in one round of the event loop, before other calls get their turn."""
-    inline_row_count_max: int = 2**14
-    """Rows up to which a scan runs on the event loop. They take less than a millisecond."""
-    inline_group_count_max: int = 2**9
-    """The same for a scan with groups, as each row may be one."""
-    inline_bin_count_max: int = 2**11
-    """Bins up to which a report runs on the event loop."""
+    row_cost_ns: int = 60
+    """Estimated nanoseconds to add up one row."""
+    grouped_row_cost_ns: int = 1_900
+    """Estimated nanoseconds to add up one row of a report with groups, as each row may be one."""
+    bin_cost_ns: int = 480
+    """Estimated nanoseconds to make one bin and to write it into the answer."""
+    inline_cost_us_max: int = 1_000
+    """Estimated microseconds up to which a report runs on the event loop."""
+    small_cost_us_max: int = 20_000
+    """Estimated microseconds up to which a report is small, and never waits behind large ones."""
+    inline_round_us: int = 1_000
+    """Microseconds that reports may take in one round of the event loop, before other calls get theirs."""
+    large_report_niceness: int = 5
+    """Niceness of the threads that run large reports, on Linux; 0 is normal, 19 the lowest priority."""
     client_reconnect_ms_max: int = 2_000
     """Longest wait in milliseconds before a client reconnects."""
     import_batch_text_chars_max: int = 8 * 2**20
@@ -148,10 +154,25 @@ class Config:
     event loop."""
     answer_bytes_max: int = 64 * 1024 * 1024
     """Bytes of one answer. By default, gRPC clients accept 4 MiB."""
-    worker_count: int = 8
-    """Long reports that run at once. A higher count did not increase the measured throughput."""
+    waiting_inline_report_count_max: int = 64
+    """Reports that wait for their turn on the event loop; beyond, calls of the connection with the most
+    waiting calls are refused at once."""
+    small_worker_count: int = 2
+    """Small reports that run on threads at once."""
+    waiting_small_report_count_max: int = 64
+    """Small reports that wait for a thread; beyond, as for `waiting_inline_report_count_max`."""
+    worker_count: int = 4
+    """Large reports that run at once. A higher count did not increase the measured throughput."""
     waiting_call_count_max: int = 56
-    """Reports in the queue; further ones are refused at once."""
+    """Large reports that wait for a thread; beyond, as for `waiting_inline_report_count_max`."""
+    unread_answer_bytes_max: int = 256 * 1024 * 1024
+    """Bytes of answers that clients have not read yet, in all; beyond, reports are refused to the connections
+    that hold the most of them."""
+    unread_answer_bytes_per_connection_max: int = 64 * 1024 * 1024
+    """Bytes of unread answers of one connection; beyond, its reports are refused."""
+    answer_read_seconds: float = 30.0
+    """Seconds within which a client with unread answers must read some of them; otherwise its connection is
+    closed."""
     admin_call_count_max: int = 2
     """Admin calls that run at once."""
     waiting_admin_call_count_max: int = 14
@@ -182,9 +203,9 @@ class Config:
     must have said that it speaks HTTP/2."""
     unread_call_count_max: int = 8_192
     """Calls that wait for their request message; beyond, the one that has waited for longest ends."""
-    calls_per_connection_max: int = 64
-    """Calls in progress of one connection. gRPC clients know the limit and queue further calls themselves;
-    more would only wait in the server."""
+    calls_per_connection_max: int = 24
+    """Calls in progress of one connection. gRPC clients know the limit and queue further calls themselves,
+    which costs the server nothing; more would wait in the server until their deadlines pass."""
     keepalive_seconds: float = 30.0
     """Seconds without data after which the server pings a client."""
     keepalive_timeout_seconds: float = 10.0

@@ -91,7 +91,7 @@ class Peer:
         self.received: Counter[str] = Counter()
         """The frames received, by type."""
         # Sent before the reader begins to acknowledge: the preface must come first.
-        self.send(_opening() if opening is None else opening)
+        self.send(opening_with_window(_OUR_WINDOW_BYTES) if opening is None else opening)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -101,6 +101,10 @@ class Peer:
         """Sends bytes; returns False if the connection closed or the deadline (monotonic) passed before."""
         with self._send_lock:
             return self._send_all(memoryview(data), deadline)
+
+    def open_window(self, window_bytes: int) -> None:
+        """Lets the server send more bytes of each answer, also of those that have begun."""
+        self.send(_window(window_bytes))
 
     def headers(self, block: bytes, end_stream: bool = False) -> tuple[int, bytes]:
         """Returns the number of a new stream and the HEADERS frame that opens it."""
@@ -160,6 +164,17 @@ class Peer:
         """Waits until every stream that `open_call` opened has ended, or the time has passed."""
         with self._changed:
             self._changed.wait_for(lambda: self.is_closed or len(self._ends) == len(self._begun), seconds)
+
+    def end_of(self, stream: int) -> StreamEnd:
+        """Returns the end of a stream that `open_call` opened."""
+        with self._changed:
+            return self._end_of(stream)
+
+    @property
+    def local_address(self) -> str:
+        """`HOST:PORT` of this side of the connection."""
+        host, port = self._socket.getsockname()[:2]
+        return f"{host}:{port}"
 
     def ends(self) -> list[StreamEnd]:
         """Returns the end of every stream that `open_call` opened."""
@@ -304,10 +319,14 @@ def message(body: bytes, compressed: bool = False) -> bytes:
     return bytes([compressed]) + len(body).to_bytes(4, "big") + body
 
 
-def _opening() -> bytes:
-    settings = SettingsFrame(0, settings={SettingsFrame.INITIAL_WINDOW_SIZE: _OUR_WINDOW_BYTES})
-    more = WindowUpdateFrame(0, window_increment=_OUR_WINDOW_BYTES)
-    return PREFACE + settings.serialize() + more.serialize()
+def opening_with_window(window_bytes: int) -> bytes:
+    """Returns the preface, and SETTINGS that let the server send up to `window_bytes` of each answer."""
+    return PREFACE + _window(window_bytes)
+
+
+def _window(size: int) -> bytes:
+    settings = SettingsFrame(0, settings={SettingsFrame.INITIAL_WINDOW_SIZE: size})
+    return settings.serialize() + WindowUpdateFrame(0, window_increment=max(size, 1)).serialize()
 
 
 def _reset_name(code: int) -> str:

@@ -88,7 +88,7 @@ def test_calls_beyond_workers_and_queue_are_refused(start: Start, monkeypatch: p
         time.sleep(ARRIVAL_SECONDS)
         wait_for(lambda: is_queue_full(service))
         message = overloaded(lambda: service.reports.QueryAsrUsage(ASK_USAGE, timeout=30), 1.5)
-        assert message == "2 reports are in progress and 3 wait; no more are allowed"
+        assert message == "2 large reports are in progress and 3 wait; no more are allowed"
         assert service.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest(), timeout=30).records == 0
         blocked.go.set()
         assert [len(answer.result(20).bins) for answer in answers] == [24] * 5

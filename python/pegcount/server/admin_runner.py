@@ -30,7 +30,7 @@ class AdminRunner:
     def behavior(self, method: MethodDescriptor) -> UnaryBehavior:
         """Returns the behavior of a method."""
         message_class = GetMessageClass(method.input_type)
-        run = getattr(self._service, method.name)
+        answer = getattr(self._service, method.name)
 
         def argument(data: bytes) -> Message | bytes:
             if method.name in _SERIALIZED:
@@ -38,14 +38,14 @@ class AdminRunner:
             message: Message = request.parse(message_class, data, self._request_bytes_max)
             return message
 
-        async def call(data: bytes, _: Call) -> bytes:
+        async def run(data: bytes, call: Call) -> bytes:
             def work() -> bytes:
-                return bytes(run(argument(data)).SerializeToString())
+                return bytes(answer(argument(data)).SerializeToString())
 
-            await self._gate.enter()
+            await self._gate.enter(call.connection)
             return await self._gate.run(self._threads, work)
 
-        return call
+        return run
 
     def close(self) -> None:
         """Ends the threads when they are idle."""

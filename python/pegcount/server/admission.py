@@ -1,48 +1,52 @@
 """Admission control: bounds the calls in progress and in the queue, and refuses further calls at once."""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Executor
 from contextlib import suppress
 from typing import TypeVar
 
 from pegcount.errors import OverloadedError
+from pegcount.server.fair_queue import FairQueue
 
 _Result = TypeVar("_Result")
 
 
 class AdmissionGate:
-    """Admits up to `running_max` calls at once and queues up to `waiting_max` more, first in, first out."""
+    """Admits up to `running_max` calls at once and queues up to `waiting_max` more, fair to connections."""
 
     def __init__(self, name: str, running_max: int, waiting_max: int, retry_seconds: float) -> None:
         """`name` names the calls, in the plural, in the error of a refused call."""
-        self._name = name
-        self._running_max = running_max
-        self._waiting_max = waiting_max
+        waiting = f" and {waiting_max} wait" if waiting_max else ""
+        self._refusal = f"{running_max} {name} are in progress{waiting}; no more are allowed"
         self._retry_seconds = retry_seconds
         self._free_slot_count = running_max
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: FairQueue[asyncio.Future[None]] = FairQueue(waiting_max)
 
-    async def enter(self) -> None:
-        """Takes a slot, once one is free; `leave` frees it. Raises OverloadedError if the queue is full."""
+    async def enter(self, connection: Hashable) -> None:
+        """Takes a slot, once one is free; `leave` frees it.
+
+        Raises OverloadedError if the queue is full and no connection waits with more calls, or, later, if
+        the call must make room in the queue for one of another connection.
+        """
         if self._free_slot_count > 0:
             self._free_slot_count -= 1
             return
-        if len(self._waiting) >= self._waiting_max:
-            raise OverloadedError(self._refusal(), self._retry_seconds)
         turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        refused = self._waiting.add(connection, turn)
+        if refused is turn:
+            raise self._overloaded()
+        if refused is not None and not refused.done():
+            refused.set_exception(self._overloaded())
         try:
             await turn
         except asyncio.CancelledError:
-            self._give_up(turn)
+            self._give_up(connection, turn)
             raise
 
     def leave(self) -> None:
-        """Frees a slot, or passes it to the oldest call in the queue."""
-        while self._waiting:
-            turn = self._waiting.popleft()
+        """Frees a slot, or passes it to the next call in the queue."""
+        while (turn := self._waiting.pop()) is not None:
             if not turn.done():
                 turn.set_result(None)
                 return
@@ -68,29 +72,11 @@ class AdmissionGate:
         running.add_done_callback(leave_soon)
         return await asyncio.wrap_future(running)
 
-    def _give_up(self, turn: "asyncio.Future[None]") -> None:
-        if turn in self._waiting:
-            self._waiting.remove(turn)
-        elif turn.done() and not turn.cancelled():
+    def _give_up(self, connection: Hashable, turn: "asyncio.Future[None]") -> None:
+        was_waiting = self._waiting.remove(connection, turn)
+        if not was_waiting and turn.done() and not turn.cancelled() and turn.exception() is None:
             # The call was cancelled after it had been given its slot.
             self.leave()
 
-    def _refusal(self) -> str:
-        waiting = f" and {self._waiting_max} wait" if self._waiting_max else ""
-        return f"{self._running_max} {self._name} are in progress{waiting}; no more are allowed"
-
-
-class TurnQueue:
-    """Lets calls work on the event loop, a few in each of its rounds, so that other calls get their turn.
-
-    The turn of a call lasts until it next waits for something.
-    """
-
-    def __init__(self, name: str, count_per_round: int, waiting_max: int, retry_seconds: float) -> None:
-        """`name` names the calls, in the plural, in the error of a refused call."""
-        self._gate = AdmissionGate(name, count_per_round, waiting_max, retry_seconds)
-
-    async def turn(self) -> None:
-        """Waits for the turn of the call; raises OverloadedError if too many wait."""
-        await self._gate.enter()
-        asyncio.get_running_loop().call_soon(self._gate.leave)
+    def _overloaded(self) -> OverloadedError:
+        return OverloadedError(self._refusal, self._retry_seconds)

@@ -33,6 +33,7 @@ from pegcount.server.reports import ReportService
 from pegcount.server.sockets import ListeningPort
 from pegcount.server.store_health import watch_store
 from pegcount.server.undecodable_paths import accept_undecodable_paths
+from pegcount.server.unread_answers import UnreadAnswers
 from pegcount.server.unread_calls import UnreadCalls
 from pegcount.store import Store
 from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
@@ -100,21 +101,27 @@ class _Server:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         self._connections = Connections(config)
-        self._guard = ConnectionGuard(config, self._connections, MinuteLog(_LOG))
+        unread_answers = UnreadAnswers(config)
+        self._guard = ConnectionGuard(config, self._connections, unread_answers, MinuteLog(_LOG))
         unread = UnreadCalls(
             config.request_read_seconds, config.unread_call_count_max, config.overload_retry_seconds
         )
-        self._calls = CallHandlers(self._connections, self._guard, unread)
-        self._reports = ReportRunner(config, store)
+        self._calls = CallHandlers(self._connections, self._guard, unread, unread_answers)
+        self._reports = ReportRunner(config, store, unread_answers)
         self.records = RecordService(config, store)
         self._admin = AdminRunner(config, AdminService(config, store))
         self._health = HealthService(config)
         self._reflection = ReflectionService(config, SERVICE_NAMES)
-        self._add_methods(ReportService(config, store, clock))
+        # A bin takes about as long to prepare as to answer.
+        quick_bin_count_max = config.tuning.inline_cost_us_max * 1_000 // config.tuning.bin_cost_ns
+        self._add_methods(
+            ReportService(config, store, clock, quick_bin_count_max), ReportService(config, store, clock)
+        )
         self._server = grpc.aio.server(options=options(config))
         self._server.add_generic_rpc_handlers((self._calls,))
-        # gRPC hands over the calls of registered methods apart from all others, which may queue there.
-        self._server.add_registered_method_handlers(HEALTH, self._calls.of_service(HEALTH))
+        # gRPC hands over the calls of each registered method apart from all others, which may queue there.
+        for name in (HEALTH, _REPORTS):
+            self._server.add_registered_method_handlers(name, self._calls.of_service(name))
         self.port = 0
 
     async def start(self, address: str) -> None:
@@ -167,10 +174,12 @@ class _Server:
         except TimeoutError:
             _LOG.error("gRPC did not end all calls within %g s", self._config.stop_grace_seconds)
 
-    def _add_methods(self, reports: ReportService) -> None:
+    def _add_methods(self, quick_reports: ReportService, reports: ReportService) -> None:
         calls = self._calls
+        quick = quick_reports.reports()
         for name, prepare in reports.reports().items():
-            calls.add_unary(f"{_REPORTS}/{name}", self._reports.behavior(prepare))
+            behavior = self._reports.behavior(quick[name], prepare)
+            calls.add_unary(f"{_REPORTS}/{name}", behavior, self._reports.refusal)
         calls.add_stream(f"{_RECORDS}/WriteRecords", self.records.write_records)
         for method in _ADMIN.methods:
             calls.add_unary(f"{_ADMIN.full_name}/{method.name}", self._admin.behavior(method))

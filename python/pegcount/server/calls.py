@@ -18,6 +18,7 @@ from pegcount.errors import MissingMessageError, PegcountError, ServerStoppingEr
 from pegcount.server import status
 from pegcount.server.connection_guard import ConnectionGuard
 from pegcount.server.connections import Connection, Connections
+from pegcount.server.unread_answers import UnreadAnswers
 from pegcount.server.unread_calls import Context, UnreadCalls
 
 _ABANDONED_SECONDS_MAX = 1.0
@@ -36,9 +37,13 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 class Call:
     """One call in progress."""
 
-    def __init__(self, context: Context, connection: Connection, *, is_stream: bool) -> None:
+    def __init__(
+        self, context: Context, connection: Connection, unread_answers: UnreadAnswers, *, is_stream: bool
+    ) -> None:
         self.connection = connection
         self.is_stream = is_stream
+        self._unread_answers = unread_answers
+        self._unread_bytes = 0
         self.error: PegcountError | None = None
         """Why the server ends the call; None while it does not."""
         self._context = context
@@ -61,8 +66,24 @@ class Call:
 
     async def write(self, message: bytes) -> None:
         """Sends a message of a stream; waits while the client reads none."""
-        await self._context.write(message)
+        self.hold_answer(message)
+        try:
+            await self._context.write(message)
+        finally:
+            self.release_answer()
         self._is_answered = True
+
+    def hold_answer(self, answer: bytes) -> None:
+        """Counts an answer as unread, until `release_answer`."""
+        if answer:
+            self._unread_bytes = len(answer)
+            self._unread_answers.add(self.connection, self._unread_bytes)
+
+    def release_answer(self) -> None:
+        """Notes that gRPC no longer holds the answer."""
+        if self._unread_bytes:
+            self._unread_answers.remove(self.connection, self._unread_bytes)
+            self._unread_bytes = 0
 
     def on_end(self, callback: Callable[[], None]) -> None:
         """Makes `end` call a function, which ends the call in its own time, instead of cancelling it."""
@@ -94,6 +115,8 @@ class Call:
 
 UnaryBehavior: TypeAlias = Callable[[bytes, Call], Awaitable[bytes]]
 """Takes a request message and returns the response message."""
+Refusal: TypeAlias = Callable[[Connection], PegcountError | None]
+"""Returns why the next call of a connection must be refused before its message is read, if it must."""
 ResponseStreamBehavior: TypeAlias = Callable[[bytes, Call], Awaitable[None]]
 """Takes a request message and writes responses."""
 StreamBehavior: TypeAlias = Callable[[Call], Awaitable[None]]
@@ -103,19 +126,39 @@ StreamBehavior: TypeAlias = Callable[[Call], Awaitable[None]]
 class CallHandlers(grpc.GenericRpcHandler):
     """The methods of the server, and the calls in progress. Used on the event loop only."""
 
-    def __init__(self, connections: Connections, guard: ConnectionGuard, unread: UnreadCalls) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        guard: ConnectionGuard,
+        unread: UnreadCalls,
+        unread_answers: UnreadAnswers,
+    ) -> None:
         self._connections = connections
+        self._unread_answers = unread_answers
         self._guard = guard
         self._unread = unread
         self._handlers: dict[str, Handler] = {}
         self._calls: set[Call] = set()
         self._is_stopping = False
 
-    def add_unary(self, method: str, behavior: UnaryBehavior) -> None:
+    def add_unary(self, method: str, behavior: UnaryBehavior, refusal: Refusal = lambda _: None) -> None:
         """Adds a method with one request and one response; `method` is `package.Service/Method`."""
 
+        async def answer_counted(message: bytes, call: Call) -> bytes:
+            answer = await behavior(message, call)
+            call.hold_answer(answer)
+            return answer
+
+        read_and_answer = self._after_reading(answer_counted)
+
         async def handle(_: object, context: Context) -> bytes:
-            answer: bytes = await self._handle(context, self._after_reading(behavior), is_stream=False)
+            # Under overload most calls are refused, so a refusal must cost less than the begin of a call.
+            connection = self._connections.of_peer(context.peer())
+            error = None if self._is_stopping else refusal(connection)
+            if error is not None:
+                self._connections.note_refused(connection)
+                await status.abort(context, error)
+            answer: bytes = await self._handle(context, read_and_answer, is_stream=False)
             return answer
 
         self._handlers[f"/{method}"] = grpc.stream_unary_rpc_method_handler(handle)
@@ -207,11 +250,12 @@ class CallHandlers(grpc.GenericRpcHandler):
     def _begin(self, context: Context, *, is_stream: bool) -> Call:
         """Notes the begin of a call, and its end once gRPC has sent the response."""
         connection = self._connections.enter(context.peer())
-        call = Call(context, connection, is_stream=is_stream)
+        call = Call(context, connection, self._unread_answers, is_stream=is_stream)
         self._calls.add(call)
 
         def ended(_: object) -> None:
             self._calls.discard(call)
+            call.release_answer()
             self._connections.leave(connection)
 
         context.add_done_callback(ended)  # type: ignore[arg-type] # the stub wants a class

@@ -1,4 +1,7 @@
-"""Closes connections that flood the server, and idle ones when the process runs out of open files."""
+"""Closes connections that flood the server or do not read their answers.
+
+Also closes idle connections when the process runs out of open files.
+"""
 
 import asyncio
 import time
@@ -8,6 +11,7 @@ from pegcount.config import Config
 from pegcount.server.connections import Connection, Connections
 from pegcount.server.minute_log import MinuteLog
 from pegcount.server.sockets import ListeningPort, PortState
+from pegcount.server.unread_answers import UnreadAnswers
 
 _SHARE_OF_TIME_MAX = 0.05
 """Share of the time of one core that looking at the sockets may take."""
@@ -16,9 +20,12 @@ _SHARE_OF_TIME_MAX = 0.05
 class ConnectionGuard:
     """Watches the connections of a port."""
 
-    def __init__(self, config: Config, connections: Connections, log: MinuteLog) -> None:
+    def __init__(
+        self, config: Config, connections: Connections, unread_answers: UnreadAnswers, log: MinuteLog
+    ) -> None:
         self._config = config
         self._connections = connections
+        self._unread_answers = unread_answers
         self._port: ListeningPort | None = None
         self._log = log
         self._closing: set[asyncio.Future[None]] = set()
@@ -46,12 +53,17 @@ class ConnectionGuard:
         for connection in flooding:
             text = "sent too many control frames; closed its connection"
             self._log.add("control frames", f"client {connection} {text}")
+        stalled = self._unread_answers.stalled(time.monotonic(), state.bytes_acknowledged)
+        for connection in stalled:
+            unread = f"left {self._unread_answers.byte_count_of(connection)} bytes of answers unread"
+            text = f"{unread} for {self._config.answer_read_seconds:g} s; closed its connection"
+            self._log.add("unread answers", f"client {connection} {text}")
         missing_count = self._config.free_file_count_min - state.free_file_count
         idle = self._connections.idle(missing_count) if missing_count > 0 else []
         if missing_count > 0:
             text = f"only {state.free_file_count} more files can be opened (see ulimit -n)"
             self._log.add("open files", f"{text}; closed the {len(idle)} connections idle for longest")
-        self._disconnect([*flooding, *idle])
+        self._disconnect([*flooding, *stalled, *idle])
 
     def _disconnect(self, connections: Sequence[Connection]) -> None:
         if self._port is None or not connections:

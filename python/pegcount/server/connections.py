@@ -16,6 +16,8 @@ _FRAMED_BYTES_PER_BYTE = 1.05
 _ABANDONED_PER_ANSWER = 10
 """Abandoned calls that one answered call makes up for. A client whose deadlines pass while the server is
 overloaded looks as if it abandoned calls, but some of its calls are answered."""
+_REFUSED_MESSAGE_BYTES_MAX = 4 * 2**20
+"""Bytes that the message of a refused call may have had: nobody reads them, but the client sent them."""
 _EXCEEDING_LOOK_COUNT = 2
 """Looks in a row that must find too many bytes: a long message may arrive just before its call is known."""
 _INCOMPLETE_MESSAGE_COUNT_MAX = 8
@@ -96,6 +98,16 @@ class Connections:
         connection.call_count += 1
         connection.total_call_count += 1
         return connection
+
+    def of_peer(self, peer: str) -> Connection:
+        """Returns the connection of a client as gRPC names it."""
+        return self._connection(endpoint_of(peer), self._clock())
+
+    def note_refused(self, connection: Connection) -> None:
+        """Accounts for a call that is refused before its message is read."""
+        connection.last_call_s = self._clock()
+        connection.total_call_count += 1
+        connection.message_bytes += _REFUSED_MESSAGE_BYTES_MAX
 
     def leave(self, connection: Connection) -> None:
         """Accounts for the end of a call."""

@@ -21,6 +21,11 @@ class QueryDeadline:
         limits_s = [self._limit_s] if remaining_seconds is None else [self._limit_s, remaining_seconds]
         self.cancel_token = core.CancelToken(min(limits_s))
 
+    def check(self) -> None:
+        """Raises DeadlineError if the caller's deadline had passed before the work began."""
+        if self._remaining_s is not None and self._remaining_s <= 0:
+            raise DeadlineError("the deadline passed while the call waited")
+
     def __enter__(self) -> Self:
         return self
 

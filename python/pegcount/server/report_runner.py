@@ -1,78 +1,153 @@
-"""Runs reports: short ones at once on the event loop, all others on threads."""
+"""Runs reports in three lanes: the event loop, threads for small reports, and threads for large ones."""
 
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 from pegcount import core
 from pegcount.config import Config
-from pegcount.server.admission import AdmissionGate, TurnQueue
+from pegcount.errors import OverloadedError
+from pegcount.server.admission import AdmissionGate
 from pegcount.server.calls import Call, UnaryBehavior
+from pegcount.server.connections import Connection
 from pegcount.server.deadline import QueryDeadline
-from pegcount.server.reports import Prepare, PreparedReport
+from pegcount.server.loop_turns import LoopTurns
+from pegcount.server.report_cost import Lane, lane_of
+from pegcount.server.reports import ManyBinsError, Prepare, PreparedReport
+from pegcount.server.unread_answers import UnreadAnswers
 from pegcount.store import Store
+
+_Result = TypeVar("_Result")
+
+_US_PER_SECOND = 1_000_000
 
 
 class ReportRunner:
-    """Limits the reports that run and wait.
+    """Limits the reports that run and wait, in each lane.
 
-    A thread costs more than a short report, but a long one on the event loop would delay all other calls.
+    A thread costs more than a cheap report, but a long one on the event loop would delay all other calls.
     """
 
-    def __init__(self, config: Config, store: Store) -> None:
+    def __init__(self, config: Config, store: Store, unread_answers: UnreadAnswers) -> None:
         self._config = config
         self._store = store
-        self._threads = ThreadPoolExecutor(config.worker_count, thread_name_prefix="report")
-        running_max, waiting_max = config.worker_count, config.waiting_call_count_max
+        self._unread_answers = unread_answers
         retry_seconds = config.overload_retry_seconds
-        self._gate = AdmissionGate("reports", running_max, waiting_max, retry_seconds)
-        self._turns = TurnQueue(
-            "reports", config.tuning.inline_report_count, running_max + waiting_max, retry_seconds
+        round_seconds = config.tuning.inline_round_us / _US_PER_SECOND
+        waiting_max = config.waiting_inline_report_count_max
+        self._turns = LoopTurns(Lane.INLINE.value, round_seconds, waiting_max, retry_seconds)
+        self._small = _ThreadLane(
+            Lane.SMALL, config.small_worker_count, config.waiting_small_report_count_max, retry_seconds
+        )
+        self._large = _ThreadLane(
+            Lane.LARGE,
+            config.worker_count,
+            config.waiting_call_count_max,
+            retry_seconds,
+            config.tuning.large_report_niceness,
         )
 
-    def behavior(self, prepare: Prepare) -> UnaryBehavior:
-        """Returns the behavior of a method that answers a report."""
+    def behavior(self, prepare_quickly: Prepare, prepare: Prepare) -> UnaryBehavior:
+        """Returns the behavior of a method that answers a report.
+
+        `prepare_quickly` does the same as `prepare`, or raises ManyBinsError.
+        """
 
         async def run(data: bytes, call: Call) -> bytes:
-            if len(data) > self._config.tuning.cached_request_bytes_max:
-                return await self._on_thread(lambda token: prepare(data, token), call)
-            await self._turns.turn()
-            deadline = self._deadline(call)
-            with deadline:
-                report = prepare(data, deadline.cancel_token)
-            if self._is_short(report):
-                return _answer(lambda _: report, deadline)
-            return await self._on_thread(lambda _: report, call)
+            found: _Found | None = None
+            if len(data) <= self._config.tuning.cached_request_bytes_max:
+                begin = partial(self._begin, prepare_quickly, data, call)
+                found = await self._turns.run(call.connection, begin)
+            if found is None:
+                # To prepare it, too, takes a place in a lane: a long request holds memory and costs time.
+                found = await self._run(self._small, call, partial(self._prepare, prepare, data))
+            if isinstance(found, bytes):
+                return found
+            lane, report = found
+            threads = self._small if lane is Lane.SMALL else self._large
+            return await self._run(threads, call, partial(_answer, report))
 
         return run
 
+    def refusal(self, connection: Connection) -> OverloadedError | None:
+        """Returns why a connection's next report is refused, whatever it asks; None if it is not."""
+        return self._unread_answers.refusal(connection) or self._turns.refusal(connection)
+
     def close(self) -> None:
         """Ends the threads when they are idle."""
-        self._threads.shutdown(wait=False)
+        self._small.close()
+        self._large.close()
 
-    def _is_short(self, report: PreparedReport) -> bool:
-        tuning, scan = self._config.tuning, report.scan
-        bin_count = 1 if scan.edge_us is None else len(scan.edge_us)
-        if report.searches_first or bin_count > tuning.inline_bin_count_max:
-            return False
-        row_count = self._store.estimate(scan)
-        # Each row may be a group of its own, which costs more than to add it up.
-        row_count_max = tuning.inline_group_count_max if scan.keys else tuning.inline_row_count_max
-        return row_count is not None and row_count <= row_count_max
+    def _begin(self, prepare: Prepare, data: bytes, call: Call) -> "_Found | None":
+        """Answers a cheap report; returns another one with its lane, None if it has yet to be prepared."""
+        limit = QueryDeadline(call.time_remaining(), self._config)
+        limit.check()
+        with limit:
+            try:
+                report = prepare(data, limit.cancel_token)
+            except ManyBinsError:
+                return None
+            lane = lane_of(report, self._store, self._config.tuning)
+            return report.answer(limit.cancel_token) if lane is Lane.INLINE else (lane, report)
 
-    async def _on_thread(self, prepare: Callable[[core.CancelToken], PreparedReport], call: Call) -> bytes:
-        await self._gate.enter()
-        deadline = self._deadline(call)
+    def _prepare(self, prepare: Prepare, data: bytes, limit: QueryDeadline) -> "_Found":
+        """Prepares a report on a thread of the small lane, and answers it there unless it is large."""
+        with limit:
+            report = prepare(data, limit.cancel_token)
+        lane = lane_of(report, self._store, self._config.tuning)
+        return (lane, report) if lane is Lane.LARGE else _answer(report, limit)
+
+    async def _run(
+        self, lane: "_ThreadLane", call: Call, work: Callable[[QueryDeadline], _Result]
+    ) -> _Result:
+        """Runs work on a thread of a lane once a place is free."""
+        await lane.gate.enter(call.connection)
         try:
-            return await self._gate.run(self._threads, lambda: _answer(prepare, deadline))
+            # The caller may have left its answers unread, or its deadline may have passed, while it waited.
+            self._unread_answers.require_room(call.connection)
+            limit = QueryDeadline(call.time_remaining(), self._config)
+            limit.check()
+        except BaseException:
+            lane.gate.leave()
+            raise
+        try:
+            return await lane.gate.run(lane.threads, lambda: work(limit))
         except asyncio.CancelledError:
-            deadline.cancel_token.cancel()
+            limit.cancel_token.cancel()
             raise
 
-    def _deadline(self, call: Call) -> QueryDeadline:
-        return QueryDeadline(call.time_remaining(), self._config)
+
+_Found: TypeAlias = "bytes | tuple[Lane, PreparedReport]"
+"""An answer, or a report with the lane that answers it."""
 
 
-def _answer(prepare: Callable[[core.CancelToken], PreparedReport], deadline: QueryDeadline) -> bytes:
-    with deadline:
-        return prepare(deadline.cancel_token).answer(deadline.cancel_token)
+class _ThreadLane:
+    """The threads of a lane, and its gate."""
+
+    def __init__(
+        self, lane: Lane, running_max: int, waiting_max: int, retry_seconds: float, niceness: int = 0
+    ) -> None:
+        self.gate = AdmissionGate(lane.value, running_max, waiting_max, retry_seconds)
+        self.threads = ThreadPoolExecutor(
+            running_max, f"{lane.name.lower()}-report", initializer=_lower_priority, initargs=(niceness,)
+        )
+
+    def close(self) -> None:
+        self.threads.shutdown(wait=False)
+
+
+def _answer(report: PreparedReport, limit: QueryDeadline) -> bytes:
+    with limit:
+        return report.answer(limit.cancel_token)
+
+
+def _lower_priority(niceness: int) -> None:
+    """Lowers the priority of the current thread; only Linux has one for each thread."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, max(niceness, os.getpriority(os.PRIO_PROCESS, thread)))

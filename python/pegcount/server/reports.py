@@ -10,11 +10,24 @@ from typing import Any
 
 from pegcount import calendar, core, request, response
 from pegcount.config import Config
-from pegcount.model import Bins, Measure, Scan
+from pegcount.model import Bins, Granularity, Measure, QualityQuery, Scan, UsageQuery
 from pegcount.server.existence import check_exists
 from pegcount.store import Store
 from pegcount.v1 import reports_pb2
 from pegcount.zone import US_PER_DAY
+
+_US_PER_MINUTE = 60_000_000
+_BIN_US = {
+    Granularity.MINUTE: _US_PER_MINUTE,
+    Granularity.FIVE_MINUTES: 5 * _US_PER_MINUTE,
+    Granularity.FIFTEEN_MINUTES: 15 * _US_PER_MINUTE,
+    Granularity.THIRTY_MINUTES: 30 * _US_PER_MINUTE,
+    Granularity.HOUR: 60 * _US_PER_MINUTE,
+    Granularity.DAY: US_PER_DAY,
+    Granularity.WEEK: 7 * US_PER_DAY,
+    Granularity.MONTH: 30 * US_PER_DAY,
+}
+"""About the width of a bin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +40,10 @@ class PreparedReport:
 
     Raises the errors of `Store.partials` and of the core's response functions, and NotFoundError.
     """
-    searches_first: bool = False
-    """Whether `answer` also looks for single records, of which `Store.estimate` knows nothing."""
+    search: Scan | None = None
+    """What `answer` also searches for single records; None if it does not."""
+    pass_count: int = 1
+    """How often `answer` goes through all groups."""
 
 
 Prepare = Callable[[bytes, core.CancelToken], PreparedReport]
@@ -39,11 +54,21 @@ on behalf of the token.
 """
 
 
+class ManyBinsError(Exception):
+    """A report has too many bins to be prepared on the event loop."""
+
+
 class ReportService:
     """Prepares the four reports."""
 
-    def __init__(self, config: Config, store: Store, clock: Callable[[], int]) -> None:
-        """`clock` returns the current time in microseconds UTC."""
+    def __init__(
+        self, config: Config, store: Store, clock: Callable[[], int], quick_bin_count_max: int | None = None
+    ) -> None:
+        """`clock` returns the current time in microseconds UTC.
+
+        With `quick_bin_count_max`, a report of about more bins raises ManyBinsError before it makes them.
+        """
+        self._quick_bin_count_max = quick_bin_count_max
         self._config = config
         self._store = store
         self._clock = clock
@@ -63,6 +88,7 @@ class ReportService:
         """Prepares the report of sessions per bin."""
         query = self._usage_query(data, cancel_token.check)
         now_us = self._clock()
+        self._require_few_bins(query, now_us)
         bins = calendar.usage_bins(query, now_us, self._config.bin_count_max)
         scan = Scan(bins.edge_us, query.predicates, (), Measure("sessions"))
 
@@ -101,13 +127,15 @@ class ReportService:
                 zone=query.zone,
             )
 
-        return PreparedReport(scan, answer)
+        pass_count = max(1, len(query.key_columns)) if query.rollup else 1
+        return PreparedReport(scan, answer, pass_count=pass_count)
 
     def folder(self, data: bytes, cancel_token: core.CancelToken) -> PreparedReport:
         """Prepares the report of calls per day, folder and agent."""
         now_us = self._clock()
         message = self._parse(reports_pb2.QueryFolderStatsRequest, data, cancel_token.check)
         query = request.folder_query(message, calendar, self._config, now_us, cancel_token.check)
+        self._require_few((query.to_date - query.from_date) * US_PER_DAY, US_PER_DAY)
         bins = calendar.folder_bins(query, self._config.bin_count_max)
         scan = Scan(bins.edge_us, query.predicates, ("folder", "agent_id"), Measure("calls"))
 
@@ -125,12 +153,15 @@ class ReportService:
                 zone=query.zone,
             )
 
-        return PreparedReport(scan, answer, searches_first=True)
+        # Its scan and its searches read at most the rows of the company, once each.
+        search = Scan(None, query.predicates[:1], (), Measure("calls"))
+        return PreparedReport(scan, answer, search=search)
 
     def quality(self, data: bytes, cancel_token: core.CancelToken) -> PreparedReport:
         """Prepares the report of calls, ACD, ASR and CPS of one account per bin."""
         query = self._quality_query(data, cancel_token.check)
         now_us = self._clock()
+        self._require_few_bins(query, now_us)
         bins = calendar.quality_bins(query, now_us, self._config.bin_count_max)
         scan = Scan(bins.edge_us, query.predicates, (), Measure("calls"))
 
@@ -179,6 +210,14 @@ class ReportService:
 
     def _limits(self, cancel_token: core.CancelToken) -> core.AnswerLimits:
         return core.AnswerLimits(cancel_token, self._config.answer_bytes_max, self._config.subtotal_count_max)
+
+    def _require_few_bins(self, query: UsageQuery | QualityQuery, now_us: int) -> None:
+        to_us = now_us if query.to_us is None else query.to_us
+        self._require_few(to_us - query.from_us, _BIN_US[query.granularity])
+
+    def _require_few(self, span_us: int, bin_us: int) -> None:
+        if self._quick_bin_count_max is not None and span_us > self._quick_bin_count_max * bin_us:
+            raise ManyBinsError
 
     def _partials(self, scan: Scan, cancel_token: core.CancelToken) -> core.Partials:
         return self._store.partials(scan, self._config.cell_count_max, cancel_token)

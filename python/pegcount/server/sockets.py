@@ -16,9 +16,9 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 _OPEN_FILES = "/proc/self/fd"
-# Offset of `tcpi_bytes_received`, a 64-bit number, in Linux's `struct tcp_info`.
-_BYTES_RECEIVED_OFFSET = 128
-_TCP_INFO_BYTES = _BYTES_RECEIVED_OFFSET + 8
+# Offset of `tcpi_bytes_acked` and `tcpi_bytes_received`, 64-bit numbers, in Linux's `struct tcp_info`.
+_BYTE_COUNTS_OFFSET = 120
+_TCP_INFO_BYTES = _BYTE_COUNTS_OFFSET + 16
 _SPARE_FILE_COUNT = 4
 _V4_IN_V6 = "::ffff:"
 
@@ -32,6 +32,8 @@ class PortState:
 
     bytes_received: dict[Endpoint, int]
     """Bytes that each connected client has sent so far."""
+    bytes_acknowledged: dict[Endpoint, int]
+    """Bytes that each has acknowledged so far."""
     free_file_count: int
     """Files that the process may still open."""
 
@@ -60,11 +62,12 @@ class ListeningPort:
     def look(self) -> PortState:
         """Returns the connections, and how many files may still be opened."""
         with self._spare():
-            received = {}
+            received, acknowledged = {}, {}
             for connection in self._sockets(listening=False):
                 with suppress(OSError):
-                    received[_endpoint(connection)] = _bytes_received(connection)
-            return PortState(received, _free_file_count())
+                    endpoint = _endpoint(connection)
+                    acknowledged[endpoint], received[endpoint] = _byte_counts(connection)
+            return PortState(received, acknowledged, _free_file_count())
 
     def disconnect(self, endpoints: Collection[Endpoint]) -> None:
         """Closes the connections of some clients."""
@@ -141,11 +144,13 @@ def _plain(host: str) -> str:
     return host.removeprefix(_V4_IN_V6)
 
 
-def _bytes_received(connection: socket.socket) -> int:
+def _byte_counts(connection: socket.socket) -> tuple[int, int]:
+    """Returns the bytes that the client has acknowledged, and those received from it."""
     info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
     if len(info) < _TCP_INFO_BYTES:
-        return 0
-    return int(struct.unpack_from("=Q", info, _BYTES_RECEIVED_OFFSET)[0])
+        return 0, 0
+    acknowledged, received = struct.unpack_from("=QQ", info, _BYTE_COUNTS_OFFSET)
+    return acknowledged, received
 
 
 def _free_file_count() -> int:

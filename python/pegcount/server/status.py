@@ -3,6 +3,7 @@
 import logging
 import uuid
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import grpc
@@ -54,10 +55,16 @@ _DETAILS_BYTES_MAX = 3_500
 _REST_BYTES_MAX = 40
 """Bytes of the text that counts the violations which a message has no room for."""
 
+_OVERLOADED_STATUS_COUNT = 64
+"""Statuses of refused calls that are made once and sent again."""
+
 
 async def abort(context: "grpc.aio.ServicerContext[Any, Any]", error: BaseException) -> NoReturn:
     """Ends a call with the status of an error, which gRPC takes as an exception."""
-    ended = rpc_status.to_status(status_of(error))
+    if isinstance(error, errors.OverloadedError):
+        ended = _overloaded(str(error), error.retry_seconds)
+    else:
+        ended = rpc_status.to_status(status_of(error))
     await context.abort(ended.code, ended.details, ended.trailing_metadata)
     raise AssertionError("abort raises")
 
@@ -83,6 +90,12 @@ def _message(error: errors.PegcountError) -> str:
             break
         shown.append(text)
     return errors.violations_text(shown, len(error.texts) + error.omitted_count - len(shown))
+
+
+@lru_cache(_OVERLOADED_STATUS_COUNT)
+def _overloaded(text: str, retry_seconds: float) -> Any:
+    """Under overload most calls get one of few statuses, and to make one costs more than to send it."""
+    return rpc_status.to_status(status_of(errors.OverloadedError(text, retry_seconds)))
 
 
 def _details(error: errors.PegcountError) -> Iterator[Message]:

@@ -1,0 +1,40 @@
+"""What a report costs, estimated before it runs, and where it runs accordingly."""
+
+from enum import Enum
+from math import inf
+
+from pegcount.config import Tuning
+from pegcount.server.reports import PreparedReport
+from pegcount.store import Store
+
+
+class Lane(Enum):
+    """Where reports run. Reports of one lane wait for each other, never for those of another lane."""
+
+    INLINE = "reports"
+    """On the event loop: to pass such a report to a thread would cost more than to run it."""
+    SMALL = "small reports"
+    LARGE = "large reports"
+
+
+def lane_of(report: PreparedReport, store: Store, tuning: Tuning) -> Lane:
+    """Returns the lane of a report."""
+    cost_us = estimated_cost_us(report, store, tuning)
+    if cost_us <= tuning.inline_cost_us_max and report.search is None:
+        return Lane.INLINE
+    return Lane.SMALL if cost_us <= tuning.small_cost_us_max else Lane.LARGE
+
+
+def estimated_cost_us(report: PreparedReport, store: Store, tuning: Tuning) -> float:
+    """Returns about how many microseconds one core takes; infinite if the store does not know."""
+    scan = report.scan
+    row_count = store.estimate(scan)
+    searched_count = 0 if report.search is None else store.estimate(report.search)
+    if row_count is None or searched_count is None:
+        return inf
+    bin_count = 1 if scan.edge_us is None else len(scan.edge_us)
+    # Each row may be a group of its own, which costs more than to add it up, and each subtotal level of a
+    # report goes through all groups again.
+    grouped_ns = row_count * tuning.grouped_row_cost_ns * report.pass_count
+    rows_ns = grouped_ns if scan.keys else row_count * tuning.row_cost_ns
+    return (rows_ns + searched_count * tuning.row_cost_ns + bin_count * tuning.bin_cost_ns) / 1_000
