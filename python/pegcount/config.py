@@ -165,9 +165,9 @@ class Config:
     """Large reports that run at once. A higher count did not increase the measured throughput."""
     waiting_call_count_max: int = 56
     """Large reports that wait for a thread; beyond, as for `waiting_inline_report_count_max`."""
-    unread_answer_bytes_max: int = 256 * 1024 * 1024
+    unread_answer_bytes_max: int = 128 * 1024 * 1024
     """Bytes of answers that clients have not read yet, in all; beyond, reports are refused to the connections
-    that hold the most of them."""
+    that hold the most of them. They take twice as much memory, as gRPC copies them."""
     unread_answer_bytes_per_connection_max: int = 64 * 1024 * 1024
     """Bytes of unread answers of one connection; beyond, its reports are refused."""
     answer_read_seconds: float = 30.0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from hyperframe.frame import DataFrame, PingFrame, RstStreamFrame, SettingsFrame, WindowUpdateFrame
 
-from load.http2_peer import CANCEL, Peer, StreamEnd, message
+from load.http2_peer import CANCEL, OPEN, Peer, StreamEnd, message, opening_with_window
 
 REPORT = "/pegcount.v1.ReportService/QueryOriginationQuality"
 HEALTH = "/grpc.health.v1.Health/Check"
@@ -20,6 +20,7 @@ UNKNOWN = "/pegcount.v1.ReportService/NoSuchReport"
 _FRAMES_PER_SEND = 2_000
 _CALLS_PER_SEND = 50
 _RECONNECT_SECONDS = 0.05
+_ASK_AGAIN_SECONDS = 0.5
 
 
 @contextmanager
@@ -60,6 +61,28 @@ def idle_connections(address: str, count: int, seconds: float) -> int:
         peers = [stack.enter_context(Peer(address)) for _ in range(count)]
         time.sleep(seconds)
         return sum(not peer.is_closed for peer in peers)
+
+
+def unread_answers(
+    address: str, method: str, request: bytes, connections: int, calls_each: int, seconds: float
+) -> Counter[str]:
+    """Asks over connections whose windows let no byte of an answer through; returns how the calls ended.
+
+    A call that has ended is made again, until the time has passed. A closed connection stays closed.
+    """
+    deadline = time.monotonic() + seconds
+    with ExitStack() as stack:
+        peers = [
+            stack.enter_context(Peer(address, opening=opening_with_window(0))) for _ in range(connections)
+        ]
+        while time.monotonic() < deadline:
+            for peer in peers:
+                open_count = sum(end.how == OPEN for end in peer.ends())
+                for _ in range(0 if peer.is_closed else calls_each - open_count):
+                    stream = peer.open_call(peer.block(method))
+                    peer.send_data(stream, message(request), deadline)
+            time.sleep(_ASK_AGAIN_SECONDS)
+        return Counter(end.how for peer in peers for end in peer.ends())
 
 
 @dataclass(frozen=True, slots=True)

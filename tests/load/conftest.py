@@ -1,4 +1,4 @@
-"""A server over a small store, and this process on the core of the clients."""
+"""Servers over a small and over a larger store, and this process on the core of the clients."""
 
 import os
 import shutil
@@ -10,12 +10,13 @@ from dear_reports import batches
 from pegcount.config import Config
 from pegcount.store import EmbeddedStore
 
+from load.dear_requests import fill
 from load.pinned_server import CLIENT_CORES, PinnedServer, serving
 from load.traffic import ACCOUNT, batch
 
 _RECORD_COUNT = 20_000
 _BATCH_RECORDS = 5_000
-_DEAR_SESSION_COUNT, _DEAR_CALL_COUNT = 150_000, 150_000
+_DISTINCT_SESSION_COUNT, _DISTINCT_CALL_COUNT = 150_000, 150_000
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,10 +50,24 @@ def server(directory: Path) -> Iterator[PinnedServer]:
 
 @pytest.fixture(scope="session")
 def dear_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory in which each session is a group of its own, for tests that write nothing."""
     directory = tmp_path_factory.mktemp("dear") / "data"
+    fill(directory)
+    return directory
+
+
+@pytest.fixture
+def dear_server(dear_directory: Path, tmp_path: Path) -> Iterator[PinnedServer]:
+    """A server with a year of calls and many active sessions."""
+    with serving(Path(shutil.copytree(dear_directory, tmp_path / "data"))) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def distinct_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory in which each session is a group of its own, for tests that write nothing."""
+    directory = tmp_path_factory.mktemp("distinct") / "data"
     store = EmbeddedStore(directory, Config(), create=True)
-    for records in batches(_DEAR_SESSION_COUNT, _DEAR_CALL_COUNT):
+    for records in batches(_DISTINCT_SESSION_COUNT, _DISTINCT_CALL_COUNT):
         store.write(records)
     store.flush()
     store.close()
@@ -60,6 +75,6 @@ def dear_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def dear_server(dear_directory: Path) -> Iterator[PinnedServer]:
-    with serving(dear_directory) as running:
+def distinct_server(distinct_directory: Path) -> Iterator[PinnedServer]:
+    with serving(distinct_directory) as running:
         yield running

@@ -35,16 +35,16 @@ def _leave(call: "grpc.UnaryUnaryMultiCallable[bytes, bytes]", request: bytes, s
 
 
 @pytest.mark.parametrize("end", [_pass_deadline, _leave], ids=["deadline", "cancelled"])
-def test_a_report_that_nobody_waits_for_costs_no_time(dear_server: PinnedServer, end: End) -> None:
+def test_a_report_that_nobody_waits_for_costs_no_time(distinct_server: PinnedServer, end: End) -> None:
     worst = 0.0
     print(
         f"\nms of processor time after the end, by share of the report's time\n{'':<26}{'whole ms':>9}",
         end="",
     )
     print("".join(f"{share:>7.0%}" for share in _SHARES))
-    with grpc.insecure_channel(dear_server.address, [("grpc.max_receive_message_length", -1)]) as channel:
+    with grpc.insecure_channel(distinct_server.address, [("grpc.max_receive_message_length", -1)]) as channel:
         for name in DEAREST:
-            whole_seconds, after = _figures(dear_server, channel, name, end)
+            whole_seconds, after = _figures(distinct_server, channel, name, end)
             worst = max(worst, *after)
             print(f"{name:<26}{whole_seconds * 1e3:>9.0f}" + "".join(f"{cpu * 1e3:>7.0f}" for cpu in after))
     assert worst <= _CPU_SECONDS_MAX

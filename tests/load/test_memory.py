@@ -27,8 +27,8 @@ def group() -> Iterator[MemoryGroup]:
 
 
 @pytest.fixture
-def limited_server(dear_directory: Path, group: MemoryGroup) -> Iterator[PinnedServer]:
-    with serving(dear_directory) as server:
+def limited_server(distinct_directory: Path, group: MemoryGroup) -> Iterator[PinnedServer]:
+    with serving(distinct_directory) as server:
         group.add(server.pid)
         yield server
 

@@ -1,4 +1,4 @@
-// Overload repeats one call, in a closed loop of callers or at a given rate whatever the answers, and prints
+// Overload repeats calls in turn, in a closed loop of callers or at a given rate whatever the answers, and prints
 // the figures as JSON.
 package main
 
@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -18,43 +20,76 @@ import (
 	"pegcount-load-client/rawrpc"
 )
 
-const tick = time.Millisecond
+const (
+	tick      = time.Millisecond
+	retryInfo = "type.googleapis.com/google.rpc.RetryInfo"
+)
 
 type figures struct {
-	Calls    int            `json:"calls"`
-	Seconds  float64        `json:"seconds"`
-	P50Ms    float64        `json:"p50_ms"`
-	P99Ms    float64        `json:"p99_ms"`
-	Statuses map[string]int `json:"statuses"`
-	// Messages has the first message of each status other than OK.
-	Messages map[string]string `json:"messages"`
+	Calls   int     `json:"calls"`
+	Seconds float64 `json:"seconds"`
+	P50Ms   float64 `json:"p50_ms"`
+	P99Ms   float64 `json:"p99_ms"`
+	// Statuses has the calls of each status, by its name.
+	Statuses map[string]statusFigures `json:"statuses"`
 }
 
-// load is the call to repeat, with the outcomes so far.
+type statusFigures struct {
+	Calls int     `json:"calls"`
+	P50Ms float64 `json:"p50_ms"`
+	P99Ms float64 `json:"p99_ms"`
+	// WithRetryInfo counts the calls whose status says when to retry.
+	WithRetryInfo int `json:"with_retry_info"`
+	// Message is that of the first call.
+	Message string `json:"message"`
+}
+
+// request is one call to make.
+type request struct {
+	method string
+	data   []byte
+}
+
+// requests is a flag that may be given several times.
+type requests []request
+
+func (r *requests) String() string { return "" }
+
+func (r *requests) Set(text string) error {
+	method, file, _ := strings.Cut(text, ":")
+	data, err := os.ReadFile(file)
+	*r = append(*r, request{method, data})
+	return err
+}
+
+// outcomes are those of all calls that ended with one status.
+type outcomes struct {
+	latencies     []time.Duration
+	withRetryInfo int
+	message       string
+}
+
+// load is the calls to repeat, with the outcomes so far.
 type load struct {
 	connections []*rawrpc.Connection
-	method      string
-	request     []byte
+	requests    requests
 	timeout     time.Duration
 
-	lock      sync.Mutex
-	latencies []time.Duration
-	statuses  map[string]int
-	messages  map[string]string
+	lock     sync.Mutex
+	statuses map[string]*outcomes
 }
 
 func main() {
 	address := flag.String("address", "", "HOST:PORT of the server")
-	method := flag.String("method", "", "/package.Service/Method, a unary one")
-	request := flag.String("request", "", "file with the encoded request")
+	l := &load{statuses: map[string]*outcomes{}}
+	flag.Var(&l.requests, "request", "/package.Service/Method:FILE of a unary call and its encoded request; may be repeated")
 	connections := flag.Int("connections", 4, "number of connections")
 	callers := flag.Int("callers", 0, "callers of a closed loop; 0 for an open loop")
 	rate := flag.Float64("rate", 0, "calls per second of an open loop")
 	length := flag.Duration("length", 5*time.Second, "time in which calls begin")
-	timeout := flag.Duration("timeout", 2*time.Second, "deadline of each call")
+	flag.DurationVar(&l.timeout, "timeout", 2*time.Second, "deadline of each call")
 	flag.Parse()
-	l := &load{method: *method, timeout: *timeout, statuses: map[string]int{}, messages: map[string]string{}}
-	if err := l.prepare(*address, *request, *connections); err != nil {
+	if err := l.connect(*address, *connections); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
@@ -67,10 +102,7 @@ func main() {
 	_ = json.NewEncoder(os.Stdout).Encode(l.figures(*length))
 }
 
-func (l *load) prepare(address, requestFile string, connections int) (err error) {
-	if l.request, err = os.ReadFile(requestFile); err != nil {
-		return err
-	}
+func (l *load) connect(address string, connections int) error {
 	for range connections {
 		connection, err := rawrpc.Dial(address, "")
 		if err != nil {
@@ -86,10 +118,11 @@ func (l *load) prepare(address, requestFile string, connections int) (err error)
 
 func (l *load) closedLoop(callers int, end time.Time) {
 	var running sync.WaitGroup
+	var begun atomic.Int64
 	for number := range callers {
 		running.Go(func() {
 			for time.Now().Before(end) {
-				l.call(number)
+				l.call(number, int(begun.Add(1)))
 			}
 		})
 	}
@@ -102,18 +135,20 @@ func (l *load) openLoop(rate float64, begin time.Time, length time.Duration) {
 	number := 0
 	for now := begin; now.Sub(begin) < length; now = time.Now() {
 		for due := int(rate * now.Sub(begin).Seconds()); number < due; number++ {
-			running.Go(func() { l.call(number) })
+			running.Go(func() { l.call(number, number/len(l.connections)) })
 		}
 		time.Sleep(tick)
 	}
 	running.Wait()
 }
 
-func (l *load) call(number int) {
+// call makes one of the calls over one of the connections.
+func (l *load) call(connection, request int) {
 	ctx, cancel := context.WithTimeout(context.Background(), l.timeout)
 	defer cancel()
 	begin := time.Now()
-	err := l.connections[number%len(l.connections)].Call(ctx, l.method, l.request)
+	asked := l.requests[request%len(l.requests)]
+	err := l.connections[connection%len(l.connections)].Call(ctx, asked.method, asked.data)
 	latency := time.Since(begin)
 	code := status.Code(err)
 	if code == codes.Internal && latency > l.timeout {
@@ -122,17 +157,47 @@ func (l *load) call(number int) {
 	}
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	l.latencies = append(l.latencies, latency)
-	name := code.String()
-	if l.statuses[name]++; l.statuses[name] == 1 && err != nil {
-		l.messages[name] = status.Convert(err).Message()
+	l.outcomesOf(code).add(latency, status.Convert(err))
+}
+
+func (l *load) outcomesOf(code codes.Code) *outcomes {
+	found := l.statuses[code.String()]
+	if found == nil {
+		found = &outcomes{}
+		l.statuses[code.String()] = found
+	}
+	return found
+}
+
+func (o *outcomes) add(latency time.Duration, ended *status.Status) {
+	if len(o.latencies) == 0 {
+		o.message = ended.Message()
+	}
+	o.latencies = append(o.latencies, latency)
+	for _, detail := range ended.Proto().GetDetails() {
+		if detail.GetTypeUrl() == retryInfo {
+			o.withRetryInfo++
+		}
 	}
 }
 
 func (l *load) figures(length time.Duration) figures {
-	slices.Sort(l.latencies)
-	at := func(share float64) float64 {
-		return float64(l.latencies[int(share*float64(len(l.latencies)-1))].Microseconds()) / 1e3
+	var all []time.Duration
+	statuses := map[string]statusFigures{}
+	for name, one := range l.statuses {
+		all = append(all, one.latencies...)
+		p50, p99 := percentiles(one.latencies)
+		statuses[name] = statusFigures{len(one.latencies), p50, p99, one.withRetryInfo, one.message}
 	}
-	return figures{len(l.latencies), length.Seconds(), at(0.5), at(0.99), l.statuses, l.messages}
+	p50, p99 := percentiles(all)
+	return figures{len(all), length.Seconds(), p50, p99, statuses}
+}
+
+// percentiles returns the 50th and the 99th in milliseconds.
+func percentiles(latencies []time.Duration) (p50, p99 float64) {
+	slices.Sort(latencies)
+	at := func(share float64) float64 {
+		return float64(latencies[int(share*float64(len(latencies)-1))].Microseconds()) / 1e3
+	}
+	return at(0.5), at(0.99)
 }

@@ -17,6 +17,8 @@ import (
 const (
 	writeRecords = "/pegcount.v1.RecordService/WriteRecords"
 	healthCheck  = "/grpc.health.v1.Health/Check"
+	// answerBytesMax is the limit of the server, not the lower default of gRPC clients.
+	answerBytesMax = 64 * 1024 * 1024
 )
 
 // codec passes bytes through; the server sees the name of protobuf, which it expects.
@@ -53,7 +55,7 @@ func Dial(address, local string) (*Connection, error) {
 		grpc.WithContextDialer(func(ctx context.Context, target string) (net.Conn, error) {
 			return dialer.DialContext(ctx, "tcp", target)
 		}),
-		grpc.WithDefaultCallOptions(grpc.ForceCodec(codec{})))
+		grpc.WithDefaultCallOptions(grpc.ForceCodec(codec{}), grpc.MaxCallRecvMsgSize(answerBytesMax)))
 	connection.channel = channel
 	return connection, err
 }
