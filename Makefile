@@ -66,7 +66,7 @@ test-faults: build
 	$(LONG_FAULTS) $(BIN)/pytest -n 2 --dist worksteal tests/faults
 	cd tests && ../$(BIN)/python -m faults.table
 
-## test-load    half-sent calls, floods, bad input, restarts under load; takes minutes, needs Go for three tests
+## test-load    floods, bad input, overload, restarts; long, needs Go; PEGCOUNT_OVERLOAD_SECONDS=120 for a full overload
 test-load: build
 	$(BIN)/pytest -s -p no:cacheprovider tests/load
 

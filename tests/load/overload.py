@@ -68,8 +68,8 @@ class Overload:
     def __init__(self, address: str, requests: Sequence[Request], directory: Path) -> None:
         """`directory` takes the program and the requests."""
         # The honest caller runs on the same core and comes first.
-        self._command = ["chrt", "--idle", "0", str(built(directory) / "overload"), f"--address={address}"]
-        self._command += [request.option(directory) for request in requests]
+        self._command = ["nice", "--adjustment=10", str(built(directory) / "overload")]
+        self._command += [f"--address={address}", *(request.option(directory) for request in requests)]
 
     def fastest_closed_loop(self) -> tuple[int, Load]:
         """Returns the number of callers with the highest rate of answers below the limit of the p99.

@@ -23,6 +23,8 @@ reach the server."""
 _GOODPUT_MIN = 0.9
 _REFUSED_P99_MS_MAX = 100.0
 _HEALTH_P99_MS_MAX = 50.0
+_OTHER_SHARE_MAX = 0.01
+"""Share of the calls that gRPC itself refuses, or whose deadline passes."""
 _REST_SECONDS = 60.0
 _MEMORY_TIMES_MAX = 1.5
 _REFUSALS = {"ResourceExhausted", "Unavailable", "DeadlineExceeded"}
@@ -35,8 +37,9 @@ def test_a_mix_of_reports_is_answered_and_refused_at_once(
 ) -> None:
     load, goodput = _overloaded(dear_server, mixed_reports(), tmp_path, connections)
     assert goodput > _GOODPUT_MIN
-    assert set(load.statuses) == {"OK", "ResourceExhausted"}
     refused = load.statuses["ResourceExhausted"]
+    others = load.calls - load.statuses["OK"].calls - refused.calls
+    assert others < _OTHER_SHARE_MAX * load.calls
     assert refused.with_retry_info == refused.calls
     assert refused.p99_ms < _REFUSED_P99_MS_MAX
 

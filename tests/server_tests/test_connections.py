@@ -85,6 +85,13 @@ def test_calls_and_messages_explain_bytes() -> None:
     assert accounts.floods(1_000 + 100 + 21_000 + 1)
 
 
+def test_the_message_of_a_refused_call_explains_bytes() -> None:
+    accounts = Accounts()
+    accounts.connections.note_refused(accounts.connections.of_peer(PEER))
+    assert not accounts.floods(1_000 + 100 + 4 * 2**20)
+    assert accounts.floods(1_000 + 100 + 4 * 2**20 + 1)
+
+
 def test_a_call_in_progress_may_be_receiving_its_message() -> None:
     accounts = Accounts()
     connection = accounts.connections.enter(PEER)

@@ -55,6 +55,8 @@ class Connection:
     total_call_count: int = 0
     message_bytes: int = 0
     """Bytes of all messages read."""
+    refused_count: int = 0
+    """Calls refused before their message was read."""
     abandoned: LeakyBucket = field(default_factory=LeakyBucket)
     """Calls that the client began and gave up at once."""
     explained_bytes: float = 0.0
@@ -107,7 +109,7 @@ class Connections:
         """Accounts for a call that is refused before its message is read."""
         connection.last_call_s = self._clock()
         connection.total_call_count += 1
-        connection.message_bytes += _REFUSED_MESSAGE_BYTES_MAX
+        connection.refused_count += 1
 
     def leave(self, connection: Connection) -> None:
         """Accounts for the end of a call."""
@@ -154,6 +156,7 @@ class Connections:
     def _floods_with_frames(self, connection: Connection, received: int, now_s: float) -> bool:
         config = self._config
         calls_bytes = config.call_overhead_bytes * connection.total_call_count
+        calls_bytes += _REFUSED_MESSAGE_BYTES_MAX * connection.refused_count
         excess = received - _FRAMED_BYTES_PER_BYTE * connection.message_bytes - calls_bytes
         rate = config.control_bytes_per_second_max * (now_s - connection.updated_s)
         connection.explained_bytes = min(excess, connection.explained_bytes + rate)
