@@ -97,6 +97,15 @@ def with_an_answer_limit_of_one_byte(serve: Open) -> object:
     return serve(Config(answer_bytes_max=1)).reports.QueryAsrUsage(ASK_USAGE)
 
 
+def with_a_subtotal_limit_of_zero(serve: Open) -> object:
+    fields = {"return_fields": ["equipment_id", "orig_clients_id"], "order": [], "grouping": "GROUPING_ROLLUP"}
+    return serve(Config(subtotal_count_max=0)).reports.QueryActiveSessions(changed(ASK_ACTIVE, **fields))
+
+
+def with_a_memory_limit_of_one_byte(serve: Open) -> object:
+    return serve(Config(query_memory_bytes_max=1)).reports.QueryAsrUsage(ASK_USAGE)
+
+
 def with_a_request_limit_of_one_byte(serve: Open) -> object:
     return serve(Config(report_request_bytes_max=1)).reports.QueryAsrUsage(ASK_USAGE)
 
@@ -226,6 +235,8 @@ TRIGGERS: dict[str, Trigger] = {
     "DEADLINE_PASSED": past_the_deadline_of_the_caller,
     "QUERY_TIME_LIMIT_PASSED": with_an_expired_time_limit,
     "ANSWER_TOO_LARGE": with_an_answer_limit_of_one_byte,
+    "SUBTOTAL_LIMIT_EXCEEDED": with_a_subtotal_limit_of_zero,
+    "MEMORY_LIMIT_EXCEEDED": with_a_memory_limit_of_one_byte,
     "DATA_DAMAGED": with_a_damaged_day,
     "NOT_IMPLEMENTED": lambda serve: serve(LIMITS).admin.ListCredentials(admin_pb2.ListCredentialsRequest()),
     "INTERNAL_FAULT": with_an_internal_fault,

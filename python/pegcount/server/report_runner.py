@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import OverloadedError
 from pegcount.server.admission import AdmissionGate
