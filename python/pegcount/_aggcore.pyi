@@ -330,7 +330,7 @@ class Store:
         """Sums per bin and group of the records that satisfy all predicates of the scan.
 
         `deck` stands in place of the rates in the records. Raises CellLimitError beyond
-        `cell_count_max` cells, CancelledError, DeadlineError, DataDamagedError, or
+        `cell_count_max` cells, MemoryLimitError, CancelledError, DeadlineError, DataDamagedError, or
         ValueError for a column that does not exist or a sum beyond 64 bits.
         """
     def estimate(self, scan: Scan) -> int | None:

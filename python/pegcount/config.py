@@ -122,7 +122,8 @@ class Config:
     filter_value_count_max: int = 10_000
     """Values in one filter list."""
     filter_text_bytes_max: int = 256
-    """Bytes of one text in a request, the same limit as for a text of a record."""
+    """Bytes of one text that a request compares with a text of a record, which has the same limit. Values of
+    lists are compared however long they are."""
     subtotal_count_max: int = 200_000
     """Subtotals of one answer, over all levels of a rollup."""
     query_memory_bytes_max: int = 256 * 1024 * 1024

@@ -98,7 +98,11 @@ def with_an_answer_limit_of_one_byte(serve: Open) -> object:
 
 
 def with_a_subtotal_limit_of_zero(serve: Open) -> object:
-    fields = {"return_fields": ["equipment_id", "orig_clients_id"], "order": [], "grouping": "GROUPING_ROLLUP"}
+    fields = {
+        "return_fields": ["equipment_id", "orig_clients_id"],
+        "order": [],
+        "grouping": "GROUPING_ROLLUP",
+    }
     return serve(Config(subtotal_count_max=0)).reports.QueryActiveSessions(changed(ASK_ACTIVE, **fields))
 
 

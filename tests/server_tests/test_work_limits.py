@@ -1,5 +1,8 @@
 """Limits of the work of reports: subtotals of a rollup, and bytes of memory."""
 
+import gc
+import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +15,9 @@ from pegcount.errors import AnswerTooLargeError, MemoryLimitError, SubtotalLimit
 from pegcount.server.reports import PreparedReport, ReportService
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import reports_pb2
+from service import Service
+
+from server_tests.refusal import refusal
 
 _SESSION_COUNT = 2_000
 _NAMES = list(REPORTS)
@@ -117,3 +123,24 @@ def test_reports_share_the_memory_of_the_server(opened: Open) -> None:
     held.clear()
     assert asked.memory_bytes() == 0
     assert asked.partials(_NAMES[1])
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_a_report_whose_answer_fails_gives_its_memory_back(
+    tmp_path: Path, directory: Path, name: str
+) -> None:
+    copied = shutil.copytree(directory, tmp_path / "data")
+    with Service(copied, Config(answer_bytes_max=1_000), now_us=NOW_S * 1_000_000) as service:
+        call = service.channel.unary_unary(f"/pegcount.v1.ReportService/{name.partition(',')[0]}")
+        gc.collect()
+        gc.disable()
+        try:
+            refused = refusal(lambda: call(REPORTS[name].SerializeToString()))
+            # The thread of the report may still be ending.
+            deadline = time.monotonic() + 5
+            while service.store._engine.query_memory_bytes and time.monotonic() < deadline:
+                time.sleep(0.01)
+            held = service.store._engine.query_memory_bytes
+        finally:
+            gc.enable()
+    assert (refused.info.reason, held) == ("ANSWER_TOO_LARGE", 0)

@@ -72,7 +72,10 @@ def check_counts(fields: Sequence[ListField], counts: Sequence[int], config: Con
 
 
 def check_lists(message: Message, config: Config) -> None:
-    """Raises InvalidRequestError if a list of a parsed request has more values than allowed."""
+    """Raises InvalidRequestError if a list of a parsed request has too many values.
+
+    It does not look into the messages of the request.
+    """
     fields = [field for field in list_fields(type(message)) if len(field.numbers) == 1]
     check_counts(fields, [len(getattr(message, field.name)) for field in fields], config)
 

@@ -70,7 +70,12 @@ class AdmissionGate:
             self.leave()
             raise
         running.add_done_callback(leave_soon)
-        return await asyncio.wrap_future(running)
+        try:
+            return await asyncio.wrap_future(running)
+        finally:
+            # The future has an error whose traceback has this frame: a cycle, which would keep in memory what
+            # the frames of the work hold.
+            del running
 
     def _give_up(self, connection: Hashable, turn: "asyncio.Future[None]") -> None:
         was_waiting = self._waiting.remove(connection, turn)

@@ -235,7 +235,11 @@ class CallHandlers(grpc.GenericRpcHandler):
             error = caught
         except _CAUGHT as caught:
             error = caught
-        return await status.abort(context, error)
+        try:
+            return await status.abort(context, error)
+        finally:
+            # The traceback of the error has this frame: a cycle, which would keep all its frames in memory.
+            del error
 
     def _after_reading(
         self, behavior: Callable[[bytes, Call], Awaitable[Any]]

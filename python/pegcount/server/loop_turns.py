@@ -58,6 +58,10 @@ class LoopTurns:
         except asyncio.CancelledError:
             self._waiting.remove(connection, turn)
             raise
+        finally:
+            # The turn has an error whose traceback has this frame: a cycle, which would keep in memory what
+            # the frames of the work hold.
+            del turn
         return result
 
     def _has_time(self) -> bool:
@@ -92,6 +96,8 @@ class LoopTurns:
         except BaseException as error:
             # A panic of the core, too, is the call's own error.
             turn.result.set_exception(error)
+        finally:
+            del turn  # As in `run`.
 
     def _overloaded(self) -> OverloadedError:
         return OverloadedError(self._refusal, self._retry_seconds)

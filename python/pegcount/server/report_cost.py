@@ -20,7 +20,9 @@ class Lane(Enum):
 def lane_of(report: PreparedReport, store: Store, tuning: Tuning) -> Lane:
     """Returns the lane of a report."""
     cost_us = estimated_cost_us(report, store, tuning)
-    if cost_us <= tuning.inline_cost_us_max and report.search is None:
+    # The estimate knows nothing of a code deck, which costs time by its size.
+    is_known = report.search is None and report.scan.code_deck is None
+    if cost_us <= tuning.inline_cost_us_max and is_known:
         return Lane.INLINE
     return Lane.SMALL if cost_us <= tuning.small_cost_us_max else Lane.LARGE
 

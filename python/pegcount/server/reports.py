@@ -38,7 +38,8 @@ class PreparedReport:
     answer: Callable[[core.CancelToken], bytes]
     """Scans the store and returns the serialized response.
 
-    Raises the errors of `Store.partials` and of the core's response functions, and NotFoundError.
+    Raises the errors of `Store.partials` and of the core's response functions, and NotFoundError. No frame
+    of it holds the partials, which a traceback would keep in memory.
     """
     search: Scan | None = None
     """What `answer` also searches for single records; None if it does not."""
@@ -93,10 +94,9 @@ class ReportService:
         scan = Scan(bins.edge_us, query.predicates, (), Measure("sessions"))
 
         def answer(cancel_token: core.CancelToken) -> bytes:
-            partials = self._partials(scan, cancel_token)
             notices = self._notices(bins, now_us)
             return core.usage_response(
-                partials,
+                self._partials(scan, cancel_token),
                 header=response.usage_header(bins, query.granularity, query.zone, now_us, notices),
                 limits=self._limits(cancel_token),
                 edges=bins.edge_us,
@@ -141,12 +141,11 @@ class ReportService:
 
         def answer(cancel_token: core.CancelToken) -> bytes:
             check_exists(query, self._store, cancel_token)
-            partials = self._partials(scan, cancel_token)
             is_reversed = query.from_date > query.to_date
             reversed_range = [reports_pb2.NOTICE_CODE_RANGE_REVERSED]
             notices = reversed_range if is_reversed else self._old_data_notices(bins)
             return core.folder_response(
-                partials,
+                self._partials(scan, cancel_token),
                 header=response.folder_header(bins, query.zone, now_us, notices),
                 limits=self._limits(cancel_token),
                 edges=bins.edge_us,
@@ -166,10 +165,9 @@ class ReportService:
         scan = Scan(bins.edge_us, query.predicates, (), Measure("calls"))
 
         def answer(cancel_token: core.CancelToken) -> bytes:
-            partials = self._partials(scan, cancel_token)
             notices = self._notices(bins, now_us)
             return core.quality_response(
-                partials,
+                self._partials(scan, cancel_token),
                 header=response.quality_header(bins, query.granularity, query.zone, now_us, notices),
                 limits=self._limits(cancel_token),
                 clipped_us=bins.edge_us,

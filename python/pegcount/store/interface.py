@@ -44,6 +44,7 @@ class Store(Protocol):
         """Returns the sums per bin and group of all records that satisfy the predicates of the scan.
 
         Raises CellLimitError if the result has more than `cell_count_max` cells,
+        MemoryLimitError if it needs more memory than a report or all reports may use,
         CancelledError or DeadlineError on behalf of the token, NotFoundError if the code deck
         does not exist, and DataDamagedError if a file that the scan needs is damaged.
         """

@@ -10,7 +10,7 @@
 //! 1. `error`, `tuning`: the error type; constants that trade speed for memory or work.
 //! 2. `cancellation`, `memory`, `record`: deadlines; memory budgets; one record, its schema, its rules.
 //! 3. `columns`, `time_text`: many records as columns, owned and borrowed; instants as text.
-//! 4. `wire`: records and versions in the protobuf wire format.
+//! 4. `wire`: records, versions, code decks and lists of requests in the protobuf wire format.
 //! 5. `scan`: predicates, selection, grouping, sums.
 //! 6. `response`, `storage`: sums to answers; memtables, segments, rollups.
 //! 7. `durable`: the journal and group commit.

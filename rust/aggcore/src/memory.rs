@@ -36,6 +36,7 @@ pub struct MemoryBudget {
 pub struct QueryMemory {
     budget: Arc<MemoryBudget>,
     used: AtomicUsize,
+    peak: AtomicUsize,
 }
 
 /// Bytes that one piece of work holds; dropping it gives them back.
@@ -53,7 +54,7 @@ impl MemoryBudget {
 
     /// Begins a query.
     pub fn begin_query(self: &Arc<Self>) -> Arc<QueryMemory> {
-        Arc::new(QueryMemory { budget: Arc::clone(self), used: AtomicUsize::new(0) })
+        Arc::new(QueryMemory { budget: Arc::clone(self), used: AtomicUsize::new(0), peak: AtomicUsize::new(0) })
     }
 
     /// Bytes that all queries hold at the moment.
@@ -78,24 +79,25 @@ impl QueryMemory {
         Ok(reservation)
     }
 
-    /// Bytes that the query holds at the moment.
-    pub fn used(&self) -> usize {
-        self.used.load(Ordering::Relaxed)
+    /// The most bytes that the query has held at once.
+    pub fn peak(&self) -> usize {
+        self.peak.load(Ordering::Relaxed)
     }
 
     fn grow(&self, bytes: usize) -> Result<()> {
         let MemoryLimits { query_bytes_max, total_bytes_max } = self.budget.limits;
         let asked = self.used.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if asked > query_bytes_max {
+            self.used.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(Error::QueryMemoryLimit { asked, allowed: query_bytes_max });
+        }
         let total_asked = self.budget.used.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        let failure = if asked > query_bytes_max {
-            Error::QueryMemoryLimit { asked, allowed: query_bytes_max }
-        } else if total_asked > total_bytes_max {
-            Error::TotalMemoryLimit { asked: total_asked, allowed: total_bytes_max }
-        } else {
-            return Ok(());
-        };
-        self.shrink(bytes);
-        Err(failure)
+        if total_asked > total_bytes_max {
+            self.shrink(bytes);
+            return Err(Error::TotalMemoryLimit { asked: total_asked, allowed: total_bytes_max });
+        }
+        self.peak.fetch_max(asked, Ordering::Relaxed);
+        Ok(())
     }
 
     fn shrink(&self, bytes: usize) {

@@ -98,7 +98,7 @@ pub fn sums_of(calls: impl Iterator<Item = Call>, edges: &[i64]) -> Vec<Sums> {
 }
 
 fn each_selection(slice: &RecordSlice<'_>, predicate: &Predicate, mut take: impl FnMut(Selection<'_>)) {
-    let columns = SliceColumns::new(slice, None);
+    let columns = SliceColumns::of_records(slice);
     let selector = Selector::new(
         slice,
         (i64::MIN, i64::MAX),

@@ -8,6 +8,7 @@ mod arguments;
 mod code_deck;
 mod cpu;
 mod errors;
+mod joined_bytes;
 mod lists;
 mod reports;
 mod store;

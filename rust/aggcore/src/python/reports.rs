@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pyo3::{buffer::PyBuffer, prelude::*, types::PyBytes};
 
-use super::allocator;
 use super::arguments::{CancelToken, OrderArgument, ZoneArgument};
+use super::{allocator, joined_bytes};
 use crate::error::Result;
 use crate::memory::QueryMemory;
 use crate::response::{
@@ -13,12 +13,6 @@ use crate::response::{
     build_usage_response,
 };
 use crate::scan::{self, ScanResources};
-
-/// Bytes of an answer from which they are copied without the GIL.
-const GIL_FREE_COPY_BYTES_MIN: usize = 1 << 20;
-
-/// Bytes of a query from which what it freed returns to the operating system. That takes about a millisecond.
-const RETURNED_BYTES_MIN: usize = 32 << 20;
 
 /// The integer sums of a scan, by cell.
 #[pyclass(frozen)]
@@ -39,10 +33,10 @@ pub struct LimitsArgument {
 }
 
 impl Partials {
-    /// Builds the answer: the `header`, then what `build` returns. Releases the GIL if that is long enough for other threads
-    /// to gain from it.
+    /// Builds the answer: the `header`, then what `build` returns, which goes through all cells `pass_count` times. Releases
+    /// the GIL if that is long enough for other threads to gain from it.
     fn answer<'py>(
-        &self, py: Python<'py>, header: &[u8], limits: &LimitsArgument,
+        &self, py: Python<'py>, header: &[u8], limits: &LimitsArgument, pass_count: usize,
         build: impl FnOnce(&scan::Partials, AnswerLimits<'_>) -> Result<Vec<u8>> + Send,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let limits = AnswerLimits {
@@ -51,9 +45,9 @@ impl Partials {
             bytes_max: limits.bytes_max,
             header_bytes: header.len(),
         };
-        let is_short = self.sums.sums.len() < self.resources.tuning.gil_release_cell_count_min;
+        let is_short = self.sums.sums.len() * pass_count < self.resources.tuning.gil_release_cell_count_min;
         let body = if is_short { build(&self.sums, limits) } else { py.detach(|| build(&self.sums, limits)) }?;
-        joined(py, header, &body)
+        joined_bytes::joined(py, header, &body)
     }
 }
 
@@ -63,30 +57,14 @@ impl Drop for Partials {
         if self.sums.sums.len() < self.resources.tuning.gil_release_cell_count_min {
             return;
         }
-        let (sums, is_large) = (std::mem::take(&mut self.sums), self.memory.used() >= RETURNED_BYTES_MIN);
+        let (sums, peak_bytes) = (std::mem::take(&mut self.sums), self.memory.peak());
         Python::attach(|py| {
             py.detach(|| {
                 drop(sums);
-                if is_large {
-                    allocator::return_freed_memory();
-                }
+                allocator::return_memory_of_query(peak_bytes);
             });
         });
     }
-}
-
-/// Returns the bytes of two messages as one.
-fn joined<'py>(py: Python<'py>, header: &[u8], body: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-    PyBytes::new_with(py, header.len() + body.len(), |bytes| {
-        let (to_header, to_body) = bytes.split_at_mut(header.len());
-        to_header.copy_from_slice(header);
-        if body.len() < GIL_FREE_COPY_BYTES_MIN {
-            to_body.copy_from_slice(body);
-        } else {
-            py.detach(|| to_body.copy_from_slice(body));
-        }
-        Ok(())
-    })
 }
 
 #[pyfunction]
@@ -98,7 +76,7 @@ pub fn usage_response<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (edges, zone) = (edges.to_vec(py)?, zone.resolve(py)?);
     let options = UsageOptions { edges: &edges, warmup_bin_count, sma_period, now_us, offsets: zone.offsets() };
-    partials.answer(py, header, &limits, |sums, limits| build_usage_response(sums, &options, limits))
+    partials.answer(py, header, &limits, 1, |sums, limits| build_usage_response(sums, &options, limits))
 }
 
 #[pyfunction]
@@ -108,7 +86,7 @@ pub fn quality_response<'py>(
     calendar_us: PyBuffer<i64>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (clipped_us, calendar_us) = (clipped_us.to_vec(py)?, calendar_us.to_vec(py)?);
-    partials.answer(py, header, &limits, |sums, limits| build_quality_response(sums, &clipped_us, &calendar_us, limits))
+    partials.answer(py, header, &limits, 1, |sums, limits| build_quality_response(sums, &clipped_us, &calendar_us, limits))
 }
 
 #[pyfunction]
@@ -117,7 +95,7 @@ pub fn folder_response<'py>(
     py: Python<'py>, partials: &Partials, header: &[u8], limits: LimitsArgument, edges: PyBuffer<i64>, zone: ZoneArgument,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (edges, zone) = (edges.to_vec(py)?, zone.resolve(py)?);
-    partials.answer(py, header, &limits, |sums, limits| build_folder_response(sums, &edges, &zone.offsets(), limits))
+    partials.answer(py, header, &limits, 1, |sums, limits| build_folder_response(sums, &edges, &zone.offsets(), limits))
 }
 
 #[pyfunction]
@@ -138,7 +116,8 @@ pub fn active_response<'py>(
         offsets: zone.offsets(),
         resources: &partials.resources,
     };
-    partials.answer(py, header, &limits, |sums, limits| build_active_response(sums, &options, limits))
+    let pass_count = if rollup { fields.len() } else { 1 };
+    partials.answer(py, header, &limits, pass_count, |sums, limits| build_active_response(sums, &options, limits))
 }
 
 #[pyfunction]

@@ -340,7 +340,10 @@ impl Store {
         let resources = self.durable.store.resources();
         let memory = resources.memory.begin_query();
         let scan = scan.borrow(deck, cell_count_max, cancel, &memory, resources);
-        let sums = py.detach(|| self.durable.store.partials(&scan).inspect_err(|_| allocator::return_freed_memory()))?;
+        let sums = py.detach(|| {
+            // A scan that failed has given back what it held.
+            self.durable.store.partials(&scan).inspect_err(|_| allocator::return_memory_of_query(memory.peak()))
+        })?;
         Ok(Partials { sums, resources: Arc::clone(resources), memory })
     }
 

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use super::answer::{AnswerLimits, AnswerWriter};
 use super::rollup::{ActiveRows, GroupLevels};
 use super::sort::first_rows;
-use super::sort_keys::{SortColumn, SortOrder, SortValues, TextRanks};
+use super::sort_keys::{KeyColumn, SortColumn, SortOrder, SortValues};
 use super::tags::{active_session_row as row_tags, query_active_sessions_response as response_tags};
 use super::wire_writer::{put_bytes, put_int64};
 use crate::columns::sums::{Sums, add};
@@ -94,8 +94,8 @@ enum FieldSource<'a> {
 /// - `SumOverflow`, `SubtotalLimit`, `AnswerTooLarge`, a memory limit, `Cancelled` or `DeadlinePassed`.
 pub fn build_active_response(partials: &Partials, options: &ActiveOptions<'_>, limits: AnswerLimits<'_>) -> Result<Vec<u8>> {
     let (terms, fields) = (sort_terms(options)?, row_fields(partials, options)?);
-    let ranks: Vec<_> = partials.keys.iter().map(TextRanks::of_key).collect();
-    let order = RowOrder { keys: &partials.keys, ranks: &ranks, terms: &terms, limits };
+    let keys: Vec<_> = partials.keys.iter().map(KeyColumn::new).collect();
+    let order = RowOrder { keys: &keys, terms: &terms, limits };
     let row_count = partials.sums.len();
     let _held = limits.memory.reserve(row_count * size_of::<u32>())?;
     // The cell limit of a scan is far below 2^32, so the cast is exact.
@@ -105,7 +105,7 @@ pub fn build_active_response(partials: &Partials, options: &ActiveOptions<'_>, l
     out.answer.expect_messages(row_count.min(first), ROW_BYTES_MIN, ROW_BYTES_ESTIMATE)?;
     out.put_rows(response_tags::ROWS, &rows, &order.first(&rows, partials.keys.len(), first)?, partials.keys.len())?;
     if options.rollup {
-        put_rollup(&rows, &order, options, &mut out)?;
+        put_rollup(&rows, &partials.keys, &order, options, &mut out)?;
     }
     out.answer.put_fields(|out| put_int64(response_tags::ROW_COUNT, row_count as i64, out));
     out.answer.finish()
@@ -113,11 +113,11 @@ pub fn build_active_response(partials: &Partials, options: &ActiveOptions<'_>, l
 
 /// Appends the subtotals, by level ascending, and the total, which is present even without rows.
 fn put_rollup(
-    rows: &ActiveRows<'_>, order: &RowOrder<'_>, options: &ActiveOptions<'_>, out: &mut ResponseWriter<'_>,
+    rows: &ActiveRows<'_>, keys: &[KeyValues], order: &RowOrder<'_>, options: &ActiveOptions<'_>, out: &mut ResponseWriter<'_>,
 ) -> Result<()> {
     let mut levels = GroupLevels::new(rows, options.resources, order.limits)?;
     let mut subtotal_count = 0;
-    for (level, key) in (1..order.keys.len()).zip(order.keys) {
+    for (level, key) in (1..keys.len()).zip(keys) {
         let group_count = levels.refine(key)?;
         subtotal_count += group_count;
         if subtotal_count > options.subtotal_count_max {
@@ -177,9 +177,7 @@ fn tag_of(name: &str) -> Option<u32> {
 
 /// The order of rows: by the order terms, then by all other key fields, ascending.
 struct RowOrder<'a> {
-    keys: &'a [KeyValues],
-    /// By key field; `None` for integers.
-    ranks: &'a [Option<TextRanks<'a>>],
+    keys: &'a [KeyColumn<'a>],
     terms: &'a [SortTerm],
     limits: AnswerLimits<'a>,
 }
@@ -197,15 +195,10 @@ impl RowOrder<'_> {
     }
 
     fn column<'r>(&'r self, rows: &'r ActiveRows<'_>, term: &SortTerm) -> SortColumn<'r> {
-        let cell = |row: u32| rows.cells[row as usize] as usize;
         let values = match term.target {
             SortTarget::Quantity => SortValues::Ints(Box::new(|row| rows.sums[row as usize][0])),
             SortTarget::Duration => SortValues::Ints(Box::new(|row| duration_s(&rows.sums[row as usize]))),
-            SortTarget::Key(index) => match (&self.keys[index], &self.ranks[index]) {
-                (KeyValues::Texts { codes, .. }, Some(ranks)) => SortValues::Texts(Box::new(move |row| codes[cell(row)]), ranks),
-                (KeyValues::Ints(values), _) => SortValues::Ints(Box::new(move |row| values[cell(row)])),
-                (KeyValues::Texts { codes, .. }, None) => SortValues::Ints(Box::new(move |row| codes[cell(row)].into())),
-            },
+            SortTarget::Key(index) => self.keys[index].by_row(|row| rows.cells[row as usize] as usize),
         };
         SortColumn::new(values, if term.descending { SortOrder::Descending } else { SortOrder::Ascending })
     }

@@ -1,18 +1,19 @@
 //! A sort that notices cancellation: by runs, which are then merged.
 
-use super::answer::AnswerLimits;
+use crate::cancellation::CancelToken;
 use crate::error::Result;
 
 /// Values that are sorted without a check of the cancellation token, which takes milliseconds.
 const RUN_LEN: usize = 1 << 14;
 
 /// Sorts values, with a check of the cancellation token every few milliseconds: by runs, which are then merged.
+/// Takes a copy of `values`, whose memory the caller reserves.
 ///
 /// # Errors
 /// Those of [`CancelToken::check`](crate::cancellation::CancelToken::check).
-pub fn sort_interruptibly<T: Copy + Ord>(values: &mut Vec<T>, limits: AnswerLimits<'_>) -> Result<()> {
+pub fn sort_interruptibly<T: Copy + Ord>(values: &mut Vec<T>, cancel: &CancelToken) -> Result<()> {
     for run in values.chunks_mut(RUN_LEN) {
-        limits.cancel.check()?;
+        cancel.check()?;
         run.sort_unstable();
     }
     let (mut run_len, mut merged) = (RUN_LEN, Vec::new());
@@ -21,7 +22,7 @@ pub fn sort_interruptibly<T: Copy + Ord>(values: &mut Vec<T>, limits: AnswerLimi
         merged.reserve(values.len());
         for pair in values.chunks(2 * run_len) {
             let (left, right) = pair.split_at(run_len.min(pair.len()));
-            merge(left, right, &mut merged, limits)?;
+            merge(left, right, &mut merged, cancel)?;
         }
         std::mem::swap(values, &mut merged);
         run_len *= 2;
@@ -30,10 +31,10 @@ pub fn sort_interruptibly<T: Copy + Ord>(values: &mut Vec<T>, limits: AnswerLimi
 }
 
 /// Appends two sorted runs to `merged` as one.
-fn merge<T: Copy + Ord>(left: &[T], right: &[T], merged: &mut Vec<T>, limits: AnswerLimits<'_>) -> Result<()> {
+fn merge<T: Copy + Ord>(left: &[T], right: &[T], merged: &mut Vec<T>, cancel: &CancelToken) -> Result<()> {
     let (mut from_left, mut from_right) = (0, 0);
     while from_left < left.len() && from_right < right.len() {
-        limits.cancel.check_at(from_left + from_right)?;
+        cancel.check_at(from_left + from_right)?;
         let takes_right = right[from_right] < left[from_left];
         merged.push(if takes_right { right[from_right] } else { left[from_left] });
         from_right += usize::from(takes_right);
@@ -47,7 +48,6 @@ fn merge<T: Copy + Ord>(left: &[T], right: &[T], merged: &mut Vec<T>, limits: An
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // A test may panic.
 mod tests {
-    use super::super::answer::Unlimited;
     use super::*;
 
     #[test]
@@ -56,7 +56,7 @@ mod tests {
             let mut values: Vec<u64> = (0..len as u64).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40).collect();
             let mut expected = values.clone();
             expected.sort_unstable();
-            sort_interruptibly(&mut values, Unlimited::default().limits()).unwrap();
+            sort_interruptibly(&mut values, &CancelToken::with_limit(None)).unwrap();
             assert!(values == expected, "{len}");
         }
     }

@@ -109,7 +109,7 @@ impl<'a> KeyCodes<'a> {
             KeyValues::Texts { codes, entries } => (Self::Texts(codes), entries.len() as u64),
             KeyValues::Ints(values) => {
                 let present = || values.iter().copied().filter(|&value| value != ABSENT);
-                let (low, high) = present().min().zip(present().max()).unwrap_or((0, -1));
+                let (low, high) = present().min().zip(present().max()).unwrap_or((0, 0));
                 (Self::Ints { values, low }, (high.wrapping_sub(low) as u64).saturating_add(2))
             }
         }
@@ -121,6 +121,56 @@ impl<'a> KeyCodes<'a> {
             Self::Texts(codes) => codes[cell].into(),
             Self::Ints { values, .. } if values[cell] == ABSENT => 0,
             Self::Ints { values, low } => values[cell].wrapping_sub(*low) as u64 + 1,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // A test may panic.
+mod tests {
+    use std::collections::HashMap;
+
+    use super::super::answer::Unlimited;
+    use super::*;
+
+    /// The groups of a level, found by a map from the keys.
+    fn naive_groups(keys: &[&[i64]], row_count: usize) -> Vec<(u32, i64)> {
+        let (mut numbers, mut groups) = (HashMap::new(), Vec::<(u32, i64)>::new());
+        for row in 0..row_count {
+            let key: Vec<i64> = keys.iter().map(|values| values[row]).collect();
+            let number = *numbers.entry(key).or_insert_with(|| {
+                groups.push((row as u32, 0));
+                groups.len() - 1
+            });
+            groups[number].1 += row as i64;
+        }
+        groups
+    }
+
+    #[test]
+    fn the_groups_of_each_level_are_those_of_a_map() {
+        let row_count = CHUNK_ROWS + 100;
+        let column = |value: &dyn Fn(i64) -> i64| (0..row_count as i64).map(value).collect::<Vec<i64>>();
+        // The greatest radix of a key that needs no dense ids, and one more: its values span two or one less.
+        let span = |radix: u64| move |row: i64| if row % 3 == 0 { 0 } else { (radix - 2) as i64 * (row % 2) };
+        let columns = [
+            column(&|row| row % 5),
+            column(&|_| ABSENT),
+            column(&span(RADIX_MAX)),
+            column(&span(RADIX_MAX + 1)),
+            column(&|row| if row % 4 == 0 { ABSENT } else { i64::MAX - row % 11 }),
+            column(&|row| row.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64)),
+        ];
+        let sums: Vec<Sums> = (0..row_count as i64).map(|row| [row, 0, 0]).collect();
+        let rows = ActiveRows { cells: (0..row_count as u32).collect(), sums: Cow::Borrowed(&sums) };
+        let (resources, unlimited) = (ScanResources::default(), Unlimited::default());
+        let mut levels = GroupLevels::new(&rows, &resources, unlimited.limits()).unwrap();
+        for level in 1..=columns.len() {
+            let expected = naive_groups(&columns[..level].iter().map(Vec::as_slice).collect::<Vec<_>>(), row_count);
+            assert_eq!(levels.refine(&KeyValues::Ints(columns[level - 1].clone())).unwrap(), expected.len());
+            let ActiveRows { cells, sums } = levels.sums().unwrap();
+            let found: Vec<(u32, i64)> = cells.into_iter().zip(sums.iter().map(|sums| sums[0])).collect();
+            assert!(found == expected, "{level}");
         }
     }
 }

@@ -45,6 +45,7 @@ fn without_later_rows(
         let Some(last) = (limit - first.len()).checked_sub(1).filter(|&last| last < tied.len()) else { break };
         let keys = column.keys(&tied, limits)?.values;
         let bound = *keys.clone().select_nth_unstable(last).1;
+        limits.cancel.check()?;
         let rows = || tied.iter().zip(&keys);
         first.extend(rows().filter(|(_, key)| **key < bound).map(|(row, _)| row));
         tied = rows().filter(|(_, key)| **key == bound).map(|(row, _)| *row).collect();
@@ -113,7 +114,8 @@ enum PackedKeys {
 }
 
 impl PackedKeys {
-    /// Packs the keys of as many leading columns as fit, at least of one; returns their number, too.
+    /// Packs the keys of two rows or more, of as many leading columns as fit, at least of one; returns their number, too.
+    /// (The index of a row takes a bit or more, so that no shift is by 64 bits.)
     fn new(rows: &[u32], ties: &[u32], columns: &[SortColumn<'_>], limits: AnswerLimits<'_>) -> Result<(Self, usize)> {
         let (index_bits, tie_bits) = (bits_of(rows.len() - 1), bits_of(ties.last().map_or(0, |&last| last as usize)));
         let (mut keys, mut bits) = (ties.iter().map(|&tie| u64::from(tie)).collect::<Vec<_>>(), tie_bits);
@@ -126,16 +128,13 @@ impl PackedKeys {
                 return Ok((Self::wide(&column.values, ties, limits)?, 1));
             }
             bits += column.bits();
-            // A column of 64 bits can only follow columns of 0 bits, over keys of 0: `checked_shl` rejects a
-            // shift by 64.
-            let shift = |key: u64| key.checked_shl(column.bits()).unwrap_or(0);
-            keys.iter_mut().zip(&column.values).for_each(|(key, value)| *key = shift(*key) | value);
+            keys.iter_mut().zip(&column.values).for_each(|(key, value)| *key = *key << column.bits() | value);
         }
         Ok((Self::narrow(keys, index_bits), columns.len()))
     }
 
     fn narrow(mut keys: Vec<u64>, index_bits: u32) -> Self {
-        keys.iter_mut().zip(0..).for_each(|(key, index)| *key = key.checked_shl(index_bits).unwrap_or(0) | index);
+        keys.iter_mut().zip(0..).for_each(|(key, index)| *key = *key << index_bits | index);
         Self::Narrow { keys, index_bits }
     }
 
@@ -148,12 +147,12 @@ impl PackedKeys {
     fn sorted(self, limits: AnswerLimits<'_>) -> Result<Vec<SortedRow>> {
         match self {
             Self::Narrow { mut keys, index_bits } => {
-                sort_interruptibly(&mut keys, limits)?;
-                let index_mask = u64::MAX.checked_shr(u64::BITS - index_bits).unwrap_or(0);
+                sort_interruptibly(&mut keys, limits.cancel)?;
+                let index_mask = u64::MAX >> (u64::BITS - index_bits);
                 Ok(sorted_rows(&keys, |key| ((key & index_mask) as u32, key & !index_mask)))
             }
             Self::Wide { mut keys, .. } => {
-                sort_interruptibly(&mut keys, limits)?;
+                sort_interruptibly(&mut keys, limits.cancel)?;
                 Ok(sorted_rows(&keys, |key| (key as u32, key >> u32::BITS)))
             }
         }
@@ -181,7 +180,7 @@ fn bits_of(value: usize) -> u32 {
 #[allow(clippy::unwrap_used)] // A test may panic.
 mod tests {
     use super::super::answer::Unlimited;
-    use super::super::sort_keys::{SortOrder, SortValues};
+    use super::super::sort_keys::{SortOrder, SortValues, TextRanks};
     use super::*;
 
     proptest::proptest! {
@@ -202,6 +201,32 @@ mod tests {
             expected.sort_by_key(|&row| rows[row as usize]);
             expected.truncate(limit);
             proptest::prop_assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn first_rows_of_texts_equal_those_of_a_full_sort_among_many_rows() {
+        // More rows than a run of the sort, texts that share their first eight bytes, and a few that are absent.
+        let row_count = 3 << 14;
+        let text = |row: u32| match row.wrapping_mul(2_654_435_761) % 30_011 {
+            number if number % 97 == 0 => String::new(),
+            number => format!("prefix {number}"),
+        };
+        let mut entries: Vec<String> = (0..row_count).map(text).chain([String::new()]).collect();
+        entries.sort();
+        entries.dedup();
+        let code = |row: u32| entries.binary_search(&text(row)).unwrap() as u32;
+        let codes: Vec<u32> = (0..row_count).map(code).collect();
+        let mut expected: Vec<u32> = (0..row_count).collect();
+        expected.sort_by_key(|&row| (row % 7, codes[row as usize] == 0, codes[row as usize], row));
+        for limit in [1, 10, 5_000, row_count as usize - 1, usize::MAX] {
+            let ranks = TextRanks::new(&entries);
+            let columns = [
+                SortColumn::new(SortValues::Ints(Box::new(|row| i64::from(row % 7))), SortOrder::Ascending),
+                SortColumn::new(SortValues::Texts(Box::new(|row| codes[row as usize]), &ranks), SortOrder::Ascending),
+            ];
+            let found = first_rows(row_count as usize, &columns, limit, Unlimited::default().limits()).unwrap();
+            assert!(found == expected[..limit.min(expected.len())], "{limit}");
         }
     }
 }

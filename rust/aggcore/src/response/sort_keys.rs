@@ -45,11 +45,35 @@ pub struct SortKeys {
     max: u64,
 }
 
+/// A group key that rows may be sorted by, by cell.
+pub enum KeyColumn<'a> {
+    Ints(&'a [i64]),
+    Texts { codes: &'a [u32], ranks: TextRanks<'a> },
+}
+
 /// The ranks of a dictionary's texts in code point order.
 pub struct TextRanks<'a> {
     entries: &'a [String],
     /// Rank by code, computed when many of the texts must be sorted.
     of_all: OnceCell<Vec<u32>>,
+}
+
+impl<'a> KeyColumn<'a> {
+    /// The column of a group key.
+    pub fn new(values: &'a KeyValues) -> Self {
+        match values {
+            KeyValues::Ints(values) => Self::Ints(values),
+            KeyValues::Texts { codes, entries } => Self::Texts { codes, ranks: TextRanks::new(entries) },
+        }
+    }
+
+    /// The values by row; `cell` returns the cell of a row.
+    pub fn by_row<'r>(&'r self, cell: impl Fn(u32) -> usize + 'r) -> SortValues<'r> {
+        match self {
+            Self::Ints(values) => SortValues::Ints(Box::new(move |row| values[cell(row)])),
+            Self::Texts { codes, ranks } => SortValues::Texts(Box::new(move |row| codes[cell(row)]), ranks),
+        }
+    }
 }
 
 impl SortColumn<'_> {
@@ -103,14 +127,6 @@ impl<'a> TextRanks<'a> {
         Self { entries, of_all: OnceCell::new() }
     }
 
-    /// Ranks of the texts of a group key; `None` for integers.
-    pub fn of_key(values: &'a KeyValues) -> Option<Self> {
-        match values {
-            KeyValues::Ints(_) => None,
-            KeyValues::Texts { entries, .. } => Some(Self::new(entries)),
-        }
-    }
-
     /// Returns the keys of codes, and the key of absent texts.
     fn keys(&self, codes: impl ExactSizeIterator<Item = u32> + Clone, limits: AnswerLimits<'_>) -> Result<(Vec<u64>, u64)> {
         // Few texts are ranked among themselves.
@@ -159,7 +175,7 @@ impl<'a> TextRanks<'a> {
         // Comparing prefixes as integers decides most comparisons without following the pointers to the texts.
         let text = |code: u32| self.entries[code as usize].as_str();
         let mut texts: Vec<(u64, &str, u32)> = codes.iter().map(|&code| (prefix(text(code)), text(code), code)).collect();
-        sort_interruptibly(&mut texts, limits)?;
+        sort_interruptibly(&mut texts, limits.cancel)?;
         Ok(texts.into_iter().map(|(_, _, code)| code).collect())
     }
 }

@@ -17,6 +17,7 @@ use hashbrown::HashTable;
 use super::dense_ids::{DenseIds, TextIds, hash_words};
 use super::group_key::{GroupCodeLayout, GroupKeyEncoder, check_cell_count};
 use super::partials::{KeyValues, Partials};
+use super::selection::CHUNK_ROWS;
 use crate::cancellation::CancelToken;
 use crate::columns::sums::{Sums, add};
 use crate::error::Result;
@@ -82,15 +83,21 @@ impl<'a> AggregationTable<'a> {
         self.keys.capacity() * size_of::<i64>()
             + self.sums.capacity() * size_of::<Sums>()
             + self.key_index.allocation_size()
-            + self.texts.iter().map(TextIds::bytes).sum::<usize>()
+            + self.text_bytes()
             + self.pending.as_ref().map_or(0, PackedGroups::bytes)
     }
 
-    /// Bytes of memory that the columns of [`AggregationTable::finish`] take.
-    pub fn bytes_of_columns(&self) -> usize {
+    /// Bytes of memory that the columns of [`AggregationTable::finish`] take, apart from their texts.
+    pub fn column_bytes(&self) -> usize {
         let cell_bytes = |&is_text: &bool| if is_text { size_of::<u32>() } else { size_of::<i64>() };
         let row_bytes = size_of::<(Sums, u32)>() + self.is_text.iter().map(cell_bytes).sum::<usize>();
-        self.cell_count() * row_bytes + self.texts.iter().map(TextIds::bytes).sum::<usize>()
+        let text_count: usize = self.texts.iter().map(TextIds::count).sum();
+        self.cell_count() * row_bytes + text_count * size_of::<String>()
+    }
+
+    /// Bytes of memory that the texts of the keys take.
+    pub fn text_bytes(&self) -> usize {
+        self.texts.iter().map(TextIds::bytes).sum()
     }
 
     /// Returns the groups that the rows of a slice are to be added to: the pending groups if their layout is
@@ -207,20 +214,27 @@ impl<'a> AggregationTable<'a> {
 
     /// Adds sums to the cell of a key.
     fn add_cell(&mut self, key: &[i64], added: Sums) -> Result<()> {
+        self.update_index()?;
         let cell = self.find_or_insert(key);
         check_cell_count(self.sums.len(), self.cell_count_max)?;
         add(&mut self.sums[cell], added)
     }
 
-    /// Returns the cell of a bin and keys, a new one if need be. Brings the index up to date first.
+    /// Adds the cells that the index lacks.
+    fn update_index(&mut self) -> Result<()> {
+        let (keys, key_width) = (&self.keys, self.key_width);
+        let hash_of_cell = |cell: u32| hash_of(&keys[cell as usize * key_width..][..key_width]);
+        self.key_index.reserve(self.sums.len() - self.key_index.len(), |&cell| hash_of_cell(cell));
+        for cell in self.key_index.len()..self.sums.len() {
+            self.cancel.check_at(cell)?;
+            self.key_index.insert_unique(hash_of_cell(cell as u32), cell as u32, |&cell| hash_of_cell(cell));
+        }
+        Ok(())
+    }
+
+    /// Returns the cell of a bin and keys, a new one if need be. The index is up to date.
     fn find_or_insert(&mut self, key: &[i64]) -> usize {
         let (keys, key_width) = (&mut self.keys, self.key_width);
-        let hash_of_cell = |keys: &[i64], cell: u32| hash_of(&keys[cell as usize * key_width..][..key_width]);
-        self.key_index.reserve(self.sums.len() - self.key_index.len(), |&cell| hash_of_cell(keys, cell));
-        for cell in self.key_index.len()..self.sums.len() {
-            let hash = hash_of_cell(keys, cell as u32);
-            self.key_index.insert_unique(hash, cell as u32, |&cell| hash_of_cell(keys, cell));
-        }
         let same = |&cell: &u32| &keys[cell as usize * key_width..][..key_width] == key;
         if let Some(&cell) = self.key_index.find(hash_of(key), same) {
             return cell as usize;
@@ -241,8 +255,11 @@ impl PackedGroups {
     fn merge(&mut self, mut other: Self, id_remap: &IdRemap, cell_count_max: usize, cancel: &CancelToken) -> Result<()> {
         let key_width = 1 + id_remap.len();
         let mut cells = other.ids.values().to_vec();
-        self.ids.replace_with_ids(&mut cells);
-        check_cell_count(self.ids.values().len(), cell_count_max)?;
+        for chunk in cells.chunks_mut(CHUNK_ROWS) {
+            cancel.check()?;
+            self.ids.replace_with_ids(chunk);
+            check_cell_count(self.ids.values().len(), cell_count_max)?;
+        }
         let groups = cells.iter().zip(other.keys.chunks_exact_mut(key_width)).zip(other.sums);
         for (group, ((&cell, key), added)) in groups.enumerate() {
             cancel.check_at(group)?;

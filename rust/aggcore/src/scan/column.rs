@@ -2,11 +2,13 @@
 //! (`duration_ms`, and the rates of a code deck).
 
 use super::code_deck::{CodeDeck, CodeDeckColumn};
+use crate::cancellation::CancelToken;
 use crate::columns::call_duration::CallDurations;
 use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, NO_CODE, Texts};
 use crate::columns::integer::{ColumnStats, IntValues, UNKNOWN_STATS};
 use crate::columns::slice::RecordSlice;
 use crate::error::{Error, Result};
+use crate::memory::Reservation;
 use crate::record::schema::{ABSENT, ColumnKind, default_of, dictionary_slot, field, text_slot};
 
 /// One column of a slice.
@@ -38,14 +40,26 @@ struct CodeDeckColumns<'a> {
 }
 
 impl<'a> SliceColumns<'a> {
+    /// The columns of a slice without a code deck.
+    pub fn of_records(slice: &'a RecordSlice<'a>) -> Self {
+        Self { slice, deck: None }
+    }
+
     /// The columns of a slice. With a deck, looks up the dialled numbers of all rows of the slice.
-    pub fn new(slice: &'a RecordSlice<'a>, deck: Option<&'a CodeDeck>) -> Self {
-        let deck = deck.map(|deck| CodeDeckColumns {
-            orig_entries: entries_of_rows(slice, text_slot::ORIG_DST_PARTY_ID, deck),
-            term_entries: entries_of_rows(slice, text_slot::TERM_DST_PARTY_ID, deck),
+    ///
+    /// # Errors
+    /// A memory limit of `memory`, or those of [`CancelToken::check`].
+    pub fn new(
+        slice: &'a RecordSlice<'a>, deck: Option<&'a CodeDeck>, memory: &mut Reservation, cancel: &CancelToken,
+    ) -> Result<Self> {
+        let Some(deck) = deck else { return Ok(Self::of_records(slice)) };
+        memory.resize(2 * slice.rows.end * size_of::<i32>())?;
+        let deck = CodeDeckColumns {
+            orig_entries: entries_of_rows(slice, text_slot::ORIG_DST_PARTY_ID, deck, cancel)?,
+            term_entries: entries_of_rows(slice, text_slot::TERM_DST_PARTY_ID, deck, cancel)?,
             texts: ["rates_code", "rates_code_name", "rates_country"].map(|name| (name, deck.column(name))),
-        });
-        Self { slice, deck }
+        };
+        Ok(Self { slice, deck: Some(deck) })
     }
 
     /// The account of all rows, if they are known to have the same.
@@ -100,8 +114,12 @@ impl CodeDeckColumns<'_> {
 
 /// The deck's entry for the dialled number of each row, [`NO_CODE`] if none matches. The list begins at row 0
 /// of the columns, so that it can be indexed by row; rows before the slice are not looked up.
-fn entries_of_rows(slice: &RecordSlice<'_>, slot: usize, deck: &CodeDeck) -> Vec<i32> {
+fn entries_of_rows(slice: &RecordSlice<'_>, slot: usize, deck: &CodeDeck, cancel: &CancelToken) -> Result<Vec<i32>> {
     let dialled = slice.fields.texts[slot];
-    let entry = |row| deck.find(dialled.get(row)).map_or(NO_CODE, |entry| entry as i32);
-    (0..slice.rows.end).map(|row| if row < slice.rows.start { NO_CODE } else { entry(row) }).collect()
+    let mut entries = vec![NO_CODE; slice.rows.end];
+    for (entry, row) in entries[slice.rows.start..].iter_mut().zip(slice.rows.clone()) {
+        cancel.check_at(row)?;
+        *entry = deck.find(dialled.get(row)).map_or(NO_CODE, |entry| entry as i32);
+    }
+    Ok(entries)
 }

@@ -70,6 +70,8 @@ pub struct DenseIds {
     /// The integers by id.
     values: Vec<u64>,
     lookup: IdLookup,
+    /// Slots of a direct table that the values need; one from the pool may have more.
+    direct_slot_count: usize,
     pool: Arc<IdTablePool>,
 }
 
@@ -84,12 +86,12 @@ enum IdLookup {
 impl DenseIds {
     /// Ids for values below `bound` in about `row_count` rows.
     pub fn with_bound(bound: u64, row_count: usize, pool: &Arc<IdTablePool>) -> Self {
-        let lookup = if pool.prefers_direct(bound, row_count) {
-            IdLookup::Direct(pool.take(bound as usize))
-        } else {
-            IdLookup::Hashed(vec![0; HASHED_SLOTS_MIN])
+        let direct_slot_count = if pool.prefers_direct(bound, row_count) { bound as usize } else { 0 };
+        let lookup = match direct_slot_count {
+            0 => IdLookup::Hashed(vec![0; HASHED_SLOTS_MIN]),
+            _ => IdLookup::Direct(pool.take(direct_slot_count)),
         };
-        Self { values: Vec::new(), lookup, pool: Arc::clone(pool) }
+        Self { values: Vec::new(), lookup, direct_slot_count, pool: Arc::clone(pool) }
     }
 
     /// The values by id.
@@ -99,8 +101,11 @@ impl DenseIds {
 
     /// Bytes of memory that the ids take.
     pub fn bytes(&self) -> usize {
-        let (IdLookup::Direct(slots) | IdLookup::Hashed(slots)) = &self.lookup;
-        self.values.capacity() * size_of::<u64>() + slots.capacity() * size_of::<u32>()
+        let slot_count = match &self.lookup {
+            IdLookup::Direct(_) => self.direct_slot_count,
+            IdLookup::Hashed(slots) => slots.capacity(),
+        };
+        self.values.capacity() * size_of::<u64>() + slot_count * size_of::<u32>()
     }
 
     /// Replaces each value by its id.

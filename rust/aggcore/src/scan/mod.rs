@@ -150,7 +150,7 @@ pub fn column_names(predicates: &[Predicate]) -> Vec<&str> {
 /// # Errors
 /// As [`Scanner::add`].
 pub fn any_match(slice: &RecordSlice<'_>, predicates: &[Predicate], cancel: &CancelToken, tuning: &Tuning) -> Result<bool> {
-    let columns = SliceColumns::new(slice, None);
+    let columns = SliceColumns::of_records(slice);
     let compiled = compile_residual(&predicates.iter().collect::<Vec<_>>(), &columns)?.into_iter().map(|(_, compiled)| compiled);
     let selector = Selector::new(slice, (i64::MIN, i64::MAX), compiled.collect(), tuning);
     let (mut found, mut rows) = (false, Vec::new());

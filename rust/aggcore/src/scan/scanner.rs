@@ -91,7 +91,8 @@ impl<'a> Scanner<'a> {
         substitute: impl FnOnce(&mut Self, &Scan<'_>, &[&Predicate]) -> Result<bool>,
     ) -> Result<()> {
         let scan = self.scan;
-        let columns = SliceColumns::new(slice, scan.deck);
+        let mut deck_memory = scan.memory.reservation();
+        let columns = SliceColumns::new(slice, scan.deck, &mut deck_memory, scan.cancel)?;
         let predicates = compile_residual(predicates, &columns)?;
         let keys: Vec<Column<'_>> = scan.keys.iter().map(|name| columns.get(name)).collect::<Result<_>>()?;
         let (residual, compiled): (Vec<&Predicate>, Vec<CompiledPredicate<'_>>) = predicates.into_iter().unzip();
@@ -137,8 +138,9 @@ impl<'a> Scanner<'a> {
     /// # Errors
     /// `CellLimit`, `SumOverflow` or a memory limit, as [`Scanner::add`].
     pub fn merge(mut self, mut other: Self) -> Result<Self> {
-        // The cells of one table move to the other, which may take their bytes twice for a while.
-        other.memory.resize(2 * other.cells.bytes())?;
+        // The cells of the smaller table move to the other one, and take their bytes twice for a while.
+        let moved_bytes = self.cells.bytes().min(other.cells.bytes());
+        other.memory.resize(other.cells.bytes() + moved_bytes)?;
         if let Some(edges) = self.scan.edges {
             self.fold_into_bins(edges)?;
             other.fold_into_bins(edges)?;
@@ -158,10 +160,11 @@ impl<'a> Scanner<'a> {
         if let Some(edges) = self.scan.edges {
             self.fold_into_bins(edges)?;
         }
-        let bytes_of_columns = self.cells.bytes_of_columns();
-        self.memory.resize(self.cells.bytes() + bytes_of_columns)?;
+        // The texts move to the columns, all else is copied.
+        let (column_bytes, text_bytes) = (self.cells.column_bytes(), self.cells.text_bytes());
+        self.memory.resize(self.cells.bytes() + column_bytes)?;
         let partials = self.cells.finish()?;
-        self.memory.resize(bytes_of_columns)?;
+        self.memory.resize(column_bytes + text_bytes)?;
         self.memory.keep();
         Ok(partials)
     }
@@ -186,6 +189,7 @@ impl<'a> Scanner<'a> {
         selector: Selector<'_>,
     ) -> Result<()> {
         let (scan, cells, memory) = (self.scan, &mut self.cells, &mut self.memory);
+        memory.resize(cells.bytes() + groups.bytes() + encoder.bytes())?;
         let (mut sums, mut codes) = (SliceAccumulator::new(slice, scan.measure), Vec::<P>::new());
         let mut rows = Vec::new();
         selector.each_chunk(scan.cancel, |selection| {
@@ -203,7 +207,9 @@ impl<'a> Scanner<'a> {
             sums.add(cell_count, &codes, rows)?;
             memory.resize(cells.bytes() + groups.bytes() + encoder.bytes() + sums.bytes())
         })?;
-        let new_bytes = groups.ids.values().len() * (size_of::<Sums>() + (1 + scan.keys.len()) * size_of::<i64>());
+        // Keys and sums of the new groups, once decoded and once more in the table, with its index.
+        let cell_bytes = size_of::<Sums>() + (1 + scan.keys.len()) * size_of::<i64>();
+        let new_bytes = groups.ids.values().len() * 2 * (cell_bytes + size_of::<u64>());
         memory.resize(cells.bytes() + groups.bytes() + encoder.bytes() + sums.bytes() + new_bytes)?;
         cells.end_slice(groups, encoder, sums.finish())?;
         memory.resize(cells.bytes())

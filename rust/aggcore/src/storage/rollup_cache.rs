@@ -31,10 +31,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::segment::Segment;
+use crate::cancellation::CancelToken;
 use crate::columns::RecordColumns;
 use crate::columns::call_duration::CallDurations;
 use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder};
@@ -49,6 +51,9 @@ use crate::scan::accumulate::Measure;
 use crate::scan::minute_histogram::{MINUTES_PER_DAY, US_PER_MINUTE, edges_lie_on_slots, minute_of_day};
 use crate::scan::predicate::Predicate;
 use crate::scan::{KeyValues, Partials, Scan, Scanner};
+
+/// Time between two checks of the cancellation token while a scan waits for the rollups of a segment.
+const LOCK_WAIT: Duration = Duration::from_millis(5);
 
 /// The group keys of a rollup and the length of its slots of time.
 struct RollupKind {
@@ -97,9 +102,11 @@ enum RollupValues {
     Texts { codes: Vec<i32>, entries: Vec<Box<str>> },
 }
 
+type Rollups = HashMap<(usize, RollupScope), CachedRollup>;
+
 /// The rollups of one segment that were built so far, by index in [`ROLLUP_KINDS`] and by scope.
 pub struct RollupCache {
-    rollups: Mutex<HashMap<(usize, RollupScope), CachedRollup>>,
+    rollups: Mutex<Rollups>,
     budget: Arc<RollupBudget>,
 }
 
@@ -124,7 +131,7 @@ impl RollupScope {
 struct CachedRollup {
     /// Number of tombstones when it was built; it is stale once the segment has more.
     tombstones: usize,
-    /// `None` if it was not stored, because it summarizes too little or exceeds the budget.
+    /// `None` if it was not stored, because it has too many cells, summarizes too little or exceeds the budget.
     rollup: Option<Arc<Rollup>>,
 }
 
@@ -164,7 +171,7 @@ impl RollupCache {
         if scan.deck.is_some() || !has_enough_rows || !has_packed_sums(slice, scan.measure) {
             return Ok(None);
         }
-        let mut rollups = self.rollups.lock();
+        let mut rollups = self.lock(scan.cancel)?;
         if let Some(cached) = rollups.get(&(number, scope)).filter(|cached| cached.tombstones == slice.tombstones.len()) {
             return Ok(cached.rollup.clone());
         }
@@ -177,6 +184,16 @@ impl RollupCache {
         };
         rollups.insert((number, scope), CachedRollup { tombstones: slice.tombstones.len(), rollup: rollup.clone() });
         Ok(rollup)
+    }
+
+    /// Takes the lock, which another scan may hold while it builds a rollup.
+    fn lock(&self, cancel: &CancelToken) -> Result<MutexGuard<'_, Rollups>> {
+        loop {
+            cancel.check()?;
+            if let Some(rollups) = self.rollups.try_lock_for(LOCK_WAIT) {
+                return Ok(rollups);
+            }
+        }
     }
 }
 

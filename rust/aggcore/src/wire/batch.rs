@@ -21,8 +21,6 @@ pub struct BatchHeader<'a> {
 /// for as long as the client does not read the answer.
 #[derive(Default)]
 pub struct Rejections {
-    /// Number of rejected records.
-    pub count: usize,
     /// The field `rejected` of the answer.
     pub encoded: Vec<u8>,
 }
@@ -33,7 +31,6 @@ impl Rejections {
         let (reason, description) = (Some(rejection.reason as i32), Some(rejection.description));
         let record = RejectedRecord { index: Some(index as i64), reason, description };
         prost::encoding::message::encode(REJECTED, &record, &mut self.encoded);
-        self.count += 1;
     }
 
     /// Decodes the records.
@@ -135,7 +132,7 @@ mod tests {
             ],
         };
         assert_eq!(encode_response(batch.batch_id, [0, 1 << 40, 2], &batch.rejected), answer.encode_to_vec());
-        assert_eq!((batch.rejected.count, batch.rejected.records()), (2, answer.rejected));
+        assert_eq!(batch.rejected.records(), answer.rejected);
         Ok(())
     }
 }
