@@ -89,10 +89,16 @@ def _check(request: Request, violations: Violations, text_bytes_max: int) -> Non
         if value and not _DECIMAL.fullmatch(value):
             violations.add(f"customer_price.{field.name}", "MALFORMED_DECIMAL")
     if request.HasField("auth_orig_ip"):
-        if not request.auth_orig_ip:
-            violations.add("auth_orig_ip", "EMPTY_FILTER")
-        elif network(request.auth_orig_ip) is None:
-            violations.add("auth_orig_ip", "MALFORMED_ADDRESS")
+        _check_address(request.auth_orig_ip, violations, text_bytes_max)
+
+
+def _check_address(text: str, violations: Violations, text_bytes_max: int) -> None:
+    if not text:
+        violations.add("auth_orig_ip", "EMPTY_FILTER")
+    elif len(text.encode()) > text_bytes_max:
+        violations.add("auth_orig_ip", "TEXT_TOO_LONG")
+    elif network(text) is None:
+        violations.add("auth_orig_ip", "MALFORMED_ADDRESS")
 
 
 def _check_filter(

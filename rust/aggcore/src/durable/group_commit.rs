@@ -146,14 +146,14 @@ impl JournaledStore {
         }
     }
 
-    /// Returns the `WriteRecordsResponse` of a batch once it is durable; see [`JournaledStore::wait`].
+    /// Returns the `WriteRecordsResponse` of a batch, up to its rejected records, once it is durable; see
+    /// [`JournaledStore::wait`].
     ///
     /// # Errors
     /// As [`JournaledStore::wait`].
-    pub fn wait_for_response(&self, pending: &PendingCommit) -> Result<Vec<u8>> {
+    pub fn wait_for_response_head(&self, pending: &PendingCommit) -> Result<Vec<u8>> {
         let BatchOutcome { accepted, replaced, duplicates } = self.wait(pending)?;
-        let batch = &pending.batch;
-        Ok(wire::encode_response(batch.batch_id.as_deref(), [accepted, replaced, duplicates], &batch.rejected))
+        Ok(wire::encode_response_head(pending.batch.batch_id.as_deref(), [accepted, replaced, duplicates]))
     }
 
     /// Commits one group, including batches whose caller has disconnected. Returns false if the queue was

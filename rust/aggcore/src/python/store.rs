@@ -10,7 +10,7 @@ use pyo3::types::PyBytes;
 use super::arguments::{CancelToken, EstimateArgument, PredicateArgument, ScanArgument, predicates};
 use super::code_deck::CodeDeck;
 use super::reports::Partials;
-use super::{allocator, arguments};
+use super::{allocator, arguments, joined_bytes};
 use crate::columns::row_set::RowSet;
 use crate::durable::{group_commit, journal};
 use crate::error::Error;
@@ -18,6 +18,10 @@ use crate::storage;
 use crate::storage::export;
 use crate::storage::segment::{self, Segment, Summary};
 use crate::wire::v1::RejectedRecord;
+
+/// Bytes of rejected records from which a batch returns what encoding them freed to the operating system: each stream
+/// has a thread of its own, which would hold on to it.
+const REJECTED_BYTES_RETURNED_MIN: usize = 1 << 20;
 
 /// Records in memory and in segments, and the journal that makes batches durable.
 #[pyclass(frozen)]
@@ -256,7 +260,11 @@ impl Store {
     }
 
     fn submit(&self, py: Python<'_>, data: &[u8], received_us: i64, oldest_us: i64) -> PyResult<PendingCommit> {
-        Ok(PendingCommit(py.detach(|| self.durable.submit(data, received_us, oldest_us))?))
+        let pending = py.detach(|| self.durable.submit(data, received_us, oldest_us))?;
+        if pending.batch.rejected.encoded.len() > REJECTED_BYTES_RETURNED_MIN {
+            py.detach(allocator::return_freed_memory);
+        }
+        Ok(PendingCommit(pending))
     }
 
     fn wait(&self, py: Python<'_>, pending: &PendingCommit) -> PyResult<BatchCounts> {
@@ -265,7 +273,8 @@ impl Store {
     }
 
     fn wait_for_response<'py>(&self, py: Python<'py>, pending: &PendingCommit) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &py.detach(|| self.durable.wait_for_response(&pending.0))?))
+        let head = py.detach(|| self.durable.wait_for_response_head(&pending.0))?;
+        joined_bytes::joined(py, &head, &pending.0.batch.rejected.encoded)
     }
 
     fn commit_group(&self, py: Python<'_>) -> bool {

@@ -54,14 +54,13 @@ pub fn count_records(bytes: &[u8]) -> Result<usize> {
     Ok(count)
 }
 
-/// Returns the `WriteRecordsResponse` of a batch: `counts` are the accepted, replaced and duplicate records.
-pub fn encode_response(batch_id: Option<&str>, counts: [usize; 3], rejected: &Rejections) -> Vec<u8> {
+/// Returns the `WriteRecordsResponse` of a batch up to its rejected records, which follow as they are. `counts` are the
+/// accepted, replaced and duplicate records.
+pub fn encode_response_head(batch_id: Option<&str>, counts: [usize; 3]) -> Vec<u8> {
     let batch_id = batch_id.map(str::to_owned);
     let [accepted, replaced, duplicates] = counts.map(|count| Some(count as i64));
     let answer = WriteRecordsResponse { batch_id, accepted, replaced, duplicates, rejected: Vec::new() };
-    let mut bytes = answer.encode_to_vec();
-    bytes.extend_from_slice(&rejected.encoded);
-    bytes
+    answer.encode_to_vec()
 }
 
 /// Decodes a batch and passes each valid record to `take`, in order. Records that `is_too_old` are rejected.
@@ -91,6 +90,7 @@ pub fn decode_batch<'a>(
             _ => {}
         }
     }
+    header.rejected.encoded.shrink_to_fit();
     Ok(header)
 }
 
@@ -131,7 +131,8 @@ mod tests {
                 rejected(1, RejectReason::MissingSetupTime, "setup_time is required"),
             ],
         };
-        assert_eq!(encode_response(batch.batch_id, [0, 1 << 40, 2], &batch.rejected), answer.encode_to_vec());
+        let head = encode_response_head(batch.batch_id, [0, 1 << 40, 2]);
+        assert_eq!([head, batch.rejected.encoded.clone()].concat(), answer.encode_to_vec());
         assert_eq!(batch.rejected.records(), answer.rejected);
         Ok(())
     }

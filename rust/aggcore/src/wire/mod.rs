@@ -13,7 +13,7 @@ mod batch;
 mod reader;
 mod record;
 
-pub use batch::{Rejections, count_records, decode_batch, encode_response};
+pub use batch::{Rejections, count_records, decode_batch, encode_response_head};
 pub use record::encode_record;
 
 /// The messages of the contract, generated from `proto/`.
