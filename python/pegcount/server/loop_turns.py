@@ -57,6 +57,9 @@ class LoopTurns:
             result: _Result = await turn.result
         except asyncio.CancelledError:
             self._waiting.remove(connection, turn)
+            if not turn.result.cancelled():
+                # The call was cancelled after its turn; asyncio logs an error that nobody retrieves.
+                turn.result.exception()
             raise
         finally:
             # The turn has an error whose traceback has this frame: a cycle, which would keep in memory what
