@@ -65,10 +65,14 @@ class Load:
 class Overload:
     """Makes the calls of a mix."""
 
-    def __init__(self, address: str, requests: Sequence[Request], directory: Path) -> None:
-        """`directory` takes the program and the requests."""
-        # The honest caller runs on the same core and comes first.
-        self._command = ["nice", "--adjustment=10", str(built(directory) / "overload")]
+    def __init__(
+        self, address: str, requests: Sequence[Request], directory: Path, niceness: int = 10
+    ) -> None:
+        """`directory` takes the program and the requests.
+
+        A positive niceness leaves the core to the honest caller, which runs on the same one.
+        """
+        self._command = ["nice", f"--adjustment={niceness}", str(built(directory) / "overload")]
         self._command += [f"--address={address}", *(request.option(directory) for request in requests)]
 
     def fastest_closed_loop(self) -> tuple[int, Load]:

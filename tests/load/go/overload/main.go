@@ -21,8 +21,10 @@ import (
 )
 
 const (
-	tick      = time.Millisecond
-	retryInfo = "type.googleapis.com/google.rpc.RetryInfo"
+	tick = time.Millisecond
+	// retryDelay is what the server asks for by default.
+	retryDelay = time.Second
+	retryInfo  = "type.googleapis.com/google.rpc.RetryInfo"
 )
 
 type figures struct {
@@ -122,7 +124,10 @@ func (l *load) closedLoop(callers int, end time.Time) {
 	for number := range callers {
 		running.Go(func() {
 			for time.Now().Before(end) {
-				l.call(number, int(begun.Add(1)))
+				// A caller obeys, or its refused calls would be a load of their own.
+				if l.call(number, int(begun.Add(1))) {
+					time.Sleep(min(retryDelay, time.Until(end)))
+				}
 			}
 		})
 	}
@@ -142,8 +147,8 @@ func (l *load) openLoop(rate float64, begin time.Time, length time.Duration) {
 	running.Wait()
 }
 
-// call makes one of the calls over one of the connections.
-func (l *load) call(connection, request int) {
+// call makes one of the calls over one of the connections, and returns whether its status says when to retry.
+func (l *load) call(connection, request int) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), l.timeout)
 	defer cancel()
 	begin := time.Now()
@@ -157,7 +162,7 @@ func (l *load) call(connection, request int) {
 	}
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	l.outcomesOf(code).add(latency, status.Convert(err))
+	return l.outcomesOf(code).add(latency, status.Convert(err))
 }
 
 func (l *load) outcomesOf(code codes.Code) *outcomes {
@@ -169,7 +174,7 @@ func (l *load) outcomesOf(code codes.Code) *outcomes {
 	return found
 }
 
-func (o *outcomes) add(latency time.Duration, ended *status.Status) {
+func (o *outcomes) add(latency time.Duration, ended *status.Status) (saysWhenToRetry bool) {
 	if len(o.latencies) == 0 {
 		o.message = ended.Message()
 	}
@@ -177,8 +182,10 @@ func (o *outcomes) add(latency time.Duration, ended *status.Status) {
 	for _, detail := range ended.Proto().GetDetails() {
 		if detail.GetTypeUrl() == retryInfo {
 			o.withRetryInfo++
+			saysWhenToRetry = true
 		}
 	}
+	return saysWhenToRetry
 }
 
 func (l *load) figures(length time.Duration) figures {
