@@ -105,8 +105,8 @@ class Tuning:
     """Microseconds that reports may take in one round of the event loop, before other calls get theirs."""
     large_report_niceness: int = 10
     """Niceness of the threads that run large reports, on Linux; 0 is normal, 19 the lowest priority. With 5,
-    small reports waited twice as long beside large ones; with 15, writes waited twice as long for the lock of
-    the memtable that a large report reads."""
+    small reports waited twice as long beside large ones. Writes wait two to three times as long as with 0 for
+    the lock of a memtable that a large report reads, if other work keeps the processor busy."""
     client_reconnect_ms_max: int = 2_000
     """Longest wait in milliseconds before a client reconnects."""
     import_batch_text_chars_max: int = 8 * 2**20
