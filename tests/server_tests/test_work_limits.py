@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import grpc
 import pytest
 from dear_reports import NOW_S, REPORTS, batches
 from pegcount import core
@@ -131,7 +132,9 @@ def test_a_report_whose_answer_fails_gives_its_memory_back(
 ) -> None:
     copied = shutil.copytree(directory, tmp_path / "data")
     with Service(copied, Config(answer_bytes_max=1_000), now_us=NOW_S * 1_000_000) as service:
-        call = service.channel.unary_unary(f"/pegcount.v1.ReportService/{name.partition(',')[0]}")
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = service.channel.unary_unary(
+            f"/pegcount.v1.ReportService/{name.partition(',')[0]}"
+        )
         gc.collect()
         gc.disable()
         try:
