@@ -16,8 +16,6 @@ _FRAMED_BYTES_PER_BYTE = 1.05
 _ABANDONED_PER_ANSWER = 10
 """Abandoned calls that one answered call makes up for. A client whose deadlines pass while the server is
 overloaded looks as if it abandoned calls, but some of its calls are answered."""
-_REFUSED_MESSAGE_BYTES_MAX = 4 * 2**20
-"""Bytes that the message of a refused call may have had: nobody reads them, but the client sent them."""
 _EXCEEDING_LOOK_COUNT = 2
 """Looks in a row that must find too many bytes: a long message may arrive just before its call is known."""
 _INCOMPLETE_MESSAGE_COUNT_MAX = 8
@@ -156,7 +154,8 @@ class Connections:
     def _floods_with_frames(self, connection: Connection, received: int, now_s: float) -> bool:
         config = self._config
         calls_bytes = config.call_overhead_bytes * connection.total_call_count
-        calls_bytes += _REFUSED_MESSAGE_BYTES_MAX * connection.refused_count
+        # Nobody reads the message of a report that is refused, but the client sent it.
+        calls_bytes += config.report_request_bytes_max * connection.refused_count
         excess = received - _FRAMED_BYTES_PER_BYTE * connection.message_bytes - calls_bytes
         rate = config.control_bytes_per_second_max * (now_s - connection.updated_s)
         connection.explained_bytes = min(excess, connection.explained_bytes + rate)
