@@ -436,8 +436,11 @@ def decode_code_deck(
     With more than `entry_count_max` entries, it looks at none of them. Raises MalformedMessageError.
     """
 
-def count_lists(data: bytes, paths: Sequence[ListPath]) -> list[int]:
-    """The number of values that a serialized message has of each list; raises MalformedMessageError."""
+def count_lists(data: bytes, paths: Sequence[ListPath]) -> tuple[list[int], int]:
+    """The number of values that a serialized message has of each list, and the number of its fields.
+
+    Raises MalformedMessageError.
+    """
 
 def tuning_defaults() -> dict[str, int]:
     """The core's own defaults of the fields of `Tuning` that it reads."""

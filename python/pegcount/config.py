@@ -140,6 +140,12 @@ class Config:
     """Names in `order`: one for each field of a row."""
     violation_count_max: int = 100
     """Violations of one request that its error lists; further ones are counted."""
+    code_deck_count_max: int = 100
+    """Code decks of one store."""
+    loaded_code_deck_count_max: int = 8
+    """Code decks that are kept in memory; a deck of 500,000 entries takes some 20 to 350 MB."""
+    request_field_count_max: int = 200_000
+    """Fields of one long request, those of its messages included, and values of lists that are not packed."""
     code_deck_entry_count_max: int = 500_000
     """Entries of one code deck."""
     credential_scope_count_max: int = 16
@@ -171,12 +177,15 @@ class Config:
     """Large reports that wait for a thread; beyond, as for `waiting_inline_report_count_max`."""
     unread_answer_bytes_max: int = 128 * 1024 * 1024
     """Bytes of answers that clients have not read yet, in all; beyond, reports are refused to the connections
-    that hold the most of them. They take twice as much memory, as gRPC copies them."""
+    that hold the most of them, and beyond twice as many to all. They take twice as much memory, as gRPC
+    copies them."""
     unread_answer_bytes_per_connection_max: int = 64 * 1024 * 1024
     """Bytes of unread answers of one connection; beyond, its reports are refused."""
     answer_read_seconds: float = 30.0
     """Seconds within which a client with unread answers must read some of them; otherwise its connection is
     closed."""
+    answer_read_seconds_beyond: float = 2.0
+    """The same while there are more unread answers than `unread_answer_bytes_max`."""
     admin_call_count_max: int = 2
     """Admin calls that run at once."""
     waiting_admin_call_count_max: int = 14

@@ -13,7 +13,7 @@ from load.pinned_server import PinnedServer
 
 _SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Shares of the time of the whole report after which it is stopped: each meets another phase."""
-_TRIES = 5
+_TRIES = 3
 _LOOK_SECONDS = 0.4
 _CPU_SECONDS_MAX = 0.05
 

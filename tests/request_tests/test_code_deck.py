@@ -5,7 +5,7 @@ from decks import decode, entries_of
 from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import InvalidRequestError, MalformedMessageError
-from pegcount.request import code_deck_id
+from pegcount.request import check_deck_count, code_deck_id
 from pegcount.v1 import admin_pb2
 from pegcount.v1.admin_pb2 import PutCodeDeckRequest
 
@@ -138,3 +138,12 @@ def test_decoding_agrees_with_the_contract() -> None:
         "name": 2,
         "country": 3,
     }
+
+
+def test_a_store_has_a_limited_number_of_decks() -> None:
+    config = Config(code_deck_count_max=2)
+    check_deck_count(7, {1}, config)
+    check_deck_count(7, {1, 7}, config)
+    with pytest.raises(InvalidRequestError, match="2 are stored; no more are allowed") as refused:
+        check_deck_count(7, {1, 2}, config)
+    assert refused.value.metadata == {"field": "id", "asked": "3", "allowed": "2"}

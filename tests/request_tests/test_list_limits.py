@@ -8,7 +8,14 @@ from google.protobuf.message import Message
 from pegcount import calendar, core
 from pegcount.config import Config
 from pegcount.errors import InvalidRequestError
-from pegcount.request import active_query, check_counts, check_lists, list_fields, usage_query
+from pegcount.request import (
+    active_query,
+    check_counts,
+    check_field_count,
+    check_lists,
+    list_fields,
+    usage_query,
+)
 from pegcount.request.list_limits import LIST_LIMITS
 from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
 from pegcount.v1.reports_pb2 import ActiveSessionFilters, QueryActiveSessionsRequest, QueryAsrUsageRequest
@@ -130,7 +137,9 @@ def test_the_core_counts_what_a_parser_finds(encode: Callable[[Message], bytes])
     parsed = QueryActiveSessionsRequest.FromString(data)
     expected = {f"filters.{name}": len(getattr(parsed.filters, name)) for name in FILTERS}
     expected |= {name: len(getattr(parsed, name)) for name in ("return_fields", "order")}
-    assert dict(zip((field.name for field in lists), core.count_lists(data, lists), strict=True)) == expected
+    assert (
+        dict(zip((field.name for field in lists), core.count_lists(data, lists)[0], strict=True)) == expected
+    )
     assert sum(expected.values()) in (12, 14)
 
 
@@ -141,3 +150,14 @@ def test_counts_over_their_limits_are_violations() -> None:
     check_counts(lists, [2, 0, 2], config)
     expected = [exceeded(name, 2, "FILTER_VALUE_LIMIT_EXCEEDED") for name in ("app_ids", "tenant_ids")]
     check_refused(lambda: check_counts(lists, [3, 2, 3], config), expected)
+
+
+def test_fields_of_any_kind_are_counted() -> None:
+    """Parsing two million empty `filters`, which are one message, takes 60 ms."""
+    lists = list_fields(QueryActiveSessionsRequest)
+    data = QueryActiveSessionsRequest(return_fields=["quantity"]).SerializeToString() + b"\x12\x00" * 99
+    assert core.count_lists(data, lists)[1] == 100
+    check_field_count(100, Config(request_field_count_max=100))
+    check_refused(
+        lambda: check_field_count(101, Config(request_field_count_max=100)), [exceeded("request", 100)]
+    )

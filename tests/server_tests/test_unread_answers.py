@@ -52,6 +52,26 @@ def test_when_all_hold_too_much_those_that_hold_most_are_refused() -> None:
     assert unread.refusal(most) is None
 
 
+def test_when_all_hold_twice_too_much_all_are_refused() -> None:
+    unread, (most, little, none) = answers(100, 1_000)
+    unread.add(most, 199)
+    assert unread.refusal(none) is None
+    unread.add(little, 1)
+    assert "200 bytes of answers are unread, 0 of them of this connection" in str(unread.refusal(none))
+    unread.remove(little, 1)
+    assert unread.refusal(none) is None
+
+
+def test_when_all_hold_too_much_a_client_must_read_sooner() -> None:
+    unread, (one, other, _) = answers(100, 1_000)
+    unread.add(one, 99)
+    assert unread.stalled(0.0, {}) == []
+    assert unread.stalled(2.1, {}) == []
+    unread.add(other, 1)
+    assert unread.stalled(2.2, {}) == [one]
+    assert unread.stalled(4.3, {}) == [one, other]
+
+
 @pytest.mark.parametrize(
     ("acknowledged", "is_stalled"),
     [(0, True), (16 * 1_024 - 1, True), (16 * 1_024, False)],

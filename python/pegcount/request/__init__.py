@@ -1,9 +1,9 @@
 """Validates request messages and turns them into queries, before any data is read."""
 
 from pegcount.request.active import active_query
-from pegcount.request.code_deck import code_deck_id
+from pegcount.request.code_deck import check_deck_count, code_deck_id
 from pegcount.request.folder import folder_query
-from pegcount.request.list_limits import check_counts, check_lists, list_fields
+from pegcount.request.list_limits import check_counts, check_field_count, check_lists, list_fields
 from pegcount.request.message import check_size, parse
 from pegcount.request.quality import quality_query
 from pegcount.request.retention import retention
@@ -14,6 +14,8 @@ __all__ = [
     "Check",
     "active_query",
     "check_counts",
+    "check_deck_count",
+    "check_field_count",
     "check_lists",
     "check_size",
     "code_deck_id",

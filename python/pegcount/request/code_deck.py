@@ -1,6 +1,6 @@
 """Validates `PutCodeDeckRequest`, which the core decodes, as a deck may have 500,000 entries."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from pegcount.config import Config
@@ -37,3 +37,13 @@ def code_deck_id(request: DecodedCodeDeck, config: Config) -> int:
     violations.raise_any()
     assert request.id is not None, "an absent id is a violation"
     return request.id
+
+
+def check_deck_count(deck_id: int, stored_ids: Collection[int], config: Config) -> None:
+    """Raises InvalidRequestError if a deck would be one more than allowed."""
+    asked, allowed = len(stored_ids) + (deck_id not in stored_ids), config.code_deck_count_max
+    if asked > allowed and deck_id not in stored_ids:
+        violations = Violations(config.violation_count_max)
+        description = f"is that of a new code deck, of which {allowed} are stored; no more are allowed"
+        violations.add("id", "LIST_LIMIT_EXCEEDED", description, asked=asked, allowed=allowed)
+        violations.raise_any()

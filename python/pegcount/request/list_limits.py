@@ -71,6 +71,16 @@ def check_counts(fields: Sequence[ListField], counts: Sequence[int], config: Con
     violations.raise_any()
 
 
+def check_field_count(count: int, config: Config) -> None:
+    """Raises InvalidRequestError if a request has more fields than allowed, of whatever kind."""
+    allowed = config.request_field_count_max
+    if count > allowed:
+        violations = Violations(config.violation_count_max)
+        description = f"has {count} fields; {allowed} are allowed"
+        violations.add("request", "LIST_LIMIT_EXCEEDED", description, asked=count, allowed=allowed)
+        violations.raise_any()
+
+
 def check_lists(message: Message, config: Config) -> None:
     """Raises InvalidRequestError if a list of a parsed request has too many values.
 

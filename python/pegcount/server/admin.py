@@ -26,6 +26,7 @@ class AdminService:
             bad_entry_count_max=self._config.violation_count_max,
         )
         deck_id = request.code_deck_id(decoded, self._config)
+        request.check_deck_count(deck_id, self._store.code_decks(), self._config)
         self._store.put_code_deck(deck_id, decoded.deck)
         return admin_pb2.PutCodeDeckResponse(entry_count=decoded.entry_count)
 

@@ -161,7 +161,9 @@ class Connections:
         connection.explained_bytes = min(excess, connection.explained_bytes + rate)
         connection.updated_s = now_s
         incomplete_count = min(connection.call_count, _INCOMPLETE_MESSAGE_COUNT_MAX)
-        allowed = config.control_burst_bytes_max + incomplete_count * config.request_bytes_max
+        # gRPC holds further messages of a stream that the server does not read at the moment.
+        held_count = incomplete_count + (1 if connection.call_count else 0)
+        allowed = config.control_burst_bytes_max + held_count * config.request_bytes_max
         exceeds = excess - connection.explained_bytes > allowed
         connection.exceeding_look_count = connection.exceeding_look_count + 1 if exceeds else 0
         return connection.exceeding_look_count >= _EXCEEDING_LOOK_COUNT

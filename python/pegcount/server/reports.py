@@ -201,7 +201,9 @@ class ReportService:
         request.check_size(data, self._config.report_request_bytes_max)
         if len(data) > self._config.tuning.uncounted_request_bytes_max:
             lists = request.list_fields(message_class)
-            request.check_counts(lists, core.count_lists(data, lists), self._config)
+            counts, field_count = core.count_lists(data, lists)
+            request.check_counts(lists, counts, self._config)
+            request.check_field_count(field_count, self._config)
         message = request.parse(message_class, data, self._config.report_request_bytes_max)
         check()
         return message

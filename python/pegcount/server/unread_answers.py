@@ -14,6 +14,9 @@ from pegcount.server.sockets import Endpoint
 
 _CALL_BYTES = 1_024
 """Bytes that a call may cost on the wire besides its answer, such as the status of a refusal."""
+_ALL_REFUSED_TIMES = 2
+"""Times the allowed bytes at which connections without unread answers are refused, too: a client may open any
+number of them."""
 _READ_BYTES_MIN = 16 * 1_024
 """Bytes of answers that a client must read within `answer_read_seconds`."""
 
@@ -57,22 +60,17 @@ class UnreadAnswers:
     def refusal(self, connection: Connection) -> OverloadedError | None:
         """Returns why a connection gets no more answers for now; None if it does.
 
-        When all connections together hold too much, those that hold more than their share are refused.
+        When all connections together hold too much, those that hold more than their share are refused, and
+        when they hold twice as much, all are.
         """
-        unread = self._by_connection.get(connection)
-        if unread is None:
-            return None
         config = self._config
-        share = config.unread_answer_bytes_max // len(self._by_connection)
-        if unread.byte_count >= config.unread_answer_bytes_per_connection_max:
-            allowed = config.unread_answer_bytes_per_connection_max
+        held, allowed = self.byte_count_of(connection), config.unread_answer_bytes_per_connection_max
+        if held >= allowed:
+            text = f"{held} bytes of answers of this connection are unread; {allowed} are allowed"
+        elif self._holds_too_much(held):
             text = (
-                f"{unread.byte_count} bytes of answers of this connection are unread; {allowed} are allowed"
-            )
-        elif self._byte_count >= config.unread_answer_bytes_max and unread.byte_count >= share:
-            text = (
-                f"{self._byte_count} bytes of answers are unread, {unread.byte_count} of them of this"
-                f" connection; {config.unread_answer_bytes_max} are allowed"
+                f"{self._byte_count} bytes of answers are unread, {held} of them of this connection;"
+                f" {config.unread_answer_bytes_max} are allowed"
             )
         else:
             return None
@@ -85,7 +83,7 @@ class UnreadAnswers:
             raise error
 
     def stalled(self, now_s: float, bytes_acknowledged: Mapping[Endpoint, int]) -> list[Connection]:
-        """Returns the connections whose client has read nothing for `answer_read_seconds`.
+        """Returns the connections whose client has read nothing for too long.
 
         Takes the bytes that each client has acknowledged so far. Reading shows in them before an answer is
         sent in full. The few bytes that each call costs besides its answer do not count.
@@ -101,6 +99,14 @@ class UnreadAnswers:
         unread = self._by_connection.get(connection)
         return 0 if unread is None else unread.byte_count
 
+    def _holds_too_much(self, held: int) -> bool:
+        """Returns whether a connection that holds `held` bytes must wait for others to be read."""
+        allowed = self._config.unread_answer_bytes_max
+        if self._byte_count < allowed:
+            return False
+        share = allowed // max(1, len(self._by_connection))
+        return held >= share or self._byte_count >= _ALL_REFUSED_TIMES * allowed
+
     def _is_stalled(self, connection: Connection, unread: _Unread, now_s: float, acknowledged: int) -> bool:
         read = acknowledged - _CALL_BYTES * connection.total_call_count
         progressed = read - unread.seen_acknowledged >= _READ_BYTES_MIN
@@ -108,4 +114,6 @@ class UnreadAnswers:
             unread.since_s = now_s
             unread.seen_acknowledged = read
             unread.seen_read_count = unread.read_count
-        return now_s - unread.since_s > self._config.answer_read_seconds
+        is_beyond = self._byte_count >= self._config.unread_answer_bytes_max
+        seconds = self._config.answer_read_seconds_beyond if is_beyond else self._config.answer_read_seconds
+        return now_s - unread.since_s > min(seconds, self._config.answer_read_seconds)

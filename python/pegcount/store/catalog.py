@@ -150,12 +150,15 @@ class Catalog:
 
     def code_deck(self, deck_id: int) -> CodeDeck | None:
         """Returns a code deck, None if it does not exist."""
-        blobs = {row[0]: row[2] for row in self._rows("code_decks", "id")}
-        return CodeDeck.from_json(zlib.decompress(blobs[deck_id])) if deck_id in blobs else None
+        with self._lock:
+            rows = self._checked_rows(self._replica, "code_decks", "id", deck_id)
+        return CodeDeck.from_json(zlib.decompress(rows[0][2])) if rows else None
 
     def code_decks(self) -> dict[int, int]:
         """Returns the number of entries of each code deck by its id."""
-        return {row[0]: row[1] for row in self._rows("code_decks", "id")}
+        # Opening has verified the rows; to do it again would read all decks.
+        with self._lock:
+            return dict(self._replica.execute("SELECT id, entry_count FROM code_decks ORDER BY id"))
 
     def copy_to(self, path: Path) -> None:
         """Writes a consistent copy of the catalogue, durably."""
@@ -228,9 +231,12 @@ class Catalog:
         with self._lock:
             return self._checked_rows(self._replica, table, order)
 
-    def _checked_rows(self, db: sqlite3.Connection, table: str, order: str) -> list[tuple[Any, ...]]:
-        """Returns all rows of a table; raises DataDamagedError if the checksum of one fails."""
-        rows = db.execute(f"SELECT * FROM {table} ORDER BY {order}").fetchall()
+    def _checked_rows(
+        self, db: sqlite3.Connection, table: str, order: str, row_id: int | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Returns the rows of a table, or the one with an id; raises DataDamagedError if a checksum fails."""
+        chosen, values_of_chosen = ("", ()) if row_id is None else ("WHERE id = ?", (row_id,))
+        rows = db.execute(f"SELECT * FROM {table} {chosen} ORDER BY {order}", values_of_chosen).fetchall()
         for *values, crc32 in rows:
             if _crc32(table, values) != crc32:
                 raise DataDamagedError(f"{self.path}: a row of {table} fails its checksum", file=self.path)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pegcount import core
 from pegcount.config import Config
-from pegcount.errors import NotFoundError, OverloadedError
+from pegcount.errors import OverloadedError
 from pegcount.model import (
     Predicate,
     RejectedRecord,
@@ -27,6 +27,7 @@ from pegcount.model import (
 from pegcount.store import files
 from pegcount.store.catalog import Catalog
 from pegcount.store.directory import DirectoryLock, prepare
+from pegcount.store.loaded_decks import LoadedDecks
 from pegcount.store.maintenance import Maintenance
 from pegcount.store.retention import oldest_us
 
@@ -52,12 +53,12 @@ class EmbeddedStore:
         prepare(directory, create)
         self._config = config
         self._clock = clock
-        self._decks: dict[int, core.CodeDeck] = {}
         with ExitStack() as opened:
             self._owner = DirectoryLock(directory)
             opened.callback(self._owner.release)
             self._catalog = Catalog(directory)
             opened.callback(self._catalog.close)
+            self._decks = LoadedDecks(self._catalog, config.loaded_code_deck_count_max)
             files.remove(files.orphans(directory, self._catalog))
             files.remove_flushed_journal(directory, self._catalog)
             files.require_active_snapshot(directory, self._catalog)
@@ -95,7 +96,7 @@ class EmbeddedStore:
 
     def partials(self, scan: Scan, cell_count_max: int, cancel_token: core.CancelToken) -> core.Partials:
         """Returns sums per bin and group; see `Store.partials`."""
-        deck = None if scan.code_deck is None else self._deck(scan.code_deck)
+        deck = None if scan.code_deck is None else self._decks.get(scan.code_deck, cancel_token)
         return self._engine.partials(scan, deck, cell_count_max, cancel_token)
 
     def estimate(self, scan: Scan) -> int | None:
@@ -116,7 +117,7 @@ class EmbeddedStore:
     def put_code_deck(self, deck_id: int, deck: core.CodeDeck) -> None:
         """Stores a code deck durably; see `Store.put_code_deck`."""
         self._catalog.put_code_deck(deck_id, deck)
-        self._decks[deck_id] = deck
+        self._decks.put(deck_id, deck)
 
     def code_decks(self) -> Mapping[int, int]:
         """Returns the number of entries of each code deck by its id."""
@@ -150,16 +151,6 @@ class EmbeddedStore:
             pass
         self._catalog.close()
         self._owner.release()
-
-    def _deck(self, deck_id: int) -> core.CodeDeck:
-        deck = self._decks.get(deck_id)
-        if deck is None:
-            stored = self._catalog.code_deck(deck_id)
-            if stored is None:
-                message = f"there is no code deck {deck_id}"
-                raise NotFoundError("CODE_DECK_NOT_FOUND", "code_deck", message, code_deck=deck_id)
-            deck = self._decks.setdefault(deck_id, stored)
-        return deck
 
 
 class PendingBatch:

@@ -18,7 +18,7 @@ impl From<ListPathArgument> for lists::ListPath {
 }
 
 #[pyfunction]
-pub fn count_lists(py: Python<'_>, data: &[u8], paths: Vec<ListPathArgument>) -> PyResult<Vec<usize>> {
+pub fn count_lists(py: Python<'_>, data: &[u8], paths: Vec<ListPathArgument>) -> PyResult<(Vec<usize>, usize)> {
     let paths: Vec<_> = paths.into_iter().map(lists::ListPath::from).collect();
     Ok(py.detach(|| lists::count_lists(data, &paths))?)
 }

@@ -14,18 +14,19 @@ pub struct ListPath {
     pub is_packed: bool,
 }
 
-/// Returns the number of values that a message has of each list.
+/// Returns the number of values that a message has of each list, and the number of its fields. These include those of
+/// the messages on the way to a list; each value counts that is not packed with others.
 ///
 /// # Errors
 /// `MalformedRequest` if the message, or one on the way to a list, is not valid.
-pub fn count_lists(bytes: &[u8], lists: &[ListPath]) -> Result<Vec<usize>> {
+pub fn count_lists(bytes: &[u8], lists: &[ListPath]) -> Result<(Vec<usize>, usize)> {
     let mut message = Message::default();
     for (index, list) in lists.iter().enumerate() {
         message.add(&list.numbers, List { index, is_packed: list.is_packed });
     }
     let mut counts = vec![0; lists.len()];
-    message.count(bytes, &mut counts).map_err(Error::of_request)?;
-    Ok(counts)
+    let field_count = message.count(bytes, &mut counts).map_err(Error::of_request)?;
+    Ok((counts, field_count))
 }
 
 /// The fields of a message, by number, that are lists or messages with lists.
@@ -58,18 +59,20 @@ impl Message {
         &mut self.messages[place].1
     }
 
-    fn count(&self, bytes: &[u8], counts: &mut [usize]) -> Result<()> {
-        let mut reader = Reader::new(bytes);
+    /// Adds the values of the lists to `counts`; returns the number of fields.
+    fn count(&self, bytes: &[u8], counts: &mut [usize]) -> Result<usize> {
+        let (mut field_count, mut reader) = (0, Reader::new(bytes));
         while let Some((number, value)) = reader.field()? {
+            field_count += 1;
             if let Some((_, list)) = self.lists.iter().find(|(known, _)| *known == number) {
                 counts[list.index] += value_count(&value, list.is_packed);
             } else if let Value::Bytes(bytes) = value
                 && let Some((_, message)) = self.messages.iter().find(|(known, _)| *known == number)
             {
-                message.count(bytes, counts)?;
+                field_count += message.count(bytes, counts)?;
             }
         }
-        Ok(())
+        Ok(field_count)
     }
 }
 
@@ -95,8 +98,8 @@ mod tests {
         let texts = [0x0a, 0, 0x0a, 1, b'x', 0x1a, 0];
         let filters = [0x12, 10, 0x0a, 4, 1, 0xff, 1, 0, 0x08, 5, 0x32, 0];
         let bytes = [&texts[..], &filters, &[0x28, 9], &filters, &texts].concat();
-        assert_eq!(count_lists(&bytes, &lists())?, [4, 8, 2, 2]);
-        assert_eq!(count_lists(&[], &lists())?, [0; 4]);
+        assert_eq!(count_lists(&bytes, &lists())?, (vec![4, 8, 2, 2], 15));
+        assert_eq!(count_lists(&[], &lists())?, (vec![0; 4], 0));
         Ok(())
     }
 

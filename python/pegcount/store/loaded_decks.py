@@ -1,0 +1,62 @@
+"""The code decks in memory: those that reports have asked for last."""
+
+from collections import OrderedDict
+from threading import Lock
+
+from pegcount import core
+from pegcount.errors import NotFoundError
+from pegcount.store.catalog import Catalog
+
+_LOOK_SECONDS = 0.01
+"""Seconds between two looks at the cancellation token while another report loads a deck."""
+
+
+class LoadedDecks:
+    """Loads code decks of the catalogue, and keeps up to `count_max` of them. Thread-safe."""
+
+    def __init__(self, catalog: Catalog, count_max: int) -> None:
+        self._catalog = catalog
+        self._count_max = count_max
+        self._lock = Lock()
+        # One report loads at a time: several copies of one large deck would take much memory.
+        self._loading = Lock()
+        self._decks: OrderedDict[int, core.CodeDeck] = OrderedDict()
+
+    def __contains__(self, deck_id: int) -> bool:
+        return deck_id in self._decks
+
+    def get(self, deck_id: int, cancel_token: core.CancelToken) -> core.CodeDeck:
+        """Returns a deck; raises NotFoundError, or CancelledError or DeadlineError on behalf of the token."""
+        found = self._loaded(deck_id)
+        if found is not None:
+            return found
+        while not self._loading.acquire(timeout=_LOOK_SECONDS):
+            cancel_token.check()
+        try:
+            cancel_token.check()
+            return self._loaded(deck_id) or self._load(deck_id)
+        finally:
+            self._loading.release()
+
+    def put(self, deck_id: int, deck: core.CodeDeck) -> None:
+        """Keeps a deck, in place of the one with this id or of the one that was asked for longest ago."""
+        with self._lock:
+            self._decks[deck_id] = deck
+            self._decks.move_to_end(deck_id)
+            if len(self._decks) > self._count_max:
+                self._decks.popitem(last=False)
+
+    def _loaded(self, deck_id: int) -> core.CodeDeck | None:
+        with self._lock:
+            deck = self._decks.get(deck_id)
+            if deck is not None:
+                self._decks.move_to_end(deck_id)
+            return deck
+
+    def _load(self, deck_id: int) -> core.CodeDeck:
+        deck = self._catalog.code_deck(deck_id)
+        if deck is None:
+            message = f"there is no code deck {deck_id}"
+            raise NotFoundError("CODE_DECK_NOT_FOUND", "code_deck", message, code_deck=deck_id)
+        self.put(deck_id, deck)
+        return deck
