@@ -1,6 +1,6 @@
 """An honest caller in a process of its own: a closed loop of health checks and small reports.
 
-python -m load.caller ADDRESS [--callers N] [--kinds health,hours,minutes] [--service-config FILE]
+python -m load.caller ADDRESS [--callers N] [--kinds health,hours,minutes] [--pause SECONDS] [...]
 
 The line `begin` on standard input starts a measurement; `end` ends it and prints its figures as one line of
 JSON, by kind of call.
@@ -29,6 +29,7 @@ TESTS = Path(__file__).parents[1]
 KINDS = ("health", "hours", "minutes")
 """Health checks, and reports of one day by hour and by minute."""
 _PAUSE_SECONDS = 0.002
+"""Default pause after each call."""
 _CALL_SECONDS_MAX = 5.0
 _MEASURE_SECONDS_MAX = 600.0
 
@@ -116,7 +117,10 @@ class Caller:
 class _Loop:
     """Threads that repeat calls until they are told to end."""
 
-    def __init__(self, channel: grpc.Channel, kinds: Sequence[str], callers: int, timeout: float) -> None:
+    def __init__(
+        self, channel: grpc.Channel, kinds: Sequence[str], callers: int, timeout: float, pause: float
+    ) -> None:
+        self._pause_seconds = pause
         self._calls = {kind: _call(channel, kind, timeout) for kind in kinds}
         self._samples = [{kind: _Samples() for kind in kinds} for _ in range(callers)]
         self._ended = threading.Event()
@@ -139,7 +143,7 @@ class _Loop:
         while not self._ended.is_set() and time.monotonic() < self._deadline:
             for kind, call in self._calls.items():
                 _measure(call, samples[kind])
-                time.sleep(_PAUSE_SECONDS)
+                time.sleep(self._pause_seconds)
 
 
 def _together(parts: Sequence[_Samples]) -> Figures:
@@ -183,6 +187,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--callers", type=int, default=1)
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--service-config", type=Path)
+    parser.add_argument("--pause", type=float, default=_PAUSE_SECONDS, help="seconds after each call")
     parser.add_argument("--timeout", type=float, default=_CALL_SECONDS_MAX, help="seconds of each call")
     options = parser.parse_args(arguments)
     channel_options = (
@@ -197,7 +202,7 @@ def main(arguments: Sequence[str]) -> None:
         print("ready", flush=True)
         for line in sys.stdin:
             if line == "begin\n":
-                loop = _Loop(channel, kinds, options.callers, options.timeout)
+                loop = _Loop(channel, kinds, options.callers, options.timeout, options.pause)
                 loop.begin()
             else:
                 figures = {kind: asdict(figures) for kind, figures in loop.end().items()}
