@@ -70,7 +70,8 @@ class DearCalls:
             call = dear_call(channel, name)
             while not self._ended.is_set():
                 try:
-                    self.answer_bytes += len(call(request, timeout=_CALL_SECONDS_MAX))
+                    byte_count = len(call(request, timeout=_CALL_SECONDS_MAX))
+                    self.answer_bytes += byte_count
                     self.statuses["OK"] += 1
                 except grpc.RpcError as error:
                     self.statuses[status_of(error)] += 1
