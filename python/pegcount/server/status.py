@@ -86,9 +86,8 @@ def _message(error: errors.PegcountError) -> str:
     bytes_max = _TEXT_BYTES_MAX - _REST_BYTES_MAX
     shown = [_truncated(error.texts[0], bytes_max)]
     for text in error.texts[1:]:
-        if len("; ".join([*shown, text]).encode()) > bytes_max:
-            break
-        shown.append(text)
+        if len("; ".join([*shown, text]).encode()) <= bytes_max:
+            shown.append(text)
     return errors.violations_text(shown, len(error.texts) + error.omitted_count - len(shown))
 
 
