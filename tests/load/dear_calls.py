@@ -44,7 +44,7 @@ def request_of(name: str) -> bytes:
 
 @dataclass(slots=True)
 class DearCalls:
-    """Callers on a connection each, which repeat reports until they are told to end."""
+    """Callers, each on a connection of its own, that repeat reports until `run` ends."""
 
     address: str
     names: Sequence[str]

@@ -56,7 +56,7 @@ class ConnectionGuard:
         stalled = self._unread_answers.stalled(time.monotonic(), state.bytes_acknowledged)
         for connection in stalled:
             unread = f"left {self._unread_answers.byte_count_of(connection)} bytes of answers unread"
-            text = f"{unread} for {self._config.answer_read_seconds:g} s; closed its connection"
+            text = f"{unread} for {self._unread_answers.read_seconds_max():g} s; closed its connection"
             self._log.add("unread answers", f"client {connection} {text}")
         missing_count = self._config.free_file_count_min - state.free_file_count
         idle = self._connections.idle(missing_count) if missing_count > 0 else []

@@ -94,6 +94,13 @@ class UnreadAnswers:
             if self._is_stalled(connection, unread, now_s, bytes_acknowledged.get(connection.endpoint, 0))
         ]
 
+    def read_seconds_max(self) -> float:
+        """Returns the seconds within which a client must go on reading: fewer while too much is unread."""
+        config = self._config
+        is_beyond = self._byte_count >= config.unread_answer_bytes_max
+        beyond_seconds = min(config.answer_read_seconds_beyond, config.answer_read_seconds)
+        return beyond_seconds if is_beyond else config.answer_read_seconds
+
     def byte_count_of(self, connection: Connection) -> int:
         """Returns the bytes of unread answers of a connection."""
         unread = self._by_connection.get(connection)
@@ -114,6 +121,4 @@ class UnreadAnswers:
             unread.since_s = now_s
             unread.seen_acknowledged = read
             unread.seen_read_count = unread.read_count
-        is_beyond = self._byte_count >= self._config.unread_answer_bytes_max
-        seconds = self._config.answer_read_seconds_beyond if is_beyond else self._config.answer_read_seconds
-        return now_s - unread.since_s > min(seconds, self._config.answer_read_seconds)
+        return now_s - unread.since_s > self.read_seconds_max()
