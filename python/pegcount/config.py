@@ -61,8 +61,14 @@ class Tuning:
     """Rows of a segment per row of a rollup from which the rollup is stored."""
     rollup_cell_count_max: int = 2**20
     """Maximum cells of the scan that builds a rollup; with more, scans read the rows of the segment."""
+    locked_scan_value_count_max: int = 2**24
+    """Values (rows times columns; texts and group keys count several times) that a scan reads of the records
+    in memory while commits wait. A scan of more values copies them first."""
+    copy_step_value_count: int = 2**18
+    """Values that a scan copies before it lets waiting commits go on."""
     snapshot_step_row_count: int = 1_024
-    """Rows of the active snapshot that are copied each time the write lock is taken."""
+    """Rows of the active snapshot that are copied, and rows of dropped days that are removed, each time the
+    lock is taken."""
     snapshot_file_row_count_max: int = 2**16
     """Rows of one file of the active snapshot."""
     compaction_segment_count_min: int = 3

@@ -56,7 +56,12 @@ pub struct Tuning {
     pub rollup_rows_per_row_min: usize,
     /// Maximum cells of the scan that builds a rollup; with more, scans read the rows of the segment.
     pub rollup_cell_count_max: usize,
-    /// Rows of the active snapshot that are copied each time the write lock is taken.
+    /// Values (rows times columns, texts and group keys count several times) that a scan reads of mutable memtables while it
+    /// has their lock. A scan of more values copies them first.
+    pub locked_scan_value_count_max: usize,
+    /// Values of a memtable that a scan copies each time it takes the lock.
+    pub copy_step_value_count: usize,
+    /// Rows of the active snapshot that are copied, and rows of dropped days that are removed, each time the lock is taken.
     pub snapshot_step_row_count: usize,
     /// Rows of one file of the active snapshot.
     pub snapshot_file_row_count_max: usize,
@@ -99,6 +104,8 @@ impl Default for Tuning {
             rollup_bytes_max: 512 << 20,
             rollup_rows_per_row_min: 8,
             rollup_cell_count_max: 1 << 20,
+            locked_scan_value_count_max: 1 << 24,
+            copy_step_value_count: 1 << 18,
             snapshot_step_row_count: 1_024,
             snapshot_file_row_count_max: 1 << 16,
             compaction_segment_count_min: 3,

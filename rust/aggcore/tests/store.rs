@@ -123,7 +123,12 @@ impl OnDisk {
 /// Step 1 flushes, 2 flushes while the next batch arrives, 3 compacts, 4 compacts while it arrives. Steps 5
 /// to 9 are 0 to 4, followed by a restart.
 fn after(records: &[OwnedRecord], size: usize, steps: &[u8]) -> Vec<String> {
-    let mut disk = OnDisk::new();
+    after_with(Tuning::default(), records, size, steps)
+}
+
+/// As [`after`], with other tuning.
+fn after_with(tuning: Tuning, records: &[OwnedRecord], size: usize, steps: &[u8]) -> Vec<String> {
+    let mut disk = OnDisk::with_tuning(tuning);
     let batches: Vec<&[OwnedRecord]> = records.chunks(size).collect();
     for (number, records) in batches.iter().enumerate() {
         disk.write(records);
@@ -160,6 +165,14 @@ proptest! {
     ) {
         let again: Vec<OwnedRecord> = shuffled.iter().chain(&records).cloned().collect();
         prop_assert_eq!(after(&records, 100, &[]), after(&again, size, &steps));
+    }
+
+    #[test]
+    fn a_scan_of_copied_memtables_reads_the_same(
+        records in versions(), size in 1usize..5, steps in prop::collection::vec(0u8..10, 1..12),
+    ) {
+        let copying = Tuning { locked_scan_value_count_max: 0, copy_step_value_count: 1, ..Tuning::default() };
+        prop_assert_eq!(after(&records, size, &steps), after_with(copying, &records, size, &steps));
     }
 }
 

@@ -37,6 +37,12 @@ impl ColumnStats {
         }
     }
 
+    /// Number of integers from the least to the greatest value.
+    pub fn span(&self) -> usize {
+        let span = i128::from(self.high) - i128::from(self.low) + 1;
+        usize::try_from(span.max(0)).unwrap_or(usize::MAX)
+    }
+
     /// Returns the statistics of values, of which some may be [`ABSENT`].
     pub fn of(values: &[i64]) -> Self {
         let absent = |value: i64| value == ABSENT;
@@ -166,6 +172,15 @@ pub enum IntColumn {
 }
 
 impl IntColumn {
+    /// Removes all rows, but keeps their memory.
+    pub fn clear(&mut self) {
+        match self {
+            Self::Absent => {}
+            Self::I32(values) => values.clear(),
+            Self::I64(values) => values.clear(),
+        }
+    }
+
     /// Borrows the values.
     pub fn values(&self) -> IntValues<'_> {
         match self {
@@ -201,6 +216,16 @@ impl IntColumn {
             (Self::I32(column), IntValues::I32(values)) => column.extend(rows.iter().map(|&row| values[row])),
             (Self::I64(column), _) => column.extend(rows.iter().map(|&row| values.get(row))),
             _ => rows.iter().zip(count..).for_each(|(&row, count)| self.push(values.get(row), count)),
+        }
+    }
+
+    /// Appends the values of a range of rows of another column to a column of `count` rows.
+    pub fn append_range(&mut self, values: IntValues<'_>, rows: Range<usize>, count: usize) {
+        match (&mut *self, values) {
+            (Self::Absent, IntValues::Absent) => {}
+            (Self::I32(column), IntValues::I32(values)) => column.extend_from_slice(&values[rows]),
+            (Self::I64(column), IntValues::I64(values)) => column.extend_from_slice(&values[rows]),
+            _ => rows.zip(count..).for_each(|(row, count)| self.push(values.get(row), count)),
         }
     }
 

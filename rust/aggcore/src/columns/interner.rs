@@ -21,6 +21,11 @@ impl Interner {
         &self.entries
     }
 
+    /// Bytes of all texts.
+    pub fn text_bytes(&self) -> usize {
+        self.text_bytes
+    }
+
     /// Bytes of memory that the interner takes.
     pub fn bytes(&self) -> usize {
         self.text_bytes + self.entries.capacity() * size_of::<Box<str>>() + self.code_of_text.allocation_size()

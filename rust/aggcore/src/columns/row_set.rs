@@ -65,6 +65,14 @@ impl RowSet {
         self.count += usize::from(!self.contains(row));
         self.words[row / 64] |= 1 << (row % 64);
     }
+
+    /// Takes a row out, if it is in the set.
+    pub fn remove(&mut self, row: usize) {
+        if self.contains(row) {
+            self.words[row / 64] &= !(1 << (row % 64));
+            self.count -= 1;
+        }
+    }
 }
 
 /// Reads up to 8 bytes, little endian; missing ones are 0.

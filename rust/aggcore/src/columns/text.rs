@@ -26,6 +26,14 @@ impl BytesColumn {
         Self { starts: Vec::new(), lengths: Vec::new(), bytes: Vec::new(), garbage_bytes: 0, garbage_bytes_min }
     }
 
+    /// Removes all rows, but keeps their memory.
+    fn clear(&mut self) {
+        self.starts.clear();
+        self.lengths.clear();
+        self.bytes.clear();
+        self.garbage_bytes = 0;
+    }
+
     /// Returns the bytes of a row.
     #[inline]
     pub fn get(&self, row: usize) -> &[u8] {
@@ -94,6 +102,16 @@ impl TextColumn {
     /// Creates an empty column; see [`BytesColumn::new`].
     pub fn new(garbage_bytes_min: usize) -> Self {
         Self(BytesColumn::new(garbage_bytes_min))
+    }
+
+    /// Removes all rows, but keeps their memory.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Bytes of all texts, garbage included.
+    pub fn text_bytes(&self) -> usize {
+        self.0.bytes.len()
     }
 
     /// Appends a row to a column of `rows` rows.

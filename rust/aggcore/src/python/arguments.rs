@@ -266,6 +266,8 @@ macro_rules! with_tuning_fields {
             rollup_rows_per_row_min,
             segment_sync_bytes,
             snapshot_file_row_count_max,
+            locked_scan_value_count_max,
+            copy_step_value_count,
             snapshot_step_row_count,
             task_row_count_max,
             text_garbage_bytes_min,

@@ -15,12 +15,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use parking_lot::RwLockWriteGuard;
+use parking_lot::{Mutex, RwLockReadGuard};
 
 use super::Store;
+use super::copied_columns::CopiedColumns;
 use super::memtable::Memtable;
 use super::segment::{ManifestEntry, RowSource, SourceRow, write};
 use super::segment_edit::{ReplacedSources, SegmentEdit, write_segments_by_day};
+use super::snapshot_progress::{SharedProgress, SnapshotProgress};
 use super::state::ImmutableMemtable;
 use crate::columns::row_set::RowSet;
 use crate::error::Result;
@@ -34,6 +36,8 @@ pub struct Flush {
     tombstones: Vec<(String, Arc<RowSet>)>,
     /// Whether an active snapshot was begun.
     with_active: bool,
+    /// The active snapshot until it is written or the flush is abandoned.
+    active: Mutex<Option<SharedProgress>>,
 }
 
 impl Store {
@@ -42,25 +46,27 @@ impl Store {
     pub fn begin_flush(&self, with_active: bool) -> Flush {
         let mut state = self.write();
         let with_active = with_active || std::mem::take(&mut state.reactivated);
-        if with_active {
-            state.active.begin_snapshot();
-        }
+        let active = with_active.then(|| {
+            let progress = SnapshotProgress::new(state.active.rows(), CopiedColumns::all(), self.tuning());
+            let progress = Arc::new(Mutex::new(progress));
+            state.active.begin_snapshot(&progress);
+            progress
+        });
         if state.memtable.rows() > 0 {
-            let table = Arc::new(std::mem::replace(&mut state.memtable, Memtable::new(self.tuning())));
+            let table = std::mem::replace(&mut state.memtable, Memtable::new(self.tuning())).freeze();
             state.immutable.push(ImmutableMemtable { table, tombstones: Arc::default() });
         }
         let tables =
             state.immutable.iter().map(|immutable| (Arc::clone(&immutable.table), Arc::clone(&immutable.tombstones))).collect();
         let unrecorded = state.segments.values().flatten().filter(|entry| entry.tombstones != entry.recorded_tombstones);
         let tombstones = unrecorded.map(|entry| (entry.segment.name.clone(), Arc::clone(&entry.tombstones))).collect();
-        Flush { tables, tombstones, with_active }
+        Flush { tables, tombstones, with_active, active: Mutex::new(active) }
     }
 
     /// Abandons a flush; the next one writes its records too.
     pub fn abort_flush(&self, flush: &Flush) {
-        let mut state = self.write();
-        state.active.abort_snapshot();
-        state.reactivated |= flush.with_active;
+        *flush.active.lock() = None;
+        self.write().reactivated |= flush.with_active;
     }
 
     /// Writes the immutable memtables of a flush into new segments, one per UTC day, or several if a day has
@@ -82,27 +88,40 @@ impl Store {
     }
 
     /// Writes the active snapshot that a flush began; `None` if it began none. Each session is as it was when
-    /// the flush began or later: replaying the journal from then on brings all of them up to date.
+    /// the flush began: replaying the journal from then on brings all of them up to date.
     ///
     /// # Errors
     /// As for [`Store::write_flush`].
     pub fn write_active_snapshot(&self, directory: &Path, sequence: u64, flush: &Flush) -> Result<Option<Vec<ManifestEntry>>> {
+        let Some(progress) = flush.active.lock().take() else { return Ok(flush.with_active.then(Vec::new)) };
         let mut files = Vec::new();
-        let mut is_unfinished = flush.with_active;
+        let mut is_unfinished = true;
         while is_unfinished {
             let mut copy = Memtable::new(self.tuning());
             while is_unfinished && copy.rows() < self.tuning().snapshot_file_row_count_max {
-                let mut state = self.write();
-                is_unfinished = state.active.copy_next_rows(&mut copy, self.tuning().snapshot_step_row_count);
-                // Hands the lock to a waiting thread; a plain unlock would let the next round take it again
-                // first.
-                RwLockWriteGuard::unlock_fair(state);
+                is_unfinished = self.copier.run(|| self.copy_active_rows(&progress, &mut copy));
             }
+            let undo = progress.lock().take_undo(self.tuning());
+            copy.append_from(&undo, &(0..undo.rows()).collect::<Vec<_>>());
             if copy.rows() > 0 {
                 files.push(write_active_file(directory, sequence + files.len() as u64, &copy, self.tuning())?);
             }
         }
-        Ok(flush.with_active.then_some(files))
+        Ok(Some(files))
+    }
+
+    /// Copies some active sessions more. Returns whether some are left.
+    fn copy_active_rows(&self, progress: &SharedProgress, copy: &mut Memtable) -> bool {
+        let state = self.read();
+        let mut progress = progress.lock();
+        let rows = progress.next_rows(self.tuning().snapshot_step_row_count);
+        let saved: Vec<usize> = progress.saved_rows(rows.clone()).collect();
+        copy.append_from(&state.active, &rows.filter(|row| saved.binary_search(row).is_err()).collect::<Vec<_>>());
+        let is_unfinished = !progress.is_complete();
+        drop(progress);
+        // Hands the lock to a waiting thread; a plain unlock would let the next round take it again first.
+        RwLockReadGuard::unlock_fair(state);
+        is_unfinished
     }
 }
 

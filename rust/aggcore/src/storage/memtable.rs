@@ -2,18 +2,14 @@
 //!
 //! Rows have no order. [`Memtable::swap_remove`] fills the gap with the last row, so that columns stay dense
 //! and row numbers are not stable.
-//!
-//! **Incremental snapshot.** The active sessions are copied while writers go on, a few rows at a time under
-//! the writer's lock, with a cursor: rows below it were copied, rows from it on were not. A change in place
-//! needs no care, as the snapshot may have a row as it was when the snapshot began or later (the journal
-//! brings it up to date). A `swap_remove` needs care: the removed row, or the last row if it moves below the
-//! cursor, would be missed, so it is first saved among the *displaced* rows, which the next step copies too.
+//! Snapshots that are in progress follow the rows; see `snapshot_progress.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
 
+use super::snapshot_progress::{SharedProgress, SnapshotsInProgress};
 use crate::columns::RecordColumns;
 use crate::columns::call_duration::CallDurations;
 use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, NO_CODE, Texts};
@@ -22,9 +18,12 @@ use crate::columns::interner::Interner;
 use crate::columns::row_set::RowSet;
 use crate::columns::slice::RecordSlice;
 use crate::columns::text::{BytesColumn, TextColumn};
-use crate::record::schema::{DICTIONARY_COUNT, INT_COUNT, TEXT_COUNT, dictionary_slot, int_slot, text_slot};
+use crate::record::schema::{ColumnKind, DICTIONARY_COUNT, INT_COUNT, TEXT_COUNT, dictionary_slot, field, int_slot, text_slot};
 use crate::record::{Record, US_PER_DAY};
 use crate::tuning::Tuning;
+
+/// Entries of a dictionary per row to append from which a list of all entries costs more than looking each row's text up.
+const LISTED_ENTRIES_PER_ROW_MAX: usize = 16;
 
 /// Records in columns.
 pub struct Memtable {
@@ -44,7 +43,7 @@ pub struct Memtable {
     /// Min/max statistics of each integer column; they include removed rows, so that they may be too wide.
     column_stats: [ColumnStats; INT_COUNT],
     received_stats: ColumnStats,
-    snapshot: Option<SnapshotInProgress>,
+    snapshots: SnapshotsInProgress,
     tuning: Arc<Tuning>,
 }
 
@@ -57,14 +56,6 @@ pub struct RowMetadata<'a> {
     pub versions: Option<&'a [u8]>,
     /// When the last version that changed the record was received, microseconds UTC.
     pub received_us: i64,
-}
-
-/// State of an incremental snapshot.
-struct SnapshotInProgress {
-    /// Rows below this one were copied.
-    cursor: usize,
-    /// Rows that were removed, or moved below the cursor, before they were copied.
-    displaced: Box<Memtable>,
 }
 
 impl Memtable {
@@ -84,7 +75,7 @@ impl Memtable {
             rows_of_day: BTreeMap::new(),
             column_stats: [ColumnStats::default(); INT_COUNT],
             received_stats: ColumnStats::default(),
-            snapshot: None,
+            snapshots: SnapshotsInProgress::default(),
             tuning: Arc::clone(tuning),
         }
     }
@@ -156,6 +147,34 @@ impl Memtable {
         Some(self.versions.get(row)).filter(|versions| !versions.is_empty())
     }
 
+    /// Hash of the key of a row.
+    pub fn key_hash(&self, row: usize) -> u64 {
+        self.key_hash[row]
+    }
+
+    /// Upper bound of the number of distinct values of a column.
+    pub fn distinct_count_max(&self, name: &str) -> usize {
+        let bound = match field(name) {
+            Some(field) => match field.field_type.column_kind() {
+                ColumnKind::Int => self.column_stats[field.slot].span(),
+                ColumnKind::Dictionary => self.interners[field.slot].entries().len(),
+                ColumnKind::Text => usize::MAX,
+            },
+            None => usize::MAX,
+        };
+        bound.min(self.rows())
+    }
+
+    /// Bytes of the entries of a dictionary column.
+    pub fn entry_bytes(&self, slot: usize) -> usize {
+        self.interners[slot].text_bytes()
+    }
+
+    /// Bytes of a plain text column.
+    pub fn text_bytes(&self, slot: usize) -> usize {
+        self.texts[slot].text_bytes()
+    }
+
     /// When the last event that changed a row was received, microseconds UTC.
     pub fn received_us(&self, row: usize) -> i64 {
         self.received_us[row]
@@ -185,8 +204,8 @@ impl Memtable {
         }
         for (slot, interner) in self.interners.iter_mut().enumerate() {
             append_codes(&mut self.codes[slot], interner, fields.dictionaries[slot], rows, count);
-            interner.drop_unused(&mut self.codes[slot], self.tuning.interner_entry_count_min);
         }
+        self.drop_unused_entries();
         for (column, texts) in self.texts.iter_mut().zip(&fields.texts) {
             rows.iter().zip(count..).for_each(|(&row, new_row)| column.push(texts.get(row), new_row));
         }
@@ -207,6 +226,7 @@ impl Memtable {
     /// Replaces the fields and metadata of a row by those of `record`, which must have the same key.
     pub fn replace(&mut self, row: usize, record: &Record<'_>, metadata: RowMetadata<'_>) {
         let rows = self.rows();
+        self.snapshots.before_replace(self, row);
         self.decrement_rows_of_day(self.setup_us[row].div_euclid(US_PER_DAY));
         *self.rows_of_day.entry(record.day()).or_default() += 1;
         self.setup_us[row] = record.setup_us();
@@ -217,8 +237,8 @@ impl Memtable {
         }
         for (slot, interner) in self.interners.iter_mut().enumerate() {
             set_code(&mut self.codes[slot], interner.code(record.strings[slot]), row, rows);
-            interner.drop_unused(&mut self.codes[slot], self.tuning.interner_entry_count_min);
         }
+        self.drop_unused_entries();
         let texts = &record.strings[DICTIONARY_COUNT..];
         self.texts.iter_mut().zip(texts).for_each(|(column, text)| column.set(row, text, rows));
         self.received_us[row] = metadata.received_us;
@@ -228,7 +248,7 @@ impl Memtable {
     /// Removes a row; the last row moves to its number.
     pub fn swap_remove(&mut self, row: usize) {
         let last = self.rows() - 1;
-        self.save_displaced_row(row, last);
+        self.snapshots.before_removal(self, row);
         self.remove_from_index(row);
         if row != last {
             self.remove_from_index(last);
@@ -246,68 +266,58 @@ impl Memtable {
         self.key_hash.swap_remove(row);
     }
 
-    /// Removes the rows set up before `setup_before_us` whose last change was received at or before
-    /// `received_until_us` (both microseconds UTC). Returns their number.
-    pub fn remove_before(&mut self, setup_before_us: i64, received_until_us: i64) -> usize {
-        let before = self.rows();
+    /// Removes rows set up before `setup_before_us` whose last change was received at or before `received_until_us`
+    /// (both microseconds UTC): looks at the rows before `end`, from the last one down, until it has removed `row_max`.
+    /// Returns the `end` of the next call, 0 once it has looked at all rows.
+    pub fn remove_before(&mut self, setup_before_us: i64, received_until_us: i64, end: usize, row_max: usize) -> usize {
+        let mut removed = 0;
         // In descending order, as `swap_remove` moves the last row to the removed number.
-        for row in (0..before).rev() {
+        for row in (0..end.min(self.rows())).rev() {
             if self.setup_us[row] < setup_before_us && self.received_us[row] <= received_until_us {
                 self.swap_remove(row);
+                removed += 1;
+                if removed == row_max {
+                    return row;
+                }
             }
         }
         // Recomputed, because these statistics otherwise only widen: after a day they would exclude nothing.
         self.received_stats = ColumnStats::of(&self.received_us);
-        before - self.rows()
+        0
     }
 
-    /// Begins a snapshot: [`Memtable::copy_next_rows`] will copy every row that exists now, as it is now or
-    /// later.
-    pub fn begin_snapshot(&mut self) {
-        self.snapshot = Some(SnapshotInProgress { cursor: 0, displaced: Box::new(Self::new(&self.tuning)) });
+    /// Begins a snapshot of the rows that exist now.
+    pub fn begin_snapshot(&mut self, progress: &SharedProgress) {
+        // Reports may follow each other so closely that a snapshot is always in progress when a row is written.
+        self.drop_unused_entries();
+        self.snapshots.add(progress);
     }
 
-    /// Appends the displaced rows and the next `row_count` rows to `copy`. Returns false once all rows are
-    /// copied, which ends the snapshot.
-    pub fn copy_next_rows(&mut self, copy: &mut Self, row_count: usize) -> bool {
-        let Some(mut snapshot) = self.snapshot.take() else { return false };
-        copy.append_from(&snapshot.displaced, 0..snapshot.displaced.rows());
-        let end = self.rows().min(snapshot.cursor + row_count);
-        copy.append_from(self, snapshot.cursor.min(end)..end);
-        if end == self.rows() {
-            return false;
-        }
-        snapshot = SnapshotInProgress { cursor: end, displaced: Box::new(Self::new(&self.tuning)) };
-        self.snapshot = Some(snapshot);
-        true
+    /// Makes the memtable immutable.
+    pub fn freeze(mut self) -> Arc<Self> {
+        let snapshots = std::mem::take(&mut self.snapshots);
+        let table = Arc::new(self);
+        snapshots.freeze(&table);
+        table
     }
 
-    /// Abandons a snapshot, if one was begun.
-    pub fn abort_snapshot(&mut self) {
-        self.snapshot = None;
-    }
-
-    fn append_from(&mut self, other: &Self, rows: std::ops::Range<usize>) {
+    /// Appends rows of another memtable.
+    pub fn append_from(&mut self, other: &Self, rows: &[usize]) {
         let metadata = |row: usize| RowMetadata {
             key_hash: other.key_hash[row],
             versions: other.versions(row),
             received_us: other.received_us[row],
         };
-        self.append(&other.fields(), &rows.collect::<Vec<_>>(), metadata);
+        self.append(&other.fields(), rows, metadata);
     }
 
-    /// Called before row `row` is removed and row `last` moves to its number: saves the one that the snapshot
-    /// would miss.
-    fn save_displaced_row(&mut self, row: usize, last: usize) {
-        let Some(mut snapshot) = self.snapshot.take() else { return };
-        let moves_below_cursor = row < snapshot.cursor && last >= snapshot.cursor && row != last;
-        let missed = if row >= snapshot.cursor { Some(row) } else { moves_below_cursor.then_some(last) };
-        if let Some(row) = missed {
-            snapshot.displaced.append_from(self, row..row + 1);
+    /// Drops dictionary entries that no row uses, if there are many. Waits for snapshots in progress, as it renumbers codes.
+    fn drop_unused_entries(&mut self) {
+        if self.snapshots.is_empty() {
+            for (interner, codes) in self.interners.iter_mut().zip(&mut self.codes) {
+                interner.drop_unused(codes, self.tuning.interner_entry_count_min);
+            }
         }
-        // After the removal there are `last` rows, which the cursor must not exceed.
-        snapshot.cursor = snapshot.cursor.min(last);
-        self.snapshot = Some(snapshot);
     }
 
     fn dictionary(&self, slot: usize) -> DictionaryColumn<'_> {
@@ -345,11 +355,16 @@ fn set_code(codes: &mut Vec<i32>, code: i32, row: usize, rows: usize) {
 /// Appends rows of a dictionary column to one of `count` rows; a column in which no row has a text has no
 /// codes.
 fn append_codes(codes: &mut Vec<i32>, interner: &mut Interner, column: DictionaryColumn<'_>, rows: &[usize], count: usize) {
-    // Interns each entry once per batch, when the first row has it.
-    let mut code_of = vec![None; column.entries.count()];
+    // Interns each entry once per batch, when the first row has it; one by one, if a list of all entries would be long.
+    let is_long = column.entries.count() > rows.len().saturating_mul(LISTED_ENTRIES_PER_ROW_MAX);
+    let mut code_of = vec![None; if is_long { 0 } else { column.entries.count() }];
     let code = |&row: &usize| match column.code(row) {
         NO_CODE => NO_CODE,
-        code => *code_of[code as usize].get_or_insert_with(|| interner.code(column.entries.get(code as usize))),
+        code => {
+            let mut unlisted = None;
+            let listed = code_of.get_mut(code as usize).unwrap_or(&mut unlisted);
+            *listed.get_or_insert_with(|| interner.code(column.entries.get(code as usize)))
+        }
     };
     let added: Vec<i32> = rows.iter().map(code).collect();
     if !codes.is_empty() || added.iter().any(|&code| code != NO_CODE) {

@@ -3,7 +3,7 @@
 //! It is a small log-structured merge tree, partitioned by UTC day: `memtable.rs` takes new records,
 //! `flush.rs` writes them into immutable files (`segment/`), `compaction.rs` rewrites several of these as
 //! one, and `segment_edit.rs` installs the results. `late_versions.rs` replaces records that are stored
-//! already, `parallel_scan.rs` reads all of it, `estimate.rs` says beforehand about how much,
+//! already, `parallel_scan.rs` reads all of it (`state_snapshot.rs` copies mutable memtables for it), `estimate.rs` says beforehand about how much,
 //! `rollup_cache.rs` shortens scans of segments, and `retention.rs` drops old days.
 
 pub mod export;
@@ -12,13 +12,19 @@ pub mod rollup_cache;
 pub mod segment;
 
 mod compaction;
+mod copied_columns;
+mod copied_rows;
+mod copier;
 mod estimate;
 mod flush;
 mod late_versions;
+mod memtable_copy;
 mod parallel_scan;
 mod retention;
 mod segment_edit;
+mod snapshot_progress;
 mod state;
+mod state_snapshot;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +38,7 @@ use crate::record::{Record, US_PER_DAY};
 use crate::scan::ScanResources;
 use crate::tuning::Tuning;
 use crate::wire::columnar_batch::ColumnarBatch;
+use copier::Copier;
 use memtable::RowMetadata;
 use parallel_scan::HelperThreads;
 use rollup_cache::RollupBudget;
@@ -43,12 +50,15 @@ pub use segment_edit::SegmentEdit;
 
 /// Memtables, and segments by UTC day, under one readers-writer lock.
 ///
-/// A scan reads all batches that were applied before it began, and none applied later. It blocks writers only
-/// while it reads mutable memtables; immutable memtables and segments are read without the lock.
+/// A scan reads all batches that were applied before an instant after it began, and none applied later. Only a scan of few
+/// values reads the mutable memtables under the lock, which blocks writers; others copy these first, in short steps
+/// (`state_snapshot.rs`). Immutable memtables and segments are read without the lock.
 pub struct Store {
     state: RwLock<State>,
     resources: Arc<ScanResources>,
     helpers: HelperThreads,
+    locked_scan_threads: HelperThreads,
+    copier: Copier,
     rollup_budget: Arc<RollupBudget>,
 }
 
@@ -103,9 +113,11 @@ impl Store {
     pub fn new(tuning: Tuning, memory: MemoryLimits) -> Self {
         let tuning = Arc::new(tuning);
         Self {
+            locked_scan_threads: HelperThreads::started(&tuning),
             state: RwLock::new(State::new(&tuning)),
             resources: Arc::new(ScanResources::new(&tuning, memory)),
             helpers: HelperThreads::default(),
+            copier: Copier::start(),
             rollup_budget: Arc::new(RollupBudget::new(tuning.rollup_bytes_max)),
         }
     }
@@ -197,7 +209,6 @@ impl Store {
         };
         info.records = info.unsealed_records;
         let mut ranges = vec![state.active.setup_range(), state.memtable.setup_range()];
-        ranges.extend(state.immutable.iter().map(|immutable| immutable.table.slice(&immutable.tombstones).live_setup_range()));
         for unreadable in &state.unreadable {
             info.records += unreadable.rows;
             info.segments += 1;
@@ -207,6 +218,13 @@ impl Store {
             info.records += entry.segment.rows() - entry.tombstones.len();
             info.segments += 1;
             info.segment_bytes += entry.segment.bytes;
+        }
+        let immutable = state.immutable.clone();
+        let entries: Vec<SegmentEntry> = state.segments.values().flatten().cloned().collect();
+        // The rest is read without the lock: setup times of a segment may have to be read from disk.
+        drop(state);
+        ranges.extend(immutable.iter().map(|immutable| immutable.table.slice(&immutable.tombstones).live_setup_range()));
+        for entry in &entries {
             ranges.push(entry.setup_range()?);
         }
         info.setup_range = ranges.into_iter().flatten().reduce(|(low, high), (from, to)| (low.min(from), high.max(to)));

@@ -6,34 +6,60 @@
 //! scan never waits for a long one to end. A very large scan is *delegated*: the calling thread takes none of
 //! its tasks, as it would run them at normal priority and slow down short reports.
 //!
-//! Scans of the mutable memtables hold the read lock and block writers, so the calling thread always takes
-//! part in them: low-priority threads alone would keep writers waiting (priority inversion).
+//! A scan of few values of the mutable memtables reads them under the read lock, which blocks writers; others copy them
+//! first (`state_snapshot.rs`) and then run without the lock. Threads of normal priority scan under the lock, unless there are
+//! few rows: a thread of low priority would keep writers waiting whenever it is preempted (priority inversion).
 
 use std::borrow::Cow;
 use std::num::NonZero;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 
 use parking_lot::Mutex;
 use rayon::{ScopeFifo, ThreadPool, ThreadPoolBuilder};
 
+use super::copied_columns::CopiedColumns;
 use super::estimate::verified_rows_to_read;
+use super::memtable::Memtable;
 use super::state::{ImmutableMemtable, SegmentEntry, State};
+use super::state_snapshot::SnapshotRequest;
 use super::{Store, days_of, overlaps};
 use crate::cancellation::CancelToken;
 use crate::columns::row_set::RowSet;
 use crate::columns::slice::RecordSlice;
 use crate::error::Result;
+use crate::memory::QueryMemory;
 use crate::scan::predicate::{Predicate, account_of, may_be_active, may_be_finished};
 use crate::scan::{Partials, Scan, Scanner, any_match, column_names};
 use crate::tuning::Tuning;
 
-/// The helper threads of a store, started by the first scan that is large enough.
+/// To find the group of a row takes about as long as reading this number of integers, times the square of the number of keys:
+/// more keys have more groups, too.
+const VALUES_PER_KEY_PAIR: usize = 2;
+
+/// Rows per value of a key below which most rows may begin a group of their own.
+const ROWS_PER_GROUP_MANY: usize = 4;
+
+/// To begin a group takes about as long as reading this number of integers.
+const VALUES_PER_NEW_GROUP: usize = 1_000;
+
+/// Looking both dialled numbers of a row up in a code deck takes about as long as reading this number of integers.
+const VALUES_PER_DECK: usize = 64;
+
+/// Threads of a store that help with scans. By default, they have a low priority and are started by the first scan that is
+/// large enough.
 #[derive(Default)]
 pub(super) struct HelperThreads(OnceLock<Option<ThreadPool>>);
 
 impl HelperThreads {
+    /// Starts threads for scans under the lock of the memtables. They inherit the priority of the calling thread.
+    pub(super) fn started(tuning: &Tuning) -> Self {
+        let pool =
+            ThreadPoolBuilder::new().num_threads(helper_count(tuning)).thread_name(|number| format!("locked-scan-{number}"));
+        Self(OnceLock::from(pool.build().ok()))
+    }
+
     /// Returns the threads; `None` if there would be only one (`helper_thread_count` 1, or 0 on a single
     /// core), or if the operating system refuses threads.
     fn get(&self, tuning: &Tuning) -> Option<&ThreadPool> {
@@ -42,12 +68,16 @@ impl HelperThreads {
 }
 
 fn start_helpers(tuning: &Tuning) -> Option<ThreadPool> {
-    let core_count = available_parallelism().map_or(1, NonZero::get);
-    let count = if tuning.helper_thread_count == 0 { core_count } else { tuning.helper_thread_count };
+    let count = helper_count(tuning);
     let niceness = tuning.helper_niceness;
     let pool = ThreadPoolBuilder::new().num_threads(count).thread_name(|number| format!("scan-{number}"));
     let pool = pool.start_handler(move |_| lower_priority(niceness));
     if count == 1 { None } else { pool.build().ok() }
+}
+
+fn helper_count(tuning: &Tuning) -> usize {
+    let core_count = available_parallelism().map_or(1, NonZero::get);
+    if tuning.helper_thread_count == 0 { core_count } else { tuning.helper_thread_count }
 }
 
 /// Gives the current thread a low priority, so that a short report preempts it.
@@ -68,6 +98,11 @@ struct ScanTarget<'a> {
     predicates: &'a [Predicate],
     /// Columns that the scan reads, to be verified in segments.
     names: Vec<&'a str>,
+    keys: &'a [String],
+    /// Reading a row, without grouping it, takes about as long as reading this number of integers.
+    values_per_row: usize,
+    memory: &'a Arc<QueryMemory>,
+    cancel: &'a CancelToken,
     tuning: &'a Tuning,
 }
 
@@ -87,11 +122,20 @@ impl Store {
     pub fn partials(&self, scan: &Scan<'_>) -> Result<Partials> {
         // An empty store runs no task that would check.
         scan.cancel.check()?;
-        let target =
-            ScanTarget { range: scan.range(), predicates: scan.predicates, names: scan.column_names(), tuning: self.tuning() };
+        let names = scan.column_names();
+        let target = ScanTarget {
+            range: scan.range(),
+            predicates: scan.predicates,
+            values_per_row: values_per_row(&names, scan.deck.is_some()),
+            names,
+            keys: scan.keys,
+            memory: scan.memory,
+            cancel: scan.cancel,
+            tuning: self.tuning(),
+        };
         let mut scanner = Some(Scanner::new(scan));
-        self.visit_tasks(&target, |tasks| {
-            scanner = scanner.take().map(|scanner| run_tasks(scanner, scan, &target, tasks, &self.helpers)).transpose()?;
+        self.visit_tasks(&target, |tasks, threads| {
+            scanner = scanner.take().map(|scanner| run_tasks(scanner, scan, &target, tasks, threads)).transpose()?;
             Ok(true)
         })?;
         scanner.map_or_else(|| Ok(Partials::default()), Scanner::finish)
@@ -103,10 +147,19 @@ impl Store {
     /// As for [`any_match`], or `Damaged`.
     pub fn any_match(&self, predicates: &[Predicate], cancel: &CancelToken) -> Result<bool> {
         cancel.check()?;
-        let target =
-            ScanTarget { range: (i64::MIN, i64::MAX), predicates, names: column_names(predicates), tuning: self.tuning() };
+        let names = column_names(predicates);
+        let target = ScanTarget {
+            range: (i64::MIN, i64::MAX),
+            predicates,
+            values_per_row: values_per_row(&names, false),
+            names,
+            keys: &[],
+            memory: &self.resources.memory.begin_query(),
+            cancel,
+            tuning: self.tuning(),
+        };
         let mut found = false;
-        self.visit_tasks(&target, |tasks| {
+        self.visit_tasks(&target, |tasks, _| {
             for task in tasks {
                 found = found || any_match(&*target.slice(task)?, predicates, cancel, self.tuning())?;
             }
@@ -115,37 +168,102 @@ impl Store {
         Ok(found)
     }
 
-    /// Passes the tasks of a target to `run`: first those of mutable memtables, under the read lock, then,
-    /// without a lock, those of immutable memtables and segments, unless `run` returned false or only active
-    /// sessions can match.
-    fn visit_tasks(&self, target: &ScanTarget<'_>, mut run: impl FnMut(&[ScanTask<'_>]) -> Result<bool>) -> Result<()> {
-        let (no_tombstones, (from, to)) = (RowSet::default(), target.range);
-        let (active, finished) = (may_be_active(target.predicates), may_be_finished(target.predicates));
-        let state = self.read();
-        let mut tasks = Vec::new();
-        if active {
-            tasks.extend(target.split(&state.active.slice(&no_tombstones), 0));
-        }
-        if finished {
-            tasks.extend(target.split(&state.memtable.slice(&no_tombstones), 1));
-        }
-        if !run(&tasks)? || !finished {
-            return Ok(());
-        }
-        drop(tasks);
-        let immutable: Vec<ImmutableMemtable> = state.immutable.clone();
-        let entries: Vec<SegmentEntry> = state.readable(from, to)?.cloned().collect();
-        drop(state);
+    /// Passes the tasks of a target to `run`, with the threads that may help. If the mutable memtables have few values to
+    /// read: first their tasks, under the read lock, then, without a lock, those of immutable memtables and segments, unless
+    /// `run` returned false or only active sessions can match. Otherwise all at once, without a lock.
+    fn visit_tasks<F>(&self, target: &ScanTarget<'_>, mut run: F) -> Result<()>
+    where
+        F: FnMut(&[ScanTask<'_>], &HelperThreads) -> Result<bool> + Send,
+    {
+        let (values, rows) = target.values_in_memory(&self.read());
+        let rest = if values > self.tuning().locked_scan_value_count_max {
+            return self.visit_copied_tasks(target, run);
+        } else if rows >= self.tuning().parallel_row_count_min
+            && let Some(threads) = self.locked_scan_threads.get(self.tuning())
+        {
+            threads.install(|| self.visit_locked_tasks(target, &mut run))?
+        } else {
+            self.visit_locked_tasks(target, &mut run)?
+        };
+        let Some((immutable, entries)) = rest else { return Ok(()) };
         let mut tasks = Vec::new();
         for (immutable, memtable) in immutable.iter().zip(2..) {
             tasks.extend(target.split(&immutable.table.slice(&immutable.tombstones), memtable));
         }
         tasks.extend(entries.iter().map(ScanTask::Segment));
-        run(&tasks).map(drop)
+        run(&tasks, &self.helpers).map(drop)
+    }
+
+    /// Passes the tasks of mutable memtables to `run`, under the read lock. Returns the rest to scan, as of the same instant;
+    /// `None` if `run` returned false or only active sessions can match.
+    fn visit_locked_tasks<F>(
+        &self, target: &ScanTarget<'_>, run: &mut F,
+    ) -> Result<Option<(Vec<ImmutableMemtable>, Vec<SegmentEntry>)>>
+    where
+        F: FnMut(&[ScanTask<'_>], &HelperThreads) -> Result<bool>,
+    {
+        let (no_tombstones, (from, to)) = (RowSet::default(), target.range);
+        let finished = may_be_finished(target.predicates);
+        let state = self.read();
+        let mut tasks = Vec::new();
+        if may_be_active(target.predicates) {
+            tasks.extend(target.split(&state.active.slice(&no_tombstones), 0));
+        }
+        if finished {
+            tasks.extend(target.split(&state.memtable.slice(&no_tombstones), 1));
+        }
+        if !run(&tasks, &self.locked_scan_threads)? || !finished {
+            return Ok(None);
+        }
+        Ok(Some((state.immutable.clone(), state.readable(from, to)?.cloned().collect())))
+    }
+
+    /// Copies what a target reads of mutable memtables, then passes all tasks to `run`.
+    fn visit_copied_tasks<F>(&self, target: &ScanTarget<'_>, mut run: F) -> Result<()>
+    where
+        F: FnMut(&[ScanTask<'_>], &HelperThreads) -> Result<bool>,
+    {
+        let no_tombstones = RowSet::default();
+        let snapshot = self.snapshot(&SnapshotRequest {
+            range: target.range,
+            active: may_be_active(target.predicates),
+            finished: may_be_finished(target.predicates),
+            columns: CopiedColumns::of_names(&target.names),
+            memory: target.memory,
+            cancel: target.cancel,
+        })?;
+        let copied = snapshot.copies.iter().flat_map(|copy| copy.slices(&no_tombstones));
+        let immutable = snapshot.immutable.iter().map(|immutable| immutable.table.slice(&immutable.tombstones));
+        let slices = copied.chain(immutable).enumerate();
+        let mut tasks: Vec<ScanTask<'_>> = slices.flat_map(|(memtable, slice)| target.split(&slice, memtable)).collect();
+        tasks.extend(snapshot.entries.iter().map(ScanTask::Segment));
+        run(&tasks, &self.helpers).map(drop)
     }
 }
 
+/// Reading a row of these columns takes about as long as reading this number of integers.
+fn values_per_row(names: &[&str], with_deck: bool) -> usize {
+    CopiedColumns::of_names(names).values_per_row() + if with_deck { VALUES_PER_DECK } else { 0 }
+}
+
 impl ScanTarget<'_> {
+    /// Values, and rows, that the target reads in mutable memtables.
+    fn values_in_memory(&self, state: &State) -> (usize, usize) {
+        let (active, finished) = (may_be_active(self.predicates), may_be_finished(self.predicates));
+        let tables = [(active, &state.active), (finished, &state.memtable)].into_iter();
+        let read = tables.filter(|(is_read, table)| *is_read && overlaps(table.setup_range_by_days(), self.range));
+        read.fold((0, 0), |(values, rows), (_, table)| {
+            let values_per_row = self.values_per_row + self.values_per_group(table);
+            (values + table.rows() * values_per_row, rows + table.rows())
+        })
+    }
+
+    /// Finding the group of a row takes about as long as reading this number of integers.
+    fn values_per_group(&self, table: &Memtable) -> usize {
+        let has_many = |key: &String| table.distinct_count_max(key) > table.rows() / ROWS_PER_GROUP_MANY;
+        if self.keys.iter().any(has_many) { VALUES_PER_NEW_GROUP } else { VALUES_PER_KEY_PAIR * self.keys.len().pow(2) }
+    }
+
     /// Splits the rows of a memtable into tasks of equal size; none if its setup times lie outside the range.
     fn split<'p>(&self, slice: &RecordSlice<'p>, memtable: usize) -> Vec<ScanTask<'p>> {
         let rows = &slice.rows;

@@ -2,11 +2,17 @@
 //!
 //! Segments are dropped whole, rows of mutable memtables are removed, and rows of immutable memtables get a
 //! tombstone. An active session of a dropped day stays while events of it still arrive.
+//!
+//! Rows of mutable memtables are removed a few at a time, so that commits need not wait until all are: reports may see some
+//! of them meanwhile.
 
 use std::sync::Arc;
 
+use parking_lot::RwLockWriteGuard;
+
 use super::Store;
-use super::state::ImmutableMemtable;
+use super::memtable::Memtable;
+use super::state::{ImmutableMemtable, State};
 use crate::columns::row_set::RowSet;
 use crate::record::US_PER_DAY;
 
@@ -18,15 +24,32 @@ impl Store {
         let mut state = self.write();
         let dropped = state.remove_segments(|segment_day, _| segment_day < day);
         state.unreadable.retain(|unreadable| unreadable.day >= day);
-        state.memtable.remove_before(day * US_PER_DAY, i64::MAX);
         for immutable in &mut state.immutable {
             immutable.drop_before(day * US_PER_DAY);
         }
-        let sessions = state.active.remove_before(day * US_PER_DAY, received_until_us);
         drop(state);
         // Unmaps the files while readers and writers go on.
         drop(dropped);
-        sessions
+        self.remove_before(|state| &mut state.memtable, day, i64::MAX);
+        self.remove_before(|state| &mut state.active, day, received_until_us)
+    }
+
+    /// Removes the rows of a mutable memtable in steps, between which writers go on. Returns their number.
+    fn remove_before(&self, table: fn(&mut State) -> &mut Memtable, day: i64, received_until_us: i64) -> usize {
+        let (mut removed, mut end) = (0, usize::MAX);
+        while end > 0 {
+            let row_max = self.tuning().snapshot_step_row_count;
+            removed += self.copier.run(|| {
+                let mut state = self.write();
+                let table = table(&mut state);
+                let rows = table.rows();
+                end = table.remove_before(day * US_PER_DAY, received_until_us, end, row_max);
+                let removed = rows - table.rows();
+                RwLockWriteGuard::unlock_fair(state);
+                removed
+            });
+        }
+        removed
     }
 }
 
