@@ -115,7 +115,7 @@ def _asking(
     def ask() -> None:
         options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
         with grpc.insecure_channel(address, options) as channel:
-            call = channel.unary_unary(_ACTIVE_SESSIONS)
+            call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_ACTIVE_SESSIONS)
             while not ended.is_set():
                 try:
                     call(request.SerializeToString(), timeout=seconds_max)
