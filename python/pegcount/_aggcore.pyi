@@ -354,8 +354,11 @@ class Store:
         """
     @property
     def damaged_segments(self) -> list[str]:
-        """Names of segments that failed a checksum, and of unreadable ones within one day of a running
-        flush."""
+        """Names of damaged segments that were searched for a key, and of unreadable ones within one day of
+        a running flush."""
+    def look_at_files(self) -> list[tuple[str, str]]:
+        """Looks at the file of each segment; returns the names of those that were found damaged since the
+        last call, each with what happened to it."""
     @property
     def first_day(self) -> int | None:
         """First day that has a record, None without records."""

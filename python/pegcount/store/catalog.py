@@ -10,7 +10,7 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
@@ -19,6 +19,7 @@ from typing import Any
 from pegcount.core import CodeDeck, ManifestEntry, SegmentTombstones
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
 from pegcount.store.directory import fsync
+from pegcount.store.modes import create_private
 
 FORMAT_VERSION = 3
 
@@ -163,6 +164,7 @@ class Catalog:
     def copy_to(self, path: Path) -> None:
         """Writes a consistent copy of the catalogue, durably."""
         path.unlink(missing_ok=True)
+        create_private(path)
         with self._lock, closing(sqlite3.connect(path)) as copy:
             self._replica.backup(copy)
         fsync(path)
@@ -182,6 +184,11 @@ class Catalog:
         return db
 
     def _connect(self) -> sqlite3.Connection:
+        if not self._read_only:
+            # SQLite would let others read it. Its journal gets the mode of the catalogue.
+            # SQLite also says why a file cannot be created.
+            with suppress(OSError):
+                create_private(self.path)
         target = f"{self.path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
         return sqlite3.connect(
             target, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None, uri=True

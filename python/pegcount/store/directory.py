@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from pegcount.errors import StoreOpenError
+from pegcount.store import modes
 
 
 class DirectoryLock:
@@ -16,7 +17,7 @@ class DirectoryLock:
         """Takes the lock; raises StoreOpenError if another process has it."""
         path = directory / "lock"
         try:
-            self._file: IO[str] = open(path, "a+", encoding="ascii")  # noqa: SIM115
+            self._file: IO[str] = open(path, "a+", encoding="ascii", opener=modes.open_private)  # noqa: SIM115
         except OSError as error:
             raise StoreOpenError(f"{path} cannot be opened: {error.strerror}") from error
         try:
@@ -53,7 +54,7 @@ def prepare(directory: Path, create: bool) -> None:
             f"data directory {directory} does not exist; `pegcount import` or mkdir makes one"
         )
     try:
-        directory.mkdir(parents=True)
+        directory.mkdir(mode=modes.DIRECTORY_MODE, parents=True)
         fsync(directory.parent)
     except OSError as error:
         raise StoreOpenError(f"data directory {directory} cannot be created: {error.strerror}") from error

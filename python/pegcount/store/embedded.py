@@ -24,7 +24,7 @@ from pegcount.model import (
     StoreInfo,
     WriteOutcome,
 )
-from pegcount.store import files
+from pegcount.store import files, modes
 from pegcount.store.catalog import Catalog
 from pegcount.store.directory import DirectoryLock, prepare
 from pegcount.store.loaded_decks import LoadedDecks
@@ -56,6 +56,7 @@ class EmbeddedStore:
         with ExitStack() as opened:
             self._owner = DirectoryLock(directory)
             opened.callback(self._owner.release)
+            modes.tighten(directory)
             self._catalog = Catalog(directory)
             opened.callback(self._catalog.close)
             self._decks = LoadedDecks(self._catalog, config.loaded_code_deck_count_max)

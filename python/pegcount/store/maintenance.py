@@ -78,7 +78,8 @@ class Maintenance:
         Raises the error of the first step that failed: OSError or PegcountError.
         """
         failures = []
-        for step in (self._commit_queued_batches, self._flush_if_due, self._compact_all, self._drop_old_days):
+        steps = (self._commit_queued_batches, self._look_at_files, self._flush_if_due, self._compact_all)
+        for step in (*steps, self._drop_old_days):
             try:
                 step()
             except (Exception, core.PanicException) as failure:
@@ -91,6 +92,10 @@ class Maintenance:
         self._engine.commit_group()
         if self._engine.fault is not None:
             self._engine.reopen_after_fault()
+
+    def _look_at_files(self) -> None:
+        for name, problem in self._engine.look_at_files():
+            _LOG.error("%s: %s; reports of its day fail", self._directory / name, problem)
 
     def _flush_if_due(self) -> None:
         if self._is_flush_due():

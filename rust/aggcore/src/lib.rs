@@ -8,7 +8,7 @@
 //! one; tests/test_tidy.py checks it. Lowest first:
 //!
 //! 1. `error`, `tuning`: the error type; constants that trade speed for memory or work.
-//! 2. `cancellation`, `memory`, `record`: deadlines; memory budgets; one record, its schema, its rules.
+//! 2. `cancellation`, `memory`, `private_files`, `record`: deadlines; memory budgets; file modes; a record, its schema and rules.
 //! 3. `columns`, `time_text`: many records as columns, owned and borrowed; instants as text.
 //! 4. `wire`: records, versions, code decks and lists of requests in the protobuf wire format.
 //! 5. `scan`: predicates, selection, grouping, sums.
@@ -21,6 +21,7 @@ mod columns;
 mod durable;
 mod error;
 mod memory;
+mod private_files;
 #[cfg(feature = "python")]
 mod python;
 mod record;

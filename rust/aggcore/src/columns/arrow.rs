@@ -10,8 +10,8 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, ArrayRef, DictionaryArray, Int8Array, Int16Array, Int32Array, Int64Array, NullArray, PrimitiveArray, StringArray,
-    TimestampMicrosecondArray, cast::AsArray, types::*,
+    Array, ArrayRef, DictionaryArray, GenericByteArray, Int8Array, Int16Array, Int32Array, Int64Array, NullArray, PrimitiveArray,
+    StringArray, TimestampMicrosecondArray, cast::AsArray, types::*,
 };
 use arrow_buffer::{ArrowNativeType, BooleanBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType};
@@ -106,8 +106,18 @@ impl Texts for StringArray {
     }
 
     fn get(&self, number: usize) -> &str {
-        if self.is_null(number) { "" } else { self.value(number) }
+        if self.is_null(number) { "" } else { std::str::from_utf8(bytes_of_row(self, number)).unwrap_or_default() }
     }
+}
+
+/// Returns the bytes of a row that is not null.
+///
+/// Unlike `GenericByteArray::value`, it trusts neither the offsets nor the bytes: they may be those of a mapped
+/// file that another program overwrites at this moment.
+#[inline]
+pub fn bytes_of_row<T: ByteArrayType<Offset = i32>>(array: &GenericByteArray<T>, row: usize) -> &[u8] {
+    let offsets = array.value_offsets();
+    array.value_data().get(offsets[row] as usize..offsets[row + 1] as usize).unwrap_or_default()
 }
 
 /// The value buffers of all columns of a batch or segment, checked against the types of their fields.

@@ -27,12 +27,13 @@
 //! new one (see `disk_fault.rs`), and a log owned by a library does not let us do so; docs/design.md has the
 //! reasons and measurements under "Why is the journal not SQLite?".
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::private_files;
 use crate::wire::columnar_batch::ColumnarBatch;
 
 const MAGIC: [u8; 8] = *b"PEGJRNL1";
@@ -94,8 +95,8 @@ impl Journal {
 
     fn try_create(path: &Path, sequence: u64) -> io::Result<Self> {
         let directory = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(directory)?;
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+        private_files::create_directories(directory)?;
+        let mut file = private_files::create(path)?;
         file.write_all(&header(sequence, HEADER_BYTES as u64))?;
         file.sync_all()?;
         File::open(directory)?.sync_all()?;

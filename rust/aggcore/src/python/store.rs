@@ -383,6 +383,10 @@ impl Store {
         py.detach(|| self.durable.store.damaged())
     }
 
+    fn look_at_files(&self, py: Python<'_>) -> Vec<(String, String)> {
+        py.detach(|| self.durable.store.look_at_files())
+    }
+
     #[getter]
     fn first_day(&self, py: Python<'_>) -> Option<i64> {
         let store = &self.durable.store;

@@ -9,8 +9,8 @@
 use std::path::Path;
 
 use super::Store;
-use super::segment::RowSource;
-use super::segment_edit::{ReplacedSources, SegmentEdit, write_segments_by_day};
+use super::segment::{RowSource, guard};
+use super::segment_edit::{NewSegment, ReplacedSources, SegmentEdit, write_segments_by_day};
 use super::state::SegmentEntry;
 use crate::error::Result;
 use crate::tuning::Tuning;
@@ -31,18 +31,24 @@ impl Store {
     /// tombstone.
     ///
     /// # Errors
-    /// As for [`Store::write_flush`], and `Damaged` if a segment fails a checksum.
+    /// As for [`Store::write_flush`], and `Damaged` if a segment fails a checksum or its file changed.
     pub fn compact(&self, directory: &Path, sequence: u64, row_max: usize, names: &[String]) -> Result<SegmentEdit> {
         let is_named = |entry: &&SegmentEntry| names.contains(&entry.segment.name);
         let merged: Vec<SegmentEntry> = self.read().segments.values().flatten().filter(is_named).cloned().collect();
+        // The sources are looked at once all of them were read: the caller removes them for what was written.
+        let segments = guard(merged.iter().map(|entry| &*entry.segment), || self.rewrite(directory, sequence, row_max, &merged))?;
+        let replaced = ReplacedSources::Segments(merged.iter().map(|entry| entry.segment.name.clone()).collect());
+        Ok(SegmentEdit { segments, tombstones: Vec::new(), replaced })
+    }
+
+    /// Writes the rows of segments without a recorded tombstone into new segments.
+    fn rewrite(&self, directory: &Path, sequence: u64, row_max: usize, merged: &[SegmentEntry]) -> Result<Vec<NewSegment>> {
         let versions: Vec<_> = merged.iter().map(|entry| |row| entry.segment.versions(row)).collect();
         let mut sources = Vec::new();
         for (entry, versions) in merged.iter().zip(&versions) {
             sources.push(RowSource { slice: entry.segment.verified_slice(&entry.recorded_tombstones)?, versions });
         }
-        let segments = write_segments_by_day(directory, sequence, row_max, &sources, self.tuning())?;
-        let replaced = ReplacedSources::Segments(merged.iter().map(|entry| entry.segment.name.clone()).collect());
-        Ok(SegmentEdit { segments, tombstones: Vec::new(), replaced })
+        write_segments_by_day(directory, sequence, row_max, &sources, self.tuning())
     }
 }
 

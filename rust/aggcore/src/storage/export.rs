@@ -10,6 +10,7 @@ use arrow_cast::cast;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field as ArrowField, Schema, TimeUnit};
 
+use super::segment::guard;
 use super::state::SegmentEntry;
 use super::{Store, days_of};
 use crate::columns::arrow::{int_array, text_array};
@@ -36,7 +37,7 @@ impl Store {
     /// use it on a store that was opened for reading.
     ///
     /// # Errors
-    /// `Damaged` if a segment of the range is unreadable or fails a checksum, or `Arrow` if the
+    /// `Damaged` if a segment of the range is unreadable, fails a checksum or changes meanwhile, or `Arrow` if the
     /// columns cannot be encoded.
     pub fn export(&self, (from, to): (i64, i64), cursor: ExportCursor, row_max: usize) -> Result<Option<ExportStep>> {
         let no_tombstones = RowSet::default();
@@ -48,22 +49,29 @@ impl Store {
         }
         let entries: Vec<&SegmentEntry> = state.segments_of_days(days).collect();
         loop {
-            let slice = match number {
-                0 => state.active.slice(&no_tombstones),
-                1 => state.memtable.slice(&no_tombstones),
+            let encode = |slice: &RecordSlice<'_>| next_rows(slice, (from, to), start, row_max);
+            let encoded = match number {
+                0 => encode(&state.active.slice(&no_tombstones))?,
+                1 => encode(&state.memtable.slice(&no_tombstones))?,
                 _ => match entries.get(number - 2) {
-                    Some(entry) => entry.segment.verified_slice(&entry.tombstones)?,
+                    Some(entry) => guard([&*entry.segment], || encode(&entry.segment.verified_slice(&entry.tombstones)?))?,
                     None => return Ok(None),
                 },
             };
-            let wanted = |row: &usize| (from..to).contains(&slice.setup_us[*row]) && !slice.tombstones.contains(*row);
-            let rows: Vec<usize> = (start..slice.rows.end).filter(wanted).take(row_max.max(1)).collect();
-            if let Some(last) = rows.last() {
-                return Ok(Some((ipc_stream(&slice, &rows)?, (number, last + 1))));
+            if let Some((stream, next)) = encoded {
+                return Ok(Some((stream, (number, next))));
             }
             (number, start) = (number + 1, 0);
         }
     }
+}
+
+/// Encodes at most `row_max` rows of a slice, set up in [from, to), from row `start` on; returns the stream and
+/// the row after them, `None` if no such row is left.
+fn next_rows(slice: &RecordSlice<'_>, (from, to): (i64, i64), start: usize, row_max: usize) -> Result<Option<(Vec<u8>, usize)>> {
+    let wanted = |row: &usize| (from..to).contains(&slice.setup_us[*row]) && !slice.tombstones.contains(*row);
+    let rows: Vec<usize> = (start..slice.rows.end).filter(wanted).take(row_max.max(1)).collect();
+    rows.last().map(|last| Ok((ipc_stream(slice, &rows)?, last + 1))).transpose()
 }
 
 /// Encodes rows of a slice as one Arrow IPC stream.

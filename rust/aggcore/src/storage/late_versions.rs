@@ -13,9 +13,11 @@ use std::sync::Arc;
 
 use super::BatchOutcome;
 use super::memtable::{Memtable, RowMetadata};
+use super::segment::{Segment, guard};
 use super::state::{RecordKey, State};
 use crate::columns::RecordColumns;
 use crate::columns::row_set::RowSet;
+use crate::error::Result;
 use crate::record::Record;
 use crate::wire::versions::Versions;
 
@@ -119,22 +121,20 @@ impl State {
 
     /// Reads all versions that are stored in a row; `None` if the row is corrupt.
     fn versions(&self, location: &RowLocation) -> Option<Versions> {
-        let no_tombstones = RowSet::default();
         let of_table = |table: &Memtable, row| Versions::of_row(&table.fields().record(row), table.versions(row));
         match *location {
             RowLocation::Active(row) => of_table(&self.active, row),
             RowLocation::Memtable(row) => of_table(&self.memtable, row),
             RowLocation::Immutable { number, row } => of_table(&self.immutable.get(number)?.table, row),
             RowLocation::Segment { day, number, row } => {
-                let (slice, versions) = self.segments.get(&day)?.get(number)?.segment.row(row, &no_tombstones).ok()?;
-                Versions::of_row(&slice.fields.record(row), versions)
+                let read = |record: &Record<'_>, versions: Option<&[u8]>| Versions::of_row(record, versions);
+                read_row(&self.segments.get(&day)?.get(number)?.segment, row, read).ok()?
             }
         }
     }
 
     /// Whether a row consists of exactly this version. A fast path: most versions of a replay are duplicates.
     fn is_only_version(&self, location: &RowLocation, version: &Record<'_>) -> bool {
-        let no_tombstones = RowSet::default();
         let in_table = |table: &Memtable, row| table.versions(row).is_none() && table.fields().record(row) == *version;
         match *location {
             RowLocation::Active(row) => in_table(&self.active, row),
@@ -144,8 +144,7 @@ impl State {
             }
             RowLocation::Segment { day, number, row } => {
                 self.segments.get(&day).and_then(|segments| segments.get(number)).is_some_and(|entry| {
-                    let found = entry.segment.row(row, &no_tombstones);
-                    found.is_ok_and(|(slice, versions)| slice.fields.record(row) == *version && versions.is_none())
+                    read_row(&entry.segment, row, |record, versions| record == version && versions.is_none()).unwrap_or(false)
                 })
             }
         }
@@ -176,4 +175,16 @@ impl State {
             rows.into_iter().rev().for_each(|row| table.swap_remove(row));
         }
     }
+}
+
+/// Reads one row of a segment: the record and its encoded versions.
+///
+/// # Errors
+/// `Damaged` if the row fails a checksum or the file changed: what was read must then not replace the row.
+fn read_row<T>(segment: &Segment, row: usize, read: impl FnOnce(&Record<'_>, Option<&[u8]>) -> T) -> Result<T> {
+    let no_tombstones = RowSet::default();
+    guard([segment], || {
+        let (slice, versions) = segment.row(row, &no_tombstones)?;
+        Ok(read(&slice.fields.record(row), versions))
+    })
 }

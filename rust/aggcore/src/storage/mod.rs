@@ -3,7 +3,8 @@
 //! It is a small log-structured merge tree, partitioned by UTC day: `memtable.rs` takes new records,
 //! `flush.rs` writes them into immutable files (`segment/`), `compaction.rs` rewrites several of these as
 //! one, and `segment_edit.rs` installs the results. `late_versions.rs` replaces records that are stored
-//! already, `parallel_scan.rs` reads all of it (`state_snapshot.rs` copies mutable memtables for it), `estimate.rs` says beforehand about how much,
+//! already, `damage.rs` looks after segments that can no longer be read, `parallel_scan.rs` reads all of it
+//! (`state_snapshot.rs` copies mutable memtables for it), `estimate.rs` says beforehand about how much,
 //! `rollup_cache.rs` shortens scans of segments, and `retention.rs` drops old days.
 
 pub mod export;
@@ -15,6 +16,7 @@ mod compaction;
 mod copied_columns;
 mod copied_rows;
 mod copier;
+mod damage;
 mod estimate;
 mod flush;
 mod late_versions;
@@ -42,7 +44,7 @@ use copier::Copier;
 use memtable::RowMetadata;
 use parallel_scan::HelperThreads;
 use rollup_cache::RollupBudget;
-use segment::{ManifestEntry, Segment};
+use segment::{ManifestEntry, Segment, guard};
 use state::{SegmentEntry, State, UnreadableSegment, key_of};
 
 pub use flush::Flush;
@@ -135,7 +137,9 @@ impl Store {
     /// Applies a batch atomically: scans that begin later see all of it, earlier ones nothing.
     pub fn apply(&self, batch: &ColumnarBatch, received_us: i64) -> BatchOutcome {
         self.prefetch_bloom_filters(batch);
-        self.write().apply(batch, received_us)
+        let outcome = self.write().apply(batch, received_us);
+        self.check_searches(batch);
+        outcome
     }
 
     /// Opens a segment that the catalogue names. If it cannot be opened, or was marked `damaged` before,
@@ -158,36 +162,22 @@ impl Store {
         }
     }
 
-    /// Names of segments that the catalogue must mark as damaged: those that failed a checksum since they
-    /// were opened, and unreadable ones near the days that a flush writes now, as versions were accepted
-    /// without a look at their keys.
-    pub fn damaged(&self) -> Vec<String> {
-        let state = self.read();
-        let mut names = Vec::new();
-        for entry in state.segments.values().flatten().filter(|entry| entry.segment.is_damaged()) {
-            names.push(entry.segment.name.clone());
-        }
-        let is_flushed = |day: i64| state.immutable.iter().any(|immutable| immutable.table.has_days(day - 1..=day + 1));
-        for unreadable in state.unreadable.iter().filter(|unreadable| is_flushed(unreadable.day)) {
-            names.push(unreadable.name.clone());
-        }
-        names
-    }
-
     /// Loads a file of the active snapshot into memory.
     ///
     /// # Errors
     /// `Io` if the file cannot be read, `Damaged` if it is corrupt.
     pub fn open_active_snapshot(&self, directory: &Path, written: &ManifestEntry) -> Result<()> {
         let (segment, no_tombstones) = (Segment::open(directory, written)?, RowSet::default());
-        let slice = segment.verified_slice(&no_tombstones)?;
-        let metadata = |row: usize| RowMetadata {
-            key_hash: slice.fields.key_hash(row),
-            versions: segment.versions(row),
-            received_us: slice.received_us[row],
-        };
-        self.write().active.append(&slice.fields, &slice.rows.clone().collect::<Vec<_>>(), metadata);
-        Ok(())
+        guard([&segment], || {
+            let slice = segment.verified_slice(&no_tombstones)?;
+            let metadata = |row: usize| RowMetadata {
+                key_hash: slice.fields.key_hash(row),
+                versions: segment.versions(row),
+                received_us: slice.received_us[row],
+            };
+            self.write().active.append(&slice.fields, &slice.rows.clone().collect::<Vec<_>>(), metadata);
+            Ok(())
+        })
     }
 
     /// Whether the session of a record is active: stored without an end time.

@@ -22,6 +22,7 @@ use rayon::{ScopeFifo, ThreadPool, ThreadPoolBuilder};
 use super::copied_columns::CopiedColumns;
 use super::estimate::verified_rows_to_read;
 use super::memtable::Memtable;
+use super::segment::guard;
 use super::state::{ImmutableMemtable, SegmentEntry, State};
 use super::state_snapshot::SnapshotRequest;
 use super::{Store, days_of, overlaps};
@@ -161,7 +162,7 @@ impl Store {
         let mut found = false;
         self.visit_tasks(&target, |tasks, _| {
             for task in tasks {
-                found = found || any_match(&*target.slice(task)?, predicates, cancel, self.tuning())?;
+                found = found || target.guard(task, || any_match(&*target.slice(task)?, predicates, cancel, self.tuning()))?;
             }
             Ok(!found)
         })?;
@@ -300,10 +301,19 @@ impl ScanTarget<'_> {
 
     /// Adds the records of a task to a scanner.
     fn add(&self, task: &ScanTask<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
-        let slice = self.slice(task)?;
         match task {
-            ScanTask::MemtableRows { memtable, .. } => scanner.add_memtable_rows(&slice, *memtable),
-            ScanTask::Segment(entry) => entry.rollups.add(&entry.segment, &slice, scanner),
+            ScanTask::MemtableRows { slice, memtable } => scanner.add_memtable_rows(slice, *memtable),
+            ScanTask::Segment(entry) => {
+                guard([&*entry.segment], || entry.rollups.add(&entry.segment, &*self.slice(task)?, scanner))
+            }
+        }
+    }
+
+    /// Runs `read`, which reads the records of a task; fails if the file of a segment changed.
+    fn guard<T>(&self, task: &ScanTask<'_>, read: impl FnOnce() -> Result<T>) -> Result<T> {
+        match task {
+            ScanTask::MemtableRows { .. } => read(),
+            ScanTask::Segment(entry) => guard([&*entry.segment], read),
         }
     }
 }

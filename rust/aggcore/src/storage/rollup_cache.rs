@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::segment::Segment;
+use super::segment::{Segment, guard};
 use crate::cancellation::CancelToken;
 use crate::columns::RecordColumns;
 use crate::columns::call_duration::CallDurations;
@@ -158,7 +158,7 @@ impl RollupCache {
     /// predicates that some row of the segment may fail.
     ///
     /// Holds the lock while it builds, so that concurrent scans of the segment do not build the same rollup
-    /// twice.
+    /// twice. Stores no rollup of a file that changed.
     fn find_or_build(
         &self, segment: &Segment, slice: &RecordSlice<'_>, scan: &Scan<'_>, residual: &[&Predicate],
     ) -> Result<Option<Arc<Rollup>>> {
@@ -175,7 +175,8 @@ impl RollupCache {
         if let Some(cached) = rollups.get(&(number, scope)).filter(|cached| cached.tombstones == slice.tombstones.len()) {
             return Ok(cached.rollup.clone());
         }
-        let rollup = match Rollup::build(segment, slice, kind, day_us, scan, &self.budget) {
+        let built = guard([segment], || Rollup::build(segment, slice, kind, day_us, scan, &self.budget));
+        let rollup = match built {
             Ok(rollup) => rollup.map(Arc::new),
             Err(Error::CellLimit { .. }) => None,
             // The report that asked reads the rows; the next one may find more memory.

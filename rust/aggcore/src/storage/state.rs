@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::BatchOutcome;
 use super::memtable::{Memtable, RowMetadata};
 use super::rollup_cache::{RollupBudget, RollupCache};
-use super::segment::Segment;
+use super::segment::{Segment, guard};
 use crate::columns::RecordColumns;
 use crate::columns::row_set::RowSet;
 use crate::error::{Error, Result};
@@ -134,7 +134,7 @@ impl SegmentEntry {
         if self.tombstones.is_empty() {
             return Ok(Some(self.segment.summary.setup_range));
         }
-        Ok(self.segment.slice(&[], &self.tombstones)?.live_setup_range())
+        guard([&*self.segment], || Ok(self.segment.slice(&[], &self.tombstones)?.live_setup_range()))
     }
 }
 

@@ -16,14 +16,19 @@
 //! segment fails.
 
 mod bloom_filter;
+mod file_identity;
+mod guard;
+mod guarded_map;
+mod ipc_file;
 mod manifest;
-mod mmap;
 mod page_checksums;
 mod write;
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::{Array, BinaryArray, RecordBatch, cast::AsArray, types::*};
@@ -31,7 +36,7 @@ use arrow_buffer::ScalarBuffer;
 use arrow_data::ArrayData;
 use parking_lot::Mutex;
 
-use crate::columns::arrow::ArrowColumns;
+use crate::columns::arrow::{ArrowColumns, bytes_of_row};
 use crate::columns::call_duration::CallDurations;
 use crate::columns::dictionary::{DictionaryColumn, EntryOrder, try_partition_point};
 use crate::columns::integer::UNKNOWN_STATS;
@@ -39,9 +44,11 @@ use crate::columns::row_set::RowSet;
 use crate::columns::slice::RecordSlice;
 use crate::error::{Error, Result};
 use crate::record::schema::{COLUMN_COUNT, FIELDS, dictionary_slot, int_slot, segment_column, text_slot};
-use mmap::{map, read};
+use guarded_map::{GuardedFile, map};
+use ipc_file::read;
 use page_checksums::PageChecksums;
 
+pub use guard::guard;
 pub use manifest::{ManifestEntry, Summary};
 pub use write::{RowSource, SourceRow, write};
 
@@ -67,12 +74,21 @@ pub struct Segment {
     /// Length of the file in bytes.
     pub bytes: u64,
     path: PathBuf,
+    file: GuardedFile,
     rows: usize,
     pages: PageChecksums,
     /// The buffers of each column, to find the pages of its rows.
     columns: Vec<ArrayData>,
-    /// Whether a checksum failed.
+    /// Whether a checksum failed, or another file has taken the place of the one that was opened.
     damaged: AtomicBool,
+    /// What happened to a damaged segment.
+    problem: OnceLock<String>,
+    /// Whether the log names the damage.
+    is_reported: AtomicBool,
+    /// Whether a key was looked for since [`Segment::check_searches`] ran.
+    was_searched: AtomicBool,
+    /// Whether a key was looked for while the file was damaged.
+    has_unknown_keys: AtomicBool,
     /// Whether the pages of the Bloom filter were verified, so that a look-up touches one cache line.
     has_read_bloom_filter: AtomicBool,
     /// Whether the whole file was verified.
@@ -99,16 +115,17 @@ impl Segment {
     /// `Io` if the file cannot be opened, `Damaged` if its length or a header is not what the entry says.
     pub fn open(directory: &Path, written: &ManifestEntry) -> Result<Self> {
         let path = directory.join(&written.name);
-        let buffer = map(&path)?;
-        if buffer.len() as u64 != written.bytes {
-            return Err(Error::damaged(&path, format!("it has {} bytes instead of {}", buffer.len(), written.bytes)));
+        let file = map(&path)?;
+        if file.bytes.len() as u64 != written.bytes {
+            return Err(Error::damaged(&path, format!("it has {} bytes instead of {}", file.bytes.len(), written.bytes)));
         }
-        let pages = PageChecksums::new(buffer.clone(), written.summary.page_crc32.clone());
-        let batch = read(&buffer, &pages).map_err(|error| Error::damaged(&path, error))?;
+        let pages = PageChecksums::new(file.bytes.clone(), written.summary.page_crc32.clone());
+        let batch = read(&file.bytes, &pages).map_err(|error| Error::damaged(&path, error))?;
         if batch.num_rows() != written.rows {
             return Err(Error::damaged(&path, format!("it has {} rows instead of {}", batch.num_rows(), written.rows)));
         }
-        Self::from_columns(path.clone(), written, pages, &batch).ok_or_else(|| Error::damaged(&path, "a column is missing"))
+        let segment = Self::from_columns(path.clone(), written, file, pages, &batch);
+        segment.ok_or_else(|| Error::damaged(&path, "a column is missing"))
     }
 
     /// Opens a file that was just written, and verifies all of it.
@@ -170,11 +187,6 @@ impl Segment {
         Ok((RecordSlice { rows, ..self.unverified_slice(tombstones) }, self.versions(row)))
     }
 
-    /// Whether a checksum failed since the segment was opened.
-    pub fn is_damaged(&self) -> bool {
-        self.damaged.load(Ordering::Relaxed)
-    }
-
     /// Whether the Bloom filter was read and verified.
     pub fn has_read_bloom_filter(&self) -> bool {
         self.has_read_bloom_filter.load(Ordering::Relaxed)
@@ -200,15 +212,24 @@ impl Segment {
     /// Encoded versions of a row, `None` for a record of one version. The caller must have verified the row
     /// with [`Segment::verified_slice`] or [`Segment::row`].
     pub fn versions(&self, row: usize) -> Option<&[u8]> {
-        self.versions.as_ref().and_then(|versions| (!versions.is_null(row)).then(|| versions.value(row)))
+        self.versions.as_ref().and_then(|versions| (!versions.is_null(row)).then(|| bytes_of_row(versions, row)))
     }
 
     /// Finds the rows of a key, those with a tombstone included: asks the Bloom filter, then searches the
     /// index by key hash.
     ///
+    /// It looks at the file only if it panics; [`Segment::check_searches`] does so for many keys together.
+    ///
     /// # Errors
-    /// `Damaged` if a page that it reads fails its checksum.
+    /// `Damaged` if a page that it reads fails its checksum, or the segment is damaged.
     pub fn find(&self, key_hash: u64, source: &str, session_id: &str) -> Result<Vec<usize>> {
+        self.was_searched.store(true, Ordering::Release);
+        let find = || self.find_in_index(key_hash, source, session_id);
+        let found = catch_unwind(AssertUnwindSafe(find)).or_else(|panic| guard([self], || resume_unwind(panic)));
+        found.and_then(|found| found).inspect_err(|_| self.has_unknown_keys.store(true, Ordering::Release))
+    }
+
+    fn find_in_index(&self, key_hash: u64, source: &str, session_id: &str) -> Result<Vec<usize>> {
         if !self.has_read_bloom_filter() {
             self.verify(segment_column::KEY_FILTER, &(0..self.rows))?;
             self.has_read_bloom_filter.store(true, Ordering::Relaxed);
@@ -323,17 +344,10 @@ impl Segment {
         self.require_intact(self.pages.are_rows_intact(&self.columns[column], rows))
     }
 
-    /// Marks the segment as damaged unless `is_intact`; fails if it is or was damaged.
-    fn require_intact(&self, is_intact: bool) -> Result<()> {
-        if !is_intact {
-            // If one page is corrupt, the keys cannot be trusted, and thus no sum of the segment.
-            self.damaged.store(true, Ordering::Relaxed);
-        }
-        if self.is_damaged() { Err(Error::damaged(&self.path, "it fails its checksum")) } else { Ok(()) }
-    }
-
     /// `None` if a column is missing or has an unexpected type.
-    fn from_columns(path: PathBuf, written: &ManifestEntry, pages: PageChecksums, batch: &RecordBatch) -> Option<Self> {
+    fn from_columns(
+        path: PathBuf, written: &ManifestEntry, file: GuardedFile, pages: PageChecksums, batch: &RecordBatch,
+    ) -> Option<Self> {
         let own = |number: usize| batch.column_by_name(segment_column::NAMES[number - segment_column::RECEIVED_TIME]);
         let columns = batch.columns();
         let named = FIELDS.iter().zip(batch.schema_ref().fields()).all(|(field, arrow)| field.name == arrow.name());
@@ -343,10 +357,15 @@ impl Segment {
             summary: written.summary.clone(),
             bytes: written.bytes,
             path,
+            file,
             rows: batch.num_rows(),
             pages,
             columns: columns.iter().map(Array::to_data).collect(),
             damaged: AtomicBool::new(false),
+            problem: OnceLock::new(),
+            is_reported: AtomicBool::new(false),
+            was_searched: AtomicBool::new(false),
+            has_unknown_keys: AtomicBool::new(false),
             has_read_bloom_filter: AtomicBool::new(false),
             is_file_verified: AtomicBool::new(false),
             accounts: Mutex::default(),

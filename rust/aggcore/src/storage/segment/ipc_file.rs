@@ -1,34 +1,18 @@
-//! Memory-maps Arrow IPC files and decodes their headers; columns borrow from the map and are not copied.
+//! Decodes the headers of mapped Arrow IPC files; columns borrow from the map and are not copied.
 //!
 //! Invariant: no byte is interpreted before the checksum of its page was verified, headers here and rows in
 //! [`Segment`](super::Segment). That is what makes skipping Arrow's own validation sound.
 
 #![allow(unsafe_code)]
 
-use std::{fs::File, path::Path, sync::Arc};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 use arrow_ipc::{Footer, convert::try_fb_to_schema, reader::FileDecoder, reader::read_footer_length, root_as_footer};
 use arrow_schema::ArrowError;
-use bytes::Bytes;
-use memmap2::Mmap;
 
 use super::page_checksums::PageChecksums;
-use crate::error::{Error, Result};
-
-/// Maps a file read-only.
-///
-/// # Errors
-/// `Io` if the file cannot be opened or mapped.
-pub fn map(path: &Path) -> Result<Buffer> {
-    let file = File::open(path).map_err(|source| Error::io(path, source))?;
-    // SAFETY: a segment never changes after its rename, and the lock of the data directory excludes other
-    // writers of this program. If another program truncated the file, an access beyond its end would kill the
-    // process with SIGBUS.
-    let map = unsafe { Mmap::map(&file) }.map_err(|source| Error::io(path, source))?;
-    Ok(Buffer::from(Bytes::from_owner(map)))
-}
 
 /// Decodes the one record batch of an Arrow IPC file; its columns borrow from the buffer. Verifies the pages
 /// of the headers, not those of the columns.

@@ -1,0 +1,58 @@
+//! Files that only their owner may read: calls name callers and callees.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+/// Mode of a directory.
+const DIRECTORY_MODE: u32 = 0o700;
+/// Mode of a file that is still written.
+const FILE_MODE: u32 = 0o600;
+/// Mode of a file that never changes again.
+const SEALED_MODE: u32 = 0o400;
+
+/// Creates a directory, and those above it that are missing.
+///
+/// # Errors
+/// Those of the operating system.
+pub fn create_directories(directory: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)
+}
+
+/// Creates a file for writing, or empties an existing one.
+///
+/// # Errors
+/// Those of the operating system.
+pub fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(path)
+}
+
+/// Takes the right to write from all who open a file from now on.
+///
+/// # Errors
+/// Those of the operating system.
+pub fn seal(file: &File) -> io::Result<()> {
+    match file.set_permissions(Permissions::from_mode(SEALED_MODE)) {
+        // Some file systems have no modes, such as those of network shares.
+        Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => Ok(()),
+        sealed => sealed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_owner_may_read_a_file_and_nobody_writes_a_sealed_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let (folder, path) = (directory.path().join("a/b"), directory.path().join("a/b/file"));
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        create_directories(&folder).unwrap();
+        let file = create(&path).unwrap();
+        assert_eq!((mode(&directory.path().join("a")), mode(&folder), mode(&path)), (0o700, 0o700, 0o600));
+        seal(&file).unwrap();
+        assert_eq!(mode(&path), 0o400);
+    }
+}

@@ -1,0 +1,101 @@
+//! Recognizes that a file was removed, replaced, truncated or changed after it was opened.
+//!
+//! The status of the *path* is compared, not that of an open file: it also shows a file that was moved away,
+//! and needs no file descriptor per segment, of which a process may have as few as 1,024.
+//!
+//! The time of the last status change (`ctime`) is not compared, since a backup changes it by a hard link. A
+//! program that overwrites a file and then sets the time of its last modification back is therefore not
+//! noticed here; page checksums notice it for pages that were not read before.
+
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// What tells a file from another one, and its content from a later one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileIdentity {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    /// Seconds and nanoseconds of the last modification.
+    modified: (i64, i64),
+}
+
+impl FileIdentity {
+    /// Takes the identity of a file from its status.
+    pub fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            bytes: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+
+    /// Says what happened to the file; `None` if the path still leads to the same file with the same content.
+    ///
+    /// # Errors
+    /// The error of the operating system if it does not tell.
+    pub fn change_at(&self, path: &Path) -> io::Result<Option<String>> {
+        match std::fs::metadata(path) {
+            Ok(metadata) => Ok(self.change_to(&Self::of(&metadata))),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(Some("it was removed while it was in use".to_owned()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn change_to(&self, now: &Self) -> Option<String> {
+        let what = if self == now {
+            return None;
+        } else if (self.device, self.inode) != (now.device, now.inode) {
+            "replaced by another file".to_owned()
+        } else if now.bytes < self.bytes {
+            format!("truncated from {} to {} bytes", self.bytes, now.bytes)
+        } else if now.bytes > self.bytes {
+            format!("lengthened from {} to {} bytes", self.bytes, now.bytes)
+        } else {
+            "changed".to_owned()
+        };
+        Some(format!("it was {what} while it was in use"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{File, write};
+
+    #[test]
+    fn each_change_of_a_file_is_named_and_a_hard_link_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, other) = (directory.path().join("file"), directory.path().join("other"));
+        let check = |change: &dyn Fn(), expected: Option<&str>| {
+            write(&path, b"12345678").unwrap();
+            let before = FileIdentity::of(&std::fs::metadata(&path).unwrap());
+            // The clock of a file system may tick as rarely as every 10 ms.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            change();
+            let expected = expected.map(|what| format!("it was {what} while it was in use"));
+            assert_eq!(before.change_at(&path).unwrap(), expected);
+        };
+        check(&|| std::fs::hard_link(&path, &other).unwrap(), None);
+        check(&|| write(&path, b"123").unwrap(), Some("truncated from 8 to 3 bytes"));
+        check(&|| write(&path, b"123456789").unwrap(), Some("lengthened from 8 to 9 bytes"));
+        check(&|| write(&path, b"1234 678").unwrap(), Some("changed"));
+        check(&|| std::fs::remove_file(&path).unwrap(), Some("removed"));
+        let replace = || {
+            write(&other, b"12345678").unwrap();
+            std::fs::rename(&other, &path).unwrap();
+        };
+        std::fs::remove_file(&other).unwrap();
+        check(&replace, Some("replaced by another file"));
+        let regrow = || {
+            let file = File::options().write(true).open(&path).unwrap();
+            file.set_len(0).and_then(|()| file.set_len(8)).unwrap();
+        };
+        check(&regrow, Some("changed"));
+    }
+}

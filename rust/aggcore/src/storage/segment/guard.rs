@@ -1,0 +1,95 @@
+//! Guards what is read of a segment: what was read counts only if the file is still the one that was opened.
+//!
+//! A page checksum is compared once, and the file stays mapped for as long as the store is open. Another
+//! program may truncate, overwrite or remove it meanwhile, between a check and a read as well. So the file is
+//! looked at *after* each read: [`guard`] fails if it changed, and then the segment is damaged for good, like
+//! one that fails a checksum.
+//!
+//! Until then a reader may meet zeros or other bytes: it checks all bounds and panics at the worst, which
+//! [`guard`] takes for damage if the file changed.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::Ordering;
+
+use super::Segment;
+use crate::error::{Error, Result};
+
+/// Runs `read`, which reads segments, and returns its result if their files have not changed.
+///
+/// # Errors
+/// Those of `read`; `Damaged` if a file has changed, and `Io` if the operating system does not tell.
+pub fn guard<'a, T>(segments: impl IntoIterator<Item = &'a Segment>, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    // What a panic leaves half done is dropped by the caller, as after an error.
+    let result = catch_unwind(AssertUnwindSafe(read));
+    segments.into_iter().try_for_each(Segment::require_unchanged)?;
+    result.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+impl Segment {
+    /// Whether the file changed, or a checksum failed, since the segment was opened.
+    pub fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Relaxed) || self.file.is_lost()
+    }
+
+    /// The error of a damaged segment.
+    pub fn damage(&self) -> Error {
+        Error::damaged(&self.path, self.problem())
+    }
+
+    /// What happened to a damaged segment.
+    pub fn problem(&self) -> &str {
+        self.problem.get_or_init(|| match self.file.identity.change_at(&self.path) {
+            Ok(Some(change)) => change,
+            _ if self.file.is_lost() => "a page of it could not be read".to_owned(),
+            _ => "it fails its checksum".to_owned(),
+        })
+    }
+
+    /// Looks at the file; marks the segment as damaged if it is not the one that was opened.
+    ///
+    /// # Errors
+    /// `Damaged` if it is, or was before; `Io` if the operating system does not tell.
+    pub fn require_unchanged(&self) -> Result<()> {
+        if self.is_damaged() {
+            return Err(self.damage());
+        }
+        let change = self.file.identity.change_at(&self.path).map_err(|source| Error::io(&self.path, source))?;
+        change.map_or(Ok(()), |change| {
+            self.problem.get_or_init(|| change);
+            self.damaged.store(true, Ordering::Relaxed);
+            Err(self.damage())
+        })
+    }
+
+    /// Marks the segment as damaged unless `is_intact`; fails if it is or was damaged.
+    pub(super) fn require_intact(&self, is_intact: bool) -> Result<()> {
+        if !is_intact {
+            // If one page is corrupt, the keys cannot be trusted, and thus no sum of the segment.
+            self.damaged.store(true, Ordering::Relaxed);
+        }
+        if self.is_damaged() { Err(self.damage()) } else { Ok(()) }
+    }
+
+    /// Whether this is the first call since the segment was found damaged, so that a log names it once.
+    pub fn is_newly_damaged(&self) -> bool {
+        self.is_damaged() && !self.is_reported.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether a key was looked for since [`Segment::check_searches`] ran.
+    pub fn was_searched(&self) -> bool {
+        self.was_searched.load(Ordering::Acquire)
+    }
+
+    /// Checks that the keys that were looked for since the last call were looked for in the right file.
+    pub fn check_searches(&self) {
+        let was_searched = self.was_searched.swap(false, Ordering::AcqRel);
+        if was_searched && self.require_unchanged().is_err() {
+            self.has_unknown_keys.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether a key was looked for without a reliable answer: its record may be stored twice by now.
+    pub fn has_unknown_keys(&self) -> bool {
+        self.has_unknown_keys.load(Ordering::Acquire)
+    }
+}

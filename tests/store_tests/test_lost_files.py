@@ -1,0 +1,142 @@
+"""Segments that another program truncates, changes or removes while the store is open.
+
+On code that does not expect it, the process ends by SIGBUS, so each test has a process of its own.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+import os, shutil, sys
+from pathlib import Path
+import pytest
+from pegcount import core
+from pegcount.errors import DataDamagedError
+from pegcount.model import OneOf
+from store_tests.store_fixtures import MANUAL_MAINTENANCE, SETUP_S, DAY_S, StoreHarness, finished, rows, session_ids, write
+from store_tests.test_files import count_of_day
+
+COUNT = 20_000
+
+
+def half(path):
+    os.truncate(path, path.stat().st_size // 2 + 77)
+
+def within_the_last_page(path):
+    os.truncate(path, path.stat().st_size - 1)
+
+def regrow(path):
+    size = path.stat().st_size
+    os.truncate(path, 0)
+    os.truncate(path, size)
+
+def overwrite(path):
+    with open(path, "r+b") as file:
+        file.write(b"\\xff" * path.stat().st_size)
+
+def replace(path):
+    shutil.copy(path, path.with_suffix(".other"))
+    os.replace(path.with_suffix(".other"), path)
+
+def truncate(path):
+    os.truncate(path, 0)
+
+damage = {"truncate": truncate, "half": half, "last page": within_the_last_page, "regrow": regrow,
+          "overwrite": overwrite, "replace": replace, "remove": Path.unlink}[sys.argv[2]]
+
+def check_damaged(act):
+    with pytest.raises(DataDamagedError) as raised:
+        act()
+    assert raised.value.metadata == {"file": str(path)}, raised.value
+
+with StoreHarness(Path(sys.argv[1]), MANUAL_MAINTENANCE) as harness:
+    write(harness.store, *(finished(f"f{i}", SETUP_S + i % 600, folder=f"{i % 50}") for i in range(COUNT)))
+    write(harness.store, finished("next", SETUP_S + DAY_S))
+    harness.flush()
+    write(harness.store, finished("known", SETUP_S))
+    path = harness.segment()
+    good = path.read_bytes()
+    folder = OneOf("folder", ("7",))
+    assert count_of_day(harness.store, 0, folder) == COUNT // 50
+    assert len(session_ids(harness.store)) == COUNT + 2
+    write(harness.store, finished("f1", SETUP_S + 1, folder="1"))
+"""
+
+READS = """
+    damage(path)
+    check_damaged(lambda: session_ids(harness.store))
+    check_damaged(lambda: count_of_day(harness.store, 0, folder))
+    check_damaged(lambda: count_of_day(harness.store, 0))
+    assert count_of_day(harness.store, 1) == 1
+    harness.maintain()
+    harness.flush()
+    assert count_of_day(harness.store, 1) == 1
+"""
+
+WRITES = """
+    damage(path)
+    write(harness.store, finished("f1", SETUP_S + 1, folder="new", revision=1), finished("f2", SETUP_S + 2))
+    harness.flush()
+    check_damaged(lambda: session_ids(harness.store))
+    harness.store.close()
+    path.unlink(missing_ok=True)
+    path.write_bytes(good)
+    harness.reopen()
+    with pytest.raises(DataDamagedError, match="while it could not be read"):
+        session_ids(harness.store)
+    assert count_of_day(harness.store, 1) == 1
+"""
+
+COMPACTS = """
+    write(harness.store, *(finished(f"g{i}", SETUP_S + i % 600) for i in range(COUNT)))
+    harness.flush()
+    write(harness.store, *(finished(f"h{i}", SETUP_S + i % 600) for i in range(COUNT)))
+    harness.flush()
+    assert len(session_ids(harness.store)) == 3 * COUNT + 2
+    path = min(harness.directory.glob("segments/2026-03-29/*"))
+    before = harness.files()
+    damage(path)
+    try:
+        harness.maintain()
+    except DataDamagedError:
+        harness.maintain()
+    assert path.name in {Path(name).name for name in harness.files()} or sys.argv[2] == "remove"
+    check_damaged(lambda: session_ids(harness.store))
+"""
+
+DAMAGES = ["truncate", "half", "last page", "regrow", "overwrite", "replace", "remove"]
+
+
+def run(program: str, directory: Path, damage: str) -> str:
+    """Runs a program in a process of its own, and returns its log."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program, directory, damage],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, (done.returncode, done.stderr[-3_000:])
+    return done.stderr
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_reports_of_the_day_fail_and_the_log_names_the_file_once(damage: str, tmp_path: Path) -> None:
+    log = run(PROGRAM + READS, tmp_path / "store", damage)
+    assert log.count("reports of its day fail") == 1
+    assert "segments/2026-03-29/" in log
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_file_that_comes_back_counts_no_record_twice(damage: str, tmp_path: Path) -> None:
+    run(PROGRAM + WRITES, tmp_path / "store", damage)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_compaction_removes_no_source_of_which_it_read_zeros(damage: str, tmp_path: Path) -> None:
+    run(PROGRAM + COMPACTS, tmp_path / "store", damage)
