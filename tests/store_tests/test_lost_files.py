@@ -17,7 +17,9 @@ import pytest
 from pegcount import core
 from pegcount.errors import DataDamagedError
 from pegcount.model import OneOf
-from store_tests.store_fixtures import MANUAL_MAINTENANCE, SETUP_S, DAY_S, StoreHarness, finished, rows, session_ids, write
+from store_tests.store_fixtures import (
+    MANUAL_MAINTENANCE, SETUP_S, DAY_S, StoreHarness, finished, session_ids, write
+)
 from store_tests.test_files import count_of_day
 
 COUNT = 20_000
@@ -116,6 +118,7 @@ def run(program: str, directory: Path, damage: str) -> str:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", program, directory, damage],
+        check=False,
         env=environment,
         capture_output=True,
         text=True,

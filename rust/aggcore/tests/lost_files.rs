@@ -31,7 +31,7 @@ impl Opened {
         let store = Store::default();
         let records: Vec<OwnedRecord> = (0..ROWS).map(record).collect();
         store.apply(&batch(&records), 0);
-        store.apply(&batch(&[record(-1).with("setup_time", DAY_US * 5).with("end_time", DAY_US * 5)]), 0);
+        store.apply(&batch(&[record(DAY_US / 1_000 * 5)]), 0);
         let edit = store.write_flush(directory.path(), 1, 1_000_000, &store.begin_flush(false)).unwrap();
         let written = edit.segments.iter().map(|new| (new.day, new.written.clone())).collect();
         store.install(edit);
@@ -228,7 +228,8 @@ fn a_damaged_file_that_no_version_was_looked_for_in_may_come_back() {
     wait_for_the_clock();
     truncate(&path, 0);
     check_damaged(count(&opened.store, 0, &[], &[]), &path, "truncated");
-    opened.store.apply(&batch(&[record(0).with("setup_time", DAY_US * 5).with("end_time", DAY_US * 6)]), 2);
+    let outcome = opened.store.apply(&batch(&[record(DAY_US / 1_000 * 5 + 1)]), 2);
+    assert_eq!(outcome.accepted, 1);
     assert!(opened.store.damaged().is_empty());
     writable(&path).write_all(&good).unwrap();
     assert_eq!(count(&opened.reopen(), 0, &[], &[]).unwrap(), ROWS);

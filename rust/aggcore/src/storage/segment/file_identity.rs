@@ -64,6 +64,7 @@ impl FileIdentity {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // A test may panic.
 mod tests {
     use super::*;
     use std::fs::{File, write};
