@@ -100,8 +100,10 @@ fn writable(path: &Path) -> File {
     File::options().write(true).open(path).unwrap()
 }
 
-/// Changes of a file, each with what the error says of it.
-fn changes() -> [(&'static str, fn(&Path)); 7] {
+/// A change of a file, with what the error says of it.
+type Change = (&'static str, fn(&Path));
+
+fn changes() -> [Change; 7] {
     [
         ("truncated", |path| truncate(path, 0)),
         ("truncated", |path| truncate(path, std::fs::metadata(path).unwrap().len() / 2 + 77)),
