@@ -431,7 +431,9 @@ def test_the_core_shares_no_state_between_stores() -> None:
         for path in sources(".rs", CORE / "src")
         for match in RUST_CONSTANT.finditer(outside_tests(code_of(path)))
     }
-    assert set(statics) <= {"ALLOCATOR", "SET_BITS", "UNANSWERED_MS"}
+    # A process has one handler of SIGBUS, which finds the mapped files of all stores in a table.
+    of_signal_handler = {"CHUNKS", "TABLE", "PREVIOUS"}
+    assert set(statics) <= {"ALLOCATOR", "SET_BITS", "UNANSWERED_MS"} | of_signal_handler
 
 
 @pytest.mark.parametrize(("value", "comment"), enum_comments().items(), ids=enum_comments())
