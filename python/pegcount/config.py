@@ -281,6 +281,23 @@ class Config:
     """Maximum records of one segment."""
     maintenance_seconds: float = 1.0
     """Seconds between two checks whether to seal, compact segments, or drop old days."""
+    clock_deviation_seconds_max: float = 86_400.0
+    """Seconds between the clock and the trusted time up to which days are dropped by the clock; beyond, by
+    the trusted time."""
+    clock_agreement_seconds: float = 3_600.0
+    """Seconds for which the clock must agree with the monotonic clock to become the trusted time."""
+    clock_drift_seconds_max: float = 60.0
+    """Seconds by which the clock may drift from the monotonic clock while both agree."""
+    clock_look_seconds_max: float = 60.0
+    """Seconds between two looks at the clock of which at most these count as agreement."""
+    clock_downtime_seconds_max: float = 604_800.0
+    """Seconds by which the clock may have moved on between two runs for an agreement to go on."""
+    clock_save_seconds: float = 3_600.0
+    """Seconds between two saves of the trusted time."""
+    clock_progress_save_seconds: float = 60.0
+    """Seconds between two saves while the clock is refused; they include how long it has agreed."""
+    clock_log_seconds: float = 3_600.0
+    """Seconds between two lines of the log that say that the clock is refused."""
     import_batch_row_count: int = 5_000
     """Records of one batch of an import."""
     import_batch_bytes_max: int = 12 * 1024 * 1024

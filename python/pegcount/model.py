@@ -298,6 +298,18 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedClock:
+    """A clock that jumped, by which a store drops nothing."""
+
+    since_us: int
+    """Trusted time at which it was refused, in microseconds UTC."""
+    deviation_us: int
+    """Microseconds by which it is ahead of the trusted time; negative if it is behind."""
+    waiting_days: int
+    """UTC days of segments that would be dropped if it was accepted."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreInfo:
     """Counts of a store. Times are microseconds UTC, None without records."""
 

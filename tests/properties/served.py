@@ -127,7 +127,13 @@ class SharedService:
 
     def _open(self) -> EmbeddedStore:
         directory = self._base / str(self._count)
-        return EmbeddedStore(directory, self.config, create=True, clock=lambda: self.now_us)
+        return EmbeddedStore(
+            directory,
+            self.config,
+            create=True,
+            clock=lambda: self.now_us,
+            monotonic=lambda: self.now_us / 1_000_000,
+        )
 
     def _write(self, batch: Write) -> WriteOutcome:
         self.now_us = batch.received_us

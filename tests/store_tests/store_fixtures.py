@@ -2,6 +2,7 @@
 
 import contextlib
 import resource
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,16 +26,30 @@ _COLUMN_OF_FIELD = {"session_setup_time": "setup_time", "session_start_time": "a
 
 
 class StoreHarness:
-    """Opens a store with a settable clock, can reopen it, and closes it at the end of the `with` block."""
+    """Opens a store with a settable clock, can reopen it, and closes it at the end of the `with` block.
+
+    Time passes for the clock and for the monotonic clock when a test changes `now_us`; only the clock jumps
+    when it changes `clock_error_us`.
+    """
 
     def __init__(self, directory: Path, config: Config) -> None:
         self.directory = directory
         self.config = config
         self.now_us = NOW_US
+        self.clock_error_us = 0
+        self._killed: list[EmbeddedStore] = []
         self.store = self._opened(create=True)
 
     def reopen(self) -> None:
         self.store.close()
+        self.store = self._opened()
+
+    def reopen_after_kill(self) -> None:
+        """Reopens a copy of the directory as it is now, as after a kill; the old store goes on unused."""
+        self._killed.append(self.store)
+        self.directory = Path(
+            shutil.copytree(self.directory, self.directory.with_name(f"{self.directory.name}'"))
+        )
         self.store = self._opened()
 
     def flush(self) -> None:
@@ -65,13 +80,20 @@ class StoreHarness:
         return sorted(self.directory.glob("journal/*"))
 
     def _opened(self, create: bool = False) -> EmbeddedStore:
-        return EmbeddedStore(self.directory, self.config, create=create, clock=lambda: self.now_us)
+        return EmbeddedStore(
+            self.directory,
+            self.config,
+            create=create,
+            clock=lambda: self.now_us + self.clock_error_us,
+            monotonic=lambda: self.now_us / 1_000_000,
+        )
 
     def __enter__(self) -> "StoreHarness":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.store.close()
+        for store in [*self._killed, self.store]:
+            store.close()
 
 
 def finished(session_id: str, setup_s: int = SETUP_S, **more: Any) -> records_pb2.SessionRecord:

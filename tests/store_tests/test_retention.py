@@ -112,9 +112,10 @@ def test_each_new_day_drops_another(harness: StoreHarness) -> None:
     harness.now_us += DAY_US
     harness.maintain()
     assert session_ids(harness.store) == ["0 days ago"]
-    harness.now_us += 10 * DAY_US
+    write(harness.store, finished("next day", SETUP_S + DAY_S))
+    harness.now_us += DAY_US
     harness.maintain()
-    assert (session_ids(harness.store), harness.store.info().segments) == ([], 0)
+    assert (session_ids(harness.store), harness.store.info().segments) == (["next day"], 0)
 
 
 def bytes_of_day(harness: StoreHarness) -> int:

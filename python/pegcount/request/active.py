@@ -24,12 +24,13 @@ def active_query(
     request: reports_pb2.QueryActiveSessionsRequest,
     calendar: Calendar,
     config: Config,
-    now_us: int,
+    session_now_us: int,
     check: Check = never_ends,
 ) -> ActiveQuery:
     """Returns the query of a request; raises InvalidRequestError with its violations.
 
-    The query excludes abandoned sessions, whose last event is `active_ttl_seconds` old or older.
+    The query excludes abandoned sessions, whose last event is `active_ttl_seconds` before `session_now_us`,
+    or more.
     """
     validator = RequestValidator(calendar, config, check)
     zone = validator.zone(request.time_zone if request.HasField("time_zone") else None)
@@ -42,7 +43,7 @@ def active_query(
     predicates = (
         OneOf("kind", (SessionKind.CALL,)),
         Present("end_time", wanted=False),
-        Between("received_time", now_us - config.active_ttl_seconds * US_PER_SECOND + 1, _INT64_MAX),
+        Between("received_time", session_now_us - config.active_ttl_seconds * US_PER_SECOND + 1, _INT64_MAX),
         *_filters(request.filters, validator),
     )
     validator.raise_violations()

@@ -112,7 +112,9 @@ class ReportService:
         """Prepares the report of calls in progress per group."""
         now_us = self._clock()
         message = self._parse(reports_pb2.QueryActiveSessionsRequest, data, cancel_token.check)
-        query = request.active_query(message, calendar, self._config, now_us, cancel_token.check)
+        # Where the clock is behind the store's, the report counts from its own instant, `as_of`.
+        session_now_us = min(now_us, self._store.session_now_us)
+        query = request.active_query(message, calendar, self._config, session_now_us, cancel_token.check)
         scan = Scan(None, query.predicates, query.key_columns, Measure("elapsed", now_us), query.code_deck)
 
         def answer(cancel_token: core.CancelToken) -> bytes:

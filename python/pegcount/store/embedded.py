@@ -18,6 +18,7 @@ from pegcount.config import Config
 from pegcount.errors import OverloadedError
 from pegcount.model import (
     Predicate,
+    RefusedClock,
     RejectedRecord,
     Retention,
     Scan,
@@ -26,6 +27,7 @@ from pegcount.model import (
 )
 from pegcount.store import files, modes
 from pegcount.store.catalog import Catalog
+from pegcount.store.clock_watch import ClockWatch, boot_seconds
 from pegcount.store.directory import DirectoryLock, prepare
 from pegcount.store.loaded_decks import LoadedDecks
 from pegcount.store.maintenance import Maintenance
@@ -42,10 +44,12 @@ class EmbeddedStore:
         *,
         create: bool = False,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000,
+        monotonic: Callable[[], float] = boot_seconds,
     ) -> None:
         """Opens a data directory and replays its journal.
 
-        `clock` returns the present time in microseconds UTC. Raises StoreOpenError if the
+        `clock` returns the present time in microseconds UTC, `monotonic` the seconds since any fixed
+        instant, by which the store finds out whether the clock jumped. Raises StoreOpenError if the
         directory is missing (without `create`), in use, of another format or not a data
         directory, and DataDamagedError if the catalogue, the journal or the active snapshot
         is damaged.
@@ -64,7 +68,9 @@ class EmbeddedStore:
             files.remove_flushed_journal(directory, self._catalog)
             files.require_active_snapshot(directory, self._catalog)
             self._engine = files.open_engine(directory, self._catalog, config)
-            self._maintenance = Maintenance(directory, self._catalog, self._engine, config, clock)
+            watch = ClockWatch(self._catalog, self._engine, config, clock, monotonic)
+            self._guarded_clock = watch.guarded
+            self._maintenance = Maintenance(directory, self._catalog, self._engine, config, watch)
             opened.pop_all()
 
     def submit(self, batch: bytes) -> "PendingBatch":
@@ -76,7 +82,9 @@ class EmbeddedStore:
                 f"{unflushed} records wait to be sealed", self._config.overload_retry_seconds
             )
         oldest = oldest_us(self._maintenance.retention, self._maintenance.first_retained_day, now_us)
-        return PendingBatch(self._engine, self._engine.submit(batch, now_us, oldest))
+        return PendingBatch(
+            self._engine, self._engine.submit(batch, self._guarded_clock.receipt_us(), oldest)
+        )
 
     def write(self, batch: bytes) -> WriteOutcome:
         """Writes a batch durably; see `Store.write`."""
@@ -131,6 +139,19 @@ class EmbeddedStore:
     def set_retention(self, retention: Retention) -> None:
         """Sets the limits of retention durably; see `Store.set_retention`."""
         self._maintenance.set_retention(retention)
+
+    def accept_clock(self) -> None:
+        """Believes the present time of the clock; see `Store.accept_clock`."""
+        self._maintenance.accept_clock()
+
+    def refused_clock(self) -> RefusedClock | None:
+        """Returns what a refused clock holds up; see `Store.refused_clock`."""
+        return self._maintenance.refused_clock()
+
+    @property
+    def session_now_us(self) -> int:
+        """Time by which active sessions are abandoned; see `Store.session_now_us`."""
+        return self._guarded_clock.session_us()
 
     def info(self) -> StoreInfo:
         """Returns counts of records and segments, and the range of setup times."""

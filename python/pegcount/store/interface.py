@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from pegcount.core import CancelToken, CodeDeck, Partials
-from pegcount.model import Predicate, Retention, Scan, StoreInfo, WriteOutcome
+from pegcount.model import Predicate, RefusedClock, Retention, Scan, StoreInfo, WriteOutcome
 
 
 class PendingWrite(Protocol):
@@ -75,6 +75,26 @@ class Store(Protocol):
 
     def set_retention(self, retention: Retention) -> None:
         """Sets the limits of retention durably; days outside them are dropped soon after."""
+
+    def accept_clock(self) -> None:
+        """Believes the present time of the clock at once, durably, and drops the days that are too old by it.
+
+        Without it, a store that deletes by age must not follow a clock that jumped by more than
+        `clock_deviation_seconds_max` before that has agreed with the monotonic clock for
+        `clock_agreement_seconds`.
+        """
+
+    def refused_clock(self) -> RefusedClock | None:
+        """Returns what a clock that jumped holds up, None while the store believes the clock."""
+
+    @property
+    def session_now_us(self) -> int:
+        """The present time by which active sessions are abandoned, in microseconds UTC.
+
+        A session is abandoned if its `received_time` is `active_ttl_seconds` before it, or more. It may be
+        behind the clock, so that a clock that jumps forward abandons no session early. A store that takes
+        no precautions returns the time of its clock.
+        """
 
     def info(self) -> StoreInfo:
         """Returns counts of records and segments, and the range of setup times."""

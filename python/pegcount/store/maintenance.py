@@ -8,7 +8,7 @@ failure at any point leaves the store unchanged; the next run tries again.
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -17,10 +17,12 @@ from threading import Event, Lock, Thread, get_native_id
 from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import PegcountError
-from pegcount.model import Retention
+from pegcount.model import RefusedClock, Retention
 from pegcount.store import files
 from pegcount.store.catalog import Catalog, SegmentEntry
-from pegcount.store.retention import first_retained_day
+from pegcount.store.clock_watch import ClockWatch, newest_setup_day
+from pegcount.store.retention import believable_first_day, first_retained_day, waiting_days
+from pegcount.zone import US_PER_SECOND
 
 _LOG = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ class Maintenance:
         catalog: Catalog,
         engine: core.Store,
         config: Config,
-        clock: Callable[[], int],
+        clock: ClockWatch,
     ) -> None:
         self._directory = directory
         self._catalog = catalog
@@ -50,6 +52,8 @@ class Maintenance:
         self.first_retained_day = catalog.setting("first_kept_day")
         self._has_orphans = False
         try:
+            self._forget_unbelievable_day()
+            self._look_at_clock()
             self._drop_old_days()
         except (OSError, PegcountError):
             _LOG.exception("old days could not be dropped yet")
@@ -58,9 +62,12 @@ class Maintenance:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops the thread after its current step."""
+        """Stops the thread after its current step; does nothing the second time."""
+        if self._stopping.is_set():
+            return
         self._stopping.set()
         self._thread.join()
+        self._clock.save_last(by_age=self.retention.days is not None)
 
     def set_retention(self, retention: Retention) -> None:
         """Sets the limits of retention durably, and drops the days outside them."""
@@ -70,7 +77,22 @@ class Maintenance:
                 retention_days=retention.days, retention_bytes=retention.bytes, first_kept_day=None
             )
             self.retention, self.first_retained_day = retention, None
+        self._look_at_clock()
         self._drop_old_days()
+
+    def accept_clock(self) -> None:
+        """Believes the present clock durably, and drops the days that are too old by it."""
+        self._clock.accept()
+        self._drop_old_days()
+
+    def refused_clock(self) -> RefusedClock | None:
+        """Returns what a refused clock holds up, None while the clock is believed."""
+        refusal = self._clock.guarded.refusal()
+        if refusal is None:
+            return None
+        days = [segment.day for segment in self._engine.segments]
+        waiting = waiting_days(self.retention, days, self._clock.dropping_us(), self._clock.accepted_us())
+        return RefusedClock(refusal.since_us, refusal.deviation_us, waiting)
 
     def run_once(self) -> None:
         """Runs every step that is due, also after one has failed.
@@ -78,8 +100,15 @@ class Maintenance:
         Raises the error of the first step that failed: OSError or PegcountError.
         """
         failures = []
-        steps = (self._commit_queued_batches, self._look_at_files, self._flush_if_due, self._compact_all)
-        for step in (*steps, self._drop_old_days):
+        steps = (
+            self._commit_queued_batches,
+            self._look_at_clock,
+            self._look_at_files,
+            self._flush_if_due,
+            self._compact_all,
+            self._drop_old_days,
+        )
+        for step in steps:
             try:
                 step()
             except (Exception, core.PanicException) as failure:
@@ -96,6 +125,22 @@ class Maintenance:
     def _look_at_files(self) -> None:
         for name, problem in self._engine.look_at_files():
             _LOG.error("%s: %s; reports of its day fail", self._directory / name, problem)
+
+    def _look_at_clock(self) -> None:
+        self._clock.look(by_age=self.retention.days is not None)
+
+    def _forget_unbelievable_day(self) -> None:
+        believed = believable_first_day(
+            self.retention,
+            self.first_retained_day,
+            newest_setup_day(self._engine),
+            self._clock.guarded.deletion_us(),
+        )
+        if believed != self.first_retained_day:
+            _LOG.warning("retention accepts records again that a wrong clock had it reject")
+            # Until that is durable, this run goes without it.
+            self.first_retained_day = None
+            self._catalog.put_settings(first_kept_day=None)
 
     def _flush_if_due(self) -> None:
         if self._is_flush_due():
@@ -165,7 +210,7 @@ class Maintenance:
             return
         with self._lock:
             segments = [(segment.day, segment.size) for segment in self._engine.segments]
-            day = first_retained_day(self.retention, segments, self._clock())
+            day = first_retained_day(self.retention, segments, self._clock.dropping_us())
             day = max((known for known in (day, self.first_retained_day) if known is not None), default=None)
             first = self._engine.first_day
             if day is not None and first is not None and first < day:
@@ -173,13 +218,18 @@ class Maintenance:
 
     def _drop_before(self, day: int) -> None:
         names = [segment.name for segment in self._engine.segments if segment.day < day]
-        if names or day != self.first_retained_day:
+        if names:
             self._catalog.commit_segments([], names, settings={"first_kept_day": day})
             self.first_retained_day = day
             _LOG.info("dropped %d segments of days before %s", len(names), date.fromordinal(_EPOCH + day))
-        active_cutoff_us = self._clock() - self._config.active_ttl_seconds * 1_000_000
-        self._engine.drop_before(day, active_cutoff_us)
+        rows = self._engine.memory_rows
+        active_ttl_us = self._config.active_ttl_seconds * US_PER_SECOND
+        self._engine.drop_before(day, self._clock.guarded.session_us() - active_ttl_us)
         files.remove(self._directory / name for name in names)
+        left = self._engine.memory_rows
+        if day != self.first_retained_day and (rows.finished, rows.active) != (left.finished, left.active):
+            self._catalog.put_settings(first_kept_day=day)
+            self.first_retained_day = day
 
     def _is_flush_due(self) -> bool:
         unflushed = self._engine.memory_rows.finished

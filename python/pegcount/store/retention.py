@@ -1,6 +1,6 @@
 """Retention: a limit of age in UTC days, and a limit of bytes of segments."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pegcount.model import Retention
 from pegcount.zone import US_PER_DAY
@@ -24,6 +24,29 @@ def oldest_us(retention: Retention, retained_day: int | None, now_us: int) -> in
     """
     by_age = 0 if retention.days is None else _first_by_age(retention.days, now_us)
     return max(by_age, retained_day or 0, 0) * US_PER_DAY
+
+
+def believable_first_day(
+    retention: Retention, retained_day: int | None, newest_day: int | None, now_us: int
+) -> int | None:
+    """Returns the first retained day of a directory, None if a wrong clock set it.
+
+    Days are dropped up to the newest one that is held, and for their age up to today. Earlier versions
+    dropped every record by a clock that had jumped forward, and rejected new ones from then on, as the first
+    retained day was in the future.
+    """
+    if retained_day is None or newest_day is None:
+        return None
+    last = newest_day if retention.bytes is not None else min(newest_day, now_us // US_PER_DAY)
+    return retained_day if retained_day <= last + 1 else None
+
+
+def waiting_days(retention: Retention, days: Iterable[int], trusted_us: int, clock_us: int) -> int:
+    """Returns how many of the UTC days would be dropped by the clock, but not by the trusted time."""
+    if retention.days is None:
+        return 0
+    first, end = _first_by_age(retention.days, trusted_us), _first_by_age(retention.days, clock_us)
+    return len({day for day in days if first <= day < end})
 
 
 def _first_by_age(days: int, now_us: int) -> int:
