@@ -11,9 +11,9 @@ from typing import Final
 from google.protobuf.message import Message
 
 from pegcount import core
-from pegcount.model import Bins, Granularity, Retention, StoreInfo
+from pegcount.model import Bins, Granularity, RefusedClock, Retention, StoreInfo
 from pegcount.v1 import admin_pb2, reports_pb2
-from pegcount.zone import Zone
+from pegcount.zone import US_PER_SECOND, Zone
 
 _NOTICE_TEXTS = {
     reports_pb2.NOTICE_CODE_FROM_IN_FUTURE: "from_time is not before now, so there are no bins",
@@ -53,8 +53,19 @@ def retention(limits: Retention) -> admin_pb2.Retention:
     return admin_pb2.Retention(days=limits.days, bytes=limits.bytes)
 
 
+def refused_clock(refused: RefusedClock | None, utc: Zone) -> admin_pb2.RefusedClock | None:
+    """Returns the message of a refused clock, None without one."""
+    if refused is None:
+        return None
+    return admin_pb2.RefusedClock(
+        since_time=_time(refused.since_us, utc),
+        deviation_seconds=refused.deviation_us // US_PER_SECOND,
+        waiting_days=refused.waiting_days,
+    )
+
+
 def store_info(
-    info: StoreInfo, utc: Zone, server_version: str, tzdata_version: str
+    info: StoreInfo, refused: RefusedClock | None, utc: Zone, server_version: str, tzdata_version: str
 ) -> admin_pb2.GetStoreInfoResponse:
     """Returns the `GetStoreInfoResponse`, with times in UTC."""
     return admin_pb2.GetStoreInfoResponse(
@@ -67,6 +78,7 @@ def store_info(
         segment_bytes=info.segment_bytes,
         first_setup_time=None if info.first_setup_us is None else _time(info.first_setup_us, utc),
         last_setup_time=None if info.last_setup_us is None else _time(info.last_setup_us, utc),
+        clock_refused_since_time=None if refused is None else _time(refused.since_us, utc),
     )
 
 

@@ -20,6 +20,10 @@ def retention(
     keep_all: Annotated[
         bool, typer.Option("--keep-all", help="Remove the limits that this command does not set.")
     ] = False,
+    accept_clock: Annotated[
+        bool,
+        typer.Option("--accept-clock", help="Believe the clock of the server, which jumped; check it first."),
+    ] = False,
     server: Annotated[str, typer.Option(help="HOST:PORT of the server.")] = DEFAULT_ADDRESS,
 ) -> None:
     """Show the limits of retention, or set them; days outside them are dropped within seconds.
@@ -27,16 +31,40 @@ def retention(
     A limit that is not given stays unchanged.
     """
     with errors_as_exit_status(), Client(server) as client:
-        limits = client.admin.GetRetention(admin_pb2.GetRetentionRequest()).retention
+        limits = _current(client).retention
         if keep_all:
             limits.Clear()
         if days is not None:
             limits.days = days
         if size is not None:
             limits.bytes = size
-        if keep_all or days is not None or size is not None:
-            client.admin.SetRetention(admin_pb2.SetRetentionRequest(retention=limits))
-        for field, value in limits.ListFields():
-            typer.echo(f"{field.name}: {value:,}")
-        if not limits.ListFields():
-            typer.echo("all records are kept")
+        limits_if_set = limits if keep_all or days is not None or size is not None else None
+        if limits_if_set is not None or accept_clock:
+            client.admin.SetRetention(
+                admin_pb2.SetRetentionRequest(retention=limits_if_set, accept_clock=accept_clock)
+            )
+        _show(_current(client))
+
+
+def _current(client: Client) -> admin_pb2.GetRetentionResponse:
+    current: admin_pb2.GetRetentionResponse = client.admin.GetRetention(admin_pb2.GetRetentionRequest())
+    return current
+
+
+def _show(current: admin_pb2.GetRetentionResponse) -> None:
+    for field, value in current.retention.ListFields():
+        typer.echo(f"{field.name}: {value:,}")
+    if not current.retention.ListFields():
+        typer.echo("all records are kept")
+    if current.HasField("refused_clock"):
+        _show_refused(current.refused_clock)
+
+
+def _show_refused(refused: admin_pb2.RefusedClock) -> None:
+    hours = abs(refused.deviation_seconds) / 3_600
+    side = "ahead of" if refused.deviation_seconds > 0 else "behind"
+    typer.echo(
+        f"stalled since {refused.since_time}: the clock of the server is {hours:,.1f} hours {side} the "
+        f"trusted time, and {refused.waiting_days:,} days wait to be dropped; check the clock, and if it is "
+        "right, run `pegcount retention --accept-clock`"
+    )

@@ -8,9 +8,14 @@ _DAYS_MAX = 84_006
 """Days from 1970-01-01 to 2200-01-01, the range of record times."""
 
 
-def retention(request: admin_pb2.SetRetentionRequest) -> Retention:
-    """Returns the retention of a request; raises InvalidRequestError with all its violations."""
+def retention(request: admin_pb2.SetRetentionRequest) -> Retention | None:
+    """Returns the retention of a request; raises InvalidRequestError with all its violations.
+
+    None if the request only accepts the clock.
+    """
     if not request.HasField("retention"):
+        if request.accept_clock:
+            return None
         raise InvalidRequestError([Violation("retention", "REQUIRED_FIELD_MISSING", "is required")])
     message = request.retention
     days = message.days if message.HasField("days") else None

@@ -7,6 +7,7 @@ from pegcount.config import Config
 from pegcount.errors import NotImplementedYetError
 from pegcount.store import Store
 from pegcount.v1 import admin_pb2
+from pegcount.zone import Zone
 
 
 class AdminService:
@@ -38,9 +39,8 @@ class AdminService:
 
     def GetStoreInfo(self, message: admin_pb2.GetStoreInfoRequest) -> admin_pb2.GetStoreInfoResponse:
         """Returns the counts of records and segments, and the versions of the server and of tzdata."""
-        utc = calendar.zone("UTC")
-        assert utc is not None, "tzdata has UTC"
-        return response.store_info(self._store.info(), utc, __version__, calendar.tzdata_version())
+        info, refused = self._store.info(), self._store.refused_clock()
+        return response.store_info(info, refused, _utc(), __version__, calendar.tzdata_version())
 
     def CreateCredential(self, message: admin_pb2.CreateCredentialRequest) -> NoReturn:
         """Not implemented yet."""
@@ -56,13 +56,26 @@ class AdminService:
         _raise_not_implemented("ListCredentials")
 
     def GetRetention(self, message: admin_pb2.GetRetentionRequest) -> admin_pb2.GetRetentionResponse:
-        """Returns the retention."""
-        return admin_pb2.GetRetentionResponse(retention=response.retention(self._store.retention()))
+        """Returns the retention, and the refused clock that stalls it."""
+        return admin_pb2.GetRetentionResponse(
+            retention=response.retention(self._store.retention()),
+            refused_clock=response.refused_clock(self._store.refused_clock(), _utc()),
+        )
 
     def SetRetention(self, message: admin_pb2.SetRetentionRequest) -> admin_pb2.SetRetentionResponse:
-        """Sets the retention."""
-        self._store.set_retention(request.retention(message))
+        """Sets the retention, accepts the clock, or both."""
+        retention = request.retention(message)
+        if message.accept_clock:
+            self._store.accept_clock()
+        if retention is not None:
+            self._store.set_retention(retention)
         return admin_pb2.SetRetentionResponse()
+
+
+def _utc() -> Zone:
+    utc = calendar.zone("UTC")
+    assert utc is not None, "tzdata has UTC"
+    return utc
 
 
 def _raise_not_implemented(method: str) -> NoReturn:

@@ -122,17 +122,31 @@ class GetRetentionRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class RefusedClock(_message.Message):
+    __slots__ = ("since_time", "deviation_seconds", "waiting_days")
+    SINCE_TIME_FIELD_NUMBER: _ClassVar[int]
+    DEVIATION_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    WAITING_DAYS_FIELD_NUMBER: _ClassVar[int]
+    since_time: str
+    deviation_seconds: int
+    waiting_days: int
+    def __init__(self, since_time: _Optional[str] = ..., deviation_seconds: _Optional[int] = ..., waiting_days: _Optional[int] = ...) -> None: ...
+
 class GetRetentionResponse(_message.Message):
-    __slots__ = ("retention",)
+    __slots__ = ("retention", "refused_clock")
     RETENTION_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_CLOCK_FIELD_NUMBER: _ClassVar[int]
     retention: Retention
-    def __init__(self, retention: _Optional[_Union[Retention, _Mapping]] = ...) -> None: ...
+    refused_clock: RefusedClock
+    def __init__(self, retention: _Optional[_Union[Retention, _Mapping]] = ..., refused_clock: _Optional[_Union[RefusedClock, _Mapping]] = ...) -> None: ...
 
 class SetRetentionRequest(_message.Message):
-    __slots__ = ("retention",)
+    __slots__ = ("retention", "accept_clock")
     RETENTION_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_CLOCK_FIELD_NUMBER: _ClassVar[int]
     retention: Retention
-    def __init__(self, retention: _Optional[_Union[Retention, _Mapping]] = ...) -> None: ...
+    accept_clock: bool
+    def __init__(self, retention: _Optional[_Union[Retention, _Mapping]] = ..., accept_clock: bool = ...) -> None: ...
 
 class SetRetentionResponse(_message.Message):
     __slots__ = ()
@@ -143,7 +157,7 @@ class GetStoreInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStoreInfoResponse(_message.Message):
-    __slots__ = ("server_version", "tzdata_version", "records", "unsealed_records", "segments", "segment_bytes", "first_setup_time", "last_setup_time", "active_records")
+    __slots__ = ("server_version", "tzdata_version", "records", "unsealed_records", "segments", "segment_bytes", "first_setup_time", "last_setup_time", "active_records", "clock_refused_since_time")
     SERVER_VERSION_FIELD_NUMBER: _ClassVar[int]
     TZDATA_VERSION_FIELD_NUMBER: _ClassVar[int]
     RECORDS_FIELD_NUMBER: _ClassVar[int]
@@ -153,6 +167,7 @@ class GetStoreInfoResponse(_message.Message):
     FIRST_SETUP_TIME_FIELD_NUMBER: _ClassVar[int]
     LAST_SETUP_TIME_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_RECORDS_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_REFUSED_SINCE_TIME_FIELD_NUMBER: _ClassVar[int]
     server_version: str
     tzdata_version: str
     records: int
@@ -162,4 +177,5 @@ class GetStoreInfoResponse(_message.Message):
     first_setup_time: str
     last_setup_time: str
     active_records: int
-    def __init__(self, server_version: _Optional[str] = ..., tzdata_version: _Optional[str] = ..., records: _Optional[int] = ..., unsealed_records: _Optional[int] = ..., segments: _Optional[int] = ..., segment_bytes: _Optional[int] = ..., first_setup_time: _Optional[str] = ..., last_setup_time: _Optional[str] = ..., active_records: _Optional[int] = ...) -> None: ...
+    clock_refused_since_time: str
+    def __init__(self, server_version: _Optional[str] = ..., tzdata_version: _Optional[str] = ..., records: _Optional[int] = ..., unsealed_records: _Optional[int] = ..., segments: _Optional[int] = ..., segment_bytes: _Optional[int] = ..., first_setup_time: _Optional[str] = ..., last_setup_time: _Optional[str] = ..., active_records: _Optional[int] = ..., clock_refused_since_time: _Optional[str] = ...) -> None: ...
