@@ -18,14 +18,23 @@ NOW_US = 1_774_872_000_000_000
 
 @dataclass
 class Service:
-    """A running service with a settable clock (`now_us`); closes at the end of the `with` block."""
+    """A running service whose store and server share a settable clock (`now_us`).
+
+    It closes at the end of the `with` block.
+    """
 
     directory: Path
     config: Config = field(default_factory=Config)
     now_us: int = NOW_US
 
     def __post_init__(self) -> None:
-        self.store = EmbeddedStore(self.directory, self.config, create=True)
+        self.store = EmbeddedStore(
+            self.directory,
+            self.config,
+            create=True,
+            clock=lambda: self.now_us,
+            monotonic=lambda: self.now_us / 1_000_000,
+        )
         self._running = RunningServer(self.config, self.store, "127.0.0.1:0", lambda: self.now_us)
         self.address = f"127.0.0.1:{self._running.port}"
         self.channel = grpc.insecure_channel(self.address, [("grpc.max_receive_message_length", -1)])

@@ -319,13 +319,14 @@ def test_a_refused_clock_is_logged_each_hour_and_when_it_is_believed_again(
 def test_the_trusted_time_is_saved_about_hourly(
     harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saves = []
+    saves: list[dict[str, int | None]] = []
     put_settings = harness.store._catalog.put_settings
-    monkeypatch.setattr(
-        harness.store._catalog,
-        "put_settings",
-        lambda **values: (saves.append(values), put_settings(**values)),
-    )
+
+    def put_and_count(**values: int | None) -> None:
+        saves.append(values)
+        put_settings(**values)
+
+    monkeypatch.setattr(harness.store._catalog, "put_settings", put_and_count)
     pass_time(harness, 3 * 3_600)
     assert len(saves) == 3
     assert saves[-1]["trusted_time"] == harness.now_us
