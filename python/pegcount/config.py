@@ -298,6 +298,9 @@ class Config:
     """Seconds between two saves while the clock is refused; they include how long it has agreed."""
     clock_log_seconds: float = 3_600.0
     """Seconds between two lines of the log that say that the clock is refused."""
+    reader_stalled_seconds: float = 600.0
+    """Seconds that replaced files wait for a backup or an export before the log says so, and between two such
+    lines."""
     import_batch_row_count: int = 5_000
     """Records of one batch of an import."""
     import_batch_bytes_max: int = 12 * 1024 * 1024

@@ -238,8 +238,12 @@ class UnknownMethodError(PegcountError):
 
 
 class StoreOpenError(PegcountError):
-    """A data directory cannot be opened: it is missing, in use, not a data directory, of another format, or
-    changed during every attempt to read it."""
+    """A data directory cannot be opened, as it is missing, in use, no data directory, or of
+    another format."""
+
+
+class NoSpaceError(PegcountError):
+    """The disk, a quota or a limit of file sizes has no room for a backup or an export."""
 
 
 class ImportFileError(PegcountError):

@@ -76,6 +76,25 @@ def tmpfs(mount_point: Path, size_mib: int) -> Iterator[Path]:
         _unmount(mount_point)
 
 
+@contextmanager
+def mounted_image(file: Path, mount_point: Path, program: str, package: str, size_mib: int) -> Iterator[Path]:
+    """Mounts a new file system, which a program of a Debian package makes in a file, or skips the test."""
+    if shutil.which(program) is None:
+        pytest.skip(f"NOT TESTED: {program}, which apt-get install {package} installs")
+    mount_point.mkdir()
+    with file.open("wb") as image:
+        image.truncate(size_mib << 20)
+    _run(program, "-q", str(file))
+    try:
+        _run("mount", "-o", "loop", str(file), str(mount_point))
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"NOT TESTED: loop devices are not usable: {error.stderr.strip()}")
+    try:
+        yield mount_point
+    finally:
+        _unmount(mount_point)
+
+
 def needs_mounts(directory: Path, *programs: str) -> None:
     """Skips the test, with a reason, if file systems cannot be mounted."""
     missing = [name for name in ("mount", "umount", *programs) if shutil.which(name) is None]

@@ -3,7 +3,7 @@
     batch -> journal (fdatasync) -> memtable -> segments (Arrow IPC)
 
 A data directory contains `catalog.db`, `journal/<sequence>.log`,
-`segments/<UTC day>/<sequence>.arrow`, `active/<sequence>.arrow` and `lock`. Segments and
+`segments/<UTC day>/<sequence>.arrow`, `active/<sequence>.arrow`, `lock` and `readers`. Segments and
 active snapshots that the catalogue does not name were left by a crash; the store removes
 them when it opens.
 """
@@ -31,6 +31,7 @@ from pegcount.store.clock_watch import ClockWatch, boot_seconds
 from pegcount.store.directory import DirectoryLock, prepare
 from pegcount.store.loaded_decks import LoadedDecks
 from pegcount.store.maintenance import Maintenance
+from pegcount.store.replaced_files import ReplacedFiles
 from pegcount.store.retention import oldest_us
 
 
@@ -64,13 +65,17 @@ class EmbeddedStore:
             self._catalog = Catalog(directory)
             opened.callback(self._catalog.close)
             self._decks = LoadedDecks(self._catalog, config.loaded_code_deck_count_max)
-            files.remove(files.orphans(directory, self._catalog))
-            files.remove_flushed_journal(directory, self._catalog)
+            self._replaced = ReplacedFiles(directory, config.reader_stalled_seconds)
+            opened.callback(self._replaced.close)
+            self._replaced.remove(files.orphans(directory, self._catalog))
+            self._replaced.remove(files.flushed_journal(directory, self._catalog))
             files.require_active_snapshot(directory, self._catalog)
             self._engine = files.open_engine(directory, self._catalog, config)
             watch = ClockWatch(self._catalog, self._engine, config, clock, monotonic)
             self._guarded_clock = watch.guarded
-            self._maintenance = Maintenance(directory, self._catalog, self._engine, config, watch)
+            self._maintenance = Maintenance(
+                directory, self._catalog, self._engine, self._replaced, config, watch
+            )
             opened.pop_all()
 
     def submit(self, batch: bytes) -> "PendingBatch":
@@ -172,6 +177,7 @@ class EmbeddedStore:
         while self._engine.commit_group():
             pass
         self._catalog.close()
+        self._replaced.close()
         self._owner.release()
 
 

@@ -40,11 +40,11 @@ def journal_name(number: int) -> str:
     return f"journal/{number:08}.log"
 
 
-def remove_flushed_journal(directory: Path, catalog: Catalog) -> None:
-    """Removes the journal files whose batches are all in segments or in the active snapshot."""
+def flushed_journal(directory: Path, catalog: Catalog) -> list[Path]:
+    """Returns the journal files whose batches are all in segments or in the active snapshot."""
     first = catalog.setting("first_journal") or 0
     numbers = [number for number in core.journal_sequences(directory) if number < first]
-    remove(directory / journal_name(number) for number in numbers)
+    return [directory / journal_name(number) for number in numbers]
 
 
 def remove(paths: Iterable[Path]) -> None:

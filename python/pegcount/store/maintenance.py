@@ -21,6 +21,7 @@ from pegcount.model import RefusedClock, Retention
 from pegcount.store import files
 from pegcount.store.catalog import Catalog, SegmentEntry
 from pegcount.store.clock_watch import ClockWatch, newest_setup_day
+from pegcount.store.replaced_files import ReplacedFiles
 from pegcount.store.retention import believable_first_day, first_retained_day, waiting_days
 from pegcount.zone import US_PER_SECOND
 
@@ -37,17 +38,19 @@ class Maintenance:
         directory: Path,
         catalog: Catalog,
         engine: core.Store,
+        replaced: ReplacedFiles,
         config: Config,
         clock: ClockWatch,
     ) -> None:
         self._directory = directory
         self._catalog = catalog
         self._engine = engine
+        self._replaced = replaced
         self._config = config
         self._clock = clock
         self._lock = Lock()
         self._flushed_at = time.monotonic()
-        self._next_sequence = _next_sequence(catalog)
+        self._next_sequence = _next_sequence(directory, catalog)
         self.retention = Retention(catalog.setting("retention_days"), catalog.setting("retention_bytes"))
         self.first_retained_day = catalog.setting("first_kept_day")
         self._has_orphans = False
@@ -107,6 +110,7 @@ class Maintenance:
             self._flush_if_due,
             self._compact_all,
             self._drop_old_days,
+            self._remove_replaced_files,
         )
         for step in steps:
             try:
@@ -177,9 +181,9 @@ class Maintenance:
             settings["first_journal"] = flush.first_journal
         self._commit(edit, active=active, settings=settings)
         if active is not None:
-            files.remove(self._directory / file.name for file in replaced)
+            self._replaced.remove(self._directory / file.name for file in replaced)
         if flush.first_journal is not None:
-            self._engine.remove_journal_before(flush.first_journal)
+            self._replaced.remove_journal_before(flush.first_journal, self._engine)
 
     def _compact(self, names: list[str]) -> None:
         with self._lock:
@@ -190,7 +194,7 @@ class Maintenance:
             except BaseException:
                 self._remove_orphans()
                 raise
-            files.remove(self._directory / name for name in names)
+            self._replaced.remove(self._directory / name for name in names)
 
     def _commit(
         self,
@@ -225,11 +229,15 @@ class Maintenance:
         rows = self._engine.memory_rows
         active_ttl_us = self._config.active_ttl_seconds * US_PER_SECOND
         self._engine.drop_before(day, self._clock.guarded.session_us() - active_ttl_us)
-        files.remove(self._directory / name for name in names)
+        self._replaced.remove(self._directory / name for name in names)
         left = self._engine.memory_rows
         if day != self.first_retained_day and (rows.finished, rows.active) != (left.finished, left.active):
             self._catalog.put_settings(first_kept_day=day)
             self.first_retained_day = day
+
+    def _remove_replaced_files(self) -> None:
+        with self._lock:
+            self._replaced.remove_waiting()
 
     def _is_flush_due(self) -> bool:
         unflushed = self._engine.memory_rows.finished
@@ -242,7 +250,9 @@ class Maintenance:
         )
 
     def _is_journal_full(self) -> bool:
-        return bool(self._engine.journal_bytes > self._config.journal_bytes_max)
+        # While readers put off its removal, another flush would not make the journal shorter.
+        is_long = self._engine.journal_bytes > self._config.journal_bytes_max
+        return bool(is_long and not self._replaced.has_journal)
 
     def _reserve_sequences(self) -> int:
         """Reserves 1,000 unused sequence numbers for files, and returns the first."""
@@ -256,7 +266,7 @@ class Maintenance:
         """
         self._has_orphans = not self._catalog.is_file_in_sync
         if self._catalog.is_file_in_sync:
-            files.remove(files.orphans(self._directory, self._catalog))
+            self._replaced.remove(files.orphans(self._directory, self._catalog))
 
     def _run(self) -> None:
         # On Linux niceness is per thread: calls have priority over background work.
@@ -273,6 +283,9 @@ class Maintenance:
                 failures += 1
 
 
-def _next_sequence(catalog: Catalog) -> int:
-    """Returns a number greater than that of any file in the catalogue."""
-    return 1 + max((int(Path(file.name).stem) for file in files.catalogued_files(catalog)), default=0)
+def _next_sequence(directory: Path, catalog: Catalog) -> int:
+    """Returns a number greater than that of any file in the catalogue, or that waits for its removal."""
+    present = [Path(file.name) for file in files.catalogued_files(catalog)]
+    present += files.orphans(directory, catalog)
+    numbers = [path.name.partition(".")[0] for path in present]
+    return 1 + max((int(number) for number in numbers if number.isdecimal()), default=0)

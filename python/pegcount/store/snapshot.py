@@ -1,74 +1,70 @@
 """Consistent reads of a data directory while another process owns it.
 
-The owner never changes a file that the catalogue names, and removes one only after the
-catalogue has stopped naming it. A reader therefore opens the files that the catalogue
-names, and starts over if one of them disappears meanwhile.
+The owner never changes a file that the catalogue names, and removes one only while no reader holds the lock
+of the readers. A reader therefore takes the lock, reads the catalogue once, then opens or copies the files
+that it names and the journal. Batches that come meanwhile may be in what it reads, as a whole.
 """
 
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from pegcount import core
 from pegcount.config import Config
-from pegcount.errors import DataDamagedError, StoreOpenError
+from pegcount.errors import DataDamagedError, NoSpaceError, StoreOpenError
 from pegcount.store import files
 from pegcount.store.catalog import Catalog
 from pegcount.store.directory import fsync, prepare
+from pegcount.store.file_copy import FileCopier, free_bytes, is_disk_full
+from pegcount.store.readers import reading
 
-# A reader gives up only if a flush or compaction finishes during every attempt.
-_ATTEMPTS = 20
+_NEW_CATALOG = "catalog.tmp"
 
 
 def open_snapshot(directory: Path, config: Config) -> core.Store:
     """Opens the records of a data directory at one instant, for reading.
 
-    Raises StoreOpenError if the directory cannot be opened or changed during every attempt,
-    and DataDamagedError if a file that every report depends on is missing or damaged.
+    It has every batch that was acknowledged before the call. Raises StoreOpenError if the directory cannot
+    be opened, and DataDamagedError if a file that every report depends on is missing or damaged.
     """
     prepare(directory, create=False)
     rollback_hot_journal(directory)
-    for _ in range(_ATTEMPTS):
-        try:
-            with closing(Catalog(directory, read_only=True)) as catalog:
-                first, named = catalog.setting("first_journal"), files.catalogued_files(catalog)
-                engine = files.open_engine(directory, catalog, config)
-                catalog.refresh()
-                # If the catalogue still names a missing file, that is damage, which a scan of it reports.
-                were_present = all((directory / file.name).is_file() for file in named)
-                is_consistent = named == files.catalogued_files(catalog) or were_present
-                if catalog.setting("first_journal") == first and is_consistent:
-                    return engine
-        except FileNotFoundError:
-            _raise_if_missing(directory)
-    raise _changed_too_often(directory)
+    with reading(directory), closing(Catalog(directory, read_only=True)) as catalog:
+        files.require_active_snapshot(directory, catalog)
+        return files.open_engine(directory, catalog, config)
 
 
-def back_up(directory: Path, target: Path) -> list[Path]:
+def back_up(
+    directory: Path, target: Path, on_progress: Callable[[int, int], None] = lambda done, total: None
+) -> list[Path]:
     """Copies a data directory to `target`, durably, and returns the files of the copy.
 
-    Segments become hard links if both are on one file system, otherwise copies. The copy has
-    every batch that was acknowledged before the call. If it fails, `target` is left empty.
-    Raises StoreOpenError if `target` exists and is not an empty directory, or if `directory`
-    cannot be read.
+    The files of the copy are independent of the originals. Where the file system can clone files, they take
+    no space until one of the two is changed. The copy has every batch that was acknowledged before the call.
+    `on_progress` gets the bytes copied and those of all files. If it fails, nothing is left: an empty
+    `target` is empty again, a missing one missing. Raises NoSpaceError if the copy does not fit,
+    StoreOpenError if `target` exists and is not an empty directory, or if `directory` cannot be read, and
+    DataDamagedError if a file is missing.
     """
     prepare(directory, create=False)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise StoreOpenError(f"{target} is there already and not an empty directory")
     rollback_hot_journal(directory)
-    for _ in range(_ATTEMPTS):
-        target.mkdir(parents=True, exist_ok=True)
+    with reading(directory), closing(Catalog(directory, read_only=True)) as catalog:
+        plan = _plan(directory, catalog)
+        made: list[Path] = []
         try:
-            return _copy(directory, target)
-        except FileNotFoundError:
-            _clear(target)
-            _raise_if_missing(directory)
-        except BaseException:
-            _clear(target)
+            _make_directories(target, made)
+            return _copy(directory, catalog, plan, target, on_progress)
+        except BaseException as error:
+            _clear(target, made)
+            if is_disk_full(error):
+                raise _no_space(target, plan, error) from error
             raise
-    raise _changed_too_often(directory)
 
 
 def rollback_hot_journal(directory: Path) -> None:
@@ -86,65 +82,82 @@ def rollback_hot_journal(directory: Path) -> None:
         db.execute("PRAGMA user_version").fetchone()
 
 
-def _copy(directory: Path, target: Path) -> list[Path]:
-    with closing(Catalog(directory, read_only=True)) as catalog:
-        first = catalog.setting("first_journal")
-        names = [file.name for file in files.catalogued_files(catalog)]
-        catalog.copy_to(target / "catalog.tmp")
-        numbers = [number for number in core.journal_sequences(directory) if number >= (first or 0)]
-        journal = [files.journal_name(number) for number in numbers]
-        names += journal
-        for name in names:
-            _link_or_copy(directory / name, target / name)
-        catalog.refresh()
-        if catalog.setting("first_journal") != first:
-            raise FileNotFoundError("a seal has emptied the journal meanwhile")
-        # A new journal file exists before its first batch; the one before it may still have grown.
-        for name in journal[:-1]:
-            if (directory / name).stat().st_size != (target / name).stat().st_size:
-                raise FileNotFoundError("the journal went on in another file meanwhile")
-    copies = [target / "catalog.db", *(target / name for name in names)]
-    for path in {parent for file in copies for parent in file.relative_to(target).parents}:
-        fsync(target / path)
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a backup copies beside the catalogue."""
+
+    names: list[str]
+    byte_count: int
+    """Bytes of the files and of the catalogue."""
+
+
+def _plan(directory: Path, catalog: Catalog) -> _Plan:
+    first = catalog.setting("first_journal") or 0
+    # The newest file comes first: a batch in it is younger than all batches of the file before it, which
+    # may still grow while it is the newest but one, and is complete once the newest has a batch.
+    numbers = [number for number in reversed(core.journal_sequences(directory)) if number >= first]
+    names = [files.journal_name(number) for number in numbers]
+    # An owner with a full disk removes a new journal file that it could not write.
+    names = [name for name in names if (directory / name).is_file()]
+    names += [file.name for file in files.catalogued_files(catalog)]
+    sizes = [_size(directory, name) for name in ("catalog.db", *names)]
+    return _Plan(names, sum(sizes))
+
+
+def _size(directory: Path, name: str) -> int:
+    try:
+        return (directory / name).stat().st_size
+    except FileNotFoundError as error:
+        raise DataDamagedError(f"{name} is missing", file=name) from error
+
+
+def _make_directories(target: Path, made: list[Path]) -> None:
+    """Makes a directory and those above it; adds those that were missing to `made`, the deepest first."""
+    if target.exists():
+        return
+    _make_directories(target.parent, made)
+    target.mkdir()
+    made.insert(0, target)
+    fsync(target.parent)
+
+
+def _copy(
+    directory: Path, catalog: Catalog, plan: _Plan, target: Path, on_progress: Callable[[int, int], None]
+) -> list[Path]:
+    copier = FileCopier(plan.byte_count, on_progress)
+    for name in plan.names:
+        copy = target / name
+        for parent in (copy.parent.parent, copy.parent):
+            if parent != target:
+                parent.mkdir(mode=0o700, exist_ok=True)
+        copier.copy(directory / name, copy, 0o400 if copy.suffix == ".arrow" else 0o600)
+    catalog.copy_to(target / _NEW_CATALOG)
+    (target / _NEW_CATALOG).chmod(0o600)
+    # A directory that belongs to another user, such as a mount point, keeps its mode.
+    with suppress(PermissionError):
+        target.chmod(0o700)
+    for parent in {parent for name in plan.names for parent in Path(name).parents}:
+        fsync(target / parent)
     # Last: without `catalog.db` an interrupted backup cannot be opened.
-    os.replace(target / "catalog.tmp", target / "catalog.db")
+    os.replace(target / _NEW_CATALOG, target / "catalog.db")
     fsync(target)
-    fsync(target.absolute().parent)
-    return copies
+    return [target / "catalog.db", *(target / name for name in plan.names)]
 
 
-def _clear(directory: Path) -> None:
-    for path in directory.iterdir():
+def _clear(target: Path, made: list[Path]) -> None:
+    """Removes what a failed backup has made."""
+    for path in target.iterdir() if target.is_dir() else ():
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink()
+    for directory in made:
+        directory.rmdir()
 
 
-def _raise_if_missing(directory: Path) -> None:
-    """Raises DataDamagedError if a file is missing that the catalogue still names."""
-    with closing(Catalog(directory, read_only=True)) as catalog:
-        missing = files.missing(directory, catalog)
-        catalog.refresh()
-        still_named = {file.name for file in files.catalogued_files(catalog)}
-        for name in sorted(still_named.intersection(missing)):
-            raise DataDamagedError(f"{directory / name} is missing", file=directory / name)
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.suffix == ".arrow":
-        try:
-            os.link(source, target)
-            return
-        except FileNotFoundError:
-            raise
-        except OSError:
-            # `target` is on another file system, or on one without hard links.
-            pass
-    shutil.copyfile(source, target)
-    fsync(target)
-
-
-def _changed_too_often(directory: Path) -> StoreOpenError:
-    return StoreOpenError(f"data directory {directory} changed at each of {_ATTEMPTS} attempts to read it")
+def _no_space(target: Path, plan: _Plan, error: BaseException) -> NoSpaceError:
+    place = next(path for path in (target, *target.absolute().parents) if path.is_dir())
+    free = free_bytes(place)
+    return NoSpaceError(
+        f"the backup to {target} needs {plan.byte_count:,} bytes, of which {free:,} are free: {error}"
+    )

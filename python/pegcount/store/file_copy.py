@@ -1,0 +1,74 @@
+"""Independent, durable copies of files: clones where the file system can, else copies of their bytes."""
+
+import errno
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+_FICLONE = 0x40049409
+"""An ioctl of Linux: the new file shares the blocks of the old one until either is written to."""
+_PIECE_BYTES = 4 * 2**20
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_SQLITE_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}
+
+
+class FileCopier:
+    """Copies the files of one backup, and says how many bytes of it are done."""
+
+    def __init__(self, byte_count: int, on_progress: Callable[[int, int], None]) -> None:
+        """`on_progress` gets the bytes that are done, and `byte_count`, those of all files."""
+        self._byte_count = byte_count
+        self._on_progress = on_progress
+        self._done = 0
+        self._clones = True
+
+    def copy(self, source: Path, target: Path, mode: int) -> None:
+        """Copies the bytes that a file has now to a new file, durably.
+
+        Raises OSError, at once if the disk has no room for this file and all that follow.
+        """
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with source.open("rb", buffering=0) as old, os.fdopen(descriptor, "wb", buffering=0) as new:
+            if not (self._clones and _clone(old.fileno(), new.fileno())):
+                self._require_room(target)
+                self._copy_bytes(old.fileno(), new.fileno(), os.fstat(old.fileno()).st_size)
+            os.fchmod(new.fileno(), mode)
+            os.fsync(new.fileno())
+            self._done += os.fstat(new.fileno()).st_size
+        self._on_progress(self._done, self._byte_count)
+
+    def _require_room(self, target: Path) -> None:
+        if self._clones and free_bytes(target) < self._byte_count - self._done:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+        self._clones = False
+
+    def _copy_bytes(self, old: int, new: int, byte_count: int) -> None:
+        """Copies bytes up to `byte_count`: a journal file may grow faster than it is copied."""
+        at = 0
+        while at < byte_count and (piece := os.pread(old, min(_PIECE_BYTES, byte_count - at), at)):
+            at += os.pwrite(new, piece, at)
+            self._on_progress(self._done + at, self._byte_count)
+
+
+def free_bytes(path: Path) -> int:
+    """Returns the bytes that are free for this user on the file system of a path."""
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Returns whether an error says that the disk, a quota or a limit of file sizes has no room left."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", None) in _SQLITE_FULL
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+def _clone(old: int, new: int) -> bool:
+    try:
+        fcntl.ioctl(new, _FICLONE, old)
+    except OSError:
+        # Another file system, or one that cannot clone.
+        return False
+    return True
