@@ -1,9 +1,12 @@
 """`pegcount backup`."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.store.snapshot import back_up
@@ -15,10 +18,27 @@ def backup(
 ) -> None:
     """Copy a data directory at one instant, also while a server owns it.
 
-    The copy is itself a data directory: to restore it, serve it. On the same file system
-    its segments are hard links: they take no further space, but a failure of that disk destroys both.
+    The copy is itself a data directory: to restore it, serve it. Where the file system can clone files (XFS,
+    Btrfs), the copy shares their blocks and takes no time, but a failure of that disk destroys both.
     """
     with errors_as_exit_status():
-        files = back_up(data, target)
+        files = _back_up(data, target)
         total = sum(file.stat().st_size for file in files)
         typer.echo(f"{target}: {len(files):,} files, {total:,} bytes")
+
+
+def _back_up(data: Path, target: Path) -> list[Path]:
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    with bar:
+        task = bar.add_task(target.name, total=None)
+        return back_up(
+            data, target, lambda done, byte_count: bar.update(task, completed=done, total=byte_count)
+        )

@@ -12,8 +12,9 @@ import typer
 from pegcount import calendar
 from pegcount.cli.exit_status import REJECTED_STATUS, errors_as_exit_status
 from pegcount.config import Config
-from pegcount.errors import PegcountError
+from pegcount.errors import NoSpaceError, PegcountError
 from pegcount.export import CsvSink, ParquetSink, Sink, atomic_file, export_records
+from pegcount.store.file_copy import free_bytes, is_disk_full
 from pegcount.store.snapshot import open_snapshot
 from pegcount.zone import US_PER_DAY, Zone
 
@@ -85,5 +86,19 @@ def _open(out: Path) -> Iterator[BinaryIO]:
         with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as file:
             yield file
     else:
-        with atomic_file(out) as file:
+        with _disk_full_as_sentence(out), atomic_file(out) as file:
             yield file
+
+
+@contextmanager
+def _disk_full_as_sentence(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        # Of what is free again, now that the file has been removed.
+        free = free_bytes(out.absolute().parent)
+        raise NoSpaceError(
+            f"the export to {out} needs more than the {free:,} bytes that are free: {error.strerror}"
+        ) from error
