@@ -45,6 +45,11 @@ def violations_text(texts: Sequence[str], omitted_count: int) -> str:
     return "; ".join([*texts, *rest])
 
 
+def cause_of(error: Exception) -> str:
+    """Returns the text of an error without the path that one of the operating system names."""
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
+
+
 class PegcountError(Exception):
     """Base of all expected errors. Any other exception is a bug and becomes INTERNAL_FAULT."""
 
@@ -214,13 +219,16 @@ class ConnectionAgeError(StreamEndedError):
 
 
 class StoreReadOnlyError(PegcountError):
-    """The store currently cannot make records durable."""
+    """The store currently cannot make records durable; the text names files as in `DataDamagedError`."""
 
     reason = "STORE_READ_ONLY"
 
 
 class DataDamagedError(PegcountError):
-    """A file that the answer needs is missing or damaged, for example fails its checksum."""
+    """A file that the answer needs is missing or damaged, for example fails its checksum.
+
+    Its text and its `file` name the file within the data directory: callers must not learn where that is.
+    """
 
     reason = "DATA_DAMAGED"
 

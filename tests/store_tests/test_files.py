@@ -69,8 +69,9 @@ def damage_column(path: Path, text: str) -> None:
 
 
 def check_names_file(path: Path, raised: pytest.ExceptionInfo[DataDamagedError]) -> None:
-    assert raised.value.metadata == {"file": str(path)}
-    assert str(path) in str(raised.value)
+    (name,) = raised.value.metadata.values()
+    assert path.as_posix().endswith(f"/{name}")
+    assert name in str(raised.value)
 
 
 def truncate(path: Path) -> None:
@@ -164,7 +165,7 @@ def test_a_flipped_bit_is_detected_or_harmless(folder: str, harness: StoreHarnes
         except DataDamagedError as error:
             named_files.append(error.metadata["file"])
         path.write_bytes(content)
-    assert set(named_files) == {str(path)}
+    assert set(named_files) == {f"{folder}/{path.name}"}
     assert len(named_files) > 20
 
 

@@ -17,7 +17,7 @@ from threading import RLock
 from typing import Any
 
 from pegcount.core import CodeDeck, ManifestEntry, SegmentTombstones
-from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
+from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError, cause_of
 from pegcount.store.directory import fsync
 from pegcount.store.modes import create_private
 
@@ -227,12 +227,12 @@ class Catalog:
         # One transaction reads all tables, as another process may commit in between.
         with self._sqlite_errors_as_damage(), _read_transaction(db):
             if db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
-                raise DataDamagedError(f"{self.path}: SQLite finds it damaged", file=self.path)
+                raise DataDamagedError(f"{self.path.name}: SQLite finds it damaged", file=self.path.name)
             for table in _TABLES:
                 self._checked_rows(db, table, "1")
             stored = db.execute("SELECT value FROM settings WHERE name = ?", (_DIGEST,)).fetchone()
             if stored is None or stored[0] != _digest(db):
-                raise DataDamagedError(f"{self.path}: rows are missing or changed", file=self.path)
+                raise DataDamagedError(f"{self.path.name}: rows are missing or changed", file=self.path.name)
 
     def _rows(self, table: str, order: str) -> list[tuple[Any, ...]]:
         with self._lock:
@@ -246,7 +246,9 @@ class Catalog:
         rows = db.execute(f"SELECT * FROM {table} {chosen} ORDER BY {order}", values_of_chosen).fetchall()
         for *values, crc32 in rows:
             if _crc32(table, values) != crc32:
-                raise DataDamagedError(f"{self.path}: a row of {table} fails its checksum", file=self.path)
+                raise DataDamagedError(
+                    f"{self.path.name}: a row of {table} fails its checksum", file=self.path.name
+                )
         return [tuple(values) for *values, _ in rows]
 
     @contextmanager
@@ -255,7 +257,7 @@ class Catalog:
         try:
             yield
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            raise DataDamagedError(f"{self.path}: {error}", file=self.path) from error
+            raise DataDamagedError(f"{self.path.name}: {error}", file=self.path.name) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -277,7 +279,7 @@ class Catalog:
                 if self._db is not None:
                     self._db.close()
                 self._db = None
-                raise StoreReadOnlyError(f"{self.path}: {error}") from error
+                raise StoreReadOnlyError(f"{self.path.name}: {cause_of(error)}") from error
 
     def _replace_file(self) -> sqlite3.Connection:
         """Replaces the file after a failed write by a copy of the last durable state, and opens that."""

@@ -32,7 +32,7 @@ def require_active_snapshot(directory: Path, catalog: Catalog) -> None:
     """Raises DataDamagedError if an active snapshot is missing, as every report depends on it."""
     for file in catalog.active():
         if not (directory / file.name).is_file():
-            raise DataDamagedError(f"{directory / file.name} is missing", file=directory / file.name)
+            raise DataDamagedError(f"{file.name} is missing", file=file.name)
 
 
 def journal_name(number: int) -> str:

@@ -91,7 +91,7 @@ pub enum Error {
     /// The content of a file or blob differs from what was written: corruption.
     #[error("{file}: {problem}")]
     Damaged {
-        /// Path of the file, or a name for the blob.
+        /// Path of the file in the data directory, or a name for the blob.
         file: String,
         /// The check that failed.
         problem: String,
@@ -99,7 +99,7 @@ pub enum Error {
     /// The operating system failed to open, read, write or remove a file.
     #[error("{file}: {source}")]
     Io {
-        /// Path of the file.
+        /// Path of the file in the data directory.
         file: String,
         /// The error of the operating system.
         source: io::Error,
@@ -120,11 +120,38 @@ impl Error {
 
     /// Returns [`Error::Damaged`] for the content of `file`.
     pub fn damaged(file: &Path, problem: impl ToString) -> Self {
-        Self::Damaged { file: file.display().to_string(), problem: problem.to_string() }
+        Self::Damaged { file: name_in_directory(file), problem: problem.to_string() }
     }
 
     /// Returns [`Error::Io`] for an operation on `file`.
     pub fn io(file: &Path, source: io::Error) -> Self {
-        Self::Io { file: file.display().to_string(), source }
+        Self::Io { file: name_in_directory(file), source }
+    }
+}
+
+/// Folders of a data directory.
+const FOLDERS: [&str; 3] = ["segments", "active", "journal"];
+
+/// Returns the path of a file relative to its data directory: a caller gets it in a status, and must not learn where
+/// the directory is.
+pub fn name_in_directory(file: &Path) -> String {
+    let mut names: Vec<_> = file.iter().map(|name| name.to_string_lossy()).collect();
+    let begin = names.iter().rposition(|name| FOLDERS.contains(&name.as_ref()));
+    names.split_off(begin.unwrap_or(names.len().saturating_sub(1))).join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::name_in_directory;
+
+    #[test]
+    fn a_file_is_named_without_the_path_of_its_data_directory() {
+        let name = |path| name_in_directory(Path::new(path));
+        assert_eq!(name("/data/segments/2026-03-29/00000001.arrow"), "segments/2026-03-29/00000001.arrow");
+        assert_eq!(name("/journal/of/calls/journal/00000001.log"), "journal/00000001.log");
+        assert_eq!(name("data/active"), "active");
+        assert_eq!(name("/data/catalog.db"), "catalog.db");
     }
 }

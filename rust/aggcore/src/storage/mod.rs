@@ -154,7 +154,7 @@ impl Store {
         match opened {
             Ok(segment) => self.write().add_segment(day, SegmentEntry::new(segment, tombstones, &self.rollup_budget)),
             Err(error) => {
-                let problem = (path.display().to_string(), error.to_string());
+                let problem = (written.name.clone(), error.to_string());
                 let rows = written.rows - tombstones.len().min(written.rows);
                 let name = written.name.clone();
                 self.write().unreadable.push(UnreadableSegment { day, name, rows, bytes: written.bytes, problem });
