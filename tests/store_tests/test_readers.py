@@ -1,5 +1,6 @@
 """Readers of a directory that its owner flushes and compacts meanwhile: replaced files wait for them."""
 
+import errno
 import logging
 import os
 import signal
@@ -218,3 +219,23 @@ def test_readers_beside_a_store_that_flushes_and_compacts_without_a_pause(
             assert len(found) >= known
             assert found == [f"{each:06}" for each in range(len(found))]
     assert reads.count(data) == _READ_COUNT
+
+
+def test_a_failed_removal_is_tried_again_and_fails_no_flush(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
+        write(harness.store, finished("a"), active("b"))
+        harness.flush()
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "unlink", fail)
+            write(harness.store, finished("c"))
+            harness.flush()
+            with pytest.raises(OSError, match="Input/output error"):
+                harness.maintain()
+        harness.maintain()
+        assert (len(harness.files()), len(harness.journal())) == (2, 1)
+        assert session_ids(harness.store) == ["a", "b", "c"]

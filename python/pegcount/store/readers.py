@@ -7,7 +7,7 @@ removes replaced files only while it has the lock alone, which it never waits fo
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from pegcount.errors import StoreOpenError
@@ -21,17 +21,12 @@ def reading(directory: Path) -> Iterator[None]:
 
     A directory without the file has had no owner yet that knows the lock, and is read without it.
     """
-    try:
-        descriptor = os.open(directory / _NAME, os.O_RDONLY)
-    except FileNotFoundError:
+    with ExitStack() as opened:
+        with suppress(FileNotFoundError):
+            file = opened.enter_context((directory / _NAME).open("rb"))
+            # Waits only while the owner removes files.
+            fcntl.flock(file, fcntl.LOCK_SH)
         yield
-        return
-    try:
-        # Waits only while the owner removes files.
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 class ReadersLock:

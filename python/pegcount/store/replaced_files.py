@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from pegcount import core
@@ -41,15 +42,15 @@ class ReplacedFiles:
         return self._remove_journal_before is not None
 
     def remove(self, paths: Iterable[Path]) -> None:
-        """Removes files now, or in a later round while readers are in. Raises OSError if that fails."""
+        """Removes files now, or in a later round while readers are in, or if that fails."""
         self._paths.update(paths)
-        self.remove_waiting()
+        self._try_to_remove()
 
     def remove_journal_before(self, first: int, engine: core.Store) -> None:
         """Does the same with the journal files of a store before a number."""
         self._first_journal = max(first, self._first_journal)
         self._remove_journal_before = engine.remove_journal_before
-        self.remove_waiting()
+        self._try_to_remove()
 
     def remove_waiting(self) -> None:
         """Removes all files that wait, unless readers are in. Raises OSError if that fails."""
@@ -64,6 +65,11 @@ class ReplacedFiles:
     def close(self) -> None:
         """Leaves the files that still wait to the next owner."""
         self._readers.close()
+
+    def _try_to_remove(self) -> None:
+        # A committed flush must not count as failed; the next round tries again and raises the error.
+        with suppress(OSError):
+            self.remove_waiting()
 
     def _remove_now(self) -> None:
         self._waiting_since = None
