@@ -29,7 +29,7 @@ GUNGRAUN := .cache/gungraun-$(GUNGRAUN_VERSION)
 RUST_SOURCES := $(shell find $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 
-.PHONY: help build demo serve test test-rust test-python test-long test-faults test-load test-engines mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl clean
+.PHONY: help build demo serve test test-rust test-python test-long test-faults test-load test-soak test-engines mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -69,6 +69,10 @@ test-faults: build
 ## test-load    floods, bad input, overload, restarts; long, needs Go; PEGCOUNT_OVERLOAD_SECONDS=120 for a full overload
 test-load: build
 	$(BIN)/pytest -s -p no:cacheprovider tests/load
+
+## test-soak    half of the sustainable load for 30 minutes (PEGCOUNT_SOAK_SECONDS): nothing grows
+test-soak: build
+	$(BIN)/pytest -s -p no:cacheprovider tests/soak
 
 ## test-engines compare the service with DuckDB and ClickHouse, which this installs
 test-engines: build $(STAMPS)/engines

@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 _CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORES, CLIENT_CORES = {_CORES[0]}, {_CORES[-1]}
+_TESTS = Path(__file__).parents[1]
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 30.0
 QUIET_CORE_SHARE = 0.1
@@ -30,10 +31,18 @@ class Memory:
 class PinnedServer:
     """A running server; the constructor returns once it accepts connections."""
 
-    def __init__(self, directory: Path, log: Path, port: int = 0, open_file_max: int | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        log: Path,
+        port: int = 0,
+        open_file_max: int | None = None,
+        program: Sequence[str] | None = None,
+    ) -> None:
+        """`program` are the arguments of Python that run another server than `pegcount serve`."""
         self.log = log
         self._log_bytes = log.stat().st_size if log.exists() else 0
-        self._process = _start(directory, log, port, open_file_max)
+        self._process = _start(program or _serve(directory, port), log, open_file_max)
         self.pid = self._process.pid
         try:
             self.address = self._wait_for_address()
@@ -110,15 +119,15 @@ def serving(directory: Path, port: int = 0, open_file_max: int | None = None) ->
         server.kill()
 
 
-def _start(
-    directory: Path, log_path: Path, port: int, open_file_max: int | None
-) -> "subprocess.Popen[bytes]":
+def _serve(directory: Path, port: int) -> list[str]:
+    return ["-m", "pegcount", "serve", "--data", str(directory), "--listen", f"127.0.0.1:{port}"]
+
+
+def _start(program: Sequence[str], log_path: Path, open_file_max: int | None) -> "subprocess.Popen[bytes]":
     # Each of these commands replaces itself by the next, so that all have one pid.
     command = ["taskset", "--cpu-list", ",".join(map(str, SERVER_CORES))]
     if open_file_max is not None:
         command += ["prlimit", f"--nofile={open_file_max}:{open_file_max}"]
-    command += [sys.executable, "-m", "pegcount", "serve", "--data", str(directory)]
+    command += [sys.executable, *program]
     with log_path.open("ab") as log:
-        return subprocess.Popen(
-            [*command, "--listen", f"127.0.0.1:{port}"], stdout=log, stderr=subprocess.STDOUT
-        )
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=_TESTS)
