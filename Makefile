@@ -43,8 +43,7 @@ demo: build
 
 ## serve        serve DATA (default: data) on LISTEN (default: 127.0.0.1:50051)
 serve: build
-	mkdir -p $(DATA)
-	$(BIN)/pegcount serve --data $(DATA) --listen $(LISTEN)
+	$(BIN)/pegcount serve --create --data $(DATA) --listen $(LISTEN)
 
 ## test         Rust and Python tests
 test: test-rust test-python

@@ -29,7 +29,7 @@ class InProcess:
         self._in_flight = in_flight
 
     def run(self, directory: Path) -> Run:
-        store = EmbeddedStore(directory, Config())
+        store = EmbeddedStore(directory, Config(), create=True)
         outcomes: list[WriteOutcome] = []
 
         def write(batches: Sequence[bytes]) -> list[float]:
@@ -82,7 +82,7 @@ def _write_pipelined(
 def _check(feed: Feed, accepted: int, duplicates: int, directory: Path) -> None:
     """Asserts the counts of the answers, and that a reopened store has every record once."""
     assert (accepted, accepted + duplicates) == (feed.distinct_count, feed.record_count)
-    store = EmbeddedStore(directory, Config())
+    store = EmbeddedStore(directory, Config(), create=True)
     stored = store.info().records
     store.close()
     assert stored == feed.distinct_count, f"{stored} records held, {feed.distinct_count} written"

@@ -51,9 +51,10 @@ def running_program(*arguments: str, checkout: Path | None = None) -> Iterator[S
 
 @contextmanager
 def running_pegcount(directory: Path, checkout: Path | None = None) -> Iterator[ServerProcess]:
-    """Runs `pegcount serve` over a data directory."""
-    arguments = ("-m", "pegcount", "serve", "--data", str(directory), "--listen", "127.0.0.1:0")
-    with running_program(*arguments, checkout=checkout) as server:
+    """Runs `pegcount serve` over a data directory, which `checkout` does not create."""
+    create = () if checkout else ("--create",)
+    options = ("--data", str(directory), "--listen", "127.0.0.1:0", *create)
+    with running_program("-m", "pegcount", "serve", *options, checkout=checkout) as server:
         yield server
 
 

@@ -160,6 +160,19 @@ class JournalContent:
     def size(self) -> int:
         """Bytes of the file."""
 
+class MissingFile:
+    """A required file that is not where it was; see `Store.require_files`."""
+
+    @property
+    def name(self) -> str:
+        """Its path within the data directory; empty for the directory itself."""
+    @property
+    def is_journal(self) -> bool:
+        """Whether it is a journal file."""
+    @property
+    def problem(self) -> str:
+        """A sentence that says what happened to it."""
+
 class PendingCommit:
     """A submitted batch that may not be committed yet."""
 
@@ -270,8 +283,12 @@ class Store:
         """
     def open_active_snapshot(self, file: ManifestEntry) -> None:
         """Reads active sessions back into memory."""
-    def replay(self, first: int) -> None:
-        """Reads the batches of all journal files from number `first` on back into memory."""
+    def replay(self, sequence: int, accept_loss: bool) -> int:
+        """Reads the batches of a journal file back into memory, and returns its length in bytes.
+
+        From then on the file is a required one. With `accept_loss`, a corrupt batch ends the file, and those
+        before it are read.
+        """
     def submit(self, data: bytes, received_us: int, oldest_us: int) -> PendingCommit:
         """Enqueues a `WriteRecordsRequest` in wire form; commits a group first if the queue is full.
 
@@ -291,8 +308,29 @@ class Store:
     @property
     def fault(self) -> str | None:
         """Why batches cannot be made durable now, None if they can."""
-    def reopen_after_fault(self) -> None:
-        """Tries to begin a new journal file after a failure; `fault` says whether it worked."""
+    def set_fault(self, fault: str) -> None:
+        """Makes the store read-only until `use_journal`."""
+    @property
+    def has_journal(self) -> bool:
+        """Whether a journal file is open, so that batches can be committed. Never waits."""
+    def create_journal(self) -> int:
+        """Creates the next journal file and returns its number; the catalogue must name it before it is used.
+
+        After a fault it first takes a trial write. Raises OSError, which also sets the fault if no other
+        file is open. Calls must not overlap.
+        """
+    def use_journal(self) -> None:
+        """Commits later batches to the file that `create_journal` created, which ends a fault.
+
+        Raises StoreReadOnlyError if there is none.
+        """
+    def require_files(self, names: Sequence[str]) -> None:
+        """Replaces the required files other than journal files; the empty name is the directory itself.
+
+        As long as one of them, or a journal file, is not where it is now, the store is read-only.
+        """
+    def missing_file(self) -> MissingFile | None:
+        """A required file that is not where it was, which makes the store read-only; None if all are."""
     @property
     def journal_bytes(self) -> int:
         """Bytes of the journal files that the next start would read."""
@@ -301,8 +339,8 @@ class Store:
     def begin_flush(self, with_active: bool) -> Flush:
         """Begins a flush of the finished records in memory.
 
-        With `with_active`, batches go to a new journal file from now on. The flush writes an active snapshot
-        if `with_active` is set or a stored record became active again.
+        With `with_active`, batches go to the file that `create_journal` created from now on. The flush writes
+        an active snapshot if `with_active` is set or a stored record became active again.
         """
     def abort_flush(self, flush: Flush) -> None:
         """Gives a flush up; the next one writes its records too."""
@@ -459,3 +497,9 @@ def check_journal(directory: Path, sequence: int) -> JournalContent:
 
 def journal_sequences(directory: Path) -> list[int]:
     """Numbers of the journal files of a data directory, ascending."""
+
+def journal_predecessor(directory: Path, sequence: int) -> int | None:
+    """Number of the file before a journal file, which its header names; None for the first one.
+
+    Raises DataDamagedError or OSError.
+    """

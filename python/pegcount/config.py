@@ -83,6 +83,9 @@ class Tuning:
     segment_sync_bytes: int = 4 * 2**20
     """Bytes of a new segment between two syncs. One sync of the whole file would delay the syncs of the
     journal."""
+    trial_write_bytes_min: int = 2**20
+    """Least bytes of the trial write that ends a fault of the journal: about one batch of a few thousand
+    records."""
     gil_release_cell_count_min: int = 2**11
     """Cells of a result from which building the response releases the GIL. Below, releasing and taking it
     costs more."""
@@ -281,6 +284,9 @@ class Config:
     """Maximum records of one segment."""
     maintenance_seconds: float = 1.0
     """Seconds between two checks whether to seal, compact segments, or drop old days."""
+    reader_stalled_seconds: float = 600.0
+    """Seconds that replaced files wait for a backup or an export before the log says so, and between two such
+    lines."""
     clock_deviation_seconds_max: float = 86_400.0
     """Seconds between the clock and the trusted time up to which days are dropped by the clock; beyond, by
     the trusted time."""
@@ -298,9 +304,6 @@ class Config:
     """Seconds between two saves while the clock is refused; they include how long it has agreed."""
     clock_log_seconds: float = 3_600.0
     """Seconds between two lines of the log that say that the clock is refused."""
-    reader_stalled_seconds: float = 600.0
-    """Seconds that replaced files wait for a backup or an export before the log says so, and between two such
-    lines."""
     import_batch_row_count: int = 5_000
     """Records of one batch of an import."""
     import_batch_bytes_max: int = 12 * 1024 * 1024

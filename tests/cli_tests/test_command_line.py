@@ -51,7 +51,18 @@ def printed_counts(output: str) -> dict[str, int]:
 def serving(
     data: Path, listen: str = "127.0.0.1:0", *options: str
 ) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    command = [sys.executable, "-m", "pegcount", "serve", "--data", str(data), "--listen", listen, *options]
+    command = [
+        sys.executable,
+        "-m",
+        "pegcount",
+        "serve",
+        "--create",
+        "--data",
+        str(data),
+        "--listen",
+        listen,
+        *options,
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

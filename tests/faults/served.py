@@ -23,7 +23,7 @@ def main(directory: str) -> None:
     """Serves until SIGTERM arrives."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    store = EmbeddedStore(Path(directory), CONFIG)
+    store = EmbeddedStore(Path(directory), CONFIG, create=True)
     try:
         server = RunningServer(CONFIG, store, "127.0.0.1:0")
         print(f"listening on 127.0.0.1:{server.port}", flush=True)

@@ -120,7 +120,7 @@ def serving(directory: Path, port: int = 0, open_file_max: int | None = None) ->
 
 
 def _serve(directory: Path, port: int) -> list[str]:
-    return ["-m", "pegcount", "serve", "--data", str(directory), "--listen", f"127.0.0.1:{port}"]
+    return ["-m", "pegcount", "serve", "--create", "--data", str(directory), "--listen", f"127.0.0.1:{port}"]
 
 
 def _start(program: Sequence[str], log_path: Path, open_file_max: int | None) -> "subprocess.Popen[bytes]":

@@ -63,8 +63,10 @@ def set_retention(service: Service) -> object:
 
 
 def ask_with_deck(service: Service) -> object:
-    service.store._catalog._replica.execute("UPDATE code_decks SET entries = x'00'")
-    service.store._decks.__init__(service.store._catalog, 1)  # type: ignore[misc]
+    (deck,) = service.directory.glob("decks/*")
+    deck.chmod(0o600)
+    deck.write_bytes(b"")
+    service.store._decks.__init__(service.store._deck_files, 1)  # type: ignore[misc]
     return service.reports.QueryActiveSessions(changed(ASK_ACTIVE, code_deck=ONE_CODE.id))
 
 

@@ -30,7 +30,7 @@ class Asked:
     """A store of 2,000 sessions and 2,000 finished calls, and reports over it within limits."""
 
     def __init__(self, directory: Path, config: Config) -> None:
-        self.store = EmbeddedStore(directory, config, clock=lambda: NOW_S * 1_000_000)
+        self.store = EmbeddedStore(directory, config, create=True, clock=lambda: NOW_S * 1_000_000)
         self._reports = ReportService(config, self.store, lambda: NOW_S * 1_000_000).reports()
 
     def answer(self, name: str) -> bytes:

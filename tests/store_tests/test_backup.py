@@ -68,6 +68,7 @@ def test_files_of_a_backup_belong_to_their_owner_alone(tmp_path: Path) -> None:
         "journal": "0o600",
         "segments": "0o400",
         "active": "0o400",
+        "decks": "0o400",
     }
     folders = [tmp_path / "deep/backup", *(path for path in (tmp_path / "deep/backup").rglob("*"))]
     assert {oct(path.stat().st_mode & 0o777) for path in folders if path.is_dir()} == {"0o700"}

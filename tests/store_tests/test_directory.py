@@ -12,6 +12,7 @@ from pegcount.store import EmbeddedStore
 
 from store_tests.store_fixtures import finished, session_ids, write
 
+ADVICE = "`pegcount serve --create` and `pegcount import` make a new one"
 WRITER = Path(__file__).parent / "writer.py"
 
 
@@ -37,7 +38,7 @@ def test_a_directory_in_use_by_another_process_is_refused(tmp_path: Path) -> Non
 
 
 def test_a_directory_in_use_by_this_process_is_refused(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
+    store = open_store(tmp_path, create=True)
     check_refused(tmp_path, f"data directory {tmp_path} is in use by process {os.getpid()}")
     store.close()
     open_store(tmp_path).close()
@@ -51,9 +52,7 @@ def test_a_failed_open_releases_the_lock(tmp_path: Path) -> None:
 
 def test_a_directory_is_created_only_on_request(tmp_path: Path) -> None:
     directory = tmp_path / "far" / "away"
-    check_refused(
-        directory, f"data directory {directory} does not exist; `pegcount import` or mkdir makes one"
-    )
+    check_refused(directory, f"data directory {directory} does not exist; {ADVICE}")
     assert list(tmp_path.iterdir()) == []
     store = open_store(directory, create=True)
     write(store, finished("f1"))
@@ -63,8 +62,12 @@ def test_a_directory_is_created_only_on_request(tmp_path: Path) -> None:
     reopened_store.close()
 
 
-def test_an_empty_directory_becomes_a_store(tmp_path: Path) -> None:
-    store = open_store(tmp_path)
+def test_an_empty_directory_becomes_a_store_on_request(tmp_path: Path) -> None:
+    """It may be the mount point of a volume that is not mounted; such a server would answer zeros."""
+    (tmp_path / "lost+found").mkdir()
+    check_refused(tmp_path, f"data directory {tmp_path} has no records; is its volume mounted? {ADVICE}")
+    assert [path.name for path in tmp_path.iterdir()] == ["lost+found"]
+    store = open_store(tmp_path, create=True)
     assert store.info().records == 0
     assert store.first_day() is None
     store.close()

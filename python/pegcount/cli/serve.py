@@ -30,6 +30,16 @@ def serve(
     insecure_listen: Annotated[
         bool, typer.Option("--insecure-listen", help="Listen where other hosts may reach the server.")
     ] = False,
+    create: Annotated[
+        bool, typer.Option("--create", help="Make the data directory if it is missing or empty.")
+    ] = False,
+    accept_loss_of: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Go on without the records of this file of the directory, as an error named it; repeatable.",
+        ),
+    ] = None,
     active_ttl: Annotated[
         int, typer.Option(min=1, help="Seconds without an event after which an active session is abandoned.")
     ] = Config().active_ttl_seconds,
@@ -48,7 +58,7 @@ def serve(
         if not insecure_listen:
             require_loopback(listen)
         config = Config(active_ttl_seconds=active_ttl)
-        store = EmbeddedStore(data, config)
+        store = EmbeddedStore(data, config, create=create, accepted_losses=accept_loss_of or ())
         try:
             server = RunningServer(config, store, listen)
             typer.echo(f"listening on {listen.rpartition(':')[0]}:{server.port}")

@@ -8,7 +8,6 @@ thereby detects every row that damage changed, removed or added.
 
 import os
 import sqlite3
-import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -16,24 +15,26 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from pegcount.core import CodeDeck, ManifestEntry, SegmentTombstones
+from pegcount.core import ManifestEntry, SegmentTombstones
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError, cause_of
+from pegcount.store.catalog_rows import checked_rows, create_tables, put_digest, put_row, verify_tables
 from pegcount.store.directory import fsync
 from pegcount.store.modes import create_private
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
+OLDEST_FORMAT_VERSION = 3
+"""Older directories were written before the first release."""
 
 _FILE = "name TEXT PRIMARY KEY, rows INTEGER, bytes INTEGER, crc32 INTEGER, summary BLOB"
-_TABLES = {
+TABLES = {
     "segments": f"{_FILE}, day INTEGER, dead BLOB",
     "active": _FILE,
-    "code_decks": "id INTEGER PRIMARY KEY, entry_count INTEGER, entries BLOB",
+    "journals": "sequence INTEGER PRIMARY KEY, is_lost INTEGER",
+    "code_decks": "id INTEGER PRIMARY KEY, entry_count INTEGER, name TEXT, bytes INTEGER, crc32 INTEGER",
     "settings": "name TEXT PRIMARY KEY, value INTEGER",
 }
-_DIGEST = "digest"
-# Work on a code deck, which may have megabytes, lets other threads run after each piece.
-_PIECE_BYTES = 2**16
-_PIECE_ENTRY_COUNT = 8_192
+_GENERATION = "generation"
+_FIRST_JOURNAL = "first_journal"
 # Other processes, such as a backup, lock the catalogue only while they copy it into memory.
 _BUSY_SECONDS = 10.0
 
@@ -50,18 +51,29 @@ class SegmentEntry:
     tombstones: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class DeckEntry:
+    """A code deck: the number of its entries, and its file."""
+
+    entry_count: int
+    name: str
+    size: int
+    crc32: int
+
+
 class Catalog:
     """An open catalogue. Thread-safe."""
 
     def __init__(self, directory: Path, *, read_only: bool = False) -> None:
         """Opens the catalogue; unless `read_only`, creates it if the directory has no segments, active
-        snapshot or journal.
+        snapshot or journal. `catalog_migration.migrate` brings an older format up to date before.
 
         Raises StoreOpenError if the file is missing, has another format or is not an SQLite
         file, and DataDamagedError if a checksum fails.
         """
         self.path = directory / "catalog.db"
         self._read_only = read_only
+        self._is_file_lost = False
         self._lock = RLock()
         self._db: sqlite3.Connection | None = self._open()
         # Readers use this copy in memory, which has the last state that is known to be durable.
@@ -98,6 +110,23 @@ class Catalog:
         """Returns the files of the active snapshot."""
         return [ManifestEntry(*row) for row in self._rows("active", "name")]
 
+    def journals(self) -> dict[int, bool]:
+        """Returns the numbers of the journal files that must exist; True stands for an accepted loss."""
+        return {sequence: bool(is_lost) for sequence, is_lost in self._rows("journals", "sequence")}
+
+    def code_decks(self) -> dict[int, DeckEntry]:
+        """Returns the code decks by id."""
+        return {deck_id: DeckEntry(*values) for deck_id, *values in self._rows("code_decks", "id")}
+
+    @property
+    def generation(self) -> int:
+        """A number that grows with each transaction that adds files.
+
+        The number of a file is at least the generation of its time times `files.NUMBERS_PER_GENERATION`. So
+        a file of a later generation than this shows that the catalogue is older than its directory.
+        """
+        return self.settings().get(_GENERATION, 0)
+
     def settings(self) -> dict[str, int]:
         """Returns all settings by name."""
         return dict(self._rows("settings", "name"))
@@ -112,7 +141,7 @@ class Catalog:
             for name, value in values.items():
                 db.execute("DELETE FROM settings WHERE name = ?", (name,))
                 if value is not None:
-                    _put(db, "settings", name, value)
+                    put_row(db, "settings", name, value)
 
     def commit_segments(
         self,
@@ -121,45 +150,69 @@ class Catalog:
         tombstones: Sequence[SegmentTombstones] = (),
         active: Sequence[ManifestEntry] | None = None,
         settings: Mapping[str, int] | None = None,
+        first_journal: int | None = None,
     ) -> None:
         """Adds and removes segments, and sets settings, in one transaction.
 
         `tombstones` replace those of other segments. `active`, unless None, replaces the files
-        of the active snapshot. Raises StoreReadOnlyError if the transaction cannot be made
-        durable.
+        of the active snapshot. Journal files before `first_journal` need not exist any more. Raises
+        StoreReadOnlyError if the transaction cannot be made durable.
         """
         with self._transaction() as db:
+            _begin_generation(db)
             db.executemany("DELETE FROM segments WHERE name = ?", [(name,) for name in removed])
             for segment in added:
-                _put(db, "segments", *_file_values(segment.file), segment.day, segment.tombstones)
+                put_row(db, "segments", *_file_values(segment.file), segment.day, segment.tombstones)
             for replaced in tombstones:
                 stored = db.execute("SELECT * FROM segments WHERE name = ?", (replaced.segment,))
                 for row in stored.fetchall():
-                    _put(db, "segments", *row[:6], replaced.rows)
+                    put_row(db, "segments", *row[:6], replaced.rows)
             if active is not None:
                 db.execute("DELETE FROM active")
                 for file in active:
-                    _put(db, "active", *_file_values(file))
+                    put_row(db, "active", *_file_values(file))
             for setting, value in (settings or {}).items():
-                _put(db, "settings", setting, value)
+                put_row(db, "settings", setting, value)
+            if first_journal is not None:
+                put_row(db, "settings", _FIRST_JOURNAL, first_journal)
+                db.execute("DELETE FROM journals WHERE sequence < ?", (first_journal,))
 
-    def put_code_deck(self, deck_id: int, deck: CodeDeck) -> None:
-        """Stores a code deck durably, or replaces the one with this id. Raises StoreReadOnlyError."""
-        blob = _compressed(deck)
+    def add_journal(self, sequence: int) -> None:
+        """Names a new journal file, durably: it must exist from now on. Raises StoreReadOnlyError."""
         with self._transaction() as db:
-            _put(db, "code_decks", deck_id, deck.entry_count, blob)
+            put_row(db, "journals", sequence, 0)
 
-    def code_deck(self, deck_id: int) -> CodeDeck | None:
-        """Returns a code deck, None if it does not exist."""
-        with self._lock:
-            rows = self._checked_rows(self._replica, "code_decks", "id", deck_id)
-        return CodeDeck.from_json(zlib.decompress(rows[0][2])) if rows else None
+    def accept_loss_of_journal(self, sequence: int) -> None:
+        """Records that a journal file may be missing or damaged. Raises StoreReadOnlyError."""
+        with self._transaction() as db:
+            put_row(db, "journals", sequence, 1)
 
-    def code_decks(self) -> dict[int, int]:
-        """Returns the number of entries of each code deck by its id."""
-        # Opening has verified the rows; to do it again would read all decks.
+    def forget_file(self, name: str) -> None:
+        """Names a segment or a file of the active snapshot no more. Raises StoreReadOnlyError."""
+        with self._transaction() as db:
+            for table in ("segments", "active"):
+                db.execute(f"DELETE FROM {table} WHERE name = ?", (name,))
+
+    def put_code_deck(self, deck_id: int, deck: DeckEntry) -> None:
+        """Names the file of a new or changed code deck, durably. Raises StoreReadOnlyError."""
+        with self._transaction() as db:
+            _begin_generation(db)
+            put_row(db, "code_decks", deck_id, deck.entry_count, deck.name, deck.size, deck.crc32)
+
+    def restore_missing_file(self) -> None:
+        """Writes the file anew, with the last durable state, after another program removed or replaced it.
+
+        Raises StoreReadOnlyError if that fails.
+        """
         with self._lock:
-            return dict(self._replica.execute("SELECT id, entry_count FROM code_decks ORDER BY id"))
+            if self._db is not None:
+                self._db.close()
+            self._db = None
+            # The rollback journal of the lost file must not be applied to the new one.
+            self.path.with_name(f"{self.path.name}-journal").unlink(missing_ok=True)
+            self._is_file_lost = True
+            with self._transaction():
+                pass
 
     def copy_to(self, path: Path) -> None:
         """Writes a consistent copy of the catalogue, durably."""
@@ -203,6 +256,8 @@ class Catalog:
         if 0 < version < FORMAT_VERSION:
             raise StoreOpenError(
                 f"{self.path} has format {version}, of before the first release; import its files again"
+                if version < OLDEST_FORMAT_VERSION
+                else f"{self.path} has format {version} and was not brought to format {FORMAT_VERSION}"
             )
         # Transactions are small and rare: a rollback journal, empty between them, is fast enough.
         db.execute("PRAGMA journal_mode = TRUNCATE")
@@ -217,39 +272,23 @@ class Catalog:
             found = f", but there is {leftovers[0]} beside it" if leftovers else ""
             raise StoreOpenError(f"{self.path} is missing or empty{found}")
         db.execute("BEGIN IMMEDIATE")
-        for name, columns in _TABLES.items():
-            db.execute(f"CREATE TABLE {name} ({columns}, row_crc32 INTEGER)")
+        create_tables(db, TABLES)
+        put_row(db, "settings", _GENERATION, 1)
         db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-        _put(db, "settings", _DIGEST, _digest(db))
+        put_digest(db, TABLES)
         db.execute("COMMIT")
 
     def _verify(self, db: sqlite3.Connection) -> None:
         # One transaction reads all tables, as another process may commit in between.
         with self._sqlite_errors_as_damage(), _read_transaction(db):
-            if db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
-                raise DataDamagedError(f"{self.path.name}: SQLite finds it damaged", file=self.path.name)
-            for table in _TABLES:
-                self._checked_rows(db, table, "1")
-            stored = db.execute("SELECT value FROM settings WHERE name = ?", (_DIGEST,)).fetchone()
-            if stored is None or stored[0] != _digest(db):
-                raise DataDamagedError(f"{self.path.name}: rows are missing or changed", file=self.path.name)
+            verify_tables(db, self.path.name, TABLES)
 
     def _rows(self, table: str, order: str) -> list[tuple[Any, ...]]:
         with self._lock:
             return self._checked_rows(self._replica, table, order)
 
-    def _checked_rows(
-        self, db: sqlite3.Connection, table: str, order: str, row_id: int | None = None
-    ) -> list[tuple[Any, ...]]:
-        """Returns the rows of a table, or the one with an id; raises DataDamagedError if a checksum fails."""
-        chosen, values_of_chosen = ("", ()) if row_id is None else ("WHERE id = ?", (row_id,))
-        rows = db.execute(f"SELECT * FROM {table} {chosen} ORDER BY {order}", values_of_chosen).fetchall()
-        for *values, crc32 in rows:
-            if _crc32(table, values) != crc32:
-                raise DataDamagedError(
-                    f"{self.path.name}: a row of {table} fails its checksum", file=self.path.name
-                )
-        return [tuple(values) for *values, _ in rows]
+    def _checked_rows(self, db: sqlite3.Connection, table: str, order: str) -> list[tuple[Any, ...]]:
+        return checked_rows(db, self.path.name, table, order)
 
     @contextmanager
     def _sqlite_errors_as_damage(self) -> Iterator[None]:
@@ -273,7 +312,7 @@ class Catalog:
                 db = self._db = self._db or self._replace_file()
                 with _write_transaction(db):
                     yield db
-                    _put(db, "settings", _DIGEST, _digest(db))
+                    put_digest(db, TABLES)
                 db.backup(self._replica)
             except (sqlite3.OperationalError, OSError) as error:
                 if self._db is not None:
@@ -283,12 +322,14 @@ class Catalog:
 
     def _replace_file(self) -> sqlite3.Connection:
         """Replaces the file after a failed write by a copy of the last durable state, and opens that."""
-        # Rolls back the old file: SQLite would apply its rollback journal to the new file.
-        self._open().close()
+        if not self._is_file_lost:
+            # Rolls back the old file: SQLite would apply its rollback journal to the new file.
+            self._open().close()
         fresh = self.path.with_suffix(".tmp")
         self.copy_to(fresh)
         os.replace(fresh, self.path)
         fsync(self.path.parent)
+        self._is_file_lost = False
         return self._open()
 
 
@@ -307,61 +348,16 @@ def _write_transaction(db: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        db.execute("ROLLBACK")
+        # After some errors, such as a full disk, SQLite has rolled back by itself.
+        if db.in_transaction:
+            db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")
 
 
-def _put(db: sqlite3.Connection, table: str, *values: Any) -> None:
-    row = (*values, _crc32(table, values))
-    db.execute(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
-
-
-def _digest(db: sqlite3.Connection) -> int:
-    """Returns the CRC-32 of the checksums of all rows except its own."""
-    checksums = []
-    for table in _TABLES:
-        condition = f" WHERE name != '{_DIGEST}'" if table == "settings" else ""
-        checksums += [(table, crc32) for (crc32,) in db.execute(f"SELECT row_crc32 FROM {table}{condition}")]
-    return zlib.crc32(repr(sorted(checksums)).encode())
-
-
-def _crc32(table: str, values: Sequence[Any]) -> int:
-    """Returns the CRC-32 of the `repr` of a row. That of a code deck is calculated in pieces."""
-    crc32 = 0
-    for piece in _repr_pieces((table, *values)):
-        crc32 = zlib.crc32(piece.encode(), crc32)
-    return crc32
-
-
-def _repr_pieces(row: tuple[Any, ...]) -> Iterator[str]:
-    """Yields the `repr` of a tuple of two values or more, so that no piece holds the GIL for long."""
-    for i, value in enumerate(row):
-        yield ", " if i else "("
-        if isinstance(value, bytes) and len(value) > _PIECE_BYTES:
-            yield from _bytes_repr_pieces(value)
-        else:
-            yield repr(value)
-    yield ")"
-
-
-def _bytes_repr_pieces(value: bytes) -> Iterator[str]:
-    # `repr` picks double quotes for bytes with single quotes alone, and escapes the quotes that it picked.
-    quote = '"' if b"'" in value and b'"' not in value else "'"
-    other_quote = b"'" if quote == '"' else b'"'
-    yield f"b{quote}"
-    for start in range(0, len(value), _PIECE_BYTES):
-        # The other quote makes `repr` pick the same quotes for each piece.
-        yield repr(value[start : start + _PIECE_BYTES] + other_quote)[2:-2]
-    yield quote
-
-
-def _compressed(deck: CodeDeck) -> bytes:
-    """Returns `zlib.compress` of a deck as JSON, in pieces, so that none of them holds the GIL for long."""
-    compressor = zlib.compressobj()
-    starts = range(0, deck.entry_count, _PIECE_ENTRY_COUNT)
-    pieces = [compressor.compress(deck.json_piece(start, _PIECE_ENTRY_COUNT)) for start in starts]
-    return b"".join([*pieces, compressor.flush()])
+def _begin_generation(db: sqlite3.Connection) -> None:
+    ((generation,),) = db.execute("SELECT value FROM settings WHERE name = ?", (_GENERATION,)).fetchall()
+    put_row(db, "settings", _GENERATION, generation + 1)
 
 
 def _file_values(file: ManifestEntry) -> tuple[str, int, int, int, bytes]:

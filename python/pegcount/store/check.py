@@ -8,9 +8,10 @@ from pathlib import Path
 from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import DataDamagedError, PegcountError
-from pegcount.store import files
+from pegcount.store import deck_files, files
 from pegcount.store.catalog import Catalog
-from pegcount.store.directory import DirectoryLock, prepare
+from pegcount.store.catalog_migration import migrate
+from pegcount.store.directory import DirectoryLock, journal_name, prepare
 from pegcount.store.snapshot import rollback_hot_journal
 
 
@@ -44,6 +45,7 @@ def check(directory: Path, config: Config) -> CheckReport:
     prepare(directory, create=False)
     owner = DirectoryLock(directory)
     try:
+        migrate(directory)
         rollback_hot_journal(directory)
         with closing(Catalog(directory, read_only=True)) as catalog:
             return _report(directory, catalog, config)
@@ -62,10 +64,10 @@ def _report(directory: Path, catalog: Catalog, config: Config) -> CheckReport:
         orphans=files.orphans(directory, catalog),
     )
     report.problems += _file_problems(directory, segments + active)
-    _check_journal(directory, catalog.setting("first_journal") or 0, report)
-    for deck_id in catalog.code_decks():
-        catalog.code_deck(deck_id)
-        report.code_decks += 1
+    report.problems += _start_problems(directory, catalog)
+    _check_journal(directory, catalog, report)
+    report.problems += _deck_problems(directory, catalog)
+    report.code_decks = len(catalog.code_decks())
     if not report.problems:
         report.records = files.open_engine(directory, catalog, config).info().records
     return report
@@ -79,10 +81,27 @@ def _file_problems(directory: Path, listed: list[core.ManifestEntry]) -> Iterato
             yield str(error)
 
 
-def _check_journal(directory: Path, first: int, report: CheckReport) -> None:
+def _start_problems(directory: Path, catalog: Catalog) -> Iterator[str]:
+    """Problems of files other than those that `_file_problems` looks at."""
+    read = {file.name for file in files.catalogued_files(catalog)}
+    for each in files.problems(directory, catalog):
+        if each.name not in read:
+            yield f"{directory / each.name} {each.problem}"
+
+
+def _deck_problems(directory: Path, catalog: Catalog) -> Iterator[str]:
+    for deck in catalog.code_decks().values():
+        try:
+            deck_files.read(directory, deck)
+        except (PegcountError, OSError) as error:
+            yield str(error)
+
+
+def _check_journal(directory: Path, catalog: Catalog, report: CheckReport) -> None:
+    needed = files.journals_to_replay(catalog)
     for number in core.journal_sequences(directory):
-        if number < first:
-            report.orphans.append(directory / files.journal_name(number))
+        if number not in needed:
+            report.orphans.append(directory / journal_name(number))
             continue
         try:
             content = core.check_journal(directory, number)

@@ -1,63 +1,97 @@
-"""Creation of a data directory, and the lock of the process that owns it."""
+"""Creation of a data directory, the modes of its files, and the lock of the process that owns it."""
 
+import errno
 import fcntl
+import logging
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 from pegcount.errors import StoreOpenError
-from pegcount.store import modes
+from pegcount.store.modes import DIRECTORY_MODE, open_private
+
+_LOG = logging.getLogger(__name__)
+
+_PARTS = ("catalog.db", "segments", "active", "journal")
+"""What a directory with records has, or some of it."""
 
 
 class DirectoryLock:
-    """Exclusive ownership of a data directory by this process, until released."""
+    """Exclusive ownership of a data directory by this process, until released.
+
+    It locks the directory itself, which cannot be removed unnoticed, and its file `lock`: programs of earlier
+    versions look at that file alone.
+    """
 
     def __init__(self, directory: Path) -> None:
-        """Takes the lock; raises StoreOpenError if another process has it."""
-        path = directory / "lock"
+        """Takes the lock; raises StoreOpenError if another process has it, or the directory is missing."""
+        self._path = directory / "lock"
+        self._directory = _opened(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            self._file: IO[str] = open(path, "a+", encoding="ascii", opener=modes.open_private)  # noqa: SIM115
-        except OSError as error:
-            raise StoreOpenError(f"{path} cannot be opened: {error.strerror}") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.seek(0)
-            owner = self._file.read().strip() or "unknown"
-            self._file.close()
-            raise StoreOpenError(f"data directory {directory} is in use by process {owner}") from error
-        # On a full disk the process id cannot be written; the lock holds without it.
-        with suppress(OSError):
-            self._file.truncate(0)
-            self._file.write(f"{os.getpid()}\n")
-            self._file.flush()
+            self._lock_directory(directory)
+            self._file = self._locked_file()
+        except BaseException:
+            os.close(self._directory)
+            raise
+
+    def restore_file(self) -> None:
+        """Makes the file `lock` anew, after it was removed; raises StoreOpenError if it is locked."""
+        file = self._locked_file()
+        os.close(self._file)
+        self._file = file
 
     def release(self) -> None:
         """Releases the directory to other processes."""
+        for descriptor in (self._file, self._directory):
+            with suppress(OSError):
+                os.close(descriptor)
+
+    def _lock_directory(self, directory: Path) -> None:
+        try:
+            fcntl.flock(self._directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno == errno.EWOULDBLOCK:
+                raise self._in_use() from error
+            # Some network file systems lock regular files only.
+            _LOG.warning("%s cannot be locked itself, only its file lock: %s", directory, error.strerror)
+
+    def _locked_file(self) -> int:
+        descriptor = _opened(self._path, os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            raise self._in_use() from error
+        # On a full disk the process id cannot be written; the lock holds without it.
         with suppress(OSError):
-            self._file.close()
+            os.truncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        return descriptor
+
+    def _in_use(self) -> StoreOpenError:
+        owner = "unknown"
+        with suppress(OSError):
+            owner = self._path.read_text(encoding="ascii", errors="replace").strip() or owner
+        return StoreOpenError(f"data directory {self._path.parent} is in use by process {owner}")
 
 
 def prepare(directory: Path, create: bool) -> None:
-    """Checks that a data directory exists; creates it if it is missing and `create` is set.
+    """Checks that a data directory has records; with `create`, makes one that is missing or empty.
 
-    Raises StoreOpenError if it is missing and `create` is not set, is not a directory, or
+    Raises StoreOpenError if it is missing or empty and `create` is not set, is not a directory, or
     cannot be created.
     """
-    if directory.is_dir():
-        return
-    if directory.exists():
+    if not directory.exists():
+        if not create:
+            raise StoreOpenError(f"data directory {directory} does not exist; {_ADVICE}")
+        _create(directory)
+    elif not directory.is_dir():
         raise StoreOpenError(f"data directory {directory} is not a directory")
-    if not create:
-        raise StoreOpenError(
-            f"data directory {directory} does not exist; `pegcount import` or mkdir makes one"
-        )
-    try:
-        directory.mkdir(mode=modes.DIRECTORY_MODE, parents=True)
-        fsync(directory.parent)
-    except OSError as error:
-        raise StoreOpenError(f"data directory {directory} cannot be created: {error.strerror}") from error
+    elif not create and not any((directory / part).exists() for part in _PARTS):
+        raise StoreOpenError(f"data directory {directory} has no records; is its volume mounted? {_ADVICE}")
+
+
+_ADVICE = "`pegcount serve --create` and `pegcount import` make a new one"
 
 
 def fsync(path: Path) -> None:
@@ -67,3 +101,23 @@ def fsync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def journal_name(number: int) -> str:
+    """Returns the path of a journal file, relative to the data directory."""
+    return f"journal/{number:08}.log"
+
+
+def _create(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=DIRECTORY_MODE, parents=True)
+        fsync(directory.parent)
+    except OSError as error:
+        raise StoreOpenError(f"data directory {directory} cannot be created: {error.strerror}") from error
+
+
+def _opened(path: Path, flags: int) -> int:
+    try:
+        return open_private(path, flags | os.O_CLOEXEC)
+    except OSError as error:
+        raise StoreOpenError(f"{path} cannot be opened: {error.strerror}") from error

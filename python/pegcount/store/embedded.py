@@ -2,10 +2,10 @@
 
     batch -> journal (fdatasync) -> memtable -> segments (Arrow IPC)
 
-A data directory contains `catalog.db`, `journal/<sequence>.log`,
-`segments/<UTC day>/<sequence>.arrow`, `active/<sequence>.arrow`, `lock` and `readers`. Segments and
-active snapshots that the catalogue does not name were left by a crash; the store removes
-them when it opens.
+A data directory contains `catalog.db`, `journal/<sequence>.log`, `segments/<UTC day>/<number>.arrow`,
+`active/<number>.arrow`, `decks/<number>.json.zlib`, `lock` and `readers`. Files that the catalogue does not
+name were left by a crash, and the store removes them once it has replayed the journal, or they are newer than
+the catalogue, and the store does not open.
 """
 
 import time
@@ -26,8 +26,11 @@ from pegcount.model import (
     WriteOutcome,
 )
 from pegcount.store import files, modes
+from pegcount.store.accepted_loss import accept_losses, move_aside
 from pegcount.store.catalog import Catalog
+from pegcount.store.catalog_migration import migrate
 from pegcount.store.clock_watch import ClockWatch, boot_seconds
+from pegcount.store.deck_files import DeckFiles
 from pegcount.store.directory import DirectoryLock, prepare
 from pegcount.store.loaded_decks import LoadedDecks
 from pegcount.store.maintenance import Maintenance
@@ -44,16 +47,18 @@ class EmbeddedStore:
         config: Config,
         *,
         create: bool = False,
+        accepted_losses: Sequence[str] = (),
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000,
         monotonic: Callable[[], float] = boot_seconds,
     ) -> None:
         """Opens a data directory and replays its journal.
 
-        `clock` returns the present time in microseconds UTC, `monotonic` the seconds since any fixed
-        instant, by which the store finds out whether the clock jumped. Raises StoreOpenError if the
-        directory is missing (without `create`), in use, of another format or not a data
-        directory, and DataDamagedError if the catalogue, the journal or the active snapshot
-        is damaged.
+        `accepted_losses` names files, relative to the directory, that may be missing, damaged or newer than
+        the catalogue. `clock` returns the present time in microseconds UTC, `monotonic` the seconds since any
+        fixed instant, by which the store finds out whether the clock jumped. Raises StoreOpenError if the
+        directory is missing or empty (without `create`), in use, of a format that this program does not read
+        or not a data directory, or if its catalogue is older than its files, and DataDamagedError if the
+        catalogue, the journal or the active snapshot is damaged or missing.
         """
         prepare(directory, create)
         self._config = config
@@ -62,19 +67,27 @@ class EmbeddedStore:
             self._owner = DirectoryLock(directory)
             opened.callback(self._owner.release)
             modes.tighten(directory)
+            migrate(directory)
             self._catalog = Catalog(directory)
             opened.callback(self._catalog.close)
-            self._decks = LoadedDecks(self._catalog, config.loaded_code_deck_count_max)
+            accept_losses(directory, self._catalog, accepted_losses)
+            files.require_no_problems(directory, self._catalog)
+            self._engine = files.open_engine(directory, self._catalog, config)
             self._replaced = ReplacedFiles(directory, config.reader_stalled_seconds)
             opened.callback(self._replaced.close)
-            self._replaced.remove(files.orphans(directory, self._catalog))
-            self._replaced.remove(files.flushed_journal(directory, self._catalog))
-            files.require_active_snapshot(directory, self._catalog)
-            self._engine = files.open_engine(directory, self._catalog, config)
+            leftovers = files.leftovers(directory, self._catalog)
+            if accepted_losses:
+                # One of them may have what the lost file had.
+                move_aside(directory, leftovers)
+            else:
+                self._replaced.remove(leftovers)
+            numbers = files.FileNumbers(directory, self._catalog)
+            self._deck_files = DeckFiles(directory, self._catalog, numbers, self._replaced)
+            self._decks = LoadedDecks(self._deck_files, config.loaded_code_deck_count_max)
             watch = ClockWatch(self._catalog, self._engine, config, clock, monotonic)
             self._guarded_clock = watch.guarded
             self._maintenance = Maintenance(
-                directory, self._catalog, self._engine, self._replaced, config, watch
+                directory, self._owner, self._catalog, self._engine, numbers, self._replaced, config, watch
             )
             opened.pop_all()
 
@@ -86,6 +99,7 @@ class EmbeddedStore:
             raise OverloadedError(
                 f"{unflushed} records wait to be sealed", self._config.overload_retry_seconds
             )
+        self._maintenance.journals.require_open()
         oldest = oldest_us(self._maintenance.retention, self._maintenance.first_retained_day, now_us)
         return PendingBatch(
             self._engine, self._engine.submit(batch, self._guarded_clock.receipt_us(), oldest)
@@ -130,12 +144,12 @@ class EmbeddedStore:
 
     def put_code_deck(self, deck_id: int, deck: core.CodeDeck) -> None:
         """Stores a code deck durably; see `Store.put_code_deck`."""
-        self._catalog.put_code_deck(deck_id, deck)
+        self._deck_files.put(deck_id, deck)
         self._decks.put(deck_id, deck)
 
     def code_decks(self) -> Mapping[int, int]:
         """Returns the number of entries of each code deck by its id."""
-        return self._catalog.code_decks()
+        return {deck_id: deck.entry_count for deck_id, deck in self._catalog.code_decks().items()}
 
     def retention(self) -> Retention:
         """Returns the limits of retention."""

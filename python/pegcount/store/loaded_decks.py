@@ -5,17 +5,17 @@ from threading import Lock
 
 from pegcount import core
 from pegcount.errors import NotFoundError
-from pegcount.store.catalog import Catalog
+from pegcount.store.deck_files import DeckFiles
 
 _LOOK_SECONDS = 0.01
 """Seconds between two looks at the cancellation token while another report loads a deck."""
 
 
 class LoadedDecks:
-    """Loads code decks of the catalogue, and keeps up to `count_max` of them. Thread-safe."""
+    """Loads code decks, and keeps up to `count_max` of them. Thread-safe."""
 
-    def __init__(self, catalog: Catalog, count_max: int) -> None:
-        self._catalog = catalog
+    def __init__(self, files: DeckFiles, count_max: int) -> None:
+        self._files = files
         self._count_max = count_max
         self._lock = Lock()
         # One report loads at a time: several copies of one large deck would take much memory.
@@ -54,7 +54,7 @@ class LoadedDecks:
             return deck
 
     def _load(self, deck_id: int) -> core.CodeDeck:
-        deck = self._catalog.code_deck(deck_id)
+        deck = self._files.code_deck(deck_id)
         if deck is None:
             message = f"there is no code deck {deck_id}"
             raise NotFoundError("CODE_DECK_NOT_FOUND", "code_deck", message, code_deck=deck_id)

@@ -21,7 +21,10 @@ from pegcount.model import RefusedClock, Retention
 from pegcount.store import files
 from pegcount.store.catalog import Catalog, SegmentEntry
 from pegcount.store.clock_watch import ClockWatch, newest_setup_day
+from pegcount.store.directory import DirectoryLock
+from pegcount.store.journal_files import JournalFiles
 from pegcount.store.replaced_files import ReplacedFiles
+from pegcount.store.required_files import RequiredFiles
 from pegcount.store.retention import believable_first_day, first_retained_day, waiting_days
 from pegcount.zone import US_PER_SECOND
 
@@ -36,8 +39,10 @@ class Maintenance:
     def __init__(
         self,
         directory: Path,
+        owner: DirectoryLock,
         catalog: Catalog,
         engine: core.Store,
+        numbers: files.FileNumbers,
         replaced: ReplacedFiles,
         config: Config,
         clock: ClockWatch,
@@ -50,7 +55,9 @@ class Maintenance:
         self._clock = clock
         self._lock = Lock()
         self._flushed_at = time.monotonic()
-        self._next_sequence = _next_sequence(directory, catalog)
+        self._numbers = numbers
+        self.journals = JournalFiles(catalog, engine)
+        self._required = RequiredFiles(owner, catalog, engine, rewrite=self._rewrite)
         self.retention = Retention(catalog.setting("retention_days"), catalog.setting("retention_bytes"))
         self.first_retained_day = catalog.setting("first_kept_day")
         self._has_orphans = False
@@ -104,6 +111,7 @@ class Maintenance:
         """
         failures = []
         steps = (
+            self._required.check,
             self._commit_queued_batches,
             self._look_at_clock,
             self._look_at_files,
@@ -124,11 +132,7 @@ class Maintenance:
         # Callers commit their own batches, except those that have disconnected.
         self._engine.commit_group()
         if self._engine.fault is not None:
-            self._engine.reopen_after_fault()
-
-    def _look_at_files(self) -> None:
-        for name, problem in self._engine.look_at_files():
-            _LOG.error("%s: %s; reports of its day fail", self._directory / name, problem)
+            self.journals.reopen()
 
     def _look_at_clock(self) -> None:
         self._clock.look(by_age=self.retention.days is not None)
@@ -146,6 +150,10 @@ class Maintenance:
             self.first_retained_day = None
             self._catalog.put_settings(first_kept_day=None)
 
+    def _look_at_files(self) -> None:
+        for name, problem in self._engine.look_at_files():
+            _LOG.error("%s: %s; reports of its day fail", self._directory / name, problem)
+
     def _flush_if_due(self) -> None:
         if self._is_flush_due():
             self.flush(with_active=self._should_snapshot_active())
@@ -162,7 +170,7 @@ class Maintenance:
         removed. Raises OSError or PegcountError if a write fails; the store is then unchanged.
         """
         with self._lock:
-            flush = self._engine.begin_flush(with_active)
+            flush = self._begin_flush(with_active)
             try:
                 self._write(flush)
             except BaseException:
@@ -171,15 +179,22 @@ class Maintenance:
                 raise
             self._flushed_at = time.monotonic()
 
+    def _rewrite(self) -> None:
+        """Writes all that memory holds into new files, so that no journal file of before is needed."""
+        self.flush(with_active=True)
+
+    def _begin_flush(self, with_active: bool) -> core.Flush:
+        if not with_active:
+            return self._engine.begin_flush(False)
+        with self.journals.prepared():
+            return self._engine.begin_flush(True)
+
     def _write(self, flush: core.Flush) -> None:
-        sequence = self._reserve_sequences()
-        edit = self._engine.write_flush(flush, sequence, self._config.segment_row_count_max)
-        active = self._engine.write_active_snapshot(flush, self._reserve_sequences())
+        edit = self._engine.write_flush(flush, self._numbers.reserve(), self._config.segment_row_count_max)
+        active = self._engine.write_active_snapshot(flush, self._numbers.reserve())
         replaced = self._catalog.active()
         settings = {files.damage_setting(name): 1 for name in self._engine.damaged_segments}
-        if flush.first_journal is not None:
-            settings["first_journal"] = flush.first_journal
-        self._commit(edit, active=active, settings=settings)
+        self._commit(edit, active=active, settings=settings, first_journal=flush.first_journal)
         if active is not None:
             self._replaced.remove(self._directory / file.name for file in replaced)
         if flush.first_journal is not None:
@@ -189,7 +204,7 @@ class Maintenance:
         with self._lock:
             limit = self._config.segment_row_count_max
             try:
-                edit = self._engine.compact(names, self._reserve_sequences(), limit)
+                edit = self._engine.compact(names, self._numbers.reserve(), limit)
                 self._commit(edit, removed=names)
             except BaseException:
                 self._remove_orphans()
@@ -202,9 +217,10 @@ class Maintenance:
         removed: list[str] | None = None,
         active: list[core.ManifestEntry] | None = None,
         settings: Mapping[str, int] | None = None,
+        first_journal: int | None = None,
     ) -> None:
         added = [SegmentEntry(new.file, new.day, b"") for new in edit.segments]
-        self._catalog.commit_segments(added, removed or (), edit.tombstones, active, settings)
+        self._catalog.commit_segments(added, removed or (), edit.tombstones, active, settings, first_journal)
         self._engine.install(edit)
         if self._has_orphans:
             self._remove_orphans()
@@ -254,11 +270,6 @@ class Maintenance:
         is_long = self._engine.journal_bytes > self._config.journal_bytes_max
         return bool(is_long and not self._replaced.has_journal)
 
-    def _reserve_sequences(self) -> int:
-        """Reserves 1,000 unused sequence numbers for files, and returns the first."""
-        self._next_sequence += 1_000
-        return self._next_sequence - 1_000
-
     def _remove_orphans(self) -> None:
         """Removes the files of a failed step.
 
@@ -266,7 +277,7 @@ class Maintenance:
         """
         self._has_orphans = not self._catalog.is_file_in_sync
         if self._catalog.is_file_in_sync:
-            self._replaced.remove(files.orphans(self._directory, self._catalog))
+            self._replaced.remove(files.orphaned_segments(self._directory, self._catalog))
 
     def _run(self) -> None:
         # On Linux niceness is per thread: calls have priority over background work.
@@ -281,11 +292,3 @@ class Maintenance:
                 if failures % self._config.tuning.maintenance_failures_per_log == 0:
                     _LOG.exception("background work failed and will be tried again")
                 failures += 1
-
-
-def _next_sequence(directory: Path, catalog: Catalog) -> int:
-    """Returns a number greater than that of any file in the catalogue, or that waits for its removal."""
-    present = [Path(file.name) for file in files.catalogued_files(catalog)]
-    present += files.orphans(directory, catalog)
-    numbers = [path.name.partition(".")[0] for path in present]
-    return 1 + max((int(number) for number in numbers if number.isdecimal()), default=0)

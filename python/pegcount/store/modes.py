@@ -12,24 +12,32 @@ from stat import S_IMODE
 _LOG = logging.getLogger(__name__)
 
 DIRECTORY_MODE = 0o700
-_FILE_MODE = 0o600
-_SEALED_MODE = 0o400
+FILE_MODE = 0o600
+SEALED_FILE_MODE = 0o400
 _PATTERNS = {
-    "catalog.db*": _FILE_MODE,
-    "lock": _FILE_MODE,
+    "catalog.db*": FILE_MODE,
+    "lock": FILE_MODE,
+    "readers": FILE_MODE,
+    "decks": DIRECTORY_MODE,
+    "decks/*.zlib": SEALED_FILE_MODE,
     "journal": DIRECTORY_MODE,
-    "journal/*.log": _FILE_MODE,
+    "journal/*.log": FILE_MODE,
     "segments": DIRECTORY_MODE,
     "segments/*": DIRECTORY_MODE,
-    "segments/*/*.arrow": _SEALED_MODE,
+    "segments/*/*.arrow": SEALED_FILE_MODE,
     "active": DIRECTORY_MODE,
-    "active/*.arrow": _SEALED_MODE,
+    "active/*.arrow": SEALED_FILE_MODE,
 }
+
+
+def make_directory(path: Path) -> None:
+    """Makes a directory, and those above it, that only the owner may enter, unless it exists."""
+    path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
 
 
 def open_private(path: str | Path, flags: int) -> int:
     """Opens a file that only the owner may read, if this creates it; an `opener` of `open`."""
-    return os.open(path, flags, _FILE_MODE)
+    return os.open(path, flags, FILE_MODE)
 
 
 def create_private(path: Path) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 from pegcount import core
 from pegcount.store import files
@@ -14,10 +15,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class ReplacedFiles:
-    """Files that wait for removal. After a crash, the next start removes them as orphans.
-
-    Not thread-safe.
-    """
+    """Files that wait for removal. After a crash, the next start removes them as orphans. Thread-safe."""
 
     def __init__(
         self, directory: Path, reader_stalled_seconds: float, clock: Callable[[], float] = time.monotonic
@@ -27,6 +25,7 @@ class ReplacedFiles:
         `clock` returns seconds that never go back.
         """
         self._directory = directory
+        self._lock = Lock()
         self._readers = ReadersLock(directory)
         self._stalled_seconds = reader_stalled_seconds
         self._clock = clock
@@ -43,24 +42,21 @@ class ReplacedFiles:
 
     def remove(self, paths: Iterable[Path]) -> None:
         """Removes files now, or in a later round while readers are in, or if that fails."""
-        self._paths.update(paths)
-        self._try_to_remove()
+        with self._lock:
+            self._paths.update(paths)
+            self._try_to_remove()
 
     def remove_journal_before(self, first: int, engine: core.Store) -> None:
         """Does the same with the journal files of a store before a number."""
-        self._first_journal = max(first, self._first_journal)
-        self._remove_journal_before = engine.remove_journal_before
-        self._try_to_remove()
+        with self._lock:
+            self._first_journal = max(first, self._first_journal)
+            self._remove_journal_before = engine.remove_journal_before
+            self._try_to_remove()
 
     def remove_waiting(self) -> None:
         """Removes all files that wait, unless readers are in. Raises OSError if that fails."""
-        if not self._paths and not self.has_journal:
-            return
-        with self._readers.without_readers() as is_allowed:
-            if is_allowed:
-                self._remove_now()
-            else:
-                self._note_readers()
+        with self._lock:
+            self._remove_if_allowed()
 
     def close(self) -> None:
         """Leaves the files that still wait to the next owner."""
@@ -69,7 +65,16 @@ class ReplacedFiles:
     def _try_to_remove(self) -> None:
         # A committed flush must not count as failed; the next round tries again and raises the error.
         with suppress(OSError):
-            self.remove_waiting()
+            self._remove_if_allowed()
+
+    def _remove_if_allowed(self) -> None:
+        if not self._paths and not self.has_journal:
+            return
+        with self._readers.without_readers() as is_allowed:
+            if is_allowed:
+                self._remove_now()
+            else:
+                self._note_readers()
 
     def _remove_now(self) -> None:
         self._waiting_since = None

@@ -18,8 +18,10 @@ from pegcount.config import Config
 from pegcount.errors import DataDamagedError, NoSpaceError, StoreOpenError
 from pegcount.store import files
 from pegcount.store.catalog import Catalog
-from pegcount.store.directory import fsync, prepare
+from pegcount.store.catalog_migration import migrate
+from pegcount.store.directory import DirectoryLock, fsync, journal_name, prepare
 from pegcount.store.file_copy import FileCopier, free_bytes, is_disk_full
+from pegcount.store.modes import DIRECTORY_MODE, FILE_MODE, SEALED_FILE_MODE, make_directory
 from pegcount.store.readers import reading
 
 _NEW_CATALOG = "catalog.tmp"
@@ -32,9 +34,10 @@ def open_snapshot(directory: Path, config: Config) -> core.Store:
     be opened, and DataDamagedError if a file that every report depends on is missing or damaged.
     """
     prepare(directory, create=False)
+    migrate_if_free(directory)
     rollback_hot_journal(directory)
     with reading(directory), closing(Catalog(directory, read_only=True)) as catalog:
-        files.require_active_snapshot(directory, catalog)
+        files.require_no_missing_files(directory, catalog)
         return files.open_engine(directory, catalog, config)
 
 
@@ -67,6 +70,21 @@ def back_up(
             raise
 
 
+def migrate_if_free(directory: Path) -> None:
+    """Brings a directory of an older format to the present one, unless a process owns it.
+
+    That process has done so, or is of an earlier version, and opening the catalogue then fails.
+    """
+    try:
+        owner = DirectoryLock(directory)
+    except StoreOpenError:
+        return
+    try:
+        migrate(directory)
+    finally:
+        owner.release()
+
+
 def rollback_hot_journal(directory: Path) -> None:
     """Rolls back a catalogue transaction that a crash interrupted, as the next owner would.
 
@@ -92,14 +110,11 @@ class _Plan:
 
 
 def _plan(directory: Path, catalog: Catalog) -> _Plan:
-    first = catalog.setting("first_journal") or 0
     # The newest file comes first: a batch in it is younger than all batches of the file before it, which
-    # may still grow while it is the newest but one, and is complete once the newest has a batch.
-    numbers = [number for number in reversed(core.journal_sequences(directory)) if number >= first]
-    names = [files.journal_name(number) for number in numbers]
-    # An owner with a full disk removes a new journal file that it could not write.
-    names = [name for name in names if (directory / name).is_file()]
-    names += [file.name for file in files.catalogued_files(catalog)]
+    # may still grow while it is the newest but one, and is complete once the newest has a batch. A file that
+    # the catalogue does not name yet has no batch that was acknowledged before.
+    journals = [journal_name(number) for number in reversed(files.journals_to_read(directory, catalog))]
+    names = [*journals, *sorted(files.catalogued_names(catalog))]
     sizes = [_size(directory, name) for name in ("catalog.db", *names)]
     return _Plan(names, sum(sizes))
 
@@ -129,13 +144,13 @@ def _copy(
         copy = target / name
         for parent in (copy.parent.parent, copy.parent):
             if parent != target:
-                parent.mkdir(mode=0o700, exist_ok=True)
-        copier.copy(directory / name, copy, 0o400 if copy.suffix == ".arrow" else 0o600)
+                make_directory(parent)
+        copier.copy(directory / name, copy, FILE_MODE if copy.suffix == ".log" else SEALED_FILE_MODE)
     catalog.copy_to(target / _NEW_CATALOG)
-    (target / _NEW_CATALOG).chmod(0o600)
+    (target / _NEW_CATALOG).chmod(FILE_MODE)
     # A directory that belongs to another user, such as a mount point, keeps its mode.
     with suppress(PermissionError):
-        target.chmod(0o700)
+        target.chmod(DIRECTORY_MODE)
     for parent in {parent for name in plan.names for parent in Path(name).parents}:
         fsync(target / parent)
     # Last: without `catalog.db` an interrupted backup cannot be opened.

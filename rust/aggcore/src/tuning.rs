@@ -76,6 +76,8 @@ pub struct Tuning {
     /// Bytes of a new segment between two syncs. One sync of the whole file would delay the syncs of the
     /// journal.
     pub segment_sync_bytes: usize,
+    /// Least bytes of the trial write that ends a fault of the journal: about one batch of a few thousand records.
+    pub trial_write_bytes_min: usize,
     /// Cells of a result from which building the response releases the GIL. Below, releasing and taking it costs more.
     pub gil_release_cell_count_min: usize,
 }
@@ -113,6 +115,7 @@ impl Default for Tuning {
             compaction_size_ratio_max: 2,
             compaction_tombstone_percent_max: 25,
             segment_sync_bytes: 4 << 20,
+            trial_write_bytes_min: 1 << 20,
             gil_release_cell_count_min: 1 << 11,
         }
     }

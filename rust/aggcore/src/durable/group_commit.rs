@@ -10,6 +10,7 @@
 //! that a replay gives the same store; the lock of the journal is taken before that of the queue.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -18,6 +19,7 @@ use super::back_pressure::CommitQueue;
 pub use super::back_pressure::PendingCommit;
 use super::disk_fault::JournalWriter;
 use super::journal::{self, Frame, Journal};
+use super::required_files::{MissingFile, RequiredFiles};
 use crate::error::{Error, Result};
 use crate::memory::MemoryLimits;
 use crate::record::Record;
@@ -45,52 +47,43 @@ pub struct JournaledStore {
     limits: CommitLimits,
     queue: Mutex<CommitQueue>,
     journal: Mutex<JournalWriter>,
+    /// Whether a journal file is open, to be asked without waiting for a sync.
+    has_journal: AtomicBool,
+    required: Mutex<RequiredFiles>,
 }
 
 impl JournaledStore {
     /// Creates an empty store for a data directory. The caller then opens the files that the catalogue names
     /// and calls [`JournaledStore::replay`].
     pub fn new(directory: &Path, limits: CommitLimits, memory: MemoryLimits, tuning: Tuning) -> Self {
-        let writer = JournalWriter { journal: None, next_sequence: 1, older_bytes: 0, fault: None };
         Self {
             store: Store::new(tuning, memory),
             directory: directory.to_owned(),
             limits,
             queue: Mutex::default(),
-            journal: Mutex::new(writer),
+            journal: Mutex::default(),
+            has_journal: AtomicBool::new(false),
+            required: Mutex::default(),
         }
     }
 
-    /// Applies the batches of all journal files from sequence number `first` on.
+    /// Applies the batches of a journal file and returns its length in bytes. With `accept_loss`, a corrupt batch ends
+    /// the file, and those before it are applied.
     ///
     /// # Errors
-    /// `Io` if a file cannot be read, `Damaged` if one is corrupt.
-    pub fn replay(&self, first: u64) -> Result<()> {
-        let mut writer = self.journal.lock();
-        let mut previous = None;
-        for sequence in journal::sequences(&self.directory)?.into_iter().filter(|&sequence| sequence >= first) {
-            writer.next_sequence = writer.next_sequence.max(sequence + 1);
-            let bytes = self.replay_file(sequence)?;
-            writer.older_bytes += bytes;
-            // A process that reads beside the owner may see the next file before the owner switches to it: if
-            // the previous file has grown since it was replayed, replay it again. Applying a batch twice
-            // changes nothing.
-            if let Some((previous, replayed)) = previous.replace((sequence, bytes))
-                && journal::file_bytes(&self.directory, previous)? != replayed
-            {
-                writer.older_bytes += self.replay_file(previous)? - replayed;
-            }
-        }
-        writer.next_sequence = writer.next_sequence.max(first);
-        Ok(())
-    }
-
-    /// Applies the batches of one file; returns its bytes.
-    fn replay_file(&self, sequence: u64) -> Result<u64> {
-        journal::replay(&self.directory, sequence, |frame| {
+    /// `Io` if the file cannot be read, `Damaged` if it is corrupt.
+    pub fn replay(&self, sequence: u64, accept_loss: bool) -> Result<u64> {
+        let replayed = journal::replay(&self.directory, sequence, |frame| {
             self.store.apply(&ColumnarBatch::from_journal(frame.batch)?, frame.received_us);
             Ok(())
-        })
+        });
+        let bytes = match replayed {
+            Err(Error::Damaged { .. }) if accept_loss => 0,
+            replayed => replayed?,
+        };
+        self.journal.lock().note_replayed(sequence, bytes);
+        self.required.lock().require_journal(&self.directory, sequence, journal::name(sequence));
+        Ok(bytes)
     }
 
     /// Decodes a `WriteRecordsRequest` and enqueues it for the next commit; [`JournaledStore::wait`] returns
@@ -172,14 +165,65 @@ impl JournaledStore {
         self.journal.lock().fault.clone()
     }
 
-    /// After a fault, tries to open a new journal file, so that the store recovers without waiting for a
-    /// batch.
-    pub fn reopen_after_fault(&self) {
+    /// Whether a journal file is open, so that batches can be committed. Takes no lock.
+    pub fn has_journal(&self) -> bool {
+        self.has_journal.load(Ordering::Acquire)
+    }
+
+    /// Creates the next journal file, without using it, and returns its sequence number: the catalogue must name it
+    /// before [`JournaledStore::use_journal`] or [`JournaledStore::begin_flush`] switch to it. Calls must not overlap.
+    ///
+    /// # Errors
+    /// `Io` if the file cannot be created, or if a trial write after a fault fails; this sets the fault.
+    pub fn create_journal(&self) -> Result<u64> {
+        let created = self.try_create_journal();
         let mut writer = self.journal.lock();
-        if writer.fault.is_some() {
-            // The writer records a new failure as its fault.
-            drop(writer.open(&self.directory));
+        match created {
+            Ok(journal) => {
+                let sequence = journal.sequence;
+                writer.prepare(journal);
+                Ok(sequence)
+            }
+            Err(error) => {
+                if writer.journal.is_none() {
+                    writer.fault = Some(error.to_string());
+                }
+                Err(error)
+            }
         }
+    }
+
+    /// Creates the file outside the lock, as several syncs would block the commits meanwhile.
+    fn try_create_journal(&self) -> Result<Journal> {
+        let last_on_disk = journal::sequences(&self.directory)?.pop().unwrap_or_default();
+        let next = self.journal.lock().reserve(last_on_disk, self.store.tuning().trial_write_bytes_min);
+        Journal::create(&self.directory, next.sequence, next.predecessor, next.trial_bytes)
+    }
+
+    /// Commits later batches to the file that [`JournaledStore::create_journal`] created. Ends a fault.
+    ///
+    /// # Errors
+    /// `ReadOnly` if there is none.
+    pub fn use_journal(&self) -> Result<()> {
+        self.switch(&mut self.journal.lock()).map(drop)
+    }
+
+    /// Makes the store read-only until [`JournaledStore::use_journal`].
+    pub fn set_fault(&self, fault: String) {
+        self.fail(&mut self.journal.lock(), fault);
+    }
+
+    /// Replaces the required files other than journal files, by their names in the data directory; see
+    /// `required_files.rs`.
+    pub fn require_files(&self, names: Vec<String>) {
+        self.required.lock().require(&self.directory, names);
+    }
+
+    /// A required file that is missing, which makes the store read-only.
+    pub fn missing_file(&self) -> Option<MissingFile> {
+        let missing = self.required.lock().missing(&self.directory)?;
+        self.set_fault(missing.to_string());
+        Some(missing)
     }
 
     /// Bytes of the journal files that the next start has to replay.
@@ -188,21 +232,19 @@ impl JournaledStore {
         writer.older_bytes + writer.journal.as_ref().map_or(0, Journal::bytes)
     }
 
-    /// Begins a flush. With `with_active`, later batches go to a new journal file, and its sequence number is
-    /// returned: once the catalogue has the flush, the files before it can be removed.
+    /// Begins a flush. With `with_active`, later batches go to the file that [`JournaledStore::create_journal`]
+    /// created, and its sequence number is returned: once the catalogue has the flush, the files before it can be
+    /// removed.
     ///
     /// # Errors
-    /// `Io` if the new file cannot be created; nothing has changed then.
+    /// `ReadOnly` if no file was created; nothing has changed then.
     pub fn begin_flush(&self, with_active: bool) -> Result<(Flush, Option<u64>)> {
         if !with_active {
             return Ok((self.store.begin_flush(false), None));
         }
-        // Creates the file outside the lock, as several syncs would block the commits meanwhile.
-        let sequence = self.journal.lock().take_sequence();
-        let next = Journal::create(&self.directory, sequence)?;
+        // Under the lock, so that no batch is both in a file before and missing in the flush.
         let mut writer = self.journal.lock();
-        writer.older_bytes += writer.journal.replace(next).map_or(0, |journal| journal.bytes());
-        writer.fault = None;
+        let sequence = self.switch(&mut writer)?;
         Ok((self.store.begin_flush(true), Some(sequence)))
     }
 
@@ -213,22 +255,57 @@ impl JournaledStore {
     /// `Io` if the operating system refuses; the next start removes them.
     pub fn remove_journal_before(&self, first: u64) -> Result<()> {
         self.journal.lock().older_bytes = 0;
+        self.required.lock().release_journals_before(first);
         for sequence in journal::sequences(&self.directory)?.into_iter().filter(|&sequence| sequence < first) {
             journal::remove(&self.directory, sequence)?;
         }
         Ok(())
     }
 
-    /// Makes a group durable, then applies it. If the disk refuses it (for example with ENOSPC), every batch
-    /// of the group gets the error and none is applied; see `disk_fault.rs`.
+    /// Makes a group durable, then applies it. If the disk refuses it (for example with ENOSPC), or if a required
+    /// file is missing, every batch of the group gets the error and none is applied; see `disk_fault.rs`.
     fn commit(&self, writer: &mut JournalWriter, group: &[Arc<PendingCommit>]) {
-        match writer.append(&self.directory, group.iter().map(|pending| pending.frame.as_slice())) {
-            Err(error) => group.iter().for_each(|pending| pending.finish(Err(error.to_string()))),
+        match self.append(writer, group) {
+            Err(error) => {
+                // Without the words that `ReadOnly` begins with: `wait` makes the error anew.
+                let fault = if let Error::ReadOnly(fault) = error { fault } else { error.to_string() };
+                group.iter().for_each(|pending| pending.finish(Err(fault.clone())));
+            }
             Ok(()) => {
                 for pending in group {
                     pending.finish(Ok(self.store.apply(&pending.batch, pending.received_us)));
                 }
             }
         }
+    }
+
+    fn append(&self, writer: &mut JournalWriter, group: &[Arc<PendingCommit>]) -> Result<()> {
+        let frames: Vec<&[u8]> = group.iter().map(|pending| pending.frame.as_slice()).collect();
+        let appended = writer.append(&frames);
+        self.has_journal.store(writer.journal.is_some(), Ordering::Release);
+        appended?;
+        // Last, so that a file which was removed during the write is noticed too.
+        match self.required.lock().missing(&self.directory) {
+            None => Ok(()),
+            Some(missing) => {
+                self.fail(writer, missing.to_string());
+                Err(Error::ReadOnly(missing.to_string()))
+            }
+        }
+    }
+
+    fn switch(&self, writer: &mut JournalWriter) -> Result<u64> {
+        let sequence = writer.switch()?;
+        let mut required = self.required.lock();
+        required.require_journal(&self.directory, sequence, journal::name(sequence));
+        // A file before this one that is missing stays a fault until the catalogue needs it no more.
+        writer.fault = required.missing(&self.directory).map(|missing| missing.to_string());
+        self.has_journal.store(true, Ordering::Release);
+        Ok(sequence)
+    }
+
+    fn fail(&self, writer: &mut JournalWriter, fault: String) {
+        writer.fail(fault);
+        self.has_journal.store(false, Ordering::Release);
     }
 }

@@ -7,8 +7,12 @@
 //! | 0 | 8 | [`MAGIC`] |
 //! | 8 | 8 | sequence number of the file |
 //! | 16 | 8 | synced bytes: the length of the file, header included, that is known to be on disk |
-//! | 24 | 4 | CRC-32 of bytes 8 to 23 |
-//! | 28 | 4 | 0 |
+//! | 24 | 8 | sequence number of the file before it; 0 for the first one |
+//! | 32 | 4 | CRC-32 of bytes 8 to 31 |
+//! | 36 | 4 | 0 |
+//!
+//! Files of format 1 have no number of the file before it: their CRC-32, of bytes 8 to 23, is at byte 24, and
+//! their frames begin at byte 32.
 //!
 //! | frame at byte | bytes | |
 //! |---|---|---|
@@ -28,7 +32,7 @@
 //! reasons and measurements under "Why is the journal not SQLite?".
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -36,16 +40,22 @@ use crate::error::{Error, Result};
 use crate::private_files;
 use crate::wire::columnar_batch::ColumnarBatch;
 
-const MAGIC: [u8; 8] = *b"PEGJRNL1";
-const HEADER_BYTES: usize = 32;
+const MAGIC: [u8; 8] = *b"PEGJRNL2";
+const HEADER_BYTES: usize = 40;
+const MAGIC_OF_FORMAT_1: [u8; 8] = *b"PEGJRNL1";
+const HEADER_BYTES_OF_FORMAT_1: usize = 32;
 /// Offset of the synced bytes in the header.
 const SYNCED_BYTES_AT: usize = 16;
+/// Offset of the number of the file before it in the header.
+const PREDECESSOR_AT: usize = 24;
 const FRAME_HEADER_BYTES: usize = 16;
 
 /// A journal file that is open for appending.
 pub struct Journal {
     /// Sequence number of the file; later files have greater numbers.
     pub sequence: u64,
+    /// Sequence number of the file before it; 0 for the first one.
+    predecessor: u64,
     file: File,
     path: PathBuf,
     /// Length in bytes up to the last synced frame.
@@ -79,29 +89,37 @@ pub fn name(sequence: u64) -> String {
 }
 
 impl Journal {
-    /// Creates an empty file that survives a power cut: syncs it, its directory and the directory above.
+    /// Creates an empty file that survives a power cut: syncs it, its directory and the directory above. Before
+    /// that, writes and syncs `trial_bytes` bytes, to see whether the disk takes frames of that size.
     ///
     /// # Errors
     /// `Io` if the operating system refuses; the file is removed then.
-    pub fn create(directory: &Path, sequence: u64) -> Result<Self> {
+    pub fn create(directory: &Path, sequence: u64, predecessor: u64, trial_bytes: usize) -> Result<Self> {
         let path = directory.join(name(sequence));
-        let journal = Self::try_create(&path, sequence).map_err(|source| Error::io(&path, source));
+        let journal = Self::try_create(&path, sequence, predecessor, trial_bytes).map_err(|source| Error::io(&path, source));
         if journal.is_err() {
-            // Best effort: a reader skips a file without frames.
+            // Best effort: a start ignores a file that the catalogue does not name.
             drop(std::fs::remove_file(&path));
         }
         journal
     }
 
-    fn try_create(path: &Path, sequence: u64) -> io::Result<Self> {
+    fn try_create(path: &Path, sequence: u64, predecessor: u64, trial_bytes: usize) -> io::Result<Self> {
         let directory = path.parent().unwrap_or(Path::new("."));
         private_files::create_directories(directory)?;
         let mut file = private_files::create(path)?;
-        file.write_all(&header(sequence, HEADER_BYTES as u64))?;
+        if trial_bytes > 0 {
+            // Zeros are never taken for a frame.
+            file.write_all_at(&vec![0; trial_bytes], HEADER_BYTES as u64)?;
+            file.sync_all()?;
+            file.set_len(0)?;
+        }
+        let end = HEADER_BYTES as u64;
+        file.write_all(&header(sequence, end, predecessor))?;
         file.sync_all()?;
         File::open(directory)?.sync_all()?;
         directory.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())?;
-        Ok(Self { sequence, file, path: path.to_owned(), end: HEADER_BYTES as u64 })
+        Ok(Self { sequence, predecessor, file, path: path.to_owned(), end })
     }
 
     /// Length of the file in bytes.
@@ -112,20 +130,37 @@ impl Journal {
     /// Appends frames and syncs them; they survive a power cut once this returns.
     ///
     /// # Errors
-    /// `Io` if the operating system refuses; the caller must abandon the file then.
+    /// `Io` if the operating system refuses, `Damaged` if another program changed the length of the file; the
+    /// caller must abandon the file then.
     pub fn append<'a>(&mut self, frames: impl Iterator<Item = &'a [u8]>) -> Result<()> {
-        self.try_append(&frames.collect::<Vec<_>>().concat()).map_err(|source| {
+        let bytes = frames.collect::<Vec<_>>().concat();
+        self.require_length()?;
+        self.try_append(&bytes).map_err(|source| {
             // Best effort: cuts off frames that were not acknowledged.
             drop(self.file.set_len(self.end));
             Error::io(&self.path, source)
         })
     }
 
+    /// Removes the file, which has no frames yet.
+    pub fn discard(self) {
+        // Best effort: a start ignores a file that the catalogue does not name.
+        drop(std::fs::remove_file(&self.path));
+    }
+
+    fn require_length(&self) -> Result<()> {
+        let length = self.file.metadata().map_err(|source| Error::io(&self.path, source))?.len();
+        if length == self.end {
+            return Ok(());
+        }
+        Err(Error::damaged(&self.path, format!("it has {length} bytes instead of {}: another program changed it", self.end)))
+    }
+
     fn try_append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all_at(bytes, self.end)?;
         self.file.sync_data()?;
         let end = self.end + bytes.len() as u64;
-        self.file.write_all_at(&header(self.sequence, end), 0)?;
+        self.file.write_all_at(&header(self.sequence, end, self.predecessor), 0)?;
         self.end = end;
         Ok(())
     }
@@ -140,8 +175,7 @@ pub fn remove(directory: &Path, sequence: u64) -> Result<()> {
     std::fs::remove_file(&path).map_err(|source| Error::io(&path, source))
 }
 
-/// Passes the frames of a journal file to `apply` in order; returns the length of the file in bytes, or 0 if
-/// it is shorter than its header or only a header of zeros.
+/// Passes the frames of a journal file to `apply` in order; returns the length of the file in bytes.
 ///
 /// # Errors
 /// `Io` if the file cannot be read, `Damaged` if its header or a frame within its synced bytes is corrupt, or
@@ -149,10 +183,8 @@ pub fn remove(directory: &Path, sequence: u64) -> Result<()> {
 pub fn replay(directory: &Path, sequence: u64, mut apply: impl FnMut(&Frame<'_>) -> Result<()>) -> Result<u64> {
     let path = directory.join(name(sequence));
     let bytes = std::fs::read(&path).map_err(|source| Error::io(&path, source))?;
-    let Some(synced) = synced_bytes(&bytes, sequence).map_err(|problem| Error::damaged(&path, problem))? else {
-        return Ok(0);
-    };
-    let mut at = HEADER_BYTES;
+    let Header { synced, length, .. } = Header::of(&bytes, sequence).map_err(|problem| Error::damaged(&path, problem))?;
+    let mut at = length;
     while let Some((frame, next)) = frame_at(&bytes, at) {
         apply(&frame)?;
         at = next;
@@ -174,6 +206,24 @@ pub struct JournalContent {
     pub bytes: u64,
 }
 
+/// Sequence number of the file before a journal file, which its header names; `None` for the first file and for
+/// one of format 1.
+///
+/// # Errors
+/// `Io` if the file cannot be read, `Damaged` if its header is corrupt.
+pub fn predecessor(directory: &Path, sequence: u64) -> Result<Option<u64>> {
+    let path = directory.join(name(sequence));
+    let read = || {
+        let file = File::open(&path)?;
+        let mut bytes = Vec::new();
+        file.take(HEADER_BYTES as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(|source| Error::io(&path, source))?;
+    let found = Header::decoded(&bytes, sequence).map_err(|problem| Error::damaged(&path, problem))?;
+    Ok(Some(found.predecessor).filter(|&predecessor| predecessor > 0))
+}
+
 /// Reads and decodes a whole journal file and counts what it holds.
 ///
 /// # Errors
@@ -186,15 +236,6 @@ pub fn read_content(directory: &Path, sequence: u64) -> Result<JournalContent> {
         Ok(())
     })?;
     Ok(content)
-}
-
-/// Length of a journal file in bytes.
-///
-/// # Errors
-/// `Io` if the operating system refuses to read its metadata.
-pub fn file_bytes(directory: &Path, sequence: u64) -> Result<u64> {
-    let path = directory.join(name(sequence));
-    Ok(std::fs::metadata(&path).map_err(|source| Error::io(&path, source))?.len())
 }
 
 /// Sequence numbers of the journal files of a data directory, ascending.
@@ -216,32 +257,61 @@ pub fn sequences(directory: &Path) -> Result<Vec<u64>> {
     Ok(sequences)
 }
 
-/// Reads the synced bytes from the header of a file; `None` if a power cut left less than a header, or only a
-/// header of zeros.
-///
-/// A power cut during creation can leave a file that is shorter than its header, or a header of zeros.
-///
-/// # Errors
-/// A description of the damage.
-fn synced_bytes(bytes: &[u8], sequence: u64) -> std::result::Result<Option<usize>, String> {
-    let (Some(found), Some(synced)) = (bytes.get(..HEADER_BYTES), u64_at(bytes, SYNCED_BYTES_AT)) else {
-        return Ok(None);
-    };
-    if found.iter().all(|&byte| byte == 0) && bytes.len() == HEADER_BYTES {
-        return Ok(None);
+/// What the header of a file says.
+struct Header {
+    /// Bytes of the header itself.
+    length: usize,
+    /// Length of the file, header included, that is known to be on disk.
+    synced: usize,
+    /// Sequence number of the file before it; 0 for none.
+    predecessor: u64,
+}
+
+impl Header {
+    /// Decodes the header of a whole file.
+    ///
+    /// # Errors
+    /// A description of the damage.
+    fn of(bytes: &[u8], sequence: u64) -> std::result::Result<Self, String> {
+        let found = Self::decoded(bytes, sequence)?;
+        if found.synced <= bytes.len() {
+            return Ok(found);
+        }
+        Err(format!("it has {} bytes instead of at least {}", bytes.len(), found.synced))
     }
-    if found != header(sequence, synced) {
-        return Err("its header is not what was written".to_owned());
-    }
-    match usize::try_from(synced) {
-        Ok(synced) if synced <= bytes.len() => Ok(Some(synced)),
-        _ => Err(format!("it has {} bytes instead of at least {synced}", bytes.len())),
+
+    /// Decodes a header.
+    fn decoded(bytes: &[u8], sequence: u64) -> std::result::Result<Self, String> {
+        let synced = u64_at(bytes, SYNCED_BYTES_AT).unwrap_or_default();
+        let predecessor = u64_at(bytes, PREDECESSOR_AT).unwrap_or_default();
+        let usize_of = |synced: u64| usize::try_from(synced).map_err(|_| "its header is not what was written".to_owned());
+        if bytes.starts_with(&header(sequence, synced, predecessor)) {
+            return Ok(Self { length: HEADER_BYTES, synced: usize_of(synced)?, predecessor });
+        }
+        if bytes.starts_with(&header_of_format_1(sequence, synced)) {
+            return Ok(Self { length: HEADER_BYTES_OF_FORMAT_1, synced: usize_of(synced)?, predecessor: 0 });
+        }
+        Err(match bytes.len() {
+            ..HEADER_BYTES_OF_FORMAT_1 => format!("it has {} bytes, less than its header", bytes.len()),
+            _ => "its header is not what was written".to_owned(),
+        })
     }
 }
 
-fn header(sequence: u64, synced: u64) -> [u8; HEADER_BYTES] {
+fn header(sequence: u64, synced: u64, predecessor: u64) -> [u8; HEADER_BYTES] {
     let mut header = [0; HEADER_BYTES];
     header[..8].copy_from_slice(&MAGIC);
+    header[8..16].copy_from_slice(&sequence.to_le_bytes());
+    header[SYNCED_BYTES_AT..24].copy_from_slice(&synced.to_le_bytes());
+    header[PREDECESSOR_AT..32].copy_from_slice(&predecessor.to_le_bytes());
+    let crc32 = crc32fast::hash(&header[8..32]);
+    header[32..36].copy_from_slice(&crc32.to_le_bytes());
+    header
+}
+
+fn header_of_format_1(sequence: u64, synced: u64) -> [u8; HEADER_BYTES_OF_FORMAT_1] {
+    let mut header = [0; HEADER_BYTES_OF_FORMAT_1];
+    header[..8].copy_from_slice(&MAGIC_OF_FORMAT_1);
     header[8..16].copy_from_slice(&sequence.to_le_bytes());
     header[SYNCED_BYTES_AT..24].copy_from_slice(&synced.to_le_bytes());
     let crc32 = crc32fast::hash(&header[8..24]);
@@ -279,7 +349,7 @@ mod tests {
 
     fn written(groups: &[&[&str]]) -> (tempfile::TempDir, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
-        let mut journal = Journal::create(directory.path(), 3).unwrap();
+        let mut journal = Journal::create(directory.path(), 3, 2, 0).unwrap();
         for group in groups {
             let frames: Vec<_> = group.iter().map(|text| frame(text)).collect();
             journal.append(frames.iter().map(Vec::as_slice)).unwrap();
@@ -329,9 +399,51 @@ mod tests {
             let texts = read(directory.path()).unwrap();
             assert!(texts == ["a"] || texts == ["a", "bb"], "{texts:?}");
         }
-        for end in 0..HEADER_BYTES {
+    }
+
+    #[test]
+    fn a_file_cut_short_is_damaged() {
+        let (directory, path) = written(&[&["a"]]);
+        let synced = std::fs::read(&path).unwrap();
+        for end in 0..synced.len() {
             std::fs::write(&path, &synced[..end]).unwrap();
-            assert_eq!(read(directory.path()).unwrap(), [""; 0]);
+            assert!(matches!(read(directory.path()), Err(Error::Damaged { .. })), "byte {end}");
         }
+    }
+
+    #[test]
+    fn a_file_of_format_1_is_replayed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name(3));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let frame = frame("a");
+        let header = header_of_format_1(3, (HEADER_BYTES_OF_FORMAT_1 + frame.len()) as u64);
+        std::fs::write(&path, [&header[..], &frame].concat()).unwrap();
+        assert_eq!(read(directory.path()).unwrap(), ["a"]);
+        assert_eq!(predecessor(directory.path(), 3).unwrap(), None);
+    }
+
+    #[test]
+    fn a_header_names_the_file_before() {
+        let (directory, _) = written(&[&["a"]]);
+        assert_eq!(predecessor(directory.path(), 3).unwrap(), Some(2));
+    }
+
+    #[test]
+    fn a_file_whose_length_another_program_changed_takes_no_frames() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = Journal::create(directory.path(), 3, 0, 0).unwrap();
+        journal.append([frame("a").as_slice()].into_iter()).unwrap();
+        let path = directory.path().join(name(3));
+        OpenOptions::new().write(true).truncate(true).open(path).unwrap();
+        assert!(matches!(journal.append([frame("b").as_slice()].into_iter()), Err(Error::Damaged { .. })));
+    }
+
+    #[test]
+    fn a_trial_write_leaves_only_the_header() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = Journal::create(directory.path(), 3, 0, 10_000).unwrap();
+        assert_eq!(std::fs::metadata(directory.path().join(name(3))).unwrap().len(), journal.bytes());
+        assert_eq!(read(directory.path()).unwrap(), [""; 0]);
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! [`group_commit`] accepts batches and commits them in groups; `back_pressure` bounds the queue of batches
 //! that wait; [`journal`] is the write-ahead log on disk; `disk_fault` handles a full disk and other failed
-//! writes.
+//! writes; `required_files` notices files that another program removed.
 
 pub mod group_commit;
 pub mod journal;
 
 mod back_pressure;
 mod disk_fault;
+mod required_files;

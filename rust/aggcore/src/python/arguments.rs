@@ -271,6 +271,7 @@ macro_rules! with_tuning_fields {
             snapshot_step_row_count,
             task_row_count_max,
             text_garbage_bytes_min,
+            trial_write_bytes_min,
         )
     };
 }

@@ -29,8 +29,9 @@ mod _aggcore {
     use super::reports::{Partials, active_response, folder_response, format_time, quality_response, usage_response};
     #[pymodule_export]
     use super::store::{
-        BatchCounts, ExportCursor, ExportPiece, Flush, JournalContent, ManifestEntry, MemoryRows, NewSegment, OpenSegment,
-        PendingCommit, Rejection, SegmentEdit, SegmentTombstones, Store, StoreInfo, check_file, check_journal, journal_sequences,
+        BatchCounts, ExportCursor, ExportPiece, Flush, JournalContent, ManifestEntry, MemoryRows, MissingFile, NewSegment,
+        OpenSegment, PendingCommit, Rejection, SegmentEdit, SegmentTombstones, Store, StoreInfo, check_file, check_journal,
+        journal_predecessor, journal_sequences,
     };
 
     /// Fails the import on a processor that the build does not support. `PanicException`, which PyO3 raises for a bug of

@@ -98,6 +98,14 @@ pub struct Rejection {
     description: String,
 }
 
+/// A file of the data directory that is not where it was.
+#[pyclass(frozen, get_all)]
+pub struct MissingFile {
+    name: String,
+    is_journal: bool,
+    problem: String,
+}
+
 /// Rows in memory.
 #[pyclass(frozen, get_all)]
 pub struct MemoryRows {
@@ -255,8 +263,8 @@ impl Store {
         Ok(py.detach(|| self.durable.store.open_active_snapshot(&self.directory, &entry))?)
     }
 
-    fn replay(&self, py: Python<'_>, first: u64) -> PyResult<()> {
-        Ok(py.detach(|| self.durable.replay(first))?)
+    fn replay(&self, py: Python<'_>, sequence: u64, accept_loss: bool) -> PyResult<u64> {
+        Ok(py.detach(|| self.durable.replay(sequence, accept_loss))?)
     }
 
     fn submit(&self, py: Python<'_>, data: &[u8], received_us: i64, oldest_us: i64) -> PyResult<PendingCommit> {
@@ -292,8 +300,30 @@ impl Store {
         py.detach(|| self.durable.fault())
     }
 
-    fn reopen_after_fault(&self, py: Python<'_>) {
-        py.detach(|| self.durable.reopen_after_fault());
+    fn set_fault(&self, py: Python<'_>, fault: String) {
+        py.detach(|| self.durable.set_fault(fault));
+    }
+
+    #[getter]
+    fn has_journal(&self) -> bool {
+        self.durable.has_journal()
+    }
+
+    fn create_journal(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(py.detach(|| self.durable.create_journal())?)
+    }
+
+    fn use_journal(&self, py: Python<'_>) -> PyResult<()> {
+        Ok(py.detach(|| self.durable.use_journal())?)
+    }
+
+    fn require_files(&self, py: Python<'_>, names: Vec<String>) {
+        py.detach(|| self.durable.require_files(names));
+    }
+
+    fn missing_file(&self, py: Python<'_>) -> Option<MissingFile> {
+        let missing = py.detach(|| self.durable.missing_file())?;
+        Some(MissingFile { problem: missing.to_string(), name: missing.name, is_journal: missing.is_journal })
     }
 
     #[getter]
@@ -415,6 +445,11 @@ pub fn check_file(py: Python<'_>, directory: PathBuf, file: &ManifestEntry) -> P
 #[pyfunction]
 pub fn journal_sequences(directory: PathBuf) -> PyResult<Vec<u64>> {
     Ok(journal::sequences(&directory)?)
+}
+
+#[pyfunction]
+pub fn journal_predecessor(directory: PathBuf, sequence: u64) -> PyResult<Option<u64>> {
+    Ok(journal::predecessor(&directory, sequence)?)
 }
 
 #[pyfunction]

@@ -1,0 +1,65 @@
+"""Accepted losses: going on without files that are missing, damaged or newer than the catalogue.
+
+Nothing is deleted: what is there of such a file moves into the folder `lost` of the data directory.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pegcount.store import files
+from pegcount.store.catalog import Catalog
+from pegcount.store.directory import fsync, journal_name
+from pegcount.store.modes import make_directory
+
+_LOG = logging.getLogger(__name__)
+
+_JOURNAL = re.compile(r"journal/0*(\d+)(\.log)?")
+
+
+def accept_losses(directory: Path, catalog: Catalog, names: Sequence[str]) -> None:
+    """Goes on without these files, by their names in the data directory.
+
+    Raises StoreReadOnlyError or OSError if that cannot be made durable.
+    """
+    for name in names:
+        if found := _JOURNAL.fullmatch(name):
+            _accept_journal(directory, catalog, int(found[1]))
+        elif name in {file.name for file in files.catalogued_files(catalog)}:
+            catalog.forget_file(name)
+            _give_up(directory, name)
+        elif name in {each.name for each in files.problems(directory, catalog)}:
+            _give_up(directory, name)
+        else:
+            _LOG.warning("nothing of %s was given up: the catalogue names no such file", name)
+
+
+def move_aside(directory: Path, paths: Iterable[Path]) -> None:
+    """Moves files of a data directory into its folder `lost`, durably. Raises OSError."""
+    for source in paths:
+        target = directory / "lost" / source.relative_to(directory)
+        make_directory(target.parent)
+        os.replace(source, target)
+        for folder in {source.parent, target.parent, target.parent.parent, directory}:
+            fsync(folder)
+
+
+def _accept_journal(directory: Path, catalog: Catalog, number: int) -> None:
+    name = journal_name(number)
+    if number in files.journals_to_replay(catalog):
+        # The batches before the damaged one are read all the same.
+        catalog.accept_loss_of_journal(number)
+        _LOG.warning("going on without the records that only %s had", name)
+    elif name in {each.name for each in files.problems(directory, catalog)}:
+        if (directory / name).is_file():
+            _give_up(directory, name)
+        else:
+            catalog.accept_loss_of_journal(number)
+
+
+def _give_up(directory: Path, name: str) -> None:
+    if (directory / name).is_file():
+        move_aside(directory, [directory / name])
+    _LOG.warning("going on without the records that only %s had; what was there of it is in lost/", name)

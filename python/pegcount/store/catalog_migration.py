@@ -1,0 +1,82 @@
+"""Brings the catalogue of an older format up to date, in one transaction.
+
+Format 3 stored code decks as rows, and did not name the journal files: it knew the first one that was needed.
+"""
+
+import logging
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from pegcount import core
+from pegcount.errors import StoreOpenError
+from pegcount.store import deck_files
+from pegcount.store.catalog import FORMAT_VERSION, OLDEST_FORMAT_VERSION, TABLES
+from pegcount.store.catalog_rows import checked_rows, create_tables, put_digest, put_row, verify_tables
+from pegcount.store.directory import journal_name
+
+_LOG = logging.getLogger(__name__)
+
+_TABLES_OF_FORMAT_3 = ("segments", "active", "code_decks", "settings")
+_HEADER_BYTES_OF_JOURNAL = 32
+
+
+def migrate(directory: Path) -> int | None:
+    """Brings the catalogue of a directory to the present format; returns its former format.
+
+    Returns None, and changes nothing, if it has the present format or none that this program migrates. The
+    caller must own the directory. Raises DataDamagedError if a checksum fails, StoreOpenError if the
+    transaction cannot be made durable: the catalogue then has its former format.
+    """
+    path = directory / "catalog.db"
+    if not path.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            return _migrate(db, directory)
+    except (sqlite3.Error, OSError) as error:
+        raise StoreOpenError(f"{path} cannot be brought to format {FORMAT_VERSION}: {error}") from error
+
+
+def _migrate(db: sqlite3.Connection, directory: Path) -> int | None:
+    try:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+    except sqlite3.DatabaseError:
+        # Opening the catalogue says what is wrong with it.
+        return None
+    if not OLDEST_FORMAT_VERSION <= version < FORMAT_VERSION:
+        return None
+    db.execute("PRAGMA synchronous = FULL")
+    verify_tables(db, "catalog.db", _TABLES_OF_FORMAT_3)
+    db.execute("BEGIN IMMEDIATE")
+    _migrate_format_3(db, directory)
+    db.execute("COMMIT")
+    _LOG.info("%s was brought from format %d to format %d", directory, version, FORMAT_VERSION)
+    return int(version)
+
+
+def _migrate_format_3(db: sqlite3.Connection, directory: Path) -> None:
+    decks = checked_rows(db, "catalog.db", "code_decks", "id")
+    db.execute("DROP TABLE code_decks")
+    create_tables(db, {name: TABLES[name] for name in ("code_decks", "journals")})
+    put_row(db, "settings", "generation", 1)
+    for number, (deck_id, entry_count, blob) in enumerate(decks, start=1):
+        entry = deck_files.write_compressed(directory, number, entry_count, blob)
+        put_row(db, "code_decks", deck_id, entry.entry_count, entry.name, entry.size, entry.crc32)
+    ((first,),) = db.execute("SELECT coalesce(max(value), 0) FROM settings WHERE name = 'first_journal'")
+    found = {
+        sequence for sequence in core.journal_sequences(directory) if _may_have_frames(directory, sequence)
+    }
+    # The flush that sets `first_journal` creates this file before.
+    for sequence in found | ({first} - {0}):
+        if sequence >= first:
+            put_row(db, "journals", sequence, 0)
+    db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+    put_digest(db, TABLES)
+
+
+def _may_have_frames(directory: Path, sequence: int) -> bool:
+    """Whether a journal file is more than the remainder of a creation that a crash interrupted."""
+    path = directory / journal_name(sequence)
+    content = path.read_bytes()
+    return len(content) >= _HEADER_BYTES_OF_JOURNAL and any(content[:_HEADER_BYTES_OF_JOURNAL])

@@ -1,0 +1,64 @@
+"""Rows of an SQLite file that carry their own checksums, as SQLite does not checksum its pages.
+
+Every row ends with a CRC-32 of its values, and the setting "digest" covers the checksums of all rows. Reading
+thereby detects every row that damage changed, removed or added.
+"""
+
+import sqlite3
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from pegcount.errors import DataDamagedError
+
+_DIGEST = "digest"
+
+
+def create_tables(db: sqlite3.Connection, tables: Mapping[str, str]) -> None:
+    """Creates tables, by name and columns, with a checksum for each row."""
+    for name, columns in tables.items():
+        db.execute(f"CREATE TABLE {name} ({columns}, row_crc32 INTEGER)")
+
+
+def verify_tables(db: sqlite3.Connection, file: str, tables: Collection[str]) -> None:
+    """Raises DataDamagedError if a row of these tables, or the digest, is not what was written."""
+    if db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
+        raise DataDamagedError(f"{file}: SQLite finds it damaged", file=file)
+    for table in tables:
+        checked_rows(db, file, table, "1")
+    stored = db.execute("SELECT value FROM settings WHERE name = ?", (_DIGEST,)).fetchone()
+    if stored is None or stored[0] != _digest(db, tables):
+        raise DataDamagedError(f"{file}: rows are missing or changed", file=file)
+
+
+def checked_rows(db: sqlite3.Connection, file: str, table: str, order: str) -> list[tuple[Any, ...]]:
+    """Returns the rows of a table without their checksums; raises DataDamagedError if one fails."""
+    rows = db.execute(f"SELECT * FROM {table} ORDER BY {order}").fetchall()
+    for *values, crc32 in rows:
+        if _crc32(table, values) != crc32:
+            raise DataDamagedError(f"{file}: a row of {table} fails its checksum", file=file)
+    return [tuple(values) for *values, _ in rows]
+
+
+def put_row(db: sqlite3.Connection, table: str, *values: Any) -> None:
+    """Inserts a row with its checksum, or replaces the one with its primary key."""
+    row = (*values, _crc32(table, values))
+    db.execute(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+
+
+def put_digest(db: sqlite3.Connection, tables: Collection[str]) -> None:
+    """Stores the digest of all rows of these tables, at the end of a transaction."""
+    put_row(db, "settings", _DIGEST, _digest(db, tables))
+
+
+def _digest(db: sqlite3.Connection, tables: Collection[str]) -> int:
+    """Returns the CRC-32 of the checksums of all rows except its own."""
+    checksums = []
+    for table in tables:
+        condition = f" WHERE name != '{_DIGEST}'" if table == "settings" else ""
+        checksums += [(table, crc32) for (crc32,) in db.execute(f"SELECT row_crc32 FROM {table}{condition}")]
+    return zlib.crc32(repr(sorted(checksums)).encode())
+
+
+def _crc32(table: str, values: Sequence[Any]) -> int:
+    return zlib.crc32(repr((table, *values)).encode())

@@ -1,0 +1,64 @@
+"""What a store does when another program removed a file that it needs.
+
+It says so, acknowledges nothing, and writes the file anew if it can.
+The core looks at these files before it acknowledges a batch, see `core.Store.require_files`.
+"""
+
+import logging
+from collections.abc import Callable
+
+from pegcount import core
+from pegcount.store.catalog import Catalog
+from pegcount.store.directory import DirectoryLock
+
+_LOG = logging.getLogger(__name__)
+
+_NAMES = ("", "lock", "catalog.db")
+"""The directory itself, its lock and the catalogue; the core adds the journal files."""
+
+
+class RequiredFiles:
+    """Restores the required files of one store."""
+
+    def __init__(
+        self, owner: DirectoryLock, catalog: Catalog, engine: core.Store, *, rewrite: Callable[[], None]
+    ) -> None:
+        """`rewrite` writes all records of memory into files, so that the present journal is not needed."""
+        self._owner = owner
+        self._catalog = catalog
+        self._engine = engine
+        self._rewrite = rewrite
+        self._logged: str | None = None
+        self._require()
+
+    def check(self) -> None:
+        """Restores the first file that is missing, if it can.
+
+        Until it is restored, no batch is acknowledged. Raises OSError or PegcountError if that fails.
+        """
+        missing = self._engine.missing_file()
+        if missing is None:
+            self._logged = None
+            return
+        if missing.problem != self._logged:
+            self._logged = missing.problem
+            _LOG.error("%s; until it is back, no batch is acknowledged", missing.problem)
+        if self._restore(missing):
+            _LOG.warning("%s was written anew", missing.name)
+
+    def _restore(self, missing: core.MissingFile) -> bool:
+        """Returns whether the file, or the records in it, could be written anew."""
+        if missing.is_journal:
+            self._rewrite()
+        elif missing.name == "lock":
+            self._owner.restore_file()
+            self._require()
+        elif missing.name == "catalog.db":
+            self._catalog.restore_missing_file()
+            self._require()
+        else:
+            return False
+        return True
+
+    def _require(self) -> None:
+        self._engine.require_files(_NAMES)

@@ -1,0 +1,270 @@
+"""Files that another program removes, moves or replaces: no acknowledged record is lost unnoticed."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from decks import deck_of
+from pegcount import core
+from pegcount.config import Config
+from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
+from pegcount.store import EmbeddedStore
+
+from store_tests.store_fixtures import (
+    MANUAL_MAINTENANCE,
+    StoreHarness,
+    active,
+    batch,
+    file_size_limit,
+    finished,
+    session_ids,
+    write,
+)
+
+
+@pytest.fixture
+def harness(tmp_path: Path) -> Iterator[StoreHarness]:
+    """A store with a segment, an active session, and a record in its journal."""
+    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
+        write(harness.store, finished("sealed"), active("active"))
+        harness.flush()
+        write(harness.store, finished("journaled"))
+        yield harness
+
+
+ACKNOWLEDGED = ["active", "journaled", "sealed"]
+
+
+def after_a_kill(harness: StoreHarness, accepted_losses: tuple[str, ...] = ()) -> list[str]:
+    """Returns the session ids that a start finds which follows a kill at this moment."""
+    copy = harness.directory.with_name("after a kill")
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(harness.directory, copy)
+    store = EmbeddedStore(copy, MANUAL_MAINTENANCE, accepted_losses=accepted_losses)
+    found = sorted(session_ids(store))
+    store.close()
+    return found
+
+
+def check_refused(harness: StoreHarness, why: str) -> None:
+    for _ in range(2):
+        with pytest.raises(StoreReadOnlyError, match=why):
+            harness.store.write(batch(finished("unacknowledged")))
+    assert harness.store.write_fault is not None
+    assert "unacknowledged" not in session_ids(harness.store)
+
+
+def check_writes_go_on(harness: StoreHarness) -> None:
+    harness.maintain()
+    harness.maintain()
+    assert harness.store.write_fault is None
+    assert write(harness.store, finished("later")) == (1, 0, 0)
+    everything = sorted([*ACKNOWLEDGED, "later"])
+    assert sorted(session_ids(harness.store)) == everything
+    assert without_refused(after_a_kill(harness)) == everything
+    harness.reopen()
+    assert without_refused(session_ids(harness.store)) == everything
+
+
+def without_refused(found: list[str]) -> list[str]:
+    """A restart may find a batch that was refused: it was in the journal before the loss was seen."""
+    return sorted(set(found) - {"unacknowledged"})
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def replace_by_a_copy(path: Path) -> None:
+    shutil.copy(path, path.with_suffix(".copy"))
+    os.replace(path.with_suffix(".copy"), path)
+
+
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+@pytest.mark.parametrize("damage", [remove, replace_by_a_copy])
+@pytest.mark.parametrize("name", ["journal", "catalog.db", "lock"])
+def test_a_lost_file_stops_acknowledgements_until_it_is_written_anew(
+    name: str, damage: Callable[[Path], None], harness: StoreHarness
+) -> None:
+    damage(harness.journal()[-1] if name == "journal" else harness.directory / name)
+    check_refused(harness, name)
+    check_writes_go_on(harness)
+
+
+def test_a_loss_is_noticed_without_a_batch(harness: StoreHarness) -> None:
+    harness.journal()[-1].unlink()
+    assert harness.store._engine.missing_file() is not None
+    assert harness.store.write_fault is not None
+
+
+def test_an_emptied_journal_stops_acknowledgements(harness: StoreHarness) -> None:
+    empty(harness.journal()[-1])
+    with pytest.raises(StoreReadOnlyError, match="it has 0 bytes instead of"):
+        harness.store.write(batch(finished("unacknowledged")))
+    with pytest.raises(DataDamagedError, match="it has 0 bytes, less than its header"):
+        after_a_kill(harness)
+    harness.flush()
+    check_writes_go_on(harness)
+
+
+def test_a_moved_directory_stops_acknowledgements_until_it_is_back(harness: StoreHarness) -> None:
+    elsewhere = harness.directory.with_name("elsewhere")
+    harness.directory.rename(elsewhere)
+    check_refused(harness, "the data directory was removed")
+    harness.directory.mkdir()
+    check_refused(harness, "the data directory was replaced")
+    harness.directory.rmdir()
+    elsewhere.rename(harness.directory)
+    check_writes_go_on(harness)
+
+
+def test_a_start_names_a_lost_journal_file_and_a_way_to_go_on(harness: StoreHarness) -> None:
+    name = f"journal/{harness.journal()[-1].name}"
+    harness.journal()[-1].unlink()
+    with pytest.raises(DataDamagedError, match=f"{name} is missing: .* start with --accept-loss-of {name} "):
+        after_a_kill(harness)
+    assert after_a_kill(harness, (name,)) == ["active", "sealed"]
+    copy = EmbeddedStore(harness.directory.with_name("after a kill"), Config())
+    write(copy, finished("later"))
+    assert sorted(session_ids(copy)) == ["active", "later", "sealed"]
+    copy.close()
+
+
+def test_batches_before_an_accepted_damage_are_kept(harness: StoreHarness) -> None:
+    path = harness.journal()[-1]
+    length = path.stat().st_size
+    write(harness.store, finished("damaged"))
+    with path.open("r+b") as file:
+        file.seek(length + 20)
+        file.write(b"\xff")
+    with pytest.raises(DataDamagedError, match=f"the batch at byte {length} is not what was written"):
+        after_a_kill(harness)
+    assert after_a_kill(harness, (f"journal/{path.name}",)) == ACKNOWLEDGED
+
+
+def test_a_start_names_a_lost_active_snapshot(harness: StoreHarness) -> None:
+    (path,) = harness.directory.glob("active/*")
+    path.unlink()
+    with pytest.raises(DataDamagedError, match=f"active/{path.name} is missing"):
+        after_a_kill(harness)
+    assert after_a_kill(harness, (f"active/{path.name}",)) == ["journaled", "sealed"]
+
+
+def test_a_name_that_was_lost_before_may_be_given_again(harness: StoreHarness) -> None:
+    assert after_a_kill(harness, ("journal/77", "segments/2026-03-29/7.arrow")) == ACKNOWLEDGED
+
+
+def all_files(directory: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file() and path.name not in {"lock", "catalog.db-journal"}
+    }
+
+
+@pytest.mark.parametrize("with_active", [True, False])
+def test_an_older_catalogue_opens_no_newer_directory_and_deletes_nothing(
+    with_active: bool, harness: StoreHarness
+) -> None:
+    harness.store.close()
+    older = (harness.directory / "catalog.db").read_bytes()
+    harness.store = harness._opened()
+    for session_id in ("second", "third"):
+        write(harness.store, finished(session_id))
+        harness.store._maintenance.flush(with_active=with_active)
+    harness.store.close()
+    newer = (harness.directory / "catalog.db").read_bytes()
+    (harness.directory / "catalog.db").write_bytes(older)
+    before = all_files(harness.directory)
+    with pytest.raises((StoreOpenError, DataDamagedError), match="--accept-loss-of"):
+        harness._opened()
+    assert all_files(harness.directory) == before
+    (harness.directory / "catalog.db").write_bytes(newer)
+    harness.store = harness._opened()
+    assert sorted(session_ids(harness.store)) == sorted([*ACKNOWLEDGED, "second", "third"])
+
+
+def test_newer_files_move_aside_when_their_loss_is_accepted(harness: StoreHarness) -> None:
+    harness.store.close()
+    older = (harness.directory / "catalog.db").read_bytes()
+    harness.store = harness._opened()
+    for session_id in ("second", "third"):
+        write(harness.store, finished(session_id))
+        harness.flush_without_active_snapshot()
+    harness.store.close()
+    (harness.directory / "catalog.db").write_bytes(older)
+    before = all_files(harness.directory)
+    newest = f"journal/{harness.journal()[-1].name}"
+    third = harness.segment().relative_to(harness.directory).as_posix()
+    harness.store = EmbeddedStore(harness.directory, MANUAL_MAINTENANCE, accepted_losses=[third, newest])
+    assert sorted(session_ids(harness.store)) == ACKNOWLEDGED
+    # The segment of "second" looks like the leftover of a crash.
+    moved = all_files(harness.directory / "lost")
+    assert moved == {name: before[name] for name in moved}
+    assert moved.keys() >= {third, newest}
+    assert len(moved) == 3
+
+
+def test_a_leftover_stays_while_a_segment_is_missing(harness: StoreHarness) -> None:
+    """Beside an older catalogue, the leftover may be the compaction of the segment that it misses."""
+    harness.store.close()
+    segment = harness.segment()
+    leftover, foreign = segment.with_name("00000077.arrow"), segment.with_name("notes.txt")
+    leftover.write_bytes(b"x")
+    foreign.write_bytes(b"x")
+    hidden = segment.rename(harness.directory / "hidden")
+    harness.store = harness._opened()
+    assert leftover.exists()
+    harness.store.close()
+    hidden.rename(segment)
+    harness.store = harness._opened()
+    assert (leftover.exists(), foreign.exists()) == (False, True)
+
+
+OPEN = "import sys; from pathlib import Path; from pegcount.config import Config\n" + (
+    "from pegcount.store import EmbeddedStore; EmbeddedStore(Path(sys.argv[1]), Config())"
+)
+
+
+def test_a_directory_without_its_lock_file_admits_no_second_owner(harness: StoreHarness) -> None:
+    (harness.directory / "lock").unlink()
+    opened = subprocess.run(
+        [sys.executable, "-c", OPEN, str(harness.directory)], capture_output=True, text=True, check=False
+    )
+    assert "is in use by process" in opened.stderr
+
+
+def test_writes_stay_refused_while_the_disk_takes_only_small_files(harness: StoreHarness) -> None:
+    size = harness.journal()[-1].stat().st_size
+    with file_size_limit(size):
+        with pytest.raises(StoreReadOnlyError):
+            harness.store.write(batch(finished("unacknowledged")))
+        for _ in range(2):
+            harness.maintain()
+            assert harness.store.write_fault is not None
+    check_writes_go_on(harness)
+
+
+def test_decks_are_files_that_the_catalogue_names(harness: StoreHarness) -> None:
+    size = (harness.directory / "catalog.db").stat().st_size
+    large = deck_of(*((str(i), f"name {i}", "country") for i in range(20_000)))
+    harness.store.put_code_deck(1, large)
+    harness.store.put_code_deck(1, deck_of(("49", "Germany", "DE")))
+    harness.store.put_code_deck(2, large)
+    paths = sorted(harness.directory.glob("decks/*"))
+    assert [path.stat().st_mode & 0o777 for path in paths] == [0o400, 0o400]
+    assert (harness.directory / "catalog.db").stat().st_size <= size + 16_384
+    harness.reopen()
+    assert harness.store.code_decks() == {1: 1, 2: 20_000}
+    for damage, why in ((empty, "fails its checksum"), (remove, "is missing")):
+        damage(paths[-1])
+        with pytest.raises(DataDamagedError, match=why):
+            harness.store._decks.get(2, core.CancelToken(None))
+    assert harness.store._decks.get(1, core.CancelToken(None)).entry_count == 1
