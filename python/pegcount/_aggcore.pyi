@@ -394,6 +394,8 @@ class Store:
     def damaged_segments(self) -> list[str]:
         """Names of damaged segments that were searched for a key, and of unreadable ones within one day of
         a running flush."""
+    def retire_segments(self) -> None:
+        """From now on files of the open segments may be removed, as another process owns them."""
     def look_at_files(self) -> list[tuple[str, str]]:
         """Looks at the file of each segment; returns the names of those that were found damaged since the
         last call, each with what happened to it."""

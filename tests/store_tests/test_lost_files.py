@@ -53,7 +53,7 @@ damage = {"truncate": truncate, "half": half, "last page": within_the_last_page,
 def check_damaged(act):
     with pytest.raises(DataDamagedError) as raised:
         act()
-    assert raised.value.metadata == {"file": str(path)}, raised.value
+    assert raised.value.metadata == {"file": str(path.relative_to(harness.directory))}, raised.value
 
 with StoreHarness(Path(sys.argv[1]), MANUAL_MAINTENANCE) as harness:
     write(harness.store, *(finished(f"f{i}", SETUP_S + i % 600, folder=f"{i % 50}") for i in range(COUNT)))

@@ -38,7 +38,9 @@ def open_snapshot(directory: Path, config: Config) -> core.Store:
     rollback_hot_journal(directory)
     with reading(directory), closing(Catalog(directory, read_only=True)) as catalog:
         files.require_no_missing_files(directory, catalog)
-        return files.open_engine(directory, catalog, config)
+        engine = files.open_engine(directory, catalog, config)
+        engine.retire_segments()
+        return engine
 
 
 def back_up(

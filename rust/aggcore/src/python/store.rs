@@ -413,6 +413,10 @@ impl Store {
         py.detach(|| self.durable.store.damaged())
     }
 
+    fn retire_segments(&self, py: Python<'_>) {
+        py.detach(|| self.durable.store.retire_segments());
+    }
+
     fn look_at_files(&self, py: Python<'_>) -> Vec<(String, String)> {
         py.detach(|| self.durable.store.look_at_files())
     }

@@ -55,7 +55,7 @@ impl Store {
 /// Picks the longest tier of a day's segments if it has enough of them, else one with many tombstones. Skips
 /// damaged segments, which cannot be read.
 fn pick_of_day(segments: &[SegmentEntry], row_max: usize, tuning: &Tuning) -> Vec<String> {
-    let mut by_size: Vec<&SegmentEntry> = segments.iter().filter(|entry| !entry.segment.is_damaged()).collect();
+    let mut by_size: Vec<&SegmentEntry> = segments.iter().filter(|entry| is_readable(entry)).collect();
     by_size.sort_by_key(|entry| entry.rows_to_rewrite());
     let tiers = (0..by_size.len()).map(|first| first_tier(&by_size[first..], row_max, tuning));
     if let Some(tier) = tiers.filter(|tier| is_large_enough(tier, tuning)).max_by_key(|tier| tier.len()) {
@@ -63,6 +63,10 @@ fn pick_of_day(segments: &[SegmentEntry], row_max: usize, tuning: &Tuning) -> Ve
     }
     let worn = by_size.iter().find(|entry| has_many_tombstones(entry, tuning));
     worn.map(|entry| vec![entry.segment.name.clone()]).unwrap_or_default()
+}
+
+fn is_readable(entry: &SegmentEntry) -> bool {
+    !entry.segment.is_damaged() && !entry.segment.is_missing()
 }
 
 fn has_many_tombstones(entry: &SegmentEntry, tuning: &Tuning) -> bool {

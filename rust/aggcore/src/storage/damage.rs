@@ -24,7 +24,7 @@ impl Store {
         let state = self.read();
         let is_marked = |segment: &&Segment| {
             segment.check_searches();
-            segment.is_damaged() && segment.has_unknown_keys()
+            segment.has_unknown_keys()
         };
         let segments = state.segments.values().flatten().map(|entry| &*entry.segment);
         let mut names: Vec<String> = segments.filter(is_marked).map(|segment| segment.name.clone()).collect();
@@ -42,13 +42,12 @@ impl Store {
             let state = self.read();
             state.segments.values().flatten().map(|entry| Arc::clone(&entry.segment)).collect()
         };
-        let is_newly_damaged = |segment: &&Arc<Segment>| {
-            // A file that the operating system does not tell about is looked at again in the next call.
-            drop(segment.require_unchanged());
-            segment.is_newly_damaged()
-        };
-        let found = segments.iter().filter(is_newly_damaged);
-        found.map(|segment| (segment.name.clone(), segment.problem().to_owned())).collect()
+        segments.iter().filter_map(|segment| Some((segment.name.clone(), segment.new_problem()?))).collect()
+    }
+
+    /// From now on files of the open segments may be removed: another process owns them.
+    pub fn retire_segments(&self) {
+        self.read().segments.values().flatten().for_each(|entry| entry.segment.retire());
     }
 
     /// Checks the files of the segments that the keys of a batch were looked for in.

@@ -194,6 +194,8 @@ impl State {
         for (&day, segments) in &mut self.segments {
             removed.extend(segments.extract_if(.., |entry| wanted(day, entry)));
         }
+        // Scans that began before may still read them while their files are removed.
+        removed.iter().for_each(|entry| entry.segment.retire());
         self.segments.retain(|_, segments| !segments.is_empty());
         self.multi_day_key_days.retain(|day| self.segments.contains_key(day));
         removed

@@ -22,6 +22,25 @@ pub struct FileIdentity {
     modified: (i64, i64),
 }
 
+/// What happened to a file since it was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileChange {
+    /// The path leads to no file. What is mapped of the opened one stays as it was.
+    Removed,
+    /// The path leads to another file, or to other content; a text says which.
+    Changed(String),
+}
+
+impl std::fmt::Display for FileChange {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let what = match self {
+            Self::Removed => "removed",
+            Self::Changed(what) => what,
+        };
+        write!(formatter, "it was {what} while it was in use")
+    }
+}
+
 impl FileIdentity {
     /// Takes the identity of a file from its status.
     pub fn of(metadata: &Metadata) -> Self {
@@ -37,17 +56,17 @@ impl FileIdentity {
     ///
     /// # Errors
     /// The error of the operating system if it does not tell.
-    pub fn change_at(&self, path: &Path) -> io::Result<Option<String>> {
+    pub fn change_at(&self, path: &Path) -> io::Result<Option<FileChange>> {
         match std::fs::metadata(path) {
             Ok(metadata) => Ok(self.change_to(&Self::of(&metadata))),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                Ok(Some("it was removed while it was in use".to_owned()))
+                Ok(Some(FileChange::Removed))
             }
             Err(error) => Err(error),
         }
     }
 
-    fn change_to(&self, now: &Self) -> Option<String> {
+    fn change_to(&self, now: &Self) -> Option<FileChange> {
         let what = if self == now {
             return None;
         } else if (self.device, self.inode) != (now.device, now.inode) {
@@ -59,7 +78,7 @@ impl FileIdentity {
         } else {
             "changed".to_owned()
         };
-        Some(format!("it was {what} while it was in use"))
+        Some(FileChange::Changed(what))
     }
 }
 
@@ -80,7 +99,7 @@ mod tests {
             std::thread::sleep(std::time::Duration::from_millis(20));
             change();
             let expected = expected.map(|what| format!("it was {what} while it was in use"));
-            assert_eq!(before.change_at(&path).unwrap(), expected);
+            assert_eq!(before.change_at(&path).unwrap().map(|change| change.to_string()), expected);
         };
         check(&|| std::fs::hard_link(&path, &other).unwrap(), None);
         check(&|| write(&path, b"123").unwrap(), Some("truncated from 8 to 3 bytes"));

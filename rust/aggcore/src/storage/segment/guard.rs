@@ -12,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 
 use super::Segment;
+use super::file_identity::FileChange;
 use crate::error::{Error, Result};
 
 /// Runs `read`, which reads segments, and returns its result if their files have not changed.
@@ -39,13 +40,14 @@ impl Segment {
     /// What happened to a damaged segment.
     pub fn problem(&self) -> &str {
         self.problem.get_or_init(|| match self.file.identity.change_at(&self.path) {
-            Ok(Some(change)) => change,
+            Ok(Some(change)) => change.to_string(),
             _ if self.file.is_lost() => "a page of it could not be read".to_owned(),
             _ => "it fails its checksum".to_owned(),
         })
     }
 
-    /// Looks at the file; marks the segment as damaged if it is not the one that was opened.
+    /// Looks at the file; marks the segment as damaged if it has other content than when it was opened. A file that
+    /// was removed fails too, unless the segment is retired, but only until it is back: its content is still mapped.
     ///
     /// # Errors
     /// `Damaged` if it is, or was before; `Io` if the operating system does not tell.
@@ -54,11 +56,27 @@ impl Segment {
             return Err(self.damage());
         }
         let change = self.file.identity.change_at(&self.path).map_err(|source| Error::io(&self.path, source))?;
-        change.map_or(Ok(()), |change| {
-            self.problem.get_or_init(|| change);
-            self.damaged.store(true, Ordering::Relaxed);
-            Err(self.damage())
-        })
+        self.is_missing.store(change == Some(FileChange::Removed), Ordering::Relaxed);
+        match change {
+            None => Ok(()),
+            Some(FileChange::Removed) if self.is_retired.load(Ordering::Acquire) => Ok(()),
+            Some(FileChange::Removed) => Err(Error::damaged(&self.path, FileChange::Removed)),
+            Some(FileChange::Changed(what)) => {
+                self.problem.get_or_init(|| FileChange::Changed(what).to_string());
+                self.damaged.store(true, Ordering::Relaxed);
+                Err(self.damage())
+            }
+        }
+    }
+
+    /// From now on the owner of the file may remove it.
+    pub fn retire(&self) {
+        self.is_retired.store(true, Ordering::Release);
+    }
+
+    /// Whether the file was missing when it was last looked at.
+    pub fn is_missing(&self) -> bool {
+        self.is_missing.load(Ordering::Relaxed)
     }
 
     /// Marks the segment as damaged unless `is_intact`; fails if it is or was damaged.
@@ -70,9 +88,17 @@ impl Segment {
         if self.is_damaged() { Err(self.damage()) } else { Ok(()) }
     }
 
-    /// Whether this is the first call since the segment was found damaged, so that a log names it once.
-    pub fn is_newly_damaged(&self) -> bool {
-        self.is_damaged() && !self.is_reported.swap(true, Ordering::Relaxed)
+    /// What is wrong with the file, if the last call did not find the same; so a log names it once.
+    pub fn new_problem(&self) -> Option<String> {
+        match self.require_unchanged() {
+            Err(Error::Damaged { problem, .. }) => (!self.is_reported.swap(true, Ordering::Relaxed)).then_some(problem),
+            Ok(()) => {
+                self.is_reported.store(false, Ordering::Relaxed);
+                None
+            }
+            // The operating system does not tell at the moment; the next call looks again.
+            Err(_) => None,
+        }
     }
 
     /// Whether a key was looked for since [`Segment::check_searches`] ran.

@@ -83,6 +83,10 @@ pub struct Segment {
     damaged: AtomicBool,
     /// What happened to a damaged segment.
     problem: OnceLock<String>,
+    /// Whether the file was missing when it was last looked at.
+    is_missing: AtomicBool,
+    /// Whether the owner of the file may remove it: the segment was replaced, or another process owns it.
+    is_retired: AtomicBool,
     /// Whether the log names the damage.
     is_reported: AtomicBool,
     /// Whether a key was looked for since [`Segment::check_searches`] ran.
@@ -363,6 +367,8 @@ impl Segment {
             columns: columns.iter().map(Array::to_data).collect(),
             damaged: AtomicBool::new(false),
             problem: OnceLock::new(),
+            is_missing: AtomicBool::new(false),
+            is_retired: AtomicBool::new(false),
             is_reported: AtomicBool::new(false),
             was_searched: AtomicBool::new(false),
             has_unknown_keys: AtomicBool::new(false),
