@@ -52,7 +52,8 @@ class ClockWatch:
         self.guarded.look()
         refusal = self.guarded.refusal()
         self._log(refusal, by_age)
-        if self._is_needed(by_age) and self._is_save_due(refusal):
+        # Also of a store that does not need it yet: a later run may, after a kill.
+        if self._is_save_due(refusal):
             self.save()
 
     def save(self) -> None:
@@ -62,11 +63,10 @@ class ClockWatch:
         self._has_candidate = settings[CANDIDATE_TIME] is not None
         self._saved_at = self._monotonic()
 
-    def save_last(self, *, by_age: bool) -> None:
+    def save_last(self) -> None:
         """Saves before the store closes; logs a failure, as closing must go on."""
         try:
-            if self._is_needed(by_age):
-                self.save()
+            self.save()
         except (OSError, PegcountError):
             _LOG.exception("the trusted time could not be saved")
 
@@ -94,9 +94,6 @@ class ClockWatch:
             # To look at the rows in memory too takes longer.
             newest_day = newest_setup_day(self._engine)
         return now_us if newest_day is None else min(now_us, (newest_day + 2) * US_PER_DAY - 1)
-
-    def _is_needed(self, by_age: bool) -> bool:
-        return by_age or self._engine.memory_rows.active > 0
 
     def _is_save_due(self, refusal: Refusal | None) -> bool:
         if self._saved_at is None or (self._has_candidate and refusal is None):

@@ -77,7 +77,8 @@ class Maintenance:
             return
         self._stopping.set()
         self._thread.join()
-        self._clock.save_last(by_age=self.retention.days is not None)
+        self._required.close()
+        self._clock.save_last()
 
     def set_retention(self, retention: Retention) -> None:
         """Sets the limits of retention durably, and drops the days outside them."""
