@@ -12,12 +12,20 @@ const FILE_MODE: u32 = 0o600;
 /// Mode of a file that never changes again.
 const SEALED_MODE: u32 = 0o400;
 
-/// Creates a directory, and those above it that are missing.
+/// Creates a folder, and those above it that are missing, within a data directory. Never creates that one: another
+/// program may have moved it away.
 ///
 /// # Errors
 /// Those of the operating system.
-pub fn create_directories(directory: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)
+pub fn create_folders(data_directory: &Path, folder: &Path) -> io::Result<()> {
+    if folder == data_directory || folder.is_dir() {
+        return Ok(());
+    }
+    folder.parent().map_or(Ok(()), |parent| create_folders(data_directory, parent))?;
+    match DirBuilder::new().mode(DIRECTORY_MODE).create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        created => created,
+    }
 }
 
 /// Creates a file for writing, or empties an existing one.
@@ -50,10 +58,18 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (folder, path) = (directory.path().join("a/b"), directory.path().join("a/b/file"));
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        create_directories(&folder).unwrap();
+        create_folders(directory.path(), &folder).unwrap();
         let file = create(&path).unwrap();
         assert_eq!((mode(&directory.path().join("a")), mode(&folder), mode(&path)), (0o700, 0o700, 0o600));
         seal(&file).unwrap();
         assert_eq!(mode(&path), 0o400);
+    }
+
+    #[test]
+    fn a_data_directory_that_was_moved_away_is_not_created() {
+        let directory = tempfile::tempdir().unwrap();
+        let moved = directory.path().join("data");
+        assert!(create_folders(&moved, &moved.join("segments/2026-03-30")).is_err());
+        assert!(!moved.exists());
     }
 }

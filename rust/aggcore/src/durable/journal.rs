@@ -96,7 +96,8 @@ impl Journal {
     /// `Io` if the operating system refuses; the file is removed then.
     pub fn create(directory: &Path, sequence: u64, predecessor: u64, trial_bytes: usize) -> Result<Self> {
         let path = directory.join(name(sequence));
-        let journal = Self::try_create(&path, sequence, predecessor, trial_bytes).map_err(|source| Error::io(&path, source));
+        let journal = Self::try_create(directory, &path, sequence, predecessor, trial_bytes);
+        let journal = journal.map_err(|source| Error::io(&path, source));
         if journal.is_err() {
             // Best effort: a start ignores a file that the catalogue does not name.
             drop(std::fs::remove_file(&path));
@@ -104,9 +105,9 @@ impl Journal {
         journal
     }
 
-    fn try_create(path: &Path, sequence: u64, predecessor: u64, trial_bytes: usize) -> io::Result<Self> {
-        let directory = path.parent().unwrap_or(Path::new("."));
-        private_files::create_directories(directory)?;
+    fn try_create(directory: &Path, path: &Path, sequence: u64, predecessor: u64, trial_bytes: usize) -> io::Result<Self> {
+        let folder = path.parent().unwrap_or(directory);
+        private_files::create_folders(directory, folder)?;
         let mut file = private_files::create(path)?;
         if trial_bytes > 0 {
             // Zeros are never taken for a frame.
@@ -117,8 +118,8 @@ impl Journal {
         let end = HEADER_BYTES as u64;
         file.write_all(&header(sequence, end, predecessor))?;
         file.sync_all()?;
+        File::open(folder)?.sync_all()?;
         File::open(directory)?.sync_all()?;
-        directory.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())?;
         Ok(Self { sequence, predecessor, file, path: path.to_owned(), end })
     }
 
@@ -341,6 +342,8 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // A test may panic.
 mod tests {
+    use std::fs::OpenOptions;
+
     use super::*;
 
     fn frame(text: &str) -> Vec<u8> {

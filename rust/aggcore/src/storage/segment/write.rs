@@ -8,7 +8,7 @@
 //! that the least integer of the type stands beneath a null, and its merged dictionaries are not sorted.
 //!
 //! **Power cuts.** [`write`] creates `<name>.tmp`, writes and syncs it, renames it to `<name>`, and syncs the
-//! directory and the one above. The rename is atomic: a power cut before it leaves a temporary file that
+//! directories up to the data directory. The rename is atomic: a power cut before it leaves a temporary file that
 //! readers ignore, one after it leaves the complete file or the temporary one. The catalogue names the file
 //! only after [`write`] returned.
 
@@ -76,7 +76,7 @@ pub fn write(
     sort(sources, source_rows);
     let columns = columns(sources, source_rows)?;
     let path = directory.join(name);
-    let (bytes, crc32, page_crc32) = write_durably(&path, &columns.batch, tuning.segment_sync_bytes)?;
+    let (bytes, crc32, page_crc32) = write_durably(directory, &path, &columns.batch, tuning.segment_sync_bytes)?;
     let SegmentColumns { setup_range, column_stats, multi_day_keys, .. } = columns;
     let summary = Summary { setup_range, column_stats, page_crc32, multi_day_keys };
     let written = ManifestEntry { name: name.to_owned(), rows: source_rows.len(), bytes, crc32, summary };
@@ -248,11 +248,10 @@ fn dictionary_column(sources: &[RowSource<'_>], source_rows: &[SourceRow], slot:
 /// Writes a batch into a new file and syncs it, in the order that the head of this module states.
 ///
 /// Returns the length of the file in bytes, its CRC-32, and those of its pages.
-fn write_durably(path: &Path, batch: &RecordBatch, sync_bytes: usize) -> Result<(u64, u32, Vec<u32>)> {
+fn write_durably(data_directory: &Path, path: &Path, batch: &RecordBatch, sync_bytes: usize) -> Result<(u64, u32, Vec<u32>)> {
     let io = |source| Error::io(path, source);
     let temporary = path.with_extension("tmp");
-    let directory = path.parent().unwrap_or(Path::new("."));
-    private_files::create_directories(directory).map_err(io)?;
+    private_files::create_folders(data_directory, path.parent().unwrap_or(data_directory)).map_err(io)?;
     let file = private_files::create(&temporary).map_err(io)?;
     let mut out = PacedFile { file, hasher: PageHasher::default(), bytes: 0, unsynced_bytes: 0, sync_bytes };
     let mut writer = FileWriter::try_new(&mut out, &batch.schema()).map_err(|error| io_error(path, error))?;
@@ -261,9 +260,9 @@ fn write_durably(path: &Path, batch: &RecordBatch, sync_bytes: usize) -> Result<
     private_files::seal(&out.file).map_err(io)?;
     out.file.sync_all().map_err(io)?;
     std::fs::rename(&temporary, path).map_err(io)?;
-    sync_directory(directory).map_err(io)?;
     // The directory of the day may be new: its own name is in the directory above.
-    directory.parent().map_or(Ok(()), sync_directory).map_err(io)?;
+    let folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(data_directory));
+    folders.into_iter().try_for_each(sync_directory).map_err(io)?;
     let (crc32, page_crc32) = out.hasher.finish();
     Ok((out.bytes, crc32, page_crc32))
 }
