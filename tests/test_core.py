@@ -132,6 +132,8 @@ def engine_of(*records: records_pb2.SessionRecord) -> core.Store:
     """An engine that has a directory only for as long as it takes the records in."""
     with tempfile.TemporaryDirectory() as directory:
         engine = core.Store(Path(directory), Config())
+        engine.create_journal()
+        engine.use_journal()
         batch = records_pb2.WriteRecordsRequest(records=records).SerializeToString()
         pending = engine.submit(batch, 1, 0)
         assert pending.rejected == []

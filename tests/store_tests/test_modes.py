@@ -52,6 +52,7 @@ def test_only_the_owner_may_read_the_files_of_a_store(umask: str, tmp_path: Path
         "catalog.db-journal",
         "journal",
         "lock",
+        "readers",
         "segments",
     }
     assert found == {name: expected_mode(directory / name) for name in found}

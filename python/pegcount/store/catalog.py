@@ -8,7 +8,7 @@ thereby detects every row that damage changed, removed or added.
 
 import os
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +74,8 @@ class Catalog:
         self.path = directory / "catalog.db"
         self._read_only = read_only
         self._is_file_lost = False
+        self.on_file_replaced: Callable[[], None] = lambda: None
+        """Called when this class has put another file in the place of the catalogue."""
         self._lock = RLock()
         self._db: sqlite3.Connection | None = self._open()
         # Readers use this copy in memory, which has the last state that is known to be durable.
@@ -328,6 +330,7 @@ class Catalog:
         fresh = self.path.with_suffix(".tmp")
         self.copy_to(fresh)
         os.replace(fresh, self.path)
+        self.on_file_replaced()
         fsync(self.path.parent)
         self._is_file_lost = False
         return self._open()

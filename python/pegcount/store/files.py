@@ -186,9 +186,10 @@ def _replay(directory: Path, catalog: Catalog, engine: core.Store) -> None:
     is_lost, sizes = catalog.journals(), dict[int, int]()
     for number in journals_to_read(directory, catalog):
         sizes[number] = engine.replay(number, is_lost[number])
-    # Beside an owner, a file that was replayed may have grown before the next one got its first batch. To
-    # replay a batch twice changes nothing.
-    for number, size in sizes.items():
+    # Beside an owner, a file that was replayed may have grown before the next one got its first batch. The
+    # newest one is read once: a later look could find batches of which those before were not read. To replay
+    # a batch twice changes nothing.
+    for number, size in list(sizes.items())[:-1]:
         if (directory / journal_name(number)).stat().st_size != size:
             engine.replay(number, is_lost[number])
 

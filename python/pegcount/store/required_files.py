@@ -29,7 +29,12 @@ class RequiredFiles:
         self._engine = engine
         self._rewrite = rewrite
         self._logged: str | None = None
+        catalog.on_file_replaced = self._require
         self._require()
+
+    def close(self) -> None:
+        """Lets go of the store, so that its files are unmapped without a garbage collection."""
+        self._catalog.on_file_replaced = self._rewrite = _nothing
 
     def check(self) -> None:
         """Restores the first file that is missing, if it can.
@@ -55,10 +60,13 @@ class RequiredFiles:
             self._require()
         elif missing.name == "catalog.db":
             self._catalog.restore_missing_file()
-            self._require()
         else:
             return False
         return True
 
     def _require(self) -> None:
         self._engine.require_files(_NAMES)
+
+
+def _nothing() -> None:
+    pass
