@@ -6,6 +6,7 @@
     PEGCOUNT_FAULT_CALLS    failing file system calls, drawn at random; 0 means each call once
     PEGCOUNT_FAULT_FLIPS    flipped bytes
     PEGCOUNT_FAULT_JUMPS    jumps of the clock
+    PEGCOUNT_FAULT_REMOVALS files removed under a serving process
     PEGCOUNT_FAULT_RECORDS  records sent over breaking connections
     PEGCOUNT_FAULT_UNIT     runs only this unit of a seed
     PEGCOUNT_FAULT_RESUME   1: saves completed units in .cache/faults and skips them in the next run

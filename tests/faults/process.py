@@ -46,10 +46,10 @@ class ServiceProcess:
         self._end(signal.SIGTERM)
         assert self.process.returncode == 0, self.log.read_text()
 
-    def health(self) -> int:
-        """Returns the health status that the service reports."""
+    def health(self, service: str = "") -> int:
+        """Returns the health status that the server reports, of itself or of one of its services."""
         stub = health_pb2_grpc.HealthStub(self.channel)
-        status: int = stub.Check(health_pb2.HealthCheckRequest(), timeout=5).status
+        status: int = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=5).status
         return status
 
     def _end(self, number: signal.Signals) -> None:

@@ -74,4 +74,5 @@ def sessions_of_day(service: ServiceProcess, day: int) -> int:
         time_zone="UTC",
         kind=records_pb2.SESSION_KIND_CALL,
     )
-    return service.reports.QueryAsrUsage(request, timeout=30).totals.session_count
+    session_count: int = service.reports.QueryAsrUsage(request, timeout=30).totals.session_count
+    return session_count

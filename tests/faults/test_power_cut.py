@@ -91,7 +91,7 @@ def loses_records_without_flushes(directory: Path, library: Path) -> bool:
     with disk.mounted() as root:
         data = root / "data"
         data.mkdir()
-        with contextlib.closing(EmbeddedStore(data, CONFIG)):
+        with contextlib.closing(EmbeddedStore(data, CONFIG, create=True)):
             disk.sync()
         disk.sync()
         with serving(data, shim.without_flushes(library, data)) as service:
