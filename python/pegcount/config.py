@@ -61,7 +61,7 @@ class Tuning:
     """Rows of a segment per row of a rollup from which the rollup is stored."""
     rollup_cell_count_max: int = 2**20
     """Maximum cells of the scan that builds a rollup; with more, scans read the rows of the segment."""
-    locked_scan_value_count_max: int = 2**24
+    locked_scan_value_count_max: int = 2**25
     """Values (rows times columns; texts and group keys count several times) that a scan reads of the records
     in memory while commits wait. A scan of more values copies them first."""
     copy_step_value_count: int = 2**18

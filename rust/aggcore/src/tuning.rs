@@ -106,7 +106,7 @@ impl Default for Tuning {
             rollup_bytes_max: 512 << 20,
             rollup_rows_per_row_min: 8,
             rollup_cell_count_max: 1 << 20,
-            locked_scan_value_count_max: 1 << 24,
+            locked_scan_value_count_max: 1 << 25,
             copy_step_value_count: 1 << 18,
             snapshot_step_row_count: 1_024,
             snapshot_file_row_count_max: 1 << 16,

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::touched::make_room;
 use crate::record::schema::ABSENT;
 
 /// Min/max statistics of an integer column: bounds of its values, which let a scan skip a predicate.
@@ -172,12 +173,16 @@ pub enum IntColumn {
 }
 
 impl IntColumn {
-    /// Removes all rows, but keeps their memory.
-    pub fn clear(&mut self) {
+    /// Makes room for rows in touched memory; allocates for `expected_count` if there is too little. A column in which every
+    /// row is absent, and which has no rows yet, gets the width `value_bytes`.
+    pub fn make_room(&mut self, value_bytes: usize, row_count: usize, expected_count: usize) {
+        if matches!(self, Self::Absent) {
+            *self = if value_bytes == size_of::<i64>() { Self::I64(Vec::new()) } else { Self::I32(Vec::new()) };
+        }
         match self {
             Self::Absent => {}
-            Self::I32(values) => values.clear(),
-            Self::I64(values) => values.clear(),
+            Self::I32(values) => make_room(values, row_count, expected_count),
+            Self::I64(values) => make_room(values, row_count, expected_count),
         }
     }
 

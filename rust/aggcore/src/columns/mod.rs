@@ -14,6 +14,7 @@ pub mod row_set;
 pub mod slice;
 pub mod sums;
 pub mod text;
+pub mod touched;
 
 use crate::record::schema::{DICTIONARY_COUNT, INT_COUNT, STRING_COUNT, TEXT_COUNT, dictionary_slot, text_slot};
 use crate::record::{Record, key_hash};

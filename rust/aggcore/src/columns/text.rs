@@ -5,6 +5,7 @@
 //! row; a `Box<str>` per row would cost 16 bytes for the pointer and 16 or more for the allocation.
 
 use super::dictionary::Texts;
+use super::touched::make_room;
 
 /// A column of byte strings, at most 65,535 bytes per row and 4 GiB in all; an absent one is empty.
 #[derive(Clone, Debug)]
@@ -26,12 +27,11 @@ impl BytesColumn {
         Self { starts: Vec::new(), lengths: Vec::new(), bytes: Vec::new(), garbage_bytes: 0, garbage_bytes_min }
     }
 
-    /// Removes all rows, but keeps their memory.
-    fn clear(&mut self) {
-        self.starts.clear();
-        self.lengths.clear();
-        self.bytes.clear();
-        self.garbage_bytes = 0;
+    /// Makes room for rows of `byte_count` bytes together, see [`make_room`].
+    fn make_room(&mut self, row_count: usize, byte_count: usize, expected_count: usize) {
+        make_room(&mut self.starts, row_count, expected_count);
+        make_room(&mut self.lengths, row_count, expected_count);
+        make_room(&mut self.bytes, byte_count, byte_count.saturating_mul(expected_count) / row_count.max(1));
     }
 
     /// Returns the bytes of a row.
@@ -104,9 +104,13 @@ impl TextColumn {
         Self(BytesColumn::new(garbage_bytes_min))
     }
 
-    /// Removes all rows, but keeps their memory.
-    pub fn clear(&mut self) {
-        self.0.clear();
+    /// Bytes of a row besides its text.
+    pub const BYTES_PER_ROW: usize = size_of::<u32>() + size_of::<u16>();
+
+    /// Makes room for rows of `byte_count` bytes together in touched memory; allocates for `expected_count` rows if there
+    /// is too little.
+    pub fn make_room(&mut self, row_count: usize, byte_count: usize, expected_count: usize) {
+        self.0.make_room(row_count, byte_count, expected_count);
     }
 
     /// Bytes of all texts, garbage included.

@@ -175,6 +175,11 @@ impl Memtable {
         self.texts[slot].text_bytes()
     }
 
+    /// When the last event that changed each row was received, microseconds UTC.
+    pub fn all_received_us(&self) -> &[i64] {
+        &self.received_us
+    }
+
     /// When the last event that changed a row was received, microseconds UTC.
     pub fn received_us(&self, row: usize) -> i64 {
         self.received_us[row]

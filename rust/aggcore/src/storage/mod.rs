@@ -21,6 +21,7 @@ mod estimate;
 mod flush;
 mod late_versions;
 mod memtable_copy;
+mod niceness;
 mod parallel_scan;
 mod retention;
 mod segment_edit;
@@ -119,7 +120,7 @@ impl Store {
             state: RwLock::new(State::new(&tuning)),
             resources: Arc::new(ScanResources::new(&tuning, memory)),
             helpers: HelperThreads::default(),
-            copier: Copier::start(),
+            copier: Copier::start(parallel_scan::thread_count(&tuning)),
             rollup_budget: Arc::new(RollupBudget::new(tuning.rollup_bytes_max)),
         }
     }

@@ -7,8 +7,9 @@
 //! its tasks, as it would run them at normal priority and slow down short reports.
 //!
 //! A scan of few values of the mutable memtables reads them under the read lock, which blocks writers; others copy them
-//! first (`state_snapshot.rs`) and then run without the lock. Threads of normal priority scan under the lock, unless there are
-//! few rows: a thread of low priority would keep writers waiting whenever it is preempted (priority inversion).
+//! first (`state_snapshot.rs`) and then run without the lock. Under the lock, unless there are few rows, only threads of normal
+//! priority scan: one of low priority would keep writers waiting whenever it is preempted (priority inversion). A calling
+//! thread of normal priority takes part itself; one of low priority hands the scan over.
 
 use std::borrow::Cow;
 use std::num::NonZero;
@@ -25,7 +26,7 @@ use super::memtable::Memtable;
 use super::segment::guard;
 use super::state::{ImmutableMemtable, SegmentEntry, State};
 use super::state_snapshot::SnapshotRequest;
-use super::{Store, days_of, overlaps};
+use super::{Store, days_of, niceness, overlaps};
 use crate::cancellation::CancelToken;
 use crate::columns::row_set::RowSet;
 use crate::columns::slice::RecordSlice;
@@ -51,45 +52,52 @@ const VALUES_PER_DECK: usize = 64;
 /// Threads of a store that help with scans. By default, they have a low priority and are started by the first scan that is
 /// large enough.
 #[derive(Default)]
-pub(super) struct HelperThreads(OnceLock<Option<ThreadPool>>);
+pub(super) struct HelperThreads {
+    pool: OnceLock<Option<ThreadPool>>,
+    /// Held by a thread that hands a scan over. A thread of the pool that waits for the others takes up any work of the pool:
+    /// a second scan there could wait for a writer, and the writer for the first scan.
+    turn: Mutex<()>,
+}
 
 impl HelperThreads {
     /// Starts threads for scans under the lock of the memtables. They inherit the priority of the calling thread.
     pub(super) fn started(tuning: &Tuning) -> Self {
         let pool =
-            ThreadPoolBuilder::new().num_threads(helper_count(tuning)).thread_name(|number| format!("locked-scan-{number}"));
-        Self(OnceLock::from(pool.build().ok()))
+            ThreadPoolBuilder::new().num_threads(thread_count(tuning)).thread_name(|number| format!("locked-scan-{number}"));
+        Self { pool: OnceLock::from(pool.build().ok()), turn: Mutex::default() }
+    }
+
+    /// Runs a scan of this number of rows under the lock of the memtables: on a thread of the pool, if the calling thread has a
+    /// low priority and the rows are not few.
+    fn run_locked<R: Send>(&self, rows: usize, tuning: &Tuning, scan: impl FnOnce() -> R + Send) -> R {
+        match self.get(tuning) {
+            Some(pool) if rows >= tuning.parallel_row_count_min && niceness::is_low() => {
+                let _turn = self.turn.lock();
+                pool.install(scan)
+            }
+            _ => scan(),
+        }
     }
 
     /// Returns the threads; `None` if there would be only one (`helper_thread_count` 1, or 0 on a single
     /// core), or if the operating system refuses threads.
     fn get(&self, tuning: &Tuning) -> Option<&ThreadPool> {
-        self.0.get_or_init(|| start_helpers(tuning)).as_ref()
+        self.pool.get_or_init(|| start_helpers(tuning)).as_ref()
     }
 }
 
 fn start_helpers(tuning: &Tuning) -> Option<ThreadPool> {
-    let count = helper_count(tuning);
+    let count = thread_count(tuning);
     let niceness = tuning.helper_niceness;
     let pool = ThreadPoolBuilder::new().num_threads(count).thread_name(|number| format!("scan-{number}"));
-    let pool = pool.start_handler(move |_| lower_priority(niceness));
+    let pool = pool.start_handler(move |_| niceness::lower(niceness));
     if count == 1 { None } else { pool.build().ok() }
 }
 
-fn helper_count(tuning: &Tuning) -> usize {
+/// Number of helper threads.
+pub(super) fn thread_count(tuning: &Tuning) -> usize {
     let core_count = available_parallelism().map_or(1, NonZero::get);
     if tuning.helper_thread_count == 0 { core_count } else { tuning.helper_thread_count }
-}
-
-/// Gives the current thread a low priority, so that a short report preempts it.
-///
-/// (Tried: niceness 19 instead of 15, without a gain.)
-fn lower_priority(niceness: i32) {
-    // Only Linux has a niceness per thread; elsewhere helpers run at normal priority.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), niceness);
-    #[cfg(not(target_os = "linux"))]
-    let _ = niceness;
 }
 
 /// What [`Store::partials`] or [`Store::any_match`] reads.
@@ -177,15 +185,11 @@ impl Store {
         F: FnMut(&[ScanTask<'_>], &HelperThreads) -> Result<bool> + Send,
     {
         let (values, rows) = target.values_in_memory(&self.read());
-        let rest = if values > self.tuning().locked_scan_value_count_max {
+        if values > self.tuning().locked_scan_value_count_max {
             return self.visit_copied_tasks(target, run);
-        } else if rows >= self.tuning().parallel_row_count_min
-            && let Some(threads) = self.locked_scan_threads.get(self.tuning())
-        {
-            threads.install(|| self.visit_locked_tasks(target, &mut run))?
-        } else {
-            self.visit_locked_tasks(target, &mut run)?
-        };
+        }
+        let scan = || self.visit_locked_tasks(target, &mut run);
+        let rest = self.locked_scan_threads.run_locked(rows, self.tuning(), scan)?;
         let Some((immutable, entries)) = rest else { return Ok(()) };
         let mut tasks = Vec::new();
         for (immutable, memtable) in immutable.iter().zip(2..) {
@@ -233,10 +237,17 @@ impl Store {
             memory: target.memory,
             cancel: target.cancel,
         })?;
-        let copied = snapshot.copies.iter().flat_map(|copy| copy.slices(&no_tombstones));
-        let immutable = snapshot.immutable.iter().map(|immutable| immutable.table.slice(&immutable.tombstones));
-        let slices = copied.chain(immutable).enumerate();
-        let mut tasks: Vec<ScanTask<'_>> = slices.flat_map(|(memtable, slice)| target.split(&slice, memtable)).collect();
+        let mut tasks = Vec::new();
+        let mut memtables = 0..;
+        for copy in &snapshot.copies {
+            let (parts, undo) = copy.slices(&no_tombstones);
+            let number = memtables.next().unwrap_or_default();
+            tasks.extend(parts.flat_map(|part| target.split(&part, number)));
+            tasks.extend(target.split(&undo, memtables.next().unwrap_or_default()));
+        }
+        for (immutable, memtable) in snapshot.immutable.iter().zip(memtables) {
+            tasks.extend(target.split(&immutable.table.slice(&immutable.tombstones), memtable));
+        }
         tasks.extend(snapshot.entries.iter().map(ScanTask::Segment));
         run(&tasks, &self.helpers).map(drop)
     }

@@ -214,7 +214,8 @@ mod tests {
     fn sessions_of(copy: &MemtableCopy) -> Vec<Session> {
         let no_tombstones = RowSet::default();
         let mut sessions = Vec::new();
-        for slice in copy.slices(&no_tombstones) {
+        let (parts, undo) = copy.slices(&no_tombstones);
+        for slice in parts.chain([undo]) {
             for row in slice.rows.clone().filter(|row| !slice.tombstones.contains(*row)) {
                 let (_, id) = slice.fields.key(row);
                 let value = slice.setup_us[row] as u64;
@@ -235,16 +236,20 @@ mod tests {
     /// Runs `count` writes, between which copies begin and make steps; checks each copy when it is complete. Then freezes the
     /// memtable and completes the copies that are left.
     fn check(seed: u64, count: u64) -> usize {
-        let tuning = Arc::new(Tuning { interner_entry_count_min: 8, ..Tuning::default() });
+        let tuning = Arc::new(Tuning { interner_entry_count_min: 8, copy_step_value_count: 40, ..Tuning::default() });
         let mut model = Model { table: Memtable::new(&tuning), sessions: Vec::new(), random: seed };
         let (mut copies, mut checked) = (Vec::<(MemtableCopy, Vec<Session>)>::new(), 0);
         (0..seed % 50).for_each(|number| model.append((number, number)));
         let mut step = |model: &mut Model, table: &Memtable, copies: &mut Vec<(MemtableCopy, Vec<Session>)>| {
             let number = model.random(copies.len().max(1));
             let Some((copy, _)) = copies.get_mut(number) else { return };
-            let is_unfinished = copy.copy_step(table, 40, &tuning);
-            copy.end_step();
-            if !is_unfinished {
+            let part = model.random(2);
+            let has_rows_left = copy.row_steps().is_some_and(|(steps, parts)| {
+                let part = &mut parts[part % parts.len()];
+                steps.make_room(part);
+                steps.copy(part, table)
+            });
+            if !has_rows_left && !copy.copy_entries_step(table, 40, &tuning) {
                 let (copy, sessions) = copies.swap_remove(number);
                 assert_eq!(sorted(sessions_of(&copy)), sorted(sessions), "seed {seed}");
                 checked += 1;
@@ -254,7 +259,7 @@ mod tests {
             model.write(number);
             if model.random(20) == 0 {
                 let columns = CopiedColumns::of_names(&["session_id", "revision", "received_time", "company"]);
-                copies.push((MemtableCopy::begin(&mut model.table, columns, &tuning), model.sessions.clone()));
+                copies.push((MemtableCopy::begin(&mut model.table, columns, 2, &tuning), model.sessions.clone()));
             }
             if model.random(3) == 0 {
                 let table = std::mem::replace(&mut model.table, Memtable::new(&tuning));

@@ -7,6 +7,7 @@ use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
 use super::copied_columns::CopiedColumns;
 use super::memtable::Memtable;
 use super::memtable_copy::MemtableCopy;
+use super::parallel_scan::thread_count;
 use super::state::{ImmutableMemtable, SegmentEntry, State};
 use super::{Store, overlaps};
 use crate::cancellation::CancelToken;
@@ -50,7 +51,7 @@ impl Store {
             for (copy, table) in snapshot.copies.iter_mut().zip(tables) {
                 self.complete(copy, table, request.cancel)?;
             }
-            let undo_bytes = snapshot.copies.iter().map(MemtableCopy::undo_bytes).sum();
+            let undo_bytes = snapshot.copies.iter().map(|copy| copy.undo_bytes(&request.columns)).sum();
             request.memory.reserve(undo_bytes)?.keep();
             Ok(snapshot)
         })
@@ -73,24 +74,48 @@ impl Store {
         let State { active, memtable, .. } = &mut *state;
         for (is_read, table) in [(request.active, active), (request.finished, memtable)] {
             if is_read && is_wanted(table) {
-                snapshot.copies.push(MemtableCopy::begin(table, request.columns.clone(), self.tuning()));
+                snapshot.copies.push(MemtableCopy::begin(
+                    table,
+                    request.columns.clone(),
+                    thread_count(self.tuning()),
+                    self.tuning(),
+                ));
             }
         }
         RwLockWriteGuard::unlock_fair(state);
         Ok((snapshot, tables))
     }
 
-    /// Copies the rest of a memtable, step by step.
+    /// Copies a memtable, step by step.
     fn complete(&self, copy: &mut MemtableCopy, table: TableOf, cancel: &CancelToken) -> Result<()> {
-        let mut is_unfinished = true;
-        while is_unfinished {
-            cancel.check()?;
-            let state = self.read();
-            is_unfinished = copy.copy_step(table(&state), self.tuning().copy_step_value_count, self.tuning());
-            // Hands the lock to a waiting thread; a plain unlock would let the next step take it again first.
-            RwLockReadGuard::unlock_fair(state);
-            copy.end_step();
+        if let Some((steps, parts)) = copy.row_steps() {
+            self.copier.for_each(parts, |part| {
+                let copy_rows = || {
+                    steps.make_room(part);
+                    self.locked_step(|state| steps.copy(part, table(state)))
+                };
+                repeat_unless_cancelled(cancel, copy_rows);
+            });
         }
-        Ok(())
+        copy.make_room_for_entries();
+        let value_count = self.tuning().copy_step_value_count;
+        repeat_unless_cancelled(cancel, || {
+            self.locked_step(|state| copy.copy_entries_step(table(state), value_count, self.tuning()))
+        });
+        cancel.check()
     }
+
+    /// Runs one step under the lock, then hands the lock to a waiting thread: a plain unlock would let the next step take it
+    /// again first.
+    fn locked_step(&self, step: impl FnOnce(&State) -> bool) -> bool {
+        let state = self.read();
+        let is_unfinished = step(&state);
+        RwLockReadGuard::unlock_fair(state);
+        is_unfinished
+    }
+}
+
+/// Repeats a step until it returns false or the token is cancelled.
+fn repeat_unless_cancelled(cancel: &CancelToken, mut step: impl FnMut() -> bool) {
+    while cancel.check().is_ok() && step() {}
 }
