@@ -111,9 +111,10 @@ impl CopiedRows {
         if columns.received_time {
             self.received_us.extend_from_slice(&received_us[rows.clone()]);
         }
-        match fields.ints[int_slot::SETUP_TIME] {
-            IntValues::I64(setup_us) => self.setup_us.extend_from_slice(&setup_us[rows]),
-            setup_us => self.setup_us.extend(rows.map(|row| setup_us.get(row))),
+        if let IntValues::I64(setup_us) = fields.ints[int_slot::SETUP_TIME] {
+            self.setup_us.extend_from_slice(&setup_us[rows]);
+        } else {
+            self.setup_us.extend(rows.map(|row| fields.ints[int_slot::SETUP_TIME].get(row)));
         }
     }
 }
