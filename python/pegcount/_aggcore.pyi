@@ -399,6 +399,8 @@ class Store:
     def look_at_files(self) -> list[tuple[str, str]]:
         """Looks at the file of each segment; returns the names of those that were found damaged since the
         last call, each with what happened to it."""
+    def take_watch_refusal(self) -> str | None:
+        """Why the files of some segments cannot be watched for changes; the first reason, once."""
     @property
     def first_day(self) -> int | None:
         """First day that has a record, None without records."""

@@ -86,6 +86,9 @@ class Tuning:
     trial_write_bytes_min: int = 2**20
     """Least bytes of the trial write that ends a fault of the journal: about one batch of a few thousand
     records."""
+    watched_directory_count_max: int = 2**12
+    """Directories of segments, one per day, that a store has watched for changes. Each report looks at the
+    files that it reads in further ones, which takes 1 to 2 µs each; with 0, in all of them."""
     gil_release_cell_count_min: int = 2**11
     """Cells of a result from which building the response releases the GIL. Below, releasing and taking it
     costs more."""

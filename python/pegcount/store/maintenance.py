@@ -154,6 +154,8 @@ class Maintenance:
     def _look_at_files(self) -> None:
         for name, problem in self._engine.look_at_files():
             _LOG.error("%s: %s; reports of its day fail", self._directory / name, problem)
+        if (refusal := self._engine.take_watch_refusal()) is not None:
+            _LOG.warning("%s", refusal)
 
     def _flush_if_due(self) -> None:
         if self._is_flush_due():

@@ -78,6 +78,9 @@ pub struct Tuning {
     pub segment_sync_bytes: usize,
     /// Least bytes of the trial write that ends a fault of the journal: about one batch of a few thousand records.
     pub trial_write_bytes_min: usize,
+    /// Directories of segments, one per day, that a store has watched for changes. Each report looks at the files that
+    /// it reads in further ones, which takes 1 to 2 µs each; with 0, in all of them.
+    pub watched_directory_count_max: usize,
     /// Cells of a result from which building the response releases the GIL. Below, releasing and taking it costs more.
     pub gil_release_cell_count_min: usize,
 }
@@ -116,6 +119,7 @@ impl Default for Tuning {
             compaction_tombstone_percent_max: 25,
             segment_sync_bytes: 4 << 20,
             trial_write_bytes_min: 1 << 20,
+            watched_directory_count_max: 1 << 12,
             gil_release_cell_count_min: 1 << 11,
         }
     }

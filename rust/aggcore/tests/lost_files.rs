@@ -7,11 +7,13 @@ mod common;
 
 use std::fs::{File, remove_file, rename, write};
 use std::io::Write;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use aggcore::{CancelToken, Error, ManifestEntry, Measure, Partials, Predicate, Result, RowSet, Scan, Store};
+use aggcore::{
+    CancelToken, Error, ManifestEntry, Measure, MemoryLimits, Partials, Predicate, Result, RowSet, Scan, Store, Tuning,
+};
 use common::{OwnedRecord, batch};
 
 const DAY_US: i64 = 86_400_000_000;
@@ -27,8 +29,12 @@ struct Opened {
 
 impl Opened {
     fn new() -> Self {
+        Self::with(Tuning::default())
+    }
+
+    fn with(tuning: Tuning) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::default();
+        let store = Store::new(tuning, MemoryLimits::default());
         let records: Vec<OwnedRecord> = (0..ROWS).map(record).collect();
         store.apply(&batch(&records), 0);
         store.apply(&batch(&[record(DAY_US / 1_000 * 5)]), 0);
@@ -127,6 +133,13 @@ fn changes() -> [Change; 7] {
     ]
 }
 
+/// Each change, with a store whose directories are watched, and with one that looks at each file that it reads.
+fn cases() -> impl Iterator<Item = (&'static str, fn(&Path), Opened)> {
+    let unwatched = || Tuning { watched_directory_count_max: 0, ..Tuning::default() };
+    let opened = move |(what, change)| [(what, change, Opened::new()), (what, change, Opened::with(unwatched()))];
+    changes().into_iter().flat_map(opened)
+}
+
 fn check_damaged<T: std::fmt::Debug>(result: Result<T>, path: &Path, what: &str) {
     match result {
         Err(Error::Damaged { file, problem }) => {
@@ -144,8 +157,7 @@ fn wait_for_the_clock() {
 
 #[test]
 fn a_changed_file_fails_each_scan_of_its_day_and_no_other() {
-    for (what, change) in changes() {
-        let opened = Opened::new();
+    for (what, change, opened) in cases() {
         wait_for_the_clock();
         change(&opened.path());
         check_damaged(opened.texts(0), &opened.path(), what);
@@ -172,8 +184,7 @@ fn a_look_at_the_files_finds_what_no_scan_has_met() {
 
 #[test]
 fn a_filter_on_text_fails_as_well() {
-    for (what, change) in changes() {
-        let opened = Opened::new();
+    for (what, change, opened) in cases() {
         let account = |name: &str| {
             let accounts = [Predicate::one_of_texts("account_id".to_owned(), vec![name.to_owned()])];
             count(&opened.store, 0, &accounts, &[])
@@ -264,4 +275,92 @@ fn scans_and_writes_go_on_while_the_file_is_truncated_and_put_back() {
             });
         }
     });
+}
+
+#[test]
+fn a_scan_goes_on_with_the_files_that_a_compaction_replaces_and_removes() {
+    for watched_directory_count_max in [0, 1 << 12] {
+        let opened = Opened::with(Tuning { watched_directory_count_max, ..Tuning::default() });
+        let end = Instant::now() + Duration::from_millis(500);
+        std::thread::scope(|scope| {
+            let scans = scope.spawn(|| {
+                while Instant::now() < end {
+                    assert_eq!(opened.texts(0).unwrap(), ROWS);
+                }
+            });
+            let mut name = opened.written[0].1.name.clone();
+            for sequence in 100..10_000 {
+                if scans.is_finished() {
+                    break;
+                }
+                let edit = opened.store.compact(opened.directory.path(), sequence, 1_000_000, &[name.clone()]).unwrap();
+                let new_name = edit.segments[0].written.name.clone();
+                opened.store.install(edit);
+                remove_file(opened.directory.path().join(&name)).unwrap();
+                name = new_name;
+            }
+        });
+        assert!(opened.store.look_at_files().is_empty());
+    }
+}
+
+#[test]
+fn what_changes_no_segment_fails_no_scan() {
+    let opened = Opened::new();
+    let (path, other) = (opened.path(), opened.path().with_extension("other"));
+    let check = |change: &dyn Fn()| {
+        change();
+        assert_eq!(opened.texts(0).unwrap(), ROWS);
+    };
+    check(&|| std::fs::hard_link(&path, &other).unwrap());
+    check(&|| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap());
+    check(&|| remove_file(&other).unwrap());
+    check(&|| drop(std::fs::read(&path).unwrap()));
+    check(&|| write(&other, b"12345678").unwrap());
+    check(&|| rename(&path, &other).and_then(|()| rename(&other, &path)).unwrap());
+    let file = writable(&path);
+    check(&|| ());
+    drop(file);
+    check(&|| ());
+}
+
+#[test]
+fn a_moved_directory_fails_each_scan() {
+    for above in [0, 1, 2] {
+        let opened = Opened::new();
+        let moved = opened.path().ancestors().nth(1 + above).unwrap().to_owned();
+        let elsewhere = tempfile::tempdir_in(moved.parent().unwrap()).unwrap();
+        rename(&moved, elsewhere.path().join("moved")).unwrap();
+        check_damaged(count(&opened.store, 0, &[], &[]), &opened.path(), "removed");
+        std::fs::create_dir(&moved).unwrap();
+        rename(elsewhere.path().join("moved"), &moved).unwrap();
+    }
+}
+
+#[test]
+fn a_change_is_noticed_even_if_its_event_is_lost() {
+    let queued_max: usize = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap().trim().parse().unwrap();
+    if queued_max > 1 << 17 {
+        return;
+    }
+    let opened = Opened::new();
+    let others = ["a", "b"].map(|name| opened.path().with_file_name(name));
+    // Each write makes two events or more.
+    (0..queued_max / 2).for_each(|number| write(&others[number % 2], b"").unwrap());
+    truncate(&opened.path(), 0);
+    check_damaged(opened.texts(0), &opened.path(), "truncated");
+    assert_eq!(opened.calls(5), 1);
+}
+
+#[test]
+fn files_of_directories_that_cannot_be_watched_are_looked_at() {
+    let opened = Opened::with(Tuning { watched_directory_count_max: 1, ..Tuning::default() });
+    let refusal = opened.store.take_watch_refusal().unwrap();
+    assert!(refusal.contains("watched_directory_count_max is 1"), "{refusal}");
+    assert_eq!(opened.store.take_watch_refusal(), None);
+    for (day, written) in &opened.written {
+        let path = opened.directory.path().join(&written.name);
+        remove_file(&path).unwrap();
+        check_damaged(count(&opened.store, *day, &[], &[]), &path, "removed");
+    }
 }

@@ -272,6 +272,7 @@ macro_rules! with_tuning_fields {
             task_row_count_max,
             text_garbage_bytes_min,
             trial_write_bytes_min,
+            watched_directory_count_max,
         )
     };
 }

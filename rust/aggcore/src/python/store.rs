@@ -421,6 +421,10 @@ impl Store {
         py.detach(|| self.durable.store.look_at_files())
     }
 
+    fn take_watch_refusal(&self) -> Option<String> {
+        self.durable.store.take_watch_refusal()
+    }
+
     #[getter]
     fn first_day(&self, py: Python<'_>) -> Option<i64> {
         let store = &self.durable.store;

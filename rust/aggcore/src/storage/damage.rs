@@ -35,9 +35,16 @@ impl Store {
         names
     }
 
+    /// Says once why the files of some segments cannot be watched, if so.
+    pub fn take_watch_refusal(&self) -> Option<String> {
+        self.file_watch.take_refusal()
+    }
+
     /// Looks at the file of every segment, and returns the names of those that were found damaged since the
     /// last call, each with what happened to it. Takes about a microsecond per segment, without a lock.
     pub fn look_at_files(&self) -> Vec<(String, String)> {
+        // So that the kernel need not keep them while nobody asks for a report.
+        self.file_watch.take_events();
         let segments: Vec<Arc<Segment>> = {
             let state = self.read();
             state.segments.values().flatten().map(|entry| Arc::clone(&entry.segment)).collect()

@@ -45,7 +45,7 @@ use copier::Copier;
 use memtable::RowMetadata;
 use parallel_scan::HelperThreads;
 use rollup_cache::RollupBudget;
-use segment::{ManifestEntry, Segment, guard};
+use segment::{FileWatch, ManifestEntry, Segment, guard};
 use state::{SegmentEntry, State, UnreadableSegment, key_of};
 
 pub use flush::Flush;
@@ -63,6 +63,7 @@ pub struct Store {
     locked_scan_threads: HelperThreads,
     copier: Copier,
     rollup_budget: Arc<RollupBudget>,
+    file_watch: Arc<FileWatch>,
 }
 
 impl Default for Store {
@@ -122,6 +123,7 @@ impl Store {
             helpers: HelperThreads::default(),
             copier: Copier::start(parallel_scan::thread_count(&tuning)),
             rollup_budget: Arc::new(RollupBudget::new(tuning.rollup_bytes_max)),
+            file_watch: Arc::new(FileWatch::new(tuning.watched_directory_count_max)),
         }
     }
 
@@ -153,7 +155,10 @@ impl Store {
             Segment::open(directory, written)
         };
         match opened {
-            Ok(segment) => self.write().add_segment(day, SegmentEntry::new(segment, tombstones, &self.rollup_budget)),
+            Ok(segment) => {
+                segment.watch(&self.file_watch);
+                self.write().add_segment(day, SegmentEntry::new(segment, tombstones, &self.rollup_budget));
+            }
             Err(error) => {
                 let problem = (written.name.clone(), error.to_string());
                 let rows = written.rows - tombstones.len().min(written.rows);

@@ -23,7 +23,7 @@ use rayon::{ScopeFifo, ThreadPool, ThreadPoolBuilder};
 use super::copied_columns::CopiedColumns;
 use super::estimate::verified_rows_to_read;
 use super::memtable::Memtable;
-use super::segment::guard;
+use super::segment::{FileWatch, Segment, guard_failure, require_all_unchanged};
 use super::state::{ImmutableMemtable, SegmentEntry, State};
 use super::state_snapshot::SnapshotRequest;
 use super::{Store, days_of, niceness, overlaps};
@@ -113,6 +113,7 @@ struct ScanTarget<'a> {
     memory: &'a Arc<QueryMemory>,
     cancel: &'a CancelToken,
     tuning: &'a Tuning,
+    file_watch: &'a FileWatch,
 }
 
 /// The records of one task.
@@ -121,6 +122,15 @@ enum ScanTask<'p> {
     MemtableRows { slice: Box<RecordSlice<'p>>, memtable: usize },
     /// A whole segment of any size: a rollup may answer for it.
     Segment(&'p SegmentEntry),
+}
+
+impl ScanTask<'_> {
+    fn segment(&self) -> Option<&Segment> {
+        match self {
+            Self::MemtableRows { .. } => None,
+            Self::Segment(entry) => Some(&entry.segment),
+        }
+    }
 }
 
 impl Store {
@@ -141,10 +151,14 @@ impl Store {
             memory: scan.memory,
             cancel: scan.cancel,
             tuning: self.tuning(),
+            file_watch: &self.file_watch,
         };
         let mut scanner = Some(Scanner::new(scan));
         self.visit_tasks(&target, |tasks, threads| {
-            scanner = scanner.take().map(|scanner| run_tasks(scanner, scan, &target, tasks, threads)).transpose()?;
+            let added = scanner.take().map(|scanner| run_tasks(scanner, scan, &target, tasks, threads)).transpose();
+            // An error, too, may come from what was read of a changed file.
+            target.require_unchanged(tasks)?;
+            scanner = added?;
             Ok(true)
         })?;
         scanner.map_or_else(|| Ok(Partials::default()), Scanner::finish)
@@ -166,12 +180,17 @@ impl Store {
             memory: &self.resources.memory.begin_query(),
             cancel,
             tuning: self.tuning(),
+            file_watch: &self.file_watch,
         };
         let mut found = false;
         self.visit_tasks(&target, |tasks, _| {
-            for task in tasks {
-                found = found || target.guard(task, || any_match(&*target.slice(task)?, predicates, cancel, self.tuning()))?;
+            let mut read = 0;
+            while !found && read < tasks.len() {
+                let task = &tasks[read];
+                found = target.guard(task, || any_match(&*target.slice(task)?, predicates, cancel, self.tuning()))?;
+                read += 1;
             }
+            target.require_unchanged(&tasks[..read])?;
             Ok(!found)
         })?;
         Ok(found)
@@ -315,17 +334,22 @@ impl ScanTarget<'_> {
         match task {
             ScanTask::MemtableRows { slice, memtable } => scanner.add_memtable_rows(slice, *memtable),
             ScanTask::Segment(entry) => {
-                guard([&*entry.segment], || entry.rollups.add(&entry.segment, &*self.slice(task)?, scanner))
+                guard_failure(&entry.segment, || entry.rollups.add(&entry.segment, &*self.slice(task)?, scanner))
             }
         }
     }
 
-    /// Runs `read`, which reads the records of a task; fails if the file of a segment changed.
+    /// Runs `read`, which reads the records of a task; its failure is damage if the file of a segment changed.
     fn guard<T>(&self, task: &ScanTask<'_>, read: impl FnOnce() -> Result<T>) -> Result<T> {
         match task {
             ScanTask::MemtableRows { .. } => read(),
-            ScanTask::Segment(entry) => guard([&*entry.segment], read),
+            ScanTask::Segment(entry) => guard_failure(&entry.segment, read),
         }
+    }
+
+    /// Fails if the file of a segment has changed before its task was done.
+    fn require_unchanged(&self, done: &[ScanTask<'_>]) -> Result<()> {
+        require_all_unchanged(self.file_watch, done.iter().filter_map(ScanTask::segment))
     }
 }
 

@@ -49,6 +49,7 @@ pub struct NewSegment {
 impl Store {
     /// Makes the new segments visible to readers in one step, in place of their sources.
     pub fn install(&self, edit: SegmentEdit) {
+        edit.segments.iter().for_each(|new| new.segment.watch(&self.file_watch));
         let mut state = self.write();
         let (mut immutable, mut replaced) = (Vec::new(), Vec::new());
         match &edit.replaced {

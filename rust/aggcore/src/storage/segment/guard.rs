@@ -3,16 +3,19 @@
 //! A page checksum is compared once, and the file stays mapped for as long as the store is open. Another
 //! program may truncate, overwrite or remove it meanwhile, between a check and a read as well. So the file is
 //! looked at *after* each read: [`guard`] fails if it changed, and then the segment is damaged for good, like
-//! one that fails a checksum.
+//! one that fails a checksum. A scan looks at all its files together, and only at those that something
+//! happened to ([`require_all_unchanged`]).
 //!
 //! Until then a reader may meet zeros or other bytes: it checks all bounds and panics at the worst, which
 //! [`guard`] takes for damage if the file changed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Segment;
 use super::file_identity::FileChange;
+use super::file_watch::FileWatch;
 use crate::error::{Error, Result};
 
 /// Runs `read`, which reads segments, and returns its result if their files have not changed.
@@ -26,7 +29,39 @@ pub fn guard<'a, T>(segments: impl IntoIterator<Item = &'a Segment>, read: impl 
     result.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
+/// Runs `read`, which reads a segment, and looks at the file if it fails. The caller still has to see that the file
+/// has not changed, by [`require_all_unchanged`].
+///
+/// # Errors
+/// Those of `read`, or `Damaged` or `Io` instead.
+pub fn guard_failure<T>(segment: &Segment, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(Ok(value)) => Ok(value),
+        failed => guard([segment], || failed.unwrap_or_else(|panic| resume_unwind(panic))),
+    }
+}
+
+/// Fails if the file of a segment that was read has changed. Looks only at those that something happened to
+/// (`file_watch.rs`): else it is one system call for all.
+///
+/// # Errors
+/// As [`guard`].
+pub fn require_all_unchanged<'a>(watch: &FileWatch, read: impl Iterator<Item = &'a Segment>) -> Result<()> {
+    let mut read = read.peekable();
+    if read.peek().is_some() {
+        watch.take_events();
+    }
+    read.try_for_each(Segment::require_unchanged_by_events)
+}
+
 impl Segment {
+    /// Has the file watched, so that scans need not look at it.
+    pub fn watch(&self, watch: &Arc<FileWatch>) {
+        if let Some(watched) = watch.enter(&self.path, &self.name) {
+            drop(self.watched.set(watched));
+        }
+    }
+
     /// Whether the file changed, or a checksum failed, since the segment was opened.
     pub fn is_damaged(&self) -> bool {
         self.damaged.load(Ordering::Relaxed) || self.file.is_lost()
@@ -79,13 +114,27 @@ impl Segment {
         self.is_missing.load(Ordering::Relaxed)
     }
 
+    /// Looks at the file if something may have happened to it since the last look; the events were taken.
+    fn require_unchanged_by_events(&self) -> Result<()> {
+        if self.is_damaged() {
+            return Err(self.damage());
+        }
+        let Some(watched) = self.watched.get() else { return self.require_unchanged() };
+        watched.unseen().map_or(Ok(()), |events| {
+            self.require_unchanged()?;
+            watched.note_look(events);
+            Ok(())
+        })
+    }
+
     /// Marks the segment as damaged unless `is_intact`; fails if it is or was damaged.
     pub(super) fn require_intact(&self, is_intact: bool) -> Result<()> {
         if !is_intact {
             // If one page is corrupt, the keys cannot be trusted, and thus no sum of the segment.
             self.damaged.store(true, Ordering::Relaxed);
         }
-        if self.is_damaged() { Err(self.damage()) } else { Ok(()) }
+        // A file that was lost meanwhile is met by the look after the read.
+        if self.damaged.load(Ordering::Relaxed) { Err(self.damage()) } else { Ok(()) }
     }
 
     /// What is wrong with the file, if the last call did not find the same; so a log names it once.

@@ -17,8 +17,10 @@
 
 mod bloom_filter;
 mod file_identity;
+mod file_watch;
 mod guard;
 mod guarded_map;
+mod inotify;
 mod ipc_file;
 mod manifest;
 mod page_checksums;
@@ -44,11 +46,13 @@ use crate::columns::row_set::RowSet;
 use crate::columns::slice::RecordSlice;
 use crate::error::{Error, Result};
 use crate::record::schema::{COLUMN_COUNT, FIELDS, dictionary_slot, int_slot, segment_column, text_slot};
+use file_watch::WatchedFile;
 use guarded_map::{GuardedFile, map};
 use ipc_file::read;
 use page_checksums::PageChecksums;
 
-pub use guard::guard;
+pub use file_watch::FileWatch;
+pub use guard::{guard, guard_failure, require_all_unchanged};
 pub use manifest::{ManifestEntry, Summary};
 pub use write::{RowSource, SourceRow, write};
 
@@ -83,6 +87,8 @@ pub struct Segment {
     damaged: AtomicBool,
     /// What happened to a damaged segment.
     problem: OnceLock<String>,
+    /// Tells whether something happened to the file; unset if it is not watched.
+    watched: OnceLock<WatchedFile>,
     /// Whether the file was missing when it was last looked at.
     is_missing: AtomicBool,
     /// Whether the owner of the file may remove it: the segment was replaced, or another process owns it.
@@ -208,7 +214,7 @@ impl Segment {
     /// # Errors
     /// `Damaged` if a checksum fails.
     pub fn verify_file(&self) -> Result<()> {
-        self.require_intact(self.pages.is_file_intact())?;
+        self.require_intact(self.pages.is_file_intact() && !self.file.is_lost())?;
         self.is_file_verified.store(true, Ordering::Relaxed);
         Ok(())
     }
@@ -367,6 +373,7 @@ impl Segment {
             columns: columns.iter().map(Array::to_data).collect(),
             damaged: AtomicBool::new(false),
             problem: OnceLock::new(),
+            watched: OnceLock::new(),
             is_missing: AtomicBool::new(false),
             is_retired: AtomicBool::new(false),
             is_reported: AtomicBool::new(false),
