@@ -23,7 +23,7 @@ use rayon::{ScopeFifo, ThreadPool, ThreadPoolBuilder};
 use super::copied_columns::CopiedColumns;
 use super::estimate::verified_rows_to_read;
 use super::memtable::Memtable;
-use super::segment::{FileWatch, Segment, guard_failure, require_all_unchanged};
+use super::segment::{FileWatch, Segment, column_numbers, guard_failure, require_all_unchanged};
 use super::state::{ImmutableMemtable, SegmentEntry, State};
 use super::state_snapshot::SnapshotRequest;
 use super::{Store, days_of, niceness, overlaps};
@@ -105,11 +105,13 @@ struct ScanTarget<'a> {
     /// Setup times in microseconds UTC; the end is exclusive.
     range: (i64, i64),
     predicates: &'a [Predicate],
-    /// Columns that the scan reads, to be verified in segments.
+    /// Columns that the scan reads.
     names: Vec<&'a str>,
+    /// Numbers of these columns, to be verified in segments.
+    columns: Vec<usize>,
     keys: &'a [String],
-    /// Reading a row, without grouping it, takes about as long as reading this number of integers.
-    values_per_row: usize,
+    /// Whether it looks dialled numbers up in a code deck.
+    with_deck: bool,
     memory: &'a Arc<QueryMemory>,
     cancel: &'a CancelToken,
     tuning: &'a Tuning,
@@ -145,7 +147,8 @@ impl Store {
         let target = ScanTarget {
             range: scan.range(),
             predicates: scan.predicates,
-            values_per_row: values_per_row(&names, scan.deck.is_some()),
+            with_deck: scan.deck.is_some(),
+            columns: column_numbers(&names),
             names,
             keys: scan.keys,
             memory: scan.memory,
@@ -174,7 +177,8 @@ impl Store {
         let target = ScanTarget {
             range: (i64::MIN, i64::MAX),
             predicates,
-            values_per_row: values_per_row(&names, false),
+            with_deck: false,
+            columns: column_numbers(&names),
             names,
             keys: &[],
             memory: &self.resources.memory.begin_query(),
@@ -230,10 +234,10 @@ impl Store {
         let finished = may_be_finished(target.predicates);
         let state = self.read();
         let mut tasks = Vec::new();
-        if may_be_active(target.predicates) {
+        if may_be_active(target.predicates) && state.active.rows() > 0 {
             tasks.extend(target.split(&state.active.slice(&no_tombstones), 0));
         }
-        if finished {
+        if finished && state.memtable.rows() > 0 {
             tasks.extend(target.split(&state.memtable.slice(&no_tombstones), 1));
         }
         if !run(&tasks, &self.locked_scan_threads)? || !finished {
@@ -272,21 +276,23 @@ impl Store {
     }
 }
 
-/// Reading a row of these columns takes about as long as reading this number of integers.
-fn values_per_row(names: &[&str], with_deck: bool) -> usize {
-    CopiedColumns::of_names(names).values_per_row() + if with_deck { VALUES_PER_DECK } else { 0 }
-}
-
 impl ScanTarget<'_> {
     /// Values, and rows, that the target reads in mutable memtables.
     fn values_in_memory(&self, state: &State) -> (usize, usize) {
         let (active, finished) = (may_be_active(self.predicates), may_be_finished(self.predicates));
         let tables = [(active, &state.active), (finished, &state.memtable)].into_iter();
-        let read = tables.filter(|(is_read, table)| *is_read && overlaps(table.setup_range_by_days(), self.range));
-        read.fold((0, 0), |(values, rows), (_, table)| {
-            let values_per_row = self.values_per_row + self.values_per_group(table);
+        let is_read = |(wanted, table): &(bool, &Memtable)| {
+            *wanted && table.rows() > 0 && overlaps(table.setup_range_by_days(), self.range)
+        };
+        tables.filter(is_read).fold((0, 0), |(values, rows), (_, table)| {
+            let values_per_row = self.values_per_row() + self.values_per_group(table);
             (values + table.rows() * values_per_row, rows + table.rows())
         })
+    }
+
+    /// Reading a row, without grouping it, takes about as long as reading this number of integers.
+    fn values_per_row(&self) -> usize {
+        CopiedColumns::of_names(&self.names).values_per_row() + if self.with_deck { VALUES_PER_DECK } else { 0 }
     }
 
     /// Finding the group of a row takes about as long as reading this number of integers.
@@ -315,8 +321,8 @@ impl ScanTarget<'_> {
         match task {
             ScanTask::MemtableRows { slice, .. } => Ok(Cow::Borrowed(slice)),
             ScanTask::Segment(SegmentEntry { segment, tombstones, .. }) => Ok(Cow::Owned(match account_of(self.predicates) {
-                Some(account) => segment.slice_of_account(account, self.range, &self.names, tombstones)?,
-                None => segment.slice(&self.names, tombstones)?,
+                Some(account) => segment.slice_of_account(account, self.range, &self.columns, tombstones)?,
+                None => segment.slice(&self.columns, tombstones)?,
             })),
         }
     }

@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::segment::{Segment, guard};
+use super::segment::{Segment, column_numbers, guard};
 use crate::cancellation::CancelToken;
 use crate::columns::RecordColumns;
 use crate::columns::call_duration::CallDurations;
@@ -219,9 +219,9 @@ impl Rollup {
             memory: &asked.resources.memory.begin_query(),
             resources: asked.resources,
         };
-        let slice = segment.verify_columns(slice.clone(), &scan.column_names())?;
+        segment.verify_columns(&slice.rows, &column_numbers(&scan.column_names()))?;
         let mut scanner = Scanner::new(&scan);
-        scanner.add(&slice)?;
+        scanner.add(slice)?;
         let rollup = Self::from_partials(scanner.finish()?, kind, &edges, budget);
         let is_small_enough = rollup.sums.len() * tuning.rollup_rows_per_row_min <= slice.rows.len();
         Ok(Some(rollup).filter(|rollup| is_small_enough && rollup.budget_share.fits()))

@@ -150,13 +150,14 @@ impl Segment {
         self.rows
     }
 
-    /// Returns all rows as a slice, after verifying the named columns; callers must not read the other
-    /// columns.
+    /// Returns all rows as a slice, after verifying the setup times and `columns` ([`column_numbers`]); callers must
+    /// not read the other columns.
     ///
     /// # Errors
     /// `Damaged` if one of these columns fails a checksum, or if a checksum of the segment failed before.
-    pub fn slice<'a>(&'a self, names: &[&str], tombstones: &'a RowSet) -> Result<RecordSlice<'a>> {
-        self.verify_columns(self.unverified_slice(tombstones), names)
+    pub fn slice<'a>(&'a self, columns: &[usize], tombstones: &'a RowSet) -> Result<RecordSlice<'a>> {
+        self.verify_columns(&(0..self.rows), columns)?;
+        Ok(self.unverified_slice(tombstones))
     }
 
     /// Like [`Segment::slice`], but only with the rows of one account set up in [from, to).
@@ -164,7 +165,7 @@ impl Segment {
     /// # Errors
     /// As [`Segment::slice`].
     pub fn slice_of_account<'a>(
-        &'a self, account: &str, (from, to): (i64, i64), names: &[&str], tombstones: &'a RowSet,
+        &'a self, account: &str, (from, to): (i64, i64), columns: &[usize], tombstones: &'a RowSet,
     ) -> Result<RecordSlice<'a>> {
         let mut slice = self.unverified_slice(tombstones);
         let is_all_in_range = slice.lies_within(from, to);
@@ -175,7 +176,8 @@ impl Segment {
             self.verify(SETUP_TIME, &slice.rows)?;
             slice.restrict_to(from, to);
         }
-        self.verify_columns(slice, names)
+        self.verify_columns(&slice.rows, columns)?;
+        Ok(slice)
     }
 
     /// Returns all rows as a slice, after verifying all columns.
@@ -336,17 +338,13 @@ impl Segment {
         self.fields.dictionary(slot, EntryOrder::Sorted)
     }
 
-    /// Verifies the named columns and the setup times in the rows of a slice of this segment, and returns the
-    /// slice.
+    /// Verifies columns ([`column_numbers`]), and the setup times, in some rows.
     ///
     /// # Errors
     /// `Damaged` if a checksum fails.
-    pub fn verify_columns<'a>(&self, slice: RecordSlice<'a>, names: &[&str]) -> Result<RecordSlice<'a>> {
-        for number in names.iter().filter_map(|name| column_named(name)) {
-            self.verify(number, &slice.rows)?;
-        }
-        self.verify(SETUP_TIME, &slice.rows)?;
-        Ok(slice)
+    pub fn verify_columns(&self, rows: &Range<usize>, columns: &[usize]) -> Result<()> {
+        columns.iter().try_for_each(|&number| self.verify(number, rows))?;
+        self.verify(SETUP_TIME, rows)
     }
 
     /// Verifies rows of a column.
@@ -395,6 +393,11 @@ impl Segment {
             duration_ms: own(segment_column::DURATION_MS)?.as_primitive_opt::<Int32Type>().map(|ms| ms.values().clone()),
         })
     }
+}
+
+/// Numbers of the columns that a scan names.
+pub fn column_numbers(names: &[&str]) -> Vec<usize> {
+    names.iter().filter_map(|name| column_named(name)).collect()
 }
 
 /// Column number of a field, at compile time.
