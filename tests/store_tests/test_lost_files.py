@@ -6,15 +6,21 @@ On code that does not expect it, the process ends by SIGBUS, so each test has a 
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pegcount.config import Tuning
+
+from store_tests.store_fixtures import DAY_S, MANUAL_MAINTENANCE, SETUP_S, StoreHarness, finished, write
 
 PROGRAM = """
 import os, shutil, sys
+from dataclasses import replace as changed
 from pathlib import Path
 import pytest
 from pegcount import core
+from pegcount.config import Tuning
 from pegcount.errors import DataDamagedError
 from pegcount.model import OneOf
 from store_tests.store_fixtures import (
@@ -55,7 +61,8 @@ def check_damaged(act):
         act()
     assert raised.value.metadata == {"file": str(path.relative_to(harness.directory))}, raised.value
 
-with StoreHarness(Path(sys.argv[1]), MANUAL_MAINTENANCE) as harness:
+tuning = Tuning(watched_directory_count_max=int(sys.argv[3]))
+with StoreHarness(Path(sys.argv[1]), changed(MANUAL_MAINTENANCE, tuning=tuning)) as harness:
     write(harness.store, *(finished(f"f{i}", SETUP_S + i % 600, folder=f"{i % 50}") for i in range(COUNT)))
     write(harness.store, finished("next", SETUP_S + DAY_S))
     harness.flush()
@@ -113,11 +120,11 @@ COMPACTS = """
 DAMAGES = ["truncate", "half", "last page", "regrow", "overwrite", "replace", "remove"]
 
 
-def run(program: str, directory: Path, damage: str) -> str:
+def run(program: str, directory: Path, damage: str, watched_directory_count_max: int = 10) -> str:
     """Runs a program in a process of its own, and returns its log."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        [sys.executable, "-c", program, directory, damage],
+        [sys.executable, "-c", program, directory, damage, str(watched_directory_count_max)],
         check=False,
         env=environment,
         capture_output=True,
@@ -128,9 +135,12 @@ def run(program: str, directory: Path, damage: str) -> str:
     return done.stderr
 
 
+@pytest.mark.parametrize("watched_directory_count_max", [0, 10])
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_reports_of_the_day_fail_and_the_log_names_the_file_once(damage: str, tmp_path: Path) -> None:
-    log = run(PROGRAM + READS, tmp_path / "store", damage)
+def test_reports_of_the_day_fail_and_the_log_names_the_file_once(
+    damage: str, watched_directory_count_max: int, tmp_path: Path
+) -> None:
+    log = run(PROGRAM + READS, tmp_path / "store", damage, watched_directory_count_max)
     assert log.count("reports of its day fail") == 1
     assert "segments/2026-03-29/" in log
 
@@ -143,3 +153,15 @@ def test_a_file_that_comes_back_counts_no_record_twice(damage: str, tmp_path: Pa
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_compaction_removes_no_source_of_which_it_read_zeros(damage: str, tmp_path: Path) -> None:
     run(PROGRAM + COMPACTS, tmp_path / "store", damage)
+
+
+def test_the_log_says_once_that_directories_cannot_be_watched(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = replace(MANUAL_MAINTENANCE, tuning=Tuning(watched_directory_count_max=1))
+    with StoreHarness(tmp_path / "store", config) as harness:
+        write(harness.store, *(finished(f"f{day}", SETUP_S - day * DAY_S) for day in range(3)))
+        harness.flush()
+        harness.maintain()
+        harness.maintain()
+    assert caplog.text.count("its changes cannot be watched (watched_directory_count_max is 1)") == 1
