@@ -106,7 +106,11 @@ impl Texts for StringArray {
     }
 
     fn get(&self, number: usize) -> &str {
-        if self.is_null(number) { "" } else { std::str::from_utf8(bytes_of_row(self, number)).unwrap_or_default() }
+        std::str::from_utf8(self.bytes(number)).unwrap_or_default()
+    }
+
+    fn bytes(&self, number: usize) -> &[u8] {
+        if self.is_null(number) { &[] } else { bytes_of_row(self, number) }
     }
 }
 

@@ -144,6 +144,11 @@ impl Texts for TextColumn {
         // Only `push` and `set` write the bytes, whole texts each time, so the conversion never fails.
         std::str::from_utf8(self.0.get(row)).unwrap_or_default()
     }
+
+    #[inline]
+    fn bytes(&self, row: usize) -> &[u8] {
+        self.0.get(row)
+    }
 }
 
 #[cfg(test)]

@@ -53,7 +53,9 @@ impl<'a> CompiledPredicate<'a> {
             Predicate::OneOfInts { values, .. } => compile_int(column, name, IntTest::one_of(values)),
             Predicate::OneOfTexts { values, .. } => compile_one_of_texts(column, name, values),
             Predicate::Text { how, text, .. } => compile_text_match(column, name, *how, text),
-            Predicate::InNetwork { network, .. } => compile_text(column, name, move |text| network.contains(text)),
+            Predicate::InNetwork { network, .. } => {
+                compile_text(column, name, move |text| str::from_utf8(text).is_ok_and(|text| network.contains(text)))
+            }
             Predicate::Present { wanted, .. } => Ok(compile_presence(column, *wanted)),
         }
     }
@@ -98,7 +100,7 @@ impl<'a> CompiledPredicate<'a> {
     pub fn retain(&mut self, rows: &mut Vec<u32>) {
         match self {
             Self::Dictionary(verdicts) => verdicts.retain(rows),
-            Self::Text { texts, test } => retain(rows, |row| test(texts.get(row))),
+            Self::Text { texts, test } => retain(rows, |row| test(texts.bytes(row))),
             Self::Constant(_) | Self::Int { .. } | Self::Duration { .. } | Self::Codes { .. } => {}
         }
     }
@@ -129,14 +131,14 @@ fn compile_one_of_texts<'a>(column: Column<'a>, name: &str, values: &'a [String]
         (Column::Dictionary(column), [text]) if column.order == EntryOrder::Sorted => {
             Ok(compile_code_range(column, |entry| entry < text.as_str(), |entry| entry == text))
         }
-        _ => compile_text(column, name, move |text| values.binary_search_by(|v| v.as_str().cmp(text)).is_ok()),
+        _ => compile_text(column, name, move |text| values.binary_search_by(|v| v.as_bytes().cmp(text)).is_ok()),
     }
 }
 
 fn compile_text_match<'a>(column: Column<'a>, name: &str, how: TextMatch, text: &'a str) -> Result<CompiledPredicate<'a>> {
     match (column, how) {
         (Column::Dictionary(column), TextMatch::Eq | TextMatch::StartsWith) if column.order == EntryOrder::Sorted => {
-            Ok(compile_code_range(column, |entry| entry < text, |entry| how.holds(entry, text)))
+            Ok(compile_code_range(column, |entry| entry < text, |entry| how.holds(entry.as_bytes(), text)))
         }
         _ => compile_text(column, name, move |value| how.holds(value, text)),
     }
@@ -154,7 +156,7 @@ fn compile_code_range(
 }
 
 /// Compiles a test that is false for an absent text. Errors if `column` has no texts.
-fn compile_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&str) -> bool + Send + 'a) -> Result<CompiledPredicate<'a>> {
+fn compile_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&[u8]) -> bool + Send + 'a) -> Result<CompiledPredicate<'a>> {
     let test: TextTest<'a> = Box::new(move |text| !text.is_empty() && holds(text));
     match column {
         Column::Dictionary(column) => Ok(compile_dictionary(column, test)),
@@ -166,7 +168,7 @@ fn compile_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&str) -> bool
 /// A test of a dictionary-encoded text, or a constant if no row has one.
 fn compile_dictionary<'a>(column: DictionaryColumn<'a>, test: TextTest<'a>) -> CompiledPredicate<'a> {
     if matches!(column.codes, DictionaryCodes::Absent) {
-        return CompiledPredicate::Constant(test(""));
+        return CompiledPredicate::Constant(test(b""));
     }
     CompiledPredicate::Dictionary(DictionaryVerdicts::new(column, test))
 }
@@ -178,7 +180,7 @@ fn compile_presence(column: Column<'_>, wanted: bool) -> CompiledPredicate<'_> {
             bind_int(values, stats, !wanted, test)
         }
         Column::Duration(_) => CompiledPredicate::Constant(wanted),
-        // Both the lack of a code and an empty entry stand for an absent text; the test sees "" for both.
+        // Both the lack of a code and an empty entry stand for an absent text; the test sees no bytes for both.
         Column::Dictionary(column) => compile_dictionary(column, Box::new(move |text| text.is_empty() != wanted)),
         Column::Text(texts) => CompiledPredicate::Text { texts, test: Box::new(move |text| text.is_empty() != wanted) },
     }

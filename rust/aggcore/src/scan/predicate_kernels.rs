@@ -16,8 +16,9 @@ pub enum IntTest<'a> {
     OneOf(&'a [i64]),
 }
 
-/// A test of a text; an absent text is "".
-pub(super) type TextTest<'a> = Box<dyn Fn(&str) -> bool + Send + 'a>;
+/// A test of the bytes of a text; an absent text has none. Whether the bytes are UTF-8 does not matter, and would take
+/// longer to find out than most tests.
+pub(super) type TextTest<'a> = Box<dyn Fn(&[u8]) -> bool + Send + 'a>;
 
 /// A test of a dictionary-encoded column, memoized by entry: an entry is tested when the first row has its
 /// code.
@@ -56,7 +57,7 @@ impl<'a> DictionaryVerdicts<'a> {
         let mut verdict = |slot: usize| {
             let (byte, shift) = (&mut verdicts[slot / VERDICTS_PER_BYTE], slot % VERDICTS_PER_BYTE * 2);
             if *byte >> shift & 3 == 0 {
-                let text = slot.checked_sub(1).map_or("", |code| entries.get(code));
+                let text = slot.checked_sub(1).map_or(&[][..], |code| entries.bytes(code));
                 *byte |= if test(text) { HOLDS } else { FAILS } << shift;
             }
             *byte >> shift & 3 == HOLDS
