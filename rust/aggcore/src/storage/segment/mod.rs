@@ -130,7 +130,7 @@ impl Segment {
             return Err(Error::damaged(&path, format!("it has {} bytes instead of {}", file.bytes.len(), written.bytes)));
         }
         let pages = PageChecksums::new(file.bytes.clone(), written.summary.page_crc32.clone());
-        let batch = read(&file.bytes, &pages).map_err(|error| Error::damaged(&path, error))?;
+        let batch = read_guarded(&path, &file, &pages)?;
         if batch.num_rows() != written.rows {
             return Err(Error::damaged(&path, format!("it has {} rows instead of {}", batch.num_rows(), written.rows)));
         }
@@ -398,6 +398,15 @@ impl Segment {
 /// Numbers of the columns that a scan names.
 pub fn column_numbers(names: &[&str]) -> Vec<usize> {
     names.iter().filter_map(|name| column_named(name)).collect()
+}
+
+/// Reads the headers of a mapped file. Another program may change them between the check and the read.
+fn read_guarded(path: &Path, file: &GuardedFile, pages: &PageChecksums) -> Result<RecordBatch> {
+    match catch_unwind(AssertUnwindSafe(|| read(&file.bytes, pages))) {
+        Ok(batch) => batch.map_err(|error| Error::damaged(path, error)),
+        Err(panic) if !file.is_lost() && matches!(file.identity.change_at(path), Ok(None)) => resume_unwind(panic),
+        Err(_) => Err(Error::damaged(path, "it was changed while it was opened")),
+    }
 }
 
 /// Column number of a field, at compile time.
