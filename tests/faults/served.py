@@ -21,11 +21,16 @@ CONFIG = Config(
 
 def main(directory: str) -> None:
     """Serves until SIGTERM arrives."""
+    serve(Path(directory), CONFIG)
+
+
+def serve(directory: Path, config: Config) -> None:
+    """Serves a directory with a configuration until SIGTERM arrives."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    store = EmbeddedStore(Path(directory), CONFIG, create=True)
+    store = EmbeddedStore(directory, config, create=True)
     try:
-        server = RunningServer(CONFIG, store, "127.0.0.1:0")
+        server = RunningServer(config, store, "127.0.0.1:0")
         print(f"listening on 127.0.0.1:{server.port}", flush=True)
         stop.wait()
         server.stop()

@@ -110,7 +110,7 @@ def on_a_full_disk() -> Iterator[None]:
 
 
 CASES: dict[str, tuple[Spoil, Spoil, Call, list[str]]] = {
-    "a segment that is no segment": (damage_segments, nothing, usage, ["DATA_DAMAGED"]),
+    "a segment with other content": (damage_segments, nothing, usage, ["DATA_DAMAGED"]),
     "a missing segment": (segments_missing, nothing, usage, ["DATA_DAMAGED"]),
     "a segment that was cut": (segments_cut, nothing, usage, ["DATA_DAMAGED"]),
     "a segment that fails its checksum": (segments_changed, nothing, usage, ["DATA_DAMAGED"]),

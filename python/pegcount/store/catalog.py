@@ -97,12 +97,6 @@ class Catalog:
         """
         return self._db is not None
 
-    def refresh(self) -> None:
-        """Reloads the copy in memory, as another process may have committed."""
-        with self._lock:
-            if self._db is not None:
-                self._db.backup(self._replica)
-
     def segments(self) -> list[SegmentEntry]:
         """Returns all segments, ordered by day."""
         rows = self._rows("segments", "day, name")

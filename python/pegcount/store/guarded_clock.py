@@ -236,7 +236,7 @@ def _initial_trust(
 
 
 def _continued_us(saved: Mapping[str, int], now_us: int, limits: _Limits) -> int:
-    """Returns the microseconds of agreement that earlier runs saw with the clock that is told now."""
+    """Returns for how many microseconds the present clock has agreed in earlier runs."""
     candidate_us = saved.get(CANDIDATE_TIME)
     if candidate_us is None or not -limits.drift_us <= now_us - candidate_us <= limits.downtime_us:
         return 0
