@@ -59,10 +59,10 @@ fn quality(sums: Sums) -> Vec<u8> {
     black_box(&sums).quality()
 }
 
-/// Returns the rows of a day. Leaks the day: each benchmark is a process that runs one kernel.
+/// Returns the rows of a day. Leaks the segment: each benchmark is a process that runs one kernel.
 fn slice() -> RecordSlice<'static> {
-    let (day, no_tombstones) = (Box::leak(Box::new(Day::flushed(ROWS))), Box::leak(Box::<RowSet>::default()));
-    day.segment.verified_slice(no_tombstones).unwrap()
+    let (segment, no_tombstones) = (Box::leak(Box::new(Day::flushed(ROWS).segment)), Box::leak(Box::<RowSet>::default()));
+    segment.verified_slice(no_tombstones).unwrap()
 }
 
 fn slice_and_edges() -> (RecordSlice<'static>, Vec<i64>) {

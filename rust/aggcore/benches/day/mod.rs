@@ -9,6 +9,7 @@ pub mod work;
 use aggcore::testing::ABSENT;
 use aggcore::{Segment, Store};
 use common::{OwnedRecord, batch};
+use tempfile::TempDir;
 
 /// 2026-03-02T00:00:00Z, when the day begins.
 pub const FROM_US: i64 = 1_772_409_600_000_000;
@@ -118,6 +119,8 @@ pub struct Day {
     pub store: Store,
     /// The only segment of the store.
     pub segment: Segment,
+    /// Holds the file of the segment: the store fails a report whose file is gone.
+    _directory: TempDir,
 }
 
 impl Day {
@@ -135,8 +138,7 @@ impl Day {
         let [new] = edit.segments.as_slice() else { panic!("a day is one segment") };
         let segment = Segment::open(directory.path(), &new.written).unwrap();
         store.install(edit);
-        // The mapping outlives the file, which is deleted with the temporary directory.
-        Self { row_count, store, segment }
+        Self { row_count, store, segment, _directory: directory }
     }
 
     pub fn calls(&self) -> impl Iterator<Item = Call> {
