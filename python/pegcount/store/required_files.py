@@ -48,21 +48,20 @@ class RequiredFiles:
         if missing.problem != self._logged:
             self._logged = missing.problem
             _LOG.error("%s; until it is back, no batch is acknowledged", missing.problem)
-        if self._restore(missing):
-            _LOG.warning("%s was written anew", missing.name)
-
-    def _restore(self, missing: core.MissingFile) -> bool:
-        """Returns whether the file, or the records in it, could be written anew."""
         if missing.is_journal:
             self._rewrite()
-        elif missing.name == "lock":
+            _LOG.warning("the records of %s are in new files now", missing.name)
+        elif self._restore(missing.name):
+            _LOG.warning("%s was written anew", missing.name)
+
+    def _restore(self, name: str) -> bool:
+        """Writes a file anew; returns whether it can be."""
+        if name == "lock":
             self._owner.restore_file()
             self._require()
-        elif missing.name == "catalog.db":
+        elif name == "catalog.db":
             self._catalog.restore_missing_file()
-        else:
-            return False
-        return True
+        return name in ("lock", "catalog.db")
 
     def _require(self) -> None:
         self._engine.require_files(_NAMES)
