@@ -70,6 +70,7 @@ fn on_texts() -> Vec<PredicateCase> {
             call.prefix().contains("99")
         }),
         case("in a network, 256 entries", network.unwrap(), |call| call.address < 64),
+        case("contains, texts", text("term_dst_party_id", TextMatch::Contains, "99"), |call| call.dialled().contains("99")),
         case("ends with, texts", text("term_dst_party_id", TextMatch::EndsWith, "7"), |call| call.dialled().ends_with('7')),
     ]
 }

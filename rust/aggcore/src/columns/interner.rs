@@ -53,6 +53,12 @@ impl Interner {
         code
     }
 
+    /// Makes room in the hash table for `count` new entries, whose texts then are hashed once instead of each time
+    /// that it grows.
+    pub fn reserve(&mut self, count: usize) {
+        self.code_of_text.reserve(count, |&code| xxh3_64(self.entries[code as usize].as_bytes()));
+    }
+
     /// Drops entries that no code refers to and renumbers `codes`, all codes of the column.
     ///
     /// Does so only if there are more than `entry_count_min` entries and more than two per row. Without it, the

@@ -8,6 +8,8 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
+
 use super::column::{Column, SliceColumns};
 use super::predicate::{ACCOUNT, Predicate, TextMatch};
 use super::predicate_kernels::{
@@ -139,6 +141,11 @@ fn compile_text_match<'a>(column: Column<'a>, name: &str, how: TextMatch, text: 
     match (column, how) {
         (Column::Dictionary(column), TextMatch::Eq | TextMatch::StartsWith) if column.order == EntryOrder::Sorted => {
             Ok(compile_code_range(column, |entry| entry < text, |entry| how.holds(entry.as_bytes(), text)))
+        }
+        // The search is prepared once for all rows, which `TextMatch::holds` cannot do.
+        (_, TextMatch::Contains) => {
+            let search = memmem::Finder::new(text);
+            compile_text(column, name, move |value| search.find(value).is_some())
         }
         _ => compile_text(column, name, move |value| how.holds(value, text)),
     }

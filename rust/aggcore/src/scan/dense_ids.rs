@@ -229,6 +229,11 @@ impl TextIds {
         (self.0.code(text) + 1) as u32
     }
 
+    /// Makes room for `count` new texts.
+    pub fn reserve(&mut self, count: usize) {
+        self.0.reserve(count);
+    }
+
     /// Bytes of memory that the texts take.
     pub fn bytes(&self) -> usize {
         self.0.bytes()

@@ -276,7 +276,10 @@ impl<'a> KeyEncoding<'a> {
     fn decode<'v>(&mut self, digits: &[u64], values: impl Iterator<Item = &'v mut i64>, texts: &mut TextIds) {
         let pairs = values.zip(digits.iter().copied());
         match self {
-            Self::Codes(ids) => pairs.for_each(|(value, digit)| *value = i64::from(ids.get(digit as usize, texts))),
+            Self::Codes(ids) => {
+                texts.reserve(digits.len().min(ids.ids.len()));
+                pairs.for_each(|(value, digit)| *value = i64::from(ids.get(digit as usize, texts)));
+            }
             Self::Offset { base, .. } => {
                 pairs.for_each(|(value, digit)| *value = if digit == 0 { ABSENT } else { *base + digit as i64 });
             }
