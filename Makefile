@@ -132,7 +132,7 @@ lint: build $(STAMPS)/proto-tools
 	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code
 	$(CARGO) fmt --check --manifest-path $(CORE)/Cargo.toml
 	$(CARGO) clippy --locked --all-targets --manifest-path $(CORE)/Cargo.toml -- -D warnings
-	$(CARGO) clippy --locked --bench instructions --manifest-path $(CORE)/Cargo.toml -- -D warnings
+	$(CARGO) clippy --locked --bench commit_waits --bench instructions --manifest-path $(CORE)/Cargo.toml -- -D warnings
 	$(CARGO) clippy --locked --features python --manifest-path $(CORE)/Cargo.toml -- -D warnings
 	.ci/check-generated $(PROTO_VENV)/bin/python
 
