@@ -3,10 +3,12 @@
 import errno
 import fcntl
 import gc
+import itertools
 import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from faults.image import mounted_image, needs_mounts, tmpfs
@@ -84,6 +86,32 @@ def test_a_backup_says_how_much_is_copied(tmp_path: Path, monkeypatch: pytest.Mo
     assert progress == sorted(progress)
     assert {total for _, total in progress} == {size}
     assert progress[-1][0] == size - (tmp_path / "backup/catalog.db").stat().st_size
+
+
+def test_a_journal_file_that_grows_while_its_bytes_are_copied_can_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The header of a journal file says how long the file is at least."""
+    monkeypatch.setattr(file_copy, "_clone", lambda old, new: False)
+    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
+        write(harness.store, finished("before"))
+        written = itertools.count()
+
+        def then_write(call: Callable[..., Any]) -> Callable[..., Any]:
+            def called(*arguments: Any) -> Any:
+                result = call(*arguments)
+                write(harness.store, finished(f"during {next(written)}"))
+                return result
+
+            return called
+
+        with monkeypatch.context() as patch:
+            for name in ("fstat", "pread"):
+                patch.setattr(os, name, then_write(getattr(os, name)))
+            back_up(harness.directory, tmp_path / "backup")
+    assert next(written) > 1
+    with closing(EmbeddedStore(tmp_path / "backup", MANUAL_MAINTENANCE)) as store:
+        assert "before" in session_ids(store)
 
 
 def test_a_backup_shares_its_blocks_where_the_file_system_clones_files(tmp_path: Path) -> None:

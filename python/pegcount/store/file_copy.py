@@ -33,7 +33,7 @@ class FileCopier:
         with source.open("rb", buffering=0) as old, os.fdopen(descriptor, "wb", buffering=0) as new:
             if not (self._clones and _clone(old.fileno(), new.fileno())):
                 self._require_room(target)
-                self._copy_bytes(old.fileno(), new.fileno(), os.fstat(old.fileno()).st_size)
+                self._copy_bytes(old.fileno(), new.fileno())
             os.fchmod(new.fileno(), mode)
             os.fsync(new.fileno())
             self._done += os.fstat(new.fileno()).st_size
@@ -44,12 +44,18 @@ class FileCopier:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
         self._clones = False
 
-    def _copy_bytes(self, old: int, new: int, byte_count: int) -> None:
-        """Copies bytes up to `byte_count`: a journal file may grow faster than it is copied."""
-        at = 0
-        while at < byte_count and (piece := os.pread(old, min(_PIECE_BYTES, byte_count - at), at)):
+    def _copy_bytes(self, old: int, new: int) -> None:
+        """Copies the bytes that a file has once its beginning was read: a journal file may grow faster.
+
+        The header of a journal file says how long the file is at least, and is written after its batches. So
+        the length must not be older than the header.
+        """
+        at, piece = 0, os.pread(old, _PIECE_BYTES, 0)
+        byte_count = os.fstat(old).st_size
+        while piece:
             at += os.pwrite(new, piece, at)
             self._on_progress(self._done + at, self._byte_count)
+            piece = os.pread(old, min(_PIECE_BYTES, max(0, byte_count - at)), at)
 
 
 def free_bytes(path: Path) -> int:
