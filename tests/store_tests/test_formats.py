@@ -7,15 +7,22 @@ active snapshot, a journal and a code deck, and its records as that program expo
 import csv
 import io
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pegcount import core
 from pegcount.config import Config
+from pegcount.errors import StoreOpenError
 from pegcount.export import export_records
 from pegcount.export.csv_sink import CsvSink
 from pegcount.store import EmbeddedStore
-from pegcount.store.snapshot import open_snapshot
+from pegcount.store.check import check
+from pegcount.store.directory import DirectoryLock
+from pegcount.store.snapshot import back_up, open_snapshot
+
+from store_tests.store_fixtures import MANUAL_MAINTENANCE, StoreHarness, finished, write
+from store_tests.test_backup import content_of
 
 _FORMATS = Path(__file__).parent / "formats"
 _INT64_MAX = 2**63 - 1
@@ -31,6 +38,42 @@ def test_a_directory_of_a_past_format_keeps_its_records(tmp_path: Path, name: st
         store.flush()
         store.close()
         assert _exported(directory) == expected
+
+
+def back_up_beside(directory: Path, _: Config) -> None:
+    back_up(directory, directory.with_name("backup"))
+
+
+@pytest.mark.parametrize("read", [check, open_snapshot, back_up_beside])
+def test_reading_a_directory_of_a_past_format_leaves_it_to_the_program_that_wrote_it(
+    read: Callable[[Path, Config], object], tmp_path: Path
+) -> None:
+    """Only the process that owns a directory brings it up to date, as earlier programs then refuse it."""
+    directory = shutil.copytree(_FORMATS / "3" / "directory", tmp_path / "data")
+    before = content_of(directory)
+    with pytest.raises(StoreOpenError, match=r"format 3; `pegcount serve` makes it format 4"):
+        read(directory, Config())
+    after = content_of(directory)
+    # A check takes the lock.
+    after.pop("lock", None)
+    assert after == before
+
+
+def test_a_server_may_start_while_an_export_opens_its_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
+        write(harness.store, finished("f1"))
+    owners = list[DirectoryLock]()
+    real_init = DirectoryLock.__init__
+
+    def count(lock: DirectoryLock, directory: Path) -> None:
+        owners.append(lock)
+        real_init(lock, directory)
+
+    monkeypatch.setattr(DirectoryLock, "__init__", count)
+    assert open_snapshot(tmp_path / "data", MANUAL_MAINTENANCE).info().records == 1
+    assert owners == []
 
 
 def _exported(directory: Path) -> list[list[str]]:

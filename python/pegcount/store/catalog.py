@@ -253,7 +253,7 @@ class Catalog:
             raise StoreOpenError(
                 f"{self.path} has format {version}, of before the first release; import its files again"
                 if version < OLDEST_FORMAT_VERSION
-                else f"{self.path} has format {version} and was not brought to format {FORMAT_VERSION}"
+                else f"{self.path} has format {version}; `pegcount serve` makes it format {FORMAT_VERSION}"
             )
         # Transactions are small and rare: a rollback journal, empty between them, is fast enough.
         db.execute("PRAGMA journal_mode = TRUNCATE")

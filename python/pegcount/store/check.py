@@ -10,7 +10,6 @@ from pegcount.config import Config
 from pegcount.errors import DataDamagedError, PegcountError
 from pegcount.store import deck_files, files
 from pegcount.store.catalog import Catalog
-from pegcount.store.catalog_migration import migrate
 from pegcount.store.directory import DirectoryLock, journal_name, prepare
 from pegcount.store.snapshot import rollback_hot_journal
 
@@ -40,12 +39,11 @@ def check(directory: Path, config: Config) -> CheckReport:
     """Reads every byte of the files that the catalogue of a data directory names.
 
     Raises StoreOpenError if a process owns the directory (a backup of it can be checked), if
-    it is not a data directory, or if its catalogue cannot be opened.
+    it is not a data directory, or if its catalogue cannot be opened or has an older format.
     """
     prepare(directory, create=False)
     owner = DirectoryLock(directory)
     try:
-        migrate(directory)
         rollback_hot_journal(directory)
         with closing(Catalog(directory, read_only=True)) as catalog:
             return _report(directory, catalog, config)

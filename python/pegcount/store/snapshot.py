@@ -18,8 +18,7 @@ from pegcount.config import Config
 from pegcount.errors import DataDamagedError, NoSpaceError, StoreOpenError
 from pegcount.store import files
 from pegcount.store.catalog import Catalog
-from pegcount.store.catalog_migration import migrate
-from pegcount.store.directory import DirectoryLock, fsync, journal_name, prepare
+from pegcount.store.directory import fsync, journal_name, prepare
 from pegcount.store.file_copy import FileCopier, free_bytes, is_disk_full
 from pegcount.store.modes import DIRECTORY_MODE, FILE_MODE, SEALED_FILE_MODE, make_directory
 from pegcount.store.readers import reading
@@ -34,7 +33,6 @@ def open_snapshot(directory: Path, config: Config) -> core.Store:
     be opened, and DataDamagedError if a file that every report depends on is missing or damaged.
     """
     prepare(directory, create=False)
-    migrate_if_free(directory)
     rollback_hot_journal(directory)
     with reading(directory), closing(Catalog(directory, read_only=True)) as catalog:
         files.require_no_missing_files(directory, catalog)
@@ -70,21 +68,6 @@ def back_up(
             if is_disk_full(error):
                 raise _no_space(target, plan, error) from error
             raise
-
-
-def migrate_if_free(directory: Path) -> None:
-    """Brings a directory of an older format to the present one, unless a process owns it.
-
-    That process has done so, or is of an earlier version, and opening the catalogue then fails.
-    """
-    try:
-        owner = DirectoryLock(directory)
-    except StoreOpenError:
-        return
-    try:
-        migrate(directory)
-    finally:
-        owner.release()
 
 
 def rollback_hot_journal(directory: Path) -> None:
