@@ -14,6 +14,7 @@ from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
 from pegcount.store import EmbeddedStore
+from pegcount.store.accepted_loss import move_aside
 
 from store_tests.store_fixtures import (
     MANUAL_MAINTENANCE,
@@ -210,6 +211,19 @@ def test_newer_files_move_aside_when_their_loss_is_accepted(harness: StoreHarnes
     assert moved == {name: before[name] for name in moved}
     assert moved.keys() >= {third, newest}
     assert len(moved) == 3
+
+
+def test_a_file_moves_beside_those_of_its_name_that_moved_before(tmp_path: Path) -> None:
+    """Numbers of files are given again after a loss was accepted."""
+    contents = ["first", "second", "third"]
+    for content in contents:
+        path = tmp_path / "journal/00000006.log"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+        move_aside(tmp_path, [path])
+    moved = {path.name: path.read_text() for path in (tmp_path / "lost/journal").iterdir()}
+    names = ["00000006.log", "00000006.log.1", "00000006.log.2"]
+    assert moved == dict(zip(names, contents, strict=True))
 
 
 def test_a_leftover_stays_while_a_segment_is_missing(harness: StoreHarness) -> None:

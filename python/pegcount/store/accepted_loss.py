@@ -3,6 +3,7 @@
 Nothing is deleted: what is there of such a file moves into the folder `lost` of the data directory.
 """
 
+import itertools
 import logging
 import os
 import re
@@ -39,11 +40,17 @@ def accept_losses(directory: Path, catalog: Catalog, names: Sequence[str]) -> No
 def move_aside(directory: Path, paths: Iterable[Path]) -> None:
     """Moves files of a data directory into its folder `lost`, durably. Raises OSError."""
     for source in paths:
-        target = directory / "lost" / source.relative_to(directory)
+        target = _free(directory / "lost" / source.relative_to(directory))
         make_directory(target.parent)
         os.replace(source, target)
         for folder in {source.parent, target.parent, target.parent.parent, directory}:
             fsync(folder)
+
+
+def _free(path: Path) -> Path:
+    """Returns the path, or else with `.1`, `.2` and so on after it: numbers of lost files are given again."""
+    names = itertools.chain([path.name], (f"{path.name}.{number}" for number in itertools.count(1)))
+    return next(path.with_name(name) for name in names if not path.with_name(name).exists())
 
 
 def _accept_journal(directory: Path, catalog: Catalog, number: int) -> None:
