@@ -62,13 +62,16 @@ def test_a_flipped_byte_is_reported_and_sets_the_exit_status(data: Path) -> None
 
 def test_a_missing_segment_is_a_problem_but_an_orphan_is_not(data: Path) -> None:
     segment = min(data.glob("segments/*/*"))
-    segment.rename(segment.with_name("00009999.arrow"))
+    orphan = segment.with_name("00009999.arrow")
+    orphan.write_bytes(b"x")
+    result = pegcount("check", "--data", data)
+    assert (result.returncode, "problem" in result.stdout) == (0, False)
+    assert f"leftover: {orphan}, which a crash left; the next start removes it" in result.stdout.splitlines()
+    segment.rename(orphan)
     result = pegcount("check", "--data", data)
     assert result.returncode == 1
     lines = result.stdout.splitlines()
-    assert (
-        f"orphan: {segment.with_name('00009999.arrow')}, left by a crash; it goes at the next start" in lines
-    )
+    assert f"orphan: {orphan}, which the catalogue does not name; the next start keeps it" in lines
     assert any(
         line.startswith("problem: ") and segment.relative_to(data).as_posix() in line for line in lines
     )

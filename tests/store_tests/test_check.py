@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from decks import deck_of
 from pegcount.errors import StoreOpenError
+from pegcount.store import EmbeddedStore
 from pegcount.store.check import CheckReport, check
 from pegcount.store.snapshot import back_up
 
@@ -81,7 +82,7 @@ def test_a_catalogue_that_is_not_a_database_cannot_be_checked(data: Path) -> Non
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-1])])
-@pytest.mark.parametrize("pattern", ["segments/*/*", "active/*"])
+@pytest.mark.parametrize("pattern", ["segments/*/*", "active/*", "journal/*"])
 def test_a_missing_or_truncated_file_is_reported(
     pattern: str, damage: Callable[[Path], None], data: Path
 ) -> None:
@@ -91,16 +92,63 @@ def test_a_missing_or_truncated_file_is_reported(
     assert path.relative_to(data).as_posix() in problem
 
 
-def test_files_left_by_a_crash_are_orphans_rather_than_problems(data: Path) -> None:
-    orphans = [
+def test_files_left_by_a_crash_are_leftovers_rather_than_problems(data: Path) -> None:
+    left = [
         data / "journal/00000000.log",
         data / "segments/2026-03-29/00009999.arrow",
         data / "segments/2026-03-29/00009999.tmp",
     ]
-    for path in orphans:
+    for path in left:
         path.write_bytes(b"x")
     report = check(data, MANUAL_MAINTENANCE)
-    assert (sorted(report.orphans), report.problems, report.records) == (sorted(orphans), [], 5)
+    assert (sorted(report.leftovers), report.problems, report.records) == (sorted(left), [], 5)
+    check_matches_a_start(data, report)
+
+
+def check_matches_a_start(data: Path, report: CheckReport) -> None:
+    """Asserts that a start has the records that a check counted, removes its leftovers, and nothing else."""
+    before = {path for path in data.rglob("*") if path.is_file()}
+    with closing(EmbeddedStore(data, MANUAL_MAINTENANCE)) as store:
+        assert store.info().records == report.records
+    assert {path for path in before if not path.exists()} == set(report.leftovers)
+
+
+def test_an_orphan_stays_while_a_file_is_missing(data: Path) -> None:
+    orphan = data / "segments/2026-03-29/00009999.arrow"
+    only_path(data, "segments/*/*").rename(orphan)
+    report = check(data, MANUAL_MAINTENANCE)
+    assert (report.leftovers, report.kept_orphans) == ([], [orphan])
+    EmbeddedStore(data, MANUAL_MAINTENANCE).close()
+    assert orphan.exists()
+
+
+@pytest.mark.parametrize(("at", "records"), [(-1, 5), (50, 3)])
+def test_a_journal_file_whose_loss_was_accepted_is_read_as_far_as_it_goes(
+    at: int, records: int, data: Path
+) -> None:
+    path = only_path(data, "journal/*")
+    EmbeddedStore(data, MANUAL_MAINTENANCE, accepted_losses=[f"journal/{path.name}"]).close()
+    if at >= 0:
+        flip(path, at)
+    report = check(data, MANUAL_MAINTENANCE)
+    assert (report.leftovers, report.problems, report.records) == ([], [], records)
+    assert report.journal_files == (1 if at < 0 else 0)
+    check_matches_a_start(data, report)
+
+
+def test_a_journal_file_that_is_newer_than_the_catalogue_is_a_problem_and_stays(data: Path) -> None:
+    older = (data / "catalog.db").read_bytes()
+    with closing(EmbeddedStore(data, MANUAL_MAINTENANCE)) as store:
+        store._maintenance.flush(with_active=False)
+        store._maintenance.journals.reopen()
+        write(store, finished("newer"))
+    newest = max(data.glob("journal/*"))
+    (data / "catalog.db").write_bytes(older)
+    report = check(data, MANUAL_MAINTENANCE)
+    (problem,) = report.problems
+    assert f"{newest.name} is newer than catalog.db" in problem
+    assert newest not in report.leftovers
+    assert report.records is None
 
 
 def test_a_directory_in_use_is_not_checked_but_its_backup_is(tmp_path: Path) -> None:

@@ -34,8 +34,10 @@ def check(
     with errors_as_exit_status():
         report = check_directory(data, Config())
     Console().print(_table(data, report))
-    for orphan in report.orphans:
-        typer.echo(f"orphan: {orphan}, left by a crash; it goes at the next start")
+    for path in report.leftovers:
+        typer.echo(f"leftover: {path}, which a crash left; the next start removes it")
+    for path in report.kept_orphans:
+        typer.echo(f"orphan: {path}, which the catalogue does not name; the next start keeps it")
     for problem in report.problems:
         typer.echo(f"problem: {problem}")
     if report.problems:

@@ -28,9 +28,11 @@ class CheckReport:
     code_decks: int = 0
     records: int | None = None
     """Records that reports count, None if some file is damaged or missing."""
-    orphans: list[Path] = field(default_factory=list)
-    """Files that the catalogue does not name. A crash, or a failed flush or compaction, left them; the next
-    start removes them."""
+    leftovers: list[Path] = field(default_factory=list)
+    """Files that the next start removes. A crash, or a failed flush or compaction, left them."""
+    kept_orphans: list[Path] = field(default_factory=list)
+    """Files that the catalogue does not name, and that the next start keeps: code decks, which move to
+    `lost`, and all orphans while another file is missing."""
     problems: list[str] = field(default_factory=list)
     """One sentence for each damaged or missing file, with its name."""
 
@@ -55,11 +57,13 @@ def check(directory: Path, config: Config) -> CheckReport:
 
 def _report(directory: Path, catalog: Catalog, config: Config) -> CheckReport:
     segments, active = [segment.file for segment in catalog.segments()], catalog.active()
+    leftovers = files.leftovers(directory, catalog)
     report = CheckReport(
         segments=len(segments),
         segment_bytes=sum(file.size for file in segments),
         active_sessions=sum(file.rows for file in active),
-        orphans=files.orphans(directory, catalog),
+        leftovers=leftovers,
+        kept_orphans=[path for path in files.orphans(directory, catalog) if path not in leftovers],
     )
     report.problems += _file_problems(directory, segments + active)
     report.problems += _start_problems(directory, catalog)
@@ -97,14 +101,16 @@ def _deck_problems(directory: Path, catalog: Catalog) -> Iterator[str]:
 
 def _check_journal(directory: Path, catalog: Catalog, report: CheckReport) -> None:
     needed = files.journals_to_replay(catalog)
-    for number in core.journal_sequences(directory):
-        if number not in needed:
-            report.orphans.append(directory / journal_name(number))
+    for number in files.journals_to_read(directory, catalog):
+        if not (directory / journal_name(number)).is_file():
+            # `_start_problems` names it.
             continue
         try:
             content = core.check_journal(directory, number)
         except (PegcountError, OSError) as error:
-            report.problems.append(str(error))
+            # A start reads a file whose loss was accepted as far as that goes.
+            if number in needed:
+                report.problems.append(str(error))
             continue
         report.journal_files += 1
         report.journal_batches += content.batches

@@ -134,8 +134,8 @@ def leftovers(directory: Path, catalog: Catalog) -> list[Path]:
     """
     if missing(directory, catalog):
         return []
-    journal = [*_unnamed_journals(directory, catalog), *flushed_journal(directory, catalog)]
-    return [*orphans(directory, catalog), *journal]
+    journal = (path for path in _unnamed_journals(directory, catalog) if not _has_batches(path))
+    return [*orphans(directory, catalog), *journal, *flushed_journal(directory, catalog)]
 
 
 def orphaned_segments(directory: Path, catalog: Catalog) -> list[Path]:

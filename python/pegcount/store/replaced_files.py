@@ -15,7 +15,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class ReplacedFiles:
-    """Files that wait for removal. After a crash, the next start removes them as orphans. Thread-safe."""
+    """Files that wait for removal. After a crash, the next start removes them as leftovers. Thread-safe."""
 
     def __init__(
         self, directory: Path, reader_stalled_seconds: float, clock: Callable[[], float] = time.monotonic
