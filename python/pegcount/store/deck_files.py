@@ -10,7 +10,7 @@ from pegcount.errors import DataDamagedError, StoreReadOnlyError, cause_of
 from pegcount.store.catalog import Catalog, DeckEntry
 from pegcount.store.directory import fsync
 from pegcount.store.files import FileNumbers
-from pegcount.store.modes import DIRECTORY_MODE, SEALED_FILE_MODE
+from pegcount.store.modes import DIRECTORY_MODE, READ_ONLY_FILE_MODE
 from pegcount.store.replaced_files import ReplacedFiles
 
 # Compression lets other threads run after each piece of a deck, which may have megabytes.
@@ -64,7 +64,7 @@ def write_compressed(directory: Path, number: int, entry_count: int, blob: bytes
     # Not the data directory itself, which another program may have moved away.
     path.parent.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
     path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SEALED_FILE_MODE)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, READ_ONLY_FILE_MODE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(blob)
         file.flush()

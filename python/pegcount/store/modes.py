@@ -13,20 +13,20 @@ _LOG = logging.getLogger(__name__)
 
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
-SEALED_FILE_MODE = 0o400
+READ_ONLY_FILE_MODE = 0o400
 _PATTERNS = {
     "catalog.db*": FILE_MODE,
     "lock": FILE_MODE,
     "readers": FILE_MODE,
     "decks": DIRECTORY_MODE,
-    "decks/*.zlib": SEALED_FILE_MODE,
+    "decks/*.zlib": READ_ONLY_FILE_MODE,
     "journal": DIRECTORY_MODE,
     "journal/*.log": FILE_MODE,
     "segments": DIRECTORY_MODE,
     "segments/*": DIRECTORY_MODE,
-    "segments/*/*.arrow": SEALED_FILE_MODE,
+    "segments/*/*.arrow": READ_ONLY_FILE_MODE,
     "active": DIRECTORY_MODE,
-    "active/*.arrow": SEALED_FILE_MODE,
+    "active/*.arrow": READ_ONLY_FILE_MODE,
 }
 
 

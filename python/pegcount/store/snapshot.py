@@ -20,7 +20,7 @@ from pegcount.store import files
 from pegcount.store.catalog import Catalog
 from pegcount.store.directory import fsync, journal_name, prepare
 from pegcount.store.file_copy import FileCopier, free_bytes, is_disk_full
-from pegcount.store.modes import DIRECTORY_MODE, FILE_MODE, SEALED_FILE_MODE, make_directory
+from pegcount.store.modes import DIRECTORY_MODE, FILE_MODE, READ_ONLY_FILE_MODE, make_directory
 from pegcount.store.readers import reading
 
 _NEW_CATALOG = "catalog.tmp"
@@ -130,7 +130,7 @@ def _copy(
         for parent in (copy.parent.parent, copy.parent):
             if parent != target:
                 make_directory(parent)
-        copier.copy(directory / name, copy, FILE_MODE if copy.suffix == ".log" else SEALED_FILE_MODE)
+        copier.copy(directory / name, copy, FILE_MODE if copy.suffix == ".log" else READ_ONLY_FILE_MODE)
     catalog.copy_to(target / _NEW_CATALOG)
     (target / _NEW_CATALOG).chmod(FILE_MODE)
     # A directory that belongs to another user, such as a mount point, keeps its mode.

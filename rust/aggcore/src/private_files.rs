@@ -10,7 +10,7 @@ const DIRECTORY_MODE: u32 = 0o700;
 /// Mode of a file that is still written.
 const FILE_MODE: u32 = 0o600;
 /// Mode of a file that never changes again.
-const SEALED_MODE: u32 = 0o400;
+const READ_ONLY_MODE: u32 = 0o400;
 
 /// Creates a folder, and those above it that are missing, within a data directory. Never creates that one: another
 /// program may have moved it away.
@@ -40,11 +40,11 @@ pub fn create(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// Those of the operating system.
-pub fn seal(file: &File) -> io::Result<()> {
-    match file.set_permissions(Permissions::from_mode(SEALED_MODE)) {
+pub fn make_read_only(file: &File) -> io::Result<()> {
+    match file.set_permissions(Permissions::from_mode(READ_ONLY_MODE)) {
         // Some file systems have no modes, such as those of network shares.
         Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => Ok(()),
-        sealed => sealed,
+        changed => changed,
     }
 }
 
@@ -54,14 +54,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_owner_may_read_a_file_and_nobody_writes_a_sealed_one() {
+    fn only_the_owner_may_read_a_file_and_nobody_writes_one_that_is_read_only() {
         let directory = tempfile::tempdir().unwrap();
         let (folder, path) = (directory.path().join("a/b"), directory.path().join("a/b/file"));
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         create_folders(directory.path(), &folder).unwrap();
         let file = create(&path).unwrap();
         assert_eq!((mode(&directory.path().join("a")), mode(&folder), mode(&path)), (0o700, 0o700, 0o600));
-        seal(&file).unwrap();
+        make_read_only(&file).unwrap();
         assert_eq!(mode(&path), 0o400);
     }
 

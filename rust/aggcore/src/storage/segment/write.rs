@@ -257,7 +257,7 @@ fn write_durably(data_directory: &Path, path: &Path, batch: &RecordBatch, sync_b
     let mut writer = FileWriter::try_new(&mut out, &batch.schema()).map_err(|error| io_error(path, error))?;
     writer.write(batch).and_then(|()| writer.finish()).map_err(|error| io_error(path, error))?;
     drop(writer);
-    private_files::seal(&out.file).map_err(io)?;
+    private_files::make_read_only(&out.file).map_err(io)?;
     out.file.sync_all().map_err(io)?;
     std::fs::rename(&temporary, path).map_err(io)?;
     // The directory of the day may be new: its own name is in the directory above.
