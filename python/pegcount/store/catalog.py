@@ -73,12 +73,12 @@ class Catalog:
         """
         self.path = directory / "catalog.db"
         self._read_only = read_only
-        self._is_file_lost = False
+        self._is_file_missing = False
         self.on_file_replaced: Callable[[], None] = lambda: None
         """Called when this class has put another file in the place of the catalogue."""
         self._lock = RLock()
         self._db: sqlite3.Connection | None = self._open()
-        # Readers use this copy in memory, which has the last state that is known to be durable.
+        # Methods that read use this copy in memory, which has the last state that is known to be durable.
         self._replica = sqlite3.connect(":memory:", check_same_thread=False)
         self._db.backup(self._replica)
 
@@ -206,7 +206,7 @@ class Catalog:
             self._db = None
             # The rollback journal of the lost file must not be applied to the new one.
             self.path.with_name(f"{self.path.name}-journal").unlink(missing_ok=True)
-            self._is_file_lost = True
+            self._is_file_missing = True
             with self._transaction():
                 pass
 
@@ -318,7 +318,7 @@ class Catalog:
 
     def _replace_file(self) -> sqlite3.Connection:
         """Replaces the file after a failed write by a copy of the last durable state, and opens that."""
-        if not self._is_file_lost:
+        if not self._is_file_missing:
             # Rolls back the old file: SQLite would apply its rollback journal to the new file.
             self._open().close()
         fresh = self.path.with_suffix(".tmp")
@@ -326,7 +326,7 @@ class Catalog:
         os.replace(fresh, self.path)
         self.on_file_replaced()
         fsync(self.path.parent)
-        self._is_file_lost = False
+        self._is_file_missing = False
         return self._open()
 
 

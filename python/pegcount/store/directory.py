@@ -1,4 +1,4 @@
-"""Creation of a data directory, the modes of its files, and the lock of the process that owns it."""
+"""Creation of a data directory, and the lock of the process that owns it."""
 
 import errno
 import fcntl
