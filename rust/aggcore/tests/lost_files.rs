@@ -341,6 +341,7 @@ fn a_moved_directory_fails_each_scan() {
 fn a_change_is_noticed_even_if_its_event_is_lost() {
     let queued_max: usize = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap().trim().parse().unwrap();
     if queued_max > 1 << 17 {
+        eprintln!("NOT TESTED: to fill a queue of {queued_max} events (fs.inotify.max_queued_events) takes too long");
         return;
     }
     let opened = Opened::new();
