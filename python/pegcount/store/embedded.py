@@ -5,7 +5,7 @@
 A data directory contains `catalog.db`, `journal/<sequence>.log`, `segments/<UTC day>/<number>.arrow`,
 `active/<number>.arrow`, `decks/<number>.json.zlib`, `lock` and `readers`. Files that the catalogue does not
 name were left by a crash, and the store removes them once it has replayed the journal, or they are newer than
-the catalogue, and the store does not open.
+the catalogue, and the store does not open. What it must not remove it moves into `lost`.
 """
 
 import time
