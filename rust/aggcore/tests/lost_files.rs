@@ -322,6 +322,17 @@ fn what_changes_no_segment_fails_no_scan() {
     check(&|| ());
     drop(file);
     check(&|| ());
+    check(&|| wait_for_the_clock());
+    // `touch`, and a program that writes the same content over the file.
+    check(&|| File::open(&path).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap());
+    assert_eq!(opened.store.look_at_files(), []);
+    wait_for_the_clock();
+    check(&|| writable(&path).write_all_at(&std::fs::read(&path).unwrap(), 0).unwrap());
+    // A version of one of its records finds it.
+    File::open(&path).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+    assert_eq!(opened.store.apply(&batch(&[record(1)]), 0).duplicates, 1);
+    assert!(opened.store.damaged().is_empty());
+    check(&|| ());
 }
 
 #[test]

@@ -27,6 +27,9 @@ pub struct FileIdentity {
 pub enum FileChange {
     /// The path leads to no file. What is mapped of the opened one stays as it was.
     Removed,
+    /// The path leads to the same file, of the same length, whose time of the last modification is another one. Its
+    /// content may be the same: `touch`, or a backup that was put back over it.
+    Touched,
     /// The path leads to another file, or to other content; a text says which.
     Changed(String),
 }
@@ -35,6 +38,7 @@ impl std::fmt::Display for FileChange {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let what = match self {
             Self::Removed => "removed",
+            Self::Touched => "changed",
             Self::Changed(what) => what,
         };
         write!(formatter, "it was {what} while it was in use")
@@ -52,13 +56,21 @@ impl FileIdentity {
         }
     }
 
+    /// The present identity of the file at a path.
+    ///
+    /// # Errors
+    /// The error of the operating system.
+    pub fn at(path: &Path) -> io::Result<Self> {
+        std::fs::metadata(path).map(|metadata| Self::of(&metadata))
+    }
+
     /// Says what happened to the file; `None` if the path still leads to the same file with the same content.
     ///
     /// # Errors
     /// The error of the operating system if it does not tell.
     pub fn change_at(&self, path: &Path) -> io::Result<Option<FileChange>> {
-        match std::fs::metadata(path) {
-            Ok(metadata) => Ok(self.change_to(&Self::of(&metadata))),
+        match Self::at(path) {
+            Ok(now) => Ok(self.change_to(&now)),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Ok(Some(FileChange::Removed))
             }
@@ -66,6 +78,7 @@ impl FileIdentity {
         }
     }
 
+    /// Says what happened to the file since; `now` is its present identity.
     fn change_to(&self, now: &Self) -> Option<FileChange> {
         let what = if self == now {
             return None;
@@ -76,7 +89,7 @@ impl FileIdentity {
         } else if now.bytes > self.bytes {
             format!("lengthened from {} to {} bytes", self.bytes, now.bytes)
         } else {
-            "changed".to_owned()
+            return Some(FileChange::Touched);
         };
         Some(FileChange::Changed(what))
     }
@@ -105,6 +118,7 @@ mod tests {
         check(&|| write(&path, b"123").unwrap(), Some("truncated from 8 to 3 bytes"));
         check(&|| write(&path, b"123456789").unwrap(), Some("lengthened from 8 to 9 bytes"));
         check(&|| write(&path, b"1234 678").unwrap(), Some("changed"));
+        check(&|| File::open(&path).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap(), Some("changed"));
         check(&|| std::fs::remove_file(&path).unwrap(), Some("removed"));
         let replace = || {
             write(&other, b"12345678").unwrap();

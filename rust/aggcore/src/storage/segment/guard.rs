@@ -9,12 +9,13 @@
 //! Until then a reader may meet zeros or other bytes: it checks all bounds and panics at the worst, which
 //! [`guard`] takes for damage if the file changed.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Segment;
-use super::file_identity::FileChange;
+use super::file_identity::{FileChange, FileIdentity};
 use super::file_watch::FileWatch;
 use crate::error::{Error, Result};
 
@@ -74,7 +75,7 @@ impl Segment {
 
     /// What happened to a damaged segment.
     pub fn problem(&self) -> &str {
-        self.problem.get_or_init(|| match self.file.identity.change_at(&self.path) {
+        self.problem.get_or_init(|| match self.file.change_at(&self.path) {
             Ok(Some(change)) => change.to_string(),
             _ if self.file.is_lost() => "a page of it could not be read".to_owned(),
             _ => "it fails its checksum".to_owned(),
@@ -90,18 +91,34 @@ impl Segment {
         if self.is_damaged() {
             return Err(self.damage());
         }
-        let change = self.file.identity.change_at(&self.path).map_err(|source| Error::io(&self.path, source))?;
+        let status_error = |source| Error::io(&self.path, source);
+        let change = self.file.change_at(&self.path).map_err(status_error)?;
         self.is_missing.store(change == Some(FileChange::Removed), Ordering::Relaxed);
         match change {
             None => Ok(()),
+            Some(FileChange::Touched) if self.has_kept_content().map_err(status_error)? => Ok(()),
+            Some(FileChange::Touched) => self.mark_damaged(&FileChange::Touched),
             Some(FileChange::Removed) if self.is_retired.load(Ordering::Acquire) => Ok(()),
             Some(FileChange::Removed) => Err(Error::damaged(&self.path, FileChange::Removed)),
-            Some(FileChange::Changed(what)) => {
-                self.problem.get_or_init(|| FileChange::Changed(what).to_string());
-                self.damaged.store(true, Ordering::Relaxed);
-                Err(self.damage())
-            }
+            Some(change @ FileChange::Changed(_)) => self.mark_damaged(&change),
         }
+    }
+
+    /// Verifies all of a touched file again; if it has the same content, takes its present identity for that of the
+    /// opened one. Content that was changed and changed back between two looks is not noticed.
+    fn has_kept_content(&self) -> io::Result<bool> {
+        let now = FileIdentity::at(&self.path)?;
+        if !self.pages.is_file_still_intact() || self.file.is_lost() || FileIdentity::at(&self.path)? != now {
+            return Ok(false);
+        }
+        self.file.take_identity(now);
+        Ok(true)
+    }
+
+    fn mark_damaged(&self, change: &FileChange) -> Result<()> {
+        self.problem.get_or_init(|| change.to_string());
+        self.damaged.store(true, Ordering::Relaxed);
+        Err(self.damage())
     }
 
     /// From now on the owner of the file may remove it.

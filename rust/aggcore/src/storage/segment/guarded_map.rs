@@ -29,7 +29,7 @@ use bytes::Bytes;
 use memmap2::Mmap;
 use parking_lot::Mutex;
 
-use super::file_identity::FileIdentity;
+use super::file_identity::{FileChange, FileIdentity};
 use crate::error::{Error, Result};
 
 /// Slots of the first chunk of the table; each further chunk has twice as many.
@@ -45,8 +45,8 @@ const LENGTH_BITS: u32 = 28;
 pub struct GuardedFile {
     /// Its bytes. Holding the buffer, or a part of it, keeps the file mapped.
     pub bytes: Buffer,
-    /// What it was when it was mapped.
-    pub identity: FileIdentity,
+    /// What it was when it was mapped, or when its content was last compared with that.
+    identity: Mutex<FileIdentity>,
     slot: &'static Slot,
 }
 
@@ -54,6 +54,19 @@ impl GuardedFile {
     /// Whether a page could not be read since the file was mapped, so that zeros are in place of the file.
     pub fn is_lost(&self) -> bool {
         self.slot.is_lost.load(Ordering::Acquire)
+    }
+
+    /// Says what happened to the file, whose path is given; see [`FileIdentity::change_at`].
+    ///
+    /// # Errors
+    /// As [`FileIdentity::change_at`].
+    pub fn change_at(&self, path: &Path) -> io::Result<Option<FileChange>> {
+        self.identity.lock().change_at(path)
+    }
+
+    /// From now on changes are told relative to `identity`, with which the file has the content that was mapped.
+    pub fn take_identity(&self, identity: FileIdentity) {
+        *self.identity.lock() = identity;
     }
 }
 
@@ -73,7 +86,7 @@ fn try_map(path: &Path) -> io::Result<GuardedFile> {
     // zeros instead of a signal; they check all bounds, and discard what they read (`guard.rs`).
     let map = unsafe { Mmap::map(&file) }?;
     let slot = TABLE.lock().claim(&map)?;
-    Ok(GuardedFile { bytes: Buffer::from(Bytes::from_owner(GuardedMap { map, slot })), identity, slot })
+    Ok(GuardedFile { bytes: Buffer::from(Bytes::from_owner(GuardedMap { map, slot })), identity: Mutex::new(identity), slot })
 }
 
 /// A memory map and its slot in the table.

@@ -404,7 +404,7 @@ pub fn column_numbers(names: &[&str]) -> Vec<usize> {
 fn read_guarded(path: &Path, file: &GuardedFile, pages: &PageChecksums) -> Result<RecordBatch> {
     match catch_unwind(AssertUnwindSafe(|| read(&file.bytes, pages))) {
         Ok(batch) => batch.map_err(|error| Error::damaged(path, error)),
-        Err(panic) if !file.is_lost() && matches!(file.identity.change_at(path), Ok(None)) => resume_unwind(panic),
+        Err(panic) if !file.is_lost() && matches!(file.change_at(path), Ok(None)) => resume_unwind(panic),
         Err(_) => Err(Error::damaged(path, "it was changed while it was opened")),
     }
 }

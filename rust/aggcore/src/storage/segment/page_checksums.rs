@@ -47,6 +47,12 @@ impl PageChecksums {
         self.crc32.len() == self.file.len().div_ceil(PAGE_BYTES) && (0..self.crc32.len()).all(|page| self.is_page_intact(page))
     }
 
+    /// As [`PageChecksums::is_file_intact`], also of pages that matched before.
+    pub fn is_file_still_intact(&self) -> bool {
+        self.verified.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+        self.is_file_intact()
+    }
+
     /// Whether the pages of these rows of a column match their checksums; of a dictionary column, those of
     /// all its entries too.
     pub fn are_rows_intact(&self, column: &ArrayData, rows: &Range<usize>) -> bool {
