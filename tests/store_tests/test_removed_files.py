@@ -192,6 +192,32 @@ def test_an_older_catalogue_opens_no_newer_directory_and_deletes_nothing(
     assert sorted(session_ids(harness.store)) == sorted([*ACKNOWLEDGED, "second", "third"])
 
 
+def test_an_older_copy_put_over_the_directory_opens_no_newer_one_and_deletes_nothing(
+    harness: StoreHarness, tmp_path: Path
+) -> None:
+    """Whatever was added since: a segment, or a code deck. The copy has the journal files that it needs."""
+    add_files: list[Callable[[EmbeddedStore], object]] = [
+        lambda store: (write(store, finished("second")), store.flush()),
+        lambda store: store.put_code_deck(7, deck_of(("49", "Germany", "DE"))),
+    ]
+    for number, add_file in enumerate(add_files):
+        harness.store.close()
+        copy = shutil.copytree(harness.directory, tmp_path / f"copy {number}")
+        harness.store = harness._opened()
+        add_file(harness.store)
+        harness.store.close()
+        newer = shutil.copytree(harness.directory, tmp_path / f"newer {number}")
+        shutil.copytree(copy, harness.directory, dirs_exist_ok=True)
+        before = all_files(harness.directory)
+        with pytest.raises((StoreOpenError, DataDamagedError), match="is newer than catalog.db"):
+            harness._opened()
+        assert all_files(harness.directory) == before
+        shutil.rmtree(harness.directory)
+        newer.rename(harness.directory)
+        harness.store = harness._opened()
+        assert "second" in session_ids(harness.store)
+
+
 def test_newer_files_move_aside_when_their_loss_is_accepted(harness: StoreHarness) -> None:
     harness.store.close()
     older = (harness.directory / "catalog.db").read_bytes()
@@ -202,15 +228,12 @@ def test_newer_files_move_aside_when_their_loss_is_accepted(harness: StoreHarnes
     harness.store.close()
     (harness.directory / "catalog.db").write_bytes(older)
     before = all_files(harness.directory)
-    newest = f"journal/{harness.journal()[-1].name}"
-    third = harness.segment().relative_to(harness.directory).as_posix()
-    harness.store = EmbeddedStore(harness.directory, MANUAL_MAINTENANCE, accepted_losses=[third, newest])
+    segments = sorted(harness.directory.glob("segments/*/*"))
+    paths = [*segments[-2:], harness.journal()[-1]]
+    newer = [path.relative_to(harness.directory).as_posix() for path in paths]
+    harness.store = EmbeddedStore(harness.directory, MANUAL_MAINTENANCE, accepted_losses=newer)
     assert sorted(session_ids(harness.store)) == ACKNOWLEDGED
-    # The segment of "second" looks like the leftover of a crash.
-    moved = all_files(harness.directory / "lost")
-    assert moved == {name: before[name] for name in moved}
-    assert moved.keys() >= {third, newest}
-    assert len(moved) == 3
+    assert all_files(harness.directory / "lost") == {name: before[name] for name in newer}
 
 
 def test_a_file_moves_beside_those_of_its_name_that_moved_before(tmp_path: Path) -> None:

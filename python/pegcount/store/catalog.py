@@ -116,12 +116,22 @@ class Catalog:
 
     @property
     def generation(self) -> int:
-        """A number that grows with each transaction that adds files.
-
-        The number of a file is at least the generation of its time times `files.NUMBERS_PER_GENERATION`. So
-        a file of a later generation than this shows that the catalogue is older than its directory.
-        """
+        """A number that grows before files are written; see `begin_generation`."""
         return self.settings().get(_GENERATION, 0)
+
+    def begin_generation(self) -> int:
+        """Raises the generation, durably, before files are written that get its number; returns it.
+
+        The number of a file is at least the generation times `files.NUMBERS_PER_GENERATION`. A file of a
+        later generation than the catalogue's therefore shows that the catalogue is older than its directory,
+        even if it is one transaction older. Raises StoreReadOnlyError.
+        """
+        with self._transaction() as db:
+            ((generation,),) = db.execute(
+                "SELECT value FROM settings WHERE name = ?", (_GENERATION,)
+            ).fetchall()
+            put_row(db, "settings", _GENERATION, generation + 1)
+        return self.generation
 
     def settings(self) -> dict[str, int]:
         """Returns all settings by name."""
@@ -155,7 +165,6 @@ class Catalog:
         StoreReadOnlyError if the transaction cannot be made durable.
         """
         with self._transaction() as db:
-            _begin_generation(db)
             db.executemany("DELETE FROM segments WHERE name = ?", [(name,) for name in removed])
             for segment in added:
                 put_row(db, "segments", *_file_values(segment.file), segment.day, segment.tombstones)
@@ -192,7 +201,6 @@ class Catalog:
     def put_code_deck(self, deck_id: int, deck: DeckEntry) -> None:
         """Names the file of a new or changed code deck, durably. Raises StoreReadOnlyError."""
         with self._transaction() as db:
-            _begin_generation(db)
             put_row(db, "code_decks", deck_id, deck.entry_count, deck.name, deck.size, deck.crc32)
 
     def restore_missing_file(self) -> None:
@@ -350,11 +358,6 @@ def _write_transaction(db: sqlite3.Connection) -> Iterator[None]:
             db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")
-
-
-def _begin_generation(db: sqlite3.Connection) -> None:
-    ((generation,),) = db.execute("SELECT value FROM settings WHERE name = ?", (_GENERATION,)).fetchall()
-    put_row(db, "settings", _GENERATION, generation + 1)
 
 
 def _file_values(file: ManifestEntry) -> tuple[str, int, int, int, bytes]:

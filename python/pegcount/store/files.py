@@ -1,7 +1,7 @@
 """The files of a data directory, compared with those that its catalogue names."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from pegcount.store.catalog import Catalog
 from pegcount.store.directory import journal_name
 
 NUMBERS_PER_GENERATION = 10**9
-"""A file has a number of at least the generation of the catalogue, when it was written, times this."""
+"""A file has a number of at least the generation that was begun for it times this."""
 _NUMBERS_PER_RESERVATION = 1_000
 _PATTERNS = ("segments/*/*", "active/*", "decks/*")
 # Other files are not the store's own.
@@ -44,11 +44,18 @@ class FileNumbers:
         self._next = 1 + max((_number(path) for path in (*named, *_own_files(directory))), default=0)
 
     def reserve(self) -> int:
-        """Reserves 1,000 numbers, and returns the first."""
+        """Reserves 1,000 numbers of a new generation, and returns the first. Raises StoreReadOnlyError."""
+        return self.reserve_each(1)[0]
+
+    def reserve_each(self, count: int) -> Sequence[int]:
+        """Reserves 1,000 numbers of one new generation for each of `count` kinds of files.
+
+        Returns the first number of each. Raises StoreReadOnlyError.
+        """
         with self._lock:
-            first = max(self._next, self._catalog.generation * NUMBERS_PER_GENERATION)
-            self._next = first + _NUMBERS_PER_RESERVATION
-            return first
+            first = max(self._next, self._catalog.begin_generation() * NUMBERS_PER_GENERATION)
+            self._next = first + count * _NUMBERS_PER_RESERVATION
+            return range(first, self._next, _NUMBERS_PER_RESERVATION)
 
 
 def catalogued_files(catalog: Catalog) -> list[ManifestEntry]:

@@ -193,8 +193,9 @@ class Maintenance:
             return self._engine.begin_flush(True)
 
     def _write(self, flush: core.Flush) -> None:
-        edit = self._engine.write_flush(flush, self._numbers.reserve(), self._config.segment_row_count_max)
-        active = self._engine.write_active_snapshot(flush, self._numbers.reserve())
+        segment_number, active_number = self._numbers.reserve_each(2)
+        edit = self._engine.write_flush(flush, segment_number, self._config.segment_row_count_max)
+        active = self._engine.write_active_snapshot(flush, active_number)
         replaced = self._catalog.active()
         settings = {files.damage_setting(name): 1 for name in self._engine.damaged_segments}
         self._commit(edit, active=active, settings=settings, first_journal=flush.first_journal)
