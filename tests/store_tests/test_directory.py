@@ -44,6 +44,18 @@ def test_a_directory_in_use_by_this_process_is_refused(tmp_path: Path) -> None:
     open_store(tmp_path).close()
 
 
+def test_a_store_that_is_closed_twice_does_not_release_another_one(tmp_path: Path) -> None:
+    """The second one gets the file descriptors of the first."""
+    first = open_store(tmp_path / "first", create=True)
+    first.close()
+    second = open_store(tmp_path / "second", create=True)
+    first.close()
+    check_refused(
+        tmp_path / "second", f"data directory {tmp_path / 'second'} is in use by process {os.getpid()}"
+    )
+    second.close()
+
+
 def test_a_failed_open_releases_the_lock(tmp_path: Path) -> None:
     (tmp_path / "catalog.db").write_bytes(b"no database" * 100)
     for _ in range(2):

@@ -26,6 +26,7 @@ class DirectoryLock:
     def __init__(self, directory: Path) -> None:
         """Takes the lock; raises StoreOpenError if another process has it, or the directory is missing."""
         self._path = directory / "lock"
+        self._is_released = False
         self._directory = _opened(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
             self._lock_directory(directory)
@@ -41,10 +42,12 @@ class DirectoryLock:
         self._file = file
 
     def release(self) -> None:
-        """Releases the directory to other processes."""
-        for descriptor in (self._file, self._directory):
-            with suppress(OSError):
-                os.close(descriptor)
+        """Releases the directory to other processes; does nothing the second time."""
+        # The numbers of closed descriptors are given again: to close them twice could release another lock.
+        if not self._is_released:
+            self._is_released = True
+            os.close(self._file)
+            os.close(self._directory)
 
     def _lock_directory(self, directory: Path) -> None:
         try:
