@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use super::Store;
 use super::segment::Segment;
+use super::state::State;
 use crate::record::US_PER_DAY;
 use crate::record::schema::int_slot;
 use crate::wire::columnar_batch::ColumnarBatch;
@@ -22,16 +23,14 @@ impl Store {
     /// that a flush writes now.
     pub fn damaged(&self) -> Vec<String> {
         let state = self.read();
-        let is_marked = |segment: &&Segment| {
-            segment.check_searches();
-            segment.has_unknown_keys()
-        };
-        let segments = state.segments.values().flatten().map(|entry| &*entry.segment);
-        let mut names: Vec<String> = segments.filter(is_marked).map(|segment| segment.name.clone()).collect();
         let is_flushed = |day: i64| state.immutable.iter().any(|immutable| immutable.table.has_days(day - 1..=day + 1));
-        for unreadable in state.unreadable.iter().filter(|unreadable| is_flushed(unreadable.day)) {
-            names.push(unreadable.name.clone());
-        }
+        let unreadable = state.unreadable.iter().filter(|unreadable| is_flushed(unreadable.day));
+        let mut names: Vec<String> = unreadable.map(|unreadable| unreadable.name.clone()).collect();
+        let segments = open_segments(&state);
+        // To look at files takes long, so commits go on meanwhile.
+        drop(state);
+        segments.iter().for_each(|segment| segment.check_searches());
+        names.extend(segments.iter().filter(|segment| segment.has_unknown_keys()).map(|segment| segment.name.clone()));
         names
     }
 
@@ -45,10 +44,7 @@ impl Store {
     pub fn look_at_files(&self) -> Vec<(String, String)> {
         // So that the kernel need not keep them while nobody asks for a report.
         self.file_watch.take_events();
-        let segments: Vec<Arc<Segment>> = {
-            let state = self.read();
-            state.segments.values().flatten().map(|entry| Arc::clone(&entry.segment)).collect()
-        };
+        let segments = open_segments(&self.read());
         segments.iter().filter_map(|segment| Some((segment.name.clone(), segment.new_problem()?))).collect()
     }
 
@@ -67,6 +63,10 @@ impl Store {
         drop(state);
         searched.iter().for_each(|segment| segment.check_searches());
     }
+}
+
+fn open_segments(state: &State) -> Vec<Arc<Segment>> {
+    state.segments.values().flatten().map(|entry| Arc::clone(&entry.segment)).collect()
 }
 
 /// The UTC days of the setup times of a batch, and the neighbouring ones.
