@@ -67,7 +67,7 @@ impl FileIdentity {
     /// Says what happened to the file; `None` if the path still leads to the same file with the same content.
     ///
     /// # Errors
-    /// The error of the operating system if it does not tell.
+    /// The error of the operating system if the status of the file cannot be read.
     pub fn change_at(&self, path: &Path) -> io::Result<Option<FileChange>> {
         match Self::at(path) {
             Ok(now) => Ok(self.change_to(&now)),

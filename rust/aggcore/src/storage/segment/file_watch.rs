@@ -188,7 +188,7 @@ fn mark(directories: &mut Directories, event: &Event<'_>) {
         Event::Opened { watch, name } => mark_file(directories, *watch, name, IS_OPEN, 0),
         Event::Closed { watch, name } => mark_file(directories, *watch, name, 0, IS_OPEN),
         Event::Changed { watch, name } => mark_file(directories, *watch, name, 0, 0),
-        Event::Moved | Event::Lost => {
+        Event::Moved | Event::Overflowed => {
             for file in directories.values().flat_map(HashMap::values) {
                 file.fetch_add(1, Ordering::AcqRel);
             }

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 /// Runs `read`, which reads segments, and returns its result if their files have not changed.
 ///
 /// # Errors
-/// Those of `read`; `Damaged` if a file has changed, and `Io` if the operating system does not tell.
+/// Those of `read`; `Damaged` if a file has changed, and `Io` if the status of a file cannot be read.
 pub fn guard<'a, T>(segments: impl IntoIterator<Item = &'a Segment>, read: impl FnOnce() -> Result<T>) -> Result<T> {
     // What a panic leaves half done is dropped by the caller, as after an error.
     let result = catch_unwind(AssertUnwindSafe(read));
@@ -86,7 +86,7 @@ impl Segment {
     /// was removed fails too, unless the segment is retired, but only until it is back: its content is still mapped.
     ///
     /// # Errors
-    /// `Damaged` if it is, or was before; `Io` if the operating system does not tell.
+    /// `Damaged` if it is, or was before; `Io` if the status of the file cannot be read.
     pub fn require_unchanged(&self) -> Result<()> {
         if self.is_damaged() {
             return Err(self.damage());
@@ -150,7 +150,7 @@ impl Segment {
             // If one page is corrupt, the keys cannot be trusted, and thus no sum of the segment.
             self.damaged.store(true, Ordering::Relaxed);
         }
-        // A file that was lost meanwhile is met by the look after the read.
+        // If the file is lost from here on, the look after the read finds it.
         if self.damaged.load(Ordering::Relaxed) { Err(self.damage()) } else { Ok(()) }
     }
 
@@ -162,7 +162,7 @@ impl Segment {
                 self.is_reported.store(false, Ordering::Relaxed);
                 None
             }
-            // The operating system does not tell at the moment; the next call looks again.
+            // The status of the file cannot be read at the moment; the next call looks again.
             Err(_) => None,
         }
     }

@@ -20,7 +20,7 @@ pub enum Event<'a> {
     /// A directory was removed, or its file system unmounted: its events have ended.
     Ended { watch: i32 },
     /// Events were lost.
-    Lost,
+    Overflowed,
 }
 
 #[cfg(target_os = "linux")]
@@ -92,14 +92,14 @@ mod linux {
                     Err(_) => break,
                 }
             }
-            handle(Event::Lost);
+            handle(Event::Overflowed);
         }
     }
 
     fn event_of(flags: ReadFlags, watch: i32, name: Option<&CStr>) -> Event<'_> {
         let name = name.map_or(&[][..], CStr::to_bytes);
         if flags.intersects(ReadFlags::QUEUE_OVERFLOW) {
-            Event::Lost
+            Event::Overflowed
         } else if flags.intersects(ReadFlags::IGNORED | ReadFlags::UNMOUNT) {
             Event::Ended { watch }
         } else if flags.intersects(ReadFlags::MOVE_SELF) {
