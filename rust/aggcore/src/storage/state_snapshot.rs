@@ -47,9 +47,10 @@ impl Store {
     /// [`CancelToken::check`], or `Damaged` if a segment of the range is unreadable.
     pub(super) fn snapshot(&self, request: &SnapshotRequest<'_>) -> Result<StateSnapshot> {
         self.copier.run(|| {
-            let (mut snapshot, tables) = self.begin_snapshot(request)?;
-            for (copy, table) in snapshot.copies.iter_mut().zip(tables) {
-                self.complete(copy, table, request.cancel)?;
+            let (mut snapshot, copies) = self.begin_snapshot(request)?;
+            for (mut copy, table) in copies {
+                self.complete(&mut copy, table, request.cancel)?;
+                snapshot.copies.push(copy);
             }
             let undo_bytes = snapshot.copies.iter().map(|copy| copy.undo_bytes(&request.columns)).sum();
             request.memory.reserve(undo_bytes)?.keep();
@@ -57,33 +58,26 @@ impl Store {
         })
     }
 
-    fn begin_snapshot(&self, request: &SnapshotRequest<'_>) -> Result<(StateSnapshot, Vec<TableOf>)> {
+    /// Returns the snapshot without copies, and copies that have begun, each with the table that it copies.
+    fn begin_snapshot(&self, request: &SnapshotRequest<'_>) -> Result<(StateSnapshot, Vec<(MemtableCopy, TableOf)>)> {
         request.cancel.check()?;
         let is_wanted = |table: &Memtable| table.rows() > 0 && overlaps(table.setup_range_by_days(), request.range);
         let mut state = self.write();
         let mut memory = request.memory.reservation();
-        let chosen = [(request.active, (|state| &state.active) as TableOf), (request.finished, |state| &state.memtable)];
-        let wanted = chosen.into_iter().filter(|(asked, table)| *asked && is_wanted(table(&state)));
-        let tables: Vec<TableOf> = wanted.map(|(_, table)| table).collect();
-        memory.resize(tables.iter().map(|table| MemtableCopy::bytes(table(&state), &request.columns)).sum())?;
+        let State { active, memtable, .. } = &mut *state;
+        let chosen: [(bool, &mut Memtable, TableOf); 2] =
+            [(request.active, active, |state| &state.active), (request.finished, memtable, |state| &state.memtable)];
+        let wanted: Vec<_> = chosen.into_iter().filter(|(asked, table, _)| *asked && is_wanted(table)).collect();
+        memory.resize(wanted.iter().map(|(_, table, _)| MemtableCopy::bytes(table, &request.columns)).sum())?;
+        let begin = |table| MemtableCopy::begin(table, request.columns.clone(), thread_count(self.tuning()), self.tuning());
+        let copies = wanted.into_iter().map(|(_, table, table_of)| (begin(table), table_of)).collect();
         let mut snapshot = StateSnapshot { copies: Vec::new(), immutable: Vec::new(), entries: Vec::new(), _memory: memory };
         if request.finished {
             snapshot.immutable.clone_from(&state.immutable);
             snapshot.entries = state.readable(request.range.0, request.range.1)?.cloned().collect();
         }
-        let State { active, memtable, .. } = &mut *state;
-        for (is_read, table) in [(request.active, active), (request.finished, memtable)] {
-            if is_read && is_wanted(table) {
-                snapshot.copies.push(MemtableCopy::begin(
-                    table,
-                    request.columns.clone(),
-                    thread_count(self.tuning()),
-                    self.tuning(),
-                ));
-            }
-        }
         RwLockWriteGuard::unlock_fair(state);
-        Ok((snapshot, tables))
+        Ok((snapshot, copies))
     }
 
     /// Copies a memtable, step by step.
