@@ -53,7 +53,7 @@ impl Store {
             progress
         });
         if state.memtable.rows() > 0 {
-            let table = std::mem::replace(&mut state.memtable, Memtable::new(self.tuning())).freeze();
+            let table = std::mem::replace(&mut state.memtable, Memtable::new(self.tuning())).into_immutable();
             state.immutable.push(ImmutableMemtable { table, tombstones: Arc::default() });
         }
         let tables =

@@ -299,10 +299,10 @@ impl Memtable {
     }
 
     /// Makes the memtable immutable.
-    pub fn freeze(mut self) -> Arc<Self> {
+    pub fn into_immutable(mut self) -> Arc<Self> {
         let snapshots = std::mem::take(&mut self.snapshots);
         let table = Arc::new(self);
-        snapshots.freeze(&table);
+        snapshots.note_immutable(&table);
         table
     }
 

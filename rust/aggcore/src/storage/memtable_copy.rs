@@ -107,8 +107,8 @@ impl MemtableCopy {
     pub fn copy_entries_step(&mut self, table: &Memtable, value_count: usize, tuning: &Arc<Tuning>) -> bool {
         let Some(steps) = &self.steps else { return false };
         let mut progress = steps.progress.lock();
-        let frozen = progress.frozen();
-        let is_unfinished = self.entries.copy(frozen.as_deref().unwrap_or(table), value_count.div_ceil(VALUES_PER_TEXT));
+        let immutable = progress.immutable();
+        let is_unfinished = self.entries.copy(immutable.as_deref().unwrap_or(table), value_count.div_ceil(VALUES_PER_TEXT));
         if !is_unfinished {
             self.undo = progress.take_undo(tuning);
             drop(progress);
@@ -164,10 +164,10 @@ impl RowSteps {
         let mut progress = self.progress.lock();
         let (rows, first) = (progress.next_rows(self.step_rows), part.count());
         progress.saved_rows(rows.clone()).for_each(|row| part.tombstones.insert(first + row - rows.start));
-        let (frozen, is_unfinished) = (progress.frozen(), !progress.is_complete());
+        let (immutable, is_unfinished) = (progress.immutable(), !progress.is_complete());
         // Other threads may go on: writers wait for the lock of the memtable until these rows are copied.
         drop(progress);
-        let table = frozen.as_deref().unwrap_or(table);
+        let table = immutable.as_deref().unwrap_or(table);
         part.append(&self.columns, &table.fields(), table.all_received_us(), rows);
         is_unfinished
     }

@@ -35,18 +35,18 @@ pub struct SnapshotProgress {
     end: usize,
     saved: RowSet,
     undo: Memtable,
-    frozen: Option<Arc<Memtable>>,
+    immutable: Option<Arc<Memtable>>,
 }
 
 impl SnapshotProgress {
     /// Begins a snapshot of `rows` rows.
     pub fn new(rows: usize, columns: CopiedColumns, tuning: &Arc<Tuning>) -> Self {
-        Self { columns, cursor: 0, end: rows, saved: RowSet::default(), undo: Memtable::new(tuning), frozen: None }
+        Self { columns, cursor: 0, end: rows, saved: RowSet::default(), undo: Memtable::new(tuning), immutable: None }
     }
 
     /// The memtable, once it became immutable.
-    pub fn frozen(&self) -> Option<Arc<Memtable>> {
-        self.frozen.clone()
+    pub fn immutable(&self) -> Option<Arc<Memtable>> {
+        self.immutable.clone()
     }
 
     /// Takes up to `row_count` rows that the caller copies now, except the [saved](Self::saved_rows) ones.
@@ -144,8 +144,8 @@ impl SnapshotsInProgress {
     }
 
     /// Tells all of them that the memtable has become immutable, and can be read without its lock.
-    pub fn freeze(self, table: &Arc<Memtable>) {
-        self.0.iter().filter_map(Weak::upgrade).for_each(|progress| progress.lock().frozen = Some(Arc::clone(table)));
+    pub fn note_immutable(self, table: &Arc<Memtable>) {
+        self.0.iter().filter_map(Weak::upgrade).for_each(|progress| progress.lock().immutable = Some(Arc::clone(table)));
     }
 }
 
@@ -233,8 +233,8 @@ mod tests {
         sessions
     }
 
-    /// Runs `count` writes, between which copies begin and make steps; checks each copy when it is complete. Then freezes the
-    /// memtable and completes the copies that are left.
+    /// Runs `count` writes, between which copies begin and make steps; checks each copy when it is complete. Then makes
+    /// the memtable immutable and completes the copies that are left.
     fn check(seed: u64, count: u64) -> usize {
         let tuning = Arc::new(Tuning { interner_entry_count_min: 8, copy_step_value_count: 40, ..Tuning::default() });
         let mut model = Model { table: Memtable::new(&tuning), sessions: Vec::new(), random: seed };
@@ -267,7 +267,7 @@ mod tests {
                 model.table = table;
             }
         }
-        drop(std::mem::replace(&mut model.table, Memtable::new(&tuning)).freeze());
+        drop(std::mem::replace(&mut model.table, Memtable::new(&tuning)).into_immutable());
         let other = Memtable::new(&tuning);
         while !copies.is_empty() {
             step(&mut model, &other, &mut copies);
