@@ -66,9 +66,9 @@ class Tuning:
     in memory while commits wait. A scan of more values copies them first."""
     copy_step_value_count: int = 2**18
     """Values that a scan copies before it lets waiting commits go on."""
-    snapshot_step_row_count: int = 1_024
-    """Rows of the active snapshot that are copied, and rows of dropped days that are removed, each time the
-    lock is taken."""
+    memtable_step_row_count: int = 1_024
+    """Rows in memory that are copied for the active snapshot, or looked at for those of dropped days, each
+    time the lock is taken."""
     snapshot_file_row_count_max: int = 2**16
     """Rows of one file of the active snapshot."""
     compaction_segment_count_min: int = 3

@@ -61,8 +61,9 @@ pub struct Tuning {
     pub locked_scan_value_count_max: usize,
     /// Values of a memtable that a scan copies each time it takes the lock.
     pub copy_step_value_count: usize,
-    /// Rows of the active snapshot that are copied, and rows of dropped days that are removed, each time the lock is taken.
-    pub snapshot_step_row_count: usize,
+    /// Rows of a memtable that are copied for the active snapshot, or looked at for those of dropped days, each time the
+    /// lock is taken.
+    pub memtable_step_row_count: usize,
     /// Rows of one file of the active snapshot.
     pub snapshot_file_row_count_max: usize,
     /// Least number of segments of one compaction.
@@ -111,7 +112,7 @@ impl Default for Tuning {
             rollup_cell_count_max: 1 << 20,
             locked_scan_value_count_max: 1 << 25,
             copy_step_value_count: 1 << 18,
-            snapshot_step_row_count: 1_024,
+            memtable_step_row_count: 1_024,
             snapshot_file_row_count_max: 1 << 16,
             compaction_segment_count_min: 3,
             compaction_small_row_count_max: 1 << 14,

@@ -268,7 +268,7 @@ macro_rules! with_tuning_fields {
             snapshot_file_row_count_max,
             locked_scan_value_count_max,
             copy_step_value_count,
-            snapshot_step_row_count,
+            memtable_step_row_count,
             task_row_count_max,
             text_garbage_bytes_min,
             trial_write_bytes_min,

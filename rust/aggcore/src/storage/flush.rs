@@ -114,7 +114,7 @@ impl Store {
     fn copy_active_rows(&self, progress: &SharedProgress, copy: &mut Memtable) -> bool {
         let state = self.read();
         let mut progress = progress.lock();
-        let rows = progress.next_rows(self.tuning().snapshot_step_row_count);
+        let rows = progress.next_rows(self.tuning().memtable_step_row_count);
         let saved: Vec<usize> = progress.saved_rows(rows.clone()).collect();
         copy.append_from(&state.active, &rows.filter(|row| saved.binary_search(row).is_err()).collect::<Vec<_>>());
         let is_unfinished = !progress.is_complete();

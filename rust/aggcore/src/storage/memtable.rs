@@ -272,23 +272,29 @@ impl Memtable {
     }
 
     /// Removes rows set up before `setup_before_us` whose last change was received at or before `received_until_us`
-    /// (both microseconds UTC): looks at the rows before `end`, from the last one down, until it has removed `row_max`.
-    /// Returns the `end` of the next call, 0 once it has looked at all rows.
+    /// (both microseconds UTC) of at most `row_max` rows before `end`, from the last one down. Returns the `end` of the next
+    /// call, 0 once it has looked at all rows.
     pub fn remove_before(&mut self, setup_before_us: i64, received_until_us: i64, end: usize, row_max: usize) -> usize {
-        let mut removed = 0;
+        let end = end.min(self.rows());
+        let start = end.saturating_sub(row_max);
         // In descending order, as `swap_remove` moves the last row to the removed number.
-        for row in (0..end.min(self.rows())).rev() {
+        for row in (start..end).rev() {
             if self.setup_us[row] < setup_before_us && self.received_us[row] <= received_until_us {
                 self.swap_remove(row);
-                removed += 1;
-                if removed == row_max {
-                    return row;
-                }
             }
         }
-        // Recomputed, because these statistics otherwise only widen: after a day they would exclude nothing.
+        start
+    }
+
+    /// Whether a row was set up before a UTC day. Takes a time proportional to the number of days.
+    pub fn has_days_before(&self, day: i64) -> bool {
+        self.rows_of_day.keys().any(|&each| each < day)
+    }
+
+    /// Computes the statistics of the times of receipt anew, once rows were removed: they otherwise only widen, and would
+    /// exclude nothing after a day.
+    pub fn narrow_received_stats(&mut self) {
         self.received_stats = ColumnStats::of(&self.received_us);
-        0
     }
 
     /// Begins a snapshot of the rows that exist now.

@@ -3,8 +3,8 @@
 //! Segments are dropped whole, rows of mutable memtables are removed, and rows of immutable memtables get a
 //! tombstone. An active session of a dropped day stays while events of it still arrive.
 //!
-//! Rows of mutable memtables are removed a few at a time, so that commits need not wait until all are: reports may see some
-//! of them meanwhile.
+//! A step looks at a few rows of a mutable memtable and removes those to drop, so that commits need not wait until all rows
+//! were looked at: reports may see some of the dropped ones meanwhile.
 
 use std::sync::Arc;
 
@@ -38,16 +38,24 @@ impl Store {
     fn remove_before(&self, table: fn(&mut State) -> &mut Memtable, day: i64, received_until_us: i64) -> usize {
         let (mut removed, mut end) = (0, usize::MAX);
         while end > 0 {
-            let row_max = self.tuning().snapshot_step_row_count;
+            let row_max = self.tuning().memtable_step_row_count;
             removed += self.copier.run(|| {
                 let mut state = self.write();
                 let table = table(&mut state);
                 let rows = table.rows();
-                end = table.remove_before(day * US_PER_DAY, received_until_us, end, row_max);
+                // An active session of a dropped day may stay for long, and be looked for as often as retention runs.
+                end = if table.has_days_before(day) {
+                    table.remove_before(day * US_PER_DAY, received_until_us, end, row_max)
+                } else {
+                    0
+                };
                 let removed = rows - table.rows();
                 RwLockWriteGuard::unlock_fair(state);
                 removed
             });
+        }
+        if removed > 0 {
+            self.copier.run(|| table(&mut self.write()).narrow_received_stats());
         }
         removed
     }
@@ -61,5 +69,31 @@ impl ImmutableMemtable {
         let tombstones = Arc::make_mut(&mut self.tombstones);
         let rows = slice.setup_us.iter().enumerate().filter(|(_, us)| **us < setup_us);
         rows.for_each(|(row, _)| tombstones.insert(row));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::columns::RecordColumns;
+    use crate::record::Record;
+    use crate::record::schema::int_slot;
+    use crate::storage::memtable::RowMetadata;
+    use crate::tuning::Tuning;
+
+    #[test]
+    fn a_step_looks_at_few_rows_even_if_it_removes_none() {
+        let mut table = Memtable::new(&Arc::new(Tuning::default()));
+        for setup_us in [1, 9, 9, 9, 1, 9] {
+            let mut record = Record::default();
+            record.ints[int_slot::SETUP_TIME] = setup_us;
+            let metadata = RowMetadata { key_hash: 0, versions: None, received_us: 0 };
+            table.append(&RecordColumns::from_record(&record), &[0], |_| metadata);
+        }
+        let mut step = |end| {
+            let end = table.remove_before(5, 0, end, 2);
+            (end, table.rows())
+        };
+        assert_eq!([step(usize::MAX), step(4), step(2)], [(4, 5), (2, 5), (0, 4)]);
     }
 }
