@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pegcount.config import Config
-from pegcount.core import AnswerLimits
+from pegcount.core import AnswerLimits, RequiredFile
 from pegcount.model import ListPath, OrderTerm, Predicate, Scan
 from pegcount.zone import Zone
 
@@ -316,26 +316,31 @@ class Store:
     def create_journal(self) -> int:
         """Creates the next journal file and returns its number; the catalogue must name it before it is used.
 
-        After a fault it first takes a trial write. Raises OSError, which also sets the fault if no other
-        file is open. Calls must not overlap.
+        One that was created before and not used may be that one. After a fault it first takes a trial write.
+        Raises OSError, which also sets the fault if no other file is open. Calls must not overlap.
         """
     def use_journal(self) -> None:
         """Commits later batches to the file that `create_journal` created, which ends a fault.
 
         Raises StoreReadOnlyError if there is none.
         """
-    def require_files(self, names: Sequence[str]) -> None:
-        """Replaces the required files other than journal files; the empty name is the directory itself.
+    def require_files(self, files: Sequence[RequiredFile]) -> None:
+        """Replaces the required files other than journal files.
 
-        As long as one of them, or a journal file, is not where it is now, the store is read-only.
+        As long as one of them, or a journal file, is not where it was or was changed, the store is read-only.
         """
     def missing_file(self) -> MissingFile | None:
         """A required file that is not where it was, which makes the store read-only; None if all are."""
     @property
     def journal_bytes(self) -> int:
         """Bytes of the journal files that the next start would read."""
+    def release_journal_before(self, first: int) -> None:
+        """Requires the journal files with numbers below `first` no more, as the catalogue does not either."""
     def remove_journal_before(self, first: int) -> None:
-        """Removes the journal files with numbers below `first`."""
+        """Removes the journal files with numbers below `first`, which were released.
+
+        Raises OSError if one cannot be removed, once the others are.
+        """
     def begin_flush(self, with_active: bool) -> Flush:
         """Begins a flush of the finished records in memory.
 

@@ -61,6 +61,7 @@ __all__ = [
     "PendingCommit",
     "Rejection",
     "SegmentEdit",
+    "RequiredFile",
     "SegmentTombstones",
     "Store",
     "StoreInfo",
@@ -90,3 +91,15 @@ class AnswerLimits:
     """Bytes of the answer, header included."""
     subtotal_count_max: int
     """Subtotals of a rollup."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredFile:
+    """A file without which acknowledged batches would be lost, and what its path must lead to."""
+
+    name: str
+    """Path within the data directory; empty for the directory itself."""
+    identity: tuple[int, int]
+    """Device and inode."""
+    content: tuple[int, int] | None
+    """Its bytes, and its last modification in nanoseconds since 1970; None while it may change."""

@@ -22,7 +22,7 @@ from faults.process import ServiceProcess, serving
 from faults.test_kill import new_feeds
 from faults.writers import Writer
 
-REMOVALS_PER_UNIT = 6
+REMOVALS_PER_UNIT = 8
 HEAL_SECONDS_MAX = 30.0
 SECONDS_MAX = 1.0
 
@@ -66,6 +66,16 @@ def replace_catalog(data: Path) -> None:
     (data / "older.db").replace(data / "catalog.db")
 
 
+def empty_catalog(data: Path) -> None:
+    (data / "catalog.db").open("wb").close()
+
+
+def overwrite_catalog(data: Path) -> None:
+    shutil.copy(data / "catalog.db", data / "older.db")
+    time.sleep(0.5)
+    shutil.copy(data / "older.db", data / "catalog.db")
+
+
 def remove_lock(data: Path) -> None:
     (data / "lock").unlink()
 
@@ -86,6 +96,8 @@ REMOVALS: list[Callable[[Path], None]] = [
     remove_journal,
     remove_catalog,
     replace_catalog,
+    empty_catalog,
+    overwrite_catalog,
     remove_lock,
     empty_journal,
     move_directory,

@@ -4,16 +4,18 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from decks import deck_of
 from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
-from pegcount.store import EmbeddedStore
+from pegcount.store import EmbeddedStore, files
 from pegcount.store.accepted_loss import move_aside
 
 from store_tests.store_fixtures import (
@@ -86,7 +88,144 @@ def replace_by_a_copy(path: Path) -> None:
 
 
 def empty(path: Path) -> None:
+    wait_for_the_next_tick(path)
     os.truncate(path, 0)
+
+
+def overwrite(path: Path) -> None:
+    wait_for_the_next_tick(path)
+    path.write_bytes(b"x" * 20_000)
+
+
+def wait_for_the_next_tick(path: Path) -> None:
+    """Waits until a change of a file changes its modification time: a file system may tick every 10 ms."""
+    while time.time_ns() - path.stat().st_mtime_ns < 20_000_000:
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("damage", [empty, overwrite])
+@pytest.mark.parametrize("is_flush_first", [False, True])
+def test_a_catalogue_that_is_overwritten_where_it_is_is_written_anew(
+    is_flush_first: bool, damage: Callable[[Path], None], harness: StoreHarness
+) -> None:
+    damage(harness.directory / "catalog.db")
+    if is_flush_first:
+        harness.flush_without_active_snapshot()
+    else:
+        check_refused(harness, "catalog.db was changed")
+    check_writes_go_on(harness)
+
+
+@pytest.mark.parametrize("is_flush_first", [False, True])
+def test_an_older_catalogue_that_overwrites_the_present_one_is_written_anew(
+    is_flush_first: bool, harness: StoreHarness
+) -> None:
+    path = harness.directory / "catalog.db"
+    older = path.read_bytes()
+    harness.flush()
+    write(harness.store, finished("second"))
+    wait_for_the_next_tick(path)
+    path.write_bytes(older)
+    if is_flush_first:
+        harness.flush_without_active_snapshot()
+    else:
+        check_refused(harness, "catalog.db was changed")
+    harness.maintain()
+    harness.reopen()
+    assert without_refused(session_ids(harness.store)) == sorted([*ACKNOWLEDGED, "second"])
+
+
+@pytest.mark.parametrize("damage", [empty, overwrite])
+@pytest.mark.parametrize("name", ["lock", "readers", "catalog.db-journal"])
+def test_files_of_which_the_content_does_not_matter_stop_nothing(
+    name: str, damage: Callable[[Path], None], harness: StoreHarness
+) -> None:
+    (harness.directory / name).touch()
+    damage(harness.directory / name)
+    write(harness.store, finished("later"))
+    harness.flush()
+    assert sorted(after_a_kill(harness)) == sorted([*ACKNOWLEDGED, "later"])
+    check_writes_go_on_without("later", harness)
+
+
+def check_writes_go_on_without(session_id: str, harness: StoreHarness) -> None:
+    harness.maintain()
+    assert harness.store.write_fault is None
+    harness.reopen()
+    assert session_id in session_ids(harness.store)
+
+
+@pytest.mark.parametrize("damage", [empty, overwrite])
+def test_a_journal_file_that_takes_no_more_batches_must_keep_its_content(
+    damage: Callable[[Path], None], harness: StoreHarness
+) -> None:
+    harness.reopen()
+    write(harness.store, finished("newer"))
+    older, _ = harness.journal()
+    damage(older)
+    check_refused(harness, f"journal/{older.name} was changed")
+    harness.maintain()
+    assert harness.store.write_fault is None
+    assert without_refused(after_a_kill(harness)) == sorted([*ACKNOWLEDGED, "newer"])
+
+
+@pytest.mark.parametrize("name", ["catalog.db", "lock"])
+def test_what_replaces_a_file_while_the_journal_is_replayed_is_noticed(
+    name: str, harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness.store.close()
+    open_engine = files.open_engine
+
+    def replace_and_open(*arguments: Any) -> core.Store:
+        replace_by_a_copy(harness.directory / name)
+        return open_engine(*arguments)
+
+    monkeypatch.setattr(files, "open_engine", replace_and_open)
+    harness.store = harness._opened()
+    monkeypatch.undo()
+    if name == "lock":
+        check_refused(harness, "lock was replaced")
+    else:
+        # The catalogue is written anew before it names the journal file of the first batch.
+        write(harness.store, finished("first"))
+        assert after_a_kill(harness) == sorted([*ACKNOWLEDGED, "first"])
+    harness.maintain()
+    harness.reopen()
+    assert set(session_ids(harness.store)) >= set(ACKNOWLEDGED)
+
+
+def test_what_replaces_a_journal_file_before_its_first_batch_is_noticed(harness: StoreHarness) -> None:
+    engine, catalog = harness.store._engine, harness.store._catalog
+    sequence = engine.create_journal()
+    catalog.add_journal(sequence)
+    replace_by_a_copy(harness.journal()[-1])
+    engine.use_journal()
+    check_refused(harness, f"journal/{sequence:08}.log was replaced")
+    check_writes_go_on(harness)
+
+
+def test_a_journal_file_that_the_catalogue_may_name_stays_until_another_one_is_named(
+    harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction that is reported as failed may be on disk: a start after a kill must find its file."""
+    catalog, journals = harness.store._catalog, harness.store._maintenance.journals
+    add_journal = catalog.add_journal
+
+    def add_and_fail(sequence: int) -> None:
+        add_journal(sequence)
+        raise StoreReadOnlyError("reported as failed")
+
+    monkeypatch.setattr(catalog, "add_journal", add_and_fail)
+    for _ in range(3):
+        journals.reopen()
+        monkeypatch.setattr(catalog, "add_journal", fail_to_add)
+        assert after_a_kill(harness) == ACKNOWLEDGED
+    monkeypatch.undo()
+    check_writes_go_on(harness)
+
+
+def fail_to_add(_: int) -> None:
+    raise StoreReadOnlyError("not even begun")
 
 
 @pytest.mark.parametrize("damage", [remove, replace_by_a_copy])
@@ -111,7 +250,8 @@ def test_an_emptied_journal_stops_acknowledgements(harness: StoreHarness) -> Non
         harness.store.write(batch(finished("unacknowledged")))
     with pytest.raises(DataDamagedError, match="it has 0 bytes, less than its header"):
         after_a_kill(harness)
-    harness.flush()
+    harness.store._maintenance.journals.reopen()
+    check_refused(harness, "was changed while this process used it")
     check_writes_go_on(harness)
 
 

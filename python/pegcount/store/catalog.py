@@ -15,9 +15,16 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from pegcount.core import ManifestEntry, SegmentTombstones
+from pegcount.core import ManifestEntry, RequiredFile, SegmentTombstones
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError, cause_of
-from pegcount.store.catalog_rows import checked_rows, create_tables, put_digest, put_row, verify_tables
+from pegcount.store.catalog_rows import (
+    checked_rows,
+    create_tables,
+    put_digest,
+    put_row,
+    stored_digest,
+    verify_tables,
+)
 from pegcount.store.directory import fsync
 from pegcount.store.modes import create_private
 
@@ -37,6 +44,10 @@ _GENERATION = "generation"
 _FIRST_JOURNAL = "first_journal"
 # Other processes, such as a backup, lock the catalogue only while they copy it into memory.
 _BUSY_SECONDS = 10.0
+_FAILURES = (sqlite3.DatabaseError, UnicodeDecodeError, OSError, StoreOpenError, DataDamagedError)
+"""What a transaction raises if the file cannot be written, or has lost its content."""
+_CODES_OF_LOST_CONTENT = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""Of these, the first means a missing table. Other errors are those of the operating system, or of a lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +85,14 @@ class Catalog:
         self.path = directory / "catalog.db"
         self._read_only = read_only
         self._is_file_missing = False
-        self.on_file_replaced: Callable[[], None] = lambda: None
-        """Called when this class has put another file in the place of the catalogue."""
+        self._is_written = False
+        self._identity: tuple[int, int] | None = None
+        self._content: tuple[int, int] | None = None
+        self.on_file_change: Callable[[], None] = lambda: None
+        """Called when `required_file` has changed."""
         self._lock = RLock()
         self._db: sqlite3.Connection | None = self._open()
+        self._content = self._content_now()
         # Methods that read use this copy in memory, which has the last state that is known to be durable.
         self._replica = sqlite3.connect(":memory:", check_same_thread=False)
         self._db.backup(self._replica)
@@ -96,6 +111,13 @@ class Catalog:
         After a failed transaction, until the next one, the file may be one transaction ahead.
         """
         return self._db is not None
+
+    @property
+    def required_file(self) -> RequiredFile:
+        """The file that was opened, and what was written last; see `core.Store.require_files`."""
+        return RequiredFile(
+            self.path.name, self._identity or (0, 0), None if self._is_written else self._content
+        )
 
     def segments(self) -> list[SegmentEntry]:
         """Returns all segments, ordered by day."""
@@ -204,16 +226,11 @@ class Catalog:
             put_row(db, "code_decks", deck_id, deck.entry_count, deck.name, deck.size, deck.crc32)
 
     def restore_missing_file(self) -> None:
-        """Writes the file anew, with the last durable state, after another program removed or replaced it.
+        """Writes the file anew, with the last durable state, after another program removed or changed it.
 
         Raises StoreReadOnlyError if that fails.
         """
         with self._lock:
-            if self._db is not None:
-                self._db.close()
-            self._db = None
-            # The rollback journal of the lost file must not be applied to the new one.
-            self.path.with_name(f"{self.path.name}-journal").unlink(missing_ok=True)
             self._is_file_missing = True
             with self._transaction():
                 pass
@@ -247,9 +264,16 @@ class Catalog:
             with suppress(OSError):
                 create_private(self.path)
         target = f"{self.path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
-        return sqlite3.connect(
+        before = self._identity_now()
+        db = sqlite3.connect(
             target, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None, uri=True
         )
+        # SQLite does not tell which file it has opened. A reader may meet the owner, which replaces the file.
+        self._identity = self._identity_now()
+        if self._identity != before and not self._read_only:
+            db.close()
+            raise StoreOpenError(f"{self.path} was replaced while it was opened")
+        return db
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         (version,) = db.execute("PRAGMA user_version").fetchone()
@@ -308,34 +332,96 @@ class Catalog:
 
         After a failed write, the next transaction first replaces the file by a new one,
         because the operating system may have dropped dirty pages and reports that only once.
-        Until then the old file has the state before or after the failed transaction. Raises
-        StoreReadOnlyError if the transaction cannot be made durable.
+        Until then the old file has the state before or after the failed transaction. A file that
+        another program changed is replaced before the transaction. Raises StoreReadOnlyError if the
+        transaction cannot be made durable.
         """
-        with self._lock:
+        with self._lock, self._content_may_change():
             try:
-                db = self._db = self._db or self._replace_file()
+                db = self._db = self._intact_file() or self._replace_file()
                 with _write_transaction(db):
                     yield db
                     put_digest(db, TABLES)
+                self._require_in_place()
                 db.backup(self._replica)
-            except (sqlite3.OperationalError, OSError) as error:
-                if self._db is not None:
-                    self._db.close()
-                self._db = None
+            except _FAILURES as error:
+                self._close_file()
                 raise StoreReadOnlyError(f"{self.path.name}: {cause_of(error)}") from error
+
+    @contextmanager
+    def _content_may_change(self) -> Iterator[None]:
+        """Requires no content of the file until the end of the block, and then what it has."""
+        self._is_written = True
+        self.on_file_change()
+        try:
+            yield
+        finally:
+            self._content, self._is_written = self._content_now(), False
+            self.on_file_change()
+
+    def _intact_file(self) -> sqlite3.Connection | None:
+        """Returns the open file if it is in place and has the last durable state."""
+        if self._db is None:
+            return None
+        try:
+            is_unchanged = self._content is not None and self._content_now() == self._content
+            if is_unchanged and stored_digest(self._db) == stored_digest(self._replica):
+                return self._db
+        except sqlite3.DatabaseError as error:
+            if not _is_content_lost(error):
+                raise
+        self._is_file_missing = True
+        return None
+
+    def _require_in_place(self) -> None:
+        if self._identity_now() != self._identity:
+            raise StoreOpenError("another program replaced it")
 
     def _replace_file(self) -> sqlite3.Connection:
         """Replaces the file after a failed write by a copy of the last durable state, and opens that."""
-        if not self._is_file_missing:
-            # Rolls back the old file: SQLite would apply its rollback journal to the new file.
-            self._open().close()
+        self._close_file()
+        self._resolve_rollback_journal()
         fresh = self.path.with_suffix(".tmp")
         self.copy_to(fresh)
         os.replace(fresh, self.path)
-        self.on_file_replaced()
+        self._identity = self._identity_now()
+        self.on_file_change()
         fsync(self.path.parent)
         self._is_file_missing = False
         return self._open()
+
+    def _resolve_rollback_journal(self) -> None:
+        """Rolls back the old file, or drops its rollback journal: SQLite would apply it to the new file."""
+        try:
+            if not self._is_file_missing:
+                self._open().close()
+                return
+        except (StoreOpenError, DataDamagedError) as error:
+            if not _is_content_lost(error.__cause__):
+                raise
+        self.path.with_name(f"{self.path.name}-journal").unlink(missing_ok=True)
+
+    def _close_file(self) -> None:
+        if self._db is not None:
+            self._db.close()
+        self._db = None
+
+    def _identity_now(self) -> tuple[int, int] | None:
+        """Device and inode that the path leads to."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def _content_now(self) -> tuple[int, int] | None:
+        """Bytes and modification of the open file; None if the path leads to another one."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        is_in_place = (status.st_dev, status.st_ino) == self._identity
+        return (status.st_size, status.st_mtime_ns) if is_in_place else None
 
 
 @contextmanager
@@ -358,6 +444,14 @@ def _write_transaction(db: sqlite3.Connection) -> Iterator[None]:
             db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")
+
+
+def _is_content_lost(error: BaseException | None) -> bool:
+    """Whether the file can be read, but has another content than a catalogue that was written."""
+    if isinstance(error, sqlite3.Error):
+        # The errors that Python itself raises have no code.
+        return getattr(error, "sqlite_errorcode", -1) in _CODES_OF_LOST_CONTENT
+    return True
 
 
 def _file_values(file: ManifestEntry) -> tuple[str, int, int, int, bytes]:

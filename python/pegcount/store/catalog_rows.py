@@ -26,9 +26,14 @@ def verify_tables(db: sqlite3.Connection, file: str, tables: Collection[str]) ->
         raise DataDamagedError(f"{file}: SQLite finds it damaged", file=file)
     for table in tables:
         checked_rows(db, file, table, "1")
-    stored = db.execute("SELECT value FROM settings WHERE name = ?", (_DIGEST,)).fetchone()
-    if stored is None or stored[0] != _digest(db, tables):
+    if stored_digest(db) != _digest(db, tables):
         raise DataDamagedError(f"{file}: rows are missing or changed", file=file)
+
+
+def stored_digest(db: sqlite3.Connection) -> int | None:
+    """Returns the digest as the last transaction stored it, None if there is none."""
+    stored = db.execute("SELECT value FROM settings WHERE name = ?", (_DIGEST,)).fetchone()
+    return None if stored is None else int(stored[0])
 
 
 def checked_rows(db: sqlite3.Connection, file: str, table: str, order: str) -> list[tuple[Any, ...]]:

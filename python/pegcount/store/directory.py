@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from pegcount.core import RequiredFile
 from pegcount.errors import StoreOpenError
 from pegcount.store.modes import DIRECTORY_MODE, open_private
 
@@ -48,6 +49,10 @@ class DirectoryLock:
             self._is_released = True
             os.close(self._file)
             os.close(self._directory)
+
+    def required_files(self) -> list[RequiredFile]:
+        """Returns the directory and its file `lock`, which must stay where they are."""
+        return [_required("", self._directory), _required("lock", self._file)]
 
     def _lock_directory(self, directory: Path) -> None:
         try:
@@ -117,6 +122,11 @@ def _create(directory: Path) -> None:
         fsync(directory.parent)
     except OSError as error:
         raise StoreOpenError(f"data directory {directory} cannot be created: {error.strerror}") from error
+
+
+def _required(name: str, descriptor: int) -> RequiredFile:
+    status = os.fstat(descriptor)
+    return RequiredFile(name, (status.st_dev, status.st_ino), None)
 
 
 def _opened(path: Path, flags: int) -> int:

@@ -54,7 +54,7 @@ class JournalFiles:
         sequence = self._engine.create_journal()
         try:
             self._catalog.add_journal(sequence)
-        except StoreReadOnlyError as error:
+        except PegcountError as error:
             if not self._engine.has_journal:
                 self._engine.set_fault(str(error))
             raise

@@ -77,8 +77,8 @@ class Maintenance:
             return
         self._stopping.set()
         self._thread.join()
-        self._required.close()
         self._clock.save_last()
+        self._required.close()
 
     def set_retention(self, retention: Retention) -> None:
         """Sets the limits of retention durably, and drops the days outside them."""
@@ -199,6 +199,9 @@ class Maintenance:
         replaced = self._catalog.active()
         settings = {files.damage_setting(name): 1 for name in self._engine.damaged_segments}
         self._commit(edit, active=active, settings=settings, first_journal=flush.first_journal)
+        if flush.first_journal is not None:
+            # Now, as readers may put off the removal for long: a missing file of these is a loss no more.
+            self._engine.release_journal_before(flush.first_journal)
         if active is not None:
             self._replaced.remove(self._directory / file.name for file in replaced)
         if flush.first_journal is not None:
@@ -270,9 +273,7 @@ class Maintenance:
         )
 
     def _is_journal_full(self) -> bool:
-        # While readers put off its removal, another flush would not make the journal shorter.
-        is_long = self._engine.journal_bytes > self._config.journal_bytes_max
-        return bool(is_long and not self._replaced.has_journal)
+        return self._engine.journal_bytes > self._config.journal_bytes_max
 
     def _remove_orphans(self) -> None:
         """Removes the files of a failed step.

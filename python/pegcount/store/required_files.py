@@ -1,4 +1,4 @@
-"""What a store does when another program removed a file that it needs.
+"""What a store does when another program removed or changed a file that it needs.
 
 It says so, acknowledges nothing, and writes the file anew if it can.
 The core looks at these files before it acknowledges a batch, see `core.Store.require_files`.
@@ -13,9 +13,6 @@ from pegcount.store.directory import DirectoryLock
 
 _LOG = logging.getLogger(__name__)
 
-_NAMES = ("", "lock", "catalog.db")
-"""The directory itself, its lock and the catalogue; the core adds the journal files."""
-
 
 class RequiredFiles:
     """Restores the required files of one store."""
@@ -29,12 +26,12 @@ class RequiredFiles:
         self._engine = engine
         self._rewrite = rewrite
         self._logged: str | None = None
-        catalog.on_file_replaced = self._require
+        catalog.on_file_change = self._require
         self._require()
 
     def close(self) -> None:
         """Lets go of the store, so that its files are unmapped without a garbage collection."""
-        self._catalog.on_file_replaced = self._rewrite = _nothing
+        self._catalog.on_file_change = self._rewrite = _nothing
 
     def check(self) -> None:
         """Restores the first file that is missing, if it can.
@@ -64,7 +61,8 @@ class RequiredFiles:
         return name in ("lock", "catalog.db")
 
     def _require(self) -> None:
-        self._engine.require_files(_NAMES)
+        # The core adds the journal files.
+        self._engine.require_files([*self._owner.required_files(), self._catalog.required_file])
 
 
 def _nothing() -> None:

@@ -22,13 +22,16 @@ pub struct JournalWriter {
     /// `None` before the first batch and after a fault.
     pub journal: Option<Journal>,
     /// A file that was created to follow `journal`. It takes no frames before the catalogue names it.
-    prepared: Option<Journal>,
+    prepared: Option<PreparedJournal>,
+    /// Files that were prepared before that one. A transaction of the catalogue that failed may have named them all
+    /// the same, until another one has named the prepared file.
+    unused: Vec<Journal>,
     /// Sequence number of the last file that took, or may have taken, frames; 0 for none.
     pub last_sequence: u64,
     /// Sequence number of the last file that was created.
     last_created: u64,
-    /// Bytes of the files before the open one that the next start still reads.
-    pub older_bytes: u64,
+    /// Sequence numbers and bytes of the files before the open one that the next start still reads.
+    older: Vec<(u64, u64)>,
     /// Why the store is read-only.
     pub fault: Option<String>,
     /// Bytes of the append that failed last.
@@ -42,57 +45,94 @@ pub struct NextJournal {
     pub trial_bytes: usize,
 }
 
+/// A file that takes no frames yet.
+pub struct PreparedJournal {
+    pub journal: Journal,
+    /// Bytes of the trial write that it took.
+    pub trial_bytes: usize,
+}
+
 impl JournalWriter {
     /// Appends frames and syncs them.
     ///
     /// # Errors
-    /// `Io` or `Damaged` if the write fails, which sets the fault; `ReadOnly` if there is a fault, or if no file is
-    /// open.
+    /// `ReadOnly` if there is a fault, or if no file is open; `Io` or `Damaged` if the write fails: the caller must
+    /// call [`JournalWriter::fail`] then.
     pub fn append(&mut self, frames: &[&[u8]]) -> Result<()> {
-        let Some(journal) = &mut self.journal else {
-            return Err(Error::ReadOnly(self.fault.clone().unwrap_or_else(|| "no journal file is open".to_owned())));
-        };
+        if let Some(fault) = &self.fault {
+            return Err(Error::ReadOnly(fault.clone()));
+        }
+        let journal = self.journal.as_mut().ok_or_else(|| Error::ReadOnly("no journal file is open".to_owned()))?;
         let appended = journal.append(frames.iter().copied());
-        if let Err(error) = &appended {
+        if appended.is_err() {
             self.failed_bytes = frames.iter().map(|frame| frame.len()).sum();
-            self.fail(error.to_string());
         }
         appended
     }
 
-    /// Makes the store read-only: the open file takes no more frames.
-    pub fn fail(&mut self, fault: String) {
+    /// Makes the store read-only. Returns the file that was open: it takes no more frames.
+    pub fn fail(&mut self, fault: String) -> Option<Journal> {
         self.fault = Some(fault);
-        self.older_bytes += self.journal.take().map_or(0, |journal| journal.bytes());
+        self.replace(None)
     }
 
     /// Notes a file that was replayed.
     pub fn note_replayed(&mut self, sequence: u64, bytes: u64) {
         self.last_sequence = self.last_sequence.max(sequence);
-        self.older_bytes += bytes;
+        self.older.push((sequence, bytes));
+    }
+
+    /// Bytes of the files that the next start reads.
+    pub fn bytes(&self) -> u64 {
+        self.older.iter().map(|(_, bytes)| bytes).sum::<u64>() + self.journal.as_ref().map_or(0, Journal::bytes)
+    }
+
+    /// Notes that the next start does not read the files before a sequence number.
+    pub fn release_before(&mut self, first: u64) {
+        self.older.retain(|(sequence, _)| *sequence >= first);
+    }
+
+    /// Sequence number of the prepared file, if it can be used as it is. Another attempt then does not leave one more
+    /// file behind.
+    pub fn reusable(&self, trial_bytes_min: usize) -> Option<u64> {
+        let prepared = self.prepared.as_ref()?;
+        let is_tried = prepared.trial_bytes >= self.trial_bytes(trial_bytes_min);
+        (is_tried && prepared.journal.is_in_place()).then_some(prepared.journal.sequence)
     }
 
     /// Reserves the sequence number of the next file, greater than `last_on_disk`.
     pub fn reserve(&mut self, last_on_disk: u64, trial_bytes_min: usize) -> NextJournal {
         self.last_created = self.last_created.max(self.last_sequence).max(last_on_disk) + 1;
-        let trial_bytes = if self.fault.is_some() { self.failed_bytes.max(trial_bytes_min) } else { 0 };
+        let trial_bytes = self.trial_bytes(trial_bytes_min);
         NextJournal { sequence: self.last_created, predecessor: self.last_sequence, trial_bytes }
     }
 
     /// Takes a new file, in place of one that was prepared before and never used.
-    pub fn prepare(&mut self, journal: Journal) {
-        self.prepared.replace(journal).into_iter().for_each(Journal::discard);
+    pub fn prepare(&mut self, prepared: PreparedJournal) {
+        self.unused.extend(self.prepared.replace(prepared).map(|unused| unused.journal));
     }
 
-    /// Makes the prepared file the open one, which ends a fault; returns its sequence number.
+    /// Makes the prepared file, which the catalogue names by now, the open one. This ends a fault. Returns the file
+    /// that was open: it takes no more frames.
     ///
     /// # Errors
     /// `ReadOnly` if no file was prepared.
-    pub fn switch(&mut self) -> Result<u64> {
+    pub fn switch(&mut self) -> Result<Option<Journal>> {
         let next = self.prepared.take().ok_or_else(|| Error::ReadOnly("no journal file was created".to_owned()))?;
-        self.last_sequence = next.sequence;
-        self.older_bytes += self.journal.replace(next).map_or(0, |journal| journal.bytes());
+        self.unused.drain(..).for_each(Journal::discard);
+        self.last_sequence = next.journal.sequence;
         self.fault = None;
-        Ok(self.last_sequence)
+        Ok(self.replace(Some(next.journal)))
+    }
+
+    fn trial_bytes(&self, trial_bytes_min: usize) -> usize {
+        if self.fault.is_some() { self.failed_bytes.max(trial_bytes_min) } else { 0 }
+    }
+
+    /// Replaces the open file; returns the one before.
+    fn replace(&mut self, next: Option<Journal>) -> Option<Journal> {
+        let closed = std::mem::replace(&mut self.journal, next);
+        self.older.extend(closed.as_ref().map(|journal| (journal.sequence, journal.bytes())));
+        closed
     }
 }

@@ -17,9 +17,9 @@ use parking_lot::Mutex;
 
 use super::back_pressure::CommitQueue;
 pub use super::back_pressure::PendingCommit;
-use super::disk_fault::JournalWriter;
+use super::disk_fault::{JournalWriter, PreparedJournal};
 use super::journal::{self, Frame, Journal};
-use super::required_files::{MissingFile, RequiredFiles};
+use super::required_files::{FileStatus, MissingFile, RequiredFile, RequiredFiles};
 use crate::error::{Error, Result};
 use crate::memory::MemoryLimits;
 use crate::record::Record;
@@ -77,13 +77,18 @@ impl JournaledStore {
             self.store.apply(&ColumnarBatch::from_journal(frame.batch)?, frame.received_us);
             Ok(())
         });
-        let bytes = match replayed {
-            Err(Error::Damaged { .. }) if accept_loss => 0,
+        let name = journal::name(sequence);
+        let metadata = match replayed {
+            Err(Error::Damaged { .. }) if accept_loss => {
+                let path = self.directory.join(&name);
+                path.metadata().map_err(|source| Error::io(&path, source))?
+            }
             replayed => replayed?,
         };
-        self.journal.lock().note_replayed(sequence, bytes);
-        self.required.lock().require_journal(&self.directory, sequence, journal::name(sequence));
-        Ok(bytes)
+        self.journal.lock().note_replayed(sequence, metadata.len());
+        let status = FileStatus::of_content(&metadata);
+        self.required.lock().require_journal(sequence, RequiredFile { name, status });
+        Ok(metadata.len())
     }
 
     /// Decodes a `WriteRecordsRequest` and enqueues it for the next commit; [`JournaledStore::wait`] returns
@@ -171,17 +176,21 @@ impl JournaledStore {
     }
 
     /// Creates the next journal file, without using it, and returns its sequence number: the catalogue must name it
-    /// before [`JournaledStore::use_journal`] or [`JournaledStore::begin_flush`] switch to it. Calls must not overlap.
+    /// before [`JournaledStore::use_journal`] or [`JournaledStore::begin_flush`] switch to it. A file that was created
+    /// before and not used may be that one. Calls must not overlap.
     ///
     /// # Errors
     /// `Io` if the file cannot be created, or if a trial write after a fault fails; this sets the fault.
     pub fn create_journal(&self) -> Result<u64> {
+        if let Some(sequence) = self.journal.lock().reusable(self.store.tuning().trial_write_bytes_min) {
+            return Ok(sequence);
+        }
         let created = self.try_create_journal();
         let mut writer = self.journal.lock();
         match created {
-            Ok(journal) => {
-                let sequence = journal.sequence;
-                writer.prepare(journal);
+            Ok(prepared) => {
+                let sequence = prepared.journal.sequence;
+                writer.prepare(prepared);
                 Ok(sequence)
             }
             Err(error) => {
@@ -194,10 +203,11 @@ impl JournaledStore {
     }
 
     /// Creates the file outside the lock, as several syncs would block the commits meanwhile.
-    fn try_create_journal(&self) -> Result<Journal> {
+    fn try_create_journal(&self) -> Result<PreparedJournal> {
         let last_on_disk = journal::sequences(&self.directory)?.pop().unwrap_or_default();
         let next = self.journal.lock().reserve(last_on_disk, self.store.tuning().trial_write_bytes_min);
-        Journal::create(&self.directory, next.sequence, next.predecessor, next.trial_bytes)
+        let journal = Journal::create(&self.directory, next.sequence, next.predecessor, next.trial_bytes)?;
+        Ok(PreparedJournal { journal, trial_bytes: next.trial_bytes })
     }
 
     /// Commits later batches to the file that [`JournaledStore::create_journal`] created. Ends a fault.
@@ -213,10 +223,9 @@ impl JournaledStore {
         self.fail(&mut self.journal.lock(), fault);
     }
 
-    /// Replaces the required files other than journal files, by their names in the data directory; see
-    /// `required_files.rs`.
-    pub fn require_files(&self, names: Vec<String>) {
-        self.required.lock().require(&self.directory, names);
+    /// Replaces the required files other than journal files; see `required_files.rs`.
+    pub fn require_files(&self, files: Vec<RequiredFile>) {
+        self.required.lock().require(files);
     }
 
     /// A required file that is missing, which makes the store read-only.
@@ -228,13 +237,12 @@ impl JournaledStore {
 
     /// Bytes of the journal files that the next start has to replay.
     pub fn journal_bytes(&self) -> u64 {
-        let writer = self.journal.lock();
-        writer.older_bytes + writer.journal.as_ref().map_or(0, Journal::bytes)
+        self.journal.lock().bytes()
     }
 
     /// Begins a flush. With `with_active`, later batches go to the file that [`JournaledStore::create_journal`]
     /// created, and its sequence number is returned: once the catalogue has the flush, the files before it can be
-    /// removed.
+    /// released and removed.
     ///
     /// # Errors
     /// `ReadOnly` if no file was created; nothing has changed then.
@@ -248,18 +256,27 @@ impl JournaledStore {
         Ok((self.store.begin_flush(true), Some(sequence)))
     }
 
-    /// Removes the journal files before sequence number `first`, whose batches are in files that the
-    /// catalogue names.
+    /// Requires the journal files before sequence number `first` no more: their batches are in files that the
+    /// catalogue names. Ends the fault that one of them was missing.
+    pub fn release_journal_before(&self, first: u64) {
+        let mut writer = self.journal.lock();
+        writer.release_before(first);
+        let mut required = self.required.lock();
+        required.release_journals_before(first);
+        if writer.journal.is_some() {
+            writer.fault = required.missing(&self.directory).map(|missing| missing.to_string());
+        }
+    }
+
+    /// Removes the journal files before sequence number `first`, which were released.
     ///
     /// # Errors
-    /// `Io` if the operating system refuses; the next start removes them.
+    /// `Io` if the operating system refuses to remove one of them, once the others are removed; the next start removes
+    /// it.
     pub fn remove_journal_before(&self, first: u64) -> Result<()> {
-        self.journal.lock().older_bytes = 0;
-        self.required.lock().release_journals_before(first);
-        for sequence in journal::sequences(&self.directory)?.into_iter().filter(|&sequence| sequence < first) {
-            journal::remove(&self.directory, sequence)?;
-        }
-        Ok(())
+        let released = journal::sequences(&self.directory)?.into_iter().filter(|&sequence| sequence < first);
+        let removed: Vec<Result<()>> = released.map(|sequence| journal::remove(&self.directory, sequence)).collect();
+        removed.into_iter().collect()
     }
 
     /// Makes a group durable, then applies it. If the disk refuses it (for example with ENOSPC), or if a required
@@ -281,31 +298,35 @@ impl JournaledStore {
 
     fn append(&self, writer: &mut JournalWriter, group: &[Arc<PendingCommit>]) -> Result<()> {
         let frames: Vec<&[u8]> = group.iter().map(|pending| pending.frame.as_slice()).collect();
-        let appended = writer.append(&frames);
-        self.has_journal.store(writer.journal.is_some(), Ordering::Release);
-        appended?;
-        // Last, so that a file which was removed during the write is noticed too.
-        match self.required.lock().missing(&self.directory) {
-            None => Ok(()),
-            Some(missing) => {
-                self.fail(writer, missing.to_string());
-                Err(Error::ReadOnly(missing.to_string()))
+        if let Err(error) = writer.append(&frames) {
+            if !matches!(error, Error::ReadOnly(_)) {
+                self.fail(writer, error.to_string());
             }
+            return Err(error);
         }
+        // Last, so that a file which was removed during the write is noticed too.
+        let missing = self.required.lock().missing(&self.directory);
+        missing.map_or(Ok(()), |missing| {
+            self.fail(writer, missing.to_string());
+            Err(Error::ReadOnly(missing.to_string()))
+        })
     }
 
     fn switch(&self, writer: &mut JournalWriter) -> Result<u64> {
-        let sequence = writer.switch()?;
+        let closed = writer.switch()?;
         let mut required = self.required.lock();
-        required.require_journal(&self.directory, sequence, journal::name(sequence));
+        closed.iter().for_each(|journal| required.close_journal(journal));
+        writer.journal.iter().for_each(|journal| required.require_journal(journal.sequence, journal.required()));
         // A file before this one that is missing stays a fault until the catalogue needs it no more.
         writer.fault = required.missing(&self.directory).map(|missing| missing.to_string());
         self.has_journal.store(true, Ordering::Release);
-        Ok(sequence)
+        Ok(writer.last_sequence)
     }
 
     fn fail(&self, writer: &mut JournalWriter, fault: String) {
-        writer.fail(fault);
+        if let Some(closed) = writer.fail(fault) {
+            self.required.lock().close_journal(&closed);
+        }
         self.has_journal.store(false, Ordering::Release);
     }
 }

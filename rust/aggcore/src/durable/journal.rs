@@ -31,11 +31,12 @@
 //! new one (see `disk_fault.rs`), and a log owned by a library does not let us do so; docs/design.md has the
 //! reasons and measurements under "Why is the journal not SQLite?".
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use super::required_files::{ContentStatus, FileStatus, RequiredFile};
 use crate::error::{Error, Result};
 use crate::private_files;
 use crate::wire::columnar_batch::ColumnarBatch;
@@ -58,6 +59,8 @@ pub struct Journal {
     predecessor: u64,
     file: File,
     path: PathBuf,
+    /// Device and inode of the file.
+    status: FileStatus,
     /// Length in bytes up to the last synced frame.
     end: u64,
 }
@@ -120,12 +123,28 @@ impl Journal {
         file.sync_all()?;
         File::open(folder)?.sync_all()?;
         File::open(directory)?.sync_all()?;
-        Ok(Self { sequence, predecessor, file, path: path.to_owned(), end })
+        let status = FileStatus::of_place(&file.metadata()?);
+        Ok(Self { sequence, predecessor, file, path: path.to_owned(), status, end })
     }
 
     /// Length of the file in bytes.
     pub fn bytes(&self) -> u64 {
         self.end
+    }
+
+    /// The file as one that must stay where it is, while frames are appended to it.
+    pub fn required(&self) -> RequiredFile {
+        RequiredFile { name: name(self.sequence), status: self.status }
+    }
+
+    /// What the content of the file must be once no more frames are appended to it; `None` if its status cannot be read.
+    pub fn content_status(&self) -> Option<ContentStatus> {
+        self.file.metadata().ok().map(|metadata| ContentStatus::of(&metadata, self.end))
+    }
+
+    /// Whether its path leads to this file.
+    pub fn is_in_place(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|found| FileStatus::of_place(&found) == self.status)
     }
 
     /// Appends frames and syncs them; they survive a power cut once this returns.
@@ -167,23 +186,26 @@ impl Journal {
     }
 }
 
-/// Removes a journal file.
+/// Removes a journal file, if it exists.
 ///
 /// # Errors
 /// `Io` if the operating system refuses.
 pub fn remove(directory: &Path, sequence: u64) -> Result<()> {
     let path = directory.join(name(sequence));
-    std::fs::remove_file(&path).map_err(|source| Error::io(&path, source))
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(|source| Error::io(&path, source)),
+    }
 }
 
-/// Passes the frames of a journal file to `apply` in order; returns the length of the file in bytes.
+/// Passes the frames of a journal file to `apply` in order; returns the status of the file that was read.
 ///
 /// # Errors
 /// `Io` if the file cannot be read, `Damaged` if its header or a frame within its synced bytes is corrupt, or
 /// the error of `apply`.
-pub fn replay(directory: &Path, sequence: u64, mut apply: impl FnMut(&Frame<'_>) -> Result<()>) -> Result<u64> {
+pub fn replay(directory: &Path, sequence: u64, mut apply: impl FnMut(&Frame<'_>) -> Result<()>) -> Result<Metadata> {
     let path = directory.join(name(sequence));
-    let bytes = std::fs::read(&path).map_err(|source| Error::io(&path, source))?;
+    let (bytes, metadata) = read_with_status(&path).map_err(|source| Error::io(&path, source))?;
     let Header { synced, length, .. } = Header::of(&bytes, sequence).map_err(|problem| Error::damaged(&path, problem))?;
     let mut at = length;
     while let Some((frame, next)) = frame_at(&bytes, at) {
@@ -193,7 +215,16 @@ pub fn replay(directory: &Path, sequence: u64, mut apply: impl FnMut(&Frame<'_>)
     if at < synced {
         return Err(Error::damaged(&path, format!("the batch at byte {at} is not what was written")));
     }
-    Ok(bytes.len() as u64)
+    Ok(metadata)
+}
+
+/// Reads a file; the status is that of before, so that a later change shows.
+fn read_with_status(path: &Path) -> io::Result<(Vec<u8>, Metadata)> {
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+    file.read_to_end(&mut bytes)?;
+    Ok((bytes, metadata))
 }
 
 /// Counts of a journal file.
@@ -230,8 +261,9 @@ pub fn predecessor(directory: &Path, sequence: u64) -> Result<Option<u64>> {
 /// # Errors
 /// `Io` or `Damaged`, as [`replay`].
 pub fn read_content(directory: &Path, sequence: u64) -> Result<JournalContent> {
+    content.bytes = status.len();
     let mut content = JournalContent::default();
-    content.bytes = replay(directory, sequence, |frame| {
+    let status = replay(directory, sequence, |frame| {
         content.batches += 1;
         content.records += ColumnarBatch::from_journal(frame.batch)?.rows();
         Ok(())

@@ -6,7 +6,7 @@
 
 pub mod group_commit;
 pub mod journal;
+pub mod required_files;
 
 mod back_pressure;
 mod disk_fault;
-mod required_files;

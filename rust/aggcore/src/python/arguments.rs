@@ -8,6 +8,7 @@ use pyo3::{buffer::PyBuffer, prelude::*, pybacked::PyBackedStr};
 
 use super::code_deck::CodeDeck;
 use crate::durable::group_commit::CommitLimits;
+use crate::durable::required_files::{ContentStatus, FileStatus, RequiredFile};
 use crate::error::Error;
 use crate::memory::{MemoryLimits, QueryMemory};
 use crate::response::OrderTerm;
@@ -63,6 +64,14 @@ pub struct EstimateArgument<'py> {
     predicates: Vec<Bound<'py, PyAny>>,
 }
 
+/// A `core.RequiredFile`.
+#[derive(FromPyObject)]
+pub struct RequiredFileArgument {
+    name: String,
+    identity: (u64, u64),
+    content: Option<(u64, i64)>,
+}
+
 /// A `zone.Zone`.
 #[derive(FromPyObject)]
 pub struct ZoneArgument {
@@ -107,6 +116,13 @@ impl ScanArgument {
         let edges = self.edge_us.map(|edges| edges.to_vec(py)).transpose()?;
         let (predicates, measure) = (predicates(self.predicates)?, self.measure.try_into()?);
         Ok(OwnedScan { edges, predicates, keys: self.keys, measure })
+    }
+}
+
+impl From<RequiredFileArgument> for RequiredFile {
+    fn from(file: RequiredFileArgument) -> Self {
+        let content = file.content.map(|(bytes_min, modified_ns)| ContentStatus { bytes_min, modified_ns });
+        Self { name: file.name, status: FileStatus { identity: file.identity, content } }
     }
 }
 

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::arguments::{CancelToken, EstimateArgument, PredicateArgument, ScanArgument, predicates};
+use super::arguments::{CancelToken, EstimateArgument, PredicateArgument, RequiredFileArgument, ScanArgument, predicates};
 use super::code_deck::CodeDeck;
 use super::reports::Partials;
 use super::{allocator, arguments, joined_bytes};
@@ -317,8 +317,8 @@ impl Store {
         Ok(py.detach(|| self.durable.use_journal())?)
     }
 
-    fn require_files(&self, py: Python<'_>, names: Vec<String>) {
-        py.detach(|| self.durable.require_files(names));
+    fn require_files(&self, py: Python<'_>, files: Vec<RequiredFileArgument>) {
+        py.detach(|| self.durable.require_files(files.into_iter().map(Into::into).collect()));
     }
 
     fn missing_file(&self, py: Python<'_>) -> Option<MissingFile> {
@@ -329,6 +329,10 @@ impl Store {
     #[getter]
     fn journal_bytes(&self, py: Python<'_>) -> u64 {
         py.detach(|| self.durable.journal_bytes())
+    }
+
+    fn release_journal_before(&self, py: Python<'_>, first: u64) {
+        py.detach(|| self.durable.release_journal_before(first));
     }
 
     fn remove_journal_before(&self, py: Python<'_>, first: u64) -> PyResult<()> {
