@@ -507,6 +507,12 @@ def check_journal(directory: Path, sequence: int) -> JournalContent:
 def journal_sequences(directory: Path) -> list[int]:
     """Numbers of the journal files of a data directory, ascending."""
 
+def journal_has_batches(directory: Path, sequence: int) -> bool:
+    """Whether a journal file is more than the remainder of a creation that a crash interrupted.
+
+    Raises OSError.
+    """
+
 def journal_predecessor(directory: Path, sequence: int) -> int | None:
     """Number of the file before a journal file, which its header names; None for the first one.
 

@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+from pegcount.store.modes import open_private
+
 _FICLONE = 0x40049409
 """An ioctl of Linux: the new file shares the blocks of the old one until either is written to."""
 _PIECE_BYTES = 4 * 2**20
@@ -29,7 +31,7 @@ class FileCopier:
 
         Raises OSError, at once if the disk has no room for this file and all that follow.
         """
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = open_private(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         with source.open("rb", buffering=0) as old, os.fdopen(descriptor, "wb", buffering=0) as new:
             if not (self._clones and _clone(old.fileno(), new.fileno())):
                 self._require_room(target)

@@ -20,7 +20,6 @@ _NUMBERS_PER_RESERVATION = 1_000
 _PATTERNS = ("segments/*/*", "active/*", "decks/*")
 # Other files are not the store's own.
 _OWN_NAME = re.compile(r"(\d+)\.(arrow|tmp|json\.zlib)")
-_EMPTY_JOURNAL_BYTES = 40
 _MISSING = "is missing"
 _NAMES_PER_ERROR = 5
 
@@ -106,7 +105,8 @@ def problems(directory: Path, catalog: Catalog) -> list[FileProblem]:
     found = [FileProblem(name, _MISSING) for name in needed if not (directory / name).is_file()]
     found += _missing_predecessors(directory, catalog)
     later = [path for path in _unnamed(directory, catalog) if _is_later(path, catalog)]
-    later += [path for path in _unnamed_journals(directory, catalog) if _has_batches(path)]
+    unnamed = _unnamed_journals(directory, catalog)
+    later += [path for path in unnamed if core.journal_has_batches(directory, int(path.stem))]
     text = "is newer than catalog.db, which an older one seems to have replaced"
     return found + [FileProblem(path.relative_to(directory).as_posix(), text) for path in sorted(later)]
 
@@ -241,9 +241,3 @@ def _missing_predecessors(directory: Path, catalog: Catalog) -> Iterator[FilePro
             before = core.journal_predecessor(directory, number)
             if before is not None and before >= first and before not in named:
                 yield FileProblem(journal_name(before), _MISSING)
-
-
-def _has_batches(path: Path) -> bool:
-    with path.open("rb") as file:
-        is_header_written = any(file.read(_EMPTY_JOURNAL_BYTES))
-    return is_header_written and path.stat().st_size > _EMPTY_JOURNAL_BYTES

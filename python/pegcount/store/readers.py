@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from pegcount.errors import StoreOpenError
+from pegcount.store.modes import open_private
 
 _NAME = "readers"
 
@@ -36,7 +37,7 @@ class ReadersLock:
         """Makes the file of the lock if it is missing; raises StoreOpenError if that fails."""
         path = directory / _NAME
         try:
-            self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb")
+            self._file = os.fdopen(open_private(path, os.O_RDWR | os.O_CREAT), "rb")
         except OSError as error:
             raise StoreOpenError(f"{path} cannot be opened: {error.strerror}") from error
 

@@ -245,13 +245,7 @@ pub struct JournalContent {
 /// `Io` if the file cannot be read, `Damaged` if its header is corrupt.
 pub fn predecessor(directory: &Path, sequence: u64) -> Result<Option<u64>> {
     let path = directory.join(name(sequence));
-    let read = || {
-        let file = File::open(&path)?;
-        let mut bytes = Vec::new();
-        file.take(HEADER_BYTES as u64).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = read().map_err(|source| Error::io(&path, source))?;
+    let (bytes, _) = header_with_status(&path).map_err(|source| Error::io(&path, source))?;
     let found = Header::decoded(&bytes, sequence).map_err(|problem| Error::damaged(&path, problem))?;
     Ok(Some(found.predecessor).filter(|&predecessor| predecessor > 0))
 }
@@ -261,14 +255,25 @@ pub fn predecessor(directory: &Path, sequence: u64) -> Result<Option<u64>> {
 /// # Errors
 /// `Io` or `Damaged`, as [`replay`].
 pub fn read_content(directory: &Path, sequence: u64) -> Result<JournalContent> {
-    content.bytes = status.len();
     let mut content = JournalContent::default();
     let status = replay(directory, sequence, |frame| {
         content.batches += 1;
         content.records += ColumnarBatch::from_journal(frame.batch)?.rows();
         Ok(())
     })?;
+    content.bytes = status.len();
     Ok(content)
+}
+
+/// Whether a journal file may have a batch: it is more than the remainder of a creation that a crash interrupted.
+///
+/// # Errors
+/// `Io` if the file cannot be read.
+pub fn has_batches(directory: &Path, sequence: u64) -> Result<bool> {
+    let path = directory.join(name(sequence));
+    let (bytes, metadata) = header_with_status(&path).map_err(|source| Error::io(&path, source))?;
+    let is_header_written = bytes.iter().any(|&byte| byte != 0);
+    Ok(is_header_written && metadata.len() > HEADER_BYTES as u64)
 }
 
 /// Sequence numbers of the journal files of a data directory, ascending.
@@ -288,6 +293,15 @@ pub fn sequences(directory: &Path) -> Result<Vec<u64>> {
     }
     sequences.sort_unstable();
     Ok(sequences)
+}
+
+/// Reads the header of a file, or what there is of it.
+fn header_with_status(path: &Path) -> io::Result<(Vec<u8>, Metadata)> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    let mut bytes = Vec::new();
+    file.take(HEADER_BYTES as u64).read_to_end(&mut bytes)?;
+    Ok((bytes, metadata))
 }
 
 /// What the header of a file says.

@@ -31,7 +31,7 @@ mod _aggcore {
     use super::store::{
         BatchCounts, ExportCursor, ExportPiece, Flush, JournalContent, ManifestEntry, MemoryRows, MissingFile, NewSegment,
         OpenSegment, PendingCommit, Rejection, SegmentEdit, SegmentTombstones, Store, StoreInfo, check_file, check_journal,
-        journal_predecessor, journal_sequences,
+        journal_has_batches, journal_predecessor, journal_sequences,
     };
 
     /// Fails the import on a processor that the build does not support. `PanicException`, which PyO3 raises for a bug of

@@ -465,6 +465,11 @@ pub fn journal_predecessor(directory: PathBuf, sequence: u64) -> PyResult<Option
 }
 
 #[pyfunction]
+pub fn journal_has_batches(directory: PathBuf, sequence: u64) -> PyResult<bool> {
+    Ok(journal::has_batches(&directory, sequence)?)
+}
+
+#[pyfunction]
 pub fn check_journal(py: Python<'_>, directory: PathBuf, sequence: u64) -> PyResult<JournalContent> {
     let journal::JournalContent { batches, records, bytes } = py.detach(|| journal::read_content(&directory, sequence))?;
     Ok(JournalContent { batches, records, size: bytes })
