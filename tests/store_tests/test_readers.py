@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from pegcount.config import Config
+from pegcount.errors import StoreReadOnlyError
 from pegcount.model import Retention
 from pegcount.store import EmbeddedStore
 from pegcount.store.catalog import Catalog
@@ -99,7 +100,7 @@ def test_a_start_removes_no_file_that_a_reader_needs(tmp_path: Path) -> None:
 
 
 def test_a_long_journal_that_waits_for_readers_causes_no_further_flushes(tmp_path: Path) -> None:
-    config = replace(MANUAL_MAINTENANCE, journal_bytes_max=1, seal_age_seconds=3_600.0)
+    config = replace(MANUAL_MAINTENANCE, journal_bytes_max=100, seal_age_seconds=3_600.0)
     with StoreHarness(tmp_path / "data", config) as harness:
         write(harness.store, finished("a"), active("b"))
         with reading(harness.directory):
@@ -239,3 +240,52 @@ def test_a_failed_removal_is_tried_again_and_fails_no_flush(
         harness.maintain()
         assert (len(harness.files()), len(harness.journal())) == (2, 1)
         assert session_ids(harness.store) == ["a", "b", "c"]
+
+
+def test_a_journal_file_lost_while_a_reader_is_in_stops_writes_no_longer_than_its_records_are_unwritten(
+    tmp_path: Path,
+) -> None:
+    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
+        write(harness.store, finished("a"), active("b"))
+        with reading(harness.directory):
+            harness.journal()[-1].unlink()
+            with pytest.raises(StoreReadOnlyError, match="was removed"):
+                harness.store.write(batch(finished("refused")))
+            harness.maintain()
+            assert harness.store.write_fault is None
+            write(harness.store, finished("c"))
+            present = [*harness.files(), *harness.journal()]
+            for _ in range(3):
+                harness.maintain()
+            assert [*harness.files(), *harness.journal()] == present
+        harness.reopen()
+        assert {"a", "b", "c"} <= set(session_ids(harness.store))
+
+
+def test_one_file_that_cannot_be_removed_stops_no_other_removal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink = Path.unlink
+
+    def fail_for_segments(path: Path, missing_ok: bool = False) -> None:
+        if path == stuck:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        unlink(path, missing_ok)
+
+    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
+        write(harness.store, finished("a"), active("b"))
+        harness.flush()
+        (stuck,) = harness.directory.glob("active/*")
+        monkeypatch.setattr(Path, "unlink", fail_for_segments)
+        flush_and_compact_with_failures(harness)
+        assert (compaction_leaves_one_segment(harness), len(harness.journal())) == (True, 1)
+        assert [path.name for path in harness.directory.glob("active/*")].count(stuck.name) == 1
+        monkeypatch.undo()
+        harness.maintain()
+        assert not stuck.exists()
+
+
+def flush_and_compact_with_failures(harness: StoreHarness) -> None:
+    for _ in range(2):
+        with pytest.raises(OSError, match="Permission denied"):
+            flush_and_compact(harness)

@@ -1,7 +1,7 @@
 """The files of a data directory, compared with those that its catalogue names."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,12 +155,6 @@ def flushed_journal(directory: Path, catalog: Catalog) -> list[Path]:
     first = catalog.setting("first_journal") or 0
     numbers = [number for number in core.journal_sequences(directory) if number < first]
     return [directory / journal_name(number) for number in numbers]
-
-
-def remove(paths: Iterable[Path]) -> None:
-    """Removes those of the files that exist."""
-    for path in paths:
-        path.unlink(missing_ok=True)
 
 
 def open_engine(directory: Path, catalog: Catalog, config: Config) -> core.Store:

@@ -4,11 +4,11 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
 from pegcount import core
-from pegcount.store import files
 from pegcount.store.readers import ReadersLock
 
 _LOG = logging.getLogger(__name__)
@@ -35,11 +35,6 @@ class ReplacedFiles:
         self._waiting_since: float | None = None
         self._logged_at = 0.0
 
-    @property
-    def has_journal(self) -> bool:
-        """Whether journal files wait for removal."""
-        return self._remove_journal_before is not None
-
     def remove(self, paths: Iterable[Path]) -> None:
         """Removes files now, or in a later round while readers are in, or if that fails."""
         with self._lock:
@@ -47,7 +42,7 @@ class ReplacedFiles:
             self._try_to_remove()
 
     def remove_journal_before(self, first: int, engine: core.Store) -> None:
-        """Does the same with the journal files of a store before a number."""
+        """Does the same with the journal files of a store before a number, which the store has released."""
         with self._lock:
             self._first_journal = max(first, self._first_journal)
             self._remove_journal_before = engine.remove_journal_before
@@ -68,7 +63,7 @@ class ReplacedFiles:
             self._remove_if_allowed()
 
     def _remove_if_allowed(self) -> None:
-        if not self._paths and not self.has_journal:
+        if not self._paths and self._remove_journal_before is None:
             return
         with self._readers.without_readers() as is_allowed:
             if is_allowed:
@@ -77,12 +72,27 @@ class ReplacedFiles:
                 self._note_readers()
 
     def _remove_now(self) -> None:
+        """Removes all files that can be removed; raises the first error once it has tried each."""
         self._waiting_since = None
-        files.remove(sorted(self._paths))
-        self._paths.clear()
+        failures = list[OSError]()
+        removals: list[Callable[[], None]] = [self._remove_journal]
+        removals += [partial(self._remove_path, path) for path in sorted(self._paths)]
+        for remove in removals:
+            try:
+                remove()
+            except OSError as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
+
+    def _remove_journal(self) -> None:
         if self._remove_journal_before is not None:
             self._remove_journal_before(self._first_journal)
             self._remove_journal_before = None
+
+    def _remove_path(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        self._paths.discard(path)
 
     def _note_readers(self) -> None:
         """Logs readers that have been in for long: the disk fills up meanwhile."""
@@ -99,6 +109,6 @@ class ReplacedFiles:
             )
 
     def _journal_file_count(self) -> int:
-        if not self.has_journal:
+        if self._remove_journal_before is None:
             return 0
         return sum(number < self._first_journal for number in core.journal_sequences(self._directory))
