@@ -336,11 +336,15 @@ def test_an_older_copy_put_over_the_directory_opens_no_newer_one_and_deletes_not
     harness: StoreHarness, tmp_path: Path
 ) -> None:
     """Whatever was added since: a segment, or a code deck. The copy has the journal files that it needs."""
-    add_files: list[Callable[[EmbeddedStore], object]] = [
-        lambda store: (write(store, finished("second")), store.flush()),
-        lambda store: store.put_code_deck(7, deck_of(("49", "Germany", "DE"))),
-    ]
-    for number, add_file in enumerate(add_files):
+
+    def add_segment(store: EmbeddedStore) -> None:
+        write(store, finished("second"))
+        store.flush()
+
+    def add_deck(store: EmbeddedStore) -> None:
+        store.put_code_deck(7, deck_of(("49", "Germany", "DE")))
+
+    for number, add_file in enumerate([add_segment, add_deck]):
         harness.store.close()
         copy = shutil.copytree(harness.directory, tmp_path / f"copy {number}")
         harness.store = harness._opened()
@@ -349,7 +353,7 @@ def test_an_older_copy_put_over_the_directory_opens_no_newer_one_and_deletes_not
         newer = shutil.copytree(harness.directory, tmp_path / f"newer {number}")
         shutil.copytree(copy, harness.directory, dirs_exist_ok=True)
         before = all_files(harness.directory)
-        with pytest.raises((StoreOpenError, DataDamagedError), match="is newer than catalog.db"):
+        with pytest.raises((StoreOpenError, DataDamagedError), match=r"is newer than catalog\.db"):
             harness._opened()
         assert all_files(harness.directory) == before
         shutil.rmtree(harness.directory)

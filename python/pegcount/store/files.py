@@ -141,7 +141,8 @@ def leftovers(directory: Path, catalog: Catalog) -> list[Path]:
     """
     if missing(directory, catalog):
         return []
-    journal = (path for path in _unnamed_journals(directory, catalog) if not _has_batches(path))
+    unnamed = _unnamed_journals(directory, catalog)
+    journal = [path for path in unnamed if not core.journal_has_batches(directory, int(path.stem))]
     return [*orphans(directory, catalog), *journal, *flushed_journal(directory, catalog)]
 
 
