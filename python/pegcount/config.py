@@ -299,8 +299,9 @@ class Config:
     """Seconds by which the clock may drift from the monotonic clock while both agree."""
     clock_look_seconds_max: float = 60.0
     """Seconds between two looks at the clock of which at most these count as agreement."""
-    clock_downtime_seconds_max: float = 604_800.0
-    """Seconds by which the clock may have moved on between two runs for an agreement to go on."""
+    clock_downtime_seconds_max: float = 86_400.0
+    """Seconds in all by which the clock may have moved on while the machine was off for an agreement to go
+    on."""
     clock_save_seconds: float = 3_600.0
     """Seconds between two saves of the trusted time."""
     clock_progress_save_seconds: float = 60.0

@@ -29,7 +29,7 @@ class StoreHarness:
     """Opens a store with a settable clock, can reopen it, and closes it at the end of the `with` block.
 
     Time passes for the clock and for the monotonic clock when a test changes `now_us`; only the clock jumps
-    when it changes `clock_error_us`.
+    when it changes `clock_error_us`. Another `boot` stands for a machine that was started again.
     """
 
     def __init__(self, directory: Path, config: Config) -> None:
@@ -37,6 +37,7 @@ class StoreHarness:
         self.config = config
         self.now_us = NOW_US
         self.clock_error_us = 0
+        self.boot = 1
         self._killed: list[EmbeddedStore] = []
         self.store = self._opened(create=True)
 
@@ -86,6 +87,7 @@ class StoreHarness:
             create=create,
             clock=lambda: self.now_us + self.clock_error_us,
             monotonic=lambda: self.now_us / 1_000_000,
+            boot=lambda: self.boot,
         )
 
     def __enter__(self) -> "StoreHarness":

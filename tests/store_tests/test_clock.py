@@ -144,8 +144,10 @@ def test_retention_goes_on_by_the_trusted_time_while_the_clock_is_behind(harness
 
 
 def restart_after(harness: StoreHarness, down_us: int) -> None:
+    """Lets the machine be off for some time."""
     harness.store.close()
     harness.now_us += down_us
+    harness.boot += 1
     harness.store = harness._opened()
     harness.maintain()
 
@@ -163,6 +165,56 @@ def test_a_restart_after_three_days_follows_the_clock_after_an_hour(harness: Sto
     pass_time(harness, 3_600)
     assert kept(harness) == EVERY_DAY[:-3]
     assert harness.store.refused_clock() is None
+
+
+def test_a_restart_of_the_process_knows_how_much_time_passed(harness: StoreHarness) -> None:
+    harness.store.close()
+    harness.now_us += 3 * DAY_US
+    harness.store = harness._opened()
+    harness.maintain()
+    assert harness.store.refused_clock() is None
+    assert kept(harness) == EVERY_DAY[:-3]
+
+
+@pytest.mark.parametrize("boots", [0, 1])
+def test_a_clock_that_creeps_over_restarts_drops_one_more_day_at_most(
+    boots: int, harness: StoreHarness
+) -> None:
+    """Each start is within a day of the clock of the start before. `boots`: of the machine, per start."""
+    for starts in range(1, 11):
+        harness.clock_error_us = starts * 23 * HOUR_US
+        harness.boot += boots
+        harness.reopen()
+        pass_time(harness, 300)
+    assert kept(harness) == EVERY_DAY[:-1]
+
+
+@pytest.mark.parametrize("boots", [0, 1])
+def test_a_wrong_clock_abandons_no_session_however_often_it_starts(boots: int, harness: StoreHarness) -> None:
+    jump(harness, 23 * HOUR_US)
+    for _ in range(3):
+        harness.boot += boots
+        harness.reopen_after_kill()
+        pass_time(harness, 120)
+        assert harness.store.session_now_us <= harness.now_us
+
+
+def test_a_machine_that_is_off_for_some_minutes_each_night_follows_its_clock(harness: StoreHarness) -> None:
+    for nights in range(1, DAYS):
+        pass_time(harness, 3_660)
+        harness.now_us += DAY_US - 3_960 * US
+        restart_after(harness, 300 * US)
+        assert harness.store.refused_clock() is None
+        assert kept(harness) == EVERY_DAY[:-nights]
+
+
+def test_a_boot_clock_of_another_machine_is_not_compared_with(harness: StoreHarness) -> None:
+    """As after a move of a container that brings its boot number along: its boot clock is a month ahead."""
+    settings = harness.store._catalog.settings()
+    harness.store._catalog.put_settings(trusted_offset_us=settings["trusted_offset_us"] + 30 * DAY_US)
+    harness.reopen_after_kill()
+    assert harness.store.refused_clock() is None
+    assert kept(harness) == EVERY_DAY
 
 
 def test_an_accepted_clock_is_followed_at_once_and_after_a_kill(harness: StoreHarness) -> None:
@@ -342,7 +394,12 @@ def test_no_sequence_of_short_jumps_and_kills_gets_more_than_a_day_ahead(seed: i
 
     def started(saved: dict[str, int]) -> GuardedClock:
         return GuardedClock(
-            lambda: true_us + error_us, lambda: (true_us - boot_us) / US, Config(), saved, (NOON_US, NOON_US)
+            lambda: true_us + error_us,
+            lambda: (true_us - boot_us) / US,
+            Config(),
+            saved,
+            (NOON_US, NOON_US),
+            boot_us,
         )
 
     clock = started({})

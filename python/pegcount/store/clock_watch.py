@@ -2,7 +2,9 @@
 
 import logging
 import time
+import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 from pegcount import core
 from pegcount.config import Config
@@ -13,6 +15,8 @@ from pegcount.zone import US_PER_DAY, US_PER_SECOND
 
 _LOG = logging.getLogger(__name__)
 
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
 
 def boot_seconds() -> float:
     """Returns the seconds since the machine started, including those for which it was suspended.
@@ -21,6 +25,18 @@ def boot_seconds() -> float:
     """
     clock_id = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock_id is None else time.clock_gettime(clock_id)
+
+
+def boot_number() -> int | None:
+    """Returns a number of the present boot of the machine, by which `boot_seconds` goes on over restarts.
+
+    None where the system has none: a restart of the process then counts as one of the machine.
+    """
+    try:
+        text = _BOOT_ID.read_text(encoding="ascii")
+        return uuid.UUID(text.strip()).int % 2**63
+    except (OSError, ValueError):
+        return None
 
 
 class ClockWatch:
@@ -33,13 +49,14 @@ class ClockWatch:
         config: Config,
         clock: Callable[[], int],
         monotonic: Callable[[], float],
+        boot: Callable[[], int | None],
     ) -> None:
         self._catalog = catalog
         self._engine = engine
         self._config = config
         self._monotonic = monotonic
         saved = catalog.settings()
-        self.guarded = GuardedClock(clock, monotonic, config, saved, _held_us(engine))
+        self.guarded = GuardedClock(clock, monotonic, config, saved, _held_us(engine), boot())
         self._has_candidate = CANDIDATE_TIME in saved
         self._saved_at: float | None = None
         self._logged_at: float | None = None
@@ -96,7 +113,7 @@ class ClockWatch:
         return now_us if newest_day is None else min(now_us, (newest_day + 2) * US_PER_DAY - 1)
 
     def _is_save_due(self, refusal: Refusal | None) -> bool:
-        if self._saved_at is None or (self._has_candidate and refusal is None):
+        if self._saved_at is None or (self._has_candidate and self.guarded.is_agreed()):
             return True
         interval = (
             self._config.clock_save_seconds if refusal is None else self._config.clock_progress_save_seconds

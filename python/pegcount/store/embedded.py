@@ -29,7 +29,7 @@ from pegcount.store import files, modes
 from pegcount.store.accepted_loss import accept_losses, move_aside
 from pegcount.store.catalog import Catalog
 from pegcount.store.catalog_migration import migrate
-from pegcount.store.clock_watch import ClockWatch, boot_seconds
+from pegcount.store.clock_watch import ClockWatch, boot_number, boot_seconds
 from pegcount.store.deck_files import DeckFiles
 from pegcount.store.directory import DirectoryLock, prepare
 from pegcount.store.loaded_decks import LoadedDecks
@@ -50,12 +50,14 @@ class EmbeddedStore:
         accepted_losses: Sequence[str] = (),
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000,
         monotonic: Callable[[], float] = boot_seconds,
+        boot: Callable[[], int | None] = boot_number,
     ) -> None:
         """Opens a data directory and replays its journal.
 
         `accepted_losses` names files, relative to the directory, that may be missing, damaged or newer than
         the catalogue. `clock` returns the present time in microseconds UTC, `monotonic` the seconds since any
-        fixed instant, by which the store finds out whether the clock jumped. Raises StoreOpenError if the
+        instant that is fixed within one boot, by which the store finds out whether the clock jumped, and
+        `boot` the number of the boot, if known. Raises StoreOpenError if the
         directory is missing or empty (without `create`), in use, of a format that this program does not read
         or not a data directory, or if its catalogue is older than its files, and DataDamagedError if the
         catalogue, the journal or the active snapshot is damaged or missing.
@@ -84,7 +86,7 @@ class EmbeddedStore:
             numbers = files.FileNumbers(directory, self._catalog)
             self._deck_files = DeckFiles(directory, self._catalog, numbers, self._replaced)
             self._decks = LoadedDecks(self._deck_files, config.loaded_code_deck_count_max)
-            watch = ClockWatch(self._catalog, self._engine, config, clock, monotonic)
+            watch = ClockWatch(self._catalog, self._engine, config, clock, monotonic, boot)
             self._guarded_clock = watch.guarded
             self._maintenance = Maintenance(
                 directory, self._owner, self._catalog, self._engine, numbers, self._replaced, config, watch
