@@ -282,6 +282,28 @@ def test_a_future_first_day_of_an_earlier_version_is_forgotten(harness: StoreHar
         assert harness.store._catalog.setting("first_kept_day") is None
 
 
+@pytest.mark.parametrize("is_accepted", [True, False])
+def test_a_future_first_day_is_forgotten_as_soon_as_the_clock_is_believed(
+    is_accepted: bool, tmp_path: Path
+) -> None:
+    """Days were dropped by a clock that was wrong from the first start on, up to a record of its time."""
+    with StoreHarness(tmp_path / "store", MANUAL_MAINTENANCE) as harness:
+        harness.now_us = NOON_US + 60 * DAY_US
+        harness.reopen()
+        for session, days in (("old", 0), ("rogue", 61)):
+            write(harness.store, finished(session, SETUP_S + days * DAY_S))
+            harness.flush()
+        harness.store.set_retention(Retention(days=10))
+        assert session_ids(harness.store) == ["rogue"]
+        jump(harness, -60 * DAY_US)
+        assert len(harness.store.write(batch(finished("present"))).rejected) == 1
+        if is_accepted:
+            harness.store.accept_clock()
+        else:
+            pass_time(harness, 3_660)
+        check_present_is_accepted(harness)
+
+
 def test_days_that_were_dropped_stay_rejected_when_the_clock_goes_back(harness: StoreHarness) -> None:
     harness.now_us += 2 * DAY_US
     harness.maintain()

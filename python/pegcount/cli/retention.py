@@ -43,6 +43,8 @@ def retention(
             client.admin.SetRetention(
                 admin_pb2.SetRetentionRequest(retention=limits_if_set, accept_clock=accept_clock)
             )
+        if accept_clock:
+            typer.echo("the server believes its clock: days are dropped and records are accepted by it")
         _show(_current(client))
 
 

@@ -26,7 +26,7 @@ from pegcount.store.journal_files import JournalFiles
 from pegcount.store.replaced_files import ReplacedFiles
 from pegcount.store.required_files import RequiredFiles
 from pegcount.store.retention import believable_first_day, first_retained_day, waiting_days
-from pegcount.zone import US_PER_SECOND
+from pegcount.zone import US_PER_DAY, US_PER_SECOND
 
 _LOG = logging.getLogger(__name__)
 
@@ -92,8 +92,13 @@ class Maintenance:
         self._drop_old_days()
 
     def accept_clock(self) -> None:
-        """Believes the present clock durably, and drops the days that are too old by it."""
+        """Believes the present clock durably.
+
+        Accepts records again that a wrong one had the store reject, and drops the days that are too old.
+        """
         self._clock.accept()
+        with self._lock:
+            self._forget_unbelievable_day()
         self._drop_old_days()
 
     def refused_clock(self) -> RefusedClock | None:
@@ -137,6 +142,11 @@ class Maintenance:
 
     def _look_at_clock(self) -> None:
         self._clock.look(by_age=self.retention.days is not None)
+        # A clock that is believed by now may show that. To find the newest day takes long, so not each time.
+        tomorrow = self._clock.guarded.deletion_us() // US_PER_DAY + 1
+        if self.first_retained_day is not None and self.first_retained_day > tomorrow:
+            with self._lock:
+                self._forget_unbelievable_day()
 
     def _forget_unbelievable_day(self) -> None:
         believed = believable_first_day(
