@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pegcount.errors import DataDamagedError, StoreReadOnlyError
 from pegcount.model import OneOf, Present, Retention
+from pegcount.store import write_faults
 
 from store_tests.store_fixtures import (
     DAY_S,
@@ -125,6 +126,47 @@ def test_the_background_thread_survives_a_failure(tmp_path: Path, caplog: pytest
         assert "background work failed and will be tried again" in caplog.text
         (harness.directory / "segments").unlink()
         wait_until(lambda: harness.store.info().segments == 1)
+
+
+def test_a_store_that_cannot_flush_says_why_once_memory_is_full(harness: StoreHarness) -> None:
+    reopen_with(harness, unsealed_row_count_max=1)
+    (harness.directory / "segments").touch()
+    write(harness.store, finished("f1"))
+    with pytest.raises(OSError, match="Not a directory"):
+        harness.flush()
+    assert harness.store.write_fault is None
+    write(harness.store, finished("f2"))
+    why = "2 records wait to be sealed, more than unsealed_row_count_max (1), and to seal them failed: segments/"
+    assert (harness.store.write_fault or "").startswith(why)
+    with pytest.raises(StoreReadOnlyError, match="to seal them failed"):
+        write(harness.store, finished("f3"))
+    (harness.directory / "segments").unlink()
+    harness.flush()
+    assert harness.store.write_fault is None
+    write(harness.store, finished("f3"))
+
+
+def test_background_work_that_fails_for_the_disk_logs_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = replace(MANUAL_MAINTENANCE, maintenance_seconds=0.01, seal_row_count=1)
+    with StoreHarness(tmp_path, config) as harness:
+        (harness.directory / "segments").touch()
+        write(harness.store, finished("f1"))
+        wait_until(lambda: len(caplog.records) > 0)
+        (harness.directory / "segments").unlink()
+    assert caplog.records[0].exc_info is None
+
+
+def test_a_store_on_a_full_disk_says_so_before_its_first_batch(
+    harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reopen_with(harness)
+    assert harness.store.write_fault is None
+    monkeypatch.setattr(write_faults, "free_bytes", lambda _: 1_000)
+    assert harness.store.write_fault == (
+        "the disk has 1000 bytes free, less than trial_write_bytes_min (1048576)"
+    )
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -128,7 +128,7 @@ class _Server:
         """Listens; raises ListenError."""
         self.port = bind(self._server, address)
         for name in ("", *SERVICE_NAMES):
-            self._health.set(name, serving=True)
+            self._health.set(name, serving=name != _RECORDS or self._store.write_fault is None)
         await self._server.start()
 
     async def run(self) -> None:

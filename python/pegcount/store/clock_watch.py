@@ -84,8 +84,8 @@ class ClockWatch:
         """Saves before the store closes; logs a failure, as closing must go on."""
         try:
             self.save()
-        except (OSError, PegcountError):
-            _LOG.exception("the trusted time could not be saved")
+        except (OSError, PegcountError) as error:
+            _LOG.warning("the trusted time could not be saved: %s", error)
 
     def accept(self) -> None:
         """Believes the present clock at once, durably; raises StoreReadOnlyError if it cannot be saved."""

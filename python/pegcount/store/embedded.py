@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pegcount import core
 from pegcount.config import Config
-from pegcount.errors import OverloadedError
+from pegcount.errors import OverloadedError, StoreReadOnlyError
 from pegcount.model import (
     Predicate,
     RefusedClock,
@@ -98,6 +98,8 @@ class EmbeddedStore:
         now_us = self._clock()
         unflushed = self._engine.memory_rows.finished
         if unflushed > self._config.unsealed_row_count_max:
+            if (fault := self._maintenance.write_faults.flush_fault()) is not None:
+                raise StoreReadOnlyError(fault)
             raise OverloadedError(
                 f"{unflushed} records wait to be sealed", self._config.overload_retry_seconds
             )
@@ -114,7 +116,7 @@ class EmbeddedStore:
     @property
     def write_fault(self) -> str | None:
         """Why batches cannot be made durable now; see `Store.write_fault`."""
-        return self._engine.fault
+        return self._maintenance.write_faults.fault()
 
     def flush(self) -> None:
         """Flushes the finished records, writes an active snapshot, and removes the journal before both."""

@@ -34,7 +34,8 @@ class Store(Protocol):
         `fdatasync`. Raises MalformedMessageError if the bytes are not a valid message,
         BatchLimitError if the batch has more than `batch_row_count_max` records,
         BatchIdTooLongError if its id has more than `batch_id_bytes_max` bytes, and
-        OverloadedError if memory has more than `unsealed_row_count_max` finished records.
+        OverloadedError if memory has more than `unsealed_row_count_max` finished records, or
+        StoreReadOnlyError if these cannot be flushed.
         """
 
     def write(self, batch: bytes) -> WriteOutcome:

@@ -26,6 +26,7 @@ from pegcount.store.journal_files import JournalFiles
 from pegcount.store.replaced_files import ReplacedFiles
 from pegcount.store.required_files import RequiredFiles
 from pegcount.store.retention import believable_first_day, first_retained_day, waiting_days
+from pegcount.store.write_faults import WriteFaults
 from pegcount.zone import US_PER_DAY, US_PER_SECOND
 
 _LOG = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class Maintenance:
         self._flushed_at = time.monotonic()
         self._numbers = numbers
         self.journals = JournalFiles(catalog, engine)
+        self.write_faults = WriteFaults(directory, engine, config)
         self._required = RequiredFiles(owner, catalog, engine, rewrite=self._rewrite)
         self.retention = Retention(catalog.setting("retention_days"), catalog.setting("retention_bytes"))
         self.first_retained_day = catalog.setting("first_kept_day")
@@ -65,8 +67,8 @@ class Maintenance:
             self._forget_unbelievable_day()
             self._look_at_clock()
             self._drop_old_days()
-        except (OSError, PegcountError):
-            _LOG.exception("old days could not be dropped yet")
+        except (OSError, PegcountError) as error:
+            _LOG.warning("old days could not be dropped yet: %s", error)
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="maintenance", daemon=True)
         self._thread.start()
@@ -182,7 +184,7 @@ class Maintenance:
         `with_active` also writes an active snapshot, after which the journal up to it is
         removed. Raises OSError or PegcountError if a write fails; the store is then unchanged.
         """
-        with self._lock:
+        with self._lock, self.write_faults.noting_flush():
             flush = self._begin_flush(with_active)
             try:
                 self._write(flush)
@@ -303,7 +305,15 @@ class Maintenance:
             try:
                 self.run_once()
                 failures = 0
-            except (Exception, core.PanicException):
+            except (Exception, core.PanicException) as failure:
                 if failures % self._config.tuning.maintenance_failures_per_log == 0:
-                    _LOG.exception("background work failed and will be tried again")
+                    _log_failure(failure)
                 failures += 1
+
+
+def _log_failure(failure: BaseException) -> None:
+    # A traceback tells something of a bug; of a full disk it only hides the sentence that matters.
+    is_bug = not isinstance(failure, OSError | PegcountError)
+    _LOG.error(
+        "background work failed and will be tried again: %s", failure, exc_info=failure if is_bug else None
+    )
