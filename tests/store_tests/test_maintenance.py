@@ -136,8 +136,8 @@ def test_a_store_that_cannot_flush_says_why_once_memory_is_full(harness: StoreHa
         harness.flush()
     assert harness.store.write_fault is None
     write(harness.store, finished("f2"))
-    why = "2 records wait to be sealed, more than unsealed_row_count_max (1), and to seal them failed: segments/"
-    assert (harness.store.write_fault or "").startswith(why)
+    why = "2 records wait to be sealed, more than unsealed_row_count_max (1), and to seal them failed: "
+    assert (harness.store.write_fault or "").startswith(f"{why}segments/")
     with pytest.raises(StoreReadOnlyError, match="to seal them failed"):
         write(harness.store, finished("f3"))
     (harness.directory / "segments").unlink()

@@ -302,6 +302,24 @@ def test_a_name_that_was_lost_before_may_be_given_again(harness: StoreHarness) -
     assert after_a_kill(harness, ("journal/77", "segments/2026-03-29/7.arrow")) == ACKNOWLEDGED
 
 
+def test_a_file_that_is_whole_is_not_given_up(harness: StoreHarness) -> None:
+    journal, segment = f"journal/{harness.journal()[-1].name}", harness.files()[-1]
+    before = all_files(harness.directory)
+    for name in (journal, segment):
+        with pytest.raises(StoreOpenError, match=f"^{name} is whole; start without --accept-loss-of {name}$"):
+            after_a_kill(harness, ("journal/77", name))
+        assert all_files(harness.directory.with_name("after a kill")) == before
+    assert after_a_kill(harness) == ACKNOWLEDGED
+
+
+@pytest.mark.parametrize("name", ["journal/00000099.log", "segments/2026-03-29/7.arrow", "notes.txt"])
+def test_a_start_says_that_the_catalogue_names_no_such_file(
+    name: str, harness: StoreHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    after_a_kill(harness, (name,))
+    assert f"nothing of {name} was given up: the catalogue names no such file" in caplog.text
+
+
 def all_files(directory: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(directory)): path.read_bytes()

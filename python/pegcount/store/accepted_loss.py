@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pegcount import core
+from pegcount.errors import PegcountError, StoreOpenError
 from pegcount.store import files
 from pegcount.store.catalog import Catalog
 from pegcount.store.directory import fsync, journal_name
@@ -23,8 +25,10 @@ _JOURNAL = re.compile(r"journal/0*(\d+)(\.log)?")
 def accept_losses(directory: Path, catalog: Catalog, names: Sequence[str]) -> None:
     """Goes on without these files, by their names in the data directory.
 
-    Raises StoreReadOnlyError or OSError if that cannot be made durable.
+    Raises StoreOpenError, and changes nothing, if the catalogue needs one of them and it is whole. Raises
+    StoreReadOnlyError or OSError if the loss cannot be made durable.
     """
+    _require_losses(directory, catalog, names)
     for name in names:
         if found := _JOURNAL.fullmatch(name):
             _accept_journal(directory, catalog, int(found[1]))
@@ -34,7 +38,7 @@ def accept_losses(directory: Path, catalog: Catalog, names: Sequence[str]) -> No
         elif name in {each.name for each in files.problems(directory, catalog)}:
             _give_up(directory, name)
         else:
-            _LOG.warning("nothing of %s was given up: the catalogue names no such file", name)
+            _log_unknown(name)
 
 
 def move_aside(directory: Path, paths: Iterable[Path]) -> None:
@@ -53,6 +57,31 @@ def _free(path: Path) -> Path:
     return next(path.with_name(name) for name in names if not path.with_name(name).exists())
 
 
+def _require_losses(directory: Path, catalog: Catalog, names: Sequence[str]) -> None:
+    for name in names:
+        try:
+            is_whole = _is_whole(directory, catalog, name)
+        except (PegcountError, OSError):
+            # It is missing or damaged.
+            continue
+        if is_whole:
+            raise StoreOpenError(f"{name} is whole; start without --accept-loss-of {name}")
+
+
+def _is_whole(directory: Path, catalog: Catalog, name: str) -> bool:
+    """Reads a file that the catalogue names; returns whether it names one. Raises if it is damaged."""
+    if found := _JOURNAL.fullmatch(name):
+        if int(found[1]) not in files.journals_to_replay(catalog):
+            return False
+        core.check_journal(directory, int(found[1]))
+        return True
+    entries = [file for file in files.catalogued_files(catalog) if file.name == name]
+    for entry in entries:
+        core.check_file(directory, entry)
+    # A segment that is excluded for good is of no use although somebody has repaired it.
+    return bool(entries) and files.damage_setting(name) not in catalog.settings()
+
+
 def _accept_journal(directory: Path, catalog: Catalog, number: int) -> None:
     name = journal_name(number)
     if number in files.journals_to_replay(catalog):
@@ -64,6 +93,13 @@ def _accept_journal(directory: Path, catalog: Catalog, number: int) -> None:
             _give_up(directory, name)
         else:
             catalog.accept_loss_of_journal(number)
+    elif number not in catalog.journals():
+        _log_unknown(name)
+
+
+def _log_unknown(name: str) -> None:
+    # Also an option that was left in a unit file: by the next start, the loss is forgotten.
+    _LOG.warning("nothing of %s was given up: the catalogue names no such file", name)
 
 
 def _give_up(directory: Path, name: str) -> None:
