@@ -40,6 +40,22 @@ def test_a_backup_into_an_occupied_directory_is_refused(data: Path, tmp_path: Pa
     assert result.stderr == f"pegcount: {tmp_path} is there already and not an empty directory\n"
 
 
+def test_nothing_is_written_into_the_data_directory(data: Path, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    (tmp_path / "link").symlink_to(data)
+    for place in (data, tmp_path / "link"):
+        for command in (
+            ["backup", "--data", data, place / "segments/2026-11-29"],
+            ["export", "--data", data, place / "catalog.db"],
+        ):
+            result = pegcount(*command)
+            assert (result.returncode, result.stdout) == (2, "")
+            assert f"is in the data directory {data}; choose a place outside it" in result.stderr
+        rejects = ("--rejects", place / "catalog.db")
+        assert import_into(data, "pegcount-csv", SAMPLES / "pegcount.csv", *rejects).returncode == 2
+    assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
+
+
 def test_an_intact_directory_is_counted(data: Path) -> None:
     result = pegcount("check", "--data", data)
     assert (result.returncode, result.stderr) == (0, "")

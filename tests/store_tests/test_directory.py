@@ -85,6 +85,39 @@ def test_an_empty_directory_becomes_a_store_on_request(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.parametrize("folder", ["segments/x/12.arrow", "decks/5.json.zlib", "home/x"])
+def test_a_directory_of_something_else_is_refused_and_left_as_it_is(folder: str, tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign"
+    (foreign / folder).parent.mkdir(parents=True)
+    (foreign / folder).write_text("mine")
+    (foreign / "page.html").write_text("x")
+    foreign.chmod(0o755)
+    before = [(path, path.stat().st_mode) for path in sorted(foreign.rglob("*"))]
+    for create in (True, False):
+        with pytest.raises(StoreOpenError):
+            open_store(foreign, create)
+    assert [(path, path.stat().st_mode) for path in sorted(foreign.rglob("*"))] == before
+    assert foreign.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("folder", ["segments", "active", "journal", "decks"])
+def test_a_directory_that_lost_its_catalogue_is_refused_and_left_as_it_is(
+    folder: str, tmp_path: Path
+) -> None:
+    (tmp_path / folder).mkdir()
+    for create in (True, False):
+        why = f"{tmp_path / 'catalog.db'} is missing or empty, but there is {folder} beside it"
+        check_refused(tmp_path, why, create)
+    assert [path.name for path in tmp_path.iterdir()] == [folder]
+
+
+@pytest.mark.parametrize("names", [["lock"], ["lock", "catalog.db"]])
+def test_a_creation_that_was_interrupted_can_be_repeated(names: list[str], tmp_path: Path) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    open_store(tmp_path, create=True).close()
+
+
 def test_a_file_is_refused_as_data_directory(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch()

@@ -15,6 +15,7 @@ from pegcount.config import Config
 from pegcount.errors import NoSpaceError, PegcountError
 from pegcount.export import CsvSink, ParquetSink, Sink, atomic_file, export_records
 from pegcount.store.file_copy import free_bytes, is_disk_full
+from pegcount.store.outside import require_outside
 from pegcount.store.snapshot import open_snapshot
 from pegcount.zone import US_PER_DAY, Zone
 
@@ -50,6 +51,8 @@ def export(
         if format_name not in _SINKS or (out == _STANDARD_OUTPUT and format_name != "csv"):
             formats = "csv" if format_name in _SINKS else " or ".join(_SINKS)
             raise ExportOptionError(f"--format: {out} cannot be {format_name!r}, only {formats}")
+        if out != _STANDARD_OUTPUT:
+            require_outside(data, out, "the export")
         config = Config()
         with _open(out) as file:
             engine = open_snapshot(data, config)

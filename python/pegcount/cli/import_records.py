@@ -26,6 +26,7 @@ from pegcount.importers import (
     import_file,
 )
 from pegcount.store import EmbeddedStore
+from pegcount.store.outside import require_outside
 
 _COUNTS = ("rows", "accepted", "replaced", "duplicates", "rejected", "skipped")
 
@@ -52,6 +53,8 @@ def import_records(
     """
     with errors_as_exit_status():
         options = _options(source, time_zone, columns, settings or [])
+        if data is not None:
+            require_outside(data, rejects, "the rejected rows")
         config = Config()
         start_s = time.monotonic()
         with _target(data, server, config) as submit, RejectsFile(rejects) as rejects_file:

@@ -13,8 +13,11 @@ from pegcount.store.modes import DIRECTORY_MODE, open_private
 
 _LOG = logging.getLogger(__name__)
 
-_PARTS = ("catalog.db", "segments", "active", "journal")
-"""What a directory with records has, or some of it."""
+_CATALOG = "catalog.db"
+_PARTS = ("segments", "active", "journal", "decks")
+"""What a directory with records has beside its catalogue, or some of it."""
+_OF_A_NEW_ONE = {"lock", "readers", f"{_CATALOG}-journal", "catalog.tmp", "lost+found"}
+"""What a directory without records may have: remainders of its creation, and what a file system makes."""
 
 
 class DirectoryLock:
@@ -86,8 +89,8 @@ class DirectoryLock:
 def prepare(directory: Path, create: bool) -> None:
     """Checks that a data directory has records; with `create`, makes one that is missing or empty.
 
-    Raises StoreOpenError if it is missing or empty and `create` is not set, is not a directory, or
-    cannot be created.
+    Raises StoreOpenError, and changes nothing, if it is missing or empty and `create` is not set, is not a
+    directory, has files of others in place of a catalogue, or cannot be created.
     """
     if not directory.exists():
         if not create:
@@ -95,8 +98,8 @@ def prepare(directory: Path, create: bool) -> None:
         _create(directory)
     elif not directory.is_dir():
         raise StoreOpenError(f"data directory {directory} is not a directory")
-    elif not create and not any((directory / part).exists() for part in _PARTS):
-        raise StoreOpenError(f"data directory {directory} has no records; is its volume mounted? {_ADVICE}")
+    elif not (directory / _CATALOG).exists():
+        _require_new(directory, create)
 
 
 _ADVICE = "`pegcount serve --create` and `pegcount import` make a new one"
@@ -114,6 +117,19 @@ def fsync(path: Path) -> None:
 def journal_name(number: int) -> str:
     """Returns the path of a journal file, relative to the data directory."""
     return f"journal/{number:08}.log"
+
+
+def _require_new(directory: Path, create: bool) -> None:
+    names = sorted({path.name for path in directory.iterdir()} - _OF_A_NEW_ONE)
+    if create and (foreign := [name for name in names if name not in _PARTS]):
+        raise StoreOpenError(
+            f"{directory} is not a data directory: it has {foreign[0]} and no {_CATALOG}; --create makes one"
+            " that is missing or empty"
+        )
+    if parts := [part for part in _PARTS if part in names]:
+        raise StoreOpenError(f"{directory / _CATALOG} is missing or empty, but there is {parts[0]} beside it")
+    if not create:
+        raise StoreOpenError(f"data directory {directory} has no records; is its volume mounted? {_ADVICE}")
 
 
 def _create(directory: Path) -> None:

@@ -21,6 +21,7 @@ from pegcount.store.catalog import Catalog
 from pegcount.store.directory import fsync, journal_name, prepare
 from pegcount.store.file_copy import FileCopier, free_bytes, is_disk_full
 from pegcount.store.modes import DIRECTORY_MODE, FILE_MODE, READ_ONLY_FILE_MODE, make_directory
+from pegcount.store.outside import require_outside
 from pegcount.store.readers import reading
 
 _NEW_CATALOG = "catalog.tmp"
@@ -50,10 +51,11 @@ def back_up(
     no space until one of the two is changed. The copy has every batch that was acknowledged before the call.
     `on_progress` gets the bytes copied and those of all files. If it fails, nothing is left: an empty
     `target` is empty again, a missing one missing. Raises NoSpaceError if the copy does not fit,
-    StoreOpenError if `target` exists and is not an empty directory, or if `directory` cannot be read, and
-    DataDamagedError if a file is missing.
+    StoreOpenError if `target` exists and is not an empty directory, or is in `directory`, or if that cannot
+    be read, and DataDamagedError if a file is missing.
     """
     prepare(directory, create=False)
+    require_outside(directory, target, "the backup")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise StoreOpenError(f"{target} is there already and not an empty directory")
     rollback_hot_journal(directory)
