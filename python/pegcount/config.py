@@ -287,6 +287,13 @@ class Config:
     """Maximum records of one segment."""
     maintenance_seconds: float = 1.0
     """Seconds between two checks whether to seal, compact segments, or drop old days."""
+    lock_wait_seconds_max: float = 60.0
+    """Seconds that a backup or an export waits for the lock of the readers, which the owner holds while it
+    removes files."""
+    lock_wait_log_seconds: float = 1.0
+    """Seconds of such a wait after which it says so."""
+    lock_look_seconds: float = 0.05
+    """Seconds between two tries to take that lock."""
     reader_stalled_seconds: float = 600.0
     """Seconds that replaced files wait for a backup or an export before the log says so, and between two such
     lines."""

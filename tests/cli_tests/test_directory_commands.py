@@ -64,15 +64,29 @@ def test_an_intact_directory_is_counted(data: Path) -> None:
     assert "problem" not in result.stdout
 
 
-def test_a_flipped_byte_is_reported_and_sets_the_exit_status(data: Path) -> None:
+def flip_a_byte(data: Path) -> str:
+    """Damages a segment; returns its name."""
     segment = min(data.glob("segments/*/*"))
     content = bytearray(segment.read_bytes())
     content[len(content) // 2] ^= 1
     segment.write_bytes(content)
+    return segment.relative_to(data).as_posix()
+
+
+def test_a_backup_says_which_files_are_damaged(data: Path, tmp_path: Path) -> None:
+    name = flip_a_byte(data)
+    result = pegcount("backup", "--data", data, tmp_path / "backup")
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"problem: {name}: ")
+    assert (tmp_path / "backup" / name).exists()
+
+
+def test_a_flipped_byte_is_reported_and_sets_the_exit_status(data: Path) -> None:
+    name = flip_a_byte(data)
     result = pegcount("check", "--data", data)
     assert result.returncode == 1
     (problem,) = (line for line in result.stdout.splitlines() if line.startswith("problem: "))
-    assert segment.relative_to(data).as_posix() in problem
+    assert name in problem
     assert printed_counts(result.stdout)["records"] == "unknown"
 
 

@@ -7,12 +7,13 @@ import itertools
 import os
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from faults.image import mounted_image, needs_mounts, tmpfs
-from pegcount.errors import NoSpaceError
+from pegcount.errors import NoSpaceError, StoreOpenError
 from pegcount.store import EmbeddedStore, file_copy
 from pegcount.store.file_copy import free_bytes
 from pegcount.store.snapshot import back_up
@@ -58,6 +59,20 @@ def test_spoiling_a_backup_leaves_the_original_intact(spoil: Callable[[Path], No
         assert content_of(harness.directory) == before
         harness.reopen()
         assert sorted(session_ids(harness.store)) == expected
+
+
+def test_a_backup_does_not_wait_for_ever_for_another_program(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = replace(MANUAL_MAINTENANCE, lock_wait_seconds_max=0.3, lock_wait_log_seconds=0.1)
+    with StoreHarness(tmp_path / "data", config) as harness:
+        write(harness.store, finished("a"))
+        with (harness.directory / "readers").open("rb") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            with pytest.raises(StoreOpenError, match=r"another program holds .*/readers; gave up after"):
+                back_up(harness.directory, tmp_path / "backup", config=config)
+        assert "waiting for another program, which holds" in caplog.text
+        back_up(harness.directory, tmp_path / "backup", config=config)
 
 
 def test_files_of_a_backup_belong_to_their_owner_alone(tmp_path: Path) -> None:

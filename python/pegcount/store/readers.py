@@ -5,28 +5,35 @@ removes replaced files only while it has the lock alone, which it never waits fo
 """
 
 import fcntl
+import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
+from pegcount.config import Config
 from pegcount.errors import StoreOpenError
 from pegcount.store.modes import open_private
 
+_LOG = logging.getLogger(__name__)
+
+DEFAULT_CONFIG = Config()
 _NAME = "readers"
 
 
 @contextmanager
-def reading(directory: Path) -> Iterator[None]:
+def reading(directory: Path, config: Config = DEFAULT_CONFIG) -> Iterator[None]:
     """Holds the lock as a reader; files that the catalogue names during the block stay until its end.
 
-    A directory without the file has had no owner yet that knows the lock, and is read without it.
+    A directory without the file has had no owner yet that knows the lock, and is read without it. Raises
+    StoreOpenError if another process holds the lock for longer than `lock_wait_seconds_max`.
     """
     with ExitStack() as opened:
         with suppress(FileNotFoundError):
             file = opened.enter_context((directory / _NAME).open("rb"))
-            # Waits only while the owner removes files.
-            fcntl.flock(file, fcntl.LOCK_SH)
+            _wait_for_share(file, directory / _NAME, config)
         yield
 
 
@@ -57,3 +64,27 @@ class ReadersLock:
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
+
+
+def _wait_for_share(file: BinaryIO, path: Path, config: Config) -> None:
+    """Takes the lock as a reader: the owner holds it only while it removes files, others may for long."""
+    start, is_said = time.monotonic(), False
+    while not _has_share(file):
+        waited = time.monotonic() - start
+        if waited >= config.lock_wait_seconds_max:
+            raise StoreOpenError(
+                f"another program holds {path}; gave up after lock_wait_seconds_max"
+                f" ({config.lock_wait_seconds_max:g} s)"
+            )
+        if waited >= config.lock_wait_log_seconds and not is_said:
+            is_said = True
+            _LOG.warning("waiting for another program, which holds %s", path)
+        time.sleep(config.lock_look_seconds)
+
+
+def _has_share(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

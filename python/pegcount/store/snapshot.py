@@ -22,7 +22,7 @@ from pegcount.store.directory import fsync, journal_name, prepare
 from pegcount.store.file_copy import FileCopier, free_bytes, is_disk_full
 from pegcount.store.modes import DIRECTORY_MODE, FILE_MODE, READ_ONLY_FILE_MODE, make_directory
 from pegcount.store.outside import require_outside
-from pegcount.store.readers import reading
+from pegcount.store.readers import DEFAULT_CONFIG, reading
 
 _NEW_CATALOG = "catalog.tmp"
 
@@ -35,7 +35,7 @@ def open_snapshot(directory: Path, config: Config) -> core.Store:
     """
     prepare(directory, create=False)
     rollback_hot_journal(directory)
-    with reading(directory), closing(Catalog(directory, read_only=True)) as catalog:
+    with reading(directory, config), closing(Catalog(directory, read_only=True)) as catalog:
         files.require_no_missing_files(directory, catalog)
         engine = files.open_engine(directory, catalog, config)
         engine.retire_segments()
@@ -43,7 +43,10 @@ def open_snapshot(directory: Path, config: Config) -> core.Store:
 
 
 def back_up(
-    directory: Path, target: Path, on_progress: Callable[[int, int], None] = lambda done, total: None
+    directory: Path,
+    target: Path,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    config: Config = DEFAULT_CONFIG,
 ) -> list[Path]:
     """Copies a data directory to `target`, durably, and returns the files of the copy.
 
@@ -59,7 +62,7 @@ def back_up(
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise StoreOpenError(f"{target} is there already and not an empty directory")
     rollback_hot_journal(directory)
-    with reading(directory), closing(Catalog(directory, read_only=True)) as catalog:
+    with reading(directory, config), closing(Catalog(directory, read_only=True)) as catalog:
         plan = _plan(directory, catalog)
         made: list[Path] = []
         try:
