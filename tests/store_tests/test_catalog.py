@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from pegcount.core import ManifestEntry, SegmentTombstones
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
+from pegcount.store import catalog as catalog_module
+from pegcount.store.advice import sqlite_text
 from pegcount.store.catalog import FORMAT_VERSION, Catalog, DeckEntry, SegmentEntry
 
 from store_tests.store_fixtures import file_size_limit
@@ -339,3 +341,33 @@ def test_a_full_disk_is_reported_and_later_writes_succeed(
     catalog.put_settings(**large)
     with open_catalog(tmp_path) as reopened:
         assert (catalog.settings().items() & reopened.settings().items()) >= {("a", 1), *large.items()}
+
+
+def test_a_catalogue_that_another_program_holds_is_named_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog_module, "_BUSY_SECONDS", 0.05)
+    held = r"another program holds catalog.db \(database is locked\)"
+    with (
+        contextlib.closing(Catalog(tmp_path)) as catalog,
+        contextlib.closing(sqlite3.connect(tmp_path / "catalog.db")) as other,
+    ):
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreOpenError, match=held):
+            Catalog(tmp_path)
+        with pytest.raises(StoreReadOnlyError, match=held):
+            catalog.put_settings(retention_days=1)
+
+
+def test_a_catalogue_that_must_not_be_written_points_to_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    Catalog(tmp_path).close()
+    with (
+        contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db,
+        pytest.raises(sqlite3.OperationalError) as raised,
+    ):
+        db.execute("CREATE TABLE t (a)")
+    assert sqlite_text(raised.value, path) == (
+        "attempt to write a readonly database; check the permissions of catalog.db and of its directory, and"
+        " whether the disk is mounted read-only"
+    )

@@ -7,8 +7,10 @@ active snapshot, a journal and a code deck, and its records as that program expo
 import csv
 import io
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pegcount import core
@@ -17,6 +19,7 @@ from pegcount.errors import StoreOpenError
 from pegcount.export import export_records
 from pegcount.export.csv_sink import CsvSink
 from pegcount.store import EmbeddedStore
+from pegcount.store.catalog_migration import migrate
 from pegcount.store.check import check
 from pegcount.store.directory import DirectoryLock
 from pegcount.store.snapshot import back_up, open_snapshot
@@ -94,3 +97,16 @@ def test_a_deck_of_a_past_format_keeps_its_entries(tmp_path: Path) -> None:
     )
     assert store._decks.get(7, core.CancelToken(None)).json_piece(0, 2) == deck.json_piece(0, 2)
     store.close()
+
+
+def test_a_migration_that_may_not_write_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = shutil.copytree(_FORMATS / "3" / "directory", tmp_path / "data")
+    connect = sqlite3.connect
+
+    def connect_to_read(path: Path, **options: Any) -> sqlite3.Connection:
+        opened: sqlite3.Connection = connect(f"{path.as_uri()}?mode=ro", uri=True, **options)
+        return opened
+
+    monkeypatch.setattr(sqlite3, "connect", connect_to_read)
+    with pytest.raises(StoreOpenError, match=r"cannot be brought to format 4: .*; check the permissions of"):
+        migrate(directory)

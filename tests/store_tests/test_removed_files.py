@@ -278,6 +278,20 @@ def test_a_start_names_a_lost_journal_file_and_a_way_to_go_on(harness: StoreHarn
     copy.close()
 
 
+def test_a_start_says_how_to_go_on_without_a_damaged_file(harness: StoreHarness) -> None:
+    journal, snapshot = harness.journal()[-1], next(harness.directory.glob("active/*"))
+    harness.store.close()
+    for path, lost in ((journal, "the batches from the damage on"), (snapshot, "the active sessions in it")):
+        content, name = path.read_bytes(), path.relative_to(harness.directory).as_posix()
+        path.chmod(0o600)
+        path.write_bytes(content[:-1])
+        with pytest.raises(DataDamagedError) as raised:
+            harness._opened()
+        assert f"or start with --accept-loss-of {name} to go on without {lost}" in str(raised.value)
+        path.write_bytes(content)
+    harness.store = harness._opened()
+
+
 def test_batches_before_an_accepted_damage_are_kept(harness: StoreHarness) -> None:
     path = harness.journal()[-1]
     length = path.stat().st_size

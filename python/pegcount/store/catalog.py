@@ -17,6 +17,7 @@ from typing import Any
 
 from pegcount.core import ManifestEntry, RequiredFile, SegmentTombstones
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError, cause_of
+from pegcount.store.advice import sqlite_text
 from pegcount.store.catalog_rows import (
     checked_rows,
     create_tables,
@@ -254,7 +255,7 @@ class Catalog:
                 raise
         except (sqlite3.Error, UnicodeDecodeError) as error:
             # The message of SQLite quotes a damaged schema, which may not be valid UTF-8.
-            raise StoreOpenError(f"{self.path} cannot be opened: {error}") from error
+            raise StoreOpenError(f"{self.path} cannot be opened: {sqlite_text(error, self.path)}") from error
         return db
 
     def _connect(self) -> sqlite3.Connection:
@@ -346,7 +347,8 @@ class Catalog:
                 db.backup(self._replica)
             except _FAILURES as error:
                 self._close_file()
-                raise StoreReadOnlyError(f"{self.path.name}: {cause_of(error)}") from error
+                cause = sqlite_text(error, self.path) if isinstance(error, sqlite3.Error) else cause_of(error)
+                raise StoreReadOnlyError(f"{self.path.name}: {cause}") from error
 
     @contextmanager
     def _content_may_change(self) -> Iterator[None]:

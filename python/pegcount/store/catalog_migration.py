@@ -11,6 +11,7 @@ from pathlib import Path
 from pegcount import core
 from pegcount.errors import StoreOpenError
 from pegcount.store import deck_files
+from pegcount.store.advice import sqlite_text
 from pegcount.store.catalog import FORMAT_VERSION, OLDEST_FORMAT_VERSION, TABLES
 from pegcount.store.catalog_rows import checked_rows, create_tables, put_digest, put_row, verify_tables
 from pegcount.store.directory import journal_name
@@ -35,7 +36,8 @@ def migrate(directory: Path) -> int | None:
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
             return _migrate(db, directory)
     except (sqlite3.Error, OSError) as error:
-        raise StoreOpenError(f"{path} cannot be brought to format {FORMAT_VERSION}: {error}") from error
+        cause = sqlite_text(error, path) if isinstance(error, sqlite3.Error) else error
+        raise StoreOpenError(f"{path} cannot be brought to format {FORMAT_VERSION}: {cause}") from error
 
 
 def _migrate(db: sqlite3.Connection, directory: Path) -> int | None:

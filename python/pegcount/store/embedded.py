@@ -27,6 +27,7 @@ from pegcount.model import (
 )
 from pegcount.store import files, modes
 from pegcount.store.accepted_loss import accept_losses, move_aside
+from pegcount.store.advice import advised_start
 from pegcount.store.catalog import Catalog
 from pegcount.store.catalog_migration import migrate
 from pegcount.store.clock_watch import ClockWatch, boot_number, boot_seconds
@@ -74,7 +75,8 @@ class EmbeddedStore:
             opened.callback(self._catalog.close)
             accept_losses(directory, self._catalog, accepted_losses)
             files.require_no_problems(directory, self._catalog)
-            self._engine = files.open_engine(directory, self._catalog, config)
+            with advised_start():
+                self._engine = files.open_engine(directory, self._catalog, config)
             self._replaced = ReplacedFiles(directory, config.reader_stalled_seconds)
             opened.callback(self._replaced.close)
             leftovers = files.leftovers(directory, self._catalog)
