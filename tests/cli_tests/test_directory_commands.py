@@ -44,15 +44,12 @@ def test_nothing_is_written_into_the_data_directory(data: Path, tmp_path: Path) 
     before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
     (tmp_path / "link").symlink_to(data)
     for place in (data, tmp_path / "link"):
-        for command in (
-            ["backup", "--data", data, place / "segments/2026-11-29"],
-            ["export", "--data", data, place / "catalog.db"],
-        ):
-            result = pegcount(*command)
+        for command, target in (("backup", "segments/2026-11-29"), ("export", "catalog.db")):
+            result = pegcount(command, "--data", data, place / target)
             assert (result.returncode, result.stdout) == (2, "")
             assert f"is in the data directory {data}; choose a place outside it" in result.stderr
-        rejects = ("--rejects", place / "catalog.db")
-        assert import_into(data, "pegcount-csv", SAMPLES / "pegcount.csv", *rejects).returncode == 2
+        rejects = (SAMPLES / "pegcount.csv", Path("--rejects"), place / "catalog.db")
+        assert import_into(data, "pegcount-csv", *rejects).returncode == 2
     assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
 
 

@@ -84,7 +84,7 @@ def by_duckdb(path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("rows_of", [by_pyarrow, by_polars, by_duckdb])
-@pytest.mark.parametrize("pattern", ["segments/*/1*.arrow", "active/*"])
+@pytest.mark.parametrize("pattern", ["segments/*/2*.arrow", "active/*"])
 def test_every_tool_reads_every_value(
     pattern: str, rows_of: Callable[[Path], list[dict[str, Any]]], harness: StoreHarness
 ) -> None:
