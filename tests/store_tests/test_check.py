@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from decks import deck_of
 from pegcount.errors import StoreOpenError
-from pegcount.store import EmbeddedStore
+from pegcount.store import EmbeddedStore, files
+from pegcount.store.catalog import Catalog
 from pegcount.store.check import CheckReport, check
 from pegcount.store.snapshot import back_up
 
@@ -120,6 +121,16 @@ def test_an_orphan_stays_while_a_file_is_missing(data: Path) -> None:
     assert (report.leftovers, report.kept_orphans) == ([], [orphan])
     EmbeddedStore(data, MANUAL_MAINTENANCE).close()
     assert orphan.exists()
+
+
+def test_a_segment_that_is_excluded_from_reports_is_a_problem(data: Path) -> None:
+    name = only_path(data, "segments/*/*").relative_to(data).as_posix()
+    with closing(Catalog(data)) as catalog:
+        catalog.put_settings(**{files.damage_setting(name): 1})
+    report = check(data, MANUAL_MAINTENANCE)
+    (problem,) = report.problems
+    assert f"{name} is excluded from reports" in problem
+    assert report.records is None
 
 
 @pytest.mark.parametrize(("is_restored", "records"), [(True, 5), (False, 3)])

@@ -31,8 +31,7 @@ class CheckReport:
     leftovers: list[Path] = field(default_factory=list)
     """Files that the next start removes. A crash, or a failed flush or compaction, left them."""
     kept_orphans: list[Path] = field(default_factory=list)
-    """Files that the catalogue does not name, and that the next start keeps: code decks, which move to
-    `lost`, and all orphans while another file is missing."""
+    """Files that the catalogue does not name, and that the next start keeps because another is missing."""
     problems: list[str] = field(default_factory=list)
     """One sentence for each damaged or missing file, with its name."""
 
@@ -67,6 +66,7 @@ def _report(directory: Path, catalog: Catalog, config: Config) -> CheckReport:
     )
     report.problems += _file_problems(directory, segments + active)
     report.problems += _start_problems(directory, catalog)
+    report.problems += _excluded_segments(directory, catalog)
     _check_journal(directory, catalog, report)
     report.problems += _deck_problems(directory, catalog)
     report.code_decks = len(catalog.code_decks())
@@ -89,6 +89,18 @@ def _start_problems(directory: Path, catalog: Catalog) -> Iterator[str]:
     for each in files.problems(directory, catalog):
         if each.name not in read:
             yield f"{directory / each.name} {each.problem}"
+
+
+def _excluded_segments(directory: Path, catalog: Catalog) -> Iterator[str]:
+    settings = catalog.settings()
+    for segment in catalog.segments():
+        name = segment.file.name
+        if files.damage_setting(name) in settings:
+            yield (
+                f"{directory / name} is excluded from reports, and those of its day fail: records were"
+                " taken for its day while it could not be read; restore a backup, or start with"
+                f" --accept-loss-of {name} to go on without it"
+            )
 
 
 def _deck_problems(directory: Path, catalog: Catalog) -> Iterator[str]:
