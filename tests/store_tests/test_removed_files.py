@@ -2,10 +2,11 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from decks import deck_of
 from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
-from pegcount.store import EmbeddedStore, files
+from pegcount.model import Retention
+from pegcount.store import EmbeddedStore, catalog_rows, files
 from pegcount.store.accepted_loss import move_aside
 
 from store_tests.store_fixtures import (
@@ -226,6 +228,42 @@ def test_a_journal_file_that_the_catalogue_may_name_stays_until_another_one_is_n
 
 def fail_to_add(_: int) -> None:
     raise StoreReadOnlyError("not even begun")
+
+
+def test_a_catalogue_that_is_emptied_during_a_transaction_is_noticed(
+    harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_digest = catalog_rows.put_digest
+
+    def put_and_empty(db: sqlite3.Connection, tables: Mapping[str, str]) -> None:
+        put_digest(db, tables)
+        empty(harness.directory / "catalog.db")
+
+    monkeypatch.setattr("pegcount.store.catalog.put_digest", put_and_empty)
+    harness.store.set_retention(Retention(days=400))
+    monkeypatch.undo()
+    check_refused(harness, "catalog.db was changed")
+    check_writes_go_on(harness)
+
+
+def test_a_transaction_takes_over_nothing_of_an_older_catalogue(
+    harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = (harness.directory / "catalog.db").read_bytes()
+    harness.flush()
+    put_row = catalog_rows.put_row
+
+    def overwrite_and_put(db: catalog_rows.Executor, table: str, *values: Any) -> None:
+        (harness.directory / "catalog.db").write_bytes(older)
+        put_row(db, table, *values)
+
+    monkeypatch.setattr("pegcount.store.catalog.put_row", overwrite_and_put)
+    with suppress(StoreReadOnlyError):
+        harness.store.set_retention(Retention(days=400))
+    monkeypatch.undo()
+    harness.maintain()
+    check_writes_go_on(harness)
+    assert set(after_a_kill(harness)) >= set(ACKNOWLEDGED)
 
 
 @pytest.mark.parametrize("damage", [remove, replace_by_a_copy])

@@ -19,12 +19,17 @@ from pegcount.core import ManifestEntry, RequiredFile, SegmentTombstones
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError, cause_of
 from pegcount.store.advice import sqlite_text
 from pegcount.store.catalog_rows import (
+    Executor,
+    Mirrored,
     checked_rows,
     create_tables,
     put_digest,
     put_row,
+    read_transaction,
+    require_digest,
     stored_digest,
     verify_tables,
+    write_transaction,
 )
 from pegcount.store.directory import fsync
 from pegcount.store.modes import create_private
@@ -47,8 +52,10 @@ _FIRST_JOURNAL = "first_journal"
 _BUSY_SECONDS = 10.0
 _FAILURES = (sqlite3.DatabaseError, UnicodeDecodeError, OSError, StoreOpenError, DataDamagedError)
 """What a transaction raises if the file cannot be written, or has lost its content."""
-_CODES_OF_LOST_CONTENT = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-"""Of these, the first means a missing table. Other errors are those of the operating system, or of a lock."""
+_OTHER_CONTENT = (2**62, 0)
+"""Stands for a content that the file does not have."""
+_CODES_OF_LOST_CONTENT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""Other errors are those of the operating system, or of a lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +100,11 @@ class Catalog:
         """Called when `required_file` has changed."""
         self._lock = RLock()
         self._db: sqlite3.Connection | None = self._open()
-        self._content = self._content_now()
         # Methods that read use this copy in memory, which has the last state that is known to be durable.
-        self._replica = sqlite3.connect(":memory:", check_same_thread=False)
+        self._replica = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         self._db.backup(self._replica)
+        require_digest(self._replica, self.path.name, TABLES)
+        self._content = self._content_now() if read_only else self._written_content()
 
     def close(self) -> None:
         """Closes the file and the copy in memory."""
@@ -309,7 +317,7 @@ class Catalog:
 
     def _verify(self, db: sqlite3.Connection) -> None:
         # One transaction reads all tables, as another process may commit in between.
-        with self._sqlite_errors_as_damage(), _read_transaction(db):
+        with self._sqlite_errors_as_damage(), read_transaction(db):
             verify_tables(db, self.path.name, TABLES)
 
     def _rows(self, table: str, order: str) -> list[tuple[Any, ...]]:
@@ -328,8 +336,11 @@ class Catalog:
             raise DataDamagedError(f"{self.path.name}: {error}", file=self.path.name) from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Iterator[Executor]:
         """Commits at the end of its block; rolls back if the block raises.
+
+        Each statement runs on the file and on the copy in memory. The copy therefore never takes over what
+        another program has written to the file, also during the transaction.
 
         After a failed write, the next transaction first replaces the file by a new one,
         because the operating system may have dropped dirty pages and reports that only once.
@@ -340,15 +351,23 @@ class Catalog:
         with self._lock, self._content_may_change():
             try:
                 db = self._db = self._intact_file() or self._replace_file()
-                with _write_transaction(db):
-                    yield db
-                    put_digest(db, TABLES)
-                self._require_in_place()
-                db.backup(self._replica)
+                with write_transaction(self._replica):
+                    with write_transaction(db):
+                        yield Mirrored(self._replica, db)
+                        self._end_transaction(db)
+                    self._require_in_place()
             except _FAILURES as error:
+                self._is_file_missing |= _is_content_lost(error)
                 self._close_file()
                 cause = sqlite_text(error, self.path) if isinstance(error, sqlite3.Error) else cause_of(error)
                 raise StoreReadOnlyError(f"{self.path.name}: {cause}") from error
+
+    def _end_transaction(self, db: sqlite3.Connection) -> None:
+        """Stores the digests; raises DataDamagedError if the file has other rows than the copy in memory."""
+        for each in (self._replica, db):
+            put_digest(each, TABLES)
+        if stored_digest(db) != stored_digest(self._replica):
+            raise DataDamagedError(f"another program changed {self.path.name}", file=self.path.name)
 
     @contextmanager
     def _content_may_change(self) -> Iterator[None]:
@@ -358,7 +377,7 @@ class Catalog:
         try:
             yield
         finally:
-            self._content, self._is_written = self._content_now(), False
+            self._content, self._is_written = self._content_after_transaction(), False
             self.on_file_change()
 
     def _intact_file(self) -> sqlite3.Connection | None:
@@ -382,9 +401,10 @@ class Catalog:
     def _replace_file(self) -> sqlite3.Connection:
         """Replaces the file after a failed write by a copy of the last durable state, and opens that."""
         self._close_file()
-        self._resolve_rollback_journal()
         fresh = self.path.with_suffix(".tmp")
         self.copy_to(fresh)
+        # Not before there is a copy: without its rollback journal, the old file may be damaged.
+        self._resolve_rollback_journal()
         os.replace(fresh, self.path)
         self._identity = self._identity_now()
         self.on_file_change()
@@ -416,6 +436,24 @@ class Catalog:
             return None
         return status.st_dev, status.st_ino
 
+    def _content_after_transaction(self) -> tuple[int, int] | None:
+        if self._is_file_missing:
+            return _OTHER_CONTENT
+        # A failed transaction leaves either state, and the next one replaces the file.
+        return self._content_now() if self._db is None else self._written_content()
+
+    def _written_content(self) -> tuple[int, int]:
+        """As `_content_now`, unless another program has changed what this process has written."""
+        content = self._content_now()
+        try:
+            # A new connection reads the file, and not the pages that the open one keeps.
+            with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+                require_digest(db, self.path.name, TABLES)
+                is_written = stored_digest(db) == stored_digest(self._replica)
+        except (sqlite3.Error, UnicodeDecodeError, DataDamagedError):
+            is_written = False
+        return content if is_written and content is not None else _OTHER_CONTENT
+
     def _content_now(self) -> tuple[int, int] | None:
         """Bytes and modification of the open file; None if the path leads to another one."""
         try:
@@ -426,34 +464,13 @@ class Catalog:
         return (status.st_size, status.st_mtime_ns) if is_in_place else None
 
 
-@contextmanager
-def _read_transaction(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN")
-    try:
-        yield
-    finally:
-        db.execute("ROLLBACK")
-
-
-@contextmanager
-def _write_transaction(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        # After some errors, such as a full disk, SQLite has rolled back by itself.
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
-
-
 def _is_content_lost(error: BaseException | None) -> bool:
     """Whether the file can be read, but has another content than a catalogue that was written."""
     if isinstance(error, sqlite3.Error):
         # The errors that Python itself raises have no code.
-        return getattr(error, "sqlite_errorcode", -1) in _CODES_OF_LOST_CONTENT
-    return True
+        code = getattr(error, "sqlite_errorcode", -1)
+        return code in _CODES_OF_LOST_CONTENT or "no such table" in str(error)
+    return not isinstance(error, OSError)
 
 
 def _file_values(file: ManifestEntry) -> tuple[str, int, int, int, bytes]:

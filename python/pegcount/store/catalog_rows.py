@@ -6,12 +6,66 @@ thereby detects every row that damage changed, removed or added.
 
 import sqlite3
 import zlib
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
 
 from pegcount.errors import DataDamagedError
 
 _DIGEST = "digest"
+
+
+class Executor(Protocol):
+    """What executes statements: a connection, or several."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> sqlite3.Cursor:
+        """Executes a statement."""
+
+    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> sqlite3.Cursor:
+        """Executes a statement with each of several parameters."""
+
+
+class Mirrored:
+    """Executes each statement on two connections, and returns what the first one returns."""
+
+    def __init__(self, first: sqlite3.Connection, second: sqlite3.Connection) -> None:
+        self._first = first
+        self._second = second
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> sqlite3.Cursor:
+        """Executes a statement; see `Executor.execute`."""
+        self._second.execute(sql, parameters).close()
+        return self._first.execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> sqlite3.Cursor:
+        """Executes a statement several times; see `Executor.executemany`."""
+        rows = list(parameters)
+        self._second.executemany(sql, rows).close()
+        return self._first.executemany(sql, rows)
+
+
+@contextmanager
+def read_transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Reads one state within its block."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.execute("ROLLBACK")
+
+
+@contextmanager
+def write_transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Commits at the end of its block, or rolls back if that raises."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        # After some errors, such as a full disk, SQLite has rolled back by itself.
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
 
 
 def create_tables(db: sqlite3.Connection, tables: Mapping[str, str]) -> None:
@@ -26,6 +80,11 @@ def verify_tables(db: sqlite3.Connection, file: str, tables: Collection[str]) ->
         raise DataDamagedError(f"{file}: SQLite finds it damaged", file=file)
     for table in tables:
         checked_rows(db, file, table, "1")
+    require_digest(db, file, tables)
+
+
+def require_digest(db: sqlite3.Connection, file: str, tables: Collection[str]) -> None:
+    """Raises DataDamagedError if rows of these tables are missing, or others than were written."""
     if stored_digest(db) != _digest(db, tables):
         raise DataDamagedError(f"{file}: rows are missing or changed", file=file)
 
@@ -45,7 +104,7 @@ def checked_rows(db: sqlite3.Connection, file: str, table: str, order: str) -> l
     return [tuple(values) for *values, _ in rows]
 
 
-def put_row(db: sqlite3.Connection, table: str, *values: Any) -> None:
+def put_row(db: Executor, table: str, *values: Any) -> None:
     """Inserts a row with its checksum, or replaces the one with its primary key."""
     row = (*values, _crc32(table, values))
     db.execute(f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * len(row))})", row)

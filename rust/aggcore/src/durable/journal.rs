@@ -156,7 +156,9 @@ impl Journal {
         let bytes = frames.collect::<Vec<_>>().concat();
         self.require_length()?;
         self.try_append(&bytes).map_err(|source| {
-            // Best effort: cuts off frames that were not acknowledged.
+            // Best effort: puts back what may have been overwritten of the header, and cuts off frames that were not
+            // acknowledged.
+            drop(self.file.write_all_at(&header(self.sequence, self.end, self.predecessor), 0));
             drop(self.file.set_len(self.end));
             Error::io(&self.path, source)
         })
