@@ -160,3 +160,25 @@ def file_size_limit(limit: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+ACKNOWLEDGED = ["active", "journaled", "sealed"]
+"""Session ids of `store_with_files`, sorted."""
+
+
+@contextlib.contextmanager
+def store_with_files(directory: Path) -> Iterator[StoreHarness]:
+    """A store with a segment, an active session, and a record in its journal."""
+    with StoreHarness(directory, MANUAL_MAINTENANCE) as harness:
+        write(harness.store, finished("sealed"), active("active"))
+        harness.flush()
+        write(harness.store, finished("journaled"))
+        yield harness
+
+
+def all_files(directory: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file() and path.name not in {"lock", "catalog.db-journal"}
+    }
