@@ -62,10 +62,10 @@ pub mod testing {
         ABSENT, ColumnKind, DICTIONARY_COUNT, FIELDS, Field, FieldType, INT_COUNT, STRING_COUNT, field, int_slot,
     };
     pub use crate::response::Unlimited;
-    pub use crate::scan::Scanner;
     pub use crate::scan::column::SliceColumns;
     pub use crate::scan::compiled_predicate::CompiledPredicate;
     pub use crate::scan::selection::{Selection, Selector};
+    pub use crate::scan::{Plan, Scanner};
     pub use crate::storage::memtable::{Memtable, RowMetadata};
     pub use crate::wire::columnar_batch::ColumnarBatch;
     pub use crate::wire::encode_record;

@@ -1,14 +1,14 @@
 //! A scan that two scanners share, each taking some row slices of each memtable, has the sums of one
 //! scanner's scan.
 //!
-//! Threads share a large scan in this way ([`Scanner::add_of_table`], [`Scanner::merge`]).
+//! Threads share a large scan in this way ([`Plan::of_memtable`], [`Scanner::merge`]).
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may panic.
 
 mod common;
 
 use std::sync::Arc;
 
-use aggcore::testing::{Memtable, RecordSlice, RowMetadata, Scanner};
+use aggcore::testing::{Memtable, Plan, RecordSlice, RowMetadata, Scanner, SliceColumns};
 use aggcore::{CancelToken, Error, Measure, Partials, Result, RowSet, Scan, ScanResources};
 use common::{OwnedRecord, batch, cells, distinct_records};
 use proptest::prelude::*;
@@ -29,7 +29,11 @@ fn memtable_of(records: &[OwnedRecord]) -> Memtable {
 /// Scans each memtable as one slice, in one scanner.
 fn scan_whole(scan: &Scan<'_>, tables: &[Memtable]) -> Partials {
     let (no_tombstones, mut scanner) = (RowSet::default(), Scanner::new(scan));
-    tables.iter().for_each(|table| scanner.add(&table.slice(&no_tombstones)).unwrap());
+    for table in tables {
+        let slice = table.slice(&no_tombstones);
+        let columns = SliceColumns::new(scan, &slice).unwrap();
+        scanner.add(Plan::new(scan, &columns).unwrap()).unwrap();
+    }
     scanner.finish().unwrap()
 }
 
@@ -43,7 +47,9 @@ fn scan_in_turns(scan: &Scan<'_>, tables: &[Memtable], size: usize, turns: u64) 
         let slice = table.slice(&no_tombstones);
         for start in slice.rows.clone().step_by(size) {
             let rows = start..slice.rows.end.min(start + size);
-            scanners[turns.next().unwrap()].add_memtable_rows(&RecordSlice { rows, ..slice.clone() }, number)?;
+            let slice = RecordSlice { rows, ..slice.clone() };
+            let columns = SliceColumns::new(scan, &slice)?;
+            scanners[turns.next().unwrap()].add(Plan::new(scan, &columns)?.of_memtable(number))?;
         }
     }
     let [first, second] = scanners;

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::{Arc, LazyLock};
 
-use aggcore::testing::{CompiledPredicate, RecordSlice, Scanner, Selection, Selector, SliceColumns};
+use aggcore::testing::{CompiledPredicate, Plan, RecordSlice, Scanner, Selection, Selector, SliceColumns};
 use aggcore::{CancelToken, Measure, Partials, Predicate, QueryMemory, Scan, ScanResources, Sums, Tuning};
 
 use super::{Call, DAY_US, Day, FROM_US};
@@ -55,8 +55,8 @@ pub fn slice_partials(slice: &RecordSlice<'_>, edges: &[i64], predicates: &[Pred
     let cancel = CancelToken::with_limit(None);
     let memory = RESOURCES.memory.begin_query();
     let scan = scan_of_calls(edges, predicates, keys, &cancel, &memory, &RESOURCES);
-    let mut scanner = Scanner::new(&scan);
-    scanner.add(slice).unwrap();
+    let (columns, mut scanner) = (SliceColumns::new(&scan, slice).unwrap(), Scanner::new(&scan));
+    scanner.add(Plan::new(&scan, &columns).unwrap()).unwrap();
     scanner.finish().unwrap()
 }
 

@@ -12,7 +12,6 @@ pub mod integer;
 pub mod interner;
 pub mod row_set;
 pub mod slice;
-pub mod sums;
 pub mod text;
 pub mod touched;
 

@@ -1,9 +1,8 @@
 //! Row slices: ranges of rows of borrowed columns, the input of a scan.
 //!
-//! Memtables, segments and rollups all present their rows as slices. A slice carries statistics that let a
-//! scan skip work (sorted rows, bounds of times, one UTC day, one account, min/max statistics); they may be
-//! unknown or wider than the values of the rows, never narrower. A row of a rollup stands for many calls:
-//! `rollup_sums` has their sums.
+//! Memtables and segments present their records as slices, and rollups their groups. A slice carries statistics
+//! that let a scan skip work (sorted rows, bounds of times, one UTC day, one account, min/max statistics); they
+//! may be unknown or wider than the values of the rows, never narrower.
 
 use std::ops::Range;
 
@@ -12,7 +11,6 @@ use super::call_duration::CallDurations;
 use super::dictionary::partition_point;
 use super::integer::ColumnStats;
 use super::row_set::RowSet;
-use super::sums::PackedSums;
 use crate::record::schema::INT_COUNT;
 
 /// A range of rows with their columns and statistics.
@@ -28,10 +26,6 @@ pub struct RecordSlice<'a> {
     pub setup_us: &'a [i64],
     /// Minute of the UTC day of each setup time, 0 to 1,439; present only if all rows are of one UTC day.
     pub setup_minute: Option<&'a [u16]>,
-    /// By row, the sums of the calls that a row of a rollup stands for. `None`: each row is one call.
-    pub rollup_sums: Option<&'a [PackedSums]>,
-    /// Upper bound of the number of calls that the rows stand for.
-    pub call_count_max: u64,
     /// Code of the account of all rows, if they are known to be of one account.
     pub account: Option<usize>,
     /// Call durations by row.

@@ -16,9 +16,9 @@ use super::sort::first_rows;
 use super::sort_keys::{KeyColumn, SortColumn, SortOrder, SortValues};
 use super::tags::{active_session_row as row_tags, query_active_sessions_response as response_tags};
 use super::wire_writer::{put_bytes, put_int64};
-use crate::columns::sums::{Sums, add};
 use crate::error::{Error, Result};
 use crate::record::schema::ABSENT;
+use crate::scan::sums::{Sums, add};
 use crate::scan::{KeyValues, Partials, ScanResources};
 use crate::time_text::UtcOffsets;
 

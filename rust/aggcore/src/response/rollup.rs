@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use super::answer::AnswerLimits;
-use crate::columns::sums::{Sums, add};
 use crate::error::Result;
 use crate::memory::Reservation;
 use crate::record::schema::ABSENT;
+use crate::scan::sums::{Sums, add};
 use crate::scan::{KeyValues, ScanResources};
 
 /// Rows that are regrouped without a check of the cancellation token.

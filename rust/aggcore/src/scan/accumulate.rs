@@ -5,12 +5,10 @@
 //! fewer than 2^31 records of less than 2^31 ms each. Values beyond that are added to checked 64-bit sums.
 
 use super::dense_ids::GroupCode;
-use crate::columns::call_duration::CallDurations;
-use crate::columns::integer::IntValues;
-use crate::columns::slice::{RecordSlice, contiguous_range};
-use crate::columns::sums::{PackedSums, Sums, add, packed_call, unpacked_sums};
+use super::row_values::{CallValues, RowValues};
+use super::sums::{PackedSums, Sums, add, call_count_only, packed_call, unpacked_sums};
+use crate::columns::slice::contiguous_range;
 use crate::error::Result;
-use crate::record::schema::{ABSENT, int_slot};
 
 /// What a scan sums per cell, as three integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +25,9 @@ pub enum Measure {
     },
 }
 
-/// Bound (exclusive) of the milliseconds of a row that can be added to a packed sum.
-const PACKED_MS_BOUND: i64 = 1 << 31;
-
 /// Sums of the rows of one slice, by cell.
 pub struct SliceAccumulator<'a> {
-    row_values: RowValues<'a>,
+    values: RowValues<'a>,
     /// Sums by cell, unless the values are [`RowValues::Wide`].
     packed: Vec<PackedSums>,
     /// Milliseconds of the rows of one chunk, computed before they are added so that the computation
@@ -42,33 +37,10 @@ pub struct SliceAccumulator<'a> {
     wide: Vec<Sums>,
 }
 
-/// The columns that the values of a row come from.
-enum RowValues<'a> {
-    /// Rows of a rollup, each with the sums of many records.
-    RollupSums(&'a [PackedSums]),
-    /// One session per row.
-    Sessions,
-    /// Durations in milliseconds, -1 if not answered.
-    Calls(&'a [i32]),
-    /// Milliseconds from answer to `as_of_us`, of which all are below [`PACKED_MS_BOUND`].
-    Elapsed { answer_us: &'a [i64], as_of_us: i64 },
-    /// Values that may be too large for packed sums, computed row by row by [`row_sums`].
-    Wide { slice: &'a RecordSlice<'a>, measure: Measure },
-}
-
 impl<'a> SliceAccumulator<'a> {
     /// An accumulator without cells.
-    pub fn new(slice: &'a RecordSlice<'a>, measure: Measure) -> Self {
-        let row_values = match (measure, slice.durations, slice.fields.ints[int_slot::ANSWER_TIME]) {
-            _ if slice.rollup_sums.is_some() => RowValues::RollupSums(slice.rollup_sums.unwrap_or_default()),
-            (Measure::Sessions, ..) => RowValues::Sessions,
-            (Measure::Calls, CallDurations::Milliseconds(ms), _) => RowValues::Calls(ms),
-            (Measure::Elapsed { as_of_us }, _, IntValues::I64(answer_us)) if elapsed_fits_packed(slice, as_of_us) => {
-                RowValues::Elapsed { answer_us, as_of_us }
-            }
-            _ => RowValues::Wide { slice, measure },
-        };
-        Self { row_values, packed: Vec::new(), ms: Vec::new(), wide: Vec::new() }
+    pub fn new(values: RowValues<'a>) -> Self {
+        Self { values, packed: Vec::new(), ms: Vec::new(), wide: Vec::new() }
     }
 
     /// Adds rows to their cells: row `rows[i]` to the cell `cells[i]`, which is below `cell_count`.
@@ -76,20 +48,26 @@ impl<'a> SliceAccumulator<'a> {
     /// # Errors
     /// `SumOverflow` if a sum does not fit 64 bits.
     pub fn add<P: GroupCode>(&mut self, cell_count: usize, cells: &[P], rows: &[u32]) -> Result<()> {
-        if let RowValues::Wide { slice, measure } = self.row_values {
-            self.wide.resize(cell_count, [0; 3]);
-            let mut rows = cells.iter().map(|cell| cell.wide() as usize).zip(rows);
-            return rows.try_for_each(|(cell, &row)| add(&mut self.wide[cell], row_sums(measure, slice, row as usize)));
-        }
-        self.packed.resize(cell_count, [0; 2]);
-        match self.row_values {
-            RowValues::RollupSums(rollup_sums) => add_each(&mut self.packed, cells, rows, rollup_sums, |sums| sums),
-            RowValues::Calls(ms) => add_each(&mut self.packed, cells, rows, ms, packed_call),
+        match self.values {
+            RowValues::Calls(values) => {
+                self.packed.resize(cell_count, [0; 2]);
+                match values {
+                    CallValues::Counted => add_words(&mut self.packed, cells, rows.iter().map(|_| [1, 0])),
+                    CallValues::Milliseconds(ms) => add_each(&mut self.packed, cells, rows, ms, packed_call),
+                    CallValues::RollupCounted(sums) => add_each(&mut self.packed, cells, rows, sums, call_count_only),
+                    CallValues::Rollup(sums) => add_each(&mut self.packed, cells, rows, sums, |sums| sums),
+                }
+            }
             RowValues::Elapsed { answer_us, as_of_us } => {
+                self.packed.resize(cell_count, [0; 2]);
                 map_rows(rows, answer_us, |us| packed_elapsed_ms(us, as_of_us), &mut self.ms);
                 add_words(&mut self.packed, cells, self.ms.iter().map(|&ms| [1, ms.into()]));
             }
-            RowValues::Sessions | RowValues::Wide { .. } => add_words(&mut self.packed, cells, rows.iter().map(|_| [1, 0])),
+            RowValues::Wide { .. } => {
+                self.wide.resize(cell_count, [0; 3]);
+                let mut rows = cells.iter().map(|cell| cell.wide() as usize).zip(rows);
+                return rows.try_for_each(|(cell, &row)| add(&mut self.wide[cell], self.values.of_row(row as usize)));
+            }
         }
         Ok(())
     }
@@ -101,11 +79,9 @@ impl<'a> SliceAccumulator<'a> {
 
     /// Returns the sums by cell.
     pub fn finish(self) -> Vec<Sums> {
-        let sums = |packed: PackedSums| match self.row_values {
+        let sums = |packed: PackedSums| match self.values {
             RowValues::Elapsed { .. } => [packed[0] as i64, packed[1] as i64, 0],
-            RowValues::Sessions | RowValues::RollupSums(_) | RowValues::Calls(_) | RowValues::Wide { .. } => {
-                unpacked_sums(packed)
-            }
+            RowValues::Calls(_) | RowValues::Wide { .. } => unpacked_sums(packed),
         };
         if self.packed.is_empty() { self.wide } else { self.packed.into_iter().map(sums).collect() }
     }
@@ -142,33 +118,8 @@ fn map_rows<T: Copy>(rows: &[u32], values: &[T], value: impl Fn(T) -> u32, out: 
     }
 }
 
-/// Whether the time from any answer of a slice to `as_of_us` is below [`PACKED_MS_BOUND`]. The earliest setup
-/// time bounds it, because a call is answered after its setup.
-fn elapsed_fits_packed(slice: &RecordSlice<'_>, as_of_us: i64) -> bool {
-    as_of_us >= 0 && as_of_us.checked_sub(slice.setup_range.0).is_some_and(|us| us / 1_000 < PACKED_MS_BOUND)
-}
-
-/// The values that one row adds to the sums of its cell.
-pub fn row_sums(measure: Measure, slice: &RecordSlice<'_>, row: usize) -> Sums {
-    let sums = slice.rollup_sums.map(|rollup_sums| unpacked_sums(rollup_sums[row]));
-    match measure {
-        Measure::Sessions | Measure::Calls if sums.is_some() => sums.unwrap_or_default(),
-        Measure::Sessions => [1, 0, 0],
-        Measure::Calls => {
-            let (answered, ms) = slice.durations.get(row);
-            [1, i64::from(answered), ms]
-        }
-        Measure::Elapsed { as_of_us } => [1, elapsed_ms(slice.fields.ints[int_slot::ANSWER_TIME].get(row), as_of_us), 0],
-    }
-}
-
-/// Milliseconds from an answer to `as_of_us`; 0 if the answer is absent or later.
-fn elapsed_ms(answer_us: i64, as_of_us: i64) -> i64 {
-    if answer_us == ABSENT { 0 } else { as_of_us.saturating_sub(answer_us).max(0) / 1_000 }
-}
-
-/// [`elapsed_ms`] without a branch and with a 32-bit division, so that the loop over rows vectorizes.
-/// Requires `as_of_us >= 0` and a result below [`PACKED_MS_BOUND`].
+/// [`elapsed_ms`](super::row_values::elapsed_ms) without a branch and with a 32-bit division, so that the loop over rows vectorizes.
+/// Requires `as_of_us >= 0` and a result below [`PACKED_MS_BOUND`](super::row_values::PACKED_MS_BOUND).
 ///
 /// - An absent answer is `i64::MIN`: subtracting it from a non-negative instant wraps to a negative number,
 ///   which `max` clamps to 0. A branch on it would be unpredictable (a quarter of the time of the
@@ -185,6 +136,8 @@ fn packed_elapsed_ms(answer_us: i64, as_of_us: i64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::schema::ABSENT;
+    use crate::scan::row_values::{PACKED_MS_BOUND, elapsed_ms};
 
     #[test]
     fn packed_elapsed_time_equals_the_plain_one() {

@@ -18,8 +18,8 @@ use super::dense_ids::{DenseIds, TextIds, hash_words};
 use super::group_key::{GroupCodeLayout, GroupKeyEncoder, check_cell_count};
 use super::partials::{KeyValues, Partials};
 use super::selection::CHUNK_ROWS;
+use super::sums::{Sums, add};
 use crate::cancellation::CancelToken;
-use crate::columns::sums::{Sums, add};
 use crate::error::Result;
 use crate::record::schema::{ColumnKind, field};
 

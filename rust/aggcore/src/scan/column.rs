@@ -1,6 +1,7 @@
 //! Columns of a slice by name: the fields of the records, and columns that are derived from them
 //! (`duration_ms`, and the rates of a code deck).
 
+use super::Scan;
 use super::code_deck::{CodeDeck, CodeDeckColumn};
 use crate::cancellation::CancelToken;
 use crate::columns::call_duration::CallDurations;
@@ -29,6 +30,8 @@ pub enum Column<'a> {
 pub struct SliceColumns<'a> {
     slice: &'a RecordSlice<'a>,
     deck: Option<CodeDeckColumns<'a>>,
+    /// Holds the memory of the entries.
+    _memory: Option<Reservation>,
 }
 
 /// The rates of the code deck for both legs of each row, as dictionary-encoded columns: the index of the
@@ -42,24 +45,27 @@ struct CodeDeckColumns<'a> {
 impl<'a> SliceColumns<'a> {
     /// The columns of a slice without a code deck.
     pub fn of_records(slice: &'a RecordSlice<'a>) -> Self {
-        Self { slice, deck: None }
+        Self { slice, deck: None, _memory: None }
     }
 
-    /// The columns of a slice. With a deck, looks up the dialled numbers of all rows of the slice.
+    /// The columns of a slice for a scan. If the scan has a code deck, looks up the dialled numbers of all rows.
     ///
     /// # Errors
-    /// A memory limit of `memory`, or those of [`CancelToken::check`].
-    pub fn new(
-        slice: &'a RecordSlice<'a>, deck: Option<&'a CodeDeck>, memory: &mut Reservation, cancel: &CancelToken,
-    ) -> Result<Self> {
-        let Some(deck) = deck else { return Ok(Self::of_records(slice)) };
-        memory.resize(2 * slice.rows.end * size_of::<i32>())?;
+    /// A memory limit of the scan, or those of [`CancelToken::check`].
+    pub fn new(scan: &Scan<'a>, slice: &'a RecordSlice<'a>) -> Result<Self> {
+        let Some(deck) = scan.deck else { return Ok(Self::of_records(slice)) };
+        let memory = scan.memory.reserve(2 * slice.rows.end * size_of::<i32>())?;
         let deck = CodeDeckColumns {
-            orig_entries: entries_of_rows(slice, text_slot::ORIG_DST_PARTY_ID, deck, cancel)?,
-            term_entries: entries_of_rows(slice, text_slot::TERM_DST_PARTY_ID, deck, cancel)?,
+            orig_entries: entries_of_rows(slice, text_slot::ORIG_DST_PARTY_ID, deck, scan.cancel)?,
+            term_entries: entries_of_rows(slice, text_slot::TERM_DST_PARTY_ID, deck, scan.cancel)?,
             texts: ["rates_code", "rates_code_name", "rates_country"].map(|name| (name, deck.column(name))),
         };
-        Ok(Self { slice, deck: Some(deck) })
+        Ok(Self { slice, deck: Some(deck), _memory: Some(memory) })
+    }
+
+    /// The slice.
+    pub fn slice(&self) -> &'a RecordSlice<'a> {
+        self.slice
     }
 
     /// The account of all rows, if they are known to have the same.

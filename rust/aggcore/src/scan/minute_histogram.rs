@@ -4,7 +4,7 @@
 //! so the histogram must be folded before it holds 2^31 calls.
 
 use super::minute_lanes::{MinuteLanes, SLOT_COUNT, STAGED_ROWS_MAX, slot};
-use crate::columns::sums::{ANSWERED_SHIFT, PackedSums, Sums, add, packed_call, unpacked_sums};
+use super::sums::{ANSWERED_SHIFT, PackedSums, Sums, add, packed_call, unpacked_sums};
 use crate::error::Result;
 use crate::record::US_PER_DAY;
 
@@ -78,11 +78,11 @@ impl MinuteHistogram {
     }
 
     /// Moves the sums of all minutes to their bins and leaves the histogram empty. The edges must
-    /// [lie on minutes](edges_lie_on_slots). With `counts_only`, answered calls and durations are dropped.
+    /// [lie on minutes](edges_lie_on_slots).
     ///
     /// # Errors
     /// `SumOverflow` if a sum of a bin does not fit 64 bits.
-    pub fn fold_into_bins(&mut self, edges: &[i64], counts_only: bool, sums: &mut [Sums]) -> Result<()> {
+    pub fn fold_into_bins(&mut self, edges: &[i64], sums: &mut [Sums]) -> Result<()> {
         let day_us = self.day_us;
         if let Some(lanes) = &mut self.lanes {
             lanes.flush_into(&mut self.slots);
@@ -95,7 +95,7 @@ impl MinuteHistogram {
             let end = minute_of(edge);
             let minutes = self.slots[first..end].iter_mut().map(std::mem::take);
             let all = unpacked_sums(minutes.fold([0; 2], |[calls, ms], slot| [calls + slot[0], ms + slot[1]]));
-            add(sums, if counts_only { [all[0], 0, 0] } else { all })?;
+            add(sums, all)?;
             first = end;
         }
         self.calls = 0;
@@ -123,7 +123,7 @@ pub fn minute_of_day(us: i64) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::columns::sums::packed_sums;
+    use crate::scan::sums::packed_sums;
 
     #[test]
     fn histogram_is_limited_to_one_day_and_calls_max() -> Result<()> {
@@ -134,7 +134,7 @@ mod tests {
         sums.add_row(3, packed_sums([answered, answered, 5]));
         assert!(sums.has_room(US_PER_DAY, 7) && !sums.has_room(US_PER_DAY, 8) && !sums.has_room(0, 1));
         let mut bins = [[0; 3]; 2];
-        sums.fold_into_bins(&[US_PER_DAY, US_PER_DAY + 3 * US_PER_MINUTE, 2 * US_PER_DAY], false, &mut bins)?;
+        sums.fold_into_bins(&[US_PER_DAY, US_PER_DAY + 3 * US_PER_MINUTE, 2 * US_PER_DAY], &mut bins)?;
         assert_eq!(bins, [[0; 3], [answered, answered, 5]]);
         assert!(sums.has_room(0, CALLS_MAX) && sums.slots.iter().all(|slot| *slot == [0; 2]));
         Ok(())

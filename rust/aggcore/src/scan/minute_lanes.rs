@@ -49,7 +49,7 @@
 //!
 //! [`CallDurations::Milliseconds`]: crate::columns::call_duration::CallDurations::Milliseconds
 
-use crate::columns::sums::{ANSWERED_SHIFT, PackedSums};
+use super::sums::{ANSWERED_SHIFT, PackedSums};
 
 /// Words of a lane. A power of two above 1,440, so that masking a minute replaces the bounds check.
 pub const SLOT_COUNT: usize = 2_048;

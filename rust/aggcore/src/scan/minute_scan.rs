@@ -7,71 +7,62 @@
 use std::ops::Range;
 
 use super::Scan;
-use super::accumulate::Measure;
 use super::minute_histogram::{MinuteHistogram, edges_lie_on_slots};
-use super::selection::{CHUNK_ROWS, Selection, Selector};
-use crate::columns::call_duration::CallDurations;
-use crate::columns::slice::RecordSlice;
-use crate::columns::sums::packed_call;
+use super::plan::Plan;
+use super::row_values::{CallValues, RowValues};
+use super::selection::{CHUNK_ROWS, Selection};
 use crate::error::Result;
 use crate::record::US_PER_DAY;
 
 /// Durations of a chunk of unanswered calls: a scan that only counts records need not read their durations.
 static UNANSWERED_MS: [i32; CHUNK_ROWS] = [-1; CHUNK_ROWS];
 
-/// The setup minutes of the rows of a slice, all of one UTC day.
+/// The setup minutes of the rows of a slice, all of one UTC day, and the calls that they add.
 #[derive(Clone, Copy)]
 pub(super) struct MinutesOfDay<'a> {
     /// Start of the day, microseconds UTC.
     pub(super) day_us: i64,
     /// Minutes since the start of the day, by row.
-    pub(super) minute_of_row: &'a [u16],
+    minute_of_row: &'a [u16],
+    calls: CallValues<'a>,
 }
 
 impl Scan<'_> {
-    /// The edges of the scan and the minutes of a slice, if sums by minute answer the scan: it has bins whose
-    /// edges lie on whole minutes, the slice is of one day and not too short, and its durations are known in
-    /// milliseconds.
-    pub(super) fn by_minute<'p>(&self, slice: &RecordSlice<'p>) -> Option<(&[i64], MinutesOfDay<'p>)> {
-        let (edges, minute_of_row) = (self.edges?, slice.setup_minute?);
-        let day_us = slice.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
-        let has_sums = match self.measure {
-            _ if slice.rows.len() < self.resources.tuning.histogram_row_count_min => false,
-            Measure::Sessions => true,
-            Measure::Calls => slice.rollup_sums.is_some() || matches!(slice.durations, CallDurations::Milliseconds(_)),
-            Measure::Elapsed { .. } => false,
-        };
-        (has_sums && edges_lie_on_slots(day_us, edges, 1)).then_some((edges, MinutesOfDay { day_us, minute_of_row }))
+    /// The edges of the scan and the minutes of a plan, if sums by minute answer the scan: it has bins whose
+    /// edges lie on whole minutes, the slice is of one day and not too short, and its rows have packed sums.
+    pub(super) fn by_minute<'p>(&self, plan: &Plan<'p>) -> Option<(&[i64], MinutesOfDay<'p>)> {
+        let (edges, minute_of_row) = (self.edges?, plan.slice.setup_minute?);
+        let RowValues::Calls(calls) = plan.values else { return None };
+        let day_us = plan.slice.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
+        let answers =
+            plan.slice.rows.len() >= self.resources.tuning.histogram_row_count_min && edges_lie_on_slots(day_us, edges, 1);
+        answers.then_some((edges, MinutesOfDay { day_us, minute_of_row, calls }))
     }
 }
 
-/// Adds the selected rows of a slice to their minutes.
+/// Adds the selected rows of a plan to their minutes.
 pub(super) fn add_minutes(
-    scan: &Scan<'_>, slice: &RecordSlice<'_>, minutes: &[u16], selector: Selector<'_>, histogram: &mut MinuteHistogram,
+    scan: &Scan<'_>, plan: Plan<'_>, minutes: MinutesOfDay<'_>, histogram: &mut MinuteHistogram,
 ) -> Result<()> {
-    let counts_only = scan.measure == Measure::Sessions;
-    let use_lanes = slice.rows.len() >= scan.resources.tuning.lanes_row_count_min && slice.rollup_sums.is_none();
-    let ms_of = |range: &Range<usize>| match slice.durations {
-        _ if counts_only => Some(&UNANSWERED_MS[..range.len()]),
-        CallDurations::Milliseconds(ms) => Some(&ms[range.clone()]),
-        CallDurations::Times { .. } => None,
+    let MinutesOfDay { minute_of_row, calls, .. } = minutes;
+    let use_lanes = plan.slice.rows.len() >= scan.resources.tuning.lanes_row_count_min;
+    let ms_of = |range: &Range<usize>| match calls {
+        CallValues::Counted => Some(&UNANSWERED_MS[..range.len()]),
+        CallValues::Milliseconds(ms) => Some(&ms[range.clone()]),
+        CallValues::RollupCounted(_) | CallValues::Rollup(_) => None,
     };
     let mut rows = Vec::new();
-    selector.each_chunk(scan.cancel, |selection| {
+    plan.selector.each_chunk(scan.cancel, |selection| {
         let range = match &selection {
             Selection::Range(range) => Some((range, None)),
             Selection::Mask(range, mask) => Some((range, Some(*mask))),
             Selection::Indices(_) => None,
         };
-        match range.filter(|_| use_lanes).and_then(|(range, mask)| Some((&minutes[range.clone()], ms_of(range)?, mask))) {
+        match range.filter(|_| use_lanes).and_then(|(range, mask)| Some((&minute_of_row[range.clone()], ms_of(range)?, mask))) {
             Some((minutes, ms, mask)) => histogram.add_range(minutes, ms, mask),
             None => {
-                let sums_of_call = |row: usize| {
-                    if let CallDurations::Milliseconds(ms) = slice.durations { packed_call(ms[row]) } else { [1, 0] }
-                };
-                let sums_of = |row: usize| slice.rollup_sums.map_or_else(|| sums_of_call(row), |rollup_sums| rollup_sums[row]);
                 let rows = selection.list(&mut rows).iter().map(|&row| row as usize);
-                rows.for_each(|row| histogram.add_row(minutes[row], sums_of(row)));
+                rows.for_each(|row| histogram.add_row(minute_of_row[row], calls.of_row(row)));
             }
         }
         Ok(())

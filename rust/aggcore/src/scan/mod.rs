@@ -1,13 +1,16 @@
 //! Scans: which records count, into which bin and group they fall, and their integer sums.
 //!
-//! A [`Scan`] says what to sum. A [`Scanner`] is given row slices one at a time and takes each through four
-//! steps:
+//! A [`Scan`] says what to sum. Each row slice then goes through these steps, in this order:
 //!
-//! 1. `compiled_predicate` binds the predicates to the columns of the slice.
+//! 1. [`Plan`] binds predicates (`compiled_predicate`), keys (`column`) and measure (`row_values`) to the columns of the
+//!    slice. If a rollup of the storage has the sums, a plan for the rows of the rollup takes its place.
 //! 2. `selection` selects rows, chunk by chunk, by predicates, setup time and tombstones.
 //! 3. `group_key` and `dense_ids` turn the bin and the keys of each selected row into the index of its cell.
 //!    In a scan without keys, `bin_assignment` finds the bin, which is the cell.
 //! 4. `accumulate` adds the values of the row to the sums of its cell.
+//!
+//! [`Scanner::add`] runs the steps 2 to 4 of a plan, and holds the sums.
+//!
 //!
 //! A scan without keys whose bins are whole minutes replaces steps 3 and 4: `minute_scan` adds each row to
 //! its minute, and each minute is added to its bin at the end.
@@ -29,10 +32,13 @@ mod minute_lanes;
 mod minute_scan;
 mod network;
 mod partials;
+mod plan;
 pub mod predicate;
 mod predicate_kernels;
+mod row_values;
 mod scanner;
 pub mod selection;
+pub mod sums;
 
 use std::sync::Arc;
 
@@ -50,10 +56,11 @@ use dense_ids::{DenseIds, IdTablePool};
 use predicate::Predicate;
 use selection::Selector;
 
-pub use crate::columns::sums::Sums;
 pub use accumulate::Measure;
 pub use partials::{KeyValues, Partials};
+pub use plan::{Plan, RollupRows};
 pub use scanner::Scanner;
+pub use sums::Sums;
 
 /// The columns that a call duration is read from: the duration itself if the slice has it, otherwise both
 /// times.

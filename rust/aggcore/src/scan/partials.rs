@@ -1,7 +1,7 @@
 //! Partial aggregates: the integer sums by cell that a scan returns. Ratios and totals are formed from them
 //! later.
 
-use crate::columns::sums::Sums;
+use super::sums::Sums;
 
 /// The values of one key column, by cell.
 #[derive(Clone, Debug, PartialEq, Eq)]

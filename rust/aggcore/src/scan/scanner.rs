@@ -6,19 +6,15 @@
 use std::ops::Range;
 
 use super::Scan;
-use super::accumulate::{Measure, SliceAccumulator, row_sums};
+use super::accumulate::SliceAccumulator;
 use super::aggregation_table::{AggregationTable, PackedGroups};
-use super::column::{Column, SliceColumns};
-use super::compiled_predicate::{CompiledPredicate, compile_residual};
 use super::dense_ids::GroupCode;
 use super::group_key::{GroupKeyEncoder, check_cell_count};
 use super::minute_histogram::MinuteHistogram;
 use super::minute_scan::add_minutes;
 use super::partials::Partials;
-use super::predicate::Predicate;
-use super::selection::Selector;
-use crate::columns::slice::RecordSlice;
-use crate::columns::sums::{Sums, add};
+use super::plan::Plan;
+use super::sums::{Sums, add};
 use crate::error::Result;
 use crate::memory::Reservation;
 
@@ -42,95 +38,52 @@ impl<'a> Scanner<'a> {
         Self { scan, cells, memory: scan.memory.reservation(), histogram: None }
     }
 
-    /// Adds the records of a slice.
+    /// Adds the rows that a plan of the scan selects.
     ///
     /// # Errors
     /// - `CellLimit` if the scan reaches more cells than [`Scan::cell_count_max`].
     /// - `QueryMemoryLimit` or `TotalMemoryLimit` if it needs more memory than [`Scan::memory`] has left.
     /// - `SumOverflow` if a sum does not fit 64 bits.
-    /// - `Unknown` if a column does not exist or has another type than its predicate expects.
     /// - `Cancelled` or `DeadlinePassed`, see
     ///   [`CancelToken::check`](crate::cancellation::CancelToken::check).
-    pub fn add(&mut self, slice: &RecordSlice<'_>) -> Result<()> {
-        self.add_unless_substituted(slice, |_, _, _| Ok(false))
-    }
-
-    /// As [`Scanner::add`] for a slice of a memtable. `memtable` is a number that no other memtable of the scan
-    /// has.
-    ///
-    /// Slices of one memtable share dictionaries, so that one after the other can add to the same packed
-    /// groups instead of looking up each group by its key, which takes about 300 instructions.
-    ///
-    /// # Errors
-    /// As [`Scanner::add`].
-    pub fn add_memtable_rows(&mut self, slice: &RecordSlice<'_>, memtable: usize) -> Result<()> {
-        self.add_selected(slice, Some(memtable), &self.scan.predicates.iter().collect::<Vec<_>>(), |_, _, _| Ok(false))
-    }
-
-    /// As [`Scanner::add`], unless `substitute` adds the sums of the slice from elsewhere (a rollup) and
-    /// returns true. It gets the residual predicates: those that are not known to hold for all rows.
-    ///
-    /// # Errors
-    /// As [`Scanner::add`], and those of `substitute`.
-    pub fn add_unless_substituted(
-        &mut self, slice: &RecordSlice<'_>, substitute: impl FnOnce(&mut Self, &Scan<'_>, &[&Predicate]) -> Result<bool>,
-    ) -> Result<()> {
-        self.add_selected(slice, None, &self.scan.predicates.iter().collect::<Vec<_>>(), substitute)
-    }
-
-    /// As [`Scanner::add`] with `predicates` in place of the predicates of the scan.
-    ///
-    /// # Errors
-    /// As [`Scanner::add`].
-    pub fn add_with_predicates(&mut self, slice: &RecordSlice<'_>, predicates: &[&Predicate]) -> Result<()> {
-        self.add_selected(slice, None, predicates, |_, _, _| Ok(false))
-    }
-
-    fn add_selected(
-        &mut self, slice: &RecordSlice<'_>, memtable: Option<usize>, predicates: &[&Predicate],
-        substitute: impl FnOnce(&mut Self, &Scan<'_>, &[&Predicate]) -> Result<bool>,
-    ) -> Result<()> {
-        let scan = self.scan;
-        let mut deck_memory = scan.memory.reservation();
-        let columns = SliceColumns::new(slice, scan.deck, &mut deck_memory, scan.cancel)?;
-        let predicates = compile_residual(predicates, &columns)?;
-        let keys: Vec<Column<'_>> = scan.keys.iter().map(|name| columns.get(name)).collect::<Result<_>>()?;
-        let (residual, compiled): (Vec<&Predicate>, Vec<CompiledPredicate<'_>>) = predicates.into_iter().unzip();
-        let selector = Selector::new(slice, scan.range(), compiled, &scan.resources.tuning);
-        if selector.is_known_empty() || scan.bin_count() == 0 {
-            return Ok(());
-        }
-        if substitute(self, scan, &residual)? {
+    pub fn add(&mut self, plan: Plan<'_>) -> Result<()> {
+        if plan.is_known_empty() {
             return Ok(());
         }
         self.memory.resize(self.cells.bytes())?;
-        if keys.is_empty() { self.add_to_bins(slice, selector) } else { self.add_to_groups(slice, memtable, &keys, selector) }
+        if plan.keys.is_empty() { self.add_to_bins(plan) } else { self.add_to_groups(plan) }
     }
 
-    /// Adds the rows of a slice to the cells of a scan without keys.
-    fn add_to_bins(&mut self, slice: &RecordSlice<'_>, selector: Selector<'_>) -> Result<()> {
+    /// The scan that the scanner runs.
+    pub fn scan(&self) -> &'a Scan<'a> {
+        self.scan
+    }
+
+    /// Adds rows to the cells of a scan without keys.
+    fn add_to_bins(&mut self, plan: Plan<'_>) -> Result<()> {
         let scan = self.scan;
-        if let Some((edges, minutes)) = scan.by_minute(slice) {
-            if self.histogram.as_ref().is_some_and(|histogram| !histogram.has_room(minutes.day_us, slice.call_count_max)) {
+        if let Some((edges, minutes)) = scan.by_minute(&plan) {
+            let (day_us, call_count_max) = (minutes.day_us, plan.call_count_max);
+            if self.histogram.as_ref().is_some_and(|histogram| !histogram.has_room(day_us, call_count_max)) {
                 self.fold_into_bins(edges)?;
             }
             let histogram = self.histogram.get_or_insert_default();
-            histogram.reserve_calls(minutes.day_us, slice.call_count_max);
-            return add_minutes(scan, slice, minutes.minute_of_row, selector, histogram);
+            histogram.reserve_calls(day_us, call_count_max);
+            return add_minutes(scan, plan, minutes, histogram);
         }
         let (mut bins, mut rows) = (Vec::<u32>::new(), Vec::new());
-        selector.each_chunk(scan.cancel, |selection| {
+        plan.selector.each_chunk(scan.cancel, |selection| {
             let rows = selection.list(&mut rows);
-            scan.assign_bins(slice, rows, 0, &mut bins);
+            scan.assign_bins(plan.slice, rows, 0, &mut bins);
             let mut rows = bins.iter().zip(rows);
-            rows.try_for_each(|(&bin, &row)| add(&mut self.cells.sums[bin as usize], row_sums(scan.measure, slice, row as usize)))
+            rows.try_for_each(|(&bin, &row)| add(&mut self.cells.sums[bin as usize], plan.values.of_row(row as usize)))
         })
     }
 
     /// Moves the sums of the histogram to the cells of their bins.
     fn fold_into_bins(&mut self, edges: &[i64]) -> Result<()> {
         let Some(histogram) = &mut self.histogram else { return Ok(()) };
-        histogram.fold_into_bins(edges, self.scan.measure == Measure::Sessions, &mut self.cells.sums)
+        histogram.fold_into_bins(edges, &mut self.cells.sums)
     }
 
     /// Adds the result of another scanner of the same scan.
@@ -169,34 +122,31 @@ impl<'a> Scanner<'a> {
         Ok(partials)
     }
 
-    /// Adds the rows of a slice to the cells of a scan with keys.
-    fn add_to_groups(
-        &mut self, slice: &RecordSlice<'_>, memtable: Option<usize>, keys: &[Column<'_>], selector: Selector<'_>,
-    ) -> Result<()> {
-        let bins = self.scan.bins_of(slice);
-        let encoder = GroupKeyEncoder::new(keys, &self.cells.texts, bins.clone(), &slice.rows, self.scan.resources);
-        let groups = self.cells.begin_slice(&encoder, memtable)?;
+    /// Adds rows to the cells of a scan with keys.
+    fn add_to_groups(&mut self, plan: Plan<'_>) -> Result<()> {
+        let bins = self.scan.bins_of(plan.slice);
+        let encoder = GroupKeyEncoder::new(&plan.keys, &self.cells.texts, bins.clone(), &plan.slice.rows, self.scan.resources);
+        let groups = self.cells.begin_slice(&encoder, plan.memtable)?;
         if encoder.fits_u32() {
-            self.add_encoded::<u32>(slice, bins, encoder, groups, selector)
+            self.add_encoded::<u32>(plan, bins, encoder, groups)
         } else {
-            self.add_encoded::<u64>(slice, bins, encoder, groups, selector)
+            self.add_encoded::<u64>(plan, bins, encoder, groups)
         }
     }
 
     /// As [`Scanner::add_to_groups`], with group codes of the width `P`.
     fn add_encoded<P: GroupCode>(
-        &mut self, slice: &RecordSlice<'_>, bins: Range<usize>, mut encoder: GroupKeyEncoder<'_>, mut groups: PackedGroups,
-        selector: Selector<'_>,
+        &mut self, plan: Plan<'_>, bins: Range<usize>, mut encoder: GroupKeyEncoder<'_>, mut groups: PackedGroups,
     ) -> Result<()> {
         let (scan, cells, memory) = (self.scan, &mut self.cells, &mut self.memory);
         memory.resize(cells.bytes() + groups.bytes() + encoder.bytes())?;
-        let (mut sums, mut codes) = (SliceAccumulator::new(slice, scan.measure), Vec::<P>::new());
+        let (mut sums, mut codes) = (SliceAccumulator::new(plan.values), Vec::<P>::new());
         let mut rows = Vec::new();
-        selector.each_chunk(scan.cancel, |selection| {
+        plan.selector.each_chunk(scan.cancel, |selection| {
             let rows = selection.list(&mut rows);
             codes.clear();
             if bins.len() > 1 {
-                scan.assign_bins(slice, rows, bins.start, &mut codes);
+                scan.assign_bins(plan.slice, rows, bins.start, &mut codes);
             }
             encoder.encode(rows, &mut codes, &mut cells.texts);
             groups.ids.replace_with_ids(&mut codes);

@@ -127,8 +127,6 @@ impl Memtable {
             setup_range: self.setup_range_by_days(),
             setup_us: &self.setup_us,
             setup_minute: None,
-            rollup_sums: None,
-            call_count_max: self.rows() as u64,
             account: None,
             durations: CallDurations::Times {
                 answer_us: fields.ints[int_slot::ANSWER_TIME],

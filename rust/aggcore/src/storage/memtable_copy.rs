@@ -135,8 +135,6 @@ impl MemtableCopy {
             setup_range: self.statistics.setup_range,
             setup_us: part.setup_us(),
             setup_minute: None,
-            rollup_sums: None,
-            call_count_max: rows as u64,
             account: None,
             durations: CallDurations::Times {
                 answer_us: fields.ints[int_slot::ANSWER_TIME],

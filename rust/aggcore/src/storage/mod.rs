@@ -9,6 +9,7 @@
 
 pub mod export;
 pub mod memtable;
+pub mod rollup;
 pub mod rollup_cache;
 pub mod segment;
 
@@ -19,6 +20,7 @@ mod copier;
 mod damage;
 mod estimate;
 mod flush;
+mod helper_threads;
 mod late_versions;
 mod memtable_copy;
 mod niceness;
@@ -42,9 +44,9 @@ use crate::scan::ScanResources;
 use crate::tuning::Tuning;
 use crate::wire::columnar_batch::ColumnarBatch;
 use copier::Copier;
+use helper_threads::HelperThreads;
 use memtable::RowMetadata;
-use parallel_scan::HelperThreads;
-use rollup_cache::RollupBudget;
+use rollup::RollupBudget;
 use segment::{FileWatch, ManifestEntry, Segment, guard};
 use state::{SegmentEntry, State, UnreadableSegment, key_of};
 
@@ -121,7 +123,7 @@ impl Store {
             state: RwLock::new(State::new(&tuning)),
             resources: Arc::new(ScanResources::new(&tuning, memory)),
             helpers: HelperThreads::default(),
-            copier: Copier::start(parallel_scan::thread_count(&tuning)),
+            copier: Copier::start(helper_threads::thread_count(&tuning)),
             rollup_budget: Arc::new(RollupBudget::new(tuning.rollup_bytes_max)),
             file_watch: Arc::new(FileWatch::new(tuning.watched_directory_count_max)),
         }

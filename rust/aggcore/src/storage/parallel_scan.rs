@@ -12,28 +12,28 @@
 //! thread of normal priority takes part itself; one of low priority hands the scan over.
 
 use std::borrow::Cow;
-use std::num::NonZero;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::thread::available_parallelism;
 
 use parking_lot::Mutex;
-use rayon::{ScopeFifo, ThreadPool, ThreadPoolBuilder};
+use rayon::ScopeFifo;
 
 use super::copied_columns::CopiedColumns;
 use super::estimate::verified_rows_to_read;
+use super::helper_threads::HelperThreads;
 use super::memtable::Memtable;
 use super::segment::{FileWatch, Segment, column_numbers, guard_failure, require_all_unchanged};
 use super::state::{ImmutableMemtable, SegmentEntry, State};
 use super::state_snapshot::SnapshotRequest;
-use super::{Store, days_of, niceness, overlaps};
+use super::{Store, days_of, overlaps};
 use crate::cancellation::CancelToken;
 use crate::columns::row_set::RowSet;
 use crate::columns::slice::RecordSlice;
 use crate::error::Result;
 use crate::memory::QueryMemory;
+use crate::scan::column::SliceColumns;
 use crate::scan::predicate::{Predicate, account_of, may_be_active, may_be_finished};
-use crate::scan::{Partials, Scan, Scanner, any_match, column_names};
+use crate::scan::{Partials, Plan, Scan, Scanner, any_match, column_names};
 use crate::tuning::Tuning;
 
 /// To find the group of a row takes about as long as reading this number of integers, times the square of the number of keys:
@@ -48,57 +48,6 @@ const VALUES_PER_NEW_GROUP: usize = 1_000;
 
 /// Looking both dialled numbers of a row up in a code deck takes about as long as reading this number of integers.
 const VALUES_PER_DECK: usize = 64;
-
-/// Threads of a store that help with scans. By default, they have a low priority and are started by the first scan that is
-/// large enough.
-#[derive(Default)]
-pub(super) struct HelperThreads {
-    pool: OnceLock<Option<ThreadPool>>,
-    /// Held by a thread that hands a scan over. A thread of the pool that waits for the others takes up any work of the pool:
-    /// a second scan there could wait for a writer, and the writer for the first scan.
-    turn: Mutex<()>,
-}
-
-impl HelperThreads {
-    /// Starts threads for scans under the lock of the memtables. They inherit the priority of the calling thread.
-    pub(super) fn started(tuning: &Tuning) -> Self {
-        let pool =
-            ThreadPoolBuilder::new().num_threads(thread_count(tuning)).thread_name(|number| format!("locked-scan-{number}"));
-        Self { pool: OnceLock::from(pool.build().ok()), turn: Mutex::default() }
-    }
-
-    /// Runs a scan of this number of rows under the lock of the memtables: on a thread of the pool, if the calling thread has a
-    /// low priority and the rows are not few.
-    fn run_locked<R: Send>(&self, rows: usize, tuning: &Tuning, scan: impl FnOnce() -> R + Send) -> R {
-        match self.get(tuning) {
-            Some(pool) if rows >= tuning.parallel_row_count_min && niceness::is_low() => {
-                let _turn = self.turn.lock();
-                pool.install(scan)
-            }
-            _ => scan(),
-        }
-    }
-
-    /// Returns the threads; `None` if there would be only one (`helper_thread_count` 1, or 0 on a single
-    /// core), or if the operating system refuses threads.
-    fn get(&self, tuning: &Tuning) -> Option<&ThreadPool> {
-        self.pool.get_or_init(|| start_helpers(tuning)).as_ref()
-    }
-}
-
-fn start_helpers(tuning: &Tuning) -> Option<ThreadPool> {
-    let count = thread_count(tuning);
-    let niceness = tuning.helper_niceness;
-    let pool = ThreadPoolBuilder::new().num_threads(count).thread_name(|number| format!("scan-{number}"));
-    let pool = pool.start_handler(move |_| niceness::lower(niceness));
-    if count == 1 { None } else { pool.build().ok() }
-}
-
-/// Number of helper threads.
-pub(super) fn thread_count(tuning: &Tuning) -> usize {
-    let core_count = available_parallelism().map_or(1, NonZero::get);
-    if tuning.helper_thread_count == 0 { core_count } else { tuning.helper_thread_count }
-}
 
 /// What [`Store::partials`] or [`Store::any_match`] reads.
 struct ScanTarget<'a> {
@@ -338,11 +287,26 @@ impl ScanTarget<'_> {
     /// Adds the records of a task to a scanner.
     fn add(&self, task: &ScanTask<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
         match task {
-            ScanTask::MemtableRows { slice, memtable } => scanner.add_memtable_rows(slice, *memtable),
-            ScanTask::Segment(entry) => {
-                guard_failure(&entry.segment, || entry.rollups.add(&entry.segment, &*self.slice(task)?, scanner))
+            ScanTask::MemtableRows { slice, memtable } => {
+                let columns = SliceColumns::new(scanner.scan(), slice)?;
+                scanner.add(Plan::new(scanner.scan(), &columns)?.of_memtable(*memtable))
             }
+            ScanTask::Segment(entry) => guard_failure(&entry.segment, || self.add_segment(task, entry, scanner)),
         }
+    }
+
+    /// Adds the records of a segment to a scanner: those of a rollup if it has the sums, else the rows.
+    fn add_segment(&self, task: &ScanTask<'_>, entry: &SegmentEntry, scanner: &mut Scanner<'_>) -> Result<()> {
+        let (scan, slice, no_tombstones) = (scanner.scan(), self.slice(task)?, RowSet::default());
+        let columns = SliceColumns::new(scan, &slice)?;
+        let plan = Plan::new(scan, &columns)?;
+        if plan.is_known_empty() {
+            return Ok(());
+        }
+        let Some(rollup) = entry.rollups.resolve(&entry.segment, scan, &plan)? else { return scanner.add(plan) };
+        let rows = rollup.rows(&no_tombstones);
+        let columns = SliceColumns::of_records(&rows.groups);
+        scanner.add(Plan::of_rollup(scan, &rows, &columns, plan.residual())?)
     }
 
     /// Runs `read`, which reads the records of a task; its failure is damage if the file of a segment changed.

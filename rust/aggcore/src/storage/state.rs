@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use super::BatchOutcome;
 use super::memtable::{Memtable, RowMetadata};
-use super::rollup_cache::{RollupBudget, RollupCache};
+use super::rollup::RollupBudget;
+use super::rollup_cache::RollupCache;
 use super::segment::{Segment, guard};
 use crate::columns::RecordColumns;
 use crate::columns::row_set::RowSet;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use parking_lot::{RwLockReadGuard, RwLockWriteGuard};
 
 use super::copied_columns::CopiedColumns;
+use super::helper_threads::thread_count;
 use super::memtable::Memtable;
 use super::memtable_copy::MemtableCopy;
-use super::parallel_scan::thread_count;
 use super::state::{ImmutableMemtable, SegmentEntry, State};
 use super::{Store, overlaps};
 use crate::cancellation::CancelToken;

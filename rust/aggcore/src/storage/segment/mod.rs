@@ -322,8 +322,6 @@ impl Segment {
             setup_range: self.summary.setup_range,
             setup_us: &self.setup_us,
             setup_minute: self.setup_minute.as_deref(),
-            rollup_sums: None,
-            call_count_max: self.rows as u64,
             account: None,
             durations: self.duration_ms.as_deref().map_or(times, CallDurations::Milliseconds),
             fields,

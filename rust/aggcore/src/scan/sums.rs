@@ -24,7 +24,7 @@ pub const ANSWERED_SHIFT: u32 = 31;
 
 /// Returns the packed sums of one call, without a branch.
 ///
-/// `ms` is as in [`CallDurations::Milliseconds`](super::call_duration::CallDurations::Milliseconds): -1 if
+/// `ms` is as in [`CallDurations::Milliseconds`](crate::columns::call_duration::CallDurations::Milliseconds): -1 if
 /// unanswered.
 #[inline]
 pub fn packed_call(ms: i32) -> PackedSums {
@@ -34,6 +34,12 @@ pub fn packed_call(ms: i32) -> PackedSums {
 /// Packs sums that fit the layout.
 pub fn packed_sums([calls, answered, ms]: Sums) -> PackedSums {
     [calls as u64 | (answered as u64) << ANSWERED_SHIFT, ms as u64]
+}
+
+/// Drops all but the number of calls.
+#[inline]
+pub fn call_count_only([counts, _]: PackedSums) -> PackedSums {
+    [counts & ((1 << ANSWERED_SHIFT) - 1), 0]
 }
 
 /// Unpacks sums.
