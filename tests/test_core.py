@@ -128,10 +128,10 @@ def call(
     return record
 
 
-def engine_of(*records: records_pb2.SessionRecord) -> core.Store:
+def engine_of(*records: records_pb2.SessionRecord) -> core.Engine:
     """An engine that has a directory only for as long as it takes the records in."""
     with tempfile.TemporaryDirectory() as directory:
-        engine = core.Store(Path(directory), Config())
+        engine = core.Engine(Path(directory), Config())
         engine.create_journal()
         engine.use_journal()
         batch = records_pb2.WriteRecordsRequest(records=records).SerializeToString()
@@ -142,7 +142,7 @@ def engine_of(*records: records_pb2.SessionRecord) -> core.Store:
     return engine
 
 
-def sums(engine: core.Store, measure: Measure, edges: Any = None, keys: Sequence[str] = ()) -> core.Partials:
+def sums(engine: core.Engine, measure: Measure, edges: Any = None, keys: Sequence[str] = ()) -> core.Partials:
     return engine.partials(Scan(edges, (), tuple(keys), measure), None, 1_000, core.CancelToken(None))
 
 
@@ -276,7 +276,7 @@ def test_folder() -> None:
     check_bytes(body, expected)
 
 
-def active(engine: core.Store, fields: Sequence[str], *order: OrderTerm, rollup: bool = False) -> bytes:
+def active(engine: core.Engine, fields: Sequence[str], *order: OrderTerm, rollup: bool = False) -> bytes:
     columns = {"session_setup_time": "setup_time", "session_start_time": "answer_time"}
     keys = [columns.get(name, name) for name in fields if name not in ("quantity", "duration")]
     as_of = Measure("elapsed", (SETUP_S + 60) * 1_000_000)

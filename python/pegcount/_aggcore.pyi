@@ -1,7 +1,7 @@
 """The Rust core; tests/test_core.py checks this stub against the built module.
 
 All times are microseconds UTC, all days are UTC days since 1970-01-01. Calls that scan, wait or write release
-the GIL; getters, `Store.estimate`, `format_time`, `journal_sequences` and small responses
+the GIL; getters, `Engine.estimate`, `format_time`, `journal_sequences` and small responses
 (`gil_release_cell_count_min`) do not. A bug of the core raises PanicException.
 """
 
@@ -161,7 +161,7 @@ class JournalContent:
         """Bytes of the file."""
 
 class MissingFile:
-    """A required file that is not where it was; see `Store.require_files`."""
+    """A required file that is not where it was; see `Engine.require_files`."""
 
     @property
     def name(self) -> str:
@@ -181,7 +181,7 @@ class PendingCommit:
         """The caller's name for the batch."""
     @property
     def rejected(self) -> list[Rejection]:
-        """Records that were rejected; the others are stored once `Store.wait` returns."""
+        """Records that were rejected; the others are stored once `Engine.wait` returns."""
     @property
     def rejected_bytes(self) -> int:
         """Bytes that these records take in the response."""
@@ -262,14 +262,14 @@ class CancelToken:
     def check(self) -> None:
         """Raises CancelledError after `cancel`, DeadlineError once the time is over."""
 
-class Store:
+class Engine:
     """Records in memory and in segments, and the journal that makes batches durable.
 
     Safe to use from many threads. A method that reads or writes a file raises OSError
     if the operating system refuses, DataDamagedError if a file is not what was written.
     """
 
-    def __new__(cls, directory: Path, config: Config) -> Store:
+    def __new__(cls, directory: Path, config: Config) -> Engine:
         """An empty store over a data directory.
 
         Of the configuration it reads the limits of batches, of the commit queue and of the memory of

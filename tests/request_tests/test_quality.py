@@ -307,7 +307,7 @@ def test_a_million_digits_are_refused_quickly() -> None:
 def test_accepted_addresses_are_accepted_by_the_core_too(text: str) -> None:
     predicates = filter_predicates(auth_orig_ip=text)
     assert predicates == [InNetwork("auth_orig_ip", text)]
-    engine = core.Store(Path("no directory is needed to read"), Config())
+    engine = core.Engine(Path("no directory is needed to read"), Config())
     assert engine.any_match(predicates, core.CancelToken(None)) is False
 
 

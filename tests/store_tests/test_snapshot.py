@@ -33,7 +33,7 @@ from store_tests.store_fixtures import (
 )
 
 
-def snapshot_session_ids(engine: core.Store) -> list[str]:
+def snapshot_session_ids(engine: core.Engine) -> list[str]:
     """Returns the session ids of all records of a snapshot, repeated for each copy that it counts."""
     ids = IdSink()
     counts = export_records(engine, 0, 2**62, ids, 5_000)
@@ -248,7 +248,7 @@ def test_a_snapshot_opens_the_files_of_its_catalogue_beside_a_flush(tmp_path: Pa
         expected = write_mixed_records(harness)
         open_engine, opened = files.open_engine, list[Path]()
 
-        def flush_then_open(directory: Path, *arguments: Any) -> core.Store:
+        def flush_then_open(directory: Path, *arguments: Any) -> core.Engine:
             opened.append(directory)
             harness.flush()
             return open_engine(directory, *arguments)

@@ -29,7 +29,7 @@ class ExportCounts:
     """Records that the format cannot represent."""
 
 
-def export_records(engine: core.Store, from_us: int, to_us: int, sink: Sink, row_max: int) -> ExportCounts:
+def export_records(engine: core.Engine, from_us: int, to_us: int, sink: Sink, row_max: int) -> ExportCounts:
     """Writes the records with a setup time in [`from_us`, `to_us`), microseconds UTC.
 
     Reads at most `row_max` records at a time, in unspecified order. Raises DataDamagedError
@@ -44,7 +44,7 @@ def export_records(engine: core.Store, from_us: int, to_us: int, sink: Sink, row
     return counts
 
 
-def _batches(engine: core.Store, from_us: int, to_us: int, row_max: int) -> Iterator[pa.RecordBatch]:
+def _batches(engine: core.Engine, from_us: int, to_us: int, row_max: int) -> Iterator[pa.RecordBatch]:
     cursor = None
     while (exported := engine.export(from_us, to_us, cursor, row_max)) is not None:
         cursor = exported.next

@@ -45,7 +45,7 @@ class ClockWatch:
     def __init__(
         self,
         catalog: Catalog,
-        engine: core.Store,
+        engine: core.Engine,
         config: Config,
         clock: Callable[[], int],
         monotonic: Callable[[], float],
@@ -139,7 +139,7 @@ class ClockWatch:
             )
 
 
-def newest_setup_day(engine: core.Store) -> int | None:
+def newest_setup_day(engine: core.Engine) -> int | None:
     """Returns the UTC day of the latest setup time that a store holds, None without records."""
     days = [segment.day for segment in engine.segments]
     held_us = _held_us(engine)
@@ -148,7 +148,7 @@ def newest_setup_day(engine: core.Store) -> int | None:
     return max(days, default=None)
 
 
-def _held_us(engine: core.Store) -> tuple[int, int] | None:
+def _held_us(engine: core.Engine) -> tuple[int, int] | None:
     """Returns the first and the last setup time of a store, None without records.
 
     It reads the rows in memory; those of segments have a summary.

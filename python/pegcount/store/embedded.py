@@ -204,7 +204,7 @@ class EmbeddedStore:
 class PendingBatch:
     """A submitted batch; a `PendingWrite`."""
 
-    def __init__(self, engine: core.Store, pending: core.PendingCommit) -> None:
+    def __init__(self, engine: core.Engine, pending: core.PendingCommit) -> None:
         self._engine = engine
         self._pending = pending
 

@@ -158,13 +158,13 @@ def flushed_journal(directory: Path, catalog: Catalog) -> list[Path]:
     return [directory / journal_name(number) for number in numbers]
 
 
-def open_engine(directory: Path, catalog: Catalog, config: Config) -> core.Store:
+def open_engine(directory: Path, catalog: Catalog, config: Config) -> core.Engine:
     """Opens the engine over a data directory and replays the journal.
 
     Raises DataDamagedError if an active snapshot or a journal file is damaged, as every
     report depends on these. A damaged segment raises it when a report needs its day.
     """
-    engine = core.Store(directory, config)
+    engine = core.Engine(directory, config)
     settings = catalog.settings()
     for segment in catalog.segments():
         damaged = damage_setting(segment.file.name) in settings
@@ -184,7 +184,7 @@ def damage_setting(name: str) -> str:
     return f"damaged {name}"
 
 
-def _replay(directory: Path, catalog: Catalog, engine: core.Store) -> None:
+def _replay(directory: Path, catalog: Catalog, engine: core.Engine) -> None:
     is_lost, sizes = catalog.journals(), dict[int, int]()
     for number in journals_to_read(directory, catalog):
         sizes[number] = engine.replay(number, is_lost[number])

@@ -15,7 +15,7 @@ from pegcount.store.catalog import Catalog
 class JournalFiles:
     """Opens the journal file of a store. Thread-safe."""
 
-    def __init__(self, catalog: Catalog, engine: core.Store) -> None:
+    def __init__(self, catalog: Catalog, engine: core.Engine) -> None:
         self._catalog = catalog
         self._engine = engine
         self._lock = Lock()
@@ -34,7 +34,7 @@ class JournalFiles:
 
     @contextmanager
     def prepared(self) -> Iterator[None]:
-        """Creates the file to which `core.Store.begin_flush` switches in the block.
+        """Creates the file to which `core.Engine.begin_flush` switches in the block.
 
         Raises OSError or StoreReadOnlyError if that fails.
         """

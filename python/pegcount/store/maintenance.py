@@ -42,7 +42,7 @@ class Maintenance:
         directory: Path,
         owner: DirectoryLock,
         catalog: Catalog,
-        engine: core.Store,
+        engine: core.Engine,
         numbers: files.FileNumbers,
         replaced: ReplacedFiles,
         config: Config,

@@ -41,7 +41,7 @@ class ReplacedFiles:
             self._paths.update(paths)
             self._try_to_remove()
 
-    def remove_journal_before(self, first: int, engine: core.Store) -> None:
+    def remove_journal_before(self, first: int, engine: core.Engine) -> None:
         """Does the same with the journal files of a store before a number, which the store has released."""
         with self._lock:
             self._first_journal = max(first, self._first_journal)

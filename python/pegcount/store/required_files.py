@@ -1,7 +1,7 @@
 """What a store does when another program removed or changed a file that it needs.
 
 It says so, acknowledges nothing, and writes the file anew if it can.
-The core looks at these files before it acknowledges a batch, see `core.Store.require_files`.
+The core looks at these files before it acknowledges a batch, see `core.Engine.require_files`.
 """
 
 import logging
@@ -18,7 +18,7 @@ class RequiredFiles:
     """Restores the required files of one store."""
 
     def __init__(
-        self, owner: DirectoryLock, catalog: Catalog, engine: core.Store, *, rewrite: Callable[[], None]
+        self, owner: DirectoryLock, catalog: Catalog, engine: core.Engine, *, rewrite: Callable[[], None]
     ) -> None:
         """`rewrite` writes all records of memory into files, so that the present journal is not needed."""
         self._owner = owner

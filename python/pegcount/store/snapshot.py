@@ -27,7 +27,7 @@ from pegcount.store.readers import DEFAULT_CONFIG, reading
 _NEW_CATALOG = "catalog.tmp"
 
 
-def open_snapshot(directory: Path, config: Config) -> core.Store:
+def open_snapshot(directory: Path, config: Config) -> core.Engine:
     """Opens the records of a data directory at one instant, for reading.
 
     It has every batch that was acknowledged before the call. Raises StoreOpenError if the directory cannot

@@ -30,7 +30,7 @@ mod _aggcore {
     #[pymodule_export]
     use super::store::{
         BatchCounts, ExportCursor, ExportPiece, Flush, JournalContent, ManifestEntry, MemoryRows, MissingFile, NewSegment,
-        OpenSegment, PendingCommit, Rejection, SegmentEdit, SegmentTombstones, Store, StoreInfo, check_file, check_journal,
+        OpenSegment, PendingCommit, Rejection, SegmentEdit, SegmentTombstones, Engine, StoreInfo, check_file, check_journal,
         journal_has_batches, journal_predecessor, journal_sequences,
     };
 

@@ -1,4 +1,4 @@
-//! The store as Python sees it, and the named values that cross the boundary.
+//! The engine, which is the core's store, as Python sees it, and the named values that cross the boundary.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ const REJECTED_BYTES_RETURNED_MIN: usize = 1 << 20;
 
 /// Records in memory and in segments, and the journal that makes batches durable.
 #[pyclass(frozen)]
-pub struct Store {
+pub struct Engine {
     durable: group_commit::JournaledStore,
     directory: PathBuf,
 }
@@ -243,7 +243,7 @@ impl From<storage::StoreInfo> for StoreInfo {
 }
 
 #[pymethods]
-impl Store {
+impl Engine {
     #[new]
     fn new(directory: PathBuf, config: &Bound<'_, PyAny>) -> PyResult<Self> {
         let (limits, memory) = (arguments::commit_limits(config)?, arguments::memory_limits(config)?);
