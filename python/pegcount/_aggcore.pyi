@@ -22,7 +22,8 @@ class PanicException(BaseException):
 class ManifestEntry:
     """What the catalogue stores of a file of the data directory."""
 
-    def __new__(cls, name: str, rows: int, size: int, crc32: int, summary: bytes) -> ManifestEntry: ...
+    def __new__(cls, name: str, rows: int, size: int, crc32: int, summary: bytes) -> ManifestEntry:
+        """The entry of a file that the catalogue names; the properties below say what its values mean."""
     @property
     def name(self) -> str:
         """Path within the data directory."""
@@ -52,7 +53,8 @@ class NewSegment:
 class SegmentTombstones:
     """Tombstones of a segment, as the catalogue stores them."""
 
-    def __new__(cls, segment: str, rows: bytes) -> SegmentTombstones: ...
+    def __new__(cls, segment: str, rows: bytes) -> SegmentTombstones:
+        """Tombstones that the catalogue has stored."""
     @property
     def segment(self) -> str:
         """Name of the segment."""
@@ -204,8 +206,52 @@ class SegmentEdit:
     def tombstones(self) -> list[SegmentTombstones]:
         """Tombstones of other segments that the catalogue has to store from now on."""
 
+class QueryResources:
+    """What the reports of one store share: tuning, lookup tables, and the memory that they may take.
+
+    An `Engine` has its own.
+    """
+
+    def __new__(cls, config: Config) -> QueryResources:
+        """Of the configuration it reads the limits of the memory of queries, and the tuning."""
+    @property
+    def query_memory_bytes(self) -> int:
+        """Bytes of memory that all queries hold at the moment, those of their `Partials` included."""
+
 class Partials:
-    """Partial aggregates: integer sums per bin and group."""
+    """Partial aggregates: integer sums per bin and group, in cells.
+
+    `pegcount.store.interface.Store.partials` says which cells the result of a scan has. A cell is a position
+    in all of the arrays; they are of 64-bit integers, and read-only.
+    """
+
+    def __new__(
+        cls,
+        resources: QueryResources,
+        *,
+        bin_count: int,
+        sums: NDArray[np.int64],
+        bins: NDArray[np.int64],
+        keys: Sequence[NDArray[np.int64] | tuple[NDArray[np.int64], Sequence[str]]],
+    ) -> Partials:
+        """The partials of a scan with `bin_count` bins, from the properties below, of which it keeps a copy.
+
+        Anything with the buffer protocol does for an array. Raises ValueError, which says what is wrong, if
+        no scan returns such cells, or if a sum over all cells exceeds 64 bits, and MemoryLimitError.
+        """
+    @property
+    def sums(self) -> NDArray[np.int64]:
+        """The three sums of the measure, by cell: shape (cells, 3)."""
+    @property
+    def bins(self) -> NDArray[np.int64]:
+        """The number of the bin, from 0, by cell: shape (cells,)."""
+    @property
+    def keys(self) -> list[NDArray[np.int64] | tuple[NDArray[np.int64], Sequence[str]]]:
+        """The values of each key column, in the order of the keys of the scan.
+
+        Integers by cell, of which -2^63 is an absent one; or, for a column of texts, codes by cell, and the
+        distinct texts by code. Text 0 is "", which is the absent text.
+        """
 
 class CodeDeck:
     """A code deck: a number has the destination of the longest code that is a prefix of it."""
@@ -433,7 +479,8 @@ def usage_response(
     average over `sma_period` bins and are not returned. Times print in the zone's offsets.
 
     This function and the next three raise AnswerTooLargeError, MemoryLimitError, CancelledError or
-    DeadlineError, see `AnswerLimits`.
+    DeadlineError, see `AnswerLimits`, and ValueError if the partials are not of a scan with these edges and
+    keys, or a sum exceeds 64 bits.
     """
 
 def quality_response(

@@ -172,7 +172,7 @@ def test_what_replaces_a_file_while_the_journal_is_replayed_is_noticed(
     harness.store.close()
     open_engine = files.open_engine
 
-    def replace_and_open(*arguments: Any) -> core.Store:
+    def replace_and_open(*arguments: Any) -> core.Engine:
         replace_by_a_copy(harness.directory / name)
         return open_engine(*arguments)
 

@@ -123,7 +123,7 @@ class Catalog:
 
     @property
     def required_file(self) -> RequiredFile:
-        """The file that was opened, and what was written last; see `core.Store.require_files`."""
+        """The file that was opened, and what was written last; see `core.Engine.require_files`."""
         return RequiredFile(
             self.path.name, self._identity or (0, 0), None if self._is_written else self._content
         )

@@ -12,7 +12,7 @@ from pegcount.store.file_copy import free_bytes
 class WriteFaults:
     """Notes how flushes end, and looks at the disk before the first batch."""
 
-    def __init__(self, directory: Path, engine: core.Store, config: Config) -> None:
+    def __init__(self, directory: Path, engine: core.Engine, config: Config) -> None:
         self._directory = directory
         self._engine = engine
         self._config = config

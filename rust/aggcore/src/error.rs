@@ -88,6 +88,9 @@ pub enum Error {
         /// The name, as the caller wrote it.
         name: String,
     },
+    /// Partial aggregates that no scan returns: a mistake of the store that made them.
+    #[error("the partial aggregates are invalid: {0}")]
+    InvalidPartials(String),
     /// The content of a file or blob differs from what was written: corruption.
     #[error("{file}: {problem}")]
     Damaged {

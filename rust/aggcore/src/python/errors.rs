@@ -41,7 +41,9 @@ impl From<Error> for PyErr {
             Error::Damaged { file, .. } => damaged(message, &file),
             // PyO3 picks the subclass of OSError by the kind.
             Error::Io { source, .. } => std::io::Error::new(source.kind(), message).into(),
-            Error::SumOverflow | Error::Unknown { .. } | Error::Arrow(_) => PyValueError::new_err(message),
+            Error::SumOverflow | Error::Unknown { .. } | Error::InvalidPartials(_) | Error::Arrow(_) => {
+                PyValueError::new_err(message)
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ mod cpu;
 mod errors;
 mod joined_bytes;
 mod lists;
+mod partials;
 mod reports;
 mod store;
 
@@ -26,7 +27,9 @@ mod _aggcore {
     #[pymodule_export]
     use super::lists::count_lists;
     #[pymodule_export]
-    use super::reports::{Partials, active_response, folder_response, format_time, quality_response, usage_response};
+    use super::partials::{Partials, QueryResources};
+    #[pymodule_export]
+    use super::reports::{active_response, folder_response, format_time, quality_response, usage_response};
     #[pymodule_export]
     use super::store::{
         BatchCounts, ExportCursor, ExportPiece, Flush, JournalContent, ManifestEntry, MemoryRows, MissingFile, NewSegment,

@@ -1,28 +1,16 @@
 //! The bytes of the four reports, from the sums of a scan.
 
-use std::sync::Arc;
-
 use pyo3::{buffer::PyBuffer, prelude::*, types::PyBytes};
 
 use super::arguments::{CancelToken, OrderArgument, ZoneArgument};
-use super::{allocator, joined_bytes};
+use super::joined_bytes;
+use super::partials::Partials;
 use crate::error::Result;
-use crate::memory::QueryMemory;
 use crate::response::{
     ActiveOptions, AnswerLimits, OrderTerm, UsageOptions, build_active_response, build_folder_response, build_quality_response,
     build_usage_response,
 };
-use crate::scan::{self, ScanResources};
-
-/// The integer sums of a scan, by cell.
-#[pyclass(frozen)]
-pub struct Partials {
-    pub sums: scan::Partials,
-    /// Scan resources of the store that returned the sums.
-    pub resources: Arc<ScanResources>,
-    /// Memory of the query, which holds that of the sums.
-    pub memory: Arc<QueryMemory>,
-}
+use crate::scan;
 
 /// A `model.AnswerLimits`.
 #[derive(FromPyObject)]
@@ -48,22 +36,6 @@ impl Partials {
         let is_short = self.sums.sums.len() * pass_count < self.resources.tuning.gil_release_cell_count_min;
         let body = if is_short { build(&self.sums, limits) } else { py.detach(|| build(&self.sums, limits)) }?;
         joined_bytes::joined(py, header, &body)
-    }
-}
-
-impl Drop for Partials {
-    /// Releases the GIL while many cells, each with texts of its own, are freed.
-    fn drop(&mut self) {
-        if self.sums.sums.len() < self.resources.tuning.gil_release_cell_count_min {
-            return;
-        }
-        let (sums, peak_bytes) = (std::mem::take(&mut self.sums), self.memory.peak());
-        Python::attach(|py| {
-            py.detach(|| {
-                drop(sums);
-                allocator::return_memory_of_query(peak_bytes);
-            });
-        });
     }
 }
 

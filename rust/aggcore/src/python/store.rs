@@ -9,7 +9,7 @@ use pyo3::types::PyBytes;
 
 use super::arguments::{CancelToken, EstimateArgument, PredicateArgument, RequiredFileArgument, ScanArgument, predicates};
 use super::code_deck::CodeDeck;
-use super::reports::Partials;
+use super::partials::Partials;
 use super::{allocator, arguments, joined_bytes};
 use crate::columns::row_set::RowSet;
 use crate::durable::{group_commit, journal};

@@ -17,7 +17,7 @@ use super::sort_keys::{KeyColumn, SortColumn, SortOrder, SortValues};
 use super::tags::{active_session_row as row_tags, query_active_sessions_response as response_tags};
 use super::wire_writer::{put_bytes, put_int64};
 use crate::error::{Error, Result};
-use crate::record::schema::ABSENT;
+use crate::record::schema::{self, ABSENT};
 use crate::scan::sums::{Sums, add};
 use crate::scan::{KeyValues, Partials, ScanResources};
 use crate::time_text::UtcOffsets;
@@ -91,8 +91,10 @@ enum FieldSource<'a> {
 /// # Errors
 /// - `Unknown` if a field is not one that a request may name, or an order term is neither among the key fields nor
 ///   `quantity` or `duration`.
+/// - `InvalidPartials` if the partials are not of one bin, or their keys not those of the fields.
 /// - `SumOverflow`, `SubtotalLimit`, `AnswerTooLarge`, a memory limit, `Cancelled` or `DeadlinePassed`.
 pub fn build_active_response(partials: &Partials, options: &ActiveOptions<'_>, limits: AnswerLimits<'_>) -> Result<Vec<u8>> {
+    partials.check(1)?;
     let (terms, fields) = (sort_terms(options)?, row_fields(partials, options)?);
     let keys: Vec<_> = partials.keys.iter().map(KeyColumn::new).collect();
     let order = RowOrder { keys: &keys, terms: &terms, limits };
@@ -161,12 +163,27 @@ fn row_fields<'a>(partials: &'a Partials, options: &ActiveOptions<'_>) -> Result
             "duration" => FieldSource::Duration,
             _ => {
                 let (index, values) = keys.next().ok_or_else(|| unknown(name))?;
+                check_type(name, values)?;
                 FieldSource::Key { index, values, is_time: name.ends_with("_time") }
             }
         };
         Ok(RowField { tag, source })
     };
-    options.fields.iter().map(field).collect()
+    let fields = options.fields.iter().map(field).collect::<Result<_>>()?;
+    match keys.count() {
+        0 => Ok(fields),
+        more => Err(Error::InvalidPartials(format!("there are {more} keys more than fields to return"))),
+    }
+}
+
+/// Checks that a key has texts if its field is a text, otherwise integers.
+fn check_type(name: &str, values: &KeyValues) -> Result<()> {
+    let is_text = schema::field(name).is_some_and(schema::Field::is_string);
+    if is_text == matches!(values, KeyValues::Texts { .. }) {
+        return Ok(());
+    }
+    let expected = if is_text { "texts" } else { "integers" };
+    Err(Error::InvalidPartials(format!("the values of key {name} are not {expected}")))
 }
 
 /// Returns the tag of a field that a request may name: any but `level`, which the core sets.

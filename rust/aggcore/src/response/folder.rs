@@ -31,11 +31,12 @@ struct FolderCells<'a> {
 /// Calls without an agent count for the folder alone.
 ///
 /// # Errors
-/// `Unknown` if the group keys are not two text columns; `SumOverflow`, `AnswerTooLarge`, a memory limit, `Cancelled` or
-/// `DeadlinePassed`.
+/// `InvalidPartials` if the partials are not those of the edges, `Unknown` if the group keys are not two text columns;
+/// `SumOverflow`, `AnswerTooLarge`, a memory limit, `Cancelled` or `DeadlinePassed`.
 pub fn build_folder_response(
     partials: &Partials, edges: &[i64], offsets: &UtcOffsets<'_>, limits: AnswerLimits<'_>,
 ) -> Result<Vec<u8>> {
+    partials.check(edges.len().saturating_sub(1))?;
     let cells = FolderCells::new(partials)?;
     let sorted = cells.sorted(limits)?;
     let mut out = AnswerWriter::new(limits);

@@ -37,11 +37,13 @@ struct BinRun {
 /// microseconds UTC. Both have one entry more than there are bins, or are empty.
 ///
 /// # Errors
-/// `AnswerTooLarge`, a memory limit, `Cancelled` or `DeadlinePassed`.
+/// `InvalidPartials` or `SumOverflow` if the partials are not those of the edges; `AnswerTooLarge`, a memory limit,
+/// `Cancelled` or `DeadlinePassed`.
 pub fn build_quality_response(
     partials: &Partials, clipped_us: &[i64], calendar_us: &[i64], limits: AnswerLimits<'_>,
 ) -> Result<Vec<u8>> {
-    let sums = &partials.sums[..partials.sums.len().min(clipped_us.len().saturating_sub(1))];
+    partials.check_by_bin(clipped_us.len().min(calendar_us.len()).saturating_sub(1))?;
+    let sums = &partials.sums;
     let mut out = AnswerWriter::new(limits);
     out.expect_messages(sums.len(), BIN_BYTES_MIN, BIN_BYTES_ESTIMATE)?;
     let _held = limits.memory.reserve(sums.len() * BIN_BYTES_HELD)?;

@@ -35,10 +35,12 @@ pub struct UsageOptions<'a> {
 /// Returns a `QueryAsrUsageResponse` with bins and totals, encoded.
 ///
 /// # Errors
-/// `AnswerTooLarge`, a memory limit, `Cancelled` or `DeadlinePassed`.
+/// `InvalidPartials` or `SumOverflow` if the partials are not those of the edges; `AnswerTooLarge`, a memory limit,
+/// `Cancelled` or `DeadlinePassed`.
 pub fn build_usage_response(partials: &Partials, options: &UsageOptions<'_>, limits: AnswerLimits<'_>) -> Result<Vec<u8>> {
+    partials.check_by_bin(options.edges.len().saturating_sub(1))?;
     let counts: Vec<i64> = partials.sums.iter().map(|sums| sums[0]).collect();
-    let bins = options.warmup_bin_count..counts.len();
+    let bins = options.warmup_bin_count.min(counts.len())..counts.len();
     let mut out = AnswerWriter::new(limits);
     out.expect_messages(bins.len(), BIN_BYTES_MIN, BIN_BYTES_ESTIMATE)?;
     for bin in bins.clone() {

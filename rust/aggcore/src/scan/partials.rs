@@ -1,7 +1,10 @@
 //! Partial aggregates: the integer sums by cell that a scan returns. Ratios and totals are formed from them
 //! later.
 
-use super::sums::Sums;
+use std::collections::HashSet;
+
+use super::sums::{Sums, add};
+use crate::error::{Error, Result};
 
 /// The values of one key column, by cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +29,38 @@ impl KeyValues {
             Self::Texts { codes, entries } => &entries[codes[cell] as usize],
         }
     }
+
+    /// Returns texts as a key column.
+    ///
+    /// # Errors
+    /// `InvalidPartials` unless the entries are distinct, begin with "", and have all codes.
+    pub fn from_texts(codes: &[i64], entries: Vec<String>) -> Result<Self> {
+        if entries.first().is_none_or(|entry| !entry.is_empty()) {
+            return Err(invalid("entry 0 of the texts is not the absent text \"\""));
+        }
+        let mut distinct = HashSet::with_capacity(entries.len());
+        if let Some(repeated) = entries.iter().find(|entry| !distinct.insert(entry.as_str())) {
+            return Err(invalid(format!("the entries of the texts have {repeated:?} twice")));
+        }
+        let codes = numbers_below(codes, entries.len(), "code")?;
+        Ok(Self::Texts { codes, entries })
+    }
+
+    /// Returns the number of cells.
+    fn len(&self) -> usize {
+        match self {
+            Self::Ints(values) => values.len(),
+            Self::Texts { codes, .. } => codes.len(),
+        }
+    }
+
+    /// Returns the value of a cell as an integer: equal for equal values.
+    fn code(&self, cell: usize) -> i64 {
+        match self {
+            Self::Ints(values) => values[cell],
+            Self::Texts { codes, .. } => codes[cell].into(),
+        }
+    }
 }
 
 /// The sums of a scan by cell.
@@ -40,4 +75,147 @@ pub struct Partials {
     pub bins: Vec<u32>,
     /// Key columns, each by cell.
     pub keys: Vec<KeyValues>,
+}
+
+impl Partials {
+    /// Returns the partials of a scan with `bin_count` bins, from values that another store supplies.
+    ///
+    /// # Errors
+    /// `InvalidPartials` unless they are what a scan returns, see [`Partials`]; `SumOverflow`.
+    pub fn from_columns(bin_count: usize, sums: Vec<Sums>, bins: &[i64], keys: Vec<KeyValues>) -> Result<Self> {
+        let partials = Self { bins: numbers_below(bins, bin_count, "bin")?, sums, keys };
+        partials.check(bin_count)?;
+        if let Some(cell) = partials.sums.iter().position(|sums| sums.iter().any(|&sum| sum < 0)) {
+            return Err(invalid(format!("cell {cell} has a negative sum: {:?}", partials.sums[cell])));
+        }
+        if partials.keys.is_empty() {
+            partials.check_is_one_cell_per_bin(bin_count)?;
+        } else {
+            partials.check_groups()?;
+        }
+        Ok(partials)
+    }
+
+    /// Checks what every answer relies on: as many bins and keys as cells, bins below `bin_count`, codes that have an entry,
+    /// and sums that add up to less than 2^63.
+    ///
+    /// # Errors
+    /// `InvalidPartials` or `SumOverflow`.
+    pub fn check(&self, bin_count: usize) -> Result<()> {
+        let cell_count = self.sums.len();
+        let lengths = self.keys.iter().map(KeyValues::len);
+        if let Some(length) = lengths.chain([self.bins.len()]).find(|&length| length != cell_count) {
+            return Err(invalid(format!("a column has {length} values, and there are {cell_count} cells")));
+        }
+        if let Some(bin) = self.bins.iter().find(|&&bin| bin as usize >= bin_count) {
+            return Err(invalid(format!("a cell is in bin {bin} of {bin_count}")));
+        }
+        let has_code_without_entry = self.keys.iter().any(|key| match key {
+            KeyValues::Ints(_) => false,
+            KeyValues::Texts { codes, entries } => codes.iter().any(|&code| code as usize >= entries.len()),
+        });
+        if has_code_without_entry {
+            return Err(invalid("a code has no entry"));
+        }
+        let mut total = Sums::default();
+        self.sums.iter().try_for_each(|&sums| add(&mut total, sums))
+    }
+
+    /// Checks what an answer by bin relies on: one cell for each of `bin_count` bins, in order.
+    ///
+    /// # Errors
+    /// As [`Partials::check`].
+    pub fn check_by_bin(&self, bin_count: usize) -> Result<()> {
+        self.check(bin_count)?;
+        if !self.keys.is_empty() {
+            return Err(invalid(format!("there are {} keys, and the answer has none", self.keys.len())));
+        }
+        self.check_is_one_cell_per_bin(bin_count)
+    }
+
+    fn check_is_one_cell_per_bin(&self, bin_count: usize) -> Result<()> {
+        if !self.bins.iter().map(|&bin| bin as usize).eq(0..bin_count) {
+            return Err(invalid(format!("without keys there must be one cell for each of {bin_count} bins, in order")));
+        }
+        Ok(())
+    }
+
+    /// Checks that each cell has a record, and that no two have the same bin and group.
+    fn check_groups(&self) -> Result<()> {
+        if let Some(cell) = self.sums.iter().position(|sums| sums[0] == 0) {
+            return Err(invalid(format!("cell {cell} counts nothing")));
+        }
+        let width = 1 + self.keys.len();
+        let mut groups = Vec::with_capacity(self.sums.len() * width);
+        for (cell, &bin) in self.bins.iter().enumerate() {
+            groups.push(bin.into());
+            groups.extend(self.keys.iter().map(|key| key.code(cell)));
+        }
+        let mut distinct: HashSet<&[i64]> = HashSet::with_capacity(self.sums.len());
+        match groups.chunks(width).position(|group| !distinct.insert(group)) {
+            Some(cell) => Err(invalid(format!("cell {cell} has the bin and the group of an earlier cell"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Returns numbers from 0 to `bound`, exclusive.
+fn numbers_below(numbers: &[i64], bound: usize, what: &str) -> Result<Vec<u32>> {
+    let number = |(cell, &number): (usize, &i64)| match u32::try_from(number) {
+        Ok(small) if (small as usize) < bound => Ok(small),
+        _ => Err(invalid(format!("cell {cell} has {what} {number}, and there are {bound}"))),
+    };
+    numbers.iter().enumerate().map(number).collect()
+}
+
+fn invalid(problem: impl Into<String>) -> Error {
+    Error::InvalidPartials(problem.into())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // A test may panic.
+mod tests {
+    use super::*;
+
+    fn texts(codes: &[i64]) -> Result<KeyValues> {
+        KeyValues::from_texts(codes, vec![String::new(), "a".to_owned()])
+    }
+
+    fn problem(made: Result<Partials>) -> String {
+        made.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_cell_per_bin_without_keys_and_a_cell_per_group_with_keys() {
+        assert!(Partials::from_columns(2, vec![[0, 0, 0], [3, 2, 1]], &[0, 1], Vec::new()).is_ok());
+        assert!(Partials::from_columns(0, Vec::new(), &[], Vec::new()).is_ok());
+        let keys = vec![texts(&[0, 1]).unwrap(), KeyValues::Ints(vec![i64::MIN, 7])];
+        assert!(Partials::from_columns(9, vec![[1, 0, 0]; 2], &[8, 8], keys).is_ok());
+    }
+
+    #[test]
+    fn what_no_scan_returns_is_refused() {
+        let one = |bins: &[i64], sums: Vec<Sums>| problem(Partials::from_columns(2, sums, bins, Vec::new()));
+        assert!(one(&[1, 0], vec![[0; 3]; 2]).contains("in order"));
+        assert!(one(&[0], vec![[0; 3]]).contains("in order"));
+        assert!(one(&[0, 2], vec![[0; 3]; 2]).contains("cell 1 has bin 2, and there are 2"));
+        assert!(one(&[0, -1], vec![[0; 3]; 2]).contains("bin -1"));
+        assert!(one(&[0, 1], vec![[0; 3]]).contains("2 values, and there are 1 cells"));
+        assert!(one(&[0, 1], vec![[1, 0, 0], [1, -1, 0]]).contains("cell 1 has a negative sum"));
+        assert!(one(&[0, 1], vec![[i64::MAX, 0, 0]; 2]).contains("exceeds 64 bits"));
+        let grouped = |sums, keys| problem(Partials::from_columns(1, sums, &[0, 0], vec![keys]));
+        assert!(grouped(vec![[1, 0, 0]; 2], KeyValues::Ints(vec![5, 5])).contains("cell 1 has the bin and the group"));
+        assert!(grouped(vec![[1, 0, 0], [0; 3]], KeyValues::Ints(vec![5, 6])).contains("cell 1 counts nothing"));
+        assert!(grouped(vec![[1, 0, 0]; 2], KeyValues::Ints(vec![5])).contains("1 values"));
+    }
+
+    #[test]
+    fn texts_are_distinct_and_begin_with_the_absent_one() {
+        assert!(texts(&[0, 1, 1]).is_ok());
+        assert!(texts(&[2]).unwrap_err().to_string().contains("cell 0 has code 2, and there are 2"));
+        assert!(KeyValues::from_texts(&[], Vec::new()).is_err());
+        assert!(KeyValues::from_texts(&[0], vec!["a".to_owned()]).is_err());
+        let twice = ["", "a", "a"].map(str::to_owned).to_vec();
+        assert!(KeyValues::from_texts(&[0], twice).unwrap_err().to_string().contains("\"a\" twice"));
+    }
 }
