@@ -15,6 +15,7 @@ from pathlib import Path
 
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
+from pegcount import core
 from pegcount.config import Config
 from pegcount.server import RunningServer
 from pegcount.store import EmbeddedStore, PendingWrite
@@ -101,7 +102,7 @@ def _write(
     for batch in batches * (1 + options.seconds * options.rate // BATCH // len(batches)):
         if stop.wait(max(0.0, due - time.monotonic())):
             return
-        in_flight.append(store.submit(batch))
+        in_flight.append(store.submit(batch, core.CancelToken(None)))
         if len(in_flight) > IN_FLIGHT_MAX:
             in_flight.popleft().wait()
             sent.append(BATCH)

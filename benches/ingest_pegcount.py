@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ingest_feed import Feed, write_batches
+from pegcount import core
 from pegcount.config import Config
 from pegcount.model import WriteOutcome
 from pegcount.store import EmbeddedStore, PendingWrite
@@ -76,7 +77,7 @@ def _write_pipelined(
             outcome = pending.wait()
             yield time.perf_counter() - sent, outcome
         if step < len(batches):
-            pending_writes.append((time.perf_counter(), store.submit(batches[step])))
+            pending_writes.append((time.perf_counter(), store.submit(batches[step], core.CancelToken(None))))
 
 
 def _check(feed: Feed, accepted: int, duplicates: int, directory: Path) -> None:

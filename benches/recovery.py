@@ -18,6 +18,7 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from ingest_feed import make_feed
+from pegcount import core
 from pegcount.client import Client
 from pegcount.config import Config
 from pegcount.store import EmbeddedStore
@@ -59,13 +60,13 @@ def _fill(directory: Path, record_count: int) -> None:
     """Writes until it is killed; prints the number of acknowledged records once it reaches the target."""
     store = EmbeddedStore(directory, Config(), create=True)
     batches = make_feed(min(DISTINCT, record_count), BATCH, SEED).batches
-    in_flight = deque(store.submit(batch) for batch in batches[:IN_FLIGHT])
+    in_flight = deque(store.submit(batch, core.CancelToken(None)) for batch in batches[:IN_FLIGHT])
     acknowledged = 0
     for repetition in range(1, 100_000):
         # Replaces the source by one of equal length, so that all keys are new.
         source = b".%07d.net" % repetition
         for batch in batches:
-            in_flight.append(store.submit(batch.replace(b".example.net", source)))
+            in_flight.append(store.submit(batch.replace(b".example.net", source), core.CancelToken(None)))
             acknowledged += in_flight.popleft().wait().accepted
             if acknowledged >= record_count:
                 print(acknowledged, flush=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from pegcount import errors
+from pegcount import core, errors
 from pegcount.client import CallError, Client, RecordWriter
 from pegcount.config import Config
 from pegcount.store import PendingWrite
@@ -34,11 +34,11 @@ def fail_submissions(
     """Makes the submissions whose numbers (from 0) are in `calls` fail; returns all submitted messages."""
     submit, submitted = service.store.submit, list[bytes]()
 
-    def submit_or_fail(message: bytes) -> PendingWrite:
+    def submit_or_fail(message: bytes, cancel_token: core.CancelToken) -> PendingWrite:
         submitted.append(message)
         if len(submitted) - 1 in calls:
             raise error
-        return submit(message)
+        return submit(message, cancel_token)
 
     monkeypatch.setattr(service.store, "submit", submit_or_fail)
     return submitted

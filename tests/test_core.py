@@ -137,7 +137,7 @@ def engine_of(*records: records_pb2.SessionRecord) -> core.Engine:
         batch = records_pb2.WriteRecordsRequest(records=records).SerializeToString()
         pending = engine.submit(batch, 1, 0)
         assert pending.rejected == []
-        counts = engine.wait(pending)
+        counts = engine.wait(pending, core.CancelToken(None))
         assert (counts.accepted, counts.replaced, counts.duplicates) == (len(records), 0, 0)
     return engine
 

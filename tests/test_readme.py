@@ -4,9 +4,10 @@ import json
 import re
 import shlex
 import subprocess
+from functools import partial
 from pathlib import Path
 
-from pegcount import calendar
+from pegcount import calendar, core
 from pegcount.config import Config
 from pegcount.importers import ImportOptions, RejectsFile, import_file
 from service import Service
@@ -25,7 +26,7 @@ def test_the_readme_call_returns_the_readme_answer(tmp_path: Path) -> None:
             ROOT / "samples/pegcount.csv",
             "pegcount-csv",
             options,
-            service.store.submit,
+            partial(service.store.submit, cancel_token=core.CancelToken(None)),
             rejects,
             lambda *_: None,
             Config(),

@@ -133,6 +133,6 @@ def _submit_with_retry(store: EmbeddedStore, batch: bytes) -> PendingWrite:
     """Submits a batch, and retries while the store is overloaded."""
     while True:
         try:
-            return store.submit(batch)
+            return store.submit(batch, core.CancelToken(None))
         except OverloadedError:
             time.sleep(_RETRY_SECONDS)

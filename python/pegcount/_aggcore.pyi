@@ -342,10 +342,14 @@ class Engine:
         MalformedMessageError, BatchLimitError or BatchIdTooLongError; nothing of the batch is
         stored then.
         """
-    def wait(self, pending: PendingCommit) -> BatchCounts:
-        """Returns once the batch is durable and visible to reports; raises StoreReadOnlyError."""
-    def wait_for_response(self, pending: PendingCommit) -> bytes:
-        """The serialized `WriteRecordsResponse`, once `wait` would return; raises StoreReadOnlyError."""
+    def wait(self, pending: PendingCommit, cancel: CancelToken) -> BatchCounts:
+        """Returns once the batch is durable and visible to reports.
+
+        Raises StoreReadOnlyError if it cannot be made durable, and CancelledError or DeadlineError if the
+        token ends while another caller commits a group; the batch then stays in the queue.
+        """
+    def wait_for_response(self, pending: PendingCommit, cancel: CancelToken) -> bytes:
+        """The serialized `WriteRecordsResponse`, once `wait` would return; raises as `wait` does."""
     def commit_group(self) -> bool:
         """Commits one group of the queue, also of callers that have left; False if the queue was empty."""
     @property

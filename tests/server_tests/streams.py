@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import grpc
 import pytest
+from pegcount import core
 from pegcount.model import WriteOutcome
 from pegcount.store import PendingWrite
 from pegcount.v1 import records_pb2
@@ -79,10 +80,10 @@ class DelayedStore:
         self._submit = service.store.submit
         monkeypatch.setattr(service.store, "submit", self.submit)
 
-    def submit(self, message: bytes) -> "DelayedWrite":
+    def submit(self, message: bytes, cancel_token: core.CancelToken) -> "DelayedWrite":
         self.submitted.append(len(message))
         self.add_in_flight(len(message))
-        return DelayedWrite(self, self._submit(message), len(message))
+        return DelayedWrite(self, self._submit(message, cancel_token), len(message))
 
     def add_in_flight(self, size: int) -> None:
         with self._lock:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from pegcount import errors
+from pegcount import core, errors
 from pegcount.config import Config
 from pegcount.v1 import records_pb2
 from service import Service
@@ -132,10 +132,10 @@ def test_a_batch_refused_by_the_store_ends_the_stream(
     store = DelayedStore(service, monkeypatch)
     submit_once = store.submit
 
-    def submit_unless_third(message: bytes) -> object:
+    def submit_unless_third(message: bytes, cancel_token: core.CancelToken) -> object:
         if len(store.submitted) == 2:
             raise error
-        return submit_once(message)
+        return submit_once(message, cancel_token)
 
     monkeypatch.setattr(service.store, "submit", submit_unless_third)
     with Stream(service.channel) as stream:
@@ -162,7 +162,11 @@ def test_a_batch_that_cannot_be_made_durable_ends_the_stream(
             raise errors.StoreReadOnlyError("no space left on device")
 
     submit = service.store.submit
-    monkeypatch.setattr(service.store, "submit", lambda m: FailingWrite() if b"lost" in m else submit(m))
+    monkeypatch.setattr(
+        service.store,
+        "submit",
+        lambda m, cancel_token: FailingWrite() if b"lost" in m else submit(m, cancel_token),
+    )
     with Stream(service.channel) as stream:
         stream.send(batch("b0", "s0"), batch("lost", "s1"), batch("b2", "s2"))
         assert stream.answer().batch_id == "b0"
@@ -175,7 +179,7 @@ def test_an_internal_fault_of_the_store_ends_the_stream(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = start()
-    monkeypatch.setattr(service.store, "submit", lambda _: 1 / 0)
+    monkeypatch.setattr(service.store, "submit", lambda _, cancel_token: 1 / 0)
     with Stream(service.channel) as stream:
         stream.send(batch(None, "s1"))
         refused = refusal(stream.answer)

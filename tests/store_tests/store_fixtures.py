@@ -19,6 +19,8 @@ SETUP_S = 1_774_771_200
 """2026-03-29T08:00:00Z."""
 NOW_US = (SETUP_S + DAY_S) * 1_000_000
 """The harness clock until a test moves it: the time at which batches are received."""
+NO_LIMIT = core.CancelToken(None)
+"""A token of work that nothing ends."""
 MANUAL_MAINTENANCE = Config(maintenance_seconds=3_600.0)
 """Turns background maintenance off: the store flushes and compacts only when the test calls for it."""
 

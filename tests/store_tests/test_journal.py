@@ -19,6 +19,7 @@ from pegcount.store import EmbeddedStore
 
 from store_tests.store_fixtures import (
     MANUAL_MAINTENANCE,
+    NO_LIMIT,
     SETUP_S,
     StoreHarness,
     active,
@@ -53,7 +54,7 @@ def test_threads_share_group_commits(harness: StoreHarness) -> None:
 
 def submit_and_wait(store: EmbeddedStore, number: int) -> WriteOutcome:
     own = [finished(f"{number}/{i}", SETUP_S + i) for i in range(5)]
-    return store.submit(batch(*own, finished("everybody's"))).wait()
+    return store.submit(batch(*own, finished("everybody's")), NO_LIMIT).wait()
 
 
 def test_threads_write_during_flushes_and_compactions(harness: StoreHarness) -> None:
@@ -85,14 +86,14 @@ def maintain_until(stop: threading.Event, store: EmbeddedStore) -> int:
 
 
 def write_starts_then_ends(store: EmbeddedStore, number: int) -> None:
-    starts = store.submit(batch(*(active(f"{number}/{i}") for i in range(20))))
-    ends = store.submit(batch(*(finished(f"{number}/{i}") for i in range(20))))
+    starts = store.submit(batch(*(active(f"{number}/{i}") for i in range(20))), NO_LIMIT)
+    ends = store.submit(batch(*(finished(f"{number}/{i}") for i in range(20))), NO_LIMIT)
     assert starts.wait().accepted == 20
     assert ends.wait().replaced == 20
 
 
 def test_closing_makes_submitted_batches_durable(harness: StoreHarness) -> None:
-    pending = [harness.store.submit(batch(finished(f"f{i}"))) for i in range(3)]
+    pending = [harness.store.submit(batch(finished(f"f{i}")), NO_LIMIT) for i in range(3)]
     assert session_ids(harness.store) == []
     harness.reopen()
     assert session_ids(harness.store) == ["f0", "f1", "f2"]
@@ -100,16 +101,16 @@ def test_closing_makes_submitted_batches_durable(harness: StoreHarness) -> None:
 
 
 def test_batches_of_one_caller_are_applied_in_order(harness: StoreHarness) -> None:
-    first = harness.store.submit(batch(active("x")))
-    second = harness.store.submit(batch(finished("x")))
-    third = harness.store.submit(batch(finished("x")))
+    first = harness.store.submit(batch(active("x")), NO_LIMIT)
+    second = harness.store.submit(batch(finished("x")), NO_LIMIT)
+    third = harness.store.submit(batch(finished("x")), NO_LIMIT)
     outcomes = [pending.wait() for pending in (third, second, first)]
     counts = [(outcome.accepted, outcome.replaced, outcome.duplicates) for outcome in outcomes]
     assert counts == [(0, 0, 1), (0, 1, 0), (1, 0, 0)]
 
 
 def test_wait_is_idempotent(harness: StoreHarness) -> None:
-    pending = harness.store.submit(batch(finished("x"), finished("")))
+    pending = harness.store.submit(batch(finished("x"), finished("")), NO_LIMIT)
     assert pending.wait() == pending.wait()
     assert (pending.wait().accepted, [each.index for each in pending.wait().rejected]) == (1, [1])
 
@@ -118,16 +119,16 @@ def test_a_full_queue_makes_the_caller_commit_first(harness: StoreHarness) -> No
     harness.config = replace(MANUAL_MAINTENANCE, waiting_bytes_max=1)
     harness.reopen()
     # The first batch may always be queued, whatever its size; otherwise it could never be written.
-    first = harness.store.submit(batch(finished("f1")))
+    first = harness.store.submit(batch(finished("f1")), NO_LIMIT)
     assert session_ids(harness.store) == []
-    second = harness.store.submit(batch(finished("f2")))
+    second = harness.store.submit(batch(finished("f2")), NO_LIMIT)
     assert session_ids(harness.store) == ["f1"]
     assert (first.wait().accepted, second.wait().accepted) == (1, 1)
     assert session_ids(harness.store) == ["f1", "f2"]
 
 
 def test_maintenance_commits_batches_without_a_waiter(harness: StoreHarness) -> None:
-    harness.store.submit(batch(finished("f1")))
+    harness.store.submit(batch(finished("f1")), NO_LIMIT)
     harness.store.maintain()
     assert session_ids(harness.store) == ["f1"]
 
@@ -137,7 +138,7 @@ def test_batches_are_refused_while_flushing_lags_behind(harness: StoreHarness) -
     harness.reopen()
     write(harness.store, *(finished(f"f{i}") for i in range(3)))
     with pytest.raises(OverloadedError, match="3 records wait to be sealed") as raised:
-        harness.store.submit(batch(active("a1")))
+        harness.store.submit(batch(active("a1")), NO_LIMIT)
     assert raised.value.retry_seconds > 0
     harness.flush()
     write(harness.store, *(active(f"a{i}") for i in range(5)))
@@ -154,7 +155,7 @@ def test_a_batch_over_the_row_limit_is_refused_as_a_whole(harness: StoreHarness)
         [finished(""), finished(""), finished("x")],
     ):
         with pytest.raises(BatchLimitError) as raised:
-            harness.store.submit(batch(*records))
+            harness.store.submit(batch(*records), NO_LIMIT)
         assert raised.value.metadata == {"field": "records", "asked": "3", "allowed": "2"}
     assert session_ids(harness.store) == ["f1", "f2"]
 
@@ -274,7 +275,7 @@ def test_a_file_named_journal_prevents_creating_a_store(tmp_path: Path) -> None:
 
 def test_a_failed_group_commit_fails_each_of_its_batches(harness: StoreHarness) -> None:
     write(harness.store, finished("f0"))
-    pending = [harness.store.submit(batch(finished(f"f{i}"))) for i in (1, 2, 3)]
+    pending = [harness.store.submit(batch(finished(f"f{i}")), NO_LIMIT) for i in (1, 2, 3)]
     with file_size_limit(harness.journal()[0].stat().st_size):
         for each in pending:
             with pytest.raises(StoreReadOnlyError, match="no records are taken now"):

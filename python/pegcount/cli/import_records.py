@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from pegcount import calendar
+from pegcount import calendar, core
 from pegcount.cli.exit_status import REJECTED_STATUS, errors_as_exit_status
 from pegcount.client import Client
 from pegcount.config import Config
@@ -87,7 +88,7 @@ def _target(data: Path | None, server: str | None, config: Config) -> Iterator[S
         raise ImportFileError("import needs one of --data DIR and --server HOST:PORT")
     if data is not None:
         with closing(EmbeddedStore(data, config, create=True)) as store:
-            yield store.submit
+            yield partial(store.submit, cancel_token=core.CancelToken(None))
             store.flush()
     if server is not None:
         with Client(server, config) as client, client.record_writer(config) as writer:

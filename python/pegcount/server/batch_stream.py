@@ -7,8 +7,10 @@ answering: queue -> wait until durable, on a thread -> response      (in the ord
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
+from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import OverloadedError
 from pegcount.server.calls import Call
@@ -34,6 +36,7 @@ class BatchStream:
         # streams. Writing then took 40 % more processor time.)
         self._submitting = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._answering = ThreadPoolExecutor(1, thread_name_prefix="answer")
+        self._cancel_token = core.CancelToken(call.time_remaining())
         self._room = asyncio.Semaphore(config.stream_batch_count_max)
         self._answer_bytes_max = config.stream_answer_bytes_max
         self._answer_bytes = 0
@@ -79,6 +82,8 @@ class BatchStream:
                 self._reading.result()
         finally:
             self._reading.cancel()
+            # Nobody waits for these batches any more; they are committed all the same.
+            self._cancel_token.cancel()
             self._submitting.shutdown(wait=False)
             self._answering.shutdown(wait=False)
 
@@ -118,7 +123,8 @@ class BatchStream:
     async def _submit(self, message: bytes) -> PendingWrite:
         while True:
             try:
-                return await _on_thread(self._submitting, self._store.submit, message)
+                submit = partial(self._store.submit, cancel_token=self._cancel_token)
+                return await _on_thread(self._submitting, submit, message)
             except OverloadedError:
                 # An unanswered batch may free room in the store. Without one, the client must retry later.
                 if self._unanswered_count == 0 or self._is_ending:

@@ -95,7 +95,7 @@ class EmbeddedStore:
             )
             opened.pop_all()
 
-    def submit(self, batch: bytes) -> "PendingBatch":
+    def submit(self, batch: bytes, cancel_token: core.CancelToken) -> "PendingBatch":
         """Enqueues a batch for the next group commit; see `Store.submit`."""
         now_us = self._clock()
         unflushed = self._engine.memory_rows.finished
@@ -107,13 +107,12 @@ class EmbeddedStore:
             )
         self._maintenance.journals.require_open()
         oldest = oldest_us(self._maintenance.retention, self._maintenance.first_retained_day, now_us)
-        return PendingBatch(
-            self._engine, self._engine.submit(batch, self._guarded_clock.receipt_us(), oldest)
-        )
+        pending = self._engine.submit(batch, self._guarded_clock.receipt_us(), oldest)
+        return PendingBatch(self._engine, pending, cancel_token)
 
     def write(self, batch: bytes) -> WriteOutcome:
         """Writes a batch durably; see `Store.write`."""
-        return self.submit(batch).wait()
+        return self.submit(batch, core.CancelToken(None)).wait()
 
     @property
     def write_fault(self) -> str | None:
@@ -204,13 +203,16 @@ class EmbeddedStore:
 class PendingBatch:
     """A submitted batch; a `PendingWrite`."""
 
-    def __init__(self, engine: core.Engine, pending: core.PendingCommit) -> None:
+    def __init__(
+        self, engine: core.Engine, pending: core.PendingCommit, cancel_token: core.CancelToken
+    ) -> None:
         self._engine = engine
         self._pending = pending
+        self._cancel_token = cancel_token
 
     def wait(self) -> WriteOutcome:
         """Returns the outcome once the batch is durable; see `PendingWrite.wait`."""
-        counts = self._engine.wait(self._pending)
+        counts = self._engine.wait(self._pending, self._cancel_token)
         rejected = tuple(RejectedRecord(r.index, r.reason, r.description) for r in self._pending.rejected)
         return WriteOutcome(
             counts.accepted, counts.replaced, counts.duplicates, rejected, self._pending.batch_id
@@ -218,7 +220,7 @@ class PendingBatch:
 
     def wait_for_response(self) -> bytes:
         """Returns the serialized response; see `PendingWrite.wait_for_response`."""
-        return self._engine.wait_for_response(self._pending)
+        return self._engine.wait_for_response(self._pending, self._cancel_token)
 
     @property
     def rejected_bytes(self) -> int:

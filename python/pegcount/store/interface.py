@@ -27,8 +27,10 @@ class PendingWrite(Protocol):
 class Store(Protocol):
     """Stores records and answers scans with integer sums. Thread-safe."""
 
-    def submit(self, batch: bytes) -> PendingWrite:
+    def submit(self, batch: bytes, cancel_token: CancelToken) -> PendingWrite:
         """Enqueues a serialized `WriteRecordsRequest` for the next group commit.
+
+        `PendingWrite.wait` gives up soon after the token has ended.
 
         Batches of many threads, or of one that submits several before it waits, share one
         `fdatasync`. Raises MalformedMessageError if the bytes are not a valid message,

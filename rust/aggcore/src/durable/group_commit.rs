@@ -12,6 +12,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -20,6 +21,7 @@ pub use super::back_pressure::PendingCommit;
 use super::disk_fault::{JournalWriter, PreparedJournal};
 use super::journal::{self, Frame, Journal};
 use super::required_files::{FileStatus, MissingFile, RequiredFile, RequiredFiles};
+use crate::cancellation::CancelToken;
 use crate::error::{Error, Result};
 use crate::memory::MemoryLimits;
 use crate::record::Record;
@@ -27,6 +29,9 @@ use crate::storage::{BatchOutcome, Flush, Store};
 use crate::tuning::Tuning;
 use crate::wire;
 use crate::wire::columnar_batch::ColumnarBatch;
+
+/// Time for which a caller waits for the journal's lock without a look at its cancellation token.
+const WAIT_STEP: Duration = Duration::from_millis(20);
 
 /// Limits of one batch and of the queue.
 #[derive(Clone, Copy, Debug)]
@@ -127,11 +132,15 @@ impl JournaledStore {
     /// next group.
     ///
     /// # Errors
-    /// `ReadOnly` if the batch could not be made durable; the store does not have it then; a restart
-    /// may still find it, and sending it again is harmless.
-    pub fn wait(&self, pending: &PendingCommit) -> Result<BatchOutcome> {
+    /// - `ReadOnly` if the batch could not be made durable; the store does not have it then; a restart
+    ///   may still find it, and sending it again is harmless.
+    /// - `Cancelled` or `DeadlinePassed` while another caller commits; the batch stays in the queue.
+    pub fn wait(&self, pending: &PendingCommit, cancel: &CancelToken) -> Result<BatchOutcome> {
         while pending.outcome.get().is_none() {
-            let mut writer = self.journal.lock();
+            let Some(mut writer) = self.journal.try_lock_for(WAIT_STEP) else {
+                cancel.check()?;
+                continue;
+            };
             if pending.outcome.get().is_none() {
                 let group = self.queue.lock().take_group(self.store.tuning().commit_group_bytes);
                 self.commit(&mut writer, &group);
@@ -149,8 +158,8 @@ impl JournaledStore {
     ///
     /// # Errors
     /// As [`JournaledStore::wait`].
-    pub fn wait_for_response_head(&self, pending: &PendingCommit) -> Result<Vec<u8>> {
-        let BatchOutcome { accepted, replaced, duplicates } = self.wait(pending)?;
+    pub fn wait_for_response_head(&self, pending: &PendingCommit, cancel: &CancelToken) -> Result<Vec<u8>> {
+        let BatchOutcome { accepted, replaced, duplicates } = self.wait(pending, cancel)?;
         Ok(wire::encode_response_head(pending.batch.batch_id.as_deref(), [accepted, replaced, duplicates]))
     }
 
@@ -328,5 +337,39 @@ impl JournaledStore {
             self.required.lock().close_journal(&closed);
         }
         self.has_journal.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // A test may panic.
+mod tests {
+    use super::*;
+    use crate::wire::v1::{SessionRecord, WriteRecordsRequest};
+    use prost::Message;
+
+    fn submitted(store: &JournaledStore) -> Arc<PendingCommit> {
+        let setup_time = Some(prost_types::Timestamp { seconds: 1, nanos: 0 });
+        let record = SessionRecord { session_id: Some("a".to_owned()), setup_time, ..Default::default() };
+        let request = WriteRecordsRequest { records: vec![record], ..Default::default() };
+        store.submit(&request.encode_to_vec(), 1, 0).unwrap()
+    }
+
+    #[test]
+    fn a_caller_whose_time_is_over_leaves_its_batch_to_the_others() {
+        let directory = tempfile::tempdir().unwrap();
+        let limits = CommitLimits { batch_rows: 9, batch_id_bytes: 9, waiting_bytes: 1 << 20 };
+        let store = JournaledStore::new(directory.path(), limits, MemoryLimits::default(), Tuning::default());
+        store.create_journal().unwrap();
+        store.use_journal().unwrap();
+        let (pending, over) = (submitted(&store), CancelToken::with_limit(Some(Duration::ZERO)));
+        // Another caller commits, and its disk takes long.
+        let writer = store.journal.lock();
+        assert!(matches!(store.wait(&pending, &over), Err(Error::DeadlinePassed)));
+        let cancelled = CancelToken::with_limit(None);
+        cancelled.cancel();
+        assert!(matches!(store.wait(&pending, &cancelled), Err(Error::Cancelled)));
+        drop(writer);
+        assert!(store.commit_group());
+        assert_eq!(store.wait(&pending, &over).unwrap().accepted, 1);
     }
 }

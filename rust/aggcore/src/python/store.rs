@@ -275,13 +275,15 @@ impl Engine {
         Ok(PendingCommit(pending))
     }
 
-    fn wait(&self, py: Python<'_>, pending: &PendingCommit) -> PyResult<BatchCounts> {
-        let storage::BatchOutcome { accepted, replaced, duplicates } = py.detach(|| self.durable.wait(&pending.0))?;
+    fn wait(&self, py: Python<'_>, pending: &PendingCommit, cancel: &CancelToken) -> PyResult<BatchCounts> {
+        let storage::BatchOutcome { accepted, replaced, duplicates } = py.detach(|| self.durable.wait(&pending.0, &cancel.0))?;
         Ok(BatchCounts { accepted, replaced, duplicates })
     }
 
-    fn wait_for_response<'py>(&self, py: Python<'py>, pending: &PendingCommit) -> PyResult<Bound<'py, PyBytes>> {
-        let head = py.detach(|| self.durable.wait_for_response_head(&pending.0))?;
+    fn wait_for_response<'py>(
+        &self, py: Python<'py>, pending: &PendingCommit, cancel: &CancelToken,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let head = py.detach(|| self.durable.wait_for_response_head(&pending.0, &cancel.0))?;
         joined_bytes::joined(py, &head, &pending.0.batch.rejected.encoded)
     }
 
