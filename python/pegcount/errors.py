@@ -224,6 +224,16 @@ class StoreReadOnlyError(PegcountError):
     reason = "STORE_READ_ONLY"
 
 
+class StoreUnavailableError(PegcountError):
+    """The store cannot be reached or cannot answer at present; the caller may retry after `retry_seconds`."""
+
+    reason = "STORE_UNREACHABLE"
+
+    def __init__(self, message: str, retry_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
+
+
 class DataDamagedError(PegcountError):
     """A file that the answer needs is missing or damaged, for example fails its checksum.
 

@@ -140,7 +140,7 @@ def write_empty_batch(service: Service) -> object:
 
 def writing_with_a_store_error(error: errors.PegcountError) -> Trigger:
     def trigger(serve: Open) -> object:
-        def refuse(_: bytes) -> PendingWrite:
+        def refuse(_: bytes, cancel_token: core.CancelToken) -> PendingWrite:
             raise error
 
         service = serve(LIMITS)
@@ -234,6 +234,7 @@ TRIGGERS: dict[str, Trigger] = {
     "FOLDER_NOT_FOUND": folder(folder="none"),
     "BATCH_LIMIT_EXCEEDED": writing_with_a_store_error(errors.BatchLimitError("m", asked=3, allowed=2)),
     "STORE_READ_ONLY": writing_with_a_store_error(errors.StoreReadOnlyError("the disk is full")),
+    "STORE_UNREACHABLE": writing_with_a_store_error(errors.StoreUnavailableError("no shard answers", 2.5)),
     "OVERLOADED": lambda serve: write_empty_batch(serve(Config(write_stream_count_max=0))),
     "SERVER_STOPPING": writing_while_the_server_stops,
     "DEADLINE_PASSED": past_the_deadline_of_the_caller,
@@ -255,7 +256,6 @@ TRIGGERS: dict[str, Trigger] = {
 RESERVED = {
     "CREDENTIAL_REFUSED",
     "ACCESS_DENIED",
-    "STORE_UNREACHABLE",
 }
 
 

@@ -70,7 +70,7 @@ def check(refused: Refusal, code: grpc.StatusCode, reason: str, **metadata: obje
     texts = {name: str(value) for name, value in metadata.items()}
     assert found == (code, "pegcount", reason, texts), refused.message
     of_code = {Code.INVALID_ARGUMENT: ["BadRequest"], Code.NOT_FOUND: ["ResourceInfo"]}
-    is_temporary = reason == "OVERLOADED" or texts.get("scope") == "server"
+    is_temporary = reason in ("OVERLOADED", "STORE_UNREACHABLE") or texts.get("scope") == "server"
     expected_details = ["RetryInfo"] if is_temporary else of_code.get(code, [])
     assert refused.detail_names == [*expected_details, "ErrorInfo"]
 
@@ -95,6 +95,7 @@ ERRORS: list[tuple[PegcountError, grpc.StatusCode, str, dict[str, str]]] = [
     (errors.BatchLimitError("m", asked=3, allowed=2), Code.INVALID_ARGUMENT, "BATCH_LIMIT_EXCEEDED", {}),
     (errors.OverloadedError("m", 1.5), Code.RESOURCE_EXHAUSTED, "OVERLOADED", {}),
     (errors.StoreReadOnlyError("m"), Code.FAILED_PRECONDITION, "STORE_READ_ONLY", {}),
+    (errors.StoreUnavailableError("m", 1.5), Code.UNAVAILABLE, "STORE_UNREACHABLE", {}),
     (errors.ServerStoppingError("m"), Code.UNAVAILABLE, "SERVER_STOPPING", {}),
     (
         NotFoundError("CODE_DECK_NOT_FOUND", "code_deck", "m", code_deck=7),

@@ -36,6 +36,7 @@ _CODES: dict[type[errors.PegcountError], int] = {
     errors.MemoryLimitError: code_pb2.RESOURCE_EXHAUSTED,
     errors.OverloadedError: code_pb2.RESOURCE_EXHAUSTED,
     errors.StoreReadOnlyError: code_pb2.FAILED_PRECONDITION,
+    errors.StoreUnavailableError: code_pb2.UNAVAILABLE,
     errors.ServerStoppingError: code_pb2.UNAVAILABLE,
     errors.StreamIdleError: code_pb2.UNAVAILABLE,
     errors.StreamDisplacedError: code_pb2.UNAVAILABLE,
@@ -109,7 +110,7 @@ def _details(error: errors.PegcountError) -> Iterator[Message]:
             resource_name=_truncated(name),
             description=_truncated(str(error)),
         )
-    if isinstance(error, errors.OverloadedError):
+    if isinstance(error, errors.OverloadedError | errors.StoreUnavailableError):
         yield _retry_info(error.retry_seconds)
     if isinstance(error, errors.MemoryLimitError) and error.is_temporary:
         yield _retry_info(_MEMORY_RETRY_SECONDS)
