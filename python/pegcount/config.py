@@ -271,6 +271,8 @@ class Config:
     """Records of one batch."""
     batch_id_bytes_max: int = 256
     """Bytes of the id of one batch."""
+    document_bytes_max: int = 1024 * 1024
+    """Bytes of one settings document of a store."""
     waiting_bytes_max: int = 64 * 1024 * 1024
     """Bytes of batches in the commit queue. When it is full, the caller commits a group (back-pressure)."""
     unsealed_row_count_max: int = 4_000_000

@@ -234,6 +234,30 @@ class StoreUnavailableError(PegcountError):
         self.retry_seconds = retry_seconds
 
 
+class DocumentChangedError(PegcountError):
+    """A settings document has another version than its writer expects: somebody else has put it.
+
+    The writer reads it again and decides anew. None stands for a document that does not exist.
+    """
+
+    def __init__(self, name: str, expected_version: int | None, version: int | None) -> None:
+        found = "does not exist" if version is None else f"has version {version}"
+        expected = "none" if expected_version is None else f"version {expected_version}"
+        super().__init__(f"document {quoted(name)} {found}; expected was {expected}")
+        self.version = version
+
+
+class DocumentTooLargeError(PegcountError):
+    """A settings document has more than `document_bytes_max` bytes."""
+
+    def __init__(self, name: str, asked: int, allowed: int) -> None:
+        super().__init__(
+            f"document {quoted(name)} has {asked} bytes; {allowed} are allowed (document_bytes_max)",
+            asked=asked,
+            allowed=allowed,
+        )
+
+
 class DataDamagedError(PegcountError):
     """A file that the answer needs is missing or damaged, for example fails its checksum.
 

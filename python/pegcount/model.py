@@ -298,6 +298,15 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """Settings of a part of the service, which a store holds without knowing what they mean."""
+
+    version: int
+    """Grows with each change; see `Store.put_document`."""
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class RefusedClock:
     """A clock that jumped, by which a store drops nothing."""
 

@@ -165,14 +165,18 @@ class Catalog:
         return self.generation
 
     def settings(self) -> dict[str, int]:
-        """Returns all settings by name."""
-        return dict(self._rows("settings", "name"))
+        """Returns all settings that are numbers, by name."""
+        return {name: value for name, value in self._rows("settings", "name") if isinstance(value, int)}
+
+    def blob_settings(self) -> dict[str, bytes]:
+        """Returns all settings that are bytes, by name, in the order of the names."""
+        return {name: value for name, value in self._rows("settings", "name") if isinstance(value, bytes)}
 
     def setting(self, name: str) -> int | None:
         """Returns a setting, None if it is not set."""
         return self.settings().get(name)
 
-    def put_settings(self, **values: int | None) -> None:
+    def put_settings(self, **values: int | bytes | None) -> None:
         """Sets settings durably; None deletes one. Raises StoreReadOnlyError if that fails."""
         with self._transaction() as db:
             for name, value in values.items():

@@ -17,6 +17,7 @@ from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import OverloadedError, StoreReadOnlyError
 from pegcount.model import (
+    Document,
     Predicate,
     RefusedClock,
     RejectedRecord,
@@ -33,6 +34,7 @@ from pegcount.store.catalog_migration import migrate
 from pegcount.store.clock_watch import ClockWatch, boot_number, boot_seconds
 from pegcount.store.deck_files import DeckFiles
 from pegcount.store.directory import DirectoryLock, prepare
+from pegcount.store.documents import Documents
 from pegcount.store.loaded_decks import LoadedDecks
 from pegcount.store.maintenance import Maintenance
 from pegcount.store.replaced_files import ReplacedFiles
@@ -87,6 +89,7 @@ class EmbeddedStore:
                 self._replaced.remove(leftovers)
             numbers = files.FileNumbers(directory, self._catalog)
             self._deck_files = DeckFiles(directory, self._catalog, numbers, self._replaced)
+            self._documents = Documents(self._catalog, config.document_bytes_max)
             self._decks = LoadedDecks(self._deck_files, config.loaded_code_deck_count_max)
             watch = ClockWatch(self._catalog, self._engine, config, clock, monotonic, boot)
             self._guarded_clock = watch.guarded
@@ -176,6 +179,18 @@ class EmbeddedStore:
     def session_now_us(self) -> int:
         """Time by which active sessions are abandoned; see `Store.session_now_us`."""
         return self._guarded_clock.session_us()
+
+    def document(self, name: str) -> Document | None:
+        """Returns a settings document; see `Store.document`."""
+        return self._documents.get(name)
+
+    def documents(self) -> Mapping[str, int]:
+        """Returns the versions of the settings documents by name."""
+        return self._documents.versions()
+
+    def put_document(self, name: str, content: bytes | None, expected_version: int | None) -> int:
+        """Stores a settings document durably; see `Store.put_document`."""
+        return self._documents.put(name, content, expected_version)
 
     def info(self) -> StoreInfo:
         """Returns counts of records and segments, and the range of setup times."""
