@@ -58,7 +58,7 @@ test-python: build grpcurl
 
 ## test-long    compare the service with the oracle, EXAMPLES requests (default: 100000)
 test-long: build
-	PEGCOUNT_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n 2 tests/properties
+	PEGCOUNT_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n 2 tests/conformance tests/properties
 
 ## test-faults  kills, power cuts, failing system calls, bit flips, retries; long, as root; a second run resumes
 test-faults: build

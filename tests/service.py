@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import cast
 
 import grpc
+from conformance.stores import EMBEDDED, StoreFactory
 from pegcount.config import Config
 from pegcount.model import WriteOutcome
 from pegcount.server import RunningServer
@@ -26,15 +28,11 @@ class Service:
     directory: Path
     config: Config = field(default_factory=Config)
     now_us: int = NOW_US
+    stores: StoreFactory = EMBEDDED
 
     def __post_init__(self) -> None:
-        self.store = EmbeddedStore(
-            self.directory,
-            self.config,
-            create=True,
-            clock=lambda: self.now_us,
-            monotonic=lambda: self.now_us / 1_000_000,
-        )
+        # Most tests use what an embedded store has beside the interface of a store.
+        self.store = cast(EmbeddedStore, self.stores.open(self.directory, self.config, lambda: self.now_us))
         self._running = RunningServer(self.config, self.store, "127.0.0.1:0", lambda: self.now_us)
         self.address = f"127.0.0.1:{self._running.port}"
         self.channel = grpc.insecure_channel(self.address, [("grpc.max_receive_message_length", -1)])

@@ -1,4 +1,4 @@
-"""One running service per configuration; each example empties its store.
+"""One running service per configuration and kind of store; each example empties its store.
 
 Starting a server and flushing files cost far more than a report. So the servers live as long as the
 process, and the data directories are in memory (/dev/shm) where available.
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import grpc
+from conformance.stores import EMBEDDED, StoreFactory
 from decks import deck_of
 from google.protobuf import text_format
 from google.protobuf.message import Message
@@ -23,7 +24,7 @@ from grpc_status import rpc_status
 from pegcount.config import Config
 from pegcount.model import WriteOutcome
 from pegcount.server import RunningServer
-from pegcount.store import EmbeddedStore, Store
+from pegcount.store import Store
 from pegcount.v1 import admin_pb2, records_pb2, reports_pb2, reports_pb2_grpc
 
 _IN_MEMORY = Path("/dev/shm")
@@ -64,8 +65,9 @@ class Refusal:
 class SharedService:
     """A server on a free port, its store, and the clock of both."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, stores: StoreFactory) -> None:
         self.config = config
+        self._stores = stores
         self.now_us = 0
         parent = _IN_MEMORY if _IN_MEMORY.is_dir() else None
         self._base = Path(tempfile.mkdtemp(prefix="pegcount-", dir=parent))
@@ -94,7 +96,7 @@ class SharedService:
     ) -> list[WriteOutcome]:
         """Empties the store, delivers the batches, sets the clock, and returns the outcome of each batch."""
         self._store.close()
-        shutil.rmtree(self._base / str(self._count))
+        self._stores.remove(self._base / str(self._count))
         self._count += 1
         self._store = self._open()
         for deck_id, entries in decks:
@@ -125,15 +127,8 @@ class SharedService:
         self._store.close()
         shutil.rmtree(self._base)
 
-    def _open(self) -> EmbeddedStore:
-        directory = self._base / str(self._count)
-        return EmbeddedStore(
-            directory,
-            self.config,
-            create=True,
-            clock=lambda: self.now_us,
-            monotonic=lambda: self.now_us / 1_000_000,
-        )
+    def _open(self) -> Store:
+        return self._stores.open(self._base / str(self._count), self.config, lambda: self.now_us)
 
     def _write(self, batch: Write) -> WriteOutcome:
         self.now_us = batch.received_us
@@ -141,18 +136,18 @@ class SharedService:
 
     def _maintain(self, step: Upkeep) -> None:
         if step is Upkeep.SEAL:
-            self._store.flush()
+            self._stores.flush(self._store)
         elif step is Upkeep.MAINTAIN:
-            self._store.maintain()
+            self._stores.maintain(self._store)
         else:
             self._store.close()
             self._store = self._open()
 
 
 @cache
-def shared_service(config: Config) -> SharedService:
-    """Returns the process-wide service with this configuration."""
-    return SharedService(config)
+def shared_service(config: Config, stores: StoreFactory = EMBEDDED) -> SharedService:
+    """Returns the process-wide service with this configuration, over a store of this factory."""
+    return SharedService(config, stores)
 
 
 def _refusal(status: Any) -> Refusal:

@@ -1,10 +1,80 @@
-"""The interface of a store, as the service uses it."""
+"""The interface of a store: what the service asks of it, complete enough to write another one from.
+
+Times are microseconds UTC since 1970-01-01, days are UTC days since 1970-01-01, durations are milliseconds.
+
+# Records
+
+A store holds one *record* per session: the merge of all versions of it that were submitted.
+docs/semantics.md says in section 4 which versions belong to one session, which of them supplies a field,
+and which are rejected; docs/glossary.md has the terms. A record has the fields of
+`pegcount.v1.SessionRecord` as columns:
+
+| field | column |
+|---|---|
+| integer, enum, bool (0, 1) | an integer, absent or not; an enum of 0 is absent |
+| timestamp | an integer: microseconds, of which nanoseconds are rounded down |
+| `customer_price` | an integer: units of 10^-9, so that "0.1" is 100,000,000 |
+| any other text | a text; the empty text is the absent one |
+
+In predicates and keys an absent `kind` counts as 1 (CALL), and an absent `is_last_attempt` as 1 (true). Other
+columns have no default. Two columns are derived:
+
+- `received_time`: when the store last received something new about the session: a record that was accepted or
+  replaced, by the clock of the store at its `submit`. It is never absent.
+- `duration_ms`: floor((end - answer) / 1000 us) of a session that has both times, otherwise 0. It is never
+absent.
+
+A record is *active* if it lacks an `end_time`, and *finished* otherwise. A store keeps and scans abandoned
+sessions as it does others: the service leaves them out by a predicate on `received_time`.
+
+# Scans
+
+`Store.partials` sums the records that satisfy all predicates of a `model.Scan`, each in the cell of its bin
+and group. All records count, whatever their kind, state or age, unless a predicate says otherwise.
+
+- **Bins.** Bin i has the records with edge_us[i] <= setup_time < edge_us[i + 1]; edges ascend strictly.
+  Records before the first and from the last edge on are not counted. `edge_us` of None is one bin, number
+  0, of all records. An empty array has no bins, and its result has no cells.
+- **Cells.** A scan without keys has one cell for each bin, in order, also for those without records. A scan
+  with keys has one cell for each (bin, group) that has a record, and no other, in any order. A group is the
+  values of the key columns; absent is a value of its own.
+- **Measures.** Each cell has three sums, all of them integers of 64 bits:
+
+  | measure | first | second | third |
+  |---|---|---|---|
+  | sessions | records | 0 | 0 |
+  | calls | records | of these, those with an `answer_time` | their `duration_ms` |
+  | elapsed | records | floor(max(0, as_of_us - answer_time) / 1000), 0 without an `answer_time` | 0 |
+
+  Milliseconds are rounded down per record and then added up.
+- **Predicates.** `model` documents each class. An absent value satisfies none of them but `Present` with
+  `wanted` false; a default counts as the value, except for `Present`, which asks what the records say.
+  `Between` and `OneOf` of integers are for integer columns; `OneOf` of texts, `TextMatch` and `InNetwork`
+  for columns of texts. Texts are compared as bytes of UTF-8. A `OneOf` has at least one value.
+  `InNetwork` has a block, as `192.0.2.0/24`, or one address; an IPv4-mapped IPv6 address, of the record or
+  of the block, counts as the IPv4 address in it. A text that is not an address, or one with leading zeros
+  in a number or with a zone, is in no block.
+- **Code deck.** With `code_deck`, the columns `orig_rates_code`, `orig_rates_code_name` and
+  `orig_rates_country` have the code, name and country of the entry of this deck with the longest code that
+  `orig_dst_party_id` begins with, after one leading `+` of the number is dropped; they are absent if there
+  is none, whatever the record carries. The same holds for `term_`. Predicates and keys see these values.
+- **Consistency.** A scan reads one state: of each batch all records or none, and each record once. It has
+  every batch whose `PendingWrite.wait` returned before the scan began.
+
+`core.Partials` takes such cells from any store, and checks them. A column of texts needs distinct texts, of
+which the first is "".
+
+# Errors
+
+Methods raise the errors that they document, and StoreUnavailableError if the store is elsewhere and cannot be
+reached, or cannot be used before the deadline. Any other exception is a bug and becomes the status INTERNAL.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from pegcount.core import CancelToken, CodeDeck, Partials
-from pegcount.model import Predicate, RefusedClock, Retention, Scan, StoreInfo, WriteOutcome
+from pegcount.model import Document, Predicate, RefusedClock, Retention, Scan, StoreInfo, WriteOutcome
 
 
 class PendingWrite(Protocol):
@@ -13,11 +83,23 @@ class PendingWrite(Protocol):
     def wait(self) -> WriteOutcome:
         """Returns the outcome once the batch is durable and visible to every report.
 
-        Raises StoreReadOnlyError if the batch could not be made durable; it may be sent again.
+        Each record of the batch is one of four, in the order of the batch, as if records were written one
+        by one: *rejected*; *accepted*, if there is one session more; *duplicate*, if it changed nothing;
+        otherwise *replaced*. A record changes something if it supplies a field that none of higher rank
+        has, or if it is set up on a day before or after those of all versions of the session.
+
+        Raises StoreReadOnlyError if the batch could not be made durable; it may be sent again. Raises
+        CancelledError or DeadlineError within 50 ms after the token given to `submit` ended, unless the
+        batch is durable by then: such a batch may become durable later or not, and sending it again is
+        harmless. May be called again after it returned, and returns the same.
         """
 
     def wait_for_response(self) -> bytes:
-        """Returns the serialized `WriteRecordsResponse`, when `wait` would return; raises as `wait` does."""
+        """Returns the serialized `WriteRecordsResponse`, when `wait` would return; raises as `wait` does.
+
+        It has the four counts, also those of 0, the `batch_id` of the request if there was one, and the
+        rejected records by ascending index.
+        """
 
     @property
     def rejected_bytes(self) -> int:
@@ -28,63 +110,93 @@ class Store(Protocol):
     """Stores records and answers scans with integer sums. Thread-safe."""
 
     def submit(self, batch: bytes, cancel_token: CancelToken) -> PendingWrite:
-        """Enqueues a serialized `WriteRecordsRequest` for the next group commit.
+        """Takes a serialized `WriteRecordsRequest` in; the result tells when it is durable.
 
-        `PendingWrite.wait` gives up soon after the token has ended.
+        A batch is stored as a whole or not at all, apart from rejected records. Records of one key and
+        setup days that are the same or adjacent are versions of one session: UPDATE events and START events
+        add to what is stored, wherever in the order of arrival they come. Versions rank by `revision`, then
+        END events and whole records above UPDATE above START, then by a hash of their content, which must
+        not depend on where or when it is computed; empty texts, enums of 0, nanoseconds below a microsecond
+        and zeros at the end of a price are not content. `revision` and `event` only rank a version: they
+        are not fields that it supplies. Times of a merged record that contradict each other are dropped as
+        docs/semantics.md says: the setup time stays, and of answer and end that of the lower-ranked version
+        goes.
 
-        Batches of many threads, or of one that submits several before it waits, share one
-        `fdatasync`. Raises MalformedMessageError if the bytes are not a valid message,
-        BatchLimitError if the batch has more than `batch_row_count_max` records,
-        BatchIdTooLongError if its id has more than `batch_id_bytes_max` bytes, and
-        OverloadedError if memory has more than `unsealed_row_count_max` finished records, or
-        StoreReadOnlyError if these cannot be flushed.
+        A record is rejected with a `RejectReason`, by the rules that the contract gives for each, and
+        described to a person in words that name the field. One set up before the retained days is rejected
+        as BEFORE_RETENTION, unless its session is stored and active.
+
+        A caller may submit several batches before it waits for the first. Writing goes on while the token
+        has not ended; see `PendingWrite.wait`. Raises MalformedMessageError if the bytes are not a valid
+        message, BatchLimitError if the batch has more than `batch_row_count_max` records,
+        BatchIdTooLongError if its id has more than `batch_id_bytes_max` bytes, and OverloadedError if the
+        store cannot take more records at present, for example as memory has more than
+        `unsealed_row_count_max` finished records, or StoreReadOnlyError if it cannot write at all. It may
+        raise CancelledError or DeadlineError on behalf of the token. Nothing of the batch is stored then.
         """
 
     def write(self, batch: bytes) -> WriteOutcome:
-        """Writes a serialized `WriteRecordsRequest` durably: `submit`, then `wait`."""
+        """Writes a serialized `WriteRecordsRequest` durably: `submit` without a deadline, then `wait`."""
 
     def partials(self, scan: Scan, cell_count_max: int, cancel_token: CancelToken) -> Partials:
         """Returns the sums per bin and group of all records that satisfy the predicates of the scan.
 
-        Raises CellLimitError if the result has more than `cell_count_max` cells,
-        MemoryLimitError if it needs more memory than a report or all reports may use,
-        CancelledError or DeadlineError on behalf of the token, NotFoundError if the code deck
-        does not exist, and DataDamagedError if a file that the scan needs is damaged.
+        The result belongs to its caller. Raises CellLimitError, with `asked` and `allowed` as metadata, if
+        a scan with keys has more than `cell_count_max` cells, MemoryLimitError if it needs more memory than
+        a report or all reports may use, CancelledError or DeadlineError within 50 ms on behalf of the
+        token, NotFoundError with the reason CODE_DECK_NOT_FOUND if the code deck does not exist, also if no
+        column needs it, ValueError for a column that does not exist or a sum beyond 64 bits, and
+        DataDamagedError if a file that the scan needs is damaged.
         """
 
     def estimate(self, scan: Scan) -> int | None:
         """Returns about how many rows `partials` would read.
 
-        None if unknown: the store is busy or has no cheap way to tell. Takes microseconds; never waits.
+        None if unknown: the store is busy or has no cheap way to tell. Takes microseconds; never waits. The
+        service runs a scan of few rows on its event loop, which a store that asks over a network must not
+        let happen: it returns None.
         """
 
     def any_match(self, predicates: Sequence[Predicate], cancel_token: CancelToken) -> bool:
-        """Returns whether any record satisfies all predicates.
+        """Returns whether any record satisfies all predicates, as in a scan without a code deck.
 
         Raises CancelledError, DeadlineError or DataDamagedError, as `partials` does.
         """
 
     def first_day(self) -> int | None:
-        """Returns the first UTC day that has a record, in days since 1970-01-01, None without records."""
+        """Returns the first UTC day that has a record, in days since 1970-01-01, None without records.
+
+        It may be behind by a minute after the store dropped days.
+        """
 
     def put_code_deck(self, deck_id: int, deck: CodeDeck) -> None:
-        """Stores a code deck durably, or replaces the one with this id."""
+        """Stores a code deck durably, or replaces the one with this id.
+
+        `CodeDeck.json_piece` has its entries. Scans that begin afterwards use it. Raises StoreReadOnlyError.
+        """
 
     def code_decks(self) -> Mapping[int, int]:
         """Returns the number of entries of each code deck by its id."""
 
     def retention(self) -> Retention:
-        """Returns the limits of retention."""
+        """Returns the limits of retention; a new store has none."""
 
     def set_retention(self, retention: Retention) -> None:
-        """Sets the limits of retention durably; days outside them are dropped soon after."""
+        """Sets the limits of retention durably; days outside them are dropped soon after.
+
+        A day is dropped as a whole: its finished records, and its active sessions of which nothing new came
+        for `active_ttl_seconds`. With `days` of n, today by the clock and the n - 1 days before it are
+        retained. With `bytes`, the oldest days beyond that size are dropped, but never the newest. Raises
+        StoreReadOnlyError.
+        """
 
     def accept_clock(self) -> None:
         """Believes the present time of the clock at once, durably, and drops the days that are too old by it.
 
         Without it, a store that deletes by age must not follow a clock that jumped by more than
         `clock_deviation_seconds_max` before that has agreed with the monotonic clock for
-        `clock_agreement_seconds`.
+        `clock_agreement_seconds`. Does nothing in a store that takes no precautions, as its clock cannot
+        jump.
         """
 
     def refused_clock(self) -> RefusedClock | None:
@@ -99,12 +211,35 @@ class Store(Protocol):
         no precautions returns the time of its clock.
         """
 
+    def document(self, name: str) -> Document | None:
+        """Returns a settings document, None if there is none of this name.
+
+        Documents have the settings of other parts of the service, which must hold wherever the records are:
+        what their bytes mean is known to their users alone. A document that was put is seen by every later
+        call, through whichever server it comes.
+        """
+
+    def documents(self) -> Mapping[str, int]:
+        """Returns the version of each settings document by its name, in the order of the names."""
+
+    def put_document(self, name: str, content: bytes | None, expected_version: int | None) -> int:
+        """Stores a settings document durably in place of a version, and returns its new version.
+
+        `expected_version` of None expects that there is none; `content` of None deletes it. Versions grow,
+        and no version of a name comes back, also after a deletion. Of two callers that expect the same
+        version, one succeeds. Raises DocumentChangedError if the present version is another one,
+        DocumentTooLargeError beyond `document_bytes_max` bytes, and StoreReadOnlyError.
+        """
+
     def info(self) -> StoreInfo:
-        """Returns counts of records and segments, and the range of setup times."""
+        """Returns counts of records and segments, and the range of setup times.
+
+        A store without segments, or without records in memory, has 0 of them.
+        """
 
     @property
     def write_fault(self) -> str | None:
         """Why batches cannot be made durable now, None if they can."""
 
     def close(self) -> None:
-        """Releases all resources of the store."""
+        """Releases all resources of the store; batches that were submitted become durable before."""

@@ -22,9 +22,10 @@ from pegcount.config import Config
 from pegcount.model import WriteOutcome
 from pegcount.v1 import reports_pb2
 from pegcount.v1.records_pb2 import SESSION_KIND_ASR, SESSION_KIND_CALL, RejectReason
+from properties import budget, deliveries
+from properties.served import Delivery, Refusal, Write, shared_service
 
-from . import budget, deliveries
-from .served import Delivery, Refusal, Write, shared_service
+from conformance.stores import StoreFactory
 
 # A failing example is printed in full, however long.
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
@@ -90,13 +91,15 @@ def scenarios(draw: st.DrawFn) -> Scenario:
 
 
 @pytest.mark.parametrize("chunk", budget.CHUNKS)
-def test_reports_equal_the_oracle(chunk: int, record_property: Callable[[str, object], None]) -> None:
+def test_reports_equal_the_oracle(
+    chunk: int, stores: StoreFactory, record_property: Callable[[str, object], None]
+) -> None:
     tally = budget.Tally()
 
     @budget.drawn(-(-budget.CHUNK_REQUEST_COUNT // _REQUESTS_PER_WORLD), "reports equal the oracle", chunk)
     @given(scenario=scenarios())
     def check(scenario: Scenario) -> None:
-        check_scenario(scenario, tally)
+        check_scenario(scenario, stores, tally)
 
     record_property("seed", budget.SEED)
     try:
@@ -109,7 +112,7 @@ def test_reports_equal_the_oracle(chunk: int, record_property: Callable[[str, ob
 
 @budget.drawn(budget.scaled(120))
 @given(dice=st.binary(min_size=24, max_size=24).map(Dice))
-def test_days_around_odd_midnights_equal_the_oracle(dice: Dice) -> None:
+def test_days_around_odd_midnights_equal_the_oracle(stores: StoreFactory, dice: Dice) -> None:
     """Random requests rarely cover such midnights; these all do, with DAY bins."""
     # In St. John's the clock went back to the previous day just after midnight.
     st_johns = [found for found in changes_at_midnight() if found[0] == "America/St_Johns"]
@@ -134,10 +137,10 @@ def test_days_around_odd_midnights_equal_the_oracle(dice: Dice) -> None:
         reports_pb2.QueryFolderStatsRequest(company="c", organization="o", time_zone=zone),
     ]
     scenario = Scenario(Config(), world, [Write(calls, world.now_us)], requests)
-    check_scenario(scenario, budget.Tally())
+    check_scenario(scenario, stores, budget.Tally())
 
 
-def test_missing_date_does_not_count_towards_the_bin_limit() -> None:
+def test_missing_date_does_not_count_towards_the_bin_limit(stores: StoreFactory) -> None:
     call = record(
         "a", at("2011-12-31T00:00:00Z"), end=at("2011-12-31T00:00:01Z"), company="c", organization="o"
     )
@@ -149,13 +152,13 @@ def test_missing_date_does_not_count_towards_the_bin_limit() -> None:
         for first in ("2011-12-29", "2011-12-30")
     ]
     tally = budget.Tally()
-    check_scenario(Scenario(Config(bin_count_max=1), world, [Write([call], 0)], requests), tally)
+    check_scenario(Scenario(Config(bin_count_max=1), world, [Write([call], 0)], requests), stores, tally)
     assert (tally.refused, tally.with_figures) == (1, 1)
 
 
-def check_scenario(scenario: Scenario, tally: budget.Tally) -> None:
+def check_scenario(scenario: Scenario, stores: StoreFactory, tally: budget.Tally) -> None:
     world = scenario.world
-    service = shared_service(scenario.config)
+    service = shared_service(scenario.config, stores)
     outcomes = service.load(scenario.delivery, world.now_us, world.decks.items())
     merged = deliveries.merge_delivery(scenario.delivery)
     check_outcomes(outcomes, scenario.delivery, merged)

@@ -15,9 +15,10 @@ from oracle.strategies import DAY_US, TALK_US, US, Dice, stamp
 from pegcount.config import Config
 from pegcount.v1 import reports_pb2
 from pegcount.v1.records_pb2 import SessionRecord
+from properties import budget, deliveries
+from properties.served import Upkeep, Write, shared_service
 
-from . import budget, deliveries
-from .served import Upkeep, Write, shared_service
+from conformance.stores import StoreFactory
 
 _FIRST_US = calendar.parse_time("2026-03-27", "UTC")
 _NOW_US = _FIRST_US + 8 * DAY_US
@@ -83,8 +84,10 @@ _VERSIONS = st.lists(st.binary(min_size=20, max_size=20).map(_version), min_size
 
 @budget.drawn(budget.scaled(250))
 @given(data=st.data(), versions=_VERSIONS)
-def test_arrival_of_versions_decides_nothing(data: st.DataObject, versions: list[SessionRecord]) -> None:
-    service = shared_service(Config())
+def test_arrival_of_versions_decides_nothing(
+    stores: StoreFactory, data: st.DataObject, versions: list[SessionRecord]
+) -> None:
+    service = shared_service(Config(), stores)
     service.load([Write(versions, _NOW_US)], _NOW_US)
     expected = [service.ask(request) for request in _REQUESTS]
     for _ in range(2):
@@ -95,20 +98,22 @@ def test_arrival_of_versions_decides_nothing(data: st.DataObject, versions: list
 
 @budget.drawn(budget.scaled(100))
 @given(data=st.data(), versions=_VERSIONS)
-def test_each_repetition_is_a_duplicate(data: st.DataObject, versions: list[SessionRecord]) -> None:
-    service = shared_service(Config())
+def test_each_repetition_is_a_duplicate(
+    stores: StoreFactory, data: st.DataObject, versions: list[SessionRecord]
+) -> None:
+    service = shared_service(Config(), stores)
     repetition = Write(versions, _NOW_US)
     delivery = data.draw(deliveries.rearranged(versions, _NOW_US))
     outcome = service.load([*delivery, repetition], _NOW_US)[-1]
     assert (outcome.accepted, outcome.replaced, outcome.duplicates) == (0, 0, len(versions))
 
 
-def test_version_finds_its_sealed_record_however_far_it_spans() -> None:
+def test_version_finds_its_sealed_record_however_far_it_spans(stores: StoreFactory) -> None:
     """Regression: versions of a record were once searched for only within two days of its current one."""
     of_day = [
         record("a", _FIRST_US + day * DAY_US, end=_FIRST_US + day * DAY_US, revision=-day) for day in range(9)
     ]
-    service = shared_service(Config())
+    service = shared_service(Config(), stores)
     for chain in (of_day, of_day[::-1], of_day[::2] + of_day[1::2]):
         delivery: list[Write | Upkeep] = []
         for version in chain:

@@ -1,4 +1,4 @@
-"""Runs the golden cases, one file of `cases/` each, against a whole service over gRPC."""
+"""Runs the golden cases, one file of `tests/cases/` each, against a whole service over each store."""
 
 import difflib
 import math
@@ -18,7 +18,9 @@ from pegcount.model import WriteOutcome
 from pegcount.v1 import records_pb2, reports_pb2
 from service import Service
 
-CASES = sorted((Path(__file__).parent / "cases").glob("*.case"))
+from conformance.stores import StoreFactory
+
+CASES = sorted((Path(__file__).parents[1] / "cases").glob("*.case"))
 
 Row = Mapping[str, object]
 
@@ -35,13 +37,13 @@ class Answer:
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_case(path: Path, tmp_path: Path) -> None:
-    service = Service(tmp_path / "store")
+def test_case(path: Path, stores: StoreFactory, tmp_path: Path) -> None:
+    service = Service(tmp_path / "store", stores=stores)
     try:
         for step in read_case(path):
             if isinstance(step, Restart):
                 service.close()
-                service = Service(tmp_path / "store", now_us=service.now_us)
+                service = Service(tmp_path / "store", now_us=service.now_us, stores=stores)
             else:
                 _run_step(step, service, path)
     finally:
@@ -57,7 +59,7 @@ def _run_step(step: Step, service: Service, path: Path) -> None:
         case SetClock():
             service.now_us = step.now_us
         case Seal():
-            service.store.flush()
+            service.stores.flush(service.store)
         case PutCodeDeck():
             service.admin.PutCodeDeck(step.request)
         case Write():

@@ -1,0 +1,76 @@
+"""The stores that the conformance tests run over, each made by a factory."""
+
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+
+from pegcount.config import Config
+from pegcount.store import EmbeddedStore, Store
+
+from conformance.memory_store import Disk, MemoryStore
+
+Clock = Callable[[], int]
+"""Returns the present time in microseconds UTC."""
+
+
+class StoreFactory(ABC):
+    """Makes stores of one kind, and keeps what they leave behind when they are closed."""
+
+    @abstractmethod
+    def open(self, place: Path, config: Config, clock: Clock) -> Store:
+        """Opens the store of a place; its records are those that the last store of this place had."""
+
+    @abstractmethod
+    def flush(self, store: Store) -> None:
+        """Makes the store move its records to where it keeps old ones, if it has such a place."""
+
+    @abstractmethod
+    def maintain(self, store: Store) -> None:
+        """Makes the store do what it does in the background."""
+
+    @abstractmethod
+    def remove(self, place: Path) -> None:
+        """Removes a place, whose store is closed."""
+
+
+class EmbeddedStores(StoreFactory):
+    """Data directories."""
+
+    def open(self, place: Path, config: Config, clock: Clock) -> EmbeddedStore:
+        return EmbeddedStore(place, config, create=True, clock=clock, monotonic=lambda: clock() / 1_000_000)
+
+    def flush(self, store: Store) -> None:
+        assert isinstance(store, EmbeddedStore)
+        store.flush()
+
+    def maintain(self, store: Store) -> None:
+        assert isinstance(store, EmbeddedStore)
+        store.maintain()
+
+    def remove(self, place: Path) -> None:
+        shutil.rmtree(place)
+
+
+class MemoryStores(StoreFactory):
+    """Stores in plain Python, of `memory_store`."""
+
+    def __init__(self) -> None:
+        self._disks: dict[Path, Disk] = {}
+
+    def open(self, place: Path, config: Config, clock: Clock) -> MemoryStore:
+        return MemoryStore(self._disks.setdefault(place, Disk()), config, clock)
+
+    def flush(self, store: Store) -> None:
+        """All records are at one place."""
+
+    def maintain(self, store: Store) -> None:
+        """There is nothing to do in the background."""
+
+    def remove(self, place: Path) -> None:
+        del self._disks[place]
+
+
+EMBEDDED = EmbeddedStores()
+STORES: dict[str, StoreFactory] = {"embedded": EMBEDDED, "memory": MemoryStores()}
+"""The factories by name: what is added here has to pass all conformance tests."""
