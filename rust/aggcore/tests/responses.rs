@@ -6,7 +6,7 @@ use aggcore::testing::{
     QueryOriginationQualityResponse, Unlimited,
 };
 use aggcore::{
-    ActiveOptions, KeyValues, OrderTerm, Partials, ScanResources, Sums, UsageOptions, UtcOffsets, build_active_response,
+    ActiveOptions, Error, KeyValues, OrderTerm, Partials, ScanResources, Sums, UsageOptions, UtcOffsets, build_active_response,
     build_folder_response, build_quality_response, build_usage_response,
 };
 use prost::Message;
@@ -228,4 +228,63 @@ fn times_print_in_rfc_3339() {
     let partials = Partials { sums: vec![[1, 0, 0]], bins: vec![0], keys: vec![KeyValues::Ints(vec![1])] };
     let response = active(&partials, &["session_setup_time"], &[], None, false);
     assert_eq!(response.rows[0].session_setup_time.as_deref(), Some("1970-01-01T00:00:00.000001Z"));
+}
+
+/// Builds each answer; the folder and active ones have the keys that they need.
+fn answers(by_bin: &Partials, folders: &Partials, rows: &Partials) -> [Result<Vec<u8>, Error>; 4] {
+    let (resources, fields) = (ScanResources::default(), ["orig_clients_name".to_owned(), "quantity".to_owned()]);
+    let usage = UsageOptions { edges: &[0, 1], warmup_bin_count: 0, sma_period: Some(2), now_us: 0, offsets: UTC };
+    let active = ActiveOptions {
+        fields: &fields,
+        order: &[],
+        limit: None,
+        rollup: true,
+        subtotal_count_max: 9,
+        offsets: UTC,
+        resources: &resources,
+    };
+    let unlimited = Unlimited::default();
+    [
+        build_usage_response(by_bin, &usage, unlimited.limits()),
+        build_quality_response(by_bin, &[0, 1], &[0, 1], unlimited.limits()),
+        build_folder_response(folders, &[0, 1], &UTC, unlimited.limits()),
+        build_active_response(rows, &active, unlimited.limits()),
+    ]
+}
+
+#[test]
+fn partials_of_another_scan_are_an_error_in_every_answer() {
+    let cells = |sums: Vec<Sums>, bins: Vec<u32>, keys: Vec<KeyValues>| Partials { sums, bins, keys };
+    let one = || vec![[1, 0, 0]];
+    let late = answers(
+        &by_bin(&[[1, 0, 0]; 2]),
+        &cells(one(), vec![1], vec![texts(&["a"]), texts(&["b"])]),
+        &cells(one(), vec![1], vec![texts(&["a"])]),
+    );
+    let no_entry = || KeyValues::Texts { codes: vec![5], entries: vec![String::new()] };
+    let mismatched = answers(
+        &cells(one(), Vec::new(), Vec::new()),
+        &cells(one(), vec![0], vec![no_entry(), no_entry()]),
+        &cells(one(), vec![0], vec![no_entry()]),
+    );
+    for answer in late.into_iter().chain(mismatched) {
+        assert!(matches!(answer, Err(Error::InvalidPartials(_))), "{answer:?}");
+    }
+}
+
+#[test]
+fn totals_beyond_64_bits_are_an_error_in_every_answer() {
+    let sums = || vec![[i64::MAX, 0, 0], [1, 0, 0]];
+    let (bins, keys) = (vec![0, 0], || texts(&["a", "b"]));
+    let folders = Partials { sums: sums(), bins: bins.clone(), keys: vec![keys(), keys()] };
+    let rows = Partials { sums: sums(), bins, keys: vec![keys()] };
+    for answer in &answers(&by_bin(&[[1, 0, 0]]), &folders, &rows)[2..] {
+        assert!(matches!(answer, Err(Error::SumOverflow)), "{answer:?}");
+    }
+    let two_bins = by_bin(&[[i64::MAX, 0, 0], [1, 0, 0]]);
+    let usage = UsageOptions { edges: &[0, 1, 2], warmup_bin_count: 0, sma_period: None, now_us: 0, offsets: UTC };
+    let unlimited = Unlimited::default();
+    assert!(matches!(build_usage_response(&two_bins, &usage, unlimited.limits()), Err(Error::SumOverflow)));
+    let quality = build_quality_response(&two_bins, &[0, 1, 2], &[0, 1, 2], unlimited.limits());
+    assert!(matches!(quality, Err(Error::SumOverflow)));
 }
