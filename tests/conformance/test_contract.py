@@ -40,7 +40,7 @@ class Place:
 
     def write(self, *records: records_pb2.SessionRecord) -> tuple[int, int, int, list[str]]:
         outcome = self.store.write(batch(*records))
-        reasons = [records_pb2.RejectReason.Name(r.reason)[14:] for r in outcome.rejected]  # type: ignore[arg-type]
+        reasons = [records_pb2.RejectReason.Name(r.reason)[14:] for r in outcome.rejected]
         return outcome.accepted, outcome.replaced, outcome.duplicates, reasons
 
     def cells(
@@ -89,7 +89,9 @@ def record(
 ) -> records_pb2.SessionRecord:
     """A session, with times relative to `SETUP_US` and to its setup, in microseconds."""
     times = {"answer_time": answer, "end_time": end}
-    given = {name: at(SETUP_US + setup_us + us) for name, us in times.items() if us is not None}
+    given: dict[str, Any] = {
+        name: at(SETUP_US + setup_us + us) for name, us in times.items() if us is not None
+    }
     return records_pb2.SessionRecord(
         session_id=session_id, setup_time=at(SETUP_US + setup_us), **given, **more
     )
@@ -134,7 +136,12 @@ def test_measures(place: Place) -> None:
     assert place.cells(measure=Measure("elapsed", SETUP_US)) == [(0, (3, 0, 0))]
 
 
-SAMPLE = {"folder": "Straße/1", "customer_price": "0.10", "app_id": -7, "auth_orig_ip": "::ffff:198.51.100.9"}
+SAMPLE: dict[str, Any] = {
+    "folder": "Straße/1",
+    "customer_price": "0.10",
+    "app_id": -7,
+    "auth_orig_ip": "::ffff:198.51.100.9",
+}
 
 
 @pytest.mark.parametrize(

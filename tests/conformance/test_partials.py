@@ -159,11 +159,14 @@ def test_partials_count_towards_the_memory_of_reports() -> None:
 
 def answers_of_others() -> dict[str, Any]:
     """Each report, over partials of another shape than it needs."""
-    limits = {"header": b"", "limits": core.AnswerLimits(core.CancelToken(None), 2**30, 2**30)}
+    limits: dict[str, Any] = {
+        "header": b"",
+        "limits": core.AnswerLimits(core.CancelToken(None), 2**30, 2**30),
+    }
     two_edges: dict[str, Any] = {"edges": EDGES, "zone": UTC, **limits}
-    usage = {"warmup_bin_count": 0, "sma_period": None, "now_us": 0, **two_edges}
+    usage: dict[str, Any] = {"warmup_bin_count": 0, "sma_period": None, "now_us": 0, **two_edges}
     active: dict[str, Any] = {"order": [], "limit": None, "rollup": True, "zone": UTC, **limits}
-    later = {"bin_count": 9, "bins": ints(0, 8)}
+    later: dict[str, Any] = {"bin_count": 9, "bins": ints(0, 8)}
     by_bin: dict[str, Any] = {"bin_count": 2, "bins": ints(0, 1), "keys": []}
     texts = {"keys": [(ints(1, 0), ["", "a"]), (ints(1, 1), ["", "b"])]}
     folder = ["folder", "agent_id", "quantity"]

@@ -186,6 +186,31 @@ def test_an_internal_fault_of_the_store_ends_the_stream(
     check(refused, Code.INTERNAL, "INTERNAL_FAULT")
 
 
+def test_batches_are_given_up_with_their_stream(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    service, tokens = start(), list[core.CancelToken]()
+    submit = service.store.submit
+
+    def noting_submit(message: bytes, cancel_token: core.CancelToken) -> object:
+        cancel_token.check()
+        tokens.append(cancel_token)
+        return submit(message, cancel_token)
+
+    monkeypatch.setattr(service.store, "submit", noting_submit)
+    with Stream(service.channel) as stream:
+        stream.send(batch(None, "s1"))
+        assert stream.answer().accepted == 1
+        tokens[0].check()
+    wait_for(lambda: is_cancelled(tokens[0]))
+
+
+def is_cancelled(token: core.CancelToken) -> bool:
+    try:
+        token.check()
+    except errors.CancelledError:
+        return True
+    return False
+
+
 def test_acknowledged_records_are_in_the_next_report(start: Start) -> None:
     service = start()
     with Stream(service.channel) as stream:
