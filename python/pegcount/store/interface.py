@@ -21,8 +21,8 @@ columns have no default. Two columns are derived:
 
 - `received_time`: when the store last received something new about the session: a record that was accepted or
   replaced, by the clock of the store at its `submit`. It is never absent.
-- `duration_ms`: floor((end - answer) / 1000 us) of a session that has both times, otherwise 0. It is never
-absent.
+- `duration_ms`: floor((end - answer) / 1000 us) of a session that has both times, otherwise 0. It is
+  never absent.
 
 A record is *active* if it lacks an `end_time`, and *finished* otherwise. A store keeps and scans abandoned
 sessions as it does others: the service leaves them out by a predicate on `received_time`.
