@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pegcount import calendar
 from pegcount.model import Granularity
+from pegcount.time_text import read_date
 from pegcount.zone import Zone
 
 ZONE = "Europe/Berlin"
@@ -64,9 +65,7 @@ def _times_us(zone: Zone, date_range: Range) -> list[float]:
 
 
 def _start_us(zone: Zone, date: str) -> int:
-    days = calendar.parse_date(date)
-    assert days is not None
-    return zone.day_start_us(days)
+    return zone.day_start_us(read_date(date))
 
 
 if __name__ == "__main__":

@@ -45,11 +45,12 @@ RUST = sources(".rs")
 
 # ---- Shape ----
 
-SHARED = {"model", "errors", "config", "zone"}
+SHARED = {"model", "errors", "config", "time_text", "zone"}
 MAY_IMPORT = {
     "zone": set[str](),
     "errors": set[str](),
     "config": set[str](),
+    "time_text": {"zone"},
     "model": {"zone"},
     "request": SHARED | {"v1"},
     "calendar": SHARED,

@@ -1,6 +1,6 @@
 """Which texts of times each caller accepts, what they mean in Berlin, and how each refuses the others.
 
-time_texts.txt has a line for each text, with a column for each caller: the time in UTC, `-` if the text is not
+time_texts.txt has a line for each text, and a column for each caller: the time in UTC, `-` if the text is not
 of the form that the caller reads, or what else is wrong with it.
 """
 
@@ -15,6 +15,7 @@ from pegcount import calendar, core
 from pegcount.config import Config
 from pegcount.errors import InvalidRequestError
 from pegcount.importers import FORMATS, ImportOptions
+from pegcount.importers.parsed_line import ParsedRecord, UnreadableLine
 from pegcount.server.reports import Prepare, ReportService
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import reports_pb2
@@ -112,8 +113,9 @@ def _importer(name: str) -> Caller:
         csv.writer(cell, lineterminator="", quoting=csv.QUOTE_ALL).writerow([text])
         lines = [header, row.replace("{}", cell.getvalue())]
         (parsed,) = FORMATS[name](io.BytesIO("\n".join(filter(None, lines)).encode()), options)
-        if hasattr(parsed, "reason"):
+        if isinstance(parsed, UnreadableLine):
             return parsed.reason
+        assert isinstance(parsed, ParsedRecord)
         time = parsed.record.setup_time
         return _printed(time.seconds * US_PER_SECOND + time.nanos // 1_000)
 

@@ -32,24 +32,11 @@ class SessionKind(IntEnum):
     TTS = 3
 
 
-class ParsedTime(Protocol):
-    """A well-formed time; a local time becomes an instant only in a time zone."""
-
-    def instant_us(self, zone: Zone) -> int:
-        """Returns the instant in microseconds UTC; `zone` is used only if the text had no UTC offset."""
-
-
 class Calendar(Protocol):
     """The functions of `pegcount.calendar` that validate requests; `request` does not import the package."""
 
     def zone(self, name: str) -> Zone | None:
         """Returns the zone with an IANA name, or None for any other text."""
-
-    def parse_time(self, text: str) -> ParsedTime | None:
-        """Parses the text of a time; returns None for any other text."""
-
-    def parse_date(self, text: str) -> int | None:
-        """Parses the text of a date into days since 1970-01-01; returns None for any other text."""
 
     def tzdata_version(self) -> str:
         """Returns the version of the time zone rules."""

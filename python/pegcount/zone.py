@@ -45,13 +45,21 @@ class Zone:
         for name, values in tuples.items():
             object.__setattr__(self, name, tuple(values))
 
-    def instant_us(self, local_us: int) -> int:
-        """Returns the instant of a local time, both in microseconds since 1970-01-01T00:00:00.
+    def instants_us(self, local_us: int) -> tuple[int, int]:
+        """Returns the earlier and the later instant of a local time, in microseconds UTC.
 
-        `local_us` is what the local clock shows, counted as if it were UTC. A time that the clock skips
-        moves forward by the gap. A time that occurs twice means its first occurrence.
+        `local_us` is what the local clock shows, in microseconds since 1970-01-01T00:00:00 as if that were
+        UTC. Both instants are equal unless the clock shows the time twice. A time that the clock skips moves
+        forward by the gap.
         """
-        return local_us - self.offsets_us[bisect_right(self._local_change_us, local_us)]
+        change_count = bisect_right(self._local_change_us, local_us)
+        earlier_us = local_us - self.offsets_us[change_count]
+        if change_count < len(self._local_change_us):
+            # The next change sets the clock back to the time or before it, so that it shows it again.
+            later_us = local_us - self.offsets_us[change_count + 1]
+            if later_us >= self.offset_bounds_us[change_count + 1]:
+                return earlier_us, later_us
+        return earlier_us, earlier_us
 
     def day_start_us(self, date: int) -> int:
         """Returns the first instant at which the local clock shows a date or a later date.
@@ -61,8 +69,8 @@ class Zone:
         """
         local_us = date * US_PER_DAY
         change_count = bisect_right(self._local_change_us, local_us)
-        # If the clock skips midnight, the date starts at the change. `instant_us` of midnight is later,
-        # as it moves forward by the gap.
+        # If the clock skips midnight, the date starts at the change. The instant of midnight is later, as it
+        # moves forward by the gap.
         return min(local_us - self.offsets_us[change_count], self.offset_bounds_us[change_count + 1])
 
     def day_starts_us(self, dates: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,11 +1,13 @@
 """Parsing of times and dates, refusal of malformed ones, and formatting by the core."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pegcount import calendar, core
-from pegcount.calendar import ParsedTime
+from pegcount import core
+from pegcount.time_text import REQUEST, ParsedTime, TimeTextError, read_date, read_time
 from pegcount.zone import US_PER_DAY, US_PER_SECOND, Zone
 from zone_times import get_zone, instant_of, printed
 
@@ -60,13 +62,13 @@ def test_times_are_parsed_and_formatted(text: str, zone_name: str, expected: str
     [
         ("1970-01-01T01:00:00+01:00", ParsedTime(0, is_instant=True)),
         ("1970-01-01T00:00:01", ParsedTime(US_PER_SECOND)),
-        ("1970-01-02", ParsedTime(US_PER_DAY, is_day=True)),
+        ("1970-01-02", ParsedTime(US_PER_DAY, resolution_us=US_PER_DAY)),
         ("0001-01-01T00:00:00+23:59", ParsedTime(-62_135_683_140_000_000, is_instant=True)),
         ("9999-12-31T23:59:59.999999-23:59", ParsedTime(253_402_387_139_999_999, is_instant=True)),
     ],
 )
 def test_parsed_times_know_whether_they_need_a_zone(text: str, expected: ParsedTime) -> None:
-    assert calendar.parse_time(text) == expected
+    assert read_time(text, REQUEST) == expected
 
 
 def test_a_bare_date_is_the_first_instant_of_a_day_without_midnight() -> None:
@@ -145,7 +147,8 @@ def test_a_bare_date_is_the_first_instant_of_a_day_without_midnight() -> None:
     ],
 )
 def test_malformed_times_are_refused(text: str) -> None:
-    assert calendar.parse_time(text) is None
+    with pytest.raises(TimeTextError):
+        read_time(text, REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +165,7 @@ def test_malformed_times_are_refused(text: str) -> None:
     ],
 )
 def test_dates_are_parsed(text: str, days: int) -> None:
-    assert calendar.parse_date(text) == days
+    assert read_date(text) == days
 
 
 @pytest.mark.parametrize(
@@ -193,7 +196,8 @@ def test_dates_are_parsed(text: str, days: int) -> None:
     ],
 )
 def test_malformed_dates_are_refused(text: str) -> None:
-    assert calendar.parse_date(text) is None
+    with pytest.raises(TimeTextError):
+        read_date(text)
 
 
 @pytest.mark.parametrize(
@@ -226,11 +230,12 @@ def test_formatted_times_parse_to_the_same_instant(instant_us: int, zone_name: s
 @given(st.integers(0, LAST_US))
 def test_local_times_parse_as_numpy_formats_them(instant_us: int) -> None:
     text = str(np.datetime64(instant_us, "us"))
-    assert calendar.parse_time(text) == ParsedTime(instant_us)
-    assert calendar.parse_time(text + "Z") == ParsedTime(instant_us, is_instant=True)
+    assert read_time(text, REQUEST) == ParsedTime(instant_us)
+    assert read_time(text + "Z", REQUEST) == ParsedTime(instant_us, is_instant=True)
 
 
 @given(st.text(alphabet="0123456789-T:.Z+ \n", max_size=32))
-def test_parsing_never_raises(text: str) -> None:
-    parsed = calendar.parse_time(text)
-    assert parsed is None or text[:4] > "0000"
+def test_any_text_is_a_time_or_a_time_text_error(text: str) -> None:
+    with suppress(TimeTextError):
+        assert read_time(text, REQUEST).resolution_us
+        assert text[:4] > "0000"

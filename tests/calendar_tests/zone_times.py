@@ -5,6 +5,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 from pegcount import calendar, core
+from pegcount.time_text import REQUEST, read_time
 from pegcount.zone import Zone
 
 
@@ -19,9 +20,7 @@ def day(text: str) -> int:
 
 
 def instant_of(text: str, zone: Zone) -> int:
-    parsed = calendar.parse_time(text)
-    assert parsed is not None, text
-    return parsed.instant_us(zone)
+    return read_time(text, REQUEST).instant_us(zone)
 
 
 def printed(us: int, zone: Zone) -> str:

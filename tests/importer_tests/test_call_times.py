@@ -2,14 +2,14 @@
 
 import pytest
 from pegcount.importers.call_times import LoggedCall, read_seconds, set_call_times
-from pegcount.importers.local_timestamp import LocalClock, read_local_timestamp
 from pegcount.importers.parsed_line import UnreadableRowError
+from pegcount.importers.timestamps import read_local_timestamp
 from pegcount.v1.records_pb2 import SessionRecord
 
 from .reading import get_zone, times
 
 AUTUMN = "2026-10-25"
-CLOCK = LocalClock(get_zone("Europe/Berlin"))
+BERLIN = get_zone("Europe/Berlin")
 
 
 def check(row: str, expected: str, created: str = "") -> None:
@@ -22,9 +22,9 @@ def check(row: str, expected: str, created: str = "") -> None:
         duration_us=read_seconds("duration", duration),
         billsec_us=read_seconds("billsec", billsec),
     )
-    created_us = read_local_timestamp("created", f"{AUTUMN} {created}").local_us if created else None
+    created_us = read_local_timestamp("created", f"{AUTUMN} {created}").us if created else None
     record = SessionRecord()
-    set_call_times(record, call, CLOCK, created_us)
+    set_call_times(record, call, BERLIN, created_us)
     found = [time.removeprefix(f"{AUTUMN}T").removesuffix("Z") for time in times(record)]
     assert " ".join(found) == expected
 

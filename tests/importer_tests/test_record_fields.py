@@ -2,14 +2,13 @@
 
 import pytest
 from pegcount.errors import ImportFileError
-from pegcount.importers.local_timestamp import LocalClock
 from pegcount.importers.parsed_line import UnreadableRowError
 from pegcount.importers.record_fields import FIELD_NAMES, OVERRIDABLE_NAMES, read_overrides, record_setters
 from pegcount.v1.records_pb2 import SESSION_EVENT_END, SESSION_KIND_ASR, SessionRecord
 
 from .reading import get_zone, times
 
-CLOCK = LocalClock(get_zone("Europe/Berlin"))
+BERLIN = get_zone("Europe/Berlin")
 
 
 @pytest.mark.parametrize(
@@ -35,14 +34,14 @@ CLOCK = LocalClock(get_zone("Europe/Berlin"))
 )
 def test_values(name: str, text: str, expected: object) -> None:
     record = SessionRecord()
-    record_setters(CLOCK)[name](record, text)
+    record_setters(BERLIN)[name](record, text)
     assert record.HasField(name)
     assert getattr(record, name) == expected
 
 
 def test_times_without_a_zone_are_local() -> None:
     record = SessionRecord()
-    record_setters(CLOCK)["setup_time"](record, "2026-03-28T12:00:00")
+    record_setters(BERLIN)["setup_time"](record, "2026-03-28T12:00:00")
     assert times(record)[0] == "2026-03-28T11:00:00Z"
 
 
@@ -66,22 +65,22 @@ def test_times_without_a_zone_are_local() -> None:
 )
 def test_malformed_values_are_rejected(name: str, text: str) -> None:
     with pytest.raises(UnreadableRowError, match=f"^{name}: "):
-        record_setters(CLOCK)[name](SessionRecord(), text)
+        record_setters(BERLIN)[name](SessionRecord(), text)
 
 
 def test_every_field_has_a_setter() -> None:
-    assert tuple(record_setters(CLOCK)) == FIELD_NAMES
+    assert tuple(record_setters(BERLIN)) == FIELD_NAMES
 
 
 def test_overrides() -> None:
-    record = read_overrides({"company": "acme", "tenant_id": "7", "is_last_attempt": "f"}, CLOCK)
+    record = read_overrides({"company": "acme", "tenant_id": "7", "is_last_attempt": "f"}, BERLIN)
     assert record == SessionRecord(company="acme", tenant_id=7, is_last_attempt=False)
 
 
 def test_all_bad_overrides_are_named() -> None:
     overrides = {"compny": "acme", "setup_time": "x", "folder": "", "tenant_id": "x", "company": "\udcff"}
     with pytest.raises(ImportFileError) as refused:
-        read_overrides(overrides, CLOCK)
+        read_overrides(overrides, BERLIN)
     for part in ("compny cannot", "setup_time cannot", "folder: a value", "tenant_id: 'x'", "surrogates"):
         assert part in str(refused.value)
 

@@ -1,21 +1,17 @@
-"""Time zones, bin edges, and the times in requests: the only package that reads time zone rules."""
+"""Time zones and bin edges: the only package that reads time zone rules."""
 
 from pegcount.calendar.bin_edges import bin_count, clip, day_edges, edges
 from pegcount.calendar.moving_average import edges_with_days_before
 from pegcount.calendar.report_bins import folder_bins, quality_bins, usage_bins
-from pegcount.calendar.time_text import ParsedTime, parse_date, parse_time
 from pegcount.calendar.zones import tzdata_version, zone
 
 __all__ = [
-    "ParsedTime",
     "bin_count",
     "clip",
     "day_edges",
     "edges",
     "edges_with_days_before",
     "folder_bins",
-    "parse_date",
-    "parse_time",
     "quality_bins",
     "tzdata_version",
     "usage_bins",

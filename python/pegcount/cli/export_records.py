@@ -17,6 +17,7 @@ from pegcount.export import CsvSink, ParquetSink, Sink, atomic_file, export_reco
 from pegcount.store.file_copy import free_bytes, is_disk_full
 from pegcount.store.outside import require_outside
 from pegcount.store.snapshot import open_snapshot
+from pegcount.time_text import REQUEST, TimeTextError, read_time
 from pegcount.zone import US_PER_DAY, Zone
 
 _SINKS: dict[str, Callable[[BinaryIO], Sink]] = {"parquet": ParquetSink, "csv": CsvSink}
@@ -77,10 +78,11 @@ def _range(from_time: str | None, to_time: str | None, time_zone: str) -> tuple[
 
 
 def _instant_us(option: str, text: str, zone: Zone) -> int:
-    parsed = calendar.parse_time(text)
-    if parsed is None:
-        raise ExportOptionError(f"{option}: {text!r} is not of the form YYYY-MM-DD[THH:mm:ss[Z|+HH:MM]]")
-    return parsed.instant_us(zone)
+    try:
+        return read_time(text, REQUEST).instant_us(zone)
+    except TimeTextError as error:
+        form = "YYYY-MM-DD[THH:mm:ss[Z|+HH:MM]]"
+        raise ExportOptionError(f"{option}: {text!r} is not of the form {form}") from error
 
 
 @contextmanager

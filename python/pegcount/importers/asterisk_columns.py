@@ -2,8 +2,8 @@
 
 import re
 
-from pegcount.importers.local_timestamp import is_local_timestamp
 from pegcount.importers.parsed_line import UnreadableRowError
+from pegcount.importers.timestamps import is_local_timestamp
 
 _CDR_CSV = (
     *("accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata"),

@@ -10,11 +10,11 @@ from pegcount.importers.call_record import new_call, set_account, set_parties, s
 from pegcount.importers.call_times import LoggedCall, read_seconds, set_call_times
 from pegcount.importers.content_hash import content_hash
 from pegcount.importers.csv_rows import parse_rows
-from pegcount.importers.local_timestamp import LocalClock, read_local_timestamp
 from pegcount.importers.options import ASTERISK_COLUMN_ORDERS, ImportOptions
 from pegcount.importers.parsed_line import ParsedLine, UnreadableRowError
 from pegcount.importers.q850 import CAUSE_BY_DISPOSITION
 from pegcount.importers.text_lines import read_lines
+from pegcount.importers.timestamps import read_local_timestamp
 from pegcount.v1.records_pb2 import SessionRecord
 from pegcount.zone import US_PER_SECOND
 
@@ -38,7 +38,7 @@ class _RowParser:
 
     def __init__(self, options: ImportOptions) -> None:
         self._options = options
-        self._clock = LocalClock(options.zone)
+        self._zone = options.zone
         self._count_by_row_hash: Counter[int] = Counter()
 
     def __call__(self, cells: list[str]) -> SessionRecord:
@@ -48,7 +48,7 @@ class _RowParser:
             raise UnreadableRowError(f"disposition: {row['disposition']!r} is not known")
         call = _logged_call(row)
         record = new_call(self._options.source, self._session_id(row, cells))
-        set_call_times(record, call, self._clock, _creation_us(row))
+        set_call_times(record, call, self._zone, _creation_us(row))
         set_parties(record, row["src"], row["dst"])
         set_account(record, row["accountcode"])
         set_text(record, "orig_leg_id", row["channel"])

@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 
 from pegcount.importers.call_record import set_instant
-from pegcount.importers.local_timestamp import LocalClock, LocalTimestamp
 from pegcount.importers.parsed_line import UnreadableRowError
+from pegcount.time_text import ParsedTime
 from pegcount.v1.records_pb2 import SessionRecord
-from pegcount.zone import US_PER_SECOND
+from pegcount.zone import US_PER_SECOND, Zone
 
 # Switches truncate durations and timestamps to whole seconds; Asterisk may also round billsec up.
 _TOLERANCE_US = US_PER_SECOND
@@ -18,9 +18,9 @@ _SECONDS = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,6}))?")
 class LoggedCall:
     """Times of a call as its row states them; `answer` is None if the call was not answered."""
 
-    start: LocalTimestamp
-    answer: LocalTimestamp | None
-    end: LocalTimestamp
+    start: ParsedTime
+    answer: ParsedTime | None
+    end: ParsedTime
     duration_us: int
     billsec_us: int
 
@@ -38,7 +38,7 @@ def read_seconds(name: str, text: str) -> int:
 
 
 def set_call_times(
-    record: SessionRecord, call: LoggedCall, clock: LocalClock, created_us: int | None = None
+    record: SessionRecord, call: LoggedCall, zone: Zone, created_us: int | None = None
 ) -> None:
     """Sets the setup, answer and end time of a record.
 
@@ -49,7 +49,7 @@ def set_call_times(
     the channel in microseconds UTC, is the setup time.
     Raises UnreadableRowError if every instant is ruled out.
     """
-    setup_us = _setup_us(call, clock, created_us)
+    setup_us = _setup_us(call, zone, created_us)
     end_us = setup_us + call.duration_us
     set_instant(record.setup_time, setup_us)
     set_instant(record.end_time, end_us)
@@ -58,9 +58,9 @@ def set_call_times(
         set_instant(record.answer_time, max(setup_us, end_us - call.billsec_us))
 
 
-def _setup_us(call: LoggedCall, clock: LocalClock, created_us: int | None) -> int:
-    starts_us = clock.instants_us(call.start.local_us)
-    consistent_us = [start_us for start_us in starts_us if _is_consistent(call, clock, start_us)]
+def _setup_us(call: LoggedCall, zone: Zone, created_us: int | None) -> int:
+    starts_us = zone.instants_us(call.start.us)
+    consistent_us = [start_us for start_us in starts_us if _is_consistent(call, zone, start_us)]
     if not consistent_us:
         raise UnreadableRowError("the dates do not agree with duration and billsec")
     if created_us is None:
@@ -72,22 +72,20 @@ def _setup_us(call: LoggedCall, clock: LocalClock, created_us: int | None) -> in
     raise UnreadableRowError("the call starts before its uniqueid was made; is the time zone right?")
 
 
-def _is_consistent(call: LoggedCall, clock: LocalClock, start_us: int) -> bool:
+def _is_consistent(call: LoggedCall, zone: Zone, start_us: int) -> bool:
     """Returns whether the logged answer and end agree with a start at `start_us`."""
     end_us = start_us + call.duration_us
-    if not _may_mean(call.end, clock, end_us, call.start.resolution_us):
+    if not _may_mean(call.end, zone, end_us, call.start.resolution_us):
         return False
     if call.answer is None:
         return True
     answer_us = end_us - call.billsec_us
     return answer_us >= start_us - _TOLERANCE_US and _may_mean(
-        call.answer, clock, answer_us, call.start.resolution_us
+        call.answer, zone, answer_us, call.start.resolution_us
     )
 
 
-def _may_mean(
-    timestamp: LocalTimestamp, clock: LocalClock, instant_us: int, start_resolution_us: int
-) -> bool:
+def _may_mean(timestamp: ParsedTime, zone: Zone, instant_us: int, start_resolution_us: int) -> bool:
     """Returns whether a timestamp may mean an instant that was computed from the start of the call."""
     allowed_us = _TOLERANCE_US + max(timestamp.resolution_us, start_resolution_us)
-    return any(abs(read_us - instant_us) <= allowed_us for read_us in clock.instants_us(timestamp.local_us))
+    return any(abs(read_us - instant_us) <= allowed_us for read_us in zone.instants_us(timestamp.us))

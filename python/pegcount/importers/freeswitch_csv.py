@@ -11,11 +11,11 @@ from pegcount.importers.call_record import new_call, set_account, set_parties, s
 from pegcount.importers.call_times import LoggedCall, read_seconds, set_call_times
 from pegcount.importers.content_hash import content_hash
 from pegcount.importers.csv_rows import parse_rows, split_row
-from pegcount.importers.local_timestamp import LocalClock, read_local_timestamp
 from pegcount.importers.options import ImportOptions
 from pegcount.importers.parsed_line import ParsedLine, UnreadableRowError
 from pegcount.importers.q850 import hangup_cause
 from pegcount.importers.text_lines import TextLine, read_lines
+from pegcount.importers.timestamps import read_local_timestamp
 from pegcount.v1.records_pb2 import SessionRecord
 
 _EXAMPLE_TEMPLATE = (
@@ -65,7 +65,7 @@ class _RowParser:
 
     def __init__(self, options: ImportOptions, bleg_hashes: NDArray[np.uint64]) -> None:
         self._options = options
-        self._clock = LocalClock(options.zone)
+        self._zone = options.zone
         self._bleg_hashes = bleg_hashes
 
     def __call__(self, cells: list[str]) -> SessionRecord | None:
@@ -75,7 +75,7 @@ class _RowParser:
         if self._is_bleg(row):
             return None
         record = new_call(self._options.source, row["uuid"])
-        set_call_times(record, _logged_call(row), self._clock)
+        set_call_times(record, _logged_call(row), self._zone)
         set_parties(record, row["caller_id_number"], row["destination_number"])
         set_account(record, row["accountcode"])
         set_text(record, "orig_leg_id", row["uuid"])

@@ -9,7 +9,6 @@ from typing import BinaryIO, Protocol
 from pegcount.config import Config
 from pegcount.errors import ImportFileError, OverloadedError
 from pegcount.importers.formats import FORMATS
-from pegcount.importers.local_timestamp import LocalClock
 from pegcount.importers.options import ImportOptions
 from pegcount.importers.parsed_line import ParsedLine, ParsedRecord, SkippedLine, UnreadableLine
 from pegcount.importers.record_fields import read_overrides
@@ -64,7 +63,7 @@ def import_file(
     parser = FORMATS.get(format_name)
     if parser is None:
         raise ImportFileError(f"format {format_name!r} is none of {', '.join(FORMATS)}")
-    overrides = read_overrides(options.overrides, LocalClock(options.zone))
+    overrides = read_overrides(options.overrides, options.zone)
     with _open(path) as file:
         run = _Import(str(path), submit, rejects, overrides, config)
         for parsed in parser(file, options):

@@ -6,7 +6,6 @@ from typing import BinaryIO
 from pegcount.errors import ImportFileError
 from pegcount.importers.call_record import set_text
 from pegcount.importers.csv_rows import check_cell_count, parse_rows, read_header
-from pegcount.importers.local_timestamp import LocalClock
 from pegcount.importers.options import ImportOptions
 from pegcount.importers.parsed_line import ParsedLine
 from pegcount.importers.record_fields import FIELD_NAMES, Setter, record_setters
@@ -25,7 +24,7 @@ def parse_pegcount_csv(file: BinaryIO, options: ImportOptions) -> Iterator[Parse
     if unknown:
         names = ", ".join(repr(name) for name in unknown)
         raise ImportFileError(f"no column may be called {names}, only {', '.join(FIELD_NAMES)}")
-    setters = record_setters(LocalClock(options.zone))
+    setters = record_setters(options.zone)
     columns = [setters[name] for name in header]
     return parse_rows(lines, lambda cells: _record(cells, columns, options.source))
 

@@ -7,10 +7,10 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from pegcount.errors import ImportFileError
 from pegcount.importers.call_record import set_instant
-from pegcount.importers.local_timestamp import LocalClock
 from pegcount.importers.parsed_line import UnreadableRowError
-from pegcount.importers.zoned_timestamp import read_rfc_3339
+from pegcount.importers.timestamps import read_rfc_3339
 from pegcount.v1.records_pb2 import SessionEvent, SessionKind, SessionRecord
+from pegcount.zone import Zone
 
 FIELD_NAMES = tuple(field.name for field in SessionRecord.DESCRIPTOR.fields)
 """All fields of a record, in the order of the message."""
@@ -31,18 +31,18 @@ _ENUMS = {"kind": SessionKind.items(), "event": SessionEvent.items()}
 _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
-def record_setters(clock: LocalClock) -> dict[str, Setter]:
-    """Returns the setters by field name; `clock` converts times without a zone."""
-    return {field.name: _setter(field.name, field.type, clock) for field in SessionRecord.DESCRIPTOR.fields}
+def record_setters(zone: Zone) -> dict[str, Setter]:
+    """Returns the setters by field name; `zone` converts times without a zone."""
+    return {field.name: _setter(field.name, field.type, zone) for field in SessionRecord.DESCRIPTOR.fields}
 
 
-def read_overrides(overrides: Mapping[str, str], clock: LocalClock) -> SessionRecord:
+def read_overrides(overrides: Mapping[str, str], zone: Zone) -> SessionRecord:
     """Returns a record that has only the overriding fields.
 
     Raises ImportFileError, naming every problem.
     """
     record = SessionRecord()
-    setters = record_setters(clock)
+    setters = record_setters(zone)
     problems = []
     for name, text in overrides.items():
         if name not in OVERRIDABLE_NAMES:
@@ -64,9 +64,9 @@ def _problems_of_setting(record: SessionRecord, setter: Setter, text: str) -> li
     return []
 
 
-def _setter(name: str, kind: int, clock: LocalClock) -> Setter:
+def _setter(name: str, kind: int, zone: Zone) -> Setter:
     if kind == FieldDescriptor.TYPE_MESSAGE:
-        return lambda record, text: set_instant(getattr(record, name), read_rfc_3339(name, text, clock))
+        return lambda record, text: set_instant(getattr(record, name), read_rfc_3339(name, text, zone))
     read = _reader(name, kind)
     return lambda record, text: setattr(record, name, read(text))
 

@@ -6,12 +6,11 @@ from typing import BinaryIO
 from pegcount.errors import ImportFileError
 from pegcount.importers.call_record import new_call, set_instant
 from pegcount.importers.csv_rows import check_cell_count, parse_rows, read_header
-from pegcount.importers.local_timestamp import LocalClock
 from pegcount.importers.options import ImportOptions
 from pegcount.importers.parsed_line import ParsedLine, UnreadableRowError
 from pegcount.importers.record_fields import record_setters
 from pegcount.importers.text_lines import read_lines
-from pegcount.importers.zoned_timestamp import read_postgres
+from pegcount.importers.timestamps import read_postgres
 from pegcount.v1.records_pb2 import SessionRecord
 
 _TIMES = {"time_start": "setup_time", "time_connect": "answer_time", "time_end": "end_time"}
@@ -63,7 +62,7 @@ class _RowParser:
     def __init__(self, header: list[str], options: ImportOptions) -> None:
         self._header = header
         self._source = options.source
-        setters = record_setters(LocalClock(options.zone))
+        setters = record_setters(options.zone)
         self._setters = [
             (column, setters[field]) for column in header for field in _FIELDS_BY_COLUMN.get(column, ())
         ]

@@ -10,6 +10,7 @@ from pegcount.errors import quoted, shortened
 from pegcount.model import Calendar, Granularity, OneOf, Predicate
 from pegcount.request.list_limits import LIST_LIMITS, add_if_exceeded
 from pegcount.request.violations import Violations
+from pegcount.time_text import REQUEST, TimeTextError, read_date, read_time
 from pegcount.v1 import reports_pb2
 from pegcount.zone import US_PER_DAY, Zone
 
@@ -91,12 +92,12 @@ class RequestValidator:
     def instant_us(self, field: str, text: str, zone: Zone) -> int:
         """Parses a time into microseconds UTC."""
         self._check()
-        parsed = self._calendar.parse_time(text)
-        if parsed is None:
+        try:
+            us = read_time(text, REQUEST).instant_us(zone)
+        except TimeTextError:
             description = f"{quoted(text)} is not of the form {_TIME_FORM}"
             self.add_violation(field, "MALFORMED_TIME", description, value=shortened(text))
             return 0
-        us = parsed.instant_us(zone)
         if not _FIRST_US <= us <= _LAST_US:
             self._out_of_range(field, text)
         return us
@@ -117,8 +118,9 @@ class RequestValidator:
     def date(self, field: str, text: str) -> int:
         """Parses a date into days since 1970-01-01."""
         self._check()
-        days = self._calendar.parse_date(text)
-        if days is None:
+        try:
+            days = read_date(text)
+        except TimeTextError:
             description = f"{quoted(text)} is not of the form {_DATE_FORM}"
             self.add_violation(field, "MALFORMED_DATE", description, value=shortened(text))
             return 0
