@@ -127,13 +127,12 @@ def read_time(text: str, form: TimeForm) -> ParsedTime:
     match = form.pattern.fullmatch(text)
     if match is None:
         raise TimeTextError("is no date and time")
-    year, _, month, day, hour, minute, second, fraction, utc, sign, *offset = match.groups()
-    numbers = (int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
-    us = _clock_us(form, *numbers)
+    year, _, month, day, hour, minute, second, fraction, utc, sign, offset_hour, offset_minute = match.groups()
+    us = _clock_us(form, int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
     if fraction:
         us += int(fraction[:6].ljust(6, "0"))
     if sign:
-        return ParsedTime(us - _offset_us(sign, *offset), is_instant=True)
+        return ParsedTime(us - _offset_us(sign, offset_hour, offset_minute), True)
     resolution_us = US_PER_SECOND if second else _US_PER_MINUTE if hour else US_PER_DAY
     return ParsedTime(us, utc is not None, resolution_us)
 
