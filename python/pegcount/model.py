@@ -32,16 +32,6 @@ class SessionKind(IntEnum):
     TTS = 3
 
 
-class Calendar(Protocol):
-    """The functions of `pegcount.calendar` that validate requests; `request` does not import the package."""
-
-    def zone(self, name: str) -> Zone | None:
-        """Returns the zone with an IANA name, or None for any other text."""
-
-    def tzdata_version(self) -> str:
-        """Returns the version of the time zone rules."""
-
-
 class ListPath(Protocol):
     """The way to a list of a request, whose values the core counts in the serialized request."""
 
@@ -156,6 +146,7 @@ class OrderTerm:
     descending: bool
 
 
+_INT64_MAX = 2**63 - 1
 # Returned fields that are sums of a row, not keys.
 _AGGREGATES = ("quantity", "duration")
 # Returned fields that have another name in records.
@@ -164,7 +155,7 @@ _COLUMN_OF_FIELD = {"session_setup_time": "setup_time", "session_start_time": "a
 
 @dataclass(frozen=True, slots=True)
 class ActiveQuery:
-    """A valid request for active sessions."""
+    """A valid request for active sessions, whose predicates also select the abandoned ones."""
 
     fields: tuple[str, ...]
     order: tuple[OrderTerm, ...]
@@ -173,6 +164,12 @@ class ActiveQuery:
     code_deck: int | None
     zone: Zone
     predicates: tuple[Predicate, ...]
+    ttl_us: int
+    """Microseconds after its last event from which a session is abandoned."""
+
+    def predicates_at(self, session_now_us: int) -> tuple[Predicate, ...]:
+        """Returns the predicates without the sessions that are abandoned at `session_now_us`."""
+        return (*self.predicates, Between("received_time", session_now_us - self.ttl_us + 1, _INT64_MAX))
 
     @property
     def key_columns(self) -> tuple[str, ...]:
@@ -183,15 +180,23 @@ class ActiveQuery:
 
 @dataclass(frozen=True, slots=True)
 class FolderQuery:
-    """A valid request for folder statistics. Dates are days since 1970-01-01, both inclusive."""
+    """A valid request for folder statistics. Dates are days since 1970-01-01, both inclusive.
+
+    An absent date is None.
+    """
 
     company: str
     organization: str
     folder: str
-    from_date: int
-    to_date: int
+    from_date: int | None
+    to_date: int | None
     zone: Zone
     predicates: tuple[Predicate, ...]
+
+    def dates_at(self, now_us: int) -> tuple[int, int]:
+        """Returns the first and the last date: by default today in the zone, and the first date."""
+        from_date = self.zone.local_date(now_us) if self.from_date is None else self.from_date
+        return from_date, from_date if self.to_date is None else self.to_date
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,9 @@ def read_time(text: str, form: TimeForm) -> ParsedTime:
     match = form.pattern.fullmatch(text)
     if match is None:
         raise TimeTextError("is no date and time")
-    year, _, month, day, hour, minute, second, fraction, utc, sign, offset_hour, offset_minute = match.groups()
+    year, _, month, day, hour, minute, second, fraction, utc, sign, offset_hour, offset_minute = (
+        match.groups()
+    )
     us = _clock_us(form, int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))
     if fraction:
         us += int(fraction[:6].ljust(6, "0"))

@@ -238,7 +238,7 @@ def test_a_range_that_begins_now_or_later_has_no_bins(from_text: str, to_text: s
     ],
 )
 def test_folder_bins_include_both_dates(zone_name: str, from_text: str, to_text: str, expected: str) -> None:
-    bins = calendar.folder_bins(folder_query(zone_name, from_text, to_text), 3)
+    bins = calendar.folder_bins(folder_query(zone_name, from_text, to_text), NOW_US, 3)
     edges = expected.split()
     assert texts(zone_name, *bins.edge_us.tolist()) == edges
     assert texts(zone_name, bins.from_us, bins.to_us) == [edges[0], edges[-1]]
@@ -267,7 +267,7 @@ def test_folder_bins_include_both_dates(zone_name: str, from_text: str, to_text:
 def test_reversed_or_missing_dates_have_no_bins(
     zone_name: str, from_text: str, to_text: str, expected: str
 ) -> None:
-    bins = calendar.folder_bins(folder_query(zone_name, from_text, to_text), 1)
+    bins = calendar.folder_bins(folder_query(zone_name, from_text, to_text), NOW_US, 1)
     assert_no_bins(bins)
     assert texts(zone_name, bins.from_us, bins.to_us) == expected.split()
 
@@ -307,7 +307,9 @@ def test_reversed_or_missing_dates_have_no_bins(
             13,
         ),
         (
-            lambda allowed: calendar.folder_bins(folder_query("UTC", "2026-01-01", "2026-01-31"), allowed),
+            lambda allowed: calendar.folder_bins(
+                folder_query("UTC", "2026-01-01", "2026-01-31"), NOW_US, allowed
+            ),
             "to_date",
             31,
         ),

@@ -1,7 +1,6 @@
 """Validation of folder-statistics requests, and the queries that they become."""
 
 import pytest
-from pegcount import calendar
 from pegcount.config import Config
 from pegcount.model import FolderQuery, OneOf, Present
 from pegcount.request import folder_query
@@ -15,7 +14,7 @@ MARCH_30 = 20_542
 
 
 def query_of(**given: str) -> FolderQuery:
-    return folder_query(QueryFolderStatsRequest(**given), calendar, Config(), NOW_US)
+    return folder_query(QueryFolderStatsRequest(**given), Config())
 
 
 def for_acme(**more: str) -> dict[str, str]:
@@ -92,7 +91,7 @@ def test_every_violation_is_reported(given: dict[str, str], expected: list[Expec
 )
 def test_default_dates(given: dict[str, str], first: int, last: int) -> None:
     query = query_of(**for_acme(**given))
-    assert (query.from_date, query.to_date) == (first, last)
+    assert query.dates_at(NOW_US) == (first, last)
 
 
 @pytest.mark.parametrize("folder", ["", "sales", "f" * 256])

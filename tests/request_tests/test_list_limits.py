@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
-from pegcount import calendar, core
+from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import InvalidRequestError
 from pegcount.request import (
@@ -72,7 +72,7 @@ def test_names_are_counted_before_they_are_compared(name: str) -> None:
         request = QueryActiveSessionsRequest(return_fields=NAMES)
         del getattr(request, name)[:]
         getattr(request, name).extend(names)
-        return active_query(request, calendar, Config(), NOW_US)
+        return active_query(request, Config())
 
     assert ask(NAMES)
     check_refused(lambda: ask(["unknown"] * 34), [exceeded(name, 33)])
@@ -81,7 +81,7 @@ def test_names_are_counted_before_they_are_compared(name: str) -> None:
 def test_order_is_not_compared_with_too_many_fields() -> None:
     request = QueryActiveSessionsRequest(return_fields=[*NAMES, "x"], order=["quantity", "unknown"])
     with pytest.raises(InvalidRequestError) as raised:
-        active_query(request, calendar, Config(), NOW_US)
+        active_query(request, Config())
     found = [(violation.field, violation.reason) for violation in raised.value.violations]
     assert found == [("return_fields", "LIST_LIMIT_EXCEEDED"), ("order[1]", "UNKNOWN_NAME")]
 
@@ -92,7 +92,7 @@ def test_filter_values_of_active_sessions_are_counted(name: str) -> None:
         values = [str(i) for i in range(count)] if name.endswith(("_code", "_code_name")) else range(count)
         filters = ActiveSessionFilters(**{name: values})  # type: ignore[arg-type]
         request = QueryActiveSessionsRequest(return_fields=["quantity"], filters=filters)
-        return active_query(request, calendar, Config(), NOW_US)
+        return active_query(request, Config())
 
     assert ask(10_000)
     check_refused(lambda: ask(10_001), [exceeded(f"filters.{name}", 10_000, "FILTER_VALUE_LIMIT_EXCEEDED")])
@@ -103,7 +103,7 @@ def test_filter_values_of_usage_are_counted(name: str) -> None:
     def ask(count: int) -> object:
         request = QueryAsrUsageRequest(from_time="2026-03-29", granularity=reports_pb2.GRANULARITY_DAY)
         getattr(request, name).extend(range(count))
-        return usage_query(request, calendar, Config())
+        return usage_query(request, Config())
 
     assert ask(10_000)
     check_refused(lambda: ask(10_001), [exceeded(name, 10_000, "FILTER_VALUE_LIMIT_EXCEEDED")])

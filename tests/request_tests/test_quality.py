@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
-from pegcount import calendar, core
+from pegcount import core
 from pegcount.config import Config
 from pegcount.model import Between, InNetwork, OneOf, Predicate, Present, QualityQuery, TextMatch
 from pegcount.request import quality_query
@@ -25,7 +25,7 @@ def make_request(**more: object) -> QueryOriginationQualityRequest:
 
 
 def query_of(request: QueryOriginationQualityRequest) -> QualityQuery:
-    return quality_query(request, calendar, Config())
+    return quality_query(request, Config())
 
 
 def filter_predicates(**given: object) -> list[Predicate]:

@@ -1,7 +1,6 @@
 """Validation of session-usage requests, and the queries that they become."""
 
 import pytest
-from pegcount import calendar
 from pegcount.config import Config
 from pegcount.model import Granularity, OneOf, Predicate, UsageQuery
 from pegcount.request import usage_query
@@ -18,7 +17,7 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 
 def query_of(request: QueryAsrUsageRequest, config: Config = SMALL) -> UsageQuery:
-    return usage_query(request, calendar, config)
+    return usage_query(request, config)
 
 
 def day_request(**more: object) -> QueryAsrUsageRequest:

@@ -28,7 +28,7 @@ def test_further_violations_are_counted(listed: int, rest: str) -> None:
     names = ["x"] * 33
     request = QueryActiveSessionsRequest(return_fields=names, order=names)
     with pytest.raises(InvalidRequestError) as raised:
-        active_query(request, calendar, Config(violation_count_max=listed), NOW_US)
+        active_query(request, Config(violation_count_max=listed))
     error = raised.value
     assert (len(error.violations), error.omitted_count) == (listed, 66 - listed)
     last = "order[32]: 'x' is not one of them" if listed == 66 else "order[31]: 'x' is not one of them"
@@ -60,19 +60,19 @@ def test_no_violation_keeps_a_long_text() -> None:
         ("customer_price.eq", "TEXT_TOO_LONG", {**limit}),
         ("customer_price.gt", "MALFORMED_DECIMAL", {"value": "x" * 97 + "..."}),
     ]
-    descriptions = check_refused(lambda: quality_query(quality, calendar, Config()), expected)
+    descriptions = check_refused(lambda: quality_query(quality, Config()), expected)
     assert max(map(len, descriptions)) < 250
 
 
 def test_names_and_dates_are_shortened() -> None:
     active = QueryActiveSessionsRequest(return_fields=[LONG, "quantity"], order=["duration", f"-{LONG}"])
     with pytest.raises(InvalidRequestError) as raised:
-        active_query(active, calendar, Config(), NOW_US)
+        active_query(active, Config())
     texts = [text for violation in raised.value.violations for text in violation.metadata.values()]
     assert {CUT, f"{CUT}, quantity"} < set(texts)
     assert max(map(len, (*texts, *raised.value.texts))) < 1_000
     folder = QueryFolderStatsRequest(company="a", organization="b", from_date=LONG)
     check_refused(
-        lambda: folder_query(folder, calendar, Config(), NOW_US),
+        lambda: folder_query(folder, Config()),
         [("from_date", "MALFORMED_DATE", {"value": CUT})],
     )

@@ -43,16 +43,12 @@ def quality_bins(query: QualityQuery, now_us: int, bin_count_max: int) -> Bins:
     return make_bins(query.zone, query.granularity, query.from_us, to_us, bin_count_max)
 
 
-def folder_bins(query: FolderQuery, bin_count_max: int) -> Bins:
-    """Returns one bin per existing date from `from_date` to `to_date`, or no bins if the dates are reversed.
+def folder_bins(query: FolderQuery, now_us: int, bin_count_max: int) -> Bins:
+    """Returns one bin per existing date from the first to the last, or no bins if the dates are reversed.
 
     Raises InvalidRequestError if more than `bin_count_max` of the dates exist in the zone.
     """
-    zone = query.zone
-    edge_us = day_edges(zone, query.from_date, query.to_date)
-    _check_count("to_date", len(edge_us) - 1, bin_count_max)
-    from_us, to_us = zone.day_start_us(query.from_date), zone.day_start_us(query.to_date + 1)
-    return Bins(edge_us, edge_us, from_us, to_us)
+    return _day_bins(query.zone, *query.dates_at(now_us), bin_count_max)
 
 
 def _whole_bins(
@@ -79,6 +75,14 @@ def _clipped_bins(zone: Zone, granularity: Granularity, from_us: int, to_us: int
 
 
 _cached_clipped_bins = lru_cache(_BINS_CACHE_SIZE)(_clipped_bins)
+
+
+@lru_cache(_BINS_CACHE_SIZE)
+def _day_bins(zone: Zone, from_date: int, to_date: int, bin_count_max: int) -> Bins:
+    edge_us = day_edges(zone, from_date, to_date)
+    _check_count("to_date", len(edge_us) - 1, bin_count_max)
+    edge_us.flags.writeable = False
+    return Bins(edge_us, edge_us, zone.day_start_us(from_date), zone.day_start_us(to_date + 1))
 
 
 def _no_bins(query: UsageQuery | QualityQuery) -> Bins:

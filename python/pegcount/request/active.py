@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from pegcount.config import Config
 from pegcount.errors import quoted, shortened
-from pegcount.model import ActiveQuery, Between, Calendar, OneOf, OrderTerm, Predicate, Present, SessionKind
+from pegcount.model import ActiveQuery, OneOf, OrderTerm, Predicate, Present, SessionKind
 from pegcount.request.validation import Check, RequestValidator, never_ends
 from pegcount.v1 import reports_pb2
 from pegcount.zone import US_PER_SECOND
@@ -17,22 +17,15 @@ FILTER_FIELDS = tuple(field.name for field in reports_pb2.ActiveSessionFilters.D
 """Lists of `filters`; each has the name of the column that it filters."""
 
 _INT32_MAX = 2**31 - 1
-_INT64_MAX = 2**63 - 1
 
 
 def active_query(
     request: reports_pb2.QueryActiveSessionsRequest,
-    calendar: Calendar,
     config: Config,
-    session_now_us: int,
     check: Check = never_ends,
 ) -> ActiveQuery:
-    """Returns the query of a request; raises InvalidRequestError with its violations.
-
-    The query excludes abandoned sessions, whose last event is `active_ttl_seconds` before `session_now_us`,
-    or more.
-    """
-    validator = RequestValidator(calendar, config, check)
+    """Returns the query of a request; raises InvalidRequestError with its violations."""
+    validator = RequestValidator(config, check)
     zone = validator.zone(request.time_zone if request.HasField("time_zone") else None)
     names = _return_fields(request, validator)
     order = _order(request, names, validator)
@@ -43,13 +36,13 @@ def active_query(
     predicates = (
         OneOf("kind", (SessionKind.CALL,)),
         Present("end_time", wanted=False),
-        Between("received_time", session_now_us - config.active_ttl_seconds * US_PER_SECOND + 1, _INT64_MAX),
         *_filters(request.filters, validator),
     )
     validator.raise_violations()
     code_deck = request.code_deck if request.HasField("code_deck") else None
     rollup = grouping == reports_pb2.GROUPING_ROLLUP
-    return ActiveQuery(names, order, limit, rollup, code_deck, zone, predicates)
+    ttl_us = config.active_ttl_seconds * US_PER_SECOND
+    return ActiveQuery(names, order, limit, rollup, code_deck, zone, predicates, ttl_us)
 
 
 def _return_fields(

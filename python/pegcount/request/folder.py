@@ -1,27 +1,24 @@
 """Converts `QueryFolderStatsRequest` to `FolderQuery`."""
 
 from pegcount.config import Config
-from pegcount.model import Calendar, FolderQuery, OneOf, Predicate, Present, SessionKind
+from pegcount.model import FolderQuery, OneOf, Predicate, Present, SessionKind
 from pegcount.request.validation import Check, RequestValidator, never_ends
 from pegcount.v1 import reports_pb2
 
 
 def folder_query(
     request: reports_pb2.QueryFolderStatsRequest,
-    calendar: Calendar,
     config: Config,
-    now_us: int,
     check: Check = never_ends,
 ) -> FolderQuery:
     """Returns the query of a request; raises InvalidRequestError with its violations."""
-    validator = RequestValidator(calendar, config, check)
+    validator = RequestValidator(config, check)
     zone = validator.zone(request.time_zone if request.HasField("time_zone") else None)
     company = validator.required_text("company", request.company)
     organization = validator.required_text("organization", request.organization)
     folder = validator.text("folder", request.folder)
-    today = zone.local_date(now_us)
-    from_date = validator.date("from_date", request.from_date) if request.HasField("from_date") else today
-    to_date = validator.date("to_date", request.to_date) if request.HasField("to_date") else from_date
+    from_date = validator.date("from_date", request.from_date) if request.HasField("from_date") else None
+    to_date = validator.date("to_date", request.to_date) if request.HasField("to_date") else None
     validator.raise_violations()
     predicates = (
         *folder_predicates(company, organization, folder),

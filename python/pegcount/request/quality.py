@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from pegcount.config import Config
-from pegcount.model import Between, Calendar, OneOf, Predicate, Present, QualityQuery, SessionKind
+from pegcount.model import Between, OneOf, Predicate, Present, QualityQuery, SessionKind
 from pegcount.request.filters import decimal_filter, duration_filter, network_filter, text_filter
 from pegcount.request.validation import Check, RequestValidator, never_ends
 from pegcount.v1 import reports_pb2
@@ -11,12 +11,11 @@ from pegcount.v1 import reports_pb2
 
 def quality_query(
     request: reports_pb2.QueryOriginationQualityRequest,
-    calendar: Calendar,
     config: Config,
     check: Check = never_ends,
 ) -> QualityQuery:
     """Returns the query of a request; raises InvalidRequestError with its violations."""
-    validator = RequestValidator(calendar, config, check)
+    validator = RequestValidator(config, check)
     zone = validator.zone(request.time_zone if request.HasField("time_zone") else None)
     granularity = validator.granularity("sampling", request.sampling)
     to_time = request.to_time if request.HasField("to_time") else None

@@ -1,7 +1,7 @@
 """Converts `QueryAsrUsageRequest` to `UsageQuery`."""
 
 from pegcount.config import Config
-from pegcount.model import Calendar, Granularity, OneOf, SessionKind, UsageQuery
+from pegcount.model import Granularity, OneOf, SessionKind, UsageQuery
 from pegcount.request.validation import Check, RequestValidator, never_ends
 from pegcount.v1 import records_pb2, reports_pb2
 
@@ -10,10 +10,10 @@ _SMA_PERIOD_MAX = 366
 
 
 def usage_query(
-    request: reports_pb2.QueryAsrUsageRequest, calendar: Calendar, config: Config, check: Check = never_ends
+    request: reports_pb2.QueryAsrUsageRequest, config: Config, check: Check = never_ends
 ) -> UsageQuery:
     """Returns the query of a request; raises InvalidRequestError with its violations."""
-    validator = RequestValidator(calendar, config, check)
+    validator = RequestValidator(config, check)
     zone = validator.zone(request.time_zone if request.HasField("time_zone") else None)
     granularity = validator.granularity("granularity", request.granularity)
     to_time = request.to_time if request.HasField("to_time") else None

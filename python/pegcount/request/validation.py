@@ -5,9 +5,10 @@ from typing import Any, TypeAlias
 
 from google.protobuf.message import Message
 
+from pegcount import calendar
 from pegcount.config import Config
 from pegcount.errors import quoted, shortened
-from pegcount.model import Calendar, Granularity, OneOf, Predicate
+from pegcount.model import Granularity, OneOf, Predicate
 from pegcount.request.list_limits import LIST_LIMITS, add_if_exceeded
 from pegcount.request.violations import Violations
 from pegcount.time_text import REQUEST, TimeTextError, read_date, read_time
@@ -36,10 +37,9 @@ class RequestValidator:
     if the field is invalid. Callers end with `raise_violations`, so that no fallback reaches a query.
     """
 
-    def __init__(self, calendar: Calendar, config: Config, check: Check) -> None:
+    def __init__(self, config: Config, check: Check) -> None:
         """`check` is called before each field whose value may be long."""
         self.config = config
-        self._calendar = calendar
         self._check = check
         self._violations = Violations(config.violation_count_max)
         # Without the requested zone, two local times cannot be compared.
@@ -56,16 +56,16 @@ class RequestValidator:
     def zone(self, name: str | None) -> Zone:
         """Returns the zone named by the field `time_zone`; None means UTC."""
         self._check()
-        zone = self._calendar.zone("UTC" if name is None else name)
+        zone = calendar.zone("UTC" if name is None else name)
         if name is None or zone is not None:
             assert zone is not None, "tzdata has UTC"
             return zone
-        version = self._calendar.tzdata_version()
+        version = calendar.tzdata_version()
         description = f"{quoted(name)} is no IANA time zone of tzdata {version}, such as Europe/Berlin"
         metadata = {"value": shortened(name), "tzdata_version": version}
         self.add_violation("time_zone", "UNKNOWN_TIME_ZONE", description, **metadata)
         self._zone_is_fallback = True
-        fallback = self._calendar.zone("UTC")
+        fallback = calendar.zone("UTC")
         assert fallback is not None, "tzdata has UTC"
         return fallback
 

@@ -112,11 +112,7 @@ class _Server:
         self._admin = AdminRunner(config, AdminService(config, store))
         self._health = HealthService(config)
         self._reflection = ReflectionService(config, SERVICE_NAMES)
-        # A bin takes about as long to prepare as to answer.
-        quick_bin_count_max = config.tuning.inline_cost_us_max * 1_000 // config.tuning.bin_cost_ns
-        self._add_methods(
-            ReportService(config, store, clock, quick_bin_count_max), ReportService(config, store, clock)
-        )
+        self._add_methods(ReportService(config, store, clock))
         self._server = grpc.aio.server(options=options(config))
         self._server.add_generic_rpc_handlers((self._calls,))
         # gRPC hands over the calls of each registered method apart from all others, which may queue there.
@@ -174,12 +170,10 @@ class _Server:
         except TimeoutError:
             _LOG.error("gRPC did not end all calls within %g s", self._config.stop_grace_seconds)
 
-    def _add_methods(self, quick_reports: ReportService, reports: ReportService) -> None:
+    def _add_methods(self, reports: ReportService) -> None:
         calls = self._calls
-        quick = quick_reports.reports()
         for name, prepare in reports.reports().items():
-            behavior = self._reports.behavior(quick[name], prepare)
-            calls.add_unary(f"{_REPORTS}/{name}", behavior, self._reports.refusal)
+            calls.add_unary(f"{_REPORTS}/{name}", self._reports.behavior(prepare), self._reports.refusal)
         calls.add_stream(f"{_RECORDS}/WriteRecords", self.records.write_records)
         for method in _ADMIN.methods:
             calls.add_unary(f"{_ADMIN.full_name}/{method.name}", self._admin.behavior(method))

@@ -16,8 +16,9 @@ from pegcount.server.calls import Call, UnaryBehavior
 from pegcount.server.connections import Connection
 from pegcount.server.deadline import QueryDeadline
 from pegcount.server.loop_turns import LoopTurns
+from pegcount.server.quick_bins import ManyBinsError
 from pegcount.server.report_cost import Lane, lane_of
-from pegcount.server.reports import ManyBinsError, Prepare, PreparedReport
+from pegcount.server.reports import Prepare, PreparedReport
 from pegcount.server.unread_answers import UnreadAnswers
 from pegcount.store import Store
 
@@ -36,6 +37,8 @@ class ReportRunner:
         self._config = config
         self._store = store
         self._unread_answers = unread_answers
+        # A bin takes about as long to prepare as to answer.
+        self._quick_bin_count_max = config.tuning.inline_cost_us_max * 1_000 // config.tuning.bin_cost_ns
         retry_seconds = config.overload_retry_seconds
         round_seconds = config.tuning.inline_round_us / _US_PER_SECOND
         waiting_max = config.waiting_inline_report_count_max
@@ -51,16 +54,13 @@ class ReportRunner:
             config.tuning.large_report_niceness,
         )
 
-    def behavior(self, prepare_quickly: Prepare, prepare: Prepare) -> UnaryBehavior:
-        """Returns the behavior of a method that answers a report.
-
-        `prepare_quickly` does the same as `prepare`, or raises ManyBinsError.
-        """
+    def behavior(self, prepare: Prepare) -> UnaryBehavior:
+        """Returns the behavior of a method that answers a report."""
 
         async def run(data: bytes, call: Call) -> bytes:
             found: _Found | None = None
             if len(data) <= self._config.tuning.cached_request_bytes_max:
-                begin = partial(self._begin, prepare_quickly, data, call)
+                begin = partial(self._begin, prepare, data, call)
                 found = await self._turns.run(call.connection, begin)
             if found is None:
                 # To prepare it, too, takes a place in a lane: a long request holds memory and costs time.
@@ -88,7 +88,7 @@ class ReportRunner:
         limit.check()
         with limit:
             try:
-                report = prepare(data, limit.cancel_token)
+                report = prepare(data, limit.cancel_token, self._quick_bin_count_max)
             except ManyBinsError:
                 return None
             lane = lane_of(report, self._store, self._config.tuning)
@@ -98,7 +98,7 @@ class ReportRunner:
         """Prepares a report on a thread of the small lane, and answers it there unless it is large."""
         with limit:
             report = prepare(data, limit.cancel_token)
-        lane = lane_of(report, self._store, self._config.tuning)
+            lane = lane_of(report, self._store, self._config.tuning)
         return (lane, report) if lane is Lane.LARGE else _answer(report, limit)
 
     async def _run(

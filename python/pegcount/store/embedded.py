@@ -146,8 +146,8 @@ class EmbeddedStore:
         """Returns whether any record satisfies all predicates; see `Store.any_match`."""
         return self._engine.any_match(predicates, cancel_token)
 
-    def first_day(self) -> int | None:
-        """Returns the first UTC day that has a record; see `Store.first_day`."""
+    def first_day(self, cancel_token: core.CancelToken | None = None) -> int | None:
+        """Returns the first UTC day that has a record; see `Store.first_day`. Takes microseconds."""
         return self._engine.first_day
 
     def put_code_deck(self, deck_id: int, deck: core.CodeDeck) -> None:

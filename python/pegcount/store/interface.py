@@ -107,7 +107,12 @@ class PendingWrite(Protocol):
 
 
 class Store(Protocol):
-    """Stores records and answers scans with integer sums. Thread-safe."""
+    """Stores records and answers scans with integer sums. Thread-safe.
+
+    `estimate` and `session_now_us` never wait: the server asks them on its event loop. All other members may
+    wait, for a disk or for other hosts. The server calls those that take a token within the deadline of a
+    report, on a thread unless `estimate` found the report cheap, and all others on threads.
+    """
 
     def submit(self, batch: bytes, cancel_token: CancelToken) -> PendingWrite:
         """Takes a serialized `WriteRecordsRequest` in; the result tells when it is durable.
@@ -163,10 +168,11 @@ class Store(Protocol):
         Raises CancelledError, DeadlineError or DataDamagedError, as `partials` does.
         """
 
-    def first_day(self) -> int | None:
+    def first_day(self, cancel_token: CancelToken) -> int | None:
         """Returns the first UTC day that has a record, in days since 1970-01-01, None without records.
 
-        It may be behind by a minute after the store dropped days.
+        It may be behind by a minute after the store dropped days. Raises CancelledError or DeadlineError on
+        behalf of the token.
         """
 
     def put_code_deck(self, deck_id: int, deck: CodeDeck) -> None:
@@ -204,7 +210,7 @@ class Store(Protocol):
 
     @property
     def session_now_us(self) -> int:
-        """The present time by which active sessions are abandoned, in microseconds UTC.
+        """The present time by which active sessions are abandoned, in microseconds UTC; never waits.
 
         A session is abandoned if its `received_time` is `active_ttl_seconds` before it, or more. It may be
         behind the clock, so that a clock that jumps forward abandons no session early. A store that takes

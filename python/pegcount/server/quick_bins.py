@@ -1,0 +1,37 @@
+"""Refuses to make many bins on the event loop, where a report with few bins is prepared."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from pegcount.model import Granularity, QualityQuery, UsageQuery
+from pegcount.zone import US_PER_DAY
+
+_US_PER_MINUTE: Final = 60_000_000
+_BIN_US: Final[Mapping[Granularity, int]] = {
+    Granularity.MINUTE: _US_PER_MINUTE,
+    Granularity.FIVE_MINUTES: 5 * _US_PER_MINUTE,
+    Granularity.FIFTEEN_MINUTES: 15 * _US_PER_MINUTE,
+    Granularity.THIRTY_MINUTES: 30 * _US_PER_MINUTE,
+    Granularity.HOUR: 60 * _US_PER_MINUTE,
+    Granularity.DAY: US_PER_DAY,
+    Granularity.WEEK: 7 * US_PER_DAY,
+    Granularity.MONTH: 30 * US_PER_DAY,
+}
+"""About the width of a bin."""
+
+
+class ManyBinsError(Exception):
+    """A report has too many bins to be prepared on the event loop."""
+
+
+def require_few_bins(query: UsageQuery | QualityQuery, now_us: int, bin_count_max: int | None) -> None:
+    """Raises ManyBinsError for a range of about more bins than `bin_count_max`; None is without limit."""
+    to_us = now_us if query.to_us is None else query.to_us
+    if bin_count_max is not None and to_us - query.from_us > bin_count_max * _BIN_US[query.granularity]:
+        raise ManyBinsError
+
+
+def require_few_days(from_date: int, to_date: int, day_count_max: int | None) -> None:
+    """Raises ManyBinsError for more days than `day_count_max` between two dates; None is without limit."""
+    if day_count_max is not None and to_date - from_date > day_count_max:
+        raise ManyBinsError
