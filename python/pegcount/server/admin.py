@@ -11,7 +11,11 @@ from pegcount.zone import Zone
 
 
 class AdminService:
-    """Manages code decks and retention, and describes the store; credentials are not implemented yet."""
+    """Manages code decks and retention, and describes the store; credentials are not implemented yet.
+
+    Each method validates its request, acts on the store, and answers. The store may wait, so they run on
+    threads.
+    """
 
     def __init__(self, config: Config, store: Store) -> None:
         self._config = config

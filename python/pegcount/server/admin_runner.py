@@ -12,6 +12,7 @@ from pegcount.config import Config
 from pegcount.server.admin import AdminService
 from pegcount.server.admission import AdmissionGate
 from pegcount.server.calls import Call, UnaryBehavior
+from pegcount.server.deadline import QueryDeadline
 
 _SERIALIZED: Final = frozenset({"PutCodeDeck"})
 """Methods that take their request serialized, as the core decodes it without the GIL."""
@@ -22,7 +23,7 @@ class AdminRunner:
 
     def __init__(self, config: Config, service: AdminService) -> None:
         self._service = service
-        self._request_bytes_max = config.admin_request_bytes_max
+        self._config = config
         self._threads = ThreadPoolExecutor(config.admin_call_count_max, thread_name_prefix="admin")
         running_max, waiting_max = config.admin_call_count_max, config.waiting_admin_call_count_max
         self._gate = AdmissionGate("admin calls", running_max, waiting_max, config.overload_retry_seconds)
@@ -35,14 +36,18 @@ class AdminRunner:
         def argument(data: bytes) -> Message | bytes:
             if method.name in _SERIALIZED:
                 return data
-            message: Message = request.parse(message_class, data, self._request_bytes_max)
+            message: Message = request.parse(message_class, data, self._config.admin_request_bytes_max)
             return message
 
         async def run(data: bytes, call: Call) -> bytes:
+            await self._gate.enter(call.connection)
+            # The deadline may have passed while the call waited; a change that it asks for must not follow.
+            limit = QueryDeadline(call.time_remaining(), self._config)
+
             def work() -> bytes:
+                limit.check()
                 return bytes(answer(argument(data)).SerializeToString())
 
-            await self._gate.enter(call.connection)
             return await self._gate.run(self._threads, work)
 
         return run
