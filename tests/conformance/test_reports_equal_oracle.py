@@ -101,7 +101,6 @@ def test_reports_equal_the_oracle(
     def check(scenario: Scenario) -> None:
         check_scenario(scenario, stores, tally)
 
-    record_property("seed", budget.SEED)
     try:
         check()
     finally:

@@ -5,10 +5,6 @@
 
 import os
 
-from properties.budget import SEED
-
-__all__ = ["CHUNKS", "CHUNK_REQUEST_COUNT", "COUNT", "SEED"]
-
 COUNT = int(os.environ.get("PEGCOUNT_EXAMPLES", "800"))
 CHUNK_REQUEST_COUNT = 80
 """Requests per test case: ten worlds. For more worlds per seed, Hypothesis would mutate the first ten."""

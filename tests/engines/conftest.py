@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+import seeds
 
 try:
     import chdb  # noqa: F401
@@ -16,7 +17,7 @@ from . import budget
 
 
 def pytest_report_header() -> str:
-    return f"PEGCOUNT_SEED={budget.SEED} PEGCOUNT_EXAMPLES={budget.COUNT}"
+    return f"PEGCOUNT_EXAMPLES={budget.COUNT}"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -26,6 +27,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             counts.update({name: count for name, count in report.user_properties if isinstance(count, int)})
     if counts:
         terminalreporter.write_sep("-", "reports against other engines")
-        terminalreporter.write_line(f"PEGCOUNT_SEED={budget.SEED} PEGCOUNT_EXAMPLES={budget.COUNT}")
+        terminalreporter.write_line(f"PEGCOUNT_SEED={seeds.SEED} PEGCOUNT_EXAMPLES={budget.COUNT}")
         for name, count in sorted(counts.items()):
             terminalreporter.write_line(f"{count:8} {name}")

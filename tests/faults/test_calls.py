@@ -73,7 +73,8 @@ def test_acknowledged_records_survive_failing_calls(
     campaign = Campaign(f"failing call, {kind}", "PEGCOUNT_FAULT_CALLS", 3, all_count=len(everything))
     chosen = everything
     if campaign.cycle_count < len(everything):
-        chosen = random.Random(campaign.seed).sample(everything, campaign.cycle_count)
+        chance = random.Random(campaign.seed)
+        chosen = chance.sample(everything, campaign.cycle_count)
     add_to_table(campaign.run(tmp_path, lambda unit: run_with_fault(fork_server, unit, chosen[unit.number])))
 
 

@@ -1,13 +1,14 @@
 """Ingest fills up a small file system, and continues once it has space again."""
 
-import random
 import time
 from pathlib import Path
 
 import grpc
 import pytest
+import seeds
 from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount.v1 import admin_pb2, records_pb2, records_pb2_grpc
+from waiting import wait_until
 
 from faults import image
 from faults.feed import DAY_S
@@ -45,7 +46,7 @@ def test_ingest_stops_at_a_full_disk_and_resumes(tmp_path: Path) -> None:
 
 def incompressible_batch(number: int) -> records_pb2.WriteRecordsRequest:
     """Builds a batch of calls with random ids, which do not compress."""
-    chance = random.Random(number)
+    chance = seeds.chance("full disk", number)
     setup_s = (int(time.time()) // DAY_S - 2) * DAY_S
     records = [
         records_pb2.SessionRecord(
@@ -96,11 +97,14 @@ def check_refused(code: grpc.StatusCode, text: str) -> None:
 
 def resend_until_accepted(service: ServiceProcess, number: int) -> None:
     """Resends the refused batch until it is accepted, in the same process."""
-    deadline = time.monotonic() + RESUME_SECONDS_MAX
-    while (refused := send(service, number)) is not None:
-        check_refused(*refused)
-        assert time.monotonic() < deadline, refused
-        time.sleep(0.2)
+
+    def is_accepted() -> bool:
+        refused = send(service, number)
+        if refused is not None:
+            check_refused(*refused)
+        return refused is None
+
+    wait_until(is_accepted, "the acceptance of the batch", RESUME_SECONDS_MAX, look_seconds=0.2)
 
 
 def record_count(service: ServiceProcess) -> int:

@@ -1,6 +1,5 @@
 """Commits beside large reports of active sessions: a report copies the sessions instead of locking them."""
 
-import random
 import threading
 import time
 from collections import Counter
@@ -9,6 +8,7 @@ from contextlib import contextmanager
 
 import grpc
 import pytest
+import seeds
 from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount.client import Client, RecordWriter
 from pegcount.config import Config
@@ -146,7 +146,7 @@ def _p99(times_ms: list[float]) -> float:
 
 def _batches(count: int) -> Iterator[bytes]:
     """Yields batches of new sessions, updates of random ones, and ends of the oldest ones."""
-    chance = random.Random(count)
+    chance = seeds.chance("commit waits")
     for number in range(count):
         ended, started = number * _ENDED, _SESSION_COUNT + number * _STARTED
         records = [_started(session) for session in range(started, started + _STARTED)]

@@ -361,7 +361,9 @@ def worlds(
     messages = [message for of_session in drawn for message in of_session]
     if with_bad and dice.below(10) == 9:
         messages.append(draw(bad_records(ticks)))
-    random.Random(dice.below(256)).shuffle(messages)
+    shuffle_seed = dice.below(256)
+    shuffler = random.Random(shuffle_seed)
+    shuffler.shuffle(messages)
     later_us = dice.pick((DAY_US, 40 * DAY_US, 3 * DAY_US, 3600 * US, 0, 400 * DAY_US, 1, *[2 * DAY_US] * 5))
     return World(
         zone=zone,

@@ -1,12 +1,13 @@
-"""Prints the seed of a run and, at its end, the request counts."""
+"""Prints the size of a run and, at its end, the request counts."""
 
 import pytest
+import seeds
 
 from . import budget
 
 
 def pytest_report_header() -> str:
-    return f"PEGCOUNT_SEED={budget.SEED} PEGCOUNT_EXAMPLES={budget.COUNT}"
+    return f"PEGCOUNT_EXAMPLES={budget.COUNT}"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -22,10 +23,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     requests, refused, with_figures = (
         sum(tally[name] for _, tally in tallies) for name in ("requests", "refused", "with_figures")
     )
-    seeds = sorted({tally["seed"] for _, tally in tallies})
     terminalreporter.write_sep("-", "reports against the oracle")
     terminalreporter.write_line(
-        f"PEGCOUNT_SEED={' '.join(map(str, seeds))} PEGCOUNT_EXAMPLES={budget.COUNT}: "
+        f"PEGCOUNT_SEED={seeds.SEED} PEGCOUNT_EXAMPLES={budget.COUNT}: "
         f"{requests} requests, {refused} of them refused as they must be, {with_figures} with figures; "
         f"{requests / seconds:.0f} a second and worker"
     )

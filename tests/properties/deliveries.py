@@ -52,7 +52,8 @@ def _delivery(dice: Dice, messages: Sequence[SessionRecord], now_us: int) -> Del
 
 
 def _rearranged(dice: Dice, messages: Sequence[SessionRecord], now_us: int) -> Delivery:
-    shuffler = random.Random(dice.below(2**16))
+    shuffle_seed = dice.below(2**16)
+    shuffler = random.Random(shuffle_seed)
     again = shuffler.choices(messages, k=dice.pick((0, 1, len(messages)))) if messages else []
     order = [*messages, *again]
     shuffler.shuffle(order)

@@ -2,12 +2,12 @@
 
 import contextlib
 import itertools
-import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import seeds
 from decks import deck_of
 from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount import core
@@ -173,9 +173,10 @@ def test_writes_resume_after_a_full_disk_is_cleared(room: int, harness: StoreHar
     alike."""
     write(harness.store, finished("first"))
     acknowledged, refused = ["first"], 0
+    chance = seeds.chance("full disk", room)
     with file_size_limit(harness.journal()[0].stat().st_size + room):
         for i in range(8):
-            records = [finished(f"{i}/{j}", agent_id=f"{random.random()}") for j in range(60)]
+            records = [finished(f"{i}/{j}", agent_id=f"{chance.random()}") for j in range(60)]
             try:
                 write(harness.store, *records)
                 acknowledged += [record.session_id for record in records]

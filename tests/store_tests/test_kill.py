@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import seeds
 from pegcount.model import Present
 from pegcount.store import EmbeddedStore
 
@@ -16,26 +17,26 @@ from store_tests.store_fixtures import session_ids
 
 
 def test_nothing_acknowledged_is_lost_or_doubled_when_the_process_is_killed(tmp_path: Path) -> None:
-    seed = random.randrange(10**6)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
+    chance = seeds.chance("kill a writer")
+    seed = chance.randrange(10**6)
     acknowledged = 0
     for _ in range(6):
-        acknowledged = write_and_kill(tmp_path, acknowledged, seed, after=chance.randrange(1, 30))
+        acknowledged = write_and_kill(tmp_path, acknowledged, seed, chance)
         with contextlib.closing(EmbeddedStore(tmp_path, writer.CONFIG)) as store:
             check_killed(store, acknowledged, seed)
 
 
-def write_and_kill(directory: Path, first: int, seed: int, after: int) -> int:
+def write_and_kill(directory: Path, first: int, seed: int, chance: random.Random) -> int:
     """Runs a writer from batch `first` on, kills it, and returns the count of all acknowledged batches."""
+    after = chance.randrange(1, 30)
     command = [sys.executable, str(Path(writer.__file__)), str(directory), str(first), str(seed)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "open\n"
         for _ in range(after):
             process.stdout.readline()
-        # The kill falls anywhere within the next batch or its flush.
-        time.sleep(random.random() * 0.01)
+        # The load itself: the kill falls anywhere within the next batch or its flush.
+        time.sleep(chance.random() * 0.01)
         process.send_signal(signal.SIGKILL)
         rest = process.stdout.read().split("\n")[:-1]
     return first + after + len(rest)
