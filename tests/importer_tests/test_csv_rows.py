@@ -14,17 +14,15 @@ from pegcount.importers.text_lines import TextLine
         ('"a","b, c",""', ["a", "b, c", ""]),
         ('"a ""quoted"" b"', ['a "quoted" b']),
         ('"a", "b"', ["a", "b"]),
-        ('"Bob" <1>,2', None),
-        ('"a,b', None),
         ('"a\rb",c', ["a\rb", "c"]),
-        ("a\rb,c", None),
-        ("x" * 200_000, None),
     ],
 )
-def test_split_row(text: str, expected: list[str] | None) -> None:
-    if expected is not None:
-        assert split_row(text) == expected
-        return
+def test_split_row(text: str, expected: list[str]) -> None:
+    assert split_row(text) == expected
+
+
+@pytest.mark.parametrize("text", ['"Bob" <1>,2', '"a,b', "a\rb,c", "x" * 200_000])
+def test_text_that_is_not_a_row(text: str) -> None:
     with pytest.raises(UnreadableRowError, match="no row of CSV"):
         split_row(text)
 

@@ -1,6 +1,6 @@
 """Random requests that suit a random world: valid ones, and ones with known damages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -14,6 +14,8 @@ from .strategies import DAY_US, DIMENSIONS, NUDGES_US, US, Dice, World, zones
 
 # DAY is three times as likely, because zones matter most for days.
 GRANULARITIES = (*range(1, 9), *[reports_pb2.GRANULARITY_DAY] * 3)
+DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", None)
+"""None leaves the date out."""
 BIN_COUNT_MAX = 400
 _NOMINAL_WIDTHS_US = {
     **{granularity: width_s * US for granularity, width_s in calendar.WIDTHS_S.items()},
@@ -117,10 +119,12 @@ def _some(pool: tuple[Any, ...], miss: Any) -> st.SearchStrategy[list[Any]]:
 
 
 @st.composite
-def usage_requests(draw: st.DrawFn, world: World) -> reports_pb2.QueryAsrUsageRequest:
+def usage_requests(
+    draw: st.DrawFn, world: World, granularities: Sequence[int] = GRANULARITIES
+) -> reports_pb2.QueryAsrUsageRequest:
     """Draws AsrUsage requests with every granularity, kind and filter, and a moving average for some DAY
     bins."""
-    granularity = draw(st.sampled_from(GRANULARITIES))
+    granularity = draw(st.sampled_from(granularities))
     pivot_us, pivot_record = _pivot(Dice(draw(st.binary(min_size=8, max_size=8))), world)
     request = reports_pb2.QueryAsrUsageRequest(
         granularity=reports_pb2.Granularity.Name(granularity),
@@ -171,7 +175,9 @@ _TEXT_FILTERS = frozenset(name for name in _FILTER_NAMES if "rates" in name)
 
 
 @st.composite
-def folder_requests(draw: st.DrawFn, world: World) -> reports_pb2.QueryFolderStatsRequest:
+def folder_requests(
+    draw: st.DrawFn, world: World, date_formats: Sequence[str | None] = DATE_FORMATS
+) -> reports_pb2.QueryFolderStatsRequest:
     """Draws FolderStats requests with known and unknown folders and both date formats, sometimes reversed."""
     fields = draw(_zone_fields(world))
     zone = fields.get("time_zone", "UTC")
@@ -181,9 +187,9 @@ def folder_requests(draw: st.DrawFn, world: World) -> reports_pb2.QueryFolderSta
     first = middle - timedelta(days=dice.pick((0, 0, 1, 7, 40)))
     last = middle + timedelta(days=dice.pick((0, 0, 1, 7, 40, -1)))
     for name, day in (("from_date", first), ("to_date", last)):
-        style = draw(st.sampled_from(("%Y-%m-%d", "%Y%m%d", None)))
-        if style is not None:
-            fields[name] = day.strftime(style)
+        date_format = draw(st.sampled_from(date_formats))
+        if date_format is not None:
+            fields[name] = day.strftime(date_format)
     return reports_pb2.QueryFolderStatsRequest(
         company=dice.pick((pivot_record.company, pivot_record.company) * 12 + ("none",)) or "c",
         organization=dice.pick((pivot_record.organization, pivot_record.organization) * 12 + ("none",))
@@ -241,9 +247,11 @@ def _quality_filter(name: str, pivot_record: SessionRecord) -> st.SearchStrategy
 
 
 @st.composite
-def quality_requests(draw: st.DrawFn, world: World) -> reports_pb2.QueryOriginationQualityRequest:
+def quality_requests(
+    draw: st.DrawFn, world: World, granularities: Sequence[int] = GRANULARITIES
+) -> reports_pb2.QueryOriginationQualityRequest:
     """Draws OriginationQuality requests with every sampling and at most two filters, often none."""
-    sampling = draw(st.sampled_from(GRANULARITIES))
+    sampling = draw(st.sampled_from(granularities))
     dice = Dice(draw(st.binary(min_size=8, max_size=8)))
     pivot_us, pivot_record = _pivot(dice, world, _is_counted_call)
     names = (

@@ -96,14 +96,13 @@ def test_quality_of_a_range_split_at_any_instant_adds_up(
     service = service_with(world)
     request = data.draw(requests_of.quality_requests(world))
     whole = service.ask(request)
-    if isinstance(whole, Refusal) or not whole.rows:
-        return
+    budget.require(not isinstance(whole, Refusal) and whole.rows > 0, "rows")
+    budget.require(whole.totals.total_calls > 0, "figures")
     from_time, to_time = whole.range.from_time, whole.range.to_time
     from_us, to_us = instant(from_time), instant(to_time)
     inside = [tick for tick in world.ticks if from_us < tick < to_us] or [(from_us + to_us) // 2]
     cut = text_of(dice.pick([*inside, from_us + dice.below(to_us - from_us)]))
-    if instant(cut) == from_us:
-        return
+    budget.require(instant(cut) != from_us, "an instant within the range")
     parts = [
         ask(service, request, from_time=from_time, to_time=cut),
         ask(service, request, from_time=cut, to_time=to_time),
@@ -122,11 +121,10 @@ def test_usage_of_a_range_split_at_a_bin_edge_adds_up(data: st.DataObject, world
     service = service_with(world)
     request = data.draw(requests_of.usage_requests(world))
     whole = service.ask(request)
-    if isinstance(whole, Refusal) or len(whole.bins) < 2:
-        return
+    budget.require(not isinstance(whole, Refusal) and len(whole.bins) > 1, "two bins")
+    budget.require(whole.totals.session_count > 0, "figures")
     cut = dice.pick(whole.bins[1:]).start_time
-    if instant(cut) >= world.now_us:
-        return
+    budget.require(instant(cut) < world.now_us, "a cut in the past")
     parts = [
         ask(service, request, from_time=whole.range.from_time, to_time=cut),
         ask(service, request, from_time=cut, to_time=whole.range.to_time),
@@ -142,13 +140,11 @@ def test_folder_statistics_of_days_split_at_a_day_add_up(
     data: st.DataObject, world: World, dice: Dice
 ) -> None:
     service = service_with(world)
-    request = data.draw(requests_of.folder_requests(world))
-    if not request.HasField("from_date") or not request.HasField("to_date"):
-        return
+    request = data.draw(requests_of.folder_requests(world, ("%Y-%m-%d", "%Y%m%d")))
     whole = service.ask(request)
     first, last = calendar.parse_date(request.from_date), calendar.parse_date(request.to_date)
-    if isinstance(whole, Refusal) or first >= last:
-        return
+    budget.require(not isinstance(whole, Refusal) and first < last, "two days")
+    budget.require(whole.totals.call_count > 0, "figures")
     cut = first + timedelta(days=dice.below((last - first).days))
     parts = [
         ask(service, request, to_date=cut.isoformat()),
@@ -168,8 +164,8 @@ def test_zone_changes_no_total_of_a_range_given_as_instants(
     service = service_with(world)
     request = data.draw(requests_of.quality_requests(world))
     found = service.ask(request)
-    if isinstance(found, Refusal) or not found.rows:
-        return
+    budget.require(not isinstance(found, Refusal) and found.rows > 0, "rows")
+    budget.require(found.totals.total_calls > 0, "figures")
     times = {"from_time": found.range.from_time, "to_time": found.range.to_time}
     elsewhere = ask(service, request, time_zone=zone, **times).totals
     for name in (*_SUMS, "acd", "asr", "cps_mean"):
@@ -198,12 +194,11 @@ def test_finer_bins_of_usage_fold_into_coarser_ones(
 ) -> None:
     service = service_with(world)
     finer, coarser = granularities
-    request = data.draw(requests_of.usage_requests(world))
+    request = data.draw(requests_of.usage_requests(world, [coarser]))
     request.ClearField("sma_period")
-    request.granularity = coarser
     coarse = service.ask(request)
-    if isinstance(coarse, Refusal) or not 0 < len(coarse.bins) < 1000:
-        return
+    budget.require(not isinstance(coarse, Refusal) and 0 < len(coarse.bins) < 1000, "a few bins")
+    budget.require(coarse.totals.session_count > 0, "figures")
     times = {"from_time": coarse.range.from_time, "to_time": coarse.range.to_time}
     fine = ask(service, request, granularity=finer, **times)
     assert (fine.range.from_time, fine.range.to_time) == tuple(times.values())
@@ -224,11 +219,10 @@ def test_finer_bins_of_quality_fold_into_coarser_ones(
 ) -> None:
     service = service_with(world)
     finer, coarser = granularities
-    request = data.draw(requests_of.quality_requests(world))
-    request.sampling = coarser
+    request = data.draw(requests_of.quality_requests(world, [coarser]))
     coarse = service.ask(request)
-    if isinstance(coarse, Refusal) or not 0 < coarse.rows < 1000:
-        return
+    budget.require(not isinstance(coarse, Refusal) and 0 < coarse.rows < 1000, "a few bins")
+    budget.require(coarse.totals.total_calls > 0, "figures")
     folded: dict[int, list[int]] = {}
     for t, figures in by_start(ask(service, request, sampling=finer)).items():
         start = max(start for start in coarse.data.t if start <= t)
@@ -247,8 +241,7 @@ def test_filters_of_less_equal_and_greater_part_the_calls(world: World, dice: Di
         to_time=text_of(max(world.ticks) + 40 * DAY_US),
         sampling=reports_pb2.GRANULARITY_MONTH,
     )
-    if instant(request.from_time) >= world.now_us:
-        return
+    budget.require(instant(request.from_time) < world.now_us, "a range in the past")
     # Mostly the figures of a stored record.
     record = dice.pick([message for message in world.messages if message.answer_time] or [SessionRecord()])
     seconds = record.end_time.seconds - record.answer_time.seconds - dice.below(2)
@@ -261,6 +254,7 @@ def test_filters_of_less_equal_and_greater_part_the_calls(world: World, dice: Di
         return sum_fields([filtered(service, request, **of_one).totals for of_one in filters], _SUMS)
 
     everything = ask(service, request).totals
+    budget.require(everything.total_calls > 0, "figures")
     assert parts("duration", reports_pb2.IntegerFilter, seconds) == sum_fields([everything], _SUMS)
     # A call without a price passes none of the three filters; any other price is greater than this one.
     priced = filtered(service, request, customer_price=reports_pb2.DecimalFilter(gt="-99999999999")).totals
@@ -287,8 +281,8 @@ def test_groups_of_active_sessions_add_up(data: st.DataObject, world: World) -> 
     request.return_fields.extend([*keys, *active.AGGREGATES])
     request.grouping = reports_pb2.GROUPING_ROLLUP
     found = service.ask(request)
-    if isinstance(found, Refusal):
-        return
+    budget.require(not isinstance(found, Refusal), "an answer")
+    budget.require(found.total.quantity > 0, "figures")
     assert len(found.rows) == found.row_count
     for level in range(1, len(keys)):
         subtotals = [row for row in found.subtotals if row.level == level]
@@ -315,8 +309,8 @@ def test_folders_and_agents_add_up(data: st.DataObject, world: World) -> None:
     request = data.draw(requests_of.folder_requests(world))
     request.folder = ""
     found = service.ask(request)
-    if isinstance(found, Refusal):
-        return
+    budget.require(not isinstance(found, Refusal), "an answer")
+    budget.require(found.totals.call_count > 0, "figures")
     assert sum_fields(found.rows, _FOLDER_SUMS) == sum_fields([found.totals], _FOLDER_SUMS)
     for row in found.rows:
         of_agents = sum_fields(row.agents, _FOLDER_SUMS)
@@ -333,8 +327,7 @@ def test_finished_record_outside_the_range_changes_nothing(
 ) -> None:
     request = data.draw(make(world))
     found = service_with(world).ask(request)
-    if isinstance(found, Refusal):
-        return
+    budget.require(not isinstance(found, Refusal), "an answer")
     from_us, to_us = instant(found.range.from_time), instant(found.range.to_time)
     # A moving average reads at most a year back.
     setup_us = dice.pick((to_us, to_us + DAY_US, from_us - 400 * DAY_US))
@@ -342,8 +335,7 @@ def test_finished_record_outside_the_range_changes_nothing(
     if getattr(request, "sma_period", 0) == 0:
         setup_us = dice.pick((setup_us, from_us - 1))
     outside = record("outside", max(setup_us, 0), None, max(setup_us, 0) + 1, source="elsewhere", **fields)
-    if from_us <= max(setup_us, 0) < to_us:
-        return
+    budget.require(not from_us <= max(setup_us, 0) < to_us, "an instant outside the range")
     again = service_with(world, outside).ask(request)
     for answer in (found, again):
         # The notices may change, because the new record may be the oldest or the only one.
@@ -359,8 +351,7 @@ def test_finished_call_within_the_range_counts_once(data: st.DataObject, world: 
         request.ClearField(name)
     request.account_id = "1"
     found = service_with(world).ask(request)
-    if isinstance(found, Refusal) or not found.rows:
-        return
+    budget.require(not isinstance(found, Refusal) and found.rows > 0, "rows")
     setup_us = instant(found.range.to_time) - 1
     call = record("within", setup_us, setup_us, setup_us + 2_999_999, source="elsewhere", account_id="1")
     again = service_with(world, *[call] * count).ask(request)
