@@ -48,15 +48,10 @@ class Service:
 
     def open_stream_count(self) -> int:
         """Returns the number of open WriteRecords streams."""
-        return len(self._running._server.records.places)
+        return self._running.open_stream_count()
 
     def is_running(self) -> bool:
         return self._running.is_running()
-
-    def stop_health(self) -> None:
-        """Tells the watching clients that the server is about to stop."""
-        server = self._running._server
-        server._loop.call_soon_threadsafe(server._health.stop)
 
     def stop(self) -> None:
         """Stops the server gracefully; the store stays open."""

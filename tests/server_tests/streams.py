@@ -3,7 +3,6 @@
 import queue
 import threading
 import time
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeAlias
 
@@ -94,6 +93,7 @@ class DelayedStore:
         if self._seconds is None:
             assert self.go.wait(20), "the test did not set `go` within 20 s"
         else:
+            # The load itself: a store that takes as long as this.
             time.sleep(self._seconds)
 
 
@@ -113,10 +113,3 @@ class DelayedWrite:
     @property
     def rejected_bytes(self) -> int:
         return self._pending.rejected_bytes
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened within 10 s"
-        time.sleep(0.005)

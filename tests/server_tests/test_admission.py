@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -15,20 +15,36 @@ from grpc_status import rpc_status
 from pegcount import core
 from pegcount.config import Config
 from pegcount.model import Scan
+from pegcount.server.admission import AdmissionGate
 from pegcount.v1 import admin_pb2
 from service import Service
+from waiting import wait_until
 
 from server_tests.example_requests import ASK_FOLDER, ASK_USAGE, call_record, replace_scan
 from server_tests.refusal import Refusal, refusal
-from server_tests.streams import DelayedStore, Stream, batch, wait_for
+from server_tests.streams import DelayedStore, Stream, batch
 
 Code = grpc.StatusCode
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 LIST = reflection_pb2.ServerReflectionRequest(list_services="")
 
 
-ARRIVAL_SECONDS = 1.0
-"""Time for sent calls to reach the queue. A probe that asks whether the queue is full would occupy a slot."""
+class Arrivals:
+    """Counts the calls that have reached a gate.
+
+    A probe that asks whether the queue of a gate is full may itself occupy a place in it.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        enter = AdmissionGate.enter
+
+        async def count_and_enter(gate: AdmissionGate, connection: Hashable) -> None:
+            # The call takes its place before the event loop turns to another one.
+            self.count += 1
+            await enter(gate, connection)
+
+        monkeypatch.setattr(AdmissionGate, "enter", count_and_enter)
 
 
 class BlockedScans:
@@ -81,12 +97,12 @@ def overloaded(call: Callable[[], object], seconds: float) -> str:
 
 def test_calls_beyond_workers_and_queue_are_refused(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     service = start(worker_count=2, waiting_call_count_max=3, overload_retry_seconds=1.5)
-    blocked = BlockedScans(service, monkeypatch)
+    blocked, arrivals = BlockedScans(service, monkeypatch), Arrivals(monkeypatch)
     with ThreadPoolExecutor(5) as pool:
         answers = [pool.submit(service.reports.QueryAsrUsage, ASK_USAGE, timeout=30) for _ in range(5)]
-        wait_for(lambda: blocked.count == 2)
-        time.sleep(ARRIVAL_SECONDS)
-        wait_for(lambda: is_queue_full(service))
+        wait_until(lambda: blocked.count == 2)
+        wait_until(lambda: arrivals.count == 5)
+        assert is_queue_full(service)
         message = overloaded(lambda: service.reports.QueryAsrUsage(ASK_USAGE, timeout=30), 1.5)
         assert message == "2 large reports are in progress and 3 wait; no more are allowed"
         assert service.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest(), timeout=30).records == 0
@@ -107,18 +123,18 @@ def is_queue_full(service: Service) -> bool:
 
 def test_a_cancelled_call_leaves_the_queue(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     service = start(worker_count=1, waiting_call_count_max=1)
-    blocked = BlockedScans(service, monkeypatch)
+    blocked, arrivals = BlockedScans(service, monkeypatch), Arrivals(monkeypatch)
     first = service.reports.QueryAsrUsage.future(ASK_USAGE, timeout=30)
-    wait_for(lambda: blocked.count == 1)
+    wait_until(lambda: blocked.count == 1)
     waiting = service.reports.QueryAsrUsage.future(ASK_USAGE, timeout=30)
-    time.sleep(ARRIVAL_SECONDS)
-    wait_for(lambda: is_queue_full(service))
+    wait_until(lambda: arrivals.count == 2)
+    assert is_queue_full(service)
     waiting.cancel()
-    wait_for(lambda: not is_queue_full(service))
+    wait_until(lambda: not is_queue_full(service))
     blocked.go.set()
     assert len(first.result().bins) == 24
     assert blocked.peak == 1
-    wait_for(lambda: len(service.reports.QueryAsrUsage(ASK_USAGE).bins) == 24)
+    wait_until(lambda: len(service.reports.QueryAsrUsage(ASK_USAGE).bins) == 24)
 
 
 def test_a_stream_over_the_limit_is_refused_at_once(start: Start) -> None:
@@ -153,7 +169,7 @@ def test_idle_or_blocked_streams_do_not_starve_reports(start: Start, monkeypatch
             stream = streams.enter_context(Stream(service.channel))
             if i % 2:
                 stream.send(*[batch(None, "c1")] * 20)
-        wait_for(lambda: len(store.submitted) == 6 * Config().stream_batch_count_max)
+        wait_until(lambda: len(store.submitted) == 6 * Config().stream_batch_count_max)
         for _ in range(5):
             assert len(service.reports.QueryFolderStats(ASK_FOLDER, timeout=10).rows) == 1
             assert health_status(service) == SERVING
@@ -162,12 +178,12 @@ def test_idle_or_blocked_streams_do_not_starve_reports(start: Start, monkeypatch
 
 def test_health_and_reflection_answer_under_overload(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     service = start(worker_count=1, waiting_call_count_max=2, write_stream_count_max=0)
-    blocked = BlockedScans(service, monkeypatch)
+    blocked, arrivals = BlockedScans(service, monkeypatch), Arrivals(monkeypatch)
     with ThreadPoolExecutor(3) as pool:
         asked = [pool.submit(service.reports.QueryAsrUsage, ASK_USAGE, timeout=30) for _ in range(3)]
-        wait_for(lambda: blocked.count == 1)
-        time.sleep(ARRIVAL_SECONDS)
-        wait_for(lambda: is_queue_full(service))
+        wait_until(lambda: blocked.count == 1)
+        wait_until(lambda: arrivals.count == 3)
+        assert is_queue_full(service)
         reflection = reflection_pb2_grpc.ServerReflectionStub(service.channel)
         for _ in range(5):
             assert health_status(service) == SERVING

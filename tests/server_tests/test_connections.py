@@ -1,13 +1,12 @@
 """Accounts of connections, and the sockets that they are read from."""
 
 import socket
-import time
-from collections.abc import Callable
 
 import pytest
 from pegcount.config import Config
 from pegcount.server.connections import Connections
 from pegcount.server.sockets import ListeningPort, endpoint_of
+from waiting import wait_until
 
 PEER, ENDPOINT = "ipv4:10.1.2.3:4000", ("10.1.2.3", 4000)
 LIMITS = Config(
@@ -166,10 +165,3 @@ def test_the_sockets_of_a_port(host: str) -> None:
         port.close()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((host, listening.getsockname()[1]), 1)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

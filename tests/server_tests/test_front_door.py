@@ -12,10 +12,11 @@ from hyperframe.frame import DataFrame, RstStreamFrame, SettingsFrame
 from load.http2_peer import CANCEL, PREFACE, Peer, message
 from pegcount.config import Config
 from service import Service
+from waiting import stays, wait_until
 
 from server_tests.example_requests import ASK_USAGE
 from server_tests.refusal import refusal
-from server_tests.streams import METHOD, Stream, batch, half_sent, wait_for
+from server_tests.streams import METHOD, Stream, batch, half_sent
 
 Code = grpc.StatusCode
 Start = Callable[..., Service]
@@ -60,7 +61,7 @@ def test_a_half_sent_message_ends_like_a_missing_one(start: Start) -> None:
 def test_one_of_too_many_half_sent_calls_ends(start: Start) -> None:
     service = start(unread_call_count_max=3)
     calls = [half_sent(service, USAGE[1:], seconds=20) for _ in range(4)]
-    wait_for(lambda: any(call.done() for call in calls))
+    wait_until(lambda: any(call.done() for call in calls))
     (ended,) = [call for call in calls if call.done()]
     refused = refusal(ended.result)
     assert (refused.code, refused.info.reason) == (Code.RESOURCE_EXHAUSTED, "OVERLOADED")
@@ -144,9 +145,10 @@ def test_a_client_that_leaves_while_it_is_answered_is_not_logged(
         with Peer(service.address, opening=PREFACE + no_window) as peer:
             stream = peer.open_call(peer.block(METHOD))
             peer.send_data(stream, message(batch(None)) * 2, time.monotonic() + 5, end_stream=False)
-            wait_for(lambda: service.open_stream_count() == 1)
-            time.sleep(0.1)
-        wait_for(lambda: service.open_stream_count() == 0)
+            wait_until(lambda: service.open_stream_count() == 1)
+            # Time for the server to begin the answers, which the client does not let through.
+            stays(lambda: service.open_stream_count() == 1, 0.1)
+        wait_until(lambda: service.open_stream_count() == 0)
     assert caplog.records == []
 
 
@@ -170,8 +172,7 @@ def test_a_client_that_floods_control_frames_is_disconnected(
     frames = SettingsFrame(0, settings={4: 65_535}).serialize() * 1_000
     with Peer(service.address) as peer:
         deadline = time.monotonic() + 10
-        while not peer.is_closed and peer.send(frames, deadline):
-            time.sleep(0.01)
+        wait_until(lambda: peer.is_closed or not peer.send(frames, deadline), look_seconds=0.01)
         assert peer.wait_for_close(1)
     check_prompt(service)
     check_log(caplog, "sent too many control frames; closed its connection")
@@ -187,7 +188,7 @@ def test_messages_and_metadata_do_not_count_as_control_frames(
             stream.send(large)
             stream.answer()
             service.reports.QueryAsrUsage(ASK_USAGE, metadata=[("x-note", "n" * 4_000)])
-            time.sleep(2 * Config().connection_look_seconds)
+            stays(lambda: service.open_stream_count() == 1, 2 * Config().connection_look_seconds)
         assert stream.end() == []
     assert caplog.records == []
 
@@ -199,7 +200,7 @@ def test_idle_connections_give_way_when_files_run_out(
     with Stream(service.channel) as busy, Peer(service.address) as idle:
         busy.send(batch(None))
         busy.answer()
-        monkeypatch.setattr("pegcount.server.sockets._free_file_count", lambda: 3)
+        monkeypatch.setattr("pegcount.server.sockets.free_file_count", lambda: 3)
         assert idle.wait_for_close(10)
         busy.send(batch(None))
         assert busy.answer().accepted == 0, "a connection with calls stays"

@@ -66,7 +66,6 @@ def ask_with_deck(service: Service) -> object:
     (deck,) = service.directory.glob("decks/*")
     deck.chmod(0o600)
     deck.write_bytes(b"")
-    service.store._decks.__init__(service.store._deck_files, 1)  # type: ignore[misc]
     return service.reports.QueryActiveSessions(changed(ASK_ACTIVE, code_deck=ONE_CODE.id))
 
 

@@ -2,7 +2,6 @@
 
 import ast
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -193,11 +192,10 @@ def stream_that_waits(service: Service) -> object:
 
 
 def with_a_displaced_stream(serve: Open) -> object:
-    service = serve(Config(write_stream_count_max=1, stream_yield_seconds=0.1))
+    service = serve(Config(write_stream_count_max=1, stream_yield_seconds=0.0))
     with Stream(service.channel) as stream:
         stream.send(batch(None))
         stream.answer()
-        time.sleep(0.2)
         with Stream(service.channel) as newer:
             newer.send(batch(None))
             newer.answer()

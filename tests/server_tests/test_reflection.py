@@ -1,7 +1,6 @@
 """Reflection serves the contract with its comments in both versions; health covers each service."""
 
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ from pegcount.config import Config
 from pegcount.server.app import SERVICE_NAMES
 from proto_comments import proto_files
 from service import Service
+from waiting import stays, wait_until
 
 from server_tests.refusal import refusal
 
@@ -135,13 +135,17 @@ def test_health_of_an_unknown_service(service: Service) -> None:
     assert refused.code.name == "NOT_FOUND"
 
 
-def test_watchers_are_notified_of_the_shutdown(service: Service) -> None:
-    health = health_pb2_grpc.HealthStub(service.channel)
-    watched = health.Watch(health_pb2.HealthCheckRequest(service="pegcount.v1.ReportService"))
-    assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
-    service.stop_health()
-    assert next(watched).status == health_pb2.HealthCheckResponse.NOT_SERVING
-    watched.cancel()
+def test_watchers_are_notified_of_the_shutdown(tmp_path: Path) -> None:
+    with Service(tmp_path) as service:
+        health = health_pb2_grpc.HealthStub(service.channel)
+        watched = health.Watch(health_pb2.HealthCheckRequest(service="pegcount.v1.ReportService"))
+        assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
+        stopping = threading.Thread(target=service.stop)
+        stopping.start()
+        assert next(watched).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        watched.cancel()
+        stopping.join(20)
+        assert not stopping.is_alive()
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -161,17 +165,16 @@ def test_a_disconnecting_caller_is_not_logged(
         answers = call(requests())
         assert next(answers).list_services_response.service
         # Time for the server to wait for the next request.
-        time.sleep(0.3)
+        stays(answers.is_active, 0.3)
         answers.cancel()
         leaving.set()
-        assert any(is_admitted(service, version) for _ in range(100))
-        time.sleep(0.2)
+        wait_until(lambda: is_admitted(service, version), look_seconds=0.05)
+        stays(lambda: caplog.records == [], 0.2)
     assert [record.message for record in caplog.records] == []
 
 
 def is_admitted(service: Service, version: str) -> bool:
     """Returns whether a stream is admitted; the limit is one at a time."""
-    time.sleep(0.05)
     with suppress(grpc.RpcError):
         return bool(ask(service, version, Request(list_services="")))
     return False

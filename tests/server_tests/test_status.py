@@ -16,6 +16,7 @@ from pegcount.model import Measure, Scan
 from pegcount.server import status
 from pegcount.v1 import admin_pb2, reports_pb2
 from service import Service
+from waiting import wait_until
 
 from server_tests.example_requests import (
     ASK_ACTIVE,
@@ -150,7 +151,7 @@ def test_a_cancelled_call_has_no_details() -> None:
 
 def test_the_code_table_has_no_other_class() -> None:
     covered = {type(error) for error, *_ in ERRORS} | {errors.CancelledError}
-    assert set(status._CODES) == covered
+    assert set(status.CODE_OF_ERROR) == covered
 
 
 @pytest.mark.parametrize(
@@ -205,7 +206,7 @@ def test_work_stops_when_the_caller_cancels(
     assert begun.wait(10)
     call.cancel()
     assert call.code() is Code.CANCELLED
-    wait_for(lambda: bool(ended))
+    wait_until(lambda: bool(ended))
     assert [type(error) for error in ended] == [errors.CancelledError]
 
 
@@ -229,7 +230,7 @@ def test_work_stops_when_the_deadline_of_the_caller_passes(
     scan_without_end(service, monkeypatch, lambda: None, ended)
     refused = refusal(lambda: ask(service, "QueryAsrUsage", timeout=0.2))
     assert refused.code is Code.DEADLINE_EXCEEDED
-    wait_for(lambda: bool(ended))
+    wait_until(lambda: bool(ended))
     # Deadline and cancellation race; the caller notices no difference.
     assert isinstance(ended[0], errors.DeadlineError | errors.CancelledError)
 
@@ -471,10 +472,3 @@ def test_a_long_violation_leaves_room_for_the_number_of_others() -> None:
     refused = of_status(status.status_of(error))
     assert refused.message.endswith("é...; and 2 more violations")
     assert len(refused.message.encode()) <= 700
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened within 10 s"
-        time.sleep(0.005)

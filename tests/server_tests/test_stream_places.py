@@ -9,9 +9,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hyperframe.frame import SettingsFrame
 from load.http2_peer import PREFACE, Peer, message
 from service import Service
+from waiting import stays, wait_until
 
 from server_tests.refusal import Refusal, refusal
-from server_tests.streams import METHOD, DelayedStore, Stream, batch, wait_for
+from server_tests.streams import METHOD, DelayedStore, Stream, batch
 
 Code = grpc.StatusCode
 Start = Callable[..., Service]
@@ -46,9 +47,8 @@ def test_one_address_cannot_take_all_places(start: Start) -> None:
 
 
 def test_the_stream_idle_for_longest_gives_way(start: Start) -> None:
-    service = start(write_stream_count_max=2, stream_yield_seconds=0.2)
+    service = start(write_stream_count_max=2, stream_yield_seconds=0.0)
     idle, active = opened(service), opened(service)
-    time.sleep(0.3)
     active.send(batch(None))
     active.answer()
     new = opened(service)
@@ -63,8 +63,9 @@ def test_a_stream_whose_batch_is_being_written_does_not_give_way(
     store = DelayedStore(service, monkeypatch)
     with Stream(service.channel) as working:
         working.send(batch("b0", "s0"))
-        wait_for(lambda: len(store.submitted) == 1)
-        time.sleep(0.3)
+        wait_until(lambda: len(store.submitted) == 1)
+        # It is older than an idle stream needs to be to give way.
+        stays(lambda: store.bytes_in_flight > 0, 0.3)
         with Stream(service.channel) as new:
             assert refusal(new.answer).info.reason == "OVERLOADED"
         store.go.set()
@@ -78,10 +79,11 @@ def test_a_stream_that_reads_no_answers_gives_way(start: Start) -> None:
     with Peer(service.address, opening=PREFACE + no_window) as peer:
         stream = peer.open_call(peer.block(METHOD))
         peer.send_data(stream, message(batch(None)) * 2, time.monotonic() + 5, end_stream=False)
-        wait_for(lambda: service.open_stream_count() == 1)
-        time.sleep(0.4)
+        wait_until(lambda: service.open_stream_count() == 1)
+        # The server has an answer to send, which it cannot.
+        stays(lambda: service.open_stream_count() == 1, 0.4)
         assert opened(service).end() == []
-    wait_for(lambda: service.open_stream_count() == 0)
+    wait_until(lambda: service.open_stream_count() == 0)
 
 
 def test_an_idle_stream_ends_after_its_answers(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +124,7 @@ def test_a_watch_of_an_old_connection_ends(start: Start) -> None:
 def test_streams_have_no_age_or_idle_limit_at_zero(start: Start) -> None:
     service = start(connection_age_seconds_max=0.0, write_stream_idle_seconds=0.0)
     stream = opened(service)
-    time.sleep(1.5)
+    stays(lambda: service.open_stream_count() == 1, 1.5)
     stream.send(batch("b"))
     assert stream.answer().batch_id == "b"
     assert stream.end() == []

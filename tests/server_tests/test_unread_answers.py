@@ -10,9 +10,9 @@ from pegcount.server.connections import Connection, Connections
 from pegcount.server.unread_answers import UnreadAnswers
 from pegcount.v1 import reports_pb2
 from service import Service
+from waiting import wait_until
 
 from server_tests.example_requests import ASK_USAGE, changed
-from server_tests.streams import wait_for
 
 USAGE = "/pegcount.v1.ReportService/QueryAsrUsage"
 MINUTES = changed(ASK_USAGE, granularity=reports_pb2.GRANULARITY_MINUTE, to_time="2026-04-08")
@@ -102,16 +102,16 @@ def test_reports_of_a_client_that_does_not_read_are_refused(start: Start) -> Non
     with Peer(service.address, opening=opening_with_window(0)) as peer:
         first = peer.open_call(peer.block(USAGE))
         assert peer.send_data(first, message(MINUTES.SerializeToString()), time.monotonic() + 5)
-        wait_for(lambda: is_refused(peer))
+        wait_until(lambda: is_refused(peer))
         assert len(service.reports.QueryAsrUsage(MINUTES, timeout=10).bins) == 14_400
         peer.open_window(2**30)
-        wait_for(lambda: not is_refused(peer))
+        wait_until(lambda: not is_refused(peer))
 
 
 def is_refused(peer: Peer) -> bool:
     """Asks over the connection of the peer, without reading the answer, whether reports are refused."""
     stream = peer.open_call(peer.block(USAGE), end_stream=True)
-    wait_for(lambda: peer.end_of(stream).how != "open")
+    wait_until(lambda: peer.end_of(stream).how != "open")
     return "of this connection are unread" in peer.end_of(stream).message
 
 

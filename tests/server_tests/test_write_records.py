@@ -11,10 +11,11 @@ from pegcount import core, errors
 from pegcount.config import Config
 from pegcount.v1 import records_pb2
 from service import Service
+from waiting import stays, wait_until
 
-from server_tests.example_requests import ASK_QUALITY, active_record, call_record
+from server_tests.example_requests import ASK_QUALITY, ASK_USAGE, active_record, call_record
 from server_tests.refusal import Refusal, refusal
-from server_tests.streams import DelayedStore, Request, Stream, batch, wait_for
+from server_tests.streams import DelayedStore, Request, Stream, batch
 
 Code = grpc.StatusCode
 Start = Callable[..., Service]
@@ -141,7 +142,7 @@ def test_a_batch_refused_by_the_store_ends_the_stream(
     with Stream(service.channel) as stream:
         stream.send(batch("b0", "s0"), batch("b1", "s1"), batch("b2", "s2"), batch("b3", "s3"))
         # The server submits to an overloaded store again after it has answered a batch of the stream.
-        wait_for(lambda: len(store.submitted) == 2)
+        wait_until(lambda: len(store.submitted) == 2)
         store.go.set()
         assert [stream.answer().batch_id for _ in range(2)] == ["b0", "b1"]
         refused = refusal(stream.answer)
@@ -267,9 +268,9 @@ def test_unsent_rejections_pause_the_reading_of_a_stream(
     store = DelayedStore(service, monkeypatch)
     with Stream(service.channel) as stream:
         stream.send(*[BAD_BATCH] * 6)
-        wait_for(lambda: len(store.submitted) == 2)
-        time.sleep(0.2)
-        assert len(store.submitted) == 2, "the second batch made it more than 50,000 bytes"
+        wait_until(lambda: len(store.submitted) == 2)
+        # The second batch made it more than 50,000 bytes.
+        stays(lambda: len(store.submitted) == 2, 0.2)
         store.go.set()
         assert [len(answer.rejected) for answer in stream.end()] == [1_000] * 6
 
@@ -281,11 +282,11 @@ def test_a_stream_that_is_paused_ends_when_the_server_stops(
     store = DelayedStore(service, monkeypatch)
     with Stream(service.channel) as stream:
         stream.send(BAD_BATCH, BAD_BATCH)
-        wait_for(lambda: len(store.submitted) == 1)
+        wait_until(lambda: len(store.submitted) == 1)
         stopping = threading.Thread(target=service.stop)
         start_time = time.monotonic()
         stopping.start()
-        time.sleep(0.2)
+        wait_until(lambda: is_stopping(service))
         store.go.set()
         assert len(stream.answer().rejected) == 1_000
         check(refusal(stream.answer), Code.UNAVAILABLE, "SERVER_STOPPING")
@@ -295,14 +296,22 @@ def test_a_stream_that_is_paused_ends_when_the_server_stops(
     service.close()
 
 
+def is_stopping(service: Service) -> bool:
+    """Returns whether the server refuses new calls because it stops."""
+    try:
+        service.reports.QueryAsrUsage(ASK_USAGE, timeout=10)
+    except grpc.RpcError as error:
+        return isinstance(error, grpc.Call) and error.code() is Code.UNAVAILABLE
+    return False
+
+
 def test_unanswered_batches_of_a_stream_are_bounded(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     service = start(stream_batch_count_max=3)
     store = DelayedStore(service, monkeypatch)
     with Stream(service.channel) as stream:
         stream.send(*(batch(f"b{i}", f"s{i}") for i in range(10)))
-        wait_for(lambda: len(store.submitted) == 3)
-        time.sleep(0.2)
-        assert len(store.submitted) == 3
+        wait_until(lambda: len(store.submitted) == 3)
+        stays(lambda: len(store.submitted) == 3, 0.2)
         store.go.set()
         assert len(stream.end()) == 10
     assert calls_of_a1(service) == 10
@@ -329,9 +338,9 @@ def test_a_disconnecting_client_leaves_no_thread(start: Start, monkeypatch: pyte
     store = DelayedStore(service, monkeypatch)
     with Stream(service.channel) as stream:
         stream.send(batch(None, "s0"), batch(None, "s1"))
-        wait_for(lambda: len(store.submitted) == 2)
+        wait_until(lambda: len(store.submitted) == 2)
     store.go.set()
-    wait_for(lambda: service.open_stream_count() == 0)
+    wait_until(lambda: service.open_stream_count() == 0)
     # The batches were not acknowledged, so they may or may not be stored. Here they are, as duplicates show.
     with Stream(service.channel) as second_stream:
         second_stream.send(batch(None, "s0", "s1"))
@@ -346,10 +355,10 @@ def test_a_client_disconnects_with_a_full_or_empty_queue(
     store = DelayedStore(service, monkeypatch)
     with Stream(service.channel) as stream:
         stream.send(*(batch(None, f"s{i}") for i in range(batches)))
-        wait_for(lambda: service.open_stream_count() == 1 and len(store.submitted) == min(batches, 2))
+        wait_until(lambda: service.open_stream_count() == 1 and len(store.submitted) == min(batches, 2))
     store.go.set()
-    wait_for(lambda: service.open_stream_count() == 0)
-    wait_for(lambda: is_admitted(service))
+    wait_until(lambda: service.open_stream_count() == 0)
+    wait_until(lambda: is_admitted(service))
     assert caplog.records == [], "a disconnecting client is not logged"
 
 
@@ -367,7 +376,7 @@ def test_a_deadline_of_the_caller_ends_the_stream(start: Start) -> None:
     service = start()
     with Stream(service.channel, timeout_s=0.2) as stream:
         assert refusal(stream.answer).code is Code.DEADLINE_EXCEEDED
-    wait_for(lambda: service.open_stream_count() == 0)
+    wait_until(lambda: service.open_stream_count() == 0)
 
 
 def test_a_stopping_server_answers_the_batches_it_has_read(
@@ -377,7 +386,7 @@ def test_a_stopping_server_answers_the_batches_it_has_read(
     store = DelayedStore(service, monkeypatch)
     with Stream(service.channel) as idle, Stream(service.channel) as busy:
         busy.send(batch("b0", "s0"), batch("b1", "s1"))
-        wait_for(lambda: len(store.submitted) == 2 and service.open_stream_count() == 2)
+        wait_until(lambda: len(store.submitted) == 2 and service.open_stream_count() == 2)
         stopping = threading.Thread(target=service.stop)
         start_time = time.monotonic()
         stopping.start()
@@ -398,7 +407,7 @@ def test_a_stopping_server_cancels_after_the_grace_period(
     store = DelayedStore(service, monkeypatch)
     with Stream(service.channel) as stream:
         stream.send(batch("b0", "s0"))
-        wait_for(lambda: len(store.submitted) == 1)
+        wait_until(lambda: len(store.submitted) == 1)
         service.stop()
         assert refusal(stream.answer).code in (Code.UNAVAILABLE, Code.CANCELLED), "and no acknowledgement"
     store.go.set()

@@ -41,11 +41,22 @@ class StoreHarness:
         self.clock_error_us = 0
         self.boot = 1
         self._killed: list[EmbeddedStore] = []
-        self.store = self._opened(create=True)
+        self.store = self.open(create=True)
+
+    def open(self, create: bool = False) -> EmbeddedStore:
+        """Returns a store over the directory, with the clock of the harness."""
+        return EmbeddedStore(
+            self.directory,
+            self.config,
+            create=create,
+            clock=lambda: self.now_us + self.clock_error_us,
+            monotonic=lambda: self.now_us / 1_000_000,
+            boot=lambda: self.boot,
+        )
 
     def reopen(self) -> None:
         self.store.close()
-        self.store = self._opened()
+        self.store = self.open()
 
     def reopen_after_kill(self) -> None:
         """Reopens a copy of the directory as it is now, as after a kill; the old store goes on unused."""
@@ -53,7 +64,7 @@ class StoreHarness:
         self.directory = Path(
             shutil.copytree(self.directory, self.directory.with_name(f"{self.directory.name}'"))
         )
-        self.store = self._opened()
+        self.store = self.open()
 
     def flush(self) -> None:
         self.store.flush()
@@ -67,7 +78,7 @@ class StoreHarness:
 
     def flush_without_active_snapshot(self) -> None:
         """Flushes as the store does when there are too many active sessions to copy at each flush."""
-        self.store._maintenance.flush(with_active=False)
+        self.store.flush(with_active=False)
 
     def files(self) -> list[str]:
         """Returns the relative paths of all segments, active snapshots and temporary files."""
@@ -81,16 +92,6 @@ class StoreHarness:
     def journal(self) -> list[Path]:
         """Returns the journal files, oldest first."""
         return sorted(self.directory.glob("journal/*"))
-
-    def _opened(self, create: bool = False) -> EmbeddedStore:
-        return EmbeddedStore(
-            self.directory,
-            self.config,
-            create=create,
-            clock=lambda: self.now_us + self.clock_error_us,
-            monotonic=lambda: self.now_us / 1_000_000,
-            boot=lambda: self.boot,
-        )
 
     def __enter__(self) -> "StoreHarness":
         return self

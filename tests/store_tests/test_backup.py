@@ -92,7 +92,7 @@ def test_files_of_a_backup_belong_to_their_owner_alone(tmp_path: Path) -> None:
 
 
 def test_a_backup_says_how_much_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_copy, "_clone", lambda old, new: False)
+    monkeypatch.setattr(file_copy, "clone", lambda old, new: False)
     progress = list[tuple[int, int]]()
     with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
         write_mixed_records(harness)
@@ -171,7 +171,7 @@ def left_missing(target: Path) -> bool:
 def test_a_backup_that_may_not_write_on_leaves_nothing(
     name: str, is_clean: Callable[[Path], bool], limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_copy, "_clone", lambda old, new: False)
+    monkeypatch.setattr(file_copy, "clone", lambda old, new: False)
     (tmp_path / "backup").mkdir()
     with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
         expected = write_mixed_records(harness)

@@ -1,12 +1,14 @@
 """The catalogue: atomic commits, damage detection, and files that it refuses to open."""
 
 import contextlib
-import random
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
+import seeds
 from pegcount.core import ManifestEntry, SegmentTombstones
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
 from pegcount.store import catalog as catalog_module
@@ -39,9 +41,27 @@ def open_catalog(directory: Path) -> "contextlib.closing[Catalog]":
     return contextlib.closing(Catalog(directory))
 
 
-def connection(catalog: Catalog) -> sqlite3.Connection:
-    assert catalog._db is not None
-    return catalog._db
+@contextlib.contextmanager
+def with_its_connection(directory: Path) -> Iterator[tuple[Catalog, sqlite3.Connection]]:
+    """Opens a catalogue together with its own connection to the file, whose settings are not in the file."""
+    opened: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def record(*arguments: Any, **more: Any) -> sqlite3.Connection:
+        opened.append(connect(*arguments, **more))
+        return opened[-1]
+
+    with mock.patch.object(sqlite3, "connect", record):
+        catalog = Catalog(directory)
+    with contextlib.closing(catalog):
+        yield catalog, opened[0]
+
+
+def asked(directory: Path, question: str, *values: object) -> tuple[Any, ...]:
+    """Returns the first row that any other tool of SQLite reads from the file of a catalogue."""
+    with contextlib.closing(sqlite3.connect(directory / "catalog.db")) as db:
+        row: tuple[Any, ...] = db.execute(question, values).fetchone()
+        return row
 
 
 def change(directory: Path, statement: str, *values: object) -> None:
@@ -50,10 +70,11 @@ def change(directory: Path, statement: str, *values: object) -> None:
         assert db.execute(statement, values).rowcount == 1
 
 
-def test_every_commit_reaches_the_disk(catalog: Catalog) -> None:
+def test_every_commit_reaches_the_disk(tmp_path: Path) -> None:
     """With synchronous=FULL (2), SQLite flushes at each commit, so that commits survive a power cut."""
-    assert connection(catalog).execute("PRAGMA synchronous").fetchone() == (2,)
-    assert connection(catalog).execute("PRAGMA journal_mode").fetchone() == ("truncate",)
+    with with_its_connection(tmp_path) as (_, connection):
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("truncate",)
 
 
 def test_a_commit_replaces_segments_and_moves_the_journal_start(catalog: Catalog, tmp_path: Path) -> None:
@@ -193,7 +214,7 @@ def test_a_row_of_another_catalogue_is_reported_as_damage(tmp_path: Path) -> Non
         create_filled_catalog(tmp_path / name)
     with open_catalog(tmp_path / "other") as other:
         other.commit_segments([segment(3)])
-        row = connection(other).execute("SELECT * FROM segments WHERE rowid = 3").fetchone()
+    row = asked(tmp_path / "other", "SELECT * FROM segments WHERE rowid = 3")
     change(tmp_path / "mine", "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?)", *row)
     check_reported_as_damaged(tmp_path / "mine", "rows are missing or changed")
 
@@ -215,13 +236,8 @@ def test_an_open_catalogue_does_not_read_later_damage(catalog: Catalog, tmp_path
 @pytest.mark.parametrize("table", CHANGES)
 def test_a_damaged_page_is_reported(table: str, tmp_path: Path) -> None:
     create_filled_catalog(tmp_path)
-    with open_catalog(tmp_path) as catalog:
-        (page,) = (
-            connection(catalog)
-            .execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,))
-            .fetchone()
-        )
-        (page_bytes,) = connection(catalog).execute("PRAGMA page_size").fetchone()
+    (page,) = asked(tmp_path, "SELECT rootpage FROM sqlite_master WHERE name = ?", table)
+    (page_bytes,) = asked(tmp_path, "PRAGMA page_size")
     content = bytearray((tmp_path / "catalog.db").read_bytes())
     content[(page - 1) * page_bytes : page * page_bytes] = b"\xff" * page_bytes
     (tmp_path / "catalog.db").write_bytes(content)
@@ -249,9 +265,10 @@ def test_a_newer_format_is_refused_and_not_modified(tmp_path: Path) -> None:
     assert (tmp_path / "catalog.db").read_bytes() == before
 
 
-def test_new_catalogues_have_the_current_format(catalog: Catalog) -> None:
+@pytest.mark.usefixtures("catalog")
+def test_new_catalogues_have_the_current_format(tmp_path: Path) -> None:
     assert FORMAT_VERSION == 4
-    assert connection(catalog).execute("PRAGMA user_version").fetchone() == (4,)
+    assert asked(tmp_path, "PRAGMA user_version") == (4,)
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -313,26 +330,28 @@ def test_a_copy_has_the_contents_at_its_time(catalog: Catalog, tmp_path: Path) -
         assert (copy.segments(), copy.active()) == ([segment(1)], [active_snapshot(1)])
 
 
-def test_a_locked_catalogue_is_writable_after_the_lock_is_released(catalog: Catalog, tmp_path: Path) -> None:
+def test_a_locked_catalogue_is_writable_after_the_lock_is_released(tmp_path: Path) -> None:
     """Regression: another process may lock the file, with any SQLite tool, beyond our busy timeout."""
-    catalog.put_settings(a=1)
-    connection(catalog).execute("PRAGMA busy_timeout = 10")
-    with contextlib.closing(sqlite3.connect(tmp_path / "catalog.db")) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreReadOnlyError):
-            catalog.put_settings(a=2)
-        other.rollback()
-    assert catalog.setting("a") == 1
-    catalog.put_settings(a=3)
-    with open_catalog(tmp_path) as reopened:
-        assert (catalog.setting("a"), reopened.setting("a")) == (3, 3)
+    with with_its_connection(tmp_path) as (catalog, connection):
+        catalog.put_settings(a=1)
+        connection.execute("PRAGMA busy_timeout = 10")
+        with contextlib.closing(sqlite3.connect(tmp_path / "catalog.db")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreReadOnlyError):
+                catalog.put_settings(a=2)
+            other.rollback()
+        assert catalog.setting("a") == 1
+        catalog.put_settings(a=3)
+        with open_catalog(tmp_path) as reopened:
+            assert (catalog.setting("a"), reopened.setting("a")) == (3, 3)
 
 
 @pytest.mark.parametrize("room", [0, 16_384, 20_480, 32_768, 61_440])
 def test_a_full_disk_is_reported_and_later_writes_succeed(
     room: int, catalog: Catalog, tmp_path: Path
 ) -> None:
-    large = {f"a setting with a long name, number {i}": random.getrandbits(60) for i in range(3_000)}
+    chance = seeds.chance("full disk", room)
+    large = {f"a setting with a long name, number {i}": chance.getrandbits(60) for i in range(3_000)}
     catalog.put_settings(a=1)
     with file_size_limit(room), pytest.raises(StoreReadOnlyError):
         catalog.put_settings(**large)

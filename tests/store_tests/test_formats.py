@@ -9,6 +9,7 @@ import io
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from pegcount.config import Config
 from pegcount.errors import StoreOpenError
 from pegcount.export import export_records
 from pegcount.export.csv_sink import CsvSink
-from pegcount.store import EmbeddedStore
+from pegcount.store import EmbeddedStore, deck_files
+from pegcount.store.catalog import Catalog
 from pegcount.store.catalog_migration import migrate
 from pegcount.store.check import check
 from pegcount.store.directory import DirectoryLock
@@ -95,8 +97,10 @@ def test_a_deck_of_a_past_format_keeps_its_entries(tmp_path: Path) -> None:
     deck = core.CodeDeck.from_json(
         b'[["1202", "Washington DC", "United States"], ["1", "North America", "United States"]]'
     )
-    assert store._decks.get(7, core.CancelToken(None)).json_piece(0, 2) == deck.json_piece(0, 2)
     store.close()
+    with closing(Catalog(directory)) as catalog:
+        stored = deck_files.read(directory, catalog.code_decks()[7])
+    assert stored.json_piece(0, 2) == deck.json_piece(0, 2)
 
 
 def test_a_migration_that_may_not_write_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

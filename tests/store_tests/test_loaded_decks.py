@@ -9,6 +9,7 @@ from decks import deck_of
 from pegcount import core
 from pegcount.errors import DeadlineError, NotFoundError
 from pegcount.store.loaded_decks import LoadedDecks
+from waiting import stays, wait_until
 
 DECK = deck_of(("49", "Germany", "DE"))
 FOREVER = core.CancelToken(None)
@@ -36,7 +37,9 @@ def test_reports_that_ask_at_once_load_a_deck_once() -> None:
     loaded = decks(catalog)
     with ThreadPoolExecutor(4) as threads:
         found = [threads.submit(loaded.get, 1, FOREVER) for _ in range(4)]
-        time.sleep(0.1)
+        wait_until(lambda: catalog.asked)
+        # Time for all of them to ask.
+        stays(lambda: catalog.asked == [1], 0.1)
         catalog.may_answer.set()
         assert {id(future.result(10)) for future in found} == {id(DECK)}
     assert catalog.asked == [1]
@@ -47,8 +50,7 @@ def test_a_report_that_waits_for_a_deck_notices_its_deadline() -> None:
     loaded = decks(catalog)
     with ThreadPoolExecutor(1) as threads:
         loading = threads.submit(loaded.get, 1, FOREVER)
-        while not catalog.asked:
-            time.sleep(0.001)
+        wait_until(lambda: catalog.asked)
         begin = time.monotonic()
         with pytest.raises(DeadlineError):
             loaded.get(1, core.CancelToken(0.05))

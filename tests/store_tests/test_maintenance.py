@@ -1,9 +1,7 @@
 """Background maintenance: when the store flushes and compacts, and that no record is lost or doubled
 meanwhile."""
 
-import contextlib
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +11,9 @@ import pytest
 from pegcount.errors import DataDamagedError, StoreReadOnlyError
 from pegcount.model import OneOf, Present, Retention
 from pegcount.store import write_faults
+from waiting import wait_until
 
+from store_tests.steps import intercept_steps
 from store_tests.store_fixtures import (
     DAY_S,
     MANUAL_MAINTENANCE,
@@ -169,13 +169,6 @@ def test_a_store_on_a_full_disk_says_so_before_its_first_batch(
     )
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
 def test_segments_respect_the_row_limit(harness: StoreHarness) -> None:
     reopen_with(harness, segment_row_count_max=3)
     write(harness.store, *(finished(f"f{i}", SETUP_S + i) for i in range(7)), finished("g", SETUP_S + DAY_S))
@@ -261,7 +254,11 @@ def test_a_damaged_segment_blocks_neither_compaction_nor_retention(harness: Stor
     assert whole.count(b"0/500x") == 1
     path.write_bytes(whole.replace(b"0/500x", b"0/501x"))
     harness.reopen()
-    harness.store._maintenance.retention = Retention(days=2)
+    harness.store.set_retention(Retention(days=30))
+    assert len(harness.files()) == 7
+    # The first of the days grows too old for a store that still takes records.
+    harness.now_us += 22 * DAY_S * 1_000_000
+    write(harness.store, finished("late", SETUP_S + 22 * DAY_S))
     with pytest.raises(DataDamagedError, match=path.name):
         harness.store.maintain()
     assert [Path(name).parent.name for name in harness.files()] == ["2026-03-29"] * 6
@@ -281,37 +278,6 @@ def test_a_segment_of_tombstones_alone_is_removed(harness: StoreHarness) -> None
         assert (harness.store.info().segments, harness.store.info().records) == (1, 1)
         assert [Path(name).parent.name for name in harness.files()] == ["2026-03-30"]
         harness.reopen()
-
-
-class CallInterceptor:
-    """Forwards calls to `inner` and reports the begin and end of each to `on_step`."""
-
-    def __init__(self, inner: Any, on_step: Callable[[str], None]) -> None:
-        self._inner = inner
-        self._see = on_step
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        return self._call(name, found) if callable(found) else found
-
-    def _call(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **more: Any) -> Any:
-            self._see(f"before {name}")
-            result = function(*arguments, **more)
-            self._see(f"after {name}")
-            return result
-
-        return call
-
-
-@contextlib.contextmanager
-def intercept_steps(harness: StoreHarness, on_step: Callable[[str], None]) -> Iterator[None]:
-    """Calls `on_step` before and after each engine and catalogue call of the background work."""
-    maintenance: Any = harness.store._maintenance
-    originals = maintenance._engine, maintenance._catalog
-    maintenance._engine, maintenance._catalog = (CallInterceptor(inner, on_step) for inner in originals)
-    yield
-    maintenance._engine, maintenance._catalog = originals
 
 
 def copy_at_each_step(harness: StoreHarness, work: Callable[[], None]) -> list[Path]:
@@ -387,7 +353,7 @@ def test_a_flush_succeeds_after_failed_ones(failing: str, with_active: bool, har
     with intercept_steps(harness, lambda step: fail_at(step, failing)):
         for _ in range(2):
             with pytest.raises(InjectedError):
-                harness.store._maintenance.flush(with_active=with_active)
+                harness.store.flush(with_active=with_active)
             assert set(known) <= set(harness.files())
     write(harness.store, active("f3", SETUP_S + DAY_S), active("a3", answer_time=None))
     check_mixed_records(harness)
@@ -422,7 +388,7 @@ def test_records_written_during_a_flush_count(step: str, with_active: bool, harn
     write_mixed_records(harness)
     write(harness.store, *(active(f"later {i}") for i in range(3)), finished("g1"), finished("g2"))
     with intercept_steps(harness, lambda found: write_concurrently(harness) if found == step else None):
-        harness.store._maintenance.flush(with_active=with_active)
+        harness.store.flush(with_active=with_active)
     check_written_concurrently(harness)
     harness.reopen()
     check_written_concurrently(harness)

@@ -34,19 +34,19 @@ def test_an_older_catalogue_opens_no_newer_directory_and_deletes_nothing(
 ) -> None:
     harness.store.close()
     older = (harness.directory / "catalog.db").read_bytes()
-    harness.store = harness._opened()
+    harness.store = harness.open()
     for session_id in ("second", "third"):
         write(harness.store, finished(session_id))
-        harness.store._maintenance.flush(with_active=with_active)
+        harness.store.flush(with_active=with_active)
     harness.store.close()
     newer = (harness.directory / "catalog.db").read_bytes()
     (harness.directory / "catalog.db").write_bytes(older)
     before = all_files(harness.directory)
     with pytest.raises((StoreOpenError, DataDamagedError), match="--accept-loss-of"):
-        harness._opened()
+        harness.open()
     assert all_files(harness.directory) == before
     (harness.directory / "catalog.db").write_bytes(newer)
-    harness.store = harness._opened()
+    harness.store = harness.open()
     assert sorted(session_ids(harness.store)) == sorted([*ACKNOWLEDGED, "second", "third"])
 
 
@@ -65,25 +65,25 @@ def test_an_older_copy_put_over_the_directory_opens_no_newer_one_and_deletes_not
     for number, add_file in enumerate([add_segment, add_deck]):
         harness.store.close()
         copy = shutil.copytree(harness.directory, tmp_path / f"copy {number}")
-        harness.store = harness._opened()
+        harness.store = harness.open()
         add_file(harness.store)
         harness.store.close()
         newer = shutil.copytree(harness.directory, tmp_path / f"newer {number}")
         shutil.copytree(copy, harness.directory, dirs_exist_ok=True)
         before = all_files(harness.directory)
         with pytest.raises((StoreOpenError, DataDamagedError), match=r"is newer than catalog\.db"):
-            harness._opened()
+            harness.open()
         assert all_files(harness.directory) == before
         shutil.rmtree(harness.directory)
         newer.rename(harness.directory)
-        harness.store = harness._opened()
+        harness.store = harness.open()
         assert "second" in session_ids(harness.store)
 
 
 def test_newer_files_move_aside_when_their_loss_is_accepted(harness: StoreHarness) -> None:
     harness.store.close()
     older = (harness.directory / "catalog.db").read_bytes()
-    harness.store = harness._opened()
+    harness.store = harness.open()
     for session_id in ("second", "third"):
         write(harness.store, finished(session_id))
         harness.flush_without_active_snapshot()
@@ -119,9 +119,9 @@ def test_a_leftover_stays_while_a_segment_is_missing(harness: StoreHarness) -> N
     leftover.write_bytes(b"x")
     foreign.write_bytes(b"x")
     hidden = segment.rename(harness.directory / "hidden")
-    harness.store = harness._opened()
+    harness.store = harness.open()
     assert leftover.exists()
     harness.store.close()
     hidden.rename(segment)
-    harness.store = harness._opened()
+    harness.store = harness.open()
     assert (leftover.exists(), foreign.exists()) == (False, True)

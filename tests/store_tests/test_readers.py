@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from pegcount.store.catalog import Catalog
 from pegcount.store.readers import reading
 from pegcount.store.replaced_files import ReplacedFiles
 from pegcount.store.snapshot import back_up, open_snapshot
+from waiting import wait_until
 
 from store_tests.store_fixtures import (
     MANUAL_MAINTENANCE,
@@ -213,13 +214,16 @@ def test_readers_beside_a_store_that_flushes_and_compacts_without_a_pause(
     ):
         monkeypatch.setattr(Catalog, "__init__", count)
         for number in range(_READ_COUNT):
-            while len(acknowledged) <= 3 * number:
-                time.sleep(0.001)
+            wait_until(partial(has_more_than, acknowledged, 3 * number), look_seconds=0.001)
             known = len(acknowledged)
             found = read(data, tmp_path / f"backup{number}")
             assert len(found) >= known
             assert found == [f"{each:06}" for each in range(len(found))]
     assert reads.count(data) == _READ_COUNT
+
+
+def has_more_than(acknowledged: list[int], count: int) -> bool:
+    return len(acknowledged) > count
 
 
 def test_a_failed_removal_is_tried_again_and_fails_no_flush(

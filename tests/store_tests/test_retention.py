@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pegcount.model import Present, Retention
 from pegcount.store import EmbeddedStore
+from pegcount.store.catalog import Catalog
 from pegcount.store.retention import first_retained_day, oldest_us
 from pegcount.v1 import records_pb2
 
@@ -265,7 +266,7 @@ def test_days_are_dropped_after_a_crash_during_dropping(
     harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(harness.store._catalog, "commit_segments", crash)
+        patch.setattr(Catalog, "commit_segments", crash)
         with pytest.raises(CrashError):
             harness.store.set_retention(Retention(days=2))
     assert len(session_ids(harness.store)) == 4

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -15,12 +16,12 @@ from pegcount.errors import DataDamagedError, StoreOpenError
 from pegcount.export import export_records
 from pegcount.model import Retention
 from pegcount.store import EmbeddedStore, files
-from pegcount.store import snapshot as snapshot_module
 from pegcount.store.catalog import Catalog
 from pegcount.store.file_copy import FileCopier
 from pegcount.store.snapshot import back_up, open_snapshot
 
 from store_tests import writer
+from store_tests.steps import intercept_steps
 from store_tests.store_fixtures import (
     DAY_S,
     MANUAL_MAINTENANCE,
@@ -102,27 +103,65 @@ def test_a_snapshot_is_unaffected_by_later_writes(tmp_path: Path) -> None:
         )
 
 
+class PausedFlush:
+    """A flush in a thread of its own, which pauses where its next journal file exists and takes no batch yet.
+
+    After `go_on` it pauses once more, where the next file takes the batches, until the block ends.
+    """
+
+    def __init__(self, harness: StoreHarness) -> None:
+        self._thread = threading.Thread(target=harness.flush)
+        self._is_prepared, self._may_begin = threading.Event(), threading.Event()
+        self._has_begun, self._may_end = threading.Event(), threading.Event()
+
+    def on_step(self, step: str) -> None:
+        if threading.current_thread() is not self._thread:
+            return
+        if step == "before begin_flush":
+            self._is_prepared.set()
+            assert self._may_begin.wait(20)
+        elif step == "after begin_flush":
+            self._has_begun.set()
+            assert self._may_end.wait(20)
+
+    def go_on(self) -> None:
+        self._may_begin.set()
+        assert self._has_begun.wait(20)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+        assert self._is_prepared.wait(20)
+
+    def __exit__(self, *_: object) -> None:
+        self._may_begin.set()
+        self._may_end.set()
+        self._thread.join(20)
+
+
 def test_a_backup_has_no_gap_where_the_journal_goes_on_in_another_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
-        write(harness.store, finished("before"))
-        # A flush that has begun: the next file exists, the one before it still takes batches.
-        harness.store._catalog.add_journal(harness.store._engine.create_journal())
         real_copy, copied = FileCopier.copy, list[str]()
+        flush = PausedFlush(harness)
 
         def copy_then_continue(copier: FileCopier, source: Path, target: Path, mode: int) -> None:
             real_copy(copier, source, target, mode)
             copied.append(source.name)
-            if copied == ["00000002.log"]:
+            if len(copied) == 1:
                 write(harness.store, finished("in the file before"))
-                harness.store._engine.begin_flush(True)
+                flush.go_on()
                 write(harness.store, finished("in the next file"))
 
         monkeypatch.setattr(FileCopier, "copy", copy_then_continue)
-        back_up(tmp_path / "data", tmp_path / "backup")
-    assert copied == ["00000002.log", "00000001.log"]
-    assert [path.stat().st_size > 32 for path in harness.journal()] == [True, True]
+        with intercept_steps(harness, flush.on_step):
+            write(harness.store, finished("before"))
+            with flush:
+                journals = [path.name for path in harness.journal()]
+                back_up(tmp_path / "data", tmp_path / "backup")
+                assert all(path.stat().st_size > 32 for path in harness.journal())
+    assert len(journals) == 2
+    assert copied == journals[::-1]
     with StoreHarness(tmp_path / "backup", MANUAL_MAINTENANCE) as harness:
         assert session_ids(harness.store) == ["before", "in the file before"]
 
@@ -170,7 +209,7 @@ def test_an_interrupted_backup_is_not_usable(tmp_path: Path, monkeypatch: pytest
         write_mixed_records(harness)
         monkeypatch.setattr(os, "replace", raise_power_cut)
         # Disables the cleanup too, as after a power cut.
-        monkeypatch.setattr(snapshot_module, "_clear", raise_power_cut)
+        monkeypatch.setattr(Path, "iterdir", raise_power_cut)
         with pytest.raises(PowerCut):
             back_up(harness.directory, tmp_path / "backup")
         monkeypatch.undo()

@@ -70,6 +70,10 @@ class RunningServer:
         """Returns whether the server has neither stopped nor failed."""
         return self._thread.is_alive()
 
+    def open_stream_count(self) -> int:
+        """Returns the number of open WriteRecords streams."""
+        return len(self._server.records.places)
+
     def stop(self) -> None:
         """Refuses new calls, gives calls in progress `stop_grace_seconds` to finish, then ends them."""
         if self._thread.is_alive():

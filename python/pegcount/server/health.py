@@ -62,16 +62,21 @@ class HealthService:
     async def watch(self, data: bytes, call: Call) -> None:
         """Sends the health of a service, now and after each change."""
         service = self._service_of(data)
-        with self.places.taken(call):
+        with self.places.taken(call) as place:
             changed, sent = asyncio.Event(), None
             self._changed.add(changed)
+            # A stopping server tells a watching client that it is NOT_SERVING before it ends the call.
+            call.on_end(changed.set)
             try:
                 while True:
                     changed.clear()
                     state = self._states.get(service, _Status.SERVICE_UNKNOWN)
                     if state != sent:
-                        await call.write(_serialized(state))
+                        with place.sending():
+                            await call.write(_serialized(state))
                         sent = state
+                    if call.error is not None:
+                        raise call.error
                     await changed.wait()
             finally:
                 self._changed.discard(changed)

@@ -67,7 +67,7 @@ class ListeningPort:
                 with suppress(OSError):
                     endpoint = _endpoint(connection)
                     acknowledged[endpoint], received[endpoint] = _byte_counts(connection)
-            return PortState(received, acknowledged, _free_file_count())
+            return PortState(received, acknowledged, free_file_count())
 
     def disconnect(self, endpoints: Collection[Endpoint]) -> None:
         """Closes the connections of some clients."""
@@ -96,6 +96,15 @@ class ListeningPort:
             with suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
                 if _is_of_port(found, self._port) and _is_listening(found) == listening:
                     yield found
+
+
+def free_file_count() -> int:
+    """Returns how many more files this process can open."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        return limit - len(os.listdir(_OPEN_FILES))
+    except OSError:
+        return limit
 
 
 class _SpareFiles:
@@ -151,11 +160,3 @@ def _byte_counts(connection: socket.socket) -> tuple[int, int]:
         return 0, 0
     acknowledged, received = struct.unpack_from("=QQ", info, _BYTE_COUNTS_OFFSET)
     return acknowledged, received
-
-
-def _free_file_count() -> int:
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        return limit - len(os.listdir(_OPEN_FILES))
-    except OSError:
-        return limit

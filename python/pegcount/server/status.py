@@ -18,7 +18,7 @@ from pegcount import errors
 _DOMAIN = "pegcount"
 _LOG = logging.getLogger(__name__)
 
-_CODES: dict[type[errors.PegcountError], int] = {
+CODE_OF_ERROR: dict[type[errors.PegcountError], int] = {
     errors.InvalidRequestError: code_pb2.INVALID_ARGUMENT,
     errors.CellLimitError: code_pb2.INVALID_ARGUMENT,
     errors.SubtotalLimitError: code_pb2.INVALID_ARGUMENT,
@@ -72,7 +72,7 @@ async def abort(context: "grpc.aio.ServicerContext[Any, Any]", error: BaseExcept
 
 def status_of(error: BaseException) -> status_pb2.Status:
     """Returns the status of an exception; logs an exception outside the table and returns INTERNAL."""
-    code = _CODES.get(type(error)) if isinstance(error, errors.PegcountError) else None
+    code = CODE_OF_ERROR.get(type(error)) if isinstance(error, errors.PegcountError) else None
     if code is None or not isinstance(error, errors.PegcountError):
         return _internal(error)
     details = [_packed(message) for message in _details(error)]

@@ -122,9 +122,9 @@ class EmbeddedStore:
         """Why batches cannot be made durable now; see `Store.write_fault`."""
         return self._maintenance.write_faults.fault()
 
-    def flush(self) -> None:
-        """Flushes the finished records, writes an active snapshot, and removes the journal before both."""
-        self._maintenance.flush(with_active=True)
+    def flush(self, *, with_active: bool = True) -> None:
+        """Flushes the finished records; see `Maintenance.flush`."""
+        self._maintenance.flush(with_active=with_active)
 
     def maintain(self) -> None:
         """Flushes, compacts and applies retention, each if due, as the background thread also does."""
@@ -191,6 +191,11 @@ class EmbeddedStore:
     def put_document(self, name: str, content: bytes | None, expected_version: int | None) -> int:
         """Stores a settings document durably; see `Store.put_document`."""
         return self._documents.put(name, content, expected_version)
+
+    @property
+    def query_memory_bytes(self) -> int:
+        """Bytes that all queries in progress hold."""
+        return self._engine.query_memory_bytes
 
     def info(self) -> StoreInfo:
         """Returns counts of records and segments, and the range of setup times."""

@@ -33,7 +33,7 @@ class FileCopier:
         """
         descriptor = open_private(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         with source.open("rb", buffering=0) as old, os.fdopen(descriptor, "wb", buffering=0) as new:
-            if not (self._clones and _clone(old.fileno(), new.fileno())):
+            if not (self._clones and clone(old.fileno(), new.fileno())):
                 self._require_room(target)
                 self._copy_bytes(old.fileno(), new.fileno())
             os.fchmod(new.fileno(), mode)
@@ -60,6 +60,16 @@ class FileCopier:
             piece = os.pread(old, min(_PIECE_BYTES, max(0, byte_count - at)), at)
 
 
+def clone(old: int, new: int) -> bool:
+    """Makes the new file share the blocks of the old one; returns whether the file system can."""
+    try:
+        fcntl.ioctl(new, _FICLONE, old)
+    except OSError:
+        # Another file system, or one that cannot clone.
+        return False
+    return True
+
+
 def free_bytes(path: Path) -> int:
     """Returns the bytes that are free for this user on the file system of a path."""
     found = os.statvfs(path)
@@ -71,12 +81,3 @@ def is_disk_full(error: BaseException) -> bool:
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", None) in _SQLITE_FULL
     return isinstance(error, OSError) and error.errno in _FULL
-
-
-def _clone(old: int, new: int) -> bool:
-    try:
-        fcntl.ioctl(new, _FICLONE, old)
-    except OSError:
-        # Another file system, or one that cannot clone.
-        return False
-    return True
