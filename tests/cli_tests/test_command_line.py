@@ -6,12 +6,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 IMPORTS = [
@@ -105,7 +105,7 @@ def test_a_killed_import_can_be_repeated(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pegcount", "import", "--data", str(tmp_path / "data")]
     command += ["--format", "pegcount-csv", "--source", "test", str(file)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        _wait_until_journal_grows(tmp_path / "data")
+        wait_until(lambda: _has_written(tmp_path / "data"), "a write of the import", seconds_max=30)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     counts = printed_counts(import_into(tmp_path / "data", "pegcount-csv", file).stdout)
@@ -115,12 +115,8 @@ def test_a_killed_import_can_be_repeated(tmp_path: Path) -> None:
         assert "records: 200,000" in pegcount("info", "--server", address).stdout
 
 
-def _wait_until_journal_grows(data: Path) -> None:
-    for _ in range(600):
-        if any(journal.stat().st_size > 200_000 for journal in data.glob("journal/*")):
-            return
-        time.sleep(0.05)
-    raise AssertionError("the import wrote nothing")
+def _has_written(data: Path) -> bool:
+    return any(journal.stat().st_size > 200_000 for journal in data.glob("journal/*"))
 
 
 def test_an_address_that_others_reach_must_be_accepted(tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from pegcount.client import Client
 from pegcount.v1 import admin_pb2
+from waiting import wait_until
 
 from cli_tests.test_command_line import (
     IMPORTS,
@@ -101,8 +101,5 @@ def test_an_import_survives_a_restart_of_the_server(end: signal.Signals, tmp_pat
 
 def wait_for_records(address: str) -> None:
     with Client(address) as client:
-        for _ in range(1_000):
-            if client.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest()).records > 0:
-                return
-            time.sleep(0.01)
-    raise AssertionError("the import wrote nothing")
+        request = admin_pb2.GetStoreInfoRequest()
+        wait_until(lambda: client.admin.GetStoreInfo(request).records > 0, "a write of the import")

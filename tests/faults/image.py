@@ -6,17 +6,17 @@ import os
 import shutil
 import struct
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 _SHUTDOWN = 0x8004587D
 """EXT4_IOC_SHUTDOWN, an ioctl of the kernel."""
 _WITHOUT_FLUSHING_THE_LOG = 2
-_UNMOUNT_TRIES = 20
+_UNMOUNT_SECONDS_MAX = 2.0
 
 
 class PowerCutImage:
@@ -101,7 +101,7 @@ def needs_mounts(directory: Path, *programs: str) -> None:
     if os.geteuid() != 0:
         pytest.skip("NOT TESTED: mounting needs root")
     if missing:
-        pytest.skip(f"NOT TESTED: {', '.join(missing)} not installed")
+        pytest.skip(f"NOT TESTED: not installed: {', '.join(missing)}")
     trial = directory / "trial"
     try:
         with tmpfs(trial, 1):
@@ -126,13 +126,18 @@ def needs_loop_devices(directory: Path) -> None:
 
 
 def _unmount(mount_point: Path) -> None:
-    for _ in range(_UNMOUNT_TRIES):
-        with contextlib.suppress(subprocess.CalledProcessError):
-            _run("umount", str(mount_point))
-            return
-        time.sleep(0.1)
-    _run("umount", "--lazy", str(mount_point))
-    raise AssertionError(f"{mount_point} was still in use")
+    try:
+        wait_until(lambda: _is_unmounted(mount_point), "the end of its use", _UNMOUNT_SECONDS_MAX, 0.1)
+    except AssertionError:
+        _run("umount", "--lazy", str(mount_point))
+        raise
+
+
+def _is_unmounted(mount_point: Path) -> bool:
+    with contextlib.suppress(subprocess.CalledProcessError):
+        _run("umount", str(mount_point))
+        return True
+    return False
 
 
 def _run(*command: str) -> str:

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pegcount.v1 import admin_pb2_grpc, reports_pb2_grpc
+from waiting import wait_until
 
 TESTS = Path(__file__).parents[1]
 START_SECONDS_MAX = 60.0
@@ -70,19 +71,18 @@ class ServiceProcess:
         return line.removeprefix("listening on ").strip()
 
     def _wait_for_health(self, deadline: float) -> None:
-        while time.monotonic() < deadline:
-            try:
-                if self.health() == _SERVING:
-                    return
-            except grpc.RpcError:
-                pass
-            time.sleep(0.01)
-        raise AssertionError("not healthy in time")
+        wait_until(self._is_healthy, "its health", deadline - time.monotonic(), look_seconds=0.01)
+
+    def _is_healthy(self) -> bool:
+        with suppress(grpc.RpcError):
+            return bool(self.health() == _SERVING)
+        return False
 
 
 def kill_while_starting(directory: Path, seconds: float) -> None:
     """Starts a service and kills it after some seconds, usually before it accepts calls."""
     with _started(directory, directory.parent / f"{directory.name}.log", {}) as process:
+        # The load itself: the kill falls anywhere within the start.
         time.sleep(seconds)
         process.kill()
 

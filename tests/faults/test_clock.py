@@ -62,6 +62,7 @@ def jump_repeatedly(unit: Unit) -> Tally:
 def restart_while_wrong(data: Path, clock: "MovableClock") -> None:
     """Starts a service whose clock is wrong from the start, and corrects the clock while it runs."""
     with serving(data, clock.environment) as service:
+        # The load itself: the wrong clock goes on for a time, and then the correct one.
         time.sleep(JUMP_SECONDS)
         clock.jump(0)
         time.sleep(0.2)
@@ -102,6 +103,7 @@ class Ingest:
             if time.monotonic() >= deadline:
                 return
             self._write(service)
+            # The load itself: the pace of this client.
             time.sleep(0.02)
 
     def check(self, service: ServiceProcess) -> None:

@@ -62,6 +62,7 @@ def write_and_kill(service: ServiceProcess, feeds: list[Feed], seconds: float) -
     writers = [Writer(feed, service.address, pause_seconds=0.02) for feed in feeds]
     for writer in writers:
         writer.start()
+    # The load itself: the kill falls anywhere within the writing.
     time.sleep(seconds)
     service.kill()
     for writer in writers:

@@ -1,7 +1,6 @@
 """A segment is truncated or removed under a running server: its day fails, all else goes on."""
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from grpc_health.v1 import health_pb2
 from pegcount.config import Config
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import records_pb2, reports_pb2
+from waiting import stays
 
 from faults.process import ServiceProcess
 
@@ -39,8 +39,7 @@ def test_a_lost_segment_fails_its_day_and_the_server_goes_on(
             with pytest.raises(grpc.RpcError) as raised:
                 sessions_of_day(service, 0)
             assert raised.value.code() == grpc.StatusCode.DATA_LOSS
-            assert sessions_of_day(service, 1) == 500
-            time.sleep(0.1)
+            stays(lambda: sessions_of_day(service, 1) == 500, 0.1)
         assert service.health() == health_pb2.HealthCheckResponse.SERVING
     finally:
         service.stop()

@@ -66,9 +66,11 @@ def write_until_cut(
     writers = [Writer(feed, service.address, pause_seconds=0.02) for feed in feeds]
     for writer in writers:
         writer.start()
+    # The load itself: the cut falls anywhere within the writing.
     time.sleep(seconds)
     disk.cut()
-    # A batch acknowledged after the cut would be reported as lost.
+    # The load itself: the service goes on writing. A batch acknowledged after the cut would be reported as
+    # lost.
     time.sleep(0.1)
     service.kill()
     for writer in writers:

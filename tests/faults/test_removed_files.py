@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from pegcount.errors import DataDamagedError, StoreOpenError
+from waiting import wait_until
 
 from faults.campaign import Campaign, Tally, Unit
 from faults.conftest import AddToTable
@@ -88,6 +89,7 @@ def empty_journal(data: Path) -> None:
 def move_directory(data: Path) -> None:
     moved = data.with_name("moved")
     data.rename(moved)
+    # The load itself: for this time, the directory is away.
     time.sleep(0.5)
     moved.rename(data)
 
@@ -111,6 +113,7 @@ def write_around(
     writers = [Writer(feed, service.address, pause_seconds=0.02) for feed in feeds]
     for writer in writers:
         writer.start()
+    # The load itself: the removal falls anywhere within the writing.
     time.sleep(chance.uniform(0.1, SECONDS_MAX))
     remove()
     time.sleep(chance.uniform(0.1, SECONDS_MAX))
@@ -120,10 +123,13 @@ def write_around(
 
 def wait_for_health(service: ServiceProcess) -> None:
     """Waits until the service takes records again."""
-    deadline = time.monotonic() + HEAL_SECONDS_MAX
-    while service.health("pegcount.v1.RecordService") != 1:
-        assert time.monotonic() < deadline, service.log.read_text()
-        time.sleep(0.05)
+    try:
+        wait_until(
+            lambda: service.health("pegcount.v1.RecordService") == 1, "its health", HEAL_SECONDS_MAX, 0.05
+        )
+    except AssertionError as error:
+        error.add_note(service.log.read_text())
+        raise
 
 
 def loss_is_noticed(data: Path, chance: random.Random, feeds: list[Feed]) -> None:

@@ -77,6 +77,7 @@ class _Run:
             for batch in self._feed.unanswered():
                 self._write(store, batch)
             if self._feed.unanswered():
+                # The load itself: the pace of this client.
                 time.sleep(0.05)
         _print_step("resumed", left=len(self._feed.unanswered()))
 

@@ -16,7 +16,7 @@ _BUILD_SECONDS_MAX = 300.0
 def built(directory: Path) -> Path:
     """Builds the programs into a directory and returns it; skips the test without Go."""
     if shutil.which("go") is None:
-        pytest.skip("needs Go: no `go` on the path")
+        pytest.skip("NOT TESTED: Go is missing")
     command = ["go", "build", "-o", f"{directory}/", "./..."]
     subprocess.run(command, cwd=_MODULE, check=True, timeout=_BUILD_SECONDS_MAX)
     return directory

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from waiting import wait_until
+
 _CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORES, CLIENT_CORES = {_CORES[0]}, {_CORES[-1]}
 _TESTS = Path(__file__).parents[1]
@@ -100,13 +102,17 @@ class PinnedServer:
         return (self.cpu_seconds() - before) / (time.monotonic() - begin)
 
     def _wait_for_address(self) -> str:
-        deadline = time.monotonic() + START_SECONDS_MAX
-        while time.monotonic() < deadline and self.is_running():
-            printed = self.log.read_bytes()[self._log_bytes :].decode()
-            if match := re.search(r"^listening on (.*)\n", printed, re.MULTILINE):
-                return match[1]
-            time.sleep(0.01)
-        raise AssertionError(f"the server did not start: {self.log.read_text(encoding='utf-8')}")
+        wait_until(
+            lambda: self._printed_address() or not self.is_running(), "its start", START_SECONDS_MAX, 0.01
+        )
+        address = self._printed_address()
+        assert address, f"the server did not start: {self.log.read_text(encoding='utf-8')}"
+        return address
+
+    def _printed_address(self) -> str | None:
+        printed = self.log.read_bytes()[self._log_bytes :].decode()
+        match = re.search(r"^listening on (.*)\n", printed, re.MULTILINE)
+        return match and match[1]
 
 
 @contextmanager

@@ -21,7 +21,7 @@ def group() -> Iterator[MemoryGroup]:
     try:
         group = MemoryGroup("pegcount-load-test", _GROUP_BYTES)
     except OSError as error:
-        pytest.skip(f"this process may not limit the memory of another one: {error}")
+        pytest.skip(f"NOT TESTED: this process may not limit the memory of another one: {error}")
     yield group
     group.close()
 
