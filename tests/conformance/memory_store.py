@@ -149,7 +149,7 @@ class MemoryStore:
         tests = [condition_of(predicate) for predicate in predicates]
         return any(all(test(row) for test in tests) for row in self._rows(cancel_token, None))
 
-    def first_day(self) -> int | None:
+    def first_day(self, cancel_token: core.CancelToken) -> int | None:
         return min((row["setup_time"] // DAY_US for row in self._all_rows()), default=None)
 
     def put_code_deck(self, deck_id: int, deck: core.CodeDeck) -> None:

@@ -234,7 +234,7 @@ def test_rejections(place: Place) -> None:
         0,
         ["MISSING_SESSION_ID", "BAD_PRICE", "ANSWER_BEFORE_SETUP"],
     )
-    assert place.store.first_day() is None
+    assert place.store.first_day(token()) is None
 
 
 def test_a_repetition_leaves_the_time_of_receipt(place: Place) -> None:
@@ -293,7 +293,7 @@ def test_what_a_store_holds_survives(place: Place) -> None:
     info = place.store.info()
     assert (info.records, info.active_records) == (2, 1)
     assert (info.first_setup_us, info.last_setup_us) == (SETUP_US, SETUP_US + DAY_US)
-    assert place.store.first_day() == SETUP_US // DAY_US
+    assert place.store.first_day(token()) == SETUP_US // DAY_US
     assert place.store.write_fault is None
 
 

@@ -201,7 +201,7 @@ def test_batches_are_given_up_with_their_stream(start: Start, monkeypatch: pytes
         stream.send(batch(None, "s1"))
         assert stream.answer().accepted == 1
         tokens[0].check()
-    wait_for(lambda: is_cancelled(tokens[0]))
+    wait_until(lambda: is_cancelled(tokens[0]))
 
 
 def is_cancelled(token: core.CancelToken) -> bool:

@@ -152,8 +152,7 @@ def test_a_journal_file_whose_loss_was_accepted_is_read_as_far_as_it_goes(
 def test_a_journal_file_that_is_newer_than_the_catalogue_is_a_problem_and_stays(data: Path) -> None:
     older = (data / "catalog.db").read_bytes()
     with closing(EmbeddedStore(data, MANUAL_MAINTENANCE)) as store:
-        store._maintenance.flush(with_active=False)
-        store._maintenance.journals.reopen()
+        store.flush(with_active=False)
         write(store, finished("newer"))
     newest = max(data.glob("journal/*"))
     (data / "catalog.db").write_bytes(older)

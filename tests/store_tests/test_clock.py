@@ -172,7 +172,7 @@ def test_a_restart_after_three_days_follows_the_clock_after_an_hour(harness: Sto
 def test_a_restart_of_the_process_knows_how_much_time_passed(harness: StoreHarness) -> None:
     harness.store.close()
     harness.now_us += 3 * DAY_US
-    harness.store = harness._opened()
+    harness.store = harness.open()
     harness.maintain()
     assert harness.store.refused_clock() is None
     assert kept(harness) == EVERY_DAY[:-3]
@@ -212,9 +212,9 @@ def test_a_machine_that_is_off_for_some_minutes_each_night_follows_its_clock(har
 
 def test_a_boot_clock_of_another_machine_is_not_compared_with(harness: StoreHarness) -> None:
     """As after a move of a container that brings its boot number along: its boot clock is a month ahead."""
-    settings = harness.store._catalog.settings()
-    harness.store._catalog.put_settings(trusted_offset_us=settings["trusted_offset_us"] + 30 * DAY_US)
-    harness.reopen_after_kill()
+    with closing(Catalog(harness.directory, read_only=True)) as catalog:
+        offset_us = catalog.settings()["trusted_offset_us"]
+    reopen_with_settings(harness, trusted_offset_us=offset_us + 30 * DAY_US)
     assert harness.store.refused_clock() is None
     assert kept(harness) == EVERY_DAY
 

@@ -13,11 +13,14 @@ from typing import Any
 
 import pytest
 from decks import deck_of
+from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
 from pegcount.model import Retention
 from pegcount.store import EmbeddedStore, catalog_rows, files
+from pegcount.store.catalog import Catalog
 
+from store_tests.steps import intercept_steps
 from store_tests.store_fixtures import (
     ACKNOWLEDGED,
     MANUAL_MAINTENANCE,
@@ -177,7 +180,7 @@ def test_what_replaces_a_file_while_the_journal_is_replayed_is_noticed(
         return open_engine(*arguments)
 
     monkeypatch.setattr(files, "open_engine", replace_and_open)
-    harness.store = harness._opened()
+    harness.store = harness.open()
     monkeypatch.undo()
     if name == "lock":
         check_refused(harness, "lock was replaced")
@@ -191,12 +194,16 @@ def test_what_replaces_a_file_while_the_journal_is_replayed_is_noticed(
 
 
 def test_what_replaces_a_journal_file_before_its_first_batch_is_noticed(harness: StoreHarness) -> None:
-    engine, catalog = harness.store._engine, harness.store._catalog
-    sequence = engine.create_journal()
-    catalog.add_journal(sequence)
-    replace_by_a_copy(harness.journal()[-1])
-    engine.use_journal()
-    check_refused(harness, f"journal/{sequence:08}.log was replaced")
+    replaced: list[str] = []
+
+    def on_step(step: str) -> None:
+        if step == "after add_journal" and not replaced:
+            replaced.append(harness.journal()[-1].name)
+            replace_by_a_copy(harness.journal()[-1])
+
+    with intercept_steps(harness, on_step), pytest.raises(StoreReadOnlyError, match=r"\.log was replaced"):
+        harness.store.write(batch(finished("unacknowledged")))
+    check_refused(harness, f"journal/{replaced[0]} was replaced")
     check_writes_go_on(harness)
 
 
@@ -204,23 +211,24 @@ def test_a_journal_file_that_the_catalogue_may_name_stays_until_another_one_is_n
     harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A transaction that is reported as failed may be on disk: a start after a kill must find its file."""
-    catalog, journals = harness.store._catalog, harness.store._maintenance.journals
-    add_journal = catalog.add_journal
+    add_journal = Catalog.add_journal
 
-    def add_and_fail(sequence: int) -> None:
-        add_journal(sequence)
+    def add_and_fail(catalog: Catalog, sequence: int) -> None:
+        add_journal(catalog, sequence)
         raise StoreReadOnlyError("reported as failed")
 
-    monkeypatch.setattr(catalog, "add_journal", add_and_fail)
-    for _ in range(3):
-        journals.reopen()
-        monkeypatch.setattr(catalog, "add_journal", fail_to_add)
+    harness.reopen()
+    monkeypatch.setattr(Catalog, "add_journal", add_and_fail)
+    for why in ("reported as failed", "not even begun", "not even begun"):
+        with pytest.raises(StoreReadOnlyError, match=why):
+            harness.store.write(batch(finished("unacknowledged")))
+        monkeypatch.setattr(Catalog, "add_journal", fail_to_add)
         assert after_a_kill(harness) == ACKNOWLEDGED
     monkeypatch.undo()
     check_writes_go_on(harness)
 
 
-def fail_to_add(_: int) -> None:
+def fail_to_add(_catalog: Catalog, _sequence: int) -> None:
     raise StoreReadOnlyError("not even begun")
 
 
@@ -284,7 +292,6 @@ def test_an_emptied_journal_stops_acknowledgements(harness: StoreHarness) -> Non
         harness.store.write(batch(finished("unacknowledged")))
     with pytest.raises(DataDamagedError, match="it has 0 bytes, less than its header"):
         after_a_kill(harness)
-    harness.store._maintenance.journals.reopen()
     check_refused(harness, "was changed while this process used it")
     check_writes_go_on(harness)
 
@@ -320,10 +327,10 @@ def test_a_start_says_how_to_go_on_without_a_damaged_file(harness: StoreHarness)
         path.chmod(0o600)
         path.write_bytes(content[:-1])
         with pytest.raises(DataDamagedError) as raised:
-            harness._opened()
+            harness.open()
         assert f"or start with --accept-loss-of {name} to go on without {lost}" in str(raised.value)
         path.write_bytes(content)
-    harness.store = harness._opened()
+    harness.store = harness.open()
 
 
 def test_batches_before_an_accepted_damage_are_kept(harness: StoreHarness) -> None:

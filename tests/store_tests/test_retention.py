@@ -280,7 +280,7 @@ def test_files_of_dropped_days_are_removed_on_opening_after_a_crash(
     harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("pegcount.store.replaced_files.ReplacedFiles._remove_path", crash)
+        patch.setattr(Path, "unlink", crash)
         with pytest.raises(CrashError):
             harness.store.set_retention(Retention(days=2))
     for _ in range(2):
