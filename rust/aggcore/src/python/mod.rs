@@ -32,8 +32,8 @@ mod _aggcore {
     use super::reports::{active_response, folder_response, format_time, quality_response, usage_response};
     #[pymodule_export]
     use super::store::{
-        BatchCounts, ExportCursor, ExportPiece, Flush, JournalContent, ManifestEntry, MemoryRows, MissingFile, NewSegment,
-        OpenSegment, PendingCommit, Rejection, SegmentEdit, SegmentTombstones, Engine, StoreInfo, check_file, check_journal,
+        BatchCounts, Engine, ExportCursor, ExportPiece, Flush, JournalContent, ManifestEntry, MemoryRows, MissingFile,
+        NewSegment, OpenSegment, PendingCommit, Rejection, SegmentEdit, SegmentTombstones, StoreInfo, check_file, check_journal,
         journal_has_batches, journal_predecessor, journal_sequences,
     };
 

@@ -7,9 +7,9 @@ use pyo3::types::PyBytes;
 use pyo3::{buffer::PyBuffer, prelude::*};
 
 use super::{allocator, arguments};
-use crate::scan::sums::Sums;
 use crate::error::Result;
 use crate::memory::QueryMemory;
+use crate::scan::sums::Sums;
 use crate::scan::{self, KeyValues, ScanResources};
 
 /// What the reports of one store share.
