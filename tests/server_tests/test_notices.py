@@ -1,6 +1,5 @@
 """Notices of reports."""
 
-import time
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -13,15 +12,19 @@ from pegcount.server.reports import ReportService
 from pegcount.store import EmbeddedStore
 from pegcount.v1.records_pb2 import WriteRecordsRequest
 from service import NOW_US
+from waiting import stays
 
 from server_tests.example_requests import ASK_FOLDER, ASK_QUALITY, ASK_USAGE, call_record
 
 
 def first_day_that_never_comes(cancel_token: core.CancelToken) -> int | None:
     """Stands for a store that asks other hosts, and ends only with the call."""
-    for _ in range(1_000):
+
+    def goes_on() -> bool:
         cancel_token.check()
-        time.sleep(0.01)
+        return True
+
+    stays(goes_on, 10.0)
     return None
 
 

@@ -30,16 +30,16 @@ ASKED: dict[str, Any] = {
 class Asked:
     """The reports of an empty store whose clock stands still until a test moves it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, config: Config) -> None:
         self.now_us = NOW_US
         self.store = EmbeddedStore(
             directory,
-            Config(),
+            config,
             create=True,
             clock=lambda: self.now_us,
             monotonic=lambda: self.now_us / 1_000_000,
         )
-        self._service = ReportService(Config(), self.store, lambda: self.now_us)
+        self._service = ReportService(config, self.store, lambda: self.now_us)
 
     def scan(self, method: str, message: Any) -> Any:
         prepare = self._service.reports()[method]
@@ -48,7 +48,7 @@ class Asked:
 
 @pytest.fixture
 def asked(tmp_path: Path) -> Iterator[Asked]:
-    asked = Asked(tmp_path)
+    asked = Asked(tmp_path, Config())
     yield asked
     asked.store.close()
 
@@ -78,11 +78,12 @@ def test_a_repeated_request_is_parsed_once(method: str, asked: Asked, parsed: li
 
 
 @pytest.mark.parametrize("method", ASKED)
-def test_a_long_request_is_parsed_each_time(method: str, asked: Asked, parsed: list[Any]) -> None:
-    asked._service._queries._request_bytes_max = 1
+def test_a_long_request_is_parsed_each_time(method: str, tmp_path: Path, parsed: list[Any]) -> None:
+    asked = Asked(tmp_path, Config(tuning=Tuning(cached_request_bytes_max=1)))
     for _ in range(2):
         asked.scan(method, ASKED[method])
     assert len(parsed) == 2
+    asked.store.close()
 
 
 @pytest.mark.parametrize("method", ASKED)

@@ -107,7 +107,7 @@ def test_a_journal_file_that_grows_while_its_bytes_are_copied_can_be_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The header of a journal file says how long the file is at least."""
-    monkeypatch.setattr(file_copy, "_clone", lambda old, new: False)
+    monkeypatch.setattr(file_copy, "clone", lambda old, new: False)
     with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
         write(harness.store, finished("before"))
         written = itertools.count()

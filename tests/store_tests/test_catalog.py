@@ -365,7 +365,7 @@ def test_a_full_disk_is_reported_and_later_writes_succeed(
 def test_a_catalogue_that_another_program_holds_is_named_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog_module, "_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(catalog_module, "BUSY_SECONDS", 0.05)
     held = r"another program holds catalog.db \(database is locked\)"
     with (
         contextlib.closing(Catalog(tmp_path)) as catalog,

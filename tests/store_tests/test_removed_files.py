@@ -19,6 +19,7 @@ from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
 from pegcount.model import Retention
 from pegcount.store import EmbeddedStore, catalog_rows, files
 from pegcount.store.catalog import Catalog
+from waiting import wait_until
 
 from store_tests.steps import intercept_steps
 from store_tests.store_fixtures import (
@@ -98,8 +99,7 @@ def overwrite(path: Path) -> None:
 
 def wait_for_the_next_tick(path: Path) -> None:
     """Waits until a change of a file changes its modification time: a file system may tick every 10 ms."""
-    while time.time_ns() - path.stat().st_mtime_ns < 20_000_000:
-        time.sleep(0.001)
+    wait_until(lambda: time.time_ns() - path.stat().st_mtime_ns >= 20_000_000)
 
 
 @pytest.mark.parametrize("damage", [empty, overwrite])

@@ -49,7 +49,7 @@ TABLES = {
 _GENERATION = "generation"
 _FIRST_JOURNAL = "first_journal"
 # Other processes, such as a backup, lock the catalogue only while they copy it into memory.
-_BUSY_SECONDS = 10.0
+BUSY_SECONDS = 10.0
 _FAILURES = (sqlite3.DatabaseError, UnicodeDecodeError, OSError, StoreOpenError, DataDamagedError)
 """What a transaction raises if the file cannot be written, or has lost its content."""
 _OTHER_CONTENT = (2**62, 0)
@@ -279,7 +279,7 @@ class Catalog:
         target = f"{self.path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
         before = self._identity_now()
         db = sqlite3.connect(
-            target, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None, uri=True
+            target, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None, uri=True
         )
         # SQLite does not tell which file it has opened. A reader may meet the owner, which replaces the file.
         self._identity = self._identity_now()
