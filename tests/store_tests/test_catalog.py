@@ -137,7 +137,7 @@ def test_code_decks_survive_reopening_and_are_replaced(catalog: Catalog, tmp_pat
 
 def test_a_flush_ends_the_need_for_the_journal_before_it(catalog: Catalog, tmp_path: Path) -> None:
     for sequence in (1, 2, 4):
-        catalog.add_journal(sequence)
+        catalog.add_journal(sequence, sequence - 1)
     catalog.accept_loss_of_journal(2)
     assert catalog.journals() == {1: False, 2: True, 4: False}
     catalog.commit_segments([], first_journal=2)
@@ -175,8 +175,8 @@ def create_filled_catalog(directory: Path) -> None:
         )
         catalog.put_code_deck(1, deck(1))
         catalog.put_code_deck(2, deck(2))
-        catalog.add_journal(2)
-        catalog.add_journal(3)
+        catalog.add_journal(2, 1)
+        catalog.add_journal(3, 2)
         catalog.put_settings(retention_days=3)
 
 

@@ -213,8 +213,8 @@ def test_a_journal_file_that_the_catalogue_may_name_stays_until_another_one_is_n
     """A transaction that is reported as failed may be on disk: a start after a kill must find its file."""
     add_journal = Catalog.add_journal
 
-    def add_and_fail(catalog: Catalog, sequence: int) -> None:
-        add_journal(catalog, sequence)
+    def add_and_fail(catalog: Catalog, sequence: int, predecessor: int) -> None:
+        add_journal(catalog, sequence, predecessor)
         raise StoreReadOnlyError("reported as failed")
 
     harness.reopen()
@@ -228,7 +228,7 @@ def test_a_journal_file_that_the_catalogue_may_name_stays_until_another_one_is_n
     check_writes_go_on(harness)
 
 
-def fail_to_add(_catalog: Catalog, _sequence: int) -> None:
+def fail_to_add(_catalog: Catalog, _sequence: int, _predecessor: int) -> None:
     raise StoreReadOnlyError("not even begun")
 
 

@@ -217,9 +217,14 @@ class Catalog:
                 put_row(db, "settings", _FIRST_JOURNAL, first_journal)
                 db.execute("DELETE FROM journals WHERE sequence < ?", (first_journal,))
 
-    def add_journal(self, sequence: int) -> None:
-        """Names a new journal file, durably: it must exist from now on. Raises StoreReadOnlyError."""
+    def add_journal(self, sequence: int, predecessor: int) -> None:
+        """Names a new journal file, durably: it must exist from now on. Raises StoreReadOnlyError.
+
+        Files between it and its predecessor were never used, and need not exist: a transaction that named one
+        of them may have been reported as failed.
+        """
         with self._transaction() as db:
+            db.execute("DELETE FROM journals WHERE sequence > ? AND sequence < ?", (predecessor, sequence))
             put_row(db, "journals", sequence, 0)
 
     def accept_loss_of_journal(self, sequence: int) -> None:

@@ -52,8 +52,9 @@ class JournalFiles:
 
     def _create(self) -> None:
         sequence = self._engine.create_journal()
+        predecessor = core.journal_predecessor(self._catalog.path.parent, sequence)
         try:
-            self._catalog.add_journal(sequence)
+            self._catalog.add_journal(sequence, sequence if predecessor is None else predecessor)
         except PegcountError as error:
             if not self._engine.has_journal:
                 self._engine.set_fault(str(error))
