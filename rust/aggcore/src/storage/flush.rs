@@ -46,12 +46,7 @@ impl Store {
     pub fn begin_flush(&self, with_active: bool) -> Flush {
         let mut state = self.write();
         let with_active = with_active || std::mem::take(&mut state.reactivated);
-        let active = with_active.then(|| {
-            let progress = SnapshotProgress::new(state.active.rows(), CopiedColumns::all(), self.tuning());
-            let progress = Arc::new(Mutex::new(progress));
-            state.active.begin_snapshot(&progress);
-            progress
-        });
+        let active = with_active.then(|| SnapshotProgress::begin(&mut state.active, CopiedColumns::all(), self.tuning()));
         if state.memtable.rows() > 0 {
             let table = std::mem::replace(&mut state.memtable, Memtable::new(self.tuning())).into_immutable();
             state.immutable.push(ImmutableMemtable { table, tombstones: Arc::default() });

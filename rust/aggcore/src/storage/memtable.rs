@@ -2,14 +2,14 @@
 //!
 //! Rows have no order. [`Memtable::swap_remove`] fills the gap with the last row, so that columns stay dense
 //! and row numbers are not stable.
-//! Snapshots that are in progress follow the rows; see `snapshot_progress.rs`.
+//! Snapshots that are in progress watch the rows; see `row_watchers.rs`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use hashbrown::HashTable;
 
-use super::snapshot_progress::{SharedProgress, SnapshotsInProgress};
+use super::row_watchers::{RowWatcher, RowWatchers};
 use crate::columns::RecordColumns;
 use crate::columns::call_duration::CallDurations;
 use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, NO_CODE, Texts};
@@ -43,7 +43,8 @@ pub struct Memtable {
     /// Min/max statistics of each integer column; they include removed rows, so that they may be too wide.
     column_stats: [ColumnStats; INT_COUNT],
     received_stats: ColumnStats,
-    snapshots: SnapshotsInProgress,
+    /// Snapshots in progress. While there are any, dictionary codes must not be renumbered.
+    snapshots: RowWatchers<Self>,
     tuning: Arc<Tuning>,
 }
 
@@ -75,7 +76,7 @@ impl Memtable {
             rows_of_day: BTreeMap::new(),
             column_stats: [ColumnStats::default(); INT_COUNT],
             received_stats: ColumnStats::default(),
-            snapshots: SnapshotsInProgress::default(),
+            snapshots: RowWatchers::default(),
             tuning: Arc::clone(tuning),
         }
     }
@@ -295,11 +296,11 @@ impl Memtable {
         self.received_stats = ColumnStats::of(&self.received_us);
     }
 
-    /// Begins a snapshot of the rows that exist now.
-    pub fn begin_snapshot(&mut self, progress: &SharedProgress) {
+    /// Begins a snapshot of the rows that exist now, which lasts until `snapshot` is dropped.
+    pub fn begin_snapshot(&mut self, snapshot: Weak<dyn RowWatcher<Self>>) {
         // Reports may follow each other so closely that a snapshot is always in progress when a row is written.
         self.drop_unused_entries();
-        self.snapshots.add(progress);
+        self.snapshots.add(snapshot);
     }
 
     /// Makes the memtable immutable.

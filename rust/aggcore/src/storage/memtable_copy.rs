@@ -6,8 +6,6 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use super::copied_columns::{CopiedColumns, VALUES_PER_TEXT};
 use super::copied_rows::{CopiedRows, RowLayout};
 use super::memtable::Memtable;
@@ -63,8 +61,7 @@ struct Statistics {
 impl MemtableCopy {
     /// Begins a snapshot: the copy will have the rows that `table` has now, in up to `part_count` parts.
     pub fn begin(table: &mut Memtable, columns: CopiedColumns, part_count: usize, tuning: &Arc<Tuning>) -> Self {
-        let progress = Arc::new(Mutex::new(SnapshotProgress::new(table.rows(), columns.clone(), tuning)));
-        table.begin_snapshot(&progress);
+        let progress = SnapshotProgress::begin(table, columns.clone(), tuning);
         let (table, rows) = (&*table, table.rows());
         let step_rows = (tuning.copy_step_value_count / columns.values_per_row()).max(1);
         let part_count = rows.div_ceil(step_rows).clamp(1, part_count.max(1));

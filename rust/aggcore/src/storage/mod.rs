@@ -26,6 +26,7 @@ mod memtable_copy;
 mod niceness;
 mod parallel_scan;
 mod retention;
+mod row_watchers;
 mod segment_edit;
 mod snapshot_progress;
 mod state;

@@ -11,16 +11,16 @@
 //! [`Memtable::swap_remove`] moves the last row, `saved` and `end` follow the rows. Copied and saved rows together are
 //! exactly the rows of the beginning, as they were then.
 //!
-//! The memtable knows the snapshots in progress by weak references, so that one that is dropped has ended. While there are
-//! any, dictionary codes must not be renumbered.
+//! The memtable knows a snapshot only as one of its watchers (`row_watchers.rs`).
 
 use std::ops::Range;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use super::copied_columns::CopiedColumns;
 use super::memtable::{Memtable, RowMetadata};
+use super::row_watchers::RowWatcher;
 use crate::columns::RecordColumns;
 use crate::columns::row_set::RowSet;
 use crate::tuning::Tuning;
@@ -38,10 +38,28 @@ pub struct SnapshotProgress {
     immutable: Option<Arc<Memtable>>,
 }
 
+impl RowWatcher<Memtable> for Mutex<SnapshotProgress> {
+    fn before_replace(&self, table: &Memtable, row: usize) {
+        self.lock().before_replace(table, row);
+    }
+
+    fn before_removal(&self, table: &Memtable, row: usize) {
+        self.lock().before_removal(table, row);
+    }
+
+    fn note_immutable(&self, table: &Arc<Memtable>) {
+        self.lock().immutable = Some(Arc::clone(table));
+    }
+}
+
 impl SnapshotProgress {
-    /// Begins a snapshot of `rows` rows.
-    pub fn new(rows: usize, columns: CopiedColumns, tuning: &Arc<Tuning>) -> Self {
-        Self { columns, cursor: 0, end: rows, saved: RowSet::default(), undo: Memtable::new(tuning), immutable: None }
+    /// Begins a snapshot of the rows that `table` has now.
+    pub fn begin(table: &mut Memtable, columns: CopiedColumns, tuning: &Arc<Tuning>) -> SharedProgress {
+        let (saved, undo) = (RowSet::default(), Memtable::new(tuning));
+        let progress = Arc::new(Mutex::new(Self { columns, cursor: 0, end: table.rows(), saved, undo, immutable: None }));
+        let watcher = Arc::downgrade(&progress);
+        table.begin_snapshot(watcher);
+        progress
     }
 
     /// The memtable, once it became immutable.
@@ -73,7 +91,6 @@ impl SnapshotProgress {
         std::mem::replace(&mut self.undo, Memtable::new(tuning))
     }
 
-    /// To be called before row `row` is replaced.
     fn before_replace(&mut self, table: &Memtable, row: usize) {
         if self.is_needed(row) {
             self.save(table, row);
@@ -81,7 +98,6 @@ impl SnapshotProgress {
         }
     }
 
-    /// To be called before row `row` is removed and the last row moves to its number.
     fn before_removal(&mut self, table: &Memtable, row: usize) {
         let last = table.rows() - 1;
         if self.is_needed(row) {
@@ -114,38 +130,6 @@ impl SnapshotProgress {
         let versions = if self.columns.versions { table.versions(row) } else { None };
         let metadata = RowMetadata { key_hash: table.key_hash(row), versions, received_us: table.received_us(row) };
         self.undo.append(&RecordColumns::from_record(&record), &[0], |_| metadata);
-    }
-}
-
-/// The snapshots of one memtable that are in progress.
-#[derive(Default)]
-pub struct SnapshotsInProgress(Vec<Weak<Mutex<SnapshotProgress>>>);
-
-impl SnapshotsInProgress {
-    /// Adds a snapshot.
-    pub fn add(&mut self, progress: &SharedProgress) {
-        self.0.push(Arc::downgrade(progress));
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&mut self) -> bool {
-        self.0.retain(|progress| progress.strong_count() > 0);
-        self.0.is_empty()
-    }
-
-    /// Tells all of them that a row is about to be replaced.
-    pub fn before_replace(&self, table: &Memtable, row: usize) {
-        self.0.iter().filter_map(Weak::upgrade).for_each(|progress| progress.lock().before_replace(table, row));
-    }
-
-    /// Tells all of them that a row is about to be removed.
-    pub fn before_removal(&self, table: &Memtable, row: usize) {
-        self.0.iter().filter_map(Weak::upgrade).for_each(|progress| progress.lock().before_removal(table, row));
-    }
-
-    /// Tells all of them that the memtable has become immutable, and can be read without its lock.
-    pub fn note_immutable(self, table: &Arc<Memtable>) {
-        self.0.iter().filter_map(Weak::upgrade).for_each(|progress| progress.lock().immutable = Some(Arc::clone(table)));
     }
 }
 
