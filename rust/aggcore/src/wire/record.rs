@@ -5,7 +5,7 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 use super::reader::{Reader, Value, text};
 use crate::error::Result;
 use crate::record::price::{format_price, parse_price};
-use crate::record::schema::{ABSENT, FIELDS, Field, FieldType};
+use crate::record::schema::{ABSENT, FIELDS, Field, FieldType, INT_COUNT};
 use crate::record::{EVENT_END, Record, RejectReason, Rejection, TIME_END_US};
 
 /// Decodes and validates one record into `record`, whose previous content is cleared.
@@ -32,9 +32,11 @@ pub fn decode_partial(bytes: &[u8]) -> Record<'_> {
     }
 }
 
-/// Sets the fields that the bytes have. Returns the rejection for the first value that is out of its domain.
+/// Sets the fields that the bytes have. Returns the rejection for the first field, by number, whose value is out of its
+/// domain.
 fn decode_fields<'a>(bytes: &'a [u8], record: &mut Record<'a>) -> Result<Option<Rejection>> {
-    let mut problem = None;
+    // Later values of a field replace earlier ones, which a single pass does not do in these two cases.
+    let mut is_second_pass_needed = false;
     let mut reader = Reader::new(bytes);
     while let Some((tag, value)) = reader.field()? {
         let Some(field) = FIELDS.get(tag as usize - 1) else { continue };
@@ -43,11 +45,39 @@ fn decode_fields<'a>(bytes: &'a [u8], record: &mut Record<'a>) -> Result<Option<
                 record.strings[Record::string_slot(field)] = text(bytes)?;
             }
             (field_type, value) => {
-                if let Some(decoded) = integer(field, field_type, value)? {
-                    let stored = decoded.map(|value| record.ints[field.slot] = value);
-                    problem = problem.or(stored.err());
+                is_second_pass_needed |= field_type == FieldType::Time && record.ints[field.slot] != ABSENT;
+                match integer(field, field_type, value)? {
+                    Some(Ok(value)) => record.ints[field.slot] = value,
+                    Some(Err(_)) => is_second_pass_needed = true,
+                    None => {}
                 }
             }
+        }
+    }
+    if is_second_pass_needed { decode_integers(bytes, record) } else { Ok(None) }
+}
+
+/// Sets the integer fields anew, for a message in which a time occurs twice or a value is out of its domain: protobuf merges
+/// the parts of a repeated message, and the last value of any other field decides, also whether it is valid.
+#[cold]
+fn decode_integers(bytes: &[u8], record: &mut Record<'_>) -> Result<Option<Rejection>> {
+    let mut values: [std::result::Result<i64, Rejection>; INT_COUNT] = [const { Ok(ABSENT) }; INT_COUNT];
+    let mut times = [Timestamp::default(); INT_COUNT];
+    let mut reader = Reader::new(bytes);
+    while let Some((tag, value)) = reader.field()? {
+        let Some(field) = FIELDS.get(tag as usize - 1) else { continue };
+        if let (FieldType::Time, Value::Bytes(bytes)) = (field.field_type, &value) {
+            times[field.slot].merge(bytes)?;
+            values[field.slot] = times[field.slot].us(field);
+        } else if let Some(decoded) = integer(field, field.field_type, value)? {
+            values[field.slot] = decoded;
+        }
+    }
+    let mut problem = None;
+    for (stored, decoded) in record.ints.iter_mut().zip(values) {
+        match decoded {
+            Ok(value) => *stored = value,
+            Err(rejection) => problem = problem.or(Some(rejection)),
         }
     }
     Ok(problem)
@@ -68,9 +98,11 @@ fn integer(field: &Field, field_type: FieldType, value: Value<'_>) -> Result<Opt
                 reject(RejectReason::BadPrice, field, "is no decimal number of at most 9 decimals within 9223372036")
             })),
         },
-        (FieldType::Time, Value::Bytes(bytes)) => Some(
-            time_us(bytes)?.ok_or_else(|| reject(RejectReason::TimeOutOfRange, field, "is outside [1970-01-01Z, 2200-01-01Z)")),
-        ),
+        (FieldType::Time, Value::Bytes(bytes)) => {
+            let mut time = Timestamp::default();
+            time.merge(bytes)?;
+            Some(time.us(field))
+        }
         (FieldType::Integer | FieldType::Flag | FieldType::Enum | FieldType::Time | FieldType::Price, _) => None,
         (FieldType::DictionaryText | FieldType::Text, _) => None,
     })
@@ -85,21 +117,33 @@ fn enumerated(field: &Field, number: i64) -> std::result::Result<i64, Rejection>
     }
 }
 
-/// Decodes a `google.protobuf.Timestamp` to microseconds UTC, rounding down.
-///
-/// `None` if it is outside [1970, 2200) or its nanoseconds are outside [0, 10^9).
-fn time_us(bytes: &[u8]) -> Result<Option<i64>> {
-    let (mut seconds, mut nanos) = (0, 0);
-    let mut reader = Reader::new(bytes);
-    while let Some((tag, value)) = reader.field()? {
-        match (tag, value) {
-            (1, Value::Varint(bits)) => seconds = bits as i64,
-            (2, Value::Varint(bits)) => nanos = i64::from(bits as i32),
-            _ => {}
+/// A `google.protobuf.Timestamp`.
+#[derive(Clone, Copy, Default)]
+struct Timestamp {
+    seconds: i64,
+    nanos: i64,
+}
+
+impl Timestamp {
+    /// Sets the fields that the bytes have.
+    fn merge(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut reader = Reader::new(bytes);
+        while let Some((tag, value)) = reader.field()? {
+            match (tag, value) {
+                (1, Value::Varint(bits)) => self.seconds = bits as i64,
+                (2, Value::Varint(bits)) => self.nanos = i64::from(bits as i32),
+                _ => {}
+            }
         }
+        Ok(())
     }
-    let in_range = (0..1_000_000_000).contains(&nanos) && (0..TIME_END_US / 1_000_000).contains(&seconds);
-    Ok(in_range.then(|| seconds * 1_000_000 + nanos / 1_000))
+
+    /// Microseconds UTC, rounded down. Rejects a time outside [1970, 2200) and nanoseconds outside [0, 10^9).
+    fn us(self, field: &Field) -> std::result::Result<i64, Rejection> {
+        let in_range = (0..1_000_000_000).contains(&self.nanos) && (0..TIME_END_US / 1_000_000).contains(&self.seconds);
+        let outside = || reject(RejectReason::TimeOutOfRange, field, "is outside [1970-01-01Z, 2200-01-01Z)");
+        if in_range { Ok(self.seconds * 1_000_000 + self.nanos / 1_000) } else { Err(outside()) }
+    }
 }
 
 fn reject(reason: RejectReason, field: &Field, problem: &str) -> Rejection {
@@ -154,7 +198,7 @@ fn put_time(tag: u32, us: i64, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::schema::{INT_COUNT, int_slot};
+    use crate::record::schema::int_slot;
 
     #[test]
     fn canonical_form_decodes_to_the_same_record() {
