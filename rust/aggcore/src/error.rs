@@ -121,6 +121,11 @@ impl Error {
         if let Self::MalformedBatch(problem) = self { Self::MalformedRequest(problem) } else { self }
     }
 
+    /// Returns the error of a file for that of the part of it that was decoded.
+    pub fn in_file(self, file: &Path, part: &str) -> Self {
+        if let Self::Damaged { problem, .. } = self { Self::damaged(file, format!("{part}: {problem}")) } else { self }
+    }
+
     /// Returns [`Error::Damaged`] for the content of `file`.
     pub fn damaged(file: &Path, problem: impl ToString) -> Self {
         Self::Damaged { file: name_in_directory(file), problem: problem.to_string() }

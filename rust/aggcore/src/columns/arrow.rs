@@ -17,7 +17,7 @@ use arrow_buffer::{ArrowNativeType, BooleanBuffer, NullBuffer, OffsetBuffer, Sca
 use arrow_schema::{ArrowError, DataType};
 
 use super::RecordColumns;
-use super::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, NoTexts, Texts};
+use super::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, NO_CODE, NoTexts, Texts};
 use super::integer::{ColumnStats, IntValues};
 use crate::record::schema::{ABSENT, ColumnKind, DICTIONARY_COUNT, FIELDS, Field, FieldType, INT_COUNT, TEXT_COUNT};
 
@@ -178,6 +178,11 @@ impl ArrowColumns {
         Some(())
     }
 
+    /// Whether each code is that of an entry, also beneath a null, which Arrow does not check: readers look it up there too.
+    pub fn has_codes_of_entries(&self) -> bool {
+        self.codes.iter().zip(&self.entries).all(|(codes, entries)| codes.are_below(strings(entries).count()))
+    }
+
     /// Borrows an integer column.
     pub fn ints(&self, slot: usize) -> IntValues<'_> {
         match &self.ints[slot] {
@@ -227,6 +232,16 @@ impl IntArray {
 }
 
 impl CodeArray {
+    /// Whether all codes are below `count`, or mark an absent text.
+    fn are_below(&self, count: usize) -> bool {
+        match self {
+            Self::Absent => true,
+            Self::U8(codes) => codes.iter().all(|&code| usize::from(code) < count),
+            Self::U16(codes) => codes.iter().all(|&code| usize::from(code) < count),
+            Self::I32(codes) => codes.iter().all(|&code| code == NO_CODE || usize::try_from(code).is_ok_and(|code| code < count)),
+        }
+    }
+
     /// Returns the codes and the entries of a column.
     fn of(column: &ArrayRef) -> Option<(Self, StringArray)> {
         let (codes, entries) = if let Some(column) = column.as_dictionary_opt::<UInt8Type>() {

@@ -211,7 +211,7 @@ pub fn replay(directory: &Path, sequence: u64, mut apply: impl FnMut(&Frame<'_>)
     let Header { synced, length, .. } = Header::of(&bytes, sequence).map_err(|problem| Error::damaged(&path, problem))?;
     let mut at = length;
     while let Some((frame, next)) = frame_at(&bytes, at) {
-        apply(&frame)?;
+        apply(&frame).map_err(|error| error.in_file(&path, &format!("the batch at byte {at}")))?;
         at = next;
     }
     if at < synced {

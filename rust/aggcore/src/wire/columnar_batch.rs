@@ -3,7 +3,7 @@
 //! Applying a batch column by column ingests 1.7 times as fast as record by record. In a batch, a
 //! dictionary-encoded field is stored with a dictionary or, if that would be larger, as plain texts.
 
-use std::{io::Cursor, sync::Arc};
+use std::{io::Cursor, panic::catch_unwind, sync::Arc};
 
 use arrow_array::{Array, ArrayRef, DictionaryArray, Int32Array, NullArray, RecordBatch, builder::StringBuilder};
 use arrow_ipc::{reader::StreamReader, writer::StreamWriter};
@@ -50,18 +50,30 @@ impl ColumnarBatch {
     /// # Errors
     /// `Damaged` if they are not an Arrow IPC stream with the columns of all fields.
     pub fn from_journal(bytes: &[u8]) -> Result<Self> {
-        let mut reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(|error| damaged(error.to_string()))?;
-        let columns = reader.next().ok_or_else(|| damaged("a row has no batch".to_owned()))?;
-        Self::from_columns(columns.map_err(|error| damaged(error.to_string()))?.columns().to_vec())
+        // arrow-ipc panics at some malformed streams: it slices buffers at offsets that it has not compared with their length.
+        let columns = catch_unwind(|| columns_of_stream(bytes)).unwrap_or_else(|_| Err(damaged("it is not an Arrow IPC stream")));
+        let columns = columns?;
+        // A column of type Null may have any number of rows; the session ids, which each record has, take bytes.
+        let session_ids = FIELDS.iter().zip(&columns).find(|(field, _)| field.name == "session_id");
+        if session_ids.is_none_or(|(_, ids)| ids.data_type() == &DataType::Null && !ids.is_empty()) {
+            return Err(damaged("its records have no session ids"));
+        }
+        let arrays = arrow_columns(&columns)?;
+        if !arrays.has_codes_of_entries() {
+            return Err(damaged("a code is not that of an entry"));
+        }
+        Ok(Self::new(columns, arrays))
     }
 
     fn from_columns(columns: Vec<ArrayRef>) -> Result<Self> {
-        let encoded = FIELDS.iter().zip(&columns).map(|(field, column)| dictionary_encoded(field, column));
-        let arrays = ArrowColumns::from_arrays(&encoded.collect::<Result<Vec<_>>>()?).filter(|_| columns.len() == FIELDS.len());
-        let arrays = arrays.ok_or_else(|| damaged("a column of a batch is not of its field".to_owned()))?;
+        let arrays = arrow_columns(&columns)?;
+        Ok(Self::new(columns, arrays))
+    }
+
+    fn new(columns: Vec<ArrayRef>, arrays: ArrowColumns) -> Self {
         let fields = arrays.fields(EntryOrder::Any);
         let key_hash = (0..columns[0].len()).map(|row| fields.key_hash(row)).collect();
-        Ok(Self { batch_id: None, rejected: Rejections::default(), key_hash, columns, arrays })
+        Self { batch_id: None, rejected: Rejections::default(), key_hash, columns, arrays }
     }
 
     /// Encodes the batch as one Arrow IPC stream; absent values are null.
@@ -88,6 +100,20 @@ impl ColumnarBatch {
     pub fn fields(&self) -> RecordColumns<'_> {
         self.arrays.fields(EntryOrder::Any)
     }
+}
+
+/// Decodes the one batch of a stream.
+fn columns_of_stream(bytes: &[u8]) -> Result<Vec<ArrayRef>> {
+    let mut reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(damaged)?;
+    let batch = reader.next().ok_or_else(|| damaged("it has no batch"))?;
+    Ok(batch.map_err(damaged)?.columns().to_vec())
+}
+
+/// The columns of all fields, checked against their types.
+fn arrow_columns(columns: &[ArrayRef]) -> Result<ArrowColumns> {
+    let encoded = FIELDS.iter().zip(columns).map(|(field, column)| dictionary_encoded(field, column));
+    let arrays = ArrowColumns::from_arrays(&encoded.collect::<Result<Vec<_>>>()?).filter(|_| columns.len() == FIELDS.len());
+    arrays.ok_or_else(|| damaged("a column is not of its field"))
 }
 
 /// Collects records into columns.
@@ -149,8 +175,8 @@ fn dictionary_encoded(field: &Field, column: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(DictionaryArray::try_new(codes, Arc::clone(column))?))
 }
 
-fn damaged(problem: String) -> Error {
-    Error::Damaged { file: "journal".to_owned(), problem }
+fn damaged(problem: impl ToString) -> Error {
+    Error::Damaged { file: "journal".to_owned(), problem: problem.to_string() }
 }
 
 /// Returns `None` for an empty text, which is absent.
