@@ -13,6 +13,7 @@ GHZ_VERSION := v0.120.0
 EXAMPLES ?= 100000
 RECORDS ?= 200000
 SHARE ?= 4
+CASES ?= 10000
 INGEST ?=
 PEERS ?=
 RPC ?=
@@ -29,7 +30,7 @@ GUNGRAUN := .cache/gungraun-$(GUNGRAUN_VERSION)
 RUST_SOURCES := $(shell find $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 
-.PHONY: help build demo serve test test-rust test-python test-long test-faults test-load test-soak test-engines mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl clean
+.PHONY: help build demo serve test test-rust test-python test-long test-faults test-load test-soak test-engines fuzz mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -76,6 +77,10 @@ test-soak: build
 ## test-engines compare the service with DuckDB and ClickHouse, which this installs
 test-engines: build $(STAMPS)/engines
 	$(BIN)/pytest tests/engines
+
+## fuzz         give the readers of the core CASES arbitrary and damaged inputs each (default: 10000); takes minutes
+fuzz:
+	PROPTEST_CASES=$(CASES) PROPTEST_MAX_GLOBAL_REJECTS=1000000 $(CARGO) test --locked --manifest-path $(CORE)/Cargo.toml --test bytes
 
 ## mutants      mutation tests of calendar, filters and responses; tries every SHARE-th mutant (default: 4)
 mutants: build $(STAMPS)/mutants

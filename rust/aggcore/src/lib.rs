@@ -69,8 +69,10 @@ pub mod testing {
     pub use crate::storage::memtable::{Memtable, RowMetadata};
     pub use crate::wire::columnar_batch::ColumnarBatch;
     pub use crate::wire::encode_record;
+    pub use crate::wire::v1;
     pub use crate::wire::v1::{
         ActiveSessionRow, QueryActiveSessionsResponse, QueryAsrUsageResponse, QueryFolderStatsResponse,
         QueryOriginationQualityResponse,
     };
+    pub use crate::wire::versions::Versions;
 }
