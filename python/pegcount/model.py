@@ -91,7 +91,13 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """A column equals one of the values. An absent value does not match."""
+    """A column equals one of the values. An absent value does not match.
+
+    The order of the values counts when predicates are compared:
+
+    >>> OneOf("app_id", (1, 2)) == OneOf("app_id", (2, 1))
+    False
+    """
 
     column: str
     values: tuple[int, ...] | tuple[str, ...]

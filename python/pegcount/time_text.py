@@ -123,7 +123,20 @@ class ParsedTime(NamedTuple):
 
 
 def read_time(text: str, form: TimeForm) -> ParsedTime:
-    """Reads a time; raises TimeTextError for texts of another form, and for times that do not exist."""
+    """Reads a time; raises TimeTextError for texts of another form, and for times that do not exist.
+
+    A text without an offset is not an instant yet, and decimals after the sixth are cut off, not rounded.
+
+    >>> read_time("1970-01-01T00:00:01", REQUEST)
+    ParsedTime(us=1000000, is_instant=False, resolution_us=1000000)
+    >>> read_time("1970-01-01T00:00:00.999999999Z", RFC_3339).us
+    999999
+    >>> read_time("1970-01-01T00:00:00-00:30", REQUEST).us == 30 * 60 * US_PER_SECOND
+    True
+    >>> read_time("2026-02-29", REQUEST)  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    TimeTextError: a day that does not exist
+    """
     match = form.pattern.fullmatch(text)
     if match is None:
         raise TimeTextError("is no date and time")
@@ -148,6 +161,12 @@ def read_date(text: str) -> int:
     """Reads YYYYMMDD or YYYY-MM-DD, the dates of requests, into days since 1970-01-01.
 
     Raises TimeTextError for any other text, and for dates that do not exist.
+
+    >>> read_date("1970-01-02") == read_date("19700102") == 1
+    True
+    >>> read_date("1970-0102")  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    TimeTextError: one hyphen of two
     """
     match = _DATE.fullmatch(text)
     if match is None:

@@ -51,6 +51,17 @@ class Zone:
         `local_us` is what the local clock shows, in microseconds since 1970-01-01T00:00:00 as if that were
         UTC. Both instants are equal unless the clock shows the time twice. A time that the clock skips moves
         forward by the gap.
+
+        >>> from pegcount.calendar import zone
+        >>> from pegcount.time_text import REQUEST, read_time
+        >>> berlin = zone("Europe/Berlin")
+        >>> earlier_us, later_us = berlin.instants_us(read_time("2026-10-25T02:30:00", REQUEST).us)
+        >>> (later_us - earlier_us) // US_PER_SECOND
+        3600
+        >>> skipped, moved = ("2026-03-29T02:30:00", "2026-03-29T03:30:00")
+        >>> [skipped_us, moved_us] = [read_time(text, REQUEST).us for text in (skipped, moved)]
+        >>> berlin.instants_us(skipped_us) == berlin.instants_us(moved_us)
+        True
         """
         change_count = bisect_right(self._local_change_us, local_us)
         earlier_us = local_us - self.offsets_us[change_count]
@@ -66,6 +77,17 @@ class Zone:
 
         The date is in days since 1970-01-01. A date that does not exist starts at the same instant as
         the next date.
+
+        >>> from pegcount.calendar import zone
+        >>> from pegcount.time_text import read_date
+        >>> missing = read_date("2011-12-30")  # Samoa crossed the date line.
+        >>> apia = zone("Pacific/Apia")
+        >>> apia.day_start_us(missing) == apia.day_start_us(missing + 1)
+        True
+        >>> beirut = zone("Asia/Beirut")  # Its clock skips midnight: the day begins at one in the morning.
+        >>> date = read_date("2026-03-29")
+        >>> (beirut.day_start_us(date + 1) - beirut.day_start_us(date)) // (3600 * US_PER_SECOND)
+        23
         """
         local_us = date * US_PER_DAY
         change_count = bisect_right(self._local_change_us, local_us)

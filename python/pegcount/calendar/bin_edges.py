@@ -27,7 +27,18 @@ _CLOCK_WIDTH_US: Final[Mapping[Granularity, int]] = {
 def edges(zone: Zone, granularity: Granularity, from_us: int, to_us: int) -> NDArray[np.int64]:
     """Returns the edges of all bins that overlap [from_us, to_us), which must not be empty.
 
-    The bins are whole: the first may start before `from_us`, the last may end after `to_us`.
+    The bins are whole: the first may start before `from_us`, the last may end after `to_us`. A day on
+    which the clock is set forward has 23 hours.
+
+    >>> from pegcount.calendar import zone
+    >>> from pegcount.time_text import read_date
+    >>> berlin = zone("Europe/Berlin")
+    >>> from_us = berlin.day_start_us(read_date("2026-03-29")) + 5 * US_PER_SECOND
+    >>> [first_us, end_us] = edges(berlin, Granularity.DAY, from_us, from_us + 1).tolist()
+    >>> (end_us - first_us) // (3_600 * US_PER_SECOND), from_us - first_us
+    (23, 5000000)
+    >>> bin_count(berlin, Granularity.HOUR, first_us, end_us)
+    23
     """
     width_us = _CLOCK_WIDTH_US.get(granularity)
     if width_us is not None:
@@ -49,6 +60,13 @@ def day_edges(zone: Zone, first_date: int, last_date: int) -> NDArray[np.int64]:
 
     Dates are days since 1970-01-01. A date that does not exist in the zone gets no bin. The
     result is empty if none of the dates exists or `first_date` is after `last_date`.
+
+    >>> from pegcount.calendar import zone
+    >>> from pegcount.time_text import read_date
+    >>> missing = read_date("2011-12-30")
+    >>> apia = zone("Pacific/Apia")
+    >>> len(day_edges(apia, missing, missing)), len(day_edges(apia, missing - 1, missing + 1))
+    (0, 3)
     """
     return whole_day_edges(zone, np.arange(first_date, last_date + 2))
 

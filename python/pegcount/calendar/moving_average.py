@@ -21,6 +21,14 @@ def edges_with_days_before(zone: Zone, from_us: int, to_us: int, day_count: int)
 
     The range must not be empty. Its first bin has the index `day_count`. Dates that do not exist
     in the zone do not count towards `day_count`.
+
+    >>> from pegcount.calendar import zone
+    >>> from pegcount.time_text import read_date
+    >>> apia, date = zone("Pacific/Apia"), read_date("2011-12-31")  # The day before does not exist.
+    >>> from_us = apia.day_start_us(date)
+    >>> edge_us = edges_with_days_before(apia, from_us, from_us + 1, 1)
+    >>> int(edge_us[0]) == apia.day_start_us(date - 2), int(edge_us[1]) == from_us, len(edge_us)
+    (True, True, 3)
     """
     first_date, last_date = zone.local_date(from_us), zone.local_date(to_us - 1)
     # Starts early enough even if all missing dates of the zone precede the range, then drops the surplus.

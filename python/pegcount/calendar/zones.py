@@ -33,7 +33,13 @@ _SECONDS: Final = [timedelta(seconds=count) for count in range(61)]
 
 
 def zone(name: str) -> Zone | None:
-    """Returns the zone with an IANA name of the tzdata package, or None for any other text."""
+    """Returns the zone with an IANA name of the tzdata package, or None for any other text.
+
+    >>> zone("europe/berlin") is zone("CEST") is zone("+02:00") is None
+    True
+    >>> zone("Europe/Berlin") is zone("Europe/Berlin")
+    True
+    """
     # Only known names reach the unbounded cache of `_load`.
     return _load(name) if name in _names() else None
 

@@ -37,6 +37,15 @@ impl UtcOffsets<'_> {
     ///
     /// The fraction is omitted if it is 0, else it has 6 digits. Offset 0 prints as `Z`. RFC 3339 has no
     /// offsets with seconds (Monrovia had one until 1972), so such an instant is printed in UTC.
+    ///
+    /// An hour that the clock shows twice is told apart by the offset; from the change on, the new one applies:
+    ///
+    /// ```
+    /// let change_us = 1_792_890_000_000_000;
+    /// let berlin = aggcore::UtcOffsets { change_us: &[change_us], offset_s: &[7_200, 3_600] };
+    /// assert_eq!(berlin.rfc3339(change_us - 3_600_000_000), "2026-10-25T02:00:00+02:00");
+    /// assert_eq!(berlin.rfc3339(change_us), "2026-10-25T02:00:00+01:00");
+    /// ```
     pub fn rfc3339(&self, us: i64) -> String {
         let offset_s = match self.at(us) {
             offset_s if offset_s % 60 == 0 => offset_s,
@@ -52,6 +61,11 @@ impl UtcOffsets<'_> {
     }
 
     /// Returns the local date of an instant, `YYYY-MM-DD`.
+    ///
+    /// ```
+    /// let samoa = aggcore::UtcOffsets { change_us: &[], offset_s: &[-11 * 3_600] };
+    /// assert_eq!(samoa.local_date(0), "1969-12-31");
+    /// ```
     pub fn local_date(&self, us: i64) -> String {
         date(us.saturating_add(self.at(us) * US_PER_SECOND).div_euclid(US_PER_DAY))
     }

@@ -13,6 +13,13 @@ pub struct RowSet {
 
 impl RowSet {
     /// Reads the bytes of [`RowSet::to_bytes`]; zero bytes at the end may be missing.
+    ///
+    /// ```
+    /// use aggcore::RowSet;
+    /// let rows = RowSet::from_bytes(&[0, 0b10]);
+    /// assert_eq!(rows.rows().collect::<Vec<_>>(), [9], "the lowest bit of the first byte is row 0");
+    /// assert_eq!(rows.to_bytes().len(), 8, "whole words");
+    /// ```
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let words: Vec<u64> = bytes.chunks(8).map(word_of).collect();
         let count = words.iter().map(|word| word.count_ones() as usize).sum();

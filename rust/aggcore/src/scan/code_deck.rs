@@ -91,6 +91,16 @@ impl CodeDeck {
 
     /// Returns the index of the entry with the longest code that `number` begins with, after its optional
     /// `+`.
+    ///
+    /// ```
+    /// use aggcore::{CodeDeck, CodeDeckEntry};
+    /// let entry = |code| CodeDeckEntry { code, ..CodeDeckEntry::default() };
+    /// let deck: CodeDeck = [entry("49"), entry("4930"), entry("49")].into_iter().collect();
+    /// assert_eq!(deck.find("+4930123"), Some(1), "the longest code");
+    /// assert_eq!(deck.find("4939"), Some(0), "of equal codes the first one");
+    /// assert_eq!(deck.find("004930"), None, "no international prefix is taken off");
+    /// assert_eq!(deck.find("49-30"), Some(0), "digits count up to the first other character");
+    /// ```
     pub fn find(&self, number: &str) -> Option<usize> {
         let number = number.strip_prefix('+').unwrap_or(number);
         let (mut node, mut longest) = (&self.nodes[0], None);

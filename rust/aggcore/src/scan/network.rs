@@ -19,6 +19,13 @@ impl Network {
     /// the address after the prefix are ignored.
     ///
     /// Returns `None` if the text is not a block.
+    ///
+    /// ```
+    /// use aggcore::Network;
+    /// assert_eq!(Network::parse("10.1.2.3/8"), Network::parse("10.0.0.0/8"));
+    /// assert_eq!(Network::parse("::ffff:10.1.2.3"), Network::parse("10.1.2.3/32"));
+    /// assert_eq!(Network::parse("010.1.2.3"), None);
+    /// ```
     pub fn parse(text: &str) -> Option<Self> {
         let (address, prefix_bits) = match text.split_once('/') {
             Some((address, bits)) => (address, Some(bits.parse().ok()?)),

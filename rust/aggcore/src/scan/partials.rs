@@ -34,6 +34,13 @@ impl KeyValues {
     ///
     /// # Errors
     /// `InvalidPartials` unless the entries are distinct, begin with "", and have all codes.
+    ///
+    /// ```
+    /// use aggcore::KeyValues;
+    /// let entries = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+    /// assert!(KeyValues::from_texts(&[0], entries(&["", "DE"])).is_ok_and(|key| key.text(0).is_empty()));
+    /// assert!(KeyValues::from_texts(&[0], entries(&["DE"])).is_err(), "entry 0 is the absent text, used or not");
+    /// ```
     pub fn from_texts(codes: &[i64], entries: Vec<String>) -> Result<Self> {
         if entries.first().is_none_or(|entry| !entry.is_empty()) {
             return Err(invalid("entry 0 of the texts is not the absent text \"\""));
@@ -82,6 +89,13 @@ impl Partials {
     ///
     /// # Errors
     /// `InvalidPartials` unless they are what a scan returns, see [`Partials`]; `SumOverflow`.
+    ///
+    /// ```
+    /// use aggcore::{KeyValues, Partials};
+    /// let empty = Partials::from_columns(2, vec![], &[], vec![]);
+    /// assert!(empty.is_err(), "without keys, each bin has a cell, also one without records");
+    /// assert!(Partials::from_columns(2, vec![], &[], vec![KeyValues::Ints(vec![])]).is_ok());
+    /// ```
     pub fn from_columns(bin_count: usize, sums: Vec<Sums>, bins: &[i64], keys: Vec<KeyValues>) -> Result<Self> {
         let partials = Self { bins: numbers_below(bins, bin_count, "bin")?, sums, keys };
         partials.check(bin_count)?;

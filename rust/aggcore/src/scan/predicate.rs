@@ -28,6 +28,12 @@ pub enum Predicate {
 
 impl Predicate {
     /// Returns the predicate that an integer is one of `values`, given in any order.
+    ///
+    /// ```
+    /// use aggcore::Predicate;
+    /// let cause = |values| Predicate::one_of_ints("disconnect_cause".to_owned(), values);
+    /// assert_eq!(cause(vec![17, 16]), cause(vec![16, 17]));
+    /// ```
     pub fn one_of_ints(column: String, mut values: Vec<i64>) -> Self {
         values.sort_unstable();
         Self::OneOfInts { column, values }
@@ -85,7 +91,7 @@ pub fn account_of(predicates: &[Predicate]) -> Option<&str> {
     })
 }
 
-/// How a text is compared with the text of a predicate.
+/// How a text is compared with the text of a predicate: byte by byte, so that upper and lower case differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextMatch {
     /// The texts are equal.

@@ -1,0 +1,22 @@
+"""The examples in docstrings show what surprises, and are true."""
+
+import doctest
+import importlib
+
+import pytest
+
+MODULES = [
+    "pegcount.calendar.bin_edges",
+    "pegcount.calendar.moving_average",
+    "pegcount.calendar.zones",
+    "pegcount.model",
+    "pegcount.time_text",
+    "pegcount.zone",
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_each_example_is_true(name: str) -> None:
+    failed, attempted = doctest.testmod(importlib.import_module(name))
+    assert attempted > 0
+    assert failed == 0
