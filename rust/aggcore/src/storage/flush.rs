@@ -45,7 +45,8 @@ impl Store {
     /// snapshot if `with_active` asks for it or a stored record became active again.
     pub fn begin_flush(&self, with_active: bool) -> Flush {
         let mut state = self.write();
-        let with_active = with_active || std::mem::take(&mut state.reactivated);
+        // Taken in any case: this snapshot suffices, and `abort_flush` asks for the next one.
+        let with_active = std::mem::take(&mut state.reactivated) || with_active;
         let active = with_active.then(|| SnapshotProgress::begin(&mut state.active, CopiedColumns::all(), self.tuning()));
         if state.memtable.rows() > 0 {
             let table = std::mem::replace(&mut state.memtable, Memtable::new(self.tuning())).into_immutable();
