@@ -14,6 +14,7 @@ EXAMPLES ?= 100000
 RECORDS ?= 200000
 SHARE ?= 4
 CASES ?= 10000
+SCHEDULES ?= 2000
 INGEST ?=
 PEERS ?=
 RPC ?=
@@ -30,7 +31,7 @@ GUNGRAUN := .cache/gungraun-$(GUNGRAUN_VERSION)
 RUST_SOURCES := $(shell find $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 
-.PHONY: help build demo serve test test-rust test-python test-long test-faults test-load test-soak test-engines fuzz mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl clean
+.PHONY: help build demo serve test test-rust test-python test-long test-faults test-load test-soak test-engines fuzz model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -81,6 +82,10 @@ test-engines: build $(STAMPS)/engines
 ## fuzz         give the readers of the core CASES arbitrary and damaged inputs each (default: 10000); takes minutes
 fuzz:
 	PROPTEST_CASES=$(CASES) PROPTEST_MAX_GLOBAL_REJECTS=1000000 $(CARGO) test --locked --manifest-path $(CORE)/Cargo.toml --test bytes
+
+## model        group commit in SCHEDULES orders of its threads per situation (default: 2000); takes minutes
+model:
+	PEGCOUNT_SCHEDULES=$(SCHEDULES) $(CARGO) test --locked --manifest-path $(CORE)/Cargo.toml --lib durable::group_commit
 
 ## mutants      mutation tests of calendar, filters and responses; tries every SHARE-th mutant (default: 4)
 mutants: build $(STAMPS)/mutants

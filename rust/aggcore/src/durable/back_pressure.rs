@@ -8,8 +8,9 @@
 //! flight per stream (`server/batch_stream.py`).
 
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
+use super::sync::OnceLock;
 use crate::storage::BatchOutcome;
 use crate::wire::columnar_batch::ColumnarBatch;
 

@@ -34,6 +34,8 @@ pub struct JournalWriter {
     older: Vec<(u64, u64)>,
     /// Why the store is read-only.
     pub fault: Option<String>,
+    /// Why it is read-only until the next start: what memory has may differ from the journal, which a new file does not mend.
+    pub lasting_fault: Option<String>,
     /// Bytes of the append that failed last.
     failed_bytes: usize,
 }
@@ -59,8 +61,8 @@ impl JournalWriter {
     /// `ReadOnly` if there is a fault, or if no file is open; `Io` or `Damaged` if the write fails: the caller must
     /// call [`JournalWriter::fail`] then.
     pub fn append(&mut self, frames: &[&[u8]]) -> Result<()> {
-        if let Some(fault) = &self.fault {
-            return Err(Error::ReadOnly(fault.clone()));
+        if let Some(fault) = self.any_fault() {
+            return Err(Error::ReadOnly(fault));
         }
         let journal = self.journal.as_mut().ok_or_else(|| Error::ReadOnly("no journal file is open".to_owned()))?;
         let appended = journal.append(frames.iter().copied());
@@ -68,6 +70,19 @@ impl JournalWriter {
             self.failed_bytes = frames.iter().map(|frame| frame.len()).sum();
         }
         appended
+    }
+
+    /// Why the store is read-only, if it is.
+    pub fn any_fault(&self) -> Option<String> {
+        self.lasting_fault.clone().or_else(|| self.fault.clone())
+    }
+
+    /// Returns whether memory has what the journal has, so that it may be written into other files.
+    ///
+    /// # Errors
+    /// `ReadOnly` if only the next start brings it there.
+    pub fn require_whole_memory(&self) -> Result<()> {
+        self.lasting_fault.clone().map_or(Ok(()), |fault| Err(Error::ReadOnly(fault)))
     }
 
     /// Makes the store read-only. Returns the file that was open: it takes no more frames.
@@ -116,8 +131,9 @@ impl JournalWriter {
     /// that was open: it takes no more frames.
     ///
     /// # Errors
-    /// `ReadOnly` if no file was prepared.
+    /// `ReadOnly` if no file was prepared, or if the fault lasts until the next start.
     pub fn switch(&mut self) -> Result<Option<Journal>> {
+        self.require_whole_memory()?;
         let next = self.prepared.take().ok_or_else(|| Error::ReadOnly("no journal file was created".to_owned()))?;
         self.unused.drain(..).for_each(Journal::discard);
         self.last_sequence = next.journal.sequence;

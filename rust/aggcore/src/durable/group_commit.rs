@@ -10,17 +10,16 @@
 //! that a replay gives the same store; the lock of the journal is taken before that of the queue.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-use parking_lot::Mutex;
 
 use super::back_pressure::CommitQueue;
 pub use super::back_pressure::PendingCommit;
 use super::disk_fault::{JournalWriter, PreparedJournal};
 use super::journal::{self, Frame, Journal};
 use super::required_files::{FileStatus, MissingFile, RequiredFile, RequiredFiles};
+use super::sync::{AtomicBool, Mutex, OnceLock};
 use crate::cancellation::CancelToken;
 use crate::error::{Error, Result};
 use crate::memory::MemoryLimits;
@@ -32,6 +31,10 @@ use crate::wire::columnar_batch::ColumnarBatch;
 
 /// Time for which a caller waits for the journal's lock without a look at its cancellation token.
 const WAIT_STEP: Duration = Duration::from_millis(20);
+
+/// The fault after a panic during a commit.
+const INTERRUPTED: &str =
+    "a commit was interrupted by an error of the service itself; it needs a restart, which reads the journal";
 
 /// Limits of one batch and of the queue.
 #[derive(Clone, Copy, Debug)]
@@ -176,7 +179,7 @@ impl JournaledStore {
 
     /// Why the store is read-only, if it is; see `disk_fault.rs`.
     pub fn fault(&self) -> Option<String> {
-        self.journal.lock().fault.clone()
+        self.journal.lock().any_fault()
     }
 
     /// Whether a journal file is open, so that batches can be committed. Takes no lock.
@@ -189,10 +192,15 @@ impl JournaledStore {
     /// before and not used may be that one. Calls must not overlap.
     ///
     /// # Errors
-    /// `Io` if the file cannot be created, or if a trial write after a fault fails; this sets the fault.
+    /// `Io` if the file cannot be created, or if a trial write after a fault fails; this sets the fault. `ReadOnly` if the
+    /// fault lasts until the next start.
     pub fn create_journal(&self) -> Result<u64> {
-        if let Some(sequence) = self.journal.lock().reusable(self.store.tuning().trial_write_bytes_min) {
-            return Ok(sequence);
+        {
+            let writer = self.journal.lock();
+            writer.require_whole_memory()?;
+            if let Some(sequence) = writer.reusable(self.store.tuning().trial_write_bytes_min) {
+                return Ok(sequence);
+            }
         }
         let created = self.try_create_journal();
         let mut writer = self.journal.lock();
@@ -254,13 +262,14 @@ impl JournaledStore {
     /// released and removed.
     ///
     /// # Errors
-    /// `ReadOnly` if no file was created; nothing has changed then.
+    /// `ReadOnly` if no file was created, or if a commit was interrupted; nothing has changed then.
     pub fn begin_flush(&self, with_active: bool) -> Result<(Flush, Option<u64>)> {
+        // Under the lock, so that no batch is both in a file before and missing in the flush, and none half applied.
+        let mut writer = self.journal.lock();
+        writer.require_whole_memory()?;
         if !with_active {
             return Ok((self.store.begin_flush(false), None));
         }
-        // Under the lock, so that no batch is both in a file before and missing in the flush.
-        let mut writer = self.journal.lock();
         let sequence = self.switch(&mut writer)?;
         Ok((self.store.begin_flush(true), Some(sequence)))
     }
@@ -291,7 +300,8 @@ impl JournaledStore {
     /// Makes a group durable, then applies it. If the disk refuses it (for example with ENOSPC), or if a required
     /// file is missing, every batch of the group gets the error and none is applied; see `disk_fault.rs`.
     fn commit(&self, writer: &mut JournalWriter, group: &[Arc<PendingCommit>]) {
-        match self.append(writer, group) {
+        let commit = CommitInProgress { store: self, writer, group };
+        match self.append(commit.writer, group) {
             Err(error) => {
                 // Without the words that `ReadOnly` begins with: `wait` makes the error anew.
                 let fault = if let Error::ReadOnly(fault) = error { fault } else { error.to_string() };
@@ -299,6 +309,8 @@ impl JournaledStore {
             }
             Ok(()) => {
                 for pending in group {
+                    #[cfg(test)]
+                    tests::panic_if_asked(&pending.batch);
                     pending.finish(Ok(self.store.apply(&pending.batch, pending.received_us)));
                 }
             }
@@ -332,6 +344,12 @@ impl JournaledStore {
         Ok(writer.last_sequence)
     }
 
+    /// Sets a fault that only the next start ends.
+    fn fail_for_good(&self, writer: &mut JournalWriter, fault: &str) {
+        writer.lasting_fault = Some(fault.to_owned());
+        self.fail(writer, fault.to_owned());
+    }
+
     fn fail(&self, writer: &mut JournalWriter, fault: String) {
         if let Some(closed) = writer.fail(fault) {
             self.required.lock().close_journal(&closed);
@@ -340,36 +358,23 @@ impl JournaledStore {
     }
 }
 
-#[cfg(test)]
-#[allow(clippy::unwrap_used)] // A test may panic.
-mod tests {
-    use super::*;
-    use crate::wire::v1::{SessionRecord, WriteRecordsRequest};
-    use prost::Message;
+/// A commit that leaves no caller waiting: if it panics, the batches without an outcome get an error, and no later batch
+/// is applied to what it left.
+struct CommitInProgress<'a> {
+    store: &'a JournaledStore,
+    writer: &'a mut JournalWriter,
+    group: &'a [Arc<PendingCommit>],
+}
 
-    fn submitted(store: &JournaledStore) -> Arc<PendingCommit> {
-        let setup_time = Some(prost_types::Timestamp { seconds: 1, nanos: 0 });
-        let record = SessionRecord { session_id: Some("a".to_owned()), setup_time, ..Default::default() };
-        let request = WriteRecordsRequest { records: vec![record], ..Default::default() };
-        store.submit(&request.encode_to_vec(), 1, 0).unwrap()
-    }
-
-    #[test]
-    fn a_caller_whose_time_is_over_leaves_its_batch_to_the_others() {
-        let directory = tempfile::tempdir().unwrap();
-        let limits = CommitLimits { batch_rows: 9, batch_id_bytes: 9, waiting_bytes: 1 << 20 };
-        let store = JournaledStore::new(directory.path(), limits, MemoryLimits::default(), Tuning::default());
-        store.create_journal().unwrap();
-        store.use_journal().unwrap();
-        let (pending, over) = (submitted(&store), CancelToken::with_limit(Some(Duration::ZERO)));
-        // Another caller commits, and its disk takes long.
-        let writer = store.journal.lock();
-        assert!(matches!(store.wait(&pending, &over), Err(Error::DeadlinePassed)));
-        let cancelled = CancelToken::with_limit(None);
-        cancelled.cancel();
-        assert!(matches!(store.wait(&pending, &cancelled), Err(Error::Cancelled)));
-        drop(writer);
-        assert!(store.commit_group());
-        assert_eq!(store.wait(&pending, &over).unwrap().accepted, 1);
+impl Drop for CommitInProgress<'_> {
+    fn drop(&mut self) {
+        let unfinished: Vec<_> = self.group.iter().filter(|pending| pending.outcome.get().is_none()).collect();
+        if !unfinished.is_empty() {
+            self.store.fail_for_good(self.writer, INTERRUPTED);
+            unfinished.iter().for_each(|pending| pending.finish(Err(INTERRUPTED.to_owned())));
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //!
 //! [`group_commit`] accepts batches and commits them in groups; `back_pressure` bounds the queue of batches
 //! that wait; [`journal`] is the write-ahead log on disk; `disk_fault` handles a full disk and other failed
-//! writes; `required_files` notices files that another program removed.
+//! writes; `required_files` notices files that another program removed; `sync` has the locks.
 
 pub mod group_commit;
 pub mod journal;
@@ -10,3 +10,4 @@ pub mod required_files;
 
 mod back_pressure;
 mod disk_fault;
+mod sync;
