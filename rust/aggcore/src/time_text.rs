@@ -38,7 +38,7 @@ impl UtcOffsets<'_> {
     /// The fraction is omitted if it is 0, else it has 6 digits. Offset 0 prints as `Z`. RFC 3339 has no
     /// offsets with seconds (Monrovia had one until 1972), so such an instant is printed in UTC.
     ///
-    /// An hour that the clock shows twice is told apart by the offset; from the change on, the new one applies:
+    /// If the clock shows an hour twice, the offset tells which of the two it is:
     ///
     /// ```
     /// let change_us = 1_792_890_000_000_000;

@@ -39,10 +39,19 @@ fn config() -> Config {
 }
 
 /// Runs a situation in schedules of both kinds.
-fn check(situation: fn()) {
+fn check(situation: impl Fn() + Clone + Send + Sync + 'static) {
     let (seed, count) = (number_from("PEGCOUNT_SEED", 1) as u64, number_from("PEGCOUNT_SCHEDULES", SCHEDULES));
-    Runner::new(RandomScheduler::new_from_seed(seed, count), config()).run(situation);
+    Runner::new(RandomScheduler::new_from_seed(seed, count), config()).run(situation.clone());
     Runner::new(PctScheduler::new_from_seed(seed, PCT_DEPTH, count), config()).run(situation);
+}
+
+/// Runs threads over a store of default limits, in schedules of both kinds.
+fn check_threads(threads: Vec<fn(&World)>) {
+    check(move || {
+        let world = World::new(Limits::default());
+        run_all(&world, threads.clone());
+        world.check();
+    });
 }
 
 /// Stands for a bug of the store: panics before a batch is applied, if its name asks for it.
@@ -113,53 +122,32 @@ fn a_flush_takes_each_batch_once() {
 
 #[test]
 fn a_disk_that_fails_once_refuses_whole_groups() {
-    check(|| {
-        let world = World::new(Limits::default());
-        run_all(
-            &world,
-            vec![
-                |world| world.write_all(&["a1", "a2"]),
-                |world| world.write_all(&["b1", "b2"]),
-                World::change_journal,
-                World::repair,
-            ],
-        );
-        world.check();
-    });
+    check_threads(vec![
+        |world| world.write_all(&["a1", "a2"]),
+        |world| world.write_all(&["b1", "b2"]),
+        World::change_journal,
+        World::repair,
+    ]);
 }
 
 #[test]
 fn a_journal_file_that_is_removed_refuses_whole_groups() {
-    check(|| {
-        let world = World::new(Limits::default());
-        run_all(
-            &world,
-            vec![
-                |world| world.write_all(&["a1", "a2"]),
-                |world| world.write_all(&["b1", "b2"]),
-                World::remove_journal,
-                World::repair,
-            ],
-        );
-        world.check();
-    });
+    check_threads(vec![
+        |world| world.write_all(&["a1", "a2"]),
+        |world| world.write_all(&["b1", "b2"]),
+        World::remove_journal,
+        World::repair,
+    ]);
 }
 
 #[test]
 fn a_batch_whose_caller_left_is_committed_by_others() {
-    check(|| {
-        let world = World::new(Limits::default());
-        run_all(
-            &world,
-            vec![
-                |world| world.write_cancelled("a1"),
-                |world| world.write_all(&["b1", "b2"]),
-                |world| world.write_all(&["c1"]),
-                |world| world.cancel.cancel(),
-            ],
-        );
-        world.check();
-    });
+    check_threads(vec![
+        |world| world.write_cancelled("a1"),
+        |world| world.write_all(&["b1", "b2"]),
+        |world| world.write_all(&["c1"]),
+        |world| world.cancel.cancel(),
+    ]);
 }
 
 #[test]
