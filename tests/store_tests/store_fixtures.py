@@ -166,17 +166,7 @@ def file_size_limit(limit: int) -> Iterator[None]:
 
 
 ACKNOWLEDGED = ["active", "journaled", "sealed"]
-"""Session ids of `store_with_files`, sorted."""
-
-
-@contextlib.contextmanager
-def store_with_files(directory: Path) -> Iterator[StoreHarness]:
-    """A store with a segment, an active session, and a record in its journal."""
-    with StoreHarness(directory, MANUAL_MAINTENANCE) as harness:
-        write(harness.store, finished("sealed"), active("active"))
-        harness.flush()
-        write(harness.store, finished("journaled"))
-        yield harness
+"""Session ids of the fixture `harness` of conftest.py, sorted."""
 
 
 def all_files(directory: Path) -> dict[str, bytes]:

@@ -1,7 +1,6 @@
 """A catalogue that is older than its directory: nothing is opened by it, and nothing is deleted."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,15 +16,8 @@ from store_tests.store_fixtures import (
     all_files,
     finished,
     session_ids,
-    store_with_files,
     write,
 )
-
-
-@pytest.fixture
-def harness(tmp_path: Path) -> Iterator[StoreHarness]:
-    with store_with_files(tmp_path / "data") as harness:
-        yield harness
 
 
 @pytest.mark.parametrize("with_active", [True, False])

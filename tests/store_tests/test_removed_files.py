@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -32,15 +32,8 @@ from store_tests.store_fixtures import (
     finished,
     rows,
     session_ids,
-    store_with_files,
     write,
 )
-
-
-@pytest.fixture
-def harness(tmp_path: Path) -> Iterator[StoreHarness]:
-    with store_with_files(tmp_path / "data") as harness:
-        yield harness
 
 
 def after_a_kill(harness: StoreHarness, accepted_losses: tuple[str, ...] = ()) -> list[str]:
