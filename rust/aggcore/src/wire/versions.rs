@@ -41,7 +41,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::record::{decode_partial, encode_record};
 use crate::record::schema::{ABSENT, FIELDS, INT_COUNT, int_slot};
-use crate::record::{EVENT_START, EVENT_UPDATE, Record};
+use crate::record::{EVENT_START, EVENT_UPDATE, Record, US_PER_DAY};
 
 /// Rank of a version; compares by revision, class and content, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,7 +153,7 @@ impl Versions {
 
     /// Decodes the bytes of [`Versions::to_bytes`] for the same merged record; `None` if they are malformed.
     fn from_bytes(mut bytes: &[u8], merged: &Record<'_>) -> Option<Self> {
-        let days = (number(&mut bytes)? as i64, number(&mut bytes)? as i64);
+        let days = decode_days(&mut bytes)?;
         let mut layers = Vec::new();
         while !bytes.is_empty() {
             layers.push(Layer::decode(&mut bytes, merged)?);
@@ -165,6 +165,13 @@ impl Versions {
 /// Returns whether the versions of an encoded state lie on several UTC days.
 pub fn spans_several_days(mut encoded: &[u8]) -> bool {
     number(&mut encoded) != number(&mut encoded)
+}
+
+/// Takes the first and the last day off the front of the bytes; `None` if versions cannot have been set up on them.
+fn decode_days(bytes: &mut &[u8]) -> Option<(i64, i64)> {
+    let (first, last) = (number(bytes)? as i64, number(bytes)? as i64);
+    let all = i64::MIN.div_euclid(US_PER_DAY)..=i64::MAX.div_euclid(US_PER_DAY);
+    (first <= last && all.contains(&first) && all.contains(&last)).then_some((first, last))
 }
 
 /// Takes a varint off the front of the bytes.
@@ -273,8 +280,8 @@ fn drop_contradictions(merged: &mut Record<'_>, layer_of: &[usize]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::EVENT_END;
     use crate::record::schema::dictionary_slot;
-    use crate::record::{EVENT_END, US_PER_DAY};
 
     const ACCOUNTS: [&str; 3] = ["", "1001", "1002"];
 
@@ -293,6 +300,24 @@ mod tests {
             Versions::of(&record)
         };
         (0..12).map(version).collect()
+    }
+
+    /// Bytes of a state without layers.
+    fn state_of_days(first: i64, last: i64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        [first, last].into_iter().for_each(|day| encode_varint(day as u64, &mut bytes));
+        bytes
+    }
+
+    #[test]
+    fn days_on_which_no_version_can_be_set_up_are_malformed() {
+        let (first, last) = (i64::MIN.div_euclid(US_PER_DAY), i64::MAX.div_euclid(US_PER_DAY));
+        let state = |days: (i64, i64)| Versions::of_row(&Record::default(), Some(&state_of_days(days.0, days.1)));
+        let joinable = state((first, last)).map(|state| state.joinable_days());
+        assert_eq!(joinable, Some(first - 1..=last + 1));
+        for days in [(first - 1, 0), (0, last + 1), (i64::MIN, i64::MAX), (1, 0)] {
+            assert_eq!(state(days), None, "{days:?}");
+        }
     }
 
     #[test]
