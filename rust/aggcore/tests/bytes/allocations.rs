@@ -3,6 +3,8 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::panic::{set_hook, take_hook};
+use std::sync::Once;
 
 thread_local! {
     // Without a destructor and with a constant initial value, so that access allocates nothing.
@@ -14,8 +16,19 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 struct CountingAllocator;
 
-/// Runs `work`; returns its result, and the bytes that this thread has allocated meanwhile, freed ones included.
+static PANICS_ARE_UNCOUNTED: Once = Once::new();
+
+/// Runs `work`; returns its result, and the bytes that this thread has allocated meanwhile, freed ones included. To print a
+/// panic that `work` catches does not count: with a backtrace, it takes many times what the decoders may allocate.
 pub fn count_allocated<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    PANICS_ARE_UNCOUNTED.call_once(|| {
+        let print = take_hook();
+        set_hook(Box::new(move |panic| {
+            let before = ALLOCATED_BYTES.get();
+            print(panic);
+            ALLOCATED_BYTES.set(before);
+        }));
+    });
     let before = ALLOCATED_BYTES.get();
     let result = work();
     (result, ALLOCATED_BYTES.get() - before)
