@@ -62,7 +62,7 @@ REJECT_REASON_NUMBER_OUT_OF_RANGE: RejectReason
 REJECT_REASON_BEFORE_RETENTION: RejectReason
 
 class SessionRecord(_message.Message):
-    __slots__ = ("source", "session_id", "revision", "event", "kind", "setup_time", "answer_time", "end_time", "is_last_attempt", "disconnect_cause", "tenant_id", "app_id", "comp_id", "company", "organization", "folder", "agent_id", "equipment_id", "equipment_name", "account_id", "src_country_id", "dst_country_id", "src_prefix_routing", "dst_prefix_routing", "auth_orig_ip", "customer_price", "orig_leg_id", "orig_src_party_id", "orig_dst_party_id", "orig_companies_id", "orig_owner_users_id", "orig_clients_id", "orig_clients_name", "orig_accounts_id", "orig_accounts_name", "orig_accounts_ident", "orig_rates_code", "orig_rates_code_name", "orig_rates_country", "term_leg_id", "term_src_party_id", "term_dst_party_id", "term_companies_id", "term_owner_users_id", "term_clients_id", "term_clients_name", "term_accounts_id", "term_accounts_name", "term_accounts_ident", "term_rates_code", "term_rates_code_name", "term_rates_country")
+    __slots__ = ("source", "session_id", "revision", "event", "kind", "setup_time", "answer_time", "end_time", "is_last_attempt", "disconnect_cause", "tenant_id", "app_id", "comp_id", "company", "organization", "folder", "agent_id", "equipment_id", "equipment_name", "account_id", "src_country_id", "dst_country_id", "src_prefix_routing", "dst_prefix_routing", "auth_orig_ip", "customer_price", "orig_leg_id", "orig_src_party_id", "orig_dst_party_id", "orig_companies_id", "orig_owner_users_id", "orig_clients_id", "orig_clients_name", "orig_accounts_id", "orig_accounts_name", "orig_accounts_ident", "orig_rates_code", "orig_rates_code_name", "orig_rates_country", "term_leg_id", "term_src_party_id", "term_dst_party_id", "term_companies_id", "term_owner_users_id", "term_clients_id", "term_clients_name", "term_accounts_id", "term_accounts_name", "term_accounts_ident", "term_rates_code", "term_rates_code_name", "term_rates_country", "replaces", "part", "part_class")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
@@ -115,6 +115,9 @@ class SessionRecord(_message.Message):
     TERM_RATES_CODE_FIELD_NUMBER: _ClassVar[int]
     TERM_RATES_CODE_NAME_FIELD_NUMBER: _ClassVar[int]
     TERM_RATES_COUNTRY_FIELD_NUMBER: _ClassVar[int]
+    REPLACES_FIELD_NUMBER: _ClassVar[int]
+    PART_FIELD_NUMBER: _ClassVar[int]
+    PART_CLASS_FIELD_NUMBER: _ClassVar[int]
     source: str
     session_id: str
     revision: int
@@ -167,15 +170,28 @@ class SessionRecord(_message.Message):
     term_rates_code: str
     term_rates_code_name: str
     term_rates_country: str
-    def __init__(self, source: _Optional[str] = ..., session_id: _Optional[str] = ..., revision: _Optional[int] = ..., event: _Optional[_Union[SessionEvent, str]] = ..., kind: _Optional[_Union[SessionKind, str]] = ..., setup_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., answer_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., is_last_attempt: bool = ..., disconnect_cause: _Optional[int] = ..., tenant_id: _Optional[int] = ..., app_id: _Optional[int] = ..., comp_id: _Optional[int] = ..., company: _Optional[str] = ..., organization: _Optional[str] = ..., folder: _Optional[str] = ..., agent_id: _Optional[str] = ..., equipment_id: _Optional[int] = ..., equipment_name: _Optional[str] = ..., account_id: _Optional[str] = ..., src_country_id: _Optional[int] = ..., dst_country_id: _Optional[int] = ..., src_prefix_routing: _Optional[str] = ..., dst_prefix_routing: _Optional[str] = ..., auth_orig_ip: _Optional[str] = ..., customer_price: _Optional[str] = ..., orig_leg_id: _Optional[str] = ..., orig_src_party_id: _Optional[str] = ..., orig_dst_party_id: _Optional[str] = ..., orig_companies_id: _Optional[int] = ..., orig_owner_users_id: _Optional[int] = ..., orig_clients_id: _Optional[int] = ..., orig_clients_name: _Optional[str] = ..., orig_accounts_id: _Optional[int] = ..., orig_accounts_name: _Optional[str] = ..., orig_accounts_ident: _Optional[str] = ..., orig_rates_code: _Optional[str] = ..., orig_rates_code_name: _Optional[str] = ..., orig_rates_country: _Optional[str] = ..., term_leg_id: _Optional[str] = ..., term_src_party_id: _Optional[str] = ..., term_dst_party_id: _Optional[str] = ..., term_companies_id: _Optional[int] = ..., term_owner_users_id: _Optional[int] = ..., term_clients_id: _Optional[int] = ..., term_clients_name: _Optional[str] = ..., term_accounts_id: _Optional[int] = ..., term_accounts_name: _Optional[str] = ..., term_accounts_ident: _Optional[str] = ..., term_rates_code: _Optional[str] = ..., term_rates_code_name: _Optional[str] = ..., term_rates_country: _Optional[str] = ...) -> None: ...
+    replaces: bool
+    part: int
+    part_class: int
+    def __init__(self, source: _Optional[str] = ..., session_id: _Optional[str] = ..., revision: _Optional[int] = ..., event: _Optional[_Union[SessionEvent, str]] = ..., kind: _Optional[_Union[SessionKind, str]] = ..., setup_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., answer_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., is_last_attempt: bool = ..., disconnect_cause: _Optional[int] = ..., tenant_id: _Optional[int] = ..., app_id: _Optional[int] = ..., comp_id: _Optional[int] = ..., company: _Optional[str] = ..., organization: _Optional[str] = ..., folder: _Optional[str] = ..., agent_id: _Optional[str] = ..., equipment_id: _Optional[int] = ..., equipment_name: _Optional[str] = ..., account_id: _Optional[str] = ..., src_country_id: _Optional[int] = ..., dst_country_id: _Optional[int] = ..., src_prefix_routing: _Optional[str] = ..., dst_prefix_routing: _Optional[str] = ..., auth_orig_ip: _Optional[str] = ..., customer_price: _Optional[str] = ..., orig_leg_id: _Optional[str] = ..., orig_src_party_id: _Optional[str] = ..., orig_dst_party_id: _Optional[str] = ..., orig_companies_id: _Optional[int] = ..., orig_owner_users_id: _Optional[int] = ..., orig_clients_id: _Optional[int] = ..., orig_clients_name: _Optional[str] = ..., orig_accounts_id: _Optional[int] = ..., orig_accounts_name: _Optional[str] = ..., orig_accounts_ident: _Optional[str] = ..., orig_rates_code: _Optional[str] = ..., orig_rates_code_name: _Optional[str] = ..., orig_rates_country: _Optional[str] = ..., term_leg_id: _Optional[str] = ..., term_src_party_id: _Optional[str] = ..., term_dst_party_id: _Optional[str] = ..., term_companies_id: _Optional[int] = ..., term_owner_users_id: _Optional[int] = ..., term_clients_id: _Optional[int] = ..., term_clients_name: _Optional[str] = ..., term_accounts_id: _Optional[int] = ..., term_accounts_name: _Optional[str] = ..., term_accounts_ident: _Optional[str] = ..., term_rates_code: _Optional[str] = ..., term_rates_code_name: _Optional[str] = ..., term_rates_country: _Optional[str] = ..., replaces: bool = ..., part: _Optional[int] = ..., part_class: _Optional[int] = ...) -> None: ...
+
+class SourceRule(_message.Message):
+    __slots__ = ("source", "rule")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    rule: str
+    def __init__(self, source: _Optional[str] = ..., rule: _Optional[str] = ...) -> None: ...
 
 class WriteRecordsRequest(_message.Message):
-    __slots__ = ("batch_id", "records")
+    __slots__ = ("batch_id", "records", "source_rule")
     BATCH_ID_FIELD_NUMBER: _ClassVar[int]
     RECORDS_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_RULE_FIELD_NUMBER: _ClassVar[int]
     batch_id: str
     records: _containers.RepeatedCompositeFieldContainer[SessionRecord]
-    def __init__(self, batch_id: _Optional[str] = ..., records: _Optional[_Iterable[_Union[SessionRecord, _Mapping]]] = ...) -> None: ...
+    source_rule: SourceRule
+    def __init__(self, batch_id: _Optional[str] = ..., records: _Optional[_Iterable[_Union[SessionRecord, _Mapping]]] = ..., source_rule: _Optional[_Union[SourceRule, _Mapping]] = ...) -> None: ...
 
 class RejectedRecord(_message.Message):
     __slots__ = ("index", "reason", "description")
@@ -188,15 +204,19 @@ class RejectedRecord(_message.Message):
     def __init__(self, index: _Optional[int] = ..., reason: _Optional[_Union[RejectReason, str]] = ..., description: _Optional[str] = ...) -> None: ...
 
 class WriteRecordsResponse(_message.Message):
-    __slots__ = ("batch_id", "accepted", "replaced", "duplicates", "rejected")
+    __slots__ = ("batch_id", "accepted", "replaced", "duplicates", "rejected", "outranked", "suspected_reuse")
     BATCH_ID_FIELD_NUMBER: _ClassVar[int]
     ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     REPLACED_FIELD_NUMBER: _ClassVar[int]
     DUPLICATES_FIELD_NUMBER: _ClassVar[int]
     REJECTED_FIELD_NUMBER: _ClassVar[int]
+    OUTRANKED_FIELD_NUMBER: _ClassVar[int]
+    SUSPECTED_REUSE_FIELD_NUMBER: _ClassVar[int]
     batch_id: str
     accepted: int
     replaced: int
     duplicates: int
     rejected: _containers.RepeatedCompositeFieldContainer[RejectedRecord]
-    def __init__(self, batch_id: _Optional[str] = ..., accepted: _Optional[int] = ..., replaced: _Optional[int] = ..., duplicates: _Optional[int] = ..., rejected: _Optional[_Iterable[_Union[RejectedRecord, _Mapping]]] = ...) -> None: ...
+    outranked: int
+    suspected_reuse: int
+    def __init__(self, batch_id: _Optional[str] = ..., accepted: _Optional[int] = ..., replaced: _Optional[int] = ..., duplicates: _Optional[int] = ..., rejected: _Optional[_Iterable[_Union[RejectedRecord, _Mapping]]] = ..., outranked: _Optional[int] = ..., suspected_reuse: _Optional[int] = ...) -> None: ...
