@@ -24,6 +24,9 @@ const PLAIN_TEXTS: [&str; 7] = [
 /// Texts that are decimal numbers and are stored as integers.
 const PRICES: [&str; 1] = ["customer_price"];
 
+/// Whole numbers of a closed set, from 1.
+const CLASSES: [&str; 1] = ["part_class"];
+
 /// Messages that the core writes field by field, without building a message first.
 const HAND_WRITTEN: [&str; 9] = [
     "ActiveSessionRow",
@@ -79,14 +82,16 @@ fn field_type(field: &FieldDescriptor) -> Result<&'static str> {
     Ok(match field.kind() {
         Kind::Bool => "Flag",
         Kind::Enum(_) => "Enum",
+        Kind::Int32 if CLASSES.contains(&name) => "Enum",
         Kind::Int32 | Kind::Int64 => "Integer",
+        Kind::Fixed64 => "Hash",
         Kind::Message(message) if message.full_name() == "google.protobuf.Timestamp" => "Time",
         Kind::String if PRICES.contains(&name) => "Price",
         Kind::String if PLAIN_TEXTS.contains(&name) => "Text",
         Kind::String => "DictionaryText",
         kind @ (Kind::Double | Kind::Float | Kind::Bytes | Kind::Message(_)) => return Err(unknown(&kind).into()),
         kind @ (Kind::Uint32 | Kind::Uint64 | Kind::Sint32 | Kind::Sint64) => return Err(unknown(&kind).into()),
-        kind @ (Kind::Fixed32 | Kind::Fixed64 | Kind::Sfixed32 | Kind::Sfixed64) => return Err(unknown(&kind).into()),
+        kind @ (Kind::Fixed32 | Kind::Sfixed32 | Kind::Sfixed64) => return Err(unknown(&kind).into()),
     })
 }
 

@@ -69,6 +69,9 @@ def _version(drawn: bytes) -> SessionRecord:
     return SessionRecord(
         session_id=dice.pick(("a", "a", "b")),
         revision=dice.pick((None, 0, 0, 1, -1)),
+        part=dice.pick((None, None, 1, 2)),
+        part_class=dice.pick((None, 1, 2, 3)),
+        replaces=dice.pick((None, None, True, False)),
         kind=dice.pick(_KINDS),
         event=event,
         setup_time=stamp(setup_us, dice.pick((0, 999))),
@@ -79,7 +82,7 @@ def _version(drawn: bytes) -> SessionRecord:
     )
 
 
-_VERSIONS = st.lists(st.binary(min_size=20, max_size=20).map(_version), min_size=1, max_size=8)
+_VERSIONS = st.lists(st.binary(min_size=24, max_size=24).map(_version), min_size=1, max_size=8)
 
 
 @budget.drawn(budget.scaled(250))

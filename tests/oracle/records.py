@@ -11,6 +11,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount.v1 import records_pb2
 from pegcount.v1.records_pb2 import RejectReason, SessionRecord
 
+from . import parts
+
 SECONDS_MAX = 7_258_118_400  # 2200-01-01Z
 TEXT_BYTES_MAX = 256
 PRICE_NANO_MAX = 2**63 - 1
@@ -157,24 +159,44 @@ def _merge_key(
 ) -> list[_MergedSession]:
     """Merges the versions of one key; a record that did not change keeps its `received_us`."""
     found = []
-    for part in components(versions):
-        days = [micros(version.setup_time) // DAY_US for version in part.values()]
-        new = _MergedSession(_layers(part), (min(days), max(days)), merge(part, time_us))
+    for component in components(versions):
+        days = [micros(version.setup_time) // DAY_US for version in component.values()]
+        layers = tuple(layer for part in _parts(component) for layer in _layers(part))
+        new = _MergedSession(layers, (min(days), max(days)), merge(component, time_us))
         found.append(next((old for old in before if (old.layers, old.days) == (new.layers, new.days)), new))
     return found
 
 
+def _parts(versions: dict[Rank, SessionRecord]) -> list[dict[Rank, SessionRecord]]:
+    """Groups the versions of one record by part."""
+    found: dict[int | None, dict[Rank, SessionRecord]] = {}
+    for version_rank, version in versions.items():
+        found.setdefault(parts.number(version), {})[version_rank] = version
+    return [found[number] for number in sorted(found, key=lambda number: -1 if number is None else number)]
+
+
 def _layers(versions: dict[Rank, SessionRecord]) -> tuple[tuple[Rank, frozenset[str]], ...]:
-    """Returns rank and fields of each version that supplies a field absent from all higher-ranked ones."""
-    # These two fields only rank a version.
-    given = {"revision", "event"}
+    """Returns rank and fields of each version of a part that supplies a field absent from all higher-ranked
+    ones, or that keeps lower-ranked ones from supplying any."""
+    # These fields only say what a version is.
+    given = {"revision", "event", "part", "replaces"}
     found = []
-    for version_rank, version in sorted(versions.items(), reverse=True):
+    for version_rank, version in _effective(versions):
         new = {field.name for field, _ in version.ListFields()} - given
-        if new:
+        if new or version.replaces:
             found.append((version_rank, frozenset(new)))
         given |= new
     return tuple(found)
+
+
+def _effective(versions: dict[Rank, SessionRecord]) -> list[tuple[Rank, SessionRecord]]:
+    """Returns the versions of a part by descending rank, without those that a greater one replaces."""
+    found = []
+    for version_rank, version in sorted(versions.items(), reverse=True):
+        found.append((version_rank, version))
+        if version.replaces:
+            break
+    return found
 
 
 def _outcome(before: list[_MergedSession], after: list[_MergedSession]) -> str:
@@ -202,23 +224,18 @@ def rank(version: SessionRecord, tie_break: TieBreak) -> Rank:
 
 
 def merge(versions: dict[Rank, SessionRecord], received_us: int) -> Session:
-    """Merges versions into one record: each field comes from the highest-ranked version that has it."""
-    values: dict[str, tuple[Rank, Any]] = {}
-    for version_rank, version in sorted(versions.items()):
-        for field, value in version.ListFields():
-            values[field.name] = (version_rank, value)
-    plain = {name: value for name, (_, value) in values.items()}
-    setup_us = micros(plain["setup_time"])
-    answer_us, end_us = _times(values, setup_us)
+    """Merges versions into one record: each field of a part comes from its highest-ranked version that has it,
+    and the parts are joined."""
+    plain = parts.join([_merged_part(part) for part in _parts(versions)])
     numbers = {name: value for name, value in plain.items() if name in NUMBER_NAMES and name != "revision"}
     texts = {name: value for name, value in plain.items() if isinstance(value, str)}
     return Session(
         source=texts.pop("source", ""),
         session_id=texts.pop("session_id"),
         kind=plain.get("kind", 0) or records_pb2.SESSION_KIND_CALL,
-        setup_us=setup_us,
-        answer_us=answer_us,
-        end_us=end_us,
+        setup_us=micros(plain["setup_time"]),
+        answer_us=_micros_of(plain, "answer_time"),
+        end_us=_micros_of(plain, "end_time"),
         is_last_attempt=plain.get("is_last_attempt", True),
         texts=texts,
         numbers=numbers,
@@ -226,24 +243,25 @@ def merge(versions: dict[Rank, SessionRecord], received_us: int) -> Session:
     )
 
 
-def _times(values: dict[str, tuple[Rank, Any]], setup_us: int) -> tuple[int | None, int | None]:
-    """Returns answer and end time, without those that contradict the setup time or a higher version."""
-    answer_rank, answer = values.get("answer_time", (None, None))
-    end_rank, end = values.get("end_time", (None, None))
-    answer_us = None if answer is None else micros(answer)
-    end_us = None if end is None else micros(end)
-    if answer_us is not None and answer_us < setup_us:
-        answer_us = None
-    if end_us is not None and end_us < setup_us:
-        end_us = None
-    if answer_us is not None and end_us is not None and end_us < answer_us:
-        assert answer_rank is not None
-        assert end_rank is not None
-        if end_rank < answer_rank:
-            end_us = None
-        else:
-            answer_us = None
-    return answer_us, end_us
+def _merged_part(versions: dict[Rank, SessionRecord]) -> parts.Values:
+    """Merges the versions of a part, without times that contradict the setup time or a higher version."""
+    values: dict[str, tuple[Rank, Any]] = {}
+    for version_rank, version in reversed(_effective(versions)):
+        for field, value in version.ListFields():
+            values[field.name] = (version_rank, value)
+    setup_us = micros(values["setup_time"][1])
+    for name in ("answer_time", "end_time"):
+        if name in values and micros(values[name][1]) < setup_us:
+            del values[name]
+    if "answer_time" in values and "end_time" in values:
+        (answer_rank, answer), (end_rank, end) = values["answer_time"], values["end_time"]
+        if micros(end) < micros(answer):
+            del values["end_time" if end_rank < answer_rank else "answer_time"]
+    return {name: value for name, (_, value) in values.items()}
+
+
+def _micros_of(values: parts.Values, name: str) -> int | None:
+    return micros(values[name]) if name in values else None
 
 
 def micros(time: Timestamp) -> int:
@@ -283,7 +301,8 @@ def reject_reasons(record: SessionRecord) -> frozenset[RejectReason]:
             bool(record.customer_price) and not is_valid_price(record.customer_price)
         ),
         records_pb2.REJECT_REASON_UNKNOWN_ENUM_VALUE: (
-            record.kind not in range(4) or record.event not in range(4)
+            max(record.kind, record.event, record.part_class) > 3
+            or min(record.kind, record.event, record.part_class) < 0
         ),
         records_pb2.REJECT_REASON_NUMBER_OUT_OF_RANGE: INT64_MIN in numbers,
     }

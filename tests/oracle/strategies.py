@@ -110,7 +110,7 @@ DIMENSIONS: dict[str, tuple[Any, ...]] = {
     **{f"{leg}_{name}": pool for leg in ("orig", "term") for name, pool in _OF_LEG.items()},
 }
 # Enough bytes for all choices of the longest session.
-_SESSION_BYTES = 90
+_SESSION_BYTES = 100
 
 _Item = TypeVar("_Item")
 
@@ -241,7 +241,17 @@ def _session_of(dice: Dice, ticks: tuple[int, ...]) -> list[SessionRecord]:
     }
     end_us = (setup_us if answer_us is None else answer_us) + talk_us
     times = {"answer_time": stamp(answer_us), "end_time": stamp(end_us, dice.pick((0, 1)))}
-    return build(dice, fields, times)
+    return _in_parts(dice, build(dice, fields, times))
+
+
+def _in_parts(dice: Dice, messages: list[SessionRecord]) -> list[SessionRecord]:
+    """Makes each message of some sessions a version of a part, and lets some messages replace others."""
+    if dice.below(3) == 2:
+        for message in messages:
+            message.MergeFrom(SessionRecord(part=dice.pick((1, 2, 2**64 - 1)), part_class=dice.pick((None, 1, 2, 3))))
+    for message in messages:
+        message.MergeFrom(SessionRecord(replaces=dice.pick((None, None, None, True, None, False))))
+    return messages
 
 
 def _whole(dice: Dice, fields: dict[str, Any], times: dict[str, Any]) -> list[SessionRecord]:

@@ -15,7 +15,9 @@ _AMOUNT = pa.decimal128(19, 9)
 _TYPES = {
     FieldDescriptor.TYPE_MESSAGE: _INSTANT,
     FieldDescriptor.TYPE_BOOL: pa.bool_(),
+    FieldDescriptor.TYPE_INT32: pa.int64(),
     FieldDescriptor.TYPE_INT64: pa.int64(),
+    FieldDescriptor.TYPE_FIXED64: pa.uint64(),
     FieldDescriptor.TYPE_ENUM: pa.utf8(),
     FieldDescriptor.TYPE_STRING: pa.utf8(),
 }
@@ -53,4 +55,7 @@ def _to_export_type(field: pa.Field, column: pa.Array) -> pa.Array:
     if field.type == _AMOUNT:
         # Reinterprets the integer: its last nine digits become decimals.
         return column.cast(pa.decimal128(19, 0)).view(_AMOUNT)
+    if field.type == pa.uint64():
+        # The core has the same bits as a signed number.
+        return column.view(pa.uint64())
     return column if column.type == field.type else column.cast(field.type)

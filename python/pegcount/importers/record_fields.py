@@ -18,15 +18,21 @@ FIELD_NAMES = tuple(field.name for field in SessionRecord.DESCRIPTOR.fields)
 OVERRIDABLE_NAMES = tuple(
     name
     for name in FIELD_NAMES
-    if name not in {"source", "session_id", "event", "setup_time", "answer_time", "end_time"}
+    if name
+    not in {"source", "session_id", "event", "setup_time", "answer_time", "end_time", "part", "part_class"}
 )
 """Fields that `--set` can set for a whole file."""
 
 Setter = Callable[[SessionRecord, str], None]
 """Parses a text into one field of a record; raises UnreadableRowError."""
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
-_INT64_MAX = 2**63 - 1
+_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
+_INTEGER_RANGES = {
+    FieldDescriptor.TYPE_INT32: (-(2**31), 2**31 - 1),
+    # The least number of 64 bits is refused everywhere: the core stores it for absent values.
+    FieldDescriptor.TYPE_INT64: (-(2**63) + 1, 2**63 - 1),
+    FieldDescriptor.TYPE_FIXED64: (0, 2**64 - 1),
+}
 _ENUMS = {"kind": SessionKind.items(), "event": SessionEvent.items()}
 _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
@@ -77,8 +83,9 @@ def _reader(name: str, kind: int) -> Callable[[str], object]:
         return lambda text: _read_choice(name, text.upper(), values)
     if kind == FieldDescriptor.TYPE_BOOL:
         return lambda text: _read_choice(name, text.lower(), _BOOLEANS)
-    if kind == FieldDescriptor.TYPE_INT64:
-        return lambda text: _read_integer(name, text)
+    if kind in _INTEGER_RANGES:
+        low, high = _INTEGER_RANGES[kind]
+        return lambda text: _read_integer(name, text, low, high)
     return str
 
 
@@ -95,8 +102,8 @@ def _read_choice(name: str, text: str, values: Mapping[str, object]) -> object:
     return values[text]
 
 
-def _read_integer(name: str, text: str) -> int:
+def _read_integer(name: str, text: str, low: int, high: int) -> int:
     number = int(text) if _INTEGER.fullmatch(text) else None
-    if number is None or not -_INT64_MAX <= number <= _INT64_MAX:
-        raise UnreadableRowError(f"{name}: {text!r} is no whole number of 64 bits")
+    if number is None or not low <= number <= high:
+        raise UnreadableRowError(f"{name}: {text!r} is not a whole number from {low} to {high}")
     return number

@@ -19,7 +19,9 @@ use arrow_schema::{ArrowError, DataType};
 use super::RecordColumns;
 use super::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, NO_CODE, NoTexts, Texts};
 use super::integer::{ColumnStats, IntValues};
-use crate::record::schema::{ABSENT, ColumnKind, DICTIONARY_COUNT, FIELDS, Field, FieldType, INT_COUNT, TEXT_COUNT};
+use crate::record::schema::{
+    ABSENT, ColumnKind, DICTIONARY_COUNT, FIELDS, Field, FieldType, INT_COUNT, OLDEST_FIELD_COUNT, TEXT_COUNT,
+};
 
 /// Encodes an integer column in the narrowest width that `stats`, the statistics of `values`, allow.
 pub fn int_array(values: Vec<i64>, stats: ColumnStats, field_type: FieldType) -> ArrayRef {
@@ -148,7 +150,8 @@ enum CodeArray {
 }
 
 impl ArrowColumns {
-    /// Takes the columns of [`FIELDS`] in their order; `None` if a column is missing or of the wrong type.
+    /// Takes the columns of [`FIELDS`] in their order; the last ones may be missing, and are absent then. `None` if more
+    /// than those that were added later are missing, or if a column is of the wrong type.
     pub fn from_arrays(columns: &[ArrayRef]) -> Option<Self> {
         let mut arrays = Self {
             ints: std::array::from_fn(|_| IntArray::Absent),
@@ -156,7 +159,7 @@ impl ArrowColumns {
             entries: std::array::from_fn(|_| None),
             texts: std::array::from_fn(|_| None),
         };
-        if columns.len() != FIELDS.len() {
+        if !(OLDEST_FIELD_COUNT..=FIELDS.len()).contains(&columns.len()) {
             return None;
         }
         FIELDS.iter().zip(columns).try_for_each(|(field, column)| arrays.take(field, column))?;

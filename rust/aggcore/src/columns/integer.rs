@@ -22,6 +22,9 @@ pub struct ColumnStats {
 /// Statistics that are true of every column, for a column without statistics.
 pub const UNKNOWN_STATS: ColumnStats = ColumnStats { low: ABSENT, high: i64::MAX, has_absent: true };
 
+/// Statistics of a column without values.
+pub const ABSENT_STATS: ColumnStats = ColumnStats { low: i64::MAX, high: ABSENT, has_absent: true };
+
 impl Default for ColumnStats {
     /// Returns the statistics of a column without rows, the identity of [`add`](Self::add).
     fn default() -> Self {

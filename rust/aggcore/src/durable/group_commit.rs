@@ -162,8 +162,9 @@ impl JournaledStore {
     /// # Errors
     /// As [`JournaledStore::wait`].
     pub fn wait_for_response_head(&self, pending: &PendingCommit, cancel: &CancelToken) -> Result<Vec<u8>> {
-        let BatchOutcome { accepted, replaced, duplicates } = self.wait(pending, cancel)?;
-        Ok(wire::encode_response_head(pending.batch.batch_id.as_deref(), [accepted, replaced, duplicates]))
+        let BatchOutcome { accepted, replaced, duplicates, outranked, suspected_reuse } = self.wait(pending, cancel)?;
+        let counts = [accepted, replaced, duplicates, outranked, suspected_reuse];
+        Ok(wire::encode_response_head(pending.batch.batch_id.as_deref(), counts))
     }
 
     /// Commits one group, including batches whose caller has disconnected. Returns false if the queue was

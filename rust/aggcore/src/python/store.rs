@@ -88,6 +88,8 @@ pub struct BatchCounts {
     accepted: usize,
     replaced: usize,
     duplicates: usize,
+    outranked: usize,
+    suspected_reuse: usize,
 }
 
 /// A rejected record of a batch; `reason` is the number of a `RejectReason`.
@@ -276,8 +278,9 @@ impl Engine {
     }
 
     fn wait(&self, py: Python<'_>, pending: &PendingCommit, cancel: &CancelToken) -> PyResult<BatchCounts> {
-        let storage::BatchOutcome { accepted, replaced, duplicates } = py.detach(|| self.durable.wait(&pending.0, &cancel.0))?;
-        Ok(BatchCounts { accepted, replaced, duplicates })
+        let storage::BatchOutcome { accepted, replaced, duplicates, outranked, suspected_reuse } =
+            py.detach(|| self.durable.wait(&pending.0, &cancel.0))?;
+        Ok(BatchCounts { accepted, replaced, duplicates, outranked, suspected_reuse })
     }
 
     fn wait_for_response<'py>(

@@ -14,6 +14,8 @@ pub enum FieldType {
     Enum,
     /// 0 or 1.
     Flag,
+    /// A hash of 64 bits; a column has the same bits as `i64`.
+    Hash,
     /// A timestamp; microseconds since 1970-01-01T00:00:00Z in a column.
     Time,
     /// An amount of money, decimal text on the wire; units of 10^-9 in a column.
@@ -39,7 +41,7 @@ impl FieldType {
     /// Returns the kind of column that stores values of this type.
     pub const fn column_kind(self) -> ColumnKind {
         match self {
-            Self::Integer | Self::Enum | Self::Flag | Self::Time | Self::Price => ColumnKind::Int,
+            Self::Integer | Self::Enum | Self::Flag | Self::Hash | Self::Time | Self::Price => ColumnKind::Int,
             Self::DictionaryText => ColumnKind::Dictionary,
             Self::Text => ColumnKind::Text,
         }
@@ -76,6 +78,10 @@ pub const ABSENT: i64 = i64::MIN;
 // the proto.
 include!(concat!(env!("OUT_DIR"), "/record_fields.rs"));
 
+/// Number of fields of the oldest files that can be read. A file that was written before a field was added lacks its
+/// column, which is absent then.
+pub const OLDEST_FIELD_COUNT: usize = 52;
+
 /// Number of integer fields.
 pub const INT_COUNT: usize = count(ColumnKind::Int);
 /// Number of dictionary-encoded text fields.
@@ -100,6 +106,10 @@ pub mod int_slot {
     pub const ANSWER_TIME: usize = slot("answer_time");
     pub const END_TIME: usize = slot("end_time");
     pub const IS_LAST_ATTEMPT: usize = slot("is_last_attempt");
+    pub const DISCONNECT_CAUSE: usize = slot("disconnect_cause");
+    pub const REPLACES: usize = slot("replaces");
+    pub const PART: usize = slot("part");
+    pub const PART_CLASS: usize = slot("part_class");
 }
 
 /// Slots of the dictionary-encoded fields that the core refers to by name.
@@ -205,6 +215,15 @@ pub const fn str_eq(a: &str, b: &str) -> bool {
     true
 }
 
+/// Returns whether a text begins with another one; unlike `starts_with`, callable at compile time.
+pub const fn str_starts_with(text: &str, beginning: &str) -> bool {
+    let Some((start, _)) = text.as_bytes().split_at_checked(beginning.len()) else { return false };
+    match std::str::from_utf8(start) {
+        Ok(start) => str_eq(start, beginning),
+        Err(_) => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,15 +234,17 @@ mod tests {
             FieldType::Integer => 'i',
             FieldType::Enum => 'e',
             FieldType::Flag => 'f',
+            FieldType::Hash => 'h',
             FieldType::Time => 't',
             FieldType::Price => 'p',
             FieldType::DictionaryText => 'd',
             FieldType::Text => 'x',
         };
         let types: Vec<String> = FIELDS.chunks(10).map(|ten| ten.iter().map(letter).collect()).collect();
-        assert_eq!(types, ["dxieetttfi", "iiiddddidd", "iidddpxxxi", "iididddddx", "xxiiididdd", "dd"]);
+        assert_eq!(types, ["dxieetttfi", "iiiddddidd", "iidddpxxxi", "iididddddx", "xxiiididdd", "ddfhe"]);
         assert_eq!(FIELDS.map(|field| field.name)[..3], ["source", "session_id", "revision"]);
-        assert_eq!(FIELDS.last().map(|field| field.name), Some("term_rates_country"));
+        assert_eq!(FIELDS.last().map(|field| field.name), Some("part_class"));
+        assert_eq!(FIELDS[OLDEST_FIELD_COUNT - 1].name, "term_rates_country");
     }
 
     #[test]

@@ -55,10 +55,13 @@ impl State {
             .filter(|(_, versions)| versions.joinable_days().contains(&key.day))
             .collect();
         let joined = stored.iter().fold(received, |joined, (_, versions)| joined.join(versions));
+        let differences = stored.iter().map(|(_, before)| before.differences(version));
+        outcome.suspected_reuse += usize::from(differences.clone().any(|differences| differences.is_other_call));
         match stored.as_slice() {
             [] => outcome.accepted += 1,
             [(_, before)] if *before == joined => {
                 outcome.duplicates += 1;
+                outcome.outranked += usize::from(differences.clone().any(|differences| differences.is_other_content));
                 return;
             }
             _ => outcome.replaced += 1,

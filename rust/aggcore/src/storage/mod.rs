@@ -85,6 +85,10 @@ pub struct BatchOutcome {
     pub replaced: usize,
     /// Versions that changed nothing.
     pub duplicates: usize,
+    /// Of the duplicates, those with another content than what stands, that rank lower.
+    pub outranked: usize,
+    /// Of the replaced and the duplicates, those that look like another call under the same id.
+    pub suspected_reuse: usize,
 }
 
 /// Size and extent of a store.

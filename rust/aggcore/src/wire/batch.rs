@@ -54,12 +54,13 @@ pub fn count_records(bytes: &[u8]) -> Result<usize> {
     Ok(count)
 }
 
-/// Returns the `WriteRecordsResponse` of a batch up to its rejected records, which follow as they are. `counts` are the
-/// accepted, replaced and duplicate records.
-pub fn encode_response_head(batch_id: Option<&str>, counts: [usize; 3]) -> Vec<u8> {
+/// Returns the `WriteRecordsResponse` of a batch without its rejected records, which follow as they are. `counts` are the
+/// accepted, replaced, duplicate, outranked and suspected records.
+pub fn encode_response_head(batch_id: Option<&str>, counts: [usize; 5]) -> Vec<u8> {
     let batch_id = batch_id.map(str::to_owned);
-    let [accepted, replaced, duplicates] = counts.map(|count| Some(count as i64));
-    let answer = WriteRecordsResponse { batch_id, accepted, replaced, duplicates, rejected: Vec::new() };
+    let [accepted, replaced, duplicates, outranked, suspected_reuse] = counts.map(|count| Some(count as i64));
+    let rejected = Vec::new();
+    let answer = WriteRecordsResponse { batch_id, accepted, replaced, duplicates, rejected, outranked, suspected_reuse };
     answer.encode_to_vec()
 }
 
@@ -126,13 +127,16 @@ mod tests {
             accepted: Some(0),
             replaced: Some(1 << 40),
             duplicates: Some(2),
+            outranked: Some(1),
+            suspected_reuse: Some(0),
             rejected: vec![
                 rejected(0, RejectReason::MissingSessionId, "session_id is required"),
                 rejected(1, RejectReason::MissingSetupTime, "setup_time is required"),
             ],
         };
-        let head = encode_response_head(batch.batch_id, [0, 1 << 40, 2]);
-        assert_eq!([head, batch.rejected.encoded.clone()].concat(), answer.encode_to_vec());
+        let head = encode_response_head(batch.batch_id, [0, 1 << 40, 2, 1, 0]);
+        let bytes = [head, batch.rejected.encoded.clone()].concat();
+        assert_eq!(WriteRecordsResponse::decode(bytes.as_slice()).ok(), Some(answer.clone()));
         assert_eq!(batch.rejected.records(), answer.rejected);
         Ok(())
     }

@@ -80,7 +80,7 @@ impl Message {
 fn value_count(value: &Value<'_>, is_packed: bool) -> usize {
     match value {
         Value::Bytes(bytes) if is_packed => bytes.iter().filter(|&&byte| byte < 0x80).count(),
-        Value::Bytes(_) | Value::Varint(_) | Value::Fixed => 1,
+        Value::Bytes(_) | Value::Varint(_) | Value::Fixed32 | Value::Fixed64(_) => 1,
     }
 }
 

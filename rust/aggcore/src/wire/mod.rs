@@ -1,8 +1,8 @@
 //! Records on the wire and in the journal: protobuf batches, columnar batches, and the versions of a record.
 //!
 //! [`decode_batch`] reads `WriteRecordsRequest` and validates each record; [`columnar_batch`] turns the valid
-//! ones into columns; [`versions`] defines how several versions of one record become one. [`code_deck`] reads
-//! code decks; [`lists`] counts the values of a request before it is parsed.
+//! ones into columns; [`versions`] defines how several versions of one record become one, and `parts.rs` how
+//! several parts do. [`code_deck`] reads code decks; [`lists`] counts the values of a request before it is parsed.
 
 pub mod code_deck;
 pub mod columnar_batch;
@@ -10,6 +10,7 @@ pub mod lists;
 pub mod versions;
 
 mod batch;
+mod parts;
 mod reader;
 mod record;
 

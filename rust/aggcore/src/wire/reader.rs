@@ -16,8 +16,10 @@ pub enum Value<'a> {
     Varint(u64),
     /// A length-delimited value: a text, a message or packed numbers.
     Bytes(&'a [u8]),
-    /// A number of 4 or 8 bytes. The contract has only varints, so readers skip it and its value is not read.
-    Fixed,
+    /// A number of 8 bytes.
+    Fixed64(u64),
+    /// A number of 4 bytes. The contract has none, so readers skip it and its value is not read.
+    Fixed32,
 }
 
 /// A cursor over the fields of a message.
@@ -47,12 +49,12 @@ impl<'a> Reader<'a> {
         let tag = tag.ok_or_else(|| malformed("a field number is out of range"))?;
         let value = match key & 7 {
             0 => Value::Varint(self.varint()?),
-            1 => self.take(8).map(|_| Value::Fixed)?,
+            1 => self.fixed64()?,
             2 => {
                 let length = usize::try_from(self.varint()?).map_err(|_| malformed("a length is out of range"))?;
                 Value::Bytes(self.take(length)?)
             }
-            5 => self.take(4).map(|_| Value::Fixed)?,
+            5 => self.take(4).map(|_| Value::Fixed32)?,
             _ => return Err(malformed("a wire type is not known")),
         };
         Ok(Some((tag, value)))
@@ -88,6 +90,12 @@ impl<'a> Reader<'a> {
             }
         }
         Err(malformed("a number does not end"))
+    }
+
+    fn fixed64(&mut self) -> Result<Value<'a>> {
+        let (bytes, rest) = self.rest.split_first_chunk().ok_or_else(|| malformed("a field is cut short"))?;
+        self.rest = rest;
+        Ok(Value::Fixed64(u64::from_le_bytes(*bytes)))
     }
 
     #[inline]

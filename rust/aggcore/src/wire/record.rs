@@ -90,6 +90,10 @@ fn integer(field: &Field, field_type: FieldType, value: Value<'_>) -> Result<Opt
             ABSENT => Err(reject(RejectReason::NumberOutOfRange, field, "is out of range")),
             number => Ok(number),
         }),
+        (FieldType::Hash, Value::Fixed64(bits)) => Some(match bits as i64 {
+            ABSENT => Err(reject(RejectReason::NumberOutOfRange, field, "is out of range")),
+            hash => Ok(hash),
+        }),
         (FieldType::Flag, Value::Varint(bits)) => Some(Ok(i64::from(bits != 0))),
         (FieldType::Enum, Value::Varint(bits)) => Some(enumerated(field, i64::from(bits as i32))),
         (FieldType::Price, Value::Bytes(bytes)) => match text(bytes)? {
@@ -103,12 +107,14 @@ fn integer(field: &Field, field_type: FieldType, value: Value<'_>) -> Result<Opt
             time.merge(bytes)?;
             Some(time.us(field))
         }
-        (FieldType::Integer | FieldType::Flag | FieldType::Enum | FieldType::Time | FieldType::Price, _) => None,
+        (FieldType::Integer | FieldType::Hash | FieldType::Flag | FieldType::Enum | FieldType::Time | FieldType::Price, _) => {
+            None
+        }
         (FieldType::DictionaryText | FieldType::Text, _) => None,
     })
 }
 
-/// Decodes `kind` or `event`: both enums have the numbers 0 (unspecified, the same as absent) to 3.
+/// Decodes `kind`, `event` or `part_class`: all have the numbers 0 (unspecified, the same as absent) to 3.
 fn enumerated(field: &Field, number: i64) -> std::result::Result<i64, Rejection> {
     match number {
         0 => Ok(ABSENT),
@@ -163,6 +169,10 @@ pub fn encode_record(record: &Record<'_>, out: &mut Vec<u8>) {
         match (field.field_type, record.ints[field.slot]) {
             (_, ABSENT) => {}
             (FieldType::Time, us) => put_time(tag, us, out),
+            (FieldType::Hash, bits) => {
+                encode_key(tag, WireType::SixtyFourBit, out);
+                out.extend_from_slice(&bits.to_le_bytes());
+            }
             (FieldType::Price, units) => put_text(tag, &format_price(units), out),
             (_, number) => {
                 encode_key(tag, WireType::Varint, out);

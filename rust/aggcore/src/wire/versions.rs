@@ -11,10 +11,16 @@
 //! that has the field. `revision` and `event` are those of the greatest version, even if it lacks them. Of
 //! times that contradict each other, the merged record leaves one out (`drop_contradictions`).
 //!
+//! **Replacement.** A version with `replaces` leaves the lower-ranked ones nothing to supply.
+//!
+//! **Parts.** Versions with different part numbers are of different parts of the record. Each part is merged
+//! from its own versions, and the record is joined from its parts (`parts.rs`).
+//!
 //! **Layers.** Of each version, the state stores one *layer*: its rank, and those of its fields that no
-//! greater version has. A version whose fields are all in greater versions needs no layer: versions are only
-//! added, so it can never supply a field again. Layers therefore have disjoint fields, and their union,
-//! without the times that contradict each other, is the merged record.
+//! greater version of its part has. A version whose fields are all in greater versions needs no layer, unless
+//! it replaces others: versions are only added, so it can never supply a field again. The layers of a part
+//! therefore have disjoint fields (besides the number of the part and `replaces`, which each keeps), and
+//! their union, without the times that contradict each other, is the merged part.
 //!
 //! **Join.** [`Versions::join`] returns the state of the union of two sets of versions. It is commutative,
 //! associative and idempotent: states form a join-semilattice, as those of a state-based CRDT do (Shapiro et
@@ -22,12 +28,13 @@
 //! only, and order, batching, repetition and restarts cannot change it.
 //!
 //! **Bytes.** A state is stored beside its merged record, the *row*, and repeats none of the values of the
-//! row. It is not stored at all if the row determines it: a single layer, and all versions on one day.
+//! row. It is not stored at all if the row determines it: a single layer, and all versions on one day. The row
+//! of several parts has no part number, so that each layer keeps its own.
 //! Numbers are LEB128 varints, signed ones as the `u64` of the same bits.
 //!
 //! ```text
 //! state := first day, last day,        UTC days of the setup times of all versions
-//!          layer*                      by descending rank
+//!          layer*                      by part, then by descending rank
 //! layer := revision, class, content,   the rank
 //!          fields in row,              bit i: the layer has field number i + 1, with the value of the row
 //!          length, bytes               canonical form of the fields that the row leaves out
@@ -39,8 +46,9 @@ use std::ops::RangeInclusive;
 use prost::encoding::{decode_varint, encode_varint};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::parts::{join, part_order};
 use super::record::{decode_partial, encode_record};
-use crate::record::schema::{ABSENT, FIELDS, INT_COUNT, int_slot};
+use crate::record::schema::{ABSENT, FIELDS, Field, INT_COUNT, int_slot};
 use crate::record::{EVENT_START, EVENT_UPDATE, Record, US_PER_DAY};
 
 /// Rank of a version; compares by revision, class and content, in this order.
@@ -55,6 +63,10 @@ pub struct Rank {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Layer {
     rank: Rank,
+    /// Number of the part.
+    part: i64,
+    /// Whether the lower-ranked versions of the part supply nothing.
+    replaces: bool,
     /// Canonical form of the fields.
     fields: Vec<u8>,
 }
@@ -62,7 +74,7 @@ struct Layer {
 /// The state of a record: a join-semilattice element that represents a set of versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Versions {
-    /// Layers by descending rank.
+    /// Layers by part, then by descending rank.
     layers: Vec<Layer>,
     /// First and last UTC day of the setup times of all versions, those without a layer included.
     days: (i64, i64),
@@ -70,6 +82,9 @@ pub struct Versions {
 
 /// A set of fields as a bitmap: bit i is the field at index i of [`FIELDS`].
 type FieldSet = u64;
+
+/// Fields that each layer keeps, as they say what its version is.
+const OF_EACH_VERSION: [usize; 2] = [int_slot::PART, int_slot::REPLACES];
 
 const _: () = assert!(FIELDS.len() <= FieldSet::BITS as usize, "stored states have a bit per field");
 
@@ -93,8 +108,8 @@ impl Versions {
     pub fn of(version: &Record<'_>) -> Self {
         let mut fields = Vec::with_capacity(512);
         encode_record(version, &mut fields);
-        let rank = Rank::of(version, &fields);
-        Self { layers: vec![Layer { rank, fields }], days: (version.day(), version.day()) }
+        let layer = Layer::new(Rank::of(version, &fields), version, fields);
+        Self { layers: vec![layer], days: (version.day(), version.day()) }
     }
 
     /// Returns the state of a row; `encoded` is the result of [`Versions::to_bytes`] for it. `None` if it is
@@ -115,28 +130,28 @@ impl Versions {
     /// Returns the state of the versions of both states.
     pub fn join(&self, other: &Self) -> Self {
         let mut layers: Vec<Layer> = self.layers.iter().chain(&other.layers).cloned().collect();
-        layers.sort_by_key(|layer| Reverse(layer.rank));
-        let mut supplied = Record::default();
-        layers.retain_mut(|layer| layer.retain_unsupplied(&mut supplied));
+        layers.sort_by_key(|layer| (part_order(layer.part), Reverse(layer.rank)));
+        layers.chunk_by_mut(|one, next| one.part == next.part).for_each(drop_supplied_fields);
+        layers.retain(|layer| !layer.fields.is_empty());
         Self { layers, days: (self.days.0.min(other.days.0), self.days.1.max(other.days.1)) }
     }
 
     /// Passes the merged record, which borrows from the layers, to `use_merged` and returns its result.
     pub fn with_merged<T>(&self, use_merged: impl FnOnce(&Record<'_>) -> T) -> T {
-        let mut merged = Record::default();
-        let mut layer_of = [usize::MAX; INT_COUNT];
-        for (index, layer) in self.layers.iter().enumerate() {
-            let fields = decode_partial(&layer.fields);
-            for (slot, &value) in fields.ints.iter().enumerate().filter(|(_, value)| **value != ABSENT) {
-                merged.ints[slot] = value;
-                layer_of[slot] = index;
-            }
-            for (slot, text) in fields.strings.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
-                merged.strings[slot] = text;
+        let mut parts = self.layers.chunk_by(|one, next| one.part == next.part);
+        match (parts.next(), parts.next()) {
+            (Some(only), None) => use_merged(&merged_part(only)),
+            (first, second) => {
+                use_merged(&join(&first.into_iter().chain(second).chain(parts).map(merged_part).collect::<Vec<_>>()))
             }
         }
-        drop_contradictions(&mut merged, &layer_of);
-        use_merged(&merged)
+    }
+
+    /// How a version that was joined differs from its part in the state before.
+    pub fn differences(&self, version: &Record<'_>) -> Differences {
+        let part = self.layers.iter().filter(|layer| layer.part == version.ints[int_slot::PART]);
+        let part: Vec<Layer> = part.cloned().collect();
+        if part.is_empty() { Differences::default() } else { Differences::between(&merged_part(&part), version) }
     }
 
     /// Encodes the state relative to its merged record; `None` if that record alone determines the state.
@@ -162,6 +177,33 @@ impl Versions {
     }
 }
 
+/// How a version differs from what stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Differences {
+    /// Whether it has another value of some field.
+    pub is_other_content: bool,
+    /// Whether it looks like another call under the same id: both have ended, one of them before the other was set up,
+    /// and neither corrects the other by a greater revision.
+    pub is_other_call: bool,
+}
+
+impl Differences {
+    fn between(stands: &Record<'_>, version: &Record<'_>) -> Self {
+        let differs = |field: &&Field| version.has(field) && !version.field_equals(stands, field);
+        let is_of_version = |field: &Field| ["revision", "event", "replaces"].contains(&field.name);
+        let revision = |record: &Record<'_>| record.ints[int_slot::REVISION].max(0);
+        let ended_before =
+            |one: &Record<'_>, other: &Record<'_>| one.is_finished() && one.ints[int_slot::END_TIME] < other.setup_us();
+        Self {
+            is_other_content: FIELDS.iter().filter(differs).any(|field| !is_of_version(field)),
+            is_other_call: stands.is_finished()
+                && version.is_finished()
+                && revision(stands) == revision(version)
+                && (ended_before(stands, version) || ended_before(version, stands)),
+        }
+    }
+}
+
 /// Returns whether the versions of an encoded state lie on several UTC days.
 pub fn spans_several_days(mut encoded: &[u8]) -> bool {
     number(&mut encoded) != number(&mut encoded)
@@ -179,13 +221,51 @@ fn number(bytes: &mut &[u8]) -> Option<u64> {
     decode_varint(bytes).ok()
 }
 
+/// Merges the layers of one part.
+fn merged_part(layers: &[Layer]) -> Record<'_> {
+    let mut merged = Record::default();
+    let mut layer_of = [usize::MAX; INT_COUNT];
+    for (index, layer) in layers.iter().enumerate().rev() {
+        let fields = decode_partial(&layer.fields);
+        for (slot, &value) in fields.ints.iter().enumerate().filter(|(_, value)| **value != ABSENT) {
+            merged.ints[slot] = value;
+            layer_of[slot] = index;
+        }
+        for (slot, text) in fields.strings.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
+            merged.strings[slot] = text;
+        }
+    }
+    // Like revision and event, that of the greatest version.
+    merged.ints[int_slot::REPLACES] =
+        layers.first().map_or(ABSENT, |first| decode_partial(&first.fields).ints[int_slot::REPLACES]);
+    drop_contradictions(&mut merged, &layer_of);
+    merged
+}
+
+/// Removes the fields of the layers of one part that greater versions supply; a layer without fields is not needed.
+fn drop_supplied_fields(layers: &mut [Layer]) {
+    let mut supplied = Record::default();
+    let mut is_replaced = false;
+    for layer in layers {
+        if is_replaced || !layer.retain_unsupplied(&mut supplied) && !layer.replaces {
+            layer.fields.clear();
+        }
+        is_replaced |= layer.replaces;
+    }
+}
+
 impl Layer {
+    fn new(rank: Rank, record: &Record<'_>, fields: Vec<u8>) -> Self {
+        Self { rank, part: record.ints[int_slot::PART], replaces: record.ints[int_slot::REPLACES] == 1, fields }
+    }
+
     /// Removes the fields that greater versions supply, and adds the remaining ones to `supplied`. Returns
-    /// false if no field remains.
+    /// false if no field remains, besides [`OF_EACH_VERSION`].
     ///
     /// `supplied` is a set: it contains the fields that have any value.
     fn retain_unsupplied(&mut self, supplied: &mut Record<'static>) -> bool {
         let mut fields = decode_partial(&self.fields);
+        let of_version = OF_EACH_VERSION.map(|slot| std::mem::replace(&mut fields.ints[slot], ABSENT));
         let mut any = false;
         for (value, supplied) in fields.ints.iter_mut().zip(&mut supplied.ints) {
             if *supplied != ABSENT {
@@ -207,6 +287,7 @@ impl Layer {
         // version itself.
         supplied.ints[int_slot::REVISION] = 0;
         supplied.ints[int_slot::EVENT] = 0;
+        OF_EACH_VERSION.into_iter().zip(of_version).for_each(|(slot, value)| fields.ints[slot] = value);
         let mut remaining = Vec::with_capacity(self.fields.len());
         encode_record(&fields, &mut remaining);
         self.fields = remaining;
@@ -241,7 +322,7 @@ impl Layer {
         }
         let mut fields = Vec::new();
         encode_record(&record, &mut fields);
-        Some(Self { rank: Rank { revision, class, content }, fields })
+        Some(Self::new(Rank { revision, class, content }, &record, fields))
     }
 }
 
@@ -297,9 +378,12 @@ mod tests {
             record.ints[int_slot::ANSWER_TIME] = [ABSENT, setup_us + 5][(number / 3 % 2) as usize];
             record.ints[int_slot::END_TIME] = [setup_us + 1, ABSENT][(number / 3 % 2) as usize];
             record.strings[dictionary_slot::ACCOUNT_ID] = ACCOUNTS[(number % 3) as usize];
+            record.ints[int_slot::PART] = [ABSENT, ABSENT, 1, -1][(number / 5 % 4) as usize];
+            record.ints[int_slot::PART_CLASS] = [ABSENT, 2][(number / 7 % 2) as usize];
+            record.ints[int_slot::REPLACES] = [ABSENT, 1, 0][(number / 4 % 3) as usize];
             Versions::of(&record)
         };
-        (0..12).map(version).collect()
+        (0..20).map(version).collect()
     }
 
     /// Bytes of a state without layers.
@@ -334,6 +418,32 @@ mod tests {
                 }
             }
         }
+    }
+
+    fn version(revision: i64, replaces: bool, account: &'static str, cause: i64) -> Versions {
+        let mut record = Record::default();
+        record.ints[int_slot::SETUP_TIME] = 0;
+        record.ints[int_slot::REVISION] = revision;
+        record.ints[int_slot::REPLACES] = if replaces { 1 } else { ABSENT };
+        record.ints[int_slot::DISCONNECT_CAUSE] = cause;
+        record.strings[dictionary_slot::ACCOUNT_ID] = account;
+        Versions::of(&record)
+    }
+
+    #[test]
+    fn what_a_replacing_version_leaves_absent_is_absent() {
+        let first = version(0, false, "1001", 16);
+        let second = version(1, true, "", ABSENT);
+        let third = version(2, false, "", 17);
+        let fields = |state: &Versions| {
+            let of_row =
+                |row: &Record<'_>| (row.strings[dictionary_slot::ACCOUNT_ID].to_owned(), row.ints[int_slot::DISCONNECT_CAUSE]);
+            state.with_merged(of_row)
+        };
+        assert_eq!(fields(&first.join(&third)), ("1001".to_owned(), 17));
+        assert_eq!(fields(&first.join(&second)), (String::new(), ABSENT));
+        // The second version has no field of its own left, and still keeps the first one out.
+        assert_eq!(fields(&third.join(&second).join(&first)), (String::new(), 17));
     }
 
     #[test]

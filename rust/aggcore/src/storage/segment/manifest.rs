@@ -3,7 +3,7 @@
 //! An entry suffices to open a segment without reading its columns, and to skip it in scans by its setup
 //! times. Its summary is encoded as words of 8 bytes, little endian; docs/storage.md has their order.
 
-use crate::columns::integer::{ColumnStats, UNKNOWN_STATS};
+use crate::columns::integer::{ABSENT_STATS, ColumnStats};
 use crate::error::{Error, Result};
 use crate::record::schema::INT_COUNT;
 
@@ -41,6 +41,7 @@ impl Summary {
         let mut out = Vec::new();
         out.extend(self.setup_range.0.to_le_bytes());
         out.extend(self.setup_range.1.to_le_bytes());
+        out.extend((INT_COUNT as u64).to_le_bytes());
         for stats in &self.column_stats {
             out.extend(stats.low.to_le_bytes());
             out.extend(stats.high.to_le_bytes());
@@ -61,15 +62,17 @@ impl Summary {
         let mut next = || words.next().map(|word| word as i64);
         let mut read = || {
             let setup_range = (next()?, next()?);
-            let mut column_stats = [UNKNOWN_STATS; INT_COUNT];
-            for stats in &mut column_stats {
+            // Fields that were added after the file was written are absent in it.
+            let mut column_stats = [ABSENT_STATS; INT_COUNT];
+            for stats in column_stats.get_mut(..usize::try_from(next()?).ok()?)? {
                 *stats = ColumnStats { low: next()?, high: next()?, has_absent: next()? != 0 };
             }
             let page_count = next()? as usize;
             let page_crc32: Vec<u32> = (0..page_count).map_while(|_| next()).map(|word| word as u32).collect();
             (page_crc32.len() == page_count).then_some((setup_range, column_stats, page_crc32))
         };
-        let problem = || Error::Damaged { file: file.to_owned(), problem: "its summary is cut short".to_owned() };
+        let problem =
+            || Error::Damaged { file: file.to_owned(), problem: "its summary is cut short, or of a later version".to_owned() };
         let (setup_range, column_stats, page_crc32) = read().ok_or_else(problem)?;
         Ok(Self { setup_range, column_stats, page_crc32, multi_day_keys: words.collect() })
     }

@@ -30,10 +30,10 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use arrow_array::{Array, BinaryArray, RecordBatch, cast::AsArray, types::*};
+use arrow_array::{Array, ArrayRef, BinaryArray, NullArray, RecordBatch, cast::AsArray, types::*};
 use arrow_buffer::ScalarBuffer;
 use arrow_data::ArrayData;
 use parking_lot::Mutex;
@@ -45,7 +45,7 @@ use crate::columns::integer::UNKNOWN_STATS;
 use crate::columns::row_set::RowSet;
 use crate::columns::slice::RecordSlice;
 use crate::error::{Error, Result};
-use crate::record::schema::{COLUMN_COUNT, FIELDS, dictionary_slot, int_slot, segment_column, text_slot};
+use crate::record::schema::{COLUMN_COUNT, FIELDS, OLDEST_FIELD_COUNT, dictionary_slot, int_slot, segment_column, text_slot};
 use file_watch::WatchedFile;
 use guarded_map::{GuardedFile, map};
 use ipc_file::read;
@@ -355,10 +355,9 @@ impl Segment {
         path: PathBuf, written: &ManifestEntry, file: GuardedFile, pages: PageChecksums, batch: &RecordBatch,
     ) -> Option<Self> {
         let own = |number: usize| batch.column_by_name(segment_column::NAMES[number - segment_column::RECEIVED_TIME]);
-        let columns = batch.columns();
-        let named = FIELDS.iter().zip(batch.schema_ref().fields()).all(|(field, arrow)| field.name == arrow.name());
+        let columns = with_later_fields(batch)?;
         let setup_us = columns.get(SETUP_TIME)?.as_primitive_opt::<TimestampMicrosecondType>()?.values().clone();
-        (named && columns.len() == COLUMN_COUNT).then_some(Self {
+        Some(Self {
             name: written.name.clone(),
             summary: written.summary.clone(),
             bytes: written.bytes,
@@ -391,6 +390,18 @@ impl Segment {
             duration_ms: own(segment_column::DURATION_MS)?.as_primitive_opt::<Int32Type>().map(|ms| ms.values().clone()),
         })
     }
+}
+
+/// Returns the columns of a batch by column number, with absent ones for the fields that were added after it was
+/// written. `None` if another column is missing.
+fn with_later_fields(batch: &RecordBatch) -> Option<Vec<ArrayRef>> {
+    let field_count = batch.num_columns().checked_sub(segment_column::NAMES.len())?;
+    let schema = batch.schema_ref();
+    let named = FIELDS.iter().take(field_count).zip(schema.fields()).all(|(field, arrow)| field.name == arrow.name());
+    let (fields, own) = batch.columns().split_at_checked(field_count)?;
+    let later = (field_count..FIELDS.len()).map(|_| Arc::new(NullArray::new(batch.num_rows())) as ArrayRef);
+    let columns: Vec<ArrayRef> = fields.iter().cloned().chain(later).chain(own.iter().cloned()).collect();
+    (named && field_count >= OLDEST_FIELD_COUNT && columns.len() == COLUMN_COUNT).then_some(columns)
 }
 
 /// Numbers of the columns that a scan names.
