@@ -34,7 +34,7 @@ from pegcount.store.catalog_rows import (
 from pegcount.store.directory import fsync
 from pegcount.store.modes import create_private
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 OLDEST_FORMAT_VERSION = 3
 """Older directories were written before the first release."""
 

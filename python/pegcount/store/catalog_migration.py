@@ -1,6 +1,7 @@
 """Brings the catalogue of an older format up to date, in one transaction.
 
 Format 3 stored code decks as rows, and did not name the journal files: it knew the first one that was needed.
+Summaries of segments did not say for how many integer fields they have statistics before format 5.
 """
 
 import logging
@@ -13,13 +14,22 @@ from pegcount.errors import StoreOpenError
 from pegcount.store import deck_files
 from pegcount.store.advice import sqlite_text
 from pegcount.store.catalog import FORMAT_VERSION, OLDEST_FORMAT_VERSION, TABLES
-from pegcount.store.catalog_rows import checked_rows, create_tables, put_digest, put_row, verify_tables
+from pegcount.store.catalog_rows import (
+    checked_rows,
+    create_tables,
+    put_digest,
+    put_row,
+    verify_tables,
+    write_transaction,
+)
 from pegcount.store.directory import journal_name
 
 _LOG = logging.getLogger(__name__)
 
 _TABLES_OF_FORMAT_3 = ("segments", "active", "code_decks", "settings")
 _HEADER_BYTES_OF_JOURNAL = 32
+_BYTES_OF_SETUP_RANGE = 16
+_INTEGER_FIELDS_BEFORE_FORMAT_5 = 23
 
 
 def migrate(directory: Path) -> int | None:
@@ -49,10 +59,13 @@ def _migrate(db: sqlite3.Connection, directory: Path) -> int | None:
     if not OLDEST_FORMAT_VERSION <= version < FORMAT_VERSION:
         return None
     db.execute("PRAGMA synchronous = FULL")
-    verify_tables(db, "catalog.db", _TABLES_OF_FORMAT_3)
-    db.execute("BEGIN IMMEDIATE")
-    _migrate_format_3(db, directory)
-    db.execute("COMMIT")
+    verify_tables(db, "catalog.db", _TABLES_OF_FORMAT_3 if version == OLDEST_FORMAT_VERSION else TABLES)
+    with write_transaction(db):
+        if version == OLDEST_FORMAT_VERSION:
+            _migrate_format_3(db, directory)
+        _migrate_format_4(db)
+        db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        put_digest(db, TABLES)
     _LOG.info("%s was brought from format %d to format %d", directory, version, FORMAT_VERSION)
     return int(version)
 
@@ -73,8 +86,14 @@ def _migrate_format_3(db: sqlite3.Connection, directory: Path) -> None:
     for sequence in found | ({first} - {0}):
         if sequence >= first:
             put_row(db, "journals", sequence, 0)
-    db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-    put_digest(db, TABLES)
+
+
+def _migrate_format_4(db: sqlite3.Connection) -> None:
+    count = _INTEGER_FIELDS_BEFORE_FORMAT_5.to_bytes(8, "little")
+    for table in ("segments", "active"):
+        for name, rows, size, crc32, summary, *more in checked_rows(db, "catalog.db", table, "name"):
+            setup_range, statistics = summary[:_BYTES_OF_SETUP_RANGE], summary[_BYTES_OF_SETUP_RANGE:]
+            put_row(db, table, name, rows, size, crc32, setup_range + count + statistics, *more)
 
 
 def _may_have_frames(directory: Path, sequence: int) -> bool:
