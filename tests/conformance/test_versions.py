@@ -36,6 +36,7 @@ _TEXTS: dict[str, tuple[Any, ...]] = {
     "orig_clients_id": (None, 1, 2),
     "is_last_attempt": (None, True, False),
 }
+_REPLACEMENTS: tuple[dict[str, bool], ...] = ({}, {}, {"replaces": True}, {"replaces": False})
 _ALWAYS: dict[str, Any] = {"account_id": "1", "company": "c", "organization": "o"}
 _RANGE: dict[str, Any] = {"from_time": "2026-03-20", "to_time": "2026-04-10"}
 _SINGULAR = [name for name in active.FIELD_NAMES if name not in active.AGGREGATES]
@@ -71,7 +72,7 @@ def _version(drawn: bytes) -> SessionRecord:
         revision=dice.pick((None, 0, 0, 1, -1)),
         part=dice.pick((None, None, 1, 2)),
         part_class=dice.pick((None, 1, 2, 3)),
-        replaces=dice.pick((None, None, True, False)),
+        **dice.pick(_REPLACEMENTS),
         kind=dice.pick(_KINDS),
         event=event,
         setup_time=stamp(setup_us, dice.pick((0, 999))),

@@ -244,13 +244,18 @@ def _session_of(dice: Dice, ticks: tuple[int, ...]) -> list[SessionRecord]:
     return _in_parts(dice, build(dice, fields, times))
 
 
+_REPLACEMENTS: tuple[dict[str, bool], ...] = ({}, {}, {}, {"replaces": True}, {}, {"replaces": False})
+
+
 def _in_parts(dice: Dice, messages: list[SessionRecord]) -> list[SessionRecord]:
     """Makes each message of some sessions a version of a part, and lets some messages replace others."""
     if dice.below(3) == 2:
         for message in messages:
-            message.MergeFrom(SessionRecord(part=dice.pick((1, 2, 2**64 - 1)), part_class=dice.pick((None, 1, 2, 3))))
+            message.MergeFrom(
+                SessionRecord(part=dice.pick((1, 2, 2**64 - 1)), part_class=dice.pick((None, 1, 2, 3)))
+            )
     for message in messages:
-        message.MergeFrom(SessionRecord(replaces=dice.pick((None, None, None, True, None, False))))
+        message.MergeFrom(SessionRecord(**dice.pick(_REPLACEMENTS)))
     return messages
 
 

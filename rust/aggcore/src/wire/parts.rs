@@ -8,8 +8,9 @@
 //!   that ended last;
 //! - all other fields from the part that was set up first.
 //!
-//! Of several parts that could supply a field, the one of the highest class does, and among these the one with the least
-//! setup time, then the least number. So the record depends on the set of parts alone, not on their order.
+//! Of parts that ended together, the one of the highest class is the last one. Of parts that still tie, the one with the
+//! least setup time supplies the field, then the one with the least number. So the record depends on the set of parts
+//! alone, not on their order.
 //!
 //! A joined record has no part number, and the highest class. Exported and imported again beside its parts, it is one more
 //! part that changes nothing.
