@@ -58,10 +58,12 @@ class TimeForm:
         """Returns the regular expression, with a group for each variable of `read_time`."""
         number = f"([0-9]{{{self.digit_count_min},2}})"
         day = rf"([0-9]{{4}})([{self.date_separators}]){number}\2{number}"
-        seconds = "(?::([0-9]{2}))?" if self.allows_missing_seconds else ":([0-9]{2})"
         decimals = self.fraction_digit_count_max
         fraction = rf"(?:\.([0-9]{{1,{decimals}}}))?" if decimals else _NEVER
-        time = f"[{self.time_separators}]{number}:([0-9]{{2}}){seconds}{fraction}{self._offset_expression()}"
+        seconds = f":([0-9]{{2}}){fraction}"
+        if self.allows_missing_seconds:
+            seconds = f"(?:{seconds})?"
+        time = f"[{self.time_separators}]{number}:([0-9]{{2}}){seconds}{self._offset_expression()}"
         return f"{day}(?:{time})?" if self.allows_date_alone else day + time
 
     def _offset_expression(self) -> str:
@@ -93,9 +95,11 @@ SWITCH_LOG: Final = TimeForm(
     time_separators=" ",
     digit_count_min=1,
     allows_missing_seconds=True,
+    fraction_digit_count_max=6,
     years=_RECORD_YEARS,
 )
-"""`2026-03-29 02:30:00`, or as spreadsheets save it, `2026/3/29 2:30`: what Asterisk and FreeSWITCH log."""
+"""What Asterisk and FreeSWITCH log: `2026-03-29 02:30:00`, perhaps with a fraction, or as spreadsheets save
+it, `2026/3/29 2:30`."""
 
 
 class ParsedTime(NamedTuple):
