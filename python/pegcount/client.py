@@ -171,7 +171,15 @@ class _OpenStream:
 def _outcome(answer: records_pb2.WriteRecordsResponse) -> WriteOutcome:
     rejected = tuple(RejectedRecord(row.index, row.reason, row.description) for row in answer.rejected)
     batch_id = answer.batch_id if answer.HasField("batch_id") else None
-    return WriteOutcome(answer.accepted, answer.replaced, answer.duplicates, rejected, batch_id)
+    return WriteOutcome(
+        answer.accepted,
+        answer.replaced,
+        answer.duplicates,
+        rejected,
+        batch_id,
+        answer.outranked,
+        answer.suspected_reuse,
+    )
 
 
 def _retry_seconds(error: grpc.RpcError) -> float | None:

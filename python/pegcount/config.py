@@ -271,6 +271,8 @@ class Config:
     """Records of one batch."""
     batch_id_bytes_max: int = 256
     """Bytes of the id of one batch."""
+    source_rule_bytes_max: int = 256
+    """Bytes of the name of a source that a batch gives with the rule of its ids, and of the name of that rule."""
     document_bytes_max: int = 1024 * 1024
     """Bytes of one settings document of a store."""
     waiting_bytes_max: int = 64 * 1024 * 1024
@@ -319,6 +321,8 @@ class Config:
     """Seconds between two lines of the log that say that the clock is refused."""
     import_batch_row_count: int = 5_000
     """Records of one batch of an import."""
+    reported_call_row_count_max: int = 1_000
+    """Rows of one call that `pegcount import --report-calls` keeps and prints; further ones are counted."""
     import_batch_bytes_max: int = 12 * 1024 * 1024
     """Bytes of one batch of an import; a larger batch is halved. Less than `request_bytes_max`."""
     import_batch_in_flight_max: int = 4

@@ -234,6 +234,40 @@ class StoreUnavailableError(PegcountError):
         self.retry_seconds = retry_seconds
 
 
+class SourceRuleError(PegcountError):
+    """The source has records whose ids were made by another rule, so that calls would count twice."""
+
+    reason = "SOURCE_RULE_DIFFERS"
+
+    def __init__(self, source: str, rule: str, rule_of_source: str) -> None:
+        """`rule_of_source` is empty if it is not known: an older version or another client wrote the records."""
+        found = f"the rule {quoted(rule_of_source)}" if rule_of_source else "a rule that is not known"
+        super().__init__(
+            f"source {quoted(source)} has records whose ids were made by {found}, not by {quoted(rule)}: the same"
+            f" calls would count twice. Write into another source (--source), or make the ids in the same way"
+            f" ({_calls_option(rule_of_source)})",
+            source=source,
+            rule=rule,
+            rule_of_source=rule_of_source,
+        )
+
+
+def _calls_option(rule_of_source: str) -> str:
+    """Returns the option of `pegcount import` that makes ids by the rule of a source."""
+    if not rule_of_source:
+        return "--calls rows, if an older version imported them"
+    return f"--calls {shortened(rule_of_source.rpartition(' ')[2])}"
+
+
+class SourceRuleLimitError(InvalidRequestError):
+    """A source or the name of its rule is too long."""
+
+    def __init__(self, field: str, asked: int, allowed: int) -> None:
+        metadata = {"asked": str(asked), "allowed": str(allowed)}
+        message = f"has {asked} bytes; {allowed} are allowed"
+        super().__init__([Violation(f"source_rule.{field}", "TEXT_TOO_LONG", message, metadata)])
+
+
 class DocumentChangedError(PegcountError):
     """A settings document has another version than its writer expects: somebody else has put it.
 

@@ -283,6 +283,10 @@ class WriteOutcome:
     rejected: tuple[RejectedRecord, ...]
     batch_id: str | None = None
     """The id that the caller gave the batch."""
+    outranked: int = 0
+    """Duplicates that say something else than the record that stands, but rank lower."""
+    suspected_reuse: int = 0
+    """Replaced and duplicate records that look like another call under an id that was used before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ def check(row: str, expected: str, created: str = "") -> None:
     start, answer, end, duration, billsec = row.split()
     call = LoggedCall(
         start=read_local_timestamp("start", f"{AUTUMN} {start}"),
+        is_answered=answer != "-",
         answer=None if answer == "-" else read_local_timestamp("answer", f"{AUTUMN} {answer}"),
         end=read_local_timestamp("end", f"{AUTUMN} {end}"),
         duration_us=read_seconds("duration", duration),

@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,22 +13,27 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from pegcount import calendar, core
 from pegcount.cli.exit_status import REJECTED_STATUS, errors_as_exit_status
+from pegcount.cli.import_summary import print_calls, print_summary
 from pegcount.client import Client
 from pegcount.config import Config
 from pegcount.errors import ImportFileError
 from pegcount.importers import (
+    ASTERISK_ANSWERS,
+    ASTERISK_CALLS,
     ASTERISK_COLUMN_ORDERS,
     FORMATS,
+    FirstCalls,
     ImportCounts,
     ImportOptions,
+    Pending,
+    PreparedFile,
     RejectsFile,
     Submit,
     import_file,
+    prepared_files,
 )
-from pegcount.store import EmbeddedStore
+from pegcount.store import EmbeddedStore, require_source_rule
 from pegcount.store.outside import require_outside
-
-_COUNTS = ("rows", "accepted", "replaced", "duplicates", "rejected", "skipped")
 
 
 def import_records(
@@ -42,6 +46,22 @@ def import_records(
     columns: Annotated[
         str, typer.Option(help=f"Column order of asterisk-csv: {', '.join(ASTERISK_COLUMN_ORDERS)}.")
     ] = "auto",
+    calls: Annotated[
+        str,
+        typer.Option(
+            help="What makes rows of asterisk-csv one call: linkedid, uniqueid or rows (each row is a call); auto"
+            " is the linkedid if the rows have one, otherwise the uniqueid."
+        ),
+    ] = "auto",
+    answered: Annotated[
+        str,
+        typer.Option(
+            help="Whose answer counts in asterisk-csv: party (somebody who was called) or switch (any ANSWERED row)."
+        ),
+    ] = "party",
+    report_calls: Annotated[
+        int, typer.Option(min=0, help="Print the first N calls of each file with the rows they were made of.")
+    ] = 0,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="field=value for every record; may be repeated.")
     ] = None,
@@ -53,55 +73,99 @@ def import_records(
     Exits with 1 if any row was rejected.
     """
     with errors_as_exit_status():
-        options = _options(source, time_zone, columns, settings or [])
+        options = _options(source, time_zone, columns, calls, answered, settings or [])
+        _require_one_target(data, server)
         if data is not None:
             require_outside(data, rejects, "the rejected rows")
         config = Config()
         start_s = time.monotonic()
-        with _target(data, server, config) as submit, RejectsFile(rejects) as rejects_file:
-            counts = [_import(path, format_name, options, submit, rejects_file, config) for path in files]
-        _report(files, counts, time.monotonic() - start_s)
+        reported = [FirstCalls(report_calls, config.reported_call_row_count_max) for _ in files]
+        with (
+            prepared_files(files, format_name, options) as prepared,
+            _target(data, server, config, source, prepared) as submit,
+            RejectsFile(rejects) as rejects_file,
+        ):
+            counts = [
+                _import(file, format_name, options, submit, rejects_file, config, first_calls)
+                for file, first_calls in zip(prepared, reported, strict=True)
+            ]
+        for file, count, first_calls in zip(prepared, counts, reported, strict=True):
+            print_calls(first_calls.calls, options.zone)
+            print_summary(file, count)
+        rows, seconds = sum(count.rows for count in counts), time.monotonic() - start_s
+        typer.echo(f"{rows:,} rows in {seconds:.1f} s, {rows / max(seconds, 1e-9):,.0f} rows/s")
         if any(count.rejected for count in counts):
             typer.echo(f"rejected rows: {rejects}", err=True)
             raise typer.Exit(REJECTED_STATUS)
 
 
-def _options(source: str, time_zone: str, columns: str, settings: Sequence[str]) -> ImportOptions:
+def _options(
+    source: str, time_zone: str, columns: str, calls: str, answered: str, settings: Sequence[str]
+) -> ImportOptions:
     zone = calendar.zone(time_zone)
     if zone is None:
         raise ImportFileError(f"--time-zone: {time_zone!r} is no IANA time zone, such as Europe/Berlin")
-    if columns not in ASTERISK_COLUMN_ORDERS:
-        raise ImportFileError(f"--columns: {columns!r} is none of {', '.join(ASTERISK_COLUMN_ORDERS)}")
+    for name, value, values in (
+        ("--columns", columns, ASTERISK_COLUMN_ORDERS),
+        ("--calls", calls, ASTERISK_CALLS),
+        ("--answered", answered, ASTERISK_ANSWERS),
+    ):
+        if value not in values:
+            raise ImportFileError(f"{name}: {value!r} is none of {', '.join(values)}")
     overrides = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals:
             raise ImportFileError(f"--set: {setting!r} is not of the form field=value")
         overrides[name] = value
-    return ImportOptions(source, zone, columns, overrides)
+    return ImportOptions(source, zone, columns, calls, answered, overrides)
+
+
+def _require_one_target(data: Path | None, server: str | None) -> None:
+    if (data is None) == (server is None):
+        raise ImportFileError("import needs one of --data DIR and --server HOST:PORT")
 
 
 @contextmanager
-def _target(data: Path | None, server: str | None, config: Config) -> Iterator[Submit]:
+def _target(
+    data: Path | None, server: str | None, config: Config, source: str, files: Sequence[PreparedFile]
+) -> Iterator[Submit]:
     """Yields the function that submits batches to the data directory or the server."""
-    if (data is None) == (server is None):
-        raise ImportFileError("import needs one of --data DIR and --server HOST:PORT")
     if data is not None:
+        rule = next((file.rule for file in files if file.rule is not None), None)
         with closing(EmbeddedStore(data, config, create=True)) as store:
-            yield partial(store.submit, cancel_token=core.CancelToken(None))
+            yield _Directory(store, source, rule).submit
             store.flush()
     if server is not None:
         with Client(server, config) as client, client.record_writer(config) as writer:
             yield writer.submit
 
 
+class _Directory:
+    """Submits batches to a data directory, once the rule of their ids is known to be that of the source."""
+
+    def __init__(self, store: EmbeddedStore, source: str, rule: str | None) -> None:
+        self._store = store
+        self._source = source
+        self._unchecked_rule = rule
+        self._cancel_token = core.CancelToken(None)
+
+    def submit(self, batch: bytes) -> Pending:
+        """Submits a batch; raises SourceRuleError, and as `EmbeddedStore.submit` does."""
+        if self._unchecked_rule is not None:
+            require_source_rule(self._store, self._source, self._unchecked_rule, self._cancel_token)
+            self._unchecked_rule = None
+        return self._store.submit(batch, self._cancel_token)
+
+
 def _import(
-    path: Path,
+    file: PreparedFile,
     format_name: str,
     options: ImportOptions,
     submit: Submit,
     rejects: RejectsFile,
     config: Config,
+    first_calls: FirstCalls,
 ) -> ImportCounts:
     bar = Progress(
         TextColumn("{task.description}"),
@@ -114,10 +178,10 @@ def _import(
         disable=not sys.stderr.isatty(),
     )
     with bar:
-        size = path.stat().st_size if path.is_file() else None
-        task = bar.add_task(path.name, total=size, rows_per_second="")
+        size = file.path.stat().st_size if file.path.is_file() else None
+        task = bar.add_task(file.path.name, total=size, rows_per_second="")
         meter = _ProgressMeter(bar, task)
-        return import_file(path, format_name, options, submit, rejects, meter.advance, config)
+        return import_file(file, format_name, options, submit, rejects, meter.advance, config, first_calls)
 
 
 class _ProgressMeter:
@@ -132,11 +196,3 @@ class _ProgressMeter:
         """Shows the number of bytes read and the rate of rows."""
         rate = rows_done / max(time.monotonic() - self._start_s, 1e-9)
         self._bar.update(self._task, completed=bytes_done, rows_per_second=f"{rate:,.0f} rows/s")
-
-
-def _report(files: Sequence[Path], counts: Sequence[ImportCounts], seconds: float) -> None:
-    for path, count in zip(files, counts, strict=True):
-        figures = ", ".join(f"{getattr(count, name):,} {name}" for name in _COUNTS)
-        typer.echo(f"{path}: {figures}")
-    rows = sum(count.rows for count in counts)
-    typer.echo(f"{rows:,} rows in {seconds:.1f} s, {rows / max(seconds, 1e-9):,.0f} rows/s")

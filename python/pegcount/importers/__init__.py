@@ -1,14 +1,27 @@
 """Reads call records from files that other programs wrote."""
 
+from pegcount.importers.first_calls import FirstCalls, ReportedCall
 from pegcount.importers.formats import FORMATS
 from pegcount.importers.importer import ImportCounts, Pending, Progress, Submit, import_file
-from pegcount.importers.options import ASTERISK_COLUMN_ORDERS, ImportOptions, Parser
+from pegcount.importers.options import (
+    ASTERISK_ANSWERS,
+    ASTERISK_CALLS,
+    ASTERISK_COLUMN_ORDERS,
+    ImportOptions,
+    Parser,
+)
 from pegcount.importers.parsed_line import ParsedLine, ParsedRecord, SkippedLine, UnreadableLine
+from pegcount.importers.prepared_files import PreparedFile, prepared_files
+from pegcount.importers.q850 import DISPOSITION_BY_CAUSE
 from pegcount.importers.rejects import RejectsFile
 
 __all__ = [
+    "ASTERISK_ANSWERS",
+    "ASTERISK_CALLS",
     "ASTERISK_COLUMN_ORDERS",
+    "DISPOSITION_BY_CAUSE",
     "FORMATS",
+    "FirstCalls",
     "ImportCounts",
     "ImportOptions",
     "ParsedLine",
@@ -16,9 +29,12 @@ __all__ = [
     "Parser",
     "Pending",
     "Progress",
+    "PreparedFile",
     "RejectsFile",
+    "ReportedCall",
     "SkippedLine",
     "Submit",
     "UnreadableLine",
     "import_file",
+    "prepared_files",
 ]

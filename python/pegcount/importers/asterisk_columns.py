@@ -1,7 +1,8 @@
-"""Columns of an Asterisk CDR row, which has no header: `cdr_csv` and `cdr_custom` order them differently."""
+"""Column names of the cells of Asterisk's CDR rows, which most files lack: each module orders them differently."""
 
 import re
 
+from pegcount.errors import ImportFileError
 from pegcount.importers.parsed_line import UnreadableRowError
 from pegcount.importers.timestamps import is_local_timestamp
 
@@ -15,14 +16,19 @@ _CDR_CSV_NEW = ("peeraccount", "linkedid", "sequence")
 _CDR_CUSTOM = (
     *("clid", "src", "dst", "dcontext", "channel", "dstchannel", "lastapp", "lastdata"),
     *("start", "answer", "end", "duration", "billsec", "disposition", "amaflags"),
-    *("accountcode", "uniqueid", "userfield", "sequence"),
+    *("accountcode", "uniqueid", "userfield"),
 )
-# The sample configuration of `cdr_custom` lacks `sequence` before Asterisk 1.8.
-_CDR_CUSTOM_COUNTS = (len(_CDR_CUSTOM) - 1, len(_CDR_CUSTOM))
+_CDR_CUSTOM_UNIQUEID = _CDR_CUSTOM.index("uniqueid")
+# What the sample configuration of `cdr_custom` adds since Asterisk 1.8, and what people add to it.
+_CDR_CUSTOM_ADDED_COUNT_MAX = 3
 
 # With a system name: `pbx1-1774747800.42`. The number before the dot is the Unix time of
 # the creation of the channel.
 _UNIQUEID = re.compile(r"(?:.*-)?([0-9]{9,10})\.[0-9]+")
+
+_REQUIRED = (
+    *("start", "src", "dst", "channel", "dstchannel", "lastapp", "duration", "billsec", "disposition"),
+)
 
 
 def column_names(cells: list[str], order: str) -> tuple[str, ...]:
@@ -36,9 +42,29 @@ def column_names(cells: list[str], order: str) -> tuple[str, ...]:
     optional_count_max = len(_CDR_CSV_OPTIONAL) + len(_CDR_CSV_NEW)
     if order == "cdr_csv" and 0 <= len(cells) - len(_CDR_CSV) <= optional_count_max:
         return _CDR_CSV + _optional_columns(cells[len(_CDR_CSV) :])
-    if order == "cdr_custom" and len(cells) in _CDR_CUSTOM_COUNTS:
-        return _CDR_CUSTOM[: len(cells)]
+    if order == "cdr_custom" and 0 <= len(cells) - len(_CDR_CUSTOM) <= _CDR_CUSTOM_ADDED_COUNT_MAX:
+        return _CDR_CUSTOM + _added_columns(cells[len(_CDR_CUSTOM) :], cells[_CDR_CUSTOM_UNIQUEID])
     raise UnreadableRowError(f"{order} has no rows of {len(cells)} cells")
+
+
+def header_names(cells: list[str]) -> tuple[str, ...] | None:
+    """Returns the names of a header line, with `start` for `calldate`; None for any other line.
+
+    Raises ImportFileError, naming every column that is missing without which calls would be counted
+    wrongly.
+    """
+    names = [cell.strip().lower() for cell in cells]
+    if "disposition" not in names or not {"src", "dst", "channel", "billsec"} & set(names):
+        return None
+    if "start" not in names:
+        names = ["start" if name == "calldate" else name for name in names]
+    missing = ["start (or calldate)" if name == "start" else name for name in _REQUIRED if name not in names]
+    if missing:
+        raise ImportFileError(f"the header lacks {', '.join(missing)}")
+    repeated = sorted({name for name in names if name and names.count(name) > 1})
+    if repeated:
+        raise ImportFileError(f"the header repeats {', '.join(repeated)}")
+    return tuple(names)
 
 
 def channel_creation_s(uniqueid: str) -> int | None:
@@ -67,3 +93,21 @@ def _optional_columns(rest: list[str]) -> tuple[str, ...]:
             return ("uniqueid" if is_uniqueid else "userfield", *new_columns)
         case _:
             return (*_CDR_CSV_OPTIONAL, *new_columns)
+
+
+def _added_columns(rest: list[str], uniqueid: str) -> tuple[str, ...]:
+    """Returns the names of the cells that a configuration of `cdr_custom` adds, in any order.
+
+    The linkedid has the form of a uniqueid; the sequence is the last other number.
+    """
+    names = ["peeraccount"] * len(rest)
+    linked = [
+        i for i, cell in enumerate(rest) if channel_creation_s(cell) is not None or cell == uniqueid != ""
+    ]
+    others = [i for i in range(len(rest)) if i not in linked[:1]]
+    numbers = [i for i in others if rest[i].isdecimal()] or others
+    if linked:
+        names[linked[0]] = "linkedid"
+    if numbers:
+        names[numbers[-1]] = "sequence"
+    return tuple(names)

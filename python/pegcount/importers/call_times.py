@@ -1,6 +1,7 @@
 """Setup, answer and end of a call that a switch logged in local time, with its durations."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pegcount.importers.call_record import set_instant
@@ -16,11 +17,12 @@ _SECONDS = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,6}))?")
 
 @dataclass(frozen=True, slots=True)
 class LoggedCall:
-    """Times of a call as its row states them; `answer` is None if the call was not answered."""
+    """Times of a call as its row states them; `answer` and `end` are None if it does not state them."""
 
     start: ParsedTime
+    is_answered: bool
     answer: ParsedTime | None
-    end: ParsedTime
+    end: ParsedTime | None
     duration_us: int
     billsec_us: int
 
@@ -53,13 +55,13 @@ def set_call_times(
     end_us = setup_us + call.duration_us
     set_instant(record.setup_time, setup_us)
     set_instant(record.end_time, end_us)
-    if call.answer is not None:
+    if call.is_answered:
         # A billsec that was rounded up would put the answer before the setup.
         set_instant(record.answer_time, max(setup_us, end_us - call.billsec_us))
 
 
 def _setup_us(call: LoggedCall, zone: Zone, created_us: int | None) -> int:
-    starts_us = zone.instants_us(call.start.us)
+    starts_us = _instants_us(call.start, zone)
     consistent_us = [start_us for start_us in starts_us if _is_consistent(call, zone, start_us)]
     if not consistent_us:
         raise UnreadableRowError("the dates do not agree with duration and billsec")
@@ -77,7 +79,7 @@ def _is_consistent(call: LoggedCall, zone: Zone, start_us: int) -> bool:
     end_us = start_us + call.duration_us
     if not _may_mean(call.end, zone, end_us, call.start.resolution_us):
         return False
-    if call.answer is None:
+    if not call.is_answered:
         return True
     answer_us = end_us - call.billsec_us
     return answer_us >= start_us - _TOLERANCE_US and _may_mean(
@@ -85,7 +87,17 @@ def _is_consistent(call: LoggedCall, zone: Zone, start_us: int) -> bool:
     )
 
 
-def _may_mean(timestamp: ParsedTime, zone: Zone, instant_us: int, start_resolution_us: int) -> bool:
-    """Returns whether a timestamp may mean an instant that was computed from the start of the call."""
+def _may_mean(timestamp: ParsedTime | None, zone: Zone, instant_us: int, start_resolution_us: int) -> bool:
+    """Returns whether a timestamp may mean an instant that was computed from the start of the call.
+
+    One that is not stated may mean any.
+    """
+    if timestamp is None:
+        return True
     allowed_us = _TOLERANCE_US + max(timestamp.resolution_us, start_resolution_us)
-    return any(abs(read_us - instant_us) <= allowed_us for read_us in zone.instants_us(timestamp.us))
+    return any(abs(read_us - instant_us) <= allowed_us for read_us in _instants_us(timestamp, zone))
+
+
+def _instants_us(timestamp: ParsedTime, zone: Zone) -> Sequence[int]:
+    """Returns the instants that a timestamp may mean, ascending."""
+    return (timestamp.us,) if timestamp.is_instant else zone.instants_us(timestamp.us)

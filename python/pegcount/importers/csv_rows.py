@@ -27,6 +27,14 @@ def split_row(text: str) -> list[str]:
         raise UnreadableRowError(f"no row of CSV: {error}") from error
 
 
+def split_row_of_bare_quotes(text: str) -> list[str]:
+    """Splits a line whose cells may have quotes that are not doubled: `"Ann" <100>` is `Ann <100>`.
+
+    The caller checks the number of cells, as a quote that is not closed swallows those after it.
+    """
+    return next(csv.reader([text], skipinitialspace=True))
+
+
 def parse_rows(lines: Iterable[TextLine | UnreadableLine], parse_row: RowParser) -> Iterator[ParsedLine]:
     """Parses each line by itself; see `parse_texts`."""
     return parse_texts(lines, lambda text: parse_row(split_row(text)))

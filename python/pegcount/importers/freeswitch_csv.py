@@ -101,6 +101,7 @@ def _logged_call(row: dict[str, str]) -> LoggedCall:
     answer = row["answer_stamp"]
     return LoggedCall(
         start=read_local_timestamp("start_stamp", row["start_stamp"]),
+        is_answered=answer != "",
         answer=read_local_timestamp("answer_stamp", answer) if answer else None,
         end=read_local_timestamp("end_stamp", row["end_stamp"]),
         duration_us=read_seconds("duration", row["duration"]),

@@ -3,18 +3,19 @@
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from pegcount.config import Config
 from pegcount.errors import ImportFileError, OverloadedError
+from pegcount.importers.first_calls import FirstCalls
 from pegcount.importers.formats import FORMATS
 from pegcount.importers.options import ImportOptions
 from pegcount.importers.parsed_line import ParsedLine, ParsedRecord, SkippedLine, UnreadableLine
+from pegcount.importers.prepared_files import PreparedFile
 from pegcount.importers.record_fields import read_overrides
 from pegcount.importers.rejects import RejectsFile
 from pegcount.model import WriteOutcome
-from pegcount.v1.records_pb2 import SessionRecord, WriteRecordsRequest
+from pegcount.v1.records_pb2 import SessionRecord, SourceRule, WriteRecordsRequest
 
 
 class Pending(Protocol):
@@ -31,9 +32,14 @@ Progress = Callable[[int, int], None]
 """Receives the number of bytes read from the file and the number of rows counted."""
 
 
+_OUTCOMES = ("accepted", "replaced", "duplicates", "rejected", "skipped")
+_OF_OUTCOMES = ("outranked", "suspected_reuse")
+"""Counts of records that one of the outcomes counts, too."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImportCounts:
-    """Rows of a file by outcome; the other five add up to `rows`."""
+    """Rows of a file by outcome; accepted to skipped add up to `rows`."""
 
     rows: int
     accepted: int
@@ -43,20 +49,25 @@ class ImportCounts:
     """Unreadable rows, and records that the store rejected."""
     skipped: int
     """Legs of calls that other rows represent."""
+    outranked: int = 0
+    """Of the duplicates, those that say something else than what stands, but rank lower."""
+    suspected_reuse: int = 0
+    """Of the replaced and the duplicates, those that look like another call under the same id."""
 
 
 def import_file(
-    path: Path,
+    prepared: PreparedFile,
     format_name: str,
     options: ImportOptions,
     submit: Submit,
     rejects: RejectsFile,
     progress: Progress,
     config: Config,
+    first_calls: FirstCalls | None = None,
 ) -> ImportCounts:
     """Imports a file of one of the `FORMATS`; all its records are durable on return.
 
-    `options.overrides` replace the values of the rows. To import the same file again, also
+    `first_calls` takes all records. `options.overrides` replace the values of the rows. To import the same file again, also
     after a failure midway, adds only the records that are missing. Raises ImportFileError
     if the file as a whole cannot be imported; errors of `submit` and `Pending.wait` propagate.
     """
@@ -64,10 +75,13 @@ def import_file(
     if parser is None:
         raise ImportFileError(f"format {format_name!r} is none of {', '.join(FORMATS)}")
     overrides = read_overrides(options.overrides, options.zone)
-    with _open(path) as file:
-        run = _Import(str(path), submit, rejects, overrides, config)
+    source_rule = None if prepared.rule is None else SourceRule(source=options.source, rule=prepared.rule)
+    with prepared.opened() as file:
+        run = _Import(str(prepared.path), submit, rejects, overrides, source_rule, config)
         for parsed in parser(file, options):
             run.take(parsed)
+            if first_calls is not None and isinstance(parsed, ParsedRecord):
+                first_calls.take(parsed.line, parsed.record)
             if run.is_batch_full():
                 run.flush()
                 progress(file.tell(), run.counts.rows)
@@ -77,23 +91,23 @@ def import_file(
     return run.counts
 
 
-def _open(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise ImportFileError(f"{path}: {error.strerror}") from error
-
-
 class _Import:
     """State of an import: the batch being filled, the batches in flight, and the counts so far."""
 
     def __init__(
-        self, file: str, submit: Submit, rejects: RejectsFile, overrides: SessionRecord, config: Config
+        self,
+        file: str,
+        submit: Submit,
+        rejects: RejectsFile,
+        overrides: SessionRecord,
+        source_rule: SourceRule | None,
+        config: Config,
     ) -> None:
         self._file = file
         self._submit = submit
         self._rejects = rejects
         self._overrides = overrides
+        self._source_rule = source_rule
         self._config = config
         self._in_flight: deque[tuple[Pending, Sequence[ParsedRecord]]] = deque()
         self._tally: Counter[str] = Counter()
@@ -103,8 +117,8 @@ class _Import:
     @property
     def counts(self) -> ImportCounts:
         """Counts of all rows whose outcome is known."""
-        names = ("accepted", "replaced", "duplicates", "rejected", "skipped")
-        return ImportCounts(rows=self._tally.total(), **{name: self._tally[name] for name in names})
+        rows = sum(self._tally[name] for name in _OUTCOMES)
+        return ImportCounts(rows=rows, **{name: self._tally[name] for name in _OUTCOMES + _OF_OUTCOMES})
 
     def take(self, parsed: ParsedLine) -> None:
         """Takes one result of the parser."""
@@ -137,7 +151,8 @@ class _Import:
             self._await_oldest()
 
     def _send(self, batch: Sequence[ParsedRecord]) -> None:
-        request = WriteRecordsRequest(records=[parsed.record for parsed in batch])
+        records = [parsed.record for parsed in batch]
+        request = WriteRecordsRequest(records=records, source_rule=self._source_rule)
         data = request.SerializeToString()
         if len(data) > self._config.import_batch_bytes_max and len(batch) > 1:
             middle = len(batch) // 2
@@ -162,9 +177,8 @@ class _Import:
         """Waits for the oldest batch in flight, and counts its outcome."""
         pending, batch = self._in_flight.popleft()
         outcome = pending.wait()
-        self._tally["accepted"] += outcome.accepted
-        self._tally["replaced"] += outcome.replaced
-        self._tally["duplicates"] += outcome.duplicates
+        for name in ("accepted", "replaced", "duplicates", *_OF_OUTCOMES):
+            self._tally[name] += getattr(outcome, name)
         for rejected in outcome.rejected:
             parsed = batch[rejected.index]
             self._reject(parsed.line, rejected.description, parsed.text)

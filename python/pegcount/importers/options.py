@@ -9,6 +9,10 @@ from pegcount.zone import Zone
 
 ASTERISK_COLUMN_ORDERS = ("auto", "cdr_csv", "cdr_custom")
 """Values of `ImportOptions.asterisk_columns`."""
+ASTERISK_CALLS = ("auto", "linkedid", "uniqueid", "rows")
+"""Values of `ImportOptions.asterisk_calls`."""
+ASTERISK_ANSWERS = ("party", "switch")
+"""Values of `ImportOptions.asterisk_answered`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,11 @@ class ImportOptions:
     """Zone of the times that the file states without a zone."""
     asterisk_columns: str = "auto"
     """Order of the columns of asterisk-csv, one of `ASTERISK_COLUMN_ORDERS`."""
+    asterisk_calls: str = "auto"
+    """What makes rows of asterisk-csv one call, one of `ASTERISK_CALLS`: "auto" is the linkedid if the rows have
+    one, otherwise the uniqueid."""
+    asterisk_answered: str = "party"
+    """Whose answer makes a call of asterisk-csv an answered one, one of `ASTERISK_ANSWERS`."""
     overrides: Mapping[str, str] = field(default_factory=dict)
     """Values of `SessionRecord` fields, by name, that replace those of every row."""
     line_bytes_max: int = 1_048_576

@@ -95,6 +95,8 @@ CAUSE_BY_DISPOSITION = {
     "FAILED": 38,
 }
 """Q.850 causes by the disposition that Asterisk writes."""
+DISPOSITION_BY_CAUSE = {cause: disposition for disposition, cause in CAUSE_BY_DISPOSITION.items()}
+"""The disposition that Asterisk wrote for a cause of an imported row."""
 
 
 def hangup_cause(name: str) -> int | None:

@@ -22,6 +22,15 @@ def read_local_timestamp(name: str, text: str) -> ParsedTime:
     return _read(name, text, SWITCH_LOG)
 
 
+def read_logged_timestamp(name: str, text: str) -> ParsedTime:
+    """Reads the local time that a switch logged, or a time with an offset that PostgreSQL made of it.
+
+    Raises UnreadableRowError, naming the column, for any other text.
+    """
+    form = SWITCH_LOG if is_local_timestamp(text) or not has_form(text, POSTGRESQL) else POSTGRESQL
+    return _read(name, text, form)
+
+
 def is_local_timestamp(text: str) -> bool:
     """Returns whether a text has the form of a local timestamp; its numbers may be out of range."""
     return has_form(text, SWITCH_LOG)

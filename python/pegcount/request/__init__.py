@@ -7,11 +7,13 @@ from pegcount.request.list_limits import check_counts, check_field_count, check_
 from pegcount.request.message import check_size, parse
 from pegcount.request.quality import quality_query
 from pegcount.request.retention import retention
+from pegcount.request.source_rule import SourceRule, source_rule
 from pegcount.request.usage import usage_query
 from pegcount.request.validation import Check, never_ends
 
 __all__ = [
     "Check",
+    "SourceRule",
     "active_query",
     "check_counts",
     "check_deck_count",
@@ -25,5 +27,6 @@ __all__ = [
     "parse",
     "quality_query",
     "retention",
+    "source_rule",
     "usage_query",
 ]

@@ -1,13 +1,12 @@
 """Back-pressure of a write stream: a bounded queue between reading batches and answering them.
 
-reading:   message -> store.submit, on a thread -> queue      (pauses while the queue is full)
+reading:   message -> rule of its ids, store.submit, on a thread -> queue      (pauses while the queue is full)
 answering: queue -> wait until durable, on a thread -> response      (in the order of the messages)
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from functools import partial
 from typing import TypeVar
 
 from pegcount import core
@@ -15,6 +14,7 @@ from pegcount.config import Config
 from pegcount.errors import OverloadedError
 from pegcount.server.calls import Call
 from pegcount.server.places import Place
+from pegcount.server.stream_rules import StreamRules
 from pegcount.store import PendingWrite, Store
 
 _Argument = TypeVar("_Argument")
@@ -32,6 +32,7 @@ class BatchStream:
         self._call = call
         self._place = place
         self._store = store
+        self._rules = StreamRules(config, store)
         # Each stream has its own threads: what one frees, its next batch uses again. (Tried: a pool for all
         # streams. Writing then took 40 % more processor time.)
         self._submitting = ThreadPoolExecutor(1, thread_name_prefix="write")
@@ -123,14 +124,17 @@ class BatchStream:
     async def _submit(self, message: bytes) -> PendingWrite:
         while True:
             try:
-                submit = partial(self._store.submit, cancel_token=self._cancel_token)
-                return await _on_thread(self._submitting, submit, message)
+                return await _on_thread(self._submitting, self._submit_checked, message)
             except OverloadedError:
                 # An unanswered batch may free room in the store. Without one, the client must retry later.
                 if self._unanswered_count == 0 or self._is_ending:
                     raise
             self._answered.clear()
             await self._answered.wait()
+
+    def _submit_checked(self, message: bytes) -> PendingWrite:
+        self._rules.check(message, self._cancel_token)
+        return self._store.submit(message, self._cancel_token)
 
 
 async def _on_thread(threads: Executor, work: Callable[[_Argument], _Result], argument: _Argument) -> _Result:

@@ -35,6 +35,8 @@ CODE_OF_ERROR: dict[type[errors.PegcountError], int] = {
     errors.AnswerTooLargeError: code_pb2.RESOURCE_EXHAUSTED,
     errors.MemoryLimitError: code_pb2.RESOURCE_EXHAUSTED,
     errors.OverloadedError: code_pb2.RESOURCE_EXHAUSTED,
+    errors.SourceRuleLimitError: code_pb2.INVALID_ARGUMENT,
+    errors.SourceRuleError: code_pb2.FAILED_PRECONDITION,
     errors.StoreReadOnlyError: code_pb2.FAILED_PRECONDITION,
     errors.StoreUnavailableError: code_pb2.UNAVAILABLE,
     errors.ServerStoppingError: code_pb2.UNAVAILABLE,

@@ -235,7 +235,13 @@ class PendingBatch:
         counts = self._engine.wait(self._pending, self._cancel_token)
         rejected = tuple(RejectedRecord(r.index, r.reason, r.description) for r in self._pending.rejected)
         return WriteOutcome(
-            counts.accepted, counts.replaced, counts.duplicates, rejected, self._pending.batch_id
+            counts.accepted,
+            counts.replaced,
+            counts.duplicates,
+            rejected,
+            self._pending.batch_id,
+            getattr(counts, "outranked", 0),
+            getattr(counts, "suspected_reuse", 0),
         )
 
     def wait_for_response(self) -> bytes:

@@ -1,0 +1,82 @@
+"""What `pegcount import` prints of a file: its counts, what a person should do about some, and its first calls."""
+
+from collections.abc import Sequence
+
+import typer
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from pegcount import core
+from pegcount.importers import DISPOSITION_BY_CAUSE, ImportCounts, PreparedFile, ReportedCall
+from pegcount.v1.records_pb2 import SessionRecord
+from pegcount.zone import US_PER_SECOND, Zone
+
+_COUNTS = ("rows", "accepted", "replaced", "duplicates", "rejected", "skipped")
+_REMEDIES = {
+    "outranked": "say something else than the records that stand, but rank lower: give corrections a higher"
+    " revision, such as --set revision=1",
+    "suspected_reuse": "look like other calls under ids that were used before: import each switch into a source of"
+    " its own (--source)",
+}
+_CLASSES = {1: "1 switch", 2: "2 party", 3: "3 far side"}
+
+
+def print_summary(file: PreparedFile, counts: ImportCounts) -> None:
+    """Prints the counts of a file, and a sentence for each count that needs attention."""
+    figures = ", ".join(f"{getattr(counts, name):,} {name}" for name in _COUNTS)
+    typer.echo(f"{file.path}: {figures}")
+    if file.rule is not None:
+        typer.echo(
+            f"{file.path}: {counts.accepted:,} new calls of {counts.rows:,} rows, by the rule {file.rule!r}"
+        )
+    for name, remedy in _REMEDIES.items():
+        if count := getattr(counts, name):
+            typer.echo(f"{file.path}: {count:,} rows {remedy}")
+
+
+def print_calls(calls: Sequence[ReportedCall], zone: Zone) -> None:
+    """Prints calls with the rows that they were made of; times are local."""
+    for call in calls:
+        joined = call.joined()
+        typer.echo(f"call {joined.session_id}: {_described(joined, zone)}")
+        cells = [_row_cells(line, record, zone) for line, record in call.rows]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        for row in cells:
+            padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            typer.echo(f"    {'  '.join(padded)}".rstrip())
+        if call.omitted_row_count:
+            typer.echo(f"    and {call.omitted_row_count:,} more rows, which the call above lacks")
+
+
+def _described(record: SessionRecord, zone: Zone) -> str:
+    setup, answer, end = (_time(record, name, zone) for name in ("setup_time", "answer_time", "end_time"))
+    parties = f"{record.orig_src_party_id or '-'} to {record.orig_dst_party_id or '-'}"
+    talk = "not answered"
+    if record.HasField("answer_time"):
+        seconds = (_us(record.end_time) - _us(record.answer_time)) / US_PER_SECOND
+        talk = f"answered {answer} by {record.term_dst_party_id or '-'}, {seconds:.3f} s"
+        if not record.HasField("end_time"):
+            talk = f"answered {answer}, still active"
+    return f"{parties}, setup {setup}, {talk}, end {end}, cause {record.disconnect_cause}"
+
+
+def _row_cells(line: int, record: SessionRecord, zone: Zone) -> list[str]:
+    """Returns line, class, times, disposition and channels of a row."""
+    cause = record.disconnect_cause
+    disposition = DISPOSITION_BY_CAUSE.get(cause, "-") if record.HasField("part") else f"cause {cause}"
+    times = [_time(record, name, zone) for name in ("setup_time", "answer_time", "end_time")]
+    part_class = f"class {_CLASSES.get(record.part_class, '-')}"
+    return [
+        f"line {line}",
+        part_class,
+        *times,
+        disposition,
+        f"{record.orig_leg_id} > {record.term_leg_id or '-'}",
+    ]
+
+
+def _time(record: SessionRecord, name: str, zone: Zone) -> str:
+    return core.format_time(_us(getattr(record, name)), zone) if record.HasField(name) else "-"
+
+
+def _us(time: Timestamp) -> int:
+    return time.seconds * US_PER_SECOND + time.nanos // 1_000

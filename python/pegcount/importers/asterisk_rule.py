@@ -1,0 +1,85 @@
+"""The rule by which asterisk-csv makes the ids of calls, found by reading a file ahead."""
+
+from typing import BinaryIO
+
+from pegcount.errors import ImportFileError
+from pegcount.importers.asterisk_rows import AsteriskRows
+from pegcount.importers.options import ASTERISK_ANSWERS, ASTERISK_CALLS, ImportOptions
+from pegcount.importers.parsed_line import UnreadableRowError
+from pegcount.importers.text_lines import TextLine
+
+_LINKEDID, _UNIQUEID, _NEITHER = "linkedid", "uniqueid", "rows"
+
+
+def asterisk_rule(file: BinaryIO, options: ImportOptions) -> str | None:
+    """Returns the rule for a file, None if it has no readable rows; reads the file unless the options tell.
+
+    Rows with neither linkedid nor uniqueid are calls by themselves under every rule. Raises
+    ImportFileError if some rows have a linkedid and others only a uniqueid, or for unknown options.
+    """
+    _check(options)
+    if options.asterisk_calls != "auto":
+        return f"asterisk {options.asterisk_calls}"
+    first_lines: dict[str, int] = {}
+    kinds = _RowKinds(AsteriskRows(file, options))
+    for line in kinds.rows.lines:
+        if isinstance(line, TextLine):
+            kind = kinds.kind(line.text)
+            if kind is not None and kind not in first_lines:
+                first_lines[kind] = line.line
+                _check_alike(first_lines)
+    found = next((kind for kind in (_LINKEDID, _UNIQUEID, _NEITHER) if kind in first_lines), None)
+    return None if found is None else f"asterisk {found}"
+
+
+def _check(options: ImportOptions) -> None:
+    for name, value, values in (
+        ("--calls", options.asterisk_calls, ASTERISK_CALLS),
+        ("--answered", options.asterisk_answered, ASTERISK_ANSWERS),
+    ):
+        if value not in values:
+            raise ImportFileError(f"{name}: {value!r} is none of {', '.join(values)}")
+
+
+class _RowKinds:
+    """Tells what identifies the call of a row.
+
+    Rows that look like the one before are read by its columns: to find the columns takes most of the time.
+    """
+
+    def __init__(self, rows: AsteriskRows) -> None:
+        self.rows = rows
+        self._kind: str | None = None
+        self._cell_count = self._start = self._id = -1
+
+    def kind(self, text: str) -> str | None:
+        """Returns the column that identifies the call, `_NEITHER`, or None for an unreadable row."""
+        try:
+            cells = self.rows.cells(text)
+            if len(cells) == self._cell_count and cells[self._id] and _is_dated(cells[self._start]):
+                return self._kind
+            row = self.rows.row(cells)
+        except UnreadableRowError:
+            # The import reports it.
+            return None
+        names = list(row)
+        kind = _LINKEDID if row.get("linkedid") else _UNIQUEID if row.get("uniqueid") else _NEITHER
+        # Of a row that lacks the linkedid, the next one may have it.
+        is_sure = kind == _LINKEDID or (kind == _UNIQUEID and "linkedid" not in row)
+        if is_sure and _is_dated(row["start"]):
+            self._kind, self._cell_count = kind, len(cells)
+            self._start, self._id = names.index("start"), names.index(kind)
+        return kind
+
+
+def _is_dated(text: str) -> bool:
+    return text[:4].isdecimal() and text[4:5] in ("-", "/")
+
+
+def _check_alike(first_lines: dict[str, int]) -> None:
+    if _LINKEDID in first_lines and _UNIQUEID in first_lines:
+        raise ImportFileError(
+            f"line {first_lines[_LINKEDID]} has a linkedid, line {first_lines[_UNIQUEID]} has none, so that calls"
+            " of several rows could count twice; choose what makes rows one call: --calls linkedid (the uniqueid"
+            " where a row lacks it), --calls uniqueid, or --calls rows (each row is a call)"
+        )
