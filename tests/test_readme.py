@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pegcount import calendar, core
 from pegcount.config import Config
-from pegcount.importers import ImportOptions, RejectsFile, import_file
+from pegcount.importers import ImportOptions, PreparedFile, RejectsFile, import_file
 from service import Service
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +23,7 @@ def test_the_readme_call_returns_the_readme_answer(tmp_path: Path) -> None:
     with Service(tmp_path / "data") as service, RejectsFile(tmp_path / "rejects.csv") as rejects:
         options = ImportOptions("demo", utc)
         import_file(
-            ROOT / "samples/pegcount.csv",
+            PreparedFile(ROOT / "samples/pegcount.csv"),
             "pegcount-csv",
             options,
             partial(service.store.submit, cancel_token=core.CancelToken(None)),

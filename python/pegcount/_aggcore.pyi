@@ -87,6 +87,12 @@ class BatchCounts:
     @property
     def duplicates(self) -> int:
         """Records without effect."""
+    @property
+    def outranked(self) -> int:
+        """Of the duplicates, those with another content than what stands, that rank lower."""
+    @property
+    def suspected_reuse(self) -> int:
+        """Of the replaced and the duplicates, those that look like another call under the same id."""
 
 class Rejection:
     """A rejected record of a batch."""

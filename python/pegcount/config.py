@@ -272,7 +272,7 @@ class Config:
     batch_id_bytes_max: int = 256
     """Bytes of the id of one batch."""
     source_rule_bytes_max: int = 256
-    """Bytes of the name of a source that a batch gives with the rule of its ids, and of the name of that rule."""
+    """Bytes of the names of the source and of the rule in the `source_rule` of a batch."""
     document_bytes_max: int = 1024 * 1024
     """Bytes of one settings document of a store."""
     waiting_bytes_max: int = 64 * 1024 * 1024

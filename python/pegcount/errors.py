@@ -240,12 +240,12 @@ class SourceRuleError(PegcountError):
     reason = "SOURCE_RULE_DIFFERS"
 
     def __init__(self, source: str, rule: str, rule_of_source: str) -> None:
-        """`rule_of_source` is empty if it is not known: an older version or another client wrote the records."""
+        """`rule_of_source` is empty if an older version or another client wrote the records."""
         found = f"the rule {quoted(rule_of_source)}" if rule_of_source else "a rule that is not known"
         super().__init__(
-            f"source {quoted(source)} has records whose ids were made by {found}, not by {quoted(rule)}: the same"
-            f" calls would count twice. Write into another source (--source), or make the ids in the same way"
-            f" ({_calls_option(rule_of_source)})",
+            f"source {quoted(source)} has records whose ids were made by {found}, not by {quoted(rule)}: the"
+            " same calls would count twice. Write into another source (--source), or make the ids in the same"
+            f" way ({_calls_option(rule_of_source)})",
             source=source,
             rule=rule,
             rule_of_source=rule_of_source,

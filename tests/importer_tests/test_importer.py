@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pegcount.config import Config
 from pegcount.errors import ImportFileError, OverloadedError
-from pegcount.importers import ImportCounts, ImportOptions, RejectsFile, import_file
+from pegcount.importers import ImportCounts, ImportOptions, PreparedFile, RejectsFile, import_file
 from pegcount.model import RejectedRecord, WriteOutcome
 from pegcount.v1.records_pb2 import SessionRecord, WriteRecordsRequest
 
@@ -73,7 +73,7 @@ def run_import(
     config = Config(import_batch_row_count=batch)
     with RejectsFile(directory / "rejects.csv") as rejects:
         counts = import_file(
-            path,
+            PreparedFile(path),
             name,
             given or options(),
             store.submit,
@@ -144,7 +144,9 @@ def import_rows(directory: Path, store: FakeStore, config: Config, rows: int) ->
     path = directory / "calls.csv"
     path.write_text(HEADER + "".join(f"s{i},{TIME},\n" for i in range(rows)))
     with RejectsFile(directory / "rejects.csv") as rejects:
-        return import_file(path, "pegcount-csv", options(), store.submit, rejects, lambda *_: None, config)
+        return import_file(
+            PreparedFile(path), "pegcount-csv", options(), store.submit, rejects, lambda *_: None, config
+        )
 
 
 @pytest.mark.parametrize("in_flight", [1, 3])
@@ -204,4 +206,12 @@ def test_a_missing_file_is_reported(tmp_path: Path) -> None:
         RejectsFile(tmp_path / "rejects.csv") as rejects,
         pytest.raises(ImportFileError, match="No such file"),
     ):
-        import_file(tmp_path / "x", "pegcount-csv", options(), FakeStore().submit, rejects, print, Config())
+        import_file(
+            PreparedFile(tmp_path / "x"),
+            "pegcount-csv",
+            options(),
+            FakeStore().submit,
+            rejects,
+            print,
+            Config(),
+        )

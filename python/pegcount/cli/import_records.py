@@ -49,14 +49,15 @@ def import_records(
     calls: Annotated[
         str,
         typer.Option(
-            help="What makes rows of asterisk-csv one call: linkedid, uniqueid or rows (each row is a call); auto"
-            " is the linkedid if the rows have one, otherwise the uniqueid."
+            help="What makes rows of asterisk-csv one call: linkedid, uniqueid or rows (each row is a call);"
+            " auto is the linkedid if the rows have one, otherwise the uniqueid."
         ),
     ] = "auto",
     answered: Annotated[
         str,
         typer.Option(
-            help="Whose answer counts in asterisk-csv: party (somebody who was called) or switch (any ANSWERED row)."
+            help="Whose answer counts in asterisk-csv: party (somebody who was called) or switch"
+            " (any ANSWERED row)."
         ),
     ] = "party",
     report_calls: Annotated[

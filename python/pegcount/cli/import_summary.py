@@ -1,4 +1,4 @@
-"""What `pegcount import` prints of a file: its counts, what a person should do about some, and its first calls."""
+"""What `pegcount import` prints of a file: its counts, what to do about some of them, and its first calls."""
 
 from collections.abc import Sequence
 
@@ -14,8 +14,8 @@ _COUNTS = ("rows", "accepted", "replaced", "duplicates", "rejected", "skipped")
 _REMEDIES = {
     "outranked": "say something else than the records that stand, but rank lower: give corrections a higher"
     " revision, such as --set revision=1",
-    "suspected_reuse": "look like other calls under ids that were used before: import each switch into a source of"
-    " its own (--source)",
+    "suspected_reuse": "look like other calls under ids that were used before: import each switch into a"
+    " source of its own (--source)",
 }
 _CLASSES = {1: "1 switch", 2: "2 party", 3: "3 far side"}
 

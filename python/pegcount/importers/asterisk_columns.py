@@ -1,4 +1,4 @@
-"""Column names of the cells of Asterisk's CDR rows, which most files lack: each module orders them differently."""
+"""Column names of the cells of Asterisk's CDR rows, which each of its modules orders differently."""
 
 import re
 

@@ -79,7 +79,7 @@ def _is_dated(text: str) -> bool:
 def _check_alike(first_lines: dict[str, int]) -> None:
     if _LINKEDID in first_lines and _UNIQUEID in first_lines:
         raise ImportFileError(
-            f"line {first_lines[_LINKEDID]} has a linkedid, line {first_lines[_UNIQUEID]} has none, so that calls"
-            " of several rows could count twice; choose what makes rows one call: --calls linkedid (the uniqueid"
-            " where a row lacks it), --calls uniqueid, or --calls rows (each row is a call)"
+            f"line {first_lines[_LINKEDID]} has a linkedid, line {first_lines[_UNIQUEID]} has none, so that"
+            " calls of several rows could count twice; choose what makes rows one call: --calls linkedid (the"
+            " uniqueid where a row lacks it), --calls uniqueid, or --calls rows (each row is a call)"
         )

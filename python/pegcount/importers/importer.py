@@ -67,8 +67,8 @@ def import_file(
 ) -> ImportCounts:
     """Imports a file of one of the `FORMATS`; all its records are durable on return.
 
-    `first_calls` takes all records. `options.overrides` replace the values of the rows. To import the same file again, also
-    after a failure midway, adds only the records that are missing. Raises ImportFileError
+    `options.overrides` replace the values of the rows; `first_calls` takes all records. To import the same
+    file again, also after a failure midway, adds only the records that are missing. Raises ImportFileError
     if the file as a whole cannot be imported; errors of `submit` and `Pending.wait` propagate.
     """
     parser = FORMATS.get(format_name)

@@ -26,8 +26,8 @@ class ImportOptions:
     asterisk_columns: str = "auto"
     """Order of the columns of asterisk-csv, one of `ASTERISK_COLUMN_ORDERS`."""
     asterisk_calls: str = "auto"
-    """What makes rows of asterisk-csv one call, one of `ASTERISK_CALLS`: "auto" is the linkedid if the rows have
-    one, otherwise the uniqueid."""
+    """What makes rows of asterisk-csv one call, one of `ASTERISK_CALLS`: "auto" is the linkedid if the rows
+    have one, otherwise the uniqueid."""
     asterisk_answered: str = "party"
     """Whose answer makes a call of asterisk-csv an answered one, one of `ASTERISK_ANSWERS`."""
     overrides: Mapping[str, str] = field(default_factory=dict)

@@ -76,7 +76,7 @@ def _prepared(
 
 
 def _spooled(file: BinaryIO, spools: ExitStack) -> BinaryIO:
-    spool = spools.enter_context(tempfile.TemporaryFile())
+    spool = spools.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
     shutil.copyfileobj(file, spool)
     spool.seek(0)
     return spool
@@ -86,7 +86,7 @@ def _check_same_rule(files: Sequence[PreparedFile]) -> None:
     for file in files[1:]:
         if file.rule != files[0].rule:
             raise ImportFileError(
-                f"the rows of {files[0].path} make calls by the rule {files[0].rule!r}, those of {file.path} by"
-                f" {file.rule!r}, so that calls could count twice; import them into sources of their own, or"
-                " choose one rule for all with --calls linkedid, uniqueid or rows"
+                f"the rows of {files[0].path} make calls by the rule {files[0].rule!r}, those of {file.path}"
+                f" by {file.rule!r}, so that calls could count twice; import them into sources of their own,"
+                " or choose one rule for all with --calls linkedid, uniqueid or rows"
             )

@@ -58,7 +58,7 @@ def _message_of_the_rule() -> Any:
     field = file.message_type.add(name="JustTheRule").field.add(name=_FIELD.name, number=_FIELD.number)
     field.type, field.label = FieldDescriptorProto.TYPE_BYTES, FieldDescriptorProto.LABEL_REPEATED
     pool = DescriptorPool()
-    pool.Add(file)  # type: ignore[no-untyped-call]
+    pool.Add(file)
     return GetMessageClass(pool.FindMessageTypeByName("pegcount.batch.JustTheRule"))
 
 

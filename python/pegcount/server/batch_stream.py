@@ -1,6 +1,6 @@
 """Back-pressure of a write stream: a bounded queue between reading batches and answering them.
 
-reading:   message -> rule of its ids, store.submit, on a thread -> queue      (pauses while the queue is full)
+reading:   message -> rule, store.submit, on a thread -> queue      (pauses while the queue is full)
 answering: queue -> wait until durable, on a thread -> response      (in the order of the messages)
 """
 

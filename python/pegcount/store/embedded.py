@@ -240,8 +240,8 @@ class PendingBatch:
             counts.duplicates,
             rejected,
             self._pending.batch_id,
-            getattr(counts, "outranked", 0),
-            getattr(counts, "suspected_reuse", 0),
+            counts.outranked,
+            counts.suspected_reuse,
         )
 
     def wait_for_response(self) -> bytes:
