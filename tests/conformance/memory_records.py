@@ -50,7 +50,7 @@ def reject_reason(record: SessionRecord) -> tuple[int, str] | None:
     us = [(name, micros(times[name])) for name in ("setup_time", "answer_time", "end_time") if name in times]
     outside = [n for n, t in times.items() if not (0 <= t.seconds < _END_S and 0 <= t.nanos < 10**9)]
     too_long = [n for n, value in values.items() if isinstance(value, str) and len(value.encode()) > 256]
-    out_of_range = [n for n, v in values.items() if v == _ABSENT and not isinstance(v, Timestamp)]
+    out_of_range = [n for n, v in values.items() if v in (_ABSENT, 2**63) and not isinstance(v, Timestamp)]
     price = _PRICE.fullmatch(record.customer_price or "0")
     rules = [
         ("MISSING_SESSION_ID", "session_id", not record.session_id),
@@ -64,7 +64,11 @@ def reject_reason(record: SessionRecord) -> tuple[int, str] | None:
         ),
         ("TEXT_TOO_LONG", too_long, too_long),
         ("BAD_PRICE", "customer_price", price is None or abs(nano_units(price)) >= 2**63),
-        ("UNKNOWN_ENUM_VALUE", "kind or event", not (0 <= record.kind <= 3 and 0 <= record.event <= 3)),
+        (
+            "UNKNOWN_ENUM_VALUE",
+            "kind, event or part_class",
+            not all(0 <= number <= 3 for number in (record.kind, record.event, record.part_class)),
+        ),
         ("NUMBER_OUT_OF_RANGE", out_of_range, out_of_range),
     ]
     broken = ((name, where) for name, where, is_broken in rules if is_broken)
@@ -95,19 +99,41 @@ def rank_of(record: SessionRecord) -> Rank:
 
 
 def _supplied(row: Row) -> set[str]:
-    return row.keys() - {"revision", "event"}
+    return row.keys() - {"revision", "event", "part", "replaces"}
+
+
+def _of_part(versions: Mapping[Rank, Row], part: int | None) -> list[tuple[Rank, Row]]:
+    """The versions of a part that supply values, by descending rank: those below a replacing one do not."""
+    found = []
+    for rank, row in sorted(versions.items(), reverse=True):
+        if row.get("part") == part:
+            found.append((rank, row))
+            if row.get("replaces"):
+                break
+    return found
 
 
 def changes(session: Session, rank: Rank, version: Row, day: int) -> bool:
-    above = (row for other, row in session.versions.items() if other >= rank)
-    return not (session.first_day <= day <= session.last_day and _supplied(version) <= set().union(*above))
+    above = [row for other, row in _of_part(session.versions, version.get("part")) if other >= rank]
+    is_replaced = any(row.get("replaces") for row in above)
+    is_known = not version.get("replaces") and _supplied(version) <= set().union(*above)
+    return not (session.first_day <= day <= session.last_day and (is_replaced or is_known))
 
 
 def merge(versions: Mapping[Rank, Row]) -> Row:
+    """The merged parts of a record, joined."""
+    numbers = {row.get("part") for row in versions.values()}
+    merged = _join([_merge_part(_of_part(versions, number)) for number in numbers])
+    answer_us, end_us = merged.get("answer_time"), merged.get("end_time")
+    is_timed = answer_us is not None and end_us is not None
+    return {**merged, "duration_ms": (end_us - answer_us) // 1_000 if is_timed else 0}  # type: ignore[operator]
+
+
+def _merge_part(versions: Sequence[tuple[Rank, Row]]) -> Row:
     """Each value from the highest-ranked version that has it, without times that contradict each other."""
     merged: Row = {}
     ranks: dict[str, Rank] = {}
-    for rank, row in sorted(versions.items()):
+    for rank, row in reversed(versions):
         merged |= row
         ranks |= dict.fromkeys(row, rank)
     for name in ("answer_time", "end_time"):
@@ -115,9 +141,29 @@ def merge(versions: Mapping[Rank, Row]) -> Row:
             del merged[name]
     if "answer_time" in merged and merged.get("end_time", 2**63) < merged["answer_time"]:
         del merged["end_time" if ranks["end_time"] < ranks["answer_time"] else "answer_time"]
-    answer_us, end_us = merged.get("answer_time"), merged.get("end_time")
-    is_timed = answer_us is not None and end_us is not None
-    return {**merged, "duration_ms": (end_us - answer_us) // 1_000 if is_timed else 0}  # type: ignore[operator]
+    return merged
+
+
+def _join(parts: list[Row]) -> Row:
+    if len(parts) == 1:
+        return parts[0]
+    # The first that fits is the one of the least setup time, then of the least number.
+    parts = sorted(parts, key=lambda part: (part["setup_time"], part.get("part", -1)))
+    highest = max(part.get("part_class", 1) for part in parts)
+    answered = [part for part in parts if part.get("part_class", 1) == highest and "answer_time" in part]
+    last = max(parts, key=lambda part: (part.get("end_time", -1), part.get("part_class", 1)))
+    side = min(answered, key=lambda part: part["answer_time"]) if answered else last
+    joined = {name: value for name, value in parts[0].items() if not _is_terminating(name)}
+    joined |= {name: value for name, value in side.items() if _is_terminating(name)}
+    joined |= {"answer_time": side["answer_time"] if answered else None, "end_time": last.get("end_time")}
+    if answered and last.get("end_time", -1) < side["answer_time"]:
+        joined["end_time"] = None
+    joined |= {"part": None, "replaces": None, "part_class": highest}
+    return {name: value for name, value in joined.items() if value is not None}
+
+
+def _is_terminating(name: str) -> bool:
+    return name.startswith(("term_", "equipment_")) or name == "disconnect_cause"
 
 
 def rates_of(row: Row, deck: Mapping[str, Sequence[str]]) -> Row:

@@ -1,6 +1,7 @@
 """What the text of `pegcount.store.interface` says, asked of each store directly."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,9 @@ class Place:
         self.now_us = NOW_US
         self.store = self._open()
 
-    def reopen(self) -> None:
+    def reopen(self, **limits: Any) -> None:
         self.store.close()
-        self.store = self._open()
+        self.store = self._open(**limits)
 
     def write(self, *records: records_pb2.SessionRecord) -> tuple[int, int, int, list[str]]:
         outcome = self.store.write(batch(*records))
@@ -54,8 +55,8 @@ class Place:
         cells = list(zip(found.bins.tolist(), *columns, map(tuple, found.sums.tolist()), strict=True))
         return sorted(cells) if keys else cells
 
-    def _open(self) -> Store:
-        return self._stores.open(self._directory, LIMITS, lambda: self.now_us)
+    def _open(self, **limits: Any) -> Store:
+        return self._stores.open(self._directory, replace(LIMITS, **limits), lambda: self.now_us)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""asterisk-csv: rows as Asterisk writes them, and damaged rows."""
+"""asterisk-csv: rows as Asterisk writes them, and damaged rows; here each row is a call of its own."""
 
 import pytest
 from pegcount.errors import ImportFileError
@@ -6,6 +6,8 @@ from pegcount.importers import ASTERISK_COLUMN_ORDERS
 from pegcount.v1.records_pb2 import SESSION_KIND_CALL, SessionRecord
 
 from .reading import csv_line, only_record, options, outline, parse, times
+
+ROWS = options(asterisk_calls="rows")
 
 BASE = (
     '"1001","12025550101","442079460001","from-internal","""Alice A."" <12025550101>","PJSIP/1001-0000002a",'
@@ -41,7 +43,9 @@ CUSTOM = {
 
 
 def check(data: str | bytes, *expected: str, zone_name: str = "UTC", columns: str = "auto") -> None:
-    assert outline(parse("asterisk-csv", data, options(zone_name, asterisk_columns=columns))) == [*expected]
+    assert outline(
+        parse("asterisk-csv", data, options(zone_name, asterisk_columns=columns, asterisk_calls="rows"))
+    ) == [*expected]
 
 
 def custom_row(**cells: str) -> str:
@@ -69,7 +73,7 @@ def october_row(start: str, answer: str, end: str, uniqueid: str, **cells: str) 
     ],
 )
 def test_16_to_21_columns(rest: str, session_id: str) -> None:
-    record = only_record(parse("asterisk-csv", BASE + rest + "\n"))
+    record = only_record(parse("asterisk-csv", BASE + rest + "\n", ROWS))
     assert session_id in record.session_id
     assert " ".join(times(record)) == TIMES
 
@@ -81,7 +85,7 @@ def test_session_ids_are_the_same_in_every_run() -> None:
 
 
 def test_fields() -> None:
-    record = only_record(parse("asterisk-csv", BASE + UNIQUEID + USERFIELD + NEW_COLUMNS))
+    record = only_record(parse("asterisk-csv", BASE + UNIQUEID + USERFIELD + NEW_COLUMNS, ROWS))
     for name in ("setup_time", "answer_time", "end_time"):
         record.ClearField(name)
     assert record == SessionRecord(
@@ -103,7 +107,7 @@ def test_fields() -> None:
 
 def test_empty_cells_are_absent_fields() -> None:
     row = custom_row(accountcode="", dstchannel="", src="")
-    record = only_record(parse("asterisk-csv", row, options(source="")))
+    record = only_record(parse("asterisk-csv", row, options(source="", asterisk_calls="rows")))
     for name in ("source", "account_id", "orig_accounts_ident", "term_leg_id", "orig_src_party_id"):
         assert not record.HasField(name)
 
@@ -114,13 +118,13 @@ def test_sequences_distinguish_rows_of_one_uniqueid() -> None:
 
 def test_content_distinguishes_rows_without_sequence() -> None:
     first, second = BASE + UNIQUEID, BASE.replace("trunk", "other") + UNIQUEID
-    ids = {line.split()[1] for line in outline(parse("asterisk-csv", f"{first}\n{second}\n{first}\n"))}
+    ids = {line.split()[1] for line in outline(parse("asterisk-csv", f"{first}\n{second}\n{first}\n", ROWS))}
     assert len(ids) == 2
 
 
 def test_equal_rows_without_a_uniqueid_are_numbered() -> None:
     other = BASE.replace("12025550101", "12025550102")
-    found = outline(parse("asterisk-csv", f"{BASE}\n{other}\n{BASE}\n{BASE}\n"))
+    found = outline(parse("asterisk-csv", f"{BASE}\n{other}\n{BASE}\n{BASE}\n", ROWS))
     ids = [line.split()[1].split("/") for line in found]
     assert [number for _, number in ids] == ["1", "1", "2", "3"]
     assert len({row_hash for row_hash, _ in ids}) == 2
@@ -128,8 +132,8 @@ def test_equal_rows_without_a_uniqueid_are_numbered() -> None:
 
 def test_ids_are_independent_of_quotes_and_line_endings() -> None:
     unquoted = BASE.replace('"1001"', "1001", 1)
-    same = outline(parse("asterisk-csv", f"{BASE}\n"))
-    assert outline(parse("asterisk-csv", f"\ufeff{unquoted}\r\n")) == same
+    same = outline(parse("asterisk-csv", f"{BASE}\n", ROWS))
+    assert outline(parse("asterisk-csv", f"\ufeff{unquoted}\r\n", ROWS)) == same
 
 
 @pytest.mark.parametrize(
@@ -146,7 +150,7 @@ def test_ids_are_independent_of_quotes_and_line_endings() -> None:
 )
 def test_dispositions(disposition: str, answer: str, cause: int, is_answered: bool) -> None:
     row = custom_row(disposition=disposition, answer=answer)
-    record = only_record(parse("asterisk-csv", row))
+    record = only_record(parse("asterisk-csv", row, ROWS))
     assert (record.disconnect_cause, record.HasField("answer_time")) == (cause, is_answered)
     assert record.HasField("end_time")
 
@@ -175,7 +179,7 @@ def test_dispositions(disposition: str, answer: str, cause: int, is_answered: bo
     ],
 )
 def test_the_repeated_hour(row: str, expected: str) -> None:
-    (line,) = outline(parse("asterisk-csv", row, options("Europe/Berlin")))
+    (line,) = outline(parse("asterisk-csv", row, options("Europe/Berlin", asterisk_calls="rows")))
     assert line.split(" ", 2)[2] == expected
 
 
@@ -190,11 +194,11 @@ def test_column_orders() -> None:
     check(custom_row(), "1 ! disposition: 'DOCUMENTATION' is not known", columns="cdr_csv")
     full = BASE + UNIQUEID + USERFIELD + NEW_COLUMNS
     check(full, f"1 1774688400.42/7 {TIMES}", columns="cdr_csv")
-    check(full, "1 ! cdr_custom has no rows of 21 cells", columns="cdr_custom")
+    check(full + ',"x"', "1 ! cdr_custom has no rows of 22 cells", columns="cdr_custom")
 
 
 def test_cdr_custom_before_asterisk_1_8_has_no_sequence() -> None:
-    (line,) = outline(parse("asterisk-csv", csv_line(list(CUSTOM.values())[:-1])))
+    (line,) = outline(parse("asterisk-csv", csv_line(list(CUSTOM.values())[:-1]), ROWS))
     assert line.startswith("1 1774688400.42/")
     assert line.endswith(TIMES)
 
@@ -236,7 +240,7 @@ def test_durations_with_a_fraction() -> None:
 )
 def test_a_damaged_line_does_not_affect_its_neighbours(damaged: bytes, reason: str) -> None:
     good = custom_row().encode()
-    first, middle, last = outline(parse("asterisk-csv", good + damaged + b"\n" + good))
+    first, middle, last = outline(parse("asterisk-csv", good + damaged + b"\n" + good, ROWS))
     assert first == f"1 1774688400.42/7 {TIMES}"
     assert middle.startswith(f"2 ! {reason}")
     assert last == f"3 1774688400.42/7 {TIMES}"
@@ -244,5 +248,5 @@ def test_a_damaged_line_does_not_affect_its_neighbours(damaged: bytes, reason: s
 
 def test_a_line_break_within_a_cell_damages_both_lines() -> None:
     broken = custom_row(userfield="first\nsecond")
-    lines = outline(parse("asterisk-csv", broken + custom_row()))
+    lines = outline(parse("asterisk-csv", broken + custom_row(), ROWS))
     assert [line[:4] for line in lines] == ["1 ! ", "2 ! ", "3 17"]

@@ -23,7 +23,8 @@ def sample(format_name: str, file: str) -> tuple[list[SessionRecord], Counter[st
 @pytest.mark.parametrize(
     ("format_name", "file", "record_count", "skipped", "distinct"),
     [
-        ("asterisk-csv", "asterisk-master.csv", 27, 0, 27),
+        # The caller of one call dials again, on the same channel.
+        ("asterisk-csv", "asterisk-master.csv", 27, 0, 26),
         ("freeswitch-csv", "freeswitch.csv", 22, 2, 22),
         # The file has one document twice.
         ("freeswitch-json", "freeswitch.jsonl", 11, 1, 10),

@@ -4,6 +4,7 @@ import ast
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pegcount
@@ -134,7 +135,11 @@ def with_a_malformed_message(serve: Open) -> object:
 
 
 def write_empty_batch(service: Service) -> object:
-    return list(service.records.WriteRecords(iter([records_pb2.WriteRecordsRequest()]), timeout=20))
+    return write_batch(service)
+
+
+def write_batch(service: Service, **fields: Any) -> object:
+    return list(service.records.WriteRecords(iter([records_pb2.WriteRecordsRequest(**fields)]), timeout=20))
 
 
 def writing_with_a_store_error(error: errors.PegcountError) -> Trigger:
@@ -182,6 +187,10 @@ def with_an_idle_stream(serve: Open) -> object:
 
 def with_an_old_connection(serve: Open) -> object:
     return stream_that_waits(serve(Config(connection_age_seconds_max=0.5)))
+
+
+def writing_by_another_rule(serve: Open) -> object:
+    return write_batch(serve(LIMITS), source_rule=records_pb2.SourceRule(rule="asterisk linkedid"))
 
 
 def stream_that_waits(service: Service) -> object:
@@ -249,6 +258,7 @@ TRIGGERS: dict[str, Trigger] = {
     "STREAM_IDLE": with_an_idle_stream,
     "STREAM_DISPLACED": with_a_displaced_stream,
     "CONNECTION_AGE": with_an_old_connection,
+    "SOURCE_RULE_DIFFERS": writing_by_another_rule,
 }
 
 RESERVED = {

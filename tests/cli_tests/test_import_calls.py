@@ -1,0 +1,82 @@
+"""`pegcount import` of rows that are parts of calls: rules of sources, and what it prints."""
+
+from pathlib import Path
+
+from cli_tests.test_command_line import pegcount, printed_counts, serving
+
+HEADER = "start,src,dst,channel,dstchannel,lastapp,duration,billsec,disposition,uniqueid,linkedid,sequence\n"
+ROWS = [
+    "2026-03-10 09:00:00,100,600,PJSIP/a-1,PJSIP/b-1,Dial,10,0,NO ANSWER,1773133200.1,1773133200.1,1",
+    "2026-03-10 09:00:00,100,600,PJSIP/a-1,PJSIP/c-1,Dial,130,120,ANSWERED,1773133200.1,1773133200.1,2",
+    "2026-03-10 09:10:00,100,200,PJSIP/a-2,PJSIP/b-2,Dial,5,0,BUSY,1773133800.2,1773133800.2,3",
+]
+
+
+def files(directory: Path) -> tuple[Path, Path]:
+    """A file with linkedid, and one without."""
+    linked, unlinked = directory / "linked.csv", directory / "unlinked.csv"
+    linked.write_text(HEADER + "\n".join(ROWS) + "\n")
+    cells = [line.split(",") for line in [HEADER.strip(), *ROWS]]
+    unlinked.write_text("".join(",".join([*line[:10], line[11]]) + "\n" for line in cells))
+    return linked, unlinked
+
+
+def options(*more: str) -> list[str]:
+    return ["--format", "asterisk-csv", "--source", "pbx", *more]
+
+
+def test_rows_of_a_call_are_counted_once_and_shown(tmp_path: Path) -> None:
+    linked, _ = files(tmp_path)
+    done = pegcount("import", "--data", tmp_path / "d", *options("--report-calls", "1"), linked, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    call, first, second, counts, calls, _ = done.stdout.splitlines()
+    assert "100 to 600" in call
+    assert "120.000 s" in call
+    assert ("line 2" in first, "class 2 party" in first, "NO ANSWER" in first) == (True, True, True)
+    assert ("line 3" in second, "ANSWERED" in second) == (True, True)
+    assert counts.endswith("3 rows, 2 accepted, 1 replaced, 0 duplicates, 0 rejected, 0 skipped")
+    assert calls.endswith("2 new calls of 3 rows, by the rule 'asterisk linkedid'")
+
+
+def test_another_rule_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    linked, unlinked = files(tmp_path)
+    (tmp_path / "served").mkdir()
+    with serving(tmp_path / "served") as (address, _):
+        for target in (["--data", str(tmp_path / "d")], ["--server", address]):
+            done = pegcount("import", *target, *options(), linked, cwd=tmp_path)
+            assert (done.returncode, printed_counts(done.stdout)["accepted"]) == (0, 2)
+            for more in (["--calls", "rows"], []):
+                refused = pegcount("import", *target, *options(*more), unlinked, cwd=tmp_path)
+                assert refused.returncode == 2
+                assert "by the rule 'asterisk linkedid'" in refused.stderr
+                assert "--calls linkedid" in refused.stderr
+            again = pegcount("import", *target, *options("--calls", "linkedid"), unlinked, cwd=tmp_path)
+            counts = printed_counts(again.stdout)
+            # Both files have uniqueid and sequence of each row, and so the same parts.
+            assert (again.returncode, counts["accepted"], counts["duplicates"]) == (0, 0, 3)
+
+
+def test_files_of_different_kinds_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    refused = pegcount("import", "--data", tmp_path / "d", *options(), *files(tmp_path), cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--calls linkedid, uniqueid or rows" in refused.stderr
+    done = pegcount(
+        "import", "--data", tmp_path / "d", *options("--calls", "rows"), *files(tmp_path), cwd=tmp_path
+    )
+    assert (done.returncode, printed_counts(done.stdout)["accepted"]) == (0, 3)
+
+
+def test_what_changed_nothing_is_named_with_its_remedy(tmp_path: Path) -> None:
+    data = tmp_path / "d"
+    linked, _ = files(tmp_path)
+    pegcount("import", "--data", data, *options("--set", "revision=1"), linked, cwd=tmp_path)
+    done = pegcount(
+        "import",
+        "--data",
+        data,
+        *options("--set", "folder=x", "--set", "disconnect_cause=3"),
+        linked,
+        cwd=tmp_path,
+    )
+    assert "3 rows say something else than the records that stand" in done.stdout
+    assert "--set revision=1" in done.stdout

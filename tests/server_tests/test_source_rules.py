@@ -1,0 +1,89 @@
+"""Batches that name the rule by which the ids of their source are made."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pegcount.config import Config
+from pegcount.model import Predicate
+from pegcount.v1 import records_pb2
+from service import Service
+
+from server_tests.example_requests import call_record
+from server_tests.refusal import refusal
+from server_tests.streams import Stream
+
+LINKED, ROWS = "asterisk linkedid", "asterisk rows"
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    with Service(tmp_path, Config(source_rule_bytes_max=20)) as opened:
+        yield opened
+
+
+def batch(session_id: str, rule: str | None, source: str = "pbx") -> bytes:
+    record = call_record(session_id)
+    record.source = source
+    source_rule = None if rule is None else records_pb2.SourceRule(source=source, rule=rule)
+    return records_pb2.WriteRecordsRequest(records=[record], source_rule=source_rule).SerializeToString()
+
+
+def written(service: Service, *batches: bytes) -> list[Any]:
+    with Stream(service.channel) as stream:
+        stream.send(*batches)
+        return stream.end()
+
+
+def test_batches_by_one_rule_are_written(service: Service) -> None:
+    answers = written(service, batch("a", LINKED), batch("b", LINKED), batch("c", ROWS, "other"))
+    assert [answer.accepted for answer in answers] == [1, 1, 1]
+
+
+def test_a_batch_by_another_rule_is_refused_and_not_stored(service: Service) -> None:
+    written(service, batch("a", LINKED))
+    refused = refusal(lambda: written(service, batch("b", ROWS)))
+    assert (refused.code.name, refused.info.reason) == ("FAILED_PRECONDITION", "SOURCE_RULE_DIFFERS")
+    assert refused.metadata == {"source": "pbx", "rule": ROWS, "rule_of_source": LINKED}
+    assert service.store.info().records == 1
+    assert written(service, batch("b", None))[0].accepted == 1
+
+
+def test_a_stream_looks_for_a_rule_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+    any_match, document = service.store.any_match, service.store.document
+
+    def look(predicates: list[Predicate], cancel_token: Any) -> bool:
+        looks.append("records")
+        return any_match(predicates, cancel_token)
+
+    def read(name: str) -> Any:
+        looks.append(name)
+        return document(name)
+
+    monkeypatch.setattr(service.store, "any_match", look)
+    monkeypatch.setattr(service.store, "document", read)
+    written(service, *(batch(str(number), LINKED) for number in range(20)))
+    assert looks == ["source_rule/pbx", "records"]
+
+
+@pytest.mark.parametrize(
+    ("source", "rule", "field", "reason"),
+    [
+        ("pbx", "", "source_rule.rule", "REQUIRED_FIELD_MISSING"),
+        ("pbx", "x" * 21, "source_rule.rule", "TEXT_TOO_LONG"),
+        ("s" * 21, LINKED, "source_rule.source", "TEXT_TOO_LONG"),
+    ],
+)
+def test_a_rule_without_a_name_or_with_a_long_one_is_invalid(
+    service: Service, source: str, rule: str, field: str, reason: str
+) -> None:
+    refused = refusal(lambda: written(service, batch("a", rule, source)))
+    assert [violation[:2] for violation in refused.violations] == [(field, reason)]
+    assert service.store.info().records == 0
+
+
+def test_a_rule_that_is_no_message_is_malformed(service: Service) -> None:
+    # Field 4, of 2 bytes, has field 1 without its text.
+    assert refusal(lambda: written(service, b"\x22\x02\x0a\x7f")).info.reason == "MALFORMED_MESSAGE"
