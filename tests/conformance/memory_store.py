@@ -58,7 +58,8 @@ class Written:
         return self.outcome
 
     def wait_for_response(self) -> bytes:
-        counts = {name: getattr(self.outcome, name) for name in ("accepted", "replaced", "duplicates")}
+        names = ("accepted", "replaced", "duplicates", "outranked", "suspected_reuse")
+        counts = {name: getattr(self.outcome, name) for name in names}
         batch_id = self.outcome.batch_id
         rejected = self._rejected()
         message = records_pb2.WriteRecordsResponse(batch_id=batch_id, rejected=rejected, **counts)

@@ -256,8 +256,10 @@ def test_the_part_depends_on_the_row_alone() -> None:
 
 
 CELLS = {**CUSTOM, "sequence": "0", "linkedid": CUSTOM["uniqueid"]}
-TABLE = ("calldate", "clid", "src", "dst", "channel", "dstchannel", "lastapp", "duration", "billsec")
-TABLE += ("disposition", "amaflags", "uniqueid", "linkedid", "sequence")
+TABLE = (
+    *("calldate", "clid", "src", "dst", "channel", "dstchannel", "lastapp", "duration", "billsec"),
+    *("disposition", "amaflags", "uniqueid", "linkedid", "sequence"),
+)
 
 
 def test_all_logs_of_one_switch_give_the_same_parts() -> None:

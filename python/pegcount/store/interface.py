@@ -97,7 +97,7 @@ class PendingWrite(Protocol):
     def wait_for_response(self) -> bytes:
         """Returns the serialized `WriteRecordsResponse`, when `wait` would return; raises as `wait` does.
 
-        It has the four counts, also those of 0, the `batch_id` of the request if there was one, and the
+        It has the counts of `WriteOutcome`, also those of 0, the `batch_id` of the request if there was one, and the
         rejected records by ascending index.
         """
 
