@@ -74,3 +74,16 @@ def test_of_importers_that_begin_together_one_rule_wins(place: Place) -> None:
     with ThreadPoolExecutor(8) as importers:
         rules = list(importers.map(begin, range(8)))
     assert sorted(rules, key=str) in ([None] * 4 + [LINKED] * 4, [None] * 4 + [UNIQUE] * 4)
+
+
+def test_an_importer_that_another_one_overtakes_is_refused(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = place.store.put_document
+
+    def put_after_another(name: str, content: bytes | None, expected_version: int | None) -> int:
+        put(name, LINKED.encode(), None)
+        return put(name, content, expected_version)
+
+    monkeypatch.setattr(place.store, "put_document", put_after_another)
+    assert refused(place, UNIQUE).metadata["rule_of_source"] == LINKED
