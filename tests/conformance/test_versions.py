@@ -36,7 +36,7 @@ _TEXTS: dict[str, tuple[Any, ...]] = {
     "orig_clients_id": (None, 1, 2),
     "is_last_attempt": (None, True, False),
 }
-_REPLACEMENTS: tuple[dict[str, bool], ...] = ({}, {}, {"replaces": True}, {"replaces": False})
+_REPLACEMENTS: tuple[dict[str, Any], ...] = ({}, {}, {"replaces": True}, {"replaces": False})
 _ALWAYS: dict[str, Any] = {"account_id": "1", "company": "c", "organization": "o"}
 _RANGE: dict[str, Any] = {"from_time": "2026-03-20", "to_time": "2026-04-10"}
 _SINGULAR = [name for name in active.FIELD_NAMES if name not in active.AGGREGATES]

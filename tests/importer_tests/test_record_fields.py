@@ -87,4 +87,5 @@ def test_all_bad_overrides_are_named() -> None:
 
 def test_identity_and_times_cannot_be_overridden() -> None:
     fixed_names = {"source", "session_id", "event", "setup_time", "answer_time", "end_time"}
+    fixed_names |= {"part", "part_class"}
     assert set(FIELD_NAMES) - set(OVERRIDABLE_NAMES) == fixed_names

@@ -129,7 +129,7 @@ def test_missing_columns_are_all_named() -> None:
         ({"is_last_cdr": ""}, "is_last_cdr is empty"),
         ({"is_last_cdr": "maybe"}, "is_last_attempt: 'maybe' is none of"),
         ({"time_start": "28.03.2026"}, "time_start: '28.03.2026' is no date and time"),
-        ({"customer_id": "acme"}, "orig_clients_id: 'acme' is no whole number"),
+        ({"customer_id": "acme"}, "orig_clients_id: 'acme' is not a whole number"),
     ],
 )
 def test_a_damaged_row_does_not_affect_its_neighbours(cells: dict[str, str], reason: str) -> None:

@@ -224,8 +224,10 @@ def rank(version: SessionRecord, tie_break: TieBreak) -> Rank:
 
 
 def merge(versions: dict[Rank, SessionRecord], received_us: int) -> Session:
-    """Merges versions into one record: each field of a part comes from its highest-ranked version that has it,
-    and the parts are joined."""
+    """Merges versions into one record.
+
+    Each field of a part comes from its highest-ranked version that has it, and the parts are joined.
+    """
     plain = parts.join([_merged_part(part) for part in _parts(versions)])
     numbers = {name: value for name, value in plain.items() if name in NUMBER_NAMES and name != "revision"}
     texts = {name: value for name, value in plain.items() if isinstance(value, str)}

@@ -244,7 +244,7 @@ def _session_of(dice: Dice, ticks: tuple[int, ...]) -> list[SessionRecord]:
     return _in_parts(dice, build(dice, fields, times))
 
 
-_REPLACEMENTS: tuple[dict[str, bool], ...] = ({}, {}, {}, {"replaces": True}, {}, {"replaces": False})
+_REPLACEMENTS: tuple[dict[str, Any], ...] = ({}, {}, {}, {"replaces": True}, {}, {"replaces": False})
 
 
 def _in_parts(dice: Dice, messages: list[SessionRecord]) -> list[SessionRecord]:
