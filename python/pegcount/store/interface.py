@@ -97,8 +97,8 @@ class PendingWrite(Protocol):
     def wait_for_response(self) -> bytes:
         """Returns the serialized `WriteRecordsResponse`, when `wait` would return; raises as `wait` does.
 
-        It has the counts of `WriteOutcome`, also those of 0, the `batch_id` of the request if there was one, and the
-        rejected records by ascending index.
+        It has the counts of `WriteOutcome`, also those of 0, the `batch_id` of the request if there was one,
+        and the rejected records by ascending index.
         """
 
     @property
