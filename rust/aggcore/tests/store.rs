@@ -183,7 +183,28 @@ fn a_repeated_record_is_a_duplicate_and_a_new_version_replaces() {
     let outcome = |records: &[OwnedRecord]| store.apply(&batch(records), 0);
     assert_eq!(outcome(&[first.clone(), first.clone()]), BatchOutcome { accepted: 1, duplicates: 1, ..BatchOutcome::default() });
     let changed = first.clone().with("revision", 1).with("app_id", 7);
-    assert_eq!(outcome(&[changed, first]), BatchOutcome { replaced: 1, duplicates: 1, outranked: 1, ..BatchOutcome::default() });
+    assert_eq!(
+        outcome(&[changed.clone(), first.clone()]),
+        BatchOutcome { replaced: 1, duplicates: 1, ..BatchOutcome::default() }
+    );
+    let other_app = first.with("app_id", 6);
+    assert_eq!(outcome(&[other_app]), BatchOutcome { duplicates: 1, outranked: 1, ..BatchOutcome::default() });
+}
+
+#[test]
+fn a_call_after_the_end_of_the_one_with_its_id_is_suspected_to_be_another() {
+    let call = |setup: i64, end: i64| OwnedRecord::new("a", setup).with("end_time", end);
+    let suspected = |first: OwnedRecord, second: OwnedRecord| {
+        let store = Store::default();
+        store.apply(&batch(&[first]), 0);
+        store.apply(&batch(&[second]), 0).suspected_reuse
+    };
+    assert_eq!(suspected(call(0, 5), call(6, 9)), 1);
+    assert_eq!(suspected(call(6, 9), call(0, 5)), 1);
+    assert_eq!(suspected(call(0, 5), call(5, 9)), 0, "they touch");
+    assert_eq!(suspected(call(0, 5), call(6, 9).with("revision", 1)), 0, "a correction");
+    assert_eq!(suspected(call(0, 5).with("part", 1), call(6, 9).with("part", 2)), 0, "parts of one call");
+    assert_eq!(suspected(call(0, 5), OwnedRecord::new("a", 6)), 0, "an event");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Batches of records: ours are those that prost decodes and a naive reading of the rules accepts.
 //!
-//! Our reader differs from prost on purpose in three ways, and only these ([`is_read_differently`]): it skips a field of the
+//! Our reader differs from prost on purpose in four ways, and only these ([`is_read_differently`]): it skips a field of the
 //! contract that has another wire type, as protobuf asks; it drops the bits of a varint beyond the 64th, as protobuf's C++
-//! parser does; and it refuses groups, which the contract never had.
+//! parser does; it refuses groups, which the contract never had; and it skips the source rule, which the service reads.
 
 use aggcore::testing::v1::{SessionRecord, WriteRecordsRequest};
 use aggcore::testing::{ABSENT, ColumnarBatch, FIELDS, FieldType, encode_record};
@@ -161,9 +161,12 @@ impl Kind {
             (Self::Batch, 1) => Some((2, None)),
             (Self::Batch, 2) => Some((2, Some(Self::Record))),
             (Self::Time, 1 | 2) => Some((0, None)),
+            // No value of the source rule has this wire type.
+            (Self::Batch, 4) => Some((u64::MAX, None)),
             (Self::Batch | Self::Time, _) => None,
             (Self::Record, _) => match FIELDS.get((tag as usize).checked_sub(1)?)?.field_type {
                 FieldType::Integer | FieldType::Enum | FieldType::Flag => Some((0, None)),
+                FieldType::Hash => Some((1, None)),
                 FieldType::Time => Some((2, Some(Self::Time))),
                 FieldType::Price | FieldType::DictionaryText | FieldType::Text => Some((2, None)),
             },
@@ -226,6 +229,10 @@ fn meaning(message: &SessionRecord) -> (OwnedRecord, Vec<i32>) {
             broken.extend((!(0..=3).contains(&$value)).then_some(reason::UNKNOWN_ENUM_VALUE));
             $record.with($name, if $value == 0 { ABSENT } else { i64::from($value) })
         }};
+        (@hashes $record:ident, $name:expr, $value:ident) => {{
+            broken.extend(($value as i64 == i64::MIN).then_some(reason::NUMBER_OUT_OF_RANGE));
+            $record.with($name, $value as i64)
+        }};
         (@flags $record:ident, $name:expr, $value:ident) => { $record.with($name, i64::from($value)) };
         (@prices $record:ident, $name:expr, $value:ident) => {{
             let units = if $value.is_empty() { Some(ABSENT) } else { price(&$value) };
@@ -245,8 +252,9 @@ fn meaning(message: &SessionRecord) -> (OwnedRecord, Vec<i32>) {
     fields!(ints: revision disconnect_cause tenant_id app_id comp_id equipment_id src_country_id dst_country_id);
     fields!(ints: orig_companies_id orig_owner_users_id orig_clients_id orig_accounts_id);
     fields!(ints: term_companies_id term_owner_users_id term_clients_id term_accounts_id);
-    fields!(enums: event kind);
-    fields!(flags: is_last_attempt);
+    fields!(enums: event kind part_class);
+    fields!(flags: is_last_attempt replaces);
+    fields!(hashes: part);
     fields!(prices: customer_price);
     fields!(times: setup_time answer_time end_time);
     fields!(texts: source session_id company organization folder agent_id equipment_name account_id);

@@ -338,7 +338,7 @@ fn batch(name: &str) -> Vec<u8> {
         ..SessionRecord::default()
     };
     let records = vec![record(name, Some(2)), record("finished", Some(3)), record("active", None)];
-    WriteRecordsRequest { batch_id: Some(name.to_owned()), records }.encode_to_vec()
+    WriteRecordsRequest { batch_id: Some(name.to_owned()), records, ..Default::default() }.encode_to_vec()
 }
 
 /// All records of a store as texts, in order.
