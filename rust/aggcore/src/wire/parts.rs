@@ -134,7 +134,7 @@ mod tests {
         let parts = [part(1, 1, [10, 11, 90]), part(2, 2, [20, 0, 25]), part(3, 2, [30, 40, 80])];
         for parts in [&parts[..], &parts[..2], &parts[1..]] {
             let record = join(parts);
-            assert_eq!(join(&[parts, &[record.clone()]].concat()), record);
+            assert_eq!(join(&[parts, std::slice::from_ref(&record)].concat()), record);
         }
     }
 
