@@ -54,7 +54,7 @@ def read(path: Path) -> pa.Table:
 def full_record(session_id: str) -> records_pb2.SessionRecord:
     """Builds a record with a distinct value in every field."""
     record = finished(
-        session_id, revision=3, kind=1, event=3, is_last_attempt=False, customer_price="-0.0125"
+        session_id, revision=3, kind=1, event=3, is_last_attempt=False, customer_price="-0.0125", part_class=2
     )
     for field in record.DESCRIPTOR.fields:
         if not record.HasField(field.name):
