@@ -34,7 +34,7 @@ pub struct Memtable {
     interners: [Interner; DICTIONARY_COUNT],
     texts: [TextColumn; TEXT_COUNT],
     received_us: Vec<i64>,
-    versions: BytesColumn,
+    versions: BytesColumn<u64, u32>,
     key_hash: Vec<u64>,
     /// Row numbers by key hash. The table stores no keys: a hit compares the key columns.
     by_key: HashTable<u32>,
