@@ -149,9 +149,10 @@ fn after_with(tuning: Tuning, records: &[OwnedRecord], size: usize, steps: &[u8]
 }
 
 fn versions() -> impl Strategy<Value = Vec<OwnedRecord>> {
-    let version = (record(3), 0..3i64, 1..4i64, 0..2i64).prop_map(|(record, revision, event, whole)| {
+    let part = prop_oneof![Just((aggcore::testing::ABSENT, 1)), (1..3i64, 1..4i64)];
+    let version = (record(3), 0..3i64, 1..4i64, 0..2i64, part).prop_map(|(record, revision, event, whole, (part, class))| {
         let event = if whole == 1 || event == 3 && record.int("end_time") == aggcore::testing::ABSENT { 0 } else { event };
-        let record = record.with("revision", revision);
+        let record = record.with("revision", revision).with("part", part).with("part_class", class);
         if event == 0 { record } else { record.with("event", event) }
     });
     prop::collection::vec(version, 1..12)
@@ -205,6 +206,41 @@ fn a_call_after_the_end_of_the_one_with_its_id_is_suspected_to_be_another() {
     assert_eq!(suspected(call(0, 5), call(6, 9).with("revision", 1)), 0, "a correction");
     assert_eq!(suspected(call(0, 5).with("part", 1), call(6, 9).with("part", 2)), 0, "parts of one call");
     assert_eq!(suspected(call(0, 5), OwnedRecord::new("a", 6)), 0, "an event");
+}
+
+/// Parts of one call, each with an account so long that all of them take more bytes than 16 bits can count.
+fn parts(count: i64) -> Vec<OwnedRecord> {
+    let part = |number: i64| {
+        let record = OwnedRecord::new("a", number).with("part", number + 1).with("end_time", 2 * count + number);
+        record.with_text("account_id", &format!("{number:0>100}"))
+    };
+    (0..count).map(part).collect()
+}
+
+#[test]
+fn a_call_of_many_parts_is_one_record_after_flushes_restarts_and_replays() {
+    const COUNT: i64 = 2_000;
+    let parts = parts(COUNT);
+    let mut disk = OnDisk::new();
+    let one_call = |disk: &OnDisk| {
+        let end = 3 * COUNT - 1;
+        assert_eq!(visible(&disk.store), [format!("a|0|-9223372036854775808|{end}|1|-9223372036854775808|| [1, 0, 0]")]);
+    };
+    parts.chunks(700).for_each(|parts| disk.write(parts));
+    one_call(&disk);
+    disk.flush(&[]);
+    one_call(&disk);
+    disk.reopen();
+    one_call(&disk);
+    for one in [&parts[..1], &parts[1..]] {
+        let outcome = disk.store.apply(&batch(one), 0);
+        assert_eq!(outcome, BatchOutcome { duplicates: one.len(), ..BatchOutcome::default() });
+    }
+    disk.write(&[parts[7].clone().with("revision", 1).with("end_time", 9 * COUNT)]);
+    assert!(visible(&disk.store)[0].starts_with(&format!("a|0|-9223372036854775808|{}|", 9 * COUNT)));
+    disk.flush(&[]);
+    disk.reopen();
+    assert_eq!(visible(&disk.store).len(), 1);
 }
 
 #[test]

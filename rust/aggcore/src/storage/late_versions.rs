@@ -19,7 +19,7 @@ use crate::columns::RecordColumns;
 use crate::columns::row_set::RowSet;
 use crate::error::Result;
 use crate::record::Record;
-use crate::wire::versions::Versions;
+use crate::wire::versions::{Addition, Versions};
 
 /// Where a record is stored; `number` is the index of its immutable memtable, or of its segment within the
 /// day.
@@ -37,39 +37,31 @@ impl RowLocation {
 }
 
 impl State {
-    /// Merges one version with the stored versions of its key and replaces the record; counts its effect in
-    /// `outcome`.
-    pub fn apply_version(&mut self, key: &RecordKey<'_>, version: &Record<'_>, received_us: i64, outcome: &mut BatchOutcome) {
+    /// Merges versions of one key and day with the stored versions of the key, and replaces the record once; counts the
+    /// effect of each version in `outcome`.
+    pub fn apply_versions(&mut self, key: &RecordKey<'_>, versions: &[Record<'_>], received_us: i64, outcome: &mut BatchOutcome) {
         let locations = self.find(key);
-        if let [location] = locations.as_slice()
+        if let ([location], [version]) = (locations.as_slice(), versions)
             && self.is_only_version(location, version)
         {
             outcome.duplicates += 1;
             return;
         }
-        let received = Versions::of(version);
         let stored: Vec<(RowLocation, Versions)> = locations
             .into_iter()
             .filter_map(|location| self.versions(&location).map(|versions| (location, versions)))
             // A source may use a session id again: a version joins records at most one day from its own.
             .filter(|(_, versions)| versions.joinable_days().contains(&key.day))
             .collect();
-        let joined = stored.iter().fold(received, |joined, (_, versions)| joined.join(versions));
-        let differences = stored.iter().map(|(_, before)| before.differences(version));
-        outcome.suspected_reuse += usize::from(differences.clone().any(|differences| differences.is_other_call));
-        match stored.as_slice() {
-            [] => outcome.accepted += 1,
-            [(_, before)] if *before == joined => {
-                outcome.duplicates += 1;
-                outcome.outranked += usize::from(differences.clone().any(|differences| differences.is_other_content));
-                return;
-            }
-            _ => outcome.replaced += 1,
+        let (locations, stored): (Vec<_>, Vec<_>) = stored.into_iter().unzip();
+        let Some((joined, is_change)) = joined_versions(stored, versions, outcome) else { return };
+        if !is_change {
+            return;
         }
         joined.with_merged(|record| {
             let versions = joined.to_bytes(record);
             let metadata = RowMetadata { key_hash: key.hash, versions: versions.as_deref(), received_us };
-            self.replace(stored.into_iter().map(|(location, _)| location).collect(), record, metadata);
+            self.replace(locations, record, metadata);
         });
     }
 
@@ -190,4 +182,26 @@ fn read_row<T>(segment: &Segment, row: usize, read: impl FnOnce(&Record<'_>, Opt
         let (slice, versions) = segment.row(row, &no_tombstones)?;
         Ok(read(&slice.fields.record(row), versions))
     })
+}
+
+/// Joins states that are stored apart, then adds each version. Returns the state, and whether it must be stored; `None` if
+/// both lists are empty.
+fn joined_versions(stored: Vec<Versions>, versions: &[Record<'_>], outcome: &mut BatchOutcome) -> Option<(Versions, bool)> {
+    let mut is_change = stored.len() > 1;
+    let mut joined = stored.into_iter().reduce(|one, other| one.join(&other));
+    for version in versions {
+        let Some(joined) = &mut joined else {
+            outcome.accepted += 1;
+            joined = Some(Versions::of(version));
+            is_change = true;
+            continue;
+        };
+        let Addition { is_change: is_new, differences } = joined.add(version);
+        outcome.replaced += usize::from(is_new);
+        outcome.duplicates += usize::from(!is_new);
+        outcome.outranked += usize::from(!is_new && differences.is_other_content);
+        outcome.suspected_reuse += usize::from(differences.is_other_call);
+        is_change |= is_new;
+    }
+    joined.map(|joined| (joined, is_change))
 }

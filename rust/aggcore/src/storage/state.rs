@@ -92,6 +92,7 @@ impl UnreadableSegment {
 }
 
 /// Key of a record, with the day of the version that looks for it.
+#[derive(PartialEq, Eq)]
 pub struct RecordKey<'a> {
     /// Hash of source and session id.
     pub hash: u64,
@@ -108,6 +109,14 @@ pub fn key_of<'a>(batch: &ColumnarBatch, fields: &RecordColumns<'a>, row: usize)
     let (source, session_id) = fields.key(row);
     let day = fields.ints[int_slot::SETUP_TIME].get(row).div_euclid(US_PER_DAY);
     RecordKey { hash: batch.key_hash[row], source, session_id, day }
+}
+
+/// Groups rows by the keys of their records: to merge versions takes time for all that their record has, once for each
+/// group.
+fn versions_by_key(batch: &ColumnarBatch, fields: &RecordColumns<'_>, mut rows: Vec<usize>) -> Vec<Vec<usize>> {
+    let key = |row: usize| key_of(batch, fields, row);
+    rows.sort_by_key(|&row| (batch.key_hash[row], key(row).day));
+    rows.chunk_by(|&one, &next| key(one) == key(next)).map(<[usize]>::to_vec).collect()
 }
 
 impl SegmentEntry {
@@ -154,7 +163,7 @@ impl State {
     }
 
     /// Applies a batch: appends the records with new keys column by column, then merges the versions of
-    /// stored records one by one. The order within a batch does not matter, as the merge is commutative (see
+    /// stored records. The order within a batch does not matter, as the merge is commutative (see
     /// `wire/versions.rs`).
     pub fn apply(&mut self, batch: &ColumnarBatch, received_us: i64) -> BatchOutcome {
         let fields = batch.fields();
@@ -165,8 +174,9 @@ impl State {
         self.memtable.append(&fields, &finished, metadata);
         self.active.append(&fields, &active, metadata);
         let mut outcome = BatchOutcome { accepted: new.len(), ..BatchOutcome::default() };
-        for row in versions {
-            self.apply_version(&key_of(batch, &fields, row), &fields.record(row), received_us, &mut outcome);
+        for rows in versions_by_key(batch, &fields, versions) {
+            let versions: Vec<_> = rows.iter().map(|&row| fields.record(row)).collect();
+            self.apply_versions(&key_of(batch, &fields, rows[0]), &versions, received_us, &mut outcome);
         }
         outcome
     }

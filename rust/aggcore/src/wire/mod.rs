@@ -10,6 +10,7 @@ pub mod lists;
 pub mod versions;
 
 mod batch;
+mod layers;
 mod parts;
 mod reader;
 mod record;

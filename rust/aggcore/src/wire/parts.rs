@@ -33,39 +33,94 @@ enum Side {
 /// The side of each field of [`FIELDS`].
 const SIDES: [Side; FIELDS.len()] = sides();
 
+/// Orders parts by setup time, then by number.
+type SetUpOrder = (i64, (bool, u64));
+
 /// Orders the numbers of parts: the absent one first, then ascending as unsigned numbers.
 pub fn part_order(part: i64) -> (bool, u64) {
     (part != ABSENT, part as u64)
 }
 
-/// Joins at least two parts of one record.
-pub fn join<'a>(parts: &[Record<'a>]) -> Record<'a> {
-    let first = parts.iter().min_by_key(|part| set_up_order(part));
-    let (Some(first), class) = (first, parts.iter().map(class).max().unwrap_or(LEAST_CLASS)) else { return Record::default() };
-    let answered = parts.iter().filter(|part| class == self::class(part) && part.ints[int_slot::ANSWER_TIME] != ABSENT);
-    let answered = answered.min_by_key(|part| (part.ints[int_slot::ANSWER_TIME], set_up_order(part)));
-    // An absent time is the least number.
-    let last = parts.iter().max_by_key(|part| (part.ints[int_slot::END_TIME], self::class(part), Reverse(set_up_order(part))));
-    let mut joined = first.clone();
-    if let (Some(terminating), Some(last)) = (answered.or(last), last) {
+/// Joins the parts of one record. A single part is returned as it is, and none as an empty record.
+pub fn join<'a>(mut parts: impl Iterator<Item = Record<'a>>) -> Record<'a> {
+    let Some(first) = parts.next() else { return Record::default() };
+    let Some(second) = parts.next() else { return first };
+    let mut suppliers = Suppliers::of(first);
+    suppliers.add(second);
+    parts.for_each(|part| suppliers.add(part));
+    suppliers.joined()
+}
+
+/// The parts that supply the fields of the joined record, among those seen so far.
+struct Suppliers<'a> {
+    /// The highest class.
+    class: i64,
+    /// The part that was set up first.
+    first: Record<'a>,
+    /// Of the parts of the highest class, the one that was answered first.
+    answered: Option<Record<'a>>,
+    /// The part that ended last.
+    last: Record<'a>,
+}
+
+impl<'a> Suppliers<'a> {
+    fn of(part: Record<'a>) -> Self {
+        Self { class: class(&part), answered: is_answered(&part).then(|| part.clone()), last: part.clone(), first: part }
+    }
+
+    fn add(&mut self, part: Record<'a>) {
+        let class = class(&part);
+        if class > self.class {
+            (self.class, self.answered) = (class, None);
+        }
+        if class == self.class
+            && is_answered(&part)
+            && self.answered.as_ref().is_none_or(|answered| answer_order(&part) < answer_order(answered))
+        {
+            self.answered = Some(part.clone());
+        }
+        if end_order(&part) > end_order(&self.last) {
+            self.last = part.clone();
+        }
+        if set_up_order(&part) < set_up_order(&self.first) {
+            self.first = part;
+        }
+    }
+
+    fn joined(self) -> Record<'a> {
+        let answer = self.answered.as_ref().map_or(ABSENT, |part| part.ints[int_slot::ANSWER_TIME]);
+        let end = self.last.ints[int_slot::END_TIME];
+        let terminating = self.answered.unwrap_or(self.last);
+        let mut joined = self.first;
         let fields = FIELDS.iter().zip(SIDES).filter(|(_, side)| *side == Side::Terminating);
-        fields.for_each(|(field, _)| joined.copy_field(terminating, field));
-        joined.ints[int_slot::END_TIME] = last.ints[int_slot::END_TIME];
+        fields.for_each(|(field, _)| joined.copy_field(&terminating, field));
+        joined.ints[int_slot::ANSWER_TIME] = answer;
+        // The part that was answered has not ended, but others have.
+        joined.ints[int_slot::END_TIME] = if end < answer { ABSENT } else { end };
+        (joined.ints[int_slot::PART], joined.ints[int_slot::REPLACES], joined.ints[int_slot::PART_CLASS]) =
+            (ABSENT, ABSENT, self.class);
+        joined
     }
-    joined.ints[int_slot::ANSWER_TIME] = answered.map_or(ABSENT, |part| part.ints[int_slot::ANSWER_TIME]);
-    // The part that was answered has not ended, but others have.
-    if joined.ints[int_slot::END_TIME] < joined.ints[int_slot::ANSWER_TIME] {
-        joined.ints[int_slot::END_TIME] = ABSENT;
-    }
-    (joined.ints[int_slot::PART], joined.ints[int_slot::REPLACES], joined.ints[int_slot::PART_CLASS]) = (ABSENT, ABSENT, class);
-    joined
+}
+
+fn is_answered(part: &Record<'_>) -> bool {
+    part.ints[int_slot::ANSWER_TIME] != ABSENT
+}
+
+fn answer_order(part: &Record<'_>) -> (i64, SetUpOrder) {
+    (part.ints[int_slot::ANSWER_TIME], set_up_order(part))
+}
+
+/// The greatest is that of the part that ended last. An absent time is the least number.
+fn end_order(part: &Record<'_>) -> (i64, i64, Reverse<SetUpOrder>) {
+    (part.ints[int_slot::END_TIME], class(part), Reverse(set_up_order(part)))
 }
 
 fn class(part: &Record<'_>) -> i64 {
     part.ints[int_slot::PART_CLASS].max(LEAST_CLASS)
 }
 
-fn set_up_order(part: &Record<'_>) -> (i64, (bool, u64)) {
+fn set_up_order(part: &Record<'_>) -> SetUpOrder {
     (part.setup_us(), part_order(part.ints[int_slot::PART]))
 }
 
@@ -102,9 +157,8 @@ mod tests {
 
     /// Setup, answer and end of the joined record, the number of the part that supplies the cause, and the account.
     fn joined(parts: &[Record<'static>]) -> ([i64; 3], i64, &'static str) {
-        let record = join(parts);
-        let reversed: Vec<_> = parts.iter().rev().cloned().collect();
-        assert_eq!(join(&reversed), record);
+        let record = join(parts.iter().cloned());
+        assert_eq!(join(parts.iter().rev().cloned()), record);
         let times = [int_slot::SETUP_TIME, int_slot::ANSWER_TIME, int_slot::END_TIME].map(|slot| record.ints[slot]);
         (times, record.ints[int_slot::DISCONNECT_CAUSE] - 100, record.strings[dictionary_slot::ACCOUNT_ID])
     }
@@ -133,8 +187,8 @@ mod tests {
     fn a_joined_record_beside_its_parts_changes_nothing() {
         let parts = [part(1, 1, [10, 11, 90]), part(2, 2, [20, 0, 25]), part(3, 2, [30, 40, 80])];
         for parts in [&parts[..], &parts[..2], &parts[1..]] {
-            let record = join(parts);
-            assert_eq!(join(&[parts, std::slice::from_ref(&record)].concat()), record);
+            let record = join(parts.iter().cloned());
+            assert_eq!(join(parts.iter().chain([&record]).cloned()), record);
         }
     }
 

@@ -1,15 +1,15 @@
 //! The versions of one record and their merge, which makes replays, late events and reordered events
 //! harmless.
 //!
-//! **Rank.** Versions of a record are totally ordered by their rank ([`Rank`]):
+//! **Rank.** Versions of a record are totally ordered by their rank (`layers.rs`):
 //!
 //! 1. revision, an absent one being 0;
 //! 2. class: 0 for a START event, 1 for UPDATE, 2 for END and for a whole record;
-//! 3. content: XXH3-64 of the canonical form ([`encode_record`]); equal content means the same version.
+//! 3. content: XXH3-64 of the canonical form (`record.rs`); equal content means the same version.
 //!
 //! **Merge.** Last write wins, field by field: the merged record has each field from the greatest version
 //! that has the field. `revision` and `event` are those of the greatest version, even if it lacks them. Of
-//! times that contradict each other, the merged record leaves one out (`drop_contradictions`).
+//! times that contradict each other, the merged record leaves one out (`layers.rs`).
 //!
 //! **Replacement.** A version with `replaces` leaves the lower-ranked ones nothing to supply.
 //!
@@ -40,36 +40,14 @@
 //!          length, bytes               canonical form of the fields that the row leaves out
 //! ```
 
-use std::cmp::Reverse;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
-use prost::encoding::{decode_varint, encode_varint};
-use xxhash_rust::xxh3::xxh3_64;
+use prost::encoding::encode_varint;
 
+use super::layers::{Layer, join_layers, merged_part, number};
 use super::parts::{join, part_order};
-use super::record::{decode_partial, encode_record};
-use crate::record::schema::{ABSENT, FIELDS, Field, INT_COUNT, int_slot};
-use crate::record::{EVENT_START, EVENT_UPDATE, Record, US_PER_DAY};
-
-/// Rank of a version; compares by revision, class and content, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rank {
-    revision: i64,
-    class: u8,
-    content: u64,
-}
-
-/// The fields that one version still supplies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Layer {
-    rank: Rank,
-    /// Number of the part.
-    part: i64,
-    /// Whether the lower-ranked versions of the part supply nothing.
-    replaces: bool,
-    /// Canonical form of the fields.
-    fields: Vec<u8>,
-}
+use crate::record::schema::{FIELDS, Field, int_slot};
+use crate::record::{Record, US_PER_DAY};
 
 /// The state of a record: a join-semilattice element that represents a set of versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,36 +58,10 @@ pub struct Versions {
     days: (i64, i64),
 }
 
-/// A set of fields as a bitmap: bit i is the field at index i of [`FIELDS`].
-type FieldSet = u64;
-
-/// Fields that each layer keeps, as they say what its version is.
-const OF_EACH_VERSION: [usize; 2] = [int_slot::PART, int_slot::REPLACES];
-
-const _: () = assert!(FIELDS.len() <= FieldSet::BITS as usize, "stored states have a bit per field");
-
-impl Rank {
-    fn of(version: &Record<'_>, content: &[u8]) -> Self {
-        let revision = match version.ints[int_slot::REVISION] {
-            ABSENT => 0,
-            revision => revision,
-        };
-        let class = match version.ints[int_slot::EVENT] {
-            EVENT_START => 0,
-            EVENT_UPDATE => 1,
-            _ => 2,
-        };
-        Self { revision, class, content: xxh3_64(content) }
-    }
-}
-
 impl Versions {
     /// Returns the state of a single version.
     pub fn of(version: &Record<'_>) -> Self {
-        let mut fields = Vec::with_capacity(512);
-        encode_record(version, &mut fields);
-        let layer = Layer::new(Rank::of(version, &fields), version, fields);
-        Self { layers: vec![layer], days: (version.day(), version.day()) }
+        Self { layers: vec![Layer::of(version)], days: (version.day(), version.day()) }
     }
 
     /// Returns the state of a row; `encoded` is the result of [`Versions::to_bytes`] for it. `None` if it is
@@ -130,28 +82,36 @@ impl Versions {
     /// Returns the state of the versions of both states.
     pub fn join(&self, other: &Self) -> Self {
         let mut layers: Vec<Layer> = self.layers.iter().chain(&other.layers).cloned().collect();
-        layers.sort_by_key(|layer| (part_order(layer.part), Reverse(layer.rank)));
-        layers.chunk_by_mut(|one, next| one.part == next.part).for_each(drop_supplied_fields);
-        layers.retain(|layer| !layer.fields.is_empty());
+        join_layers(&mut layers);
         Self { layers, days: (self.days.0.min(other.days.0), self.days.1.max(other.days.1)) }
+    }
+
+    /// Joins the state with that of one version. Takes time for the versions of its part, not for those of all parts.
+    pub fn add(&mut self, version: &Record<'_>) -> Addition {
+        let added = Layer::of(version);
+        let part = self.layers_of_part(added.part);
+        let before = &self.layers[part.clone()];
+        let differences = if before.is_empty() { Differences::default() } else { Differences::between(before, version) };
+        let mut layers = before.to_vec();
+        layers.push(added);
+        join_layers(&mut layers);
+        let days = (self.days.0.min(version.day()), self.days.1.max(version.day()));
+        let is_change = days != self.days || layers != before;
+        self.days = days;
+        self.layers.splice(part, layers);
+        Addition { is_change, differences }
+    }
+
+    /// Where the layers of a part are, or would be.
+    fn layers_of_part(&self, part: i64) -> Range<usize> {
+        let order = part_order(part);
+        let first = self.layers.partition_point(|layer| part_order(layer.part) < order);
+        first..first + self.layers[first..].partition_point(|layer| part_order(layer.part) == order)
     }
 
     /// Passes the merged record, which borrows from the layers, to `use_merged` and returns its result.
     pub fn with_merged<T>(&self, use_merged: impl FnOnce(&Record<'_>) -> T) -> T {
-        let mut parts = self.layers.chunk_by(|one, next| one.part == next.part);
-        match (parts.next(), parts.next()) {
-            (Some(only), None) => use_merged(&merged_part(only)),
-            (first, second) => {
-                use_merged(&join(&first.into_iter().chain(second).chain(parts).map(merged_part).collect::<Vec<_>>()))
-            }
-        }
-    }
-
-    /// How a version that was joined differs from its part in the state before.
-    pub fn differences(&self, version: &Record<'_>) -> Differences {
-        let part = self.layers.iter().filter(|layer| layer.part == version.ints[int_slot::PART]);
-        let part: Vec<Layer> = part.cloned().collect();
-        if part.is_empty() { Differences::default() } else { Differences::between(&merged_part(&part), version) }
+        use_merged(&join(self.layers.chunk_by(|one, next| one.part == next.part).map(merged_part)))
     }
 
     /// Encodes the state relative to its merged record; `None` if that record alone determines the state.
@@ -173,8 +133,17 @@ impl Versions {
         while !bytes.is_empty() {
             layers.push(Layer::decode(&mut bytes, merged)?);
         }
-        Some(Self { layers, days })
+        layers.is_sorted_by(|one, next| one.order() < next.order()).then_some(Self { layers, days })
     }
+}
+
+/// What a version added to a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addition {
+    /// Whether the state has changed.
+    pub is_change: bool,
+    /// How the version differs from what its part was before.
+    pub differences: Differences,
 }
 
 /// How a version differs from what stands.
@@ -188,7 +157,9 @@ pub struct Differences {
 }
 
 impl Differences {
-    fn between(stands: &Record<'_>, version: &Record<'_>) -> Self {
+    /// Compares a version with the layers of its part.
+    fn between(layers: &[Layer], version: &Record<'_>) -> Self {
+        let stands = &merged_part(layers);
         let differs = |field: &&Field| version.has(field) && !version.field_equals(stands, field);
         let is_of_version = |field: &Field| ["revision", "event", "replaces"].contains(&field.name);
         let revision = |record: &Record<'_>| record.ints[int_slot::REVISION].max(0);
@@ -216,153 +187,11 @@ fn decode_days(bytes: &mut &[u8]) -> Option<(i64, i64)> {
     (first <= last && all.contains(&first) && all.contains(&last)).then_some((first, last))
 }
 
-/// Takes a varint off the front of the bytes.
-fn number(bytes: &mut &[u8]) -> Option<u64> {
-    decode_varint(bytes).ok()
-}
-
-/// Merges the layers of one part.
-fn merged_part(layers: &[Layer]) -> Record<'_> {
-    let mut merged = Record::default();
-    let mut layer_of = [usize::MAX; INT_COUNT];
-    for (index, layer) in layers.iter().enumerate().rev() {
-        let fields = decode_partial(&layer.fields);
-        for (slot, &value) in fields.ints.iter().enumerate().filter(|(_, value)| **value != ABSENT) {
-            merged.ints[slot] = value;
-            layer_of[slot] = index;
-        }
-        for (slot, text) in fields.strings.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
-            merged.strings[slot] = text;
-        }
-    }
-    // Like revision and event, that of the greatest version.
-    merged.ints[int_slot::REPLACES] =
-        layers.first().map_or(ABSENT, |first| decode_partial(&first.fields).ints[int_slot::REPLACES]);
-    drop_contradictions(&mut merged, &layer_of);
-    merged
-}
-
-/// Removes the fields of the layers of one part that greater versions supply; a layer without fields is not needed.
-fn drop_supplied_fields(layers: &mut [Layer]) {
-    let mut supplied = Record::default();
-    let mut is_replaced = false;
-    for layer in layers {
-        if is_replaced || !layer.retain_unsupplied(&mut supplied) && !layer.replaces {
-            layer.fields.clear();
-        }
-        is_replaced |= layer.replaces;
-    }
-}
-
-impl Layer {
-    fn new(rank: Rank, record: &Record<'_>, fields: Vec<u8>) -> Self {
-        Self { rank, part: record.ints[int_slot::PART], replaces: record.ints[int_slot::REPLACES] == 1, fields }
-    }
-
-    /// Removes the fields that greater versions supply, and adds the remaining ones to `supplied`. Returns
-    /// false if no field remains, besides [`OF_EACH_VERSION`].
-    ///
-    /// `supplied` is a set: it contains the fields that have any value.
-    fn retain_unsupplied(&mut self, supplied: &mut Record<'static>) -> bool {
-        let mut fields = decode_partial(&self.fields);
-        let of_version = OF_EACH_VERSION.map(|slot| std::mem::replace(&mut fields.ints[slot], ABSENT));
-        let mut any = false;
-        for (value, supplied) in fields.ints.iter_mut().zip(&mut supplied.ints) {
-            if *supplied != ABSENT {
-                *value = ABSENT;
-            } else if *value != ABSENT {
-                *supplied = 1;
-                any = true;
-            }
-        }
-        for (text, supplied) in fields.strings.iter_mut().zip(&mut supplied.strings) {
-            if !supplied.is_empty() {
-                *text = "";
-            } else if !text.is_empty() {
-                *supplied = "supplied";
-                any = true;
-            }
-        }
-        // Only the greatest version, the first one here, supplies revision and event: they describe the
-        // version itself.
-        supplied.ints[int_slot::REVISION] = 0;
-        supplied.ints[int_slot::EVENT] = 0;
-        OF_EACH_VERSION.into_iter().zip(of_version).for_each(|(slot, value)| fields.ints[slot] = value);
-        let mut remaining = Vec::with_capacity(self.fields.len());
-        encode_record(&fields, &mut remaining);
-        self.fields = remaining;
-        any
-    }
-
-    /// Appends the layer; values that equal those of the merged record are written as a bit.
-    fn encode(&self, merged: &Record<'_>, out: &mut Vec<u8>) {
-        let mut fields = decode_partial(&self.fields);
-        let in_row = take_fields_in_row(&mut fields, merged);
-        let mut rest = Vec::new();
-        encode_record(&fields, &mut rest);
-        let Rank { revision, class, content } = self.rank;
-        for value in [revision as u64, u64::from(class), content, in_row, rest.len() as u64] {
-            encode_varint(value, out);
-        }
-        out.extend_from_slice(&rest);
-    }
-
-    /// Takes a layer off the front of the bytes; `None` if they are malformed.
-    fn decode(bytes: &mut &[u8], merged: &Record<'_>) -> Option<Self> {
-        let revision = number(bytes)? as i64;
-        let class = u8::try_from(number(bytes)?).ok()?;
-        let content = number(bytes)?;
-        let in_row: FieldSet = number(bytes)?;
-        let length = usize::try_from(number(bytes)?).ok()?;
-        let (rest, after) = bytes.split_at_checked(length)?;
-        *bytes = after;
-        let mut record = decode_partial(rest);
-        for (_, field) in FIELDS.iter().enumerate().filter(|(index, _)| in_row >> index & 1 == 1) {
-            record.copy_field(merged, field);
-        }
-        let mut fields = Vec::new();
-        encode_record(&record, &mut fields);
-        Some(Self::new(Rank { revision, class, content }, &record, fields))
-    }
-}
-
-/// Removes the fields that have the same value in `merged`, and returns their set.
-fn take_fields_in_row(fields: &mut Record<'_>, merged: &Record<'_>) -> FieldSet {
-    let mut in_row = 0;
-    for (index, field) in FIELDS.iter().enumerate() {
-        if fields.has(field) && fields.field_equals(merged, field) {
-            in_row |= 1 << index;
-            fields.clear_field(field);
-        }
-    }
-    in_row
-}
-
-/// Leaves out times that contradict each other, such as the answer of one version after the end of another.
-/// Each version alone is consistent, as [`Record::validate`] has checked it.
-///
-/// The setup time stays; an answer or end before it is left out. If the end is before the answer, whichever of
-/// the two has the lower rank is left out; `layer_of` is the layer of each integer slot, 0 being the greatest.
-fn drop_contradictions(merged: &mut Record<'_>, layer_of: &[usize]) {
-    let time = |merged: &Record<'_>, slot: usize| Some(merged.ints[slot]).filter(|&us| us != ABSENT);
-    let setup = merged.setup_us();
-    for slot in [int_slot::ANSWER_TIME, int_slot::END_TIME] {
-        if time(merged, slot).is_some_and(|us| us < setup) {
-            merged.ints[slot] = ABSENT;
-        }
-    }
-    let (answer, end) = (time(merged, int_slot::ANSWER_TIME), time(merged, int_slot::END_TIME));
-    if answer.zip(end).is_some_and(|(answer, end)| end < answer) {
-        let is_end_lower = layer_of[int_slot::END_TIME] > layer_of[int_slot::ANSWER_TIME];
-        merged.ints[if is_end_lower { int_slot::END_TIME } else { int_slot::ANSWER_TIME }] = ABSENT;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::EVENT_END;
-    use crate::record::schema::dictionary_slot;
+    use crate::record::schema::{ABSENT, dictionary_slot};
+    use crate::record::{EVENT_END, EVENT_START, EVENT_UPDATE};
 
     const ACCOUNTS: [&str; 3] = ["", "1001", "1002"];
 
