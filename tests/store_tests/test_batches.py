@@ -122,8 +122,8 @@ REJECTED: dict[str, list[Record]] = {
 }
 
 
-TESTED_ELSEWHERE = ["BEFORE_RETENTION"]
-"""Reasons that depend on the state of the store; test_retention.py covers them."""
+TESTED_ELSEWHERE = ["BEFORE_RETENTION", "TOO_MANY_PARTS"]
+"""Reasons that depend on the state of the store; test_retention.py and test_parts.py cover them."""
 
 
 def test_every_reject_reason_has_an_example() -> None:

@@ -129,7 +129,8 @@ class Store(Protocol):
 
         A record is rejected with a `RejectReason`, by the rules that the contract gives for each, and
         described to a person in words that name the field. One set up before the retained days is rejected
-        as BEFORE_RETENTION, unless its session is stored and active.
+        as BEFORE_RETENTION, unless its session is stored and active. A store may bound the parts of one
+        record, and reject more of them as TOO_MANY_PARTS.
 
         A caller may submit several batches before it waits for the first. Writing goes on while the token
         has not ended; see `PendingWrite.wait`. Raises MalformedMessageError if the bytes are not a valid

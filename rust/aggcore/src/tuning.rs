@@ -50,6 +50,8 @@ pub struct Tuning {
     pub helper_thread_count: usize,
     /// Niceness of a helper thread on Linux; 0 is normal, 19 the lowest priority.
     pub helper_niceness: i32,
+    /// Bytes of the versions and parts of one record from which more of them are rejected.
+    pub record_versions_bytes_max: usize,
     /// Bytes of all rollups of the store; beyond, scans read the rows of segments.
     pub rollup_bytes_max: usize,
     /// Rows of a segment per row of a rollup from which the rollup is stored.
@@ -107,6 +109,7 @@ impl Default for Tuning {
             account_row_count_estimate: 1 << 13,
             helper_thread_count: 0,
             helper_niceness: 15,
+            record_versions_bytes_max: 4 << 20,
             rollup_bytes_max: 512 << 20,
             rollup_rows_per_row_min: 8,
             rollup_cell_count_max: 1 << 20,

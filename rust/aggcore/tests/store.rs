@@ -244,6 +244,18 @@ fn a_call_of_many_parts_is_one_record_after_flushes_restarts_and_replays() {
 }
 
 #[test]
+fn a_record_of_too_many_parts_is_full() {
+    let tuning = Tuning { record_versions_bytes_max: 1 << 14, ..Tuning::default() };
+    let store = Store::new(tuning, MemoryLimits::default());
+    let (parts, other) = (parts(200), OwnedRecord::new("b", 0));
+    store.apply(&batch(&parts[..100]), 0);
+    assert_eq!(store.exceeded_versions_limit(&parts[199].view()), None);
+    store.apply(&batch(&parts[100..199]), 0);
+    assert_eq!(store.exceeded_versions_limit(&parts[199].view()), Some(1 << 14));
+    assert_eq!(store.exceeded_versions_limit(&other.view()), None);
+}
+
+#[test]
 fn a_late_middle_version_fills_only_fields_that_higher_versions_lack() {
     let low = OwnedRecord::new("a", 0).with("app_id", 1).with_text("folder", "low");
     let middle = OwnedRecord::new("a", 0).with("revision", 1).with("app_id", 2);

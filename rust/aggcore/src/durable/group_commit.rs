@@ -23,7 +23,7 @@ use super::sync::{AtomicBool, Mutex, OnceLock};
 use crate::cancellation::CancelToken;
 use crate::error::{Error, Result};
 use crate::memory::MemoryLimits;
-use crate::record::Record;
+use crate::record::{Record, RejectReason, Rejection};
 use crate::storage::{BatchOutcome, Flush, Store};
 use crate::tuning::Tuning;
 use crate::wire;
@@ -101,7 +101,7 @@ impl JournaledStore {
 
     /// Decodes a `WriteRecordsRequest` and enqueues it for the next commit; [`JournaledStore::wait`] returns
     /// its outcome. Rejects records set up before `oldest_us` (microseconds UTC), unless their session is
-    /// still active.
+    /// still active, and versions of records that have too many.
     ///
     /// Back-pressure: while the queue is full, the caller commits a group before it enqueues its batch.
     ///
@@ -112,8 +112,8 @@ impl JournaledStore {
         if asked > allowed {
             return Err(Error::BatchLimit { asked, allowed });
         }
-        let is_too_old = |record: &Record<'_>| record.setup_us() < oldest_us && !self.store.is_active(record);
-        let batch = ColumnarBatch::from_wire(bytes, self.store.tuning().batch_dictionary_row_count_min, is_too_old)?;
+        let reject = |record: &Record<'_>| self.rejection(record, oldest_us);
+        let batch = ColumnarBatch::from_wire(bytes, self.store.tuning().batch_dictionary_row_count_min, reject)?;
         let (asked, allowed) = (batch.batch_id.as_ref().map_or(0, String::len), self.limits.batch_id_bytes);
         if asked > allowed {
             return Err(Error::BatchIdLength { asked, allowed });
@@ -296,6 +296,17 @@ impl JournaledStore {
         let released = journal::sequences(&self.directory)?.into_iter().filter(|&sequence| sequence < first);
         let removed: Vec<Result<()>> = released.map(|sequence| journal::remove(&self.directory, sequence)).collect();
         removed.into_iter().collect()
+    }
+
+    /// Why the store does not take a valid record.
+    fn rejection(&self, record: &Record<'_>, oldest_us: i64) -> Option<Rejection> {
+        if record.setup_us() < oldest_us && !self.store.is_active(record) {
+            let description = "setup_time is before the days that are kept";
+            return Some(Rejection::new(RejectReason::BeforeRetention, description));
+        }
+        let limit = self.store.exceeded_versions_limit(record)?;
+        let description = format!("the parts of session_id take more than {limit} bytes (record_versions_bytes_max)");
+        Some(Rejection::new(RejectReason::TooManyParts, description))
     }
 
     /// Makes a group durable, then applies it. If the disk refuses it (for example with ENOSPC), or if a required

@@ -277,6 +277,7 @@ macro_rules! with_tuning_fields {
             parallel_row_count_min,
             pooled_id_slot_count_min,
             pooled_id_table_count_max,
+            record_versions_bytes_max,
             rollup_bytes_max,
             rollup_cell_count_max,
             rollup_rows_per_row_min,

@@ -55,6 +55,8 @@ pub enum RejectReason {
     NumberOutOfRange = 11,
     /// `setup_time` is before the first day that retention retains.
     BeforeRetention = 12,
+    /// The record has as many parts as one may have.
+    TooManyParts = 13,
 }
 
 /// The rejection of one record.

@@ -60,6 +60,9 @@ impl State {
         }
         joined.with_merged(|record| {
             let versions = joined.to_bytes(record);
+            if let Some(bytes) = &versions {
+                self.full_records.note(key.hash, joined.joinable_days(), bytes.len());
+            }
             let metadata = RowMetadata { key_hash: key.hash, versions: versions.as_deref(), received_us };
             self.replace(locations, record, metadata);
         });

@@ -20,6 +20,7 @@ mod copier;
 mod damage;
 mod estimate;
 mod flush;
+mod full_records;
 mod helper_threads;
 mod late_versions;
 mod memtable_copy;
@@ -45,6 +46,7 @@ use crate::scan::ScanResources;
 use crate::tuning::Tuning;
 use crate::wire::columnar_batch::ColumnarBatch;
 use copier::Copier;
+use full_records::FullRecords;
 use helper_threads::HelperThreads;
 use memtable::RowMetadata;
 use rollup::RollupBudget;
@@ -67,6 +69,7 @@ pub struct Store {
     copier: Copier,
     rollup_budget: Arc<RollupBudget>,
     file_watch: Arc<FileWatch>,
+    full_records: Arc<FullRecords>,
 }
 
 impl Default for Store {
@@ -123,9 +126,11 @@ impl Store {
     /// memory budgets are its own.
     pub fn new(tuning: Tuning, memory: MemoryLimits) -> Self {
         let tuning = Arc::new(tuning);
+        let state = State::new(&tuning);
         Self {
             locked_scan_threads: HelperThreads::started(&tuning),
-            state: RwLock::new(State::new(&tuning)),
+            full_records: Arc::clone(&state.full_records),
+            state: RwLock::new(state),
             resources: Arc::new(ScanResources::new(&tuning, memory)),
             helpers: HelperThreads::default(),
             copier: Copier::start(helper_threads::thread_count(&tuning)),
@@ -197,6 +202,11 @@ impl Store {
     pub fn is_active(&self, record: &Record<'_>) -> bool {
         let state = self.read();
         state.active.find(record.key_hash(), record.source(), record.session_id()).next().is_some()
+    }
+
+    /// The limit, in bytes, of the versions of one record, if a version would join a record that exceeds it.
+    pub fn exceeded_versions_limit(&self, version: &Record<'_>) -> Option<usize> {
+        self.full_records.exceeded_limit(version)
     }
 
     /// Returns size and extent of the store.

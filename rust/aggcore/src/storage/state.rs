@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::BatchOutcome;
+use super::full_records::FullRecords;
 use super::memtable::{Memtable, RowMetadata};
 use super::rollup::RollupBudget;
 use super::rollup_cache::RollupCache;
@@ -44,6 +45,8 @@ pub struct State {
     /// tombstone, and must then write an active snapshot too: the journal has the new version of the record,
     /// not its older ones.
     pub reactivated: bool,
+    /// Records that take no more versions.
+    pub full_records: Arc<FullRecords>,
 }
 
 /// A memtable that a flush took out of [`State::memtable`].
@@ -159,6 +162,7 @@ impl State {
             unreadable: Vec::new(),
             multi_day_key_days: BTreeSet::new(),
             reactivated: false,
+            full_records: Arc::new(FullRecords::new(tuning.record_versions_bytes_max)),
         }
     }
 

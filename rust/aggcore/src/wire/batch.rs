@@ -6,7 +6,7 @@ use super::reader::{Reader, Value, text};
 use super::record::decode_record;
 use super::v1::{RejectedRecord, WriteRecordsResponse};
 use crate::error::Result;
-use crate::record::{Record, RejectReason, Rejection};
+use crate::record::{Record, Rejection};
 
 /// The result of decoding a batch, besides its valid records.
 #[derive(Default)]
@@ -64,7 +64,7 @@ pub fn encode_response_head(batch_id: Option<&str>, counts: [usize; 5]) -> Vec<u
     answer.encode_to_vec()
 }
 
-/// Decodes a batch and passes each valid record to `take`, in order. Records that `is_too_old` are rejected.
+/// Decodes a batch and passes each valid record to `take`, in order, unless `reject` rejects it.
 ///
 /// Fields with unknown numbers or unexpected wire types are skipped, as protobuf requires.
 ///
@@ -72,7 +72,7 @@ pub fn encode_response_head(batch_id: Option<&str>, counts: [usize; 5]) -> Vec<u
 /// `MalformedBatch` if the bytes are not a valid message. `take` may have received some records by
 /// then; the caller must drop them, as a batch is accepted or refused as a whole.
 pub fn decode_batch<'a>(
-    bytes: &'a [u8], is_too_old: impl Fn(&Record<'_>) -> bool, mut take: impl FnMut(&Record<'a>),
+    bytes: &'a [u8], reject: impl Fn(&Record<'_>) -> Option<Rejection>, mut take: impl FnMut(&Record<'a>),
 ) -> Result<BatchHeader<'a>> {
     let (mut header, mut count) = (BatchHeader::default(), 0);
     let mut record = Record::default();
@@ -81,8 +81,8 @@ pub fn decode_batch<'a>(
         match (tag, value) {
             (1, Value::Bytes(bytes)) => header.batch_id = Some(text(bytes)?),
             (2, Value::Bytes(bytes)) => {
-                match decode_record(bytes, &mut record)? {
-                    Ok(()) if is_too_old(&record) => header.rejected.push(count, too_old()),
+                let valid = decode_record(bytes, &mut record)?;
+                match valid.and_then(|()| reject(&record).map_or(Ok(()), Err)) {
                     Ok(()) => take(&record),
                     Err(rejection) => header.rejected.push(count, rejection),
                 }
@@ -95,27 +95,24 @@ pub fn decode_batch<'a>(
     Ok(header)
 }
 
-fn too_old() -> Rejection {
-    Rejection::new(RejectReason::BeforeRetention, "setup_time is before the days that are kept")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::RejectReason;
 
     #[test]
     fn a_batch_with_malformed_bytes_fails() {
         let bad: [&[u8]; 5] = [&[0x12, 0x05, 0x00], &[0xff], &[0x0a, 0x01, 0xff], &[0x12, 0x03, 0x12, 0x01, 0xff], &[0x07]];
         for bytes in bad {
-            assert!(decode_batch(bytes, |_| false, |_| {}).is_err(), "{bytes:?}");
+            assert!(decode_batch(bytes, |_| None, |_| {}).is_err(), "{bytes:?}");
         }
-        assert!(decode_batch(&[], |_| false, |_| {}).is_ok());
+        assert!(decode_batch(&[], |_| None, |_| {}).is_ok());
     }
 
     #[test]
     fn an_answer_has_the_bytes_of_its_message() -> Result<()> {
         // The second record has the session id "a" and lacks its setup time.
-        let batch = decode_batch(&[0x12, 0, 0x0a, 1, b'b', 0x12, 3, 0x12, 1, b'a'], |_| false, |_| {})?;
+        let batch = decode_batch(&[0x12, 0, 0x0a, 1, b'b', 0x12, 3, 0x12, 1, b'a'], |_| None, |_| {})?;
         assert_eq!(count_records(&[0x12, 0, 0x0a, 1, b'b', 0x12, 3, 0x12, 1, b'a'])?, 2);
         let rejected = |index, reason: RejectReason, description: &str| RejectedRecord {
             index: Some(index),

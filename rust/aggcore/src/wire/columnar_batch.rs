@@ -16,8 +16,8 @@ use crate::columns::dictionary::{EntryOrder, NO_CODE};
 use crate::columns::integer::ColumnStats;
 use crate::columns::interner::Interner;
 use crate::error::{Error, Result};
-use crate::record::Record;
 use crate::record::schema::{ColumnKind, DICTIONARY_COUNT, FIELDS, Field, INT_COUNT, TEXT_COUNT};
+use crate::record::{Record, Rejection};
 
 /// One batch of records, in columns.
 pub struct ColumnarBatch {
@@ -34,13 +34,15 @@ pub struct ColumnarBatch {
 }
 
 impl ColumnarBatch {
-    /// Decodes a `WriteRecordsRequest`. Records that `is_too_old` are rejected.
+    /// Decodes a `WriteRecordsRequest` without the records that `reject` rejects.
     ///
     /// # Errors
     /// `MalformedBatch` if the bytes are not a valid message.
-    pub fn from_wire(bytes: &[u8], dictionary_row_count_min: usize, is_too_old: impl Fn(&Record<'_>) -> bool) -> Result<Self> {
+    pub fn from_wire(
+        bytes: &[u8], dictionary_row_count_min: usize, reject: impl Fn(&Record<'_>) -> Option<Rejection>,
+    ) -> Result<Self> {
         let mut columns = BatchBuilder::default();
-        let header = decode_batch(bytes, is_too_old, |record| columns.push(record))?;
+        let header = decode_batch(bytes, reject, |record| columns.push(record))?;
         let batch = Self::from_columns(columns.finish(dictionary_row_count_min)?)?;
         Ok(Self { batch_id: header.batch_id.map(str::to_owned), rejected: header.rejected, ..batch })
     }
@@ -220,7 +222,7 @@ mod tests {
                 prost::encoding::encode_varint(message.len() as u64, &mut bytes);
                 bytes.extend(message);
             }
-            let batch = ColumnarBatch::from_wire(&bytes, DICTIONARY_ROWS_MIN, |_| false)?;
+            let batch = ColumnarBatch::from_wire(&bytes, DICTIONARY_ROWS_MIN, |_| None)?;
             let back = ColumnarBatch::from_journal(&batch.to_journal()?)?;
             let rows: Vec<_> = (0..back.rows()).map(|row| back.fields().record(row)).collect();
             assert_eq!(rows, (0..count).map(record).collect::<Vec<_>>());

@@ -141,7 +141,7 @@ pub fn encoded_batch() -> impl Strategy<Value = Vec<u8>> {
 /// Reads a batch within the bounds of memory.
 pub fn read(bytes: &[u8]) -> aggcore::Result<ColumnarBatch> {
     let dictionary_rows_min = Tuning::default().batch_dictionary_row_count_min;
-    decode(bytes.len(), 0, || ColumnarBatch::from_wire(bytes, dictionary_rows_min, |_| false))
+    decode(bytes.len(), 0, || ColumnarBatch::from_wire(bytes, dictionary_rows_min, |_| None))
 }
 
 // ---- What prost decodes ----

@@ -57,7 +57,7 @@ pub fn batch(records: &[OwnedRecord]) -> ColumnarBatch {
         prost::encoding::encode_varint(message.len() as u64, &mut bytes);
         bytes.extend(message);
     }
-    ColumnarBatch::from_wire(&bytes, Tuning::default().batch_dictionary_row_count_min, |_| false).unwrap()
+    ColumnarBatch::from_wire(&bytes, Tuning::default().batch_dictionary_row_count_min, |_| None).unwrap()
 }
 
 /// Returns the sums of a result by bin and group key.
