@@ -249,8 +249,14 @@ def test_the_part_depends_on_the_row_alone() -> None:
     for more in ({"asterisk_answered": "switch"}, {"asterisk_calls": "uniqueid"}, {"source": "other"}):
         assert [record.part for record in records_of(call_row(), **more)] == [found.part]
     assert [record.part for record in records_of(call_row(userfield="x", accountcode="y"))] == [found.part]
-    (corrected,) = records_of(call_row(billsec="119", answer="2026-03-28 09:00:06"))
-    assert corrected.part == found.part
+    corrections = [
+        {"billsec": "119", "answer": "2026-03-28 09:00:06"},
+        {"start": "2026-03-28 09:00:01", "duration": "124"},
+        {"disposition": "BUSY"},
+    ]
+    for cells in corrections:
+        (corrected,) = records_of(call_row(**cells))
+        assert corrected.part == found.part
     (other,) = records_of(call_row(sequence="8"))
     assert other.part != found.part
 
@@ -260,6 +266,51 @@ TABLE = (
     *("calldate", "clid", "src", "dst", "channel", "dstchannel", "lastapp", "duration", "billsec"),
     *("disposition", "amaflags", "uniqueid", "linkedid", "sequence"),
 )
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        ("55",),
+        ("sales",),
+        ("sales", "55"),
+        ("55", "sales"),
+        ("55", "66"),
+        (CUSTOM["uniqueid"], "55"),
+        (CUSTOM["uniqueid"], "sales"),
+        ("sales", CUSTOM["uniqueid"], "west"),
+        ("0", CUSTOM["uniqueid"], "55"),
+        ("9" * 5_000,),
+    ],
+    ids=lambda added: "-".join(cell[:20] for cell in added),
+)
+def test_what_people_add_to_cdr_custom_does_not_make_one_part_of_several_rows(
+    added: tuple[str, ...], places: Places
+) -> None:
+    """Five phones ring, and the last one answers; the added cells are the same in all rows."""
+    phones = [CUSTOM | {"dstchannel": f"PJSIP/p{number}-1"} for number in range(5)]
+    for cells in phones[:4]:
+        cells |= {"disposition": "NO ANSWER", "duration": "10", "billsec": "0", "answer": ""}
+        cells["end"] = "2026-03-28 09:00:10"
+    rows = [csv_line([*[*cells.values()][:-1], *added]) for cells in phones]
+    records = records_of("".join(rows))
+    assert len({record.part for record in records}) == 5
+    assert figures(records) == (5, 1, 1, 120)
+    assert places.figures_of([records]) == expected_of(records)
+
+
+def test_a_busy_trunk_and_the_voicemail_after_it_are_two_parts() -> None:
+    """Neither row has a dstchannel, and an account stands where the sequence would."""
+    in_vain = call_row(dstchannel="", sequence="55", disposition="BUSY")
+    voicemail = call_row(dstchannel="", sequence="55", lastapp="VoiceMail")
+    assert figures(records_of(in_vain + voicemail)) == (2, 1, 0, 0)
+
+
+@pytest.mark.parametrize("sequence", ["7", "0"])
+def test_both_logs_of_a_switch_give_the_same_part(sequence: str) -> None:
+    master = BASE + UNIQUEID + USERFIELD + f',"peer","1774688400.42","{sequence}"\n'
+    for custom in (call_row(sequence=sequence), custom_row(sequence=sequence)):
+        assert len({record.part for record in records_of(master + custom)}) == 1
+
 
 
 def test_all_logs_of_one_switch_give_the_same_parts() -> None:

@@ -71,11 +71,16 @@ def part_of(row: Row, call: LoggedCall) -> int:
     It is a hash of what identifies the row, or else of cells that all modules of Asterisk write alike, so
     that two logs of one switch give the same part. A sequence of 0 identifies nothing: in a table, rows that
     are older than the column have it.
+
+    Beside the sequence, the hash has the two channels and the application. They never change, neither between
+    logs nor if a row is written again with a corrected disposition or corrected times, so that it stays the
+    same part. And they tell the rows of one call apart, such as those of phones that ring together, if a
+    number that somebody added to `cdr_custom`, such as an account, was taken for the sequence.
     """
     identity = row.get("uniqueid") or row.get("linkedid", "")
     sequence = row.get("sequence", "")
-    if sequence not in ("", "0"):
-        found = content_hash([identity, sequence])
+    if sequence.isdecimal() and sequence.strip("0"):
+        found = content_hash([identity, sequence, row["channel"], row["dstchannel"], row["lastapp"]])
     else:
         times_us = (call.start.us, call.duration_us, call.billsec_us)
         names = ("channel", "dstchannel", "src", "dst", "lastapp", "disposition")

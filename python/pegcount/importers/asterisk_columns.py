@@ -98,16 +98,16 @@ def _optional_columns(rest: list[str]) -> tuple[str, ...]:
 def _added_columns(rest: list[str], uniqueid: str) -> tuple[str, ...]:
     """Returns the names of the cells that a configuration of `cdr_custom` adds, in any order.
 
-    The linkedid has the form of a uniqueid; the sequence is the last other number.
+    The linkedid has the form of a uniqueid. The sequence, which the sample configuration adds, is the only
+    other number: of several, such as an account and a sequence, nothing tells which one it is.
     """
     names = ["peeraccount"] * len(rest)
     linked = [
         i for i, cell in enumerate(rest) if channel_creation_s(cell) is not None or cell == uniqueid != ""
     ]
-    others = [i for i in range(len(rest)) if i not in linked[:1]]
-    numbers = [i for i in others if rest[i].isdecimal()] or others
+    numbers = [i for i, cell in enumerate(rest) if cell.isdecimal() and i not in linked[:1]]
     if linked:
         names[linked[0]] = "linkedid"
-    if numbers:
-        names[numbers[-1]] = "sequence"
+    if len(numbers) == 1:
+        names[numbers[0]] = "sequence"
     return tuple(names)
