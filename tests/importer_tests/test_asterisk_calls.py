@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pegcount import core
 from pegcount.config import Config
 from pegcount.importers import ParsedRecord
+from pegcount.errors import ImportFileError
 from pegcount.importers.joined_calls import join_parts
 from pegcount.model import Measure, OneOf, Scan
 from pegcount.store import EmbeddedStore
@@ -363,3 +364,17 @@ def test_fractions_of_seconds() -> None:
         "2026-03-10T09:00:05.123000Z",
         "2026-03-10T09:01:05.500000Z",
     ]
+
+
+def test_the_header_of_a_file_that_was_appended_is_skipped() -> None:
+    cells = {**CELLS, "calldate": CELLS["start"]}
+    table = csv_line(TABLE) + csv_line([cells[name] for name in TABLE])
+    lines = outline(parse("asterisk-csv", table + table.replace('"calldate"', '"start"')))
+    assert [line.split()[1] for line in lines] == ["1774688400.42", "skipped", "1774688400.42"]
+
+
+def test_a_second_header_with_other_columns_is_refused() -> None:
+    cells = {**CELLS, "calldate": CELLS["start"]}
+    tables = [csv_line(names) + csv_line([cells[name] for name in names]) for names in (TABLE, TABLE[::-1])]
+    with pytest.raises(ImportFileError, match="a second header names other columns"):
+        parse("asterisk-csv", "".join(tables))

@@ -82,6 +82,16 @@ def test_a_pipe_is_read_once(tmp_path: Path) -> None:
     writer.start()
     with prepared_files([pipe], "asterisk-csv", options()) as (file,), file.opened() as opened:
         assert (file.rule, opened.read()) == ("asterisk linkedid", (LINKED * 2).encode())
+def test_a_repeated_header_shows_no_rule(tmp_path: Path) -> None:
+    names = "start,src,dst,channel,dstchannel,lastapp,duration,billsec,disposition,uniqueid,linkedid\n"
+    row = "2026-03-10 09:00:00,1,2,SIP/1,SIP/2,Dial,1,0,NO ANSWER,1773133200.1,NULL\n"
+    assert rules(tmp_path, names + row + names + row) == ["asterisk uniqueid"]
+    assert rules(tmp_path, names + names) == [None]
+    other = names.replace("src,dst", "dst,src")
+    with pytest.raises(ImportFileError, match=r"0\.csv: a second header names other columns"):
+        rules(tmp_path, names + row + other + row)
+
+
     writer.join(20)
 
 

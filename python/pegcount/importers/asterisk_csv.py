@@ -30,7 +30,7 @@ def parse_asterisk_csv(file: BinaryIO, options: ImportOptions) -> Iterator[Parse
 
     Uses constant memory, plus about 100 bytes for each row without a uniqueid and linkedid, to number
     identical rows. Raises ImportFileError if `options.asterisk_columns` is not one of
-    `ASTERISK_COLUMN_ORDERS`, or if a header lacks columns.
+    `ASTERISK_COLUMN_ORDERS`, if a header lacks columns, or for a second header with other columns.
     """
     rows = AsteriskRows(file, options)
     parse_row = _RowParser(rows, options)
@@ -49,10 +49,12 @@ class _RowParser:
         self._is_by_party = options.asterisk_answered == "party"
         self._count_by_row_hash: Counter[int] = Counter()
 
-    def __call__(self, cells: list[str]) -> SessionRecord:
+    def __call__(self, cells: list[str]) -> SessionRecord | None:
         row = self._rows.row(cells)
         cause = CAUSE_BY_DISPOSITION.get(row["disposition"])
         if cause is None:
+            if self._rows.is_header(cells):
+                return None
             raise UnreadableRowError(f"disposition: {row['disposition']!r} is not known")
         shared_id = call_id(row, self._is_by_linkedid) if self._has_parts else ""
         is_by_party = self._is_by_party and shared_id != ""

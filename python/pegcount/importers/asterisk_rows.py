@@ -51,6 +51,17 @@ class AsteriskRows:
         names = column_names(cells, self._order) if self._header is None else self._header
         return dict(zip(names, cells, strict=True))
 
+    def is_header(self, cells: list[str]) -> bool:
+        """Returns whether a row is the header once more, as in files that were joined.
+
+        Raises ImportFileError for another header: the rows after it have other columns.
+        """
+        if self._header is None or (names := header_names(cells)) is None:
+            return False
+        if names != self._header:
+            raise ImportFileError("a second header names other columns; import the files one by one")
+        return True
+
 
 def _header(line: TextLine | UnreadableLine | None) -> tuple[str, ...] | None:
     if not isinstance(line, TextLine):

@@ -10,6 +10,7 @@ from pegcount.importers.text_lines import TextLine
 
 _LINKEDID, _UNIQUEID, _NEITHER = "linkedid", "uniqueid", "rows"
 
+from pegcount.importers.q850 import CAUSE_BY_DISPOSITION
 
 def asterisk_rule(file: BinaryIO, options: ImportOptions) -> str | None:
     """Returns the rule for a file, None if it has no readable rows; reads the file unless the options tell.
@@ -72,6 +73,10 @@ class _RowKinds:
         return kind
 
 
+        if row["disposition"] not in CAUSE_BY_DISPOSITION:
+            # A header once more, or a row that the import rejects.
+            self.rows.is_header(cells)
+            return None
 def _is_dated(text: str) -> bool:
     return text[:4].isdecimal() and text[4:5] in ("-", "/")
 

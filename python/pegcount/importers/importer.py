@@ -48,7 +48,7 @@ class ImportCounts:
     rejected: int
     """Unreadable rows, and records that the store rejected."""
     skipped: int
-    """Legs of calls that other rows represent."""
+    """Legs of calls that other rows represent, and repeated headers."""
     outranked: int = 0
     """Of the duplicates, those that say something else than what stands, but rank lower."""
     suspected_reuse: int = 0

@@ -16,7 +16,7 @@ class ParsedRecord:
 
 @dataclass(frozen=True, slots=True)
 class SkippedLine:
-    """A readable leg of a call that another line represents."""
+    """A readable leg of a call that another line represents, or a header once more."""
 
     line: int
 
