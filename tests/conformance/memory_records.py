@@ -120,6 +120,23 @@ def changes(session: Session, rank: Rank, version: Row, day: int) -> bool:
     return not (session.first_day <= day <= session.last_day and (is_replaced or is_known))
 
 
+def differs(session: Session, version: Row) -> bool:
+    """Whether a version has another value than its part, or a value that the part lacks."""
+    part = _merge_part(_of_part(session.versions, version.get("part")))
+    return any(part.get(name) != version[name] for name in _supplied(version))
+
+
+def is_other_call(session: Session, version: Row) -> bool:
+    """Whether a version and its part have both ended, one of them before the other was set up."""
+    versions = _of_part(session.versions, version.get("part"))
+    part = _merge_part(versions) if versions else {}
+    if "end_time" not in part or "end_time" not in version:
+        return False
+    revisions = {max(one.get("revision", 0), 0) for one in (part, version)}
+    ended_before = part["end_time"] < version["setup_time"] or version["end_time"] < part["setup_time"]
+    return len(revisions) == 1 and ended_before
+
+
 def merge(versions: Mapping[Rank, Row]) -> Row:
     """The merged parts of a record, joined."""
     numbers = {row.get("part") for row in versions.values()}

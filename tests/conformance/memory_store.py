@@ -27,6 +27,8 @@ from conformance.memory_records import (
     check_column,
     columns_of,
     condition_of,
+    differs,
+    is_other_call,
     key_column,
     measured,
     merge,
@@ -35,6 +37,8 @@ from conformance.memory_records import (
     rates_of,
     reject_reason,
 )
+
+_OUTCOMES = ("accepted", "replaced", "duplicate", "outranked", "suspected")
 
 
 @dataclass
@@ -101,12 +105,13 @@ class MemoryStore:
             for index, record in enumerate(message.records):
                 found = reject_reason(record) or self._too_old(record)
                 if found is None:
-                    outcomes.append(self._add(record))
+                    outcomes += self._add(record)
                 else:
                     rejected.append(model.RejectedRecord(index, *found))
-        accepted, replaced, duplicates = map(outcomes.count, ("accepted", "replaced", "duplicate"))
+        accepted, replaced, duplicates, outranked, suspected = map(outcomes.count, _OUTCOMES)
         batch_id = message.batch_id if message.HasField("batch_id") else None
-        return Written(model.WriteOutcome(accepted, replaced, duplicates, tuple(rejected), batch_id))
+        counts = (accepted, replaced, duplicates, tuple(rejected), batch_id, outranked, suspected)
+        return Written(model.WriteOutcome(*counts))
 
     def write(self, batch: bytes) -> model.WriteOutcome:
         return self.submit(batch, core.CancelToken(None)).wait()
@@ -217,14 +222,15 @@ class MemoryStore:
     def close(self) -> None:
         """Nothing is open."""
 
-    def _add(self, record: SessionRecord) -> str:
-        """Adds a version of a session, and returns what became of the record."""
+    def _add(self, record: SessionRecord) -> list[str]:
+        """Adds a version of a session, and returns as which of `_OUTCOMES` it counts."""
         version, day = columns_of(record), micros(record.setup_time) // DAY_US
         sessions = self._disk.sessions.setdefault((record.source, record.session_id), [])
         joined = [one for one in sessions if one.first_day - 1 <= day <= one.last_day + 1]
+        suspected = ["suspected"] if any(is_other_call(one, version) for one in joined) else []
         rank = rank_of(record)
         if len(joined) == 1 and not changes(joined[0], rank, version, day):
-            return "duplicate"
+            return ["duplicate", *suspected, *(["outranked"] if differs(joined[0], version) else [])]
         versions = {rank: version} | {key: row for one in joined for key, row in one.versions.items()}
         days = [day, *(one.first_day for one in joined), *(one.last_day for one in joined)]
         merged = {**merge(versions), "received_time": self._clock()}
@@ -233,7 +239,7 @@ class MemoryStore:
             *rest,
             Session(versions, min(days), max(days), merged),
         ]
-        return "replaced" if joined else "accepted"
+        return ["replaced", *suspected] if joined else ["accepted"]
 
     def _too_old(self, record: SessionRecord) -> tuple[int, str] | None:
         day = micros(record.setup_time) // DAY_US

@@ -228,6 +228,23 @@ def test_outcomes_of_versions(place: Place) -> None:
     assert place.cells() == [(0, (1, 0, 0))]
 
 
+def test_records_that_ask_for_attention(place: Place) -> None:
+    def written(*records: records_pb2.SessionRecord) -> tuple[int, int, int, int]:
+        outcome = place.store.write(batch(*records))
+        return outcome.replaced, outcome.duplicates, outcome.outranked, outcome.suspected_reuse
+
+    first = record("a", 0, end=9, folder="f", revision=1, part=1)
+    assert written(first, first, record("a", 0, end=9, folder="g", part=1)) == (0, 2, 1, 0)
+    # It says less, but nothing else; then another part, and one that nothing stands for.
+    assert written(record("a", 0, end=9, part=1)) == (0, 1, 0, 0)
+    assert written(record("a", 20, end=29, folder="g", revision=1, part=2)) == (1, 0, 0, 0)
+    # Under an id that was used before: another call, a correction of it, and one that has not ended.
+    later: dict[str, Any] = {"folder": "h", "revision": 1, "part": 1}
+    assert written(record("a", 10, end=19, **later))[3] == 1
+    assert written(record("a", 10, end=19, **(later | {"revision": 2}))) == (1, 0, 0, 0)
+    assert written(record("a", 30, **later))[3] == 0
+
+
 def test_rejections(place: Place) -> None:
     assert place.write(record(""), record("a", customer_price="1e3"), record("b", answer=-1)) == (
         0,
