@@ -1,5 +1,6 @@
 """`pegcount import` of rows that are parts of calls: rules of sources, and what it prints."""
 
+import csv
 from pathlib import Path
 
 from cli_tests.test_command_line import pegcount, printed_counts, serving
@@ -74,3 +75,50 @@ def test_what_changed_nothing_is_named_with_its_remedy(tmp_path: Path) -> None:
     assert printed_counts(done.stdout)["duplicates"] == 3
     assert "3 rows say something else than the records that stand" in done.stdout
     assert "--set revision=1" in done.stdout
+
+
+def test_importing_answers_by_two_rules_is_refused(tmp_path: Path) -> None:
+    linked, _ = files(tmp_path)
+    data = tmp_path / "d"
+    done = pegcount("import", "--data", data, *options("--answered", "switch"), linked, cwd=tmp_path)
+    assert (done.returncode, "by the rule 'asterisk linkedid switch'" in done.stdout) == (0, True)
+    refused = pegcount("import", "--data", data, *options(), linked, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "(--calls linkedid --answered switch)" in refused.stderr
+    rows = pegcount("import", "--data", data, *options("--calls", "rows"), linked, cwd=tmp_path)
+    assert rows.returncode == 2
+
+
+def test_an_import_without_a_single_record_binds_no_source(tmp_path: Path) -> None:
+    linked, unlinked = files(tmp_path)
+    long_id = "1773133200." + "1" * 300
+    rejected = tmp_path / "rejected.csv"
+    rejected.write_text(HEADER + ROWS[2].replace("1773133800.2", long_id) + "\n")
+    data = tmp_path / "d"
+    done = pegcount("import", "--data", data, *options(), rejected, cwd=tmp_path)
+    assert (done.returncode, printed_counts(done.stdout)["rejected"]) == (1, 1)
+    done = pegcount("import", "--data", data, *options(), unlinked, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert pegcount("import", "--data", data, *options(), linked, cwd=tmp_path).returncode == 2
+
+
+def test_reported_calls_are_what_the_store_makes_of_equal_parts(tmp_path: Path) -> None:
+    """Two versions of one part: the store keeps the same one whatever comes last, and so does the report."""
+    corrected = ROWS[1].replace("130,120,ANSWERED", "100,90,ANSWERED")
+    long_party = ROWS[1].replace(",100,600,", f",100,{'6' * 257},").rsplit(",", 1)[0] + ",4"
+    shown = []
+    for number, rows in enumerate(([ROWS[0], ROWS[1], corrected], [ROWS[0], corrected, ROWS[1]])):
+        log = tmp_path / f"{number}.csv"
+        log.write_text("".join(f"{line}\n" for line in [HEADER.strip(), *rows, long_party]))
+        data = tmp_path / f"d{number}"
+        done = pegcount("import", "--data", data, *options("--report-calls", "1"), log, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (1, "rejected rows: rejects.csv\n")
+        call, *lines = done.stdout.splitlines()
+        assert ["same part as line 3" in line for line in lines[:4]] == [False, False, True, False]
+        assert "rejected: " in lines[3]
+        exported = tmp_path / f"{number}.out.csv"
+        pegcount("export", "--data", data, "--format", "csv", exported, cwd=tmp_path)
+        (stored,) = csv.DictReader(exported.read_text().splitlines())
+        assert f"end {stored['end_time'].replace('.000000', '')}, cause 16" in call
+        shown.append(call)
+    assert shown[0] == shown[1]

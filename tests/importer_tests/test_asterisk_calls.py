@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oracle import parts
 from pegcount import core
 from pegcount.config import Config
-from pegcount.importers import ParsedRecord
 from pegcount.errors import ImportFileError
-from pegcount.importers.joined_calls import join_parts
+from pegcount.importers import ParsedRecord
 from pegcount.model import Measure, OneOf, Scan
 from pegcount.store import EmbeddedStore
 from pegcount.v1.records_pb2 import SessionRecord, WriteRecordsRequest
@@ -54,7 +54,12 @@ def joined(records: Iterable[SessionRecord]) -> list[SessionRecord]:
     calls: dict[str, dict[int, SessionRecord]] = {}
     for record in records:
         calls.setdefault(record.session_id, {})[record.part] = record
-    return [join_parts(list(parts.values())) for parts in calls.values()]
+    return [_joined(list(parts_of_call.values())) for parts_of_call in calls.values()]
+
+
+def _joined(records: Sequence[SessionRecord]) -> SessionRecord:
+    values = [{field.name: value for field, value in record.ListFields()} for record in records]
+    return SessionRecord(**parts.join(values))
 
 
 def figures(records: Sequence[SessionRecord]) -> Figures:
@@ -262,12 +267,6 @@ def test_the_part_depends_on_the_row_alone() -> None:
     assert other.part != found.part
 
 
-CELLS = {**CUSTOM, "sequence": "0", "linkedid": CUSTOM["uniqueid"]}
-TABLE = (
-    *("calldate", "clid", "src", "dst", "channel", "dstchannel", "lastapp", "duration", "billsec"),
-    *("disposition", "amaflags", "uniqueid", "linkedid", "sequence"),
-)
-
 @pytest.mark.parametrize(
     "added",
     [
@@ -312,6 +311,12 @@ def test_both_logs_of_a_switch_give_the_same_part(sequence: str) -> None:
     for custom in (call_row(sequence=sequence), custom_row(sequence=sequence)):
         assert len({record.part for record in records_of(master + custom)}) == 1
 
+
+CELLS = {**CUSTOM, "sequence": "0", "linkedid": CUSTOM["uniqueid"]}
+TABLE = (
+    *("calldate", "clid", "src", "dst", "channel", "dstchannel", "lastapp", "duration", "billsec"),
+    *("disposition", "amaflags", "uniqueid", "linkedid", "sequence"),
+)
 
 
 def test_all_logs_of_one_switch_give_the_same_parts() -> None:

@@ -91,7 +91,7 @@ def import_records(
                 for file, first_calls in zip(prepared, reported, strict=True)
             ]
         for file, count, first_calls in zip(prepared, counts, reported, strict=True):
-            print_calls(first_calls.calls, options.zone)
+            print_calls(first_calls.calls, options.zone, config)
             print_summary(file, count)
         rows, seconds = sum(count.rows for count in counts), time.monotonic() - start_s
         typer.echo(f"{rows:,} rows in {seconds:.1f} s, {rows / max(seconds, 1e-9):,.0f} rows/s")

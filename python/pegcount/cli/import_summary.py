@@ -6,6 +6,8 @@ import typer
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from pegcount import core
+from pegcount.cli.stored_calls import StoredCall, stored_calls
+from pegcount.config import Config
 from pegcount.importers import DISPOSITION_BY_CAUSE, ImportCounts, PreparedFile, ReportedCall
 from pegcount.v1.records_pb2 import SessionRecord
 from pegcount.zone import US_PER_SECOND, Zone
@@ -33,18 +35,37 @@ def print_summary(file: PreparedFile, counts: ImportCounts) -> None:
             typer.echo(f"{file.path}: {count:,} rows {remedy}")
 
 
-def print_calls(calls: Sequence[ReportedCall], zone: Zone) -> None:
-    """Prints calls with the rows that they were made of; times are local."""
-    for call in calls:
-        joined = call.joined()
-        typer.echo(f"call {joined.session_id}: {_described(joined, zone)}")
-        cells = [_row_cells(line, record, zone) for line, record in call.rows]
+def print_calls(calls: Sequence[ReportedCall], zone: Zone, config: Config) -> None:
+    """Prints calls with the rows that they were made of, as a store without other rows has them.
+
+    Times are local.
+    """
+    for call, stored in zip(calls, stored_calls(calls, config), strict=True):
+        for record in stored.records:
+            typer.echo(f"call {record.session_id}: {_described(record, zone)}")
+        if not stored.records:
+            typer.echo(f"call {call.rows[0][1].session_id}: not stored")
+        notes = _notes(call, stored)
+        cells = [(*_row_cells(line, record, zone), notes.get(line, "")) for line, record in call.rows]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         for row in cells:
             padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             typer.echo(f"    {'  '.join(padded)}".rstrip())
         if call.omitted_row_count:
             typer.echo(f"    and {call.omitted_row_count:,} more rows, which the call above lacks")
+
+
+def _notes(call: ReportedCall, stored: StoredCall) -> dict[int, str]:
+    """Returns by line what the times of a row do not say: that it was rejected, or repeats a part."""
+    notes = {}
+    line_of_part: dict[int | None, int] = {}
+    for line, record in call.rows:
+        part = record.part if record.HasField("part") else None
+        if line in stored.rejected:
+            notes[line] = f"rejected: {stored.rejected[line]}"
+        elif line_of_part.setdefault(part, line) != line:
+            notes[line] = f"same part as line {line_of_part[part]}"
+    return notes
 
 
 def _described(record: SessionRecord, zone: Zone) -> str:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from pegcount.importers.joined_calls import join_parts
 from pegcount.v1.records_pb2 import SessionRecord
 
 
@@ -12,11 +11,6 @@ class ReportedCall:
 
     rows: list[tuple[int, SessionRecord]] = field(default_factory=list)
     omitted_row_count: int = 0
-
-    def joined(self) -> SessionRecord:
-        """Returns the record of the call, as a store without other rows of it has it."""
-        parts = {record.part if record.HasField("part") else None: record for _, record in self.rows}
-        return join_parts(list(parts.values()))
 
 
 class FirstCalls:
