@@ -1,4 +1,4 @@
-"""The rule by which ids are made, found before anything is written."""
+"""The rule by which calls are made, found before anything is written."""
 
 import os
 import threading
@@ -52,6 +52,19 @@ def test_an_option_sets_the_rule_of_any_file(calls: str, tmp_path: Path) -> None
     assert rules(tmp_path, LINKED + UNLINKED, asterisk_calls=calls) == [f"asterisk {calls}"]
 
 
+@pytest.mark.parametrize(
+    ("calls", "rule"),
+    [
+        ("auto", "asterisk linkedid switch"),
+        ("uniqueid", "asterisk uniqueid switch"),
+        ("rows", "asterisk rows"),
+    ],
+)
+def test_whose_answer_counts_is_part_of_the_rule(calls: str, rule: str, tmp_path: Path) -> None:
+    assert rules(tmp_path, LINKED, asterisk_calls=calls, asterisk_answered="switch") == [rule]
+    assert rules(tmp_path, WITHOUT_ID, asterisk_answered="switch") == ["asterisk rows"]
+
+
 def test_a_file_of_both_kinds_is_refused(tmp_path: Path) -> None:
     for text in (LINKED * 3 + UNLINKED, UNLINKED * 3 + LINKED, LINKED + WITHOUT_ID + UNLINKED + LINKED):
         with pytest.raises(
@@ -69,6 +82,16 @@ def test_old_rows_of_a_table_have_an_empty_linkedid(tmp_path: Path) -> None:
         rules(tmp_path, f"{names}{row}\\N\n{row}1773133200.1\n")
 
 
+def test_a_repeated_header_shows_no_rule(tmp_path: Path) -> None:
+    names = "start,src,dst,channel,dstchannel,lastapp,duration,billsec,disposition,uniqueid,linkedid\n"
+    row = "2026-03-10 09:00:00,1,2,SIP/1,SIP/2,Dial,1,0,NO ANSWER,1773133200.1,NULL\n"
+    assert rules(tmp_path, names + row + names + row) == ["asterisk uniqueid"]
+    assert rules(tmp_path, names + names) == [None]
+    other = names.replace("src,dst", "dst,src")
+    with pytest.raises(ImportFileError, match=r"0\.csv: a second header names other columns"):
+        rules(tmp_path, names + row + other + row)
+
+
 def test_files_of_different_kinds_are_refused_together(tmp_path: Path) -> None:
     assert rules(tmp_path, LINKED, "", LINKED) == ["asterisk linkedid", None, "asterisk linkedid"]
     with pytest.raises(ImportFileError, match=r"'asterisk linkedid', those of .*'asterisk uniqueid'"):
@@ -82,16 +105,6 @@ def test_a_pipe_is_read_once(tmp_path: Path) -> None:
     writer.start()
     with prepared_files([pipe], "asterisk-csv", options()) as (file,), file.opened() as opened:
         assert (file.rule, opened.read()) == ("asterisk linkedid", (LINKED * 2).encode())
-def test_a_repeated_header_shows_no_rule(tmp_path: Path) -> None:
-    names = "start,src,dst,channel,dstchannel,lastapp,duration,billsec,disposition,uniqueid,linkedid\n"
-    row = "2026-03-10 09:00:00,1,2,SIP/1,SIP/2,Dial,1,0,NO ANSWER,1773133200.1,NULL\n"
-    assert rules(tmp_path, names + row + names + row) == ["asterisk uniqueid"]
-    assert rules(tmp_path, names + names) == [None]
-    other = names.replace("src,dst", "dst,src")
-    with pytest.raises(ImportFileError, match=r"0\.csv: a second header names other columns"):
-        rules(tmp_path, names + row + other + row)
-
-
     writer.join(20)
 
 

@@ -1,4 +1,8 @@
-"""The rule by which asterisk-csv makes the ids of calls, found by reading a file ahead."""
+"""The rule by which asterisk-csv makes calls of rows, found by reading a file ahead.
+
+It is named after what makes rows one call and, unless that is a party, whose answer counts: parts whose
+answers were read in two ways would mix in one call.
+"""
 
 from typing import BinaryIO
 
@@ -6,21 +10,22 @@ from pegcount.errors import ImportFileError
 from pegcount.importers.asterisk_rows import AsteriskRows
 from pegcount.importers.options import ASTERISK_ANSWERS, ASTERISK_CALLS, ImportOptions
 from pegcount.importers.parsed_line import UnreadableRowError
+from pegcount.importers.q850 import CAUSE_BY_DISPOSITION
 from pegcount.importers.text_lines import TextLine
 
 _LINKEDID, _UNIQUEID, _NEITHER = "linkedid", "uniqueid", "rows"
 
-from pegcount.importers.q850 import CAUSE_BY_DISPOSITION
 
 def asterisk_rule(file: BinaryIO, options: ImportOptions) -> str | None:
     """Returns the rule for a file, None if it has no readable rows; reads the file unless the options tell.
 
-    Rows with neither linkedid nor uniqueid are calls by themselves under every rule. Raises
-    ImportFileError if some rows have a linkedid and others only a uniqueid, or for unknown options.
+    Rows with neither linkedid nor uniqueid are calls by themselves under every rule; whose answer counts
+    makes no difference to those, nor where each row is a call. Raises ImportFileError if some rows have a
+    linkedid and others only a uniqueid, or for unknown options.
     """
     _check(options)
     if options.asterisk_calls != "auto":
-        return f"asterisk {options.asterisk_calls}"
+        return _named(options.asterisk_calls, options)
     first_lines: dict[str, int] = {}
     kinds = _RowKinds(AsteriskRows(file, options))
     for line in kinds.rows.lines:
@@ -30,7 +35,12 @@ def asterisk_rule(file: BinaryIO, options: ImportOptions) -> str | None:
                 first_lines[kind] = line.line
                 _check_alike(first_lines)
     found = next((kind for kind in (_LINKEDID, _UNIQUEID, _NEITHER) if kind in first_lines), None)
-    return None if found is None else f"asterisk {found}"
+    return None if found is None else _named(found, options)
+
+
+def _named(calls: str, options: ImportOptions) -> str:
+    is_by_switch = options.asterisk_answered == "switch" and calls != _NEITHER
+    return f"asterisk {calls} switch" if is_by_switch else f"asterisk {calls}"
 
 
 def _check(options: ImportOptions) -> None:
@@ -63,6 +73,10 @@ class _RowKinds:
         except UnreadableRowError:
             # The import reports it.
             return None
+        if row["disposition"] not in CAUSE_BY_DISPOSITION:
+            # A header once more, or a row that the import rejects.
+            self.rows.is_header(cells)
+            return None
         names = list(row)
         kind = _LINKEDID if row.get("linkedid") else _UNIQUEID if row.get("uniqueid") else _NEITHER
         # Of a row that lacks the linkedid, the next one may have it.
@@ -73,10 +87,6 @@ class _RowKinds:
         return kind
 
 
-        if row["disposition"] not in CAUSE_BY_DISPOSITION:
-            # A header once more, or a row that the import rejects.
-            self.rows.is_header(cells)
-            return None
 def _is_dated(text: str) -> bool:
     return text[:4].isdecimal() and text[4:5] in ("-", "/")
 

@@ -1,4 +1,4 @@
-"""Files of an import, of which the first look tells how the ids of their records are made."""
+"""Files of an import, of which the first look tells by which rule their rows make calls."""
 
 import shutil
 import tempfile
@@ -13,10 +13,10 @@ from pegcount.importers.asterisk_rule import asterisk_rule
 from pegcount.importers.options import ImportOptions
 
 RuleReader = Callable[[BinaryIO, ImportOptions], str | None]
-"""Returns the rule by which the ids of a file's records are made, None if it has no records."""
+"""Returns the rule by which the rows of a file make calls, None if it has no records."""
 
 _RULES: dict[str, RuleReader] = {"asterisk-csv": asterisk_rule}
-"""How to find the rule, by format. Records of the other formats have ids of their own."""
+"""How to find the rule, by format. In the other formats, a row is a call and has an id of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class PreparedFile:
 
     path: Path
     rule: str | None = None
-    """How the ids of its records are made; None if its format has one way, or if it has no records."""
+    """How its rows make calls; None if its format has one way, or if it has no records."""
     spool: BinaryIO | None = None
     """Its content, if it came from a pipe."""
 
@@ -44,9 +44,9 @@ class PreparedFile:
 def prepared_files(
     paths: Sequence[Path], format_name: str, options: ImportOptions
 ) -> Iterator[list[PreparedFile]]:
-    """Reads ahead what decides how ids are made, before anything is written; spools pipes to temporary files.
+    """Reads ahead what decides how calls are made, before anything is written; spools pipes to files.
 
-    Raises ImportFileError if a file cannot be opened, or if not all ids would be made in the same way.
+    Raises ImportFileError if a file cannot be opened, or if not all calls would be made in the same way.
     """
     with ExitStack() as spools:
         files = [_prepared(path, _RULES.get(format_name), options, spools) for path in paths]
