@@ -235,7 +235,7 @@ class StoreUnavailableError(PegcountError):
 
 
 class SourceRuleError(PegcountError):
-    """The source has records whose ids were made by another rule, so that calls would count twice."""
+    """Another rule makes the calls of the source, so that calls would count twice or be mixtures of both."""
 
     reason = "SOURCE_RULE_DIFFERS"
 
@@ -243,20 +243,40 @@ class SourceRuleError(PegcountError):
         """`rule_of_source` is empty if an older version or another client wrote the records."""
         found = f"the rule {quoted(rule_of_source)}" if rule_of_source else "a rule that is not known"
         super().__init__(
-            f"source {quoted(source)} has records whose ids were made by {found}, not by {quoted(rule)}: the"
-            " same calls would count twice. Write into another source (--source), or make the ids in the same"
-            f" way ({_calls_option(rule_of_source)})",
+            f"the calls of source {quoted(source)} are made by {found}, not by {quoted(rule)}: calls would"
+            " count twice, or mix what both rules make of them. Write into another source (--source), or make"
+            f" calls in the same way{_options_of_rule(rule_of_source)}",
             source=source,
             rule=rule,
             rule_of_source=rule_of_source,
         )
 
 
-def _calls_option(rule_of_source: str) -> str:
-    """Returns the option of `pegcount import` that makes ids by the rule of a source."""
-    if not rule_of_source:
-        return "--calls rows, if an older version imported them"
-    return f"--calls {shortened(rule_of_source.rpartition(' ')[2])}"
+_OPTIONS_OF_RULES = {
+    "": "--calls rows, if an older version imported them",
+    "asterisk linkedid": "--calls linkedid --answered party",
+    "asterisk linkedid switch": "--calls linkedid --answered switch",
+    "asterisk uniqueid": "--calls uniqueid --answered party",
+    "asterisk uniqueid switch": "--calls uniqueid --answered switch",
+    "asterisk rows": "--calls rows",
+}
+"""Options of `pegcount import` that make calls by a rule; other clients have rules of their own."""
+
+
+def _options_of_rule(rule: str) -> str:
+    return f" ({_OPTIONS_OF_RULES[rule]})" if rule in _OPTIONS_OF_RULES else ""
+
+
+class SourceOfRecordError(InvalidRequestError):
+    """A record of a batch has another source than the batch names with its rule."""
+
+    def __init__(self, index: int, source: str, source_of_rule: str) -> None:
+        metadata = {"value": shortened(source), "source": shortened(source_of_rule)}
+        message = (
+            f"is {quoted(source)}; the records of a batch with source_rule.source {quoted(source_of_rule)}"
+        )
+        violation = (f"records[{index}].source", "SOURCE_OF_RECORD_DIFFERS", f"{message} are of that source")
+        super().__init__([Violation(*violation, metadata)])
 
 
 class SourceRuleLimitError(InvalidRequestError):

@@ -68,6 +68,43 @@ def test_a_stream_looks_for_a_rule_once(service: Service, monkeypatch: pytest.Mo
     assert looks == ["source_rule/pbx", "records"]
 
 
+def test_a_rule_under_which_all_records_were_rejected_binds_nobody(service: Service) -> None:
+    (answer,) = written(service, batch("", ROWS))
+    assert (answer.accepted, len(answer.rejected)) == (0, 1)
+    assert [answer.accepted for answer in written(service, batch("a", LINKED), batch("b", LINKED))] == [1, 1]
+    assert refusal(lambda: written(service, batch("c", ROWS))).metadata["rule_of_source"] == LINKED
+
+
+@pytest.mark.parametrize("others", [("other", ""), ("other",), ("",)])
+def test_a_batch_with_a_record_of_another_source_is_invalid(
+    service: Service, others: tuple[str, ...]
+) -> None:
+    records = [call_record(f"{number}") for number in range(5 + len(others))]
+    for record in records:
+        record.source = "pbx"
+    for record, source in zip(records[3:], others, strict=False):
+        record.source = source
+    if not others[0]:
+        records[3].ClearField("source")
+    request = records_pb2.WriteRecordsRequest(
+        records=records, source_rule=records_pb2.SourceRule(source="pbx", rule=LINKED)
+    )
+    refused = refusal(lambda: written(service, request.SerializeToString()))
+    assert [violation[:2] for violation in refused.violations] == [
+        ("records[3].source", "SOURCE_OF_RECORD_DIFFERS")
+    ]
+    assert service.store.info().records == 0
+
+
+def test_records_of_the_unnamed_source_may_be_written_by_a_rule(service: Service) -> None:
+    assert written(service, batch("a", LINKED, ""))[0].accepted == 1
+
+
+def test_a_text_that_is_no_utf_8_is_malformed(service: Service) -> None:
+    data = batch("a", LINKED).replace(b"pbx", b"p\xffx", 1)
+    assert refusal(lambda: written(service, data)).info.reason == "MALFORMED_MESSAGE"
+
+
 @pytest.mark.parametrize(
     ("source", "rule", "field", "reason"),
     [

@@ -32,7 +32,7 @@ from pegcount.importers import (
     import_file,
     prepared_files,
 )
-from pegcount.store import EmbeddedStore, require_source_rule
+from pegcount.store import EmbeddedStore, SourceRules
 from pegcount.store.outside import require_outside
 
 
@@ -143,20 +143,20 @@ def _target(
 
 
 class _Directory:
-    """Submits batches to a data directory, once the rule of their ids is known to be that of the source."""
+    """Submits batches to a data directory, by the rule that makes their calls if there is one."""
 
     def __init__(self, store: EmbeddedStore, source: str, rule: str | None) -> None:
         self._store = store
         self._source = source
-        self._unchecked_rule = rule
+        self._rule = rule
+        self._rules = SourceRules(store)
         self._cancel_token = core.CancelToken(None)
 
     def submit(self, batch: bytes) -> Pending:
         """Submits a batch; raises SourceRuleError, and as `EmbeddedStore.submit` does."""
-        if self._unchecked_rule is not None:
-            require_source_rule(self._store, self._source, self._unchecked_rule, self._cancel_token)
-            self._unchecked_rule = None
-        return self._store.submit(batch, self._cancel_token)
+        if self._rule is None:
+            return self._store.submit(batch, self._cancel_token)
+        return self._rules.submit(batch, self._source, self._rule, self._cancel_token)
 
 
 def _import(

@@ -15,7 +15,7 @@ from pegcount.errors import OverloadedError
 from pegcount.server.calls import Call
 from pegcount.server.places import Place
 from pegcount.server.stream_rules import StreamRules
-from pegcount.store import PendingWrite, Store
+from pegcount.store import PendingWrite
 
 _Argument = TypeVar("_Argument")
 _Result = TypeVar("_Result")
@@ -28,11 +28,10 @@ class BatchStream:
     more than `stream_answer_bytes_max`. HTTP/2 flow control then slows the client down.
     """
 
-    def __init__(self, call: Call, place: Place, store: Store, config: Config) -> None:
+    def __init__(self, call: Call, place: Place, rules: StreamRules, config: Config) -> None:
         self._call = call
         self._place = place
-        self._store = store
-        self._rules = StreamRules(config, store)
+        self._rules = rules
         # Each stream has its own threads: what one frees, its next batch uses again. (Tried: a pool for all
         # streams. Writing then took 40 % more processor time.)
         self._submitting = ThreadPoolExecutor(1, thread_name_prefix="write")
@@ -133,8 +132,7 @@ class BatchStream:
             await self._answered.wait()
 
     def _submit_checked(self, message: bytes) -> PendingWrite:
-        self._rules.check(message, self._cancel_token)
-        return self._store.submit(message, self._cancel_token)
+        return self._rules.submit(message, self._cancel_token)
 
 
 async def _on_thread(threads: Executor, work: Callable[[_Argument], _Result], argument: _Argument) -> _Result:

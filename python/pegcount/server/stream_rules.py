@@ -1,30 +1,25 @@
-"""Checks the rule by which the ids of a stream's batches are made, once for each rule."""
+"""Submits the batches of streams, those that name a rule under the rule of their source."""
 
 from pegcount import core, request
 from pegcount.config import Config
-from pegcount.store import Store, require_source_rule
-
-_KNOWN_COUNT_MAX = 64
-"""Rules that a stream remembers; a stream of more sources looks at some of them again."""
+from pegcount.store import PendingWrite, SourceRules, Store
 
 
 class StreamRules:
-    """The rules that batches of one stream may name."""
+    """The rules that batches of all streams may name."""
 
     def __init__(self, config: Config, store: Store) -> None:
         self._text_bytes_max = config.source_rule_bytes_max
         self._store = store
-        self._known: set[request.SourceRule] = set()
+        self._rules = SourceRules(store)
 
-    def check(self, batch: bytes, cancel_token: core.CancelToken) -> None:
-        """Raises SourceRuleError if a batch names a rule that is not that of its source; may wait.
+    def submit(self, batch: bytes, cancel_token: core.CancelToken) -> PendingWrite:
+        """Submits a batch; may wait.
 
-        Raises InvalidRequestError for a rule that cannot be read; see `require_source_rule` for more.
+        Raises SourceRuleError if it names another rule than that of its source, and InvalidRequestError for a
+        rule that cannot be read or a record of another source; see `SourceRules.submit` for more.
         """
         named = request.source_rule(batch, self._text_bytes_max)
-        if named is None or named in self._known:
-            return
-        require_source_rule(self._store, named.source, named.rule, cancel_token)
-        if len(self._known) >= _KNOWN_COUNT_MAX:
-            self._known.clear()
-        self._known.add(named)
+        if named is None:
+            return self._store.submit(batch, cancel_token)
+        return self._rules.submit(batch, named.source, named.rule, cancel_token)

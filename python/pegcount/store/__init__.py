@@ -2,6 +2,6 @@
 
 from pegcount.store.embedded import EmbeddedStore
 from pegcount.store.interface import PendingWrite, Store
-from pegcount.store.source_rules import require_source_rule
+from pegcount.store.source_rules import SourceRules, require_source_rule
 
-__all__ = ["EmbeddedStore", "PendingWrite", "Store", "require_source_rule"]
+__all__ = ["EmbeddedStore", "PendingWrite", "SourceRules", "Store", "require_source_rule"]

@@ -1,13 +1,17 @@
-"""Which rule made the ids of a source's records, so that two rules never count the same calls twice.
+"""Which rule makes the calls of a source, so that two rules never count the same calls twice.
 
-The rule of a source is a settings document. It is kept when the first records come, and stays: another
-importer that begins at the same time either finds it, or finds that somebody else has put it.
+The rule of a source is a settings document. It is put before the first records come, and stays while there
+are some: an import that brought none, such as one of which all rows were rejected, binds nobody.
 """
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
 
 from pegcount.core import CancelToken
 from pegcount.errors import DocumentChangedError, SourceRuleError
-from pegcount.model import OneOf, Predicate, Present
-from pegcount.store.interface import Store
+from pegcount.model import OneOf, Predicate, Present, WriteOutcome
+from pegcount.store.interface import PendingWrite, Store
 
 RULE_OF_OLDER_VERSIONS = "asterisk rows"
 """Versions that kept no rules imported each row of Asterisk as a call."""
@@ -15,24 +19,90 @@ RULE_OF_OLDER_VERSIONS = "asterisk rows"
 _DOCUMENT_PREFIX = "source_rule/"
 # Each attempt but the last follows one in which another importer was faster.
 _ATTEMPT_COUNT_MAX = 8
+# How late a caller that waits for the lock sees the end of its token.
+_WAIT_SECONDS = 0.02
+_BOUND_COUNT_MAX = 1_000
+"""Sources that are remembered to have records; of more, some are looked at again."""
+
+
+class SourceRules:
+    """The rules of the sources of a store, for all who write into it from this process. Thread-safe.
+
+    A rule may be replaced while its source has no records, so none of its batches may be on the way then:
+    submitted, or about to be, but not yet seen by a search for records. Therefore
+
+    1. whoever writes into a source that is not known to have records does so under a lock, from looking at
+       the rule until the batch is visible or has failed; its wait ends by no token, which could leave the
+       batch on its way. So between any two holders of the lock, nothing is;
+    2. once one of those batches brought a record, the source is *bound*: its batches go without the lock, and
+       this process replaces its rule no more, even if retention drops all its records.
+
+    Servers that share a store do not share the lock: of two that take the first batches of a source by
+    different rules in the same moment, both may succeed.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = Lock()
+        self._bound: dict[str, str] = {}
+
+    def submit(self, batch: bytes, source: str, rule: str, cancel_token: CancelToken) -> PendingWrite:
+        """Submits a batch of one source whose calls are made by this rule; the first one waits until durable.
+
+        Raises SourceRuleError if another rule makes those of the source; nothing of the batch is stored then.
+        See `require_source_rule`, `Store.submit` and `PendingWrite.wait` for more.
+        """
+        if not self._is_bound(source, rule):
+            with self._locked(cancel_token):
+                if not self._is_bound(source, rule):
+                    return self._submit_first(batch, source, rule, cancel_token)
+        return self._store.submit(batch, cancel_token)
+
+    @contextmanager
+    def _locked(self, cancel_token: CancelToken) -> Iterator[None]:
+        while not self._lock.acquire(timeout=_WAIT_SECONDS):
+            cancel_token.check()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _is_bound(self, source: str, rule: str) -> bool:
+        """Returns whether the source is bound to this rule; raises SourceRuleError if to another one."""
+        bound = self._bound.get(source)
+        if bound not in (None, rule):
+            raise SourceRuleError(source, rule, bound)
+        return bound is not None
+
+    def _submit_first(self, batch: bytes, source: str, rule: str, cancel_token: CancelToken) -> PendingWrite:
+        require_source_rule(self._store, source, rule, cancel_token)
+        pending = self._store.submit(batch, CancelToken(None))
+        if _has_record(pending.wait()):
+            if len(self._bound) >= _BOUND_COUNT_MAX:
+                self._bound.clear()
+            self._bound[source] = rule
+        return pending
 
 
 def require_source_rule(store: Store, source: str, rule: str, cancel_token: CancelToken) -> None:
-    """Returns if the ids of a source are made by this rule; a source without records gets it.
+    """Returns if the calls of a source are made by this rule; a source without records gets it.
 
-    Raises SourceRuleError if they are made by another rule, or if the source has records and its rule is not
-    known; StoreReadOnlyError if the rule cannot be kept; CancelledError, DeadlineError or DataDamagedError
-    as `Store.any_match` does.
+    Nobody else may be writing into the source: see `SourceRules`. Raises SourceRuleError if its records were
+    made by another rule, or by one that is not known; StoreReadOnlyError if the rule cannot be kept;
+    CancelledError, DeadlineError or DataDamagedError as `Store.any_match` does.
     """
     for attempt in range(_ATTEMPT_COUNT_MAX):
         kept = store.document(_DOCUMENT_PREFIX + source)
-        if kept is not None:
-            _require_same(source, rule, kept.content.decode())
+        kept_rule = "" if kept is None else kept.content.decode()
+        if kept_rule == rule:
             return
-        if rule != RULE_OF_OLDER_VERSIONS and store.any_match([_is_of(source)], cancel_token):
-            raise SourceRuleError(source, rule, "")
+        is_unruled = kept is None and rule == RULE_OF_OLDER_VERSIONS
+        if not is_unruled and store.any_match([_is_of(source)], cancel_token):
+            raise SourceRuleError(source, rule, kept_rule)
         try:
-            store.put_document(_DOCUMENT_PREFIX + source, rule.encode(), None)
+            store.put_document(
+                _DOCUMENT_PREFIX + source, rule.encode(), None if kept is None else kept.version
+            )
         except DocumentChangedError:
             if attempt == _ATTEMPT_COUNT_MAX - 1:
                 raise
@@ -40,9 +110,8 @@ def require_source_rule(store: Store, source: str, rule: str, cancel_token: Canc
             return
 
 
-def _require_same(source: str, rule: str, rule_of_source: str) -> None:
-    if rule_of_source != rule:
-        raise SourceRuleError(source, rule, rule_of_source)
+def _has_record(outcome: WriteOutcome) -> bool:
+    return outcome.accepted + outcome.replaced + outcome.duplicates > 0
 
 
 def _is_of(source: str) -> Predicate:
