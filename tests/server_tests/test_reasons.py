@@ -193,6 +193,11 @@ def writing_by_another_rule(serve: Open) -> object:
     return write_batch(serve(LIMITS), source_rule=records_pb2.SourceRule(rule="asterisk linkedid"))
 
 
+def writing_records_of_another_source(serve: Open) -> object:
+    rule = records_pb2.SourceRule(source="a", rule="asterisk linkedid")
+    return write_batch(serve(LIMITS), records=[records_pb2.SessionRecord(source="b")], source_rule=rule)
+
+
 def stream_that_waits(service: Service) -> object:
     with Stream(service.channel) as stream:
         stream.send(batch(None))
@@ -259,6 +264,7 @@ TRIGGERS: dict[str, Trigger] = {
     "STREAM_DISPLACED": with_a_displaced_stream,
     "CONNECTION_AGE": with_an_old_connection,
     "SOURCE_RULE_DIFFERS": writing_by_another_rule,
+    "SOURCE_OF_RECORD_DIFFERS": writing_records_of_another_source,
 }
 
 RESERVED = {

@@ -1,22 +1,31 @@
-"""Reads how the ids of a batch were made, without reading its records."""
+"""Reads by which rule the calls of a batch were made, and whether its records are of the source it names."""
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
-from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
-from pegcount.errors import InvalidRequestError, MalformedMessageError, SourceRuleLimitError, Violation
+from pegcount.errors import (
+    InvalidRequestError,
+    MalformedMessageError,
+    SourceOfRecordError,
+    SourceRuleLimitError,
+    Violation,
+)
 from pegcount.v1 import records_pb2
 
-_FIELD = records_pb2.WriteRecordsRequest.DESCRIPTOR.fields_by_name["source_rule"]
+_FIELDS = records_pb2.WriteRecordsRequest.DESCRIPTOR.fields_by_name
+_SOURCE = records_pb2.SessionRecord.DESCRIPTOR.fields_by_name["source"]
+_source_of = attrgetter("source")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRule:
-    """A source, and the rule by which its ids are made."""
+    """A source, and the rule by which its calls are made."""
 
     source: str
     rule: str
@@ -25,8 +34,8 @@ class SourceRule:
 def source_rule(batch: bytes, text_bytes_max: int) -> SourceRule | None:
     """Returns the rule that a serialized `WriteRecordsRequest` names, None if it names none.
 
-    Raises MalformedMessageError, and InvalidRequestError if a text is too long or the rule has no name. Other
-    faults of the message are left to who reads all of it.
+    Raises MalformedMessageError, and InvalidRequestError if a text is too long, the rule has no name, or a
+    record is of another source. Other faults of the message are left to who reads all of it.
     """
     try:
         found = _JUST_THE_RULE.FromString(batch).source_rule
@@ -45,21 +54,61 @@ def source_rule(batch: bytes, text_bytes_max: int) -> SourceRule | None:
             raise SourceRuleLimitError(name, size, text_bytes_max)
     if not message.rule:
         raise InvalidRequestError([Violation("source_rule.rule", "REQUIRED_FIELD_MISSING", "is required")])
+    _check_sources(batch, message.source)
     return SourceRule(message.source, message.rule)
 
 
-def _message_of_the_rule() -> Any:
-    """Returns the class of a message that has the rule of a batch as bytes, and no records.
+def _check_sources(batch: bytes, source: str) -> None:
+    try:
+        records = _JUST_THE_SOURCES.FromString(batch).records
+    except DecodeError:
+        return
+    if set(map(_source_of, records)) <= {source}:
+        return
+    index, other = next((index, one.source) for index, one in enumerate(records) if one.source != source)
+    raise SourceOfRecordError(index, other, source)
 
-    The parser passes over a field that it does not know: 5,000 records take it 0.05 ms, and with the class
-    of the batch 3 ms.
+
+def _message(name: str, field: FieldDescriptorProto, *nested: DescriptorProto) -> Any:
+    """Returns the class of a message that has one field of a batch.
+
+    The parser passes over what it does not know: 5,000 records take it 0.05 ms to find the rule and 3 ms to
+    compare their sources, and 6 ms with the class of the batch. To store them takes about 45 ms.
     """
-    file = FileDescriptorProto(name="source_rule.proto", package="pegcount.batch", syntax="proto2")
-    field = file.message_type.add(name="JustTheRule").field.add(name=_FIELD.name, number=_FIELD.number)
-    field.type, field.label = FieldDescriptorProto.TYPE_BYTES, FieldDescriptorProto.LABEL_REPEATED
+    file = FileDescriptorProto(name=f"{name}.proto", package="pegcount.batch", syntax="proto3")
+    file.message_type.add(name=name, field=[field], nested_type=nested)
     pool = DescriptorPool()
     pool.Add(file)
-    return GetMessageClass(pool.FindMessageTypeByName("pegcount.batch.JustTheRule"))
+    return GetMessageClass(pool.FindMessageTypeByName(f"pegcount.batch.{name}"))
 
 
-_JUST_THE_RULE = _message_of_the_rule()
+_JUST_THE_RULE = _message(
+    "JustTheRule",
+    FieldDescriptorProto(
+        name="source_rule",
+        number=_FIELDS["source_rule"].number,
+        type=FieldDescriptorProto.TYPE_BYTES,
+        label=FieldDescriptorProto.LABEL_REPEATED,
+    ),
+)
+_JUST_THE_SOURCES = _message(
+    "JustTheSources",
+    FieldDescriptorProto(
+        name="records",
+        number=_FIELDS["records"].number,
+        type=FieldDescriptorProto.TYPE_MESSAGE,
+        type_name=".pegcount.batch.JustTheSources.Record",
+        label=FieldDescriptorProto.LABEL_REPEATED,
+    ),
+    DescriptorProto(
+        name="Record",
+        field=[
+            FieldDescriptorProto(
+                name="source",
+                number=_SOURCE.number,
+                type=FieldDescriptorProto.TYPE_STRING,
+                label=FieldDescriptorProto.LABEL_OPTIONAL,
+            )
+        ],
+    ),
+)

@@ -35,6 +35,7 @@ CODE_OF_ERROR: dict[type[errors.PegcountError], int] = {
     errors.AnswerTooLargeError: code_pb2.RESOURCE_EXHAUSTED,
     errors.MemoryLimitError: code_pb2.RESOURCE_EXHAUSTED,
     errors.OverloadedError: code_pb2.RESOURCE_EXHAUSTED,
+    errors.SourceOfRecordError: code_pb2.INVALID_ARGUMENT,
     errors.SourceRuleLimitError: code_pb2.INVALID_ARGUMENT,
     errors.SourceRuleError: code_pb2.FAILED_PRECONDITION,
     errors.StoreReadOnlyError: code_pb2.FAILED_PRECONDITION,
