@@ -190,7 +190,9 @@ fn read_row<T>(segment: &Segment, row: usize, read: impl FnOnce(&Record<'_>, Opt
 /// Joins states that are stored apart, then adds each version. Returns the state, and whether it must be stored; `None` if
 /// both lists are empty.
 fn joined_versions(stored: Vec<Versions>, versions: &[Record<'_>], outcome: &mut BatchOutcome) -> Option<(Versions, bool)> {
-    let mut is_change = stored.len() > 1;
+    // The first version changes records that were apart until it came, even if it changes no field.
+    let mut joins_several = stored.len() > 1;
+    let mut is_change = joins_several;
     let mut joined = stored.into_iter().reduce(|one, other| one.join(&other));
     for version in versions {
         let Some(joined) = &mut joined else {
@@ -200,6 +202,7 @@ fn joined_versions(stored: Vec<Versions>, versions: &[Record<'_>], outcome: &mut
             continue;
         };
         let Addition { is_change: is_new, differences } = joined.add(version);
+        let is_new = std::mem::take(&mut joins_several) || is_new;
         outcome.replaced += usize::from(is_new);
         outcome.duplicates += usize::from(!is_new);
         outcome.outranked += usize::from(!is_new && differences.is_other_content);

@@ -115,10 +115,10 @@ pub fn key_of<'a>(batch: &ColumnarBatch, fields: &RecordColumns<'a>, row: usize)
 }
 
 /// Groups rows by the keys of their records: to merge versions takes time for all that their record has, once for each
-/// group.
+/// group. The rows of a record stay in order, as they decide what counts as new.
 fn versions_by_key(batch: &ColumnarBatch, fields: &RecordColumns<'_>, mut rows: Vec<usize>) -> Vec<Vec<usize>> {
     let key = |row: usize| key_of(batch, fields, row);
-    rows.sort_by_key(|&row| (batch.key_hash[row], key(row).day));
+    rows.sort_by_key(|&row| batch.key_hash[row]);
     rows.chunk_by(|&one, &next| key(one) == key(next)).map(<[usize]>::to_vec).collect()
 }
 
