@@ -55,7 +55,7 @@ class Tuning:
     """Helper threads; 0 is one per core. A single one is not started."""
     helper_niceness: int = 15
     """Niceness of a helper thread on Linux; 0 is normal, 19 the lowest priority."""
-    record_versions_bytes_max: int = 4 * 2**20
+    record_versions_bytes_max: int = 512 * 2**10
     """Bytes of the versions and parts of one record from which more are rejected; a part takes about 100."""
     rollup_bytes_max: int = 512 * 2**20
     """Bytes of all rollups of the store; beyond, scans read the rows of segments."""

@@ -253,7 +253,7 @@ class SourceRuleError(PegcountError):
 
 
 _OPTIONS_OF_RULES = {
-    "": "--calls rows, if an older version imported them",
+    "": "--calls rows, only if `pegcount import` of a version before it kept rules imported them",
     "asterisk linkedid": "--calls linkedid --answered party",
     "asterisk linkedid switch": "--calls linkedid --answered switch",
     "asterisk uniqueid": "--calls uniqueid --answered party",

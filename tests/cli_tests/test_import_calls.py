@@ -36,7 +36,7 @@ def test_rows_of_a_call_are_counted_once_and_shown(tmp_path: Path) -> None:
     assert ("line 2" in first, "class 2 party" in first, "NO ANSWER" in first) == (True, True, True)
     assert ("line 3" in second, "ANSWERED" in second) == (True, True)
     assert counts.endswith("3 rows, 2 accepted, 1 replaced, 0 duplicates, 0 rejected, 0 skipped")
-    assert calls.endswith("2 new calls of 3 rows, by the rule 'asterisk linkedid'")
+    assert calls.endswith("new calls: 2, from 3 rows by the rule 'asterisk linkedid'")
 
 
 def test_another_rule_is_refused_before_anything_is_written(tmp_path: Path) -> None:
@@ -74,7 +74,18 @@ def test_what_changed_nothing_is_named_with_its_remedy(tmp_path: Path) -> None:
     done = pegcount("import", "--data", data, *options("--set", "disconnect_cause=3"), linked, cwd=tmp_path)
     assert printed_counts(done.stdout)["duplicates"] == 3
     assert "3 rows say something else than the records that stand" in done.stdout
-    assert "--set revision=1" in done.stdout
+    assert "--set revision=1 --set replaces=true" in done.stdout
+
+
+def test_the_remedy_corrects_an_answer_that_was_none(tmp_path: Path) -> None:
+    data, log, exported = tmp_path / "d", tmp_path / "log.csv", tmp_path / "out.csv"
+    remedy = ["--set", "revision=1", "--set", "replaces=true"]
+    for row, more in ((ROWS[1], []), (ROWS[1].replace("130,120,ANSWERED", "130,0,NO ANSWER"), remedy)):
+        log.write_text(f"{HEADER}{row}\n")
+        assert pegcount("import", "--data", data, *options(*more), log, cwd=tmp_path).returncode == 0
+    pegcount("export", "--data", data, "--format", "csv", exported, cwd=tmp_path)
+    (stored,) = csv.DictReader(exported.read_text().splitlines())
+    assert (stored["answer_time"], stored["disconnect_cause"]) == ("", "19")
 
 
 def test_importing_answers_by_two_rules_is_refused(tmp_path: Path) -> None:

@@ -127,6 +127,7 @@ def test_a_batch_of_rejected_records_leaves_the_rule_open(place: Place) -> None:
     rules = SourceRules(place.store)
     outcome = rules.submit(batch(record("", source="pbx")), "pbx", LINKED, token()).wait()
     assert len(outcome.rejected) == 1
+    assert place.store.documents() == {}
     assert rules.submit(batch(record("a", source="pbx")), "pbx", UNIQUE, token()).wait().accepted == 1
     for _ in range(2):
         with pytest.raises(SourceRuleError, match="by the rule 'asterisk uniqueid'"):

@@ -243,6 +243,15 @@ def test_the_call_of_a_row_in_all_column_orders(row: str, session_id: str) -> No
     assert (record.part_class, record.HasField("part")) == (2, True)
 
 
+@pytest.mark.parametrize("rounded", ["1774688400", "1.77469E+09", "1,77469E+09", "2E+09"])
+def test_ids_that_a_spreadsheet_has_rounded_are_refused(rounded: str) -> None:
+    """Regression: 200 independent calls became one."""
+    for name in ("uniqueid", "linkedid"):
+        table = csv_line(CELLS) + csv_line({**CELLS, name: rounded}.values())
+        refusal = f"{rounded!r} is a number that a spreadsheet has rounded; import the original file"
+        assert outline(parse("asterisk-csv", table)) == [f"2 ! {name}: {refusal}"]
+
+
 def test_rows_without_ids_are_calls_by_themselves() -> None:
     first, second = records_of(f"{BASE}\n{BASE}\n")
     assert [first.session_id[-2:], second.session_id[-2:]] == ["/1", "/2"]

@@ -35,7 +35,7 @@ def rules_of(paths: Sequence[Path], format_name: str = "asterisk-csv", **more: A
     [
         (LINKED, "asterisk linkedid"),
         (UNLINKED, "asterisk uniqueid"),
-        (WITHOUT_ID, "asterisk rows"),
+        (WITHOUT_ID, None),
         (WITHOUT_ID + LINKED, "asterisk linkedid"),
         (UNLINKED + WITHOUT_ID, "asterisk uniqueid"),
         ("1,2,3\n" + LINKED, "asterisk linkedid"),
@@ -62,7 +62,7 @@ def test_an_option_sets_the_rule_of_any_file(calls: str, tmp_path: Path) -> None
 )
 def test_whose_answer_counts_is_part_of_the_rule(calls: str, rule: str, tmp_path: Path) -> None:
     assert rules(tmp_path, LINKED, asterisk_calls=calls, asterisk_answered="switch") == [rule]
-    assert rules(tmp_path, WITHOUT_ID, asterisk_answered="switch") == ["asterisk rows"]
+    assert rules(tmp_path, WITHOUT_ID, asterisk_answered="switch") == [None]
 
 
 def test_a_file_of_both_kinds_is_refused(tmp_path: Path) -> None:
@@ -90,6 +90,10 @@ def test_a_repeated_header_shows_no_rule(tmp_path: Path) -> None:
     other = names.replace("src,dst", "dst,src")
     with pytest.raises(ImportFileError, match=r"0\.csv: a second header names other columns"):
         rules(tmp_path, names + row + other + row)
+
+
+def test_rows_without_any_id_go_with_each_rule(tmp_path: Path) -> None:
+    assert rules(tmp_path, WITHOUT_ID, UNLINKED) == [None, "asterisk uniqueid"]
 
 
 def test_files_of_different_kinds_are_refused_together(tmp_path: Path) -> None:

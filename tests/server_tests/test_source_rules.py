@@ -1,6 +1,7 @@
 """Batches that name the rule by which the ids of their source are made."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,15 @@ def test_a_rule_without_a_name_or_with_a_long_one_is_invalid(
     refused = refusal(lambda: written(service, batch("a", rule, source)))
     assert [violation[:2] for violation in refused.violations] == [(field, reason)]
     assert service.store.info().records == 0
+
+
+def test_a_key_of_too_many_bytes_hides_no_rule(service: Service) -> None:
+    """The core reads such a batch, of which the Python library says that it is none."""
+    written(service, batch("a", LINKED))
+    field_99_in_six_bytes = b"\x98\x86\x80\x80\x80\x00\x00"
+    for data in (field_99_in_six_bytes + batch("b", ROWS), batch("b", ROWS) + field_99_in_six_bytes):
+        assert refusal(partial(written, service, data)).info.reason == "MALFORMED_MESSAGE"
+    assert service.store.info().records == 1
 
 
 def test_a_rule_that_is_no_message_is_malformed(service: Service) -> None:

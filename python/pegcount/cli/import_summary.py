@@ -14,8 +14,8 @@ from pegcount.zone import US_PER_SECOND, Zone
 
 _COUNTS = ("rows", "accepted", "replaced", "duplicates", "rejected", "skipped")
 _REMEDIES = {
-    "outranked": "say something else than the records that stand, but rank lower: give corrections a higher"
-    " revision, such as --set revision=1",
+    "outranked": "say something else than the records that stand, but rank lower: if they are corrections,"
+    " import them with --set revision=1 --set replaces=true",
     "suspected_reuse": "look like other calls under ids that were used before: import each switch into a"
     " source of its own (--source)",
 }
@@ -27,9 +27,8 @@ def print_summary(file: PreparedFile, counts: ImportCounts) -> None:
     figures = ", ".join(f"{getattr(counts, name):,} {name}" for name in _COUNTS)
     typer.echo(f"{file.path}: {figures}")
     if file.rule is not None:
-        typer.echo(
-            f"{file.path}: {counts.accepted:,} new calls of {counts.rows:,} rows, by the rule {file.rule!r}"
-        )
+        made = f"{counts.accepted:,}, from {counts.rows - counts.rejected:,} rows by the rule {file.rule!r}"
+        typer.echo(f"{file.path}: new calls: {made}")
     for name, remedy in _REMEDIES.items():
         if count := getattr(counts, name):
             typer.echo(f"{file.path}: {count:,} rows {remedy}")

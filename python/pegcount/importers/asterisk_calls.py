@@ -4,9 +4,12 @@ Asterisk writes a row per pair of channels: https://docs.asterisk.org calls it a
 leaves it to the reader to make calls of them. docs/formats.md shows what the rules below make of each shape.
 """
 
+import re
+
 from pegcount.importers.asterisk_rows import Row
 from pegcount.importers.call_times import LoggedCall
 from pegcount.importers.content_hash import content_hash
+from pegcount.importers.parsed_line import UnreadableRowError
 from pegcount.zone import US_PER_SECOND
 
 SWITCH_CLASS = 1
@@ -19,6 +22,8 @@ FAR_SIDE_CLASS = 3
 _ATTEMPTS = frozenset({"dial", "retrydial", "queue", "followme"})
 _CONFERENCES = frozenset({"confbridge", "meetme"})
 _LOCAL = "Local/"
+# `1774688400.42` without what follows the point, and `1.77469E+09`.
+_ROUNDED_ID = re.compile(r"[0-9]{9,10}|[0-9](?:[.,][0-9]+)?E\+[0-9]{2,3}")
 _LOCAL_NEAR_HALF = ";1"
 # Stands for an absent integer of 64 bits.
 _ABSENT_PART = 2**63
@@ -35,6 +40,15 @@ def call_id(row: Row, is_by_linkedid: bool) -> str:
     if _is_conference(row):
         return uniqueid or linkedid
     return linkedid or uniqueid
+
+
+def check_ids(row: Row) -> None:
+    """Raises UnreadableRowError if a spreadsheet has rounded an id, which other calls then have, too."""
+    for name in ("uniqueid", "linkedid"):
+        if _ROUNDED_ID.fullmatch(row.get(name, "")):
+            raise UnreadableRowError(
+                f"{name}: {row[name]!r} is a number that a spreadsheet has rounded; import the original file"
+            )
 
 
 def part_class(row: Row, is_by_linkedid: bool) -> int:

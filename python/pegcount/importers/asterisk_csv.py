@@ -7,6 +7,7 @@ from typing import BinaryIO
 from pegcount.importers.asterisk_calls import (
     SWITCH_CLASS,
     call_id,
+    check_ids,
     is_answered_by_party,
     part_class,
     part_of,
@@ -51,6 +52,7 @@ class _RowParser:
 
     def __call__(self, cells: list[str]) -> SessionRecord | None:
         row = self._rows.row(cells)
+        check_ids(row)
         cause = CAUSE_BY_DISPOSITION.get(row["disposition"])
         if cause is None:
             if self._rows.is_header(cells):

@@ -17,10 +17,10 @@ _LINKEDID, _UNIQUEID, _NEITHER = "linkedid", "uniqueid", "rows"
 
 
 def asterisk_rule(file: BinaryIO, options: ImportOptions) -> str | None:
-    """Returns the rule for a file, None if it has no readable rows; reads the file unless the options tell.
+    """Returns the rule for a file, None if no rule makes its calls; reads the file unless the options tell.
 
-    Rows with neither linkedid nor uniqueid are calls by themselves under every rule; whose answer counts
-    makes no difference to those, nor where each row is a call. Raises ImportFileError if some rows have a
+    Rows with neither linkedid nor uniqueid are calls by themselves under every rule. Whose answer counts
+    makes no difference where each row is a call. Raises ImportFileError if some rows have a
     linkedid and others only a uniqueid, or for unknown options.
     """
     _check(options)
@@ -34,7 +34,7 @@ def asterisk_rule(file: BinaryIO, options: ImportOptions) -> str | None:
             if kind is not None and kind not in first_lines:
                 first_lines[kind] = line.line
                 _check_alike(first_lines)
-    found = next((kind for kind in (_LINKEDID, _UNIQUEID, _NEITHER) if kind in first_lines), None)
+    found = next((kind for kind in (_LINKEDID, _UNIQUEID) if kind in first_lines), None)
     return None if found is None else _named(found, options)
 
 

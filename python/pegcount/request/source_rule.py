@@ -35,12 +35,9 @@ def source_rule(batch: bytes, text_bytes_max: int) -> SourceRule | None:
     """Returns the rule that a serialized `WriteRecordsRequest` names, None if it names none.
 
     Raises MalformedMessageError, and InvalidRequestError if a text is too long, the rule has no name, or a
-    record is of another source. Other faults of the message are left to who reads all of it.
+    record is of another source.
     """
-    try:
-        found = _JUST_THE_RULE.FromString(batch).source_rule
-    except DecodeError:
-        return None
+    found = _parsed(_JUST_THE_RULE, batch).source_rule
     if not found:
         return None
     try:
@@ -59,14 +56,19 @@ def source_rule(batch: bytes, text_bytes_max: int) -> SourceRule | None:
 
 
 def _check_sources(batch: bytes, source: str) -> None:
-    try:
-        records = _JUST_THE_SOURCES.FromString(batch).records
-    except DecodeError:
-        return
+    records = _parsed(_JUST_THE_SOURCES, batch).records
     if set(map(_source_of, records)) <= {source}:
         return
     index, other = next((index, one.source) for index, one in enumerate(records) if one.source != source)
     raise SourceOfRecordError(index, other, source)
+
+
+def _parsed(message: Any, batch: bytes) -> Any:
+    """Parses a batch; not to check what cannot be parsed here would let the core take it unchecked."""
+    try:
+        return message.FromString(batch)
+    except DecodeError as error:
+        raise MalformedMessageError(f"the batch is no valid message: {error}") from error
 
 
 def _message(name: str, field: FieldDescriptorProto, *nested: DescriptorProto) -> Any:

@@ -75,17 +75,23 @@ class SourceRules:
         return bound is not None
 
     def _submit_first(self, batch: bytes, source: str, rule: str, cancel_token: CancelToken) -> PendingWrite:
-        require_source_rule(self._store, source, rule, cancel_token)
+        put_version = require_source_rule(self._store, source, rule, cancel_token)
         pending = self._store.submit(batch, CancelToken(None))
-        if _has_record(pending.wait()):
+        if not _has_record(pending.wait()):
+            # Else sources that never have a record would each leave a rule.
+            if put_version is not None:
+                self._store.put_document(_DOCUMENT_PREFIX + source, None, put_version)
+        else:
             if len(self._bound) >= _BOUND_COUNT_MAX:
                 self._bound.clear()
             self._bound[source] = rule
         return pending
 
 
-def require_source_rule(store: Store, source: str, rule: str, cancel_token: CancelToken) -> None:
+def require_source_rule(store: Store, source: str, rule: str, cancel_token: CancelToken) -> int | None:
     """Returns if the calls of a source are made by this rule; a source without records gets it.
+
+    Returns the version of the document if it was put, else None.
 
     Nobody else may be writing into the source: see `SourceRules`. Raises SourceRuleError if its records were
     made by another rule, or by one that is not known; StoreReadOnlyError if the rule cannot be kept;
@@ -95,19 +101,17 @@ def require_source_rule(store: Store, source: str, rule: str, cancel_token: Canc
         kept = store.document(_DOCUMENT_PREFIX + source)
         kept_rule = "" if kept is None else kept.content.decode()
         if kept_rule == rule:
-            return
+            return None
         is_unruled = kept is None and rule == RULE_OF_OLDER_VERSIONS
         if not is_unruled and store.any_match([_is_of(source)], cancel_token):
             raise SourceRuleError(source, rule, kept_rule)
         try:
-            store.put_document(
-                _DOCUMENT_PREFIX + source, rule.encode(), None if kept is None else kept.version
-            )
+            kept_version = None if kept is None else kept.version
+            return store.put_document(_DOCUMENT_PREFIX + source, rule.encode(), kept_version)
         except DocumentChangedError:
             if attempt == _ATTEMPT_COUNT_MAX - 1:
                 raise
-        else:
-            return
+    return None
 
 
 def _has_record(outcome: WriteOutcome) -> bool:

@@ -109,7 +109,7 @@ impl Default for Tuning {
             account_row_count_estimate: 1 << 13,
             helper_thread_count: 0,
             helper_niceness: 15,
-            record_versions_bytes_max: 4 << 20,
+            record_versions_bytes_max: 512 << 10,
             rollup_bytes_max: 512 << 20,
             rollup_rows_per_row_min: 8,
             rollup_cell_count_max: 1 << 20,

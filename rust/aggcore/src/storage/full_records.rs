@@ -18,7 +18,7 @@ use crate::record::Record;
 pub struct FullRecords {
     versions_bytes_max: usize,
     /// UTC days on which a version would join the record, by the hash of its key.
-    days_by_key: RwLock<HashMap<u64, RangeInclusive<i64>>>,
+    days_by_key: RwLock<HashMap<u64, Vec<RangeInclusive<i64>>>>,
 }
 
 impl FullRecords {
@@ -30,7 +30,11 @@ impl FullRecords {
     /// Notes how many bytes the versions of a record take, and on which UTC days others would join it.
     pub fn note(&self, key_hash: u64, joinable_days: RangeInclusive<i64>, versions_bytes: usize) {
         if versions_bytes > self.versions_bytes_max {
-            self.days_by_key.write().insert(key_hash, joinable_days);
+            // A source may use an id again on far days.
+            let mut days_by_key = self.days_by_key.write();
+            let full_days = days_by_key.entry(key_hash).or_default();
+            full_days.retain(|days| days.end() < joinable_days.start() || joinable_days.end() < days.start());
+            full_days.push(joinable_days);
         }
     }
 
@@ -40,8 +44,8 @@ impl FullRecords {
         if days_by_key.is_empty() {
             return None;
         }
-        let is_full = days_by_key.get(&version.key_hash()).is_some_and(|days| days.contains(&version.day()));
-        is_full.then_some(self.versions_bytes_max)
+        let mut full_days = days_by_key.get(&version.key_hash())?.iter();
+        full_days.any(|days| days.contains(&version.day())).then_some(self.versions_bytes_max)
     }
 }
 
@@ -63,5 +67,8 @@ mod tests {
         assert_eq!(full.exceeded_limit(&version(5)), None);
         full.note(version(5).key_hash(), 4..=6, 101);
         assert_eq!([3, 4, 6, 7].map(|day| full.exceeded_limit(&version(day))), [None, Some(100), Some(100), None]);
+        full.note(version(5).key_hash(), 4..=7, 200);
+        full.note(version(15).key_hash(), 14..=16, 200);
+        assert_eq!([5, 7, 10, 15].map(|day| full.exceeded_limit(&version(day)).is_some()), [true, true, false, true]);
     }
 }

@@ -7,11 +7,11 @@
 pub mod code_deck;
 pub mod columnar_batch;
 pub mod lists;
+pub mod parts;
 pub mod versions;
 
 mod batch;
 mod layers;
-mod parts;
 mod reader;
 mod record;
 
