@@ -1,6 +1,7 @@
 """The stores that the conformance tests run over, each made by a factory."""
 
 import shutil
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -34,11 +35,31 @@ class StoreFactory(ABC):
         """Removes a place, whose store is closed."""
 
 
+class _Clocks:
+    """A clock, and a monotonic clock that agrees with it.
+
+    A store reads one after the other. If a test sets the time in between, its thread for maintenance must
+    still read the same time of both, or it would believe one that is off.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._read = threading.local()
+
+    def now_us(self) -> int:
+        us = self._read.us = self._clock()
+        return us
+
+    def monotonic(self) -> float:
+        return getattr(self._read, "us", self._clock()) / 1_000_000
+
+
 class EmbeddedStores(StoreFactory):
     """Data directories."""
 
     def open(self, place: Path, config: Config, clock: Clock) -> EmbeddedStore:
-        return EmbeddedStore(place, config, create=True, clock=clock, monotonic=lambda: clock() / 1_000_000)
+        clocks = _Clocks(clock)
+        return EmbeddedStore(place, config, create=True, clock=clocks.now_us, monotonic=clocks.monotonic)
 
     def flush(self, store: Store) -> None:
         assert isinstance(store, EmbeddedStore)
