@@ -215,6 +215,54 @@ fn absent_is_last_in_both_directions_and_ties_fall_back_to_the_key() {
 }
 
 #[test]
+fn rows_are_ordered_by_a_key_that_follows_a_sum_among_the_fields() {
+    let partials = Partials { keys: vec![KeyValues::Ints(vec![1, 3, 2])], ..two_clients() };
+    let response = active(&partials, &["quantity", "duration", "equipment_id"], &["-equipment_id"], None, false);
+    assert_eq!(response.rows.iter().map(|row| row.equipment_id.unwrap()).collect::<Vec<_>>(), [3, 2, 1]);
+}
+
+/// Builds the answer for sessions by client, equipment and account, with subtotals.
+fn by_three_keys(subtotal_count_max: usize) -> Result<Vec<u8>, Error> {
+    let partials = Partials { keys: [two_clients().keys, vec![texts(&["x", "y", "z"])]].concat(), ..two_clients() };
+    let options = ActiveOptions {
+        fields: &["orig_clients_name", "equipment_id", "orig_accounts_name", "quantity"].map(str::to_owned),
+        order: &[],
+        limit: None,
+        rollup: true,
+        subtotal_count_max,
+        offsets: UTC,
+        resources: &ScanResources::default(),
+    };
+    build_active_response(&partials, &options, Unlimited::default().limits())
+}
+
+#[test]
+fn the_subtotals_of_all_levels_count_towards_their_limit() {
+    // Two clients, and three clients with an equipment.
+    assert!(by_three_keys(5).is_ok());
+    assert!(matches!(by_three_keys(4), Err(Error::SubtotalLimit { asked: 5, allowed: 4 })));
+    assert!(matches!(by_three_keys(1), Err(Error::SubtotalLimit { asked: 2, allowed: 1 })));
+}
+
+#[test]
+fn keys_of_another_type_than_their_field_are_an_error() {
+    for (field, values) in [("equipment_id", texts(&["1", "2", "3"])), ("orig_clients_name", KeyValues::Ints(vec![1, 2, 3]))] {
+        let options = ActiveOptions {
+            fields: &[field.to_owned()],
+            order: &[],
+            limit: None,
+            rollup: false,
+            subtotal_count_max: 0,
+            offsets: UTC,
+            resources: &ScanResources::default(),
+        };
+        let partials = Partials { keys: vec![values], ..two_clients() };
+        let answer = build_active_response(&partials, &options, Unlimited::default().limits());
+        assert!(matches!(answer, Err(Error::InvalidPartials(_))), "{field}: {answer:?}");
+    }
+}
+
+#[test]
 fn without_key_fields_there_is_one_row_and_the_total() {
     let response = active(&by_bin(&[[0, 0, 0]]), &["quantity", "duration"], &[], None, true);
     assert_eq!((response.rows.len(), response.row_count, response.subtotals.len()), (1, Some(1), 0));
@@ -287,4 +335,36 @@ fn totals_beyond_64_bits_are_an_error_in_every_answer() {
     assert!(matches!(build_usage_response(&two_bins, &usage, unlimited.limits()), Err(Error::SumOverflow)));
     let quality = build_quality_response(&two_bins, &[0, 1, 2], &[0, 1, 2], unlimited.limits());
     assert!(matches!(quality, Err(Error::SumOverflow)));
+}
+
+#[test]
+fn the_memory_of_an_answer_is_held_while_it_is_built() {
+    let unlimited = Unlimited::default();
+    let edges: Vec<i64> = (0..=1_000).collect();
+    build_quality_response(&by_bin(&[[1, 0, 0]; 1_000]), &edges, &edges, unlimited.limits()).unwrap();
+    // By bin: 40 bytes of the answer, as many of its columns, and a varint of 10.
+    assert_eq!(unlimited.limits().memory.peak(), 1_000 * (40 + 40 + 10));
+
+    let peak = |rollup: bool| {
+        let unlimited = Unlimited::default();
+        let options = ActiveOptions {
+            fields: &["equipment_id", "orig_companies_id", "quantity"].map(str::to_owned)[..],
+            order: &[],
+            limit: None,
+            rollup,
+            subtotal_count_max: 1_000,
+            offsets: UTC,
+            resources: &ScanResources::default(),
+        };
+        let keys = vec![KeyValues::Ints((0..1_000).collect()), KeyValues::Ints(vec![0; 1_000])];
+        let partials = Partials { sums: vec![[1, 0, 0]; 1_000], bins: vec![0; 1_000], keys };
+        build_active_response(&partials, &options, unlimited.limits()).unwrap();
+        unlimited.limits().memory.peak()
+    };
+    // By row: its number, 32 bytes of the answer, 48 of the sort.
+    assert_eq!(peak(false), 1_000 * (4 + 32 + 48));
+    // The rows have been written: 7 bytes each but for the equipment, which takes 2 or, from 128 on, 3. There are as many
+    // subtotals. Each row has the number of its subtotal, and each subtotal the number of a row, and sums.
+    let written = 1_000 * 7 + 128 * 2 + 872 * 3;
+    assert_eq!(peak(true), 1_000 * (4 + 32 + 48 + 8 + 32) + written);
 }
