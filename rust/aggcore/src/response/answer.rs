@@ -142,6 +142,33 @@ mod tests {
     }
 
     #[test]
+    fn a_message_beyond_the_limit_is_refused_when_it_is_written() {
+        let unlimited = Unlimited::default();
+        let mut writer = AnswerWriter::new(AnswerLimits { bytes_max: 12, ..unlimited.limits() });
+        assert!(writer.put_message(1, |out| out.extend([7; 10])).is_ok());
+        assert!(matches!(writer.put_message(1, |_| ()), Err(Error::AnswerTooLarge { asked: 14, allowed: 12 })));
+    }
+
+    #[test]
+    fn a_cancelled_answer_ends_at_its_next_messages() {
+        let unlimited = Unlimited::default();
+        let mut writer = AnswerWriter::new(unlimited.limits());
+        writer.put_message(1, |_| ()).unwrap();
+        unlimited.cancel.cancel();
+        let mut messages = (0..10_000).map(|_| writer.put_message(1, |_| ()));
+        assert!(matches!(messages.find(Result::is_err), Some(Err(Error::Cancelled))));
+    }
+
+    #[test]
+    fn the_memory_of_expected_messages_is_held_beside_that_of_the_bytes_before_them() {
+        let unlimited = Unlimited::default();
+        let mut writer = AnswerWriter::new(unlimited.limits());
+        writer.put_fields(|out| out.extend([7; 50]));
+        writer.expect_messages(10, 2, 100).unwrap();
+        assert_eq!(unlimited.memory.peak(), 50 + 10 * 100);
+    }
+
+    #[test]
     fn a_nested_message_has_its_length_before_it() {
         let unlimited = Unlimited::default();
         let mut writer = AnswerWriter::new(unlimited.limits());

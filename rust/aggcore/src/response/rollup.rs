@@ -148,6 +148,25 @@ mod tests {
     }
 
     #[test]
+    fn the_memory_of_a_wide_key_is_that_of_its_ids_and_of_the_groups() {
+        let values: Vec<i64> = (0..10_000).map(|row| (row % 9_973) << 40).collect();
+        let row_count = values.len();
+        let sums = vec![[1, 0, 0]; row_count];
+        let rows = ActiveRows { cells: (0..row_count as u32).collect(), sums: Cow::Borrowed(&sums) };
+        let (resources, unlimited) = (ScanResources::default(), Unlimited::default());
+        let mut levels = GroupLevels::new(&rows, &resources, unlimited.limits()).unwrap();
+        assert_eq!(levels.refine(&KeyValues::Ints(values.clone())).unwrap(), 9_973);
+
+        let mut codes: Vec<u64> = values.iter().map(|&value| value as u64 + 1).collect();
+        let tables = [(9_972 << 40) + 2, row_count as u64].map(|bound| {
+            let mut table = resources.dense_ids(bound, row_count);
+            table.replace_with_ids(&mut codes);
+            table.bytes()
+        });
+        assert_eq!(unlimited.limits().memory.peak(), row_count * size_of::<u64>() + tables[0] + tables[1]);
+    }
+
+    #[test]
     fn the_groups_of_each_level_are_those_of_a_map() {
         let row_count = CHUNK_ROWS + 100;
         let column = |value: &dyn Fn(i64) -> i64| (0..row_count as i64).map(value).collect::<Vec<i64>>();

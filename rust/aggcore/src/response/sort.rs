@@ -34,15 +34,16 @@ pub fn first_rows(row_count: usize, columns: &[SortColumn<'_>], limit: usize, li
     Ok(rows)
 }
 
-/// Removes rows that are not among the first `limit` ones: by the first column, then, among the rows that are tied with
-/// the last of the first ones, by the second, and so on.
+/// Removes rows that are not among the first `limit` ones, which are fewer than all: by the first column, then, among the
+/// rows that are tied with the last of the first ones, by the second, and so on.
 fn without_later_rows(
     mut tied: Vec<u32>, columns: &[SortColumn<'_>], limit: usize, limits: AnswerLimits<'_>,
 ) -> Result<Vec<u32>> {
     let mut first: Vec<u32> = Vec::new();
     for column in columns {
-        // Rows that are not tied with the last of the first ones precede it, so that they are fewer than `limit`.
-        let Some(last) = (limit - first.len()).checked_sub(1).filter(|&last| last < tied.len()) else { break };
+        // Rows that are not tied with the last of the first ones precede it, so that they are fewer than `limit`; with the
+        // tied ones they are `limit` or more.
+        let Some(last) = (limit - first.len()).checked_sub(1) else { break };
         let keys = column.keys(&tied, limits)?.values;
         let bound = *keys.clone().select_nth_unstable(last).1;
         limits.cancel.check()?;
@@ -202,6 +203,21 @@ mod tests {
             expected.truncate(limit);
             proptest::prop_assert_eq!(found, expected);
         }
+    }
+
+    #[test]
+    fn the_memory_of_a_sort_is_held_meanwhile() {
+        let peak = |factor: i64| {
+            let unlimited = Unlimited::default();
+            let value = move |row: u32| i64::from(row) * factor;
+            let column = SortColumn::new(SortValues::Ints(Box::new(value)), SortOrder::Ascending);
+            first_rows(1_000, &[column], usize::MAX, unlimited.limits()).unwrap();
+            unlimited.limits().memory.peak()
+        };
+        // By row: three keys of 8 bytes, four numbers of 4, and a number with a flag in 8.
+        assert_eq!(peak(1), 1_000 * (3 * 8 + 4 * 4 + 8));
+        // Values that span 2^63 do not fit in 64 bits with the number of a row: twice 16 bytes more.
+        assert_eq!(peak(i64::MAX / 999), 1_000 * (48 + 2 * 16));
     }
 
     #[test]

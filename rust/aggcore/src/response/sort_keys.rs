@@ -190,8 +190,11 @@ fn prefix(text: &str) -> u64 {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // A test may panic.
 mod tests {
+    use std::sync::Arc;
+
     use super::super::answer::Unlimited;
     use super::*;
+    use crate::memory::MemoryBudget;
 
     fn keys_of(values: &[i64], order: SortOrder) -> Vec<u64> {
         let column = SortColumn::new(SortValues::Ints(Box::new(|row| values[row as usize])), order);
@@ -228,5 +231,22 @@ mod tests {
         assert_eq!(keys(&[0, 1, 2, 3, 4, 5, 6, 7]), [7, 5, 2, 1, 4, 3, 6, 0]);
         // Once the ranks of all are known, they serve few rows, too.
         assert_eq!(keys(&[5]), [3]);
+    }
+
+    #[test]
+    fn the_memory_of_ranks_is_held_until_the_query_ends() {
+        let budget = Arc::new(MemoryBudget::default());
+        let memory = budget.begin_query();
+        let entries: Vec<String> =
+            (0..1_000).map(|number| if number == 0 { String::new() } else { number.to_string() }).collect();
+        let ranks = TextRanks::new(&entries);
+        let column = SortColumn::new(SortValues::Texts(Box::new(|row| row), &ranks), SortOrder::Ascending);
+        let unlimited = Unlimited::default();
+        let rows: Vec<u32> = (0..1_000).collect();
+        column.keys(&rows, AnswerLimits { memory: &memory, ..unlimited.limits() }).unwrap();
+        // The 999 present texts are sorted as a prefix of 8 bytes, a reference of 16 and a code in 8, and merged into a copy.
+        assert_eq!(memory.peak(), 2 * 999 * (8 + 16 + 8));
+        // A rank of 4 bytes is left of each text.
+        assert_eq!(budget.used(), 1_000 * 4);
     }
 }
