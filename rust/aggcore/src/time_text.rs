@@ -175,6 +175,9 @@ mod tests {
             (-721_355, "-006-12-31"),
             (i64::MAX.div_euclid(US_PER_DAY), "294247-01-10"),
             (i64::MIN.div_euclid(US_PER_DAY), "-290308-12-21"),
+            // Clamped to the years that a date can have.
+            (i64::MAX, "999999-12-31"),
+            (i64::MIN, "-999999-01-01"),
         ];
         for (days, text) in cases {
             assert_eq!(date(days), text);
