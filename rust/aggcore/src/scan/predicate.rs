@@ -135,6 +135,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_predicates_on_the_end_and_the_account_decide_which_rows_are_read() {
+        let ended = |wanted| Predicate::Present { column: "end_time".to_owned(), wanted };
+        let of = |column: &str, values: &[&str]| {
+            Predicate::one_of_texts(column.to_owned(), values.iter().map(|&value| value.to_owned()).collect())
+        };
+        let answered = Predicate::Present { column: "answer_time".to_owned(), wanted: true };
+        let cases = [
+            (vec![], (true, true, None)),
+            (vec![answered], (true, true, None)),
+            (vec![ended(true)], (false, true, None)),
+            (vec![of("company", &["x"]), ended(false)], (true, false, None)),
+            (vec![of("company", &["x"]), of("account_id", &["a"])], (true, true, Some("a"))),
+            (vec![of("account_id", &["a", "b"])], (true, true, None)),
+        ];
+        for (predicates, expected) in &cases {
+            let found = (may_be_active(predicates), may_be_finished(predicates), account_of(predicates));
+            assert_eq!(found, *expected, "{predicates:?}");
+        }
+        assert_eq!(["account_id", "end_time", "company"].map(Predicate::decides_rows_read), [true, true, false]);
+    }
+
+    #[test]
     fn comparisons_have_the_names_of_the_contract() -> Result<()> {
         let cases = [("eq", [true, false, false]), ("starts_with", [true, true, false]), ("ends_with", [true, false, true])];
         for (name, expected) in cases {

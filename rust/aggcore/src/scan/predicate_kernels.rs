@@ -87,7 +87,6 @@ impl<'a> IntTest<'a> {
         match self {
             Self::Between(low, high) if low <= stats.low && stats.high <= high => Some(true),
             Self::Between(low, high) if high < stats.low || stats.high < low => Some(false),
-            Self::OneOf([value]) if (stats.low, stats.high) == (*value, *value) => Some(true),
             Self::OneOf(values) if !values.iter().any(|value| (stats.low..=stats.high).contains(value)) => Some(false),
             Self::Between(..) | Self::OneOf(_) => None,
         }
