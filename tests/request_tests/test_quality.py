@@ -211,6 +211,7 @@ ONE = 10**9
         (DecimalFilter(eq="0.0125"), (12_500_000, 12_500_000)),
         (DecimalFilter(eq="-0.0125"), (-12_500_000, -12_500_000)),
         (DecimalFilter(eq="+1"), (ONE, ONE)),
+        (DecimalFilter(eq="0.12345678"), (123_456_780, 123_456_780)),
         (DecimalFilter(eq="001.500"), (ONE * 3 // 2, ONE * 3 // 2)),
         (DecimalFilter(eq="-0"), (0, 0)),
         (DecimalFilter(gt="1"), (ONE + 1, INT64_MAX)),

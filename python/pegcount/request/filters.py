@@ -86,10 +86,11 @@ def _comparisons(field: str, message: Message, validator: RequestValidator) -> l
 
 
 def _between(column: str, low: int, high: int) -> Between:
-    """Clamps an inclusive range to 64 bits; an empty range becomes [1, 0], which no value matches."""
-    if low > high or low > _INT64_MAX or high < _INT64_MIN:
-        return Between(column, 1, 0)
-    return Between(column, max(low, _INT64_MIN), min(high, _INT64_MAX))
+    """Returns the predicate of an inclusive range; an empty one becomes [1, 0], which no value matches.
+
+    `low` is at least `_INT64_MIN` and `high` at most `_INT64_MAX`, so a range beyond 64 bits is empty.
+    """
+    return Between(column, low, high) if low <= high else Between(column, 1, 0)
 
 
 def _price_units(field: str, text: str, validator: RequestValidator) -> tuple[int, int]:
