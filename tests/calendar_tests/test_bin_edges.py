@@ -314,6 +314,14 @@ def test_warmup_days_before_1970() -> None:
     assert printed_starts(edges, zone)[0] == "1968-12-31T00:00:00+01:00"
 
 
+def test_warmup_days_before_1970_where_a_later_date_is_missing() -> None:
+    zone = get_zone("Pacific/Apia")
+    from_us, to_us = (zone.day_start_us(day(date)) for date in ("1970-01-01", "1970-01-02"))
+    edges = calendar.edges_with_days_before(zone, from_us, to_us, 366)
+    assert len(edges) == 368
+    assert printed_starts(edges, zone)[0] == "1968-12-31T00:00:00-11:00"
+
+
 @pytest.mark.parametrize(
     ("name", "first", "last", "expected"),
     [

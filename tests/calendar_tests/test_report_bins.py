@@ -338,3 +338,15 @@ def test_the_bin_limit_is_checked_before_edges_are_built(monkeypatch: pytest.Mon
     query = usage_query("UTC", MINUTE, "1970-01-01", "2200-01-01")
     with pytest.raises(InvalidRequestError, match=f"^granularity: the range has {EVER_MINUTES} bins"):
         usage_bins(query)
+
+
+def test_bins_cannot_be_changed_as_several_calls_share_them() -> None:
+    answers = [
+        usage_bins(usage_query("UTC", DAY, "2026-01-01", "2026-01-03")),
+        quality_bins(quality_query("UTC", DAY, "2026-01-01", "2026-01-03")),
+        calendar.folder_bins(folder_query("UTC", "2026-01-01", "2026-01-03"), NOW_US, 10),
+    ]
+    for bins in answers:
+        for edge_us in (bins.edge_us, bins.calendar_us):
+            with pytest.raises(ValueError, match="read-only"):
+                edge_us[0] = 0
