@@ -314,6 +314,11 @@ def test_warmup_days_before_1970() -> None:
     assert printed_starts(edges, zone)[0] == "1968-12-31T00:00:00+01:00"
 
 
+def test_a_microsecond_of_a_day_makes_it_the_last_one_of_an_average() -> None:
+    edges = calendar.edges_with_days_before(get_zone("UTC"), 0, US_PER_DAY + 1, 1)
+    assert edges.tolist() == [number * US_PER_DAY for number in (-1, 0, 1, 2)]
+
+
 def test_warmup_days_before_1970_where_a_later_date_is_missing() -> None:
     zone = get_zone("Pacific/Apia")
     from_us, to_us = (zone.day_start_us(day(date)) for date in ("1970-01-01", "1970-01-02"))
