@@ -87,7 +87,7 @@ fuzz:
 model:
 	PEGCOUNT_SCHEDULES=$(SCHEDULES) $(CARGO) test --locked --manifest-path $(CORE)/Cargo.toml --lib durable::group_commit
 
-## mutants      mutation tests of predicates, answers, filters and calendar; about 90 minutes; SHARE=4 for a quarter of it
+## mutants      mutation tests of predicates, answers, filters and calendar; takes hours; SHARE=4 tries every fourth
 mutants: build $(STAMPS)/mutants
 	.ci/mutants $(BIN)/python $(SHARE)
 
