@@ -271,6 +271,8 @@ class Config:
     """Bytes of rejected records, in answers that a client has not read, from which its stream is not read."""
     batch_row_count_max: int = 100_000
     """Records of one batch."""
+    call_seconds_max: int = 7 * 86_400
+    """Seconds between the setup and the end of a new record; a longer one is rejected."""
     batch_id_bytes_max: int = 256
     """Bytes of the id of one batch."""
     source_rule_bytes_max: int = 256

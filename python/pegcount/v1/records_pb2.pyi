@@ -40,6 +40,9 @@ class RejectReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REJECT_REASON_NUMBER_OUT_OF_RANGE: _ClassVar[RejectReason]
     REJECT_REASON_BEFORE_RETENTION: _ClassVar[RejectReason]
     REJECT_REASON_TOO_MANY_PARTS: _ClassVar[RejectReason]
+    REJECT_REASON_BAD_ADDRESS: _ClassVar[RejectReason]
+    REJECT_REASON_CALL_TOO_LONG: _ClassVar[RejectReason]
+    REJECT_REASON_ROUNDED_NUMBER: _ClassVar[RejectReason]
 SESSION_KIND_UNSPECIFIED: SessionKind
 SESSION_KIND_CALL: SessionKind
 SESSION_KIND_ASR: SessionKind
@@ -62,6 +65,9 @@ REJECT_REASON_UNKNOWN_ENUM_VALUE: RejectReason
 REJECT_REASON_NUMBER_OUT_OF_RANGE: RejectReason
 REJECT_REASON_BEFORE_RETENTION: RejectReason
 REJECT_REASON_TOO_MANY_PARTS: RejectReason
+REJECT_REASON_BAD_ADDRESS: RejectReason
+REJECT_REASON_CALL_TOO_LONG: RejectReason
+REJECT_REASON_ROUNDED_NUMBER: RejectReason
 
 class SessionRecord(_message.Message):
     __slots__ = ("source", "session_id", "revision", "event", "kind", "setup_time", "answer_time", "end_time", "is_last_attempt", "disconnect_cause", "tenant_id", "app_id", "comp_id", "company", "organization", "folder", "agent_id", "equipment_id", "equipment_name", "account_id", "src_country_id", "dst_country_id", "src_prefix_routing", "dst_prefix_routing", "auth_orig_ip", "customer_price", "orig_leg_id", "orig_src_party_id", "orig_dst_party_id", "orig_companies_id", "orig_owner_users_id", "orig_clients_id", "orig_clients_name", "orig_accounts_id", "orig_accounts_name", "orig_accounts_ident", "orig_rates_code", "orig_rates_code_name", "orig_rates_country", "term_leg_id", "term_src_party_id", "term_dst_party_id", "term_companies_id", "term_owner_users_id", "term_clients_id", "term_clients_name", "term_accounts_id", "term_accounts_name", "term_accounts_ident", "term_rates_code", "term_rates_code_name", "term_rates_country", "replaces", "part", "part_class")
@@ -186,14 +192,16 @@ class SourceRule(_message.Message):
     def __init__(self, source: _Optional[str] = ..., rule: _Optional[str] = ...) -> None: ...
 
 class WriteRecordsRequest(_message.Message):
-    __slots__ = ("batch_id", "records", "source_rule")
+    __slots__ = ("batch_id", "records", "source_rule", "accept_stored")
     BATCH_ID_FIELD_NUMBER: _ClassVar[int]
     RECORDS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_RULE_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_STORED_FIELD_NUMBER: _ClassVar[int]
     batch_id: str
     records: _containers.RepeatedCompositeFieldContainer[SessionRecord]
     source_rule: SourceRule
-    def __init__(self, batch_id: _Optional[str] = ..., records: _Optional[_Iterable[_Union[SessionRecord, _Mapping]]] = ..., source_rule: _Optional[_Union[SourceRule, _Mapping]] = ...) -> None: ...
+    accept_stored: bool
+    def __init__(self, batch_id: _Optional[str] = ..., records: _Optional[_Iterable[_Union[SessionRecord, _Mapping]]] = ..., source_rule: _Optional[_Union[SourceRule, _Mapping]] = ..., accept_stored: bool = ...) -> None: ...
 
 class RejectedRecord(_message.Message):
     __slots__ = ("index", "reason", "description")

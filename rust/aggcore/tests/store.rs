@@ -206,6 +206,11 @@ fn a_call_after_the_end_of_the_one_with_its_id_is_suspected_to_be_another() {
     assert_eq!(suspected(call(0, 5), call(6, 9).with("revision", 1)), 0, "a correction");
     assert_eq!(suspected(call(0, 5).with("part", 1), call(6, 9).with("part", 2)), 0, "parts of one call");
     assert_eq!(suspected(call(0, 5), OwnedRecord::new("a", 6)), 0, "an event");
+    let from = |party: &str| call(0, 5).with_text("orig_src_party_id", party);
+    assert_eq!(suspected(from("2001"), from("2002")), 1, "other parties");
+    assert_eq!(suspected(from("2001"), from("2001").with("end_time", 6)), 0, "the same party");
+    assert_eq!(suspected(from("2001"), call(0, 6)), 0, "a party that one of them lacks");
+    assert_eq!(suspected(from("2001"), from("2002").with("event", 3)), 0, "an event");
 }
 
 /// Parts of one call, each with an account so long that all of them take more bytes than 16 bits can count.

@@ -23,6 +23,7 @@ use super::sync::{AtomicBool, Mutex, OnceLock};
 use crate::cancellation::CancelToken;
 use crate::error::{Error, Result};
 use crate::memory::MemoryLimits;
+use crate::record::new_record::NewRecordRules;
 use crate::record::{Record, RejectReason, Rejection};
 use crate::storage::{BatchOutcome, Flush, Store};
 use crate::tuning::Tuning;
@@ -43,6 +44,8 @@ pub struct CommitLimits {
     pub batch_rows: usize,
     /// Maximum bytes of the id of a batch.
     pub batch_id_bytes: usize,
+    /// Maximum seconds between the setup and the end of a new record.
+    pub call_seconds: i64,
     /// Maximum bytes of the batches that wait for a commit; see `back_pressure.rs`.
     pub waiting_bytes: usize,
 }
@@ -53,6 +56,7 @@ pub struct JournaledStore {
     pub store: Store,
     directory: PathBuf,
     limits: CommitLimits,
+    rules: NewRecordRules,
     queue: Mutex<CommitQueue>,
     journal: Mutex<JournalWriter>,
     /// Whether a journal file is open, to be asked without waiting for a sync.
@@ -68,6 +72,7 @@ impl JournaledStore {
             store: Store::new(tuning, memory),
             directory: directory.to_owned(),
             limits,
+            rules: NewRecordRules::new(limits.call_seconds),
             queue: Mutex::default(),
             journal: Mutex::default(),
             has_journal: AtomicBool::new(false),
@@ -101,18 +106,23 @@ impl JournaledStore {
 
     /// Decodes a `WriteRecordsRequest` and enqueues it for the next commit; [`JournaledStore::wait`] returns
     /// its outcome. Rejects records set up before `oldest_us` (microseconds UTC), unless their session is
-    /// still active, and versions of records that have too many.
+    /// still active, versions of records that have too many, and records that break a rule for new ones, unless the
+    /// batch says that they were stored before.
     ///
     /// Back-pressure: while the queue is full, the caller commits a group before it enqueues its batch.
     ///
     /// # Errors
     /// `MalformedBatch`, `BatchLimit` or `BatchIdLength`.
     pub fn submit(&self, bytes: &[u8], received_us: i64, oldest_us: i64) -> Result<Arc<PendingCommit>> {
-        let (asked, allowed) = (wire::count_records(bytes)?, self.limits.batch_rows);
+        let wire::BatchOutline { record_count: asked, accepts_stored } = wire::outline(bytes)?;
+        let allowed = self.limits.batch_rows;
         if asked > allowed {
             return Err(Error::BatchLimit { asked, allowed });
         }
-        let reject = |record: &Record<'_>| self.rejection(record, oldest_us);
+        let reject = |record: &Record<'_>| {
+            let broken_rule = if accepts_stored { None } else { self.rules.rejection(record) };
+            broken_rule.or_else(|| self.rejection(record, oldest_us))
+        };
         let batch = ColumnarBatch::from_wire(bytes, self.store.tuning().batch_dictionary_row_count_min, reject)?;
         let (asked, allowed) = (batch.batch_id.as_ref().map_or(0, String::len), self.limits.batch_id_bytes);
         if asked > allowed {
@@ -298,7 +308,7 @@ impl JournaledStore {
         removed.into_iter().collect()
     }
 
-    /// Why the store does not take a valid record.
+    /// Why the store as it is does not take a valid record.
     fn rejection(&self, record: &Record<'_>, oldest_us: i64) -> Option<Rejection> {
         if record.setup_us() < oldest_us && !self.store.is_active(record) {
             let description = "setup_time is before the days that are kept";

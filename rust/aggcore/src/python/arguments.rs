@@ -237,6 +237,7 @@ pub fn commit_limits(config: &Bound<'_, PyAny>) -> PyResult<CommitLimits> {
     Ok(CommitLimits {
         batch_rows: config.getattr("batch_row_count_max")?.extract()?,
         batch_id_bytes: config.getattr("batch_id_bytes_max")?.extract()?,
+        call_seconds: config.getattr("call_seconds_max")?.extract()?,
         waiting_bytes: config.getattr("waiting_bytes_max")?.extract()?,
     })
 }

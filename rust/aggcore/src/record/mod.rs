@@ -3,6 +3,7 @@
 //! Times are microseconds UTC since 1970-01-01, in [0, [`TIME_END_US`]); durations are milliseconds; days are
 //! UTC days since 1970-01-01.
 
+pub mod new_record;
 pub mod price;
 pub mod schema;
 
@@ -57,6 +58,12 @@ pub enum RejectReason {
     BeforeRetention = 12,
     /// The record has as many parts as one may have.
     TooManyParts = 13,
+    /// An address field has a text that is no address.
+    BadAddress = 14,
+    /// The end is too long after the setup.
+    CallTooLong = 15,
+    /// An identifier is a number that a spreadsheet has rounded.
+    RoundedNumber = 16,
 }
 
 /// The rejection of one record.

@@ -126,6 +126,7 @@ pub mod text_slot {
 
     pub const SESSION_ID: usize = slot("session_id");
     pub const ORIG_DST_PARTY_ID: usize = slot("orig_dst_party_id");
+    pub const ORIG_SRC_PARTY_ID: usize = slot("orig_src_party_id");
     pub const TERM_DST_PARTY_ID: usize = slot("term_dst_party_id");
 }
 

@@ -42,16 +42,29 @@ impl Rejections {
 /// Number of the field `rejected` of `WriteRecordsResponse`.
 const REJECTED: u32 = 5;
 
-/// Returns the number of records of a batch, without looking at them.
+/// What a batch says of all its records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BatchOutline {
+    /// Number of records.
+    pub record_count: usize,
+    /// Whether a store had them before, so that rules for new records do not apply.
+    pub accepts_stored: bool,
+}
+
+/// Reads the outline of a batch, without looking at the records.
 ///
 /// # Errors
 /// `MalformedBatch` if the bytes are not a valid message.
-pub fn count_records(bytes: &[u8]) -> Result<usize> {
-    let (mut count, mut reader) = (0, Reader::new(bytes));
+pub fn outline(bytes: &[u8]) -> Result<BatchOutline> {
+    let (mut outline, mut reader) = (BatchOutline::default(), Reader::new(bytes));
     while let Some(field) = reader.field()? {
-        count += usize::from(matches!(field, (2, Value::Bytes(_))));
+        match field {
+            (2, Value::Bytes(_)) => outline.record_count += 1,
+            (5, Value::Varint(bits)) => outline.accepts_stored = bits != 0,
+            _ => {}
+        }
     }
-    Ok(count)
+    Ok(outline)
 }
 
 /// Returns the `WriteRecordsResponse` of a batch without its rejected records, which follow as they are. `counts` are the
@@ -113,7 +126,9 @@ mod tests {
     fn an_answer_has_the_bytes_of_its_message() -> Result<()> {
         // The second record has the session id "a" and lacks its setup time.
         let batch = decode_batch(&[0x12, 0, 0x0a, 1, b'b', 0x12, 3, 0x12, 1, b'a'], |_| None, |_| {})?;
-        assert_eq!(count_records(&[0x12, 0, 0x0a, 1, b'b', 0x12, 3, 0x12, 1, b'a'])?, 2);
+        assert_eq!(outline(&[0x12, 0, 0x0a, 1, b'b', 0x12, 3, 0x12, 1, b'a'])?.record_count, 2);
+        assert_eq!(outline(&[0x28, 1, 0x12, 0])?, BatchOutline { record_count: 1, accepts_stored: true });
+        assert!(!outline(&[0x28, 1, 0x28, 0])?.accepts_stored);
         let rejected = |index, reason: RejectReason, description: &str| RejectedRecord {
             index: Some(index),
             reason: Some(reason as i32),

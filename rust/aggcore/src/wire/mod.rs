@@ -15,7 +15,7 @@ mod layers;
 mod reader;
 mod record;
 
-pub use batch::{Rejections, count_records, decode_batch, encode_response_head};
+pub use batch::{BatchOutline, Rejections, decode_batch, encode_response_head, outline};
 pub use record::encode_record;
 
 /// The messages of the contract, generated from `proto/`.

@@ -46,7 +46,7 @@ use prost::encoding::encode_varint;
 
 use super::layers::{Layer, join_layers, merged_part, number};
 use super::parts::{join, part_order};
-use crate::record::schema::{FIELDS, Field, int_slot};
+use crate::record::schema::{ABSENT, DICTIONARY_COUNT, FIELDS, Field, int_slot, text_slot};
 use crate::record::{Record, US_PER_DAY};
 
 /// The state of a record: a join-semilattice element that represents a set of versions.
@@ -151,8 +151,8 @@ pub struct Addition {
 pub struct Differences {
     /// Whether it has another value of some field.
     pub is_other_content: bool,
-    /// Whether it looks like another call under the same id: both have ended, one of them before the other was set up,
-    /// and neither corrects the other by a greater revision.
+    /// Whether it looks like another call under the same id: both have ended, neither corrects the other by a greater
+    /// revision, and one of them ended before the other was set up, or both are whole records of different parties.
     pub is_other_call: bool,
 }
 
@@ -162,17 +162,27 @@ impl Differences {
         let stands = &merged_part(layers);
         let differs = |field: &&Field| version.has(field) && !version.field_equals(stands, field);
         let is_of_version = |field: &Field| ["revision", "event", "replaces"].contains(&field.name);
-        let revision = |record: &Record<'_>| record.ints[int_slot::REVISION].max(0);
-        let ended_before =
-            |one: &Record<'_>, other: &Record<'_>| one.is_finished() && one.ints[int_slot::END_TIME] < other.setup_us();
         Self {
             is_other_content: FIELDS.iter().filter(differs).any(|field| !is_of_version(field)),
-            is_other_call: stands.is_finished()
-                && version.is_finished()
-                && revision(stands) == revision(version)
-                && (ended_before(stands, version) || ended_before(version, stands)),
+            is_other_call: stands.is_finished() && version.is_finished() && are_other_calls(stands, version),
         }
     }
+}
+
+/// Whether two finished versions look like two calls.
+fn are_other_calls(one: &Record<'_>, other: &Record<'_>) -> bool {
+    let revision = |record: &Record<'_>| record.ints[int_slot::REVISION].max(0);
+    let ended_before = |one: &Record<'_>, other: &Record<'_>| one.ints[int_slot::END_TIME] < other.setup_us();
+    let is_whole = |record: &Record<'_>| record.ints[int_slot::EVENT] == ABSENT;
+    let parties = [text_slot::ORIG_SRC_PARTY_ID, text_slot::ORIG_DST_PARTY_ID].map(|slot| DICTIONARY_COUNT + slot);
+    let differs = |slot: usize| {
+        let texts = [one.strings[slot], other.strings[slot]];
+        texts[0] != texts[1] && texts.iter().all(|text| !text.is_empty())
+    };
+    revision(one) == revision(other)
+        && (ended_before(one, other)
+            || ended_before(other, one)
+            || is_whole(one) && is_whole(other) && parties.into_iter().any(differs))
 }
 
 /// Returns whether the versions of an encoded state lie on several UTC days.
@@ -190,7 +200,7 @@ fn decode_days(bytes: &mut &[u8]) -> Option<(i64, i64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::schema::{ABSENT, dictionary_slot};
+    use crate::record::schema::dictionary_slot;
     use crate::record::{EVENT_END, EVENT_START, EVENT_UPDATE};
 
     const ACCOUNTS: [&str; 3] = ["", "1001", "1002"];
