@@ -56,6 +56,7 @@ def full_record(session_id: str) -> records_pb2.SessionRecord:
     record = finished(
         session_id, revision=3, kind=1, event=3, is_last_attempt=False, customer_price="-0.0125", part_class=2
     )
+    record.auth_orig_ip = "192.0.2.10"
     for field in record.DESCRIPTOR.fields:
         if not record.HasField(field.name):
             is_text = field.type == field.TYPE_STRING
@@ -167,7 +168,9 @@ def test_setup_minute_and_call_duration_columns(tmp_path: Path) -> None:
             for row in read(harness.segment()).to_pylist()
         }
         assert found == {"a": (0, 60_000), "b": (1_439, -1), "c": (1, 1)}
-        write(harness.store, finished("d", day_s, end_time=Timestamp(seconds=day_s + 30 * DAY_S)))
+        long = finished("d", day_s, end_time=Timestamp(seconds=day_s + 30 * DAY_S))
+        stored = records_pb2.WriteRecordsRequest(records=[long], accept_stored=True)
+        assert harness.store.write(stored.SerializeToString()).accepted == 1
         harness.flush()
         assert read(harness.segment())["talk_ms"].to_pylist() == [None], "it would not fit 32 bits"
 
