@@ -1,28 +1,44 @@
 """Fields of a call record that every switch fills alike."""
 
-import re
+from collections.abc import Callable
+from functools import partial
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from pegcount.importers.parsed_line import UnreadableRowError
+from pegcount.importers.addresses import ADDRESS_FIELDS, read_address
+from pegcount.importers.rounded_numbers import NUMBER_FIELDS, read_number
 from pegcount.v1.records_pb2 import SESSION_KIND_CALL, SessionRecord
 from pegcount.zone import US_PER_SECOND
 
-# A spreadsheet rounds 442079460001 to 4.42079E+11, from which the number cannot be recovered.
-_ROUNDED_NUMBER = re.compile(r"[0-9](?:[.,][0-9]+)?E\+[0-9]+")
+TextReader = Callable[[str], str]
+"""Returns the text to store in a field; raises UnreadableRowError."""
+
+TEXT_READERS: dict[str, TextReader] = {
+    **dict.fromkeys(sorted(NUMBER_FIELDS), read_number),
+    **{name: partial(read_address, name) for name in sorted(ADDRESS_FIELDS)},
+}
+"""Readers of the text fields that do not take every text."""
 
 
 def new_call(source: str, session_id: str) -> SessionRecord:
-    """Returns a record of kind CALL with its key, (source, session id)."""
-    record = SessionRecord(kind=SESSION_KIND_CALL, session_id=session_id)
-    set_text(record, "source", source)
+    """Returns a record of kind CALL with its key, (source, session id).
+
+    Raises UnreadableRowError if a spreadsheet has rounded the id.
+    """
+    record = SessionRecord(kind=SESSION_KIND_CALL, session_id=read_number(session_id))
+    if source:
+        record.source = source
     return record
 
 
 def set_text(record: SessionRecord, name: str, text: str) -> None:
-    """Sets a text field; an empty text leaves it absent."""
+    """Sets a text field; an empty text leaves it absent.
+
+    Raises UnreadableRowError if the field does not take the text; see `TEXT_READERS`.
+    """
     if text:
-        setattr(record, name, text)
+        read = TEXT_READERS.get(name)
+        setattr(record, name, text if read is None else read(text))
 
 
 def set_instant(field: Timestamp, instant_us: int) -> None:
@@ -36,13 +52,11 @@ def set_parties(record: SessionRecord, caller: str, called: str) -> None:
 
     Raises UnreadableRowError if a spreadsheet has rounded one of the numbers.
     """
-    for number in (caller, called):
-        if _ROUNDED_NUMBER.fullmatch(number):
-            raise UnreadableRowError(f"{number!r} is a number that a spreadsheet has rounded")
-    for name in ("orig_src_party_id", "src_prefix_routing"):
-        set_text(record, name, caller)
-    for name in ("orig_dst_party_id", "term_dst_party_id", "dst_prefix_routing"):
-        set_text(record, name, called)
+    if caller:
+        record.orig_src_party_id = record.src_prefix_routing = read_number(caller)
+    if called:
+        number = read_number(called)
+        record.orig_dst_party_id = record.term_dst_party_id = record.dst_prefix_routing = number
 
 
 def set_account(record: SessionRecord, account_code: str) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from google.protobuf.descriptor import FieldDescriptor
 
 from pegcount.errors import ImportFileError
-from pegcount.importers.call_record import set_instant
+from pegcount.importers.call_record import TEXT_READERS, set_instant
 from pegcount.importers.parsed_line import UnreadableRowError
+from pegcount.importers.rounded_numbers import read_number
 from pegcount.importers.timestamps import read_rfc_3339
 from pegcount.v1.records_pb2 import SessionEvent, SessionKind, SessionRecord
 from pegcount.zone import Zone
@@ -86,7 +87,7 @@ def _reader(name: str, kind: int) -> Callable[[str], object]:
     if kind in _INTEGER_RANGES:
         low, high = _INTEGER_RANGES[kind]
         return lambda text: _read_integer(name, text, low, high)
-    return str
+    return TEXT_READERS.get(name, str)
 
 
 def _values_by_name(name: str) -> dict[str, int]:
@@ -104,6 +105,8 @@ def _read_choice(name: str, text: str, values: Mapping[str, object]) -> object:
 
 def _read_integer(name: str, text: str, low: int, high: int) -> int:
     number = int(text) if _INTEGER.fullmatch(text) else None
+    if number is None:
+        read_number(text)
     if number is None or not low <= number <= high:
         raise UnreadableRowError(f"{name}: {text!r} is not a whole number from {low} to {high}")
     return number
