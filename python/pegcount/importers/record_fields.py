@@ -35,7 +35,8 @@ _INTEGER_RANGES = {
     FieldDescriptor.TYPE_FIXED64: (0, 2**64 - 1),
 }
 _ENUMS = {"kind": SessionKind.items(), "event": SessionEvent.items()}
-_BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+_BOOLEANS = dict.fromkeys(("true", "t", "1", "yes", "y"), True)
+_BOOLEANS |= dict.fromkeys(("false", "f", "0", "no", "n"), False)
 
 
 def record_setters(zone: Zone) -> dict[str, Setter]:
