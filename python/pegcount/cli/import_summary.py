@@ -16,8 +16,9 @@ _COUNTS = ("rows", "accepted", "replaced", "duplicates", "rejected", "skipped")
 _REMEDIES = {
     "outranked": "say something else than the records that stand, but rank lower: if they are corrections,"
     " import them with --set revision=1 --set replaces=true",
-    "suspected_reuse": "look like other calls under ids that were used before: import each switch into a"
-    " source of its own (--source)",
+    "suspected_reuse": "look like other calls under ids that were used before, and one id is one call: import"
+    " each switch into a source of its own (--source), with ids that it does not use again",
+    "rounded_prices": "have a price with more than 9 decimals, which was rounded to 9, half to even",
 }
 _CLASSES = {1: "1 switch", 2: "2 party", 3: "3 far side"}
 

@@ -12,6 +12,7 @@ from pegcount.importers.formats import FORMATS
 from pegcount.importers.options import ImportOptions
 from pegcount.importers.parsed_line import ParsedLine, ParsedRecord, SkippedLine, UnreadableLine
 from pegcount.importers.prepared_files import PreparedFile
+from pegcount.importers.prices import round_prices
 from pegcount.importers.record_fields import read_overrides
 from pegcount.importers.rejects import RejectsFile
 from pegcount.model import WriteOutcome
@@ -35,6 +36,8 @@ Progress = Callable[[int, int], None]
 _OUTCOMES = ("accepted", "replaced", "duplicates", "rejected", "skipped")
 _OF_OUTCOMES = ("outranked", "suspected_reuse")
 """Counts of records that one of the outcomes counts, too."""
+_OF_ROWS = ("rounded_prices",)
+"""Counts of rows before they are written; one of the outcomes counts them, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class ImportCounts:
     """Of the duplicates, those that say something else than what stands, but rank lower."""
     suspected_reuse: int = 0
     """Of the replaced and the duplicates, those that look like another call under the same id."""
+    rounded_prices: int = 0
+    """Of all records that were read, those with a price that was rounded."""
 
 
 def import_file(
@@ -118,13 +123,16 @@ class _Import:
     def counts(self) -> ImportCounts:
         """Counts of all rows whose outcome is known."""
         rows = sum(self._tally[name] for name in _OUTCOMES)
-        return ImportCounts(rows=rows, **{name: self._tally[name] for name in _OUTCOMES + _OF_OUTCOMES})
+        names = _OUTCOMES + _OF_OUTCOMES + _OF_ROWS
+        return ImportCounts(rows=rows, **{name: self._tally[name] for name in names})
 
     def take(self, parsed: ParsedLine) -> None:
         """Takes one result of the parser."""
         match parsed:
             case ParsedRecord():
                 parsed.record.MergeFrom(self._overrides)
+                if round_prices(parsed.record):
+                    self._tally["rounded_prices"] += 1
                 self._batch.append(parsed)
                 self._batch_text_chars += len(parsed.text)
             case SkippedLine():
