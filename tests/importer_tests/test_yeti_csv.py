@@ -44,9 +44,9 @@ def table(*rows: dict[str, str]) -> str:
     return csv_line(ROW) + "".join(csv_line((ROW | row).values()) for row in rows)
 
 
-def check(data: str, *expected: str) -> None:
-    # The table is in UTC, so the time zone of the import must not matter.
-    assert outline(parse("yeti-csv", data, options("Asia/Tokyo"))) == [*expected]
+def check(data: str, *expected: str, zone_name: str = "Asia/Tokyo") -> None:
+    # Times with an offset do not depend on the time zone of the import.
+    assert outline(parse("yeti-csv", data, options(zone_name))) == [*expected]
 
 
 def test_fields() -> None:
@@ -89,11 +89,15 @@ def test_fields() -> None:
         ({"time_connect": ""}, "2026-03-28T09:00:00.500000Z - 2026-03-28T09:02:05Z"),
         # A duration rounded to 0 does not make the call unanswered.
         (
-            {"time_connect": "2026-03-28 09:02:04.9", "duration": "0"},
+            {"time_connect": "2026-03-28 09:02:04.9+00", "duration": "0"},
             "2026-03-28T09:00:00.500000Z 2026-03-28T09:02:04.900000Z 2026-03-28T09:02:05Z",
         ),
         (
-            {"time_start": "2026-03-28 09:00:00", "time_connect": "", "time_end": "2026-03-28 09:00:09 UTC"},
+            {
+                "time_start": "2026-03-28 18:00:00",
+                "time_connect": "",
+                "time_end": "2026-03-28 09:00:09 UTC",
+            },
             "2026-03-28T09:00:00Z - 2026-03-28T09:00:09Z",
         ),
     ],
@@ -104,10 +108,49 @@ def test_times(cells: dict[str, str], expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("t", True), ("f", False), ("true", True), ("false", False), ("1", True), ("0", False)],
+    [
+        *(("t", True), ("true", True), ("1", True), ("TRUE", True), ("Yes", True)),
+        *(("f", False), ("false", False), ("0", False), ("FALSE", False), ("no", False)),
+    ],
 )
 def test_last_attempts(text: str, expected: bool) -> None:
     assert only_record(parse("yeti-csv", table({"is_last_cdr": text}))).is_last_attempt is expected
+
+
+def test_null_is_an_empty_cell() -> None:
+    for null in ("NULL", "\\N"):
+        cells = {"time_connect": null, "customer_price": null, "vendor_id": null, "duration": null}
+        record = only_record(parse("yeti-csv", table(cells)))
+        assert not record.HasField("answer_time")
+        assert not record.HasField("customer_price")
+        assert not record.HasField("term_clients_id")
+
+
+def test_the_text_of_inet_is_the_address() -> None:
+    for text, expected in [("192.0.2.10/32", "192.0.2.10"), ("2001:db8::7/128", "2001:db8::7")]:
+        assert only_record(parse("yeti-csv", table({"auth_orig_ip": text}))).auth_orig_ip == expected
+
+
+def test_titles_stand_for_the_columns() -> None:
+    named = only_record(parse("yeti-csv", table({})))
+    titles = ["ID", "UUID", "Time Start", "Time Connect", "Time End", "Duration", "Success", "Is Last Cdr"]
+    titles += ["Customer", "Customer Acc", "Vendor", "Vendor Acc", "Src Country", "Dst Country"]
+    titles += ["Src Prefix Routing", "Dst Prefix Routing", "Src Prefix In", "Dst Prefix In"]
+    titles += ["Src Prefix Out", "Dst Prefix Out", "Destination Prefix", "Dialpeer Prefix", "Auth Orig Ip"]
+    titles += ["Customer Price", "Lega Q850 Cause", "Orig Call", "Term Call", "Orig Gw", "Term Gw"]
+    assert len(titles) == len(ROW)
+    assert only_record(parse("yeti-csv", csv_line(titles) + csv_line(ROW.values()))) == named
+
+
+def test_local_times_are_in_the_zone_of_the_import() -> None:
+    local = {
+        "time_start": "2026-07-01 10:00:00.25",
+        "time_connect": "2026-07-01 10:00:05.25",
+        "time_end": "2026-07-01 10:02:05.25",
+    }
+    summer = "2026-07-01T08:00:00.250000Z 2026-07-01T08:00:05.250000Z 2026-07-01T08:02:05.250000Z"
+    check(table(local), f"2 900001 {summer}", zone_name="Europe/Berlin")
+    check(table(local), f"2 900001 {summer.replace('T08', 'T10')}", zone_name="UTC")
 
 
 def test_columns_may_be_in_any_order_with_unknown_ones() -> None:
@@ -116,9 +159,37 @@ def test_columns_may_be_in_any_order_with_unknown_ones() -> None:
     check("\ufeff" + csv_line(names).replace("\n", "\r\n") + row.replace("\n", "\r\n"), f"2 900001 {TIMES}")
 
 
-def test_missing_columns_are_all_named() -> None:
-    with pytest.raises(ImportFileError, match="lacks time_connect, time_end, is_last_cdr"):
-        check("id,time_start,duration\n")
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("id,time_start,duration", "lacks time_connect, time_end, is_last_cdr"),
+        ("ID,Time Start,Duration", "lacks Time Connect, Time End, Is Last Cdr"),
+        (
+            "Time Start,Time Connect,Time End,Success,Duration,Src Name In,Orig Call,Local Tag",
+            "lacks ID, Is Last Cdr: without an id, a call that is imported twice would count twice",
+        ),
+        ("time_start,time_connect,time_end,is_last_cdr", "lacks id: without an id"),
+        ("UUID,Time Start,Time Connect,Time End,Is Last Cdr", "lacks ID: without an id"),
+        ("ID,Time Start,Time Connect,Time End", "lacks Is Last Cdr: .* --set is_last_attempt=true"),
+        ("id,time_start,time_connect,time_end", "lacks is_last_cdr: .* --set is_last_attempt=true"),
+        (
+            "Id,Time start,Time connect,Time end,Duration,LegA DC,LegB DC,Routing attempt,Customer acc",
+            "the download of the page CDR History, which lacks Is Last Cdr",
+        ),
+        ("ID,id,Time Start,Time Connect,Time End,Is Last Cdr", "has id twice"),
+        ("id,time_start,time_connect,time_end,is_last_cdr,Customer,customer_id", "has customer_id twice"),
+    ],
+)
+def test_files_that_lack_columns_are_refused(header: str, message: str) -> None:
+    with pytest.raises(ImportFileError, match=message):
+        check(f"{header}\n")
+
+
+def test_an_export_of_last_attempts_may_say_so_by_an_option() -> None:
+    header = "ID,Time Start,Time Connect,Time End\n"
+    row = csv_line(["1", "2026-03-10 09:00:00+00", "", "2026-03-10 09:00:09+00"])
+    given = options(overrides={"is_last_attempt": "true"})
+    assert only_record(parse("yeti-csv", header + row, given)).session_id == "1"
 
 
 @pytest.mark.parametrize(
@@ -127,6 +198,8 @@ def test_missing_columns_are_all_named() -> None:
         ({"id": ""}, "id is empty"),
         ({"time_end": ""}, "time_end is empty"),
         ({"is_last_cdr": ""}, "is_last_cdr is empty"),
+        ({"time_end": "NULL"}, "time_end is empty"),
+        ({"auth_orig_ip": "192.0.2.0/24"}, "auth_orig_ip: '192.0.2.0/24' is no IPv4 or IPv6 address"),
         ({"is_last_cdr": "maybe"}, "is_last_attempt: 'maybe' is none of"),
         ({"time_start": "28.03.2026"}, "time_start: '28.03.2026' is no date and time"),
         ({"customer_id": "acme"}, "orig_clients_id: 'acme' is not a whole number"),

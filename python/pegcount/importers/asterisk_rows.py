@@ -6,16 +6,13 @@ from typing import BinaryIO
 
 from pegcount.errors import ImportFileError
 from pegcount.importers.asterisk_columns import column_names, header_names
-from pegcount.importers.csv_rows import check_cell_count, split_row, split_row_of_bare_quotes
+from pegcount.importers.csv_rows import NULLS, check_cell_count, split_row, split_row_of_bare_quotes
 from pegcount.importers.options import ASTERISK_COLUMN_ORDERS, ImportOptions
 from pegcount.importers.parsed_line import UnreadableLine, UnreadableRowError
 from pegcount.importers.text_lines import TextLine, read_lines
 
 Row = dict[str, str]
 """Texts of a row by column name."""
-
-# How databases print NULL in CSV.
-_NULLS = ("\\N", "NULL")
 
 
 class AsteriskRows:
@@ -44,7 +41,7 @@ class AsteriskRows:
             # FreePBX exports the caller id as it is: `"Ann" <100>`.
             cells = split_row_of_bare_quotes(text)
         check_cell_count(cells, len(self._header))
-        return ["" if cell in _NULLS else cell for cell in cells]
+        return ["" if cell in NULLS else cell for cell in cells]
 
     def row(self, cells: list[str]) -> Row:
         """Returns the texts by column name; raises UnreadableRowError for a row of another form."""

@@ -12,6 +12,9 @@ from pegcount.importers.parsed_line import ParsedLine, UnreadableLine, Unreadabl
 from pegcount.importers.text_lines import TextLine, parse_texts
 from pegcount.v1.records_pb2 import SessionRecord
 
+NULLS = ("\\N", "NULL")
+"""How databases print NULL in CSV, beside the empty cell."""
+
 RowParser = Callable[[list[str]], SessionRecord | None]
 """Converts the cells of a row to a record, or to None if the row is to be skipped."""
 

@@ -45,12 +45,12 @@ def read_rfc_3339(name: str, text: str, zone: Zone) -> int:
     return _read(name, text, RFC_3339).instant_us(zone)
 
 
-def read_postgres(name: str, text: str) -> int:
-    """Returns the microseconds UTC of a timestamp that PostgreSQL printed; one without an offset is UTC.
+def read_postgres(name: str, text: str) -> ParsedTime:
+    """Reads a timestamp that PostgreSQL printed; one without an offset is local.
 
     Raises UnreadableRowError, naming the column, for any other text.
     """
-    return _read(name, text, POSTGRESQL).us
+    return _read(name, text, POSTGRESQL)
 
 
 def _read(name: str, text: str, form: TimeForm) -> ParsedTime:

@@ -1,19 +1,22 @@
-"""yeti-csv: exports of Yeti's table `cdr.cdr`, with a header."""
+"""yeti-csv: exports of Yeti's table `cdr.cdr`, with a header of its names or of Yeti's titles."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pegcount.errors import ImportFileError
 from pegcount.importers.call_record import new_call, set_instant
-from pegcount.importers.csv_rows import check_cell_count, parse_rows, read_header
+from pegcount.importers.csv_rows import NULLS, check_cell_count, parse_rows, read_header
 from pegcount.importers.options import ImportOptions
 from pegcount.importers.parsed_line import ParsedLine, UnreadableRowError
 from pegcount.importers.record_fields import record_setters
 from pegcount.importers.text_lines import read_lines
 from pegcount.importers.timestamps import read_postgres
+from pegcount.importers.yeti_columns import REQUIRED_COLUMNS, yeti_columns
+from pegcount.importers.yeti_times import instants_us
 from pegcount.v1.records_pb2 import SessionRecord
 
 _TIMES = {"time_start": "setup_time", "time_connect": "answer_time", "time_end": "end_time"}
+_DURATION = "duration"
+_EMPTY = ("", *NULLS)
 
 _FIELDS_BY_COLUMN = {
     "is_last_cdr": ("is_last_attempt",),
@@ -39,8 +42,7 @@ _FIELDS_BY_COLUMN = {
     "lega_q850_cause": ("disconnect_cause",),
 }
 
-# A row without one of these would be counted wrongly; other columns only add fields.
-_REQUIRED = ("id", *_TIMES, "is_last_cdr")
+_KNOWN = tuple(dict.fromkeys((*REQUIRED_COLUMNS, _DURATION, *_FIELDS_BY_COLUMN)))
 
 
 def parse_yeti_csv(file: BinaryIO, options: ImportOptions) -> Iterator[ParsedLine]:
@@ -49,35 +51,47 @@ def parse_yeti_csv(file: BinaryIO, options: ImportOptions) -> Iterator[ParsedLin
     Raises ImportFileError, naming every required column that is missing.
     """
     lines = read_lines(file, options.line_bytes_max)
-    header = read_header(lines)
-    missing = [name for name in _REQUIRED if name not in header]
-    if missing:
-        raise ImportFileError(f"the header lacks {', '.join(missing)}")
-    return parse_rows(lines, _RowParser(header, options))
+    provided = frozenset({"is_last_cdr"} if "is_last_attempt" in options.overrides else ())
+    columns = yeti_columns(read_header(lines), _KNOWN, provided)
+    return parse_rows(lines, _RowParser(columns, provided, options))
 
 
 class _RowParser:
     """Converts rows to records."""
 
-    def __init__(self, header: list[str], options: ImportOptions) -> None:
-        self._header = header
+    def __init__(self, columns: list[str], provided: frozenset[str], options: ImportOptions) -> None:
+        self._column_count = len(columns)
         self._source = options.source
+        self._zone = options.zone
+        self._id_place = columns.index("id")
+        self._time_places = [(name, columns.index(name), field) for name, field in _TIMES.items()]
+        self._duration_place = columns.index(_DURATION) if _DURATION in columns else None
+        optional = provided | {"time_connect"}
+        self._filled = [(name, columns.index(name)) for name in REQUIRED_COLUMNS if name not in optional]
         setters = record_setters(options.zone)
         self._setters = [
-            (column, setters[field]) for column in header for field in _FIELDS_BY_COLUMN.get(column, ())
+            (place, setters[field])
+            for place, column in enumerate(columns)
+            for field in _FIELDS_BY_COLUMN.get(column, ())
         ]
 
     def __call__(self, cells: list[str]) -> SessionRecord:
-        check_cell_count(cells, len(self._header))
-        row = dict(zip(self._header, cells, strict=True))
-        for name in ("id", "time_start", "time_end", "is_last_cdr"):
-            if not row[name]:
+        check_cell_count(cells, self._column_count)
+        for name, place in self._filled:
+            if cells[place] in _EMPTY:
                 raise UnreadableRowError(f"{name} is empty")
-        record = new_call(self._source, row["id"])
-        for column, field in _TIMES.items():
-            if row[column]:
-                set_instant(getattr(record, field), read_postgres(column, row[column]))
-        for column, setter in self._setters:
-            if row[column]:
-                setter(record, row[column])
+        record = new_call(self._source, cells[self._id_place])
+        self._set_times(record, cells)
+        for place, setter in self._setters:
+            text = cells[place]
+            if text not in _EMPTY:
+                setter(record, text)
         return record
+
+    def _set_times(self, record: SessionRecord, cells: list[str]) -> None:
+        found = [(name, cells[place], field) for name, place, field in self._time_places]
+        stated = [(read_postgres(name, text), field) for name, text, field in found if text not in _EMPTY]
+        duration = "" if self._duration_place is None else cells[self._duration_place]
+        instants = instants_us([time for time, _ in stated], duration, self._zone)
+        for (_, field), instant_us in zip(stated, instants, strict=True):
+            set_instant(getattr(record, field), instant_us)
