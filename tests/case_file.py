@@ -229,7 +229,9 @@ def _record(header: str, row: str) -> records_pb2.SessionRecord:
     utc = zone("UTC")
     assert utc is not None
     text = "\n".join(_SPACES_BEFORE_COMMA.sub("", line.strip()) for line in (header, row))
-    (parsed,) = parse_pegcount_csv(io.BytesIO(text.encode()), ImportOptions(source="", zone=utc))
+    (parsed,) = parse_pegcount_csv(
+        io.BytesIO(text.encode()), ImportOptions(source="", zone=utc, accepts_stored=True)
+    )
     if not isinstance(parsed, ParsedRecord):
         raise CaseError(f"{row.strip()!r} is not a record: {parsed}")
     return parsed.record

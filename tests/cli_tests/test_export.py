@@ -109,7 +109,7 @@ def test_importing_an_export_restores_every_record(awkward_directory: Path, tmp_
     assert process.stdout == f"{tmp_path / 'all.csv'}: {count} records\n"
     imported = pegcount(
         *("import", "--data", tmp_path / "again", "--format", "pegcount-csv", "--source", ""),
-        tmp_path / "all.csv",
+        *("--accept-stored", tmp_path / "all.csv"),
         cwd=tmp_path,
     )
     assert (imported.returncode, imported.stderr) == (0, "")

@@ -50,6 +50,13 @@ def test_fields() -> None:
     )
 
 
+def test_texts_that_were_stored_before_they_were_refused_can_be_taken() -> None:
+    data = "session_id,auth_orig_ip,account_id\ns1,pbx.example.com,4.4E+11\n"
+    assert outline(parse("pegcount-csv", data))[0].startswith("2 ! ")
+    record = only_record(parse("pegcount-csv", data, options(accepts_stored=True)))
+    assert (record.auth_orig_ip, record.account_id) == ("pbx.example.com", "4.4E+11")
+
+
 def test_empty_cells_are_absent_and_the_source_is_the_option() -> None:
     empty = ",".join(FIELD_NAMES) + "\n" + "," * (len(FIELD_NAMES) - 1) + "\n"
     assert only_record(parse("pegcount-csv", empty)) == SessionRecord(source="pbx")

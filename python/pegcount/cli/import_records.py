@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,11 @@ from pegcount.importers import (
 )
 from pegcount.store import EmbeddedStore, SourceRules
 from pegcount.store.outside import require_outside
+
+_ACCEPT_STORED_HELP = (
+    "Take addresses and rounded numbers of pegcount-csv as they are: the file is an export of a directory"
+    " that has them from a version which did not refuse them."
+)
 
 
 def import_records(
@@ -66,6 +72,7 @@ def import_records(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="field=value for every record; may be repeated.")
     ] = None,
+    accept_stored: Annotated[bool, typer.Option("--accept-stored", help=_ACCEPT_STORED_HELP)] = False,
     rejects: Annotated[Path, typer.Option(help="File for rejected rows.")] = Path("rejects.csv"),
 ) -> None:
     """Import call records from files into a data directory, or through a server into its directory.
@@ -76,6 +83,7 @@ def import_records(
     with errors_as_exit_status():
         options = _options(source, time_zone, columns, calls, answered, settings or [])
         _require_one_target(data, server)
+        options = replace(options, accepts_stored=_accepts_stored(accept_stored, format_name))
         if data is not None:
             require_outside(data, rejects, "the rejected rows")
         config = Config()
@@ -120,6 +128,12 @@ def _options(
             raise ImportFileError(f"--set: {setting!r} is not of the form field=value")
         overrides[name] = value
     return ImportOptions(source, zone, columns, calls, answered, overrides)
+
+
+def _accepts_stored(accept_stored: bool, format_name: str) -> bool:
+    if accept_stored and format_name != "pegcount-csv":
+        raise ImportFileError("--accept-stored is for pegcount-csv, which pegcount export writes")
+    return accept_stored
 
 
 def _require_one_target(data: Path | None, server: str | None) -> None:

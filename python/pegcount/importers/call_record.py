@@ -17,7 +17,7 @@ TEXT_READERS: dict[str, TextReader] = {
     **dict.fromkeys(sorted(NUMBER_FIELDS), read_number),
     **{name: partial(read_address, name) for name in sorted(ADDRESS_FIELDS)},
 }
-"""Readers of the text fields that do not take every text."""
+"""Readers of the text fields that refuse some texts, or change them."""
 
 
 def new_call(source: str, session_id: str) -> SessionRecord:
@@ -34,7 +34,7 @@ def new_call(source: str, session_id: str) -> SessionRecord:
 def set_text(record: SessionRecord, name: str, text: str) -> None:
     """Sets a text field; an empty text leaves it absent.
 
-    Raises UnreadableRowError if the field does not take the text; see `TEXT_READERS`.
+    Raises UnreadableRowError if the field refuses the text; see `TEXT_READERS`.
     """
     if text:
         read = TEXT_READERS.get(name)

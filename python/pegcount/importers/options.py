@@ -32,6 +32,8 @@ class ImportOptions:
     """Whose answer makes a call of asterisk-csv an answered one, one of `ASTERISK_ANSWERS`."""
     overrides: Mapping[str, str] = field(default_factory=dict)
     """Values of `SessionRecord` fields, by name, that replace those of every row."""
+    accepts_stored: bool = False
+    """Whether pegcount-csv takes texts that were stored before they were refused: see `TEXT_READERS`."""
     line_bytes_max: int = 1_048_576
     """Maximum bytes of a line, or of a document of many lines; a longer one is unreadable."""
 

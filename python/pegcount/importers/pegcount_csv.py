@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from pegcount.errors import ImportFileError
-from pegcount.importers.call_record import set_text
+from pegcount.importers.call_record import TEXT_READERS, set_text
 from pegcount.importers.csv_rows import check_cell_count, parse_rows, read_header
 from pegcount.importers.options import ImportOptions
 from pegcount.importers.parsed_line import ParsedLine
@@ -24,7 +24,7 @@ def parse_pegcount_csv(file: BinaryIO, options: ImportOptions) -> Iterator[Parse
     if unknown:
         names = ", ".join(repr(name) for name in unknown)
         raise ImportFileError(f"no column may be called {names}, only {', '.join(FIELD_NAMES)}")
-    setters = record_setters(options.zone)
+    setters = record_setters(options.zone, {} if options.accepts_stored else TEXT_READERS)
     columns = [setters[name] for name in header]
     return parse_rows(lines, lambda cells: _record(cells, columns, options.source))
 

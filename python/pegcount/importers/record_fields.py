@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from google.protobuf.descriptor import FieldDescriptor
 
 from pegcount.errors import ImportFileError
-from pegcount.importers.call_record import TEXT_READERS, set_instant
+from pegcount.importers.call_record import TEXT_READERS, TextReader, set_instant
 from pegcount.importers.parsed_line import UnreadableRowError
 from pegcount.importers.rounded_numbers import read_number
 from pegcount.importers.timestamps import read_rfc_3339
@@ -39,9 +39,15 @@ _BOOLEANS = dict.fromkeys(("true", "t", "1", "yes", "y"), True)
 _BOOLEANS |= dict.fromkeys(("false", "f", "0", "no", "n"), False)
 
 
-def record_setters(zone: Zone) -> dict[str, Setter]:
-    """Returns the setters by field name; `zone` converts times without a zone."""
-    return {field.name: _setter(field.name, field.type, zone) for field in SessionRecord.DESCRIPTOR.fields}
+def record_setters(zone: Zone, text_readers: Mapping[str, TextReader] = TEXT_READERS) -> dict[str, Setter]:
+    """Returns the setters by field name; `zone` converts times without a zone.
+
+    Text fields without a reader take every text.
+    """
+    return {
+        field.name: _setter(field.name, field.type, zone, text_readers)
+        for field in SessionRecord.DESCRIPTOR.fields
+    }
 
 
 def read_overrides(overrides: Mapping[str, str], zone: Zone) -> SessionRecord:
@@ -72,10 +78,10 @@ def _problems_of_setting(record: SessionRecord, setter: Setter, text: str) -> li
     return []
 
 
-def _setter(name: str, kind: int, zone: Zone) -> Setter:
+def _setter(name: str, kind: int, zone: Zone, text_readers: Mapping[str, TextReader]) -> Setter:
     if kind == FieldDescriptor.TYPE_MESSAGE:
         return lambda record, text: set_instant(getattr(record, name), read_rfc_3339(name, text, zone))
-    read = _reader(name, kind)
+    read = text_readers.get(name, str) if kind == FieldDescriptor.TYPE_STRING else _reader(name, kind)
     return lambda record, text: setattr(record, name, read(text))
 
 
@@ -85,10 +91,8 @@ def _reader(name: str, kind: int) -> Callable[[str], object]:
         return lambda text: _read_choice(name, text.upper(), values)
     if kind == FieldDescriptor.TYPE_BOOL:
         return lambda text: _read_choice(name, text.lower(), _BOOLEANS)
-    if kind in _INTEGER_RANGES:
-        low, high = _INTEGER_RANGES[kind]
-        return lambda text: _read_integer(name, text, low, high)
-    return TEXT_READERS.get(name, str)
+    low, high = _INTEGER_RANGES[kind]
+    return lambda text: _read_integer(name, text, low, high)
 
 
 def _values_by_name(name: str) -> dict[str, int]:
