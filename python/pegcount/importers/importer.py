@@ -80,9 +80,11 @@ def import_file(
     if parser is None:
         raise ImportFileError(f"format {format_name!r} is none of {', '.join(FORMATS)}")
     overrides = read_overrides(options.overrides, options.zone)
-    source_rule = None if prepared.rule is None else SourceRule(source=options.source, rule=prepared.rule)
+    header = WriteRecordsRequest(accept_stored=True) if options.accepts_stored else WriteRecordsRequest()
+    if prepared.rule is not None:
+        header.source_rule.CopyFrom(SourceRule(source=options.source, rule=prepared.rule))
     with prepared.opened() as file:
-        run = _Import(str(prepared.path), submit, rejects, overrides, source_rule, config)
+        run = _Import(str(prepared.path), submit, rejects, overrides, header, config)
         for parsed in parser(file, options):
             run.take(parsed)
             if first_calls is not None and isinstance(parsed, ParsedRecord):
@@ -97,7 +99,10 @@ def import_file(
 
 
 class _Import:
-    """State of an import: the batch being filled, the batches in flight, and the counts so far."""
+    """State of an import: the batch being filled, the batches in flight, and the counts so far.
+
+    `header` has what all batches say besides their records.
+    """
 
     def __init__(
         self,
@@ -105,14 +110,14 @@ class _Import:
         submit: Submit,
         rejects: RejectsFile,
         overrides: SessionRecord,
-        source_rule: SourceRule | None,
+        header: WriteRecordsRequest,
         config: Config,
     ) -> None:
         self._file = file
         self._submit = submit
         self._rejects = rejects
         self._overrides = overrides
-        self._source_rule = source_rule
+        self._header = header
         self._config = config
         self._in_flight: deque[tuple[Pending, Sequence[ParsedRecord]]] = deque()
         self._tally: Counter[str] = Counter()
@@ -160,7 +165,8 @@ class _Import:
 
     def _send(self, batch: Sequence[ParsedRecord]) -> None:
         records = [parsed.record for parsed in batch]
-        request = WriteRecordsRequest(records=records, source_rule=self._source_rule)
+        request = WriteRecordsRequest(records=records)
+        request.MergeFrom(self._header)
         data = request.SerializeToString()
         if len(data) > self._config.import_batch_bytes_max and len(batch) > 1:
             middle = len(batch) // 2

@@ -58,7 +58,7 @@ pub enum RejectReason {
     BeforeRetention = 12,
     /// The record has as many parts as one may have.
     TooManyParts = 13,
-    /// An address field has a text that is no address.
+    /// An address field has another text than an address.
     BadAddress = 14,
     /// The end is too long after the setup.
     CallTooLong = 15,

@@ -9,7 +9,7 @@ use super::schema::{ABSENT, Field, field, int_slot};
 use super::{Record, RejectReason, Rejection};
 
 /// Fields that are identifiers, which a spreadsheet rounds if they look like numbers.
-const IDENTIFIERS: [&str; 13] = [
+const IDENTIFIERS: [&str; 15] = [
     "session_id",
     "account_id",
     "src_prefix_routing",
@@ -18,10 +18,12 @@ const IDENTIFIERS: [&str; 13] = [
     "orig_src_party_id",
     "orig_dst_party_id",
     "orig_accounts_ident",
+    "orig_rates_code",
     "term_leg_id",
     "term_src_party_id",
     "term_dst_party_id",
     "term_accounts_ident",
+    "term_rates_code",
     "agent_id",
 ];
 
@@ -80,13 +82,25 @@ impl NewRecordRules {
     }
 }
 
-/// Whether a text is a number in the form in which spreadsheets show long ones: `4.42079E+11`, or `4,42079E+11`.
+/// Whether a text is a number in a form in which spreadsheets show long ones (`4.42079E+11`, `4,4e+11`), or programs that
+/// read their files (`4.42079E11`). `1E5`, which may be a real id, is neither.
 fn is_rounded_number(text: &str) -> bool {
-    let Some((mantissa, exponent)) = text.split_once("E+") else { return false };
+    let Some((mantissa, exponent)) = text.split_once(['E', 'e']) else { return false };
     let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let (whole, decimals) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, "0"));
-    let whole = whole.strip_prefix('-').unwrap_or(whole);
-    whole.len() == 1 && all_digits(whole) && all_digits(decimals) && (2..=3).contains(&exponent.len()) && all_digits(exponent)
+    let (whole, decimals) = match mantissa.split_once(['.', ',']) {
+        Some((whole, decimals)) => (whole, Some(decimals)),
+        None => (mantissa, None),
+    };
+    let (digits, lengths) = match (exponent.strip_prefix('+'), decimals) {
+        (Some(digits), _) => (digits, 2..=3),
+        (None, Some(_)) => (exponent, 1..=3),
+        (None, None) => return false,
+    };
+    whole.len() == 1
+        && all_digits(whole)
+        && decimals.is_none_or(all_digits)
+        && lengths.contains(&digits.len())
+        && all_digits(digits)
 }
 
 #[cfg(test)]
@@ -99,10 +113,11 @@ mod tests {
 
     #[test]
     fn numbers_in_scientific_notation_are_rounded_ones() {
-        for text in ["4.42079E+11", "4,4E+11", "4E+11", "-4.4E+11", "1.5E+100"] {
+        for text in ["4.42079E+11", "4,4e+11", "4E+11", "1.5E+100", "4.42079E11", "4,4e1"] {
             assert!(is_rounded_number(text), "{text}");
         }
-        for text in ["", "E+11", "44.2E+11", "4.E+11", "4.4E11", "4.4e+11", "4.4E+1", "x4.4E+11", "4.4E+11x", "442079000000"] {
+        for text in ["", "E+11", "1E5", "1E+5", "44.2E+11", "4.E+11", "-4.4E+11", "4.4E+", "x4.4E+11", "4.4E+11x", "442079000000"]
+        {
             assert!(!is_rounded_number(text), "{text}");
         }
     }

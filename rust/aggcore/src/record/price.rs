@@ -8,7 +8,7 @@ const DECIMALS: usize = 9;
 
 /// Parses a decimal such as `-0.0125` exactly, into units of 10^-9.
 ///
-/// Returns `None` if the text is not `[+-]?digits[.digits]`, has more than 9 decimals, or exceeds the range
+/// Returns `None` if the text is not `[+-]?digits[.digits]`, has more than 9 decimals besides zeros at the end, or exceeds the range
 /// of `i64` without [`ABSENT`](super::schema::ABSENT).
 pub fn parse_price(text: &str) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix('-') {
@@ -17,7 +17,12 @@ pub fn parse_price(text: &str) -> Option<i64> {
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_digits(whole) || !is_digits(fraction) || fraction.len() > DECIMALS {
+    if !is_digits(whole) || !is_digits(fraction) {
+        return None;
+    }
+    // As databases print them: zeros at the end are not decimals.
+    let fraction = fraction.trim_end_matches('0');
+    if fraction.len() > DECIMALS {
         return None;
     }
     let whole: i128 = whole.parse().ok()?;
@@ -42,12 +47,13 @@ mod tests {
 
     #[test]
     fn decimals_parse_exactly_or_fail() {
-        let cases: [(&str, Option<i64>); 16] = [
+        let cases: [(&str, Option<i64>); 17] = [
             ("0", Some(0)),
             ("1.5", Some(1_500_000_000)),
             ("-0.000000001", Some(-1)),
             ("0.123456780", Some(123_456_780)),
-            ("0.1234567890", None),
+            ("0.12345678900000000000", Some(123_456_789)),
+            ("0.1234567891", None),
             ("+2", Some(2_000_000_000)),
             (".5", None),
             ("5.", None),
