@@ -14,7 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from pegcount import calendar, core
 from pegcount.cli.exit_status import REJECTED_STATUS, errors_as_exit_status
-from pegcount.cli.import_summary import print_calls, print_summary
+from pegcount.cli.import_summary import print_calls, print_legs, print_summary
 from pegcount.client import Client
 from pegcount.config import Config
 from pegcount.errors import ImportFileError
@@ -101,6 +101,7 @@ def import_records(
         for file, count, first_calls in zip(prepared, counts, reported, strict=True):
             print_calls(first_calls.calls, options.zone, config)
             print_summary(file, count)
+        print_legs(counts)
         rows, seconds = sum(count.rows for count in counts), time.monotonic() - start_s
         typer.echo(f"{rows:,} rows in {seconds:.1f} s, {rows / max(seconds, 1e-9):,.0f} rows/s")
         if any(count.rejected for count in counts):

@@ -1,5 +1,6 @@
 """What `pegcount import` prints of a file: its counts, what to do about some of them, and its first calls."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import typer
@@ -8,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount import core
 from pegcount.cli.stored_calls import StoredCall, stored_calls
 from pegcount.config import Config
-from pegcount.importers import DISPOSITION_BY_CAUSE, ImportCounts, PreparedFile, ReportedCall
+from pegcount.importers import DISPOSITION_BY_CAUSE, ImportCounts, PreparedFile, ReportedCall, SkipReason
 from pegcount.v1.records_pb2 import SessionRecord
 from pegcount.zone import US_PER_SECOND, Zone
 
@@ -33,6 +34,22 @@ def print_summary(file: PreparedFile, counts: ImportCounts) -> None:
     for name, remedy in _REMEDIES.items():
         if count := getattr(counts, name):
             typer.echo(f"{file.path}: {count:,} rows {remedy}")
+
+
+def print_legs(counts: Sequence[ImportCounts]) -> None:
+    """Prints how many legs of calls all files have, and a warning if they have nothing else."""
+    by_reason: Counter[SkipReason] = Counter()
+    for count in counts:
+        by_reason.update(count.skipped_legs)
+    if not by_reason:
+        return
+    legs = ", ".join(f"{reason.value}: {by_reason[reason]:,}" for reason in SkipReason if by_reason[reason])
+    typer.echo(f"skipped as parts of other calls; {legs}")
+    if not any(count.accepted + count.replaced + count.duplicates for count in counts):
+        typer.echo(
+            "these legs are all there is, and no call was counted: import the a-legs, which the switch has"
+            " logged elsewhere or not at all"
+        )
 
 
 def print_calls(calls: Sequence[ReportedCall], zone: Zone, config: Config) -> None:

@@ -10,7 +10,7 @@ from pegcount.importers.options import (
     ImportOptions,
     Parser,
 )
-from pegcount.importers.parsed_line import ParsedLine, ParsedRecord, SkippedLine, UnreadableLine
+from pegcount.importers.parsed_line import ParsedLine, ParsedRecord, SkippedLine, SkipReason, UnreadableLine
 from pegcount.importers.prepared_files import PreparedFile, prepared_files
 from pegcount.importers.q850 import DISPOSITION_BY_CAUSE
 from pegcount.importers.rejects import RejectsFile
@@ -32,6 +32,7 @@ __all__ = [
     "Progress",
     "RejectsFile",
     "ReportedCall",
+    "SkipReason",
     "SkippedLine",
     "Submit",
     "UnreadableLine",

@@ -1,8 +1,8 @@
 """The import loop: reads lines, sends batches, counts outcomes."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pegcount.config import Config
@@ -10,7 +10,7 @@ from pegcount.errors import ImportFileError, OverloadedError
 from pegcount.importers.first_calls import FirstCalls
 from pegcount.importers.formats import FORMATS
 from pegcount.importers.options import ImportOptions
-from pegcount.importers.parsed_line import ParsedLine, ParsedRecord, SkippedLine, UnreadableLine
+from pegcount.importers.parsed_line import ParsedLine, ParsedRecord, SkippedLine, SkipReason, UnreadableLine
 from pegcount.importers.prepared_files import PreparedFile
 from pegcount.importers.prices import round_prices
 from pegcount.importers.record_fields import read_overrides
@@ -58,6 +58,8 @@ class ImportCounts:
     """Of the replaced and the duplicates, those that look like another call under the same id."""
     rounded_prices: int = 0
     """Of all records that were read, those with a price that was rounded."""
+    skipped_legs: Mapping[SkipReason, int] = field(default_factory=dict)
+    """Of the skipped, the legs by the reason why they are not calls."""
 
 
 def import_file(
@@ -121,6 +123,7 @@ class _Import:
         self._config = config
         self._in_flight: deque[tuple[Pending, Sequence[ParsedRecord]]] = deque()
         self._tally: Counter[str] = Counter()
+        self._skipped_legs: Counter[SkipReason] = Counter()
         self._batch: list[ParsedRecord] = []
         self._batch_text_chars = 0
 
@@ -128,8 +131,8 @@ class _Import:
     def counts(self) -> ImportCounts:
         """Counts of all rows whose outcome is known."""
         rows = sum(self._tally[name] for name in _OUTCOMES)
-        names = _OUTCOMES + _OF_OUTCOMES + _OF_ROWS
-        return ImportCounts(rows=rows, **{name: self._tally[name] for name in names})
+        counts = {name: self._tally[name] for name in _OUTCOMES + _OF_OUTCOMES + _OF_ROWS}
+        return ImportCounts(rows=rows, skipped_legs=dict(self._skipped_legs), **counts)
 
     def take(self, parsed: ParsedLine) -> None:
         """Takes one result of the parser."""
@@ -142,6 +145,8 @@ class _Import:
                 self._batch_text_chars += len(parsed.text)
             case SkippedLine():
                 self._tally["skipped"] += 1
+                if parsed.reason is not None:
+                    self._skipped_legs[parsed.reason] += 1
             case UnreadableLine():
                 self._reject(parsed.line, parsed.reason, parsed.text)
 

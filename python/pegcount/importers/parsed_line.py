@@ -1,6 +1,7 @@
 """The result of parsing one line of a file: a record, a skipped leg, or an error."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 from pegcount.v1.records_pb2 import SessionRecord
 
@@ -14,11 +15,20 @@ class ParsedRecord:
     text: str
 
 
+class SkipReason(Enum):
+    """Why a leg of a call is not a call of its own, as a summary names such legs."""
+
+    B_LEG = "b-legs"
+    LOST_LEG = "legs that rang until another one answered (LOSE_RACE)"
+    AGENT_LEG = "legs from a queue to its agents (cc_side=agent)"
+
+
 @dataclass(frozen=True, slots=True)
 class SkippedLine:
-    """A readable leg of a call that another line represents, or a header once more."""
+    """A readable leg of a call that another line represents, or without a reason a header once more."""
 
     line: int
+    reason: SkipReason | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pegcount.importers.parsed_line import (
     ParsedLine,
     ParsedRecord,
     SkippedLine,
+    SkipReason,
     UnreadableLine,
     UnreadableRowError,
 )
@@ -44,19 +45,21 @@ def read_lines(file: BinaryIO, line_bytes_max: int) -> Iterator[TextLine | Unrea
 
 
 def parse_texts(
-    lines: Iterable[TextLine | UnreadableLine], parse: Callable[[str], SessionRecord | None]
+    lines: Iterable[TextLine | UnreadableLine], parse: Callable[[str], SessionRecord | SkipReason | None]
 ) -> Iterator[ParsedLine]:
-    """Parses each text by itself; skips those for which `parse` returns None."""
+    """Parses each text by itself; skips those for which `parse` returns no record."""
     for line in lines:
         yield line if isinstance(line, UnreadableLine) else _parsed(line, parse)
 
 
-def _parsed(line: TextLine, parse: Callable[[str], SessionRecord | None]) -> ParsedLine:
+def _parsed(line: TextLine, parse: Callable[[str], SessionRecord | SkipReason | None]) -> ParsedLine:
     try:
         record = parse(line.text)
     except UnreadableRowError as error:
         return UnreadableLine(line.line, str(error), line.text)
-    return SkippedLine(line.line) if record is None else ParsedRecord(line.line, record, line.text)
+    if isinstance(record, SessionRecord):
+        return ParsedRecord(line.line, record, line.text)
+    return SkippedLine(line.line, record)
 
 
 def _without_bom(raw: bytes) -> bytes:
