@@ -5,9 +5,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from pegcount.importers.parsed_line import ParsedRecord, SkippedLine, SkipReason, UnreadableLine
 from pegcount.v1.records_pb2 import SESSION_KIND_CALL, SessionRecord
 
-from .reading import only_record, outline, parse
+from .reading import only_record, options, outline, parse
 
 START_US = 1_774_688_400_250_000
 VARIABLES = {
@@ -27,6 +28,7 @@ VARIABLES = {
     "hangup_cause": "NORMAL_CLEARING",
     "hangup_cause_q850": "16",
 }
+ENDS = ("start", "answer", "end")
 PROFILE = {"uuid": "a1", "caller_id_number": "+12025550101", "destination_number": "442079460001"}
 TIMES = "2026-03-28T09:00:00.250000Z 2026-03-28T09:00:05.250000Z 2026-03-28T09:02:05.250000Z"
 
@@ -168,19 +170,132 @@ def test_json_numbers_are_accepted_as_values() -> None:
 
 
 @pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        # A queue of mod_callcenter originates the legs to its agents without an a-leg.
+        ({"cc_side": "agent", "cc_member_session_uuid": "a0"}, SkipReason.AGENT_LEG),
+        ({"cc_side": "agent", "hangup_cause": "NO_ANSWER"}, SkipReason.AGENT_LEG),
+        ({"cc_side": "agent", "hangup_cause": "LOSE_RACE"}, SkipReason.LOST_LEG),
+        ({"hangup_cause": "LOSE_RACE", "originating_leg_uuid": "a0"}, SkipReason.LOST_LEG),
+        ({"ent_originate_aleg_uuid": "a0"}, SkipReason.B_LEG),
+        # The end of a loopback channel that goes on through the dialplan comes in, like an a-leg.
+        ({"loopback_leg": "B", "is_loopback": "1"}, SkipReason.B_LEG),
+    ],
+)
+def test_legs_that_are_no_calls_are_told_apart(variables: dict[str, str], reason: SkipReason) -> None:
+    assert parse("freeswitch-json", json.dumps(document(**variables))) == [SkippedLine(1, reason)]
+    assert parse("freeswitch-json", json.dumps(encoded(document(**variables)))) == [SkippedLine(1, reason)]
+
+
+@pytest.mark.parametrize("variables", [{"cc_side": "member"}, {"loopback_leg": "A"}])
+def test_the_caller_in_a_queue_and_the_origin_of_a_loopback_are_calls(variables: dict[str, str]) -> None:
+    check(json.dumps(document(**variables)), f"1 a1 {TIMES}")
+
+
+def test_one_call_to_a_queue_of_three_agents() -> None:
+    """The second agent answers; the first was busy, and the third rang until then."""
+    legs = [
+        document(uuid="m1", cc_side="member"),
+        document(uuid="g1", cc_side="agent", hangup_cause="USER_BUSY", answer_uepoch="0"),
+        document(uuid="g2", cc_side="agent"),
+        document(uuid="g3", cc_side="agent", hangup_cause="LOSE_RACE", answer_uepoch="0"),
+    ]
+    check("".join(map(json.dumps, legs)), f"1 m1 {TIMES}", "1 skipped", "1 skipped", "1 skipped")
+
+
+B_LEG = document(flow(originator={"originator_caller_profiles": [PROFILE]}), uuid="b1")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (json.dumps(document()) + json.dumps(B_LEG), [f"1 a1 {TIMES}", "1 skipped"]),
+        (json.dumps([document(), B_LEG]), [f"1 a1 {TIMES}", "1 skipped"]),
+        (json.dumps([document(), B_LEG], indent=2), [f"2 a1 {TIMES}", "37 skipped"]),
+        (json.dumps(document(), indent=2) + json.dumps(B_LEG, indent=2), [f"1 a1 {TIMES}", "35 skipped"]),
+        (json.dumps({"cdr": document()}), [f"1 a1 {TIMES}"]),
+        (2 * json.dumps({"cdr": document()}, indent=2), [f"1 a1 {TIMES}", f"37 a1 {TIMES}"]),
+    ],
+)
+def test_documents_however_they_follow_each_other(data: str, expected: list[str]) -> None:
+    check(data, *expected)
+
+
+@pytest.mark.parametrize("wrapper", ["", '{"cdr":'])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_document_cut_anywhere_costs_itself(indent: int | None, wrapper: str) -> None:
+    """The disk was full, or the switch was killed."""
+    cut, whole = (wrapper + json.dumps(document(uuid=uuid), indent=indent) for uuid in ("a1", "a2"))
+    end = "}" if wrapper else ""
+    for place in range(len(wrapper) + 1, len(cut)):
+        found = outline(parse("freeswitch-json", f"{cut[:place]}{whole}{end}\n"))
+        assert found[0] == "1 ! the document is not closed"
+        assert found[1:] == [f"{cut.count(chr(10), 0, place) + 1} a2 {TIMES}"]
+
+
+def test_more_documents_on_one_line_than_a_line_may_have_bytes() -> None:
+    """Older versions of mod_json_cdr end a document without a line end, and then comes `cat *.json`."""
+    data = 1_500 * json.dumps(document())
+    assert len(data) > 1_048_576
+    parsed = parse("freeswitch-json", data)
+    assert outline(parsed) == 1_500 * [f"1 a1 {TIMES}"]
+
+
+def test_what_fusionpbx_makes_of_a_document() -> None:
+    """It keeps the XML as JSON, with the only profile outside a list, and an empty element as an object."""
+    plain = encoded(document())
+    plain |= {"@attributes": {"core-uuid": "c"}, "callflow": plain["callflow"][0]}
+    plain["variables"] |= {"accountcode": {}, "bridge_uuid": [], "DP_MATCH": ["a", "b"]}
+    del plain["core-uuid"]
+    text = json.dumps({"@attributes": plain.pop("@attributes")} | plain)
+    record = only_record(parse("freeswitch-json", text))
+    assert (record.account_id, record.term_leg_id, record.auth_orig_ip) == ("", "", "192.0.2.10")
+    check(f"{text[:99]}{text}{text}", "1 ! the document is not closed", f"1 a1 {TIMES}", f"1 a1 {TIMES}")
+
+
+def test_local_times_count_if_there_are_no_others() -> None:
+    data = document(flow(), without=" ".join(f"{name}_{unit}epoch" for name in ENDS for unit in ("", "u")))
+    data["variables"] |= {
+        "start_stamp": "2026-03-28 10:00:00",
+        "answer_stamp": "2026-03-28 10:00:05",
+        "end_stamp": "2026-03-28 10:02:05",
+        "duration": "125",
+        "billsec": "120",
+    }
+    berlin = options("Europe/Berlin")
+    assert outline(parse("freeswitch-json", json.dumps(data), berlin)) == [
+        "1 a1 2026-03-28T09:00:00Z 2026-03-28T09:00:05Z 2026-03-28T09:02:05Z"
+    ]
+    del data["variables"]["answer_stamp"]
+    assert outline(parse("freeswitch-json", json.dumps(encoded(data)), berlin)) == [
+        "1 a1 2026-03-28T09:00:00Z - 2026-03-28T09:02:05Z"
+    ]
+
+
+def test_bytes_that_are_not_utf8_cost_nothing_where_no_field_uses_them() -> None:
+    text = json.dumps(document(caller_name="J?rg"))
+    (parsed,) = parse("freeswitch-json", text.encode().replace(b"J?rg", b"J\xf6rg"))
+    assert isinstance(parsed, ParsedRecord)
+    assert "J\\xf6rg" in parsed.text
+    (unused,) = parse("freeswitch-json", text.encode().replace(b"acme", b"acm\xe9"))
+    assert isinstance(unused, UnreadableLine)
+    assert unused.reason == "a text has bytes that are not UTF-8, or an unpaired surrogate"
+
+
+@pytest.mark.parametrize(
     ("damaged", "reason"),
     [
-        (json.dumps(document())[:-20], "no JSON: "),
-        ("[" * 100_000, "no JSON: "),
-        ("[]", "the document is no object"),
-        ("{}", "the document has no uuid, no start or no end"),
-        (json.dumps({"variables": 7, "callflow": "x"}), "the document has no uuid, no start or no end"),
-        (json.dumps(document(uuid="")), "the document has no uuid, no start or no end"),
-        (json.dumps(document(end_uepoch="0", end_epoch="0")), "the document has no uuid, no start or no end"),
+        (json.dumps(document())[:-20], "the document is not closed"),
+        (json.dumps(document()).replace(":", "", 1), "no JSON: "),
+        ('{"a": ' + "[" * 100_000 + "}", "no JSON: "),
+        ("{}", "the document has no variables"),
+        (json.dumps({"variables": 7, "callflow": "x"}), "the document has no uuid"),
+        (json.dumps(document(uuid="")), "the document has no uuid"),
+        (json.dumps(document(end_uepoch="0", end_epoch="0")), "the document has no start or no end"),
         (json.dumps(document(start_uepoch="soon")), "start: 'soon' is no whole number"),
         (json.dumps(document(start_uepoch="-5")), "start: '-5' is no whole number"),
         (json.dumps(document(accountcode="a\0b")), "accountcode is no text"),
-        (json.dumps(document(accountcode="\ud800")), "a text has an unpaired surrogate"),
+        (json.dumps(document(accountcode="\ud800")), "a text has bytes that are not UTF-8, or an unpaired "),
         (json.dumps(encoded(document()) | {"variables": {"uuid": "%ff"}}), "uuid is no UTF-8"),
         (json.dumps(document(flow(caller_id_number=[1]))), "caller_id_number is no text"),
     ],
@@ -190,3 +305,6 @@ def test_a_damaged_document_does_not_affect_its_neighbours(damaged: str, reason:
     first, middle, last = outline(parse("freeswitch-json", f"{good}\n{damaged}\n{good}\n"))
     assert (first, last) == (f"1 a1 {TIMES}", f"3 a1 {TIMES}")
     assert middle.startswith(f"2 ! {reason}")
+    first, middle, last = outline(parse("freeswitch-json", good + damaged + good))
+    assert (first, last) == (f"1 a1 {TIMES}", f"1 a1 {TIMES}")
+    assert middle.startswith(f"1 ! {reason}")
