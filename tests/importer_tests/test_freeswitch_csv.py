@@ -3,11 +3,14 @@
 import io
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pegcount.errors import ImportFileError
 from pegcount.importers.freeswitch_csv import parse_freeswitch_csv
+from pegcount.importers.parsed_line import SkippedLine, SkipReason
 from pegcount.v1.records_pb2 import SESSION_KIND_CALL, SessionRecord
 
-from .reading import csv_line, only_record, options, outline, parse
+from .reading import csv_line, only_record, options, outline, parse, times
 
 ROW = {
     "caller_id_name": "Alice",
@@ -126,18 +129,149 @@ def test_called_legs_are_skipped(legs: tuple[tuple[str, str], ...], expected: li
     check(data, *(line if line.endswith("skipped") else f"{line} {TIMES}" for line in expected))
 
 
+def test_a_leg_that_lost_the_race_is_not_an_attempt() -> None:
+    """Logged with legs=ab: two phones rang, one answered."""
+    data = (
+        row(bleg_uuid="b2")
+        + row(uuid="b1", answer_stamp="", billsec="0", hangup_cause="LOSE_RACE")
+        + row(uuid="b2")
+    )
+    assert parse("freeswitch-csv", data)[1:] == [
+        SkippedLine(2, SkipReason.LOST_LEG),
+        SkippedLine(3, SkipReason.B_LEG),
+    ]
+    check(data, f"1 a1 {TIMES}", "2 skipped", "3 skipped")
+
+
+A, B = "0a51b3c8-0000-4000-8000-00000000000a", "0a51b3c8-0000-4000-8000-00000000000b"
+CELLS = (
+    '"+12025550101","442079460001","default","2026-03-28 09:00:00","2026-03-28 09:00:05",'
+    f'"2026-03-28 09:02:05","125","120","NORMAL_CLEARING","{A}","{B}"'
+)
+AGENT = '"PhoneMaker/8.7 (v1, "gold")"'
+AFTER = {
+    "default": ', "1001"',
+    "example": ',"1001","PCMA","PCMA"',
+    "linksys": f',"1001","PCMA","PCMA",{AGENT},"PS=100,OS=16000"',
+    "older snom": f', "1001","PCMA","PCMA",{AGENT},"","RxStat","TxStat"',
+    "snom": f', "1001","PCMA","PCMA",{AGENT},"","RxStat","TxStat","x.wav"',
+}
+NAMES = [
+    "Ann Example",
+    "Example, Ann",
+    'Ann "the boss" <100>',
+    '"',
+    '","',
+    'Ann","B',
+    'a","b","c","d","e","f',
+    '"Ann',
+    "Ann O'Neill",
+    "",
+]
+
+
+def bare(line: str) -> str:
+    return line.replace(f", {AGENT}", ', "PhoneMaker/8.7"').replace(AGENT, '"PhoneMaker/8.7"')
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("after", AFTER.values(), ids=AFTER)
+def test_a_name_never_costs_the_line(after: str, name: str) -> None:
+    """mod_cdr_csv writes texts as they are; the caller chooses the name, the phone its user agent."""
+    line = f'"{name}",{CELLS}{after}'
+    for text in (line, bare(line), f"INSERT INTO cdr VALUES ({bare(line)});"):
+        record = only_record(parse("freeswitch-csv", f"{text}\n"))
+        assert times(record) == TIMES.split()
+        assert (record.session_id, record.term_leg_id, record.account_id) == (A, B, "1001")
+        assert (record.orig_src_party_id, record.orig_dst_party_id) == ("+12025550101", "442079460001")
+        assert record.disconnect_cause == 16
+
+
+def test_statements_with_single_quotes() -> None:
+    cells = f'"Ann O\'Neill",{CELLS}, "1001"'.replace('"', "'")
+    record = only_record(parse("freeswitch-csv", f"INSERT INTO cdr VALUES ({cells});\n"))
+    assert (record.session_id, record.account_id, times(record)) == (A, "1001", TIMES.split())
+
+
+CHANNELS = '"sofia/internal/101@192.0.2.1","sofia/internal/102@192.0.2.2","bridge"'
+TEMPLATE_ASTERISK = (
+    f'"1001","+12025550101","442079460001","default",{{caller_id}},{CHANNELS},{{last_arg}},'
+    '"2026-03-28 09:00:00","2026-03-28 09:00:05","2026-03-28 09:02:05","125","120","NORMAL_CLEARING",'
+    f'"","{A}",""'
+)
+
+
+@pytest.mark.parametrize(
+    "caller_id",
+    ['"""Ann"" <101>"', '""Ann" <101>"', '"Ann, A" <101>"', '""a","b" <101>"', '"101"', '101"'],
+)
+@pytest.mark.parametrize("last_arg", ['"user/102"', '"{a="b","c"}user/102"', '""'])
+@pytest.mark.parametrize("end", ["", ";"])
+def test_the_template_asterisk(caller_id: str, last_arg: str, end: str) -> None:
+    line = TEMPLATE_ASTERISK.format(caller_id=caller_id, last_arg=last_arg) + end
+    record = only_record(parse("freeswitch-csv", f"{line}\n"))
+    assert times(record) == TIMES.split()
+    assert (record.session_id, record.account_id) == (A, "1001")
+    assert (record.orig_src_party_id, record.orig_dst_party_id) == ("+12025550101", "442079460001")
+    assert record.term_leg_id in ("sofia/internal/102@192.0.2.2", "")
+
+
+def test_the_bridged_channel_of_the_template_asterisk() -> None:
+    line = TEMPLATE_ASTERISK.format(caller_id='""Ann" <101>"', last_arg='"user/102"')
+    record = only_record(parse("freeswitch-csv", f"{line}\n"))
+    assert record.term_leg_id == "sofia/internal/102@192.0.2.2"
+
+
+PARTS = [
+    CELLS,
+    CELLS[:60],
+    CELLS[60:],
+    A,
+    '"',
+    ",",
+    '","',
+    ";",
+    "INSERT INTO cdr VALUES (",
+    ")",
+    *AFTER.values(),
+]
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=6))
+def test_any_line_is_read_or_rejected(parts: list[str]) -> None:
+    (parsed,) = parse("freeswitch-csv", f"x{''.join(parts)}\n")
+    assert parsed.line == 1
+
+
+OPENCDRRATE = (
+    f'"{A}","{B}","inbound","+12025550101","442079460001","2026-03-28 09:00:05","2026-03-28 09:02:05",'
+    '"120","1001","","192.0.2.9","A","gateway"\n'
+)
+
+
 @pytest.mark.parametrize(
     ("damaged", "reason"),
     [
-        (row(caller_id_name='"').replace('""""', '"""'), "no row of CSV: "),
-        (row().replace('"Alice"', '"Alice "A" B"'), "no row of CSV: "),
-        ("caller,called\n", "the row has 2 cells, not 13 or 15"),
+        (row(caller_id_name='"', billsec="").replace('""""', '"""'), "no row of CSV: "),
+        ('"Alice "A" B","1","2","default"\n', "no row of CSV: "),
+        (
+            "caller,called\n",
+            "the row has 2 cells, which no template has: 13 (default or sql), 15 (example), ",
+        ),
         (csv_line(ROW), "start_stamp: 'start_stamp' is no date and time"),
         (row(uuid=""), "the row has no uuid"),
         (row(start_stamp=""), "start_stamp: '' is no date and time"),
         (row(end_stamp="28/03/2026 09:02"), "end_stamp: '28/03/2026 09:02' is no date and time"),
         (row(billsec=""), "billsec: '' is no number of seconds"),
         (row(destination_number="4.42079E+11"), "'4.42079E+11' is a number that a spreadsheet has rounded"),
+        (OPENCDRRATE, "this is the template opencdrrate, which lacks start_stamp, duration and hangup_cause"),
+        (
+            TEMPLATE_ASTERISK.format(caller_id='""', last_arg='""').replace("NORMAL_CLEARING", "NO ANSWER")
+            + "\n",
+            "hangup_cause: 'NO ANSWER' is a disposition of Asterisk; import as asterisk-csv",
+        ),
+        # Somebody called who had the cells of a row for a name.
+        (f'"x",{CELLS},"1001","{CELLS},"1001","PCMA","PCMA"\n', "the line has the times of a call twice"),
     ],
 )
 def test_a_damaged_line_does_not_affect_its_neighbours(damaged: str, reason: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from pegcount.config import Config
 from pegcount.errors import ImportFileError, OverloadedError
 from pegcount.importers import ImportCounts, ImportOptions, PreparedFile, RejectsFile, import_file
+from pegcount.importers.parsed_line import SkipReason
 from pegcount.model import RejectedRecord, WriteOutcome
 from pegcount.v1.records_pb2 import SessionRecord, WriteRecordsRequest
 
@@ -117,7 +118,15 @@ def test_skipped_legs_are_counted_and_not_rejected(tmp_path: Path) -> None:
     dates = "2026-03-28 09:00:00,,2026-03-28 09:00:05,5,0,USER_BUSY"
     data = f"x,1,2,c,{dates},a1,b1,acc\nx,1,2,c,{dates},b1,,acc\n"
     result = run_import(tmp_path, data, name="freeswitch-csv")
-    assert result.counts == ImportCounts(rows=2, accepted=1, replaced=0, duplicates=0, rejected=0, skipped=1)
+    assert result.counts == ImportCounts(
+        rows=2,
+        accepted=1,
+        replaced=0,
+        duplicates=0,
+        rejected=0,
+        skipped=1,
+        skipped_legs={SkipReason.B_LEG: 1},
+    )
     assert result.rejects == []
 
 

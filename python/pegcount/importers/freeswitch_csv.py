@@ -1,4 +1,4 @@
-"""freeswitch-csv: files of FreeSWITCH's `mod_cdr_csv`, with its template `example` or the built-in one."""
+"""freeswitch-csv: files of FreeSWITCH's `mod_cdr_csv`, in the templates that its configuration has."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -10,21 +10,14 @@ from pegcount.errors import ImportFileError
 from pegcount.importers.call_record import new_call, set_account, set_parties, set_text
 from pegcount.importers.call_times import LoggedCall, read_seconds, set_call_times
 from pegcount.importers.content_hash import content_hash
-from pegcount.importers.csv_rows import parse_rows, split_row
+from pegcount.importers.freeswitch_leg import LOST_RACE_CAUSE
+from pegcount.importers.freeswitch_templates import Row, read_row
 from pegcount.importers.options import ImportOptions
-from pegcount.importers.parsed_line import ParsedLine, UnreadableRowError
-from pegcount.importers.q850 import hangup_cause
-from pegcount.importers.text_lines import TextLine, read_lines
+from pegcount.importers.parsed_line import ParsedLine, SkipReason, UnreadableRowError
+from pegcount.importers.q850 import CAUSE_BY_DISPOSITION, hangup_cause
+from pegcount.importers.text_lines import TextLine, parse_texts, read_lines
 from pegcount.importers.timestamps import read_local_timestamp
 from pegcount.v1.records_pb2 import SessionRecord
-
-_EXAMPLE_TEMPLATE = (
-    *("caller_id_name", "caller_id_number", "destination_number", "context"),
-    *("start_stamp", "answer_stamp", "end_stamp", "duration", "billsec", "hangup_cause"),
-    *("uuid", "bleg_uuid", "accountcode", "read_codec", "write_codec"),
-)
-# The built-in template lacks the two codecs.
-_COLUMN_COUNTS = (13, 15)
 
 
 def parse_freeswitch_csv(file: BinaryIO, options: ImportOptions) -> Iterator[ParsedLine]:
@@ -37,7 +30,7 @@ def parse_freeswitch_csv(file: BinaryIO, options: ImportOptions) -> Iterator[Par
         raise ImportFileError("freeswitch-csv is read twice and cannot come from a pipe")
     bleg_hashes = np.unique(np.fromiter(_named_bleg_hashes(file, options), dtype=np.uint64))
     file.seek(0)
-    return parse_rows(read_lines(file, options.line_bytes_max), _RowParser(options, bleg_hashes))
+    return parse_texts(read_lines(file, options.line_bytes_max), _RowParser(options, bleg_hashes))
 
 
 def _named_bleg_hashes(file: BinaryIO, options: ImportOptions) -> Iterator[int]:
@@ -48,16 +41,10 @@ def _named_bleg_hashes(file: BinaryIO, options: ImportOptions) -> Iterator[int]:
 
 def _named_bleg(text: str) -> str:
     try:
-        return _row(split_row(text))["bleg_uuid"]
+        return read_row(text).get("bleg_uuid", "")
     except UnreadableRowError:
         # The second pass reports the row.
         return ""
-
-
-def _row(cells: list[str]) -> dict[str, str]:
-    if len(cells) not in _COLUMN_COUNTS:
-        raise UnreadableRowError(f"the row has {len(cells)} cells, not 13 or 15")
-    return dict(zip(_EXAMPLE_TEMPLATE, cells, strict=False))
 
 
 class _RowParser:
@@ -68,36 +55,46 @@ class _RowParser:
         self._zone = options.zone
         self._bleg_hashes = bleg_hashes
 
-    def __call__(self, cells: list[str]) -> SessionRecord | None:
-        row = _row(cells)
+    def __call__(self, text: str) -> SessionRecord | SkipReason:
+        row = read_row(text)
         if not row["uuid"]:
             raise UnreadableRowError("the row has no uuid")
+        if row["hangup_cause"] == LOST_RACE_CAUSE:
+            return SkipReason.LOST_LEG
         if self._is_bleg(row):
-            return None
+            return SkipReason.B_LEG
         record = new_call(self._options.source, row["uuid"])
         set_call_times(record, _logged_call(row), self._zone)
         set_parties(record, row["caller_id_number"], row["destination_number"])
         set_account(record, row["accountcode"])
         set_text(record, "orig_leg_id", row["uuid"])
-        set_text(record, "term_leg_id", row["bleg_uuid"])
-        cause = hangup_cause(row["hangup_cause"])
+        set_text(record, "term_leg_id", row.get("bleg_uuid") or row.get("bridge_channel", ""))
+        cause = _cause(row["hangup_cause"])
         if cause is not None:
             record.disconnect_cause = cause
         return record
 
-    def _is_bleg(self, row: dict[str, str]) -> bool:
+    def _is_bleg(self, row: Row) -> bool:
         """Returns whether another leg names this one as its b-leg, and this one names none itself.
 
         If two legs name each other, one of them is an a-leg, so neither is skipped.
         """
-        if row["bleg_uuid"]:
+        if row.get("bleg_uuid"):
             return False
         leg_hash = np.uint64(content_hash([row["uuid"]]))
         index = self._bleg_hashes.searchsorted(leg_hash)
         return bool(index < len(self._bleg_hashes) and self._bleg_hashes[index] == leg_hash)
 
 
-def _logged_call(row: dict[str, str]) -> LoggedCall:
+def _cause(name: str) -> int | None:
+    if name in CAUSE_BY_DISPOSITION:
+        raise UnreadableRowError(
+            f"hangup_cause: {name!r} is a disposition of Asterisk; import as asterisk-csv"
+        )
+    return hangup_cause(name)
+
+
+def _logged_call(row: Row) -> LoggedCall:
     answer = row["answer_stamp"]
     return LoggedCall(
         start=read_local_timestamp("start_stamp", row["start_stamp"]),

@@ -83,6 +83,12 @@ _FREESWITCH_CAUSE_NAMES = frozenset(
         "DOES_NOT_EXIST_ANYWHERE",
         "NOT_ACCEPTABLE",
         "UNWANTED",
+        "NO_IDENTITY",
+        "BAD_IDENTITY_INFO",
+        "UNSUPPORTED_CERTIFICATE",
+        "INVALID_IDENTITY",
+        "STALE_DATE",
+        "REJECT_ALL",
     }
 )
 
