@@ -24,6 +24,7 @@ import() {
 import --format asterisk-csv --source pbx1 --time-zone Europe/Berlin asterisk-master.csv
 import --format freeswitch-csv --source fs1 --time-zone Europe/Berlin freeswitch.csv
 import --format freeswitch-json --source fs2 freeswitch.jsonl
+import --format freeswitch-xml --source fs3 freeswitch.xml
 import --format yeti-csv --source yeti yeti.csv
 import --format pegcount-csv --source demo pegcount.csv
 

@@ -18,6 +18,7 @@ IMPORTS = [
     ("asterisk-csv", "asterisk-master.csv"),
     ("freeswitch-csv", "freeswitch.csv"),
     ("freeswitch-json", "freeswitch.jsonl"),
+    ("freeswitch-xml", "freeswitch.xml"),
     ("yeti-csv", "yeti.csv"),
     ("pegcount-csv", "pegcount.csv"),
 ]

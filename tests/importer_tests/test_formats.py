@@ -14,9 +14,12 @@ from .test_freeswitch_csv import ROW as FREESWITCH_ROW
 from .test_yeti_csv import ROW as YETI_ROW
 
 HEADERS = {"yeti-csv": csv_line(YETI_ROW), "pegcount-csv": "session_id,setup_time,kind\n"}
+DOCUMENTS = {"freeswitch-json", "freeswitch-xml"}
+"""Formats of which several documents may stand on one line."""
 PIECES = st.sampled_from(
     [
         *(b"\n", b"\r\n", b'"', b",", b"{", b"}", b"\0", b"\xff", b'{"variables":{"uuid":"a"}}\n', b" "),
+        *(b"<cdr>", b"</cdr>", b"<?xml version='1.0'?>", b"<variables/>", b"&"),
         *(BASE.encode(), csv_line(FREESWITCH_ROW.values()).encode(), csv_line(YETI_ROW.values()).encode()),
         b"s1,2026-03-28T09:00:00Z,CALL",
     ]
@@ -35,7 +38,7 @@ def test_each_row_yields_one_parsed_line(format_name: str, pieces: list[bytes]) 
     data = HEADERS.get(format_name, "").encode() + b"".join(pieces)
     parsed = parse_or_nothing(format_name, data)
     lines = [line.line for line in parsed]
-    assert lines == sorted(set(lines))
+    assert lines == sorted(lines if format_name in DOCUMENTS else set(lines))
     if format_name.endswith("-csv") and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         rows = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
         filled = [number for number, row in enumerate(rows, 1) if row.strip()]

@@ -28,6 +28,7 @@ def sample(format_name: str, file: str) -> tuple[list[SessionRecord], Counter[st
         ("freeswitch-csv", "freeswitch.csv", 22, 2, 22),
         # The file has one document twice.
         ("freeswitch-json", "freeswitch.jsonl", 11, 1, 10),
+        ("freeswitch-xml", "freeswitch.xml", 3, 3, 3),
         ("yeti-csv", "yeti.csv", 21, 0, 21),
         ("pegcount-csv", "pegcount.csv", 65, 0, 65),
     ],
