@@ -23,6 +23,7 @@ _OPENING = re.compile(r'(?:\{\s*"(?:cdr|@attributes)"\s*:\s*)?\{\s*\Z')
 _OPENING_CHARS_MAX = 200
 _WRAPPER = re.compile(r'\{\s*"(?!core-uuid")[^"\\]{1,40}"\s*:\s*')
 _TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|[{}]')
+_TAKEN_CHARS_MAX = 65_536
 _DECODER = json.JSONDecoder()
 
 
@@ -47,12 +48,15 @@ class _Splitter:
         self._place = 0
         self._line = 1
         self._is_last = False
+        self._has_no_start = False
+        """Whether no further document begins in the text, as far as can be told."""
         self._is_skipping = False
         """Whether the rest of a document that is too long is being skipped."""
 
     def take(self, piece: str) -> Iterator[Document | UnreadableLine]:
         """Yields what a further piece completes."""
         self._text, self._place = self._text[self._place :] + piece, 0
+        self._has_no_start = False
         while not self._is_skipping or self._skip():
             found = self._next()
             if found is None:
@@ -114,8 +118,13 @@ class _Splitter:
 
     def _next_start(self, place: int) -> int | None:
         """Returns where the next document begins, from a place in the present one."""
-        starts = (self._start_of_line(place), self._start_by_key(place))
-        return min((start for start in starts if start is not None), default=None)
+        if self._has_no_start:
+            return None
+        starts = [
+            start for start in (self._start_of_line(place), self._start_by_key(place)) if start is not None
+        ]
+        self._has_no_start = not starts
+        return min(starts, default=None)
 
     def _start_of_line(self, place: int) -> int | None:
         found = self._text.find("\n{", max(0, place - 1))
@@ -143,6 +152,9 @@ class _Splitter:
     def _advance(self, place: int) -> None:
         self._line += self._text.count("\n", self._place, place)
         self._place = place
+        if place > _TAKEN_CHARS_MAX:
+            # An error of the JSON reader counts the lines before it, of the whole text.
+            self._text, self._place = self._text[place:], 0
 
 
 def _end(pattern: re.Pattern[str], text: str, place: int) -> int:
