@@ -112,7 +112,7 @@ def _importer(name: str) -> Caller:
         cell = io.StringIO()
         csv.writer(cell, lineterminator="", quoting=csv.QUOTE_ALL).writerow([text])
         lines = [header, row.replace("{}", cell.getvalue())]
-        (parsed,) = FORMATS[name](io.BytesIO("\n".join(filter(None, lines)).encode()), options)
+        (parsed,) = FORMATS[name].parse(io.BytesIO("\n".join(filter(None, lines)).encode()), options)
         if isinstance(parsed, UnreadableLine):
             return parsed.reason
         assert isinstance(parsed, ParsedRecord)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from pegcount.importers import FORMATS
 from waiting import wait_until
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -38,7 +39,8 @@ def import_over(address: str, format_name: str, *files: Path, cwd: Path) -> subp
 
 
 def options_of(format_name: str) -> tuple[str, ...]:
-    return ("--format", format_name, "--source", "test", "--time-zone", "Europe/Berlin")
+    zone = ("--time-zone", "Europe/Berlin") if "--time-zone" in FORMATS[format_name].options else ()
+    return ("--format", format_name, "--source", "test", *zone)
 
 
 def printed_counts(output: str) -> dict[str, int]:

@@ -25,7 +25,7 @@ def options(zone_name: str = "UTC", source: str = "pbx", **more: Any) -> ImportO
 
 def parse(format_name: str, data: str | bytes, given: ImportOptions | None = None) -> list[ParsedLine]:
     raw = data.encode() if isinstance(data, str) else data
-    return list(FORMATS[format_name](io.BytesIO(raw), given or options()))
+    return list(FORMATS[format_name].parse(io.BytesIO(raw), given or options()))
 
 
 def only_record(parsed: Iterable[ParsedLine]) -> SessionRecord:

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import gzip
 from pathlib import Path
 
 import pytest
@@ -66,10 +67,15 @@ class ImportResult:
 
 
 def run_import(
-    directory: Path, data: str, given: ImportOptions | None = None, batch: int = 2, name: str = "pegcount-csv"
+    directory: Path,
+    data: str | bytes,
+    given: ImportOptions | None = None,
+    batch: int = 2,
+    name: str = "pegcount-csv",
 ) -> ImportResult:
     path = directory / "calls.csv"
-    path.write_bytes(data.encode())
+    raw = data.encode() if isinstance(data, str) else data
+    path.write_bytes(raw)
     store, progress = FakeStore(), list[int]()
     config = Config(import_batch_row_count=batch)
     with RejectsFile(directory / "rejects.csv") as rejects:
@@ -86,7 +92,7 @@ def run_import(
     if rejects.path.exists():
         with rejects.path.open(newline="") as file:
             found = list(csv.reader(file))[1:]
-    return ImportResult(counts, found, store.batches, progress, len(data.encode()))
+    return ImportResult(counts, found, store.batches, progress, len(raw))
 
 
 def test_rows_are_written_in_batches(tmp_path: Path) -> None:
@@ -104,7 +110,7 @@ def test_rows_are_written_in_batches(tmp_path: Path) -> None:
 
 def test_records_rejected_by_the_store_are_traced_to_their_lines(tmp_path: Path) -> None:
     rows = [f"s1,{TIME},a", f"s1,{TIME},a", "s2,soon,a", f",{TIME},a", "", f"s3,{TIME},a", f",{TIME},b"]
-    result = run_import(tmp_path, HEADER + "\n".join(rows))
+    result = run_import(tmp_path, HEADER + "".join(f"{row}\n" for row in rows))
     assert result.counts == ImportCounts(rows=6, accepted=2, replaced=0, duplicates=1, rejected=3, skipped=0)
     file = str(tmp_path / "calls.csv")
     assert result.rejects == [
@@ -139,6 +145,101 @@ def test_overrides_take_precedence_over_the_row(tmp_path: Path) -> None:
 def test_an_empty_file_of_a_headerless_format_imports_nothing(tmp_path: Path) -> None:
     result = run_import(tmp_path, "", name="asterisk-csv")
     assert (result.counts.rows, result.batches, result.progress) == (0, [], [0])
+
+
+def folders(result: ImportResult) -> list[str]:
+    return [record.folder for batch in result.batches for record in batch]
+
+
+def test_rows_with_replaced_bytes_are_counted(tmp_path: Path) -> None:
+    """Switches log the names of callers as they get them, in any encoding."""
+    data = (HEADER + f"s1,{TIME},\ufeff\ns2,{TIME},\ufeff\ns\ufeff,{TIME},a\ns4,{TIME},é\n").encode()
+    raw = data.replace("\ufeff".encode(), b"\xf9")
+    result = run_import(tmp_path, raw, options(overrides={"company": "Zoë"}))
+    assert (result.counts.accepted, result.counts.rejected, result.counts.undecoded) == (3, 1, 2)
+    assert folders(result) == ["\ufffd", "\ufffd", "é"]
+    assert {record.company for batch in result.batches for record in batch} == {"Zoë"}
+    reason = "session_id has bytes that are not utf-8: 's\\xf9'"
+    assert result.rejects == [[str(tmp_path / "calls.csv"), "4", reason, f"s\\xf9,{TIME},a"]]
+    (tmp_path / "rejects.csv").unlink()
+    latin = run_import(tmp_path, raw, options(encoding="iso8859-1", overrides={"company": "Zoë"}))
+    assert (latin.counts.accepted, latin.counts.undecoded, latin.rejects) == (4, 0, [])
+    assert folders(latin) == ["ù", "ù", "a", "Ã©"]
+    assert {record.company for batch in latin.batches for record in batch} == {"Zoë"}
+
+
+@pytest.mark.parametrize("name", ["pegcount-csv", "freeswitch-csv"])
+def test_an_incomplete_last_line_is_held_back_or_rejected(name: str, tmp_path: Path) -> None:
+    """`...,3` may be the beginning of `...,35`: a log goes on, a table does not."""
+    dates = "2026-03-28 09:00:00,,2026-03-28 09:00:05,5,0,USER_BUSY"
+    log = f"x,1,2,c,{dates},a1,,acc\nx,1,2,c,{dates},a2,,3"
+    data = log if name == "freeswitch-csv" else f"{HEADER}a1,{TIME},acc\na2,{TIME},3"
+    result = run_import(tmp_path, data, name=name)
+    reasons = [reason for _, _, reason, _ in result.rejects]
+    found = (result.counts.rows, result.counts.accepted, result.counts.rejected, result.counts.held_back_line)
+    if name == "freeswitch-csv":
+        assert (found, reasons) == ((1, 1, 0, 2), [])
+    else:
+        assert found == (2, 1, 1, 0)
+        assert reasons == [
+            "the last line has no line end, so that it may be incomplete; --final-line takes it"
+        ]
+    taken = run_import(tmp_path, data, options(takes_final_line=True), name=name)
+    assert (taken.counts.accepted, taken.counts.rejected, taken.counts.held_back_line) == (2, 0, 0)
+    assert run_import(tmp_path, data + "5\n", name=name).counts.accepted == 2
+
+
+def test_a_table_of_nothing_but_an_incomplete_header_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        ImportFileError, match=r"calls\.csv: the file is empty.*\(its last line has no line end"
+    ):
+        run_import(tmp_path, HEADER.strip())
+
+
+def test_a_truncated_file_is_imported_up_to_its_end(tmp_path: Path) -> None:
+    whole = gzip.compress((HEADER + f"s1,{TIME},a\n").encode())
+    result = run_import(tmp_path, whole + gzip.compress(f"s2,{TIME},b\n".encode())[:15])
+    assert (result.counts.rows, result.counts.accepted) == (1, 1)
+    assert "stops before its end" in result.counts.damage
+    assert result.progress[-1] == result.size
+    with pytest.raises(ImportFileError, match="a header was expected \\(the compressed data stops before"):
+        run_import(tmp_path, whole[:12])
+
+
+TABLE = (
+    "calldate,clid,src,dst,dcontext,channel,dstchannel,lastapp,lastdata,duration,billsec,disposition,"
+    "amaflags,accountcode,uniqueid\n"
+    "2026-03-10 09:00:00,Zoë <100>,100,442079460001,c,SIP/100-1,SIP/2,Dial,,65,60,ANSWERED,3,,1773133200.1\n"
+    "2026-03-10 09:05:00,Ann <101>,101,442079460002,c,SIP/101-1,SIP/2,Dial,,5,0,BUSY,3,,1773133500.2\n"
+)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        TABLE.encode(),
+        ("\ufeff" + TABLE).encode(),
+        TABLE.replace("\n", "\r\n").encode(),
+        TABLE.replace("\n", "\r").encode(),
+        TABLE.encode("latin-1"),
+        TABLE.replace("\n", "\r").encode("mac-roman"),
+        TABLE.replace("\n", "\r\n").encode("utf-16"),
+        ("\ufeff" + TABLE).encode("utf-16-be"),
+        gzip.compress(TABLE.encode("utf-16")),
+    ],
+    ids=["utf-8", "mark", "crlf", "cr", "latin-1", "mac", "unicode-text", "utf-16-be", "gzip"],
+)
+def test_a_table_as_programs_save_it_brings_the_same_records(data: bytes, tmp_path: Path) -> None:
+    """Spreadsheets of Windows save UTF-16 with CRLF, those of old Macs CR alone."""
+    result = run_import(tmp_path, data, name="asterisk-csv")
+    assert result.batches == run_import(tmp_path, TABLE, name="asterisk-csv").batches
+    assert (result.counts.accepted, result.counts.undecoded, result.rejects) == (2, 0, [])
+    assert [record.orig_src_party_id for record in result.batches[0]] == ["100", "101"]
+
+
+def test_json_needs_no_last_line_end(tmp_path: Path) -> None:
+    document = '{"variables":{"uuid":"a1","start_epoch":"1773133200","end_epoch":"1773133201"}}'
+    assert run_import(tmp_path, document, name="freeswitch-json").counts.accepted == 1
 
 
 def test_batches_are_limited_by_bytes_too(tmp_path: Path) -> None:

@@ -107,8 +107,8 @@ def test_a_pipe_is_read_once(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_text, args=(LINKED * 2,))
     writer.start()
-    with prepared_files([pipe], "asterisk-csv", options()) as (file,), file.opened() as opened:
-        assert (file.rule, opened.read()) == ("asterisk linkedid", (LINKED * 2).encode())
+    with prepared_files([pipe], "asterisk-csv", options()) as (file,), file.opened(options()) as opened:
+        assert (file.rule, opened.file.read()) == ("asterisk linkedid", (LINKED * 2).encode())
     writer.join(20)
 
 

@@ -4,137 +4,163 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from pegcount import calendar, core
+from pegcount import core
 from pegcount.cli.exit_status import REJECTED_STATUS, errors_as_exit_status
+from pegcount.cli.import_options import (
+    AcceptStored,
+    Answered,
+    Calls,
+    Columns,
+    Data,
+    Encoding,
+    Files,
+    FinalLine,
+    FormatName,
+    Rejects,
+    ReportCalls,
+    Server,
+    Settings,
+    Source,
+    TimeZone,
+    import_options,
+)
 from pegcount.cli.import_summary import print_calls, print_legs, print_summary
+from pegcount.cli.import_zone import check_zone, zone_sentences
 from pegcount.client import Client
 from pegcount.config import Config
 from pegcount.errors import ImportFileError
 from pegcount.importers import (
-    ASTERISK_ANSWERS,
-    ASTERISK_CALLS,
-    ASTERISK_COLUMN_ORDERS,
-    FORMATS,
     FirstCalls,
     ImportCounts,
     ImportOptions,
+    InputPaths,
     Pending,
     PreparedFile,
     RejectsFile,
     Submit,
+    format_named,
     import_file,
+    input_paths,
     prepared_files,
+    require_used,
 )
 from pegcount.store import EmbeddedStore, SourceRules
 from pegcount.store.outside import require_outside
 
-_ACCEPT_STORED_HELP = (
-    "Take addresses and rounded numbers of pegcount-csv as they are: the file is an export of a directory"
-    " that has them from a version which did not refuse them."
-)
-
 
 def import_records(
-    files: Annotated[list[Path], typer.Argument(help="Files to import.")],
-    format_name: Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")],
-    source: Annotated[str, typer.Option(help="Name of the switch or feed that wrote the records.")],
-    data: Annotated[Path | None, typer.Option(help="Data directory; created if it does not exist.")] = None,
-    server: Annotated[str | None, typer.Option(help="HOST:PORT of a server to send the records to.")] = None,
-    time_zone: Annotated[str, typer.Option(help="IANA zone of local times without a UTC offset.")] = "UTC",
-    columns: Annotated[
-        str, typer.Option(help=f"Column order of asterisk-csv: {', '.join(ASTERISK_COLUMN_ORDERS)}.")
-    ] = "auto",
-    calls: Annotated[
-        str,
-        typer.Option(
-            help="What makes rows of asterisk-csv one call: linkedid, uniqueid or rows (each row is a call);"
-            " auto is the linkedid if the rows have one, otherwise the uniqueid."
-        ),
-    ] = "auto",
-    answered: Annotated[
-        str,
-        typer.Option(
-            help="Whose answer counts in asterisk-csv: party (somebody who was called) or switch"
-            " (any ANSWERED row)."
-        ),
-    ] = "party",
-    report_calls: Annotated[
-        int, typer.Option(min=0, help="Print the first N calls of each file with the rows they were made of.")
-    ] = 0,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="field=value for every record; may be repeated.")
-    ] = None,
-    accept_stored: Annotated[bool, typer.Option("--accept-stored", help=_ACCEPT_STORED_HELP)] = False,
-    rejects: Annotated[Path, typer.Option(help="File for rejected rows.")] = Path("rejects.csv"),
+    files: Files,
+    format_name: FormatName,
+    source: Source,
+    data: Data = None,
+    server: Server = None,
+    time_zone: TimeZone = None,
+    encoding: Encoding = None,
+    final_line: FinalLine = False,
+    columns: Columns = None,
+    calls: Calls = None,
+    answered: Answered = None,
+    report_calls: ReportCalls = 0,
+    settings: Settings = None,
+    accept_stored: AcceptStored = False,
+    rejects: Rejects = Path("rejects.csv"),
 ) -> None:
     """Import call records from files into a data directory, or through a server into its directory.
 
-    A file may be imported again, also after an interrupted import: each record counts once.
-    Exits with 1 if any row was rejected.
+    A file may be imported again, also after an interrupted import: each record counts once. An option that
+    a format does not use is refused. Exits with 1 if any row was rejected, or if the rest of a compressed
+    file is damaged.
     """
+    given = {
+        "--time-zone": time_zone,
+        "--encoding": encoding,
+        "--final-line": final_line or None,
+        "--columns": columns,
+        "--calls": calls,
+        "--answered": answered,
+        "--report-calls": report_calls or None,
+        "--set": settings,
+        "--accept-stored": accept_stored or None,
+    }
     with errors_as_exit_status():
-        options = _options(source, time_zone, columns, calls, answered, settings or [])
+        require_used(format_name, [name for name, value in given.items() if value is not None])
+        options = import_options(
+            source, time_zone, encoding, final_line, columns, calls, answered, settings or [], accept_stored
+        )
         _require_one_target(data, server)
-        options = replace(options, accepts_stored=_accepts_stored(accept_stored, format_name))
         if data is not None:
             require_outside(data, rejects, "the rejected rows")
-        config = Config()
-        start_s = time.monotonic()
-        reported = [FirstCalls(report_calls, config.reported_call_row_count_max) for _ in files]
-        with (
-            prepared_files(files, format_name, options) as prepared,
-            _target(data, server, config, source, prepared) as submit,
-            RejectsFile(rejects) as rejects_file,
-        ):
-            counts = [
-                _import(file, format_name, options, submit, rejects_file, config, first_calls)
-                for file, first_calls in zip(prepared, reported, strict=True)
-            ]
-        for file, count, first_calls in zip(prepared, counts, reported, strict=True):
-            print_calls(first_calls.calls, options.zone, config)
-            print_summary(file, count)
-        print_legs(counts)
-        rows, seconds = sum(count.rows for count in counts), time.monotonic() - start_s
-        typer.echo(f"{rows:,} rows in {seconds:.1f} s, {rows / max(seconds, 1e-9):,.0f} rows/s")
+        run = _Run(format_name, options, is_zone_given=time_zone is not None, report_calls=report_calls)
+        counts = run.import_all(_named_files(files, rejects), data, server, rejects)
         if any(count.rejected for count in counts):
             typer.echo(f"rejected rows: {rejects}", err=True)
+        if any(count.rejected or count.damage for count in counts):
             raise typer.Exit(REJECTED_STATUS)
 
 
-def _options(
-    source: str, time_zone: str, columns: str, calls: str, answered: str, settings: Sequence[str]
-) -> ImportOptions:
-    zone = calendar.zone(time_zone)
-    if zone is None:
-        raise ImportFileError(f"--time-zone: {time_zone!r} is no IANA time zone, such as Europe/Berlin")
-    for name, value, values in (
-        ("--columns", columns, ASTERISK_COLUMN_ORDERS),
-        ("--calls", calls, ASTERISK_CALLS),
-        ("--answered", answered, ASTERISK_ANSWERS),
-    ):
-        if value not in values:
-            raise ImportFileError(f"{name}: {value!r} is none of {', '.join(values)}")
-    overrides = {}
-    for setting in settings:
-        name, equals, value = setting.partition("=")
-        if not equals:
-            raise ImportFileError(f"--set: {setting!r} is not of the form field=value")
-        overrides[name] = value
-    return ImportOptions(source, zone, columns, calls, answered, overrides)
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """An import of files into one target."""
+
+    format_name: str
+    options: ImportOptions
+    is_zone_given: bool
+    report_calls: int
+
+    def import_all(
+        self, arguments: Sequence[InputPaths], data: Path | None, server: str | None, rejects: Path
+    ) -> list[ImportCounts]:
+        """Imports the files of arguments, and prints what became of them."""
+        options, config = self.options, Config()
+        paths = [file for argument in arguments for file in argument.files]
+        reported = [FirstCalls(self.report_calls, config.reported_call_row_count_max) for _ in paths]
+        start_s = time.monotonic()
+        with prepared_files(paths, self.format_name, options) as prepared:
+            zone_problems = check_zone(prepared, options.zone, self.is_zone_given)
+            with (
+                _target(data, server, config, options.source, prepared) as submit,
+                RejectsFile(rejects) as rejects_file,
+            ):
+                counts = [
+                    _import(file, self.format_name, options, submit, rejects_file, config, first_calls)
+                    for file, first_calls in zip(prepared, reported, strict=True)
+                ]
+        takes_encoding = "--encoding" in format_named(self.format_name).options
+        imported = zip(prepared, counts, reported, strict=True)
+        for argument in arguments:
+            files = list(islice(imported, len(argument.files)))
+            for _, _, first_calls in files:
+                print_calls(first_calls.calls, options.zone, config)
+            print_summary(argument, [(file, count) for file, count, _ in files], options, takes_encoding)
+        print_legs(counts)
+        with_records = [
+            file
+            for file, count in zip(prepared, counts, strict=True)
+            if count.accepted + count.replaced + count.duplicates
+        ]
+        zone_problems += zone_sentences(with_records, options.zone, self.is_zone_given)
+        for sentence in zone_problems:
+            typer.echo(sentence)
+        rows, seconds = sum(count.rows for count in counts), time.monotonic() - start_s
+        typer.echo(f"{rows:,} rows in {seconds:.1f} s, {rows / max(seconds, 1e-9):,.0f} rows/s")
+        return counts
 
 
-def _accepts_stored(accept_stored: bool, format_name: str) -> bool:
-    if accept_stored and format_name != "pegcount-csv":
-        raise ImportFileError("--accept-stored is for pegcount-csv, which pegcount export writes")
-    return accept_stored
+def _named_files(arguments: Sequence[Path], rejects: Path) -> list[InputPaths]:
+    """Returns the files that arguments name; prints how many those of each directory or glob are."""
+    named = input_paths(arguments, rejects)
+    for found in named:
+        if not found.is_single:
+            typer.echo(f"{found.argument}: {len(found.files):,} files")
+    return named
 
 
 def _require_one_target(data: Path | None, server: str | None) -> None:

@@ -9,7 +9,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount import core
 from pegcount.cli.stored_calls import StoredCall, stored_calls
 from pegcount.config import Config
-from pegcount.importers import DISPOSITION_BY_CAUSE, ImportCounts, PreparedFile, ReportedCall, SkipReason
+from pegcount.importers import (
+    DISPOSITION_BY_CAUSE,
+    ImportCounts,
+    ImportOptions,
+    InputPaths,
+    PreparedFile,
+    ReportedCall,
+    SkipReason,
+)
 from pegcount.v1.records_pb2 import SessionRecord
 from pegcount.zone import US_PER_SECOND, Zone
 
@@ -24,16 +32,45 @@ _REMEDIES = {
 _CLASSES = {1: "1 switch", 2: "2 party", 3: "3 far side"}
 
 
-def print_summary(file: PreparedFile, counts: ImportCounts) -> None:
-    """Prints the counts of a file, and a sentence for each count that needs attention."""
-    figures = ", ".join(f"{getattr(counts, name):,} {name}" for name in _COUNTS)
-    typer.echo(f"{file.path}: {figures}")
-    if file.rule is not None:
-        made = f"{counts.accepted:,}, from {counts.rows - counts.rejected:,} rows by the rule {file.rule!r}"
-        typer.echo(f"{file.path}: new calls: {made}")
+def print_summary(
+    argument: InputPaths,
+    files: Sequence[tuple[PreparedFile, ImportCounts]],
+    options: ImportOptions,
+    takes_encoding: bool,
+) -> None:
+    """Prints the counts of an argument, and a sentence for each count of its files that needs attention.
+
+    Of a directory, which may have a file for each call, the files that were imported without any rejected row
+    have no line of their own.
+    """
+    figures = ", ".join(f"{sum(getattr(counts, name) for _, counts in files):,} {name}" for name in _COUNTS)
+    typer.echo(f"{argument.argument}: {figures}")
+    rule = next((file.rule for file, _ in files if file.rule is not None), None)
+    if rule is not None:
+        new = sum(counts.accepted for _, counts in files)
+        rows = sum(counts.rows - counts.rejected for _, counts in files)
+        typer.echo(f"{argument.argument}: new calls: {new:,}, from {rows:,} rows by the rule {rule!r}")
+    for file, counts in files:
+        if counts.rejected and not argument.is_single:
+            typer.echo(f"{file.path}: {counts.rejected:,} of {counts.rows:,} rows rejected")
+        _print_sentences(file, counts, options, takes_encoding)
+
+
+def _print_sentences(
+    file: PreparedFile, counts: ImportCounts, options: ImportOptions, takes_encoding: bool
+) -> None:
     for name, remedy in _REMEDIES.items():
         if count := getattr(counts, name):
             typer.echo(f"{file.path}: {count:,} rows {remedy}")
+    if counts.undecoded:
+        typer.echo(f"{file.path}: {counts.undecoded:,} rows {_undecoded(options, takes_encoding)}")
+    if counts.held_back_line:
+        typer.echo(
+            f"{file.path}: line {counts.held_back_line:,} was held back: it has no line end, and may be"
+            " incomplete; the next import takes it once it has one, or --final-line now"
+        )
+    if counts.damage:
+        typer.echo(f"{file.path}: its rest was not imported: {counts.damage}", err=True)
 
 
 def print_legs(counts: Sequence[ImportCounts]) -> None:
@@ -70,6 +107,13 @@ def print_calls(calls: Sequence[ReportedCall], zone: Zone, config: Config) -> No
             typer.echo(f"    {'  '.join(padded)}".rstrip())
         if call.omitted_row_count:
             typer.echo(f"    and {call.omitted_row_count:,} more rows, which the call above lacks")
+
+
+def _undecoded(options: ImportOptions, takes_encoding: bool) -> str:
+    encoding = options.encoding.upper()
+    other = "latin-1" if options.encoding == "utf-8" else "cp1252"
+    remedy = f"; for another encoding, give --encoding, such as {other}" if takes_encoding else ""
+    return f"had bytes that are not {encoding}, replaced by U+FFFD{remedy}"
 
 
 def _notes(call: ReportedCall, stored: StoredCall) -> dict[int, str]:

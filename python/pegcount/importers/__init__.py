@@ -1,12 +1,15 @@
 """Reads call records from files that other programs wrote."""
 
+from pegcount.importers.encodings import checked_encoding
 from pegcount.importers.first_calls import FirstCalls, ReportedCall
-from pegcount.importers.formats import FORMATS
+from pegcount.importers.formats import FORMATS, format_named, require_used
 from pegcount.importers.importer import ImportCounts, Pending, Progress, Submit, import_file
+from pegcount.importers.input_paths import STANDARD_INPUT, InputPaths, input_paths
 from pegcount.importers.options import (
     ASTERISK_ANSWERS,
     ASTERISK_CALLS,
     ASTERISK_COLUMN_ORDERS,
+    FORMAT_OPTIONS,
     ImportOptions,
     Parser,
 )
@@ -14,6 +17,8 @@ from pegcount.importers.parsed_line import ParsedLine, ParsedRecord, SkippedLine
 from pegcount.importers.prepared_files import PreparedFile, prepared_files
 from pegcount.importers.q850 import DISPOSITION_BY_CAUSE
 from pegcount.importers.rejects import RejectsFile
+from pegcount.importers.tracked_zone import is_used, tracked
+from pegcount.importers.zone_evidence import ZoneEvidence
 
 __all__ = [
     "ASTERISK_ANSWERS",
@@ -21,9 +26,12 @@ __all__ = [
     "ASTERISK_COLUMN_ORDERS",
     "DISPOSITION_BY_CAUSE",
     "FORMATS",
+    "FORMAT_OPTIONS",
+    "STANDARD_INPUT",
     "FirstCalls",
     "ImportCounts",
     "ImportOptions",
+    "InputPaths",
     "ParsedLine",
     "ParsedRecord",
     "Parser",
@@ -36,6 +44,13 @@ __all__ = [
     "SkippedLine",
     "Submit",
     "UnreadableLine",
+    "ZoneEvidence",
+    "checked_encoding",
+    "format_named",
     "import_file",
+    "input_paths",
+    "is_used",
     "prepared_files",
+    "require_used",
+    "tracked",
 ]

@@ -27,9 +27,16 @@ class AsteriskRows:
         rest = read_lines(file, options.line_bytes_max)
         first = next(rest, None)
         self._header = _header(first)
+        if self._header is not None and self._order != "auto":
+            raise ImportFileError("--columns is for files without a header line, which names the columns")
         self.lines: Iterator[TextLine | UnreadableLine] = rest
         if first is not None and self._header is None:
             self.lines = chain([first], rest)
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the file has a header line."""
+        return self._header is not None
 
     def cells(self, text: str) -> list[str]:
         """Splits a line into its cells; raises UnreadableRowError."""

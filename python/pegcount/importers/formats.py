@@ -1,19 +1,45 @@
-"""The file formats that can be imported."""
+"""The file formats that can be imported, and the options that each of them uses."""
 
+from collections.abc import Iterable
+
+from pegcount.errors import ImportFileError
 from pegcount.importers.asterisk_csv import parse_asterisk_csv
+from pegcount.importers.asterisk_rule import look_ahead_in_asterisk_csv
 from pegcount.importers.freeswitch_csv import parse_freeswitch_csv
 from pegcount.importers.freeswitch_json import parse_freeswitch_json
 from pegcount.importers.freeswitch_xml import parse_freeswitch_xml
-from pegcount.importers.options import Parser
+from pegcount.importers.options import Format
 from pegcount.importers.pegcount_csv import parse_pegcount_csv
 from pegcount.importers.yeti_csv import parse_yeti_csv
 
-FORMATS: dict[str, Parser] = {
-    "asterisk-csv": parse_asterisk_csv,
-    "freeswitch-csv": parse_freeswitch_csv,
-    "freeswitch-json": parse_freeswitch_json,
-    "freeswitch-xml": parse_freeswitch_xml,
-    "pegcount-csv": parse_pegcount_csv,
-    "yeti-csv": parse_yeti_csv,
+_ALL = frozenset({"--report-calls", "--set"})
+# Documents state their encoding, their times are instants, and they end at a brace or a tag.
+_ROWS = _ALL | {"--time-zone", "--encoding", "--final-line"}
+_ASTERISK = _ROWS | {"--columns", "--calls", "--answered"}
+
+FORMATS: dict[str, Format] = {
+    "asterisk-csv": Format(parse_asterisk_csv, _ASTERISK, look_ahead_in_asterisk_csv),
+    "freeswitch-csv": Format(parse_freeswitch_csv, _ROWS, is_read_twice=True),
+    "freeswitch-json": Format(parse_freeswitch_json, _ALL),
+    "freeswitch-xml": Format(parse_freeswitch_xml, _ALL),
+    "pegcount-csv": Format(parse_pegcount_csv, _ROWS | {"--accept-stored"}, has_header=True),
+    "yeti-csv": Format(parse_yeti_csv, _ROWS, has_header=True),
 }
-"""Parsers by the name of their format."""
+"""The formats by name."""
+
+
+def format_named(name: str) -> Format:
+    """Returns a format; raises ImportFileError for an unknown name."""
+    found = FORMATS.get(name)
+    if found is None:
+        raise ImportFileError(f"format {name!r} is none of {', '.join(FORMATS)}")
+    return found
+
+
+def require_used(name: str, options: Iterable[str]) -> None:
+    """Raises ImportFileError, naming the formats that use it, for an option that a format does not use."""
+    used = format_named(name).options
+    for option in options:
+        if option not in used:
+            users = ", ".join(other for other, found in FORMATS.items() if option in found.options)
+            raise ImportFileError(f"{name} does not use {option}; the formats that do: {users or 'none'}")

@@ -1,20 +1,31 @@
 """The import loop: reads lines, sends batches, counts outcomes."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from pegcount.config import Config
 from pegcount.errors import ImportFileError, OverloadedError
+from pegcount.importers.encodings import field_encoding
 from pegcount.importers.first_calls import FirstCalls
-from pegcount.importers.formats import FORMATS
-from pegcount.importers.options import ImportOptions
-from pegcount.importers.parsed_line import ParsedLine, ParsedRecord, SkippedLine, SkipReason, UnreadableLine
+from pegcount.importers.formats import format_named
+from pegcount.importers.input_notes import InputNotes
+from pegcount.importers.input_stream import OpenedInput
+from pegcount.importers.options import Format, ImportOptions
+from pegcount.importers.parsed_line import (
+    ParsedLine,
+    ParsedRecord,
+    SkippedLine,
+    SkipReason,
+    UnreadableLine,
+    UnreadableRowError,
+)
 from pegcount.importers.prepared_files import PreparedFile
 from pegcount.importers.prices import round_prices
 from pegcount.importers.record_fields import read_overrides
 from pegcount.importers.rejects import RejectsFile
+from pegcount.importers.undecoded import decode_fields, shown
 from pegcount.model import WriteOutcome
 from pegcount.v1.records_pb2 import SessionRecord, SourceRule, WriteRecordsRequest
 
@@ -60,6 +71,12 @@ class ImportCounts:
     """Of all records that were read, those with a price that was rounded."""
     skipped_legs: Mapping[SkipReason, int] = field(default_factory=dict)
     """Of the skipped, the legs by the reason why they are not calls."""
+    undecoded: int = 0
+    """Records with a text in which bytes were replaced that the encoding of the file lacks."""
+    held_back_line: int = 0
+    """Number of the last line if it is not counted, as it lacks a line end and may be incomplete, else 0."""
+    damage: str = ""
+    """Why the rest of the file could not be read."""
 
 
 def import_file(
@@ -78,26 +95,38 @@ def import_file(
     file again, also after a failure midway, adds only the records that are missing. Raises ImportFileError
     if the file as a whole cannot be imported; errors of `submit` and `Pending.wait` propagate.
     """
-    parser = FORMATS.get(format_name)
-    if parser is None:
-        raise ImportFileError(f"format {format_name!r} is none of {', '.join(FORMATS)}")
+    found = format_named(format_name)
     overrides = read_overrides(options.overrides, options.zone)
     header = WriteRecordsRequest(accept_stored=True) if options.accepts_stored else WriteRecordsRequest()
     if prepared.rule is not None:
         header.source_rule.CopyFrom(SourceRule(source=options.source, rule=prepared.rule))
-    with prepared.opened() as file:
-        run = _Import(str(prepared.path), submit, rejects, overrides, header, config)
-        for parsed in parser(file, options):
+    with prepared.opened(options, options.takes_final_line or not found.has_rows) as opened:
+        run = _Import(str(prepared.path), submit, rejects, options, overrides, header, config)
+        for parsed in _parsed(prepared, found, opened, options):
             run.take(parsed)
             if first_calls is not None and isinstance(parsed, ParsedRecord):
                 first_calls.take(parsed.line, parsed.record)
             if run.is_batch_full():
                 run.flush()
-                progress(file.tell(), run.counts.rows)
+                progress(opened.notes.bytes_read, run.counts.rows)
+        run.take_notes(opened.notes, has_header=found.has_header or prepared.ahead.has_header)
         run.flush()
         run.await_all()
-        progress(file.tell(), run.counts.rows)
+        progress(opened.notes.bytes_read, run.counts.rows)
     return run.counts
+
+
+def _parsed(
+    prepared: PreparedFile, found: Format, opened: OpenedInput, options: ImportOptions
+) -> Iterator[ParsedLine]:
+    """Yields what the parser does; errors name the file, and what may be their cause."""
+    try:
+        yield from found.parse(opened.file, options)
+    except ImportFileError as error:
+        cause = opened.notes.damage
+        if opened.notes.held_back is not None:
+            cause = "its last line has no line end, so that it may be incomplete; --final-line takes it"
+        raise ImportFileError(f"{prepared.path}: {error}{cause and f' ({cause})'}") from error
 
 
 class _Import:
@@ -111,6 +140,7 @@ class _Import:
         file: str,
         submit: Submit,
         rejects: RejectsFile,
+        options: ImportOptions,
         overrides: SessionRecord,
         header: WriteRecordsRequest,
         config: Config,
@@ -118,6 +148,8 @@ class _Import:
         self._file = file
         self._submit = submit
         self._rejects = rejects
+        self._encoding = field_encoding(options.encoding)
+        self._source = options.source
         self._overrides = overrides
         self._header = header
         self._config = config
@@ -126,29 +158,53 @@ class _Import:
         self._skipped_legs: Counter[SkipReason] = Counter()
         self._batch: list[ParsedRecord] = []
         self._batch_text_chars = 0
+        self._held_back_line = 0
+        self._damage = ""
 
     @property
     def counts(self) -> ImportCounts:
         """Counts of all rows whose outcome is known."""
         rows = sum(self._tally[name] for name in _OUTCOMES)
-        counts = {name: self._tally[name] for name in _OUTCOMES + _OF_OUTCOMES + _OF_ROWS}
-        return ImportCounts(rows=rows, skipped_legs=dict(self._skipped_legs), **counts)
+        tallies = {name: self._tally[name] for name in _OUTCOMES + _OF_OUTCOMES + _OF_ROWS}
+        return ImportCounts(
+            rows=rows,
+            **tallies,
+            undecoded=self._tally["undecoded"],
+            held_back_line=self._held_back_line,
+            damage=self._damage,
+            skipped_legs=dict(self._skipped_legs),
+        )
 
     def take(self, parsed: ParsedLine) -> None:
         """Takes one result of the parser."""
         match parsed:
             case ParsedRecord():
-                parsed.record.MergeFrom(self._overrides)
-                if round_prices(parsed.record):
-                    self._tally["rounded_prices"] += 1
-                self._batch.append(parsed)
-                self._batch_text_chars += len(parsed.text)
+                if parsed.text.isascii() or self._decode(parsed):
+                    parsed.record.MergeFrom(self._overrides)
+                    if round_prices(parsed.record):
+                        self._tally["rounded_prices"] += 1
+                    self._batch.append(parsed)
+                    self._batch_text_chars += len(parsed.text)
             case SkippedLine():
                 self._tally["skipped"] += 1
                 if parsed.reason is not None:
                     self._skipped_legs[parsed.reason] += 1
             case UnreadableLine():
                 self._reject(parsed.line, parsed.reason, parsed.text)
+
+    def take_notes(self, notes: InputNotes, has_header: bool) -> None:
+        """Takes what is known of a file after its end.
+
+        A log goes on where it stops, so that a later import takes the line that was held back. But a table
+        was exported once: there, the line is rejected.
+        """
+        self._damage = notes.damage
+        held_back = notes.held_back
+        if held_back is not None and has_header:
+            reason = "the last line has no line end, so that it may be incomplete; --final-line takes it"
+            self._reject(held_back.line, reason, held_back.raw.decode(errors="backslashreplace"))
+        elif held_back is not None:
+            self._held_back_line = held_back.line
 
     def is_batch_full(self) -> bool:
         """Returns whether the batch has reached its limit of rows or of text."""
@@ -167,6 +223,16 @@ class _Import:
         """Waits for every batch in flight, and counts its outcome."""
         while self._in_flight:
             self._await_oldest()
+
+    def _decode(self, parsed: ParsedRecord) -> bool:
+        """Decodes the texts of a record; rejects it and returns False if its key cannot be decoded."""
+        try:
+            if decode_fields(parsed.record, self._encoding, self._source):
+                self._tally["undecoded"] += 1
+        except UnreadableRowError as error:
+            self._reject(parsed.line, str(error), parsed.text)
+            return False
+        return True
 
     def _send(self, batch: Sequence[ParsedRecord]) -> None:
         records = [parsed.record for parsed in batch]
@@ -204,4 +270,4 @@ class _Import:
 
     def _reject(self, line: int, reason: str, text: str) -> None:
         self._tally["rejected"] += 1
-        self._rejects.add(self._file, line, reason, text)
+        self._rejects.add(self._file, line, shown(reason), shown(text))

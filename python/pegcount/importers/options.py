@@ -5,8 +5,14 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from pegcount.importers.parsed_line import ParsedLine
+from pegcount.importers.zone_evidence import ZoneEvidence
 from pegcount.zone import Zone
 
+FORMAT_OPTIONS = (
+    *("--time-zone", "--encoding", "--final-line", "--columns", "--calls", "--answered"),
+    *("--report-calls", "--set", "--accept-stored"),
+)
+"""Options of which a format declares those that it uses. All formats use `--source`."""
 ASTERISK_COLUMN_ORDERS = ("auto", "cdr_csv", "cdr_custom")
 """Values of `ImportOptions.asterisk_columns`."""
 ASTERISK_CALLS = ("auto", "linkedid", "uniqueid", "rows")
@@ -34,9 +40,43 @@ class ImportOptions:
     """Values of `SessionRecord` fields, by name, that replace those of every row."""
     accepts_stored: bool = False
     """Whether pegcount-csv takes texts that were stored before they were refused: see `TEXT_READERS`."""
+    encoding: str = "utf-8"
+    """Encoding of the text, a name that `checked_encoding` returns."""
+    takes_final_line: bool = False
+    """Whether a last line without a line end is a row; otherwise it may be the beginning of a longer one."""
     line_bytes_max: int = 1_048_576
     """Maximum bytes of a line, or of a document of many lines; a longer one is unreadable."""
 
 
 Parser = Callable[[BinaryIO, ImportOptions], Iterator[ParsedLine]]
 """Reads one file, in constant memory unless the parser documents otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookAhead:
+    """What the rows of a file show before anything is written."""
+
+    rule: str | None = None
+    """How rows make calls; None if the format has one way, or if the file has no records."""
+    has_header: bool = False
+    zone_evidence: ZoneEvidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A file format: its parser, and which options of the command line that parser uses."""
+
+    parse: Parser
+    options: frozenset[str]
+    """Of `FORMAT_OPTIONS`; to give another option is an error, rather than to ignore it."""
+    look_ahead: Callable[[BinaryIO, ImportOptions], LookAhead] | None = None
+    """Reads a file ahead."""
+    is_read_twice: bool = False
+    """Whether the parser rewinds its file."""
+    has_header: bool = False
+    """Whether each file has a header line."""
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether a line is a row, so that a last line without a line end may be incomplete."""
+        return "--final-line" in self.options

@@ -1,22 +1,20 @@
 """Files of an import, of which the first look tells by which rule their rows make calls."""
 
+import io
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from pegcount.errors import ImportFileError
-from pegcount.importers.asterisk_rule import asterisk_rule
-from pegcount.importers.options import ImportOptions
-
-RuleReader = Callable[[BinaryIO, ImportOptions], str | None]
-"""Returns the rule by which the rows of a file make calls, None if it has no records."""
-
-_RULES: dict[str, RuleReader] = {"asterisk-csv": asterisk_rule}
-"""How to find the rule, by format. In the other formats, a row is a call and has an id of its own."""
+from pegcount.importers.formats import format_named
+from pegcount.importers.input_paths import STANDARD_INPUT
+from pegcount.importers.input_stream import OpenedInput, opened_input
+from pegcount.importers.options import Format, ImportOptions, LookAhead
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +22,23 @@ class PreparedFile:
     """A file that is ready for `import_file`."""
 
     path: Path
-    rule: str | None = None
-    """How its rows make calls; None if its format has one way, or if it has no records."""
+    ahead: LookAhead = field(default_factory=LookAhead)
     spool: BinaryIO | None = None
     """Its content, if it came from a pipe."""
 
+    @property
+    def rule(self) -> str | None:
+        """How its rows make calls; None if its format has one way, or if it has no records."""
+        return self.ahead.rule
+
     @contextmanager
-    def opened(self) -> Iterator[BinaryIO]:
+    def opened(self, options: ImportOptions, takes_final_line: bool = True) -> Iterator[OpenedInput]:
         """Opens the file at its beginning; raises ImportFileError."""
         if self.spool is not None:
-            self.spool.seek(0)
-            yield self.spool
+            yield opened_input(self.spool, options, takes_final_line)
         else:
             with open_file(self.path) as file:
-                yield file
+                yield opened_input(file, options, takes_final_line)
 
 
 @contextmanager
@@ -48,29 +49,40 @@ def prepared_files(
 
     Raises ImportFileError if a file cannot be opened, or if not all calls would be made in the same way.
     """
+    found = format_named(format_name)
     with ExitStack() as spools:
-        files = [_prepared(path, _RULES.get(format_name), options, spools) for path in paths]
+        files = [_prepared(path, found, options, spools) for path in paths]
         _check_same_rule([file for file in files if file.rule is not None])
         yield files
 
 
 def open_file(path: Path) -> BinaryIO:
     """Opens a file to read its bytes; raises ImportFileError."""
+    if path == STANDARD_INPUT:
+        return _StandardInput(io.FileIO(sys.stdin.fileno(), closefd=False))
     try:
         return path.open("rb")
     except OSError as error:
         raise ImportFileError(f"{path}: {error.strerror}") from error
 
 
-def _prepared(
-    path: Path, read_rule: RuleReader | None, options: ImportOptions, spools: ExitStack
-) -> PreparedFile:
-    if read_rule is None:
+class _StandardInput(io.BufferedReader):
+    """Standard input, which is read once, even if it is a file of which others have read the beginning."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _prepared(path: Path, found: Format, options: ImportOptions, spools: ExitStack) -> PreparedFile:
+    if found.look_ahead is None and not found.is_read_twice:
         return PreparedFile(path)
     with open_file(path) as file:
         spool = None if file.seekable() else _spooled(file, spools)
+        if found.look_ahead is None:
+            return PreparedFile(path, spool=spool)
+        opened = opened_input(spool or file, options, options.takes_final_line or not found.has_rows)
         try:
-            return PreparedFile(path, read_rule(spool or file, options), spool)
+            return PreparedFile(path, found.look_ahead(opened.file, options), spool)
         except ImportFileError as error:
             raise ImportFileError(f"{path}: {error}") from error
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from pegcount.errors import ImportFileError
 from pegcount.importers.parsed_line import (
     ParsedLine,
     ParsedRecord,
@@ -13,10 +12,10 @@ from pegcount.importers.parsed_line import (
     UnreadableLine,
     UnreadableRowError,
 )
+from pegcount.importers.undecoded import ESCAPE
 from pegcount.v1.records_pb2 import SessionRecord
 
 _UTF8_BOM = b"\xef\xbb\xbf"
-_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +29,14 @@ class TextLine:
 def read_lines(file: BinaryIO, line_bytes_max: int) -> Iterator[TextLine | UnreadableLine]:
     """Yields all lines but blank ones; lines end with LF or CRLF, and a byte order mark is dropped.
 
-    A line that has more than `line_bytes_max` bytes, is not UTF-8 or contains NUL is
-    unreadable. Raises ImportFileError for UTF-16, which spreadsheets call "Unicode text".
+    Bytes that are not UTF-8 are escaped (see `undecoded`). A line that has more than `line_bytes_max` bytes
+    or contains NUL is unreadable.
     """
     number = 0
     while raw := file.readline(line_bytes_max):
         number += 1
         if number == 1:
-            raw = _without_bom(raw)
+            raw = raw.removeprefix(_UTF8_BOM)
         if len(raw) == line_bytes_max and not raw.endswith(b"\n") and _skip_rest(file, line_bytes_max):
             yield UnreadableLine(number, f"the line has more than {line_bytes_max} bytes", _shown(raw))
         elif raw.strip():
@@ -62,12 +61,6 @@ def _parsed(line: TextLine, parse: Callable[[str], SessionRecord | SkipReason | 
     return SkippedLine(line.line, record)
 
 
-def _without_bom(raw: bytes) -> bytes:
-    if raw.startswith(_UTF16_BOMS):
-        raise ImportFileError("the file is UTF-16; save it as UTF-8")
-    return raw.removeprefix(_UTF8_BOM)
-
-
 def _skip_rest(file: BinaryIO, line_bytes_max: int) -> bool:
     """Reads to the end of a line; returns whether the line had further bytes."""
     rest = file.readline(line_bytes_max)
@@ -82,8 +75,8 @@ def _decoded(number: int, raw: bytes) -> TextLine | UnreadableLine:
         return UnreadableLine(number, "the line has a NUL byte", _shown(raw))
     try:
         return TextLine(number, raw.decode())
-    except UnicodeDecodeError as error:
-        return UnreadableLine(number, f"byte {error.start + 1} of the line is no UTF-8", _shown(raw))
+    except UnicodeDecodeError:
+        return TextLine(number, raw.decode(errors=ESCAPE))
 
 
 def _shown(raw: bytes) -> str:

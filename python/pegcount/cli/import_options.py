@@ -1,0 +1,135 @@
+"""The options of `pegcount import`."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pegcount import calendar
+from pegcount.errors import ImportFileError
+from pegcount.importers import (
+    ASTERISK_ANSWERS,
+    ASTERISK_CALLS,
+    ASTERISK_COLUMN_ORDERS,
+    FORMATS,
+    ImportOptions,
+    checked_encoding,
+    tracked,
+)
+
+Files = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Files to import, also compressed by gzip or zstd; directories, of which all files are imported;"
+        " globs; and - for standard input."
+    ),
+]
+FormatName = Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")]
+Source = Annotated[str, typer.Option(help="Name of the switch or feed that wrote the records.")]
+Data = Annotated[Path | None, typer.Option(help="Data directory; created if it does not exist.")]
+Server = Annotated[str | None, typer.Option(help="HOST:PORT of a server to send the records to.")]
+TimeZone = Annotated[
+    str | None, typer.Option(help="IANA zone of local times without a UTC offset; by default, UTC.")
+]
+Encoding = Annotated[
+    str | None, typer.Option(help="Encoding of the files, such as latin-1 or cp1252; by default, UTF-8.")
+]
+FinalLine = Annotated[
+    bool,
+    typer.Option(
+        "--final-line",
+        help="Import a last line without a line end. By default, as it may be incomplete, it is held back for"
+        " the next import of a log that is still written, and rejected in a table with a header.",
+    ),
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Column order of asterisk-csv without a header: {', '.join(ASTERISK_COLUMN_ORDERS)}; by"
+        " default, auto."
+    ),
+]
+Calls = Annotated[
+    str | None,
+    typer.Option(
+        help="What makes rows of asterisk-csv one call: linkedid, uniqueid, rows (each row is a call) or, by"
+        " default, auto: the linkedid if the rows have one, otherwise the uniqueid."
+    ),
+]
+Answered = Annotated[
+    str | None,
+    typer.Option(
+        help="Whose answer counts in asterisk-csv: party (somebody who was called; the default) or switch"
+        " (any ANSWERED row)."
+    ),
+]
+ReportCalls = Annotated[
+    int, typer.Option(min=0, help="Print the first N calls of each file with the rows they were made of.")
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="field=value for every record; may be repeated.")
+]
+AcceptStored = Annotated[
+    bool,
+    typer.Option(
+        "--accept-stored",
+        help="Take long calls, addresses and rounded numbers of pegcount-csv as they are: the file is an"
+        " export of a directory that has them from a version which did not refuse them.",
+    ),
+]
+Rejects = Annotated[Path, typer.Option(help="File for rejected rows.")]
+
+
+def import_options(
+    source: str,
+    time_zone: str | None,
+    encoding: str | None,
+    final_line: bool,
+    columns: str | None,
+    calls: str | None,
+    answered: str | None,
+    settings: Sequence[str],
+    accept_stored: bool,
+) -> ImportOptions:
+    """Returns the options of an import, of which None means the default; raises ImportFileError."""
+    zone = calendar.zone(time_zone or "UTC")
+    if zone is None:
+        raise ImportFileError(f"--time-zone: {time_zone!r} is no IANA time zone, such as Europe/Berlin")
+    columns, calls, answered = _asterisk_options(columns, calls, answered)
+    return ImportOptions(
+        source,
+        tracked(zone),
+        columns,
+        calls,
+        answered,
+        _overrides(settings),
+        encoding="utf-8" if encoding is None else checked_encoding(encoding),
+        takes_final_line=final_line,
+        accepts_stored=accept_stored,
+    )
+
+
+def _asterisk_options(columns: str | None, calls: str | None, answered: str | None) -> Iterator[str]:
+    if calls == "rows" and answered is not None:
+        raise ImportFileError("--answered is about calls of several rows; with --calls rows, each row is one")
+    for name, value, values in (
+        ("--columns", columns, ASTERISK_COLUMN_ORDERS),
+        ("--calls", calls, ASTERISK_CALLS),
+        ("--answered", answered, ASTERISK_ANSWERS),
+    ):
+        # The first value is the default.
+        chosen = values[0] if value is None else value
+        if chosen not in values:
+            raise ImportFileError(f"{name}: {chosen!r} is none of {', '.join(values)}")
+        yield chosen
+
+
+def _overrides(settings: Sequence[str]) -> dict[str, str]:
+    overrides = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise ImportFileError(f"--set: {setting!r} is not of the form field=value")
+        overrides[name] = value
+    return overrides
