@@ -128,7 +128,7 @@ def test_an_id_that_is_used_again_is_named_with_its_remedy(tmp_path: Path) -> No
 
 def test_only_an_export_of_a_directory_has_stored_texts(tmp_path: Path) -> None:
     printed = run(tmp_path, PRICED, "--format", "yeti-csv", "--accept-stored", status=2)
-    assert "--accept-stored is for pegcount-csv" in printed
+    assert "yeti-csv does not use --accept-stored; the formats that do: pegcount-csv" in printed
 
 
 @pytest.mark.parametrize("setting", ["auth_orig_ip=pbx.example.com", "account_id=4.4E+11"])

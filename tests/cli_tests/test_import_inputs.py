@@ -86,7 +86,7 @@ def test_a_directory_of_rotated_logs(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[:-1] == [
         "logs: 4 files",
         "logs: 10 rows, 1 accepted, 8 replaced, 0 duplicates, 1 rejected, 0 skipped",
-        "logs: 1 new calls of 10 rows, by the rule 'asterisk linkedid'",
+        "logs: new calls: 1, from 9 rows by the rule 'asterisk linkedid'",
         "logs/cdr-3.csv: 1 of 4 rows rejected",
     ]
 

@@ -18,7 +18,15 @@ JSON = (
     '{{"variables":{{"uuid":"id{0}","start_epoch":"177313320{0}","end_epoch":"177313326{0}",'
     '"accountcode":"Müller"}}}}\n'
 )
-PEGCOUNT = "session_id,setup_time,folder\n", "id{0},2026-03-10T09:00:00,Müller\n"
+XML = (
+    "<cdr><variables><uuid>id{0}</uuid><start_epoch>177313320{0}</start_epoch>"
+    "<end_epoch>177313326{0}</end_epoch><accountcode>Müller</accountcode></variables></cdr>\n"
+)
+PEGCOUNT = (
+    "session_id,setup_time,end_time,folder\n",
+    # The first call lasts longer than seven days.
+    "id{0},2026-03-0{0}T09:00:00,2026-03-09T09:00:00,Müller\n",
+)
 YETI = (
     "id,time_start,time_connect,time_end,is_last_cdr,src_prefix_in\n",
     "id{0},2026-03-10 09:00:00,,2026-03-10 09:00:05,t,Müller\n",
@@ -27,6 +35,7 @@ HEADER_AND_ROW = {
     "asterisk-csv": ("", ASTERISK),
     "freeswitch-csv": ("", FREESWITCH),
     "freeswitch-json": ("", JSON),
+    "freeswitch-xml": ("", XML),
     "pegcount-csv": PEGCOUNT,
     "yeti-csv": YETI,
 }
@@ -39,6 +48,7 @@ UNUSUAL = {
     "--answered": ["switch"],
     "--report-calls": ["1"],
     "--set": ["company=acme"],
+    "--accept-stored": [],
 }
 
 

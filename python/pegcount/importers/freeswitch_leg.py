@@ -95,9 +95,8 @@ def leg_record(leg: Leg, options: ImportOptions) -> SessionRecord | SkipReason:
     try:
         return _call(leg, options)
     except UnicodeEncodeError as error:
-        # JSON can contain half of a surrogate pair, which UTF-8 cannot encode; bytes that are not UTF-8
-        # are read as such halves.
-        raise UnreadableRowError("a text has bytes that are not UTF-8, or an unpaired surrogate") from error
+        # JSON can contain half of a surrogate pair, which UTF-8 cannot encode.
+        raise UnreadableRowError("a text has an unpaired surrogate") from error
 
 
 def _call(leg: Leg, options: ImportOptions) -> SessionRecord:

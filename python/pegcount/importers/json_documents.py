@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 
 from pegcount.importers.document import Document
 from pegcount.importers.parsed_line import UnreadableLine
-from pegcount.importers.text_pieces import shown
 
 _NOT_CLOSED = "the document is not closed"
 _SEPARATOR = re.compile(r"[\s,\[\]]*")
@@ -94,7 +93,7 @@ class _Splitter:
             return self._too_long(end)
         line, text = self._line, self._text[self._place : end]
         self._advance(end)
-        return Document(line, shown(text), value)
+        return Document(line, text, value)
 
     def _garbage(self) -> UnreadableLine | None:
         end = _end(_GARBAGE, self._text, self._place)
@@ -147,7 +146,7 @@ class _Splitter:
     def _unreadable(self, end: int, reason: str) -> UnreadableLine:
         line, text = self._line, self._text[self._place : end].rstrip()
         self._advance(end)
-        return UnreadableLine(line, reason, shown(text[: self._chars_max]))
+        return UnreadableLine(line, reason, text[: self._chars_max])
 
     def _advance(self, place: int) -> None:
         self._line += self._text.count("\n", self._place, place)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from pegcount.errors import ImportFileError
+from pegcount.importers.undecoded import ESCAPE
 
 _BOM = "\ufeff"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
@@ -14,10 +15,10 @@ _PIECE_BYTES = 65_536
 def read_pieces(file: BinaryIO) -> Iterator[str]:
     """Yields the text of a file in pieces of up to 64 KiB.
 
-    A byte that is not UTF-8 becomes a lone surrogate, so that it costs nothing where no field uses it;
-    `shown` makes it readable. A byte order mark is dropped. Raises ImportFileError for UTF-16.
+    A byte that is not UTF-8 is escaped, so that it costs nothing where no field uses it; see
+    `undecoded.py`. A byte order mark is dropped. Raises ImportFileError for UTF-16.
     """
-    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    decoder = codecs.getincrementaldecoder("utf-8")(ESCAPE)
     raw = file.read(_PIECE_BYTES)
     if raw.startswith(_UTF16_BOMS):
         raise ImportFileError("the file is UTF-16; save it as UTF-8")
@@ -25,20 +26,3 @@ def read_pieces(file: BinaryIO) -> Iterator[str]:
     while raw := file.read(_PIECE_BYTES):
         yield decoder.decode(raw)
     yield decoder.decode(b"", final=True)
-
-
-def shown(text: str) -> str:
-    r"""Returns a text that can be encoded: with `\xff` for a byte that was not UTF-8, else `\ud800`."""
-    if text.isascii():
-        return text
-    raw = text.encode(errors="surrogateescape" if _has_only_bytes(text) else "backslashreplace")
-    return raw.decode(errors="backslashreplace")
-
-
-def _has_only_bytes(text: str) -> bool:
-    """Returns whether each lone surrogate of a text stands for a byte; one in JSON may stand for nothing."""
-    try:
-        text.encode(errors="surrogateescape")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -15,7 +15,7 @@ from defusedxml.ElementTree import fromstring
 
 from pegcount.importers.document import Document
 from pegcount.importers.parsed_line import UnreadableLine
-from pegcount.importers.text_pieces import shown
+from pegcount.importers.undecoded import ESCAPE
 
 _NOT_CLOSED = "the document is not closed"
 _EDGE = re.compile(r"<\?xml(?=\s)|<cdrs?(?=[\s>])|</cdr\s*>")
@@ -52,15 +52,15 @@ def decoded_pieces(pieces: Iterable[str]) -> Iterator[str]:
     if not first.removeprefix("cdr=").startswith(_ENCODED_BEGINNINGS):
         yield from chain([first], rest)
         return
-    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    decoder = codecs.getincrementaldecoder("utf-8")(ESCAPE)
     held = ""
     for piece in chain([first.removeprefix("cdr=")], rest):
         text = held + piece
         part = _PART_OF_ESCAPE.search(text)
         held = "" if part is None else part[0]
-        raw = text[: len(text) - len(held)].encode(errors="surrogateescape")
+        raw = text[: len(text) - len(held)].encode()
         yield decoder.decode(unquote_to_bytes(raw))
-    yield decoder.decode(held.encode(errors="surrogateescape"), final=True)
+    yield decoder.decode(held.encode(), final=True)
 
 
 class _Splitter:
@@ -141,7 +141,7 @@ class _Splitter:
         except (ParseError, DefusedXmlException, ValueError) as error:
             return self._unreadable(end, f"no XML: {_described(error)}")
         self._advance(end)
-        return Document(line, shown(text), root)
+        return Document(line, text, root)
 
     def _too_long(self, end: int) -> UnreadableLine:
         return self._unreadable(end, f"the document has more than {self._chars_max} characters")
@@ -150,7 +150,7 @@ class _Splitter:
         text = self._text[self._place : end]
         line = self._line + text.count("\n", 0, len(text) - len(text.lstrip()))
         self._advance(end)
-        return UnreadableLine(line, reason, shown(text.strip()[: self._chars_max]))
+        return UnreadableLine(line, reason, text.strip()[: self._chars_max])
 
     def _advance(self, place: int) -> None:
         self._line += self._text.count("\n", self._place, place)
