@@ -22,7 +22,13 @@ _RATES = ("rates_code", "rates_code_name", "rates_country")
 _FIELDS = {f.name: f for f in SessionRecord.DESCRIPTOR.fields}
 _TEXTS = {f.name for f in _FIELDS.values() if f.type == f.TYPE_STRING} - {"customer_price"}
 _COLUMNS = {*_FIELDS, "duration_ms", "received_time"}
-_PRICE = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]{1,9}))?")
+_PRICE = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]{1,9})0*)?")
+_ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{2,3}|[0-9][.,][0-9]+[Ee][0-9]{1,3}")
+_IDENTIFIERS = (
+    *("session_id", "account_id", "agent_id", "src_prefix_routing", "dst_prefix_routing"),
+    *(f"{leg}_{name}" for leg in ("orig", "term") for name in ("leg_id", "src_party_id", "dst_party_id")),
+    *(f"{leg}_{name}" for leg in ("orig", "term") for name in ("accounts_ident", "rates_code")),
+)
 _CLASS = {records_pb2.SESSION_EVENT_START: 0, records_pb2.SESSION_EVENT_UPDATE: 1}
 
 Row = dict[str, Any]
@@ -37,6 +43,26 @@ class Session:
     first_day: int
     last_day: int
     row: Row
+
+
+def rejection_of_new(record: SessionRecord, call_seconds_max: int) -> tuple[int, str] | None:
+    """The first rule for new records that one breaks, and a text that names the field."""
+    us = micros(record.end_time) - micros(record.setup_time) if record.HasField("end_time") else 0
+    rounded = [name for name in _IDENTIFIERS if _ROUNDED.fullmatch(getattr(record, name))]
+    rules = [
+        ("CALL_TOO_LONG", "end_time", us > call_seconds_max * 1_000_000),
+        ("BAD_ADDRESS", "auth_orig_ip", record.auth_orig_ip and not _is_address(record.auth_orig_ip)),
+        ("ROUNDED_NUMBER", rounded, rounded),
+    ]
+    return _first_broken(rules)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
 
 
 def micros(time: Timestamp) -> int:
@@ -71,6 +97,10 @@ def reject_reason(record: SessionRecord) -> tuple[int, str] | None:
         ),
         ("NUMBER_OUT_OF_RANGE", out_of_range, out_of_range),
     ]
+    return _first_broken(rules)
+
+
+def _first_broken(rules: Sequence[tuple[str, object, object]]) -> tuple[int, str] | None:
     broken = ((name, where) for name, where, is_broken in rules if is_broken)
     found = next(broken, None)
     return found and (records_pb2.RejectReason.Value(f"REJECT_REASON_{found[0]}"), f"{found[1]} is wrong")
@@ -127,14 +157,18 @@ def differs(session: Session, version: Row) -> bool:
 
 
 def is_other_call(session: Session, version: Row) -> bool:
-    """Whether a version and its part have both ended, one of them before the other was set up."""
+    """Whether a version and its part look like two calls: both have ended, and see below."""
     versions = _of_part(session.versions, version.get("part"))
     part = _merge_part(versions) if versions else {}
     if "end_time" not in part or "end_time" not in version:
         return False
     revisions = {max(one.get("revision", 0), 0) for one in (part, version)}
     ended_before = part["end_time"] < version["setup_time"] or version["end_time"] < part["setup_time"]
-    return len(revisions) == 1 and ended_before
+    are_whole = "event" not in part and "event" not in version
+    parties = ("orig_src_party_id", "orig_dst_party_id")
+    shared = [name for name in parties if part.get(name) and version.get(name)]
+    differ = any(part[name] != version[name] for name in shared)
+    return len(revisions) == 1 and (ended_before or (are_whole and differ))
 
 
 def merge(versions: Mapping[Rank, Row]) -> Row:

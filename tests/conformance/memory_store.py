@@ -36,6 +36,7 @@ from conformance.memory_records import (
     rank_of,
     rates_of,
     reject_reason,
+    rejection_of_new,
 )
 
 _OUTCOMES = ("accepted", "replaced", "duplicate", "outranked", "suspected")
@@ -103,7 +104,10 @@ class MemoryStore:
         rejected = []
         with self._lock:
             for index, record in enumerate(message.records):
-                found = reject_reason(record) or self._too_old(record)
+                found = reject_reason(record)
+                if not message.accept_stored:
+                    found = found or rejection_of_new(record, self._config.call_seconds_max)
+                found = found or self._too_old(record)
                 if found is None:
                     outcomes += self._add(record)
                 else:

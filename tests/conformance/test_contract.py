@@ -243,6 +243,10 @@ def test_records_that_ask_for_attention(place: Place) -> None:
     assert written(record("a", 10, end=19, **later))[3] == 1
     assert written(record("a", 10, end=19, **(later | {"revision": 2}))) == (1, 0, 0, 0)
     assert written(record("a", 30, **later))[3] == 0
+    # Whole records of different parties, and of one that has no party.
+    assert written(record("b", 0, end=9, orig_src_party_id="2001"))[3] == 0
+    assert written(record("b", 0, end=9, orig_src_party_id="2002"))[3] == 1
+    assert written(record("b", 0, end=8))[3] == 0
 
 
 def test_rejections(place: Place) -> None:
@@ -253,6 +257,20 @@ def test_rejections(place: Place) -> None:
         ["MISSING_SESSION_ID", "BAD_PRICE", "ANSWER_BEFORE_SETUP"],
     )
     assert place.store.first_day(token()) is None
+    assert place.write(record("a", customer_price="0.0125" + "0" * 30)) == (1, 0, 0, [])
+
+
+def test_records_of_an_export_come_back_though_new_ones_are_rejected(place: Place) -> None:
+    stored = [
+        record("a", end=604_800_000_001),
+        record("b", auth_orig_ip="192.0.2.10:5060"),
+        record("c", account_id="4.42079E+11"),
+    ]
+    reasons = ["CALL_TOO_LONG", "BAD_ADDRESS", "ROUNDED_NUMBER"]
+    assert place.write(*stored) == (0, 0, 0, reasons)
+    assert place.write(record("d", end=604_800_000_000)) == (1, 0, 0, [])
+    exported = records_pb2.WriteRecordsRequest(records=stored, accept_stored=True)
+    assert place.store.write(exported.SerializeToString()).accepted == 3
 
 
 def test_a_repetition_leaves_the_time_of_receipt(place: Place) -> None:
