@@ -64,9 +64,7 @@ def test_a_truncated_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     done = pegcount("import", "--data", "data", *YETI, "cut.csv.gz", cwd=tmp_path)
     assert done.returncode == 1
     assert 0 < printed_counts(done.stdout)["accepted"] < 21
-    assert done.stderr.startswith(
-        "cut.csv.gz: its rest was not imported: the compressed data stops before its end"
-    )
+    assert done.stderr.startswith("cut.csv.gz: its rest is missing: the compressed data stops before its end")
 
 
 def test_a_directory_of_rotated_logs(tmp_path: Path) -> None:
@@ -89,6 +87,21 @@ def test_a_directory_of_rotated_logs(tmp_path: Path) -> None:
         "logs: new calls: 1, from 9 rows by the rule 'asterisk linkedid'",
         "logs/cdr-3.csv: 1 of 4 rows rejected",
     ]
+
+
+def test_a_file_that_cannot_be_imported_does_not_keep_back_the_others(tmp_path: Path) -> None:
+    """Regression: the import ended there, without the counts of the files before."""
+    files = tmp_path / "files"
+    files.mkdir()
+    for name in ("a", "c"):
+        (files / name).write_text(f"session_id,setup_time\n{name},2026-03-10T09:00:00Z\n")
+    (files / "b").touch()
+    common = ("--data", "data", "--format", "pegcount-csv", "--source", "s")
+    done = pegcount("import", *common, "files", cwd=tmp_path)
+    assert (done.returncode, "files: 2 rows, 2 accepted" in done.stdout) == (1, True)
+    assert done.stderr == "files/b: its import stopped: the file is empty; a header was expected\n"
+    only = pegcount("import", *common, "files/b", cwd=tmp_path)
+    assert (only.returncode, "the file is empty" in only.stderr) == (2, True)
 
 
 def test_bytes_of_another_encoding_are_named_with_their_remedy(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from waiting import wait_until
 _SHUTDOWN = 0x8004587D
 """EXT4_IOC_SHUTDOWN, an ioctl of the kernel."""
 _WITHOUT_FLUSHING_THE_LOG = 2
-_UNMOUNT_SECONDS_MAX = 2.0
+_UNMOUNT_SECONDS_MAX = 20.0
 
 
 class PowerCutImage:

@@ -392,3 +392,14 @@ def test_a_second_header_with_other_columns_is_refused() -> None:
     tables = [csv_line(names) + csv_line([cells[name] for name in names]) for names in (TABLE, TABLE[::-1])]
     with pytest.raises(ImportFileError, match="a second header names other columns"):
         parse("asterisk-csv", "".join(tables))
+
+
+@pytest.mark.parametrize("cell", ['"x" ' + "y" * 140_000, 'a\rb "c"'])
+def test_a_cell_that_cannot_be_read_costs_its_line(cell: str) -> None:
+    """Regression: the import ended with the error of the csv module."""
+    bad = csv_line({**CELLS, "clid": "CLID"}.values()).replace('"CLID"', cell)
+    good = csv_line(CELLS.values())
+    found = outline(parse("asterisk-csv", csv_line(CELLS) + bad + good))
+    assert found[0].startswith("2 ! no row of CSV")
+    assert found[-1].startswith("3 ")
+    assert "!" not in found[-1]

@@ -132,7 +132,9 @@ class SharedService:
 
     def _write(self, batch: Write) -> WriteOutcome:
         self.now_us = batch.received_us
-        return self._store.write(records_pb2.WriteRecordsRequest(records=batch.messages).SerializeToString())
+        # Also records that are rejected as new ones: reports must count those that are stored.
+        request = records_pb2.WriteRecordsRequest(records=batch.messages, accept_stored=True)
+        return self._store.write(request.SerializeToString())
 
     def _maintain(self, step: Upkeep) -> None:
         if step is Upkeep.SEAL:

@@ -130,7 +130,7 @@ class _Run:
                 RejectsFile(rejects) as rejects_file,
             ):
                 counts = [
-                    _import(file, self.format_name, options, submit, rejects_file, config, first_calls)
+                    self._counts(file, submit, rejects_file, config, first_calls, is_only=len(paths) == 1)
                     for file, first_calls in zip(prepared, reported, strict=True)
                 ]
         takes_encoding = "--encoding" in format_named(self.format_name).options
@@ -138,7 +138,7 @@ class _Run:
         for argument in arguments:
             files = list(islice(imported, len(argument.files)))
             for _, _, first_calls in files:
-                print_calls(first_calls.calls, options.zone, config)
+                print_calls(first_calls.calls, options, config)
             print_summary(argument, [(file, count) for file, count, _ in files], options, takes_encoding)
         print_legs(counts)
         with_records = [
@@ -152,6 +152,24 @@ class _Run:
         rows, seconds = sum(count.rows for count in counts), time.monotonic() - start_s
         typer.echo(f"{rows:,} rows in {seconds:.1f} s, {rows / max(seconds, 1e-9):,.0f} rows/s")
         return counts
+
+    def _counts(
+        self,
+        file: PreparedFile,
+        submit: Submit,
+        rejects: RejectsFile,
+        config: Config,
+        first_calls: FirstCalls,
+        is_only: bool,
+    ) -> ImportCounts:
+        """Imports a file; one of several that cannot be read does not keep back the others."""
+        try:
+            return _import(file, self.format_name, self.options, submit, rejects, config, first_calls)
+        except ImportFileError as error:
+            if is_only:
+                raise
+            problem = str(error).removeprefix(f"{file.path}: ")
+            return ImportCounts(0, 0, 0, 0, 0, 0, damage=f"its import stopped: {problem}")
 
 
 def _named_files(arguments: Sequence[Path], rejects: Path) -> list[InputPaths]:

@@ -70,7 +70,7 @@ def _print_sentences(
             " incomplete; the next import takes it once it has one, or --final-line now"
         )
     if counts.damage:
-        typer.echo(f"{file.path}: its rest was not imported: {counts.damage}", err=True)
+        typer.echo(f"{file.path}: {counts.damage}", err=True)
 
 
 def print_legs(counts: Sequence[ImportCounts]) -> None:
@@ -89,12 +89,13 @@ def print_legs(counts: Sequence[ImportCounts]) -> None:
         )
 
 
-def print_calls(calls: Sequence[ReportedCall], zone: Zone, config: Config) -> None:
+def print_calls(calls: Sequence[ReportedCall], options: ImportOptions, config: Config) -> None:
     """Prints calls with the rows that they were made of, as a store without other rows has them.
 
     Times are local.
     """
-    for call, stored in zip(calls, stored_calls(calls, config), strict=True):
+    zone = options.zone
+    for call, stored in zip(calls, stored_calls(calls, config, options.accepts_stored), strict=True):
         for record in stored.records:
             typer.echo(f"call {record.session_id}: {_described(record, zone)}")
         if not stored.records:

@@ -33,7 +33,7 @@ class StoredCall:
     rejected: dict[int, str] = field(default_factory=dict)
 
 
-def stored_calls(calls: Sequence[ReportedCall], config: Config) -> list[StoredCall]:
+def stored_calls(calls: Sequence[ReportedCall], config: Config, accept_stored: bool) -> list[StoredCall]:
     """Returns what each call is in a store that has no other rows."""
     if not calls:
         return []
@@ -45,7 +45,8 @@ def stored_calls(calls: Sequence[ReportedCall], config: Config) -> list[StoredCa
     ):
         for start in range(0, len(rows), config.import_batch_row_count):
             batch = rows[start : start + config.import_batch_row_count]
-            request = WriteRecordsRequest(records=[record for _, record in batch])
+            records = [record for _, record in batch]
+            request = WriteRecordsRequest(records=records, accept_stored=accept_stored)
             for rejected in store.write(request.SerializeToString()).rejected:
                 line, record = batch[rejected.index]
                 stored[_id(record)].rejected[line] = rejected.description

@@ -79,9 +79,14 @@ def _guarded(read: Callable[[Source], Iterator[bytes]], source: Source, notes: I
     try:
         yield from read(source)
     except EOFError:
-        notes.damage = "the compressed data stops before its end; was the file copied completely?"
+        notes.damage = (
+            "its rest is missing: the compressed data stops before its end; was the file copied completely?"
+        )
     except (zlib.error, zstandard.ZstdError, gzip.BadGzipFile) as error:
-        notes.damage = f"the compressed data is damaged: {error}"
+        notes.damage = (
+            "the compressed data is damaged, so that its rest was not imported, and rows that were may be"
+            f" wrong: {error}"
+        )
 
 
 def _gzip_chunks(source: Source) -> Iterator[bytes]:

@@ -24,18 +24,16 @@ def split_row(text: str) -> list[str]:
 
     Raises UnreadableRowError if the line is not valid CSV, such as for an unclosed quote.
     """
-    try:
-        return next(csv.reader([text], strict=True, skipinitialspace=True))
-    except csv.Error as error:
-        raise UnreadableRowError(f"no row of CSV: {error}") from error
+    return _cells(text, strict=True)
 
 
 def split_row_of_bare_quotes(text: str) -> list[str]:
     """Splits a line whose cells may have quotes that are not doubled: `"Ann" <100>` is `Ann <100>`.
 
-    The caller checks the number of cells, as a quote that is not closed swallows those after it.
+    The caller checks the number of cells, as a quote that is not closed swallows those after it. Raises
+    UnreadableRowError as `split_row` does.
     """
-    return next(csv.reader([text], skipinitialspace=True))
+    return _cells(text, strict=False)
 
 
 def parse_rows(lines: Iterable[TextLine | UnreadableLine], parse_row: RowParser) -> Iterator[ParsedLine]:
@@ -67,3 +65,10 @@ def check_cell_count(cells: list[str], column_count: int) -> None:
     """Raises UnreadableRowError unless a row has one cell for each column."""
     if len(cells) != column_count:
         raise UnreadableRowError(f"the row has {len(cells)} cells, the header {column_count}")
+
+
+def _cells(text: str, strict: bool) -> list[str]:
+    try:
+        return next(csv.reader([text], strict=strict, skipinitialspace=True))
+    except csv.Error as error:
+        raise UnreadableRowError(f"no row of CSV: {error}") from error

@@ -11,6 +11,8 @@ _ASCII = bytes(range(128))
 # commas, quotes or line ends.
 _NOT_ASCII = "\u00e9\u00fc\u0416\u05d0\u4e2d\u3042\ud55c"
 _LEAST_LETTER = 0x30
+_OF_PYTHON = ("unicode_escape", "raw_unicode_escape")
+"""Encodings of source text: a backslash in a cell would mean something else."""
 _WIDE = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
 _UTF8_BOM = codecs.BOM_UTF8
 # The mark of UTF-32-LE begins with that of UTF-16-LE.
@@ -37,7 +39,7 @@ def checked_encoding(name: str) -> str:
         ) from error
     if found in ("utf-8-sig", "ascii"):
         return "utf-8"
-    if found not in _WIDE and not _extends_ascii(found):
+    if found in _OF_PYTHON or (found not in _WIDE and not _extends_ascii(found)):
         raise ImportFileError(
             f"--encoding: {name!r} does not have the characters of ASCII as single bytes; convert the file,"
             f" such as by iconv -f {name} -t UTF-8"

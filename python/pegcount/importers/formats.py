@@ -13,15 +13,16 @@ from pegcount.importers.pegcount_csv import parse_pegcount_csv
 from pegcount.importers.yeti_csv import parse_yeti_csv
 
 _ALL = frozenset({"--report-calls", "--set"})
-# Documents state their encoding, their times are instants, and they end at a brace or a tag.
-_ROWS = _ALL | {"--time-zone", "--encoding", "--final-line"}
+# Documents are UTF-8 and end at a brace or a tag. Some have local times only.
+_DOCUMENTS = _ALL | {"--time-zone"}
+_ROWS = _DOCUMENTS | {"--encoding", "--final-line"}
 _ASTERISK = _ROWS | {"--columns", "--calls", "--answered"}
 
 FORMATS: dict[str, Format] = {
     "asterisk-csv": Format(parse_asterisk_csv, _ASTERISK, look_ahead_in_asterisk_csv),
     "freeswitch-csv": Format(parse_freeswitch_csv, _ROWS, is_read_twice=True),
-    "freeswitch-json": Format(parse_freeswitch_json, _ALL),
-    "freeswitch-xml": Format(parse_freeswitch_xml, _ALL),
+    "freeswitch-json": Format(parse_freeswitch_json, _DOCUMENTS),
+    "freeswitch-xml": Format(parse_freeswitch_xml, _DOCUMENTS),
     "pegcount-csv": Format(parse_pegcount_csv, _ROWS | {"--accept-stored"}, has_header=True),
     "yeti-csv": Format(parse_yeti_csv, _ROWS, has_header=True),
 }

@@ -103,8 +103,8 @@ def import_file(
     with prepared.opened(options, options.takes_final_line or not found.has_rows) as opened:
         run = _Import(str(prepared.path), submit, rejects, options, overrides, header, config)
         for parsed in _parsed(prepared, found, opened, options):
-            run.take(parsed)
-            if first_calls is not None and isinstance(parsed, ParsedRecord):
+            is_record = run.take(parsed)
+            if first_calls is not None and is_record and isinstance(parsed, ParsedRecord):
                 first_calls.take(parsed.line, parsed.record)
             if run.is_batch_full():
                 run.flush()
@@ -175,22 +175,25 @@ class _Import:
             skipped_legs=dict(self._skipped_legs),
         )
 
-    def take(self, parsed: ParsedLine) -> None:
-        """Takes one result of the parser."""
+    def take(self, parsed: ParsedLine) -> bool:
+        """Takes one result of the parser; returns whether it is a record to be written."""
         match parsed:
             case ParsedRecord():
-                if parsed.text.isascii() or self._decode(parsed):
-                    parsed.record.MergeFrom(self._overrides)
-                    if round_prices(parsed.record):
-                        self._tally["rounded_prices"] += 1
-                    self._batch.append(parsed)
-                    self._batch_text_chars += len(parsed.text)
+                if not parsed.text.isascii() and not self._decode(parsed):
+                    return False
+                parsed.record.MergeFrom(self._overrides)
+                if round_prices(parsed.record):
+                    self._tally["rounded_prices"] += 1
+                self._batch.append(parsed)
+                self._batch_text_chars += len(parsed.text)
+                return True
             case SkippedLine():
                 self._tally["skipped"] += 1
                 if parsed.reason is not None:
                     self._skipped_legs[parsed.reason] += 1
             case UnreadableLine():
                 self._reject(parsed.line, parsed.reason, parsed.text)
+        return False
 
     def take_notes(self, notes: InputNotes, has_header: bool) -> None:
         """Takes what is known of a file after its end.

@@ -41,6 +41,6 @@ class RejectsFile:
 
     def _create(self) -> TextIO:
         try:
-            return self.path.open("w", encoding="utf-8", newline="")
+            return self.path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
         except OSError as error:
             raise ImportFileError(f"{self.path}: {error.strerror}") from error
