@@ -2,6 +2,11 @@
 
 import pytest
 import seeds
+from hypothesis import settings
+
+# How long an example takes says more about what else the machine does than about the code.
+settings.register_profile("pegcount", deadline=None)
+settings.load_profile("pegcount")
 
 
 @pytest.hookimpl(tryfirst=True)
