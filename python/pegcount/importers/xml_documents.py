@@ -23,8 +23,6 @@ _EDGE = re.compile(r"<\?xml(?=\s)|<cdrs?(?=[\s>])|</cdr\s*>")
 _EDGE_CHARS_MAX = 16
 # Files that were joined may have an element around the documents.
 _BETWEEN = re.compile(r"(?:\s|<\?xml[^<>]*>|</?cdrs[^<>]*>|<!--(?:(?!-->).)*-->)*", re.DOTALL)
-_NO_CHARACTER, _NO_BYTE = "\ufffd", "\udcff"
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _CLOSING_TAG = re.compile(r"</([\w.-]+)>")
 _RAW_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\w+);)")
 _ENCODED_BEGINNINGS = ("%3C", "%3c")
@@ -159,14 +157,10 @@ class _Splitter:
 
 def _root(text: str) -> Element:
     """Parses a document, without entities and document types; raises ParseError or DefusedXmlException."""
-    clean = text if text.isascii() else _SURROGATE.sub(_NO_CHARACTER, text)
     try:
-        root: Element = fromstring(clean, forbid_dtd=True)
+        root: Element = fromstring(text, forbid_dtd=True)
     except ParseError:
-        root = fromstring(_with_escaped_texts(clean), forbid_dtd=True)
-    if clean != text:
-        for element in root.iter():
-            element.text = (element.text or "").replace(_NO_CHARACTER, _NO_BYTE)
+        root = fromstring(_with_escaped_texts(text), forbid_dtd=True)
     return root
 
 
