@@ -13,6 +13,7 @@ from pegcount.model import WriteOutcome
 from pegcount.server import RunningServer
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import admin_pb2_grpc, records_pb2, records_pb2_grpc, reports_pb2_grpc
+from strict_channel import StrictChannel
 
 NOW_US = 1_774_872_000_000_000
 """2026-03-30T12:00:00Z, the default time of the test clock."""
@@ -35,7 +36,8 @@ class Service:
         self.store = cast(EmbeddedStore, self.stores.open(self.directory, self.config, lambda: self.now_us))
         self._running = RunningServer(self.config, self.store, "127.0.0.1:0", lambda: self.now_us)
         self.address = f"127.0.0.1:{self._running.port}"
-        self.channel = grpc.insecure_channel(self.address, [("grpc.max_receive_message_length", -1)])
+        channel = grpc.insecure_channel(self.address, [("grpc.max_receive_message_length", -1)])
+        self.channel = StrictChannel(channel)
         self.reports = reports_pb2_grpc.ReportServiceStub(self.channel)
         self.records = records_pb2_grpc.RecordServiceStub(self.channel)
         self.admin = admin_pb2_grpc.AdminServiceStub(self.channel)

@@ -1,14 +1,12 @@
 """Serialized answers, and the headers of reports, which the core completes.
 
-Protobuf messages merge by concatenation: the bytes of two messages parse as one message with the
-fields of both. The core appends the rest of a report, which may be long, to the header.
+A header has the fields `range`, `notices` and `as_of`. The core appends the bytes of the other fields, which
+may be long. Each field is in one of the two parts: not all parsers merge a message that occurs twice.
 """
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Final
-
-from google.protobuf.message import Message
+from typing import Any, Final
 
 from pegcount import core
 from pegcount.model import Bins, Granularity, RefusedClock, Retention, StoreInfo
@@ -23,7 +21,7 @@ _NOTICE_TEXTS = {
 
 Notices = Iterable[reports_pb2.NoticeCode]
 _HEADER_CACHE_SIZE: Final = 256
-"""Headers in the cache, about 150 bytes each. Dashboards repeat their requests."""
+"""Headers in the cache. Dashboards repeat their requests."""
 
 
 def usage_header(bins: Bins, granularity: Granularity, zone: Zone, now_us: int, notices: Notices) -> bytes:
@@ -83,32 +81,31 @@ def store_info(
 
 
 def _header(
-    message_class: Callable[..., Message],
+    message_class: Callable[..., Any],
     bins: Bins,
     granularity: Granularity,
     zone: Zone,
     now_us: int,
     notices: Notices,
 ) -> bytes:
-    """Returns the serialized header of an answer with bins: range, granularity and notices.
-
-    `generated_at` follows as a second `range`, which merges into the first.
-    """
-    generated = message_class(range=reports_pb2.ResolvedRange(generated_at=_time(now_us, zone)))
-    header = _cached_header(message_class, bins.from_us, bins.to_us, granularity, zone, tuple(notices))
-    return header + generated.SerializeToString()
+    """Returns the serialized header of an answer with bins: range and notices."""
+    cached = _cached_header(message_class, bins.from_us, bins.to_us, granularity, zone, tuple(notices))
+    message = message_class()
+    message.CopyFrom(cached)
+    message.range.generated_at = _time(now_us, zone)
+    return bytes(message.SerializeToString())
 
 
 @lru_cache(_HEADER_CACHE_SIZE)
 def _cached_header(
-    message_class: Callable[..., Message],
+    message_class: Callable[..., Any],
     from_us: int,
     to_us: int,
     granularity: Granularity,
     zone: Zone,
     notices: tuple[reports_pb2.NoticeCode, ...],
-) -> bytes:
-    """Returns the cacheable fields of the header: all except `generated_at`."""
+) -> Any:
+    """Returns the header without `generated_at`. Callers share it and must not change it."""
     resolved = reports_pb2.ResolvedRange(
         from_time=_time(from_us, zone),
         to_time=_time(to_us, zone),
@@ -116,7 +113,7 @@ def _cached_header(
         granularity=reports_pb2.Granularity.Name(granularity),
     )
     messages = [reports_pb2.Notice(code=code, text=_NOTICE_TEXTS[code]) for code in notices]
-    return message_class(range=resolved, notices=messages).SerializeToString()
+    return message_class(range=resolved, notices=messages)
 
 
 def _time(us: int, zone: Zone) -> str:

@@ -2,8 +2,8 @@
 //! protobuf.
 //!
 //! Each `build_*` function returns an encoded response message without the fields that only its caller knows:
-//! `range`, `notices` and `as_of`. The caller encodes these as a message of the same type and concatenates
-//! the two. Protobuf parsers merge them: <https://protobuf.dev/programming-guides/encoding/#last-one-wins>.
+//! `range`, `notices` and `as_of`. The caller encodes these as a message of the same type and puts them before the others. No
+//! field is in both parts, as parsers exist that do not merge a message field that occurs twice.
 
 mod active;
 mod answer;
