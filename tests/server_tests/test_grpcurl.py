@@ -59,6 +59,7 @@ def answer(address: str, method: str, request: str) -> Any:
 
 def test_list(address: str) -> None:
     assert output_of(address, "list").split() == [
+        "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
         "pegcount.v1.AdminService",
@@ -272,5 +273,23 @@ def test_overload_shows_when_to_try_again(tmp_path: Path) -> None:
 
 
 def test_health(address: str) -> None:
-    """grpcurl can describe the health service by reflection although it is not listed."""
     assert json.loads(output_of(address, "grpc.health.v1.Health/Check")) == {"status": "SERVING"}
+
+
+def test_describe_without_a_name_shows_every_service(address: str) -> None:
+    described = output_of(address, "describe")
+    listed = output_of(address, "list").split()
+    assert {"grpc.health.v1.Health", "pegcount.v1.ReportService"} < set(listed)
+    for name in listed:
+        assert f"{name} is a service:" in described
+    assert "CreateCredential" not in described, "a method that is not built is hidden"
+
+
+def test_methods_fields_and_values_are_described(address: str) -> None:
+    for name, kind in {
+        "pegcount.v1.ReportService.QueryAsrUsage": "a method",
+        "pegcount.v1.QueryAsrUsageRequest.granularity": "a field",
+        "pegcount.v1.Granularity": "an enum",
+        "grpc.health.v1.HealthCheckResponse": "a message",
+    }.items():
+        assert f"{name} is {kind}:" in output_of(address, "describe", name)

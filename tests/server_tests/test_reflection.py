@@ -13,7 +13,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest as Request
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionResponse as Response
 from pegcount.config import Config
+from pegcount.server.admin import NOT_BUILT
 from pegcount.server.app import SERVICE_NAMES
+from pegcount.v1 import admin_pb2
 from proto_comments import proto_files
 from service import Service
 from waiting import stays, wait_until
@@ -22,6 +24,8 @@ from server_tests.refusal import refusal
 
 VERSIONS = ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"]
 NOT_FOUND = 5
+# Field numbers in descriptor.proto, from which the source path of an element is built.
+SERVICE_OF_FILE, METHOD_OF_SERVICE = 6, 2
 
 
 def ask(service: Service, version: str, *requests: Request) -> list[Response]:
@@ -46,6 +50,31 @@ def comments_of(file: FileDescriptorProto) -> list[str]:
     return [" ".join(place.leading_comments.split()) for place in places if place.leading_comments]
 
 
+def method_comments(file: FileDescriptorProto) -> dict[str, str]:
+    """Returns the comments of all methods by their full names."""
+    by_path = {tuple(place.path): place.leading_comments for place in file.source_code_info.location}
+    return {
+        f"{file.package}.{service.name}.{method.name}": by_path[SERVICE_OF_FILE, i, METHOD_OF_SERVICE, j]
+        for i, service in enumerate(file.service)
+        for j, method in enumerate(service.method)
+    }
+
+
+def declared_names(file: FileDescriptorProto) -> list[str]:
+    """Returns the full names of what a file declares at its top, and of methods, fields and values in it."""
+    services = [(service.name, service.method) for service in file.service]
+    messages = [(message.name, message.field) for message in file.message_type]
+    top = [f"{file.package}.{name}" for name, _ in services + messages]
+    parts = [f"{file.package}.{name}.{part.name}" for name, parts in services + messages for part in parts]
+    enums = [f"{file.package}.{enum.name}" for enum in file.enum_type]
+    return [
+        *top,
+        *parts,
+        *enums,
+        *(f"{file.package}.{v.name}" for enum in file.enum_type for v in enum.value),
+    ]
+
+
 @pytest.fixture
 def service(tmp_path: Path) -> Iterable[Service]:
     with Service(tmp_path) as running:
@@ -56,7 +85,7 @@ def service(tmp_path: Path) -> Iterable[Service]:
 def test_both_versions_list_all_services(version: str, service: Service) -> None:
     (response,) = ask(service, version, Request(list_services=""))
     listed = [entry.name for entry in response.list_services_response.service]
-    assert sorted(listed) == sorted([*SERVICE_NAMES, *VERSIONS])
+    assert sorted(listed) == sorted([*SERVICE_NAMES, *VERSIONS, "grpc.health.v1.Health"])
     assert {name.rpartition(".")[2] for name in SERVICE_NAMES} == {
         "ReportService",
         "RecordService",
@@ -85,11 +114,43 @@ def test_symbols_are_described_with_their_comments(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_proto_files_are_served_unchanged(version: str, service: Service) -> None:
+def test_proto_files_are_served_with_their_comments(version: str, service: Service) -> None:
     for file in proto_files():
-        assert len(comments_of(file)) > 10, file.name
-        answered = files_of(ask(service, version, Request(file_by_filename=file.name)))
-        assert answered[file.name] == file
+        served = files_of(ask(service, version, Request(file_by_filename=file.name)))[file.name]
+        assert len(comments_of(served)) > 10, file.name
+        assert served.message_type == file.message_type
+        assert served.enum_type == file.enum_type
+        assert served.options == file.options
+        comments = method_comments(file)
+        assert method_comments(served).items() <= comments.items()
+        hidden = {name.rpartition(".")[2] for name in comments.keys() - method_comments(served).keys()}
+        assert hidden == (set(NOT_BUILT) if file.name.endswith("admin.proto") else set())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_name_of_a_listed_service_is_found(version: str, service: Service) -> None:
+    """grpcurl's `describe` without a name and grpcui ask for each service and for all that it refers to."""
+    (response,) = ask(service, version, Request(list_services=""))
+    for entry in response.list_services_response.service:
+        files = files_of(ask(service, version, Request(file_containing_symbol=entry.name)))
+        assert entry.name in {name for file in files.values() for name in declared_names(file)}
+        for file in files.values():
+            for name in declared_names(file):
+                found = files_of(ask(service, version, Request(file_containing_symbol=name)))
+                assert found[file.name] == file, name
+
+
+def test_the_methods_that_are_not_built_are_hidden(service: Service) -> None:
+    for method in admin_pb2.DESCRIPTOR.services_by_name["AdminService"].methods:
+        (response,) = ask(service, VERSIONS[0], Request(file_containing_symbol=method.full_name))
+        call = service.channel.unary_unary(f"/pegcount.v1.AdminService/{method.name}")
+        try:
+            call(b"")
+            is_built = True
+        except grpc.RpcError as error:
+            is_built = error.code() != grpc.StatusCode.UNIMPLEMENTED
+        assert response.HasField("file_descriptor_response") == is_built, method.name
+        assert is_built == (method.name not in NOT_BUILT)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -1,6 +1,6 @@
 """`AdminService`: code decks, retention and store info."""
 
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from pegcount import __version__, calendar, core, request, response
 from pegcount.config import Config
@@ -8,6 +8,9 @@ from pegcount.errors import NotImplementedYetError
 from pegcount.store import Store
 from pegcount.v1 import admin_pb2
 from pegcount.zone import Zone
+
+NOT_BUILT: Final = ("CreateCredential", "RevokeCredential", "ListCredentials")
+"""Methods of the contract that only say that they are not built. Reflection does not show them."""
 
 
 class AdminService:

@@ -16,7 +16,7 @@ from threading import Thread
 import grpc
 
 from pegcount.config import Config
-from pegcount.server.admin import AdminService
+from pegcount.server.admin import NOT_BUILT, AdminService
 from pegcount.server.admin_runner import AdminRunner
 from pegcount.server.calls import CallHandlers
 from pegcount.server.connection_guard import ConnectionGuard
@@ -42,6 +42,7 @@ _REPORTS = reports_pb2.DESCRIPTOR.services_by_name["ReportService"].full_name
 _RECORDS = records_pb2.DESCRIPTOR.services_by_name["RecordService"].full_name
 _ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
 SERVICE_NAMES = (_REPORTS, _RECORDS, _ADMIN.full_name)
+_NOT_BUILT = {f"{_ADMIN.full_name}.{method}" for method in NOT_BUILT}
 
 _LOG = logging.getLogger(__name__)
 
@@ -84,8 +85,8 @@ class RunningServer:
 async def _serve(
     config: Config, store: Store, address: str, clock: Clock, started: "Future[_Server]"
 ) -> None:
-    server = _Server(config, store, clock)
     try:
+        server = _Server(config, store, clock)
         await server.start(address)
     except BaseException as error:
         started.set_exception(error)
@@ -115,7 +116,7 @@ class _Server:
         self.records = RecordService(config, store)
         self._admin = AdminRunner(config, AdminService(config, store))
         self._health = HealthService(config)
-        self._reflection = ReflectionService(config, SERVICE_NAMES)
+        self._reflection = ReflectionService(config, (*SERVICE_NAMES, HEALTH), _NOT_BUILT)
         self._add_methods(ReportService(config, store, clock))
         self._server = grpc.aio.server(options=options(config))
         self._server.add_generic_rpc_handlers((self._calls,))

@@ -1,0 +1,109 @@
+"""The proto files that reflection serves, and the names that they declare.
+
+The descriptors of the Python runtime lack comments, so the files of the contract come from the generated
+descriptor set. The runtime lacks the file of reflection v1, which has the messages of v1alpha. Clients look
+up the messages in the details of an error, too.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from importlib.resources import files
+from typing import Any
+
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    EnumDescriptorProto,
+    FileDescriptorProto,
+    FileDescriptorSet,
+)
+from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
+
+_SERVICE_OF_FILE, _METHOD_OF_SERVICE = 6, 2
+"""Field numbers of descriptor.proto, of which the path of a source location consists."""
+
+
+def served_files(hidden_methods: Collection[str]) -> list[FileDescriptorProto]:
+    """Returns the files, each after those that it imports, without `hidden_methods` (full names)."""
+    descriptor_set = files("pegcount.v1").joinpath("descriptors.binpb").read_bytes()
+    contract = FileDescriptorSet.FromString(descriptor_set).file
+    for file in contract:
+        _remove_methods(file, hidden_methods)
+    known = {file.name: file for file in contract}
+    for module in (error_details_pb2, status_pb2, health_pb2, reflection_pb2):
+        _add_with_imports(module.DESCRIPTOR, known)
+    return [*known.values(), _reflection_v1()]
+
+
+def names(file: FileDescriptorProto) -> Iterator[str]:
+    """Yields the full names of the services, methods, messages, fields, enums and values of a file."""
+    for service in file.service:
+        full_name = f"{file.package}.{service.name}"
+        yield full_name
+        yield from (f"{full_name}.{method.name}" for method in service.method)
+    yield from _message_names(file.package, file.message_type)
+    yield from _enum_names(file.package, file.enum_type)
+
+
+def _message_names(scope: str, messages: Iterable[DescriptorProto]) -> Iterator[str]:
+    for message in messages:
+        full_name = f"{scope}.{message.name}"
+        yield full_name
+        yield from (f"{full_name}.{field.name}" for field in message.field)
+        yield from (f"{full_name}.{oneof.name}" for oneof in message.oneof_decl)
+        yield from _message_names(full_name, message.nested_type)
+        yield from _enum_names(full_name, message.enum_type)
+
+
+def _enum_names(scope: str, enums: Iterable[EnumDescriptorProto]) -> Iterator[str]:
+    """The names of values are in the scope of their enum's name, as in C++."""
+    for enum in enums:
+        yield f"{scope}.{enum.name}"
+        yield from (f"{scope}.{value.name}" for value in enum.value)
+
+
+def _add_with_imports(file: Any, known: dict[str, FileDescriptorProto]) -> None:
+    """Adds the file of a descriptor by its name, after the files that it imports."""
+    if file.name not in known:
+        for imported in file.dependencies:
+            _add_with_imports(imported, known)
+        known[file.name] = FileDescriptorProto.FromString(file.serialized_pb)
+
+
+def _reflection_v1() -> FileDescriptorProto:
+    """Returns the file of reflection v1, which differs from v1alpha in its package alone."""
+    file = FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)
+    file.name = file.name.replace("v1alpha", "v1")
+    file.package = file.package.replace("v1alpha", "v1")
+    for message in file.message_type:
+        for field in filter(lambda field: field.HasField("type_name"), message.field):
+            field.type_name = field.type_name.replace(".v1alpha.", ".v1.")
+    for service in file.service:
+        for method in service.method:
+            method.input_type = method.input_type.replace(".v1alpha.", ".v1.")
+            method.output_type = method.output_type.replace(".v1alpha.", ".v1.")
+    return file
+
+
+def _remove_methods(file: FileDescriptorProto, hidden_methods: Collection[str]) -> None:
+    """Removes methods, and moves the comments of those behind them."""
+    for number, service in enumerate(file.service):
+        scope = (_SERVICE_OF_FILE, number, _METHOD_OF_SERVICE)
+        for index in reversed(range(len(service.method))):
+            if f"{file.package}.{service.name}.{service.method[index].name}" in hidden_methods:
+                del service.method[index]
+                _remove_locations(file, scope, index)
+
+
+def _remove_locations(file: FileDescriptorProto, scope: tuple[int, ...], index: int) -> None:
+    """Removes the source locations of the element `index` of a scope; the next element takes its number."""
+    kept = []
+    for location in file.source_code_info.location:
+        is_inside = tuple(location.path[: len(scope)]) == scope and len(location.path) > len(scope)
+        if is_inside and location.path[len(scope)] == index:
+            continue
+        if is_inside and location.path[len(scope)] > index:
+            location.path[len(scope)] -= 1
+        kept.append(location)
+    del file.source_code_info.location[:]
+    file.source_code_info.location.extend(kept)
