@@ -15,7 +15,6 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionResponse as R
 from pegcount.config import Config
 from pegcount.server.admin import NOT_BUILT
 from pegcount.server.app import SERVICE_NAMES
-from pegcount.v1 import admin_pb2
 from proto_comments import proto_files
 from service import Service
 from waiting import stays, wait_until
@@ -51,10 +50,12 @@ def comments_of(file: FileDescriptorProto) -> list[str]:
 
 
 def method_comments(file: FileDescriptorProto) -> dict[str, str]:
-    """Returns the comments of all methods by their full names."""
+    """Returns the comments of all methods by their full names; the libraries' methods have none."""
     by_path = {tuple(place.path): place.leading_comments for place in file.source_code_info.location}
     return {
-        f"{file.package}.{service.name}.{method.name}": by_path[SERVICE_OF_FILE, i, METHOD_OF_SERVICE, j]
+        f"{file.package}.{service.name}.{method.name}": by_path.get(
+            (SERVICE_OF_FILE, i, METHOD_OF_SERVICE, j), ""
+        )
         for i, service in enumerate(file.service)
         for j, method in enumerate(service.method)
     }
@@ -140,17 +141,37 @@ def test_every_name_of_a_listed_service_is_found(version: str, service: Service)
                 assert found[file.name] == file, name
 
 
-def test_the_methods_that_are_not_built_are_hidden(service: Service) -> None:
-    for method in admin_pb2.DESCRIPTOR.services_by_name["AdminService"].methods:
-        (response,) = ask(service, VERSIONS[0], Request(file_containing_symbol=method.full_name))
-        call = service.channel.unary_unary(f"/pegcount.v1.AdminService/{method.name}")
-        try:
-            call(b"")
-            is_built = True
-        except grpc.RpcError as error:
-            is_built = error.code() != grpc.StatusCode.UNIMPLEMENTED
-        assert response.HasField("file_descriptor_response") == is_built, method.name
-        assert is_built == (method.name not in NOT_BUILT)
+def test_a_method_is_described_if_it_is_built(service: Service) -> None:
+    (response,) = ask(service, VERSIONS[0], Request(list_services=""))
+    listed = [entry.name for entry in response.list_services_response.service]
+    described = {
+        name
+        for entry in listed
+        for file in files_of(ask(service, VERSIONS[0], Request(file_containing_symbol=entry))).values()
+        for name in method_comments(file)
+    }
+    assert {name.rpartition(".")[0] for name in described} == set(listed)
+    assert [name for name in described if not is_built(name, service)] == []
+    hidden = [f"pegcount.v1.AdminService.{method}" for method in NOT_BUILT]
+    assert hidden, "otherwise hiding is not tested"
+    for name in hidden:
+        (response,) = ask(service, VERSIONS[0], Request(file_containing_symbol=name))
+        assert response.error_response.error_code == NOT_FOUND
+        assert not is_built(name, service)
+
+
+def is_built(method: str, service: Service) -> bool:
+    """Returns whether the server answers a method (full name), be it with another error."""
+    path = f"/{'/'.join(method.rsplit('.', 1))}"
+    call = service.channel.stream_stream(path)(iter([b""]), timeout=20)
+    try:
+        next(call)
+    except StopIteration:
+        return True
+    except grpc.RpcError as error:
+        return error.code() not in (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.DEADLINE_EXCEEDED)
+    call.cancel()
+    return True
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -188,6 +209,13 @@ def test_health_of_the_server_and_of_each_service(name: str, service: Service) -
     health = health_pb2_grpc.HealthStub(service.channel)
     answer = health.Check(health_pb2.HealthCheckRequest(service=name))
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_health_of_all_services(service: Service) -> None:
+    listed = health_pb2_grpc.HealthStub(service.channel).List(health_pb2.HealthListRequest())
+    assert {name: answer.status for name, answer in listed.statuses.items()} == dict.fromkeys(
+        ("", *SERVICE_NAMES), health_pb2.HealthCheckResponse.SERVING
+    )
 
 
 def test_health_of_an_unknown_service(service: Service) -> None:

@@ -183,6 +183,7 @@ class _Server:
         for method in _ADMIN.methods:
             calls.add_unary(f"{_ADMIN.full_name}/{method.name}", self._admin.behavior(method))
         calls.add_unary(f"{HEALTH}/Check", self._health.check)
+        calls.add_unary(f"{HEALTH}/List", self._health.list)
         calls.add_response_stream(f"{HEALTH}/Watch", self._health.watch)
         for name in REFLECTION_NAMES:
             calls.add_stream(f"{name}/ServerReflectionInfo", self._reflection.answer_stream)

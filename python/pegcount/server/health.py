@@ -59,6 +59,12 @@ class HealthService:
             raise NotFoundError("SERVICE_NOT_FOUND", "service", message, service=service)
         return _serialized(state)
 
+    async def list(self, data: bytes, _: Call) -> bytes:
+        """Returns the present health of all services, by their names."""
+        request.parse(health_pb2.HealthListRequest, data, self._request_bytes_max)
+        statuses = {service: _Status(status=state) for service, state in self._states.items()}
+        return bytes(health_pb2.HealthListResponse(statuses=statuses).SerializeToString())
+
     async def watch(self, data: bytes, call: Call) -> None:
         """Sends the health of a service, now and after each change."""
         service = self._service_of(data)
