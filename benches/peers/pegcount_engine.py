@@ -11,6 +11,7 @@ from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import OverloadedError
 from pegcount.model import WriteOutcome
+from pegcount.server.call_clock import CallClock
 from pegcount.server.reports import Prepare, ReportService
 from pegcount.store import EmbeddedStore, PendingWrite
 from pegcount.v1 import reports_pb2
@@ -49,7 +50,7 @@ class Pegcount:
             return self._store.partials(questions.FULL_SCAN, Config().cell_count_max, core.CancelToken(None))
         prepare, _, _ = self._method(name)
         token = core.CancelToken(None)
-        return prepare(questions.REQUESTS[name].SerializeToString(), token).answer(token)
+        return prepare(questions.REQUESTS[name].SerializeToString(), token).answer(token, CallClock())
 
     def answer(self, name: str, result: Any) -> answers.Answer:
         """Decodes a result of `ask` for comparison."""

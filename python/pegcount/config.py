@@ -175,6 +175,8 @@ class Config:
     name_request_bytes_max: int = 1_024
     """Bytes of one request to the health or reflection service, which holds one name and is parsed on the
     event loop."""
+    request_id_length_max: int = 128
+    """Characters of the `x-request-id` of a caller; one that is longer is replaced."""
     answer_bytes_max: int = 64 * 1024 * 1024
     """Bytes of one answer. By default, gRPC clients accept 4 MiB."""
     waiting_inline_report_count_max: int = 64

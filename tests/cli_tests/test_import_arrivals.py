@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pegcount import core
 from pegcount.config import Config
+from pegcount.server.call_clock import CallClock
 from pegcount.server.reports import ReportService
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import reports_pb2
@@ -131,7 +132,9 @@ def reports_of(data: Path) -> dict[str, bytes]:
         assert store.info().records == CALL_COUNT
         service, token = ReportService(Config(), store, lambda: NOW_US), core.CancelToken(None)
         answers = {
-            method: bytes(service.reports()[method](request.SerializeToString(), token).answer(token))
+            method: bytes(
+                service.reports()[method](request.SerializeToString(), token).answer(token, CallClock())
+            )
             for method, request in REQUESTS.items()
         }
     quality = reports_pb2.QueryOriginationQualityResponse.FromString(answers["QueryOriginationQuality"])

@@ -8,6 +8,7 @@ import pytest
 from pegcount import core
 from pegcount.cli import app
 from pegcount.config import Config
+from pegcount.server.call_clock import CallClock
 from pegcount.server.reports import ReportService
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import reports_pb2
@@ -59,7 +60,7 @@ def figures(directory: Path, account: str, **filters: str) -> Figures:
             sampling="GRANULARITY_DAY",
             **({"from_time": "2026-03-01", "to_time": "2026-05-01"} | filters),  # type: ignore[arg-type]
         )
-        answer = bytes(service.quality(request.SerializeToString(), token).answer(token))
+        answer = bytes(service.quality(request.SerializeToString(), token).answer(token, CallClock()))
     totals = reports_pb2.QueryOriginationQualityResponse.FromString(answer).totals
     return totals.total_calls, totals.answered_calls, totals.duration_ms
 

@@ -10,6 +10,7 @@ from pegcount.config import Config
 from pegcount.errors import DeadlineError
 from pegcount.server.admin import AdminService
 from pegcount.server.admin_runner import AdminRunner
+from pegcount.server.call_clock import CallClock
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import admin_pb2
 
@@ -26,7 +27,9 @@ def test_a_call_whose_deadline_passed_while_it_waited_changes_nothing(
 ) -> None:
     store = EmbeddedStore(tmp_path, Config(), create=True)
     runner = AdminRunner(Config(), AdminService(Config(), store))
-    call: Any = SimpleNamespace(connection=SimpleNamespace(), time_remaining=lambda: remaining_seconds)
+    call: Any = SimpleNamespace(
+        connection=SimpleNamespace(), clock=CallClock(), time_remaining=lambda: remaining_seconds
+    )
 
     async def put() -> None:
         await runner.behavior(PUT)(ONE_CODE.SerializeToString(), call)

@@ -8,6 +8,7 @@ import pytest
 from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import CancelledError, DeadlineError
+from pegcount.server.call_clock import CallClock
 from pegcount.server.reports import ReportService
 from pegcount.store import EmbeddedStore
 from pegcount.v1.records_pb2 import WriteRecordsRequest
@@ -54,5 +55,5 @@ def test_a_report_that_waits_for_the_first_day_ends_with_its_call(
     if error is CancelledError:
         Timer(0.1, token.cancel).start()
     with pytest.raises(error):
-        report.answer(token)
+        report.answer(token, CallClock())
     store.close()

@@ -13,6 +13,7 @@ from dear_reports import NOW_S, REPORTS, batches
 from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import CancelledError, DeadlineError
+from pegcount.server.call_clock import CallClock
 from pegcount.server.reports import ReportService
 from pegcount.store import EmbeddedStore
 
@@ -43,7 +44,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReportService]
 
 def _ask(service: ReportService, name: str, cancel_token: core.CancelToken) -> bytes:
     prepare = service.reports()[name.partition(",")[0]]
-    return prepare(REPORTS[name].SerializeToString(), cancel_token).answer(cancel_token)
+    return prepare(REPORTS[name].SerializeToString(), cancel_token).answer(cancel_token, CallClock())
 
 
 def _whole_seconds(service: ReportService, name: str) -> float:

@@ -12,6 +12,7 @@ from dear_reports import NOW_S, REPORTS, batches
 from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import AnswerTooLargeError, MemoryLimitError, SubtotalLimitError
+from pegcount.server.call_clock import CallClock
 from pegcount.server.reports import PreparedReport, ReportService
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import reports_pb2
@@ -34,7 +35,7 @@ class Asked:
         self._reports = ReportService(config, self.store, lambda: NOW_S * 1_000_000).reports()
 
     def answer(self, name: str) -> bytes:
-        return self._prepared(name).answer(core.CancelToken(None))
+        return self._prepared(name).answer(core.CancelToken(None), CallClock())
 
     def partials(self, name: str) -> core.Partials:
         """Returns the sums of the scan of a report, which hold memory as long as they exist."""

@@ -11,6 +11,7 @@ from pegcount import request
 from pegcount.config import Config
 from pegcount.server.admin import AdminService
 from pegcount.server.admission import AdmissionGate
+from pegcount.server.call_clock import Phase
 from pegcount.server.calls import Call, UnaryBehavior
 from pegcount.server.deadline import QueryDeadline
 
@@ -40,11 +41,13 @@ class AdminRunner:
             return message
 
         async def run(data: bytes, call: Call) -> bytes:
+            call.clock.enter(Phase.QUEUE)
             await self._gate.enter(call.connection)
             # The deadline may have passed while the call waited; a change that it asks for must not follow.
             limit = QueryDeadline(call.time_remaining(), self._config)
 
             def work() -> bytes:
+                call.clock.enter(Phase.STORE)
                 limit.check()
                 return bytes(answer(argument(data)).SerializeToString())
 

@@ -111,7 +111,9 @@ class _Server:
         unread = UnreadCalls(
             config.request_read_seconds, config.unread_call_count_max, config.overload_retry_seconds
         )
-        self._calls = CallHandlers(self._connections, self._guard, unread, unread_answers)
+        self._calls = CallHandlers(
+            self._connections, self._guard, unread, unread_answers, config.request_id_length_max
+        )
         self._reports = ReportRunner(config, store, unread_answers)
         self.records = RecordService(config, store)
         self._admin = AdminRunner(config, AdminService(config, store))

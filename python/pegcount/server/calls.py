@@ -15,7 +15,8 @@ import grpc
 
 from pegcount import core
 from pegcount.errors import MissingMessageError, PegcountError, ServerStoppingError, UnknownMethodError
-from pegcount.server import status
+from pegcount.server import call_metadata, status
+from pegcount.server.call_clock import CallClock
 from pegcount.server.connection_guard import ConnectionGuard
 from pegcount.server.connections import Connection, Connections
 from pegcount.server.unread_answers import UnreadAnswers
@@ -38,9 +39,17 @@ class Call:
     """One call in progress."""
 
     def __init__(
-        self, context: Context, connection: Connection, unread_answers: UnreadAnswers, *, is_stream: bool
+        self,
+        context: Context,
+        connection: Connection,
+        unread_answers: UnreadAnswers,
+        request_id: str,
+        *,
+        is_stream: bool,
     ) -> None:
         self.connection = connection
+        self.request_id = request_id
+        self.clock = CallClock()
         self.is_stream = is_stream
         self._unread_answers = unread_answers
         self._unread_bytes = 0
@@ -132,8 +141,10 @@ class CallHandlers(grpc.GenericRpcHandler):
         guard: ConnectionGuard,
         unread: UnreadCalls,
         unread_answers: UnreadAnswers,
+        request_id_length_max: int,
     ) -> None:
         self._connections = connections
+        self._request_id_length_max = request_id_length_max
         self._unread_answers = unread_answers
         self._guard = guard
         self._unread = unread
@@ -157,7 +168,7 @@ class CallHandlers(grpc.GenericRpcHandler):
             error = None if self._is_stopping else refusal(connection)
             if error is not None:
                 self._connections.note_refused(connection)
-                await status.abort(context, error)
+                await status.abort(context, error, self._request_id(context), CallClock())
             answer: bytes = await self._handle(context, read_and_answer, is_stream=False)
             return answer
 
@@ -219,6 +230,7 @@ class CallHandlers(grpc.GenericRpcHandler):
                 raise _stopping_error()
             answer = await behavior(context, call)
             self._connections.note_answered(call.connection)
+            context.set_trailing_metadata(call_metadata.trailing(call.request_id, call.clock))
             return answer
         except asyncio.CancelledError:
             if call.error is None:
@@ -236,7 +248,7 @@ class CallHandlers(grpc.GenericRpcHandler):
         except _CAUGHT as caught:
             error = caught
         try:
-            return await status.abort(context, error)
+            return await status.abort(context, error, call.request_id, call.clock)
         finally:
             # The traceback of the error has this frame: a cycle, which would keep all its frames in memory.
             del error
@@ -254,7 +266,8 @@ class CallHandlers(grpc.GenericRpcHandler):
     def _begin(self, context: Context, *, is_stream: bool) -> Call:
         """Notes the begin of a call, and its end once gRPC has sent the response."""
         connection = self._connections.enter(context.peer())
-        call = Call(context, connection, self._unread_answers, is_stream=is_stream)
+        request_id = self._request_id(context)
+        call = Call(context, connection, self._unread_answers, request_id, is_stream=is_stream)
         self._calls.add(call)
 
         def ended(_: object) -> None:
@@ -264,6 +277,9 @@ class CallHandlers(grpc.GenericRpcHandler):
 
         context.add_done_callback(ended)  # type: ignore[arg-type] # the stub wants a class
         return call
+
+    def _request_id(self, context: Context) -> str:
+        return call_metadata.request_id(context.invocation_metadata(), self._request_id_length_max)
 
     def _unknown(self, method: str) -> Handler:
         async def refuse(_: Context, __: Call) -> None:

@@ -12,6 +12,7 @@ from typing import TypeAlias, TypeVar
 from pegcount.config import Config
 from pegcount.errors import OverloadedError
 from pegcount.server.admission import AdmissionGate
+from pegcount.server.call_clock import Phase
 from pegcount.server.calls import Call, UnaryBehavior
 from pegcount.server.connections import Connection
 from pegcount.server.deadline import QueryDeadline
@@ -59,17 +60,18 @@ class ReportRunner:
 
         async def run(data: bytes, call: Call) -> bytes:
             found: _Found | None = None
+            call.clock.enter(Phase.QUEUE)
             if len(data) <= self._config.tuning.cached_request_bytes_max:
                 begin = partial(self._begin, prepare, data, call)
                 found = await self._turns.run(call.connection, begin)
             if found is None:
                 # To prepare it, too, takes a place in a lane: a long request holds memory and costs time.
-                found = await self._run(self._small, call, partial(self._prepare, prepare, data))
+                found = await self._run(self._small, call, partial(self._prepare, prepare, data, call))
             if isinstance(found, bytes):
                 return found
             lane, report = found
             threads = self._small if lane is Lane.SMALL else self._large
-            return await self._run(threads, call, partial(_answer, report))
+            return await self._run(threads, call, partial(_answer, report, call))
 
         return run
 
@@ -86,25 +88,31 @@ class ReportRunner:
         """Answers a cheap report; returns another one with its lane, None if it has yet to be prepared."""
         limit = QueryDeadline(call.time_remaining(), self._config)
         limit.check()
+        call.clock.enter(Phase.CALENDAR)
         with limit:
             try:
                 report = prepare(data, limit.cancel_token, self._quick_bin_count_max)
             except ManyBinsError:
                 return None
             lane = lane_of(report, self._store, self._config.tuning)
-            return report.answer(limit.cancel_token) if lane is Lane.INLINE else (lane, report)
+            if lane is not Lane.INLINE:
+                return lane, report
+            call.clock.enter(Phase.STORE)
+            return report.answer(limit.cancel_token, call.clock)
 
-    def _prepare(self, prepare: Prepare, data: bytes, limit: QueryDeadline) -> "_Found":
+    def _prepare(self, prepare: Prepare, data: bytes, call: Call, limit: QueryDeadline) -> "_Found":
         """Prepares a report on a thread of the small lane, and answers it there unless it is large."""
+        call.clock.enter(Phase.CALENDAR)
         with limit:
             report = prepare(data, limit.cancel_token)
             lane = lane_of(report, self._store, self._config.tuning)
-        return (lane, report) if lane is Lane.LARGE else _answer(report, limit)
+        return (lane, report) if lane is Lane.LARGE else _answer(report, call, limit)
 
     async def _run(
         self, lane: "_ThreadLane", call: Call, work: Callable[[QueryDeadline], _Result]
     ) -> _Result:
         """Runs work on a thread of a lane once a place is free."""
+        call.clock.enter(Phase.QUEUE)
         await lane.gate.enter(call.connection)
         try:
             # The caller may have left its answers unread, or its deadline may have passed, while it waited.
@@ -140,9 +148,10 @@ class _ThreadLane:
         self.threads.shutdown(wait=False)
 
 
-def _answer(report: PreparedReport, limit: QueryDeadline) -> bytes:
+def _answer(report: PreparedReport, call: Call, limit: QueryDeadline) -> bytes:
+    call.clock.enter(Phase.STORE)
     with limit:
-        return report.answer(limit.cancel_token)
+        return report.answer(limit.cancel_token, call.clock)
 
 
 def _lower_priority(niceness: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from pegcount import calendar, core, request, response
 from pegcount.config import Config
 from pegcount.model import ActiveQuery, FolderQuery, Measure, QualityQuery, Scan, UsageQuery
+from pegcount.server.call_clock import CallClock, Phase
 from pegcount.server.existence import check_exists
 from pegcount.server.notices import date_notices, range_notices
 from pegcount.server.query_cache import QueryCache
@@ -33,8 +34,8 @@ class PreparedReport:
     """A valid report that has not been answered yet."""
 
     scan: Scan
-    answer: Callable[[core.CancelToken], bytes]
-    """Scans the store and returns the serialized response.
+    answer: Callable[[core.CancelToken, CallClock], bytes]
+    """Scans the store and returns the serialized response; the clock enters the phase FINISH after the scan.
 
     Raises the errors of `Store.partials`, `Store.first_day` and of the core's response functions, and
     NotFoundError. No frame of it holds the partials, which a traceback would keep in memory.
@@ -89,10 +90,10 @@ class ReportService:
         bins = calendar.usage_bins(query, now_us, self._config.bin_count_max)
         scan = Scan(bins.edge_us, query.predicates, (), Measure("sessions"))
 
-        def finish(cancel_token: core.CancelToken) -> bytes:
+        def finish(cancel_token: core.CancelToken, clock: CallClock) -> bytes:
             notices = range_notices(bins, now_us, self._store, cancel_token)
             return core.usage_response(
-                self._partials(scan, cancel_token),
+                self._partials(scan, cancel_token, clock),
                 header=response.usage_header(bins, query.granularity, query.zone, now_us, notices),
                 limits=self._limits(cancel_token),
                 edges=bins.edge_us,
@@ -114,9 +115,9 @@ class ReportService:
         predicates = query.predicates_at(min(now_us, self._store.session_now_us))
         scan = Scan(None, predicates, query.key_columns, Measure("elapsed", now_us), query.code_deck)
 
-        def finish(cancel_token: core.CancelToken) -> bytes:
+        def finish(cancel_token: core.CancelToken, clock: CallClock) -> bytes:
             return core.active_response(
-                self._partials(scan, cancel_token),
+                self._partials(scan, cancel_token, clock),
                 header=response.active_header(query.zone, now_us),
                 limits=self._limits(cancel_token),
                 fields=query.fields,
@@ -140,11 +141,11 @@ class ReportService:
         bins = calendar.folder_bins(query, now_us, self._config.bin_count_max)
         scan = Scan(bins.edge_us, query.predicates, ("folder", "agent_id"), Measure("calls"))
 
-        def finish(cancel_token: core.CancelToken) -> bytes:
+        def finish(cancel_token: core.CancelToken, clock: CallClock) -> bytes:
             check_exists(query, self._store, cancel_token)
             notices = date_notices(bins, from_date > to_date, self._store, cancel_token)
             return core.folder_response(
-                self._partials(scan, cancel_token),
+                self._partials(scan, cancel_token, clock),
                 header=response.folder_header(bins, query.zone, now_us, notices),
                 limits=self._limits(cancel_token),
                 edges=bins.edge_us,
@@ -165,10 +166,10 @@ class ReportService:
         bins = calendar.quality_bins(query, now_us, self._config.bin_count_max)
         scan = Scan(bins.edge_us, query.predicates, (), Measure("calls"))
 
-        def finish(cancel_token: core.CancelToken) -> bytes:
+        def finish(cancel_token: core.CancelToken, clock: CallClock) -> bytes:
             notices = range_notices(bins, now_us, self._store, cancel_token)
             return core.quality_response(
-                self._partials(scan, cancel_token),
+                self._partials(scan, cancel_token, clock),
                 header=response.quality_header(bins, query.granularity, query.zone, now_us, notices),
                 limits=self._limits(cancel_token),
                 clipped_us=bins.edge_us,
@@ -199,5 +200,7 @@ class ReportService:
     def _limits(self, cancel_token: core.CancelToken) -> core.AnswerLimits:
         return core.AnswerLimits(cancel_token, self._config.answer_bytes_max, self._config.subtotal_count_max)
 
-    def _partials(self, scan: Scan, cancel_token: core.CancelToken) -> core.Partials:
-        return self._store.partials(scan, self._config.cell_count_max, cancel_token)
+    def _partials(self, scan: Scan, cancel_token: core.CancelToken, clock: CallClock) -> core.Partials:
+        partials = self._store.partials(scan, self._config.cell_count_max, cancel_token)
+        clock.enter(Phase.FINISH)
+        return partials

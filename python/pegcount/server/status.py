@@ -14,6 +14,8 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from pegcount import errors
+from pegcount.server import call_metadata
+from pegcount.server.call_clock import CallClock
 
 _DOMAIN = "pegcount"
 _LOG = logging.getLogger(__name__)
@@ -51,11 +53,11 @@ CODE_OF_ERROR: dict[type[errors.PegcountError], int] = {
 
 # Trailers carry the status twice: the message alone, percent-encoded in up to 3 bytes per byte, and the
 # message with the details, base64-encoded in 4 bytes per 3 bytes. By default, clients accept 8 KiB of
-# trailers and replace the status by RESOURCE_EXHAUSTED beyond that.
+# trailers, ids and times of the call included, and replace the status by RESOURCE_EXHAUSTED beyond that.
 _TEXT_BYTES_MAX = 700
 _MEMORY_RETRY_SECONDS = 1.0
 """Seconds after which other reports have probably ended and given their memory back."""
-_DETAILS_BYTES_MAX = 3_500
+_DETAILS_BYTES_MAX = 3_200
 _REST_BYTES_MAX = 40
 """Bytes of the text that counts the violations which a message has no room for."""
 
@@ -63,21 +65,24 @@ _OVERLOADED_STATUS_COUNT = 64
 """Statuses of refused calls that are made once and sent again."""
 
 
-async def abort(context: "grpc.aio.ServicerContext[Any, Any]", error: BaseException) -> NoReturn:
-    """Ends a call with the status of an error, which gRPC takes as an exception."""
+async def abort(
+    context: "grpc.aio.ServicerContext[Any, Any]", error: BaseException, request_id: str, clock: CallClock
+) -> NoReturn:
+    """Ends a call with the status of an error, which gRPC takes as an exception, and with its metadata."""
     if isinstance(error, errors.OverloadedError):
         ended = _overloaded(str(error), error.retry_seconds)
     else:
-        ended = rpc_status.to_status(status_of(error))
-    await context.abort(ended.code, ended.details, ended.trailing_metadata)
+        ended = rpc_status.to_status(status_of(error, request_id))
+    metadata = (*ended.trailing_metadata, *call_metadata.trailing(request_id, clock))
+    await context.abort(ended.code, ended.details, metadata)
     raise AssertionError("abort raises")
 
 
-def status_of(error: BaseException) -> status_pb2.Status:
+def status_of(error: BaseException, request_id: str) -> status_pb2.Status:
     """Returns the status of an exception; logs an exception outside the table and returns INTERNAL."""
     code = CODE_OF_ERROR.get(type(error)) if isinstance(error, errors.PegcountError) else None
     if code is None or not isinstance(error, errors.PegcountError):
-        return _internal(error)
+        return _internal(error, request_id)
     details = [_packed(message) for message in _details(error)]
     return status_pb2.Status(code=code, message=_message(error), details=details)
 
@@ -98,7 +103,7 @@ def _message(error: errors.PegcountError) -> str:
 @lru_cache(_OVERLOADED_STATUS_COUNT)
 def _overloaded(text: str, retry_seconds: float) -> Any:
     """Under overload most calls get one of few statuses, and to make one costs more than to send it."""
-    return rpc_status.to_status(status_of(errors.OverloadedError(text, retry_seconds)))
+    return rpc_status.to_status(status_of(errors.OverloadedError(text, retry_seconds), ""))
 
 
 def _details(error: errors.PegcountError) -> Iterator[Message]:
@@ -156,9 +161,9 @@ def _truncated(text: str, bytes_max: int = _TEXT_BYTES_MAX) -> str:
     return encoded[: bytes_max - 3].decode(errors="ignore") + "..."
 
 
-def _internal(error: BaseException) -> status_pb2.Status:
+def _internal(error: BaseException, request_id: str) -> status_pb2.Status:
     correlation_id = uuid.uuid4().hex
-    _LOG.error("correlation id %s", correlation_id, exc_info=error)
+    _LOG.error("correlation id %s, request id %s", correlation_id, request_id, exc_info=error)
     message = f"a fault of the server; its log has correlation id {correlation_id}"
     info = error_details_pb2.ErrorInfo(
         reason=errors.PegcountError.reason, domain=_DOMAIN, metadata={"correlation_id": correlation_id}
