@@ -8,6 +8,9 @@ import pytest
 from pegcount.config import Config
 from service import Service
 
+from server_tests.example_requests import active_record, call_record
+from server_tests.reason_triggers import Open
+
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
@@ -19,3 +22,17 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
             return started.enter_context(Service(tmp_path, config))
 
         yield start_service
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Open]:
+    """Opens services over one data directory; each new one closes the previous one."""
+    with ExitStack() as services:
+
+        def open_service(config: Config) -> Service:
+            services.close()
+            service = services.enter_context(Service(tmp_path, config))
+            service.write(call_record("c1"), *(active_record(f"c{i}") for i in (2, 3, 4)))
+            return service
+
+        yield open_service

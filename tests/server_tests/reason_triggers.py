@@ -1,0 +1,256 @@
+"""A real call for each error reason of the contract, and the reasons that are never sent."""
+
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from pegcount import core, errors
+from pegcount.config import Config
+from pegcount.store import PendingWrite
+from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
+from service import Service
+
+from server_tests.example_requests import (
+    ASK_ACTIVE,
+    ASK_FOLDER,
+    ASK_QUALITY,
+    ASK_USAGE,
+    ONE_CODE,
+    changed,
+    damage_segments,
+)
+from server_tests.streams import Stream, batch, half_sent
+
+LIMITS = Config(bin_count_max=30, cell_count_max=2, filter_value_count_max=3)
+
+Open = Callable[[Config], Service]
+"""Starts a service with these limits and the records of `conftest.serve`."""
+Trigger = Callable[[Open], object]
+
+
+def usage(**fields: object) -> Trigger:
+    return lambda serve: serve(LIMITS).reports.QueryAsrUsage(changed(ASK_USAGE, **fields))
+
+
+def active(**fields: object) -> Trigger:
+    return lambda serve: serve(LIMITS).reports.QueryActiveSessions(changed(ASK_ACTIVE, **fields))
+
+
+def folder(**fields: object) -> Trigger:
+    return lambda serve: serve(LIMITS).reports.QueryFolderStats(changed(ASK_FOLDER, **fields))
+
+
+def quality(**fields: object) -> Trigger:
+    return lambda serve: serve(LIMITS).reports.QueryOriginationQuality(changed(ASK_QUALITY, **fields))
+
+
+def with_unknown_kind(serve: Open) -> object:
+    request = changed(ASK_USAGE)
+    request.kind = 4
+    return serve(LIMITS).reports.QueryAsrUsage(request)
+
+
+def put_deck_with_a_duplicate_code(serve: Open) -> object:
+    entries = [admin_pb2.CodeDeckEntry(code="49")] * 2
+    return serve(LIMITS).admin.PutCodeDeck(changed(ONE_CODE, entries=entries))
+
+
+def past_the_deadline_of_the_caller(serve: Open) -> object:
+    """Scans with an expired cancel token, as if the caller's 20 s had passed."""
+    service = serve(LIMITS)
+    scan = service.store.partials
+    past = core.CancelToken(0.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service.store, "partials", lambda asked, cells, _: scan(asked, cells, past))
+        return service.reports.QueryAsrUsage(ASK_USAGE, timeout=20)
+
+
+def with_an_expired_time_limit(serve: Open) -> object:
+    return serve(Config(query_seconds_max=1e-6)).reports.QueryAsrUsage(ASK_USAGE)
+
+
+def with_an_answer_limit_of_one_byte(serve: Open) -> object:
+    return serve(Config(answer_bytes_max=1)).reports.QueryAsrUsage(ASK_USAGE)
+
+
+def with_a_subtotal_limit_of_zero(serve: Open) -> object:
+    fields = {
+        "return_fields": ["equipment_id", "orig_clients_id"],
+        "order": [],
+        "grouping": "GROUPING_ROLLUP",
+    }
+    return serve(Config(subtotal_count_max=0)).reports.QueryActiveSessions(changed(ASK_ACTIVE, **fields))
+
+
+def with_a_memory_limit_of_one_byte(serve: Open) -> object:
+    return serve(Config(query_memory_bytes_max=1)).reports.QueryAsrUsage(ASK_USAGE)
+
+
+def with_a_request_limit_of_one_byte(serve: Open) -> object:
+    return serve(Config(report_request_bytes_max=1)).reports.QueryAsrUsage(ASK_USAGE)
+
+
+def with_a_damaged_day(serve: Open) -> object:
+    service = serve(LIMITS)
+    service.store.flush()
+    damage_segments(service.directory)
+    return usage()(serve)
+
+
+def with_an_internal_fault(serve: Open) -> object:
+    service = serve(LIMITS)
+    service.store.info = lambda: 1 / 0  # type: ignore[assignment, method-assign, return-value]
+    return service.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest())
+
+
+def with_a_malformed_message(serve: Open) -> object:
+    """Sends bytes that the generated client would not encode."""
+    method = "/pegcount.v1.ReportService/QueryAsrUsage"
+    parse = reports_pb2.QueryAsrUsageResponse.FromString
+    return serve(LIMITS).channel.unary_unary(method, lambda message: message, parse)(b"\xff")
+
+
+def write_empty_batch(service: Service) -> object:
+    return write_batch(service)
+
+
+def write_batch(service: Service, **fields: Any) -> object:
+    return list(service.records.WriteRecords(iter([records_pb2.WriteRecordsRequest(**fields)]), timeout=20))
+
+
+def writing_with_a_store_error(error: errors.PegcountError) -> Trigger:
+    def trigger(serve: Open) -> object:
+        def refuse(_: bytes, cancel_token: core.CancelToken) -> PendingWrite:
+            raise error
+
+        service = serve(LIMITS)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(service.store, "submit", refuse)
+            return write_empty_batch(service)
+
+    return trigger
+
+
+def writing_while_the_server_stops(serve: Open) -> object:
+    service = serve(LIMITS)
+    with Stream(service.channel) as stream:
+        stream.send(batch(None))
+        stream.answer()
+        service.stop()
+        return stream.answer()
+
+
+def with_an_unknown_method(serve: Open) -> object:
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = serve(LIMITS).channel.unary_unary(
+        "/pegcount.v1.ReportService/QueryTraffik"
+    )
+    return call(b"")
+
+
+def with_an_unknown_service(serve: Open) -> object:
+    health = health_pb2_grpc.HealthStub(serve(LIMITS).channel)
+    return health.Check(health_pb2.HealthCheckRequest(service="pegcount.v1.Nothing"))
+
+
+def without_a_request_message(serve: Open) -> object:
+    service = serve(Config(request_read_seconds=0.2))
+    return half_sent(service, "pegcount.v1.ReportService/QueryAsrUsage", seconds=20).result()
+
+
+def with_an_idle_stream(serve: Open) -> object:
+    return stream_that_waits(serve(Config(write_stream_idle_seconds=0.2)))
+
+
+def with_an_old_connection(serve: Open) -> object:
+    return stream_that_waits(serve(Config(connection_age_seconds_max=0.5)))
+
+
+def writing_by_another_rule(serve: Open) -> object:
+    return write_batch(serve(LIMITS), source_rule=records_pb2.SourceRule(rule="asterisk linkedid"))
+
+
+def writing_records_of_another_source(serve: Open) -> object:
+    rule = records_pb2.SourceRule(source="a", rule="asterisk linkedid")
+    return write_batch(serve(LIMITS), records=[records_pb2.SessionRecord(source="b")], source_rule=rule)
+
+
+def writing_more_records_than_a_batch_may_have(serve: Open) -> object:
+    records = [records_pb2.SessionRecord()] * 5
+    return write_batch(serve(Config(batch_row_count_max=4)), records=records)
+
+
+def stream_that_waits(service: Service) -> object:
+    with Stream(service.channel) as stream:
+        stream.send(batch(None))
+        stream.answer()
+        return stream.answer()
+
+
+def with_a_displaced_stream(serve: Open) -> object:
+    service = serve(Config(write_stream_count_max=1, stream_yield_seconds=0.0))
+    with Stream(service.channel) as stream:
+        stream.send(batch(None))
+        stream.answer()
+        with Stream(service.channel) as newer:
+            newer.send(batch(None))
+            newer.answer()
+        return stream.answer()
+
+
+TRIGGERS: dict[str, Trigger] = {
+    "REQUIRED_FIELD_MISSING": usage(from_time=""),
+    "MALFORMED_TIME": usage(from_time="now"),
+    "MALFORMED_DATE": folder(from_date="today"),
+    "TIME_OUT_OF_RANGE": usage(from_time="1969-01-01"),
+    "UNKNOWN_TIME_ZONE": usage(time_zone="Mars"),
+    "EMPTY_RANGE": usage(to_time="2026-03-29"),
+    "UNKNOWN_ENUM_VALUE": with_unknown_kind,
+    "VALUE_OUT_OF_RANGE": active(limit=0),
+    "SMA_NEEDS_DAY": usage(sma_period=3),
+    "UNKNOWN_NAME": active(return_fields=["client"]),
+    "REPEATED_NAME": active(order=["quantity", "-quantity"]),
+    "ORDER_NOT_RETURNED": active(order=["duration"]),
+    "EMPTY_FILTER": quality(auth_orig_ip=""),
+    "MALFORMED_ADDRESS": quality(auth_orig_ip="localhost"),
+    "MALFORMED_DECIMAL": quality(customer_price=reports_pb2.DecimalFilter(eq="1e3")),
+    "TEXT_TOO_LONG": quality(account_id="a" * 257),
+    "BIN_LIMIT_EXCEEDED": usage(to_time="2026-03-31"),
+    "CELL_LIMIT_EXCEEDED": active(),
+    "FILTER_VALUE_LIMIT_EXCEEDED": usage(app_ids=[1, 2, 3, 4]),
+    "INVALID_CODE_DECK": put_deck_with_a_duplicate_code,
+    "MALFORMED_MESSAGE": with_a_malformed_message,
+    "REQUEST_TOO_LARGE": with_a_request_limit_of_one_byte,
+    "LIST_LIMIT_EXCEEDED": active(return_fields=["quantity"] * 34),
+    "CODE_DECK_NOT_FOUND": active(code_deck=7),
+    "COMPANY_NOT_FOUND": folder(company="none"),
+    "ORGANIZATION_NOT_FOUND": folder(organization="none"),
+    "FOLDER_NOT_FOUND": folder(folder="none"),
+    "BATCH_LIMIT_EXCEEDED": writing_more_records_than_a_batch_may_have,
+    "STORE_READ_ONLY": writing_with_a_store_error(errors.StoreReadOnlyError("the disk is full")),
+    "STORE_UNREACHABLE": writing_with_a_store_error(errors.StoreUnavailableError("no shard answers", 2.5)),
+    "OVERLOADED": lambda serve: write_empty_batch(serve(Config(write_stream_count_max=0))),
+    "SERVER_STOPPING": writing_while_the_server_stops,
+    "DEADLINE_PASSED": past_the_deadline_of_the_caller,
+    "QUERY_TIME_LIMIT_PASSED": with_an_expired_time_limit,
+    "ANSWER_TOO_LARGE": with_an_answer_limit_of_one_byte,
+    "SUBTOTAL_LIMIT_EXCEEDED": with_a_subtotal_limit_of_zero,
+    "MEMORY_LIMIT_EXCEEDED": with_a_memory_limit_of_one_byte,
+    "DATA_DAMAGED": with_a_damaged_day,
+    "NOT_IMPLEMENTED": lambda serve: serve(LIMITS).admin.ListCredentials(admin_pb2.ListCredentialsRequest()),
+    "INTERNAL_FAULT": with_an_internal_fault,
+    "METHOD_UNKNOWN": with_an_unknown_method,
+    "SERVICE_NOT_FOUND": with_an_unknown_service,
+    "REQUEST_READ_TIMEOUT": without_a_request_message,
+    "STREAM_IDLE": with_an_idle_stream,
+    "STREAM_DISPLACED": with_a_displaced_stream,
+    "CONNECTION_AGE": with_an_old_connection,
+    "SOURCE_RULE_DIFFERS": writing_by_another_rule,
+    "SOURCE_OF_RECORD_DIFFERS": writing_records_of_another_source,
+}
+
+RESERVED = {
+    "CREDENTIAL_REFUSED",
+    "ACCESS_DENIED",
+}
