@@ -1,27 +1,22 @@
 """The server's output in grpcurl, which learns the contract by reflection."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from grpcurl import grpcurl
 from pegcount.config import Config
 from pegcount.v1 import records_pb2
 from service import Service
 
 from server_tests.example_requests import SETUP_S, active_record, call_record
 
-NEXT_TO_PYTHON = Path(sys.executable).parent / "grpcurl"
 REPORTS = "pegcount.v1.ReportService"
 RECORDS = "pegcount.v1.RecordService"
-OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +32,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             ),
         )
         yield service.address
-
-
-def grpcurl(*arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-    binary = NEXT_TO_PYTHON if os.access(NEXT_TO_PYTHON, os.X_OK) else shutil.which("grpcurl")
-    if binary is None:
-        pytest.fail("grpcurl is missing: run make grpcurl", pytrace=False)
-    command = [str(binary), "-plaintext", *arguments]
-    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=False)
 
 
 def output_of(*arguments: str) -> str:
@@ -235,32 +222,6 @@ def test_an_unknown_field_is_named(address: str) -> None:
     process = grpcurl("-d", '{"from": "2026-03-29"}', address, f"{REPORTS}/QueryAsrUsage")
     assert process.returncode != 0
     assert '"from"' in process.stderr or "named from" in process.stderr, process.stderr
-
-
-def json_values(text: str) -> list[Any]:
-    """Parses the concatenated JSON values of a text."""
-    found, decoder = list[Any](), json.JSONDecoder()
-    while text := text.lstrip():
-        value, end = decoder.raw_decode(text)
-        found.append(value)
-        text = text[end:]
-    return found
-
-
-def test_records_are_written_as_the_documentation_shows(tmp_path: Path) -> None:
-    example = re.search(
-        r"^    \S+/grpcurl (-plaintext -d @ \S+ \S+) <<'END'\n(.*?)^    END\n\n((?:    [^\n]*\n)+)",
-        OPERATIONS.read_text(encoding="utf-8"),
-        re.DOTALL | re.MULTILINE,
-    )
-    assert example is not None
-    with Service(tmp_path) as service:
-        arguments = example[1].replace("127.0.0.1:50051", service.address).split()[1:]
-        process = grpcurl(*arguments, given=example[2])
-        assert (process.returncode, process.stderr) == (0, "")
-        assert json_values(process.stdout) == json_values(example[3])
-        assert len(json_values(process.stdout)) == 2
-        assert service.store.info().records == 2
 
 
 def test_overload_shows_when_to_try_again(tmp_path: Path) -> None:
