@@ -60,7 +60,7 @@ def test_every_grpcurl_command_is_run(page: Path) -> None:
 
 
 def test_pages_are_found() -> None:
-    assert {"README.md", "operations.md", "grpcurl.md"} <= {section.page for section in SECTIONS}
+    assert {"README.md", "operations.md", "grpcurl.md", "errors.md"} <= {section.page for section in SECTIONS}
 
 
 def test_the_page_lists_all_optional_fields() -> None:

@@ -330,10 +330,10 @@ STILTED = re.compile(r"\b(?:is|are) no\b|\b[Ss]o many\b")
 
 
 def prose_of(path: Path) -> list[str]:
-    """The comments and docstrings of a file, or all lines of a page."""
+    """The comments and docstrings of a file, or the lines of a page without commands and their output."""
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".md":
-        return text.splitlines()
+        return [line for line in text.splitlines() if not line.startswith("    ")]
     if path.suffix == ".rs":
         return [line for line in text.splitlines() if line.lstrip().startswith("//")]
     comments = [line for line in text.splitlines() if line.lstrip().startswith("#")]

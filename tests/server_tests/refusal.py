@@ -31,13 +31,18 @@ class Refusal:
 
 
 def refusal(call: Callable[[], object]) -> Refusal:
+    """Returns the decoded status with which `call` fails; the test fails if `call` succeeds."""
+    return of_status(status_of(call))
+
+
+def status_of(call: Callable[[], object]) -> status_pb2.Status:
     """Returns the status with which `call` fails; the test fails if `call` succeeds."""
     with pytest.raises(grpc.RpcError) as raised:
         call()
     error = raised.value
     assert isinstance(error, grpc.Call)
     status = rpc_status.from_call(error)
-    return of_status(status or status_pb2.Status(code=error.code().value[0], message=error.details()))
+    return status or status_pb2.Status(code=error.code().value[0], message=error.details())
 
 
 def of_status(status: status_pb2.Status) -> Refusal:
