@@ -16,7 +16,7 @@ from proto_comments import enum_comments
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "python" / "pegcount"
 CORE = ROOT / "rust" / "aggcore"
-NOT_OURS = {"target", "v1", "__pycache__", "dist", "data"}
+NOT_OURS = {"target", "node_modules", "v1", "__pycache__", "dist", "data"}
 """Folders of what is built, generated or kept for one machine; so are those that begin with a dot."""
 
 FUNCTION_LINES_MAX = 70
