@@ -29,9 +29,11 @@ GUNGRAUN_VERSION := $(shell sed -n '/^name = "gungraun-runner"/{n;s/.*"\(.*\)"/\
 GUNGRAUN := .cache/gungraun-$(GUNGRAUN_VERSION)
 
 RUST_SOURCES := $(shell find $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
+CLIENT_CRATES := examples/rust tests/clients/rust
+NODE_SOURCES := examples/node/report.js tests/clients/node/answers.js
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 
-.PHONY: help build demo serve test test-rust test-python test-long test-faults test-load test-soak test-engines fuzz model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl clean
+.PHONY: help build demo serve test test-rust test-python test-long test-faults test-clients test-load test-soak test-engines fuzz model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -54,8 +56,8 @@ test: test-rust test-python
 test-rust:
 	$(CARGO) test --locked --manifest-path $(CORE)/Cargo.toml
 
-## test-python  tests of the service, also with grpcurl
-test-python: build grpcurl
+## test-python  tests of the service, also with grpcurl and clients in Go and Node, which must be installed
+test-python: build grpcurl $(STAMPS)/proto-tools
 	$(BIN)/pytest -n 2 --dist worksteal
 
 ## test-long    compare the service with the oracle, EXAMPLES requests (default: 100000)
@@ -66,6 +68,10 @@ test-long: build
 test-faults: build
 	$(LONG_FAULTS) $(BIN)/pytest -n 2 --dist worksteal tests/faults
 	cd tests && ../$(BIN)/python -m faults.table
+
+## test-clients the four reports and the examples with every client; long, needs Go, Node, Java and Maven
+test-clients: build grpcurl $(BIN)/ghz $(STAMPS)/proto-tools
+	$(BIN)/pytest -s -p no:cacheprovider tests/clients
 
 ## test-load    floods, bad input, overload, restarts; long, needs Go; PEGCOUNT_OVERLOAD_SECONDS=120 for a full overload
 test-load: build
@@ -140,7 +146,9 @@ lint: build $(STAMPS)/proto-tools
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code
-	$(CARGO) fmt --check --manifest-path $(CORE)/Cargo.toml
+	for crate in $(CORE) $(CLIENT_CRATES); do $(CARGO) fmt --check --manifest-path $$crate/Cargo.toml || exit; done
+	unformatted=$$(gofmt -l examples tests) && { test -z "$$unformatted" || { echo "$$unformatted"; exit 1; }; }
+	for file in $(NODE_SOURCES); do node --check $$file || exit; done
 	$(CARGO) clippy --locked --all-targets --manifest-path $(CORE)/Cargo.toml -- -D warnings
 	$(CARGO) clippy --locked --bench commit_waits --bench instructions --manifest-path $(CORE)/Cargo.toml -- -D warnings
 	$(CARGO) clippy --locked --features python --manifest-path $(CORE)/Cargo.toml -- -D warnings
@@ -151,7 +159,8 @@ format: build
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	cd proto && ../$(BIN)/buf format --write
-	$(CARGO) fmt --manifest-path $(CORE)/Cargo.toml
+	for crate in $(CORE) $(CLIENT_CRATES); do $(CARGO) fmt --manifest-path $$crate/Cargo.toml || exit; done
+	gofmt -w examples tests
 
 ## proto        generate python/pegcount/v1 from proto/
 proto: $(STAMPS)/proto-tools
@@ -163,6 +172,7 @@ grpcurl: $(BIN)/grpcurl
 ## clean        remove all build results
 clean:
 	rm -rf $(VENV) .cache $(CORE)/target python/pegcount/_aggcore.abi3.so
+	rm -rf examples/*/target tests/clients/*/target examples/node/node_modules examples/go/pegcount
 
 $(STAMPS)/venv:
 	$(PYTHON) -m venv $(VENV)
