@@ -136,9 +136,10 @@ def engine_of(*records: records_pb2.SessionRecord) -> core.Engine:
         engine.use_journal()
         batch = records_pb2.WriteRecordsRequest(records=records).SerializeToString()
         pending = engine.submit(batch, 1, 0)
-        assert pending.rejected == []
-        counts = engine.wait(pending, core.CancelToken(None))
-        assert (counts.accepted, counts.replaced, counts.duplicates) == (len(records), 0, 0)
+        response = engine.wait_for_response(pending, core.CancelToken(None))
+        answer = records_pb2.WriteRecordsResponse.FromString(response)
+        assert (answer.accepted, answer.replaced, answer.duplicates) == (len(records), 0, 0)
+        assert not answer.rejected
     return engine
 
 

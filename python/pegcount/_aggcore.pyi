@@ -94,6 +94,42 @@ class BatchCounts:
     def suspected_reuse(self) -> int:
         """Of the replaced and the duplicates, those that look like another call under the same id."""
 
+class DecodedBatch:
+    """A `WriteRecordsRequest` that was decoded."""
+
+    @property
+    def batch_id(self) -> str | None:
+        """The caller's name for the batch."""
+    @property
+    def rejected(self) -> list[Rejection]:
+        """Records that break a rule."""
+    @property
+    def versions(self) -> list[tuple[int, Versions]]:
+        """The other records, each with its position in the batch, from 0."""
+
+class Versions:
+    """The versions of one record, and the record that they merge to.
+
+    A store keeps the versions as two byte strings. Those with equal content have equal bytes.
+    """
+
+    def __new__(cls, record: bytes, state: bytes) -> Versions:
+        """The versions that a store kept; raises MalformedMessageError or DataDamagedError for other bytes,
+        as far as they can be told."""
+    @property
+    def record(self) -> bytes:
+        """The merged record, a serialized `SessionRecord`: fields that count as absent are left out, times
+        are in whole microseconds, and prices in their shortest form."""
+    @property
+    def state(self) -> bytes:
+        """What the versions have besides the merged record; often empty."""
+    @property
+    def joinable_days(self) -> tuple[int, int]:
+        """First and last UTC day on which a version with the same key belongs to this record."""
+    def join(self, stored: Sequence[Versions]) -> tuple[Versions, BatchCounts]:
+        """Adds this version, of a decoded batch, to the records that it belongs to, of which there may be
+        none; returns what replaces them, and as which this version counts."""
+
 class Rejection:
     """A rejected record of a batch."""
 
@@ -184,12 +220,6 @@ class MissingFile:
 class PendingCommit:
     """A submitted batch that may not be committed yet."""
 
-    @property
-    def batch_id(self) -> str | None:
-        """The caller's name for the batch."""
-    @property
-    def rejected(self) -> list[Rejection]:
-        """Records that were rejected; the others are stored once `Engine.wait` returns."""
     @property
     def rejected_bytes(self) -> int:
         """Bytes that these records take in the response."""
@@ -348,14 +378,12 @@ class Engine:
         MalformedMessageError, BatchLimitError or BatchIdTooLongError; nothing of the batch is
         stored then.
         """
-    def wait(self, pending: PendingCommit, cancel: CancelToken) -> BatchCounts:
-        """Returns once the batch is durable and visible to reports.
+    def wait_for_response(self, pending: PendingCommit, cancel: CancelToken) -> bytes:
+        """The serialized `WriteRecordsResponse`, once the batch is durable and visible to reports.
 
         Raises StoreReadOnlyError if it cannot be made durable, and CancelledError or DeadlineError if the
         token ends while another caller commits a group; the batch then stays in the queue.
         """
-    def wait_for_response(self, pending: PendingCommit, cancel: CancelToken) -> bytes:
-        """The serialized `WriteRecordsResponse`, once `wait` would return; raises as `wait` does."""
     def commit_group(self) -> bool:
         """Commits one group of the queue, also of callers that have left; False if the queue was empty."""
     @property
@@ -541,6 +569,14 @@ def decode_code_deck(
     """Decodes a `PutCodeDeckRequest`, validates its entries and builds the deck.
 
     With more than `entry_count_max` entries, it looks at none of them. Raises MalformedMessageError.
+    """
+
+def decode_batch(data: bytes, config: Config) -> DecodedBatch:
+    """Decodes a `WriteRecordsRequest` and validates its records.
+
+    The rules for new records apply unless the request says that its records were stored before. Of the
+    configuration it reads the limits of batches. Raises MalformedMessageError, BatchLimitError or
+    BatchIdTooLongError.
     """
 
 def count_lists(data: bytes, paths: Sequence[ListPath]) -> tuple[list[int], int]:

@@ -13,8 +13,9 @@ from grpc_status import rpc_status
 
 from pegcount.config import Config
 from pegcount.errors import PegcountError
-from pegcount.model import RejectedRecord, WriteOutcome
+from pegcount.model import WriteOutcome
 from pegcount.v1 import admin_pb2_grpc, records_pb2, reports_pb2_grpc
+from pegcount.write_outcome import write_outcome
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 
@@ -101,7 +102,7 @@ class RecordWriter:
             self._wait_before_retry(error)
             return
         self._failure_count = 0
-        self._unanswered.popleft().outcome = _outcome(answer)
+        self._unanswered.popleft().outcome = write_outcome(answer)
 
     def __enter__(self) -> "RecordWriter":
         return self
@@ -166,20 +167,6 @@ class _OpenStream:
         """Cancels the call, and ends the gRPC thread that reads the queue."""
         self._batches.put(None)
         self._call.cancel()
-
-
-def _outcome(answer: records_pb2.WriteRecordsResponse) -> WriteOutcome:
-    rejected = tuple(RejectedRecord(row.index, row.reason, row.description) for row in answer.rejected)
-    batch_id = answer.batch_id if answer.HasField("batch_id") else None
-    return WriteOutcome(
-        answer.accepted,
-        answer.replaced,
-        answer.duplicates,
-        rejected,
-        batch_id,
-        answer.outranked,
-        answer.suspected_reuse,
-    )
 
 
 def _retry_seconds(error: grpc.RpcError) -> float | None:

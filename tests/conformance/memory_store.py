@@ -1,45 +1,53 @@
 """A store in the memory of one process, in plain Python: a demonstration of `pegcount.store.interface`.
 
-It was written from the text of the interface, and shares with the embedded store only what takes the cells of
-a scan, `core.Partials`. It is slow, and keeps nothing when the process ends.
+It was written from the text of the interface, and uses what that offers to each store: the core decodes and
+merges its records, and takes the cells of its scans. It is slow, and keeps nothing when the process ends.
 """
 
+import ipaddress
 import json
+import operator
 import threading
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from google.protobuf.message import DecodeError
+from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount import core, errors, model
 from pegcount.config import Config
+from pegcount.store import PendingWrite, Store
 from pegcount.store.retention import first_retained_day
-from pegcount.v1 import records_pb2
-from pegcount.v1.records_pb2 import SessionRecord
+from pegcount.v1.records_pb2 import REJECT_REASON_BEFORE_RETENTION, SessionRecord, WriteRecordsResponse
 
-from conformance.memory_records import (
-    DAY_US,
-    DEFAULTS,
-    Row,
-    Session,
-    changes,
-    check_column,
-    columns_of,
-    condition_of,
-    differs,
-    is_other_call,
-    key_column,
-    measured,
-    merge,
-    micros,
-    rank_of,
-    rates_of,
-    reject_reason,
-    rejection_of_new,
-)
+_DAY_US = 86_400_000_000
+_ABSENT = -(2**63)
+_DEFAULTS = {"kind": 1, "is_last_attempt": 1}
+_RATES = ("rates_code", "rates_code_name", "rates_country")
+_FIELDS = SessionRecord.DESCRIPTOR.fields
+_TEXTS = {one.name for one in _FIELDS if one.type == one.TYPE_STRING} - {"customer_price"}
+_COLUMNS = {one.name for one in _FIELDS} | {"duration_ms", "received_time"}
+_COUNTS = ("accepted", "replaced", "duplicates", "outranked", "suspected_reuse")
+_TEXT_MATCHES: dict[str, Callable[[str, str], bool]] = {
+    "eq": operator.eq,
+    "starts_with": str.startswith,
+    "ends_with": str.endswith,
+    "contains": operator.contains,
+}
 
-_OUTCOMES = ("accepted", "replaced", "duplicate", "outranked", "suspected")
+Row = dict[str, Any]
+"""The columns of a record that have a value, by name."""
+
+
+@dataclass
+class Session:
+    """The versions of a session, and the columns of the record that they merge to."""
+
+    versions: core.Versions
+    row: Row
 
 
 @dataclass
@@ -47,6 +55,7 @@ class Disk:
     """What a store leaves behind when it is closed."""
 
     sessions: dict[tuple[str, str], list[Session]] = field(default_factory=dict)
+    """By source and session id, which a source may use again on a later day."""
     decks: dict[int, list[list[str]]] = field(default_factory=dict)
     documents: dict[str, model.Document] = field(default_factory=dict)
     document_version: int = 0
@@ -54,35 +63,21 @@ class Disk:
 
 
 @dataclass
-class Written:
-    """A `PendingWrite` of a store that makes batches durable at once."""
+class Written(PendingWrite):
+    """A batch of a store that makes it durable at once."""
 
-    outcome: model.WriteOutcome
-
-    def wait(self) -> model.WriteOutcome:
-        return self.outcome
+    response: WriteRecordsResponse
 
     def wait_for_response(self) -> bytes:
-        names = ("accepted", "replaced", "duplicates", "outranked", "suspected_reuse")
-        counts = {name: getattr(self.outcome, name) for name in names}
-        batch_id = self.outcome.batch_id
-        rejected = self._rejected()
-        message = records_pb2.WriteRecordsResponse(batch_id=batch_id, rejected=rejected, **counts)
-        return message.SerializeToString()
+        return self.response.SerializeToString()
 
     @property
     def rejected_bytes(self) -> int:
-        return sum(message.ByteSize() for message in self._rejected())
-
-    def _rejected(self) -> list[records_pb2.RejectedRecord]:
-        return [
-            records_pb2.RejectedRecord(index=r.index, reason=r.reason, description=r.description)  # type: ignore[arg-type]
-            for r in self.outcome.rejected
-        ]
+        return sum(one.ByteSize() for one in self.response.rejected)
 
 
-class MemoryStore:
-    """A `Store` over a `Disk`."""
+class MemoryStore(Store):
+    """A store over a `Disk`."""
 
     write_fault: str | None = None
 
@@ -95,75 +90,50 @@ class MemoryStore:
 
     def submit(self, batch: bytes, cancel_token: core.CancelToken) -> Written:
         cancel_token.check()
-        message = _parsed(batch)
-        _check_limit(errors.BatchLimitError, len(message.records), self._config.batch_row_count_max)
-        _check_limit(
-            errors.BatchIdTooLongError, len(message.batch_id.encode()), self._config.batch_id_bytes_max
-        )
-        outcomes: list[str] = []
-        rejected = []
+        decoded = core.decode_batch(batch, self._config)
+        rejected: list[tuple[int, Any, str]] = [(r.index, r.reason, r.description) for r in decoded.rejected]
+        counts = []
         with self._lock:
-            for index, record in enumerate(message.records):
-                found = reject_reason(record)
-                if not message.accept_stored:
-                    found = found or rejection_of_new(record, self._config.call_seconds_max)
-                found = found or self._too_old(record)
-                if found is None:
-                    outcomes += self._add(record)
+            for index, version in decoded.versions:
+                if (added := self._add(version)) is None:
+                    rejected.append((index, REJECT_REASON_BEFORE_RETENTION, "setup_time is too early"))
                 else:
-                    rejected.append(model.RejectedRecord(index, *found))
-        accepted, replaced, duplicates, outranked, suspected = map(outcomes.count, _OUTCOMES)
-        batch_id = message.batch_id if message.HasField("batch_id") else None
-        counts = (accepted, replaced, duplicates, tuple(rejected), batch_id, outranked, suspected)
-        return Written(model.WriteOutcome(*counts))
-
-    def write(self, batch: bytes) -> model.WriteOutcome:
-        return self.submit(batch, core.CancelToken(None)).wait()
+                    counts.append(added)
+        sums = {name: sum(getattr(one, name) for one in counts) for name in _COUNTS}
+        response = WriteRecordsResponse(batch_id=decoded.batch_id, **sums)
+        for index, reason, description in sorted(rejected):
+            response.rejected.add(index=index, reason=reason, description=description)
+        return Written(response)
 
     def partials(
         self, scan: model.Scan, cell_count_max: int, cancel_token: core.CancelToken
     ) -> core.Partials:
-        deck = None if scan.code_deck is None else self._deck(scan.code_deck)
-        edges = None if scan.edge_us is None else scan.edge_us.tolist()
-        bin_count = 1 if edges is None else max(0, len(edges) - 1)
+        edge_us = [0, 2**63] if scan.edge_us is None else scan.edge_us.tolist()
+        bin_count = max(0, len(edge_us) - 1)
         cells: dict[tuple[Any, ...], list[int]] = {}
         if not scan.keys:
             cells = {(number,): [0, 0, 0] for number in range(bin_count)}
-        tests = [condition_of(predicate) for predicate in scan.predicates]
-        for name in scan.keys:
-            check_column(name)
-        for row in self._rows(cancel_token, deck):
-            number = 0 if edges is None else int(np.searchsorted(edges, row["setup_time"], side="right")) - 1
-            if not (0 <= number < bin_count and all(test(row) for test in tests)):
+        for row in self._matching_rows(scan, cancel_token):
+            number = bisect_right(edge_us, row["setup_time"]) - 1
+            if not 0 <= number < bin_count:
                 continue
-            sums = cells.setdefault(
-                (number, *(row.get(key, DEFAULTS.get(key)) for key in scan.keys)), [0, 0, 0]
-            )
+            cell = (number, *(row.get(name, _DEFAULTS.get(name)) for name in scan.keys))
+            sums = cells.setdefault(cell, [0, 0, 0])
+            sums[:] = map(operator.add, sums, _measured(row, scan.measure))
             if scan.keys and len(cells) > cell_count_max:
-                _check_limit(errors.CellLimitError, len(cells), cell_count_max)
-            for position, value in enumerate(measured(row, scan.measure)):
-                sums[position] += value
-        columns = list(zip(*cells, strict=True)) or [()] * (1 + len(scan.keys))
+                message = f"there are {len(cells)} cells; {cell_count_max} are allowed"
+                raise errors.CellLimitError(message, asked=len(cells), allowed=cell_count_max)
+        bins, *keys = list(zip(*cells, strict=True)) or [()] * (1 + len(scan.keys))
         return core.Partials(
             self._resources,
             bin_count=bin_count,
             sums=np.array(list(cells.values()), np.int64).reshape(-1, 3),
-            bins=np.array(columns[0], np.int64),
-            keys=[key_column(name, values) for name, values in zip(scan.keys, columns[1:], strict=True)],
+            bins=np.array(bins, np.int64),
+            keys=[_key_column(name, values) for name, values in zip(scan.keys, keys, strict=True)],
         )
 
-    def estimate(self, scan: model.Scan) -> int | None:
-        return None
-
-    def any_match(self, predicates: Sequence[model.Predicate], cancel_token: core.CancelToken) -> bool:
-        tests = [condition_of(predicate) for predicate in predicates]
-        return any(all(test(row) for test in tests) for row in self._rows(cancel_token, None))
-
-    def first_day(self, cancel_token: core.CancelToken) -> int | None:
-        return min((row["setup_time"] // DAY_US for row in self._all_rows()), default=None)
-
     def put_code_deck(self, deck_id: int, deck: core.CodeDeck) -> None:
-        self._disk.decks[deck_id] = json.loads(deck.json_piece(0, deck.entry_count) or b"[]")
+        self._disk.decks[deck_id] = json.loads(deck.json_piece(0, deck.entry_count))
 
     def code_decks(self) -> Mapping[int, int]:
         return {deck_id: len(entries) for deck_id, entries in self._disk.decks.items()}
@@ -174,23 +144,15 @@ class MemoryStore:
     def set_retention(self, retention: model.Retention) -> None:
         with self._lock:
             self._disk.retention = retention
-            first, active_us = (
-                self._first_retained_day(),
-                self._clock() - self._config.active_ttl_seconds * 1_000_000,
-            )
+            first_day = self._first_retained_day()
+            abandoned_us = self._clock() - self._config.active_ttl_seconds * 1_000_000
             for key, sessions in self._disk.sessions.items():
                 self._disk.sessions[key] = [
-                    session
-                    for session in sessions
-                    if session.row["setup_time"] // DAY_US >= first
-                    or ("end_time" not in session.row and session.row["received_time"] > active_us)
+                    one
+                    for one in sessions
+                    if one.row["setup_time"] // _DAY_US >= first_day
+                    or ("end_time" not in one.row and one.row["received_time"] > abandoned_us)
                 ]
-
-    def accept_clock(self) -> None:
-        """The clock is always believed."""
-
-    def refused_clock(self) -> model.RefusedClock | None:
-        return None
 
     @property
     def session_now_us(self) -> int:
@@ -216,58 +178,52 @@ class MemoryStore:
             return self._disk.document_version
 
     def info(self) -> model.StoreInfo:
-        rows = self._all_rows()
+        rows = self._rows()
         times = [row["setup_time"] for row in rows]
         active = sum("end_time" not in row for row in rows)
-        return model.StoreInfo(
-            len(rows), len(rows), active, 0, 0, min(times, default=None), max(times, default=None)
-        )
+        first_us, last_us = min(times, default=None), max(times, default=None)
+        return model.StoreInfo(len(rows), len(rows), active, 0, 0, first_us, last_us)
 
     def close(self) -> None:
         """Nothing is open."""
 
-    def _add(self, record: SessionRecord) -> list[str]:
-        """Adds a version of a session, and returns as which of `_OUTCOMES` it counts."""
-        version, day = columns_of(record), micros(record.setup_time) // DAY_US
-        sessions = self._disk.sessions.setdefault((record.source, record.session_id), [])
-        joined = [one for one in sessions if one.first_day - 1 <= day <= one.last_day + 1]
-        suspected = ["suspected"] if any(is_other_call(one, version) for one in joined) else []
-        rank = rank_of(record)
-        if len(joined) == 1 and not changes(joined[0], rank, version, day):
-            return ["duplicate", *suspected, *(["outranked"] if differs(joined[0], version) else [])]
-        versions = {rank: version} | {key: row for one in joined for key, row in one.versions.items()}
-        days = [day, *(one.first_day for one in joined), *(one.last_day for one in joined)]
-        merged = {**merge(versions), "received_time": self._clock()}
-        rest = [one for one in sessions if one not in joined]
-        self._disk.sessions[record.source, record.session_id] = [
-            *rest,
-            Session(versions, min(days), max(days), merged),
-        ]
-        return ["replaced", *suspected] if joined else ["accepted"]
-
-    def _too_old(self, record: SessionRecord) -> tuple[int, str] | None:
-        day = micros(record.setup_time) // DAY_US
-        sessions = self._disk.sessions.get((record.source, record.session_id), [])
-        joined = (one for one in sessions if one.first_day - 1 <= day <= one.last_day + 1)
-        if day >= self._first_retained_day() or any("end_time" not in one.row for one in joined):
+    def _add(self, version: core.Versions) -> core.BatchCounts | None:
+        """Adds a version; None if it is set up too early."""
+        row = _columns_of(version.record)
+        key, day = (row.get("source", ""), row["session_id"]), row["setup_time"] // _DAY_US
+        sessions = self._disk.sessions.get(key, [])
+        joinable = [one.versions.joinable_days for one in sessions]
+        joined = [one for one, (first, last) in zip(sessions, joinable, strict=True) if first <= day <= last]
+        if day < self._first_retained_day() and all("end_time" in one.row for one in joined):
             return None
-        return records_pb2.REJECT_REASON_BEFORE_RETENTION, "setup_time is before the retained days"
+        merged, counts = version.join([one.versions for one in joined])
+        if not counts.duplicates:
+            row = {**_columns_of(merged.record), "received_time": self._clock()}
+            others = [one for one in sessions if one not in joined]
+            self._disk.sessions[key] = [*others, Session(merged, row)]
+        return counts
 
     def _first_retained_day(self) -> int:
-        sizes = [(row["setup_time"] // DAY_US, len(repr(row))) for row in self._all_rows()]
+        sizes = [(row["setup_time"] // _DAY_US, len(repr(row))) for row in self._rows()]
         return first_retained_day(self._disk.retention, sizes, self._clock()) or 0
 
-    def _all_rows(self) -> list[Row]:
+    def _rows(self) -> list[Row]:
         with self._lock:
             return [one.row for sessions in self._disk.sessions.values() for one in sessions]
 
-    def _rows(
-        self, cancel_token: core.CancelToken, deck: Mapping[str, Sequence[str]] | None
-    ) -> Iterator[Row]:
+    def _matching_rows(self, scan: model.Scan, cancel_token: core.CancelToken) -> Iterator[Row]:
+        """The rows that satisfy all predicates, with the rates of the code deck."""
         cancel_token.check()
-        for row in self._all_rows():
+        deck = None if scan.code_deck is None else self._deck(scan.code_deck)
+        conditions = [_condition_of(predicate) for predicate in scan.predicates]
+        for name in (*scan.keys, *(predicate.column for predicate in scan.predicates)):
+            if name not in _COLUMNS:
+                raise ValueError(f"records have no column {name!r}")
+        for row in self._rows():
             cancel_token.check()
-            yield row if deck is None else {**row, **rates_of(row, deck)}
+            rated = row if deck is None else {**row, **_rates_of(row, deck)}
+            if all(holds(rated) for holds in conditions):
+                yield rated
 
     def _deck(self, deck_id: int) -> Mapping[str, Sequence[str]]:
         if deck_id not in self._disk.decks:
@@ -276,13 +232,68 @@ class MemoryStore:
         return {entry[0]: entry for entry in self._disk.decks[deck_id]}
 
 
-def _parsed(batch: bytes) -> records_pb2.WriteRecordsRequest:
+def _columns_of(record: bytes) -> Row:
+    row: Row = {}
+    for descriptor, value in SessionRecord.FromString(record).ListFields():
+        if descriptor.name == "customer_price":
+            row[descriptor.name] = int(Decimal(value).scaleb(9))
+        else:
+            row[descriptor.name] = value.ToMicroseconds() if isinstance(value, Timestamp) else value
+    is_timed = "answer_time" in row and "end_time" in row
+    row["duration_ms"] = (row["end_time"] - row["answer_time"]) // 1_000 if is_timed else 0
+    return row
+
+
+def _rates_of(row: Row, deck: Mapping[str, Sequence[str]]) -> Row:
+    """The rates of both legs, by the longest code; absent ones are None."""
+    found: Row = {}
+    for leg in ("orig", "term"):
+        number = row.get(f"{leg}_dst_party_id", "").removeprefix("+")
+        codes = (number[:length] for length in range(len(number), 0, -1))
+        entry = next((deck[code] for code in codes if code in deck), ["", "", ""])
+        found |= {f"{leg}_{name}": text or None for name, text in zip(_RATES, entry, strict=True)}
+    return found
+
+
+def _measured(row: Row, measure: model.Measure) -> tuple[int, int, int]:
+    answer_us = row.get("answer_time")
+    if measure.name == "calls":
+        return 1, int(answer_us is not None), row["duration_ms"]
+    if measure.name == "elapsed" and answer_us is not None:
+        return 1, max(0, measure.as_of_us - answer_us) // 1_000, 0
+    return 1, 0, 0
+
+
+def _key_column(name: str, values: Sequence[Any]) -> Any:
+    if name not in _TEXTS:
+        return np.array([_ABSENT if value is None else value for value in values], np.int64)
+    codes: dict[str, int] = {"": 0}
+    return np.array([codes.setdefault(value or "", len(codes)) for value in values], np.int64), list(codes)
+
+
+def _condition_of(predicate: model.Predicate) -> Callable[[Row], bool]:
+    column = predicate.column
+    match predicate:
+        case model.Present(_, wanted):
+            return lambda row: (row.get(column) is not None) == wanted
+        case model.Between(_, low, high):
+            holds: Callable[[Any], bool] = lambda value: low <= value <= high  # noqa: E731
+        case model.OneOf(_, values):
+            holds = frozenset(values).__contains__
+        case model.InNetwork(_, network):
+            holds = lambda text: _is_within(text, network)  # noqa: E731
+        case model.TextMatch(_, how, text):
+            holds = lambda value: _TEXT_MATCHES[how](value, text)  # noqa: E731
+    return lambda row: (value := row.get(column, _DEFAULTS.get(column))) is not None and holds(value)
+
+
+@lru_cache(1_000)
+def _is_within(text: str, network: str) -> bool:
     try:
-        return records_pb2.WriteRecordsRequest.FromString(batch)
-    except DecodeError as error:
-        raise errors.MalformedMessageError(str(error)) from error
-
-
-def _check_limit(error: type[errors.PegcountError], asked: int, allowed: int) -> None:
-    if asked > allowed:
-        raise error(f"there are {asked}; {allowed} are allowed", asked=asked, allowed=allowed)
+        address: Any = ipaddress.ip_address("" if "%" in text else text)
+    except ValueError:
+        return False
+    block: Any = ipaddress.ip_network(network, strict=False)
+    if block.version == 6 and block.prefixlen >= 96 and (mapped := block.network_address.ipv4_mapped):
+        block = ipaddress.ip_network(f"{mapped}/{block.prefixlen - 96}")
+    return (getattr(address, "ipv4_mapped", None) or address) in block

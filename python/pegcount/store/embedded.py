@@ -20,11 +20,9 @@ from pegcount.model import (
     Document,
     Predicate,
     RefusedClock,
-    RejectedRecord,
     Retention,
     Scan,
     StoreInfo,
-    WriteOutcome,
 )
 from pegcount.store import files, modes
 from pegcount.store.accepted_loss import accept_losses, move_aside
@@ -35,14 +33,15 @@ from pegcount.store.clock_watch import ClockWatch, boot_number, boot_seconds
 from pegcount.store.deck_files import DeckFiles
 from pegcount.store.directory import DirectoryLock, prepare
 from pegcount.store.documents import Documents
+from pegcount.store.interface import PendingWrite, Store
 from pegcount.store.loaded_decks import LoadedDecks
 from pegcount.store.maintenance import Maintenance
 from pegcount.store.replaced_files import ReplacedFiles
 from pegcount.store.retention import oldest_us
 
 
-class EmbeddedStore:
-    """An open data directory; a `Store`."""
+class EmbeddedStore(Store):
+    """An open data directory."""
 
     def __init__(
         self,
@@ -112,10 +111,6 @@ class EmbeddedStore:
         oldest = oldest_us(self._maintenance.retention, self._maintenance.first_retained_day, now_us)
         pending = self._engine.submit(batch, self._guarded_clock.receipt_us(), oldest)
         return PendingBatch(self._engine, pending, cancel_token)
-
-    def write(self, batch: bytes) -> WriteOutcome:
-        """Writes a batch durably; see `Store.write`."""
-        return self.submit(batch, core.CancelToken(None)).wait()
 
     @property
     def write_fault(self) -> str | None:
@@ -220,8 +215,8 @@ class EmbeddedStore:
         self._owner.release()
 
 
-class PendingBatch:
-    """A submitted batch; a `PendingWrite`."""
+class PendingBatch(PendingWrite):
+    """A submitted batch."""
 
     def __init__(
         self, engine: core.Engine, pending: core.PendingCommit, cancel_token: core.CancelToken
@@ -229,20 +224,6 @@ class PendingBatch:
         self._engine = engine
         self._pending = pending
         self._cancel_token = cancel_token
-
-    def wait(self) -> WriteOutcome:
-        """Returns the outcome once the batch is durable; see `PendingWrite.wait`."""
-        counts = self._engine.wait(self._pending, self._cancel_token)
-        rejected = tuple(RejectedRecord(r.index, r.reason, r.description) for r in self._pending.rejected)
-        return WriteOutcome(
-            counts.accepted,
-            counts.replaced,
-            counts.duplicates,
-            rejected,
-            self._pending.batch_id,
-            counts.outranked,
-            counts.suspected_reuse,
-        )
 
     def wait_for_response(self) -> bytes:
         """Returns the serialized response; see `PendingWrite.wait_for_response`."""

@@ -1,5 +1,8 @@
 """The interface of a store: what the service asks of it, complete enough to write another one from.
 
+A store derives from `Store`, whose members have a default if others say the same, or if a store that takes no
+precautions needs none.
+
 Times are microseconds UTC since 1970-01-01, days are UTC days since 1970-01-01, durations are milliseconds.
 
 # Records
@@ -23,6 +26,10 @@ columns have no default. Two columns are derived:
   replaced, by the clock of the store at its `submit`. It is never absent.
 - `duration_ms`: floor((end - answer) / 1000 us) of a session that has both times, otherwise 0. It is
   never absent.
+
+`core.decode_batch` and `core.Versions` hold to these rules, for any store: they validate the records of a
+batch and merge versions, each two byte strings that a store keeps. A store then finds the stored records that
+a version belongs to, and writes the one that replaces them.
 
 A record is *active* if it lacks an `end_time`, and *finished* otherwise. A store keeps and scans abandoned
 sessions as it does others: the service leaves them out by a predicate on `received_time`.
@@ -70,11 +77,24 @@ Methods raise the errors that they document, and StoreUnavailableError if the st
 reached, or cannot be used before the deadline. Any other exception is a bug and becomes the status INTERNAL.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from pegcount.core import CancelToken, CodeDeck, Partials
-from pegcount.model import Document, Predicate, RefusedClock, Retention, Scan, StoreInfo, WriteOutcome
+from pegcount.model import (
+    Document,
+    Measure,
+    Predicate,
+    RefusedClock,
+    Retention,
+    Scan,
+    StoreInfo,
+    WriteOutcome,
+)
+from pegcount.v1.records_pb2 import WriteRecordsResponse
+from pegcount.write_outcome import write_outcome
+from pegcount.zone import US_PER_DAY
 
 
 class PendingWrite(Protocol):
@@ -93,15 +113,18 @@ class PendingWrite(Protocol):
         batch is durable by then: such a batch may become durable later or not, and sending it again is
         harmless. May be called again after it returned, and returns the same.
         """
+        return write_outcome(WriteRecordsResponse.FromString(self.wait_for_response()))
 
+    @abstractmethod
     def wait_for_response(self) -> bytes:
-        """Returns the serialized `WriteRecordsResponse`, when `wait` would return; raises as `wait` does.
+        """Returns the serialized `WriteRecordsResponse`, when `wait` returns; raises as `wait` does.
 
         It has the counts of `WriteOutcome`, also those of 0, the `batch_id` of the request if there was one,
         and the rejected records by ascending index.
         """
 
     @property
+    @abstractmethod
     def rejected_bytes(self) -> int:
         """Bytes that the rejected records take in the response, and in memory until then."""
 
@@ -114,6 +137,7 @@ class Store(Protocol):
     report, on a thread unless `estimate` found the report cheap, and all others on threads.
     """
 
+    @abstractmethod
     def submit(self, batch: bytes, cancel_token: CancelToken) -> PendingWrite:
         """Takes a serialized `WriteRecordsRequest` in; the result tells when it is durable.
 
@@ -143,7 +167,9 @@ class Store(Protocol):
 
     def write(self, batch: bytes) -> WriteOutcome:
         """Writes a serialized `WriteRecordsRequest` durably: `submit` without a deadline, then `wait`."""
+        return self.submit(batch, CancelToken(None)).wait()
 
+    @abstractmethod
     def partials(self, scan: Scan, cell_count_max: int, cancel_token: CancelToken) -> Partials:
         """Returns the sums per bin and group of all records that satisfy the predicates of the scan.
 
@@ -160,14 +186,17 @@ class Store(Protocol):
 
         None if unknown: the store is busy or has no cheap way to tell. Takes microseconds; never waits. The
         service runs a scan of few rows on its event loop, which a store that asks over a network must not
-        let happen: it returns None.
+        let happen: it returns None, which is the default.
         """
+        return None
 
     def any_match(self, predicates: Sequence[Predicate], cancel_token: CancelToken) -> bool:
         """Returns whether any record satisfies all predicates, as in a scan without a code deck.
 
         Raises CancelledError, DeadlineError or DataDamagedError, as `partials` does.
         """
+        scan = Scan(None, tuple(predicates), (), Measure("sessions"))
+        return bool(self.partials(scan, 1, cancel_token).sums[0, 0])
 
     def first_day(self, cancel_token: CancelToken) -> int | None:
         """Returns the first UTC day that has a record, in days since 1970-01-01, None without records.
@@ -175,19 +204,26 @@ class Store(Protocol):
         It may be behind by a minute after the store dropped days. Raises CancelledError or DeadlineError on
         behalf of the token.
         """
+        cancel_token.check()
+        first_us = self.info().first_setup_us
+        return None if first_us is None else first_us // US_PER_DAY
 
+    @abstractmethod
     def put_code_deck(self, deck_id: int, deck: CodeDeck) -> None:
         """Stores a code deck durably, or replaces the one with this id.
 
         `CodeDeck.json_piece` has its entries. Scans that begin afterwards use it. Raises StoreReadOnlyError.
         """
 
+    @abstractmethod
     def code_decks(self) -> Mapping[int, int]:
         """Returns the number of entries of each code deck by its id."""
 
+    @abstractmethod
     def retention(self) -> Retention:
         """Returns the limits of retention; a new store has none."""
 
+    @abstractmethod
     def set_retention(self, retention: Retention) -> None:
         """Sets the limits of retention durably; days outside them are dropped soon after.
 
@@ -202,14 +238,16 @@ class Store(Protocol):
 
         Without it, a store that deletes by age must not follow a clock that jumped by more than
         `clock_deviation_seconds_max` before that has agreed with the monotonic clock for
-        `clock_agreement_seconds`. Does nothing in a store that takes no precautions, as its clock cannot
-        jump.
+        `clock_agreement_seconds`. A store that takes no precautions need not define it.
         """
+        return
 
     def refused_clock(self) -> RefusedClock | None:
         """Returns what a clock that jumped holds up, None while the store believes the clock."""
+        return None
 
     @property
+    @abstractmethod
     def session_now_us(self) -> int:
         """The present time by which active sessions are abandoned, in microseconds UTC; never waits.
 
@@ -218,6 +256,7 @@ class Store(Protocol):
         no precautions returns the time of its clock.
         """
 
+    @abstractmethod
     def document(self, name: str) -> Document | None:
         """Returns a settings document, None if there is none of this name.
 
@@ -226,9 +265,11 @@ class Store(Protocol):
         call, through whichever server it comes.
         """
 
+    @abstractmethod
     def documents(self) -> Mapping[str, int]:
         """Returns the version of each settings document by its name, in the order of the names."""
 
+    @abstractmethod
     def put_document(self, name: str, content: bytes | None, expected_version: int | None) -> int:
         """Stores a settings document durably in place of a version, and returns its new version.
 
@@ -238,6 +279,7 @@ class Store(Protocol):
         DocumentTooLargeError beyond `document_bytes_max` bytes, and StoreReadOnlyError.
         """
 
+    @abstractmethod
     def info(self) -> StoreInfo:
         """Returns counts of records and segments, and the range of setup times.
 
@@ -245,8 +287,10 @@ class Store(Protocol):
         """
 
     @property
+    @abstractmethod
     def write_fault(self) -> str | None:
         """Why batches cannot be made durable now, None if they can."""
 
+    @abstractmethod
     def close(self) -> None:
         """Releases all resources of the store; batches that were submitted become durable before."""

@@ -47,10 +47,13 @@ pub use scan::code_deck_request::{BadEntry, CodeDeckLimits, CodeDeckRequest, Ent
 pub use scan::predicate::{Network, Predicate, TextMatch};
 pub use scan::{KeyValues, Measure, Partials, Scan, ScanResources, Sums};
 pub use storage::segment::{ManifestEntry, Segment, Summary};
-pub use storage::{BatchOutcome, Flush, SegmentEdit, Store, StoreInfo};
+pub use storage::{BatchOutcome, Flush, SegmentEdit, Store, StoreInfo, join_version};
 pub use time_text::UtcOffsets;
 pub use tuning::Tuning;
+pub use wire::BatchLimits;
 pub use wire::lists::{ListPath, count_lists};
+pub use wire::version_batch::VersionBatch;
+pub use wire::versions::Versions;
 
 /// Internals that the core's own tests and benches exercise one by one. Modules are private otherwise, so
 /// that the compiler finds code that nothing uses.
@@ -74,5 +77,4 @@ pub mod testing {
         ActiveSessionRow, QueryActiveSessionsResponse, QueryAsrUsageResponse, QueryFolderStatsResponse,
         QueryOriginationQualityResponse,
     };
-    pub use crate::wire::versions::Versions;
 }

@@ -27,8 +27,8 @@ use crate::record::new_record::NewRecordRules;
 use crate::record::{Record, RejectReason, Rejection};
 use crate::storage::{BatchOutcome, Flush, Store};
 use crate::tuning::Tuning;
-use crate::wire;
 use crate::wire::columnar_batch::ColumnarBatch;
+use crate::wire::{self, BatchLimits};
 
 /// Time for which a caller waits for the journal's lock without a look at its cancellation token.
 const WAIT_STEP: Duration = Duration::from_millis(20);
@@ -40,10 +40,8 @@ const INTERRUPTED: &str =
 /// Limits of one batch and of the queue.
 #[derive(Clone, Copy, Debug)]
 pub struct CommitLimits {
-    /// Maximum number of records of one batch.
-    pub batch_rows: usize,
-    /// Maximum bytes of the id of a batch.
-    pub batch_id_bytes: usize,
+    /// Limits of one batch.
+    pub batch: BatchLimits,
     /// Maximum seconds between the setup and the end of a new record.
     pub call_seconds: i64,
     /// Maximum bytes of the batches that wait for a commit; see `back_pressure.rs`.
@@ -114,20 +112,12 @@ impl JournaledStore {
     /// # Errors
     /// `MalformedBatch`, `BatchLimit` or `BatchIdLength`.
     pub fn submit(&self, bytes: &[u8], received_us: i64, oldest_us: i64) -> Result<Arc<PendingCommit>> {
-        let wire::BatchOutline { record_count: asked, accepts_stored } = wire::outline(bytes)?;
-        let allowed = self.limits.batch_rows;
-        if asked > allowed {
-            return Err(Error::BatchLimit { asked, allowed });
-        }
+        let accepts_stored = wire::outline(bytes, self.limits.batch)?.accepts_stored;
         let reject = |record: &Record<'_>| {
             let broken_rule = if accepts_stored { None } else { self.rules.rejection(record) };
             broken_rule.or_else(|| self.rejection(record, oldest_us))
         };
         let batch = ColumnarBatch::from_wire(bytes, self.store.tuning().batch_dictionary_row_count_min, reject)?;
-        let (asked, allowed) = (batch.batch_id.as_ref().map_or(0, String::len), self.limits.batch_id_bytes);
-        if asked > allowed {
-            return Err(Error::BatchIdLength { asked, allowed });
-        }
         let is_empty = batch.rows() == 0;
         let frame = if is_empty { Vec::new() } else { Frame { received_us, batch: &batch.to_journal()? }.to_bytes() };
         let pending = Arc::new(PendingCommit { batch, received_us, frame, outcome: OnceLock::new() });

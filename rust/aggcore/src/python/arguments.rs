@@ -16,6 +16,7 @@ use crate::scan::predicate::{Network, Predicate, TextMatch};
 use crate::scan::{Measure, Scan, ScanResources, range_of};
 use crate::time_text::UtcOffsets;
 use crate::tuning::Tuning;
+use crate::wire::BatchLimits;
 use crate::{cancellation, record};
 
 /// The cancellation token of one call.
@@ -235,8 +236,10 @@ pub fn predicates(arguments: Vec<PredicateArgument>) -> Result<Vec<Predicate>, E
 /// As [`tuning`].
 pub fn commit_limits(config: &Bound<'_, PyAny>) -> PyResult<CommitLimits> {
     Ok(CommitLimits {
-        batch_rows: config.getattr("batch_row_count_max")?.extract()?,
-        batch_id_bytes: config.getattr("batch_id_bytes_max")?.extract()?,
+        batch: BatchLimits {
+            rows: config.getattr("batch_row_count_max")?.extract()?,
+            id_bytes: config.getattr("batch_id_bytes_max")?.extract()?,
+        },
         call_seconds: config.getattr("call_seconds_max")?.extract()?,
         waiting_bytes: config.getattr("waiting_bytes_max")?.extract()?,
     })

@@ -13,6 +13,7 @@ mod lists;
 mod partials;
 mod reports;
 mod store;
+mod versions;
 
 use pyo3::prelude::*;
 
@@ -36,6 +37,8 @@ mod _aggcore {
         NewSegment, OpenSegment, PendingCommit, Rejection, SegmentEdit, SegmentTombstones, StoreInfo, check_file, check_journal,
         journal_has_batches, journal_predecessor, journal_sequences,
     };
+    #[pymodule_export]
+    use super::versions::{DecodedBatch, Versions, decode_batch};
 
     /// Fails the import on a processor that the build does not support. `PanicException`, which PyO3 raises for a bug of
     /// the core, derives from BaseException.

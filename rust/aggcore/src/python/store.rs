@@ -185,18 +185,15 @@ impl TryFrom<&ManifestEntry> for segment::ManifestEntry {
 #[pymethods]
 impl PendingCommit {
     #[getter]
-    fn batch_id(&self) -> Option<&str> {
-        self.0.batch.batch_id.as_deref()
-    }
-
-    #[getter]
-    fn rejected(&self) -> Vec<Rejection> {
-        self.0.batch.rejected.records().into_iter().map(Rejection::from).collect()
-    }
-
-    #[getter]
     fn rejected_bytes(&self) -> usize {
         self.0.batch.rejected.encoded.len()
+    }
+}
+
+impl From<storage::BatchOutcome> for BatchCounts {
+    fn from(outcome: storage::BatchOutcome) -> Self {
+        let storage::BatchOutcome { accepted, replaced, duplicates, outranked, suspected_reuse } = outcome;
+        Self { accepted, replaced, duplicates, outranked, suspected_reuse }
     }
 }
 
@@ -275,12 +272,6 @@ impl Engine {
             py.detach(allocator::return_freed_memory);
         }
         Ok(PendingCommit(pending))
-    }
-
-    fn wait(&self, py: Python<'_>, pending: &PendingCommit, cancel: &CancelToken) -> PyResult<BatchCounts> {
-        let storage::BatchOutcome { accepted, replaced, duplicates, outranked, suspected_reuse } =
-            py.detach(|| self.durable.wait(&pending.0, &cancel.0))?;
-        Ok(BatchCounts { accepted, replaced, duplicates, outranked, suspected_reuse })
     }
 
     fn wait_for_response<'py>(

@@ -9,6 +9,7 @@
 //!   goes to a mutable memtable.** The same holds for an immutable memtable. The next flush records the
 //!   tombstone in the catalogue.
 
+use std::slice;
 use std::sync::Arc;
 
 use super::BatchOutcome;
@@ -185,6 +186,14 @@ fn read_row<T>(segment: &Segment, row: usize, read: impl FnOnce(&Record<'_>, Opt
         let (slice, versions) = segment.row(row, &no_tombstones)?;
         Ok(read(&slice.fields.record(row), versions))
     })
+}
+
+/// Adds the one version `added` to the stored states that it belongs to, for a store outside the core; returns the state
+/// that replaces them, and as which this version counts.
+pub fn join_version(stored: Vec<Versions>, added: &Versions) -> (Versions, BatchOutcome) {
+    let mut outcome = BatchOutcome::default();
+    let joined = added.with_merged(|version| joined_versions(stored, slice::from_ref(version), &mut outcome));
+    (joined.map_or_else(|| added.clone(), |(joined, _)| joined), outcome)
 }
 
 /// Joins states that are stored apart, then adds each version. Returns the state, and whether it must be stored; `None` if

@@ -54,6 +54,7 @@ use segment::{FileWatch, ManifestEntry, Segment, guard};
 use state::{SegmentEntry, State, UnreadableSegment, key_of};
 
 pub use flush::Flush;
+pub use late_versions::join_version;
 pub use segment_edit::SegmentEdit;
 
 /// Memtables, and segments by UTC day, under one readers-writer lock.

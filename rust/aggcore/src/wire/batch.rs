@@ -5,7 +5,7 @@ use prost::Message;
 use super::reader::{Reader, Value, text};
 use super::record::decode_record;
 use super::v1::{RejectedRecord, WriteRecordsResponse};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::record::{Record, Rejection};
 
 /// The result of decoding a batch, besides its valid records.
@@ -51,18 +51,34 @@ pub struct BatchOutline {
     pub accepts_stored: bool,
 }
 
+/// Limits of one batch.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchLimits {
+    /// Maximum number of records.
+    pub rows: usize,
+    /// Maximum bytes of the id.
+    pub id_bytes: usize,
+}
+
 /// Reads the outline of a batch, without looking at the records.
 ///
 /// # Errors
-/// `MalformedBatch` if the bytes are not a valid message.
-pub fn outline(bytes: &[u8]) -> Result<BatchOutline> {
-    let (mut outline, mut reader) = (BatchOutline::default(), Reader::new(bytes));
+/// `MalformedBatch` if the bytes are not a valid message, `BatchLimit`, `BatchIdLength`.
+pub fn outline(bytes: &[u8], limits: BatchLimits) -> Result<BatchOutline> {
+    let (mut outline, mut id_bytes, mut reader) = (BatchOutline::default(), 0, Reader::new(bytes));
     while let Some(field) = reader.field()? {
         match field {
+            (1, Value::Bytes(id)) => id_bytes = id.len(),
             (2, Value::Bytes(_)) => outline.record_count += 1,
             (5, Value::Varint(bits)) => outline.accepts_stored = bits != 0,
             _ => {}
         }
+    }
+    if outline.record_count > limits.rows {
+        return Err(Error::BatchLimit { asked: outline.record_count, allowed: limits.rows });
+    }
+    if id_bytes > limits.id_bytes {
+        return Err(Error::BatchIdLength { asked: id_bytes, allowed: limits.id_bytes });
     }
     Ok(outline)
 }
@@ -77,7 +93,7 @@ pub fn encode_response_head(batch_id: Option<&str>, counts: [usize; 5]) -> Vec<u
     answer.encode_to_vec()
 }
 
-/// Decodes a batch and passes each valid record to `take`, in order, unless `reject` rejects it.
+/// Decodes a batch and passes each valid record to `take`, in order and with its position from 0, unless `reject` rejects it.
 ///
 /// Fields with unknown numbers or unexpected wire types are skipped, as protobuf requires.
 ///
@@ -85,7 +101,7 @@ pub fn encode_response_head(batch_id: Option<&str>, counts: [usize; 5]) -> Vec<u
 /// `MalformedBatch` if the bytes are not a valid message. `take` may have received some records by
 /// then; the caller must drop them, as a batch is accepted or refused as a whole.
 pub fn decode_batch<'a>(
-    bytes: &'a [u8], reject: impl Fn(&Record<'_>) -> Option<Rejection>, mut take: impl FnMut(&Record<'a>),
+    bytes: &'a [u8], reject: impl Fn(&Record<'_>) -> Option<Rejection>, mut take: impl FnMut(usize, &Record<'a>),
 ) -> Result<BatchHeader<'a>> {
     let (mut header, mut count) = (BatchHeader::default(), 0);
     let mut record = Record::default();
@@ -96,7 +112,7 @@ pub fn decode_batch<'a>(
             (2, Value::Bytes(bytes)) => {
                 let valid = decode_record(bytes, &mut record)?;
                 match valid.and_then(|()| reject(&record).map_or(Ok(()), Err)) {
-                    Ok(()) => take(&record),
+                    Ok(()) => take(count, &record),
                     Err(rejection) => header.rejected.push(count, rejection),
                 }
                 count += 1;
@@ -117,18 +133,28 @@ mod tests {
     fn a_batch_with_malformed_bytes_fails() {
         let bad: [&[u8]; 5] = [&[0x12, 0x05, 0x00], &[0xff], &[0x0a, 0x01, 0xff], &[0x12, 0x03, 0x12, 0x01, 0xff], &[0x07]];
         for bytes in bad {
-            assert!(decode_batch(bytes, |_| None, |_| {}).is_err(), "{bytes:?}");
+            assert!(decode_batch(bytes, |_| None, |_, _| {}).is_err(), "{bytes:?}");
         }
-        assert!(decode_batch(&[], |_| None, |_| {}).is_ok());
+        assert!(decode_batch(&[], |_| None, |_, _| {}).is_ok());
+    }
+
+    #[test]
+    fn the_outline_of_a_batch_is_within_its_limits() -> Result<()> {
+        let limits = BatchLimits { rows: 2, id_bytes: 1 };
+        assert_eq!(outline(&[0x12, 0, 0x0a, 1, b'b', 0x12, 3, 0x12, 1, b'a'], limits)?.record_count, 2);
+        assert_eq!(outline(&[0x28, 1, 0x12, 0], limits)?, BatchOutline { record_count: 1, accepts_stored: true });
+        assert!(!outline(&[0x28, 1, 0x28, 0], limits)?.accepts_stored);
+        assert!(matches!(outline(&[0x12, 0, 0x12, 0, 0x12, 0], limits), Err(Error::BatchLimit { asked: 3, allowed: 2 })));
+        assert!(matches!(outline(&[0x0a, 2, b'b', b'b'], limits), Err(Error::BatchIdLength { asked: 2, allowed: 1 })));
+        // The last id of a message is the one that counts.
+        assert!(outline(&[0x0a, 2, b'b', b'b', 0x0a, 0], limits).is_ok());
+        Ok(())
     }
 
     #[test]
     fn an_answer_has_the_bytes_of_its_message() -> Result<()> {
         // The second record has the session id "a" and lacks its setup time.
-        let batch = decode_batch(&[0x12, 0, 0x0a, 1, b'b', 0x12, 3, 0x12, 1, b'a'], |_| None, |_| {})?;
-        assert_eq!(outline(&[0x12, 0, 0x0a, 1, b'b', 0x12, 3, 0x12, 1, b'a'])?.record_count, 2);
-        assert_eq!(outline(&[0x28, 1, 0x12, 0])?, BatchOutline { record_count: 1, accepts_stored: true });
-        assert!(!outline(&[0x28, 1, 0x28, 0])?.accepts_stored);
+        let batch = decode_batch(&[0x12, 0, 0x0a, 1, b'b', 0x12, 3, 0x12, 1, b'a'], |_| None, |_, _| {})?;
         let rejected = |index, reason: RejectReason, description: &str| RejectedRecord {
             index: Some(index),
             reason: Some(reason as i32),

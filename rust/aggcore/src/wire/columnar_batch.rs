@@ -42,7 +42,7 @@ impl ColumnarBatch {
         bytes: &[u8], dictionary_row_count_min: usize, reject: impl Fn(&Record<'_>) -> Option<Rejection>,
     ) -> Result<Self> {
         let mut columns = BatchBuilder::default();
-        let header = decode_batch(bytes, reject, |record| columns.push(record))?;
+        let header = decode_batch(bytes, reject, |_, record| columns.push(record))?;
         let batch = Self::from_columns(columns.finish(dictionary_row_count_min)?)?;
         Ok(Self { batch_id: header.batch_id.map(str::to_owned), rejected: header.rejected, ..batch })
     }

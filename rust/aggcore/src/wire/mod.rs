@@ -1,13 +1,14 @@
 //! Records on the wire and in the journal: protobuf batches, columnar batches, and the versions of a record.
 //!
 //! [`decode_batch`] reads `WriteRecordsRequest` and validates each record; [`columnar_batch`] turns the valid
-//! ones into columns; [`versions`] defines how several versions of one record become one, and `parts.rs` how
+//! ones into columns, [`version_batch`] into versions for a store outside the core; [`versions`] defines how several versions of one record become one, and `parts.rs` how
 //! several parts do. [`code_deck`] reads code decks; [`lists`] counts the values of a request before it is parsed.
 
 pub mod code_deck;
 pub mod columnar_batch;
 pub mod lists;
 pub mod parts;
+pub mod version_batch;
 pub mod versions;
 
 mod batch;
@@ -15,7 +16,7 @@ mod layers;
 mod reader;
 mod record;
 
-pub use batch::{BatchOutline, Rejections, decode_batch, encode_response_head, outline};
+pub use batch::{BatchLimits, Rejections, decode_batch, encode_response_head, outline};
 pub use record::encode_record;
 
 /// The messages of the contract, generated from `proto/`.

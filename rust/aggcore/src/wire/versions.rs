@@ -41,11 +41,14 @@
 //! ```
 
 use std::ops::{Range, RangeInclusive};
+use std::path::Path;
 
 use prost::encoding::encode_varint;
 
 use super::layers::{Layer, join_layers, merged_part, number};
 use super::parts::{join, part_order};
+use super::record::decode_record;
+use crate::error::{Error, Result};
 use crate::record::schema::{ABSENT, DICTIONARY_COUNT, FIELDS, Field, int_slot, text_slot};
 use crate::record::{Record, US_PER_DAY};
 
@@ -71,6 +74,19 @@ impl Versions {
             None => Some(Self::of(row)),
             Some(bytes) => Self::from_bytes(bytes, row),
         }
+    }
+
+    /// Returns the state that a store outside the core keeps as two byte strings: the merged record, and the result of
+    /// [`Versions::to_bytes`] for it, of which no bytes are `None`.
+    ///
+    /// # Errors
+    /// `MalformedBatch` if the record is not a message, `Damaged` if the state is malformed.
+    pub fn of_stored(record: &[u8], encoded: &[u8]) -> Result<Self> {
+        let mut row = Record::default();
+        // A merged record may break a rule for versions, such as that an END event has an end.
+        let _ = decode_record(record, &mut row)?;
+        let encoded = Some(encoded).filter(|bytes| !bytes.is_empty());
+        Self::of_row(&row, encoded).ok_or_else(|| Error::damaged(Path::new("a record"), "its versions are malformed"))
     }
 
     /// Returns the UTC days on which another version with the same key belongs to this record: the days of

@@ -1,6 +1,7 @@
 //! The versions of a record that memtables and segments store beside its row.
 
-use aggcore::testing::{Record, Versions};
+use aggcore::Versions;
+use aggcore::testing::Record;
 use proptest::prelude::*;
 
 use crate::cases::{check, decode};

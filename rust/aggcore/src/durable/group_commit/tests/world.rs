@@ -69,7 +69,8 @@ struct Sent {
 impl World {
     pub fn new(limits: Limits) -> Arc<Self> {
         let tuning = Tuning { helper_thread_count: 1, commit_group_bytes: limits.group_bytes, ..Tuning::default() };
-        let limits = CommitLimits { batch_rows: 9, batch_id_bytes: 99, call_seconds: 60, waiting_bytes: limits.waiting_bytes };
+        let batch = BatchLimits { rows: 9, id_bytes: 99 };
+        let limits = CommitLimits { batch, call_seconds: 60, waiting_bytes: limits.waiting_bytes };
         let directory = new_directory();
         let store = JournaledStore::new(directory.path(), limits, MemoryLimits::default(), tuning);
         Arc::new(Self {

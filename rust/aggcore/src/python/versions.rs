@@ -1,0 +1,65 @@
+//! The rules of records for a store in Python: which records of a batch are valid, and how versions merge.
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use super::arguments;
+use super::store::{BatchCounts, Rejection};
+use crate::record::new_record::NewRecordRules;
+use crate::storage::join_version;
+use crate::wire::version_batch::VersionBatch;
+use crate::wire::{encode_record, versions};
+
+/// A batch that was decoded.
+#[pyclass(frozen, get_all)]
+pub struct DecodedBatch {
+    batch_id: Option<String>,
+    rejected: Vec<Py<Rejection>>,
+    /// The other records, by their position in the batch.
+    versions: Vec<(usize, Py<Versions>)>,
+}
+
+/// The versions of one record, and the record that they merge to.
+#[pyclass(frozen)]
+pub struct Versions(versions::Versions);
+
+#[pyfunction]
+pub fn decode_batch(py: Python<'_>, data: &[u8], config: &Bound<'_, PyAny>) -> PyResult<DecodedBatch> {
+    let limits = arguments::commit_limits(config)?;
+    let batch = py.detach(|| VersionBatch::from_wire(data, limits.batch, &NewRecordRules::new(limits.call_seconds)))?;
+    let versions = batch.versions.into_iter().map(|(index, versions)| Ok((index, Py::new(py, Versions(versions))?)));
+    let rejected = batch.rejected.records().into_iter().map(|record| Py::new(py, Rejection::from(record)));
+    let (versions, rejected) = (versions.collect::<PyResult<_>>()?, rejected.collect::<PyResult<_>>()?);
+    Ok(DecodedBatch { batch_id: batch.batch_id, rejected, versions })
+}
+
+#[pymethods]
+impl Versions {
+    #[new]
+    fn new(record: &[u8], state: &[u8]) -> PyResult<Self> {
+        Ok(Self(versions::Versions::of_stored(record, state)?))
+    }
+
+    #[getter]
+    fn record<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let mut bytes = Vec::new();
+        self.0.with_merged(|merged| encode_record(merged, &mut bytes));
+        PyBytes::new(py, &bytes)
+    }
+
+    #[getter]
+    fn state<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.with_merged(|merged| self.0.to_bytes(merged)).unwrap_or_default())
+    }
+
+    #[getter]
+    fn joinable_days(&self) -> (i64, i64) {
+        self.0.joinable_days().into_inner()
+    }
+
+    fn join(&self, py: Python<'_>, stored: Vec<PyRef<'_, Self>>) -> (Self, BatchCounts) {
+        let stored = stored.iter().map(|stored| stored.0.clone()).collect();
+        let (joined, counts) = py.detach(|| join_version(stored, &self.0));
+        (Self(joined), counts.into())
+    }
+}
