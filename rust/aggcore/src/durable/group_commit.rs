@@ -348,7 +348,7 @@ impl JournaledStore {
     fn switch(&self, writer: &mut JournalWriter) -> Result<u64> {
         let closed = writer.switch()?;
         let mut required = self.required.lock();
-        closed.iter().for_each(|journal| required.close_journal(journal));
+        closed.iter().for_each(|journal| required.close_journal(journal.sequence, journal.content_status()));
         writer.journal.iter().for_each(|journal| required.require_journal(journal.sequence, journal.required()));
         // A file before this one that is missing stays a fault until the catalogue needs it no more.
         writer.fault = required.missing(&self.directory).map(|missing| missing.to_string());
@@ -364,7 +364,7 @@ impl JournaledStore {
 
     fn fail(&self, writer: &mut JournalWriter, fault: String) {
         if let Some(closed) = writer.fail(fault) {
-            self.required.lock().close_journal(&closed);
+            self.required.lock().close_journal(closed.sequence, closed.content_status());
         }
         self.has_journal.store(false, Ordering::Release);
     }

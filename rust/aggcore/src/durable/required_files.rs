@@ -12,8 +12,6 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::journal::Journal;
-
 /// The files of one data directory that must stay where they are.
 #[derive(Default)]
 pub struct RequiredFiles {
@@ -75,9 +73,9 @@ impl RequiredFiles {
     }
 
     /// Notes that a journal file takes no more frames: its content must stay from now on.
-    pub fn close_journal(&mut self, journal: &Journal) {
-        let closed = self.journals.iter_mut().filter(|(sequence, _)| *sequence == journal.sequence);
-        closed.for_each(|(_, file)| file.status.content = journal.content_status());
+    pub fn close_journal(&mut self, sequence: u64, content: Option<ContentStatus>) {
+        let closed = self.journals.iter_mut().filter(|(required, _)| *required == sequence);
+        closed.for_each(|(_, file)| file.status.content = content);
     }
 
     /// Drops the journal files before a sequence number.

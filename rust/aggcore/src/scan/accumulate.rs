@@ -1,4 +1,4 @@
-//! The measures of a scan, and the accumulation of rows into the sums of their cells.
+//! The accumulation of rows into the sums of their cells.
 //!
 //! [`SliceAccumulator`] sums one slice. Where the values allow it, the three sums of a cell are two 64-bit
 //! words ([`PackedSums`]), so that a row costs two additions without an overflow check: a slice stands for
@@ -9,21 +9,6 @@ use super::row_values::{CallValues, RowValues};
 use super::sums::{PackedSums, Sums, add, call_count_only, packed_call, unpacked_sums};
 use crate::columns::slice::contiguous_range;
 use crate::error::Result;
-
-/// What a scan sums per cell, as three integers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Measure {
-    /// (records, 0, 0).
-    Sessions,
-    /// (calls, answered calls, milliseconds from answer to end).
-    Calls,
-    /// (sessions, milliseconds since answer, 0). A session adds floor(max(0, as_of − answer) / 1 ms), or 0 if
-    /// it has not been answered.
-    Elapsed {
-        /// The instant, microseconds UTC.
-        as_of_us: i64,
-    },
-}
 
 /// Sums of the rows of one slice, by cell.
 pub struct SliceAccumulator<'a> {

@@ -17,7 +17,7 @@
 //!
 //! All sums are integers, so that they do not depend on the order in which slices are added.
 
-pub(crate) mod accumulate;
+mod accumulate;
 mod aggregation_table;
 mod bin_assignment;
 pub mod code_deck;
@@ -27,6 +27,7 @@ pub mod column;
 pub mod compiled_predicate;
 pub(crate) mod dense_ids;
 mod group_key;
+mod measure;
 pub(crate) mod minute_histogram;
 mod minute_lanes;
 mod minute_scan;
@@ -56,7 +57,7 @@ use dense_ids::{DenseIds, IdTablePool};
 use predicate::Predicate;
 use selection::Selector;
 
-pub use accumulate::Measure;
+pub use measure::Measure;
 pub use partials::{KeyValues, Partials};
 pub use plan::{Plan, RollupRows};
 pub use scanner::Scanner;

@@ -1,6 +1,6 @@
 //! The values that the rows of a slice add to the sums of their cells.
 
-use super::accumulate::Measure;
+use super::measure::Measure;
 use super::sums::{PackedSums, Sums, call_count_only, packed_call, unpacked_sums};
 use crate::columns::call_duration::CallDurations;
 use crate::columns::integer::IntValues;

@@ -14,12 +14,11 @@ use crate::columns::row_set::RowSet;
 use crate::columns::slice::RecordSlice;
 use crate::error::Result;
 use crate::record::schema::{ColumnKind, field};
-use crate::scan::accumulate::Measure;
 use crate::scan::column::SliceColumns;
 use crate::scan::minute_histogram::{MINUTES_PER_DAY, US_PER_MINUTE, edges_lie_on_slots, minute_of_day};
 use crate::scan::predicate::Predicate;
 use crate::scan::sums::{PackedSums, packed_sums};
-use crate::scan::{KeyValues, Partials, Plan, RollupRows, Scan, Scanner};
+use crate::scan::{KeyValues, Measure, Partials, Plan, RollupRows, Scan, Scanner};
 
 /// The group keys of a rollup and the length of its slots of time.
 pub struct RollupKind {

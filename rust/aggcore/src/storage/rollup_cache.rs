@@ -41,8 +41,7 @@ use crate::columns::call_duration::CallDurations;
 use crate::columns::slice::RecordSlice;
 use crate::error::{Error, Result};
 use crate::record::US_PER_DAY;
-use crate::scan::accumulate::Measure;
-use crate::scan::{Plan, Scan};
+use crate::scan::{Measure, Plan, Scan};
 
 /// Time between two checks of the cancellation token while a scan waits for a rollup that another one builds.
 const BUILD_WAIT: Duration = Duration::from_millis(5);
