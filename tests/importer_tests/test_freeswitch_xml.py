@@ -3,7 +3,6 @@
 from urllib.parse import quote
 
 import pytest
-from pegcount.errors import ImportFileError
 from pegcount.importers.parsed_line import ParsedRecord, SkippedLine, SkipReason
 from pegcount.importers.undecoded import decode_fields, shown
 from pegcount.v1.records_pb2 import SESSION_KIND_CALL, SessionRecord
@@ -253,11 +252,6 @@ def test_bytes_that_are_not_utf8_cost_nothing_where_no_field_uses_them() -> None
     record = only_record(parse("freeswitch-xml", document(name).encode().replace(b"44207946", b"\xe944207")))
     assert decode_fields(record, "utf-8", "")
     assert "\ufffd" in record.orig_src_party_id + record.orig_dst_party_id
-
-
-def test_utf16_is_refused() -> None:
-    with pytest.raises(ImportFileError, match="UTF-16"):
-        parse("freeswitch-xml", document().encode("utf-16"))
 
 
 def test_local_times_count_if_there_are_no_others() -> None:

@@ -240,9 +240,12 @@ def test_a_table_as_programs_save_it_brings_the_same_records(data: bytes, tmp_pa
     assert [record.orig_src_party_id for record in result.batches[0]] == ["100", "101"]
 
 
-def test_json_needs_no_last_line_end(tmp_path: Path) -> None:
-    document = '{"variables":{"uuid":"a1","start_epoch":"1773133200","end_epoch":"1773133201"}}'
-    assert run_import(tmp_path, document, name="freeswitch-json").counts.accepted == 1
+JSON = '{"variables":{"uuid":"a1","start_epoch":"1773133200","end_epoch":"1773133201"}}'
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_json_needs_no_last_line_end_and_may_have_a_mark(encoding: str, tmp_path: Path) -> None:
+    assert run_import(tmp_path, JSON.encode(encoding), name="freeswitch-json").counts.accepted == 1
 
 
 def test_batches_are_limited_by_bytes_too(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from pegcount import calendar
 from pegcount.cli.exit_status import REJECTED_STATUS, errors_as_exit_status
+from pegcount.cli.time_zone import zone_of_option
 from pegcount.config import Config
 from pegcount.errors import NoSpaceError, PegcountError
 from pegcount.export import CsvSink, ParquetSink, Sink, atomic_file, export_records
@@ -66,9 +66,7 @@ def export(
 
 
 def _range(from_time: str | None, to_time: str | None, time_zone: str) -> tuple[int, int]:
-    zone = calendar.zone(time_zone)
-    if zone is None:
-        raise ExportOptionError(f"--time-zone: {time_zone!r} is no IANA time zone, such as Europe/Berlin")
+    zone = zone_of_option(time_zone)
     first, end = (day * US_PER_DAY for day in _ALL_DAYS)
     from_us = first if from_time is None else _instant_us("--from", from_time, zone)
     to_us = end if to_time is None else _instant_us("--to", to_time, zone)

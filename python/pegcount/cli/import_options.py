@@ -1,12 +1,12 @@
 """The options of `pegcount import`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pegcount import calendar
+from pegcount.cli.time_zone import zone_of_option
 from pegcount.errors import ImportFileError
 from pegcount.importers import (
     ASTERISK_ANSWERS,
@@ -92,37 +92,21 @@ def import_options(
     settings: Sequence[str],
     accept_stored: bool,
 ) -> ImportOptions:
-    """Returns the options of an import, of which None means the default; raises ImportFileError."""
-    zone = calendar.zone(time_zone or "UTC")
-    if zone is None:
-        raise ImportFileError(f"--time-zone: {time_zone!r} is no IANA time zone, such as Europe/Berlin")
-    columns, calls, answered = _asterisk_options(columns, calls, answered)
+    """Returns the options of an import, of which None means the default; raises PegcountError for others."""
+    zone = zone_of_option(time_zone or "UTC")
+    if calls == "rows" and answered is not None:
+        raise ImportFileError("--answered is about calls of several rows; with --calls rows, each row is one")
     return ImportOptions(
         source,
         tracked(zone),
-        columns,
-        calls,
-        answered,
+        ASTERISK_COLUMN_ORDERS[0] if columns is None else columns,
+        ASTERISK_CALLS[0] if calls is None else calls,
+        ASTERISK_ANSWERS[0] if answered is None else answered,
         _overrides(settings),
         encoding="utf-8" if encoding is None else checked_encoding(encoding),
         takes_final_line=final_line,
         accepts_stored=accept_stored,
     )
-
-
-def _asterisk_options(columns: str | None, calls: str | None, answered: str | None) -> Iterator[str]:
-    if calls == "rows" and answered is not None:
-        raise ImportFileError("--answered is about calls of several rows; with --calls rows, each row is one")
-    for name, value, values in (
-        ("--columns", columns, ASTERISK_COLUMN_ORDERS),
-        ("--calls", calls, ASTERISK_CALLS),
-        ("--answered", answered, ASTERISK_ANSWERS),
-    ):
-        # The first value is the default.
-        chosen = values[0] if value is None else value
-        if chosen not in values:
-            raise ImportFileError(f"{name}: {chosen!r} is none of {', '.join(values)}")
-        yield chosen
 
 
 def _overrides(settings: Sequence[str]) -> dict[str, str]:

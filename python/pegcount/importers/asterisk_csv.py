@@ -18,9 +18,9 @@ from pegcount.importers.call_record import new_call, set_account, set_parties, s
 from pegcount.importers.call_times import LoggedCall, read_seconds, set_call_times
 from pegcount.importers.content_hash import content_hash
 from pegcount.importers.options import ImportOptions
+from pegcount.importers.parsed_items import parse_items
 from pegcount.importers.parsed_line import ParsedLine, UnreadableRowError
 from pegcount.importers.q850 import CAUSE_BY_DISPOSITION
-from pegcount.importers.text_lines import parse_texts
 from pegcount.importers.timestamps import read_logged_timestamp
 from pegcount.v1.records_pb2 import SessionRecord
 from pegcount.zone import US_PER_SECOND
@@ -30,12 +30,12 @@ def parse_asterisk_csv(file: BinaryIO, options: ImportOptions) -> Iterator[Parse
     """Parses rows of calls, each into a part of its call.
 
     Uses constant memory, plus about 100 bytes for each row without a uniqueid and linkedid, to number
-    identical rows. Raises ImportFileError if `options.asterisk_columns` is not one of
-    `ASTERISK_COLUMN_ORDERS`, if a header lacks columns, or for a second header with other columns.
+    identical rows. Raises ImportFileError if a header lacks columns, or for a second
+    header with other columns.
     """
     rows = AsteriskRows(file, options)
     parse_row = _RowParser(rows, options)
-    return parse_texts(rows.lines, lambda text: parse_row(rows.cells(text)))
+    return parse_items(rows.lines, lambda line: parse_row(rows.cells(line.text)))
 
 
 class _RowParser:

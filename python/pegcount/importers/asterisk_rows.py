@@ -7,7 +7,7 @@ from typing import BinaryIO
 from pegcount.errors import ImportFileError
 from pegcount.importers.asterisk_columns import column_names, header_names
 from pegcount.importers.csv_rows import NULLS, check_cell_count, split_row, split_row_of_bare_quotes
-from pegcount.importers.options import ASTERISK_COLUMN_ORDERS, ImportOptions
+from pegcount.importers.options import ImportOptions
 from pegcount.importers.parsed_line import UnreadableLine, UnreadableRowError
 from pegcount.importers.text_lines import TextLine, read_lines
 
@@ -19,11 +19,8 @@ class AsteriskRows:
     """The lines of a file after its header, if it has one, and how to read them."""
 
     def __init__(self, file: BinaryIO, options: ImportOptions) -> None:
-        """Raises ImportFileError if a header lacks columns, or for an unknown order of columns."""
+        """Raises ImportFileError if a header lacks columns, or has an order of columns beside it."""
         self._order = options.asterisk_columns
-        if self._order not in ASTERISK_COLUMN_ORDERS:
-            orders = ", ".join(ASTERISK_COLUMN_ORDERS)
-            raise ImportFileError(f"column order {self._order!r} is none of {orders}")
         rest = read_lines(file, options.line_bytes_max)
         first = next(rest, None)
         self._header = _header(first)

@@ -8,8 +8,9 @@ import csv
 from collections.abc import Callable, Iterable, Iterator
 
 from pegcount.errors import ImportFileError
+from pegcount.importers.parsed_items import parse_items
 from pegcount.importers.parsed_line import ParsedLine, UnreadableLine, UnreadableRowError
-from pegcount.importers.text_lines import TextLine, parse_texts
+from pegcount.importers.text_lines import TextLine
 from pegcount.v1.records_pb2 import SessionRecord
 
 NULLS = ("\\N", "NULL")
@@ -37,8 +38,8 @@ def split_row_of_bare_quotes(text: str) -> list[str]:
 
 
 def parse_rows(lines: Iterable[TextLine | UnreadableLine], parse_row: RowParser) -> Iterator[ParsedLine]:
-    """Parses each line by itself; see `parse_texts`."""
-    return parse_texts(lines, lambda text: parse_row(split_row(text)))
+    """Parses each line by itself; see `parse_items`."""
+    return parse_items(lines, lambda line: parse_row(split_row(line.text)))
 
 
 def read_header(lines: Iterator[TextLine | UnreadableLine]) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from pegcount.errors import ImportFileError
 from pegcount.importers.asterisk_csv import parse_asterisk_csv
-from pegcount.importers.asterisk_rule import look_ahead_in_asterisk_csv
+from pegcount.importers.asterisk_look_ahead import look_ahead_in_asterisk_csv
 from pegcount.importers.freeswitch_csv import parse_freeswitch_csv
 from pegcount.importers.freeswitch_json import parse_freeswitch_json
 from pegcount.importers.freeswitch_xml import parse_freeswitch_xml

@@ -13,9 +13,10 @@ from pegcount.importers.content_hash import content_hash
 from pegcount.importers.freeswitch_leg import LOST_RACE_CAUSE
 from pegcount.importers.freeswitch_templates import Row, read_row
 from pegcount.importers.options import ImportOptions
+from pegcount.importers.parsed_items import parse_items
 from pegcount.importers.parsed_line import ParsedLine, SkipReason, UnreadableRowError
 from pegcount.importers.q850 import CAUSE_BY_DISPOSITION, hangup_cause
-from pegcount.importers.text_lines import TextLine, parse_texts, read_lines
+from pegcount.importers.text_lines import TextLine, read_lines
 from pegcount.importers.timestamps import read_local_timestamp
 from pegcount.v1.records_pb2 import SessionRecord
 
@@ -30,7 +31,9 @@ def parse_freeswitch_csv(file: BinaryIO, options: ImportOptions) -> Iterator[Par
         raise ImportFileError("freeswitch-csv is read twice and cannot come from a pipe")
     bleg_hashes = np.unique(np.fromiter(_named_bleg_hashes(file, options), dtype=np.uint64))
     file.seek(0)
-    return parse_texts(read_lines(file, options.line_bytes_max), _RowParser(options, bleg_hashes))
+    parse_row = _RowParser(options, bleg_hashes)
+    lines = read_lines(file, options.line_bytes_max)
+    return parse_items(lines, lambda line: parse_row(line.text))
 
 
 def _named_bleg_hashes(file: BinaryIO, options: ImportOptions) -> Iterator[int]:

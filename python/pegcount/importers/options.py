@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from pegcount.errors import ImportFileError
 from pegcount.importers.parsed_line import ParsedLine
 from pegcount.importers.zone_evidence import ZoneEvidence
 from pegcount.zone import Zone
@@ -14,7 +15,7 @@ FORMAT_OPTIONS = (
 )
 """Options of which a format declares those that it uses. All formats use `--source`."""
 ASTERISK_COLUMN_ORDERS = ("auto", "cdr_csv", "cdr_custom")
-"""Values of `ImportOptions.asterisk_columns`."""
+"""Values of `ImportOptions.asterisk_columns`; of these and the next two, the first is the default."""
 ASTERISK_CALLS = ("auto", "linkedid", "uniqueid", "rows")
 """Values of `ImportOptions.asterisk_calls`."""
 ASTERISK_ANSWERS = ("party", "switch")
@@ -29,12 +30,12 @@ class ImportOptions:
     """Switch or feed that wrote the records; "" is the unnamed feed."""
     zone: Zone
     """Zone of the times that the file states without a zone."""
-    asterisk_columns: str = "auto"
+    asterisk_columns: str = ASTERISK_COLUMN_ORDERS[0]
     """Order of the columns of asterisk-csv, one of `ASTERISK_COLUMN_ORDERS`."""
-    asterisk_calls: str = "auto"
+    asterisk_calls: str = ASTERISK_CALLS[0]
     """What makes rows of asterisk-csv one call, one of `ASTERISK_CALLS`: "auto" is the linkedid if the rows
     have one, otherwise the uniqueid."""
-    asterisk_answered: str = "party"
+    asterisk_answered: str = ASTERISK_ANSWERS[0]
     """Whose answer makes a call of asterisk-csv an answered one, one of `ASTERISK_ANSWERS`."""
     overrides: Mapping[str, str] = field(default_factory=dict)
     """Values of `SessionRecord` fields, by name, that replace those of every row."""
@@ -46,6 +47,16 @@ class ImportOptions:
     """Whether a last line without a line end is a row; otherwise it may be the beginning of a longer one."""
     line_bytes_max: int = 1_048_576
     """Maximum bytes of a line, or of a document of many lines; a longer one is unreadable."""
+
+    def __post_init__(self) -> None:
+        """Raises ImportFileError for a choice of asterisk-csv that does not exist."""
+        for name, value, values in (
+            ("--columns", self.asterisk_columns, ASTERISK_COLUMN_ORDERS),
+            ("--calls", self.asterisk_calls, ASTERISK_CALLS),
+            ("--answered", self.asterisk_answered, ASTERISK_ANSWERS),
+        ):
+            if value not in values:
+                raise ImportFileError(f"{name}: {value!r} is none of {', '.join(values)}")
 
 
 Parser = Callable[[BinaryIO, ImportOptions], Iterator[ParsedLine]]

@@ -1,19 +1,11 @@
 """Decodes a file into lines of text; a damaged line does not affect the next."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from pegcount.importers.parsed_line import (
-    ParsedLine,
-    ParsedRecord,
-    SkippedLine,
-    SkipReason,
-    UnreadableLine,
-    UnreadableRowError,
-)
+from pegcount.importers.parsed_line import UnreadableLine
 from pegcount.importers.undecoded import ESCAPE
-from pegcount.v1.records_pb2 import SessionRecord
 
 _UTF8_BOM = b"\xef\xbb\xbf"
 
@@ -41,24 +33,6 @@ def read_lines(file: BinaryIO, line_bytes_max: int) -> Iterator[TextLine | Unrea
             yield UnreadableLine(number, f"the line has more than {line_bytes_max} bytes", _shown(raw))
         elif raw.strip():
             yield _decoded(number, raw.rstrip(b"\r\n"))
-
-
-def parse_texts(
-    lines: Iterable[TextLine | UnreadableLine], parse: Callable[[str], SessionRecord | SkipReason | None]
-) -> Iterator[ParsedLine]:
-    """Parses each text by itself; skips those for which `parse` returns no record."""
-    for line in lines:
-        yield line if isinstance(line, UnreadableLine) else _parsed(line, parse)
-
-
-def _parsed(line: TextLine, parse: Callable[[str], SessionRecord | SkipReason | None]) -> ParsedLine:
-    try:
-        record = parse(line.text)
-    except UnreadableRowError as error:
-        return UnreadableLine(line.line, str(error), line.text)
-    if isinstance(record, SessionRecord):
-        return ParsedRecord(line.line, record, line.text)
-    return SkippedLine(line.line, record)
 
 
 def _skip_rest(file: BinaryIO, line_bytes_max: int) -> bool:

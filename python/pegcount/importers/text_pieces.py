@@ -4,11 +4,9 @@ import codecs
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pegcount.errors import ImportFileError
 from pegcount.importers.undecoded import ESCAPE
 
 _BOM = "\ufeff"
-_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _PIECE_BYTES = 65_536
 
 
@@ -16,13 +14,10 @@ def read_pieces(file: BinaryIO) -> Iterator[str]:
     """Yields the text of a file in pieces of up to 64 KiB.
 
     A byte that is not UTF-8 is escaped, so that it costs nothing where no field uses it; see
-    `undecoded.py`. A byte order mark is dropped. Raises ImportFileError for UTF-16.
+    `undecoded.py`. A byte order mark is dropped.
     """
     decoder = codecs.getincrementaldecoder("utf-8")(ESCAPE)
-    raw = file.read(_PIECE_BYTES)
-    if raw.startswith(_UTF16_BOMS):
-        raise ImportFileError("the file is UTF-16; save it as UTF-8")
-    yield decoder.decode(raw).removeprefix(_BOM)
+    yield decoder.decode(file.read(_PIECE_BYTES)).removeprefix(_BOM)
     while raw := file.read(_PIECE_BYTES):
         yield decoder.decode(raw)
     yield decoder.decode(b"", final=True)

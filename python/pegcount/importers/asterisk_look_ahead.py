@@ -9,7 +9,7 @@ from typing import BinaryIO
 from pegcount.errors import ImportFileError
 from pegcount.importers.asterisk_columns import channel_creation_s
 from pegcount.importers.asterisk_rows import AsteriskRows
-from pegcount.importers.options import ASTERISK_ANSWERS, ASTERISK_CALLS, ImportOptions, LookAhead
+from pegcount.importers.options import ImportOptions, LookAhead
 from pegcount.importers.parsed_line import UnreadableRowError
 from pegcount.importers.q850 import CAUSE_BY_DISPOSITION
 from pegcount.importers.text_lines import TextLine
@@ -23,9 +23,8 @@ def look_ahead_in_asterisk_csv(file: BinaryIO, options: ImportOptions) -> LookAh
 
     Rows with neither linkedid nor uniqueid are calls by themselves under every rule. Whose answer counts
     makes no difference where each row is a call. Raises ImportFileError if some rows have a
-    linkedid and others only a uniqueid, or for unknown options.
+    linkedid and others only a uniqueid.
     """
-    _check(options)
     is_told = options.asterisk_calls != "auto"
     first_lines: dict[str, int] = {}
     kinds = _RowKinds(AsteriskRows(file, options))
@@ -45,15 +44,6 @@ def look_ahead_in_asterisk_csv(file: BinaryIO, options: ImportOptions) -> LookAh
 def _named(calls: str, options: ImportOptions) -> str:
     is_by_switch = options.asterisk_answered == "switch" and calls != _NEITHER
     return f"asterisk {calls} switch" if is_by_switch else f"asterisk {calls}"
-
-
-def _check(options: ImportOptions) -> None:
-    for name, value, values in (
-        ("--calls", options.asterisk_calls, ASTERISK_CALLS),
-        ("--answered", options.asterisk_answered, ASTERISK_ANSWERS),
-    ):
-        if value not in values:
-            raise ImportFileError(f"{name}: {value!r} is none of {', '.join(values)}")
 
 
 class _RowKinds:
