@@ -1,5 +1,6 @@
 """The journal: group commit, durability of acknowledged batches, and detection of damage."""
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from pegcount.errors import (
     BatchLimitError,
     DataDamagedError,
     OverloadedError,
+    PegcountError,
     StoreOpenError,
     StoreReadOnlyError,
 )
@@ -265,6 +267,26 @@ def test_writes_fail_until_the_journal_can_be_created(tmp_path: Path) -> None:
         harness.store.maintain()
         assert harness.store.write_fault is None
         assert write(harness.store, finished("f1")) == (1, 0, 0)
+
+
+def test_a_fault_that_lasts_refuses_each_batch_and_says_why_until_it_ends(harness: StoreHarness) -> None:
+    write(harness.store, finished("f0"))
+    with file_size_limit(harness.journal()[-1].stat().st_size):
+        for i in range(3):
+            with pytest.raises(StoreReadOnlyError, match="File too large") as refused:
+                harness.store.write(batch(finished(f"refused {i}")))
+            assert harness.store.write_fault is not None
+            assert harness.store.write_fault in str(refused.value)
+            # Maintenance tries another file, and fails as well.
+            with contextlib.suppress(PegcountError, OSError):
+                harness.maintain()
+            assert "File too large" in (harness.store.write_fault or "")
+            assert session_ids(harness.store) == ["f0"]
+    harness.maintain()
+    assert harness.store.write_fault is None
+    assert write(harness.store, finished("f1")) == (1, 0, 0)
+    harness.reopen_after_kill()
+    assert session_ids(harness.store) == ["f0", "f1"]
 
 
 def test_a_file_named_journal_prevents_creating_a_store(tmp_path: Path) -> None:

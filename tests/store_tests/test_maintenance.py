@@ -1,6 +1,7 @@
 """Background maintenance: when the store flushes and compacts, and that no record is lost or doubled
 meanwhile."""
 
+import contextlib
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -360,6 +361,13 @@ def test_a_flush_succeeds_after_failed_ones(failing: str, with_active: bool, har
     assert harness.store.info().unsealed_records == 2
 
 
+@contextlib.contextmanager
+def failing_at(harness: StoreHarness, failing: str) -> Iterator[None]:
+    """Fails the step of a flush in the block, which must fail for that."""
+    with intercept_steps(harness, lambda step: fail_at(step, failing)), pytest.raises(InjectedError):
+        yield
+
+
 def fail_at(step: str, failing: str) -> None:
     if step == failing:
         raise InjectedError
@@ -422,6 +430,31 @@ def test_a_version_without_an_end_leaves_a_flushed_record_finished(
         assert (session_ids(harness.store, NEW), session_ids(harness.store, WITHOUT_END)) == (["x"], [])
         flush(harness)
         harness.reopen()
+
+
+@pytest.mark.parametrize("failing", [None, "before write_flush", "after write_active_snapshot"])
+@pytest.mark.parametrize("is_flushed", [True, False], ids=["segment", "failed flush"])
+def test_a_record_that_becomes_active_again_keeps_its_older_versions(
+    is_flushed: bool, failing: str | None, harness: StoreHarness
+) -> None:
+    """The next flush must copy the session, as the journal has no older version of it."""
+    write(harness.store, finished("x", answer_time=None, folder="new"))
+    with contextlib.nullcontext() if is_flushed else failing_at(harness, "before write_flush"):
+        harness.flush()
+    # Its answer is after the end of the version of lower rank, which is therefore left out.
+    late_us = (SETUP_S + 100) * 1_000_000
+    later = active("x", revision=1, agent_id="late")
+    later.answer_time.FromMicroseconds(late_us)
+    assert write(harness.store, later) == (0, 1, 0)
+    if failing is not None:
+        with failing_at(harness, failing):
+            harness.flush_without_active_snapshot()
+    for _ in range(2):
+        harness.flush_without_active_snapshot()
+        harness.reopen_after_kill()
+        assert session_ids(harness.store) == ["x"]
+        assert session_ids(harness.store, [*WITHOUT_END, *NEW, OneOf("answer_time", (late_us,))]) == ["x"]
+    assert write(harness.store, later) == (0, 0, 1)
 
 
 @pytest.mark.parametrize("work", WORK)
