@@ -45,8 +45,9 @@ RUST = sources(".rs")
 
 # ---- Shape ----
 
-SHARED = {"model", "errors", "config", "time_text", "zone"}
+SHARED = {"model", "errors", "config", "time_text", "zone", "suggestion"}
 MAY_IMPORT = {
+    "suggestion": set[str](),
     "zone": set[str](),
     "errors": set[str](),
     "config": set[str](),

@@ -315,9 +315,9 @@ def test_accepted_addresses_are_accepted_by_the_core_too(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("198.51.100.7/24", "with all host bits 0; perhaps 198.51.100.0/24"),
-        ("2001:db8::1/32", "with all host bits 0; perhaps 2001:db8::/32"),
-        ("::ffff:0:0/95", "with all host bits 0; perhaps ::fffe:0:0/95"),
+        ("198.51.100.7/24", 'with all host bits 0; did you mean "198.51.100.0/24"?'),
+        ("2001:db8::1/32", 'with all host bits 0; did you mean "2001:db8::/32"?'),
+        ("::ffff:0:0/95", 'with all host bits 0; did you mean "::fffe:0:0/95"?'),
         ("198.51.100.256", "such as 198.51.100.0/24"),
         ("198.51.100", "such as 198.51.100.0/24"),
         ("198.51.100.07", "such as 198.51.100.0/24"),

@@ -13,5 +13,6 @@ def zone_of_option(name: str) -> Zone:
     """Returns the zone of a name; raises TimeZoneOptionError."""
     zone = calendar.zone(name)
     if zone is None:
-        raise TimeZoneOptionError(f"--time-zone: {name!r} is no IANA time zone, such as Europe/Berlin")
+        hint = calendar.zone_hint(name)
+        raise TimeZoneOptionError(f"--time-zone: {name!r} is no IANA time zone{hint}")
     return zone

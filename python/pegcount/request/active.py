@@ -6,6 +6,7 @@ from pegcount.config import Config
 from pegcount.errors import quoted, shortened
 from pegcount.model import ActiveQuery, OneOf, OrderTerm, Predicate, Present, SessionKind
 from pegcount.request.validation import Check, RequestValidator, never_ends
+from pegcount.suggestion import did_you_mean
 from pegcount.v1 import reports_pb2
 from pegcount.zone import US_PER_SECOND
 
@@ -81,7 +82,8 @@ def _check_names(field: str, names: Iterable[str], validator: RequestValidator) 
     allowed = listed = ", ".join(RETURN_FIELDS)
     for i, name in enumerate(names):
         if name not in RETURN_FIELDS:
-            description = f"{quoted(name)} is not one of {listed}"
+            hint = did_you_mean(name, RETURN_FIELDS) if listed == allowed else ""
+            description = f"{quoted(name)} is not one of {listed}{hint}"
             metadata = {"value": shortened(name), "allowed": allowed}
             validator.add_violation(f"{field}[{i}]", "UNKNOWN_NAME", description, **metadata)
             listed = "them"

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from pegcount.errors import quoted, shortened
 from pegcount.model import Between, InNetwork, Predicate, TextMatch
 from pegcount.request.validation import RequestValidator
+from pegcount.suggestion import suggestion
 from pegcount.v1 import reports_pb2
 
 # The least int64 marks an absent value.
@@ -113,7 +114,7 @@ def _network_problem(text: str) -> str | None:
     try:
         ip_network(text) if "/" in text else ip_address(text)
     except ValueError:
-        return f"{quoted(text)} is no IPv4 or IPv6 address, nor a CIDR block {_suggestion(text)}"
+        return f"{quoted(text)} is no IPv4 or IPv6 address, nor a CIDR block {_block_hint(text)}"
     return (
         f"{quoted(text)} has a zone or a net mask; write ADDRESS or ADDRESS/BITS"
         if _has_unsupported_form(text)
@@ -121,9 +122,9 @@ def _network_problem(text: str) -> str | None:
     )
 
 
-def _suggestion(text: str) -> str:
+def _block_hint(text: str) -> str:
     try:
-        return f"with all host bits 0; perhaps {ip_network(text, strict=False)}"
+        return f"with all host bits 0{suggestion(str(ip_network(text, strict=False)))}"
     except ValueError:
         return "such as 198.51.100.0/24"
 

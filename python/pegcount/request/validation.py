@@ -61,7 +61,7 @@ class RequestValidator:
             assert zone is not None, "tzdata has UTC"
             return zone
         version = calendar.tzdata_version()
-        description = f"{quoted(name)} is no IANA time zone of tzdata {version}, such as Europe/Berlin"
+        description = f"{quoted(name)} is no IANA time zone of tzdata {version}{calendar.zone_hint(name)}"
         metadata = {"value": shortened(name), "tzdata_version": version}
         self.add_violation("time_zone", "UNKNOWN_TIME_ZONE", description, **metadata)
         self._zone_is_fallback = True

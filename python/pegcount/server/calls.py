@@ -7,7 +7,6 @@ only so can reading be limited in time. A client does not notice, as the bytes o
 """
 
 import asyncio
-import difflib
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -21,13 +20,13 @@ from pegcount.server.connection_guard import ConnectionGuard
 from pegcount.server.connections import Connection, Connections
 from pegcount.server.unread_answers import UnreadAnswers
 from pegcount.server.unread_calls import Context, UnreadCalls
+from pegcount.suggestion import did_you_mean
 
 _ABANDONED_SECONDS_MAX = 1.0
 """Age in seconds from which the end of a call does not count as abandoned."""
 _LAST_STATUS_SECONDS = 1.0
 """Seconds that a stopping server gives the calls which it ended to send their status."""
 _POLL_SECONDS = 0.005
-_COMPARED_NAME_LENGTH_MAX = 100
 
 # `PanicException`, from a panic of the core, is a BaseException.
 _CAUGHT = (Exception, core.PanicException)
@@ -284,18 +283,17 @@ class CallHandlers(grpc.GenericRpcHandler):
     def _unknown(self, method: str) -> Handler:
         async def refuse(_: Context, __: Call) -> None:
             name = method.removeprefix("/")
-            raise UnknownMethodError(f"there is no method {name!r}{self._hint(method)}", method=name)
+            raise UnknownMethodError(
+                f"there is no method {name!r}{did_you_mean(name, self._names())}", method=name
+            )
 
         async def handle(_: object, context: Context) -> None:
             await self._handle(context, refuse, is_stream=False)
 
         return grpc.stream_unary_rpc_method_handler(handle)
 
-    def _hint(self, method: str) -> str:
-        # To compare a long name would hold up the event loop.
-        is_comparable = len(method) <= _COMPARED_NAME_LENGTH_MAX
-        near = difflib.get_close_matches(method, self._handlers, 1) if is_comparable else []
-        return f'; did you mean "{near[0].removeprefix("/")}"?' if near else ""
+    def _names(self) -> list[str]:
+        return [path.removeprefix("/") for path in self._handlers]
 
     async def _wait_for_calls(self, seconds: float) -> None:
         deadline_s = asyncio.get_running_loop().time() + seconds
