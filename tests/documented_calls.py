@@ -8,18 +8,11 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from grpcurl import grpcurl_path
-from pegcount import calendar, core
-from pegcount.config import Config
-from pegcount.importers import ImportOptions, PreparedFile, RejectsFile, import_file
-from service import Service
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -68,25 +61,6 @@ def sections(page: Path) -> list[Section]:
     """Splits a page at its headings."""
     _, *parts = re.split(r"^#+ (.*)\n", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return [Section(page.name, heading, text) for heading, text in zip(parts[::2], parts[1::2], strict=True)]
-
-
-@contextmanager
-def service_over_samples(directory: Path) -> Iterator[Service]:
-    """Serves samples/pegcount.csv, imported into a new store as the README says."""
-    utc = calendar.zone("UTC")
-    assert utc is not None
-    with Service(directory / "data") as service, RejectsFile(directory / "rejects.csv") as rejects:
-        import_file(
-            PreparedFile(ROOT / "samples/pegcount.csv"),
-            "pegcount-csv",
-            ImportOptions("demo", utc),
-            partial(service.store.submit, cancel_token=core.CancelToken(None)),
-            rejects,
-            lambda *_: None,
-            Config(),
-        )
-        service.store.flush()
-        yield service
 
 
 def output_of(call: Call, address: str) -> str:

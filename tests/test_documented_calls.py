@@ -15,10 +15,10 @@ from documented_calls import (
     output_of,
     parts,
     sections,
-    service_over_samples,
 )
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
+from sample_service import service_over_samples
 from service import Service
 
 GRPCURL_PAGE = ROOT / "docs" / "grpcurl.md"

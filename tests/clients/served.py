@@ -3,18 +3,12 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from pegcount import core
-from pegcount.calendar import zone
-from pegcount.config import Config
-from pegcount.importers import ImportOptions, PreparedFile, RejectsFile, import_file
 from pegcount.v1 import records_pb2
+from sample_service import service_over_samples
 from service import NOW_US, Service
-
-SAMPLE = Path(__file__).parents[2] / "samples" / "pegcount.csv"
 
 ANSWERED_US = NOW_US - 90_500_000
 # What a client may lose: 2^53 + 1, which a double cannot represent, and a name beyond ASCII.
@@ -29,13 +23,8 @@ ODD_SESSION = records_pb2.SessionRecord(
 
 @contextmanager
 def served_samples(directory: Path) -> Iterator[Service]:
-    """Runs a service over the samples. Its clock stands still, so that answers are equal whole."""
-    utc = zone("UTC")
-    assert utc is not None
-    with Service(directory / "data") as service, RejectsFile(directory / "rejects.csv") as rejects:
-        submit = partial(service.store.submit, cancel_token=core.CancelToken(None))
-        options = ImportOptions("demo", utc)
-        import_file(PreparedFile(SAMPLE), "pegcount-csv", options, submit, rejects, lambda *_: None, Config())
+    """Runs a service over the samples and the odd session; as its clock stands still, answers are equal."""
+    with service_over_samples(directory) as service:
         service.write(ODD_SESSION)
         yield service
 

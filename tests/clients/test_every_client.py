@@ -64,11 +64,6 @@ def test_health_probe(samples: Service) -> None:
     assert tools.health_of_services(samples.address) == dict.fromkeys(tools.SERVICES, "status: SERVING")
 
 
-def test_buf_curl_lists_the_methods(samples: Service) -> None:
-    listed = tools.methods_that_buf_lists(samples.address)
-    assert {f"pegcount.v1.ReportService/{report}" for report in REPORTS} <= set(listed)
-
-
 def _answers(built: Callable[[], Client], address: str, expected: list[str]) -> dict[str, str]:
     """Compares the answers of a client; if it fails, the table still has the others."""
     try:
