@@ -169,6 +169,20 @@ proptest! {
     }
 
     #[test]
+    fn a_batch_counts_as_its_versions_one_by_one(records in versions(), replacing in prop::collection::vec(any::<bool>(), 12)) {
+        let with_replaces = |(record, replaces): (OwnedRecord, bool)| if replaces { record.with("replaces", 1) } else { record };
+        let records: Vec<OwnedRecord> = records.into_iter().zip(replacing).map(with_replaces).collect();
+        let counts = |size: usize| {
+            let store = Store::default();
+            let outcomes = records.chunks(size).map(|records| store.apply(&batch(records), 0));
+            outcomes.fold((0, 0, 0), |(accepted, replaced, duplicates), one| {
+                (accepted + one.accepted, replaced + one.replaced, duplicates + one.duplicates)
+            })
+        };
+        prop_assert_eq!(counts(records.len()), counts(1));
+    }
+
+    #[test]
     fn a_scan_of_copied_memtables_reads_the_same(
         records in versions(), size in 1usize..5, steps in prop::collection::vec(0u8..10, 1..12),
     ) {

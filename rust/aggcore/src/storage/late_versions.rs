@@ -20,6 +20,8 @@ use crate::columns::RecordColumns;
 use crate::columns::row_set::RowSet;
 use crate::error::Result;
 use crate::record::Record;
+use crate::record::schema::int_slot;
+use crate::wire::parts::part_order;
 use crate::wire::versions::{Addition, Versions};
 
 /// Where a record is stored; `number` is the index of its immutable memtable, or of its segment within the
@@ -196,22 +198,26 @@ pub fn join_version(stored: Vec<Versions>, added: &Versions) -> (Versions, Batch
     (joined.map_or_else(|| added.clone(), |(joined, _)| joined), outcome)
 }
 
-/// Joins states that are stored apart, then adds each version. Returns the state, and whether it must be stored; `None` if
-/// both lists are empty.
+/// Joins states that are stored apart, then adds versions of one day, which are in the order of arrival. Returns the state, and
+/// whether it must be stored; `None` if both lists are empty.
 fn joined_versions(stored: Vec<Versions>, versions: &[Record<'_>], outcome: &mut BatchOutcome) -> Option<(Versions, bool)> {
-    // The first version changes records that were apart until it came, even if it changes no field.
-    let mut joins_several = stored.len() > 1;
-    let mut is_change = joins_several;
+    let is_apart = stored.len() > 1;
     let mut joined = stored.into_iter().reduce(|one, other| one.join(&other));
-    for version in versions {
+    // The first version changes records that were apart until it came, and a record that has no version of its day, even if
+    // it changes no field.
+    let is_first_new =
+        is_apart || joined.as_ref().zip(versions.first()).is_some_and(|(joined, first)| !joined.spans(first.day()));
+    let mut is_change = is_apart;
+    for index in by_part(versions) {
+        let version = &versions[index];
         let Some(joined) = &mut joined else {
             outcome.accepted += 1;
             joined = Some(Versions::of(version));
             is_change = true;
             continue;
         };
-        let Addition { is_change: is_new, differences } = joined.add(version);
-        let is_new = std::mem::take(&mut joins_several) || is_new;
+        let Addition { changes_layers, differences } = joined.add(version);
+        let is_new = changes_layers || is_first_new && index == 0;
         outcome.replaced += usize::from(is_new);
         outcome.duplicates += usize::from(!is_new);
         outcome.outranked += usize::from(!is_new && differences.is_other_content);
@@ -219,4 +225,12 @@ fn joined_versions(stored: Vec<Versions>, versions: &[Record<'_>], outcome: &mut
         is_change |= is_new;
     }
     joined.map(|joined| (joined, is_change))
+}
+
+/// Returns the positions of versions in the order in which their record has its parts, so that most are appended to it. Those
+/// of one part stay in the order of arrival, so that each counts as if they came one by one.
+fn by_part(versions: &[Record<'_>]) -> Vec<usize> {
+    let mut positions: Vec<usize> = (0..versions.len()).collect();
+    positions.sort_by_key(|&position| part_order(versions[position].ints[int_slot::PART]));
+    positions
 }

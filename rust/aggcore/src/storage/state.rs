@@ -25,7 +25,6 @@ use crate::record::US_PER_DAY;
 use crate::record::schema::{ABSENT, int_slot};
 use crate::tuning::Tuning;
 use crate::wire::columnar_batch::ColumnarBatch;
-use crate::wire::parts::part_order;
 
 /// All records of a store.
 pub struct State {
@@ -180,9 +179,7 @@ impl State {
         self.active.append(&fields, &active, metadata);
         let mut outcome = BatchOutcome { accepted: new.len(), ..BatchOutcome::default() };
         for rows in versions_by_key(batch, &fields, versions) {
-            let mut versions: Vec<_> = rows.iter().map(|&row| fields.record(row)).collect();
-            // In the order in which the record has its parts, so that most are appended to it.
-            versions.sort_by_key(|version| part_order(version.ints[int_slot::PART]));
+            let versions: Vec<_> = rows.iter().map(|&row| fields.record(row)).collect();
             self.apply_versions(&key_of(batch, &fields, rows[0]), &versions, received_us, &mut outcome);
         }
         outcome

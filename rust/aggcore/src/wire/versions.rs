@@ -95,6 +95,11 @@ impl Versions {
         self.days.0 - 1..=self.days.1 + 1
     }
 
+    /// Whether a UTC day lies between the first and the last setup day of all versions, both inclusive.
+    pub fn spans(&self, day: i64) -> bool {
+        (self.days.0..=self.days.1).contains(&day)
+    }
+
     /// Returns the state of the versions of both states.
     pub fn join(&self, other: &Self) -> Self {
         let mut layers: Vec<Layer> = self.layers.iter().chain(&other.layers).cloned().collect();
@@ -112,10 +117,10 @@ impl Versions {
         layers.push(added);
         join_layers(&mut layers);
         let days = (self.days.0.min(version.day()), self.days.1.max(version.day()));
-        let is_change = days != self.days || layers != before;
+        let changes_layers = layers != before;
         self.days = days;
         self.layers.splice(part, layers);
-        Addition { is_change, differences }
+        Addition { changes_layers, differences }
     }
 
     /// Where the layers of a part are, or would be.
@@ -156,8 +161,8 @@ impl Versions {
 /// What a version added to a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Addition {
-    /// Whether the state has changed.
-    pub is_change: bool,
+    /// Whether it supplies something. It may have changed the days of the state, too.
+    pub changes_layers: bool,
     /// How the version differs from what its part was before.
     pub differences: Differences,
 }
