@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -152,6 +153,15 @@ def test_a_client_that_leaves_while_it_is_answered_is_not_logged(
             stays(lambda: service.open_stream_count() == 1, 0.1)
         wait_until(lambda: service.open_stream_count() == 0)
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("thread_count", [24, 64])
+def test_a_client_may_have_many_calls_at_once(thread_count: int, start: Start) -> None:
+    """The client queues calls beyond the limit of a connection; the server refuses none of them."""
+    service = start()
+    with ThreadPoolExecutor(thread_count) as callers:
+        calls = [callers.submit(service.reports.QueryAsrUsage, ASK_USAGE, timeout=60) for _ in range(800)]
+        assert {len(call.result().bins) for call in calls} == {24}
 
 
 def test_a_client_that_cancels_some_calls_stays(start: Start, caplog: pytest.LogCaptureFixture) -> None:

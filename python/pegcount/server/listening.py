@@ -49,6 +49,9 @@ def options(config: Config) -> list[Option]:
         ("grpc.max_receive_message_length", config.request_bytes_max),
         ("grpc.max_send_message_length", config.answer_bytes_max),
         ("grpc.max_concurrent_streams", config.calls_per_connection_max),
+        # gRPC would count calls that it has answered and not freed yet, of which clients know nothing, and so
+        # refuse calls below the limit. `ConnectionGuard` stops clients that cancel what they begin.
+        ("grpc.http.overload_protection", 0),
         ("grpc.server_handshake_timeout_ms", _ms(config.request_read_seconds)),
         # gRPC would reset calls beyond 1,000 that the event loop has not seen yet, and clients would take
         # them for cancelled. The number of connections, times the calls of each, bounds them.
