@@ -144,7 +144,7 @@ def writing_while_the_server_stops(serve: Open) -> object:
 
 def with_an_unknown_method(serve: Open) -> object:
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = serve(LIMITS).channel.unary_unary(
-        "/pegcount.v1.ReportService/QueryTraffik"
+        "/pegcount.v1.ReportService/QueryFolderStat"
     )
     return call(b"")
 

@@ -1,12 +1,11 @@
 """Names of time zones for UTC offsets that somebody has seen, and for names that are none."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 
-from pegcount.calendar.zones import zone
-from pegcount.suggestion import suggestion
+from pegcount.calendar.zones import zone, zone_names
+from pegcount.suggestion import nearest, suggestion
 from pegcount.zone import US_PER_SECOND
 
 _WELL_KNOWN = (
@@ -22,7 +21,9 @@ _WELL_KNOWN = (
     *("Pacific/Noumea", "Pacific/Auckland", "Pacific/Chatham", "Pacific/Tongatapu", "Pacific/Kiritimati"),
     *("Pacific/Honolulu", "Pacific/Marquesas", "Pacific/Pago_Pago", "Etc/UTC"),
 )
-_CITY_LENGTH_MAX = 100
+_NAME_LENGTH_MAX = 100
+_CITY_SIMILARITY_MIN = 0.75
+"""Abbreviations such as CEST resemble some city less than this."""
 
 
 def zones_with_offsets(offsets_s: Iterable[tuple[int, int]], count_max: int) -> list[str]:
@@ -46,9 +47,9 @@ def zones_with_offsets(offsets_s: Iterable[tuple[int, int]], count_max: int) -> 
 
 
 def zone_hint(name: str) -> str:
-    """Returns how the error about an unknown name ends: with the zone of the nearest city, or an example.
+    """Returns how the error about an unknown name ends: with the zone that was probably meant, or an example.
 
-    >>> zone_hint("Europe/Kiew"), zone_hint("new york"), zone_hint("Mars")
+    >>> zone_hint("Europe/Kiew"), zone_hint("new york"), zone_hint("CEST")
     ('; did you mean "Europe/Kyiv"?', '; did you mean "America/New_York"?', ', such as Europe/Berlin')
     """
     near = _near_zone(name)
@@ -56,27 +57,45 @@ def zone_hint(name: str) -> str:
 
 
 def _near_zone(name: str) -> str | None:
-    """Returns the present name of the zone whose city resembles that of a name, None if none does."""
-    city = _city(name)
-    if not city or len(city) > _CITY_LENGTH_MAX:
+    """Returns the zone of the same name but for case, or of the nearest city; None if none is near."""
+    if len(name) > _NAME_LENGTH_MAX:
         return None
+    same = _name_of_form().get(_form(name))
+    if same is not None:
+        return same
+    city = name.rpartition("/")[2]
     # To compare with all 600 cities would take several milliseconds.
-    cities = [known for known in _name_of_city() if known[0] == city[0]]
-    near = get_close_matches(city, cities, 1)
-    return _name_of_city()[near[0]] if near else None
+    cities = [known for known in _name_of_city() if known[:1].casefold() == city[:1].casefold()]
+    near = nearest(city, cities, _CITY_SIMILARITY_MIN)
+    return None if near is None else _name_of_city()[near]
 
 
-def _city(name: str) -> str:
-    return name.rpartition("/")[2].casefold().replace(" ", "_")
+def preload() -> None:
+    """Reads the names of all zones, which takes some ten milliseconds."""
+    _name_of_form()
+    _name_of_city()
+
+
+def _form(name: str) -> str:
+    return name.casefold().replace(" ", "_")
+
+
+@cache
+def _name_of_form() -> dict[str, str]:
+    return {_form(name): name for name in zone_names()}
 
 
 @cache
 def _name_of_city() -> dict[str, str]:
-    """Returns the zones by the last parts of their names; an old name leads to the present one."""
+    """Returns the zones by the last parts of their names; an old name of a city leads to the present one."""
     tzdata = files("tzdata.zoneinfo")
     rows = tzdata.joinpath("zone.tab").read_text().splitlines()
     present = [row.split("\t")[2] for row in rows if not row.startswith("#")]
+    regions = {name.partition("/")[0] for name in present}
     rules = tzdata.joinpath("tzdata.zi").read_text().splitlines()
     links = (line.split() for line in rules if line.startswith("L "))
-    old = {_city(link): target for _, target, link in links if "/" in link and target in present}
-    return {**old, **{_city(name): name for name in present}}
+    found = {
+        link: target for _, target, link in links if target in present and link.partition("/")[0] in regions
+    }
+    found.update(zip(present, present, strict=True))
+    return {name.rpartition("/")[2]: zone for name, zone in found.items()}

@@ -41,7 +41,7 @@ def zone(name: str) -> Zone | None:
     True
     """
     # Only known names reach the unbounded cache of `_load`.
-    return _load(name) if name in _names() else None
+    return _load(name) if name in zone_names() else None
 
 
 def tzdata_version() -> str:
@@ -50,7 +50,8 @@ def tzdata_version() -> str:
 
 
 @cache
-def _names() -> frozenset[str]:
+def zone_names() -> frozenset[str]:
+    """Returns the names of all zones."""
     return frozenset(zoneinfo.available_timezones())
 
 

@@ -15,6 +15,7 @@ from threading import Thread
 
 import grpc
 
+from pegcount import calendar
 from pegcount.config import Config
 from pegcount.server.admin import NOT_BUILT, AdminService
 from pegcount.server.admin_runner import AdminRunner
@@ -129,6 +130,8 @@ class _Server:
 
     async def start(self, address: str) -> None:
         """Listens; raises ListenError."""
+        # Else the first request with a wrong zone would hold up the event loop.
+        calendar.preload()
         self.port = bind(self._server, address)
         for name in ("", *SERVICE_NAMES):
             self._health.set(name, serving=name != _RECORDS or self._store.write_fault is None)
