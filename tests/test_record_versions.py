@@ -92,6 +92,8 @@ def test_versions_are_kept_as_bytes() -> None:
         assert (again.record, again.state) == (kept.record, kept.state)
         assert again.joinable_days == kept.joinable_days
     assert version(folder="f", revision=1).join([core.Versions(second.record, second.state)])[1].duplicates
+    with pytest.raises(ValueError, match="these are several versions"):
+        second.join([])
     with pytest.raises(errors.MalformedMessageError):
         core.Versions(b"\xff", b"")
     with pytest.raises(errors.DataDamagedError):

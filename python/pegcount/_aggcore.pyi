@@ -114,8 +114,10 @@ class Versions:
     """
 
     def __new__(cls, record: bytes, state: bytes) -> Versions:
-        """The versions that a store kept; raises MalformedMessageError or DataDamagedError for other bytes,
-        as far as they can be told."""
+        """The versions that a store kept.
+
+        Raises MalformedMessageError if the record is no message, DataDamagedError if the state is malformed.
+        """
     @property
     def record(self) -> bytes:
         """The merged record, a serialized `SessionRecord`: fields that count as absent are left out, times
@@ -128,7 +130,10 @@ class Versions:
         """First and last UTC day on which a version with the same key belongs to this record."""
     def join(self, stored: Sequence[Versions]) -> tuple[Versions, BatchCounts]:
         """Adds this version, of a decoded batch, to the records that it belongs to, of which there may be
-        none; returns what replaces them, and as which this version counts."""
+        none; returns what replaces them, and as which this version counts.
+
+        Raises ValueError if these are several versions.
+        """
 
 class Rejection:
     """A rejected record of a batch."""

@@ -94,8 +94,9 @@ class MemoryStore(Store):
         rejected: list[tuple[int, Any, str]] = [(r.index, r.reason, r.description) for r in decoded.rejected]
         counts = []
         with self._lock:
+            first_day = self._first_retained_day()
             for index, version in decoded.versions:
-                if (added := self._add(version)) is None:
+                if (added := self._add(version, first_day)) is None:
                     rejected.append((index, REJECT_REASON_BEFORE_RETENTION, "setup_time is too early"))
                 else:
                     counts.append(added)
@@ -187,14 +188,14 @@ class MemoryStore(Store):
     def close(self) -> None:
         """Nothing is open."""
 
-    def _add(self, version: core.Versions) -> core.BatchCounts | None:
-        """Adds a version; None if it is set up too early."""
+    def _add(self, version: core.Versions, first_day: int) -> core.BatchCounts | None:
+        """Adds a version; None if it is set up before the first retained day."""
         row = _columns_of(version.record)
         key, day = (row.get("source", ""), row["session_id"]), row["setup_time"] // _DAY_US
         sessions = self._disk.sessions.get(key, [])
         joinable = [one.versions.joinable_days for one in sessions]
         joined = [one for one, (first, last) in zip(sessions, joinable, strict=True) if first <= day <= last]
-        if day < self._first_retained_day() and all("end_time" in one.row for one in joined):
+        if day < first_day and all("end_time" in one.row for one in joined):
             return None
         merged, counts = version.join([one.versions for one in joined])
         if not counts.duplicates:

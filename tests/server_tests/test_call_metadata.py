@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from pegcount.config import Config
+from pegcount.config import Config, Tuning
 from pegcount.server.call_clock import CallClock, Phase
 from pegcount.v1 import admin_pb2, reports_pb2
 from service import Service
@@ -20,7 +21,8 @@ from server_tests.example_requests import ASK_ACTIVE, ASK_FOLDER, ASK_QUALITY, A
 from server_tests.streams import METHOD, batch
 
 SENT = [("x-request-id", "import-7/8")]
-REPORT_PHASES = ["queue", "calendar", "store", "finish", "total"]
+REPORT_PHASES = ["read", "queue", "calendar", "store", "finish", "total"]
+NOTHING_INLINE = Tuning(inline_cost_us_max=0)
 Outcome = Callable[[Service], grpc.Call]
 
 
@@ -85,15 +87,44 @@ def test_each_call_returns_the_request_id_and_its_times(name: str, service: Serv
     assert sum(times.values()) <= 2 * times["total"] + 0.01, "phases do not overlap"
     if name in ("usage", "active", "folder", "quality"):
         assert list(times) == REPORT_PHASES
+    if name == "admin":
+        assert list(times) == ["read", "queue", "store", "total"]
 
 
-def test_a_refused_call_has_them_too(tmp_path: Path) -> None:
-    config = Config(waiting_inline_report_count_max=0, waiting_small_report_count_max=0)
-    with Service(tmp_path, config) as service:
-        call = ended(service.reports.QueryAsrUsage, ASK_USAGE)
-    assert call.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert metadata_of(call)["x-request-id"] == "import-7/8"
-    assert list(times_of(call))[-1] == "total"
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"waiting_inline_report_count_max": 0},
+        {
+            "small_worker_count": 1,
+            "waiting_small_report_count_max": 0,
+            "tuning": NOTHING_INLINE,
+        },
+    ],
+    ids=["by the event loop", "by a lane"],
+)
+def test_a_refused_call_has_them_too(limits: dict[str, Any], tmp_path: Path) -> None:
+    """Of calls at once some are refused, with the same trailers as those that are answered."""
+    with Service(tmp_path, Config(**limits)) as service, ThreadPoolExecutor(16) as callers:
+        calls = [callers.submit(ended, service.reports.QueryAsrUsage, ASK_USAGE) for _ in range(200)]
+        done = [call.result() for call in calls]
+    assert grpc.StatusCode.RESOURCE_EXHAUSTED in {call.code() for call in done}
+    for call in done:
+        assert metadata_of(call)["x-request-id"] == "import-7/8"
+        assert list(times_of(call))[-1] == "total"
+
+
+def test_the_log_of_an_internal_fault_has_the_request_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> Any:
+        raise ValueError("a bug")
+
+    with Service(tmp_path) as service:
+        monkeypatch.setattr(service.store, "info", fail)
+        call = ended(service.admin.GetStoreInfo, admin_pb2.GetStoreInfoRequest())
+    assert call.code() == grpc.StatusCode.INTERNAL
+    assert "request id import-7/8" in caplog.text
 
 
 @pytest.mark.parametrize(

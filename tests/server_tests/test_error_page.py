@@ -69,9 +69,3 @@ def test_a_section_without_a_command_shows_what_the_server_sends(section: Sectio
     (shown,) = shown_statuses(section)
     sent = parts_of(status_of(lambda: TRIGGERS[section.heading](serve)))
     assert as_shown(sent, shown) == shown
-
-
-def test_a_status_is_compared_with_what_grpcurl_prints() -> None:
-    """The text of a status is the same whether grpcurl prints it or this file."""
-    status = status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message="m")
-    assert parts_of(status) == ["ERROR:", "Code: InvalidArgument", "Message: m", "Details:"]

@@ -141,6 +141,34 @@ def test_every_name_of_a_listed_service_is_found(version: str, service: Service)
                 assert found[file.name] == file, name
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("symbol", "file"),
+    [
+        ("google.rpc.BadRequest.FieldViolation", "google/rpc/error_details.proto"),
+        ("google.rpc.BadRequest.FieldViolation.reason", "google/rpc/error_details.proto"),
+        ("grpc.health.v1.HealthCheckResponse.SERVING", "grpc/health/v1/health.proto"),
+        ("grpc.health.v1.HealthListResponse.StatusesEntry", "grpc/health/v1/health.proto"),
+        ("grpc.reflection.v1.ServerReflectionRequest.message_request", "grpc/reflection/v1/reflection.proto"),
+        ("grpc.reflection.v1alpha.ErrorResponse", "grpc/reflection/v1alpha/reflection.proto"),
+        ("pegcount.v1.GRANULARITY_DAY", "pegcount/v1/reports.proto"),
+    ],
+)
+def test_nested_names_are_found_in_files_of_the_usual_names(
+    version: str, symbol: str, file: str, service: Service
+) -> None:
+    by_symbol = files_of(ask(service, version, Request(file_containing_symbol=symbol)))
+    assert file in by_symbol
+    assert files_of(ask(service, version, Request(file_by_filename=file)))[file] == by_symbol[file]
+
+
+def test_reflection_v1_is_not_called_alpha(service: Service) -> None:
+    name = "grpc/reflection/v1/reflection.proto"
+    file = files_of(ask(service, VERSIONS[0], Request(file_by_filename=name)))[name]
+    assert "alpha" not in str(file)
+    assert not file.options.deprecated
+
+
 def test_a_method_is_described_if_it_is_built(service: Service) -> None:
     (response,) = ask(service, VERSIONS[0], Request(list_services=""))
     listed = [entry.name for entry in response.list_services_response.service]

@@ -7,6 +7,8 @@ from time import perf_counter
 class Phase(Enum):
     """What a call does, or waits for. Calls have those of the phases that they need."""
 
+    READ = "read"
+    """Waits for the request message, and for the event loop to see it."""
     QUEUE = "queue"
     """Waits for its turn of the event loop, for a place in a lane, or for a thread."""
     CALENDAR = "calendar"
@@ -18,7 +20,10 @@ class Phase(Enum):
 
 
 class CallClock:
-    """A call is in one phase at a time. Threads may use the clock one after the other."""
+    """A call is in one phase at a time. Threads may use the clock one after the other.
+
+    When a call is aborted, its thread may still enter phases; the times that were sent stay.
+    """
 
     def __init__(self) -> None:
         """The call begins now, in no phase."""

@@ -15,12 +15,12 @@ import grpc
 from pegcount import core
 from pegcount.errors import MissingMessageError, PegcountError, ServerStoppingError, UnknownMethodError
 from pegcount.server import call_metadata, status
-from pegcount.server.call_clock import CallClock
+from pegcount.server.call_clock import CallClock, Phase
 from pegcount.server.connection_guard import ConnectionGuard
 from pegcount.server.connections import Connection, Connections
 from pegcount.server.unread_answers import UnreadAnswers
 from pegcount.server.unread_calls import Context, UnreadCalls
-from pegcount.suggestion import did_you_mean
+from pegcount.suggestion import nearest, suggestion
 
 _ABANDONED_SECONDS_MAX = 1.0
 """Age in seconds from which the end of a call does not count as abandoned."""
@@ -48,7 +48,9 @@ class Call:
     ) -> None:
         self.connection = connection
         self.request_id = request_id
+        """Names the call in its trailing metadata and in the log."""
         self.clock = CallClock()
+        """Measures the phases of the call."""
         self.is_stream = is_stream
         self._unread_answers = unread_answers
         self._unread_bytes = 0
@@ -256,7 +258,9 @@ class CallHandlers(grpc.GenericRpcHandler):
         self, behavior: Callable[[bytes, Call], Awaitable[Any]]
     ) -> Callable[[Context, Call], Awaitable[Any]]:
         async def read_and_answer(context: Context, call: Call) -> Any:
+            call.clock.enter(Phase.READ)
             message = await self._unread.read(context)
+            call.clock.enter(None)
             call.connection.message_bytes += len(message)
             return await behavior(message, call)
 
@@ -283,17 +287,19 @@ class CallHandlers(grpc.GenericRpcHandler):
     def _unknown(self, method: str) -> Handler:
         async def refuse(_: Context, __: Call) -> None:
             name = method.removeprefix("/")
-            raise UnknownMethodError(
-                f"there is no method {name!r}{did_you_mean(name, self._names())}", method=name
-            )
+            raise UnknownMethodError(f"there is no method {name!r}{self._hint(name)}", method=name)
 
         async def handle(_: object, context: Context) -> None:
             await self._handle(context, refuse, is_stream=False)
 
         return grpc.stream_unary_rpc_method_handler(handle)
 
-    def _names(self) -> list[str]:
-        return [path.removeprefix("/") for path in self._handlers]
+    def _hint(self, name: str) -> str:
+        """Suggests the nearest method of the nearest service, if one is near."""
+        service, _, method = name.rpartition("/")
+        near = nearest(service, {path.split("/")[1] for path in self._handlers})
+        found = None if near is None else nearest(method, self.of_service(near))
+        return "" if found is None else suggestion(f"{near}/{found}")
 
     async def _wait_for_calls(self, seconds: float) -> None:
         deadline_s = asyncio.get_running_loop().time() + seconds

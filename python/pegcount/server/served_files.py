@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from importlib.resources import files
 from typing import Any
 
+from google.protobuf import text_format
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
     EnumDescriptorProto,
@@ -32,11 +33,14 @@ def served_files(hidden_methods: Collection[str]) -> list[FileDescriptorProto]:
     known = {file.name: file for file in contract}
     for module in (error_details_pb2, status_pb2, health_pb2, reflection_pb2):
         _add_with_imports(module.DESCRIPTOR, known)
+    for file in known.values():
+        # What the files are called in other languages.
+        file.name = file.name.replace("grpc_", "grpc/")
     return [*known.values(), _reflection_v1()]
 
 
 def names(file: FileDescriptorProto) -> Iterator[str]:
-    """Yields the full names of the services, methods, messages, fields, enums and values of a file."""
+    """Yields the full names of what a file declares, from services to the fields of nested messages."""
     for service in file.service:
         full_name = f"{file.package}.{service.name}"
         yield full_name
@@ -71,17 +75,12 @@ def _add_with_imports(file: Any, known: dict[str, FileDescriptorProto]) -> None:
 
 
 def _reflection_v1() -> FileDescriptorProto:
-    """Returns the file of reflection v1, which differs from v1alpha in its package alone."""
-    file = FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)
-    file.name = file.name.replace("v1alpha", "v1")
-    file.package = file.package.replace("v1alpha", "v1")
-    for message in file.message_type:
-        for field in filter(lambda field: field.HasField("type_name"), message.field):
-            field.type_name = field.type_name.replace(".v1alpha.", ".v1.")
-    for service in file.service:
-        for method in service.method:
-            method.input_type = method.input_type.replace(".v1alpha.", ".v1.")
-            method.output_type = method.output_type.replace(".v1alpha.", ".v1.")
+    """Returns the file of reflection v1, which differs from v1alpha in its names, and is not deprecated."""
+    alpha = FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)
+    text = text_format.MessageToString(alpha).replace("v1alpha", "v1")
+    file = text_format.Parse(text, FileDescriptorProto())
+    file.name = "grpc/reflection/v1/reflection.proto"
+    file.options.ClearField("deprecated")
     return file
 
 

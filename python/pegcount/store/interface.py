@@ -1,7 +1,7 @@
 """The interface of a store: what the service asks of it, complete enough to write another one from.
 
-A store derives from `Store`, whose members have a default if others say the same, or if a store that takes no
-precautions needs none.
+A store derives from `Store`, which defines `write`, `wait`, `any_match` and `first_day` by means of the other
+members, and `estimate`, `accept_clock` and `refused_clock` for a store that knows and does nothing of these.
 
 Times are microseconds UTC since 1970-01-01, days are UTC days since 1970-01-01, durations are milliseconds.
 

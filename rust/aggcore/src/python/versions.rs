@@ -1,5 +1,6 @@
 //! The rules of records for a store in Python: which records of a batch are valid, and how versions merge.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -57,9 +58,12 @@ impl Versions {
         self.0.joinable_days().into_inner()
     }
 
-    fn join(&self, py: Python<'_>, stored: Vec<PyRef<'_, Self>>) -> (Self, BatchCounts) {
+    fn join(&self, py: Python<'_>, stored: Vec<PyRef<'_, Self>>) -> PyResult<(Self, BatchCounts)> {
+        if self.0.with_merged(|merged| self.0.to_bytes(merged)).is_some() {
+            return Err(PyValueError::new_err("these are several versions; join adds the one version of a decoded batch"));
+        }
         let stored = stored.iter().map(|stored| stored.0.clone()).collect();
         let (joined, counts) = py.detach(|| join_version(stored, &self.0));
-        (Self(joined), counts.into())
+        Ok((Self(joined), counts.into()))
     }
 }
