@@ -19,7 +19,7 @@ PRICE_NANO_MAX = 2**63 - 1
 INT64_MIN = -(2**63)
 DAY_US = 86_400_000_000
 
-_DECIMAL = re.compile(r"[+-]?\d+(?:\.(\d+))?", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
 _EVENT_RANK = {
     records_pb2.SESSION_EVENT_START: 0,
     records_pb2.SESSION_EVENT_UPDATE: 1,
@@ -280,11 +280,11 @@ TEXT_NAMES = frozenset(_names(FieldDescriptor.TYPE_STRING))
 
 
 def is_valid_price(text: str) -> bool:
-    """Returns whether a text is a decimal with at most 9 decimals that fits into 64 bits of 10^-9 units."""
-    found = _DECIMAL.fullmatch(text)
-    if found is None or len(found[1] or "") > 9:
+    """Returns whether a text is a whole number of units of 10^-9, of 64 bits; trailing zeros do not count."""
+    if _DECIMAL.fullmatch(text) is None:
         return False
-    return abs(Fraction(text)) * 10**9 <= PRICE_NANO_MAX
+    units = Fraction(text) * 10**9
+    return units.denominator == 1 and abs(units) <= PRICE_NANO_MAX
 
 
 def reject_reasons(record: SessionRecord) -> frozenset[RejectReason]:

@@ -289,6 +289,8 @@ fn price(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
     let are_digits = [whole, fraction].iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    // Trailing zeros are not decimals.
+    let fraction = fraction.trim_end_matches('0');
     let units = format!("{whole}{fraction:0<9}").parse::<i128>().ok().filter(|_| are_digits && fraction.len() <= 9)?;
     i64::try_from(if text.starts_with('-') { -units } else { units }).ok().filter(|&units| units != ABSENT)
 }
