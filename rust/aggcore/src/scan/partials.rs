@@ -116,12 +116,8 @@ impl Partials {
     /// # Errors
     /// `InvalidPartials` or `SumOverflow`.
     pub fn check(&self, bin_count: usize) -> Result<()> {
-        let cell_count = self.sums.len();
-        let lengths = self.keys.iter().map(KeyValues::len);
-        if let Some(length) = lengths.chain([self.bins.len()]).find(|&length| length != cell_count) {
-            return Err(invalid(format!("a column has {length} values, and there are {cell_count} cells")));
-        }
-        if let Some(&bin) = self.bins.iter().max().filter(|&&bin| bin as usize >= bin_count) {
+        self.check_lengths()?;
+        if let Some(bin) = self.bins.iter().find(|&&bin| bin as usize >= bin_count) {
             return Err(invalid(format!("a cell is in bin {bin} of {bin_count}")));
         }
         let has_code_without_entry = self.keys.iter().any(|key| match key {
@@ -132,6 +128,15 @@ impl Partials {
             return Err(invalid("a code has no entry"));
         }
         self.check_total()
+    }
+
+    fn check_lengths(&self) -> Result<()> {
+        let cell_count = self.sums.len();
+        let lengths = self.keys.iter().map(KeyValues::len);
+        match lengths.chain([self.bins.len()]).find(|&length| length != cell_count) {
+            Some(length) => Err(invalid(format!("a column has {length} values, and there are {cell_count} cells"))),
+            None => Ok(()),
+        }
     }
 
     /// Checks that the sums add up to less than 2^63.
@@ -150,11 +155,12 @@ impl Partials {
     /// # Errors
     /// As [`Partials::check`].
     pub fn check_by_bin(&self, bin_count: usize) -> Result<()> {
-        self.check(bin_count)?;
+        self.check_lengths()?;
         if !self.keys.is_empty() {
             return Err(invalid(format!("there are {} keys, and the answer has none", self.keys.len())));
         }
-        self.check_is_one_cell_per_bin(bin_count)
+        self.check_is_one_cell_per_bin(bin_count)?;
+        self.check_total()
     }
 
     fn check_is_one_cell_per_bin(&self, bin_count: usize) -> Result<()> {
