@@ -2,7 +2,8 @@
 //!
 //! [`decode_batch`] reads `WriteRecordsRequest` and validates each record; [`columnar_batch`] turns the valid
 //! ones into columns, [`version_batch`] into versions for a store outside the core; [`versions`] defines how several
-//! versions of one record become one, and `parts.rs` how several parts do. [`code_deck`] reads code decks; [`lists`] counts the values of a request before it is parsed.
+//! versions of one record become one, and `parts.rs` how several parts do. [`code_deck`] reads code decks; [`lists`] counts
+//! the values of a request before it is parsed.
 
 pub mod code_deck;
 pub mod columnar_batch;
