@@ -4,7 +4,9 @@ import shutil
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from pegcount.config import Config
 from pegcount.store import EmbeddedStore, Store
@@ -50,8 +52,9 @@ class _Clocks:
         us = self._read.us = self._clock()
         return us
 
-    def monotonic(self) -> float:
-        return getattr(self._read, "us", self._clock()) / 1_000_000
+    def monotonic(self) -> Any:
+        """Returns seconds as a fraction: a float would round times far from 1970 by a microsecond."""
+        return Fraction(getattr(self._read, "us", self._clock()), 1_000_000)
 
 
 class EmbeddedStores(StoreFactory):

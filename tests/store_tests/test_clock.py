@@ -447,3 +447,13 @@ def test_no_sequence_of_short_jumps_and_kills_gets_more_than_a_day_ahead(number:
             saved = {name: value for name, value in clock.settings().items() if value is not None}
             error_us, boot_us = 0, chance.randint(0, true_us)
             clock = started(saved)
+
+
+@pytest.mark.parametrize("begin_us", [4_389_711_436_480, 136_592_023_039_122])
+def test_seconds_of_the_monotonic_clock_are_rounded_to_the_nearest_microsecond(begin_us: int) -> None:
+    """Cut off, the seconds of these instants would be a microsecond early, and all later times one late."""
+    now_us = begin_us
+    guarded = GuardedClock(lambda: now_us, lambda: now_us / US, Config(), {}, None, 1)
+    for now_us in range(begin_us + 1_000, begin_us + 1_100):
+        assert guarded.receipt_us() == now_us
+        assert guarded.session_us() == now_us

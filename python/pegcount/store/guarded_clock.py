@@ -160,7 +160,7 @@ class GuardedClock:
             }
 
     def _read(self) -> tuple[int, int]:
-        return self._clock(), int(self._monotonic() * US_PER_SECOND)
+        return self._clock(), round(self._monotonic() * US_PER_SECOND)
 
     def _is_refused(self, now_us: int, monotonic_us: int) -> bool:
         deviation_us = now_us - self._trust.offset_us - monotonic_us
