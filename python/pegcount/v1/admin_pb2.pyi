@@ -157,7 +157,7 @@ class GetStoreInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStoreInfoResponse(_message.Message):
-    __slots__ = ("server_version", "tzdata_version", "records", "unsealed_records", "segments", "segment_bytes", "first_setup_time", "last_setup_time", "active_records", "clock_refused_since_time")
+    __slots__ = ("server_version", "tzdata_version", "records", "unsealed_records", "segments", "segment_bytes", "first_setup_time", "last_setup_time", "active_records", "clock_refused_since_time", "deletions")
     SERVER_VERSION_FIELD_NUMBER: _ClassVar[int]
     TZDATA_VERSION_FIELD_NUMBER: _ClassVar[int]
     RECORDS_FIELD_NUMBER: _ClassVar[int]
@@ -168,6 +168,7 @@ class GetStoreInfoResponse(_message.Message):
     LAST_SETUP_TIME_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_RECORDS_FIELD_NUMBER: _ClassVar[int]
     CLOCK_REFUSED_SINCE_TIME_FIELD_NUMBER: _ClassVar[int]
+    DELETIONS_FIELD_NUMBER: _ClassVar[int]
     server_version: str
     tzdata_version: str
     records: int
@@ -178,4 +179,75 @@ class GetStoreInfoResponse(_message.Message):
     last_setup_time: str
     active_records: int
     clock_refused_since_time: str
-    def __init__(self, server_version: _Optional[str] = ..., tzdata_version: _Optional[str] = ..., records: _Optional[int] = ..., unsealed_records: _Optional[int] = ..., segments: _Optional[int] = ..., segment_bytes: _Optional[int] = ..., first_setup_time: _Optional[str] = ..., last_setup_time: _Optional[str] = ..., active_records: _Optional[int] = ..., clock_refused_since_time: _Optional[str] = ...) -> None: ...
+    deletions: _containers.RepeatedCompositeFieldContainer[Deletion]
+    def __init__(self, server_version: _Optional[str] = ..., tzdata_version: _Optional[str] = ..., records: _Optional[int] = ..., unsealed_records: _Optional[int] = ..., segments: _Optional[int] = ..., segment_bytes: _Optional[int] = ..., first_setup_time: _Optional[str] = ..., last_setup_time: _Optional[str] = ..., active_records: _Optional[int] = ..., clock_refused_since_time: _Optional[str] = ..., deletions: _Optional[_Iterable[_Union[Deletion, _Mapping]]] = ...) -> None: ...
+
+class DeleteRecordsRequest(_message.Message):
+    __slots__ = ("source", "from_time", "to_time", "time_zone", "session_ids", "all", "once", "dry_run")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    FROM_TIME_FIELD_NUMBER: _ClassVar[int]
+    TO_TIME_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    SESSION_IDS_FIELD_NUMBER: _ClassVar[int]
+    ALL_FIELD_NUMBER: _ClassVar[int]
+    ONCE_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    from_time: str
+    to_time: str
+    time_zone: str
+    session_ids: _containers.RepeatedScalarFieldContainer[str]
+    all: bool
+    once: bool
+    dry_run: bool
+    def __init__(self, source: _Optional[str] = ..., from_time: _Optional[str] = ..., to_time: _Optional[str] = ..., time_zone: _Optional[str] = ..., session_ids: _Optional[_Iterable[str]] = ..., all: bool = ..., once: bool = ..., dry_run: bool = ...) -> None: ...
+
+class DeleteRecordsResponse(_message.Message):
+    __slots__ = ("deleted", "rule_id")
+    DELETED_FIELD_NUMBER: _ClassVar[int]
+    RULE_ID_FIELD_NUMBER: _ClassVar[int]
+    deleted: int
+    rule_id: int
+    def __init__(self, deleted: _Optional[int] = ..., rule_id: _Optional[int] = ...) -> None: ...
+
+class Deletion(_message.Message):
+    __slots__ = ("rule_id", "source", "from_time", "to_time", "session_id_count", "session_ids", "create_time", "deleted")
+    RULE_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    FROM_TIME_FIELD_NUMBER: _ClassVar[int]
+    TO_TIME_FIELD_NUMBER: _ClassVar[int]
+    SESSION_ID_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SESSION_IDS_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    DELETED_FIELD_NUMBER: _ClassVar[int]
+    rule_id: int
+    source: str
+    from_time: str
+    to_time: str
+    session_id_count: int
+    session_ids: _containers.RepeatedScalarFieldContainer[str]
+    create_time: str
+    deleted: int
+    def __init__(self, rule_id: _Optional[int] = ..., source: _Optional[str] = ..., from_time: _Optional[str] = ..., to_time: _Optional[str] = ..., session_id_count: _Optional[int] = ..., session_ids: _Optional[_Iterable[str]] = ..., create_time: _Optional[str] = ..., deleted: _Optional[int] = ...) -> None: ...
+
+class ListDeletionsRequest(_message.Message):
+    __slots__ = ("rule_id",)
+    RULE_ID_FIELD_NUMBER: _ClassVar[int]
+    rule_id: int
+    def __init__(self, rule_id: _Optional[int] = ...) -> None: ...
+
+class ListDeletionsResponse(_message.Message):
+    __slots__ = ("deletions",)
+    DELETIONS_FIELD_NUMBER: _ClassVar[int]
+    deletions: _containers.RepeatedCompositeFieldContainer[Deletion]
+    def __init__(self, deletions: _Optional[_Iterable[_Union[Deletion, _Mapping]]] = ...) -> None: ...
+
+class LiftDeletionRequest(_message.Message):
+    __slots__ = ("rule_id",)
+    RULE_ID_FIELD_NUMBER: _ClassVar[int]
+    rule_id: int
+    def __init__(self, rule_id: _Optional[int] = ...) -> None: ...
+
+class LiftDeletionResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

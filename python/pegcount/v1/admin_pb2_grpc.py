@@ -75,6 +75,21 @@ class AdminServiceStub(object):
                 request_serializer=pegcount_dot_v1_dot_admin__pb2.GetStoreInfoRequest.SerializeToString,
                 response_deserializer=pegcount_dot_v1_dot_admin__pb2.GetStoreInfoResponse.FromString,
                 _registered_method=True)
+        self.DeleteRecords = channel.unary_unary(
+                '/pegcount.v1.AdminService/DeleteRecords',
+                request_serializer=pegcount_dot_v1_dot_admin__pb2.DeleteRecordsRequest.SerializeToString,
+                response_deserializer=pegcount_dot_v1_dot_admin__pb2.DeleteRecordsResponse.FromString,
+                _registered_method=True)
+        self.ListDeletions = channel.unary_unary(
+                '/pegcount.v1.AdminService/ListDeletions',
+                request_serializer=pegcount_dot_v1_dot_admin__pb2.ListDeletionsRequest.SerializeToString,
+                response_deserializer=pegcount_dot_v1_dot_admin__pb2.ListDeletionsResponse.FromString,
+                _registered_method=True)
+        self.LiftDeletion = channel.unary_unary(
+                '/pegcount.v1.AdminService/LiftDeletion',
+                request_serializer=pegcount_dot_v1_dot_admin__pb2.LiftDeletionRequest.SerializeToString,
+                response_deserializer=pegcount_dot_v1_dot_admin__pb2.LiftDeletionResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer(object):
@@ -138,6 +153,31 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteRecords(self, request, context):
+        """Deletes records, durably: once it is answered, no report counts them. While
+        it works, a report may count a part of them. Unless `once` is set, the
+        deletion stays as a rule, which rejects later writes of such records as
+        DELETED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeletions(self, request, context):
+        """Lists the deletions that still apply.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LiftDeletion(self, request, context):
+        """Ends a deletion: records that it rejects are taken again from now on. What
+        it deleted stays deleted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -180,6 +220,21 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.GetStoreInfo,
                     request_deserializer=pegcount_dot_v1_dot_admin__pb2.GetStoreInfoRequest.FromString,
                     response_serializer=pegcount_dot_v1_dot_admin__pb2.GetStoreInfoResponse.SerializeToString,
+            ),
+            'DeleteRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteRecords,
+                    request_deserializer=pegcount_dot_v1_dot_admin__pb2.DeleteRecordsRequest.FromString,
+                    response_serializer=pegcount_dot_v1_dot_admin__pb2.DeleteRecordsResponse.SerializeToString,
+            ),
+            'ListDeletions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeletions,
+                    request_deserializer=pegcount_dot_v1_dot_admin__pb2.ListDeletionsRequest.FromString,
+                    response_serializer=pegcount_dot_v1_dot_admin__pb2.ListDeletionsResponse.SerializeToString,
+            ),
+            'LiftDeletion': grpc.unary_unary_rpc_method_handler(
+                    servicer.LiftDeletion,
+                    request_deserializer=pegcount_dot_v1_dot_admin__pb2.LiftDeletionRequest.FromString,
+                    response_serializer=pegcount_dot_v1_dot_admin__pb2.LiftDeletionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -399,6 +454,87 @@ class AdminService(object):
             '/pegcount.v1.AdminService/GetStoreInfo',
             pegcount_dot_v1_dot_admin__pb2.GetStoreInfoRequest.SerializeToString,
             pegcount_dot_v1_dot_admin__pb2.GetStoreInfoResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pegcount.v1.AdminService/DeleteRecords',
+            pegcount_dot_v1_dot_admin__pb2.DeleteRecordsRequest.SerializeToString,
+            pegcount_dot_v1_dot_admin__pb2.DeleteRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeletions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pegcount.v1.AdminService/ListDeletions',
+            pegcount_dot_v1_dot_admin__pb2.ListDeletionsRequest.SerializeToString,
+            pegcount_dot_v1_dot_admin__pb2.ListDeletionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LiftDeletion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pegcount.v1.AdminService/LiftDeletion',
+            pegcount_dot_v1_dot_admin__pb2.LiftDeletionRequest.SerializeToString,
+            pegcount_dot_v1_dot_admin__pb2.LiftDeletionResponse.FromString,
             options,
             channel_credentials,
             insecure,

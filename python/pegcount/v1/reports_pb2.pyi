@@ -26,6 +26,9 @@ class NoticeCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NOTICE_CODE_FROM_IN_FUTURE: _ClassVar[NoticeCode]
     NOTICE_CODE_BEFORE_RETENTION: _ClassVar[NoticeCode]
     NOTICE_CODE_RANGE_REVERSED: _ClassVar[NoticeCode]
+    NOTICE_CODE_ACCOUNT_NOT_SEEN: _ClassVar[NoticeCode]
+    NOTICE_CODE_KIND_NOT_SEEN: _ClassVar[NoticeCode]
+    NOTICE_CODE_ID_NOT_SEEN: _ClassVar[NoticeCode]
 
 class Grouping(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -44,16 +47,28 @@ NOTICE_CODE_UNSPECIFIED: NoticeCode
 NOTICE_CODE_FROM_IN_FUTURE: NoticeCode
 NOTICE_CODE_BEFORE_RETENTION: NoticeCode
 NOTICE_CODE_RANGE_REVERSED: NoticeCode
+NOTICE_CODE_ACCOUNT_NOT_SEEN: NoticeCode
+NOTICE_CODE_KIND_NOT_SEEN: NoticeCode
+NOTICE_CODE_ID_NOT_SEEN: NoticeCode
 GROUPING_UNSPECIFIED: Grouping
 GROUPING_ROLLUP: Grouping
 
 class Notice(_message.Message):
-    __slots__ = ("code", "text")
+    __slots__ = ("code", "text", "metadata")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     CODE_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
     code: NoticeCode
     text: str
-    def __init__(self, code: _Optional[_Union[NoticeCode, str]] = ..., text: _Optional[str] = ...) -> None: ...
+    metadata: _containers.ScalarMap[str, str]
+    def __init__(self, code: _Optional[_Union[NoticeCode, str]] = ..., text: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class ResolvedRange(_message.Message):
     __slots__ = ("from_time", "to_time", "time_zone", "granularity", "generated_at")
@@ -70,7 +85,7 @@ class ResolvedRange(_message.Message):
     def __init__(self, from_time: _Optional[str] = ..., to_time: _Optional[str] = ..., time_zone: _Optional[str] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., generated_at: _Optional[str] = ...) -> None: ...
 
 class QueryAsrUsageRequest(_message.Message):
-    __slots__ = ("from_time", "to_time", "granularity", "time_zone", "app_ids", "comp_ids", "tenant_ids", "sma_period", "kind")
+    __slots__ = ("from_time", "to_time", "granularity", "time_zone", "app_ids", "comp_ids", "tenant_ids", "sma_period", "kind", "absent")
     FROM_TIME_FIELD_NUMBER: _ClassVar[int]
     TO_TIME_FIELD_NUMBER: _ClassVar[int]
     GRANULARITY_FIELD_NUMBER: _ClassVar[int]
@@ -80,6 +95,7 @@ class QueryAsrUsageRequest(_message.Message):
     TENANT_IDS_FIELD_NUMBER: _ClassVar[int]
     SMA_PERIOD_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
+    ABSENT_FIELD_NUMBER: _ClassVar[int]
     from_time: str
     to_time: str
     granularity: Granularity
@@ -89,7 +105,8 @@ class QueryAsrUsageRequest(_message.Message):
     tenant_ids: _containers.RepeatedScalarFieldContainer[int]
     sma_period: int
     kind: _records_pb2.SessionKind
-    def __init__(self, from_time: _Optional[str] = ..., to_time: _Optional[str] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., time_zone: _Optional[str] = ..., app_ids: _Optional[_Iterable[int]] = ..., comp_ids: _Optional[_Iterable[int]] = ..., tenant_ids: _Optional[_Iterable[int]] = ..., sma_period: _Optional[int] = ..., kind: _Optional[_Union[_records_pb2.SessionKind, str]] = ...) -> None: ...
+    absent: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, from_time: _Optional[str] = ..., to_time: _Optional[str] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., time_zone: _Optional[str] = ..., app_ids: _Optional[_Iterable[int]] = ..., comp_ids: _Optional[_Iterable[int]] = ..., tenant_ids: _Optional[_Iterable[int]] = ..., sma_period: _Optional[int] = ..., kind: _Optional[_Union[_records_pb2.SessionKind, str]] = ..., absent: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class AsrUsageBin(_message.Message):
     __slots__ = ("start_time", "session_count", "sma", "complete")
@@ -336,16 +353,18 @@ class QueryFolderStatsResponse(_message.Message):
     def __init__(self, range: _Optional[_Union[ResolvedRange, _Mapping]] = ..., notices: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ..., rows: _Optional[_Iterable[_Union[FolderStatsRow, _Mapping]]] = ..., totals: _Optional[_Union[FolderStatsTotals, _Mapping]] = ...) -> None: ...
 
 class TextFilter(_message.Message):
-    __slots__ = ("eq", "starts_with", "ends_with", "contains")
+    __slots__ = ("eq", "starts_with", "ends_with", "contains", "absent")
     EQ_FIELD_NUMBER: _ClassVar[int]
     STARTS_WITH_FIELD_NUMBER: _ClassVar[int]
     ENDS_WITH_FIELD_NUMBER: _ClassVar[int]
     CONTAINS_FIELD_NUMBER: _ClassVar[int]
+    ABSENT_FIELD_NUMBER: _ClassVar[int]
     eq: str
     starts_with: str
     ends_with: str
     contains: str
-    def __init__(self, eq: _Optional[str] = ..., starts_with: _Optional[str] = ..., ends_with: _Optional[str] = ..., contains: _Optional[str] = ...) -> None: ...
+    absent: bool
+    def __init__(self, eq: _Optional[str] = ..., starts_with: _Optional[str] = ..., ends_with: _Optional[str] = ..., contains: _Optional[str] = ..., absent: bool = ...) -> None: ...
 
 class IntegerFilter(_message.Message):
     __slots__ = ("eq", "gt", "lt")
@@ -368,7 +387,7 @@ class DecimalFilter(_message.Message):
     def __init__(self, eq: _Optional[str] = ..., gt: _Optional[str] = ..., lt: _Optional[str] = ...) -> None: ...
 
 class QueryOriginationQualityRequest(_message.Message):
-    __slots__ = ("account_id", "from_time", "to_time", "sampling", "time_zone", "src_country_id", "dst_country_id", "src_prefix_routing", "dst_prefix_routing", "duration", "auth_orig_ip", "customer_price")
+    __slots__ = ("account_id", "from_time", "to_time", "sampling", "time_zone", "src_country_id", "dst_country_id", "src_prefix_routing", "dst_prefix_routing", "duration", "auth_orig_ip", "customer_price", "account_ids", "all_accounts", "absent")
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
     FROM_TIME_FIELD_NUMBER: _ClassVar[int]
     TO_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -381,6 +400,9 @@ class QueryOriginationQualityRequest(_message.Message):
     DURATION_FIELD_NUMBER: _ClassVar[int]
     AUTH_ORIG_IP_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_PRICE_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_IDS_FIELD_NUMBER: _ClassVar[int]
+    ALL_ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
+    ABSENT_FIELD_NUMBER: _ClassVar[int]
     account_id: str
     from_time: str
     to_time: str
@@ -393,7 +415,10 @@ class QueryOriginationQualityRequest(_message.Message):
     duration: IntegerFilter
     auth_orig_ip: str
     customer_price: DecimalFilter
-    def __init__(self, account_id: _Optional[str] = ..., from_time: _Optional[str] = ..., to_time: _Optional[str] = ..., sampling: _Optional[_Union[Granularity, str]] = ..., time_zone: _Optional[str] = ..., src_country_id: _Optional[int] = ..., dst_country_id: _Optional[int] = ..., src_prefix_routing: _Optional[_Union[TextFilter, _Mapping]] = ..., dst_prefix_routing: _Optional[_Union[TextFilter, _Mapping]] = ..., duration: _Optional[_Union[IntegerFilter, _Mapping]] = ..., auth_orig_ip: _Optional[str] = ..., customer_price: _Optional[_Union[DecimalFilter, _Mapping]] = ...) -> None: ...
+    account_ids: _containers.RepeatedScalarFieldContainer[str]
+    all_accounts: bool
+    absent: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, account_id: _Optional[str] = ..., from_time: _Optional[str] = ..., to_time: _Optional[str] = ..., sampling: _Optional[_Union[Granularity, str]] = ..., time_zone: _Optional[str] = ..., src_country_id: _Optional[int] = ..., dst_country_id: _Optional[int] = ..., src_prefix_routing: _Optional[_Union[TextFilter, _Mapping]] = ..., dst_prefix_routing: _Optional[_Union[TextFilter, _Mapping]] = ..., duration: _Optional[_Union[IntegerFilter, _Mapping]] = ..., auth_orig_ip: _Optional[str] = ..., customer_price: _Optional[_Union[DecimalFilter, _Mapping]] = ..., account_ids: _Optional[_Iterable[str]] = ..., all_accounts: bool = ..., absent: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class OriginationQualityData(_message.Message):
     __slots__ = ("t", "total_calls", "answered_calls", "duration_ms", "acd", "asr", "cps")
