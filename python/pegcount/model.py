@@ -91,9 +91,10 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """A column equals one of the values. An absent value does not match.
+    """A column equals one of the values, or is absent if `or_absent`.
 
-    The order of the values counts when predicates are compared:
+    Without `or_absent`, an absent value does not match. The order of the values counts when predicates
+    are compared:
 
     >>> OneOf("app_id", (1, 2)) == OneOf("app_id", (2, 1))
     False
@@ -101,6 +102,7 @@ class OneOf:
 
     column: str
     values: tuple[int, ...] | tuple[str, ...]
+    or_absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

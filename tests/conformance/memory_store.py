@@ -111,9 +111,8 @@ class MemoryStore(Store):
     ) -> core.Partials:
         edge_us = [0, 2**63] if scan.edge_us is None else scan.edge_us.tolist()
         bin_count = max(0, len(edge_us) - 1)
-        cells: dict[tuple[Any, ...], list[int]] = {}
-        if not scan.keys:
-            cells = {(number,): [0, 0, 0] for number in range(bin_count)}
+        cells: dict[tuple[Any, ...], list[int]]
+        cells = {} if scan.keys else {(number,): [0, 0, 0] for number in range(bin_count)}
         for row in self._matching_rows(scan, cancel_token):
             number = bisect_right(edge_us, row["setup_time"]) - 1
             if not 0 <= number < bin_count:
@@ -273,19 +272,20 @@ def _key_column(name: str, values: Sequence[Any]) -> Any:
 
 
 def _condition_of(predicate: model.Predicate) -> Callable[[Row], bool]:
-    column = predicate.column
+    column, or_absent = predicate.column, False
     match predicate:
         case model.Present(_, wanted):
             return lambda row: (row.get(column) is not None) == wanted
         case model.Between(_, low, high):
             holds: Callable[[Any], bool] = lambda value: low <= value <= high  # noqa: E731
-        case model.OneOf(_, values):
+        case model.OneOf(_, values, or_absent):
             holds = frozenset(values).__contains__
         case model.InNetwork(_, network):
             holds = lambda text: _is_within(text, network)  # noqa: E731
         case model.TextMatch(_, how, text):
             holds = lambda value: _TEXT_MATCHES[how](value, text)  # noqa: E731
-    return lambda row: (value := row.get(column, _DEFAULTS.get(column))) is not None and holds(value)
+    default = None if or_absent else _DEFAULTS.get(column)
+    return lambda row: or_absent if (value := row.get(column, default)) is None else holds(value)
 
 
 @lru_cache(1_000)

@@ -74,7 +74,7 @@ fn group_count(sessions: &[OwnedRecord], keys: [&str; 3]) -> usize {
 /// Scans as a request for the active sessions does: without end, and received within a day.
 fn scan(store: &Store, keys: &[String]) -> Partials {
     let predicates = [
-        Predicate::OneOfInts { column: "kind".into(), values: vec![1] },
+        Predicate::OneOfInts { column: "kind".into(), values: vec![1], or_absent: false },
         Predicate::Present { column: "end_time".into(), wanted: false },
         Predicate::Between { column: "received_time".into(), low: RECEIVED_US - 86_400_000_000, high: i64::MAX },
     ];

@@ -88,7 +88,7 @@ fn repeat(store: &Store, report: &Report, ended: &AtomicBool, count: &AtomicUsiz
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), REPORT_NICENESS);
     let predicates = [
-        Predicate::OneOfInts { column: "kind".into(), values: vec![1] },
+        Predicate::OneOfInts { column: "kind".into(), values: vec![1], or_absent: false },
         Predicate::Present { column: "end_time".into(), wanted: false },
     ];
     while !ended.load(Ordering::Relaxed) {

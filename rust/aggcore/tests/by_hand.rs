@@ -65,7 +65,7 @@ fn between(column: &str, low: i64, high: i64) -> Predicate {
 }
 
 fn one_of(column: &str, values: &[i64]) -> Predicate {
-    Predicate::one_of_ints(column.to_owned(), values.to_vec())
+    Predicate::one_of_ints(column.to_owned(), values.to_vec(), false)
 }
 
 #[test]
@@ -96,12 +96,12 @@ fn an_absent_kind_is_a_call() {
 
 #[test]
 fn texts_are_found_at_any_place_of_a_dictionary() {
-    let is = |text: &str| Predicate::one_of_texts("company".to_owned(), vec![text.to_owned()]);
+    let is = |text: &str| Predicate::one_of_texts("company".to_owned(), vec![text.to_owned()], false);
     for (text, expected) in [("acme", "a"), ("acme east", "b"), ("bell", "ce"), ("zeta", "f"), ("aa", ""), ("b", ""), ("zz", "")]
     {
         check(&[is(text)], expected);
     }
-    check(&[Predicate::one_of_texts("company".to_owned(), vec!["zeta".to_owned(), "acme".to_owned()])], "af");
+    check(&[Predicate::one_of_texts("company".to_owned(), vec!["zeta".to_owned(), "acme".to_owned()], false)], "af");
     let matches = |how, text: &str| Predicate::Text { column: "dst_prefix_routing".to_owned(), how, text: text.to_owned() };
     for (how, text, expected) in [
         (TextMatch::Eq, "bell", "ce"),
@@ -119,7 +119,7 @@ fn texts_are_found_at_any_place_of_a_dictionary() {
 
 #[test]
 fn all_predicates_must_hold() {
-    let bell = || Predicate::one_of_texts("company".to_owned(), vec!["bell".to_owned()]);
+    let bell = || Predicate::one_of_texts("company".to_owned(), vec!["bell".to_owned()], false);
     check(&[one_of("customer_price", &[9, 10, 20, 40, 50]), one_of("kind", &[1])], "abf");
     check(&[one_of("kind", &[1]), one_of("customer_price", &[20, 30, 40, 50, 99])], "bf");
     check(&[bell(), between("customer_price", 0, 99)], "c");

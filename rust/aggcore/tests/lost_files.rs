@@ -186,7 +186,7 @@ fn a_look_at_the_files_finds_what_no_scan_has_met() {
 fn a_filter_on_text_fails_as_well() {
     for (what, change, opened) in cases() {
         let account = |name: &str| {
-            let accounts = [Predicate::one_of_texts("account_id".to_owned(), vec![name.to_owned()])];
+            let accounts = [Predicate::one_of_texts("account_id".to_owned(), vec![name.to_owned()], false)];
             count(&opened.store, 0, &accounts, &[])
         };
         assert_eq!(account("account 1").unwrap(), ROWS / 5);

@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // A test may panic.
 
 mod common;
+#[path = "common/predicate_pairs.rs"]
+mod predicate_pairs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aggcore::testing::{ABSENT, ColumnKind, field};
-use aggcore::{CancelToken, CodeDeck, CodeDeckEntry, Error, Measure, Network, Partials, Predicate, Scan, Store, TextMatch};
+use aggcore::{CancelToken, CodeDeck, CodeDeckEntry, Error, Measure, Partials, Predicate, Scan, Store};
 use common::{OwnedRecord, batch, distinct_records};
+use predicate_pairs::{PAIR_COUNT, duration_ms, ints, predicate_pairs, texts};
 use proptest::prelude::*;
 
 const DAY_US: i64 = 86_400_000_000;
@@ -51,11 +54,6 @@ fn visible_value(record: &OwnedRecord, column: &str) -> String {
     }
 }
 
-fn duration_ms(record: &OwnedRecord) -> i64 {
-    let (answer, end) = (record.int("answer_time"), record.int("end_time"));
-    if answer != ABSENT && end != ABSENT { (end - answer) / 1_000 } else { 0 }
-}
-
 /// Returns the expected cells: every record is compared with every bin.
 fn naive(
     records: &[OwnedRecord], edges: &[i64], keys: &[String], keep: impl Fn(&OwnedRecord) -> bool,
@@ -74,52 +72,6 @@ fn naive(
         }
     }
     cells
-}
-
-/// A predicate, and the same condition on a record in Rust.
-type PredicatePair = (Predicate, fn(&OwnedRecord) -> bool);
-
-fn predicate_pairs() -> Vec<PredicatePair> {
-    let column = |name: &str| name.to_owned();
-    vec![
-        (Predicate::Between { column: column("customer_price"), low: -1, high: 1 }, |r| {
-            (-1..=1).contains(&r.int("customer_price"))
-        }),
-        (Predicate::Between { column: column("duration_ms"), low: 1, high: 2_000 }, |r| (1..=2_000).contains(&duration_ms(r))),
-        (Predicate::OneOfInts { column: column("kind"), values: vec![1, 3] }, |r| matches!(r.int("kind"), ABSENT | 1 | 3)),
-        (Predicate::OneOfInts { column: column("is_last_attempt"), values: vec![1] }, |r| r.int("is_last_attempt") != 0),
-        (Predicate::OneOfTexts { column: column("company"), values: vec!["a".into(), "bb".into()] }, |r| {
-            ["a", "bb"].contains(&r.text("company"))
-        }),
-        (Predicate::Present { column: column("end_time"), wanted: true }, |r| r.int("end_time") != ABSENT),
-        (Predicate::Present { column: column("company"), wanted: false }, |r| r.text("company").is_empty()),
-        (Predicate::Text { column: column("dst_prefix_routing"), how: TextMatch::StartsWith, text: "1".into() }, |r| {
-            r.text("dst_prefix_routing").starts_with('1')
-        }),
-        (Predicate::Text { column: column("dst_prefix_routing"), how: TextMatch::EndsWith, text: "12".into() }, |r| {
-            r.text("dst_prefix_routing").ends_with("12")
-        }),
-        (Predicate::Text { column: column("term_dst_party_id"), how: TextMatch::Contains, text: "21".into() }, |r| {
-            r.text("term_dst_party_id").contains("21")
-        }),
-        (Predicate::Text { column: column("term_dst_party_id"), how: TextMatch::Eq, text: "1".into() }, |r| {
-            r.text("term_dst_party_id") == "1"
-        }),
-        (Predicate::Between { column: column("setup_time"), low: DAY_US, high: 2 * DAY_US }, |r| {
-            (DAY_US..=2 * DAY_US).contains(&r.int("setup_time"))
-        }),
-        (Predicate::OneOfInts { column: column("customer_price"), values: vec![-2, 1, 2] }, |r| {
-            [-2, 1, 2].contains(&r.int("customer_price"))
-        }),
-        (Predicate::OneOfInts { column: column("app_id"), values: vec![] }, |_| false),
-        (Predicate::Present { column: column("app_id"), wanted: false }, |r| r.int("app_id") == ABSENT),
-        (Predicate::Present { column: column("comp_id"), wanted: false }, |_| true),
-        (Predicate::Present { column: column("duration_ms"), wanted: true }, |_| true),
-        (Predicate::Present { column: column("folder"), wanted: true }, |r| !r.text("folder").is_empty()),
-        (Predicate::Present { column: column("agent_id"), wanted: true }, |_| false),
-        (Predicate::Present { column: column("term_dst_party_id"), wanted: true }, |r| !r.text("term_dst_party_id").is_empty()),
-        (Predicate::InNetwork { column: column("company"), network: Network::parse("::/0").unwrap() }, |_| false),
-    ]
 }
 
 /// Values of an integer column whose span fits a few bits, just fits or exceeds 31 bits, or takes 64 bits.
@@ -194,12 +146,12 @@ proptest! {
     #[test]
     fn predicates_select_the_rows_of_a_naive_loop(
         records in distinct_records(60), edges in prop::collection::vec(0..3 * DAY_US, 2..6),
-        which in 0usize..21, also in 0usize..21,
+        which in 0..PAIR_COUNT, also in 0..PAIR_COUNT,
         is_flushed in any::<bool>(),
     ) {
         let edges = edges_of(edges, &records);
         let pairs = predicate_pairs();
-        prop_assert_eq!(pairs.len(), 21);
+        prop_assert_eq!(pairs.len(), PAIR_COUNT);
         let ((first, keep_first), (second, keep_second)) = (&pairs[which], &pairs[also]);
         let store = store_of(&records);
         let directory = tempfile::tempdir().unwrap();
@@ -250,23 +202,26 @@ fn minutes() -> impl Strategy<Value = Vec<i64>> {
 proptest! {
     #[test]
     fn bins_of_whole_minutes_equal_those_of_a_naive_loop(
-        records in distinct_records(90), edges in minutes(), which in 0usize..21, counts_only in any::<bool>(),
-        account in prop_oneof![Just(None), Just(Some("a")), Just(Some("ab")), Just(Some(""))],
+        records in distinct_records(90), edges in minutes(), which in 0..PAIR_COUNT, counts_only in any::<bool>(),
+        accounts in prop::option::of(prop::sample::subsequence(vec!["", "a", "ab", "b", "c"], 0..4)), or_absent in any::<bool>(),
     ) {
         let records: Vec<OwnedRecord> =
             records.into_iter().map(|record| record.clone().with_text("account_id", record.text("company"))).collect();
         let directory = tempfile::tempdir().unwrap();
         let store = store_of_segments_and_memtables(directory.path(), &records);
         let (predicate, keep) = predicate_pairs().swap_remove(which);
-        let of_account = account.map(|account| Predicate::OneOfTexts { column: "account_id".into(), values: vec![account.into()] });
-        let has_account = |r: &OwnedRecord| account.is_none_or(|account| !account.is_empty() && r.text("account_id") == account);
+        let of_accounts = accounts.clone().map(|accounts| texts("account_id", &accounts, or_absent));
+        let has_account = |r: &OwnedRecord| accounts.as_ref().is_none_or(|accounts| match r.text("account_id") {
+            "" => or_absent,
+            account => accounts.contains(&account),
+        });
         let measure = if counts_only { Measure::Sessions } else { Measure::Calls };
         // The first scan without a predicate builds the rollups of the segments; the second one reads them.
         for predicates in [vec![predicate], Vec::new(), Vec::new()] {
             let is_selected = |r: &OwnedRecord| has_account(r) && (predicates.is_empty() || keep(r));
             let expected = naive(&records, &edges, &[], is_selected);
             let expected = expected.into_iter().map(|(bin, sums)| (bin, if counts_only { [sums[0], 0, 0] } else { sums }));
-            let all_predicates: Vec<Predicate> = predicates.iter().cloned().chain(of_account.clone()).collect();
+            let all_predicates: Vec<Predicate> = predicates.iter().cloned().chain(of_accounts.clone()).collect();
             let result = partials(&store, Some(&edges), &all_predicates, &[], measure);
             prop_assert_eq!(cells(&result), expected.collect::<BTreeMap<_, _>>(), "{:?}", all_predicates);
         }
@@ -333,21 +288,26 @@ type RollupQuery = (Vec<Predicate>, Vec<String>, fn(&OwnedRecord) -> bool);
 
 /// Queries that rollups answer, and some that they cannot.
 fn rollup_queries() -> Vec<RollupQuery> {
-    let text = |column: &str, value: &str| Predicate::OneOfTexts { column: column.into(), values: vec![value.into()] };
-    let ints = |column: &str, values: &[i64]| Predicate::OneOfInts { column: column.into(), values: values.to_vec() };
     let by = |keys: &[&str]| keys.iter().map(|&key| key.to_owned()).collect::<Vec<_>>();
     vec![
         (vec![], by(&[]), |_| true),
-        (vec![text("account_id", "one")], by(&[]), |r| r.text("account_id") == "one"),
-        (vec![text("account_id", "none")], by(&[]), |_| false),
-        (vec![ints("app_id", &[1, 4, 9])], by(&[]), |r| [1, 4].contains(&r.int("app_id"))),
-        (vec![ints("app_id", &[7])], by(&[]), |_| false),
-        (vec![ints("comp_id", &[1]), ints("kind", &[1])], by(&[]), |r| r.int("comp_id") == 1),
-        (vec![ints("app_id", &[1]), ints("comp_id", &[1])], by(&[]), |r| r.int("app_id") == 1 && r.int("comp_id") == 1),
-        (vec![text("organization", "sales"), text("company", "acme")], by(&["folder", "agent_id"]), |r| {
+        (vec![texts("account_id", &["one"], false)], by(&[]), |r| r.text("account_id") == "one"),
+        (vec![texts("account_id", &["none"], false)], by(&[]), |_| false),
+        (vec![texts("account_id", &["one", "none", "other"], false)], by(&[]), |r| !r.text("account_id").is_empty()),
+        (vec![texts("account_id", &["one"], true)], by(&[]), |r| r.text("account_id") != "other"),
+        (vec![Predicate::Present { column: "account_id".into(), wanted: false }], by(&[]), |r| r.text("account_id").is_empty()),
+        (vec![ints("app_id", &[1, 4, 9], false)], by(&[]), |r| [1, 4].contains(&r.int("app_id"))),
+        (vec![ints("app_id", &[7], false)], by(&[]), |_| false),
+        (vec![ints("tenant_id", &[1], true)], by(&[]), |_| true),
+        (vec![ints("comp_id", &[1], true)], by(&[]), |r| [ABSENT, 1].contains(&r.int("comp_id"))),
+        (vec![ints("comp_id", &[1], false), ints("kind", &[1], false)], by(&[]), |r| r.int("comp_id") == 1),
+        (vec![ints("app_id", &[1], false), ints("comp_id", &[1], false)], by(&[]), |r| {
+            r.int("app_id") == 1 && r.int("comp_id") == 1
+        }),
+        (vec![texts("organization", &["sales"], false), texts("company", &["acme"], false)], by(&["folder", "agent_id"]), |r| {
             r.text("organization") == "sales"
         }),
-        (vec![text("company", "acme")], by(&["folder", "agent_id"]), |_| true),
+        (vec![texts("company", &["acme"], false)], by(&["folder", "agent_id"]), |_| true),
         (vec![], by(&["app_id"]), |_| true),
     ]
 }

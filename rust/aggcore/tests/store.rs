@@ -318,7 +318,7 @@ fn finished(session_id: &str, day: i64) -> OwnedRecord {
 }
 
 fn of_account(account: &str) -> [Predicate; 1] {
-    [Predicate::one_of_texts("account_id".into(), vec![account.into()])]
+    [Predicate::one_of_texts("account_id".into(), vec![account.into()], false)]
 }
 
 fn with_end(wanted: bool) -> [Predicate; 1] {

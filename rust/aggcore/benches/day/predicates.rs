@@ -30,7 +30,8 @@ pub fn predicate_case(name: &str) -> PredicateCase {
 
 /// Returns predicates for the calls of the largest account that have certain routing prefixes.
 pub fn of_account() -> [Predicate; 2] {
-    let of_account = Predicate::OneOfTexts { column: "account_id".into(), values: vec![LARGEST_ACCOUNT.into()] };
+    let of_account =
+        Predicate::OneOfTexts { column: "account_id".into(), values: vec![LARGEST_ACCOUNT.into()], or_absent: false };
     [of_account, text("dst_prefix_routing", TextMatch::StartsWith, ROUTING_PREFIX)]
 }
 
@@ -80,7 +81,7 @@ fn between(column: &str, low: i64, high: i64) -> Predicate {
 }
 
 fn one_of(values: &[i64]) -> Predicate {
-    Predicate::OneOfInts { column: "app_id".to_owned(), values: values.to_vec() }
+    Predicate::OneOfInts { column: "app_id".to_owned(), values: values.to_vec(), or_absent: false }
 }
 
 fn text(column: &str, how: TextMatch, text: &str) -> Predicate {

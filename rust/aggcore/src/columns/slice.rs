@@ -13,6 +13,17 @@ use super::integer::ColumnStats;
 use super::row_set::RowSet;
 use crate::record::schema::INT_COUNT;
 
+/// What is known of the accounts of some rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountsOfRows {
+    /// Nothing: they may be of any account.
+    Any,
+    /// All rows have the account with this dictionary code.
+    One(usize),
+    /// All rows are without an account.
+    Absent,
+}
+
 /// A range of rows with their columns and statistics.
 #[derive(Clone)]
 pub struct RecordSlice<'a> {
@@ -26,8 +37,8 @@ pub struct RecordSlice<'a> {
     pub setup_us: &'a [i64],
     /// Minute of the UTC day of each setup time, 0 to 1,439; present only if all rows are of one UTC day.
     pub setup_minute: Option<&'a [u16]>,
-    /// Code of the account of all rows, if they are known to be of one account.
-    pub account: Option<usize>,
+    /// What is known of the accounts of the rows.
+    pub accounts: AccountsOfRows,
     /// Call durations by row.
     pub durations: CallDurations<'a>,
     /// Columns of the fields of the records.

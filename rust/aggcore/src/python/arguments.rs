@@ -28,8 +28,8 @@ pub struct CancelToken(pub Arc<cancellation::CancelToken>);
 #[derive(FromPyObject)]
 pub enum PredicateArgument {
     Present { column: String, wanted: bool },
-    OneOfInts { column: String, values: Vec<i64> },
-    OneOfTexts { column: String, values: Vec<String> },
+    OneOfInts { column: String, values: Vec<i64>, or_absent: bool },
+    OneOfTexts { column: String, values: Vec<String>, or_absent: bool },
     Between { column: String, low: i64, high: i64 },
     TextMatch { column: String, how: String, text: String },
     InNetwork { column: String, network: String },
@@ -210,8 +210,8 @@ impl TryFrom<PredicateArgument> for Predicate {
     fn try_from(argument: PredicateArgument) -> Result<Self, Error> {
         Ok(match argument {
             PredicateArgument::Between { column, low, high } => Self::Between { column, low, high },
-            PredicateArgument::OneOfInts { column, values } => Self::one_of_ints(column, values),
-            PredicateArgument::OneOfTexts { column, values } => Self::one_of_texts(column, values),
+            PredicateArgument::OneOfInts { column, values, or_absent } => Self::one_of_ints(column, values, or_absent),
+            PredicateArgument::OneOfTexts { column, values, or_absent } => Self::one_of_texts(column, values, or_absent),
             PredicateArgument::TextMatch { column, how, text } => Self::Text { column, how: TextMatch::named(&how)?, text },
             PredicateArgument::InNetwork { column, network } => {
                 let unknown = || Error::Unknown { what: "network", name: network.clone() };

@@ -7,7 +7,7 @@ use crate::cancellation::CancelToken;
 use crate::columns::call_duration::CallDurations;
 use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, NO_CODE, Texts};
 use crate::columns::integer::{ColumnStats, IntValues, UNKNOWN_STATS};
-use crate::columns::slice::RecordSlice;
+use crate::columns::slice::{AccountsOfRows, RecordSlice};
 use crate::error::{Error, Result};
 use crate::memory::Reservation;
 use crate::record::schema::{ABSENT, ColumnKind, default_of, dictionary_slot, field, text_slot};
@@ -68,9 +68,13 @@ impl<'a> SliceColumns<'a> {
         self.slice
     }
 
-    /// The account of all rows, if they are known to have the same.
+    /// The account of all rows, "" if it is absent, if they are known to have the same.
     pub fn account(&self) -> Option<&'a str> {
-        self.slice.account.map(|code| self.slice.fields.dictionaries[dictionary_slot::ACCOUNT_ID].entries.get(code))
+        match self.slice.accounts {
+            AccountsOfRows::Any => None,
+            AccountsOfRows::One(code) => Some(self.slice.fields.dictionaries[dictionary_slot::ACCOUNT_ID].entries.get(code)),
+            AccountsOfRows::Absent => Some(""),
+        }
     }
 
     /// Returns a column by name.

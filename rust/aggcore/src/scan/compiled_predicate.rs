@@ -11,7 +11,7 @@ use std::ops::Range;
 use memchr::memmem;
 
 use super::column::{Column, SliceColumns};
-use super::predicate::{ACCOUNT, Predicate, TextMatch};
+use super::predicate::{Predicate, TextMatch};
 use super::predicate_kernels::{
     DictionaryVerdicts, IntTest, TextTest, clear_unless, mask_codes, mask_durations, mask_ints, retain,
 };
@@ -46,17 +46,16 @@ impl<'a> CompiledPredicate<'a> {
     pub fn new(predicate: &'a Predicate, columns: &'a SliceColumns<'a>) -> Result<Self> {
         let name = predicate.column();
         let column = columns.get(name)?;
-        if let (Predicate::OneOfTexts { values, .. }, Some(account)) = (predicate, columns.account().filter(|_| name == ACCOUNT))
-        {
-            return Ok(Self::Constant(values.iter().any(|value| value == account)));
+        if let Some(verdict) = columns.account().and_then(|account| predicate.verdict_on_account(account)) {
+            return Ok(Self::Constant(verdict));
         }
         match predicate {
-            Predicate::Between { low, high, .. } => compile_int(column, name, IntTest::Between(*low, *high)),
-            Predicate::OneOfInts { values, .. } => compile_int(column, name, IntTest::one_of(values)),
-            Predicate::OneOfTexts { values, .. } => compile_one_of_texts(column, name, values),
+            Predicate::Between { low, high, .. } => compile_int(column, name, IntTest::Between(*low, *high), false),
+            Predicate::OneOfInts { values, or_absent, .. } => compile_int(column, name, IntTest::one_of(values), *or_absent),
+            Predicate::OneOfTexts { values, or_absent, .. } => compile_one_of_texts(column, name, values, *or_absent),
             Predicate::Text { how, text, .. } => compile_text_match(column, name, *how, text),
             Predicate::InNetwork { network, .. } => {
-                compile_text(column, name, move |text| str::from_utf8(text).is_ok_and(|text| network.contains(text)))
+                compile_text(column, name, false, move |text| str::from_utf8(text).is_ok_and(|text| network.contains(text)))
             }
             Predicate::Present { wanted, .. } => Ok(compile_presence(column, *wanted)),
         }
@@ -108,10 +107,12 @@ impl<'a> CompiledPredicate<'a> {
     }
 }
 
-/// Fails if `column` does not have integers.
-fn compile_int<'a>(column: Column<'a>, name: &str, test: IntTest<'a>) -> Result<CompiledPredicate<'a>> {
+/// Compiles a test that also holds for an absent integer if `or_absent`. Fails if `column` does not have integers.
+fn compile_int<'a>(column: Column<'a>, name: &str, test: IntTest<'a>, or_absent: bool) -> Result<CompiledPredicate<'a>> {
     match column {
-        Column::Int { values, stats, default } => Ok(bind_int(values, stats, default != ABSENT && test.holds(default), test)),
+        Column::Int { values, stats, default } => {
+            Ok(bind_int(values, stats, or_absent || default != ABSENT && test.holds(default), test))
+        }
         Column::Duration(durations) => Ok(CompiledPredicate::Duration { durations, test }),
         Column::Dictionary(_) | Column::Text(_) => Err(Error::Unknown { what: "integer column", name: name.to_owned() }),
     }
@@ -128,12 +129,15 @@ fn bind_int<'a>(values: IntValues<'a>, stats: ColumnStats, absent: bool, test: I
     }
 }
 
-fn compile_one_of_texts<'a>(column: Column<'a>, name: &str, values: &'a [String]) -> Result<CompiledPredicate<'a>> {
+fn compile_one_of_texts<'a>(
+    column: Column<'a>, name: &str, values: &'a [String], or_absent: bool,
+) -> Result<CompiledPredicate<'a>> {
     match (column, values) {
-        (Column::Dictionary(column), [text]) if column.order == EntryOrder::Sorted => {
+        // Absent texts have a code outside of any range of entries.
+        (Column::Dictionary(column), [text]) if column.order == EntryOrder::Sorted && !or_absent => {
             Ok(compile_code_range(column, |entry| entry < text.as_str(), |entry| entry == text))
         }
-        _ => compile_text(column, name, move |text| values.binary_search_by(|v| v.as_bytes().cmp(text)).is_ok()),
+        _ => compile_text(column, name, or_absent, move |text| values.binary_search_by(|v| v.as_bytes().cmp(text)).is_ok()),
     }
 }
 
@@ -145,9 +149,9 @@ fn compile_text_match<'a>(column: Column<'a>, name: &str, how: TextMatch, text: 
         // The search is prepared once for all rows, which `TextMatch::holds` cannot do.
         (_, TextMatch::Contains) => {
             let search = memmem::Finder::new(text);
-            compile_text(column, name, move |value| search.find(value).is_some())
+            compile_text(column, name, false, move |value| search.find(value).is_some())
         }
-        _ => compile_text(column, name, move |value| how.holds(value, text)),
+        _ => compile_text(column, name, false, move |value| how.holds(value, text)),
     }
 }
 
@@ -162,9 +166,11 @@ fn compile_code_range(
     CompiledPredicate::Codes { codes: column.codes, first: codes.start, last: codes.end - 1 }
 }
 
-/// Compiles a test that is false for an absent text. Errors if `column` has no texts.
-fn compile_text<'a>(column: Column<'a>, name: &str, holds: impl Fn(&[u8]) -> bool + Send + 'a) -> Result<CompiledPredicate<'a>> {
-    let test: TextTest<'a> = Box::new(move |text| !text.is_empty() && holds(text));
+/// Compiles a test whose verdict on an absent text is `absent`. Errors if `column` has no texts.
+fn compile_text<'a>(
+    column: Column<'a>, name: &str, absent: bool, holds: impl Fn(&[u8]) -> bool + Send + 'a,
+) -> Result<CompiledPredicate<'a>> {
+    let test: TextTest<'a> = Box::new(move |text| if text.is_empty() { absent } else { holds(text) });
     match column {
         Column::Dictionary(column) => Ok(compile_dictionary(column, test)),
         Column::Text(texts) => Ok(CompiledPredicate::Text { texts, test }),

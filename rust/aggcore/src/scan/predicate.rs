@@ -14,10 +14,10 @@ pub enum Predicate {
     /// An integer lies in [low, high], both inclusive. An absent one counts as the default of its field
     /// (`default_of`: `kind` and `is_last_attempt` have one); without a default it fails.
     Between { column: String, low: i64, high: i64 },
-    /// An integer is one of `values`, which ascend.
-    OneOfInts { column: String, values: Vec<i64> },
-    /// A text is one of `values`, which ascend.
-    OneOfTexts { column: String, values: Vec<String> },
+    /// An integer is one of `values`, which ascend, or is absent if `or_absent`.
+    OneOfInts { column: String, values: Vec<i64>, or_absent: bool },
+    /// A text is one of `values`, which ascend and differ, or is absent if `or_absent`.
+    OneOfTexts { column: String, values: Vec<String>, or_absent: bool },
     /// A text matches another one. An absent text does not.
     Text { column: String, how: TextMatch, text: String },
     /// A text is an address within a block. Any other text fails.
@@ -27,22 +27,23 @@ pub enum Predicate {
 }
 
 impl Predicate {
-    /// Returns the predicate that an integer is one of `values`, given in any order.
+    /// Returns the predicate that an integer is one of `values`, given in any order, or absent if `or_absent`.
     ///
     /// ```
     /// use aggcore::Predicate;
-    /// let cause = |values| Predicate::one_of_ints("disconnect_cause".to_owned(), values);
+    /// let cause = |values| Predicate::one_of_ints("disconnect_cause".to_owned(), values, false);
     /// assert_eq!(cause(vec![17, 16]), cause(vec![16, 17]));
     /// ```
-    pub fn one_of_ints(column: String, mut values: Vec<i64>) -> Self {
+    pub fn one_of_ints(column: String, mut values: Vec<i64>, or_absent: bool) -> Self {
         values.sort_unstable();
-        Self::OneOfInts { column, values }
+        Self::OneOfInts { column, values, or_absent }
     }
 
-    /// Returns the predicate that a text is one of `values`, given in any order.
-    pub fn one_of_texts(column: String, mut values: Vec<String>) -> Self {
+    /// Returns the predicate that a text is one of `values`, given in any order, or absent if `or_absent`.
+    pub fn one_of_texts(column: String, mut values: Vec<String>, or_absent: bool) -> Self {
         values.sort_unstable();
-        Self::OneOfTexts { column, values }
+        values.dedup();
+        Self::OneOfTexts { column, values, or_absent }
     }
 
     /// Name of the column.
@@ -58,9 +59,26 @@ impl Predicate {
     }
 
     /// Whether [`Store::estimate`](crate::Store::estimate) depends on predicates on a column: those that
-    /// [`account_of`], [`may_be_active`] and [`may_be_finished`] look at.
+    /// [`accounts_of`], [`may_be_active`] and [`may_be_finished`] look at.
     pub fn decides_rows_read(column: &str) -> bool {
         column == ACCOUNT || column == END
+    }
+
+    /// The verdict on records of an account, "" if it is absent; `None` if the predicate is not a list of accounts.
+    pub(super) fn verdict_on_account(&self, account: &str) -> Option<bool> {
+        let is_absent = account.is_empty();
+        match self.on_account()? {
+            Self::OneOfTexts { values, or_absent, .. } => {
+                Some(if is_absent { *or_absent } else { values.iter().any(|value| value == account) })
+            }
+            Self::Present { wanted, .. } => Some(*wanted != is_absent),
+            Self::Between { .. } | Self::OneOfInts { .. } | Self::Text { .. } | Self::InNetwork { .. } => None,
+        }
+    }
+
+    /// The predicate, if it is on the account.
+    fn on_account(&self) -> Option<&Self> {
+        Some(self).filter(|predicate| predicate.column() == ACCOUNT)
     }
 
     /// Whether this is the condition that a session has ended (`wanted`), or has not.
@@ -79,15 +97,24 @@ pub fn may_be_finished(predicates: &[Predicate]) -> bool {
     !predicates.iter().any(|predicate| predicate.wants_end(false))
 }
 
-pub(super) const ACCOUNT: &str = "account_id";
+const ACCOUNT: &str = "account_id";
 const END: &str = "end_time";
 
-/// The account that a record must have to satisfy all predicates, if they ask for a single one.
-pub fn account_of(predicates: &[Predicate]) -> Option<&str> {
-    predicates.iter().find_map(|predicate| {
-        let Predicate::OneOfTexts { column, values } = predicate else { return None };
-        let [account] = values.as_slice() else { return None };
-        (column == ACCOUNT).then_some(account.as_str())
+/// Accounts up to which a scan looks for the rows of each: to scan all rows of a segment once then takes longer than to plan
+/// the scans of some rows.
+const ACCOUNT_COUNT_MAX: usize = 16;
+
+/// The accounts of which a record must have one to satisfy all predicates, without repetition, "" for records without an
+/// account. `None` if any account may satisfy them, or many.
+pub fn accounts_of(predicates: &[Predicate]) -> Option<Vec<&str>> {
+    predicates.iter().filter_map(Predicate::on_account).find_map(|predicate| match predicate {
+        Predicate::OneOfTexts { values, or_absent, .. } => (values.len() <= ACCOUNT_COUNT_MAX).then(|| {
+            // An empty value matches no record.
+            let accounts = values.iter().map(String::as_str).filter(|account| !account.is_empty());
+            accounts.chain(or_absent.then_some("")).collect()
+        }),
+        Predicate::Present { wanted, .. } => (!wanted).then(|| vec![""]),
+        Predicate::Between { .. } | Predicate::OneOfInts { .. } | Predicate::Text { .. } | Predicate::InNetwork { .. } => None,
     })
 }
 
@@ -138,19 +165,26 @@ mod tests {
     fn only_predicates_on_the_end_and_the_account_decide_which_rows_are_read() {
         let ended = |wanted| Predicate::Present { column: "end_time".to_owned(), wanted };
         let of = |column: &str, values: &[&str]| {
-            Predicate::one_of_texts(column.to_owned(), values.iter().map(|&value| value.to_owned()).collect())
+            Predicate::one_of_texts(column.to_owned(), values.iter().map(|&value| value.to_owned()).collect(), false)
         };
+        let with_account = |wanted| Predicate::Present { column: "account_id".to_owned(), wanted };
+        let a_or_none = Predicate::one_of_texts("account_id".to_owned(), vec!["a".to_owned()], true);
+        let many = (0..=ACCOUNT_COUNT_MAX).map(|number| number.to_string()).collect();
         let answered = Predicate::Present { column: "answer_time".to_owned(), wanted: true };
         let cases = [
             (vec![], (true, true, None)),
             (vec![answered], (true, true, None)),
             (vec![ended(true)], (false, true, None)),
             (vec![of("company", &["x"]), ended(false)], (true, false, None)),
-            (vec![of("company", &["x"]), of("account_id", &["a"])], (true, true, Some("a"))),
-            (vec![of("account_id", &["a", "b"])], (true, true, None)),
+            (vec![of("company", &["x"]), of("account_id", &["a"])], (true, true, Some(vec!["a"]))),
+            (vec![of("account_id", &["b", "", "a", "b"])], (true, true, Some(vec!["a", "b"]))),
+            (vec![a_or_none], (true, true, Some(vec!["a", ""]))),
+            (vec![with_account(false)], (true, true, Some(vec![""]))),
+            (vec![with_account(true)], (true, true, None)),
+            (vec![Predicate::one_of_texts("account_id".to_owned(), many, false)], (true, true, None)),
         ];
         for (predicates, expected) in &cases {
-            let found = (may_be_active(predicates), may_be_finished(predicates), account_of(predicates));
+            let found = (may_be_active(predicates), may_be_finished(predicates), accounts_of(predicates));
             assert_eq!(found, *expected, "{predicates:?}");
         }
         assert_eq!(["account_id", "end_time", "company"].map(Predicate::decides_rows_read), [true, true, false]);

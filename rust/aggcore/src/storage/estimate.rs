@@ -4,17 +4,17 @@ use super::memtable::Memtable;
 use super::segment::Segment;
 use super::state::State;
 use super::{Store, overlaps};
-use crate::scan::predicate::{Predicate, account_of, may_be_active, may_be_finished};
+use crate::scan::predicate::{Predicate, accounts_of, may_be_active, may_be_finished};
 use crate::tuning::Tuning;
 
 impl Store {
     /// Estimates how many rows [`Store::partials`] reads for a range of setup times [from, to), microseconds
     /// UTC, and these predicates. It takes microseconds and never waits.
     ///
-    /// Memtables and segments count whole, even if a rollup answers for a segment. A scan of a single account
-    /// counts up to `Tuning::account_row_count_estimate` rows of a segment, but all of them while the rows of
-    /// this account are not known to be verified: finding and verifying them may read from disk. (Without a
-    /// single account, all rows count anyway, and the pages to verify are in proportion to them.)
+    /// Memtables and segments count whole, even if a rollup answers for a segment. A scan of a few accounts
+    /// counts up to `Tuning::account_row_count_estimate` rows of a segment for each, but all of them while the rows
+    /// of these accounts are not known to be verified: finding and verifying them may read from disk. (Otherwise
+    /// all rows count anyway, and the pages to verify are in proportion to them.)
     ///
     /// `None` if unknown: a writer has or awaits the lock, or a segment of these days is unreadable, so that
     /// the scan fails.
@@ -40,17 +40,18 @@ impl State {
 
 /// Rows of a segment that a scan reads; all of them if it may have to verify many pages first.
 fn rows_to_read(segment: &Segment, predicates: &[Predicate], tuning: &Tuning) -> usize {
-    match account_of(predicates) {
-        Some(account) if !segment.has_verified_account(account) => segment.rows(),
+    match accounts_of(predicates) {
+        Some(accounts) if !accounts.iter().all(|account| segment.has_verified_account(account)) => segment.rows(),
         _ => verified_rows_to_read(segment, predicates, tuning),
     }
 }
 
 /// Rows of a segment that a scan reads once the pages of these rows are verified.
 pub(super) fn verified_rows_to_read(segment: &Segment, predicates: &[Predicate], tuning: &Tuning) -> usize {
-    match account_of(predicates) {
-        Some(_) => segment.rows().min(tuning.account_row_count_estimate),
-        None => segment.rows(),
+    match accounts_of(predicates) {
+        // One account rarely has most rows of a segment, while all may be without one.
+        Some(accounts) if !accounts.contains(&"") => segment.rows().min(accounts.len() * tuning.account_row_count_estimate),
+        _ => segment.rows(),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, 
 use crate::columns::integer::{ColumnStats, IntColumn, IntValues};
 use crate::columns::interner::Interner;
 use crate::columns::row_set::RowSet;
-use crate::columns::slice::RecordSlice;
+use crate::columns::slice::{AccountsOfRows, RecordSlice};
 use crate::columns::text::{BytesColumn, TextColumn};
 use crate::record::schema::{ColumnKind, DICTIONARY_COUNT, INT_COUNT, TEXT_COUNT, dictionary_slot, field, int_slot, text_slot};
 use crate::record::{Record, US_PER_DAY};
@@ -128,7 +128,7 @@ impl Memtable {
             setup_range: self.setup_range_by_days(),
             setup_us: &self.setup_us,
             setup_minute: None,
-            account: None,
+            accounts: AccountsOfRows::Any,
             durations: CallDurations::Times {
                 answer_us: fields.ints[int_slot::ANSWER_TIME],
                 end_us: fields.ints[int_slot::END_TIME],

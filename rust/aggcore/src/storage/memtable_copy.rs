@@ -14,7 +14,7 @@ use crate::columns::call_duration::CallDurations;
 use crate::columns::dictionary::Texts;
 use crate::columns::integer::{ColumnStats, UNKNOWN_STATS};
 use crate::columns::row_set::RowSet;
-use crate::columns::slice::RecordSlice;
+use crate::columns::slice::{AccountsOfRows, RecordSlice};
 use crate::columns::text::TextColumn;
 use crate::record::schema::{DICTIONARY_COUNT, INT_COUNT, int_slot};
 use crate::tuning::Tuning;
@@ -132,7 +132,7 @@ impl MemtableCopy {
             setup_range: self.statistics.setup_range,
             setup_us: part.setup_us(),
             setup_minute: None,
-            account: None,
+            accounts: AccountsOfRows::Any,
             durations: CallDurations::Times {
                 answer_us: fields.ints[int_slot::ANSWER_TIME],
                 end_us: fields.ints[int_slot::END_TIME],

@@ -11,7 +11,6 @@
 //! priority scan: one of low priority would keep writers waiting whenever it is preempted (priority inversion). A calling
 //! thread of normal priority takes part itself; one of low priority hands the scan over.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -32,7 +31,7 @@ use crate::columns::slice::RecordSlice;
 use crate::error::Result;
 use crate::memory::QueryMemory;
 use crate::scan::column::SliceColumns;
-use crate::scan::predicate::{Predicate, account_of, may_be_active, may_be_finished};
+use crate::scan::predicate::{Predicate, accounts_of, may_be_active, may_be_finished};
 use crate::scan::{Partials, Plan, Scan, Scanner, any_match, column_names};
 use crate::tuning::Tuning;
 
@@ -140,7 +139,12 @@ impl Store {
             let mut read = 0;
             while !found && read < tasks.len() {
                 let task = &tasks[read];
-                found = target.guard(task, || any_match(&*target.slice(task)?, predicates, cancel, self.tuning()))?;
+                target.guard(task, || {
+                    target.visit_slices(task, |slice| {
+                        found = found || any_match(slice, predicates, cancel, self.tuning())?;
+                        Ok(())
+                    })
+                })?;
                 read += 1;
             }
             target.require_unchanged(&tasks[..read])?;
@@ -265,15 +269,22 @@ impl ScanTarget<'_> {
         rows.clone().step_by(size).map(task).collect()
     }
 
-    /// Returns the rows of a task as a slice; verifies the columns of a segment.
-    fn slice<'p>(&self, task: &'p ScanTask<'p>) -> Result<Cow<'p, RecordSlice<'p>>> {
+    /// Passes the rows of a task to `visit`; see [`ScanTarget::visit_slices_of_segment`].
+    fn visit_slices(&self, task: &ScanTask<'_>, mut visit: impl FnMut(&RecordSlice<'_>) -> Result<()>) -> Result<()> {
         match task {
-            ScanTask::MemtableRows { slice, .. } => Ok(Cow::Borrowed(slice)),
-            ScanTask::Segment(SegmentEntry { segment, tombstones, .. }) => Ok(Cow::Owned(match account_of(self.predicates) {
-                Some(account) => segment.slice_of_account(account, self.range, &self.columns, tombstones)?,
-                None => segment.slice(&self.columns, tombstones)?,
-            })),
+            ScanTask::MemtableRows { slice, .. } => visit(slice),
+            ScanTask::Segment(entry) => self.visit_slices_of_segment(entry, visit),
         }
+    }
+
+    /// Passes the rows of a segment to `visit`, after verifying its columns: as one slice, or those of each account if the
+    /// predicates ask for a few.
+    fn visit_slices_of_segment(&self, entry: &SegmentEntry, mut visit: impl FnMut(&RecordSlice<'_>) -> Result<()>) -> Result<()> {
+        let SegmentEntry { segment, tombstones, .. } = entry;
+        let Some(accounts) = accounts_of(self.predicates) else { return visit(&segment.slice(&self.columns, tombstones)?) };
+        accounts
+            .into_iter()
+            .try_for_each(|account| visit(&segment.slice_of_account(account, self.range, &self.columns, tombstones)?))
     }
 
     /// Estimates the rows that a task reads.
@@ -291,14 +302,16 @@ impl ScanTarget<'_> {
                 let columns = SliceColumns::new(scanner.scan(), slice)?;
                 scanner.add(Plan::new(scanner.scan(), &columns)?.of_memtable(*memtable))
             }
-            ScanTask::Segment(entry) => guard_failure(&entry.segment, || self.add_segment(task, entry, scanner)),
+            ScanTask::Segment(entry) => guard_failure(&entry.segment, || {
+                self.visit_slices_of_segment(entry, |slice| self.add_rows_of_segment(entry, slice, scanner))
+            }),
         }
     }
 
-    /// Adds the records of a segment to a scanner: those of a rollup if it has the sums, else the rows.
-    fn add_segment(&self, task: &ScanTask<'_>, entry: &SegmentEntry, scanner: &mut Scanner<'_>) -> Result<()> {
-        let (scan, slice, no_tombstones) = (scanner.scan(), self.slice(task)?, RowSet::default());
-        let columns = SliceColumns::new(scan, &slice)?;
+    /// Adds records of a segment to a scanner: those of a rollup if it has the sums, else the rows.
+    fn add_rows_of_segment(&self, entry: &SegmentEntry, slice: &RecordSlice<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
+        let (scan, no_tombstones) = (scanner.scan(), RowSet::default());
+        let columns = SliceColumns::new(scan, slice)?;
         let plan = Plan::new(scan, &columns)?;
         if plan.is_known_empty() {
             return Ok(());

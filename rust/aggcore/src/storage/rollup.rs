@@ -11,7 +11,7 @@ use crate::columns::call_duration::CallDurations;
 use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder};
 use crate::columns::integer::{IntValues, UNKNOWN_STATS};
 use crate::columns::row_set::RowSet;
-use crate::columns::slice::RecordSlice;
+use crate::columns::slice::{AccountsOfRows, RecordSlice};
 use crate::error::Result;
 use crate::record::schema::{ColumnKind, field};
 use crate::scan::column::SliceColumns;
@@ -138,7 +138,7 @@ impl Rollup {
             setup_range: self.setup_range(),
             setup_us: &self.setup_us,
             setup_minute: Some(&self.setup_minute),
-            account: None,
+            accounts: AccountsOfRows::Any,
             durations: CallDurations::Times { answer_us: IntValues::Absent, end_us: IntValues::Absent },
             fields,
             column_stats: None,

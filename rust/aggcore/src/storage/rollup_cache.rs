@@ -9,15 +9,15 @@
 //! first kind is chosen for which both of these hold:
 //!
 //! - its columns contain every group key and the column of every predicate that some row of the slice may fail
-//!   (the slice is the segment, or one account's rows in it);
+//!   (the slice is the segment, or the rows of one account in it, or those without an account);
 //! - the scan has edges, and those within the segment's day lie on its slots of time.
 //!
 //! It answers the scan if these hold too, else the scan reads the rows:
 //!
 //! - the scan measures sessions or calls, without a code deck, and the segment stores durations in
 //!   milliseconds;
-//! - the scan names no single account (its range may cut the segment, since its edges lie on slots), or its
-//!   range contains all setup times of the segment (the account then has rollups of its own);
+//! - the scan does not ask for a few accounts (its range may cut the segment, since its edges lie on slots), or its
+//!   range contains all setup times of the segment (each account then has rollups of its own);
 //! - the slice has at least `Tuning::rollup_rows_per_row_min` rows per slot of a day, and as many per row of the
 //!   built rollup, which also fits the budget.
 //!
@@ -38,7 +38,7 @@ use super::rollup::{ROLLUP_KINDS, Rollup, RollupBudget};
 use super::segment::{Segment, guard};
 use crate::cancellation::CancelToken;
 use crate::columns::call_duration::CallDurations;
-use crate::columns::slice::RecordSlice;
+use crate::columns::slice::{AccountsOfRows, RecordSlice};
 use crate::error::{Error, Result};
 use crate::record::US_PER_DAY;
 use crate::scan::{Measure, Plan, Scan};
@@ -63,14 +63,18 @@ enum RollupScope {
     All,
     /// Rows of one account, by its dictionary code.
     Account(usize),
+    /// Rows without an account.
+    WithoutAccount,
 }
 
 impl RollupScope {
     /// Scope of a slice; `None` if the range of setup times may exclude some rows of its account.
     fn of(slice: &RecordSlice<'_>, (from, to): (i64, i64)) -> Option<Self> {
-        match slice.account {
-            None => Some(Self::All),
-            Some(code) => (from <= slice.setup_range.0 && slice.setup_range.1 < to).then_some(Self::Account(code)),
+        let has_all_rows = || from <= slice.setup_range.0 && slice.setup_range.1 < to;
+        match slice.accounts {
+            AccountsOfRows::Any => Some(Self::All),
+            AccountsOfRows::One(code) => has_all_rows().then_some(Self::Account(code)),
+            AccountsOfRows::Absent => has_all_rows().then_some(Self::WithoutAccount),
         }
     }
 }

@@ -40,10 +40,10 @@ use parking_lot::Mutex;
 
 use crate::columns::arrow::{ArrowColumns, bytes_of_row};
 use crate::columns::call_duration::CallDurations;
-use crate::columns::dictionary::{DictionaryColumn, EntryOrder, try_partition_point};
+use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, try_partition_point};
 use crate::columns::integer::UNKNOWN_STATS;
 use crate::columns::row_set::RowSet;
-use crate::columns::slice::RecordSlice;
+use crate::columns::slice::{AccountsOfRows, RecordSlice};
 use crate::error::{Error, Result};
 use crate::record::schema::{COLUMN_COUNT, FIELDS, OLDEST_FIELD_COUNT, dictionary_slot, int_slot, segment_column, text_slot};
 use file_watch::WatchedFile;
@@ -61,10 +61,10 @@ const SETUP_TIME: usize = column_of("setup_time");
 /// Columns that hold the key.
 const KEY_COLUMNS: [usize; 2] = [column_of("source"), column_of("session_id")];
 
-/// The contiguous rows of an account.
+/// The contiguous rows of an account, or those without an account.
 #[derive(Clone)]
 struct AccountRows {
-    /// Dictionary code of the account.
+    /// Dictionary code of the account; of no meaning for the rows without an account.
     code: usize,
     rows: Range<usize>,
 }
@@ -160,7 +160,8 @@ impl Segment {
         Ok(self.unverified_slice(tombstones))
     }
 
-    /// Like [`Segment::slice`], but only with the rows of one account set up in [from, to).
+    /// Like [`Segment::slice`], but only with the rows of one account set up in [from, to); "" takes the rows without an
+    /// account.
     ///
     /// # Errors
     /// As [`Segment::slice`].
@@ -170,7 +171,11 @@ impl Segment {
         let mut slice = self.unverified_slice(tombstones);
         let is_all_in_range = slice.lies_within(from, to);
         let AccountRows { code, rows } = self.account_rows(account)?;
-        slice.account = (!rows.is_empty()).then_some(code);
+        slice.accounts = match (account, rows.is_empty()) {
+            ("", _) => AccountsOfRows::Absent,
+            (_, true) => AccountsOfRows::Any,
+            (_, false) => AccountsOfRows::One(code),
+        };
         (slice.is_sorted_by_setup, slice.rows) = (true, rows);
         if !is_all_in_range {
             self.verify(SETUP_TIME, &slice.rows)?;
@@ -293,15 +298,23 @@ impl Segment {
     fn find_account_rows(&self, account: &str) -> Result<AccountRows> {
         let accounts = self.dictionary(dictionary_slot::ACCOUNT_ID);
         self.verify(ACCOUNT_ID, &(0..0))?;
-        let codes = accounts.codes_where(|entry| entry < account, |entry| entry == account);
+        let is_absent = account.is_empty();
+        if is_absent && matches!(accounts.codes, DictionaryCodes::Absent) {
+            return Ok(AccountRows { code: 0, rows: 0..self.rows });
+        }
+        // Codes of absent texts come after those of all entries that are not empty; as unsigned, NO_CODE does, too.
+        let codes = accounts.codes_where(|entry| is_absent || entry < account, |entry| entry == account);
         let code_of = |row: usize| -> Result<usize> {
             self.require_intact(self.pages.are_codes_intact(&self.columns[ACCOUNT_ID], &(row..row + 1)))?;
             Ok(accounts.code(row) as usize)
         };
-        if codes.is_empty() {
+        if codes.is_empty() && !is_absent {
             return Ok(AccountRows { code: codes.start, rows: 0..0 });
         }
         let first = try_partition_point(0..self.rows, |row| code_of(row).map(|code| code < codes.start))?;
+        if is_absent {
+            return Ok(AccountRows { code: codes.start, rows: first..self.rows });
+        }
         let end = try_partition_point(first..self.rows, |row| code_of(row).map(|code| code < codes.end))?;
         Ok(AccountRows { code: codes.start, rows: first..end })
     }
@@ -322,7 +335,7 @@ impl Segment {
             setup_range: self.summary.setup_range,
             setup_us: &self.setup_us,
             setup_minute: self.setup_minute.as_deref(),
-            account: None,
+            accounts: AccountsOfRows::Any,
             durations: self.duration_ms.as_deref().map_or(times, CallDurations::Milliseconds),
             fields,
             column_stats: Some(&self.summary.column_stats),
