@@ -14,11 +14,17 @@ from pegcount.request import (
     check_field_count,
     check_lists,
     list_fields,
+    quality_query,
     usage_query,
 )
 from pegcount.request.list_limits import LIST_LIMITS
 from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
-from pegcount.v1.reports_pb2 import ActiveSessionFilters, QueryActiveSessionsRequest, QueryAsrUsageRequest
+from pegcount.v1.reports_pb2 import (
+    ActiveSessionFilters,
+    QueryActiveSessionsRequest,
+    QueryAsrUsageRequest,
+    QueryOriginationQualityRequest,
+)
 
 from request_tests.refusals import Expected, check_refused
 
@@ -47,7 +53,7 @@ def lists_in(message: Descriptor) -> Iterator[FieldDescriptor]:
 def test_each_list_of_each_request_has_a_limit() -> None:
     lists = {field.full_name for request in requests() for field in lists_in(request)}
     assert lists == set(LIST_LIMITS)
-    assert len(lists) == 21
+    assert len(lists) == 25
 
 
 def test_the_limits_are_those_of_the_configuration() -> None:
@@ -98,6 +104,21 @@ def test_filter_values_of_active_sessions_are_counted(name: str) -> None:
     check_refused(lambda: ask(10_001), [exceeded(f"filters.{name}", 10_000, "FILTER_VALUE_LIMIT_EXCEEDED")])
 
 
+@pytest.mark.parametrize("name", ["account_ids", "absent"])
+def test_lists_of_quality_are_counted(name: str) -> None:
+    values = ["account_id"] * 3
+    request = QueryOriginationQualityRequest(
+        account_id="" if name == "account_ids" else "a",
+        from_time="2026-03-29",
+        sampling=reports_pb2.GRANULARITY_DAY,
+    )
+    getattr(request, name).extend(values)
+    check_refused(
+        lambda: quality_query(request, Config(filter_value_count_max=2)),
+        [exceeded(name, 2, "FILTER_VALUE_LIMIT_EXCEEDED")],
+    )
+
+
 @pytest.mark.parametrize("name", IDS)
 def test_filter_values_of_usage_are_counted(name: str) -> None:
     def ask(count: int) -> object:
@@ -145,11 +166,11 @@ def test_the_core_counts_what_a_parser_finds(encode: Callable[[Message], bytes])
 
 def test_counts_over_their_limits_are_violations() -> None:
     lists = list_fields(QueryAsrUsageRequest)
-    assert [field.name for field in lists] == list(IDS)
+    assert [field.name for field in lists] == [*IDS, "absent"]
     config = Config(filter_value_count_max=2)
-    check_counts(lists, [2, 0, 2], config)
+    check_counts(lists, [2, 0, 2, 2], config)
     expected = [exceeded(name, 2, "FILTER_VALUE_LIMIT_EXCEEDED") for name in ("app_ids", "tenant_ids")]
-    check_refused(lambda: check_counts(lists, [3, 2, 3], config), expected)
+    check_refused(lambda: check_counts(lists, [3, 2, 3, 2], config), expected)
 
 
 def test_fields_of_any_kind_are_counted() -> None:

@@ -15,6 +15,8 @@ from request_tests.refusals import Expected, check_refused, unknown_zone
 
 GRANULARITIES = ", ".join(reports_pb2.Granularity.keys()[1:])
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+ACCOUNT_FIELDS = "account_id, account_ids, all_accounts"
+ABSENT_NAMES = "account_id, src_country_id, dst_country_id"
 ALL, NOTHING = (INT64_MIN + 1, INT64_MAX), (1, 0)
 """No range includes the least 64-bit integer, which encodes an absent value."""
 
@@ -45,6 +47,10 @@ def empty(field: str) -> Expected:
 
 def too_long(field: str, asked: int) -> Expected:
     return (field, "TEXT_TOO_LONG", {"asked": asked, "allowed": 256})
+
+
+def conflict(field: str, allowed: str) -> Expected:
+    return (field, "CONFLICTING_FIELDS", {"allowed": allowed})
 
 
 REFUSED: dict[str, tuple[QueryOriginationQualityRequest, list[Expected]]] = {
@@ -106,6 +112,41 @@ REFUSED: dict[str, tuple[QueryOriginationQualityRequest, list[Expected]]] = {
         make_request(customer_price=DecimalFilter()),
         [empty("customer_price")],
     ),
+    "several ways to name accounts": (
+        make_request(account_ids=["b"], all_accounts=True),
+        [conflict("account_id", ACCOUNT_FIELDS)],
+    ),
+    "lists of accounts": (
+        make_request(
+            account_id="", account_ids=["b", "", "b" * 257], all_accounts=True, absent=["account_id"]
+        ),
+        [
+            conflict("account_ids", ACCOUNT_FIELDS),
+            empty("account_ids[1]"),
+            too_long("account_ids[2]", 257),
+        ],
+    ),
+    "names that absent does not take": (
+        make_request(absent=["account_ids", "src_country_id", "src_country_id", "app_id"], account_id=""),
+        [
+            ("absent[0]", "UNKNOWN_NAME", {"value": "account_ids", "allowed": ABSENT_NAMES}),
+            ("absent[2]", "REPEATED_NAME", {"value": "src_country_id"}),
+            ("absent[3]", "UNKNOWN_NAME", {"value": "app_id", "allowed": ABSENT_NAMES}),
+            ("account_id", "REQUIRED_FIELD_MISSING", {}),
+        ],
+    ),
+    "absent texts that are compared, and filters of absent false": (
+        make_request(
+            src_prefix_routing=TextFilter(absent=True, eq="", contains="4"),
+            dst_prefix_routing=TextFilter(absent=False),
+            all_accounts=False,
+        ),
+        [
+            conflict("src_prefix_routing.absent", "absent, eq, contains"),
+            empty("src_prefix_routing.eq"),
+            empty("dst_prefix_routing"),
+        ],
+    ),
     "an empty range": (
         make_request(to_time="2026-03-29T00:00:00Z"),
         [("from_time", "EMPTY_RANGE", {"from_time": "2026-03-29", "to_time": "2026-03-29T00:00:00Z"})],
@@ -129,6 +170,60 @@ def test_predicates_select_finished_last_attempts_of_the_account() -> None:
     )
 
 
+A_OR_B, WITHOUT_ACCOUNT = ("a", "b", "a"), Present("account_id", wanted=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"account_ids": A_OR_B}, [OneOf("account_id", A_OR_B)]),
+        ({"account_ids": ["a" * 256], "all_accounts": False}, [OneOf("account_id", ("a" * 256,))]),
+        ({"all_accounts": True}, []),
+        ({"all_accounts": True, "absent": ["account_id"]}, [WITHOUT_ACCOUNT]),
+        ({"absent": ["account_id"]}, [WITHOUT_ACCOUNT]),
+        ({"account_id": "a", "absent": ["account_id"]}, [OneOf("account_id", ("a",), or_absent=True)]),
+        ({"account_ids": A_OR_B, "absent": ["account_id"]}, [OneOf("account_id", A_OR_B, or_absent=True)]),
+    ],
+    ids=str,
+)
+def test_accounts_become_predicates(given: dict[str, object], expected: list[Predicate]) -> None:
+    predicates = query_of(make_request(**{"account_id": "", **given})).predicates
+    assert list(predicates[: len(expected)]) == expected
+    assert predicates[len(expected)] == OneOf("kind", (1,))
+
+
+def test_descriptions_name_the_ways_to_name_accounts() -> None:
+    names = "account_id, account_ids and all_accounts"
+    missing, _ = check_refused(
+        lambda: query_of(make_request(account_id="", from_time="")),
+        [("from_time", "REQUIRED_FIELD_MISSING", {}), ("account_id", "REQUIRED_FIELD_MISSING", {})],
+    )[::-1]
+    assert missing == f"one of {names} is required"
+    (several,) = check_refused(
+        lambda: query_of(make_request(all_accounts=True)), [conflict("account_id", ACCOUNT_FIELDS)]
+    )
+    assert several == f"only one of {names} may be set, not account_id and all_accounts"
+    (unknown,) = check_refused(
+        lambda: query_of(make_request(absent=["srcCountryId"])),
+        [("absent[0]", "UNKNOWN_NAME", {"value": "srcCountryId", "allowed": ABSENT_NAMES})],
+    )
+    assert unknown.endswith('; did you mean "src_country_id"?')
+
+
+def test_absent_values_become_predicates() -> None:
+    assert filter_predicates(
+        dst_country_id=7,
+        absent=["dst_country_id", "src_country_id"],
+        src_prefix_routing=TextFilter(absent=True),
+        dst_prefix_routing=TextFilter(absent=False, ends_with="0"),
+    ) == [
+        Present("src_country_id", wanted=False),
+        OneOf("dst_country_id", (7,), or_absent=True),
+        Present("src_prefix_routing", wanted=False),
+        TextMatch("dst_prefix_routing", "ends_with", "0"),
+    ]
+
+
 def test_filters_become_predicates() -> None:
     assert filter_predicates(
         src_country_id=INT64_MIN,
@@ -137,8 +232,8 @@ def test_filters_become_predicates() -> None:
         dst_prefix_routing=TextFilter(starts_with="49", ends_with="0"),
         auth_orig_ip="2001:db8::/32",
     ) == [
-        Between("src_country_id", INT64_MIN, INT64_MIN),
-        Between("dst_country_id", INT64_MAX, INT64_MAX),
+        OneOf("src_country_id", (INT64_MIN,)),
+        OneOf("dst_country_id", (INT64_MAX,)),
         TextMatch("src_prefix_routing", "eq", " "),
         TextMatch("src_prefix_routing", "contains", "é" * 128),
         TextMatch("dst_prefix_routing", "starts_with", "49"),

@@ -2,7 +2,7 @@
 
 import pytest
 from pegcount.config import Config
-from pegcount.model import Granularity, OneOf, Predicate, UsageQuery
+from pegcount.model import Granularity, OneOf, Predicate, Present, UsageQuery
 from pegcount.request import usage_query
 from pegcount.v1 import records_pb2, reports_pb2
 from pegcount.v1.reports_pb2 import QueryAsrUsageRequest
@@ -147,10 +147,32 @@ def test_descriptions_name_the_allowed_values() -> None:
                 OneOf("tenant_id", (INT64_MIN, INT64_MAX)),
             ],
         ),
+        (
+            day_request(app_ids=[7], absent=["tenant_id", "app_id"]),
+            [
+                OneOf("kind", (2,)),
+                OneOf("app_id", (7,), or_absent=True),
+                Present("tenant_id", wanted=False),
+            ],
+        ),
     ],
 )
 def test_kind_and_ids_become_predicates(request_: QueryAsrUsageRequest, expected: list[Predicate]) -> None:
     assert list(query_of(request_).predicates) == expected
+
+
+def test_names_that_absent_does_not_take_are_refused() -> None:
+    allowed = "app_id, comp_id, tenant_id"
+    (unknown,) = check_refused(
+        lambda: query_of(day_request(absent=["app_ids", "comp_id"])),
+        [("absent[0]", "UNKNOWN_NAME", {"value": "app_ids", "allowed": allowed})],
+    )
+    (repeated,) = check_refused(
+        lambda: query_of(day_request(absent=["comp_id", "comp_id"])),
+        [("absent[1]", "REPEATED_NAME", {"value": "comp_id"})],
+    )
+    assert unknown == f"'app_ids' is not one of {allowed}; did you mean \"app_id\"?"
+    assert repeated == "comp_id stands there already"
 
 
 def test_defaults() -> None:

@@ -212,6 +212,7 @@ TRIGGERS: dict[str, Trigger] = {
     "UNKNOWN_NAME": active(return_fields=["client"]),
     "REPEATED_NAME": active(order=["quantity", "-quantity"]),
     "ORDER_NOT_RETURNED": active(order=["duration"]),
+    "CONFLICTING_FIELDS": quality(all_accounts=True),
     "EMPTY_FILTER": quality(auth_orig_ip=""),
     "MALFORMED_ADDRESS": quality(auth_orig_ip="localhost"),
     "MALFORMED_DECIMAL": quality(customer_price=reports_pb2.DecimalFilter(eq="1e3")),

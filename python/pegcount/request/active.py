@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 
 from pegcount.config import Config
-from pegcount.errors import quoted, shortened
+from pegcount.errors import shortened
 from pegcount.model import ActiveQuery, OneOf, OrderTerm, Predicate, Present, SessionKind
 from pegcount.request.validation import Check, RequestValidator, never_ends
-from pegcount.suggestion import did_you_mean
 from pegcount.v1 import reports_pb2
 from pegcount.zone import US_PER_SECOND
 
@@ -53,7 +52,7 @@ def _return_fields(
         allowed = ", ".join(RETURN_FIELDS)
         validator.add_violation("return_fields", "REQUIRED_FIELD_MISSING", f"needs one or more of {allowed}")
     names = tuple(validator.values("return_fields", request, "return_fields"))
-    _check_names("return_fields", names, validator)
+    validator.check_names("return_fields", names, RETURN_FIELDS)
     return names
 
 
@@ -62,7 +61,7 @@ def _order(
 ) -> tuple[OrderTerm, ...]:
     texts = validator.values("order", request, "order")
     terms = tuple(OrderTerm(text.removeprefix("-"), text.startswith("-")) for text in texts)
-    valid = _check_names("order", [term.name for term in terms], validator)
+    valid = validator.check_names("order", [term.name for term in terms], RETURN_FIELDS)
     if request.return_fields and not returned:
         # There are too many of them to compare with.
         return terms
@@ -74,26 +73,6 @@ def _order(
                 f"order[{i}]", "ORDER_NOT_RETURNED", description, value=terms[i].name, allowed=allowed
             )
     return terms
-
-
-def _check_names(field: str, names: Iterable[str], validator: RequestValidator) -> list[int]:
-    """Reports unknown and repeated names; returns the indices of the other names."""
-    index_of_name: dict[str, int] = {}
-    allowed = listed = ", ".join(RETURN_FIELDS)
-    for i, name in enumerate(names):
-        if name not in RETURN_FIELDS:
-            hint = did_you_mean(name, RETURN_FIELDS) if listed == allowed else ""
-            description = f"{quoted(name)} is not one of {listed}{hint}"
-            metadata = {"value": shortened(name), "allowed": allowed}
-            validator.add_violation(f"{field}[{i}]", "UNKNOWN_NAME", description, **metadata)
-            listed = "them"
-        elif name in index_of_name:
-            validator.add_violation(
-                f"{field}[{i}]", "REPEATED_NAME", f"{name} stands there already", value=name
-            )
-        else:
-            index_of_name[name] = i
-    return list(index_of_name.values())
 
 
 def _filters(filters: reports_pb2.ActiveSessionFilters, validator: RequestValidator) -> Iterable[Predicate]:

@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_network
 from google.protobuf.message import Message
 
 from pegcount.errors import quoted, shortened
-from pegcount.model import Between, InNetwork, Predicate, TextMatch
+from pegcount.model import Between, InNetwork, Predicate, Present, TextMatch
 from pegcount.request.validation import RequestValidator
 from pegcount.suggestion import suggestion
 from pegcount.v1 import reports_pb2
@@ -23,7 +23,17 @@ def text_filter(
     field: str, message: reports_pb2.TextFilter, validator: RequestValidator
 ) -> Iterable[Predicate]:
     """Yields a predicate for each comparison of a `TextFilter`; all of them must hold."""
-    for comparison in _comparisons(field, message, validator):
+    comparisons = _comparisons(field, message, validator)
+    if message.absent and len(comparisons) > 1:
+        others = ", ".join(name for name in comparisons if name != "absent")
+        description = f"cannot be true together with {others}: an absent text has nothing to compare"
+        validator.add_violation(
+            f"{field}.absent", "CONFLICTING_FIELDS", description, allowed=f"absent, {others}"
+        )
+    for comparison in comparisons:
+        if comparison == "absent":
+            yield Present(field, wanted=False)
+            continue
         text = validator.text(f"{field}.{comparison}", getattr(message, comparison))
         if not text:
             validator.add_violation(
@@ -77,7 +87,8 @@ def network_filter(field: str, text: str, validator: RequestValidator) -> Iterab
 
 def _comparisons(field: str, message: Message, validator: RequestValidator) -> list[str]:
     """Returns the names of the comparisons in a filter message; reports a violation if it is empty."""
-    names = [descriptor.name for descriptor, _ in message.ListFields()]
+    # An `absent` of false is not a comparison.
+    names = [descriptor.name for descriptor, value in message.ListFields() if value is not False]
     if not names:
         allowed = ", ".join(message.DESCRIPTOR.fields_by_name)
         validator.add_violation(

@@ -25,7 +25,11 @@ LIST_LIMITS: Final[Mapping[str, ListLimit]] = {
     **{field.full_name: _FILTER for field in reports_pb2.ActiveSessionFilters.DESCRIPTOR.fields},
     **{
         reports_pb2.QueryAsrUsageRequest.DESCRIPTOR.fields_by_name[name].full_name: _FILTER
-        for name in ("app_ids", "comp_ids", "tenant_ids")
+        for name in ("app_ids", "comp_ids", "tenant_ids", "absent")
+    },
+    **{
+        reports_pb2.QueryOriginationQualityRequest.DESCRIPTOR.fields_by_name[name].full_name: _FILTER
+        for name in ("account_ids", "absent")
     },
     "pegcount.v1.QueryActiveSessionsRequest.return_fields": ListLimit(
         "LIST_LIMIT_EXCEEDED", lambda config: config.return_field_count_max

@@ -1,9 +1,14 @@
 """Converts `QueryAsrUsageRequest` to `UsageQuery`."""
 
+from collections.abc import Iterable
+
 from pegcount.config import Config
-from pegcount.model import Granularity, OneOf, SessionKind, UsageQuery
+from pegcount.model import Granularity, OneOf, Predicate, SessionKind, UsageQuery
 from pegcount.request.validation import Check, RequestValidator, never_ends
 from pegcount.v1 import records_pb2, reports_pb2
+
+ABSENT_NAMES = ("app_id", "comp_id", "tenant_id")
+"""Names that `absent` accepts; each has a list of values, such as `app_ids`."""
 
 _SMA_PERIOD_MAX = 366
 """Days of a moving average: a leap year."""
@@ -21,13 +26,17 @@ def usage_query(
     kind = validator.enum("kind", request.kind, records_pb2.SessionKind) or SessionKind.ASR
     predicates = (
         OneOf("kind", (kind,)),
-        *validator.any_of("app_ids", "app_id", request, "app_ids"),
-        *validator.any_of("comp_ids", "comp_id", request, "comp_ids"),
-        *validator.any_of("tenant_ids", "tenant_id", request, "tenant_ids"),
+        *_ids(request, validator),
     )
     sma_period = _sma_period(request, validator)
     validator.raise_violations()
     return UsageQuery(from_us, to_us, granularity, zone, sma_period, predicates)
+
+
+def _ids(request: reports_pb2.QueryAsrUsageRequest, validator: RequestValidator) -> Iterable[Predicate]:
+    absent = validator.absent(request, ABSENT_NAMES)
+    for column in ABSENT_NAMES:
+        yield from validator.any_of(f"{column}s", column, request, f"{column}s", absent)
 
 
 def _sma_period(request: reports_pb2.QueryAsrUsageRequest, validator: RequestValidator) -> int | None:

@@ -1,6 +1,6 @@
 """Validates the fields of requests and collects all violations of one request."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from google.protobuf.message import Message
@@ -8,9 +8,10 @@ from google.protobuf.message import Message
 from pegcount import calendar
 from pegcount.config import Config
 from pegcount.errors import quoted, shortened
-from pegcount.model import Granularity, OneOf, Predicate
+from pegcount.model import Granularity, OneOf, Predicate, Present
 from pegcount.request.list_limits import LIST_LIMITS, add_if_exceeded
 from pegcount.request.violations import Violations
+from pegcount.suggestion import did_you_mean
 from pegcount.time_text import REQUEST, TimeTextError, read_date, read_time
 from pegcount.v1 import reports_pb2
 from pegcount.zone import US_PER_DAY, Zone
@@ -169,17 +170,61 @@ class RequestValidator:
         exceeded = add_if_exceeded(field, len(values), limit, self.config, self._violations)
         return () if exceeded else values
 
-    def any_of(self, field: str, column: str, message: Message, name: str) -> Iterable[Predicate]:
+    def filter_texts(self, field: str, message: Message, name: str) -> Sequence[str]:
+        """Returns the texts of the list `name` of a message, none of which may be empty; see `text`."""
+        values = self.values(field, message, name)
+        for i, value in enumerate(values):
+            if not value:
+                self.add_violation(f"{field}[{i}]", "EMPTY_FILTER", "is empty, which no record carries")
+            self.text(f"{field}[{i}]", value)
+        return values
+
+    def any_of(
+        self, field: str, column: str, message: Message, name: str, absent: Collection[str] = ()
+    ) -> Iterable[Predicate]:
         """Returns the predicate that a column equals one of the values of the list `name` of a message.
 
-        An empty list adds no predicate.
+        An empty list adds no predicate. If `absent` has the column, values that are absent match too.
         """
-        values = self.values(field, message, name)
-        return (OneOf(column, tuple(values)),) if values else ()
+        return one_of_or_absent(column, self.values(field, message, name), absent)
+
+    def check_names(self, field: str, names: Iterable[str], allowed: Sequence[str]) -> list[int]:
+        """Reports unknown and repeated names of a list; returns the indices of the other names."""
+        index_of_name: dict[str, int] = {}
+        texts = listed = ", ".join(allowed)
+        for i, name in enumerate(names):
+            if name not in allowed:
+                hint = did_you_mean(name, allowed) if listed == texts else ""
+                description = f"{quoted(name)} is not one of {listed}{hint}"
+                metadata = {"value": shortened(name), "allowed": texts}
+                self.add_violation(f"{field}[{i}]", "UNKNOWN_NAME", description, **metadata)
+                listed = "them"
+            elif name in index_of_name:
+                description = f"{name} stands there already"
+                self.add_violation(f"{field}[{i}]", "REPEATED_NAME", description, value=name)
+            else:
+                index_of_name[name] = i
+        return list(index_of_name.values())
+
+    def absent(self, message: Message, allowed: Sequence[str]) -> Sequence[str]:
+        """Returns the columns that the list `absent` of a message names, of those that it may name."""
+        names = self.values("absent", message, "absent")
+        return [names[i] for i in self.check_names("absent", names, allowed)]
 
     def _out_of_range(self, field: str, text: str) -> None:
         description = f"{text} is not within 1969-12-31T00:00:00Z to 2200-01-02T00:00:00Z"
         self.add_violation(field, "TIME_OUT_OF_RANGE", description, value=text)
+
+
+def one_of_or_absent(column: str, values: Sequence[Any], absent: Collection[str]) -> Iterable[Predicate]:
+    """Returns the predicate that a column equals one of the values, or is absent if `absent` has its name.
+
+    Without values, the column must be absent, or there is no predicate.
+    """
+    or_absent = column in absent
+    if values:
+        return (OneOf(column, tuple(values), or_absent),)
+    return (Present(column, wanted=False),) if or_absent else ()
 
 
 def _value_names(enum_class: Any) -> str:
