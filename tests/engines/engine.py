@@ -1,6 +1,7 @@
 """The interface of an engine: loading of tables, and the expressions of its SQL dialect."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Container, Iterator
 from datetime import date
 from typing import Any
 
@@ -91,3 +92,12 @@ def literal(value: int | str) -> str:
 
 def listed(values: Any) -> str:
     return "(" + ", ".join(literal(value) for value in values) + ")"
+
+
+def one_of_or_absent(column: str, values: Any, absent: Container[str]) -> Iterator[str]:
+    """Yields the condition that a column has one of the values, or is absent if `absent` has its name."""
+    conditions = [f"{column} IN {listed(values)}"] if values else []
+    if column in absent:
+        conditions.append(f"{column} IS NULL")
+    if conditions:
+        yield f"({' OR '.join(conditions)})"

@@ -9,7 +9,7 @@ from pegcount.v1 import records_pb2, reports_pb2
 
 from . import bins
 from .differences import Asked
-from .engine import Engine, quoted
+from .engine import Engine, one_of_or_absent, quoted
 
 Request = reports_pb2.QueryOriginationQualityRequest
 Response = reports_pb2.QueryOriginationQualityResponse
@@ -98,10 +98,7 @@ def duration_ms(engine: Engine) -> str:
 
 
 def _conditions(engine: Engine, request: Request) -> Iterator[str]:
-    yield f"account_id = {quoted(request.account_id)}"
-    for name in ("src_country_id", "dst_country_id"):
-        if request.HasField(name):
-            yield f"{name} = {getattr(request, name)}"
+    yield from _ids(request)
     texts = {
         "eq": lambda column, value: f"{column} = {value}",
         "starts_with": engine.starts_with,
@@ -109,8 +106,12 @@ def _conditions(engine: Engine, request: Request) -> Iterator[str]:
         "contains": engine.contains,
     }
     for name in ("src_prefix_routing", "dst_prefix_routing"):
-        for field, value in getattr(request, name).ListFields():
-            yield texts[field.name](name, quoted(value))
+        asked = getattr(request, name)
+        if asked.absent:
+            yield f"{name} IS NULL"
+        for field, value in asked.ListFields():
+            if field.name != "absent":
+                yield texts[field.name](name, quoted(value))
     signs = {"eq": "=", "gt": ">", "lt": "<"}
     for field, value in request.duration.ListFields():
         yield f"{engine.floor_divided('duration_ms', 1000)} {signs[field.name]} {value}"
@@ -118,3 +119,11 @@ def _conditions(engine: Engine, request: Request) -> Iterator[str]:
         yield f"customer_price {signs[field.name]} {engine.decimal(value)}"
     if request.HasField("auth_orig_ip"):
         yield engine.in_block("auth_orig_ip", quoted(str(quality.network(request.auth_orig_ip))))
+
+
+def _ids(request: Request) -> Iterator[str]:
+    accounts = [request.account_id] if request.account_id else request.account_ids
+    yield from one_of_or_absent("account_id", accounts, request.absent)
+    for name in ("src_country_id", "dst_country_id"):
+        values = [getattr(request, name)] if request.HasField(name) else []
+        yield from one_of_or_absent(name, values, request.absent)

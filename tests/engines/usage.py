@@ -1,12 +1,13 @@
 """AsrUsage: sessions per bin, with a moving average as a window over a series of days."""
 
+from itertools import chain
 from typing import Any
 
 from pegcount.v1 import records_pb2, reports_pb2
 
 from . import bins
 from .differences import Asked
-from .engine import Engine, listed
+from .engine import Engine, one_of_or_absent
 
 Request = reports_pb2.QueryAsrUsageRequest
 Response = reports_pb2.QueryAsrUsageResponse
@@ -88,10 +89,11 @@ def theirs(engine: Engine, asked: Asked, now_us: int) -> dict[str, Any]:
 
 def _conditions(request: Request) -> str:
     lists = {"app_id": request.app_ids, "comp_id": request.comp_ids, "tenant_id": request.tenant_ids}
+    ids = (one_of_or_absent(name, values, request.absent) for name, values in lists.items())
     kind = request.kind or records_pb2.SESSION_KIND_ASR
     return bins.conjunction(
         [
             f"kind = {kind}",
-            *(f"{name} IN {listed(values)}" for name, values in lists.items() if values),
+            *chain.from_iterable(ids),
         ]
     )

@@ -1,6 +1,6 @@
 """Expected refusals with all their violations."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
@@ -66,9 +66,21 @@ class Violations:
             self.add(field, "UNKNOWN_ENUM_VALUE")
         return 1 <= value <= 8
 
-    def count_of_values(self, field: str, values: Iterable[object], value_count_max: int) -> None:
-        if len(list(values)) > value_count_max:
+    def count_of_values(self, field: str, values: Sequence[object], value_count_max: int) -> bool:
+        if len(values) > value_count_max:
             self.add(field, "FILTER_VALUE_LIMIT_EXCEEDED")
+        return len(values) <= value_count_max
+
+    def absent(self, names: Sequence[str], allowed: Sequence[str], value_count_max: int) -> Sequence[str]:
+        """Checks the list `absent`, and returns those of its names that are allowed."""
+        if not self.count_of_values("absent", names, value_count_max):
+            return ()
+        for position, name in enumerate(names):
+            if name not in allowed:
+                self.add(f"absent[{position}]", "UNKNOWN_NAME")
+            elif name in names[:position]:
+                self.add(f"absent[{position}]", "REPEATED_NAME")
+        return [name for name in names if name in allowed]
 
     def zone(self, value: str | None) -> str | None:
         """Returns the zone of a request, or None if it is invalid."""

@@ -23,6 +23,7 @@ Request = reports_pb2.QueryOriginationQualityRequest
 
 _DECIMAL = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
 _PREFIX_LENGTH = re.compile(r"\d{1,3}", re.ASCII)
+_ABSENT_NAMES = ("account_id", "src_country_id", "dst_country_id")
 _MAPPED_BITS = 96
 _FILTER_NAMES: tuple[Any, ...] = ("src_prefix_routing", "dst_prefix_routing", "duration", "customer_price")
 
@@ -52,7 +53,7 @@ def answer(
     """Returns the expected answer without `range.generated_at` and the texts of notices."""
     violations = Violations()
     asked = window.read_window(request, now_us, violations)
-    _check(request, violations, config.filter_text_bytes_max)
+    _check(request, violations, config)
     if violations or asked is None:
         return violations.error()
     if asked.in_future:
@@ -79,9 +80,10 @@ def answer(
     )
 
 
-def _check(request: Request, violations: Violations, text_bytes_max: int) -> None:
+def _check(request: Request, violations: Violations, config: Config) -> None:
+    text_bytes_max = config.filter_text_bytes_max
     violations.granularity("sampling", request.sampling)
-    violations.required("account_id", request.account_id, text_bytes_max)
+    _check_accounts(request, violations, config)
     for name in _FILTER_NAMES:
         if request.HasField(name):
             _check_filter(name, getattr(request, name), violations, text_bytes_max)
@@ -90,6 +92,22 @@ def _check(request: Request, violations: Violations, text_bytes_max: int) -> Non
             violations.add(f"customer_price.{field.name}", "MALFORMED_DECIMAL")
     if request.HasField("auth_orig_ip"):
         _check_address(request.auth_orig_ip, violations, text_bytes_max)
+
+
+def _check_accounts(request: Request, violations: Violations, config: Config) -> None:
+    text_bytes_max, count_max = config.filter_text_bytes_max, config.filter_value_count_max
+    absent = violations.absent(request.absent, _ABSENT_NAMES, count_max)
+    ways = [name for name in ("account_id", "account_ids", "all_accounts") if getattr(request, name)]
+    if len(ways) > 1:
+        violations.add(ways[0], "CONFLICTING_FIELDS")
+    if not ways and "account_id" not in absent:
+        violations.add("account_id", "REQUIRED_FIELD_MISSING")
+    violations.text("account_id", request.account_id, text_bytes_max)
+    if violations.count_of_values("account_ids", request.account_ids, count_max):
+        for position, account in enumerate(request.account_ids):
+            if not account:
+                violations.add(f"account_ids[{position}]", "EMPTY_FILTER")
+            violations.text(f"account_ids[{position}]", account, text_bytes_max)
 
 
 def _check_address(text: str, violations: Violations, text_bytes_max: int) -> None:
@@ -107,9 +125,12 @@ def _check_filter(
     violations: Violations,
     text_bytes_max: int,
 ) -> None:
-    if not asked.ListFields():
+    compared = [(field, value) for field, value in asked.ListFields() if value is not False]
+    if not compared:
         violations.add(name, "EMPTY_FILTER")
-    for field, value in asked.ListFields():
+    if isinstance(asked, reports_pb2.TextFilter) and asked.absent and len(compared) > 1:
+        violations.add(f"{name}.absent", "CONFLICTING_FIELDS")
+    for field, value in compared:
         if value == "":
             violations.add(f"{name}.{field.name}", "EMPTY_FILTER")
         if isinstance(value, str):
@@ -165,6 +186,7 @@ def _bins(
 
 def _predicate(request: Request) -> Callable[[Session], bool]:
     block = network(request.auth_orig_ip) if request.HasField("auth_orig_ip") else None
+    accounts = [request.account_id] if request.account_id else request.account_ids
 
     def holds(session: Session) -> bool:
         texts, numbers = session.texts, session.numbers
@@ -172,11 +194,16 @@ def _predicate(request: Request) -> Callable[[Session], bool]:
             session.kind == records_pb2.SESSION_KIND_CALL
             and session.finished
             and session.is_last_attempt
-            and texts.get("account_id") == request.account_id
+            and window.is_asked_for(
+                texts.get("account_id"), accounts, or_absent="account_id" in request.absent
+            )
             and all(
-                numbers.get(name) == getattr(request, name)
+                window.is_asked_for(
+                    numbers.get(name),
+                    [getattr(request, name)] if request.HasField(name) else [],
+                    or_absent=name in request.absent,
+                )
                 for name in ("src_country_id", "dst_country_id")
-                if request.HasField(name)
             )
             and _text_holds(request.src_prefix_routing, texts.get("src_prefix_routing"))
             and _text_holds(request.dst_prefix_routing, texts.get("dst_prefix_routing"))
@@ -189,6 +216,8 @@ def _predicate(request: Request) -> Callable[[Session], bool]:
 
 
 def _text_holds(asked: reports_pb2.TextFilter, value: str | None) -> bool:
+    if asked.absent:
+        return value is None
     if not asked.ListFields():
         return True
     return value is not None and (

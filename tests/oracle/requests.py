@@ -111,6 +111,12 @@ def _range_fields(draw: st.DrawFn, world: World, granularity: int, pivot_us: int
     return fields
 
 
+def _absent(names: Sequence[str]) -> st.SearchStrategy[list[str]]:
+    """Draws names for the list `absent`, often none."""
+    lists = st.lists(st.sampled_from(names), max_size=2, unique=True)
+    return st.one_of(*[st.just([])] * 4, lists)
+
+
 def _some(pool: tuple[Any, ...], miss: Any) -> st.SearchStrategy[list[Any]]:
     """Draws a list of values that records have, often empty, sometimes with a value that no record has."""
     values = [value for value in dict.fromkeys(pool) if value not in (None, "")]
@@ -131,6 +137,7 @@ def usage_requests(
         app_ids=draw(_some(DIMENSIONS["app_id"], 99)),
         comp_ids=draw(_some(DIMENSIONS["comp_id"], 99)),
         tenant_ids=draw(_some(DIMENSIONS["tenant_id"], 99)),
+        absent=draw(_absent(("app_id", "comp_id", "tenant_id"))),
         **draw(_range_fields(world, granularity, pivot_us)),
     )
     own_kind = pivot_record.kind or SESSION_KIND_CALL
@@ -207,10 +214,16 @@ def _number_filters(values: tuple[Any, ...]) -> st.SearchStrategy[dict[str, Any]
     )
 
 
-def _text_filters(own: str) -> st.SearchStrategy[dict[str, str]]:
+def _text_filters(own: str) -> st.SearchStrategy[dict[str, Any]]:
     some = st.sampled_from((own or "4", (own or "4")[:1], (own or "4")[-2:], "49", "15", "+", "none"))
-    return st.dictionaries(
+    compared = st.dictionaries(
         st.sampled_from(("eq", "starts_with", "ends_with", "contains")), some, min_size=1, max_size=2
+    )
+    return st.one_of(
+        compared,
+        compared,
+        st.just({"absent": True}),
+        compared.map(lambda chosen: {**chosen, "absent": False}),
     )
 
 
@@ -246,6 +259,27 @@ def _quality_filter(name: str, pivot_record: SessionRecord) -> st.SearchStrategy
     return _text_filters(getattr(pivot_record, name))
 
 
+_WAYS_TO_ASK_FOR_ACCOUNTS = (*["one"] * 8, "several", "several", "all", "all", "without")
+
+
+@st.composite
+def _account_fields(draw: st.DrawFn, pivot_record: SessionRecord) -> dict[str, Any]:
+    """Draws the accounts of a request, and names for `absent`."""
+    dice = Dice(draw(st.binary(min_size=8, max_size=8)))
+    own = pivot_record.account_id or "1"
+    absent = draw(_absent(("src_country_id", "dst_country_id")))
+    way = dice.pick(_WAYS_TO_ASK_FOR_ACCOUNTS)
+    if way == "without" or dice.below(5) == 4:
+        absent = [*absent, "account_id"]
+    fields: dict[str, dict[str, Any]] = {
+        "one": {"account_id": dice.pick((*[own] * 12, "1", "none"))},
+        "several": {"account_ids": dice.pick(((own, "2"), ("3", own, own, "none"), ("2", "3"), (own,)))},
+        "all": {"all_accounts": True},
+        "without": {},
+    }
+    return {**fields[way], "absent": absent}
+
+
 @st.composite
 def quality_requests(
     draw: st.DrawFn, world: World, granularities: Sequence[int] = GRANULARITIES
@@ -260,7 +294,7 @@ def quality_requests(
         else []
     )
     return reports_pb2.QueryOriginationQualityRequest(
-        account_id=dice.pick((*[pivot_record.account_id or "1"] * 12, "1", "none")),
+        **draw(_account_fields(pivot_record)),
         sampling=reports_pb2.Granularity.Name(sampling),
         **draw(_range_fields(world, sampling, pivot_us)),
         **{name: draw(_quality_filter(name, pivot_record)) for name in names},
@@ -286,6 +320,11 @@ def _set(**fields: Any) -> Damage:
     return damage
 
 
+def _accounts(**fields: Any) -> Damage:
+    """Returns a damage that replaces all fields on accounts."""
+    return _set(**{"account_id": None, "account_ids": [], "all_accounts": None, "absent": [], **fields})
+
+
 _BAD_TIMES = tuple(
     _set(from_time=text, to_time=None)
     for text in (
@@ -304,6 +343,7 @@ USAGE_DAMAGES = (
     (_set(granularity=0, sma_period=None), _set(granularity=9, sma_period=None)),
     (_set(sma_period=0), _set(sma_period=367), _set(sma_period=-1)),
     (_set(kind=4),),
+    (_set(absent=["app_ids"]), _set(absent=["comp_id", "tenant_id", "comp_id"])),
 )
 ACTIVE_DAMAGES = (
     (
@@ -330,9 +370,18 @@ QUALITY_DAMAGES = (
     _BAD_TIMES,
     _BAD_ZONES,
     (_set(sampling=0), _set(sampling=9)),
-    (_set(account_id=""), _set(account_id="ä" * 129)),
+    (
+        _accounts(),
+        _accounts(account_id="ä" * 129),
+        _accounts(account_id="1", all_accounts=True),
+        _accounts(account_ids=["1", "", "ä" * 129], all_accounts=False),
+        _accounts(account_ids=["1"], all_accounts=True, absent=["account_id"]),
+        _accounts(account_id="1", absent=["app_id", "account_id", "account_id"]),
+    ),
     (
         _set(src_prefix_routing={}),
+        _set(src_prefix_routing={"absent": False}),
+        _set(src_prefix_routing={"absent": True, "ends_with": "", "eq": "4"}),
         _set(src_prefix_routing={"eq": "", "contains": "4"}),
         _set(src_prefix_routing={"ends_with": "4" * 257}),
     ),

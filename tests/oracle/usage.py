@@ -57,6 +57,7 @@ def _check(
     violations.count_of_values("app_ids", request.app_ids, filter_value_count_max)
     violations.count_of_values("comp_ids", request.comp_ids, filter_value_count_max)
     violations.count_of_values("tenant_ids", request.tenant_ids, filter_value_count_max)
+    violations.absent(request.absent, ("app_id", "comp_id", "tenant_id"), filter_value_count_max)
 
 
 def _counted(
@@ -90,12 +91,10 @@ def _counted(
 
 
 def _is_selected(request: reports_pb2.QueryAsrUsageRequest, session: Session) -> bool:
-    numbers = session.numbers
-    return (
-        session.kind == (request.kind or records_pb2.SESSION_KIND_ASR)
-        and (not request.app_ids or numbers.get("app_id") in request.app_ids)
-        and (not request.comp_ids or numbers.get("comp_id") in request.comp_ids)
-        and (not request.tenant_ids or numbers.get("tenant_id") in request.tenant_ids)
+    lists = {"app_id": request.app_ids, "comp_id": request.comp_ids, "tenant_id": request.tenant_ids}
+    return session.kind == (request.kind or records_pb2.SESSION_KIND_ASR) and all(
+        window.is_asked_for(session.numbers.get(name), values, or_absent=name in request.absent)
+        for name, values in lists.items()
     )
 
 

@@ -49,6 +49,13 @@ def read_window(
     return Window(zone, from_us, to_us, from_us >= now_us)
 
 
+def is_asked_for(value: object, values: Sequence[object], *, or_absent: bool) -> bool:
+    """Returns whether a list of values and the list `absent` together let a value pass; None is absent."""
+    if value is None:
+        return or_absent or not values
+    return value in values if values else not or_absent
+
+
 def resolved(zone: str, from_us: int, to_us: int, granularity: int | None) -> reports_pb2.ResolvedRange:
     """Returns the echoed range without `generated_at`."""
     return reports_pb2.ResolvedRange(
