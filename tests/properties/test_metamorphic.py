@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from oracle import active, calendar
 from oracle import requests as requests_of
 from oracle.samples import record
-from oracle.strategies import DAY_US, Dice, World, worlds, zones
+from oracle.strategies import DAY_US, DIMENSIONS, Dice, World, worlds, zones
 from pegcount.config import Config
 from pegcount.v1 import reports_pb2
 from pegcount.v1.records_pb2 import SessionRecord
@@ -261,6 +261,46 @@ def test_filters_of_less_equal_and_greater_part_the_calls(world: World, dice: Di
     assert parts("customer_price", reports_pb2.DecimalFilter, price) == sum_fields([priced], _SUMS)
 
 
+@budget.drawn(_EXAMPLES)
+@given(world=_WORLDS)
+def test_accounts_and_calls_without_account_part_the_calls(world: World) -> None:
+    service = service_with(world)
+    request = reports_pb2.QueryOriginationQualityRequest(
+        from_time=text_of(min(world.ticks) - 40 * DAY_US),
+        to_time=text_of(max(world.ticks) + 40 * DAY_US),
+        sampling=reports_pb2.GRANULARITY_MONTH,
+    )
+    budget.require(instant(request.from_time) < world.now_us, "a range in the past")
+    everything = sum_fields([filtered(service, request, all_accounts=True).totals], _SUMS)
+    budget.require(everything[0] > 0, "figures")
+    accounts: list[dict[str, Any]] = [{"account_id": name} for name in DIMENSIONS["account_id"] if name]
+    parts = [*{str(fields): fields for fields in accounts}.values(), {"absent": ["account_id"]}]
+    assert sum_fields([filtered(service, request, **part).totals for part in parts], _SUMS) == everything
+    some = filtered(service, request, account_ids=["3", "1", "1"], absent=["account_id"]).totals
+    other = filtered(service, request, account_id="2").totals
+    assert sum_fields([some, other], _SUMS) == everything
+    for name in ("src_country_id", "dst_country_id", "src_prefix_routing", "dst_prefix_routing"):
+        found = [filtered(service, request, all_accounts=True, **absent(name)).totals]
+        found += [
+            filtered(service, request, all_accounts=True, **present).totals
+            for present in present_values(name)
+        ]
+        assert sum_fields(found, _SUMS) == everything
+
+
+def absent(name: str) -> dict[str, Any]:
+    """Returns the filter for calls without a value."""
+    is_text = name.endswith("routing")
+    return {name: reports_pb2.TextFilter(absent=True)} if is_text else {"absent": [name]}
+
+
+def present_values(name: str) -> list[dict[str, Any]]:
+    """Returns a filter for each value that a record of a world may have."""
+    values = [value for value in dict.fromkeys(DIMENSIONS[name]) if value is not None]
+    is_text = name.endswith("routing")
+    return [{name: reports_pb2.TextFilter(eq=value) if is_text else value} for value in values]
+
+
 def filtered(
     service: SharedService, request: reports_pb2.QueryOriginationQualityRequest, **filters: Any
 ) -> Any:
@@ -347,7 +387,7 @@ def test_finished_record_outside_the_range_changes_nothing(
 @given(data=st.data(), world=_WORLDS, count=st.integers(1, 3))
 def test_finished_call_within_the_range_counts_once(data: st.DataObject, world: World, count: int) -> None:
     request = data.draw(requests_of.quality_requests(world))
-    for name in requests_of.QUALITY_FILTERS:
+    for name in (*requests_of.QUALITY_FILTERS, "account_ids", "all_accounts", "absent"):
         request.ClearField(name)
     request.account_id = "1"
     found = service_with(world).ask(request)
