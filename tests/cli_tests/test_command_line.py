@@ -190,9 +190,25 @@ def test_reports_and_code_decks_over_a_served_directory(tmp_path: Path) -> None:
         assert "total_calls 18" in run_command(
             "report", "quality", "1001", "--from", "2026-03-30", "--to", "2026-03-31"
         )
+        for arguments, title, calls in QUALITY_OF_ACCOUNTS:
+            printed = run_command(
+                "report", "quality", *arguments, "--from", "2026-03-28", "--to", "2026-03-31"
+            )
+            assert (f"{title} per HOUR" in printed, f"total_calls {calls}\n" in printed) == (True, True)
+        without_app = ("--absent", "app_id", "--absent", "tenant_id")
+        assert "sessions 0" in run_command("report", "usage", "--from", "2026-03-28", *without_app)
         assert "records: 65" in run_command("info")
         refused_import = import_into(data, "pegcount-csv", SAMPLES / "pegcount.csv")
         assert (refused_import.returncode, "is in use by process" in refused_import.stderr) == (2, True)
+
+
+QUALITY_OF_ACCOUNTS = [
+    (["1001"], "calls of account 1001", 18),
+    (["1001", "1002"], "calls of accounts 1001, 1002", 18),
+    (["1001", "--absent", "account_id"], "calls of account 1001 or without one", 37),
+    (["--all-accounts"], "calls of all accounts", 37),
+    (["--absent", "account_id"], "calls without an account", 19),
+]
 
 
 def test_sigterm_ends_a_server_and_releases_its_directory(tmp_path: Path) -> None:

@@ -39,6 +39,10 @@ def usage(
     granularity: Annotated[str, typer.Option(help="MINUTE to MONTH.")] = "DAY",
     sma_period: Annotated[int | None, typer.Option(help="Days of the moving average.")] = None,
     kind: Annotated[str, typer.Option(help="CALL, ASR or TTS.")] = "ASR",
+    absent: Annotated[
+        list[str] | None,
+        typer.Option(help="Id that must be absent: app_id, comp_id or tenant_id; repeatable."),
+    ] = None,
     time_zone: TimeZone = "UTC",
     server: Server = DEFAULT_ADDRESS,
 ) -> None:
@@ -50,6 +54,7 @@ def usage(
             granularity=_enum(Granularity, granularity),
             sma_period=sma_period,
             kind=_enum(SessionKind, kind),
+            absent=absent or [],
             time_zone=time_zone,
         )
         answer = client.reports.QueryAsrUsage(request)
@@ -127,18 +132,32 @@ def folders(
 
 @report_app.command()
 def quality(
-    account_id: Annotated[str, typer.Argument(help="Account.")],
     from_time: FromTime,
+    accounts: Annotated[
+        list[str] | None, typer.Argument(metavar="[ACCOUNT]...", help="Accounts, whose calls are added up.")
+    ] = None,
+    all_accounts: Annotated[
+        bool, typer.Option("--all-accounts", help="Calls of all accounts, and those without an account.")
+    ] = False,
+    absent: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Id that must be absent: account_id, src_country_id or dst_country_id; repeatable. With"
+            " accounts, account_id adds the calls without an account."
+        ),
+    ] = None,
     to_time: ToTime = None,
     sampling: Annotated[str, typer.Option(help="MINUTE to MONTH.")] = "HOUR",
     dst_prefix: Annotated[str | None, typer.Option(help="Prefix of the called number.")] = None,
     time_zone: TimeZone = "UTC",
     server: Server = DEFAULT_ADDRESS,
 ) -> None:
-    """Calls, ACD, ASR and CPS of one account per bin."""
+    """Calls, ACD, ASR and CPS of accounts per bin."""
     with errors_as_exit_status(), Client(server) as client:
         request = reports_pb2.QueryOriginationQualityRequest(
-            account_id=account_id,
+            account_ids=accounts or [],
+            all_accounts=all_accounts or None,
+            absent=absent or [],
             from_time=from_time,
             to_time=to_time,
             sampling=_enum(Granularity, sampling),
@@ -147,12 +166,20 @@ def quality(
         )
         answer = client.reports.QueryOriginationQuality(request)
     names = ("total_calls", "answered_calls", "duration_ms", "acd", "asr", "cps")
-    table = _table(f"calls of account {account_id} per {sampling}", ("start_time", *names))
+    table = _table(f"{_calls_of(request)} per {sampling}", ("start_time", *names))
     zone = calendar.zone(answer.range.time_zone)
     for start_s, *values in zip(answer.data.t, *(getattr(answer.data, name) for name in names), strict=True):
         table.add_row(_time(start_s, zone), *(_text(value) for value in values))
     totals = [f"{field.name} {_text(value)}" for field, value in answer.totals.ListFields()]
     _print(table, answer, totals)
+
+
+def _calls_of(request: reports_pb2.QueryOriginationQualityRequest) -> str:
+    """Returns the accounts of a request that was answered, as a title names them."""
+    accounts = f"account{'s' * (len(request.account_ids) > 1)} {', '.join(request.account_ids)}"
+    if "account_id" in request.absent:
+        return f"calls of {accounts} or without one" if request.account_ids else "calls without an account"
+    return f"calls of {accounts}" if request.account_ids else "calls of all accounts"
 
 
 def _enum(names: Any, name: str) -> Any:
