@@ -219,7 +219,7 @@ class RequestValidator:
 def one_of_or_absent(column: str, values: Sequence[Any], absent: Collection[str]) -> Iterable[Predicate]:
     """Returns the predicate that a column equals one of the values, or is absent if `absent` has its name.
 
-    Without values, the column must be absent, or there is no predicate.
+    Without values and `absent`, any value matches: the result is empty.
     """
     or_absent = column in absent
     if values:
