@@ -104,6 +104,9 @@ class DecodedBatch:
     def rejected(self) -> list[Rejection]:
         """Records that break a rule."""
     @property
+    def corrects(self) -> bool:
+        """Whether the records are corrections, to be joined as such."""
+    @property
     def versions(self) -> list[tuple[int, Versions]]:
         """The other records, each with its position in the batch, from 0."""
 
@@ -128,11 +131,15 @@ class Versions:
     @property
     def joinable_days(self) -> tuple[int, int]:
         """First and last UTC day on which a version with the same key belongs to this record."""
-    def join(self, stored: Sequence[Versions]) -> tuple[Versions, BatchCounts]:
+    def join(self, stored: Sequence[Versions], corrects: bool = False) -> tuple[Versions, BatchCounts]:
         """Adds this version, of a decoded batch, to the records that it belongs to, of which there may be
         none; returns what replaces them, and as which this version counts.
 
-        Raises ValueError if these are several versions.
+        With `corrects`, it is a correction: one that changes something gets the revision that it needs to
+        rank first, and `replaces`.
+
+        Raises ValueError if these are several versions, OverflowError if a correction cannot have a greater
+        revision than the stored one.
         """
 
 class Rejection:

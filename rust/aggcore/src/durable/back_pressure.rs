@@ -1,6 +1,6 @@
 //! Back-pressure: a bounded queue of batches that wait for a commit.
 //!
-//! The queue is bounded by the bytes of its frames. When it is full, [`CommitQueue::try_push`] refuses the
+//! The queue is bounded by the bytes of its frames; those of a correction are estimated. When it is full, [`CommitQueue::try_push`] refuses the
 //! batch and the caller commits a group itself before it tries again, so that clients cannot fill the memory
 //! faster than the disk takes the journal.
 //!
@@ -12,20 +12,37 @@ use std::sync::Arc;
 
 use super::sync::OnceLock;
 use crate::storage::BatchOutcome;
+use crate::wire::Rejections;
 use crate::wire::columnar_batch::ColumnarBatch;
 
 /// A batch between its arrival and its commit.
 pub struct PendingCommit {
-    /// The accepted records of the batch, and its rejected ones.
+    /// The accepted records of the batch, and those that were rejected before it was enqueued.
     pub batch: ColumnarBatch,
     pub(super) received_us: i64,
-    /// The batch as the journal stores it.
+    /// The batch as the journal stores it; empty for corrections, whose versions are known when they are committed.
     pub(super) frame: Vec<u8>,
+    /// Bytes of the frame; about those of corrections.
+    pub(super) frame_bytes: usize,
+    /// Set for a batch of corrections.
+    pub(super) correction: Option<PendingCorrection>,
     /// Set once the batch is durable and applied, or has failed.
     pub(super) outcome: OnceLock<std::result::Result<BatchOutcome, String>>,
 }
 
+/// What becomes known of a batch of corrections when it is committed.
+pub struct PendingCorrection {
+    /// All rejected records of the batch, if some were rejected during the commit.
+    pub(super) rejected: OnceLock<Rejections>,
+}
+
 impl PendingCommit {
+    /// The rejected records of the batch; all of them once its outcome is known.
+    pub fn rejected(&self) -> &Rejections {
+        let correction = self.correction.as_ref();
+        correction.and_then(|correction| correction.rejected.get()).unwrap_or(&self.batch.rejected)
+    }
+
     /// Publishes the outcome to all threads that wait for this batch.
     pub(super) fn finish(&self, outcome: std::result::Result<BatchOutcome, String>) {
         // Cannot fail: called once per batch, by the thread that took it out of the queue, or by `submit` for
@@ -47,7 +64,7 @@ impl CommitQueue {
     ///
     /// An empty queue takes a batch of any size, as it would otherwise never get in.
     pub fn try_push(&mut self, pending: &Arc<PendingCommit>, bytes_max: usize) -> bool {
-        let bytes = self.bytes + pending.frame.len();
+        let bytes = self.bytes + pending.frame_bytes;
         let has_room = bytes <= bytes_max || self.batches.is_empty();
         if has_room {
             self.bytes = bytes;
@@ -63,7 +80,7 @@ impl CommitQueue {
         while bytes < group_bytes
             && let Some(pending) = self.batches.pop_front()
         {
-            bytes += pending.frame.len();
+            bytes += pending.frame_bytes;
             group.push(pending);
         }
         self.bytes -= bytes;

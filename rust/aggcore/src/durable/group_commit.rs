@@ -7,15 +7,16 @@
 //! Systems](https://doi.org/10.1145/602259.602261), 1984.)
 //!
 //! Invariants: no batch is applied before it is durable; batches are applied in the order of the journal, so
-//! that a replay gives the same store; the lock of the journal is taken before that of the queue.
+//! that a replay gives the same store; a correction is resolved against all batches before it, and its frame has the
+//! versions that it became (`correction.rs`); the lock of the journal is taken before that of the queue.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::back_pressure::CommitQueue;
 pub use super::back_pressure::PendingCommit;
+use super::back_pressure::{CommitQueue, PendingCorrection};
 use super::disk_fault::{JournalWriter, PreparedJournal};
 use super::journal::{self, Frame, Journal};
 use super::required_files::{FileStatus, MissingFile, RequiredFile, RequiredFiles};
@@ -112,15 +113,18 @@ impl JournaledStore {
     /// # Errors
     /// `MalformedBatch`, `BatchLimit` or `BatchIdLength`.
     pub fn submit(&self, bytes: &[u8], received_us: i64, oldest_us: i64) -> Result<Arc<PendingCommit>> {
-        let accepts_stored = wire::outline(bytes, self.limits.batch)?.accepts_stored;
-        let reject = |record: &Record<'_>| {
-            let broken_rule = if accepts_stored { None } else { self.rules.rejection(record) };
-            broken_rule.or_else(|| self.rejection(record, oldest_us))
-        };
+        let outline = wire::outline(bytes, self.limits.batch)?;
+        let reject = |record: &Record<'_>| outline.rejection(record, &self.rules).or_else(|| self.rejection(record, oldest_us));
         let batch = ColumnarBatch::from_wire(bytes, self.store.tuning().batch_dictionary_row_count_min, reject)?;
         let is_empty = batch.rows() == 0;
-        let frame = if is_empty { Vec::new() } else { Frame { received_us, batch: &batch.to_journal()? }.to_bytes() };
-        let pending = Arc::new(PendingCommit { batch, received_us, frame, outcome: OnceLock::new() });
+        let mut frame = if is_empty { Vec::new() } else { Frame { received_us, batch: &batch.to_journal()? }.to_bytes() };
+        let frame_bytes = frame.len();
+        let correction = outline.corrects.then(|| PendingCorrection { rejected: OnceLock::new() });
+        if outline.corrects {
+            frame = Vec::new();
+        }
+        let outcome = OnceLock::new();
+        let pending = Arc::new(PendingCommit { batch, received_us, frame, frame_bytes, correction, outcome });
         if is_empty {
             pending.finish(Ok(BatchOutcome::default()));
             return Ok(pending);
@@ -309,29 +313,41 @@ impl JournaledStore {
         Some(Rejection::new(RejectReason::TooManyParts, description))
     }
 
-    /// Makes a group durable, then applies it. If the disk refuses it (for example with ENOSPC), or if a required
-    /// file is missing, every batch of the group gets the error and none is applied; see `disk_fault.rs`.
+    /// Commits a group: each correction alone, and the batches between two of them together. If the disk refuses some
+    /// (for example with ENOSPC), or if a required file is missing, these get the error and are not applied, nor are
+    /// those after them that need the disk; see `disk_fault.rs`.
     fn commit(&self, writer: &mut JournalWriter, group: &[Arc<PendingCommit>]) {
         let commit = CommitInProgress { store: self, writer, group };
-        match self.append(commit.writer, group) {
-            Err(error) => {
+        for batches in group.chunk_by(|one, next| one.correction.is_none() && next.correction.is_none()) {
+            let correction = batches[0].correction.as_ref();
+            let committed = match correction {
+                Some(correction) => self.commit_correction(commit.writer, &batches[0], correction),
+                None => self.commit_together(commit.writer, batches),
+            };
+            if let Err(error) = committed {
                 // Without the words that `ReadOnly` begins with: `wait` makes the error anew.
                 let fault = if let Error::ReadOnly(fault) = error { fault } else { error.to_string() };
-                group.iter().for_each(|pending| pending.finish(Err(fault.clone())));
-            }
-            Ok(()) => {
-                for pending in group {
-                    #[cfg(test)]
-                    tests::panic_if_asked(&pending.batch);
-                    pending.finish(Ok(self.store.apply(&pending.batch, pending.received_us)));
-                }
+                batches.iter().for_each(|pending| pending.finish(Err(fault.clone())));
             }
         }
     }
 
-    fn append(&self, writer: &mut JournalWriter, group: &[Arc<PendingCommit>]) -> Result<()> {
-        let frames: Vec<&[u8]> = group.iter().map(|pending| pending.frame.as_slice()).collect();
-        if let Err(error) = writer.append(&frames) {
+    /// Makes batches durable, then applies them.
+    fn commit_together(&self, writer: &mut JournalWriter, batches: &[Arc<PendingCommit>]) -> Result<()> {
+        let frames: Vec<&[u8]> = batches.iter().map(|pending| pending.frame.as_slice()).collect();
+        self.append(writer, &frames)?;
+        batches.iter().for_each(|pending| pending.finish(Ok(self.apply(pending, &pending.batch))));
+        Ok(())
+    }
+
+    fn apply(&self, pending: &PendingCommit, batch: &ColumnarBatch) -> BatchOutcome {
+        #[cfg(test)]
+        tests::panic_if_asked(&pending.batch);
+        self.store.apply(batch, pending.received_us)
+    }
+
+    fn append(&self, writer: &mut JournalWriter, frames: &[&[u8]]) -> Result<()> {
+        if let Err(error) = writer.append(frames) {
             if !matches!(error, Error::ReadOnly(_)) {
                 self.fail(writer, error.to_string());
             }
@@ -387,6 +403,8 @@ impl Drop for CommitInProgress<'_> {
         }
     }
 }
+
+mod correction;
 
 #[cfg(test)]
 mod tests;

@@ -268,7 +268,7 @@ impl Engine {
 
     fn submit(&self, py: Python<'_>, data: &[u8], received_us: i64, oldest_us: i64) -> PyResult<PendingCommit> {
         let pending = py.detach(|| self.durable.submit(data, received_us, oldest_us))?;
-        if pending.batch.rejected.encoded.len() > REJECTED_BYTES_RETURNED_MIN {
+        if pending.rejected().encoded.len() > REJECTED_BYTES_RETURNED_MIN {
             py.detach(allocator::return_freed_memory);
         }
         Ok(PendingCommit(pending))
@@ -278,7 +278,7 @@ impl Engine {
         &self, py: Python<'py>, pending: &PendingCommit, cancel: &CancelToken,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let head = py.detach(|| self.durable.wait_for_response_head(&pending.0, &cancel.0))?;
-        joined_bytes::joined(py, &head, &pending.0.batch.rejected.encoded)
+        joined_bytes::joined(py, &head, &pending.0.rejected().encoded)
     }
 
     fn commit_group(&self, py: Python<'_>) -> bool {

@@ -1,13 +1,13 @@
 //! The rules of records for a store in Python: which records of a batch are valid, and how versions merge.
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::arguments;
 use super::store::{BatchCounts, Rejection};
 use crate::record::new_record::NewRecordRules;
-use crate::storage::join_version;
+use crate::storage::{join_correction, join_version};
 use crate::wire::version_batch::VersionBatch;
 use crate::wire::{encode_record, versions};
 
@@ -16,6 +16,8 @@ use crate::wire::{encode_record, versions};
 pub struct DecodedBatch {
     batch_id: Option<String>,
     rejected: Vec<Py<Rejection>>,
+    /// Whether the records are corrections.
+    corrects: bool,
     /// The other records, by their position in the batch.
     versions: Vec<(usize, Py<Versions>)>,
 }
@@ -31,7 +33,7 @@ pub fn decode_batch(py: Python<'_>, data: &[u8], config: &Bound<'_, PyAny>) -> P
     let versions = batch.versions.into_iter().map(|(index, versions)| Ok((index, Py::new(py, Versions(versions))?)));
     let rejected = batch.rejected.records().into_iter().map(|record| Py::new(py, Rejection::from(record)));
     let (versions, rejected) = (versions.collect::<PyResult<_>>()?, rejected.collect::<PyResult<_>>()?);
-    Ok(DecodedBatch { batch_id: batch.batch_id, rejected, versions })
+    Ok(DecodedBatch { batch_id: batch.batch_id, rejected, corrects: batch.corrects, versions })
 }
 
 #[pymethods]
@@ -58,12 +60,14 @@ impl Versions {
         self.0.joinable_days().into_inner()
     }
 
-    fn join(&self, py: Python<'_>, stored: Vec<PyRef<'_, Self>>) -> PyResult<(Self, BatchCounts)> {
+    #[pyo3(signature = (stored, corrects=false))]
+    fn join(&self, py: Python<'_>, stored: Vec<PyRef<'_, Self>>, corrects: bool) -> PyResult<(Self, BatchCounts)> {
         if self.0.with_merged(|merged| self.0.to_bytes(merged)).is_some() {
             return Err(PyValueError::new_err("these are several versions; join adds the one version of a decoded batch"));
         }
         let stored = stored.iter().map(|stored| stored.0.clone()).collect();
-        let (joined, counts) = py.detach(|| join_version(stored, &self.0));
+        let joined = py.detach(|| if corrects { join_correction(stored, &self.0) } else { Ok(join_version(stored, &self.0)) });
+        let (joined, counts) = joined.map_err(|rejection| PyOverflowError::new_err(rejection.description))?;
         Ok((Self(joined), counts.into()))
     }
 }

@@ -64,6 +64,8 @@ pub enum RejectReason {
     CallTooLong = 15,
     /// An identifier is a number that a spreadsheet has rounded.
     RoundedNumber = 16,
+    /// An event in a batch of corrections.
+    EventInCorrection = 18,
 }
 
 /// The rejection of one record.

@@ -26,6 +26,7 @@ use crate::wire::versions::{Addition, Versions};
 
 /// Where a record is stored; `number` is the index of its immutable memtable, or of its segment within the
 /// day.
+#[derive(PartialEq, Eq)]
 pub enum RowLocation {
     Active(usize),
     Memtable(usize),
@@ -121,7 +122,7 @@ impl State {
     }
 
     /// Reads all versions that are stored in a row; `None` if the row is corrupt.
-    fn versions(&self, location: &RowLocation) -> Option<Versions> {
+    pub fn versions(&self, location: &RowLocation) -> Option<Versions> {
         let of_table = |table: &Memtable, row| Versions::of_row(&table.fields().record(row), table.versions(row));
         match *location {
             RowLocation::Active(row) => of_table(&self.active, row),

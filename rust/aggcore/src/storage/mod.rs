@@ -3,7 +3,7 @@
 //! It is a small log-structured merge tree, partitioned by UTC day: `memtable.rs` takes new records,
 //! `flush.rs` writes them into immutable files (`segment/`), `compaction.rs` rewrites several of these as
 //! one, and `segment_edit.rs` installs the results. `late_versions.rs` replaces records that are stored
-//! already, `damage.rs` looks after segments that can no longer be read, `parallel_scan.rs` reads all of it
+//! already, `corrections.rs` finds the versions that corrections are, `damage.rs` looks after segments that can no longer be read, `parallel_scan.rs` reads all of it
 //! (`state_snapshot.rs` copies mutable memtables for it), `estimate.rs` says beforehand about how much,
 //! `rollup_cache.rs` shortens scans of segments, and `retention.rs` drops old days.
 
@@ -17,6 +17,7 @@ mod compaction;
 mod copied_columns;
 mod copied_rows;
 mod copier;
+mod corrections;
 mod damage;
 mod estimate;
 mod flush;
@@ -53,6 +54,7 @@ use rollup::RollupBudget;
 use segment::{FileWatch, ManifestEntry, Segment, guard};
 use state::{SegmentEntry, State, UnreadableSegment, key_of};
 
+pub use corrections::join_correction;
 pub use flush::Flush;
 pub use late_versions::join_version;
 pub use segment_edit::SegmentEdit;

@@ -6,7 +6,9 @@ use super::reader::{Reader, Value, text};
 use super::record::decode_record;
 use super::v1::{RejectedRecord, WriteRecordsResponse};
 use crate::error::{Error, Result};
-use crate::record::{Record, Rejection};
+use crate::record::new_record::NewRecordRules;
+use crate::record::schema::{ABSENT, int_slot};
+use crate::record::{Record, RejectReason, Rejection};
 
 /// The result of decoding a batch, besides its valid records.
 #[derive(Default)]
@@ -30,7 +32,27 @@ impl Rejections {
     fn push(&mut self, index: usize, rejection: Rejection) {
         let (reason, description) = (Some(rejection.reason as i32), Some(rejection.description));
         let record = RejectedRecord { index: Some(index as i64), reason, description };
-        prost::encoding::message::encode(REJECTED, &record, &mut self.encoded);
+        self.encode(&record);
+    }
+
+    fn encode(&mut self, record: &RejectedRecord) {
+        prost::encoding::message::encode(REJECTED, record, &mut self.encoded);
+    }
+
+    /// Returns these and further ones, in the order of the batch. `rows` has the further ones, each by its position among
+    /// the records that are not rejected yet, ascending.
+    pub fn with_rows(&self, rows: Vec<(usize, Rejection)>) -> Self {
+        let before = self.records();
+        let (mut all, mut passed) = (Self::default(), 0);
+        for (row, rejection) in rows {
+            while let Some(record) = before.get(passed).filter(|record| record.index <= Some((row + passed) as i64)) {
+                all.encode(record);
+                passed += 1;
+            }
+            all.push(row + passed, rejection);
+        }
+        before[passed..].iter().for_each(|record| all.encode(record));
+        all
     }
 
     /// Decodes the records.
@@ -49,6 +71,19 @@ pub struct BatchOutline {
     pub record_count: usize,
     /// Whether a store had them before, so that rules for new records do not apply.
     pub accepts_stored: bool,
+    /// Whether they are corrections.
+    pub corrects: bool,
+}
+
+impl BatchOutline {
+    /// Returns why a valid record is not taken in such a batch, whatever a store has.
+    pub fn rejection(&self, record: &Record<'_>, rules: &NewRecordRules) -> Option<Rejection> {
+        if self.corrects && record.ints[int_slot::EVENT] != ABSENT {
+            let description = "event: only whole records can be corrected, and this is an event";
+            return Some(Rejection::new(RejectReason::EventInCorrection, description));
+        }
+        if self.accepts_stored { None } else { rules.rejection(record) }
+    }
 }
 
 /// Limits of one batch.
@@ -70,6 +105,7 @@ pub fn outline(bytes: &[u8], limits: BatchLimits) -> Result<BatchOutline> {
         match field {
             (1, Value::Bytes(id)) => id_bytes = id.len(),
             (2, Value::Bytes(_)) => outline.record_count += 1,
+            (3, Value::Varint(bits)) => outline.corrects = bits != 0,
             (5, Value::Varint(bits)) => outline.accepts_stored = bits != 0,
             _ => {}
         }
@@ -142,13 +178,44 @@ mod tests {
     fn the_outline_of_a_batch_is_within_its_limits() -> Result<()> {
         let limits = BatchLimits { rows: 2, id_bytes: 1 };
         assert_eq!(outline(&[0x12, 0, 0x0a, 1, b'b', 0x12, 3, 0x12, 1, b'a'], limits)?.record_count, 2);
-        assert_eq!(outline(&[0x28, 1, 0x12, 0], limits)?, BatchOutline { record_count: 1, accepts_stored: true });
+        assert_eq!(
+            outline(&[0x28, 1, 0x12, 0], limits)?,
+            BatchOutline { record_count: 1, accepts_stored: true, corrects: false }
+        );
+        assert_eq!(
+            outline(&[0x18, 1, 0x12, 0], limits)?,
+            BatchOutline { record_count: 1, accepts_stored: false, corrects: true }
+        );
         assert!(!outline(&[0x28, 1, 0x28, 0], limits)?.accepts_stored);
         assert!(matches!(outline(&[0x12, 0, 0x12, 0, 0x12, 0], limits), Err(Error::BatchLimit { asked: 3, allowed: 2 })));
         assert!(matches!(outline(&[0x0a, 2, b'b', b'b'], limits), Err(Error::BatchIdLength { asked: 2, allowed: 1 })));
         // The last id of a message is the one that counts.
         assert!(outline(&[0x0a, 2, b'b', b'b', 0x0a, 0], limits).is_ok());
         Ok(())
+    }
+
+    #[test]
+    fn later_rejections_are_sorted_in() {
+        let rejection = || Rejection::new(RejectReason::NumberOutOfRange, "");
+        for before in 0_u32..64 {
+            for later in 0_u32..64 {
+                let (mut first, mut all) = (Rejections::default(), Rejections::default());
+                let (mut row, mut rows) = (0, Vec::new());
+                for index in 0..6 {
+                    if before >> index & 1 == 1 {
+                        first.push(index, rejection());
+                        all.push(index, rejection());
+                        continue;
+                    }
+                    if later >> index & 1 == 1 {
+                        rows.push((row, rejection()));
+                        all.push(index, rejection());
+                    }
+                    row += 1;
+                }
+                assert_eq!(first.with_rows(rows).encoded, all.encoded, "{before:b} {later:b}");
+            }
+        }
     }
 
     #[test]

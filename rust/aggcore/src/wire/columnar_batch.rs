@@ -47,6 +47,16 @@ impl ColumnarBatch {
         Ok(Self { batch_id: header.batch_id.map(str::to_owned), rejected: header.rejected, ..batch })
     }
 
+    /// Returns a batch of records that are valid.
+    ///
+    /// # Errors
+    /// `Arrow` if the columns cannot be encoded.
+    pub fn from_records(records: &[Record<'_>], dictionary_row_count_min: usize) -> Result<Self> {
+        let mut columns = BatchBuilder::default();
+        records.iter().for_each(|record| columns.push(record));
+        Self::from_columns(columns.finish(dictionary_row_count_min)?)
+    }
+
     /// Reads the bytes of [`ColumnarBatch::to_journal`].
     ///
     /// # Errors

@@ -65,6 +65,11 @@ impl Layer {
         Self { rank, part: record.ints[int_slot::PART], replaces: record.ints[int_slot::REPLACES] == 1, fields }
     }
 
+    /// Revision of the version, an absent one being 0.
+    pub fn revision(&self) -> i64 {
+        self.rank.revision
+    }
+
     /// The order of layers in a state.
     pub fn order(&self) -> ((bool, u64), Reverse<Rank>) {
         (part_order(self.part), Reverse(self.rank))

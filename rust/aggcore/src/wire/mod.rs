@@ -2,11 +2,12 @@
 //!
 //! [`decode_batch`] reads `WriteRecordsRequest` and validates each record; [`columnar_batch`] turns the valid
 //! ones into columns, [`version_batch`] into versions for a store outside the core; [`versions`] defines how several
-//! versions of one record become one, and `parts.rs` how several parts do. [`code_deck`] reads code decks; [`lists`] counts
+//! versions of one record become one, `parts.rs` how several parts do, and [`corrections`] which version a correction is. [`code_deck`] reads code decks; [`lists`] counts
 //! the values of a request before it is parsed.
 
 pub mod code_deck;
 pub mod columnar_batch;
+pub mod corrections;
 pub mod lists;
 pub mod parts;
 pub mod version_batch;

@@ -11,6 +11,8 @@ pub struct VersionBatch {
     pub batch_id: Option<String>,
     /// Rejected records.
     pub rejected: Rejections,
+    /// Whether the records are corrections.
+    pub corrects: bool,
     /// The other records, each with its position in the batch, from 0.
     pub versions: Vec<(usize, Versions)>,
 }
@@ -21,13 +23,14 @@ impl VersionBatch {
     /// # Errors
     /// `MalformedBatch`, `BatchLimit` or `BatchIdLength`.
     pub fn from_wire(bytes: &[u8], limits: BatchLimits, rules: &NewRecordRules) -> Result<Self> {
-        let accepts_stored = outline(bytes, limits)?.accepts_stored;
+        let outline = outline(bytes, limits)?;
         let mut versions = Vec::new();
         let header = decode_batch(
             bytes,
-            |record| if accepts_stored { None } else { rules.rejection(record) },
+            |record| outline.rejection(record, rules),
             |index, record| versions.push((index, Versions::of(record))),
         )?;
-        Ok(Self { batch_id: header.batch_id.map(str::to_owned), rejected: header.rejected, versions })
+        let batch_id = header.batch_id.map(str::to_owned);
+        Ok(Self { batch_id, rejected: header.rejected, corrects: outline.corrects, versions })
     }
 }

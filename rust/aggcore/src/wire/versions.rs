@@ -123,6 +123,13 @@ impl Versions {
         Addition { changes_layers, differences }
     }
 
+    /// Returns the greatest revision of the versions of a part, and what they merge to; `None` if there are none.
+    pub fn part(&self, part: i64) -> Option<(i64, Record<'_>)> {
+        let layers = &self.layers[self.layers_of_part(part)];
+        // The greatest version always has a layer, as each has a setup time.
+        layers.first().map(|greatest| (greatest.revision(), merged_part(layers)))
+    }
+
     /// Where the layers of a part are, or would be.
     fn layers_of_part(&self, part: i64) -> Range<usize> {
         let order = part_order(part);
@@ -182,12 +189,16 @@ impl Differences {
     fn between(layers: &[Layer], version: &Record<'_>) -> Self {
         let stands = &merged_part(layers);
         let differs = |field: &&Field| version.has(field) && !version.field_equals(stands, field);
-        let is_of_version = |field: &Field| ["revision", "event", "replaces"].contains(&field.name);
         Self {
-            is_other_content: FIELDS.iter().filter(differs).any(|field| !is_of_version(field)),
+            is_other_content: FIELDS.iter().filter(differs).any(is_content),
             is_other_call: stands.is_finished() && version.is_finished() && are_other_calls(stands, version),
         }
     }
+}
+
+/// Whether a field says something about the session, and not only about its version.
+pub fn is_content(field: &Field) -> bool {
+    !["revision", "event", "replaces"].contains(&field.name)
 }
 
 /// Whether two finished versions look like two calls.

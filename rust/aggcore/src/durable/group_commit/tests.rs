@@ -121,6 +121,38 @@ fn a_flush_takes_each_batch_once() {
 }
 
 #[test]
+fn corrections_are_resolved_after_all_batches_before_them() {
+    for limits in [Limits::default(), Limits { waiting_bytes: 1, group_bytes: 1 }] {
+        check(move || {
+            let world = World::new(limits);
+            run_all(
+                &world,
+                vec![
+                    |world| world.write_all(&["a1", "correction a2", "a3"]),
+                    |world| world.submit_and_leave(&["correction b1", "b2", "correction b3"]),
+                    |world| world.write_all(&["correction c1"]),
+                    |world| {
+                        world.flush();
+                    },
+                ],
+            );
+            assert_eq!(world.refused(), 0);
+            world.check();
+        });
+    }
+}
+
+#[test]
+fn a_disk_that_fails_once_refuses_corrections_too() {
+    check_threads(vec![
+        |world| world.write_all(&["a1", "correction a2"]),
+        |world| world.write_all(&["correction b1", "b2"]),
+        World::change_journal,
+        World::repair,
+    ]);
+}
+
+#[test]
 fn a_disk_that_fails_once_refuses_whole_groups() {
     check_threads(vec![
         |world| world.write_all(&["a1", "a2"]),

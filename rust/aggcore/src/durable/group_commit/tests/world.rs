@@ -17,6 +17,8 @@ use crate::wire::v1::{SessionRecord, WriteRecordsRequest};
 
 /// The batch during whose commit the committing thread panics.
 pub const INTERRUPTING: &str = "interrupting";
+/// How the names of batches of corrections begin.
+const CORRECTION: &str = "correction";
 /// File systems in memory, where a schedule takes a tenth of the time.
 const MEMORY: &str = "/dev/shm";
 
@@ -257,7 +259,11 @@ impl World {
         let store = new_store();
         for (name, batch) in frames {
             if let Some(Ok(outcome)) = outcomes[name] {
-                let applied = store.apply(&ColumnarBatch::from_journal(batch).unwrap(), received_us(name));
+                let written = ColumnarBatch::from_journal(batch).unwrap();
+                if name.starts_with(CORRECTION) {
+                    check_resolved(&store, name, &written);
+                }
+                let applied = store.apply(&written, received_us(name));
                 assert_eq!(applied, *outcome, "{name} is applied in the order of the frames");
             }
         }
@@ -322,6 +328,14 @@ fn copy_of(got: &Result<BatchOutcome>) -> Result<BatchOutcome> {
     }
 }
 
+/// Checks that a frame has the versions that corrections are after all frames before it.
+fn check_resolved(store: &Store, name: &str, written: &ColumnarBatch) {
+    let sent = ColumnarBatch::from_wire(&batch(name), 1, |_| None).unwrap();
+    let resolved = store.resolve_corrections(&sent);
+    let written: Vec<_> = (0..written.rows()).map(|row| (row, written.fields().record(row))).collect();
+    assert_eq!(resolved.versions, written, "{name} is resolved after the frames before it");
+}
+
 /// A different time for each name of a batch.
 fn received_us(name: &str) -> i64 {
     name.bytes().fold(0, |sum, byte| sum * 256 % 1_000_003 + i64::from(byte))
@@ -339,7 +353,8 @@ fn batch(name: &str) -> Vec<u8> {
         ..SessionRecord::default()
     };
     let records = vec![record(name, Some(2)), record("finished", Some(3)), record("active", None)];
-    WriteRecordsRequest { batch_id: Some(name.to_owned()), records, ..Default::default() }.encode_to_vec()
+    let correct = name.starts_with(CORRECTION).then_some(true);
+    WriteRecordsRequest { batch_id: Some(name.to_owned()), records, correct, ..Default::default() }.encode_to_vec()
 }
 
 /// All records of a store as texts, in order.

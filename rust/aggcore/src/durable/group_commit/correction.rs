@@ -1,0 +1,35 @@
+//! Commits a batch of corrections.
+//!
+//! Which versions they are depends on the records that the store holds. So they are resolved under the lock of the journal,
+//! after all batches that were queued before. The journal gets the versions: a replay knows nothing of corrections.
+
+use super::*;
+
+impl JournaledStore {
+    /// Resolves corrections, makes their versions durable, and applies them. If they change nothing, nothing is written.
+    ///
+    /// # Errors
+    /// `ReadOnly`, or another error of the journal; the corrections are not applied then.
+    pub(super) fn commit_correction(
+        &self, writer: &mut JournalWriter, pending: &PendingCommit, correction: &PendingCorrection,
+    ) -> Result<()> {
+        // What a panic left in memory says nothing about the records.
+        writer.require_whole_memory()?;
+        let resolved = self.store.resolve_corrections(&pending.batch);
+        let versions: Vec<Record<'_>> = resolved.versions.into_iter().map(|(_, version)| version).collect();
+        let mut outcome = BatchOutcome::default();
+        if !versions.is_empty() {
+            let batch = ColumnarBatch::from_records(&versions, self.store.tuning().batch_dictionary_row_count_min)?;
+            let frame = Frame { received_us: pending.received_us, batch: &batch.to_journal()? }.to_bytes();
+            self.append(writer, &[&frame])?;
+            outcome = self.apply(pending, &batch);
+        }
+        outcome.duplicates += resolved.duplicates;
+        if !resolved.rejected.is_empty() {
+            // Cannot fail: a batch is committed once.
+            drop(correction.rejected.set(pending.batch.rejected.with_rows(resolved.rejected)));
+        }
+        pending.finish(Ok(outcome));
+        Ok(())
+    }
+}
