@@ -279,6 +279,9 @@ class Config:
     """Bytes of the id of one batch."""
     source_rule_bytes_max: int = 256
     """Bytes of the names of the source and of the rule in the `source_rule` of a batch."""
+    correction_wait_seconds: float = 5.0
+    """Seconds for which a batch of corrections waits while another stream corrects records of its source;
+    then it is refused. The server notices within them that a stream has ended."""
     document_bytes_max: int = 1024 * 1024
     """Bytes of one settings document of a store."""
     waiting_bytes_max: int = 64 * 1024 * 1024

@@ -252,6 +252,20 @@ class SourceRuleError(PegcountError):
         )
 
 
+class CorrectionInProgressError(PegcountError):
+    """Another stream corrects records of the source, and the batch waited for its end in vain."""
+
+    reason = "CORRECTION_IN_PROGRESS"
+
+    def __init__(self, source: str, limit_seconds: float) -> None:
+        super().__init__(
+            f"another stream corrects the records of source {quoted(source)}, and did not end within"
+            f" {limit_seconds:g} s (correction_wait_seconds); send the corrections again once it has ended",
+            source=source,
+            limit_seconds=f"{limit_seconds:g}",
+        )
+
+
 _OPTIONS_OF_RULES = {
     "": "--calls rows, only if `pegcount import` of a version before it kept rules imported them",
     "asterisk linkedid": "--calls linkedid --answered party",

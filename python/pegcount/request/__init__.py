@@ -1,6 +1,7 @@
 """Validates request messages and turns them into queries, before any data is read."""
 
 from pegcount.request.active import active_query
+from pegcount.request.batch_fields import corrected_sources
 from pegcount.request.code_deck import check_deck_count, code_deck_id
 from pegcount.request.folder import folder_query
 from pegcount.request.list_limits import check_counts, check_field_count, check_lists, list_fields
@@ -21,6 +22,7 @@ __all__ = [
     "check_lists",
     "check_size",
     "code_deck_id",
+    "corrected_sources",
     "folder_query",
     "list_fields",
     "never_ends",

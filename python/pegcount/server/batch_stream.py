@@ -2,23 +2,35 @@
 
 reading:   message -> rule, store.submit, on a thread -> queue      (pauses while the queue is full)
 answering: queue -> wait until durable, on a thread -> response      (in the order of the messages)
+
+A batch of corrections is submitted once the stream holds the sources of its records.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
-from pegcount import core
+from pegcount import core, request
 from pegcount.config import Config
 from pegcount.errors import OverloadedError
 from pegcount.server.calls import Call
+from pegcount.server.corrected_sources import CorrectedSources
 from pegcount.server.places import Place
 from pegcount.server.stream_rules import StreamRules
 from pegcount.store import PendingWrite
 
 _Argument = TypeVar("_Argument")
 _Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class _ToHold:
+    """Sources that the stream must hold before a batch of corrections is submitted."""
+
+    sources: frozenset[str]
 
 
 class BatchStream:
@@ -28,10 +40,15 @@ class BatchStream:
     more than `stream_answer_bytes_max`. HTTP/2 flow control then slows the client down.
     """
 
-    def __init__(self, call: Call, place: Place, rules: StreamRules, config: Config) -> None:
+    def __init__(
+        self, call: Call, place: Place, rules: StreamRules, corrected: CorrectedSources, config: Config
+    ) -> None:
         self._call = call
         self._place = place
         self._rules = rules
+        self._corrected = corrected
+        self._held_sources: frozenset[str] = frozenset()
+        self._may_hold_sources = False
         # Each stream has its own threads: what one frees, its next batch uses again. (Tried: a pool for all
         # streams. Writing then took 40 % more processor time.)
         self._submitting = ThreadPoolExecutor(1, thread_name_prefix="write")
@@ -44,7 +61,7 @@ class BatchStream:
         self._queue: asyncio.Queue[PendingWrite | None] = asyncio.Queue()
         self._unanswered_count = 0
         self._answered = asyncio.Event()
-        self._is_waiting_for_message = False
+        self._is_waiting_for_others = False
         self._is_ending = False
         self._reading = asyncio.ensure_future(self._read())
         self._reading.add_done_callback(_retrieve_exception)
@@ -54,7 +71,7 @@ class BatchStream:
         self._is_ending = True
         self._sent.set()
         # A batch that is being submitted still gets its answer.
-        if self._is_waiting_for_message:
+        if self._is_waiting_for_others:
             self._reading.cancel()
 
     async def responses(self) -> AsyncIterator[bytes]:
@@ -84,6 +101,7 @@ class BatchStream:
             self._reading.cancel()
             # Nobody waits for these batches any more; they are committed all the same.
             self._cancel_token.cancel()
+            self._release_sources()
             self._submitting.shutdown(wait=False)
             self._answering.shutdown(wait=False)
 
@@ -114,25 +132,53 @@ class BatchStream:
         return not self._is_ending
 
     async def _next_message(self) -> bytes | None:
-        self._is_waiting_for_message = True
-        try:
+        with self._waiting_for_others():
             return await self._call.read()
+
+    @contextmanager
+    def _waiting_for_others(self) -> Iterator[None]:
+        """Waits in its block for the client or another stream: no further batch needs an answer yet."""
+        self._is_waiting_for_others = True
+        try:
+            yield
         finally:
-            self._is_waiting_for_message = False
+            self._is_waiting_for_others = False
 
     async def _submit(self, message: bytes) -> PendingWrite:
         while True:
             try:
-                return await _on_thread(self._submitting, self._submit_checked, message)
+                submitted = await _on_thread(self._submitting, self._submit_checked, message)
             except OverloadedError:
                 # An unanswered batch may free room in the store. Without one, the client must retry later.
                 if self._unanswered_count == 0 or self._is_ending:
                     raise
-            self._answered.clear()
-            await self._answered.wait()
+                self._answered.clear()
+                await self._answered.wait()
+                continue
+            if not isinstance(submitted, _ToHold):
+                return submitted
+            await self._hold(submitted.sources)
 
-    def _submit_checked(self, message: bytes) -> PendingWrite:
+    def _submit_checked(self, message: bytes) -> PendingWrite | _ToHold:
+        corrected = request.corrected_sources(message)
+        if not corrected <= self._held_sources:
+            return _ToHold(corrected)
         return self._rules.submit(message, self._cancel_token)
+
+    async def _hold(self, sources: frozenset[str]) -> None:
+        if self._is_ending:
+            # As if `stop_reading` had found it waiting: the client sends the batch again.
+            raise asyncio.CancelledError
+        self._may_hold_sources = True
+        with self._waiting_for_others():
+            await self._corrected.hold(self, sources)
+        self._held_sources |= sources
+
+    def _release_sources(self) -> None:
+        """Releases the sources once no batch of this stream is being submitted any more."""
+        if self._may_hold_sources:
+            loop = asyncio.get_running_loop()
+            self._submitting.submit(loop.call_soon_threadsafe, self._corrected.release, self)
 
 
 async def _on_thread(threads: Executor, work: Callable[[_Argument], _Result], argument: _Argument) -> _Result:

@@ -3,6 +3,7 @@
 from pegcount.config import Config
 from pegcount.server.batch_stream import BatchStream
 from pegcount.server.calls import Call
+from pegcount.server.corrected_sources import CorrectedSources
 from pegcount.server.places import PlaceLimits, StreamPlaces
 from pegcount.server.stream_rules import StreamRules
 from pegcount.store import Store
@@ -14,6 +15,7 @@ class RecordService:
     def __init__(self, config: Config, store: Store) -> None:
         self._config = config
         self._rules = StreamRules(config, store)
+        self._corrected = CorrectedSources(config.correction_wait_seconds)
         limits = PlaceLimits(
             name="write streams",
             count_max=config.write_stream_count_max,
@@ -28,7 +30,7 @@ class RecordService:
     async def write_records(self, call: Call) -> None:
         """Writes batches of records, each a serialized message; sends a response per batch."""
         with self.places.taken(call) as place:
-            stream = BatchStream(call, place, self._rules, self._config)
+            stream = BatchStream(call, place, self._rules, self._corrected, self._config)
             call.on_end(stream.stop_reading)
             async for answer in stream.responses():
                 await call.write(answer)

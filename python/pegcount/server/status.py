@@ -40,6 +40,7 @@ CODE_OF_ERROR: dict[type[errors.PegcountError], int] = {
     errors.SourceOfRecordError: code_pb2.INVALID_ARGUMENT,
     errors.SourceRuleLimitError: code_pb2.INVALID_ARGUMENT,
     errors.SourceRuleError: code_pb2.FAILED_PRECONDITION,
+    errors.CorrectionInProgressError: code_pb2.FAILED_PRECONDITION,
     errors.StoreReadOnlyError: code_pb2.FAILED_PRECONDITION,
     errors.StoreUnavailableError: code_pb2.UNAVAILABLE,
     errors.ServerStoppingError: code_pb2.UNAVAILABLE,
