@@ -21,13 +21,13 @@ from pegcount import core, errors, model
 from pegcount.config import Config
 from pegcount.store import PendingWrite, Store
 from pegcount.store.retention import first_retained_day
-from pegcount.v1.records_pb2 import REJECT_REASON_BEFORE_RETENTION, SessionRecord, WriteRecordsResponse
+from pegcount.v1 import records_pb2
 
 _DAY_US = 86_400_000_000
 _ABSENT = -(2**63)
 _DEFAULTS = {"kind": 1, "is_last_attempt": 1}
 _RATES = ("rates_code", "rates_code_name", "rates_country")
-_FIELDS = SessionRecord.DESCRIPTOR.fields
+_FIELDS = records_pb2.SessionRecord.DESCRIPTOR.fields
 _TEXTS = {one.name for one in _FIELDS if one.type == one.TYPE_STRING} - {"customer_price"}
 _COLUMNS = {one.name for one in _FIELDS} | {"duration_ms", "received_time"}
 _COUNTS = ("accepted", "replaced", "duplicates", "outranked", "suspected_reuse")
@@ -38,6 +38,7 @@ _TEXT_MATCHES: dict[str, Callable[[str, str], bool]] = {
     "contains": operator.contains,
 }
 
+_Refusal = tuple[Any, str]
 Row = dict[str, Any]
 """The columns of a record that have a value, by name."""
 
@@ -66,7 +67,7 @@ class Disk:
 class Written(PendingWrite):
     """A batch of a store that makes it durable at once."""
 
-    response: WriteRecordsResponse
+    response: records_pb2.WriteRecordsResponse
 
     def wait_for_response(self) -> bytes:
         return self.response.SerializeToString()
@@ -96,12 +97,13 @@ class MemoryStore(Store):
         with self._lock:
             first_day = self._first_retained_day()
             for index, version in decoded.versions:
-                if (added := self._add(version, first_day)) is None:
-                    rejected.append((index, REJECT_REASON_BEFORE_RETENTION, "setup_time is too early"))
-                else:
+                added = self._add(version, first_day, decoded.corrects)
+                if isinstance(added, core.BatchCounts):
                     counts.append(added)
+                else:
+                    rejected.append((index, *added))
         sums = {name: sum(getattr(one, name) for one in counts) for name in _COUNTS}
-        response = WriteRecordsResponse(batch_id=decoded.batch_id, **sums)
+        response = records_pb2.WriteRecordsResponse(batch_id=decoded.batch_id, **sums)
         for index, reason, description in sorted(rejected):
             response.rejected.add(index=index, reason=reason, description=description)
         return Written(response)
@@ -111,8 +113,7 @@ class MemoryStore(Store):
     ) -> core.Partials:
         edge_us = [0, 2**63] if scan.edge_us is None else scan.edge_us.tolist()
         bin_count = max(0, len(edge_us) - 1)
-        cells: dict[tuple[Any, ...], list[int]]
-        cells = {} if scan.keys else {(number,): [0, 0, 0] for number in range(bin_count)}
+        cells: dict[Any, list[int]] = {} if scan.keys else {(n,): [0, 0, 0] for n in range(bin_count)}
         for row in self._matching_rows(scan, cancel_token):
             number = bisect_right(edge_us, row["setup_time"]) - 1
             if not 0 <= number < bin_count:
@@ -187,20 +188,21 @@ class MemoryStore(Store):
     def close(self) -> None:
         """Nothing is open."""
 
-    def _add(self, version: core.Versions, first_day: int) -> core.BatchCounts | None:
-        """Adds a version; None if it is set up before the first retained day."""
-        row = _columns_of(version.record)
+    def _add(self, added: core.Versions, first_day: int, corrects: bool) -> core.BatchCounts | _Refusal:
+        """Adds a version, which may be a correction."""
+        row = _columns_of(added.record)
         key, day = (row.get("source", ""), row["session_id"]), row["setup_time"] // _DAY_US
         sessions = self._disk.sessions.get(key, [])
-        joinable = [one.versions.joinable_days for one in sessions]
-        joined = [one for one, (first, last) in zip(sessions, joinable, strict=True) if first <= day <= last]
+        joined = [one for one in sessions if (days := one.versions.joinable_days)[0] <= day <= days[1]]
         if day < first_day and all("end_time" in one.row for one in joined):
-            return None
-        merged, counts = version.join([one.versions for one in joined])
+            return records_pb2.REJECT_REASON_BEFORE_RETENTION, "setup_time is too early"
+        try:
+            merged, counts = added.join([one.versions for one in joined], corrects)
+        except OverflowError as error:
+            return records_pb2.REJECT_REASON_NUMBER_OUT_OF_RANGE, str(error)
         if not counts.duplicates:
             row = {**_columns_of(merged.record), "received_time": self._clock()}
-            others = [one for one in sessions if one not in joined]
-            self._disk.sessions[key] = [*others, Session(merged, row)]
+            self._disk.sessions[key] = [*(one for one in sessions if one not in joined), Session(merged, row)]
         return counts
 
     def _first_retained_day(self) -> int:
@@ -234,7 +236,7 @@ class MemoryStore(Store):
 
 def _columns_of(record: bytes) -> Row:
     row: Row = {}
-    for descriptor, value in SessionRecord.FromString(record).ListFields():
+    for descriptor, value in records_pb2.SessionRecord.FromString(record).ListFields():
         if descriptor.name == "customer_price":
             row[descriptor.name] = int(Decimal(value).scaleb(9))
         else:

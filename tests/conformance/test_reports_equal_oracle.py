@@ -87,7 +87,8 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         is_broken = draw(st.integers(0, 9)) == 9
         requests.append(draw(requests_of.broken(make(world), damages) if is_broken else make(world)))
     config = draw(st.sampled_from(_OFTEN))
-    return Scenario(config, world, draw(deliveries.deliveries(world.messages, world.now_us)), requests)
+    make_delivery = draw(st.sampled_from((*[deliveries.deliveries] * 3, deliveries.corrected)))
+    return Scenario(config, world, draw(make_delivery(world.messages, world.now_us)), requests)
 
 
 @pytest.mark.parametrize("chunk", budget.CHUNKS)
@@ -160,6 +161,9 @@ def check_scenario(scenario: Scenario, stores: StoreFactory, tally: budget.Tally
     service = shared_service(scenario.config, stores)
     outcomes = service.load(scenario.delivery, world.now_us, world.decks.items())
     merged = deliveries.merge_delivery(scenario.delivery)
+    # Of two corrections of one revision, a hash decides, which the oracle does not know.
+    if merged.has_ties:
+        budget.require(False, "an order of all versions")
     check_outcomes(outcomes, scenario.delivery, merged)
     for request in scenario.requests:
         tally.requests += 1

@@ -40,7 +40,7 @@ _REPLACEMENTS: tuple[dict[str, Any], ...] = ({}, {}, {"replaces": True}, {"repla
 _ALWAYS: dict[str, Any] = {"account_id": "1", "company": "c", "organization": "o"}
 _RANGE: dict[str, Any] = {"from_time": "2026-03-20", "to_time": "2026-04-10"}
 _SINGULAR = [name for name in active.FIELD_NAMES if name not in active.AGGREGATES]
-_REQUESTS: list[Message] = [
+REQUESTS: list[Message] = [
     *(
         reports_pb2.QueryAsrUsageRequest(granularity="GRANULARITY_HOUR", kind=kind, **_RANGE)
         for kind in _KINDS[1:]
@@ -83,25 +83,25 @@ def _version(drawn: bytes) -> SessionRecord:
     )
 
 
-_VERSIONS = st.lists(st.binary(min_size=24, max_size=24).map(_version), min_size=1, max_size=8)
+VERSIONS = st.lists(st.binary(min_size=24, max_size=24).map(_version), min_size=1, max_size=8)
 
 
 @budget.drawn(budget.scaled(250))
-@given(data=st.data(), versions=_VERSIONS)
+@given(data=st.data(), versions=VERSIONS)
 def test_arrival_of_versions_decides_nothing(
     stores: StoreFactory, data: st.DataObject, versions: list[SessionRecord]
 ) -> None:
     service = shared_service(Config(), stores)
     service.load([Write(versions, _NOW_US)], _NOW_US)
-    expected = [service.ask(request) for request in _REQUESTS]
+    expected = [service.ask(request) for request in REQUESTS]
     for _ in range(2):
         service.load(data.draw(deliveries.rearranged(versions, _NOW_US)), _NOW_US)
-        for request, answer in zip(_REQUESTS, expected, strict=True):
+        for request, answer in zip(REQUESTS, expected, strict=True):
             assert service.ask(request) == answer
 
 
 @budget.drawn(budget.scaled(100))
-@given(data=st.data(), versions=_VERSIONS)
+@given(data=st.data(), versions=VERSIONS)
 def test_each_repetition_is_a_duplicate(
     stores: StoreFactory, data: st.DataObject, versions: list[SessionRecord]
 ) -> None:

@@ -12,6 +12,11 @@ Values = dict[str, Any]
 _NEVER = (-1, -1)
 
 
+def values(record: SessionRecord) -> Values:
+    """Returns the fields of a version that have a value."""
+    return {field.name: value for field, value in record.ListFields()}
+
+
 def number(record: SessionRecord) -> int | None:
     """Returns the number of the part that a version belongs to."""
     return record.part if record.HasField("part") else None

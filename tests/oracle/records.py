@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount.v1 import records_pb2
 from pegcount.v1.records_pb2 import RejectReason, SessionRecord
 
-from . import parts
+from . import corrections, parts
 
 SECONDS_MAX = 7_258_118_400  # 2200-01-01Z
 TEXT_BYTES_MAX = 256
@@ -72,12 +72,13 @@ class MergedRecords:
     """The merged records, and the outcome of each message.
 
     `outcomes` has "accepted", "replaced", "duplicate" or "rejected"; `rejected` has all acceptable reasons
-    by the index of the message.
+    by the index of the message. `has_ties` is whether only the hash of the content ranks some versions.
     """
 
     sessions: list[Session]
     outcomes: list[str]
     rejected: dict[int, frozenset[RejectReason]]
+    has_ties: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,11 +125,12 @@ def merge_messages(
     messages: Sequence[SessionRecord],
     received_us: int | Sequence[int] = 0,
     tie_break: TieBreak = encoded,
+    corrects: Sequence[bool] = (),
 ) -> MergedRecords:
-    """Merges messages received in this order at these times.
+    """Merges messages received in this order at these times; `corrects` tells which ones are corrections.
 
-    The order affects only `outcomes` and `received_us`. `tie_break` orders canonical versions of equal
-    revision and event; the service orders them by a hash of `encoded`.
+    Without corrections, the order affects only `outcomes` and `received_us`. `tie_break` orders canonical
+    versions of equal revision and event; the service orders them by a hash of `encoded`.
     """
     times = [received_us] * len(messages) if isinstance(received_us, int) else received_us
     versions: dict[tuple[str, str], dict[Rank, SessionRecord]] = {}
@@ -136,14 +138,17 @@ def merge_messages(
     outcomes: list[str] = []
     rejected: dict[int, frozenset[RejectReason]] = {}
     for index, (message, time_us) in enumerate(zip(messages, times, strict=True)):
-        reasons = reject_reasons(message)
+        key = (message.source, message.session_id)
+        before = merged.get(key, [])
+        is_correction = bool(corrects) and corrects[index]
+        version, reasons = _received(message, versions.get(key, {}), is_correction=is_correction)
         if reasons:
             rejected[index] = reasons
             outcomes.append("rejected")
             continue
-        key = (message.source, message.session_id)
-        before = merged.get(key, [])
-        version = canonical(message)
+        if version is None:
+            outcomes.append("duplicate")
+            continue
         versions.setdefault(key, {})[rank(version, tie_break)] = version
         merged[key] = _merge_key(before, versions[key], time_us)
         outcomes.append(_outcome(before, merged[key]))
@@ -151,7 +156,39 @@ def merge_messages(
         [found.session for sessions_of_key in merged.values() for found in sessions_of_key],
         outcomes,
         rejected,
+        any(map(_has_ties, versions.values())),
     )
+
+
+def _received(
+    message: SessionRecord, before: dict[Rank, SessionRecord], *, is_correction: bool
+) -> tuple[SessionRecord | None, frozenset[RejectReason]]:
+    """Returns the version that a message adds to those of its key, and why it is rejected."""
+    reasons = reject_reasons(message)
+    if is_correction and message.event:
+        reasons |= {records_pb2.REJECT_REASON_EVENT_IN_CORRECTION}
+    if reasons:
+        return None, reasons
+    version = canonical(message)
+    if not is_correction:
+        return version, reasons
+    day = micros(version.setup_time) // DAY_US
+    joined = [one for one in components(before) if _is_joined(one, day)]
+    held = {one_rank: one for record in joined for one_rank, one in record.items()}
+    part = {one_rank: one for one_rank, one in held.items() if parts.number(one) == parts.number(version)}
+    stands = _merged_part(part) if part else {}
+    resolved = corrections.resolve(version, list(part.values()), stands, is_one_record=len(joined) == 1)
+    return resolved.version, resolved.rejected
+
+
+def _is_joined(versions: dict[Rank, SessionRecord], day: int) -> bool:
+    days = [micros(version.setup_time) // DAY_US for version in versions.values()]
+    return min(days) - 1 <= day <= max(days) + 1
+
+
+def _has_ties(versions: dict[Rank, SessionRecord]) -> bool:
+    ranks = [(version.session_id, parts.number(version), *found[:2]) for found, version in versions.items()]
+    return len(set(ranks)) < len(ranks)
 
 
 def _merge_key(

@@ -36,10 +36,12 @@ class Write:
 
     messages: list[records_pb2.SessionRecord]
     received_us: int
+    corrects: bool = False
+    """Whether the messages are corrections."""
 
     def __repr__(self) -> str:
         lines = [text_format.MessageToString(message, as_one_line=True) for message in self.messages]
-        return "\n  ".join([f"Write at {self.received_us}:", *lines])
+        return "\n  ".join([f"{'Correction' if self.corrects else 'Write'} at {self.received_us}:", *lines])
 
 
 class Upkeep(Enum):
@@ -133,7 +135,9 @@ class SharedService:
     def _write(self, batch: Write) -> WriteOutcome:
         self.now_us = batch.received_us
         # Also records that are rejected as new ones: reports must count those that are stored.
-        request = records_pb2.WriteRecordsRequest(records=batch.messages, accept_stored=True)
+        request = records_pb2.WriteRecordsRequest(
+            records=batch.messages, accept_stored=True, correct=batch.corrects
+        )
         return self._store.write(request.SerializeToString())
 
     def _maintain(self, step: Upkeep) -> None:
