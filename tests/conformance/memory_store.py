@@ -189,7 +189,6 @@ class MemoryStore(Store):
         """Nothing is open."""
 
     def _add(self, added: core.Versions, first_day: int, corrects: bool) -> core.BatchCounts | _Refusal:
-        """Adds a version, which may be a correction."""
         row = _columns_of(added.record)
         key, day = (row.get("source", ""), row["session_id"]), row["setup_time"] // _DAY_US
         sessions = self._disk.sessions.get(key, [])
