@@ -82,11 +82,11 @@ def test_importing_a_file_twice_adds_no_records(format_name: str, sample: str, t
     first = import_into(tmp_path / "data", format_name, SAMPLES / sample)
     assert first.returncode == 0, first.stderr
     counts = printed_counts(first.stdout)
-    known = counts["accepted"] + counts["replaced"] + counts["duplicates"]
+    known = counts["accepted"] + counts["replaced"] + counts["identical"]
     assert counts["rows"] == known + counts["skipped"] > 0
     second_counts = printed_counts(import_into(tmp_path / "data", format_name, SAMPLES / sample).stdout)
     assert (second_counts["accepted"], second_counts["replaced"]) == (0, 0)
-    assert second_counts["duplicates"] == known
+    assert second_counts["identical"] == known
 
 
 def test_a_damaged_line_is_rejected_and_sets_the_exit_status(tmp_path: Path) -> None:
@@ -113,8 +113,8 @@ def test_a_killed_import_can_be_repeated(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     counts = printed_counts(import_into(tmp_path / "data", "pegcount-csv", file).stdout)
-    assert counts["accepted"] + counts["duplicates"] == counts["rows"] == 200_000
-    assert counts["duplicates"] > 0
+    assert counts["accepted"] + counts["identical"] == counts["rows"] == 200_000
+    assert counts["identical"] > 0
     with serving(tmp_path / "data") as (address, _):
         assert "records: 200,000" in pegcount("info", "--server", address).stdout
 

@@ -35,7 +35,7 @@ def test_rows_of_a_call_are_counted_once_and_shown(tmp_path: Path) -> None:
     assert "120.000 s" in call
     assert ("line 2" in first, "class 2 party" in first, "NO ANSWER" in first) == (True, True, True)
     assert ("line 3" in second, "ANSWERED" in second) == (True, True)
-    assert counts.endswith("3 rows, 2 accepted, 1 replaced, 0 duplicates, 0 rejected, 0 skipped")
+    assert counts.endswith("3 rows, 2 accepted, 1 replaced, 0 identical, 0 outranked, 0 rejected, 0 skipped")
     assert calls.endswith("new calls: 2, from 3 rows by the rule 'asterisk linkedid'")
 
 
@@ -54,7 +54,7 @@ def test_another_rule_is_refused_before_anything_is_written(tmp_path: Path) -> N
             again = pegcount("import", *target, *options("--calls", "linkedid"), unlinked, cwd=tmp_path)
             counts = printed_counts(again.stdout)
             # Both files have uniqueid and sequence of each row, and so the same parts.
-            assert (again.returncode, counts["accepted"], counts["duplicates"]) == (0, 0, 3)
+            assert (again.returncode, counts["accepted"], counts["identical"]) == (0, 0, 3)
 
 
 def test_files_of_different_kinds_are_refused_before_anything_is_written(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_what_changed_nothing_is_named_with_its_remedy(tmp_path: Path) -> None:
     linked, _ = files(tmp_path)
     pegcount("import", "--data", data, *options("--set", "revision=1"), linked, cwd=tmp_path)
     done = pegcount("import", "--data", data, *options("--set", "disconnect_cause=3"), linked, cwd=tmp_path)
-    assert printed_counts(done.stdout)["duplicates"] == 3
+    assert printed_counts(done.stdout)["identical"] == 3
     assert "3 rows say something else than the records that stand" in done.stdout
     assert "--set revision=1 --set replaces=true" in done.stdout
 

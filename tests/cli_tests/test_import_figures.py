@@ -77,7 +77,7 @@ def test_prices_as_a_database_prints_them_cost_no_call(tmp_path: Path) -> None:
     # 40 s, 20 s, 10 s and 0.3 s; the attempt that another one followed is not a call.
     assert figures(tmp_path, "31") == (5, 4, 70_300)
     again = printed_counts(run(tmp_path, PRICED, "--format", "yeti-csv"))
-    assert (again["accepted"], again["replaced"], again["duplicates"]) == (0, 0, 6)
+    assert (again["accepted"], again["replaced"], again["identical"]) == (0, 0, 6)
 
 
 def test_filters_find_addresses_with_a_prefix_length(tmp_path: Path) -> None:

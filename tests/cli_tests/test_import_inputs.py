@@ -27,10 +27,10 @@ def test_compressed_files_and_pipes_bring_the_same_records(tmp_path: Path) -> No
     first = pegcount("import", "--data", "data", *YETI, "calls.bin", cwd=tmp_path)
     assert (first.returncode, printed_counts(first.stdout)["accepted"]) == (0, 21)
     second = pegcount("import", "--data", "data", *YETI, "calls.csv", cwd=tmp_path)
-    assert (second.returncode, printed_counts(second.stdout)["duplicates"]) == (0, 21)
+    assert (second.returncode, printed_counts(second.stdout)["identical"]) == (0, 21)
     for stdin in (sample, gzip.compress(sample)):
         done = run(tmp_path, *YETI, "-", stdin=stdin)
-        assert (done.returncode, printed_counts(done.stdout.decode())["duplicates"]) == (0, 21)
+        assert (done.returncode, printed_counts(done.stdout.decode())["identical"]) == (0, 21)
 
 
 def test_standard_input_goes_on_where_it_is(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_pipe_is_read_twice_where_that_is_needed(tmp_path: Path) -> None:
         again = run(tmp_path, *common, "-", stdin=zstandard.compress((SAMPLES / sample).read_bytes()))
         counts = printed_counts(again.stdout.decode())
         assert again.returncode == 0
-        assert (counts["rows"], counts["duplicates"]) == (known["rows"], known["rows"] - known["skipped"])
+        assert (counts["rows"], counts["identical"]) == (known["rows"], known["rows"] - known["skipped"])
 
 
 def test_a_truncated_file_is_an_error_that_names_it(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_directory_of_rotated_logs(tmp_path: Path) -> None:
     # The calls of all files have the linkedid of one call.
     assert done.stdout.splitlines()[:-1] == [
         "logs: 4 files",
-        "logs: 10 rows, 1 accepted, 8 replaced, 0 duplicates, 1 rejected, 0 skipped",
+        "logs: 10 rows, 1 accepted, 8 replaced, 0 identical, 0 outranked, 1 rejected, 0 skipped",
         "logs: new calls: 1, from 9 rows by the rule 'asterisk linkedid'",
         "logs/cdr-3.csv: 1 of 4 rows rejected",
     ]

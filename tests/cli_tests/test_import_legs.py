@@ -20,7 +20,7 @@ def test_the_summary_counts_legs_by_why_they_are_none(tmp_path: Path) -> None:
     done = import_into(tmp_path / "data", "freeswitch-csv", file)
     assert done.returncode == 0
     assert done.stdout.splitlines()[:2] == [
-        f"{file}: 3 rows, 1 accepted, 0 replaced, 0 duplicates, 0 rejected, 2 skipped",
+        f"{file}: 3 rows, 1 accepted, 0 replaced, 0 identical, 0 outranked, 0 rejected, 2 skipped",
         "skipped as parts of other calls; b-legs: 1, legs that rang until another one answered (LOSE_RACE):"
         " 1",
     ]

@@ -38,7 +38,7 @@ def test_an_import_over_a_server_equals_one_into_a_directory(
         )
     assert (second_counts["accepted"], second_counts["replaced"]) == (0, 0)
     counts = printed_counts(directory_import.stdout)
-    assert second_counts["duplicates"] == counts["accepted"] + counts["replaced"] + counts["duplicates"]
+    assert second_counts["identical"] == counts["accepted"] + counts["replaced"] + counts["identical"]
 
 
 def test_both_ways_reject_the_same_rows(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_an_import_survives_a_restart_of_the_server(end: signal.Signals, tmp_pat
                 importing.kill()
     assert (importing.returncode, errors) == (0, "")
     counts = printed_counts(output)
-    assert counts["accepted"] + counts["duplicates"] == counts["rows"] == 100_000
+    assert counts["accepted"] + counts["identical"] == counts["rows"] == 100_000
     assert "records: 100,000" in info
 
 

@@ -18,6 +18,8 @@ from pegcount.importers import (
     tracked,
 )
 
+_OF_CORRECTIONS = ("revision", "replaces")
+
 Files = Annotated[
     list[Path],
     typer.Argument(
@@ -78,6 +80,22 @@ AcceptStored = Annotated[
         " export of a directory that has them from a version which did not refuse them.",
     ),
 ]
+Correct = Annotated[
+    bool,
+    typer.Option(
+        "--correct",
+        help="Let each row replace what is stored of its call, or of its part of the call, whatever its"
+        " revision. A row that says the same changes nothing.",
+    ),
+]
+DryRunFlag = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Read the files, count their rows and print the first three records; write nothing but the"
+        " rejected rows, and ask no data directory or server.",
+    ),
+]
 Rejects = Annotated[Path, typer.Option(help="File for rejected rows.")]
 
 
@@ -91,21 +109,27 @@ def import_options(
     answered: str | None,
     settings: Sequence[str],
     accept_stored: bool,
+    correct: bool,
 ) -> ImportOptions:
     """Returns the options of an import, of which None means the default; raises PegcountError for others."""
     zone = zone_of_option(time_zone or "UTC")
     if calls == "rows" and answered is not None:
         raise ImportFileError("--answered is about calls of several rows; with --calls rows, each row is one")
+    overrides = _overrides(settings)
+    if correct and not overrides.keys().isdisjoint(_OF_CORRECTIONS):
+        names = " and ".join(f"--set {name}" for name in _OF_CORRECTIONS)
+        raise ImportFileError(f"--correct gives each record its revision and replaces: leave out {names}")
     return ImportOptions(
         source,
         tracked(zone),
         ASTERISK_COLUMN_ORDERS[0] if columns is None else columns,
         ASTERISK_CALLS[0] if calls is None else calls,
         ASTERISK_ANSWERS[0] if answered is None else answered,
-        _overrides(settings),
+        overrides,
         encoding="utf-8" if encoding is None else checked_encoding(encoding),
         takes_final_line=final_line,
         accepts_stored=accept_stored,
+        corrects=correct,
     )
 
 

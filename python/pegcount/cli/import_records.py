@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,12 +14,15 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from pegcount import core
 from pegcount.cli.exit_status import REJECTED_STATUS, errors_as_exit_status
+from pegcount.cli.import_dry_run import DryRun, print_dry_run
 from pegcount.cli.import_options import (
     AcceptStored,
     Answered,
     Calls,
     Columns,
+    Correct,
     Data,
+    DryRunFlag,
     Encoding,
     Files,
     FinalLine,
@@ -32,7 +35,7 @@ from pegcount.cli.import_options import (
     TimeZone,
     import_options,
 )
-from pegcount.cli.import_summary import print_calls, print_legs, print_summary
+from pegcount.cli.import_summary import print_calls, print_dry_summary, print_legs, print_summary
 from pegcount.cli.import_zone import check_zone, zone_sentences
 from pegcount.client import Client
 from pegcount.config import Config
@@ -46,6 +49,7 @@ from pegcount.importers import (
     PreparedFile,
     RejectsFile,
     Submit,
+    TakeRecord,
     format_named,
     import_file,
     input_paths,
@@ -54,6 +58,7 @@ from pegcount.importers import (
 )
 from pegcount.store import EmbeddedStore, SourceRules
 from pegcount.store.outside import require_outside
+from pegcount.v1.records_pb2 import SessionRecord
 
 
 def import_records(
@@ -71,13 +76,15 @@ def import_records(
     report_calls: ReportCalls = 0,
     settings: Settings = None,
     accept_stored: AcceptStored = False,
+    correct: Correct = False,
+    dry_run: DryRunFlag = False,
     rejects: Rejects = Path("rejects.csv"),
 ) -> None:
     """Import call records from files into a data directory, or through a server into its directory.
 
     A file may be imported again, also after an interrupted import: each record counts once. An option that
-    a format does not use is refused. Exits with 1 if any row was rejected, or if the rest of a compressed
-    file is damaged.
+    a format does not use is refused. With --correct, rows replace what is stored of their calls. Exits
+    with 1 if any row was rejected, or if the rest of a compressed file is damaged.
     """
     given = {
         "--time-zone": time_zone,
@@ -93,12 +100,22 @@ def import_records(
     with errors_as_exit_status():
         require_used(format_name, [name for name, value in given.items() if value is not None])
         options = import_options(
-            source, time_zone, encoding, final_line, columns, calls, answered, settings or [], accept_stored
+            source,
+            time_zone,
+            encoding,
+            final_line,
+            columns,
+            calls,
+            answered,
+            settings or [],
+            accept_stored,
+            correct,
         )
-        _require_one_target(data, server)
+        _require_one_target(data, server, dry_run)
         if data is not None:
             require_outside(data, rejects, "the rejected rows")
-        run = _Run(format_name, options, is_zone_given=time_zone is not None, report_calls=report_calls)
+        dry = DryRun(Config()) if dry_run else None
+        run = _Run(format_name, options, time_zone is not None, report_calls, dry)
         counts = run.import_all(_named_files(files, rejects), data, server, rejects)
         if any(count.rejected for count in counts):
             typer.echo(f"rejected rows: {rejects}", err=True)
@@ -114,6 +131,8 @@ class _Run:
     options: ImportOptions
     is_zone_given: bool
     report_calls: int
+    dry_run: DryRun | None
+    """Takes the batches in place of a store, if given."""
 
     def import_all(
         self, arguments: Sequence[InputPaths], data: Path | None, server: str | None, rejects: Path
@@ -126,7 +145,7 @@ class _Run:
         with prepared_files(paths, self.format_name, options) as prepared:
             zone_problems = check_zone(prepared, options.zone, self.is_zone_given)
             with (
-                _target(data, server, config, options.source, prepared) as submit,
+                self._target(data, server, config, prepared) as submit,
                 RejectsFile(rejects) as rejects_file,
             ):
                 counts = [
@@ -135,20 +154,20 @@ class _Run:
                 ]
         takes_encoding = "--encoding" in format_named(self.format_name).options
         imported = zip(prepared, counts, reported, strict=True)
+        print_figures = print_summary if self.dry_run is None else print_dry_summary
         for argument in arguments:
             files = list(islice(imported, len(argument.files)))
             for _, _, first_calls in files:
                 print_calls(first_calls.calls, options, config)
-            print_summary(argument, [(file, count) for file, count, _ in files], options, takes_encoding)
+            print_figures(argument, [(file, count) for file, count, _ in files], options, takes_encoding)
         print_legs(counts)
-        with_records = [
-            file
-            for file, count in zip(prepared, counts, strict=True)
-            if count.accepted + count.replaced + count.duplicates
-        ]
-        zone_problems += zone_sentences(with_records, options.zone, self.is_zone_given)
+        with_records = [file for file, count in zip(prepared, counts, strict=True) if count.valid]
+        if self.dry_run is None:
+            zone_problems += zone_sentences(with_records, options.zone, self.is_zone_given)
         for sentence in zone_problems:
             typer.echo(sentence)
+        if self.dry_run is not None:
+            print_dry_run(self.dry_run, options.zone, self.is_zone_given, options.corrects)
         rows, seconds = sum(count.rows for count in counts), time.monotonic() - start_s
         typer.echo(f"{rows:,} rows in {seconds:.1f} s, {rows / max(seconds, 1e-9):,.0f} rows/s")
         return counts
@@ -164,12 +183,31 @@ class _Run:
     ) -> ImportCounts:
         """Imports a file; one of several that cannot be read does not keep back the others."""
         try:
-            return _import(file, self.format_name, self.options, submit, rejects, config, first_calls)
+            take_record = self._take_record(file, first_calls)
+            return _import(file, self.format_name, self.options, submit, rejects, config, take_record)
         except ImportFileError as error:
             if is_only:
                 raise
             problem = str(error).removeprefix(f"{file.path}: ")
             return ImportCounts(0, 0, 0, 0, 0, 0, damage=f"its import stopped: {problem}")
+
+    def _take_record(self, file: PreparedFile, first_calls: FirstCalls) -> TakeRecord:
+        dry_run = self.dry_run
+        if dry_run is None:
+            return first_calls.take
+
+        def take(line: int, record: SessionRecord) -> None:
+            first_calls.take(line, record)
+            dry_run.take(str(file.path), line, record)
+
+        return take
+
+    def _target(
+        self, data: Path | None, server: str | None, config: Config, files: Sequence[PreparedFile]
+    ) -> AbstractContextManager[Submit]:
+        if self.dry_run is not None:
+            return nullcontext(self.dry_run.submit)
+        return _target(data, server, config, self.options.source, files)
 
 
 def _named_files(arguments: Sequence[Path], rejects: Path) -> list[InputPaths]:
@@ -181,8 +219,10 @@ def _named_files(arguments: Sequence[Path], rejects: Path) -> list[InputPaths]:
     return named
 
 
-def _require_one_target(data: Path | None, server: str | None) -> None:
-    if (data is None) == (server is None):
+def _require_one_target(data: Path | None, server: str | None, dry_run: bool) -> None:
+    """A dry run needs no target, and does not look at one that is given."""
+    count = (data is not None) + (server is not None)
+    if count > 1 or (count == 0 and not dry_run):
         raise ImportFileError("import needs one of --data DIR and --server HOST:PORT")
 
 
@@ -225,7 +265,7 @@ def _import(
     submit: Submit,
     rejects: RejectsFile,
     config: Config,
-    first_calls: FirstCalls,
+    take_record: TakeRecord,
 ) -> ImportCounts:
     bar = Progress(
         TextColumn("{task.description}"),
@@ -241,7 +281,7 @@ def _import(
         size = file.path.stat().st_size if file.path.is_file() else None
         task = bar.add_task(file.path.name, total=size, rows_per_second="")
         meter = _ProgressMeter(bar, task)
-        return import_file(file, format_name, options, submit, rejects, meter.advance, config, first_calls)
+        return import_file(file, format_name, options, submit, rejects, meter.advance, config, take_record)
 
 
 class _ProgressMeter:

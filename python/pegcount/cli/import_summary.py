@@ -21,10 +21,9 @@ from pegcount.importers import (
 from pegcount.v1.records_pb2 import SessionRecord
 from pegcount.zone import US_PER_SECOND, Zone
 
-_COUNTS = ("rows", "accepted", "replaced", "duplicates", "rejected", "skipped")
+_COUNTS = ("accepted", "replaced", "identical", "outranked")
 _REMEDIES = {
-    "outranked": "say something else than the records that stand, but rank lower: if they are corrections,"
-    " import them with --set revision=1 --set replaces=true",
+    "outranked": "rank below what is stored, and say something else; --correct replaces it",
     "suspected_reuse": "look like other calls under ids that were used before, and one id is one call: import"
     " each switch into a source of its own (--source), with ids that it does not use again",
     "rounded_prices": "have a price with more than 9 decimals, which was rounded to 9, half to even",
@@ -43,13 +42,37 @@ def print_summary(
     Of a directory, which may have a file for each call, the files that were imported without any rejected row
     have no line of their own.
     """
-    figures = ", ".join(f"{sum(getattr(counts, name) for _, counts in files):,} {name}" for name in _COUNTS)
-    typer.echo(f"{argument.argument}: {figures}")
+    _print_figures(argument, [counts for _, counts in files], ("rows", *_COUNTS, "rejected", "skipped"))
     rule = next((file.rule for file, _ in files if file.rule is not None), None)
     if rule is not None:
         new = sum(counts.accepted for _, counts in files)
         rows = sum(counts.rows - counts.rejected for _, counts in files)
         typer.echo(f"{argument.argument}: new calls: {new:,}, from {rows:,} rows by the rule {rule!r}")
+    _print_files(argument, files, options, takes_encoding)
+
+
+def print_dry_summary(
+    argument: InputPaths,
+    files: Sequence[tuple[PreparedFile, ImportCounts]],
+    options: ImportOptions,
+    takes_encoding: bool,
+) -> None:
+    """As `print_summary`, for files of which nothing was written: what they count as, only a store knows."""
+    _print_figures(argument, [counts for _, counts in files], ("rows", "valid", "rejected", "skipped"))
+    _print_files(argument, files, options, takes_encoding)
+
+
+def _print_figures(argument: InputPaths, counts: Sequence[ImportCounts], names: Sequence[str]) -> None:
+    figures = ", ".join(f"{sum(getattr(count, name) for count in counts):,} {name}" for name in names)
+    typer.echo(f"{argument.argument}: {figures}")
+
+
+def _print_files(
+    argument: InputPaths,
+    files: Sequence[tuple[PreparedFile, ImportCounts]],
+    options: ImportOptions,
+    takes_encoding: bool,
+) -> None:
     for file, counts in files:
         if counts.rejected and not argument.is_single:
             typer.echo(f"{file.path}: {counts.rejected:,} of {counts.rows:,} rows rejected")
@@ -62,6 +85,11 @@ def _print_sentences(
     for name, remedy in _REMEDIES.items():
         if count := getattr(counts, name):
             typer.echo(f"{file.path}: {count:,} rows {remedy}")
+    if options.corrects and counts.accepted:
+        typer.echo(
+            f"{file.path}: {counts.accepted:,} rows are new: nothing was stored of their calls; if it should"
+            " be, look at --source"
+        )
     if counts.undecoded:
         typer.echo(f"{file.path}: {counts.undecoded:,} rows {_undecoded(options, takes_encoding)}")
     if counts.held_back_line:

@@ -3,7 +3,7 @@
 from pegcount.importers.encodings import checked_encoding
 from pegcount.importers.first_calls import FirstCalls, ReportedCall
 from pegcount.importers.formats import FORMATS, format_named, require_used
-from pegcount.importers.importer import ImportCounts, Pending, Progress, Submit, import_file
+from pegcount.importers.importer import ImportCounts, Pending, Progress, Submit, TakeRecord, import_file
 from pegcount.importers.input_paths import STANDARD_INPUT, InputPaths, input_paths
 from pegcount.importers.options import (
     ASTERISK_ANSWERS,
@@ -43,6 +43,7 @@ __all__ = [
     "SkipReason",
     "SkippedLine",
     "Submit",
+    "TakeRecord",
     "UnreadableLine",
     "ZoneEvidence",
     "checked_encoding",

@@ -8,7 +8,6 @@ from typing import Protocol
 from pegcount.config import Config
 from pegcount.errors import ImportFileError, OverloadedError
 from pegcount.importers.encodings import field_encoding
-from pegcount.importers.first_calls import FirstCalls
 from pegcount.importers.formats import format_named
 from pegcount.importers.input_notes import InputNotes
 from pegcount.importers.input_stream import OpenedInput
@@ -39,6 +38,9 @@ class Pending(Protocol):
 
 Submit = Callable[[bytes], Pending]
 """Submits a serialized WriteRecordsRequest; may raise OverloadedError while other batches are pending."""
+
+TakeRecord = Callable[[int, SessionRecord], None]
+"""Receives the line of a record, and the record, which must not be changed."""
 
 Progress = Callable[[int, int], None]
 """Receives the number of bytes read from the file and the number of rows counted."""
@@ -78,6 +80,16 @@ class ImportCounts:
     damage: str = ""
     """Why the rest of the file could not be read."""
 
+    @property
+    def valid(self) -> int:
+        """Records that were not rejected."""
+        return self.accepted + self.replaced + self.duplicates
+
+    @property
+    def identical(self) -> int:
+        """Duplicates that say nothing else than what stands."""
+        return self.duplicates - self.outranked
+
 
 def import_file(
     prepared: PreparedFile,
@@ -87,25 +99,26 @@ def import_file(
     rejects: RejectsFile,
     progress: Progress,
     config: Config,
-    first_calls: FirstCalls | None = None,
+    take_record: TakeRecord | None = None,
 ) -> ImportCounts:
     """Imports a file of one of the `FORMATS`; all its records are durable on return.
 
-    `options.overrides` replace the values of the rows; `first_calls` takes all records. To import the same
-    file again, also after a failure midway, adds only the records that are missing. Raises ImportFileError
-    if the file as a whole cannot be imported; errors of `submit` and `Pending.wait` propagate.
+    `options.overrides` replace the values of the rows; `take_record` receives all records. To import the
+    same file again, also after a failure midway, adds only the records that are missing. Raises
+    ImportFileError if the file as a whole cannot be imported; errors of `submit` and `Pending.wait`
+    propagate.
     """
     found = format_named(format_name)
     overrides = read_overrides(options.overrides, options.zone)
-    header = WriteRecordsRequest(accept_stored=True) if options.accepts_stored else WriteRecordsRequest()
+    header = WriteRecordsRequest(accept_stored=options.accepts_stored, correct=options.corrects)
     if prepared.rule is not None:
         header.source_rule.CopyFrom(SourceRule(source=options.source, rule=prepared.rule))
     with prepared.opened(options, options.takes_final_line or not found.has_rows) as opened:
         run = _Import(str(prepared.path), submit, rejects, options, overrides, header, config)
         for parsed in _parsed(prepared, found, opened, options):
             is_record = run.take(parsed)
-            if first_calls is not None and is_record and isinstance(parsed, ParsedRecord):
-                first_calls.take(parsed.line, parsed.record)
+            if take_record is not None and is_record and isinstance(parsed, ParsedRecord):
+                take_record(parsed.line, parsed.record)
             if run.is_batch_full():
                 run.flush()
                 progress(opened.notes.bytes_read, run.counts.rows)

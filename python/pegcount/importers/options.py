@@ -41,6 +41,8 @@ class ImportOptions:
     """Values of `SessionRecord` fields, by name, that replace those of every row."""
     accepts_stored: bool = False
     """Whether pegcount-csv takes texts that were stored before they were refused: see `TEXT_READERS`."""
+    corrects: bool = False
+    """Whether each record replaces what is stored of it; see `WriteRecordsRequest.correct`."""
     encoding: str = "utf-8"
     """Encoding of the text, a name that `checked_encoding` returns."""
     takes_final_line: bool = False
