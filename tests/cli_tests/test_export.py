@@ -113,7 +113,9 @@ def test_importing_an_export_restores_every_record(awkward_directory: Path, tmp_
         cwd=tmp_path,
     )
     assert (imported.returncode, imported.stderr) == (0, "")
-    assert f"{count} rows, {count} accepted, 0 replaced, 0 identical, 0 outranked, 0 rejected" in imported.stdout
+    assert (
+        f"{count} rows, {count} accepted, 0 replaced, 0 identical, 0 outranked, 0 rejected" in imported.stdout
+    )
     assert all_rows(tmp_path / "again") == all_rows(awkward_directory)
     # The reports do not cover every field; a second export does.
     export(tmp_path / "again", tmp_path / "again.csv", "--format", "csv")

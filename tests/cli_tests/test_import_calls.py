@@ -72,15 +72,14 @@ def test_what_changed_nothing_is_named_with_its_remedy(tmp_path: Path) -> None:
     linked, _ = files(tmp_path)
     pegcount("import", "--data", data, *options("--set", "revision=1"), linked, cwd=tmp_path)
     done = pegcount("import", "--data", data, *options("--set", "disconnect_cause=3"), linked, cwd=tmp_path)
-    assert printed_counts(done.stdout)["identical"] == 3
-    assert "3 rows say something else than the records that stand" in done.stdout
-    assert "--set revision=1 --set replaces=true" in done.stdout
+    counts = printed_counts(done.stdout)
+    assert (counts["identical"], counts["outranked"]) == (0, 3)
+    assert "3 rows rank below what is stored, and say something else; --correct replaces it" in done.stdout
 
 
 def test_the_remedy_corrects_an_answer_that_was_none(tmp_path: Path) -> None:
     data, log, exported = tmp_path / "d", tmp_path / "log.csv", tmp_path / "out.csv"
-    remedy = ["--set", "revision=1", "--set", "replaces=true"]
-    for row, more in ((ROWS[1], []), (ROWS[1].replace("130,120,ANSWERED", "130,0,NO ANSWER"), remedy)):
+    for row, more in ((ROWS[1], []), (ROWS[1].replace("130,120,ANSWERED", "130,0,NO ANSWER"), ["--correct"])):
         log.write_text(f"{HEADER}{row}\n")
         assert pegcount("import", "--data", data, *options(*more), log, cwd=tmp_path).returncode == 0
     pegcount("export", "--data", data, "--format", "csv", exported, cwd=tmp_path)

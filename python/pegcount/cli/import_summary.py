@@ -48,6 +48,12 @@ def print_summary(
         new = sum(counts.accepted for _, counts in files)
         rows = sum(counts.rows - counts.rejected for _, counts in files)
         typer.echo(f"{argument.argument}: new calls: {new:,}, from {rows:,} rows by the rule {rule!r}")
+    for file, counts in files:
+        if options.corrects and counts.accepted:
+            typer.echo(
+                f"{file.path}: {counts.accepted:,} rows are new, as nothing was stored of their calls; if"
+                " something should be, look at --source"
+            )
     _print_files(argument, files, options, takes_encoding)
 
 
@@ -85,11 +91,6 @@ def _print_sentences(
     for name, remedy in _REMEDIES.items():
         if count := getattr(counts, name):
             typer.echo(f"{file.path}: {count:,} rows {remedy}")
-    if options.corrects and counts.accepted:
-        typer.echo(
-            f"{file.path}: {counts.accepted:,} rows are new: nothing was stored of their calls; if it should"
-            " be, look at --source"
-        )
     if counts.undecoded:
         typer.echo(f"{file.path}: {counts.undecoded:,} rows {_undecoded(options, takes_encoding)}")
     if counts.held_back_line:
