@@ -176,6 +176,15 @@ def writing_records_of_another_source(serve: Open) -> object:
     return write_batch(serve(LIMITS), records=[records_pb2.SessionRecord(source="b")], source_rule=rule)
 
 
+def correcting_while_another_stream_does(serve: Open) -> object:
+    service = serve(Config(correction_wait_seconds=0.2))
+    with Stream(service.channel) as stream:
+        message = records_pb2.WriteRecordsRequest(records=[records_pb2.SessionRecord()], correct=True)
+        stream.send(message.SerializeToString())
+        stream.answer()
+        return write_batch(service, records=message.records, correct=True)
+
+
 def writing_more_records_than_a_batch_may_have(serve: Open) -> object:
     records = [records_pb2.SessionRecord()] * 5
     return write_batch(serve(Config(batch_row_count_max=4)), records=records)
@@ -248,6 +257,7 @@ TRIGGERS: dict[str, Trigger] = {
     "STREAM_DISPLACED": with_a_displaced_stream,
     "CONNECTION_AGE": with_an_old_connection,
     "SOURCE_RULE_DIFFERS": writing_by_another_rule,
+    "CORRECTION_IN_PROGRESS": correcting_while_another_stream_does,
     "SOURCE_OF_RECORD_DIFFERS": writing_records_of_another_source,
 }
 

@@ -107,6 +107,7 @@ ERRORS: list[tuple[PegcountError, grpc.StatusCode, str, dict[str, str]]] = [
         {"field": "records[7].source", "value": "b", "source": "a"},
     ),
     (errors.SourceRuleError("a", "x", "y"), Code.FAILED_PRECONDITION, "SOURCE_RULE_DIFFERS", {}),
+    (errors.CorrectionInProgressError("a", 5.0), Code.FAILED_PRECONDITION, "CORRECTION_IN_PROGRESS", {}),
     (errors.OverloadedError("m", 1.5), Code.RESOURCE_EXHAUSTED, "OVERLOADED", {}),
     (errors.StoreReadOnlyError("m"), Code.FAILED_PRECONDITION, "STORE_READ_ONLY", {}),
     (errors.StoreUnavailableError("m", 1.5), Code.UNAVAILABLE, "STORE_UNREACHABLE", {}),
