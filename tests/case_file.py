@@ -147,7 +147,8 @@ def _read_now(block: _Block, steps: list[Step]) -> None:
 def _read_records(block: _Block, steps: list[Step]) -> None:
     header, *rows = block.body
     records = [record for row in rows for record in _records(header, row)]
-    steps.append(Write(block.line, records_pb2.WriteRecordsRequest(records=records)))
+    is_correction = block.word == "corrections"
+    steps.append(Write(block.line, records_pb2.WriteRecordsRequest(records=records, correct=is_correction)))
 
 
 def _read_again(block: _Block, steps: list[Step]) -> None:
@@ -240,6 +241,7 @@ def _record(header: str, row: str) -> records_pb2.SessionRecord:
 _READERS: dict[str, Callable[[_Block, list[Step]], None]] = {
     "now": _read_now,
     "records": _read_records,
+    "corrections": _read_records,
     "again": _read_again,
     "seal": lambda _, steps: steps.append(Seal()),
     "restart": lambda _, steps: steps.append(Restart()),

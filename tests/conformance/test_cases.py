@@ -63,7 +63,7 @@ def _run_step(step: Step, service: Service, path: Path) -> None:
         case PutCodeDeck():
             service.admin.PutCodeDeck(step.request)
         case Write():
-            outcome = service.write_all(step.request.records)
+            outcome = service.store.write(step.request.SerializeToString())
             _check(step.expected or (), _of_write(outcome), f"{path.name}:{step.line}")
         case Call():
             _check(step.expected or (), _ask(step, service), f"{path.name}:{step.line}")

@@ -179,7 +179,8 @@ def writing_records_of_another_source(serve: Open) -> object:
 def correcting_while_another_stream_does(serve: Open) -> object:
     service = serve(Config(correction_wait_seconds=0.2))
     with Stream(service.channel) as stream:
-        message = records_pb2.WriteRecordsRequest(records=[records_pb2.SessionRecord()], correct=True)
+        record = records_pb2.SessionRecord(source="sbc1")
+        message = records_pb2.WriteRecordsRequest(records=[record], correct=True)
         stream.send(message.SerializeToString())
         stream.answer()
         return write_batch(service, records=message.records, correct=True)

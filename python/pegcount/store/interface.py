@@ -152,6 +152,15 @@ class Store(Protocol):
         docs/semantics.md says: the setup time stays, and of answer and end that of the lower-ranked version
         goes.
 
+        With `correct`, each record is a correction. Let the held versions be those that it would join, and of
+        the same part. If there are none, it is a version like any other. If all that it would join was one
+        record, and the merged part has the same fields as the correction, `revision`, `event` and `replaces`
+        apart, it is a duplicate, and nothing is stored. Otherwise it is the version with `replaces` and the
+        greater one of its own revision and the greatest held revision plus 1; it is rejected as
+        NUMBER_OUT_OF_RANGE if that exceeds 64 bits. The held versions are those of all batches that were
+        submitted before, and of the records before it in its batch; what it became stays so after a restart.
+        An event is rejected as EVENT_IN_CORRECTION. `core.Versions.join` does this.
+
         A record is rejected with a `RejectReason`, by the rules that the contract gives for each, and
         described to a person in words that name the field. One set up before the retained days is rejected
         as BEFORE_RETENTION, unless its session is stored and active. A store may bound the parts of one
