@@ -50,7 +50,7 @@ class Pegcount:
             return self._store.partials(questions.FULL_SCAN, Config().cell_count_max, core.CancelToken(None))
         prepare, _, _ = self._method(name)
         token = core.CancelToken(None)
-        return prepare(questions.REQUESTS[name].SerializeToString(), token).answer(token, CallClock())
+        return prepare(questions.REQUESTS[name].SerializeToString(), token).answer(token, CallClock()).data
 
     def answer(self, name: str, result: Any) -> answers.Answer:
         """Decodes a result of `ask` for comparison."""

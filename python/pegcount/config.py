@@ -148,6 +148,9 @@ class Config:
     """The same of all reports together."""
     query_seconds_max: float = 30.0
     """Seconds that one report may run, even if the caller's deadline is later."""
+    notice_seconds_max: float = 2.0
+    """Seconds that an answer which counts nothing may wait for notices about values that no record carries,
+    and at most half of the time until the caller's deadline; it goes out without them then."""
     return_field_count_max: int = 33
     """Names in `return_fields`: one for each field of a row."""
     order_term_count_max: int = 33

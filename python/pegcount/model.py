@@ -216,6 +216,8 @@ class QualityQuery:
     granularity: Granularity
     zone: Zone
     predicates: tuple[Predicate, ...]
+    account_field: str = "account_id"
+    """The field of the request that names the accounts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ A header has the fields `range`, `notices` and `as_of`. The core appends the byt
 may be long. Each field is in one of the two parts: not all parsers merge a message that occurs twice.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
 from pegcount import core
+from pegcount.errors import shortened
 from pegcount.model import Bins, Granularity, RefusedClock, Retention, StoreInfo
 from pegcount.v1 import admin_pb2, reports_pb2
 from pegcount.zone import US_PER_SECOND, Zone
@@ -20,6 +21,10 @@ _NOTICE_TEXTS = {
 }
 
 Notices = Iterable[reports_pb2.NoticeCode]
+_NOTICE_VALUE_COUNT_MAX: Final = 10
+"""Values that the metadata of a notice has, as the contract says."""
+_NOTICE_TEXT_CHARS_MAX: Final = 120
+"""Characters of values from which the text of a notice only counts the further ones."""
 _HEADER_CACHE_SIZE: Final = 256
 """Headers in the cache. Dashboards repeat their requests."""
 
@@ -44,6 +49,22 @@ def folder_header(bins: Bins, zone: Zone, now_us: int, notices: Notices) -> byte
 def quality_header(bins: Bins, granularity: Granularity, zone: Zone, now_us: int, notices: Notices) -> bytes:
     """Returns the serialized range and notices of a `QueryOriginationQualityResponse`."""
     return _header(reports_pb2.QueryOriginationQualityResponse, bins, granularity, zone, now_us, notices)
+
+
+def unseen_notice(code: reports_pb2.NoticeCode, field: str, values: Sequence[str]) -> reports_pb2.Notice:
+    """Returns the notice that no record held carries any of the values of a filter."""
+    listed = ", ".join(shortened(value) for value in values[:_NOTICE_VALUE_COUNT_MAX])
+    verb = "is of" if code == reports_pb2.NOTICE_CODE_KIND_NOT_SEEN else "carries"
+    return reports_pb2.Notice(
+        code=code,
+        text=f"no record held {verb} {field} {_first_values(values)}",
+        metadata={"field": field, "values": listed, "value_count": str(len(values))},
+    )
+
+
+def more_notices(message_class: Callable[..., Any], notices: Iterable[reports_pb2.Notice]) -> bytes:
+    """Returns notices to append to a serialized response, whose list of notices they continue."""
+    return bytes(message_class(notices=notices).SerializeToString())
 
 
 def retention(limits: Retention) -> admin_pb2.Retention:
@@ -78,6 +99,16 @@ def store_info(
         last_setup_time=None if info.last_setup_us is None else _time(info.last_setup_us, utc),
         clock_refused_since_time=None if refused is None else _time(refused.since_us, utc),
     )
+
+
+def _first_values(values: Sequence[str]) -> str:
+    """Returns values for a person, such as `"1", "2" and 7 more`."""
+    shown = f'"{shortened(values[0])}"'
+    for i, value in enumerate(values[1:], 1):
+        if len(shown) + len(value) > _NOTICE_TEXT_CHARS_MAX:
+            return f"{shown} and {len(values) - i} more"
+        shown += f', "{value}"'
+    return shown
 
 
 def _header(

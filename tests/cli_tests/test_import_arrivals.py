@@ -132,9 +132,9 @@ def reports_of(data: Path) -> dict[str, bytes]:
         assert store.info().records == CALL_COUNT
         service, token = ReportService(Config(), store, lambda: NOW_US), core.CancelToken(None)
         answers = {
-            method: bytes(
-                service.reports()[method](request.SerializeToString(), token).answer(token, CallClock())
-            )
+            method: service.reports()[method](request.SerializeToString(), token)
+            .answer(token, CallClock())
+            .data
             for method, request in REQUESTS.items()
         }
     quality = reports_pb2.QueryOriginationQualityResponse.FromString(answers["QueryOriginationQuality"])

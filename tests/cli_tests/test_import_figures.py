@@ -60,7 +60,7 @@ def figures(directory: Path, account: str, **filters: str) -> Figures:
             sampling="GRANULARITY_DAY",
             **({"from_time": "2026-03-01", "to_time": "2026-05-01"} | filters),  # type: ignore[arg-type]
         )
-        answer = bytes(service.quality(request.SerializeToString(), token).answer(token, CallClock()))
+        answer = service.quality(request.SerializeToString(), token).answer(token, CallClock()).data
     totals = reports_pb2.QueryOriginationQualityResponse.FromString(answer).totals
     return totals.total_calls, totals.answered_calls, totals.duration_ms
 

@@ -9,7 +9,7 @@ from pegcount.config import Config
 from pegcount.v1 import records_pb2, reports_pb2
 from pegcount.v1.admin_pb2 import CodeDeckEntry
 
-from . import calendar, window
+from . import calendar, unseen, window
 from .expected import ExpectedError, Violations, not_found, too_many_cells
 from .records import Session
 
@@ -79,7 +79,10 @@ def answer(
     ]
     if len(_groups(plan, len(plan.key_names), active, now_us)) > config.cell_count_max:
         return too_many_cells()
-    return _response(request, plan, active, now_us)
+    response = _response(request, plan, active, now_us)
+    if not active:
+        response.notices.extend(_unseen(request, sessions))
+    return response
 
 
 def _response(
@@ -103,6 +106,15 @@ def _response(
         (total,) = _groups(plan, 0, active, now_us)
         response.total.CopyFrom(_row(plan, total))
     return response
+
+
+def _unseen(request: Request, sessions: Sequence[Session]) -> list[reports_pb2.Notice]:
+    filters = [
+        (f"filters.{field.name}", field.name, values)
+        for field, values in request.filters.ListFields()
+        if not (request.HasField("code_deck") and field.name.partition("_")[2] in DECK_FIELDS)
+    ]
+    return unseen.notices(sessions, filters)
 
 
 def _check(request: Request, violations: Violations, filter_value_count_max: int) -> None:

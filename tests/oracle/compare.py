@@ -44,7 +44,11 @@ def differences(actual: Message, expected: Message, path: str) -> Iterator[str]:
         if field.full_name in _NOT_COMPARED:
             continue
         name = f"{path}.{field.name}" if path else field.name
-        if field.is_repeated:
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            one, other = dict(getattr(actual, field.name)), dict(getattr(expected, field.name))
+            if one != other:
+                yield _difference(name, one, other)
+        elif field.is_repeated:
             yield from _of_lists(getattr(actual, field.name), getattr(expected, field.name), field, name)
         elif field.has_presence and actual.HasField(field.name) != expected.HasField(field.name):
             yield _difference(name, _shown(actual, field), _shown(expected, field))

@@ -13,7 +13,7 @@ from typing import Any
 from pegcount.config import Config
 from pegcount.v1 import records_pb2, reports_pb2
 
-from . import calendar, window
+from . import calendar, unseen, window
 from .expected import ExpectedError, Violations
 from .records import Session
 
@@ -59,7 +59,7 @@ def answer(
     if asked.in_future:
         return reports_pb2.QueryOriginationQualityResponse(
             range=window.resolved(asked.zone, asked.from_us, asked.to_us, request.sampling),
-            notices=window.in_future(),
+            notices=[*window.in_future(), *_unseen(request, sessions)],
             data=reports_pb2.OriginationQualityData(),
             rows=0,
             totals=reports_pb2.OriginationQualityTotals(total_calls=0, answered_calls=0, duration_ms=0),
@@ -73,7 +73,10 @@ def answer(
     bins = _bins(request, sessions, edges, from_us, end_us)
     return reports_pb2.QueryOriginationQualityResponse(
         range=window.resolved(asked.zone, from_us, end_us, request.sampling),
-        notices=window.before_retention(sessions, from_us),
+        notices=[
+            *window.before_retention(sessions, from_us),
+            *([] if any(of_bin.total for of_bin in bins) else _unseen(request, sessions)),
+        ],
         data=_columns(bins),
         rows=len(bins),
         totals=_totals(bins),
@@ -182,6 +185,13 @@ def _bins(
             of_session.answered += session.answered
             of_session.duration_ms += session.duration_ms
     return bins
+
+
+def _unseen(request: Request, sessions: Sequence[Session]) -> list[reports_pb2.Notice]:
+    countries = ("src_country_id", "dst_country_id")
+    filters: list[Any] = [("account_id", "account_id", [request.account_id])]
+    filters += [(name, name, [getattr(request, name)]) for name in countries if request.HasField(name)]
+    return unseen.notices(sessions, filters)
 
 
 def _predicate(request: Request) -> Callable[[Session], bool]:

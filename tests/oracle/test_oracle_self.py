@@ -83,7 +83,10 @@ def test_moving_average_before_the_oldest_day_gets_a_notice() -> None:
 
 def test_range_that_begins_now_has_no_bins() -> None:
     answer = usage_of([], "2026-03-05", from_time="2026-03-05", granularity=DAY)
-    assert [notice.code for notice in answer.notices] == [reports_pb2.NOTICE_CODE_FROM_IN_FUTURE]
+    assert [notice.code for notice in answer.notices] == [
+        reports_pb2.NOTICE_CODE_FROM_IN_FUTURE,
+        reports_pb2.NOTICE_CODE_KIND_NOT_SEEN,
+    ]
     assert not answer.bins
     assert answer.totals == reports_pb2.AsrUsageTotals(session_count=0)
     assert answer.range.to_time == "2026-03-05T00:00:00Z"

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pegcount.config import Config
 from pegcount.v1 import records_pb2, reports_pb2
 
-from . import calendar, window
+from . import calendar, unseen, window
 from .expected import ExpectedError, Violations
 from .records import Session
 
@@ -30,7 +30,7 @@ def answer(
     if asked.in_future:
         return reports_pb2.QueryAsrUsageResponse(
             range=window.resolved(asked.zone, asked.from_us, asked.to_us, request.granularity),
-            notices=window.in_future(),
+            notices=[*window.in_future(), *_unseen(request, sessions)],
             totals=reports_pb2.AsrUsageTotals(session_count=0),
         )
     try:
@@ -75,7 +75,10 @@ def _counted(
             counts[bisect_right(all_edges, session.setup_us) - 1] += 1
     response = reports_pb2.QueryAsrUsageResponse(
         range=window.resolved(zone, edges[0], edges[-1], request.granularity),
-        notices=window.before_retention(sessions, all_edges[0]),
+        notices=[
+            *window.before_retention(sessions, all_edges[0]),
+            *([] if any(counts) else _unseen(request, sessions)),
+        ],
         totals=_totals(zone, edges, counts[warm_up_count:]),
     )
     for position, (start_us, end_us) in enumerate(pairwise(edges)):
@@ -96,6 +99,18 @@ def _is_selected(request: reports_pb2.QueryAsrUsageRequest, session: Session) ->
         window.is_asked_for(session.numbers.get(name), values, or_absent=name in request.absent)
         for name, values in lists.items()
     )
+
+
+def _unseen(
+    request: reports_pb2.QueryAsrUsageRequest, sessions: Sequence[Session]
+) -> list[reports_pb2.Notice]:
+    filters = [
+        ("kind", "kind", [request.kind or records_pb2.SESSION_KIND_ASR]),
+        ("app_ids", "app_id", request.app_ids),
+        ("comp_ids", "comp_id", request.comp_ids),
+        ("tenant_ids", "tenant_id", request.tenant_ids),
+    ]
+    return unseen.notices(sessions, filters)
 
 
 def _totals(zone: str, edges: list[int], counts: list[int]) -> reports_pb2.AsrUsageTotals:

@@ -43,7 +43,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def thread_of(service: Service, ask: Callable[[], object]) -> str:
-    """Returns the kind of thread that scanned for a report: `server` is that of the event loop."""
+    """Returns the kind of thread that ran the first scan of a report: `server` is that of the event loop."""
     names: list[str] = []
     scan_store = service.store.partials
 
@@ -54,8 +54,7 @@ def thread_of(service: Service, ask: Callable[[], object]) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(service.store, "partials", scan)
         ask()
-    (name,) = names
-    return name
+    return names[0]
 
 
 def test_short_reports_run_on_the_event_loop(start: Start) -> None:

@@ -44,7 +44,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReportService]
 
 def _ask(service: ReportService, name: str, cancel_token: core.CancelToken) -> bytes:
     prepare = service.reports()[name.partition(",")[0]]
-    return prepare(REPORTS[name].SerializeToString(), cancel_token).answer(cancel_token, CallClock())
+    return prepare(REPORTS[name].SerializeToString(), cancel_token).answer(cancel_token, CallClock()).data
 
 
 def _whole_seconds(service: ReportService, name: str) -> float:

@@ -35,7 +35,7 @@ class Asked:
         self._reports = ReportService(config, self.store, lambda: NOW_S * 1_000_000).reports()
 
     def answer(self, name: str) -> bytes:
-        return self._prepared(name).answer(core.CancelToken(None), CallClock())
+        return self._prepared(name).answer(core.CancelToken(None), CallClock()).data
 
     def partials(self, name: str) -> core.Partials:
         """Returns the sums of the scan of a report, which hold memory as long as they exist."""

@@ -1,6 +1,6 @@
 """Validates request messages and turns them into queries, before any data is read."""
 
-from pegcount.request.active import active_query
+from pegcount.request.active import FILTER_FIELDS, active_query
 from pegcount.request.batch_fields import corrected_sources
 from pegcount.request.code_deck import check_deck_count, code_deck_id
 from pegcount.request.folder import folder_query
@@ -13,6 +13,7 @@ from pegcount.request.usage import usage_query
 from pegcount.request.validation import Check, never_ends
 
 __all__ = [
+    "FILTER_FIELDS",
     "Check",
     "SourceRule",
     "active_query",

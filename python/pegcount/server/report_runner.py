@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeAlias, TypeVar
 
+from pegcount import core
 from pegcount.config import Config
-from pegcount.errors import OverloadedError
+from pegcount.errors import OverloadedError, PegcountError
 from pegcount.server.admission import AdmissionGate
 from pegcount.server.call_clock import Phase
 from pegcount.server.calls import Call, UnaryBehavior
@@ -18,9 +19,10 @@ from pegcount.server.connections import Connection
 from pegcount.server.deadline import QueryDeadline
 from pegcount.server.loop_turns import LoopTurns
 from pegcount.server.quick_bins import ManyBinsError
-from pegcount.server.report_cost import Lane, lane_of
-from pegcount.server.reports import Prepare, PreparedReport
+from pegcount.server.report_cost import Lane, lane_of, lane_of_search
+from pegcount.server.reports import Answer, Prepare, PreparedReport
 from pegcount.server.unread_answers import UnreadAnswers
+from pegcount.server.unseen_values import UnseenSearch
 from pegcount.store import Store
 
 _Result = TypeVar("_Result")
@@ -60,6 +62,7 @@ class ReportRunner:
 
         async def run(data: bytes, call: Call) -> bytes:
             found: _Found | None = None
+            begin_s = asyncio.get_running_loop().time()
             call.clock.enter(Phase.QUEUE)
             if len(data) <= self._config.tuning.cached_request_bytes_max:
                 begin = partial(self._begin, prepare, data, call)
@@ -67,11 +70,12 @@ class ReportRunner:
             if found is None:
                 # To prepare it, too, takes a place in a lane: a long request holds memory and costs time.
                 found = await self._run(self._small, call, partial(self._prepare, prepare, data, call))
-            if isinstance(found, bytes):
-                return found
-            lane, report = found
-            threads = self._small if lane is Lane.SMALL else self._large
-            return await self._run(threads, call, partial(_answer, report, call))
+            if not isinstance(found, Answer):
+                lane, report = found
+                found = await self._run(self._threads(lane), call, partial(_answer, report, call))
+            if found.search is None:
+                return found.data
+            return found.data + await self._notices(found.search, call, begin_s)
 
         return run
 
@@ -95,10 +99,7 @@ class ReportRunner:
             except ManyBinsError:
                 return None
             lane = lane_of(report, self._store, self._config.tuning)
-            if lane is not Lane.INLINE:
-                return lane, report
-            call.clock.enter(Phase.STORE)
-            return report.answer(limit.cancel_token, call.clock)
+        return _answer(report, call, limit) if lane is Lane.INLINE else (lane, report)
 
     def _prepare(self, prepare: Prepare, data: bytes, call: Call, limit: QueryDeadline) -> "_Found":
         """Prepares a report on a thread of the small lane, and answers it there unless it is large."""
@@ -107,6 +108,34 @@ class ReportRunner:
             report = prepare(data, limit.cancel_token)
             lane = lane_of(report, self._store, self._config.tuning)
         return (lane, report) if lane is Lane.LARGE else _answer(report, call, limit)
+
+    async def _notices(self, search: UnseenSearch, call: Call, begin_s: float) -> bytes:
+        """Returns serialized notices about filter values that no record carries, on a thread.
+
+        The answer is right without them: if they take too long, or fail, it goes out without. `begin_s` is
+        the time of the event loop at which the report began, from which `query_seconds_max` counts.
+        """
+        remaining_s = call.time_remaining()
+        spent_s = asyncio.get_running_loop().time() - begin_s
+        limits_s = [self._config.notice_seconds_max, self._config.query_seconds_max - spent_s]
+        seconds = min(limits_s if remaining_s is None else [*limits_s, remaining_s / 2])
+        cancel_token = core.CancelToken(max(0.0, seconds))
+        lane = self._threads(lane_of_search(search, self._store, self._config.tuning))
+        call.clock.enter(Phase.QUEUE)
+        try:
+            async with asyncio.timeout(seconds):
+                await lane.gate.enter(call.connection)
+            call.clock.enter(Phase.STORE)
+            work = partial(search.notices, self._store, cancel_token)
+            return await lane.gate.run(lane.threads, work)
+        except (PegcountError, TimeoutError):
+            return b""
+        except asyncio.CancelledError:
+            cancel_token.cancel()
+            raise
+
+    def _threads(self, lane: Lane) -> "_ThreadLane":
+        return self._small if lane is Lane.SMALL else self._large
 
     async def _run(
         self, lane: "_ThreadLane", call: Call, work: Callable[[QueryDeadline], _Result]
@@ -129,7 +158,7 @@ class ReportRunner:
             raise
 
 
-_Found: TypeAlias = "bytes | tuple[Lane, PreparedReport]"
+_Found: TypeAlias = "Answer | tuple[Lane, PreparedReport]"
 """An answer, or a report with the lane that answers it."""
 
 
@@ -148,7 +177,7 @@ class _ThreadLane:
         self.threads.shutdown(wait=False)
 
 
-def _answer(report: PreparedReport, call: Call, limit: QueryDeadline) -> bytes:
+def _answer(report: PreparedReport, call: Call, limit: QueryDeadline) -> Answer:
     call.clock.enter(Phase.STORE)
     with limit:
         return report.answer(limit.cancel_token, call.clock)

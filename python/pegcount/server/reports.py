@@ -17,6 +17,7 @@ from pegcount.server.existence import check_exists
 from pegcount.server.notices import date_notices, range_notices
 from pegcount.server.query_cache import QueryCache
 from pegcount.server.quick_bins import require_few_bins, require_few_days
+from pegcount.server.unseen_values import FilterValues, UnseenSearch, filter_values
 from pegcount.store import Store
 from pegcount.v1 import reports_pb2
 
@@ -27,6 +28,24 @@ _QUERIES: Final[Mapping[str, tuple[Any, Callable[..., Any]]]] = {
     "QueryOriginationQuality": (reports_pb2.QueryOriginationQualityRequest, request.quality_query),
 }
 """The message of a request, and the function that turns it into a query, by method."""
+_USAGE_FIELDS: Final = {"kind": "kind", "app_id": "app_ids", "comp_id": "comp_ids", "tenant_id": "tenant_ids"}
+"""Filters whose values a report looks for if it counts nothing: fields of the request by column."""
+_ACTIVE_FIELDS: Final = {name: f"filters.{name}" for name in request.FILTER_FIELDS}
+_DECK_COLUMNS: Final = {
+    f"{leg}_{name}" for leg in ("orig", "term") for name in ("rates_code", "rates_code_name")
+}
+"""Columns that a code deck supplies instead of the records."""
+_COUNTRY_FIELDS: Final = {name: name for name in ("src_country_id", "dst_country_id")}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer to a report."""
+
+    data: bytes
+    """The serialized response."""
+    search: UnseenSearch | None = None
+    """Finds the notices about filter values that no record carries; None if the answer counts something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +53,8 @@ class PreparedReport:
     """A valid report that has not been answered yet."""
 
     scan: Scan
-    answer: Callable[[core.CancelToken, CallClock], bytes]
-    """Scans the store and returns the serialized response; the clock enters the phase FINISH after the scan.
+    answer: Callable[[core.CancelToken, CallClock], Answer]
+    """Scans the store and returns the answer; the clock enters the phase FINISH after the scan.
 
     Raises the errors of `Store.partials`, `Store.first_day` and of the core's response functions, and
     NotFoundError. No frame of it holds the partials, which a traceback would keep in memory.
@@ -89,11 +108,13 @@ class ReportService:
         require_few_bins(query, now_us, quick_bin_count_max)
         bins = calendar.usage_bins(query, now_us, self._config.bin_count_max)
         scan = Scan(bins.edge_us, query.predicates, (), Measure("sessions"))
+        values = filter_values(query.predicates, _USAGE_FIELDS)
+        search = UnseenSearch(values, reports_pb2.QueryAsrUsageResponse)
 
-        def finish(cancel_token: core.CancelToken, clock: CallClock) -> bytes:
+        def finish(cancel_token: core.CancelToken, clock: CallClock) -> Answer:
             notices = range_notices(bins, now_us, self._store, cancel_token)
-            return core.usage_response(
-                self._partials(scan, cancel_token, clock),
+            build = partial(
+                core.usage_response,
                 header=response.usage_header(bins, query.granularity, query.zone, now_us, notices),
                 limits=self._limits(cancel_token),
                 edges=bins.edge_us,
@@ -102,6 +123,7 @@ class ReportService:
                 now_us=now_us,
                 zone=query.zone,
             )
+            return self._answer(build, scan, search, cancel_token, clock)
 
         return PreparedReport(scan, finish)
 
@@ -115,9 +137,11 @@ class ReportService:
         predicates = query.predicates_at(min(now_us, self._store.session_now_us))
         scan = Scan(None, predicates, query.key_columns, Measure("elapsed", now_us), query.code_deck)
 
-        def finish(cancel_token: core.CancelToken, clock: CallClock) -> bytes:
-            return core.active_response(
-                self._partials(scan, cancel_token, clock),
+        search = UnseenSearch(_active_values(query), reports_pb2.QueryActiveSessionsResponse)
+
+        def finish(cancel_token: core.CancelToken, clock: CallClock) -> Answer:
+            build = partial(
+                core.active_response,
                 header=response.active_header(query.zone, now_us),
                 limits=self._limits(cancel_token),
                 fields=query.fields,
@@ -126,6 +150,7 @@ class ReportService:
                 rollup=query.rollup,
                 zone=query.zone,
             )
+            return self._answer(build, scan, search, cancel_token, clock)
 
         pass_count = max(1, len(query.key_columns)) if query.rollup else 1
         return PreparedReport(scan, finish, pass_count=pass_count)
@@ -141,16 +166,18 @@ class ReportService:
         bins = calendar.folder_bins(query, now_us, self._config.bin_count_max)
         scan = Scan(bins.edge_us, query.predicates, ("folder", "agent_id"), Measure("calls"))
 
-        def finish(cancel_token: core.CancelToken, clock: CallClock) -> bytes:
+        def finish(cancel_token: core.CancelToken, clock: CallClock) -> Answer:
             check_exists(query, self._store, cancel_token)
             notices = date_notices(bins, from_date > to_date, self._store, cancel_token)
-            return core.folder_response(
-                self._partials(scan, cancel_token, clock),
+            build = partial(
+                core.folder_response,
                 header=response.folder_header(bins, query.zone, now_us, notices),
                 limits=self._limits(cancel_token),
                 edges=bins.edge_us,
                 zone=query.zone,
             )
+            # A company, organization or folder that no record carries is refused.
+            return self._answer(build, scan, None, cancel_token, clock)
 
         # Its scan and its searches read at most the rows of the company, once each.
         search = Scan(None, query.predicates[:1], (), Measure("calls"))
@@ -165,16 +192,19 @@ class ReportService:
         require_few_bins(query, now_us, quick_bin_count_max)
         bins = calendar.quality_bins(query, now_us, self._config.bin_count_max)
         scan = Scan(bins.edge_us, query.predicates, (), Measure("calls"))
+        values = filter_values(query.predicates, {"account_id": query.account_field, **_COUNTRY_FIELDS})
+        search = UnseenSearch(values, reports_pb2.QueryOriginationQualityResponse)
 
-        def finish(cancel_token: core.CancelToken, clock: CallClock) -> bytes:
+        def finish(cancel_token: core.CancelToken, clock: CallClock) -> Answer:
             notices = range_notices(bins, now_us, self._store, cancel_token)
-            return core.quality_response(
-                self._partials(scan, cancel_token, clock),
+            build = partial(
+                core.quality_response,
                 header=response.quality_header(bins, query.granularity, query.zone, now_us, notices),
                 limits=self._limits(cancel_token),
                 clipped_us=bins.edge_us,
                 calendar_us=bins.calendar_us,
             )
+            return self._answer(build, scan, search, cancel_token, clock)
 
         return PreparedReport(scan, finish)
 
@@ -200,7 +230,27 @@ class ReportService:
     def _limits(self, cancel_token: core.CancelToken) -> core.AnswerLimits:
         return core.AnswerLimits(cancel_token, self._config.answer_bytes_max, self._config.subtotal_count_max)
 
-    def _partials(self, scan: Scan, cancel_token: core.CancelToken, clock: CallClock) -> core.Partials:
+    def _answer(
+        self,
+        build: Callable[[core.Partials], bytes],
+        scan: Scan,
+        search: UnseenSearch | None,
+        cancel_token: core.CancelToken,
+        clock: CallClock,
+    ) -> Answer:
+        """Scans the store and builds the response of the partials."""
         partials = self._store.partials(scan, self._config.cell_count_max, cancel_token)
         clock.enter(Phase.FINISH)
-        return partials
+        try:
+            counts_nothing = not partials.sums[:, 0].any()
+            has_search = counts_nothing and search is not None and search.filters
+            return Answer(build(partials), search if has_search else None)
+        finally:
+            # The traceback of an error has this frame, which would keep the partials in memory.
+            del partials
+
+
+def _active_values(query: ActiveQuery) -> tuple[FilterValues, ...]:
+    """Returns the values to look for; those of a code deck are in no record."""
+    values = filter_values(query.predicates, _ACTIVE_FIELDS)
+    return tuple(each for each in values if query.code_deck is None or each.column not in _DECK_COLUMNS)
