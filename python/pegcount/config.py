@@ -151,6 +151,10 @@ class Config:
     notice_seconds_max: float = 2.0
     """Seconds that an answer which counts nothing may wait for notices about values that no record carries,
     and at most half of the time until the caller's deadline; it goes out without them then."""
+    notice_worker_count: int = 1
+    """Searches for such values that run at once, beside the reports."""
+    waiting_notice_count_max: int = 8
+    """Searches that wait for a thread; beyond, answers go out without notices about values."""
     return_field_count_max: int = 33
     """Names in `return_fields`: one for each field of a row."""
     order_term_count_max: int = 33

@@ -13,7 +13,7 @@ import pytest
 from pegcount import calendar, core
 from pegcount.config import Config, Tuning
 from pegcount.model import Bins, Scan
-from pegcount.v1 import reports_pb2
+from pegcount.v1 import records_pb2, reports_pb2
 from service import Service
 
 from server_tests.example_requests import (
@@ -173,6 +173,7 @@ def test_small_reports_never_wait_for_large_ones(start: Start, monkeypatch: pyte
 def test_short_reports_take_turns(start: Start) -> None:
     """More calls at once than one round of the event loop takes, over several connections."""
     service = start(inline_round_us=1)
+    ask = changed(ASK_USAGE, kind=records_pb2.SESSION_KIND_CALL).SerializeToString()
     with ExitStack() as channels:
         calls = []
         for _ in range(3):
@@ -182,6 +183,6 @@ def test_short_reports_take_turns(start: Start) -> None:
             usage: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
                 "/pegcount.v1.ReportService/QueryAsrUsage"
             )
-            calls += [usage.future(ASK_USAGE.SerializeToString(), timeout=20) for _ in range(20)]
+            calls += [usage.future(ask, timeout=20) for _ in range(20)]
         answers = {call.result()[-200:] for call in calls}
     assert len(answers) == 1

@@ -5,7 +5,6 @@ from math import inf
 
 from pegcount.config import Tuning
 from pegcount.server.reports import PreparedReport
-from pegcount.server.unseen_values import UnseenSearch
 from pegcount.store import Store
 
 
@@ -16,6 +15,8 @@ class Lane(Enum):
     """On the event loop: to pass such a report to a thread would cost more than to run it."""
     SMALL = "small reports"
     LARGE = "large reports"
+    SEARCH = "searches for notices"
+    """Has no reports, but what follows an answer that counts nothing."""
 
 
 def lane_of(report: PreparedReport, store: Store, tuning: Tuning) -> Lane:
@@ -26,14 +27,6 @@ def lane_of(report: PreparedReport, store: Store, tuning: Tuning) -> Lane:
     if cost_us <= tuning.inline_cost_us_max and is_known:
         return Lane.INLINE
     return Lane.SMALL if cost_us <= tuning.small_cost_us_max else Lane.LARGE
-
-
-def lane_of_search(search: UnseenSearch, store: Store, tuning: Tuning) -> Lane:
-    """Returns the lane of a search for the filter values of a report, which never runs on the event loop."""
-    row_counts = [store.estimate(scan) for scan in search.scans]
-    row_count = sum(inf if count is None else count for count in row_counts)
-    is_small = row_count * tuning.row_cost_ns / 1_000 <= tuning.small_cost_us_max
-    return Lane.SMALL if is_small else Lane.LARGE
 
 
 def estimated_cost_us(report: PreparedReport, store: Store, tuning: Tuning) -> float:

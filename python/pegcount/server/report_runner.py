@@ -19,7 +19,7 @@ from pegcount.server.connections import Connection
 from pegcount.server.deadline import QueryDeadline
 from pegcount.server.loop_turns import LoopTurns
 from pegcount.server.quick_bins import ManyBinsError
-from pegcount.server.report_cost import Lane, lane_of, lane_of_search
+from pegcount.server.report_cost import Lane, lane_of
 from pegcount.server.reports import Answer, Prepare, PreparedReport
 from pegcount.server.unread_answers import UnreadAnswers
 from pegcount.server.unseen_values import UnseenSearch
@@ -56,6 +56,14 @@ class ReportRunner:
             retry_seconds,
             config.tuning.large_report_niceness,
         )
+        # Searches have threads of their own: many of them, of wrong requests, must not delay a report.
+        self._searches = _ThreadLane(
+            Lane.SEARCH,
+            config.notice_worker_count,
+            config.waiting_notice_count_max,
+            retry_seconds,
+            config.tuning.large_report_niceness,
+        )
 
     def behavior(self, prepare: Prepare) -> UnaryBehavior:
         """Returns the behavior of a method that answers a report."""
@@ -72,7 +80,8 @@ class ReportRunner:
                 found = await self._run(self._small, call, partial(self._prepare, prepare, data, call))
             if not isinstance(found, Answer):
                 lane, report = found
-                found = await self._run(self._threads(lane), call, partial(_answer, report, call))
+                threads = self._small if lane is Lane.SMALL else self._large
+                found = await self._run(threads, call, partial(_answer, report, call))
             if found.search is None:
                 return found.data
             return found.data + await self._notices(found.search, call, begin_s)
@@ -87,6 +96,7 @@ class ReportRunner:
         """Ends the threads when they are idle."""
         self._small.close()
         self._large.close()
+        self._searches.close()
 
     def _begin(self, prepare: Prepare, data: bytes, call: Call) -> "_Found | None":
         """Answers a cheap report; returns another one with its lane, None if it has yet to be prepared."""
@@ -120,22 +130,18 @@ class ReportRunner:
         limits_s = [self._config.notice_seconds_max, self._config.query_seconds_max - spent_s]
         seconds = min(limits_s if remaining_s is None else [*limits_s, remaining_s / 2])
         cancel_token = core.CancelToken(max(0.0, seconds))
-        lane = self._threads(lane_of_search(search, self._store, self._config.tuning))
         call.clock.enter(Phase.QUEUE)
         try:
             async with asyncio.timeout(seconds):
-                await lane.gate.enter(call.connection)
+                await self._searches.gate.enter(call.connection)
             call.clock.enter(Phase.STORE)
             work = partial(search.notices, self._store, cancel_token)
-            return await lane.gate.run(lane.threads, work)
+            return await self._searches.gate.run(self._searches.threads, work)
         except (PegcountError, TimeoutError):
             return b""
         except asyncio.CancelledError:
             cancel_token.cancel()
             raise
-
-    def _threads(self, lane: Lane) -> "_ThreadLane":
-        return self._small if lane is Lane.SMALL else self._large
 
     async def _run(
         self, lane: "_ThreadLane", call: Call, work: Callable[[QueryDeadline], _Result]

@@ -65,11 +65,6 @@ class UnseenSearch:
     message_class: Any
     """Class of the response."""
 
-    @property
-    def scans(self) -> list[Scan]:
-        """Returns what the search reads of the store."""
-        return [values.scan for values in self.filters]
-
     def notices(self, store: Store, cancel_token: core.CancelToken) -> bytes:
         """Returns the notices, by filter, serialized so that they can be appended to the response.
 
