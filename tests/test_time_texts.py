@@ -1,7 +1,7 @@
 """Which texts of times each caller accepts, what they mean in Berlin, and how each refuses the others.
 
 time_texts.txt has a line for each text, and a column for each caller: the time in UTC, `-` if the text is not
-of the form that the caller reads, or what else is wrong with it.
+of the form that the caller reads, or what else is wrong with it; then `? TEXT` if the error suggests a text.
 """
 
 import csv
@@ -30,9 +30,9 @@ ROWS = {
     "freeswitch-csv": ("", 'x,100,200,default,{},,{},0,0,NORMAL_CLEARING,s1,"",acc'),
 }
 _RANGE = "{field}: {text} is not within 1969-12-31T00:00:00Z to 2200-01-02T00:00:00Z"
-_YEARS = "{field}: {text!r} is not within the years 1969 to 2200"
-_OFFSET = "{field}: {text!r} has no valid UTC offset"
-_NO_TIME = "{field}: {text!r} is no date and time"
+_YEARS = "{field}: {text!r} is not within the years {years}"
+_OFFSET = "{field}: {text!r} has a UTC offset beyond 23:59, or of more than 59 minutes"
+_NO_TIME = "{field}: {text!r} is not a date and time"
 _TIME_FORM = "YYYY-MM-DDTHH:mm:ss[.fraction][Z|+HH:MM|-HH:MM] or YYYY-MM-DD"
 Caller = Callable[[str], str]
 """Returns the time that a text means, or the error."""
@@ -47,6 +47,8 @@ NOT_OF_THE_FORM = {
     "time": f"{{field}}: {{text!r}} is not of the form {_TIME_FORM}",
     "date": "{field}: {text!r} is not of the form YYYYMMDD or YYYY-MM-DD",
 }
+NOT_A_TIME = {"date": "{field}: {text!r} is not a date"}
+"""The beginning of the error of a time that does not exist; other callers have `_NO_TIME`."""
 """The error of a text of another form, by caller; importers have `_NO_TIME`."""
 
 
@@ -60,10 +62,16 @@ def lines() -> dict[str, list[str]]:
 
 def answer(caller: str, text: str, cell: str) -> str:
     """Returns what a column stands for: a time, or the whole error."""
+    problem, asks, suggested = cell.partition("? ")
+    hint = f'; did you mean "{suggested}"?' if asks else ""
+    problem = problem.strip()
+    years = "1 to 9999" if caller == "time" else "1969 to 2200"
     errors = {"-": NOT_OF_THE_FORM.get(caller, _NO_TIME), "range": _RANGE, "years": _YEARS, "offset": _OFFSET}
-    if " must be " in cell or " is out of range" in cell:
-        errors[cell] = f"{_NO_TIME}: {cell}"
-    return errors.get(cell, cell).format(field=FIELDS[caller], text=text)
+    if " are " in problem or "there is no" in problem:
+        errors[problem] = f"{NOT_A_TIME.get(caller, _NO_TIME)}: {problem}"
+    if problem == "unix":
+        errors[problem] = errors["-"].replace("is not", "is a Unix time, not")
+    return errors.get(problem, problem).format(field=FIELDS[caller], text=text, years=years) + hint
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ A caller passes the `TimeForm` that says which texts it accepts. The core prints
 """
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final, NamedTuple
@@ -12,6 +13,10 @@ from pegcount.zone import US_PER_DAY, US_PER_SECOND, Zone
 
 _US_PER_MINUTE: Final = 60 * US_PER_SECOND
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
+_MONTHS: Final = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
 _DATE: Final = re.compile(r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})")
 _NEVER: Final = r"((?!))?"
 """A group that matches nothing, in place of a part that a form lacks."""
@@ -143,7 +148,7 @@ def read_time(text: str, form: TimeForm) -> ParsedTime:
     """
     match = form.pattern.fullmatch(text)
     if match is None:
-        raise TimeTextError("is no date and time")
+        raise TimeTextError("is not a date and time")
     year, _, month, day, hour, minute, second, fraction, utc, sign, offset_hour, offset_minute = (
         match.groups()
     )
@@ -161,6 +166,11 @@ def has_form(text: str, form: TimeForm) -> bool:
     return form.pattern.fullmatch(text) is not None
 
 
+def has_form_of_date(text: str) -> bool:
+    """Returns whether a text has the form of `read_date`; its numbers may be out of range."""
+    return _DATE.fullmatch(text) is not None
+
+
 def read_date(text: str) -> int:
     """Reads YYYYMMDD or YYYY-MM-DD, the dates of requests, into days since 1970-01-01.
 
@@ -174,11 +184,12 @@ def read_date(text: str) -> int:
     """
     match = _DATE.fullmatch(text)
     if match is None:
-        raise TimeTextError("is no date")
+        raise TimeTextError("is not a date")
+    year, month, day = int(match[1]), int(match[3]), int(match[4])
     try:
-        return date(int(match[1]), int(match[3]), int(match[4])).toordinal() - _EPOCH_ORDINAL
+        return date(year, month, day).toordinal() - _EPOCH_ORDINAL
     except ValueError as error:
-        raise TimeTextError(f"is no date: {error}") from error
+        raise TimeTextError(f"is not a date: {_missing(year, month, day)}") from error
 
 
 def _clock_us(form: TimeForm, year: int, month: int, day: int, hour: int, minute: int, second: int) -> int:
@@ -189,14 +200,31 @@ def _clock_us(form: TimeForm, year: int, month: int, day: int, hour: int, minute
     try:
         moment = datetime(year, month, day, hour, minute, second)
     except ValueError as error:
-        raise TimeTextError(f"is no date and time: {error}") from error
+        missing = _missing(year, month, day, hour, minute)
+        raise TimeTextError(f"is not a date and time: {missing}") from error
     days = moment.toordinal() - _EPOCH_ORDINAL
     return days * US_PER_DAY + ((hour * 60 + minute) * 60 + second) * US_PER_SECOND
+
+
+def _missing(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> str:
+    """Returns why a date and time does not exist, given that it does not."""
+    if year < 1:
+        return "years are 0001 to 9999"
+    if not 1 <= month <= 12:
+        return "months are 01 to 12"
+    if not 1 <= day <= 31:
+        return "days are 01 to 31"
+    if day > monthrange(year, month)[1]:
+        leap = ", which is not a leap year" if day == 29 else ""
+        return f"there is no {day} {_MONTHS[month - 1]} {year}{leap}"
+    if hour > 23:
+        return "hours are 00 to 23"
+    return "minutes are 00 to 59" if minute > 59 else "seconds are 00 to 59"
 
 
 def _offset_us(sign: str, hour_text: str, minute_text: str | None) -> int:
     hour, minute = int(hour_text), int(minute_text or 0)
     if hour > 23 or minute > 59:
-        raise TimeTextError("has no valid UTC offset")
+        raise TimeTextError("has a UTC offset beyond 23:59, or of more than 59 minutes")
     offset_us = (hour * 60 + minute) * _US_PER_MINUTE
     return offset_us if sign == "+" else -offset_us

@@ -114,7 +114,7 @@ def test_records_rejected_by_the_store_are_traced_to_their_lines(tmp_path: Path)
     assert result.counts == ImportCounts(rows=6, accepted=2, replaced=0, duplicates=1, rejected=3, skipped=0)
     file = str(tmp_path / "calls.csv")
     assert result.rejects == [
-        [file, "4", "setup_time: 'soon' is no date and time", "s2,soon,a"],
+        [file, "4", "setup_time: 'soon' is not a date and time", "s2,soon,a"],
         [file, "5", "session_id is missing", f",{TIME},a"],
         [file, "8", "session_id is missing", f",{TIME},b"],
     ]

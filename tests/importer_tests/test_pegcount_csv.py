@@ -85,8 +85,8 @@ def test_files_with_a_bad_header_are_refused(data: str, message: str) -> None:
     [
         ('"s2,2026-03-28T09:00:00Z,,', "no row of CSV: "),
         ("s2,2026-03-28T09:00:00Z", "the row has 2 cells, the header 4"),
-        ("s2,2026-03-28,,", "setup_time: '2026-03-28' is no date and time"),
-        ("s2,2026-03-28T09:00:00Z,never,", "answer_time: 'never' is no date and time"),
+        ("s2,2026-03-28,,", "setup_time: '2026-03-28' is not a date and time"),
+        ("s2,2026-03-28T09:00:00Z,never,", "answer_time: 'never' is not a date and time"),
     ],
 )
 def test_a_damaged_row_does_not_affect_its_neighbours(damaged: str, reason: str) -> None:

@@ -17,6 +17,7 @@ from pegcount.export import CsvSink, ParquetSink, Sink, atomic_file, export_reco
 from pegcount.store.file_copy import free_bytes, is_disk_full
 from pegcount.store.outside import require_outside
 from pegcount.store.snapshot import open_snapshot
+from pegcount.time_hints import time_problem
 from pegcount.time_text import REQUEST, TimeTextError, read_time
 from pegcount.zone import US_PER_DAY, Zone
 
@@ -79,8 +80,7 @@ def _instant_us(option: str, text: str, zone: Zone) -> int:
     try:
         return read_time(text, REQUEST).instant_us(zone)
     except TimeTextError as error:
-        form = "YYYY-MM-DD[THH:mm:ss[Z|+HH:MM]]"
-        raise ExportOptionError(f"{option}: {text!r} is not of the form {form}") from error
+        raise ExportOptionError(f"{option}: {time_problem(text, error).description}") from error
 
 
 @contextmanager

@@ -12,12 +12,11 @@ from pegcount.model import Granularity, OneOf, Predicate, Present
 from pegcount.request.list_limits import LIST_LIMITS, add_if_exceeded
 from pegcount.request.violations import Violations
 from pegcount.suggestion import did_you_mean
+from pegcount.time_hints import TIME_FORM, TimeProblem, date_problem, time_problem
 from pegcount.time_text import REQUEST, TimeTextError, read_date, read_time
 from pegcount.v1 import reports_pb2
 from pegcount.zone import US_PER_DAY, Zone
 
-_TIME_FORM = "YYYY-MM-DDTHH:mm:ss[.fraction][Z|+HH:MM|-HH:MM] or YYYY-MM-DD"
-_DATE_FORM = "YYYYMMDD or YYYY-MM-DD"
 # Record times lie in [1970-01-01, 2200-01-01) UTC. A local day may start or end up to a day outside.
 _FIRST_US = -US_PER_DAY
 _LAST_US = 84_007 * US_PER_DAY
@@ -95,9 +94,8 @@ class RequestValidator:
         self._check()
         try:
             us = read_time(text, REQUEST).instant_us(zone)
-        except TimeTextError:
-            description = f"{quoted(text)} is not of the form {_TIME_FORM}"
-            self.add_violation(field, "MALFORMED_TIME", description, value=shortened(text))
+        except TimeTextError as error:
+            self._malformed(field, "MALFORMED_TIME", text, time_problem(text, error))
             return 0
         if not _FIRST_US <= us <= _LAST_US:
             self._out_of_range(field, text)
@@ -107,7 +105,7 @@ class RequestValidator:
         """Parses `from_time` and `to_time` into microseconds UTC; an absent `to_time` is None."""
         earlier_count = self._violations.count
         if not from_text:
-            self.add_violation("from_time", "REQUIRED_FIELD_MISSING", f"is required: {_TIME_FORM}")
+            self.add_violation("from_time", "REQUIRED_FIELD_MISSING", f"is required: {TIME_FORM}")
         from_us = self.instant_us("from_time", from_text, zone) if from_text else 0
         to_us = None if to_text is None else self.instant_us("to_time", to_text, zone)
         is_comparable = self._violations.count == earlier_count and not self._zone_is_fallback
@@ -121,9 +119,8 @@ class RequestValidator:
         self._check()
         try:
             days = read_date(text)
-        except TimeTextError:
-            description = f"{quoted(text)} is not of the form {_DATE_FORM}"
-            self.add_violation(field, "MALFORMED_DATE", description, value=shortened(text))
+        except TimeTextError as error:
+            self._malformed(field, "MALFORMED_DATE", text, date_problem(text, error))
             return 0
         if not _FIRST_US <= days * US_PER_DAY <= _LAST_US:
             self._out_of_range(field, text)
@@ -210,6 +207,10 @@ class RequestValidator:
         """Returns the columns that the list `absent` of a message names, of those that it may name."""
         names = self.values("absent", message, "absent")
         return [names[i] for i in self.check_names("absent", names, allowed)]
+
+    def _malformed(self, field: str, reason: str, text: str, problem: TimeProblem) -> None:
+        suggested = {} if problem.suggestion is None else {"suggestion": problem.suggestion}
+        self.add_violation(field, reason, problem.description, value=shortened(text), **suggested)
 
     def _out_of_range(self, field: str, text: str) -> None:
         description = f"{text} is not within 1969-12-31T00:00:00Z to 2200-01-02T00:00:00Z"
