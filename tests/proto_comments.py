@@ -31,8 +31,20 @@ def enum_comments() -> dict[str, str]:
 
 def metadata_names(reason: str) -> set[str]:
     """Returns the metadata keys that the comment of an `ErrorReason` (given without prefix) promises."""
-    comment = enum_comments()[f"ERROR_REASON_{reason}"]
-    return set(re.findall(r"`(\w+)`", comment.partition("Metadata: ")[2]))
+    return _keys(_metadata_of(reason).partition("; perhaps ")[0])
+
+
+def possible_metadata_names(reason: str) -> set[str]:
+    """Returns the metadata keys that only some errors of an `ErrorReason` have."""
+    return _keys(_metadata_of(reason).partition("; perhaps ")[2])
+
+
+def _metadata_of(reason: str) -> str:
+    return enum_comments()[f"ERROR_REASON_{reason}"].partition("Metadata: ")[2]
+
+
+def _keys(text: str) -> set[str]:
+    return set(re.findall(r"`(\w+)`", text))
 
 
 def names_of(enum: Any, prefix: str) -> list[str]:

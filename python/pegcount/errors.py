@@ -5,7 +5,7 @@ for the reason. `server.status` maps error classes to gRPC status codes.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 _REPEATED_CHARS_MAX: Final = 100
@@ -48,6 +48,10 @@ def violations_text(texts: Sequence[str], omitted_count: int) -> str:
 def cause_of(error: Exception) -> str:
     """Returns the text of an error without the path that one of the operating system names."""
     return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
+
+
+_DECK_ID_COUNT_MAX: Final = 10
+"""Ids of code decks that an error lists."""
 
 
 class PegcountError(Exception):
@@ -135,6 +139,19 @@ class NotFoundError(PegcountError):
         super().__init__(message, **metadata)
         self.reason = reason
         self.resource_type = resource_type
+
+
+class CodeDeckNotFoundError(NotFoundError):
+    """A store has no code deck of an id; `allowed` lists the first ids that it has."""
+
+    def __init__(self, deck_id: int, stored_ids: Iterable[int]) -> None:
+        ids = sorted(stored_ids)
+        listed = ", ".join(map(str, ids[:_DECK_ID_COUNT_MAX]))
+        rest = f" and {len(ids) - _DECK_ID_COUNT_MAX} more" if len(ids) > _DECK_ID_COUNT_MAX else ""
+        found = f"the ids are {listed}{rest}" if ids else "the store has none"
+        message = f"there is no code deck {deck_id}; {found}"
+        metadata = {"allowed": f"{listed}{rest}", "code_deck": deck_id}
+        super().__init__("CODE_DECK_NOT_FOUND", "code_deck", message, **metadata)
 
 
 class DeadlineError(PegcountError):
@@ -243,9 +260,9 @@ class SourceRuleError(PegcountError):
         """`rule_of_source` is empty if an older version or another client wrote the records."""
         found = f"the rule {quoted(rule_of_source)}" if rule_of_source else "a rule that is not known"
         super().__init__(
-            f"the calls of source {quoted(source)} are made by {found}, not by {quoted(rule)}: calls would"
-            " count twice, or mix what both rules make of them. Write into another source (--source), or make"
-            f" calls in the same way{_options_of_rule(rule_of_source)}",
+            f"the calls of source {quoted(source)} are made by {found}, not by {quoted(rule)}: they would"
+            " count twice or be mixed. Write into another source (--source), or make calls in the same"
+            f" way{_options_of_rule(rule_of_source)}",
             source=source,
             rule=rule,
             rule_of_source=rule_of_source,
@@ -267,7 +284,7 @@ class CorrectionInProgressError(PegcountError):
 
 
 _OPTIONS_OF_RULES = {
-    "": "--calls rows, only if `pegcount import` of a version before it kept rules imported them",
+    "": "--calls rows, only if a `pegcount import` that kept no rules yet imported them",
     "asterisk linkedid": "--calls linkedid --answered party",
     "asterisk linkedid switch": "--calls linkedid --answered switch",
     "asterisk uniqueid": "--calls uniqueid --answered party",

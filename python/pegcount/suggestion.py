@@ -25,17 +25,19 @@ def nearest(name: str, known: Iterable[str], similarity_min: float = 0.6) -> str
 
     Upper and lower case, underscores and spaces do not count. Takes some ten microseconds per known name.
     """
-    if len(name) > _LENGTH_MAX:
+    form = comparable(name)
+    if form is None:
         return None
-    known_by_form = {_form(each): each for each in known}
-    near = difflib.get_close_matches(_form(name), known_by_form, 1, similarity_min)
+    known_by_form = {found: each for each in known if (found := comparable(each)) is not None}
+    near = difflib.get_close_matches(form, known_by_form, 1, similarity_min)
     return known_by_form[near[0]] if near else None
+
+
+def comparable(name: str) -> str | None:
+    """Returns the form in which names are compared, None for a name that is too long to compare."""
+    return name.casefold().replace("_", "").replace(" ", "") if len(name) <= _LENGTH_MAX else None
 
 
 def suggestion(text: str) -> str:
     """Returns the end of an error text that suggests another text."""
     return f'; did you mean "{text}"?'
-
-
-def _form(name: str) -> str:
-    return name.casefold().replace("_", "").replace(" ", "")

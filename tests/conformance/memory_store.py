@@ -228,8 +228,7 @@ class MemoryStore(Store):
 
     def _deck(self, deck_id: int) -> Mapping[str, Sequence[str]]:
         if deck_id not in self._disk.decks:
-            message = f"there is no code deck {deck_id}"
-            raise errors.NotFoundError("CODE_DECK_NOT_FOUND", "code_deck", message, code_deck=deck_id)
+            raise errors.CodeDeckNotFoundError(deck_id, self._disk.decks)
         return {entry[0]: entry for entry in self._disk.decks[deck_id]}
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from pegcount.config import Config
+from pegcount.v1.records_pb2 import SESSION_KIND_ASR
 from service import Service
 
 from server_tests.example_requests import active_record, call_record
@@ -32,7 +33,9 @@ def serve(tmp_path: Path) -> Iterator[Open]:
         def open_service(config: Config) -> Service:
             services.close()
             service = services.enter_context(Service(tmp_path, config))
+            recognition = call_record("r1", kind=SESSION_KIND_ASR, account_id="")
             service.write(call_record("c1"), *(active_record(f"c{i}") for i in (2, 3, 4)))
+            service.write(recognition)
             return service
 
         yield open_service

@@ -1,19 +1,31 @@
 """A real call triggers every error reason and notice of the contract, except the reserved reasons."""
 
 import ast
+import re
 from pathlib import Path
 
 import pegcount
 import pytest
 from pegcount import errors
-from pegcount.v1 import error_reason_pb2, reports_pb2
-from proto_comments import enum_comments, metadata_names, names_of
+from pegcount.v1 import error_reason_pb2, records_pb2, reports_pb2
+from proto_comments import enum_comments, metadata_names, names_of, possible_metadata_names
 from service import NOW_US
 
-from server_tests.reason_triggers import RESERVED, TRIGGERS, Open, Trigger, folder, quality, usage
+from server_tests.reason_triggers import (
+    RESERVED,
+    TRIGGERS,
+    Open,
+    Trigger,
+    active,
+    folder,
+    quality,
+    usage,
+)
 from server_tests.refusal import refusal
 
 SOURCES = Path(pegcount.__file__).parent
+MESSAGE_LENGTH_MAX = 300
+"""Characters of a message that a terminal shows well."""
 
 
 def test_every_reason_has_a_trigger_or_is_reserved() -> None:
@@ -25,11 +37,51 @@ def test_every_reason_has_a_trigger_or_is_reserved() -> None:
 def test_the_refusal_has_the_reason_and_its_metadata(reason: str, serve: Open) -> None:
     refused = refusal(lambda: TRIGGERS[reason](serve))
     assert refused.info.reason == reason
-    assert set(refused.metadata) == metadata_names(reason)
+    assert set(refused.metadata) - possible_metadata_names(reason) == metadata_names(reason)
+    assert len(refused.message) <= MESSAGE_LENGTH_MAX, "lists belong into the metadata"
     assert refused.info.domain == "pegcount"
     code = enum_comments()[f"ERROR_REASON_{reason}"].partition(".")[0]
     assert refused.code.name == code
     assert {violation[1] for violation in refused.violations} <= {reason}
+
+
+SUGGESTIONS: dict[str, list[tuple[Trigger, str]]] = {
+    "MALFORMED_TIME": [
+        (usage(from_time="2026-03-29 00:00:00"), "2026-03-29T00:00:00"),
+        (usage(to_time="2026-03-29T24:00:00"), "2026-03-30T00:00:00"),
+    ],
+    "MALFORMED_DATE": [(folder(from_date="2026/03/29"), "2026-03-29")],
+    "UNKNOWN_TIME_ZONE": [(usage(time_zone="Europe/Kyev"), "Europe/Kyiv")],
+    "UNKNOWN_NAME": [
+        (active(return_fields=["origClientsName"]), "orig_clients_name"),
+        (active(order=["quantity desc"]), "-quantity"),
+        (active(order=["-quantity DESC"]), "-quantity"),
+        (active(order=["quantity asc"]), "quantity"),
+        (active(order=["+quantity"]), "quantity"),
+        (active(order=["-quantiti"]), "-quantity"),
+    ],
+    "MALFORMED_ADDRESS": [(quality(auth_orig_ip="198.51.100.7/24"), "198.51.100.0/24")],
+    "BIN_LIMIT_EXCEEDED": [
+        (usage(to_time="2026-03-31"), "GRANULARITY_DAY"),
+        (quality(sampling=reports_pb2.GRANULARITY_MINUTE), "GRANULARITY_HOUR"),
+    ],
+}
+
+
+@pytest.mark.parametrize("reason", SUGGESTIONS)
+def test_a_refusal_suggests_what_is_accepted(reason: str, serve: Open) -> None:
+    assert "suggestion" in possible_metadata_names(reason)
+    for trigger, suggestion in SUGGESTIONS[reason]:
+        refused = refusal(lambda trigger=trigger: trigger(serve))  # type: ignore[misc]
+        assert (refused.info.reason, refused.metadata["suggestion"]) == (reason, suggestion)
+        assert suggestion in refused.message
+
+
+def test_every_reason_that_may_suggest_does() -> None:
+    reasons = names_of(error_reason_pb2.ErrorReason, "ERROR_REASON_")
+    assert {reason for reason in reasons if "suggestion" in possible_metadata_names(reason)} == set(
+        SUGGESTIONS
+    )
 
 
 @pytest.mark.parametrize("reason", sorted(RESERVED))
@@ -75,11 +127,28 @@ NOTICES: dict[str, list[Trigger]] = {
         usage(granularity=reports_pb2.GRANULARITY_DAY, sma_period=2),
     ],
     "RANGE_REVERSED": [folder(**REVERSED)],
+    "ACCOUNT_NOT_SEEN": [
+        quality(account_id="none"),
+        active(filters=reports_pb2.ActiveSessionFilters(orig_accounts_id=[1])),
+        active(filters=reports_pb2.ActiveSessionFilters(term_accounts_id=[1])),
+    ],
+    "KIND_NOT_SEEN": [usage(kind=records_pb2.SESSION_KIND_TTS)],
+    "ID_NOT_SEEN": [
+        usage(app_ids=[1]),
+        usage(tenant_ids=[1, 2]),
+        quality(dst_country_id=44),
+        active(filters=reports_pb2.ActiveSessionFilters(orig_rates_code=["44"])),
+    ],
 }
 
 
 def test_every_notice_has_a_trigger() -> None:
     assert list(NOTICES) == names_of(reports_pb2.NoticeCode, "NOTICE_CODE_")
+
+
+def metadata_names_of_notice(code: str) -> set[str]:
+    comment = enum_comments()[f"NOTICE_CODE_{code}"]
+    return set(re.findall(r"`(\w+)`", comment.partition("Metadata: ")[2]))
 
 
 @pytest.mark.parametrize("code", NOTICES)
@@ -88,6 +157,7 @@ def test_a_notice_has_its_code_and_a_text(code: str, serve: Open) -> None:
         (notice,) = trigger(serve).notices  # type: ignore[attr-defined]
         assert reports_pb2.NoticeCode.Name(notice.code) == f"NOTICE_CODE_{code}"
         assert notice.text
+        assert set(notice.metadata) == metadata_names_of_notice(code)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,9 @@ class SlowCatalog:
         assert self.may_answer.wait(10)
         return DECK if deck_id < 100 else None
 
+    def ids(self) -> list[int]:
+        return [1]
+
 
 def decks(catalog: SlowCatalog, count_max: int = 2) -> LoadedDecks:
     return LoadedDecks(catalog, count_max)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from pegcount.calendar.bin_edges import bin_count, clip, day_edges, edges
 from pegcount.calendar.moving_average import edges_with_days_before
 from pegcount.calendar.report_bins import folder_bins, quality_bins, usage_bins
-from pegcount.calendar.zone_suggestions import preload, zone_hint, zones_with_offsets
+from pegcount.calendar.zone_suggestions import near_zone, preload, zone_hint, zones_with_offsets
 from pegcount.calendar.zones import tzdata_version, zone
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "edges",
     "edges_with_days_before",
     "folder_bins",
+    "near_zone",
     "preload",
     "quality_bins",
     "tzdata_version",

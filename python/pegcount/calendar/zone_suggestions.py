@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 
 from pegcount.calendar.zones import zone, zone_names
-from pegcount.suggestion import nearest, suggestion
+from pegcount.suggestion import comparable, nearest, suggestion
 from pegcount.zone import US_PER_SECOND
 
 _WELL_KNOWN = (
@@ -21,7 +21,6 @@ _WELL_KNOWN = (
     *("Pacific/Noumea", "Pacific/Auckland", "Pacific/Chatham", "Pacific/Tongatapu", "Pacific/Kiritimati"),
     *("Pacific/Honolulu", "Pacific/Marquesas", "Pacific/Pago_Pago", "Etc/UTC"),
 )
-_NAME_LENGTH_MAX = 100
 _CITY_SIMILARITY_MIN = 0.75
 """Abbreviations such as CEST resemble some city less than this."""
 
@@ -52,15 +51,16 @@ def zone_hint(name: str) -> str:
     >>> zone_hint("Europe/Kiew"), zone_hint("new york"), zone_hint("CEST")
     ('; did you mean "Europe/Kyiv"?', '; did you mean "America/New_York"?', ', such as Europe/Berlin')
     """
-    near = _near_zone(name)
+    near = near_zone(name)
     return ", such as Europe/Berlin" if near is None else suggestion(near)
 
 
-def _near_zone(name: str) -> str | None:
+def near_zone(name: str) -> str | None:
     """Returns the zone of the same name but for case, or of the nearest city; None if none is near."""
-    if len(name) > _NAME_LENGTH_MAX:
+    form = comparable(name)
+    if form is None:
         return None
-    same = _name_of_form().get(_form(name))
+    same = _name_of_form().get(form)
     if same is not None:
         return same
     city = name.rpartition("/")[2]
@@ -76,13 +76,9 @@ def preload() -> None:
     _name_of_city()
 
 
-def _form(name: str) -> str:
-    return name.casefold().replace(" ", "_")
-
-
 @cache
-def _name_of_form() -> dict[str, str]:
-    return {_form(name): name for name in zone_names()}
+def _name_of_form() -> dict[str | None, str]:
+    return {comparable(name): name for name in zone_names()}
 
 
 @cache

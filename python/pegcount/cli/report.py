@@ -11,7 +11,8 @@ from rich.table import Table
 from pegcount import calendar, core
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.client import DEFAULT_ADDRESS, Client
-from pegcount.errors import PegcountError
+from pegcount.errors import PegcountError, quoted
+from pegcount.suggestion import nearest, suggestion
 from pegcount.v1 import reports_pb2
 from pegcount.v1.records_pb2 import SessionKind
 from pegcount.v1.reports_pb2 import Granularity
@@ -187,8 +188,13 @@ def _enum(names: Any, name: str) -> Any:
     known: dict[str, int] = {full.removeprefix(_PREFIXES[names]): number for full, number in names.items()}
     number = known.get(name.upper(), 0)
     if number == 0:
-        allowed = ", ".join(list(known)[1:])
-        raise ReportOptionError(f"{name!r} is not one of {allowed}")
+        names_of_values = list(known)[1:]
+        near = nearest(name, names_of_values)
+        hint = f", such as {names_of_values[-1]}" if near is None else suggestion(near)
+        kind = names.DESCRIPTOR.name
+        raise ReportOptionError(
+            f"{quoted(name)} is not a value of {kind}{hint}", allowed=", ".join(names_of_values)
+        )
     return number
 
 

@@ -14,5 +14,5 @@ def zone_of_option(name: str) -> Zone:
     zone = calendar.zone(name)
     if zone is None:
         hint = calendar.zone_hint(name)
-        raise TimeZoneOptionError(f"--time-zone: {name!r} is no IANA time zone{hint}")
+        raise TimeZoneOptionError(f"--time-zone: {name!r} is not an IANA time zone{hint}")
     return zone

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from pegcount.errors import ImportFileError
+from pegcount.errors import ImportFileError, quoted
 from pegcount.importers.asterisk_csv import parse_asterisk_csv
 from pegcount.importers.asterisk_look_ahead import look_ahead_in_asterisk_csv
 from pegcount.importers.freeswitch_csv import parse_freeswitch_csv
@@ -11,6 +11,7 @@ from pegcount.importers.freeswitch_xml import parse_freeswitch_xml
 from pegcount.importers.options import Format
 from pegcount.importers.pegcount_csv import parse_pegcount_csv
 from pegcount.importers.yeti_csv import parse_yeti_csv
+from pegcount.suggestion import nearest, suggestion
 
 _ALL = frozenset({"--report-calls", "--set"})
 # Documents are UTF-8 and end at a brace or a tag. Some have local times only.
@@ -33,7 +34,9 @@ def format_named(name: str) -> Format:
     """Returns a format; raises ImportFileError for an unknown name."""
     found = FORMATS.get(name)
     if found is None:
-        raise ImportFileError(f"format {name!r} is none of {', '.join(FORMATS)}")
+        near = nearest(name, FORMATS)
+        hint = f"; the formats are {', '.join(FORMATS)}" if near is None else suggestion(near)
+        raise ImportFileError(f"there is no format {quoted(name)}{hint}")
     return found
 
 

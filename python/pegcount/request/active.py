@@ -1,10 +1,12 @@
 """Converts `QueryActiveSessionsRequest` to `ActiveQuery`."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from pegcount.config import Config
 from pegcount.errors import shortened
 from pegcount.model import ActiveQuery, OneOf, OrderTerm, Predicate, Present, SessionKind
+from pegcount.request.names import NameRule, check_names
 from pegcount.request.validation import Check, RequestValidator, never_ends
 from pegcount.v1 import reports_pb2
 from pegcount.zone import US_PER_SECOND
@@ -17,6 +19,8 @@ FILTER_FIELDS = tuple(field.name for field in reports_pb2.ActiveSessionFilters.D
 """Lists of `filters`; each has the name of the column that it filters."""
 
 _INT32_MAX = 2**31 - 1
+_RETURNED = NameRule(RETURN_FIELDS, "a field of ActiveSessionRow", "quantity")
+_ORDERED = replace(_RETURNED, has_direction=True)
 
 
 def active_query(
@@ -49,10 +53,11 @@ def _return_fields(
     request: reports_pb2.QueryActiveSessionsRequest, validator: RequestValidator
 ) -> tuple[str, ...]:
     if not request.return_fields:
-        allowed = ", ".join(RETURN_FIELDS)
-        validator.add_violation("return_fields", "REQUIRED_FIELD_MISSING", f"needs one or more of {allowed}")
+        description = "needs one or more fields of ActiveSessionRow, such as quantity"
+        metadata = {"allowed": ", ".join(RETURN_FIELDS)}
+        validator.add_violation("return_fields", "REQUIRED_FIELD_MISSING", description, **metadata)
     names = tuple(validator.values("return_fields", request, "return_fields"))
-    validator.check_names("return_fields", names, RETURN_FIELDS)
+    check_names("return_fields", names, _RETURNED, validator)
     return names
 
 
@@ -61,14 +66,14 @@ def _order(
 ) -> tuple[OrderTerm, ...]:
     texts = validator.values("order", request, "order")
     terms = tuple(OrderTerm(text.removeprefix("-"), text.startswith("-")) for text in texts)
-    valid = validator.check_names("order", [term.name for term in terms], RETURN_FIELDS)
+    valid = check_names("order", texts, _ORDERED, validator)
     if request.return_fields and not returned:
         # There are too many of them to compare with.
         return terms
     allowed = ", ".join(shortened(name) for name in returned)
     for i in valid:
         if terms[i].name not in returned:
-            description = f"{terms[i].name} is not in return_fields ({allowed})"
+            description = f"{terms[i].name} is not in return_fields, which rows are ordered by; add it there"
             validator.add_violation(
                 f"order[{i}]", "ORDER_NOT_RETURNED", description, value=terms[i].name, allowed=allowed
             )

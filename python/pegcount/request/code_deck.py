@@ -13,7 +13,9 @@ _ID_MAX: Final = 2**63 - 1
 _ENTRIES: Final = LIST_LIMITS["pegcount.v1.PutCodeDeckRequest.entries"]
 _DESCRIPTIONS: Final[Mapping[str, Callable[[BadCodeDeckEntry, Config], str]]] = {
     "code": lambda entry, _: f"code {quoted(entry.code)} is not 1 to 32 digits",
-    "repeated_code": lambda entry, _: f"code {entry.code} stands there already",
+    "repeated_code": lambda entry, _: (
+        f"code {entry.code} is that of another entry; a code may have one entry"
+    ),
     "text": lambda _, config: f"name and country may have {config.filter_text_bytes_max} bytes each",
 }
 
@@ -44,6 +46,8 @@ def check_deck_count(deck_id: int, stored_ids: Collection[int], config: Config) 
     asked, allowed = len(stored_ids) + (deck_id not in stored_ids), config.code_deck_count_max
     if asked > allowed and deck_id not in stored_ids:
         violations = Violations(config.violation_count_max)
-        description = f"is that of a new code deck, of which {allowed} are stored; no more are allowed"
+        description = (
+            f"is that of a new code deck, and {allowed} are stored, which is the limit; replace one of these"
+        )
         violations.add("id", "LIST_LIMIT_EXCEEDED", description, asked=asked, allowed=allowed)
         violations.raise_any()

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from pegcount.errors import quoted, shortened
 from pegcount.model import Between, InNetwork, Predicate, Present, TextMatch
-from pegcount.request.validation import RequestValidator
+from pegcount.request.validation import RequestValidator, suggested
 from pegcount.suggestion import suggestion
 from pegcount.v1 import reports_pb2
 
@@ -81,7 +81,8 @@ def network_filter(field: str, text: str, validator: RequestValidator) -> Iterab
         return
     problem = _network_problem(text)
     if problem:
-        validator.add_violation(field, "MALFORMED_ADDRESS", problem, value=shortened(text))
+        metadata = {"value": shortened(text), **suggested(_near_block(text))}
+        validator.add_violation(field, "MALFORMED_ADDRESS", problem, **metadata)
     yield InNetwork(field, text)
 
 
@@ -113,7 +114,7 @@ def _price_units(field: str, text: str, validator: RequestValidator) -> tuple[in
     if not validator.accepts_text(field, text):
         return 0, 0
     if not _DECIMAL.fullmatch(text):
-        description = f"{quoted(text)} is no decimal number such as -0.0125"
+        description = f"{quoted(text)} is not a decimal number such as -0.0125"
         validator.add_violation(field, "MALFORMED_DECIMAL", description, value=shortened(text))
         return 0, 0
     with localcontext(prec=len(text) + 10):
@@ -125,7 +126,7 @@ def _network_problem(text: str) -> str | None:
     try:
         ip_network(text) if "/" in text else ip_address(text)
     except ValueError:
-        return f"{quoted(text)} is no IPv4 or IPv6 address, nor a CIDR block {_block_hint(text)}"
+        return f"{quoted(text)} is not an IPv4 or IPv6 address, nor a CIDR block {_block_hint(text)}"
     return (
         f"{quoted(text)} has a zone or a net mask; write ADDRESS or ADDRESS/BITS"
         if _has_unsupported_form(text)
@@ -134,13 +135,23 @@ def _network_problem(text: str) -> str | None:
 
 
 def _block_hint(text: str) -> str:
+    near = _near_block(text)
+    return "such as 198.51.100.0/24" if near is None else f"with all host bits 0{suggestion(near)}"
+
+
+def _near_block(text: str) -> str | None:
+    """Returns the block that an address with host bits belongs to."""
     try:
-        return f"with all host bits 0{suggestion(str(ip_network(text, strict=False)))}"
+        return str(ip_network(text, strict=False)) if _is_block(text) else None
     except ValueError:
-        return "such as 198.51.100.0/24"
+        return None
 
 
 def _has_unsupported_form(text: str) -> bool:
     """Returns whether a form that `ipaddress` accepts has a scope, a net mask, or a sign before the bits."""
-    _, slash, bits = text.partition("/")
-    return "%" in text or (slash == "/" and not (bits.isascii() and bits.isdecimal()))
+    return "%" in text or ("/" in text and not _is_block(text))
+
+
+def _is_block(text: str) -> bool:
+    _, _, bits = text.partition("/")
+    return "%" not in text and bits.isascii() and bits.isdecimal()

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from pegcount.config import Config
 from pegcount.model import OneOf, Predicate, Present, QualityQuery, SessionKind
 from pegcount.request.filters import decimal_filter, duration_filter, network_filter, text_filter
+from pegcount.request.names import absent_columns
 from pegcount.request.validation import Check, RequestValidator, never_ends, one_of_or_absent
 from pegcount.v1 import reports_pb2
 
@@ -25,7 +26,7 @@ def quality_query(
     granularity = validator.granularity("sampling", request.sampling)
     to_time = request.to_time if request.HasField("to_time") else None
     from_us, to_us = validator.range_us(request.from_time, to_time, zone)
-    absent = validator.absent(request, ABSENT_NAMES)
+    absent = absent_columns(request, ABSENT_NAMES, validator)
     predicates = (
         *_accounts(request, absent, validator),
         OneOf("kind", (SessionKind.CALL,)),

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from pegcount.config import Config
 from pegcount.model import Granularity, OneOf, Predicate, SessionKind, UsageQuery
+from pegcount.request.names import absent_columns
 from pegcount.request.validation import Check, RequestValidator, never_ends
 from pegcount.v1 import records_pb2, reports_pb2
 
@@ -34,7 +35,7 @@ def usage_query(
 
 
 def _ids(request: reports_pb2.QueryAsrUsageRequest, validator: RequestValidator) -> Iterable[Predicate]:
-    absent = validator.absent(request, ABSENT_NAMES)
+    absent = absent_columns(request, ABSENT_NAMES, validator)
     for column in ABSENT_NAMES:
         yield from validator.any_of(f"{column}s", column, request, f"{column}s", absent)
 

@@ -11,7 +11,6 @@ from pegcount.errors import quoted, shortened
 from pegcount.model import Granularity, OneOf, Predicate, Present
 from pegcount.request.list_limits import LIST_LIMITS, add_if_exceeded
 from pegcount.request.violations import Violations
-from pegcount.suggestion import did_you_mean
 from pegcount.time_hints import TIME_FORM, TimeProblem, date_problem, time_problem
 from pegcount.time_text import REQUEST, TimeTextError, read_date, read_time
 from pegcount.v1 import reports_pb2
@@ -61,8 +60,12 @@ class RequestValidator:
             assert zone is not None, "tzdata has UTC"
             return zone
         version = calendar.tzdata_version()
-        description = f"{quoted(name)} is no IANA time zone of tzdata {version}{calendar.zone_hint(name)}"
-        metadata = {"value": shortened(name), "tzdata_version": version}
+        description = f"{quoted(name)} is not an IANA time zone of tzdata {version}{calendar.zone_hint(name)}"
+        metadata = {
+            "value": shortened(name),
+            "tzdata_version": version,
+            **suggested(calendar.near_zone(name)),
+        }
         self.add_violation("time_zone", "UNKNOWN_TIME_ZONE", description, **metadata)
         self._zone_is_fallback = True
         fallback = calendar.zone("UTC")
@@ -130,7 +133,8 @@ class RequestValidator:
         """Validates a required granularity."""
         if number == 0:
             allowed = _value_names(reports_pb2.Granularity)
-            self.add_violation(field, "REQUIRED_FIELD_MISSING", f"is required; one of {allowed}")
+            description = "is required, such as GRANULARITY_HOUR"
+            self.add_violation(field, "REQUIRED_FIELD_MISSING", description, allowed=allowed)
         return Granularity(self.enum(field, number, reports_pb2.Granularity) or Granularity.DAY)
 
     def enum(self, field: str, number: int, enum_class: Any) -> int:
@@ -138,13 +142,14 @@ class RequestValidator:
         # A dictionary look-up; `enum_class.values()` would build a list.
         if number in enum_class.DESCRIPTOR.values_by_number:
             return number
-        allowed = _value_names(enum_class)
+        name = enum_class.DESCRIPTOR.name
+        example = enum_class.keys()[1]
         self.add_violation(
             field,
             "UNKNOWN_ENUM_VALUE",
-            f"{number} is not known; one of {allowed}",
+            f"{number} is not a value of {name}, such as {example}",
             value=number,
-            allowed=allowed,
+            allowed=_value_names(enum_class),
         )
         return 0
 
@@ -185,32 +190,9 @@ class RequestValidator:
         """
         return one_of_or_absent(column, self.values(field, message, name), absent)
 
-    def check_names(self, field: str, names: Iterable[str], allowed: Sequence[str]) -> list[int]:
-        """Reports unknown and repeated names of a list; returns the indices of the other names."""
-        index_of_name: dict[str, int] = {}
-        texts = listed = ", ".join(allowed)
-        for i, name in enumerate(names):
-            if name not in allowed:
-                hint = did_you_mean(name, allowed) if listed == texts else ""
-                description = f"{quoted(name)} is not one of {listed}{hint}"
-                metadata = {"value": shortened(name), "allowed": texts}
-                self.add_violation(f"{field}[{i}]", "UNKNOWN_NAME", description, **metadata)
-                listed = "them"
-            elif name in index_of_name:
-                description = f"{name} stands there already"
-                self.add_violation(f"{field}[{i}]", "REPEATED_NAME", description, value=name)
-            else:
-                index_of_name[name] = i
-        return list(index_of_name.values())
-
-    def absent(self, message: Message, allowed: Sequence[str]) -> Sequence[str]:
-        """Returns the columns that the list `absent` of a message names, of those that it may name."""
-        names = self.values("absent", message, "absent")
-        return [names[i] for i in self.check_names("absent", names, allowed)]
-
     def _malformed(self, field: str, reason: str, text: str, problem: TimeProblem) -> None:
-        suggested = {} if problem.suggestion is None else {"suggestion": problem.suggestion}
-        self.add_violation(field, reason, problem.description, value=shortened(text), **suggested)
+        metadata = {"value": shortened(text), **suggested(problem.suggestion)}
+        self.add_violation(field, reason, problem.description, **metadata)
 
     def _out_of_range(self, field: str, text: str) -> None:
         description = f"{text} is not within 1969-12-31T00:00:00Z to 2200-01-02T00:00:00Z"
@@ -226,6 +208,11 @@ def one_of_or_absent(column: str, values: Sequence[Any], absent: Collection[str]
     if values:
         return (OneOf(column, tuple(values), or_absent),)
     return (Present(column, wanted=False),) if or_absent else ()
+
+
+def suggested(text: str | None) -> dict[str, str]:
+    """Returns the metadata of a violation that suggests a text, none without one."""
+    return {} if text is None else {"suggestion": text}
 
 
 def _value_names(enum_class: Any) -> str:

@@ -13,7 +13,14 @@ from typing import Any, TypeAlias
 import grpc
 
 from pegcount import core
-from pegcount.errors import MissingMessageError, PegcountError, ServerStoppingError, UnknownMethodError
+from pegcount.errors import (
+    MissingMessageError,
+    PegcountError,
+    ServerStoppingError,
+    UnknownMethodError,
+    quoted,
+    shortened,
+)
 from pegcount.server import call_metadata, status
 from pegcount.server.call_clock import CallClock, Phase
 from pegcount.server.connection_guard import ConnectionGuard
@@ -287,7 +294,9 @@ class CallHandlers(grpc.GenericRpcHandler):
     def _unknown(self, method: str) -> Handler:
         async def refuse(_: Context, __: Call) -> None:
             name = method.removeprefix("/")
-            raise UnknownMethodError(f"there is no method {name!r}{self._hint(name)}", method=name)
+            raise UnknownMethodError(
+                f"there is no method {quoted(name)}{self._hint(name)}", method=shortened(name)
+            )
 
         async def handle(_: object, context: Context) -> None:
             await self._handle(context, refuse, is_stream=False)

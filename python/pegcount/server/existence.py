@@ -1,7 +1,7 @@
 """Checks that the company, organization and folder of a request exist."""
 
 from pegcount import core
-from pegcount.errors import NotFoundError
+from pegcount.errors import NotFoundError, quoted
 from pegcount.model import FolderQuery
 from pegcount.request.folder import folder_predicates
 from pegcount.store import Store
@@ -19,5 +19,5 @@ def check_exists(query: FolderQuery, store: Store, cancel_token: core.CancelToke
             continue
         path[kind] = name
         if not store.any_match(folder_predicates(**path), cancel_token):
-            message = f"no record carries {kind} {name!r}"
+            message = f"no record carries {kind} {quoted(name)}"
             raise NotFoundError(f"{kind.upper()}_NOT_FOUND", kind, message, **path)

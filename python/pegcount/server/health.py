@@ -10,7 +10,7 @@ from grpc_health.v1 import health, health_pb2
 
 from pegcount import request
 from pegcount.config import Config
-from pegcount.errors import NotFoundError
+from pegcount.errors import NotFoundError, quoted
 from pegcount.server.calls import Call
 from pegcount.server.places import PlaceLimits, StreamPlaces
 
@@ -55,7 +55,7 @@ class HealthService:
         service = self._service_of(data)
         state = self._states.get(service)
         if state is None:
-            message = f"there is no service {service!r}"
+            message = f"there is no service {quoted(service)}"
             raise NotFoundError("SERVICE_NOT_FOUND", "service", message, service=service)
         return _serialized(state)
 

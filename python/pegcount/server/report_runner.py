@@ -84,7 +84,9 @@ class ReportRunner:
                 found = await self._run(threads, call, partial(_answer, report, call))
             if found.search is None:
                 return found.data
-            return found.data + await self._notices(found.search, call, begin_s)
+            notices = await self._notices(found.search, call, begin_s)
+            has_room = len(found.data) + len(notices) <= self._config.answer_bytes_max
+            return found.data + notices if has_room else found.data
 
         return run
 

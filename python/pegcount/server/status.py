@@ -30,6 +30,7 @@ CODE_OF_ERROR: dict[type[errors.PegcountError], int] = {
     errors.BatchLimitError: code_pb2.INVALID_ARGUMENT,
     errors.BatchIdTooLongError: code_pb2.INVALID_ARGUMENT,
     errors.NotFoundError: code_pb2.NOT_FOUND,
+    errors.CodeDeckNotFoundError: code_pb2.NOT_FOUND,
     errors.DeadlineError: code_pb2.DEADLINE_EXCEEDED,
     errors.QueryTimeLimitError: code_pb2.DEADLINE_EXCEEDED,
     errors.RequestReadError: code_pb2.DEADLINE_EXCEEDED,
@@ -103,7 +104,10 @@ def _message(error: errors.PegcountError) -> str:
 
 @lru_cache(_OVERLOADED_STATUS_COUNT)
 def _overloaded(text: str, retry_seconds: float) -> Any:
-    """Under overload most calls get one of few statuses, and to make one costs more than to send it."""
+    """Under overload most calls get one of few statuses, and to make one costs more than to send it.
+
+    Such a status serves many calls, and has none of their request ids: only the log of a fault names one.
+    """
     return rpc_status.to_status(status_of(errors.OverloadedError(text, retry_seconds), ""))
 
 
@@ -165,7 +169,10 @@ def _truncated(text: str, bytes_max: int = _TEXT_BYTES_MAX) -> str:
 def _internal(error: BaseException, request_id: str) -> status_pb2.Status:
     correlation_id = uuid.uuid4().hex
     _LOG.error("correlation id %s, request id %s", correlation_id, request_id, exc_info=error)
-    message = f"a fault of the server; its log has correlation id {correlation_id}"
+    message = (
+        "the server failed by a fault of its own; tell its operator the correlation id"
+        f" {correlation_id}, by which its log has the cause"
+    )
     info = error_details_pb2.ErrorInfo(
         reason=errors.PegcountError.reason, domain=_DOMAIN, metadata={"correlation_id": correlation_id}
     )

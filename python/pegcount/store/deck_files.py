@@ -36,6 +36,10 @@ class DeckFiles:
             entry = self._catalog.code_decks().get(deck_id)
             return None if entry is None else read(self._directory, entry)
 
+    def ids(self) -> list[int]:
+        """Returns the ids of all decks."""
+        return list(self._catalog.code_decks())
+
     def put(self, deck_id: int, deck: CodeDeck) -> None:
         """Stores a deck durably, or replaces the one with this id. Raises StoreReadOnlyError."""
         with self._lock:

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from threading import Lock
 
 from pegcount import core
-from pegcount.errors import NotFoundError
+from pegcount.errors import CodeDeckNotFoundError
 from pegcount.store.deck_files import DeckFiles
 
 _LOOK_SECONDS = 0.01
@@ -56,7 +56,6 @@ class LoadedDecks:
     def _load(self, deck_id: int) -> core.CodeDeck:
         deck = self._files.code_deck(deck_id)
         if deck is None:
-            message = f"there is no code deck {deck_id}"
-            raise NotFoundError("CODE_DECK_NOT_FOUND", "code_deck", message, code_deck=deck_id)
+            raise CodeDeckNotFoundError(deck_id, self._files.ids())
         self.put(deck_id, deck)
         return deck
