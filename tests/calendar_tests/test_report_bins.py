@@ -273,12 +273,13 @@ def test_reversed_or_missing_dates_have_no_bins(
 
 
 @pytest.mark.parametrize(
-    ("make_bins", "field", "asked"),
+    ("make_bins", "field", "asked", "wider"),
     [
         (
             lambda allowed: usage_bins(usage_query("UTC", HOUR, "2026-01-01", "2026-01-02"), allowed),
             "granularity",
             24,
+            ("GRANULARITY_DAY", 1),
         ),
         (
             lambda allowed: usage_bins(
@@ -286,12 +287,14 @@ def test_reversed_or_missing_dates_have_no_bins(
             ),
             "granularity",
             26,
+            ("GRANULARITY_DAY", 2),
         ),
         # Warm-up days do not count towards the limit.
         (
             lambda allowed: usage_bins(usage_query("UTC", DAY, "2026-01-01", "2026-01-03", 366), allowed),
             "granularity",
             2,
+            ("GRANULARITY_WEEK", 1),
         ),
         (
             lambda allowed: quality_bins(
@@ -299,12 +302,14 @@ def test_reversed_or_missing_dates_have_no_bins(
             ),
             "sampling",
             3,
+            ("GRANULARITY_FIFTEEN_MINUTES", 1),
         ),
         # The part of the range after now does not count.
         (
             lambda allowed: quality_bins(quality_query("UTC", HOUR, "2026-07-01", "2200-01-01"), allowed),
             "sampling",
             13,
+            ("GRANULARITY_DAY", 1),
         ),
         (
             lambda allowed: calendar.folder_bins(
@@ -312,22 +317,49 @@ def test_reversed_or_missing_dates_have_no_bins(
             ),
             "to_date",
             31,
+            None,
         ),
     ],
 )
-def test_more_bins_than_allowed_are_refused(make_bins: Callable[[int], Bins], field: str, asked: int) -> None:
+def test_more_bins_than_allowed_are_refused(
+    make_bins: Callable[[int], Bins], field: str, asked: int, wider: tuple[str, int] | None
+) -> None:
     bins = make_bins(asked)
     assert len(bins.edge_us) == bins.warmup_count + asked + 1
     with pytest.raises(InvalidRequestError) as caught:
         make_bins(asked - 1)
+    hint = f"{wider[0]} would give {wider[1]}" if wider else "ask for fewer days"
+    suggested = {"suggestion": wider[0]} if wider else {}
     assert caught.value.violations == [
         Violation(
             field,
             "BIN_LIMIT_EXCEEDED",
-            f"the range has {asked} bins; {asked - 1} are allowed",
-            {"asked": str(asked), "allowed": str(asked - 1)},
+            f"the range has {asked} bins; {asked - 1} are allowed; {hint}",
+            {"asked": str(asked), "allowed": str(asked - 1), **suggested},
         )
     ]
+
+
+@pytest.mark.parametrize("zone_name", ["UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Apia"])
+@pytest.mark.parametrize("granularity", list(Granularity))
+@pytest.mark.parametrize("allowed", [1, 20, 100])
+def test_the_narrowest_wider_bins_that_fit_are_suggested(
+    zone_name: str, granularity: Granularity, allowed: int
+) -> None:
+    texts = ("2011-12-29T10:07:00", "2012-02-02T00:00:00")
+
+    def count(of: Granularity) -> int:
+        return usage_bins(usage_query(zone_name, of, *texts), 10**6).edge_us.size - 1
+
+    if count(granularity) <= allowed:
+        return
+    with pytest.raises(InvalidRequestError) as caught:
+        usage_bins(usage_query(zone_name, granularity, *texts), allowed)
+    fitting = [each for each in Granularity if each > granularity and count(each) <= allowed]
+    expected = f"GRANULARITY_{fitting[0].name}" if fitting else None
+    assert caught.value.metadata.get("suggestion") == expected
+    ending = f"{expected} would give {count(fitting[0])}" if fitting else "ask for a shorter range"
+    assert str(caught.value).endswith(ending)
 
 
 def test_the_bin_limit_is_checked_before_edges_are_built(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,7 +368,7 @@ def test_the_bin_limit_is_checked_before_edges_are_built(monkeypatch: pytest.Mon
 
     monkeypatch.setattr("pegcount.calendar.report_bins.edges", fail_if_called)
     query = usage_query("UTC", MINUTE, "1970-01-01", "2200-01-01")
-    with pytest.raises(InvalidRequestError, match=f"^granularity: the range has {EVER_MINUTES} bins"):
+    with pytest.raises(InvalidRequestError, match=f"^granularity: the range has {EVER_MINUTES:,} bins"):
         usage_bins(query)
 
 

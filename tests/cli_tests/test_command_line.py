@@ -146,17 +146,23 @@ def test_an_address_that_others_reach_must_be_accepted(tmp_path: Path) -> None:
             ("import", "--data", "d", "--server", "h", "--format", "yeti-csv", "--source", "s", "f"),
             "needs one of --data DIR and --server",
         ),
-        (("import", "--data", "d", "--format", "nonsense", "--source", "s", "f"), "'nonsense' is none of"),
+        (
+            ("import", "--data", "d", "--format", "nonsense", "--source", "s", "f"),
+            "there is no format 'nonsense'; the formats are",
+        ),
         (("import", "--data", "d", "--format", "yeti-csv", "--source", "s", "f"), "f: No such file"),
         (
             ("import", "--data", "d", "--format", "yeti-csv", "--source", "s", "--time-zone", "Mars", "f"),
-            "'Mars' is no IANA time zone",
+            "'Mars' is not an IANA time zone",
         ),
         (
             ("report", "usage", "--from", "2026-03-01", "--server", "127.0.0.1:1"),
             "no server answers at 127.0.0.1:1",
         ),
-        (("report", "usage", "--from", "2026-03-01", "--granularity", "EON"), "'EON' is not one of MINUTE"),
+        (
+            ("report", "usage", "--from", "2026-03-01", "--granularity", "EON"),
+            "'EON' is not a value of Granularity, such as MONTH",
+        ),
     ],
 )
 def test_errors_are_reported_in_one_line(arguments: tuple[str, ...], sentence: str, tmp_path: Path) -> None:

@@ -260,9 +260,9 @@ def test_a_failed_export_leaves_the_previous_file(tmp_path: Path) -> None:
     ("options", "sentence"),
     [
         (("--from", "yesterday"), "--from: 'yesterday' is not of the form"),
-        (("--to", "2026-02-30"), "--to: '2026-02-30' is not of the form"),
+        (("--to", "2026-02-30"), "--to: '2026-02-30' is not a date and time: there is no 30 February 2026"),
         (("--from", "2026-03-02", "--to", "2026-03-01"), "--from is not before --to"),
-        (("--time-zone", "Mars"), "'Mars' is no IANA time zone"),
+        (("--time-zone", "Mars"), "'Mars' is not an IANA time zone"),
         (("--format", "xls"), "cannot be 'xls', only parquet or csv"),
         (("--data", "nowhere"), "data directory nowhere does not exist"),
     ],

@@ -305,7 +305,7 @@ def test_a_batch_over_the_byte_limit_is_halved(tmp_path: Path) -> None:
         (
             "csv",
             {},
-            "format 'csv' is none of asterisk-csv, freeswitch-csv, freeswitch-json",
+            "there is no format 'csv'; the formats are asterisk-csv, freeswitch-csv, freeswitch-json",
         ),
         ("pegcount-csv", {"source": "x"}, "source cannot be set"),
     ],

@@ -33,6 +33,8 @@ def _texts(metadata: dict[str, object]) -> dict[str, str]:
     return {name: str(value) for name, value in metadata.items()}
 
 
-def unknown_zone(name: str) -> Expected:
+def unknown_zone(name: str, suggestion: str = "") -> Expected:
     """Returns the expected violation for an unknown `time_zone`."""
-    return ("time_zone", "UNKNOWN_TIME_ZONE", {"value": name, "tzdata_version": calendar.tzdata_version()})
+    suggested = {"suggestion": suggestion} if suggestion else {}
+    version = calendar.tzdata_version()
+    return ("time_zone", "UNKNOWN_TIME_ZONE", {"value": name, "tzdata_version": version, **suggested})

@@ -2,7 +2,7 @@
 
 import pytest
 from pegcount.config import Config
-from pegcount.errors import CancelledError
+from pegcount.errors import CancelledError, InvalidRequestError
 from pegcount.model import ActiveQuery, Between, OneOf, OrderTerm, Present
 from pegcount.request import active_query
 from pegcount.request.active import FILTER_FIELDS, RETURN_FIELDS
@@ -36,8 +36,9 @@ def with_grouping(number: int) -> QueryActiveSessionsRequest:
     return request
 
 
-def unknown(field: str, value: str) -> Expected:
-    return (field, "UNKNOWN_NAME", {"value": value, "allowed": ALLOWED})
+def unknown(field: str, value: str, suggestion: str = "") -> Expected:
+    suggested = {"suggestion": suggestion} if suggestion else {}
+    return (field, "UNKNOWN_NAME", {"value": value, "allowed": ALLOWED, **suggested})
 
 
 def repeated(field: str, value: str) -> Expected:
@@ -49,7 +50,7 @@ def not_returned(field: str, value: str, allowed: str) -> Expected:
 
 
 REFUSED: dict[str, tuple[QueryActiveSessionsRequest, list[Expected]]] = {
-    "nothing given": (make_request(), [("return_fields", "REQUIRED_FIELD_MISSING", {})]),
+    "nothing given": (make_request(), [("return_fields", "REQUIRED_FIELD_MISSING", {"allowed": ALLOWED})]),
     "everything wrong": (
         make_request(
             "quantity",
@@ -86,17 +87,23 @@ REFUSED: dict[str, tuple[QueryActiveSessionsRequest, list[Expected]]] = {
     ),
     # These three resemble fields of the report but are not.
     "level": (make_request("level"), [unknown("return_fields[0]", "level")]),
-    "another case": (make_request("Quantity"), [unknown("return_fields[0]", "Quantity")]),
-    "a sign in return_fields": (make_request("-quantity"), [unknown("return_fields[0]", "-quantity")]),
+    "another case": (make_request("Quantity"), [unknown("return_fields[0]", "Quantity", "quantity")]),
+    "a sign in return_fields": (
+        make_request("-quantity"),
+        [unknown("return_fields[0]", "-quantity", "quantity")],
+    ),
     "names that are empty": (
         make_request("", "quantity", order=("", "-")),
-        [unknown("return_fields[0]", ""), unknown("order[0]", ""), unknown("order[1]", "")],
+        [unknown("return_fields[0]", ""), unknown("order[0]", ""), unknown("order[1]", "-")],
     ),
-    "two signs": (make_request("quantity", order=("--quantity",)), [unknown("order[0]", "-quantity")]),
+    "two signs": (
+        make_request("quantity", order=("--quantity",)),
+        [unknown("order[0]", "--quantity", "-quantity")],
+    ),
     "order beside nothing returned": (
         make_request(order=("quantity",)),
         [
-            ("return_fields", "REQUIRED_FIELD_MISSING", {}),
+            ("return_fields", "REQUIRED_FIELD_MISSING", {"allowed": ALLOWED}),
             not_returned("order[0]", "quantity", ""),
         ],
     ),
@@ -108,23 +115,35 @@ def test_every_violation_is_reported(request_: QueryActiveSessionsRequest, expec
     check_refused(lambda: query_of(request_), expected)
 
 
-def test_descriptions_name_the_allowed_values() -> None:
+def test_descriptions_name_an_allowed_value() -> None:
     (missing,) = check_refused(lambda: query_of(make_request()), REFUSED["nothing given"][1])
-    assert missing == f"needs one or more of {ALLOWED}"
+    assert missing == "needs one or more fields of ActiveSessionRow, such as quantity"
     request, expected = (
-        make_request("x", "y", order=("z",)),
+        make_request("x", "durations", order=("quantity desc", "duration ASC", "+cost")),
         [
             unknown("return_fields[0]", "x"),
-            unknown("return_fields[1]", "y"),
-            unknown("order[0]", "z"),
+            unknown("return_fields[1]", "durations", "duration"),
+            unknown("order[0]", "quantity desc", "-quantity"),
+            unknown("order[1]", "duration ASC", "duration"),
+            unknown("order[2]", "+cost"),
         ],
     )
-    # A list names the allowed values only once, because the size of a status is limited.
     assert check_refused(lambda: query_of(request), expected) == [
-        f"'x' is not one of {ALLOWED}",
-        "'y' is not one of them",
-        f"'z' is not one of {ALLOWED}",
+        "'x' is not a field of ActiveSessionRow, such as quantity",
+        "'durations' is not a field of ActiveSessionRow; did you mean \"duration\"?",
+        "'quantity desc' is not a field of ActiveSessionRow; descending is \"-quantity\"",
+        "'duration ASC' is not a field of ActiveSessionRow; did you mean \"duration\"?",
+        "'+cost' is not a field of ActiveSessionRow, such as quantity",
     ]
+
+
+def test_the_first_three_unknown_names_get_suggestions() -> None:
+    """The search for a near name takes half a millisecond."""
+    with pytest.raises(InvalidRequestError) as refused:
+        query_of(make_request(*["Quantity"] * 5))
+    assert ["suggestion" in violation.metadata for violation in refused.value.violations] == [True] * 3 + [
+        False
+    ] * 2
 
 
 def test_return_fields_are_those_of_the_contract() -> None:

@@ -77,7 +77,10 @@ def test_every_violation_is_reported(request_: PutCodeDeckRequest, expected: lis
 
 def test_descriptions_explain_each_bad_entry() -> None:
     _, _, plus, duplicate, _, name, *_ = check(*REFUSED["everything wrong"])
-    assert (plus, duplicate) == ("code '+49' is not 1 to 32 digits", "code 49 stands there already")
+    assert (plus, duplicate) == (
+        "code '+49' is not 1 to 32 digits",
+        "code 49 is that of another entry; a code may have one entry",
+    )
     assert name == "name and country may have 256 bytes each"
 
 
@@ -142,6 +145,6 @@ def test_a_store_has_a_limited_number_of_decks() -> None:
     config = Config(code_deck_count_max=2)
     check_deck_count(7, {1}, config)
     check_deck_count(7, {1, 7}, config)
-    with pytest.raises(InvalidRequestError, match="2 are stored; no more are allowed") as refused:
+    with pytest.raises(InvalidRequestError, match="2 are stored, which is the limit") as refused:
         check_deck_count(7, {1, 2}, config)
     assert refused.value.metadata == {"field": "id", "asked": "3", "allowed": "2"}

@@ -21,8 +21,9 @@ def for_acme(**more: str) -> dict[str, str]:
     return {"company": "acme", "organization": "north", **more}
 
 
-def malformed(field: str, value: str) -> Expected:
-    return (field, "MALFORMED_DATE", {"value": value})
+def malformed(field: str, value: str, suggestion: str = "") -> Expected:
+    suggested = {"suggestion": suggestion} if suggestion else {}
+    return (field, "MALFORMED_DATE", {"value": value, **suggested})
 
 
 REFUSED: dict[str, tuple[dict[str, str], list[Expected]]] = {
@@ -43,7 +44,7 @@ REFUSED: dict[str, tuple[dict[str, str], list[Expected]]] = {
             ("company", "TEXT_TOO_LONG", {"asked": 258, "allowed": 256}),
             ("organization", "REQUIRED_FIELD_MISSING", {}),
             ("folder", "TEXT_TOO_LONG", {"asked": 257, "allowed": 256}),
-            malformed("from_date", "29.03.2026"),
+            malformed("from_date", "29.03.2026", "2026-03-29"),
             ("to_date", "TIME_OUT_OF_RANGE", {"value": "1969-12-30"}),
         ],
     ),
@@ -53,7 +54,10 @@ REFUSED: dict[str, tuple[dict[str, str], list[Expected]]] = {
     ),
     "a time in place of a date": (
         for_acme(from_date="2026-03-29T00:00:00", to_date="2026-3-29"),
-        [malformed("from_date", "2026-03-29T00:00:00"), malformed("to_date", "2026-3-29")],
+        [
+            malformed("from_date", "2026-03-29T00:00:00", "2026-03-29"),
+            malformed("to_date", "2026-3-29", "2026-03-29"),
+        ],
     ),
     "days that no calendar has": (
         for_acme(from_date="20260229", to_date="2026-13-01"),

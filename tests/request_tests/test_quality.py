@@ -57,7 +57,7 @@ REFUSED: dict[str, tuple[QueryOriginationQualityRequest, list[Expected]]] = {
     "nothing given": (
         QueryOriginationQualityRequest(),
         [
-            ("sampling", "REQUIRED_FIELD_MISSING", {}),
+            ("sampling", "REQUIRED_FIELD_MISSING", {"allowed": GRANULARITIES}),
             ("from_time", "REQUIRED_FIELD_MISSING", {}),
             ("account_id", "REQUIRED_FIELD_MISSING", {}),
         ],
@@ -75,9 +75,17 @@ REFUSED: dict[str, tuple[QueryOriginationQualityRequest, list[Expected]]] = {
             customer_price=DecimalFilter(eq="1.0.0", gt="", lt="9" * 257),
         ),
         [
-            unknown_zone("utc "),
-            ("from_time", "MALFORMED_TIME", {"value": "2026-03-29T24:00:00"}),
-            ("to_time", "MALFORMED_TIME", {"value": "2026-03-29T00:00:00.0000001"}),
+            unknown_zone("utc ", "UTC"),
+            (
+                "from_time",
+                "MALFORMED_TIME",
+                {"value": "2026-03-29T24:00:00", "suggestion": "2026-03-30T00:00:00"},
+            ),
+            (
+                "to_time",
+                "MALFORMED_TIME",
+                {"value": "2026-03-29T00:00:00.0000001", "suggestion": "2026-03-29T00:00:00.000000"},
+            ),
             too_long("account_id", 257),
             empty("src_prefix_routing"),
             empty("dst_prefix_routing.eq"),
@@ -438,8 +446,11 @@ def test_accepted_addresses_are_accepted_by_the_core_too(text: str) -> None:
     ],
 )
 def test_malformed_addresses_are_refused_with_a_hint(text: str, hint: str) -> None:
+    _, is_near, suggestion = hint.partition('did you mean "')
+    suggested = {"suggestion": suggestion.removesuffix('"?')} if is_near else {}
     (description,) = check_refused(
-        lambda: filter_predicates(auth_orig_ip=text), [("auth_orig_ip", "MALFORMED_ADDRESS", {"value": text})]
+        lambda: filter_predicates(auth_orig_ip=text),
+        [("auth_orig_ip", "MALFORMED_ADDRESS", {"value": text, **suggested})],
     )
     assert description.startswith(repr(text))
     assert description.endswith(hint)

@@ -206,7 +206,7 @@ def test_an_error_shows_every_violation(address: str) -> None:
     assert process.returncode == 64 + 3, "64 and the number of INVALID_ARGUMENT"
     header, code, message, _, _, bad_request, _, info = parts(process.stderr)
     assert (header, code) == ("ERROR:", "Code: InvalidArgument")
-    assert "sampling: 9 is not known; one of GRANULARITY_MINUTE, GRANULARITY_FIVE_MINUTES," in str(message)
+    assert "sampling: 9 is not a value of Granularity, such as GRANULARITY_MINUTE" in str(message)
     violations = bad_request["field_violations"]
     assert bad_request["@type"] == "type.googleapis.com/google.rpc.BadRequest"
     assert [(violation["field"], violation["reason"]) for violation in violations] == [

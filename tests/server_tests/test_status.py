@@ -113,10 +113,16 @@ ERRORS: list[tuple[PegcountError, grpc.StatusCode, str, dict[str, str]]] = [
     (errors.StoreUnavailableError("m", 1.5), Code.UNAVAILABLE, "STORE_UNREACHABLE", {}),
     (errors.ServerStoppingError("m"), Code.UNAVAILABLE, "SERVER_STOPPING", {}),
     (
-        NotFoundError("CODE_DECK_NOT_FOUND", "code_deck", "m", code_deck=7),
+        errors.CodeDeckNotFoundError(7, [2, 1]),
         Code.NOT_FOUND,
         "CODE_DECK_NOT_FOUND",
-        {},
+        {"allowed": "1, 2", "code_deck": "7"},
+    ),
+    (
+        NotFoundError("COMPANY_NOT_FOUND", "company", "m", company="c"),
+        Code.NOT_FOUND,
+        "COMPANY_NOT_FOUND",
+        {"company": "c"},
     ),
     (errors.DeadlineError("m"), Code.DEADLINE_EXCEEDED, "DEADLINE_PASSED", {}),
     (
@@ -194,7 +200,7 @@ def test_internal_faults_reveal_only_a_correlation_id(
     correlation_id = refused.metadata["correlation_id"]
     check(refused, Code.INTERNAL, "INTERNAL_FAULT", correlation_id=correlation_id)
     assert re.fullmatch("[0-9a-f]{32}", correlation_id)
-    assert refused.message == f"a fault of the server; its log has correlation id {correlation_id}"
+    assert f"tell its operator the correlation id {correlation_id}" in refused.message
     assert second_refusal.metadata["correlation_id"] != correlation_id
     first, second = [entry for entry in caplog.records if entry.name == "pegcount.server.status"]
     assert correlation_id in first.getMessage()
@@ -297,7 +303,8 @@ def test_bins_do_not_count_as_cells_of_a_report_without_groups(start: Start) -> 
     refused = refusal(
         lambda: service.reports.QueryAsrUsage(changed(ASK_USAGE, to_time="2026-03-30T01:00:00"))
     )
-    check(refused, Code.INVALID_ARGUMENT, "BIN_LIMIT_EXCEEDED", field="granularity", asked=25, allowed=24)
+    limits = {"field": "granularity", "asked": 25, "allowed": 24, "suggestion": "GRANULARITY_DAY"}
+    check(refused, Code.INVALID_ARGUMENT, "BIN_LIMIT_EXCEEDED", **limits)
 
 
 @pytest.mark.parametrize("method", REPORTS)
@@ -308,7 +315,8 @@ def test_an_answer_over_the_size_limit_is_refused(method: str, start: Start) -> 
         )
         return call(REPORTS[method].SerializeToString())
 
-    size = len(answer(start()))
+    # Without notices, which do not count: an answer that has no room for them goes out without them.
+    size = len(answer(start(notice_seconds_max=0.0)))
     assert len(answer(start(answer_bytes_max=size))) == size
     tight = start(answer_bytes_max=size - 1)
     refused = refusal(lambda: ask(tight, method))
@@ -394,7 +402,7 @@ def test_an_unknown_code_deck_is_not_found(deck: int, start: Start) -> None:
     service = start()
     service.admin.PutCodeDeck(ONE_CODE)
     refused = refusal(lambda: service.reports.QueryActiveSessions(changed(ASK_ACTIVE, code_deck=deck)))
-    check(refused, Code.NOT_FOUND, "CODE_DECK_NOT_FOUND", code_deck=deck)
+    check(refused, Code.NOT_FOUND, "CODE_DECK_NOT_FOUND", code_deck=deck, allowed="1")
     assert (refused.resource.resource_type, refused.resource.resource_name) == ("code_deck", str(deck))
 
 

@@ -23,4 +23,4 @@ def parse(message_class: Any, data: bytes, bytes_max: int) -> Any:
     try:
         return message_class.FromString(data)
     except DecodeError as error:
-        raise MalformedMessageError(f"the request is not a valid message: {error}") from error
+        raise MalformedMessageError(f"the request is no valid message: {error}") from error

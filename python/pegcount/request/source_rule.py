@@ -36,7 +36,7 @@ def source_rule(batch: bytes, text_bytes_max: int) -> SourceRule | None:
         # Occurrences of one message are merged, as a parser of the whole request does.
         message = records_pb2.SourceRule.FromString(b"".join(found))
     except DecodeError as error:
-        raise MalformedMessageError(f"source_rule is not a valid message: {error}") from error
+        raise MalformedMessageError(f"source_rule is no valid message: {error}") from error
     for name in ("source", "rule"):
         size = len(getattr(message, name).encode())
         if size > text_bytes_max:
