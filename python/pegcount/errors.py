@@ -260,7 +260,7 @@ class SourceRuleError(PegcountError):
         """`rule_of_source` is empty if an older version or another client wrote the records."""
         found = f"the rule {quoted(rule_of_source)}" if rule_of_source else "a rule that is not known"
         super().__init__(
-            f"the calls of source {quoted(source)} are made by {found}, not by {quoted(rule)}: they would"
+            f"the calls of source {quoted(source)} are made by {found}, not by {quoted(rule)}: calls would"
             " count twice or be mixed. Write into another source (--source), or make calls in the same"
             f" way{_options_of_rule(rule_of_source)}",
             source=source,

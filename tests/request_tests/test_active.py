@@ -63,7 +63,7 @@ REFUSED: dict[str, tuple[QueryActiveSessionsRequest, list[Expected]]] = {
         ),
         [
             unknown_zone("Atlantis"),
-            unknown("return_fields[1]", "client"),
+            unknown("return_fields[1]", "client", "term_clients_id"),
             repeated("return_fields[2]", "quantity"),
             unknown("order[1]", "cost"),
             repeated("order[3]", "quantity"),

@@ -73,7 +73,7 @@ def _order(
     allowed = ", ".join(shortened(name) for name in returned)
     for i in valid:
         if terms[i].name not in returned:
-            description = f"{terms[i].name} is not in return_fields, which rows are ordered by; add it there"
+            description = f"rows are ordered by names in return_fields only; add {terms[i].name} there"
             validator.add_violation(
                 f"order[{i}]", "ORDER_NOT_RETURNED", description, value=terms[i].name, allowed=allowed
             )

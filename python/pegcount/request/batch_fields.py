@@ -38,7 +38,7 @@ def _parsed(message: Any, batch: bytes) -> Any:
     try:
         return message.FromString(batch)
     except DecodeError as error:
-        raise MalformedMessageError(f"the batch is not a valid message: {error}") from error
+        raise MalformedMessageError(f"the batch is no valid message: {error}") from error
 
 
 def _message(name: str, field: FieldDescriptorProto, *nested: DescriptorProto) -> Any:
