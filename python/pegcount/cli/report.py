@@ -157,7 +157,7 @@ def quality(
     with errors_as_exit_status(), Client(server) as client:
         request = reports_pb2.QueryOriginationQualityRequest(
             account_ids=accounts or [],
-            all_accounts=all_accounts or None,
+            all_accounts=all_accounts,
             absent=absent or [],
             from_time=from_time,
             to_time=to_time,
