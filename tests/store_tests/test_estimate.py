@@ -71,6 +71,29 @@ def test_rows_of_an_account(harness: StoreHarness) -> None:
     assert estimate(harness, of_account, days=(0, 1)) == ACCOUNT_ROWS + 1
 
 
+def test_rows_of_several_accounts_and_of_none(harness: StoreHarness) -> None:
+    rows = [finished(f"{account}{i}", account_id=account) for account in ("a", "b", "c") for i in range(3)]
+    write(harness.store, *rows, finished("x1"), finished("x2"))
+    harness.flush()
+    a_and_b = OneOf("account_id", ("a", "b", "a"))
+    assert estimate(harness, a_and_b) == 2 * ACCOUNT_ROWS
+    without_account = Present("account_id", wanted=False)
+    # Most records of a store may be without an account.
+    assert [estimate(harness, without_account), estimate(harness, OneOf("account_id", ("a",), True))] == [
+        11,
+        11,
+    ]
+    harness.reopen()
+    assert session_ids(harness.store, [OneOf("account_id", ("a", "none"))]) == ["a0", "a1", "a2"]
+    assert estimate(harness, a_and_b) == 11, "the rows of b may have to be read from disk"
+    assert session_ids(harness.store, [a_and_b]) == ["a0", "a1", "a2", "b0", "b1", "b2"]
+    assert estimate(harness, a_and_b) == 2 * ACCOUNT_ROWS
+    assert session_ids(harness.store, [without_account]) == ["x1", "x2"]
+    b_or_none = OneOf("account_id", ("b",), or_absent=True)
+    assert session_ids(harness.store, [b_or_none]) == ["b0", "b1", "b2", "x1", "x2"]
+    assert session_ids(harness.store, [a_and_b, b_or_none]) == ["b0", "b1", "b2"]
+
+
 def test_a_damaged_day_is_unknown(harness: StoreHarness) -> None:
     write_three_days(harness)
     harness.flush()
