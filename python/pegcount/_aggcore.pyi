@@ -243,6 +243,22 @@ class Flush:
     def first_journal(self) -> int | None:
         """The first journal file that is still needed afterwards; None unless the flush was begun with
         `with_active`."""
+    @property
+    def deleted_count(self) -> int:
+        """Records that are left out as deleted, active sessions included once their snapshot is written."""
+
+class DeletionRule:
+    """Which records a deletion covers: those that satisfy all that is not None. Frozen."""
+
+    def __new__(
+        cls,
+        rule_id: int | None,
+        source: str | None,
+        from_us: int | None,
+        to_us: int | None,
+        session_ids: Sequence[str] | None,
+    ) -> DeletionRule:
+        """Setup times are in [from_us, to_us), microseconds UTC; `rule_id` is None if no rule stays."""
 
 class SegmentEdit:
     """New segments and what they replace; empty once installed."""
@@ -437,6 +453,21 @@ class Engine:
 
         Raises OSError if one cannot be removed, once the others are.
         """
+    def use_deletions(self, rules: Sequence[DeletionRule], in_progress: DeletionRule | None) -> None:
+        """Has batches that are submitted from now on checked against these deletions.
+
+        One that is `in_progress` also rejects versions of the records that it covers. Once this returns, no
+        batch changes these any more, and batches that were submitted before are applied.
+        """
+    def find_deleted(self, flush: Flush, rule: DeletionRule, cancel: CancelToken) -> None:
+        """Has a flush leave out the records that a deletion covers, which must be in progress.
+
+        Those of segments get tombstones by the edit of `write_flush`. No other flush, no compaction and no
+        retention may run until `install`. Raises DataDamagedError if a segment that may have such records
+        cannot be read, CancelledError or DeadlineError.
+        """
+    def remove_deleted_active(self, flush: Flush) -> None:
+        """Removes the active sessions that a flush has left out as deleted, after its `install`."""
     def begin_flush(self, with_active: bool) -> Flush:
         """Begins a flush of the finished records in memory.
 

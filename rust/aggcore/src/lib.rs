@@ -38,6 +38,7 @@ pub use durable::group_commit::{CommitLimits, JournaledStore, PendingCommit};
 pub use durable::journal;
 pub use error::{Error, Result};
 pub use memory::{MemoryBudget, MemoryLimits, QueryMemory};
+pub use record::deletion::{Deletion, DeletionRules};
 pub use response::{
     ActiveOptions, AnswerLimits, OrderTerm, UsageOptions, build_active_response, build_folder_response, build_quality_response,
     build_usage_response,

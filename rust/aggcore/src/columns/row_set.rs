@@ -73,6 +73,21 @@ impl RowSet {
         self.words[row / 64] |= 1 << (row % 64);
     }
 
+    /// Adds the rows of another set.
+    pub fn add_all(&mut self, other: &Self) {
+        if self.words.len() < other.words.len() {
+            self.words.resize(other.words.len(), 0);
+        }
+        self.words.iter_mut().zip(&other.words).for_each(|(word, more)| *word |= more);
+        self.count = self.words.iter().map(|word| word.count_ones() as usize).sum();
+    }
+
+    /// Returns whether all rows of another set are in the set.
+    pub fn has_all(&self, other: &Self) -> bool {
+        let word = |number: usize| self.words.get(number).copied().unwrap_or_default();
+        other.words.iter().enumerate().all(|(number, more)| more & !word(number) == 0)
+    }
+
     /// Takes a row out, if it is in the set.
     pub fn remove(&mut self, row: usize) {
         if self.contains(row) {
@@ -92,6 +107,24 @@ fn word_of(chunk: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_union_has_the_rows_of_both_sets() {
+        let set = |rows: &[usize]| {
+            let mut set = RowSet::default();
+            rows.iter().for_each(|&row| set.insert(row));
+            set
+        };
+        for (one, other, all) in
+            [(vec![1, 64], vec![1, 200], vec![1, 64, 200]), (vec![200], vec![], vec![200]), (vec![], vec![3], vec![3])]
+        {
+            let mut union = set(&one);
+            union.add_all(&set(&other));
+            assert_eq!(union, set(&all));
+            assert!(union.has_all(&set(&other)) && union.has_all(&set(&one)));
+            assert_eq!(set(&one).has_all(&union), one.len() == all.len());
+        }
+    }
 
     #[test]
     fn zero_bytes_at_the_end_may_be_missing() {

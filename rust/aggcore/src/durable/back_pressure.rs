@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::sync::OnceLock;
+use crate::record::deletion::DeletionRules;
 use crate::storage::BatchOutcome;
 use crate::wire::Rejections;
 use crate::wire::columnar_batch::ColumnarBatch;
@@ -57,20 +58,68 @@ pub struct CommitQueue {
     batches: VecDeque<Arc<PendingCommit>>,
     /// Bytes of the frames in `batches`.
     bytes: usize,
+    /// Batches that were ever appended, and removed.
+    pushed: u64,
+    taken: u64,
+    rules: CheckedRules,
+}
+
+/// The deletions that the records of a batch are checked against.
+#[derive(Clone, Default)]
+pub struct CheckedRules {
+    /// The deletions.
+    pub rules: Arc<DeletionRules>,
+    /// Grows with each change.
+    version: u64,
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Push {
+    /// It waits for a commit.
+    Appended,
+    /// The queue has no room for it.
+    Full,
+    /// It was checked against other deletions than those that apply by now.
+    OtherRules,
 }
 
 impl CommitQueue {
-    /// Appends a batch unless the queue would exceed `bytes_max`; returns whether the batch was appended.
+    /// Appends a batch unless the queue would exceed `bytes_max`, or `checked` are not the rules that apply.
     ///
     /// An empty queue takes a batch of any size, as it would otherwise never get in.
-    pub fn try_push(&mut self, pending: &Arc<PendingCommit>, bytes_max: usize) -> bool {
+    pub fn try_push(&mut self, pending: &Arc<PendingCommit>, bytes_max: usize, checked: &CheckedRules) -> Push {
         let bytes = self.bytes + pending.frame_bytes;
-        let has_room = bytes <= bytes_max || self.batches.is_empty();
-        if has_room {
-            self.bytes = bytes;
-            self.batches.push_back(Arc::clone(pending));
+        if checked.version != self.rules.version {
+            return Push::OtherRules;
         }
-        has_room
+        if bytes > bytes_max && !self.batches.is_empty() {
+            return Push::Full;
+        }
+        self.bytes = bytes;
+        self.pushed += 1;
+        self.batches.push_back(Arc::clone(pending));
+        Push::Appended
+    }
+
+    /// The deletions that apply.
+    pub fn rules(&self) -> CheckedRules {
+        self.rules.clone()
+    }
+
+    /// Sets the deletions that apply from now on.
+    pub fn set_rules(&mut self, rules: &Arc<DeletionRules>) {
+        self.rules = CheckedRules { rules: Arc::clone(rules), version: self.rules.version + 1 };
+    }
+
+    /// Number of batches that were appended so far.
+    pub fn pushed(&self) -> u64 {
+        self.pushed
+    }
+
+    /// Whether the first `count` batches were removed.
+    pub fn has_taken(&self, count: u64) -> bool {
+        self.taken >= count
     }
 
     /// Removes the oldest batches, until their frames reach `group_bytes` or the queue is empty. Batches that arrive
@@ -82,6 +131,7 @@ impl CommitQueue {
         {
             bytes += pending.frame_bytes;
             group.push(pending);
+            self.taken += 1;
         }
         self.bytes -= bytes;
         group

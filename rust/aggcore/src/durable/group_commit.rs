@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 pub use super::back_pressure::PendingCommit;
-use super::back_pressure::{CommitQueue, PendingCorrection};
+use super::back_pressure::{CommitQueue, PendingCorrection, Push};
 use super::disk_fault::{JournalWriter, PreparedJournal};
 use super::journal::{self, Frame, Journal};
 use super::required_files::{FileStatus, MissingFile, RequiredFile, RequiredFiles};
@@ -24,6 +24,7 @@ use super::sync::{AtomicBool, Mutex, OnceLock};
 use crate::cancellation::CancelToken;
 use crate::error::{Error, Result};
 use crate::memory::MemoryLimits;
+use crate::record::deletion::{self, DeletionRules};
 use crate::record::new_record::NewRecordRules;
 use crate::record::{Record, RejectReason, Rejection};
 use crate::storage::{BatchOutcome, Flush, Store};
@@ -105,8 +106,8 @@ impl JournaledStore {
 
     /// Decodes a `WriteRecordsRequest` and enqueues it for the next commit; [`JournaledStore::wait`] returns
     /// its outcome. Rejects records set up before `oldest_us` (microseconds UTC), unless their session is
-    /// still active, versions of records that have too many, and records that break a rule for new ones, unless the
-    /// batch says that they were stored before.
+    /// still active, versions of records that have too many, those that a deletion covers, and records that break a rule
+    /// for new ones, unless the batch says that they were stored before.
     ///
     /// Back-pressure: while the queue is full, the caller commits a group before it enqueues its batch.
     ///
@@ -114,25 +115,77 @@ impl JournaledStore {
     /// `MalformedBatch`, `BatchLimit` or `BatchIdLength`.
     pub fn submit(&self, bytes: &[u8], received_us: i64, oldest_us: i64) -> Result<Arc<PendingCommit>> {
         let outline = wire::outline(bytes, self.limits.batch)?;
-        let reject = |record: &Record<'_>| outline.rejection(record, &self.rules).or_else(|| self.rejection(record, oldest_us));
+        loop {
+            let checked = self.queue.lock().rules();
+            let reject = |record: &Record<'_>| {
+                outline.rejection(record, &self.rules).or_else(|| self.rejection(record, oldest_us, &checked.rules))
+            };
+            let pending = Arc::new(self.decode(bytes, received_us, outline.corrects, reject)?);
+            if pending.outcome.get().is_some() {
+                return Ok(pending);
+            }
+            loop {
+                // Not in the condition, whose lock would last for the arms.
+                let push = self.queue.lock().try_push(&pending, self.limits.waiting_bytes, &checked);
+                match push {
+                    Push::Appended => return Ok(pending),
+                    Push::Full => drop(self.commit_group()),
+                    Push::OtherRules => break,
+                }
+            }
+        }
+    }
+
+    /// Decodes a batch; one without valid records has its outcome already.
+    fn decode(
+        &self, bytes: &[u8], received_us: i64, corrects: bool, reject: impl Fn(&Record<'_>) -> Option<Rejection>,
+    ) -> Result<PendingCommit> {
         let batch = ColumnarBatch::from_wire(bytes, self.store.tuning().batch_dictionary_row_count_min, reject)?;
         let is_empty = batch.rows() == 0;
         let mut frame = if is_empty { Vec::new() } else { Frame { received_us, batch: &batch.to_journal()? }.to_bytes() };
         let frame_bytes = frame.len();
-        let correction = outline.corrects.then(|| PendingCorrection { rejected: OnceLock::new() });
-        if outline.corrects {
+        let correction = corrects.then(|| PendingCorrection { rejected: OnceLock::new() });
+        if corrects {
             frame = Vec::new();
         }
         let outcome = OnceLock::new();
-        let pending = Arc::new(PendingCommit { batch, received_us, frame, frame_bytes, correction, outcome });
+        let pending = PendingCommit { batch, received_us, frame, frame_bytes, correction, outcome };
         if is_empty {
             pending.finish(Ok(BatchOutcome::default()));
-            return Ok(pending);
-        }
-        while !self.queue.lock().try_push(&pending, self.limits.waiting_bytes) {
-            self.commit_group();
         }
         Ok(pending)
+    }
+
+    /// Sets the deletions that later batches are checked against. If one is at work, it may look for its records once this
+    /// returns: no batch changes them afterwards.
+    ///
+    /// A batch is checked before it waits for its commit. So all that were checked before are applied; and this again, for
+    /// those that were checked against the new deletions, but not yet against the records of the former.
+    pub fn use_deletions(&self, rules: DeletionRules) {
+        let rules = Arc::new(rules);
+        self.queue.lock().set_rules(&rules);
+        if rules.in_progress().is_some() {
+            self.commit_queued();
+            self.queue.lock().set_rules(&rules);
+            self.commit_queued();
+        }
+    }
+
+    /// Commits the batches that wait at present; returns once they are applied or have failed.
+    fn commit_queued(&self) {
+        let count = self.queue.lock().pushed();
+        loop {
+            let mut writer = self.journal.lock();
+            let group = {
+                let mut queue = self.queue.lock();
+                // Whoever took the last ones had the journal's lock until they were applied.
+                if queue.has_taken(count) {
+                    return;
+                }
+                queue.take_group(self.store.tuning().commit_group_bytes)
+            };
+            self.commit(&mut writer, &group);
+        }
     }
 
     /// Blocks until a batch is durable and applied. The first caller to get the journal's lock commits the
@@ -303,7 +356,15 @@ impl JournaledStore {
     }
 
     /// Why the store as it is does not take a valid record.
-    fn rejection(&self, record: &Record<'_>, oldest_us: i64) -> Option<Rejection> {
+    fn rejection(&self, record: &Record<'_>, oldest_us: i64, deletions: &DeletionRules) -> Option<Rejection> {
+        if let Some(rejection) = deletions.rejection(record) {
+            return Some(rejection);
+        }
+        if let Some(rule) = deletions.in_progress()
+            && self.store.joins_covered(record, rule)
+        {
+            return Some(deletion::rejection_by(rule.rule_id));
+        }
         if record.setup_us() < oldest_us && !self.store.is_active(record) {
             let description = "setup_time is before the days that are kept";
             return Some(Rejection::new(RejectReason::BeforeRetention, description));

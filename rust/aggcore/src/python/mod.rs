@@ -7,6 +7,7 @@ mod allocator;
 mod arguments;
 mod code_deck;
 mod cpu;
+mod deletion;
 mod errors;
 mod joined_bytes;
 mod lists;
@@ -25,6 +26,8 @@ mod _aggcore {
     use super::arguments::{CancelToken, record_fields, tuning_defaults};
     #[pymodule_export]
     use super::code_deck::{BadEntry, CodeDeck, CodeDeckRequest, decode_code_deck};
+    #[pymodule_export]
+    use super::deletion::DeletionRule;
     #[pymodule_export]
     use super::lists::count_lists;
     #[pymodule_export]

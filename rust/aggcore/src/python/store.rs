@@ -9,11 +9,13 @@ use pyo3::types::PyBytes;
 
 use super::arguments::{CancelToken, EstimateArgument, PredicateArgument, RequiredFileArgument, ScanArgument, predicates};
 use super::code_deck::CodeDeck;
+use super::deletion::DeletionRule;
 use super::partials::Partials;
 use super::{allocator, arguments, joined_bytes};
 use crate::columns::row_set::RowSet;
 use crate::durable::{group_commit, journal};
 use crate::error::Error;
+use crate::record::deletion::DeletionRules;
 use crate::storage;
 use crate::storage::export;
 use crate::storage::segment::{self, Segment, Summary};
@@ -42,6 +44,15 @@ pub struct Flush {
     /// caller asked for `with_active`.
     #[pyo3(get)]
     first_journal: Option<u64>,
+}
+
+#[pymethods]
+impl Flush {
+    /// Records left out as deleted, once the active snapshot is written.
+    #[getter]
+    fn deleted_count(&self) -> usize {
+        self.flush.deleted_count()
+    }
 }
 
 /// New segments to install, and what they replace; empty once installed.
@@ -333,6 +344,20 @@ impl Engine {
 
     fn remove_journal_before(&self, py: Python<'_>, first: u64) -> PyResult<()> {
         Ok(py.detach(|| self.durable.remove_journal_before(first))?)
+    }
+
+    fn use_deletions(&self, py: Python<'_>, rules: Vec<PyRef<'_, DeletionRule>>, in_progress: Option<&DeletionRule>) {
+        let rules: Vec<_> = rules.iter().map(|rule| Arc::clone(&rule.0)).collect();
+        let in_progress = in_progress.map(|rule| Arc::clone(&rule.0));
+        py.detach(|| self.durable.use_deletions(DeletionRules::new(&rules, in_progress)));
+    }
+
+    fn find_deleted(&self, py: Python<'_>, flush: &Flush, rule: &DeletionRule, cancel: &CancelToken) -> PyResult<()> {
+        Ok(py.detach(|| self.durable.store.find_deleted(&flush.flush, Arc::clone(&rule.0), &cancel.0))?)
+    }
+
+    fn remove_deleted_active(&self, py: Python<'_>, flush: &Flush) {
+        py.detach(|| self.durable.store.remove_deleted_active(&flush.flush));
     }
 
     fn begin_flush(&self, py: Python<'_>, with_active: bool) -> PyResult<Flush> {

@@ -3,6 +3,7 @@
 //! Times are microseconds UTC since 1970-01-01, in [0, [`TIME_END_US`]); durations are milliseconds; days are
 //! UTC days since 1970-01-01.
 
+pub mod deletion;
 pub mod new_record;
 pub mod price;
 pub mod schema;
@@ -64,6 +65,8 @@ pub enum RejectReason {
     CallTooLong = 15,
     /// An identifier is a number that a spreadsheet has rounded.
     RoundedNumber = 16,
+    /// The record lies within a deletion that still applies.
+    Deleted = 17,
     /// An event in a batch of corrections.
     EventInCorrection = 18,
 }

@@ -38,6 +38,11 @@ impl FullRecords {
         }
     }
 
+    /// Forgets all records; the next batch notices again which ones are full.
+    pub fn clear(&self) {
+        self.days_by_key.write().clear();
+    }
+
     /// Returns the limit in bytes if a version would join a full record.
     pub fn exceeded_limit(&self, version: &Record<'_>) -> Option<usize> {
         let days_by_key = self.days_by_key.read();

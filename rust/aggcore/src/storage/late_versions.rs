@@ -122,7 +122,7 @@ impl State {
     }
 
     /// Reads all versions that are stored in a row; `None` if the row is corrupt.
-    pub fn versions(&self, location: &RowLocation) -> Option<Versions> {
+    pub(super) fn versions(&self, location: &RowLocation) -> Option<Versions> {
         let of_table = |table: &Memtable, row| Versions::of_row(&table.fields().record(row), table.versions(row));
         match *location {
             RowLocation::Active(row) => of_table(&self.active, row),

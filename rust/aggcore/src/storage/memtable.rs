@@ -18,6 +18,7 @@ use crate::columns::interner::Interner;
 use crate::columns::row_set::RowSet;
 use crate::columns::slice::{AccountsOfRows, RecordSlice};
 use crate::columns::text::{BytesColumn, TextColumn};
+use crate::record::deletion::Deletion;
 use crate::record::schema::{ColumnKind, DICTIONARY_COUNT, INT_COUNT, TEXT_COUNT, dictionary_slot, field, int_slot, text_slot};
 use crate::record::{Record, US_PER_DAY};
 use crate::tuning::Tuning;
@@ -274,15 +275,28 @@ impl Memtable {
     /// (both microseconds UTC) of at most `row_max` rows before `end`, from the last one down. Returns the `end` of the next
     /// call, 0 once it has looked at all rows.
     pub fn remove_before(&mut self, setup_before_us: i64, received_until_us: i64, end: usize, row_max: usize) -> usize {
+        let is_old =
+            |table: &Self, row: usize| table.setup_us[row] < setup_before_us && table.received_us[row] <= received_until_us;
+        self.remove_where(end, row_max, is_old)
+    }
+
+    /// Removes the rows that `is_unwanted` selects, as [`Memtable::remove_before`] does.
+    pub fn remove_where(&mut self, end: usize, row_max: usize, is_unwanted: impl Fn(&Self, usize) -> bool) -> usize {
         let end = end.min(self.rows());
         let start = end.saturating_sub(row_max);
         // In descending order, as `swap_remove` moves the last row to the removed number.
         for row in (start..end).rev() {
-            if self.setup_us[row] < setup_before_us && self.received_us[row] <= received_until_us {
+            if is_unwanted(self, row) {
                 self.swap_remove(row);
             }
         }
         start
+    }
+
+    /// Whether a deletion covers a row.
+    pub fn is_covered(&self, row: usize, rule: &Deletion) -> bool {
+        let (source, session_id) = (self.dictionary(dictionary_slot::SOURCE), &self.texts[text_slot::SESSION_ID]);
+        rule.covers_setup(self.setup_us[row]) && rule.covers_key(source.text(row), session_id.get(row))
     }
 
     /// Whether a row was set up before a UTC day. Takes a time proportional to the number of days.

@@ -5,7 +5,7 @@
 //! one, and `segment_edit.rs` installs the results. `late_versions.rs` replaces records that are stored
 //! already, `corrections.rs` finds the versions that corrections are, `damage.rs` looks after segments that can no longer be read, `parallel_scan.rs` reads all of it
 //! (`state_snapshot.rs` copies mutable memtables for it), `estimate.rs` says beforehand about how much,
-//! `rollup_cache.rs` shortens scans of segments, and `retention.rs` drops old days.
+//! `rollup_cache.rs` shortens scans of segments, and `retention.rs` drops old days and `deletion.rs` single records.
 
 pub mod export;
 pub mod memtable;
@@ -19,6 +19,7 @@ mod copied_rows;
 mod copier;
 mod corrections;
 mod damage;
+mod deletion;
 mod estimate;
 mod flush;
 mod full_records;

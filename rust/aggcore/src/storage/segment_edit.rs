@@ -74,10 +74,13 @@ impl Store {
 }
 
 impl State {
-    /// Notes which tombstones the catalogue has recorded.
+    /// Notes which tombstones the catalogue has recorded, and gives the segments those that a deletion has added.
     fn record_tombstones(&mut self, tombstones: Vec<(String, Arc<RowSet>)>) {
         for (name, rows) in tombstones {
             for entry in self.segments.values_mut().flatten().filter(|entry| entry.segment.name == name) {
+                if !entry.tombstones.has_all(&rows) {
+                    Arc::make_mut(&mut entry.tombstones).add_all(&rows);
+                }
                 entry.recorded_tombstones = Arc::clone(&rows);
             }
         }
