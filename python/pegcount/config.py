@@ -291,6 +291,14 @@ class Config:
     then it is refused. The server notices within them that a stream has ended."""
     document_bytes_max: int = 1024 * 1024
     """Bytes of one settings document of a store."""
+    deletion_count_max: int = 1_000
+    """Deletions whose rules a store keeps; further ones need another to be lifted."""
+    deletion_session_id_count_max: int = 10_000
+    """Session ids of one deletion."""
+    deletion_session_id_total_max: int = 100_000
+    """Session ids of all deletions whose rules a store keeps."""
+    deletion_request_bytes_max: int = 4 * 1024 * 1024
+    """Bytes of one request to delete records."""
     waiting_bytes_max: int = 64 * 1024 * 1024
     """Bytes of batches in the commit queue. When it is full, the caller commits a group (back-pressure)."""
     unsealed_row_count_max: int = 4_000_000

@@ -319,6 +319,16 @@ class SourceRuleLimitError(InvalidRequestError):
         super().__init__([Violation(f"source_rule.{field}", "TEXT_TOO_LONG", message, metadata)])
 
 
+class DeletionLimitError(InvalidRequestError):
+    """With one more deletion, the rules would be more, or have more session ids, than a store keeps."""
+
+    def __init__(self, field: str, what: str, asked: int, allowed: int, limit: str) -> None:
+        advice = "lift deletions (LiftDeletion), or delete once"
+        message = f"{asked} {what}; {allowed} are allowed ({limit}): {advice}"
+        metadata = {"asked": str(asked), "allowed": str(allowed)}
+        super().__init__([Violation(field, "LIST_LIMIT_EXCEEDED", message, metadata)])
+
+
 class DocumentChangedError(PegcountError):
     """A settings document has another version than its writer expects: somebody else has put it.
 

@@ -335,3 +335,48 @@ class StoreInfo:
     segment_bytes: int
     first_setup_us: int | None
     last_setup_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """Which records to delete: those that satisfy all that is set. Without anything set, all records."""
+
+    source: str | None = None
+    """Source of the records; "" is the unnamed feed, None any."""
+    from_us: int | None = None
+    """Earliest setup time, inclusive, microseconds UTC; None any."""
+    to_us: int | None = None
+    """End of the setup times, exclusive, microseconds UTC; None any."""
+    session_ids: tuple[str, ...] = ()
+    """Session ids, each once; empty: any."""
+    once: bool = False
+    """Whether no rule stays, so that the same records may be written again."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionOutcome:
+    """What a deletion did."""
+
+    deleted: int
+    """Records that it deleted."""
+    rule_id: int | None
+    """Number of the rule that rejects later records; None if none stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionRule:
+    """A deletion that still applies. Times are microseconds UTC."""
+
+    rule_id: int
+    """Number of the rule, 1 or greater; never used again."""
+    source: str | None
+    from_us: int | None
+    to_us: int | None
+    session_id_count: int | None
+    """Number of its session ids; None for any session."""
+    create_us: int
+    """When it was made."""
+    deleted: int
+    """Records that it deleted."""
+    session_ids: tuple[str, ...] = ()
+    """Its session ids; empty where rules are listed without them."""

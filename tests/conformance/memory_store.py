@@ -19,9 +19,11 @@ import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount import core, errors, model
 from pegcount.config import Config
-from pegcount.store import PendingWrite, Store
+from pegcount.store import PendingWrite
 from pegcount.store.retention import first_retained_day
 from pegcount.v1 import records_pb2
+
+from conformance.memory_deletions import DeletingStore, Records
 
 _DAY_US = 86_400_000_000
 _ABSENT = -(2**63)
@@ -52,11 +54,9 @@ class Session:
 
 
 @dataclass
-class Disk:
+class Disk(Records):
     """What a store leaves behind when it is closed."""
 
-    sessions: dict[tuple[str, str], list[Session]] = field(default_factory=dict)
-    """By source and session id, which a source may use again on a later day."""
     decks: dict[int, list[list[str]]] = field(default_factory=dict)
     documents: dict[str, model.Document] = field(default_factory=dict)
     document_version: int = 0
@@ -77,10 +77,11 @@ class Written(PendingWrite):
         return sum(one.ByteSize() for one in self.response.rejected)
 
 
-class MemoryStore(Store):
+class MemoryStore(DeletingStore):
     """A store over a `Disk`."""
 
     write_fault: str | None = None
+    _disk: Disk
 
     def __init__(self, disk: Disk, config: Config, clock: Callable[[], int]) -> None:
         self._disk = disk
@@ -122,8 +123,7 @@ class MemoryStore(Store):
             sums = cells.setdefault(cell, [0, 0, 0])
             sums[:] = map(operator.add, sums, _measured(row, scan.measure))
             if scan.keys and len(cells) > cell_count_max:
-                message = f"there are {len(cells)} cells; {cell_count_max} are allowed"
-                raise errors.CellLimitError(message, asked=len(cells), allowed=cell_count_max)
+                raise errors.CellLimitError("too many cells", asked=len(cells), allowed=cell_count_max)
         bins, *keys = list(zip(*cells, strict=True)) or [()] * (1 + len(scan.keys))
         return core.Partials(
             self._resources,
@@ -147,13 +147,12 @@ class MemoryStore(Store):
             self._disk.retention = retention
             first_day = self._first_retained_day()
             abandoned_us = self._clock() - self._config.active_ttl_seconds * 1_000_000
-            for key, sessions in self._disk.sessions.items():
-                self._disk.sessions[key] = [
-                    one
-                    for one in sessions
-                    if one.row["setup_time"] // _DAY_US >= first_day
-                    or ("end_time" not in one.row and one.row["received_time"] > abandoned_us)
-                ]
+            self._remove(
+                lambda row: (
+                    row["setup_time"] // _DAY_US < first_day
+                    and ("end_time" in row or row["received_time"] <= abandoned_us)
+                )
+            )
 
     @property
     def session_now_us(self) -> int:
@@ -167,8 +166,7 @@ class MemoryStore(Store):
 
     def put_document(self, name: str, content: bytes | None, expected_version: int | None) -> int:
         with self._lock:
-            version = self.documents().get(name)
-            if version != expected_version:
+            if (version := self.documents().get(name)) != expected_version:
                 raise errors.DocumentChangedError(name, expected_version, version)
             if content is not None and len(content) > self._config.document_bytes_max:
                 raise errors.DocumentTooLargeError(name, len(content), self._config.document_bytes_max)
@@ -190,6 +188,8 @@ class MemoryStore(Store):
 
     def _add(self, added: core.Versions, first_day: int, corrects: bool) -> core.BatchCounts | _Refusal:
         row = _columns_of(added.record)
+        if self._disk.rules.cover(row):
+            return records_pb2.REJECT_REASON_DELETED, "session_id was deleted"
         key, day = (row.get("source", ""), row["session_id"]), row["setup_time"] // _DAY_US
         sessions = self._disk.sessions.get(key, [])
         joined = [one for one in sessions if (days := one.versions.joinable_days)[0] <= day <= days[1]]

@@ -56,7 +56,7 @@ def test_reading_a_directory_of_a_past_format_leaves_it_to_the_program_that_wrot
     """Only the process that owns a directory brings it up to date, as earlier programs then refuse it."""
     directory = shutil.copytree(_FORMATS / "3" / "directory", tmp_path / "data")
     before = content_of(directory)
-    with pytest.raises(StoreOpenError, match=r"format 3; `pegcount serve` makes it format 5"):
+    with pytest.raises(StoreOpenError, match=r"format 3; `pegcount serve` makes it format 6"):
         read(directory, Config())
     after = content_of(directory)
     # A check takes the lock.
@@ -119,5 +119,5 @@ def test_a_migration_that_may_not_write_says_so(tmp_path: Path, monkeypatch: pyt
         return opened
 
     monkeypatch.setattr(sqlite3, "connect", connect_to_read)
-    with pytest.raises(StoreOpenError, match=r"cannot be brought to format 5: .*; check the permissions of"):
+    with pytest.raises(StoreOpenError, match=r"cannot be brought to format 6: .*; check the permissions of"):
         migrate(directory)

@@ -10,7 +10,6 @@ import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from pegcount.core import ManifestEntry, RequiredFile, SegmentTombstones
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError, cause_of
 from pegcount.store.advice import sqlite_text
+from pegcount.store.catalog_entries import DeckEntry, DeletionRow, SegmentEntry
 from pegcount.store.catalog_rows import (
     Executor,
     Mirrored,
@@ -34,7 +34,7 @@ from pegcount.store.catalog_rows import (
 from pegcount.store.directory import fsync
 from pegcount.store.modes import create_private
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 OLDEST_FORMAT_VERSION = 3
 """Older directories were written before the first release."""
 
@@ -45,8 +45,13 @@ TABLES = {
     "journals": "sequence INTEGER PRIMARY KEY, is_lost INTEGER",
     "code_decks": "id INTEGER PRIMARY KEY, entry_count INTEGER, name TEXT, bytes INTEGER, crc32 INTEGER",
     "settings": "name TEXT PRIMARY KEY, value INTEGER",
+    "deletions": (
+        "rule_id INTEGER PRIMARY KEY, source TEXT, from_us INTEGER, to_us INTEGER,"
+        " session_id_count INTEGER, session_ids BLOB, create_us INTEGER, deleted INTEGER"
+    ),
 }
 _GENERATION = "generation"
+_LAST_DELETION = "last_deletion"
 _FIRST_JOURNAL = "first_journal"
 # Other processes, such as a backup, lock the catalogue only while they copy it into memory.
 BUSY_SECONDS = 10.0
@@ -56,28 +61,6 @@ _OTHER_CONTENT = (2**62, 0)
 """Stands for a content that the file does not have."""
 _CODES_OF_LOST_CONTENT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 """Other errors are those of the operating system, or of a lock."""
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentEntry:
-    """A segment: its file, its UTC day in days since 1970-01-01, and its tombstones.
-
-    In `tombstones`, bit n mod 8 of byte n / 8 is set if row n was replaced; b"" means none.
-    """
-
-    file: ManifestEntry
-    day: int
-    tombstones: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class DeckEntry:
-    """A code deck: the number of its entries, and its file."""
-
-    entry_count: int
-    name: str
-    size: int
-    crc32: int
 
 
 class Catalog:
@@ -145,6 +128,20 @@ class Catalog:
         """Returns the code decks by id."""
         return {deck_id: DeckEntry(*values) for deck_id, *values in self._rows("code_decks", "id")}
 
+    def deletions(self) -> list[DeletionRow]:
+        """Returns the deletions that still apply, by number."""
+        return [DeletionRow(*row) for row in self._rows("deletions", "rule_id")]
+
+    @property
+    def last_deletion(self) -> int:
+        """The greatest number that a deletion ever had, 0 if none."""
+        return self.settings().get(_LAST_DELETION, 0)
+
+    def remove_deletion(self, rule_id: int) -> None:
+        """Ends a deletion durably. Raises StoreReadOnlyError."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM deletions WHERE rule_id = ?", (rule_id,))
+
     @property
     def generation(self) -> int:
         """A number that grows before files are written; see `begin_generation`."""
@@ -192,8 +189,9 @@ class Catalog:
         active: Sequence[ManifestEntry] | None = None,
         settings: Mapping[str, int] | None = None,
         first_journal: int | None = None,
+        deletion: DeletionRow | None = None,
     ) -> None:
-        """Adds and removes segments, and sets settings, in one transaction.
+        """Adds and removes segments, sets settings, and adds a deletion, in one transaction.
 
         `tombstones` replace those of other segments. `active`, unless None, replaces the files
         of the active snapshot. Journal files before `first_journal` need not exist any more. Raises
@@ -204,9 +202,7 @@ class Catalog:
             for segment in added:
                 put_row(db, "segments", *_file_values(segment.file), segment.day, segment.tombstones)
             for replaced in tombstones:
-                stored = db.execute("SELECT * FROM segments WHERE name = ?", (replaced.segment,))
-                for row in stored.fetchall():
-                    put_row(db, "segments", *row[:6], replaced.rows)
+                _put_tombstones(db, replaced)
             if active is not None:
                 db.execute("DELETE FROM active")
                 for file in active:
@@ -216,6 +212,9 @@ class Catalog:
             if first_journal is not None:
                 put_row(db, "settings", _FIRST_JOURNAL, first_journal)
                 db.execute("DELETE FROM journals WHERE sequence < ?", (first_journal,))
+            if deletion is not None:
+                put_row(db, "deletions", *deletion)
+                put_row(db, "settings", _LAST_DELETION, deletion.rule_id)
 
     def add_journal(self, sequence: int, predecessor: int) -> None:
         """Names a new journal file, durably: it must exist from now on. Raises StoreReadOnlyError.
@@ -480,6 +479,11 @@ def _is_content_lost(error: BaseException | None) -> bool:
         code = getattr(error, "sqlite_errorcode", -1)
         return code in _CODES_OF_LOST_CONTENT or "no such table" in str(error)
     return not isinstance(error, OSError)
+
+
+def _put_tombstones(db: Executor, replaced: SegmentTombstones) -> None:
+    for row in db.execute("SELECT * FROM segments WHERE name = ?", (replaced.segment,)).fetchall():
+        put_row(db, "segments", *row[:6], replaced.rows)
 
 
 def _file_values(file: ManifestEntry) -> tuple[str, int, int, int, bytes]:

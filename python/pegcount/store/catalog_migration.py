@@ -1,7 +1,8 @@
 """Brings the catalogue of an older format up to date, in one transaction.
 
 Format 3 stored code decks as rows, and did not name the journal files: it knew the first one that was needed.
-Summaries of segments did not say for how many integer fields they have statistics before format 5.
+Summaries of segments did not say for how many integer fields they have statistics before format 5. Before
+format 6, no records could be deleted.
 """
 
 import logging
@@ -27,6 +28,7 @@ from pegcount.store.directory import journal_name
 _LOG = logging.getLogger(__name__)
 
 _TABLES_OF_FORMAT_3 = ("segments", "active", "code_decks", "settings")
+_TABLES_BEFORE_FORMAT_6 = (*_TABLES_OF_FORMAT_3, "journals")
 _HEADER_BYTES_OF_JOURNAL = 32
 _BYTES_OF_SETUP_RANGE = 16
 _INTEGER_FIELDS_BEFORE_FORMAT_5 = 23
@@ -59,11 +61,13 @@ def _migrate(db: sqlite3.Connection, directory: Path) -> int | None:
     if not OLDEST_FORMAT_VERSION <= version < FORMAT_VERSION:
         return None
     db.execute("PRAGMA synchronous = FULL")
-    verify_tables(db, "catalog.db", _TABLES_OF_FORMAT_3 if version == OLDEST_FORMAT_VERSION else TABLES)
+    verify_tables(db, "catalog.db", _TABLES_OF_FORMAT_3 if version == 3 else _TABLES_BEFORE_FORMAT_6)
     with write_transaction(db):
-        if version == OLDEST_FORMAT_VERSION:
+        if version == 3:
             _migrate_format_3(db, directory)
-        _migrate_format_4(db)
+        if version <= 4:
+            _migrate_format_4(db)
+        create_tables(db, {"deletions": TABLES["deletions"]})
         db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
         put_digest(db, TABLES)
     _LOG.info("%s was brought from format %d to format %d", directory, version, FORMAT_VERSION)

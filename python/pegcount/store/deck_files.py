@@ -7,7 +7,8 @@ from threading import Lock
 
 from pegcount.core import CodeDeck
 from pegcount.errors import DataDamagedError, StoreReadOnlyError, cause_of
-from pegcount.store.catalog import Catalog, DeckEntry
+from pegcount.store.catalog import Catalog
+from pegcount.store.catalog_entries import DeckEntry
 from pegcount.store.directory import fsync
 from pegcount.store.files import FileNumbers
 from pegcount.store.modes import DIRECTORY_MODE, READ_ONLY_FILE_MODE

@@ -17,6 +17,9 @@ from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import OverloadedError, StoreReadOnlyError
 from pegcount.model import (
+    Deletion,
+    DeletionOutcome,
+    DeletionRule,
     Document,
     Predicate,
     RefusedClock,
@@ -31,6 +34,7 @@ from pegcount.store.catalog import Catalog
 from pegcount.store.catalog_migration import migrate
 from pegcount.store.clock_watch import ClockWatch, boot_number, boot_seconds
 from pegcount.store.deck_files import DeckFiles
+from pegcount.store.deletions import Deletions
 from pegcount.store.directory import DirectoryLock, prepare
 from pegcount.store.documents import Documents
 from pegcount.store.interface import PendingWrite, Store
@@ -88,6 +92,7 @@ class EmbeddedStore(Store):
                 self._replaced.remove(leftovers)
             numbers = files.FileNumbers(directory, self._catalog)
             self._deck_files = DeckFiles(directory, self._catalog, numbers, self._replaced)
+            self._deletions = Deletions(self._catalog, self._engine, config, clock)
             self._documents = Documents(self._catalog, config.document_bytes_max)
             self._decks = LoadedDecks(self._deck_files, config.loaded_code_deck_count_max)
             watch = ClockWatch(self._catalog, self._engine, config, clock, monotonic, boot)
@@ -191,6 +196,22 @@ class EmbeddedStore(Store):
     def query_memory_bytes(self) -> int:
         """Bytes that all queries in progress hold."""
         return self._engine.query_memory_bytes
+
+    def delete(self, deletion: Deletion, cancel_token: core.CancelToken) -> DeletionOutcome:
+        """Deletes records durably; see `Store.delete`."""
+        return self._deletions.delete(deletion, self._maintenance, cancel_token)
+
+    def deletions(self) -> Sequence[DeletionRule]:
+        """Returns the deletions that still apply; see `Store.deletions`."""
+        return self._deletions.rules()
+
+    def deletion(self, rule_id: int) -> DeletionRule:
+        """Returns one of them with its session ids; see `Store.deletion`."""
+        return self._deletions.get(rule_id)
+
+    def lift_deletion(self, rule_id: int) -> None:
+        """Ends a deletion durably; see `Store.lift_deletion`."""
+        self._deletions.lift(rule_id)
 
     def info(self) -> StoreInfo:
         """Returns counts of records and segments, and the range of setup times."""

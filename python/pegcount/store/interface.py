@@ -82,11 +82,18 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+import numpy as np
+
 from pegcount.core import CancelToken, CodeDeck, Partials
 from pegcount.model import (
+    Deletion,
+    DeletionOutcome,
+    DeletionRule,
     Document,
     Measure,
+    OneOf,
     Predicate,
+    Present,
     RefusedClock,
     Retention,
     Scan,
@@ -95,7 +102,10 @@ from pegcount.model import (
 )
 from pegcount.v1.records_pb2 import WriteRecordsResponse
 from pegcount.write_outcome import write_outcome
-from pegcount.zone import US_PER_DAY
+from pegcount.zone import US_PER_DAY, US_PER_SECOND
+
+_SETUP_END_US = 7_258_118_400 * US_PER_SECOND
+"""2200-01-01: every record is set up before."""
 
 
 class PendingWrite(Protocol):
@@ -163,8 +173,9 @@ class Store(Protocol):
 
         A record is rejected with a `RejectReason`, by the rules that the contract gives for each, and
         described to a person in words that name the field. One set up before the retained days is rejected
-        as BEFORE_RETENTION, unless its session is stored and active. A store may bound the parts of one
-        record, and reject more of them as TOO_MANY_PARTS.
+        as BEFORE_RETENTION, unless its session is stored and active, and one that a deletion covers as
+        DELETED; see `delete`. A store may bound the parts of one record, and reject more of them as
+        TOO_MANY_PARTS.
 
         A caller may submit several batches before it waits for the first. Writing goes on while the token
         has not ended; see `PendingWrite.wait`. Raises MalformedMessageError if the bytes are not a valid
@@ -240,6 +251,59 @@ class Store(Protocol):
         A day is dropped as a whole: its finished records, and its active sessions of which nothing new came
         for `active_ttl_seconds`. With `days` of n, today by the clock and the n - 1 days before it are
         retained. With `bytes`, the oldest days beyond that size are dropped, but never the newest. Raises
+        StoreReadOnlyError.
+        """
+
+    @abstractmethod
+    def delete(self, deletion: Deletion, cancel_token: CancelToken) -> DeletionOutcome:
+        """Deletes the records that satisfy all that is set, durably, and returns how many they were.
+
+        A record is compared by what was merged from its versions: its source, its session id, its setup
+        time. Once the call returns, no report counts these records, also after a restart; while it works, a
+        report may count a part of them. Unless `once` is set, a rule stays: from now on each version of
+        which the source, the session id and the setup time satisfy it is rejected as DELETED, whoever writes
+        it. A version from outside the rule begins a new record, even if it would have joined one that was
+        deleted. While the deletion works, such versions are rejected too, with `once` as well.
+
+        Raises DeletionLimitError if there are more rules, or more session ids in all of them, than the
+        store keeps; DataDamagedError if records that cannot be read may be among them; CancelledError or
+        DeadlineError if the token ends before the records are deleted; StoreReadOnlyError or OSError if that
+        cannot be made durable. No record is deleted and no rule stays then. After StoreReadOnlyError, a crash
+        before the next successful write may yet leave all of them deleted.
+        """
+
+    def count_matching(self, deletion: Deletion, cancel_token: CancelToken) -> int:
+        """Returns how many records a deletion would delete now. Raises what `partials` raises."""
+        predicates: list[Predicate] = []
+        if deletion.source is not None:
+            is_named = bool(deletion.source)
+            source = OneOf("source", (deletion.source,)) if is_named else Present("source", wanted=False)
+            predicates.append(source)
+        if deletion.session_ids:
+            predicates.append(OneOf("session_id", deletion.session_ids))
+        from_us, to_us = deletion.from_us or 0, _SETUP_END_US if deletion.to_us is None else deletion.to_us
+        if from_us >= to_us:
+            return 0
+        edge_us = np.array([from_us, to_us], dtype=np.int64)
+        scan = Scan(edge_us, tuple(predicates), (), Measure("sessions"))
+        return int(self.partials(scan, 1, cancel_token).sums[0, 0])
+
+    @abstractmethod
+    def deletions(self) -> Sequence[DeletionRule]:
+        """Returns the deletions that still apply, by number, without their session ids."""
+
+    @abstractmethod
+    def deletion(self, rule_id: int) -> DeletionRule:
+        """Returns a deletion that still applies, with its session ids.
+
+        Raises NotFoundError with the reason DELETION_NOT_FOUND if none has this number.
+        """
+
+    @abstractmethod
+    def lift_deletion(self, rule_id: int) -> None:
+        """Ends a deletion durably: records that it rejects are taken again. What it deleted stays deleted.
+
+        Its number is never used again. Raises NotFoundError with the reason DELETION_NOT_FOUND, and
         StoreReadOnlyError.
         """
 

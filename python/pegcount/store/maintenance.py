@@ -8,8 +8,8 @@ failure at any point leaves the store unchanged; the next run tries again.
 import logging
 import os
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from threading import Event, Lock, Thread, get_native_id
@@ -19,10 +19,12 @@ from pegcount.config import Config
 from pegcount.errors import PegcountError
 from pegcount.model import RefusedClock, Retention
 from pegcount.store import files
-from pegcount.store.catalog import Catalog, SegmentEntry
+from pegcount.store.catalog import Catalog
+from pegcount.store.catalog_entries import DeletionRow, SegmentEntry
 from pegcount.store.clock_watch import ClockWatch, newest_setup_day
 from pegcount.store.directory import DirectoryLock
 from pegcount.store.journal_files import JournalFiles
+from pegcount.store.locks import locked
 from pegcount.store.replaced_files import ReplacedFiles
 from pegcount.store.required_files import RequiredFiles
 from pegcount.store.retention import believable_first_day, first_retained_day, waiting_days
@@ -194,6 +196,38 @@ class Maintenance:
                 raise
             self._flushed_at = time.monotonic()
 
+    @contextmanager
+    def alone(self, cancel_token: core.CancelToken) -> Iterator[None]:
+        """Lets no flush, compaction or retention run within its block.
+
+        Raises CancelledError or DeadlineError if the token ends before it begins.
+        """
+        with locked(self._lock, cancel_token):
+            yield
+
+    def flush_without(
+        self,
+        rule: core.DeletionRule,
+        row: Callable[[int], DeletionRow | None],
+        cancel_token: core.CancelToken,
+    ) -> int:
+        """Flushes all that memory holds without the records that a deletion covers; returns their number.
+
+        The same transaction gives those of segments tombstones, and takes up the rule that `row` returns for
+        this number. The caller must be `alone`, and the engine must reject such records. Raises OSError or
+        PegcountError if that fails or the token ends before the transaction; no record is deleted then.
+        """
+        flush = self._begin_flush(with_active=True)
+        try:
+            self._engine.find_deleted(flush, rule, cancel_token)
+            self._write(flush, row, cancel_token)
+        except BaseException:
+            self._engine.abort_flush(flush)
+            self._remove_orphans()
+            raise
+        self._flushed_at = time.monotonic()
+        return flush.deleted_count
+
     def _rewrite(self) -> None:
         """Writes all that memory holds into new files, so that no journal file of before is needed."""
         self.flush(with_active=True)
@@ -204,13 +238,22 @@ class Maintenance:
         with self.journals.prepared():
             return self._engine.begin_flush(True)
 
-    def _write(self, flush: core.Flush) -> None:
+    def _write(
+        self,
+        flush: core.Flush,
+        deletion: Callable[[int], DeletionRow | None] = lambda deleted: None,
+        cancel_token: core.CancelToken | None = None,
+    ) -> None:
         segment_number, active_number = self._numbers.reserve_each(2)
         edit = self._engine.write_flush(flush, segment_number, self._config.segment_row_count_max)
         active = self._engine.write_active_snapshot(flush, active_number)
         replaced = self._catalog.active()
         settings = {files.damage_setting(name): 1 for name in self._engine.damaged_segments}
-        self._commit(edit, active=active, settings=settings, first_journal=flush.first_journal)
+        if cancel_token is not None:
+            cancel_token.check()
+        first, row = flush.first_journal, deletion(flush.deleted_count)
+        self._commit(edit, active=active, settings=settings, first_journal=first, deletion=row)
+        self._engine.remove_deleted_active(flush)
         if flush.first_journal is not None:
             # Now, as readers may put off the removal for long: a missing file of these is a loss no more.
             self._engine.release_journal_before(flush.first_journal)
@@ -237,9 +280,12 @@ class Maintenance:
         active: list[core.ManifestEntry] | None = None,
         settings: Mapping[str, int] | None = None,
         first_journal: int | None = None,
+        deletion: DeletionRow | None = None,
     ) -> None:
         added = [SegmentEntry(new.file, new.day, b"") for new in edit.segments]
-        self._catalog.commit_segments(added, removed or (), edit.tombstones, active, settings, first_journal)
+        self._catalog.commit_segments(
+            added, removed or (), edit.tombstones, active, settings, first_journal, deletion
+        )
         self._engine.install(edit)
         if self._has_orphans:
             self._remove_orphans()

@@ -4,14 +4,13 @@ The rule of a source is a settings document. It is put before the first records 
 are some: an import that brought none, such as one of which all rows were rejected, binds nobody.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Lock
 
 from pegcount.core import CancelToken
 from pegcount.errors import DocumentChangedError, SourceRuleError
 from pegcount.model import OneOf, Predicate, Present, WriteOutcome
 from pegcount.store.interface import PendingWrite, Store
+from pegcount.store.locks import locked
 
 RULE_OF_OLDER_VERSIONS = "asterisk rows"
 """Versions that kept no rules imported each row of Asterisk as a call."""
@@ -19,8 +18,6 @@ RULE_OF_OLDER_VERSIONS = "asterisk rows"
 _DOCUMENT_PREFIX = "source_rule/"
 # Each attempt but the last follows one in which another importer was faster.
 _ATTEMPT_COUNT_MAX = 8
-# How late a caller that waits for the lock sees the end of its token.
-_WAIT_SECONDS = 0.02
 _BOUND_COUNT_MAX = 1_000
 """Sources that are remembered to have records; of more, some are looked at again."""
 
@@ -53,19 +50,10 @@ class SourceRules:
         See `require_source_rule`, `Store.submit` and `PendingWrite.wait` for more.
         """
         if not self._is_bound(source, rule):
-            with self._locked(cancel_token):
+            with locked(self._lock, cancel_token):
                 if not self._is_bound(source, rule):
                     return self._submit_first(batch, source, rule, cancel_token)
         return self._store.submit(batch, cancel_token)
-
-    @contextmanager
-    def _locked(self, cancel_token: CancelToken) -> Iterator[None]:
-        while not self._lock.acquire(timeout=_WAIT_SECONDS):
-            cancel_token.check()
-        try:
-            yield
-        finally:
-            self._lock.release()
 
     def _is_bound(self, source: str, rule: str) -> bool:
         """Returns whether the source is bound to this rule; raises SourceRuleError if to another one."""
