@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pegcount import core
 from pegcount.errors import shortened
-from pegcount.model import Bins, Granularity, RefusedClock, Retention, StoreInfo
+from pegcount.model import Bins, DeletionRule, Granularity, RefusedClock, Retention, StoreInfo
 from pegcount.v1 import admin_pb2, reports_pb2
 from pegcount.zone import US_PER_SECOND, Zone
 
@@ -83,8 +83,27 @@ def refused_clock(refused: RefusedClock | None, utc: Zone) -> admin_pb2.RefusedC
     )
 
 
+def deletion(rule: DeletionRule, utc: Zone) -> admin_pb2.Deletion:
+    """Returns the message of a deletion that still applies, with times in UTC."""
+    return admin_pb2.Deletion(
+        rule_id=rule.rule_id,
+        source=rule.source,
+        from_time=None if rule.from_us is None else _time(rule.from_us, utc),
+        to_time=None if rule.to_us is None else _time(rule.to_us, utc),
+        session_id_count=rule.session_id_count,
+        session_ids=rule.session_ids,
+        create_time=_time(rule.create_us, utc),
+        deleted=rule.deleted,
+    )
+
+
 def store_info(
-    info: StoreInfo, refused: RefusedClock | None, utc: Zone, server_version: str, tzdata_version: str
+    info: StoreInfo,
+    refused: RefusedClock | None,
+    rules: Iterable[DeletionRule],
+    utc: Zone,
+    server_version: str,
+    tzdata_version: str,
 ) -> admin_pb2.GetStoreInfoResponse:
     """Returns the `GetStoreInfoResponse`, with times in UTC."""
     return admin_pb2.GetStoreInfoResponse(
@@ -98,6 +117,7 @@ def store_info(
         first_setup_time=None if info.first_setup_us is None else _time(info.first_setup_us, utc),
         last_setup_time=None if info.last_setup_us is None else _time(info.last_setup_us, utc),
         clock_refused_since_time=None if refused is None else _time(refused.since_us, utc),
+        deletions=[deletion(rule, utc) for rule in rules],
     )
 
 

@@ -87,7 +87,7 @@ class DeletingStore(Store):
     def _require_room(self, rules: Rules, id_count: int) -> None:
         asked, allowed = len(rules.by_number) + 1, self._config.deletion_count_max
         if asked > allowed:
-            raise errors.DeletionLimitError("", "rules", asked, allowed, "deletion_count_max")
+            raise errors.DeletionLimitError("once", "rules", asked, allowed, "deletion_count_max")
         asked = id_count + sum(len(rule.session_ids) for rule in rules.by_number.values())
         allowed = self._config.deletion_session_id_total_max
         if id_count and asked > allowed:

@@ -116,7 +116,7 @@ def test_rules_are_limited(place: Place) -> None:
     delete(place, session_ids=("c",))
     with pytest.raises(DeletionLimitError, match="LiftDeletion") as raised:
         delete(place, source="x")
-    assert raised.value.metadata == {"asked": "3", "allowed": "2"}
+    assert raised.value.metadata == {"field": "once", "asked": "3", "allowed": "2"}
     assert delete(place, session_ids=("c", "d"), once=True).rule_id is None
 
 

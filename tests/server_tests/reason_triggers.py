@@ -253,6 +253,9 @@ TRIGGERS: dict[str, Trigger] = {
     "INTERNAL_FAULT": with_an_internal_fault,
     "METHOD_UNKNOWN": with_an_unknown_method,
     "SERVICE_NOT_FOUND": with_an_unknown_service,
+    "DELETION_NOT_FOUND": lambda serve: serve(LIMITS).admin.LiftDeletion(
+        admin_pb2.LiftDeletionRequest(rule_id=7)
+    ),
     "REQUEST_READ_TIMEOUT": without_a_request_message,
     "STREAM_IDLE": with_an_idle_stream,
     "STREAM_DISPLACED": with_a_displaced_stream,

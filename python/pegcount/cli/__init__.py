@@ -11,6 +11,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 from pegcount.cli.backup import backup
 from pegcount.cli.check import check
 from pegcount.cli.deck import deck_app
+from pegcount.cli.delete import delete
 from pegcount.cli.export_records import export
 from pegcount.cli.import_records import import_records
 from pegcount.cli.report import report_app
@@ -30,5 +31,6 @@ app.command("backup")(backup)
 app.command("check")(check)
 app.command("export")(export)
 app.command("retention")(retention)
+app.command("delete")(delete)
 app.add_typer(report_app, name="report")
 app.add_typer(deck_app, name="deck")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from pegcount.cli.delete import described
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.client import DEFAULT_ADDRESS, Client
 from pegcount.v1 import admin_pb2
@@ -16,4 +17,8 @@ def store_info(
     with errors_as_exit_status(), Client(server) as client:
         info = client.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest())
         for field, value in info.ListFields():
+            if field.name == "deletions":
+                continue
             typer.echo(f"{field.name}: {value:,}" if isinstance(value, int) else f"{field.name}: {value}")
+        for rule in info.deletions:
+            typer.echo(f"deletion: rule {rule.rule_id}: {described(rule)}")

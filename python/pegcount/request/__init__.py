@@ -3,6 +3,7 @@
 from pegcount.request.active import FILTER_FIELDS, active_query
 from pegcount.request.batch_fields import corrected_sources
 from pegcount.request.code_deck import check_deck_count, code_deck_id
+from pegcount.request.deletion import deletion, rule_id
 from pegcount.request.folder import folder_query
 from pegcount.request.list_limits import check_counts, check_field_count, check_lists, list_fields
 from pegcount.request.message import check_size, parse
@@ -24,12 +25,14 @@ __all__ = [
     "check_size",
     "code_deck_id",
     "corrected_sources",
+    "deletion",
     "folder_query",
     "list_fields",
     "never_ends",
     "parse",
     "quality_query",
     "retention",
+    "rule_id",
     "source_rule",
     "usage_query",
 ]

@@ -106,13 +106,20 @@ class RequestValidator:
 
     def range_us(self, from_text: str, to_text: str | None, zone: Zone) -> tuple[int, int | None]:
         """Parses `from_time` and `to_time` into microseconds UTC; an absent `to_time` is None."""
-        earlier_count = self._violations.count
         if not from_text:
             self.add_violation("from_time", "REQUIRED_FIELD_MISSING", f"is required: {TIME_FORM}")
-        from_us = self.instant_us("from_time", from_text, zone) if from_text else 0
+        from_us, to_us = self.open_range_us(from_text or None, to_text, zone)
+        return from_us or 0, to_us
+
+    def open_range_us(
+        self, from_text: str | None, to_text: str | None, zone: Zone
+    ) -> tuple[int | None, int | None]:
+        """As `range_us`, but `from_time` may be absent too."""
+        earlier_count = self._violations.count
+        from_us = None if from_text is None else self.instant_us("from_time", from_text, zone)
         to_us = None if to_text is None else self.instant_us("to_time", to_text, zone)
         is_comparable = self._violations.count == earlier_count and not self._zone_is_fallback
-        if to_us is not None and from_us >= to_us and is_comparable:
+        if from_us is not None and to_us is not None and from_us >= to_us and is_comparable:
             description = f"{from_text} is not before to_time {to_text}"
             self.add_violation("from_time", "EMPTY_RANGE", description, from_time=from_text, to_time=to_text)
         return from_us, to_us

@@ -1,4 +1,4 @@
-"""`AdminService`: code decks, retention and store info."""
+"""`AdminService`: code decks, retention, deletions and store info."""
 
 from typing import Final, NoReturn
 
@@ -14,7 +14,7 @@ NOT_BUILT: Final = ("CreateCredential", "RevokeCredential", "ListCredentials")
 
 
 class AdminService:
-    """Manages code decks and retention, and describes the store; credentials are not implemented yet.
+    """Manages code decks, retention and deletions, and describes the store; credentials are not built yet.
 
     Each method validates its request, acts on the store, and answers. The store may wait, so they run on
     threads.
@@ -46,8 +46,32 @@ class AdminService:
 
     def GetStoreInfo(self, message: admin_pb2.GetStoreInfoRequest) -> admin_pb2.GetStoreInfoResponse:
         """Returns the counts of records and segments, and the versions of the server and of tzdata."""
-        info, refused = self._store.info(), self._store.refused_clock()
-        return response.store_info(info, refused, _utc(), __version__, calendar.tzdata_version())
+        info, refused, rules = self._store.info(), self._store.refused_clock(), self._store.deletions()
+        return response.store_info(info, refused, rules, _utc(), __version__, calendar.tzdata_version())
+
+    def DeleteRecords(
+        self, message: admin_pb2.DeleteRecordsRequest, cancel_token: core.CancelToken
+    ) -> admin_pb2.DeleteRecordsResponse:
+        """Deletes records, or counts those that it would delete."""
+        request.check_lists(message, self._config)
+        deletion = request.deletion(message, self._config, cancel_token.check)
+        if message.dry_run:
+            count = self._store.count_matching(deletion, cancel_token)
+            return admin_pb2.DeleteRecordsResponse(deleted=count)
+        outcome = self._store.delete(deletion, cancel_token)
+        return admin_pb2.DeleteRecordsResponse(deleted=outcome.deleted, rule_id=outcome.rule_id)
+
+    def ListDeletions(self, message: admin_pb2.ListDeletionsRequest) -> admin_pb2.ListDeletionsResponse:
+        """Lists the deletions that still apply, or one of them with its session ids."""
+        is_one = message.HasField("rule_id")
+        rules = [self._store.deletion(message.rule_id)] if is_one else self._store.deletions()
+        messages = [response.deletion(rule, _utc()) for rule in rules]
+        return admin_pb2.ListDeletionsResponse(deletions=messages)
+
+    def LiftDeletion(self, message: admin_pb2.LiftDeletionRequest) -> admin_pb2.LiftDeletionResponse:
+        """Ends a deletion: records that it rejects are taken again."""
+        self._store.lift_deletion(request.rule_id(message, self._config))
+        return admin_pb2.LiftDeletionResponse()
 
     def CreateCredential(self, message: admin_pb2.CreateCredentialRequest) -> NoReturn:
         """Not implemented yet."""

@@ -7,7 +7,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from pegcount import request
+from pegcount import core, request
 from pegcount.config import Config
 from pegcount.server.admin import AdminService
 from pegcount.server.admission import AdmissionGate
@@ -17,6 +17,8 @@ from pegcount.server.deadline import QueryDeadline
 
 _SERIALIZED: Final = frozenset({"PutCodeDeck"})
 """Methods that take their request serialized, as the core decodes it without the GIL."""
+_CANCELLABLE: Final = frozenset({"DeleteRecords"})
+"""Methods that take the token of their call: they stop, and change nothing, once it has ended."""
 
 
 class AdminRunner:
@@ -37,7 +39,7 @@ class AdminRunner:
         def argument(data: bytes) -> Message | bytes:
             if method.name in _SERIALIZED:
                 return data
-            message: Message = request.parse(message_class, data, self._config.admin_request_bytes_max)
+            message: Message = request.parse(message_class, data, self._bytes_max(method.name))
             return message
 
         async def run(data: bytes, call: Call) -> bytes:
@@ -45,15 +47,24 @@ class AdminRunner:
             await self._gate.enter(call.connection)
             # The deadline may have passed while the call waited; a change that it asks for must not follow.
             limit = QueryDeadline(call.time_remaining(), self._config)
+            token = core.CancelToken(call.time_remaining())
+            tokens = [token] if method.name in _CANCELLABLE else []
 
             def work() -> bytes:
                 call.clock.enter(Phase.STORE)
                 limit.check()
-                return bytes(answer(argument(data)).SerializeToString())
+                return bytes(answer(argument(data), *tokens).SerializeToString())
 
-            return await self._gate.run(self._threads, work)
+            try:
+                return await self._gate.run(self._threads, work)
+            finally:
+                token.cancel()
 
         return run
+
+    def _bytes_max(self, method: str) -> int:
+        is_long = method == "DeleteRecords"
+        return self._config.deletion_request_bytes_max if is_long else self._config.admin_request_bytes_max
 
     def close(self) -> None:
         """Ends the threads when they are idle."""

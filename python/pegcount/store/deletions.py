@@ -101,7 +101,7 @@ class Deletions:
     def _require_room(self, deletion: Deletion) -> None:
         allowed = self._config.deletion_count_max
         if (asked := len(self._rules) + 1) > allowed:
-            raise DeletionLimitError("", "rules", asked, allowed, "deletion_count_max")
+            raise DeletionLimitError("once", "rules", asked, allowed, "deletion_count_max")
         kept = sum(rule.session_id_count or 0 for rule in self._rules.values())
         allowed = self._config.deletion_session_id_total_max
         if (asked := kept + len(deletion.session_ids)) > allowed and deletion.session_ids:
