@@ -13,13 +13,13 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def printed(*arguments: object) -> str:
+def printed(*arguments: str | Path) -> str:
     result = pegcount("delete", *arguments)
     assert (result.returncode, result.stderr) == (0, "")
     return result.stdout
 
 
-def refused(*arguments: object) -> str:
+def refused(*arguments: str | Path) -> str:
     result = pegcount("delete", *arguments)
     assert (result.returncode, result.stdout) == (2, "")
     return result.stderr
@@ -36,7 +36,7 @@ def test_records_of_a_directory_are_deleted_and_stay_so(data: Path, tmp_path: Pa
     listed = printed("--data", data, "--list").splitlines()
     assert listed[0].startswith("rule 1: source 'pbx-1', from 2000-01-01T00:00:00Z; made ")
     assert listed[1].startswith("rule 2: 1 session ids; made ")
-    assert printed("--data", data, "--lift", 2) == (
+    assert printed("--data", data, "--lift", "2") == (
         "rule 2 is lifted: the records that it rejected are taken again\n"
     )
     ids = tmp_path / "ids"
@@ -50,7 +50,7 @@ def test_deleted_records_come_back_by_no_import_until_the_rule_is_lifted(data: P
     again = import_into(data, "pegcount-csv", SAMPLES / "pegcount.csv")
     assert again.returncode == 1
     assert "session_id was deleted by rule 1" in (tmp_path / "rejects.csv").read_text(encoding="utf-8")
-    printed("--data", data, "--lift", 1)
+    printed("--data", data, "--lift", "1")
     assert import_into(data, "pegcount-csv", SAMPLES / "pegcount.csv").returncode == 0
 
 
@@ -59,7 +59,7 @@ def test_a_server_deletes_and_tells_its_rules(data: Path) -> None:
         assert printed("--server", address, "--list") == "no rule rejects records\n"
         assert printed("--server", address, "--all").startswith("65 records deleted; rule 1 ")
         assert "deletion: rule 1: all records; made " in pegcount("info", "--server", address).stdout
-        assert "NOT_FOUND: no deletion has the number 7" in refused("--server", address, "--lift", 7)
+        assert "NOT_FOUND: no deletion has the number 7" in refused("--server", address, "--lift", "7")
 
 
 def test_options_that_delete_nothing_or_too_much_are_refused(data: Path, tmp_path: Path) -> None:
@@ -68,8 +68,8 @@ def test_options_that_delete_nothing_or_too_much_are_refused(data: Path, tmp_pat
         " true deletes all records\n"
     )
     assert "give one of --data DIR and --server" in refused("--data", data, "--server", "x:1", "--all")
-    assert "--lift and --list delete nothing" in refused("--data", data, "--lift", 1, "--all")
-    assert "no deletion has the number 9" in refused("--data", data, "--lift", 9)
+    assert "--lift and --list delete nothing" in refused("--data", data, "--lift", "1", "--all")
+    assert "no deletion has the number 9" in refused("--data", data, "--lift", "9")
     empty = tmp_path / "ids"
     empty.write_text("\n", encoding="utf-8")
     assert "has no session id" in refused("--data", data, "--ids-file", empty)
