@@ -107,9 +107,12 @@ impl CommitQueue {
         self.rules.clone()
     }
 
-    /// Sets the deletions that apply from now on.
-    pub fn set_rules(&mut self, rules: &Arc<DeletionRules>) {
-        self.rules = CheckedRules { rules: Arc::clone(rules), version: self.rules.version + 1 };
+    /// Sets the deletions that apply from now on, and returns the former ones: to free them takes a while, so the caller
+    /// drops them without the lock.
+    #[must_use]
+    pub fn set_rules(&mut self, rules: &Arc<DeletionRules>) -> CheckedRules {
+        let rules = CheckedRules { rules: Arc::clone(rules), version: self.rules.version + 1 };
+        std::mem::replace(&mut self.rules, rules)
     }
 
     /// Number of batches that were appended so far.

@@ -163,10 +163,11 @@ impl JournaledStore {
     /// those that were checked against the new deletions, but not yet against the records of the former.
     pub fn use_deletions(&self, rules: DeletionRules) {
         let rules = Arc::new(rules);
-        self.queue.lock().set_rules(&rules);
+        let former = self.queue.lock().set_rules(&rules);
+        drop(former);
         if rules.in_progress().is_some() {
             self.commit_queued();
-            self.queue.lock().set_rules(&rules);
+            drop(self.queue.lock().set_rules(&rules));
             self.commit_queued();
         }
     }

@@ -28,6 +28,7 @@ use crate::error::Result;
 use crate::record::deletion::Deletion;
 use crate::record::schema::{dictionary_slot, text_slot};
 use crate::record::{Record, key_hash};
+use crate::wire::versions::Versions;
 
 /// Rows of a segment per session id from which the ids are looked up in its index, one by one.
 const ROWS_PER_SESSION_ID_MIN: usize = 64;
@@ -93,7 +94,8 @@ impl Store {
         self.full_records.clear();
     }
 
-    /// Whether a version would join a record that a deletion covers.
+    /// Whether a version would join a record that a deletion covers, or make it one: with parts, a record may be set up when
+    /// none of its newest versions says so.
     pub fn joins_covered(&self, version: &Record<'_>, rule: &Deletion) -> bool {
         if !rule.covers_key(version.source(), version.session_id()) {
             return false;
@@ -104,7 +106,7 @@ impl Store {
             session_id: version.session_id(),
             day: version.day(),
         };
-        self.read().joins_covered(&key, rule)
+        self.read().joins_covered(&key, version, rule)
     }
 
     /// Segments that may have covered records, with their recorded tombstones.
@@ -120,11 +122,15 @@ impl Store {
 }
 
 impl State {
-    fn joins_covered(&self, key: &RecordKey<'_>, rule: &Deletion) -> bool {
+    fn joins_covered(&self, key: &RecordKey<'_>, version: &Record<'_>, rule: &Deletion) -> bool {
+        let is_covered = |versions: &Versions| versions.with_merged(|merged| rule.covers(merged));
         let stored = self.find(key).into_iter().filter_map(|location| self.versions(&location));
-        stored
-            .filter(|versions| versions.joinable_days().contains(&key.day))
-            .any(|versions| versions.with_merged(|merged| rule.covers(merged)))
+        let stored: Vec<Versions> = stored.filter(|versions| versions.joinable_days().contains(&key.day)).collect();
+        stored.iter().any(is_covered)
+            || stored.into_iter().reduce(|one, other| one.join(&other)).is_some_and(|mut joined| {
+                joined.add(version);
+                is_covered(&joined)
+            })
     }
 }
 
