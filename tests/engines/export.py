@@ -17,6 +17,8 @@ _PRICE = pa.decimal128(38, 9)
 _TYPES = {
     FieldDescriptor.TYPE_STRING: pa.string(),
     FieldDescriptor.TYPE_INT64: pa.int64(),
+    FieldDescriptor.TYPE_INT32: pa.int32(),
+    FieldDescriptor.TYPE_FIXED64: pa.uint64(),
     FieldDescriptor.TYPE_BOOL: pa.bool_(),
     FieldDescriptor.TYPE_MESSAGE: _TIME,
     FieldDescriptor.TYPE_ENUM: pa.int64(),
