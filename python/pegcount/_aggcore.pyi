@@ -259,6 +259,9 @@ class DeletionRule:
         session_ids: Sequence[str] | None,
     ) -> DeletionRule:
         """Setup times are in [from_us, to_us), microseconds UTC; `rule_id` is None if no rule stays."""
+    @property
+    def rule_id(self) -> int | None:
+        """Number of the rule, None if no rule stays."""
 
 class SegmentEdit:
     """New segments and what they replace; empty once installed."""

@@ -106,6 +106,9 @@ def check_steps(run: WorkloadRun, fault: Fault) -> None:
     refusals = {line["error"] for line in failures if line["step"] == "write"}
     assert refusals <= {"StoreReadOnlyError"}, (fault, failures)
     assert [line for line in failures if line["step"] == "read"] == [], fault
+    deleted = run.steps_named("delete") + run.steps_named("write deleted")
+    assert {line["error"] for line in deleted if "error" in line} <= {"StoreReadOnlyError"}, (fault, deleted)
+    assert all(line["is_as_expected"] for line in run.steps_named("deleted")), (fault, run.steps)
     assert run.steps_named("resumed")[-1]["left"] == 0, (fault, failures)
 
 

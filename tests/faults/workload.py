@@ -8,14 +8,17 @@ then the process resends the refused batches.
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pegcount.errors import PegcountError
+from pegcount.model import Deletion
 from pegcount.store import EmbeddedStore
-from store_tests.store_fixtures import rows
+from store_tests import store_fixtures
+from store_tests.store_fixtures import NO_LIMIT, active, finished, rows
 
-from faults.feed import Feed, FeedBatch
+from faults.feed import DAY_S, Feed, FeedBatch
 from faults.served import CONFIG
 from faults.shim import full_disk_marker
 
@@ -29,6 +32,15 @@ _LAST_DAY = 20_541
 def feed_of(seed: str) -> Feed:
     """Returns the feed of a workload."""
     return Feed(seed, 1, _LAST_DAY - 2, _LAST_DAY)
+
+
+def batch_of(source: str) -> bytes:
+    """Returns a batch of records to delete: finished and active ones, on two days."""
+    setup_s = (_LAST_DAY - 1) * DAY_S
+    make = (finished, active)
+    return store_fixtures.batch(
+        *(make[i % 2](f"{source}/{i}", setup_s + i // 2 * DAY_S, source=source) for i in range(4))
+    )
 
 
 def main(directory: str, seed: str, log: str) -> None:
@@ -45,14 +57,17 @@ class _Run:
         self._directory = directory
         self._feed = feed
         self._log = log
+        self._deleted: set[str] = set()
 
     def round(self, batch_count: int) -> None:
-        """Opens the store, writes, flushes now and then, reads and closes."""
+        """Opens the store, writes, deletes, flushes now and then, reads and closes."""
         store = self._open()
         for i in range(batch_count):
             batch = self._feed.next_batch()
             if store is not None:
                 self._write(store, batch)
+                if i % 5 == 3:
+                    self._delete(store, once=i > 3)
                 if i % 3 == 2:
                     self._step("seal", store.flush)
                     self._step("maintain", store.maintain)
@@ -67,8 +82,17 @@ class _Run:
         store = self._open()
         assert store is not None
         self._resend(store)
+        for source in sorted(self._deleted):
+            self._insist("delete", partial(store.delete, Deletion(source, once=True), NO_LIMIT))
+        for rule in store.deletions():
+            self._insist("lift", partial(store.lift_deletion, rule.rule_id))
+        assert store.deletions() == []
         self._read(store)
         store.close()
+
+    def _insist(self, name: str, action: Callable[[], Any]) -> None:
+        """Does a step once more if it fails, for a fault that comes once."""
+        assert self._step(name, action) or self._step(name, action)
 
     def _resend(self, store: EmbeddedStore) -> None:
         """Resends like a client. A store that never accepts writes again fails here."""
@@ -80,6 +104,18 @@ class _Run:
                 # The load itself: the pace of this client.
                 time.sleep(0.05)
         _print_step("resumed", left=len(self._feed.unanswered()))
+
+    def _delete(self, store: EmbeddedStore, *, once: bool) -> None:
+        """Deletes records of a source of their own; if that fails, all of them are left."""
+        source = f"deleted {len(self._deleted)}"
+        self._deleted.add(source)
+        self._step("write deleted", lambda: store.write(batch_of(source)))
+        deletion = Deletion(source, once=once)
+        held, rules = store.count_matching(deletion, NO_LIMIT), len(store.deletions())
+        if self._step("delete", lambda: store.delete(deletion, NO_LIMIT)):
+            held, rules = 0, rules + (not once)
+        is_as_expected = (held, rules) == (store.count_matching(deletion, NO_LIMIT), len(store.deletions()))
+        _print_step("deleted", is_as_expected=is_as_expected)
 
     def _open(self) -> EmbeddedStore | None:
         opened: list[EmbeddedStore] = []

@@ -9,7 +9,7 @@ from threading import Lock
 
 from pegcount import core
 from pegcount.config import Config
-from pegcount.errors import DeletionLimitError, NotFoundError
+from pegcount.errors import DeletionLimitError, NotFoundError, StoreReadOnlyError, cause_of
 from pegcount.model import Deletion, DeletionOutcome, DeletionRule
 from pegcount.store.catalog import Catalog
 from pegcount.store.catalog_entries import DeletionRow
@@ -46,9 +46,7 @@ class Deletions:
                 self._require_room(deletion)
             checked = _checked(rule_id, deletion)
             with maintenance.alone(cancel_token), self._at_work(checked):
-                deleted = maintenance.flush_without(
-                    checked, lambda count: self._row(rule_id, deletion, count), cancel_token
-                )
+                deleted = self._flush_without(checked, deletion, maintenance, cancel_token)
                 if rule_id is not None:
                     self._checked[rule_id] = checked
             if rule_id is not None:
@@ -78,6 +76,21 @@ class Deletions:
             del self._rules[rule_id], self._checked[rule_id]
             self._use(None)
         _LOG.info("rule %d of a deletion was lifted", rule_id)
+
+    def _flush_without(
+        self,
+        checked: core.DeletionRule,
+        deletion: Deletion,
+        maintenance: Maintenance,
+        cancel_token: core.CancelToken,
+    ) -> int:
+        rule_id = checked.rule_id
+        try:
+            return maintenance.flush_without(
+                checked, lambda count: self._row(rule_id, deletion, count), cancel_token
+            )
+        except OSError as error:
+            raise StoreReadOnlyError(f"nothing was deleted: {cause_of(error)}") from error
 
     def _row(self, rule_id: int | None, deletion: Deletion, deleted: int) -> DeletionRow | None:
         if rule_id is None:

@@ -267,8 +267,8 @@ class Store(Protocol):
 
         Raises DeletionLimitError if there are more rules, or more session ids in all of them, than the
         store keeps; DataDamagedError if records that cannot be read may be among them; CancelledError or
-        DeadlineError if the token ends before the records are deleted; StoreReadOnlyError or OSError if that
-        cannot be made durable. No record is deleted and no rule stays then. After StoreReadOnlyError, a crash
+        DeadlineError if the token ends before the records are deleted; StoreReadOnlyError if that cannot be
+        made durable. No record is deleted and no rule stays then. After StoreReadOnlyError, a crash
         before the next successful write may yet leave all of them deleted.
         """
 

@@ -19,4 +19,9 @@ impl DeletionRule {
         let session_ids = session_ids.map(|ids| ids.into_iter().map(Arc::from).collect());
         Self(Arc::new(Deletion { rule_id, source: source.map(Into::into), from_us, to_us, session_ids }))
     }
+
+    #[getter]
+    fn rule_id(&self) -> Option<u64> {
+        self.0.rule_id
+    }
 }
