@@ -72,6 +72,26 @@ def test_a_version_is_joined_with_those_that_are_stored() -> None:
     assert (merged.folder, merged.agent_id, merged.customer_price) == ("g", "x", "0.1")
 
 
+def test_a_correction_takes_the_place_of_what_is_stored() -> None:
+    first = version(folder="f", agent_id="x", revision=7)
+    assert counted(version(folder="g").correct([])[1]) == (1, 0, 0, 0, 0)
+    second, counts = version(folder="g").correct([first])
+    assert counted(counts) == (0, 1, 0, 0, 0)
+    merged = records_pb2.SessionRecord.FromString(second.record)
+    assert (merged.folder, merged.agent_id, merged.revision, merged.replaces) == ("g", "", 8, True)
+    again, counts = version(folder="g").correct([second])
+    assert counted(counts) == (0, 0, 1, 0, 0)
+    assert (again.record, again.state) == (second.record, second.state)
+    with pytest.raises(OverflowError, match="revision: the record held has 9223372036854775807"):
+        version(folder="g").correct([version(revision=2**63 - 1)])
+
+
+def test_a_batch_says_whether_it_corrects() -> None:
+    for corrects in (False, True):
+        request = records_pb2.WriteRecordsRequest(records=[record()], correct=corrects)
+        assert core.decode_batch(request.SerializeToString(), Config()).corrects == corrects
+
+
 def test_a_version_between_two_records_makes_one_of_them() -> None:
     days = version(), version(day=2), version(day=1)
     assert [one.joinable_days for one in days] == [

@@ -105,7 +105,7 @@ class DecodedBatch:
         """Records that break a rule."""
     @property
     def corrects(self) -> bool:
-        """Whether the records are corrections, to be joined as such."""
+        """Whether the records are corrections, to be added by `Versions.correct`."""
     @property
     def versions(self) -> list[tuple[int, Versions]]:
         """The other records, each with its position in the batch, from 0."""
@@ -131,15 +131,18 @@ class Versions:
     @property
     def joinable_days(self) -> tuple[int, int]:
         """First and last UTC day on which a version with the same key belongs to this record."""
-    def join(self, stored: Sequence[Versions], corrects: bool = False) -> tuple[Versions, BatchCounts]:
+    def join(self, stored: Sequence[Versions]) -> tuple[Versions, BatchCounts]:
         """Adds this version, of a decoded batch, to the records that it belongs to, of which there may be
         none; returns what replaces them, and as which this version counts.
 
-        With `corrects`, it is a correction: one that changes something gets the revision that it needs to
-        rank first, and `replaces`.
+        Raises ValueError if these are several versions.
+        """
+    def correct(self, stored: Sequence[Versions]) -> tuple[Versions, BatchCounts]:
+        """As `join`, for a version that is a correction: one that changes something gets the revision that it
+        needs to rank first, and `replaces`.
 
-        Raises ValueError if these are several versions, OverflowError if a correction cannot have a greater
-        revision than the stored one.
+        Raises ValueError if these are several versions, OverflowError if a greater revision than the stored
+        one does not exist.
         """
 
 class Rejection:

@@ -196,7 +196,7 @@ class MemoryStore(DeletingStore):
         if day < first_day and all("end_time" in one.row for one in joined):
             return records_pb2.REJECT_REASON_BEFORE_RETENTION, "setup_time is too early"
         try:
-            merged, counts = added.join([one.versions for one in joined], corrects)
+            merged, counts = (added.correct if corrects else added.join)([one.versions for one in joined])
         except OverflowError as error:
             return records_pb2.REJECT_REASON_NUMBER_OUT_OF_RANGE, str(error)
         if not counts.duplicates:

@@ -169,7 +169,7 @@ class Store(Protocol):
         greater one of its own revision and the greatest held revision plus 1; it is rejected as
         NUMBER_OUT_OF_RANGE if that exceeds 64 bits. The held versions are those of all batches that were
         submitted before, and of the records before it in its batch; what it became stays so after a restart.
-        An event is rejected as EVENT_IN_CORRECTION. `core.Versions.join` does this.
+        An event is rejected as EVENT_IN_CORRECTION. `core.Versions.correct` does this.
 
         A record is rejected with a `RejectReason`, by the rules that the contract gives for each, and
         described to a person in words that name the field. One set up before the retained days is rejected

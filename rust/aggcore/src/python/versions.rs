@@ -60,14 +60,26 @@ impl Versions {
         self.0.joinable_days().into_inner()
     }
 
-    #[pyo3(signature = (stored, corrects=false))]
-    fn join(&self, py: Python<'_>, stored: Vec<PyRef<'_, Self>>, corrects: bool) -> PyResult<(Self, BatchCounts)> {
-        if self.0.with_merged(|merged| self.0.to_bytes(merged)).is_some() {
-            return Err(PyValueError::new_err("these are several versions; join adds the one version of a decoded batch"));
-        }
-        let stored = stored.iter().map(|stored| stored.0.clone()).collect();
-        let joined = py.detach(|| if corrects { join_correction(stored, &self.0) } else { Ok(join_version(stored, &self.0)) });
+    fn join(&self, py: Python<'_>, stored: Vec<PyRef<'_, Self>>) -> PyResult<(Self, BatchCounts)> {
+        let stored = self.stored_beside(stored)?;
+        let (joined, counts) = py.detach(|| join_version(stored, &self.0));
+        Ok((Self(joined), counts.into()))
+    }
+
+    fn correct(&self, py: Python<'_>, stored: Vec<PyRef<'_, Self>>) -> PyResult<(Self, BatchCounts)> {
+        let stored = self.stored_beside(stored)?;
+        let joined = py.detach(|| join_correction(stored, &self.0));
         let (joined, counts) = joined.map_err(|rejection| PyOverflowError::new_err(rejection.description))?;
         Ok((Self(joined), counts.into()))
+    }
+}
+
+impl Versions {
+    /// Copies stored states, to which this one version is added.
+    fn stored_beside(&self, stored: Vec<PyRef<'_, Self>>) -> PyResult<Vec<versions::Versions>> {
+        if self.0.with_merged(|merged| self.0.to_bytes(merged)).is_some() {
+            return Err(PyValueError::new_err("these are several versions; a decoded batch has one each"));
+        }
+        Ok(stored.iter().map(|stored| stored.0.clone()).collect())
     }
 }
