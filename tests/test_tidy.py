@@ -45,13 +45,14 @@ RUST = sources(".rs")
 
 # ---- Shape ----
 
-SHARED = {"model", "errors", "config", "time_text", "zone", "suggestion"}
+SHARED = {"model", "errors", "config", "time_text", "time_hints", "zone", "suggestion"}
 MAY_IMPORT = {
     "suggestion": set[str](),
     "zone": set[str](),
     "errors": set[str](),
     "config": set[str](),
     "time_text": {"zone"},
+    "time_hints": {"errors", "suggestion", "time_text"},
     "model": {"zone"},
     "request": SHARED | {"calendar", "v1"},
     "calendar": SHARED,

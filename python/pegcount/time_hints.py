@@ -47,8 +47,8 @@ def time_problem(text: str, error: TimeTextError) -> TimeProblem:
     ...         read_time(text, REQUEST)
     ...     except TimeTextError as error:
     ...         return time_problem(text, error)
-    >>> problem("2026-10-05 00:00:00").suggestion, problem("2026-02-30").description
-    ('2026-10-05T00:00:00', "'2026-02-30' is not a date and time: there is no 30 February 2026")
+    >>> problem("2026-10-05 00:00:00").suggestion, problem("2026-13-01").description
+    ('2026-10-05T00:00:00', "'2026-13-01' is not a date and time: months are 01 to 12")
     """
     near = None if len(text) > _LENGTH_MAX else _near_time(text)
     return _problem(text, near, error, TIME_FORM, has_form=has_form(text, REQUEST))

@@ -25,9 +25,16 @@ IMPORTS = [
 ]
 
 
+ERROR_LENGTH_MAX = 300
+"""Characters of an error that a terminal shows well."""
+
+
 def pegcount(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pegcount", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=cwd, check=False)
+    process = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=cwd, check=False)
+    errors = [line for line in process.stderr.splitlines() if line.startswith("pegcount: ")]
+    assert all(len(line) <= ERROR_LENGTH_MAX for line in errors), errors
+    return process
 
 
 def import_into(data: Path, format_name: str, *files: Path) -> subprocess.CompletedProcess[str]:
@@ -163,6 +170,10 @@ def test_an_address_that_others_reach_must_be_accepted(tmp_path: Path) -> None:
             ("report", "usage", "--from", "2026-03-01", "--granularity", "EON"),
             "'EON' is not a value of Granularity, such as MONTH",
         ),
+        (
+            ("report", "usage", "--from", "2026-03-01", "--granularity", "hours"),
+            "'hours' is not a value of Granularity; did you mean \"HOUR\"?",
+        ),
     ],
 )
 def test_errors_are_reported_in_one_line(arguments: tuple[str, ...], sentence: str, tmp_path: Path) -> None:
@@ -203,6 +214,9 @@ def test_reports_and_code_decks_over_a_served_directory(tmp_path: Path) -> None:
             assert (f"{title} per HOUR" in printed, f"total_calls {calls}\n" in printed) == (True, True)
         without_app = ("--absent", "app_id", "--absent", "tenant_id")
         assert "sessions 0" in run_command("report", "usage", "--from", "2026-03-28", *without_app)
+        assert 'notice: no record held carries account_id "10001"' in run_command(
+            "report", "quality", "10001", "--from", "2026-03-30", "--to", "2026-03-31"
+        )
         assert "records: 65" in run_command("info")
         refused_import = import_into(data, "pegcount-csv", SAMPLES / "pegcount.csv")
         assert (refused_import.returncode, "is in use by process" in refused_import.stderr) == (2, True)
