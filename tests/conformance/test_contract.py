@@ -206,9 +206,10 @@ def test_a_code_deck_replaces_the_rates_of_a_record(place: Place) -> None:
     assert place.cells(OneOf("orig_rates_country", ("DE",)), code_deck=3) == [(0, (1, 0, 0))]
     assert place.cells(keys=["term_rates_code"]) == [(0, "", (1, 0, 0)), (0, "7", (1, 0, 0))]
     assert place.store.code_decks() == {3: 3}
-    with pytest.raises(errors.NotFoundError) as missing:
+    with pytest.raises(errors.CodeDeckNotFoundError) as missing:
         place.cells(code_deck=4)
-    assert (missing.value.reason, missing.value.metadata) == ("CODE_DECK_NOT_FOUND", {"code_deck": "4"})
+    metadata = {"allowed": "3", "code_deck": "4"}
+    assert (missing.value.reason, missing.value.metadata) == ("CODE_DECK_NOT_FOUND", metadata)
 
 
 def test_refused_scans(place: Place) -> None:

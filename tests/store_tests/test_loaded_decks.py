@@ -78,5 +78,5 @@ def test_the_deck_that_was_asked_for_longest_ago_is_dropped() -> None:
 def test_an_unknown_deck_is_not_found() -> None:
     catalog = SlowCatalog()
     catalog.may_answer.set()
-    with pytest.raises(NotFoundError, match="there is no code deck 100"):
+    with pytest.raises(NotFoundError, match="there is no code deck 100; the ids are 1"):
         decks(catalog).get(100, FOREVER)

@@ -197,9 +197,9 @@ class Store(Protocol):
         The result belongs to its caller. Raises CellLimitError, with `asked` and `allowed` as metadata, if
         a scan with keys has more than `cell_count_max` cells, MemoryLimitError if it needs more memory than
         a report or all reports may use, CancelledError or DeadlineError within 50 ms on behalf of the
-        token, NotFoundError with the reason CODE_DECK_NOT_FOUND if the code deck does not exist, also if no
-        column needs it, ValueError for a column that does not exist or a sum beyond 64 bits, and
-        DataDamagedError if a file that the scan needs is damaged.
+        token, CodeDeckNotFoundError with all ids that exist if the deck does not, also if no column needs
+        it, ValueError for a column that does not exist or a sum beyond 64 bits, and DataDamagedError if a file
+        that the scan needs is damaged.
         """
 
     def estimate(self, scan: Scan) -> int | None:
