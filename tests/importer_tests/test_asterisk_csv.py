@@ -205,7 +205,7 @@ def test_cdr_custom_before_asterisk_1_8_has_no_sequence() -> None:
 
 def test_a_file_with_an_unknown_column_order_is_refused() -> None:
     assert ASTERISK_COLUMN_ORDERS == ("auto", "cdr_csv", "cdr_custom")
-    with pytest.raises(ImportFileError, match="'cdr_odbc' is none of auto, cdr_csv, cdr_custom"):
+    with pytest.raises(ImportFileError, match="'cdr_odbc' is not one of auto, cdr_csv, cdr_custom"):
         check("", columns="cdr_odbc")
 
 
@@ -231,7 +231,7 @@ def test_durations_with_a_fraction() -> None:
             "answer: '2026-03-28 25:00:05'",
         ),
         (BASE.replace('"2026-03-28 09:00:05"', '""').encode(), "ANSWERED without an answer date"),
-        (BASE.replace(",125,", ",-125,").encode(), "duration: '-125' is no number of seconds"),
+        (BASE.replace(",125,", ",-125,").encode(), "duration: '-125' is not a number of seconds"),
         (BASE.replace(",125,", ",130,").encode(), "the dates do not agree with duration and billsec"),
         (BASE.replace('"ANSWERED"', '"UNKNOWN"').encode(), "disposition: 'UNKNOWN' is not known"),
         (BASE.replace('"442079460001"', '"4.42079E+11"').encode(), "'4.42079E+11' is a number that a spread"),

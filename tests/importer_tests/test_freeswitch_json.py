@@ -293,12 +293,12 @@ def test_bytes_that_are_not_utf8_cost_nothing_where_no_field_uses_them() -> None
         (json.dumps({"variables": 7, "callflow": "x"}), "the document has no uuid"),
         (json.dumps(document(uuid="")), "the document has no uuid"),
         (json.dumps(document(end_uepoch="0", end_epoch="0")), "the document has no start or no end"),
-        (json.dumps(document(start_uepoch="soon")), "start: 'soon' is no whole number"),
-        (json.dumps(document(start_uepoch="-5")), "start: '-5' is no whole number"),
-        (json.dumps(document(accountcode="a\0b")), "accountcode is no text"),
+        (json.dumps(document(start_uepoch="soon")), "start: 'soon' is not a whole number"),
+        (json.dumps(document(start_uepoch="-5")), "start: '-5' is not a whole number"),
+        (json.dumps(document(accountcode="a\0b")), "accountcode is not a text"),
         (json.dumps(document(accountcode="\ud800")), "a text has an unpaired surrogate"),
-        (json.dumps(encoded(document()) | {"variables": {"uuid": "%ff"}}), "uuid is no UTF-8"),
-        (json.dumps(document(flow(caller_id_number=[1]))), "caller_id_number is no text"),
+        (json.dumps(encoded(document()) | {"variables": {"uuid": "%ff"}}), "uuid is not UTF-8"),
+        (json.dumps(document(flow(caller_id_number=[1]))), "caller_id_number is not a text"),
     ],
 )
 def test_a_damaged_document_does_not_affect_its_neighbours(damaged: str, reason: str) -> None:

@@ -221,7 +221,7 @@ ENTITY = '<?xml version="1.0"?><!DOCTYPE cdr [<!ENTITY a "b">]>'
         ("<cdr>text</cdr>", "the document has no variables"),
         (document(uuid=""), "the document has no uuid"),
         (document(end_uepoch="0"), "the document has no start or no end"),
-        (document(start_uepoch="soon"), "start: 'soon' is no whole number"),
+        (document(start_uepoch="soon"), "start: 'soon' is not a whole number"),
         (document(extra=f"<x>{1_100_000 * 'x'}</x>"), "the document has more than 1048576 characters"),
         (document(extra=f"<x>{3_000_000 * 'x'}</x>"), "the document has more than 1048576 characters"),
         (document(extra=f"<x>{3_000_000 * 'x'}")[:-20], "the document has more than 1048576 characters"),

@@ -120,7 +120,7 @@ def test_other_formats_have_no_rule(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("asterisk_calls", "--calls: 'x' is none of auto, linkedid"),
+        ("asterisk_calls", "--calls: 'x' is not one of auto, linkedid"),
         ("asterisk_answered", "--answered: 'x' is"),
     ],
 )

@@ -34,7 +34,7 @@ def read_seconds(name: str, text: str) -> int:
     """
     match = _SECONDS.fullmatch(text)
     if match is None:
-        raise UnreadableRowError(f"{name}: {text!r} is no number of seconds")
+        raise UnreadableRowError(f"{name}: {text!r} is not a number of seconds")
     whole, fraction = match.groups()
     return int(whole) * US_PER_SECOND + int((fraction or "").ljust(6, "0"))
 

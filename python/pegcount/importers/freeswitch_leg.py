@@ -157,13 +157,13 @@ def _text(name: str, value: object) -> str:
     if value is None or value == {} or value == []:
         return ""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise UnreadableRowError(f"{name} is no text")
+        raise UnreadableRowError(f"{name} is not a text")
     return str(value)
 
 
 def _count(name: str, text: str) -> int:
     if text and not _COUNT.fullmatch(text):
-        raise UnreadableRowError(f"{name}: {text!r} is no whole number")
+        raise UnreadableRowError(f"{name}: {text!r} is not a whole number")
     return int(text or 0)
 
 
@@ -171,5 +171,5 @@ def _decoded(name: str, text: str) -> str:
     try:
         decoded = unquote(text, errors="strict")
     except UnicodeDecodeError as error:
-        raise UnreadableRowError(f"{name} is no UTF-8") from error
+        raise UnreadableRowError(f"{name} is not UTF-8") from error
     return _text(name, decoded)

@@ -58,7 +58,7 @@ class ImportOptions:
             ("--answered", self.asterisk_answered, ASTERISK_ANSWERS),
         ):
             if value not in values:
-                raise ImportFileError(f"{name}: {value!r} is none of {', '.join(values)}")
+                raise ImportFileError(f"{name}: {value!r} is not one of {', '.join(values)}")
 
 
 Parser = Callable[[BinaryIO, ImportOptions], Iterator[ParsedLine]]

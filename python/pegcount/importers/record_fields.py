@@ -104,7 +104,7 @@ def _values_by_name(name: str) -> dict[str, int]:
 
 def _read_choice(name: str, text: str, values: Mapping[str, object]) -> object:
     if text not in values:
-        raise UnreadableRowError(f"{name}: {text!r} is none of {', '.join(values)}")
+        raise UnreadableRowError(f"{name}: {text!r} is not one of {', '.join(values)}")
     return values[text]
 
 

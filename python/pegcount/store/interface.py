@@ -198,8 +198,8 @@ class Store(Protocol):
         a scan with keys has more than `cell_count_max` cells, MemoryLimitError if it needs more memory than
         a report or all reports may use, CancelledError or DeadlineError within 50 ms on behalf of the
         token, CodeDeckNotFoundError with all ids that exist if the deck does not, also if no column needs
-        it, ValueError for a column that does not exist or a sum beyond 64 bits, and DataDamagedError if a file
-        that the scan needs is damaged.
+        it, ValueError for a column that does not exist or a sum beyond 64 bits, and DataDamagedError if a
+        file that the scan needs is damaged.
         """
 
     def estimate(self, scan: Scan) -> int | None:
