@@ -189,7 +189,8 @@ def _bins(
 
 def _unseen(request: Request, sessions: Sequence[Session]) -> list[reports_pb2.Notice]:
     countries = ("src_country_id", "dst_country_id")
-    filters: list[Any] = [("account_id", "account_id", [request.account_id])]
+    accounts = request.account_ids or ([request.account_id] if request.account_id else [])
+    filters: list[Any] = [("account_ids" if request.account_ids else "account_id", "account_id", accounts)]
     filters += [(name, name, [getattr(request, name)]) for name in countries if request.HasField(name)]
     return unseen.notices(sessions, filters)
 

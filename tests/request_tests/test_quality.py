@@ -137,7 +137,11 @@ REFUSED: dict[str, tuple[QueryOriginationQualityRequest, list[Expected]]] = {
     "names that absent does not take": (
         make_request(absent=["account_ids", "src_country_id", "src_country_id", "app_id"], account_id=""),
         [
-            ("absent[0]", "UNKNOWN_NAME", {"value": "account_ids", "allowed": ABSENT_NAMES}),
+            (
+                "absent[0]",
+                "UNKNOWN_NAME",
+                {"value": "account_ids", "allowed": ABSENT_NAMES, "suggestion": "account_id"},
+            ),
             ("absent[2]", "REPEATED_NAME", {"value": "src_country_id"}),
             ("absent[3]", "UNKNOWN_NAME", {"value": "app_id", "allowed": ABSENT_NAMES}),
             ("account_id", "REQUIRED_FIELD_MISSING", {}),
@@ -213,7 +217,13 @@ def test_descriptions_name_the_ways_to_name_accounts() -> None:
     assert several == f"only one of {names} may be set, not account_id and all_accounts"
     (unknown,) = check_refused(
         lambda: query_of(make_request(absent=["srcCountryId"])),
-        [("absent[0]", "UNKNOWN_NAME", {"value": "srcCountryId", "allowed": ABSENT_NAMES})],
+        [
+            (
+                "absent[0]",
+                "UNKNOWN_NAME",
+                {"value": "srcCountryId", "allowed": ABSENT_NAMES, "suggestion": "src_country_id"},
+            )
+        ],
     )
     assert unknown.endswith('; did you mean "src_country_id"?')
 

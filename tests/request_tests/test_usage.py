@@ -168,14 +168,14 @@ def test_names_that_absent_does_not_take_are_refused() -> None:
     allowed = "app_id, comp_id, tenant_id"
     (unknown,) = check_refused(
         lambda: query_of(day_request(absent=["app_ids", "comp_id"])),
-        [("absent[0]", "UNKNOWN_NAME", {"value": "app_ids", "allowed": allowed})],
+        [("absent[0]", "UNKNOWN_NAME", {"value": "app_ids", "allowed": allowed, "suggestion": "app_id"})],
     )
     (repeated,) = check_refused(
         lambda: query_of(day_request(absent=["comp_id", "comp_id"])),
         [("absent[1]", "REPEATED_NAME", {"value": "comp_id"})],
     )
-    assert unknown == f"'app_ids' is not one of {allowed}; did you mean \"app_id\"?"
-    assert repeated == "comp_id stands there already"
+    assert unknown == "'app_ids' is not an id that may be absent; did you mean \"app_id\"?"
+    assert repeated == "comp_id is listed already, at position 0"
 
 
 def test_defaults() -> None:

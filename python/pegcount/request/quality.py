@@ -35,7 +35,8 @@ def quality_query(
         *_filters(request, absent, validator),
     )
     validator.raise_violations()
-    return QualityQuery(from_us, to_us, granularity, zone, predicates)
+    account_field = "account_ids" if request.account_ids else "account_id"
+    return QualityQuery(from_us, to_us, granularity, zone, predicates, account_field)
 
 
 def _accounts(
