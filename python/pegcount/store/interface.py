@@ -137,7 +137,10 @@ class PendingWrite(Protocol):
     @property
     @abstractmethod
     def rejected_bytes(self) -> int:
-        """Bytes that the rejected records take in the response, and in memory until then."""
+        """Bytes that the rejected records take in the response, and in memory until then.
+
+        It never changes: corrections that the store rejects later, when they become durable, are left out.
+        """
 
 
 class Store(Protocol):

@@ -48,7 +48,7 @@ pub use scan::code_deck_request::{BadEntry, CodeDeckLimits, CodeDeckRequest, Ent
 pub use scan::predicate::{Network, Predicate, TextMatch};
 pub use scan::{KeyValues, Measure, Partials, Scan, ScanResources, Sums};
 pub use storage::segment::{ManifestEntry, Segment, Summary};
-pub use storage::{BatchOutcome, Flush, SegmentEdit, Store, StoreInfo, join_version};
+pub use storage::{BatchOutcome, Flush, SegmentEdit, Store, StoreInfo, join_correction, join_version};
 pub use time_text::UtcOffsets;
 pub use tuning::Tuning;
 pub use wire::BatchLimits;
