@@ -160,7 +160,7 @@ impl Kind {
         match (self, tag) {
             (Self::Batch, 1) => Some((2, None)),
             (Self::Batch, 2) => Some((2, Some(Self::Record))),
-            (Self::Time, 1 | 2) => Some((0, None)),
+            (Self::Batch, 3 | 5) | (Self::Time, 1 | 2) => Some((0, None)),
             // No value of the source rule has this wire type.
             (Self::Batch, 4) => Some((u64::MAX, None)),
             (Self::Batch | Self::Time, _) => None,
