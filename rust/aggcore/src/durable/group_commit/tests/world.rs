@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::columns::row_set::RowSet;
+use crate::record::deletion::Deletion;
 use crate::storage::segment::ManifestEntry;
 use crate::wire::v1::{SessionRecord, WriteRecordsRequest};
 
@@ -19,6 +20,8 @@ use crate::wire::v1::{SessionRecord, WriteRecordsRequest};
 pub const INTERRUPTING: &str = "interrupting";
 /// How the names of batches of corrections begin.
 const CORRECTION: &str = "correction";
+/// Seconds of the setup of records of batches whose names begin with `late`; others are set up earlier on the same day.
+pub const LATE_S: i64 = 5;
 /// File systems in memory, where a schedule takes a tenth of the time.
 const MEMORY: &str = "/dev/shm";
 
@@ -133,12 +136,30 @@ impl World {
 
     /// Flushes with an active snapshot, as maintenance does. Returns whether the store let it.
     pub fn flush(&self) -> bool {
+        self.flush_without(None)
+    }
+
+    /// Deletes what is set up before [`LATE_S`], as Python does; the rule stays.
+    pub fn delete(&self) {
+        let to_us = Some(LATE_S * 1_000_000);
+        let rule = Arc::new(Deletion { rule_id: Some(1), to_us, ..Deletion::default() });
+        self.store.use_deletions(DeletionRules::new(&[], Some(Arc::clone(&rule))));
+        yield_now();
+        assert!(self.flush_without(Some(&rule)));
+        self.store.use_deletions(DeletionRules::new(&[rule], None));
+    }
+
+    fn flush_without(&self, deleted: Option<&Arc<Deletion>>) -> bool {
         let begun = {
             let _turn = self.journal_files.lock();
             self.store.create_journal().and_then(|_| self.store.begin_flush(true))
         };
         let Ok((flush, Some(first_journal))) = begun else { return false };
         yield_now();
+        if let Some(rule) = deleted {
+            self.store.store.find_deleted(&flush, Arc::clone(rule), &CancelToken::with_limit(None)).unwrap();
+            yield_now();
+        }
         let files = self.catalogue.lock().files;
         let edit = self.store.store.write_flush(self.directory.path(), files, 1_000, &flush).unwrap();
         let active = self.store.store.write_active_snapshot(self.directory.path(), files, &flush).unwrap();
@@ -151,6 +172,8 @@ impl World {
         catalogue.tombstones.extend(edit.tombstones.iter().cloned());
         drop(catalogue);
         self.store.store.install(edit);
+        yield_now();
+        self.store.store.remove_deleted_active(&flush);
         self.store.release_journal_before(first_journal);
         true
     }
@@ -208,6 +231,15 @@ impl World {
         assert!(self.sent.lock().iter().any(|sent| sent.name == "last" && matches!(sent.got, Some(Ok(_)))));
         assert_eq!(rows(&self.store.store), rows(&replayed), "the store has what was acknowledged, and nothing else");
         assert_eq!(rows(&self.store.store), rows(&self.reopened()), "a start finds what the store has");
+    }
+
+    /// All threads have ended, one of which has deleted: nothing of that is left, and a start finds what the store has.
+    pub fn check_deleted(&self) {
+        let expired = self.store.store.export((0, LATE_S * 1_000_000), (0, 0), 1_000).unwrap();
+        assert!(expired.is_none(), "a deleted record came back");
+        assert_eq!(rows(&self.store.store), rows(&self.reopened()), "a start finds what the store has");
+        let outcomes: Vec<_> = self.sent.lock().iter().map(|sent| sent.got.is_some()).collect();
+        assert!(outcomes.iter().all(|answered| *answered));
     }
 
     /// As [`World::check`], after the panic of a thread that committed: the store stays as it was then.
@@ -344,11 +376,12 @@ fn received_us(name: &str) -> i64 {
 /// A batch of a call of its own, and of versions of a finished and of an active session that all batches share. Which
 /// version comes first shows in the outcomes.
 fn batch(name: &str) -> Vec<u8> {
+    let setup_s = if name.starts_with("late") { LATE_S } else { 1 };
     let record = |session_id: &str, end_s: Option<i64>| SessionRecord {
         session_id: Some(session_id.to_owned()),
         revision: Some(received_us(name)),
-        setup_time: Some(prost_types::Timestamp { seconds: 1, nanos: 0 }),
-        end_time: end_s.map(|seconds| prost_types::Timestamp { seconds, nanos: 0 }),
+        setup_time: Some(prost_types::Timestamp { seconds: setup_s, nanos: 0 }),
+        end_time: end_s.map(|seconds| setup_s + seconds).map(|seconds| prost_types::Timestamp { seconds, nanos: 0 }),
         account_id: Some(name.to_owned()),
         ..SessionRecord::default()
     };
