@@ -205,11 +205,11 @@ fn a_panic_in_a_commit_ends_all_commits() {
 fn a_deletion_leaves_nothing_of_what_it_covers() {
     check(|| {
         let world = World::new(Limits { group_bytes: 1, ..Limits::default() });
-        world.write_all(&["a1"]);
         run_all(
             &world,
-            // Versions of the shared sessions, that the deletion covers, and from outside of it.
-            vec![|world| world.write_all(&["b1", "b2"]), |world| world.write_all(&["late 1", "late 2"]), World::delete],
+            // Versions of the shared sessions that the deletion covers, and from outside of it. The first ones may still wait
+            // for their commit when it begins.
+            vec![|world| world.write_all(&["a1", "a2"]), |world| world.write_all(&["late 1", "late 2"]), World::delete],
         );
         world.check_deleted();
     });

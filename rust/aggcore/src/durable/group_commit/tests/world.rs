@@ -383,6 +383,8 @@ fn batch(name: &str) -> Vec<u8> {
         setup_time: Some(prost_types::Timestamp { seconds: setup_s, nanos: 0 }),
         end_time: end_s.map(|seconds| setup_s + seconds).map(|seconds| prost_types::Timestamp { seconds, nanos: 0 }),
         account_id: Some(name.to_owned()),
+        // Shows in a record that late versions have joined.
+        folder: (setup_s < LATE_S).then(|| name.to_owned()),
         ..SessionRecord::default()
     };
     let records = vec![record(name, Some(2)), record("finished", Some(3)), record("active", None)];
