@@ -161,6 +161,23 @@ def test_a_full_disk_refuses_corrections_as_a_whole(harness: StoreHarness) -> No
     assert correct(harness.store, UNANSWERED, finished("a", account_id="x")) == (1, 1, 0)
 
 
+def test_a_correction_outranks_a_refused_version_that_is_durable(harness: StoreHarness) -> None:
+    write(harness.store, finished("a", orig_clients_name="first"))
+    elsewhere = harness.directory.with_name("elsewhere")
+    harness.directory.rename(elsewhere)
+    with pytest.raises(StoreReadOnlyError):
+        write(harness.store, finished("a", orig_clients_name="refused", revision=5))
+    elsewhere.rename(harness.directory)
+    with pytest.raises(StoreReadOnlyError, match="corrections wait for the next flush"):
+        correct(harness.store, finished("a", orig_clients_name="corrected"))
+    assert write(harness.store, finished("b")) == (1, 0, 0)
+    harness.maintain()
+    assert correct(harness.store, finished("a", orig_clients_name="corrected")) == (0, 1, 0)
+    harness.reopen_after_kill()
+    found = rows(harness.store, "session_id", "orig_clients_name")
+    assert [row.orig_clients_name for row in found if row.session_id == "a"] == ["corrected"]
+
+
 @pytest.mark.parametrize("event", ["START", "UPDATE", "END"])
 def test_an_event_is_no_correction(event: str, harness: StoreHarness) -> None:
     bad = finished("b", event=f"SESSION_EVENT_{event}")

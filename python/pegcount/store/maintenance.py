@@ -323,15 +323,17 @@ class Maintenance:
     def _is_flush_due(self) -> bool:
         unflushed = self._engine.memory_rows.finished
         aged = unflushed > 0 and time.monotonic() - self._flushed_at >= self._config.seal_age_seconds
-        return aged or unflushed >= self._config.seal_row_count or self._is_journal_full()
+        return aged or unflushed >= self._config.seal_row_count or self._is_rewrite_due()
 
     def _should_snapshot_active(self) -> bool:
         return (
-            self._engine.memory_rows.active <= self._config.active_copy_row_count or self._is_journal_full()
+            self._engine.memory_rows.active <= self._config.active_copy_row_count or self._is_rewrite_due()
         )
 
-    def _is_journal_full(self) -> bool:
-        return self._engine.journal_bytes > self._config.journal_bytes_max
+    def _is_rewrite_due(self) -> bool:
+        """Whether the journal should be released as a whole: it is full, or corrections wait for that."""
+        is_full = self._engine.journal_bytes > self._config.journal_bytes_max
+        return is_full or self._engine.may_have_refused_frames
 
     def _remove_orphans(self) -> None:
         """Removes the files of a failed step.

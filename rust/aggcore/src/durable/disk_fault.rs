@@ -12,6 +12,10 @@
 //! **Trial write.** On a nearly full disk an empty file can be created although no batch fits. So a file that
 //! follows a fault first takes a trial write as large as the append that failed, at least
 //! [`Tuning::trial_write_bytes_min`](crate::tuning::Tuning::trial_write_bytes_min).
+//!
+//! **Refused batches may be durable.** The file that failed may have whole frames of them, which the next start applies.
+//! That is harmless for versions that rank by themselves. A correction ranks above what the store holds, and it must outrank
+//! what a start may find besides: until the failed file is released, [`JournalWriter::require_no_refused_frames`] fails.
 
 use super::journal::Journal;
 use crate::error::{Error, Result};
@@ -38,6 +42,8 @@ pub struct JournalWriter {
     pub lasting_fault: Option<String>,
     /// Bytes of the append that failed last.
     failed_bytes: usize,
+    /// Sequence number of the last file that failed, until it is released.
+    failed_sequence: Option<u64>,
 }
 
 /// What the next journal file needs to know.
@@ -85,9 +91,22 @@ impl JournalWriter {
         self.lasting_fault.clone().map_or(Ok(()), |fault| Err(Error::ReadOnly(fault)))
     }
 
+    /// Whether the next start may apply batches that were refused.
+    pub fn may_have_refused_frames(&self) -> bool {
+        self.failed_sequence.is_some()
+    }
+
+    /// # Errors
+    /// `ReadOnly` if the next start may apply batches that were refused.
+    pub fn require_no_refused_frames(&self) -> Result<()> {
+        let problem = "corrections wait for the next flush, as the journal may have batches that were refused; send them again";
+        if self.may_have_refused_frames() { Err(Error::ReadOnly(problem.to_owned())) } else { Ok(()) }
+    }
+
     /// Makes the store read-only. Returns the file that was open: it takes no more frames.
     pub fn fail(&mut self, fault: String) -> Option<Journal> {
         self.fault = Some(fault);
+        self.failed_sequence = self.journal.as_ref().map(|journal| journal.sequence).or(self.failed_sequence);
         self.replace(None)
     }
 
@@ -105,6 +124,7 @@ impl JournalWriter {
     /// Notes that the next start does not read the files before a sequence number.
     pub fn release_before(&mut self, first: u64) {
         self.older.retain(|(sequence, _)| *sequence >= first);
+        self.failed_sequence = self.failed_sequence.filter(|&sequence| sequence >= first);
     }
 
     /// Sequence number of the prepared file, if it can be used as it is. Another attempt then does not leave one more

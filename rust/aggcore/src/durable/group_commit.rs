@@ -241,6 +241,11 @@ impl JournaledStore {
         self.journal.lock().any_fault()
     }
 
+    /// Whether the next start may apply batches that were refused, until a flush with an active snapshot.
+    pub fn may_have_refused_frames(&self) -> bool {
+        self.journal.lock().may_have_refused_frames()
+    }
+
     /// Whether a journal file is open, so that batches can be committed. Takes no lock.
     pub fn has_journal(&self) -> bool {
         self.has_journal.load(Ordering::Acquire)

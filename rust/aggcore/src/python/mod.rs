@@ -11,6 +11,7 @@ mod deletion;
 mod errors;
 mod joined_bytes;
 mod lists;
+mod manifest;
 mod partials;
 mod reports;
 mod store;
@@ -31,14 +32,16 @@ mod _aggcore {
     #[pymodule_export]
     use super::lists::count_lists;
     #[pymodule_export]
+    use super::manifest::{ManifestEntry, SegmentTombstones};
+    #[pymodule_export]
     use super::partials::{Partials, QueryResources};
     #[pymodule_export]
     use super::reports::{active_response, folder_response, format_time, quality_response, usage_response};
     #[pymodule_export]
     use super::store::{
-        BatchCounts, Engine, ExportCursor, ExportPiece, Flush, JournalContent, ManifestEntry, MemoryRows, MissingFile,
-        NewSegment, OpenSegment, PendingCommit, Rejection, SegmentEdit, SegmentTombstones, StoreInfo, check_file, check_journal,
-        journal_has_batches, journal_predecessor, journal_sequences,
+        BatchCounts, Engine, ExportCursor, ExportPiece, Flush, JournalContent, MemoryRows, MissingFile, NewSegment, OpenSegment,
+        PendingCommit, Rejection, SegmentEdit, StoreInfo, check_file, check_journal, journal_has_batches, journal_predecessor,
+        journal_sequences,
     };
     #[pymodule_export]
     use super::versions::{DecodedBatch, Versions, decode_batch};

@@ -10,15 +10,15 @@ use pyo3::types::PyBytes;
 use super::arguments::{CancelToken, EstimateArgument, PredicateArgument, RequiredFileArgument, ScanArgument, predicates};
 use super::code_deck::CodeDeck;
 use super::deletion::DeletionRule;
+use super::manifest::{ManifestEntry, SegmentTombstones};
 use super::partials::Partials;
 use super::{allocator, arguments, joined_bytes};
 use crate::columns::row_set::RowSet;
 use crate::durable::{group_commit, journal};
-use crate::error::Error;
 use crate::record::deletion::DeletionRules;
 use crate::storage;
 use crate::storage::export;
-use crate::storage::segment::{self, Segment, Summary};
+use crate::storage::segment::Segment;
 use crate::wire::v1::RejectedRecord;
 
 /// Bytes of rejected records from which a batch returns what encoding them freed to the operating system: each stream
@@ -59,30 +59,12 @@ impl Flush {
 #[pyclass(frozen)]
 pub struct SegmentEdit(Mutex<Option<storage::SegmentEdit>>);
 
-/// What the catalogue stores of a file.
-#[pyclass(frozen, eq, get_all)]
-#[derive(Clone, PartialEq)]
-pub struct ManifestEntry {
-    name: String,
-    rows: usize,
-    size: u64,
-    crc32: u32,
-    summary: Vec<u8>,
-}
-
 /// A segment just written.
 #[pyclass(frozen, get_all)]
 pub struct NewSegment {
     /// UTC day in days since 1970-01-01.
     day: i64,
     file: Py<ManifestEntry>,
-}
-
-/// Tombstones of a segment, as the catalogue stores them.
-#[pyclass(frozen, get_all)]
-pub struct SegmentTombstones {
-    segment: String,
-    rows: Vec<u8>,
 }
 
 /// A segment that reports read.
@@ -155,42 +137,6 @@ pub struct JournalContent {
     batches: usize,
     records: usize,
     size: u64,
-}
-
-#[pymethods]
-impl ManifestEntry {
-    #[new]
-    fn new(name: String, rows: usize, size: u64, crc32: u32, summary: Vec<u8>) -> Self {
-        Self { name, rows, size, crc32, summary }
-    }
-
-    fn __repr__(&self) -> String {
-        format!("ManifestEntry(name={:?}, rows={}, size={})", self.name, self.rows, self.size)
-    }
-}
-
-#[pymethods]
-impl SegmentTombstones {
-    #[new]
-    fn new(segment: String, rows: Vec<u8>) -> Self {
-        Self { segment, rows }
-    }
-}
-
-impl From<&segment::ManifestEntry> for ManifestEntry {
-    fn from(entry: &segment::ManifestEntry) -> Self {
-        let segment::ManifestEntry { name, rows, bytes, crc32, summary } = entry;
-        Self { name: name.clone(), rows: *rows, size: *bytes, crc32: *crc32, summary: summary.to_bytes() }
-    }
-}
-
-impl TryFrom<&ManifestEntry> for segment::ManifestEntry {
-    type Error = Error;
-
-    fn try_from(entry: &ManifestEntry) -> Result<Self, Error> {
-        let summary = Summary::from_bytes(&entry.name, &entry.summary)?;
-        Ok(Self { name: entry.name.clone(), rows: entry.rows, bytes: entry.size, crc32: entry.crc32, summary })
-    }
 }
 
 #[pymethods]
@@ -309,6 +255,11 @@ impl Engine {
 
     fn set_fault(&self, py: Python<'_>, fault: String) {
         py.detach(|| self.durable.set_fault(fault));
+    }
+
+    #[getter]
+    fn may_have_refused_frames(&self, py: Python<'_>) -> bool {
+        py.detach(|| self.durable.may_have_refused_frames())
     }
 
     #[getter]

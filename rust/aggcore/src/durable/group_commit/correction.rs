@@ -9,12 +9,14 @@ impl JournaledStore {
     /// Resolves corrections, makes their versions durable, and applies them. If they change nothing, nothing is written.
     ///
     /// # Errors
-    /// `ReadOnly`, or another error of the journal; the corrections are not applied then.
+    /// `ReadOnly`, also if batches that were refused may be durable, or another error of the journal; the corrections are
+    /// not applied then.
     pub(super) fn commit_correction(
         &self, writer: &mut JournalWriter, pending: &PendingCommit, correction: &PendingCorrection,
     ) -> Result<()> {
         // What a panic left in memory says nothing about the records.
         writer.require_whole_memory()?;
+        writer.require_no_refused_frames()?;
         let resolved = self.store.resolve_corrections(&pending.batch);
         let versions: Vec<Record<'_>> = resolved.versions.into_iter().map(|(_, version)| version).collect();
         let mut outcome = BatchOutcome::default();
