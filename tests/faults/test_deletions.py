@@ -5,7 +5,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import seeds
@@ -13,6 +12,7 @@ from pegcount.core import CancelToken
 from pegcount.model import Deletion
 from pegcount.store import EmbeddedStore
 from store_tests.store_fixtures import batch
+from waiting import stays
 
 from faults import deleter
 from faults.served import CONFIG
@@ -44,8 +44,8 @@ def delete_and_kill(directory: Path, first: int, chance: random.Random) -> list[
         assert process.stdout is not None
         assert process.stdout.readline() == "open\n"
         lines = [process.stdout.readline() for _ in range(chance.randrange(1, 16))]
-        # The load itself: the kill falls anywhere within the next write or deletion.
-        time.sleep(chance.random() * 0.03)
+        # The kill falls anywhere within the next write or deletion.
+        stays(lambda: process.poll() is None, chance.random() * 0.03)
         process.send_signal(signal.SIGKILL)
         return [*lines, *process.stdout.read().splitlines()]
 
