@@ -430,7 +430,7 @@ class Engine:
         """Makes the store read-only until `use_journal`."""
     @property
     def may_have_refused_frames(self) -> bool:
-        """Whether the next start may apply refused batches; corrections wait for a flush `with_active` then."""
+        """Whether the next start may apply refused batches; corrections wait for a flush then."""
     @property
     def has_journal(self) -> bool:
         """Whether a journal file is open, so that batches can be committed. Never waits."""

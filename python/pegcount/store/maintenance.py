@@ -326,9 +326,7 @@ class Maintenance:
         return aged or unflushed >= self._config.seal_row_count or self._is_rewrite_due()
 
     def _should_snapshot_active(self) -> bool:
-        return (
-            self._engine.memory_rows.active <= self._config.active_copy_row_count or self._is_rewrite_due()
-        )
+        return self._engine.memory_rows.active <= self._config.active_copy_row_count or self._is_rewrite_due()
 
     def _is_rewrite_due(self) -> bool:
         """Whether the journal should be released as a whole: it is full, or corrections wait for that."""
