@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pegcount import core
 from pegcount.errors import CancelledError, SourceRuleError
-from pegcount.model import WriteOutcome
+from pegcount.model import Deletion, WriteOutcome
 from pegcount.store import SourceRules, require_source_rule
 
 from conformance.stores import StoreFactory
@@ -121,6 +121,23 @@ def test_no_rule_is_replaced_while_a_batch_is_on_its_way(
         first.result(20)
         assert isinstance(second.exception(20), SourceRuleError)
     assert place.cells(keys=["session_id"]) == [(0, "a", (1, 0, 0))]
+
+
+def test_a_source_whose_records_were_deleted_takes_another_rule(place: Place) -> None:
+    rules = SourceRules(place.store)
+    for session_id in "ab":
+        rules.submit(batch(record(session_id, source="pbx")), "pbx", LINKED, token()).wait()
+    rules.submit(batch(record("c", source="other")), "other", LINKED, token()).wait()
+    assert rules.delete(Deletion("pbx", once=True), token()).deleted == 2
+    assert rules.submit(batch(record("b", source="pbx")), "pbx", UNIQUE, token()).wait().accepted == 1
+    for source, rule in (("pbx", LINKED), ("other", UNIQUE)):
+        with pytest.raises(SourceRuleError):
+            rules.submit(batch(record("d", source=source)), source, rule, token())
+    ended = core.CancelToken(None)
+    ended.cancel()
+    with pytest.raises(CancelledError):
+        rules.delete(Deletion("pbx", once=True), ended)
+    assert rules.submit(batch(record("e", source="pbx")), "pbx", UNIQUE, token()).wait().accepted == 1
 
 
 def test_a_batch_of_rejected_records_leaves_the_rule_open(place: Place) -> None:

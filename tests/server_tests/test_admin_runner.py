@@ -11,7 +11,7 @@ from pegcount.errors import DeadlineError
 from pegcount.server.admin import AdminService
 from pegcount.server.admin_runner import AdminRunner
 from pegcount.server.call_clock import CallClock
-from pegcount.store import EmbeddedStore
+from pegcount.store import EmbeddedStore, SourceRules
 from pegcount.v1 import admin_pb2
 
 from server_tests.example_requests import ONE_CODE
@@ -26,7 +26,7 @@ def test_a_call_whose_deadline_passed_while_it_waited_changes_nothing(
     tmp_path: Path, remaining_seconds: float | None, stored: dict[int, int]
 ) -> None:
     store = EmbeddedStore(tmp_path, Config(), create=True)
-    runner = AdminRunner(Config(), AdminService(Config(), store))
+    runner = AdminRunner(Config(), AdminService(Config(), store, SourceRules(store)))
     call: Any = SimpleNamespace(
         connection=SimpleNamespace(), clock=CallClock(), time_remaining=lambda: remaining_seconds
     )

@@ -14,7 +14,7 @@ from pegcount.client import DEFAULT_ADDRESS, Client
 from pegcount.config import Config
 from pegcount.errors import PegcountError
 from pegcount.server.admin import AdminService
-from pegcount.store import EmbeddedStore
+from pegcount.store import EmbeddedStore, SourceRules
 from pegcount.v1 import admin_pb2
 
 
@@ -114,7 +114,7 @@ def _admin(data: Path | None, server: str | None) -> Iterator[_Admin]:
         return
     config = Config()
     with closing(EmbeddedStore(data, config)) as store:
-        service, no_limit = AdminService(config, store), core.CancelToken(None)
+        service, no_limit = AdminService(config, store, SourceRules(store)), core.CancelToken(None)
         yield _Admin(
             lambda request: service.DeleteRecords(request, no_limit),
             service.ListDeletions,

@@ -5,7 +5,7 @@ from typing import Final, NoReturn
 from pegcount import __version__, calendar, core, request, response
 from pegcount.config import Config
 from pegcount.errors import NotImplementedYetError
-from pegcount.store import Store
+from pegcount.store import SourceRules, Store
 from pegcount.v1 import admin_pb2
 from pegcount.zone import Zone
 
@@ -20,9 +20,10 @@ class AdminService:
     threads.
     """
 
-    def __init__(self, config: Config, store: Store) -> None:
+    def __init__(self, config: Config, store: Store, rules: SourceRules) -> None:
         self._config = config
         self._store = store
+        self._rules = rules
 
     def PutCodeDeck(self, data: bytes) -> admin_pb2.PutCodeDeckResponse:
         """Stores a code deck, or replaces the one with the same id; `data` is the serialized request."""
@@ -58,7 +59,7 @@ class AdminService:
         if message.dry_run:
             count = self._store.count_matching(deletion, cancel_token)
             return admin_pb2.DeleteRecordsResponse(deleted=count)
-        outcome = self._store.delete(deletion, cancel_token)
+        outcome = self._rules.delete(deletion, cancel_token)
         return admin_pb2.DeleteRecordsResponse(deleted=outcome.deleted, rule_id=outcome.rule_id)
 
     def ListDeletions(self, message: admin_pb2.ListDeletionsRequest) -> admin_pb2.ListDeletionsResponse:

@@ -36,7 +36,7 @@ from pegcount.server.store_health import watch_store
 from pegcount.server.undecodable_paths import accept_undecodable_paths
 from pegcount.server.unread_answers import UnreadAnswers
 from pegcount.server.unread_calls import UnreadCalls
-from pegcount.store import Store
+from pegcount.store import SourceRules, Store
 from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
 
 _REPORTS = reports_pb2.DESCRIPTOR.services_by_name["ReportService"].full_name
@@ -116,8 +116,9 @@ class _Server:
             self._connections, self._guard, unread, unread_answers, config.request_id_length_max
         )
         self._reports = ReportRunner(config, store, unread_answers)
-        self.records = RecordService(config, store)
-        self._admin = AdminRunner(config, AdminService(config, store))
+        rules = SourceRules(store)
+        self.records = RecordService(config, store, rules)
+        self._admin = AdminRunner(config, AdminService(config, store, rules))
         self._health = HealthService(config)
         self._reflection = ReflectionService(config, (*SERVICE_NAMES, HEALTH), _NOT_BUILT)
         self._add_methods(ReportService(config, store, clock))

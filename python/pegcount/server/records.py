@@ -6,15 +6,15 @@ from pegcount.server.calls import Call
 from pegcount.server.corrected_sources import CorrectedSources
 from pegcount.server.places import PlaceLimits, StreamPlaces
 from pegcount.server.stream_rules import StreamRules
-from pegcount.store import Store
+from pegcount.store import SourceRules, Store
 
 
 class RecordService:
     """Writes records."""
 
-    def __init__(self, config: Config, store: Store) -> None:
+    def __init__(self, config: Config, store: Store, rules: SourceRules) -> None:
         self._config = config
-        self._rules = StreamRules(config, store)
+        self._rules = StreamRules(config, store, rules)
         self._corrected = CorrectedSources(config.correction_wait_seconds)
         limits = PlaceLimits(
             name="write streams",

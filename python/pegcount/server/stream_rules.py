@@ -8,10 +8,10 @@ from pegcount.store import PendingWrite, SourceRules, Store
 class StreamRules:
     """The rules that batches of all streams may name."""
 
-    def __init__(self, config: Config, store: Store) -> None:
+    def __init__(self, config: Config, store: Store, rules: SourceRules) -> None:
         self._text_bytes_max = config.source_rule_bytes_max
         self._store = store
-        self._rules = SourceRules(store)
+        self._rules = rules
 
     def submit(self, batch: bytes, cancel_token: core.CancelToken) -> PendingWrite:
         """Submits a batch; may wait.

@@ -8,7 +8,8 @@ from threading import Lock
 
 from pegcount.core import CancelToken
 from pegcount.errors import DocumentChangedError, SourceRuleError
-from pegcount.model import OneOf, Predicate, Present, WriteOutcome
+from pegcount.model import Deletion, DeletionOutcome, OneOf, Predicate, Present, WriteOutcome
+from pegcount.store.bound_sources import BoundSources
 from pegcount.store.interface import PendingWrite, Store
 from pegcount.store.locks import locked
 
@@ -32,7 +33,9 @@ class SourceRules:
        the rule until the batch is visible or has failed; its wait ends by no token, which could leave the
        batch on its way. So between any two holders of the lock, nothing is;
     2. once one of those batches brought a record, the source is *bound*: its batches go without the lock, and
-       this process replaces its rule no more, even if retention drops all its records.
+       this process replaces its rule no more, even if retention drops all its records;
+    3. a deletion releases all sources, as it may leave one without records. It holds the lock, and makes the
+       batches visible that were submitted before it.
 
     Servers that share a store do not share the lock: of two that take the first batches of a source by
     different rules in the same moment, both may succeed.
@@ -41,7 +44,7 @@ class SourceRules:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = Lock()
-        self._bound: dict[str, str] = {}
+        self._bound = BoundSources(_BOUND_COUNT_MAX)
 
     def submit(self, batch: bytes, source: str, rule: str, cancel_token: CancelToken) -> PendingWrite:
         """Submits a batch of one source whose calls are made by this rule; the first one waits until durable.
@@ -49,18 +52,30 @@ class SourceRules:
         Raises SourceRuleError if another rule makes those of the source; nothing of the batch is stored then.
         See `require_source_rule`, `Store.submit` and `PendingWrite.wait` for more.
         """
-        if not self._is_bound(source, rule):
-            with locked(self._lock, cancel_token):
-                if not self._is_bound(source, rule):
-                    return self._submit_first(batch, source, rule, cancel_token)
-        return self._store.submit(batch, cancel_token)
+        pending = self._submit_bound(batch, source, rule, cancel_token)
+        if pending is not None:
+            return pending
+        with locked(self._lock, cancel_token):
+            pending = self._submit_bound(batch, source, rule, cancel_token)
+            return pending or self._submit_first(batch, source, rule, cancel_token)
 
-    def _is_bound(self, source: str, rule: str) -> bool:
-        """Returns whether the source is bound to this rule; raises SourceRuleError if to another one."""
-        bound = self._bound.get(source)
-        if bound not in (None, rule):
-            raise SourceRuleError(source, rule, bound)
-        return bound is not None
+    def delete(self, deletion: Deletion, cancel_token: CancelToken) -> DeletionOutcome:
+        """Deletes records; sources that have none afterwards may take another rule. See `Store.delete`."""
+        with locked(self._lock, cancel_token):
+            released = self._bound.release_all()
+            try:
+                return self._store.delete(deletion, cancel_token)
+            except BaseException:
+                # Batches of before may still be on their way.
+                for source, rule in released.items():
+                    self._bound.bind(source, rule)
+                raise
+
+    def _submit_bound(
+        self, batch: bytes, source: str, rule: str, cancel_token: CancelToken
+    ) -> PendingWrite | None:
+        with self._bound.entered(source, rule) as is_bound:
+            return self._store.submit(batch, cancel_token) if is_bound else None
 
     def _submit_first(self, batch: bytes, source: str, rule: str, cancel_token: CancelToken) -> PendingWrite:
         put_version = require_source_rule(self._store, source, rule, cancel_token)
@@ -70,9 +85,7 @@ class SourceRules:
             if put_version is not None:
                 self._store.put_document(_DOCUMENT_PREFIX + source, None, put_version)
         else:
-            if len(self._bound) >= _BOUND_COUNT_MAX:
-                self._bound.clear()
-            self._bound[source] = rule
+            self._bound.bind(source, rule)
         return pending
 
 
