@@ -74,7 +74,10 @@ def test_what_changed_nothing_is_named_with_its_remedy(tmp_path: Path) -> None:
     done = pegcount("import", "--data", data, *options("--set", "disconnect_cause=3"), linked, cwd=tmp_path)
     counts = printed_counts(done.stdout)
     assert (counts["identical"], counts["outranked"]) == (0, 3)
-    assert "3 rows rank below what is stored, and say something else; --correct replaces it" in done.stdout
+    assert (
+        "3 rows rank below what is stored, and say something else; if this file is right, --correct"
+        in done.stdout
+    )
 
 
 def test_the_remedy_corrects_an_answer_that_was_none(tmp_path: Path) -> None:

@@ -117,7 +117,9 @@ def test_a_dry_run_rejects_what_every_store_rejects(tmp_path: Path) -> None:
     bad = ["d,2026-04-02T08:00:00,,2026-04-02T07:00:00,34", "e,soon,,,34"]
     printed = imported(tmp_path, TEXT + "\n".join(bad) + "\n", "--dry-run", status=1)
     assert printed.splitlines()[0].endswith("5 rows, 3 valid, 2 rejected, 0 skipped")
-    assert "local times were read as UTC; --time-zone says otherwise" in printed
+    assert (
+        "local times were read as UTC; if they are local times of another zone, give --time-zone" in printed
+    )
     assert sorted(line for line, _ in rejects(tmp_path)) == ["5", "6"]
 
 

@@ -123,7 +123,7 @@ def test_an_id_that_is_used_again_is_named_with_its_remedy(tmp_path: Path) -> No
     first = f"7,{day}08:00:00Z,{day}08:00:05Z,{day}08:01:05Z,34\n"
     second = f"7,{day}14:00:00Z,{day}14:00:05Z,{day}14:02:05Z,34\n"
     printed = run(tmp_path, header + first + second, "--format", "pegcount-csv")
-    assert "1 rows look like other calls under ids that were used before, and one id is one call" in printed
+    assert "1 rows look like other calls under ids that are stored already. If the same calls were" in printed
     assert figures(tmp_path, "34")[0] == 1
 
 

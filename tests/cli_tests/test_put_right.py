@@ -223,7 +223,9 @@ def test_a_wrong_import_is_put_right(place: Place) -> None:
 
     # Imported again with the zone, the same rows are other versions, which rank by their content.
     again = place.run(*import_command("alpha", *zone))
-    assert "rank below what is stored, and say something else; --correct replaces it" in again.stdout
+    assert (
+        "rank below what is stored, and say something else; if this file is right, --correct" in again.stdout
+    )
     assert place.figures() != expected(both)
 
     for source in both:

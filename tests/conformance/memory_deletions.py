@@ -61,7 +61,7 @@ class DeletingStore(Store):
 
     def deletion(self, rule_id: int) -> model.DeletionRule:
         if rule_id not in self._disk.rules.by_number:
-            text = f"no deletion has the number {rule_id}"
+            text = f"no deletion {rule_id}"
             raise errors.NotFoundError("DELETION_NOT_FOUND", "deletion", text, rule_id=rule_id)
         return self._disk.rules.by_number[rule_id]
 

@@ -210,7 +210,7 @@ def test_descriptions_name_the_ways_to_name_accounts() -> None:
         lambda: query_of(make_request(account_id="", from_time="")),
         [("from_time", "REQUIRED_FIELD_MISSING", {}), ("account_id", "REQUIRED_FIELD_MISSING", {})],
     )[::-1]
-    assert missing == f"one of {names} is required"
+    assert missing == f"one of {names} is required, or account_id in absent"
     (several,) = check_refused(
         lambda: query_of(make_request(all_accounts=True)), [conflict("account_id", ACCOUNT_FIELDS)]
     )

@@ -215,7 +215,9 @@ def test_an_error_shows_every_violation(address: str) -> None:
         ("account_id", "REQUIRED_FIELD_MISSING"),
     ]
     assert violations[1]["description"].startswith("'today' is not of the form YYYY-MM-DDTHH:mm:ss")
-    assert violations[2]["description"] == "one of account_id, account_ids and all_accounts is required"
+    assert violations[2]["description"] == (
+        "one of account_id, account_ids and all_accounts is required, or account_id in absent"
+    )
     assert info["@type"] == "type.googleapis.com/google.rpc.ErrorInfo"
     assert (info["domain"], info["reason"]) == ("pegcount", "UNKNOWN_ENUM_VALUE")
 

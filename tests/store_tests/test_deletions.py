@@ -142,7 +142,7 @@ def test_a_rule_rejects_until_it_is_lifted(harness: StoreHarness) -> None:
     assert rule_id == 1
     outcome = harness.store.write(batch(finished("one"), finished("two")))
     assert [(each.index, each.reason) for each in outcome.rejected] == [(0, DELETED)]
-    assert outcome.rejected[0].description == "session_id was deleted by rule 1 (LiftDeletion ends it)"
+    assert outcome.rejected[0].description.startswith("rule 1 of a deletion covers the record; LiftDeletion")
     harness.store.lift_deletion(1)
     assert session_ids(harness.store) == ["two"]
     assert write(harness.store, finished("one")) == (1, 0, 0)

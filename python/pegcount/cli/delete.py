@@ -78,7 +78,7 @@ def delete(
                 _show_rules(admin)
             elif lift is not None:
                 admin.lift(admin_pb2.LiftDeletionRequest(rule_id=lift))
-                typer.echo(f"rule {lift} is lifted: the records that it rejected are taken again")
+                typer.echo(f"rule {lift} is lifted; write the records that it rejected again")
             else:
                 _show_outcome(request, admin.delete(request))
 
@@ -88,6 +88,8 @@ def _ids_of_file(path: Path | None) -> list[str]:
         return []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise DeleteOptionError(f"--ids-file: {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise DeleteOptionError(f"--ids-file: {path} is not UTF-8: {error}") from error
     ids = [line for line in lines if line]
@@ -101,6 +103,8 @@ def _require_one_purpose(request: admin_pb2.DeleteRecordsRequest, lift: int | No
     purposes = [bool(request.ListFields()), lift is not None, list_rules]
     if sum(purposes) > 1:
         raise DeleteOptionError("--lift and --list delete nothing, and go with --data or --server only")
+    if not any(purposes):
+        raise DeleteOptionError("say which records: --source, --from, --to, --id, --ids-file, or --all")
 
 
 @contextmanager
@@ -131,7 +135,10 @@ def _show_outcome(request: admin_pb2.DeleteRecordsRequest, response: admin_pb2.D
         typer.echo(found)
         return
     rule_id = response.rule_id
-    typer.echo(f"{found}; rule {rule_id} rejects such records until `pegcount delete --lift {rule_id}`")
+    covered = (
+        f"; rule {rule_id} rejects what it covers, new calls too, until `pegcount delete --lift {rule_id}`"
+    )
+    typer.echo(found + covered)
 
 
 def _show_rules(admin: _Admin) -> None:

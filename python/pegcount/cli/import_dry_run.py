@@ -55,7 +55,7 @@ def print_dry_run(run: DryRun, zone: Zone, is_zone_given: bool, corrects: bool) 
         for descriptor, value in record.ListFields():
             typer.echo(f"    {descriptor.name}: {_shown(descriptor, value, zone)}")
     if is_used(zone):
-        otherwise = "" if is_zone_given else "; --time-zone says otherwise"
+        otherwise = "" if is_zone_given else "; if they are local times of another zone, give --time-zone"
         typer.echo(f"local times were read as {zone.name}{otherwise}")
     elif run.first_records:
         typer.echo(f"every time states its UTC offset; none was read as one of {zone.name}")

@@ -23,9 +23,11 @@ from pegcount.zone import US_PER_SECOND, Zone
 
 _COUNTS = ("accepted", "replaced", "identical", "outranked")
 _REMEDIES = {
-    "outranked": "rank below what is stored, and say something else; --correct replaces it",
-    "suspected_reuse": "look like other calls under ids that were used before, and one id is one call: import"
-    " each switch into a source of its own (--source), with ids that it does not use again",
+    "outranked": "rank below what is stored, and say something else; if this file is right,"
+    " --correct replaces it",
+    "suspected_reuse": "look like other calls under ids that are stored already. If the same calls were"
+    " imported in a wrong way, such as in another time zone, --correct replaces them; else import each"
+    " switch into a source of its own (--source)",
     "rounded_prices": "have a price with more than 9 decimals, which was rounded to 9, half to even",
 }
 _CLASSES = {1: "1 switch", 2: "2 party", 3: "3 far side"}

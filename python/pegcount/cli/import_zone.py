@@ -42,7 +42,9 @@ def zone_sentences(files: Sequence[PreparedFile], zone: Zone, is_given: bool) ->
     is_evident = all(
         file.ahead.zone_evidence is not None and file.ahead.zone_evidence.supports(zone) for file in files
     )
-    assumed = f"local times were read as {zone.name}; --time-zone says otherwise"
+    assumed = (
+        f"local times were read as {zone.name}; if they are local times of another zone, give --time-zone"
+    )
     return [assumed] if is_used(zone) and not is_evident else []
 
 

@@ -49,7 +49,7 @@ def _accounts(
             given[0], "CONFLICTING_FIELDS", description, allowed=", ".join(_ACCOUNT_FIELDS)
         )
     if not given and "account_id" not in absent:
-        description = f"one of {_ALL_ACCOUNT_FIELDS} is required"
+        description = f"one of {_ALL_ACCOUNT_FIELDS} is required, or account_id in absent"
         validator.add_violation("account_id", "REQUIRED_FIELD_MISSING", description)
     accounts = [validator.text("account_id", request.account_id)] if request.account_id else []
     accounts += validator.filter_texts("account_ids", request, "account_ids")

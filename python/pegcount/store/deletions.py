@@ -147,6 +147,5 @@ def _described(row: DeletionRow, *, with_session_ids: bool = False) -> DeletionR
 
 
 def _not_found(rule_id: int) -> NotFoundError:
-    return NotFoundError(
-        "DELETION_NOT_FOUND", "deletion", f"no deletion has the number {rule_id}", rule_id=rule_id
-    )
+    text = f"no deletion has the number {rule_id}; ListDeletions, or `pegcount delete --list`, lists them"
+    return NotFoundError("DELETION_NOT_FOUND", "deletion", text, rule_id=rule_id)

@@ -266,8 +266,8 @@ class Store(Protocol):
         report may count a part of them. Unless `once` is set, a rule stays: from now on each version of
         which the source, the session id and the setup time satisfy it is rejected as DELETED, whoever writes
         it. A version from outside the rule begins a new record, even if it would have joined one that was
-        deleted. While the deletion works, such versions are rejected too, with `once` as well. Each batch that
-        was submitted before is visible, or has failed, once the call returns.
+        deleted. While the deletion works, such versions are rejected too, with `once` as well. Once the call
+        returns, each batch that was submitted before it is visible, or has failed.
 
         Raises DeletionLimitError if there are more rules, or more session ids in all of them, than the
         store keeps; DataDamagedError if records that cannot be read may be among them; CancelledError or

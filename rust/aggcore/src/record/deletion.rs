@@ -119,8 +119,10 @@ impl DeletionRules {
 /// The rejection of a record that a deletion covers; `rule` is its number, if it has one.
 pub fn rejection_by(rule: Option<u64>) -> Rejection {
     let description = match rule {
-        Some(number) => format!("session_id was deleted by rule {number} (LiftDeletion ends it)"),
-        None => "session_id is being deleted at this moment".to_owned(),
+        Some(number) => format!(
+            "rule {number} of a deletion covers the record; LiftDeletion, or `pegcount delete --lift {number}`, ends the rule"
+        ),
+        None => "a deletion that is at work covers the record; write it again afterwards".to_owned(),
     };
     Rejection::new(RejectReason::Deleted, description)
 }
@@ -230,8 +232,14 @@ mod tests {
             }
         }
         let text = |record| index.rejection(&record).map(|rejection| rejection.description);
-        assert_eq!(text(record("a", "other", 17)), Some("session_id was deleted by rule 1 (LiftDeletion ends it)".to_owned()));
-        assert_eq!(text(record("a", "other", 20)), Some("session_id was deleted by rule 2 (LiftDeletion ends it)".to_owned()));
+        assert_eq!(
+            text(record("a", "other", 17)),
+            Some("rule 1 of a deletion covers the record; LiftDeletion, or `pegcount delete --lift 1`, ends the rule".to_owned())
+        );
+        assert_eq!(
+            text(record("a", "other", 20)),
+            Some("rule 2 of a deletion covers the record; LiftDeletion, or `pegcount delete --lift 2`, ends the rule".to_owned())
+        );
         assert_eq!(text(record("a", "other", 30)), None);
     }
 
