@@ -110,7 +110,6 @@ MAY_SLEEP = {
     "waiting.py": "looks again and again, for a bounded time",
     "faults/process.py": "kills a service at any moment of its start",
     "faults/test_clock.py": "lets a wrong clock run, and paces a client",
-    "faults/test_deletions.py": "kills a service at any moment of a deletion",
     "faults/test_kill.py": "kills a service at any moment of its writing",
     "faults/test_power_cut.py": "cuts the power at any moment of the writing",
     "faults/test_removed_files.py": "removes files at any moment of the writing",

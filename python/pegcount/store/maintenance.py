@@ -331,7 +331,8 @@ class Maintenance:
     def _is_rewrite_due(self) -> bool:
         """Whether the journal should be released as a whole: it is full, or corrections wait for that."""
         is_full = self._engine.journal_bytes > self._config.journal_bytes_max
-        return is_full or self._engine.may_have_refused_frames
+        may_write = self._engine.fault is None
+        return is_full or (may_write and self._engine.may_have_refused_frames)
 
     def _remove_orphans(self) -> None:
         """Removes the files of a failed step.
