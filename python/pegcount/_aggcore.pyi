@@ -141,8 +141,8 @@ class Versions:
         """As `join`, for a version that is a correction: one that changes something gets the revision that it
         needs to rank first, and `replaces`.
 
-        Raises ValueError if these are several versions, OverflowError if a greater revision than the stored
-        one does not exist.
+        Raises ValueError if these are several versions, OverflowError with the number of a `RejectReason` and
+        a description if the correction is rejected.
         """
 
 class Rejection:

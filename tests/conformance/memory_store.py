@@ -198,7 +198,7 @@ class MemoryStore(DeletingStore):
         try:
             merged, counts = (added.correct if corrects else added.join)([one.versions for one in joined])
         except OverflowError as error:
-            return records_pb2.REJECT_REASON_NUMBER_OUT_OF_RANGE, str(error)
+            return error.args[0], error.args[1]
         if not counts.duplicates:
             row = {**_columns_of(merged.record), "received_time": self._clock()}
             self._disk.sessions[key] = [*(one for one in sessions if one not in joined), Session(merged, row)]

@@ -167,6 +167,8 @@ def _received(
     reasons = reject_reasons(message)
     if is_correction and message.event:
         reasons |= {records_pb2.REJECT_REASON_EVENT_IN_CORRECTION}
+    if is_correction and not message.HasField("end_time"):
+        reasons |= {records_pb2.REJECT_REASON_MISSING_END_TIME}
     if reasons:
         return None, reasons
     version = canonical(message)
@@ -176,6 +178,8 @@ def _received(
     joined = [one for one in components(before) if _is_joined(one, day)]
     held = {one_rank: one for record in joined for one_rank, one in record.items()}
     part = {one_rank: one for one_rank, one in held.items() if parts.number(one) == parts.number(version)}
+    if held and not part and not version.HasField("part"):
+        return None, frozenset({records_pb2.REJECT_REASON_PART_MISSING})
     stands = _merged_part(part) if part else {}
     resolved = corrections.resolve(version, list(part.values()), stands, is_one_record=len(joined) == 1)
     return resolved.version, resolved.rejected

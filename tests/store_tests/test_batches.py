@@ -138,7 +138,7 @@ OF_NEW_RECORDS: dict[str, list[Record]] = {
 """Reasons for which records that were stored before there were these reasons are not rejected."""
 REJECTED |= OF_NEW_RECORDS
 
-TESTED_ELSEWHERE = ["BEFORE_RETENTION", "TOO_MANY_PARTS", "EVENT_IN_CORRECTION", "DELETED"]
+TESTED_ELSEWHERE = ["BEFORE_RETENTION", "TOO_MANY_PARTS", "EVENT_IN_CORRECTION", "PART_MISSING", "DELETED"]
 """Reasons that depend on the state of the store or on the batch; test_retention.py, test_parts.py,
 test_corrections.py and test_deletions.py cover them."""
 

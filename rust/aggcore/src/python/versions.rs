@@ -6,6 +6,7 @@ use pyo3::types::PyBytes;
 
 use super::arguments;
 use super::store::{BatchCounts, Rejection};
+use crate::record;
 use crate::record::new_record::NewRecordRules;
 use crate::storage::{join_correction, join_version};
 use crate::wire::version_batch::VersionBatch;
@@ -69,7 +70,8 @@ impl Versions {
     fn correct(&self, py: Python<'_>, stored: Vec<PyRef<'_, Self>>) -> PyResult<(Self, BatchCounts)> {
         let stored = self.stored_beside(stored)?;
         let joined = py.detach(|| join_correction(stored, &self.0));
-        let (joined, counts) = joined.map_err(|rejection| PyOverflowError::new_err(rejection.description))?;
+        let rejected = |rejection: record::Rejection| PyOverflowError::new_err((rejection.reason as i32, rejection.description));
+        let (joined, counts) = joined.map_err(rejected)?;
         Ok((Self(joined), counts.into()))
     }
 }

@@ -69,6 +69,8 @@ pub enum RejectReason {
     Deleted = 17,
     /// An event in a batch of corrections.
     EventInCorrection = 18,
+    /// A correction without a part of a record that has parts.
+    PartMissing = 19,
 }
 
 /// The rejection of one record.

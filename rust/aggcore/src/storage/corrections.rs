@@ -2,13 +2,21 @@
 //!
 //! The caller applies the versions before it resolves further corrections, so that no version comes between.
 
+use std::collections::BTreeMap;
+
 use super::late_versions::{RowLocation, join_version};
 use super::state::{State, key_of};
 use super::{BatchOutcome, Store};
-use crate::record::{Record, Rejection};
+use crate::columns::RecordColumns;
+use crate::record::schema::{ABSENT, int_slot};
+use crate::record::{Record, RejectReason, Rejection, US_PER_DAY};
 use crate::wire::columnar_batch::ColumnarBatch;
-use crate::wire::corrections::corrected;
+use crate::wire::corrections::{Held, corrected};
+use crate::wire::parts::part_order;
 use crate::wire::versions::Versions;
+
+/// Corrections of one record in a batch. Each may move all parts after its own, under the lock of the journal.
+const CORRECTIONS_OF_RECORD_MAX: usize = 10_000;
 
 /// What the corrections of a batch turned out to be.
 #[derive(Default)]
@@ -38,10 +46,12 @@ impl State {
         rows.sort_by_key(|&row| (batch.key_hash[row], fields.key(row)));
         let mut resolved = ResolvedCorrections::default();
         for rows in rows.chunk_by(|&one, &next| fields.key(one) == fields.key(next)) {
+            let (rows, further) = rows.split_at(rows.len().min(CORRECTIONS_OF_RECORD_MAX));
             let mut held = self.versions_near(batch, rows);
-            for &row in rows {
+            for row in in_part_order(&fields, rows) {
                 resolved.add(row, fields.record(row), &mut held);
             }
+            resolved.rejected.extend(further.iter().map(|&row| (row, too_many())));
         }
         resolved.versions.sort_by_key(|(row, _)| *row);
         resolved.rejected.sort_by_key(|(row, _)| *row);
@@ -51,8 +61,9 @@ impl State {
     /// Reads the states of the records that versions of one key may join.
     fn versions_near(&self, batch: &ColumnarBatch, rows: &[usize]) -> Vec<Versions> {
         let fields = batch.fields();
+        let row_of_day: BTreeMap<i64, usize> = rows.iter().map(|&row| (key_of(batch, &fields, row).day, row)).collect();
         let mut locations: Vec<RowLocation> = Vec::new();
-        for &row in rows {
+        for row in row_of_day.into_values() {
             // Corrections of several days may find the same record.
             let found = self.find(&key_of(batch, &fields, row));
             locations.extend(found.into_iter().filter(|location| !locations.contains(location)).collect::<Vec<_>>());
@@ -64,11 +75,11 @@ impl State {
 impl<'a> ResolvedCorrections<'a> {
     /// Resolves a correction, and adds it to the states of its key as writing it would.
     fn add(&mut self, row: usize, correction: Record<'a>, held: &mut Vec<Versions>) {
-        let joined: Vec<Versions> =
+        let mut joined: Vec<Versions> =
             held.extract_if(.., |versions| versions.joinable_days().contains(&correction.day())).collect();
-        match corrected(&joined, &correction) {
+        match corrected(Held::join(&joined).as_ref(), &correction) {
             Ok(Some(version)) => {
-                held.push(join_version(joined, &Versions::of(&version)).0);
+                held.push(added(&mut joined, &version));
                 self.versions.push((row, version));
                 return;
             }
@@ -79,13 +90,42 @@ impl<'a> ResolvedCorrections<'a> {
     }
 }
 
+fn too_many() -> Rejection {
+    let description = format!("session_id: a batch may have {CORRECTIONS_OF_RECORD_MAX} corrections of one record");
+    Rejection::new(RejectReason::TooManyParts, description)
+}
+
+/// Adds a version to the states that it joins, without a copy of the only one.
+fn added(joined: &mut Vec<Versions>, version: &Record<'_>) -> Versions {
+    if joined.len() > 1 {
+        let joined = std::mem::take(joined);
+        return Held::join(&joined).map_or_else(|| Versions::of(version), |held| held.with(version));
+    }
+    let Some(mut only) = joined.pop() else { return Versions::of(version) };
+    only.add(version);
+    only
+}
+
+/// Orders the corrections of one day by their parts, so that most are appended to what is held; those of one part stay in
+/// the order of arrival. Those of several days, or some without a part, stay as they are: each decides about the next one.
+fn in_part_order(fields: &RecordColumns<'_>, rows: &[usize]) -> Vec<usize> {
+    let mut ordered = rows.to_vec();
+    let day = |row: usize| fields.ints[int_slot::SETUP_TIME].get(row).div_euclid(US_PER_DAY);
+    let part = |row: usize| fields.ints[int_slot::PART].get(row);
+    if rows.iter().all(|&row| part(row) != ABSENT && day(row) == day(rows[0])) {
+        ordered.sort_by_key(|&row| part_order(part(row)));
+    }
+    ordered
+}
+
 /// Adds a correction to the stored states that it belongs to, for a store outside the core; returns the state that replaces
 /// them, and as which the correction counts.
 ///
 /// # Errors
 /// As [`corrected`].
 pub fn join_correction(stored: Vec<Versions>, correction: &Versions) -> Result<(Versions, BatchOutcome), Rejection> {
-    let version = correction.with_merged(|record| Ok(corrected(&stored, record)?.as_ref().map(Versions::of)))?;
+    let version =
+        correction.with_merged(|record| Ok(corrected(Held::join(&stored).as_ref(), record)?.as_ref().map(Versions::of)))?;
     Ok(match version {
         Some(version) => join_version(stored, &version),
         None => {

@@ -82,6 +82,11 @@ impl BatchOutline {
             let description = "event: only whole records can be corrected, and this is an event";
             return Some(Rejection::new(RejectReason::EventInCorrection, description));
         }
+        if self.corrects && !record.is_finished() {
+            // The END event of the session would rank below its correction, and have no effect.
+            let description = "end_time is missing: only sessions that have ended can be corrected";
+            return Some(Rejection::new(RejectReason::MissingEndTime, description));
+        }
         if self.accepts_stored { None } else { rules.rejection(record) }
     }
 }

@@ -387,8 +387,12 @@ fn batch(name: &str) -> Vec<u8> {
         folder: (setup_s < LATE_S).then(|| name.to_owned()),
         ..SessionRecord::default()
     };
-    let records = vec![record(name, Some(2)), record("finished", Some(3)), record("active", None)];
+    let mut records = vec![record(name, Some(2)), record("finished", Some(3)), record("active", None)];
     let correct = name.starts_with(CORRECTION).then_some(true);
+    if correct.is_some() {
+        // Only sessions that have ended can be corrected.
+        records.retain(|record| record.end_time.is_some());
+    }
     WriteRecordsRequest { batch_id: Some(name.to_owned()), records, correct, ..Default::default() }.encode_to_vec()
 }
 
