@@ -65,8 +65,8 @@ class DeletingStore(Store):
             raise errors.NotFoundError("DELETION_NOT_FOUND", "deletion", text, rule_id=rule_id)
         return self._disk.rules.by_number[rule_id]
 
-    def lift_deletion(self, rule_id: int) -> None:
-        with self._locked(core.CancelToken(None)) as rules:
+    def lift_deletion(self, rule_id: int, cancel_token: core.CancelToken) -> None:
+        with self._locked(cancel_token) as rules:
             del rules.by_number[self.deletion(rule_id).rule_id]
 
     @contextmanager

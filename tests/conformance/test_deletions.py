@@ -52,7 +52,7 @@ def test_records_that_satisfy_all_that_is_set_are_deleted_and_rejected(
     assert names(place) == left
     write_five(place)
     assert names(place) == left
-    place.store.lift_deletion(1)
+    place.store.lift_deletion(1, token())
     write_five(place)
     assert names(place) == ["1", "2", "a1", "a2", "b1"]
 
@@ -72,7 +72,7 @@ def test_a_record_is_compared_by_what_was_merged(place: Place) -> None:
 def test_a_version_from_outside_the_rule_begins_a_new_record(place: Place) -> None:
     place.write(record("one", account_id="x"))
     assert delete(place, from_us=SETUP_US).deleted == 1
-    place.store.lift_deletion(1)
+    place.store.lift_deletion(1, token())
     assert place.write(record("one", -1)) == (1, 0, 0, [])
     assert place.cells(keys=["account_id"]) == [(0, "", (1, 0, 0))]
 
@@ -88,20 +88,20 @@ def test_a_deletion_of_once_keeps_no_rule(place: Place) -> None:
 def test_rules_are_listed_by_number_and_numbers_are_never_used_again(place: Place) -> None:
     delete(place, source="a", from_us=3, to_us=4)
     delete(place, session_ids=("x", "y"))
-    place.store.lift_deletion(1)
+    place.store.lift_deletion(1, token())
     place.reopen()
     (rule,) = place.store.deletions()
     assert (rule.rule_id, rule.source, rule.from_us, rule.to_us) == (2, None, None, None)
     assert (rule.session_id_count, rule.session_ids, rule.create_us, rule.deleted) == (2, (), NOW_US, 0)
     assert set(place.store.deletion(2).session_ids) == {"x", "y"}
-    place.store.lift_deletion(2)
+    place.store.lift_deletion(2, token())
     assert delete(place, source="b", from_us=3, to_us=4).rule_id == 3
     rule = place.store.deletion(3)
     assert (rule.source, rule.from_us, rule.to_us, rule.session_id_count) == ("b", 3, 4, None)
 
 
 def test_a_rule_that_does_not_exist_is_not_found(place: Place) -> None:
-    for ask in (place.store.deletion, place.store.lift_deletion):
+    for ask in (place.store.deletion, lambda rule_id: place.store.lift_deletion(rule_id, token())):
         with pytest.raises(NotFoundError) as raised:
             ask(7)
         assert (raised.value.reason, raised.value.metadata) == ("DELETION_NOT_FOUND", {"rule_id": "7"})

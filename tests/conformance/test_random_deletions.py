@@ -96,7 +96,7 @@ def run(step: str, store: EmbeddedStore, model: MemoryStore) -> None:
         store.flush(with_active=step == "flush")
     elif rules := model.deletions():
         for each in (store, model):
-            each.lift_deletion(rules[0].rule_id)
+            each.lift_deletion(rules[0].rule_id, CancelToken(None))
 
 
 def outcome(store: Store, batch: bytes) -> tuple[object, ...]:

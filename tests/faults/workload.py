@@ -85,7 +85,7 @@ class _Run:
         for source in sorted(self._deleted):
             self._insist("delete", partial(store.delete, Deletion(source, once=True), NO_LIMIT))
         for rule in store.deletions():
-            self._insist("lift", partial(store.lift_deletion, rule.rule_id))
+            self._insist("lift", partial(store.lift_deletion, rule.rule_id, NO_LIMIT))
         assert store.deletions() == []
         self._read(store)
         store.close()

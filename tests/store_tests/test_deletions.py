@@ -1,17 +1,26 @@
 """Deletions: the records leave every report for good, all of them or none, and later ones are rejected."""
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount.config import Config
 from pegcount.core import CancelToken
-from pegcount.errors import CancelledError, DataDamagedError, DeletionLimitError, NotFoundError
+from pegcount.errors import (
+    CancelledError,
+    DataDamagedError,
+    DeletionLimitError,
+    NotFoundError,
+    StoreReadOnlyError,
+)
 from pegcount.model import Deletion, DeletionOutcome
 from pegcount.store import EmbeddedStore
+from pegcount.store.catalog_rows import stored_digest
 from pegcount.store.check import check
 from pegcount.store.snapshot import back_up
 from pegcount.v1 import records_pb2
@@ -143,11 +152,11 @@ def test_a_rule_rejects_until_it_is_lifted(harness: StoreHarness) -> None:
     outcome = harness.store.write(batch(finished("one"), finished("two")))
     assert [(each.index, each.reason) for each in outcome.rejected] == [(0, DELETED)]
     assert outcome.rejected[0].description.startswith("rule 1 of a deletion covers the record; LiftDeletion")
-    harness.store.lift_deletion(1)
+    harness.store.lift_deletion(1, NO_LIMIT)
     assert session_ids(harness.store) == ["two"]
     assert write(harness.store, finished("one")) == (1, 0, 0)
     with pytest.raises(NotFoundError, match="no deletion has the number 1"):
-        harness.store.lift_deletion(1)
+        harness.store.lift_deletion(1, NO_LIMIT)
     harness.reopen()
     assert harness.store.deletions() == []
     assert delete(harness.store, source="x").rule_id == 2
@@ -195,7 +204,7 @@ def test_limits_of_the_rules_name_the_way_out(tmp_path: Path) -> None:
         with pytest.raises(DeletionLimitError, match=r"3 rules; 2 are allowed .*LiftDeletion"):
             delete(harness.store, source="y")
         assert delete(harness.store, source="y", once=True).rule_id is None
-        harness.store.lift_deletion(1)
+        harness.store.lift_deletion(1, NO_LIMIT)
         assert delete(harness.store, source="y").rule_id == 3
 
 
@@ -219,6 +228,32 @@ def test_a_damaged_segment_in_the_range_ends_a_deletion_before_it_changes_anythi
     assert harness.store.deletions() == []
     assert write(harness.store, active("live 1", SETUP_S - DAY_S)) == (0, 0, 1)
     assert delete(harness.store, to_us=(SETUP_S - DAY_S) * US + 1).deleted == 2
+
+
+def test_no_batch_is_lost_after_a_deletion_that_failed_and_is_durable(
+    harness: StoreHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(harness.store, active("a", orig_clients_name="client"))
+    ended = active("a", end_time=Timestamp(seconds=SETUP_S + 70))
+    catalog, aside = harness.directory / "catalog.db", harness.directory / "aside.db"
+
+    def digest(db: sqlite3.Connection) -> int | None:
+        # Within the transaction: it is committed to the file, of which then nobody knows where it is.
+        if catalog.exists():
+            catalog.rename(aside)
+        return stored_digest(db)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pegcount.store.catalog.stored_digest", digest)
+        with pytest.raises(StoreReadOnlyError):
+            delete(harness.store)
+    aside.rename(catalog)
+    assert harness.store.write_fault is not None
+    harness.maintain()
+    assert write(harness.store, ended) == (0, 1, 0)
+    harness.reopen_after_kill()
+    assert harness.store.deletions() == []
+    assert [row.orig_clients_name for row in rows(harness.store, "orig_clients_name")] == ["client"]
 
 
 def test_a_cancelled_deletion_changes_nothing(harness: StoreHarness) -> None:

@@ -53,7 +53,9 @@ def delete(
     delete_all: Annotated[bool, typer.Option("--all", help="Delete all records.")] = False,
     once: Annotated[bool, typer.Option("--once", help="Keep no rule: they may be written again.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count the records, and delete none.")] = False,
-    lift: Annotated[int | None, typer.Option(help="End the rule with this number, and delete none.")] = None,
+    lift: Annotated[
+        int | None, typer.Option(min=1, max=2**63 - 1, help="End the rule with this number, and delete none.")
+    ] = None,
     list_rules: Annotated[bool, typer.Option("--list", help="List the rules, and delete none.")] = False,
 ) -> None:
     """Delete the records that satisfy all that is given, from every report and for good.
@@ -87,12 +89,12 @@ def _ids_of_file(path: Path | None) -> list[str]:
     if path is None:
         return []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
         raise DeleteOptionError(f"--ids-file: {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise DeleteOptionError(f"--ids-file: {path} is not UTF-8: {error}") from error
-    ids = [line for line in lines if line]
+    ids = [line.strip() for line in lines if line.strip()]
     if not ids:
         # Without an id, the deletion would be one of all sessions.
         raise DeleteOptionError(f"--ids-file: {path} has no session id")
@@ -122,7 +124,7 @@ def _admin(data: Path | None, server: str | None) -> Iterator[_Admin]:
         yield _Admin(
             lambda request: service.DeleteRecords(request, no_limit),
             service.ListDeletions,
-            service.LiftDeletion,
+            lambda request: service.LiftDeletion(request, no_limit),
         )
 
 

@@ -69,9 +69,11 @@ class AdminService:
         messages = [response.deletion(rule, _utc()) for rule in rules]
         return admin_pb2.ListDeletionsResponse(deletions=messages)
 
-    def LiftDeletion(self, message: admin_pb2.LiftDeletionRequest) -> admin_pb2.LiftDeletionResponse:
+    def LiftDeletion(
+        self, message: admin_pb2.LiftDeletionRequest, cancel_token: core.CancelToken
+    ) -> admin_pb2.LiftDeletionResponse:
         """Ends a deletion: records that it rejects are taken again."""
-        self._store.lift_deletion(request.rule_id(message, self._config))
+        self._store.lift_deletion(request.rule_id(message, self._config), cancel_token)
         return admin_pb2.LiftDeletionResponse()
 
     def CreateCredential(self, message: admin_pb2.CreateCredentialRequest) -> NoReturn:

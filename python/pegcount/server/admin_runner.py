@@ -17,7 +17,7 @@ from pegcount.server.deadline import QueryDeadline
 
 _SERIALIZED: Final = frozenset({"PutCodeDeck"})
 """Methods that take their request serialized, as the core decodes it without the GIL."""
-_CANCELLABLE: Final = frozenset({"DeleteRecords"})
+_CANCELLABLE: Final = frozenset({"DeleteRecords", "LiftDeletion"})
 """Methods that take the token of their call: they stop, and change nothing, once it has ended."""
 
 

@@ -44,21 +44,22 @@ class Deletions:
             rule_id = None if deletion.once else self._catalog.last_deletion + 1
             if rule_id is not None:
                 self._require_room(deletion)
-            checked = _checked(rule_id, deletion)
-            with maintenance.alone(cancel_token), self._at_work(checked):
-                deleted = self._flush_without(checked, deletion, maintenance, cancel_token)
+            # While it is at work, the number of its rule may still become that of another one.
+            at_work = _checked(None, deletion)
+            with maintenance.alone(cancel_token), self._at_work(at_work):
+                deleted = self._flush_without(at_work, rule_id, deletion, maintenance, cancel_token)
                 if rule_id is not None:
-                    self._checked[rule_id] = checked
+                    self._checked[rule_id] = _checked(rule_id, deletion)
             if rule_id is not None:
-                self._rules[rule_id] = self.get(rule_id, with_session_ids=False)
+                self._rules = {**self._rules, rule_id: self.get(rule_id, with_session_ids=False)}
         by = "once" if rule_id is None else f"by rule {rule_id}"
         _LOG.info("deleted %d records %s", deleted, by)
         return DeletionOutcome(deleted, rule_id)
 
     def rules(self) -> Sequence[DeletionRule]:
         """Returns the rules without their session ids, by number."""
-        with self._lock:
-            return [self._rules[rule_id] for rule_id in sorted(self._rules)]
+        # The dictionary is replaced, never changed: nobody has to wait for a deletion.
+        return [rule for _, rule in sorted(self._rules.items())]
 
     def get(self, rule_id: int, *, with_session_ids: bool = True) -> DeletionRule:
         """Returns one rule; see `Store.deletion`."""
@@ -67,30 +68,42 @@ class Deletions:
                 return _described(row, with_session_ids=with_session_ids)
         raise _not_found(rule_id)
 
-    def lift(self, rule_id: int) -> None:
+    def lift(self, rule_id: int, cancel_token: core.CancelToken) -> None:
         """Ends a rule durably; see `Store.lift_deletion`."""
-        with self._lock:
+        with locked(self._lock, cancel_token):
             if rule_id not in self._rules:
                 raise _not_found(rule_id)
             self._catalog.remove_deletion(rule_id)
-            del self._rules[rule_id], self._checked[rule_id]
+            self._rules = {number: rule for number, rule in self._rules.items() if number != rule_id}
+            del self._checked[rule_id]
             self._use(None)
         _LOG.info("rule %d of a deletion was lifted", rule_id)
 
     def _flush_without(
         self,
-        checked: core.DeletionRule,
+        at_work: core.DeletionRule,
+        rule_id: int | None,
         deletion: Deletion,
         maintenance: Maintenance,
         cancel_token: core.CancelToken,
     ) -> int:
-        rule_id = checked.rule_id
         try:
             return maintenance.flush_without(
-                checked, lambda count: self._row(rule_id, deletion, count), cancel_token
+                at_work, lambda count: self._row(rule_id, deletion, count), cancel_token
             )
         except OSError as error:
             raise StoreReadOnlyError(f"nothing was deleted: {cause_of(error)}") from error
+        finally:
+            self._refuse_batches_unless_in_sync()
+
+    def _refuse_batches_unless_in_sync(self) -> None:
+        """Takes no batches while the next start might find a deletion that failed.
+
+        It would find the versions of a batch without the records that they belong to. To open the next
+        journal file writes the catalogue anew, which ends the fault.
+        """
+        if not self._catalog.is_file_in_sync:
+            self._engine.set_fault(f"{self._catalog.path.name} may have a deletion that failed")
 
     def _row(self, rule_id: int | None, deletion: Deletion, deleted: int) -> DeletionRow | None:
         if rule_id is None:

@@ -209,9 +209,9 @@ class EmbeddedStore(Store):
         """Returns one of them with its session ids; see `Store.deletion`."""
         return self._deletions.get(rule_id)
 
-    def lift_deletion(self, rule_id: int) -> None:
+    def lift_deletion(self, rule_id: int, cancel_token: core.CancelToken) -> None:
         """Ends a deletion durably; see `Store.lift_deletion`."""
-        self._deletions.lift(rule_id)
+        self._deletions.lift(rule_id, cancel_token)
 
     def info(self) -> StoreInfo:
         """Returns counts of records and segments, and the range of setup times."""

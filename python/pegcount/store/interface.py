@@ -304,11 +304,11 @@ class Store(Protocol):
         """
 
     @abstractmethod
-    def lift_deletion(self, rule_id: int) -> None:
+    def lift_deletion(self, rule_id: int, cancel_token: CancelToken) -> None:
         """Ends a deletion durably: records that it rejects are taken again. What it deleted stays deleted.
 
-        Its number is never used again. Raises NotFoundError with the reason DELETION_NOT_FOUND, and
-        StoreReadOnlyError.
+        Its number is never used again. Raises NotFoundError with the reason DELETION_NOT_FOUND,
+        StoreReadOnlyError, and CancelledError or DeadlineError if the token ends before the rule does.
         """
 
     def accept_clock(self) -> None:
