@@ -1,5 +1,6 @@
 """`RecordWriter`: pipelining, retries of overloaded calls, and errors that it does not retry."""
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,12 +86,36 @@ def test_retries_are_bounded_and_counted_afresh_after_each_answer(
     assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+CORRECTED_BY_OTHERS = errors.CorrectionInProgressError("a", 5.0)
+
+
+def test_a_writer_that_lost_its_stream_waits_until_the_server_notices(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = service.store.submit
+    failures: list[errors.PegcountError] = [
+        errors.StoreUnavailableError("lost", 0.0),
+        *[CORRECTED_BY_OTHERS] * 2,
+    ]
+
+    def submit_or_fail(message: bytes, cancel_token: core.CancelToken) -> PendingWrite:
+        if failures:
+            raise failures.pop(0)
+        return submit(message, cancel_token)
+
+    monkeypatch.setattr(service.store, "submit", submit_or_fail)
+    with Client(service.address) as client, client.record_writer(QUICK) as writer:
+        assert writer.submit(batch("b", "s")).wait().accepted == 1
+    assert failures == []
+
+
 @pytest.mark.parametrize(
     "error",
     [
         errors.MalformedMessageError("no message"),
         errors.BatchLimitError("too many", asked=3, allowed=2),
         errors.StoreReadOnlyError("the disk is full"),
+        CORRECTED_BY_OTHERS,
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -99,7 +124,7 @@ def test_permanent_refusals_are_not_retried(
 ) -> None:
     submitted = fail_submissions(service, monkeypatch, error, range(1))
     with (
-        pytest.raises(CallError, match=str(error)),
+        pytest.raises(CallError, match=re.escape(str(error))),
         Client(service.address) as client,
         client.record_writer(QUICK) as writer,
     ):

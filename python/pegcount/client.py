@@ -12,7 +12,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from pegcount.config import Config
-from pegcount.errors import PegcountError
+from pegcount.errors import CorrectionInProgressError, PegcountError
 from pegcount.model import WriteOutcome
 from pegcount.v1 import admin_pb2_grpc, records_pb2, reports_pb2_grpc
 from pegcount.write_outcome import write_outcome
@@ -77,6 +77,7 @@ class RecordWriter:
         self._unanswered: deque[SentBatch] = deque()
         self._stream: _OpenStream | None = None
         self._failure_count = 0
+        self._has_lost_stream = False
 
     def submit(self, batch: bytes) -> "SentBatch":
         """Queues a serialized `WriteRecordsRequest` for sending; the caller bounds the unanswered batches."""
@@ -123,6 +124,10 @@ class RecordWriter:
     def _wait_before_retry(self, error: grpc.RpcError) -> None:
         self._close()
         server_seconds = _retry_seconds(error)
+        if self._has_lost_stream and _is_correction_in_progress(error):
+            # The stream that corrects these records may be the one that this writer has lost.
+            server_seconds = 0.0
+        self._has_lost_stream |= server_seconds is not None
         if server_seconds is None or self._failure_count >= self._config.retry_count_max:
             raise error
         exponential_seconds = self._config.retry_seconds_min * 2**self._failure_count
@@ -167,6 +172,13 @@ class _OpenStream:
         """Cancels the call, and ends the gRPC thread that reads the queue."""
         self._batches.put(None)
         self._call.cancel()
+
+
+def _is_correction_in_progress(error: grpc.RpcError) -> bool:
+    status = rpc_status.from_call(error) if isinstance(error, grpc.Call) else None
+    info = error_details_pb2.ErrorInfo()
+    found = status is not None and any(detail.Unpack(info) for detail in status.details)
+    return found and info.reason == CorrectionInProgressError.reason
 
 
 def _retry_seconds(error: grpc.RpcError) -> float | None:

@@ -289,6 +289,8 @@ class Config:
     correction_wait_seconds: float = 5.0
     """Seconds for which a batch of corrections waits while another stream corrects records of its source;
     then it is refused. The server notices within them that a stream has ended."""
+    corrected_source_count_max: int = 100
+    """Sources whose records one stream may correct; a batch with further ones is refused."""
     document_bytes_max: int = 1024 * 1024
     """Bytes of one settings document of a store."""
     deletion_count_max: int = 1_000

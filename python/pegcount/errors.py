@@ -107,6 +107,15 @@ class MissingMessageError(MalformedMessageError):
     """A call ended without its request message."""
 
 
+class CorrectedSourceLimitError(InvalidRequestError):
+    """A stream corrects records of more sources than one may; nothing of the batch is taken."""
+
+    def __init__(self, asked: int, allowed: int) -> None:
+        message = f"the stream corrects {asked} sources; {allowed} are allowed (corrected_source_count_max)"
+        metadata = {"asked": str(asked), "allowed": str(allowed)}
+        super().__init__([Violation("records", "LIST_LIMIT_EXCEEDED", message, metadata)])
+
+
 class RequestTooLargeError(InvalidRequestError):
     """A request has more bytes than its method allows; it was not parsed."""
 

@@ -48,6 +48,16 @@ def waiting(stream: Stream, batch: bytes) -> "Future[WriteRecordsResponse]":
     return answer
 
 
+def test_a_stream_corrects_a_limited_number_of_sources(start: Start) -> None:
+    service = start(corrected_source_count_max=2)
+    with correcting(service, "a", "b") as stream:
+        stream.send(correction("b", "c"))
+        refused = refusal(stream.answer)
+    assert (refused.code, refused.info.reason) == (Code.INVALID_ARGUMENT, "LIST_LIMIT_EXCEEDED")
+    assert refused.metadata == {"field": "records", "asked": "3", "allowed": "2"}
+    assert service.store.info().records == 2
+
+
 def test_the_second_stream_is_told_that_it_waited_in_vain(start: Start) -> None:
     service = start(correction_wait_seconds=WAIT_SECONDS)
     with correcting(service, "a") as first, Stream(service.channel) as second:

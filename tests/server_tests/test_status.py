@@ -34,6 +34,8 @@ from server_tests.example_requests import (
 from server_tests.refusal import Refusal, of_status, refusal
 
 Code = grpc.StatusCode
+INVALID = Code.INVALID_ARGUMENT
+OF_SOURCES = {"field": "records", "asked": "3", "allowed": "2"}
 Start = Callable[..., Service]
 
 REPORTS = {
@@ -84,12 +86,7 @@ ERRORS: list[tuple[PegcountError, grpc.StatusCode, str, dict[str, str]]] = [
         {"field": "f", "value": "0"},
     ),
     (errors.CellLimitError("m", asked=3, allowed=2), Code.INVALID_ARGUMENT, "CELL_LIMIT_EXCEEDED", {}),
-    (
-        errors.SubtotalLimitError("m", asked=3, allowed=2),
-        Code.INVALID_ARGUMENT,
-        "SUBTOTAL_LIMIT_EXCEEDED",
-        {},
-    ),
+    (errors.SubtotalLimitError("m", asked=3, allowed=2), INVALID, "SUBTOTAL_LIMIT_EXCEEDED", {}),
     (errors.MalformedMessageError("m"), Code.INVALID_ARGUMENT, "MALFORMED_MESSAGE", {}),
     (errors.RequestTooLargeError(3, 2), Code.INVALID_ARGUMENT, "REQUEST_TOO_LARGE", {}),
     (errors.BatchIdTooLongError("m", asked=3, allowed=2), Code.INVALID_ARGUMENT, "TEXT_TOO_LONG", {}),
@@ -107,6 +104,7 @@ ERRORS: list[tuple[PegcountError, grpc.StatusCode, str, dict[str, str]]] = [
         {"field": "records[7].source", "value": "b", "source": "a"},
     ),
     (errors.SourceRuleError("a", "x", "y"), Code.FAILED_PRECONDITION, "SOURCE_RULE_DIFFERS", {}),
+    (errors.CorrectedSourceLimitError(3, 2), INVALID, "LIST_LIMIT_EXCEEDED", OF_SOURCES),
     (errors.CorrectionInProgressError("a", 5.0), Code.FAILED_PRECONDITION, "CORRECTION_IN_PROGRESS", {}),
     (errors.OverloadedError("m", 1.5), Code.RESOURCE_EXHAUSTED, "OVERLOADED", {}),
     (errors.StoreReadOnlyError("m"), Code.FAILED_PRECONDITION, "STORE_READ_ONLY", {}),

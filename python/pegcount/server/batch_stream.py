@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from pegcount import core, request
 from pegcount.config import Config
-from pegcount.errors import OverloadedError
+from pegcount.errors import CorrectedSourceLimitError, OverloadedError
 from pegcount.server.calls import Call
 from pegcount.server.corrected_sources import CorrectedSources
 from pegcount.server.places import Place
@@ -56,6 +56,7 @@ class BatchStream:
         self._cancel_token = core.CancelToken(call.time_remaining())
         self._room = asyncio.Semaphore(config.stream_batch_count_max)
         self._answer_bytes_max = config.stream_answer_bytes_max
+        self._source_count_max = config.corrected_source_count_max
         self._answer_bytes = 0
         self._sent = asyncio.Event()
         self._queue: asyncio.Queue[PendingWrite | None] = asyncio.Queue()
@@ -170,9 +171,12 @@ class BatchStream:
             # As if `stop_reading` had found it waiting: the client sends the batch again.
             raise asyncio.CancelledError
         self._may_hold_sources = True
+        held = self._held_sources | sources
+        if len(held) > self._source_count_max:
+            raise CorrectedSourceLimitError(len(held), self._source_count_max)
         with self._waiting_for_others():
             await self._corrected.hold(self, sources)
-        self._held_sources |= sources
+        self._held_sources = held
 
     def _release_sources(self) -> None:
         """Releases the sources once no batch of this stream is being submitted any more."""

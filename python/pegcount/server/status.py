@@ -41,6 +41,7 @@ CODE_OF_ERROR: dict[type[errors.PegcountError], int] = {
     errors.SourceOfRecordError: code_pb2.INVALID_ARGUMENT,
     errors.SourceRuleLimitError: code_pb2.INVALID_ARGUMENT,
     errors.SourceRuleError: code_pb2.FAILED_PRECONDITION,
+    errors.CorrectedSourceLimitError: code_pb2.INVALID_ARGUMENT,
     errors.CorrectionInProgressError: code_pb2.FAILED_PRECONDITION,
     errors.StoreReadOnlyError: code_pb2.FAILED_PRECONDITION,
     errors.StoreUnavailableError: code_pb2.UNAVAILABLE,
