@@ -3,9 +3,11 @@
 import random
 import time
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 from queue import SimpleQueue
 from types import TracebackType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import grpc
 from google.rpc import error_details_pb2
@@ -21,6 +23,9 @@ DEFAULT_ADDRESS = "127.0.0.1:50051"
 
 _WriteRecords: TypeAlias = "grpc.StreamStreamMultiCallable[bytes, records_pb2.WriteRecordsResponse]"
 _WRITE_RECORDS = "/pegcount.v1.RecordService/WriteRecords"
+_REFUSED = "Connection refused"
+_NO_SERVER = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNIMPLEMENTED)
+"""What calls end with that reach no server, or one that knows none of the services."""
 
 
 class CallError(PegcountError):
@@ -28,9 +33,14 @@ class CallError(PegcountError):
 
 
 class Client:
-    """Calls one server. Leaving its block closes the channel and raises CallError for a gRPC error."""
+    """Calls one server. Leaving its block closes the channel and raises CallError for a gRPC error.
 
-    def __init__(self, address: str, config: Config | None = None) -> None:
+    A report or an administrative call without an answer within `timeout_seconds` fails; without it, calls wait as long as it takes.
+    """
+
+    def __init__(
+        self, address: str, config: Config | None = None, *, timeout_seconds: float | None = None
+    ) -> None:
         config = config or Config()
         self._address = address
         self._channel = grpc.insecure_channel(
@@ -40,8 +50,10 @@ class Client:
                 ("grpc.max_reconnect_backoff_ms", config.tuning.client_reconnect_ms_max),
             ],
         )
-        self.reports = reports_pb2_grpc.ReportServiceStub(self._channel)
-        self.admin = admin_pb2_grpc.AdminServiceStub(self._channel)
+        self._timeout_seconds = timeout_seconds
+        timed = grpc.intercept_channel(self._channel, _Timeout(timeout_seconds))
+        self.reports = reports_pb2_grpc.ReportServiceStub(timed)
+        self.admin = admin_pb2_grpc.AdminServiceStub(timed)
 
     def record_writer(self, config: Config) -> "RecordWriter":
         """Returns a writer for batches of records, to be used as a context manager."""
@@ -55,11 +67,57 @@ class Client:
     ) -> None:
         self._channel.close()
         if isinstance(error, grpc.RpcError) and isinstance(error, grpc.Call):
-            if error.code() is grpc.StatusCode.UNAVAILABLE:
-                raise CallError(
-                    f"no server answers at {self._address}; `pegcount serve` starts one"
-                ) from error
-            raise CallError(f"{error.code().name}: {error.details()}") from error
+            raise CallError(self._sentence(error)) from error
+
+    def _sentence(self, error: grpc.Call) -> str:
+        """Returns an error for people: what the server says, or why none says anything."""
+        code, details = error.code(), error.details() or ""
+        if rpc_status.from_call(error) is not None:
+            return f"{code.name}: {details}"
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return f"no answer from {self._address} within {self._timeout_seconds:g} s"
+        if code is grpc.StatusCode.UNAVAILABLE and _REFUSED in details:
+            return f"no server answers at {self._address}; `pegcount serve` starts one"
+        if code in _NO_SERVER:
+            return f"no Pegcount server answers at {self._address}: {details.rpartition('last error: ')[2]}"
+        return f"{code.name}: {details}"
+
+
+@dataclass(frozen=True)
+class _CallDetails(grpc.ClientCallDetails):
+    """How a call is made; gRPC reads these names."""
+
+    method: str
+    timeout: float | None
+    metadata: Any
+    credentials: grpc.CallCredentials | None
+    wait_for_ready: bool | None
+    compression: Any
+
+
+class _Timeout(grpc.UnaryUnaryClientInterceptor):
+    """Limits the time of calls that have no limit of their own."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+
+    def intercept_unary_unary(
+        self,
+        continuation: Callable[[grpc.ClientCallDetails, Any], Any],
+        client_call_details: grpc.ClientCallDetails,
+        request: Any,
+    ) -> Any:
+        """Sends a call with the limit."""
+        sent = client_call_details
+        limited = _CallDetails(
+            method=sent.method,
+            timeout=self._seconds if sent.timeout is None else sent.timeout,
+            metadata=sent.metadata,
+            credentials=sent.credentials,
+            wait_for_ready=sent.wait_for_ready,
+            compression=sent.compression,
+        )
+        return continuation(limited, request)
 
 
 class RecordWriter:

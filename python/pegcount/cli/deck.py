@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from pegcount.cli.connection import DEFAULT_TIMEOUT_SECONDS, Server, Timeout
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.client import DEFAULT_ADDRESS, Client
 from pegcount.errors import ImportFileError
@@ -15,25 +16,24 @@ deck_app = typer.Typer(help="Code decks: destinations by leading digits.", no_ar
 
 _HEADER = ["code", "name", "country"]
 
-Server = Annotated[str, typer.Option(help="HOST:PORT of the server.")]
-
 
 @deck_app.command("import")
 def import_deck(
     file: Annotated[Path, typer.Argument(help="CSV with the header code,name,country.")],
     deck_id: Annotated[int, typer.Option("--id", help="Id of the deck, 1 or greater.")],
     server: Server = DEFAULT_ADDRESS,
+    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
 ) -> None:
     """Store a code deck, or replace the one with the same id."""
-    with errors_as_exit_status(), Client(server) as client:
+    with errors_as_exit_status(), Client(server, timeout_seconds=timeout) as client:
         answer = client.admin.PutCodeDeck(admin_pb2.PutCodeDeckRequest(id=deck_id, entries=_entries(file)))
         typer.echo(f"code deck {deck_id}: {answer.entry_count:,} entries")
 
 
 @deck_app.command("list")
-def list_decks(server: Server = DEFAULT_ADDRESS) -> None:
+def list_decks(server: Server = DEFAULT_ADDRESS, timeout: Timeout = DEFAULT_TIMEOUT_SECONDS) -> None:
     """List the code decks."""
-    with errors_as_exit_status(), Client(server) as client:
+    with errors_as_exit_status(), Client(server, timeout_seconds=timeout) as client:
         for deck in client.admin.ListCodeDecks(admin_pb2.ListCodeDecksRequest()).code_decks:
             typer.echo(f"code deck {deck.id}: {deck.entry_count:,} entries")
 

@@ -1,5 +1,7 @@
 """Exit statuses of the commands, and their errors as one sentence on standard error."""
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,13 +15,26 @@ PROBLEM_STATUS = 1
 """A check found damage."""
 FAILED_STATUS = 2
 """The command failed."""
+BROKEN_PIPE_STATUS = 141
+"""The reader of the output has ended, as in `pegcount … | head -1`; what a shell reports for SIGPIPE."""
 
 
 @contextmanager
 def errors_as_exit_status() -> Iterator[None]:
-    """Ends the command with a sentence and FAILED_STATUS if its block raises PegcountError or OSError."""
+    """Ends the command with a sentence and FAILED_STATUS if its block raises PegcountError or OSError.
+
+    If nobody reads its output any more, it ends with BROKEN_PIPE_STATUS and without a sentence.
+    """
     try:
         yield
+    except BrokenPipeError as error:
+        discard_output()
+        raise typer.Exit(BROKEN_PIPE_STATUS) from error
     except (PegcountError, OSError) as error:
         typer.echo(f"pegcount: {error}", err=True)
         raise typer.Exit(FAILED_STATUS) from error
+
+
+def discard_output() -> None:
+    """Leads standard output nowhere, as the interpreter would complain of the broken pipe when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from pegcount.cli.connection import DEFAULT_TIMEOUT_SECONDS, Server, Timeout
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.client import DEFAULT_ADDRESS, Client
 from pegcount.v1 import admin_pb2
@@ -24,13 +25,14 @@ def retention(
         bool,
         typer.Option("--accept-clock", help="Believe the clock of the server, which jumped; check it first."),
     ] = False,
-    server: Annotated[str, typer.Option(help="HOST:PORT of the server.")] = DEFAULT_ADDRESS,
+    server: Server = DEFAULT_ADDRESS,
+    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
 ) -> None:
     """Show the limits of retention, or set them; days outside them are dropped within seconds.
 
     A limit that is not given stays unchanged.
     """
-    with errors_as_exit_status(), Client(server) as client:
+    with errors_as_exit_status(), Client(server, timeout_seconds=timeout) as client:
         limits = _current(client).retention
         if keep_all:
             limits.Clear()

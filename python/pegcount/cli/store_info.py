@@ -1,9 +1,8 @@
 """`pegcount info`."""
 
-from typing import Annotated
-
 import typer
 
+from pegcount.cli.connection import DEFAULT_TIMEOUT_SECONDS, Server, Timeout
 from pegcount.cli.delete import described
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.client import DEFAULT_ADDRESS, Client
@@ -11,10 +10,11 @@ from pegcount.v1 import admin_pb2
 
 
 def store_info(
-    server: Annotated[str, typer.Option(help="HOST:PORT of the server.")] = DEFAULT_ADDRESS,
+    server: Server = DEFAULT_ADDRESS,
+    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
 ) -> None:
     """Show the number of records, segments and bytes of a server's store."""
-    with errors_as_exit_status(), Client(server) as client:
+    with errors_as_exit_status(), Client(server, timeout_seconds=timeout) as client:
         info = client.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest())
         for field, value in info.ListFields():
             if field.name == "deletions":
