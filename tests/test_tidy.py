@@ -64,7 +64,8 @@ MAY_IMPORT = {
     "export": {"core", "v1"},
     "server": SHARED | {"request", "calendar", "store", "core", "response", "v1", "__version__"},
     "client": {"config", "errors", "model", "v1", "write_outcome"},
-    "cli": SHARED | {"calendar", "client", "core", "export", "importers", "server", "store", "v1"},
+    "cli": SHARED
+    | {"calendar", "client", "core", "export", "importers", "server", "store", "v1", "__version__"},
     "__main__": {"cli"},
     "__init__": set[str](),
 }

@@ -1,5 +1,5 @@
 """Runs the command line as `python -m pegcount`."""
 
-from pegcount.cli import app
+from pegcount.cli import main
 
-app()
+main()

@@ -12,15 +12,16 @@ from pegcount.cli.backup import backup
 from pegcount.cli.check import check
 from pegcount.cli.deck import deck_app
 from pegcount.cli.delete import delete
+from pegcount.cli.entry import run
 from pegcount.cli.export_records import export
 from pegcount.cli.import_records import import_records
 from pegcount.cli.report import report_app
 from pegcount.cli.retention import retention
 from pegcount.cli.serve import serve
 from pegcount.cli.store_info import store_info
+from pegcount.cli.version import Version
 
 app = typer.Typer(
-    help="Telephone-traffic reports from call records, over gRPC.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -34,3 +35,16 @@ app.command("retention")(retention)
 app.command("delete")(delete)
 app.add_typer(report_app, name="report")
 app.add_typer(deck_app, name="deck")
+
+
+@app.callback()
+def pegcount(version: Version = False) -> None:
+    """Telephone-traffic reports from call records, over gRPC.
+
+    An environment variable can give each option: PEGCOUNT_ and its name, such as PEGCOUNT_TIME_ZONE.
+    """
+
+
+def main() -> None:
+    """Runs the command of this process."""
+    run(app)
