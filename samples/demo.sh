@@ -46,7 +46,7 @@ ask() {
 }
 
 ask deck import --id 1 deck.csv
-ask report usage --from 2026-03-28 --to 2026-03-31 --sma-period 2 --time-zone Europe/Berlin
+ask report usage --from 2026-03-28 --to 2026-03-31 --kind ASR --sma-period 2 --time-zone Europe/Berlin
 ask report active orig_clients_name term_rates_country quantity duration --order=-quantity --rollup --code-deck 1
 ask report folders acme support --from 2026-03-28 --to 2026-03-30
-ask report quality 1001 --from 2026-03-28 --to 2026-03-31 --sampling DAY
+ask report quality --account 1001 --from 2026-03-28 --to 2026-03-31 --sampling DAY

@@ -197,8 +197,8 @@ def test_reports_and_code_decks_over_a_served_directory(tmp_path: Path) -> None:
 
         assert "8 entries" in run_command("deck", "import", "--id", "1", SAMPLES / "deck.csv")
         assert "code deck 1: 8 entries" in run_command("deck", "list")
-        assert "sessions 12" in run_command(
-            "report", "usage", "--from", "2026-03-28", "--to", "2026-03-31", "--sma-period", "2"
+        assert "with 5 sessions" in run_command(
+            "report", "usage", "--from", "2026-03-28", "--to", "2026-03-31", "--kind", "ASR"
         )
         assert "total" in run_command(
             "report", "active", "orig_clients_name", "quantity", "--rollup", "--code-deck", "1"
@@ -206,8 +206,8 @@ def test_reports_and_code_decks_over_a_served_directory(tmp_path: Path) -> None:
         assert "billing" in run_command(
             "report", "folders", "acme", "support", "--from", "2026-03-28", "--to", "2026-03-30"
         )
-        assert "total_calls 18" in run_command(
-            "report", "quality", "1001", "--from", "2026-03-30", "--to", "2026-03-31"
+        assert "with 18 calls" in run_command(
+            "report", "quality", "--account", "1001", "--from", "2026-03-30", "--to", "2026-03-31"
         )
         for arguments, title, calls in QUALITY_OF_ACCOUNTS:
             printed = run_command(

@@ -1,0 +1,80 @@
+"""`pegcount report active`."""
+
+from typing import Annotated, TypeAlias
+
+import typer
+
+from pegcount.cli.connection import DEFAULT_TIMEOUT_SECONDS, Server, Timeout
+from pegcount.cli.report.active_table import active_table
+from pegcount.cli.report.human_times import Clock
+from pegcount.cli.report.option_error import numbers_that_fit
+from pegcount.cli.report.options import Arrow, Csv, Json, Parquet, Plot, TimeZone, Watch
+from pegcount.cli.report.report_table import ReportTable
+from pegcount.cli.report.run import run_report
+from pegcount.client import DEFAULT_ADDRESS, Client
+from pegcount.v1.reports_pb2 import (
+    GROUPING_ROLLUP,
+    GROUPING_UNSPECIFIED,
+    ActiveSessionFilters,
+    QueryActiveSessionsRequest,
+)
+
+_FIELDS = ("orig_clients_name", "term_clients_name", "quantity", "duration")
+_ORDER = ("-quantity",)
+_FILTERS = [field.name for field in ActiveSessionFilters.DESCRIPTOR.fields]
+
+Ids: TypeAlias = Annotated[list[int] | None, typer.Option(metavar="ID", help="Any of these; repeatable.")]
+Texts: TypeAlias = Annotated[list[str] | None, typer.Option(metavar="TEXT", help="Any of these; repeatable.")]
+
+
+def active(
+    context: typer.Context,
+    fields: Annotated[
+        list[str] | None, typer.Argument(help=f"Fields to return. Default: {' '.join(_FIELDS)}.")
+    ] = None,
+    order: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD", help="Field to order by, -FIELD for descending; repeatable."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Rows to return at most.")] = None,
+    rollup: Annotated[bool, typer.Option("--rollup", help="Add subtotals and the total.")] = False,
+    code_deck: Annotated[int | None, typer.Option(help="Id of a code deck.")] = None,
+    equipment_id: Ids = None,
+    orig_companies_id: Ids = None,
+    orig_owner_users_id: Ids = None,
+    orig_clients_id: Ids = None,
+    orig_accounts_id: Ids = None,
+    orig_rates_code: Texts = None,
+    orig_rates_code_name: Texts = None,
+    term_companies_id: Ids = None,
+    term_owner_users_id: Ids = None,
+    term_clients_id: Ids = None,
+    term_accounts_id: Ids = None,
+    term_rates_code: Texts = None,
+    term_rates_code_name: Texts = None,
+    time_zone: TimeZone = "UTC",
+    server: Server = DEFAULT_ADDRESS,
+    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
+    as_json: Json = False,
+    as_csv: Csv = False,
+    parquet: Parquet = None,
+    arrow: Arrow = None,
+    plot: Plot = False,
+    watch: Watch = None,
+) -> None:
+    """Calls in progress, grouped by any of their fields."""
+
+    def ask(client: Client, _: Clock) -> ReportTable:
+        with numbers_that_fit():
+            request = QueryActiveSessionsRequest(
+                return_fields=fields or _FIELDS,
+                filters=ActiveSessionFilters(**{name: context.params[name] for name in _FILTERS}),
+                order=order or (() if fields else _ORDER),
+                limit=limit,
+                grouping=GROUPING_ROLLUP if rollup else GROUPING_UNSPECIFIED,
+                code_deck=code_deck,
+                time_zone=time_zone,
+            )
+        return active_table(client.reports.QueryActiveSessions(request), request)
+
+    run_report(context, ask)

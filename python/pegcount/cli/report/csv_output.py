@@ -1,0 +1,39 @@
+"""A report as CSV with exact figures."""
+
+import csv
+import io
+from collections.abc import Iterator
+
+from pegcount.cli.report.report_table import ReportTable, Row, Value
+
+
+def csv_lines(table: ReportTable) -> Iterator[str]:
+    """Yields a header of field names and a line per row; a value that the answer lacks is empty.
+
+    With subtotals, their rows follow, told apart by a last column `level`, the number of key fields kept.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="")
+    has_levels = bool(table.subtotals)
+
+    def line(values: list[str]) -> str:
+        buffer.seek(0)
+        buffer.truncate()
+        writer.writerow(values)
+        return buffer.getvalue()
+
+    yield line([*(column.name for column in table.columns), *(["level"] if has_levels else [])])
+    for row in table.rows:
+        yield line([*_texts(row), *([""] if has_levels else [])])
+    for row in table.subtotals:
+        yield line([*_texts(row), str(row.level)])
+
+
+def _texts(row: Row) -> list[str]:
+    return [_text(value) for value in row.values]
+
+
+def _text(value: Value) -> str:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,58 @@
+"""The outputs of a report: the table, JSON, CSV, a file or a chart."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Final, TypeAlias
+
+from pegcount.cli.report.arrow_output import write_arrow, write_parquet
+from pegcount.cli.report.csv_output import csv_lines
+from pegcount.cli.report.json_output import json_text
+from pegcount.cli.report.options import ReportOptions
+from pegcount.cli.report.plot import plot_lines
+from pegcount.cli.report.report_table import ReportTable
+from pegcount.cli.report.table import table_lines
+
+Write: TypeAlias = Callable[[ReportTable], None]
+
+_UNLIMITED_WIDTH: Final = 1_000_000
+_WIDTH_MIN: Final = 20
+_PLOT_WIDTH: Final = 80
+"""Cells of a chart that goes to a file or a pipe."""
+_CLEAR_SCREEN: Final = "\x1b[H\x1b[2J\x1b[3J"
+
+
+def writer(options: ReportOptions) -> Write:
+    """Returns what writes an answer as the options say."""
+    is_watched = options.watch_seconds is not None
+    if options.output == "as_json":
+        return lambda table: _print([json_text(table, one_line=is_watched)])
+    if options.output == "as_csv":
+        return lambda table: _print(csv_lines(table))
+    if options.file is not None:
+        return partial(write_parquet if options.output == "parquet" else write_arrow, options.file)
+    if options.output == "plot":
+        return partial(_draw, lambda table: plot_lines(table, _width(_PLOT_WIDTH)), is_watched)
+    return partial(_draw, lambda table: table_lines(table, _width(_UNLIMITED_WIDTH)), is_watched)
+
+
+def _draw(lines: Callable[[ReportTable], Iterable[str]], is_watched: bool, table: ReportTable) -> None:
+    if is_watched and sys.stdout.isatty():
+        sys.stdout.write(_CLEAR_SCREEN)
+    _print(lines(table))
+    if is_watched:
+        _print([""])
+
+
+def _print(lines: Iterable[str]) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()
+
+
+def _width(otherwise: int) -> int:
+    """Returns the cells of a line: of the terminal or `COLUMNS`, else `otherwise`, as for a pipe."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal():
+        return max(_WIDTH_MIN, shutil.get_terminal_size().columns)
+    return otherwise

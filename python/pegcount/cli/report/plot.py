@@ -1,0 +1,109 @@
+"""A report as a chart of characters, readable without colours."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rich.cells import cell_len
+
+from pegcount.cli.report.chart import Chart, chart_lines
+from pegcount.cli.report.figures import TimeStyle, cells, figure, printable, time_style, title
+from pegcount.cli.report.heat_table import heat_lines
+from pegcount.cli.report.report_table import Column, Kind, ReportTable
+from pegcount.cli.report.text_lines import padded_left, padded_right, wrapped
+
+_BAR: Final = "█"
+_HEIGHT: Final = 16
+_SMALL_HEIGHT: Final = 9
+_LABEL_SHARE: Final = 2
+"""Of the width of a line, the label of a bar takes at most one part of this many."""
+_MINUTE_DIGITS: Final = len("2026-")
+
+
+def plot_lines(table: ReportTable, width: int) -> Iterator[str]:
+    """Yields the lines of a chart of a report, none wider than `width` cells."""
+    style = time_style(table)
+    yield from wrapped(printable(title(table)), width)
+    yield ""
+    if not table.rows:
+        yield "no rows"
+    else:
+        yield from _PLOTS[table.report](table, style, width)
+    for notice in table.notices:
+        yield from wrapped(f"notice: {printable(notice.text)}", width)
+
+
+def _usage(table: ReportTable, style: TimeStyle, width: int) -> Iterator[str]:
+    averages = [column.name for column in table.columns if column.kind is Kind.MEAN]
+    line = _values(table, averages[0]) if averages else None
+    yield from _charted(table, style, width, _HEIGHT, "session_count", line)
+    if averages:
+        yield from wrapped(f"bars: sessions; line: {_column(table, averages[0]).heading}", width)
+
+
+def _quality(table: ReportTable, style: TimeStyle, width: int) -> Iterator[str]:
+    yield from _charted(table, style, width, _SMALL_HEIGHT, "total_calls", None)
+    for name in ("asr", "acd", "cps"):
+        yield from _charted(table, style, width, _SMALL_HEIGHT, None, _values(table, name), name)
+
+
+def _charted(
+    table: ReportTable,
+    style: TimeStyle,
+    width: int,
+    height: int,
+    bars: str | None,
+    line: Sequence[float | None] | None,
+    line_name: str | None = None,
+) -> Iterator[str]:
+    heading = _column(table, str(bars or line_name)).heading
+    labels = [figure(row.values[0], Kind.TIME, style)[_MINUTE_DIGITS:] for row in table.rows]
+    chart = Chart(heading, labels, None if bars is None else _values(table, bars), line)
+    yield from chart_lines(chart, width, height)
+
+
+def _active(table: ReportTable, style: TimeStyle, width: int) -> Iterator[str]:
+    """Yields a horizontal bar per row, of the first aggregate."""
+    if table.key_count == len(table.columns):
+        yield from wrapped("no quantity and no duration to draw; add one of them to the fields", width)
+        return
+    shown = table.columns[table.key_count]
+    values = [row.values[table.key_count] for row in table.rows]
+    texts = [figure(value, shown.kind, style) for value in values]
+    labels = [" / ".join(cells(table, row, style)[: table.key_count]) for row in table.rows]
+    yield from wrapped(shown.heading, width)
+    yield from _horizontal_bars(labels, [float(value or 0) for value in values], texts, width)
+
+
+def _horizontal_bars(labels: list[str], values: list[float], texts: list[str], width: int) -> Iterator[str]:
+    text_width = max(map(cell_len, texts))
+    label_width = min(max(map(cell_len, labels)), width // _LABEL_SHARE)
+    bar_width = max(0, width - label_width - text_width - 2)
+    greatest = max(*values, 1.0)
+    for label, value, text in zip(labels, values, texts, strict=True):
+        *before, last = wrapped(label, max(2, label_width))
+        yield from before
+        bar = _BAR * round(bar_width * value / greatest)
+        yield f"{padded_right(last, label_width)} {padded_left(text, text_width)} {bar}".rstrip()
+
+
+def _folders(table: ReportTable, style: TimeStyle, width: int) -> Iterator[str]:
+    """Yields a heat table of the calls, a line per day and a column per folder."""
+    counts = {
+        (str(row.values[0]), str(row.values[1])): int(row.values[table.key_count] or 0)
+        for row in table.rows
+        if row.level is not None
+    }
+    yield from heat_lines(counts, width)
+
+
+def _values(table: ReportTable, name: str) -> list[float | None]:
+    place = [column.name for column in table.columns].index(name)
+    values = (row.values[place] for row in table.rows)
+    return [None if value is None else float(value) for value in values]
+
+
+def _column(table: ReportTable, name: str) -> Column:
+    return next(column for column in table.columns if column.name == name)
+
+
+_PLOTS: Final = {"usage": _usage, "active": _active, "folders": _folders, "quality": _quality}

@@ -1,0 +1,104 @@
+"""The table of `pegcount report quality`."""
+
+import math
+
+from pegcount import calendar, core
+from pegcount.cli.report.answer_parts import notices_of, range_of, values_of
+from pegcount.cli.report.report_table import Column, Kind, Measured, Remark, ReportTable, Row, Value
+from pegcount.v1.reports_pb2 import (
+    OriginationQualityData,
+    OriginationQualityTotals,
+    QueryOriginationQualityRequest,
+    QueryOriginationQualityResponse,
+)
+from pegcount.zone import US_PER_SECOND, Zone
+
+_START = Column("start_time", "start", Kind.TIME)
+_FIGURES = (
+    Column("total_calls", "calls", Kind.COUNT),
+    Column("answered_calls", "answered", Kind.COUNT),
+    Column("duration_ms", "duration h:mm:ss", Kind.DURATION_MS),
+    Column("asr", "ASR", Kind.PERCENT),
+    Column("acd", "ACD seconds", Kind.SECONDS),
+    Column("cps", "CPS", Kind.RATE),
+)
+_ACCOUNTS_NAMED = 3
+
+
+def quality_table(
+    answer: QueryOriginationQualityResponse, request: QueryOriginationQualityRequest
+) -> ReportTable:
+    """Returns the answer as a table, with the start of each bin as a time."""
+    span = range_of(answer.range)
+    data, totals = answer.data, answer.totals
+    return ReportTable(
+        report="quality",
+        subject=f"Calls of {_whose(request)} per {span.granularity}",
+        range=span,
+        columns=(_START, *_FIGURES),
+        key_count=1,
+        rows=_rows(data, calendar.zone(span.time_zone)),
+        subtotals=(),
+        total_row=Row((None, *_total(totals)), level=0),
+        totals=values_of(totals),
+        remarks=_remarks(answer, span.time_zone, span.granularity),
+        notices=notices_of(answer.notices),
+    )
+
+
+def _whose(request: QueryOriginationQualityRequest) -> str:
+    if request.all_accounts:
+        return "all accounts"
+    accounts = [request.account_id] if request.account_id else list(request.account_ids)
+    if not accounts:
+        return "no account"
+    if len(accounts) == 1:
+        return f"account {accounts[0]}"
+    more = len(accounts) - _ACCOUNTS_NAMED
+    return f"accounts {', '.join(accounts[:_ACCOUNTS_NAMED])}{f' and {more:,} more' if more > 0 else ''}"
+
+
+def _rows(data: OriginationQualityData, zone: Zone | None) -> tuple[Row, ...]:
+    columns = [getattr(data, column.name) for column in _FIGURES]
+    return tuple(
+        Row((_start(unix_s, zone), *map(_value, figures)))
+        for unix_s, *figures in zip(data.t, *columns, strict=True)
+    )
+
+
+def _start(unix_s: int, zone: Zone | None) -> str:
+    """Returns an instant, in UTC if this program does not know the zone."""
+    known = zone or calendar.zone("UTC")
+    assert known is not None
+    return core.format_time(unix_s * US_PER_SECOND, known)
+
+
+def _value(figure: int | float) -> Value:
+    return None if math.isnan(figure) else figure
+
+
+def _total(totals: OriginationQualityTotals) -> list[Value]:
+    values = values_of(totals)
+    return [values["cps_mean" if column.name == "cps" else column.name] for column in _FIGURES]
+
+
+def _remarks(
+    answer: QueryOriginationQualityResponse, time_zone: str, granularity: str | None
+) -> tuple[Remark, ...]:
+    totals, calls = answer.totals, answer.data.total_calls
+    if not totals.HasField("cps_mean"):
+        return ()
+    rates = (
+        "CPS:",
+        Measured(totals.cps_mean, Kind.RATE),
+        "over the whole range, at most",
+        Measured(totals.cps_peak, Kind.RATE),
+        "in a whole bin; the sum of the column is",
+        Measured(totals.cps_sum, Kind.RATE),
+    )
+    if not totals.total_calls:
+        return (rates,)
+    busiest = max(range(len(calls)), key=lambda place: calls[place])
+    start = _start(answer.data.t[busiest], calendar.zone(time_zone))
+    words = "busiest bin:" if granularity is None else f"busiest {granularity.lower().replace('_', ' ')}:"
+    return ((words, Measured(start, Kind.TIME), "with", Measured(calls[busiest], Kind.COUNT), "calls"), rates)
