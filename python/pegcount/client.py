@@ -35,7 +35,8 @@ class CallError(PegcountError):
 class Client:
     """Calls one server. Leaving its block closes the channel and raises CallError for a gRPC error.
 
-    A report or an administrative call without an answer within `timeout_seconds` fails; without it, calls wait as long as it takes.
+    A call of a report or an administrative one fails without an answer within `timeout_seconds`. Absent: it
+    waits for ever.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ _HEIGHT: Final = 16
 _SMALL_HEIGHT: Final = 9
 _LABEL_SHARE: Final = 2
 """Of the width of a line, the label of a bar takes at most one part of this many."""
-_MINUTE_DIGITS: Final = len("2026-")
+_YEAR_LENGTH: Final = len("2026-")
 
 
 def plot_lines(table: ReportTable, width: int) -> Iterator[str]:
@@ -55,9 +55,9 @@ def _charted(
     line: Sequence[float | None] | None,
     line_name: str | None = None,
 ) -> Iterator[str]:
-    heading = _column(table, str(bars or line_name)).heading
-    labels = [figure(row.values[0], Kind.TIME, style)[_MINUTE_DIGITS:] for row in table.rows]
-    chart = Chart(heading, labels, None if bars is None else _values(table, bars), line)
+    column = _column(table, str(bars or line_name))
+    labels = [figure(row.values[0], Kind.TIME, style)[_YEAR_LENGTH:] for row in table.rows]
+    chart = Chart(column.heading, column.kind, labels, None if bars is None else _values(table, bars), line)
     yield from chart_lines(chart, width, height)
 
 

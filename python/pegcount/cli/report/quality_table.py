@@ -101,4 +101,5 @@ def _remarks(
     busiest = max(range(len(calls)), key=lambda place: calls[place])
     start = _start(answer.data.t[busiest], calendar.zone(time_zone))
     words = "busiest bin:" if granularity is None else f"busiest {granularity.lower().replace('_', ' ')}:"
-    return ((words, Measured(start, Kind.TIME), "with", Measured(calls[busiest], Kind.COUNT), "calls"), rates)
+    unit = "call" if calls[busiest] == 1 else "calls"
+    return ((words, Measured(start, Kind.TIME), "with", Measured(calls[busiest], Kind.COUNT), unit), rates)

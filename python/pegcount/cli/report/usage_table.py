@@ -26,7 +26,7 @@ def usage_table(
         Measured(totals.busiest_start_time, Kind.TIME),
         "with",
         Measured(totals.busiest_count, Kind.COUNT),
-        "sessions",
+        "session" if totals.busiest_count == 1 else "sessions",
     )
     return ReportTable(
         report="usage",
