@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from pegcount.cli.report.report_table import ReportTable, Row, Value
 
+_LINE_END = "\r\n"
+
 
 def csv_lines(table: ReportTable) -> Iterator[str]:
     """Yields a header of field names and a line per row; a value that the answer lacks is empty.
@@ -13,14 +15,15 @@ def csv_lines(table: ReportTable) -> Iterator[str]:
     With subtotals, their rows follow, told apart by a last column `level`, the number of key fields kept.
     """
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="")
+    # The writer quotes a text that has a character of the end of a line.
+    writer = csv.writer(buffer, lineterminator=_LINE_END)
     has_levels = bool(table.subtotals)
 
     def line(values: list[str]) -> str:
         buffer.seek(0)
         buffer.truncate()
         writer.writerow(values)
-        return buffer.getvalue()
+        return buffer.getvalue().removesuffix(_LINE_END)
 
     yield line([*(column.name for column in table.columns), *(["level"] if has_levels else [])])
     for row in table.rows:

@@ -20,6 +20,7 @@ _DAY_BINS: Final = ("DAY", "WEEK", "MONTH")
 _LOCAL: Final = TimeForm(fraction_digit_count_max=6)
 _EXACT_RATE_MIN: Final = 1_000
 """Calls per second from which three digits would hide some before the decimal point."""
+_RATE_DIGITS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,8 @@ def figure(value: Value, kind: Kind, style: TimeStyle) -> str:
     """Returns a value rounded for people, `-` if it has none.
 
     >>> style = TimeStyle(None)
-    >>> [figure(value, Kind.RATE, style) for value in (0.0016666, 2.3, 0.0, 12345.6)]
-    ['0.00167', '2.30', '0', '12,346']
+    >>> [figure(value, Kind.RATE, style) for value in (0.0016666, 2.3, 0.0, 123.4, 12345.6)]
+    ['0.00167', '2.30', '0', '123', '12,346']
     >>> figure(3_661_000, Kind.DURATION_MS, style), figure(86.111, Kind.PERCENT, style)
     ('1:01:01', '86.1%')
     """
@@ -112,7 +113,10 @@ def _mean(value: float) -> str:
 def _rate(value: float) -> str:
     if value == 0:
         return "0"
-    return f"{value:,.0f}" if value >= _EXACT_RATE_MIN else f"{value:#.3g}".rstrip(".")
+    if value >= _EXACT_RATE_MIN:
+        return f"{value:,.0f}"
+    decimals = _RATE_DIGITS - 1 - math.floor(math.log10(value))
+    return f"{value:.{decimals}f}" if decimals > 0 else f"{value:.0f}"
 
 
 def _duration(seconds: int) -> str:

@@ -24,7 +24,11 @@ def heat_lines(counts: Mapping[tuple[str, str], int], width: int) -> Iterator[st
     texts = {place: f"{count:,} {_shade(count, greatest)}" for place, count in counts.items()}
     cell_width = max(cell_len(text) for text in texts.values())
     heading_width = max(cell_width, min(max(cell_len(_name(folder)) for folder in folders), 12))
-    per_table = max(1, (width - day_width) // (heading_width + len(_GAP)))
+    per_table = (width - day_width) // (heading_width + len(_GAP))
+    if per_table == 0:
+        for (day, folder), text in texts.items():
+            yield from wrapped(f"{day} {_name(folder)}: {text}", width)
+        return
     for first in range(0, len(folders), per_table):
         if first:
             yield ""
@@ -33,7 +37,7 @@ def heat_lines(counts: Mapping[tuple[str, str], int], width: int) -> Iterator[st
         for day in days:
             row = [padded_left(texts.get((day, folder), "-"), heading_width) for folder in shown]
             yield _GAP.join([day, *row])
-    yield f"shades from 0 to {greatest:,} calls: {_SHADES[1:]}"
+    yield from wrapped(f"shades from 0 to {greatest:,} calls: {_SHADES[1:]}", width)
 
 
 def _heading_lines(folders: list[str], day_width: int, width: int) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pegcount.suggestion import nearest
 
 _WORD_SIMILARITY_MIN: Final = 0.75
 _YEAR_FIRST: Final = re.compile("([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})")
+_DIGITS: Final = re.compile("([0-9]{4})([0-9]{2})([0-9]{2})")
 _YEAR_LAST: Final = re.compile("([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})")
 _NO_YEAR: Final = re.compile("([0-9]{1,2})[-/.]([0-9]{1,2})")
 
@@ -23,7 +24,7 @@ def near_times(text: str, now: datetime, words: Iterable[str]) -> list[str]:
     ['yesterday']
     """
     plain = " ".join(text.casefold().split())
-    if match := _YEAR_FIRST.match(plain):
+    if match := _DIGITS.fullmatch(plain) or _YEAR_FIRST.match(plain):
         return _dates((match[1], match[2], match[3]))
     if match := _YEAR_LAST.match(plain):
         return _dates((match[3], match[2], match[1]), (match[3], match[1], match[2]))

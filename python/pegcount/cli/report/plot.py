@@ -16,6 +16,7 @@ _HEIGHT: Final = 16
 _SMALL_HEIGHT: Final = 9
 _LABEL_SHARE: Final = 2
 """Of the width of a line, the label of a bar takes at most one part of this many."""
+_BAR_WIDTH_MIN: Final = 8
 _YEAR_LENGTH: Final = len("2026-")
 
 
@@ -77,13 +78,23 @@ def _active(table: ReportTable, style: TimeStyle, width: int) -> Iterator[str]:
 def _horizontal_bars(labels: list[str], values: list[float], texts: list[str], width: int) -> Iterator[str]:
     text_width = max(map(cell_len, texts))
     label_width = min(max(map(cell_len, labels)), width // _LABEL_SHARE)
-    bar_width = max(0, width - label_width - text_width - 2)
+    bar_width = width - label_width - text_width - 2
+    if bar_width < _BAR_WIDTH_MIN:
+        yield from _bars_below_labels(labels, values, texts, width)
+        return
     greatest = max(*values, 1.0)
     for label, value, text in zip(labels, values, texts, strict=True):
-        *before, last = wrapped(label, max(2, label_width))
+        *before, last = wrapped(label, label_width)
         yield from before
         bar = _BAR * round(bar_width * value / greatest)
         yield f"{padded_right(last, label_width)} {padded_left(text, text_width)} {bar}".rstrip()
+
+
+def _bars_below_labels(labels: list[str], values: list[float], texts: list[str], width: int) -> Iterator[str]:
+    greatest = max(*values, 1.0)
+    for label, value, text in zip(labels, values, texts, strict=True):
+        yield from wrapped(f"{label}: {text}", width)
+        yield _BAR * round(width * value / greatest)
 
 
 def _folders(table: ReportTable, style: TimeStyle, width: int) -> Iterator[str]:

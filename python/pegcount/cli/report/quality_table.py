@@ -91,9 +91,9 @@ def _remarks(
     rates = (
         "CPS:",
         Measured(totals.cps_mean, Kind.RATE),
-        "over the whole range, at most",
+        "in the whole range, at most",
         Measured(totals.cps_peak, Kind.RATE),
-        "in a whole bin; the sum of the column is",
+        "in a whole bin; sum of the column",
         Measured(totals.cps_sum, Kind.RATE),
     )
     if not totals.total_calls:

@@ -1,0 +1,62 @@
+"""The samples, served by a clock that stands still, and a server that keeps requests."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import pytest
+from pegcount.v1 import reports_pb2, reports_pb2_grpc
+from sample_service import service_over_samples
+
+
+@pytest.fixture(scope="package")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server over the samples, at 2026-03-30T12:00:00Z."""
+    with service_over_samples(tmp_path_factory.mktemp("reports")) as service:
+        yield service.address
+
+
+@dataclass
+class KeptRequests(reports_pb2_grpc.ReportServiceServicer):
+    """Answers every request with an empty report, and keeps it."""
+
+    requests: list[Any] = field(default_factory=list)
+    range: reports_pb2.ResolvedRange = field(
+        default_factory=lambda: reports_pb2.ResolvedRange(
+            from_time="2026-03-30T00:00:00Z",
+            to_time="2026-03-31T00:00:00Z",
+            time_zone="UTC",
+            granularity=reports_pb2.GRANULARITY_DAY,
+        )
+    )
+    address: str = ""
+
+    def QueryAsrUsage(self, request: Any, context: Any) -> Any:
+        self.requests.append(request)
+        return reports_pb2.QueryAsrUsageResponse(range=self.range)
+
+    def QueryActiveSessions(self, request: Any, context: Any) -> Any:
+        self.requests.append(request)
+        return reports_pb2.QueryActiveSessionsResponse(range=self.range)
+
+    def QueryFolderStats(self, request: Any, context: Any) -> Any:
+        self.requests.append(request)
+        return reports_pb2.QueryFolderStatsResponse(range=self.range)
+
+    def QueryOriginationQuality(self, request: Any, context: Any) -> Any:
+        self.requests.append(request)
+        return reports_pb2.QueryOriginationQualityResponse(range=self.range)
+
+
+@pytest.fixture
+def kept() -> Iterator[KeptRequests]:
+    """A server that keeps requests."""
+    service = KeptRequests()
+    server = grpc.server(ThreadPoolExecutor(1))
+    reports_pb2_grpc.add_ReportServiceServicer_to_server(service, server)
+    service.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    yield service
+    server.stop(None).wait()
