@@ -1,0 +1,172 @@
+"""What all commands share: environment variables, help, versions, completion, and servers that fail."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import grpc
+import pytest
+import typer
+from pegcount.calendar import tzdata_version
+from pegcount.cli import app
+from pegcount.cli.entry import add_environment_variables, options
+
+from cli_tests.report_tests.running import run
+
+OF_TESTS = {"PEGCOUNT_SEED", "PEGCOUNT_EXAMPLES"}
+"""Variables that tests read; no option may take them."""
+
+
+def pegcount(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pegcount", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **variables},
+    )
+
+
+# ---- Environment variables ----
+
+
+def test_each_option_of_each_command_has_its_variable() -> None:
+    command = typer.main.get_command(app)
+    add_environment_variables(command)
+    variables = {option.opts[0]: option.envvar for option in options(command)}
+    assert len(variables) > 60
+    assert variables["--time-zone"] == "PEGCOUNT_TIME_ZONE"
+    assert variables["--from"] == "PEGCOUNT_FROM"
+    assert variables["--bytes"] == "PEGCOUNT_BYTES"
+    for name, variable in variables.items():
+        assert variable == "PEGCOUNT_" + name.removeprefix("--").replace("-", "_").upper()
+        assert variable not in OF_TESTS
+        assert not variable.startswith(("PEGCOUNT_CONFIG_", "PEGCOUNT_FAULT_")), (
+            "settings and tests have these"
+        )
+    assert not {"--version", "--help", "--show-completion"} & set(variables)
+
+
+def test_the_help_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    assert run(monkeypatch, "info", "--help") == 0
+    assert "[env var: PEGCOUNT_SERVER]" in capsys.readouterr().out
+
+
+def test_a_variable_with_a_wrong_value_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PEGCOUNT_TIMEOUT", "soon")
+    assert run(monkeypatch, "info") == 2
+    assert "--timeout" in capsys.readouterr().err
+
+
+# ---- Help, versions, completion ----
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"), [((), "Commands"), (("report",), "quality"), (("deck",), "list")]
+)
+def test_a_missing_command_shows_the_help(
+    arguments: tuple[str, ...],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(monkeypatch, *arguments) == 0
+    assert words in capsys.readouterr().out
+
+
+def test_versions(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == f"pegcount 0.1.0, tzdata {tzdata_version()}\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(shell: str) -> None:
+    process = pegcount(*("--show-completion", shell), _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+    assert process.returncode == 0, process.stderr
+    assert "_PEGCOUNT_COMPLETE" in process.stdout
+
+
+def test_completion_completes_options() -> None:
+    process = pegcount(
+        _PEGCOUNT_COMPLETE="complete_bash", COMP_WORDS="pegcount report usage --gran", COMP_CWORD="3"
+    )
+    assert process.stdout.split() == ["--granularity"]
+
+
+# ---- Servers that fail ----
+
+
+@contextmanager
+def silent_port() -> Iterator[str]:
+    """A port that accepts connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@contextmanager
+def web_port() -> Iterator[str]:
+    """A port that speaks HTTP/1."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
+def foreign_grpc_port() -> Iterator[str]:
+    """A gRPC server without our services."""
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"127.0.0.1:{port}"
+    server.stop(None).wait()
+
+
+@contextmanager
+def closed_port() -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    yield f"127.0.0.1:{port}"
+
+
+SERVERS = {
+    "silent": (silent_port, "no answer from {} within 1 s"),
+    "web": (web_port, "no Pegcount server answers at {}: "),
+    "foreign": (foreign_grpc_port, "no Pegcount server answers at {}: Method not found!"),
+    "closed": (closed_port, "no server answers at {}; `pegcount serve` starts one"),
+}
+
+
+@pytest.mark.parametrize("command", [("report", "active"), ("info",), ("deck", "list"), ("retention",)])
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_server_that_fails_is_told_in_one_sentence(
+    server: str,
+    command: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    port, sentence = SERVERS[server]
+    with port() as address:
+        assert run(monkeypatch, *command, "--server", address, "--timeout", "1") == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"pegcount: {sentence.format(address)}")
+    assert len(printed.err.splitlines()) == 1
