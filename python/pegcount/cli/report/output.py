@@ -21,7 +21,7 @@ _UNLIMITED_WIDTH: Final = 1_000_000
 _WIDTH_MIN: Final = 20
 _PLOT_WIDTH: Final = 80
 """Cells of a chart that goes to a file or a pipe."""
-_CLEAR_SCREEN: Final = "\x1b[H\x1b[2J\x1b[3J"
+_CLEAR_SCREEN: Final = "\x1b[H\x1b[2J"
 
 
 def writer(options: ReportOptions) -> Write:

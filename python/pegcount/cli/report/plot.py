@@ -5,7 +5,6 @@ from typing import Final
 
 from rich.cells import cell_len
 
-from pegcount.cli.report.chart import Chart, chart_lines
 from pegcount.cli.report.figures import TimeStyle, cells, figure, printable, time_style, title
 from pegcount.cli.report.heat_table import heat_lines
 from pegcount.cli.report.report_table import Column, Kind, ReportTable
@@ -56,6 +55,9 @@ def _charted(
     line: Sequence[float | None] | None,
     line_name: str | None = None,
 ) -> Iterator[str]:
+    # plotext takes a tenth of a second to import, which all other commands save.
+    from pegcount.cli.report.chart import Chart, chart_lines  # noqa: PLC0415
+
     column = _column(table, str(bars or line_name))
     labels = [figure(row.values[0], Kind.TIME, style)[_YEAR_LENGTH:] for row in table.rows]
     chart = Chart(column.heading, column.kind, labels, None if bars is None else _values(table, bars), line)
