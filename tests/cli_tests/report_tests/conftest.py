@@ -20,9 +20,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @dataclass
 class KeptRequests(reports_pb2_grpc.ReportServiceServicer):
-    """Answers every request with an empty report, and keeps it."""
+    """Answers every request with a report that is empty but for `active_rows`, and keeps it."""
 
     requests: list[Any] = field(default_factory=list)
+    active_rows: list[reports_pb2.ActiveSessionRow] = field(default_factory=list)
     range: reports_pb2.ResolvedRange = field(
         default_factory=lambda: reports_pb2.ResolvedRange(
             from_time="2026-03-30T00:00:00Z",
@@ -39,7 +40,7 @@ class KeptRequests(reports_pb2_grpc.ReportServiceServicer):
 
     def QueryActiveSessions(self, request: Any, context: Any) -> Any:
         self.requests.append(request)
-        return reports_pb2.QueryActiveSessionsResponse(range=self.range)
+        return reports_pb2.QueryActiveSessionsResponse(range=self.range, rows=self.active_rows)
 
     def QueryFolderStats(self, request: Any, context: Any) -> Any:
         self.requests.append(request)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from pegcount import calendar
-from pegcount.cli.report.figures import TimeStyle, figure, time_style
+from pegcount.cli.report.figures import TimeStyle, figure, time_style, title
 from pegcount.cli.report.plot import plot_lines
 from pegcount.cli.report.report_table import Column, Kind, Range, ReportTable, Row, Value
 from pegcount.cli.report.table import table_lines
@@ -91,6 +91,16 @@ def clients(*rows: tuple[Value, ...]) -> ReportTable:
         remarks=(),
         notices=(),
     )
+
+
+def test_a_title_tells_now_to_the_second_and_other_times_exactly() -> None:
+    now, given = "2026-03-30T12:00:05.625269Z", "2026-03-30T12:00:05.250000Z"
+    usage = Range(given, now, "UTC", "HOUR", now)
+    assert title(replace(clients(), range=usage)) == (
+        "Calls in progress, from 2026-03-30 12:00:05.250000 to 2026-03-30 12:00:05, UTC"
+    )
+    active = Range(now, now, "UTC", None, now)
+    assert title(replace(clients(), range=active)) == "Calls in progress as of 2026-03-30 12:00:05, UTC"
 
 
 LONG_NAME = "Northwind Telephone and Telegraph of the North West"

@@ -1,6 +1,7 @@
 """Values as people read them: rounded, with separators, without what the title already says."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,7 @@ TOTAL: Final = "total"
 
 _DAY_BINS: Final = ("DAY", "WEEK", "MONTH")
 _LOCAL: Final = TimeForm(fraction_digit_count_max=6)
+_FRACTION: Final = re.compile(r"\.[0-9]+")
 _EXACT_RATE_MIN: Final = 1_000
 """Calls per second from which three digits would hide some before the decimal point."""
 _RATE_DIGITS: Final = 3
@@ -61,12 +63,16 @@ def time_style(table: ReportTable) -> TimeStyle:
 
 
 def title(table: ReportTable) -> str:
-    """Returns the subject, the range and the zone of a report."""
-    style = TimeStyle(calendar.zone(table.range.time_zone))
-    start, end = style.text(table.range.from_time), style.text(table.range.to_time)
-    if table.range.granularity is None:
-        return f"{table.subject} as of {start}, {table.range.time_zone}"
-    return f"{table.subject}, from {start} to {end}, {table.range.time_zone}"
+    """Returns the subject, the range and the zone of a report; now is told to the second."""
+    span = table.range
+    style = TimeStyle(calendar.zone(span.time_zone))
+    start, end = (
+        style.text(_FRACTION.sub("", time) if time == span.generated_at else time)
+        for time in (span.from_time, span.to_time)
+    )
+    if span.granularity is None:
+        return f"{table.subject} as of {start}, {span.time_zone}"
+    return f"{table.subject}, from {start} to {end}, {span.time_zone}"
 
 
 def cells(table: ReportTable, row: Row, style: TimeStyle) -> list[str]:

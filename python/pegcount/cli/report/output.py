@@ -1,5 +1,6 @@
 """The outputs of a report: the table, JSON, CSV, a file or a chart."""
 
+import io
 import os
 import shutil
 import sys
@@ -27,6 +28,7 @@ _CLEAR_SCREEN: Final = "\x1b[H\x1b[2J"
 def writer(options: ReportOptions) -> Write:
     """Returns what writes an answer as the options say."""
     is_watched = options.watch_seconds is not None
+    _set_encoding(is_document=options.output in ("as_json", "as_csv"))
     if options.output == "as_json":
         return lambda table: _print([json_text(table, one_line=is_watched)])
     if options.output == "as_csv":
@@ -36,6 +38,15 @@ def writer(options: ReportOptions) -> Write:
     if options.output == "plot":
         return partial(_draw, lambda table: plot_lines(table, _width(_PLOT_WIDTH)), is_watched)
     return partial(_draw, lambda table: table_lines(table, _width(_UNLIMITED_WIDTH)), is_watched)
+
+
+def _set_encoding(*, is_document: bool) -> None:
+    """Makes documents UTF-8 everywhere, and has tables and charts escape what the terminal cannot show."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        if is_document:
+            sys.stdout.reconfigure(encoding="utf-8")
+        else:
+            sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _draw(lines: Callable[[ReportTable], Iterable[str]], is_watched: bool, table: ReportTable) -> None:
