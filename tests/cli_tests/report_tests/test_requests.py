@@ -83,22 +83,42 @@ def test_all_options_of_quality(kept: KeptRequests, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("options", "fields"),
+    ("options", "fields", "title"),
     [
-        (("--account", "1"), {"account_id": "1"}),
-        (("--account", "1", "--account", "2"), {"account_ids": ["1", "2"]}),
-        (("--all-accounts",), {"all_accounts": True}),
-        (("--absent", "account_id"), {"absent": ["account_id"]}),
-        (("--account", "1", "--absent", "account-id"), {"account_id": "1", "absent": ["account_id"]}),
+        (("--account", "1"), {"account_id": "1"}, "Calls of account 1 per DAY, "),
+        (
+            ("--account", "1", "--account", "2"),
+            {"account_ids": ["1", "2"]},
+            "Calls of accounts 1, 2 per DAY, ",
+        ),
+        (
+            tuple(text for account in "12345" for text in ("--account", account)),
+            {"account_ids": ["1", "2", "3", "4", "5"]},
+            "Calls of accounts 1, 2, 3 and 2 more per DAY, ",
+        ),
+        (("--all-accounts",), {"all_accounts": True}, "Calls of all accounts per DAY, "),
+        (("--absent", "account_id"), {"absent": ["account_id"]}, "Calls without an account per DAY, "),
+        (
+            ("--account", "1", "--absent", "account-id"),
+            {"account_id": "1", "absent": ["account_id"]},
+            "Calls of account 1 or without one per DAY, ",
+        ),
     ],
 )
 def test_accounts(
-    options: tuple[str, ...], fields: dict[str, object], kept: KeptRequests, monkeypatch: pytest.MonkeyPatch
+    options: tuple[str, ...],
+    fields: dict[str, object],
+    title: str,
+    kept: KeptRequests,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     sent = asked(kept, monkeypatch, "quality", "--from", "2026-03-28", *options)
     names = ("account_id", "account_ids", "all_accounts", "absent")
     assert {name: sent[name] for name in names if name in sent} == fields
     assert sent["sampling"] == "GRANULARITY_HOUR"
+    assert capsys.readouterr().out.startswith(title)
 
 
 def test_all_options_of_active(kept: KeptRequests, monkeypatch: pytest.MonkeyPatch) -> None:

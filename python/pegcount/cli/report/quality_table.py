@@ -33,7 +33,7 @@ def quality_table(
     data, totals = answer.data, answer.totals
     return ReportTable(
         report="quality",
-        subject=f"Calls of {_whose(request)} per {span.granularity}",
+        subject=f"{_calls_of(request)} per {span.granularity}",
         range=span,
         columns=(_START, *_FIGURES),
         key_count=1,
@@ -46,16 +46,17 @@ def quality_table(
     )
 
 
-def _whose(request: QueryOriginationQualityRequest) -> str:
+def _calls_of(request: QueryOriginationQualityRequest) -> str:
+    """Returns whose calls a request asks for."""
     if request.all_accounts:
-        return "all accounts"
+        return "Calls of all accounts"
     accounts = [request.account_id] if request.account_id else list(request.account_ids)
     if not accounts:
-        return "no account"
-    if len(accounts) == 1:
-        return f"account {accounts[0]}"
+        return "Calls without an account"
     more = len(accounts) - _ACCOUNTS_NAMED
-    return f"accounts {', '.join(accounts[:_ACCOUNTS_NAMED])}{f' and {more:,} more' if more > 0 else ''}"
+    named = ", ".join(accounts[:_ACCOUNTS_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    or_none = " or without one" if "account_id" in request.absent else ""
+    return f"Calls of account{'s' if len(accounts) > 1 else ''} {named}{or_none}"
 
 
 def _rows(data: OriginationQualityData, zone: Zone | None) -> tuple[Row, ...]:
