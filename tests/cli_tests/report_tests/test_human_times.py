@@ -78,6 +78,13 @@ def test_the_day_is_that_of_the_zone() -> None:
     )
 
 
+def test_today_is_the_bin_of_now_where_the_clock_shows_yesterday_again() -> None:
+    """At 00:01 the clock went back to 23:01 of 6 November, which counts to the seventh."""
+    assert (
+        read_moment("--from", "today", clock_at("2010-11-07T03:00:00Z", "America/St_Johns")) == "2010-11-07"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "day"),
     [

@@ -93,8 +93,8 @@ class Clock:
 
     @property
     def midnight(self) -> datetime:
-        """The local date of now, at 00:00."""
-        return self.local.replace(hour=0, minute=0, second=0, microsecond=0)
+        """The date of the DAY bin that contains now, at 00:00."""
+        return _EPOCH + timedelta(days=self.zone.local_date(self.now_us))
 
     def before(self, length: timedelta) -> str:
         """Returns the instant that is a length before now, RFC 3339 in UTC."""

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from pegcount.cli.report.figures import TimeStyle, cells, figure, printable, time_style, title
 from pegcount.cli.report.heat_table import heat_lines
-from pegcount.cli.report.report_table import Column, Kind, ReportTable
+from pegcount.cli.report.report_table import Kind, ReportTable
 from pegcount.cli.report.text_lines import padded_left, padded_right, wrapped
 
 _BAR: Final = "█"
@@ -33,35 +33,36 @@ def plot_lines(table: ReportTable, width: int) -> Iterator[str]:
 
 
 def _usage(table: ReportTable, style: TimeStyle, width: int) -> Iterator[str]:
-    averages = [column.name for column in table.columns if column.kind is Kind.MEAN]
-    line = _values(table, averages[0]) if averages else None
-    yield from _charted(table, style, width, _HEIGHT, "session_count", line)
+    averages = [column for column in table.columns if column.kind is Kind.MEAN]
+    line = _values(table, averages[0].name) if averages else None
+    yield from _charted(table, style, "session_count", _values(table, "session_count"), line, width, _HEIGHT)
     if averages:
-        yield from wrapped(f"bars: sessions; line: {_column(table, averages[0]).heading}", width)
+        yield from wrapped(f"bars: sessions; line: {averages[0].heading}", width)
 
 
 def _quality(table: ReportTable, style: TimeStyle, width: int) -> Iterator[str]:
-    yield from _charted(table, style, width, _SMALL_HEIGHT, "total_calls", None)
+    calls = _values(table, "total_calls")
+    yield from _charted(table, style, "total_calls", calls, None, width, _SMALL_HEIGHT)
     for name in ("asr", "acd", "cps"):
-        yield from _charted(table, style, width, _SMALL_HEIGHT, None, _values(table, name), name)
+        yield from _charted(table, style, name, None, _values(table, name), width, _SMALL_HEIGHT)
 
 
 def _charted(
     table: ReportTable,
     style: TimeStyle,
+    name: str,
+    bars: Sequence[float | None] | None,
+    line: Sequence[float | None] | None,
     width: int,
     height: int,
-    bars: str | None,
-    line: Sequence[float | None] | None,
-    line_name: str | None = None,
 ) -> Iterator[str]:
+    """Yields a chart of values of the kind of a column, over the bins of a report."""
     # plotext takes a tenth of a second to import, which all other commands save.
     from pegcount.cli.report.chart import Chart, chart_lines  # noqa: PLC0415
 
-    column = _column(table, str(bars or line_name))
+    column = next(column for column in table.columns if column.name == name)
     labels = [figure(row.values[0], Kind.TIME, style)[_YEAR_LENGTH:] for row in table.rows]
-    chart = Chart(column.heading, column.kind, labels, None if bars is None else _values(table, bars), line)
-    yield from chart_lines(chart, width, height)
+    yield from chart_lines(Chart(column.heading, column.kind, labels, bars, line), width, height)
 
 
 def _active(table: ReportTable, style: TimeStyle, width: int) -> Iterator[str]:
@@ -113,10 +114,6 @@ def _values(table: ReportTable, name: str) -> list[float | None]:
     place = [column.name for column in table.columns].index(name)
     values = (row.values[place] for row in table.rows)
     return [None if value is None else float(value) for value in values]
-
-
-def _column(table: ReportTable, name: str) -> Column:
-    return next(column for column in table.columns if column.name == name)
 
 
 _PLOTS: Final = {"usage": _usage, "active": _active, "folders": _folders, "quality": _quality}
