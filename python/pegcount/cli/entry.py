@@ -6,8 +6,6 @@ from typing import Any
 
 import typer
 
-from pegcount.cli.exit_status import BROKEN_PIPE_STATUS, discard_output
-
 _PROGRAM = "pegcount"
 _PREFIX = "PEGCOUNT_"
 _WITHOUT_VARIABLE = {"help", "version", "install_completion", "show_completion"}
@@ -17,11 +15,7 @@ def run(app: typer.Typer) -> None:
     """Runs the command that the process was started with, and ends the process with its status."""
     command = typer.main.get_command(app)
     add_environment_variables(command)
-    try:
-        command(_with_help(command, sys.argv[1:]), prog_name=_PROGRAM)
-    except BrokenPipeError:
-        discard_output()
-        sys.exit(BROKEN_PIPE_STATUS)
+    command(_with_help(command, sys.argv[1:]), prog_name=_PROGRAM)
 
 
 def add_environment_variables(command: Any) -> None:

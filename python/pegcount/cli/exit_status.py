@@ -1,7 +1,5 @@
 """Exit statuses of the commands, and their errors as one sentence on standard error."""
 
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,13 +26,7 @@ def errors_as_exit_status() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError as error:
-        discard_output()
         raise typer.Exit(BROKEN_PIPE_STATUS) from error
     except (PegcountError, OSError) as error:
         typer.echo(f"pegcount: {error}", err=True)
         raise typer.Exit(FAILED_STATUS) from error
-
-
-def discard_output() -> None:
-    """Leads standard output nowhere, as the interpreter would complain of the broken pipe when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,10 +1,12 @@
 """Figures as people read them, and the layout around them."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
 from pegcount import calendar
 from pegcount.cli.report.figures import TimeStyle, figure, time_style, title
+from pegcount.cli.report.heat_table import heat_lines
 from pegcount.cli.report.plot import plot_lines
 from pegcount.cli.report.report_table import Column, Kind, Range, ReportTable, Row, Value
 from pegcount.cli.report.table import table_lines
@@ -163,3 +165,25 @@ def test_a_zone_that_is_not_known_keeps_all_offsets() -> None:
     unknown = replace(clients().range, time_zone="Mars/Olympus")
     style = time_style(replace(clients(), range=unknown))
     assert style.text("2026-10-05T00:00:00+03:00") == "2026-10-05 00:00 +03:00"
+
+
+@pytest.mark.parametrize("write", [table_lines, plot_lines])
+def test_no_width_is_exceeded_by_one(write: Callable[[ReportTable, int], Iterable[str]]) -> None:
+    table = clients((LONG_NAME, 2**63 - 1), ("電話", 0))
+    for width in range(20, 200):
+        assert max(map(cell_len, write(table, width))) <= width
+
+
+@pytest.mark.parametrize("count", [0, 1, 2**63 - 1])
+def test_a_heat_table_fits(count: int) -> None:
+    folders = ["", "sales", "電話", LONG_NAME, *(f"folder {number}" for number in range(20))]
+    counts = {("2026-03-28", folder): count for folder in folders}
+    for width in range(20, 200):
+        lines = list(heat_lines(counts, width))
+        assert max(map(cell_len, lines)) <= width
+        assert "".join(lines).replace(" ", "").count(f"{count:,}") >= len(folders)
+
+
+def test_bars_of_a_narrow_terminal_are_below_their_names() -> None:
+    lines = list(plot_lines(clients(("Northwind", 4_000_000), ("Tailspin", 2)), 20))
+    assert lines[-4:] == ["Northwind: 4,000,000", "█" * 20, "Tailspin: 2", ""]

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pegcount.cli.report.active_table import active_table
 from pegcount.cli.report.arrow_output import arrow_table
 from pegcount.cli.report.csv_output import csv_lines
 from pegcount.cli.report.figures import figure, time_style
@@ -18,6 +19,11 @@ from pegcount.cli.report.plot import plot_lines
 from pegcount.cli.report.report_table import Kind, Measured, ReportTable, Value
 from pegcount.cli.report.table import table_lines
 from pegcount.time_text import RFC_3339, read_time
+from pegcount.v1.reports_pb2 import (
+    ActiveSessionRow,
+    QueryActiveSessionsRequest,
+    QueryActiveSessionsResponse,
+)
 from rich.cells import cell_len
 
 from cli_tests.report_tests.answers import tables
@@ -86,6 +92,14 @@ def test_csv_has_the_exact_figures(table: ReportTable) -> None:
     for row, cells in zip([*table.rows, *table.subtotals], rows, strict=True):
         for value, column, cell in zip(row.values, table.columns, cells, strict=False):
             assert cell_value(cell, column.kind) == (value if value != "" else None)
+
+
+@pytest.mark.parametrize("name", ["a\rb", "a\nb", "a\r\nb", 'a"b', "a,b", " a ", "=1+1"])
+def test_csv_keeps_every_name(name: str) -> None:
+    answer = QueryActiveSessionsResponse(rows=[ActiveSessionRow(orig_clients_name=name)])
+    table = active_table(answer, QueryActiveSessionsRequest(return_fields=["orig_clients_name"]))
+    text = "".join(f"{line}\n" for line in csv_lines(table))
+    assert list(csv.reader(io.StringIO(text, newline=""))) == [["orig_clients_name"], [name]]
 
 
 def cell_value(cell: str, kind: Kind) -> Value:

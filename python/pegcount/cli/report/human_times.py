@@ -230,7 +230,7 @@ def _ago(match: re.Match[str], clock: Clock) -> _Local | str | None:
 def _date(match: re.Match[str], _: Clock) -> _Local:
     """Reads `5 oct 2026`."""
     moment = parser.parse(match["date"], default=_EPOCH)
-    # The parser takes `40 oct 2026` for a year, although the form of the text says that it is a day.
+    # The parser takes `12 oct 0026` for a day of 2026.
     if (moment.day, moment.year) != (int(match["day"]), int(match["year"])):
         raise ValueError("is no date")
     return _at(moment, match["clock"])

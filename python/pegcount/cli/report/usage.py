@@ -101,7 +101,6 @@ def _session_count(client: Client, request: QueryAsrUsageRequest, kind: str) -> 
     """Returns the sessions of another kind that satisfy the rest of a request."""
     other = QueryAsrUsageRequest()
     other.CopyFrom(request)
-    other.ClearField("sma_period")
     other.MergeFrom(QueryAsrUsageRequest(kind=names.kind("--kind", kind)))
     answer: QueryAsrUsageResponse = client.reports.QueryAsrUsage(other)
     return answer.totals.session_count
