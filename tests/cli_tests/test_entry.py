@@ -20,7 +20,18 @@ from pegcount.cli.entry import add_environment_variables, options
 
 from cli_tests.report_tests.running import run
 
-OF_TESTS = {"PEGCOUNT_SEED", "PEGCOUNT_EXAMPLES"}
+OF_TESTS = {
+    f"PEGCOUNT_{name}"
+    for name in (
+        "SEED",
+        "DRAWN_SEED",
+        "EXAMPLES",
+        "SCHEDULES",
+        "CHUNK_FIRST",
+        "SOAK_SECONDS",
+        "OVERLOAD_SECONDS",
+    )
+}
 """Variables that tests read; no option may take them."""
 
 
@@ -49,7 +60,7 @@ def test_each_option_of_each_command_has_its_variable() -> None:
     for name, variable in variables.items():
         assert variable == "PEGCOUNT_" + name.removeprefix("--").replace("-", "_").upper()
         assert variable not in OF_TESTS
-        assert not variable.startswith(("PEGCOUNT_CONFIG_", "PEGCOUNT_FAULT_")), (
+        assert not variable.startswith(("PEGCOUNT_CONFIG_", "PEGCOUNT_FAULT_", "PEGCOUNT_SHIM_")), (
             "settings and tests have these"
         )
     assert not {"--version", "--help", "--show-completion"} & set(variables)
