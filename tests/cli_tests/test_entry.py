@@ -49,6 +49,15 @@ def pegcount(*arguments: str, **variables: str) -> subprocess.CompletedProcess[s
 # ---- Environment variables ----
 
 
+def test_no_variable_says_what_to_delete() -> None:
+    command = typer.main.get_command(app)
+    add_environment_variables(command)
+    given = {option.name for option in options(getattr(command, "commands", {})["delete"])}
+    assert given == {"data", "server", "time_zone"}
+    refused = pegcount("delete", "--data", "missing", PEGCOUNT_ALL="1", PEGCOUNT_SOURCE="beta")
+    assert refused.returncode == 2
+
+
 def test_each_option_of_each_command_has_its_variable() -> None:
     command = typer.main.get_command(app)
     add_environment_variables(command)

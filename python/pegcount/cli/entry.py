@@ -9,6 +9,8 @@ import typer
 _PROGRAM = "pegcount"
 _PREFIX = "PEGCOUNT_"
 _WITHOUT_VARIABLE = {"help", "version", "install_completion", "show_completion"}
+_OF_DELETE = {"data", "server", "time_zone", "timeout"}
+"""Options of `pegcount delete` that a variable may give: what it deletes must stand on its command line."""
 
 
 def run(app: typer.Typer) -> None:
@@ -28,7 +30,8 @@ def add_environment_variables(command: Any) -> None:
 def options(command: Any) -> Iterator[Any]:
     """Yields the options of a command and of those below it that a variable may give."""
     for parameter in command.params:
-        if parameter.param_type_name == "option" and parameter.name not in _WITHOUT_VARIABLE:
+        is_allowed = command.name != "delete" or parameter.name in _OF_DELETE
+        if parameter.param_type_name == "option" and parameter.name not in _WITHOUT_VARIABLE and is_allowed:
             yield parameter
     for inner in getattr(command, "commands", {}).values():
         yield from options(inner)
