@@ -91,6 +91,67 @@ def test_a_variable_with_a_wrong_value_is_refused(
     assert "--timeout" in capsys.readouterr().err
 
 
+# ---- Options given several times ----
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("info", "--server", "a:1", "--server", "a:1"), "--server is given twice; it takes one value"),
+        (("info", "--server=a:1", "--server", "b:1"), "--server is given twice; it takes one value"),
+        (("deck", "list", *("--server=a:1",) * 3), "--server is given 3 times; it takes one value"),
+        (
+            ("import", "--source", "a", "x.csv", "--source", "b", "--format", "yeti-csv"),
+            "--source is given twice; it takes one value",
+        ),
+        (("report", "usage", "--last", "7d", "--last", "1d"), "--last is given twice; it takes one value"),
+    ],
+)
+def test_an_option_that_takes_one_value_is_given_once(
+    arguments: tuple[str, ...],
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Regression: the last value counted, in silence."""
+    assert run(monkeypatch, *arguments) == 2
+    assert capsys.readouterr().err == f"pegcount: {sentence}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("report", "quality", "--account", "1", "--account", "2", "--last", "1d"),
+        ("report", "usage", "--last", "1d", "--json", "--json"),
+        ("report", "active", "--order=-quantity", "--order", "duration"),
+        ("report", "active", "--server", "127.0.0.1:1", "--", "--server", "--server"),
+        ("report", "quality", "--all-accounts", "--last", "1d", "--src-prefix-contains", "--server"),
+    ],
+)
+def test_what_may_be_repeated_and_values_like_options_are_taken(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PEGCOUNT_SERVER", "127.0.0.1:1")
+    assert run(monkeypatch, *arguments) == 2
+    assert "is given" not in capsys.readouterr().err
+
+
+# ---- Readers that end early ----
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("report", "quality", "--help"), ("report",), ("--version",)]
+)
+def test_a_help_ends_quietly_where_its_reader_ends(arguments: tuple[str, ...]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "pegcount", *arguments]
+    with subprocess.Popen(command, stdout=write, stderr=subprocess.PIPE, text=True) as process:
+        os.close(write)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (141, "")
+
+
 # ---- Help, versions, completion ----
 
 

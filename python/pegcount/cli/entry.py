@@ -1,10 +1,18 @@
-"""Runs the command line: environment variables for all options, and help where a command is missing."""
+"""Runs the command line: what holds for all commands and their options.
+
+Environment variables give options, an option that takes one value is given once, a missing command shows the
+help, and a reader that ends early ends the command quietly.
+"""
 
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
+
+from pegcount.cli.exit_status import BROKEN_PIPE_STATUS, errors_as_exit_status
+from pegcount.errors import PegcountError
 
 _PROGRAM = "pegcount"
 _PREFIX = "PEGCOUNT_"
@@ -13,11 +21,22 @@ _OF_DELETE = {"data", "server", "time_zone", "timeout"}
 """Options of `pegcount delete` that a variable may give: what it deletes must stand on its command line."""
 
 
+class RepeatedOptionError(PegcountError):
+    """An option that takes one value is given several times."""
+
+
 def run(app: typer.Typer) -> None:
     """Runs the command that the process was started with, and ends the process with its status."""
     command = typer.main.get_command(app)
     add_environment_variables(command)
-    command(_with_help(command, sys.argv[1:]), prog_name=_PROGRAM)
+    refuse_repeated_options(command)
+    try:
+        command(_with_help(command, sys.argv[1:]), prog_name=_PROGRAM)
+    except SystemExit as end:
+        # Where no command has caught the error, as in a help, Typer ends with 1.
+        if isinstance(end.__context__, BrokenPipeError):
+            raise SystemExit(BROKEN_PIPE_STATUS) from end
+        raise
 
 
 def add_environment_variables(command: Any) -> None:
@@ -25,6 +44,31 @@ def add_environment_variables(command: Any) -> None:
     for option in options(command):
         option.envvar = variable_of(option)
         option.show_envvar = True
+
+
+def refuse_repeated_options(command: Any) -> None:
+    """Lets a command, and those below it, refuse an option that takes one value and is given several times.
+
+    Only its parser tells an option from a value that looks like one, so it is asked what it has found.
+    """
+    make_parser = command.make_parser
+
+    def make_strict_parser(context: typer.Context) -> Any:
+        parser = make_parser(context)
+        parse = parser.parse_args
+
+        def parse_strictly(args: list[str]) -> Any:
+            found = parse(args=args)
+            if not context.resilient_parsing:
+                _require_single(found[-1])
+            return found
+
+        parser.parse_args = parse_strictly
+        return parser
+
+    command.make_parser = make_strict_parser
+    for inner in getattr(command, "commands", {}).values():
+        refuse_repeated_options(inner)
 
 
 def options(command: Any) -> Iterator[Any]:
@@ -39,8 +83,22 @@ def options(command: Any) -> Iterator[Any]:
 
 def variable_of(option: Any) -> str:
     """Returns the name of the variable of an option, from its longest name."""
+    return _PREFIX + _name(option).lstrip("-").replace("-", "_").upper()
+
+
+def _require_single(given: Sequence[Any]) -> None:
+    """Ends the command with a sentence if one of the parameters given, in their order, is given too often."""
+    with errors_as_exit_status():
+        for option, count in Counter(given).items():
+            takes_one = option.param_type_name == "option" and not (option.is_flag or option.multiple)
+            if takes_one and count > 1:
+                times = "twice" if count == 2 else f"{count} times"
+                raise RepeatedOptionError(f"{_name(option)} is given {times}; it takes one value")
+
+
+def _name(option: Any) -> str:
     name: str = max(option.opts, key=len)
-    return _PREFIX + name.lstrip("-").replace("-", "_").upper()
+    return name
 
 
 def _with_help(command: Any, arguments: list[str]) -> list[str]:
