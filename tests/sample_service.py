@@ -18,7 +18,7 @@ def service_over_samples(directory: Path) -> Iterator[Service]:
     """Runs the service in a directory; its clock stands still."""
     utc = calendar.zone("UTC")
     assert utc is not None
-    with Service(directory / "data") as service, RejectsFile(directory / "rejects.csv") as rejects:
+    with Service(directory / "data") as service, RejectsFile(directory / "rejects.csv", Config()) as rejects:
         submit = partial(service.store.submit, cancel_token=core.CancelToken(None))
         options = ImportOptions("demo", utc)
         sample = PreparedFile(_SAMPLE)

@@ -125,6 +125,10 @@ class Tuning:
     """Longest wait in milliseconds before a client reconnects."""
     import_batch_text_chars_max: int = 8 * 2**20
     """Characters of text that one batch of an import retains for the rejects file."""
+    reject_kind_count_max: int = 100
+    """Kinds of reasons by which an import counts rejected rows; it counts those of further kinds together."""
+    reject_kind_shown_count_max: int = 5
+    """Kinds of reasons that an import prints, the most frequent ones; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def test_a_damaged_line_is_rejected_and_sets_the_exit_status(tmp_path: Path) -> 
     process = import_into(tmp_path / "data", "yeti-csv", damaged)
     assert process.returncode == 1
     assert printed_counts(process.stdout)["accepted"] == len(lines) - 1
-    with (tmp_path / "rejects.csv").open(newline="") as rejects:
+    with (tmp_path / "damaged.rejects.csv").open(newline="") as rejects:
         (row,) = csv.DictReader(rejects)
     assert (row["line"], row["text"]) == ("4", '"never closed')
 

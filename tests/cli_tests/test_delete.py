@@ -52,7 +52,12 @@ def test_deleted_records_come_back_by_no_import_until_the_rule_is_lifted(data: P
     assert printed("--data", data, "--all").startswith("65 records deleted; rule 1 ")
     again = import_into(data, "pegcount-csv", SAMPLES / "pegcount.csv")
     assert again.returncode == 1
-    assert "rule 1 of a deletion covers the record" in (tmp_path / "rejects.csv").read_text(encoding="utf-8")
+    reason = "rule 1 of a deletion covers the record"
+    assert reason in (tmp_path / "pegcount.rejects.csv").read_text(encoding="utf-8")
+    summary, why = again.stderr.splitlines()
+    assert summary == "rejected rows: 65 of 65, in pegcount.rejects.csv"
+    assert why.startswith(f"  65 rows: {reason}; ")
+    assert why.endswith("pegcount.csv line 2")
     printed("--data", data, "--lift", "1")
     assert import_into(data, "pegcount-csv", SAMPLES / "pegcount.csv").returncode == 0
 

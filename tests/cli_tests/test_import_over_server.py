@@ -47,7 +47,7 @@ def test_both_ways_reject_the_same_rows(tmp_path: Path) -> None:
     rows = [f"s1,{time_ok},", f",{time_ok},", "s2,soon,", f"s3,{time_ok},{time_before}", f"s4,{time_ok},"]
     file = tmp_path / "calls.csv"
     file.write_text(header + "\n".join(rows) + "\n")
-    rejects = tmp_path / "rejects.csv"
+    rejects = tmp_path / "calls.rejects.csv"
     (tmp_path / "served").mkdir()
     directory_import = import_into(tmp_path / "data", "pegcount-csv", file)
     rejects_text = rejects.read_text()
@@ -60,7 +60,8 @@ def test_both_ways_reject_the_same_rows(tmp_path: Path) -> None:
     )
     assert printed_counts(server_import.stdout)["rejected"] == 3
     assert rejects.read_text() == rejects_text
-    assert "rejected rows: rejects.csv" in server_import.stderr
+    assert server_import.stderr == directory_import.stderr
+    assert server_import.stderr.startswith("rejected rows: 3 of 5, in calls.rejects.csv\n")
 
 
 def write_many_calls(path: Path, count: int) -> Path:

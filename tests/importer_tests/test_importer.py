@@ -78,7 +78,7 @@ def run_import(
     path.write_bytes(raw)
     store, progress = FakeStore(), list[int]()
     config = Config(import_batch_row_count=batch)
-    with RejectsFile(directory / "rejects.csv") as rejects:
+    with RejectsFile(directory / "rejects.csv", Config()) as rejects:
         counts = import_file(
             PreparedFile(path),
             name,
@@ -259,7 +259,7 @@ def test_batches_are_limited_by_bytes_too(tmp_path: Path) -> None:
 def import_rows(directory: Path, store: FakeStore, config: Config, rows: int) -> ImportCounts:
     path = directory / "calls.csv"
     path.write_text(HEADER + "".join(f"s{i},{TIME},\n" for i in range(rows)))
-    with RejectsFile(directory / "rejects.csv") as rejects:
+    with RejectsFile(directory / "rejects.csv", Config()) as rejects:
         return import_file(
             PreparedFile(path), "pegcount-csv", options(), store.submit, rejects, lambda *_: None, config
         )
@@ -319,7 +319,7 @@ def test_bad_options_refuse_the_import(
 
 def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with (
-        RejectsFile(tmp_path / "rejects.csv") as rejects,
+        RejectsFile(tmp_path / "rejects.csv", Config()) as rejects,
         pytest.raises(ImportFileError, match="No such file"),
     ):
         import_file(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from pegcount.errors import ImportFileError
-from pegcount.importers import STANDARD_INPUT, input_paths
+from pegcount.importers import STANDARD_INPUT, default_rejects, input_paths
 
 
 @pytest.fixture
@@ -64,3 +64,35 @@ def test_the_rejects_file_cannot_be_imported_into_itself(logs: Path) -> None:
         ImportFileError, match="is the file for rejected rows; name another one with --rejects"
     ):
         input_paths([logs / "rejects.csv"], logs / "rejects.csv")
+
+
+def test_rejects_files_of_other_imports_are_left_out(logs: Path) -> None:
+    (logs / "Master.rejects.csv").touch()
+    assert "Master.rejects.csv" not in names(logs, Path("r")) + names(logs / "*", Path("r"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["calls.csv"], "calls.rejects.csv"),
+        (["logs/calls.csv", "other.csv"], "calls.rejects.csv"),
+        (["calls.csv.gz"], "calls.rejects.csv"),
+        (["calls.jsonl.zst"], "calls.rejects.csv"),
+        (["calls"], "calls.rejects.csv"),
+        (["cdr.2026.csv"], "cdr.2026.rejects.csv"),
+        (["-"], "stdin.rejects.csv"),
+        (["cdr.2026"], "cdr.2026.rejects.csv"),
+        ([".", "calls.csv"], "cdr-csv.rejects.csv"),
+        (["accounts/.."], "cdr-csv.rejects.csv"),
+        (["*.csv"], "cdr-csv.rejects.csv"),
+        (["accounts/**/a?.csv"], "accounts.rejects.csv"),
+        (["log[1].csv"], "log[1].rejects.csv"),
+    ],
+)
+def test_the_rejects_file_is_named_after_the_first_argument(
+    arguments: list[str], expected: str, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (logs / "log[1].csv").touch()
+    (logs / "cdr.2026").mkdir()
+    monkeypatch.chdir(logs)
+    assert default_rejects([Path(argument) for argument in arguments]) == Path(expected)

@@ -96,7 +96,13 @@ DryRunFlag = Annotated[
         " rejected rows, and ask no data directory or server.",
     ),
 ]
-Rejects = Annotated[Path, typer.Option(help="File for rejected rows.")]
+Rejects = Annotated[
+    Path | None,
+    typer.Option(
+        help="File for rejected rows. By default, named after the first of the files: calls.rejects.csv for"
+        " calls.csv, in the current directory."
+    ),
+]
 
 
 def import_options(

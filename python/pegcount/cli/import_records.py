@@ -35,7 +35,13 @@ from pegcount.cli.import_options import (
     TimeZone,
     import_options,
 )
-from pegcount.cli.import_summary import print_calls, print_dry_summary, print_legs, print_summary
+from pegcount.cli.import_summary import (
+    print_calls,
+    print_dry_summary,
+    print_legs,
+    print_rejected,
+    print_summary,
+)
 from pegcount.cli.import_zone import check_zone, zone_sentences
 from pegcount.client import Client
 from pegcount.config import Config
@@ -50,6 +56,7 @@ from pegcount.importers import (
     RejectsFile,
     Submit,
     TakeRecord,
+    default_rejects,
     format_named,
     import_file,
     input_paths,
@@ -78,7 +85,7 @@ def import_records(
     accept_stored: AcceptStored = False,
     correct: Correct = False,
     dry_run: DryRunFlag = False,
-    rejects: Rejects = Path("rejects.csv"),
+    rejects: Rejects = None,
 ) -> None:
     """Import call records from files into a data directory, or through a server into its directory.
 
@@ -112,13 +119,14 @@ def import_records(
             correct,
         )
         _require_one_target(data, server, dry_run)
+        rejects = default_rejects(files) if rejects is None else rejects
         if data is not None:
             require_outside(data, rejects, "the rejected rows")
         dry = DryRun(Config()) if dry_run else None
         run = _Run(format_name, options, time_zone is not None, report_calls, dry)
-        counts = run.import_all(_named_files(files, rejects), data, server, rejects)
-        if any(count.rejected for count in counts):
-            typer.echo(f"rejected rows: {rejects}", err=True)
+        with RejectsFile(rejects, Config()) as rejects_file:
+            counts = run.import_all(_named_files(files, rejects), data, server, rejects_file)
+        print_rejected(rejects_file, sum(count.rows for count in counts), Config())
         if any(count.rejected or count.damage for count in counts):
             raise typer.Exit(REJECTED_STATUS)
 
@@ -135,7 +143,7 @@ class _Run:
     """Takes the batches in place of a store, if given."""
 
     def import_all(
-        self, arguments: Sequence[InputPaths], data: Path | None, server: str | None, rejects: Path
+        self, arguments: Sequence[InputPaths], data: Path | None, server: str | None, rejects: RejectsFile
     ) -> list[ImportCounts]:
         """Imports the files of arguments, and prints what became of them."""
         options, config = self.options, Config()
@@ -144,12 +152,9 @@ class _Run:
         start_s = time.monotonic()
         with prepared_files(paths, self.format_name, options) as prepared:
             zone_problems = check_zone(prepared, options.zone, self.is_zone_given)
-            with (
-                self._target(data, server, config, prepared) as submit,
-                RejectsFile(rejects) as rejects_file,
-            ):
+            with self._target(data, server, config, prepared) as submit:
                 counts = [
-                    self._counts(file, submit, rejects_file, config, first_calls, is_only=len(paths) == 1)
+                    self._counts(file, submit, rejects, config, first_calls, is_only=len(paths) == 1)
                     for file, first_calls in zip(prepared, reported, strict=True)
                 ]
         takes_encoding = "--encoding" in format_named(self.format_name).options

@@ -7,6 +7,7 @@ import typer
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from pegcount import core
+from pegcount.cli.report.figures import printable
 from pegcount.cli.stored_calls import StoredCall, stored_calls
 from pegcount.config import Config
 from pegcount.importers import (
@@ -15,6 +16,7 @@ from pegcount.importers import (
     ImportOptions,
     InputPaths,
     PreparedFile,
+    RejectsFile,
     ReportedCall,
     SkipReason,
 )
@@ -120,6 +122,22 @@ def print_legs(counts: Sequence[ImportCounts]) -> None:
         )
 
 
+def print_rejected(rejects: RejectsFile, row_count: int, config: Config) -> None:
+    """Prints to standard error, if rows were rejected, how many of all, where they are, and why."""
+    kinds, shown_count = rejects.kinds, config.tuning.reject_kind_shown_count_max
+    if not kinds.row_count:
+        return
+    typer.echo(f"rejected rows: {kinds.row_count:,} of {row_count:,}, in {rejects.path}", err=True)
+    found = kinds.most_frequent()
+    for kind in found[:shown_count]:
+        where = f"first {kind.first_file} line {kind.first_line:,}"
+        typer.echo(f"  {_rows(kind.row_count)}: {printable(kind.reason)}; {where}", err=True)
+    further = kinds.row_count - sum(kind.row_count for kind in found[:shown_count])
+    if further:
+        bound = "at least " if sum(kind.row_count for kind in found) < kinds.row_count else ""
+        typer.echo(f"  {_rows(further)}: {bound}{len(found[shown_count:]):,} more kinds of reasons", err=True)
+
+
 def print_calls(calls: Sequence[ReportedCall], options: ImportOptions, config: Config) -> None:
     """Prints calls with the rows that they were made of, as a store without other rows has them.
 
@@ -139,6 +157,10 @@ def print_calls(calls: Sequence[ReportedCall], options: ImportOptions, config: C
             typer.echo(f"    {'  '.join(padded)}".rstrip())
         if call.omitted_row_count:
             typer.echo(f"    and {call.omitted_row_count:,} more rows, which the call above lacks")
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _undecoded(options: ImportOptions, takes_encoding: bool) -> str:

@@ -4,7 +4,7 @@ from pegcount.importers.encodings import checked_encoding
 from pegcount.importers.first_calls import FirstCalls, ReportedCall
 from pegcount.importers.formats import FORMATS, format_named, require_used
 from pegcount.importers.importer import ImportCounts, Pending, Progress, Submit, TakeRecord, import_file
-from pegcount.importers.input_paths import STANDARD_INPUT, InputPaths, input_paths
+from pegcount.importers.input_paths import STANDARD_INPUT, InputPaths, default_rejects, input_paths
 from pegcount.importers.options import (
     ASTERISK_ANSWERS,
     ASTERISK_CALLS,
@@ -47,6 +47,7 @@ __all__ = [
     "UnreadableLine",
     "ZoneEvidence",
     "checked_encoding",
+    "default_rejects",
     "format_named",
     "import_file",
     "input_paths",
