@@ -5,6 +5,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from pegcount.cli.connection import DEFAULT_TIMEOUT_SECONDS, Server, Timeout
+from pegcount.cli.report.held_range import with_held_range
 from pegcount.cli.report.human_times import Clock
 from pegcount.cli.report.option_error import numbers_that_fit
 from pegcount.cli.report.options import (
@@ -82,6 +83,7 @@ def quality(
         start, end = time_range(context, clock)
         with numbers_that_fit():
             request = quality_request(context, start, end)
-        return quality_table(client.reports.QueryOriginationQuality(request), request)
+        answer = client.reports.QueryOriginationQuality(request)
+        return with_held_range(quality_table(answer, request), answer.totals.total_calls, client)
 
     run_report(context, ask)

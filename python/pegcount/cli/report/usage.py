@@ -6,6 +6,7 @@ import typer
 
 from pegcount.cli.connection import DEFAULT_TIMEOUT_SECONDS, Server, Timeout
 from pegcount.cli.report import names
+from pegcount.cli.report.held_range import with_held_range
 from pegcount.cli.report.human_times import Clock
 from pegcount.cli.report.option_error import numbers_that_fit
 from pegcount.cli.report.options import (
@@ -71,7 +72,8 @@ def usage(
                 time_zone=time_zone,
             )
         answer = client.reports.QueryAsrUsage(request)
-        return usage_table(answer, request, _other_kinds(client, request, answer))
+        table = usage_table(answer, request, _other_kinds(client, request, answer))
+        return with_held_range(table, answer.totals.session_count, client)
 
     run_report(context, ask)
 
