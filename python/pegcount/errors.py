@@ -388,6 +388,10 @@ class StoreOpenError(PegcountError):
     another format."""
 
 
+class StoreInUseError(StoreOpenError):
+    """Another process owns a data directory."""
+
+
 class NoSpaceError(PegcountError):
     """The disk, a quota or a limit of file sizes has no room for a backup or an export."""
 

@@ -225,6 +225,7 @@ def test_reports_and_code_decks_over_a_served_directory(tmp_path: Path) -> None:
         assert "records: 65" in run_command("info")
         refused_import = import_into(data, "pegcount-csv", SAMPLES / "pegcount.csv")
         assert (refused_import.returncode, "is in use by process" in refused_import.stderr) == (2, True)
+        assert refused_import.stderr.endswith("; import through a server that owns it with --server\n")
 
 
 QUALITY_OF_ACCOUNTS = [

@@ -128,8 +128,9 @@ def test_options_that_exclude_each_other_are_refused(tmp_path: Path) -> None:
 def test_the_zone_is_named_unless_the_rows_show_it(tmp_path: Path) -> None:
     printed, _ = outcome(tmp_path / "local", "freeswitch-csv")
     assert (
-        "local times were read as UTC; if they are local times of another zone, give --time-zone" in printed
-    )
+        "local times were read as UTC; if they are local times of another zone, import again with"
+        " --time-zone ZONE --correct"
+    ) in printed
     printed, _ = outcome(tmp_path / "given", "freeswitch-csv", "--time-zone", "Asia/Tokyo")
     assert not any("local times" in line for line in printed)
     printed, _ = outcome(tmp_path / "unix", "freeswitch-json")

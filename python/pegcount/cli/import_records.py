@@ -45,7 +45,7 @@ from pegcount.cli.import_summary import (
 from pegcount.cli.import_zone import check_zone, zone_sentences
 from pegcount.client import Client
 from pegcount.config import Config
-from pegcount.errors import ImportFileError
+from pegcount.errors import ImportFileError, StoreInUseError
 from pegcount.importers import (
     FirstCalls,
     ImportCounts,
@@ -238,12 +238,19 @@ def _target(
     """Yields the function that submits batches to the data directory or the server."""
     if data is not None:
         rule = next((file.rule for file in files if file.rule is not None), None)
-        with closing(EmbeddedStore(data, config, create=True)) as store:
+        with closing(_opened(data, config)) as store:
             yield _Directory(store, source, rule).submit
             store.flush()
     if server is not None:
         with Client(server, config) as client, client.record_writer(config) as writer:
             yield writer.submit
+
+
+def _opened(data: Path, config: Config) -> EmbeddedStore:
+    try:
+        return EmbeddedStore(data, config, create=True)
+    except StoreInUseError as error:
+        raise ImportFileError(f"{error}; import through a server that owns it with --server") from error
 
 
 class _Directory:

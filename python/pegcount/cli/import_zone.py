@@ -43,7 +43,8 @@ def zone_sentences(files: Sequence[PreparedFile], zone: Zone, is_given: bool) ->
         file.ahead.zone_evidence is not None and file.ahead.zone_evidence.supports(zone) for file in files
     )
     assumed = (
-        f"local times were read as {zone.name}; if they are local times of another zone, give --time-zone"
+        f"local times were read as {zone.name}; if they are local times of another zone, import again with"
+        " --time-zone ZONE --correct"
     )
     return [assumed] if is_used(zone) and not is_evident else []
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pegcount.core import RequiredFile
-from pegcount.errors import StoreOpenError
+from pegcount.errors import StoreInUseError, StoreOpenError
 from pegcount.store.modes import DIRECTORY_MODE, open_private
 
 _LOG = logging.getLogger(__name__)
@@ -79,11 +79,11 @@ class DirectoryLock:
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return descriptor
 
-    def _in_use(self) -> StoreOpenError:
+    def _in_use(self) -> StoreInUseError:
         owner = "unknown"
         with suppress(OSError):
             owner = self._path.read_text(encoding="ascii", errors="replace").strip() or owner
-        return StoreOpenError(f"data directory {self._path.parent} is in use by process {owner}")
+        return StoreInUseError(f"data directory {self._path.parent} is in use by process {owner}")
 
 
 def prepare(directory: Path, create: bool) -> None:
