@@ -107,7 +107,7 @@ def test_a_day_of_folders(text: str, day: str) -> None:
         ("2026-10-05T00:00:00", "is no day"),
         ("2h ago", "is no day"),
         ("now", "is no day"),
-        ("2026-13-01", "month must be in 1..12"),
+        ("2026-13-01", "months are 01 to 12"),
         ("05/10/2026", 'did you mean "2026-10-05" or "2026-05-10"?'),
     ],
 )
