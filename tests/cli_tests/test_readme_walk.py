@@ -29,7 +29,7 @@ CALL_COUNT = 60
 
 
 def write_master(path: Path) -> None:
-    """Writes calls of the five days up to an hour ago, in local time; their ids are no times."""
+    """Writes calls of the five days up to an hour ago, in local time; their ids hide the time."""
     end = datetime.now(KYIV) - timedelta(hours=1)
     rows = []
     for number in range(CALL_COUNT):

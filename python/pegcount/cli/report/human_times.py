@@ -10,6 +10,7 @@ from dateutil.relativedelta import FR, MO, SA, SU, TH, TU, WE, relativedelta
 
 from pegcount.cli.report.near_times import near_times
 from pegcount.errors import PegcountError
+from pegcount.suggestion import suggestion
 from pegcount.time_text import (
     REQUEST,
     TimeForm,
@@ -181,8 +182,18 @@ def _length(option: str, text: str) -> tuple[str, int]:
     match = _LENGTH.fullmatch(" ".join(text.casefold().split()))
     unit = _UNITS.get(match[2]) if match else None
     if match is None or unit in (None, "months", "years") or int(match[1]) == 0:
-        raise HumanTimeError(f"{option}: {text!r} is no length; it can be such as {LENGTH_FORMS}")
+        raise HumanTimeError(
+            f"{option}: {text!r} is no length; it can be such as {LENGTH_FORMS}{_near(text)}"
+        )
     return str(unit), int(match[1])
+
+
+def _near(text: str) -> str:
+    """Returns a hint for a number without a unit, and for a day, which `--last` does not take."""
+    word = text.casefold().strip()
+    if word.isdecimal():
+        return suggestion(f"{word}d")
+    return suggestion(f"--from {word}") if word in WEEKDAYS | DAYS_FROM_TODAY else ""
 
 
 def _words(text: str, clock: Clock) -> _Local | str | None:
