@@ -272,7 +272,8 @@ def test_export_errors_are_reported_in_one_line(
 ) -> None:
     with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE):
         pass
-    process = pegcount("export", "--data", "data", *options, "out", cwd=tmp_path)
+    target = () if "--data" in options else ("--data", "data")
+    process = pegcount("export", *target, *options, "out", cwd=tmp_path)
     assert (process.returncode, len(process.stderr.splitlines())) == (2, 1)
     assert sentence in process.stderr
     assert not (tmp_path / "out").exists()
