@@ -87,7 +87,7 @@ def test_the_rows_of_a_pipe_and_why_they_were_rejected(tmp_path: Path) -> None:
     first, *kinds = done.stderr.splitlines()
     assert first == "rejected rows: 8 of 9, in stdin.rejects.csv"
     assert kinds[0] == "  2 rows: setup_time: … is not a date and time; first - line 3"
-    assert kinds[-1] == "  2 rows: 2 more kinds of reasons"
+    assert kinds[-1] == "  2 rows: 2 more kinds"
     assert len(kinds) == 6
     assert (tmp_path / "stdin.rejects.csv").read_text().count("\n") == 9
 

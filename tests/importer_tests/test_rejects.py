@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from pegcount.config import Config
+from pegcount.cli.import_summary import print_rejected
+from pegcount.config import Config, Tuning
 from pegcount.errors import ImportFileError
 from pegcount.importers import RejectsFile
 
@@ -30,3 +31,25 @@ def test_an_unwritable_path_is_reported(tmp_path: Path) -> None:
         pytest.raises(ImportFileError, match="none"),
     ):
         rejects.add("a.csv", 1, "why", "x")
+
+
+@pytest.mark.parametrize(
+    ("kind_count_max", "rest"),
+    [(3, "  1 row: 1 more kind"), (2, "  1 row: at least 1 more kind")],
+)
+def test_what_is_printed(
+    kind_count_max: int, rest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tuning = Tuning(reject_kind_count_max=kind_count_max, reject_kind_shown_count_max=2)
+    config = Config(tuning=tuning)
+    with RejectsFile(tmp_path / "rejects.csv", config) as rejects:
+        print_rejected(rejects, 0, config)
+        for line, reason in enumerate(("odd: '\x1b[2J'", "late", "early", "odd: '\x1b[2J'"), 1_000):
+            rejects.add("a.csv", line, reason, "the text of the row")
+        print_rejected(rejects, 2_000, config)
+    assert capsys.readouterr().err.splitlines() == [
+        f"rejected rows: 4 of 2,000, in {tmp_path}/rejects.csv",
+        "  2 rows: odd: '\\x1b[2J'; first a.csv line 1,000",
+        "  1 row: late; first a.csv line 1,001",
+        rest,
+    ]

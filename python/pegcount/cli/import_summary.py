@@ -134,8 +134,11 @@ def print_rejected(rejects: RejectsFile, row_count: int, config: Config) -> None
         typer.echo(f"  {_rows(kind.row_count)}: {printable(kind.reason)}; {where}", err=True)
     further = kinds.row_count - sum(kind.row_count for kind in found[:shown_count])
     if further:
-        bound = "at least " if sum(kind.row_count for kind in found) < kinds.row_count else ""
-        typer.echo(f"  {_rows(further)}: {bound}{len(found[shown_count:]):,} more kinds of reasons", err=True)
+        # Rows of kinds that are not held are of one more kind, or of several.
+        has_others = sum(kind.row_count for kind in found) < kinds.row_count
+        count = len(found[shown_count:]) + has_others
+        more = f"{'at least ' if has_others else ''}{count:,} more {'kind' if count == 1 else 'kinds'}"
+        typer.echo(f"  {_rows(further)}: {more}", err=True)
 
 
 def print_calls(calls: Sequence[ReportedCall], options: ImportOptions, config: Config) -> None:

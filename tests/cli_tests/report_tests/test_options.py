@@ -36,7 +36,10 @@ QUALITY = ("quality", "--from", "2026-03-28")
         ((*QUALITY, "--account", "1", "--sampling", "EON"), "--sampling: 'EON' is not one of MINUTE"),
         (("active", "orig_client_name"), 'did you mean "orig_clients_name"?'),
         (("active", "--limit", "0"), "INVALID_ARGUMENT: limit"),
-        (("folders", "acme", "support", "--from", "2026-13-01"), "--from: '2026-13-01' is not a date: months"),
+        (
+            ("folders", "acme", "support", "--from", "2026-13-01"),
+            "--from: '2026-13-01' is not a date: months",
+        ),
         (("folders", "acme", "nowhere"), "NOT_FOUND"),
         ((*USAGE, "--parquet", "no/such/folder/x"), "No such file or directory"),
     ],
