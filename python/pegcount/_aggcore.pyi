@@ -631,6 +631,9 @@ def decode_batch(data: bytes, config: Config) -> DecodedBatch:
     BatchIdTooLongError.
     """
 
+def core_version() -> str:
+    """Returns the version and, in parentheses, whether it is a release or a debug build."""
+
 def count_lists(data: bytes, paths: Sequence[ListPath]) -> tuple[list[int], int]:
     """The number of values that a serialized message has of each list, and the number of its fields.
 

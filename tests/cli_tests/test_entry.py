@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import grpc
 import pytest
 import typer
-from pegcount import __version__
+from pegcount import __version__, core
 from pegcount.calendar import tzdata_version
 from pegcount.cli import app
 from pegcount.cli.entry import add_environment_variables, options
@@ -170,7 +170,9 @@ def test_a_missing_command_shows_the_help(
 
 def test_versions(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(monkeypatch, "--version") == 0
-    assert capsys.readouterr().out == f"pegcount {__version__}, tzdata {tzdata_version()}\n"
+    versions = f"pegcount {__version__}, core {core.core_version()}, tzdata {tzdata_version()}\n"
+    assert capsys.readouterr().out == versions
+    assert core.core_version().endswith((" (release build)", " (debug build)"))
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from pegcount import __version__, calendar
+from pegcount import __version__, calendar, core
 
 
 def _show(is_asked: bool) -> None:
     if is_asked:
-        typer.echo(f"pegcount {__version__}, tzdata {calendar.tzdata_version()}")
+        typer.echo(f"pegcount {__version__}, core {core.core_version()}, tzdata {calendar.tzdata_version()}")
         raise typer.Exit
 
 
@@ -19,6 +19,6 @@ Version = Annotated[
         "--version",
         callback=_show,
         is_eager=True,
-        help="Show the versions of Pegcount and of its time zones.",
+        help="Show the versions of Pegcount, of its core and of its time zones.",
     ),
 ]

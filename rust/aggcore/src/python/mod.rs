@@ -15,6 +15,7 @@ mod manifest;
 mod partials;
 mod reports;
 mod store;
+mod version;
 mod versions;
 
 use pyo3::prelude::*;
@@ -43,6 +44,8 @@ mod _aggcore {
         PendingCommit, Rejection, SegmentEdit, StoreInfo, check_file, check_journal, journal_has_batches, journal_predecessor,
         journal_sequences,
     };
+    #[pymodule_export]
+    use super::version::core_version;
     #[pymodule_export]
     use super::versions::{DecodedBatch, Versions, decode_batch};
 
