@@ -8,7 +8,7 @@ import atexit
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -153,7 +153,8 @@ class SharedService:
 @cache
 def shared_service(config: Config, stores: StoreFactory = EMBEDDED) -> SharedService:
     """Returns the process-wide service with this configuration, over a store of this factory."""
-    return SharedService(config, stores)
+    # Answers go out without the notices that are not found in time, as on a machine with much else to do.
+    return SharedService(replace(config, notice_seconds_max=60.0), stores)
 
 
 def _refusal(status: Any) -> Refusal:
