@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -105,7 +106,7 @@ def served_figures(address: str) -> Figures:
     return figures
 
 
-class Place:
+class Place(ABC):
     """Where the story happens: what the commands are given, and how its figures are asked for."""
 
     def __init__(self, directory: Path) -> None:
@@ -116,16 +117,19 @@ class Place:
     def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         return pegcount(*arguments, *self.options(), cwd=self.directory)
 
+    @abstractmethod
     def options(self) -> tuple[str, ...]:
-        raise NotImplementedError
+        """Returns the options that tell a command where the records are."""
 
+    @abstractmethod
     def figures(self) -> Figures:
-        raise NotImplementedError
+        """Returns the present figures."""
 
+    @abstractmethod
     def run_with_a_kill(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Runs a command of which the writing process is killed in the middle, until it is complete."""
-        raise NotImplementedError
 
+    @abstractmethod
     def end(self) -> None:
         """Ends what runs."""
 
@@ -159,6 +163,9 @@ class InDirectory(Place):
             self._wait_for_writes(process, before)
             process.kill()
         return self.run(*arguments)
+
+    def end(self) -> None:
+        """Nothing runs between two commands."""
 
 
 class OverServer(Place):
