@@ -75,11 +75,11 @@ impl State {
 impl<'a> ResolvedCorrections<'a> {
     /// Resolves a correction, and adds it to the states of its key as writing it would.
     fn add(&mut self, row: usize, correction: Record<'a>, held: &mut Vec<Versions>) {
-        let mut joined: Vec<Versions> =
+        let joined: Vec<Versions> =
             held.extract_if(.., |versions| versions.joinable_days().contains(&correction.day())).collect();
         match corrected(Held::join(&joined).as_ref(), &correction) {
             Ok(Some(version)) => {
-                held.push(added(&mut joined, &version));
+                held.push(added(joined, &version));
                 self.versions.push((row, version));
                 return;
             }
@@ -96,14 +96,11 @@ fn too_many() -> Rejection {
 }
 
 /// Adds a version to the states that it joins, without a copy of the only one.
-fn added(joined: &mut Vec<Versions>, version: &Record<'_>) -> Versions {
-    if joined.len() > 1 {
-        let joined = std::mem::take(joined);
-        return Held::join(&joined).map_or_else(|| Versions::of(version), |held| held.with(version));
-    }
-    let Some(mut only) = joined.pop() else { return Versions::of(version) };
-    only.add(version);
-    only
+fn added(joined: Vec<Versions>, version: &Record<'_>) -> Versions {
+    let state = joined.into_iter().reduce(|one, other| one.join(&other));
+    let Some(mut state) = state else { return Versions::of(version) };
+    state.add(version);
+    state
 }
 
 /// Orders the corrections of one day by their parts, so that most are appended to what is held; those of one part stay in

@@ -23,13 +23,6 @@ impl<'a> Held<'a> {
         let join = |one: Cow<'a, Versions>, other: &Versions| Cow::Owned(one.join(other));
         Some(Self { versions: others.iter().fold(Cow::Borrowed(first), join), were_apart: !others.is_empty() })
     }
-
-    /// Returns the state with the version that a correction became.
-    pub fn with(self, version: &Record<'_>) -> Versions {
-        let mut versions = self.versions.into_owned();
-        versions.add(version);
-        versions
-    }
 }
 
 /// Returns the version that a store adds for a correction, given what is held of its record; `None` if its part already has
