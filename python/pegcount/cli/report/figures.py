@@ -63,7 +63,7 @@ def time_style(table: ReportTable) -> TimeStyle:
 
 
 def title(table: ReportTable) -> str:
-    """Returns the subject, the range and the zone of a report; now is told to the second."""
+    """Returns the subject, the range and the zone of a report; the present time is shown to the second."""
     span = table.range
     style = TimeStyle(calendar.zone(span.time_zone))
     start, end = (
