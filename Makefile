@@ -32,6 +32,7 @@ RUST_SOURCES := $(shell find $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(C
 CLIENT_CRATES := examples/rust tests/clients/rust
 NODE_SOURCES := examples/node/report.js tests/clients/node/answers.js
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
+CLIENT := clients/python
 
 .PHONY: help build demo serve test test-rust test-python test-long test-faults test-clients test-load test-soak test-engines fuzz model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl clean
 
@@ -162,7 +163,7 @@ format: build
 	for crate in $(CORE) $(CLIENT_CRATES); do $(CARGO) fmt --manifest-path $$crate/Cargo.toml || exit; done
 	gofmt -w examples tests
 
-## proto        generate python/pegcount/v1 from proto/
+## proto        generate the code of proto/
 proto: $(STAMPS)/proto-tools
 	.ci/generate-proto $(PROTO_VENV)/bin/python
 
@@ -183,8 +184,12 @@ $(STAMPS)/requirements: requirements/dev.txt $(STAMPS)/venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	touch $@
 
+$(STAMPS)/client: $(STAMPS)/requirements $(CLIENT)/pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable $(CLIENT)
+	touch $@
+
 # Builds the extension in release mode, as the benches measure it, and installs it in place.
-$(STAMPS)/built: $(STAMPS)/requirements pyproject.toml $(RUST_SOURCES) $(PROTO_SOURCES)
+$(STAMPS)/built: $(STAMPS)/requirements $(STAMPS)/client pyproject.toml $(RUST_SOURCES) $(PROTO_SOURCES)
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --quiet
 	touch $@
 

@@ -3,13 +3,13 @@
 import json
 import subprocess
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 from google.protobuf import descriptor_pb2
-from pegcount.v1 import reports_pb2
 
 SECONDS_MAX = 300
-_DESCRIPTORS = Path(reports_pb2.__file__).with_name("descriptors.binpb")
+_CONTRACT = files("pegcount.server").joinpath("contract.binpb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def _descriptors_without_response_fields() -> bytes:
     ghz would decode each answer with reflection, which takes many times the CPU time of producing it, on the
     same cores. Without fields, it skips the bytes.
     """
-    described = descriptor_pb2.FileDescriptorSet.FromString(_DESCRIPTORS.read_bytes())
+    described = descriptor_pb2.FileDescriptorSet.FromString(_CONTRACT.read_bytes())
     for file in described.file:
         for message in file.message_type:
             if message.name.endswith("Response"):

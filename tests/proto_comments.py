@@ -12,7 +12,7 @@ _ENUM_OF_FILE, _VALUE_OF_ENUM = 5, 2
 
 def proto_files() -> list[FileDescriptorProto]:
     """Returns the descriptors of Pegcount's proto files, with source comments."""
-    content = files("pegcount.v1").joinpath("descriptors.binpb").read_bytes()
+    content = files("pegcount.server").joinpath("contract.binpb").read_bytes()
     described = FileDescriptorSet.FromString(content).file
     return [file for file in described if file.name.startswith("pegcount/")]
 

@@ -15,6 +15,7 @@ from proto_comments import enum_comments
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "python" / "pegcount"
+CLIENT = ROOT / "clients" / "python" / "pegcount_client"
 CORE = ROOT / "rust" / "aggcore"
 NOT_OURS = {"target", "node_modules", "v1", "__pycache__", "dist", "data"}
 """Folders of what is built, generated or kept for one machine; so are those that begin with a dot."""
@@ -62,12 +63,11 @@ MAY_IMPORT = {
     "response": SHARED | {"core", "v1"},
     "importers": SHARED | {"v1"},
     "export": {"core", "v1"},
-    "server": SHARED | {"request", "calendar", "store", "core", "response", "v1", "__version__"},
+    "server": SHARED | {"request", "calendar", "store", "core", "response", "v1", "version"},
     "client": {"config", "errors", "model", "v1", "write_outcome"},
-    "cli": SHARED
-    | {"calendar", "client", "core", "export", "importers", "server", "store", "v1", "__version__"},
+    "cli": SHARED | {"calendar", "client", "core", "export", "importers", "server", "store", "v1", "version"},
+    "version": set[str](),
     "__main__": {"cli"},
-    "__init__": set[str](),
 }
 """What each part of the package may import of the others. The steps of a request do not know each other,
 except that validation looks up time zones in the calendar."""

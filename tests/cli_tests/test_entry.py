@@ -13,10 +13,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import grpc
 import pytest
 import typer
-from pegcount import __version__, core
+from pegcount import core
 from pegcount.calendar import tzdata_version
 from pegcount.cli import app
 from pegcount.cli.entry import add_environment_variables, options
+from pegcount.version import VERSION
 
 from cli_tests.report_tests.running import run
 
@@ -170,7 +171,7 @@ def test_a_missing_command_shows_the_help(
 
 def test_versions(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(monkeypatch, "--version") == 0
-    versions = f"pegcount {__version__}, core {core.core_version()}, tzdata {tzdata_version()}\n"
+    versions = f"pegcount {VERSION}, core {core.core_version()}, tzdata {tzdata_version()}\n"
     assert capsys.readouterr().out == versions
     assert core.core_version().endswith((" (release build)", " (debug build)"))
 

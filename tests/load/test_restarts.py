@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 import grpc
-import pegcount
+import pegcount_client
 from pegcount.client import Client, SentBatch
 from pegcount.config import Config
 from pegcount.v1 import reports_pb2, reports_pb2_grpc
@@ -18,7 +18,7 @@ from load.caller import Caller, Figures
 from load.pinned_server import PinnedServer
 from load.traffic import batch, day_report
 
-SERVICE_CONFIG = Path(pegcount.__file__).with_name("service_config.json")
+SERVICE_CONFIG = Path(pegcount_client.__file__).with_name("service_config.json")
 """The retry policy that callers are told to use."""
 _RESTART_COUNT = 20
 _SERVING_SECONDS = 5.0

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from clients import programs, tools
 from clients.client import Client
 from clients.comparison import REPORTS, REQUESTS, check_answers
 from clients.examples import check_example
 from clients.served import served_samples
 from service import Service
+
+from clients import programs, tools
 
 
 @pytest.fixture(scope="module")

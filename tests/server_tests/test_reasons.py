@@ -4,7 +4,6 @@ import ast
 import re
 from pathlib import Path
 
-import pegcount
 import pytest
 from pegcount import errors
 from pegcount.v1 import error_reason_pb2, records_pb2, reports_pb2
@@ -23,7 +22,7 @@ from server_tests.reason_triggers import (
 )
 from server_tests.refusal import refusal
 
-SOURCES = Path(pegcount.__file__).parent
+SOURCES = Path(errors.__file__).parent
 MESSAGE_LENGTH_MAX = 300
 """Characters of a message that a terminal shows well."""
 

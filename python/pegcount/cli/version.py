@@ -4,12 +4,13 @@ from typing import Annotated
 
 import typer
 
-from pegcount import __version__, calendar, core
+from pegcount import calendar, core
+from pegcount.version import VERSION
 
 
 def _show(is_asked: bool) -> None:
     if is_asked:
-        typer.echo(f"pegcount {__version__}, core {core.core_version()}, tzdata {calendar.tzdata_version()}")
+        typer.echo(f"pegcount {VERSION}, core {core.core_version()}, tzdata {calendar.tzdata_version()}")
         raise typer.Exit
 
 

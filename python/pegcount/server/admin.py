@@ -2,11 +2,12 @@
 
 from typing import Final, NoReturn
 
-from pegcount import __version__, calendar, core, request, response
+from pegcount import calendar, core, request, response
 from pegcount.config import Config
 from pegcount.errors import NotImplementedYetError
 from pegcount.store import SourceRules, Store
 from pegcount.v1 import admin_pb2
+from pegcount.version import VERSION
 from pegcount.zone import Zone
 
 NOT_BUILT: Final = ("CreateCredential", "RevokeCredential", "ListCredentials")
@@ -48,7 +49,7 @@ class AdminService:
     def GetStoreInfo(self, message: admin_pb2.GetStoreInfoRequest) -> admin_pb2.GetStoreInfoResponse:
         """Returns the counts of records and segments, and the versions of the server and of tzdata."""
         info, refused, rules = self._store.info(), self._store.refused_clock(), self._store.deletions()
-        return response.store_info(info, refused, rules, _utc(), __version__, calendar.tzdata_version())
+        return response.store_info(info, refused, rules, _utc(), VERSION, calendar.tzdata_version())
 
     def DeleteRecords(
         self, message: admin_pb2.DeleteRecordsRequest, cancel_token: core.CancelToken

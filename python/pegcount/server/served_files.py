@@ -26,7 +26,7 @@ _SERVICE_OF_FILE, _METHOD_OF_SERVICE = 6, 2
 
 def served_files(hidden_methods: Collection[str]) -> list[FileDescriptorProto]:
     """Returns the files, each after those that it imports, without `hidden_methods` (full names)."""
-    descriptor_set = files("pegcount.v1").joinpath("descriptors.binpb").read_bytes()
+    descriptor_set = files("pegcount.server").joinpath("contract.binpb").read_bytes()
     contract = FileDescriptorSet.FromString(descriptor_set).file
     for file in contract:
         _remove_methods(file, hidden_methods)

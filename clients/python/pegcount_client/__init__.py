@@ -1,0 +1,1 @@
+"""A client of Pegcount, a service for telephone-traffic reports from call records."""
