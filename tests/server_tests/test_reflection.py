@@ -1,5 +1,6 @@
 """Reflection serves the contract with its comments in both versions; health covers each service."""
 
+import asyncio
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -13,8 +14,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest as Request
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionResponse as Response
 from pegcount.config import Config
+from pegcount.errors import PegcountError
 from pegcount.server.admin import NOT_BUILT
 from pegcount.server.app import SERVICE_NAMES
+from pegcount.server.calls import Call
 from proto_comments import proto_files
 from service import Service
 from waiting import stays, wait_until
@@ -261,6 +264,34 @@ def test_watchers_are_notified_of_the_shutdown(tmp_path: Path) -> None:
         stopping.start()
         assert next(watched).status == health_pb2.HealthCheckResponse.NOT_SERVING
         watched.cancel()
+        stopping.join(20)
+        assert not stopping.is_alive()
+
+
+def test_a_watcher_that_reads_slowly_is_notified_of_the_shutdown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, end, ended = Call.write, Call.end, asyncio.Event()
+
+    async def write_until_the_end(call: Call, message: bytes) -> None:
+        await write(call, message)
+        await asyncio.wait_for(ended.wait(), 20)
+
+    def end_and_tell(call: Call, error: PegcountError) -> None:
+        end(call, error)
+        ended.set()
+
+    monkeypatch.setattr(Call, "write", write_until_the_end)
+    monkeypatch.setattr(Call, "end", end_and_tell)
+    with Service(tmp_path) as service:
+        health = health_pb2_grpc.HealthStub(service.channel)
+        watched = health.Watch(health_pb2.HealthCheckRequest(service="pegcount.v1.ReportService"))
+        assert next(watched).status == health_pb2.HealthCheckResponse.SERVING
+        stopping = threading.Thread(target=service.stop)
+        stopping.start()
+        assert next(watched).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        with pytest.raises(grpc.RpcError):
+            next(watched)
         stopping.join(20)
         assert not stopping.is_alive()
 

@@ -80,10 +80,12 @@ class HealthService:
                     if state != sent:
                         with place.sending():
                             await call.write(_serialized(state))
+                        # The health may have changed while the client read, also for the last time.
                         sent = state
-                    if call.error is not None:
+                    elif call.error is not None:
                         raise call.error
-                    await changed.wait()
+                    else:
+                        await changed.wait()
             finally:
                 self._changed.discard(changed)
 
