@@ -1,0 +1,115 @@
+"""The enums of the contract as texts: a member or its plain name is accepted wherever one is asked for.
+
+Zero, which the contract calls UNSPECIFIED, has no member: leave the argument out.
+"""
+
+from enum import StrEnum
+from typing import Final, TypeVar
+
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+from pegcount.v1 import records_pb2, reports_pb2
+
+from pegcount_client.suggestions import unknown_name
+
+
+class Granularity(StrEnum):
+    """Width of a bin: a calendar interval in the zone of the report, so a DAY may have 23 or 25 hours."""
+
+    MINUTE = "MINUTE"
+    FIVE_MINUTES = "FIVE_MINUTES"
+    FIFTEEN_MINUTES = "FIFTEEN_MINUTES"
+    THIRTY_MINUTES = "THIRTY_MINUTES"
+    HOUR = "HOUR"
+    DAY = "DAY"
+    WEEK = "WEEK"
+    """Monday to Sunday."""
+    MONTH = "MONTH"
+
+
+class SessionKind(StrEnum):
+    """What a session is."""
+
+    CALL = "CALL"
+    """A call attempt, both of its legs."""
+    ASR = "ASR"
+    """An automatic speech recognition session."""
+    TTS = "TTS"
+    """A text-to-speech session."""
+
+
+class SessionEvent(StrEnum):
+    """What a record says of its session; a record without an event is whole."""
+
+    START = "START"
+    UPDATE = "UPDATE"
+    END = "END"
+
+
+class Grouping(StrEnum):
+    """How rows are summed up further."""
+
+    ROLLUP = "ROLLUP"
+    """A subtotal per proper prefix of the key, and the total."""
+
+
+class NoticeCode(StrEnum):
+    """What a caller should know about an answer that is right but may surprise."""
+
+    FROM_IN_FUTURE = "FROM_IN_FUTURE"
+    """The range begins now or later, so the answer has no bins."""
+    BEFORE_RETENTION = "BEFORE_RETENTION"
+    """The range begins before the UTC day of the oldest record held."""
+    RANGE_REVERSED = "RANGE_REVERSED"
+    """`from_date` is after `to_date`, so the answer has no rows."""
+    ACCOUNT_NOT_SEEN = "ACCOUNT_NOT_SEEN"
+    """Nothing was counted, and no record carries an account that the request names."""
+    KIND_NOT_SEEN = "KIND_NOT_SEEN"
+    """Nothing was counted, and no record is of the kind that the request asks for."""
+    ID_NOT_SEEN = "ID_NOT_SEEN"
+    """Nothing was counted, and no record carries an id that the request filters by."""
+
+
+_Member = TypeVar("_Member", bound=StrEnum)
+
+_CONTRACT: Final[dict[type[StrEnum], tuple[EnumTypeWrapper, str]]] = {
+    Granularity: (reports_pb2.Granularity, "GRANULARITY_"),
+    SessionKind: (records_pb2.SessionKind, "SESSION_KIND_"),
+    SessionEvent: (records_pb2.SessionEvent, "SESSION_EVENT_"),
+    Grouping: (reports_pb2.Grouping, "GROUPING_"),
+    NoticeCode: (reports_pb2.NoticeCode, "NOTICE_CODE_"),
+}
+"""The enum of the contract, and how its names begin there."""
+
+
+def member(kind: type[_Member], value: str, *, what: str) -> _Member:
+    """Returns the member that a name means, in either case and with or without the prefix of the contract.
+
+    `what` names the argument in errors. Raises ValueError for an unknown name, TypeError for another type.
+
+    >>> member(Granularity, "five_minutes", what="granularity")
+    <Granularity.FIVE_MINUTES: 'FIVE_MINUTES'>
+    >>> member(Granularity, "GRANULARITY_DAY", what="granularity")
+    <Granularity.DAY: 'DAY'>
+    """
+    if not isinstance(value, str):
+        raise TypeError(
+            f'{what} is a {kind.__name__} or its name, such as "{next(iter(kind))}", not {value!r}'
+        )
+    prefix = _CONTRACT[kind][1]
+    found = kind.__members__.get(value.upper().removeprefix(prefix))
+    if found is None:
+        raise ValueError(unknown_name(what, value, kind.__members__))
+    return found
+
+
+def number(kind: type[StrEnum], value: str, *, what: str) -> int:
+    """Returns the number that the contract gives a member or its name; errors as those of `member`."""
+    wrapper, prefix = _CONTRACT[kind]
+    return int(wrapper.Value(prefix + member(kind, value, what=what)))
+
+
+def member_of_number(kind: type[_Member], value: int) -> _Member | str:
+    """Returns the member of a number of an answer; as text, one that only a newer server knows."""
+    wrapper, prefix = _CONTRACT[kind]
+    found = wrapper.DESCRIPTOR.values_by_number.get(value)
+    return str(value) if found is None else kind.__members__.get(found.name.removeprefix(prefix), str(value))
