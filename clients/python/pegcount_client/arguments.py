@@ -1,0 +1,96 @@
+"""Checks the arguments of a query and sets the fields of its request, by the types of the contract."""
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeAlias
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from pegcount_client.suggestions import unknown_name
+
+Setter: TypeAlias = Callable[[str, Any], Any]
+"""Returns the value that a request has for an argument, given the name and the value of the argument."""
+
+_Field: TypeAlias = Any
+"""A FieldDescriptor of whichever implementation of protobuf runs."""
+
+_MAY_BE_EMPTY: Final = {"absent", "order", "return_fields"}
+"""Lists that do not filter."""
+
+
+def fill(message: Message, arguments: Mapping[str, object], special: Mapping[str, Setter]) -> None:
+    """Sets a field of the message for each argument that is not None.
+
+    `special` has the fields whose values are not what the contract has. Raises TypeError for unknown
+    arguments and values of another type, ValueError for values out of range; each names the argument.
+    """
+    fields = message.DESCRIPTOR.fields_by_name
+    for name, value in arguments.items():
+        field = fields.get(name)
+        if field is None:
+            raise TypeError(unknown_name("argument", name, fields))
+        if value is not None:
+            to_wire = special.get(name)
+            _set(message, field, _plain(field, value) if to_wire is None else to_wire(name, value))
+
+
+def items_of(name: str, value: object) -> tuple[object, ...]:
+    """Returns the values of a list.
+
+    Raises TypeError for a text, which would be read letter by letter; ValueError for an empty list that
+    filters, as to the service it means all, and to the writer mostly none.
+    """
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} is a list, not {value!r}; next step: {name}=[{value!r}]")
+    items = tuple(value)
+    if not items and name not in _MAY_BE_EMPTY:
+        raise ValueError(f"{name} is empty, which would mean all; next step: leave it out, or do not ask")
+    return items
+
+
+def _plain(field: _Field, value: object) -> object:
+    """Returns a value that is what the contract has."""
+    item: Setter = _ITEM.get(field.cpp_type, _whole_number)
+    if not field.is_repeated:
+        return item(field.name, value)
+    return [item(field.name, each) for each in items_of(field.name, value)]
+
+
+def _set(message: Message, field: _Field, value: Any) -> None:
+    try:
+        if field.is_repeated:
+            getattr(message, field.name).extend(value)
+        elif field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE:
+            getattr(message, field.name).CopyFrom(value)
+        else:
+            setattr(message, field.name, value)
+    except ValueError as error:
+        raise ValueError(f"{field.name}: {error}") from error
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f'{name} is a text, not {value!r}; next step: "{value}"')
+    return value
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is True or False, not {value!r}")
+    return value
+
+
+def _whole_number(name: str, value: Any) -> int:
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise TypeError(f"{name} is a whole number, not {value!r}")
+
+
+_ITEM: Final[Mapping[int, Setter]] = {
+    FieldDescriptor.CPPTYPE_STRING: _text,
+    FieldDescriptor.CPPTYPE_BOOL: _flag,
+}

@@ -1,0 +1,144 @@
+"""Makes requests of queries. What a query leaves out is absent from the request.
+
+The service checks what it needs to know the records or the time for; what would be misread is refused here.
+All functions raise TypeError for unknown arguments and values of another type, ValueError for unknown names
+and values out of range.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from pegcount.v1 import reports_pb2
+
+from pegcount_client.arguments import Setter, fill, items_of
+from pegcount_client.enums import Granularity, Grouping, SessionKind, number
+from pegcount_client.filters import DecimalFilter, IntegerFilter, TextFilter
+from pegcount_client.queries import (
+    ActiveSessionsQuery,
+    AsrUsageQuery,
+    FolderStatsQuery,
+    OriginationQualityQuery,
+)
+from pegcount_client.suggestions import unknown_name
+from pegcount_client.times import day_text, time_text, zone_name, zone_of_times
+
+RETURN_FIELDS: Final = tuple(
+    name for name in reports_pb2.ActiveSessionRow.DESCRIPTOR.fields_by_name if name != "level"
+)
+"""Names that `return_fields` of active sessions may have."""
+
+
+def asr_usage_request(query: AsrUsageQuery) -> reports_pb2.QueryAsrUsageRequest:
+    """Returns the request for ASR session usage."""
+    request = reports_pb2.QueryAsrUsageRequest()
+    fill(request, _with_zone_of_times(query), _ASR_USAGE)
+    return request
+
+
+def active_sessions_request(query: ActiveSessionsQuery) -> reports_pb2.QueryActiveSessionsRequest:
+    """Returns the request for active sessions."""
+    request = reports_pb2.QueryActiveSessionsRequest()
+    fill(request, query, _ACTIVE_SESSIONS)
+    return request
+
+
+def folder_stats_request(query: FolderStatsQuery) -> reports_pb2.QueryFolderStatsRequest:
+    """Returns the request for folder statistics."""
+    request = reports_pb2.QueryFolderStatsRequest()
+    fill(request, query, _FOLDER_STATS)
+    return request
+
+
+def origination_quality_request(
+    query: OriginationQualityQuery,
+) -> reports_pb2.QueryOriginationQualityRequest:
+    """Returns the request for origination quality."""
+    request = reports_pb2.QueryOriginationQualityRequest()
+    fill(request, _with_zone_of_times(query), _ORIGINATION_QUALITY)
+    return request
+
+
+def _with_zone_of_times(query: Mapping[str, object]) -> Mapping[str, object]:
+    if query.get("time_zone") is not None:
+        return query
+    return {**query, "time_zone": zone_of_times([query.get("from_time"), query.get("to_time")])}
+
+
+def _time(name: str, value: Any) -> str:
+    return time_text(value, what=name)
+
+
+def _day(name: str, value: Any) -> str:
+    return day_text(value, what=name)
+
+
+def _zone(_: str, value: Any) -> str:
+    return zone_name(value)
+
+
+def _granularity(name: str, value: Any) -> int:
+    return number(Granularity, value, what=name)
+
+
+def _kind(name: str, value: Any) -> int:
+    return number(SessionKind, value, what=name)
+
+
+def _grouping(name: str, value: Any) -> int:
+    return number(Grouping, value, what=name)
+
+
+_Filter = TypeVar("_Filter", TextFilter, IntegerFilter, DecimalFilter)
+
+
+def _filter(kind: type[_Filter], name: str, value: object) -> object:
+    if not isinstance(value, kind):
+        article = "an" if kind is IntegerFilter else "a"
+        raise TypeError(
+            f"{name} takes {article} {kind.__name__}, not {value!r}; next step: {kind.__name__}(eq={value!r})"
+        )
+    try:
+        return value.to_message()
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from error
+
+
+def _return_fields(name: str, value: object) -> tuple[object, ...]:
+    fields = items_of(name, value)
+    for field in fields:
+        # A newer server may know a field that this client could not read out of the answer.
+        if field not in RETURN_FIELDS:
+            raise ValueError(unknown_name(f"field in {name}", str(field), RETURN_FIELDS))
+    return fields
+
+
+def _active_filters(name: str, value: object) -> reports_pb2.ActiveSessionFilters:
+    if not isinstance(value, Mapping):
+        raise TypeError(f'{name} is a mapping, such as {{"orig_accounts_id": [1001]}}, not {value!r}')
+    filters = reports_pb2.ActiveSessionFilters()
+    known = filters.DESCRIPTOR.fields_by_name
+    for field in value:
+        if field not in known:
+            raise ValueError(unknown_name(f"field in {name}", str(field), known))
+    fill(filters, value, {})
+    return filters
+
+
+_TIMES: Final[Mapping[str, Setter]] = {"from_time": _time, "to_time": _time, "time_zone": _zone}
+_ASR_USAGE: Final[Mapping[str, Setter]] = {**_TIMES, "granularity": _granularity, "kind": _kind}
+_ACTIVE_SESSIONS: Final[Mapping[str, Setter]] = {
+    "return_fields": _return_fields,
+    "filters": _active_filters,
+    "grouping": _grouping,
+    "time_zone": _zone,
+}
+_FOLDER_STATS: Final[Mapping[str, Setter]] = {"from_date": _day, "to_date": _day, "time_zone": _zone}
+_ORIGINATION_QUALITY: Final[Mapping[str, Setter]] = {
+    **_TIMES,
+    "sampling": _granularity,
+    "src_prefix_routing": partial(_filter, TextFilter),
+    "dst_prefix_routing": partial(_filter, TextFilter),
+    "duration": partial(_filter, IntegerFilter),
+    "customer_price": partial(_filter, DecimalFilter),
+}
