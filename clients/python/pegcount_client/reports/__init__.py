@@ -1,0 +1,33 @@
+"""The answers of the four reports: typed rows and totals, and frames of the rows."""
+
+from pegcount_client.reports.active_sessions import ActiveSessionRow, ActiveSessions
+from pegcount_client.reports.answer import Notice, ReportRange
+from pegcount_client.reports.asr_usage import AsrUsage, AsrUsageBin, AsrUsageTotals
+from pegcount_client.reports.folder_stats import (
+    FolderAgentRow,
+    FolderStats,
+    FolderStatsRow,
+    FolderStatsTotals,
+)
+from pegcount_client.reports.origination_quality import (
+    OriginationQuality,
+    OriginationQualityBin,
+    OriginationQualityTotals,
+)
+
+__all__ = [
+    "ActiveSessionRow",
+    "ActiveSessions",
+    "AsrUsage",
+    "AsrUsageBin",
+    "AsrUsageTotals",
+    "FolderAgentRow",
+    "FolderStats",
+    "FolderStatsRow",
+    "FolderStatsTotals",
+    "Notice",
+    "OriginationQuality",
+    "OriginationQualityBin",
+    "OriginationQualityTotals",
+    "ReportRange",
+]
