@@ -47,8 +47,9 @@ class ReportRange:
         return time_in_zone(self.generated_at_text, self.time_zone)
 
     def __str__(self) -> str:
-        width = "" if self.granularity is None else f" per {self.granularity}"
-        return f"{self.from_time_text} to {self.to_time_text} {self.time_zone}{width}"
+        if self.granularity is None:
+            return f"{self.from_time_text} {self.time_zone}"
+        return f"{self.from_time_text} to {self.to_time_text} {self.time_zone} per {self.granularity}"
 
 
 @dataclass(frozen=True, slots=True)
