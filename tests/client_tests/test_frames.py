@@ -297,8 +297,11 @@ def test_a_library_that_is_not_installed(
 
 _ALONE = """
 import sys
-for name in {absent}:
-    sys.modules[name] = None
+class Absent:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] in {absent}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
 from pegcount.v1 import reports_pb2
 from pegcount_client.reports import AsrUsage, ActiveSessions
 bins = [reports_pb2.AsrUsageBin(start_time="2026-03-29T00:00:00.000001+01:00", session_count=3)]
