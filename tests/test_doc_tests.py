@@ -17,6 +17,9 @@ MODULES = [
     "pegcount.model",
     "pegcount.time_text",
     "pegcount.zone",
+    "pegcount_client.enums",
+    "pegcount_client.suggestions",
+    "pegcount_client.times",
 ]
 
 

@@ -175,6 +175,30 @@ def test_a_ratio_with_denominator_zero_is_none(records_service: Service) -> None
     assert (unanswered.total_calls, unanswered.asr, unanswered.acd) == (1, 0.0, None)
 
 
+@pytest.mark.parametrize(
+    ("value", "instant"),
+    [
+        (datetime(2026, 3, 29, 1, 30, 0, 1, tzinfo=BERLIN), "2026-03-29T00:30:00.000001+00:00"),
+        # The second of two equal local times.
+        (datetime(2025, 10, 26, 2, 30, tzinfo=BERLIN, fold=1), "2025-10-26T01:30:00+00:00"),
+        (datetime(2026, 3, 29, 1, 30, tzinfo=UTC), "2026-03-29T01:30:00+00:00"),
+        # An offset with seconds, which the contract cannot write.
+        (datetime(1971, 6, 1, tzinfo=ZoneInfo("Africa/Monrovia")), "1971-06-01T00:44:30+00:00"),
+        # Local times of Berlin, the second of which the clock skips.
+        (datetime(2026, 3, 29, 1, 30), "2026-03-29T00:30:00+00:00"),
+        (datetime(2026, 3, 29, 2, 30), "2026-03-29T01:30:00+00:00"),
+        (date(2026, 3, 29), "2026-03-28T23:00:00+00:00"),
+    ],
+)
+def test_the_service_reads_a_time_as_it_was_meant(
+    records_service: Service, value: datetime | date, instant: str
+) -> None:
+    report, _ = quality(records_service, from_time=value, sampling="month", time_zone="Europe/Berlin")
+    # Python never takes a time that the clock shows twice for equal to one of another zone.
+    assert report.range.from_time.astimezone(UTC) == datetime.fromisoformat(instant)
+    assert report.range.from_time.tzinfo is BERLIN
+
+
 def test_quality_totals(records_service: Service) -> None:
     report, response = quality(records_service)
     assert shown(report.totals) == present(response.totals)
@@ -339,6 +363,7 @@ def test_a_notice_is_logged(records_service: Service, caplog: pytest.LogCaptureF
     message = response.notices[0]
     assert report.notices == (Notice(NoticeCode.ACCOUNT_NOT_SEEN, message.text, dict(message.metadata)),)
     assert report.notices[0].metadata["values"] == "1010"
+    assert set(report.notices) == {copy.deepcopy(report.notices[0])}
     assert caplog.record_tuples == [
         ("pegcount_client", logging.WARNING, f"origination_quality: {message.text} (ACCOUNT_NOT_SEEN)")
     ]

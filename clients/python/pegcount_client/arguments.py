@@ -71,7 +71,8 @@ def _set(message: Message, field: _Field, value: Any) -> None:
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f'{name} is a text, not {value!r}; next step: "{value}"')
+        next_step = f'; next step: "{value}"' if isinstance(value, int) else ""
+        raise TypeError(f"{name} is a text, not {value!r}{next_step}")
     return value
 
 

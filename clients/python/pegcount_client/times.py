@@ -74,18 +74,19 @@ def zone_name(zone: Zone) -> str:
         return "UTC"
     if not isinstance(zone, tzinfo):
         raise TypeError(f"time_zone is a text or a tzinfo, not {type(zone).__name__}; {_NAMED}")
-    if not isinstance(zone, ZoneInfo) or zone.key is None:
+    name = _iana_name(zone)
+    if name is None:
         raise ValueError(f"time_zone {zone!r} has no IANA name; next step: {_NAMED}")
-    return zone.key
+    return name
 
 
 def zone_of_times(values: Iterable[object]) -> str | None:
-    """Returns the name of the zone that datetimes carry, None if none of them has a ZoneInfo with a name.
+    """Returns the name of the zone that datetimes carry, None if they carry none with a name.
 
-    Raises ValueError if they carry different ones.
+    UTC does not count, as it mostly is a way to store an instant. Raises ValueError for different zones.
     """
-    zones = (value.tzinfo for value in values if isinstance(value, datetime))
-    names = list(dict.fromkeys(zone.key for zone in zones if isinstance(zone, ZoneInfo) and zone.key))
+    found = (_iana_name(value.tzinfo) for value in values if isinstance(value, datetime))
+    names = list(dict.fromkeys(name for name in found if name is not None and name != "UTC"))
     if len(names) > 1:
         raise ValueError(
             f"the times are in different zones, {' and '.join(names)};"
@@ -121,6 +122,12 @@ def zone_named(name: str) -> tzinfo:
             f'this machine has no rules of the time zone "{name}"; next step: pip install tzdata,'
             " or ask for the report in UTC"
         ) from error
+
+
+def _iana_name(zone: tzinfo | None) -> str | None:
+    # The attribute of a ZoneInfo, and that of a pytz zone, which pandas 2 makes.
+    names = (getattr(zone, attribute, None) for attribute in ("key", "zone"))
+    return next((name for name in names if isinstance(name, str)), None)
 
 
 def _datetime_text(value: datetime, what: str) -> str:

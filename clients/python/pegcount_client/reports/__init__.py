@@ -1,4 +1,8 @@
-"""The answers of the four reports: typed rows and totals, and frames of the rows."""
+"""The answers of the four reports: typed rows and totals, and frames of the rows.
+
+Times are in the zone of the report. Python subtracts and compares two times of one zone by what the local
+clock shows: convert them by `astimezone(datetime.UTC)` before, where a day may have 23 or 25 hours.
+"""
 
 from pegcount_client.reports.active_sessions import ActiveSessionRow, ActiveSessions
 from pegcount_client.reports.answer import Notice, ReportRange

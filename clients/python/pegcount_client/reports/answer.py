@@ -60,7 +60,7 @@ class Notice:
     """What it is about. A number as text if only a newer client knows its name."""
     text: str
     """The same for a person."""
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Details for programs, which the code documents."""
 
 
