@@ -18,12 +18,16 @@ from pegcount_client.reports import (
     ActiveSessions,
     AsrUsage,
     AsrUsageBin,
+    AsrUsageTotals,
     FolderAgentRow,
     FolderStats,
     FolderStatsRow,
+    FolderStatsTotals,
     Notice,
     OriginationQuality,
     OriginationQualityBin,
+    OriginationQualityTotals,
+    ReportRange,
 )
 from pegcount_client.requests import (
     RETURN_FIELDS,
@@ -328,6 +332,39 @@ def test_a_field_of_a_newer_server_is_not_dropped() -> None:
 
 
 # ---- All reports ----
+
+ANSWERED: list[tuple[type[Message], type, dict[str, str]]] = [
+    (reports_pb2.ResolvedRange, ReportRange, {}),
+    (reports_pb2.Notice, Notice, {}),
+    (reports_pb2.QueryAsrUsageResponse, AsrUsage, {}),
+    (reports_pb2.AsrUsageBin, AsrUsageBin, {}),
+    (reports_pb2.AsrUsageTotals, AsrUsageTotals, {}),
+    (reports_pb2.QueryActiveSessionsResponse, ActiveSessions, {}),
+    (reports_pb2.QueryFolderStatsResponse, FolderStats, {}),
+    # Agents have rows of their own, with the date and folder.
+    (reports_pb2.FolderStatsRow, FolderStatsRow, {"agents": "folder"}),
+    (reports_pb2.FolderAgentStats, FolderAgentRow, {}),
+    (reports_pb2.FolderStatsTotals, FolderStatsTotals, {}),
+    # `rows` is the number of bins.
+    (reports_pb2.QueryOriginationQualityResponse, OriginationQuality, {"data": "bins", "rows": "bins"}),
+    (reports_pb2.OriginationQualityData, OriginationQualityBin, {"t": "start_time"}),
+    (reports_pb2.OriginationQualityTotals, OriginationQualityTotals, {}),
+]
+
+
+@pytest.mark.parametrize(("message", "answer", "renamed"), ANSWERED)
+def test_every_field_of_an_answer_is_there(
+    message: type[Message], answer: type, renamed: dict[str, str]
+) -> None:
+    expected = {renamed.get(field.name, field.name) for field in message.DESCRIPTOR.fields}
+    there = set(answer.__annotations__) | {name for name in dir(answer) if not name.startswith("_")}
+    assert expected - there == set()
+
+
+def test_every_message_of_an_answer_is_looked_at() -> None:
+    messages = set(reports_pb2.DESCRIPTOR.message_types_by_name)
+    asked = {name for name in messages if name.endswith(("Request", "Filter", "Filters"))}
+    assert messages - asked - {"ActiveSessionRow"} == {message.DESCRIPTOR.name for message, _, _ in ANSWERED}
 
 
 def every_report(service: Service) -> list[Any]:

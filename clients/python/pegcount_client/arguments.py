@@ -1,7 +1,7 @@
 """Checks the arguments of a query and sets the fields of its request, by the types of the contract."""
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any, Final, TypeAlias
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -15,7 +15,10 @@ Setter: TypeAlias = Callable[[str, Any], Any]
 _Field: TypeAlias = Any
 """A FieldDescriptor of whichever implementation of protobuf runs."""
 
-_MAY_BE_EMPTY: Final = {"absent", "order", "return_fields"}
+_ORDERED: Final = {"order", "return_fields"}
+"""Lists whose order counts."""
+
+_MAY_BE_EMPTY: Final = {*_ORDERED, "absent"}
 """Lists that do not filter."""
 
 
@@ -38,11 +41,14 @@ def fill(message: Message, arguments: Mapping[str, object], special: Mapping[str
 def items_of(name: str, value: object) -> tuple[object, ...]:
     """Returns the values of a list.
 
-    Raises TypeError for a text, which would be read letter by letter; ValueError for an empty list that
-    filters, as to the service it means all, and to the writer mostly none.
+    Raises TypeError for a text, which would be read letter by letter, and for a set where the order counts;
+    ValueError for an empty list that filters, as to the service it means all, and to the writer mostly none.
     """
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        raise TypeError(f"{name} is a list, not {value!r}; next step: {name}=[{value!r}]")
+        next_step = "" if value is None else f"; next step: {name}=[{value!r}]"
+        raise TypeError(f"{name} is a list, not {value!r}{next_step}")
+    if isinstance(value, Set) and name in _ORDERED:
+        raise TypeError(f"{name} is a list, whose order counts; next step: make a list of {value!r}")
     items = tuple(value)
     if not items and name not in _MAY_BE_EMPTY:
         raise ValueError(f"{name} is empty, which would mean all; next step: leave it out, or do not ask")

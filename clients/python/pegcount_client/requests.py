@@ -121,7 +121,8 @@ def _active_filters(name: str, value: object) -> reports_pb2.ActiveSessionFilter
     for field in value:
         if field not in known:
             raise ValueError(unknown_name(f"field in {name}", str(field), known))
-    fill(filters, value, {})
+    # None is refused here, where it would mean all.
+    fill(filters, {field: items_of(field, values) for field, values in value.items()}, {})
     return filters
 
 
