@@ -15,57 +15,32 @@ from pegcount.v1 import reports_pb2
 from pegcount_client.reports import ActiveSessions, AsrUsage, FolderStats, OriginationQuality
 from pegcount_client.requests import (
     RETURN_FIELDS,
-    active_sessions_request,
-    asr_usage_request,
-    folder_stats_request,
-    origination_quality_request,
 )
 from pegcount_client.rows import Convertible, Rows
 from pegcount_client.times import UnknownZoneError
 from service import Service
 
+from client_tests import asked_reports
 from client_tests.report_records import ODD_ID
 
 RANGE = reports_pb2.ResolvedRange(time_zone="Europe/Berlin", from_time="2026-03-29T00:00:00+01:00")
 
 
 def usage(service: Service) -> AsrUsage:
-    request = asr_usage_request(
-        {
-            "from_time": date(2026, 3, 29),
-            "to_time": date(2026, 3, 30),
-            "granularity": "day",
-            "sma_period": 2,
-            "time_zone": "Europe/Berlin",
-        }
-    )
-    return AsrUsage.from_response(service.reports.QueryAsrUsage(request))
+    return asked_reports.asr_usage(service, granularity="day", sma_period=2)[0]
 
 
 def quality(service: Service) -> OriginationQuality:
-    request = origination_quality_request(
-        {
-            "from_time": "2026-03-29T01:00:00",
-            "to_time": "2026-03-29T05:00:00",
-            "sampling": "hour",
-            "account_id": "1001",
-            "time_zone": "Europe/Berlin",
-        }
-    )
-    return OriginationQuality.from_response(service.reports.QueryOriginationQuality(request))
+    span = {
+        "from_time": "2026-03-29T01:00:00",
+        "to_time": "2026-03-29T05:00:00",
+        "time_zone": "Europe/Berlin",
+    }
+    return asked_reports.quality(service, **span)[0]
 
 
 def folders(service: Service) -> FolderStats:
-    request = folder_stats_request(
-        {
-            "company": "acme",
-            "organization": "north",
-            "from_date": date(2026, 3, 29),
-            "to_date": date(2026, 3, 30),
-            "time_zone": "Europe/Berlin",
-        }
-    )
-    return FolderStats.from_response(service.reports.QueryFolderStats(request))
+    return asked_reports.folders(service, from_date="2026-03-29", to_date="2026-03-30")[0]
 
 
 def agents(service: Service) -> Rows[Any]:
@@ -73,15 +48,8 @@ def agents(service: Service) -> Rows[Any]:
 
 
 def active(service: Service) -> ActiveSessions:
-    request = active_sessions_request(
-        {
-            "return_fields": RETURN_FIELDS,
-            "order": ["-session_setup_time"],
-            "time_zone": "Europe/Berlin",
-            "grouping": "rollup",
-        }
-    )
-    return ActiveSessions.from_response(service.reports.QueryActiveSessions(request), RETURN_FIELDS)
+    query = {"return_fields": RETURN_FIELDS, "time_zone": "Europe/Berlin", "grouping": "rollup"}
+    return asked_reports.active(service, **query)[0]
 
 
 def subtotals(service: Service) -> Rows[Any]:
@@ -225,9 +193,7 @@ def test_types_of_numpy(records_service: Service) -> None:
 
 def test_columns_are_in_the_order_asked_for(records_service: Service) -> None:
     names = ["quantity", "session_id", "duration", "equipment_id"]
-    request = active_sessions_request({"return_fields": names})
-    response = records_service.reports.QueryActiveSessions(request)
-    report = ActiveSessions.from_response(response, names)
+    report, _ = asked_reports.active(records_service, return_fields=names, order=[])
     assert list(report.to_numpy()) == report.to_arrow().column_names == names
     assert list(report.to_pandas().columns) == report.to_polars().columns == names
 
