@@ -65,6 +65,15 @@ RECORDS = [
     _record(
         "next day", "2026-03-30T00:00:00+02:00", end_time=at("2026-03-30T00:00:30+02:00"), folder="sales"
     ),
+    # Another agent of the same day and folder.
+    _record(
+        "missed",
+        "2026-03-29T05:00:00+02:00",
+        end_time=at("2026-03-29T05:00:20+02:00"),
+        folder="sales",
+        agent_id="nora",
+        account_id="1002",
+    ),
     # In progress.
     _record(
         "ringing",

@@ -149,12 +149,13 @@ def test_folders_and_agents(records_service: Service) -> None:
     first, last = date(2026, 3, 29), date(2026, 3, 30)
     assert list(report.rows) == [
         FolderStatsRow(first, "", 1, 0, 0, None),
-        FolderStatsRow(first, "sales", 1, 1, 60_500, 60.5),
+        FolderStatsRow(first, "sales", 2, 1, 60_500, 60.5),
         FolderStatsRow(last, "sales", 1, 0, 0, None),
     ]
     assert list(report.agents) == [
         FolderAgentRow(first, "", "max", 1, 0, 0, None),
         FolderAgentRow(first, "sales", "mona", 1, 1, 60_500, 60.5),
+        FolderAgentRow(first, "sales", "nora", 1, 0, 0, None),
     ]
     for row, message in zip(report.rows, response.rows, strict=True):
         assert shown(row) == {**present(message), "date": date.fromisoformat(message.date)}

@@ -81,7 +81,7 @@ def test_a_report_says_what_it_is(records_service: Service) -> None:
         f"<AsrUsage {day} per HOUR: 3 sessions in 23 bins>",
         f"<OriginationQuality {day} per HOUR: 2 calls in 23 bins>",
         "<FolderStats 2026-03-29T00:00:00+01:00 to 2026-03-31T00:00:00+02:00 Europe/Berlin per DAY:"
-        " 3 calls in 3 rows>",
+        " 4 calls in 3 rows>",
         "<ActiveSessions 2026-03-30T12:00:00Z UTC: 2 of 2 rows>",
     ]
 
