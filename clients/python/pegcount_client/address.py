@@ -1,0 +1,57 @@
+"""Addresses of servers: what gRPC would take without a word, and never reach, is refused."""
+
+import ipaddress
+import re
+from typing import Final
+
+_UNIX: Final = ("unix:", "unix-abstract:")
+_NAMED_RESOLVER: Final = re.compile(r"(?:dns|ipv4|ipv6):(?://[^/]*/|/*)(?P<rest>.+)")
+"""An address with a resolver of gRPC, such as `dns:///host:50051`, and what it resolves."""
+_PORT_MAX: Final = 65_535
+
+
+def check_address(address: str) -> None:
+    """Raises ValueError for an address that is not `HOST:PORT`, nor `unix:PATH`."""
+    if _is_unix(address):
+        return
+    scheme, separator, rest = address.partition("://")
+    if separator and scheme.lower() in ("http", "https", "grpc", "grpcs"):
+        hint = " with tls=True" if scheme.lower() in ("https", "grpcs") else ""
+        raise ValueError(f'address {address!r} has a scheme; did you mean "{rest.rstrip("/")}"{hint}?')
+    host, port = _host_and_port(address)
+    if not port:
+        raise ValueError(f'address {address!r} has no port; did you mean "{host}:50051"?')
+    if ":" in host and not host.startswith("["):
+        raise ValueError(
+            f'address {address!r} may be an IPv6 address without a port; did you mean "[{address}]:50051"?'
+        )
+    if not host or not (port.isascii() and port.isdecimal() and 0 < int(port[:6]) <= _PORT_MAX):
+        raise ValueError(
+            f"address {address!r} must be HOST:PORT with a port from 1 to {_PORT_MAX}, or unix:PATH;"
+            ' for example "127.0.0.1:50051"'
+        )
+
+
+def is_of_this_host(address: str) -> bool:
+    """Returns whether calls to a valid address stay on this host: loopback, or a Unix socket."""
+    if _is_unix(address):
+        return True
+    host = _host_and_port(address)[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _is_unix(address: str) -> bool:
+    return address.startswith(_UNIX)
+
+
+def _host_and_port(address: str) -> tuple[str, str]:
+    """Splits at the last colon; a bracketed or bare host without one has the port ""."""
+    resolved = _NAMED_RESOLVER.fullmatch(address)
+    host_and_port = resolved["rest"] if resolved else address
+    host, colon, port = host_and_port.rpartition(":")
+    if not colon or "]" in port:
+        return host_and_port, ""
+    return host, port

@@ -1,0 +1,142 @@
+"""How the client reaches its server: address, TLS, key, deadline, retries, pings and the size of answers."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+from grpc import aio
+
+from pegcount_client.address import check_address, is_of_this_host
+from pegcount_client.interceptors import AddDefaults, CallDefaults, async_interceptors
+
+DEFAULT_TIMEOUT_SECONDS: Final = 30.0
+_ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
+"""What the server sends at most; by default, gRPC accepts 4 MiB."""
+_RECONNECT_MS_MAX: Final = 2_000
+"""gRPC's own limit is two minutes, in which it would not notice that a server is back."""
+_KEEPALIVE_SECONDS_MIN: Final = 10.0
+"""The server disconnects a client that pings more often."""
+_HEADER_TEXT: Final = re.compile(r"[\x20-\x7e]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Certificates, as PEM bytes or the path of a PEM file. All absent: the roots that gRPC trusts.
+
+    Raises ValueError for one of `private_key` and `certificate_chain` without the other.
+    """
+
+    root_certificates: bytes | Path | None = None
+    """Who may have signed the certificate of the server. Absent: the roots that gRPC trusts."""
+    private_key: bytes | Path | None = field(default=None, repr=False)
+    """Key of this client, for servers that ask who it is (mutual TLS)."""
+    certificate_chain: bytes | Path | None = None
+    """Certificate of this client, with those of its signers."""
+    server_name: str | None = None
+    """Name in the certificate of the server, where the address has another one."""
+
+    def __post_init__(self) -> None:
+        if (self.private_key is None) != (self.certificate_chain is None):
+            raise ValueError("a client certificate needs both private_key and certificate_chain")
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """Returns the credentials of a channel; raises OSError for a file that cannot be read."""
+        return grpc.ssl_channel_credentials(
+            _pem(self.root_certificates), _pem(self.private_key), _pem(self.certificate_chain)
+        )
+
+
+def _pem(given: bytes | Path | None) -> bytes | None:
+    return given.read_bytes() if isinstance(given, Path) else given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelSettings:
+    """How to reach a server. Raises ValueError for what cannot work, or would show the key to others."""
+
+    address: str
+    """`HOST:PORT`, or `unix:PATH`."""
+    tls: Tls | bool = False
+    """True: TLS with the roots that gRPC trusts."""
+    api_key: str | None = field(default=None, repr=False)
+    """Sent as `x-api-key` with each call. Needs TLS, except to this host."""
+    timeout: float | None = DEFAULT_TIMEOUT_SECONDS
+    """Seconds after which a call with one answer fails that has no timeout of its own. None: never."""
+    retry: bool = True
+    """Whether such calls wait for a server, and are sent again after UNAVAILABLE."""
+    keepalive_seconds: float | None = 30.0
+    """Seconds between two pings, which notice a dead server; at least 10. None: without pings."""
+    keepalive_timeout_seconds: float = 10.0
+    """Seconds after which a ping without an answer ends the connection."""
+    options: Sequence[tuple[str, Any]] = ()
+    """Further options of the channel, as gRPC names them; they go before those of the client."""
+
+    def __post_init__(self) -> None:
+        check_address(self.address)
+        if self.timeout is not None and not self.timeout > 0:
+            raise ValueError(f"timeout={self.timeout!r} must be more than 0 seconds, or None")
+        if self.keepalive_seconds is not None and not self.keepalive_seconds >= _KEEPALIVE_SECONDS_MIN:
+            raise ValueError(
+                f"keepalive_seconds={self.keepalive_seconds!r} must be at least {_KEEPALIVE_SECONDS_MIN:g},"
+                " or None: the server disconnects clients that ping more often"
+            )
+        if self.api_key is not None:
+            self._check_key(self.api_key)
+
+    def _check_key(self, api_key: str) -> None:
+        if not _HEADER_TEXT.fullmatch(api_key):
+            raise ValueError("api_key must be printable ASCII text, and not empty")
+        if not self.tls and not is_of_this_host(self.address):
+            raise ValueError(
+                f"api_key would cross the network to {self.address!r} readable by others; give tls=True,"
+                " or Tls(...) for certificates of your own"
+            )
+
+    def open(self) -> grpc.Channel:
+        """Returns a channel; raises OSError for a certificate file that cannot be read."""
+        tls = self._tls()
+        if tls is None:
+            channel = grpc.insecure_channel(self.address, self._options())
+        else:
+            channel = grpc.secure_channel(self.address, tls.credentials(), self._options())
+        return grpc.intercept_channel(channel, AddDefaults(self._defaults()))
+
+    def open_async(self) -> aio.Channel:
+        """Returns a channel of the running event loop; raises as `open`."""
+        tls, interceptors = self._tls(), async_interceptors(self._defaults())
+        if tls is None:
+            return aio.insecure_channel(self.address, self._options(), interceptors=interceptors)
+        return aio.secure_channel(self.address, tls.credentials(), self._options(), interceptors=interceptors)
+
+    def _defaults(self) -> CallDefaults:
+        return CallDefaults(self.api_key, self.timeout)
+
+    def _tls(self) -> Tls | None:
+        if isinstance(self.tls, Tls):
+            return self.tls
+        return Tls() if self.tls else None
+
+    def _options(self) -> list[tuple[str, Any]]:
+        """Returns the options of the channel; of one that is given twice, gRPC would take the last."""
+        options: dict[str, Any] = {
+            "grpc.max_receive_message_length": _ANSWER_BYTES_MAX,
+            "grpc.max_reconnect_backoff_ms": _RECONNECT_MS_MAX,
+        }
+        if self.keepalive_seconds is not None:
+            options["grpc.keepalive_time_ms"] = round(self.keepalive_seconds * 1_000)
+            options["grpc.keepalive_timeout_ms"] = round(self.keepalive_timeout_seconds * 1_000)
+        if self.retry:
+            options["grpc.service_config"] = _service_config()
+        if isinstance(self.tls, Tls) and self.tls.server_name is not None:
+            options["grpc.ssl_target_name_override"] = self.tls.server_name
+        options.update(self.options)
+        return list(options.items())
+
+
+def _service_config() -> str:
+    """Returns the retry policy, which callers in other languages may use as well."""
+    return (resources.files("pegcount_client") / "service_config.json").read_text(encoding="utf-8")

@@ -1,0 +1,105 @@
+"""What the client adds to each call, also of its raw stubs: the key, and a deadline."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import grpc
+from grpc import aio
+
+API_KEY: Final = "x-api-key"
+
+_Continue: TypeAlias = Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CallDefaults:
+    """What a call gets that does not say it itself."""
+
+    api_key: str | None
+    timeout_seconds: float | None
+    """Deadline of a call with one answer; streams have none."""
+
+
+@dataclass(frozen=True)
+class _CallDetails(grpc.ClientCallDetails):
+    """How a call is made; gRPC reads these names."""
+
+    method: str
+    timeout: float | None
+    metadata: Any
+    credentials: grpc.CallCredentials | None
+    wait_for_ready: bool | None
+    compression: Any
+
+
+class AddDefaults(grpc.UnaryUnaryClientInterceptor, grpc.StreamStreamClientInterceptor):
+    """Adds the defaults to calls of a channel of threads."""
+
+    def __init__(self, defaults: CallDefaults) -> None:
+        self._defaults = defaults
+
+    def intercept_unary_unary(self, continuation: _Continue, client_call_details: Any, request: Any) -> Any:
+        """Sends a call with the key and a deadline."""
+        return continuation(self._sent(client_call_details, self._defaults.timeout_seconds), request)
+
+    def intercept_stream_stream(
+        self, continuation: _Continue, client_call_details: Any, request_iterator: Any
+    ) -> Any:
+        """Opens a stream with the key."""
+        return continuation(self._sent(client_call_details, None), request_iterator)
+
+    def _sent(self, details: Any, timeout_seconds: float | None) -> _CallDetails:
+        return _CallDetails(
+            method=details.method,
+            timeout=timeout_seconds if details.timeout is None else details.timeout,
+            metadata=[*(details.metadata or ()), *_key(self._defaults)],
+            credentials=details.credentials,
+            wait_for_ready=details.wait_for_ready,
+            compression=details.compression,
+        )
+
+
+class _AddToUnary(aio.UnaryUnaryClientInterceptor):
+    def __init__(self, defaults: CallDefaults) -> None:
+        self._defaults = defaults
+
+    async def intercept_unary_unary(
+        self, continuation: _Continue, client_call_details: aio.ClientCallDetails, request: Any
+    ) -> Any:
+        """Sends a call with the key and a deadline."""
+        sent = _sent_async(client_call_details, self._defaults, self._defaults.timeout_seconds)
+        return await continuation(sent, request)
+
+
+class _AddToStream(aio.StreamStreamClientInterceptor):
+    def __init__(self, defaults: CallDefaults) -> None:
+        self._defaults = defaults
+
+    async def intercept_stream_stream(
+        self, continuation: _Continue, client_call_details: aio.ClientCallDetails, request_iterator: Any
+    ) -> Any:
+        """Opens a stream with the key."""
+        sent = _sent_async(client_call_details, self._defaults, None)
+        return await continuation(sent, request_iterator)
+
+
+def async_interceptors(defaults: CallDefaults) -> Sequence[aio.ClientInterceptor]:
+    """Returns what adds the defaults to calls of an asyncio channel, which wants an object for each kind."""
+    return [_AddToUnary(defaults), _AddToStream(defaults)]
+
+
+def _sent_async(
+    details: aio.ClientCallDetails, defaults: CallDefaults, timeout_seconds: float | None
+) -> aio.ClientCallDetails:
+    return aio.ClientCallDetails(
+        method=details.method,
+        timeout=timeout_seconds if details.timeout is None else details.timeout,
+        metadata=aio.Metadata(*(details.metadata or ()), *_key(defaults)),
+        credentials=details.credentials,
+        wait_for_ready=details.wait_for_ready,
+    )
+
+
+def _key(defaults: CallDefaults) -> list[tuple[str, str]]:
+    return [] if defaults.api_key is None else [(API_KEY, defaults.api_key)]
