@@ -1,0 +1,160 @@
+"""One session, or one event of it, as the caller writes it."""
+
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from decimal import Decimal
+from operator import attrgetter
+from typing import Any, Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from pegcount.v1.records_pb2 import SessionRecord
+
+from pegcount_client.enums import SessionEvent, SessionKind, number
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """One session, or one event of it; the fields are those of `SessionRecord`, None is absent.
+
+    Times are datetimes with a time zone, and keep their microseconds. Raises ValueError for a time without
+    a zone or an unknown name, TypeError for a price that is a float.
+    """
+
+    source: str | None = None
+    """The switch or feed that made the record."""
+    session_id: str
+    """The source's own id of the session; with `source`, it identifies the record."""
+    revision: int | None = None
+    """Rank of this version, higher wins. None: 0."""
+    event: SessionEvent | str | None = None
+    """START, UPDATE or END. None: a whole record."""
+    kind: SessionKind | str | None = None
+    """CALL, ASR or TTS. None: CALL."""
+    setup_time: datetime
+    """When the attempt began; every bin uses it."""
+    answer_time: datetime | None = None
+    """When the called side answered. None: not answered."""
+    end_time: datetime | None = None
+    """When the session ended. None: still active."""
+    is_last_attempt: bool | None = None
+    """False on a rerouted attempt that another attempt followed. None: true."""
+    disconnect_cause: int | None = None
+    """Release cause, ITU-T Q.850."""
+    tenant_id: int | None = None
+    app_id: int | None = None
+    comp_id: int | None = None
+    company: str | None = None
+    organization: str | None = None
+    folder: str | None = None
+    agent_id: str | None = None
+    equipment_id: int | None = None
+    equipment_name: str | None = None
+    account_id: str | None = None
+    """Account that the call is billed to."""
+    src_country_id: int | None = None
+    dst_country_id: int | None = None
+    src_prefix_routing: str | None = None
+    dst_prefix_routing: str | None = None
+    auth_orig_ip: str | None = None
+    customer_price: Decimal | int | str | None = None
+    """Price of the call for the customer, exact, with at most 9 decimals."""
+    orig_leg_id: str | None = None
+    orig_src_party_id: str | None = None
+    orig_dst_party_id: str | None = None
+    orig_companies_id: int | None = None
+    orig_owner_users_id: int | None = None
+    orig_clients_id: int | None = None
+    orig_clients_name: str | None = None
+    orig_accounts_id: int | None = None
+    orig_accounts_name: str | None = None
+    orig_accounts_ident: str | None = None
+    orig_rates_code: str | None = None
+    orig_rates_code_name: str | None = None
+    orig_rates_country: str | None = None
+    term_leg_id: str | None = None
+    term_src_party_id: str | None = None
+    term_dst_party_id: str | None = None
+    term_companies_id: int | None = None
+    term_owner_users_id: int | None = None
+    term_clients_id: int | None = None
+    term_clients_name: str | None = None
+    term_accounts_id: int | None = None
+    term_accounts_name: str | None = None
+    term_accounts_ident: str | None = None
+    term_rates_code: str | None = None
+    term_rates_code_name: str | None = None
+    term_rates_country: str | None = None
+    replaces: bool | None = None
+    """Whether what this version leaves absent is absent, rather than as in lower-ranked versions."""
+    part: int | None = None
+    """Which part of the session this is, for switches that write several rows for one call."""
+    part_class: int | None = None
+    """How much the answer of this part says about the call, from 1 to 3."""
+
+    def __post_init__(self) -> None:
+        """Refuses what `to_message` could not send exactly."""
+        _check_time("setup_time", self.setup_time)
+        if self.answer_time is not None:
+            _check_time("answer_time", self.answer_time)
+        if self.end_time is not None:
+            _check_time("end_time", self.end_time)
+        if self.customer_price is not None:
+            _price_text(self.customer_price)
+        if self.event is not None:
+            number(SessionEvent, self.event, what="event")
+        if self.kind is not None:
+            number(SessionKind, self.kind, what="kind")
+
+    def to_message(self) -> SessionRecord:
+        """Returns the record as a message of the contract; raises TypeError for a value of a wrong type."""
+        given = {
+            name: value for name, value in zip(_NAMES, _values_of(self), strict=True) if value is not None
+        }
+        for name, convert in _CONVERTED:
+            if name in given:
+                given[name] = convert(given[name])
+        return SessionRecord(**given)
+
+
+def _check_time(name: str, value: datetime) -> None:
+    if not isinstance(value, datetime):
+        raise TypeError(f"{name} must be a datetime with a time zone, not {type(value).__name__}")
+    if value.utcoffset() is None:
+        raise ValueError(
+            f"{name}={value!s} has no time zone; give tzinfo=datetime.UTC, or the ZoneInfo of the switch"
+        )
+
+
+def _timestamp(value: datetime) -> Timestamp:
+    since = value - _EPOCH
+    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1_000)
+
+
+def _price_text(value: Decimal | int | str) -> str:
+    """Returns the price as decimal text, without an exponent."""
+    if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
+        raise TypeError(
+            f"customer_price={value!r} is a {type(value).__name__}, which may not be exact; give a Decimal,"
+            ' an int, or text such as "0.012"'
+        )
+    if not isinstance(value, Decimal):
+        return str(value)
+    if not value.is_finite():
+        raise ValueError(
+            f"customer_price={value} must be a finite number; None says that a call is not rated"
+        )
+    return f"{value:f}"
+
+
+_NAMES: Final = tuple(each.name for each in fields(Record))
+_values_of: Final[Any] = attrgetter(*_NAMES)
+_CONVERTED: Final[tuple[tuple[str, Any], ...]] = (
+    ("event", lambda value: number(SessionEvent, value, what="event")),
+    ("kind", lambda value: number(SessionKind, value, what="kind")),
+    ("setup_time", _timestamp),
+    ("answer_time", _timestamp),
+    ("end_time", _timestamp),
+    ("customer_price", _price_text),
+)
