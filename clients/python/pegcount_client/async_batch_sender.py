@@ -1,0 +1,136 @@
+"""`batch_sender` for asyncio."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+from grpc import aio
+from pegcount.v1.records_pb2 import WriteRecordsResponse
+
+from pegcount_client.batch_sender import ENDED_EARLY, WRITE_RECORDS
+from pegcount_client.errors import PegcountError, call_error
+from pegcount_client.retry import Retries, RetryPolicy
+
+
+class AsyncBatchSender:
+    """Streams batches to a server, as `BatchSender`; several tasks may wait for answers at once.
+
+    A task that is cancelled while it waits loses nothing: the next one resends what was not answered.
+    """
+
+    def __init__(self, channel: aio.Channel, address: str, retry: RetryPolicy | None = None) -> None:
+        self._write_records: Any = channel.stream_stream(WRITE_RECORDS, None, WriteRecordsResponse.FromString)
+        self._address = address
+        self._unanswered: deque[AsyncPendingBatch] = deque()
+        self._stream: _OpenStream | None = None
+        self._retries = Retries(retry or RetryPolicy())
+        self._turn = asyncio.Lock()
+        self.resent_count = 0
+        """Batches that were sent again, each time counted."""
+
+    def submit(self, batch: bytes) -> "AsyncPendingBatch":
+        """Queues a serialized `WriteRecordsRequest` for sending; the caller bounds the unanswered batches."""
+        if not self._unanswered and not self.has_stream():
+            # The server ends streams that idle; a batch sent into one would only wait for its failure.
+            self.close()
+        pending = AsyncPendingBatch(self, batch)
+        self._unanswered.append(pending)
+        if self._stream is None:
+            self._open()
+        else:
+            self._stream.send(batch)
+        return pending
+
+    async def take_answer(self, pending: "AsyncPendingBatch") -> None:
+        """Waits for the oldest answer, unless another task takes that of `pending`; see `BatchSender`."""
+        async with self._turn:
+            if pending.answer is None:
+                await self._take_oldest()
+
+    async def _take_oldest(self) -> None:
+        if self._stream is None:
+            self.resent_count += len(self._unanswered)
+            self._open()
+        assert self._stream is not None
+        try:
+            answer = await self._stream.answer()
+        except grpc.RpcError as error:
+            self.close()
+            failure = call_error(error, self._address)
+            failure.__cause__ = error
+            await asyncio.sleep(self._retries.wait_seconds(failure))
+            return
+        except asyncio.CancelledError:
+            # gRPC cancels the stream with the task that reads it.
+            self.close()
+            raise
+        self._retries.answered()
+        self._unanswered.popleft().answer = answer
+
+    def has_stream(self) -> bool:
+        """Returns whether a stream is open, as far as the server has told."""
+        return self._stream is not None and not self._stream.is_over()
+
+    def close(self) -> None:
+        """Cancels the stream; unanswered batches may be durable or not."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    async def __aenter__(self) -> "AsyncBatchSender":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self) -> None:
+        self._stream = _OpenStream(self._write_records)
+        for pending in self._unanswered:
+            self._stream.send(pending.batch)
+
+
+class AsyncPendingBatch:
+    """A batch that may still be unanswered."""
+
+    def __init__(self, sender: AsyncBatchSender, batch: bytes) -> None:
+        self.batch = batch
+        self.answer: WriteRecordsResponse | None = None
+        self._sender = sender
+
+    async def wait(self) -> WriteRecordsResponse:
+        """Waits until the server has acknowledged the batch; raises PegcountError if it refuses the batch."""
+        while self.answer is None:
+            await self._sender.take_answer(self)
+        return self.answer
+
+
+class _OpenStream:
+    """One call of WriteRecords: a queue of batches that gRPC sends, and the iterator of answers."""
+
+    def __init__(self, write_records: Any) -> None:
+        self._batches: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._call = write_records(self._queued())
+        self._answers = aiter(self._call)
+
+    async def _queued(self) -> AsyncIterator[bytes]:
+        while (batch := await self._batches.get()) is not None:
+            yield batch
+
+    def send(self, batch: bytes) -> None:
+        self._batches.put_nowait(batch)
+
+    async def answer(self) -> WriteRecordsResponse:
+        answer: WriteRecordsResponse | None = await anext(self._answers, None)
+        if answer is None:
+            raise PegcountError(ENDED_EARLY)
+        return answer
+
+    def is_over(self) -> bool:
+        return bool(self._call.done())
+
+    def close(self) -> None:
+        """Cancels the call, and ends what reads the queue."""
+        self._batches.put_nowait(None)
+        self._call.cancel()

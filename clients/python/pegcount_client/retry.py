@@ -1,0 +1,68 @@
+"""Which failures of a stream of batches a writer survives, and how long it waits after each."""
+
+import random
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+
+from pegcount_client.errors import PegcountError
+
+_CORRECTION_IN_PROGRESS: Final = "CORRECTION_IN_PROGRESS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """When a writer sends unanswered batches again. The default tries for about five minutes.
+
+    An answer to any batch begins the count anew.
+    """
+
+    count_max: int = 44
+    """Retries in a row, after which the last error is raised."""
+    seconds_min: float = 0.2
+    """Seconds before the first retry. The wait doubles with each further one."""
+    seconds_max: float = 10.0
+    """Longest wait in seconds. One that the server asks for is added to it."""
+
+    def __post_init__(self) -> None:
+        if self.count_max < 0 or not 0 <= self.seconds_min <= self.seconds_max:
+            raise ValueError(
+                f"{self} cannot be: count_max must be at least 0, and 0 <= seconds_min <= seconds_max"
+            )
+
+
+class Retries:
+    """The failures in a row of one writer."""
+
+    def __init__(self, policy: RetryPolicy) -> None:
+        self._policy = policy
+        self._failure_count = 0
+        self._has_lost_stream = False
+
+    def answered(self) -> None:
+        """Begins the count anew, as the server has answered a batch."""
+        self._failure_count = 0
+
+    def wait_seconds(self, error: PegcountError) -> float:
+        """Returns the seconds to wait before the next try; raises the error if a try would be useless."""
+        server_seconds = _server_seconds(error)
+        if self._has_lost_stream and error.reason == _CORRECTION_IN_PROGRESS:
+            # The stream that corrects these records may be the one that this writer has lost.
+            server_seconds = 0.0
+        self._has_lost_stream |= server_seconds is not None
+        if server_seconds is None or self._failure_count >= self._policy.count_max:
+            raise error
+        # Beyond 2**30 a power only costs time; long before, the wait has reached its limit.
+        exponential_seconds = self._policy.seconds_min * 2.0 ** min(self._failure_count, 30)
+        backoff_seconds = min(exponential_seconds, self._policy.seconds_max)
+        self._failure_count += 1
+        # Jitter: clients that were refused at the same time retry at different times.
+        return server_seconds + backoff_seconds * random.uniform(0.5, 1.0)
+
+
+def _server_seconds(error: PegcountError) -> float | None:
+    """Returns the seconds that the server asks to wait before a retry, None if a retry is useless."""
+    if error.code is grpc.StatusCode.UNAVAILABLE:
+        return error.retry_seconds or 0.0
+    return error.retry_seconds
