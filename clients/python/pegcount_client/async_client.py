@@ -1,0 +1,141 @@
+"""`client` for asyncio."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+import grpc
+from pegcount.v1 import admin_pb2_grpc, records_pb2_grpc, reports_pb2_grpc
+
+from pegcount_client.async_batch_sender import AsyncBatchSender
+from pegcount_client.async_record_writer import AsyncRecordWriter
+from pegcount_client.channel import DEFAULT_TIMEOUT_SECONDS, ChannelSettings, Tls
+from pegcount_client.client import LOOK_SECONDS
+from pegcount_client.errors import PegcountError, call_error, status_of
+from pegcount_client.retry import RetryPolicy
+from pegcount_client.write_summary import Rejection, WriteSummary
+
+_AnswerT = TypeVar("_AnswerT")
+
+
+class AsyncClient:
+    """Calls one server from the event loop in which it was made; its tasks may share it.
+
+    Leave its block, or close it, to end its connection. Raises ValueError for settings that cannot work; see
+    `ChannelSettings`, which documents them. Raises RuntimeError outside an event loop.
+    """
+
+    reports: Any
+    """The raw calls of reports: messages of `pegcount.v1.reports_pb2`, errors as grpc.aio.AioRpcError."""
+    admin: Any
+    """The raw administrative calls: messages of `pegcount.v1.admin_pb2`, errors as grpc.aio.AioRpcError."""
+    records: Any
+    """The raw stream of records, which neither batches nor retries; `write_records` does."""
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        tls: Tls | bool = False,
+        api_key: str | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
+        retry: bool = True,
+        keepalive_seconds: float | None = 30.0,
+        keepalive_timeout_seconds: float = 10.0,
+        options: Sequence[tuple[str, Any]] = (),
+    ) -> None:
+        settings = ChannelSettings(
+            address=address,
+            tls=tls,
+            api_key=api_key,
+            timeout=timeout,
+            retry=retry,
+            keepalive_seconds=keepalive_seconds,
+            keepalive_timeout_seconds=keepalive_timeout_seconds,
+            options=options,
+        )
+        require_event_loop()
+        self._address = address
+        self._timeout = timeout
+        self._channel = settings.open_async()
+        self.reports = reports_pb2_grpc.ReportServiceStub(self._channel)
+        self.admin = admin_pb2_grpc.AdminServiceStub(self._channel)
+        self.records = records_pb2_grpc.RecordServiceStub(self._channel)
+
+    def write_records(
+        self,
+        *,
+        batch_record_max: int = 1_000,
+        unanswered_batch_max: int = 8,
+        correct: bool = False,
+        on_rejected: Callable[[Rejection], object] | None = None,
+        progress: Callable[[WriteSummary], object] | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> AsyncRecordWriter:
+        """Returns a writer of records, to be used in an `async with` block.
+
+        A batch has at most `batch_record_max` records and 1 MiB; `write` waits while `unanswered_batch_max`
+        batches are unanswered. With `correct`, records take the place of what is stored of their calls.
+        `on_rejected` gets each record that the server did not take, `progress` the figures after each answer.
+        Raises ValueError for limits that cannot work. The server need not be there yet.
+        """
+        return AsyncRecordWriter(
+            self.batch_sender(retry),
+            batch_record_max=batch_record_max,
+            unanswered_batch_max=unanswered_batch_max,
+            correct=correct,
+            on_rejected=on_rejected,
+            progress=progress,
+        )
+
+    def batch_sender(self, retry: RetryPolicy | None = None) -> AsyncBatchSender:
+        """Returns what sends serialized batches, for callers that make and bound them themselves."""
+        return AsyncBatchSender(self._channel, self._address, retry)
+
+    async def call(
+        self, method: Callable[..., Awaitable[_AnswerT]], request: object, *, timeout: float | None = None
+    ) -> _AnswerT:
+        """Calls a method of a raw stub, such as `client.admin.GetStoreInfo`; raises PegcountError.
+
+        `timeout` is in seconds. None: that of the client.
+        """
+        try:
+            return await method(request, timeout=timeout)
+        except grpc.RpcError as error:
+            raise await self._error(error, self._timeout if timeout is None else timeout) from error
+
+    async def close(self) -> None:
+        """Ends the connection, and all calls of it; can be repeated."""
+        await self._channel.close()
+
+    async def __aenter__(self) -> "AsyncClient":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _error(self, error: grpc.RpcError, timeout: float | None) -> PegcountError:
+        failure = call_error(error, self._address, timeout)
+        if failure.code is not grpc.StatusCode.DEADLINE_EXCEEDED or status_of(error) is not None:
+            return failure
+        # A call that waits for a connection ends without the reason why none came about; a stream that does
+        # not wait has it.
+        try:
+            await anext(aiter(self.records.WriteRecords(iter(()), timeout=LOOK_SECONDS)), None)
+        except grpc.RpcError as found:
+            cause = call_error(found, self._address)
+            return cause if cause.code is grpc.StatusCode.UNAVAILABLE else failure
+        return failure
+
+
+def require_event_loop() -> None:
+    """Raises RuntimeError outside an event loop, in which gRPC would fail later and in other words."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError as error:
+        raise RuntimeError(
+            "an AsyncClient belongs to an event loop: make it in a coroutine, or use Client"
+        ) from error
