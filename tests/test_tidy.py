@@ -64,7 +64,7 @@ MAY_IMPORT = {
     "importers": SHARED | {"v1"},
     "export": {"core", "v1"},
     "server": SHARED | {"request", "calendar", "store", "core", "response", "v1", "version"},
-    "client": {"config", "errors", "model", "v1", "write_outcome"},
+    "client": {"config", "errors", "model", "write_outcome"},
     "cli": SHARED | {"calendar", "client", "core", "export", "importers", "server", "store", "v1", "version"},
     "version": set[str](),
     "__main__": {"cli"},
@@ -102,6 +102,14 @@ def test_imports_go_one_way(path: Path) -> None:
     part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
     ours = [name.split(".")[1] for name in imports_of(tree_of(path)) if name.startswith("pegcount.")]
     assert set(ours) - {part} <= MAY_IMPORT[part]
+
+
+@pytest.mark.parametrize("path", sources(".py", CLIENT), ids=name_of)
+def test_the_client_knows_the_contract_and_nothing_else_of_the_service(path: Path) -> None:
+    """It is installed without the service."""
+    names = imports_of(tree_of(path))
+    of_service = {name for name in names if name == "pegcount" or name.startswith("pegcount.")}
+    assert {name for name in of_service if not name.startswith("pegcount.v1.")} == set()
 
 
 def test_every_part_is_there() -> None:

@@ -10,7 +10,7 @@ import grpc
 import pytest
 import seeds
 from google.protobuf.timestamp_pb2 import Timestamp
-from pegcount.client import Client, RecordWriter
+from pegcount.client import BatchWriter, Client
 from pegcount.config import Config
 from pegcount.request.active import RETURN_FIELDS
 from pegcount.store import EmbeddedStore
@@ -79,7 +79,7 @@ def test_commits_do_not_wait_for_reports(active_server: PinnedServer) -> None:
     batches = _batches(
         int(_SECONDS * (1 + len(REPORTS)) * _EVENTS_PER_SECOND) // (_STARTED + _UPDATED + _ENDED)
     )
-    with Client(active_server.address) as client, client.record_writer(Config()) as writer:
+    with Client(active_server.address) as client, client.batch_writer(Config()) as writer:
         alone = _commit_ms(writer, batches)
         print(f"\ncommits without reports: {_percentiles(alone)}")
         for name, (request, seconds_max) in REPORTS.items():
@@ -91,15 +91,14 @@ def test_commits_do_not_wait_for_reports(active_server: PinnedServer) -> None:
             assert _p99(beside) < _p99(alone) + _P99_WAIT_MS_MAX, name
 
 
-def _commit_ms(writer: RecordWriter, batches: Iterator[bytes]) -> list[float]:
+def _commit_ms(writer: BatchWriter, batches: Iterator[bytes]) -> list[float]:
     """Writes batches at the rate for some time; returns the milliseconds that each took, ascending."""
     times_ms = []
     due = time.monotonic()
     end = due + _SECONDS
     for batch in batches:
         begin = time.monotonic()
-        writer.submit(batch)
-        writer.take_answer()
+        writer.submit(batch).wait()
         times_ms.append((time.monotonic() - begin) * 1_000)
         due += _BATCH_EVENTS / _EVENTS_PER_SECOND
         if time.monotonic() > end:

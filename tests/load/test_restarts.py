@@ -130,7 +130,7 @@ class _Writer(threading.Thread):
         self._ended.set()
 
     def _write(self) -> None:
-        with Client(self._address) as client, client.record_writer(Config()) as writer:
+        with Client(self._address) as client, client.batch_writer(Config()) as writer:
             unanswered: list[SentBatch] = []
             first = 0
             while not self._ended.wait(_BATCH_PAUSE_SECONDS):

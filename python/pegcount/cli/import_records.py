@@ -242,7 +242,7 @@ def _target(
             yield _Directory(store, source, rule).submit
             store.flush()
     if server is not None:
-        with Client(server, config) as client, client.record_writer(config) as writer:
+        with Client(server, config) as client, client.batch_writer(config) as writer:
             yield writer.submit
 
 
