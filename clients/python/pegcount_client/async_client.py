@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 import grpc
 from pegcount.v1 import admin_pb2_grpc, records_pb2_grpc, reports_pb2_grpc
@@ -13,7 +13,21 @@ from pegcount_client.async_record_writer import AsyncRecordWriter
 from pegcount_client.channel import DEFAULT_TIMEOUT_SECONDS, ChannelSettings, Tls
 from pegcount_client.client import LOOK_SECONDS
 from pegcount_client.errors import PegcountError, call_error, status_of
+from pegcount_client.queries import (
+    ActiveSessionsQuery,
+    AsrUsageQuery,
+    FolderStatsQuery,
+    OriginationQualityQuery,
+)
+from pegcount_client.reports import ActiveSessions, AsrUsage, FolderStats, OriginationQuality
+from pegcount_client.requests import (
+    active_sessions_request,
+    asr_usage_request,
+    folder_stats_request,
+    origination_quality_request,
+)
 from pegcount_client.retry import RetryPolicy
+from pegcount_client.signatures import takes_query
 from pegcount_client.write_summary import Rejection, WriteSummary
 
 _AnswerT = TypeVar("_AnswerT")
@@ -62,6 +76,40 @@ class AsyncClient:
         self.reports = reports_pb2_grpc.ReportServiceStub(self._channel)
         self.admin = admin_pb2_grpc.AdminServiceStub(self._channel)
         self.records = records_pb2_grpc.RecordServiceStub(self._channel)
+
+    @takes_query(AsrUsageQuery)
+    async def asr_usage(self, *, timeout: float | None = None, **query: Unpack[AsrUsageQuery]) -> AsrUsage:
+        """Returns sessions per bin; see `Client.asr_usage`."""
+        request = asr_usage_request(query)
+        answer = await self.call(self.reports.QueryAsrUsage, request, timeout=timeout)
+        return AsrUsage.from_response(answer)
+
+    @takes_query(ActiveSessionsQuery)
+    async def active_sessions(
+        self, *, timeout: float | None = None, **query: Unpack[ActiveSessionsQuery]
+    ) -> ActiveSessions:
+        """Returns the calls in progress; see `Client.active_sessions`."""
+        request = active_sessions_request(query)
+        answer = await self.call(self.reports.QueryActiveSessions, request, timeout=timeout)
+        return ActiveSessions.from_response(answer, request.return_fields)
+
+    @takes_query(FolderStatsQuery)
+    async def folder_stats(
+        self, *, timeout: float | None = None, **query: Unpack[FolderStatsQuery]
+    ) -> FolderStats:
+        """Returns calls and their mean duration per day, folder and agent; see `Client.folder_stats`."""
+        request = folder_stats_request(query)
+        answer = await self.call(self.reports.QueryFolderStats, request, timeout=timeout)
+        return FolderStats.from_response(answer)
+
+    @takes_query(OriginationQualityQuery)
+    async def origination_quality(
+        self, *, timeout: float | None = None, **query: Unpack[OriginationQualityQuery]
+    ) -> OriginationQuality:
+        """Returns calls, ACD, ASR and CPS per bin; see `Client.origination_quality`."""
+        request = origination_quality_request(query)
+        answer = await self.call(self.reports.QueryOriginationQuality, request, timeout=timeout)
+        return OriginationQuality.from_response(answer)
 
     def write_records(
         self,

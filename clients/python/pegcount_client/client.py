@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 import grpc
 from pegcount.v1 import admin_pb2_grpc, records_pb2_grpc, reports_pb2_grpc
@@ -10,8 +10,22 @@ from pegcount.v1 import admin_pb2_grpc, records_pb2_grpc, reports_pb2_grpc
 from pegcount_client.batch_sender import BatchSender
 from pegcount_client.channel import DEFAULT_TIMEOUT_SECONDS, ChannelSettings, Tls
 from pegcount_client.errors import PegcountError, call_error, status_of
+from pegcount_client.queries import (
+    ActiveSessionsQuery,
+    AsrUsageQuery,
+    FolderStatsQuery,
+    OriginationQualityQuery,
+)
 from pegcount_client.record_writer import RecordWriter
+from pegcount_client.reports import ActiveSessions, AsrUsage, FolderStats, OriginationQuality
+from pegcount_client.requests import (
+    active_sessions_request,
+    asr_usage_request,
+    folder_stats_request,
+    origination_quality_request,
+)
 from pegcount_client.retry import RetryPolicy
+from pegcount_client.signatures import takes_query
 from pegcount_client.write_summary import Rejection, WriteSummary
 
 _AnswerT = TypeVar("_AnswerT")
@@ -61,6 +75,54 @@ class Client:
         self.reports = reports_pb2_grpc.ReportServiceStub(self._channel)
         self.admin = admin_pb2_grpc.AdminServiceStub(self._channel)
         self.records = records_pb2_grpc.RecordServiceStub(self._channel)
+
+    @takes_query(AsrUsageQuery)
+    def asr_usage(self, *, timeout: float | None = None, **query: Unpack[AsrUsageQuery]) -> AsrUsage:
+        """Returns sessions per bin, with a moving average over days if `sma_period` is given.
+
+        Takes the keywords of `AsrUsageQuery`, and a `timeout` in seconds. Raises PegcountError if the
+        call fails, TypeError and ValueError for arguments that would be misread.
+        """
+        request = asr_usage_request(query)
+        answer = self.call(self.reports.QueryAsrUsage, request, timeout=timeout)
+        return AsrUsage.from_response(answer)
+
+    @takes_query(ActiveSessionsQuery)
+    def active_sessions(
+        self, *, timeout: float | None = None, **query: Unpack[ActiveSessionsQuery]
+    ) -> ActiveSessions:
+        """Returns the calls in progress, counted by the fields that `return_fields` names.
+
+        Takes the keywords of `ActiveSessionsQuery`, and a `timeout` in seconds. Raises PegcountError if the
+        call fails, TypeError and ValueError for arguments that would be misread.
+        """
+        request = active_sessions_request(query)
+        answer = self.call(self.reports.QueryActiveSessions, request, timeout=timeout)
+        return ActiveSessions.from_response(answer, request.return_fields)
+
+    @takes_query(FolderStatsQuery)
+    def folder_stats(self, *, timeout: float | None = None, **query: Unpack[FolderStatsQuery]) -> FolderStats:
+        """Returns calls and their mean duration per day, folder and agent.
+
+        Takes the keywords of `FolderStatsQuery`, and a `timeout` in seconds. Raises PegcountError if the
+        call fails, TypeError and ValueError for arguments that would be misread.
+        """
+        request = folder_stats_request(query)
+        answer = self.call(self.reports.QueryFolderStats, request, timeout=timeout)
+        return FolderStats.from_response(answer)
+
+    @takes_query(OriginationQualityQuery)
+    def origination_quality(
+        self, *, timeout: float | None = None, **query: Unpack[OriginationQualityQuery]
+    ) -> OriginationQuality:
+        """Returns calls, ACD, ASR and CPS of one account, several or all, per bin.
+
+        Takes the keywords of `OriginationQualityQuery`, and a `timeout` in seconds. Raises PegcountError if
+        the call fails, TypeError and ValueError for arguments that would be misread.
+        """
+        request = origination_quality_request(query)
+        answer = self.call(self.reports.QueryOriginationQuality, request, timeout=timeout)
+        return OriginationQuality.from_response(answer)
 
     def write_records(
         self,

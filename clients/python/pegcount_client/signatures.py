@@ -62,7 +62,7 @@ def _signature(method: Callable[..., Any], query_type: Any) -> inspect.Signature
         inspect.Parameter(
             name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=inspect.Parameter.empty if name in query_type.__required_keys__ else ...,
+            default=inspect.Parameter.empty if name in query_type.__required_keys__ else None,
             annotation=_value_type(kind),
         )
         for name, kind in typing.get_type_hints(query_type, include_extras=True).items()
