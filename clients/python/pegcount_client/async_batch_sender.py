@@ -10,7 +10,7 @@ from grpc import aio
 from pegcount.v1.records_pb2 import WriteRecordsResponse
 
 from pegcount_client.batch_sender import ENDED_EARLY, WRITE_RECORDS
-from pegcount_client.errors import PegcountError, call_error
+from pegcount_client.errors import PegcountError, call_error, status_of
 from pegcount_client.retry import Retries, RetryPolicy
 
 
@@ -57,17 +57,35 @@ class AsyncBatchSender:
         try:
             answer = await self._stream.answer()
         except grpc.RpcError as error:
+            failure = self._failure(error)
+        except asyncio.CancelledError as error:
+            # gRPC cancels the stream with the task that reads it; and by itself, without the status that the
+            # server gave, if it was about to send a batch when the stream ended.
             self.close()
-            failure = call_error(error, self._address)
-            failure.__cause__ = error
-            await asyncio.sleep(self._retries.wait_seconds(failure))
+            if is_cancelled():
+                raise
+            failure = self._lost_stream(error)
+        else:
+            self._retries.answered()
+            self._unanswered.popleft().answer = answer
             return
-        except asyncio.CancelledError:
-            # gRPC cancels the stream with the task that reads it.
-            self.close()
-            raise
-        self._retries.answered()
-        self._unanswered.popleft().answer = answer
+        self.close()
+        await asyncio.sleep(self._retries.wait_seconds(failure))
+
+    def _failure(self, error: grpc.RpcError) -> PegcountError:
+        failure = call_error(error, self._address)
+        failure.__cause__ = error
+        is_from_grpc = failure.code is grpc.StatusCode.INTERNAL and status_of(error) is None
+        return self._lost_stream(error) if is_from_grpc else failure
+
+    def _lost_stream(self, error: BaseException) -> PegcountError:
+        """Returns an error that is retried: if the server refused a batch, it will do so again."""
+        failure = PegcountError(
+            f"the stream to {self._address} ended while a batch was sent",
+            code=grpc.StatusCode.UNAVAILABLE,
+        )
+        failure.__cause__ = error
+        return failure
 
     def has_stream(self) -> bool:
         """Returns whether a stream is open, as far as the server has told."""
@@ -134,3 +152,9 @@ class _OpenStream:
         """Cancels the call, and ends what reads the queue."""
         self._batches.put_nowait(None)
         self._call.cancel()
+
+
+def is_cancelled() -> bool:
+    """Returns whether somebody cancels the present task, rather than gRPC a call of its own."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

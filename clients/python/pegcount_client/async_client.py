@@ -1,12 +1,12 @@
 """`client` for asyncio."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar, Unpack
 
 import grpc
-from pegcount.v1 import admin_pb2_grpc, records_pb2_grpc, reports_pb2_grpc
+from pegcount.v1 import admin_pb2_grpc, records_pb2, records_pb2_grpc, reports_pb2_grpc
 
 from pegcount_client.async_batch_sender import AsyncBatchSender
 from pegcount_client.async_record_writer import AsyncRecordWriter
@@ -171,12 +171,24 @@ class AsyncClient:
             return failure
         # A call that waits for a connection ends without the reason why none came about; a stream that does
         # not wait has it.
+        looked = asyncio.Event()
+        stream = self.records.WriteRecords(_nothing_until(looked), timeout=LOOK_SECONDS)
         try:
-            await anext(aiter(self.records.WriteRecords(iter(()), timeout=LOOK_SECONDS)), None)
+            await anext(aiter(stream), None)
         except grpc.RpcError as found:
             cause = call_error(found, self._address)
             return cause if cause.code is grpc.StatusCode.UNAVAILABLE else failure
+        finally:
+            looked.set()
         return failure
+
+
+async def _nothing_until(looked: asyncio.Event) -> AsyncIterator[records_pb2.WriteRecordsRequest]:
+    """Keeps a stream open without a message: gRPC may lose the reason of one that ends while it fails."""
+    messages: list[records_pb2.WriteRecordsRequest] = []
+    await looked.wait()
+    for message in messages:
+        yield message
 
 
 def require_event_loop() -> None:

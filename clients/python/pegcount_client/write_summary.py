@@ -102,7 +102,7 @@ class WriteTally:
         if self._rejections:
             rejected = self.summary.rejected
             text = rejections_text(self._violations(), rejected)
-            error.add_note(f"The server had rejected {rejected:,} records before: {text}")
+            error.add_note(f"The server had rejected records before, {rejected:,} in all: {text}")
 
     def _violations(self) -> list[Violation]:
         return [
