@@ -1,5 +1,6 @@
 """Both batch senders: pipelining, retries of overloaded calls, and errors that they do not retry."""
 
+import asyncio
 import re
 import time
 from collections.abc import Iterator
@@ -10,9 +11,9 @@ import pytest
 from pegcount import core, errors
 from pegcount.config import Config
 from pegcount.store import PendingWrite
-from pegcount_client import PegcountError, RetryPolicy
+from pegcount_client import AsyncClient, PegcountError, RetryPolicy
 from pegcount_client.batch_sender import BatchSender
-from server_tests.streams import batch
+from server_tests.streams import DelayedStore, batch
 from service import Service
 from waiting import wait_until
 
@@ -157,3 +158,36 @@ def test_a_stream_that_the_server_ended_while_it_idled_costs_no_retry(
             assert sender.submit(batch(None, f"s{number}")).wait().accepted == 1
             wait_until(lambda: not sender.has_stream(), "the end of the idle stream")
         assert sender.resent_count == 0
+
+
+def test_a_stream_that_ends_while_batches_are_sent_loses_none(
+    service: Service, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With asyncio, gRPC then tells INTERNAL, or cancels, in place of the status of the server."""
+    fail_submissions(service, monkeypatch, errors.StoreUnavailableError("lost", 0.0), range(0, 2_000, 5))
+    retry = RetryPolicy(count_max=100, seconds_min=0, seconds_max=0)
+    with client_of(service.address) as client, client.batch_sender(retry) as sender:
+        for first in range(0, 400, 8):
+            pending = [sender.submit(batch(f"b{number}", f"s{number}")) for number in range(first, first + 8)]
+            answers = [each.wait() for each in pending]
+            assert [each.batch_id for each in answers] == [f"b{n}" for n in range(first, first + 8)]
+    assert service.store.info().records == 400
+
+
+def test_a_task_that_is_cancelled_while_it_waits_loses_no_batch(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = DelayedStore(service, monkeypatch)
+
+    async def write() -> int:
+        async with AsyncClient(service.address) as client, client.batch_sender(QUICK) as sender:
+            pending = [sender.submit(batch(f"b{number}", f"s{number}")) for number in range(3)]
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(pending[1].wait(), 0.1)
+            store.go.set()
+            answers = await asyncio.gather(*(each.wait() for each in pending))
+            assert [each.batch_id for each in answers] == ["b0", "b1", "b2"]
+            return sender.resent_count
+
+    assert asyncio.run(write()) == 3
+    assert service.store.info().records == 3
