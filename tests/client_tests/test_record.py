@@ -1,0 +1,161 @@
+"""A record as the caller writes it, and its message."""
+
+import re
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from types import UnionType
+from typing import Any, get_args, get_type_hints
+from zoneinfo import ZoneInfo
+
+import pytest
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given
+from hypothesis import strategies as st
+from pegcount.v1 import records_pb2
+from pegcount.v1.records_pb2 import SessionRecord
+from pegcount_client import Record, SessionEvent, SessionKind
+
+SETUP = datetime(2026, 3, 29, 8, 0, 0, 123_456, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+CONTRACT = SessionRecord.DESCRIPTOR.fields_by_name
+
+
+def types_of(name: str) -> set[type]:
+    """Returns what a field of a record may be, other than None."""
+    hint = get_type_hints(Record)[name]
+    return set(get_args(hint) if isinstance(hint, UnionType) else (hint,)) - {type(None)}
+
+
+def wanted_types(field: Any) -> set[type]:
+    if field.name == "customer_price":
+        return {Decimal, int, str}
+    if field.enum_type is not None:
+        return {{"SessionKind": SessionKind, "SessionEvent": SessionEvent}[field.enum_type.name], str}
+    if field.message_type is not None:
+        return {datetime}
+    return {
+        {
+            FieldDescriptor.CPPTYPE_STRING: str,
+            FieldDescriptor.CPPTYPE_BOOL: bool,
+        }.get(field.cpp_type, int)
+    }
+
+
+def test_a_record_has_the_fields_of_the_contract() -> None:
+    assert [each.name for each in fields(Record)] == list(CONTRACT)
+    assert len(CONTRACT) == 55
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_a_field_has_the_type_of_the_contract(name: str) -> None:
+    assert types_of(name) == wanted_types(CONTRACT[name])
+
+
+def example(name: str) -> Any:
+    """Returns a value of a field that is not its default."""
+    names = {"event": "START", "kind": "TTS"}
+    values: dict[type, Any] = {str: "7", int: 7, bool: True, datetime: SETUP}
+    return names[name] if name in names else values[min(types_of(name) & set(values), key=str)]
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_each_field_arrives_and_none_other(name: str) -> None:
+    given_fields: dict[str, Any] = {"session_id": "s1", "setup_time": SETUP, name: example(name)}
+    message = Record(**given_fields).to_message()
+    assert {field.name for field, _ in message.ListFields()} == set(given_fields)
+    if CONTRACT[name].enum_type is None and CONTRACT[name].message_type is None:
+        assert str(getattr(message, name)) == str(given_fields[name])
+
+
+def test_what_is_left_out_is_absent() -> None:
+    message = Record(session_id="s1", setup_time=SETUP).to_message()
+    assert message == SessionRecord(
+        session_id="s1", setup_time=Timestamp(seconds=1_774_771_200, nanos=123_456_000)
+    )
+
+
+@pytest.mark.parametrize("kind", [SessionKind.ASR, "ASR", "asr", "SESSION_KIND_ASR"])
+def test_a_kind_is_an_enum_or_its_name(kind: SessionKind | str) -> None:
+    message = Record(session_id="s1", setup_time=SETUP, kind=kind, event=SessionEvent.END).to_message()
+    assert (message.kind, message.event) == (
+        records_pb2.SESSION_KIND_ASR,
+        records_pb2.SESSION_EVENT_END,
+    )
+
+
+def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(ValueError, match=re.escape('"STRAT"; did you mean "START"?')):
+        Record(session_id="s1", setup_time=SETUP, event="STRAT")
+    with pytest.raises(ValueError, match="Allowed: CALL, ASR, TTS"):
+        Record(session_id="s1", setup_time=SETUP, kind="VIDEO")
+
+
+# ---- Times ----
+
+
+@given(
+    st.datetimes(
+        min_value=datetime(1970, 1, 2),
+        max_value=datetime(2199, 12, 30),
+        timezones=st.sampled_from([UTC, BERLIN, timezone(timedelta(hours=5, minutes=45))]),
+    )
+)
+def test_a_time_keeps_its_microseconds(time: datetime) -> None:
+    message = Record(session_id="s1", setup_time=time, end_time=time).to_message()
+    for stamp in (message.setup_time, message.end_time):
+        assert stamp.ToDatetime(tzinfo=UTC) == time.astimezone(UTC)
+
+
+def test_the_hour_that_comes_twice_is_told_apart_by_fold() -> None:
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN)
+    stamps = [
+        Record(session_id="s1", setup_time=first.replace(fold=fold)).to_message().setup_time.seconds
+        for fold in (0, 1)
+    ]
+    assert stamps[1] - stamps[0] == 3_600
+
+
+@pytest.mark.parametrize("name", ["setup_time", "answer_time", "end_time"])
+def test_a_time_without_a_zone_is_refused(name: str) -> None:
+    times = {"setup_time": SETUP, name: datetime(2026, 3, 29, 8)}
+    with pytest.raises(ValueError, match=f"{name}=2026-03-29 08:00:00 has no time zone; give tzinfo="):
+        Record(session_id="s1", **times)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=f"{name} must be a datetime with a time zone, not str"):
+        Record(session_id="s1", **{**times, name: "2026-03-29T08:00:00Z"})  # type: ignore[arg-type]
+
+
+# ---- Prices ----
+
+
+@pytest.mark.parametrize(
+    ("price", "text"),
+    [
+        (Decimal("0.012"), "0.012"),
+        (Decimal("1E-9"), "0.000000001"),
+        (Decimal("1E+3"), "1000"),
+        (-3, "-3"),
+        ("0.10", "0.10"),
+    ],
+)
+def test_a_price_is_exact(price: Decimal | int | str, text: str) -> None:
+    record = Record(session_id="s1", setup_time=SETUP, customer_price=price)
+    assert record.to_message().customer_price == text
+
+
+@pytest.mark.parametrize("price", [0.1, True])
+def test_a_price_that_may_not_be_exact_is_refused(price: Any) -> None:
+    with pytest.raises(TypeError, match=f"{price} is a {type(price).__name__}.*give a Decimal"):
+        Record(session_id="s1", setup_time=SETUP, customer_price=price)
+
+
+@pytest.mark.parametrize("price", ["NaN", "Infinity"])
+def test_a_price_is_a_finite_number(price: str) -> None:
+    with pytest.raises(ValueError, match="must be a finite number"):
+        Record(session_id="s1", setup_time=SETUP, customer_price=Decimal(price))
+
+
+def test_a_value_of_a_wrong_type_is_refused() -> None:
+    with pytest.raises(TypeError):
+        Record(session_id="s1", setup_time=SETUP, tenant_id="7").to_message()  # type: ignore[arg-type]
