@@ -1,27 +1,20 @@
 """`pegcount export`."""
 
-import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 
 from pegcount.cli.exit_status import REJECTED_STATUS, errors_as_exit_status
+from pegcount.cli.extras import required_by
 from pegcount.cli.time_zone import zone_of_option
-from pegcount.config import Config
-from pegcount.errors import NoSpaceError, PegcountError
-from pegcount.export import CsvSink, ParquetSink, Sink, atomic_file, export_records
-from pegcount.store.file_copy import free_bytes, is_disk_full
+from pegcount.errors import PegcountError
 from pegcount.store.outside import require_outside
-from pegcount.store.snapshot import open_snapshot
 from pegcount.time_hints import time_problem
 from pegcount.time_text import REQUEST, TimeTextError, read_time
 from pegcount.zone import US_PER_DAY, Zone
 
-_SINKS: dict[str, Callable[[BinaryIO], Sink]] = {"parquet": ParquetSink, "csv": CsvSink}
+_FORMATS = ("parquet", "csv")
 _STANDARD_OUTPUT = Path("-")
 _ALL_DAYS = (0, 84_006)
 """1970-01-01 to 2200-01-01, in days since 1970-01-01: the setup times that a store accepts."""
@@ -41,7 +34,7 @@ def export(
         str | None, typer.Option("--to", help="End of the setup times, exclusive. Default: all.")
     ] = None,
     time_zone: Annotated[str, typer.Option(help="IANA zone of times without a UTC offset.")] = "UTC",
-    format_name: Annotated[str, typer.Option("--format", help=f"One of {', '.join(_SINKS)}.")] = "parquet",
+    format_name: Annotated[str, typer.Option("--format", help=f"One of {', '.join(_FORMATS)}.")] = "parquet",
 ) -> None:
     """Write the records of a range of setup times into a file that other programs read.
 
@@ -50,16 +43,15 @@ def export(
     """
     with errors_as_exit_status():
         from_us, to_us = _range(from_time, to_time, time_zone)
-        if format_name not in _SINKS or (out == _STANDARD_OUTPUT and format_name != "csv"):
-            formats = "csv" if format_name in _SINKS else " or ".join(_SINKS)
+        if format_name not in _FORMATS or (out == _STANDARD_OUTPUT and format_name != "csv"):
+            formats = "csv" if format_name in _FORMATS else " or ".join(_FORMATS)
             raise ExportOptionError(f"--format: {out} cannot be {format_name!r}, only {formats}")
         if out != _STANDARD_OUTPUT:
             require_outside(data, out, "the export")
-        config = Config()
-        with _open(out) as file:
-            engine = open_snapshot(data, config)
-            sink = _SINKS[format_name](file)
-            counts = export_records(engine, from_us, to_us, sink, config.export_piece_row_count)
+        with required_by("pegcount export"):
+            from pegcount.cli.export_file import Export, write_export  # noqa: PLC0415
+        file = None if out == _STANDARD_OUTPUT else out
+        counts = write_export(Export(data, from_us, to_us, format_name, file))
     typer.echo(f"{out}: {counts.written:,} records", err=out == _STANDARD_OUTPUT)
     if counts.left_out:
         typer.echo(f"left out: {counts.left_out:,} records with a line break or NUL in a text", err=True)
@@ -81,27 +73,3 @@ def _instant_us(option: str, text: str, zone: Zone) -> int:
         return read_time(text, REQUEST).instant_us(zone)
     except TimeTextError as error:
         raise ExportOptionError(f"{option}: {time_problem(text, error).description}") from error
-
-
-@contextmanager
-def _open(out: Path) -> Iterator[BinaryIO]:
-    if out == _STANDARD_OUTPUT:
-        with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as file:
-            yield file
-    else:
-        with _disk_full_as_sentence(out), atomic_file(out) as file:
-            yield file
-
-
-@contextmanager
-def _disk_full_as_sentence(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if not is_disk_full(error):
-            raise
-        # Of what is free again, now that the file has been removed.
-        free = free_bytes(out.absolute().parent)
-        raise NoSpaceError(
-            f"the export to {out} needs more than the {free:,} bytes that are free: {error.strerror}"
-        ) from error

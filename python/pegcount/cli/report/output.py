@@ -6,9 +6,10 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import Final, TypeAlias
 
-from pegcount.cli.report.arrow_output import write_arrow, write_parquet
+from pegcount.cli.extras import required_by
 from pegcount.cli.report.csv_output import csv_lines
 from pegcount.cli.report.json_output import json_text
 from pegcount.cli.report.options import ReportOptions
@@ -26,7 +27,10 @@ _CLEAR_SCREEN: Final = "\x1b[H\x1b[2J"
 
 
 def writer(options: ReportOptions) -> Write:
-    """Returns what writes an answer as the options say."""
+    """Returns what writes an answer as the options say.
+
+    Raises MissingExtraError if this installation cannot write such a file.
+    """
     is_watched = options.watch_seconds is not None
     _set_encoding(is_document=options.output in ("as_json", "as_csv"))
     if options.output == "as_json":
@@ -34,10 +38,16 @@ def writer(options: ReportOptions) -> Write:
     if options.output == "as_csv":
         return lambda table: _print(csv_lines(table))
     if options.file is not None:
-        return partial(write_parquet if options.output == "parquet" else write_arrow, options.file)
+        return partial(_file_writer(options.output), options.file)
     if options.output == "plot":
         return partial(_draw, lambda table: plot_lines(table, _width(_PLOT_WIDTH)), is_watched)
     return partial(_draw, lambda table: table_lines(table, _width(_UNLIMITED_WIDTH)), is_watched)
+
+
+def _file_writer(output: str | None) -> Callable[[Path, ReportTable], None]:
+    with required_by(f"--{output}"):
+        from pegcount.cli.report.arrow_output import write_arrow, write_parquet  # noqa: PLC0415
+    return write_parquet if output == "parquet" else write_arrow
 
 
 def _set_encoding(*, is_document: bool) -> None:
