@@ -632,7 +632,8 @@ def decode_batch(data: bytes, config: Config) -> DecodedBatch:
     """
 
 def core_version() -> str:
-    """Returns the version and, in parentheses, whether it is a release or a debug build."""
+    """Returns the version and, in parentheses, whether it is a release or a debug build, and which processors
+    it needs: a level such as x86-64-v3, or the baseline of another architecture."""
 
 def count_lists(data: bytes, paths: Sequence[ListPath]) -> tuple[list[int], int]:
     """The number of values that a serialized message has of each list, and the number of its fields.

@@ -41,6 +41,7 @@ const HAND_WRITTEN: [&str; 9] = [
 ];
 
 fn main() -> Result<()> {
+    identify_build()?;
     let proto = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
     println!("cargo:rerun-if-changed={}", proto.display());
     let files = protox::compile(["pegcount/v1/reports.proto", "pegcount/v1/records.proto"], [&proto])?;
@@ -49,6 +50,17 @@ fn main() -> Result<()> {
     fs::write(out.join("record_fields.rs"), record_fields(&pool)?)?;
     fs::write(out.join("tags.rs"), tags(&pool)?)?;
     prost_build::Config::new().compile_fds(files)?;
+    Ok(())
+}
+
+/// Has the linker write a build id, by which debuggers find the line tables of a stripped extension.
+///
+/// # Errors
+/// Fails if Cargo does not say what it builds for.
+fn identify_build() -> Result<()> {
+    if env::var("CARGO_CFG_TARGET_OS")? == "linux" {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,--build-id=sha1");
+    }
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 """What all commands share: environment variables, help, versions, completion, and servers that fail."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -173,7 +174,9 @@ def test_versions(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
     assert run(monkeypatch, "--version") == 0
     versions = f"pegcount {VERSION}, core {core.core_version()}, tzdata {tzdata_version()}\n"
     assert capsys.readouterr().out == versions
-    assert core.core_version().endswith((" (release build)", " (debug build)"))
+    assert re.fullmatch(
+        r"\d+\.\d+\.\d+ \((release|debug) build, (x86-64-v[234]|\w+(-64)? baseline)\)", core.core_version()
+    )
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
