@@ -39,12 +39,12 @@ CLIENT := clients/python
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
 
-## build        build the extension and install everything into .venv
+## build        build the extension and install everything into .venv; takes minutes the first time
 build: $(STAMPS)/built
 
-## demo         import the samples, request the four reports over gRPC, print them
+## demo         import the samples, request the four reports over gRPC, print them; takes minutes the first time
 demo: build
-	samples/demo.sh $(CURDIR)/$(BIN)/pegcount
+	@samples/demo.sh $(CURDIR)/$(BIN)/pegcount
 
 ## serve        serve DATA (default: data) on LISTEN (default: 127.0.0.1:50051)
 serve: build
@@ -176,22 +176,26 @@ clean:
 	rm -rf examples/*/target tests/clients/*/target examples/node/node_modules examples/go/pegcount
 
 $(STAMPS)/venv:
-	$(PYTHON) -m venv $(VENV)
-	mkdir -p $(STAMPS)
-	touch $@
+	@.ci/quietly "build: making $(VENV)" $(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMPS)
+	@touch $@
 
 $(STAMPS)/requirements: requirements/dev.txt $(STAMPS)/venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	touch $@
+	@.ci/quietly "build: installing the pinned packages into $(VENV), about a minute" \
+		$(BIN)/pip install --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
 
 $(STAMPS)/client: $(STAMPS)/requirements $(CLIENT)/pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable $(CLIENT)
-	touch $@
+	@.ci/quietly "build: installing the client from its folder" \
+		$(BIN)/pip install --disable-pip-version-check --no-deps --no-build-isolation --editable $(CLIENT)
+	@touch $@
 
 # Builds the extension in release mode, as the benches measure it, and installs it in place.
 $(STAMPS)/built: $(STAMPS)/requirements $(STAMPS)/client pyproject.toml $(RUST_SOURCES) $(PROTO_SOURCES)
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --quiet
-	touch $@
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) .ci/quietly \
+		"build: compiling the core, about 4 minutes the first time on two processors" \
+		$(BIN)/maturin develop --release --locked
+	@touch $@
 
 $(STAMPS)/proto-tools: requirements/proto.txt $(STAMPS)/venv
 	$(PYTHON) -m venv $(PROTO_VENV)

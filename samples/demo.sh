@@ -21,6 +21,10 @@ import() {
     run import --data "$work/data" --rejects "$work/rejects.csv" "$@"
 }
 
+cat <<END
+demo: imports the files of samples/ into a directory that it removes again, starts a server, and asks it for
+the four reports, in about 5 seconds. Lines with \$ are the commands.
+END
 import --format asterisk-csv --source pbx1 --time-zone Europe/Berlin asterisk-master.csv
 import --format freeswitch-csv --source fs1 --time-zone Europe/Berlin freeswitch.csv
 import --format freeswitch-json --source fs2 freeswitch.jsonl
