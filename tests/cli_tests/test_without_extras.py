@@ -55,8 +55,8 @@ def served(data: Path) -> Iterator[str]:
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     ) as process:
+        assert process.stdout is not None
         try:
-            assert process.stdout is not None
             lines = iter(process.stdout)
             address = next(match[1] for line in lines if (match := re.match(r"listening on (\S+)", line)))
             yield address
