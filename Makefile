@@ -8,6 +8,7 @@ STAMPS := $(VENV)/.stamps
 CORE := rust/aggcore
 CARGO := cargo
 PROTO_VENV := .cache/proto-venv
+DIST_VENV := .cache/dist-venv
 GRPCURL_VERSION := v1.9.3
 GHZ_VERSION := v0.120.0
 EXAMPLES ?= 100000
@@ -28,13 +29,13 @@ VALGRIND ?= $(shell command -v valgrind 2>/dev/null)
 GUNGRAUN_VERSION := $(shell sed -n '/^name = "gungraun-runner"/{n;s/.*"\(.*\)"/\1/p}' $(CORE)/Cargo.lock)
 GUNGRAUN := .cache/gungraun-$(GUNGRAUN_VERSION)
 
-RUST_SOURCES := $(shell find $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
+RUST_SOURCES := $(shell find .cargo/config.toml $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
 CLIENT_CRATES := examples/rust tests/clients/rust
 NODE_SOURCES := examples/node/report.js tests/clients/node/answers.js
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 CLIENT := clients/python
 
-.PHONY: help build demo serve test test-rust test-python test-long test-faults test-clients test-load test-soak test-engines fuzz model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl clean
+.PHONY: help build demo serve test test-rust test-python test-long test-faults test-clients test-load test-soak test-engines test-packages fuzz model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl dist clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -85,6 +86,10 @@ test-soak: build
 ## test-engines compare the service with DuckDB and ClickHouse, which this installs
 test-engines: build $(STAMPS)/engines
 	$(BIN)/pytest tests/engines
+
+## test-packages build all packages and try each in environments of their own; takes minutes
+test-packages: build $(STAMPS)/dist-tools $(STAMPS)/proto-tools
+	$(BIN)/pytest -s -p no:cacheprovider tests/packages
 
 ## fuzz         give the readers of the core CASES arbitrary and damaged inputs each (default: 10000); takes minutes
 fuzz:
@@ -170,9 +175,13 @@ proto: $(STAMPS)/proto-tools
 ## grpcurl      install grpcurl into .venv/bin, for the tests
 grpcurl: $(BIN)/grpcurl
 
+## dist         build the packages for other machines into dist/, with the line tables of the extension beside them
+dist: $(STAMPS)/dist-tools
+	@.ci/dist $(DIST_VENV) dist
+
 ## clean        remove all build results
 clean:
-	rm -rf $(VENV) .cache $(CORE)/target python/pegcount/_aggcore.abi3.so
+	rm -rf $(VENV) .cache dist $(CORE)/target python/pegcount/_aggcore.abi3.so
 	rm -rf examples/*/target tests/clients/*/target examples/node/node_modules examples/go/pegcount
 
 $(STAMPS)/venv:
@@ -201,6 +210,12 @@ $(STAMPS)/proto-tools: requirements/proto.txt $(STAMPS)/venv
 	$(PYTHON) -m venv $(PROTO_VENV)
 	$(PROTO_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/proto.txt
 	touch $@
+
+$(STAMPS)/dist-tools: requirements/dist.txt $(STAMPS)/venv
+	@.ci/quietly "dist: installing what builds packages" $(PYTHON) -m venv $(DIST_VENV)
+	@.ci/quietly "dist: about half a minute" \
+		$(DIST_VENV)/bin/pip install --disable-pip-version-check --require-hashes -r requirements/dist.txt
+	@touch $@
 
 $(STAMPS)/engines: requirements/engines.txt $(STAMPS)/requirements
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/engines.txt
