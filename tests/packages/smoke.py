@@ -27,7 +27,8 @@ from pegcount.v1 import records_pb2, reports_pb2, reports_pb2_grpc
 
 with grpc.insecure_channel(sys.argv[1]) as channel:
     request = reports_pb2.QueryAsrUsageRequest(
-        from_time="2026-03-28", to_time="2026-03-31", granularity=reports_pb2.GRANULARITY_DAY)
+        from_time="2026-03-28", to_time="2026-03-31", granularity=reports_pb2.GRANULARITY_DAY,
+        kind=records_pb2.SESSION_KIND_CALL)
     print(reports_pb2_grpc.ReportServiceStub(channel).QueryAsrUsage(request, timeout=30).totals.session_count)
 """
 """Asks for a report with nothing but the client."""
@@ -60,4 +61,5 @@ def check_reports(environment: Environment, address: str) -> None:
 
 def check_client(environment: Environment, address: str) -> None:
     """Asks a service for a report with the client."""
-    assert environment.output("python", "-c", CLIENT_PROGRAM, address).split() == ["46"]
+    printed = environment.output("python", "-c", CLIENT_PROGRAM, address)
+    assert printed.split() == ["46"], printed

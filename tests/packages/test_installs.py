@@ -1,9 +1,12 @@
 """Other ways to install: from source, with extras; and what an installation weighs."""
 
 import json
+import platform
 import re
 import sys
 from pathlib import Path
+
+import pytest
 
 from packages.environment import Environment, new_environment
 from packages.packages import Packages
@@ -37,12 +40,30 @@ def test_the_sdist_builds_for_the_processors_of_the_wheel(
     packages: Packages, installed: Installed, tmp_path: Path
 ) -> None:
     environment = new_environment(tmp_path / "venv", Path(sys.executable))
-    environment.install(packages.sdist, packages.client_sdist, **QUICK_BUILD)
+    build_and_install(environment, packages)
     level = processor_level(environment)
     print(f"\nwheel: {processor_level(installed.environment)}; sdist: {level}")
     assert level == processor_level(installed.environment)
-    import_samples(environment, tmp_path / "data")
-    with environment.serve(tmp_path / "data") as address:
+    check_all(environment, tmp_path / "data")
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="NOT TESTED: levels of another processor")
+def test_the_level_is_that_of_the_compiler(packages: Packages, tmp_path: Path) -> None:
+    """RUSTFLAGS of a user override the configuration in the sdist."""
+    environment = new_environment(tmp_path / "venv", Path(sys.executable))
+    build_and_install(environment, packages, RUSTFLAGS="-C target-cpu=x86-64")
+    assert processor_level(environment) == "x86-64 baseline"
+    check_all(environment, tmp_path / "data")
+
+
+def build_and_install(environment: Environment, packages: Packages, **more: str) -> None:
+    # The cache of pip would give both tests what the first has built.
+    environment.install("--no-cache-dir", packages.sdist, packages.client_sdist, **QUICK_BUILD, **more)
+
+
+def check_all(environment: Environment, data: Path) -> None:
+    import_samples(environment, data)
+    with environment.serve(data) as address:
         check_reports(environment, address)
         check_client(environment, address)
 
