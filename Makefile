@@ -35,7 +35,7 @@ NODE_SOURCES := examples/node/report.js tests/clients/node/answers.js
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 CLIENT := clients/python
 
-.PHONY: help build demo serve test test-rust test-python test-long test-faults test-clients test-load test-soak test-engines test-packages fuzz model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl dist clean
+.PHONY: help build demo serve test test-rust test-python test-long test-faults test-clients test-load test-soak test-engines test-packages test-notebook fuzz model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl dist clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -90,6 +90,10 @@ test-engines: build $(STAMPS)/engines
 ## test-packages build all packages and try each in environments of their own; takes minutes
 test-packages: build $(STAMPS)/dist-tools $(STAMPS)/proto-tools
 	$(BIN)/pytest -s -p no:cacheprovider tests/packages
+
+## test-notebook the notebook over the samples gives the figures that it shows; installs ipykernel and matplotlib
+test-notebook: build $(STAMPS)/notebook
+	$(BIN)/pytest tests/notebook
 
 ## fuzz         give the readers of the core CASES arbitrary and damaged inputs each (default: 10000); takes minutes
 fuzz:
@@ -219,6 +223,10 @@ $(STAMPS)/dist-tools: requirements/dist.txt $(STAMPS)/venv
 
 $(STAMPS)/engines: requirements/engines.txt $(STAMPS)/requirements
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/engines.txt
+	touch $@
+
+$(STAMPS)/notebook: requirements/notebook.txt $(STAMPS)/requirements
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/notebook.txt
 	touch $@
 
 $(STAMPS)/mutants: requirements/mutants.txt $(STAMPS)/requirements

@@ -397,6 +397,7 @@ def test_no_file_names_a_place_on_one_machine() -> None:
         ".toml",
         ".proto",
         ".sh",
+        ".ipynb",
         ".yaml",
         ".txt",
         ".in",

@@ -1,0 +1,1 @@
+"""Executes the example notebook over the samples."""
