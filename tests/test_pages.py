@@ -59,6 +59,21 @@ def test_the_map_of_the_code_names_files_that_exist() -> None:
     assert [name for name in named if not any(ROOT.glob(name))] == []
 
 
+def targets() -> set[str]:
+    """Returns the tasks that `make help` lists."""
+    return set(re.findall(r"^## ([\w-]+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_each_task_that_a_page_names_exists(page: Path) -> None:
+    named = re.findall(r"(?:`|\$ | {4})make ([a-z][\w-]*)", page.read_text(encoding="utf-8"))
+    assert set(named) - {"help"} <= targets()
+
+
+def test_tasks_are_found() -> None:
+    assert {"build", "lint", "test", "test-notebook"} < targets()
+
+
 def parts_of_the_project() -> list[str]:
     """Returns the packages of the service, the layers of the core and the folders of tests."""
     parents = ("python/pegcount", "rust/aggcore/src", "tests")
