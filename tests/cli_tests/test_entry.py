@@ -258,3 +258,12 @@ def test_a_server_that_fails_is_told_in_one_sentence(
     printed = capsys.readouterr()
     assert printed.err.startswith(f"pegcount: {sentence.format(address)}")
     assert len(printed.err.splitlines()) == 1
+
+
+def test_an_address_that_cannot_be_one_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "info", "--server", "traffic.example") == 2
+    assert capsys.readouterr().err == (
+        "pegcount: address 'traffic.example' has no port; did you mean \"traffic.example:50051\"?\n"
+    )
