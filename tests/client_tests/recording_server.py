@@ -26,6 +26,8 @@ class Recorder(reports_pb2_grpc.ReportServiceServicer, records_pb2_grpc.RecordSe
 
     calls: list[Call] = field(default_factory=list)
     failures: int = 0
+    forgotten: int = 0
+    """Records of each batch that its answer does not account for."""
     answer: reports_pb2.QueryAsrUsageResponse = field(default_factory=reports_pb2.QueryAsrUsageResponse)
     address: str = ""
 
@@ -39,7 +41,8 @@ class Recorder(reports_pb2_grpc.ReportServiceServicer, records_pb2_grpc.RecordSe
     def WriteRecords(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
         self._keep("WriteRecords", context)
         for request in requests:
-            yield records_pb2.WriteRecordsResponse(accepted=len(request.records))
+            accepted = len(request.records) - self.forgotten
+            yield records_pb2.WriteRecordsResponse(batch_id=request.batch_id, accepted=accepted)
 
     def _keep(self, method: str, context: grpc.ServicerContext) -> None:
         metadata = dict(context.invocation_metadata())

@@ -1,5 +1,6 @@
 """Both writers of records: batches, what became of each record, and servers that are lost."""
 
+import asyncio
 import os
 import re
 import signal
@@ -19,6 +20,7 @@ from pegcount.config import Config
 from pegcount.v1 import admin_pb2
 from pegcount.v1.records_pb2 import SessionRecord, WriteRecordsRequest
 from pegcount_client import (
+    AsyncClient,
     Client,
     PegcountError,
     Record,
@@ -34,6 +36,7 @@ from service import Service
 from waiting import stays, wait_until
 
 from client_tests.failing_store import fail_submissions
+from client_tests.recording_server import recording
 from client_tests.twins import CLIENTS, ClientOf
 
 QUICK = RetryPolicy(count_max=3, seconds_min=0.001, seconds_max=0.004)
@@ -363,6 +366,33 @@ def test_after_an_idle_stream_the_next_write_opens_a_new_one(client_of: ClientOf
             writer.flush()
             wait_until(lambda: service.open_stream_count() == 0, "the end of the idle stream")
     assert writer.summary.accepted == 3
+
+
+def test_an_answer_that_does_not_account_for_each_record_is_an_error(client_of: ClientOf) -> None:
+    with recording() as recorder, client_of(recorder.address) as client:
+        recorder.forgotten = 1
+        with pytest.raises(PegcountError, match="a batch of 3 records, from record 0 on, accounts for 2"):
+            write_all(client.write_records(), [record(number) for number in range(3)])
+
+
+def test_a_cancelled_write_has_still_written_its_record(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = DelayedStore(service, monkeypatch)
+
+    async def write() -> WriteSummary:
+        async with AsyncClient(service.address) as client:
+            async with client.write_records(batch_record_max=1, unanswered_batch_max=1) as writer:
+                await writer.write(record(0))
+                for number in (1, 2):
+                    with pytest.raises(TimeoutError):
+                        await asyncio.wait_for(writer.write(record(number)), 0.1)
+                store.go.set()
+            return writer.summary
+
+    summary = asyncio.run(write())
+    assert (summary.written, summary.accepted + summary.duplicates) == (3, 3)
+    assert service.store.info().records == 3
 
 
 # ---- Misuse ----

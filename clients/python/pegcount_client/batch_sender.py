@@ -64,6 +64,10 @@ class BatchSender:
             failure.__cause__ = error
             time.sleep(self._retries.wait_seconds(failure))
             return
+        except BaseException:
+            # An interrupted wait may have lost an answer; the next stream gives it again.
+            self.close()
+            raise
         self._retries.answered()
         self._unanswered.popleft().answer = answer
 

@@ -23,6 +23,8 @@ class RecordBatch:
     records: tuple[Record | SessionRecord, ...]
     first_number: int
     """Number of the first record, from 0, in the order of all that were written."""
+    batch_id: str
+    """What the answer must echo, so that no answer is taken for that of another batch."""
 
 
 class RecordBatches:
@@ -35,7 +37,7 @@ class RecordBatches:
         self.record_count = 0
         """Records that were added."""
         self._record_max = record_max
-        self._header = WriteRecordsRequest(correct=True).SerializeToString() if correct else b""
+        self._correct = correct
         self._parts: list[bytes] = []
         self._records: list[Record | SessionRecord] = []
         self._bytes = 0
@@ -62,7 +64,9 @@ class RecordBatches:
         """Completes the present batch; does nothing without records."""
         if not self._records:
             return
-        data = b"".join([self._header, *self._parts])
         first_number = self.record_count - len(self._records)
-        self.sealed.append(RecordBatch(data, tuple(self._records), first_number))
+        batch_id = str(first_number)
+        header = WriteRecordsRequest(batch_id=batch_id, correct=self._correct).SerializeToString()
+        data = b"".join([header, *self._parts])
+        self.sealed.append(RecordBatch(data, tuple(self._records), first_number, batch_id))
         self._parts, self._records, self._bytes = [], [], 0

@@ -112,10 +112,10 @@ class WriteTally:
 
 def _require_complete(batch: RecordBatch, answer: WriteRecordsResponse) -> None:
     counted = answer.accepted + answer.replaced + answer.duplicates + len(answer.rejected)
-    if counted != len(batch.records):
+    if counted != len(batch.records) or answer.batch_id != batch.batch_id:
         raise PegcountError(
-            f"the answer to a batch of {len(batch.records):,} records accounts for {counted:,} of them, from"
-            f" record {batch.first_number:,} on; check what is stored, and write the batch again"
+            f"the answer to a batch of {len(batch.records):,} records, from record {batch.first_number:,} on,"
+            f" accounts for {counted:,} of batch {answer.batch_id!r}; write these records again"
         )
 
 
