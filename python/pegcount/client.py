@@ -1,5 +1,7 @@
 """The client of the command line: raw stubs, a writer of batches, and errors as sentences for people."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 import grpc
@@ -62,6 +64,18 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._client.close()
+        self._raise_for_people(error)
+
+    @contextmanager
+    def failures_for_people(self) -> Iterator[None]:
+        """Raises CallError for a call of its block that failed, for callers that go on with the client."""
+        try:
+            yield
+        except Exception as error:
+            self._raise_for_people(error)
+            raise
+
+    def _raise_for_people(self, error: BaseException | None) -> None:
         if isinstance(error, grpc.RpcError):
             error = call_error(error, self._address, self._timeout_seconds)
         if isinstance(error, pegcount_client.PegcountError):

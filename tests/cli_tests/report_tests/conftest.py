@@ -33,6 +33,8 @@ class KeptRequests(reports_pb2_grpc.ReportServiceServicer):
         )
     )
     address: str = ""
+    refused_active: int | None = None
+    """Number of the one active-sessions request, from 1, that ends as if the server was away."""
 
     def QueryAsrUsage(self, request: Any, context: Any) -> Any:
         self.requests.append(request)
@@ -40,6 +42,8 @@ class KeptRequests(reports_pb2_grpc.ReportServiceServicer):
 
     def QueryActiveSessions(self, request: Any, context: Any) -> Any:
         self.requests.append(request)
+        if len(self.requests) == self.refused_active:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "away")
         return reports_pb2.QueryActiveSessionsResponse(range=self.range, rows=self.active_rows)
 
     def QueryFolderStats(self, request: Any, context: Any) -> Any:

@@ -40,6 +40,23 @@ def test_json_is_one_document_per_line_until_ctrl_c(kept: KeptRequests) -> None:
     assert len(kept.requests) >= 2
 
 
+def test_a_watch_goes_on_when_its_server_was_away(kept: KeptRequests) -> None:
+    kept.refused_active = 2
+    command = [sys.executable, "-m", "pegcount", "report", "active", "--json", "--watch", "1s"]
+    with subprocess.Popen(
+        [*command, "--server", kept.address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(2)]
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert [line != "" for line in lines] == [True, True]
+    assert (process.returncode, errors) == (
+        0,
+        f"pegcount: no Pegcount server answers at {kept.address}: away\n",
+    )
+
+
 def test_a_server_that_is_away_is_asked_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -31,7 +31,8 @@ def run_report(context: typer.Context, ask: Ask) -> None:
         with Client(options.server, timeout_seconds=options.timeout_seconds) as client:
 
             def refresh() -> None:
-                write(ask(client, Clock(time.time_ns() // 1_000, zone)))
+                with client.failures_for_people():
+                    write(ask(client, Clock(time.time_ns() // 1_000, zone)))
 
             if options.watch_seconds is None:
                 refresh()
