@@ -21,15 +21,11 @@ REPORTS: Final[Mapping[str, tuple[tuple[str, ...], str, int]]] = {
 
 CLIENT_PROGRAM = """
 import sys
-import grpc
-import pegcount_client
-from pegcount.v1 import records_pb2, reports_pb2, reports_pb2_grpc
+from pegcount_client import Client
 
-with grpc.insecure_channel(sys.argv[1]) as channel:
-    request = reports_pb2.QueryAsrUsageRequest(
-        from_time="2026-03-28", to_time="2026-03-31", granularity=reports_pb2.GRANULARITY_DAY,
-        kind=records_pb2.SESSION_KIND_CALL)
-    print(reports_pb2_grpc.ReportServiceStub(channel).QueryAsrUsage(request, timeout=30).totals.session_count)
+with Client(sys.argv[1]) as client:
+    usage = client.asr_usage(from_time="2026-03-28", to_time="2026-03-31", granularity="DAY", kind="CALL")
+    print(usage.totals.session_count)
 """
 """Asks for a report with nothing but the client."""
 
