@@ -216,8 +216,8 @@ $(STAMPS)/proto-tools: requirements/proto.txt $(STAMPS)/venv
 	touch $@
 
 $(STAMPS)/dist-tools: requirements/dist.txt $(STAMPS)/venv
-	@.ci/quietly "dist: installing what builds packages" $(PYTHON) -m venv $(DIST_VENV)
-	@.ci/quietly "dist: about half a minute" \
+	@.ci/quietly "dist: making $(DIST_VENV)" $(PYTHON) -m venv $(DIST_VENV)
+	@.ci/quietly "dist: installing what builds packages, about half a minute" \
 		$(DIST_VENV)/bin/pip install --disable-pip-version-check --require-hashes -r requirements/dist.txt
 	@touch $@
 
