@@ -92,7 +92,7 @@ def generated_python(name: str) -> Path:
     """Generates the Python code for one environment, as tests may run at once, and returns its folder."""
     out = CACHE / f"{name}-generated"
     build([".ci/generate-proto", _proto_python(), out])
-    return out
+    return out / "clients" / "python"
 
 
 def virtual_environment(name: str, requirements: Path) -> Path:
