@@ -13,10 +13,12 @@ class Scope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SCOPE_READ_REPORTS: _ClassVar[Scope]
     SCOPE_WRITE_RECORDS: _ClassVar[Scope]
     SCOPE_ADMIN: _ClassVar[Scope]
+    SCOPE_ROOT: _ClassVar[Scope]
 SCOPE_UNSPECIFIED: Scope
 SCOPE_READ_REPORTS: Scope
 SCOPE_WRITE_RECORDS: Scope
 SCOPE_ADMIN: Scope
+SCOPE_ROOT: Scope
 
 class CodeDeckEntry(_message.Message):
     __slots__ = ("code", "name", "country")
@@ -61,14 +63,16 @@ class ListCodeDecksResponse(_message.Message):
     def __init__(self, code_decks: _Optional[_Iterable[_Union[CodeDeck, _Mapping]]] = ...) -> None: ...
 
 class CreateCredentialRequest(_message.Message):
-    __slots__ = ("name", "scopes", "lifetime_seconds")
+    __slots__ = ("name", "scopes", "lifetime_seconds", "certificate_names")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SCOPES_FIELD_NUMBER: _ClassVar[int]
     LIFETIME_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_NAMES_FIELD_NUMBER: _ClassVar[int]
     name: str
     scopes: _containers.RepeatedScalarFieldContainer[Scope]
     lifetime_seconds: int
-    def __init__(self, name: _Optional[str] = ..., scopes: _Optional[_Iterable[_Union[Scope, str]]] = ..., lifetime_seconds: _Optional[int] = ...) -> None: ...
+    certificate_names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., scopes: _Optional[_Iterable[_Union[Scope, str]]] = ..., lifetime_seconds: _Optional[int] = ..., certificate_names: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CreateCredentialResponse(_message.Message):
     __slots__ = ("id", "secret")
@@ -77,6 +81,22 @@ class CreateCredentialResponse(_message.Message):
     id: str
     secret: str
     def __init__(self, id: _Optional[str] = ..., secret: _Optional[str] = ...) -> None: ...
+
+class RotateCredentialRequest(_message.Message):
+    __slots__ = ("id", "overlap_seconds")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    OVERLAP_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    overlap_seconds: int
+    def __init__(self, id: _Optional[str] = ..., overlap_seconds: _Optional[int] = ...) -> None: ...
+
+class RotateCredentialResponse(_message.Message):
+    __slots__ = ("secret", "previous_expire_time")
+    SECRET_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    secret: str
+    previous_expire_time: str
+    def __init__(self, secret: _Optional[str] = ..., previous_expire_time: _Optional[str] = ...) -> None: ...
 
 class RevokeCredentialRequest(_message.Message):
     __slots__ = ("id",)
@@ -93,16 +113,36 @@ class ListCredentialsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Credential(_message.Message):
-    __slots__ = ("id", "name", "scopes", "expire_time")
+    __slots__ = ("id", "name", "scopes", "expire_time", "certificate_names", "create_time", "revoke_time", "last_use_time", "keys")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     SCOPES_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_NAMES_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    REVOKE_TIME_FIELD_NUMBER: _ClassVar[int]
+    LAST_USE_TIME_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     scopes: _containers.RepeatedScalarFieldContainer[Scope]
     expire_time: str
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., scopes: _Optional[_Iterable[_Union[Scope, str]]] = ..., expire_time: _Optional[str] = ...) -> None: ...
+    certificate_names: _containers.RepeatedScalarFieldContainer[str]
+    create_time: str
+    revoke_time: str
+    last_use_time: str
+    keys: _containers.RepeatedCompositeFieldContainer[CredentialKey]
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., scopes: _Optional[_Iterable[_Union[Scope, str]]] = ..., expire_time: _Optional[str] = ..., certificate_names: _Optional[_Iterable[str]] = ..., create_time: _Optional[str] = ..., revoke_time: _Optional[str] = ..., last_use_time: _Optional[str] = ..., keys: _Optional[_Iterable[_Union[CredentialKey, _Mapping]]] = ...) -> None: ...
+
+class CredentialKey(_message.Message):
+    __slots__ = ("prefix", "create_time", "expire_time")
+    PREFIX_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    prefix: str
+    create_time: str
+    expire_time: str
+    def __init__(self, prefix: _Optional[str] = ..., create_time: _Optional[str] = ..., expire_time: _Optional[str] = ...) -> None: ...
 
 class ListCredentialsResponse(_message.Message):
     __slots__ = ("credentials",)

@@ -60,6 +60,11 @@ class AdminServiceStub(object):
                 request_serializer=pegcount_dot_v1_dot_admin__pb2.ListCredentialsRequest.SerializeToString,
                 response_deserializer=pegcount_dot_v1_dot_admin__pb2.ListCredentialsResponse.FromString,
                 _registered_method=True)
+        self.RotateCredential = channel.unary_unary(
+                '/pegcount.v1.AdminService/RotateCredential',
+                request_serializer=pegcount_dot_v1_dot_admin__pb2.RotateCredentialRequest.SerializeToString,
+                response_deserializer=pegcount_dot_v1_dot_admin__pb2.RotateCredentialResponse.FromString,
+                _registered_method=True)
         self.GetRetention = channel.unary_unary(
                 '/pegcount.v1.AdminService/GetRetention',
                 request_serializer=pegcount_dot_v1_dot_admin__pb2.GetRetentionRequest.SerializeToString,
@@ -111,21 +116,31 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CreateCredential(self, request, context):
-        """Makes a credential. Not implemented yet.
+        """Makes a credential and its first key. The very first credential of a store
+        is made on its data directory, by `pegcount key create`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeCredential(self, request, context):
-        """Revokes a credential at once. Not implemented yet.
+        """Revokes a credential: from the answer on, all its keys and client
+        certificates are refused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListCredentials(self, request, context):
-        """Lists the credentials without their secrets. Not implemented yet.
+        """Lists the credentials, revoked and expired ones too, without their keys.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateCredential(self, request, context):
+        """Makes a second key for a credential. The first one is accepted until
+        `overlap_seconds` have passed, so that programs can change to the new key.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -205,6 +220,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ListCredentials,
                     request_deserializer=pegcount_dot_v1_dot_admin__pb2.ListCredentialsRequest.FromString,
                     response_serializer=pegcount_dot_v1_dot_admin__pb2.ListCredentialsResponse.SerializeToString,
+            ),
+            'RotateCredential': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateCredential,
+                    request_deserializer=pegcount_dot_v1_dot_admin__pb2.RotateCredentialRequest.FromString,
+                    response_serializer=pegcount_dot_v1_dot_admin__pb2.RotateCredentialResponse.SerializeToString,
             ),
             'GetRetention': grpc.unary_unary_rpc_method_handler(
                     servicer.GetRetention,
@@ -373,6 +393,33 @@ class AdminService(object):
             '/pegcount.v1.AdminService/ListCredentials',
             pegcount_dot_v1_dot_admin__pb2.ListCredentialsRequest.SerializeToString,
             pegcount_dot_v1_dot_admin__pb2.ListCredentialsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateCredential(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pegcount.v1.AdminService/RotateCredential',
+            pegcount_dot_v1_dot_admin__pb2.RotateCredentialRequest.SerializeToString,
+            pegcount_dot_v1_dot_admin__pb2.RotateCredentialResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -29,6 +29,7 @@ class NoticeCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NOTICE_CODE_ACCOUNT_NOT_SEEN: _ClassVar[NoticeCode]
     NOTICE_CODE_KIND_NOT_SEEN: _ClassVar[NoticeCode]
     NOTICE_CODE_ID_NOT_SEEN: _ClassVar[NoticeCode]
+    NOTICE_CODE_CREDENTIAL_EXPIRES: _ClassVar[NoticeCode]
 
 class Grouping(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -50,6 +51,7 @@ NOTICE_CODE_RANGE_REVERSED: NoticeCode
 NOTICE_CODE_ACCOUNT_NOT_SEEN: NoticeCode
 NOTICE_CODE_KIND_NOT_SEEN: NoticeCode
 NOTICE_CODE_ID_NOT_SEEN: NoticeCode
+NOTICE_CODE_CREDENTIAL_EXPIRES: NoticeCode
 GROUPING_UNSPECIFIED: Grouping
 GROUPING_ROLLUP: Grouping
 
