@@ -175,6 +175,27 @@ class Config:
     """Entries of one code deck."""
     credential_scope_count_max: int = 16
     """Scopes of one credential."""
+    credential_name_length_max: int = 64
+    """Characters of the name of one credential."""
+    credential_certificate_name_count_max: int = 16
+    """Names of client certificates that stand for one credential."""
+    credential_certificate_name_bytes_max: int = 255
+    """Bytes of one of these names."""
+    credential_lifetime_seconds_max: int = 3_153_600_000
+    """Seconds for which a credential may be accepted, 100 years; without a lifetime, it never expires."""
+    credential_overlap_seconds_max: int = 2_592_000
+    """Seconds for which the present key of a credential may be accepted beside a new one, 30 days."""
+    credential_overlap_seconds: int = 86_400
+    """The same seconds if a request names none."""
+    credential_count_max: int = 1_000
+    """Credentials that a store keeps. The one that ended first, by revocation or by time, gives way to a new
+    one."""
+    credential_notice_seconds: int = 7 * 86_400
+    """Seconds before the end of a credential, or of its key, from which reports and the log say so."""
+    credential_save_seconds: float = 60.0
+    """Seconds between two saves of when credentials were last used."""
+    credential_log_seconds: float = 86_400.0
+    """Seconds between two lines of the log about a credential that expires soon."""
     active_ttl_seconds: int = 86_400
     """Seconds after the last version that changed it at which an active session counts as abandoned."""
     request_bytes_max: int = 16 * 1024 * 1024

@@ -8,6 +8,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from pegcount.suggestion import nearest, suggestion
+
 _REPEATED_CHARS_MAX: Final = 100
 """Characters of a caller's text that an error repeats."""
 
@@ -161,6 +163,20 @@ class CodeDeckNotFoundError(NotFoundError):
         message = f"there is no code deck {deck_id}; {found}"
         metadata = {"allowed": f"{listed}{rest}", "code_deck": deck_id}
         super().__init__("CODE_DECK_NOT_FOUND", "code_deck", message, **metadata)
+
+
+class CredentialNotFoundError(NotFoundError):
+    """No credential has an id, or the credential has ended."""
+
+    def __init__(self, credential_id: str, message: str) -> None:
+        super().__init__("CREDENTIAL_NOT_FOUND", "credential", message, id=shortened(credential_id))
+
+    @classmethod
+    def of_unknown(cls, credential_id: str, ids_by_name: Mapping[str, str]) -> "CredentialNotFoundError":
+        """Returns the error of an id that none has, or that is the name of a credential."""
+        near = ids_by_name.get(credential_id) or nearest(credential_id, ids_by_name.values())
+        hint = "" if near is None else suggestion(near)
+        return cls(credential_id, f"there is no credential {quoted(credential_id)}{hint}")
 
 
 class DeadlineError(PegcountError):
@@ -336,6 +352,89 @@ class DeletionLimitError(InvalidRequestError):
         message = f"{asked} {what}; {allowed} are allowed ({limit}): {advice}"
         metadata = {"asked": str(asked), "allowed": str(allowed)}
         super().__init__([Violation(field, "LIST_LIMIT_EXCEEDED", message, metadata)])
+
+
+class CredentialLimitError(InvalidRequestError):
+    """With one more credential, a store would have more than it keeps, and none of them has ended."""
+
+    def __init__(self, asked: int, allowed: int) -> None:
+        message = f"{asked} credentials; {allowed} are allowed (credential_count_max): revoke those in no use"
+        metadata = {"asked": str(asked), "allowed": str(allowed)}
+        super().__init__([Violation("name", "LIST_LIMIT_EXCEEDED", message, metadata)])
+
+
+class CredentialRefusedError(PegcountError):
+    """A call has no credential that the server accepts, whatever is wrong with it.
+
+    Its text never says what is wrong: it would tell those who try which keys exist.
+    """
+
+    reason = "CREDENTIAL_REFUSED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this server needs a credential that it accepts: send either a key as metadata x-api-key, or a"
+            " token as metadata authorization, after the word Bearer"
+        )
+
+
+class CredentialUnexpectedError(PegcountError):
+    """A call carries a credential, which a server without authentication cannot check."""
+
+    reason = "CREDENTIAL_UNEXPECTED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the call carries a credential, but this server runs without authentication and cannot check it:"
+            " call without one, or call the server that knows it"
+        )
+
+
+class AccessDeniedError(PegcountError):
+    """The credential of a call lacks the scope that its method needs."""
+
+    reason = "ACCESS_DENIED"
+
+    def __init__(self, scope: str) -> None:
+        """`scope` is the name that the command line uses, such as `read_reports`."""
+        super().__init__(f"the method needs a credential with the scope {scope}", scope=scope)
+
+
+class RotationInProgressError(PegcountError):
+    """Two keys of a credential are accepted, which is the most."""
+
+    reason = "ROTATION_IN_PROGRESS"
+
+    def __init__(self, credential_id: str, until: str) -> None:
+        super().__init__(
+            f"two keys of credential {credential_id} are accepted, until {until}; rotate it after that, or"
+            " make a credential and revoke this one",
+            id=credential_id,
+        )
+
+
+class FirstCredentialIsLocalError(PegcountError):
+    """A caller that nobody authenticated asks to manage credentials."""
+
+    reason = "FIRST_CREDENTIAL_IS_LOCAL"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this server runs without authentication, so that anybody could ask this: stop it, and run"
+            " `pegcount key create --data DIR --name NAME --scope root` on its data directory"
+        )
+
+
+class LastRootCredentialError(PegcountError):
+    """Without a credential, no other one could manage credentials."""
+
+    reason = "LAST_ROOT_CREDENTIAL"
+
+    def __init__(self, credential_id: str) -> None:
+        super().__init__(
+            f"{credential_id} is the last credential with the scope root; make another one first",
+            id=credential_id,
+        )
 
 
 class DocumentChangedError(PegcountError):

@@ -1,7 +1,7 @@
 """Immutable values that pass between request, calendar, store and response."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
@@ -380,3 +380,53 @@ class DeletionRule:
     """Records that it deleted."""
     session_ids: tuple[str, ...] = ()
     """Its session ids; empty where rules are listed without them."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A key of a credential, without its secret. Times are microseconds UTC."""
+
+    digest: bytes = field(repr=False)
+    """SHA-256 of the key."""
+    prefix: str
+    """The beginning of the key, by which people recognise it."""
+    create_us: int
+    expire_us: int | None = None
+    """When it is no longer accepted, as another key follows it; None: with its credential."""
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialRow:
+    """A credential as a store keeps it. Times are microseconds UTC."""
+
+    id: str
+    name: str
+    scopes: tuple[int, ...]
+    """Numbers of `pegcount.v1.Scope`, ascending."""
+    certificate_names: tuple[str, ...]
+    """Subject alternative names of client certificates that stand for it."""
+    keys: tuple[KeyRow, ...]
+    """Its keys, the newest first."""
+    create_us: int
+    expire_us: int | None = None
+    """When it is no longer accepted; None: never."""
+    revoke_us: int | None = None
+    """When it was revoked; None: it was not."""
+    last_use_us: int | None = None
+    """The minute in which it was last accepted; None: it was not yet."""
+
+    def is_accepted_at(self, now_us: int) -> bool:
+        """Returns whether it is neither revoked nor expired."""
+        return self.revoke_us is None and (self.expire_us is None or now_us < self.expire_us)
+
+
+@dataclass(frozen=True, slots=True)
+class NewCredential:
+    """What a credential that is to be made shall be."""
+
+    name: str
+    scopes: tuple[int, ...]
+    """Numbers of `pegcount.v1.Scope`, ascending, each once."""
+    lifetime_seconds: int | None
+    """Seconds until it expires; None: never."""
+    certificate_names: tuple[str, ...]

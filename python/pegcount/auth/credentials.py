@@ -1,0 +1,260 @@
+"""The credentials of a store: which keys and client certificates are accepted, as of now.
+
+    key -> SHA-256 -> credential -> Caller
+
+All of them are in memory, so that accepting a call neither waits nor reads the store. A change is durable
+before it counts, and counts before its method returns.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import Final, Protocol
+
+from pegcount import calendar, core
+from pegcount.auth.caller import Caller, Scope
+from pegcount.auth.keys import Key, digest_of, new_credential_id, new_key
+from pegcount.config import Config
+from pegcount.errors import (
+    CredentialLimitError,
+    CredentialNotFoundError,
+    LastRootCredentialError,
+    RotationInProgressError,
+)
+from pegcount.model import CredentialRow, KeyRow, NewCredential
+from pegcount.zone import US_PER_SECOND
+
+_US_PER_MINUTE: Final = 60 * US_PER_SECOND
+_LOG = logging.getLogger(__name__)
+
+
+class CredentialStore(Protocol):
+    """What keeps credentials: a part of `store.Store`."""
+
+    def credentials(self) -> Sequence[CredentialRow]:
+        """Returns all credentials; see `Store.credentials`."""
+
+    def put_credentials(self, rows: Sequence[CredentialRow], dropped_ids: Collection[str] = ()) -> None:
+        """Stores credentials durably; see `Store.put_credentials`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A credential with a key that was just made for it."""
+
+    row: CredentialRow
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """All credentials, and the callers that are not revoked. It is replaced as a whole."""
+
+    rows: Mapping[str, CredentialRow]
+    of_digest: Mapping[bytes, Caller] = field(repr=False)
+    of_certificate_name: Mapping[str, Caller]
+
+
+class Credentials:
+    """The credentials of one store. Thread-safe.
+
+    `caller_of_key` and `caller_of_certificate` take microseconds and never wait; all other methods may wait
+    for the store.
+    """
+
+    def __init__(self, config: Config, store: CredentialStore, clock: Callable[[], int]) -> None:
+        """Reads the credentials of a store; `clock` returns the present time in microseconds UTC."""
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._lock = Lock()
+        self._state = _state_of(store.credentials())
+        self._use_minutes: dict[str, int] = {}
+        """Minutes since 1970-01-01 in which credentials were last accepted, by id."""
+        self._on_change: list[Callable[[], None]] = []
+
+    def __len__(self) -> int:
+        """Returns the number of credentials, revoked and expired ones too."""
+        return len(self._state.rows)
+
+    def accepted_count(self) -> int:
+        """Returns the number of credentials that are neither revoked nor expired."""
+        return len(self._accepted())
+
+    def caller_of_key(self, text: str, now_us: int) -> Caller | None:
+        """Returns whose key this is; None if it is nobody's, or no longer accepted."""
+        return self._used(self._state.of_digest.get(digest_of(text)), now_us)
+
+    def caller_of_certificate(self, names: Collection[str], now_us: int) -> Caller | None:
+        """Returns for whom a client certificate stands that has these subject alternative names.
+
+        None if it stands for nobody, for several credentials, or for one that is no longer accepted. The
+        names must be those of a certificate that was verified.
+        """
+        known = self._state.of_certificate_name
+        callers = {known[name] for name in names if name in known}
+        return self._used(callers.pop() if len(callers) == 1 else None, now_us)
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Calls a function, on any thread, whenever less is accepted than before by a change."""
+        self._on_change.append(callback)
+
+    def create(self, read: Callable[[Sequence[CredentialRow]], NewCredential]) -> Issued:
+        """Makes a credential and its first key, durably.
+
+        `read` gets the credentials that are accepted, whose names are taken, and returns the new one; what
+        it raises is raised. The oldest one that has ended goes if there are `credential_count_max` already.
+        Raises CredentialLimitError if none has, and StoreReadOnlyError.
+        """
+        with self._lock:
+            now_us = self._clock()
+            new = read(self._accepted())
+            rows, key = self._state.rows, new_key()
+            dropped_ids = self._ids_to_drop(now_us)
+            lifetime_us = None if new.lifetime_seconds is None else new.lifetime_seconds * US_PER_SECOND
+            row = CredentialRow(
+                id=next(found for found in iter(new_credential_id, "") if found not in rows),
+                name=new.name,
+                scopes=new.scopes,
+                certificate_names=new.certificate_names,
+                keys=(KeyRow(key.digest, key.prefix, now_us),),
+                create_us=now_us,
+                expire_us=None if lifetime_us is None else now_us + lifetime_us,
+            )
+            self._put(row, dropped_ids)
+        return Issued(row, key)
+
+    def rotate(self, credential_id: str, overlap_seconds: int) -> Issued:
+        """Makes a second key for a credential, durably; the present one is accepted for some seconds more.
+
+        Raises CredentialNotFoundError if none has the id, or it has ended, RotationInProgressError if it has
+        two keys that are accepted, and StoreReadOnlyError.
+        """
+        with self._lock:
+            now_us = self._clock()
+            row = self._row(credential_id)
+            if not row.is_accepted_at(now_us):
+                how = "has expired" if row.revoke_us is None else "was revoked"
+                raise CredentialNotFoundError(
+                    credential_id, f"credential {credential_id} {how}; make a new one"
+                )
+            present, *others = row.keys
+            until_us = max((other.expire_us or now_us for other in others), default=now_us)
+            if until_us > now_us:
+                raise RotationInProgressError(credential_id, time_text(until_us))
+            key, expire_us = new_key(), now_us + overlap_seconds * US_PER_SECOND
+            if row.expire_us is not None:
+                expire_us = min(expire_us, row.expire_us)
+            keys = (KeyRow(key.digest, key.prefix, now_us), replace(present, expire_us=expire_us))
+            row = replace(row, keys=keys)
+            self._put(row)
+        self._tell_change()
+        return Issued(row, key)
+
+    def revoke(self, credential_id: str) -> None:
+        """Revokes a credential, durably: once this returns, it is refused. Again: changes nothing.
+
+        Raises CredentialNotFoundError, LastRootCredentialError if no other accepted one has the scope ROOT,
+        and StoreReadOnlyError.
+        """
+        with self._lock:
+            row = self._row(credential_id)
+            if row.revoke_us is not None:
+                return
+            accepted_roots = [each.id for each in self._accepted() if Scope.ROOT in each.scopes]
+            if accepted_roots == [credential_id]:
+                raise LastRootCredentialError(credential_id)
+            self._put(replace(row, revoke_us=self._clock()))
+        self._tell_change()
+
+    def rows(self) -> Sequence[CredentialRow]:
+        """Returns all credentials with their last use, the oldest first."""
+        rows = sorted(self._state.rows.values(), key=lambda row: (row.create_us, row.id))
+        return [self._with_last_use(row) for row in rows]
+
+    def save_uses(self) -> None:
+        """Stores when credentials were last used, if that has changed. Raises StoreReadOnlyError."""
+        with self._lock:
+            rows = [self._with_last_use(row) for row in self._state.rows.values()]
+            changed = [row for row in rows if row != self._state.rows[row.id]]
+            if changed:
+                self._store.put_credentials(changed)
+                self._state = _state_of(rows)
+
+    def log_expiring(self) -> None:
+        """Logs the credentials and keys that expire within `credential_notice_seconds`."""
+        now_us = self._clock()
+        end_us = now_us + self._config.credential_notice_seconds * US_PER_SECOND
+        for row in self._accepted():
+            keys = [(f"key {key.prefix} of ", key.expire_us) for key in row.keys]
+            for what, expire_us in [("", row.expire_us), *keys]:
+                if expire_us is not None and now_us < expire_us <= end_us:
+                    _LOG.warning("%scredential %s expires at %s", what, row.id, time_text(expire_us))
+
+    def _used(self, caller: Caller | None, now_us: int) -> Caller | None:
+        if caller is None or (caller.expire_us is not None and caller.expire_us <= now_us):
+            return None
+        self._use_minutes[caller.id] = now_us // _US_PER_MINUTE
+        return caller
+
+    def _accepted(self) -> list[CredentialRow]:
+        now_us = self._clock()
+        return [row for row in self._state.rows.values() if row.is_accepted_at(now_us)]
+
+    def _row(self, credential_id: str) -> CredentialRow:
+        rows = self._state.rows
+        if credential_id not in rows:
+            ids_by_name = {row.name: row.id for row in rows.values()}
+            raise CredentialNotFoundError.of_unknown(credential_id, ids_by_name)
+        return rows[credential_id]
+
+    def _with_last_use(self, row: CredentialRow) -> CredentialRow:
+        minute = self._use_minutes.get(row.id)
+        if minute is None or minute * _US_PER_MINUTE <= (row.last_use_us or 0):
+            return row
+        return replace(row, last_use_us=minute * _US_PER_MINUTE)
+
+    def _ids_to_drop(self, now_us: int) -> tuple[str, ...]:
+        rows = self._state.rows.values()
+        if len(rows) < self._config.credential_count_max:
+            return ()
+        ended = [row for row in rows if not row.is_accepted_at(now_us)]
+        if not ended:
+            raise CredentialLimitError(len(rows) + 1, self._config.credential_count_max)
+        return (min(ended, key=lambda row: (_end_us(row), row.id)).id,)
+
+    def _put(self, row: CredentialRow, dropped_ids: Collection[str] = ()) -> None:
+        self._store.put_credentials([row], dropped_ids)
+        rows = {**self._state.rows, row.id: row}
+        self._state = _state_of([each for each in rows.values() if each.id not in dropped_ids])
+
+    def _tell_change(self) -> None:
+        for callback in self._on_change:
+            callback()
+
+
+def time_text(us: int) -> str:
+    """Returns a time as RFC 3339 in UTC; `us` is in microseconds UTC."""
+    utc = calendar.zone("UTC")
+    assert utc is not None, "tzdata has UTC"
+    return core.format_time(us, utc)
+
+
+def _state_of(rows: Sequence[CredentialRow]) -> _State:
+    of_digest: dict[bytes, Caller] = {}
+    of_certificate_name: dict[str, Caller] = {}
+    # The newest counts where an ended one had the same certificate name.
+    for row in sorted(rows, key=lambda row: row.create_us):
+        if row.revoke_us is not None:
+            continue
+        caller = Caller(row.id, row.name, frozenset(map(Scope, row.scopes)), row.expire_us)
+        of_certificate_name |= dict.fromkeys(row.certificate_names, caller)
+        for key in row.keys:
+            ends_us = [us for us in (key.expire_us, row.expire_us) if us is not None]
+            of_digest[key.digest] = replace(caller, expire_us=min(ends_us, default=None))
+    return _State({row.id: row for row in rows}, of_digest, of_certificate_name)
+
+
+def _end_us(row: CredentialRow) -> int:
+    return min(us for us in (row.expire_us, row.revoke_us) if us is not None)
