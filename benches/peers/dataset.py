@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pegcount.store import catalog
+from pegcount.store import catalog_tables
 
 from peers import pegcount_engine
 from peers.pegcount_engine import LoadTimes
@@ -39,7 +39,7 @@ class Dataset:
         return self.directory / "ours"
 
     def is_pegcount_loaded(self) -> bool:
-        return self._is_complete("ours", str(catalog.FORMAT_VERSION))
+        return self._is_complete("ours", str(catalog_tables.FORMAT_VERSION))
 
     def load_pegcount(self, *, fresh: bool) -> LoadTimes:
         """Loads Pegcount unless it is loaded in the current format; returns the times of the actual load."""
@@ -49,7 +49,7 @@ class Dataset:
             times = pegcount_engine.load(self.pegcount, self.record_count, self.active_count, self.seed)
             times_file.write_text(json.dumps(asdict(times)), encoding="utf-8")
 
-        self._load("ours", load, str(catalog.FORMAT_VERSION), fresh=fresh)
+        self._load("ours", load, str(catalog_tables.FORMAT_VERSION), fresh=fresh)
         return LoadTimes(**json.loads(times_file.read_text(encoding="utf-8")))
 
     def load_peers(self, *, fresh: bool) -> None:

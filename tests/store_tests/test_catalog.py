@@ -13,8 +13,9 @@ from pegcount.core import ManifestEntry, SegmentTombstones
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
 from pegcount.store import catalog as catalog_module
 from pegcount.store.advice import sqlite_text
-from pegcount.store.catalog import FORMAT_VERSION, Catalog
+from pegcount.store.catalog import Catalog
 from pegcount.store.catalog_entries import DeckEntry, SegmentEntry
+from pegcount.store.catalog_tables import FORMAT_VERSION
 
 from store_tests.store_fixtures import file_size_limit
 
@@ -268,8 +269,8 @@ def test_a_newer_format_is_refused_and_not_modified(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("catalog")
 def test_new_catalogues_have_the_current_format(tmp_path: Path) -> None:
-    assert FORMAT_VERSION == 6
-    assert asked(tmp_path, "PRAGMA user_version") == (6,)
+    assert FORMAT_VERSION == 7
+    assert asked(tmp_path, "PRAGMA user_version") == (7,)
 
 
 @pytest.mark.parametrize("version", [1, 2])

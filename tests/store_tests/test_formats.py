@@ -19,6 +19,7 @@ from pegcount.config import Config
 from pegcount.errors import StoreOpenError
 from pegcount.export import export_records
 from pegcount.export.csv_sink import CsvSink
+from pegcount.model import Document
 from pegcount.store import EmbeddedStore, deck_files
 from pegcount.store.catalog import Catalog
 from pegcount.store.catalog_migration import migrate
@@ -45,6 +46,14 @@ def test_a_directory_of_a_past_format_keeps_its_records(tmp_path: Path, name: st
         assert _fields_of(_exported(directory), expected[0]) == expected
 
 
+def test_a_directory_of_format_6_keeps_its_rules_and_documents(tmp_path: Path) -> None:
+    directory = shutil.copytree(_FORMATS / "6" / "directory", tmp_path / "data")
+    with closing(EmbeddedStore(directory, Config())) as store:
+        assert [(rule.rule_id, rule.source) for rule in store.deletions()] == [(1, "test")]
+        assert store.document("note") == Document(1, b"kept")
+        assert store.credentials() == []
+
+
 def back_up_beside(directory: Path, _: Config) -> None:
     back_up(directory, directory.with_name("backup"))
 
@@ -56,7 +65,7 @@ def test_reading_a_directory_of_a_past_format_leaves_it_to_the_program_that_wrot
     """Only the process that owns a directory brings it up to date, as earlier programs then refuse it."""
     directory = shutil.copytree(_FORMATS / "3" / "directory", tmp_path / "data")
     before = content_of(directory)
-    with pytest.raises(StoreOpenError, match=r"format 3; `pegcount serve` makes it format 6"):
+    with pytest.raises(StoreOpenError, match=r"format 3; `pegcount serve` makes it format 7"):
         read(directory, Config())
     after = content_of(directory)
     # A check takes the lock.
@@ -119,5 +128,5 @@ def test_a_migration_that_may_not_write_says_so(tmp_path: Path, monkeypatch: pyt
         return opened
 
     monkeypatch.setattr(sqlite3, "connect", connect_to_read)
-    with pytest.raises(StoreOpenError, match=r"cannot be brought to format 6: .*; check the permissions of"):
+    with pytest.raises(StoreOpenError, match=r"cannot be brought to format 7: .*; check the permissions of"):
         migrate(directory)

@@ -8,7 +8,7 @@ thereby detects every row that damage changed, removed or added.
 
 import os
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import RLock
@@ -31,25 +31,10 @@ from pegcount.store.catalog_rows import (
     verify_tables,
     write_transaction,
 )
+from pegcount.store.catalog_tables import FORMAT_VERSION, OLDEST_FORMAT_VERSION, TABLES
 from pegcount.store.directory import fsync
 from pegcount.store.modes import create_private
 
-FORMAT_VERSION = 6
-OLDEST_FORMAT_VERSION = 3
-"""Older directories were written before the first release."""
-
-_FILE = "name TEXT PRIMARY KEY, rows INTEGER, bytes INTEGER, crc32 INTEGER, summary BLOB"
-TABLES = {
-    "segments": f"{_FILE}, day INTEGER, dead BLOB",
-    "active": _FILE,
-    "journals": "sequence INTEGER PRIMARY KEY, is_lost INTEGER",
-    "code_decks": "id INTEGER PRIMARY KEY, entry_count INTEGER, name TEXT, bytes INTEGER, crc32 INTEGER",
-    "settings": "name TEXT PRIMARY KEY, value INTEGER",
-    "deletions": (
-        "rule_id INTEGER PRIMARY KEY, source TEXT, from_us INTEGER, to_us INTEGER,"
-        " session_id_count INTEGER, session_ids BLOB, create_us INTEGER, deleted INTEGER"
-    ),
-}
 _GENERATION = "generation"
 _LAST_DELETION = "last_deletion"
 _FIRST_JOURNAL = "first_journal"
@@ -141,6 +126,17 @@ class Catalog:
         """Ends a deletion durably. Raises StoreReadOnlyError."""
         with self._transaction() as db:
             db.execute("DELETE FROM deletions WHERE rule_id = ?", (rule_id,))
+
+    def credentials(self) -> list[tuple[Any, ...]]:
+        """Returns the credentials, by id, as `credential_rows` writes them."""
+        return self._rows("credentials", "id")
+
+    def put_credentials(self, rows: Iterable[Sequence[Any]], dropped_ids: Iterable[str]) -> None:
+        """Stores some credentials durably, and drops others. Raises StoreReadOnlyError."""
+        with self._transaction() as db:
+            db.executemany("DELETE FROM credentials WHERE id = ?", [(each,) for each in dropped_ids])
+            for row in rows:
+                put_row(db, "credentials", *row)
 
     @property
     def generation(self) -> int:

@@ -2,7 +2,7 @@
 
 Format 3 stored code decks as rows, and did not name the journal files: it knew the first one that was needed.
 Summaries of segments did not say for how many integer fields they have statistics before format 5. Before
-format 6, no records could be deleted.
+format 6, no records could be deleted; before format 7, there were no credentials.
 """
 
 import logging
@@ -14,7 +14,6 @@ from pegcount import core
 from pegcount.errors import StoreOpenError
 from pegcount.store import deck_files
 from pegcount.store.advice import sqlite_text
-from pegcount.store.catalog import FORMAT_VERSION, OLDEST_FORMAT_VERSION, TABLES
 from pegcount.store.catalog_rows import (
     checked_rows,
     create_tables,
@@ -23,12 +22,18 @@ from pegcount.store.catalog_rows import (
     verify_tables,
     write_transaction,
 )
+from pegcount.store.catalog_tables import FORMAT_VERSION, OLDEST_FORMAT_VERSION, TABLES
 from pegcount.store.directory import journal_name
 
 _LOG = logging.getLogger(__name__)
 
 _TABLES_OF_FORMAT_3 = ("segments", "active", "code_decks", "settings")
-_TABLES_BEFORE_FORMAT_6 = (*_TABLES_OF_FORMAT_3, "journals")
+_TABLES_OF_FORMAT = {
+    3: _TABLES_OF_FORMAT_3,
+    4: (*_TABLES_OF_FORMAT_3, "journals"),
+    5: (*_TABLES_OF_FORMAT_3, "journals"),
+    6: (*_TABLES_OF_FORMAT_3, "journals", "deletions"),
+}
 _HEADER_BYTES_OF_JOURNAL = 32
 _BYTES_OF_SETUP_RANGE = 16
 _INTEGER_FIELDS_BEFORE_FORMAT_5 = 23
@@ -61,13 +66,15 @@ def _migrate(db: sqlite3.Connection, directory: Path) -> int | None:
     if not OLDEST_FORMAT_VERSION <= version < FORMAT_VERSION:
         return None
     db.execute("PRAGMA synchronous = FULL")
-    verify_tables(db, "catalog.db", _TABLES_OF_FORMAT_3 if version == 3 else _TABLES_BEFORE_FORMAT_6)
+    verify_tables(db, "catalog.db", _TABLES_OF_FORMAT[version])
     with write_transaction(db):
         if version == 3:
             _migrate_format_3(db, directory)
         if version <= 4:
             _migrate_format_4(db)
-        create_tables(db, {"deletions": TABLES["deletions"]})
+        if version <= 5:
+            create_tables(db, {"deletions": TABLES["deletions"]})
+        create_tables(db, {"credentials": TABLES["credentials"]})
         db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
         put_digest(db, TABLES)
     _LOG.info("%s was brought from format %d to format %d", directory, version, FORMAT_VERSION)

@@ -9,7 +9,7 @@ the catalogue, and the store does not open. What it must not remove it moves int
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import OverloadedError, StoreReadOnlyError
 from pegcount.model import (
+    CredentialRow,
     Deletion,
     DeletionOutcome,
     DeletionRule,
@@ -33,6 +34,7 @@ from pegcount.store.advice import advised_start
 from pegcount.store.catalog import Catalog
 from pegcount.store.catalog_migration import migrate
 from pegcount.store.clock_watch import ClockWatch, boot_number, boot_seconds
+from pegcount.store.credential_rows import CredentialRows
 from pegcount.store.deck_files import DeckFiles
 from pegcount.store.deletions import Deletions
 from pegcount.store.directory import DirectoryLock, prepare
@@ -93,6 +95,7 @@ class EmbeddedStore(Store):
             numbers = files.FileNumbers(directory, self._catalog)
             self._deck_files = DeckFiles(directory, self._catalog, numbers, self._replaced)
             self._deletions = Deletions(self._catalog, self._engine, config, clock)
+            self._credentials = CredentialRows(self._catalog)
             self._documents = Documents(self._catalog, config.document_bytes_max)
             self._decks = LoadedDecks(self._deck_files, config.loaded_code_deck_count_max)
             watch = ClockWatch(self._catalog, self._engine, config, clock, monotonic, boot)
@@ -191,6 +194,14 @@ class EmbeddedStore(Store):
     def put_document(self, name: str, content: bytes | None, expected_version: int | None) -> int:
         """Stores a settings document durably; see `Store.put_document`."""
         return self._documents.put(name, content, expected_version)
+
+    def credentials(self) -> Sequence[CredentialRow]:
+        """Returns all credentials; see `Store.credentials`."""
+        return self._credentials.all()
+
+    def put_credentials(self, rows: Sequence[CredentialRow], dropped_ids: Collection[str] = ()) -> None:
+        """Stores credentials durably; see `Store.put_credentials`."""
+        self._credentials.put(rows, dropped_ids)
 
     @property
     def query_memory_bytes(self) -> int:

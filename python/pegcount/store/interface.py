@@ -79,13 +79,14 @@ reached, or cannot be used before the deadline. Any other exception is a bug and
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from pegcount.core import CancelToken, CodeDeck, Partials
 from pegcount.model import (
+    CredentialRow,
     Deletion,
     DeletionOutcome,
     DeletionRule,
@@ -355,6 +356,19 @@ class Store(Protocol):
         and no version of a name comes back, also after a deletion. Of two callers that expect the same
         version, one succeeds. Raises DocumentChangedError if the present version is another one,
         DocumentTooLargeError beyond `document_bytes_max` bytes, and StoreReadOnlyError.
+        """
+
+    @abstractmethod
+    def credentials(self) -> Sequence[CredentialRow]:
+        """Returns all credentials, also those that were revoked or have expired, in any order."""
+
+    @abstractmethod
+    def put_credentials(self, rows: Sequence[CredentialRow], dropped_ids: Collection[str] = ()) -> None:
+        """Stores credentials durably, in place of those with the same ids, and drops others, in one step.
+
+        Ids to drop that no credential has are ignored. After a restart, also after a crash, a credential is
+        as the last call that returned has put it. A backup of the store has them as well. Raises
+        StoreReadOnlyError.
         """
 
     @abstractmethod

@@ -1,0 +1,47 @@
+"""Credentials in the catalogue of a data directory: lists are JSON texts."""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from pegcount.model import CredentialRow, KeyRow
+from pegcount.store.catalog import Catalog
+
+
+class CredentialRows:
+    """The credentials of one store."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def all(self) -> list[CredentialRow]:
+        """Returns all credentials; see `Store.credentials`."""
+        return [_row_of(*values) for values in self._catalog.credentials()]
+
+    def put(self, rows: Iterable[CredentialRow], dropped_ids: Collection[str]) -> None:
+        """Stores credentials durably; see `Store.put_credentials`."""
+        self._catalog.put_credentials([_values_of(row) for row in rows], dropped_ids)
+
+
+def _row_of(
+    credential_id: str, name: str, scopes: str, certificate_names: str, keys: str, *times_us: int | None
+) -> CredentialRow:
+    create_us, expire_us, revoke_us, last_use_us = times_us
+    assert create_us is not None
+    return CredentialRow(
+        id=credential_id,
+        name=name,
+        scopes=tuple(json.loads(scopes)),
+        certificate_names=tuple(json.loads(certificate_names)),
+        keys=tuple(KeyRow(bytes.fromhex(digest), *rest) for digest, *rest in json.loads(keys)),
+        create_us=create_us,
+        expire_us=expire_us,
+        revoke_us=revoke_us,
+        last_use_us=last_use_us,
+    )
+
+
+def _values_of(row: CredentialRow) -> Sequence[Any]:
+    keys = [[key.digest.hex(), key.prefix, key.create_us, key.expire_us] for key in row.keys]
+    lists = (json.dumps(value) for value in (row.scopes, row.certificate_names, keys))
+    return (row.id, row.name, *lists, row.create_us, row.expire_us, row.revoke_us, row.last_use_us)
