@@ -50,7 +50,7 @@ SHARED = {"model", "errors", "config", "time_text", "time_hints", "zone", "sugge
 MAY_IMPORT = {
     "suggestion": set[str](),
     "zone": set[str](),
-    "errors": {"suggestion"},
+    "errors": set[str](),
     "config": set[str](),
     "time_text": {"zone"},
     "time_hints": {"errors", "suggestion", "time_text"},

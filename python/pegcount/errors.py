@@ -8,8 +8,6 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from pegcount.suggestion import nearest, suggestion
-
 _REPEATED_CHARS_MAX: Final = 100
 """Characters of a caller's text that an error repeats."""
 
@@ -170,13 +168,6 @@ class CredentialNotFoundError(NotFoundError):
 
     def __init__(self, credential_id: str, message: str) -> None:
         super().__init__("CREDENTIAL_NOT_FOUND", "credential", message, id=shortened(credential_id))
-
-    @classmethod
-    def of_unknown(cls, credential_id: str, ids_by_name: Mapping[str, str]) -> "CredentialNotFoundError":
-        """Returns the error of an id that none has, or that is the name of a credential."""
-        near = ids_by_name.get(credential_id) or nearest(credential_id, ids_by_name.values())
-        hint = "" if near is None else suggestion(near)
-        return cls(credential_id, f"there is no credential {quoted(credential_id)}{hint}")
 
 
 class DeadlineError(PegcountError):
@@ -468,12 +459,6 @@ class DataDamagedError(PegcountError):
     """
 
     reason = "DATA_DAMAGED"
-
-
-class NotImplementedYetError(PegcountError):
-    """The method is part of the contract but not implemented yet."""
-
-    reason = "NOT_IMPLEMENTED"
 
 
 class UnknownMethodError(PegcountError):

@@ -415,6 +415,11 @@ class CredentialRow:
     last_use_us: int | None = None
     """The minute in which it was last accepted; None: it was not yet."""
 
+    def key_expire_us(self, key: KeyRow) -> int | None:
+        """Returns when one of its keys is no longer accepted; None: never."""
+        ends_us = [us for us in (key.expire_us, self.expire_us) if us is not None]
+        return min(ends_us, default=None)
+
     def is_accepted_at(self, now_us: int) -> bool:
         """Returns whether it is neither revoked nor expired."""
         return self.revoke_us is None and (self.expire_us is None or now_us < self.expire_us)

@@ -10,7 +10,15 @@ from typing import Any, Final
 
 from pegcount import core
 from pegcount.errors import shortened
-from pegcount.model import Bins, DeletionRule, Granularity, RefusedClock, Retention, StoreInfo
+from pegcount.model import (
+    Bins,
+    CredentialRow,
+    DeletionRule,
+    Granularity,
+    RefusedClock,
+    Retention,
+    StoreInfo,
+)
 from pegcount.v1 import admin_pb2, reports_pb2
 from pegcount.zone import US_PER_SECOND, Zone
 
@@ -88,12 +96,52 @@ def deletion(rule: DeletionRule, utc: Zone) -> admin_pb2.Deletion:
     return admin_pb2.Deletion(
         rule_id=rule.rule_id,
         source=rule.source,
-        from_time=None if rule.from_us is None else _time(rule.from_us, utc),
-        to_time=None if rule.to_us is None else _time(rule.to_us, utc),
+        from_time=_time_if_any(rule.from_us, utc),
+        to_time=_time_if_any(rule.to_us, utc),
         session_id_count=rule.session_id_count,
         session_ids=rule.session_ids,
         create_time=_time(rule.create_us, utc),
         deleted=rule.deleted,
+    )
+
+
+def credential(row: CredentialRow, utc: Zone) -> admin_pb2.Credential:
+    """Returns the message of a credential without the secrets of its keys, with times in UTC."""
+    keys = [
+        admin_pb2.CredentialKey(
+            prefix=key.prefix,
+            create_time=_time(key.create_us, utc),
+            expire_time=_time_if_any(row.key_expire_us(key), utc),
+        )
+        for key in row.keys
+    ]
+    return admin_pb2.Credential(
+        id=row.id,
+        name=row.name,
+        scopes=[admin_pb2.Scope.Name(scope) for scope in row.scopes],
+        expire_time=_time_if_any(row.expire_us, utc),
+        certificate_names=row.certificate_names,
+        create_time=_time(row.create_us, utc),
+        revoke_time=_time_if_any(row.revoke_us, utc),
+        last_use_time=_time_if_any(row.last_use_us, utc),
+        keys=keys,
+    )
+
+
+def rotated(row: CredentialRow, secret: str, utc: Zone) -> admin_pb2.RotateCredentialResponse:
+    """Returns the answer to a rotation: the new key, and the end of the one before it."""
+    return admin_pb2.RotateCredentialResponse(
+        secret=secret, previous_expire_time=_time_if_any(row.keys[1].expire_us, utc)
+    )
+
+
+def credential_notice(credential_id: str, expire_us: int, utc: Zone) -> reports_pb2.Notice:
+    """Returns the notice that the credential of a call, or its key, expires soon."""
+    expire_time = _time(expire_us, utc)
+    return reports_pb2.Notice(
+        code=reports_pb2.NOTICE_CODE_CREDENTIAL_EXPIRES,
+        text=f"the credential {credential_id} of this call, or its key, expires at {expire_time}",
+        metadata={"id": credential_id, "expire_time": expire_time},
     )
 
 
@@ -114,8 +162,8 @@ def store_info(
         active_records=info.active_records,
         segments=info.segments,
         segment_bytes=info.segment_bytes,
-        first_setup_time=None if info.first_setup_us is None else _time(info.first_setup_us, utc),
-        last_setup_time=None if info.last_setup_us is None else _time(info.last_setup_us, utc),
+        first_setup_time=_time_if_any(info.first_setup_us, utc),
+        last_setup_time=_time_if_any(info.last_setup_us, utc),
         clock_refused_since_time=None if refused is None else _time(refused.since_us, utc),
         deletions=[deletion(rule, utc) for rule in rules],
     )
@@ -165,6 +213,10 @@ def _cached_header(
     )
     messages = [reports_pb2.Notice(code=code, text=_NOTICE_TEXTS[code]) for code in notices]
     return message_class(range=resolved, notices=messages)
+
+
+def _time_if_any(us: int | None, zone: Zone) -> str | None:
+    return None if us is None else _time(us, zone)
 
 
 def _time(us: int, zone: Zone) -> str:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pegcount.auth import Credentials
 from pegcount.config import Config
 from pegcount.errors import DeadlineError
 from pegcount.server.admin import AdminService
@@ -26,7 +27,8 @@ def test_a_call_whose_deadline_passed_while_it_waited_changes_nothing(
     tmp_path: Path, remaining_seconds: float | None, stored: dict[int, int]
 ) -> None:
     store = EmbeddedStore(tmp_path, Config(), create=True)
-    runner = AdminRunner(Config(), AdminService(Config(), store, SourceRules(store)))
+    credentials = Credentials(Config(), store, lambda: 0)
+    runner = AdminRunner(Config(), AdminService(Config(), store, SourceRules(store), credentials))
     call: Any = SimpleNamespace(
         connection=SimpleNamespace(), clock=CallClock(), time_remaining=lambda: remaining_seconds
     )

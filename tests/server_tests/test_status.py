@@ -14,7 +14,7 @@ from pegcount.config import Config
 from pegcount.errors import InvalidRequestError, NotFoundError, PegcountError, Violation
 from pegcount.model import Measure, Scan
 from pegcount.server import status
-from pegcount.v1 import admin_pb2, reports_pb2
+from pegcount.v1 import reports_pb2
 from service import Service
 from waiting import wait_until
 
@@ -35,6 +35,7 @@ from server_tests.refusal import Refusal, of_status, refusal
 
 Code = grpc.StatusCode
 INVALID = Code.INVALID_ARGUMENT
+PRECONDITION = Code.FAILED_PRECONDITION
 OF_SOURCES = {"field": "records", "asked": "3", "allowed": "2"}
 Start = Callable[..., Service]
 
@@ -149,7 +150,14 @@ ERRORS: list[tuple[PegcountError, grpc.StatusCode, str, dict[str, str]]] = [
     (errors.StreamDisplacedError("m"), Code.UNAVAILABLE, "STREAM_DISPLACED", {}),
     (errors.ConnectionAgeError("m", limit_seconds="1"), Code.UNAVAILABLE, "CONNECTION_AGE", {}),
     (errors.UnknownMethodError("m", method="M"), Code.UNIMPLEMENTED, "METHOD_UNKNOWN", {}),
-    (errors.NotImplementedYetError("m", method="M"), Code.UNIMPLEMENTED, "NOT_IMPLEMENTED", {}),
+    (errors.CredentialNotFoundError("cr_a", "m"), Code.NOT_FOUND, "CREDENTIAL_NOT_FOUND", {"id": "cr_a"}),
+    (errors.CredentialLimitError(3, 2), INVALID, "LIST_LIMIT_EXCEEDED", {**OF_SOURCES, "field": "name"}),
+    (errors.CredentialRefusedError(), Code.UNAUTHENTICATED, "CREDENTIAL_REFUSED", {}),
+    (errors.CredentialUnexpectedError(), Code.UNAUTHENTICATED, "CREDENTIAL_UNEXPECTED", {}),
+    (errors.AccessDeniedError("root"), Code.PERMISSION_DENIED, "ACCESS_DENIED", {"scope": "root"}),
+    (errors.RotationInProgressError("cr_a", "t"), PRECONDITION, "ROTATION_IN_PROGRESS", {"id": "cr_a"}),
+    (errors.FirstCredentialIsLocalError(), PRECONDITION, "FIRST_CREDENTIAL_IS_LOCAL", {}),
+    (errors.LastRootCredentialError("cr_a"), PRECONDITION, "LAST_ROOT_CREDENTIAL", {"id": "cr_a"}),
 ]
 
 
@@ -327,19 +335,6 @@ def test_a_request_over_the_size_limit_is_refused(start: Start) -> None:
     assert ask(service, "QueryAsrUsage")
     refused = refusal(lambda: service.reports.QueryAsrUsage(changed(ASK_USAGE, app_ids=range(200))))
     assert (refused.code, "100" in refused.message) == (Code.RESOURCE_EXHAUSTED, True)
-
-
-def test_unimplemented_methods_say_so(start: Start) -> None:
-    admin = start().admin
-    calls: dict[str, Callable[[], object]] = {
-        "CreateCredential": lambda: admin.CreateCredential(admin_pb2.CreateCredentialRequest()),
-        "RevokeCredential": lambda: admin.RevokeCredential(admin_pb2.RevokeCredentialRequest()),
-        "ListCredentials": lambda: admin.ListCredentials(admin_pb2.ListCredentialsRequest()),
-    }
-    for method, call in calls.items():
-        refused = refusal(call)
-        check(refused, Code.UNIMPLEMENTED, "NOT_IMPLEMENTED", method=method)
-        assert refused.message.startswith(f"{method} is not built yet")
 
 
 def test_a_damaged_segment_is_data_loss(tmp_path: Path) -> None:

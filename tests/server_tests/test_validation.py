@@ -63,10 +63,10 @@ def test_a_report_request_has_a_limited_size(method: str, start: Start) -> None:
 def test_admin_requests_other_than_code_decks_have_a_smaller_limit(start: Start) -> None:
     service = start(admin_request_bytes_max=10)
     assert service.admin.PutCodeDeck(ONE_CODE).entry_count == 1
-    revoke = admin_pb2.RevokeCredentialRequest
-    refused = refusal(lambda: service.admin.RevokeCredential(revoke(id="12345678")))
-    assert refused.info.reason == "NOT_IMPLEMENTED"
-    check_too_large(lambda: service.admin.RevokeCredential(revoke(id="123456789")), 11, 10)
+    lift = admin_pb2.LiftDeletionRequest
+    refused = refusal(lambda: service.admin.LiftDeletion(lift(rule_id=2**62)))
+    assert refused.info.reason == "DELETION_NOT_FOUND"
+    check_too_large(lambda: service.admin.LiftDeletion(lift(rule_id=-1)), 11, 10)
 
 
 def test_health_requests_have_the_same_error(start: Start) -> None:
@@ -74,11 +74,6 @@ def test_health_requests_have_the_same_error(start: Start) -> None:
     fits, longer = (health_pb2.HealthCheckRequest(service="s" * length) for length in (1_021, 1_022))
     assert refusal(lambda: health.Check(fits)).info.reason == "SERVICE_NOT_FOUND"
     check_too_large(lambda: health.Check(longer), 1_025, 1_024)
-
-
-def test_too_many_scopes_are_refused_before_anything_else(start: Start) -> None:
-    message = admin_pb2.CreateCredentialRequest(scopes=[admin_pb2.SCOPE_ADMIN] * 17)
-    assert refusal(lambda: start().admin.CreateCredential(message)).info.reason == "LIST_LIMIT_EXCEEDED"
 
 
 TOO_LONG = {

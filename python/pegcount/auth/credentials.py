@@ -21,8 +21,10 @@ from pegcount.errors import (
     CredentialNotFoundError,
     LastRootCredentialError,
     RotationInProgressError,
+    quoted,
 )
 from pegcount.model import CredentialRow, KeyRow, NewCredential
+from pegcount.suggestion import nearest, suggestion
 from pegcount.zone import US_PER_SECOND
 
 _US_PER_MINUTE: Final = 60 * US_PER_SECOND
@@ -205,8 +207,12 @@ class Credentials:
     def _row(self, credential_id: str) -> CredentialRow:
         rows = self._state.rows
         if credential_id not in rows:
-            ids_by_name = {row.name: row.id for row in rows.values()}
-            raise CredentialNotFoundError.of_unknown(credential_id, ids_by_name)
+            id_by_name = {row.name: row.id for row in rows.values()}
+            near = id_by_name.get(credential_id) or nearest(credential_id, rows)
+            hint = "" if near is None else suggestion(near)
+            raise CredentialNotFoundError(
+                credential_id, f"there is no credential {quoted(credential_id)}{hint}"
+            )
         return rows[credential_id]
 
     def _with_last_use(self, row: CredentialRow) -> CredentialRow:
@@ -251,8 +257,7 @@ def _state_of(rows: Sequence[CredentialRow]) -> _State:
         caller = Caller(row.id, row.name, frozenset(map(Scope, row.scopes)), row.expire_us)
         of_certificate_name |= dict.fromkeys(row.certificate_names, caller)
         for key in row.keys:
-            ends_us = [us for us in (key.expire_us, row.expire_us) if us is not None]
-            of_digest[key.digest] = replace(caller, expire_us=min(ends_us, default=None))
+            of_digest[key.digest] = replace(caller, expire_us=row.key_expire_us(key))
     return _State({row.id: row for row in rows}, of_digest, of_certificate_name)
 
 

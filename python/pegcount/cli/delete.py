@@ -9,11 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from pegcount import core
+from pegcount.auth import Credentials
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.client import DEFAULT_ADDRESS, Client
 from pegcount.config import Config
 from pegcount.errors import PegcountError
 from pegcount.server.admin import AdminService
+from pegcount.server.app import now_us
 from pegcount.store import EmbeddedStore, SourceRules
 from pegcount.v1 import admin_pb2
 
@@ -120,7 +122,8 @@ def _admin(data: Path | None, server: str | None) -> Iterator[_Admin]:
         return
     config = Config()
     with closing(EmbeddedStore(data, config)) as store:
-        service, no_limit = AdminService(config, store, SourceRules(store)), core.CancelToken(None)
+        service = AdminService(config, store, SourceRules(store), Credentials(config, store, now_us))
+        no_limit = core.CancelToken(None)
         yield _Admin(
             lambda request: service.DeleteRecords(request, no_limit),
             service.ListDeletions,

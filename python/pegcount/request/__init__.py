@@ -3,6 +3,7 @@
 from pegcount.request.active import FILTER_FIELDS, active_query
 from pegcount.request.batch_fields import corrected_sources
 from pegcount.request.code_deck import check_deck_count, code_deck_id
+from pegcount.request.credential import credential_id, new_credential, rotation
 from pegcount.request.deletion import deletion, rule_id
 from pegcount.request.folder import folder_query
 from pegcount.request.list_limits import check_counts, check_field_count, check_lists, list_fields
@@ -25,13 +26,16 @@ __all__ = [
     "check_size",
     "code_deck_id",
     "corrected_sources",
+    "credential_id",
     "deletion",
     "folder_query",
     "list_fields",
     "never_ends",
+    "new_credential",
     "parse",
     "quality_query",
     "retention",
+    "rotation",
     "rule_id",
     "source_rule",
     "usage_query",

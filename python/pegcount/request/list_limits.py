@@ -50,6 +50,9 @@ LIST_LIMITS: Final[Mapping[str, ListLimit]] = {
     "pegcount.v1.CreateCredentialRequest.scopes": ListLimit(
         "LIST_LIMIT_EXCEEDED", lambda config: config.credential_scope_count_max
     ),
+    "pegcount.v1.CreateCredentialRequest.certificate_names": ListLimit(
+        "LIST_LIMIT_EXCEEDED", lambda config: config.credential_certificate_name_count_max
+    ),
 }
 """The limit of each list, by the full name of its field."""
 

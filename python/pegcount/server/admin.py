@@ -1,28 +1,26 @@
-"""`AdminService`: code decks, retention, deletions and store info."""
+"""`AdminService`: code decks, retention, deletions, credentials and store info."""
 
-from typing import Final, NoReturn
+from functools import partial
 
 from pegcount import calendar, core, request, response
+from pegcount.auth import Credentials
 from pegcount.config import Config
-from pegcount.errors import NotImplementedYetError
 from pegcount.store import SourceRules, Store
 from pegcount.v1 import admin_pb2
 from pegcount.version import VERSION
 from pegcount.zone import Zone
 
-NOT_BUILT: Final = ("CreateCredential", "RevokeCredential", "ListCredentials")
-"""Methods of the contract that only say that they are not built. Reflection does not show them."""
-
 
 class AdminService:
-    """Manages code decks, retention and deletions, and describes the store; credentials are not built yet.
+    """Manages code decks, retention, deletions and credentials, and describes the store.
 
     Each method validates its request, acts on the store, and answers. The store may wait, so they run on
     threads.
     """
 
-    def __init__(self, config: Config, store: Store, rules: SourceRules) -> None:
+    def __init__(self, config: Config, store: Store, rules: SourceRules, credentials: Credentials) -> None:
         self._config = config
+        self._credentials = credentials
         self._store = store
         self._rules = rules
 
@@ -77,18 +75,32 @@ class AdminService:
         self._store.lift_deletion(request.rule_id(message, self._config), cancel_token)
         return admin_pb2.LiftDeletionResponse()
 
-    def CreateCredential(self, message: admin_pb2.CreateCredentialRequest) -> NoReturn:
-        """Not implemented yet."""
+    def CreateCredential(
+        self, message: admin_pb2.CreateCredentialRequest
+    ) -> admin_pb2.CreateCredentialResponse:
+        """Makes a credential and its first key."""
         request.check_lists(message, self._config)
-        _raise_not_implemented("CreateCredential")
+        issued = self._credentials.create(partial(request.new_credential, message, self._config))
+        return admin_pb2.CreateCredentialResponse(id=issued.row.id, secret=issued.key.text)
 
-    def RevokeCredential(self, message: admin_pb2.RevokeCredentialRequest) -> NoReturn:
-        """Not implemented yet."""
-        _raise_not_implemented("RevokeCredential")
+    def RotateCredential(
+        self, message: admin_pb2.RotateCredentialRequest
+    ) -> admin_pb2.RotateCredentialResponse:
+        """Makes a second key for a credential."""
+        issued = self._credentials.rotate(*request.rotation(message, self._config))
+        return response.rotated(issued.row, issued.key.text, _utc())
 
-    def ListCredentials(self, message: admin_pb2.ListCredentialsRequest) -> NoReturn:
-        """Not implemented yet."""
-        _raise_not_implemented("ListCredentials")
+    def RevokeCredential(
+        self, message: admin_pb2.RevokeCredentialRequest
+    ) -> admin_pb2.RevokeCredentialResponse:
+        """Revokes a credential."""
+        self._credentials.revoke(request.credential_id(message, self._config))
+        return admin_pb2.RevokeCredentialResponse()
+
+    def ListCredentials(self, message: admin_pb2.ListCredentialsRequest) -> admin_pb2.ListCredentialsResponse:
+        """Lists the credentials, the oldest first."""
+        messages = [response.credential(row, _utc()) for row in self._credentials.rows()]
+        return admin_pb2.ListCredentialsResponse(credentials=messages)
 
     def GetRetention(self, message: admin_pb2.GetRetentionRequest) -> admin_pb2.GetRetentionResponse:
         """Returns the retention, and the refused clock that stalls it."""
@@ -111,7 +123,3 @@ def _utc() -> Zone:
     utc = calendar.zone("UTC")
     assert utc is not None, "tzdata has UTC"
     return utc
-
-
-def _raise_not_implemented(method: str) -> NoReturn:
-    raise NotImplementedYetError(f"{method} is not built yet", method=method)

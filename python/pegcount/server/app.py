@@ -1,6 +1,6 @@
 """Builds and runs the server, for the command line and for tests.
 
-    client -> gRPC -> calls -> reports, records, admin, health, reflection -> store
+    client -> gRPC -> calls (access) -> reports, records, admin, health, reflection -> store
 
 All calls begin on one event loop, in a thread of its own. Nothing may block it: what takes longer than about
 a millisecond runs on the threads of a service.
@@ -11,17 +11,22 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import Thread
 
 import grpc
 
 from pegcount import calendar
+from pegcount.auth import Credentials
 from pegcount.config import Config
-from pegcount.server.admin import NOT_BUILT, AdminService
+from pegcount.server.access import Access
+from pegcount.server.admin import AdminService
 from pegcount.server.admin_runner import AdminRunner
+from pegcount.server.authentication import Authentication
 from pegcount.server.calls import CallHandlers
 from pegcount.server.connection_guard import ConnectionGuard
 from pegcount.server.connections import Connections
+from pegcount.server.credential_watch import end_refused_streams, save_uses, watch_credentials
 from pegcount.server.health import SERVICE_NAME as HEALTH
 from pegcount.server.health import HealthService
 from pegcount.server.listening import bind, options
@@ -43,7 +48,6 @@ _REPORTS = reports_pb2.DESCRIPTOR.services_by_name["ReportService"].full_name
 _RECORDS = records_pb2.DESCRIPTOR.services_by_name["RecordService"].full_name
 _ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
 SERVICE_NAMES = (_REPORTS, _RECORDS, _ADMIN.full_name)
-_NOT_BUILT = {f"{_ADMIN.full_name}.{method}" for method in NOT_BUILT}
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,10 +63,21 @@ def now_us() -> int:
 class RunningServer:
     """A started server, with an event loop in a thread of its own."""
 
-    def __init__(self, config: Config, store: Store, address: str, clock: Clock = now_us) -> None:
-        """Listens on `HOST:PORT`; port 0 selects a free port. Raises ListenError if it cannot listen."""
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        address: str,
+        clock: Clock = now_us,
+        authentication: Authentication | None = None,
+    ) -> None:
+        """Listens on `HOST:PORT`; port 0 selects a free port. Raises ListenError if it cannot listen.
+
+        `authentication` of None is that of the credentials of the store.
+        """
         started: Future[_Server] = Future()
-        serving = _serve(config, store, address, clock, started)
+        known = authentication or Authentication(Credentials(config, store, clock), clock)
+        serving = _serve(config, store, address, clock, known, started)
         self._thread = Thread(target=asyncio.run, args=(serving,), name="server", daemon=True)
         self._thread.start()
         self._server = started.result()
@@ -84,10 +99,15 @@ class RunningServer:
 
 
 async def _serve(
-    config: Config, store: Store, address: str, clock: Clock, started: "Future[_Server]"
+    config: Config,
+    store: Store,
+    address: str,
+    clock: Clock,
+    authentication: Authentication,
+    started: "Future[_Server]",
 ) -> None:
     try:
-        server = _Server(config, store, clock)
+        server = _Server(config, store, clock, authentication)
         await server.start(address)
     except BaseException as error:
         started.set_exception(error)
@@ -99,9 +119,10 @@ async def _serve(
 class _Server:
     """The services, and the gRPC server that calls them."""
 
-    def __init__(self, config: Config, store: Store, clock: Clock) -> None:
+    def __init__(self, config: Config, store: Store, clock: Clock, authentication: Authentication) -> None:
         self._config = config
         self._store = store
+        self._credentials = authentication.credentials
         silence_grpc()
         accept_undecodable_paths()
         self._loop = asyncio.get_running_loop()
@@ -113,14 +134,20 @@ class _Server:
             config.request_read_seconds, config.unread_call_count_max, config.overload_retry_seconds
         )
         self._calls = CallHandlers(
-            self._connections, self._guard, unread, unread_answers, config.request_id_length_max
+            self._connections,
+            self._guard,
+            unread,
+            unread_answers,
+            Access(authentication),
+            config.request_id_length_max,
         )
+        self._credentials.on_change(self._end_refused_soon)
         self._reports = ReportRunner(config, store, unread_answers)
         rules = SourceRules(store)
         self.records = RecordService(config, store, rules)
-        self._admin = AdminRunner(config, AdminService(config, store, rules))
+        self._admin = AdminRunner(config, AdminService(config, store, rules, self._credentials))
         self._health = HealthService(config)
-        self._reflection = ReflectionService(config, (*SERVICE_NAMES, HEALTH), _NOT_BUILT)
+        self._reflection = ReflectionService(config, (*SERVICE_NAMES, HEALTH))
         self._add_methods(ReportService(config, store, clock))
         self._server = grpc.aio.server(options=options(config))
         self._server.add_generic_rpc_handlers((self._calls,))
@@ -147,6 +174,8 @@ class _Server:
             _run(self._guard.run(port)),
             _run(end_old_streams(places, config.stream_look_seconds)),
             _run(watch_store(self._health, self._store, _RECORDS, config.health_look_seconds)),
+            _run(watch_credentials(self._credentials, config)),
+            _run(end_refused_streams(self._calls.end_refused, config.stream_look_seconds)),
         ]
         await self._wait_for_end()
         self._health.stop()
@@ -154,6 +183,7 @@ class _Server:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await save_uses(self._credentials)
         # gRPC resets calls that reach a stopping server, which clients take for cancelled. A closed
         # connection makes them UNAVAILABLE.
         port.close()
@@ -164,6 +194,12 @@ class _Server:
     def stop_soon(self) -> None:
         """Makes `run` stop; may be called from any thread."""
         self._loop.call_soon_threadsafe(self._stopping.set)
+
+    def _end_refused_soon(self) -> None:
+        """Ends streams that are no longer accepted, before the call that caused it is answered."""
+        # The loop may be closed if the credentials outlast the server.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._calls.end_refused)
 
     async def _wait_for_end(self) -> None:
         # Not cancelled afterwards: gRPC's own stopping waits for the same future.

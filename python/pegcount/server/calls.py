@@ -1,6 +1,6 @@
 """The calls of the server: every call of every method begins and ends here.
 
-    call -> account of its connection -> behavior of the method -> response, or status of the error
+    call -> account of its connection -> caller -> behavior of the method -> response, or status of the error
 
 Unary methods are registered with gRPC as methods with a stream of requests, of which they read one message:
 only so can reading be limited in time. A client does not notice, as the bytes of both kinds are the same.
@@ -8,11 +8,13 @@ only so can reading be limited in time. A client does not notice, as the bytes o
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 import grpc
 
 from pegcount import core
+from pegcount.auth import Caller
 from pegcount.errors import (
     MissingMessageError,
     PegcountError,
@@ -22,6 +24,7 @@ from pegcount.errors import (
     shortened,
 )
 from pegcount.server import call_metadata, status
+from pegcount.server.access import ANY_CREDENTIAL, Access, Rule, rule_of
 from pegcount.server.call_clock import CallClock, Phase
 from pegcount.server.connection_guard import ConnectionGuard
 from pegcount.server.connections import Connection, Connections
@@ -50,10 +53,13 @@ class Call:
         connection: Connection,
         unread_answers: UnreadAnswers,
         request_id: str,
+        authenticate: Callable[[], Caller | None],
         *,
         is_stream: bool,
     ) -> None:
         self.connection = connection
+        self.caller: Caller | None = None
+        """Who calls; None if the method is open, or the server runs without authentication."""
         self.request_id = request_id
         """Names the call in its trailing metadata and in the log."""
         self.clock = CallClock()
@@ -64,10 +70,15 @@ class Call:
         self.error: PegcountError | None = None
         """Why the server ends the call; None while it does not."""
         self._context = context
+        self._authenticate = authenticate
         self._task = asyncio.current_task()
         self._begin_s = asyncio.get_running_loop().time()
         self._is_answered = False
         self._on_end: Callable[[], None] | None = None
+
+    def authenticate(self) -> None:
+        """Sets `caller`; raises the errors of `Access.caller`."""
+        self.caller = self._authenticate()
 
     def time_remaining(self) -> float | None:
         """Returns the seconds until the client's deadline; None without a deadline."""
@@ -149,8 +160,10 @@ class CallHandlers(grpc.GenericRpcHandler):
         guard: ConnectionGuard,
         unread: UnreadCalls,
         unread_answers: UnreadAnswers,
+        access: Access,
         request_id_length_max: int,
     ) -> None:
+        self._access = access
         self._connections = connections
         self._request_id_length_max = request_id_length_max
         self._unread_answers = unread_answers
@@ -161,7 +174,11 @@ class CallHandlers(grpc.GenericRpcHandler):
         self._is_stopping = False
 
     def add_unary(self, method: str, behavior: UnaryBehavior, refusal: Refusal = lambda _: None) -> None:
-        """Adds a method with one request and one response; `method` is `package.Service/Method`."""
+        """Adds a method with one request and one response; `method` is `package.Service/Method`.
+
+        Raises ValueError if no rule says who may call it, as the other methods that add one do.
+        """
+        rule = rule_of(method)
 
         async def answer_counted(message: bytes, call: Call) -> bytes:
             answer = await behavior(message, call)
@@ -177,27 +194,29 @@ class CallHandlers(grpc.GenericRpcHandler):
             if error is not None:
                 self._connections.note_refused(connection)
                 await status.abort(context, error, self._request_id(context), CallClock())
-            answer: bytes = await self._handle(context, read_and_answer, is_stream=False)
+            answer: bytes = await self._handle(context, rule, read_and_answer, is_stream=False)
             return answer
 
         self._handlers[f"/{method}"] = grpc.stream_unary_rpc_method_handler(handle)
 
     def add_response_stream(self, method: str, behavior: ResponseStreamBehavior) -> None:
         """Adds a method with one request and a stream of responses."""
+        rule = rule_of(method)
 
         async def handle(_: object, context: Context) -> None:
-            await self._handle(context, self._after_reading(behavior), is_stream=True)
+            await self._handle(context, rule, self._after_reading(behavior), is_stream=True)
 
         self._handlers[f"/{method}"] = grpc.stream_stream_rpc_method_handler(handle)
 
     def add_stream(self, method: str, behavior: StreamBehavior) -> None:
         """Adds a method with a stream of requests and one of responses."""
+        rule = rule_of(method)
 
         async def answer(_: Context, call: Call) -> None:
             await behavior(call)
 
         async def handle(_: object, context: Context) -> None:
-            await self._handle(context, answer, is_stream=True)
+            await self._handle(context, rule, answer, is_stream=True)
 
         self._handlers[f"/{method}"] = grpc.stream_stream_rpc_method_handler(handle)
 
@@ -213,6 +232,15 @@ class CallHandlers(grpc.GenericRpcHandler):
             for method, handler in self._handlers.items()
             if method.startswith(prefix)
         }
+
+    def end_refused(self) -> None:
+        """Ends the streams whose credential is no longer accepted, after the answers that they owe."""
+        for call in self._calls:
+            if call.is_stream:
+                try:
+                    call.authenticate()
+                except PegcountError as error:
+                    call.end(error)
 
     async def stop(self, grace_seconds: float) -> None:
         """Refuses new calls and ends all present ones.
@@ -230,12 +258,18 @@ class CallHandlers(grpc.GenericRpcHandler):
         await self._wait_for_calls(_LAST_STATUS_SECONDS)
 
     async def _handle(
-        self, context: Context, behavior: Callable[[Context, Call], Awaitable[Any]], *, is_stream: bool
+        self,
+        context: Context,
+        rule: Rule,
+        behavior: Callable[[Context, Call], Awaitable[Any]],
+        *,
+        is_stream: bool,
     ) -> Any:
-        call = self._begin(context, is_stream=is_stream)
+        call = self._begin(context, rule, is_stream=is_stream)
         try:
             if self._is_stopping:
                 raise _stopping_error()
+            self._admit(call)
             answer = await behavior(context, call)
             self._connections.note_answered(call.connection)
             context.set_trailing_metadata(call_metadata.trailing(call.request_id, call.clock))
@@ -273,11 +307,19 @@ class CallHandlers(grpc.GenericRpcHandler):
 
         return read_and_answer
 
-    def _begin(self, context: Context, *, is_stream: bool) -> Call:
+    def _admit(self, call: Call) -> None:
+        try:
+            call.authenticate()
+        except PegcountError:
+            self._connections.note_unread(call.connection)
+            raise
+
+    def _begin(self, context: Context, rule: Rule, *, is_stream: bool) -> Call:
         """Notes the begin of a call, and its end once gRPC has sent the response."""
         connection = self._connections.enter(context.peer())
         request_id = self._request_id(context)
-        call = Call(context, connection, self._unread_answers, request_id, is_stream=is_stream)
+        authenticate = partial(self._access.caller, rule, context.invocation_metadata() or ())
+        call = Call(context, connection, self._unread_answers, request_id, authenticate, is_stream=is_stream)
         self._calls.add(call)
 
         def ended(_: object) -> None:
@@ -299,7 +341,7 @@ class CallHandlers(grpc.GenericRpcHandler):
             )
 
         async def handle(_: object, context: Context) -> None:
-            await self._handle(context, refuse, is_stream=False)
+            await self._handle(context, ANY_CREDENTIAL, refuse, is_stream=False)
 
         return grpc.stream_unary_rpc_method_handler(handle)
 

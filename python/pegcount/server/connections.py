@@ -107,6 +107,10 @@ class Connections:
         """Accounts for a call that is refused before its message is read."""
         connection.last_call_s = self._clock()
         connection.total_call_count += 1
+        self.note_unread(connection)
+
+    def note_unread(self, connection: Connection) -> None:
+        """Accounts for the message of a call that began and is refused before the message is read."""
         connection.refused_count += 1
 
     def leave(self, connection: Connection) -> None:

@@ -29,7 +29,7 @@ class HealthService:
         limits = PlaceLimits(
             name="health watches",
             count_max=config.health_watch_count_max,
-            count_per_address_max=config.health_watch_count_per_peer_max,
+            count_per_peer_max=config.health_watch_count_per_peer_max,
             # A watching client has nothing to send.
             yield_seconds=float("inf"),
             idle_seconds_max=0,

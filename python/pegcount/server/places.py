@@ -1,4 +1,7 @@
-"""Places of long-lived streams: bounded in all and per client address; idle streams give way to new ones."""
+"""Places of long-lived streams: bounded in all and per peer; idle streams give way to new ones.
+
+The peer is the credential of the stream, or the address of its client if it has none.
+"""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -64,7 +67,7 @@ class PlaceLimits:
     name: str
     """Names the streams, in the plural."""
     count_max: int
-    count_per_address_max: int
+    count_per_peer_max: int
     yield_seconds: float
     """Seconds of waiting for its client after which a stream gives way to a new one."""
     idle_seconds_max: float
@@ -86,10 +89,10 @@ class StreamPlaces:
     def taken(self, call: Call) -> Iterator[Place]:
         """Takes a place for its block; raises OverloadedError if there is none.
 
-        If all places are taken, of the client's address or at all, the stream that has waited for its
+        If all places are taken, of the peer or at all, the stream that has waited for its
         client for longest gives way, if that is longer than `yield_seconds`.
         """
-        self._make_room(call.connection.address)
+        self._make_room(_peer(call))
         place = Place(call)
         self._places.append(place)
         try:
@@ -119,11 +122,11 @@ class StreamPlaces:
             return ConnectionAgeError(text, limit_seconds=f"{age_s:g}")
         return None
 
-    def _make_room(self, address: str) -> None:
+    def _make_room(self, peer: str) -> None:
         limits = self._limits
-        of_address = [place for place in self._places if place.call.connection.address == address]
-        if len(of_address) >= limits.count_per_address_max:
-            self._displace(of_address, f"of {address} ")
+        of_peer = [place for place in self._places if _peer(place.call) == peer]
+        if len(of_peer) >= limits.count_per_peer_max:
+            self._displace(of_peer, f"of {peer} ")
         elif len(self._places) >= limits.count_max:
             self._displace(self._places, "")
 
@@ -143,6 +146,10 @@ async def end_old_streams(all_places: Sequence[StreamPlaces], look_seconds: floa
         await asyncio.sleep(look_seconds)
         for places in all_places:
             places.end_old_streams()
+
+
+def _peer(call: Call) -> str:
+    return call.connection.address if call.caller is None else f"credential {call.caller.id}"
 
 
 def _now_s() -> float:

@@ -19,7 +19,7 @@ class RecordService:
         limits = PlaceLimits(
             name="write streams",
             count_max=config.write_stream_count_max,
-            count_per_address_max=config.write_stream_count_per_peer_max,
+            count_per_peer_max=config.write_stream_count_per_peer_max,
             yield_seconds=config.stream_yield_seconds,
             idle_seconds_max=config.write_stream_idle_seconds,
             age_seconds_max=config.connection_age_seconds_max,

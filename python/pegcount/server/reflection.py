@@ -1,6 +1,6 @@
 """Server reflection, v1 and v1alpha, with the comments of the proto files."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -23,10 +23,10 @@ _ANSWER_CACHE_SIZE: Final = 64
 class CommentedReflection(reflection.ReflectionServicer):  # type: ignore[misc]
     """Answers reflection requests; the same messages serve v1 and v1alpha."""
 
-    def __init__(self, service_names: Iterable[str], hidden_methods: Collection[str]) -> None:
+    def __init__(self, service_names: Iterable[str]) -> None:
         pool = DescriptorPool()
         super().__init__(service_names, pool)
-        served = served_files.served_files(hidden_methods)
+        served = served_files.served_files()
         for file in served:
             pool.Add(file)
         self._files = {file.name: file.SerializeToString() for file in served}
@@ -58,15 +58,15 @@ class CommentedReflection(reflection.ReflectionServicer):  # type: ignore[misc]
 class ReflectionService:
     """Streams of reflection requests."""
 
-    def __init__(self, config: Config, service_names: Iterable[str], hidden_methods: Collection[str]) -> None:
-        """The reflection services list themselves, too. `hidden_methods` are full names."""
+    def __init__(self, config: Config, service_names: Iterable[str]) -> None:
+        """The reflection services list themselves, too."""
         self._request_bytes_max = config.name_request_bytes_max
         self._answers = lru_cache(_ANSWER_CACHE_SIZE)(self._answer)
-        self._reflection = CommentedReflection((*service_names, *REFLECTION_NAMES), hidden_methods)
+        self._reflection = CommentedReflection((*service_names, *REFLECTION_NAMES))
         limits = PlaceLimits(
             name="reflection streams",
             count_max=config.reflection_stream_count_max,
-            count_per_address_max=config.reflection_stream_count_per_peer_max,
+            count_per_peer_max=config.reflection_stream_count_per_peer_max,
             yield_seconds=config.stream_yield_seconds,
             idle_seconds_max=0,
             age_seconds_max=config.connection_age_seconds_max,

@@ -5,7 +5,7 @@ descriptor set. The runtime lacks the file of reflection v1, which has the messa
 up the messages in the details of an error, too.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -20,16 +20,11 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
-_SERVICE_OF_FILE, _METHOD_OF_SERVICE = 6, 2
-"""Field numbers of descriptor.proto, of which the path of a source location consists."""
 
-
-def served_files(hidden_methods: Collection[str]) -> list[FileDescriptorProto]:
-    """Returns the files, each after those that it imports, without `hidden_methods` (full names)."""
+def served_files() -> list[FileDescriptorProto]:
+    """Returns the files, each after those that it imports."""
     descriptor_set = files("pegcount.server").joinpath("contract.binpb").read_bytes()
     contract = FileDescriptorSet.FromString(descriptor_set).file
-    for file in contract:
-        _remove_methods(file, hidden_methods)
     known = {file.name: file for file in contract}
     for module in (error_details_pb2, status_pb2, health_pb2, reflection_pb2):
         _add_with_imports(module.DESCRIPTOR, known)
@@ -82,27 +77,3 @@ def _reflection_v1() -> FileDescriptorProto:
     file.name = "grpc/reflection/v1/reflection.proto"
     file.options.ClearField("deprecated")
     return file
-
-
-def _remove_methods(file: FileDescriptorProto, hidden_methods: Collection[str]) -> None:
-    """Removes methods, and moves the comments of those behind them."""
-    for number, service in enumerate(file.service):
-        scope = (_SERVICE_OF_FILE, number, _METHOD_OF_SERVICE)
-        for index in reversed(range(len(service.method))):
-            if f"{file.package}.{service.name}.{service.method[index].name}" in hidden_methods:
-                del service.method[index]
-                _remove_locations(file, scope, index)
-
-
-def _remove_locations(file: FileDescriptorProto, scope: tuple[int, ...], index: int) -> None:
-    """Removes the source locations of the element `index` of a scope; the next element takes its number."""
-    kept = []
-    for location in file.source_code_info.location:
-        is_inside = tuple(location.path[: len(scope)]) == scope and len(location.path) > len(scope)
-        if is_inside and location.path[len(scope)] == index:
-            continue
-        if is_inside and location.path[len(scope)] > index:
-            location.path[len(scope)] -= 1
-        kept.append(location)
-    del file.source_code_info.location[:]
-    file.source_code_info.location.extend(kept)

@@ -31,6 +31,14 @@ CODE_OF_ERROR: dict[type[errors.PegcountError], int] = {
     errors.BatchIdTooLongError: code_pb2.INVALID_ARGUMENT,
     errors.NotFoundError: code_pb2.NOT_FOUND,
     errors.CodeDeckNotFoundError: code_pb2.NOT_FOUND,
+    errors.CredentialNotFoundError: code_pb2.NOT_FOUND,
+    errors.CredentialLimitError: code_pb2.INVALID_ARGUMENT,
+    errors.CredentialRefusedError: code_pb2.UNAUTHENTICATED,
+    errors.CredentialUnexpectedError: code_pb2.UNAUTHENTICATED,
+    errors.AccessDeniedError: code_pb2.PERMISSION_DENIED,
+    errors.RotationInProgressError: code_pb2.FAILED_PRECONDITION,
+    errors.FirstCredentialIsLocalError: code_pb2.FAILED_PRECONDITION,
+    errors.LastRootCredentialError: code_pb2.FAILED_PRECONDITION,
     errors.DeadlineError: code_pb2.DEADLINE_EXCEEDED,
     errors.QueryTimeLimitError: code_pb2.DEADLINE_EXCEEDED,
     errors.RequestReadError: code_pb2.DEADLINE_EXCEEDED,
@@ -50,7 +58,6 @@ CODE_OF_ERROR: dict[type[errors.PegcountError], int] = {
     errors.StreamDisplacedError: code_pb2.UNAVAILABLE,
     errors.ConnectionAgeError: code_pb2.UNAVAILABLE,
     errors.DataDamagedError: code_pb2.DATA_LOSS,
-    errors.NotImplementedYetError: code_pb2.UNIMPLEMENTED,
     errors.UnknownMethodError: code_pb2.UNIMPLEMENTED,
 }
 

@@ -1,0 +1,89 @@
+"""Which credential a call offers, and whose it is."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Final, Protocol, TypeAlias
+
+from pegcount.auth import Caller, Credentials
+from pegcount.errors import CredentialRefusedError, CredentialUnexpectedError
+
+KEY_NAME: Final = "x-api-key"
+TOKEN_NAME: Final = "authorization"
+_SCHEME: Final = "bearer"
+
+Metadata: TypeAlias = "tuple[str, str | bytes]"
+
+
+class TokenSource(Protocol):
+    """What knows whose a token is."""
+
+    def caller_of_token(self, text: str, now_us: int) -> Caller | None:
+        """Returns whose token this is; None if it is not accepted."""
+
+
+class Authentication:
+    """Finds out who calls. `caller` takes microseconds and never waits.
+
+    It is on if the store has credentials, also if all of them have ended, or if tokens are accepted:
+    revoking the last credential must not let everybody in.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        clock: Callable[[], int],
+        tokens: TokenSource | None = None,
+        *,
+        is_switched_off: bool = False,
+    ) -> None:
+        """`clock` returns the present time in microseconds UTC."""
+        self.credentials = credentials
+        self._clock = clock
+        self._tokens = tokens
+        self._is_switched_off = is_switched_off
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a call needs a credential."""
+        return not self._is_switched_off and (self._tokens is not None or len(self.credentials) > 0)
+
+    def caller(self, metadata: Iterable[Metadata], certificate_names: Collection[str] = ()) -> Caller | None:
+        """Returns who sent this metadata; None if the server runs without authentication.
+
+        A key or a token decides alone. Without one, `certificate_names` does: the subject alternative names
+        of the verified certificate of the client. Raises CredentialRefusedError for whatever is not one
+        credential that is accepted, and CredentialUnexpectedError for a key or a token where nothing can
+        check it.
+        """
+        offered = [(name, _text(value)) for name, value in metadata if name in (KEY_NAME, TOKEN_NAME)]
+        if not self.is_on:
+            if offered:
+                raise CredentialUnexpectedError
+            return None
+        caller = self._accepted(offered, certificate_names)
+        if caller is None:
+            raise CredentialRefusedError
+        return caller
+
+    def _accepted(
+        self, offered: Sequence[tuple[str, str]], certificate_names: Collection[str]
+    ) -> Caller | None:
+        now_us = self._clock()
+        name, text = offered[0] if len(offered) == 1 else ("", "")
+        # Whatever is wrong, the same work is done: the time of a refusal must not tell what it was.
+        of_key = self.credentials.caller_of_key(text if name == KEY_NAME else "", now_us)
+        if name == KEY_NAME:
+            return of_key
+        if name == TOKEN_NAME:
+            return self._of_token(text, now_us)
+        return None if offered else self.credentials.caller_of_certificate(certificate_names, now_us)
+
+    def _of_token(self, text: str, now_us: int) -> Caller | None:
+        scheme, _, token = text.partition(" ")
+        if self._tokens is None or scheme.lower() != _SCHEME:
+            return None
+        return self._tokens.caller_of_token(token, now_us)
+
+
+def _text(value: str | bytes) -> str:
+    """Returns a value of metadata as text; gRPC hands over bytes if they are not UTF-8."""
+    return value if isinstance(value, str) else value.decode(errors="surrogateescape")
