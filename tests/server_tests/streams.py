@@ -32,10 +32,15 @@ def batch(batch_id: str | None, *session_ids: str) -> bytes:
 class Stream:
     """One open WriteRecords stream; the end of the `with` block cancels it."""
 
-    def __init__(self, channel: grpc.Channel, timeout_s: float = 60) -> None:
+    def __init__(
+        self,
+        channel: grpc.Channel,
+        timeout_s: float = 60,
+        metadata: tuple[tuple[str, str], ...] | None = None,
+    ) -> None:
         self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         write_records: WriteRecords = channel.stream_stream(METHOD, None, Response.FromString)
-        self.call = write_records(iter(self._requests.get, None), timeout=timeout_s)
+        self.call = write_records(iter(self._requests.get, None), timeout=timeout_s, metadata=metadata)
 
     def send(self, *batches: bytes) -> None:
         for message in batches:

@@ -80,6 +80,10 @@ class Credentials:
         """Returns the number of credentials, revoked and expired ones too."""
         return len(self._state.rows)
 
+    def __contains__(self, credential_id: str) -> bool:
+        """Returns whether a credential has this id."""
+        return credential_id in self._state.rows
+
     def accepted_count(self) -> int:
         """Returns the number of credentials that are neither revoked nor expired."""
         return len(self._accepted())

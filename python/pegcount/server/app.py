@@ -15,6 +15,7 @@ from contextlib import suppress
 from threading import Thread
 
 import grpc
+from google.protobuf.message_factory import GetMessageClass
 
 from pegcount import calendar
 from pegcount.auth import Credentials
@@ -27,6 +28,7 @@ from pegcount.server.calls import CallHandlers
 from pegcount.server.connection_guard import ConnectionGuard
 from pegcount.server.connections import Connections
 from pegcount.server.credential_watch import end_refused_streams, save_uses, watch_credentials
+from pegcount.server.expiry_notice import ExpiryNotices
 from pegcount.server.health import SERVICE_NAME as HEALTH
 from pegcount.server.health import HealthService
 from pegcount.server.listening import bind, options
@@ -44,6 +46,7 @@ from pegcount.server.unread_calls import UnreadCalls
 from pegcount.store import SourceRules, Store
 from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
 
+_REPORT_METHODS = reports_pb2.DESCRIPTOR.services_by_name["ReportService"].methods_by_name
 _REPORTS = reports_pb2.DESCRIPTOR.services_by_name["ReportService"].full_name
 _RECORDS = records_pb2.DESCRIPTOR.services_by_name["RecordService"].full_name
 _ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
@@ -148,7 +151,9 @@ class _Server:
         self._admin = AdminRunner(config, AdminService(config, store, rules, self._credentials))
         self._health = HealthService(config)
         self._reflection = ReflectionService(config, (*SERVICE_NAMES, HEALTH))
-        self._add_methods(ReportService(config, store, clock))
+        self._add_methods(
+            ReportService(config, store, clock), ExpiryNotices(config, self._credentials, clock)
+        )
         self._server = grpc.aio.server(options=options(config))
         self._server.add_generic_rpc_handlers((self._calls,))
         # gRPC hands over the calls of each registered method apart from all others, which may queue there.
@@ -217,10 +222,12 @@ class _Server:
         except TimeoutError:
             _LOG.error("gRPC did not end all calls within %g s", self._config.stop_grace_seconds)
 
-    def _add_methods(self, reports: ReportService) -> None:
+    def _add_methods(self, reports: ReportService, notices: ExpiryNotices) -> None:
         calls = self._calls
         for name, prepare in reports.reports().items():
-            calls.add_unary(f"{_REPORTS}/{name}", self._reports.behavior(prepare), self._reports.refusal)
+            message_class = GetMessageClass(_REPORT_METHODS[name].output_type)
+            behavior = notices.added(self._reports.behavior(prepare), message_class)
+            calls.add_unary(f"{_REPORTS}/{name}", behavior, self._reports.refusal)
         calls.add_stream(f"{_RECORDS}/WriteRecords", self.records.write_records)
         for method in _ADMIN.methods:
             calls.add_unary(f"{_ADMIN.full_name}/{method.name}", self._admin.behavior(method))
