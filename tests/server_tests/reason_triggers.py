@@ -7,6 +7,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pegcount import core, errors
+from pegcount.auth import Issued, Scope
 from pegcount.config import Config
 from pegcount.store import PendingWrite
 from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
@@ -21,6 +22,7 @@ from server_tests.example_requests import (
     changed,
     damage_segments,
 )
+from server_tests.keys import create, sent
 from server_tests.streams import Stream, batch, half_sent
 
 LIMITS = Config(bin_count_max=30, cell_count_max=2, filter_value_count_max=3)
@@ -209,6 +211,44 @@ def with_a_displaced_stream(serve: Open) -> object:
         return stream.answer()
 
 
+def with_keys(serve: Open) -> tuple[Service, dict[Scope, Issued]]:
+    """Starts a service with a credential for each scope."""
+    store = serve(LIMITS).store
+    issued = {scope: create(store, scope) for scope in Scope}
+    return serve(LIMITS), issued
+
+
+def without_a_key(serve: Open) -> object:
+    return with_keys(serve)[0].reports.QueryAsrUsage(ASK_USAGE)
+
+
+def with_a_key_of_another_scope(serve: Open) -> object:
+    service, issued = with_keys(serve)
+    key = sent(issued[Scope.WRITE_RECORDS].key.text)
+    return service.reports.QueryAsrUsage(ASK_USAGE, metadata=key)
+
+
+def with_a_key_that_nothing_checks(serve: Open) -> object:
+    return serve(LIMITS).reports.QueryAsrUsage(ASK_USAGE, metadata=sent("sesame"))
+
+
+def with_a_key_that_expires(serve: Open) -> object:
+    issued = create(serve(LIMITS).store, Scope.READ_REPORTS, lifetime_seconds=60)
+    return serve(LIMITS).reports.QueryAsrUsage(ASK_USAGE, metadata=sent(issued.key.text))
+
+
+def managing(method: str, request: Callable[[str], Any]) -> Trigger:
+    """Calls a method of credentials twice with the id of the root credential."""
+
+    def trigger(serve: Open) -> object:
+        service, issued = with_keys(serve)
+        root = issued[Scope.ROOT]
+        call = getattr(service.admin, method)
+        return [call(request(root.row.id), metadata=sent(root.key.text)) for _ in range(2)]
+
+    return trigger
+
+
 TRIGGERS: dict[str, Trigger] = {
     "REQUIRED_FIELD_MISSING": usage(from_time=""),
     "MALFORMED_TIME": usage(from_time="now"),
@@ -249,7 +289,21 @@ TRIGGERS: dict[str, Trigger] = {
     "SUBTOTAL_LIMIT_EXCEEDED": with_a_subtotal_limit_of_zero,
     "MEMORY_LIMIT_EXCEEDED": with_a_memory_limit_of_one_byte,
     "DATA_DAMAGED": with_a_damaged_day,
-    "NOT_IMPLEMENTED": lambda serve: serve(LIMITS).admin.ListCredentials(admin_pb2.ListCredentialsRequest()),
+    "CREDENTIAL_REFUSED": without_a_key,
+    "ACCESS_DENIED": with_a_key_of_another_scope,
+    "CREDENTIAL_UNEXPECTED": with_a_key_that_nothing_checks,
+    "ROTATION_IN_PROGRESS": managing(
+        "RotateCredential", lambda root: admin_pb2.RotateCredentialRequest(id=root)
+    ),
+    "FIRST_CREDENTIAL_IS_LOCAL": lambda serve: serve(LIMITS).admin.CreateCredential(
+        admin_pb2.CreateCredentialRequest(name="dashboard")
+    ),
+    "LAST_ROOT_CREDENTIAL": managing(
+        "RevokeCredential", lambda root: admin_pb2.RevokeCredentialRequest(id=root)
+    ),
+    "CREDENTIAL_NOT_FOUND": managing(
+        "RevokeCredential", lambda _: admin_pb2.RevokeCredentialRequest(id="dashboard")
+    ),
     "INTERNAL_FAULT": with_an_internal_fault,
     "METHOD_UNKNOWN": with_an_unknown_method,
     "SERVICE_NOT_FOUND": with_an_unknown_service,
@@ -265,7 +319,4 @@ TRIGGERS: dict[str, Trigger] = {
     "SOURCE_OF_RECORD_DIFFERS": writing_records_of_another_source,
 }
 
-RESERVED = {
-    "CREDENTIAL_REFUSED",
-    "ACCESS_DENIED",
-}
+RESERVED = {"NOT_IMPLEMENTED"}

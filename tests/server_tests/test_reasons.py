@@ -19,6 +19,7 @@ from server_tests.reason_triggers import (
     folder,
     quality,
     usage,
+    with_a_key_that_expires,
 )
 from server_tests.refusal import refusal
 
@@ -91,7 +92,7 @@ def test_reserved_reasons_are_never_raised(reason: str) -> None:
 def test_the_search_finds_known_reasons() -> None:
     """Validates the search that the previous test relies on."""
     assert "request/filters.py" in sources_raising("MALFORMED_DECIMAL")
-    assert "server/admin.py" in sources_raising("NOT_IMPLEMENTED")
+    assert "auth/credentials.py" in sources_raising("LAST_ROOT_CREDENTIAL")
 
 
 def sources_raising(reason: str) -> list[str]:
@@ -138,6 +139,7 @@ NOTICES: dict[str, list[Trigger]] = {
         quality(dst_country_id=44),
         active(filters=reports_pb2.ActiveSessionFilters(orig_rates_code=["44"])),
     ],
+    "CREDENTIAL_EXPIRES": [with_a_key_that_expires],
 }
 
 
