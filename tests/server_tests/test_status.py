@@ -35,6 +35,7 @@ from server_tests.refusal import Refusal, of_status, refusal
 
 Code = grpc.StatusCode
 INVALID = Code.INVALID_ARGUMENT
+OF_RULES = {"field": "once", "asked": "3", "allowed": "2"}
 PRECONDITION = Code.FAILED_PRECONDITION
 OF_SOURCES = {"field": "records", "asked": "3", "allowed": "2"}
 Start = Callable[..., Service]
@@ -150,6 +151,7 @@ ERRORS: list[tuple[PegcountError, grpc.StatusCode, str, dict[str, str]]] = [
     (errors.StreamDisplacedError("m"), Code.UNAVAILABLE, "STREAM_DISPLACED", {}),
     (errors.ConnectionAgeError("m", limit_seconds="1"), Code.UNAVAILABLE, "CONNECTION_AGE", {}),
     (errors.UnknownMethodError("m", method="M"), Code.UNIMPLEMENTED, "METHOD_UNKNOWN", {}),
+    (errors.DeletionLimitError("once", "rules", 3, 2, "x"), INVALID, "LIST_LIMIT_EXCEEDED", OF_RULES),
     (errors.CredentialNotFoundError("cr_a", "m"), Code.NOT_FOUND, "CREDENTIAL_NOT_FOUND", {"id": "cr_a"}),
     (errors.CredentialLimitError(3, 2), INVALID, "LIST_LIMIT_EXCEEDED", {**OF_SOURCES, "field": "name"}),
     (errors.CredentialRefusedError(), Code.UNAUTHENTICATED, "CREDENTIAL_REFUSED", {}),
