@@ -15,6 +15,7 @@ from pegcount.cli.delete import delete
 from pegcount.cli.entry import run
 from pegcount.cli.export_records import export
 from pegcount.cli.import_records import import_records
+from pegcount.cli.key import key_app
 from pegcount.cli.report import report_app
 from pegcount.cli.retention import retention
 from pegcount.cli.serve import serve
@@ -35,6 +36,7 @@ app.command("retention")(retention)
 app.command("delete")(delete)
 app.add_typer(report_app, name="report")
 app.add_typer(deck_app, name="deck")
+app.add_typer(key_app, name="key")
 
 
 @app.callback()

@@ -14,8 +14,8 @@ from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.client import DEFAULT_ADDRESS, Client
 from pegcount.config import Config
 from pegcount.errors import PegcountError
+from pegcount.server import now_us
 from pegcount.server.admin import AdminService
-from pegcount.server.app import now_us
 from pegcount.store import EmbeddedStore, SourceRules
 from pegcount.v1 import admin_pb2
 

@@ -10,14 +10,16 @@ from typing import Annotated
 
 import typer
 
+from pegcount.auth import Credentials
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.client import DEFAULT_ADDRESS
 from pegcount.config import Config
 from pegcount.errors import PegcountError
-from pegcount.server import RunningServer, require_loopback
+from pegcount.server import Authentication, RunningServer, now_us, require_loopback
 from pegcount.store import EmbeddedStore
 
 _LOOK_SECONDS = 0.5
+_LOG = logging.getLogger(__name__)
 
 
 class ServerFailedError(PegcountError):
@@ -29,6 +31,9 @@ def serve(
     listen: Annotated[str, typer.Option(help="HOST:PORT; port 0 takes any free port.")] = DEFAULT_ADDRESS,
     insecure_listen: Annotated[
         bool, typer.Option("--insecure-listen", help="Listen where other hosts may reach the server.")
+    ] = False,
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Let everybody in, although the directory has credentials.")
     ] = False,
     create: Annotated[
         bool, typer.Option("--create", help="Make the data directory if it is missing or empty.")
@@ -60,7 +65,11 @@ def serve(
         config = Config(active_ttl_seconds=active_ttl)
         store = EmbeddedStore(data, config, create=create, accepted_losses=accept_loss_of or ())
         try:
-            server = RunningServer(config, store, listen)
+            authentication = Authentication(
+                Credentials(config, store, now_us), now_us, is_switched_off=no_auth
+            )
+            _LOG.info(authentication.summary())
+            server = RunningServer(config, store, listen, now_us, authentication)
             typer.echo(f"listening on {listen.rpartition(':')[0]}:{server.port}")
             while not stop.wait(_LOOK_SECONDS):
                 if not server.is_running():

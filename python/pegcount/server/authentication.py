@@ -46,6 +46,16 @@ class Authentication:
         """Whether a call needs a credential."""
         return not self._is_switched_off and (self._tokens is not None or len(self.credentials) > 0)
 
+    def summary(self) -> str:
+        """Returns in words who is let in, for the log."""
+        count = self.credentials.accepted_count()
+        held = f"{count} credential{'' if count == 1 else 's'}"
+        if self.is_on:
+            tokens = "" if self._tokens is None else " and tokens"
+            return f"authentication is on: {held}{tokens} accepted"
+        how = f"--no-auth, {held} ignored" if self._is_switched_off else "no credential was made"
+        return f"authentication is off ({how}): everybody who reaches the server may do everything"
+
     def caller(self, metadata: Iterable[Metadata], certificate_names: Collection[str] = ()) -> Caller | None:
         """Returns who sent this metadata; None if the server runs without authentication.
 

@@ -1,9 +1,17 @@
 """A range without records names the days of all records held."""
 
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import grpc
 import pytest
+from pegcount.auth import Scope
+from pegcount.cli.report.held_range import with_held_range
+from pegcount.cli.report.report_table import Range, ReportTable, Row
 from sample_service import service_over_samples
+from server_tests.keys import guarded
 from service import Service
 
 from cli_tests.report_tests.running import run
@@ -62,3 +70,22 @@ def test_a_server_without_records(
         arguments = ("--from", "2026-03-28", "--server", service.address)
         assert run(monkeypatch, "report", *report, *arguments) == 0
     assert "notice: the server holds no records yet\n" in capsys.readouterr().out
+
+
+RANGE = Range("2026-02-01T00:00:00Z", "2026-02-02T00:00:00Z", "UTC", None, "2026-03-30T12:00:00Z")
+TABLE = ReportTable("usage", "sessions", RANGE, (), 0, (Row(()),), (), None, {}, (), ())
+
+
+def test_a_key_that_may_only_read_reports_gets_its_report(tmp_path: Path) -> None:
+    with guarded(tmp_path) as held:
+
+        def asked(scope: Scope) -> ReportTable:
+            ask = partial(held.call, "GetStoreInfo", by=scope)
+            client: Any = SimpleNamespace(admin=SimpleNamespace(GetStoreInfo=ask))
+            return with_held_range(TABLE, 0, client)
+
+        assert asked(Scope.READ_REPORTS) == TABLE
+        assert [notice.code for notice in asked(Scope.ADMIN).notices] == ["HELD_RANGE"]
+        held.service.stop()
+        with pytest.raises(grpc.RpcError):
+            asked(Scope.ADMIN)

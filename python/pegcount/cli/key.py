@@ -1,0 +1,192 @@
+"""`pegcount key`: credentials, made on a data directory or through a server that owns it.
+
+Only the key itself goes to standard output, so that a script can keep it; advice goes to standard error.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Protocol
+
+import typer
+
+from pegcount.auth import Credentials
+from pegcount.cli.connection import DEFAULT_TIMEOUT_SECONDS, Timeout
+from pegcount.cli.exit_status import errors_as_exit_status
+from pegcount.client import DEFAULT_ADDRESS, Client
+from pegcount.config import Config
+from pegcount.errors import PegcountError
+from pegcount.server import now_us
+from pegcount.server.admin import AdminService
+from pegcount.store import EmbeddedStore, SourceRules
+from pegcount.v1 import admin_pb2
+
+key_app = typer.Typer(no_args_is_help=True, help="Make, list, rotate and revoke the keys of callers.")
+
+Data = Annotated[Path | None, typer.Option(help="Data directory that no server owns.")]
+Address = Annotated[
+    str | None,
+    typer.Option("--server", help=f"HOST:PORT of the server. Default: {DEFAULT_ADDRESS}."),
+]
+Id = Annotated[str, typer.Argument(help="Id of the credential, as `pegcount key list` shows it.")]
+
+
+class KeyOptionError(PegcountError):
+    """Options of `pegcount key` contradict each other."""
+
+
+class ScopeName(StrEnum):
+    """The scopes of the contract, as the command line names them."""
+
+    READ_REPORTS = "read_reports"
+    WRITE_RECORDS = "write_records"
+    ADMIN = "admin"
+    ROOT = "root"
+
+
+class _Admin(Protocol):
+    """The methods of credentials, of a server or of a data directory."""
+
+    def CreateCredential(
+        self, request: admin_pb2.CreateCredentialRequest, /
+    ) -> admin_pb2.CreateCredentialResponse: ...
+
+    def RotateCredential(
+        self, request: admin_pb2.RotateCredentialRequest, /
+    ) -> admin_pb2.RotateCredentialResponse: ...
+
+    def RevokeCredential(
+        self, request: admin_pb2.RevokeCredentialRequest, /
+    ) -> admin_pb2.RevokeCredentialResponse: ...
+
+    def ListCredentials(
+        self, request: admin_pb2.ListCredentialsRequest, /
+    ) -> admin_pb2.ListCredentialsResponse: ...
+
+
+@key_app.command("create")
+def create_key(
+    name: Annotated[str, typer.Option(help="Name for people, such as that of the program.")],
+    scope: Annotated[list[ScopeName], typer.Option(help="What it allows; may be repeated.")],
+    lifetime: Annotated[
+        int | None, typer.Option(min=1, metavar="SECONDS", help="Seconds until it expires. Default: never.")
+    ] = None,
+    certificate_name: Annotated[
+        list[str] | None,
+        typer.Option(help="Subject alternative name of client certificates that stand for it; repeatable."),
+    ] = None,
+    data: Data = None,
+    server: Address = None,
+    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
+    create: Annotated[
+        bool, typer.Option("--create", help="Make the data directory if it is missing or empty.")
+    ] = False,
+) -> None:
+    """Make a credential and print its key, which is shown this once."""
+    request = admin_pb2.CreateCredentialRequest(
+        name=name,
+        scopes=[f"SCOPE_{one.upper()}" for one in dict.fromkeys(scope)],
+        lifetime_seconds=lifetime,
+        certificate_names=certificate_name,
+    )
+    with errors_as_exit_status(), _admin(data, server, timeout, create=create) as admin:
+        is_first = (
+            data is not None and not admin.ListCredentials(admin_pb2.ListCredentialsRequest()).credentials
+        )
+        made = admin.CreateCredential(request)
+        typer.echo(made.secret)
+        _tell(f"credential {made.id} is made; nothing shows its key again. Callers send it as metadata:")
+        _tell("  x-api-key: KEY      (grpcurl -H 'x-api-key: KEY' …)")
+        if is_first:
+            _tell("from its next start on, the server of this directory asks every caller for a credential")
+
+
+@key_app.command("list")
+def list_keys(data: Data = None, server: Address = None, timeout: Timeout = DEFAULT_TIMEOUT_SECONDS) -> None:
+    """List the credentials, also those that have ended, with the beginnings of their keys."""
+    with errors_as_exit_status(), _admin(data, server, timeout) as admin:
+        credentials = admin.ListCredentials(admin_pb2.ListCredentialsRequest()).credentials
+        for credential in credentials:
+            typer.echo(described(credential))
+        if not credentials:
+            typer.echo("there are no credentials")
+
+
+@key_app.command("rotate")
+def rotate_key(
+    credential_id: Id,
+    overlap: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Seconds for which the present key stays valid. Default: a day."
+        ),
+    ] = None,
+    data: Data = None,
+    server: Address = None,
+    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
+) -> None:
+    """Make a second key for a credential and print it, which is shown this once."""
+    request = admin_pb2.RotateCredentialRequest(id=credential_id, overlap_seconds=overlap)
+    with errors_as_exit_status(), _admin(data, server, timeout) as admin:
+        rotated = admin.RotateCredential(request)
+        typer.echo(rotated.secret)
+        _tell(f"the key before it is accepted until {rotated.previous_expire_time}")
+
+
+@key_app.command("revoke")
+def revoke_key(
+    credential_id: Id,
+    data: Data = None,
+    server: Address = None,
+    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
+) -> None:
+    """Revoke a credential at once, with all its keys and client certificates."""
+    with errors_as_exit_status(), _admin(data, server, timeout) as admin:
+        admin.RevokeCredential(admin_pb2.RevokeCredentialRequest(id=credential_id))
+        typer.echo(f"credential {credential_id} is revoked")
+
+
+def described(credential: admin_pb2.Credential) -> str:
+    """Returns a line about a credential, for people."""
+    scopes = ", ".join(admin_pb2.Scope.Name(one).removeprefix("SCOPE_").lower() for one in credential.scopes)
+    keys = ", ".join(
+        f"{key.prefix}… until {key.expire_time}" if key.expire_time else f"{key.prefix}…"
+        for key in credential.keys
+    )
+    parts = [
+        f"scopes {scopes}",
+        f"keys {keys}",
+        _listed("certificate names", credential.certificate_names),
+        f"made {credential.create_time}",
+        f"expires {credential.expire_time}" if credential.HasField("expire_time") else "",
+        f"revoked {credential.revoke_time}" if credential.HasField("revoke_time") else "",
+        f"last used {credential.last_use_time}" if credential.HasField("last_use_time") else "never used",
+    ]
+    return f"{credential.id} {credential.name!r}: {'; '.join(part for part in parts if part)}"
+
+
+def _listed(what: str, names: Sequence[str]) -> str:
+    return f"{what} {', '.join(names)}" if names else ""
+
+
+def _tell(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+@contextmanager
+def _admin(
+    data: Path | None, server: str | None, timeout_seconds: float, *, create: bool = False
+) -> Iterator[_Admin]:
+    if data is not None and server is not None:
+        raise KeyOptionError("give one of --data DIR and --server HOST:PORT")
+    if data is None:
+        if create:
+            raise KeyOptionError("--create makes a data directory: give it with --data DIR")
+        with Client(server or DEFAULT_ADDRESS, timeout_seconds=timeout_seconds) as client:
+            yield client.admin
+        return
+    config = Config()
+    with closing(EmbeddedStore(data, config, create=create)) as store:
+        credentials = Credentials(config, store, now_us)
+        yield AdminService(config, store, SourceRules(store), credentials)

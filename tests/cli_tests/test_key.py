@@ -1,0 +1,126 @@
+"""`pegcount key` and `pegcount serve --no-auth`, run in processes of their own."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import grpc
+import pytest
+from pegcount.v1 import admin_pb2, admin_pb2_grpc
+
+from cli_tests.test_command_line import pegcount, serving
+
+KEY = re.compile(r"pk_[a-z0-9]{8}_[A-Za-z0-9_-]{43}")
+ROOT = ("create", "--name", "operator", "--scope", "root")
+REPORT = ("report", "usage", "--from", "2026-03-28", "--server")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def key(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    return pegcount("key", *arguments)
+
+
+def made(*arguments: str | Path) -> str:
+    """Runs a command that prints a key and nothing else."""
+    process = key(*arguments)
+    assert process.returncode == 0, process.stderr
+    text = process.stdout.removesuffix("\n")
+    assert KEY.fullmatch(text)
+    assert text not in process.stderr
+    return text
+
+
+def listed(data: Path) -> list[str]:
+    process = key("list", "--data", data)
+    assert process.returncode == 0, process.stderr
+    return process.stdout.splitlines()
+
+
+def refused(*arguments: str | Path) -> str:
+    process = key(*arguments)
+    assert (process.returncode, process.stdout) == (2, "")
+    return process.stderr
+
+
+def ids_of(address: str, text: str) -> list[str]:
+    """Calls a server with a key; returns the ids of its credentials."""
+    with grpc.insecure_channel(address) as channel:
+        admin = admin_pb2_grpc.AdminServiceStub(channel)
+        answer = admin.ListCredentials(
+            admin_pb2.ListCredentialsRequest(), metadata=(("x-api-key", text),), timeout=20
+        )
+    return [credential.id for credential in answer.credentials]
+
+
+def log_of(server: "subprocess.Popen[str]") -> str:
+    """Ends a server and returns its log."""
+    server.terminate()
+    return server.communicate(timeout=30)[1]
+
+
+def test_a_credential_from_its_making_to_its_end(data: Path) -> None:
+    root = made(*ROOT, "--data", data, "--create")
+    (line,) = listed(data)
+    credential_id = line.partition(" ")[0]
+    assert line.startswith(f"{credential_id} 'operator': scopes root; keys {root[:11]}…; made 20")
+    assert line.endswith("; never used")
+    limits = ("--lifetime", "60", "--certificate-name", "switch.example.com")
+    scopes = ("--scope", "write_records", "--scope", "read_reports")
+    second = made("create", "--name", "switch", *scopes, *limits, "--data", data)
+    (other,) = [one for one in listed(data) if "'switch'" in one]
+    assert "scopes read_reports, write_records; " in other
+    assert "; certificate names switch.example.com; " in other
+    assert re.search(r"; expires 20\S+Z; ", other)
+    other_id = other.partition(" ")[0]
+    rotated = made("rotate", other_id, "--overlap", "10", "--data", data)
+    (other,) = [one for one in listed(data) if "'switch'" in one]
+    assert re.search(rf"keys {rotated[:11]}… until \S+Z, {second[:11]}… until \S+Z; ", other)
+    assert key("revoke", other_id, "--data", data).stdout == f"credential {other_id} is revoked\n"
+    assert "; revoked 20" in "".join(one for one in listed(data) if "'switch'" in one)
+    assert "is the last credential with the scope root" in refused("revoke", credential_id, "--data", data)
+    assert f'did you mean "{credential_id}"?' in refused("revoke", "operator", "--data", data)
+
+
+def test_the_first_key_closes_the_server(data: Path) -> None:
+    with serving(data) as (address, _):
+        assert "the server holds no records yet" in pegcount(*REPORT, address).stdout
+        assert "FAILED_PRECONDITION: this server runs without authentication" in refused(
+            *ROOT, "--server", address
+        )
+        assert key("list", "--server", address).stdout == "there are no credentials\n"
+        assert "is in use" in refused(*ROOT, "--data", data)
+    first = key(*ROOT, "--data", data)
+    assert "from its next start on, the server of this directory asks every caller" in first.stderr
+    with serving(data) as (address, process):
+        report = pegcount(*REPORT, address)
+        assert (report.returncode, report.stdout) == (2, "")
+        assert "UNAUTHENTICATED: this server needs a credential that it accepts" in report.stderr
+        assert ids_of(address, first.stdout.strip()) == [listed_id(first.stderr)]
+        assert "authentication is on: 1 credential accepted" in log_of(process)
+    assert "last used 20" in listed(data)[0]
+
+
+def listed_id(advice: str) -> str:
+    found = re.match(r"credential (cr_[a-z0-9]{8}) is made; ", advice)
+    assert found
+    return found[1]
+
+
+def test_a_server_may_be_opened_on_purpose(data: Path) -> None:
+    made(*ROOT, "--data", data, "--create")
+    with serving(data, "127.0.0.1:0", "--no-auth") as (address, process):
+        assert "the server holds no records yet" in pegcount(*REPORT, address).stdout
+        assert "this server runs without authentication" in refused(*ROOT, "--server", address)
+        assert "authentication is off (--no-auth, 1 credential ignored)" in log_of(process)
+
+
+def test_options_that_contradict_each_other() -> None:
+    assert "give one of --data DIR and --server HOST:PORT" in refused("list", "--data", "d", "--server", "h")
+    assert "--create makes a data directory: give it with --data DIR" in refused(*ROOT, "--create")
+    unknown = key("create", "--name", "n", "--scope", "reports", "--data", "d")
+    assert unknown.returncode == 2
+    assert "'read_reports', 'write_records', 'admin', 'root'" in " ".join(unknown.stderr.split())
