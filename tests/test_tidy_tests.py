@@ -130,6 +130,7 @@ MAY_SLEEP = {
     "server_tests/streams.py": "is a store that takes a time for each write",
     "soak/callers.py": "calls at a rate",
     "soak/test_soak.py": "lets the store seal what was written before it measures",
+    "store_tests/test_credential_kill.py": "kills a writer at any moment of a change",
     "store_tests/test_kill.py": "kills a writer at any moment of a write",
 }
 """Files in which sleeping is the load itself. Whoever waits for something uses `waiting`."""

@@ -392,7 +392,7 @@ class KeyRow:
     """The beginning of the key, by which people recognise it."""
     create_us: int
     expire_us: int | None = None
-    """When it is no longer accepted, as another key follows it; None: with its credential."""
+    """When its acceptance ends, as another key follows it; None: with its credential."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,14 +409,14 @@ class CredentialRow:
     """Its keys, the newest first."""
     create_us: int
     expire_us: int | None = None
-    """When it is no longer accepted; None: never."""
+    """When its acceptance ends; None: never."""
     revoke_us: int | None = None
     """When it was revoked; None: it was not."""
     last_use_us: int | None = None
     """The minute in which it was last accepted; None: it was not yet."""
 
     def key_expire_us(self, key: KeyRow) -> int | None:
-        """Returns when one of its keys is no longer accepted; None: never."""
+        """Returns when the acceptance of one of its keys ends; None: never."""
         ends_us = [us for us in (key.expire_us, self.expire_us) if us is not None]
         return min(ends_us, default=None)
 

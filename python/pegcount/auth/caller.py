@@ -25,8 +25,7 @@ class Caller:
     """Name of the credential, for people."""
     scopes: frozenset[Scope]
     expire_us: int | None
-    """When the key, the token or the certificate in use is no longer accepted, in microseconds UTC; None:
-    never."""
+    """When the acceptance of the key, token or certificate in use ends, in microseconds UTC; None: never."""
 
     def may(self, scope: Scope) -> bool:
         """Returns whether the caller has a scope; ROOT has all others."""

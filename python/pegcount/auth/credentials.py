@@ -89,14 +89,14 @@ class Credentials:
         return len(self._accepted())
 
     def caller_of_key(self, text: str, now_us: int) -> Caller | None:
-        """Returns whose key this is; None if it is nobody's, or no longer accepted."""
+        """Returns whose key this is; None if it is nobody's, or has ended."""
         return self._used(self._state.of_digest.get(digest_of(text)), now_us)
 
     def caller_of_certificate(self, names: Collection[str], now_us: int) -> Caller | None:
         """Returns for whom a client certificate stands that has these subject alternative names.
 
-        None if it stands for nobody, for several credentials, or for one that is no longer accepted. The
-        names must be those of a certificate that was verified.
+        None if it stands for nobody, for several credentials, or for one that has ended. The names must be
+        those of a certificate that was verified.
         """
         known = self._state.of_certificate_name
         callers = {known[name] for name in names if name in known}

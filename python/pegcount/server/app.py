@@ -201,7 +201,7 @@ class _Server:
         self._loop.call_soon_threadsafe(self._stopping.set)
 
     def _end_refused_soon(self) -> None:
-        """Ends streams that are no longer accepted, before the call that caused it is answered."""
+        """Ends streams whose credential has ended, before the call that caused it is answered."""
         # The loop may be closed if the credentials outlast the server.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._calls.end_refused)

@@ -234,7 +234,7 @@ class CallHandlers(grpc.GenericRpcHandler):
         }
 
     def end_refused(self) -> None:
-        """Ends the streams whose credential is no longer accepted, after the answers that they owe."""
+        """Ends the streams whose credential has ended, after the answers that they owe."""
         for call in self._calls:
             if call.is_stream:
                 try:
