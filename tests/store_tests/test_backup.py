@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 from faults.image import mounted_image, needs_mounts, tmpfs
+from pegcount.auth import Credentials
 from pegcount.errors import NoSpaceError, StoreOpenError
+from pegcount.model import NewCredential
 from pegcount.store import EmbeddedStore, file_copy
 from pegcount.store.file_copy import free_bytes
 from pegcount.store.snapshot import back_up
@@ -216,3 +218,15 @@ def test_a_file_that_the_file_system_cannot_clone_is_copied(
         back_up(harness.directory, tmp_path / "backup")
     with closing(EmbeddedStore(tmp_path / "backup", MANUAL_MAINTENANCE)) as store:
         assert sorted(session_ids(store)) == expected
+
+
+def test_a_backup_has_the_credentials_and_none_of_their_keys(tmp_path: Path) -> None:
+    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
+        credentials = Credentials(harness.config, harness.store, lambda: harness.now_us)
+        issued = credentials.create(lambda _: NewCredential("operator", (4,), None, ()))
+        back_up(harness.directory, tmp_path / "backup")
+        held = harness.store.credentials()
+    secret = issued.key.text.rpartition("_")[2].encode()
+    assert not any(secret in content for content in content_of(tmp_path / "backup").values())
+    with closing(EmbeddedStore(tmp_path / "backup", MANUAL_MAINTENANCE)) as restored:
+        assert restored.credentials() == held == [issued.row]
