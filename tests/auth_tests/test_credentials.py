@@ -1,8 +1,8 @@
 """Credentials in memory: whose a key or a certificate is, and what is left of a change that failed."""
 
 import threading
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,31 +11,15 @@ from hypothesis import strategies as st
 from pegcount.auth import Caller, Credentials, Issued, Scope
 from pegcount.config import Config
 from pegcount.errors import CredentialLimitError, CredentialRefusedError, StoreReadOnlyError
-from pegcount.model import CredentialRow, NewCredential
+from pegcount.model import NewCredential
 from pegcount.server.authentication import Authentication
 from pegcount.v1 import admin_pb2
+
+from auth_tests.memory import Memory
 
 NOW_US = 1_774_872_000_000_000
 SECOND_US = 1_000_000
 PLAIN = NewCredential("plain", (1,), None, ())
-
-
-@dataclass
-class Memory:
-    """Keeps credentials, or fails."""
-
-    held: dict[str, CredentialRow] = field(default_factory=dict)
-    fails: bool = False
-    put_count: int = 0
-
-    def credentials(self) -> Sequence[CredentialRow]:
-        return list(self.held.values())
-
-    def put_credentials(self, rows: Sequence[CredentialRow], dropped_ids: Collection[str] = ()) -> None:
-        if self.fails:
-            raise StoreReadOnlyError("the disk is full")
-        self.put_count += 1
-        self.held = {row.id: row for row in [*self.held.values(), *rows] if row.id not in dropped_ids}
 
 
 class Clock:

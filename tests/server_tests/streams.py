@@ -64,10 +64,12 @@ class Stream:
         self.call.cancel()
 
 
-def half_sent(service: Service, method: str, seconds: float) -> Any:
+def half_sent(
+    service: Service, method: str, seconds: float, metadata: tuple[tuple[str, str], ...] | None = None
+) -> Any:
     """Opens a call of a unary method and never sends its message; returns its future."""
     call: Any = service.channel.stream_unary(f"/{method}")
-    return call.future(iter(queue.SimpleQueue().get, None), timeout=seconds)
+    return call.future(iter(queue.SimpleQueue().get, None), timeout=seconds, metadata=metadata)
 
 
 class DelayedStore:

@@ -24,7 +24,7 @@ from server_tests.example_requests import (
 )
 from server_tests.keys import Guarded, Request, guarded, sent
 from server_tests.refusal import Refusal, refusal
-from server_tests.streams import Stream, batch
+from server_tests.streams import Stream, batch, half_sent
 
 Code = grpc.StatusCode
 Rotate, Revoke = admin_pb2.RotateCredentialRequest, admin_pb2.RevokeCredentialRequest
@@ -123,6 +123,19 @@ def test_a_stream_ends_when_its_credential_is_revoked_and_what_it_read_is_answer
         assert other.answer().batch_id == "second"
         assert other.end() == []
     assert held.service.store.info().records == 2
+
+
+def test_a_call_that_waits_for_its_message_ends_when_its_credential_is_revoked(held: Guarded) -> None:
+    made = held.create("dashboard", Scope.READ_REPORTS)
+    method = "pegcount.v1.ReportService/QueryAsrUsage"
+    waiting = half_sent(held.service, method, seconds=20, metadata=sent(made.secret))
+    other = half_sent(held.service, method, seconds=20, metadata=held.sent(Scope.READ_REPORTS))
+    wait_until(lambda: listed(held)["dashboard"].last_use_time, "the server has seen the call")
+    wait_until(lambda: listed(held)["read_reports"].last_use_time, "the server has seen the other call")
+    held.call("RevokeCredential", Revoke(id=made.id))
+    assert refusal(waiting.result).info.reason == "CREDENTIAL_REFUSED"
+    assert not other.done()
+    other.cancel()
 
 
 def test_a_stream_ends_when_its_credential_expires(tmp_path: Path) -> None:

@@ -65,6 +65,8 @@ class Call:
         self.clock = CallClock()
         """Measures the phases of the call."""
         self.is_stream = is_stream
+        self.is_unread = not is_stream
+        """Whether the one message of the call has yet to come."""
         self._unread_answers = unread_answers
         self._unread_bytes = 0
         self.error: PegcountError | None = None
@@ -234,9 +236,12 @@ class CallHandlers(grpc.GenericRpcHandler):
         }
 
     def end_refused(self) -> None:
-        """Ends the streams whose credential has ended, after the answers that they owe."""
+        """Ends the streams whose credential has ended, after the answers that they owe.
+
+        A call whose message has not come yet ends too: its credential may have ended long before it comes.
+        """
         for call in self._calls:
-            if call.is_stream:
+            if call.is_stream or call.is_unread:
                 try:
                     call.authenticate()
                 except PegcountError as error:
@@ -301,6 +306,7 @@ class CallHandlers(grpc.GenericRpcHandler):
         async def read_and_answer(context: Context, call: Call) -> Any:
             call.clock.enter(Phase.READ)
             message = await self._unread.read(context)
+            call.is_unread = False
             call.clock.enter(None)
             call.connection.message_bytes += len(message)
             return await behavior(message, call)
