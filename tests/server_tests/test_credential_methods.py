@@ -360,8 +360,8 @@ def test_the_log_says_at_the_start_what_expires_soon(
     caplog.clear()
     with Service(tmp_path):
         wait_until(lambda: "expires at" in caplog.text, "the log line")
-    lines = [record.message for record in caplog.records if "expires at" in record.message]
-    assert lines == [
+    lines = {record.message for record in caplog.records if "expires at" in record.message}
+    assert lines == {
         f"credential {soon.id} expires at 2026-04-06T12:00:00Z",
         f"key {rotating.secret[:11]} of credential {rotating.id} expires at 2026-03-30T12:01:00Z",
-    ]
+    }

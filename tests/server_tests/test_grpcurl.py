@@ -82,7 +82,10 @@ def test_list(address: str) -> None:
             f"{REPORTS}.QueryAsrUsage",
             ["// ASR session usage: sessions that arrived per calendar bin, with a simple"],
         ),
-        ("pegcount.v1.ErrorReason", ["  // Metadata: `field`, `asked` and `allowed` in bytes."]),
+        (
+            "pegcount.v1.ErrorReason",
+            ["  // Metadata: `field`, `asked` and `allowed` in bytes; for the name of a"],
+        ),
         ("pegcount.v1.NoticeCode", ["  NOTICE_CODE_RANGE_REVERSED = 3;"]),
     ],
 )
