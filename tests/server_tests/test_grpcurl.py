@@ -84,7 +84,7 @@ def test_list(address: str) -> None:
         ),
         (
             "pegcount.v1.ErrorReason",
-            ["  // Metadata: `field`, `asked` and `allowed` in bytes; for the name of a"],
+            ["  // FAILED_PRECONDITION. Without the credential, no other one could manage"],
         ),
         ("pegcount.v1.NoticeCode", ["  NOTICE_CODE_RANGE_REVERSED = 3;"]),
     ],
