@@ -1,6 +1,5 @@
 """What a running server does for its credentials from time to time."""
 
-import asyncio
 import logging
 from pathlib import Path
 
@@ -23,10 +22,10 @@ def test_a_store_that_cannot_keep_the_uses_is_in_the_log(caplog: pytest.LogCaptu
     issued = credentials.create(lambda _: NewCredential("operator", (4,), None, ()))
     credentials.caller_of_key(issued.key.text, NOW_US)
     store.fails = True
-    asyncio.run(save_uses(credentials))
+    save_uses(credentials)
     assert caplog.messages == ["the last uses of the credentials are not saved: the disk is full"]
     store.fails = False
-    asyncio.run(save_uses(credentials))
+    save_uses(credentials)
     assert [row.last_use_us for row in store.credentials()] == [NOW_US]
     assert len(caplog.messages) == 1
 

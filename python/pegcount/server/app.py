@@ -188,7 +188,8 @@ class _Server:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await save_uses(self._credentials)
+        # All calls have ended, so it may wait; a process that ends gives no threads any more.
+        save_uses(self._credentials)
         # gRPC resets calls that reach a stopping server, which clients take for cancelled. A closed
         # connection makes them UNAVAILABLE.
         port.close()

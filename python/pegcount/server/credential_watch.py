@@ -20,13 +20,13 @@ async def watch_credentials(credentials: Credentials, config: Config) -> None:
             credentials.log_expiring()
             next_log_s += config.credential_log_seconds
         await asyncio.sleep(config.credential_save_seconds)
-        await save_uses(credentials)
+        await asyncio.to_thread(save_uses, credentials)
 
 
-async def save_uses(credentials: Credentials) -> None:
-    """Saves when each credential was last used, on a thread; if the store cannot, the log says so."""
+def save_uses(credentials: Credentials) -> None:
+    """Saves when each credential was last used, which may wait; if the store cannot, the log says so."""
     try:
-        await asyncio.to_thread(credentials.save_uses)
+        credentials.save_uses()
     except StoreReadOnlyError as error:
         _LOG.warning("the last uses of the credentials are not saved: %s", error)
 
