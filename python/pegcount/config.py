@@ -209,6 +209,12 @@ class Config:
     event loop."""
     request_id_length_max: int = 128
     """Characters of the `x-request-id` of a caller; one that is longer is replaced."""
+    token_bytes_max: int = 8 * 1024
+    """Bytes of one JSON web token; a longer one is refused unread."""
+    remembered_token_count_max: int = 10_000
+    """Verified tokens that are known without another verification; some 1 KB each."""
+    token_key_look_seconds: float = 1.0
+    """Seconds between two looks whether a key file of tokens has changed."""
     answer_bytes_max: int = 64 * 1024 * 1024
     """Bytes of one answer. By default, gRPC clients accept 4 MiB."""
     waiting_inline_report_count_max: int = 64

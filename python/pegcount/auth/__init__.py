@@ -2,5 +2,17 @@
 
 from pegcount.auth.caller import Caller, Scope
 from pegcount.auth.credentials import Credentials, Issued
+from pegcount.auth.token_config import TokenConfig, read_token_config
+from pegcount.auth.token_files import TokenFileError
+from pegcount.auth.tokens import Tokens
 
-__all__ = ["Caller", "Credentials", "Issued", "Scope"]
+__all__ = [
+    "Caller",
+    "Credentials",
+    "Issued",
+    "Scope",
+    "TokenConfig",
+    "TokenFileError",
+    "Tokens",
+    "read_token_config",
+]

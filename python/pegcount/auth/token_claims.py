@@ -1,0 +1,99 @@
+"""Checks the claims of a token whose signature is verified (RFC 7519, section 4.1), and reads its caller."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pegcount.auth.caller import Caller, Scope
+from pegcount.auth.token_config import Issuer
+from pegcount.zone import US_PER_SECOND
+
+_SUBJECT_LENGTH_MAX: Final = 256
+"""Characters of a subject, which logs repeat."""
+_SECONDS_MAX: Final = 253_402_300_799
+"""The last second of the year 9999. A later time is one in another unit, such as milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """What a token tells of its caller, and until when it is accepted, in microseconds UTC."""
+
+    caller: Caller
+    end_us: int
+
+
+class _RefusedError(Exception):
+    """A claim is absent, of a wrong type, or refuses the token."""
+
+
+def verified_token(claims: Mapping[str, Any], issuer: Issuer, now_us: int) -> VerifiedToken | None:
+    """Returns what a token of an issuer allows at a time in microseconds UTC, None if nothing.
+
+    Raises nothing, whatever the claims are.
+    """
+    try:
+        _require_issuer(claims, issuer)
+        _require_audience(claims, issuer)
+        expire_us = _required_time_us(claims, "exp")
+        end_us = expire_us + issuer.leeway_seconds * US_PER_SECOND
+        _require_times(claims, issuer, expire_us, now_us)
+        # One text for people and for the server: an issuer that changes it would be another caller.
+        name = f"{issuer.name} {_subject(claims, issuer)}"
+        return VerifiedToken(Caller(name, name, _scopes(claims, issuer), expire_us), end_us)
+    except _RefusedError:
+        return None
+
+
+def _require_issuer(claims: Mapping[str, Any], issuer: Issuer) -> None:
+    _require(claims["iss"] == issuer.name if "iss" in claims else issuer.accept_absent_iss)
+
+
+def _require_audience(claims: Mapping[str, Any], issuer: Issuer) -> None:
+    audience = claims.get("aud")
+    audiences = [audience] if isinstance(audience, str) else audience
+    _require(isinstance(audiences, list) and all(isinstance(each, str) for each in audiences))
+    _require(not issuer.audiences.isdisjoint(audiences or ()))
+
+
+def _require_times(claims: Mapping[str, Any], issuer: Issuer, expire_us: int, now_us: int) -> None:
+    leeway_us = issuer.leeway_seconds * US_PER_SECOND
+    _require(now_us < expire_us + leeway_us)
+    for name in ("nbf", "iat"):
+        _require(name not in claims or _required_time_us(claims, name) <= now_us + leeway_us)
+    if issuer.lifetime_seconds_max is not None:
+        lifetime_us = expire_us - _required_time_us(claims, "iat")
+        _require(lifetime_us <= issuer.lifetime_seconds_max * US_PER_SECOND)
+
+
+def _required_time_us(claims: Mapping[str, Any], name: str) -> int:
+    """Returns a NumericDate, which is in seconds since 1970 and may have a fraction."""
+    seconds = claims.get(name)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _SECONDS_MAX:
+        raise _RefusedError
+    return int(seconds * US_PER_SECOND)
+
+
+def _subject(claims: Mapping[str, Any], issuer: Issuer) -> str:
+    """Returns the subject as text; some issuers number their users."""
+    subject = claims.get(issuer.subject_claim)
+    if isinstance(subject, int) and not isinstance(subject, bool):
+        subject = str(subject)
+    if not isinstance(subject, str) or not subject.isprintable():
+        raise _RefusedError
+    _require(0 < len(subject) <= _SUBJECT_LENGTH_MAX)
+    return subject
+
+
+def _scopes(claims: Mapping[str, Any], issuer: Issuer) -> frozenset[Scope]:
+    if issuer.scope_claim not in claims:
+        return issuer.default_scopes
+    claim = claims[issuer.scope_claim]
+    values = claim.split(" ") if isinstance(claim, str) else claim
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise _RefusedError
+    return frozenset(scope for value in values for scope in issuer.scopes.get(value, ()))
+
+
+def _require(holds: bool) -> None:
+    if not holds:
+        raise _RefusedError
