@@ -35,7 +35,7 @@ NODE_SOURCES := examples/node/report.js tests/clients/node/answers.js
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 CLIENT := clients/python
 
-.PHONY: help build demo serve test test-rust test-python test-long test-faults test-clients test-load test-soak test-engines test-packages test-notebook fuzz model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl dist clean
+.PHONY: help build demo serve test test-rust test-python test-long test-faults test-clients test-security test-load test-soak test-engines fuzz model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -74,6 +74,10 @@ test-faults: build
 ## test-clients the four reports and the examples with every client; long, needs Go, Node, Java and Maven
 test-clients: build grpcurl $(BIN)/ghz $(STAMPS)/proto-tools
 	$(BIN)/pytest -s -p no:cacheprovider tests/clients
+
+## test-security attacks with tokens and keys: prints each one and its answer, which must all be the same
+test-security: build
+	$(BIN)/pytest -s -p no:cacheprovider tests/security
 
 ## test-load    floods, bad input, overload, restarts; long, needs Go; PEGCOUNT_OVERLOAD_SECONDS=120 for a full overload
 test-load: build
