@@ -61,12 +61,12 @@ class Tokens:
         # A character beyond ASCII becomes one that no token has.
         text = token.encode("ascii", "replace") if isinstance(token, str) else token
         accepted, digest = self._accepted, hashlib.sha256(text).digest()
-        verified = accepted.recall(digest)
+        verified = accepted.recall(digest, now_us)
         if verified is None:
             verified = accepted.verify(text, now_us)
             if verified is not None:
                 accepted.remember(digest, verified)
-        return None if verified is None or verified.end_us <= now_us else verified.caller
+        return None if verified is None else verified.caller
 
     def reload_if_changed(self) -> None:
         """Takes the keys of key files that have changed, if the last look is `token_key_look_seconds` ago.
@@ -146,9 +146,10 @@ class _Accepted:
         self._remembered: OrderedDict[bytes, VerifiedToken] = OrderedDict()
         self._lock = Lock()
 
-    def recall(self, digest: bytes) -> VerifiedToken | None:
-        """Returns what was verified of the token with this SHA-256."""
-        return self._remembered.get(digest)
+    def recall(self, digest: bytes, now_us: int) -> VerifiedToken | None:
+        """Returns what was verified of the token with this SHA-256, unless it has expired since."""
+        verified = self._remembered.get(digest)
+        return None if verified is None or verified.end_us <= now_us else verified
 
     def remember(self, digest: bytes, verified: VerifiedToken) -> None:
         """Keeps a verified token, in place of the one that was verified longest ago if there are too many."""
