@@ -209,6 +209,8 @@ class Config:
     event loop."""
     request_id_length_max: int = 128
     """Characters of the `x-request-id` of a caller; one that is longer is replaced."""
+    metadata_bytes_max: int = 16 * 1024
+    """Bytes of the metadata of one call, which gRPC itself limits; each name costs 32 bytes more."""
     token_bytes_max: int = 8 * 1024
     """Bytes of one JSON web token; a longer one is refused unread."""
     remembered_token_count_max: int = 10_000

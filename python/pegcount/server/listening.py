@@ -48,6 +48,9 @@ def options(config: Config) -> list[Option]:
         ("grpc.so_reuseport", 0),
         ("grpc.max_receive_message_length", config.request_bytes_max),
         ("grpc.max_send_message_length", config.answer_bytes_max),
+        # Between two limits, gRPC would refuse calls at random: at most a part of those with a long token.
+        ("grpc.max_metadata_size", config.metadata_bytes_max),
+        ("grpc.absolute_max_metadata_size", config.metadata_bytes_max),
         ("grpc.max_concurrent_streams", config.calls_per_connection_max),
         # gRPC would count calls that it has answered and not freed yet, of which clients know nothing, and so
         # refuse calls below the limit. `ConnectionGuard` stops clients that cancel what they begin.
