@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pegcount.auth import Credentials
+from pegcount.auth import Credentials, Tokens, read_token_config
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.client import DEFAULT_ADDRESS
 from pegcount.config import Config
@@ -20,6 +20,10 @@ from pegcount.store import EmbeddedStore
 
 _LOOK_SECONDS = 0.5
 _LOG = logging.getLogger(__name__)
+
+
+class ServeOptionError(PegcountError):
+    """Options of `pegcount serve` contradict each other."""
 
 
 class ServerFailedError(PegcountError):
@@ -35,6 +39,10 @@ def serve(
     no_auth: Annotated[
         bool, typer.Option("--no-auth", help="Let everybody in, although the directory has credentials.")
     ] = False,
+    token_config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Accept JSON web tokens of the issuers that this TOML file names."),
+    ] = None,
     create: Annotated[
         bool, typer.Option("--create", help="Make the data directory if it is missing or empty.")
     ] = False,
@@ -63,10 +71,11 @@ def serve(
         if not insecure_listen:
             require_loopback(listen)
         config = Config(active_ttl_seconds=active_ttl)
+        tokens = None if token_config is None else _tokens(token_config, config, no_auth=no_auth)
         store = EmbeddedStore(data, config, create=create, accepted_losses=accept_loss_of or ())
         try:
             authentication = Authentication(
-                Credentials(config, store, now_us), now_us, is_switched_off=no_auth
+                Credentials(config, store, now_us), now_us, tokens, is_switched_off=no_auth
             )
             _LOG.info(authentication.summary())
             server = RunningServer(config, store, listen, now_us, authentication)
@@ -77,6 +86,13 @@ def serve(
             server.stop()
         finally:
             store.close()
+
+
+def _tokens(path: Path, config: Config, *, no_auth: bool) -> Tokens:
+    """Raises TokenFileError, and ServeOptionError if nothing would ask for tokens."""
+    if no_auth:
+        raise ServeOptionError("--no-auth lets everybody in, whatever --token-config says: leave one out")
+    return Tokens(read_token_config(path), config)
 
 
 def _raise_open_file_limit() -> None:
