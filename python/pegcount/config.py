@@ -305,6 +305,11 @@ class Config:
     """Files that the process must still be able to open; below, idle connections are closed."""
     overload_retry_seconds: float = 1.0
     """Seconds after which the caller may retry a call that was refused for overload."""
+    tls_look_seconds: float = 0.25
+    """Seconds between two looks at the files of TLS; changed ones are read at the second look that finds them
+    the same."""
+    certificate_warning_days: int = 14
+    """Days before a certificate expires from which the log says so once a day."""
     health_look_seconds: float = 0.5
     """Seconds between two polls of the store that set the health of RecordService."""
     stop_grace_seconds: float = 5.0
