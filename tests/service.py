@@ -10,7 +10,7 @@ import grpc
 from conformance.stores import EMBEDDED, StoreFactory
 from pegcount.config import Config
 from pegcount.model import WriteOutcome
-from pegcount.server import RunningServer
+from pegcount.server import ListenOptions, RunningServer
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import admin_pb2_grpc, records_pb2, records_pb2_grpc, reports_pb2_grpc
 from strict_channel import StrictChannel
@@ -30,17 +30,30 @@ class Service:
     config: Config = field(default_factory=Config)
     now_us: int = NOW_US
     stores: StoreFactory = EMBEDDED
+    listen: str = "127.0.0.1:0"
+    listen_options: ListenOptions = field(default_factory=ListenOptions)
+    channel_credentials: grpc.ChannelCredentials | None = None
+    """What the client trusts, and its certificate; None: plain text."""
 
     def __post_init__(self) -> None:
         # Most tests use what an embedded store has beside the interface of a store.
         self.store = cast(EmbeddedStore, self.stores.open(self.directory, self.config, lambda: self.now_us))
-        self._running = RunningServer(self.config, self.store, "127.0.0.1:0", lambda: self.now_us)
-        self.address = f"127.0.0.1:{self._running.port}"
-        channel = grpc.insecure_channel(self.address, [("grpc.max_receive_message_length", -1)])
-        self.channel = StrictChannel(channel)
+        self._running = RunningServer(
+            self.config, self.store, self.listen, lambda: self.now_us, self.listen_options
+        )
+        self.addresses = self._running.addresses
+        self.address = self.addresses[0]
+        self.channel = StrictChannel(self.new_channel(self.address))
         self.reports = reports_pb2_grpc.ReportServiceStub(self.channel)
         self.records = records_pb2_grpc.RecordServiceStub(self.channel)
         self.admin = admin_pb2_grpc.AdminServiceStub(self.channel)
+
+    def new_channel(self, address: str) -> grpc.Channel:
+        """Returns a channel of its own connection to an address of the server."""
+        options = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
+        if self.channel_credentials is None:
+            return grpc.insecure_channel(address, options)
+        return grpc.secure_channel(address, self.channel_credentials, options)
 
     def write(self, *records: records_pb2.SessionRecord) -> WriteOutcome:
         return self.write_all(records)

@@ -4,18 +4,35 @@ import logging
 import resource
 import signal
 import threading
-from pathlib import Path
+from collections.abc import Sequence
 from types import FrameType
-from typing import Annotated
 
 import typer
 
 from pegcount.auth import Credentials, Tokens, read_token_config
 from pegcount.cli.exit_status import errors_as_exit_status
+from pegcount.cli.serve_options import (
+    DEFAULT_ACTIVE_TTL,
+    AcceptLossOf,
+    ActiveTtl,
+    AdminListen,
+    ClientCa,
+    Create,
+    Data,
+    InsecureListen,
+    Listen,
+    NoAdmin,
+    NoReflection,
+    RequireClientCert,
+    TlsCert,
+    TlsKey,
+    require_consistent,
+    tls_files,
+)
 from pegcount.client import DEFAULT_ADDRESS
 from pegcount.config import Config
 from pegcount.errors import PegcountError
-from pegcount.server import Authentication, RunningServer, now_us, require_loopback
+from pegcount.server import ListenOptions, RunningServer, require_safe
 from pegcount.store import EmbeddedStore
 
 _LOOK_SECONDS = 0.5
@@ -31,55 +48,37 @@ class ServerFailedError(PegcountError):
 
 
 def serve(
-    data: Annotated[Path, typer.Option(help="Data directory.")],
-    listen: Annotated[str, typer.Option(help="HOST:PORT; port 0 takes any free port.")] = DEFAULT_ADDRESS,
-    insecure_listen: Annotated[
-        bool, typer.Option("--insecure-listen", help="Listen where other hosts may reach the server.")
-    ] = False,
-    no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Let everybody in, although the directory has credentials.")
-    ] = False,
-    token_config: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Accept JSON web tokens of the issuers that this TOML file names."),
-    ] = None,
-    create: Annotated[
-        bool, typer.Option("--create", help="Make the data directory if it is missing or empty.")
-    ] = False,
-    accept_loss_of: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE",
-            help="Go on without the records of this file of the directory, as an error named it; repeatable.",
-        ),
-    ] = None,
-    active_ttl: Annotated[
-        int, typer.Option(min=1, help="Seconds without an event after which an active session is abandoned.")
-    ] = Config().active_ttl_seconds,
+    data: Data,
+    listen: Listen = DEFAULT_ADDRESS,
+    admin_listen: AdminListen = None,
+    no_admin: NoAdmin = False,
+    no_reflection: NoReflection = False,
+    insecure_listen: InsecureListen = False,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    client_ca: ClientCa = None,
+    require_client_cert: RequireClientCert = False,
+    create: Create = False,
+    accept_loss_of: AcceptLossOf = None,
+    active_ttl: ActiveTtl = DEFAULT_ACTIVE_TTL,
 ) -> None:
     """Answer reports over gRPC until SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     _raise_open_file_limit()
-    stop = threading.Event()
-
-    def end(_: int, __: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    stop = _stop_on_signals()
     with errors_as_exit_status():
-        if not insecure_listen:
-            require_loopback(listen)
+        tls = tls_files(tls_cert, tls_key, client_ca, require_client_cert=require_client_cert)
+        require_consistent(admin_listen, no_admin=no_admin, no_reflection=no_reflection)
+        options = ListenOptions(tls, admin_listen, has_admin=not no_admin, has_reflection=not no_reflection)
         config = Config(active_ttl_seconds=active_ttl)
         tokens = None if token_config is None else _tokens(token_config, config, no_auth=no_auth)
         store = EmbeddedStore(data, config, create=create, accepted_losses=accept_loss_of or ())
         try:
-            authentication = Authentication(
-                Credentials(config, store, now_us), now_us, tokens, is_switched_off=no_auth
-            )
-            _LOG.info(authentication.summary())
-            server = RunningServer(config, store, listen, now_us, authentication)
-            typer.echo(f"listening on {listen.rpartition(':')[0]}:{server.port}")
+            for address in filter(None, () if insecure_listen else (listen, admin_listen)):
+                # Nothing checks credentials yet.
+                require_safe(address, tls_is_on=tls is not None, auth_is_on=False)
+            server = RunningServer(config, store, listen, listen_options=options)
+            _say_addresses(server.addresses)
             while not stop.wait(_LOOK_SECONDS):
                 if not server.is_running():
                     raise ServerFailedError("the server has failed; its log says why")
@@ -88,11 +87,21 @@ def serve(
             store.close()
 
 
-def _tokens(path: Path, config: Config, *, no_auth: bool) -> Tokens:
-    """Raises TokenFileError, and ServeOptionError if nothing would ask for tokens."""
-    if no_auth:
-        raise ServeOptionError("--no-auth lets everybody in, whatever --token-config says: leave one out")
-    return Tokens(read_token_config(path), config)
+def _stop_on_signals() -> threading.Event:
+    """Returns an event that SIGTERM and SIGINT set."""
+    stop = threading.Event()
+
+    def end(_: int, __: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    return stop
+
+
+def _say_addresses(addresses: Sequence[str]) -> None:
+    for address, what in zip(addresses, ("", " for AdminService and reflection"), strict=False):
+        typer.echo(f"listening on {address}{what}")
 
 
 def _raise_open_file_limit() -> None:

@@ -1,7 +1,7 @@
 """The gRPC server; apart from `pegcount.client`, only this package imports gRPC."""
 
-from pegcount.server.app import RunningServer, now_us
-from pegcount.server.authentication import Authentication
-from pegcount.server.listening import require_loopback
+from pegcount.server.app import ListenOptions, RunningServer
+from pegcount.server.certificate_files import TlsFiles
+from pegcount.server.listening import require_safe
 
-__all__ = ["Authentication", "RunningServer", "now_us", "require_loopback"]
+__all__ = ["ListenOptions", "RunningServer", "TlsFiles", "require_safe"]

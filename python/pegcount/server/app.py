@@ -9,13 +9,10 @@ a millisecond runs on the threads of a service.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from dataclasses import dataclass
 from threading import Thread
-
-import grpc
-from google.protobuf.message_factory import GetMessageClass
 
 from pegcount import calendar
 from pegcount.auth import Credentials
@@ -25,13 +22,12 @@ from pegcount.server.admin import AdminService
 from pegcount.server.admin_runner import AdminRunner
 from pegcount.server.authentication import Authentication
 from pegcount.server.calls import CallHandlers
-from pegcount.server.connection_guard import ConnectionGuard
-from pegcount.server.connections import Connections
-from pegcount.server.credential_watch import end_refused_streams, save_uses, watch_credentials
-from pegcount.server.expiry_notice import ExpiryNotices
+from pegcount.server.certificate_files import TlsFiles
+from pegcount.server.certificates import Certificates
+from pegcount.server.fault_health import TLS_HEALTH, watch_fault
 from pegcount.server.health import SERVICE_NAME as HEALTH
 from pegcount.server.health import HealthService
-from pegcount.server.listening import bind, options
+from pegcount.server.listener import Listener
 from pegcount.server.minute_log import MinuteLog, silence_grpc
 from pegcount.server.places import end_old_streams
 from pegcount.server.records import RecordService
@@ -39,9 +35,8 @@ from pegcount.server.reflection import REFLECTION_NAMES, ReflectionService
 from pegcount.server.report_runner import ReportRunner
 from pegcount.server.reports import ReportService
 from pegcount.server.sockets import ListeningPort
-from pegcount.server.store_health import watch_store
 from pegcount.server.undecodable_paths import accept_undecodable_paths
-from pegcount.server.unread_answers import UnreadAnswers
+from pegcount.server.unix_socket import is_unix
 from pegcount.server.unread_calls import UnreadCalls
 from pegcount.store import SourceRules, Store
 from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
@@ -63,6 +58,18 @@ def now_us() -> int:
     return time.time_ns() // 1_000
 
 
+@dataclass(frozen=True, slots=True)
+class ListenOptions:
+    """What a server offers, and how, beside its reports and records."""
+
+    tls: TlsFiles | None = None
+    """TLS on all addresses; None: plain text."""
+    admin_address: str | None = None
+    """Where AdminService and reflection answer, and nowhere else; None: at the main address."""
+    has_admin: bool = True
+    has_reflection: bool = True
+
+
 class RunningServer:
     """A started server, with an event loop in a thread of its own."""
 
@@ -72,19 +79,21 @@ class RunningServer:
         store: Store,
         address: str,
         clock: Clock = now_us,
-        authentication: Authentication | None = None,
+        listen_options: ListenOptions = ListenOptions(),
     ) -> None:
-        """Listens on `HOST:PORT`; port 0 selects a free port. Raises ListenError if it cannot listen.
+        """Listens on `HOST:PORT` or `unix:PATH`; port 0 selects a free port.
 
-        `authentication` of None is that of the credentials of the store.
+        Raises ListenError if it cannot listen, and TlsFileError if it cannot use the files of TLS.
         """
         started: Future[_Server] = Future()
-        known = authentication or Authentication(Credentials(config, store, clock), clock)
-        serving = _serve(config, store, address, clock, known, started)
+        serving = _serve(config, store, address, clock, listen_options, started)
         self._thread = Thread(target=asyncio.run, args=(serving,), name="server", daemon=True)
         self._thread.start()
         self._server = started.result()
-        self.port = self._server.port
+        self.addresses = self._server.addresses
+        """The main address, and that of AdminService if it has one of its own."""
+        self.port = int(self.addresses[0].rpartition(":")[2]) if not is_unix(self.addresses[0]) else 0
+        """The TCP port of the main address; 0 for a Unix socket."""
 
     def is_running(self) -> bool:
         """Returns whether the server has neither stopped nor failed."""
@@ -106,11 +115,11 @@ async def _serve(
     store: Store,
     address: str,
     clock: Clock,
-    authentication: Authentication,
+    listen_options: ListenOptions,
     started: "Future[_Server]",
 ) -> None:
     try:
-        server = _Server(config, store, clock, authentication)
+        server = _Server(config, store, clock, listen_options)
         await server.start(address)
     except BaseException as error:
         started.set_exception(error)
@@ -120,80 +129,70 @@ async def _serve(
 
 
 class _Server:
-    """The services, and the gRPC server that calls them."""
+    """The services, and the listeners whose clients call them."""
 
-    def __init__(self, config: Config, store: Store, clock: Clock, authentication: Authentication) -> None:
+    def __init__(self, config: Config, store: Store, clock: Clock, listen_options: ListenOptions) -> None:
         self._config = config
         self._store = store
-        self._credentials = authentication.credentials
+        self._options = listen_options
         silence_grpc()
         accept_undecodable_paths()
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        self._connections = Connections(config)
-        unread_answers = UnreadAnswers(config)
-        self._guard = ConnectionGuard(config, self._connections, unread_answers, MinuteLog(_LOG))
+        tls, days = listen_options.tls, config.certificate_warning_days
+        self._certificates = None if tls is None else Certificates(tls, clock, days)
         unread = UnreadCalls(
             config.request_read_seconds, config.unread_call_count_max, config.overload_retry_seconds
         )
-        self._calls = CallHandlers(
-            self._connections,
-            self._guard,
-            unread,
-            unread_answers,
-            Access(authentication),
-            config.request_id_length_max,
-        )
-        self._credentials.on_change(self._end_refused_soon)
-        self._reports = ReportRunner(config, store, unread_answers)
+        log = MinuteLog(_LOG)
+        self._main = Listener(config, unread, log)
+        own_address = listen_options.admin_address is not None
+        self._of_admin = Listener(config, unread, log) if own_address else self._main
+        self._listeners = (self._main, self._of_admin) if own_address else (self._main,)
+        self._reports = ReportRunner(config, store, self._main.unread_answers)
         rules = SourceRules(store)
         self.records = RecordService(config, store, rules)
         self._admin = AdminRunner(config, AdminService(config, store, rules, self._credentials))
         self._health = HealthService(config)
-        self._reflection = ReflectionService(config, (*SERVICE_NAMES, HEALTH))
-        self._add_methods(
-            ReportService(config, store, clock), ExpiryNotices(config, self._credentials, clock)
-        )
-        self._server = grpc.aio.server(options=options(config))
-        self._server.add_generic_rpc_handlers((self._calls,))
-        # gRPC hands over the calls of each registered method apart from all others, which may queue there.
-        for name in (HEALTH, _REPORTS):
-            self._server.add_registered_method_handlers(name, self._calls.of_service(name))
-        self.port = 0
+        self._reflection = ReflectionService(config, self._reflected(), _NOT_BUILT)
+        self._add_methods(ReportService(config, store, clock))
+        self.addresses: list[str] = []
+        self._ports: list[ListeningPort] = []
 
     async def start(self, address: str) -> None:
         """Listens; raises ListenError."""
         # Else the first request with a wrong zone would hold up the event loop.
         calendar.preload()
-        self.port = bind(self._server, address)
-        for name in ("", *SERVICE_NAMES):
-            self._health.set(name, serving=name != _RECORDS or self._store.write_fault is None)
-        await self._server.start()
+        try:
+            self._bind(address)
+            for name in ("", *self._services()):
+                self._health.set(name, serving=name != _RECORDS or self._store.write_fault is None)
+            if self._certificates is not None:
+                self._health.set(TLS_HEALTH, serving=self._certificates.look() is None)
+            for listener in self._listeners:
+                await listener.start()
+        except BaseException:
+            for listener in self._listeners:
+                listener.release()
+            raise
 
     async def run(self) -> None:
         """Runs until `stop_soon` is called, or until gRPC fails, and then stops."""
-        port = ListeningPort(self.port)
         config = self._config
+        listening = list(zip(self._listeners, self._ports, strict=True))
         places = [self.records.places, self._health.places, self._reflection.places]
         tasks = [
-            _run(self._guard.run(port)),
+            *(_run(listener.run(port)) for listener, port in listening),
             _run(end_old_streams(places, config.stream_look_seconds)),
-            _run(watch_store(self._health, self._store, _RECORDS, config.health_look_seconds)),
-            _run(watch_credentials(self._credentials, config)),
-            _run(end_refused_streams(self._calls.end_refused, config.stream_look_seconds)),
+            *map(_run, self._health_watches()),
         ]
         await self._wait_for_end()
         self._health.stop()
-        await self._calls.stop(config.stop_grace_seconds)
+        await asyncio.gather(*(each.calls.stop(config.stop_grace_seconds) for each in self._listeners))
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        # All calls have ended, so it may wait; a process that ends gives no threads any more.
-        save_uses(self._credentials)
-        # gRPC resets calls that reach a stopping server, which clients take for cancelled. A closed
-        # connection makes them UNAVAILABLE.
-        port.close()
-        await self._stop_grpc()
+        await asyncio.gather(*(listener.stop(port) for listener, port in listening))
         for service in (self._reports, self._admin):
             service.close()
 
@@ -201,42 +200,85 @@ class _Server:
         """Makes `run` stop; may be called from any thread."""
         self._loop.call_soon_threadsafe(self._stopping.set)
 
-    def _end_refused_soon(self) -> None:
-        """Ends streams whose credential has ended, before the call that caused it is answered."""
-        # The loop may be closed if the credentials outlast the server.
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._calls.end_refused)
+    def _bind(self, address: str) -> None:
+        wanted = filter(None, (address, self._options.admin_address))
+        for listener, each in zip(self._listeners, wanted, strict=True):
+            credentials = None if self._certificates is None else self._certificates.credentials()
+            bound = listener.bind(each, credentials)
+            self.addresses.append(bound.text)
+            self._ports.append(ListeningPort(bound.socket_name))
+
+    def _health_watches(self) -> Iterator[Coroutine[object, object, None]]:
+        config = self._config
+        store = self._store
+        yield watch_fault(self._health, _RECORDS, lambda: store.write_fault, config.health_look_seconds)
+        if self._certificates is not None:
+            yield watch_fault(self._health, TLS_HEALTH, self._certificates.look, config.tls_look_seconds)
 
     async def _wait_for_end(self) -> None:
         # Not cancelled afterwards: gRPC's own stopping waits for the same future.
-        failed = asyncio.ensure_future(self._server.wait_for_termination())
-        failed.add_done_callback(lambda done: done.cancelled() or done.exception())
+        failed = [asyncio.ensure_future(listener.wait_for_end()) for listener in self._listeners]
+        for each in failed:
+            each.add_done_callback(lambda done: done.cancelled() or done.exception())
         stopping = asyncio.ensure_future(self._stopping.wait())
-        await asyncio.wait([failed, stopping], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([*failed, stopping], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         if not self._stopping.is_set():
             _LOG.critical("gRPC has failed and accepts no more calls; the server ends")
 
-    async def _stop_grpc(self) -> None:
-        try:
-            await asyncio.wait_for(self._server.stop(None), self._config.stop_grace_seconds)
-        except TimeoutError:
-            _LOG.error("gRPC did not end all calls within %g s", self._config.stop_grace_seconds)
+    def _services(self) -> list[str]:
+        return [name for name in SERVICE_NAMES if self._options.has_admin or name != _ADMIN.full_name]
 
-    def _add_methods(self, reports: ReportService, notices: ExpiryNotices) -> None:
-        calls = self._calls
+    def _reflected(self) -> list[str]:
+        """Returns the services at the address where reflection answers."""
+        if self._of_admin is self._main:
+            return [*self._services(), HEALTH]
+        return [HEALTH, *([_ADMIN.full_name] if self._options.has_admin else [])]
+
+    def _add_methods(self, reports: ReportService) -> None:
+        calls = self._main.calls
         for name, prepare in reports.reports().items():
             message_class = GetMessageClass(_REPORT_METHODS[name].output_type)
             behavior = notices.added(self._reports.behavior(prepare), message_class)
             calls.add_unary(f"{_REPORTS}/{name}", behavior, self._reports.refusal)
         calls.add_stream(f"{_RECORDS}/WriteRecords", self.records.write_records)
-        for method in _ADMIN.methods:
-            calls.add_unary(f"{_ADMIN.full_name}/{method.name}", self._admin.behavior(method))
+        self._add_admin()
+        for listener in self._listeners:
+            self._add_health(listener.calls)
+            listener.register([HEALTH, _REPORTS] if listener is self._main else [HEALTH])
+
+    def _add_health(self, calls: CallHandlers) -> None:
         calls.add_unary(f"{HEALTH}/Check", self._health.check)
         calls.add_unary(f"{HEALTH}/List", self._health.list)
         calls.add_response_stream(f"{HEALTH}/Watch", self._health.watch)
-        for name in REFLECTION_NAMES:
-            calls.add_stream(f"{name}/ServerReflectionInfo", self._reflection.answer_stream)
+
+    def _add_admin(self) -> None:
+        calls = self._of_admin.calls
+        if self._options.has_admin:
+            for method in _ADMIN.methods:
+                calls.add_unary(f"{_ADMIN.full_name}/{method.name}", self._admin.behavior(method))
+        if self._options.has_reflection:
+            for name in REFLECTION_NAMES:
+                calls.add_stream(f"{name}/ServerReflectionInfo", self._reflection.answer_stream)
+        self._explain_absences()
+
+    def _explain_absences(self) -> None:
+        """Tells whoever calls a service at an address without it why it does not answer there."""
+        options = self._options
+        for has, flag, names in (
+            (options.has_admin, "--no-admin", [_ADMIN.full_name]),
+            (options.has_reflection, "--no-reflection", REFLECTION_NAMES),
+        ):
+            for name in names:
+                if not has:
+                    self._main.calls.explain_absence(name, f"the server runs with {flag}")
+                    self._of_admin.calls.explain_absence(name, f"the server runs with {flag}")
+                elif self._of_admin is not self._main:
+                    text = "the server answers its calls at the address of --admin-listen only"
+                    self._main.calls.explain_absence(name, text)
+        if self._of_admin is not self._main:
+            for name in (_REPORTS, _RECORDS):
+                self._of_admin.calls.explain_absence(name, "the server answers its calls at its main address")
 
 
 def _run(work: Coroutine[object, object, None]) -> "asyncio.Task[None]":

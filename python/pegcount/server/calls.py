@@ -172,6 +172,7 @@ class CallHandlers(grpc.GenericRpcHandler):
         self._guard = guard
         self._unread = unread
         self._handlers: dict[str, Handler] = {}
+        self._absences: dict[str, str] = {}
         self._calls: set[Call] = set()
         self._is_stopping = False
 
@@ -221,6 +222,10 @@ class CallHandlers(grpc.GenericRpcHandler):
             await self._handle(context, rule, answer, is_stream=True)
 
         self._handlers[f"/{method}"] = grpc.stream_stream_rpc_method_handler(handle)
+
+    def explain_absence(self, service: str, text: str) -> None:
+        """Has calls of a service that this address does not offer end with a text that says where it is."""
+        self._absences[service] = text
 
     def service(self, details: grpc.HandlerCallDetails) -> Handler:
         """Returns the handler of a call's method; gRPC asks for each call."""
@@ -352,8 +357,10 @@ class CallHandlers(grpc.GenericRpcHandler):
         return grpc.stream_unary_rpc_method_handler(handle)
 
     def _hint(self, name: str) -> str:
-        """Suggests the nearest method of the nearest service, if one is near."""
+        """Says where the service is, or suggests the nearest method of the nearest service."""
         service, _, method = name.rpartition("/")
+        if service in self._absences:
+            return f" here: {self._absences[service]}"
         near = nearest(service, {path.split("/")[1] for path in self._handlers})
         found = None if near is None else nearest(method, self.of_service(near))
         return "" if found is None else suggestion(f"{near}/{found}")

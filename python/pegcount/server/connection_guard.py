@@ -18,7 +18,11 @@ _SHARE_OF_TIME_MAX = 0.05
 
 
 class ConnectionGuard:
-    """Watches the connections of a port."""
+    """Watches the connections of an address.
+
+    Clients of a Unix socket cannot be told apart, so none of their connections is closed; they are all
+    programs of one user of this machine.
+    """
 
     def __init__(
         self, config: Config, connections: Connections, unread_answers: UnreadAnswers, log: MinuteLog
@@ -31,7 +35,7 @@ class ConnectionGuard:
         self._closing: set[asyncio.Future[None]] = set()
 
     async def run(self, port: ListeningPort) -> None:
-        """Looks at the sockets of a port again and again, until cancelled."""
+        """Looks at the sockets of an address again and again, until cancelled."""
         self._port = port
         while True:
             begin_s = time.monotonic()
@@ -42,7 +46,8 @@ class ConnectionGuard:
 
     def note_abandoned_call(self, connection: Connection) -> None:
         """Accounts for a call that its client gave up at once, and closes the connection after too many."""
-        if self._connections.floods_with_calls(connection) and not connection.is_closing:
+        floods = self._connections.floods_with_calls(connection)
+        if floods and self._can_disconnect() and not connection.is_closing:
             connection.is_closing = True
             text = "began and gave up too many calls; closed its connection"
             self._log.add("abandoned calls", f"client {connection} {text}")
@@ -53,17 +58,25 @@ class ConnectionGuard:
         for connection in flooding:
             text = "sent too many control frames; closed its connection"
             self._log.add("control frames", f"client {connection} {text}")
-        stalled = self._unread_answers.stalled(time.monotonic(), state.bytes_acknowledged)
+        stalled = self._stalled(state)
         for connection in stalled:
             unread = f"left {self._unread_answers.byte_count_of(connection)} bytes of answers unread"
             text = f"{unread} for {self._unread_answers.read_seconds_max():g} s; closed its connection"
             self._log.add("unread answers", f"client {connection} {text}")
         missing_count = self._config.free_file_count_min - state.free_file_count
-        idle = self._connections.idle(missing_count) if missing_count > 0 else []
+        idle = self._connections.idle(missing_count) if missing_count > 0 and self._can_disconnect() else []
         if missing_count > 0:
             text = f"only {state.free_file_count} more files can be opened (see ulimit -n)"
             self._log.add("open files", f"{text}; closed the {len(idle)} connections idle for longest")
         self._disconnect([*flooding, *stalled, *idle])
+
+    def _stalled(self, state: PortState) -> list[Connection]:
+        if not self._can_disconnect():
+            return []
+        return self._unread_answers.stalled(time.monotonic(), state.bytes_acknowledged)
+
+    def _can_disconnect(self) -> bool:
+        return self._port is not None and self._port.names_clients
 
     def _disconnect(self, connections: Sequence[Connection]) -> None:
         if self._port is None or not connections:

@@ -2,11 +2,13 @@
 
 import ipaddress
 import socket
+from dataclasses import dataclass
 
 import grpc
 
 from pegcount.config import Config
-from pegcount.errors import PegcountError
+from pegcount.server.sockets import SocketName
+from pegcount.server.unix_socket import SCHEME, ListenError, UnixSocket, bind_unix, is_unix
 
 _AGE_JITTER = 0.1
 """Share by which gRPC varies the maximum age of a connection, up and down."""
@@ -16,29 +18,61 @@ _PENDING_CALL_COUNT_MAX = 1_000_000
 Option = tuple[str, int]
 
 
-class ListenError(PegcountError):
-    """The server cannot, or shall not, listen on the address."""
+@dataclass(frozen=True, slots=True)
+class BoundAddress:
+    """An address on which a gRPC server listens."""
+
+    text: str
+    """What clients connect to: `HOST:PORT`, or `unix:PATH`."""
+    socket_name: SocketName
+    unix_socket: UnixSocket | None = None
+
+    def release(self) -> None:
+        """Removes the Unix socket, if it is one; the server has stopped listening."""
+        if self.unix_socket is not None:
+            self.unix_socket.remove()
 
 
-def bind(server: grpc.aio.Server, address: str) -> int:
-    """Binds a server to `HOST:PORT` and returns the port; raises ListenError if that is impossible."""
+def bind(
+    server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None = None
+) -> BoundAddress:
+    """Binds a server to `HOST:PORT` (port 0 is any free port) or `unix:PATH`, for TLS with `credentials`.
+
+    A Unix socket gets the mode 0600. Raises ListenError if the address is in use or cannot be bound.
+    """
+
+    def add_port(grpc_address: str) -> int:
+        if credentials is None:
+            return server.add_insecure_port(grpc_address)
+        return server.add_secure_port(grpc_address, credentials)
+
+    if is_unix(address):
+        unix_socket = bind_unix(address, add_port)
+        return BoundAddress(f"{SCHEME}{unix_socket.path}", unix_socket.bound_path, unix_socket)
     try:
-        return server.add_insecure_port(address)
+        port = add_port(address)
     except RuntimeError as error:
         raise ListenError(f"cannot listen on {address}: in use, or no HOST:PORT of this machine") from error
+    return BoundAddress(f"{address.rpartition(':')[0]}:{port}", port)
 
 
-def require_loopback(address: str) -> None:
-    """Raises ListenError for an address that other hosts may reach, or that does not exist."""
-    if address.startswith("unix:"):
+def require_safe(address: str, *, tls_is_on: bool, auth_is_on: bool) -> None:
+    """Raises ListenError for an address that other hosts may reach, unless it has TLS and credentials.
+
+    Raises it also for an address that does not exist. A Unix socket and a loopback address need neither.
+    """
+    if is_unix(address) or (tls_is_on and auth_is_on):
         return
     host, _, _ = address.rpartition(":")
-    if not host or not all(map(_is_loopback, _resolved(host.strip("[]"), address))):
-        raise ListenError(
-            f"other hosts can reach {address}, and everyone who does may read and write all records, as"
-            " nobody needs a key yet: listen on a loopback address such as 127.0.0.1:50051, or accept it"
-            " with --insecure-listen"
-        )
+    if host and all(map(_is_loopback, _resolved(host.strip("[]"), address))):
+        return
+    missing = [] if tls_is_on else ["TLS is off (--tls-cert and --tls-key switch it on)"]
+    if not auth_is_on:
+        missing.append("no credential is needed (`pegcount key create` makes the first one)")
+    raise ListenError(
+        f"other hosts can reach {address}, and {' and '.join(missing)}: change that, listen on a loopback"
+        " address such as 127.0.0.1:50051, or accept it with --insecure-listen"
+    )
 
 
 def options(config: Config) -> list[Option]:

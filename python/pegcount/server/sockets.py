@@ -1,4 +1,4 @@
-"""The sockets of a listening port, found among the open files of this process.
+"""The sockets of a listening address, found among the open files of this process.
 
 gRPC can neither list nor close the connections of a server. The operating system can: a socket that is shut
 down looks to gRPC as if the client had closed the connection. Without `/proc/self/fd`, as on macOS, the
@@ -22,6 +22,8 @@ _TCP_INFO_BYTES = _BYTE_COUNTS_OFFSET + 16
 _SPARE_FILE_COUNT = 4
 _V4_IN_V6 = "::ffff:"
 
+SocketName = int | str
+"""What the sockets of an address have in common: the TCP port, or the path where a Unix socket was bound."""
 Endpoint = tuple[str, int]
 """The address and port of a client."""
 
@@ -52,18 +54,27 @@ def endpoint_of(peer: str) -> Endpoint:
 
 
 class ListeningPort:
-    """The listening socket of a port and its connections."""
+    """The listening socket of an address and its connections.
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    The clients of a Unix socket have no addresses, so `look` tells nothing about them and `disconnect` does
+    not find them; `close` does.
+    """
+
+    def __init__(self, name: SocketName) -> None:
+        self._name = name
         # Looking needs files of its own, also when clients have taken all others.
         self._spare_files = [os.open(os.devnull, os.O_RDONLY) for _ in range(_SPARE_FILE_COUNT)]
+
+    @property
+    def names_clients(self) -> bool:
+        """Whether its clients have addresses, so that one of them can be disconnected."""
+        return isinstance(self._name, int)
 
     def look(self) -> PortState:
         """Returns the connections, and how many files may still be opened."""
         with self._spare():
             received, acknowledged = {}, {}
-            for connection in self._sockets(listening=False):
+            for connection in self._tcp_connections():
                 with suppress(OSError):
                     endpoint = _endpoint(connection)
                     acknowledged[endpoint], received[endpoint] = _byte_counts(connection)
@@ -72,7 +83,7 @@ class ListeningPort:
     def disconnect(self, endpoints: Collection[Endpoint]) -> None:
         """Closes the connections of some clients."""
         with self._spare():
-            for connection in self._sockets(listening=False):
+            for connection in self._tcp_connections():
                 with suppress(OSError):
                     if _endpoint(connection) in endpoints:
                         connection.shutdown(socket.SHUT_RDWR)
@@ -90,11 +101,14 @@ class ListeningPort:
     def _spare(self) -> "_SpareFiles":
         return _SpareFiles(self._spare_files)
 
+    def _tcp_connections(self) -> Iterator[socket.socket]:
+        return self._sockets(listening=False) if self.names_clients else iter(())
+
     def _sockets(self, *, listening: bool) -> Iterator[socket.socket]:
         """Yields a duplicate of each socket of the port, which stays valid while gRPC closes its own."""
         for number in _socket_numbers():
             with suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
-                if _is_of_port(found, self._port) and _is_listening(found) == listening:
+                if _name_of(found) == self._name and _is_listening(found) == listening:
                     yield found
 
 
@@ -134,9 +148,12 @@ def _socket_numbers() -> list[int]:
     return numbers
 
 
-def _is_of_port(found: socket.socket, port: int) -> bool:
-    is_tcp = found.family in (socket.AF_INET, socket.AF_INET6) and found.type == socket.SOCK_STREAM
-    return is_tcp and found.getsockname()[1] == port
+def _name_of(found: socket.socket) -> SocketName | None:
+    if found.type != socket.SOCK_STREAM:
+        return None
+    if found.family == socket.AF_UNIX:
+        return str(found.getsockname())
+    return int(found.getsockname()[1]) if found.family in (socket.AF_INET, socket.AF_INET6) else None
 
 
 def _is_listening(found: socket.socket) -> bool:
