@@ -132,7 +132,7 @@ def test_one_file_reads_zone_rules() -> None:
 def test_one_package_and_the_client_know_grpc() -> None:
     modules = ("grpc", "grpc_health", "grpc_reflection", "grpc_status", "google.rpc")
     knowing = {name for module in modules for name in importing(module)}
-    assert "python/pegcount/server/listener.py" in knowing
+    assert "python/pegcount/server/app.py" in knowing
     others = {name for name in knowing if not name.startswith("python/pegcount/server/")}
     assert others == {"python/pegcount/client.py"}
 

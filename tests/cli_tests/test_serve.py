@@ -55,11 +55,16 @@ def test_tls_alone_does_not_make_an_address_safe(tls: tuple[str, ...], tmp_path:
             "--client-ca needs --require-client-cert, too",
         ),
         (("--tls-cert", "c.pem", "--tls-key", "k.pem"), "cannot read c.pem: No such file or directory"),
+        (
+            ("--listen", "unix:s", "--tls-cert", "c.pem", "--tls-key", "k.pem"),
+            "a Unix socket has no TLS: leave out --tls-cert, or listen on HOST:PORT",
+        ),
         (("--admin-listen", SAFE, "--no-admin", "--no-reflection"), "--admin-listen offers nothing with"),
     ],
 )
 def test_options_that_do_not_go_together(options: tuple[str, ...], sentence: str, tmp_path: Path) -> None:
-    assert sentence in failure(tmp_path, "--listen", SAFE, *options)
+    where = () if "--listen" in options else ("--listen", SAFE)
+    assert sentence in failure(tmp_path, *where, *options)
 
 
 def failure(directory: Path, *options: str) -> str:

@@ -68,8 +68,8 @@ def serve(
     stop = _stop_on_signals()
     with errors_as_exit_status():
         tls = tls_files(tls_cert, tls_key, client_ca, require_client_cert=require_client_cert)
-        require_consistent(admin_listen, no_admin=no_admin, no_reflection=no_reflection)
         options = ListenOptions(tls, admin_listen, has_admin=not no_admin, has_reflection=not no_reflection)
+        require_consistent(listen, options)
         config = Config(active_ttl_seconds=active_ttl)
         tokens = None if token_config is None else _tokens(token_config, config, no_auth=no_auth)
         store = EmbeddedStore(data, config, create=create, accepted_losses=accept_loss_of or ())

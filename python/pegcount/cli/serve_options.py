@@ -7,7 +7,7 @@ import typer
 
 from pegcount.config import Config
 from pegcount.errors import PegcountError
-from pegcount.server import TlsFiles
+from pegcount.server import ListenOptions, TlsFiles, is_unix
 
 DEFAULT_ACTIVE_TTL = Config().active_ttl_seconds
 _ADDRESSES, _TLS = "Addresses", "TLS"
@@ -114,9 +114,11 @@ def tls_files(
     return TlsFiles(certificate, key, client_authorities)
 
 
-def require_consistent(admin_listen: str | None, *, no_admin: bool, no_reflection: bool) -> None:
-    """Raises ServeOptionError if the address of --admin-listen would offer nothing."""
-    if admin_listen is not None and no_admin and no_reflection:
+def require_consistent(listen: str, options: ListenOptions) -> None:
+    """Raises ServeOptionError if an option would have no effect."""
+    if options.tls is not None and all(map(is_unix, filter(None, (listen, options.admin_address)))):
+        raise ServeOptionError("a Unix socket has no TLS: leave out --tls-cert, or listen on HOST:PORT")
+    if options.admin_address is not None and not (options.has_admin or options.has_reflection):
         raise ServeOptionError(
             "--admin-listen offers nothing with --no-admin and --no-reflection: leave one of the three out"
         )

@@ -3,5 +3,6 @@
 from pegcount.server.app import ListenOptions, RunningServer
 from pegcount.server.certificate_files import TlsFiles
 from pegcount.server.listening import require_safe
+from pegcount.server.unix_socket import is_unix
 
-__all__ = ["ListenOptions", "RunningServer", "TlsFiles", "require_safe"]
+__all__ = ["ListenOptions", "RunningServer", "TlsFiles", "is_unix", "require_safe"]

@@ -14,6 +14,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Thread
 
+import grpc
+
 from pegcount import calendar
 from pegcount.auth import Credentials
 from pegcount.config import Config
@@ -63,7 +65,7 @@ class ListenOptions:
     """What a server offers, and how, beside its reports and records."""
 
     tls: TlsFiles | None = None
-    """TLS on all addresses; None: plain text."""
+    """TLS on all TCP addresses; None: plain text."""
     admin_address: str | None = None
     """Where AdminService and reflection answer, and nowhere else; None: at the main address."""
     has_admin: bool = True
@@ -203,10 +205,15 @@ class _Server:
     def _bind(self, address: str) -> None:
         wanted = filter(None, (address, self._options.admin_address))
         for listener, each in zip(self._listeners, wanted, strict=True):
-            credentials = None if self._certificates is None else self._certificates.credentials()
-            bound = listener.bind(each, credentials)
+            bound = listener.bind(each, self._credentials(each))
             self.addresses.append(bound.text)
             self._ports.append(ListeningPort(bound.socket_name))
+
+    def _credentials(self, address: str) -> grpc.ServerCredentials | None:
+        """Returns the TLS of an address; None for plain text, as on a Unix socket, which has no network."""
+        if self._certificates is None or is_unix(address):
+            return None
+        return self._certificates.credentials()
 
     def _health_watches(self) -> Iterator[Coroutine[object, object, None]]:
         config = self._config
