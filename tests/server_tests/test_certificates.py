@@ -2,6 +2,7 @@
 
 import logging
 import os
+import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -75,6 +76,14 @@ def test_a_file_without_what_it_should_have(number: int, content: bytes | None, 
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if content is None else content)
     what = "private key" if number == 1 else "certificate"
     assert error_of(files.tls).startswith(f"{path} has no {what} in PEM, or a damaged one: ")
+
+
+def test_a_certificate_of_a_version_that_nobody_knows(files: Files) -> None:
+    own = ssl.PEM_cert_to_DER_cert(files.tls.certificate.read_text())
+    version_3, version_6 = (bytes([0xA0, 3, 2, 1, number]) for number in (2, 5))
+    assert version_3 in own
+    files.tls.certificate.write_text(ssl.DER_cert_to_PEM_cert(own.replace(version_3, version_6, 1)))
+    assert error_of(files.tls).startswith(f"cannot use {files.tls.certificate} and {files.tls.key}: ")
 
 
 def test_a_key_of_another_certificate(files: Files) -> None:
@@ -241,7 +250,7 @@ def test_an_expired_certificate_is_a_fault_until_it_is_replaced(
 
 def test_a_certificate_of_the_future(files: Files) -> None:
     files.now_us -= 1_001 * DAY_US
-    assert "is valid from 20" in str(files.certificates().look())
+    assert "is not valid before 20" in str(files.certificates().look())
 
 
 def test_authorities_of_clients_expire_too(files: Files) -> None:

@@ -221,10 +221,15 @@ def is_left_after_a_call(channel: grpc.Channel, states: "list[grpc.ChannelConnec
 
 
 def test_an_admin_address_that_is_taken(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as free:
         options = ListenOptions(admin_address=f"127.0.0.1:{taken.getsockname()[1]}")
-        with pytest.raises(ListenError, match=r"cannot listen on 127\.0\.0\.1:\d+: in use"):
-            Service(tmp_path / "data", listen=f"unix:{tmp_path}/socket", listen_options=options)
+        main = free.getsockname()
+        free.close()
+        for name, listen in (("a", f"unix:{tmp_path}/socket"), ("b", f"127.0.0.1:{main[1]}")):
+            with pytest.raises(ListenError, match=r"cannot listen on 127\.0\.0\.1:\d+: in use"):
+                Service(tmp_path / name, listen=listen, listen_options=options)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(main, 5)
     assert not (tmp_path / "socket").exists()
 
 

@@ -174,6 +174,8 @@ class _Server:
             for listener in self._listeners:
                 await listener.start()
         except BaseException:
+            for port in self._ports:
+                port.close()
             for listener in self._listeners:
                 listener.release()
             raise

@@ -22,6 +22,8 @@ from pegcount.errors import PegcountError
 _CURVES = (ec.SECP256R1, ec.SECP384R1)
 _RSA_BITS_MIN = 2_048
 _ALLOWED_KEYS = f"RSA of {_RSA_BITS_MIN} bits or more, P-256 and P-384"
+_UNUSABLE = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion)
+"""What looking into a certificate raises if it is well-formed PEM and contains something unknown."""
 _PUBLIC = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 _OF_OTHERS = 0o077
 _OF_OTHERS_UNLESS_ROOTS = 0o027
@@ -71,6 +73,13 @@ def load(files: TlsFiles) -> TlsMaterial:
 
     Certificates may have expired, or be valid in the future.
     """
+    try:
+        return _load(files)
+    except _UNUSABLE as error:
+        raise TlsFileError(f"cannot use {files.certificate} and {files.key}: {error}") from error
+
+
+def _load(files: TlsFiles) -> TlsMaterial:
     chain = _certificates(files.certificate)
     key = _private_key(files.key)
     if key.public_key().public_bytes(*_PUBLIC) != chain[0].public_key().public_bytes(*_PUBLIC):

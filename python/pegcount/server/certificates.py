@@ -90,7 +90,7 @@ class Certificates:
         if now >= validity.end:
             return f"a certificate of {validity.path} expired at {_text(validity.end)}: replace it"
         if now < validity.begin:
-            return f"a certificate of {validity.path} is valid from {_text(validity.begin)} only"
+            return f"a certificate of {validity.path} is not valid before {_text(validity.begin)}"
         return None
 
     def _warn(self) -> None:
