@@ -14,7 +14,6 @@ import pytest
 from certificate_authority import CertificateAuthority, Identity
 from cryptography import x509
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from hyperframe.frame import SettingsFrame, WindowUpdateFrame
 from load.http2_peer import PREFACE
 from pegcount.config import Config
 from pegcount.server import ListenOptions, TlsFiles
@@ -340,29 +339,6 @@ def test_half_done_handshakes_end_and_hold_up_nobody(serve: Serve) -> None:
         assert all(client.recv(1) == b"" for client in clients)
 
 
-def test_a_flood_of_control_frames_ends_its_connection_only(serve: Serve, tls: Tls) -> None:
-    service = serve(Config(control_burst_bytes_max=30_000, control_bytes_per_second_max=1_000))
-    service.reports.QueryAsrUsage(ASK_USAGE, timeout=20)
-    states: list[grpc.ChannelConnectivity] = []
-    service.channel.subscribe(states.append)
-    context = ssl.create_default_context(cadata=tls.authority.certificate.decode())
-    frames = WindowUpdateFrame(0, window_increment=1).serialize() * 500
-    with tls_socket(service.address, context) as client:
-        client.sendall(PREFACE + SettingsFrame(0).serialize())
-        wait_until(lambda: is_closed(client, frames), "the end of the connection")
-    service.reports.QueryAsrUsage(ASK_USAGE, timeout=20)
-    assert states == [State.READY]
-
-
-def is_closed(client: ssl.SSLSocket, frames: bytes) -> bool:
-    """Sends frames; returns whether the server has closed the connection."""
-    try:
-        client.sendall(frames)
-    except OSError:
-        return True
-    return False
-
-
 def test_calls_within_the_limits_are_no_flood(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     """TLS adds bytes to each message, which must not count as control frames."""
     service = serve(Config(control_burst_bytes_max=4_000, control_bytes_per_second_max=1))
@@ -373,20 +349,3 @@ def test_calls_within_the_limits_are_no_flood(serve: Serve, caplog: pytest.LogCa
     for _ in range(200):
         service.reports.QueryAsrUsage(ASK_USAGE, timeout=20)
     assert caplog.messages == []
-
-
-def test_abandoned_calls_end_their_connection(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    service = serve(Config(abandoned_call_burst_max=20))
-    states: list[grpc.ChannelConnectivity] = []
-    with service.new_channel(service.address) as channel:
-        channel.subscribe(states.append)
-        unknown: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/nothing/here")
-
-        def is_left() -> bool:
-            with pytest.raises(grpc.RpcError):
-                unknown(b"", timeout=20)
-            return State.READY in states and State.IDLE in states[states.index(State.READY) :]
-
-        wait_until(is_left, "the end of the connection")
-    assert "began and gave up too many calls" in caplog.text
-    service.reports.QueryAsrUsage(ASK_USAGE, timeout=20)
