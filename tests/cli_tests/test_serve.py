@@ -21,7 +21,7 @@ def tls(tmp_path: Path) -> tuple[str, ...]:
     return "--tls-cert", str(tmp_path / "certificate.pem"), "--tls-key", str(tmp_path / "key.pem")
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", ":0", "pegcount.invalid:0"])
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", ":0", "", "pegcount.invalid:0"])
 @pytest.mark.parametrize("option", ["--listen", "--admin-listen"])
 def test_an_address_that_others_reach_is_refused(address: str, option: str, tmp_path: Path) -> None:
     where = ("--listen", address) if option == "--listen" else ("--listen", SAFE, option, address)

@@ -74,7 +74,7 @@ def serve(
         tokens = None if token_config is None else _tokens(token_config, config, no_auth=no_auth)
         store = EmbeddedStore(data, config, create=create, accepted_losses=accept_loss_of or ())
         try:
-            for address in filter(None, () if insecure_listen else (listen, admin_listen)):
+            for address in [] if insecure_listen else options.addresses(listen):
                 # Nothing checks credentials yet.
                 require_safe(address, tls_is_on=tls is not None, auth_is_on=False)
             server = RunningServer(config, store, listen, listen_options=options)

@@ -116,7 +116,7 @@ def tls_files(
 
 def require_consistent(listen: str, options: ListenOptions) -> None:
     """Raises ServeOptionError if an option would have no effect."""
-    if options.tls is not None and all(map(is_unix, filter(None, (listen, options.admin_address)))):
+    if options.tls is not None and all(map(is_unix, options.addresses(listen))):
         raise ServeOptionError("a Unix socket has no TLS: leave out --tls-cert, or listen on HOST:PORT")
     if options.admin_address is not None and not (options.has_admin or options.has_reflection):
         raise ServeOptionError(

@@ -71,6 +71,10 @@ class ListenOptions:
     has_admin: bool = True
     has_reflection: bool = True
 
+    def addresses(self, main: str) -> list[str]:
+        """Returns all addresses of a server, the main one first."""
+        return [main] if self.admin_address is None else [main, self.admin_address]
+
 
 class RunningServer:
     """A started server, with an event loop in a thread of its own."""
@@ -205,8 +209,7 @@ class _Server:
         self._loop.call_soon_threadsafe(self._stopping.set)
 
     def _bind(self, address: str) -> None:
-        wanted = filter(None, (address, self._options.admin_address))
-        for listener, each in zip(self._listeners, wanted, strict=True):
+        for listener, each in zip(self._listeners, self._options.addresses(address), strict=True):
             bound = listener.bind(each, self._credentials(each))
             self.addresses.append(bound.text)
             self._ports.append(ListeningPort(bound.socket_name))
@@ -275,19 +278,18 @@ class _Server:
         """Tells whoever calls a service at an address without it why it does not answer there."""
         options = self._options
         for has, flag, names in (
-            (options.has_admin, "--no-admin", [_ADMIN.full_name]),
+            (options.has_admin, "--no-admin", (_ADMIN.full_name,)),
             (options.has_reflection, "--no-reflection", REFLECTION_NAMES),
         ):
-            for name in names:
-                if not has:
-                    self._main.calls.explain_absence(name, f"the server runs with {flag}")
-                    self._of_admin.calls.explain_absence(name, f"the server runs with {flag}")
-                elif self._of_admin is not self._main:
-                    text = "the server answers its calls at the address of --admin-listen only"
-                    self._main.calls.explain_absence(name, text)
+            if not has:
+                for listener in self._listeners:
+                    listener.calls.explain_absence(names, f"the server runs with {flag}")
+            elif self._of_admin is not self._main:
+                text = "the server answers its calls at the address of --admin-listen only"
+                self._main.calls.explain_absence(names, text)
         if self._of_admin is not self._main:
-            for name in (_REPORTS, _RECORDS):
-                self._of_admin.calls.explain_absence(name, "the server answers its calls at its main address")
+            text = "the server answers its calls at its main address"
+            self._of_admin.calls.explain_absence((_REPORTS, _RECORDS), text)
 
 
 def _run(work: Coroutine[object, object, None]) -> "asyncio.Task[None]":

@@ -7,8 +7,7 @@ only so can reading be limited in time. A client does not notice, as the bytes o
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeAlias
 
 import grpc
@@ -223,9 +222,9 @@ class CallHandlers(grpc.GenericRpcHandler):
 
         self._handlers[f"/{method}"] = grpc.stream_stream_rpc_method_handler(handle)
 
-    def explain_absence(self, service: str, text: str) -> None:
-        """Has calls of a service that this address does not offer end with a text that says where it is."""
-        self._absences[service] = text
+    def explain_absence(self, services: Iterable[str], text: str) -> None:
+        """Has calls of services that this address does not offer end with a text that says why."""
+        self._absences.update(dict.fromkeys(services, text))
 
     def service(self, details: grpc.HandlerCallDetails) -> Handler:
         """Returns the handler of a call's method; gRPC asks for each call."""
@@ -357,7 +356,7 @@ class CallHandlers(grpc.GenericRpcHandler):
         return grpc.stream_unary_rpc_method_handler(handle)
 
     def _hint(self, name: str) -> str:
-        """Says where the service is, or suggests the nearest method of the nearest service."""
+        """Says why the service is absent, or suggests the nearest method of the nearest service."""
         service, _, method = name.rpartition("/")
         if service in self._absences:
             return f" here: {self._absences[service]}"
