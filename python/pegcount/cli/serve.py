@@ -74,10 +74,12 @@ def serve(
         tokens = None if token_config is None else _tokens(token_config, config, no_auth=no_auth)
         store = EmbeddedStore(data, config, create=create, accepted_losses=accept_loss_of or ())
         try:
-            for address in [] if insecure_listen else options.addresses(listen):
-                # Nothing checks credentials yet.
-                require_safe(address, tls_is_on=tls is not None, auth_is_on=False)
-            server = RunningServer(config, store, listen, listen_options=options)
+            credentials = Credentials(config, store, now_us)
+            authentication = Authentication(credentials, now_us, known_tokens, is_switched_off=no_auth)
+            for address in filter(None, () if insecure_listen else (listen, admin_listen)):
+                require_safe(address, tls_is_on=tls is not None, auth_is_on=authentication.is_on)
+            server = RunningServer(config, store, listen, now_us, options, authentication)
+            _LOG.info(authentication.summary())
             _say_addresses(server.addresses)
             while not stop.wait(_LOOK_SECONDS):
                 if not server.is_running():

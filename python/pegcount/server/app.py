@@ -175,6 +175,8 @@ class _Server:
                 self._health.set(name, serving=name != _RECORDS or self._store.write_fault is None)
             if self._certificates is not None:
                 self._health.set(TLS_HEALTH, serving=self._certificates.look() is None)
+            if self._authentication.accepts_tokens:
+                self._health.set(CREDENTIALS_HEALTH, serving=self._authentication.look() is None)
             for listener in self._listeners:
                 await listener.start()
         except BaseException:
@@ -226,6 +228,9 @@ class _Server:
         yield watch_fault(self._health, _RECORDS, lambda: store.write_fault, config.health_look_seconds)
         if self._certificates is not None:
             yield watch_fault(self._health, TLS_HEALTH, self._certificates.look, config.tls_look_seconds)
+        if self._authentication.accepts_tokens:
+            look = self._authentication.look
+            yield watch_fault(self._health, CREDENTIALS_HEALTH, look, config.token_key_look_seconds)
 
     async def _wait_for_end(self) -> None:
         # Not cancelled afterwards: gRPC's own stopping waits for the same future.

@@ -46,6 +46,15 @@ class Authentication:
         """Whether a call needs a credential."""
         return not self._is_switched_off and (self._tokens is not None or len(self.credentials) > 0)
 
+    @property
+    def accepts_tokens(self) -> bool:
+        """Whether the server knows issuers of tokens."""
+        return self._tokens is not None
+
+    def look(self) -> str | None:
+        """Takes changed keys of tokens; returns why some cannot be used, None if all can."""
+        return None if self._tokens is None else self._tokens.look()
+
     def summary(self) -> str:
         """Returns in words who is let in, for the log."""
         count = self.credentials.accepted_count()

@@ -1,0 +1,90 @@
+"""Client certificates that stand for credentials, and the health of the key files of tokens."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import grpc
+import pytest
+from certificate_authority import CertificateAuthority
+from cryptography import x509
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from pegcount.auth import Credentials, Scope, Tokens
+from pegcount.config import Config
+from pegcount.model import NewCredential
+from pegcount.server import Authentication, ListenOptions, RunningServer, TlsFiles
+from pegcount.store import EmbeddedStore
+from pegcount.v1 import admin_pb2, admin_pb2_grpc
+from service import NOW_US
+from token_issuer import signer, token_config
+from waiting import wait_until
+
+Code = grpc.StatusCode
+ASK_INFO = admin_pb2.GetStoreInfoRequest()
+CONFIG = Config(token_key_look_seconds=0.05)
+SERVING: int = health_pb2.HealthCheckResponse.SERVING
+Serve = Callable[..., RunningServer]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Starts a server that accepts tokens, and client certificates of noc.example.com as an admin."""
+    with ExitStack() as stack:
+
+        def start(options: ListenOptions, tokens: Tokens | None = None) -> RunningServer:
+            store = EmbeddedStore(tmp_path / "data", CONFIG, create=True, clock=lambda: NOW_US)
+            stack.callback(store.close)
+            credentials = Credentials(CONFIG, store, lambda: NOW_US)
+            new = NewCredential("noc", (int(Scope.ADMIN),), None, ("noc.example.com",))
+            credentials.create(lambda _: new)
+            authentication = Authentication(credentials, lambda: NOW_US, tokens)
+            server = RunningServer(CONFIG, store, "127.0.0.1:0", lambda: NOW_US, options, authentication)
+            stack.callback(server.stop)
+            return server
+
+        yield start
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [
+        (["noc.example.com"], Code.OK),
+        (["other.example.com", "noc.example.com"], Code.OK),
+        (["other.example.com"], Code.UNAUTHENTICATED),
+        (["noc.example.com.other.example.net"], Code.UNAUTHENTICATED),
+    ],
+)
+def test_a_client_certificate_stands_for_a_credential(
+    names: list[str], code: Code, serve: Serve, tmp_path: Path
+) -> None:
+    authority, clients = CertificateAuthority(), CertificateAuthority("authority of clients")
+    files = TlsFiles(*(tmp_path / name for name in ("certificate.pem", "key.pem", "clients.pem")))
+    authority.issue().write(files.certificate, files.key)
+    (tmp_path / "clients.pem").write_bytes(clients.certificate)
+    client = clients.issue([x509.DNSName(name) for name in names])
+    port = serve(ListenOptions(files)).port
+    trusted = grpc.ssl_channel_credentials(authority.certificate, client.key, client.certificate)
+    with grpc.secure_channel(f"127.0.0.1:{port}", trusted) as channel:
+        call = admin_pb2_grpc.AdminServiceStub(channel).GetStoreInfo.future(ASK_INFO, timeout=20)
+        assert call.code() is code
+
+
+def test_health_while_a_key_file_cannot_be_used(serve: Serve, tmp_path: Path) -> None:
+    port = serve(ListenOptions(), Tokens(token_config(tmp_path, signer("HS256")), CONFIG)).port
+    secret = (tmp_path / "secret").read_bytes()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        check = health_pb2_grpc.HealthStub(channel).Check
+
+        def status(service: str) -> int:
+            found: int = check(health_pb2.HealthCheckRequest(service=service), timeout=20).status
+            return found
+
+        def is_serving() -> bool:
+            return status("pegcount.credentials") == SERVING
+
+        assert is_serving()
+        (tmp_path / "secret").write_bytes(b"short")
+        wait_until(lambda: not is_serving())
+        assert status("") == SERVING
+        (tmp_path / "secret").write_bytes(secret)
+        wait_until(is_serving)
