@@ -65,7 +65,7 @@ MAY_IMPORT = {
     "importers": SHARED | {"v1"},
     "export": {"core", "v1"},
     "server": SHARED | {"auth", "request", "calendar", "store", "core", "response", "v1", "version"},
-    "client": {"config", "errors", "model", "v1", "write_outcome"},
+    "client": {"config", "errors", "model", "write_outcome"},
     "cli": SHARED
     | {"auth", "calendar", "client", "core", "export", "importers", "server", "store", "v1", "version"},
     "version": set[str](),

@@ -60,7 +60,9 @@ class Door:
         issuers.mkdir()
         tokens = Tokens(trusted_issuers(issuers), config)
         authentication = Authentication(self.credentials, lambda: self.now_us, tokens)
-        self._server = RunningServer(config, self._store, "127.0.0.1:0", lambda: self.now_us, authentication)
+        self._server = RunningServer(
+            config, self._store, "127.0.0.1:0", lambda: self.now_us, authentication=authentication
+        )
         self._channel = grpc.insecure_channel(f"127.0.0.1:{self._server.port}")
 
     def new_key(self, name: str, *scopes: Scope, lifetime_seconds: int | None = None) -> Issued:

@@ -81,6 +81,11 @@ class Tokens:
         finally:
             self._reload_lock.release()
 
+    def look(self) -> str | None:
+        """Does `reload_if_changed`, and returns the `fault`."""
+        self.reload_if_changed()
+        return self.fault
+
     def _reload(self) -> None:
         faults = list[str]()
         changed = False

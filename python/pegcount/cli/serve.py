@@ -9,7 +9,7 @@ from types import FrameType
 
 import typer
 
-from pegcount.auth import Credentials, Tokens, read_token_config
+from pegcount.auth import Credentials
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.cli.serve_options import (
     DEFAULT_ACTIVE_TTL,
@@ -22,25 +22,24 @@ from pegcount.cli.serve_options import (
     InsecureListen,
     Listen,
     NoAdmin,
+    NoAuth,
     NoReflection,
     RequireClientCert,
     TlsCert,
     TlsKey,
+    TokenConfigFile,
     require_consistent,
     tls_files,
+    tokens,
 )
 from pegcount.client import DEFAULT_ADDRESS
 from pegcount.config import Config
 from pegcount.errors import PegcountError
-from pegcount.server import ListenOptions, RunningServer, require_safe
+from pegcount.server import Authentication, ListenOptions, RunningServer, now_us, require_safe
 from pegcount.store import EmbeddedStore
 
 _LOOK_SECONDS = 0.5
 _LOG = logging.getLogger(__name__)
-
-
-class ServeOptionError(PegcountError):
-    """Options of `pegcount serve` contradict each other."""
 
 
 class ServerFailedError(PegcountError):
@@ -54,6 +53,8 @@ def serve(
     no_admin: NoAdmin = False,
     no_reflection: NoReflection = False,
     insecure_listen: InsecureListen = False,
+    no_auth: NoAuth = False,
+    token_config: TokenConfigFile = None,
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
     client_ca: ClientCa = None,
@@ -71,12 +72,12 @@ def serve(
         options = ListenOptions(tls, admin_listen, has_admin=not no_admin, has_reflection=not no_reflection)
         require_consistent(listen, options)
         config = Config(active_ttl_seconds=active_ttl)
-        tokens = None if token_config is None else _tokens(token_config, config, no_auth=no_auth)
+        known_tokens = tokens(token_config, config, no_auth=no_auth)
         store = EmbeddedStore(data, config, create=create, accepted_losses=accept_loss_of or ())
         try:
             credentials = Credentials(config, store, now_us)
             authentication = Authentication(credentials, now_us, known_tokens, is_switched_off=no_auth)
-            for address in filter(None, () if insecure_listen else (listen, admin_listen)):
+            for address in () if insecure_listen else options.addresses(listen):
                 require_safe(address, tls_is_on=tls is not None, auth_is_on=authentication.is_on)
             server = RunningServer(config, store, listen, now_us, options, authentication)
             _LOG.info(authentication.summary())

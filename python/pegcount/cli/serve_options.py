@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
+from pegcount.auth import Tokens, read_token_config
 from pegcount.config import Config
 from pegcount.errors import PegcountError
 from pegcount.server import ListenOptions, TlsFiles, is_unix
 
 DEFAULT_ACTIVE_TTL = Config().active_ttl_seconds
-_ADDRESSES, _TLS = "Addresses", "TLS"
+_ADDRESSES, _CALLERS, _TLS = "Addresses", "Callers", "TLS"
 
 Data = Annotated[Path, typer.Option(help="Data directory.")]
 Create = Annotated[bool, typer.Option("--create", help="Make the data directory if it is missing or empty.")]
@@ -52,6 +53,23 @@ InsecureListen = Annotated[
         "--insecure-listen",
         help="Listen without TLS or credentials where other hosts reach the server.",
         rich_help_panel=_ADDRESSES,
+    ),
+]
+NoAuth = Annotated[
+    bool,
+    typer.Option(
+        "--no-auth",
+        help="Let everybody in, although the directory has credentials.",
+        rich_help_panel=_CALLERS,
+    ),
+]
+TokenConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-config",
+        metavar="FILE",
+        help="Accept JSON web tokens of the issuers that this TOML file names.",
+        rich_help_panel=_CALLERS,
     ),
 ]
 TlsCert = Annotated[
@@ -112,6 +130,18 @@ def tls_files(
             "--require-client-cert needs --client-ca, which says whose certificates to accept"
         )
     return TlsFiles(certificate, key, client_authorities)
+
+
+def tokens(path: Path | None, config: Config, *, no_auth: bool) -> Tokens | None:
+    """Returns the tokens of a configuration, None without one.
+
+    Raises TokenFileError, and ServeOptionError if nothing would ask for tokens.
+    """
+    if path is None:
+        return None
+    if no_auth:
+        raise ServeOptionError("--no-auth lets everybody in, whatever --token-config says: leave one out")
+    return Tokens(read_token_config(path), config)
 
 
 def require_consistent(listen: str, options: ListenOptions) -> None:

@@ -11,10 +11,12 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Thread
 
 import grpc
+from google.protobuf.message_factory import GetMessageClass
 
 from pegcount import calendar
 from pegcount.auth import Credentials
@@ -26,7 +28,9 @@ from pegcount.server.authentication import Authentication
 from pegcount.server.calls import CallHandlers
 from pegcount.server.certificate_files import TlsFiles
 from pegcount.server.certificates import Certificates
-from pegcount.server.fault_health import TLS_HEALTH, watch_fault
+from pegcount.server.credential_watch import end_refused_streams, save_uses, watch_credentials
+from pegcount.server.expiry_notice import ExpiryNotices
+from pegcount.server.fault_health import CREDENTIALS_HEALTH, TLS_HEALTH, watch_fault
 from pegcount.server.health import SERVICE_NAME as HEALTH
 from pegcount.server.health import HealthService
 from pegcount.server.listener import Listener
@@ -86,13 +90,16 @@ class RunningServer:
         address: str,
         clock: Clock = now_us,
         listen_options: ListenOptions = ListenOptions(),
+        authentication: Authentication | None = None,
     ) -> None:
         """Listens on `HOST:PORT` or `unix:PATH`; port 0 selects a free port.
 
-        Raises ListenError if it cannot listen, and TlsFileError if it cannot use the files of TLS.
+        `authentication` of None is that of the credentials of the store. Raises ListenError if it cannot
+        listen, and TlsFileError if it cannot use the files of TLS.
         """
         started: Future[_Server] = Future()
-        serving = _serve(config, store, address, clock, listen_options, started)
+        known = authentication or Authentication(Credentials(config, store, clock), clock)
+        serving = _serve(config, store, address, clock, listen_options, known, started)
         self._thread = Thread(target=asyncio.run, args=(serving,), name="server", daemon=True)
         self._thread.start()
         self._server = started.result()
@@ -122,10 +129,11 @@ async def _serve(
     address: str,
     clock: Clock,
     listen_options: ListenOptions,
+    authentication: Authentication,
     started: "Future[_Server]",
 ) -> None:
     try:
-        server = _Server(config, store, clock, listen_options)
+        server = _Server(config, store, clock, listen_options, authentication)
         await server.start(address)
     except BaseException as error:
         started.set_exception(error)
@@ -137,10 +145,19 @@ async def _serve(
 class _Server:
     """The services, and the listeners whose clients call them."""
 
-    def __init__(self, config: Config, store: Store, clock: Clock, listen_options: ListenOptions) -> None:
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        clock: Clock,
+        listen_options: ListenOptions,
+        authentication: Authentication,
+    ) -> None:
         self._config = config
         self._store = store
         self._options = listen_options
+        self._authentication = authentication
+        self._credentials = authentication.credentials
         silence_grpc()
         accept_undecodable_paths()
         self._loop = asyncio.get_running_loop()
@@ -150,18 +167,21 @@ class _Server:
         unread = UnreadCalls(
             config.request_read_seconds, config.unread_call_count_max, config.overload_retry_seconds
         )
-        log = MinuteLog(_LOG)
-        self._main = Listener(config, unread, log)
+        log, access = MinuteLog(_LOG), Access(authentication)
+        self._main = Listener(config, unread, access, log)
         own_address = listen_options.admin_address is not None
-        self._of_admin = Listener(config, unread, log) if own_address else self._main
+        self._of_admin = Listener(config, unread, access, log) if own_address else self._main
         self._listeners = (self._main, self._of_admin) if own_address else (self._main,)
+        self._credentials.on_change(self._end_refused_soon)
         self._reports = ReportRunner(config, store, self._main.unread_answers)
         rules = SourceRules(store)
         self.records = RecordService(config, store, rules)
         self._admin = AdminRunner(config, AdminService(config, store, rules, self._credentials))
         self._health = HealthService(config)
-        self._reflection = ReflectionService(config, self._reflected(), _NOT_BUILT)
-        self._add_methods(ReportService(config, store, clock))
+        self._reflection = ReflectionService(config, self._reflected())
+        self._add_methods(
+            ReportService(config, store, clock), ExpiryNotices(config, self._credentials, clock)
+        )
         self.addresses: list[str] = []
         self._ports: list[ListeningPort] = []
 
@@ -194,6 +214,8 @@ class _Server:
         tasks = [
             *(_run(listener.run(port)) for listener, port in listening),
             _run(end_old_streams(places, config.stream_look_seconds)),
+            _run(watch_credentials(self._credentials, config)),
+            _run(end_refused_streams(self._end_refused, config.stream_look_seconds)),
             *map(_run, self._health_watches()),
         ]
         await self._wait_for_end()
@@ -202,6 +224,8 @@ class _Server:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # All calls have ended, so it may wait; a process that ends gives no threads any more.
+        save_uses(self._credentials)
         await asyncio.gather(*(listener.stop(port) for listener, port in listening))
         for service in (self._reports, self._admin):
             service.close()
@@ -210,13 +234,23 @@ class _Server:
         """Makes `run` stop; may be called from any thread."""
         self._loop.call_soon_threadsafe(self._stopping.set)
 
+    def _end_refused_soon(self) -> None:
+        """Ends streams whose credential has ended, before the call that caused it is answered."""
+        # The loop may be closed if the credentials outlast the server.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._end_refused)
+
+    def _end_refused(self) -> None:
+        for listener in self._listeners:
+            listener.calls.end_refused()
+
     def _bind(self, address: str) -> None:
         for listener, each in zip(self._listeners, self._options.addresses(address), strict=True):
-            bound = listener.bind(each, self._credentials(each))
+            bound = listener.bind(each, self._tls(each))
             self.addresses.append(bound.text)
             self._ports.append(ListeningPort(bound.socket_name))
 
-    def _credentials(self, address: str) -> grpc.ServerCredentials | None:
+    def _tls(self, address: str) -> grpc.ServerCredentials | None:
         """Returns the TLS of an address; None for plain text, as on a Unix socket, which has no network."""
         if self._certificates is None or is_unix(address):
             return None
@@ -252,7 +286,7 @@ class _Server:
             return [*self._services(), HEALTH]
         return [HEALTH, *([_ADMIN.full_name] if self._options.has_admin else [])]
 
-    def _add_methods(self, reports: ReportService) -> None:
+    def _add_methods(self, reports: ReportService, notices: ExpiryNotices) -> None:
         calls = self._main.calls
         for name, prepare in reports.reports().items():
             message_class = GetMessageClass(_REPORT_METHODS[name].output_type)

@@ -19,6 +19,9 @@ class TokenSource(Protocol):
     def caller_of_token(self, text: str, now_us: int) -> Caller | None:
         """Returns whose token this is; None if it is not accepted."""
 
+    def look(self) -> str | None:
+        """Takes changed keys; returns why some cannot be used, None if all can."""
+
 
 class Authentication:
     """Finds out who calls. `caller` takes microseconds and never waits.

@@ -8,6 +8,7 @@ only so can reading be limited in time. A client does not notice, as the bytes o
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any, TypeAlias
 
 import grpc
@@ -25,6 +26,7 @@ from pegcount.errors import (
 from pegcount.server import call_metadata, status
 from pegcount.server.access import ANY_CREDENTIAL, Access, Rule, rule_of
 from pegcount.server.call_clock import CallClock, Phase
+from pegcount.server.client_certificates import certificate_names
 from pegcount.server.connection_guard import ConnectionGuard
 from pegcount.server.connections import Connection, Connections
 from pegcount.server.unread_answers import UnreadAnswers
@@ -328,7 +330,9 @@ class CallHandlers(grpc.GenericRpcHandler):
         """Notes the begin of a call, and its end once gRPC has sent the response."""
         connection = self._connections.enter(context.peer())
         request_id = self._request_id(context)
-        authenticate = partial(self._access.caller, rule, context.invocation_metadata() or ())
+        authenticate = partial(
+            self._access.caller, rule, context.invocation_metadata() or (), certificate_names(context)
+        )
         call = Call(context, connection, self._unread_answers, request_id, authenticate, is_stream=is_stream)
         self._calls.add(call)
 

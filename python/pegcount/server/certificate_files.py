@@ -103,7 +103,7 @@ def _certificates(path: Path) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(data)
     except ValueError as error:
-        raise TlsFileError(f"{path} has no certificate in PEM, or a damaged one") from error
+        raise TlsFileError(f"{path} has no certificate in PEM, or a damaged one: {error}") from error
 
 
 def _private_key(path: Path) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
@@ -119,7 +119,7 @@ def _private_key(path: Path) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
             f"the key {path} is encrypted: decrypt it with openssl pkey -in {path} -out FILE"
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise TlsFileError(f"{path} has no private key in PEM, or a damaged one") from error
+        raise TlsFileError(f"{path} has no private key in PEM, or a damaged one: {error}") from error
     if isinstance(key, rsa.RSAPrivateKey) and key.key_size >= _RSA_BITS_MIN:
         return key
     if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, _CURVES):

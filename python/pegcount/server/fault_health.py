@@ -8,6 +8,9 @@ from pegcount.server.health import HealthService
 TLS_HEALTH = "pegcount.tls"
 """NOT_SERVING while the files of TLS cannot be used; the server goes on with those that it read before."""
 
+CREDENTIALS_HEALTH = "pegcount.credentials"
+"""NOT_SERVING while a key file of tokens cannot be used; its earlier keys count until it can."""
+
 
 async def watch_fault(
     health: HealthService, service: str, fault: Callable[[], str | None], poll_seconds: float

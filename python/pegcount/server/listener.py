@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import grpc
 
 from pegcount.config import Config
+from pegcount.server.access import Access
 from pegcount.server.calls import CallHandlers
 from pegcount.server.connection_guard import ConnectionGuard
 from pegcount.server.connections import Connections
@@ -26,13 +27,13 @@ class Listener:
     from one port of a client.
     """
 
-    def __init__(self, config: Config, unread: UnreadCalls, log: MinuteLog) -> None:
+    def __init__(self, config: Config, unread: UnreadCalls, access: Access, log: MinuteLog) -> None:
         self._config = config
         connections = Connections(config)
         self.unread_answers = UnreadAnswers(config)
         self._guard = ConnectionGuard(config, connections, self.unread_answers, log)
         self.calls = CallHandlers(
-            connections, self._guard, unread, self.unread_answers, config.request_id_length_max
+            connections, self._guard, unread, self.unread_answers, access, config.request_id_length_max
         )
         """The methods of this address."""
         self._server = grpc.aio.server(options=options(config))
