@@ -11,12 +11,12 @@ from pathlib import Path
 
 import grpc
 import pytest
-from certificate_authority import CertificateAuthority, Identity
+from certificate_authority import CertificateAuthority
 from cryptography import x509
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from load.http2_peer import PREFACE
 from pegcount.config import Config
-from pegcount.server import ListenOptions, TlsFiles
+from pegcount.server import ListenOptions
 from pegcount.server.certificate_files import TlsFileError
 from pegcount.server.certificates import Certificates
 from pegcount.server.client_certificates import certificate_names
@@ -26,41 +26,12 @@ from waiting import stays, wait_until
 
 from server_tests.example_requests import ASK_USAGE, call_record
 from server_tests.streams import Stream, batch
+from server_tests.tls_files import Tls
 
 Code = grpc.StatusCode
 State = grpc.ChannelConnectivity
 HALF_DONE_COUNT = 200
 RELOAD_COUNT = 10
-
-
-class Tls:
-    """The files of a server's TLS, and what its clients trust."""
-
-    def __init__(self, directory: Path) -> None:
-        directory.mkdir()
-        self.authority = CertificateAuthority()
-        self.clients = CertificateAuthority("authority of clients")
-        self.files = TlsFiles(directory / "certificate.pem", directory / "key.pem")
-        self.with_clients = TlsFiles(self.files.certificate, self.files.key, directory / "clients.pem")
-        (directory / "clients.pem").write_bytes(self.clients.certificate)
-        self.identity = self.replace()
-
-    def replace(self) -> Identity:
-        """Writes a new certificate and key, and returns them."""
-        self.identity = self.authority.issue()
-        self.identity.write(self.files.certificate, self.files.key)
-        return self.identity
-
-    def trusted(self, identity: Identity | None = None) -> grpc.ChannelCredentials:
-        """Returns the credentials of a client, with a certificate of its own if given."""
-        if identity is None:
-            return grpc.ssl_channel_credentials(self.authority.certificate)
-        return grpc.ssl_channel_credentials(self.authority.certificate, identity.key, identity.certificate)
-
-    def served(self, address: str) -> bytes:
-        """Returns the certificate that the server shows to a new connection."""
-        host, _, port = address.rpartition(":")
-        return ssl.get_server_certificate((host, int(port))).encode()
 
 
 @pytest.fixture
