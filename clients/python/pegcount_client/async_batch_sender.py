@@ -11,7 +11,7 @@ from pegcount.v1.records_pb2 import WriteRecordsResponse
 
 from pegcount_client.batch_sender import ENDED_EARLY, WRITE_RECORDS
 from pegcount_client.errors import PegcountError, call_error, status_of
-from pegcount_client.retry import Retries, RetryPolicy
+from pegcount_client.retry import Retries
 
 
 class AsyncBatchSender:
@@ -20,12 +20,12 @@ class AsyncBatchSender:
     A task that is cancelled while it waits loses nothing: the next one resends what was not answered.
     """
 
-    def __init__(self, channel: aio.Channel, address: str, retry: RetryPolicy | None = None) -> None:
+    def __init__(self, channel: aio.Channel, address: str, retries: Retries) -> None:
         self._write_records: Any = channel.stream_stream(WRITE_RECORDS, None, WriteRecordsResponse.FromString)
         self._address = address
         self._unanswered: deque[AsyncPendingBatch] = deque()
         self._stream: _OpenStream | None = None
-        self._retries = Retries(retry or RetryPolicy())
+        self._retries = retries
         self._turn = asyncio.Lock()
         self.resent_count = 0
         """Batches that were sent again, each time counted."""
@@ -65,6 +65,10 @@ class AsyncBatchSender:
             if is_cancelled():
                 raise
             failure = self._lost_stream(error)
+        except BaseException:
+            # A token could not be had; the next stream asks for it again.
+            self.close()
+            raise
         else:
             self._retries.answered()
             self._unanswered.popleft().answer = answer

@@ -12,6 +12,7 @@ from pegcount_client.async_batch_sender import AsyncBatchSender
 from pegcount_client.async_record_writer import AsyncRecordWriter
 from pegcount_client.channel import DEFAULT_TIMEOUT_SECONDS, ChannelSettings, Tls
 from pegcount_client.client import LOOK_SECONDS
+from pegcount_client.credential import AsyncToken
 from pegcount_client.errors import PegcountError, call_error, status_of
 from pegcount_client.queries import (
     ActiveSessionsQuery,
@@ -26,7 +27,7 @@ from pegcount_client.requests import (
     folder_stats_request,
     origination_quality_request,
 )
-from pegcount_client.retry import RetryPolicy
+from pegcount_client.retry import Retries, RetryPolicy
 from pegcount_client.signatures import takes_query
 from pegcount_client.write_summary import Rejection, WriteSummary
 
@@ -53,6 +54,7 @@ class AsyncClient:
         *,
         tls: Tls | bool = False,
         api_key: str | None = None,
+        token: AsyncToken | None = None,
         timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
         retry: bool = True,
         keepalive_seconds: float | None = 30.0,
@@ -63,6 +65,7 @@ class AsyncClient:
             address=address,
             tls=tls,
             api_key=api_key,
+            token=token,
             timeout=timeout,
             retry=retry,
             keepalive_seconds=keepalive_seconds,
@@ -72,6 +75,7 @@ class AsyncClient:
         require_event_loop()
         self._address = address
         self._timeout = timeout
+        self._renews_credential = settings.credential().is_renewed
         self._channel = settings.open_async()
         self.reports = reports_pb2_grpc.ReportServiceStub(self._channel)
         self.admin = admin_pb2_grpc.AdminServiceStub(self._channel)
@@ -139,7 +143,8 @@ class AsyncClient:
 
     def batch_sender(self, retry: RetryPolicy | None = None) -> AsyncBatchSender:
         """Returns what sends serialized batches, for callers that make and bound them themselves."""
-        return AsyncBatchSender(self._channel, self._address, retry)
+        retries = Retries(retry or RetryPolicy(), renews_credential=self._renews_credential)
+        return AsyncBatchSender(self._channel, self._address, retries)
 
     async def call(
         self, method: Callable[..., Awaitable[_AnswerT]], request: object, *, timeout: float | None = None

@@ -9,7 +9,7 @@ import grpc
 from pegcount.v1.records_pb2 import WriteRecordsResponse
 
 from pegcount_client.errors import PegcountError, call_error
-from pegcount_client.retry import Retries, RetryPolicy
+from pegcount_client.retry import Retries
 
 WRITE_RECORDS: Final = "/pegcount.v1.RecordService/WriteRecords"
 
@@ -23,28 +23,32 @@ class BatchSender:
     in order. That is safe because a record is identified by key and version, so it counts once.
     """
 
-    def __init__(self, channel: grpc.Channel, address: str, retry: RetryPolicy | None = None) -> None:
+    def __init__(self, channel: grpc.Channel, address: str, retries: Retries) -> None:
         self._write_records: _WriteRecords = channel.stream_stream(
             WRITE_RECORDS, None, WriteRecordsResponse.FromString
         )
         self._address = address
         self._unanswered: deque[PendingBatch] = deque()
         self._stream: _OpenStream | None = None
-        self._retries = Retries(retry or RetryPolicy())
+        self._retries = retries
         self.resent_count = 0
         """Batches that were sent again, each time counted."""
 
     def submit(self, batch: bytes) -> "PendingBatch":
-        """Queues a serialized `WriteRecordsRequest` for sending; the caller bounds the unanswered batches."""
+        """Queues a serialized `WriteRecordsRequest` for sending; the caller bounds the unanswered batches.
+
+        Raises what the function of a token raises; the batch is not queued then.
+        """
         if not self._unanswered and not self.has_stream():
             # The server ends streams that idle; a batch sent into one would only wait for its failure.
             self.close()
+        if self._stream is None:
+            # Before it is queued: a token that cannot be had leaves the batch to the caller.
+            self._open()
+        assert self._stream is not None
         pending = PendingBatch(self, batch)
         self._unanswered.append(pending)
-        if self._stream is None:
-            self._open()
-        else:
-            self._stream.send(batch)
+        self._stream.send(batch)
         return pending
 
     def take_answer(self) -> None:

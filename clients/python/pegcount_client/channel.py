@@ -1,6 +1,5 @@
-"""How the client reaches its server: address, TLS, key, deadline, retries, pings and the size of answers."""
+"""How the client reaches its server: address, TLS, credential, deadline, retries, pings, size of answers."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -11,6 +10,7 @@ import grpc
 from grpc import aio
 
 from pegcount_client.address import check_address, is_of_this_host
+from pegcount_client.credential import AsyncToken, Credential
 from pegcount_client.interceptors import AddDefaults, CallDefaults, async_interceptors
 
 DEFAULT_TIMEOUT_SECONDS: Final = 30.0
@@ -20,7 +20,6 @@ _RECONNECT_MS_MAX: Final = 2_000
 """gRPC's own limit is two minutes, in which it would not notice that a server is back."""
 _KEEPALIVE_SECONDS_MIN: Final = 10.0
 """The server disconnects a client that pings more often."""
-_HEADER_TEXT: Final = re.compile(r"[\x20-\x7e]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +55,9 @@ def _pem(given: bytes | Path | None) -> bytes | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelSettings:
-    """How to reach a server. Raises ValueError for what cannot work, or would show the key to others."""
+    """How to reach a server. Raises ValueError for what cannot work, or would show the credential
+    to others.
+    """
 
     address: str
     """`HOST:PORT`, or `unix:PATH`."""
@@ -64,6 +65,8 @@ class ChannelSettings:
     """True: TLS with the roots that gRPC trusts."""
     api_key: str | None = field(default=None, repr=False)
     """Sent as `x-api-key` with each call. Needs TLS, except to this host."""
+    token: AsyncToken | None = field(default=None, repr=False)
+    """Sent as `authorization: Bearer …` with each call, in place of a key. Needs TLS, except to this host."""
     timeout: float | None = DEFAULT_TIMEOUT_SECONDS
     """Seconds after which a call with one answer fails that has no timeout of its own. None: never."""
     retry: bool = True
@@ -84,17 +87,18 @@ class ChannelSettings:
                 f"keepalive_seconds={self.keepalive_seconds!r} must be at least {_KEEPALIVE_SECONDS_MIN:g},"
                 " or None: the server disconnects clients that ping more often"
             )
-        if self.api_key is not None:
-            self._check_key(self.api_key)
+        self._require_private(self.credential())
 
-    def _check_key(self, api_key: str) -> None:
-        if not _HEADER_TEXT.fullmatch(api_key):
-            raise ValueError("api_key must be printable ASCII text, and not empty")
-        if not self.tls and not is_of_this_host(self.address):
+    def _require_private(self, credential: Credential) -> None:
+        if credential.name is not None and not self.tls and not is_of_this_host(self.address):
             raise ValueError(
-                f"api_key would cross the network to {self.address!r} readable by others; give tls=True,"
-                " or Tls(...) for certificates of your own"
+                f"{credential.name} would cross the network to {self.address!r} readable by others; give"
+                " tls=True, or Tls(...) for certificates of your own"
             )
+
+    def credential(self) -> Credential:
+        """Returns what shows the server who calls; raises as `Credential`."""
+        return Credential(self.api_key, self.token)
 
     def open(self) -> grpc.Channel:
         """Returns a channel; raises OSError for a certificate file that cannot be read."""
@@ -113,7 +117,7 @@ class ChannelSettings:
         return aio.secure_channel(self.address, tls.credentials(), self._options(), interceptors=interceptors)
 
     def _defaults(self) -> CallDefaults:
-        return CallDefaults(self.api_key, self.timeout)
+        return CallDefaults(self.credential(), self.timeout)
 
     def _tls(self) -> Tls | None:
         if isinstance(self.tls, Tls):

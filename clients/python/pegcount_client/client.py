@@ -9,6 +9,7 @@ from pegcount.v1 import admin_pb2_grpc, records_pb2_grpc, reports_pb2_grpc
 
 from pegcount_client.batch_sender import BatchSender
 from pegcount_client.channel import DEFAULT_TIMEOUT_SECONDS, ChannelSettings, Tls
+from pegcount_client.credential import Token
 from pegcount_client.errors import PegcountError, call_error, status_of
 from pegcount_client.queries import (
     ActiveSessionsQuery,
@@ -24,7 +25,7 @@ from pegcount_client.requests import (
     folder_stats_request,
     origination_quality_request,
 )
-from pegcount_client.retry import RetryPolicy
+from pegcount_client.retry import Retries, RetryPolicy
 from pegcount_client.signatures import takes_query
 from pegcount_client.write_summary import Rejection, WriteSummary
 
@@ -53,6 +54,7 @@ class Client:
         *,
         tls: Tls | bool = False,
         api_key: str | None = None,
+        token: Token | None = None,
         timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
         retry: bool = True,
         keepalive_seconds: float | None = 30.0,
@@ -63,6 +65,7 @@ class Client:
             address=address,
             tls=tls,
             api_key=api_key,
+            token=token,
             timeout=timeout,
             retry=retry,
             keepalive_seconds=keepalive_seconds,
@@ -71,6 +74,7 @@ class Client:
         )
         self._address = address
         self._timeout = timeout
+        self._renews_credential = settings.credential().is_renewed
         self._channel = settings.open()
         self.reports = reports_pb2_grpc.ReportServiceStub(self._channel)
         self.admin = admin_pb2_grpc.AdminServiceStub(self._channel)
@@ -152,7 +156,8 @@ class Client:
 
     def batch_sender(self, retry: RetryPolicy | None = None) -> BatchSender:
         """Returns what sends serialized batches, for callers that make and bound them themselves."""
-        return BatchSender(self._channel, self._address, retry)
+        retries = Retries(retry or RetryPolicy(), renews_credential=self._renews_credential)
+        return BatchSender(self._channel, self._address, retries)
 
     def call(
         self, method: Callable[..., _AnswerT], request: object, *, timeout: float | None = None

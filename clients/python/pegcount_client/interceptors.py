@@ -1,13 +1,13 @@
-"""What the client adds to each call, also of its raw stubs: the key, and a deadline."""
+"""What the client adds to each call, also of its raw stubs: the key or the token, and a deadline."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import grpc
 from grpc import aio
 
-API_KEY: Final = "x-api-key"
+from pegcount_client.credential import Credential
 
 _Continue: TypeAlias = Callable[[Any, Any], Any]
 
@@ -16,7 +16,7 @@ _Continue: TypeAlias = Callable[[Any, Any], Any]
 class CallDefaults:
     """What a call gets that does not say it itself."""
 
-    api_key: str | None
+    credential: Credential
     timeout_seconds: float | None
     """Deadline of a call with one answer; streams have none."""
 
@@ -40,20 +40,20 @@ class AddDefaults(grpc.UnaryUnaryClientInterceptor, grpc.StreamStreamClientInter
         self._defaults = defaults
 
     def intercept_unary_unary(self, continuation: _Continue, client_call_details: Any, request: Any) -> Any:
-        """Sends a call with the key and a deadline."""
+        """Sends a call with the credential and a deadline."""
         return continuation(self._sent(client_call_details, self._defaults.timeout_seconds), request)
 
     def intercept_stream_stream(
         self, continuation: _Continue, client_call_details: Any, request_iterator: Any
     ) -> Any:
-        """Opens a stream with the key."""
+        """Opens a stream with the credential."""
         return continuation(self._sent(client_call_details, None), request_iterator)
 
     def _sent(self, details: Any, timeout_seconds: float | None) -> _CallDetails:
         return _CallDetails(
             method=details.method,
             timeout=timeout_seconds if details.timeout is None else details.timeout,
-            metadata=[*(details.metadata or ()), *_key(self._defaults)],
+            metadata=[*(details.metadata or ()), *self._defaults.credential.metadata()],
             credentials=details.credentials,
             wait_for_ready=details.wait_for_ready,
             compression=details.compression,
@@ -67,8 +67,8 @@ class _AddToUnary(aio.UnaryUnaryClientInterceptor):
     async def intercept_unary_unary(
         self, continuation: _Continue, client_call_details: aio.ClientCallDetails, request: Any
     ) -> Any:
-        """Sends a call with the key and a deadline."""
-        sent = _sent_async(client_call_details, self._defaults, self._defaults.timeout_seconds)
+        """Sends a call with the credential and a deadline."""
+        sent = await _sent_async(client_call_details, self._defaults, self._defaults.timeout_seconds)
         return await continuation(sent, request)
 
 
@@ -79,8 +79,8 @@ class _AddToStream(aio.StreamStreamClientInterceptor):
     async def intercept_stream_stream(
         self, continuation: _Continue, client_call_details: aio.ClientCallDetails, request_iterator: Any
     ) -> Any:
-        """Opens a stream with the key."""
-        sent = _sent_async(client_call_details, self._defaults, None)
+        """Opens a stream with the credential."""
+        sent = await _sent_async(client_call_details, self._defaults, None)
         return await continuation(sent, request_iterator)
 
 
@@ -89,17 +89,13 @@ def async_interceptors(defaults: CallDefaults) -> Sequence[aio.ClientInterceptor
     return [_AddToUnary(defaults), _AddToStream(defaults)]
 
 
-def _sent_async(
+async def _sent_async(
     details: aio.ClientCallDetails, defaults: CallDefaults, timeout_seconds: float | None
 ) -> aio.ClientCallDetails:
     return aio.ClientCallDetails(
         method=details.method,
         timeout=timeout_seconds if details.timeout is None else details.timeout,
-        metadata=aio.Metadata(*(details.metadata or ()), *_key(defaults)),
+        metadata=aio.Metadata(*(details.metadata or ()), *await defaults.credential.async_metadata()),
         credentials=details.credentials,
         wait_for_ready=details.wait_for_ready,
     )
-
-
-def _key(defaults: CallDefaults) -> list[tuple[str, str]]:
-    return [] if defaults.api_key is None else [(API_KEY, defaults.api_key)]

@@ -109,8 +109,9 @@ class RecordWriter:
                 # Its callbacks may write and send as well.
                 self._take_oldest()
             else:
-                batch = self._batches.sealed.popleft()
+                batch = self._batches.sealed[0]
                 self._unanswered.append((batch, self._sender.submit(batch.data)))
+                self._batches.sealed.popleft()
 
     def _take_oldest(self) -> None:
         """Waits for the oldest unanswered batch, and counts its answer."""

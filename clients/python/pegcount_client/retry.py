@@ -33,20 +33,29 @@ class RetryPolicy:
 
 
 class Retries:
-    """The failures in a row of one writer."""
+    """The failures in a row of one writer.
 
-    def __init__(self, policy: RetryPolicy) -> None:
+    With `renews_credential`, a later stream may carry another token than one whose token has expired.
+    """
+
+    def __init__(self, policy: RetryPolicy, *, renews_credential: bool = False) -> None:
         self._policy = policy
+        self._renews_credential = renews_credential
+        self._was_refused = False
         self._failure_count = 0
         self._has_lost_stream = False
 
     def answered(self) -> None:
         """Begins the count anew, as the server has answered a batch."""
         self._failure_count = 0
+        self._was_refused = False
 
     def wait_seconds(self, error: PegcountError) -> float:
         """Returns the seconds to wait before the next try; raises the error if a try would be useless."""
         server_seconds = _server_seconds(error)
+        if self._renews_credential and error.code is grpc.StatusCode.UNAUTHENTICATED:
+            # Once: a server that refuses the next token as well will not accept further ones.
+            server_seconds, self._was_refused = None if self._was_refused else 0.0, True
         if self._has_lost_stream and error.reason == _CORRECTION_IN_PROGRESS:
             # The stream that corrects these records may be the one that this writer has lost.
             server_seconds = 0.0
