@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import TracebackType
 
 import grpc
 import pegcount_client
+from pegcount_client import Tls
 from pegcount_client.batch_sender import BatchSender, PendingBatch
+from pegcount_client.credential import Token
 from pegcount_client.errors import call_error
 from pegcount_client.retry import RetryPolicy
 
@@ -22,17 +25,35 @@ class CallError(PegcountError):
     """A call to the server failed; the message is meant for people."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentCredential:
+    """A key or a token that calls carry."""
+
+    api_key: str | None = field(default=None, repr=False)
+    token: Token | None = field(default=None, repr=False)
+    origin: str
+    """The option or variable that gave it, for errors."""
+
+
 class Client:
     """Calls one server. Leaving its block closes the channel and raises CallError for a call that failed.
 
     A call of a report or an administrative one fails without an answer within `timeout_seconds`. Absent: it
-    waits for ever. Raises CallError for an address that cannot be one.
+    waits for ever. Raises CallError for an address that cannot be one, and for a key or a token that cannot
+    be sent.
     """
 
     def __init__(
-        self, address: str, config: Config | None = None, *, timeout_seconds: float | None = None
+        self,
+        address: str,
+        config: Config | None = None,
+        *,
+        timeout_seconds: float | None = None,
+        tls: Tls | None = None,
+        credential: SentCredential | None = None,
     ) -> None:
         config = config or Config()
+        self._credential = credential
         self._address = address
         self._timeout_seconds = timeout_seconds
         options = [
@@ -41,7 +62,13 @@ class Client:
         ]
         try:
             self._client = pegcount_client.Client(
-                address, timeout=timeout_seconds, retry=False, options=options
+                address,
+                tls=tls or False,
+                api_key=None if credential is None else credential.api_key,
+                token=None if credential is None else credential.token,
+                timeout=timeout_seconds,
+                retry=False,
+                options=options,
             )
         except ValueError as error:
             raise CallError(str(error)) from error
@@ -85,7 +112,20 @@ class Client:
         """Returns an error for people; the commands name their own option for the time to wait."""
         if error.code is grpc.StatusCode.DEADLINE_EXCEEDED and not error.reason:
             return f"no answer from {self._address} within {self._timeout_seconds:g} s"
-        return str(error)
+        return f"{error}{self._advice(error)}"
+
+    def _advice(self, error: pegcount_client.PegcountError) -> str:
+        """Returns the next step after a refusal of who calls; "" after another error."""
+        if error.code is grpc.StatusCode.PERMISSION_DENIED:
+            scope = error.metadata.get("scope")
+            return f"; `pegcount key create --scope {scope} …` makes one" if scope else ""
+        if error.code is not grpc.StatusCode.UNAUTHENTICATED:
+            return ""
+        if self._credential is None:
+            return "; give one by PEGCOUNT_API_KEY, --api-key-file, PEGCOUNT_TOKEN or --token-file"
+        if error.reason == "CREDENTIAL_UNEXPECTED":
+            return f"; leave out {self._credential.origin}"
+        return f"; it refused that of {self._credential.origin}"
 
 
 class BatchWriter:

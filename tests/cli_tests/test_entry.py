@@ -17,6 +17,7 @@ import typer
 from pegcount import core
 from pegcount.calendar import tzdata_version
 from pegcount.cli import app
+from pegcount.cli.connection import ABOUT_A_SERVER
 from pegcount.cli.entry import add_environment_variables, options
 from pegcount.version import VERSION
 
@@ -55,7 +56,7 @@ def test_no_variable_says_what_to_delete() -> None:
     command = typer.main.get_command(app)
     add_environment_variables(command)
     given = {option.name for option in options(getattr(command, "commands", {})["delete"])}
-    assert given == {"data", "server", "time_zone"}
+    assert given == {"data", "time_zone", *ABOUT_A_SERVER} - {"timeout"}
     refused = pegcount("delete", "--data", "missing", PEGCOUNT_ALL="1", PEGCOUNT_SOURCE="beta")
     assert refused.returncode == 2
 

@@ -3,7 +3,7 @@
 from pegcount.auth.caller import Caller, Scope
 from pegcount.auth.credentials import Credentials, Issued
 from pegcount.auth.token_config import TokenConfig, read_token_config
-from pegcount.auth.token_files import TokenFileError
+from pegcount.auth.token_files import TokenFileError, read_secret_file
 from pegcount.auth.tokens import Tokens
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "TokenConfig",
     "TokenFileError",
     "Tokens",
+    "read_secret_file",
     "read_token_config",
 ]

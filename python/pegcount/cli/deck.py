@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from pegcount.cli.connection import DEFAULT_TIMEOUT_SECONDS, Server, Timeout
+from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.exit_status import errors_as_exit_status
-from pegcount.client import DEFAULT_ADDRESS, Client
 from pegcount.errors import ImportFileError
 from pegcount.v1 import admin_pb2
 
@@ -18,22 +17,23 @@ _HEADER = ["code", "name", "country"]
 
 
 @deck_app.command("import")
+@calls_server()
 def import_deck(
     file: Annotated[Path, typer.Argument(help="CSV with the header code,name,country.")],
     deck_id: Annotated[int, typer.Option("--id", help="Id of the deck, 1 or greater.")],
-    server: Server = DEFAULT_ADDRESS,
-    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
+    server: Connection,
 ) -> None:
     """Store a code deck, or replace the one with the same id."""
-    with errors_as_exit_status(), Client(server, timeout_seconds=timeout) as client:
+    with errors_as_exit_status(), server.client() as client:
         answer = client.admin.PutCodeDeck(admin_pb2.PutCodeDeckRequest(id=deck_id, entries=_entries(file)))
         typer.echo(f"code deck {deck_id}: {answer.entry_count:,} entries")
 
 
 @deck_app.command("list")
-def list_decks(server: Server = DEFAULT_ADDRESS, timeout: Timeout = DEFAULT_TIMEOUT_SECONDS) -> None:
+@calls_server()
+def list_decks(server: Connection) -> None:
     """List the code decks."""
-    with errors_as_exit_status(), Client(server, timeout_seconds=timeout) as client:
+    with errors_as_exit_status(), server.client() as client:
         for deck in client.admin.ListCodeDecks(admin_pb2.ListCodeDecksRequest()).code_decks:
             typer.echo(f"code deck {deck.id}: {deck.entry_count:,} entries")
 

@@ -10,8 +10,8 @@ import typer
 
 from pegcount import core
 from pegcount.auth import Credentials
+from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.exit_status import errors_as_exit_status
-from pegcount.client import DEFAULT_ADDRESS, Client
 from pegcount.config import Config
 from pegcount.errors import PegcountError
 from pegcount.server import now_us
@@ -33,11 +33,10 @@ class _Admin:
     lift: Callable[[admin_pb2.LiftDeletionRequest], admin_pb2.LiftDeletionResponse]
 
 
+@calls_server(has_timeout=False)
 def delete(
     data: Annotated[Path | None, typer.Option(help="Data directory that no server owns.")] = None,
-    server: Annotated[
-        str | None, typer.Option(help=f"HOST:PORT of the server. Default: {DEFAULT_ADDRESS}.")
-    ] = None,
+    server: Connection | None = None,
     source: Annotated[
         str | None, typer.Option(help='Source of the records; "" is the unnamed feed. Default: any.')
     ] = None,
@@ -112,13 +111,14 @@ def _require_one_purpose(request: admin_pb2.DeleteRecordsRequest, lift: int | No
 
 
 @contextmanager
-def _admin(data: Path | None, server: str | None) -> Iterator[_Admin]:
+def _admin(data: Path | None, server: Connection | None) -> Iterator[_Admin]:
     if data is not None and server is not None:
         raise DeleteOptionError("give one of --data DIR and --server HOST:PORT")
-    if data is None:
-        with Client(server or DEFAULT_ADDRESS) as client:
+    if server is not None:
+        with server.client() as client:
             stub: Any = client.admin
             yield _Admin(stub.DeleteRecords, stub.ListDeletions, stub.LiftDeletion)
+    if data is None:
         return
     config = Config()
     with closing(EmbeddedStore(data, config)) as store:

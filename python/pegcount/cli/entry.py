@@ -11,13 +11,14 @@ from typing import Any
 
 import typer
 
+from pegcount.cli.connection import ABOUT_A_SERVER
 from pegcount.cli.exit_status import BROKEN_PIPE_STATUS, errors_as_exit_status
 from pegcount.errors import PegcountError
 
 _PROGRAM = "pegcount"
 _PREFIX = "PEGCOUNT_"
 _WITHOUT_VARIABLE = {"help", "version", "install_completion", "show_completion"}
-_OF_DELETE = {"data", "server", "time_zone", "timeout"}
+_OF_DELETE = {"data", "time_zone", *ABOUT_A_SERVER}
 """Options of `pegcount delete` that a variable may give: what it deletes must stand on its command line."""
 
 

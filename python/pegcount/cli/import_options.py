@@ -30,7 +30,6 @@ Files = Annotated[
 FormatName = Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")]
 Source = Annotated[str, typer.Option(help="Name of the switch or feed that wrote the records.")]
 Data = Annotated[Path | None, typer.Option(help="Data directory; created if it does not exist.")]
-Server = Annotated[str | None, typer.Option(help="HOST:PORT of a server to send the records to.")]
 TimeZone = Annotated[
     str | None, typer.Option(help="IANA zone of local times without a UTC offset; by default, UTC.")
 ]

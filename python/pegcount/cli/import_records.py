@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from pegcount import core
+from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.exit_status import REJECTED_STATUS, errors_as_exit_status
 from pegcount.cli.import_dry_run import DryRun, print_dry_run
 from pegcount.cli.import_options import (
@@ -29,7 +30,6 @@ from pegcount.cli.import_options import (
     FormatName,
     Rejects,
     ReportCalls,
-    Server,
     Settings,
     Source,
     TimeZone,
@@ -43,7 +43,6 @@ from pegcount.cli.import_summary import (
     print_summary,
 )
 from pegcount.cli.import_zone import check_zone, zone_sentences
-from pegcount.client import Client
 from pegcount.config import Config
 from pegcount.errors import ImportFileError, StoreInUseError
 from pegcount.importers import (
@@ -68,12 +67,13 @@ from pegcount.store.outside import require_outside
 from pegcount.v1.records_pb2 import SessionRecord
 
 
+@calls_server(default_address=None, has_timeout=False)
 def import_records(
     files: Files,
     format_name: FormatName,
     source: Source,
     data: Data = None,
-    server: Server = None,
+    server: Connection | None = None,
     time_zone: TimeZone = None,
     encoding: Encoding = None,
     final_line: FinalLine = False,
@@ -143,7 +143,11 @@ class _Run:
     """Takes the batches in place of a store, if given."""
 
     def import_all(
-        self, arguments: Sequence[InputPaths], data: Path | None, server: str | None, rejects: RejectsFile
+        self,
+        arguments: Sequence[InputPaths],
+        data: Path | None,
+        server: Connection | None,
+        rejects: RejectsFile,
     ) -> list[ImportCounts]:
         """Imports the files of arguments, and prints what became of them."""
         options, config = self.options, Config()
@@ -208,7 +212,7 @@ class _Run:
         return take
 
     def _target(
-        self, data: Path | None, server: str | None, config: Config, files: Sequence[PreparedFile]
+        self, data: Path | None, server: Connection | None, config: Config, files: Sequence[PreparedFile]
     ) -> AbstractContextManager[Submit]:
         if self.dry_run is not None:
             return nullcontext(self.dry_run.submit)
@@ -224,7 +228,7 @@ def _named_files(arguments: Sequence[Path], rejects: Path) -> list[InputPaths]:
     return named
 
 
-def _require_one_target(data: Path | None, server: str | None, dry_run: bool) -> None:
+def _require_one_target(data: Path | None, server: Connection | None, dry_run: bool) -> None:
     """A dry run needs no target, and does not look at one that is given."""
     count = (data is not None) + (server is not None)
     if count > 1 or (count == 0 and not dry_run):
@@ -233,7 +237,7 @@ def _require_one_target(data: Path | None, server: str | None, dry_run: bool) ->
 
 @contextmanager
 def _target(
-    data: Path | None, server: str | None, config: Config, source: str, files: Sequence[PreparedFile]
+    data: Path | None, server: Connection | None, config: Config, source: str, files: Sequence[PreparedFile]
 ) -> Iterator[Submit]:
     """Yields the function that submits batches to the data directory or the server."""
     if data is not None:
@@ -242,7 +246,7 @@ def _target(
             yield _Directory(store, source, rule).submit
             store.flush()
     if server is not None:
-        with Client(server, config) as client, client.batch_writer(config) as writer:
+        with server.client(config) as client, client.batch_writer(config) as writer:
             yield writer.submit
 
 

@@ -12,9 +12,8 @@ from typing import Annotated, Protocol
 import typer
 
 from pegcount.auth import Credentials
-from pegcount.cli.connection import DEFAULT_TIMEOUT_SECONDS, Timeout
+from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.exit_status import errors_as_exit_status
-from pegcount.client import DEFAULT_ADDRESS, Client
 from pegcount.config import Config
 from pegcount.errors import PegcountError
 from pegcount.server import now_us
@@ -25,10 +24,6 @@ from pegcount.v1 import admin_pb2
 key_app = typer.Typer(no_args_is_help=True, help="Make, list, rotate and revoke the keys of callers.")
 
 Data = Annotated[Path | None, typer.Option(help="Data directory that no server owns.")]
-Address = Annotated[
-    str | None,
-    typer.Option("--server", help=f"HOST:PORT of the server. Default: {DEFAULT_ADDRESS}."),
-]
 Id = Annotated[str, typer.Argument(help="Id of the credential, as `pegcount key list` shows it.")]
 
 
@@ -66,6 +61,7 @@ class _Admin(Protocol):
 
 
 @key_app.command("create")
+@calls_server()
 def create_key(
     name: Annotated[str, typer.Option(help="Name for people, such as that of the program.")],
     scope: Annotated[list[ScopeName], typer.Option(help="What it allows; may be repeated.")],
@@ -77,8 +73,7 @@ def create_key(
         typer.Option(help="Subject alternative name of client certificates that stand for it; repeatable."),
     ] = None,
     data: Data = None,
-    server: Address = None,
-    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
+    server: Connection | None = None,
     create: Annotated[
         bool, typer.Option("--create", help="Make the data directory if it is missing or empty.")
     ] = False,
@@ -90,7 +85,7 @@ def create_key(
         lifetime_seconds=lifetime,
         certificate_names=certificate_name,
     )
-    with errors_as_exit_status(), _admin(data, server, timeout, create=create) as admin:
+    with errors_as_exit_status(), _admin(data, server, create=create) as admin:
         is_first = (
             data is not None and not admin.ListCredentials(admin_pb2.ListCredentialsRequest()).credentials
         )
@@ -103,9 +98,10 @@ def create_key(
 
 
 @key_app.command("list")
-def list_keys(data: Data = None, server: Address = None, timeout: Timeout = DEFAULT_TIMEOUT_SECONDS) -> None:
+@calls_server()
+def list_keys(data: Data = None, server: Connection | None = None) -> None:
     """List the credentials, also those that have ended, with the beginnings of their keys."""
-    with errors_as_exit_status(), _admin(data, server, timeout) as admin:
+    with errors_as_exit_status(), _admin(data, server) as admin:
         credentials = admin.ListCredentials(admin_pb2.ListCredentialsRequest()).credentials
         for credential in credentials:
             typer.echo(described(credential))
@@ -114,6 +110,7 @@ def list_keys(data: Data = None, server: Address = None, timeout: Timeout = DEFA
 
 
 @key_app.command("rotate")
+@calls_server()
 def rotate_key(
     credential_id: Id,
     overlap: Annotated[
@@ -123,26 +120,25 @@ def rotate_key(
         ),
     ] = None,
     data: Data = None,
-    server: Address = None,
-    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
+    server: Connection | None = None,
 ) -> None:
     """Make a second key for a credential and print it, which is shown this once."""
     request = admin_pb2.RotateCredentialRequest(id=credential_id, overlap_seconds=overlap)
-    with errors_as_exit_status(), _admin(data, server, timeout) as admin:
+    with errors_as_exit_status(), _admin(data, server) as admin:
         rotated = admin.RotateCredential(request)
         typer.echo(rotated.secret)
         _tell(f"the key before it is accepted until {rotated.previous_expire_time}")
 
 
 @key_app.command("revoke")
+@calls_server()
 def revoke_key(
     credential_id: Id,
     data: Data = None,
-    server: Address = None,
-    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
+    server: Connection | None = None,
 ) -> None:
     """Revoke a credential at once, with all its keys and client certificates."""
-    with errors_as_exit_status(), _admin(data, server, timeout) as admin:
+    with errors_as_exit_status(), _admin(data, server) as admin:
         admin.RevokeCredential(admin_pb2.RevokeCredentialRequest(id=credential_id))
         typer.echo(f"credential {credential_id} is revoked")
 
@@ -175,16 +171,15 @@ def _tell(text: str) -> None:
 
 
 @contextmanager
-def _admin(
-    data: Path | None, server: str | None, timeout_seconds: float, *, create: bool = False
-) -> Iterator[_Admin]:
+def _admin(data: Path | None, server: Connection | None, *, create: bool = False) -> Iterator[_Admin]:
     if data is not None and server is not None:
         raise KeyOptionError("give one of --data DIR and --server HOST:PORT")
-    if data is None:
-        if create:
-            raise KeyOptionError("--create makes a data directory: give it with --data DIR")
-        with Client(server or DEFAULT_ADDRESS, timeout_seconds=timeout_seconds) as client:
+    if create and data is None:
+        raise KeyOptionError("--create makes a data directory: give it with --data DIR")
+    if server is not None:
+        with server.client() as client:
             yield client.admin
+    if data is None:
         return
     config = Config()
     with closing(EmbeddedStore(data, config, create=create)) as store:

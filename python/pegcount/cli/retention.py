@@ -4,13 +4,15 @@ from typing import Annotated
 
 import typer
 
-from pegcount.cli.connection import DEFAULT_TIMEOUT_SECONDS, Server, Timeout
+from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.exit_status import errors_as_exit_status
-from pegcount.client import DEFAULT_ADDRESS, Client
+from pegcount.client import Client
 from pegcount.v1 import admin_pb2
 
 
+@calls_server()
 def retention(
+    server: Connection,
     days: Annotated[
         int | None, typer.Option(min=1, help="Retain the records of the last DAYS UTC days, today included.")
     ] = None,
@@ -25,14 +27,12 @@ def retention(
         bool,
         typer.Option("--accept-clock", help="Believe the clock of the server, which jumped; check it first."),
     ] = False,
-    server: Server = DEFAULT_ADDRESS,
-    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
 ) -> None:
     """Show the limits of retention, or set them; days outside them are dropped within seconds.
 
     A limit that is not given stays unchanged.
     """
-    with errors_as_exit_status(), Client(server, timeout_seconds=timeout) as client:
+    with errors_as_exit_status(), server.client() as client:
         limits = _current(client).retention
         if keep_all:
             limits.Clear()

@@ -2,19 +2,18 @@
 
 import typer
 
-from pegcount.cli.connection import DEFAULT_TIMEOUT_SECONDS, Server, Timeout
+from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.delete import described
 from pegcount.cli.exit_status import errors_as_exit_status
-from pegcount.client import DEFAULT_ADDRESS, Client
 from pegcount.v1 import admin_pb2
 
 
+@calls_server()
 def store_info(
-    server: Server = DEFAULT_ADDRESS,
-    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
+    server: Connection,
 ) -> None:
     """Show the number of records, segments and bytes of a server's store."""
-    with errors_as_exit_status(), Client(server, timeout_seconds=timeout) as client:
+    with errors_as_exit_status(), server.client() as client:
         info = client.admin.GetStoreInfo(admin_pb2.GetStoreInfoRequest())
         for field, value in info.ListFields():
             if field.name == "deletions":

@@ -4,14 +4,14 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from pegcount.cli.connection import DEFAULT_TIMEOUT_SECONDS, Server, Timeout
+from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.report.active_table import active_table
 from pegcount.cli.report.human_times import Clock
 from pegcount.cli.report.option_error import numbers_that_fit
 from pegcount.cli.report.options import Arrow, Csv, Json, Parquet, Plot, TimeZone, Watch
 from pegcount.cli.report.report_table import ReportTable
 from pegcount.cli.report.run import run_report
-from pegcount.client import DEFAULT_ADDRESS, Client
+from pegcount.client import Client
 from pegcount.v1.reports_pb2 import (
     GROUPING_ROLLUP,
     GROUPING_UNSPECIFIED,
@@ -27,8 +27,10 @@ Ids: TypeAlias = Annotated[list[int] | None, typer.Option(metavar="ID", help="An
 Texts: TypeAlias = Annotated[list[str] | None, typer.Option(metavar="TEXT", help="Any of these; repeatable.")]
 
 
+@calls_server()
 def active(
     context: typer.Context,
+    server: Connection,
     fields: Annotated[
         list[str] | None, typer.Argument(help=f"Fields to return. Default: {' '.join(_FIELDS)}.")
     ] = None,
@@ -53,8 +55,6 @@ def active(
     term_rates_code: Texts = None,
     term_rates_code_name: Texts = None,
     time_zone: TimeZone = "UTC",
-    server: Server = DEFAULT_ADDRESS,
-    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
     as_json: Json = False,
     as_csv: Csv = False,
     parquet: Parquet = None,
@@ -77,4 +77,4 @@ def active(
             )
         return active_table(client.reports.QueryActiveSessions(request), request)
 
-    run_report(context, ask)
+    run_report(context, server, ask)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pegcount.cli.connection import DEFAULT_TIMEOUT_SECONDS, Server, Timeout
+from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.report.folders_table import folders_table
 from pegcount.cli.report.human_times import Clock
 from pegcount.cli.report.option_error import numbers_that_fit
@@ -12,12 +12,14 @@ from pegcount.cli.report.options import Arrow, Csv, Json, Parquet, Plot, TimeZon
 from pegcount.cli.report.report_table import ReportTable
 from pegcount.cli.report.run import run_report
 from pegcount.cli.report.time_range import day_range
-from pegcount.client import DEFAULT_ADDRESS, Client
+from pegcount.client import Client
 from pegcount.v1.reports_pb2 import QueryFolderStatsRequest
 
 
+@calls_server()
 def folders(
     context: typer.Context,
+    server: Connection,
     company: Annotated[str, typer.Argument(help="Company.")],
     organization: Annotated[str, typer.Argument(help="Organization of the company.")],
     folder: Annotated[str, typer.Option(help="Folder. Default: every folder.")] = "",
@@ -32,8 +34,6 @@ def folders(
         str | None, typer.Option(metavar="LENGTH", help="Instead of --from and --to: 7d or 4w, with today.")
     ] = None,
     time_zone: TimeZone = "UTC",
-    server: Server = DEFAULT_ADDRESS,
-    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
     as_json: Json = False,
     as_csv: Csv = False,
     parquet: Parquet = None,
@@ -56,4 +56,4 @@ def folders(
             )
         return folders_table(client.reports.QueryFolderStats(request), request)
 
-    run_report(context, ask)
+    run_report(context, server, ask)

@@ -1,12 +1,12 @@
 """The options that all reports share."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from pegcount.cli.option_sources import chosen
 from pegcount.cli.report.option_error import ReportOptionError
 from pegcount.cli.report.watch import read_interval
 
@@ -53,8 +53,6 @@ _OUTPUTS: Final = {
 class ReportOptions:
     """The values of the options that all reports share."""
 
-    server: str
-    timeout_seconds: float
     time_zone: str
     output: str | None
     """`as_json`, `as_csv`, `parquet`, `arrow` or `plot`; None is the table."""
@@ -65,7 +63,7 @@ class ReportOptions:
 
 
 def report_options(context: typer.Context) -> ReportOptions:
-    """Returns the values of the shared options of a command; raises ReportOptionError."""
+    """Returns the values of the shared options of a command; raises PegcountError."""
     output = chosen(context, _OUTPUTS)
     values = context.params
     file = values[output] if output in ("parquet", "arrow") else None
@@ -75,34 +73,8 @@ def report_options(context: typer.Context) -> ReportOptions:
             f"--watch cannot rewrite {file}; use it with the table, --json, --csv or --plot"
         )
     return ReportOptions(
-        server=values["server"],
-        timeout_seconds=values["timeout"],
         time_zone=values["time_zone"],
         output=output,
         file=file,
         watch_seconds=None if watch is None else read_interval(watch),
     )
-
-
-def given(context: typer.Context, names: Iterable[str]) -> list[str]:
-    """Returns which of some parameters have a value, from the command line or the environment."""
-    return [name for name in names if context.params[name] not in (None, False, [], ())]
-
-
-def typed(context: typer.Context, names: Iterable[str]) -> list[str]:
-    """Returns which of some parameters the command line sets."""
-    sources = {name: context.get_parameter_source(name) for name in given(context, names)}
-    return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
-
-
-def chosen(context: typer.Context, options: Mapping[str, str]) -> str | None:
-    """Returns the one parameter of several that has a value; the command line beats the environment.
-
-    `options` has the option of each parameter, for the message of ReportOptionError.
-    """
-    found = given(context, options)
-    if len(found) > 1:
-        found = typed(context, options) or found
-    if len(found) > 1:
-        raise ReportOptionError(f"{' and '.join(options[name] for name in found)} exclude each other")
-    return found[0] if found else None

@@ -4,7 +4,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from pegcount.cli.connection import DEFAULT_TIMEOUT_SECONDS, Server, Timeout
+from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.report.held_range import with_held_range
 from pegcount.cli.report.human_times import Clock
 from pegcount.cli.report.option_error import numbers_that_fit
@@ -26,7 +26,7 @@ from pegcount.cli.report.quality_table import quality_table
 from pegcount.cli.report.report_table import ReportTable
 from pegcount.cli.report.run import run_report
 from pegcount.cli.report.time_range import time_range
-from pegcount.client import DEFAULT_ADDRESS, Client
+from pegcount.client import Client
 
 Number: TypeAlias = Annotated[str | None, typer.Option(metavar="DIGITS", help="Number as used for routing.")]
 NoNumber: TypeAlias = Annotated[bool, typer.Option(help="Calls without this number.")]
@@ -35,8 +35,10 @@ Price: TypeAlias = Annotated[str | None, typer.Option(metavar="PRICE", help="Pri
 Country: TypeAlias = Annotated[int | None, typer.Option(metavar="ID", help="Id of a country.")]
 
 
+@calls_server()
 def quality(
     context: typer.Context,
+    server: Connection,
     account: Annotated[
         list[str] | None, typer.Option(metavar="ACCOUNT", help="Calls of an account; repeatable.")
     ] = None,
@@ -68,8 +70,6 @@ def quality(
     price_gt: Price = None,
     price_lt: Price = None,
     time_zone: TimeZone = "UTC",
-    server: Server = DEFAULT_ADDRESS,
-    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
     as_json: Json = False,
     as_csv: Csv = False,
     parquet: Parquet = None,
@@ -86,4 +86,4 @@ def quality(
         answer = client.reports.QueryOriginationQuality(request)
         return with_held_range(quality_table(answer, request), answer.totals.total_calls, client)
 
-    run_report(context, ask)
+    run_report(context, server, ask)

@@ -5,9 +5,9 @@ from typing import Any
 
 import typer
 
+from pegcount.cli.option_sources import chosen
 from pegcount.cli.report import names
 from pegcount.cli.report.option_error import ReportOptionError
-from pegcount.cli.report.options import chosen
 from pegcount.v1.reports_pb2 import DecimalFilter, IntegerFilter, QueryOriginationQualityRequest, TextFilter
 
 _IDS = ("account_id", "src_country_id", "dst_country_id")

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import typer
 
+from pegcount.cli.connection import Connection
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.cli.report.human_times import Clock
 from pegcount.cli.report.options import report_options
@@ -19,7 +20,7 @@ Ask: TypeAlias = Callable[[Client, Clock], ReportTable]
 """Sends the request of a command, in which the clock resolves words such as `yesterday`."""
 
 
-def run_report(context: typer.Context, ask: Ask) -> None:
+def run_report(context: typer.Context, server: Connection, ask: Ask) -> None:
     """Asks once, or again and again, and writes each answer as the options of the command say.
 
     Ends the command with status 2 and a sentence if that fails.
@@ -28,7 +29,7 @@ def run_report(context: typer.Context, ask: Ask) -> None:
         options = report_options(context)
         zone = zone_of_option(options.time_zone)
         write = writer(options)
-        with Client(options.server, timeout_seconds=options.timeout_seconds) as client:
+        with server.client() as client:
 
             def refresh() -> None:
                 with client.failures_for_people():

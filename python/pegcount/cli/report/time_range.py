@@ -4,6 +4,7 @@ from typing import Final
 
 import typer
 
+from pegcount.cli.option_sources import given, typed
 from pegcount.cli.report.human_times import (
     Clock,
     first_of_last_days,
@@ -12,7 +13,6 @@ from pegcount.cli.report.human_times import (
     start_of_last,
 )
 from pegcount.cli.report.option_error import ReportOptionError
-from pegcount.cli.report.options import given, typed
 
 _NAMES: Final = {"from_time": "--from", "to_time": "--to", "last": "--last"}
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pegcount.cli.connection import DEFAULT_TIMEOUT_SECONDS, Server, Timeout
+from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.report import names
 from pegcount.cli.report.held_range import with_held_range
 from pegcount.cli.report.human_times import Clock
@@ -26,14 +26,16 @@ from pegcount.cli.report.report_table import Notice, ReportTable
 from pegcount.cli.report.run import run_report
 from pegcount.cli.report.time_range import time_range
 from pegcount.cli.report.usage_table import usage_table
-from pegcount.client import DEFAULT_ADDRESS, Client
+from pegcount.client import Client
 from pegcount.v1.reports_pb2 import QueryAsrUsageRequest, QueryAsrUsageResponse
 
 _IDS = ("app_id", "comp_id", "tenant_id")
 
 
+@calls_server()
 def usage(
     context: typer.Context,
+    server: Connection,
     from_time: FromTime = None,
     to_time: ToTime = None,
     last: Last = None,
@@ -45,8 +47,6 @@ def usage(
     tenant_id: Annotated[list[int] | None, typer.Option(help="DBID of a tenant; repeatable.")] = None,
     absent: Absent = None,
     time_zone: TimeZone = "UTC",
-    server: Server = DEFAULT_ADDRESS,
-    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
     as_json: Json = False,
     as_csv: Csv = False,
     parquet: Parquet = None,
@@ -75,7 +75,7 @@ def usage(
         table = usage_table(answer, request, _other_kinds(client, request, answer))
         return with_held_range(table, answer.totals.session_count, client)
 
-    run_report(context, ask)
+    run_report(context, server, ask)
 
 
 def _other_kinds(
