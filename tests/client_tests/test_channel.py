@@ -12,8 +12,10 @@ import grpc
 import pytest
 from cli_tests.test_entry import closed_port, silent_port
 from pegcount.v1 import records_pb2, reports_pb2
+from pegcount.v1.admin_pb2 import GetStoreInfoRequest
 from pegcount_client import Client, PegcountError, Record, Tls
 from pegcount_client.channel import ChannelSettings
+from service import Service
 from waiting import stays
 
 from client_tests.certificates import SERVER_NAME, Certificates, make_certificates
@@ -82,6 +84,14 @@ def test_a_unix_socket_is_an_address(tmp_path: Path, client_of: ClientOf) -> Non
     ):
         client.reports.QueryAsrUsage(RAW_USAGE)
     assert [call.metadata["x-api-key"] for call in recorder.calls] == ["k1"]
+
+
+@pytest.mark.parametrize("name", ["a b", "a#b", "a?b", "a%20b", "ж"])
+def test_a_unix_socket_may_have_any_name(name: str, tmp_path: Path, client_of: ClientOf) -> None:
+    """Regression: gRPC reads an address as a URI, and looked for `a` in place of `a#b`."""
+    listen = f"unix:{tmp_path / name}"
+    with Service(tmp_path / "data", listen=listen), client_of(listen, timeout=20) as client:
+        assert client.call(client.admin.GetStoreInfo, GetStoreInfoRequest()).records == 0
 
 
 # ---- The key ----

@@ -3,8 +3,10 @@
 import ipaddress
 import re
 from typing import Final
+from urllib.parse import quote
 
-_UNIX: Final = ("unix:", "unix-abstract:")
+_UNIX_PATH: Final = "unix:"
+_UNIX: Final = (_UNIX_PATH, "unix-abstract:")
 _NAMED_RESOLVER: Final = re.compile(r"(?:dns|ipv4|ipv6):(?://[^/]*/|/*)(?P<rest>.+)")
 """An address with a resolver of gRPC, such as `dns:///host:50051`, and what it resolves."""
 _PORT_MAX: Final = 65_535
@@ -30,6 +32,13 @@ def check_address(address: str) -> None:
             f"address {address!r} must be HOST:PORT with a port from 1 to {_PORT_MAX}, or unix:PATH;"
             ' for example "127.0.0.1:50051"'
         )
+
+
+def target_of(address: str) -> str:
+    """Returns a valid address as gRPC takes it, which reads the path of a Unix socket as one of a URI."""
+    if not address.startswith(_UNIX_PATH):
+        return address
+    return _UNIX_PATH + quote(address.removeprefix(_UNIX_PATH))
 
 
 def is_of_this_host(address: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import grpc
 from grpc import aio
 
-from pegcount_client.address import check_address, is_of_this_host
+from pegcount_client.address import check_address, is_of_this_host, target_of
 from pegcount_client.credential import AsyncToken, Credential
 from pegcount_client.interceptors import AddDefaults, CallDefaults, async_interceptors
 
@@ -102,19 +102,20 @@ class ChannelSettings:
 
     def open(self) -> grpc.Channel:
         """Returns a channel; raises OSError for a certificate file that cannot be read."""
-        tls = self._tls()
+        target, tls = target_of(self.address), self._tls()
         if tls is None:
-            channel = grpc.insecure_channel(self.address, self._options())
+            channel = grpc.insecure_channel(target, self._options())
         else:
-            channel = grpc.secure_channel(self.address, tls.credentials(), self._options())
+            channel = grpc.secure_channel(target, tls.credentials(), self._options())
         return grpc.intercept_channel(channel, AddDefaults(self._defaults()))
 
     def open_async(self) -> aio.Channel:
         """Returns a channel of the running event loop; raises as `open`."""
-        tls, interceptors = self._tls(), async_interceptors(self._defaults())
+        target, tls = target_of(self.address), self._tls()
+        interceptors = async_interceptors(self._defaults())
         if tls is None:
-            return aio.insecure_channel(self.address, self._options(), interceptors=interceptors)
-        return aio.secure_channel(self.address, tls.credentials(), self._options(), interceptors=interceptors)
+            return aio.insecure_channel(target, self._options(), interceptors=interceptors)
+        return aio.secure_channel(target, tls.credentials(), self._options(), interceptors=interceptors)
 
     def _defaults(self) -> CallDefaults:
         return CallDefaults(self.credential(), self.timeout)

@@ -92,7 +92,7 @@ def create_key(
         made = admin.CreateCredential(request)
         typer.echo(made.secret)
         _tell(f"credential {made.id} is made; nothing shows its key again. Callers send it as metadata:")
-        _tell("  x-api-key: KEY      (grpcurl -H 'x-api-key: KEY' …)")
+        _tell("  x-api-key: KEY      (grpcurl -H 'x-api-key: KEY' …; PEGCOUNT_API_KEY of these commands)")
         if is_first:
             _tell("from its next start on, the server of this directory asks every caller for a credential")
 
