@@ -146,7 +146,7 @@ def test_an_address_that_others_reach_must_be_accepted(tmp_path: Path) -> None:
         (("import", "--format", "yeti-csv", "--source", "s", "f"), "needs one of --data DIR and --server"),
         (
             ("import", "--data", "d", "--server", "h", "--format", "yeti-csv", "--source", "s", "f"),
-            "needs one of --data DIR and --server",
+            "give one of --data DIR and --server",
         ),
         (
             ("import", "--data", "d", "--format", "nonsense", "--source", "s", "f"),

@@ -146,7 +146,7 @@ def calls_server(
         def run(**values: Any) -> None:
             context: typer.Context = values["context"]
             with errors_as_exit_status():
-                _drop_target_of_environment(context, values)
+                _require_one_target(context, values)
                 values[_SERVER] = _connection(context, values, default_address)
             command(**{name: values[name] for name in signature.parameters})
 
@@ -178,12 +178,15 @@ def _parameter(name: str, annotation: Any, default: object = inspect.Parameter.e
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _drop_target_of_environment(context: typer.Context, values: dict[str, Any]) -> None:
-    """Of a directory and a server, the one on the command line beats that of the environment."""
+def _require_one_target(context: typer.Context, values: dict[str, Any]) -> None:
+    """Of a directory and a server, drops that of the environment where the other is on the command line."""
     targets = [name for name in ("data", _SERVER) if values.get(name) is not None]
+    if len(targets) < 2:
+        return
     on_command_line = typed(context, targets)
-    if len(targets) == 2 and len(on_command_line) == 1:
-        values.update({name: None for name in targets if name not in on_command_line})
+    if len(on_command_line) != 1:
+        raise ServerOptionError("give one of --data DIR and --server HOST:PORT")
+    values.update({name: None for name in targets if name not in on_command_line})
 
 
 def _connection(

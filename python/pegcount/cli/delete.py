@@ -112,8 +112,6 @@ def _require_one_purpose(request: admin_pb2.DeleteRecordsRequest, lift: int | No
 
 @contextmanager
 def _admin(data: Path | None, server: Connection | None) -> Iterator[_Admin]:
-    if data is not None and server is not None:
-        raise DeleteOptionError("give one of --data DIR and --server HOST:PORT")
     if server is not None:
         with server.client() as client:
             stub: Any = client.admin

@@ -118,7 +118,7 @@ def import_records(
             accept_stored,
             correct,
         )
-        _require_one_target(data, server, dry_run)
+        _require_target(data, server, dry_run)
         rejects = default_rejects(files) if rejects is None else rejects
         if data is not None:
             require_outside(data, rejects, "the rejected rows")
@@ -228,10 +228,9 @@ def _named_files(arguments: Sequence[Path], rejects: Path) -> list[InputPaths]:
     return named
 
 
-def _require_one_target(data: Path | None, server: Connection | None, dry_run: bool) -> None:
+def _require_target(data: Path | None, server: Connection | None, dry_run: bool) -> None:
     """A dry run needs no target, and does not look at one that is given."""
-    count = (data is not None) + (server is not None)
-    if count > 1 or (count == 0 and not dry_run):
+    if data is None and server is None and not dry_run:
         raise ImportFileError("import needs one of --data DIR and --server HOST:PORT")
 
 

@@ -28,7 +28,7 @@ Id = Annotated[str, typer.Argument(help="Id of the credential, as `pegcount key 
 
 
 class KeyOptionError(PegcountError):
-    """Options of `pegcount key` contradict each other."""
+    """An option of `pegcount key` lacks another one."""
 
 
 class ScopeName(StrEnum):
@@ -172,8 +172,6 @@ def _tell(text: str) -> None:
 
 @contextmanager
 def _admin(data: Path | None, server: Connection | None, *, create: bool = False) -> Iterator[_Admin]:
-    if data is not None and server is not None:
-        raise KeyOptionError("give one of --data DIR and --server HOST:PORT")
     if create and data is None:
         raise KeyOptionError("--create makes a data directory: give it with --data DIR")
     if server is not None:
