@@ -67,6 +67,8 @@ class NoticeCode(StrEnum):
     """Nothing was counted, and no record is of the kind that the request asks for."""
     ID_NOT_SEEN = "ID_NOT_SEEN"
     """Nothing was counted, and no record carries an id that the request filters by."""
+    CREDENTIAL_EXPIRES = "CREDENTIAL_EXPIRES"
+    """The credential of the call, or its key, expires soon."""
 
 
 _Member = TypeVar("_Member", bound=StrEnum)
