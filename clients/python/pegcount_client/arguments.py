@@ -55,9 +55,34 @@ def items_of(name: str, value: object) -> tuple[object, ...]:
     return items
 
 
+def text(name: str, value: object) -> str:
+    """Returns a text; raises TypeError for another type."""
+    if not isinstance(value, str):
+        next_step = f'; next step: "{value}"' if isinstance(value, int) else ""
+        raise TypeError(f"{name} is a text, not {value!r}{next_step}")
+    return value
+
+
+def flag(name: str, value: object) -> bool:
+    """Returns True or False; raises TypeError for another type."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is True or False, not {value!r}")
+    return value
+
+
+def whole_number(name: str, value: Any) -> int:
+    """Returns an int, also for one of numpy; raises TypeError for another type."""
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise TypeError(f"{name} is a whole number, not {value!r}")
+
+
 def _plain(field: _Field, value: object) -> object:
     """Returns a value that is what the contract has."""
-    item: Setter = _ITEM.get(field.cpp_type, _whole_number)
+    item: Setter = _ITEM.get(field.cpp_type, whole_number)
     if not field.is_repeated:
         return item(field.name, value)
     return [item(field.name, each) for each in items_of(field.name, value)]
@@ -75,29 +100,7 @@ def _set(message: Message, field: _Field, value: Any) -> None:
         raise ValueError(f"{field.name}: {error}") from error
 
 
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        next_step = f'; next step: "{value}"' if isinstance(value, int) else ""
-        raise TypeError(f"{name} is a text, not {value!r}{next_step}")
-    return value
-
-
-def _flag(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} is True or False, not {value!r}")
-    return value
-
-
-def _whole_number(name: str, value: Any) -> int:
-    try:
-        if not isinstance(value, bool):
-            return operator.index(value)
-    except TypeError:
-        pass
-    raise TypeError(f"{name} is a whole number, not {value!r}")
-
-
 _ITEM: Final[Mapping[int, Setter]] = {
-    FieldDescriptor.CPPTYPE_STRING: _text,
-    FieldDescriptor.CPPTYPE_BOOL: _flag,
+    FieldDescriptor.CPPTYPE_STRING: text,
+    FieldDescriptor.CPPTYPE_BOOL: flag,
 }

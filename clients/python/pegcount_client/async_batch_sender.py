@@ -9,7 +9,7 @@ import grpc
 from grpc import aio
 from pegcount.v1.records_pb2 import WriteRecordsResponse
 
-from pegcount_client.batch_sender import ENDED_EARLY, WRITE_RECORDS
+from pegcount_client.batch_sender import ENDED_EARLY, WRITE_RECORDS, closed_sender
 from pegcount_client.errors import PegcountError, call_error, status_of
 from pegcount_client.retry import Retries
 
@@ -27,6 +27,7 @@ class AsyncBatchSender:
         self._stream: _OpenStream | None = None
         self._retries = retries
         self._turn = asyncio.Lock()
+        self._is_closed = asyncio.Event()
         self.resent_count = 0
         """Batches that were sent again, each time counted."""
 
@@ -34,7 +35,7 @@ class AsyncBatchSender:
         """Queues a serialized `WriteRecordsRequest` for sending; the caller bounds the unanswered batches."""
         if not self._unanswered and not self.has_stream():
             # The server ends streams that idle; a batch sent into one would only wait for its failure.
-            self.close()
+            self._drop_stream()
         pending = AsyncPendingBatch(self, batch)
         self._unanswered.append(pending)
         if self._stream is None:
@@ -50,18 +51,18 @@ class AsyncBatchSender:
                 await self._take_oldest()
 
     async def _take_oldest(self) -> None:
-        if self._stream is None:
+        stream = self._stream
+        if stream is None:
             self.resent_count += len(self._unanswered)
-            self._open()
-        assert self._stream is not None
+            stream = self._open()
         try:
-            answer = await self._stream.answer()
+            answer = await stream.answer()
         except grpc.RpcError as error:
             failure = self._failure(error)
         except asyncio.CancelledError as error:
             # gRPC cancels the stream with the task that reads it; and by itself, without the status that the
             # server gave, if it was about to send a batch when the stream ended.
-            self.close()
+            self._drop_stream()
             if is_cancelled():
                 raise
             failure = self._lost_stream(error)
@@ -73,8 +74,16 @@ class AsyncBatchSender:
             self._retries.answered()
             self._unanswered.popleft().answer = answer
             return
-        self.close()
-        await asyncio.sleep(self._retries.wait_seconds(failure))
+        self._drop_stream()
+        if self._is_closed.is_set():
+            raise closed_sender() from failure
+        await self._wait_or_close(self._retries.wait_seconds(failure))
+
+    async def _wait_or_close(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._is_closed.wait(), seconds)
+        except TimeoutError:
+            return
 
     def _failure(self, error: grpc.RpcError) -> PegcountError:
         failure = call_error(error, self._address)
@@ -96,10 +105,9 @@ class AsyncBatchSender:
         return self._stream is not None and not self._stream.is_over()
 
     def close(self) -> None:
-        """Cancels the stream; unanswered batches may be durable or not."""
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+        """Cancels the stream for good, and ends all waiting; unanswered batches may be durable or not."""
+        self._is_closed.set()
+        self._drop_stream()
 
     async def __aenter__(self) -> "AsyncBatchSender":
         return self
@@ -107,10 +115,18 @@ class AsyncBatchSender:
     async def __aexit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self) -> None:
-        self._stream = _OpenStream(self._write_records)
+    def _open(self) -> "_OpenStream":
+        if self._is_closed.is_set():
+            raise closed_sender()
+        stream = self._stream = _OpenStream(self._write_records)
         for pending in self._unanswered:
-            self._stream.send(pending.batch)
+            stream.send(pending.batch)
+        return stream
+
+    def _drop_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
 
 
 class AsyncPendingBatch:

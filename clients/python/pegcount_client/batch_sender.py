@@ -1,8 +1,8 @@
 """Sends serialized batches of records over a stream, again after failures, until each is answered."""
 
-import time
 from collections import deque
 from queue import SimpleQueue
+from threading import Event, Thread
 from typing import Final, TypeAlias
 
 import grpc
@@ -31,6 +31,7 @@ class BatchSender:
         self._unanswered: deque[PendingBatch] = deque()
         self._stream: _OpenStream | None = None
         self._retries = retries
+        self._is_closed = Event()
         self.resent_count = 0
         """Batches that were sent again, each time counted."""
 
@@ -41,36 +42,38 @@ class BatchSender:
         """
         if not self._unanswered and not self.has_stream():
             # The server ends streams that idle; a batch sent into one would only wait for its failure.
-            self.close()
-        if self._stream is None:
+            self._drop_stream()
+        if (stream := self._stream) is None:
             # Before it is queued: a token that cannot be had leaves the batch to the caller.
-            self._open()
-        assert self._stream is not None
+            stream = self._open()
         pending = PendingBatch(self, batch)
         self._unanswered.append(pending)
-        self._stream.send(batch)
+        stream.send(batch)
         return pending
 
     def take_answer(self) -> None:
         """Waits for the answer to the oldest batch, or resends all unanswered batches after a failure.
 
-        Raises PegcountError if the server refuses the batch, or the retries of the policy fail in a row.
+        Raises PegcountError if the server refuses the batch, or the retries of the policy fail in a row, or
+        another thread closes the sender.
         """
-        if self._stream is None:
+        stream = self._stream
+        if stream is None:
             self.resent_count += len(self._unanswered)
-            self._open()
-        assert self._stream is not None
+            stream = self._open()
         try:
-            answer = self._stream.answer()
+            answer = stream.answer()
         except grpc.RpcError as error:
-            self.close()
+            self._drop_stream()
+            if self._is_closed.is_set():
+                raise closed_sender() from error
             failure = call_error(error, self._address)
             failure.__cause__ = error
-            time.sleep(self._retries.wait_seconds(failure))
+            self._is_closed.wait(self._retries.wait_seconds(failure))
             return
         except BaseException:
             # An interrupted wait may have lost an answer; the next stream gives it again.
-            self.close()
+            self._drop_stream()
             raise
         self._retries.answered()
         self._unanswered.popleft().answer = answer
@@ -80,10 +83,12 @@ class BatchSender:
         return self._stream is not None and not self._stream.is_over()
 
     def close(self) -> None:
-        """Cancels the stream; unanswered batches may be durable or not."""
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+        """Cancels the stream for good; unanswered batches may be durable or not.
+
+        Another thread may do so, which ends the waiting of the one that uses the sender.
+        """
+        self._is_closed.set()
+        self._drop_stream()
 
     def __enter__(self) -> "BatchSender":
         return self
@@ -91,10 +96,19 @@ class BatchSender:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self) -> None:
-        self._stream = _OpenStream(self._write_records)
+    def _open(self) -> "_OpenStream":
+        stream = self._stream = _OpenStream(self._write_records)
+        if self._is_closed.is_set():
+            self._drop_stream()
+            raise closed_sender()
         for pending in self._unanswered:
-            self._stream.send(pending.batch)
+            stream.send(pending.batch)
+        return stream
+
+    def _drop_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
 
 
 class PendingBatch:
@@ -113,30 +127,66 @@ class PendingBatch:
 
 
 class _OpenStream:
-    """One call of WriteRecords: a queue of batches that gRPC sends, and the iterator of answers."""
+    """One call of WriteRecords: a queue of batches that gRPC sends, and a queue of answers.
+
+    Threads of its own make the call, read it and cancel it. Ctrl-C may interrupt the main thread anywhere;
+    within gRPC that leaves locks locked, for which the end of the program would wait for ever.
+    """
 
     def __init__(self, write_records: _WriteRecords) -> None:
         self._batches: SimpleQueue[bytes | None] = SimpleQueue()
-        self._call = write_records(iter(self._batches.get, None))
+        self._answers: SimpleQueue[WriteRecordsResponse | Exception] = SimpleQueue()
+        self._call: grpc.CallIterator[WriteRecordsResponse] | None = None
+        self._is_made = Event()
+        self._is_over = Event()
+        Thread(target=self._read, args=(write_records,), daemon=True).start()
 
     def send(self, batch: bytes) -> None:
         self._batches.put(batch)
 
     def answer(self) -> WriteRecordsResponse:
-        answer: WriteRecordsResponse | None = next(self._call, None)
-        if answer is None:
-            raise PegcountError(ENDED_EARLY)
+        answer = self._answers.get()
+        if isinstance(answer, Exception):
+            raise answer
         return answer
 
     def is_over(self) -> bool:
-        return not self._call.is_active()
+        return self._is_over.is_set()
 
     def close(self) -> None:
         """Cancels the call, and ends the gRPC thread that reads the queue."""
         self._batches.put(None)
-        self._call.cancel()
+        if not self._is_over.is_set():
+            Thread(target=self._cancel).start()
+
+    def _read(self, write_records: _WriteRecords) -> None:
+        end: Exception = PegcountError(ENDED_EARLY)
+        try:
+            call = write_records(iter(self._batches.get, None))
+            self._call = call
+            self._is_made.set()
+            for answer in call:
+                self._answers.put(answer)
+        except Exception as error:
+            end = error
+        self._is_over.set()
+        self._is_made.set()
+        self._answers.put(end)
+
+    def _cancel(self) -> None:
+        self._is_made.wait()
+        if self._call is not None:
+            self._call.cancel()
 
 
 ENDED_EARLY: Final = (
     "the server ended the stream before it answered every batch; write again what was not answered"
 )
+
+
+def closed_sender() -> PegcountError:
+    """Returns the error of a sender that was closed while or before somebody used it."""
+    return PegcountError(
+        "the sender of batches was closed; write again what was not answered",
+        code=grpc.StatusCode.CANCELLED,
+    )
