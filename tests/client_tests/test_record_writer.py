@@ -406,7 +406,9 @@ def test_a_writer_is_used_in_its_block(client: Client) -> None:
             call()
     with writer:
         writer.write(record(1))
-    with pytest.raises(ValueError, match="in a block"):
+    with pytest.raises(ValueError, match="the writer is ending or has ended"):
+        writer.write(record(2))
+    with pytest.raises(ValueError, match="a writer has one block"), writer:
         writer.write(record(2))
 
 

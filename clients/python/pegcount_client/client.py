@@ -134,8 +134,8 @@ class Client:
         batch_record_max: int = 1_000,
         unanswered_batch_max: int = 8,
         correct: bool = False,
-        on_rejected: Callable[[Rejection], object] | None = None,
-        progress: Callable[[WriteSummary], object] | None = None,
+        on_rejected: Callable[[Rejection], None] | None = None,
+        progress: Callable[[WriteSummary], None] | None = None,
         retry: RetryPolicy | None = None,
     ) -> RecordWriter:
         """Returns a writer of records, to be used in a `with` block.
@@ -143,7 +143,8 @@ class Client:
         A batch has at most `batch_record_max` records and 1 MiB; `write` waits while `unanswered_batch_max`
         batches are unanswered. With `correct`, records take the place of what is stored of their calls.
         `on_rejected` gets each record that the server did not take, `progress` the figures after each answer.
-        Raises ValueError for limits that cannot work. The server need not be there yet.
+        Raises ValueError for limits that cannot work, TypeError for arguments of other types, PegcountError
+        for a closed client. The server need not be there yet.
         """
         return RecordWriter(
             self.batch_sender(retry),

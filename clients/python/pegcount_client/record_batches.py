@@ -6,6 +6,7 @@ from typing import Final
 
 from pegcount.v1.records_pb2 import SessionRecord, WriteRecordsRequest
 
+from pegcount_client.arguments import flag, whole_number
 from pegcount_client.record import Record
 
 BATCH_BYTES_MAX: Final = 1024 * 1024
@@ -31,13 +32,14 @@ class RecordBatches:
     """Collects records; `sealed` has the batches that are complete, oldest first."""
 
     def __init__(self, record_max: int, *, correct: bool) -> None:
+        record_max = whole_number("batch_record_max", record_max)
         if not 1 <= record_max <= BATCH_RECORD_MAX:
             raise ValueError(f"batch_record_max={record_max!r} must be from 1 to {BATCH_RECORD_MAX:,}")
         self.sealed: deque[RecordBatch] = deque()
         self.record_count = 0
         """Records that were added."""
         self._record_max = record_max
-        self._correct = correct
+        self._correct = flag("correct", correct)
         self._parts: list[bytes] = []
         self._records: list[Record | SessionRecord] = []
         self._bytes = 0

@@ -1,5 +1,6 @@
 """Writes records one by one: batches, back-pressure, retries, and what became of each record."""
 
+import inspect
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,8 @@ from pegcount_client.errors import PegcountError
 from pegcount_client.record import Record
 from pegcount_client.record_batches import RecordBatch, RecordBatches
 from pegcount_client.write_summary import Rejection, WriteSummary, WriteTally
+from pegcount_client.writer_arguments import checked_unanswered_max, refuse_coroutine_function
+from pegcount_client.writer_state import Stage, WriterState
 
 
 class RecordWriter:
@@ -27,7 +30,9 @@ class RecordWriter:
     Leaving the block by an exception cancels what was not answered. Without `on_rejected`, leaving it
     raises RecordsRejectedError if the server rejected records; all others are durable then.
 
-    Several threads may write. The callbacks run in them; `on_rejected` may write a corrected record.
+    Several threads may write until the block ends; later they get ValueError. The callbacks run in them, and
+    are plain functions; `on_rejected` may write a corrected record. An error of a callback is raised where
+    it ran; the rejections after it are handed out by the next call.
     """
 
     def __init__(
@@ -37,16 +42,17 @@ class RecordWriter:
         batch_record_max: int = 1_000,
         unanswered_batch_max: int = 8,
         correct: bool = False,
-        on_rejected: Callable[[Rejection], object] | None = None,
-        progress: Callable[[WriteSummary], object] | None = None,
+        on_rejected: Callable[[Rejection], None] | None = None,
+        progress: Callable[[WriteSummary], None] | None = None,
     ) -> None:
+        refuse_coroutine_function("on_rejected", on_rejected)
+        refuse_coroutine_function("progress", progress)
         self._batches = RecordBatches(batch_record_max, correct=correct)
         self._tally = WriteTally(on_rejected, progress)
         self._unanswered_max = checked_unanswered_max(unanswered_batch_max)
         self._sender = sender
         self._unanswered: deque[tuple[RecordBatch, PendingBatch]] = deque()
-        self._failure: PegcountError | None = None
-        self._is_open = False
+        self._state = WriterState()
         self._lock = RLock()
 
     @property
@@ -63,24 +69,25 @@ class RecordWriter:
         TypeError for anything but a record.
         """
         with self._lock:
-            self._require_usable()
+            self._state.require_usable()
             self._batches.add(record)
             self._send_sealed()
 
     def flush(self) -> None:
         """Returns when all records written so far are durable or rejected; raises as `write`."""
         with self._lock:
-            self._require_usable()
+            self._state.require_usable()
             self._batches.seal()
-            while self._batches.sealed or self._unanswered:
+            while self._batches.sealed or self._unanswered or self._tally.has_due():
                 self._send_sealed()
                 if self._unanswered:
                     self._take_oldest()
+                self._call_back()
                 # A callback may have written more, or flushed.
                 self._batches.seal()
 
     def __enter__(self) -> "RecordWriter":
-        self._is_open = True
+        self._state.enter()
         return self
 
     def __exit__(
@@ -88,26 +95,29 @@ class RecordWriter:
     ) -> None:
         try:
             if error is None:
-                self.flush()
+                # The lock refuses other threads from the last look for records on; callbacks have it.
+                with self._lock:
+                    self.flush()
+                    self._state.stage = Stage.ENDED
+                self._tally.require_all_answered(self._batches.record_count)
         except BaseException as failure:
             self._tally.note_rejected(failure)
             raise
         finally:
-            self._is_open = False
+            # Without the lock, as a thread that waits for an answer has it, and this ends its waiting.
+            self._state.stage = Stage.ENDED
             self._sender.close()
         if error is not None:
             self._tally.note_rejected(error)
         elif (rejected := self._tally.rejected_error()) is not None:
             raise rejected
 
-    def _require_usable(self) -> None:
-        require_usable(self._is_open, self._failure)
-
     def _send_sealed(self) -> None:
         while self._batches.sealed:
             if len(self._unanswered) >= self._unanswered_max:
                 # Its callbacks may write and send as well.
                 self._take_oldest()
+                self._call_back()
             else:
                 batch = self._batches.sealed[0]
                 self._unanswered.append((batch, self._sender.submit(batch.data)))
@@ -121,20 +131,16 @@ class RecordWriter:
             self._unanswered.popleft()
             self._tally.take_answer(batch, answer, self._batches.record_count, self._sender.resent_count)
         except PegcountError as error:
-            self._failure = error
+            self._state.failure = error
             raise
 
-
-def checked_unanswered_max(unanswered_batch_max: int) -> int:
-    """Returns the limit; raises ValueError below 1, with which nothing could ever be sent."""
-    if unanswered_batch_max < 1:
-        raise ValueError(f"unanswered_batch_max={unanswered_batch_max!r} must be at least 1")
-    return unanswered_batch_max
-
-
-def require_usable(is_open: bool, failure: PegcountError | None) -> None:
-    """Raises the error that ended a writer, or ValueError for one that is not in its block."""
-    if failure is not None:
-        raise failure
-    if not is_open:
-        raise ValueError("a writer of records is used in a block: `with client.write_records() as writer:`")
+    def _call_back(self) -> None:
+        while (event := self._tally.take_due()) is not None:
+            result = self._tally.call_back(event)
+            if inspect.isawaitable(result):
+                if inspect.iscoroutine(result):
+                    result.close()
+                raise TypeError(
+                    f"a callback of a RecordWriter returned {type(result).__name__}, which nobody awaits;"
+                    " next step: give a plain function, or use AsyncClient"
+                )

@@ -1,14 +1,16 @@
 """What became of the records that a writer was given."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from pegcount.v1.records_pb2 import RejectReason, SessionRecord, WriteRecordsResponse
 
 from pegcount_client.errors import PegcountError, RecordsRejectedError, Violation, rejections_text
 from pegcount_client.record import Record
 from pegcount_client.record_batches import RecordBatch
+from pegcount_client.writer_arguments import check_callback
 
 _KEPT_REJECTION_COUNT: Final = 100
 _REASON_PREFIX: Final = "REJECT_REASON_"
@@ -52,23 +54,30 @@ class Rejection:
     """Number of the record, from 0, in the order in which the records were written."""
 
 
+Event: TypeAlias = Rejection | WriteSummary
+"""What a callback gets: `on_rejected` a rejection, `progress` the figures."""
+
+
 class WriteTally:
-    """Counts the answers of one writer, and hands out what was rejected."""
+    """Counts the answers of one writer, and keeps what its callbacks are still to get."""
 
     def __init__(
         self,
         on_rejected: Callable[[Rejection], object] | None,
         progress: Callable[[WriteSummary], object] | None,
     ) -> None:
+        check_callback("on_rejected", on_rejected)
+        check_callback("progress", progress)
         self.summary = WriteSummary()
         self._on_rejected = on_rejected
         self._progress = progress
         self._rejections: list[Rejection] = []
+        self._due: deque[Event] = deque()
 
     def take_answer(
         self, batch: RecordBatch, answer: WriteRecordsResponse, written: int, resent: int
     ) -> None:
-        """Counts an answer and calls back; raises PegcountError if it does not account for each record."""
+        """Counts an answer; raises PegcountError if it does not account for each record."""
         before = self.summary
         _require_complete(batch, answer)
         self.summary = replace(
@@ -83,31 +92,64 @@ class WriteTally:
             batches=before.batches + 1,
             resent=resent,
         )
-        for rejection in _rejections(batch, answer):
-            if self._on_rejected is not None:
-                self._on_rejected(rejection)
-            elif len(self._rejections) < _KEPT_REJECTION_COUNT:
-                self._rejections.append(rejection)
+        rejections = _rejections(batch, answer)
+        if self._on_rejected is not None:
+            self._due.extend(rejections)
+        else:
+            self._rejections.extend(rejections[: _KEPT_REJECTION_COUNT - len(self._rejections)])
         if self._progress is not None:
-            self._progress(self.summary)
+            self._due.append(self.summary)
+
+    def has_due(self) -> bool:
+        """Returns whether a callback is to be called."""
+        return bool(self._due)
+
+    def take_due(self) -> Event | None:
+        """Returns the oldest event that is due, and forgets that it is due; None without one."""
+        return self._due.popleft() if self._due else None
+
+    def put_back(self, event: Event) -> None:
+        """Makes an event due again, before all others."""
+        self._due.appendleft(event)
+
+    def call_back(self, event: Event) -> object:
+        """Calls the callback of an event, and returns what that returns."""
+        callback: Callable[[Any], object] | None = (
+            self._on_rejected if isinstance(event, Rejection) else self._progress
+        )
+        return None if callback is None else callback(event)
+
+    def require_all_answered(self, written: int) -> None:
+        """Raises PegcountError unless the answers account for all records that were written."""
+        figures = self.summary
+        answered = figures.accepted + figures.replaced + figures.duplicates + figures.rejected
+        if answered != written:
+            raise PegcountError(
+                f"the answers account for {answered:,} of {written:,} records that were written;"
+                " write them all again, as nothing counts twice"
+            )
 
     def rejected_error(self) -> RecordsRejectedError | None:
         """Returns the error of a finished writer whose rejected records nobody took; None without such."""
         if not self._rejections:
             return None
-        return RecordsRejectedError.of(self._violations(), self.summary.rejected, self.summary.written)
+        violations = _violations(self._rejections)
+        return RecordsRejectedError.of(violations, self.summary.rejected, self.summary.written)
 
     def note_rejected(self, error: BaseException) -> None:
-        """Adds to an error that ends a writer early what was rejected before, as nothing else says it."""
-        if self._rejections:
-            rejected = self.summary.rejected
-            text = rejections_text(self._violations(), rejected)
+        """Adds to an error that ends a writer early the rejections before, which nothing else says."""
+        untaken = [event for event in self._due if isinstance(event, Rejection)]
+        if self._on_rejected is None:
+            untaken, rejected = self._rejections, self.summary.rejected
+        else:
+            rejected = len(untaken)
+        if untaken:
+            text = rejections_text(_violations(untaken), rejected)
             error.add_note(f"The server had rejected records before, {rejected:,} in all: {text}")
 
-    def _violations(self) -> list[Violation]:
-        return [
-            Violation(f"records[{each.number}]", each.description, each.reason) for each in self._rejections
-        ]
+
+def _violations(rejections: Iterable[Rejection]) -> list[Violation]:
+    return [Violation(f"records[{each.number}]", each.description, each.reason) for each in rejections]
 
 
 def _require_complete(batch: RecordBatch, answer: WriteRecordsResponse) -> None:
