@@ -8,12 +8,13 @@ from typing import Any, TypeVar, Unpack
 import grpc
 from pegcount.v1 import admin_pb2_grpc, records_pb2, records_pb2_grpc, reports_pb2_grpc
 
-from pegcount_client.async_batch_sender import AsyncBatchSender
+from pegcount_client.async_batch_sender import AsyncBatchSender, is_cancelled
 from pegcount_client.async_record_writer import AsyncRecordWriter
 from pegcount_client.channel import DEFAULT_TIMEOUT_SECONDS, ChannelSettings, Tls
 from pegcount_client.client import LOOK_SECONDS
 from pegcount_client.credential import AsyncToken
 from pegcount_client.errors import PegcountError, call_error, status_of
+from pegcount_client.lifetime import Lifetime, closed_client
 from pegcount_client.queries import (
     ActiveSessionsQuery,
     AsrUsageQuery,
@@ -30,6 +31,7 @@ from pegcount_client.requests import (
 from pegcount_client.retry import Retries, RetryPolicy
 from pegcount_client.signatures import takes_query
 from pegcount_client.write_summary import Rejection, WriteSummary
+from pegcount_client.writer_arguments import checked_policy
 
 _AnswerT = TypeVar("_AnswerT")
 
@@ -76,7 +78,8 @@ class AsyncClient:
         self._address = address
         self._timeout = timeout
         self._renews_credential = settings.credential().is_renewed
-        self._channel = settings.open_async()
+        self._lifetime = Lifetime()
+        self._channel = settings.open_async(self._lifetime)
         self.reports = reports_pb2_grpc.ReportServiceStub(self._channel)
         self.admin = admin_pb2_grpc.AdminServiceStub(self._channel)
         self.records = records_pb2_grpc.RecordServiceStub(self._channel)
@@ -144,7 +147,8 @@ class AsyncClient:
 
     def batch_sender(self, retry: RetryPolicy | None = None) -> AsyncBatchSender:
         """Returns what sends serialized batches, for callers that make and bound them themselves."""
-        retries = Retries(retry or RetryPolicy(), renews_credential=self._renews_credential)
+        self._lifetime.require_open()
+        retries = Retries(checked_policy(retry), renews_credential=self._renews_credential)
         return AsyncBatchSender(self._channel, self._address, retries)
 
     async def call(
@@ -158,9 +162,15 @@ class AsyncClient:
             return await method(request, timeout=timeout)
         except grpc.RpcError as error:
             raise await self._error(error, self._timeout if timeout is None else timeout) from error
+        except asyncio.CancelledError as error:
+            # The end of a connection cancels its calls, as if somebody had cancelled their tasks.
+            if is_cancelled() or not self._lifetime.is_closed:
+                raise
+            raise closed_client() from error
 
     async def close(self) -> None:
         """Ends the connection, and all calls of it; can be repeated."""
+        self._lifetime.is_closed = True
         await self._channel.close()
 
     async def __aenter__(self) -> "AsyncClient":
@@ -173,6 +183,8 @@ class AsyncClient:
 
     async def _error(self, error: grpc.RpcError, timeout: float | None) -> PegcountError:
         failure = call_error(error, self._address, timeout)
+        if self._lifetime.is_closed and failure.code is grpc.StatusCode.CANCELLED:
+            return closed_client()
         if failure.code is not grpc.StatusCode.DEADLINE_EXCEEDED or status_of(error) is not None:
             return failure
         # A call that waits for a connection ends without the reason why none came about; a stream that does

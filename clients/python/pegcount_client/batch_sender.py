@@ -136,7 +136,7 @@ class _OpenStream:
     def __init__(self, write_records: _WriteRecords) -> None:
         self._batches: SimpleQueue[bytes | None] = SimpleQueue()
         self._answers: SimpleQueue[WriteRecordsResponse | Exception] = SimpleQueue()
-        self._call: grpc.CallIterator[WriteRecordsResponse] | None = None
+        self._call: grpc.Call | None = None
         self._is_made = Event()
         self._is_over = Event()
         Thread(target=self._read, args=(write_records,), daemon=True).start()

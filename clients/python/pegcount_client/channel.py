@@ -12,6 +12,7 @@ from grpc import aio
 from pegcount_client.address import check_address, is_of_this_host, target_of
 from pegcount_client.credential import AsyncToken, Credential
 from pegcount_client.interceptors import AddDefaults, CallDefaults, async_interceptors
+from pegcount_client.lifetime import Lifetime, UnregisteredCalls
 
 DEFAULT_TIMEOUT_SECONDS: Final = 30.0
 _ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -100,25 +101,25 @@ class ChannelSettings:
         """Returns what shows the server who calls; raises as `Credential`."""
         return Credential(self.api_key, self.token)
 
-    def open(self) -> grpc.Channel:
+    def open(self, lifetime: Lifetime) -> grpc.Channel:
         """Returns a channel; raises OSError for a certificate file that cannot be read."""
         target, tls = target_of(self.address), self._tls()
         if tls is None:
             channel = grpc.insecure_channel(target, self._options())
         else:
             channel = grpc.secure_channel(target, tls.credentials(), self._options())
-        return grpc.intercept_channel(channel, AddDefaults(self._defaults()))
+        return grpc.intercept_channel(UnregisteredCalls(channel), AddDefaults(self._defaults(lifetime)))
 
-    def open_async(self) -> aio.Channel:
+    def open_async(self, lifetime: Lifetime) -> aio.Channel:
         """Returns a channel of the running event loop; raises as `open`."""
         target, tls = target_of(self.address), self._tls()
-        interceptors = async_interceptors(self._defaults())
+        interceptors = async_interceptors(self._defaults(lifetime))
         if tls is None:
             return aio.insecure_channel(target, self._options(), interceptors=interceptors)
         return aio.secure_channel(target, tls.credentials(), self._options(), interceptors=interceptors)
 
-    def _defaults(self) -> CallDefaults:
-        return CallDefaults(self.credential(), self.timeout)
+    def _defaults(self, lifetime: Lifetime) -> CallDefaults:
+        return CallDefaults(self.credential(), self.timeout, lifetime)
 
     def _tls(self) -> Tls | None:
         if isinstance(self.tls, Tls):

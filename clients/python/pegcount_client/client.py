@@ -11,6 +11,7 @@ from pegcount_client.batch_sender import BatchSender
 from pegcount_client.channel import DEFAULT_TIMEOUT_SECONDS, ChannelSettings, Tls
 from pegcount_client.credential import Token
 from pegcount_client.errors import PegcountError, call_error, status_of
+from pegcount_client.lifetime import Lifetime, closed_client
 from pegcount_client.queries import (
     ActiveSessionsQuery,
     AsrUsageQuery,
@@ -28,6 +29,7 @@ from pegcount_client.requests import (
 from pegcount_client.retry import Retries, RetryPolicy
 from pegcount_client.signatures import takes_query
 from pegcount_client.write_summary import Rejection, WriteSummary
+from pegcount_client.writer_arguments import checked_policy
 
 _AnswerT = TypeVar("_AnswerT")
 
@@ -75,7 +77,8 @@ class Client:
         self._address = address
         self._timeout = timeout
         self._renews_credential = settings.credential().is_renewed
-        self._channel = settings.open()
+        self._lifetime = Lifetime()
+        self._channel = settings.open(self._lifetime)
         self.reports = reports_pb2_grpc.ReportServiceStub(self._channel)
         self.admin = admin_pb2_grpc.AdminServiceStub(self._channel)
         self.records = records_pb2_grpc.RecordServiceStub(self._channel)
@@ -157,7 +160,8 @@ class Client:
 
     def batch_sender(self, retry: RetryPolicy | None = None) -> BatchSender:
         """Returns what sends serialized batches, for callers that make and bound them themselves."""
-        retries = Retries(retry or RetryPolicy(), renews_credential=self._renews_credential)
+        self._lifetime.require_open()
+        retries = Retries(checked_policy(retry), renews_credential=self._renews_credential)
         return BatchSender(self._channel, self._address, retries)
 
     def call(
@@ -171,9 +175,14 @@ class Client:
             return method(request, timeout=timeout)
         except grpc.RpcError as error:
             raise self._error(error, self._timeout if timeout is None else timeout) from error
+        except ValueError:
+            # What gRPC raises if another thread has closed the connection in the meantime.
+            self._lifetime.require_open()
+            raise
 
     def close(self) -> None:
         """Ends the connection, and all calls of it; can be repeated."""
+        self._lifetime.is_closed = True
         self._channel.close()
 
     def __enter__(self) -> "Client":
@@ -186,6 +195,8 @@ class Client:
 
     def _error(self, error: grpc.RpcError, timeout: float | None) -> PegcountError:
         failure = call_error(error, self._address, timeout)
+        if self._lifetime.is_closed and failure.code is grpc.StatusCode.CANCELLED:
+            return closed_client()
         if failure.code is not grpc.StatusCode.DEADLINE_EXCEEDED or status_of(error) is not None:
             return failure
         # A call that waits for a connection ends without the reason why none came about; a stream that does

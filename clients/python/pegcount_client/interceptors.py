@@ -1,13 +1,14 @@
 """What the client adds to each call, also of its raw stubs: the key or the token, and a deadline."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import grpc
 from grpc import aio
 
 from pegcount_client.credential import Credential
+from pegcount_client.lifetime import Lifetime
 
 _Continue: TypeAlias = Callable[[Any, Any], Any]
 
@@ -19,6 +20,8 @@ class CallDefaults:
     credential: Credential
     timeout_seconds: float | None
     """Deadline of a call with one answer; streams have none."""
+    lifetime: Lifetime = field(default_factory=Lifetime)
+    """Whether the client of the calls is closed."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class AddDefaults(grpc.UnaryUnaryClientInterceptor, grpc.StreamStreamClientInter
         return continuation(self._sent(client_call_details, None), request_iterator)
 
     def _sent(self, details: Any, timeout_seconds: float | None) -> _CallDetails:
+        self._defaults.lifetime.require_open()
         return _CallDetails(
             method=details.method,
             timeout=timeout_seconds if details.timeout is None else details.timeout,
@@ -92,6 +96,7 @@ def async_interceptors(defaults: CallDefaults) -> Sequence[aio.ClientInterceptor
 async def _sent_async(
     details: aio.ClientCallDetails, defaults: CallDefaults, timeout_seconds: float | None
 ) -> aio.ClientCallDetails:
+    defaults.lifetime.require_open()
     return aio.ClientCallDetails(
         method=details.method,
         timeout=timeout_seconds if details.timeout is None else details.timeout,
