@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from pegcount.v1 import reports_pb2
 
-from pegcount_client.arguments import fill
+from pegcount_client.arguments import fill, whole_number
 
 Exact: TypeAlias = Decimal | int | str
 """A decimal number without rounding; a text is sent as it is."""
@@ -80,9 +80,10 @@ def _decimal_text(name: str, value: object) -> str:
         if not value.is_finite():
             raise ValueError(f"{name} must be finite, not {value}")
         return format(value, "f")
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    raise TypeError(
-        f"{name} is a Decimal, an int or a text, not {value!r}, as a float is not exact;"
-        f' next step: Decimal("{value}")'
-    )
+    try:
+        return str(whole_number(name, value))
+    except TypeError as error:
+        raise TypeError(
+            f"{name} is a Decimal, an int or a text, not {value!r}, as a float is not exact;"
+            f' next step: Decimal("{value}")'
+        ) from error

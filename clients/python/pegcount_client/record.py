@@ -9,7 +9,9 @@ from typing import Any, Final
 from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount.v1.records_pb2 import SessionRecord
 
+from pegcount_client.arguments import Setter, flag, text, whole_number
 from pegcount_client.enums import SessionEvent, SessionKind, number
+from pegcount_client.times import check_exact
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -19,7 +21,8 @@ class Record:
     """One session, or one event of it; the fields are those of `SessionRecord`, None is absent.
 
     Times are datetimes with a time zone, and keep their microseconds. Raises ValueError for a time without
-    a zone or an unknown name, TypeError for a price that is a float.
+    a zone or with nanoseconds, an unknown name, and a number beyond the bits of its field; TypeError for a
+    value of another type, such as a price that is a float.
     """
 
     source: str | None = None
@@ -95,6 +98,7 @@ class Record:
 
     def __post_init__(self) -> None:
         """Refuses what `to_message` could not send exactly."""
+        _check_plain(self)
         _check_time("setup_time", self.setup_time)
         if self.answer_time is not None:
             _check_time("answer_time", self.answer_time)
@@ -121,6 +125,8 @@ class Record:
 def _check_time(name: str, value: datetime) -> None:
     if not isinstance(value, datetime):
         raise TypeError(f"{name} must be a datetime with a time zone, not {type(value).__name__}")
+    if type(value) is not datetime:
+        check_exact(value, what=name)
     if value.utcoffset() is None:
         raise ValueError(
             f"{name}={value!s} has no time zone; give tzinfo=datetime.UTC, or the ZoneInfo of the switch"
@@ -134,13 +140,16 @@ def _timestamp(value: datetime) -> Timestamp:
 
 def _price_text(value: Decimal | int | str) -> str:
     """Returns the price as decimal text, without an exponent."""
-    if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
-        raise TypeError(
-            f"customer_price={value!r} is a {type(value).__name__}, which may not be exact; give a Decimal,"
-            ' an int, or text such as "0.012"'
-        )
+    if isinstance(value, str):
+        return value
     if not isinstance(value, Decimal):
-        return str(value)
+        try:
+            return str(whole_number("customer_price", value))
+        except TypeError as error:
+            raise TypeError(
+                f"customer_price={value!r} is of the type {type(value).__name__}, which may not be exact;"
+                ' give a Decimal, an int, or text such as "0.012"'
+            ) from error
     if not value.is_finite():
         raise ValueError(
             f"customer_price={value} must be a finite number; None says that a call is not rated"
@@ -148,6 +157,79 @@ def _price_text(value: Decimal | int | str) -> str:
     return f"{value:f}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """A field whose value is a text, a whole number, or True or False."""
+
+    name: str
+    kind: type
+    number_min: int
+    number_max: int
+
+    def check(self, value: object) -> None:
+        """Raises TypeError for a value of another type, ValueError for a number beyond the field."""
+        if type(value) is not self.kind:
+            value = self._converted(value)
+        if isinstance(value, int) and not self.number_min <= value <= self.number_max:
+            raise ValueError(f"{self.name}={value} must be from {self.number_min:,} to {self.number_max:,}")
+
+    def _converted(self, value: object) -> object:
+        try:
+            return _CHECKS[self.kind](self.name, value)
+        except TypeError as error:
+            # What numpy and pandas have for a value that is missing.
+            if repr(value) not in ("nan", "np.float64(nan)", "<NA>", "NaT"):
+                raise
+            raise TypeError(f"{error}; next step: None where it is absent") from error
+
+
+_CHECKS: Final[dict[type, Setter]] = {str: text, bool: flag, int: whole_number}
+
+
+def _check_plain(record: Record) -> None:
+    if _is_usual(record):
+        return
+    for value, plain in zip(_plain_values_of(record), _PLAIN, strict=True):
+        if value is not None or plain.name == "session_id":
+            plain.check(value)
+
+
+def _is_usual(record: Record) -> bool:
+    """Returns whether `_Plain.check` would find nothing, in a few calls for all fields."""
+    numbers = [number for number in _numbers_of(record) if number is not None]
+    return (
+        record.session_id is not None
+        and _TEXTS.issuperset(map(type, _texts_of(record)))
+        and _FLAGS.issuperset(map(type, _flags_of(record)))
+        and _NUMBERS.issuperset(map(type, numbers))
+        and (not numbers or (min(numbers) >= 0 and max(numbers) <= _USUAL_MAX))
+    )
+
+
+_TEXTS: Final = frozenset({str, type(None)})
+_FLAGS: Final = frozenset({bool, type(None)})
+_NUMBERS: Final = frozenset({int})
+
+
+def _plain(field: Any) -> _Plain:
+    kind = {field.CPPTYPE_STRING: str, field.CPPTYPE_BOOL: bool}.get(field.cpp_type, int)
+    bits = 32 if field.cpp_type in (field.CPPTYPE_INT32, field.CPPTYPE_UINT32) else 64
+    if field.cpp_type in (field.CPPTYPE_UINT32, field.CPPTYPE_UINT64):
+        return _Plain(field.name, kind, 0, 2**bits - 1)
+    return _Plain(field.name, kind, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
+_PLAIN: Final = tuple(
+    _plain(field)
+    for field in SessionRecord.DESCRIPTOR.fields
+    if field.enum_type is None and field.message_type is None and field.name != "customer_price"
+)
+_plain_values_of: Final[Any] = attrgetter(*(plain.name for plain in _PLAIN))
+_texts_of: Final[Any] = attrgetter(*(plain.name for plain in _PLAIN if plain.kind is str))
+_flags_of: Final[Any] = attrgetter(*(plain.name for plain in _PLAIN if plain.kind is bool))
+_numbers_of: Final[Any] = attrgetter(*(plain.name for plain in _PLAIN if plain.kind is int))
+_USUAL_MAX: Final = 2**31 - 1
+"""Largest number that each field with numbers takes; each takes 0, too."""
 _NAMES: Final = tuple(each.name for each in fields(Record))
 _values_of: Final[Any] = attrgetter(*_NAMES)
 _CONVERTED: Final[tuple[tuple[str, Any], ...]] = (

@@ -80,6 +80,14 @@ def zone_name(zone: Zone) -> str:
     return name
 
 
+def check_exact(value: datetime, *, what: str) -> None:
+    """Raises ValueError for datetimes of pandas that are not a time (NaT), or have nanoseconds."""
+    if value != value:
+        raise ValueError(f"{what} is not a time: {value!r}; next step: None where there is none")
+    if getattr(value, "nanosecond", 0):
+        raise ValueError(f'{what} has nanoseconds; next step: round it to microseconds, as by floor("us")')
+
+
 def zone_of_times(values: Iterable[object]) -> str | None:
     """Returns the name of the zone that datetimes carry, None if they carry none with a name.
 
@@ -131,11 +139,7 @@ def _iana_name(zone: tzinfo | None) -> str | None:
 
 
 def _datetime_text(value: datetime, what: str) -> str:
-    # pandas has times that are datetimes and no instants (NaT), and others with more digits than we keep.
-    if value != value:
-        raise ValueError(f"{what} is not a time: {value!r}")
-    if getattr(value, "nanosecond", 0):
-        raise ValueError(f'{what} has nanoseconds; next step: round it to microseconds, as by floor("us")')
+    check_exact(value, what=what)
     offset = value.utcoffset()
     if offset is None:
         if value.fold:
