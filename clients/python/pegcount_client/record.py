@@ -196,19 +196,21 @@ def _check_plain(record: Record) -> None:
 
 def _is_usual(record: Record) -> bool:
     """Returns whether `_Plain.check` would find nothing, in a few calls for all fields."""
-    numbers = [number for number in _numbers_of(record) if number is not None]
-    return (
-        record.session_id is not None
+    numbers = _numbers_of(record)
+    if not (
+        type(record.session_id) is str
         and _TEXTS.issuperset(map(type, _texts_of(record)))
-        and _FLAGS.issuperset(map(type, _flags_of(record)))
         and _NUMBERS.issuperset(map(type, numbers))
-        and (not numbers or (min(numbers) >= 0 and max(numbers) <= _USUAL_MAX))
-    )
+        and _FLAGS.issuperset(map(type, _flags_of(record)))
+    ):
+        return False
+    others = sorted(filter(None, numbers))
+    return not others or (others[0] > 0 and others[-1] <= _USUAL_MAX)
 
 
 _TEXTS: Final = frozenset({str, type(None)})
 _FLAGS: Final = frozenset({bool, type(None)})
-_NUMBERS: Final = frozenset({int})
+_NUMBERS: Final = frozenset({int, type(None)})
 
 
 def _plain(field: Any) -> _Plain:
