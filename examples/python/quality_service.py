@@ -2,7 +2,8 @@
 
 python quality_service.py 127.0.0.1:50051 inbox
 
-A file goes once its calls are durable. After a failure it is written again, and its calls count once.
+The times in the files have an offset, such as 2026-03-30T08:00:00+02:00. A file goes once its calls are
+durable. After a failure it is written again, and its calls count once.
 """
 
 import sys
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 from pegcount_client import Client, Record
 
-TEXTS = {"session_id": pl.String, "account_id": pl.String}
+TEXTS = {name: pl.String for name, kind in Record.__annotations__.items() if "str" in str(kind)}
 
 with Client(sys.argv[1]) as client:
     while True:

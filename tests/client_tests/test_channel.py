@@ -1,10 +1,11 @@
 """How both clients reach a server: addresses, the key, TLS, deadlines, retries and large answers."""
 
+import asyncio
 import re
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from cli_tests.test_entry import closed_port, silent_port
 from pegcount.v1 import records_pb2, reports_pb2
 from pegcount.v1.admin_pb2 import GetStoreInfoRequest
-from pegcount_client import Client, PegcountError, Record, Tls
+from pegcount_client import AsyncClient, Client, PegcountError, Record, Tls
 from pegcount_client.channel import ChannelSettings
 from service import Service
 from waiting import stays
@@ -296,11 +297,71 @@ def test_answers_beyond_the_limit_of_gRPC_are_read(recorder: Recorder, client_of
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
-        ({"timeout": 0}, "timeout=0 must be more than 0 seconds, or None"),
+        ({"timeout": 0}, "timeout=0 must be more than 0 seconds and at most 864,000 (10 days), or None"),
         ({"timeout": float("nan")}, "timeout=nan must be more than 0 seconds"),
+        ({"timeout": 864_001}, "timeout=864001 must be more than 0 seconds and at most 864,000"),
+        ({"timeout": float("inf")}, "timeout=inf must be more than 0 seconds and at most 864,000"),
+        ({"keepalive_timeout_seconds": 0}, "keepalive_timeout_seconds=0 must be more than 0 seconds"),
         ({"keepalive_seconds": 5}, "keepalive_seconds=5 must be at least 10, or None"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(setting: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=re.escape(sentence)):
         Client("127.0.0.1:1", **setting)
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ({"timeout": "10"}, "timeout is a number of seconds, not '10'"),
+        ({"timeout": True}, "timeout is a number of seconds, not True"),
+        (
+            {"timeout": timedelta(seconds=3)},
+            "timeout is a number of seconds, not datetime.timedelta(seconds=3); next step: its total_sec",
+        ),
+        ({"keepalive_seconds": "30"}, "keepalive_seconds is a number of seconds, not '30'"),
+        ({"keepalive_timeout_seconds": None}, "keepalive_timeout_seconds is a number of seconds, not None"),
+        ({"retry": 3}, "retry is True or False, not 3"),
+    ],
+)
+def test_settings_of_other_types_are_refused(setting: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(sentence)):
+        Client("127.0.0.1:1", **setting)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), 864_001, "3", True, timedelta(1)])
+def test_a_timeout_of_a_call_that_cannot_be_is_refused(timeout: Any, client_of: ClientOf) -> None:
+    with client_of("127.0.0.1:1") as client:
+        with pytest.raises((TypeError, ValueError), match="timeout"):
+            client.asr_usage(**USAGE, timeout=timeout)
+        with pytest.raises((TypeError, ValueError), match="timeout"):
+            client.call(client.reports.QueryAsrUsage, RAW_USAGE, timeout=timeout)
+
+
+def test_a_client_without_retries_has_writers_without_retries(client_of: ClientOf) -> None:
+    start_time = time.monotonic()
+    with (
+        client_of("127.0.0.1:1", retry=False) as client,
+        pytest.raises(PegcountError, match="no server answers"),
+    ):
+        write_one(client)
+    assert time.monotonic() - start_time < 60
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_client_and_a_writer_show_their_server_and_never_the_key(kind: Any) -> None:
+    async def shown() -> list[str]:
+        client = kind("127.0.0.1:1", api_key="made-up-key")
+        writer = client.write_records()
+        before = [repr(client), repr(writer)]
+        closing = client.close()
+        if closing is not None:
+            await closing
+        return [*before, repr(client)]
+
+    name, writer = kind.__name__, kind.__name__.replace("Client", "RecordWriter")
+    assert asyncio.run(shown()) == [
+        f"<{name} of 127.0.0.1:1>",
+        f"<{writer} to 127.0.0.1:1, new, 0 written>",
+        f"<{name} of 127.0.0.1:1, closed>",
+    ]

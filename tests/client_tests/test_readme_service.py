@@ -114,6 +114,18 @@ def test_a_file_that_comes_again_counts_once(tmp_path: Path) -> None:
     assert first == second
 
 
+def test_texts_of_digits_stay_as_they_are(tmp_path: Path) -> None:
+    at = (datetime.now(UTC) - timedelta(seconds=30)).isoformat()
+    reporter = Reporter(tmp_path / "inbox")
+    reporter.inbox.mkdir()
+    with Service(tmp_path / "data", now_us=time.time_ns() // 1_000) as service:
+        columns = ("session_id", "setup_time", "orig_clients_name", "src_prefix_routing", "customer_price")
+        reporter.put("1.csv", [columns, ("007", at, "0042", "0049", "0.10")])
+        with running(reporter, service.address):
+            wait_until(lambda: len(reporter.tables()) == 2, "both reports")
+    assert reporter.tables()[1] == [{"orig_clients_name": "0042", "quantity": "1"}]
+
+
 @pytest.mark.parametrize("wrong", ["2026-03-29T10:00:00", "yesterday"])
 def test_a_file_with_a_wrong_time_stays(tmp_path: Path, wrong: str) -> None:
     reporter = Reporter(tmp_path / "inbox")

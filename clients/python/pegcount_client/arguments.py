@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Set
+from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -20,6 +21,9 @@ _ORDERED: Final = {"order", "return_fields"}
 
 _MAY_BE_EMPTY: Final = {*_ORDERED, "absent"}
 """Lists that do not filter."""
+
+_SECONDS_MAX: Final = 864_000
+"""gRPC takes much longer times for none at all, or for one in the past."""
 
 
 def fill(message: Message, arguments: Mapping[str, object], special: Mapping[str, Setter]) -> None:
@@ -78,6 +82,18 @@ def whole_number(name: str, value: Any) -> int:
     except TypeError:
         pass
     raise TypeError(f"{name} is a whole number, not {value!r}")
+
+
+def seconds(name: str, value: Any) -> float:
+    """Returns a number of seconds more than 0, at most those of 10 days; raises TypeError and ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        next_step = "; next step: its total_seconds()" if isinstance(value, timedelta) else ""
+        raise TypeError(f"{name} is a number of seconds, not {value!r}{next_step}")
+    if not 0 < value <= _SECONDS_MAX:
+        raise ValueError(
+            f"{name}={value!r} must be more than 0 seconds and at most {_SECONDS_MAX:,} (10 days), or None"
+        )
+    return value
 
 
 def _plain(field: _Field, value: object) -> object:

@@ -22,7 +22,7 @@ class AsyncBatchSender:
 
     def __init__(self, channel: aio.Channel, address: str, retries: Retries) -> None:
         self._write_records: Any = channel.stream_stream(WRITE_RECORDS, None, WriteRecordsResponse.FromString)
-        self._address = address
+        self.address = address
         self._unanswered: deque[AsyncPendingBatch] = deque()
         self._stream: _OpenStream | None = None
         self._retries = retries
@@ -86,7 +86,7 @@ class AsyncBatchSender:
             return
 
     def _failure(self, error: grpc.RpcError) -> PegcountError:
-        failure = call_error(error, self._address)
+        failure = call_error(error, self.address)
         failure.__cause__ = error
         is_from_grpc = failure.code is grpc.StatusCode.INTERNAL and status_of(error) is None
         return self._lost_stream(error) if is_from_grpc else failure
@@ -94,7 +94,7 @@ class AsyncBatchSender:
     def _lost_stream(self, error: BaseException) -> PegcountError:
         """Returns an error that is retried: if the server refused a batch, it will do so again."""
         failure = PegcountError(
-            f"the stream to {self._address} ended while a batch was sent",
+            f"the stream to {self.address} ended while a batch was sent",
             code=grpc.StatusCode.UNAVAILABLE,
         )
         failure.__cause__ = error

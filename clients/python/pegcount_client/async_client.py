@@ -8,6 +8,7 @@ from typing import Any, TypeVar, Unpack
 import grpc
 from pegcount.v1 import admin_pb2_grpc, records_pb2, records_pb2_grpc, reports_pb2_grpc
 
+from pegcount_client.arguments import seconds
 from pegcount_client.async_batch_sender import AsyncBatchSender, is_cancelled
 from pegcount_client.async_record_writer import AsyncRecordWriter
 from pegcount_client.channel import DEFAULT_TIMEOUT_SECONDS, ChannelSettings, Tls
@@ -78,6 +79,7 @@ class AsyncClient:
         self._address = address
         self._timeout = timeout
         self._renews_credential = settings.credential().is_renewed
+        self._write_policy = RetryPolicy() if retry else RetryPolicy(count_max=0)
         self._lifetime = Lifetime()
         self._channel = settings.open_async(self._lifetime)
         self.reports = reports_pb2_grpc.ReportServiceStub(self._channel)
@@ -132,6 +134,7 @@ class AsyncClient:
 
         A batch has at most `batch_record_max` records and 1 MiB; `write` waits while `unanswered_batch_max`
         batches are unanswered. With `correct`, records take the place of what is stored of their calls.
+        Without `retry`, the policy is the default one, or to retry nothing if the client has `retry=False`.
         `on_rejected` gets each record that the server did not take, `progress` the figures after each answer.
         Raises ValueError for limits that cannot work, TypeError for arguments of other types, PegcountError
         for a closed client. The server need not be there yet.
@@ -146,9 +149,13 @@ class AsyncClient:
         )
 
     def batch_sender(self, retry: RetryPolicy | None = None) -> AsyncBatchSender:
-        """Returns what sends serialized batches, for callers that make and bound them themselves."""
+        """Returns what sends serialized batches, for callers that make and bound them themselves.
+
+        `retry` as in `write_records`.
+        """
         self._lifetime.require_open()
-        retries = Retries(checked_policy(retry), renews_credential=self._renews_credential)
+        policy = self._write_policy if retry is None else checked_policy(retry)
+        retries = Retries(policy, renews_credential=self._renews_credential)
         return AsyncBatchSender(self._channel, self._address, retries)
 
     async def call(
@@ -156,8 +163,11 @@ class AsyncClient:
     ) -> _AnswerT:
         """Calls a method of a raw stub, such as `client.admin.GetStoreInfo`; raises PegcountError.
 
-        `timeout` is in seconds. None: that of the client.
+        `timeout` is in seconds. None: that of the client. Raises TypeError or ValueError for one that cannot
+        be.
         """
+        if timeout is not None:
+            seconds("timeout", timeout)
         try:
             return await method(request, timeout=timeout)
         except grpc.RpcError as error:
@@ -172,6 +182,9 @@ class AsyncClient:
         """Ends the connection, and all calls of it; can be repeated."""
         self._lifetime.is_closed = True
         await self._channel.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._address}{', closed' if self._lifetime.is_closed else ''}>"
 
     async def __aenter__(self) -> "AsyncClient":
         return self

@@ -79,6 +79,10 @@ class AsyncRecordWriter:
         async with self._turn:
             await self._send_all()
 
+    def __repr__(self) -> str:
+        stage, written = self._state.stage.name.lower(), self._batches.record_count
+        return f"<{type(self).__name__} to {self._sender.address}, {stage}, {written:,} written>"
+
     async def __aenter__(self) -> "AsyncRecordWriter":
         self._state.enter()
         return self

@@ -27,7 +27,7 @@ class BatchSender:
         self._write_records: _WriteRecords = channel.stream_stream(
             WRITE_RECORDS, None, WriteRecordsResponse.FromString
         )
-        self._address = address
+        self.address = address
         self._unanswered: deque[PendingBatch] = deque()
         self._stream: _OpenStream | None = None
         self._retries = retries
@@ -67,7 +67,7 @@ class BatchSender:
             self._drop_stream()
             if self._is_closed.is_set():
                 raise closed_sender() from error
-            failure = call_error(error, self._address)
+            failure = call_error(error, self.address)
             failure.__cause__ = error
             self._is_closed.wait(self._retries.wait_seconds(failure))
             return

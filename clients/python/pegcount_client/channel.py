@@ -10,6 +10,7 @@ import grpc
 from grpc import aio
 
 from pegcount_client.address import check_address, is_of_this_host, target_of
+from pegcount_client.arguments import flag, seconds
 from pegcount_client.credential import AsyncToken, Credential
 from pegcount_client.interceptors import AddDefaults, CallDefaults, async_interceptors
 from pegcount_client.lifetime import Lifetime, UnregisteredCalls
@@ -81,8 +82,11 @@ class ChannelSettings:
 
     def __post_init__(self) -> None:
         check_address(self.address)
-        if self.timeout is not None and not self.timeout > 0:
-            raise ValueError(f"timeout={self.timeout!r} must be more than 0 seconds, or None")
+        for name, value in (("timeout", self.timeout), ("keepalive_seconds", self.keepalive_seconds)):
+            if value is not None:
+                seconds(name, value)
+        seconds("keepalive_timeout_seconds", self.keepalive_timeout_seconds)
+        flag("retry", self.retry)
         if self.keepalive_seconds is not None and not self.keepalive_seconds >= _KEEPALIVE_SECONDS_MIN:
             raise ValueError(
                 f"keepalive_seconds={self.keepalive_seconds!r} must be at least {_KEEPALIVE_SECONDS_MIN:g},"

@@ -86,6 +86,10 @@ class RecordWriter:
                 # A callback may have written more, or flushed.
                 self._batches.seal()
 
+    def __repr__(self) -> str:
+        stage, written = self._state.stage.name.lower(), self._batches.record_count
+        return f"<{type(self).__name__} to {self._sender.address}, {stage}, {written:,} written>"
+
     def __enter__(self) -> "RecordWriter":
         self._state.enter()
         return self
