@@ -84,6 +84,20 @@ def test_a_signature_shows_each_keyword(method: str, kind: type) -> None:
     assert "Required[" not in str(inspect.signature(getattr(kind, method)))
 
 
+def method_of(kind: type, name: str) -> Any:
+    return getattr(kind, name)
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_the_help_of_a_method_tells_what_each_keyword_means(kind: type) -> None:
+    shown = inspect.getdoc(method_of(kind, "origination_quality")) or ""
+    assert "Returns calls, ACD, ASR and CPS" in shown
+    assert "    to_time: End of the range, exclusive, at most now. Absent: now.\n" in shown
+    assert "calls with this value count too." in shown
+    shown = inspect.getdoc(method_of(kind, "folder_stats")) or ""
+    assert "    company\n    organization: Organization of the company.\n" in shown
+
+
 @pytest.mark.parametrize("method", QUERIES)
 def test_an_unknown_keyword_is_refused(method: str, client_of: ClientOf) -> None:
     query: dict[str, Any] = {**QUERIES[method][1], "time_zoen": "UTC"}

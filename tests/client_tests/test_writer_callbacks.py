@@ -96,6 +96,15 @@ def test_a_writer_of_threads_refuses_a_coroutine_function(callback: Any, name: s
         client.write_records(**{name: callback})
 
 
+def test_type_checkers_refuse_a_coroutine_function_for_threads() -> None:
+    """The comments below are errors themselves if a type checker finds nothing to ignore."""
+    with Client("127.0.0.1:1") as client:
+        with pytest.raises(TypeError, match="on_rejected is a coroutine function"):
+            client.write_records(on_rejected=nothing)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="progress is a coroutine function"):
+            client.write_records(progress=nothing)  # type: ignore[arg-type]
+
+
 def test_a_writer_of_threads_refuses_what_is_to_be_awaited(service: Service) -> None:
     def callback(rejection: Rejection) -> Any:
         return nothing(rejection)

@@ -1,7 +1,9 @@
 """Shows the keywords of a query in the signature of its method, and refuses all others."""
 
+import ast
 import functools
 import inspect
+import itertools
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -33,6 +35,7 @@ def takes_query(query_type: Any) -> Callable[[_MethodT], _MethodT]:
                 return method(self, timeout=timeout, **query)
 
         checked.__signature__ = _signature(method, query_type)
+        checked.__doc__ = _documentation(method, query_type)
         return typing.cast(_MethodT, checked)
 
     return decorate
@@ -68,6 +71,34 @@ def _signature(method: Callable[..., Any], query_type: Any) -> inspect.Signature
         for name, kind in typing.get_type_hints(query_type, include_extras=True).items()
     ]
     return own.replace(parameters=[*before[:1], *keywords, *before[1:]])
+
+
+def _documentation(method: Callable[..., Any], query_type: Any) -> str:
+    """Returns the docstring of a method with what its query says of each keyword."""
+    lines = [inspect.getdoc(method) or "", "", "Arguments:"]
+    texts = _keyword_docs(query_type)
+    lines += [
+        f"    {name}: {texts[name]}" if name in texts else f"    {name}"
+        for name in query_type.__annotations__
+    ]
+    return "\n".join(lines)
+
+
+@functools.cache
+def _keyword_docs(query_type: Any) -> Mapping[str, str]:
+    """Returns the texts below the keys of a TypedDict, which Python does not keep; none without the source."""
+    try:
+        (definition,) = ast.parse(inspect.getsource(query_type)).body
+    except (OSError, TypeError):
+        return {}
+    return {
+        key.target.id: " ".join(str(doc.value.value).split())
+        for key, doc in itertools.pairwise(typing.cast(ast.ClassDef, definition).body)
+        if isinstance(key, ast.AnnAssign) and isinstance(key.target, ast.Name)
+        if isinstance(doc, ast.Expr)
+        and isinstance(doc.value, ast.Constant)
+        and isinstance(doc.value.value, str)
+    }
 
 
 def _value_type(kind: Any) -> Any:
