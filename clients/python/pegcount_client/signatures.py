@@ -86,7 +86,7 @@ def _documentation(method: Callable[..., Any], query_type: Any) -> str:
 
 @functools.cache
 def _keyword_docs(query_type: Any) -> Mapping[str, str]:
-    """Returns the texts below the keys of a TypedDict, which Python does not keep; none without the source."""
+    """Returns the texts below the keys of a TypedDict, which only its source has; none without the source."""
     try:
         (definition,) = ast.parse(inspect.getsource(query_type)).body
     except (OSError, TypeError):
