@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-import re
 from pathlib import Path
 from typing import Any
 
@@ -160,5 +159,5 @@ def test_a_client_can_be_closed_twice(records_service: Service) -> None:
     client.asr_usage(**USAGE)
     client.close()
     client.close()
-    with pytest.raises(ValueError, match=re.escape("closed channel")):
+    with pytest.raises(PegcountError, match="this client is closed"):
         client.asr_usage(**USAGE)

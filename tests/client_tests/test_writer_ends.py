@@ -115,14 +115,6 @@ def test_an_error_of_the_block_ends_the_waiting_of_others(
         store.go.set()
 
 
-def test_a_callback_writes_at_the_end(client_of: ClientOf) -> None:
-    with recording() as recorder, client_of(recorder.address) as client:
-        summaries = list[WriteSummary]()
-        with client.write_records(progress=summaries.append) as writer:
-            writer.write(record(1))
-        assert summaries == [writer.summary]
-
-
 def test_answers_that_do_not_account_for_all_records_are_an_error() -> None:
     tally = WriteTally(None, None)
     batch = RecordBatch(b"", (record(1), record(2)), 0, "0")
