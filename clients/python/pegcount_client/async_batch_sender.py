@@ -68,7 +68,7 @@ class AsyncBatchSender:
             failure = self._lost_stream(error)
         except BaseException:
             # A token could not be had; the next stream asks for it again.
-            self.close()
+            self._drop_stream()
             raise
         else:
             self._retries.answered()

@@ -36,15 +36,11 @@ class BatchSender:
         """Batches that were sent again, each time counted."""
 
     def submit(self, batch: bytes) -> "PendingBatch":
-        """Queues a serialized `WriteRecordsRequest` for sending; the caller bounds the unanswered batches.
-
-        Raises what the function of a token raises; the batch is not queued then.
-        """
+        """Queues a serialized `WriteRecordsRequest` for sending; the caller bounds the unanswered batches."""
         if not self._unanswered and not self.has_stream():
             # The server ends streams that idle; a batch sent into one would only wait for its failure.
             self._drop_stream()
         if (stream := self._stream) is None:
-            # Before it is queued: a token that cannot be had leaves the batch to the caller.
             stream = self._open()
         pending = PendingBatch(self, batch)
         self._unanswered.append(pending)

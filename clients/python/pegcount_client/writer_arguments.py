@@ -30,10 +30,8 @@ def refuse_coroutine_function(name: str, callback: object) -> None:
         )
 
 
-def checked_policy(retry: RetryPolicy | None) -> RetryPolicy:
-    """Returns the policy, or the default one for None; raises TypeError for another type."""
-    if retry is None:
-        return RetryPolicy()
+def checked_policy(retry: RetryPolicy) -> RetryPolicy:
+    """Returns the policy; raises TypeError for another type."""
     if not isinstance(retry, RetryPolicy):
         raise TypeError(f"retry is a RetryPolicy or None, not {retry!r}; next step: RetryPolicy(count_max=0)")
     return retry
