@@ -214,7 +214,7 @@ class Config:
     token_bytes_max: int = 8 * 1024
     """Bytes of one JSON web token; a longer one is refused unread."""
     remembered_token_count_max: int = 10_000
-    """Verified tokens that are known without another verification; some 1 KB each."""
+    """Verified tokens known without another verification, 1 KB each; and refused ones, 0.2 KB each."""
     token_key_look_seconds: float = 1.0
     """Seconds between two looks whether a key file of tokens has changed."""
     answer_bytes_max: int = 64 * 1024 * 1024

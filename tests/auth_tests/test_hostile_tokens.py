@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 
+import jwt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,3 +88,38 @@ def test_any_claims_that_are_signed(changes: dict[str, object], trust: Trust) ->
 )
 def test_payloads_that_break_parsers(payload: bytes, trust: Trust) -> None:
     assert not trust.accepts(trust.key.token(payload))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"crit": ["exp"]},
+        {"crit": ["b64"], "b64": True},
+        {"b64": False},
+        {"kid": 1},
+        {"x": [1] * 64},
+        {"x": dict.fromkeys(map(str, range(64)))},
+    ],
+)
+def test_headers_that_demand_too_much(header: dict[str, object], trust: Trust) -> None:
+    assert trust.accepts(trust.key.token(claims(), x=[1] * 50, b64=True))
+    assert not trust.accepts(signed_by(trust.key, header))
+
+
+def signed_by(key: Signer, changes: dict[str, object]) -> str:
+    """Returns a token with a header that PyJWT itself refuses to write."""
+    parts = raw_token({"alg": key.algorithm, **changes}, claims()).rpartition(".")[0]
+    algorithm = jwt.get_algorithm_by_name(key.algorithm)
+    signature = algorithm.sign(parts.encode(), key.key)
+    return f"{parts}.{jwt.utils.base64url_encode(signature).decode()}"
+
+
+def test_a_header_that_pyjwt_does_not_write_is_signed_well(trust: Trust) -> None:
+    assert trust.accepts(signed_by(trust.key, {"typ": "at+jwt", "x5c": ["MIIB" * 800]}))
+
+
+@pytest.mark.parametrize("padding", ["=", "==", "!", "\n", "A"])
+def test_another_spelling_of_a_token(padding: str, trust: Trust) -> None:
+    token = trust.key.token(claims())
+    assert not trust.accepts(token + padding)
+    assert not trust.accepts(token.replace(".", padding + ".", 1))

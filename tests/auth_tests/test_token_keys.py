@@ -1,13 +1,14 @@
 """Which keys a key file may have."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pegcount.auth import TokenFileError
-from pegcount.auth.token_keys import KeyFile
+from pegcount.auth.token_keys import KeyFile, KeySet
 from token_issuer import SECRET, Signer, signer
 
 RSA, EC, ED = (signer(algorithm, "k") for algorithm in ("RS256", "ES256", "EdDSA"))
@@ -29,9 +30,6 @@ def test_the_algorithm_follows_from_the_kind_of_key() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"use": "enc"}, "it is not for signatures"),
-        ({"key_ops": ["encrypt"]}, "it is not for signatures"),
-        ({"key_ops": "verify"}, "it is not for signatures"),
         ({"alg": "RS512"}, "'RS512' is not supported; the algorithms are RS256, ES256, EdDSA"),
         ({"alg": "HS256"}, "'HS256' is not supported"),
         ({"alg": "none"}, "'none' is not supported"),
@@ -40,14 +38,61 @@ def test_the_algorithm_follows_from_the_kind_of_key() -> None:
         ({"kty": ["RSA"]}, "\"['RSA']\" is not supported"),
     ],
 )
-def test_keys_that_verify_nothing_here_are_left_out(changes: dict[str, object], reason: str) -> None:
-    unused = RSA.jwk(kid="unused", **changes)
-    found = KEY_SET.parse(document(EC.jwk(), unused))
+def test_keys_of_other_algorithms_are_left_out(changes: dict[str, object], reason: str) -> None:
+    found = KEY_SET.parse(document(EC.jwk(), RSA.jwk(kid="other", **changes)))
     assert [key.id for key in found.keys] == ["k"]
-    assert found.unused[0].startswith("keys.json: key 2: ")
-    assert reason in found.unused[0]
-    with pytest.raises(TokenFileError, match=r"^keys\.json: key 1: "):
-        KEY_SET.parse(document(unused))
+    assert only(found.faults).startswith(f"keys.json: key 2: {reason}")
+
+
+@pytest.mark.parametrize("changes", [{"use": "enc"}, {"key_ops": ["encrypt"]}, {"key_ops": "verify"}])
+def test_keys_of_other_purposes_are_no_fault(changes: dict[str, object]) -> None:
+    found = KEY_SET.parse(document(EC.jwk(), RSA.jwk(alg="RSA-OAEP", **changes)))
+    assert [key.id for key in found.keys] == ["k"]
+    assert found.unused == ("keys.json: key 2: it is not for signatures",)
+    assert not found.faults
+
+
+def only(texts: Sequence[str]) -> str:
+    (text,) = texts
+    return text
+
+
+@pytest.mark.parametrize(
+    ("member", "text"),
+    [
+        (1, "not an object"),
+        ({"kty": "oct", "k": "AAAA"}, "a secret; set hs256_secret_file"),
+        (RSA.private_jwk(), "a private key"),
+        (RSA.jwk(kid=1), '"kid" is not a text'),
+        (RSA.jwk(n=1), "not a valid key of RS256"),
+        (EC.jwk(x="AAAA"), "not a valid key of ES256"),
+        (ED.jwk(x=""), "not a valid key of EdDSA"),
+        (RSA.jwk(kid=None), 'one of several keys, and has no "kid"'),
+    ],
+)
+def test_bad_keys_leave_the_others_in_use(member: object, text: str) -> None:
+    found = KEY_SET.parse(document(EC.jwk(), member, ED.jwk(kid="d")))
+    assert [key.id for key in found.keys] == ["k", "d"]
+    assert only(found.faults).startswith(f"keys.json: key 2: {text}")
+
+
+def test_keys_of_one_name_are_all_left_out() -> None:
+    found = KEY_SET.parse(document(RSA.jwk(), EC.jwk(), ED.jwk(kid="d")))
+    assert [key.id for key in found.keys] == ["d"]
+    assert found.faults == tuple(
+        f"keys.json: key {number}: further keys have the \"kid\" 'k'" for number in (1, 2)
+    )
+
+
+def test_an_empty_key_set() -> None:
+    assert KEY_SET.parse(document()) == KeySet(())
+
+
+def test_the_longest_key_set() -> None:
+    keys = [EC.jwk(kid=str(number)) for number in range(101)]
+    assert len(KEY_SET.parse(document(*keys[:100])).keys) == 100
+    with pytest.raises(TokenFileError, match=r"^keys\.json: 101 keys; a key set may have 100$"):
+        KEY_SET.parse(document(*keys))
 
 
 @pytest.mark.parametrize(
@@ -58,16 +103,6 @@ def test_keys_that_verify_nothing_here_are_left_out(changes: dict[str, object], 
         (b"[" * 100_000, "keys.json: not JSON"),
         (b"[]", "keys.json: not a JSON web key set"),
         (b'{"keys": {}}', "keys.json: not a JSON web key set"),
-        (document(), "keys.json: the key set is empty"),
-        (document(1), "keys.json: key 1: not an object"),
-        (document({"kty": "oct", "k": "AAAA"}), "keys.json: key 1: a secret; set hs256_secret_file"),
-        (document(RSA.private_jwk()), "keys.json: key 1: a private key"),
-        (document(RSA.jwk(kid=1)), 'keys.json: key 1: "kid" is not a text'),
-        (document(RSA.jwk(n=1)), "keys.json: key 1: not a valid key of RS256"),
-        (document(EC.jwk(x="AAAA")), "keys.json: key 1: not a valid key of ES256"),
-        (document(ED.jwk(x="")), "keys.json: key 1: not a valid key of EdDSA"),
-        (document(RSA.jwk(), EC.jwk()), "keys.json: two keys have the \"kid\" 'k'"),
-        (document(RSA.jwk(), EC.jwk(kid=None)), 'keys.json: one of several keys has no "kid"'),
     ],
 )
 def test_key_sets_that_are_refused(content: bytes, text: str) -> None:
@@ -76,10 +111,11 @@ def test_key_sets_that_are_refused(content: bytes, text: str) -> None:
     assert str(caught.value).startswith(text)
 
 
-def test_short_rsa_keys_are_refused() -> None:
+def test_short_rsa_keys_are_left_out() -> None:
     short = Signer("RS256", rsa.generate_private_key(65_537, 1_024), "k")
-    with pytest.raises(TokenFileError, match="RSA of 1024 bits; 2048 or more are safe"):
-        KEY_SET.parse(document(short.jwk()))
+    found = KEY_SET.parse(document(short.jwk()))
+    assert not found.keys
+    assert only(found.faults) == "keys.json: key 1: RSA of 1024 bits; 2048 or more are safe"
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])

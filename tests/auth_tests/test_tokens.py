@@ -1,11 +1,13 @@
 """Which tokens are accepted, what they allow, and how changed key files take effect."""
 
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
 
 import jwt
 import pytest
+from jwt.algorithms import Algorithm
 from pegcount.auth import Caller, Scope, TokenFileError, Tokens, read_token_config
 from pegcount.config import Config
 from token_issuer import (
@@ -24,16 +26,6 @@ from token_issuer import (
 
 NOW_US = NOW_S * 1_000_000
 READ = frozenset({Scope.READ_REPORTS})
-
-
-class Seconds:
-    """A monotonic clock that stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def tokens_of(directory: Path, *keys: Signer, more: str = "") -> Tokens:
@@ -205,6 +197,7 @@ def two_issuers(directory: Path) -> Path:
             f'[[issuer]]\nissuer = "{name}"\naudience = "{AUDIENCE}"\n'
             f'hs256_secret_file = "secret{generation}"\ndefault_scopes = "read_reports"\n'
         )
+    path.touch(mode=0o644)
     path.write_text("\n".join(tables), encoding="utf-8")
     return path
 
@@ -214,34 +207,82 @@ def two_issuers(directory: Path) -> Path:
 
 @pytest.fixture
 def verifications(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The tokens whose signatures were verified."""
-    verified, verify = list[bytes](), jwt.PyJWS.decode_complete
+    """What was signed of the tokens whose HS256 was verified."""
+    verified, algorithm = list[bytes](), type(jwt.get_algorithm_by_name("HS256"))
+    verify = algorithm.verify
 
-    def noted(self: jwt.PyJWS, token: bytes, *arguments: object, **options: object) -> object:
-        if "algorithms" in options:
-            verified.append(token)
-        return verify(self, token, *arguments, **options)  # type: ignore[arg-type]
+    def noted(self: Algorithm, signed: bytes, key: bytes, signature: bytes) -> bool:
+        verified.append(signed)
+        return verify(self, signed, key, signature)
 
-    monkeypatch.setattr(jwt.PyJWS, "decode_complete", noted)
+    monkeypatch.setattr(algorithm, "verify", noted)
     return verified
+
+
+def signed_part(token: str) -> bytes:
+    return token.rpartition(".")[0].encode()
 
 
 def test_a_token_is_verified_once(tmp_path: Path, verifications: list[bytes]) -> None:
     key = signer("HS256")
     tokens, token = tokens_of(tmp_path, key), key.token(claims())
     assert [accepts(tokens, token) for _ in range(3)] == [True] * 3
-    assert verifications == [token.encode()]
+    assert verifications == [signed_part(token)]
     assert accepts(tokens, token, NOW_S + 609)
-    assert verifications == [token.encode()]
+    assert verifications == [signed_part(token)]
     assert not accepts(tokens, token, NOW_S + 610)
 
 
-def test_a_refused_token_is_verified_again(tmp_path: Path, verifications: list[bytes]) -> None:
+@pytest.mark.parametrize(
+    ("changes", "named"), [({}, 1), ({"aud": "another"}, 0), ({"iss": "another"}, 0), ({"exp": 0}, 0)]
+)
+def test_a_refused_token_is_verified_once(
+    changes: dict[str, object], named: int, tmp_path: Path, verifications: list[bytes]
+) -> None:
+    tokens = tokens_of(tmp_path, signer("HS256"))
+    token = signer("HS256", generation=named).token(claims(**changes))
+    assert not any(accepts(tokens, token) for _ in range(3))
+    assert verifications == [signed_part(token)]
+
+
+def test_a_token_that_is_not_yet_valid_is_accepted_later(tmp_path: Path, verifications: list[bytes]) -> None:
     key = signer("HS256")
     tokens, token = tokens_of(tmp_path, key), key.token(claims(nbf=NOW_S + 60))
-    assert not accepts(tokens, token)
-    assert accepts(tokens, token, NOW_S + 60)
-    assert len(verifications) == 2
+    times_s = (NOW_S, NOW_S + 49.999_999, NOW_S + 50, NOW_S)
+    assert [accepts(tokens, token, now_s) for now_s in times_s] == [False, False, True, False]
+    assert len(verifications) == 1
+
+
+def test_a_flood_of_bad_tokens_displaces_no_good_one(tmp_path: Path, verifications: list[bytes]) -> None:
+    key, other = signer("HS256"), signer("HS256", generation=1)
+    tokens = Tokens(token_config(tmp_path, key), Config(remembered_token_count_max=2))
+    bad = [other.token(claims(sub=f"user {number}")) for number in range(5)]
+    assert [accepts(tokens, token) for token in (key.token(claims()), *bad)] == [True, *[False] * 5]
+    verifications.clear()
+    assert accepts(tokens, key.token(claims()))
+    assert not accepts(tokens, bad[-1])
+    assert not verifications
+    assert not accepts(tokens, bad[0])
+    assert verifications == [signed_part(bad[0])]
+
+
+def test_claims_are_not_read_before_their_signature_is_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = Tokens(read_token_config(two_issuers(tmp_path)), Config())
+    forged = signer("HS256", generation=2).token(claims())
+    own = signer("HS256", generation=1).token(claims(iss="other", sub="bob"))
+
+    def read(text: str | bytes) -> object:
+        parsed.append(text)
+        return loads(text)
+
+    parsed, loads = list[str | bytes](), json.loads
+    monkeypatch.setattr(json, "loads", read)
+    assert not accepts(two, forged)
+    assert not parsed
+    assert accepts(two, own)
+    assert len(parsed) == 1
 
 
 def test_tokens_verified_longest_ago_are_forgotten(tmp_path: Path, verifications: list[bytes]) -> None:
@@ -250,7 +291,7 @@ def test_tokens_verified_longest_ago_are_forgotten(tmp_path: Path, verifications
     first, *others = (key.token(claims(sub=name)) for name in ("a", "b", "c"))
     for token in (first, *others, *others, first):
         assert accepts(tokens, token)
-    assert verifications == [text.encode() for text in (first, *others, first)]
+    assert verifications == [signed_part(token) for token in (first, *others, first)]
 
 
 def test_the_longest_token(tmp_path: Path, verifications: list[bytes]) -> None:
@@ -263,73 +304,125 @@ def test_the_longest_token(tmp_path: Path, verifications: list[bytes]) -> None:
     )
     assert accepts(tokens, longest)
     assert not accepts(tokens, longest + "AAA")
-    assert verifications == [longest.encode()]
+    assert verifications == [signed_part(longest)]
 
 
 # ---- Changed files ----
 
 
-def test_a_changed_key_set_counts_within_a_second(tmp_path: Path) -> None:
-    old, new, clock = signer("ES256", "old"), signer("ES256", "new"), Seconds()
-    tokens = Tokens(token_config(tmp_path, old), Config(), clock)
+def test_a_changed_key_set_counts_after_the_next_look(tmp_path: Path) -> None:
+    old, new = signer("ES256", "old"), signer("ES256", "new")
+    tokens = tokens_of(tmp_path, old)
     assert accepts(tokens, old.token(claims()))
     write_key_set(tmp_path / "keys.json", new)
-    clock.now = 0.999
     assert [accepts(tokens, key.token(claims())) for key in (old, new)] == [True, False]
-    clock.now = 1.0
+    assert tokens.look() is None
     assert [accepts(tokens, key.token(claims())) for key in (old, new)] == [False, True]
 
 
-@pytest.mark.parametrize("bad", [b"", b"short", b'{"keys": []}'])
+@pytest.mark.parametrize("bad", [b"", b"short", b'{"keys": '])
 @pytest.mark.parametrize("algorithm", ["HS256", "ES256"])
 def test_a_file_that_cannot_be_used_keeps_its_keys(
     algorithm: str, bad: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    key, clock = signer(algorithm), Seconds()
-    tokens = Tokens(token_config(tmp_path, key), Config(), clock)
+    key = signer(algorithm)
+    tokens = tokens_of(tmp_path, key)
     path = tmp_path / ("secret" if algorithm == "HS256" else "keys.json")
     good = path.read_bytes()
     with caplog.at_level(logging.INFO, "pegcount.auth"):
         path.write_bytes(bad)
-        for clock.now in (1.0, 2.0, 3.0):
+        for _ in range(3):
+            assert str(tokens.look()).startswith(f"{path}: ")
             assert accepts(tokens, key.token(claims()))
-        assert tokens.fault is not None
-        assert tokens.fault.startswith(f"{path}: ")
         path.write_bytes(good)
-        clock.now = 4.0
+        assert tokens.look() is None
         assert accepts(tokens, key.token(claims()))
-    assert tokens.fault is None
     assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
     assert SECRET.decode() not in caplog.text
 
 
+def test_an_empty_key_set_withdraws_all_keys(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    key, path = signer("ES256"), tmp_path / "keys.json"
+    config = token_config(tmp_path, key)
+    tokens = Tokens(config, Config())
+    assert accepts(tokens, key.token(claims()))
+    write_key_set(path)
+    fault = f"{path}: the file has no key that verifies tokens"
+    assert tokens.look() == fault
+    assert not accepts(tokens, key.token(claims()))
+    assert f"no token of {ISSUER} is accepted: {fault}" in caplog.text
+    started_again = Tokens(config, Config())
+    assert started_again.fault == fault
+    assert not accepts(started_again, key.token(claims()))
+    write_key_set(path, key)
+    assert started_again.look() is None
+    assert accepts(started_again, key.token(claims()))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"kid": "bad", "kty": "RSA", "n": "AQAB", "e": "AQAB"},
+        {"kid": "bad", "kty": "EC", "crv": "secp256k1"},
+        {"kid": "bad", "kty": "oct", "k": "AQAB"},
+        {"kid": 1, **signer("ES256", "new").jwk(kid=1)},
+        signer("ES256").jwk(),
+        signer("EdDSA").private_jwk(),
+        17,
+    ],
+)
+def test_a_bad_key_does_not_keep_an_old_one_in_use(
+    bad: object, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    old, new = signer("ES256", "old"), signer("ES256", "new")
+    tokens = tokens_of(tmp_path, old)
+    assert accepts(tokens, old.token(claims()))
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps({"keys": [bad, new.jwk()]}), encoding="utf-8")
+    assert str(tokens.look()).startswith(f"{path}: key 1: ")
+    assert [accepts(tokens, key.token(claims())) for key in (old, new)] == [False, True]
+    assert f"no token of {ISSUER} with this key is accepted: {path}: key 1: " in caplog.text
+
+
+def test_keys_of_which_none_can_be_used(tmp_path: Path) -> None:
+    key, path = signer("ES256"), tmp_path / "keys.json"
+    config = token_config(tmp_path, key)
+    tokens = Tokens(config, Config())
+    write_key_set(path, key.private_jwk())
+    assert "key 1: a private key" in str(tokens.look())
+    assert not accepts(tokens, key.token(claims()))
+    with pytest.raises(TokenFileError, match="key 1: a private key"):
+        Tokens(config, Config())
+    write_key_set(path, key.jwk(use="enc"))
+    with pytest.raises(TokenFileError, match="key 1: it is not for signatures"):
+        Tokens(config, Config())
+
+
 def test_a_missing_file_keeps_its_keys(tmp_path: Path) -> None:
-    key, clock = signer("HS256"), Seconds()
-    tokens = Tokens(token_config(tmp_path, key), Config(), clock)
+    key = signer("HS256")
+    tokens = Tokens(token_config(tmp_path, key), Config())
     (tmp_path / "secret").unlink()
-    clock.now = 1.0
-    tokens.reload_if_changed()
-    assert tokens.fault == f"{tmp_path}/secret: No such file or directory"
+    assert tokens.look() == f"{tmp_path}/secret: No such file or directory"
     assert accepts(tokens, key.token(claims()))
 
 
 def test_one_bad_file_does_not_keep_another_from_changing(tmp_path: Path) -> None:
-    clock, new = Seconds(), signer("HS256", generation=2)
-    tokens = Tokens(read_token_config(two_issuers(tmp_path)), Config(), clock)
+    new = signer("HS256", generation=2)
+    tokens = Tokens(read_token_config(two_issuers(tmp_path)), Config())
     (tmp_path / "secret0").write_bytes(b"")
     write_secret(tmp_path / "secret1", new.key)
-    clock.now = 1.0
+    tokens.look()
     assert accepts(tokens, new.token(claims(iss="other")))
     assert tokens.fault is not None
     assert accepts(tokens, signer("HS256").token(claims()))
 
 
 def test_two_files_that_change_at_once(tmp_path: Path) -> None:
-    clock, new = Seconds(), [signer("HS256", generation=number) for number in (2, 3)]
-    tokens = Tokens(read_token_config(two_issuers(tmp_path)), Config(), clock)
+    new = [signer("HS256", generation=number) for number in (2, 3)]
+    tokens = Tokens(read_token_config(two_issuers(tmp_path)), Config())
     for number, key in enumerate(new):
         write_secret(tmp_path / f"secret{number}", key.key)
-    clock.now = 1.0
+    tokens.look()
     for name, key in zip((ISSUER, "other"), new, strict=True):
         assert accepts(tokens, key.token(claims(iss=name)))
 

@@ -34,10 +34,10 @@ def test_a_secret_that_others_may_read(mode: int, tmp_path: Path) -> None:
     assert f"other users may read it; run chmod 600 {tmp_path}/secret" in refusal(tmp_path)
 
 
-def test_a_key_set_without_keys(tmp_path: Path) -> None:
+def test_a_key_set_without_a_key_that_can_be_used(tmp_path: Path) -> None:
     write_tokens_toml(tmp_path, signer("ES256"))
-    write_key_set(tmp_path / "keys.json")
-    assert f"{tmp_path}/keys.json: the key set is empty" in refusal(tmp_path)
+    write_key_set(tmp_path / "keys.json", signer("ES256").private_jwk())
+    assert f"{tmp_path}/keys.json: key 1: a private key" in refusal(tmp_path)
 
 
 def test_tokens_where_everybody_is_let_in(tmp_path: Path) -> None:

@@ -16,29 +16,35 @@ _SECONDS_MAX: Final = 253_402_300_799
 
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
-    """What a token tells of its caller, and until when it is accepted, in microseconds UTC."""
+    """What a token tells of its caller, and when it is accepted: from begin to before end, in us UTC."""
 
     caller: Caller
+    begin_us: int
     end_us: int
+
+    def caller_at(self, now_us: int) -> Caller | None:
+        """Returns the caller at a time in microseconds UTC; None while the token is not accepted."""
+        return self.caller if self.begin_us <= now_us < self.end_us else None
 
 
 class _RefusedError(Exception):
     """A claim is absent, of a wrong type, or refuses the token."""
 
 
-def verified_token(claims: Mapping[str, Any], issuer: Issuer, now_us: int) -> VerifiedToken | None:
-    """Returns what a token of an issuer tells at a time in microseconds UTC, None if it is refused.
+def verified_token(claims: Mapping[str, Any], issuer: Issuer) -> VerifiedToken | None:
+    """Returns what a token of an issuer tells, None if it is refused at all times.
 
     The issuer must be the one that the claim `iss` names. Raises nothing, whatever the other claims are.
     """
     try:
         _require_audience(claims, issuer)
         expire_us = _required_time_us(claims, "exp")
-        end_us = expire_us + issuer.leeway_seconds * US_PER_SECOND
-        _require_times(claims, issuer, expire_us, now_us)
+        leeway_us = issuer.leeway_seconds * US_PER_SECOND
+        _require_lifetime(claims, issuer, expire_us)
         # One text for people and for the server: an issuer that changes it would be another caller.
         name = f"{issuer.name} {_subject(claims, issuer)}"
-        return VerifiedToken(Caller(name, name, _scopes(claims, issuer), expire_us), end_us)
+        caller = Caller(name, name, _scopes(claims, issuer), expire_us)
+        return VerifiedToken(caller, _begin_us(claims) - leeway_us, expire_us + leeway_us)
     except _RefusedError:
         return None
 
@@ -50,14 +56,15 @@ def _require_audience(claims: Mapping[str, Any], issuer: Issuer) -> None:
     _require(not issuer.audiences.isdisjoint(audiences or ()))
 
 
-def _require_times(claims: Mapping[str, Any], issuer: Issuer, expire_us: int, now_us: int) -> None:
-    leeway_us = issuer.leeway_seconds * US_PER_SECOND
-    _require(now_us < expire_us + leeway_us)
-    for name in ("nbf", "iat"):
-        _require(name not in claims or _required_time_us(claims, name) <= now_us + leeway_us)
+def _require_lifetime(claims: Mapping[str, Any], issuer: Issuer, expire_us: int) -> None:
     if issuer.lifetime_seconds_max is not None:
         lifetime_us = expire_us - _required_time_us(claims, "iat")
         _require(lifetime_us <= issuer.lifetime_seconds_max * US_PER_SECOND)
+
+
+def _begin_us(claims: Mapping[str, Any]) -> int:
+    """Returns the time that neither of the claims `nbf` and `iat` is after; 1970 without them."""
+    return max([0, *(_required_time_us(claims, name) for name in ("nbf", "iat") if name in claims)])
 
 
 def _required_time_us(claims: Mapping[str, Any], name: str) -> int:

@@ -1,6 +1,7 @@
 """Reads the token configuration: whose JSON web tokens the server accepts, and what they allow."""
 
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,10 @@ class Issuer:
     """What each value of the scope claim allows; other values allow nothing."""
     default_scopes: frozenset[Scope]
     """What a token without the scope claim allows."""
+
+    def is_named_by(self, claims: Mapping[str, object]) -> bool:
+        """Returns whether claims are of this issuer, by the claim `iss` or its absence."""
+        return claims["iss"] == self.name if "iss" in claims else self.accept_absent_iss
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +117,9 @@ def _require_distinct(path: Path, issuers: Sequence[Issuer]) -> None:
     names = [issuer.name for issuer in issuers]
     if not issuers:
         raise TokenFileError(f"{path}: names no issuer; begin with a line [[issuer]]")
-    for name in names:
-        if names.count(name) > 1:
-            raise TokenFileError(f"{path}: two tables have the issuer {quoted(name)}")
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        raise TokenFileError(f"{path}: two tables have the issuer {quoted(name)}")
     without_iss = [issuer.name for issuer in issuers if issuer.accept_absent_iss]
     if len(without_iss) > 1:
         raise TokenFileError(f'{path}: "accept_absent_iss" holds for {quoted(without_iss[0])} already')

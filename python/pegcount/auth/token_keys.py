@@ -5,6 +5,7 @@ as the secret of HS256 (RFC 8725, section 3.1).
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ SECRET_BYTES_MIN: Final = 32
 """Bytes of a secret for HS256 (RFC 7518, section 3.2)."""
 RSA_BITS_MIN: Final = 2_048
 """Bits of an RSA key (RFC 7518, section 3.3)."""
+KEY_COUNT_MAX: Final = 100
+"""Keys of a set; an issuer that changes its key has two or three."""
 
 _ALGORITHMS: Final[Mapping[tuple[object, object], str]] = {
     ("RSA", None): "RS256",
@@ -27,6 +30,10 @@ _ALGORITHMS: Final[Mapping[tuple[object, object], str]] = {
     ("OKP", "Ed25519"): "EdDSA",
 }
 """Algorithm by the members `kty` and `crv` of a JSON web key."""
+
+
+class _UnusableError(Exception):
+    """One key of a set cannot be used; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +50,15 @@ class TokenKey:
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """The keys of one file, and why it has further ones that verify nothing here."""
+    """The keys of one file that verify tokens; they may be none, so that no token is accepted."""
 
     keys: tuple[TokenKey, ...]
     unused: tuple[str, ...] = ()
-
-    def find(self, key_id: object) -> TokenKey | None:
-        """Returns the key that a token names; the only key of a set also stands for a token without a name.
-
-        A set of one key without an id has it for all tokens, whatever they name.
-        """
-        if len(self.keys) == 1 and (key_id is None or self.keys[0].id is None):
-            return self.keys[0]
-        return next((key for key in self.keys if key.id == key_id), None) if key_id is not None else None
+    """Why the file has further keys, which are for other purposes than signatures."""
+    faults: tuple[str, ...] = ()
+    """Why further keys cannot be used. They take none of the others with them: a new set may be without a
+    key that must not count any more.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class KeyFile:
         return read_secret_file(self.path) if self.is_secret else read_public_file(self.path)
 
     def parse(self, content: bytes) -> KeySet:
-        """Returns the keys in the content; raises TokenFileError if one is weak, or none verifies tokens."""
+        """Returns the keys in the content; raises TokenFileError if it is not a key file."""
         return KeySet((_secret(self.path, content),)) if self.is_secret else _key_set(self.path, content)
 
 
@@ -90,18 +93,27 @@ def _secret(path: Path, content: bytes) -> TokenKey:
 
 
 def _key_set(path: Path, content: bytes) -> KeySet:
-    keys, unused = list[TokenKey](), list[str]()
+    found = list[tuple[str, TokenKey]]()
+    unused, faults = list[str](), list[str]()
     for number, member in enumerate(_members(path, content), 1):
         place = f"{path}: key {number}"
-        found = _key(place, member)
-        if isinstance(found, TokenKey):
-            keys.append(found)
+        try:
+            key = _public(member)
+            if _is_for_signatures(key):
+                found.append((place, _key(key)))
+            else:
+                unused.append(f"{place}: it is not for signatures")
+        except _UnusableError as error:
+            faults.append(f"{place}: {error}")
+    counts = Counter(key.id for _, key in found)
+    keys = list[TokenKey]()
+    for place, each in found:
+        fault = _fault_of_name(each, counts)
+        if fault is None:
+            keys.append(each)
         else:
-            unused.append(f"{place}: {found}")
-    _require_names(path, keys)
-    if not keys:
-        raise TokenFileError("; ".join(unused) or f"{path}: the key set is empty")
-    return KeySet(tuple(keys), tuple(unused))
+            faults.append(f"{place}: {fault}")
+    return KeySet(tuple(keys), tuple(unused), tuple(faults))
 
 
 def _members(path: Path, content: bytes) -> Sequence[object]:
@@ -112,21 +124,35 @@ def _members(path: Path, content: bytes) -> Sequence[object]:
     members = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(members, list):
         raise TokenFileError(f'{path}: not a JSON web key set, which is an object with a list "keys"')
+    if len(members) > KEY_COUNT_MAX:
+        raise TokenFileError(f"{path}: {len(members)} keys; a key set may have {KEY_COUNT_MAX}")
     return members
 
 
-def _key(place: str, member: object) -> TokenKey | str:
-    """Returns a key, or why it verifies no signatures of ours."""
+def _public(member: object) -> dict[str, object]:
     if not isinstance(member, dict):
-        raise TokenFileError(f"{place}: not an object")
-    _require_public(place, member)
+        raise _UnusableError("not an object")
+    if member.get("kty") == "oct":
+        raise _UnusableError("a secret; set hs256_secret_file for tokens of HS256")
+    if "d" in member:
+        raise _UnusableError("a private key; a key set of a verifier has public keys only")
+    return member
+
+
+def _is_for_signatures(member: Mapping[str, object]) -> bool:
+    operations = member.get("key_ops", ["verify"])
+    return member.get("use", "sig") == "sig" and isinstance(operations, list) and "verify" in operations
+
+
+def _key(member: dict[str, object]) -> TokenKey:
     algorithm = _ALGORITHMS.get(_kind(member))
-    if member.get("use", "sig") != "sig" or "verify" not in _texts(member.get("key_ops", ["verify"])):
-        return "it is not for signatures"
     if algorithm is None or member.get("alg", algorithm) != algorithm:
         kind = quoted(str(member.get("alg", member.get("crv", member.get("kty")))))
-        return f"{kind} is not supported; the algorithms are {', '.join(_ALGORITHMS.values())}"
-    return TokenKey(_key_id(place, member), algorithm, _material(place, member, algorithm))
+        raise _UnusableError(f"{kind} is not supported; the algorithms are {', '.join(_ALGORITHMS.values())}")
+    key_id = member.get("kid")
+    if key_id is not None and not isinstance(key_id, str):
+        raise _UnusableError('"kid" is not a text')
+    return TokenKey(key_id, algorithm, _material(member, algorithm))
 
 
 def _kind(member: Mapping[str, object]) -> tuple[str, str | None]:
@@ -134,39 +160,20 @@ def _kind(member: Mapping[str, object]) -> tuple[str, str | None]:
     return str(member.get("kty")), None if curve is None else str(curve)
 
 
-def _texts(value: object) -> Sequence[object]:
-    return value if isinstance(value, list) else ()
-
-
-def _require_public(place: str, member: Mapping[str, object]) -> None:
-    if member.get("kty") == "oct":
-        raise TokenFileError(f"{place}: a secret; set hs256_secret_file for tokens of HS256")
-    if "d" in member:
-        raise TokenFileError(f"{place}: a private key; a key set of a verifier has public keys only")
-
-
-def _key_id(place: str, member: Mapping[str, object]) -> str | None:
-    key_id = member.get("kid")
-    if key_id is not None and not isinstance(key_id, str):
-        raise TokenFileError(f'{place}: "kid" is not a text')
-    return key_id
-
-
-def _material(place: str, member: dict[str, object], algorithm: str) -> object:
+def _material(member: dict[str, object], algorithm: str) -> object:
     try:
         material = jwt.PyJWK(member, algorithm).key
     # Members of a wrong type end in errors of many classes.
     except Exception as error:
-        raise TokenFileError(f"{place}: not a valid key of {algorithm}") from error
+        raise _UnusableError(f"not a valid key of {algorithm}") from error
     if isinstance(material, RSAPublicKey) and material.key_size < RSA_BITS_MIN:
-        raise TokenFileError(f"{place}: RSA of {material.key_size} bits; {RSA_BITS_MIN} or more are safe")
+        raise _UnusableError(f"RSA of {material.key_size} bits; {RSA_BITS_MIN} or more are safe")
     return material
 
 
-def _require_names(path: Path, keys: Sequence[TokenKey]) -> None:
-    names = [key.id for key in keys]
-    if len(keys) > 1 and None in names:
-        raise TokenFileError(f'{path}: one of several keys has no "kid", so that tokens cannot name it')
-    for name in names:
-        if names.count(name) > 1:
-            raise TokenFileError(f'{path}: two keys have the "kid" {quoted(str(name))}')
+def _fault_of_name(key: TokenKey, counts: Counter[str | None]) -> str | None:
+    """Returns why a token could not tell which key of its set is meant, None if it can."""
+    if key.id is None:
+        is_only = counts.total() == 1
+        return None if is_only else 'one of several keys, and has no "kid" by which tokens could name it'
+    return f'further keys have the "kid" {quoted(key.id)}' if counts[key.id] > 1 else None

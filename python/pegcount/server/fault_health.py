@@ -9,7 +9,7 @@ TLS_HEALTH = "pegcount.tls"
 """NOT_SERVING while the files of TLS cannot be used; the server goes on with those that it read before."""
 
 CREDENTIALS_HEALTH = "pegcount.credentials"
-"""NOT_SERVING while a key file of tokens cannot be used; its earlier keys count until it can."""
+"""NOT_SERVING while a key file of tokens, or a key in it, cannot be used."""
 
 
 async def watch_fault(
