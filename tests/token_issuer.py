@@ -95,6 +95,7 @@ def raw_token(header: object, payload: object, signature: bytes = b"") -> str:
 def write_key_set(path: Path, *keys: Signer | Mapping[str, object]) -> None:
     """Writes a JSON web key set."""
     members = [key.jwk() if isinstance(key, Signer) else key for key in keys]
+    path.touch(mode=0o644)
     path.write_text(json.dumps({"keys": members}), encoding="utf-8")
 
 
@@ -117,6 +118,7 @@ def write_tokens_toml(directory: Path, *keys: Signer, more: str = "") -> Path:
         key_file = 'jwks_file = "keys.json"'
     path = directory / "tokens.toml"
     text = TOKENS_TOML.format(issuer=ISSUER, audience=AUDIENCE, key_file=key_file, more=more)
+    path.touch(mode=0o644)
     path.write_text(text, encoding="utf-8")
     return path
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from pegcount.auth import Scope, TokenFileError, read_token_config
-from token_issuer import signer, token_config
+from token_issuer import SECRET, signer, token_config
 
 GOOD = {
     "issuer": '"https://id.example.com"',
@@ -17,6 +17,7 @@ GOOD = {
 
 def read(directory: Path, text: str) -> None:
     path = directory / "tokens.toml"
+    path.touch(mode=0o644)
     path.write_text(text, encoding="utf-8")
     read_token_config(path)
 
@@ -111,9 +112,39 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_token_config(path)
 
 
-def test_a_configuration_that_all_users_may_write(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("mode", "who"), [(0o666, "all users"), (0o646, "all users"), (0o664, "its group"), (0o660, "its group")]
+)
+def test_a_configuration_that_others_may_write(mode: int, who: str, tmp_path: Path) -> None:
     token_config(tmp_path, signer("HS256"))
     path = tmp_path / "tokens.toml"
-    path.chmod(0o666)
-    with pytest.raises(TokenFileError, match=f"all users may write it; run chmod o-w {path}"):
+    path.chmod(mode)
+    with pytest.raises(TokenFileError, match=f"{who} may write it; run chmod go-w {path}"):
         read_token_config(path)
+
+
+def test_a_key_set_that_its_group_may_write(tmp_path: Path) -> None:
+    (issuer,) = token_config(tmp_path, signer("ES256")).issuers
+    path = tmp_path / "keys.json"
+    path.chmod(0o664)
+    with pytest.raises(TokenFileError, match=f"its group may write it; run chmod go-w {path}"):
+        issuer.key_file.read()
+
+
+def test_a_secret_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (issuer,) = token_config(tmp_path, signer("HS256")).issuers
+    path, me = tmp_path / "secret", os.geteuid()
+    if me == 0:
+        os.chown(path, 65_534, -1)
+    other = me + 1
+    monkeypatch.setattr(os, "geteuid", lambda: other)
+    with pytest.raises(TokenFileError, match=f"it belongs to another user, .*; run chown {other} {path}"):
+        issuer.key_file.read()
+
+
+def test_a_secret_of_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("NOT TESTED: a secret of root, which only root can make")
+    (issuer,) = token_config(tmp_path, signer("HS256")).issuers
+    monkeypatch.setattr(os, "geteuid", lambda: 1)
+    assert issuer.key_file.read() == SECRET
