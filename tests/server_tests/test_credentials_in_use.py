@@ -16,7 +16,7 @@ from pegcount.server import Authentication, ListenOptions, RunningServer, TlsFil
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import admin_pb2, admin_pb2_grpc
 from service import NOW_US
-from token_issuer import signer, token_config
+from token_issuer import claims, signer, token_config, write_key_set
 from waiting import wait_until
 
 Code = grpc.StatusCode
@@ -88,3 +88,24 @@ def test_health_while_a_key_file_cannot_be_used(serve: Serve, tmp_path: Path) ->
         assert status("") == SERVING
         (tmp_path / "secret").write_bytes(secret)
         wait_until(is_serving)
+
+
+def test_an_empty_key_set_withdraws_all_keys_of_a_running_server(serve: Serve, tmp_path: Path) -> None:
+    key = signer("ES256")
+    port = serve(ListenOptions(), Tokens(token_config(tmp_path, key), CONFIG)).port
+    metadata = (("authorization", f"Bearer {key.token(claims(scope='everything'))}"),)
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        info = admin_pb2_grpc.AdminServiceStub(channel).GetStoreInfo
+        check = health_pb2_grpc.HealthStub(channel).Check
+
+        def code() -> Code:
+            found: Code = info.future(ASK_INFO, timeout=20, metadata=metadata).code()
+            return found
+
+        assert code() is Code.OK
+        write_key_set(tmp_path / "keys.json")
+        wait_until(lambda: code() is Code.UNAUTHENTICATED)
+        of_credentials = health_pb2.HealthCheckRequest(service="pegcount.credentials")
+        wait_until(lambda: check(of_credentials, timeout=20).status != SERVING)
+        write_key_set(tmp_path / "keys.json", key)
+        wait_until(lambda: code() is Code.OK)
