@@ -48,6 +48,11 @@ class Guarded:
         """Calls a method of AdminService with the key of a scope."""
         return getattr(self.service.admin, method)(request, metadata=self.sent(by), timeout=20)
 
+    def rows(self) -> list[admin_pb2.Credential]:
+        """Returns all credentials, as they are listed."""
+        answer = self.call("ListCredentials", admin_pb2.ListCredentialsRequest())
+        return list(answer.credentials)
+
     def create(self, name: str, *scopes: Scope, **more: Any) -> admin_pb2.CreateCredentialResponse:
         """Makes a further credential by a call."""
         values = [admin_pb2.Scope.Name(scope) for scope in scopes]

@@ -30,7 +30,10 @@ def test_a_call_whose_deadline_passed_while_it_waited_changes_nothing(
     credentials = Credentials(Config(), store, lambda: 0)
     runner = AdminRunner(Config(), AdminService(Config(), store, SourceRules(store), credentials))
     call: Any = SimpleNamespace(
-        connection=SimpleNamespace(), clock=CallClock(), time_remaining=lambda: remaining_seconds
+        connection=SimpleNamespace(),
+        clock=CallClock(),
+        time_remaining=lambda: remaining_seconds,
+        authenticate=lambda: None,
     )
 
     async def put() -> None:

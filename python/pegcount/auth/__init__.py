@@ -1,7 +1,7 @@
 """Who may do what: the callers of the server, and the credentials by which it knows them. Knows no gRPC."""
 
 from pegcount.auth.caller import Caller, Scope
-from pegcount.auth.credentials import Credentials, Issued
+from pegcount.auth.credentials import Credentials, Issued, RequireAccepted, accept_anybody
 from pegcount.auth.token_config import TokenConfig, read_token_config
 from pegcount.auth.token_files import TokenFileError, read_secret_file
 from pegcount.auth.tokens import Tokens
@@ -10,10 +10,12 @@ __all__ = [
     "Caller",
     "Credentials",
     "Issued",
+    "RequireAccepted",
     "Scope",
     "TokenConfig",
     "TokenFileError",
     "Tokens",
+    "accept_anybody",
     "read_secret_file",
     "read_token_config",
 ]

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from pegcount import calendar, core
 from pegcount.auth.caller import Caller, Scope
@@ -29,6 +29,13 @@ from pegcount.zone import US_PER_SECOND
 
 _US_PER_MINUTE: Final = 60 * US_PER_SECOND
 _LOG = logging.getLogger(__name__)
+
+RequireAccepted: TypeAlias = Callable[[], object]
+"""Raises an error if whoever asks for a change is not accepted any more."""
+
+
+def accept_anybody() -> None:
+    """Asks nothing of whoever asks for a change: the owner of the data directory."""
 
 
 class CredentialStore(Protocol):
@@ -106,14 +113,21 @@ class Credentials:
         """Calls a function, on any thread, whenever less is accepted than before by a change."""
         self._on_change.append(callback)
 
-    def create(self, read: Callable[[Sequence[CredentialRow]], NewCredential]) -> Issued:
+    def create(
+        self,
+        read: Callable[[Sequence[CredentialRow]], NewCredential],
+        require_accepted: RequireAccepted = accept_anybody,
+    ) -> Issued:
         """Makes a credential and its first key, durably.
 
-        `read` gets the credentials that are accepted, whose names are taken, and returns the new one; what
-        it raises is raised. The oldest one that has ended goes if there are `credential_count_max` already.
-        Raises CredentialLimitError if none has, and StoreReadOnlyError.
+        `require_accepted` is called when all earlier changes count, and no other one is under way: a caller
+        that was revoked while its call waited must not leave a new key. `read` gets the credentials that are
+        accepted, whose names are taken, and returns the new one; what it raises is raised. The oldest one
+        that has ended goes if there are `credential_count_max` already. Raises CredentialLimitError if none
+        has, and StoreReadOnlyError.
         """
         with self._lock:
+            require_accepted()
             now_us = self._clock()
             new = read(self._accepted())
             rows, key = self._state.rows, new_key()
@@ -131,13 +145,16 @@ class Credentials:
             self._put(row, dropped_ids)
         return Issued(row, key)
 
-    def rotate(self, credential_id: str, overlap_seconds: int) -> Issued:
+    def rotate(
+        self, credential_id: str, overlap_seconds: int, require_accepted: RequireAccepted = accept_anybody
+    ) -> Issued:
         """Makes a second key for a credential, durably; the present one is accepted for some seconds more.
 
-        Raises CredentialNotFoundError if none has the id, or it has ended, RotationInProgressError if it has
-        two keys that are accepted, and StoreReadOnlyError.
+        `require_accepted` is called as in `create`. Raises CredentialNotFoundError if none has the id, or it
+        has ended, RotationInProgressError if it has two keys that are accepted, and StoreReadOnlyError.
         """
         with self._lock:
+            require_accepted()
             now_us = self._clock()
             row = self._row(credential_id)
             if not row.is_accepted_at(now_us):
@@ -158,13 +175,14 @@ class Credentials:
         self._tell_change()
         return Issued(row, key)
 
-    def revoke(self, credential_id: str) -> None:
+    def revoke(self, credential_id: str, require_accepted: RequireAccepted = accept_anybody) -> None:
         """Revokes a credential, durably: once this returns, it is refused. Again: changes nothing.
 
-        Raises CredentialNotFoundError, LastRootCredentialError if no other accepted one has the scope ROOT,
-        and StoreReadOnlyError.
+        `require_accepted` is called as in `create`. Raises CredentialNotFoundError, LastRootCredentialError
+        if no other accepted one has the scope ROOT, and StoreReadOnlyError.
         """
         with self._lock:
+            require_accepted()
             row = self._row(credential_id)
             if row.revoke_us is not None:
                 return

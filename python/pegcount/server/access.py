@@ -64,7 +64,7 @@ def rule_of(method: str) -> Rule:
 
 
 class Access:
-    """Decides who may call what. Used on the event loop only."""
+    """Decides who may call what. Thread-safe."""
 
     def __init__(self, authentication: Authentication) -> None:
         self._authentication = authentication

@@ -3,7 +3,7 @@
 from functools import partial
 
 from pegcount import calendar, core, request, response
-from pegcount.auth import Credentials
+from pegcount.auth import Credentials, RequireAccepted, accept_anybody
 from pegcount.config import Config
 from pegcount.store import SourceRules, Store
 from pegcount.v1 import admin_pb2
@@ -76,25 +76,32 @@ class AdminService:
         return admin_pb2.LiftDeletionResponse()
 
     def CreateCredential(
-        self, message: admin_pb2.CreateCredentialRequest
+        self,
+        message: admin_pb2.CreateCredentialRequest,
+        require_accepted: RequireAccepted = accept_anybody,
     ) -> admin_pb2.CreateCredentialResponse:
         """Makes a credential and its first key."""
         request.check_lists(message, self._config)
-        issued = self._credentials.create(partial(request.new_credential, message, self._config))
+        read = partial(request.new_credential, message, self._config)
+        issued = self._credentials.create(read, require_accepted)
         return admin_pb2.CreateCredentialResponse(id=issued.row.id, secret=issued.key.text)
 
     def RotateCredential(
-        self, message: admin_pb2.RotateCredentialRequest
+        self,
+        message: admin_pb2.RotateCredentialRequest,
+        require_accepted: RequireAccepted = accept_anybody,
     ) -> admin_pb2.RotateCredentialResponse:
         """Makes a second key for a credential."""
-        issued = self._credentials.rotate(*request.rotation(message, self._config))
+        issued = self._credentials.rotate(*request.rotation(message, self._config), require_accepted)
         return response.rotated(issued.row, issued.key.text, _utc())
 
     def RevokeCredential(
-        self, message: admin_pb2.RevokeCredentialRequest
+        self,
+        message: admin_pb2.RevokeCredentialRequest,
+        require_accepted: RequireAccepted = accept_anybody,
     ) -> admin_pb2.RevokeCredentialResponse:
         """Revokes a credential."""
-        self._credentials.revoke(request.credential_id(message, self._config))
+        self._credentials.revoke(request.credential_id(message, self._config), require_accepted)
         return admin_pb2.RevokeCredentialResponse()
 
     def ListCredentials(self, message: admin_pb2.ListCredentialsRequest) -> admin_pb2.ListCredentialsResponse:

@@ -17,6 +17,8 @@ from pegcount.server.deadline import QueryDeadline
 
 _SERIALIZED: Final = frozenset({"PutCodeDeck"})
 """Methods that take their request serialized, as the core decodes it without the GIL."""
+_CHANGES_CREDENTIALS: Final = frozenset({"CreateCredential", "RotateCredential", "RevokeCredential"})
+"""Methods that check their caller once more when no other change of credentials is under way."""
 _CANCELLABLE: Final = frozenset({"DeleteRecords", "LiftDeletion"})
 """Methods that take the token of their call: they stop, and change nothing, once it has ended."""
 
@@ -45,15 +47,19 @@ class AdminRunner:
         async def run(data: bytes, call: Call) -> bytes:
             call.clock.enter(Phase.QUEUE)
             await self._gate.enter(call.connection)
+            call.is_stoppable = method.name in _CANCELLABLE
             # The deadline may have passed while the call waited; a change that it asks for must not follow.
             limit = QueryDeadline(call.time_remaining(), self._config)
             token = core.CancelToken(call.time_remaining())
-            tokens = [token] if method.name in _CANCELLABLE else []
+            more: list[object] = [token] if method.name in _CANCELLABLE else []
+            if method.name in _CHANGES_CREDENTIALS:
+                more = [call.authenticate]
 
             def work() -> bytes:
                 call.clock.enter(Phase.STORE)
                 limit.check()
-                return bytes(answer(argument(data), *tokens).SerializeToString())
+                call.authenticate()
+                return bytes(answer(argument(data), *more).SerializeToString())
 
             try:
                 return await self._gate.run(self._threads, work)

@@ -68,6 +68,8 @@ class Call:
         self.is_stream = is_stream
         self.is_unread = not is_stream
         """Whether the one message of the call has yet to come."""
+        self.is_stoppable = False
+        """Whether the end of the call stops its work before it changes anything."""
         self._unread_answers = unread_answers
         self._unread_bytes = 0
         self.error: PegcountError | None = None
@@ -80,7 +82,11 @@ class Call:
         self._on_end: Callable[[], None] | None = None
 
     def authenticate(self) -> None:
-        """Sets `caller`; raises the errors of `Access.caller`."""
+        """Sets `caller`; raises the errors of `Access.caller`. May be called on any thread.
+
+        Work that waited calls it again right before it begins: its credential may have ended meanwhile, and
+        nothing may begin for a credential once the call that revoked it was answered.
+        """
         self.caller = self._authenticate()
 
     def time_remaining(self) -> float | None:
@@ -245,9 +251,10 @@ class CallHandlers(grpc.GenericRpcHandler):
         """Ends the streams whose credential has ended, after the answers that they owe.
 
         A call whose message has not come yet ends too: its credential may have ended long before it comes.
+        So does work that can be stopped, such as a deletion that waits for another one.
         """
         for call in self._calls:
-            if call.is_stream or call.is_unread:
+            if call.is_stream or call.is_unread or call.is_stoppable:
                 try:
                     call.authenticate()
                 except PegcountError as error:

@@ -104,6 +104,7 @@ class ReportRunner:
         """Answers a cheap report; returns another one with its lane, None if it has yet to be prepared."""
         limit = QueryDeadline(call.time_remaining(), self._config)
         limit.check()
+        call.authenticate()
         call.clock.enter(Phase.CALENDAR)
         with limit:
             try:
@@ -159,8 +160,13 @@ class ReportRunner:
         except BaseException:
             lane.gate.leave()
             raise
+
+        def begin() -> _Result:
+            call.authenticate()
+            return work(limit)
+
         try:
-            return await lane.gate.run(lane.threads, lambda: work(limit))
+            return await lane.gate.run(lane.threads, begin)
         except asyncio.CancelledError:
             limit.cancel_token.cancel()
             raise
