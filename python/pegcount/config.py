@@ -290,9 +290,10 @@ class Config:
     connection_idle_seconds_max: float = 900.0
     """Seconds after which a connection without calls is closed; 0 is without limit."""
     abandoned_calls_per_second_max: float = 20.0
-    """Calls per second that a client may begin and give up at once; beyond the burst it is disconnected."""
+    """Calls per second that a client may begin and give up at once, or that may be refused for their
+    credential; beyond the burst it is disconnected."""
     abandoned_call_burst_max: int = 200
-    """Calls that a client may begin and give up at once in a burst."""
+    """Such calls in a burst."""
     control_bytes_per_second_max: int = 64 * 1024
     """Bytes per second that a connection may receive beyond its messages and `call_overhead_bytes`."""
     control_burst_bytes_max: int = 256 * 1024

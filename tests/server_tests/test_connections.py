@@ -91,6 +91,15 @@ def test_the_message_of_a_refused_call_explains_bytes() -> None:
     assert accounts.floods(1_000 + 100 + 4 * 2**20 + 1)
 
 
+def test_the_messages_of_a_few_denied_calls_explain_bytes() -> None:
+    accounts = Accounts()
+    connection = accounts.connections.of_peer(PEER)
+    for _ in range(100):
+        accounts.connections.note_denied(connection)
+    assert not accounts.floods(1_000 + 8 * 4 * 2**20)
+    assert accounts.floods(1_000 + 8 * 4 * 2**20 + 1)
+
+
 def test_a_call_in_progress_may_be_receiving_its_message() -> None:
     accounts = Accounts()
     connection = accounts.connections.enter(PEER)

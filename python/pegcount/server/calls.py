@@ -16,6 +16,10 @@ import grpc
 from pegcount import core
 from pegcount.auth import Caller
 from pegcount.errors import (
+    AccessDeniedError,
+    CredentialRefusedError,
+    CredentialUnexpectedError,
+    FirstCredentialIsLocalError,
     MissingMessageError,
     PegcountError,
     ServerStoppingError,
@@ -41,6 +45,15 @@ _POLL_SECONDS = 0.005
 
 # `PanicException`, from a panic of the core, is a BaseException.
 _CAUGHT = (Exception, core.PanicException)
+
+_DENIALS = (
+    AccessDeniedError,
+    CredentialRefusedError,
+    CredentialUnexpectedError,
+    FirstCredentialIsLocalError,
+)
+_COUNTED_AS_ABANDONED = (MissingMessageError, UnknownMethodError, *_DENIALS)
+"""Refusals that cost a client next to nothing, as giving a call up does."""
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
@@ -201,7 +214,8 @@ class CallHandlers(grpc.GenericRpcHandler):
             # Under overload most calls are refused, so a refusal must cost less than the begin of a call.
             connection = self._connections.of_peer(context.peer())
             error = None if self._is_stopping else refusal(connection)
-            if error is not None:
+            # Whoever is not let in is refused for that: the load of the server is not for everybody to see.
+            if error is not None and self._is_let_in(rule, context):
                 self._connections.note_refused(connection)
                 await status.abort(context, error, self._request_id(context), CallClock())
             answer: bytes = await self._handle(context, rule, read_and_answer, is_stream=False)
@@ -287,9 +301,9 @@ class CallHandlers(grpc.GenericRpcHandler):
         try:
             if self._is_stopping:
                 raise _stopping_error()
-            self._admit(call)
+            call.authenticate()
             answer = await behavior(context, call)
-            self._connections.note_answered(call.connection)
+            self._note_answered(call, rule)
             context.set_trailing_metadata(call_metadata.trailing(call.request_id, call.clock))
             return answer
         except asyncio.CancelledError:
@@ -302,8 +316,8 @@ class CallHandlers(grpc.GenericRpcHandler):
         except grpc.aio.InternalError:
             # gRPC could not send, as the client has left.
             raise asyncio.CancelledError from None
-        except (MissingMessageError, UnknownMethodError) as caught:
-            self._guard.note_abandoned_call(call.connection)
+        except _COUNTED_AS_ABANDONED as caught:
+            self._note_as_abandoned(call, caught)
             error = caught
         except _CAUGHT as caught:
             error = caught
@@ -312,6 +326,16 @@ class CallHandlers(grpc.GenericRpcHandler):
         finally:
             # The traceback of the error has this frame: a cycle, which would keep all its frames in memory.
             del error
+
+    def _note_answered(self, call: Call, rule: Rule) -> None:
+        # A flood of refused calls could make up for itself by asking for the health.
+        if not rule.is_open:
+            self._connections.note_answered(call.connection)
+
+    def _note_as_abandoned(self, call: Call, error: PegcountError) -> None:
+        self._guard.note_abandoned_call(call.connection)
+        if isinstance(error, _DENIALS):
+            self._connections.note_denied(call.connection)
 
     def _after_reading(
         self, behavior: Callable[[bytes, Call], Awaitable[Any]]
@@ -326,20 +350,22 @@ class CallHandlers(grpc.GenericRpcHandler):
 
         return read_and_answer
 
-    def _admit(self, call: Call) -> None:
+    def _is_let_in(self, rule: Rule, context: Context) -> bool:
         try:
-            call.authenticate()
+            self._authentication(rule, context)()
         except PegcountError:
-            self._connections.note_unread(call.connection)
-            raise
+            return False
+        return True
+
+    def _authentication(self, rule: Rule, context: Context) -> Callable[[], Caller | None]:
+        metadata = context.invocation_metadata() or ()
+        return partial(self._access.caller, rule, metadata, certificate_names(context))
 
     def _begin(self, context: Context, rule: Rule, *, is_stream: bool) -> Call:
         """Notes the begin of a call, and its end once gRPC has sent the response."""
         connection = self._connections.enter(context.peer())
         request_id = self._request_id(context)
-        authenticate = partial(
-            self._access.caller, rule, context.invocation_metadata() or (), certificate_names(context)
-        )
+        authenticate = self._authentication(rule, context)
         call = Call(context, connection, self._unread_answers, request_id, authenticate, is_stream=is_stream)
         self._calls.add(call)
 

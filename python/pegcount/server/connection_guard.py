@@ -45,11 +45,14 @@ class ConnectionGuard:
             await asyncio.sleep(max(self._config.connection_look_seconds, took_s / _SHARE_OF_TIME_MAX))
 
     def note_abandoned_call(self, connection: Connection) -> None:
-        """Accounts for a call that its client gave up at once, and closes the connection after too many."""
+        """Accounts for a call that its client gave up at once, or that was refused as cheaply.
+
+        Closes the connection after too many.
+        """
         floods = self._connections.floods_with_calls(connection)
         if floods and self._can_disconnect() and not connection.is_closing:
             connection.is_closing = True
-            text = "began and gave up too many calls; closed its connection"
+            text = "began and gave up too many calls, or was refused too many; closed its connection"
             self._log.add("abandoned calls", f"client {connection} {text}")
             self._disconnect([connection])
 

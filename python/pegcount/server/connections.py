@@ -18,6 +18,8 @@ _ABANDONED_PER_ANSWER = 10
 overloaded looks as if it abandoned calls, but some of its calls are answered."""
 _EXCEEDING_LOOK_COUNT = 2
 """Looks in a row that must find too many bytes: a long message may arrive just before its call is known."""
+_DENIED_MESSAGE_COUNT_MAX = 8
+"""Messages of one connection that are expected of a client before it notices that its key has ended."""
 _INCOMPLETE_MESSAGE_COUNT_MAX = 8
 """Messages of one connection that may be under way at once."""
 
@@ -55,8 +57,10 @@ class Connection:
     """Bytes of all messages read."""
     refused_count: int = 0
     """Calls refused before their message was read."""
+    denied_count: int = 0
+    """Calls refused for their credential whose message explains bytes."""
     abandoned: LeakyBucket = field(default_factory=LeakyBucket)
-    """Calls that the client began and gave up at once."""
+    """Calls that the client began and gave up at once, or that were refused as cheaply."""
     explained_bytes: float = 0.0
     """Bytes received in excess of calls and messages that the budget has allowed so far."""
     updated_s: float = 0.0
@@ -107,11 +111,16 @@ class Connections:
         """Accounts for a call that is refused before its message is read."""
         connection.last_call_s = self._clock()
         connection.total_call_count += 1
-        self.note_unread(connection)
-
-    def note_unread(self, connection: Connection) -> None:
-        """Accounts for the message of a call that began and is refused before the message is read."""
         connection.refused_count += 1
+
+    def note_denied(self, connection: Connection) -> None:
+        """Accounts for the message of a call that began and is refused for its credential.
+
+        Only the first few explain bytes: callers that nobody knows must not buy control frames with them.
+        """
+        if connection.denied_count < _DENIED_MESSAGE_COUNT_MAX:
+            connection.denied_count += 1
+            connection.refused_count += 1
 
     def leave(self, connection: Connection) -> None:
         """Accounts for the end of a call."""
