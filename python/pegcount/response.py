@@ -130,9 +130,10 @@ def credential(row: CredentialRow, utc: Zone) -> admin_pb2.Credential:
 
 def rotated(row: CredentialRow, secret: str, utc: Zone) -> admin_pb2.RotateCredentialResponse:
     """Returns the answer to a rotation: the new key, and the end of the one before it."""
-    return admin_pb2.RotateCredentialResponse(
-        secret=secret, previous_expire_time=_time_if_any(row.keys[1].expire_us, utc)
-    )
+    new, *others = row.keys
+    # Without an overlap, the key before it ended when the new one was made, and is gone.
+    end_us = others[0].expire_us if others else new.create_us
+    return admin_pb2.RotateCredentialResponse(secret=secret, previous_expire_time=_time_if_any(end_us, utc))
 
 
 def credential_notice(credential_id: str, expire_us: int, utc: Zone) -> reports_pb2.Notice:

@@ -10,7 +10,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pegcount.auth import Caller, Credentials, Issued, Scope
 from pegcount.config import Config
-from pegcount.errors import CredentialLimitError, CredentialRefusedError, StoreReadOnlyError
+from pegcount.errors import (
+    CredentialLimitError,
+    CredentialNotFoundError,
+    CredentialRefusedError,
+    StoreReadOnlyError,
+)
 from pegcount.model import NewCredential
 from pegcount.server.authentication import Authentication
 from pegcount.v1 import admin_pb2
@@ -138,6 +143,33 @@ def test_a_certificate_stands_for_its_credential_and_a_key_goes_before_it() -> N
     place.create(name="root", scopes=(4,))
     place.credentials.revoke(first.row.id)
     assert name_of("a.example.com") == "refused"
+
+
+def test_a_key_without_overlap_is_gone_whatever_the_clock_does() -> None:
+    place = Place()
+    first = place.create()
+    second = place.credentials.rotate(first.row.id, 0)
+    assert [key.prefix for key in second.row.keys] == [second.key.prefix]
+    place.clock.us -= 3_600 * SECOND_US
+    for credentials in (place.credentials, place.reopened()):
+        assert credentials.caller_of_key(first.key.text, place.clock.us) is None
+        assert credentials.caller_of_key(second.key.text, place.clock.us) is not None
+
+
+def test_what_has_expired_stays_so_if_the_clock_is_set_back() -> None:
+    place = Place()
+    expired = place.create(lifetime_seconds=60, certificate_names=("a.example.com",))
+    rotated = place.create(name="rotated")
+    second = place.credentials.rotate(rotated.row.id, 60)
+    place.clock.us += 60 * SECOND_US
+    assert place.caller(expired) is place.caller(rotated) is None
+    place.clock.us -= 30 * SECOND_US
+    assert place.caller(expired) is place.caller(rotated) is None
+    assert place.credentials.caller_of_certificate(["a.example.com"], place.clock.us) is None
+    assert place.caller(second) is not None
+    assert place.credentials.accepted_count() == 1
+    with pytest.raises(CredentialNotFoundError, match="has expired"):
+        place.credentials.rotate(expired.row.id, 60)
 
 
 def test_a_certificate_name_may_go_to_another_credential_once_its_own_has_ended() -> None:

@@ -187,9 +187,18 @@ def test_a_third_key_has_to_wait_for_the_end_of_the_first(held: Guarded) -> None
     assert (refused.code, refused.info.reason) == (Code.FAILED_PRECONDITION, "ROTATION_IN_PROGRESS")
     assert (refused.metadata, "2026-03-30T12:01:00" in refused.message) == ({"id": made.id}, True)
     held.service.now_us += 60 * SECOND_US
-    third = held.call("RotateCredential", Rotate(id=made.id, overlap_seconds=0))
+    third = held.call("RotateCredential", Rotate(id=made.id, overlap_seconds=60))
     assert is_accepted(held.service, third.secret)
     assert len(listed(held)["dashboard"].keys) == 2
+
+
+def test_a_key_without_overlap_ends_at_once(held: Guarded) -> None:
+    made = held.create("dashboard", Scope.READ_REPORTS)
+    second = held.call("RotateCredential", Rotate(id=made.id, overlap_seconds=0))
+    assert second.previous_expire_time == NOW
+    assert is_accepted(held.service, second.secret)
+    assert not is_accepted(held.service, made.secret)
+    assert [key.prefix for key in listed(held)["dashboard"].keys] == [second.secret[:11]]
 
 
 def test_the_last_root_credential_stays(held: Guarded) -> None:

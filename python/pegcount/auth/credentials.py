@@ -15,6 +15,7 @@ from typing import Final, Protocol, TypeAlias
 from pegcount import calendar, core
 from pegcount.auth.caller import Caller, Scope
 from pegcount.auth.keys import Key, digest_of, new_credential_id, new_key
+from pegcount.auth.latest_time import LatestTime
 from pegcount.config import Config
 from pegcount.errors import (
     CredentialLimitError,
@@ -69,14 +70,14 @@ class Credentials:
     """The credentials of one store. Thread-safe.
 
     `caller_of_key` and `caller_of_certificate` take microseconds and never wait; all other methods may wait
-    for the store.
+    for the store. What has expired stays so if the clock is set back: their time is the latest one seen.
     """
 
     def __init__(self, config: Config, store: CredentialStore, clock: Callable[[], int]) -> None:
         """Reads the credentials of a store; `clock` returns the present time in microseconds UTC."""
         self._config = config
         self._store = store
-        self._clock = clock
+        self._clock = LatestTime(clock)
         self._lock = Lock()
         self._state = _state_of(store.credentials())
         self._use_minutes: dict[str, int] = {}
@@ -169,8 +170,9 @@ class Credentials:
             key, expire_us = new_key(), now_us + overlap_seconds * US_PER_SECOND
             if row.expire_us is not None:
                 expire_us = min(expire_us, row.expire_us)
-            keys = (KeyRow(key.digest, key.prefix, now_us), replace(present, expire_us=expire_us))
-            row = replace(row, keys=keys)
+            # A key without an overlap goes: its end must not wait for a clock.
+            kept = (replace(present, expire_us=expire_us),) if expire_us > now_us else ()
+            row = replace(row, keys=(KeyRow(key.digest, key.prefix, now_us), *kept))
             self._put(row)
         self._tell_change()
         return Issued(row, key)
@@ -217,6 +219,7 @@ class Credentials:
                     _LOG.warning("%scredential %s expires at %s", what, row.id, time_text(expire_us))
 
     def _used(self, caller: Caller | None, now_us: int) -> Caller | None:
+        now_us = self._clock.latest(now_us)
         if caller is None or (caller.expire_us is not None and caller.expire_us <= now_us):
             return None
         self._use_minutes[caller.id] = now_us // _US_PER_MINUTE
