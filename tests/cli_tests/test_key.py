@@ -1,7 +1,11 @@
 """`pegcount key` and `pegcount serve --no-auth`, run in processes of their own."""
 
+import os
 import re
 import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
@@ -60,6 +64,41 @@ def log_of(server: "subprocess.Popen[str]") -> str:
     """Ends a server and returns its log."""
     server.terminate()
     return server.communicate(timeout=30)[1]
+
+
+@contextmanager
+def output_that_fails(reason: str) -> Iterator[int]:
+    """Opens a file whose writers get an error."""
+    if reason == "Broken pipe":
+        end, output = os.pipe()
+        os.close(end)
+    else:
+        output = os.open("/dev/full", os.O_WRONLY)
+    yield output
+    os.close(output)
+
+
+@pytest.mark.parametrize("reason", ["No space left on device", "Broken pipe"])
+def test_a_key_that_cannot_be_shown_can_be_revoked(reason: str, data: Path) -> None:
+    made(*ROOT, "--data", data, "--create")
+    made("create", "--name", "switch", "--scope", "root", "--data", data)
+    switch = next(line.partition(" ")[0] for line in listed(data) if "'switch'" in line)
+    for arguments in (("create", "--name", "lost", "--scope", "admin"), ("rotate", switch)):
+        command = [sys.executable, "-m", "pegcount", "key", *arguments, "--data", str(data)]
+        with output_that_fails(reason) as output:
+            process = subprocess.run(
+                command, stdout=output, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+            )
+        found = re.fullmatch(
+            rf"pegcount: the new key of credential (cr_\w+) cannot be shown \({reason}\), and nothing"
+            r" shows it again: make another credential, and run `pegcount key revoke (cr_\w+)`\n",
+            process.stderr,
+        )
+        assert process.returncode == 2
+        assert found, process.stderr
+        assert found[1] == found[2]
+        assert key("revoke", found[1], "--data", data).returncode == 0
+    assert ["revoked" in line for line in listed(data)] == [False, True, True]
 
 
 def test_a_credential_from_its_making_to_its_end(data: Path) -> None:

@@ -31,6 +31,10 @@ class KeyOptionError(PegcountError):
     """An option of `pegcount key` lacks another one."""
 
 
+class KeyNotShownError(PegcountError):
+    """A key was made, but it cannot be written to standard output."""
+
+
 class ScopeName(StrEnum):
     """The scopes of the contract, as the command line names them."""
 
@@ -90,7 +94,7 @@ def create_key(
             data is not None and not admin.ListCredentials(admin_pb2.ListCredentialsRequest()).credentials
         )
         made = admin.CreateCredential(request)
-        typer.echo(made.secret)
+        _show(made.secret, made.id)
         _tell(f"credential {made.id} is made; nothing shows its key again. Callers send it as metadata:")
         _tell("  x-api-key: KEY      (grpcurl -H 'x-api-key: KEY' …; PEGCOUNT_API_KEY of these commands)")
         if is_first:
@@ -126,7 +130,7 @@ def rotate_key(
     request = admin_pb2.RotateCredentialRequest(id=credential_id, overlap_seconds=overlap)
     with errors_as_exit_status(), _admin(data, server) as admin:
         rotated = admin.RotateCredential(request)
-        typer.echo(rotated.secret)
+        _show(rotated.secret, credential_id)
         _tell(f"the key before it is accepted until {rotated.previous_expire_time}")
 
 
@@ -164,6 +168,17 @@ def described(credential: admin_pb2.Credential) -> str:
 
 def _listed(what: str, names: Sequence[str]) -> str:
     return f"{what} {', '.join(names)}" if names else ""
+
+
+def _show(secret: str, credential_id: str) -> None:
+    """Prints a key; raises KeyNotShownError if that fails, as the key counts already."""
+    try:
+        typer.echo(secret)
+    except OSError as error:
+        raise KeyNotShownError(
+            f"the new key of credential {credential_id} cannot be shown ({error.strerror}), and nothing shows"
+            f" it again: make another credential, and run `pegcount key revoke {credential_id}`"
+        ) from error
 
 
 def _tell(text: str) -> None:
