@@ -386,9 +386,11 @@ class AccessDeniedError(PegcountError):
 
     reason = "ACCESS_DENIED"
 
-    def __init__(self, scope: str) -> None:
-        """`scope` is the name that the command line uses, such as `read_reports`."""
-        super().__init__(f"the method needs a credential with the scope {scope}", scope=scope)
+    def __init__(self, *scopes: str) -> None:
+        """`scopes` are those of which one will do, as the command line names them, such as `read_reports`."""
+        text = ", ".join(scopes)
+        what = f"the scope {text}" if len(scopes) == 1 else f"one of the scopes {text}"
+        super().__init__(f"the method needs a credential with {what}", scope=text)
 
 
 class RotationInProgressError(PegcountError):

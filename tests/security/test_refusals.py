@@ -76,6 +76,17 @@ def test_a_token_allows_what_the_configuration_says(scope: str, door: Door) -> N
         assert (answer.code, answer.reason()) == ("PERMISSION_DENIED", "ACCESS_DENIED")
 
 
+@pytest.mark.parametrize("method", ["grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "no/method"])
+def test_a_token_without_a_scope_learns_no_methods(method: str, door: Door) -> None:
+    for scope in ("", "admin", "root"):
+        answer = door.call(bearer(RSA.token(claims(scope=scope))), method, b"")
+        assert (answer.code, answer.reason()) == ("PERMISSION_DENIED", "ACCESS_DENIED")
+        needed = "one of the scopes read_reports, write_records, admin, root"
+        assert answer.text == f"the method needs a credential with {needed}"
+    answer = door.call(bearer(RSA.token(claims(scope="reports:read"))), method, b"")
+    assert answer.reason() != "ACCESS_DENIED"
+
+
 @pytest.mark.parametrize(
     ("method", "request_bytes"),
     [

@@ -14,7 +14,7 @@ class Rule:
     """What a call of a method needs."""
 
     scope: Scope | None = None
-    """The scope that its credential must have; None: any credential will do."""
+    """The scope that its credential must have; None: one of any scope."""
     is_open: bool = False
     """Whether it needs no credential, and none that it carries is looked at."""
     is_refused_without_authentication: bool = False
@@ -22,7 +22,7 @@ class Rule:
 
 
 OPEN: Final = Rule(is_open=True)
-ANY_CREDENTIAL: Final = Rule()
+ANY_SCOPE: Final = Rule()
 _REPORTS: Final = Rule(Scope.READ_REPORTS)
 _ADMIN: Final = Rule(Scope.ADMIN)
 _ROOT: Final = Rule(Scope.ROOT)
@@ -50,8 +50,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "grpc.health.v1.Health/Check": OPEN,
     "grpc.health.v1.Health/List": OPEN,
     "grpc.health.v1.Health/Watch": OPEN,
-    "grpc.reflection.v1.ServerReflection/ServerReflectionInfo": ANY_CREDENTIAL,
-    "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": ANY_CREDENTIAL,
+    "grpc.reflection.v1.ServerReflection/ServerReflectionInfo": ANY_SCOPE,
+    "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": ANY_SCOPE,
 }
 """The rule of each method, by `package.Service/Method`. A method without one cannot be served."""
 
@@ -83,6 +83,7 @@ class Access:
         if caller is None:
             if rule.is_refused_without_authentication:
                 raise FirstCredentialIsLocalError
-        elif rule.scope is not None and not caller.may(rule.scope):
-            raise AccessDeniedError(rule.scope.name.lower())
+        elif not any(map(caller.may, needed := Scope if rule.scope is None else (rule.scope,))):
+            # A token of a trusted issuer may have no scope at all: it is not meant for this server.
+            raise AccessDeniedError(*(scope.name.lower() for scope in needed))
         return caller

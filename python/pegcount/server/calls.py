@@ -28,7 +28,7 @@ from pegcount.errors import (
     shortened,
 )
 from pegcount.server import call_metadata, status
-from pegcount.server.access import ANY_CREDENTIAL, Access, Rule, rule_of
+from pegcount.server.access import ANY_SCOPE, Access, Rule, rule_of
 from pegcount.server.call_clock import CallClock, Phase
 from pegcount.server.client_certificates import certificate_names
 from pegcount.server.connection_guard import ConnectionGuard
@@ -388,7 +388,7 @@ class CallHandlers(grpc.GenericRpcHandler):
             )
 
         async def handle(_: object, context: Context) -> None:
-            await self._handle(context, ANY_CREDENTIAL, refuse, is_stream=False)
+            await self._handle(context, ANY_SCOPE, refuse, is_stream=False)
 
         return grpc.stream_unary_rpc_method_handler(handle)
 
