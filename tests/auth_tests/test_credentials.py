@@ -18,6 +18,7 @@ from pegcount.errors import (
 )
 from pegcount.model import NewCredential
 from pegcount.server.authentication import Authentication
+from pegcount.server.client_certificates import ClientCertificate
 from pegcount.v1 import admin_pb2
 
 from auth_tests.memory import Memory
@@ -115,10 +116,10 @@ GOOD = ISSUED.key.text
 def test_whatever_is_sent_the_refusal_is_the_same(offer: list[tuple[str, Any]]) -> None:
     authentication = Authentication(KNOWN.credentials, KNOWN.clock)
     with pytest.raises(CredentialRefusedError) as raised:
-        authentication.caller(offer, ())
+        authentication.caller(offer)
     assert (str(raised.value), raised.value.metadata) == (str(CredentialRefusedError()), {})
     known = [*((name, text) for name, text in offer if name == "x-other"), ("x-api-key", GOOD.encode())]
-    assert authentication.caller(known, ()) == KNOWN.caller(ISSUED)
+    assert authentication.caller(known) == KNOWN.caller(ISSUED)
 
 
 def test_a_certificate_stands_for_its_credential_and_a_key_goes_before_it() -> None:
@@ -130,7 +131,7 @@ def test_a_certificate_stands_for_its_credential_and_a_key_goes_before_it() -> N
     def name_of(*names: str, key: str | None = None) -> str:
         offer = [] if key is None else [("x-api-key", key)]
         try:
-            caller = authentication.caller(offer, names)
+            caller = authentication.caller(offer, ClientCertificate(names, end_us=2 * NOW_US))
         except CredentialRefusedError:
             return "refused"
         assert caller is not None
@@ -170,6 +171,25 @@ def test_what_has_expired_stays_so_if_the_clock_is_set_back() -> None:
     assert place.credentials.accepted_count() == 1
     with pytest.raises(CredentialNotFoundError, match="has expired"):
         place.credentials.rotate(expired.row.id, 60)
+
+
+@pytest.mark.parametrize("has_credentials", [True, False])
+def test_an_expired_certificate_is_refused_whatever_the_call_offers(has_credentials: bool) -> None:
+    """A client that resumes its TLS session gets no new check of the dates from gRPC."""
+    place = Place()
+    offers: list[list[tuple[str, str]]] = [[]]
+    if has_credentials:
+        issued = place.create(certificate_names=("a.example.com",))
+        offers.append([("x-api-key", issued.key.text)])
+    authentication = Authentication(place.credentials, place.clock)
+    certificate = ClientCertificate(("a.example.com",), end_us=NOW_US + SECOND_US)
+    place.clock.us = certificate.end_us - 1
+    for offer in offers:
+        authentication.caller(offer, certificate)
+    place.clock.us += 1
+    for offer in offers:
+        with pytest.raises(CredentialRefusedError):
+            authentication.caller(offer, certificate)
 
 
 def test_a_certificate_name_may_go_to_another_credential_once_its_own_has_ended() -> None:

@@ -19,7 +19,7 @@ from pegcount.config import Config
 from pegcount.server import ListenOptions
 from pegcount.server.certificate_files import TlsFileError
 from pegcount.server.certificates import Certificates
-from pegcount.server.client_certificates import certificate_names
+from pegcount.server.client_certificates import client_certificate
 from pegcount.v1 import reports_pb2_grpc
 from service import NOW_US, Service
 from waiting import stays, wait_until
@@ -164,7 +164,8 @@ async def _names_seen(
     found: list[tuple[str, ...]] = []
 
     async def note(_: bytes, context: "grpc.aio.ServicerContext[object, object]") -> bytes:
-        found.append(certificate_names(context))
+        certificate = client_certificate(context)
+        found.append(() if certificate is None else certificate.names)
         return b""
 
     server = grpc.aio.server()
@@ -201,6 +202,19 @@ def test_the_names_of_a_client_certificate(tls: Tls) -> None:
         "spiffe://example.com/billing",
         "ops@example.com",
     )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        x509.DNSName("billing.example.com\0.evil.example.com"),
+        x509.UniformResourceIdentifier("billing.example.com\0"),
+        x509.RFC822Name("billing.example.com\n@evil.example.com"),
+    ],
+)
+def test_a_name_with_a_control_character_stands_for_nobody(name: x509.GeneralName, tls: Tls) -> None:
+    names = [x509.DNSName("billing.example.com"), name]
+    assert names_seen(tls, tls.trusted(tls.clients.issue(names))) == ()
 
 
 def test_a_certificate_without_names_has_none(tls: Tls) -> None:

@@ -1,12 +1,13 @@
 """Which scope each method needs, and the check of each call before its message is read."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from pegcount.auth import Caller, Scope
 from pegcount.errors import AccessDeniedError, FirstCredentialIsLocalError
 from pegcount.server.authentication import Authentication, Metadata
+from pegcount.server.client_certificates import ClientCertificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Access:
         self._authentication = authentication
 
     def caller(
-        self, rule: Rule, metadata: Iterable[Metadata], certificate_names: Collection[str] = ()
+        self, rule: Rule, metadata: Iterable[Metadata], certificate: ClientCertificate | None = None
     ) -> Caller | None:
         """Returns who calls a method; None if it is open, or the server runs without authentication.
 
@@ -79,7 +80,7 @@ class Access:
         """
         if rule.is_open:
             return None
-        caller = self._authentication.caller(metadata, certificate_names)
+        caller = self._authentication.caller(metadata, certificate)
         if caller is None:
             if rule.is_refused_without_authentication:
                 raise FirstCredentialIsLocalError

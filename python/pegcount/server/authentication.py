@@ -1,10 +1,11 @@
 """Which credential a call offers, and whose it is."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol, TypeAlias
 
 from pegcount.auth import Caller, Credentials
 from pegcount.errors import CredentialRefusedError, CredentialUnexpectedError
+from pegcount.server.client_certificates import ClientCertificate
 
 KEY_NAME: Final = "x-api-key"
 TOKEN_NAME: Final = "authorization"
@@ -68,28 +69,33 @@ class Authentication:
         how = f"--no-auth, {held} ignored" if self._is_switched_off else "no credential was made"
         return f"authentication is off ({how}): everybody who reaches the server may do everything"
 
-    def caller(self, metadata: Iterable[Metadata], certificate_names: Collection[str] = ()) -> Caller | None:
+    def caller(
+        self, metadata: Iterable[Metadata], certificate: ClientCertificate | None = None
+    ) -> Caller | None:
         """Returns who sent this metadata; None if the server runs without authentication.
 
-        A key or a token decides alone. Without one, `certificate_names` does: the subject alternative names
-        of the verified certificate of the client. Raises CredentialRefusedError for whatever is not one
-        credential that is accepted, and CredentialUnexpectedError for a key or a token where nothing can
-        check it.
+        A key or a token decides alone. Without one, the names of the client's certificate do. Raises
+        CredentialRefusedError for whatever is not one credential that is accepted, and for a certificate
+        that has expired, whatever else the call offers; CredentialUnexpectedError for a key or a token where
+        nothing can check it.
         """
+        now_us = self._clock()
+        has_expired = certificate is not None and certificate.end_us <= now_us
         offered = [(name, _text(value)) for name, value in metadata if name in (KEY_NAME, TOKEN_NAME)]
         if not self.is_on:
+            if has_expired:
+                raise CredentialRefusedError
             if offered:
                 raise CredentialUnexpectedError
             return None
-        caller = self._accepted(offered, certificate_names)
-        if caller is None:
+        caller = self._accepted(offered, certificate, now_us)
+        if caller is None or has_expired:
             raise CredentialRefusedError
         return caller
 
     def _accepted(
-        self, offered: Sequence[tuple[str, str]], certificate_names: Collection[str]
+        self, offered: Sequence[tuple[str, str]], certificate: ClientCertificate | None, now_us: int
     ) -> Caller | None:
-        now_us = self._clock()
         name, text = offered[0] if len(offered) == 1 else ("", "")
         # Whatever is wrong, the same work is done: the time of a refusal must not tell what it was.
         of_key = self.credentials.caller_of_key(text if name == KEY_NAME else "", now_us)
@@ -97,7 +103,9 @@ class Authentication:
             return of_key
         if name == TOKEN_NAME:
             return self._of_token(text, now_us)
-        return None if offered else self.credentials.caller_of_certificate(certificate_names, now_us)
+        if offered or certificate is None:
+            return None
+        return self.credentials.caller_of_certificate(certificate.names, now_us)
 
     def _of_token(self, text: str, now_us: int) -> Caller | None:
         scheme, _, token = text.partition(" ")

@@ -30,7 +30,7 @@ from pegcount.errors import (
 from pegcount.server import call_metadata, status
 from pegcount.server.access import ANY_SCOPE, Access, Rule, rule_of
 from pegcount.server.call_clock import CallClock, Phase
-from pegcount.server.client_certificates import certificate_names
+from pegcount.server.client_certificates import client_certificate
 from pegcount.server.connection_guard import ConnectionGuard
 from pegcount.server.connections import Connection, Connections
 from pegcount.server.unread_answers import UnreadAnswers
@@ -359,7 +359,7 @@ class CallHandlers(grpc.GenericRpcHandler):
 
     def _authentication(self, rule: Rule, context: Context) -> Callable[[], Caller | None]:
         metadata = context.invocation_metadata() or ()
-        return partial(self._access.caller, rule, metadata, certificate_names(context))
+        return partial(self._access.caller, rule, metadata, client_certificate(context))
 
     def _begin(self, context: Context, rule: Rule, *, is_stream: bool) -> Call:
         """Notes the begin of a call, and its end once gRPC has sent the response."""
