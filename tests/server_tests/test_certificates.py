@@ -5,10 +5,12 @@ import os
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count
+from math import gcd
 from pathlib import Path
 
 import pytest
-from certificate_authority import CertificateAuthority, PrivateKey
+from certificate_authority import CertificateAuthority, Identity, PrivateKey
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -156,7 +158,63 @@ def test_a_kind_of_key_that_clients_may_not_know(make: Callable[[], PrivateKey],
     assert error_of(files.tls).endswith("allowed are RSA of 2048 bits or more, P-256 and P-384")
 
 
+def rsa_pss_identity(authority: CertificateAuthority) -> Identity:
+    """Makes a certificate whose key is for RSASSA-PSS only. Its signature is wrong, which nobody verifies."""
+    identity = authority.issue(key=rsa.generate_private_key(65_537, 2_048))
+    der = ssl.PEM_cert_to_DER_cert(identity.certificate.decode())
+    # rsaEncryption without parameters, and id-RSASSA-PSS with the default ones (RFC 4055).
+    any_use, pss_only = (bytes.fromhex(f"06092a864886f70d0101{end}") for end in ("010500", "0a3000"))
+    assert der.count(any_use) == 1
+    return Identity(ssl.DER_cert_to_PEM_cert(der.replace(any_use, pss_only)).encode(), identity.key)
+
+
+def test_a_key_for_rsa_pss_only(files: Files) -> None:
+    rsa_pss_identity(files.authority).write(files.tls.certificate, files.tls.key)
+    assert error_of(files.tls) == (
+        f"the key {files.tls.key} is for RSASSA-PSS only, which gRPC does not know; allowed are RSA of 2048"
+        " bits or more, P-256 and P-384"
+    )
+
+
+def key_that_grpc_does_not_accept() -> rsa.RSAPrivateKey:
+    """Makes an RSA key of 2048 bits whose public exponent has more than 33 bits."""
+    usual = rsa.generate_private_key(65_537, 2_048).private_numbers()
+    totient = (usual.p - 1) * (usual.q - 1)
+    exponent = next(number for number in count(2**40 + 1, 2) if gcd(number, totient) == 1)
+    inverse = pow(exponent, -1, totient)
+    return rsa.RSAPrivateNumbers(
+        usual.p,
+        usual.q,
+        inverse,
+        inverse % (usual.p - 1),
+        inverse % (usual.q - 1),
+        usual.iqmp,
+        rsa.RSAPublicNumbers(exponent, usual.public_numbers.n),
+    ).private_key()
+
+
+def test_what_grpc_does_not_accept_prevents_the_start(files: Files) -> None:
+    files.authority.issue(key=key_that_grpc_does_not_accept()).write(files.tls.certificate, files.tls.key)
+    load(files.tls)
+    names = ", ".join(map(str, files.tls.all()))
+    with pytest.raises(TlsFileError, match=f"gRPC cannot use {names}: .*; allowed are keys of RSA of 2048"):
+        files.certificates()
+
+
 # ---- Changed files ----
+
+
+def test_what_grpc_does_not_accept_is_a_fault_until_it_is_replaced(
+    files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    certificates = files.certificates()
+    files.authority.issue(key=key_that_grpc_does_not_accept()).write(files.tls.certificate, files.tls.key)
+    fault = str(looked(certificates))
+    assert fault.startswith("gRPC cannot use ")
+    assert certificates.look() == fault
+    assert caplog.messages == [f"new TLS files are not used, the old ones stay in use: {fault}"]
+    files.replace()
+    assert looked(certificates) is None
 
 
 def test_changed_files_are_read_once_they_stay_the_same(

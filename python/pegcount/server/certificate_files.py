@@ -16,12 +16,14 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
+from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from pegcount.errors import PegcountError
 
 _CURVES = (ec.SECP256R1, ec.SECP384R1)
 _RSA_BITS_MIN = 2_048
-_ALLOWED_KEYS = f"RSA of {_RSA_BITS_MIN} bits or more, P-256 and P-384"
+ALLOWED_KEYS = f"RSA of {_RSA_BITS_MIN} bits or more, P-256 and P-384"
+"""Keys of the server, in words."""
 _UNUSABLE = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion)
 """What looking into a certificate raises if it is well-formed PEM and contains something unknown."""
 _PUBLIC = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -87,6 +89,11 @@ def _load(files: TlsFiles) -> TlsMaterial:
             f"the key {files.key} does not belong to the first certificate of {files.certificate}: give the"
             " key that the certificate was requested with, and put the certificate of the server first"
         )
+    if chain[0].public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
+        raise TlsFileError(
+            f"the key {files.key} is for RSASSA-PSS only, which gRPC does not know; allowed are"
+            f" {ALLOWED_KEYS}"
+        )
     validities = [_validity(files.certificate, chain)]
     authorities = None
     if files.client_authorities is not None:
@@ -124,7 +131,7 @@ def _private_key(path: Path) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
         return key
     if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, _CURVES):
         return key
-    raise TlsFileError(f"the key {path} is of a kind that clients may not know; allowed are {_ALLOWED_KEYS}")
+    raise TlsFileError(f"the key {path} is of a kind that clients may not know; allowed are {ALLOWED_KEYS}")
 
 
 def _read(path: Path) -> tuple[bytes, os.stat_result]:

@@ -1,6 +1,6 @@
 """The certificates of TLS while the server runs: read anew when their files change.
 
-    files -> look -> material -> gRPC, which asks before each handshake
+    files -> look -> material, which is proved -> gRPC, which asks before each handshake
 
 Connections keep the certificate with which they began.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 import grpc
 
 from pegcount.server.certificate_files import TlsFileError, TlsFiles, TlsMaterial, Validity, load
+from pegcount.server.certificate_proof import configuration, prove
 
 _LOG = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,7 +37,7 @@ class Certificates:
         self._warned_on: dict[Path, tuple[datetime, int]] = {}
         self._stamps = self._loaded_stamps = self._present_stamps()
         self._load_fault: str | None = None
-        self._material = load(files)
+        self._material = self._proved()
         self._warn()
 
     def credentials(self) -> grpc.ServerCredentials:
@@ -49,11 +50,11 @@ class Certificates:
             if current is given:
                 return None
             given = current
-            return _configuration(current)
+            return configuration(current)
 
         requires = self._files.client_authorities is not None
         # The stub does not know that None means "as before".
-        return grpc.dynamic_ssl_server_credentials(_configuration(given), changed, requires)  # type: ignore[arg-type]
+        return grpc.dynamic_ssl_server_credentials(configuration(given), changed, requires)  # type: ignore[arg-type]
 
     def look(self) -> str | None:
         """Reads files that have changed; returns what is wrong with them, None if nothing is.
@@ -62,7 +63,8 @@ class Certificates:
         files must have been the same at two looks.
         """
         stamps = self._present_stamps()
-        if stamps == self._stamps != self._loaded_stamps:
+        # A fault may end while the files stay the same, such as a lack of memory or of open files.
+        if stamps == self._stamps and (stamps != self._loaded_stamps or self._load_fault is not None):
             self._loaded_stamps = stamps
             self._reload()
         self._stamps = stamps
@@ -71,16 +73,22 @@ class Certificates:
 
     def _reload(self) -> None:
         try:
-            self._material = load(self._files)
+            self._material = self._proved()
         except TlsFileError as error:
+            if str(error) != self._load_fault:
+                _LOG.error("new TLS files are not used, the old ones stay in use: %s", error)
             self._load_fault = str(error)
-            _LOG.error("new TLS files are not used, the old ones stay in use: %s", error)
             return
         self._load_fault = None
         until = _text(self._material.validities[0].end)
         _LOG.info(
             "new connections use the new certificate %s, valid until %s", self._files.certificate, until
         )
+
+    def _proved(self) -> TlsMaterial:
+        material = load(self._files)
+        prove(material, self._files)
+        return material
 
     def _date_fault(self) -> str | None:
         return next(filter(None, map(self._fault_of, self._material.validities)), None)
@@ -110,12 +118,6 @@ class Certificates:
 
     def _present_stamps(self) -> tuple[_Stamp, ...]:
         return tuple(map(_stamp, self._files.all()))
-
-
-def _configuration(material: TlsMaterial) -> grpc.ServerCertificateConfiguration:
-    return grpc.ssl_server_certificate_configuration(
-        [(material.key, material.chain)], material.client_authorities
-    )
 
 
 def _stamp(path: Path) -> _Stamp:
