@@ -3,7 +3,9 @@
 import socket
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import grpc
 import pytest
@@ -11,7 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from pegcount.config import Config
 from pegcount.server import ListenOptions, require_safe
-from pegcount.server.unix_socket import ListenError
+from pegcount.server.unix_socket import ListenError, UnixSocket, bind_unix
 from pegcount.v1 import admin_pb2, admin_pb2_grpc, reports_pb2_grpc
 from service import Service
 from waiting import wait_until
@@ -24,6 +26,7 @@ State = grpc.ChannelConnectivity
 INFO = admin_pb2.GetStoreInfoRequest()
 ADMIN, REPORTS = "pegcount.v1.AdminService", "pegcount.v1.ReportService"
 HEALTH = "grpc.health.v1.Health"
+STARTING_COUNT = 8
 
 
 # ---- Addresses that need TLS and credentials ----
@@ -101,6 +104,38 @@ def test_the_socket_of_another_server_stays(tmp_path: Path) -> None:
         with pytest.raises(ListenError, match=f"cannot listen on {path}: another server does"):
             Service(tmp_path / "second", listen=f"unix:{path}")
         service.reports.QueryAsrUsage(ASK_USAGE, timeout=20)
+
+
+@pytest.mark.parametrize("is_left_over", [False, True])
+def test_of_servers_that_begin_at_once_one_gets_the_socket(is_left_over: bool, tmp_path: Path) -> None:
+    path, barrier = tmp_path / "socket", Barrier(STARTING_COUNT)
+    if is_left_over:
+        with socket.socket(socket.AF_UNIX) as left_over:
+            left_over.bind(str(path))
+    listening: list[socket.socket] = []
+
+    def bind(address: str) -> int:
+        listening.append(socket.socket(socket.AF_UNIX))
+        listening[-1].bind(address.removeprefix("unix:"))
+        listening[-1].listen()
+        return 1
+
+    def start() -> UnixSocket | str:
+        barrier.wait()
+        try:
+            return bind_unix(f"unix:{path}", bind)
+        except ListenError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(STARTING_COUNT) as pool:
+        found = [future.result() for future in [pool.submit(start) for _ in range(STARTING_COUNT)]]
+    for each in listening:
+        each.close()
+    (bound,) = (each for each in found if isinstance(each, UnixSocket))
+    assert bound.inode == path.stat().st_ino
+    assert found.count(f"cannot listen on {path}: another server does") == STARTING_COUNT - 1
+    bound.remove()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_is_not_replaced_by_a_socket(tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
 """A Unix socket to which only the user of the server can connect.
 
 gRPC makes its sockets for all users, and removes the socket of another server without a word. So the server
-lets gRPC make its socket in a private directory, and moves it from there to its path.
+lets gRPC make its socket in a private directory, and moves it from there to its path. Servers that begin or
+end at the same time look at the path and change it one after another: each locks its directory meanwhile.
 """
 
+import fcntl
 import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -38,8 +41,9 @@ class UnixSocket:
     def remove(self) -> None:
         """Removes the socket from its path, unless another server has replaced it."""
         try:
-            if self.path.stat().st_ino == self.inode:
-                self.path.unlink()
+            with _locked(self.path.parent):
+                if self.path.stat().st_ino == self.inode:
+                    self.path.unlink()
         except FileNotFoundError:
             return
 
@@ -55,11 +59,16 @@ def bind_unix(address: str, bind: Callable[[str], int]) -> UnixSocket:
     Raises ListenError if a server listens there, or if the path cannot be a socket.
     """
     path = Path(address.removeprefix(SCHEME).removeprefix("//")).absolute()
-    _require_free(path)
     try:
-        directory = tempfile.mkdtemp(prefix=".", dir=path.parent)
-    except OSError as error:
-        raise ListenError(f"cannot listen on {address}: {error.strerror}") from error
+        with _locked(path.parent):
+            _require_free(path)
+            return _bound(path, bind)
+    except (OSError, RuntimeError) as error:
+        raise ListenError(f"cannot listen on {address}: {getattr(error, 'strerror', error)}") from error
+
+
+def _bound(path: Path, bind: Callable[[str], int]) -> UnixSocket:
+    directory = tempfile.mkdtemp(prefix=".", dir=path.parent)
     try:
         bound_path = f"{directory}/s"
         for each in (str(path), bound_path):
@@ -68,11 +77,20 @@ def bind_unix(address: str, bind: Callable[[str], int]) -> UnixSocket:
         os.chmod(bound_path, _MODE)
         inode = os.stat(bound_path).st_ino
         os.rename(bound_path, path)
-    except (OSError, RuntimeError) as error:
-        raise ListenError(f"cannot listen on {address}: {error}") from error
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     return UnixSocket(path, bound_path, inode)
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Waits for the lock of a directory, which another server has for a second at most."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _require_free(path: Path) -> None:
