@@ -60,6 +60,58 @@ def test_an_address_that_does_not_exist() -> None:
     assert unsafe("pegcount.invalid:0", tls_is_on=False, auth_is_on=False).startswith("cannot listen on")
 
 
+PORT = "its port must be a number from 0, which is any free one, to 65535"
+HOST = "a host is an IP address or a name of letters, digits, dots and hyphens"
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("127.0.0.1:65536", PORT),
+        ("127.0.0.1:99999", PORT),
+        ("127.0.0.1:4294967296", PORT),
+        ("127.0.0.1:0000065536", PORT),
+        ("127.0.0.1:-1", PORT),
+        ("127.0.0.1:+1", PORT),
+        ("127.0.0.1:http", PORT),
+        ("127.0.0.1:٣", PORT),
+        ("127.0.0.1:", PORT),
+        ("127.0.0.1", PORT),
+        ("127.0.0.1:50051/x", PORT),
+        ("", PORT),
+        ("[::1]", PORT),
+        ("::1:50051", 'an IPv6 address needs brackets; did you mean "[::1]:50051"?'),
+        ("2001:db8::7:0", 'an IPv6 address needs brackets; did you mean "[2001:db8::7]:0"?'),
+        ("[127.0.0.1]:0", "only an IPv6 address has brackets"),
+        ("[[::1]]:0", "only an IPv6 address has brackets"),
+        ("dns:0.0.0.0:0", HOST),
+        ("ipv4:0.0.0.0:0", HOST),
+        ("dns:///0.0.0.0:0", HOST),
+        ("http://127.0.0.1:0", HOST),
+        ("127.0.0.1:50051,0.0.0.0:50052", HOST),
+        ("%30.0.0.0:0", HOST),
+        (" 127.0.0.1:0", HOST),
+        ("localhost\t:0", HOST),
+        ("vsock:1:2", HOST),
+    ],
+)
+def test_an_address_of_another_form(address: str, reason: str, tmp_path: Path) -> None:
+    """gRPC would take some of them, and listen on another port or host than an operator means."""
+    expected = f"cannot listen on {address!r}, which is not HOST:PORT or unix:PATH: {reason}"
+    for has_both in (False, True):
+        assert unsafe(address, tls_is_on=has_both, auth_is_on=has_both) == expected
+    with pytest.raises(ListenError) as raised:
+        Service(tmp_path / "data", listen=address)
+    assert str(raised.value) == expected
+
+
+@pytest.mark.parametrize("port", ["0", "00000"])
+def test_any_free_port(port: str, tmp_path: Path) -> None:
+    with Service(tmp_path / "data", listen=f"127.0.0.1:{port}") as service:
+        assert service.address != "127.0.0.1:0"
+        service.reports.QueryAsrUsage(ASK_USAGE, timeout=20)
+
+
 def unsafe(address: str, *, tls_is_on: bool, auth_is_on: bool) -> str:
     """Returns why an address is refused."""
     with pytest.raises(ListenError) as raised:

@@ -1,6 +1,7 @@
 """Listening: the address, and the options of gRPC that bound what a connection may do."""
 
 import ipaddress
+import re
 import socket
 from dataclasses import dataclass
 
@@ -14,6 +15,10 @@ _AGE_JITTER = 0.1
 """Share by which gRPC varies the maximum age of a connection, up and down."""
 _MS_PER_S = 1_000
 _PENDING_CALL_COUNT_MAX = 1_000_000
+_PORT_MAX = 65_535
+
+_PORT = re.compile(r"[0-9]{1,5}")
+_HOST = re.compile(r"[A-Za-z0-9._-]*")
 
 Option = tuple[str, int]
 
@@ -38,7 +43,8 @@ def bind(
 ) -> BoundAddress:
     """Binds a server to `HOST:PORT` (port 0 is any free port) or `unix:PATH`, for TLS with `credentials`.
 
-    A Unix socket gets the mode 0600. Raises ListenError if the address is in use or cannot be bound.
+    A Unix socket gets the mode 0600. Raises ListenError if the address is of another form, is in use, or
+    cannot be bound.
     """
 
     def add_port(grpc_address: str) -> int:
@@ -49,21 +55,25 @@ def bind(
     if is_unix(address):
         unix_socket = bind_unix(address, add_port)
         return BoundAddress(f"{SCHEME}{unix_socket.path}", unix_socket.bound_path, unix_socket)
+    host = _host_of(address)
     try:
         port = add_port(address)
     except RuntimeError as error:
-        raise ListenError(f"cannot listen on {address}: in use, or no HOST:PORT of this machine") from error
-    return BoundAddress(f"{address.rpartition(':')[0]}:{port}", port)
+        raise ListenError(f"cannot listen on {address}: in use, or no address of this machine") from error
+    return BoundAddress(f"{host}:{port}", port)
 
 
 def require_safe(address: str, *, tls_is_on: bool, auth_is_on: bool) -> None:
     """Raises ListenError for an address that other hosts may reach, unless it has TLS and credentials.
 
-    Raises it also for an address that does not exist. A Unix socket and a loopback address need neither.
+    Raises it also for an address that does not exist, or is of another form. A Unix socket and a
+    loopback address need neither.
     """
-    if is_unix(address) or (tls_is_on and auth_is_on):
+    if is_unix(address):
         return
-    host, _, _ = address.rpartition(":")
+    host = _host_of(address)
+    if tls_is_on and auth_is_on:
+        return
     if host and all(map(_is_loopback, _resolved(host.strip("[]"), address))):
         return
     missing = [] if tls_is_on else ["TLS is off (--tls-cert and --tls-key switch it on)"]
@@ -130,6 +140,36 @@ def _lifetime(config: Config) -> list[Option]:
 
 def _ms(seconds: float) -> int:
     return round(seconds * _MS_PER_S)
+
+
+def _host_of(address: str) -> str:
+    """Returns the host of `HOST:PORT`, with the brackets of an IPv6 address; it may be empty, for all.
+
+    Raises ListenError for what gRPC would take otherwise, such as port 99999 as 34463.
+    """
+    host, colon, port = address.rpartition(":")
+    if not (colon and _PORT.fullmatch(port) and int(port) <= _PORT_MAX):
+        raise _malformed(address, f"its port must be a number from 0, which is any free one, to {_PORT_MAX}")
+    inner = host[1:-1] if host.startswith("[") and host.endswith("]") else None
+    if inner is not None and not _is_ipv6(inner):
+        raise _malformed(address, "only an IPv6 address has brackets")
+    if inner is None and _is_ipv6(host):
+        raise _malformed(address, f'an IPv6 address needs brackets; did you mean "[{host}]:{port}"?')
+    if inner is None and not _HOST.fullmatch(host):
+        raise _malformed(address, "a host is an IP address or a name of letters, digits, dots and hyphens")
+    return host
+
+
+def _malformed(address: str, why: str) -> ListenError:
+    return ListenError(f"cannot listen on {address!r}, which is not HOST:PORT or unix:PATH: {why}")
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _resolved(host: str, address: str) -> list[str]:
