@@ -22,6 +22,7 @@ from pegcount.errors import (
     FirstCredentialIsLocalError,
     MissingMessageError,
     PegcountError,
+    RequestTooLargeError,
     ServerStoppingError,
     UnknownMethodError,
     quoted,
@@ -52,7 +53,7 @@ _DENIALS = (
     CredentialUnexpectedError,
     FirstCredentialIsLocalError,
 )
-_COUNTED_AS_ABANDONED = (MissingMessageError, UnknownMethodError, *_DENIALS)
+_COUNTED_AS_ABANDONED = (MissingMessageError, RequestTooLargeError, UnknownMethodError, *_DENIALS)
 """Refusals that cost a client next to nothing, as giving a call up does."""
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
