@@ -21,13 +21,17 @@ def tls(tmp_path: Path) -> tuple[str, ...]:
     return "--tls-cert", str(tmp_path / "certificate.pem"), "--tls-key", str(tmp_path / "key.pem")
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", ":0", "", "pegcount.invalid:0"])
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", ":0", "", "::1:0", "pegcount.invalid:0"])
 @pytest.mark.parametrize("option", ["--listen", "--admin-listen"])
 def test_an_address_that_others_reach_is_refused(address: str, option: str, tmp_path: Path) -> None:
     where = ("--listen", address) if option == "--listen" else ("--listen", SAFE, option, address)
     error = failure(tmp_path, *where)
     if "invalid" in address:
         assert error.startswith(f"pegcount: cannot listen on {address}: ")
+    elif address in ("", "::1:0"):
+        assert error.startswith(
+            f"pegcount: cannot listen on {address!r}, which is not HOST:PORT or unix:PATH: "
+        )
     else:
         assert error.startswith(f"pegcount: other hosts can reach {address}, and TLS is off")
         assert error.endswith("or accept it with --insecure-listen\n")
