@@ -97,3 +97,14 @@ def test_the_page_tells_what_happens(reader: Reader) -> None:
             assert as_shown(printed, shown) == shown, command.text
         followed += 1
     assert followed > 10
+
+
+def test_each_promise_stands_beside_a_test_that_exists() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", SECURITY_PAGE.read_text(encoding="utf-8"))
+    assert len(named) > 10
+    missing = [
+        f"{path}::{name}"
+        for path, name in named
+        if not (ROOT / path).exists() or f"def {name}(" not in (ROOT / path).read_text(encoding="utf-8")
+    ]
+    assert missing == []
