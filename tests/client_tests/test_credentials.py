@@ -18,6 +18,7 @@ from pegcount.store import EmbeddedStore
 from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
 from pegcount_client import AsyncClient, Client, PegcountError, Record, RecordWriter
 from pegcount_client.channel import ChannelSettings
+from pegcount_client.retry import RetryPolicy
 from server_tests.keys import guarded
 from service import NOW_US
 from token_issuer import claims, signer, token_config
@@ -294,5 +295,7 @@ def test_tokens_that_are_all_refused_end_a_writer(issuing: Issuing, client_of: C
         pytest.raises(PegcountError, match="needs a credential that it accepts"),
     ):
         write(client, 1)
-    # One more, in case that the first has just expired; with asyncio, gRPC may hide that one was refused.
-    assert 2 <= len(asked) <= 4
+    # One more, in case that the first has just expired. With asyncio, gRPC may hide that one was refused,
+    # which then counts as a lost stream.
+    asked_max = 2 if client_of is Client else 1 + RetryPolicy().count_max
+    assert 2 <= len(asked) <= asked_max

@@ -13,7 +13,7 @@ from oracle.samples import record
 from oracle.strategies import DAY_US, DIMENSIONS, Dice, World, worlds, zones
 from pegcount.config import Config
 from pegcount.v1 import reports_pb2
-from pegcount.v1.records_pb2 import SessionRecord
+from pegcount.v1.records_pb2 import SessionKind, SessionRecord
 
 from . import budget, deliveries
 from .served import Refusal, SharedService, Write, shared_service
@@ -26,7 +26,6 @@ _REQUESTS: tuple[Callable[[World], Any], ...] = (
     requests_of.quality_requests,
 )
 # Each coarser bin is a union of finer ones; DAY consists of HOUR, and both WEEK and MONTH consist of DAY.
-_BINS_OF_QUALITY = {"from_time", "to_time", "time_zone", "sampling"}
 _FOLDS = (
     (reports_pb2.GRANULARITY_MINUTE, reports_pb2.GRANULARITY_FIVE_MINUTES),
     (reports_pb2.GRANULARITY_FIVE_MINUTES, reports_pb2.GRANULARITY_FIFTEEN_MINUTES),
@@ -82,6 +81,31 @@ def sum_fields(messages: Iterable[Message], names: Sequence[str]) -> list[int]:
     return [sum(getattr(message, name) for message in found) for name in names]
 
 
+def answered_quality(service: SharedService, request: Any) -> tuple[Any, Any]:
+    """Asks a request, or for all calls of its bins if it counts nothing; returns both."""
+    answer = service.ask(request)
+    if isinstance(answer, Refusal) or answer.totals.total_calls > 0:
+        return request, answer
+    kept = fields_of(request, ("from_time", "to_time", "time_zone", "sampling"))
+    wide = reports_pb2.QueryOriginationQualityRequest(**kept, all_accounts=True)
+    return wide, service.ask(wide)
+
+
+def answered_usage(service: SharedService, request: Any) -> tuple[Any, Any]:
+    """Asks a request, or for all calls of its bins if it counts nothing; returns both."""
+    answer = service.ask(request)
+    if isinstance(answer, Refusal) or answer.totals.session_count > 0:
+        return request, answer
+    kept = fields_of(request, ("from_time", "to_time", "time_zone", "granularity", "sma_period"))
+    wide = reports_pb2.QueryAsrUsageRequest(**kept, kind=SessionKind.SESSION_KIND_CALL)
+    return wide, service.ask(wide)
+
+
+def fields_of(request: Message, names: Sequence[str]) -> dict[str, Any]:
+    """Returns the values of some fields, of those that are set."""
+    return {field.name: value for field, value in request.ListFields() if field.name in names}
+
+
 def by_start(answer: reports_pb2.QueryOriginationQualityResponse) -> dict[int, list[int]]:
     """Returns the additive columns by bin start, without empty bins."""
     data = answer.data
@@ -95,8 +119,7 @@ def test_quality_of_a_range_split_at_any_instant_adds_up(
     data: st.DataObject, world: World, dice: Dice
 ) -> None:
     service = service_with(world)
-    request = data.draw(requests_of.quality_requests(world))
-    whole = service.ask(request)
+    request, whole = answered_quality(service, data.draw(requests_of.quality_requests(world)))
     budget.require(not isinstance(whole, Refusal) and whole.rows > 0, "rows")
     budget.require(whole.totals.total_calls > 0, "figures")
     from_time, to_time = whole.range.from_time, whole.range.to_time
@@ -120,8 +143,7 @@ def test_quality_of_a_range_split_at_any_instant_adds_up(
 @given(data=st.data(), world=_WORLDS, dice=_DICE)
 def test_usage_of_a_range_split_at_a_bin_edge_adds_up(data: st.DataObject, world: World, dice: Dice) -> None:
     service = service_with(world)
-    request = data.draw(requests_of.usage_requests(world))
-    whole = service.ask(request)
+    request, whole = answered_usage(service, data.draw(requests_of.usage_requests(world)))
     budget.require(not isinstance(whole, Refusal) and len(whole.bins) > 1, "two bins")
     budget.require(whole.totals.session_count > 0, "figures")
     cut = dice.pick(whole.bins[1:]).start_time
@@ -163,8 +185,7 @@ def test_zone_changes_no_total_of_a_range_given_as_instants(
     data: st.DataObject, world: World, zone: str
 ) -> None:
     service = service_with(world)
-    request = data.draw(requests_of.quality_requests(world))
-    found = service.ask(request)
+    request, found = answered_quality(service, data.draw(requests_of.quality_requests(world)))
     budget.require(not isinstance(found, Refusal) and found.rows > 0, "rows")
     budget.require(found.totals.total_calls > 0, "figures")
     times = {"from_time": found.range.from_time, "to_time": found.range.to_time}
@@ -195,9 +216,9 @@ def test_finer_bins_of_usage_fold_into_coarser_ones(
 ) -> None:
     service = service_with(world)
     finer, coarser = granularities
-    request = data.draw(requests_of.usage_requests(world, [coarser]))
-    request.ClearField("sma_period")
-    coarse = service.ask(request)
+    drawn = data.draw(requests_of.usage_requests(world, [coarser]))
+    drawn.ClearField("sma_period")
+    request, coarse = answered_usage(service, drawn)
     budget.require(not isinstance(coarse, Refusal) and 0 < len(coarse.bins) < 1000, "a few bins")
     budget.require(coarse.totals.session_count > 0, "figures")
     times = {"from_time": coarse.range.from_time, "to_time": coarse.range.to_time}
@@ -213,14 +234,6 @@ def test_finer_bins_of_usage_fold_into_coarser_ones(
     assert folded == [of_bin.session_count for of_bin in coarse.bins]
 
 
-def of_all_calls(
-    request: reports_pb2.QueryOriginationQualityRequest,
-) -> reports_pb2.QueryOriginationQualityRequest:
-    """Returns the request for the bins of another one, of all accounts and without filters."""
-    kept = {field.name: value for field, value in request.ListFields() if field.name in _BINS_OF_QUALITY}
-    return reports_pb2.QueryOriginationQualityRequest(**kept, all_accounts=True)
-
-
 @budget.drawn(_EXAMPLES)
 @given(data=st.data(), world=_WORLDS, granularities=st.sampled_from(_FOLDS))
 def test_finer_bins_of_quality_fold_into_coarser_ones(
@@ -228,11 +241,7 @@ def test_finer_bins_of_quality_fold_into_coarser_ones(
 ) -> None:
     service = service_with(world)
     finer, coarser = granularities
-    request = data.draw(requests_of.quality_requests(world, [coarser]))
-    coarse = service.ask(request)
-    if not isinstance(coarse, Refusal) and coarse.totals.total_calls == 0:
-        request = of_all_calls(request)
-        coarse = service.ask(request)
+    request, coarse = answered_quality(service, data.draw(requests_of.quality_requests(world, [coarser])))
     budget.require(not isinstance(coarse, Refusal) and 0 < coarse.rows < 1000, "a few bins")
     budget.require(coarse.totals.total_calls > 0, "figures")
     folded: dict[int, list[int]] = {}
