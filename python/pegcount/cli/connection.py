@@ -20,10 +20,10 @@ from pegcount.cli.server_files import checked_key, checked_token, key_of_file, t
 from pegcount.client import DEFAULT_ADDRESS, Client, SentCredential
 from pegcount.config import Config
 from pegcount.errors import PegcountError
+from pegcount.server import is_unix
 
 DEFAULT_TIMEOUT_SECONDS: Final = 30.0
 _PANEL: Final = "Server"
-_UNIX: Final = "unix:"
 
 _Command: TypeAlias = Callable[..., None]
 
@@ -229,7 +229,7 @@ def _credential(context: typer.Context, values: Mapping[str, Any]) -> SentCreden
 
 
 def _tls(context: typer.Context, values: Mapping[str, Any], address: str) -> Tls | None:
-    if address.startswith(_UNIX):
+    if is_unix(address):
         _refuse(context, "and a Unix socket has no TLS: leave it out", *_TLS)
         return None
     if not any(values[name] for name in _TLS):
