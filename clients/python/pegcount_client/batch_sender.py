@@ -13,6 +13,9 @@ from pegcount_client.retry import Retries
 
 WRITE_RECORDS: Final = "/pegcount.v1.RecordService/WriteRecords"
 
+_END_SECONDS_MAX: Final = 5.0
+"""Seconds to wait for the end of a call that is cancelled, which takes milliseconds."""
+
 _WriteRecords: TypeAlias = "grpc.StreamStreamMultiCallable[bytes, WriteRecordsResponse]"
 
 
@@ -135,7 +138,8 @@ class _OpenStream:
         self._call: grpc.Call | None = None
         self._is_made = Event()
         self._is_over = Event()
-        Thread(target=self._read, args=(write_records,), daemon=True).start()
+        self._reader = Thread(target=self._read, args=(write_records,), daemon=True)
+        self._reader.start()
 
     def send(self, batch: bytes) -> None:
         self._batches.put(batch)
@@ -150,10 +154,16 @@ class _OpenStream:
         return self._is_over.is_set()
 
     def close(self) -> None:
-        """Cancels the call, and ends the gRPC thread that reads the queue."""
+        """Cancels the call, and ends the gRPC thread that reads the queue.
+
+        Waits for both threads: a channel that is closed while a call of it is cancelled may never end.
+        """
         self._batches.put(None)
         if not self._is_over.is_set():
-            Thread(target=self._cancel).start()
+            canceller = Thread(target=self._cancel, daemon=True)
+            canceller.start()
+            for thread in (canceller, self._reader):
+                thread.join(_END_SECONDS_MAX)
 
     def _read(self, write_records: _WriteRecords) -> None:
         end: Exception = PegcountError(ENDED_EARLY)
