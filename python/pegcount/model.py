@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pegcount.data_scope import CredentialLimits, DataScope
 from pegcount.zone import Zone
 
 
@@ -414,6 +415,10 @@ class CredentialRow:
     """When it was revoked; None: it was not."""
     last_use_us: int | None = None
     """The minute in which it was last accepted; None: it was not yet."""
+    data_scope: DataScope | None = None
+    """Which records it reads or writes; None: all."""
+    limits: CredentialLimits | None = None
+    """How much it may ask for; None: as the server is configured."""
 
     def key_expire_us(self, key: KeyRow) -> int | None:
         """Returns when the acceptance of one of its keys ends; None: never."""
@@ -435,3 +440,5 @@ class NewCredential:
     lifetime_seconds: int | None
     """Seconds until it expires; None: never."""
     certificate_names: tuple[str, ...]
+    data_scope: DataScope | None = None
+    limits: CredentialLimits | None = None

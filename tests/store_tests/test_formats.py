@@ -54,6 +54,15 @@ def test_a_directory_of_format_6_keeps_its_rules_and_documents(tmp_path: Path) -
         assert store.credentials() == []
 
 
+def test_a_directory_of_format_7_keeps_its_credentials(tmp_path: Path) -> None:
+    directory = shutil.copytree(_FORMATS / "7" / "directory", tmp_path / "data")
+    for _ in range(2):
+        with closing(EmbeddedStore(directory, Config())) as store:
+            [kept] = store.credentials()
+            assert (kept.name, kept.scopes, kept.keys[0].prefix) == ("wallboard", (1,), "pk_abcdefgh")
+            assert (kept.data_scope, kept.limits) == (None, None)
+
+
 def back_up_beside(directory: Path, _: Config) -> None:
     back_up(directory, directory.with_name("backup"))
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
+from pegcount.data_scope import CredentialLimits, DataScope
+
 
 class Scope(IntEnum):
     """What a credential allows, with the numbers of `pegcount.v1.Scope`."""
@@ -26,6 +28,11 @@ class Caller:
     scopes: frozenset[Scope]
     expire_us: int | None
     """When the acceptance of the key, token or certificate in use ends, in microseconds UTC; None: never."""
+
+    data_scope: DataScope | None = None
+    """Which records it reads or writes; None: all."""
+    limits: CredentialLimits | None = None
+    """How much it may ask for; None: as the server is configured."""
 
     def may(self, scope: Scope) -> bool:
         """Returns whether the caller has a scope; ROOT has all others."""

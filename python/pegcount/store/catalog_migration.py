@@ -2,7 +2,8 @@
 
 Format 3 stored code decks as rows, and did not name the journal files: it knew the first one that was needed.
 Summaries of segments did not say for how many integer fields they have statistics before format 5. Before
-format 6, no records could be deleted; before format 7, there were no credentials.
+format 6, no records could be deleted; before format 7, there were no credentials. Before
+format 8, these had neither a data scope nor limits, and there was no erasure, masking or audit.
 """
 
 import logging
@@ -33,6 +34,7 @@ _TABLES_OF_FORMAT = {
     4: (*_TABLES_OF_FORMAT_3, "journals"),
     5: (*_TABLES_OF_FORMAT_3, "journals"),
     6: (*_TABLES_OF_FORMAT_3, "journals", "deletions"),
+    7: (*_TABLES_OF_FORMAT_3, "journals", "deletions", "credentials"),
 }
 _HEADER_BYTES_OF_JOURNAL = 32
 _BYTES_OF_SETUP_RANGE = 16
@@ -74,7 +76,11 @@ def _migrate(db: sqlite3.Connection, directory: Path) -> int | None:
             _migrate_format_4(db)
         if version <= 5:
             create_tables(db, {"deletions": TABLES["deletions"]})
-        create_tables(db, {"credentials": TABLES["credentials"]})
+        if version <= 6:
+            create_tables(db, {"credentials": TABLES["credentials"]})
+        if version == 7:
+            _migrate_format_7(db)
+        create_tables(db, {name: TABLES[name] for name in ("erasures", "scrubbed", "audit")})
         db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
         put_digest(db, TABLES)
     _LOG.info("%s was brought from format %d to format %d", directory, version, FORMAT_VERSION)
@@ -105,6 +111,14 @@ def _migrate_format_4(db: sqlite3.Connection) -> None:
         for name, rows, size, crc32, summary, *more in checked_rows(db, "catalog.db", table, "name"):
             setup_range, statistics = summary[:_BYTES_OF_SETUP_RANGE], summary[_BYTES_OF_SETUP_RANGE:]
             put_row(db, table, name, rows, size, crc32, setup_range + count + statistics, *more)
+
+
+def _migrate_format_7(db: sqlite3.Connection) -> None:
+    credentials = checked_rows(db, "catalog.db", "credentials", "id")
+    db.execute("DROP TABLE credentials")
+    create_tables(db, {"credentials": TABLES["credentials"]})
+    for row in credentials:
+        put_row(db, "credentials", *row, None, None)
 
 
 def _may_have_frames(directory: Path, sequence: int) -> bool:

@@ -1,6 +1,6 @@
 """The tables of the catalogue, and the number of their format."""
 
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 OLDEST_FORMAT_VERSION = 3
 """Older directories were written before the first release."""
 
@@ -17,6 +17,15 @@ TABLES = {
     ),
     "credentials": (
         "id TEXT PRIMARY KEY, name TEXT, scopes TEXT, certificate_names TEXT, keys TEXT, create_us INTEGER,"
-        " expire_us INTEGER, revoke_us INTEGER, last_use_us INTEGER"
+        " expire_us INTEGER, revoke_us INTEGER, last_use_us INTEGER, data_scope TEXT, limits TEXT"
+    ),
+    "erasures": (
+        "erasure_id INTEGER PRIMARY KEY, digests BLOB, party_count INTEGER, create_us INTEGER,"
+        " records INTEGER, is_complete INTEGER"
+    ),
+    "scrubbed": "name TEXT PRIMARY KEY, erasure_id INTEGER, keep_digits INTEGER",
+    "audit": (
+        "entry_id INTEGER PRIMARY KEY, time_us INTEGER, method TEXT, caller_id TEXT, caller_name TEXT,"
+        " request TEXT, outcome TEXT, request_id TEXT"
     ),
 }

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
+from pegcount.data_scope import CredentialLimits, DataScope, Metric, OrganizationScope
 from pegcount.model import CredentialRow, KeyRow
 from pegcount.store.catalog import Catalog
 
@@ -24,10 +26,18 @@ class CredentialRows:
 
 
 def _row_of(
-    credential_id: str, name: str, scopes: str, certificate_names: str, keys: str, *times_us: int | None
+    credential_id: str,
+    name: str,
+    scopes: str,
+    certificate_names: str,
+    keys: str,
+    create_us: int,
+    expire_us: int | None,
+    revoke_us: int | None,
+    last_use_us: int | None,
+    data_scope: str | None,
+    limits: str | None,
 ) -> CredentialRow:
-    create_us, expire_us, revoke_us, last_use_us = times_us
-    assert create_us is not None
     return CredentialRow(
         id=credential_id,
         name=name,
@@ -38,10 +48,24 @@ def _row_of(
         expire_us=expire_us,
         revoke_us=revoke_us,
         last_use_us=last_use_us,
+        data_scope=None if data_scope is None else _data_scope(json.loads(data_scope)),
+        limits=None if limits is None else CredentialLimits(**json.loads(limits)),
     )
 
 
 def _values_of(row: CredentialRow) -> Sequence[Any]:
     keys = [[key.digest.hex(), key.prefix, key.create_us, key.expire_us] for key in row.keys]
     lists = (json.dumps(value) for value in (row.scopes, row.certificate_names, keys))
-    return (row.id, row.name, *lists, row.create_us, row.expire_us, row.revoke_us, row.last_use_us)
+    times_us = (row.create_us, row.expire_us, row.revoke_us, row.last_use_us)
+    return (row.id, row.name, *lists, *times_us, _json(row.data_scope), _json(row.limits))
+
+
+def _json(value: DataScope | CredentialLimits | None) -> str | None:
+    return None if value is None else json.dumps(asdict(value))
+
+
+def _data_scope(members: dict[str, Any]) -> DataScope:
+    values = {name: tuple(value) for name, value in members.items()}
+    values["organization"] = tuple(OrganizationScope(**each) for each in members["organization"])
+    values["hidden_metrics"] = tuple(map(Metric, members["hidden_metrics"]))
+    return DataScope(**values)

@@ -14,11 +14,22 @@ class Scope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SCOPE_WRITE_RECORDS: _ClassVar[Scope]
     SCOPE_ADMIN: _ClassVar[Scope]
     SCOPE_ROOT: _ClassVar[Scope]
+
+class Metric(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    METRIC_UNSPECIFIED: _ClassVar[Metric]
+    METRIC_ASR: _ClassVar[Metric]
+    METRIC_ACD: _ClassVar[Metric]
+    METRIC_PRICE: _ClassVar[Metric]
 SCOPE_UNSPECIFIED: Scope
 SCOPE_READ_REPORTS: Scope
 SCOPE_WRITE_RECORDS: Scope
 SCOPE_ADMIN: Scope
 SCOPE_ROOT: Scope
+METRIC_UNSPECIFIED: Metric
+METRIC_ASR: Metric
+METRIC_ACD: Metric
+METRIC_PRICE: Metric
 
 class CodeDeckEntry(_message.Message):
     __slots__ = ("code", "name", "country")
@@ -62,17 +73,63 @@ class ListCodeDecksResponse(_message.Message):
     code_decks: _containers.RepeatedCompositeFieldContainer[CodeDeck]
     def __init__(self, code_decks: _Optional[_Iterable[_Union[CodeDeck, _Mapping]]] = ...) -> None: ...
 
+class OrganizationScope(_message.Message):
+    __slots__ = ("company", "organization")
+    COMPANY_FIELD_NUMBER: _ClassVar[int]
+    ORGANIZATION_FIELD_NUMBER: _ClassVar[int]
+    company: str
+    organization: str
+    def __init__(self, company: _Optional[str] = ..., organization: _Optional[str] = ...) -> None: ...
+
+class DataScope(_message.Message):
+    __slots__ = ("tenant_id", "organization", "account_id", "orig_clients_id", "term_clients_id", "source", "hidden_metrics", "hidden_fields", "shown_fields")
+    TENANT_ID_FIELD_NUMBER: _ClassVar[int]
+    ORGANIZATION_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    ORIG_CLIENTS_ID_FIELD_NUMBER: _ClassVar[int]
+    TERM_CLIENTS_ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_METRICS_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_FIELDS_FIELD_NUMBER: _ClassVar[int]
+    SHOWN_FIELDS_FIELD_NUMBER: _ClassVar[int]
+    tenant_id: _containers.RepeatedScalarFieldContainer[int]
+    organization: _containers.RepeatedCompositeFieldContainer[OrganizationScope]
+    account_id: _containers.RepeatedScalarFieldContainer[str]
+    orig_clients_id: _containers.RepeatedScalarFieldContainer[int]
+    term_clients_id: _containers.RepeatedScalarFieldContainer[int]
+    source: _containers.RepeatedScalarFieldContainer[str]
+    hidden_metrics: _containers.RepeatedScalarFieldContainer[Metric]
+    hidden_fields: _containers.RepeatedScalarFieldContainer[str]
+    shown_fields: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, tenant_id: _Optional[_Iterable[int]] = ..., organization: _Optional[_Iterable[_Union[OrganizationScope, _Mapping]]] = ..., account_id: _Optional[_Iterable[str]] = ..., orig_clients_id: _Optional[_Iterable[int]] = ..., term_clients_id: _Optional[_Iterable[int]] = ..., source: _Optional[_Iterable[str]] = ..., hidden_metrics: _Optional[_Iterable[_Union[Metric, str]]] = ..., hidden_fields: _Optional[_Iterable[str]] = ..., shown_fields: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CredentialLimits(_message.Message):
+    __slots__ = ("calls_per_second", "calls_in_progress", "write_streams", "work_ms_per_second")
+    CALLS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    CALLS_IN_PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    WRITE_STREAMS_FIELD_NUMBER: _ClassVar[int]
+    WORK_MS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    calls_per_second: int
+    calls_in_progress: int
+    write_streams: int
+    work_ms_per_second: int
+    def __init__(self, calls_per_second: _Optional[int] = ..., calls_in_progress: _Optional[int] = ..., write_streams: _Optional[int] = ..., work_ms_per_second: _Optional[int] = ...) -> None: ...
+
 class CreateCredentialRequest(_message.Message):
-    __slots__ = ("name", "scopes", "lifetime_seconds", "certificate_names")
+    __slots__ = ("name", "scopes", "lifetime_seconds", "certificate_names", "data_scope", "limits")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SCOPES_FIELD_NUMBER: _ClassVar[int]
     LIFETIME_SECONDS_FIELD_NUMBER: _ClassVar[int]
     CERTIFICATE_NAMES_FIELD_NUMBER: _ClassVar[int]
+    DATA_SCOPE_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
     name: str
     scopes: _containers.RepeatedScalarFieldContainer[Scope]
     lifetime_seconds: int
     certificate_names: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., scopes: _Optional[_Iterable[_Union[Scope, str]]] = ..., lifetime_seconds: _Optional[int] = ..., certificate_names: _Optional[_Iterable[str]] = ...) -> None: ...
+    data_scope: DataScope
+    limits: CredentialLimits
+    def __init__(self, name: _Optional[str] = ..., scopes: _Optional[_Iterable[_Union[Scope, str]]] = ..., lifetime_seconds: _Optional[int] = ..., certificate_names: _Optional[_Iterable[str]] = ..., data_scope: _Optional[_Union[DataScope, _Mapping]] = ..., limits: _Optional[_Union[CredentialLimits, _Mapping]] = ...) -> None: ...
 
 class CreateCredentialResponse(_message.Message):
     __slots__ = ("id", "secret")
@@ -113,7 +170,7 @@ class ListCredentialsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Credential(_message.Message):
-    __slots__ = ("id", "name", "scopes", "expire_time", "certificate_names", "create_time", "revoke_time", "last_use_time", "keys")
+    __slots__ = ("id", "name", "scopes", "expire_time", "certificate_names", "create_time", "revoke_time", "last_use_time", "keys", "data_scope", "limits")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     SCOPES_FIELD_NUMBER: _ClassVar[int]
@@ -123,6 +180,8 @@ class Credential(_message.Message):
     REVOKE_TIME_FIELD_NUMBER: _ClassVar[int]
     LAST_USE_TIME_FIELD_NUMBER: _ClassVar[int]
     KEYS_FIELD_NUMBER: _ClassVar[int]
+    DATA_SCOPE_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     scopes: _containers.RepeatedScalarFieldContainer[Scope]
@@ -132,7 +191,9 @@ class Credential(_message.Message):
     revoke_time: str
     last_use_time: str
     keys: _containers.RepeatedCompositeFieldContainer[CredentialKey]
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., scopes: _Optional[_Iterable[_Union[Scope, str]]] = ..., expire_time: _Optional[str] = ..., certificate_names: _Optional[_Iterable[str]] = ..., create_time: _Optional[str] = ..., revoke_time: _Optional[str] = ..., last_use_time: _Optional[str] = ..., keys: _Optional[_Iterable[_Union[CredentialKey, _Mapping]]] = ...) -> None: ...
+    data_scope: DataScope
+    limits: CredentialLimits
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., scopes: _Optional[_Iterable[_Union[Scope, str]]] = ..., expire_time: _Optional[str] = ..., certificate_names: _Optional[_Iterable[str]] = ..., create_time: _Optional[str] = ..., revoke_time: _Optional[str] = ..., last_use_time: _Optional[str] = ..., keys: _Optional[_Iterable[_Union[CredentialKey, _Mapping]]] = ..., data_scope: _Optional[_Union[DataScope, _Mapping]] = ..., limits: _Optional[_Union[CredentialLimits, _Mapping]] = ...) -> None: ...
 
 class CredentialKey(_message.Message):
     __slots__ = ("prefix", "create_time", "expire_time")
@@ -291,3 +352,117 @@ class LiftDeletionRequest(_message.Message):
 class LiftDeletionResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class ErasePartiesRequest(_message.Message):
+    __slots__ = ("parties", "dry_run")
+    PARTIES_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    parties: _containers.RepeatedScalarFieldContainer[str]
+    dry_run: bool
+    def __init__(self, parties: _Optional[_Iterable[str]] = ..., dry_run: bool = ...) -> None: ...
+
+class ErasePartiesResponse(_message.Message):
+    __slots__ = ("records", "erasure_id")
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    ERASURE_ID_FIELD_NUMBER: _ClassVar[int]
+    records: int
+    erasure_id: int
+    def __init__(self, records: _Optional[int] = ..., erasure_id: _Optional[int] = ...) -> None: ...
+
+class Erasure(_message.Message):
+    __slots__ = ("erasure_id", "party_count", "create_time", "records", "is_complete")
+    ERASURE_ID_FIELD_NUMBER: _ClassVar[int]
+    PARTY_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    IS_COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    erasure_id: int
+    party_count: int
+    create_time: str
+    records: int
+    is_complete: bool
+    def __init__(self, erasure_id: _Optional[int] = ..., party_count: _Optional[int] = ..., create_time: _Optional[str] = ..., records: _Optional[int] = ..., is_complete: bool = ...) -> None: ...
+
+class ListErasuresRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListErasuresResponse(_message.Message):
+    __slots__ = ("erasures",)
+    ERASURES_FIELD_NUMBER: _ClassVar[int]
+    erasures: _containers.RepeatedCompositeFieldContainer[Erasure]
+    def __init__(self, erasures: _Optional[_Iterable[_Union[Erasure, _Mapping]]] = ...) -> None: ...
+
+class LiftErasureRequest(_message.Message):
+    __slots__ = ("erasure_id",)
+    ERASURE_ID_FIELD_NUMBER: _ClassVar[int]
+    erasure_id: int
+    def __init__(self, erasure_id: _Optional[int] = ...) -> None: ...
+
+class LiftErasureResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Masking(_message.Message):
+    __slots__ = ("after_days", "keep_digits")
+    AFTER_DAYS_FIELD_NUMBER: _ClassVar[int]
+    KEEP_DIGITS_FIELD_NUMBER: _ClassVar[int]
+    after_days: int
+    keep_digits: int
+    def __init__(self, after_days: _Optional[int] = ..., keep_digits: _Optional[int] = ...) -> None: ...
+
+class GetMaskingRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetMaskingResponse(_message.Message):
+    __slots__ = ("masking", "waiting_segments")
+    MASKING_FIELD_NUMBER: _ClassVar[int]
+    WAITING_SEGMENTS_FIELD_NUMBER: _ClassVar[int]
+    masking: Masking
+    waiting_segments: int
+    def __init__(self, masking: _Optional[_Union[Masking, _Mapping]] = ..., waiting_segments: _Optional[int] = ...) -> None: ...
+
+class SetMaskingRequest(_message.Message):
+    __slots__ = ("masking",)
+    MASKING_FIELD_NUMBER: _ClassVar[int]
+    masking: Masking
+    def __init__(self, masking: _Optional[_Union[Masking, _Mapping]] = ...) -> None: ...
+
+class SetMaskingResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class AuditEntry(_message.Message):
+    __slots__ = ("entry_id", "time", "method", "caller_id", "caller_name", "request", "outcome", "request_id")
+    ENTRY_ID_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    CALLER_ID_FIELD_NUMBER: _ClassVar[int]
+    CALLER_NAME_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    entry_id: int
+    time: str
+    method: str
+    caller_id: str
+    caller_name: str
+    request: str
+    outcome: str
+    request_id: str
+    def __init__(self, entry_id: _Optional[int] = ..., time: _Optional[str] = ..., method: _Optional[str] = ..., caller_id: _Optional[str] = ..., caller_name: _Optional[str] = ..., request: _Optional[str] = ..., outcome: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ListAuditEntriesRequest(_message.Message):
+    __slots__ = ("before_entry_id", "limit")
+    BEFORE_ENTRY_ID_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    before_entry_id: int
+    limit: int
+    def __init__(self, before_entry_id: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ListAuditEntriesResponse(_message.Message):
+    __slots__ = ("entries",)
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[AuditEntry]
+    def __init__(self, entries: _Optional[_Iterable[_Union[AuditEntry, _Mapping]]] = ...) -> None: ...

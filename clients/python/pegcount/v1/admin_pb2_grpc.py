@@ -95,6 +95,36 @@ class AdminServiceStub(object):
                 request_serializer=pegcount_dot_v1_dot_admin__pb2.LiftDeletionRequest.SerializeToString,
                 response_deserializer=pegcount_dot_v1_dot_admin__pb2.LiftDeletionResponse.FromString,
                 _registered_method=True)
+        self.EraseParties = channel.unary_unary(
+                '/pegcount.v1.AdminService/EraseParties',
+                request_serializer=pegcount_dot_v1_dot_admin__pb2.ErasePartiesRequest.SerializeToString,
+                response_deserializer=pegcount_dot_v1_dot_admin__pb2.ErasePartiesResponse.FromString,
+                _registered_method=True)
+        self.ListErasures = channel.unary_unary(
+                '/pegcount.v1.AdminService/ListErasures',
+                request_serializer=pegcount_dot_v1_dot_admin__pb2.ListErasuresRequest.SerializeToString,
+                response_deserializer=pegcount_dot_v1_dot_admin__pb2.ListErasuresResponse.FromString,
+                _registered_method=True)
+        self.LiftErasure = channel.unary_unary(
+                '/pegcount.v1.AdminService/LiftErasure',
+                request_serializer=pegcount_dot_v1_dot_admin__pb2.LiftErasureRequest.SerializeToString,
+                response_deserializer=pegcount_dot_v1_dot_admin__pb2.LiftErasureResponse.FromString,
+                _registered_method=True)
+        self.GetMasking = channel.unary_unary(
+                '/pegcount.v1.AdminService/GetMasking',
+                request_serializer=pegcount_dot_v1_dot_admin__pb2.GetMaskingRequest.SerializeToString,
+                response_deserializer=pegcount_dot_v1_dot_admin__pb2.GetMaskingResponse.FromString,
+                _registered_method=True)
+        self.SetMasking = channel.unary_unary(
+                '/pegcount.v1.AdminService/SetMasking',
+                request_serializer=pegcount_dot_v1_dot_admin__pb2.SetMaskingRequest.SerializeToString,
+                response_deserializer=pegcount_dot_v1_dot_admin__pb2.SetMaskingResponse.FromString,
+                _registered_method=True)
+        self.ListAuditEntries = channel.unary_unary(
+                '/pegcount.v1.AdminService/ListAuditEntries',
+                request_serializer=pegcount_dot_v1_dot_admin__pb2.ListAuditEntriesRequest.SerializeToString,
+                response_deserializer=pegcount_dot_v1_dot_admin__pb2.ListAuditEntriesResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer(object):
@@ -193,6 +223,53 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EraseParties(self, request, context):
+        """Erases numbers of parties, durably, in whatever form they were written: once
+        it is answered, the records that had them count as before, without them, and
+        so do later writes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListErasures(self, request, context):
+        """Lists the erasures. The store keeps no number that it erased.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LiftErasure(self, request, context):
+        """Ends an erasure: later writes keep its numbers again. What it erased stays
+        erased.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMasking(self, request, context):
+        """Tells after how many days numbers of parties are masked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetMasking(self, request, context):
+        """Sets after how many days numbers of parties are masked, durably. Those of
+        older days are masked in the background; what was masked stays so.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAuditEntries(self, request, context):
+        """Lists who changed what: the calls of this service that change something,
+        the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -255,6 +332,36 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.LiftDeletion,
                     request_deserializer=pegcount_dot_v1_dot_admin__pb2.LiftDeletionRequest.FromString,
                     response_serializer=pegcount_dot_v1_dot_admin__pb2.LiftDeletionResponse.SerializeToString,
+            ),
+            'EraseParties': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseParties,
+                    request_deserializer=pegcount_dot_v1_dot_admin__pb2.ErasePartiesRequest.FromString,
+                    response_serializer=pegcount_dot_v1_dot_admin__pb2.ErasePartiesResponse.SerializeToString,
+            ),
+            'ListErasures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListErasures,
+                    request_deserializer=pegcount_dot_v1_dot_admin__pb2.ListErasuresRequest.FromString,
+                    response_serializer=pegcount_dot_v1_dot_admin__pb2.ListErasuresResponse.SerializeToString,
+            ),
+            'LiftErasure': grpc.unary_unary_rpc_method_handler(
+                    servicer.LiftErasure,
+                    request_deserializer=pegcount_dot_v1_dot_admin__pb2.LiftErasureRequest.FromString,
+                    response_serializer=pegcount_dot_v1_dot_admin__pb2.LiftErasureResponse.SerializeToString,
+            ),
+            'GetMasking': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMasking,
+                    request_deserializer=pegcount_dot_v1_dot_admin__pb2.GetMaskingRequest.FromString,
+                    response_serializer=pegcount_dot_v1_dot_admin__pb2.GetMaskingResponse.SerializeToString,
+            ),
+            'SetMasking': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetMasking,
+                    request_deserializer=pegcount_dot_v1_dot_admin__pb2.SetMaskingRequest.FromString,
+                    response_serializer=pegcount_dot_v1_dot_admin__pb2.SetMaskingResponse.SerializeToString,
+            ),
+            'ListAuditEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAuditEntries,
+                    request_deserializer=pegcount_dot_v1_dot_admin__pb2.ListAuditEntriesRequest.FromString,
+                    response_serializer=pegcount_dot_v1_dot_admin__pb2.ListAuditEntriesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -582,6 +689,168 @@ class AdminService(object):
             '/pegcount.v1.AdminService/LiftDeletion',
             pegcount_dot_v1_dot_admin__pb2.LiftDeletionRequest.SerializeToString,
             pegcount_dot_v1_dot_admin__pb2.LiftDeletionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseParties(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pegcount.v1.AdminService/EraseParties',
+            pegcount_dot_v1_dot_admin__pb2.ErasePartiesRequest.SerializeToString,
+            pegcount_dot_v1_dot_admin__pb2.ErasePartiesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListErasures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pegcount.v1.AdminService/ListErasures',
+            pegcount_dot_v1_dot_admin__pb2.ListErasuresRequest.SerializeToString,
+            pegcount_dot_v1_dot_admin__pb2.ListErasuresResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LiftErasure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pegcount.v1.AdminService/LiftErasure',
+            pegcount_dot_v1_dot_admin__pb2.LiftErasureRequest.SerializeToString,
+            pegcount_dot_v1_dot_admin__pb2.LiftErasureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMasking(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pegcount.v1.AdminService/GetMasking',
+            pegcount_dot_v1_dot_admin__pb2.GetMaskingRequest.SerializeToString,
+            pegcount_dot_v1_dot_admin__pb2.GetMaskingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetMasking(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pegcount.v1.AdminService/SetMasking',
+            pegcount_dot_v1_dot_admin__pb2.SetMaskingRequest.SerializeToString,
+            pegcount_dot_v1_dot_admin__pb2.SetMaskingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAuditEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pegcount.v1.AdminService/ListAuditEntries',
+            pegcount_dot_v1_dot_admin__pb2.ListAuditEntriesRequest.SerializeToString,
+            pegcount_dot_v1_dot_admin__pb2.ListAuditEntriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -30,6 +30,7 @@ class NoticeCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NOTICE_CODE_KIND_NOT_SEEN: _ClassVar[NoticeCode]
     NOTICE_CODE_ID_NOT_SEEN: _ClassVar[NoticeCode]
     NOTICE_CODE_CREDENTIAL_EXPIRES: _ClassVar[NoticeCode]
+    NOTICE_CODE_METRICS_HIDDEN: _ClassVar[NoticeCode]
 
 class Grouping(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -52,6 +53,7 @@ NOTICE_CODE_ACCOUNT_NOT_SEEN: NoticeCode
 NOTICE_CODE_KIND_NOT_SEEN: NoticeCode
 NOTICE_CODE_ID_NOT_SEEN: NoticeCode
 NOTICE_CODE_CREDENTIAL_EXPIRES: NoticeCode
+NOTICE_CODE_METRICS_HIDDEN: NoticeCode
 GROUPING_UNSPECIFIED: Grouping
 GROUPING_ROLLUP: Grouping
 
