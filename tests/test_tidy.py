@@ -46,18 +46,30 @@ RUST = sources(".rs")
 
 # ---- Shape ----
 
-SHARED = {"model", "errors", "config", "time_text", "time_hints", "zone", "suggestion"}
+SHARED = {
+    "config",
+    "data_scope",
+    "errors",
+    "model",
+    "privacy",
+    "suggestion",
+    "time_hints",
+    "time_text",
+    "zone",
+}
 MAY_IMPORT = {
     "suggestion": set[str](),
     "zone": set[str](),
     "errors": set[str](),
     "config": set[str](),
+    "data_scope": set[str](),
+    "privacy": set[str](),
     "time_text": {"zone"},
     "time_hints": {"errors", "suggestion", "time_text"},
-    "model": {"zone"},
-    "request": SHARED | {"calendar", "v1"},
+    "model": {"data_scope", "zone"},
+    "request": SHARED | {"auth", "calendar", "v1"},
     "calendar": SHARED,
-    "auth": SHARED | {"calendar", "core"},
+    "auth": SHARED | {"calendar", "core", "v1"},
     "core": {"_aggcore"},
     "write_outcome": {"model", "v1"},
     "store": SHARED | {"core", "v1", "write_outcome"},
@@ -72,7 +84,7 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 """What each part of the package may import of the others. The steps of a request do not know each other,
-except that validation looks up time zones in the calendar."""
+except that validation looks up time zones in the calendar, and what a credential may be in `auth`."""
 
 
 def imports_of(tree: ast.AST) -> set[str]:

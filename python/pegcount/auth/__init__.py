@@ -2,11 +2,13 @@
 
 from pegcount.auth.caller import Caller, Scope
 from pegcount.auth.credentials import Credentials, Issued, RequireAccepted, accept_anybody
+from pegcount.auth.hidden_fields import ACTIVE_FIELDS, default_hidden_fields, hidden_fields
 from pegcount.auth.token_config import TokenConfig, read_token_config
 from pegcount.auth.token_files import TokenFileError, read_secret_file
 from pegcount.auth.tokens import Tokens
 
 __all__ = [
+    "ACTIVE_FIELDS",
     "Caller",
     "Credentials",
     "Issued",
@@ -16,6 +18,8 @@ __all__ = [
     "TokenFileError",
     "Tokens",
     "accept_anybody",
+    "default_hidden_fields",
+    "hidden_fields",
     "read_secret_file",
     "read_token_config",
 ]

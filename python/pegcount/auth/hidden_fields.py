@@ -1,0 +1,65 @@
+"""Which fields of active sessions a data scope hides: the one place that says so.
+
+A customer who sees the vendors of a provider, or a vendor who sees its customers, could do without the
+provider. So a list of customers hides the far side of each call, and a list of vendors the near one.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from pegcount.data_scope import DataScope, Metric
+from pegcount.v1 import reports_pb2
+
+ACTIVE_FIELDS: Final = tuple(
+    field.name for field in reports_pb2.ActiveSessionRow.DESCRIPTOR.fields if field.name != "level"
+)
+"""The fields of active sessions, in the order of the contract."""
+
+_PARTNER_PREFIXES: Final = ("companies_", "owner_users_", "clients_", "accounts_", "rates_")
+"""Of a leg: what names the company behind it and its rates, unlike its numbers and its id."""
+
+
+def _fields_of(leg: str) -> frozenset[str]:
+    prefixes = tuple(f"{leg}_{prefix}" for prefix in _PARTNER_PREFIXES)
+    return frozenset(name for name in ACTIVE_FIELDS if name.startswith(prefixes))
+
+
+CUSTOMER_FIELDS: Final = _fields_of("orig")
+"""What names the customer and its rates; hidden from vendors."""
+VENDOR_FIELDS: Final = _fields_of("term")
+"""What names the vendor and its rates; hidden from customers."""
+
+_STATE_FIELDS: Final = frozenset(["session_start_time", "duration"])
+"""What tells which calls are answered, and since when."""
+METRIC_FIELDS: Final[Mapping[Metric, frozenset[str]]] = {
+    Metric.ASR: _STATE_FIELDS,
+    Metric.ACD: _STATE_FIELDS,
+    Metric.PRICE: frozenset(name for name in ACTIVE_FIELDS if "_rates_" in name),
+}
+"""The fields that a hidden metric hides, as it could be computed from them."""
+
+
+def hidden_fields(scope: DataScope) -> frozenset[str]:
+    """Returns the fields of active sessions that a data scope hides.
+
+    `shown_fields` shows what the dimensions hide, but nothing that a metric or `hidden_fields` hides.
+
+    >>> sorted(hidden_fields(DataScope(source=("a",), hidden_fields=("orig_leg_id",))))
+    ['orig_leg_id']
+    """
+    of_metrics = frozenset[str]().union(*(METRIC_FIELDS[metric] for metric in scope.hidden_metrics))
+    of_dimensions = default_hidden_fields(scope) - set(scope.shown_fields)
+    return of_dimensions | frozenset(scope.hidden_fields) | of_metrics
+
+
+def default_hidden_fields(scope: DataScope) -> frozenset[str]:
+    """Returns the fields that the dimensions of a data scope hide by themselves.
+
+    Whoever is held to some values of a column sees the column, also one of the side that is hidden.
+    """
+    of_customers = bool(scope.tenant_id or scope.organization or scope.account_id or scope.orig_clients_id)
+    hidden = VENDOR_FIELDS if of_customers else frozenset[str]()
+    if scope.term_clients_id:
+        hidden |= CUSTOMER_FIELDS
+    own = {name for name in ("orig_clients_id", "term_clients_id") if getattr(scope, name)}
+    return hidden - own
