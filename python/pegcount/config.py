@@ -181,6 +181,10 @@ class Config:
     """Names of client certificates that stand for one credential."""
     credential_certificate_name_bytes_max: int = 255
     """Bytes of one of these names."""
+    credential_data_scope_value_count_max: int = 1_000
+    """Values of one data scope, in all its lists together."""
+    credential_limit_max: int = 1_000_000
+    """The greatest value of a limit that a credential has of its own."""
     credential_lifetime_seconds_max: int = 3_153_600_000
     """Seconds for which a credential may be accepted, 100 years; without a lifetime, it never expires."""
     credential_overlap_seconds_max: int = 2_592_000

@@ -5,6 +5,7 @@ may be long. Each field is in one of the two parts: not all parsers merge a mess
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any, Final
 
@@ -125,6 +126,8 @@ def credential(row: CredentialRow, utc: Zone) -> admin_pb2.Credential:
         revoke_time=_time_if_any(row.revoke_us, utc),
         last_use_time=_time_if_any(row.last_use_us, utc),
         keys=keys,
+        data_scope=None if row.data_scope is None else admin_pb2.DataScope(**asdict(row.data_scope)),
+        limits=None if row.limits is None else admin_pb2.CredentialLimits(**asdict(row.limits)),
     )
 
 

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pegcount.auth import Caller, Credentials, Issued, Scope
 from pegcount.config import Config
+from pegcount.data_scope import CredentialLimits, DataScope
 from pegcount.errors import (
     CredentialLimitError,
     CredentialNotFoundError,
@@ -80,6 +81,29 @@ def test_a_key_is_known_by_its_digest_alone() -> None:
     assert issued.key.text not in kept + repr(issued) + repr(place.credentials)
     assert issued.key.digest.hex() not in kept
     assert place.reopened().caller_of_key(issued.key.text, place.clock.us) == expected
+
+
+def test_what_a_credential_is_held_to_goes_with_each_of_its_callers() -> None:
+    place = Place()
+    held_to = {"data_scope": DataScope(tenant_id=(2,)), "limits": CredentialLimits(calls_per_second=5)}
+    issued = place.create(certificate_names=("a.example.com",), **held_to)
+    second = place.credentials.rotate(issued.row.id, 60)
+    for credentials in (place.credentials, place.reopened()):
+        callers = [
+            credentials.caller_of_key(issued.key.text, place.clock.us),
+            credentials.caller_of_key(second.key.text, place.clock.us),
+            credentials.caller_of_certificate(["a.example.com"], place.clock.us),
+        ]
+        for held in (*callers, *credentials.rows()):
+            assert held is not None
+            assert {name: getattr(held, name) for name in held_to} == held_to
+
+
+def test_a_credential_that_is_held_to_nothing_stays_so() -> None:
+    place = Place()
+    caller = place.caller(place.create())
+    assert caller is not None
+    assert (caller.data_scope, caller.limits) == (None, None)
 
 
 def test_keys_and_ids_are_never_the_same() -> None:

@@ -94,6 +94,40 @@ def test_a_credential_is_listed_with_all_but_its_secret(held: Guarded) -> None:
     assert listed(held).keys() == {scope.name.lower() for scope in Scope} | {"dashboard"}
 
 
+def test_what_a_credential_is_held_to_is_listed_and_outlives_its_keys(tmp_path: Path) -> None:
+    scope = admin_pb2.DataScope(
+        tenant_id=[2],
+        organization=[{"company": "acme"}, {"company": "acme", "organization": "sales"}],
+        source=["sbc1"],
+        hidden_metrics=["METRIC_PRICE"],
+        shown_fields=["term_clients_name"],
+        hidden_fields=["duration"],
+    )
+    limits = admin_pb2.CredentialLimits(calls_per_second=5, write_streams=1)
+    with guarded(tmp_path) as held:
+        made = held.create("switch", Scope.READ_REPORTS, Scope.WRITE_RECORDS, data_scope=scope, limits=limits)
+        held.call("RotateCredential", Rotate(id=made.id))
+        assert (listed(held)["switch"].data_scope, listed(held)["switch"].limits) == (scope, limits)
+        root = listed(held)["root"]
+        assert not root.HasField("data_scope")
+        assert not root.HasField("limits")
+    with Service(tmp_path) as service:
+        answer = service.admin.ListCredentials(
+            admin_pb2.ListCredentialsRequest(), metadata=held.sent(Scope.ROOT)
+        )
+        (kept,) = [one for one in answer.credentials if one.name == "switch"]
+        assert (kept.data_scope, kept.limits) == (scope, limits)
+
+
+def test_a_contradictory_data_scope_makes_no_credential(held: Guarded) -> None:
+    for scope, field in (({}, "data_scope"), ({"tenant_id": [2]}, "data_scope.source")):
+        asked = Request(name="switch", scopes=["SCOPE_WRITE_RECORDS"], data_scope=scope)
+        refused = refused_call(held, "CreateCredential", asked)
+        assert refused.code is Code.INVALID_ARGUMENT
+        assert [violation[:2] for violation in refused.violations] == [(field, "CONFLICTING_FIELDS")]
+    assert len(listed(held)) == len(Scope)
+
+
 def test_a_revoked_credential_is_refused_once_the_call_has_returned(held: Guarded) -> None:
     made = held.create("dashboard", Scope.READ_REPORTS)
     assert is_accepted(held.service, made.secret)

@@ -3,13 +3,16 @@
 from pegcount.auth.caller import Caller, Scope
 from pegcount.auth.credentials import Credentials, Issued, RequireAccepted, accept_anybody
 from pegcount.auth.hidden_fields import ACTIVE_FIELDS, default_hidden_fields, hidden_fields
+from pegcount.auth.scope_rules import DIMENSIONS, Contradiction, contradictions
 from pegcount.auth.token_config import TokenConfig, read_token_config
 from pegcount.auth.token_files import TokenFileError, read_secret_file
 from pegcount.auth.tokens import Tokens
 
 __all__ = [
     "ACTIVE_FIELDS",
+    "DIMENSIONS",
     "Caller",
+    "Contradiction",
     "Credentials",
     "Issued",
     "RequireAccepted",
@@ -18,6 +21,7 @@ __all__ = [
     "TokenFileError",
     "Tokens",
     "accept_anybody",
+    "contradictions",
     "default_hidden_fields",
     "hidden_fields",
     "read_secret_file",

@@ -142,6 +142,8 @@ class Credentials:
                 keys=(KeyRow(key.digest, key.prefix, now_us),),
                 create_us=now_us,
                 expire_us=None if lifetime_us is None else now_us + lifetime_us,
+                data_scope=new.data_scope,
+                limits=new.limits,
             )
             self._put(row, dropped_ids)
         return Issued(row, key)
@@ -279,7 +281,8 @@ def _state_of(rows: Sequence[CredentialRow]) -> _State:
     for row in sorted(rows, key=lambda row: row.create_us):
         if row.revoke_us is not None:
             continue
-        caller = Caller(row.id, row.name, frozenset(map(Scope, row.scopes)), row.expire_us)
+        scopes = frozenset(map(Scope, row.scopes))
+        caller = Caller(row.id, row.name, scopes, row.expire_us, row.data_scope, row.limits)
         of_certificate_name |= dict.fromkeys(row.certificate_names, caller)
         for key in row.keys:
             of_digest[key.digest] = replace(caller, expire_us=row.key_expire_us(key))

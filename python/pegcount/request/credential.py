@@ -6,6 +6,8 @@ from typing import Final
 from pegcount.config import Config
 from pegcount.errors import quoted, shortened
 from pegcount.model import CredentialRow, NewCredential
+from pegcount.request.data_scope import data_scope, limits
+from pegcount.request.unknown_fields import check_known
 from pegcount.request.validation import RequestValidator, never_ends
 from pegcount.v1 import admin_pb2
 
@@ -20,23 +22,18 @@ def new_credential(
     `accepted` has the credentials that are accepted now, whose names no other one may have.
     """
     validator = RequestValidator(config, never_ends)
+    check_known(request, validator)
     _check_name(request.name, accepted, validator)
     scopes = _scopes(request, validator)
     lifetime_seconds = request.lifetime_seconds if request.HasField("lifetime_seconds") else None
     if lifetime_seconds is not None:
         maximum = config.credential_lifetime_seconds_max
         validator.number_within("lifetime_seconds", lifetime_seconds, 1, maximum)
-    names = validator.values("certificate_names", request, "certificate_names")
-    owners = {name: row for row in accepted for name in row.certificate_names}
-    for index, name in enumerate(names):
-        field = f"certificate_names[{index}]"
-        _check_text(field, name, config.credential_certificate_name_bytes_max, _bytes_of, validator)
-        if name in names[:index]:
-            validator.add_violation(field, "REPEATED_NAME", f"{name} is listed already", value=name)
-        if name in owners:
-            _add_taken(field, name, owners[name], validator)
+    names = _certificate_names(request, accepted, validator)
+    scope = data_scope(request, scopes, validator)
+    found_limits = limits(request, validator)
     validator.raise_violations()
-    return NewCredential(request.name, scopes, lifetime_seconds, tuple(names))
+    return NewCredential(request.name, scopes, lifetime_seconds, names, scope, found_limits)
 
 
 def credential_id(
@@ -103,6 +100,23 @@ def _scopes(request: admin_pb2.CreateCredentialRequest, validator: RequestValida
             name = admin_pb2.Scope.Name(scope)
             validator.add_violation(field, "REPEATED_NAME", f"{name} is listed already", value=name)
     return tuple(sorted(scopes))
+
+
+def _certificate_names(
+    request: admin_pb2.CreateCredentialRequest,
+    accepted: Sequence[CredentialRow],
+    validator: RequestValidator,
+) -> tuple[str, ...]:
+    names = tuple(validator.values("certificate_names", request, "certificate_names"))
+    owners = {name: row for row in accepted for name in row.certificate_names}
+    for index, name in enumerate(names):
+        field = f"certificate_names[{index}]"
+        _check_text(field, name, validator.config.credential_certificate_name_bytes_max, _bytes_of, validator)
+        if name in names[:index]:
+            validator.add_violation(field, "REPEATED_NAME", f"{name} is listed already", value=name)
+        if name in owners:
+            _add_taken(field, name, owners[name], validator)
+    return names
 
 
 def _add_taken(field: str, name: str, row: CredentialRow, validator: RequestValidator) -> None:

@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 
 from pegcount.config import Config
 from pegcount.request.violations import Violations
-from pegcount.v1 import reports_pb2
+from pegcount.v1 import admin_pb2, reports_pb2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,13 @@ LIST_LIMITS: Final[Mapping[str, ListLimit]] = {
     "pegcount.v1.CreateCredentialRequest.certificate_names": ListLimit(
         "LIST_LIMIT_EXCEEDED", lambda config: config.credential_certificate_name_count_max
     ),
+    # All lists of a data scope together may have as many.
+    **{
+        field.full_name: ListLimit(
+            "LIST_LIMIT_EXCEEDED", lambda config: config.credential_data_scope_value_count_max
+        )
+        for field in admin_pb2.DataScope.DESCRIPTOR.fields
+    },
 }
 """The limit of each list, by the full name of its field."""
 

@@ -48,7 +48,12 @@ class RequestValidator:
         """Raises InvalidRequestError with all collected violations, if there are any."""
         self._violations.raise_any()
 
-    def add_violation(self, field: str, reason: str, description: str, **metadata: object) -> None:
+    @property
+    def violation_count(self) -> int:
+        """How many violations were collected so far."""
+        return self._violations.count
+
+    def add_violation(self, field: str, reason: str, description: str, /, **metadata: object) -> None:
         """Collects one violation; see `Violations.add`."""
         self._violations.add(field, reason, description, **metadata)
 

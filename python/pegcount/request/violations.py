@@ -11,7 +11,7 @@ class Violations:
         self._listed: list[Violation] = []
         self.count = 0
 
-    def add(self, field: str, reason: str, description: str, **metadata: object) -> None:
+    def add(self, field: str, reason: str, description: str, /, **metadata: object) -> None:
         """Adds a violation. The caller shortens texts of the request in `description` and `metadata`."""
         self.count += 1
         if len(self._listed) < self._count_max:
