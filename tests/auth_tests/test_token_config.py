@@ -48,7 +48,10 @@ def test_defaults_and_names_relative_to_the_file(tmp_path: Path) -> None:
         ({"audience": "[]"}, 'issuer 1: "audience" is missing'),
         ({"audience": '["a", 1]'}, 'issuer 1: "audience" must be a list of texts'),
         ({"audiense": '"a"'}, "issuer 1: unknown key 'audiense'; did you mean \"audience\"?"),
-        ({"x": '"a"'}, "issuer 1: unknown key 'x'; the keys are leeway_seconds, scopes, issuer, audience,"),
+        (
+            {"x": '"a"'},
+            "issuer 1: unknown key 'x'; the keys are leeway_seconds, scopes, default_scopes, issuer,",
+        ),
         ({"jwks_file": None}, 'issuer 1: set one of "hs256_secret_file" and "jwks_file"'),
         ({"hs256_secret_file": '"secret"'}, 'issuer 1: set one of "hs256_secret_file" and "jwks_file"'),
         ({"leeway_seconds": "61"}, 'issuer 1: "leeway_seconds" must be an integer from 0 to 60'),

@@ -210,7 +210,7 @@ def test_what_does_not_contradict_itself(scope: Any, scopes: list[int]) -> None:
 
 def test_a_contradiction_says_what_to_do() -> None:
     assert "data_scope: restricts nothing; leave it out for all records, or list" in text_of(request({}))
-    assert "or make two credentials" in text_of(request(LEAST, SCOPE_ROOT))
+    assert "give whoever needs both two credentials" in text_of(request(LEAST, SCOPE_ROOT))
     assert "list the sources of the writer" in text_of(request(LEAST, WRITE))
     assert "leave it out of one of them" in text_of(
         request({**LEAST, "hidden_fields": ["term_rates_code"], "shown_fields": ["term_rates_code"]})

@@ -45,8 +45,8 @@ def contradictions(scopes: Collection[Scope], scope: DataScope) -> Iterator[Cont
         yield Contradiction("", text, DIMENSIONS)
     if not {Scope.ADMIN, Scope.ROOT}.isdisjoint(scopes):
         text = (
-            "the scopes admin and root reach all records; leave out the data scope,"
-            " or make two credentials, of which the one with the data scope has other scopes"
+            "the scopes admin and root reach all records; leave out these scopes, or the data scope,"
+            " and give whoever needs both two credentials"
         )
         yield Contradiction("", text, ("read_reports", "write_records"))
     dimensions = [name for name in DIMENSIONS if getattr(scope, name)]

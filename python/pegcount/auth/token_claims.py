@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pegcount.auth.caller import Caller, Scope
 from pegcount.auth.token_config import Issuer
+from pegcount.auth.token_scope import ClaimRefusedError
 from pegcount.zone import US_PER_SECOND
 
 _SUBJECT_LENGTH_MAX: Final = 256
@@ -43,9 +44,10 @@ def verified_token(claims: Mapping[str, Any], issuer: Issuer) -> VerifiedToken |
         _require_lifetime(claims, issuer, expire_us)
         # One text for people and for the server: an issuer that changes it would be another caller.
         name = f"{issuer.name} {_subject(claims, issuer)}"
-        caller = Caller(name, name, _scopes(claims, issuer), expire_us)
+        scope = None if issuer.data_scope is None else issuer.data_scope.of(claims)
+        caller = Caller(name, name, _scopes(claims, issuer), expire_us, scope, issuer.limits)
         return VerifiedToken(caller, _begin_us(claims) - leeway_us, expire_us + leeway_us)
-    except _RefusedError:
+    except (_RefusedError, ClaimRefusedError):
         return None
 
 

@@ -10,7 +10,10 @@ from typing import Final
 from pegcount.auth.caller import Scope
 from pegcount.auth.token_files import TokenFileError, read_public_file
 from pegcount.auth.token_keys import KeyFile
+from pegcount.auth.token_scope import TokenScope, read_token_limits, read_token_scope
 from pegcount.auth.toml_table import TomlTable
+from pegcount.config import Config
+from pegcount.data_scope import CredentialLimits
 from pegcount.errors import quoted
 from pegcount.suggestion import did_you_mean
 
@@ -42,6 +45,10 @@ class Issuer:
     """What each value of the scope claim allows; other values allow nothing."""
     default_scopes: frozenset[Scope]
     """What a token without the scope claim allows."""
+    data_scope: TokenScope | None
+    """Which records its tokens reach; None: all."""
+    limits: CredentialLimits | None
+    """How much each caller may ask for; None: as the server is configured."""
 
     def is_named_by(self, claims: Mapping[str, object]) -> bool:
         """Returns whether claims are of this issuer, by the claim `iss` or its absence."""
@@ -55,9 +62,10 @@ class TokenConfig:
     issuers: tuple[Issuer, ...]
 
 
-def read_token_config(path: Path) -> TokenConfig:
+def read_token_config(path: Path, config: Config | None = None) -> TokenConfig:
     """Returns the configuration in a TOML file; files that it names are relative to its directory.
 
+    `config` has the greatest values of data scopes and limits, by default those of a server without settings.
     Raises TokenFileError, which names the place and what is allowed there.
     """
     try:
@@ -65,15 +73,17 @@ def read_token_config(path: Path) -> TokenConfig:
     except (ValueError, RecursionError) as error:
         raise TokenFileError(f"{path}: not TOML: {error}") from error
     table = TomlTable(str(path), document)
-    issuers = tuple(_issuer(each, path.parent) for each in table.tables("issuer"))
+    issuers = tuple(_issuer(each, path.parent, config or Config()) for each in table.tables("issuer"))
     table.require_nothing_else()
     _require_distinct(path, issuers)
     return TokenConfig(issuers)
 
 
-def _issuer(table: TomlTable, directory: Path) -> Issuer:
+def _issuer(table: TomlTable, directory: Path, config: Config) -> Issuer:
     leeway_seconds = table.integer("leeway_seconds", 0, _LEEWAY_SECONDS_MAX)
     values = table.table("scopes")
+    scopes = {value: _scopes(values, value) for value in values.names()}
+    default_scopes = _scopes(table, "default_scopes")
     issuer = Issuer(
         name=table.required_text("issuer"),
         audiences=frozenset(table.texts("audience")),
@@ -83,8 +93,10 @@ def _issuer(table: TomlTable, directory: Path) -> Issuer:
         lifetime_seconds_max=table.integer("lifetime_seconds_max", 1, _LIFETIME_SECONDS_MAX),
         subject_claim=table.text("subject_claim", "sub"),
         scope_claim=table.text("scope_claim", "scope"),
-        scopes={value: _scopes(values, value) for value in values.names()},
-        default_scopes=_scopes(table, "default_scopes"),
+        scopes=scopes,
+        default_scopes=default_scopes,
+        data_scope=read_token_scope(table, default_scopes.union(*scopes.values()), config),
+        limits=read_token_limits(table, config),
     )
     table.require_nothing_else()
     if not issuer.name.isprintable() or " " in issuer.name:

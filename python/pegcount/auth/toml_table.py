@@ -47,6 +47,14 @@ class TomlTable:
             self.fail(f'"{name}" must be {allowed}')
         return found
 
+    def integers(self, name: str) -> tuple[int, ...]:
+        """Returns the integers of a list, or a single one; none if the table lacks the key."""
+        found = self._take(name, (int, list), "an integer or a list of integers", [])
+        numbers = found if isinstance(found, list) else [found]
+        if not all(isinstance(each, int) and not isinstance(each, bool) for each in numbers):
+            self.fail(f'"{name}" must be a list of integers')
+        return tuple(numbers)
+
     def flag(self, name: str) -> bool:
         """Returns whether a key is true; false if the table lacks it."""
         found: bool = self._take(name, bool, "true or false", False)

@@ -141,7 +141,7 @@ def tokens(path: Path | None, config: Config, *, no_auth: bool) -> Tokens | None
         return None
     if no_auth:
         raise ServeOptionError("--no-auth lets everybody in, whatever --token-config says: leave one out")
-    return Tokens(read_token_config(path), config)
+    return Tokens(read_token_config(path, config), config)
 
 
 def require_consistent(listen: str, options: ListenOptions) -> None:
