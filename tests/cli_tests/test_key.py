@@ -5,11 +5,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import grpc
 import pytest
+from pegcount.config import Config
+from pegcount.data_scope import CredentialLimits, DataScope, Metric, OrganizationScope
+from pegcount.model import CredentialRow
+from pegcount.store import EmbeddedStore
 from pegcount.v1 import admin_pb2, admin_pb2_grpc
 
 from cli_tests.test_command_line import pegcount, serving
@@ -155,6 +159,91 @@ def test_a_server_may_be_opened_on_purpose(data: Path) -> None:
         assert "the server holds no records yet" in pegcount(*REPORT, address).stdout
         assert "this server runs without authentication" in refused(*ROOT, "--server", address)
         assert "authentication is off (--no-auth, 1 credential ignored)" in log_of(process)
+
+
+SCOPED = (
+    *("--tenant-id", "2", "--tenant-id", "-3", "--organization", "acme/north sales", "--organization", "b"),
+    *("--account-id", "1001", "--orig-clients-id", "7", "--term-clients-id", "8", "--source", "sbc1"),
+    *("--hide", "price", "--hide", "asr", "--hide-field", "orig_leg_id", "--show-field", "term_clients_name"),
+)
+DESCRIBED = (
+    "tenant_id=2,-3 organization='acme/north sales',b account_id=1001 orig_clients_id=7 term_clients_id=8"
+    " source=sbc1 hidden_metrics=price,asr hidden_fields=orig_leg_id shown_fields=term_clients_name"
+)
+LIMITED = (
+    *("--calls-per-second", "5", "--calls-in-progress", "6"),
+    *("--write-streams", "7", "--work-ms-per-second", "8"),
+)
+WRONG = ("--tenant-id", "2", "--source", "", "--hide-field", "duratoin", "--calls-per-second", "0")
+REFUSED = (
+    "--source: is required; --hide-field: 'duratoin' is not a field of ActiveSessionRow; did you mean"
+    ' "duration"?; --calls-per-second: 0 is not within 1 to 1000000\n'
+)
+
+
+def rows(data: Path) -> dict[str, CredentialRow]:
+    with closing(EmbeddedStore(data, Config())) as store:
+        return {row.name: row for row in store.credentials()}
+
+
+def test_a_data_scope_and_limits_on_a_directory_and_through_a_server(data: Path) -> None:
+    root = made(*ROOT, "--data", data, "--create")
+    options = ("--scope", "read_reports", "--scope", "write_records", *SCOPED, *LIMITED)
+    local = key("create", "--name", "local", *options, "--data", data)
+    assert f"its data scope is {DESCRIBED}\n" in local.stderr
+    (line,) = [one for one in listed(data) if "'local'" in one]
+    limits = "limits calls_per_second=5 calls_in_progress=6 write_streams=7 work_ms_per_second=8"
+    assert f"; data scope {DESCRIBED}; {limits}; made 20" in line
+    (line,) = [one for one in listed(data) if "'operator'" in one]
+    assert "data scope" not in line
+    assert "limits" not in line
+    wrong = ("create", "--name", "wrong", "--scope", "read_reports", *WRONG)
+    assert refused(*wrong, "--data", data) == f"pegcount: {REFUSED}"
+    with serving(data) as (address, _):
+        by_root = ("--server", address, "--api-key", root)
+        made("create", "--name", "remote", *options, *by_root)
+        assert refused(*wrong, *by_root).endswith(f": {REFUSED}")
+        assert f"; data scope {DESCRIBED}; {limits}; made 20" in key("list", *by_root).stdout
+    found = rows(data)
+    assert found.keys() == {"operator", "local", "remote"}
+    assert found["local"].data_scope == found["remote"].data_scope
+    assert found["local"].limits == found["remote"].limits == CredentialLimits(5, 6, 7, 8)
+    assert found["local"].data_scope == DataScope(
+        tenant_id=(2, -3),
+        organization=(OrganizationScope("acme", "north sales"), OrganizationScope("b")),
+        account_id=("1001",),
+        orig_clients_id=(7,),
+        term_clients_id=(8,),
+        source=("sbc1",),
+        hidden_metrics=(Metric.PRICE, Metric.ASR),
+        hidden_fields=("orig_leg_id",),
+        shown_fields=("term_clients_name",),
+    )
+    assert (found["operator"].data_scope, found["operator"].limits) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (("--scope", "root", "--tenant-id", "2"), "the scopes admin and root reach all records; leave out"),
+        (
+            ("--scope", "write_records", "--tenant-id", "2"),
+            "--source: is required beside the scope write_rec",
+        ),
+        (("--scope", "write_records", "--hide", "price"), "--hide: is about reports, and the scope read_rep"),
+        (("--scope", "read_reports", "--organization", "acme/"), "--organization: is required"),
+        (("--scope", "read_reports", "--show-field", "duration"), "--show-field: no dimension hides 'dura"),
+    ],
+)
+def test_a_wrong_option_about_a_data_scope_is_named(options: tuple[str, ...], text: str, data: Path) -> None:
+    assert text in refused("create", "--name", "n", *options, "--data", data, "--create")
+
+
+def test_a_long_data_scope_is_listed_in_part(data: Path) -> None:
+    options = [part for number in range(12) for part in ("--tenant-id", str(number))]
+    made("create", "--name", "n", "--scope", "read_reports", *options, "--data", data, "--create")
+    (line,) = listed(data)
+    assert "; data scope tenant_id=0,1,2,3,4,5,6,7,8,9,… (2 more); made" in line
 
 
 def test_options_that_contradict_each_other() -> None:

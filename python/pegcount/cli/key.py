@@ -14,6 +14,26 @@ import typer
 from pegcount.auth import Credentials
 from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.exit_status import errors_as_exit_status
+from pegcount.cli.key_options import (
+    AccountIds,
+    CallsInProgress,
+    CallsPerSecond,
+    HiddenFields,
+    HiddenMetrics,
+    KeyOptionError,
+    Organizations,
+    OrigClientsIds,
+    ShownFields,
+    Sources,
+    TenantIds,
+    TermClientsIds,
+    WorkMsPerSecond,
+    WriteStreams,
+    data_scope,
+    described_data_scope,
+    described_limits,
+    options_in_errors,
+)
 from pegcount.config import Config
 from pegcount.errors import PegcountError
 from pegcount.server import now_us
@@ -25,10 +45,6 @@ key_app = typer.Typer(no_args_is_help=True, help="Make, list, rotate and revoke 
 
 Data = Annotated[Path | None, typer.Option(help="Data directory that no server owns.")]
 Id = Annotated[str, typer.Argument(help="Id of the credential, as `pegcount key list` shows it.")]
-
-
-class KeyOptionError(PegcountError):
-    """An option of `pegcount key` lacks another one."""
 
 
 class KeyNotShownError(PegcountError):
@@ -76,6 +92,19 @@ def create_key(
         list[str] | None,
         typer.Option(help="Subject alternative name of client certificates that stand for it; repeatable."),
     ] = None,
+    tenant_id: TenantIds = None,
+    organization: Organizations = None,
+    account_id: AccountIds = None,
+    orig_clients_id: OrigClientsIds = None,
+    term_clients_id: TermClientsIds = None,
+    source: Sources = None,
+    hide: HiddenMetrics = None,
+    hide_field: HiddenFields = None,
+    show_field: ShownFields = None,
+    calls_per_second: CallsPerSecond = None,
+    calls_in_progress: CallsInProgress = None,
+    write_streams: WriteStreams = None,
+    work_ms_per_second: WorkMsPerSecond = None,
     data: Data = None,
     server: Connection | None = None,
     create: Annotated[
@@ -88,8 +117,25 @@ def create_key(
         scopes=[f"SCOPE_{one.upper()}" for one in dict.fromkeys(scope)],
         lifetime_seconds=lifetime,
         certificate_names=certificate_name,
+        data_scope=data_scope(
+            tenant_id=tenant_id,
+            organization=organization,
+            account_id=account_id,
+            orig_clients_id=orig_clients_id,
+            term_clients_id=term_clients_id,
+            source=source,
+            hidden_metrics=hide,
+            hidden_fields=hide_field,
+            shown_fields=show_field,
+        ),
+        limits=admin_pb2.CredentialLimits(
+            calls_per_second=calls_per_second,
+            calls_in_progress=calls_in_progress,
+            write_streams=write_streams,
+            work_ms_per_second=work_ms_per_second,
+        ),
     )
-    with errors_as_exit_status(), _admin(data, server, create=create) as admin:
+    with errors_as_exit_status(), options_in_errors(), _admin(data, server, create=create) as admin:
         is_first = (
             data is not None and not admin.ListCredentials(admin_pb2.ListCredentialsRequest()).credentials
         )
@@ -97,6 +143,8 @@ def create_key(
         _show(made.secret, made.id)
         _tell(f"credential {made.id} is made; nothing shows its key again. Callers send it as metadata:")
         _tell("  x-api-key: KEY      (grpcurl -H 'x-api-key: KEY' …; PEGCOUNT_API_KEY of these commands)")
+        if request.HasField("data_scope"):
+            _tell(f"its data scope is {described_data_scope(request.data_scope)}")
         if is_first:
             _tell("from its next start on, the server of this directory asks every caller for a credential")
 
@@ -158,6 +206,8 @@ def described(credential: admin_pb2.Credential) -> str:
         f"scopes {scopes}",
         f"keys {keys}",
         _listed("certificate names", credential.certificate_names),
+        f"data scope {found}" if (found := described_data_scope(credential.data_scope)) else "",
+        f"limits {found}" if (found := described_limits(credential.limits)) else "",
         f"made {credential.create_time}",
         f"expires {credential.expire_time}" if credential.HasField("expire_time") else "",
         f"revoked {credential.revoke_time}" if credential.HasField("revoke_time") else "",
