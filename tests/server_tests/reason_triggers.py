@@ -228,6 +228,13 @@ def with_a_key_of_another_scope(serve: Open) -> object:
     return service.reports.QueryAsrUsage(ASK_USAGE, metadata=key)
 
 
+def making_a_credential_with_a_field_of_a_newer_contract(serve: Open) -> object:
+    service, issued = with_keys(serve)
+    asked = admin_pb2.CreateCredentialRequest(name="switch", scopes=["SCOPE_WRITE_RECORDS"])
+    request = admin_pb2.CreateCredentialRequest.FromString(asked.SerializeToString() + b"\xa0\x06\x01")
+    return service.admin.CreateCredential(request, metadata=sent(issued[Scope.ROOT].key.text))
+
+
 def with_a_key_that_nothing_checks(serve: Open) -> object:
     return serve(LIMITS).reports.QueryAsrUsage(ASK_USAGE, metadata=sent("sesame"))
 
@@ -263,6 +270,7 @@ TRIGGERS: dict[str, Trigger] = {
     "REPEATED_NAME": active(order=["quantity", "-quantity"]),
     "ORDER_NOT_RETURNED": active(order=["duration"]),
     "CONFLICTING_FIELDS": quality(all_accounts=True),
+    "UNKNOWN_FIELD": making_a_credential_with_a_field_of_a_newer_contract,
     "EMPTY_FILTER": quality(auth_orig_ip=""),
     "MALFORMED_ADDRESS": quality(auth_orig_ip="localhost"),
     "MALFORMED_DECIMAL": quality(customer_price=reports_pb2.DecimalFilter(eq="1e3")),

@@ -23,7 +23,7 @@ from server_tests.reason_triggers import (
 )
 from server_tests.refusal import refusal
 
-SOURCES = Path(errors.__file__).parent
+SOURCES = Path(errors.__file__).parents[1]
 MESSAGE_LENGTH_MAX = 300
 """Characters of a message that a terminal shows well."""
 
@@ -98,7 +98,7 @@ def test_the_search_finds_known_reasons() -> None:
 def sources_raising(reason: str) -> list[str]:
     """Returns the source files that raise a reason, ignoring the tables that only list all reasons."""
     classes = {name for name, value in vars(errors).items() if getattr(value, "reason", None) == reason}
-    tables = {SOURCES / "errors.py", SOURCES / "server" / "status.py"}
+    tables = {*(SOURCES / "errors").glob("*.py"), SOURCES / "server" / "status.py"}
     found = []
     for path in sorted(set(SOURCES.rglob("*.py")) - tables - set((SOURCES / "v1").glob("*"))):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
