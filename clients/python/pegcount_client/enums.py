@@ -69,6 +69,8 @@ class NoticeCode(StrEnum):
     """Nothing was counted, and no record carries an id that the request filters by."""
     CREDENTIAL_EXPIRES = "CREDENTIAL_EXPIRES"
     """The credential of the call, or its key, expires soon."""
+    METRICS_HIDDEN = "METRICS_HIDDEN"
+    """The credential of the call does not show some figures of the report, which are absent."""
 
 
 _Member = TypeVar("_Member", bound=StrEnum)
