@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -10,12 +11,15 @@ from unittest import mock
 import pytest
 import seeds
 from pegcount.core import ManifestEntry, SegmentTombstones
+from pegcount.data_scope import CredentialLimits, DataScope
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
+from pegcount.model import CredentialRow
 from pegcount.store import catalog as catalog_module
 from pegcount.store.advice import sqlite_text
 from pegcount.store.catalog import Catalog
 from pegcount.store.catalog_entries import DeckEntry, SegmentEntry
 from pegcount.store.catalog_tables import FORMAT_VERSION
+from pegcount.store.credential_rows import CredentialRows
 
 from store_tests.store_fixtures import file_size_limit
 
@@ -180,9 +184,14 @@ def create_filled_catalog(directory: Path) -> None:
         catalog.add_journal(2, 1)
         catalog.add_journal(3, 2)
         catalog.put_settings(retention_days=3)
+        plain = CredentialRow("cr_a", "a", (1,), (), (), 0)
+        narrow = replace(plain, data_scope=DataScope(tenant_id=(2,)), limits=CredentialLimits(1))
+        CredentialRows(catalog).put([narrow, replace(narrow, id="cr_b")], ())
 
 
 CHANGES = {
+    # Without its data scope, a credential would reach all records.
+    "credentials": ["data_scope = NULL", "limits = NULL", "scopes = '[4]'"],
     "segments": ["rows = 4", "bytes = 1", "crc32 = 0", "summary = x'00'", "day = day + 1", "dead = x'01'"],
     "active": ["name = 'active/00000009.arrow'", "rows = 4", "bytes = 1", "crc32 = 0", "summary = x'00'"],
     "code_decks": ["id = 7", "entry_count = 4", "name = 'decks/9'", "bytes = 1", "row_crc32 = row_crc32 + 1"],

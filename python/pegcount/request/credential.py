@@ -6,7 +6,7 @@ from typing import Final
 from pegcount.config import Config
 from pegcount.errors import quoted, shortened
 from pegcount.model import CredentialRow, NewCredential
-from pegcount.request.data_scope import data_scope, limits
+from pegcount.request.data_scope import data_scope, limits, require_few_values
 from pegcount.request.unknown_fields import check_known
 from pegcount.request.validation import RequestValidator, never_ends
 from pegcount.v1 import admin_pb2
@@ -22,6 +22,8 @@ def new_credential(
     `accepted` has the credentials that are accepted now, whose names no other one may have.
     """
     validator = RequestValidator(config, never_ends)
+    # Before anything looks at each of them.
+    require_few_values(request, validator)
     check_known(request, validator)
     _check_name(request.name, accepted, validator)
     scopes = _scopes(request, validator)

@@ -26,8 +26,6 @@ def data_scope(
     if not request.HasField("data_scope"):
         return None
     message, earlier_count = request.data_scope, validator.violation_count
-    if not _has_few_values(message, validator):
-        return None
     scope = DataScope(
         tenant_id=_numbers("tenant_id", message, validator),
         organization=_organizations(message, validator),
@@ -48,6 +46,19 @@ def data_scope(
     return scope
 
 
+def require_few_values(request: admin_pb2.CreateCredentialRequest, validator: RequestValidator) -> None:
+    """Raises InvalidRequestError if a data scope has more values than allowed in all its lists together."""
+    message = request.data_scope
+    asked = sum(len(getattr(message, field.name)) for field in message.DESCRIPTOR.fields)
+    allowed = validator.config.credential_data_scope_value_count_max
+    if asked > allowed:
+        description = f"has {asked} values; {allowed} are allowed"
+        validator.add_violation(
+            "data_scope", "LIST_LIMIT_EXCEEDED", description, asked=asked, allowed=allowed
+        )
+        validator.raise_violations()
+
+
 def limits(
     request: admin_pb2.CreateCredentialRequest, validator: RequestValidator
 ) -> CredentialLimits | None:
@@ -60,18 +71,6 @@ def limits(
 
 def _path(field: str) -> str:
     return f"data_scope.{field}" if field else "data_scope"
-
-
-def _has_few_values(message: admin_pb2.DataScope, validator: RequestValidator) -> bool:
-    """Reports a data scope with more values than allowed in all its lists together."""
-    asked = sum(len(getattr(message, field.name)) for field in message.DESCRIPTOR.fields)
-    allowed = validator.config.credential_data_scope_value_count_max
-    if asked > allowed:
-        description = f"has {asked} values; {allowed} are allowed"
-        validator.add_violation(
-            "data_scope", "LIST_LIMIT_EXCEEDED", description, asked=asked, allowed=allowed
-        )
-    return asked <= allowed
 
 
 def _numbers(name: str, message: Message, validator: RequestValidator) -> tuple[int, ...]:
