@@ -14,6 +14,7 @@ MODULES = [
     "pegcount.cli.report.human_times",
     "pegcount.cli.report.near_times",
     "pegcount.cli.report.text_lines",
+    "pegcount.masked",
     "pegcount.model",
     "pegcount.time_text",
     "pegcount.zone",

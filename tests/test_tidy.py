@@ -47,18 +47,22 @@ RUST = sources(".rs")
 # ---- Shape ----
 
 SHARED = {
-    "config",
-    "data_scope",
-    "errors",
     "model",
-    "privacy",
-    "suggestion",
-    "time_hints",
+    "errors",
+    "config",
     "time_text",
+    "time_hints",
     "zone",
+    "suggestion",
+    "data_scope",
+    "masked",
+    "privacy",
 }
 MAY_IMPORT = {
     "suggestion": set[str](),
+    "masked": set[str](),
+    "data_scope": set[str](),
+    "privacy": set[str](),
     "zone": set[str](),
     "errors": set[str](),
     "config": set[str](),
@@ -67,7 +71,7 @@ MAY_IMPORT = {
     "time_text": {"zone"},
     "time_hints": {"errors", "suggestion", "time_text"},
     "model": {"data_scope", "zone"},
-    "request": SHARED | {"auth", "calendar", "v1"},
+    "request": SHARED | {"calendar", "v1"},
     "calendar": SHARED,
     "auth": SHARED | {"calendar", "core", "v1"},
     "core": {"_aggcore"},
