@@ -23,7 +23,7 @@ from pegcount.store import PendingWrite
 from pegcount.store.retention import first_retained_day
 from pegcount.v1 import records_pb2
 
-from conformance.memory_credentials import CredentialDisk, CredentialStore
+from conformance.memory_audit import AuditDisk, AuditStore
 
 _DAY_US = 86_400_000_000
 _ABSENT = -(2**63)
@@ -54,7 +54,7 @@ class Session:
 
 
 @dataclass
-class Disk(CredentialDisk):
+class Disk(AuditDisk):
     """What a store leaves behind when it is closed."""
 
     decks: dict[int, list[list[str]]] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Written(PendingWrite):
         return sum(one.ByteSize() for one in self.response.rejected)
 
 
-class MemoryStore(CredentialStore):
+class MemoryStore(AuditStore):
     """A store over a `Disk`."""
 
     write_fault: str | None = None

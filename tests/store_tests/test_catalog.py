@@ -13,9 +13,10 @@ import seeds
 from pegcount.core import ManifestEntry, SegmentTombstones
 from pegcount.data_scope import CredentialLimits, DataScope
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
-from pegcount.model import CredentialRow
+from pegcount.privacy import AuditEntry
 from pegcount.store import catalog as catalog_module
 from pegcount.store.advice import sqlite_text
+from pegcount.store.audit_rows import AuditRows
 from pegcount.store.catalog import Catalog
 from pegcount.store.catalog_entries import DeckEntry, SegmentEntry
 from pegcount.store.catalog_tables import FORMAT_VERSION
@@ -184,9 +185,9 @@ def create_filled_catalog(directory: Path) -> None:
         catalog.add_journal(2, 1)
         catalog.add_journal(3, 2)
         catalog.put_settings(retention_days=3)
-        plain = CredentialRow("cr_a", "a", (1,), (), (), 0)
-        narrow = replace(plain, data_scope=DataScope(tenant_id=(2,)), limits=CredentialLimits(1))
-        CredentialRows(catalog).put([narrow, replace(narrow, id="cr_b")], ())
+        audit = AuditRows(catalog, entry_count_max=2)
+        for method in ("SetRetention", "SetMasking", "SetMasking"):
+            audit.append(AuditEntry(5, method, "cr_1", "operator", "{}"))
 
 
 CHANGES = {
@@ -196,6 +197,7 @@ CHANGES = {
     "active": ["name = 'active/00000009.arrow'", "rows = 4", "bytes = 1", "crc32 = 0", "summary = x'00'"],
     "code_decks": ["id = 7", "entry_count = 4", "name = 'decks/9'", "bytes = 1", "row_crc32 = row_crc32 + 1"],
     "journals": ["sequence = 7", "is_lost = 1"],
+    "audit": ["time_us = 6", "method = 'SetRetention'", "caller_id = NULL", "request = ''", "outcome = 'OK'"],
     "settings": ["name = 'retention_bytes'", "value = NULL", "value = 5", "row_crc32 = NULL"],
 }
 
@@ -210,12 +212,26 @@ def test_a_changed_row_is_reported_as_damage(table: str, assignment: str, tmp_pa
     check_reported_as_damaged(tmp_path, f"a row of {table} fails its checksum")
 
 
-@pytest.mark.parametrize("table", CHANGES)
+@pytest.mark.parametrize("table", set(CHANGES) - {"audit"})
 def test_a_deleted_row_is_reported_as_damage(table: str, tmp_path: Path) -> None:
     create_filled_catalog(tmp_path)
     row = {"settings": "name = 'first_journal'", "journals": "rowid = 2"}.get(table, "rowid = 1")
     change(tmp_path, f"DELETE FROM {table} WHERE {row}")
     check_reported_as_damaged(tmp_path, "rows are missing or changed")
+
+
+@pytest.mark.parametrize("condition", ["entry_id = 2", "entry_id = 3"])
+def test_a_deleted_audit_entry_is_reported_as_damage(condition: str, tmp_path: Path) -> None:
+    create_filled_catalog(tmp_path)
+    change(tmp_path, f"DELETE FROM audit WHERE {condition}")
+    check_reported_as_damaged(tmp_path, "audit entries are missing")
+
+
+def test_an_audit_entry_that_was_due_to_go_is_not_brought_back(tmp_path: Path) -> None:
+    create_filled_catalog(tmp_path)
+    row = asked(tmp_path, "SELECT * FROM audit WHERE entry_id = 2")
+    change(tmp_path, "INSERT INTO audit VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)", *row[1:])
+    check_reported_as_damaged(tmp_path, "a row of audit fails its checksum")
 
 
 def test_a_row_of_another_catalogue_is_reported_as_damage(tmp_path: Path) -> None:

@@ -26,12 +26,13 @@ from pegcount.store.catalog_rows import (
     put_digest,
     put_row,
     read_transaction,
+    require_all_entries,
     require_digest,
     stored_digest,
     verify_tables,
     write_transaction,
 )
-from pegcount.store.catalog_tables import FORMAT_VERSION, OLDEST_FORMAT_VERSION, TABLES
+from pegcount.store.catalog_tables import DIGESTED, FORMAT_VERSION, OLDEST_FORMAT_VERSION, TABLES
 from pegcount.store.directory import fsync
 from pegcount.store.modes import create_private
 
@@ -71,7 +72,7 @@ class Catalog:
         # Methods that read use this copy in memory, which has the last state that is known to be durable.
         self._replica = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         self._db.backup(self._replica)
-        require_digest(self._replica, self.path.name, TABLES)
+        require_digest(self._replica, self.path.name, DIGESTED)
         self._content = self._content_now() if read_only else self._written_content()
 
     def close(self) -> None:
@@ -98,24 +99,24 @@ class Catalog:
 
     def segments(self) -> list[SegmentEntry]:
         """Returns all segments, ordered by day."""
-        rows = self._rows("segments", "day, name")
+        rows = self.rows("segments", "day, name")
         return [SegmentEntry(ManifestEntry(*row[:5]), row[5], row[6]) for row in rows]
 
     def active(self) -> list[ManifestEntry]:
         """Returns the files of the active snapshot."""
-        return [ManifestEntry(*row) for row in self._rows("active", "name")]
+        return [ManifestEntry(*row) for row in self.rows("active", "name")]
 
     def journals(self) -> dict[int, bool]:
         """Returns the numbers of the journal files that must exist; True stands for an accepted loss."""
-        return {sequence: bool(is_lost) for sequence, is_lost in self._rows("journals", "sequence")}
+        return {sequence: bool(is_lost) for sequence, is_lost in self.rows("journals", "sequence")}
 
     def code_decks(self) -> dict[int, DeckEntry]:
         """Returns the code decks by id."""
-        return {deck_id: DeckEntry(*values) for deck_id, *values in self._rows("code_decks", "id")}
+        return {deck_id: DeckEntry(*values) for deck_id, *values in self.rows("code_decks", "id")}
 
     def deletions(self) -> list[DeletionRow]:
         """Returns the deletions that still apply, by number."""
-        return [DeletionRow(*row) for row in self._rows("deletions", "rule_id")]
+        return [DeletionRow(*row) for row in self.rows("deletions", "rule_id")]
 
     @property
     def last_deletion(self) -> int:
@@ -124,16 +125,16 @@ class Catalog:
 
     def remove_deletion(self, rule_id: int) -> None:
         """Ends a deletion durably. Raises StoreReadOnlyError."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("DELETE FROM deletions WHERE rule_id = ?", (rule_id,))
 
     def credentials(self) -> list[tuple[Any, ...]]:
         """Returns the credentials, by id, as `credential_rows` writes them."""
-        return self._rows("credentials", "id")
+        return self.rows("credentials", "id")
 
     def put_credentials(self, rows: Iterable[Sequence[Any]], dropped_ids: Iterable[str]) -> None:
         """Stores some credentials durably, and drops others. Raises StoreReadOnlyError."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany("DELETE FROM credentials WHERE id = ?", [(each,) for each in dropped_ids])
             for row in rows:
                 put_row(db, "credentials", *row)
@@ -150,7 +151,7 @@ class Catalog:
         later generation than the catalogue's therefore shows that the catalogue is older than its directory,
         even if it is one transaction older. Raises StoreReadOnlyError.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             ((generation,),) = db.execute(
                 "SELECT value FROM settings WHERE name = ?", (_GENERATION,)
             ).fetchall()
@@ -159,11 +160,11 @@ class Catalog:
 
     def settings(self) -> dict[str, int]:
         """Returns all settings that are numbers, by name."""
-        return {name: value for name, value in self._rows("settings", "name") if isinstance(value, int)}
+        return {name: value for name, value in self.rows("settings", "name") if isinstance(value, int)}
 
     def blob_settings(self) -> dict[str, bytes]:
         """Returns all settings that are bytes, by name, in the order of the names."""
-        return {name: value for name, value in self._rows("settings", "name") if isinstance(value, bytes)}
+        return {name: value for name, value in self.rows("settings", "name") if isinstance(value, bytes)}
 
     def setting(self, name: str) -> int | None:
         """Returns a setting, None if it is not set."""
@@ -171,7 +172,7 @@ class Catalog:
 
     def put_settings(self, **values: int | bytes | None) -> None:
         """Sets settings durably; None deletes one. Raises StoreReadOnlyError if that fails."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             for name, value in values.items():
                 db.execute("DELETE FROM settings WHERE name = ?", (name,))
                 if value is not None:
@@ -193,7 +194,7 @@ class Catalog:
         of the active snapshot. Journal files before `first_journal` need not exist any more. Raises
         StoreReadOnlyError if the transaction cannot be made durable.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.executemany("DELETE FROM segments WHERE name = ?", [(name,) for name in removed])
             for segment in added:
                 put_row(db, "segments", *_file_values(segment.file), segment.day, segment.tombstones)
@@ -218,24 +219,24 @@ class Catalog:
         Files between it and its predecessor were never used, and need not exist: a transaction that named one
         of them may have been reported as failed.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("DELETE FROM journals WHERE sequence > ? AND sequence < ?", (predecessor, sequence))
             put_row(db, "journals", sequence, 0)
 
     def accept_loss_of_journal(self, sequence: int) -> None:
         """Records that a journal file may be missing or damaged. Raises StoreReadOnlyError."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             put_row(db, "journals", sequence, 1)
 
     def forget_file(self, name: str) -> None:
         """Names a segment or a file of the active snapshot no more. Raises StoreReadOnlyError."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             for table in ("segments", "active"):
                 db.execute(f"DELETE FROM {table} WHERE name = ?", (name,))
 
     def put_code_deck(self, deck_id: int, deck: DeckEntry) -> None:
         """Names the file of a new or changed code deck, durably. Raises StoreReadOnlyError."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             put_row(db, "code_decks", deck_id, deck.entry_count, deck.name, deck.size, deck.crc32)
 
     def restore_missing_file(self) -> None:
@@ -245,7 +246,7 @@ class Catalog:
         """
         with self._lock:
             self._is_file_missing = True
-            with self._transaction():
+            with self.transaction():
                 pass
 
     def copy_to(self, path: Path) -> None:
@@ -316,20 +317,19 @@ class Catalog:
         create_tables(db, TABLES)
         put_row(db, "settings", _GENERATION, 1)
         db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-        put_digest(db, TABLES)
+        put_digest(db, DIGESTED)
         db.execute("COMMIT")
 
     def _verify(self, db: sqlite3.Connection) -> None:
         # One transaction reads all tables, as another process may commit in between.
         with self._sqlite_errors_as_damage(), read_transaction(db):
-            verify_tables(db, self.path.name, TABLES)
+            verify_tables(db, self.path.name, TABLES, DIGESTED)
+            require_all_entries(db, self.path.name)
 
-    def _rows(self, table: str, order: str) -> list[tuple[Any, ...]]:
+    def rows(self, table: str, order: str, condition: str = "", *values: Any) -> list[tuple[Any, ...]]:
+        """Returns the rows of a table for which a condition, if given, holds, without their checksums."""
         with self._lock:
-            return self._checked_rows(self._replica, table, order)
-
-    def _checked_rows(self, db: sqlite3.Connection, table: str, order: str) -> list[tuple[Any, ...]]:
-        return checked_rows(db, self.path.name, table, order)
+            return checked_rows(self._replica, self.path.name, table, order, condition, values)
 
     @contextmanager
     def _sqlite_errors_as_damage(self) -> Iterator[None]:
@@ -340,7 +340,7 @@ class Catalog:
             raise DataDamagedError(f"{self.path.name}: {error}", file=self.path.name) from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[Executor]:
+    def transaction(self) -> Iterator[Executor]:
         """Commits at the end of its block; rolls back if the block raises.
 
         Each statement runs on the file and on the copy in memory. The copy therefore never takes over what
@@ -369,7 +369,7 @@ class Catalog:
     def _end_transaction(self, db: sqlite3.Connection) -> None:
         """Stores the digests; raises DataDamagedError if the file has other rows than the copy in memory."""
         for each in (self._replica, db):
-            put_digest(each, TABLES)
+            put_digest(each, DIGESTED)
         if stored_digest(db) != stored_digest(self._replica):
             raise DataDamagedError(f"another program changed {self.path.name}", file=self.path.name)
 
@@ -452,7 +452,7 @@ class Catalog:
         try:
             # A new connection reads the file, and not the pages that the open one keeps.
             with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)) as db:
-                require_digest(db, self.path.name, TABLES)
+                require_digest(db, self.path.name, DIGESTED)
                 is_written = stored_digest(db) == stored_digest(self._replica)
         except (sqlite3.Error, UnicodeDecodeError, DataDamagedError):
             is_written = False

@@ -23,7 +23,7 @@ from pegcount.store.catalog_rows import (
     verify_tables,
     write_transaction,
 )
-from pegcount.store.catalog_tables import FORMAT_VERSION, OLDEST_FORMAT_VERSION, TABLES
+from pegcount.store.catalog_tables import DIGESTED, FORMAT_VERSION, OLDEST_FORMAT_VERSION, TABLES
 from pegcount.store.directory import journal_name
 
 _LOG = logging.getLogger(__name__)
@@ -68,7 +68,8 @@ def _migrate(db: sqlite3.Connection, directory: Path) -> int | None:
     if not OLDEST_FORMAT_VERSION <= version < FORMAT_VERSION:
         return None
     db.execute("PRAGMA synchronous = FULL")
-    verify_tables(db, "catalog.db", _TABLES_OF_FORMAT[version])
+    tables = _TABLES_OF_FORMAT[version]
+    verify_tables(db, "catalog.db", tables, tables)
     with write_transaction(db):
         if version == 3:
             _migrate_format_3(db, directory)
@@ -82,7 +83,7 @@ def _migrate(db: sqlite3.Connection, directory: Path) -> int | None:
             _migrate_format_7(db)
         create_tables(db, {name: TABLES[name] for name in ("erasures", "scrubbed", "audit")})
         db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-        put_digest(db, TABLES)
+        put_digest(db, DIGESTED)
     _LOG.info("%s was brought from format %d to format %d", directory, version, FORMAT_VERSION)
     return int(version)
 

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 from pegcount.errors import DataDamagedError
 
 _DIGEST = "digest"
+FIRST_AUDIT_ENTRY = "first_audit_entry"
+LAST_AUDIT_ENTRY = "last_audit_entry"
 
 
 class Executor(Protocol):
@@ -74,13 +76,15 @@ def create_tables(db: sqlite3.Connection, tables: Mapping[str, str]) -> None:
         db.execute(f"CREATE TABLE {name} ({columns}, row_crc32 INTEGER)")
 
 
-def verify_tables(db: sqlite3.Connection, file: str, tables: Collection[str]) -> None:
-    """Raises DataDamagedError if a row of these tables, or the digest, is not what was written."""
+def verify_tables(
+    db: sqlite3.Connection, file: str, tables: Collection[str], digested: Collection[str]
+) -> None:
+    """Raises DataDamagedError if a row of these tables, or the digest of some, is not what was written."""
     if db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
         raise DataDamagedError(f"{file}: SQLite finds it damaged", file=file)
     for table in tables:
         checked_rows(db, file, table, "1")
-    require_digest(db, file, tables)
+    require_digest(db, file, digested)
 
 
 def require_digest(db: sqlite3.Connection, file: str, tables: Collection[str]) -> None:
@@ -89,15 +93,37 @@ def require_digest(db: sqlite3.Connection, file: str, tables: Collection[str]) -
         raise DataDamagedError(f"{file}: rows are missing or changed", file=file)
 
 
+def require_all_entries(db: sqlite3.Connection, file: str) -> None:
+    """Raises DataDamagedError if one of the audit entries is missing that the settings tell of."""
+    found = db.execute("SELECT count(*), min(entry_id), max(entry_id) FROM audit").fetchone()
+    names = (FIRST_AUDIT_ENTRY, LAST_AUDIT_ENTRY)
+    numbers = db.execute("SELECT value FROM settings WHERE name IN (?, ?) ORDER BY name", names).fetchall()
+    first, last = (value for (value,) in numbers) if numbers else (1, 0)
+    expected = (last - first + 1, first, last) if numbers else (0, None, None)
+    if found != expected:
+        raise DataDamagedError(f"{file}: audit entries are missing", file=file)
+
+
 def stored_digest(db: sqlite3.Connection) -> int | None:
     """Returns the digest as the last transaction stored it, None if there is none."""
     stored = db.execute("SELECT value FROM settings WHERE name = ?", (_DIGEST,)).fetchone()
     return None if stored is None else int(stored[0])
 
 
-def checked_rows(db: sqlite3.Connection, file: str, table: str, order: str) -> list[tuple[Any, ...]]:
-    """Returns the rows of a table without their checksums; raises DataDamagedError if one fails."""
-    rows = db.execute(f"SELECT * FROM {table} ORDER BY {order}").fetchall()
+def checked_rows(
+    db: sqlite3.Connection,
+    file: str,
+    table: str,
+    order: str,
+    condition: str = "",
+    values: Sequence[Any] = (),
+) -> list[tuple[Any, ...]]:
+    """Returns the rows of a table for which a condition, if given, holds, without their checksums.
+
+    Raises DataDamagedError if one fails.
+    """
+    where = f" WHERE {condition}" if condition else ""
+    rows = db.execute(f"SELECT * FROM {table}{where} ORDER BY {order}", values).fetchall()
     for *values, crc32 in rows:
         if _crc32(table, values) != crc32:
             raise DataDamagedError(f"{file}: a row of {table} fails its checksum", file=file)

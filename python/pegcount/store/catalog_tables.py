@@ -29,3 +29,6 @@ TABLES = {
         " request TEXT, outcome TEXT, request_id TEXT"
     ),
 }
+DIGESTED = tuple(name for name in TABLES if name != "audit")
+"""Tables whose rows the digest covers. To make it takes longer the more rows there are, and each transaction
+does: of the audit entries, the settings have the first and the last number, between which none is missing."""

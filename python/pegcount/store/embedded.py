@@ -28,9 +28,11 @@ from pegcount.model import (
     Scan,
     StoreInfo,
 )
+from pegcount.privacy import AuditEntry
 from pegcount.store import files, modes
 from pegcount.store.accepted_loss import accept_losses, move_aside
 from pegcount.store.advice import advised_start
+from pegcount.store.audit_rows import AuditRows
 from pegcount.store.catalog import Catalog
 from pegcount.store.catalog_migration import migrate
 from pegcount.store.clock_watch import ClockWatch, boot_number, boot_seconds
@@ -96,6 +98,7 @@ class EmbeddedStore(Store):
             self._deck_files = DeckFiles(directory, self._catalog, numbers, self._replaced)
             self._deletions = Deletions(self._catalog, self._engine, config, clock)
             self._credentials = CredentialRows(self._catalog)
+            self._audit = AuditRows(self._catalog, config.audit_entry_count_max)
             self._documents = Documents(self._catalog, config.document_bytes_max)
             self._decks = LoadedDecks(self._deck_files, config.loaded_code_deck_count_max)
             watch = ClockWatch(self._catalog, self._engine, config, clock, monotonic, boot)
@@ -202,6 +205,18 @@ class EmbeddedStore(Store):
     def put_credentials(self, rows: Sequence[CredentialRow], dropped_ids: Collection[str] = ()) -> None:
         """Stores credentials durably; see `Store.put_credentials`."""
         self._credentials.put(rows, dropped_ids)
+
+    def append_audit(self, entry: AuditEntry) -> int:
+        """Adds an audit entry durably; see `Store.append_audit`."""
+        return self._audit.append(entry)
+
+    def set_audit_outcome(self, entry_id: int, outcome: str) -> None:
+        """Notes durably how the call of an audit entry ended; see `Store.set_audit_outcome`."""
+        self._audit.set_outcome(entry_id, outcome)
+
+    def audit_entries(self, before_id: int | None, limit: int) -> Sequence[AuditEntry]:
+        """Returns audit entries, the newest first; see `Store.audit_entries`."""
+        return self._audit.entries(before_id, limit)
 
     @property
     def query_memory_bytes(self) -> int:

@@ -101,6 +101,7 @@ from pegcount.model import (
     StoreInfo,
     WriteOutcome,
 )
+from pegcount.privacy import AuditEntry
 from pegcount.v1.records_pb2 import WriteRecordsResponse
 from pegcount.write_outcome import write_outcome
 from pegcount.zone import US_PER_DAY, US_PER_SECOND
@@ -369,6 +370,29 @@ class Store(Protocol):
         Ids to drop that no credential has are ignored. After a restart, also after a crash, a credential is
         as the last call that returned has put it. A backup of the store has them as well. Raises
         StoreReadOnlyError.
+        """
+
+    @abstractmethod
+    def append_audit(self, entry: AuditEntry) -> int:
+        """Adds an audit entry durably, and returns the number that it gets, whatever `entry_id` says.
+
+        Numbers begin with 1, and each is greater than those before it, also after a restart. Of more than
+        `audit_entry_count_max` entries, the oldest go. Raises StoreReadOnlyError; the entry may be there
+        nevertheless then.
+        """
+
+    @abstractmethod
+    def set_audit_outcome(self, entry_id: int, outcome: str) -> None:
+        """Sets the outcome of an audit entry durably; ignores one that is not there any more.
+
+        Raises StoreReadOnlyError.
+        """
+
+    @abstractmethod
+    def audit_entries(self, before_id: int | None, limit: int) -> Sequence[AuditEntry]:
+        """Returns the newest `limit` audit entries with lower numbers than `before_id`, the newest first.
+
+        `before_id` of None is after all of them.
         """
 
     @abstractmethod
