@@ -20,6 +20,7 @@ from pegcount.model import (
     Retention,
     StoreInfo,
 )
+from pegcount.privacy import AuditEntry
 from pegcount.v1 import admin_pb2, reports_pb2
 from pegcount.zone import US_PER_SECOND, Zone
 
@@ -170,6 +171,20 @@ def store_info(
         last_setup_time=_time_if_any(info.last_setup_us, utc),
         clock_refused_since_time=None if refused is None else _time(refused.since_us, utc),
         deletions=[deletion(rule, utc) for rule in rules],
+    )
+
+
+def audit_entry(entry: AuditEntry, utc: Zone) -> admin_pb2.AuditEntry:
+    """Returns an audit entry, with its time in UTC."""
+    return admin_pb2.AuditEntry(
+        entry_id=entry.entry_id,
+        time=_time(entry.time_us, utc),
+        method=entry.method,
+        caller_id=entry.caller_id,
+        caller_name=entry.caller_name,
+        request=entry.request,
+        outcome=entry.outcome,
+        request_id=entry.request_id,
     )
 
 

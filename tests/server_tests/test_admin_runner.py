@@ -11,6 +11,7 @@ from pegcount.config import Config
 from pegcount.errors import DeadlineError
 from pegcount.server.admin import AdminService
 from pegcount.server.admin_runner import AdminRunner
+from pegcount.server.audit import AuditLog
 from pegcount.server.call_clock import CallClock
 from pegcount.store import EmbeddedStore, SourceRules
 from pegcount.v1 import admin_pb2
@@ -28,9 +29,12 @@ def test_a_call_whose_deadline_passed_while_it_waited_changes_nothing(
 ) -> None:
     store = EmbeddedStore(tmp_path, Config(), create=True)
     credentials = Credentials(Config(), store, lambda: 0)
-    runner = AdminRunner(Config(), AdminService(Config(), store, SourceRules(store), credentials))
+    service = AdminService(Config(), store, SourceRules(store), credentials)
+    runner = AdminRunner(Config(), service, AuditLog(Config(), store, lambda: 0))
     call: Any = SimpleNamespace(
+        caller=None,
         connection=SimpleNamespace(),
+        request_id="r",
         clock=CallClock(),
         time_remaining=lambda: remaining_seconds,
         authenticate=lambda: None,

@@ -33,7 +33,7 @@ NEEDED = {
     "Health": None,
     "ServerReflection": None,
 }
-"""The scope that the methods of each service need, those of credentials apart."""
+"""The scope that the methods of each service need, those of credentials and of the audit log apart."""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def methods_of_the_contract() -> list[str]:
 
 def needed_scope(method: str) -> Scope | None:
     service, _, name = method.rpartition(".")[2].partition("/")
-    return Scope.ROOT if "Credential" in name else NEEDED[service]
+    return Scope.ROOT if "Credential" in name or "Audit" in name else NEEDED[service]
 
 
 def test_each_method_of_the_contract_has_its_rule() -> None:

@@ -1,6 +1,7 @@
 """Validates request messages and turns them into queries, before any data is read."""
 
 from pegcount.request.active import FILTER_FIELDS, active_query
+from pegcount.request.audit import audit_page
 from pegcount.request.batch_fields import corrected_sources
 from pegcount.request.code_deck import check_deck_count, code_deck_id
 from pegcount.request.credential import credential_id, new_credential, rotation
@@ -19,6 +20,7 @@ __all__ = [
     "Check",
     "SourceRule",
     "active_query",
+    "audit_page",
     "check_counts",
     "check_deck_count",
     "check_field_count",

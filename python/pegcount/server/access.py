@@ -76,6 +76,12 @@ class Access:
     def __init__(self, authentication: Authentication) -> None:
         self._authentication = authentication
 
+    def authenticated(
+        self, metadata: Iterable[Metadata], certificate: ClientCertificate | None = None
+    ) -> Caller | None:
+        """Returns who calls, whatever the scopes of the credential are; see `caller`."""
+        return self._authentication.caller(metadata, certificate)
+
     def caller(
         self, rule: Rule, metadata: Iterable[Metadata], certificate: ClientCertificate | None = None
     ) -> Caller | None:
@@ -86,7 +92,7 @@ class Access:
         """
         if rule.is_open:
             return None
-        caller = self._authentication.caller(metadata, certificate)
+        caller = self.authenticated(metadata, certificate)
         if caller is None:
             if rule.is_refused_without_authentication:
                 raise FirstCredentialIsLocalError

@@ -24,15 +24,21 @@ class AdminService:
         self._store = store
         self._rules = rules
 
-    def PutCodeDeck(self, data: bytes) -> admin_pb2.PutCodeDeckResponse:
-        """Stores a code deck, or replaces the one with the same id; `data` is the serialized request."""
+    def decoded_code_deck(self, data: bytes) -> core.CodeDeckRequest:
+        """Decodes the serialized request of `PutCodeDeck`.
+
+        Raises RequestTooLargeError and MalformedMessageError.
+        """
         request.check_size(data, self._config.request_bytes_max)
-        decoded = core.decode_code_deck(
+        return core.decode_code_deck(
             data,
             entry_count_max=self._config.code_deck_entry_count_max,
             text_bytes_max=self._config.filter_text_bytes_max,
             bad_entry_count_max=self._config.violation_count_max,
         )
+
+    def PutCodeDeck(self, decoded: core.CodeDeckRequest) -> admin_pb2.PutCodeDeckResponse:
+        """Stores a code deck, or replaces the one with the same id."""
         deck_id = request.code_deck_id(decoded, self._config)
         request.check_deck_count(deck_id, self._store.code_decks(), self._config)
         self._store.put_code_deck(deck_id, decoded.deck)
@@ -124,6 +130,14 @@ class AdminService:
         if retention is not None:
             self._store.set_retention(retention)
         return admin_pb2.SetRetentionResponse()
+
+    def ListAuditEntries(
+        self, message: admin_pb2.ListAuditEntriesRequest
+    ) -> admin_pb2.ListAuditEntriesResponse:
+        """Lists the calls that changed something, the newest first."""
+        entries = self._store.audit_entries(*request.audit_page(message, self._config))
+        messages = [response.audit_entry(entry, _utc()) for entry in entries]
+        return admin_pb2.ListAuditEntriesResponse(entries=messages)
 
 
 def _utc() -> Zone:

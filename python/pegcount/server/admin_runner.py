@@ -1,4 +1,5 @@
-"""Runs the methods of `AdminService` on threads of their own, so that they wait for no report."""
+"""Runs the methods of `AdminService` on threads of their own, so that they wait for no report, and notes the
+calls that change something in the audit log."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -11,12 +12,14 @@ from pegcount import core, request
 from pegcount.config import Config
 from pegcount.server.admin import AdminService
 from pegcount.server.admission import AdmissionGate
+from pegcount.server.audit import AuditLog, author_of
+from pegcount.server.audited_requests import AdminRequest
 from pegcount.server.call_clock import Phase
 from pegcount.server.calls import Call, UnaryBehavior
 from pegcount.server.deadline import QueryDeadline
 
-_SERIALIZED: Final = frozenset({"PutCodeDeck"})
-"""Methods that take their request serialized, as the core decodes it without the GIL."""
+_CODE_DECK: Final = "PutCodeDeck"
+"""The method whose request the core decodes, without the GIL."""
 _CHANGES_CREDENTIALS: Final = frozenset({"CreateCredential", "RotateCredential", "RevokeCredential"})
 """Methods that check their caller once more when no other change of credentials is under way."""
 _CANCELLABLE: Final = frozenset({"DeleteRecords", "LiftDeletion"})
@@ -26,7 +29,8 @@ _CANCELLABLE: Final = frozenset({"DeleteRecords", "LiftDeletion"})
 class AdminRunner:
     """Limits the admin calls that run and wait."""
 
-    def __init__(self, config: Config, service: AdminService) -> None:
+    def __init__(self, config: Config, service: AdminService, audit: AuditLog) -> None:
+        self._audit = audit
         self._service = service
         self._config = config
         self._threads = ThreadPoolExecutor(config.admin_call_count_max, thread_name_prefix="admin")
@@ -38,9 +42,9 @@ class AdminRunner:
         message_class = GetMessageClass(method.input_type)
         answer = getattr(self._service, method.name)
 
-        def argument(data: bytes) -> Message | bytes:
-            if method.name in _SERIALIZED:
-                return data
+        def read(data: bytes) -> AdminRequest:
+            if method.name == _CODE_DECK:
+                return self._service.decoded_code_deck(data)
             message: Message = request.parse(message_class, data, self._bytes_max(method.name))
             return message
 
@@ -59,7 +63,11 @@ class AdminRunner:
                 call.clock.enter(Phase.STORE)
                 limit.check()
                 call.authenticate()
-                return bytes(answer(argument(data), *more).SerializeToString())
+                author = author_of(call.caller, call.request_id)
+                answered: Message = self._audit.carry_out(
+                    method.name, author, lambda: read(data), lambda message: answer(message, *more)
+                )
+                return answered.SerializeToString()
 
             try:
                 return await self._gate.run(self._threads, work)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from threading import Thread
 
 import grpc
@@ -24,6 +25,7 @@ from pegcount.config import Config
 from pegcount.server.access import Access
 from pegcount.server.admin import AdminService
 from pegcount.server.admin_runner import AdminRunner
+from pegcount.server.audit import AuditLog, DeniedCalls
 from pegcount.server.authentication import Authentication
 from pegcount.server.calls import CallHandlers
 from pegcount.server.certificate_files import TlsFiles
@@ -176,7 +178,9 @@ class _Server:
         self._reports = ReportRunner(config, store, self._main.unread_answers)
         rules = SourceRules(store)
         self.records = RecordService(config, store, rules)
-        self._admin = AdminRunner(config, AdminService(config, store, rules, self._credentials))
+        audit = AuditLog(config, store, clock)
+        self._denied = DeniedCalls(config, audit)
+        self._admin = AdminRunner(config, AdminService(config, store, rules, self._credentials), audit)
         self._health = HealthService(config)
         self._reflection = ReflectionService(config, self._reflected())
         self._add_methods(
@@ -227,7 +231,7 @@ class _Server:
         # All calls have ended, so it may wait; a process that ends gives no threads any more.
         save_uses(self._credentials)
         await asyncio.gather(*(listener.stop(port) for listener, port in listening))
-        for service in (self._reports, self._admin):
+        for service in (self._reports, self._admin, self._denied):
             service.close()
 
     def stop_soon(self) -> None:
@@ -307,7 +311,8 @@ class _Server:
         calls = self._of_admin.calls
         if self._options.has_admin:
             for method in _ADMIN.methods:
-                calls.add_unary(f"{_ADMIN.full_name}/{method.name}", self._admin.behavior(method))
+                behavior, denial = self._admin.behavior(method), partial(self._denied.add, method.name)
+                calls.add_unary(f"{_ADMIN.full_name}/{method.name}", behavior, denial=denial)
         if self._options.has_reflection:
             for name in REFLECTION_NAMES:
                 calls.add_stream(f"{name}/ServerReflectionInfo", self._reflection.answer_stream)

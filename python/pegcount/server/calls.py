@@ -8,6 +8,7 @@ only so can reading be limited in time. A client does not notice, as the bytes o
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -168,10 +169,16 @@ UnaryBehavior: TypeAlias = Callable[[bytes, Call], Awaitable[bytes]]
 """Takes a request message and returns the response message."""
 Refusal: TypeAlias = Callable[[Connection], PegcountError | None]
 """Returns why the next call of a connection must be refused before its message is read, if it must."""
+Denial: TypeAlias = Callable[[Caller, str], None]
+"""Takes a caller whose credential lacks the scope of a method, and the id of the request."""
 ResponseStreamBehavior: TypeAlias = Callable[[bytes, Call], Awaitable[None]]
 """Takes a request message and writes responses."""
 StreamBehavior: TypeAlias = Callable[[Call], Awaitable[None]]
 """Reads requests and writes responses."""
+
+
+def _ignore_denial(caller: Caller, request_id: str) -> None:
+    """Denied calls of most methods change nothing, and are not noted."""
 
 
 class CallHandlers(grpc.GenericRpcHandler):
@@ -197,10 +204,17 @@ class CallHandlers(grpc.GenericRpcHandler):
         self._calls: set[Call] = set()
         self._is_stopping = False
 
-    def add_unary(self, method: str, behavior: UnaryBehavior, refusal: Refusal = lambda _: None) -> None:
+    def add_unary(
+        self,
+        method: str,
+        behavior: UnaryBehavior,
+        refusal: Refusal = lambda _: None,
+        denial: Denial = _ignore_denial,
+    ) -> None:
         """Adds a method with one request and one response; `method` is `package.Service/Method`.
 
-        Raises ValueError if no rule says who may call it, as the other methods that add one do.
+        `denial` is called for each call that is denied. Raises ValueError if no rule says who may call it, as
+        the other methods that add one do.
         """
         rule = rule_of(method)
 
@@ -219,7 +233,7 @@ class CallHandlers(grpc.GenericRpcHandler):
             if error is not None and self._is_let_in(rule, context):
                 self._connections.note_refused(connection)
                 await status.abort(context, error, self._request_id(context), CallClock())
-            answer: bytes = await self._handle(context, rule, read_and_answer, is_stream=False)
+            answer: bytes = await self._handle(context, rule, read_and_answer, denial, is_stream=False)
             return answer
 
         self._handlers[f"/{method}"] = grpc.stream_unary_rpc_method_handler(handle)
@@ -295,6 +309,7 @@ class CallHandlers(grpc.GenericRpcHandler):
         context: Context,
         rule: Rule,
         behavior: Callable[[Context, Call], Awaitable[Any]],
+        denial: Denial = _ignore_denial,
         *,
         is_stream: bool,
     ) -> Any:
@@ -318,7 +333,7 @@ class CallHandlers(grpc.GenericRpcHandler):
             # gRPC could not send, as the client has left.
             raise asyncio.CancelledError from None
         except _COUNTED_AS_ABANDONED as caught:
-            self._note_as_abandoned(call, caught)
+            self._note_as_abandoned(context, call, caught, denial)
             error = caught
         except _CAUGHT as caught:
             error = caught
@@ -333,10 +348,20 @@ class CallHandlers(grpc.GenericRpcHandler):
         if not rule.is_open:
             self._connections.note_answered(call.connection)
 
-    def _note_as_abandoned(self, call: Call, error: PegcountError) -> None:
+    def _note_as_abandoned(self, context: Context, call: Call, error: PegcountError, denial: Denial) -> None:
         self._guard.note_abandoned_call(call.connection)
         if isinstance(error, _DENIALS):
             self._connections.note_denied(call.connection)
+        if isinstance(error, AccessDeniedError):
+            self._tell_denied(context, call, denial)
+
+    def _tell_denied(self, context: Context, call: Call, denial: Denial) -> None:
+        # The credential was accepted just now, and may end at any time.
+        with suppress(PegcountError):
+            metadata = context.invocation_metadata() or ()
+            caller = self._access.authenticated(metadata, client_certificate(context))
+            if caller is not None:
+                denial(caller, call.request_id)
 
     def _after_reading(
         self, behavior: Callable[[bytes, Call], Awaitable[Any]]

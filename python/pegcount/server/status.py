@@ -98,6 +98,14 @@ def status_of(error: BaseException, request_id: str) -> status_pb2.Status:
     return status_pb2.Status(code=code, message=_message(error), details=details)
 
 
+def outcome_of(error: BaseException) -> str:
+    """Returns the reason of an error, or its status code if there is none."""
+    code = CODE_OF_ERROR.get(type(error)) if isinstance(error, errors.PegcountError) else None
+    if code is None or not isinstance(error, errors.PegcountError):
+        return errors.PegcountError.reason
+    return code_pb2.Code.Name(code) if error.reason == errors.PegcountError.reason else error.reason
+
+
 def _message(error: errors.PegcountError) -> str:
     """Returns the text of an error; of violations the first ones that fit, and how many more there are."""
     text = str(error)
