@@ -8,6 +8,7 @@ import typer
 # stops listening.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
+from pegcount.cli.audit import audit
 from pegcount.cli.backup import backup
 from pegcount.cli.check import check
 from pegcount.cli.deck import deck_app
@@ -34,6 +35,7 @@ app.command("check")(check)
 app.command("export")(export)
 app.command("retention")(retention)
 app.command("delete")(delete)
+app.command("audit")(audit)
 app.add_typer(report_app, name="report")
 app.add_typer(deck_app, name="deck")
 app.add_typer(key_app, name="key")

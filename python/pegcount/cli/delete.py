@@ -1,7 +1,7 @@
 """`pegcount delete`."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,14 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from pegcount import core
-from pegcount.auth import Credentials
 from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.exit_status import errors_as_exit_status
-from pegcount.config import Config
+from pegcount.cli.local_admin import local_admin
 from pegcount.errors import PegcountError
-from pegcount.server import now_us
-from pegcount.server.admin import AdminService
-from pegcount.store import EmbeddedStore, SourceRules
 from pegcount.v1 import admin_pb2
 
 
@@ -118,9 +114,7 @@ def _admin(data: Path | None, server: Connection | None) -> Iterator[_Admin]:
             yield _Admin(stub.DeleteRecords, stub.ListDeletions, stub.LiftDeletion)
     if data is None:
         return
-    config = Config()
-    with closing(EmbeddedStore(data, config)) as store:
-        service = AdminService(config, store, SourceRules(store), Credentials(config, store, now_us))
+    with local_admin(data) as service:
         no_limit = core.CancelToken(None)
         yield _Admin(
             lambda request: service.DeleteRecords(request, no_limit),

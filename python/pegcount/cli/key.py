@@ -4,41 +4,17 @@ Only the key itself goes to standard output, so that a script can keep it; advic
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Protocol
 
 import typer
 
-from pegcount.auth import Credentials
 from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.exit_status import errors_as_exit_status
-from pegcount.cli.key_options import (
-    AccountIds,
-    CallsInProgress,
-    CallsPerSecond,
-    HiddenFields,
-    HiddenMetrics,
-    KeyOptionError,
-    Organizations,
-    OrigClientsIds,
-    ShownFields,
-    Sources,
-    TenantIds,
-    TermClientsIds,
-    WorkMsPerSecond,
-    WriteStreams,
-    data_scope,
-    described_data_scope,
-    described_limits,
-    options_in_errors,
-)
-from pegcount.config import Config
+from pegcount.cli.local_admin import local_admin
 from pegcount.errors import PegcountError
-from pegcount.server import now_us
-from pegcount.server.admin import AdminService
-from pegcount.store import EmbeddedStore, SourceRules
 from pegcount.v1 import admin_pb2
 
 key_app = typer.Typer(no_args_is_help=True, help="Make, list, rotate and revoke the keys of callers.")
@@ -242,9 +218,6 @@ def _admin(data: Path | None, server: Connection | None, *, create: bool = False
     if server is not None:
         with server.client() as client:
             yield client.admin
-    if data is None:
-        return
-    config = Config()
-    with closing(EmbeddedStore(data, config, create=create)) as store:
-        credentials = Credentials(config, store, now_us)
-        yield AdminService(config, store, SourceRules(store), credentials)
+    if data is not None:
+        with local_admin(data, create=create) as admin:
+            yield admin

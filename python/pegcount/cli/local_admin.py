@@ -1,0 +1,52 @@
+"""`AdminService` of a data directory that no server owns, whose audit log has what changes something."""
+
+import os
+import pwd
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from pegcount.auth import Credentials
+from pegcount.config import Config
+from pegcount.server import now_us
+from pegcount.server.admin import AdminService
+from pegcount.server.audit import AuditLog, Author
+from pegcount.store import EmbeddedStore, SourceRules
+
+
+class LocalAdmin:
+    """Has the methods of `AdminService`; each notes itself by its name, with the user of the process."""
+
+    def __init__(self, service: AdminService, audit: AuditLog) -> None:
+        self._service = service
+        self._audit = audit
+        self._author = Author(caller_name=user_name())
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        act = getattr(self._service, method)
+
+        def noted(request: Any, *more: object) -> Any:
+            return self._audit.carry_out(method, self._author, lambda: request, lambda read: act(read, *more))
+
+        return noted
+
+
+@contextmanager
+def local_admin(data: Path, *, create: bool = False) -> Iterator[Any]:
+    """Opens a data directory and yields its `LocalAdmin`; raises what `EmbeddedStore` raises.
+
+    `create` makes the directory if it is missing or empty.
+    """
+    config = Config()
+    with closing(EmbeddedStore(data, config, create=create)) as store:
+        service = AdminService(config, store, SourceRules(store), Credentials(config, store, now_us))
+        yield LocalAdmin(service, AuditLog(config, store, now_us))
+
+
+def user_name() -> str:
+    """Returns the name of the user of the operating system, which no variable can change."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"
