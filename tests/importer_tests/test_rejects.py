@@ -1,6 +1,8 @@
 """The CSV file of rejected lines."""
 
+import os
 from pathlib import Path
+from stat import S_IMODE
 
 import pytest
 from pegcount.cli.import_summary import print_rejected
@@ -23,6 +25,28 @@ def test_rejects(tmp_path: Path) -> None:
         rejects.add("b,c.csv", 1, "why", "two\nlines")
     expected = 'file,line,reason,text\r\na.csv,3,no row of CSV,"""x,"\r\n"b,c.csv",1,why,"two\nlines"\r\n'
     assert path.read_bytes().decode() == expected
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o077])
+def test_only_the_owner_may_read_it_whatever_the_umask(mask: int, tmp_path: Path) -> None:
+    old = tmp_path / "old.csv"
+    old.touch()
+    old.chmod(0o666)
+    before = os.umask(mask)
+    try:
+        for path in (old, tmp_path / "new.csv"):
+            with RejectsFile(path, Config()) as rejects:
+                rejects.add("a.csv", 1, "why", "x")
+            assert S_IMODE(path.stat().st_mode) == 0o600
+    finally:
+        os.umask(before)
+
+
+def test_a_device_keeps_its_mode() -> None:
+    mode = os.stat(os.devnull).st_mode
+    with RejectsFile(Path(os.devnull), Config()) as rejects:
+        rejects.add("a.csv", 1, "why", "x")
+    assert os.stat(os.devnull).st_mode == mode
 
 
 def test_an_unwritable_path_is_reported(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def _make_directories(target: Path, made: list[Path]) -> None:
     if target.exists():
         return
     _make_directories(target.parent, made)
-    target.mkdir()
+    target.mkdir(mode=DIRECTORY_MODE)
     made.insert(0, target)
     fsync(target.parent)
 
