@@ -3,7 +3,7 @@
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
-from pegcount.masked import KEPT_DIGITS, masked, masked_address
+from pegcount.masked import KEPT_DIGITS, masked, masked_address, masked_digits
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,8 @@ from pegcount.masked import KEPT_DIGITS, masked, masked_address
         ("Anna Müller", "**** ******"),
         ("\N{CYRILLIC CAPITAL LETTER DE}" * 4 + "7", "****7"),
         ("e\N{COMBINING ACUTE ACCENT}5550100", "**555****"),
-        ("\N{ARABIC-INDIC DIGIT ONE}" * 5, "\N{ARABIC-INDIC DIGIT ONE}" * 3 + "**"),
+        ("\N{ARABIC-INDIC DIGIT ONE}" * 5, "*****"),
+        ("\N{FULLWIDTH PLUS SIGN}1555\N{EN DASH}0100", "*155******"),
         ("\N{SUPERSCRIPT TWO}\N{ROMAN NUMERAL FIVE}12345", "**123**"),
         ("%2B15550100", "%2*15******"),
         ("anna\x00\n5550100", "****\x00\n555****"),
@@ -51,6 +52,21 @@ def test_three_digits_and_separators_stay(text: str, shown: str) -> None:
 )
 def test_the_network_of_an_address_stays(text: str, shown: str) -> None:
     assert masked_address(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", ""),
+        ("1234", "1234"),
+        ("answer 12", "answer 12"),
+        ("Anna +15550100", "Anna +155*****"),
+        ("2026-03-29", "202*-**-**"),
+        ("\N{ARABIC-INDIC DIGIT ONE}" * 5, "\N{ARABIC-INDIC DIGIT ONE}" * 3 + "**"),
+    ],
+)
+def test_of_another_text_letters_stay(text: str, shown: str) -> None:
+    assert masked_digits(text) == shown
 
 
 @given(st.text())

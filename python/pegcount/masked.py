@@ -1,7 +1,7 @@
 """What errors, notices and logs show of the numbers and addresses of parties."""
 
 import ipaddress
-import unicodedata
+import re
 from typing import Final
 
 KEPT_DIGITS: Final = 3
@@ -10,14 +10,16 @@ KEPT_DIGITS: Final = 3
 _HIDDEN_LENGTH: Final = 4
 """Characters up to which a text shows none of its digits: three of them would be nearly all of it."""
 
+_NEITHER_DIGIT_NOR_SEPARATOR: Final = re.compile(r"[^\x00-\x40\x5b-\x60\x7b-\x7f]")
+_DIGIT: Final = re.compile(r"\d")
 _ADDRESS: Final = {4: "{}.{}.*.*", 6: "{:x}:{:x}:*"}
 
 
 def masked(text: str) -> str:
-    """Returns a number or name of a party with each letter, and each digit after the third, as `*`.
+    """Returns a number or name of a party, of which the first three digits and ASCII separators stay.
 
-    Separators stay, so that the form of a number can be recognized. A text of 4 characters or fewer becomes
-    `*` altogether.
+    The separators show the form of a number. All other characters become `*`, and so does a text of 4
+    characters or fewer altogether. The core has the same rule (rust/aggcore/src/record/masked.rs).
 
     >>> masked("+1 555 0100")
     '+1 55* ****'
@@ -28,12 +30,25 @@ def masked(text: str) -> str:
     """
     if len(text) <= _HIDDEN_LENGTH:
         return "*" * len(text)
-    kept, shown = 0, []
-    for character in text:
-        is_kept = character.isdecimal() and kept < KEPT_DIGITS
-        kept += is_kept
-        shown.append(character if is_kept or not _names(character) else "*")
-    return "".join(shown)
+    return masked_digits(_NEITHER_DIGIT_NOR_SEPARATOR.sub("*", text))
+
+
+def masked_digits(text: str) -> str:
+    """Returns a text with each digit after the third as `*`.
+
+    It is for a text that should be no number of a party, but may be one, such as a cell of a row that has a
+    cell too few.
+
+    >>> masked_digits("end: +1 555 0100")
+    'end: +1 55* ****'
+    """
+    if len(text) <= _HIDDEN_LENGTH:
+        return text
+    digits = list(_DIGIT.finditer(text))
+    if len(digits) <= KEPT_DIGITS:
+        return text
+    end = digits[KEPT_DIGITS - 1].end()
+    return text[:end] + _DIGIT.sub("*", text[end:])
 
 
 def masked_address(text: str) -> str:
@@ -55,8 +70,3 @@ def masked_address(text: str) -> str:
     parts = (int.from_bytes(address.packed[i : i + step]) for i in (0, step))
     is_length = length.isdecimal() and len(length) <= 3
     return _ADDRESS[address.version].format(*parts) + slash + (length if is_length else masked(length))
-
-
-def _names(character: str) -> bool:
-    """Whether a character is a digit, a letter, or a mark of one."""
-    return character.isalnum() or unicodedata.category(character)[0] == "M"

@@ -111,8 +111,8 @@ def test_numbers_that_a_spreadsheet_rounded_are_rejected_with_their_lines(tmp_pa
     printed = run(tmp_path, header + "\n".join(rows) + "\n", "--format", "pegcount-csv", status=1)
     assert (printed_counts(printed)["accepted"], printed_counts(printed)["rejected"]) == (1, 2)
     assert rejects(tmp_path) == [
-        ("2", "'1.20255E+10' is a number that a spreadsheet has rounded"),
-        ("4", "'3.3E+11' is a number that a spreadsheet has rounded"),
+        ("2", "'1.20***E+**' is a number that a spreadsheet has rounded"),
+        ("4", "'3.3E+1*' is a number that a spreadsheet has rounded"),
     ]
     assert figures(tmp_path, "33")[0] == 1
 

@@ -1,6 +1,7 @@
 """Addresses of records: the forms in address_cases.txt, in every format that has them."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ CASES = [
     line.split("\t")
     for line in Path(__file__).parents[1].joinpath("address_cases.txt").read_text("utf-8").splitlines()
 ]
-REFUSED = "auth_orig_ip: 'pbx.example.com' is no IPv4 or IPv6 address"
+REFUSED = "auth_orig_ip: '***.*******.***' is no IPv4 or IPv6 address"
 
 
 def yeti(address: str) -> list[ParsedLine]:
@@ -66,7 +67,7 @@ def test_every_format_rejects_what_no_filter_can_match(read: object) -> None:
 def test_addresses_that_are_set_for_a_whole_file() -> None:
     zone = get_zone("UTC")
     assert read_overrides({"auth_orig_ip": "192.0.2.10:5060"}, zone).auth_orig_ip == "192.0.2.10"
-    with pytest.raises(ImportFileError, match=REFUSED):
+    with pytest.raises(ImportFileError, match=re.escape(REFUSED)):
         read_overrides({"auth_orig_ip": "pbx.example.com"}, zone)
 
 

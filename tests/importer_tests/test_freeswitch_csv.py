@@ -263,7 +263,7 @@ OPENCDRRATE = (
         (row(start_stamp=""), "start_stamp: '' is not a date and time"),
         (row(end_stamp="28/03/2026 09:02"), "end_stamp: '28/03/2026 09:02' is not a date and time"),
         (row(billsec=""), "billsec: '' is not a number of seconds"),
-        (row(destination_number="4.42079E+11"), "'4.42079E+11' is a number that a spreadsheet has rounded"),
+        (row(destination_number="4.42079E+11"), "'4.42***E+**' is a number that a spreadsheet has rounded"),
         (OPENCDRRATE, "this is the template opencdrrate, which lacks start_stamp, duration and hangup_cause"),
         (
             TEMPLATE_ASTERISK.format(caller_id='""', last_arg='""').replace("NORMAL_CLEARING", "NO ANSWER")

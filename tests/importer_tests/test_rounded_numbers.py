@@ -9,6 +9,7 @@ from pegcount.importers.call_record import TEXT_READERS, new_call, set_text
 from pegcount.importers.parsed_line import ParsedLine, UnreadableLine, UnreadableRowError
 from pegcount.importers.record_fields import read_overrides, record_setters
 from pegcount.importers.rounded_numbers import NUMBER_FIELDS, read_number
+from pegcount.masked import masked_digits
 from pegcount.v1.records_pb2 import SessionRecord
 
 from .reading import csv_line, get_zone, only_record, parse
@@ -21,7 +22,7 @@ CASES = [
 ]
 UTC = get_zone("UTC")
 ROUNDED = "4.42079E+11"
-REASON = f"{ROUNDED!r} is a number that a spreadsheet has rounded"
+REASON = f"{masked_digits(ROUNDED)!r} is a number that a spreadsheet has rounded"
 
 
 @pytest.mark.parametrize(("text", "expected"), CASES)

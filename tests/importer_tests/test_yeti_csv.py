@@ -199,7 +199,7 @@ def test_an_export_of_last_attempts_may_say_so_by_an_option() -> None:
         ({"time_end": ""}, "time_end is empty"),
         ({"is_last_cdr": ""}, "is_last_cdr is empty"),
         ({"time_end": "NULL"}, "time_end is empty"),
-        ({"auth_orig_ip": "192.0.2.0/24"}, "auth_orig_ip: '192.0.2.0/24' is no IPv4 or IPv6 address"),
+        ({"auth_orig_ip": "192.0.2.0/24"}, "auth_orig_ip: '192.0.*.*/24' is no IPv4 or IPv6 address"),
         ({"is_last_cdr": "maybe"}, "is_last_attempt: 'maybe' is not one of"),
         ({"time_start": "28.03.2026"}, "time_start: '28.03.2026' is not a date and time"),
         ({"customer_id": "acme"}, "orig_clients_id: 'acme' is not a whole number"),

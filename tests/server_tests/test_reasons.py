@@ -60,7 +60,7 @@ SUGGESTIONS: dict[str, list[tuple[Trigger, str]]] = {
         (active(order=["+quantity"]), "quantity"),
         (active(order=["-quantiti"]), "-quantity"),
     ],
-    "MALFORMED_ADDRESS": [(quality(auth_orig_ip="198.51.100.7/24"), "198.51.100.0/24")],
+    "MALFORMED_ADDRESS": [(quality(auth_orig_ip="198.51.100.7/16"), "198.51.0.0/16")],
     "BIN_LIMIT_EXCEEDED": [
         (usage(to_time="2026-03-31"), "GRANULARITY_DAY"),
         (quality(sampling=reports_pb2.GRANULARITY_MINUTE), "GRANULARITY_HOUR"),

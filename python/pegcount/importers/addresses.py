@@ -9,6 +9,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from pegcount.importers.parsed_line import UnreadableRowError
+from pegcount.masked import masked_address
 
 ADDRESS_FIELDS = frozenset({"auth_orig_ip"})
 """Text fields that hold an address."""
@@ -35,7 +36,7 @@ def read_address(name: str, text: str) -> str:
             return _plain_address(text)
     except ValueError:
         pass
-    raise UnreadableRowError(f"{name}: {text!r} is no IPv4 or IPv6 address")
+    raise UnreadableRowError(f"{name}: {masked_address(text)!r} is no IPv4 or IPv6 address")
 
 
 # Few addresses occur in most rows, and reading one takes as long as a tenth of a row.

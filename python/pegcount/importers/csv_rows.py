@@ -11,6 +11,7 @@ from pegcount.errors import ImportFileError
 from pegcount.importers.parsed_items import parse_items
 from pegcount.importers.parsed_line import ParsedLine, UnreadableLine, UnreadableRowError
 from pegcount.importers.text_lines import TextLine
+from pegcount.masked import masked_digits
 from pegcount.v1.records_pb2 import SessionRecord
 
 NULLS = ("\\N", "NULL")
@@ -58,7 +59,8 @@ def read_header(lines: Iterator[TextLine | UnreadableLine]) -> list[str]:
         raise ImportFileError(f"the header cannot be read: {error}") from error
     repeated = sorted({name for name in names if name and names.count(name) > 1})
     if repeated:
-        raise ImportFileError(f"the header repeats {', '.join(repeated)}")
+        # A file without a header has the numbers of its first call there.
+        raise ImportFileError(f"the header repeats {', '.join(map(masked_digits, repeated))}")
     return names
 
 

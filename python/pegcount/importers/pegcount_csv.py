@@ -10,6 +10,7 @@ from pegcount.importers.options import ImportOptions
 from pegcount.importers.parsed_line import ParsedLine
 from pegcount.importers.record_fields import FIELD_NAMES, Setter, record_setters
 from pegcount.importers.text_lines import read_lines
+from pegcount.masked import masked_digits
 from pegcount.v1.records_pb2 import SessionRecord
 
 
@@ -22,7 +23,7 @@ def parse_pegcount_csv(file: BinaryIO, options: ImportOptions) -> Iterator[Parse
     header = read_header(lines)
     unknown = [name for name in header if name not in FIELD_NAMES]
     if unknown:
-        names = ", ".join(repr(name) for name in unknown)
+        names = ", ".join(repr(masked_digits(name)) for name in unknown)
         raise ImportFileError(f"no column may be called {names}, only {', '.join(FIELD_NAMES)}")
     setters = record_setters(options.zone, {} if options.accepts_stored else TEXT_READERS)
     columns = [setters[name] for name in header]

@@ -3,7 +3,11 @@
 import re
 from dataclasses import dataclass
 
-_VALUE = re.compile(r"""((?<!\w)'[^']*'(?!\w)|"[^"]*"|\b\d(?:[\w.,:+-]*\w)?)""")
+from pegcount.masked import masked_digits
+
+# A quote without an end goes to the end of the text, so that a search takes no time for each letter after it.
+_QUOTED = r"""(?<!\w)'(?:[^'\\]|\\.)*(?:'|\\?\Z)|"(?:[^"\\]|\\.)*(?:"|\\?\Z)"""
+_VALUE = re.compile(rf"({_QUOTED}|\b\d(?:[\w.,:+-]*\w)?)", re.DOTALL)
 """A quoted value, a number or a time; split by it, a text alternates with values."""
 _VALUE_CHARS_MAX = 40
 _ANY = "…"
@@ -40,7 +44,7 @@ class RejectKinds:
         """Counts a row."""
         self.row_count += 1
         parts = _VALUE.split(reason)
-        texts, values = parts[::2], parts[1::2]
+        texts, values = parts[::2], [_shown(value) for value in parts[1::2]]
         kind = self._kinds.get(tuple(texts))
         if kind is None:
             if len(self._kinds) >= self._count_max:
@@ -55,3 +59,8 @@ class RejectKinds:
     def most_frequent(self) -> list[RejectKind]:
         """Returns the kinds that are held, those with most rows first."""
         return sorted(self._kinds.values(), key=lambda kind: -kind.row_count)
+
+
+def _shown(value: str) -> str:
+    """Returns a value as it is printed: a cell of a row may be a number of a party, in whichever column."""
+    return masked_digits(value) if value[0] in "'\"" else value

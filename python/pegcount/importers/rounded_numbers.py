@@ -8,6 +8,7 @@ tests/rounded_number_cases.txt has a line for each form.
 import re
 
 from pegcount.importers.parsed_line import UnreadableRowError
+from pegcount.masked import masked_digits
 
 NUMBER_FIELDS = frozenset(
     {
@@ -27,5 +28,5 @@ def read_number(text: str) -> str:
     """Returns the text of a number or id; raises UnreadableRowError if a spreadsheet has rounded it."""
     # Most numbers have neither letter, and a search for one is several times as fast as the expression.
     if ("E" in text or "e" in text) and _ROUNDED.fullmatch(text):
-        raise UnreadableRowError(f"{text!r} is a number that a spreadsheet has rounded")
+        raise UnreadableRowError(f"{masked_digits(text)!r} is a number that a spreadsheet has rounded")
     return text

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from google.protobuf.message import Message
 
 from pegcount.errors import quoted, shortened
+from pegcount.masked import masked_address
 from pegcount.model import Between, InNetwork, Predicate, Present, TextMatch
 from pegcount.request.validation import RequestValidator, suggested
 from pegcount.suggestion import suggestion
@@ -17,6 +18,8 @@ from pegcount.v1 import reports_pb2
 _INT64_MIN, _INT64_MAX = -(2**63) + 1, 2**63 - 1
 _DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _UNITS_PER_ONE = 10**9
+_SHOWN_BIT_COUNTS = {4: 16, 6: 32}
+"""Bits of an address that `masked_address` shows, by version."""
 
 
 def text_filter(
@@ -81,7 +84,7 @@ def network_filter(field: str, text: str, validator: RequestValidator) -> Iterab
         return
     problem = _network_problem(text)
     if problem:
-        metadata = {"value": shortened(text), **suggested(_near_block(text))}
+        metadata = {"value": shortened(masked_address(text)), **suggested(_near_block(text))}
         validator.add_violation(field, "MALFORMED_ADDRESS", problem, **metadata)
     yield InNetwork(field, text)
 
@@ -123,26 +126,36 @@ def _price_units(field: str, text: str, validator: RequestValidator) -> tuple[in
 
 
 def _network_problem(text: str) -> str | None:
+    # It may be the address of a person.
+    shown = quoted(masked_address(text))
     try:
         ip_network(text) if "/" in text else ip_address(text)
     except ValueError:
-        return f"{quoted(text)} is not an IPv4 or IPv6 address, nor a CIDR block {_block_hint(text)}"
-    return (
-        f"{quoted(text)} has a zone or a net mask; write ADDRESS or ADDRESS/BITS"
-        if _has_unsupported_form(text)
-        else None
-    )
+        return f"{shown} is not an IPv4 or IPv6 address, nor a CIDR block {_block_hint(text)}"
+    is_unsupported = _has_unsupported_form(text)
+    return f"{shown} has a zone or a net mask; write ADDRESS or ADDRESS/BITS" if is_unsupported else None
 
 
 def _block_hint(text: str) -> str:
+    """Says what a block looks like, or which bits of this one must be 0."""
+    block = _block_around(text)
+    if block is None:
+        return "such as 198.51.100.0/24"
     near = _near_block(text)
-    return "such as 198.51.100.0/24" if near is None else f"with all host bits 0{suggestion(near)}"
+    host_bit_count = block.max_prefixlen - block.prefixlen
+    return f"with all host bits 0{suggestion(near) if near else f': its last {host_bit_count} bits'}"
 
 
 def _near_block(text: str) -> str | None:
-    """Returns the block that an address with host bits belongs to."""
+    """Returns the block that an address with host bits belongs to, if that shows no more of the address."""
+    block = _block_around(text)
+    is_shown = block is not None and block.prefixlen <= _SHOWN_BIT_COUNTS[block.version]
+    return str(block) if is_shown else None
+
+
+def _block_around(text: str) -> IPv4Network | IPv6Network | None:
     try:
-        return str(ip_network(text, strict=False)) if _is_block(text) else None
+        return ip_network(text, strict=False) if _is_block(text) else None
     except ValueError:
         return None
 

@@ -11,6 +11,7 @@ use crate::durable::group_commit::CommitLimits;
 use crate::durable::required_files::{ContentStatus, FileStatus, RequiredFile};
 use crate::error::Error;
 use crate::memory::{MemoryLimits, QueryMemory};
+use crate::record::masked::masked;
 use crate::response::OrderTerm;
 use crate::scan::predicate::{Network, Predicate, TextMatch};
 use crate::scan::{Measure, Scan, ScanResources, range_of};
@@ -214,7 +215,7 @@ impl TryFrom<PredicateArgument> for Predicate {
             PredicateArgument::OneOfTexts { column, values, or_absent } => Self::one_of_texts(column, values, or_absent),
             PredicateArgument::TextMatch { column, how, text } => Self::Text { column, how: TextMatch::named(&how)?, text },
             PredicateArgument::InNetwork { column, network } => {
-                let unknown = || Error::Unknown { what: "network", name: network.clone() };
+                let unknown = || Error::Unknown { what: "network", name: masked(&network) };
                 Self::InNetwork { column, network: Network::parse(&network).ok_or_else(unknown)? }
             }
             PredicateArgument::Present { column, wanted } => Self::Present { column, wanted },

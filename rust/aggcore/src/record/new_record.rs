@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use super::masked::{FIELDS_OF_PARTIES, masked};
 use super::schema::{ABSENT, Field, field, int_slot};
 use super::{Record, RejectReason, Rejection};
 
@@ -70,14 +71,16 @@ impl NewRecordRules {
         if text.is_empty() || text.parse::<IpAddr>().is_ok() {
             return None;
         }
-        let description = format!("{}: {text:?} is no IPv4 or IPv6 address, such as 192.0.2.10 or 2001:db8::1", field.name);
+        let shown = masked(text);
+        let description = format!("{}: {shown:?} is no IPv4 or IPv6 address, such as 192.0.2.10 or 2001:db8::1", field.name);
         Some(Rejection::new(RejectReason::BadAddress, description))
     }
 
     fn rounded_number(&self, record: &Record<'_>) -> Option<Rejection> {
         let text = |field: &Field| record.strings[Record::string_slot(field)];
         let field = self.identifiers.iter().find(|field| is_rounded_number(text(field)))?;
-        let description = format!("{}: {:?} is a number that a spreadsheet has rounded", field.name, text(field));
+        let shown = if FIELDS_OF_PARTIES.contains(&field.name) { masked(text(field)) } else { text(field).to_owned() };
+        let description = format!("{}: {shown:?} is a number that a spreadsheet has rounded", field.name);
         Some(Rejection::new(RejectReason::RoundedNumber, description))
     }
 }
@@ -131,6 +134,21 @@ mod tests {
             record.strings[Record::string_slot(field)] = "4.42079E+11";
             assert_eq!(reason(&record), Some(RejectReason::RoundedNumber), "{}", field.name);
         }
+    }
+
+    #[test]
+    fn a_description_shows_no_number_of_a_party() {
+        let description = |name: &str, text: &'static str| {
+            let mut record = Record::default();
+            field(name).iter().for_each(|field| record.strings[Record::string_slot(field)] = text);
+            NewRecordRules::new(60).rejection(&record).map(|rejection| rejection.description)
+        };
+        for (name, shown) in [("term_dst_party_id", "4.42****+**"), ("session_id", "4.42079E+11")] {
+            let expected = format!("{name}: {shown:?} is a number that a spreadsheet has rounded");
+            assert_eq!(description(name, "4.42079E+11"), Some(expected));
+        }
+        let expected = "auth_orig_ip: \"192.*.*.**:****\" is no IPv4 or IPv6 address, such as 192.0.2.10 or 2001:db8::1";
+        assert_eq!(description("auth_orig_ip", "192.0.2.10:5060").as_deref(), Some(expected));
     }
 
     #[test]
