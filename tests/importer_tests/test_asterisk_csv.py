@@ -234,7 +234,7 @@ def test_durations_with_a_fraction() -> None:
         (BASE.replace(",125,", ",-125,").encode(), "duration: '-125' is not a number of seconds"),
         (BASE.replace(",125,", ",130,").encode(), "the dates do not agree with duration and billsec"),
         (BASE.replace('"ANSWERED"', '"UNKNOWN"').encode(), "disposition: 'UNKNOWN' is not known"),
-        (BASE.replace('"442079460001"', '"4.42079E+11"').encode(), "'4.42079E+11' is a number that a spread"),
+        (BASE.replace('"442079460001"', '"4.42079E+11"').encode(), "'4.42***E+**' is a number that a spread"),
     ],
 )
 def test_a_damaged_line_does_not_affect_its_neighbours(damaged: bytes, reason: str) -> None:
