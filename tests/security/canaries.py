@@ -13,6 +13,6 @@ def found_in(text: str) -> set[str]:
     """Returns what a text shows of the canaries beyond what may stay."""
     hidden = NUMBER.removeprefix("+")[_SHOWN_DIGITS:]
     windows = {hidden[i : i + _WINDOW] for i in range(len(hidden) - _WINDOW + 1)}
-    pieces = {"annacanary", "100.237", "5eed", *windows}
+    pieces = {"annacanary", "100.237", ":5eed", *windows}
     # Rounded numbers have a point after the first digit.
     return {piece for piece in pieces if piece in text.lower()}

@@ -76,7 +76,8 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 def texts_of_call(service: Service, method: str, data: bytes) -> str:
     """Calls a method; returns all texts of its status, and of what follows its answer."""
     stub: Any = service.channel.unary_unary(f"/pegcount.v1.{method}")
-    call = stub.future(data, timeout=20)
+    # A random id could have the digits that are searched for.
+    call = stub.future(data, timeout=20, metadata=(("x-request-id", "canary"),))
     call.exception()
     trailers = (
         value if isinstance(value, bytes) else value.encode() for _, value in call.trailing_metadata()
@@ -223,5 +224,5 @@ def test_imports_do_not_print_them(name: str, tmp_path: Path) -> None:
 def test_the_search_finds_them() -> None:
     """Validates the search that the tests rely on."""
     assert found_in(f"{NUMBER} {NAME} {ADDRESS}") >= {"annacanary", "100.237", "02312"}
-    assert found_in(f"{ADDRESS_6.upper()}") == {"5eed"}
+    assert found_in(f"{ADDRESS_6.upper()}") == {":5eed"}
     assert found_in("+493********** 198.51.*.* 2001:db8:*") == set()
