@@ -246,15 +246,25 @@ class Config:
     closed."""
     answer_read_seconds_beyond: float = 2.0
     """The same while there are more unread answers than `unread_answer_bytes_max`."""
-    admin_call_count_max: int = 2
-    """Admin calls that run at once."""
+    credential_calls_per_second: int = 200
+    """Calls of one credential in a second, on average, and twice as many at once; 0 is without limit. The
+    limits of the credential itself come first, here and below."""
+    credential_calls_in_progress: int = 256
+    """Calls of one credential in progress at the same time; 0 is without limit."""
+    credential_work_ms_per_second: int = 0
+    """Estimated processor time of the reports of one credential, milliseconds in a second, on average; 0 is
+    without limit. A short turn, and fewer threads than the server has, limit reports all the same."""
+    limited_credential_count_max: int = 10_000
+    """Credentials, and subjects of tokens, whose calls the server counts at the same time."""
+    admin_call_count_max: int = 3
+    """Admin calls that run at once. Those of one credential leave a thread for others, if there are two."""
     waiting_admin_call_count_max: int = 14
     """Admin calls in the queue; further ones are refused at once."""
     write_stream_count_max: int = 16
     """Concurrent streams that write records. If all are taken, an idle one gives way, or a new one is refused
     at once."""
     write_stream_count_per_peer_max: int = 8
-    """Concurrent streams that write records from one client address."""
+    """Concurrent streams that write records from one client address, or of one credential."""
     write_stream_idle_seconds: float = 600.0
     """Seconds that a write stream may wait for its client before the server ends it; 0 is without limit."""
     stream_yield_seconds: float = 10.0

@@ -70,7 +70,7 @@ def test_each_method_of_the_contract_has_its_rule() -> None:
 @pytest.mark.parametrize("add", ["add_unary", "add_stream", "add_response_stream"])
 def test_a_method_without_a_rule_cannot_be_served(add: str) -> None:
     part: Any = None
-    handlers = CallHandlers(part, part, part, part, part, 1)
+    handlers = CallHandlers(part, part, part, part, part, part, 1)
     with pytest.raises(ValueError, match=r"Forgotten has no rule of access; add one to server/access\.py"):
         getattr(handlers, add)("pegcount.v1.AdminService/Forgotten", part)
     with pytest.raises(ValueError, match="no rule"):
@@ -252,6 +252,6 @@ def test_each_credential_has_its_own_places_for_streams(tmp_path: Path) -> None:
         streams = [opened(Scope.WRITE_RECORDS), opened(Scope.ROOT)]
         assert [stream.answer().accepted for stream in streams] == [0, 0]
         refused = refusal(opened(Scope.ROOT).answer)
-        assert refused.info.reason == "OVERLOADED"
-        assert f"of credential {held.id(Scope.ROOT)} are in progress" in refused.message
+        assert refused.info.reason == "CREDENTIAL_LIMIT_REACHED"
+        assert dict(refused.info.metadata) == {"limit": "write_streams", "allowed": "1"}
         assert [stream.end() for stream in streams] == [[], []]

@@ -83,9 +83,9 @@ def test_a_busy_connection_does_not_keep_others_out_of_a_gate() -> None:
         for refused in busy[1:]:
             with pytest.raises(OverloadedError, match="1 calls are in progress and 2 wait"):
                 refused.result()
-        gate.leave()
+        gate.leave("busy")
         await busy[0]
-        gate.leave()
+        gate.leave("busy")
         await other
 
     run(test)
@@ -98,10 +98,10 @@ def test_a_call_that_left_the_queue_passes_its_slot_on() -> None:
         calls = [asyncio.ensure_future(gate.enter("a")) for _ in range(2)]
         await settle()
         # The slot is the first call's when it is cancelled, and nobody waits for a cancelled call.
-        gate.leave()
+        gate.leave("a")
         calls[0].cancel()
         await calls[1]
-        gate.leave()
+        gate.leave("a")
         await gate.enter("a")
 
     run(test)

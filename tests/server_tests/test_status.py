@@ -37,6 +37,9 @@ Code = grpc.StatusCode
 INVALID = Code.INVALID_ARGUMENT
 OF_RULES = {"field": "once", "asked": "3", "allowed": "2"}
 PRECONDITION = Code.FAILED_PRECONDITION
+LIMIT_REACHED = errors.CredentialLimitReachedError("write_streams", 8, 1.5)
+TEMPORARY = ("OVERLOADED", "CREDENTIAL_LIMIT_REACHED", "STORE_UNREACHABLE")
+OF_LIMIT = {"limit": "write_streams", "allowed": "8"}
 OF_SOURCES = {"field": "records", "asked": "3", "allowed": "2"}
 Start = Callable[..., Service]
 
@@ -75,7 +78,7 @@ def check(refused: Refusal, code: grpc.StatusCode, reason: str, **metadata: obje
     texts = {name: str(value) for name, value in metadata.items()}
     assert found == (code, "pegcount", reason, texts), refused.message
     of_code = {Code.INVALID_ARGUMENT: ["BadRequest"], Code.NOT_FOUND: ["ResourceInfo"]}
-    is_temporary = reason in ("OVERLOADED", "STORE_UNREACHABLE") or texts.get("scope") == "server"
+    is_temporary = reason in TEMPORARY or texts.get("scope") == "server"
     expected_details = ["RetryInfo"] if is_temporary else of_code.get(code, [])
     assert refused.detail_names == [*expected_details, "ErrorInfo"]
 
@@ -109,6 +112,7 @@ ERRORS: list[tuple[PegcountError, grpc.StatusCode, str, dict[str, str]]] = [
     (errors.CorrectedSourceLimitError(3, 2), INVALID, "LIST_LIMIT_EXCEEDED", OF_SOURCES),
     (errors.CorrectionInProgressError("a", 5.0), Code.FAILED_PRECONDITION, "CORRECTION_IN_PROGRESS", {}),
     (errors.OverloadedError("m", 1.5), Code.RESOURCE_EXHAUSTED, "OVERLOADED", {}),
+    (LIMIT_REACHED, Code.RESOURCE_EXHAUSTED, "CREDENTIAL_LIMIT_REACHED", OF_LIMIT),
     (errors.StoreReadOnlyError("m"), Code.FAILED_PRECONDITION, "STORE_READ_ONLY", {}),
     (errors.StoreUnavailableError("m", 1.5), Code.UNAVAILABLE, "STORE_UNREACHABLE", {}),
     (errors.ServerStoppingError("m"), Code.UNAVAILABLE, "SERVER_STOPPING", {}),

@@ -29,45 +29,45 @@ def answers(all_max: int, connection_max: int) -> tuple[UnreadAnswers, list[Conn
 
 def test_a_connection_with_too_many_unread_bytes_is_refused() -> None:
     unread, (one, other, _) = answers(1_000, 100)
-    unread.add(one, 60)
+    unread.add(one, one, 60)
     assert unread.refusal(one) is None
-    unread.add(one, 40)
+    unread.add(one, one, 40)
     error = unread.refusal(one)
     assert (
         str(error) == "100 bytes of answers of this connection are unread; 100 are allowed: read them first"
     )
     assert unread.refusal(other) is None
-    unread.remove(one, 40)
+    unread.remove(one, one, 40)
     assert unread.refusal(one) is None
 
 
 def test_when_all_hold_too_much_those_that_hold_most_are_refused() -> None:
     unread, (most, little, none) = answers(100, 100)
-    unread.add(most, 90)
-    unread.add(little, 10)
+    unread.add(most, most, 90)
+    unread.add(little, little, 10)
     assert "100 bytes of answers are unread, 90 of them of this connection" in str(unread.refusal(most))
     assert unread.refusal(little) is None
     assert unread.refusal(none) is None
-    unread.remove(most, 90)
+    unread.remove(most, most, 90)
     assert unread.refusal(most) is None
 
 
 def test_when_all_hold_twice_too_much_all_are_refused() -> None:
     unread, (most, little, none) = answers(100, 1_000)
-    unread.add(most, 199)
+    unread.add(most, most, 199)
     assert unread.refusal(none) is None
-    unread.add(little, 1)
+    unread.add(little, little, 1)
     assert "200 bytes of answers are unread, 0 of them of this connection" in str(unread.refusal(none))
-    unread.remove(little, 1)
+    unread.remove(little, little, 1)
     assert unread.refusal(none) is None
 
 
 def test_when_all_hold_too_much_a_client_must_read_sooner() -> None:
     unread, (one, other, _) = answers(100, 1_000)
-    unread.add(one, 99)
+    unread.add(one, one, 99)
     assert unread.stalled(0.0, {}) == []
     assert unread.stalled(2.1, {}) == []
-    unread.add(other, 1)
+    unread.add(other, other, 1)
     assert unread.stalled(2.2, {}) == [one]
     assert unread.stalled(4.3, {}) == [one, other]
 
@@ -79,7 +79,7 @@ def test_when_all_hold_too_much_a_client_must_read_sooner() -> None:
 )
 def test_a_client_must_go_on_reading(acknowledged: int, is_stalled: bool) -> None:
     unread, (one, _, _) = answers(1_000, 100)
-    unread.add(one, 50)
+    unread.add(one, one, 50)
     assert unread.stalled(0.0, {one.endpoint: 5_000}) == []
     # A status of a refused call is read, too, and does not count.
     one.total_call_count += 1
@@ -89,10 +89,10 @@ def test_a_client_must_go_on_reading(acknowledged: int, is_stalled: bool) -> Non
 
 def test_a_client_that_has_read_an_answer_goes_on_reading() -> None:
     unread, (one, _, _) = answers(1_000, 100)
-    unread.add(one, 50)
-    unread.add(one, 1)
+    unread.add(one, one, 50)
+    unread.add(one, one, 1)
     assert unread.stalled(0.0, {}) == []
-    unread.remove(one, 1)
+    unread.remove(one, one, 1)
     assert unread.stalled(30.1, {}) == []
     assert unread.stalled(60.3, {}) == [one]
 

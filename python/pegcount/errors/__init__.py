@@ -27,6 +27,7 @@ from pegcount.errors.base import (
 from pegcount.errors.calls import (
     CancelledError,
     ConnectionAgeError,
+    CredentialLimitReachedError,
     DeadlineError,
     OverloadedError,
     QueryTimeLimitError,
@@ -81,6 +82,7 @@ __all__ = [
     "CorrectedSourceLimitError",
     "CorrectionInProgressError",
     "CredentialLimitError",
+    "CredentialLimitReachedError",
     "CredentialNotFoundError",
     "CredentialRefusedError",
     "CredentialUnexpectedError",

@@ -1,5 +1,7 @@
 """Errors about the time of a call, the load of the server, and streams that it ends."""
 
+from typing import Final
+
 from pegcount.errors.base import PegcountError
 
 
@@ -33,6 +35,33 @@ class OverloadedError(PegcountError):
     def __init__(self, message: str, retry_seconds: float) -> None:
         super().__init__(message)
         self.retry_seconds = retry_seconds
+
+
+class CredentialLimitReachedError(PegcountError):
+    """A credential asks for more than its limits allow; it may retry after `retry_seconds`."""
+
+    reason = "CREDENTIAL_LIMIT_REACHED"
+
+    def __init__(self, limit: str, allowed: int, retry_seconds: float) -> None:
+        """`limit` is the field of `CredentialLimits`."""
+        super().__init__(
+            f"the credential has reached its limit of {allowed} {_LIMITED[limit]}; try again in"
+            f" {retry_seconds:g} s, or ask the operator of the server for a higher {limit}",
+            limit=limit,
+            allowed=allowed,
+        )
+        self.limit = limit
+        self.allowed = allowed
+        self.retry_seconds = retry_seconds
+
+
+_LIMITED: Final = {
+    "calls_per_second": "calls per second",
+    "calls_in_progress": "calls in progress",
+    "write_streams": "write streams",
+    "work_ms_per_second": "ms of work per second",
+}
+"""What each limit counts, in words."""
 
 
 class StreamEndedError(PegcountError):

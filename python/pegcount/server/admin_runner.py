@@ -35,7 +35,14 @@ class AdminRunner:
         self._config = config
         self._threads = ThreadPoolExecutor(config.admin_call_count_max, thread_name_prefix="admin")
         running_max, waiting_max = config.admin_call_count_max, config.waiting_admin_call_count_max
-        self._gate = AdmissionGate("admin calls", running_max, waiting_max, config.overload_retry_seconds)
+        self._gate = AdmissionGate(
+            "admin calls",
+            running_max,
+            waiting_max,
+            config.overload_retry_seconds,
+            # A deletion may take minutes, in which others must get a thread.
+            running_per_caller_max=max(1, running_max - 1),
+        )
 
     def behavior(self, method: MethodDescriptor) -> UnaryBehavior:
         """Returns the behavior of a method."""
@@ -50,7 +57,7 @@ class AdminRunner:
 
         async def run(data: bytes, call: Call) -> bytes:
             call.clock.enter(Phase.QUEUE)
-            await self._gate.enter(call.connection)
+            await self._gate.enter(call.turn)
             call.is_stoppable = method.name in _CANCELLABLE
             # The deadline may have passed while the call waited; a change that it asks for must not follow.
             limit = QueryDeadline(call.time_remaining(), self._config)
@@ -70,7 +77,7 @@ class AdminRunner:
                 return answered.SerializeToString()
 
             try:
-                return await self._gate.run(self._threads, work)
+                return await self._gate.run(call.turn, self._threads, work)
             finally:
                 token.cancel()
 

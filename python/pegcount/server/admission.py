@@ -1,9 +1,11 @@
 """Admission control: bounds the calls in progress and in the queue, and refuses further calls at once."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Hashable
 from concurrent.futures import Executor
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pegcount.errors import OverloadedError
@@ -12,48 +14,71 @@ from pegcount.server.fair_queue import FairQueue
 _Result = TypeVar("_Result")
 
 
-class AdmissionGate:
-    """Admits up to `running_max` calls at once and queues up to `waiting_max` more, fair to connections."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Turn:
+    """A call that waits for its slot."""
 
-    def __init__(self, name: str, running_max: int, waiting_max: int, retry_seconds: float) -> None:
-        """`name` names the calls, in the plural, in the error of a refused call."""
+    caller: Hashable
+    begins: "asyncio.Future[None]"
+
+
+class AdmissionGate:
+    """Admits up to `running_max` calls at once and queues up to `waiting_max` more, fair to callers."""
+
+    def __init__(
+        self,
+        name: str,
+        running_max: int,
+        waiting_max: int,
+        retry_seconds: float,
+        running_per_caller_max: int | None = None,
+    ) -> None:
+        """`name` names the calls, in the plural, in the error of a refused call.
+
+        With `running_per_caller_max`, further calls of one caller wait although slots are free.
+        """
         waiting = f" and {waiting_max} wait" if waiting_max else ""
         self._refusal = f"{running_max} {name} are in progress{waiting}; no more are allowed"
         self._retry_seconds = retry_seconds
         self._free_slot_count = running_max
-        self._waiting: FairQueue[asyncio.Future[None]] = FairQueue(waiting_max)
+        self._running_per_caller_max = running_per_caller_max or running_max
+        self._running: Counter[Hashable] = Counter()
+        self._waiting: FairQueue[_Turn] = FairQueue(waiting_max)
 
-    async def enter(self, connection: Hashable) -> None:
+    async def enter(self, caller: Hashable) -> None:
         """Takes a slot, once one is free; `leave` frees it.
 
-        Raises OverloadedError if the queue is full and no connection waits with more calls, or, later, if
-        the call must make room in the queue for one of another connection.
+        Raises OverloadedError if the queue is full and no caller waits with more calls, or, later, if the
+        call must make room in the queue for one of another caller.
         """
-        if self._free_slot_count > 0:
-            self._free_slot_count -= 1
+        if self._free_slot_count > 0 and self._may_run(caller):
+            self._take_slot(caller)
             return
-        turn = asyncio.get_running_loop().create_future()
-        refused = self._waiting.add(connection, turn)
+        turn = _Turn(caller, asyncio.get_running_loop().create_future())
+        refused = self._waiting.add(caller, turn)
         if refused is turn:
             raise self._overloaded()
-        if refused is not None and not refused.done():
-            refused.set_exception(self._overloaded())
+        if refused is not None and not refused.begins.done():
+            refused.begins.set_exception(self._overloaded())
         try:
-            await turn
+            await turn.begins
         except asyncio.CancelledError:
-            self._give_up(connection, turn)
+            self._give_up(turn)
             raise
 
-    def leave(self) -> None:
-        """Frees a slot, or passes it to the next call in the queue."""
-        while (turn := self._waiting.pop()) is not None:
-            if not turn.done():
-                turn.set_result(None)
-                return
+    def leave(self, caller: Hashable) -> None:
+        """Frees the slot of a caller's call, or passes it to the next call in the queue."""
+        self._running[caller] -= 1
+        if not self._running[caller]:
+            del self._running[caller]
         self._free_slot_count += 1
+        while self._free_slot_count > 0 and (turn := self._waiting.pop(self._may_run)) is not None:
+            if not turn.begins.done():
+                self._take_slot(turn.caller)
+                turn.begins.set_result(None)
 
-    async def run(self, threads: Executor, work: Callable[[], _Result]) -> _Result:
-        """Runs `work` on a thread in the slot that the call has taken, and frees the slot.
+    async def run(self, caller: Hashable, threads: Executor, work: Callable[[], _Result]) -> _Result:
+        """Runs `work` on a thread in the slot that the caller's call has taken, and frees the slot.
 
         A call that is cancelled returns at once; its slot stays taken until `work` has ended.
         """
@@ -62,12 +87,12 @@ class AdmissionGate:
         def leave_soon(_: object) -> None:
             # The loop may be closed if the work outlasts the server.
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(self.leave)
+                loop.call_soon_threadsafe(self.leave, caller)
 
         try:
             running = threads.submit(work)
         except BaseException:
-            self.leave()
+            self.leave(caller)
             raise
         running.add_done_callback(leave_soon)
         try:
@@ -77,11 +102,19 @@ class AdmissionGate:
             # the frames of the work hold.
             del running
 
-    def _give_up(self, connection: Hashable, turn: "asyncio.Future[None]") -> None:
-        was_waiting = self._waiting.remove(connection, turn)
-        if not was_waiting and turn.done() and not turn.cancelled() and turn.exception() is None:
+    def _may_run(self, caller: Hashable) -> bool:
+        return self._running[caller] < self._running_per_caller_max
+
+    def _take_slot(self, caller: Hashable) -> None:
+        self._free_slot_count -= 1
+        self._running[caller] += 1
+
+    def _give_up(self, turn: _Turn) -> None:
+        was_waiting = self._waiting.remove(turn.caller, turn)
+        begins = turn.begins
+        if not was_waiting and begins.done() and not begins.cancelled() and begins.exception() is None:
             # The call was cancelled after it had been given its slot.
-            self.leave()
+            self.leave(turn.caller)
 
     def _overloaded(self) -> OverloadedError:
         return OverloadedError(self._refusal, self._retry_seconds)

@@ -30,6 +30,7 @@ from pegcount.server.authentication import Authentication
 from pegcount.server.calls import CallHandlers
 from pegcount.server.certificate_files import TlsFiles
 from pegcount.server.certificates import Certificates
+from pegcount.server.credential_limits import CredentialLimiter
 from pegcount.server.credential_watch import end_refused_streams, save_uses, watch_credentials
 from pegcount.server.expiry_notice import ExpiryNotices
 from pegcount.server.fault_health import CREDENTIALS_HEALTH, TLS_HEALTH, watch_fault
@@ -170,9 +171,10 @@ class _Server:
             config.request_read_seconds, config.unread_call_count_max, config.overload_retry_seconds
         )
         log, access = MinuteLog(_LOG), Access(authentication)
-        self._main = Listener(config, unread, access, log)
+        limiter = CredentialLimiter(config, log)
+        self._main = Listener(config, unread, access, limiter, log)
         own_address = listen_options.admin_address is not None
-        self._of_admin = Listener(config, unread, access, log) if own_address else self._main
+        self._of_admin = Listener(config, unread, access, limiter, log) if own_address else self._main
         self._listeners = (self._main, self._of_admin) if own_address else (self._main,)
         self._credentials.on_change(self._end_refused_soon)
         self._reports = ReportRunner(config, store, self._main.unread_answers)
@@ -296,7 +298,7 @@ class _Server:
             message_class = GetMessageClass(_REPORT_METHODS[name].output_type)
             behavior = notices.added(self._reports.behavior(prepare), message_class)
             calls.add_unary(f"{_REPORTS}/{name}", behavior, self._reports.refusal)
-        calls.add_stream(f"{_RECORDS}/WriteRecords", self.records.write_records)
+        calls.add_stream(f"{_RECORDS}/WriteRecords", self.records.write_records, self.records.places.refusal)
         self._add_admin()
         for listener in self._listeners:
             self._add_health(listener.calls)

@@ -15,9 +15,10 @@ from typing import Any, TypeAlias
 import grpc
 
 from pegcount import core
-from pegcount.auth import Caller
+from pegcount.auth import Caller, Scope
 from pegcount.errors import (
     AccessDeniedError,
+    CredentialLimitReachedError,
     CredentialRefusedError,
     CredentialUnexpectedError,
     FirstCredentialIsLocalError,
@@ -34,7 +35,8 @@ from pegcount.server.access import ANY_SCOPE, Access, Rule, rule_of
 from pegcount.server.call_clock import CallClock, Phase
 from pegcount.server.client_certificates import client_certificate
 from pegcount.server.connection_guard import ConnectionGuard
-from pegcount.server.connections import Connection, Connections
+from pegcount.server.connections import Connection, Connections, turn_of
+from pegcount.server.credential_limits import AdmittedCall, CredentialLimiter
 from pegcount.server.unread_answers import UnreadAnswers
 from pegcount.server.unread_calls import Context, UnreadCalls
 from pegcount.suggestion import nearest, suggestion
@@ -67,6 +69,7 @@ class Call:
         self,
         context: Context,
         connection: Connection,
+        caller: Caller | None,
         unread_answers: UnreadAnswers,
         request_id: str,
         authenticate: Callable[[], Caller | None],
@@ -74,8 +77,12 @@ class Call:
         is_stream: bool,
     ) -> None:
         self.connection = connection
-        self.caller: Caller | None = None
+        self.caller = caller
         """Who calls; None if the method is open, or the server runs without authentication."""
+        self.turn = turn_of(connection, caller)
+        """Whose turn the call takes where calls wait."""
+        self.admitted: AdmittedCall | None = None
+        """Its part in the limits of its credential, once that was let in."""
         self.request_id = request_id
         """Names the call in its trailing metadata and in the log."""
         self.clock = CallClock()
@@ -129,12 +136,12 @@ class Call:
         """Counts an answer as unread, until `release_answer`."""
         if answer:
             self._unread_bytes = len(answer)
-            self._unread_answers.add(self.connection, self._unread_bytes)
+            self._unread_answers.add(self.connection, self.turn, self._unread_bytes)
 
     def release_answer(self) -> None:
         """Notes that gRPC no longer holds the answer."""
         if self._unread_bytes:
-            self._unread_answers.remove(self.connection, self._unread_bytes)
+            self._unread_answers.remove(self.connection, self.turn, self._unread_bytes)
             self._unread_bytes = 0
 
     def on_end(self, callback: Callable[[], None]) -> None:
@@ -167,18 +174,19 @@ class Call:
 
 UnaryBehavior: TypeAlias = Callable[[bytes, Call], Awaitable[bytes]]
 """Takes a request message and returns the response message."""
-Refusal: TypeAlias = Callable[[Connection], PegcountError | None]
-"""Returns why the next call of a connection must be refused before its message is read, if it must."""
-Denial: TypeAlias = Callable[[Caller, str], None]
-"""Takes a caller whose credential lacks the scope of a method, and the id of the request."""
+Refusal: TypeAlias = Callable[[Connection, Caller | None], PegcountError | None]
+"""Returns why the next call of a connection must be refused before its message is read, if it must.
+
+The caller is None for an open method, and where nobody is authenticated.
+"""
 ResponseStreamBehavior: TypeAlias = Callable[[bytes, Call], Awaitable[None]]
 """Takes a request message and writes responses."""
 StreamBehavior: TypeAlias = Callable[[Call], Awaitable[None]]
 """Reads requests and writes responses."""
 
 
-def _ignore_denial(caller: Caller, request_id: str) -> None:
-    """Denied calls of most methods change nothing, and are not noted."""
+def never_refused(_: Connection, __: Caller | None) -> None:
+    """Refuses no call before its message is read."""
 
 
 class CallHandlers(grpc.GenericRpcHandler):
@@ -191,9 +199,11 @@ class CallHandlers(grpc.GenericRpcHandler):
         unread: UnreadCalls,
         unread_answers: UnreadAnswers,
         access: Access,
+        limiter: CredentialLimiter,
         request_id_length_max: int,
     ) -> None:
         self._access = access
+        self._limiter = limiter
         self._connections = connections
         self._request_id_length_max = request_id_length_max
         self._unread_answers = unread_answers
@@ -204,13 +214,7 @@ class CallHandlers(grpc.GenericRpcHandler):
         self._calls: set[Call] = set()
         self._is_stopping = False
 
-    def add_unary(
-        self,
-        method: str,
-        behavior: UnaryBehavior,
-        refusal: Refusal = lambda _: None,
-        denial: Denial = _ignore_denial,
-    ) -> None:
+    def add_unary(self, method: str, behavior: UnaryBehavior, refusal: Refusal = never_refused) -> None:
         """Adds a method with one request and one response; `method` is `package.Service/Method`.
 
         `denial` is called for each call that is denied. Raises ValueError if no rule says who may call it, as
@@ -226,14 +230,7 @@ class CallHandlers(grpc.GenericRpcHandler):
         read_and_answer = self._after_reading(answer_counted)
 
         async def handle(_: object, context: Context) -> bytes:
-            # Under overload most calls are refused, so a refusal must cost less than the begin of a call.
-            connection = self._connections.of_peer(context.peer())
-            error = None if self._is_stopping else refusal(connection)
-            # Whoever is not let in is refused for that: the load of the server is not for everybody to see.
-            if error is not None and self._is_let_in(rule, context):
-                self._connections.note_refused(connection)
-                await status.abort(context, error, self._request_id(context), CallClock())
-            answer: bytes = await self._handle(context, rule, read_and_answer, denial, is_stream=False)
+            answer: bytes = await self._handle(context, rule, read_and_answer, refusal, is_stream=False)
             return answer
 
         self._handlers[f"/{method}"] = grpc.stream_unary_rpc_method_handler(handle)
@@ -247,7 +244,7 @@ class CallHandlers(grpc.GenericRpcHandler):
 
         self._handlers[f"/{method}"] = grpc.stream_stream_rpc_method_handler(handle)
 
-    def add_stream(self, method: str, behavior: StreamBehavior) -> None:
+    def add_stream(self, method: str, behavior: StreamBehavior, refusal: Refusal = never_refused) -> None:
         """Adds a method with a stream of requests and one of responses."""
         rule = rule_of(method)
 
@@ -255,7 +252,7 @@ class CallHandlers(grpc.GenericRpcHandler):
             await behavior(call)
 
         async def handle(_: object, context: Context) -> None:
-            await self._handle(context, rule, answer, is_stream=True)
+            await self._handle(context, rule, answer, refusal, is_stream=True)
 
         self._handlers[f"/{method}"] = grpc.stream_stream_rpc_method_handler(handle)
 
@@ -309,15 +306,15 @@ class CallHandlers(grpc.GenericRpcHandler):
         context: Context,
         rule: Rule,
         behavior: Callable[[Context, Call], Awaitable[Any]],
-        denial: Denial = _ignore_denial,
+        refusal: Refusal = never_refused,
         *,
         is_stream: bool,
     ) -> Any:
-        call = self._begin(context, rule, is_stream=is_stream)
+        authenticate = self._authentication(rule, context)
+        caller = await self._refuse_early(context, rule, authenticate, refusal)
+        call = self._begin(context, authenticate, caller, is_stream=is_stream)
         try:
-            if self._is_stopping:
-                raise _stopping_error()
-            call.authenticate()
+            self._require_let_in(call)
             answer = await behavior(context, call)
             self._note_answered(call, rule)
             context.set_trailing_metadata(call_metadata.trailing(call.request_id, call.clock))
@@ -342,6 +339,38 @@ class CallHandlers(grpc.GenericRpcHandler):
         finally:
             # The traceback of the error has this frame: a cycle, which would keep all its frames in memory.
             del error
+
+    async def _refuse_early(
+        self, context: Context, rule: Rule, authenticate: Callable[[], Caller | None], refusal: Refusal
+    ) -> Caller | None:
+        """Ends a call that must be refused before it begins; returns who calls, None if nobody is known.
+
+        Under overload most calls are refused, so a refusal must cost less than the begin of a call.
+        """
+        try:
+            caller = authenticate()
+        except PegcountError:
+            # Whoever is not let in is refused for that: the load of the server is not for everybody to see.
+            return None
+        if self._is_stopping:
+            return caller
+        connection = self._connections.of_peer(context.peer())
+        error: PegcountError | None = None
+        if caller is not None:
+            error = self._limiter.refusal(caller, is_report=rule.scope is Scope.READ_REPORTS)
+        error = error or refusal(connection, caller)
+        if error is None:
+            return caller
+        if caller is not None and isinstance(error, CredentialLimitReachedError):
+            self._limiter.log(caller, error)
+        self._connections.note_refused(connection)
+        return await status.abort(context, error, self._request_id(context), CallClock())
+
+    def _require_let_in(self, call: Call) -> None:
+        if self._is_stopping:
+            raise _stopping_error()
+        if call.caller is None:
+            call.authenticate()
 
     def _note_answered(self, call: Call, rule: Rule) -> None:
         # A flood of refused calls could make up for itself by asking for the health.
@@ -376,27 +405,32 @@ class CallHandlers(grpc.GenericRpcHandler):
 
         return read_and_answer
 
-    def _is_let_in(self, rule: Rule, context: Context) -> bool:
-        try:
-            self._authentication(rule, context)()
-        except PegcountError:
-            return False
-        return True
-
     def _authentication(self, rule: Rule, context: Context) -> Callable[[], Caller | None]:
         metadata = context.invocation_metadata() or ()
         return partial(self._access.caller, rule, metadata, client_certificate(context))
 
-    def _begin(self, context: Context, rule: Rule, *, is_stream: bool) -> Call:
+    def _begin(
+        self,
+        context: Context,
+        authenticate: Callable[[], Caller | None],
+        caller: Caller | None,
+        *,
+        is_stream: bool,
+    ) -> Call:
         """Notes the begin of a call, and its end once gRPC has sent the response."""
         connection = self._connections.enter(context.peer())
         request_id = self._request_id(context)
-        authenticate = self._authentication(rule, context)
-        call = Call(context, connection, self._unread_answers, request_id, authenticate, is_stream=is_stream)
+        call = Call(
+            context, connection, caller, self._unread_answers, request_id, authenticate, is_stream=is_stream
+        )
         self._calls.add(call)
+        if caller is not None:
+            call.admitted = self._limiter.enter(caller)
 
         def ended(_: object) -> None:
             self._calls.discard(call)
+            if call.admitted is not None:
+                call.admitted.leave()
             call.release_answer()
             self._connections.leave(connection)
 

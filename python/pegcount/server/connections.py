@@ -5,9 +5,10 @@ such as SETTINGS and WINDOW_UPDATE. gRPC bounds only what they hold, not how oft
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 
+from pegcount.auth import Caller
 from pegcount.config import Config
 from pegcount.server.sockets import Endpoint, endpoint_of
 
@@ -80,6 +81,14 @@ class Connection:
     def __str__(self) -> str:
         host, port = self.endpoint
         return f"{host}:{port}" if port else host
+
+
+def turn_of(connection: Connection, caller: Caller | None) -> Hashable:
+    """Returns whose turn a call takes where calls wait, and whose memory its answer takes.
+
+    That is its credential, however many connections it has, or its connection where nobody is authenticated.
+    """
+    return connection if caller is None else caller.id
 
 
 class Connections:

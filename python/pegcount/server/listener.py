@@ -11,6 +11,7 @@ from pegcount.server.access import Access
 from pegcount.server.calls import CallHandlers
 from pegcount.server.connection_guard import ConnectionGuard
 from pegcount.server.connections import Connections
+from pegcount.server.credential_limits import CredentialLimiter
 from pegcount.server.listening import BoundAddress, bind, options
 from pegcount.server.minute_log import MinuteLog
 from pegcount.server.sockets import ListeningPort
@@ -27,13 +28,21 @@ class Listener:
     from one port of a client.
     """
 
-    def __init__(self, config: Config, unread: UnreadCalls, access: Access, log: MinuteLog) -> None:
+    def __init__(
+        self, config: Config, unread: UnreadCalls, access: Access, limiter: CredentialLimiter, log: MinuteLog
+    ) -> None:
         self._config = config
         connections = Connections(config)
         self.unread_answers = UnreadAnswers(config)
         self._guard = ConnectionGuard(config, connections, self.unread_answers, log)
         self.calls = CallHandlers(
-            connections, self._guard, unread, self.unread_answers, access, config.request_id_length_max
+            connections,
+            self._guard,
+            unread,
+            self.unread_answers,
+            access,
+            limiter,
+            config.request_id_length_max,
         )
         """The methods of this address."""
         self._server = grpc.aio.server(options=options(config))

@@ -35,11 +35,11 @@ class LoopTurns:
         self._spent_s = 0.0
         self._is_round_open = False
 
-    def refusal(self, connection: Hashable) -> OverloadedError | None:
-        """Returns the error with which `run` would refuse a new call of a connection now, if it would."""
-        return self._overloaded() if self._waiting.refuses(connection) else None
+    def refusal(self, caller: Hashable) -> OverloadedError | None:
+        """Returns the error with which `run` would refuse a new call of a caller now, if it would."""
+        return self._overloaded() if self._waiting.refuses(caller) else None
 
-    async def run(self, connection: Hashable, work: Callable[[], _Result]) -> _Result:
+    async def run(self, caller: Hashable, work: Callable[[], _Result]) -> _Result:
         """Runs `work` when the call has its turn.
 
         Raises the errors of `work`, and OverloadedError if too many calls wait. A call that is cancelled
@@ -48,7 +48,7 @@ class LoopTurns:
         if not self._waiting and self._has_time():
             return self._timed(work)
         turn = _Turn(work, asyncio.get_running_loop().create_future())
-        refused = self._waiting.add(connection, turn)
+        refused = self._waiting.add(caller, turn)
         if refused is turn:
             raise self._overloaded()
         if refused is not None and not refused.result.done():
@@ -56,7 +56,7 @@ class LoopTurns:
         try:
             result: _Result = await turn.result
         except asyncio.CancelledError:
-            self._waiting.remove(connection, turn)
+            self._waiting.remove(caller, turn)
             if not turn.result.cancelled():
                 # The call was cancelled after its turn; asyncio logs an error that nobody retrieves.
                 turn.result.exception()

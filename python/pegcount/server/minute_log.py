@@ -2,9 +2,12 @@
 
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 
 _MINUTE_S = 60.0
+_KIND_COUNT_MAX = 1_000
+"""Kinds whose last line is known, such as one per credential; of further ones, the oldest is forgotten."""
 _GRPC_LOG = logging.getLogger("grpc._cython.cygrpc")
 _SILENCED = ("ExecuteBatchError raised in core by servicer method", "Invalid encoding on")
 
@@ -19,7 +22,7 @@ class MinuteLog:
         """`clock` returns seconds."""
         self._logger = logger
         self._clock = clock
-        self._minutes: dict[str, _Minute] = {}
+        self._minutes: OrderedDict[str, _Minute] = OrderedDict()
 
     def add(self, kind: str, text: str) -> None:
         """Logs a warning, unless one of this kind was logged within the last minute."""
@@ -30,6 +33,9 @@ class MinuteLog:
             return
         omitted = f" ({minute.omitted_count} like it before)" if minute and minute.omitted_count else ""
         self._minutes[kind] = _Minute(now_s)
+        self._minutes.move_to_end(kind)
+        if len(self._minutes) > _KIND_COUNT_MAX:
+            self._minutes.popitem(last=False)
         self._logger.warning("%s%s", text, omitted)
 
 

@@ -8,14 +8,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from pegcount.auth import Caller
 from pegcount.errors import (
     ConnectionAgeError,
+    CredentialLimitReachedError,
     OverloadedError,
     PegcountError,
     StreamDisplacedError,
     StreamIdleError,
 )
 from pegcount.server.calls import Call
+from pegcount.server.connections import Connection
 
 
 class Place:
@@ -76,6 +79,14 @@ class PlaceLimits:
     """Age of its connection in seconds at which a stream ends; 0 is without limit."""
     retry_seconds: float
     """Seconds after which a refused caller may try again."""
+    are_write_streams: bool = False
+    """Whether the limit `write_streams` of a credential takes the place of `count_per_peer_max`."""
+
+    def allowed(self, caller: Caller | None) -> int:
+        """Returns how many streams a peer may have."""
+        limits = None if caller is None or not self.are_write_streams else caller.limits
+        own = None if limits is None else limits.write_streams
+        return self.count_per_peer_max if own is None else own
 
 
 class StreamPlaces:
@@ -87,12 +98,12 @@ class StreamPlaces:
 
     @contextmanager
     def taken(self, call: Call) -> Iterator[Place]:
-        """Takes a place for its block; raises OverloadedError if there is none.
+        """Takes a place for its block; raises the error of `refusal` if there is none.
 
         If all places are taken, of the peer or at all, the stream that has waited for its
         client for longest gives way, if that is longer than `yield_seconds`.
         """
-        self._make_room(_peer(call))
+        self._make_room(call)
         place = Place(call)
         self._places.append(place)
         try:
@@ -122,22 +133,52 @@ class StreamPlaces:
             return ConnectionAgeError(text, limit_seconds=f"{age_s:g}")
         return None
 
-    def _make_room(self, peer: str) -> None:
-        limits = self._limits
-        of_peer = [place for place in self._places if _peer(place.call) == peer]
-        if len(of_peer) >= limits.count_per_peer_max:
-            self._displace(of_peer, f"of {peer} ")
-        elif len(self._places) >= limits.count_max:
-            self._displace(self._places, "")
+    def refusal(self, connection: Connection, caller: Caller | None) -> PegcountError | None:
+        """Returns the error with which `taken` would refuse a new stream now; None if it would not."""
+        crowd = self._crowd(connection, caller)
+        return None if crowd is None or self._idle(crowd.places) is not None else crowd.refusal
 
-    def _displace(self, places: list[Place], whose: str) -> None:
-        limits = self._limits
+    def _make_room(self, call: Call) -> None:
+        crowd = self._crowd(call.connection, call.caller)
+        if crowd is None:
+            return
+        idle = self._idle(crowd.places)
+        if idle is None:
+            raise crowd.refusal
+        self._places.remove(idle)
+        idle.end(StreamDisplacedError("a new stream took the place of this one, which was idle"))
+
+    def _crowd(self, connection: Connection, caller: Caller | None) -> "_Crowd | None":
+        """Returns the places of which one must become free for a new stream; None if there is room."""
+        limits, peer = self._limits, _peer(connection, caller)
+        of_peer = [place for place in self._places if _peer(place.call.connection, place.call.caller) == peer]
+        if len(of_peer) >= limits.allowed(caller):
+            if caller is not None and limits.are_write_streams:
+                error = CredentialLimitReachedError(
+                    "write_streams", limits.allowed(caller), limits.retry_seconds
+                )
+                return _Crowd(of_peer, error)
+            return _Crowd(of_peer, self._overloaded(len(of_peer), f"of {peer} "))
+        if len(self._places) >= limits.count_max:
+            return _Crowd(self._places, self._overloaded(len(self._places), ""))
+        return None
+
+    def _idle(self, places: Sequence[Place]) -> Place | None:
+        """Returns the place that gives way: that which waits for its client for longest, if long enough."""
         longest = max(places, key=Place.waited_s, default=None)
-        if longest is None or longest.waited_s() < limits.yield_seconds:
-            text = f"{len(places)} {limits.name} {whose}are in progress; no more are allowed"
-            raise OverloadedError(text, limits.retry_seconds)
-        self._places.remove(longest)
-        longest.end(StreamDisplacedError("a new stream took the place of this one, which was idle"))
+        return None if longest is None or longest.waited_s() < self._limits.yield_seconds else longest
+
+    def _overloaded(self, count: int, whose: str) -> OverloadedError:
+        text = f"{count} {self._limits.name} {whose}are in progress; no more are allowed"
+        return OverloadedError(text, self._limits.retry_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Crowd:
+    """Streams of which one must give way to a new one, and the error if none does."""
+
+    places: Sequence[Place]
+    refusal: PegcountError
 
 
 async def end_old_streams(all_places: Sequence[StreamPlaces], look_seconds: float) -> None:
@@ -148,8 +189,8 @@ async def end_old_streams(all_places: Sequence[StreamPlaces], look_seconds: floa
             places.end_old_streams()
 
 
-def _peer(call: Call) -> str:
-    return call.connection.address if call.caller is None else f"credential {call.caller.id}"
+def _peer(connection: Connection, caller: Caller | None) -> str:
+    return connection.address if caller is None else f"credential {caller.id}"
 
 
 def _now_s() -> float:

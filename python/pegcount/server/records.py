@@ -24,6 +24,7 @@ class RecordService:
             idle_seconds_max=config.write_stream_idle_seconds,
             age_seconds_max=config.connection_age_seconds_max,
             retry_seconds=config.overload_retry_seconds,
+            are_write_streams=True,
         )
         self.places = StreamPlaces(limits)
 

@@ -4,22 +4,25 @@ import asyncio
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from math import isfinite
 from typing import TypeAlias, TypeVar
 
 from pegcount import core
+from pegcount.auth import Caller
 from pegcount.config import Config
 from pegcount.errors import OverloadedError, PegcountError
 from pegcount.server.admission import AdmissionGate
 from pegcount.server.call_clock import Phase
 from pegcount.server.calls import Call, UnaryBehavior
-from pegcount.server.connections import Connection
+from pegcount.server.connections import Connection, turn_of
 from pegcount.server.deadline import QueryDeadline
 from pegcount.server.loop_turns import LoopTurns
 from pegcount.server.quick_bins import ManyBinsError
-from pegcount.server.report_cost import Lane, lane_of
+from pegcount.server.report_cost import Lane, estimated_cost_us, lane_of
 from pegcount.server.reports import Answer, Prepare, PreparedReport
 from pegcount.server.unread_answers import UnreadAnswers
 from pegcount.server.unseen_values import UnseenSearch
@@ -28,6 +31,8 @@ from pegcount.store import Store
 _Result = TypeVar("_Result")
 
 _US_PER_SECOND = 1_000_000
+_CORE_COUNT = os.cpu_count() or 1
+"""Cores that may have worked on a report all the time."""
 
 
 class ReportRunner:
@@ -74,7 +79,7 @@ class ReportRunner:
             call.clock.enter(Phase.QUEUE)
             if len(data) <= self._config.tuning.cached_request_bytes_max:
                 begin = partial(self._begin, prepare, data, call)
-                found = await self._turns.run(call.connection, begin)
+                found = await self._turns.run(call.turn, begin)
             if found is None:
                 # To prepare it, too, takes a place in a lane: a long request holds memory and costs time.
                 found = await self._run(self._small, call, partial(self._prepare, prepare, data, call))
@@ -90,9 +95,10 @@ class ReportRunner:
 
         return run
 
-    def refusal(self, connection: Connection) -> OverloadedError | None:
-        """Returns why a connection's next report is refused, whatever it asks; None if it is not."""
-        return self._unread_answers.refusal(connection) or self._turns.refusal(connection)
+    def refusal(self, connection: Connection, caller: Caller | None) -> OverloadedError | None:
+        """Returns why the next report of a caller is refused, whatever it asks; None if it is not."""
+        turn = turn_of(connection, caller)
+        return self._unread_answers.refusal(turn) or self._turns.refusal(turn)
 
     def close(self) -> None:
         """Ends the threads when they are idle."""
@@ -111,7 +117,7 @@ class ReportRunner:
                 report = prepare(data, limit.cancel_token, self._quick_bin_count_max)
             except ManyBinsError:
                 return None
-            lane = lane_of(report, self._store, self._config.tuning)
+            lane = self._charged_lane(report, call)
         return _answer(report, call, limit) if lane is Lane.INLINE else (lane, report)
 
     def _prepare(self, prepare: Prepare, data: bytes, call: Call, limit: QueryDeadline) -> "_Found":
@@ -119,8 +125,16 @@ class ReportRunner:
         call.clock.enter(Phase.CALENDAR)
         with limit:
             report = prepare(data, limit.cancel_token)
-            lane = lane_of(report, self._store, self._config.tuning)
+            lane = self._charged_lane(report, call)
         return (lane, report) if lane is Lane.LARGE else _answer(report, call, limit)
+
+    def _charged_lane(self, report: PreparedReport, call: Call) -> Lane:
+        """Returns the lane of a report, whose estimated cost its credential pays; see `AdmittedCall`."""
+        cost_us = estimated_cost_us(report, self._store, self._config.tuning)
+        if call.admitted is not None:
+            # A store that does not know what a report costs has it run as a large one.
+            call.admitted.charge(cost_us if isfinite(cost_us) else self._config.tuning.small_cost_us_max)
+        return lane_of(report, cost_us, self._config.tuning)
 
     async def _notices(self, search: UnseenSearch, call: Call, begin_s: float) -> bytes:
         """Returns serialized notices about filter values that no record carries, on a thread.
@@ -136,10 +150,10 @@ class ReportRunner:
         call.clock.enter(Phase.QUEUE)
         try:
             async with asyncio.timeout(seconds):
-                await self._searches.gate.enter(call.connection)
+                await self._searches.gate.enter(call.turn)
             call.clock.enter(Phase.STORE)
             work = partial(search.notices, self._store, cancel_token)
-            return await self._searches.gate.run(self._searches.threads, work)
+            return await self._searches.gate.run(call.turn, self._searches.threads, work)
         except (PegcountError, TimeoutError):
             return b""
         except asyncio.CancelledError:
@@ -151,14 +165,14 @@ class ReportRunner:
     ) -> _Result:
         """Runs work on a thread of a lane once a place is free."""
         call.clock.enter(Phase.QUEUE)
-        await lane.gate.enter(call.connection)
+        await lane.gate.enter(call.turn)
         try:
             # The caller may have left its answers unread, or its deadline may have passed, while it waited.
-            self._unread_answers.require_room(call.connection)
+            self._unread_answers.require_room(call.turn)
             limit = QueryDeadline(call.time_remaining(), self._config)
             limit.check()
         except BaseException:
-            lane.gate.leave()
+            lane.gate.leave(call.turn)
             raise
 
         def begin() -> _Result:
@@ -166,7 +180,7 @@ class ReportRunner:
             return work(limit)
 
         try:
-            return await lane.gate.run(lane.threads, begin)
+            return await lane.gate.run(call.turn, lane.threads, begin)
         except asyncio.CancelledError:
             limit.cancel_token.cancel()
             raise
@@ -193,8 +207,12 @@ class _ThreadLane:
 
 def _answer(report: PreparedReport, call: Call, limit: QueryDeadline) -> Answer:
     call.clock.enter(Phase.STORE)
+    begin_s = time.monotonic()
     with limit:
-        return report.answer(limit.cancel_token, call.clock)
+        answer = report.answer(limit.cancel_token, call.clock)
+    if call.admitted is not None:
+        call.admitted.settle((time.monotonic() - begin_s) * _CORE_COUNT * _US_PER_SECOND)
+    return answer
 
 
 def _lower_priority(niceness: int) -> None:

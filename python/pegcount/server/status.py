@@ -47,6 +47,7 @@ CODE_OF_ERROR: dict[type[errors.PegcountError], int] = {
     errors.AnswerTooLargeError: code_pb2.RESOURCE_EXHAUSTED,
     errors.MemoryLimitError: code_pb2.RESOURCE_EXHAUSTED,
     errors.OverloadedError: code_pb2.RESOURCE_EXHAUSTED,
+    errors.CredentialLimitReachedError: code_pb2.RESOURCE_EXHAUSTED,
     errors.SourceOfRecordError: code_pb2.INVALID_ARGUMENT,
     errors.SourceRuleLimitError: code_pb2.INVALID_ARGUMENT,
     errors.SourceRuleError: code_pb2.FAILED_PRECONDITION,
@@ -62,6 +63,12 @@ CODE_OF_ERROR: dict[type[errors.PegcountError], int] = {
     errors.UnknownMethodError: code_pb2.UNIMPLEMENTED,
 }
 
+_SAY_WHEN_TO_RETRY = (
+    errors.OverloadedError,
+    errors.CredentialLimitReachedError,
+    errors.StoreUnavailableError,
+)
+
 # Trailers carry the status twice: the message alone, percent-encoded in up to 3 bytes per byte, and the
 # message with the details, base64-encoded in 4 bytes per 3 bytes. By default, clients accept 8 KiB of
 # trailers, ids and times of the call included, and replace the status by RESOURCE_EXHAUSTED beyond that.
@@ -74,6 +81,8 @@ _REST_BYTES_MAX = 40
 
 _OVERLOADED_STATUS_COUNT = 64
 """Statuses of refused calls that are made once and sent again."""
+_LIMIT_STATUS_COUNT = 2_048
+"""The same of calls that a limit of a credential refuses: for each wait, in hundredths of a second."""
 
 
 async def abort(
@@ -82,6 +91,8 @@ async def abort(
     """Ends a call with the status of an error, which gRPC takes as an exception, and with its metadata."""
     if isinstance(error, errors.OverloadedError):
         ended = _overloaded(str(error), error.retry_seconds)
+    elif isinstance(error, errors.CredentialLimitReachedError):
+        ended = _limit_reached(error.limit, error.allowed, error.retry_seconds)
     else:
         ended = rpc_status.to_status(status_of(error, request_id))
     metadata = (*ended.trailing_metadata, *call_metadata.trailing(request_id, clock))
@@ -128,6 +139,13 @@ def _overloaded(text: str, retry_seconds: float) -> Any:
     return rpc_status.to_status(status_of(errors.OverloadedError(text, retry_seconds), ""))
 
 
+@lru_cache(_LIMIT_STATUS_COUNT)
+def _limit_reached(limit: str, allowed: int, retry_seconds: float) -> Any:
+    """As `_overloaded`."""
+    error = errors.CredentialLimitReachedError(limit, allowed, retry_seconds)
+    return rpc_status.to_status(status_of(error, ""))
+
+
 def _details(error: errors.PegcountError) -> Iterator[Message]:
     metadata = {name: _truncated(text) for name, text in error.metadata.items()}
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=_DOMAIN, metadata=metadata)
@@ -140,7 +158,7 @@ def _details(error: errors.PegcountError) -> Iterator[Message]:
             resource_name=_truncated(name),
             description=_truncated(str(error)),
         )
-    if isinstance(error, errors.OverloadedError | errors.StoreUnavailableError):
+    if isinstance(error, _SAY_WHEN_TO_RETRY):
         yield _retry_info(error.retry_seconds)
     if isinstance(error, errors.MemoryLimitError) and error.is_temporary:
         yield _retry_info(_MEMORY_RETRY_SECONDS)

@@ -4,7 +4,8 @@ gRPC holds an answer until the client has read it, as HTTP/2 flow control demand
 not read would otherwise fill the memory with answers.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from pegcount.config import Config
@@ -41,15 +42,20 @@ class UnreadAnswers:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._by_connection: dict[Connection, _Unread] = {}
+        self._held_by_turn: Counter[Hashable] = Counter()
         self._byte_count = 0
 
-    def add(self, connection: Connection, byte_count: int) -> None:
-        """Notes that gRPC has got an answer to send."""
+    def add(self, connection: Connection, turn: Hashable, byte_count: int) -> None:
+        """Notes that gRPC has got an answer to send; `turn` is that of `connections.turn_of`."""
         self._by_connection.setdefault(connection, _Unread()).byte_count += byte_count
+        self._held_by_turn[turn] += byte_count
         self._byte_count += byte_count
 
-    def remove(self, connection: Connection, byte_count: int) -> None:
+    def remove(self, connection: Connection, turn: Hashable, byte_count: int) -> None:
         """Notes that gRPC has sent an answer, or dropped it with its connection."""
+        self._held_by_turn[turn] -= byte_count
+        if not self._held_by_turn[turn]:
+            del self._held_by_turn[turn]
         unread = self._by_connection[connection]
         unread.byte_count -= byte_count
         unread.read_count += 1
@@ -57,28 +63,29 @@ class UnreadAnswers:
         if unread.byte_count == 0:
             del self._by_connection[connection]
 
-    def refusal(self, connection: Connection) -> OverloadedError | None:
-        """Returns why a connection gets no more answers for now; None if it does.
+    def refusal(self, turn: Hashable) -> OverloadedError | None:
+        """Returns why a connection, or a credential, gets no more answers for now; None if it does.
 
-        When all connections together hold too much, those that hold more than their share are refused, and
-        when they hold twice as much, all are.
+        When all together hold too much, those that hold more than their share are refused, and when they hold
+        twice as much, all are.
         """
         config = self._config
-        held, allowed = self.byte_count_of(connection), config.unread_answer_bytes_per_connection_max
+        held, allowed = self._held_by_turn[turn], config.unread_answer_bytes_per_connection_max
+        whose = "connection" if isinstance(turn, Connection) else "credential"
         if held >= allowed:
-            text = f"{held} bytes of answers of this connection are unread; {allowed} are allowed"
+            text = f"{held} bytes of answers of this {whose} are unread; {allowed} are allowed"
         elif self._holds_too_much(held):
             text = (
-                f"{self._byte_count} bytes of answers are unread, {held} of them of this connection;"
+                f"{self._byte_count} bytes of answers are unread, {held} of them of this {whose};"
                 f" {config.unread_answer_bytes_max} are allowed"
             )
         else:
             return None
         return OverloadedError(f"{text}: read them first", config.overload_retry_seconds)
 
-    def require_room(self, connection: Connection) -> None:
+    def require_room(self, turn: Hashable) -> None:
         """Raises the error of `refusal`."""
-        error = self.refusal(connection)
+        error = self.refusal(turn)
         if error is not None:
             raise error
 
@@ -107,11 +114,11 @@ class UnreadAnswers:
         return 0 if unread is None else unread.byte_count
 
     def _holds_too_much(self, held: int) -> bool:
-        """Returns whether a connection that holds `held` bytes must wait for others to be read."""
+        """Returns whether one that holds `held` bytes must wait for others to be read."""
         allowed = self._config.unread_answer_bytes_max
         if self._byte_count < allowed:
             return False
-        share = allowed // max(1, len(self._by_connection))
+        share = allowed // max(1, len(self._held_by_turn))
         return held >= share or self._byte_count >= _ALL_REFUSED_TIMES * allowed
 
     def _is_stalled(self, connection: Connection, unread: _Unread, now_s: float, acknowledged: int) -> bool:

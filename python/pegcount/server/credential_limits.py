@@ -1,0 +1,226 @@
+"""How much each credential may ask for; a call beyond that is refused before it begins.
+
+Rates are token buckets: what was taken drains at the rate of the limit, and a bucket holds what drains within
+two seconds. All times are those of the monotonic clock.
+"""
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import islice
+from threading import Lock
+from typing import Final
+
+from pegcount.auth import Caller
+from pegcount.config import Config
+from pegcount.data_scope import CredentialLimits
+from pegcount.errors import CredentialLimitReachedError, quoted
+from pegcount.server.minute_log import MinuteLog
+
+_BURST_SECONDS: Final = 2.0
+_RETRY_STEPS_PER_SECOND: Final = 100
+"""Waits are rounded up to hundredths of a second, so that few different statuses have to be made."""
+_PROMISED_SECONDS_MAX: Final = 10.0
+"""Longest time that a refused call waits for earlier ones of its credential that were refused too."""
+_IDLE_SECONDS: Final = 60.0
+"""Seconds after its last call from which a credential counts as idle, if it owes no work."""
+_LOOK_COUNT: Final = 4
+"""Accounts that are looked at for each new one: more than are made, so that all idle ones go."""
+_NONE: Final = CredentialLimits()
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """What was taken of a rate."""
+
+    taken: float = 0.0
+    at_s: float = 0.0
+
+    def drained(self, now_s: float, per_second: float) -> float:
+        """Returns what is left of what was taken."""
+        self.taken = max(0.0, self.taken - (now_s - self.at_s) * per_second)
+        self.at_s = now_s
+        return self.taken
+
+
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    """The limits of one credential; 0 is without limit."""
+
+    calls_per_second: int
+    calls_in_progress: int
+    work_ms_per_second: int
+
+
+@dataclass(slots=True, eq=False)
+class _Account:
+    """What one credential has asked for."""
+
+    limits: CredentialLimits | None
+    allowed: _Allowed
+    used_s: float
+    in_progress_count: int = 0
+    calls: _Bucket = field(default_factory=_Bucket)
+    promised: _Bucket = field(default_factory=_Bucket)
+    """Refused calls that were told a time at which to come again."""
+    work_ms: _Bucket = field(default_factory=_Bucket)
+
+
+class AdmittedCall:
+    """The part that one call has in the account of its credential. `charge` may run on any thread."""
+
+    def __init__(self, limiter: "CredentialLimiter", caller: Caller, account: _Account) -> None:
+        self._limiter = limiter
+        self._caller = caller
+        self._account = account
+        self._charged_ms = 0.0
+
+    def charge(self, cost_us: float) -> None:
+        """Takes the estimated processor time of a report, in microseconds.
+
+        Raises CredentialLimitReachedError if the credential has used up its own; otherwise a report may take
+        more than is left, and later ones wait until that has drained. So a report dearer than the whole
+        bucket is answered too.
+        """
+        self._charged_ms = self._limiter.charge(self._caller, self._account, cost_us)
+
+    def settle(self, took_us: float) -> None:
+        """Gives back what the report did not take: an estimate knows nothing of rollups.
+
+        `took_us` is the most processor time that it can have taken, in microseconds.
+        """
+        self._limiter.give_back(self._account, self._charged_ms - took_us / 1_000)
+        self._charged_ms = 0.0
+
+    def leave(self) -> None:
+        """Notes the end of the call."""
+        self._account.in_progress_count -= 1
+
+
+class CredentialLimiter:
+    """Holds each credential to its limits, by `Caller.id`.
+
+    `refusal` and `enter` are called on the event loop, and take about a microsecond. The accounts of
+    credentials that are idle go; with more busy ones than `limited_credential_count_max`, that which has
+    called longest ago begins anew.
+    """
+
+    def __init__(self, config: Config, log: MinuteLog, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` returns seconds."""
+        self._config = config
+        self._log = log
+        self._clock = clock
+        self._accounts: OrderedDict[str, _Account] = OrderedDict()
+        self._work_lock = Lock()
+
+    def __len__(self) -> int:
+        """Returns the number of accounts."""
+        return len(self._accounts)
+
+    def refusal(self, caller: Caller, *, is_report: bool) -> CredentialLimitReachedError | None:
+        """Returns why the next call of a credential is refused; None if it is not."""
+        now_s = self._clock()
+        account = self._account(caller, now_s)
+        allowed = account.allowed
+        most = allowed.calls_in_progress
+        if most and account.in_progress_count >= most:
+            return _refused("calls_in_progress", most, self._config.overload_retry_seconds)
+        if is_report and (error := self._work_refusal(account, now_s)):
+            return error
+        rate = allowed.calls_per_second
+        missing = account.calls.drained(now_s, rate) + 1 - _BURST_SECONDS * rate
+        if not rate or missing <= 0:
+            return None
+        # Calls that all come again at the time that they are told find room for all of them.
+        promised = account.promised.drained(now_s, rate)
+        if promised < _PROMISED_SECONDS_MAX * rate:
+            account.promised.taken += 1
+        return _refused("calls_per_second", rate, (missing + promised) / rate)
+
+    def enter(self, caller: Caller) -> AdmittedCall:
+        """Accounts for the begin of a call that `refusal` did not refuse."""
+        account = self._account(caller, self._clock())
+        account.in_progress_count += 1
+        account.calls.taken += 1
+        return AdmittedCall(self, caller, account)
+
+    def charge(self, caller: Caller, account: _Account, cost_us: float) -> float:
+        """Takes work for a report, and returns how much, in milliseconds; see `AdmittedCall.charge`."""
+        if not account.allowed.work_ms_per_second:
+            return 0.0
+        error = self._work_refusal(account, self._clock())
+        if error is not None:
+            self.log(caller, error)
+            raise error
+        # No report runs for longer, whatever its estimate is.
+        cost_ms = min(cost_us / 1_000, self._config.query_seconds_max * 1_000)
+        with self._work_lock:
+            account.work_ms.taken += cost_ms
+        return cost_ms
+
+    def give_back(self, account: _Account, work_ms: float) -> None:
+        """Gives back work that was taken and not done, in milliseconds; nothing if it is negative."""
+        if work_ms > 0:
+            with self._work_lock:
+                account.work_ms.taken = max(0.0, account.work_ms.taken - work_ms)
+
+    def log(self, caller: Caller, error: CredentialLimitReachedError) -> None:
+        """Logs the name of a credential that a call was refused to, once a minute at most, and how often."""
+        text = f"credential {quoted(caller.name)} has reached its limit of {error.limit}, {error.allowed}"
+        self._log.add(f"limit of {caller.id}", f"{text}; refused a call")
+
+    def _work_refusal(self, account: _Account, now_s: float) -> CredentialLimitReachedError | None:
+        rate = account.allowed.work_ms_per_second
+        if not rate:
+            return None
+        with self._work_lock:
+            excess = account.work_ms.drained(now_s, rate) - _BURST_SECONDS * rate
+        return None if excess < 0 else _refused("work_ms_per_second", rate, excess / rate)
+
+    def _account(self, caller: Caller, now_s: float) -> _Account:
+        account = self._accounts.get(caller.id)
+        if account is None:
+            self._make_room(now_s)
+            account = _Account(caller.limits, self._allowed(caller.limits), now_s)
+            self._accounts[caller.id] = account
+        else:
+            self._accounts.move_to_end(caller.id)
+            if account.limits is not caller.limits:
+                account.limits, account.allowed = caller.limits, self._allowed(caller.limits)
+        account.used_s = now_s
+        return account
+
+    def _allowed(self, limits: CredentialLimits | None) -> _Allowed:
+        own, config = limits or _NONE, self._config
+        return _Allowed(
+            config.credential_calls_per_second if own.calls_per_second is None else own.calls_per_second,
+            config.credential_calls_in_progress if own.calls_in_progress is None else own.calls_in_progress,
+            config.credential_work_ms_per_second
+            if own.work_ms_per_second is None
+            else own.work_ms_per_second,
+        )
+
+    def _make_room(self, now_s: float) -> None:
+        """Drops accounts of idle credentials; a few, so that no call waits for many of them."""
+        count_max = self._config.limited_credential_count_max
+        for caller_id, account in list(islice(self._accounts.items(), _LOOK_COUNT)):
+            if account.in_progress_count:
+                # It is not idle, and those behind it may be.
+                self._accounts.move_to_end(caller_id)
+            elif len(self._accounts) >= count_max or self._is_idle(account, now_s):
+                del self._accounts[caller_id]
+        if len(self._accounts) >= count_max:
+            self._accounts.popitem(last=False)
+
+    def _is_idle(self, account: _Account, now_s: float) -> bool:
+        rate = account.allowed.work_ms_per_second
+        with self._work_lock:
+            owes = account.work_ms.drained(now_s, rate) > 0 if rate else False
+        return not account.in_progress_count and not owes and now_s - account.used_s > _IDLE_SECONDS
+
+
+def _refused(limit: str, allowed: int, seconds: float) -> CredentialLimitReachedError:
+    steps = math.floor(seconds * _RETRY_STEPS_PER_SECOND) + 1
+    return CredentialLimitReachedError(limit, allowed, steps / _RETRY_STEPS_PER_SECOND)
