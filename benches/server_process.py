@@ -4,7 +4,7 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,11 +50,14 @@ def running_program(*arguments: str, checkout: Path | None = None) -> Iterator[S
 
 
 @contextmanager
-def running_pegcount(directory: Path, checkout: Path | None = None) -> Iterator[ServerProcess]:
-    """Runs `pegcount serve` over a data directory, which `checkout` does not create."""
+def running_pegcount(
+    directory: Path, checkout: Path | None = None, options: Sequence[str] = ()
+) -> Iterator[ServerProcess]:
+    """Runs `pegcount serve` over a data directory, which `checkout` does not create; `options` are further
+    ones of the command."""
     create = () if checkout else ("--create",)
-    options = ("--data", str(directory), "--listen", "127.0.0.1:0", *create)
-    with running_program("-m", "pegcount", "serve", *options, checkout=checkout) as server:
+    command = ("serve", "--data", str(directory), "--listen", "127.0.0.1:0", *create, *options)
+    with running_program("-m", "pegcount", *command, checkout=checkout) as server:
         yield server
 
 

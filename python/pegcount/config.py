@@ -254,6 +254,9 @@ class Config:
     credential_work_ms_per_second: int = 0
     """Estimated processor time of the reports of one credential, milliseconds in a second, on average; 0 is
     without limit. A short turn, and fewer threads than the server has, limit reports all the same."""
+    credential_refusals_per_second: int = 50
+    """Calls of one credential that its limits refuse in a second, on average, and twice as many at once;
+    beyond, the server does not read from its connections for a while; 0 is without limit."""
     limited_credential_count_max: int = 10_000
     """Credentials, and subjects of tokens, whose calls the server counts at the same time."""
     admin_call_count_max: int = 3

@@ -357,12 +357,15 @@ class CallHandlers(grpc.GenericRpcHandler):
         connection = self._connections.of_peer(context.peer())
         error: PegcountError | None = None
         if caller is not None:
+            connection.note_caller(caller)
             error = self._limiter.refusal(caller, is_report=rule.scope is Scope.READ_REPORTS)
         error = error or refusal(connection, caller)
         if error is None:
             return caller
         if caller is not None and isinstance(error, CredentialLimitReachedError):
-            self._limiter.log(caller, error)
+            pause_seconds = self._limiter.note_refused(caller, error)
+            if pause_seconds:
+                self._guard.pause(connection, pause_seconds)
         self._connections.note_refused(connection)
         return await status.abort(context, error, self._request_id(context), CallClock())
 

@@ -5,16 +5,20 @@ Also closes idle connections when the process runs out of open files.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pegcount.config import Config
 from pegcount.server.connections import Connection, Connections
 from pegcount.server.minute_log import MinuteLog
-from pegcount.server.sockets import ListeningPort, PortState
+from pegcount.server.sockets import Endpoint, ListeningPort, PortState, pause_reading, resume_reading
 from pegcount.server.unread_answers import UnreadAnswers
 
 _SHARE_OF_TIME_MAX = 0.05
 """Share of the time of one core that looking at the sockets may take."""
+
+_WAITING_BYTES_MAX = 4 * 1024
+"""Bytes that may wait at the end of a pause. With more, the client has given calls up and begun others in
+their place, and to refuse these, which nobody waits for any more, would take the time of others."""
 
 
 class ConnectionGuard:
@@ -33,6 +37,8 @@ class ConnectionGuard:
         self._port: ListeningPort | None = None
         self._log = log
         self._closing: set[asyncio.Future[None]] = set()
+        self._numbers: Mapping[Endpoint, int] = {}
+        """Numbers of the open files of the connections, as of the last look."""
 
     async def run(self, port: ListeningPort) -> None:
         """Looks at the sockets of an address again and again, until cancelled."""
@@ -56,7 +62,28 @@ class ConnectionGuard:
             self._log.add("abandoned calls", f"client {connection} {text}")
             self._disconnect([connection])
 
+    def pause(self, connection: Connection, seconds: float) -> None:
+        """Leaves what a connection sends unread for some seconds.
+
+        Its client can send only so much, and the calls that it has begun stay on its side of the network:
+        to refuse each of them would take the time of others. A connection that carries calls of several
+        credentials is not paused.
+        """
+        number = self._numbers.get(connection.endpoint)
+        if number is None or connection.is_paused or connection.is_shared:
+            return
+        if pause_reading(number, connection.endpoint):
+            connection.is_paused = True
+            asyncio.get_running_loop().call_later(seconds, self._resume, connection, number)
+
+    def _resume(self, connection: Connection, number: int) -> None:
+        connection.is_paused = False
+        if not resume_reading(number, connection.endpoint, _WAITING_BYTES_MAX):
+            text = "went on to begin calls although its credential had reached a limit; closed its connection"
+            self._log.add("calls beyond limits", f"client {connection} {text}")
+
     def _act(self, state: PortState) -> None:
+        self._numbers = state.numbers
         flooding = self._connections.update(state.bytes_received)
         for connection in flooding:
             text = "sent too many control frames; closed its connection"

@@ -68,11 +68,23 @@ class Connection:
     exceeding_look_count: int = 0
     """Looks in a row that found more bytes than the budget allows."""
     is_closing: bool = False
+    is_paused: bool = False
+    """Whether what it sends is left unread for a while."""
+    caller_id: str | None = None
+    """Id of the first credential that made a call."""
+    is_shared: bool = False
+    """Whether it carries calls of several credentials, as that of a proxy does."""
 
     @property
     def address(self) -> str:
         """The address of the client, without its port."""
         return self.endpoint[0]
+
+    def note_caller(self, caller: Caller) -> None:
+        """Notes whose calls the connection carries."""
+        if self.caller_id is None:
+            self.caller_id = caller.id
+        self.is_shared |= self.caller_id != caller.id
 
     def age_s(self) -> float:
         """Returns the age in seconds."""

@@ -5,6 +5,7 @@ two seconds. All times are those of the monotonic clock.
 """
 
 import math
+import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -24,6 +25,8 @@ _RETRY_STEPS_PER_SECOND: Final = 100
 """Waits are rounded up to hundredths of a second, so that few different statuses have to be made."""
 _PROMISED_SECONDS_MAX: Final = 10.0
 """Longest time that a refused call waits for earlier ones of its credential that were refused too."""
+_PAUSE_SECONDS_MAX: Final = 8.0
+"""Longest pause of a connection. Both sides close one that answers no ping for 10 s."""
 _IDLE_SECONDS: Final = 60.0
 """Seconds after its last call from which a credential counts as idle, if it owes no work."""
 _LOOK_COUNT: Final = 4
@@ -66,6 +69,7 @@ class _Account:
     promised: _Bucket = field(default_factory=_Bucket)
     """Refused calls that were told a time at which to come again."""
     work_ms: _Bucket = field(default_factory=_Bucket)
+    refused: _Bucket = field(default_factory=_Bucket)
 
 
 class AdmittedCall:
@@ -152,7 +156,7 @@ class CredentialLimiter:
             return 0.0
         error = self._work_refusal(account, self._clock())
         if error is not None:
-            self.log(caller, error)
+            self._log_refused(caller, error)
             raise error
         # No report runs for longer, whatever its estimate is.
         cost_ms = min(cost_us / 1_000, self._config.query_seconds_max * 1_000)
@@ -166,7 +170,24 @@ class CredentialLimiter:
             with self._work_lock:
                 account.work_ms.taken = max(0.0, account.work_ms.taken - work_ms)
 
-    def log(self, caller: Caller, error: CredentialLimitReachedError) -> None:
+    def note_refused(self, caller: Caller, error: CredentialLimitReachedError) -> float:
+        """Accounts for a refused call; returns for how many seconds its connection should be left unread.
+
+        Few refusals cost little; beyond them, the calls of a credential must not arrive faster than they can
+        be refused, or refusing them would take the time of others.
+        """
+        self._log_refused(caller, error)
+        now_s, rate = self._clock(), self._config.credential_refusals_per_second
+        account = self._account(caller, now_s)
+        excess = account.refused.drained(now_s, rate) - _BURST_SECONDS * rate
+        if excess < _PAUSE_SECONDS_MAX * rate:
+            account.refused.taken += 1
+        if not rate or excess <= 0:
+            return 0.0
+        # Jitter: else many connections that are paused together would all be read again at the same time.
+        return random.uniform(0.25, 1) * min(excess / rate, _PAUSE_SECONDS_MAX)
+
+    def _log_refused(self, caller: Caller, error: CredentialLimitReachedError) -> None:
         """Logs the name of a credential that a call was refused to, once a minute at most, and how often."""
         text = f"credential {quoted(caller.name)} has reached its limit of {error.limit}, {error.allowed}"
         self._log.add(f"limit of {caller.id}", f"{text}; refused a call")

@@ -20,6 +20,8 @@ _OPEN_FILES = "/proc/self/fd"
 _BYTE_COUNTS_OFFSET = 120
 _TCP_INFO_BYTES = _BYTE_COUNTS_OFFSET + 16
 _SPARE_FILE_COUNT = 4
+_PAUSED_BYTES_MAX = 64 * 1024
+"""Bytes that the operating system holds of a connection which is not read at the moment."""
 _V4_IN_V6 = "::ffff:"
 
 SocketName = int | str
@@ -36,6 +38,8 @@ class PortState:
     """Bytes that each connected client has sent so far."""
     bytes_acknowledged: dict[Endpoint, int]
     """Bytes that each has acknowledged so far."""
+    numbers: dict[Endpoint, int]
+    """The number of the open file of each connection."""
     free_file_count: int
     """Files that the process may still open."""
 
@@ -73,17 +77,18 @@ class ListeningPort:
     def look(self) -> PortState:
         """Returns the connections, and how many files may still be opened."""
         with self._spare():
-            received, acknowledged = {}, {}
-            for connection in self._tcp_connections():
+            received, acknowledged, numbers = {}, {}, {}
+            for number, connection in self._tcp_connections():
                 with suppress(OSError):
                     endpoint = _endpoint(connection)
                     acknowledged[endpoint], received[endpoint] = _byte_counts(connection)
-            return PortState(received, acknowledged, free_file_count())
+                    numbers[endpoint] = number
+            return PortState(received, acknowledged, numbers, free_file_count())
 
     def disconnect(self, endpoints: Collection[Endpoint]) -> None:
         """Closes the connections of some clients."""
         with self._spare():
-            for connection in self._tcp_connections():
+            for _, connection in self._tcp_connections():
                 with suppress(OSError):
                     if _endpoint(connection) in endpoints:
                         connection.shutdown(socket.SHUT_RDWR)
@@ -92,7 +97,7 @@ class ListeningPort:
         """Accepts no more connections, and closes all that are open."""
         with self._spare():
             for listening in (True, False):
-                for each in self._sockets(listening=listening):
+                for _, each in self._sockets(listening=listening):
                     with suppress(OSError):
                         each.shutdown(socket.SHUT_RDWR)
         while self._spare_files:
@@ -101,15 +106,53 @@ class ListeningPort:
     def _spare(self) -> "_SpareFiles":
         return _SpareFiles(self._spare_files)
 
-    def _tcp_connections(self) -> Iterator[socket.socket]:
+    def _tcp_connections(self) -> Iterator[tuple[int, socket.socket]]:
         return self._sockets(listening=False) if self.names_clients else iter(())
 
-    def _sockets(self, *, listening: bool) -> Iterator[socket.socket]:
-        """Yields a duplicate of each socket of the port, which stays valid while gRPC closes its own."""
+    def _sockets(self, *, listening: bool) -> Iterator[tuple[int, socket.socket]]:
+        """Yields the number of each socket of the port, and a duplicate, which stays valid while gRPC closes
+        its own."""
         for number in _socket_numbers():
             with suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
                 if _name_of(found) == self._name and _is_listening(found) == listening:
-                    yield found
+                    yield number, found
+
+
+def pause_reading(number: int, endpoint: Endpoint) -> bool:
+    """Keeps the reader of a connection asleep until `_PAUSED_BYTES_MAX` wait for it, or its client leaves.
+
+    `number` is that of its open file. Returns False if the file is not, or not any more, this connection.
+    """
+    with suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
+        if _endpoint(found) == endpoint:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _PAUSED_BYTES_MAX)
+            return True
+    return False
+
+
+def resume_reading(number: int, endpoint: Endpoint, waiting_bytes_max: int) -> bool:
+    """Wakes the reader of a paused connection; ends the connection if more bytes than this wait for it.
+
+    The bytes of a connection that ends are dropped. Returns False if it ends.
+    """
+    with suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
+        if _endpoint(found) != endpoint:
+            return True
+        ends = _waiting_byte_count(found) > waiting_bytes_max
+        if ends:
+            with suppress(BlockingIOError):
+                while found.recv(_PAUSED_BYTES_MAX, socket.MSG_DONTWAIT):
+                    """Drops what the reader would else read before the end."""
+            found.shutdown(socket.SHUT_RDWR)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        return not ends
+    return True
+
+
+def _waiting_byte_count(connection: socket.socket) -> int:
+    with suppress(BlockingIOError):
+        return len(connection.recv(_PAUSED_BYTES_MAX, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    return 0
 
 
 def free_file_count() -> int:

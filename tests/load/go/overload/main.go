@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"pegcount-load-client/rawrpc"
@@ -76,6 +77,8 @@ type load struct {
 	connections []*rawrpc.Connection
 	requests    requests
 	timeout     time.Duration
+	// keys has the key that the calls of each connection send, in turn; none if it is empty.
+	keys []string
 
 	lock     sync.Mutex
 	statuses map[string]*outcomes
@@ -88,6 +91,10 @@ func main() {
 	connections := flag.Int("connections", 4, "number of connections")
 	callers := flag.Int("callers", 0, "callers of a closed loop; 0 for an open loop")
 	rate := flag.Float64("rate", 0, "calls per second of an open loop")
+	flag.Func("key", "key of a credential, which connections take in turn; may be repeated", func(key string) error {
+		l.keys = append(l.keys, key)
+		return nil
+	})
 	length := flag.Duration("length", 5*time.Second, "time in which calls begin")
 	flag.DurationVar(&l.timeout, "timeout", 2*time.Second, "deadline of each call")
 	flag.Parse()
@@ -151,9 +158,13 @@ func (l *load) openLoop(rate float64, begin time.Time, length time.Duration) {
 func (l *load) call(connection, request int) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), l.timeout)
 	defer cancel()
+	connection %= len(l.connections)
+	if len(l.keys) > 0 {
+		ctx = metadata.AppendToOutgoingContext(ctx, "x-api-key", l.keys[connection%len(l.keys)])
+	}
 	begin := time.Now()
 	asked := l.requests[request%len(l.requests)]
-	err := l.connections[connection%len(l.connections)].Call(ctx, asked.method, asked.data)
+	err := l.connections[connection].Call(ctx, asked.method, asked.data)
 	latency := time.Since(begin)
 	code := status.Code(err)
 	if code == codes.Internal && latency > l.timeout {
