@@ -29,7 +29,7 @@ from pegcount_client.requests import (
     folder_stats_request,
     origination_quality_request,
 )
-from pegcount_client.retry import Retries, RetryPolicy
+from pegcount_client.retry import LimitRetries, Retries, RetryPolicy
 from pegcount_client.signatures import takes_query
 from pegcount_client.write_summary import Rejection, WriteSummary
 from pegcount_client.writer_arguments import checked_policy
@@ -79,6 +79,7 @@ class AsyncClient:
         self._address = address
         self._timeout = timeout
         self._renews_credential = settings.credential().is_renewed
+        self._retry = retry
         self._write_policy = RetryPolicy() if retry else RetryPolicy(count_max=0)
         self._lifetime = Lifetime()
         self._channel = settings.open_async(self._lifetime)
@@ -163,15 +164,25 @@ class AsyncClient:
     ) -> _AnswerT:
         """Calls a method of a raw stub, such as `client.admin.GetStoreInfo`; raises PegcountError.
 
+        A call that a limit of the credential refuses waits, as the server says, and is made again if there is
+        time for it, unless the client has `retry=False`.
+
         `timeout` is in seconds. None: that of the client. Raises TypeError or ValueError for one that cannot
         be.
         """
         if timeout is not None:
             seconds("timeout", timeout)
+        given = self._timeout if timeout is None else timeout
+        tries = LimitRetries(given, retry=self._retry)
         try:
-            return await method(request, timeout=timeout)
-        except grpc.RpcError as error:
-            raise await self._error(error, self._timeout if timeout is None else timeout) from error
+            while True:
+                try:
+                    return await method(request, timeout=tries.remaining_seconds())
+                except grpc.RpcError as error:
+                    failure = await self._error(error, given)
+                    failure.__cause__ = error
+                    wait_seconds = tries.wait_seconds(failure)
+                await asyncio.sleep(wait_seconds)
         except asyncio.CancelledError as error:
             # The end of a connection cancels its calls, as if somebody had cancelled their tasks.
             if is_cancelled() or not self._lifetime.is_closed:

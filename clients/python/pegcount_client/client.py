@@ -1,5 +1,6 @@
 """The client for threads."""
 
+import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar, Unpack
@@ -27,7 +28,7 @@ from pegcount_client.requests import (
     folder_stats_request,
     origination_quality_request,
 )
-from pegcount_client.retry import Retries, RetryPolicy
+from pegcount_client.retry import LimitRetries, Retries, RetryPolicy
 from pegcount_client.signatures import takes_query
 from pegcount_client.write_summary import Rejection, WriteSummary
 from pegcount_client.writer_arguments import checked_policy
@@ -78,6 +79,7 @@ class Client:
         self._address = address
         self._timeout = timeout
         self._renews_credential = settings.credential().is_renewed
+        self._retry = retry
         self._write_policy = RetryPolicy() if retry else RetryPolicy(count_max=0)
         self._lifetime = Lifetime()
         self._channel = settings.open(self._lifetime)
@@ -176,15 +178,25 @@ class Client:
     ) -> _AnswerT:
         """Calls a method of a raw stub, such as `client.admin.GetStoreInfo`; raises PegcountError.
 
+        A call that a limit of the credential refuses waits, as the server says, and is made again if there is
+        time for it, unless the client has `retry=False`.
+
         `timeout` is in seconds. None: that of the client. Raises TypeError or ValueError for one that cannot
         be.
         """
         if timeout is not None:
             seconds("timeout", timeout)
+        given = self._timeout if timeout is None else timeout
+        tries = LimitRetries(given, retry=self._retry)
         try:
-            return method(request, timeout=timeout)
-        except grpc.RpcError as error:
-            raise self._error(error, self._timeout if timeout is None else timeout) from error
+            while True:
+                try:
+                    return method(request, timeout=tries.remaining_seconds())
+                except grpc.RpcError as error:
+                    failure = self._error(error, given)
+                    failure.__cause__ = error
+                    wait_seconds = tries.wait_seconds(failure)
+                time.sleep(wait_seconds)
         except ValueError:
             # What gRPC raises if another thread has closed the connection in the meantime.
             self._lifetime.require_open()

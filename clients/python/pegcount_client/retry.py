@@ -1,6 +1,8 @@
 """Which failures of a stream of batches a writer survives, and how long it waits after each."""
 
 import random
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +11,7 @@ import grpc
 from pegcount_client.errors import PegcountError
 
 _CORRECTION_IN_PROGRESS: Final = "CORRECTION_IN_PROGRESS"
+_LIMIT_REACHED: Final = "CREDENTIAL_LIMIT_REACHED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,35 @@ class Retries:
         self._failure_count += 1
         # Jitter: clients that were refused at the same time retry at different times.
         return server_seconds + backoff_seconds * random.uniform(0.5, 1.0)
+
+
+class LimitRetries:
+    """The tries of one call that a limit of its credential refuses, within the time of the call.
+
+    Such a call has done nothing, and the server says after which time it will be let in.
+    """
+
+    def __init__(
+        self, timeout: float | None, *, retry: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`timeout` and `clock` are in seconds; without a timeout, the tries never end."""
+        self._retry = retry
+        self._clock = clock
+        self._deadline_s = None if timeout is None else clock() + timeout
+
+    def remaining_seconds(self) -> float | None:
+        """Returns the seconds that are left; None without a timeout."""
+        return None if self._deadline_s is None else max(0.0, self._deadline_s - self._clock())
+
+    def wait_seconds(self, error: PegcountError) -> float:
+        """Returns the seconds to wait before the next try; raises the error if there will be none."""
+        remaining = self.remaining_seconds()
+        seconds = error.retry_seconds
+        if not self._retry or error.reason != _LIMIT_REACHED or seconds is None:
+            raise error
+        if remaining is not None and remaining <= seconds:
+            raise error
+        return seconds
 
 
 def _server_seconds(error: PegcountError) -> float | None:

@@ -6,6 +6,7 @@ Also closes idle connections when the process runs out of open files.
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from pegcount.config import Config
 from pegcount.server.connections import Connection, Connections
@@ -39,6 +40,7 @@ class ConnectionGuard:
         self._closing: set[asyncio.Future[None]] = set()
         self._numbers: Mapping[Endpoint, int] = {}
         """Numbers of the open files of the connections, as of the last look."""
+        self._look_soon = asyncio.Event()
 
     async def run(self, port: ListeningPort) -> None:
         """Looks at the sockets of an address again and again, until cancelled."""
@@ -48,7 +50,12 @@ class ConnectionGuard:
             state = await asyncio.to_thread(port.look)
             took_s = time.monotonic() - begin_s
             self._act(state)
-            await asyncio.sleep(max(self._config.connection_look_seconds, took_s / _SHARE_OF_TIME_MAX))
+            self._look_soon.clear()
+            rest_s = took_s / _SHARE_OF_TIME_MAX
+            await asyncio.sleep(rest_s)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, self._config.connection_look_seconds - rest_s)):
+                    await self._look_soon.wait()
 
     def note_abandoned_call(self, connection: Connection) -> None:
         """Accounts for a call that its client gave up at once, or that was refused as cheaply.
@@ -69,8 +76,12 @@ class ConnectionGuard:
         to refuse each of them would take the time of others. A connection that carries calls of several
         credentials is not paused.
         """
+        if connection.is_paused or connection.is_shared or not self._can_disconnect():
+            return
         number = self._numbers.get(connection.endpoint)
-        if number is None or connection.is_paused or connection.is_shared:
+        if number is None:
+            # A new connection: the next look finds it, and the next refusal pauses it.
+            self._look_soon.set()
             return
         if pause_reading(number, connection.endpoint):
             connection.is_paused = True

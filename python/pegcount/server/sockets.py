@@ -20,8 +20,9 @@ _OPEN_FILES = "/proc/self/fd"
 _BYTE_COUNTS_OFFSET = 120
 _TCP_INFO_BYTES = _BYTE_COUNTS_OFFSET + 16
 _SPARE_FILE_COUNT = 4
-_PAUSED_BYTES_MAX = 64 * 1024
-"""Bytes that the operating system holds of a connection which is not read at the moment."""
+_PAUSED_BYTES_MAX = 512 * 1024
+"""Bytes that the operating system holds of a connection which is not read at the moment. A client whose
+deadlines pass begins and gives up some hundred calls in a second, of 100 bytes each."""
 _V4_IN_V6 = "::ffff:"
 
 SocketName = int | str
