@@ -35,7 +35,7 @@ NODE_SOURCES := examples/node/report.js tests/clients/node/answers.js
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 CLIENT := clients/python
 
-.PHONY: help build demo serve test test-rust test-python test-long test-faults test-clients test-security test-load test-soak test-engines test-packages test-notebook fuzz model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl dist clean
+.PHONY: help build demo serve test test-rust test-python test-long test-faults test-clients test-security test-load test-soak test-engines test-packages test-notebook fuzz model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-noisy bench-rpc lint format proto grpcurl dist clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -149,6 +149,10 @@ bench-peers: build $(STAMPS)/engines
 ## bench-isolation  latency of fast reports beside slow ones, over the records that bench-peers has loaded
 bench-isolation: build
 	$(BIN)/python benches/isolation.py "$$(ls -d .cache/bench/20000000-*/ours | tail -1)"
+
+## bench-noisy  reports of other credentials beside one that floods the server; NOISY="--rounds 1" for fewer
+bench-noisy: build
+	$(BIN)/python benches/noisy_credential.py $(NOISY)
 
 ## bench-rpc    a report over gRPC beside a canned reply, under load by ghz; RPC="--data DIR" for other records
 bench-rpc: build $(BIN)/ghz

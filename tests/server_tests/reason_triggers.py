@@ -228,11 +228,11 @@ def with_a_key_of_another_scope(serve: Open) -> object:
     return service.reports.QueryAsrUsage(ASK_USAGE, metadata=key)
 
 
-def making_a_credential_with_a_field_of_a_newer_contract(serve: Open) -> object:
-    service, issued = with_keys(serve)
-    asked = admin_pb2.CreateCredentialRequest(name="switch", scopes=["SCOPE_WRITE_RECORDS"])
-    request = admin_pb2.CreateCredentialRequest.FromString(asked.SerializeToString() + b"\xa0\x06\x01")
-    return service.admin.CreateCredential(request, metadata=sent(issued[Scope.ROOT].key.text))
+def with_more_streams_than_a_credential_may_have(serve: Open) -> object:
+    issued = create(serve(Config(write_stream_count_per_peer_max=0)).store, Scope.WRITE_RECORDS)
+    service = serve(Config(write_stream_count_per_peer_max=0))
+    key = sent(issued.key.text)
+    return list(service.records.WriteRecords(iter([]), metadata=key, timeout=20))
 
 
 def with_a_key_that_nothing_checks(serve: Open) -> object:
@@ -300,6 +300,7 @@ TRIGGERS: dict[str, Trigger] = {
     "CREDENTIAL_REFUSED": without_a_key,
     "ACCESS_DENIED": with_a_key_of_another_scope,
     "CREDENTIAL_UNEXPECTED": with_a_key_that_nothing_checks,
+    "CREDENTIAL_LIMIT_REACHED": with_more_streams_than_a_credential_may_have,
     "ROTATION_IN_PROGRESS": managing(
         "RotateCredential", lambda root: admin_pb2.RotateCredentialRequest(id=root)
     ),

@@ -45,8 +45,8 @@ class CredentialLimitReachedError(PegcountError):
     def __init__(self, limit: str, allowed: int, retry_seconds: float) -> None:
         """`limit` is the field of `CredentialLimits`."""
         super().__init__(
-            f"the credential has reached its limit of {allowed} {_LIMITED[limit]}; try again in"
-            f" {retry_seconds:g} s, or ask the operator of the server for a higher {limit}",
+            f"the credential has reached its limit of {allowed} {_LIMITED[limit]} ({limit}); try again in"
+            f" {retry_seconds:g} s",
             limit=limit,
             allowed=allowed,
         )
