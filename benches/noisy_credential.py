@@ -100,8 +100,9 @@ class Round:
 class Clients:
     """Runs the load client on its core."""
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, niceness: int) -> None:
         self._scratch = scratch
+        self.niceness = niceness
         command = ["go", "build", "-o", f"{scratch}/", "./overload"]
         subprocess.run(command, cwd=_LOAD_CLIENT, check=True)
 
@@ -112,7 +113,7 @@ class Clients:
         request = self._scratch / flood.name.replace(" ", "-")
         request.write_bytes(flood.message.SerializeToString())
         command = [
-            *("taskset", "--cpu-list", str(_CORES[-1]), "nice", f"--adjustment={niceness}"),
+            *("taskset", "--cpu-list", str(_CORES[-1]), "nice", f"--adjustment={self.niceness + niceness}"),
             *(f"{self._scratch}/overload", f"--address={address}", f"--length={seconds}s"),
             *(f"--request={flood.method}:{request}", *options),
         ]
@@ -142,7 +143,7 @@ def main() -> None:
         directory = scratch / "data"
         keys = _filled(directory, options.records)
         print(machine.facts(scratch))
-        clients = Clients(scratch)
+        clients = Clients(scratch, options.niceness)
         floods = [flood for flood in _floods() if options.kinds is None or flood.name in options.kinds]
         rates = {flood.name: _RATE_TIMES * _sustained_rate(clients, directory, flood) for flood in floods}
         print(f"{options.connections} connections, medians of {options.rounds} rounds")
@@ -162,6 +163,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=100, help="of the noisy credential")
     parser.add_argument("--records", type=int, default=200_000)
     parser.add_argument("--kinds", type=lambda text: text.split(","), help="names of floods; all by default")
+    parser.add_argument(
+        "--niceness", type=int, default=0, help="of server and clients; below 0 beside other work, as root"
+    )
     parser.add_argument("--no-check", dest="check", action="store_false", help="accept any latency")
     return parser.parse_args()
 
@@ -247,7 +251,7 @@ def _record(number: int) -> SessionRecord:
 
 def _sustained_rate(clients: Clients, directory: Path, flood: Flood) -> float:
     """Returns the answers per second of a server without limits, at a p99 below the limit."""
-    with _serving(directory, "--no-auth") as (address, _):
+    with _serving(directory, clients.niceness, "--no-auth") as (address, _):
         clients.run(address, flood, _CLOSED_SECONDS, "--callers=1")
         loads = [
             clients.run(address, flood, _CLOSED_SECONDS, f"--callers={callers}", "--timeout=20s")
@@ -258,16 +262,21 @@ def _sustained_rate(clients: Clients, directory: Path, flood: Flood) -> float:
 
 
 @contextmanager
-def _serving(directory: Path, *options: str) -> Iterator[tuple[str, int]]:
+def _serving(directory: Path, niceness: int, *options: str) -> Iterator[tuple[str, int]]:
     """Runs a server on its core; yields its address and its process id."""
     os.sched_setaffinity(0, {_CORES[0]})
     try:
-        server = running_pegcount(directory, options=options)
-        with server as running:
+        with running_pegcount(directory, options=options) as running:
             os.sched_setaffinity(0, set(_CORES))
+            _set_niceness(running.pid, niceness)
             yield running.address, running.pid
     finally:
         os.sched_setaffinity(0, set(_CORES))
+
+
+def _set_niceness(pid: int, niceness: int) -> None:
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        os.setpriority(os.PRIO_PROCESS, int(thread), niceness)
 
 
 def _rounds(
@@ -278,7 +287,7 @@ def _rounds(
     others += [f"--key={key}" for key in keys.others]
     noisy = [f"--rate={rate}", f"--connections={options.connections}", f"--key={keys.noisy}"]
     rounds = []
-    with _serving(directory) as (address, pid):
+    with _serving(directory, clients.niceness) as (address, pid):
         clients.run(address, other, _REST_SECONDS, *others)
         for _ in range(options.rounds):
             alone = clients.run(address, other, options.seconds, *others)

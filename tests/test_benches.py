@@ -1,6 +1,7 @@
 """Runs each bench with a small load. The benches assert their own results."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,24 @@ def test_the_rpc_bench_runs(tmp_path: Path) -> None:
     load_options = ["--records", "2000", "--rounds", "1", "--requests", "20", "--year-requests", "1"]
     printed = output_of("rpc_load", *load_options, "--record", str(tmp_path / "record"))
     assert printed.count("canned") == 7
+
+
+def test_the_bench_of_a_noisy_credential_runs() -> None:
+    if shutil.which("go") is None:
+        pytest.skip("NOT TESTED: Go is missing")
+    load_options = [
+        "--records",
+        "2000",
+        "--rounds",
+        "1",
+        "--seconds",
+        "1",
+        "--connections",
+        "4",
+        "--no-check",
+    ]
+    printed = output_of("noisy_credential", *load_options, "--kinds", "cheap reports")
+    assert "cheap reports" in printed
 
 
 def test_the_active_session_bench_runs(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from itertools import repeat
 import grpc
 import pytest
 from pegcount_client import PegcountError, RetryPolicy
-from pegcount_client.retry import Retries
+from pegcount_client.retry import LimitRetries, Retries
 
 AWAY = PegcountError("away", code=grpc.StatusCode.UNAVAILABLE)
 
@@ -67,3 +67,49 @@ def test_other_errors_are_not_retried() -> None:
 def test_a_policy_that_cannot_be_is_refused(values: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="cannot be: count_max must be at least 0"):
         RetryPolicy(**values)  # type: ignore[arg-type]
+
+
+LIMITED = PegcountError(
+    "m", code=grpc.StatusCode.RESOURCE_EXHAUSTED, reason="CREDENTIAL_LIMIT_REACHED", retry_seconds=3.0
+)
+
+
+class Clock:
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_a_call_waits_for_a_limit_while_there_is_time() -> None:
+    clock = Clock()
+    tries = LimitRetries(5.0, retry=True, clock=clock)
+    assert tries.wait_seconds(LIMITED) == 3.0
+    clock.now_s += 2.0
+    assert tries.remaining_seconds() == 3.0
+    with pytest.raises(PegcountError) as raised:
+        tries.wait_seconds(LIMITED)
+    assert raised.value is LIMITED
+    clock.now_s += 9.0
+    assert tries.remaining_seconds() == 0.0
+
+
+def test_a_call_without_a_timeout_waits_for_a_limit_as_long_as_it_takes() -> None:
+    tries = LimitRetries(None, retry=True)
+    assert tries.remaining_seconds() is None
+    assert [tries.wait_seconds(LIMITED) for _ in range(3)] == [3.0, 3.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("retry", "error"),
+    [
+        (False, LIMITED),
+        (True, AWAY),
+        (True, PegcountError("m", reason="OVERLOADED", retry_seconds=1.0)),
+        (True, PegcountError("m", reason="CREDENTIAL_LIMIT_REACHED")),
+    ],
+)
+def test_other_calls_do_not_wait_for_a_limit(retry: bool, error: PegcountError) -> None:
+    with pytest.raises(PegcountError) as raised:
+        LimitRetries(None, retry=retry).wait_seconds(error)
+    assert raised.value is error

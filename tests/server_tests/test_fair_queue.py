@@ -1,4 +1,4 @@
-"""The bounded queue that is fair to connections, and the gate and the turns that wait in it."""
+"""The bounded queue that is fair to callers, and the gate and the turns that wait in it."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -52,6 +52,13 @@ def test_a_queue_without_places_refuses_every_call() -> None:
     assert filled(0).add("a", "a1") == "a1"
 
 
+def test_a_caller_that_may_not_run_is_passed_over() -> None:
+    queue = filled(9, "a1", "a2", "b1")
+    assert queue.pop(lambda caller: caller != "a") == "b1"
+    assert queue.pop(lambda caller: caller != "a") is None
+    assert taken(queue) == ["a1", "a2"]
+
+
 def test_a_removed_call_counts_no_more() -> None:
     queue = filled(3, "a1", "a2", "b1")
     assert queue.remove("a", "a1")
@@ -87,6 +94,26 @@ def test_a_busy_connection_does_not_keep_others_out_of_a_gate() -> None:
         await busy[0]
         gate.leave("busy")
         await other
+
+    run(test)
+
+
+def test_a_caller_leaves_a_slot_for_others() -> None:
+    async def test() -> None:
+        gate = AdmissionGate("calls", 2, 9, 1.0, running_per_caller_max=1)
+        await gate.enter("busy")
+        busy = [asyncio.ensure_future(gate.enter("busy")) for _ in range(2)]
+        await settle()
+        await gate.enter("other")
+        gate.leave("other")
+        await settle()
+        assert not busy[0].done()
+        gate.leave("busy")
+        await busy[0]
+        await settle()
+        assert not busy[1].done()
+        gate.leave("busy")
+        await busy[1]
 
     run(test)
 

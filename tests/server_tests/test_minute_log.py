@@ -22,6 +22,15 @@ def test_one_line_per_kind_and_minute(caplog: pytest.LogCaptureFixture) -> None:
     assert lines == ["a flood", "few files", "another flood (3 like it before)", "a late flood"]
 
 
+def test_the_number_of_kinds_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
+    log = MinuteLog(logging.getLogger("test"), lambda: 100.0)
+    for number in range(1_001):
+        log.add(f"kind {number}", f"{number}")
+    log.add("kind 1000", "still known")
+    log.add("kind 0", "forgotten")
+    assert [record.message for record in caplog.records[1_000:]] == ["1000", "forgotten"]
+
+
 def test_what_any_client_can_cause_is_not_logged_by_grpc(caplog: pytest.LogCaptureFixture) -> None:
     silence_grpc()
     log = logging.getLogger("grpc._cython.cygrpc")
