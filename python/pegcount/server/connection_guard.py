@@ -6,14 +6,15 @@ Also closes idle connections when the process runs out of open files.
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 from pegcount.config import Config
 from pegcount.server.connections import Connection, Connections
 from pegcount.server.minute_log import MinuteLog
-from pegcount.server.sockets import Endpoint, ListeningPort, PortState, pause_reading, resume_reading
+from pegcount.server.sockets import Endpoint, ListeningPort, PortState
 from pegcount.server.unread_answers import UnreadAnswers
 
+_NUMBERING_SECONDS = 0.02
+"""Seconds between two searches for the open files of new connections, which take about a millisecond."""
 _SHARE_OF_TIME_MAX = 0.05
 """Share of the time of one core that looking at the sockets may take."""
 
@@ -40,7 +41,7 @@ class ConnectionGuard:
         self._closing: set[asyncio.Future[None]] = set()
         self._numbers: Mapping[Endpoint, int] = {}
         """Numbers of the open files of the connections, as of the last look."""
-        self._look_soon = asyncio.Event()
+        self._numbered_s = 0.0
 
     async def run(self, port: ListeningPort) -> None:
         """Looks at the sockets of an address again and again, until cancelled."""
@@ -50,12 +51,7 @@ class ConnectionGuard:
             state = await asyncio.to_thread(port.look)
             took_s = time.monotonic() - begin_s
             self._act(state)
-            self._look_soon.clear()
-            rest_s = took_s / _SHARE_OF_TIME_MAX
-            await asyncio.sleep(rest_s)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, self._config.connection_look_seconds - rest_s)):
-                    await self._look_soon.wait()
+            await asyncio.sleep(max(self._config.connection_look_seconds, took_s / _SHARE_OF_TIME_MAX))
 
     def note_abandoned_call(self, connection: Connection) -> None:
         """Accounts for a call that its client gave up at once, or that was refused as cheaply.
@@ -76,20 +72,25 @@ class ConnectionGuard:
         to refuse each of them would take the time of others. A connection that carries calls of several
         credentials is not paused.
         """
-        if connection.is_paused or connection.is_shared or not self._can_disconnect():
+        port = self._port
+        if connection.is_paused or connection.is_shared or port is None:
             return
-        number = self._numbers.get(connection.endpoint)
-        if number is None:
-            # A new connection: the next look finds it, and the next refusal pauses it.
-            self._look_soon.set()
-            return
-        if pause_reading(number, connection.endpoint):
-            connection.is_paused = True
-            asyncio.get_running_loop().call_later(seconds, self._resume, connection, number)
+        loop, endpoint = asyncio.get_running_loop(), connection.endpoint
+        number = self._numbers.get(endpoint)
+        if number is None or not port.pause(number, endpoint):
+            if loop.time() - self._numbered_s < _NUMBERING_SECONDS:
+                return
+            # A new connection. To wait for the next look would let in too many of its calls.
+            self._numbers, self._numbered_s = port.numbers(), loop.time()
+            number = self._numbers.get(endpoint)
+            if number is None or not port.pause(number, endpoint):
+                return
+        connection.is_paused = True
+        loop.call_later(seconds, self._resume, port, connection, number)
 
-    def _resume(self, connection: Connection, number: int) -> None:
+    def _resume(self, port: ListeningPort, connection: Connection, number: int) -> None:
         connection.is_paused = False
-        if not resume_reading(number, connection.endpoint, _WAITING_BYTES_MAX):
+        if not port.resume(number, connection.endpoint, _WAITING_BYTES_MAX):
             text = "went on to begin calls although its credential had reached a limit; closed its connection"
             self._log.add("calls beyond limits", f"client {connection} {text}")
 

@@ -86,6 +86,43 @@ class ListeningPort:
                     numbers[endpoint] = number
             return PortState(received, acknowledged, numbers, free_file_count())
 
+    def numbers(self) -> dict[Endpoint, int]:
+        """Returns the number of the open file of each connection; takes some microseconds for each file."""
+        numbers: dict[Endpoint, int] = {}
+        for number, connection in self._tcp_connections():
+            with suppress(OSError):
+                numbers[_endpoint(connection)] = number
+        return numbers
+
+    def pause(self, number: int, endpoint: Endpoint) -> bool:
+        """Keeps the reader of a connection asleep until `_PAUSED_BYTES_MAX` wait, or its client leaves.
+
+        `number` is that of its open file. Returns False if the file is not, or not any more, this connection.
+        """
+        with suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
+            if _endpoint(found) == endpoint:
+                found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _PAUSED_BYTES_MAX)
+                return True
+        return False
+
+    def resume(self, number: int, endpoint: Endpoint, waiting_bytes_max: int) -> bool:
+        """Wakes the reader of a paused connection; ends the connection if more bytes than this wait for it.
+
+        The bytes of a connection that ends are dropped. Returns False if it ends.
+        """
+        with self._spare(), suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
+            if _endpoint(found) != endpoint:
+                return True
+            ends = _waiting_byte_count(found) > waiting_bytes_max
+            if ends:
+                with suppress(BlockingIOError):
+                    while found.recv(_PAUSED_BYTES_MAX, socket.MSG_DONTWAIT):
+                        """Drops what the reader would else read before the end."""
+                found.shutdown(socket.SHUT_RDWR)
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+            return not ends
+        return True
+
     def disconnect(self, endpoints: Collection[Endpoint]) -> None:
         """Closes the connections of some clients."""
         with self._spare():
@@ -117,37 +154,6 @@ class ListeningPort:
             with suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
                 if _name_of(found) == self._name and _is_listening(found) == listening:
                     yield number, found
-
-
-def pause_reading(number: int, endpoint: Endpoint) -> bool:
-    """Keeps the reader of a connection asleep until `_PAUSED_BYTES_MAX` wait for it, or its client leaves.
-
-    `number` is that of its open file. Returns False if the file is not, or not any more, this connection.
-    """
-    with suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
-        if _endpoint(found) == endpoint:
-            found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _PAUSED_BYTES_MAX)
-            return True
-    return False
-
-
-def resume_reading(number: int, endpoint: Endpoint, waiting_bytes_max: int) -> bool:
-    """Wakes the reader of a paused connection; ends the connection if more bytes than this wait for it.
-
-    The bytes of a connection that ends are dropped. Returns False if it ends.
-    """
-    with suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
-        if _endpoint(found) != endpoint:
-            return True
-        ends = _waiting_byte_count(found) > waiting_bytes_max
-        if ends:
-            with suppress(BlockingIOError):
-                while found.recv(_PAUSED_BYTES_MAX, socket.MSG_DONTWAIT):
-                    """Drops what the reader would else read before the end."""
-            found.shutdown(socket.SHUT_RDWR)
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
-        return not ends
-    return True
 
 
 def _waiting_byte_count(connection: socket.socket) -> int:
