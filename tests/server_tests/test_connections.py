@@ -1,10 +1,12 @@
 """Accounts of connections, and the sockets that they are read from."""
 
+import select
 import socket
 
 import pytest
+from pegcount.auth import Caller, Scope
 from pegcount.config import Config
-from pegcount.server.connections import Connections
+from pegcount.server.connections import Connections, turn_of
 from pegcount.server.sockets import ListeningPort, endpoint_of
 from waiting import wait_until
 
@@ -174,3 +176,33 @@ def test_the_sockets_of_a_port(host: str) -> None:
         port.close()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((host, listening.getsockname()[1]), 1)
+
+
+def test_a_connection_is_shared_once_it_carries_calls_of_two_credentials() -> None:
+    connection = Connections(Config()).enter("ipv4:10.0.0.1:1")
+    one, other = (Caller(name, name, frozenset({Scope.READ_REPORTS}), None) for name in ("one", "other"))
+    for caller, is_shared in ((one, False), (one, False), (other, True), (one, True)):
+        connection.note_caller(caller)
+        assert connection.is_shared == is_shared
+    assert [turn_of(connection, None), turn_of(connection, one)] == [connection, "one"]
+
+
+@pytest.mark.parametrize("waiting_bytes_max", [100, 99])
+def test_a_paused_connection_wakes_its_reader_or_ends(waiting_bytes_max: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = ListeningPort(listening.getsockname()[1])
+        with socket.create_connection(listening.getsockname()) as client:
+            server, _ = listening.accept()
+            with server, select.epoll() as poll:
+                poll.register(server, select.EPOLLIN)
+                endpoint = client.getsockname()
+                number, peek = port.numbers()[endpoint], socket.MSG_PEEK | socket.MSG_DONTWAIT
+                assert not port.pause(number, ("127.0.0.1", 1))
+                assert port.pause(number, endpoint)
+                client.send(b"x" * 100)
+                wait_until(lambda: len(server.recv(200, peek)) == 100)
+                assert poll.poll(0.1) == []
+                goes_on = waiting_bytes_max == 100
+                assert port.resume(number, endpoint, waiting_bytes_max) == goes_on
+                assert poll.poll(10)
+                assert len(server.recv(200)) == (100 if goes_on else 0)
