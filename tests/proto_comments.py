@@ -31,12 +31,12 @@ def enum_comments() -> dict[str, str]:
 
 def metadata_names(reason: str) -> set[str]:
     """Returns the metadata keys that the comment of an `ErrorReason` (given without prefix) promises."""
-    return _keys(_metadata_of(reason).partition("; perhaps ")[0])
+    return _keys(_metadata_of(reason).partition("perhaps ")[0])
 
 
 def possible_metadata_names(reason: str) -> set[str]:
     """Returns the metadata keys that only some errors of an `ErrorReason` have."""
-    return _keys(_metadata_of(reason).partition("; perhaps ")[2])
+    return _keys(_metadata_of(reason).partition("perhaps ")[2])
 
 
 def _metadata_of(reason: str) -> str:
