@@ -131,6 +131,15 @@ class Versions:
     @property
     def joinable_days(self) -> tuple[int, int]:
         """First and last UTC day on which a version with the same key belongs to this record."""
+    def scrubbed(
+        self, key: bytes, erased: Sequence[bytes], masked_before_day: int | None, keep_digits: int
+    ) -> Versions:
+        """The versions without the numbers to erase, and masked, as `Engine.use_scrubbing` does it.
+
+        A store scrubs a version before it adds it, and the versions that it keeps before it adds another one.
+        """
+    def has_party(self, key: bytes, digests: Sequence[bytes]) -> bool:
+        """Whether one of the versions has a number with one of these digests."""
     def join(self, stored: Sequence[Versions]) -> tuple[Versions, BatchCounts]:
         """Adds this version, of a decoded batch, to the records that it belongs to, of which there may be
         none; returns what replaces them, and as which this version counts.
@@ -468,6 +477,35 @@ class Engine:
         One that is `in_progress` also rejects versions of the records that it covers. Once this returns, no
         batch changes these any more, and batches that were submitted before are applied.
         """
+    def use_scrubbing(
+        self, key: bytes, erased: Sequence[bytes], masked_before_day: int | None, keep_digits: int
+    ) -> None:
+        """Erases and masks numbers of parties from now on.
+
+        `key` has 16 bytes, as each digest (`party_digest`) in `erased`. Records of which the first version
+        was set up before the UTC day `masked_before_day` are masked. Once this returns, the journal gets no
+        such number any more; versions that arrive, those that a version joins, and all rows that are written
+        to a segment, an active snapshot or an export are scrubbed, and so is what `open_active_snapshot` and
+        `replay` read. `scrub_memory` scrubs what memory holds already, and `compact` rewrites a segment.
+
+        Raises TypeError or ValueError if a key or digest has another length.
+        """
+    def scrub_memory(self) -> None:
+        """Scrubs the records in memory in short steps, between which batches are committed.
+
+        Those that a flush has begun to write keep their numbers in memory until its `install`; in the files
+        they are scrubbed.
+        """
+    def count_scrubbed_rows(self, names: Sequence[str], cancel: CancelToken) -> list[int]:
+        """How many rows of each of these segments scrubbing would change, rows with a tombstone included.
+
+        Raises DataDamagedError if one cannot be read or is not open, CancelledError or DeadlineError.
+        """
+    def count_parties(self, key: bytes, digests: Sequence[bytes], cancel: CancelToken) -> int:
+        """How many records have a number with one of these digests, also in a version that does not show.
+
+        Raises DataDamagedError if a segment cannot be read, CancelledError or DeadlineError.
+        """
     def find_deleted(self, flush: Flush, rule: DeletionRule, cancel: CancelToken) -> None:
         """Has a flush leave out the records that a deletion covers, which must be in progress.
 
@@ -646,6 +684,15 @@ def tuning_defaults() -> dict[str, int]:
 
 def record_fields() -> list[str]:
     """Names of the fields of a record, in the order of their tags."""
+
+def canonical_party(text: str) -> str:
+    """The form that all texts of one number or name have in common; "" without a digit or a letter."""
+
+def masked_party(text: str, keep_digits: int) -> str:
+    """The text with its first `keep_digits` digits; further digits and all letters are `*`."""
+
+def party_digest(key: bytes, text: str) -> bytes:
+    """The digest of the canonical form of a text, 16 bytes, as the key."""
 
 def check_file(directory: Path, file: ManifestEntry) -> None:
     """Reads a whole file of the catalogue; raises DataDamagedError or OSError."""

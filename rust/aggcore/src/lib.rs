@@ -39,6 +39,8 @@ pub use durable::journal;
 pub use error::{Error, Result};
 pub use memory::{MemoryBudget, MemoryLimits, QueryMemory};
 pub use record::deletion::{Deletion, DeletionRules};
+pub use record::party::canonical_party;
+pub use record::scrubbing::{PartyDigest, Scrubbing, party_digest};
 pub use response::{
     ActiveOptions, AnswerLimits, OrderTerm, UsageOptions, build_active_response, build_folder_response, build_quality_response,
     build_usage_response,

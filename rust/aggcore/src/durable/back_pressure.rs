@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use super::sync::OnceLock;
 use crate::record::deletion::DeletionRules;
+use crate::record::scrubbing::Scrubbing;
 use crate::storage::BatchOutcome;
 use crate::wire::Rejections;
 use crate::wire::columnar_batch::ColumnarBatch;
@@ -64,11 +65,13 @@ pub struct CommitQueue {
     rules: CheckedRules,
 }
 
-/// The deletions that the records of a batch are checked against.
+/// The deletions that the records of a batch are checked against, and the numbers that it is scrubbed of.
 #[derive(Clone, Default)]
 pub struct CheckedRules {
     /// The deletions.
     pub rules: Arc<DeletionRules>,
+    /// The numbers to erase and mask.
+    pub scrubbing: Arc<Scrubbing>,
     /// Grows with each change.
     version: u64,
 }
@@ -80,7 +83,7 @@ pub enum Push {
     Appended,
     /// The queue has no room for it.
     Full,
-    /// It was checked against other deletions than those that apply by now.
+    /// It was checked against other deletions, or scrubbed of other numbers, than those that apply by now.
     OtherRules,
 }
 
@@ -102,7 +105,7 @@ impl CommitQueue {
         Push::Appended
     }
 
-    /// The deletions that apply.
+    /// The deletions and the scrubbing that apply.
     pub fn rules(&self) -> CheckedRules {
         self.rules.clone()
     }
@@ -111,8 +114,20 @@ impl CommitQueue {
     /// drops them without the lock.
     #[must_use]
     pub fn set_rules(&mut self, rules: &Arc<DeletionRules>) -> CheckedRules {
-        let rules = CheckedRules { rules: Arc::clone(rules), version: self.rules.version + 1 };
-        std::mem::replace(&mut self.rules, rules)
+        let (rules, scrubbing) = (Arc::clone(rules), Arc::clone(&self.rules.scrubbing));
+        self.replace(rules, scrubbing)
+    }
+
+    /// As [`CommitQueue::set_rules`], for the numbers to erase and mask.
+    #[must_use]
+    pub fn set_scrubbing(&mut self, scrubbing: &Arc<Scrubbing>) -> CheckedRules {
+        let (rules, scrubbing) = (Arc::clone(&self.rules.rules), Arc::clone(scrubbing));
+        self.replace(rules, scrubbing)
+    }
+
+    fn replace(&mut self, rules: Arc<DeletionRules>, scrubbing: Arc<Scrubbing>) -> CheckedRules {
+        let version = self.rules.version + 1;
+        std::mem::replace(&mut self.rules, CheckedRules { rules, scrubbing, version })
     }
 
     /// Number of batches that were appended so far.

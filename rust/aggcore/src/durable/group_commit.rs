@@ -26,6 +26,7 @@ use crate::error::{Error, Result};
 use crate::memory::MemoryLimits;
 use crate::record::deletion::{self, DeletionRules};
 use crate::record::new_record::NewRecordRules;
+use crate::record::scrubbing::Scrubbing;
 use crate::record::{Record, RejectReason, Rejection};
 use crate::storage::{BatchOutcome, Flush, Store};
 use crate::tuning::Tuning;
@@ -80,14 +81,16 @@ impl JournaledStore {
         }
     }
 
-    /// Applies the batches of a journal file and returns its length in bytes. With `accept_loss`, a corrupt batch ends
+    /// Applies the batches of a journal file, scrubbed, and returns its length in bytes. With `accept_loss`, a corrupt batch ends
     /// the file, and those before it are applied.
     ///
     /// # Errors
     /// `Io` if the file cannot be read, `Damaged` if it is corrupt.
     pub fn replay(&self, sequence: u64, accept_loss: bool) -> Result<u64> {
         let replayed = journal::replay(&self.directory, sequence, |frame| {
-            self.store.apply(&ColumnarBatch::from_journal(frame.batch)?, frame.received_us);
+            let row_count_min = self.store.tuning().batch_dictionary_row_count_min;
+            let batch = ColumnarBatch::from_journal(frame.batch)?.scrubbed(&self.store.scrubbing(), row_count_min)?;
+            self.store.apply(&batch, frame.received_us);
             Ok(())
         });
         let name = journal::name(sequence);
@@ -120,7 +123,7 @@ impl JournaledStore {
             let reject = |record: &Record<'_>| {
                 outline.rejection(record, &self.rules).or_else(|| self.rejection(record, oldest_us, &checked.rules))
             };
-            let pending = Arc::new(self.decode(bytes, received_us, outline.corrects, reject)?);
+            let pending = Arc::new(self.decode(bytes, received_us, outline.corrects, &checked.scrubbing, reject)?);
             if pending.outcome.get().is_some() {
                 return Ok(pending);
             }
@@ -138,9 +141,10 @@ impl JournaledStore {
 
     /// Decodes a batch; one without valid records has its outcome already.
     fn decode(
-        &self, bytes: &[u8], received_us: i64, corrects: bool, reject: impl Fn(&Record<'_>) -> Option<Rejection>,
+        &self, bytes: &[u8], received_us: i64, corrects: bool, scrubbing: &Scrubbing,
+        reject: impl Fn(&Record<'_>) -> Option<Rejection>,
     ) -> Result<PendingCommit> {
-        let batch = ColumnarBatch::from_wire(bytes, self.store.tuning().batch_dictionary_row_count_min, reject)?;
+        let batch = ColumnarBatch::from_wire(bytes, self.store.tuning().batch_dictionary_row_count_min, scrubbing, reject)?;
         let is_empty = batch.rows() == 0;
         let mut frame = if is_empty { Vec::new() } else { Frame { received_us, batch: &batch.to_journal()? }.to_bytes() };
         let frame_bytes = frame.len();
@@ -170,6 +174,16 @@ impl JournaledStore {
             drop(self.queue.lock().set_rules(&rules));
             self.commit_queued();
         }
+    }
+
+    /// Sets the numbers to erase and mask from now on. Once this returns, the journal gets none of them any more: batches that
+    /// were decoded before are applied.
+    pub fn use_scrubbing(&self, scrubbing: Scrubbing) {
+        let scrubbing = Arc::new(scrubbing);
+        self.store.use_scrubbing(&scrubbing);
+        let former = self.queue.lock().set_scrubbing(&scrubbing);
+        drop(former);
+        self.commit_queued();
     }
 
     /// Commits the batches that wait at present; returns once they are applied or have failed.

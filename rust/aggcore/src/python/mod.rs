@@ -14,6 +14,7 @@ mod lists;
 mod manifest;
 mod partials;
 mod reports;
+mod scrubbing;
 mod store;
 mod version;
 mod versions;
@@ -38,6 +39,8 @@ mod _aggcore {
     use super::partials::{Partials, QueryResources};
     #[pymodule_export]
     use super::reports::{active_response, folder_response, format_time, quality_response, usage_response};
+    #[pymodule_export]
+    use super::scrubbing::{canonical_party, masked_party, party_digest};
     #[pymodule_export]
     use super::store::{
         BatchCounts, Engine, ExportCursor, ExportPiece, Flush, JournalContent, MemoryRows, MissingFile, NewSegment, OpenSegment,

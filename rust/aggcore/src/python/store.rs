@@ -16,6 +16,7 @@ use super::{allocator, arguments, joined_bytes};
 use crate::columns::row_set::RowSet;
 use crate::durable::{group_commit, journal};
 use crate::record::deletion::DeletionRules;
+use crate::record::scrubbing::{PartyDigest, Scrubbing};
 use crate::storage;
 use crate::storage::export;
 use crate::storage::segment::Segment;
@@ -301,6 +302,26 @@ impl Engine {
         let rules: Vec<_> = rules.iter().map(|rule| Arc::clone(&rule.0)).collect();
         let in_progress = in_progress.map(|rule| Arc::clone(&rule.0));
         py.detach(|| self.durable.use_deletions(DeletionRules::new(&rules, in_progress)));
+    }
+
+    fn use_scrubbing(
+        &self, py: Python<'_>, key: PartyDigest, erased: Vec<PartyDigest>, masked_before_day: Option<i64>, keep_digits: usize,
+    ) {
+        py.detach(|| self.durable.use_scrubbing(Scrubbing::new(key, erased, masked_before_day, keep_digits)));
+    }
+
+    fn scrub_memory(&self, py: Python<'_>) {
+        py.detach(|| self.durable.store.scrub_memory());
+    }
+
+    fn count_scrubbed_rows(&self, py: Python<'_>, names: Vec<String>, cancel: &CancelToken) -> PyResult<Vec<usize>> {
+        Ok(py.detach(|| self.durable.store.count_scrubbed_rows(&names, &cancel.0))?)
+    }
+
+    fn count_parties(
+        &self, py: Python<'_>, key: PartyDigest, digests: Vec<PartyDigest>, cancel: &CancelToken,
+    ) -> PyResult<usize> {
+        Ok(py.detach(|| self.durable.store.count_parties(&Scrubbing::new(key, digests, None, 0), &cancel.0))?)
     }
 
     fn find_deleted(&self, py: Python<'_>, flush: &Flush, rule: &DeletionRule, cancel: &CancelToken) -> PyResult<()> {

@@ -8,6 +8,7 @@ use super::arguments;
 use super::store::{BatchCounts, Rejection};
 use crate::record;
 use crate::record::new_record::NewRecordRules;
+use crate::record::scrubbing::{PartyDigest, Scrubbing};
 use crate::storage::{join_correction, join_version};
 use crate::wire::version_batch::VersionBatch;
 use crate::wire::{encode_record, versions};
@@ -59,6 +60,16 @@ impl Versions {
     #[getter]
     fn joinable_days(&self) -> (i64, i64) {
         self.0.joinable_days().into_inner()
+    }
+
+    fn scrubbed(&self, key: PartyDigest, erased: Vec<PartyDigest>, masked_before_day: Option<i64>, keep_digits: usize) -> Self {
+        let mut versions = self.0.clone();
+        versions.scrub(&Scrubbing::new(key, erased, masked_before_day, keep_digits));
+        Self(versions)
+    }
+
+    fn has_party(&self, key: PartyDigest, digests: Vec<PartyDigest>) -> bool {
+        self.0.has_erased(&Scrubbing::new(key, digests, None, 0))
     }
 
     fn join(&self, py: Python<'_>, stored: Vec<PyRef<'_, Self>>) -> PyResult<(Self, BatchCounts)> {

@@ -6,8 +6,10 @@
 pub mod deletion;
 pub mod masked;
 pub mod new_record;
+pub mod party;
 pub mod price;
 pub mod schema;
+pub mod scrubbing;
 
 use schema::{
     ABSENT, ColumnKind, DICTIONARY_COUNT, FIELDS, Field, INT_COUNT, STRING_COUNT, dictionary_slot, int_slot, text_slot,

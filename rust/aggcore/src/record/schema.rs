@@ -66,8 +66,8 @@ impl Field {
     }
 
     /// Returns whether the field is a text, dictionary-encoded or plain.
-    pub fn is_string(&self) -> bool {
-        self.field_type.column_kind() != ColumnKind::Int
+    pub const fn is_string(&self) -> bool {
+        !matches!(self.field_type.column_kind(), ColumnKind::Int)
     }
 }
 

@@ -48,7 +48,7 @@ impl Store {
         for (entry, versions) in merged.iter().zip(&versions) {
             sources.push(RowSource { slice: entry.segment.verified_slice(&entry.recorded_tombstones)?, versions });
         }
-        write_segments_by_day(directory, sequence, row_max, &sources, self.tuning())
+        write_segments_by_day(directory, sequence, row_max, &sources, &self.scrubbing(), self.tuning())
     }
 }
 

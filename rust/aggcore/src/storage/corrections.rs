@@ -3,12 +3,15 @@
 //! The caller applies the versions before it resolves further corrections, so that no version comes between.
 
 use std::collections::BTreeMap;
+use std::slice;
 
 use super::late_versions::{RowLocation, join_version};
+use super::scrubbing::scrub_together;
 use super::state::{State, key_of};
 use super::{BatchOutcome, Store};
 use crate::columns::RecordColumns;
 use crate::record::schema::{ABSENT, int_slot};
+use crate::record::scrubbing::{ScrubbedTexts, Scrubbing};
 use crate::record::{Record, RejectReason, Rejection, US_PER_DAY};
 use crate::wire::columnar_batch::ColumnarBatch;
 use crate::wire::corrections::{Held, corrected};
@@ -21,12 +24,28 @@ const CORRECTIONS_OF_RECORD_MAX: usize = 10_000;
 /// What the corrections of a batch turned out to be.
 #[derive(Default)]
 pub struct ResolvedCorrections<'a> {
-    /// The versions to apply, each with its row in the batch, ascending.
-    pub versions: Vec<(usize, Record<'a>)>,
+    /// The versions to apply, in the order of the batch.
+    pub versions: Vec<ResolvedVersion<'a>>,
     /// Corrections that change nothing.
     pub duplicates: usize,
     /// Corrections that cannot be made, each by its row in the batch, ascending.
     pub rejected: Vec<(usize, Rejection)>,
+}
+
+/// The version that a correction is.
+pub struct ResolvedVersion<'a> {
+    /// Its row in the batch.
+    row: usize,
+    record: Record<'a>,
+    /// Texts in place of its own: of another day than the record, it may have come unmasked.
+    texts: Option<ScrubbedTexts>,
+}
+
+impl ResolvedVersion<'_> {
+    /// The version.
+    pub fn record(&self) -> Record<'_> {
+        self.texts.as_ref().map_or_else(|| self.record.clone(), |texts| texts.in_place(&self.record))
+    }
 }
 
 impl Store {
@@ -49,11 +68,11 @@ impl State {
             let (rows, further) = rows.split_at(rows.len().min(CORRECTIONS_OF_RECORD_MAX));
             let mut held = self.versions_near(batch, rows);
             for row in in_part_order(&fields, rows) {
-                resolved.add(row, fields.record(row), &mut held);
+                resolved.add(row, fields.record(row), &mut held, &self.scrubbing);
             }
             resolved.rejected.extend(further.iter().map(|&row| (row, too_many())));
         }
-        resolved.versions.sort_by_key(|(row, _)| *row);
+        resolved.versions.sort_by_key(|version| version.row);
         resolved.rejected.sort_by_key(|(row, _)| *row);
         resolved
     }
@@ -74,13 +93,16 @@ impl State {
 
 impl<'a> ResolvedCorrections<'a> {
     /// Resolves a correction, and adds it to the states of its key as writing it would.
-    fn add(&mut self, row: usize, correction: Record<'a>, held: &mut Vec<Versions>) {
-        let joined: Vec<Versions> =
-            held.extract_if(.., |versions| versions.joinable_days().contains(&correction.day())).collect();
+    fn add(&mut self, row: usize, record: Record<'a>, held: &mut Vec<Versions>, scrubbing: &Scrubbing) {
+        let mut joined: Vec<Versions> =
+            held.extract_if(.., |versions| versions.joinable_days().contains(&record.day())).collect();
+        let texts = scrub_together(scrubbing, &mut joined, slice::from_ref(&record)).pop().flatten();
+        let correction = texts.as_ref().map_or_else(|| record.clone(), |texts| texts.in_place(&record));
         match corrected(Held::join(&joined).as_ref(), &correction) {
             Ok(Some(version)) => {
+                let record = Record { ints: version.ints, strings: record.strings };
                 held.push(added(joined, &version));
-                self.versions.push((row, version));
+                self.versions.push(ResolvedVersion { row, record, texts });
                 return;
             }
             Ok(None) => self.duplicates += 1,

@@ -3,6 +3,7 @@
 //! Columns are built as in segments, as narrow as their values, and then cast to the one type that each field
 //! has in every stream.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
@@ -18,7 +19,9 @@ use crate::columns::integer::ColumnStats;
 use crate::columns::row_set::RowSet;
 use crate::columns::slice::RecordSlice;
 use crate::error::Result;
+use crate::record::Record;
 use crate::record::schema::{ColumnKind, FIELDS, Field, FieldType};
+use crate::record::scrubbing::Scrubbing;
 
 /// Where an export continues: index of the memtable or segment, and the first row in it. An export begins at
 /// (0, 0).
@@ -41,7 +44,7 @@ impl Store {
     /// columns cannot be encoded.
     pub fn export(&self, (from, to): (i64, i64), cursor: ExportCursor, row_max: usize) -> Result<Option<ExportStep>> {
         let no_tombstones = RowSet::default();
-        let state = self.read();
+        let (state, scrubbing) = (self.read(), self.scrubbing());
         let (mut number, mut start) = cursor;
         let days = days_of(from, to);
         if let Some(unreadable) = state.unreadable.iter().find(|unreadable| days.contains(&unreadable.day)) {
@@ -49,7 +52,7 @@ impl Store {
         }
         let entries: Vec<&SegmentEntry> = state.segments_of_days(days).collect();
         loop {
-            let encode = |slice: &RecordSlice<'_>| next_rows(slice, (from, to), start, row_max);
+            let encode = |slice: &RecordSlice<'_>| next_rows(slice, (from, to), start, row_max, &scrubbing);
             let encoded = match number {
                 0 => encode(&state.active.slice(&no_tombstones))?,
                 1 => encode(&state.memtable.slice(&no_tombstones))?,
@@ -68,15 +71,17 @@ impl Store {
 
 /// Encodes at most `row_max` rows of a slice, set up in [from, to), from row `start` on; returns the stream and
 /// the row after them, `None` if no such row is left.
-fn next_rows(slice: &RecordSlice<'_>, (from, to): (i64, i64), start: usize, row_max: usize) -> Result<Option<(Vec<u8>, usize)>> {
+fn next_rows(
+    slice: &RecordSlice<'_>, (from, to): (i64, i64), start: usize, row_max: usize, scrubbing: &Scrubbing,
+) -> Result<Option<(Vec<u8>, usize)>> {
     let wanted = |row: &usize| (from..to).contains(&slice.setup_us[*row]) && !slice.tombstones.contains(*row);
     let rows: Vec<usize> = (start..slice.rows.end).filter(wanted).take(row_max.max(1)).collect();
-    rows.last().map(|last| Ok((ipc_stream(slice, &rows)?, last + 1))).transpose()
+    rows.last().map(|last| Ok((ipc_stream(slice, &rows, scrubbing)?, last + 1))).transpose()
 }
 
-/// Encodes rows of a slice as one Arrow IPC stream.
-fn ipc_stream(slice: &RecordSlice<'_>, rows: &[usize]) -> Result<Vec<u8>> {
-    let mut columns = FIELDS.iter().map(|field| column(slice, rows, field)).collect::<Result<Vec<_>>>()?;
+/// Encodes rows of a slice, scrubbed, as one Arrow IPC stream.
+fn ipc_stream(slice: &RecordSlice<'_>, rows: &[usize], scrubbing: &Scrubbing) -> Result<Vec<u8>> {
+    let mut columns = FIELDS.iter().map(|field| column(slice, rows, field, scrubbing)).collect::<Result<Vec<_>>>()?;
     let received_us = rows.iter().map(|&row| slice.received_us[row]).collect();
     columns.push(cast(&narrow_array(received_us, FieldType::Time), &exported_type(FieldType::Time))?);
     let schema = schema();
@@ -93,15 +98,25 @@ fn schema() -> Arc<Schema> {
 }
 
 /// Builds the column of a field as segments have it, and casts it to the type of the export.
-fn column(slice: &RecordSlice<'_>, rows: &[usize], field: &Field) -> Result<ArrayRef> {
+fn column(slice: &RecordSlice<'_>, rows: &[usize], field: &Field, scrubbing: &Scrubbing) -> Result<ArrayRef> {
+    let scrubbed = |row: usize, text| match scrubbing.scrubbed_text(
+        Record::string_slot(field),
+        text,
+        scrubbing.masks_setup(slice.setup_us[row]),
+    ) {
+        Some(scrubbed) => Cow::Owned(scrubbed),
+        None => Cow::Borrowed(text),
+    };
     let array = match field.field_type.column_kind() {
         ColumnKind::Dictionary => {
             let column = &slice.fields.dictionaries[field.slot];
-            text_array(rows.iter().map(|&row| column.text(row)))
+            let texts: Vec<Cow<'_, str>> = rows.iter().map(|&row| scrubbed(row, column.text(row))).collect();
+            text_array(texts.iter().map(|text| &**text))
         }
         ColumnKind::Text => {
             let column = slice.fields.texts[field.slot];
-            text_array(rows.iter().map(|&row| column.get(row)))
+            let texts: Vec<Cow<'_, str>> = rows.iter().map(|&row| scrubbed(row, column.get(row))).collect();
+            text_array(texts.iter().map(|text| &**text))
         }
         ColumnKind::Int => {
             let column = &slice.fields.ints[field.slot];

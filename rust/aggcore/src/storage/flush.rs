@@ -21,12 +21,14 @@ use super::Store;
 use super::copied_columns::CopiedColumns;
 use super::deletion::DeletedRows;
 use super::memtable::Memtable;
+use super::scrubbed_source::ScrubbedSource;
 use super::segment::{ManifestEntry, RowSource, SourceRow, write};
 use super::segment_edit::{ReplacedSources, SegmentEdit, write_segments_by_day};
 use super::snapshot_progress::{SharedProgress, SnapshotProgress};
 use super::state::ImmutableMemtable;
 use crate::columns::row_set::RowSet;
 use crate::error::Result;
+use crate::record::scrubbing::Scrubbing;
 use crate::tuning::Tuning;
 
 /// What a flush writes; immutable.
@@ -81,7 +83,7 @@ impl Store {
             let left_out = deleted.and_then(|deleted| deleted.tables.get(number)).unwrap_or(tombstones);
             sources.push(RowSource { slice: table.slice(left_out), versions });
         }
-        let segments = write_segments_by_day(directory, sequence, row_max, &sources, self.tuning())?;
+        let segments = write_segments_by_day(directory, sequence, row_max, &sources, &self.scrubbing(), self.tuning())?;
         let mut tombstones = flush.tombstones.clone();
         if let Some(deleted) = deleted {
             tombstones.retain(|(name, _)| deleted.segments.iter().all(|(other, _)| other != name));
@@ -108,7 +110,7 @@ impl Store {
             let undo = progress.lock().take_undo(self.tuning());
             copy.append_from(&undo, &rows_to_copy(&undo, 0..undo.rows(), deleted));
             if copy.rows() > 0 {
-                files.push(write_active_file(directory, sequence + files.len() as u64, &copy, self.tuning())?);
+                files.push(write_active_file(directory, sequence + files.len() as u64, &copy, &self.scrubbing(), self.tuning())?);
             }
         }
         Ok(Some(files))
@@ -139,10 +141,15 @@ fn rows_to_copy(table: &Memtable, rows: impl Iterator<Item = usize>, deleted: Op
 }
 
 /// Writes one file of the active snapshot, in the format of a segment.
-fn write_active_file(directory: &Path, sequence: u64, copy: &Memtable, tuning: &Tuning) -> Result<ManifestEntry> {
+fn write_active_file(
+    directory: &Path, sequence: u64, copy: &Memtable, scrubbing: &Scrubbing, tuning: &Tuning,
+) -> Result<ManifestEntry> {
     let no_tombstones = RowSet::default();
     let versions = |row| copy.versions(row);
-    let sources = [RowSource { slice: copy.slice(&no_tombstones), versions: &versions }];
+    let source = RowSource { slice: copy.slice(&no_tombstones), versions: &versions };
+    let scrubbed = ScrubbedSource::of(&source, scrubbing);
+    let versions = |row| scrubbed.versions(row);
+    let sources = [RowSource { slice: scrubbed.slice(), versions: &versions }];
     let mut source_rows: Vec<SourceRow> = (0..copy.rows() as u32).map(|row| SourceRow { source: 0, row }).collect();
     write(directory, &format!("active/{sequence:08}.arrow"), &sources, &mut source_rows, tuning).map(|(written, _)| written)
 }

@@ -14,13 +14,14 @@ use std::sync::Arc;
 
 use super::BatchOutcome;
 use super::memtable::{Memtable, RowMetadata};
+use super::scrubbing::scrub_together;
 use super::segment::{Segment, guard};
 use super::state::{RecordKey, State};
 use crate::columns::RecordColumns;
 use crate::columns::row_set::RowSet;
 use crate::error::Result;
-use crate::record::Record;
 use crate::record::schema::int_slot;
+use crate::record::{Record, scrubbing};
 use crate::wire::parts::part_order;
 use crate::wire::versions::{Addition, Versions};
 
@@ -57,7 +58,10 @@ impl State {
             // A source may use a session id again: a version joins records at most one day from its own.
             .filter(|(_, versions)| versions.joinable_days().contains(&key.day))
             .collect();
-        let (locations, stored): (Vec<_>, Vec<_>) = stored.into_iter().unzip();
+        let (locations, mut stored): (Vec<_>, Vec<_>) = stored.into_iter().unzip();
+        let texts = scrub_together(&self.scrubbing, &mut stored, versions);
+        let scrubbed = scrubbing::in_place(versions, &texts);
+        let versions = if texts.is_empty() { versions } else { &scrubbed };
         let Some((joined, is_change)) = joined_versions(stored, versions, outcome) else { return };
         if !is_change {
             return;

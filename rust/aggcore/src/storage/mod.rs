@@ -6,6 +6,7 @@
 //! already, `corrections.rs` finds the versions that corrections are, `damage.rs` looks after segments that can no longer be read, `parallel_scan.rs` reads all of it
 //! (`state_snapshot.rs` copies mutable memtables for it), `estimate.rs` says beforehand about how much,
 //! `rollup_cache.rs` shortens scans of segments, and `retention.rs` drops old days and `deletion.rs` single records.
+//! `scrubbing.rs` erases and masks numbers of parties.
 
 pub mod export;
 pub mod memtable;
@@ -30,6 +31,8 @@ mod niceness;
 mod parallel_scan;
 mod retention;
 mod row_watchers;
+mod scrubbed_source;
+mod scrubbing;
 mod segment_edit;
 mod snapshot_progress;
 mod state;
@@ -52,10 +55,11 @@ use full_records::FullRecords;
 use helper_threads::HelperThreads;
 use memtable::RowMetadata;
 use rollup::RollupBudget;
-use segment::{FileWatch, ManifestEntry, Segment, guard};
+use scrubbed_source::ScrubbedSource;
+use segment::{FileWatch, ManifestEntry, RowSource, Segment, guard};
 use state::{SegmentEntry, State, UnreadableSegment, key_of};
 
-pub use corrections::join_correction;
+pub use corrections::{ResolvedVersion, join_correction};
 pub use flush::Flush;
 pub use late_versions::join_version;
 pub use segment_edit::SegmentEdit;
@@ -191,10 +195,14 @@ impl Store {
     pub fn open_active_snapshot(&self, directory: &Path, written: &ManifestEntry) -> Result<()> {
         let (segment, no_tombstones) = (Segment::open(directory, written)?, RowSet::default());
         guard([&segment], || {
-            let slice = segment.verified_slice(&no_tombstones)?;
+            let versions = |row| segment.versions(row);
+            let source = RowSource { slice: segment.verified_slice(&no_tombstones)?, versions: &versions };
+            let scrubbing = self.scrubbing();
+            let scrubbed = ScrubbedSource::of(&source, &scrubbing);
+            let slice = scrubbed.slice();
             let metadata = |row: usize| RowMetadata {
                 key_hash: slice.fields.key_hash(row),
-                versions: segment.versions(row),
+                versions: scrubbed.versions(row),
                 received_us: slice.received_us[row],
             };
             self.write().active.append(&slice.fields, &slice.rows.clone().collect::<Vec<_>>(), metadata);

@@ -9,11 +9,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Store;
+use super::scrubbed_source::ScrubbedSource;
 use super::segment::{ManifestEntry, RowSource, Segment, SourceRow, write};
 use super::state::{SegmentEntry, State};
 use crate::columns::row_set::RowSet;
 use crate::error::Result;
 use crate::record::US_PER_DAY;
+use crate::record::scrubbing::Scrubbing;
 use crate::tuning::Tuning;
 
 /// New segments and the sources that they replace; the catalogue records it in one transaction before the
@@ -99,14 +101,19 @@ fn tombstoned_rows(source_rows: &[SourceRow], tombstones_of_sources: &[&RowSet])
     tombstones
 }
 
-/// Writes the rows without tombstone of all sources into new segments, one or more per UTC day, each of at
+/// Writes the rows without tombstone of all sources, scrubbed, into new segments, one or more per UTC day, each of at
 /// most `row_max` rows. Numbers the files from `sequence`.
 ///
 /// # Errors
 /// `Io` or `Damaged` if a file cannot be written and read back.
 pub(super) fn write_segments_by_day(
-    directory: &Path, sequence: u64, row_max: usize, sources: &[RowSource<'_>], tuning: &Tuning,
+    directory: &Path, sequence: u64, row_max: usize, sources: &[RowSource<'_>], scrubbing: &Scrubbing, tuning: &Tuning,
 ) -> Result<Vec<NewSegment>> {
+    let scrubbed: Vec<ScrubbedSource<'_, '_>> = sources.iter().map(|source| ScrubbedSource::of(source, scrubbing)).collect();
+    let versions: Vec<_> = scrubbed.iter().map(|source| |row| source.versions(row)).collect();
+    let sources: Vec<RowSource<'_>> =
+        scrubbed.iter().zip(&versions).map(|(source, versions)| RowSource { slice: source.slice(), versions }).collect();
+    let sources = sources.as_slice();
     let mut days: BTreeMap<i64, Vec<SourceRow>> = BTreeMap::new();
     for (number, source) in sources.iter().enumerate() {
         for row in source.slice.rows.clone().filter(|&row| !source.slice.tombstones.contains(row)) {

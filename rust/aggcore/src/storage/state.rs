@@ -23,6 +23,7 @@ use crate::columns::row_set::RowSet;
 use crate::error::{Error, Result};
 use crate::record::US_PER_DAY;
 use crate::record::schema::{ABSENT, int_slot};
+use crate::record::scrubbing::Scrubbing;
 use crate::tuning::Tuning;
 use crate::wire::columnar_batch::ColumnarBatch;
 
@@ -47,6 +48,8 @@ pub struct State {
     pub reactivated: bool,
     /// Records that take no more versions.
     pub full_records: Arc<FullRecords>,
+    /// The numbers to erase and mask.
+    pub scrubbing: Arc<Scrubbing>,
 }
 
 /// A memtable that a flush took out of [`State::memtable`].
@@ -163,6 +166,7 @@ impl State {
             multi_day_key_days: BTreeSet::new(),
             reactivated: false,
             full_records: Arc::new(FullRecords::new(tuning.record_versions_bytes_max)),
+            scrubbing: Arc::default(),
         }
     }
 

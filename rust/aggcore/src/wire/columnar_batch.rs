@@ -17,6 +17,7 @@ use crate::columns::integer::ColumnStats;
 use crate::columns::interner::Interner;
 use crate::error::{Error, Result};
 use crate::record::schema::{ColumnKind, DICTIONARY_COUNT, FIELDS, Field, INT_COUNT, TEXT_COUNT};
+use crate::record::scrubbing::{self, Scrubbing};
 use crate::record::{Record, Rejection};
 
 /// One batch of records, in columns.
@@ -34,15 +35,18 @@ pub struct ColumnarBatch {
 }
 
 impl ColumnarBatch {
-    /// Decodes a `WriteRecordsRequest` without the records that `reject` rejects.
+    /// Decodes a `WriteRecordsRequest` without the records that `reject` rejects, and scrubs the others.
     ///
     /// # Errors
     /// `MalformedBatch` if the bytes are not a valid message.
     pub fn from_wire(
-        bytes: &[u8], dictionary_row_count_min: usize, reject: impl Fn(&Record<'_>) -> Option<Rejection>,
+        bytes: &[u8], dictionary_row_count_min: usize, scrubbing: &Scrubbing, reject: impl Fn(&Record<'_>) -> Option<Rejection>,
     ) -> Result<Self> {
         let mut columns = BatchBuilder::default();
-        let header = decode_batch(bytes, reject, |_, record| columns.push(record))?;
+        let header = decode_batch(bytes, reject, |_, record| match scrubbing.scrubbed_version(record) {
+            Some(texts) => columns.push(&texts.in_place(record)),
+            None => columns.push(record),
+        })?;
         let batch = Self::from_columns(columns.finish(dictionary_row_count_min)?)?;
         Ok(Self { batch_id: header.batch_id.map(str::to_owned), rejected: header.rejected, ..batch })
     }
@@ -75,6 +79,23 @@ impl ColumnarBatch {
             return Err(damaged("a code is not that of an entry"));
         }
         Ok(Self::new(columns, arrays))
+    }
+
+    /// Scrubs the records.
+    ///
+    /// # Errors
+    /// `Arrow` if the columns cannot be encoded.
+    pub fn scrubbed(self, scrubbing: &Scrubbing, dictionary_row_count_min: usize) -> Result<Self> {
+        if scrubbing.is_idle() {
+            return Ok(self);
+        }
+        let fields = self.fields();
+        let records: Vec<Record<'_>> = (0..self.rows()).map(|row| fields.record(row)).collect();
+        let texts: Vec<_> = records.iter().map(|record| scrubbing.scrubbed_version(record)).collect();
+        if texts.iter().all(Option::is_none) {
+            return Ok(self);
+        }
+        Self::from_records(&scrubbing::in_place(&records, &texts), dictionary_row_count_min)
     }
 
     fn from_columns(columns: Vec<ArrayRef>) -> Result<Self> {
@@ -232,7 +253,7 @@ mod tests {
                 prost::encoding::encode_varint(message.len() as u64, &mut bytes);
                 bytes.extend(message);
             }
-            let batch = ColumnarBatch::from_wire(&bytes, DICTIONARY_ROWS_MIN, |_| None)?;
+            let batch = ColumnarBatch::from_wire(&bytes, DICTIONARY_ROWS_MIN, &Scrubbing::default(), |_| None)?;
             let back = ColumnarBatch::from_journal(&batch.to_journal()?)?;
             let rows: Vec<_> = (0..back.rows()).map(|row| back.fields().record(row)).collect();
             assert_eq!(rows, (0..count).map(record).collect::<Vec<_>>());

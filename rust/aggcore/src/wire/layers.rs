@@ -6,17 +6,33 @@ use prost::encoding::{decode_varint, encode_varint};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::parts::part_order;
-use super::record::{decode_partial, encode_record};
+use super::record::{decode_partial, encode_lasting_first, encode_record};
 use crate::record::schema::{ABSENT, FIELDS, INT_COUNT, int_slot};
+use crate::record::scrubbing::Scrubbing;
 use crate::record::{EVENT_START, EVENT_UPDATE, Record};
 
-/// Rank of a version; compares by revision, class and content, in this order.
+/// Rank of a version; compares by revision, class, origin and content, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
     revision: i64,
     class: u8,
+    origin: Origin,
     content: u64,
 }
+
+/// What the content of a rank is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Origin {
+    /// The hash of what scrubbing never changes.
+    Lasting,
+    /// As catalogue formats up to 7 stored it: the hash of all fields, which scrubbing replaces by a number that has the
+    /// same order. Such versions rank above others of their revision and class, so that these, which may be the same ones
+    /// written again, have no effect.
+    Former,
+}
+
+/// Added to the class of a version whose content is [`Origin::Lasting`], where it is stored.
+const LASTING_CLASS: u8 = 4;
 
 /// The fields that one version still supplies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +55,7 @@ const OF_EACH_VERSION: [usize; 2] = [int_slot::PART, int_slot::REPLACES];
 const _: () = assert!(FIELDS.len() <= FieldSet::BITS as usize, "stored states have a bit per field");
 
 impl Rank {
-    fn of(version: &Record<'_>, content: &[u8]) -> Self {
+    fn of(version: &Record<'_>, lasting: &[u8]) -> Self {
         let revision = match version.ints[int_slot::REVISION] {
             ABSENT => 0,
             revision => revision,
@@ -49,16 +65,33 @@ impl Rank {
             EVENT_UPDATE => 1,
             _ => 2,
         };
-        Self { revision, class, content: xxh3_64(content) }
+        Self { revision, class, origin: Origin::Lasting, content: xxh3_64(lasting) }
+    }
+
+    /// The class as it is stored.
+    fn stored_class(self) -> u8 {
+        match self.origin {
+            Origin::Lasting => self.class + LASTING_CLASS,
+            Origin::Former => self.class,
+        }
+    }
+
+    /// The rank of a stored class; `None` if there is no such class.
+    fn of_stored(revision: i64, stored_class: u8, content: u64) -> Option<Self> {
+        let (class, origin) = match stored_class.checked_sub(LASTING_CLASS) {
+            Some(class) => (class, Origin::Lasting),
+            None => (stored_class, Origin::Former),
+        };
+        (class < LASTING_CLASS - 1).then_some(Self { revision, class, origin, content })
     }
 }
 
 impl Layer {
     pub fn of(version: &Record<'_>) -> Self {
         let mut fields = Vec::with_capacity(512);
-        encode_record(version, &mut fields);
+        let lasting = encode_lasting_first(version, &mut fields);
         fields.shrink_to_fit();
-        Self::new(Rank::of(version, &fields), version, fields)
+        Self::new(Rank::of(version, &fields[..lasting]), version, fields)
     }
 
     fn new(rank: Rank, record: &Record<'_>, fields: Vec<u8>) -> Self {
@@ -73,6 +106,34 @@ impl Layer {
     /// The order of layers in a state.
     pub fn order(&self) -> ((bool, u64), Reverse<Rank>) {
         (part_order(self.part), Reverse(self.rank))
+    }
+
+    /// The fields that the layer supplies, as a record.
+    pub fn supplied(&self) -> Record<'_> {
+        decode_partial(&self.fields)
+    }
+
+    /// Erases and masks numbers.
+    pub fn scrub(&mut self, scrubbing: &Scrubbing, is_masked: bool) {
+        let Some(texts) = scrubbing.scrubbed(&self.supplied(), is_masked) else { return };
+        let mut fields = Vec::with_capacity(self.fields.len());
+        encode_lasting_first(&texts.in_place(&self.supplied()), &mut fields);
+        self.fields = fields;
+    }
+
+    /// Whether the rank is one that the fields do not determine.
+    pub fn is_former(&self) -> bool {
+        self.rank.origin == Origin::Former
+    }
+
+    /// Adds the fields of a layer of equal rank: the same version but for numbers, of which the greatest text counts.
+    fn unite(&mut self, other: &Self) {
+        let (mut united, more) = (decode_partial(&self.fields), decode_partial(&other.fields));
+        united.ints.iter_mut().zip(more.ints).for_each(|(value, other)| *value = (*value).max(other));
+        united.strings.iter_mut().zip(more.strings).for_each(|(text, other)| *text = (*text).max(other));
+        let mut fields = Vec::with_capacity(self.fields.len());
+        encode_lasting_first(&united, &mut fields);
+        self.fields = fields;
     }
 
     /// Removes the fields that greater versions supply, and adds the remaining ones to `supplied`. Returns
@@ -105,7 +166,7 @@ impl Layer {
         supplied.ints[int_slot::EVENT] = 0;
         OF_EACH_VERSION.into_iter().zip(of_version).for_each(|(slot, value)| fields.ints[slot] = value);
         let mut remaining = Vec::with_capacity(self.fields.len());
-        encode_record(&fields, &mut remaining);
+        encode_lasting_first(&fields, &mut remaining);
         self.fields = remaining;
         any
     }
@@ -116,8 +177,8 @@ impl Layer {
         let in_row = take_fields_in_row(&mut fields, merged);
         let mut rest = Vec::new();
         encode_record(&fields, &mut rest);
-        let Rank { revision, class, content } = self.rank;
-        for value in [revision as u64, u64::from(class), content, in_row, rest.len() as u64] {
+        let Rank { revision, content, .. } = self.rank;
+        for value in [revision as u64, u64::from(self.rank.stored_class()), content, in_row, rest.len() as u64] {
             encode_varint(value, out);
         }
         out.extend_from_slice(&rest);
@@ -137,16 +198,37 @@ impl Layer {
             record.copy_field(merged, field);
         }
         let mut fields = Vec::new();
-        encode_record(&record, &mut fields);
-        Some(Self::new(Rank { revision, class, content }, &record, fields))
+        encode_lasting_first(&record, &mut fields);
+        Some(Self::new(Rank::of_stored(revision, class, content)?, &record, fields))
     }
 }
 
 /// Orders the layers of the union of two states, and removes what greater versions of a part supply.
 pub fn join_layers(layers: &mut Vec<Layer>) {
     layers.sort_by_key(Layer::order);
+    unite_equal_ranks(layers);
     layers.chunk_by_mut(|one, next| one.part == next.part).for_each(drop_supplied_fields);
     layers.retain(|layer| !layer.fields.is_empty());
+}
+
+/// Replaces the hashes of layers of [`Origin::Former`] by their positions, the least being 0: who tries numbers would find
+/// out by a hash of all fields which one was there. The layers are in order.
+pub fn forget_former_hashes(layers: &mut [Layer]) {
+    let kind = |layer: &Layer| (layer.part, layer.rank.revision, layer.rank.class, layer.rank.origin);
+    for alike in layers.chunk_by_mut(|one, next| kind(one) == kind(next)).filter(|alike| alike[0].is_former()) {
+        alike.iter_mut().rev().zip(0..).for_each(|(layer, position)| layer.rank.content = position);
+    }
+}
+
+/// Makes layers of equal part and rank one.
+fn unite_equal_ranks(layers: &mut Vec<Layer>) {
+    layers.dedup_by(|next, kept| {
+        let is_equal = next.order() == kept.order();
+        if is_equal && next.fields != kept.fields {
+            kept.unite(next);
+        }
+        is_equal
+    });
 }
 
 /// Removes the fields of the layers of one part that greater versions supply; a layer without fields is not needed.

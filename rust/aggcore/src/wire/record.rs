@@ -6,6 +6,7 @@ use super::reader::{Reader, Value, text};
 use crate::error::Result;
 use crate::record::price::{format_price, parse_price};
 use crate::record::schema::{ABSENT, FIELDS, Field, FieldType, INT_COUNT};
+use crate::record::scrubbing::IS_SCRUBBED;
 use crate::record::{EVENT_END, Record, RejectReason, Rejection, TIME_END_US};
 
 /// Decodes and validates one record into `record`, whose previous content is cleared.
@@ -160,7 +161,12 @@ fn reject(reason: RejectReason, field: &Field, problem: &str) -> Rejection {
 /// prices in their shortest form. Equal records have equal bytes, so a hash of the bytes is a hash of the
 /// content.
 pub fn encode_record(record: &Record<'_>, out: &mut Vec<u8>) {
-    for (index, field) in FIELDS.iter().enumerate() {
+    encode_fields(record, |_| true, out);
+}
+
+/// Appends the fields that `wanted` selects by their index in [`FIELDS`].
+fn encode_fields(record: &Record<'_>, wanted: impl Fn(usize) -> bool, out: &mut Vec<u8>) {
+    for (index, field) in FIELDS.iter().enumerate().filter(|(index, _)| wanted(*index)) {
         let tag = Field::tag(index);
         if field.is_string() {
             put_text(tag, record.strings[Record::string_slot(field)], out);
@@ -180,6 +186,15 @@ pub fn encode_record(record: &Record<'_>, out: &mut Vec<u8>) {
             }
         }
     }
+}
+
+/// Appends the canonical form of all that scrubbing never changes, then that of the other fields. Returns the length of the
+/// former.
+pub fn encode_lasting_first(record: &Record<'_>, out: &mut Vec<u8>) -> usize {
+    encode_fields(record, |index| !IS_SCRUBBED[index], out);
+    let length = out.len();
+    encode_fields(record, |index| IS_SCRUBBED[index], out);
+    length
 }
 
 /// Appends a text field, unless it is absent.

@@ -5,7 +5,10 @@
 //!
 //! 1. revision, an absent one being 0;
 //! 2. class: 0 for a START event, 1 for UPDATE, 2 for END and for a whole record;
-//! 3. content: XXH3-64 of the canonical form (`record.rs`); equal content means the same version.
+//! 3. content: XXH3-64 of the canonical form (`record.rs`) of the fields that scrubbing never changes.
+//!
+//! Versions of equal rank are the same one but for the numbers of parties, which may be masked or erased in one of them. Of
+//! these, the greatest text of each field counts; that of a number is greater than its masked form.
 //!
 //! **Merge.** Last write wins, field by field: the merged record has each field from the greatest version
 //! that has the field. `revision` and `event` are those of the greatest version, even if it lacks them. Of
@@ -32,10 +35,14 @@
 //! of several parts has no part number, so that each layer keeps its own.
 //! Numbers are LEB128 varints, signed ones as the `u64` of the same bits.
 //!
+//! Scrubbing changes no rank, and no order: a replay of the original version of a record that was scrubbed is a duplicate.
+//! Nor does a stored hash tell which number was there. States of catalogue formats before 8 have other hashes, see
+//! `layers.rs`.
+//!
 //! ```text
 //! state := first day, last day,        UTC days of the setup times of all versions
 //!          layer*                      by part, then by descending rank
-//! layer := revision, class, content,   the rank
+//! layer := revision, class, content,   the rank; the class plus 4, but for a state of a format before 8
 //!          fields in row,              bit i: the layer has field number i + 1, with the value of the row
 //!          length, bytes               canonical form of the fields that the row leaves out
 //! ```
@@ -45,11 +52,12 @@ use std::path::Path;
 
 use prost::encoding::encode_varint;
 
-use super::layers::{Layer, join_layers, merged_part, number};
+use super::layers::{Layer, forget_former_hashes, join_layers, merged_part, number};
 use super::parts::{join, part_order};
 use super::record::decode_record;
 use crate::error::{Error, Result};
 use crate::record::schema::{ABSENT, DICTIONARY_COUNT, FIELDS, Field, int_slot, text_slot};
+use crate::record::scrubbing::Scrubbing;
 use crate::record::{Record, US_PER_DAY};
 
 /// The state of a record: a join-semilattice element that represents a set of versions.
@@ -137,6 +145,32 @@ impl Versions {
         first..first + self.layers[first..].partition_point(|layer| part_order(layer.part) == order)
     }
 
+    /// UTC day of the first setup time of all versions, in days since 1970-01-01.
+    pub fn first_day(&self) -> i64 {
+        self.days.0
+    }
+
+    /// Erases numbers of parties, and masks all of the record if its first version is of a day to mask.
+    pub fn scrub(&mut self, scrubbing: &Scrubbing) {
+        self.scrub_as(scrubbing, scrubbing.masks_day(self.days.0));
+    }
+
+    /// As [`Versions::scrub`], where the caller knows whether the record is masked.
+    pub fn scrub_as(&mut self, scrubbing: &Scrubbing, is_masked: bool) {
+        if !scrubbing.erases() && !is_masked {
+            return;
+        }
+        self.layers.iter_mut().for_each(|layer| layer.scrub(scrubbing, is_masked));
+        // Drops those of which nothing is left.
+        join_layers(&mut self.layers);
+        forget_former_hashes(&mut self.layers);
+    }
+
+    /// Whether a version has a number to erase.
+    pub fn has_erased(&self, scrubbing: &Scrubbing) -> bool {
+        self.layers.iter().any(|layer| scrubbing.has_erased(&layer.supplied()))
+    }
+
     /// Passes the merged record, which borrows from the layers, to `use_merged` and returns its result.
     pub fn with_merged<T>(&self, use_merged: impl FnOnce(&Record<'_>) -> T) -> T {
         use_merged(&join(self.layers.chunk_by(|one, next| one.part == next.part).map(merged_part)))
@@ -144,7 +178,7 @@ impl Versions {
 
     /// Encodes the state relative to its merged record; `None` if that record alone determines the state.
     pub fn to_bytes(&self, merged: &Record<'_>) -> Option<Vec<u8>> {
-        if self.layers.len() == 1 && self.days.0 == self.days.1 {
+        if self.layers.len() == 1 && self.days.0 == self.days.1 && !self.layers[0].is_former() {
             return None;
         }
         let mut out = Vec::new();
@@ -220,6 +254,11 @@ fn are_other_calls(one: &Record<'_>, other: &Record<'_>) -> bool {
 /// Returns whether the versions of an encoded state lie on several UTC days.
 pub fn spans_several_days(mut encoded: &[u8]) -> bool {
     number(&mut encoded) != number(&mut encoded)
+}
+
+/// UTC day of the first setup time of the versions of an encoded state; `None` if it is malformed.
+pub fn first_day(mut encoded: &[u8]) -> Option<i64> {
+    decode_days(&mut encoded).map(|(first, _)| first)
 }
 
 /// Takes the first and the last day off the front of the bytes; `None` if versions cannot have been set up on them.

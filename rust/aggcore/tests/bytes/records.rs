@@ -6,7 +6,7 @@
 
 use aggcore::testing::v1::{SessionRecord, WriteRecordsRequest};
 use aggcore::testing::{ABSENT, ColumnarBatch, FIELDS, FieldType, encode_record};
-use aggcore::{Error, Tuning};
+use aggcore::{Error, Scrubbing, Tuning};
 use proptest::prelude::*;
 use prost::Message;
 use prost::encoding::{WireType, decode_varint, encode_key, encode_varint};
@@ -141,7 +141,7 @@ pub fn encoded_batch() -> impl Strategy<Value = Vec<u8>> {
 /// Reads a batch within the bounds of memory.
 pub fn read(bytes: &[u8]) -> aggcore::Result<ColumnarBatch> {
     let dictionary_rows_min = Tuning::default().batch_dictionary_row_count_min;
-    decode(bytes.len(), 0, || ColumnarBatch::from_wire(bytes, dictionary_rows_min, |_| None))
+    decode(bytes.len(), 0, || ColumnarBatch::from_wire(bytes, dictionary_rows_min, &Scrubbing::default(), |_| None))
 }
 
 // ---- What prost decodes ----

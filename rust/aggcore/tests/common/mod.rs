@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use aggcore::testing::{
     ABSENT, ColumnarBatch, DICTIONARY_COUNT, INT_COUNT, Record, STRING_COUNT, encode_record, field, int_slot,
 };
-use aggcore::{KeyValues, Partials, Tuning};
+use aggcore::{KeyValues, Partials, Scrubbing, Tuning};
 use proptest::prelude::*;
 
 /// A record that owns its texts.
@@ -57,7 +57,7 @@ pub fn batch(records: &[OwnedRecord]) -> ColumnarBatch {
         prost::encoding::encode_varint(message.len() as u64, &mut bytes);
         bytes.extend(message);
     }
-    ColumnarBatch::from_wire(&bytes, Tuning::default().batch_dictionary_row_count_min, |_| None).unwrap()
+    ColumnarBatch::from_wire(&bytes, Tuning::default().batch_dictionary_row_count_min, &Scrubbing::default(), |_| None).unwrap()
 }
 
 /// Returns the sums of a result by bin and group key.

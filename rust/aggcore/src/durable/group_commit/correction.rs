@@ -4,6 +4,7 @@
 //! after all batches that were queued before. The journal gets the versions: a replay knows nothing of corrections.
 
 use super::*;
+use crate::storage::ResolvedVersion;
 
 impl JournaledStore {
     /// Resolves corrections, makes their versions durable, and applies them. If they change nothing, nothing is written.
@@ -18,7 +19,7 @@ impl JournaledStore {
         writer.require_whole_memory()?;
         writer.require_no_refused_frames()?;
         let resolved = self.store.resolve_corrections(&pending.batch);
-        let versions: Vec<Record<'_>> = resolved.versions.into_iter().map(|(_, version)| version).collect();
+        let versions: Vec<Record<'_>> = resolved.versions.iter().map(ResolvedVersion::record).collect();
         let mut outcome = BatchOutcome::default();
         if !versions.is_empty() {
             let batch = ColumnarBatch::from_records(&versions, self.store.tuning().batch_dictionary_row_count_min)?;

@@ -13,6 +13,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::columns::row_set::RowSet;
 use crate::record::deletion::Deletion;
+use crate::record::scrubbing::Scrubbing;
+use crate::storage::ResolvedVersion;
 use crate::storage::segment::ManifestEntry;
 use crate::wire::v1::{SessionRecord, WriteRecordsRequest};
 
@@ -362,10 +364,11 @@ fn copy_of(got: &Result<BatchOutcome>) -> Result<BatchOutcome> {
 
 /// Checks that a frame has the versions that corrections are after all frames before it.
 fn check_resolved(store: &Store, name: &str, written: &ColumnarBatch) {
-    let sent = ColumnarBatch::from_wire(&batch(name), 1, |_| None).unwrap();
+    let sent = ColumnarBatch::from_wire(&batch(name), 1, &Scrubbing::default(), |_| None).unwrap();
     let resolved = store.resolve_corrections(&sent);
     let written: Vec<_> = (0..written.rows()).map(|row| (row, written.fields().record(row))).collect();
-    assert_eq!(resolved.versions, written, "{name} is resolved after the frames before it");
+    let versions: Vec<_> = resolved.versions.iter().map(ResolvedVersion::record).enumerate().collect();
+    assert_eq!(versions, written, "{name} is resolved after the frames before it");
 }
 
 /// A different time for each name of a batch.
