@@ -320,7 +320,7 @@ fn written(steps: &[Step]) -> Vec<OwnedRecord> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
     #[test]
     fn scrubbing_changes_numbers_alone_and_a_replay_nothing(steps in steps(true)) {
@@ -356,9 +356,8 @@ proptest! {
                 if is_erased { record.with_text(name, "") } else { record }
             })
         };
-        let never_written = |step: &Step| match step {
-            Step::Write(records) => Step::Write(records.iter().map(without).collect()),
-            other => other.clone(),
+        let never_written = |step: &Step| {
+            if let Step::Write(records) = step { Step::Write(records.iter().map(without).collect()) } else { step.clone() }
         };
         let never: Vec<Step> = steps.iter().map(never_written).collect();
         let all_fields: Vec<&str> = LASTING_FIELDS.into_iter().chain(PARTY_FIELDS).collect();
@@ -408,7 +407,6 @@ fn batches_that_wait_are_in_the_journal_before_a_number_is_erased_and_later_ones
     world.flush(true);
     world.write(&[call("b", 1, "001 555 0100")], false);
     world.assert_forgotten("15550100");
-    assert_eq!(world.durable.journal_bytes() > 100, true);
     world.restart();
     assert_eq!(visible(world.store(), &["session_id", "orig_src_party_id"]).len(), 2);
     assert_eq!(numbers(&world), [""]);
@@ -466,7 +464,7 @@ fn an_export_is_scrubbed_before_the_files_are() {
 }
 
 #[test]
-fn a_segment_that_cannot_be_read_is_no_segment_without_the_number() {
+fn a_segment_that_cannot_be_read_is_an_error() {
     let mut world = World::new();
     world.write(&[call("a", 1, "+15550100")], false);
     world.flush(true);

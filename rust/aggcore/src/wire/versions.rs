@@ -272,6 +272,7 @@ fn decode_days(bytes: &mut &[u8]) -> Option<(i64, i64)> {
 mod tests {
     use super::*;
     use crate::record::schema::dictionary_slot;
+    use crate::record::scrubbing::party_digest;
     use crate::record::{EVENT_END, EVENT_START, EVENT_UPDATE};
 
     const ACCOUNTS: [&str; 3] = ["", "1001", "1002"];
@@ -291,6 +292,7 @@ mod tests {
             record.ints[int_slot::PART] = [ABSENT, ABSENT, 1, -1][(number / 5 % 4) as usize];
             record.ints[int_slot::PART_CLASS] = [ABSENT, 2][(number / 7 % 2) as usize];
             record.ints[int_slot::REPLACES] = [ABSENT, 1, 0][(number / 4 % 3) as usize];
+            record.strings[DICTIONARY_COUNT + text_slot::ORIG_SRC_PARTY_ID] = ["", "1", "2"][(number / 2 % 3) as usize];
             Versions::of(&record)
         };
         (0..20).map(version).collect()
@@ -312,6 +314,95 @@ mod tests {
         for days in [(first - 1, 0), (0, last + 1), (i64::MIN, i64::MAX), (1, 0)] {
             assert_eq!(state(days), None, "{days:?}");
         }
+    }
+
+    /// A version of one rank whose only party has a number.
+    fn with_number(number: &'static str, revision: i64) -> Record<'static> {
+        let mut record = Record::default();
+        record.ints[int_slot::SETUP_TIME] = 0;
+        record.ints[int_slot::REVISION] = revision;
+        record.strings[DICTIONARY_COUNT + text_slot::ORIG_SRC_PARTY_ID] = number;
+        record
+    }
+
+    fn number_of(state: &Versions) -> String {
+        state.with_merged(|merged| merged.strings[DICTIONARY_COUNT + text_slot::ORIG_SRC_PARTY_ID].to_owned())
+    }
+
+    fn erasing(number: &str, masked_before_day: Option<i64>) -> Scrubbing {
+        let key = [7; 16];
+        Scrubbing::new(key, [party_digest(&key, number)], masked_before_day, 2)
+    }
+
+    #[test]
+    fn of_versions_that_differ_in_numbers_alone_the_greatest_number_counts() {
+        let numbers = ["", "+1555*****", "+15550100", "+15550101"];
+        for one in numbers {
+            for other in numbers {
+                let (a, b) = (Versions::of(&with_number(one, 3)), Versions::of(&with_number(other, 3)));
+                assert_eq!(number_of(&a.join(&b)), one.max(other));
+                assert_eq!(a.join(&b), b.join(&a));
+                assert_eq!(a.join(&b).layers.len(), 1);
+            }
+        }
+    }
+
+    #[test]
+    fn scrubbing_keeps_ranks_and_forgets_versions_that_had_nothing_else() {
+        let mut state = Versions::of(&with_number("+15550100", 1));
+        let mut second = with_number("", 2);
+        second.strings[dictionary_slot::ACCOUNT_ID] = "1001";
+        state.add(&second);
+        assert_eq!((state.layers.len(), state.has_erased(&erasing("15550100", None))), (2, true));
+        let ranks: Vec<_> = state.layers.iter().map(Layer::order).collect();
+        let mut masked = state.clone();
+        masked.scrub(&erasing("15550199", Some(1)));
+        assert_eq!(number_of(&masked), "+15******");
+        assert_eq!(masked.layers.iter().map(Layer::order).collect::<Vec<_>>(), ranks);
+        state.scrub(&erasing("15550100", None));
+        assert_eq!((state.layers.len(), state.has_erased(&erasing("15550100", None))), (1, false));
+        // What is left of the original: an erased number is scrubbed before a version is added.
+        assert!(!state.add(&with_number("", 1)).changes_layers);
+        let erased = state.clone();
+        state.scrub(&erasing("15550100", None));
+        assert_eq!(state, erased);
+    }
+
+    /// Bytes of a state as programs of catalogue format 7 wrote it: versions of one revision by their account and hash of
+    /// all fields, of which the first one supplies the setup time.
+    fn former(row: &Record<'_>, versions: &[(u64, &'static str)]) -> Vec<u8> {
+        let mut bytes = state_of_days(0, 0);
+        for (index, (hash, name)) in versions.iter().enumerate() {
+            let mut fields = Record::default();
+            fields.strings[dictionary_slot::SOURCE + 1 + index] = name;
+            let mut rest = Vec::new();
+            super::super::encode_record(&fields, &mut rest);
+            let in_row = if index == 0 { 1 << 5 } else { 0 };
+            for number in [0, 2, *hash, in_row, rest.len() as u64] {
+                encode_varint(number, &mut bytes);
+            }
+            bytes.extend(rest);
+        }
+        assert!(Versions::of_row(row, Some(&bytes)).is_some());
+        bytes
+    }
+
+    #[test]
+    fn a_state_of_a_former_format_outranks_versions_that_are_written_again_and_forgets_its_hashes() {
+        let row = with_number("", ABSENT);
+        let bytes = former(&row, &[(900, "first"), (800, "second")]);
+        let mut state = Versions::of_row(&row, Some(&bytes)).unwrap_or_else(|| Versions::of(&row));
+        assert_eq!(state.to_bytes(&row).as_deref(), Some(bytes.as_slice()));
+        let mut again = with_number("", ABSENT);
+        again.strings[dictionary_slot::SOURCE + 1] = "other";
+        assert!(!state.add(&again).changes_layers);
+        state.scrub(&erasing("15550100", None));
+        let scrubbed = former(&row, &[(1, "first"), (0, "second")]);
+        assert_eq!(state.to_bytes(&row).as_deref(), Some(scrubbed.as_slice()));
+        assert!(!state.add(&again).changes_layers);
+        let before = state.clone();
+        state.scrub(&erasing("15550100", None));
+        assert_eq!(state, before);
     }
 
     #[test]
