@@ -44,7 +44,8 @@ impl Store {
     /// columns cannot be encoded.
     pub fn export(&self, (from, to): (i64, i64), cursor: ExportCursor, row_max: usize) -> Result<Option<ExportStep>> {
         let no_tombstones = RowSet::default();
-        let (state, scrubbing) = (self.read(), self.scrubbing());
+        let state = self.read();
+        let scrubbing = &*state.scrubbing;
         let (mut number, mut start) = cursor;
         let days = days_of(from, to);
         if let Some(unreadable) = state.unreadable.iter().find(|unreadable| days.contains(&unreadable.day)) {
@@ -52,7 +53,7 @@ impl Store {
         }
         let entries: Vec<&SegmentEntry> = state.segments_of_days(days).collect();
         loop {
-            let encode = |slice: &RecordSlice<'_>| next_rows(slice, (from, to), start, row_max, &scrubbing);
+            let encode = |slice: &RecordSlice<'_>| next_rows(slice, (from, to), start, row_max, scrubbing);
             let encoded = match number {
                 0 => encode(&state.active.slice(&no_tombstones))?,
                 1 => encode(&state.memtable.slice(&no_tombstones))?,

@@ -76,7 +76,7 @@ impl Rank {
         }
     }
 
-    /// The rank of a stored class; `None` if there is no such class.
+    /// The rank of a stored class; `None` for an unknown one.
     fn of_stored(revision: i64, stored_class: u8, content: u64) -> Option<Self> {
         let (class, origin) = match stored_class.checked_sub(LASTING_CLASS) {
             Some(class) => (class, Origin::Lasting),
@@ -113,12 +113,13 @@ impl Layer {
         decode_partial(&self.fields)
     }
 
-    /// Erases and masks numbers.
-    pub fn scrub(&mut self, scrubbing: &Scrubbing, is_masked: bool) {
-        let Some(texts) = scrubbing.scrubbed(&self.supplied(), is_masked) else { return };
+    /// Erases and masks numbers; returns whether that changes anything.
+    pub fn scrub(&mut self, scrubbing: &Scrubbing, is_masked: bool) -> bool {
+        let Some(texts) = scrubbing.scrubbed(&self.supplied(), is_masked) else { return false };
         let mut fields = Vec::with_capacity(self.fields.len());
         encode_lasting_first(&texts.in_place(&self.supplied()), &mut fields);
         self.fields = fields;
+        true
     }
 
     /// Whether the rank is one that the fields do not determine.

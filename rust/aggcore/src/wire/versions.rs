@@ -160,9 +160,12 @@ impl Versions {
         if !scrubbing.erases() && !is_masked {
             return;
         }
-        self.layers.iter_mut().for_each(|layer| layer.scrub(scrubbing, is_masked));
-        // Drops those of which nothing is left.
-        join_layers(&mut self.layers);
+        let mut is_changed = false;
+        self.layers.iter_mut().for_each(|layer| is_changed |= layer.scrub(scrubbing, is_masked));
+        if is_changed {
+            // Drops those of which nothing is left.
+            join_layers(&mut self.layers);
+        }
         forget_former_hashes(&mut self.layers);
     }
 
