@@ -75,7 +75,8 @@ impl<'s, 'a> ScrubbedSource<'s, 'a> {
     }
 }
 
-/// Returns the rows of a source that scrubbing changes.
+/// Returns the rows of a source that scrubbing has to change: those of records that are set up on a day to mask. It may
+/// mask more, if a version of a record was set up before the others.
 ///
 /// # Errors
 /// `Cancelled` or `DeadlinePassed`.
@@ -84,7 +85,7 @@ pub fn changed_rows(source: &RowSource<'_>, scrubbing: &Scrubbing, cancel: &Canc
     if scrubbing.is_idle() {
         return Ok(changed);
     }
-    let rows = RowScrubbing::new(source, scrubbing);
+    let rows = RowScrubbing { masks_by_first_day: false, ..RowScrubbing::new(source, scrubbing) };
     for row in source.slice.rows.clone() {
         cancel.check_at(row)?;
         if rows.changes_fields(row) || rows.scrubbed_versions(row).is_some() {
@@ -114,6 +115,8 @@ pub fn rows_with_erased(source: &RowSource<'_>, scrubbing: &Scrubbing, cancel: &
 struct RowScrubbing<'s, 'a> {
     source: &'s RowSource<'a>,
     scrubbing: &'s Scrubbing,
+    /// Whether a record is masked once its first version is, and not only once the record is.
+    masks_by_first_day: bool,
     /// Dictionaries of which an entry changes.
     entries: Vec<ScrubbedEntries>,
     /// String slots of plain texts that may change.
@@ -134,13 +137,14 @@ impl<'s, 'a> RowScrubbing<'s, 'a> {
         let entries = dictionary_slots
             .into_iter()
             .filter_map(|slot| ScrubbedEntries::of(slot, &source.slice.fields.dictionaries[slot], scrubbing));
-        Self { entries: entries.collect(), text_slots, source, scrubbing }
+        Self { entries: entries.collect(), text_slots, source, scrubbing, masks_by_first_day: true }
     }
 
     /// Whether the record of a row is masked.
     fn is_masked(&self, row: usize) -> bool {
         let setup_day = self.source.slice.setup_us[row].div_euclid(US_PER_DAY);
-        self.scrubbing.masks_day((self.source.versions)(row).and_then(first_day).unwrap_or(setup_day))
+        let first = if self.masks_by_first_day { (self.source.versions)(row).and_then(first_day) } else { None };
+        self.scrubbing.masks_day(first.unwrap_or(setup_day))
     }
 
     fn changes_fields(&self, row: usize) -> bool {
@@ -182,7 +186,7 @@ impl<'s, 'a> RowScrubbing<'s, 'a> {
     /// The scrubbed versions of a row that has several; `None` if they stay.
     fn scrubbed_versions(&self, row: usize) -> Option<Versions> {
         let encoded = (self.source.versions)(row)?;
-        scrubbed_state(self.scrubbing, &self.source.slice.fields.record(row), Some(encoded))
+        scrubbed_state(self.scrubbing, &self.source.slice.fields.record(row), Some(encoded), self.is_masked(row))
     }
 
     /// The versions of a row that has several.

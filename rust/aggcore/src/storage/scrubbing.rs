@@ -24,7 +24,7 @@ use crate::columns::slice::RecordSlice;
 use crate::error::{Error, Result};
 use crate::record::Record;
 use crate::record::scrubbing::{ScrubbedTexts, Scrubbing};
-use crate::wire::versions::Versions;
+use crate::wire::versions::{Versions, first_day};
 
 /// A record of a memtable or segment: the hash of its key, and its setup time.
 type RecordIdentity = (u64, i64);
@@ -60,7 +60,7 @@ impl Store {
         }
     }
 
-    /// Counts the rows of each of some segments that scrubbing changes, those with a tombstone included.
+    /// Counts the rows of each of some segments that scrubbing has to change, those with a tombstone included.
     ///
     /// # Errors
     /// `Damaged` if one cannot be read, `Unknown` if it is not open, `Cancelled` or `DeadlinePassed`.
@@ -137,7 +137,9 @@ impl Memtable {
         let end = end.min(self.rows());
         let start = if scrubbing.is_idle() { 0 } else { end.saturating_sub(row_max) };
         for row in (start..end).rev() {
-            let Some(state) = scrubbed_state(scrubbing, &self.fields().record(row), self.versions(row)) else { continue };
+            let (record, versions) = (self.fields().record(row), self.versions(row));
+            let is_masked = scrubbing.masks_day(versions.and_then(first_day).unwrap_or_else(|| record.day()));
+            let Some(state) = scrubbed_state(scrubbing, &record, versions, is_masked) else { continue };
             state.with_merged(|record| {
                 let versions = state.to_bytes(record);
                 let (key_hash, received_us) = (self.key_hash(row), self.received_us(row));
@@ -149,13 +151,13 @@ impl Memtable {
 }
 
 /// Returns the scrubbed versions of a row; `None` if they stay as they are.
-pub fn scrubbed_state(scrubbing: &Scrubbing, row: &Record<'_>, encoded: Option<&[u8]>) -> Option<Versions> {
+pub fn scrubbed_state(scrubbing: &Scrubbing, row: &Record<'_>, encoded: Option<&[u8]>, is_masked: bool) -> Option<Versions> {
     if encoded.is_none() {
-        return Some(Versions::of(&scrubbing.scrubbed_version(row)?.in_place(row)));
+        return Some(Versions::of(&scrubbing.scrubbed(row, is_masked)?.in_place(row)));
     }
     let stored = Versions::of_row(row, encoded)?;
     let mut scrubbed = stored.clone();
-    scrubbed.scrub(scrubbing);
+    scrubbed.scrub_as(scrubbing, is_masked);
     (scrubbed != stored).then_some(scrubbed)
 }
 
