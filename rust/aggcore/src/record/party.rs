@@ -89,9 +89,10 @@ fn address_of(text: &str) -> &str {
 
 /// The digits of a number without its prefix, with `*` and `#`; `None` if the text has something else.
 fn number_of(user: &str) -> Option<String> {
-    let unescaped = match user.contains('%') {
-        true => Cow::Owned(user.replace("%2B", "+").replace("%2b", "+").replace("%23", "#")),
-        false => Cow::Borrowed(user),
+    let unescaped = if user.contains('%') {
+        Cow::Owned(user.replace("%2B", "+").replace("%2b", "+").replace("%23", "#"))
+    } else {
+        Cow::Borrowed(user)
     };
     let folded: String = unescaped.chars().filter(|each| !is_separator(*each)).map(folded).collect();
     let number = without_prefix(&folded);
