@@ -11,24 +11,22 @@ import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount import core, errors, model
 from pegcount.config import Config
 from pegcount.store import PendingWrite
 from pegcount.store.retention import first_retained_day
 from pegcount.v1 import records_pb2
 
-from conformance.memory_audit import AuditDisk, AuditStore
+from conformance.memory_privacy import PrivacyDisk, PrivacyStore
+from conformance.memory_rows import Row, columns_of, measured, rates_of
 
 _DAY_US = 86_400_000_000
 _ABSENT = -(2**63)
 _DEFAULTS = {"kind": 1, "is_last_attempt": 1}
-_RATES = ("rates_code", "rates_code_name", "rates_country")
 _FIELDS = records_pb2.SessionRecord.DESCRIPTOR.fields
 _TEXTS = {one.name for one in _FIELDS if one.type == one.TYPE_STRING} - {"customer_price"}
 _COLUMNS = {one.name for one in _FIELDS} | {"duration_ms", "received_time"}
@@ -41,8 +39,6 @@ _TEXT_MATCHES: dict[str, Callable[[str, str], bool]] = {
 }
 
 _Refusal = tuple[Any, str]
-Row = dict[str, Any]
-"""The columns of a record that have a value, by name."""
 
 
 @dataclass
@@ -54,7 +50,7 @@ class Session:
 
 
 @dataclass
-class Disk(AuditDisk):
+class Disk(PrivacyDisk):
     """What a store leaves behind when it is closed."""
 
     decks: dict[int, list[list[str]]] = field(default_factory=dict)
@@ -77,7 +73,7 @@ class Written(PendingWrite):
         return sum(one.ByteSize() for one in self.response.rejected)
 
 
-class MemoryStore(AuditStore):
+class MemoryStore(PrivacyStore):
     """A store over a `Disk`."""
 
     write_fault: str | None = None
@@ -96,9 +92,10 @@ class MemoryStore(AuditStore):
         rejected: list[tuple[int, Any, str]] = [(r.index, r.reason, r.description) for r in decoded.rejected]
         counts = []
         with self._lock:
+            self._mask_ended_days()
             first_day = self._first_retained_day()
             for index, version in decoded.versions:
-                added = self._add(version, first_day, decoded.corrects)
+                added = self._add(self._scrubbed(version), first_day, decoded.corrects)
                 if isinstance(added, core.BatchCounts):
                     counts.append(added)
                 else:
@@ -121,7 +118,7 @@ class MemoryStore(AuditStore):
                 continue
             cell = (number, *(row.get(name, _DEFAULTS.get(name)) for name in scan.keys))
             sums = cells.setdefault(cell, [0, 0, 0])
-            sums[:] = map(operator.add, sums, _measured(row, scan.measure))
+            sums[:] = map(operator.add, sums, measured(row, scan.measure))
             if scan.keys and len(cells) > cell_count_max:
                 raise errors.CellLimitError("too many cells", asked=len(cells), allowed=cell_count_max)
         bins, *keys = list(zip(*cells, strict=True)) or [()] * (1 + len(scan.keys))
@@ -187,7 +184,7 @@ class MemoryStore(AuditStore):
         """Nothing is open."""
 
     def _add(self, added: core.Versions, first_day: int, corrects: bool) -> core.BatchCounts | _Refusal:
-        row = _columns_of(added.record)
+        row = columns_of(added.record)
         if self._disk.rules.cover(row):
             return records_pb2.REJECT_REASON_DELETED, "session_id was deleted"
         key, day = (row.get("source", ""), row["session_id"]), row["setup_time"] // _DAY_US
@@ -200,7 +197,8 @@ class MemoryStore(AuditStore):
         except OverflowError as error:
             return error.args[0], error.args[1]
         if not counts.duplicates:
-            row = {**_columns_of(merged.record), "received_time": self._clock()}
+            merged = self._scrubbed(merged)
+            row = self._row_of(merged, self._clock())
             self._disk.sessions[key] = [*(one for one in sessions if one not in joined), Session(merged, row)]
         return counts
 
@@ -208,8 +206,12 @@ class MemoryStore(AuditStore):
         sizes = [(row["setup_time"] // _DAY_US, len(repr(row))) for row in self._rows()]
         return first_retained_day(self._disk.retention, sizes, self._clock()) or 0
 
+    def _row_of(self, versions: core.Versions, received_us: int) -> Row:
+        return {**columns_of(versions.record), "received_time": received_us}
+
     def _rows(self) -> list[Row]:
         with self._lock:
+            self._mask_ended_days()
             return [one.row for sessions in self._disk.sessions.values() for one in sessions]
 
     def _matching_rows(self, scan: model.Scan, cancel_token: core.CancelToken) -> Iterator[Row]:
@@ -222,7 +224,7 @@ class MemoryStore(AuditStore):
                 raise ValueError(f"records have no column {name!r}")
         for row in self._rows():
             cancel_token.check()
-            rated = row if deck is None else {**row, **_rates_of(row, deck)}
+            rated = row if deck is None else {**row, **rates_of(row, deck)}
             if all(holds(rated) for holds in conditions):
                 yield rated
 
@@ -230,38 +232,6 @@ class MemoryStore(AuditStore):
         if deck_id not in self._disk.decks:
             raise errors.CodeDeckNotFoundError(deck_id, self._disk.decks)
         return {entry[0]: entry for entry in self._disk.decks[deck_id]}
-
-
-def _columns_of(record: bytes) -> Row:
-    row: Row = {}
-    for descriptor, value in records_pb2.SessionRecord.FromString(record).ListFields():
-        if descriptor.name == "customer_price":
-            row[descriptor.name] = int(Decimal(value).scaleb(9))
-        else:
-            row[descriptor.name] = value.ToMicroseconds() if isinstance(value, Timestamp) else value
-    is_timed = "answer_time" in row and "end_time" in row
-    row["duration_ms"] = (row["end_time"] - row["answer_time"]) // 1_000 if is_timed else 0
-    return row
-
-
-def _rates_of(row: Row, deck: Mapping[str, Sequence[str]]) -> Row:
-    """The rates of both legs, by the longest code; absent ones are None."""
-    found: Row = {}
-    for leg in ("orig", "term"):
-        number = row.get(f"{leg}_dst_party_id", "").removeprefix("+")
-        codes = (number[:length] for length in range(len(number), 0, -1))
-        entry = next((deck[code] for code in codes if code in deck), ["", "", ""])
-        found |= {f"{leg}_{name}": text or None for name, text in zip(_RATES, entry, strict=True)}
-    return found
-
-
-def _measured(row: Row, measure: model.Measure) -> tuple[int, int, int]:
-    answer_us = row.get("answer_time")
-    if measure.name == "calls":
-        return 1, int(answer_us is not None), row["duration_ms"]
-    if measure.name == "elapsed" and answer_us is not None:
-        return 1, max(0, measure.as_of_us - answer_us) // 1_000, 0
-    return 1, 0, 0
 
 
 def _key_column(name: str, values: Sequence[Any]) -> Any:

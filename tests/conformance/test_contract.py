@@ -39,6 +39,9 @@ class Place:
         self.store.close()
         self.store = self._open(**limits)
 
+    def maintain(self) -> None:
+        self._stores.maintain(self.store)
+
     def write(self, *records: records_pb2.SessionRecord) -> tuple[int, int, int, list[str]]:
         outcome = self.store.write(batch(*records))
         reasons = [records_pb2.RejectReason.Name(r.reason)[14:] for r in outcome.rejected]

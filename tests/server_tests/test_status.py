@@ -156,6 +156,7 @@ ERRORS: list[tuple[PegcountError, grpc.StatusCode, str, dict[str, str]]] = [
     (errors.ConnectionAgeError("m", limit_seconds="1"), Code.UNAVAILABLE, "CONNECTION_AGE", {}),
     (errors.UnknownMethodError("m", method="M"), Code.UNIMPLEMENTED, "METHOD_UNKNOWN", {}),
     (errors.DeletionLimitError("once", "rules", 3, 2, "x"), INVALID, "LIST_LIMIT_EXCEEDED", OF_RULES),
+    (errors.ErasureLimitError(3, 2), INVALID, "LIST_LIMIT_EXCEEDED", {**OF_RULES, "field": "parties"}),
     (errors.CredentialNotFoundError("cr_a", "m"), Code.NOT_FOUND, "CREDENTIAL_NOT_FOUND", {"id": "cr_a"}),
     (errors.CredentialLimitError(3, 2), INVALID, "LIST_LIMIT_EXCEEDED", {**OF_SOURCES, "field": "name"}),
     (errors.CredentialRefusedError(), Code.UNAUTHENTICATED, "CREDENTIAL_REFUSED", {}),

@@ -48,6 +48,18 @@ class DeletionLimitError(InvalidRequestError):
         super().__init__([Violation(field, "LIST_LIMIT_EXCEEDED", message, metadata)])
 
 
+class ErasureLimitError(InvalidRequestError):
+    """With one more erasure, there would be more erased numbers than a store keeps digests of."""
+
+    def __init__(self, asked: int, allowed: int) -> None:
+        message = (
+            f"{asked} numbers in all erasures; {allowed} are allowed (erased_party_total_max): lift those of"
+            " numbers that are written no more (LiftErasure)"
+        )
+        metadata = {"asked": str(asked), "allowed": str(allowed)}
+        super().__init__([Violation("parties", "LIST_LIMIT_EXCEEDED", message, metadata)])
+
+
 class DocumentChangedError(PegcountError):
     """A settings document has another version than its writer expects: somebody else has put it.
 

@@ -32,6 +32,7 @@ CODE_OF_ERROR: dict[type[errors.PegcountError], int] = {
     errors.NotFoundError: code_pb2.NOT_FOUND,
     errors.CodeDeckNotFoundError: code_pb2.NOT_FOUND,
     errors.DeletionLimitError: code_pb2.INVALID_ARGUMENT,
+    errors.ErasureLimitError: code_pb2.INVALID_ARGUMENT,
     errors.CredentialNotFoundError: code_pb2.NOT_FOUND,
     errors.CredentialLimitError: code_pb2.INVALID_ARGUMENT,
     errors.CredentialRefusedError: code_pb2.UNAUTHENTICATED,

@@ -9,7 +9,7 @@ thereby detects every row that damage changed, removed or added.
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from pegcount.core import ManifestEntry, RequiredFile, SegmentTombstones
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError, cause_of
 from pegcount.store.advice import sqlite_text
-from pegcount.store.catalog_entries import DeckEntry, DeletionRow, SegmentEntry
+from pegcount.store.catalog_entries import DeckEntry, DeletionRow, ScrubbedRow, SegmentEntry
 from pegcount.store.catalog_rows import (
     Executor,
     Mirrored,
@@ -32,7 +32,8 @@ from pegcount.store.catalog_rows import (
     verify_tables,
     write_transaction,
 )
-from pegcount.store.catalog_tables import DIGESTED, FORMAT_VERSION, OLDEST_FORMAT_VERSION, TABLES
+from pegcount.store.catalog_segments import change_segments, forget_segment, replace_active
+from pegcount.store.catalog_tables import FORMAT_VERSION, OLDEST_FORMAT_VERSION, TABLES
 from pegcount.store.directory import fsync
 from pegcount.store.modes import create_private
 
@@ -187,23 +188,18 @@ class Catalog:
         settings: Mapping[str, int] | None = None,
         first_journal: int | None = None,
         deletion: DeletionRow | None = None,
+        scrubbed: Iterable[ScrubbedRow] = (),
     ) -> None:
         """Adds and removes segments, sets settings, and adds a deletion, in one transaction.
 
         `tombstones` replace those of other segments. `active`, unless None, replaces the files
-        of the active snapshot. Journal files before `first_journal` need not exist any more. Raises
-        StoreReadOnlyError if the transaction cannot be made durable.
+        of the active snapshot. Journal files before `first_journal` need not exist any more. `scrubbed` says
+        what was scrubbed from segments. Raises StoreReadOnlyError if the transaction cannot be made durable.
         """
-        with self.transaction() as db:
-            db.executemany("DELETE FROM segments WHERE name = ?", [(name,) for name in removed])
-            for segment in added:
-                put_row(db, "segments", *_file_values(segment.file), segment.day, segment.tombstones)
-            for replaced in tombstones:
-                _put_tombstones(db, replaced)
+        with self._transaction() as db:
+            change_segments(db, added, removed, tombstones, scrubbed)
             if active is not None:
-                db.execute("DELETE FROM active")
-                for file in active:
-                    put_row(db, "active", *_file_values(file))
+                replace_active(db, active)
             for setting, value in (settings or {}).items():
                 put_row(db, "settings", setting, value)
             if first_journal is not None:
@@ -212,6 +208,14 @@ class Catalog:
             if deletion is not None:
                 put_row(db, "deletions", *deletion)
                 put_row(db, "settings", _LAST_DELETION, deletion.rule_id)
+
+    def table(self, name: str, order: str) -> list[tuple[Any, ...]]:
+        """Returns the rows of a table in the order of some columns."""
+        return self._rows(name, order)
+
+    def change(self) -> AbstractContextManager[Executor]:
+        """Returns a block whose statements are one transaction; raises StoreReadOnlyError if that fails."""
+        return self._transaction()
 
     def add_journal(self, sequence: int, predecessor: int) -> None:
         """Names a new journal file, durably: it must exist from now on. Raises StoreReadOnlyError.
@@ -230,9 +234,9 @@ class Catalog:
 
     def forget_file(self, name: str) -> None:
         """Names a segment or a file of the active snapshot no more. Raises StoreReadOnlyError."""
-        with self.transaction() as db:
-            for table in ("segments", "active"):
-                db.execute(f"DELETE FROM {table} WHERE name = ?", (name,))
+        with self._transaction() as db:
+            forget_segment(db, name)
+            db.execute("DELETE FROM active WHERE name = ?", (name,))
 
     def put_code_deck(self, deck_id: int, deck: DeckEntry) -> None:
         """Names the file of a new or changed code deck, durably. Raises StoreReadOnlyError."""
@@ -475,12 +479,3 @@ def _is_content_lost(error: BaseException | None) -> bool:
         code = getattr(error, "sqlite_errorcode", -1)
         return code in _CODES_OF_LOST_CONTENT or "no such table" in str(error)
     return not isinstance(error, OSError)
-
-
-def _put_tombstones(db: Executor, replaced: SegmentTombstones) -> None:
-    for row in db.execute("SELECT * FROM segments WHERE name = ?", (replaced.segment,)).fetchall():
-        put_row(db, "segments", *row[:6], replaced.rows)
-
-
-def _file_values(file: ManifestEntry) -> tuple[str, int, int, int, bytes]:
-    return (file.name, file.rows, file.size, file.crc32, file.summary)

@@ -42,3 +42,31 @@ class DeletionRow(NamedTuple):
     session_ids: bytes
     create_us: int
     deleted: int
+
+
+class ErasureRow(NamedTuple):
+    """An erasure that later writes are held to; see `privacy.Erasure`.
+
+    The digests of its numbers have `DIGEST_BYTES` bytes each, and follow each other.
+    """
+
+    erasure_id: int
+    digests: bytes
+    party_count: int
+    create_us: int
+    records: int
+    is_complete: int
+
+
+class ScrubbedRow(NamedTuple):
+    """What was scrubbed from a segment. One without a row is as it was written."""
+
+    name: str
+    erasure_id: int
+    """The last erasure that was applied to it; 0 if none was."""
+    keep_digits: int | None
+    """Digits that its masked numbers keep; None if they are whole."""
+
+
+DIGEST_BYTES = 16
+"""Bytes of the digest of a number."""

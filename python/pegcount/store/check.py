@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pegcount import core
@@ -11,6 +11,7 @@ from pegcount.errors import DataDamagedError, PegcountError
 from pegcount.store import deck_files, files
 from pegcount.store.catalog import Catalog
 from pegcount.store.directory import DirectoryLock, journal_name, prepare
+from pegcount.store.scrubbing import scrubbed_rows, scrubbing_of
 from pegcount.store.snapshot import rollback_hot_journal
 
 
@@ -71,7 +72,9 @@ def _report(directory: Path, catalog: Catalog, config: Config) -> CheckReport:
     report.problems += _deck_problems(directory, catalog)
     report.code_decks = len(catalog.code_decks())
     if not report.problems:
-        report.records = files.open_engine(directory, catalog, config).info().records
+        engine = files.open_engine(directory, catalog, config)
+        report.records = engine.info().records
+        report.problems += _segments_with_erased_numbers(directory, catalog, engine)
     return report
 
 
@@ -101,6 +104,19 @@ def _excluded_segments(directory: Path, catalog: Catalog) -> Iterator[str]:
                 " taken for its day while it could not be read; restore a backup, or start with"
                 f" --accept-loss-of {name} to go on without it"
             )
+
+
+def _segments_with_erased_numbers(directory: Path, catalog: Catalog, engine: core.Engine) -> Iterator[str]:
+    """Segments to which all erasures were applied by the catalogue, and that have one of the numbers."""
+    scrubbing, rows = replace(scrubbing_of(catalog), masked_before_day=None), scrubbed_rows(catalog)
+    scrubbing.use(engine)
+    for segment in engine.segments:
+        row = rows.get(segment.name)
+        if row is not None and scrubbing.is_done(row, segment.day):
+            [count] = engine.count_scrubbed_rows([segment.name], core.CancelToken(None))
+            if count:
+                found = f"{count:,} records have an erased number, which is in force; erase it again"
+                yield f"{directory / segment.name}: {found}"
 
 
 def _deck_problems(directory: Path, catalog: Catalog) -> Iterator[str]:

@@ -28,7 +28,7 @@ from pegcount.model import (
     Scan,
     StoreInfo,
 )
-from pegcount.privacy import AuditEntry
+from pegcount.privacy import Erasure, ErasureOutcome, Masking
 from pegcount.store import files, modes
 from pegcount.store.accepted_loss import accept_losses, move_aside
 from pegcount.store.advice import advised_start
@@ -41,11 +41,13 @@ from pegcount.store.deck_files import DeckFiles
 from pegcount.store.deletions import Deletions
 from pegcount.store.directory import DirectoryLock, prepare
 from pegcount.store.documents import Documents
+from pegcount.store.erasures import Erasures
 from pegcount.store.interface import PendingWrite, Store
 from pegcount.store.loaded_decks import LoadedDecks
 from pegcount.store.maintenance import Maintenance
 from pegcount.store.replaced_files import ReplacedFiles
 from pegcount.store.retention import oldest_us
+from pegcount.store.scrubber import Scrubber
 
 
 class EmbeddedStore(Store):
@@ -103,8 +105,18 @@ class EmbeddedStore(Store):
             self._decks = LoadedDecks(self._deck_files, config.loaded_code_deck_count_max)
             watch = ClockWatch(self._catalog, self._engine, config, clock, monotonic, boot)
             self._guarded_clock = watch.guarded
+            self._scrubber = Scrubber(self._catalog, self._engine)
+            self._erasures = Erasures(self._catalog, self._engine, self._scrubber, config, clock)
             self._maintenance = Maintenance(
-                directory, self._owner, self._catalog, self._engine, numbers, self._replaced, config, watch
+                directory,
+                self._owner,
+                self._catalog,
+                self._engine,
+                numbers,
+                self._replaced,
+                config,
+                watch,
+                self._scrubber,
             )
             opened.pop_all()
 
@@ -238,6 +250,34 @@ class EmbeddedStore(Store):
     def lift_deletion(self, rule_id: int, cancel_token: core.CancelToken) -> None:
         """Ends a deletion durably; see `Store.lift_deletion`."""
         self._deletions.lift(rule_id, cancel_token)
+
+    def erase(self, parties: Sequence[str], cancel_token: core.CancelToken) -> ErasureOutcome:
+        """Erases numbers of parties durably; see `Store.erase`."""
+        return self._erasures.erase(parties, self._maintenance, cancel_token)
+
+    def count_parties(self, parties: Sequence[str], cancel_token: core.CancelToken) -> int:
+        """Returns how many records have one of these numbers; see `Store.count_parties`."""
+        return self._erasures.count(parties, cancel_token)
+
+    def erasures(self) -> Sequence[Erasure]:
+        """Returns the erasures that writes are held to; see `Store.erasures`."""
+        return self._erasures.all()
+
+    def lift_erasure(self, erasure_id: int) -> None:
+        """Ends an erasure durably; see `Store.lift_erasure`."""
+        self._erasures.lift(erasure_id, self._maintenance)
+
+    def masking(self) -> Masking | None:
+        """Returns after how many days numbers are masked; see `Store.masking`."""
+        return self._maintenance.masking.get()
+
+    def set_masking(self, masking: Masking | None) -> None:
+        """Sets after how many days numbers are masked; see `Store.set_masking`."""
+        self._maintenance.masking.set(masking, self._maintenance)
+
+    def masking_backlog(self) -> int:
+        """Returns how many segments wait to be masked; see `Store.masking_backlog`."""
+        return self._scrubber.backlog()
 
     def info(self) -> StoreInfo:
         """Returns counts of records and segments, and the range of setup times."""

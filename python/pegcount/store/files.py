@@ -13,6 +13,7 @@ from pegcount.core import ManifestEntry
 from pegcount.errors import DataDamagedError, StoreOpenError
 from pegcount.store.catalog import Catalog
 from pegcount.store.directory import journal_name
+from pegcount.store.scrubbing import scrubbing_of
 
 NUMBERS_PER_GENERATION = 10**9
 """A file has a number of at least the generation that was begun for it times this."""
@@ -159,12 +160,14 @@ def flushed_journal(directory: Path, catalog: Catalog) -> list[Path]:
 
 
 def open_engine(directory: Path, catalog: Catalog, config: Config) -> core.Engine:
-    """Opens the engine over a data directory and replays the journal.
+    """Opens the engine over a data directory, to which erasures and masking apply, and replays the journal.
 
     Raises DataDamagedError if an active snapshot or a journal file is damaged, as every
     report depends on these. A damaged segment raises it when a report needs its day.
     """
     engine = core.Engine(directory, config)
+    # Before the journal is read: it may be older than an erasure that a crash interrupted.
+    scrubbing_of(catalog).use(engine)
     settings = catalog.settings()
     for segment in catalog.segments():
         damaged = damage_setting(segment.file.name) in settings

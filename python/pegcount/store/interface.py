@@ -101,7 +101,7 @@ from pegcount.model import (
     StoreInfo,
     WriteOutcome,
 )
-from pegcount.privacy import AuditEntry
+from pegcount.privacy import Erasure, ErasureOutcome, Masking
 from pegcount.v1.records_pb2 import WriteRecordsResponse
 from pegcount.write_outcome import write_outcome
 from pegcount.zone import US_PER_DAY, US_PER_SECOND
@@ -312,6 +312,64 @@ class Store(Protocol):
         Its number is never used again. Raises NotFoundError with the reason DELETION_NOT_FOUND,
         StoreReadOnlyError, and CancelledError or DeadlineError if the token ends before the rule does.
         """
+
+    @abstractmethod
+    def erase(self, parties: Sequence[str], cancel_token: CancelToken) -> ErasureOutcome:
+        """Erases numbers of parties durably, and returns how many records had one of them.
+
+        Numbers are the same if `core.canonical_party` says so. A field of a party that has one of them, in a
+        record or in a version that the store holds, becomes absent; the session id, the source and the
+        account stay. Records, versions, their order and their times stay as well: a version that was held
+        before and comes again, with the number, is a duplicate. From now on, each version that is written
+        is held to the erasure before anything else is done with it. The store keeps digests of the numbers,
+        made with a random key, and not the numbers. Once the call returns, none of the files of the store
+        has one of them, those apart that a reader in progress needs; also after a crash.
+
+        To erase a number again does nothing, counts 0 records, and gets a number of its own. Raises
+        ErasureLimitError if there are more numbers in all erasures than the store keeps;
+        StoreReadOnlyError if the erasure cannot be made durable, DataDamagedError if records cannot be
+        read, and CancelledError or DeadlineError if the token ends: nothing is erased and no erasure stays
+        then. If the text of one of these says that the erasure is in force, it is, and the store completes it
+        in the background. After another StoreReadOnlyError, a crash before the next successful write may yet
+        put the erasure in force.
+        """
+
+    @abstractmethod
+    def count_parties(self, parties: Sequence[str], cancel_token: CancelToken) -> int:
+        """Returns how many records `erase` would find. Raises what `partials` raises."""
+
+    @abstractmethod
+    def erasures(self) -> Sequence[Erasure]:
+        """Returns the erasures that writes are held to, by number."""
+
+    @abstractmethod
+    def lift_erasure(self, erasure_id: int) -> None:
+        """Ends an erasure durably: later writes keep its numbers. What it erased stays erased.
+
+        Its number is never used again. Raises NotFoundError with the reason ERASURE_NOT_FOUND, and
+        StoreReadOnlyError.
+        """
+
+    @abstractmethod
+    def masking(self) -> Masking | None:
+        """Returns when numbers of parties are masked, None if they are not; a new store masks none."""
+
+    @abstractmethod
+    def set_masking(self, masking: Masking | None) -> None:
+        """Sets durably when numbers of parties are masked; None: from now on, none are.
+
+        The numbers of records that are set up before the last `after_days` UTC days, today included, are
+        masked: soon after in what the store holds, and in late records when they arrive. Of a number, the
+        first `keep_digits` digits stay, and each further digit and each letter becomes `*`; of a text without
+        digits, each letter does. As in an erasure, records stay, and what comes again is a duplicate. What
+        was masked stays masked, also if `keep_digits` grows or masking ends; if it becomes less, it is masked
+        again. A store that guards against a wrong clock goes by the time that it trusts. Raises
+        StoreReadOnlyError.
+        """
+
+    @abstractmethod
+    def masking_backlog(self) -> int:
+        """Returns how many parts of the store, such as its segments, wait to be masked."""
 
     def accept_clock(self) -> None:
         """Believes the present time of the clock at once, durably, and drops the days that are too old by it.

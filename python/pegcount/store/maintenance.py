@@ -25,9 +25,11 @@ from pegcount.store.clock_watch import ClockWatch, newest_setup_day
 from pegcount.store.directory import DirectoryLock
 from pegcount.store.journal_files import JournalFiles
 from pegcount.store.locks import locked
+from pegcount.store.masking import MaskingRule
 from pegcount.store.replaced_files import ReplacedFiles
 from pegcount.store.required_files import RequiredFiles
 from pegcount.store.retention import believable_first_day, first_retained_day, waiting_days
+from pegcount.store.scrubber import Scrubber
 from pegcount.store.write_faults import WriteFaults
 from pegcount.zone import US_PER_DAY, US_PER_SECOND
 
@@ -49,6 +51,7 @@ class Maintenance:
         replaced: ReplacedFiles,
         config: Config,
         clock: ClockWatch,
+        scrubber: Scrubber,
     ) -> None:
         self._directory = directory
         self._catalog = catalog
@@ -56,6 +59,8 @@ class Maintenance:
         self._replaced = replaced
         self._config = config
         self._clock = clock
+        self._scrubber = scrubber
+        self.masking = MaskingRule(catalog, scrubber, clock)
         self._lock = Lock()
         self._flushed_at = time.monotonic()
         self._numbers = numbers
@@ -104,6 +109,7 @@ class Maintenance:
         with self._lock:
             self._forget_unbelievable_day()
         self._drop_old_days()
+        self.masking.advance(self)
 
     def refused_clock(self) -> RefusedClock | None:
         """Returns what a refused clock holds up, None while the clock is believed."""
@@ -128,6 +134,7 @@ class Maintenance:
             self._flush_if_due,
             self._compact_all,
             self._drop_old_days,
+            self._scrub,
             self._remove_replaced_files,
         )
         for step in steps:
@@ -178,7 +185,12 @@ class Maintenance:
     def _compact_all(self) -> None:
         limit = self._config.segment_row_count_max
         while (names := self._engine.pick_compaction(limit)) and not self._stopping.is_set():
-            self._compact(names)
+            with self._lock:
+                self.compact_alone(names)
+
+    def _scrub(self) -> None:
+        self.masking.advance(self)
+        self._scrubber.scrub_if_due(self, lambda: not (self._stopping.is_set() or self._is_flush_due()))
 
     def flush(self, *, with_active: bool) -> None:
         """Writes the finished records of memory into segments; Config and log call this *seal*.
@@ -186,7 +198,12 @@ class Maintenance:
         `with_active` also writes an active snapshot, after which the journal up to it is
         removed. Raises OSError or PegcountError if a write fails; the store is then unchanged.
         """
-        with self._lock, self.write_faults.noting_flush():
+        with self._lock:
+            self.flush_alone(with_active=with_active)
+
+    def flush_alone(self, *, with_active: bool) -> None:
+        """Does the same for a caller that is `alone`."""
+        with self.write_faults.noting_flush():
             flush = self._begin_flush(with_active)
             try:
                 self._write(flush)
@@ -262,16 +279,28 @@ class Maintenance:
         if flush.first_journal is not None:
             self._replaced.remove_journal_before(flush.first_journal, self._engine)
 
-    def _compact(self, names: list[str]) -> None:
+    def compact_alone(self, names: list[str]) -> None:
+        """Rewrites segments of one day without their replaced rows; the caller must be `alone`.
+
+        Raises OSError or PegcountError if that fails; the store is then unchanged.
+        """
+        try:
+            edit = self._engine.compact(names, self._numbers.reserve(), self._config.segment_row_count_max)
+            self._commit(edit, removed=names)
+        except BaseException:
+            self._remove_orphans()
+            raise
+        self._replaced.remove(self._directory / name for name in names)
+
+    def remove_replaced(self) -> bool:
+        """Removes the files that were replaced; returns whether all are gone, as readers may need some.
+
+        Raises OSError if one cannot be removed.
+        """
         with self._lock:
-            limit = self._config.segment_row_count_max
-            try:
-                edit = self._engine.compact(names, self._numbers.reserve(), limit)
-                self._commit(edit, removed=names)
-            except BaseException:
-                self._remove_orphans()
-                raise
-            self._replaced.remove(self._directory / name for name in names)
+            self._remove_orphans()
+            self._replaced.remove_waiting()
+        return not self._replaced.has_waiting
 
     def _commit(
         self,
@@ -284,7 +313,14 @@ class Maintenance:
     ) -> None:
         added = [SegmentEntry(new.file, new.day, b"") for new in edit.segments]
         self._catalog.commit_segments(
-            added, removed or (), edit.tombstones, active, settings, first_journal, deletion
+            added,
+            removed or (),
+            edit.tombstones,
+            active,
+            settings,
+            first_journal,
+            deletion,
+            self._scrubber.notes(edit),
         )
         self._engine.install(edit)
         if self._has_orphans:

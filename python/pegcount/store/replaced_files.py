@@ -53,6 +53,12 @@ class ReplacedFiles:
         with self._lock:
             self._remove_if_allowed()
 
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a file waits for its removal."""
+        with self._lock:
+            return bool(self._paths) or self._remove_journal_before is not None
+
     def close(self) -> None:
         """Leaves the files that still wait to the next owner."""
         self._readers.close()

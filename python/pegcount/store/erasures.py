@@ -1,0 +1,134 @@
+"""The erasures of a data directory: digests that the catalogue stores and the engine holds records to."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+
+from pegcount import core
+from pegcount.config import Config
+from pegcount.errors import (
+    CancelledError,
+    DataDamagedError,
+    DeadlineError,
+    ErasureLimitError,
+    NotFoundError,
+    PegcountError,
+    StoreReadOnlyError,
+    cause_of,
+)
+from pegcount.privacy import Erasure, ErasureOutcome
+from pegcount.store.catalog import Catalog
+from pegcount.store.catalog_entries import DIGEST_BYTES, ErasureRow
+from pegcount.store.catalog_rows import put_row
+from pegcount.store.locks import locked
+from pegcount.store.maintenance import Maintenance
+from pegcount.store.scrubber import Scrubber
+from pegcount.store.scrubbing import ERASURE_KEY, LAST_ERASURE, erasure_rows
+
+_LOG = logging.getLogger(__name__)
+
+
+class Erasures:
+    """Erases numbers of parties, and keeps the digests that later writes are held to. Thread-safe."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        engine: core.Engine,
+        scrubber: Scrubber,
+        config: Config,
+        clock: Callable[[], int],
+    ) -> None:
+        self._catalog = catalog
+        self._engine = engine
+        self._scrubber = scrubber
+        self._config = config
+        self._clock = clock
+        self._lock = Lock()
+
+    def erase(
+        self, parties: Sequence[str], maintenance: Maintenance, cancel_token: core.CancelToken
+    ) -> ErasureOutcome:
+        """Erases numbers durably; see `Store.erase`."""
+        with locked(self._lock, cancel_token):
+            self._require_writable(maintenance)
+            key, digests = self._digests(parties)
+            self._require_room(len(digests))
+            records = self._engine.count_parties(key, digests, cancel_token)
+            number = self._catalog.settings().get(LAST_ERASURE, 0) + 1
+            row = ErasureRow(number, b"".join(digests), len(digests), self._clock(), records, 0)
+            with maintenance.alone(cancel_token):
+                self._put(row, key)
+                with _in_force(number):
+                    self._scrubber.use_catalog()
+                    self._scrubber.scrub_memory(maintenance)
+        with _in_force(number):
+            self._scrubber.scrub(maintenance, cancel_token)
+        _LOG.info("erasure %d erased %d numbers, which %d records had", number, len(digests), records)
+        return ErasureOutcome(records, number)
+
+    def count(self, parties: Sequence[str], cancel_token: core.CancelToken) -> int:
+        """Returns how many records have one of these numbers; see `Store.count_parties`."""
+        return self._engine.count_parties(*self._digests(parties), cancel_token)
+
+    def all(self) -> Sequence[Erasure]:
+        """Returns the erasures by number; see `Store.erasures`."""
+        return [
+            Erasure(row.erasure_id, row.party_count, row.create_us, row.records, bool(row.is_complete))
+            for row in erasure_rows(self._catalog)
+        ]
+
+    def lift(self, erasure_id: int, maintenance: Maintenance) -> None:
+        """Ends an erasure durably; see `Store.lift_erasure`."""
+        no_limit = core.CancelToken(None)
+        with locked(self._lock, no_limit), maintenance.alone(no_limit):
+            if all(row.erasure_id != erasure_id for row in erasure_rows(self._catalog)):
+                raise _not_found(erasure_id)
+            with self._catalog.change() as db:
+                db.execute("DELETE FROM erasures WHERE erasure_id = ?", (erasure_id,))
+            self._scrubber.use_catalog()
+        _LOG.info("erasure %d was lifted", erasure_id)
+
+    def _require_writable(self, maintenance: Maintenance) -> None:
+        missing = self._engine.missing_file()
+        fault = maintenance.write_faults.fault() if missing is None else missing.problem
+        if fault is not None:
+            raise StoreReadOnlyError(fault)
+
+    def _digests(self, parties: Sequence[str]) -> tuple[bytes, list[bytes]]:
+        """The key of the store, or a new one, and the digests of the numbers, each once."""
+        key = self._catalog.blob_settings().get(ERASURE_KEY) or os.urandom(DIGEST_BYTES)
+        return key, sorted({core.party_digest(key, party) for party in parties})
+
+    def _put(self, row: ErasureRow, key: bytes) -> None:
+        with self._catalog.change() as db:
+            put_row(db, "erasures", *row)
+            put_row(db, "settings", ERASURE_KEY, key)
+            put_row(db, "settings", LAST_ERASURE, row.erasure_id)
+
+    def _require_room(self, added: int) -> None:
+        kept = sum(row.party_count for row in erasure_rows(self._catalog))
+        if (asked := kept + added) > (allowed := self._config.erased_party_total_max):
+            raise ErasureLimitError(asked, allowed)
+
+
+@contextmanager
+def _in_force(erasure_id: int) -> Iterator[None]:
+    """Adds to an error of its block that the erasure is durable, and goes on."""
+    try:
+        yield
+    except (CancelledError, DeadlineError, DataDamagedError, StoreReadOnlyError, OSError) as error:
+        text = (
+            f"erasure {erasure_id} is in force for all writes, but not complete; the store goes on with it in"
+            f" the background, and `pegcount erase --list` tells when it is done: {cause_of(error)}"
+        )
+        kind = StoreReadOnlyError if isinstance(error, OSError) else type(error)
+        metadata = error.metadata if isinstance(error, PegcountError) else {}
+        raise kind(text, **metadata) from error
+
+
+def _not_found(erasure_id: int) -> NotFoundError:
+    text = f"no erasure has the number {erasure_id}; ListErasures, or `pegcount erase --list`, lists them"
+    return NotFoundError("ERASURE_NOT_FOUND", "erasure", text, erasure_id=erasure_id)
