@@ -20,7 +20,7 @@ from pegcount.model import (
     Retention,
     StoreInfo,
 )
-from pegcount.privacy import AuditEntry
+from pegcount.privacy import Erasure, Masking
 from pegcount.v1 import admin_pb2, reports_pb2
 from pegcount.zone import US_PER_SECOND, Zone
 
@@ -105,6 +105,24 @@ def deletion(rule: DeletionRule, utc: Zone) -> admin_pb2.Deletion:
         create_time=_time(rule.create_us, utc),
         deleted=rule.deleted,
     )
+
+
+def erasure(erased: Erasure, utc: Zone) -> admin_pb2.Erasure:
+    """Returns the message of an erasure, with its time in UTC."""
+    return admin_pb2.Erasure(
+        erasure_id=erased.erasure_id,
+        party_count=erased.party_count,
+        create_time=_time(erased.create_us, utc),
+        records=erased.records,
+        is_complete=erased.is_complete,
+    )
+
+
+def masking(limits: Masking | None) -> admin_pb2.Masking:
+    """Returns the message of a masking; it is empty if numbers are not masked."""
+    if limits is None:
+        return admin_pb2.Masking()
+    return admin_pb2.Masking(after_days=limits.after_days, keep_digits=limits.keep_digits)
 
 
 def credential(row: CredentialRow, utc: Zone) -> admin_pb2.Credential:

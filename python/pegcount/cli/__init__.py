@@ -14,9 +14,11 @@ from pegcount.cli.check import check
 from pegcount.cli.deck import deck_app
 from pegcount.cli.delete import delete
 from pegcount.cli.entry import run
+from pegcount.cli.erase import erase
 from pegcount.cli.export_records import export
 from pegcount.cli.import_records import import_records
 from pegcount.cli.key import key_app
+from pegcount.cli.masking import masking
 from pegcount.cli.report import report_app
 from pegcount.cli.retention import retention
 from pegcount.cli.serve import serve
@@ -35,7 +37,8 @@ app.command("check")(check)
 app.command("export")(export)
 app.command("retention")(retention)
 app.command("delete")(delete)
-app.command("audit")(audit)
+app.command("erase")(erase)
+app.command("masking")(masking)
 app.add_typer(report_app, name="report")
 app.add_typer(deck_app, name="deck")
 app.add_typer(key_app, name="key")

@@ -6,8 +6,10 @@ from pegcount.request.batch_fields import corrected_sources
 from pegcount.request.code_deck import check_deck_count, code_deck_id
 from pegcount.request.credential import credential_id, new_credential, rotation
 from pegcount.request.deletion import deletion, rule_id
+from pegcount.request.erasure import erasure_id, parties
 from pegcount.request.folder import folder_query
 from pegcount.request.list_limits import check_counts, check_field_count, check_lists, list_fields
+from pegcount.request.masking import masking
 from pegcount.request.message import check_size, parse
 from pegcount.request.quality import quality_query
 from pegcount.request.retention import retention
@@ -30,11 +32,14 @@ __all__ = [
     "corrected_sources",
     "credential_id",
     "deletion",
+    "erasure_id",
     "folder_query",
     "list_fields",
+    "masking",
     "never_ends",
     "new_credential",
     "parse",
+    "parties",
     "quality_query",
     "retention",
     "rotation",

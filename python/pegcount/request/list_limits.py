@@ -47,6 +47,9 @@ LIST_LIMITS: Final[Mapping[str, ListLimit]] = {
     "pegcount.v1.DeleteRecordsRequest.session_ids": ListLimit(
         "LIST_LIMIT_EXCEEDED", lambda config: config.deletion_session_id_count_max
     ),
+    "pegcount.v1.ErasePartiesRequest.parties": ListLimit(
+        "LIST_LIMIT_EXCEEDED", lambda config: config.erasure_party_count_max
+    ),
     "pegcount.v1.CreateCredentialRequest.scopes": ListLimit(
         "LIST_LIMIT_EXCEEDED", lambda config: config.credential_scope_count_max
     ),

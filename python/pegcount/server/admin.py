@@ -1,4 +1,4 @@
-"""`AdminService`: code decks, retention, deletions, credentials and store info."""
+"""`AdminService`: code decks, retention, deletions, erasures, masking, credentials and store info."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ from pegcount.zone import Zone
 
 
 class AdminService:
-    """Manages code decks, retention, deletions and credentials, and describes the store.
+    """Manages code decks, retention, deletions, erasures, masking and credentials, and describes the store.
 
     Each method validates its request, acts on the store, and answers. The store may wait, so they run on
     threads.
@@ -80,6 +80,39 @@ class AdminService:
         """Ends a deletion: records that it rejects are taken again."""
         self._store.lift_deletion(request.rule_id(message, self._config), cancel_token)
         return admin_pb2.LiftDeletionResponse()
+
+    def EraseParties(
+        self, message: admin_pb2.ErasePartiesRequest, cancel_token: core.CancelToken
+    ) -> admin_pb2.ErasePartiesResponse:
+        """Erases numbers of parties, or counts the records that have one."""
+        request.check_lists(message, self._config)
+        parties = request.parties(message, self._config, core.canonical_party, cancel_token.check)
+        if message.dry_run:
+            count = self._store.count_parties(parties, cancel_token)
+            return admin_pb2.ErasePartiesResponse(records=count)
+        outcome = self._store.erase(parties, cancel_token)
+        return admin_pb2.ErasePartiesResponse(records=outcome.records, erasure_id=outcome.erasure_id)
+
+    def ListErasures(self, message: admin_pb2.ListErasuresRequest) -> admin_pb2.ListErasuresResponse:
+        """Lists the erasures that writes are held to."""
+        messages = [response.erasure(erasure, _utc()) for erasure in self._store.erasures()]
+        return admin_pb2.ListErasuresResponse(erasures=messages)
+
+    def LiftErasure(self, message: admin_pb2.LiftErasureRequest) -> admin_pb2.LiftErasureResponse:
+        """Ends an erasure: later writes keep its numbers."""
+        self._store.lift_erasure(request.erasure_id(message, self._config))
+        return admin_pb2.LiftErasureResponse()
+
+    def GetMasking(self, message: admin_pb2.GetMaskingRequest) -> admin_pb2.GetMaskingResponse:
+        """Returns when numbers of parties are masked, and how much waits for that."""
+        return admin_pb2.GetMaskingResponse(
+            masking=response.masking(self._store.masking()), waiting_segments=self._store.masking_backlog()
+        )
+
+    def SetMasking(self, message: admin_pb2.SetMaskingRequest) -> admin_pb2.SetMaskingResponse:
+        """Sets when numbers of parties are masked."""
+        self._store.set_masking(request.masking(message))
+        return admin_pb2.SetMaskingResponse()
 
     def CreateCredential(
         self,

@@ -22,8 +22,9 @@ _CODE_DECK: Final = "PutCodeDeck"
 """The method whose request the core decodes, without the GIL."""
 _CHANGES_CREDENTIALS: Final = frozenset({"CreateCredential", "RotateCredential", "RevokeCredential"})
 """Methods that check their caller once more when no other change of credentials is under way."""
-_CANCELLABLE: Final = frozenset({"DeleteRecords", "LiftDeletion"})
-"""Methods that take the token of their call: they stop, and change nothing, once it has ended."""
+_CANCELLABLE: Final = frozenset({"DeleteRecords", "LiftDeletion", "EraseParties"})
+"""Methods that take the token of their call: they stop once it has ended. They have changed nothing then, or
+say what goes on."""
 
 
 class AdminRunner:
@@ -84,7 +85,7 @@ class AdminRunner:
         return run
 
     def _bytes_max(self, method: str) -> int:
-        is_long = method == "DeleteRecords"
+        is_long = method in ("DeleteRecords", "EraseParties")
         return self._config.deletion_request_bytes_max if is_long else self._config.admin_request_bytes_max
 
     def close(self) -> None:
