@@ -23,7 +23,7 @@ ADDRESS = "127.0.0.1:50051"
 ANY_TEXT = "…"
 """In an answer on a page: what differs from run to run."""
 
-_WRITING_METHODS = ["WriteRecords", "PutCodeDeck", "SetRetention"]
+_WRITING_METHODS = ["WriteRecords", "PutCodeDeck", "SetRetention", "EraseParties", "SetMasking"]
 _COMMAND = re.compile(r"^\$ ", re.MULTILINE)
 
 

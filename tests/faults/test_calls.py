@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from pegcount.store import EmbeddedStore
+from store_tests.party_files import files_with
 
 from faults import shim, workload
 from faults.campaign import Campaign, Tally, Unit
@@ -84,6 +85,8 @@ def run_with_fault(fork_server: ForkServer, unit: Unit, fault: Fault) -> Tally:
     check_steps(run, fault)
     assert shim.retried_flushes(run.calls) == [], fault
     assert answers_without_flush(run.calls) == [], fault
+    [erased] = run.steps_named("erased")
+    assert files_with(unit.directory / "data", erased["numbers"]) == {}, fault
     feed = feed_as_written(unit.seed, run)
     with contextlib.closing(EmbeddedStore(unit.directory / "data", CONFIG)) as store:
         seen = compare_store(store, Model([feed]))
@@ -106,7 +109,8 @@ def check_steps(run: WorkloadRun, fault: Fault) -> None:
     refusals = {line["error"] for line in failures if line["step"] == "write"}
     assert refusals <= {"StoreReadOnlyError"}, (fault, failures)
     assert [line for line in failures if line["step"] == "read"] == [], fault
-    deleted = run.steps_named("delete") + run.steps_named("write deleted")
+    names = ("delete", "write deleted", "erase", "mask", "scrub")
+    deleted = [line for name in names for line in run.steps_named(name)]
     assert {line["error"] for line in deleted if "error" in line} <= {"StoreReadOnlyError"}, (fault, deleted)
     assert all(line["is_as_expected"] for line in run.steps_named("deleted")), (fault, run.steps)
     assert run.steps_named("resumed")[-1]["left"] == 0, (fault, failures)

@@ -14,6 +14,7 @@ from typing import Any
 
 from pegcount.errors import PegcountError
 from pegcount.model import Deletion
+from pegcount.privacy import Masking
 from pegcount.store import EmbeddedStore
 from store_tests import store_fixtures
 from store_tests.store_fixtures import NO_LIMIT, active, finished, rows
@@ -58,6 +59,9 @@ class _Run:
         self._feed = feed
         self._log = log
         self._deleted: set[str] = set()
+        self._erase_count = 0
+        self._erased: list[str] = []
+        """Numbers that are erased, or will be."""
 
     def round(self, batch_count: int) -> None:
         """Opens the store, writes, deletes, flushes now and then, reads and closes."""
@@ -66,6 +70,8 @@ class _Run:
             batch = self._feed.next_batch()
             if store is not None:
                 self._write(store, batch)
+                if i % 5 == 2:
+                    self._erase(store)
                 if i % 5 == 3:
                     self._delete(store, once=i > 3)
                 if i % 3 == 2:
@@ -87,8 +93,12 @@ class _Run:
         for rule in store.deletions():
             self._insist("lift", partial(store.lift_deletion, rule.rule_id, NO_LIMIT))
         assert store.deletions() == []
+        self._insist("scrub", store.maintain)
+        assert all(each.is_complete for each in store.erasures())
+        assert store.masking_backlog() == 0
         self._read(store)
         store.close()
+        _print_step("erased", numbers=self._erased)
 
     def _insist(self, name: str, action: Callable[[], Any]) -> None:
         """Does a step once more if it fails, for a fault that comes once."""
@@ -116,6 +126,21 @@ class _Run:
             held, rules = 0, rules + (not once)
         is_as_expected = (held, rules) == (store.count_matching(deletion, NO_LIMIT), len(store.deletions()))
         _print_step("deleted", is_as_expected=is_as_expected)
+
+    def _erase(self, store: EmbeddedStore) -> None:
+        """Erases the number of a record of its own; if that fails, it did not begin, or goes on."""
+        count = len(store.erasures())
+        source, number = f"erased {self._erase_count}", f"+1 555 0100 {self._erase_count:05}"
+        self._erase_count += 1
+        self._deleted.add(source)
+        record = finished("erased", (_LAST_DAY - 1) * DAY_S, source=source, orig_src_party_id=number)
+        self._step("write deleted", lambda: store.write(store_fixtures.batch(record)))
+        is_erased = self._step("erase", lambda: store.erase([number], NO_LIMIT))
+        if len(store.erasures()) > count:
+            self._erased.append(number)
+        is_as_expected = not is_erased or store.erasures()[-1].is_complete
+        _print_step("deleted", is_as_expected=is_as_expected)
+        self._step("mask", lambda: store.set_masking(Masking(1, 9 - self._erase_count % 9)))
 
     def _open(self) -> EmbeddedStore | None:
         opened: list[EmbeddedStore] = []

@@ -319,6 +319,9 @@ TRIGGERS: dict[str, Trigger] = {
     "DELETION_NOT_FOUND": lambda serve: serve(LIMITS).admin.LiftDeletion(
         admin_pb2.LiftDeletionRequest(rule_id=7)
     ),
+    "ERASURE_NOT_FOUND": lambda serve: serve(LIMITS).admin.LiftErasure(
+        admin_pb2.LiftErasureRequest(erasure_id=7)
+    ),
     "REQUEST_READ_TIMEOUT": without_a_request_message,
     "STREAM_IDLE": with_an_idle_stream,
     "STREAM_DISPLACED": with_a_displaced_stream,

@@ -1,7 +1,9 @@
 """Steps of the work of a store: the calls of its engine and of its catalogue."""
 
 import contextlib
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -30,6 +32,30 @@ def intercept_steps(harness: StoreHarness, on_step: Callable[[str], None]) -> It
         yield
     finally:
         listeners.clear()
+
+
+@contextlib.contextmanager
+def copies_at_each_change(harness: StoreHarness, folder: Path) -> Iterator[list[Path]]:
+    """Reopens the store, and copies its directory in the block at each step before which a file has changed.
+
+    A copy is what a crash between two steps would leave.
+    """
+    copies: list[Path] = []
+    last: set[tuple[str, int, int, int]] = set()
+
+    def copy(step: str) -> None:
+        nonlocal last
+        if (found := _files_of(harness.directory)) != last:
+            last = found
+            copies.append(Path(shutil.copytree(harness.directory, folder / f"{len(copies)} {step}")))
+
+    with intercept_steps(harness, copy):
+        yield copies
+
+
+def _files_of(directory: Path) -> set[tuple[str, int, int, int]]:
+    files = [(path, path.stat()) for path in directory.rglob("*") if path.is_file()]
+    return {(str(path), each.st_ino, each.st_size, each.st_mtime_ns) for path, each in files}
 
 
 def _intercepted(make: Callable[..., Any], see: Callable[[str], None]) -> Callable[..., Any]:

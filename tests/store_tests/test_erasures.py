@@ -3,7 +3,6 @@
 import errno
 import logging
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,7 +23,7 @@ from pegcount.store.scrubbing import ERASURE_KEY
 from pegcount.store.snapshot import back_up, open_snapshot
 
 from store_tests.party_files import FORMS, NUMBER, OTHER, files_with
-from store_tests.steps import intercept_steps
+from store_tests.steps import copies_at_each_change, intercept_steps
 from store_tests.store_fixtures import (
     DAY_S,
     MANUAL_MAINTENANCE,
@@ -121,13 +120,9 @@ def test_a_crash_at_any_step_leaves_the_erasure_finished_or_not_begun(
 ) -> None:
     write_everywhere(harness)
     ids = session_ids(harness.store)
-    copies: list[Path] = []
-
-    def copy(step: str) -> None:
-        copies.append(Path(shutil.copytree(harness.directory, tmp_path / f"{len(copies)} {step}")))
-
-    with intercept_steps(harness, copy):
+    with copies_at_each_change(harness, tmp_path) as copies:
         erase(harness.store)
+    assert len(copies) > 10
     begun = False
     for path in copies:
         with closing(EmbeddedStore(path, MANUAL_MAINTENANCE)) as store:

@@ -1,6 +1,5 @@
 """Masking: numbers of old days leave the files of a directory in the background, by the trusted time."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +14,7 @@ from pegcount.store.snapshot import back_up, open_snapshot
 from waiting import wait_until
 
 from store_tests.party_files import files_with
-from store_tests.steps import intercept_steps
+from store_tests.steps import copies_at_each_change
 from store_tests.store_fixtures import (
     DAY_S,
     MANUAL_MAINTENANCE,
@@ -144,14 +143,10 @@ def test_the_first_whole_day_never_goes_back(harness: StoreHarness) -> None:
 
 def test_a_crash_at_any_step_is_made_good(harness: StoreHarness, tmp_path: Path) -> None:
     write_days(harness)
-    copies: list[Path] = []
-
-    def copy(step: str) -> None:
-        copies.append(Path(shutil.copytree(harness.directory, tmp_path / f"{len(copies)} {step}")))
-
-    with intercept_steps(harness, copy):
+    with copies_at_each_change(harness, tmp_path) as copies:
         harness.store.set_masking(TWO_DAYS)
         harness.maintain()
+    assert len(copies) > 10
     is_set = False
     for path in copies:
         with closing(
