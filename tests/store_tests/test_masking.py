@@ -132,8 +132,9 @@ def test_the_first_whole_day_never_goes_back(harness: StoreHarness) -> None:
     harness.now_us += US_PER_DAY
     harness.maintain()
     assert numbers(harness.store) == expected(3)
-    harness.store.set_masking(Masking(2, 8))
     harness.clock_error_us = -US_PER_DAY
+    harness.store.accept_clock()
+    harness.store.set_masking(Masking(2, 8))
     harness.reopen()
     harness.maintain()
     late = finished("late 2", SETUP_S, orig_src_party_id="+49 30 23125-002")
