@@ -18,7 +18,8 @@ from pegcount.store import catalog as catalog_module
 from pegcount.store.advice import sqlite_text
 from pegcount.store.audit_rows import AuditRows
 from pegcount.store.catalog import Catalog
-from pegcount.store.catalog_entries import DeckEntry, SegmentEntry
+from pegcount.store.catalog_entries import DeckEntry, ErasureRow, ScrubbedRow, SegmentEntry
+from pegcount.store.catalog_rows import put_row
 from pegcount.store.catalog_tables import FORMAT_VERSION
 from pegcount.store.credential_rows import CredentialRows
 
@@ -179,7 +180,11 @@ def create_filled_catalog(directory: Path) -> None:
             [segment(1), segment(2)],
             active=[active_snapshot(1), active_snapshot(2)],
             first_journal=2,
+            scrubbed=[ScrubbedRow(segment(1).file.name, 1, None), ScrubbedRow(segment(2).file.name, 1, 6)],
         )
+        with catalog.change() as db:
+            for number in (1, 2):
+                put_row(db, "erasures", *ErasureRow(number, b"\x00\xff" * 8, 1, 5, 0, 1))
         catalog.put_code_deck(1, deck(1))
         catalog.put_code_deck(2, deck(2))
         catalog.add_journal(2, 1)
@@ -191,8 +196,8 @@ def create_filled_catalog(directory: Path) -> None:
 
 
 CHANGES = {
-    # Without its data scope, a credential would reach all records.
-    "credentials": ["data_scope = NULL", "limits = NULL", "scopes = '[4]'"],
+    "erasures": ["digests = x'00'", "party_count = 2", "create_us = 6", "records = 1", "is_complete = 0"],
+    "scrubbed": ["name = 'segments/x'", "erasure_id = 2", "keep_digits = NULL"],
     "segments": ["rows = 4", "bytes = 1", "crc32 = 0", "summary = x'00'", "day = day + 1", "dead = x'01'"],
     "active": ["name = 'active/00000009.arrow'", "rows = 4", "bytes = 1", "crc32 = 0", "summary = x'00'"],
     "code_decks": ["id = 7", "entry_count = 4", "name = 'decks/9'", "bytes = 1", "row_crc32 = row_crc32 + 1"],

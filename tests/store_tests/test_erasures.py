@@ -66,7 +66,6 @@ def write_everywhere(harness: StoreHarness) -> int:
         write(harness.store, finished(f"replaced {number}", setup_s, orig_src_party_id=OTHER, revision=2))
         write(harness.store, finished(f"memory {number}", setup_s, term_src_party_id=form))
         write(harness.store, active(f"live {number}", setup_s, orig_src_party_id=form))
-    assert {name.split("/")[0] for name in files_with(harness.directory)} == {"active", "journal", "segments"}
     return 4 * len(FORMS)
 
 
@@ -84,6 +83,8 @@ def assert_complete(store: EmbeddedStore, directory: Path) -> None:
 
 def test_no_file_has_the_number_when_an_erasure_is_answered(harness: StoreHarness) -> None:
     count = write_everywhere(harness)
+    parts = {name.split("/")[0] for name in files_with(harness.directory)}
+    assert parts == {"active", "journal", "segments"}
     ids = session_ids(harness.store)
     assert harness.store.count_parties([NUMBER], NO_LIMIT) >= count
     assert erase(harness.store).records >= count
@@ -98,6 +99,22 @@ def test_no_file_has_the_number_when_an_erasure_is_answered(harness: StoreHarnes
         assert_complete(harness.store, harness.directory)
         assert session_ids(harness.store) == sorted([*ids, "late", "later"])
         harness.reopen()
+
+
+def test_the_catalogue_forgets_what_was_scrubbed_from_segments_that_are_gone(harness: StoreHarness) -> None:
+    erase(harness.store)
+    write_everywhere(harness)
+    for _ in range(2):
+        harness.flush()
+        harness.maintain()
+    harness.store.delete(Deletion(from_us=SETUP_S * 1_000_000), NO_LIMIT)
+    harness.maintain()
+    harness.store.close()
+    with closing(Catalog(harness.directory)) as catalog:
+        held = {segment.file.name for segment in catalog.segments()}
+        assert held
+        assert {row[0] for row in catalog.table("scrubbed", "name")} == held
+    harness.store = harness.open()
 
 
 def test_segments_without_the_number_are_not_rewritten(harness: StoreHarness) -> None:
