@@ -1,6 +1,5 @@
 """The erasures and the masking of the store in memory: each looks at every record at once."""
 
-import os
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,8 @@ _DAY_US = 86_400_000_000
 class PrivacyDisk(CredentialDisk):
     """Records, rules, credentials, and what is scrubbed from numbers of parties."""
 
-    key: bytes = field(default_factory=lambda: os.urandom(16))
+    key: bytes = b"0123456789abcdef"
+    """A store that outlives its process has a random one."""
     erasures: dict[int, Erasure] = field(default_factory=dict)
     digests: dict[int, list[bytes]] = field(default_factory=dict)
     """Of the numbers of each erasure."""
