@@ -199,9 +199,17 @@ impl Layer {
             record.copy_field(merged, field);
         }
         let mut fields = Vec::new();
-        encode_lasting_first(&record, &mut fields);
-        Some(Self::new(Rank::of_stored(revision, class, content)?, &record, fields))
+        encode_record(&record, &mut fields);
+        let layer = Self::new(Rank { revision, class, content }, &record, fields);
+        // A join keeps no other layer: it would take fields from lower ones, and then go.
+        (layer.replaces || supplies_a_field(&record)).then_some(layer)
     }
+}
+
+/// Whether a version has a field besides [`OF_EACH_VERSION`].
+fn supplies_a_field(version: &Record<'_>) -> bool {
+    let supplies = |(slot, value): (usize, &i64)| *value != ABSENT && !OF_EACH_VERSION.contains(&slot);
+    version.ints.iter().enumerate().any(supplies) || version.strings.iter().any(|text| !text.is_empty())
 }
 
 /// Orders the layers of the union of two states, and removes what greater versions of a part supply.

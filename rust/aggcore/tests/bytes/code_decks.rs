@@ -44,7 +44,7 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Checks a request; where both readers accept it, they read the same.
-fn check_request(bytes: Vec<u8>) {
+pub fn check_request(bytes: Vec<u8>) {
     let ours = match decode(bytes.len(), 0, || CodeDeckRequest::from_wire(&bytes, LIMITS)) {
         Ok(ours) => ours,
         Err(Error::MalformedRequest(_)) => return,
@@ -63,7 +63,8 @@ fn check_request(bytes: Vec<u8>) {
     }
 }
 
-fn check_json(json: Vec<u8>) {
+/// Checks the text of a deck of the catalogue; one that is accepted survives a round trip.
+pub fn check_json(json: Vec<u8>) {
     let Ok(deck) = decode(json.len(), 0, || CodeDeck::from_json(&json)) else { return };
     let again = CodeDeck::from_json(deck.json_piece(0..deck.len()).as_bytes());
     // An empty deck is not stored.

@@ -37,12 +37,13 @@ fn header(format: u8, synced: usize) -> Vec<u8> {
 }
 
 /// A file of some frames, of which the first `synced_count` are known to be on disk.
-fn file(format: u8, frames: &[Vec<u8>], synced_count: usize) -> Vec<u8> {
+pub fn file(format: u8, frames: &[Vec<u8>], synced_count: usize) -> Vec<u8> {
     let synced = header(format, 0).len() + frames[..synced_count].iter().map(Vec::len).sum::<usize>();
     [header(format, synced), frames.concat()].concat()
 }
 
-fn frame(batch: &[u8]) -> Vec<u8> {
+/// A frame with a batch.
+pub fn frame(batch: &[u8]) -> Vec<u8> {
     Frame { received_us: 7, batch }.to_bytes()
 }
 
@@ -70,8 +71,23 @@ fn assert_names_the_file(error: &Error) {
     assert_eq!(*file, journal::name(SEQUENCE), "{error}");
 }
 
+/// Reads the batch of a frame; one that is accepted survives a round trip.
+pub fn check_batch(bytes: &[u8]) {
+    let read = || ColumnarBatch::from_journal(bytes);
+    let batch = match decode(bytes.len(), ARROW_RESERVED_BYTES, read) {
+        Ok(batch) => batch,
+        Err(error) => return assert!(matches!(error, Error::Damaged { .. }), "{error}"),
+    };
+    let records = |batch: &ColumnarBatch| {
+        let record = |row| format!("{:?}", batch.fields().record(row));
+        (batch.key_hash.clone(), (0..batch.rows()).map(record).collect::<Vec<_>>())
+    };
+    let again = ColumnarBatch::from_journal(&batch.to_journal().unwrap()).unwrap();
+    assert_eq!(records(&again), records(&batch));
+}
+
 /// Calls all that reads a journal file; returns the batches of a replay.
-fn read_file(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+pub fn read_file(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     let directory = directory_with(bytes);
     let directory = directory.path();
     let batches = decode(bytes.len(), 0, || replayed(directory)).inspect_err(assert_names_the_file).ok();
@@ -120,19 +136,7 @@ fn a_frame_with_a_malformed_batch_names_the_file() {
 
 #[test]
 fn a_malformed_batch_is_refused_or_survives_a_round_trip() {
-    check(300, prop_oneof![1 => arbitrary(), 9 => damaged(journaled())], |bytes| {
-        let read = || ColumnarBatch::from_journal(&bytes);
-        let batch = match decode(bytes.len(), ARROW_RESERVED_BYTES, read) {
-            Ok(batch) => batch,
-            Err(error) => return assert!(matches!(error, Error::Damaged { .. }), "{error}"),
-        };
-        let records = |batch: &ColumnarBatch| {
-            let record = |row| format!("{:?}", batch.fields().record(row));
-            (batch.key_hash.clone(), (0..batch.rows()).map(record).collect::<Vec<_>>())
-        };
-        let again = ColumnarBatch::from_journal(&batch.to_journal().unwrap()).unwrap();
-        assert_eq!(records(&again), records(&batch));
-    });
+    check(300, prop_oneof![1 => arbitrary(), 9 => damaged(journaled())], |bytes| check_batch(&bytes));
 }
 
 /// Encodes columns as the batch of a frame, whatever they are.

@@ -36,7 +36,7 @@ mod reason {
 // ---- Inputs ----
 
 /// Encodes a field with a length.
-fn put(tag: u32, bytes: &[u8], out: &mut Vec<u8>) {
+pub fn put(tag: u32, bytes: &[u8], out: &mut Vec<u8>) {
     encode_key(tag, WireType::LengthDelimited, out);
     encode_varint(bytes.len() as u64, out);
     out.extend_from_slice(bytes);
@@ -297,7 +297,8 @@ fn price(text: &str) -> Option<i64> {
 
 // ---- Properties ----
 
-fn check_batch(bytes: Vec<u8>) {
+/// Checks a batch; where both readers accept it, they read the same.
+pub fn check_batch(bytes: Vec<u8>) {
     let (ours, theirs) = (read(&bytes), WriteRecordsRequest::decode(bytes.as_slice()));
     if let Err(error) = &ours {
         assert!(matches!(error, Error::MalformedBatch(_)), "{error}");
@@ -331,7 +332,7 @@ fn a_batch_has_the_records_that_prost_decodes() {
 }
 
 /// Encodes one valid record and further fields as a batch.
-fn with_fields(extra: &[u8]) -> Vec<u8> {
+pub fn with_fields(extra: &[u8]) -> Vec<u8> {
     let (mut record, mut batch) = (Vec::new(), Vec::new());
     encode_record(&OwnedRecord::new("a", 5_000_000).view(), &mut record);
     record.extend_from_slice(extra);

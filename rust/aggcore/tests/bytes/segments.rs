@@ -12,15 +12,15 @@ use crate::damage::{Edits, arbitrary, damaged, edits};
 
 /// A file as its writer left it.
 #[derive(Debug)]
-struct Written {
-    entry: ManifestEntry,
-    bytes: Vec<u8>,
+pub struct Written {
+    pub entry: ManifestEntry,
+    pub bytes: Vec<u8>,
     /// Canonical forms of the rows.
     rows: Vec<Vec<u8>>,
 }
 
 /// Segments and files of active snapshots: of one row, of versions on several days, and of several pages.
-fn written() -> Vec<Written> {
+pub fn written() -> Vec<Written> {
     [(1, 0), (40, 3), (3_000, 10)].into_iter().flat_map(|(row_count, version_count)| files(row_count, version_count)).collect()
 }
 
@@ -70,14 +70,20 @@ fn directory_with(name: &str, bytes: &[u8]) -> tempfile::TempDir {
     directory
 }
 
-/// Reads a damaged file in every way: each fails, naming the file, or returns what was written.
-fn check_file(entry: &ManifestEntry, bytes: &[u8], written: &Written) {
+/// Opens a damaged file in a store, and reads it in every way: each fails, naming the file, or returns what was written.
+pub fn check_file(entry: &ManifestEntry, bytes: &[u8], written: &Written) {
+    let directory = directory_with(&entry.name, bytes);
+    check_store(entry, directory.path(), bytes == written.bytes);
+    check_segment(entry, bytes, written);
+}
+
+/// Reads a damaged file in every way, without a store.
+pub fn check_segment(entry: &ManifestEntry, bytes: &[u8], written: &Written) {
     let directory = directory_with(&entry.name, bytes);
     let names_the_file = |error: &Error| {
         let Error::Damaged { file, .. } = error else { panic!("{error}") };
         assert_eq!(*file, entry.name, "{error}");
     };
-    check_store(entry, directory.path(), bytes == written.bytes);
     let opened = decode(bytes.len(), 0, || Segment::open(directory.path(), entry));
     let Ok(segment) = opened.inspect_err(names_the_file) else { return };
     for row in [0, segment.rows() / 2, segment.rows() - 1] {
@@ -93,6 +99,15 @@ fn check_file(entry: &ManifestEntry, bytes: &[u8], written: &Written) {
     assert!(found.is_err() || found.is_ok_and(|rows| rows.is_empty()));
     let is_intact = segment.verified_slice(&no_tombstones).inspect_err(names_the_file).is_ok();
     assert_eq!(is_intact, bytes == written.bytes);
+}
+
+/// Reads a summary; one that is accepted survives a round trip.
+pub fn check_summary(bytes: &[u8]) {
+    match decode(bytes.len(), 0, || Summary::from_bytes("a name", bytes)) {
+        Ok(summary) => assert_eq!(Summary::from_bytes("a name", &summary.to_bytes()).unwrap(), summary),
+        Err(Error::Damaged { file, .. }) => assert_eq!(file, "a name"),
+        Err(other) => panic!("{other}"),
+    }
 }
 
 /// A store takes an active snapshot as a whole or not at all, and opens whatever the file of a segment is.
@@ -153,11 +168,5 @@ fn a_file_under_a_damaged_entry_fails_by_name_or_is_read() {
 fn a_summary_is_refused_by_name_or_survives_a_round_trip() {
     let summaries: Vec<Vec<u8>> = written().iter().map(|written| written.entry.summary.to_bytes()).collect();
     let valid = prop::sample::select(summaries);
-    check(300, prop_oneof![1 => arbitrary(), 4 => damaged(valid)], |bytes| {
-        match decode(bytes.len(), 0, || Summary::from_bytes("a name", &bytes)) {
-            Ok(summary) => assert_eq!(Summary::from_bytes("a name", &summary.to_bytes()).unwrap(), summary),
-            Err(Error::Damaged { file, .. }) => assert_eq!(file, "a name"),
-            Err(other) => panic!("{other}"),
-        }
-    });
+    check(300, prop_oneof![1 => arbitrary(), 4 => damaged(valid)], |bytes| check_summary(&bytes));
 }

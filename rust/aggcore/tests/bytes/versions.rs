@@ -15,7 +15,7 @@ fn versions() -> impl Strategy<Value = Vec<OwnedRecord>> {
 }
 
 /// Reads a state; if it is accepted, the state and what it is joined with survive a round trip.
-fn check_state(row: &Record<'_>, bytes: &[u8], other: &Versions) {
+pub fn check_state(row: &Record<'_>, bytes: &[u8], other: &Versions) {
     let Some(state) = decode(bytes.len(), 0, || Versions::of_row(row, Some(bytes))) else { return };
     state.joinable_days();
     let joined = state.join(other);
