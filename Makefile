@@ -15,6 +15,8 @@ EXAMPLES ?= 100000
 RECORDS ?= 200000
 SHARE ?= 1
 CASES ?= 10000
+INPUTS ?= 20000
+TARGETS ?=
 SCHEDULES ?= 2000
 INGEST ?=
 PEERS ?=
@@ -27,6 +29,8 @@ DATA ?= data
 VALGRIND ?= $(shell command -v valgrind 2>/dev/null)
 # The runner must have the same version as the library, which Cargo.lock pins.
 GUNGRAUN_VERSION := $(shell sed -n '/^name = "gungraun-runner"/{n;s/.*"\(.*\)"/\1/p}' $(CORE)/Cargo.lock)
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := .cache/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 GUNGRAUN := .cache/gungraun-$(GUNGRAUN_VERSION)
 
 RUST_SOURCES := $(shell find .cargo/config.toml $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
@@ -35,7 +39,7 @@ NODE_SOURCES := examples/node/report.js tests/clients/node/answers.js
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 CLIENT := clients/python
 
-.PHONY: help build demo serve test test-rust test-python test-long test-faults test-clients test-security test-load test-soak test-engines test-packages test-notebook fuzz model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-noisy bench-rpc lint format proto grpcurl dist clean
+.PHONY: help build demo serve test test-rust test-python test-long test-faults test-clients test-security test-load test-soak test-engines test-packages test-notebook fuzz fuzz-cases model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl dist clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -99,8 +103,12 @@ test-packages: build $(STAMPS)/dist-tools $(STAMPS)/proto-tools
 test-notebook: build $(STAMPS)/notebook
 	$(BIN)/pytest tests/notebook
 
-## fuzz         give the readers of the core CASES arbitrary and damaged inputs each (default: 10000); takes minutes
-fuzz:
+## fuzz         search for inputs that fail by coverage, INPUTS over all TARGETS (default: 20000); takes minutes
+fuzz: build $(STAMPS)/fuzz
+	PATH="$(CURDIR)/$(CARGO_FUZZ)/bin:$$PATH" .ci/fuzz $(BIN)/python $(INPUTS) $(TARGETS)
+
+## fuzz-cases   give the readers of the core CASES arbitrary and damaged inputs each (default: 10000); takes minutes
+fuzz-cases:
 	PROPTEST_CASES=$(CASES) PROPTEST_MAX_GLOBAL_REJECTS=1000000 $(CARGO) test --locked --manifest-path $(CORE)/Cargo.toml --test bytes
 
 ## model        group commit in SCHEDULES orders of its threads per situation (default: 2000); takes minutes
@@ -235,6 +243,11 @@ $(STAMPS)/engines: requirements/engines.txt $(STAMPS)/requirements
 
 $(STAMPS)/notebook: requirements/notebook.txt $(STAMPS)/requirements
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/notebook.txt
+	touch $@
+
+$(STAMPS)/fuzz: requirements/fuzz.txt $(STAMPS)/requirements
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	$(CARGO) install --quiet --locked --root $(CARGO_FUZZ) cargo-fuzz@$(CARGO_FUZZ_VERSION)
 	touch $@
 
 $(STAMPS)/mutants: requirements/mutants.txt $(STAMPS)/requirements

@@ -1,0 +1,160 @@
+"""Writes the inputs from which a search begins: valid requests, files, tokens and texts.
+
+cd tests && python -m fuzz.seeds
+"""
+
+import json
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from google.protobuf.message import Message
+from grpc_reflection.v1alpha import reflection_pb2
+from pegcount.config import Config
+from pegcount.store import EmbeddedStore
+from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
+from security.token_attacks import RSA, SECRET_ISSUER, trusted_issuers
+from server_tests.example_requests import ASK_ACTIVE, ASK_FOLDER, ASK_QUALITY, ASK_USAGE, ONE_CODE, changed
+from service import NOW_US
+from token_issuer import claims
+
+from fuzz.call_targets import GROUPS, encoded, has_many, message_class
+from fuzz.seed_records import batch, record
+from fuzz.targets import CORPUS
+
+_TESTS = Path(__file__).parents[1]
+_SAMPLES = _TESTS.parent / "samples"
+_CATALOGUE = _TESTS / "store_tests/formats/7/directory/catalog.db"
+_SAMPLE_LINES = 12
+_CALLERS = (0, 2, 4)
+_SAMPLE_OF_FORMAT = {
+    "asterisk-csv": "asterisk-master.csv",
+    "freeswitch-csv": "freeswitch.csv",
+    "freeswitch-json": "freeswitch.jsonl",
+    "freeswitch-xml": "freeswitch.xml",
+    "pegcount-csv": "pegcount.csv",
+    "yeti-csv": "yeti.csv",
+}
+_FILTERED = changed(ASK_USAGE, granularity=reports_pb2.GRANULARITY_DAY, time_zone="Europe/Berlin")
+_TIMES = (
+    "yesterday",
+    "monday 9:30",
+    "2h ago",
+    "2026-03-29",
+    "29 mar 2026 10:00",
+    "2026-03-29T10:00:00+02:00",
+    "7d",
+)
+
+
+def write() -> None:
+    """Writes the seeds of all targets; leaves what searches have added."""
+    for target, inputs in _seeds():
+        directory = CORPUS / target
+        directory.mkdir(parents=True, exist_ok=True)
+        for number, data in enumerate(inputs):
+            (directory / f"seed-{number:02}").write_bytes(data)
+
+
+def _seeds() -> Iterator[tuple[str, Iterable[bytes]]]:
+    for target, methods in GROUPS.items():
+        yield (
+            target,
+            [encoded(method, caller, *_requests(method)) for method in methods for caller in _CALLERS],
+        )
+    yield "metadata", [b"\1pegcount_1_2", b"\0Bearer a.b.c\n\2an id", b"\0Basic YTpi\n\1x\n\1y"]
+    yield "token", _tokens()
+    yield "token-config", [_token_config()]
+    yield (
+        "key-set",
+        [json.dumps({"keys": [RSA.jwk()]}).encode(), b'{"keys": [{"kty": "EC", "crv": "P-256"}]}'],
+    )
+    for name, sample in _SAMPLE_OF_FORMAT.items():
+        lines = (_SAMPLES / sample).read_bytes().splitlines(keepends=True)
+        yield (
+            f"import-{name}",
+            [bytes([number]) + b"".join(lines[:_SAMPLE_LINES]) for number in (0, 1, 7, 30)],
+        )
+    yield "human-times", [text.encode() for text in _TIMES]
+    yield from _core_seeds()
+
+
+def _requests(method: str) -> list[Message]:
+    name = method.rpartition("/")[2]
+    empty = message_class(method)()
+    examples: dict[str, list[Message]] = {
+        "QueryAsrUsage": [ASK_USAGE],
+        "QueryActiveSessions": [ASK_ACTIVE],
+        "QueryFolderStats": [ASK_FOLDER],
+        "QueryOriginationQuality": [ASK_QUALITY],
+        "PutCodeDeck": [ONE_CODE],
+        "WriteRecords": [records_pb2.WriteRecordsRequest(records=map(record, range(3)))] * 2,
+        "DeleteRecords": [admin_pb2.DeleteRecordsRequest(source="pbx", session_ids=["call-1"])],
+        "CreateCredential": [admin_pb2.CreateCredentialRequest(name="n", scopes=["SCOPE_READ_REPORTS"])],
+        "ServerReflectionInfo": [
+            reflection_pb2.ServerReflectionRequest(list_services="*"),
+            reflection_pb2.ServerReflectionRequest(file_containing_symbol="pegcount.v1.Scope"),
+        ],
+    }
+    return examples.get(name, [empty, empty] if has_many(method) else [empty])
+
+
+def _tokens() -> Iterator[bytes]:
+    yield RSA.token(claims()).encode()
+    yield b'{"alg":"HS256"}\n' + json.dumps(claims(iss=SECRET_ISSUER)).encode()
+    yield b'{"alg":"HS256","kid":"rsa-1","crit":["b64"],"b64":false}\n' + json.dumps(claims()).encode()
+    yield b'{"alg":"none"}\n' + json.dumps(claims(aud=["pegcount"], exp=1.5)).encode()
+
+
+def _token_config() -> bytes:
+    directory = Path(tempfile.mkdtemp())
+    trusted_issuers(directory)
+    return (directory / "tokens.toml").read_bytes()
+
+
+def _core_seeds() -> Iterator[tuple[str, Iterable[bytes]]]:
+    yield "core-batch", [batch(1), batch(3)]
+    yield "core-lists", [batch(2), _FILTERED.SerializeToString()]
+    yield "core-deck-request", [ONE_CODE.SerializeToString()]
+    yield "core-deck-json", [b'[["49", "Germany", "DE"], ["1555", "Fiction", "US"]]', b"[]"]
+    yield "core-filters", [bytes(range(256)), bytes(range(255, -1, -1)), b"\7\1\3\0\1\2acme" * 20]
+    networks = (
+        b"192.0.2.0/24\n192.0.2.7",
+        b"::ffff:198.51.100.0/120\n198.51.100.9",
+        b"2001:db8::/32\n2001:db8::1",
+    )
+    yield "core-network", networks
+    yield "core-price", [b"0.0125", b"-12345.123456789", b"+1.50", b"9223372036.854775807"]
+    yield "core-times", [b"\0" * 10, bytes(range(10)), b"\xff" * 10]
+    yield "core-versions", [b"\1\0\0\0", bytes(range(64))]
+    yield (
+        "core-segment",
+        [bytes([0x30 + file]) + b"\10\0\1\20\0\2" for file in range(6)] + [b"\x80", b"\x90\1\2\3"],
+    )
+    yield "core-summary", _summaries()
+    yield from _journal_seeds()
+
+
+def _summaries() -> list[bytes]:
+    with sqlite3.connect(f"file:{_CATALOGUE}?mode=ro", uri=True) as catalogue:
+        return [summary for (summary,) in catalogue.execute("SELECT summary FROM segments")]
+
+
+def _journal_seeds() -> Iterator[tuple[str, Iterable[bytes]]]:
+    directory = Path(tempfile.mkdtemp()) / "data"
+    store = EmbeddedStore(directory, Config(), create=True, clock=lambda: NOW_US)
+    store.write(batch(2))
+    files = [path.read_bytes() for path in sorted((directory / "journal").iterdir())]
+    store.close()
+    files = [file.rstrip(b"\0") + b"\0" * 16 for file in files if len(file) > 100]
+    yield "core-journal", [*files, *(file[:200] for file in files)]
+    # The batch of the first frame: an Arrow stream begins with four bytes of ones.
+    yield (
+        "core-journal-batch",
+        [file[file.index(b"\xff\xff\xff\xff") :] for file in files if b"\xff" * 4 in file],
+    )
+
+
+if __name__ == "__main__":
+    write()
