@@ -56,6 +56,9 @@ def _read(path: Path, require_safe: Callable[[Path, os.stat_result], None]) -> b
             content = file.read(_FILE_BYTES_MAX + 1)
     except OSError as error:
         raise TokenFileError(f"{path}: {cause_of(error)}") from error
+    except ValueError as error:
+        # A configuration may name a file with a NUL.
+        raise TokenFileError(f"{str(path)!r}: no file has such a name: {error}") from error
     if len(content) > _FILE_BYTES_MAX:
         raise TokenFileError(f"{path}: more than {_FILE_BYTES_MAX} bytes")
     return content
