@@ -9,13 +9,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from hyperframe.frame import DataFrame, PingFrame, RstStreamFrame, SettingsFrame, WindowUpdateFrame
 
+from load.entrance import Entrance
 from load.http2_peer import CANCEL, OPEN, Peer, StreamEnd, message, opening_with_window
 
 REPORT = "/pegcount.v1.ReportService/QueryOriginationQuality"
 HEALTH = "/grpc.health.v1.Health/Check"
+ADMIN = "/pegcount.v1.AdminService/GetStoreInfo"
+METHODS = (REPORT, HEALTH, ADMIN)
 UNKNOWN = "/pegcount.v1.ReportService/NoSuchReport"
 _FRAMES_PER_SEND = 2_000
 _CALLS_PER_SEND = 50
@@ -42,29 +46,29 @@ def _prepare_attacker() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def half_sent_calls(address: str, connections: int, calls_each: int, seconds: float) -> list[StreamEnd]:
+def half_sent_calls(entrance: Entrance, connections: int, calls_each: int, seconds: float) -> list[StreamEnd]:
     """Sends the headers of unary calls without their requests, and waits for the ends of the calls."""
     with ExitStack() as stack:
-        peers = [stack.enter_context(Peer(address)) for _ in range(connections)]
+        peers = [stack.enter_context(Peer(entrance)) for _ in range(connections)]
         for peer in peers:
             for number in range(calls_each):
-                peer.open_call(peer.block(HEALTH if number % 2 else REPORT))
+                peer.open_call(peer.block(METHODS[number % len(METHODS)]))
         deadline = time.monotonic() + seconds
         for peer in peers:
             peer.wait_for_ends(deadline - time.monotonic())
         return [end for peer in peers for end in peer.ends()]
 
 
-def idle_connections(address: str, count: int, seconds: float) -> int:
+def idle_connections(entrance: Entrance, count: int, seconds: float) -> int:
     """Opens connections without calls, holds them for some time, and returns how many then are still open."""
     with ExitStack() as stack:
-        peers = [stack.enter_context(Peer(address)) for _ in range(count)]
+        peers = [stack.enter_context(Peer(entrance)) for _ in range(count)]
         time.sleep(seconds)
         return sum(not peer.is_closed for peer in peers)
 
 
 def unread_answers(
-    address: str, method: str, request: bytes, connections: int, calls_each: int, seconds: float
+    entrance: Entrance, method: str, request: bytes, connections: int, calls_each: int, seconds: float
 ) -> Counter[str]:
     """Asks over connections whose windows let no byte of an answer through; returns how the calls ended.
 
@@ -73,7 +77,7 @@ def unread_answers(
     deadline = time.monotonic() + seconds
     with ExitStack() as stack:
         peers = [
-            stack.enter_context(Peer(address, opening=opening_with_window(0))) for _ in range(connections)
+            stack.enter_context(Peer(entrance, opening=opening_with_window(0))) for _ in range(connections)
         ]
         while time.monotonic() < deadline:
             for peer in peers:
@@ -97,14 +101,14 @@ class FloodResult:
     received: Counter[str]
 
 
-def flood(address: str, kind: str, seconds: float, reconnect: bool = False) -> FloodResult:
+def flood(entrance: Entrance, kind: str, seconds: float, reconnect: bool = False) -> FloodResult:
     """Sends frames as fast as the server takes them; after a close it ends or, on request, reconnects."""
     begin = time.monotonic()
     frames_sent = connections = 0
     closed_seconds: float | None = None
     reason, received = "", Counter[str]()
     while connections == 0 or (reconnect and time.monotonic() < begin + seconds):
-        with Peer(address) as peer:
+        with Peer(entrance) as peer:
             connections += 1
             frames_sent += _flood_over(peer, kind, begin + seconds)
             if peer.closed_time is not None and closed_seconds is None:
@@ -153,8 +157,8 @@ def _empty_data(peer: Peer) -> Chunks:
     return _repeated(DataFrame(stream).serialize())
 
 
-def _resets(peer: Peer) -> Chunks:
-    block = peer.block(REPORT)
+def _resets(method: str, peer: Peer) -> Chunks:
+    block = peer.block(method)
     while True:
         calls = [peer.headers(block) for _ in range(_CALLS_PER_SEND)]
         yield 2 * len(calls), b"".join(frame + _reset(stream) for stream, frame in calls)
@@ -189,7 +193,9 @@ FLOODS: dict[str, Callable[[Peer], Chunks]] = {
     "PING": _pings,
     "SETTINGS": _settings,
     "WINDOW_UPDATE": _window_updates,
-    "RST_STREAM": _resets,
+    "RST_STREAM": partial(_resets, REPORT),
+    "RST_STREAM, admin": partial(_resets, ADMIN),
+    "RST_STREAM, health": partial(_resets, HEALTH),
     "DATA and RST_STREAM": _resets_with_data,
     "empty DATA": _empty_data,
     "unknown method": _unknown_methods,

@@ -23,6 +23,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pegcount.v1 import reports_pb2, reports_pb2_grpc
 
+from load.entrance import Entrance
 from load.traffic import ACCOUNT, day_report
 
 TESTS = Path(__file__).parents[1]
@@ -72,9 +73,11 @@ class _Samples:
 class Caller:
     """The parent's side of a caller process. The end of the `with` block ends the process."""
 
-    def __init__(self, address: str, *options: str) -> None:
+    def __init__(self, entrance: Entrance | str, *options: str) -> None:
+        """`entrance` may be the address of a server in plain text."""
+        arguments = [entrance] if isinstance(entrance, str) else entrance.arguments()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "load.caller", address, *options],
+            [sys.executable, "-m", "load.caller", *arguments, *options],
             cwd=TESTS,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -118,10 +121,11 @@ class _Loop:
     """Threads that repeat calls until they are told to end."""
 
     def __init__(
-        self, channel: grpc.Channel, kinds: Sequence[str], callers: int, timeout: float, pause: float
+        self, channel: grpc.Channel, entrance: Entrance, kinds: Sequence[str], options: argparse.Namespace
     ) -> None:
-        self._pause_seconds = pause
-        self._calls = {kind: _call(channel, kind, timeout) for kind in kinds}
+        callers = options.callers
+        self._pause_seconds = options.pause
+        self._calls = {kind: _call(channel, entrance, kind, options.timeout) for kind in kinds}
         self._samples = [{kind: _Samples() for kind in kinds} for _ in range(callers)]
         self._ended = threading.Event()
         self._deadline = time.monotonic() + _MEASURE_SECONDS_MAX
@@ -171,19 +175,22 @@ def status_of(error: grpc.RpcError) -> str:
     return str(error.code().name)
 
 
-def _call(channel: grpc.Channel, kind: str, timeout: float) -> Call:
+def _call(channel: grpc.Channel, entrance: Entrance, kind: str, timeout: float) -> Call:
+    metadata = tuple(entrance.headers())
     if kind == "health":
         check = health_pb2_grpc.HealthStub(channel).Check
-        return lambda: check(health_pb2.HealthCheckRequest(), timeout=timeout)
+        return lambda: check(health_pb2.HealthCheckRequest(), timeout=timeout, metadata=metadata)
     query = reports_pb2_grpc.ReportServiceStub(channel).QueryOriginationQuality
     question = day_report(ACCOUNT, _GRANULARITIES[kind])
-    return lambda: query(question, timeout=timeout)
+    return lambda: query(question, timeout=timeout, metadata=metadata)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Obeys the lines on standard input."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("address")
+    parser.add_argument("--authority", type=Path, help="file of the authority of TLS")
+    parser.add_argument("--key", default="", help="what each call sends")
     parser.add_argument("--callers", type=int, default=1)
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--service-config", type=Path)
@@ -196,13 +203,14 @@ def main(arguments: Sequence[str]) -> None:
         else []
     )
     kinds = options.kinds.split(",")
-    with grpc.insecure_channel(options.address, channel_options) as channel:
+    entrance = Entrance(options.address, options.authority, options.key)
+    with entrance.channel(channel_options) as channel:
         for kind in kinds:
-            _measure(_call(channel, kind, options.timeout), _Samples())  # Opens the connection.
+            _measure(_call(channel, entrance, kind, options.timeout), _Samples())  # Opens the connection.
         print("ready", flush=True)
         for line in sys.stdin:
             if line == "begin\n":
-                loop = _Loop(channel, kinds, options.callers, options.timeout, options.pause)
+                loop = _Loop(channel, entrance, kinds, options)
                 loop.begin()
             else:
                 figures = {kind: asdict(figures) for kind, figures in loop.end().items()}

@@ -11,6 +11,7 @@ from pegcount.config import Config
 from pegcount.store import EmbeddedStore
 
 from load.dear_requests import fill
+from load.guard import Guard
 from load.pinned_server import CLIENT_CORES, PinnedServer, serving
 from load.traffic import ACCOUNT, batch
 
@@ -48,6 +49,19 @@ def server(directory: Path) -> Iterator[PinnedServer]:
         yield running
 
 
+@pytest.fixture(params=["plain", "tls-and-key"])
+def has_guard(request: pytest.FixtureRequest) -> bool:
+    """Whether the server of a test is reached through TLS and with a key."""
+    return bool(request.param == "tls-and-key")
+
+
+@pytest.fixture
+def any_server(directory: Path, tmp_path: Path, has_guard: bool) -> Iterator[PinnedServer]:
+    """A server in plain text, and another one with TLS that asks for a key."""
+    with serving(directory, guard=Guard(directory, tmp_path) if has_guard else None) as running:
+        yield running
+
+
 @pytest.fixture(scope="session")
 def dear_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("dear") / "data"
@@ -59,6 +73,14 @@ def dear_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def dear_server(dear_directory: Path, tmp_path: Path) -> Iterator[PinnedServer]:
     """A server with a year of calls and many active sessions."""
     with serving(Path(shutil.copytree(dear_directory, tmp_path / "data"))) as running:
+        yield running
+
+
+@pytest.fixture
+def any_dear_server(dear_directory: Path, tmp_path: Path, has_guard: bool) -> Iterator[PinnedServer]:
+    """As `dear_server`, once in plain text and once with TLS and a key."""
+    directory = Path(shutil.copytree(dear_directory, tmp_path / "data"))
+    with serving(directory, guard=Guard(directory, tmp_path) if has_guard else None) as running:
         yield running
 
 

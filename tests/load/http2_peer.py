@@ -23,6 +23,9 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
+from load.entrance import Entrance
+from load.tls_socket import TlsSession
+
 CONNECT_SECONDS_MAX = 10.0
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 CANCEL = 8
@@ -66,13 +69,23 @@ class StreamEnd:
 class Peer:
     """One connection. The end of the `with` block closes it."""
 
-    def __init__(self, address: str, local_host: str | None = None, opening: bytes | None = None) -> None:
-        """Connects, from `local_host` if given, and sends `opening`, by default the preface and SETTINGS."""
-        host, _, port = address.rpartition(":")
+    def __init__(
+        self, entrance: Entrance | str, local_host: str | None = None, opening: bytes | None = None
+    ) -> None:
+        """Connects, from `local_host` if given, and sends `opening`, by default the preface and SETTINGS.
+
+        `entrance` may be the address of a server in plain text.
+        """
+        self._entrance = Entrance(entrance) if isinstance(entrance, str) else entrance
+        host, _, port = self._entrance.address.rpartition(":")
         source = None if local_host is None else (local_host, 0)
         self._socket = socket.create_connection((host, int(port)), CONNECT_SECONDS_MAX, source)
         self._socket.settimeout(None)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        authority = self._entrance.authority
+        self._tls = None if authority is None else TlsSession(self._socket, host, authority)
+        self._unsent = b""
+        """Records of TLS that are encrypted and not yet sent."""
         self._writable = select.poll()  # Not `select`, which takes no descriptor above 1,023.
         self._writable.register(self._socket, select.POLLOUT)
         self._encoder, self._decoder = Encoder(), Decoder()
@@ -118,11 +131,12 @@ class Peer:
         """Encodes the headers of a call of `/package.Service/Method`."""
         fields = [
             (":method", "POST"),
-            (":scheme", "http"),
+            (":scheme", "http" if self._tls is None else "https"),
             (":path", method),
             (":authority", "pegcount"),
             ("te", "trailers"),
             ("content-type", content_type),
+            *self._entrance.headers(),
             *more,
         ]
         return self._encoder.encode(fields)
@@ -204,9 +218,17 @@ class Peer:
         return self._ends.get(stream, unended)
 
     def _send_all(self, view: memoryview, deadline: float | None) -> bool:
+        if self._tls is None:
+            return not self._send_rest(view, deadline)
+        # A record that is cut would make all later ones unreadable.
+        self._unsent = self._send_rest(memoryview(self._unsent + self._tls.encrypted(view)), deadline)
+        return not self._unsent
+
+    def _send_rest(self, view: memoryview, deadline: float | None) -> bytes:
+        """Sends bytes; returns those that were not sent as the connection closed or the deadline passed."""
         while view:
             if self.is_closed or (deadline is not None and time.monotonic() > deadline):
-                return False
+                return bytes(view)
             try:
                 # A short wait: a server that closes the connection does not make the socket writable.
                 if not self._writable.poll(_POLL_MS):
@@ -215,8 +237,8 @@ class Peer:
             except BlockingIOError:
                 continue
             except OSError:
-                return False
-        return True
+                return bytes(view)
+        return b""
 
     def _acknowledge(self, frame: Frame) -> None:
         # A flood may hold the lock until we read on, so an acknowledgement must not wait for it.
@@ -255,7 +277,7 @@ class Peer:
 
     def _frames(self) -> Iterator[Frame]:
         rest = b""
-        while data := self._socket.recv(2**16):
+        while data := self._socket.recv(2**16) if self._tls is None else self._tls.receive():
             view, begin = memoryview(rest + data), 0
             while len(view) - begin >= _FRAME_HEADER_BYTES:
                 body = begin + _FRAME_HEADER_BYTES

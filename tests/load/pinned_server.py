@@ -13,6 +13,9 @@ from pathlib import Path
 
 from waiting import wait_until
 
+from load.entrance import Entrance
+from load.guard import Guard
+
 _CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORES, CLIENT_CORES = {_CORES[0]}, {_CORES[-1]}
 _TESTS = Path(__file__).parents[1]
@@ -40,11 +43,13 @@ class PinnedServer:
         port: int = 0,
         open_file_max: int | None = None,
         program: Sequence[str] | None = None,
+        guard: Guard | None = None,
     ) -> None:
         """`program` are the arguments of Python that run another server than `pegcount serve`."""
         self.log = log
         self._log_bytes = log.stat().st_size if log.exists() else 0
-        self._process = _start(program or _serve(directory, port), log, open_file_max)
+        more = [] if guard is None else guard.serve_options()
+        self._process = _start(program or [*_serve(directory, port), *more], log, open_file_max)
         self.pid = self._process.pid
         try:
             self.address = self._wait_for_address()
@@ -52,6 +57,8 @@ class PinnedServer:
             self.kill()
             raise
         self.port = int(self.address.rpartition(":")[2])
+        self.entrance = Entrance(self.address) if guard is None else guard.entrance(self.address)
+        """How clients get in."""
 
     def memory(self) -> Memory:
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
@@ -116,9 +123,11 @@ class PinnedServer:
 
 
 @contextmanager
-def serving(directory: Path, port: int = 0, open_file_max: int | None = None) -> Iterator[PinnedServer]:
+def serving(
+    directory: Path, port: int = 0, open_file_max: int | None = None, guard: Guard | None = None
+) -> Iterator[PinnedServer]:
     """Runs a server and kills it at the end of the `with` block if it still runs."""
-    server = PinnedServer(directory, directory.with_suffix(".log"), port, open_file_max)
+    server = PinnedServer(directory, directory.with_suffix(".log"), port, open_file_max, guard=guard)
     try:
         yield server
     finally:

@@ -14,6 +14,7 @@ from pegcount.config import Config
 
 from load.attacks import HEALTH, REPORT, UNKNOWN
 from load.caller import KINDS, Caller
+from load.entrance import Entrance
 from load.http2_peer import CLOSED, OPEN, Peer, message
 from load.pinned_server import MIB, PinnedServer
 
@@ -136,12 +137,13 @@ BAD_INPUTS = [
 
 
 @pytest.mark.parametrize("bad", BAD_INPUTS, ids=lambda bad: bad.name.replace(" ", "-"))
-def test_bad_input_gets_a_documented_code(server: PinnedServer, bad: BadInput) -> None:
-    with Caller(server.address) as caller:
+def test_bad_input_gets_a_documented_code(any_server: PinnedServer, bad: BadInput) -> None:
+    server = any_server
+    with Caller(server.entrance) as caller:
         caller.measure(_HONEST_SECONDS)
         server.reset_peak()
         before, begin = server.memory().now, time.monotonic()
-        ends = _send_all(server.address, bad)
+        ends = _send_all(server.entrance, bad)
         growth = server.memory().peak - before
         figures = caller.measure(_HONEST_SECONDS)
     lines = server.log_lines()
@@ -155,10 +157,10 @@ def test_bad_input_gets_a_documented_code(server: PinnedServer, bad: BadInput) -
     assert [figures[kind].failed_count for kind in KINDS] == [0] * len(KINDS)
 
 
-def _send_all(address: str, bad: BadInput) -> Counter[str]:
+def _send_all(entrance: Entrance, bad: BadInput) -> Counter[str]:
     """Sends the input over all connections, and returns how often their calls or connections ended how."""
     with ExitStack() as stack:
-        peers = [stack.enter_context(Peer(address, opening=bad.opening)) for _ in range(bad.connections)]
+        peers = [stack.enter_context(Peer(entrance, opening=bad.opening)) for _ in range(bad.connections)]
         for peer in peers:
             bad.send(peer)
         deadline = time.monotonic() + _WAIT_SECONDS

@@ -22,15 +22,16 @@ _CONNECTION_COUNT_BEYOND = 100
 _GET_IN_SECONDS_MAX = 5.0
 
 
-def test_idle_connections_take_little_memory(server: PinnedServer) -> None:
+def test_idle_connections_take_little_memory(any_server: PinnedServer) -> None:
+    server = any_server
     comparison = Comparison(server)
-    with attacker() as pool, Caller(server.address) as caller:
+    with attacker() as pool, Caller(server.entrance) as caller:
         caller.measure(1.0)
         server.reset_peak()
         before = server.memory().now
         (still_open,) = comparison.run(
             caller,
-            lambda: pool.submit(idle_connections, server.address, _CONNECTION_COUNT, _HOLD_SECONDS).result(
+            lambda: pool.submit(idle_connections, server.entrance, _CONNECTION_COUNT, _HOLD_SECONDS).result(
                 _RESULT_SECONDS_MAX
             ),
             rounds=1,
@@ -46,7 +47,7 @@ def test_idle_connections_take_little_memory(server: PinnedServer) -> None:
 def test_without_descriptors_the_oldest_idle_connections_give_way(directory: Path) -> None:
     with serving(directory, open_file_max=_OPEN_FILE_MAX) as server, attacker() as pool:
         attack = pool.submit(
-            idle_connections, server.address, _CONNECTION_COUNT_BEYOND, 2 * _GET_IN_SECONDS_MAX
+            idle_connections, server.entrance, _CONNECTION_COUNT_BEYOND, 2 * _GET_IN_SECONDS_MAX
         )
         time.sleep(_GET_IN_SECONDS_MAX / 2)
         begin = time.monotonic()

@@ -23,13 +23,16 @@ _WAIT_SECONDS = REQUEST_READ_SECONDS + 5
 @pytest.mark.parametrize(
     ("connections", "calls_each"), [(50, 100), (1, 128)], ids=["50x100", "one-connection"]
 )
-def test_half_sent_calls_end_and_harm_nobody(server: PinnedServer, connections: int, calls_each: int) -> None:
+def test_half_sent_calls_end_and_harm_nobody(
+    any_server: PinnedServer, connections: int, calls_each: int
+) -> None:
+    server = any_server
     comparison = Comparison(server)
-    with attacker() as pool, Caller(server.address) as caller:
+    with attacker() as pool, Caller(server.entrance) as caller:
         rounds = comparison.run(
             caller,
             lambda: pool.submit(
-                half_sent_calls, server.address, connections, calls_each, _WAIT_SECONDS
+                half_sent_calls, server.entrance, connections, calls_each, _WAIT_SECONDS
             ).result(),
         )
     ends = [end for one in rounds for end in one]

@@ -1,7 +1,6 @@
 """Clients that ask for long answers and read nothing: memory is bounded, and others are served."""
 
 import time
-from pathlib import Path
 
 from pegcount.config import Config
 
@@ -21,15 +20,16 @@ _MEMORY_TIMES_MAX = 1.5
 _P99_MS_MAX = 100.0
 
 
-def test_unread_answers_are_bounded(dear_server: PinnedServer, tmp_path: Path) -> None:
+def test_unread_answers_are_bounded(any_dear_server: PinnedServer) -> None:
+    dear_server = any_dear_server
     usage = dearest_reports()[0]
-    with attacker() as pool, Caller(dear_server.address, "--kinds=health,hours") as caller:
+    with attacker() as pool, Caller(dear_server.entrance, "--kinds=health,hours") as caller:
         caller.measure(2.0)
         dear_server.reset_peak()
         before = dear_server.memory().now
         request = usage.message.SerializeToString()
         ask = (usage.method, request, _CONNECTION_COUNT, _CALLS_EACH, _SECONDS)
-        asking = pool.submit(unread_answers, dear_server.address, *ask)
+        asking = pool.submit(unread_answers, dear_server.entrance, *ask)
         time.sleep(1.0)
         figures = caller.measure(_SECONDS - 2.0)
         ends = asking.result(60)
