@@ -126,7 +126,8 @@ fn holds(predicate: &Predicate, block: &str, record: &OwnedRecord) -> bool {
         Predicate::InNetwork { column, .. } => is_inside(block, record.text(column)),
         Predicate::Present { column, wanted } => {
             let is_int = field(column).is_some_and(|field| field.field_type.column_kind() == ColumnKind::Int);
-            let is_present = if is_int { int(column).is_some() } else { text(column).is_some() };
+            // The default of a field does not make it present.
+            let is_present = if is_int { record.int(column) != ABSENT } else { text(column).is_some() };
             is_present == *wanted
         }
     }
