@@ -42,7 +42,7 @@ _TEXT_BYTES_MAX = 1_000
 _TRAILER_BYTES_MAX = 8 * 1024
 """What a client accepts by default."""
 _CODES = {"OK", *(_code.name for _code in grpc.StatusCode if _code.value[0] in CODE_OF_ERROR.values())}
-_LIMITS = Config(bin_count_max=5_000, cell_count_max=20_000)
+_LIMITS = Config(bin_count_max=5_000, cell_count_max=20_000, correction_wait_seconds=0.1)
 
 
 @dataclass(frozen=True)
