@@ -118,6 +118,21 @@ fn texts_are_found_at_any_place_of_a_dictionary() {
 }
 
 #[test]
+fn pairs_of_texts_are_told_apart() {
+    let pairs = |pairs: &[(&str, Option<&str>)]| {
+        let owned = pairs.iter().map(|(first, second)| ((*first).to_owned(), second.map(str::to_owned)));
+        Predicate::text_pairs(["company".to_owned(), "dst_prefix_routing".to_owned()], owned.collect())
+    };
+    check(&[pairs(&[("bell", None)])], "ce");
+    check(&[pairs(&[("bell", Some("bell")), ("acme", Some("bell"))])], "ce");
+    check(&[pairs(&[("bell", Some("acme")), ("acme", None), ("zeta", Some("zeta"))])], "af");
+    check(&[pairs(&[("acme", Some("acme east")), ("acme east", Some("acme"))])], "");
+    // An absent text is in no pair, as there is no empty one.
+    check(&[pairs(&[("aa", None), ("zz", Some("zz"))])], "");
+    check(&[pairs(&[])], "");
+}
+
+#[test]
 fn all_predicates_must_hold() {
     let bell = || Predicate::one_of_texts("company".to_owned(), vec!["bell".to_owned()], false);
     check(&[one_of("customer_price", &[9, 10, 20, 40, 50]), one_of("kind", &[1])], "abf");

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aggcore::testing::{ABSENT, ColumnKind, field};
 use aggcore::{CancelToken, CodeDeck, CodeDeckEntry, Error, Measure, Partials, Predicate, Scan, Store};
 use common::{OwnedRecord, batch, distinct_records};
-use predicate_pairs::{PAIR_COUNT, duration_ms, ints, predicate_pairs, texts};
+use predicate_pairs::{PAIR_COUNT, duration_ms, ints, predicate_pairs, text_pairs, texts};
 use proptest::prelude::*;
 
 const DAY_US: i64 = 86_400_000_000;
@@ -308,6 +308,12 @@ fn rollup_queries() -> Vec<RollupQuery> {
             r.text("organization") == "sales"
         }),
         (vec![texts("company", &["acme"], false)], by(&["folder", "agent_id"]), |_| true),
+        (vec![text_pairs("company", "organization", &[("acme", Some("sales")), ("bell", None)])], by(&["folder"]), |r| {
+            r.text("organization") == "sales"
+        }),
+        (vec![text_pairs("company", "organization", &[("acme", None)])], by(&["folder", "agent_id"]), |_| true),
+        // A rollup has one of the two columns.
+        (vec![text_pairs("company", "account_id", &[("acme", Some("one"))])], by(&["folder"]), |r| r.text("account_id") == "one"),
         (vec![], by(&["app_id"]), |_| true),
     ]
 }

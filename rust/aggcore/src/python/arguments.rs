@@ -34,6 +34,7 @@ pub enum PredicateArgument {
     Between { column: String, low: i64, high: i64 },
     TextMatch { column: String, how: String, text: String },
     InNetwork { column: String, network: String },
+    OneOfPairs { column: String, second_column: String, pairs: Vec<(String, Option<String>)> },
 }
 
 /// A `model.OrderTerm`.
@@ -219,6 +220,7 @@ impl TryFrom<PredicateArgument> for Predicate {
                 Self::InNetwork { column, network: Network::parse(&network).ok_or_else(unknown)? }
             }
             PredicateArgument::Present { column, wanted } => Self::Present { column, wanted },
+            PredicateArgument::OneOfPairs { column, second_column, pairs } => Self::text_pairs([column, second_column], pairs),
         })
     }
 }

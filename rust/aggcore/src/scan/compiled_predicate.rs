@@ -11,6 +11,7 @@ use std::ops::Range;
 use memchr::memmem;
 
 use super::column::{Column, SliceColumns};
+use super::pair_verdicts::PairVerdicts;
 use super::predicate::{Predicate, TextMatch};
 use super::predicate_kernels::{
     DictionaryVerdicts, IntTest, TextTest, clear_unless, mask_codes, mask_durations, mask_ints, retain,
@@ -36,6 +37,8 @@ pub enum CompiledPredicate<'a> {
     Dictionary(DictionaryVerdicts<'a>),
     /// A test of a text column without a dictionary.
     Text { texts: &'a dyn Texts, test: TextTest<'a> },
+    /// A test of two dictionary-encoded texts.
+    Pairs(PairVerdicts<'a>),
 }
 
 impl<'a> CompiledPredicate<'a> {
@@ -44,20 +47,23 @@ impl<'a> CompiledPredicate<'a> {
     /// # Errors
     /// `Unknown` if the slice does not have the column or the column has another type.
     pub fn new(predicate: &'a Predicate, columns: &'a SliceColumns<'a>) -> Result<Self> {
-        let name = predicate.column();
-        let column = columns.get(name)?;
+        // Also where the verdict is known: a column that does not exist is an error.
+        let found = predicate.columns().iter().map(|name| columns.get(name)).collect::<Result<Vec<_>>>()?;
         if let Some(verdict) = columns.account().and_then(|account| predicate.verdict_on_account(account)) {
             return Ok(Self::Constant(verdict));
         }
         match predicate {
-            Predicate::Between { low, high, .. } => compile_int(column, name, IntTest::Between(*low, *high), false),
-            Predicate::OneOfInts { values, or_absent, .. } => compile_int(column, name, IntTest::one_of(values), *or_absent),
-            Predicate::OneOfTexts { values, or_absent, .. } => compile_one_of_texts(column, name, values, *or_absent),
-            Predicate::Text { how, text, .. } => compile_text_match(column, name, *how, text),
-            Predicate::InNetwork { network, .. } => {
-                compile_text(column, name, false, move |text| str::from_utf8(text).is_ok_and(|text| network.contains(text)))
+            Predicate::Between { column, low, high } => compile_int(found[0], column, IntTest::Between(*low, *high), false),
+            Predicate::OneOfInts { column, values, or_absent } => {
+                compile_int(found[0], column, IntTest::one_of(values), *or_absent)
             }
-            Predicate::Present { wanted, .. } => Ok(compile_presence(column, *wanted)),
+            Predicate::OneOfTexts { column, values, or_absent } => compile_one_of_texts(found[0], column, values, *or_absent),
+            Predicate::Text { column, how, text } => compile_text_match(found[0], column, *how, text),
+            Predicate::InNetwork { column, network } => {
+                compile_text(found[0], column, false, move |text| str::from_utf8(text).is_ok_and(|text| network.contains(text)))
+            }
+            Predicate::Present { wanted, .. } => Ok(compile_presence(found[0], *wanted)),
+            Predicate::TextPairs { columns, allowed } => compile_pairs(&found, columns, allowed),
         }
     }
 
@@ -73,6 +79,7 @@ impl<'a> CompiledPredicate<'a> {
         match self {
             Self::Dictionary(verdicts) => verdicts.text_count(),
             Self::Text { .. } => usize::MAX,
+            Self::Pairs(verdicts) => verdicts.text_count(),
             Self::Constant(_) | Self::Int { .. } | Self::Duration { .. } | Self::Codes { .. } => 0,
         }
     }
@@ -81,7 +88,7 @@ impl<'a> CompiledPredicate<'a> {
     /// reads texts.
     pub fn apply_to_mask(&self, rows: Range<usize>, mask: &mut [u8]) {
         match self {
-            Self::Constant(true) | Self::Dictionary(_) | Self::Text { .. } => {}
+            Self::Constant(true) | Self::Dictionary(_) | Self::Text { .. } | Self::Pairs(_) => {}
             Self::Constant(false) => mask.fill(0),
             Self::Int { values, absent, test } => {
                 with_int_values!(values, values => mask_ints(&values[rows], mask, *absent, *test), clear_unless(mask, *absent));
@@ -102,6 +109,7 @@ impl<'a> CompiledPredicate<'a> {
         match self {
             Self::Dictionary(verdicts) => verdicts.retain(rows),
             Self::Text { texts, test } => retain(rows, |row| test(texts.bytes(row))),
+            Self::Pairs(verdicts) => verdicts.retain(rows),
             Self::Constant(_) | Self::Int { .. } | Self::Duration { .. } | Self::Codes { .. } => {}
         }
     }
@@ -184,6 +192,21 @@ fn compile_dictionary<'a>(column: DictionaryColumn<'a>, test: TextTest<'a>) -> C
         return CompiledPredicate::Constant(test(b""));
     }
     CompiledPredicate::Dictionary(DictionaryVerdicts::new(column, test))
+}
+
+/// Compiles a test of two texts. Errors unless both are dictionary-encoded.
+fn compile_pairs<'a>(
+    found: &[Column<'a>], names: &[String; 2], allowed: &'a [(String, Vec<String>)],
+) -> Result<CompiledPredicate<'a>> {
+    match found {
+        [Column::Dictionary(first), Column::Dictionary(_)] if matches!(first.codes, DictionaryCodes::Absent) => {
+            Ok(CompiledPredicate::Constant(false))
+        }
+        [Column::Dictionary(first), Column::Dictionary(second)] => {
+            Ok(CompiledPredicate::Pairs(PairVerdicts::new(*first, *second, allowed)))
+        }
+        _ => Err(Error::Unknown { what: "pair of dictionary-encoded columns", name: names.join(", ") }),
+    }
 }
 
 fn compile_presence(column: Column<'_>, wanted: bool) -> CompiledPredicate<'_> {

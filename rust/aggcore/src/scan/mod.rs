@@ -32,6 +32,7 @@ pub(crate) mod minute_histogram;
 mod minute_lanes;
 mod minute_scan;
 mod network;
+mod pair_verdicts;
 mod partials;
 mod plan;
 pub mod predicate;
@@ -149,7 +150,7 @@ pub fn range_of(edges: Option<&[i64]>) -> (i64, i64) {
 
 /// Names of the columns that predicates read.
 pub fn column_names(predicates: &[Predicate]) -> Vec<&str> {
-    let names = predicates.iter().map(Predicate::column);
+    let names = predicates.iter().flat_map(Predicate::columns).map(String::as_str);
     names.flat_map(|name| if name == "duration_ms" { CALL_COLUMNS.to_vec() } else { vec![name] }).collect()
 }
 

@@ -1,13 +1,15 @@
 //! Predicates: the conditions on records that a caller asks for, before they are bound to columns.
 //!
-//! Each names one column and one test. All predicates of a scan must hold for a record to count.
+//! Each names one column, or two, and one test. All predicates of a scan must hold for a record to count.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use memchr::memmem;
 
 pub use super::network::Network;
 use crate::error::{Error, Result};
 
-/// A condition on one column of a record.
+/// A condition on one column of a record, or on two.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // The variants say what their fields are.
 pub enum Predicate {
@@ -24,7 +26,13 @@ pub enum Predicate {
     InNetwork { column: String, network: Network },
     /// A value is present (if `wanted`) or absent.
     Present { column: String, wanted: bool },
+    /// Two texts are a pair that is allowed. Absent texts are in no pair.
+    TextPairs { columns: [String; 2], allowed: AllowedPairs },
 }
+
+/// Pairs of texts: the first texts, which ascend and differ, each with the second texts, which do too, or with none if any
+/// second text will do, also an absent one.
+pub type AllowedPairs = Vec<(String, Vec<String>)>;
 
 impl Predicate {
     /// Returns the predicate that an integer is one of `values`, given in any order, or absent if `or_absent`.
@@ -46,15 +54,37 @@ impl Predicate {
         Self::OneOfTexts { column, values, or_absent }
     }
 
-    /// Name of the column.
-    pub fn column(&self) -> &str {
+    /// Returns the predicate that two texts are one of `pairs`, given in any order. A pair without a second text is a pair with
+    /// any second text, also an absent one.
+    ///
+    /// ```
+    /// use aggcore::Predicate;
+    /// let of = |pairs: &[(&str, Option<&str>)]| {
+    ///     let owned = pairs.iter().map(|(first, second)| ((*first).to_owned(), second.map(str::to_owned))).collect();
+    ///     Predicate::text_pairs(["company".to_owned(), "organization".to_owned()], owned)
+    /// };
+    /// assert_eq!(of(&[("a", Some("b")), ("a", None)]), of(&[("a", None)]));
+    /// ```
+    pub fn text_pairs(columns: [String; 2], pairs: Vec<(String, Option<String>)>) -> Self {
+        let mut by_first = BTreeMap::<String, BTreeSet<Option<String>>>::new();
+        for (first, second) in pairs {
+            by_first.entry(first).or_default().insert(second);
+        }
+        let seconds = |all: BTreeSet<Option<String>>| if all.contains(&None) { BTreeSet::new() } else { all };
+        let allowed = by_first.into_iter().map(|(first, all)| (first, seconds(all).into_iter().flatten().collect()));
+        Self::TextPairs { columns, allowed: allowed.collect() }
+    }
+
+    /// Names of the columns.
+    pub fn columns(&self) -> &[String] {
         match self {
             Self::Between { column, .. }
             | Self::OneOfInts { column, .. }
             | Self::OneOfTexts { column, .. }
             | Self::Text { column, .. }
             | Self::InNetwork { column, .. }
-            | Self::Present { column, .. } => column,
+            | Self::Present { column, .. } => std::slice::from_ref(column),
+            Self::TextPairs { columns, .. } => columns,
         }
     }
 
@@ -72,13 +102,17 @@ impl Predicate {
                 Some(if is_absent { *or_absent } else { values.iter().any(|value| value == account) })
             }
             Self::Present { wanted, .. } => Some(*wanted != is_absent),
-            Self::Between { .. } | Self::OneOfInts { .. } | Self::Text { .. } | Self::InNetwork { .. } => None,
+            Self::Between { .. }
+            | Self::OneOfInts { .. }
+            | Self::Text { .. }
+            | Self::InNetwork { .. }
+            | Self::TextPairs { .. } => None,
         }
     }
 
-    /// The predicate, if it is on the account.
+    /// The predicate, if it is on the account alone.
     fn on_account(&self) -> Option<&Self> {
-        Some(self).filter(|predicate| predicate.column() == ACCOUNT)
+        Some(self).filter(|predicate| *predicate.columns() == [ACCOUNT])
     }
 
     /// Whether this is the condition that a session has ended (`wanted`), or has not.
@@ -114,7 +148,11 @@ pub fn accounts_of(predicates: &[Predicate]) -> Option<Vec<&str>> {
             accounts.chain(or_absent.then_some("")).collect()
         }),
         Predicate::Present { wanted, .. } => (!wanted).then(|| vec![""]),
-        Predicate::Between { .. } | Predicate::OneOfInts { .. } | Predicate::Text { .. } | Predicate::InNetwork { .. } => None,
+        Predicate::Between { .. }
+        | Predicate::OneOfInts { .. }
+        | Predicate::Text { .. }
+        | Predicate::InNetwork { .. }
+        | Predicate::TextPairs { .. } => None,
     })
 }
 

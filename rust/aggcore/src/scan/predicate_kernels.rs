@@ -53,16 +53,25 @@ impl<'a> DictionaryVerdicts<'a> {
 
     /// Removes the rows whose text fails the test.
     pub(super) fn retain(&mut self, rows: &mut Vec<u32>) {
-        let Self { codes, entries, test, verdicts } = self;
-        let mut verdict = |slot: usize| {
-            let (byte, shift) = (&mut verdicts[slot / VERDICTS_PER_BYTE], slot % VERDICTS_PER_BYTE * 2);
-            if *byte >> shift & 3 == 0 {
-                let text = slot.checked_sub(1).map_or(&[][..], |code| entries.bytes(code));
-                *byte |= if test(text) { HOLDS } else { FAILS } << shift;
-            }
-            *byte >> shift & 3 == HOLDS
-        };
-        with_codes!(codes, codes => retain(rows, |row| verdict(codes[row].one_based())), rows.clear());
+        let codes = self.codes;
+        with_codes!(codes, codes => retain(rows, |row| self.verdict(codes[row].one_based())), rows.clear());
+    }
+
+    /// The verdict on a row; false if no row has a text.
+    pub(super) fn holds(&mut self, row: usize) -> bool {
+        let codes = self.codes;
+        with_codes!(codes, codes => self.verdict(codes[row].one_based()), false)
+    }
+
+    /// The verdict on an entry by its code + 1, and on the absent text by 0.
+    #[inline]
+    fn verdict(&mut self, slot: usize) -> bool {
+        let (byte, shift) = (&mut self.verdicts[slot / VERDICTS_PER_BYTE], slot % VERDICTS_PER_BYTE * 2);
+        if *byte >> shift & 3 == 0 {
+            let text = slot.checked_sub(1).map_or(&[][..], |code| self.entries.bytes(code));
+            *byte |= if (self.test)(text) { HOLDS } else { FAILS } << shift;
+        }
+        *byte >> shift & 3 == HOLDS
     }
 }
 

@@ -40,8 +40,8 @@ impl RollupKind {
     /// Whether this kind has the columns and the edges that a scan needs. `residual` are the predicates that
     /// some row may fail; `day_us` is the start of the segment's UTC day.
     pub fn answers(&self, scan: &Scan<'_>, residual: &[&Predicate], day_us: i64) -> bool {
-        let mut columns = residual.iter().map(|predicate| predicate.column()).chain(scan.keys.iter().map(String::as_str));
-        columns.all(|column| self.columns.contains(&column))
+        let mut columns = residual.iter().flat_map(|predicate| predicate.columns()).chain(scan.keys);
+        columns.all(|column| self.columns.contains(&column.as_str()))
             && scan.edges.is_some_and(|edges| edges_lie_on_slots(day_us, edges, self.slot_minutes))
     }
 

@@ -20,11 +20,16 @@ pub fn texts(column: &str, values: &[&str], or_absent: bool) -> Predicate {
     Predicate::one_of_texts(column.into(), values.iter().map(|&value| value.into()).collect(), or_absent)
 }
 
+pub fn text_pairs(first: &str, second: &str, pairs: &[(&str, Option<&str>)]) -> Predicate {
+    let pairs = pairs.iter().map(|(first, second)| ((*first).to_owned(), second.map(str::to_owned)));
+    Predicate::text_pairs([first.to_owned(), second.to_owned()], pairs.collect())
+}
+
 /// A predicate, and the same condition on a record in Rust.
 pub type PredicatePair = (Predicate, fn(&OwnedRecord) -> bool);
 
 /// Number of the [`predicate_pairs`].
-pub const PAIR_COUNT: usize = 30;
+pub const PAIR_COUNT: usize = 33;
 
 /// Returns predicates of all kinds on columns of all types.
 pub fn predicate_pairs() -> Vec<PredicatePair> {
@@ -64,6 +69,13 @@ pub fn predicate_pairs() -> Vec<PredicatePair> {
         (Predicate::Present { column: column("folder"), wanted: true }, |r| !r.text("folder").is_empty()),
         (Predicate::Present { column: column("agent_id"), wanted: true }, |_| false),
         (Predicate::Present { column: column("term_dst_party_id"), wanted: true }, |r| !r.text("term_dst_party_id").is_empty()),
+        (text_pairs("company", "folder", &[("a", None), ("bb", Some("b")), ("bb", Some("ab"))]), |r| {
+            r.text("company") == "a" || r.text("company") == "bb" && ["b", "ab"].contains(&r.text("folder"))
+        }),
+        (text_pairs("folder", "company", &[("b", Some("a")), ("ab", Some("bb")), ("ab", None)]), |r| {
+            r.text("folder") == "b" && r.text("company") == "a" || r.text("folder") == "ab"
+        }),
+        (text_pairs("agent_id", "company", &[("a", None)]), |_| false),
         (Predicate::InNetwork { column: column("company"), network: Network::parse("::/0").unwrap() }, |_| false),
     ]
 }
