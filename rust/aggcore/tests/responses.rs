@@ -6,8 +6,8 @@ use aggcore::testing::{
     QueryOriginationQualityResponse, Unlimited,
 };
 use aggcore::{
-    ActiveOptions, Error, KeyValues, OrderTerm, Partials, ScanResources, Sums, UsageOptions, UtcOffsets, build_active_response,
-    build_folder_response, build_quality_response, build_usage_response,
+    ActiveOptions, Error, Figures, KeyValues, OrderTerm, Partials, ScanResources, Sums, UsageOptions, UtcOffsets,
+    build_active_response, build_folder_response, build_quality_response, build_usage_response,
 };
 use prost::Message;
 
@@ -53,7 +53,7 @@ fn the_busiest_bin_is_the_earliest_maximum_and_absent_without_sessions() {
 }
 
 fn quality(sums: &[Sums], clipped: &[i64], calendar: &[i64]) -> QueryOriginationQualityResponse {
-    let bytes = build_quality_response(&by_bin(sums), clipped, calendar, Unlimited::default().limits()).unwrap();
+    let bytes = build_quality_response(&by_bin(sums), clipped, calendar, Figures::ALL, Unlimited::default().limits()).unwrap();
     let response = QueryOriginationQualityResponse::decode(bytes.as_slice()).unwrap();
     assert_eq!(response.encode_to_vec(), bytes, "the columns are written as the message would be");
     response
@@ -118,7 +118,8 @@ fn folder_rows_are_sorted_by_day_and_folder_with_their_agents() {
         bins: vec![1, 0, 0, 0],
         keys: vec![texts(&["sales", "sales", "", "sales"]), texts(&["zoe", "bob", "", ""])],
     };
-    let bytes = build_folder_response(&partials, &[0, DAY_US, 2 * DAY_US], &UTC, Unlimited::default().limits()).unwrap();
+    let bytes =
+        build_folder_response(&partials, &[0, DAY_US, 2 * DAY_US], &UTC, Figures::ALL, Unlimited::default().limits()).unwrap();
     let response = QueryFolderStatsResponse::decode(bytes.as_slice()).unwrap();
     assert_eq!(response.encode_to_vec(), bytes, "the rows are written as the message would be");
     let rows: Vec<_> =
@@ -294,8 +295,8 @@ fn answers(by_bin: &Partials, folders: &Partials, rows: &Partials) -> [Result<Ve
     let unlimited = Unlimited::default();
     [
         build_usage_response(by_bin, &usage, unlimited.limits()),
-        build_quality_response(by_bin, &[0, 1], &[0, 1], unlimited.limits()),
-        build_folder_response(folders, &[0, 1], &UTC, unlimited.limits()),
+        build_quality_response(by_bin, &[0, 1], &[0, 1], Figures::ALL, unlimited.limits()),
+        build_folder_response(folders, &[0, 1], &UTC, Figures::ALL, unlimited.limits()),
         build_active_response(rows, &active, unlimited.limits()),
     ]
 }
@@ -333,7 +334,7 @@ fn totals_beyond_64_bits_are_an_error_in_every_answer() {
     let usage = UsageOptions { edges: &[0, 1, 2], warmup_bin_count: 0, sma_period: None, now_us: 0, offsets: UTC };
     let unlimited = Unlimited::default();
     assert!(matches!(build_usage_response(&two_bins, &usage, unlimited.limits()), Err(Error::SumOverflow)));
-    let quality = build_quality_response(&two_bins, &[0, 1, 2], &[0, 1, 2], unlimited.limits());
+    let quality = build_quality_response(&two_bins, &[0, 1, 2], &[0, 1, 2], Figures::ALL, unlimited.limits());
     assert!(matches!(quality, Err(Error::SumOverflow)));
 }
 
@@ -341,7 +342,7 @@ fn totals_beyond_64_bits_are_an_error_in_every_answer() {
 fn the_memory_of_an_answer_is_held_while_it_is_built() {
     let unlimited = Unlimited::default();
     let edges: Vec<i64> = (0..=1_000).collect();
-    build_quality_response(&by_bin(&[[1, 0, 0]; 1_000]), &edges, &edges, unlimited.limits()).unwrap();
+    build_quality_response(&by_bin(&[[1, 0, 0]; 1_000]), &edges, &edges, Figures::ALL, unlimited.limits()).unwrap();
     // By bin: 40 bytes of the answer, as many of its columns, and a varint of 10.
     assert_eq!(unlimited.limits().memory.peak(), 1_000 * (40 + 40 + 10));
 

@@ -3,7 +3,7 @@
 
 use aggcore::testing::Unlimited;
 use aggcore::{
-    KeyValues, Partials, UsageOptions, UtcOffsets, build_folder_response, build_quality_response, build_usage_response,
+    Figures, KeyValues, Partials, UsageOptions, UtcOffsets, build_folder_response, build_quality_response, build_usage_response,
 };
 
 const FROM_US: i64 = 1_767_225_600_000_000;
@@ -54,7 +54,7 @@ impl Sums {
     }
 
     pub fn quality(&self) -> Vec<u8> {
-        build_quality_response(&self.partials, &self.edges, &self.edges, Unlimited::default().limits()).unwrap()
+        build_quality_response(&self.partials, &self.edges, &self.edges, Figures::ALL, Unlimited::default().limits()).unwrap()
     }
 
     pub fn usage(&self) -> Vec<u8> {
@@ -68,7 +68,7 @@ impl Sums {
     }
 
     pub fn folders(&self) -> Vec<u8> {
-        build_folder_response(&self.partials, &self.edges, &OFFSETS, Unlimited::default().limits()).unwrap()
+        build_folder_response(&self.partials, &self.edges, &OFFSETS, Figures::ALL, Unlimited::default().limits()).unwrap()
     }
 }
 

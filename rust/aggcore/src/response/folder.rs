@@ -6,6 +6,7 @@
 use prost::Message;
 
 use super::answer::{AnswerLimits, AnswerWriter};
+use super::figures::Figures;
 use super::ratio::seconds_per_call;
 use super::sort::first_rows;
 use super::sort_keys::{SortColumn, SortOrder, SortValues, TextRanks};
@@ -20,12 +21,13 @@ use crate::wire::v1::{FolderStatsTotals, QueryFolderStatsResponse};
 /// The cells of a scan by day, folder and agent.
 struct FolderCells<'a> {
     partials: &'a Partials,
+    figures: Figures,
     /// Codes by cell, and texts by code.
     folders: (&'a [u32], &'a [String]),
     agents: (&'a [u32], &'a [String]),
 }
 
-/// Returns a `QueryFolderStatsResponse` with rows and totals, encoded.
+/// Returns a `QueryFolderStatsResponse` with rows and totals, encoded, of which it has only the wanted figures.
 ///
 /// The bins of `partials` are days, with `edges` in microseconds UTC; its group keys are folder and agent.
 /// Calls without an agent count for the folder alone.
@@ -34,10 +36,10 @@ struct FolderCells<'a> {
 /// `InvalidPartials` if the partials are not those of the edges, `Unknown` if the group keys are not two text columns;
 /// `SumOverflow`, `AnswerTooLarge`, a memory limit, `Cancelled` or `DeadlinePassed`.
 pub fn build_folder_response(
-    partials: &Partials, edges: &[i64], offsets: &UtcOffsets<'_>, limits: AnswerLimits<'_>,
+    partials: &Partials, edges: &[i64], offsets: &UtcOffsets<'_>, figures: Figures, limits: AnswerLimits<'_>,
 ) -> Result<Vec<u8>> {
     partials.check(edges.len().saturating_sub(1))?;
-    let cells = FolderCells::new(partials)?;
+    let cells = FolderCells::new(partials, figures)?;
     let sorted = cells.sorted(limits)?;
     let mut out = AnswerWriter::new(limits);
     for row in sorted.chunk_by(|&a, &b| cells.row_of(a) == cells.row_of(b)) {
@@ -47,9 +49,9 @@ pub fn build_folder_response(
     let total = cells.sum(&sorted)?;
     let totals = FolderStatsTotals {
         call_count: Some(total[0]),
-        answered_count: Some(total[1]),
-        duration_ms: Some(total[2]),
-        average_duration_seconds: seconds_per_call(total[2], total[1]),
+        answered_count: figures.answers.then_some(total[1]),
+        duration_ms: figures.durations.then_some(total[2]),
+        average_duration_seconds: seconds_per_call(total[2], total[1]).filter(|_| figures.durations),
     };
     let rest = QueryFolderStatsResponse { totals: Some(totals), ..Default::default() };
     out.put_fields(|out| out.extend_from_slice(&rest.encode_to_vec()));
@@ -57,10 +59,10 @@ pub fn build_folder_response(
 }
 
 impl<'a> FolderCells<'a> {
-    fn new(partials: &'a Partials) -> Result<Self> {
+    fn new(partials: &'a Partials, figures: Figures) -> Result<Self> {
         match partials.keys.as_slice() {
             [KeyValues::Texts { codes: folders, entries: names }, KeyValues::Texts { codes: agents, entries: ids }] => {
-                Ok(Self { partials, folders: (folders, names), agents: (agents, ids) })
+                Ok(Self { partials, figures, folders: (folders, names), agents: (agents, ids) })
             }
             keys => Err(Error::Unknown { what: "keys of folder cells", name: format!("{} keys", keys.len()) }),
         }
@@ -88,9 +90,13 @@ impl<'a> FolderCells<'a> {
             put_bytes(row_tags::DATE, date.as_bytes(), out);
             put_bytes(row_tags::FOLDER, self.folders.1[folder as usize].as_bytes(), out);
             put_int64(row_tags::CALL_COUNT, sums[0], out);
-            put_int64(row_tags::ANSWERED_COUNT, sums[1], out);
-            put_int64(row_tags::DURATION_MS, sums[2], out);
-            put_double(row_tags::AVERAGE_DURATION_SECONDS, seconds_per_call(sums[2], sums[1]), out);
+            if self.figures.answers {
+                put_int64(row_tags::ANSWERED_COUNT, sums[1], out);
+            }
+            if self.figures.durations {
+                put_int64(row_tags::DURATION_MS, sums[2], out);
+                put_double(row_tags::AVERAGE_DURATION_SECONDS, seconds_per_call(sums[2], sums[1]), out);
+            }
         });
         let mut with_agent = cells.iter().map(|&cell| cell as usize).filter(|&cell| self.agents.0[cell] != 0);
         with_agent.try_for_each(|cell| out.put_message(row_tags::AGENTS, |out| self.put_agent(cell, out)))
@@ -101,9 +107,13 @@ impl<'a> FolderCells<'a> {
         let (sums, agent) = (self.partials.sums[cell], self.agents.0[cell]);
         put_bytes(agent_tags::AGENT_ID, self.agents.1[agent as usize].as_bytes(), out);
         put_int64(agent_tags::CALL_COUNT, sums[0], out);
-        put_int64(agent_tags::ANSWERED_COUNT, sums[1], out);
-        put_int64(agent_tags::DURATION_MS, sums[2], out);
-        put_double(agent_tags::AVERAGE_DURATION_SECONDS, seconds_per_call(sums[2], sums[1]), out);
+        if self.figures.answers {
+            put_int64(agent_tags::ANSWERED_COUNT, sums[1], out);
+        }
+        if self.figures.durations {
+            put_int64(agent_tags::DURATION_MS, sums[2], out);
+            put_double(agent_tags::AVERAGE_DURATION_SECONDS, seconds_per_call(sums[2], sums[1]), out);
+        }
     }
 
     fn sum(&self, cells: &[u32]) -> Result<Sums> {

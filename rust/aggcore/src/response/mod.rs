@@ -7,6 +7,7 @@
 
 mod active;
 mod answer;
+mod figures;
 mod folder;
 mod interruptible_sort;
 mod moving_average;
@@ -21,6 +22,7 @@ mod wire_writer;
 
 pub use active::{ActiveOptions, OrderTerm, build_active_response};
 pub use answer::{AnswerLimits, Unlimited};
+pub use figures::Figures;
 pub use folder::build_folder_response;
 pub use quality::build_quality_response;
 pub use usage::{UsageOptions, build_usage_response};

@@ -8,6 +8,7 @@ use std::ops::Range;
 use prost::Message;
 
 use super::answer::{AnswerLimits, AnswerWriter};
+use super::figures::Figures;
 use super::ratio::{QuotientSum, answer_seizure_percent, calls_per_second, seconds_per_call};
 use super::tags::{origination_quality_data as data_tags, query_origination_quality_response as response_tags};
 use super::wire_writer::{ColumnWriter, VARINT_LEN_MAX, put_bytes};
@@ -18,8 +19,10 @@ use crate::wire::v1::{OriginationQualityTotals, QueryOriginationQualityResponse}
 
 /// Estimated bytes of a bin in the response, by which buffers are sized.
 const BIN_BYTES_ESTIMATE: usize = 40;
-/// Bytes of a bin in the response at least: three doubles, four integers.
-const BIN_BYTES_MIN: usize = 28;
+/// Bytes of a bin in the response at least: a double and two integers.
+const BIN_BYTES_MIN: usize = 10;
+/// Bytes that answers, and that durations, add to them: a double and an integer each.
+const FIGURE_BYTES_MIN: usize = 9;
 /// Bytes of memory per bin beside the response: the column under construction.
 const BIN_BYTES_HELD: usize = BIN_BYTES_ESTIMATE + VARINT_LEN_MAX;
 
@@ -31,7 +34,7 @@ struct BinRun {
     is_whole: bool,
 }
 
-/// Returns a `QueryOriginationQualityResponse` with data, rows and totals, encoded.
+/// Returns a `QueryOriginationQualityResponse` with data, rows and totals, encoded, of which it has only the wanted figures.
 ///
 /// `clipped_us` are the edges of the scanned bins, `calendar_us` those of the whole calendar bins, in
 /// microseconds UTC. Both have one entry more than there are bins, or are empty.
@@ -40,31 +43,40 @@ struct BinRun {
 /// `InvalidPartials` or `SumOverflow` if the partials are not those of the edges; `AnswerTooLarge`, a memory limit,
 /// `Cancelled` or `DeadlinePassed`.
 pub fn build_quality_response(
-    partials: &Partials, clipped_us: &[i64], calendar_us: &[i64], limits: AnswerLimits<'_>,
+    partials: &Partials, clipped_us: &[i64], calendar_us: &[i64], figures: Figures, limits: AnswerLimits<'_>,
 ) -> Result<Vec<u8>> {
     partials.check_by_bin(clipped_us.len().min(calendar_us.len()).saturating_sub(1))?;
     let sums = &partials.sums;
     let mut out = AnswerWriter::new(limits);
-    out.expect_messages(sums.len(), BIN_BYTES_MIN, BIN_BYTES_ESTIMATE)?;
+    let shown_count = usize::from(figures.answers) + usize::from(figures.durations);
+    out.expect_messages(sums.len(), BIN_BYTES_MIN + shown_count * FIGURE_BYTES_MIN, BIN_BYTES_ESTIMATE)?;
     let _held = limits.memory.reserve(sums.len() * BIN_BYTES_HELD)?;
-    let columns = columns(sums, clipped_us, calendar_us, limits.cancel)?;
+    let columns = columns(sums, clipped_us, calendar_us, figures, limits.cancel)?;
     out.put_fields(|out| put_bytes(response_tags::DATA, &columns, out));
-    let (rows, totals) = (Some(sums.len() as i64), Some(totals(sums, &runs(sums.len(), clipped_us, calendar_us))));
+    let (rows, totals) = (Some(sums.len() as i64), Some(totals(sums, &runs(sums.len(), clipped_us, calendar_us), figures)));
     let rest = QueryOriginationQualityResponse { rows, totals, ..Default::default() };
     out.put_fields(|out| out.extend_from_slice(&rest.encode_to_vec()));
     out.finish()
 }
 
 /// Returns an `OriginationQualityData`, encoded.
-fn columns(sums: &[Sums], clipped_us: &[i64], calendar_us: &[i64], cancel: &CancelToken) -> Result<Vec<u8>> {
+fn columns(sums: &[Sums], clipped_us: &[i64], calendar_us: &[i64], figures: Figures, cancel: &CancelToken) -> Result<Vec<u8>> {
     let mut columns = ColumnWriter::with_capacity(sums.len() * BIN_BYTES_ESTIMATE);
     columns.put_packed_int64s(data_tags::T, calendar_us[..sums.len()].iter().map(|us| us.div_euclid(1_000_000)));
     columns.put_packed_int64s(data_tags::TOTAL_CALLS, sums.iter().map(|sums| sums[0]));
-    columns.put_packed_int64s(data_tags::ANSWERED_CALLS, sums.iter().map(|sums| sums[1]));
-    columns.put_packed_int64s(data_tags::DURATION_MS, sums.iter().map(|sums| sums[2]));
+    if figures.answers {
+        columns.put_packed_int64s(data_tags::ANSWERED_CALLS, sums.iter().map(|sums| sums[1]));
+    }
+    if figures.durations {
+        columns.put_packed_int64s(data_tags::DURATION_MS, sums.iter().map(|sums| sums[2]));
+    }
     cancel.check()?;
-    columns.put_packed_doubles(data_tags::ACD, sums.iter().map(|sums| seconds_per_call(sums[2], sums[1])));
-    columns.put_packed_doubles(data_tags::ASR, sums.iter().map(|sums| answer_seizure_percent(sums[1], sums[0])));
+    if figures.durations {
+        columns.put_packed_doubles(data_tags::ACD, sums.iter().map(|sums| seconds_per_call(sums[2], sums[1])));
+    }
+    if figures.answers {
+        columns.put_packed_doubles(data_tags::ASR, sums.iter().map(|sums| answer_seizure_percent(sums[1], sums[0])));
+    }
     let bins = sums.iter().zip(clipped_us.windows(2));
     columns.put_packed_doubles(data_tags::CPS, bins.map(|(sums, edges)| calls_per_second(sums[0], edges[1] - edges[0])));
     cancel.check()?;
@@ -93,7 +105,7 @@ fn runs(bin_count: usize, clipped_us: &[i64], calendar_us: &[i64]) -> Vec<BinRun
 /// The bins of a run cover the same time, so their rates compare and add up as calls do: a run costs one
 /// division, and the sum is not rounded per bin. The peak is that of whole bins, or of clipped ones if all
 /// are clipped.
-fn totals(sums: &[Sums], runs: &[BinRun]) -> OriginationQualityTotals {
+fn totals(sums: &[Sums], runs: &[BinRun], figures: Figures) -> OriginationQualityTotals {
     let [total, answered, duration_ms] = [0, 1, 2].map(|i| sums.iter().map(|sums| sums[i]).sum::<i64>());
     let any_whole = runs.iter().any(|run| run.is_whole);
     let mut cps_sum = QuotientSum::default();
@@ -109,10 +121,10 @@ fn totals(sums: &[Sums], runs: &[BinRun]) -> OriginationQualityTotals {
     }
     OriginationQualityTotals {
         total_calls: Some(total),
-        answered_calls: Some(answered),
-        duration_ms: Some(duration_ms),
-        acd: seconds_per_call(duration_ms, answered),
-        asr: answer_seizure_percent(answered, total),
+        answered_calls: figures.answers.then_some(answered),
+        duration_ms: figures.durations.then_some(duration_ms),
+        acd: seconds_per_call(duration_ms, answered).filter(|_| figures.durations),
+        asr: answer_seizure_percent(answered, total).filter(|_| figures.answers),
         cps_mean: calls_per_second(total, covered_us),
         cps_peak: peak,
         cps_sum: (!sums.is_empty()).then(|| cps_sum.value()),
