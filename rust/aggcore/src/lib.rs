@@ -38,12 +38,13 @@ pub use durable::group_commit::{CommitLimits, JournaledStore, PendingCommit};
 pub use durable::journal;
 pub use error::{Error, Result};
 pub use memory::{MemoryBudget, MemoryLimits, QueryMemory};
+pub use record::data_scope::{DataScope, OutsideValue};
 pub use record::deletion::{Deletion, DeletionRules};
 pub use record::party::canonical_party;
 pub use record::scrubbing::{PartyDigest, Scrubbing, party_digest};
 pub use response::{
-    ActiveOptions, AnswerLimits, OrderTerm, UsageOptions, build_active_response, build_folder_response, build_quality_response,
-    build_usage_response,
+    ActiveOptions, AnswerLimits, Figures, OrderTerm, UsageOptions, build_active_response, build_folder_response,
+    build_quality_response, build_usage_response,
 };
 pub use scan::code_deck::{CodeDeck, CodeDeckEntry};
 pub use scan::code_deck_request::{BadEntry, CodeDeckLimits, CodeDeckRequest, EntryFault};
@@ -53,10 +54,10 @@ pub use storage::segment::{ManifestEntry, Segment, Summary};
 pub use storage::{BatchOutcome, Flush, SegmentEdit, Store, StoreInfo, join_correction, join_version};
 pub use time_text::UtcOffsets;
 pub use tuning::Tuning;
-pub use wire::BatchLimits;
 pub use wire::lists::{ListPath, count_lists};
 pub use wire::version_batch::VersionBatch;
 pub use wire::versions::Versions;
+pub use wire::{BatchLimits, record_outside};
 
 /// Internals that the core's own tests and benches exercise one by one. Modules are private otherwise, so
 /// that the compiler finds code that nothing uses.

@@ -13,6 +13,7 @@ mod joined_bytes;
 mod lists;
 mod manifest;
 mod partials;
+mod record_scope;
 mod reports;
 mod scrubbing;
 mod store;
@@ -37,6 +38,8 @@ mod _aggcore {
     use super::manifest::{ManifestEntry, SegmentTombstones};
     #[pymodule_export]
     use super::partials::{Partials, QueryResources};
+    #[pymodule_export]
+    use super::record_scope::{RecordOutside, RecordScope};
     #[pymodule_export]
     use super::reports::{active_response, folder_response, format_time, quality_response, usage_response};
     #[pymodule_export]

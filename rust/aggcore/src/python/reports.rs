@@ -7,8 +7,8 @@ use super::joined_bytes;
 use super::partials::Partials;
 use crate::error::Result;
 use crate::response::{
-    ActiveOptions, AnswerLimits, OrderTerm, UsageOptions, build_active_response, build_folder_response, build_quality_response,
-    build_usage_response,
+    ActiveOptions, AnswerLimits, Figures, OrderTerm, UsageOptions, build_active_response, build_folder_response,
+    build_quality_response, build_usage_response,
 };
 use crate::scan;
 
@@ -52,22 +52,28 @@ pub fn usage_response<'py>(
 }
 
 #[pyfunction]
-#[pyo3(signature = (partials, *, header, limits, clipped_us, calendar_us))]
+#[pyo3(signature = (partials, *, header, limits, clipped_us, calendar_us, with_answers = true, with_durations = true))]
+#[allow(clippy::too_many_arguments)] // All are named by the caller.
 pub fn quality_response<'py>(
     py: Python<'py>, partials: &Partials, header: &[u8], limits: LimitsArgument, clipped_us: PyBuffer<i64>,
-    calendar_us: PyBuffer<i64>,
+    calendar_us: PyBuffer<i64>, with_answers: bool, with_durations: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (clipped_us, calendar_us) = (clipped_us.to_vec(py)?, calendar_us.to_vec(py)?);
-    partials.answer(py, header, &limits, 1, |sums, limits| build_quality_response(sums, &clipped_us, &calendar_us, limits))
+    let figures = Figures { answers: with_answers, durations: with_durations };
+    partials
+        .answer(py, header, &limits, 1, |sums, limits| build_quality_response(sums, &clipped_us, &calendar_us, figures, limits))
 }
 
 #[pyfunction]
-#[pyo3(signature = (partials, *, header, limits, edges, zone))]
+#[pyo3(signature = (partials, *, header, limits, edges, zone, with_answers = true, with_durations = true))]
+#[allow(clippy::too_many_arguments)] // All are named by the caller.
 pub fn folder_response<'py>(
     py: Python<'py>, partials: &Partials, header: &[u8], limits: LimitsArgument, edges: PyBuffer<i64>, zone: ZoneArgument,
+    with_answers: bool, with_durations: bool,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (edges, zone) = (edges.to_vec(py)?, zone.resolve(py)?);
-    partials.answer(py, header, &limits, 1, |sums, limits| build_folder_response(sums, &edges, &zone.offsets(), limits))
+    let figures = Figures { answers: with_answers, durations: with_durations };
+    partials.answer(py, header, &limits, 1, |sums, limits| build_folder_response(sums, &edges, &zone.offsets(), figures, limits))
 }
 
 #[pyfunction]

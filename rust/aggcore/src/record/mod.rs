@@ -3,6 +3,7 @@
 //! Times are microseconds UTC since 1970-01-01, in [0, [`TIME_END_US`]); durations are milliseconds; days are
 //! UTC days since 1970-01-01.
 
+pub mod data_scope;
 pub mod deletion;
 pub mod masked;
 pub mod new_record;

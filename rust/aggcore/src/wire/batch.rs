@@ -6,6 +6,7 @@ use super::reader::{Reader, Value, text};
 use super::record::decode_record;
 use super::v1::{RejectedRecord, WriteRecordsResponse};
 use crate::error::{Error, Result};
+use crate::record::data_scope::{DataScope, OutsideValue};
 use crate::record::new_record::NewRecordRules;
 use crate::record::schema::{ABSENT, int_slot};
 use crate::record::{Record, RejectReason, Rejection};
@@ -165,6 +166,24 @@ pub fn decode_batch<'a>(
     Ok(header)
 }
 
+/// Returns the first record that is outside a data scope, by its position in the batch, and what puts it outside. Records that
+/// break a rule count too: whoever sends a record of others learns nothing of it, not even why it would be rejected.
+///
+/// # Errors
+/// `MalformedBatch` if the bytes up to this record are not a valid message.
+pub fn record_outside(bytes: &[u8], scope: &DataScope) -> Result<Option<(usize, OutsideValue)>> {
+    let (mut record, mut count, mut reader) = (Record::default(), 0, Reader::new(bytes));
+    while let Some(field) = reader.field()? {
+        let (2, Value::Bytes(bytes)) = field else { continue };
+        let _ = decode_record(bytes, &mut record)?;
+        if let Some(outside) = scope.outside(&record) {
+            return Ok(Some((count, outside)));
+        }
+        count += 1;
+    }
+    Ok(None)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,6 +215,30 @@ mod tests {
         assert!(matches!(outline(&[0x0a, 2, b'b', b'b'], limits), Err(Error::BatchIdLength { asked: 2, allowed: 1 })));
         // The last id of a message is the one that counts.
         assert!(outline(&[0x0a, 2, b'b', b'b', 0x0a, 0], limits).is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn the_value_that_would_be_stored_decides_whether_a_record_is_outside() -> Result<()> {
+        let scope = DataScope::default().with_texts("source", vec!["a".to_owned()]).with_integers("tenant_id", vec![1]);
+        let outside = |records: &[&[u8]]| {
+            let bytes: Vec<u8> = records.iter().flat_map(|record| [&[0x12, record.len() as u8], *record].concat()).collect();
+            let found = record_outside(&bytes, &scope)?;
+            Ok::<_, Error>(found.map(|(index, outside)| (index, outside.field, outside.value)))
+        };
+        let inside: &[u8] = &[0x0a, 1, b'a', 0x58, 1];
+        let found = |index, field, value: &str| Some((index, field, value.to_owned()));
+        assert_eq!(outside(&[inside, inside])?, None);
+        assert_eq!(outside(&[inside, &[0x58, 1], inside])?, found(1, "source", ""));
+        // The last occurrence of a field counts, one of another wire type does not, and unknown fields are skipped.
+        assert_eq!(outside(&[&[0x0a, 1, b'b', 0x58, 2, 0x0a, 1, b'a', 0x58, 1]])?, None);
+        assert_eq!(outside(&[&[0x0a, 1, b'a', 0x58, 1, 0x0a, 1, b'b']])?, found(0, "source", "b"));
+        assert_eq!(outside(&[&[0x0a, 1, b'a', 0x58, 1, 0x58, 2]])?, found(0, "tenant_id", "2"));
+        assert_eq!(outside(&[&[0x0a, 1, b'a', 0x5a, 1, 1]])?, found(0, "tenant_id", ""));
+        assert_eq!(outside(&[&[0x0a, 1, b'a', 0x58, 1, 0xfa, 0x0f, 1, b'b', 0x5a, 1, 2]])?, None);
+        // A record that would be rejected, as it has neither an id nor a setup time, is outside all the same.
+        assert_eq!(outside(&[inside, &[0x0a, 1, b'c', 0x58, 1]])?, found(1, "source", "c"));
+        assert!(record_outside(&[0x12, 5, 0], &scope).is_err());
         Ok(())
     }
 

@@ -18,7 +18,7 @@ mod layers;
 mod reader;
 mod record;
 
-pub use batch::{BatchLimits, Rejections, decode_batch, encode_response_head, outline};
+pub use batch::{BatchLimits, Rejections, decode_batch, encode_response_head, outline, record_outside};
 pub use record::encode_record;
 
 /// The messages of the contract, generated from `proto/`.
