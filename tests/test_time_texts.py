@@ -16,10 +16,10 @@ from pegcount.config import Config
 from pegcount.errors import InvalidRequestError
 from pegcount.importers import FORMATS, ImportOptions
 from pegcount.importers.parsed_line import ParsedRecord, UnreadableLine
-from pegcount.server.reports import Prepare, ReportService
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import reports_pb2
 from pegcount.zone import US_PER_SECOND, Zone
+from store_reports import StoreReports
 
 ZONE = "Europe/Berlin"
 END_US = 7_258_291_200 * US_PER_SECOND
@@ -77,9 +77,13 @@ def answer(caller: str, text: str, cell: str) -> str:
 @pytest.fixture(scope="module")
 def callers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Caller]]:
     store = EmbeddedStore(tmp_path_factory.mktemp("empty"), Config(), create=True)
-    service = ReportService(Config(), store, lambda: END_US)
+    service = StoreReports(Config(), store, lambda: END_US)
     imported = {name: _importer(name) for name in ROWS}
-    yield {"time": _caller(service.quality, _quality), "date": _caller(service.folder, _folder), **imported}
+    of_reports = {
+        "time": _caller(service, "QueryOriginationQuality", _quality),
+        "date": _caller(service, "QueryFolderStats", _folder),
+    }
+    yield {**of_reports, **imported}
     store.close()
 
 
@@ -89,11 +93,11 @@ def test_each_caller_reads_its_texts(text: str, callers: dict[str, Caller]) -> N
     assert {name: call(text) for name, call in callers.items()} == expected
 
 
-def _caller(prepare: Prepare, request_of: Callable[[str], Any]) -> Caller:
+def _caller(service: StoreReports, method: str, request_of: Callable[[str], Any]) -> Caller:
     def call(text: str) -> str:
         data = request_of(text).SerializeToString()
         try:
-            edge_us = prepare(data, core.CancelToken(None)).scan.edge_us
+            edge_us = service.prepare(method, data, core.CancelToken(None)).scan.edge_us
         except InvalidRequestError as error:
             return str(error)
         assert edge_us is not None

@@ -13,6 +13,7 @@ from pegcount.errors import OverloadedError
 from pegcount.model import WriteOutcome
 from pegcount.server.call_clock import CallClock
 from pegcount.server.reports import Prepare, ReportService
+from pegcount.server.visible_records import VisibleRecords
 from pegcount.store import EmbeddedStore, PendingWrite
 from pegcount.v1 import reports_pb2
 
@@ -42,7 +43,8 @@ class Pegcount:
 
     def __init__(self, directory: Path) -> None:
         self._store = _open_store(directory)
-        self._service = ReportService(Config(), self._store, lambda: calls.NOW_US)
+        self._service = ReportService(Config(), lambda: calls.NOW_US)
+        self._records = VisibleRecords(self._store)
 
     def ask(self, name: str) -> Any:
         """Returns the bytes of the response message, or the partial aggregates of the full scan."""
@@ -50,7 +52,8 @@ class Pegcount:
             return self._store.partials(questions.FULL_SCAN, Config().cell_count_max, core.CancelToken(None))
         prepare, _, _ = self._method(name)
         token = core.CancelToken(None)
-        return prepare(questions.REQUESTS[name].SerializeToString(), token).answer(token, CallClock()).data
+        report = prepare(questions.REQUESTS[name].SerializeToString(), self._records, token)
+        return report.answer(token, CallClock()).data
 
     def answer(self, name: str, result: Any) -> answers.Answer:
         """Decodes a result of `ask` for comparison."""

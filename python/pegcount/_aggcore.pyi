@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pegcount.config import Config
 from pegcount.core import AnswerLimits, RequiredFile
+from pegcount.data_scope import DataScope
 from pegcount.model import ListPath, OrderTerm, Predicate, Scan
 from pegcount.zone import Zone
 
@@ -152,6 +153,31 @@ class Versions:
 
         Raises ValueError if these are several versions, OverflowError with the number of a `RejectReason` and
         a description if the correction is rejected.
+        """
+
+class RecordOutside:
+    """A record of a batch that is outside a data scope."""
+
+    @property
+    def index(self) -> int:
+        """Position in the batch, from 0."""
+    @property
+    def field(self) -> str:
+        """Field of the record that puts it outside."""
+    @property
+    def value(self) -> str:
+        """Value of this field, "" if it is absent."""
+
+class RecordScope:
+    """The records of a data scope."""
+
+    def __new__(cls, scope: DataScope) -> RecordScope:
+        """Copies the lists of the scope."""
+    def record_outside(self, batch: bytes) -> RecordOutside | None:
+        """The first record of a serialized `WriteRecordsRequest` that is outside, one that breaks a rule too.
+
+        A record must have, as its own value, one of each list that is not empty. Raises
+        MalformedMessageError.
         """
 
 class Rejection:
@@ -618,19 +644,30 @@ def quality_response(
     limits: AnswerLimits,
     clipped_us: NDArray[np.int64],
     calendar_us: NDArray[np.int64],
+    with_answers: bool = True,
+    with_durations: bool = True,
 ) -> bytes:
     """A `QueryOriginationQualityResponse`: the header, which has range and notices, and the rest.
 
     Both arrays have shape (bins + 1,): the edges of the bins as the range clips them, which
-    CPS divides by, and those of the whole calendar bins.
+    CPS divides by, and those of the whole calendar bins. Without answers, the answer has neither answered
+    calls nor ASR; without durations, neither their sums nor ACD.
     """
 
 def folder_response(
-    partials: Partials, *, header: bytes, limits: AnswerLimits, edges: NDArray[np.int64], zone: Zone
+    partials: Partials,
+    *,
+    header: bytes,
+    limits: AnswerLimits,
+    edges: NDArray[np.int64],
+    zone: Zone,
+    with_answers: bool = True,
+    with_durations: bool = True,
 ) -> bytes:
     """A `QueryFolderStatsResponse`: the header, which has range and notices, and the rest.
 
-    Bins are local days.
+    Bins are local days. Without answers, the answer has no answered calls; without durations, neither their
+    sums nor their averages.
     """
 
 def active_response(

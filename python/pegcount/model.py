@@ -131,8 +131,21 @@ class Present:
     wanted: bool
 
 
-Predicate = Between | OneOf | TextMatch | InNetwork | Present
-"""A condition on one column of a record. A record matches a query if all predicates hold."""
+@dataclass(frozen=True, slots=True)
+class OneOfPairs:
+    """Two text columns equal one of the pairs; a pair with None goes with any second text, or with none.
+
+    Both columns must be dictionary-encoded, as company and organization are. An absent first text does not
+    match.
+    """
+
+    column: str
+    second_column: str
+    pairs: tuple[tuple[str, str | None], ...]
+
+
+Predicate = Between | OneOf | TextMatch | InNetwork | Present | OneOfPairs
+"""A condition on one column of a record, or two. A record matches a query if all predicates hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,14 +51,30 @@ def active_header(zone: Zone, now_us: int) -> bytes:
     return reports_pb2.QueryActiveSessionsResponse(range=resolved, as_of=now).SerializeToString()
 
 
-def folder_header(bins: Bins, zone: Zone, now_us: int, notices: Notices) -> bytes:
-    """Returns the serialized range and notices of a `QueryFolderStatsResponse`."""
-    return _header(reports_pb2.QueryFolderStatsResponse, bins, Granularity.DAY, zone, now_us, notices)
+def folder_header(
+    bins: Bins, zone: Zone, now_us: int, notices: Notices, hidden: tuple[str, ...] = ()
+) -> bytes:
+    """Returns the serialized range and notices of a `QueryFolderStatsResponse`.
+
+    `hidden` has the names of the figures that it will lack.
+    """
+    return _header(reports_pb2.QueryFolderStatsResponse, bins, Granularity.DAY, zone, now_us, notices, hidden)
 
 
-def quality_header(bins: Bins, granularity: Granularity, zone: Zone, now_us: int, notices: Notices) -> bytes:
-    """Returns the serialized range and notices of a `QueryOriginationQualityResponse`."""
-    return _header(reports_pb2.QueryOriginationQualityResponse, bins, granularity, zone, now_us, notices)
+def quality_header(
+    bins: Bins,
+    granularity: Granularity,
+    zone: Zone,
+    now_us: int,
+    notices: Notices,
+    hidden: tuple[str, ...] = (),
+) -> bytes:
+    """Returns the serialized range and notices of a `QueryOriginationQualityResponse`.
+
+    `hidden` has the names of the figures that it will lack.
+    """
+    message_class = reports_pb2.QueryOriginationQualityResponse
+    return _header(message_class, bins, granularity, zone, now_us, notices, hidden)
 
 
 def unseen_notice(code: reports_pb2.NoticeCode, field: str, values: Sequence[str]) -> reports_pb2.Notice:
@@ -223,9 +239,12 @@ def _header(
     zone: Zone,
     now_us: int,
     notices: Notices,
+    hidden: tuple[str, ...] = (),
 ) -> bytes:
     """Returns the serialized header of an answer with bins: range and notices."""
-    cached = _cached_header(message_class, bins.from_us, bins.to_us, granularity, zone, tuple(notices))
+    cached = _cached_header(
+        message_class, bins.from_us, bins.to_us, granularity, zone, tuple(notices), hidden
+    )
     message = message_class()
     message.CopyFrom(cached)
     message.range.generated_at = _time(now_us, zone)
@@ -240,6 +259,7 @@ def _cached_header(
     granularity: Granularity,
     zone: Zone,
     notices: tuple[reports_pb2.NoticeCode, ...],
+    hidden: tuple[str, ...],
 ) -> Any:
     """Returns the header without `generated_at`. Callers share it and must not change it."""
     resolved = reports_pb2.ResolvedRange(
@@ -249,7 +269,17 @@ def _cached_header(
         granularity=reports_pb2.Granularity.Name(granularity),
     )
     messages = [reports_pb2.Notice(code=code, text=_NOTICE_TEXTS[code]) for code in notices]
+    if hidden:
+        messages.append(_hidden_notice(", ".join(hidden)))
     return message_class(range=resolved, notices=messages)
+
+
+def _hidden_notice(names: str) -> reports_pb2.Notice:
+    return reports_pb2.Notice(
+        code=reports_pb2.NOTICE_CODE_METRICS_HIDDEN,
+        text=f"the credential of this call does not show {names}",
+        metadata={"field": names},
+    )
 
 
 def _time_if_any(us: int | None, zone: Zone) -> str | None:

@@ -12,11 +12,11 @@ import pytest
 from pegcount import core
 from pegcount.config import Config
 from pegcount.server.call_clock import CallClock
-from pegcount.server.reports import ReportService
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import reports_pb2
 from pegcount.zone import US_PER_SECOND
 from seeds import chance
+from store_reports import StoreReports
 from waiting import wait_until
 
 from cli_tests.test_command_line import pegcount, serving
@@ -130,9 +130,9 @@ def reports_of(data: Path) -> dict[str, bytes]:
     """The answers to all requests, and whether they count what the rows say."""
     with closing(EmbeddedStore(data, Config())) as store:
         assert store.info().records == CALL_COUNT
-        service, token = ReportService(Config(), store, lambda: NOW_US), core.CancelToken(None)
+        service, token = StoreReports(Config(), store, lambda: NOW_US), core.CancelToken(None)
         answers = {
-            method: service.reports()[method](request.SerializeToString(), token)
+            method: service.prepare(method, request.SerializeToString(), token)
             .answer(token, CallClock())
             .data
             for method, request in REQUESTS.items()

@@ -9,10 +9,10 @@ from pegcount import core
 from pegcount.cli import app
 from pegcount.config import Config
 from pegcount.server.call_clock import CallClock
-from pegcount.server.reports import ReportService
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import reports_pb2
 from pegcount.zone import US_PER_SECOND
+from store_reports import StoreReports
 from typer.testing import CliRunner
 
 from cli_tests.test_command_line import printed_counts
@@ -54,13 +54,17 @@ def run(directory: Path, text: str, *options: str, status: int = 0) -> str:
 
 def figures(directory: Path, account: str, **filters: str) -> Figures:
     with closing(EmbeddedStore(directory / "data", Config())) as store:
-        service, token = ReportService(Config(), store, lambda: NOW_US), core.CancelToken(None)
+        service, token = StoreReports(Config(), store, lambda: NOW_US), core.CancelToken(None)
         request = reports_pb2.QueryOriginationQualityRequest(
             account_id=account,
             sampling="GRANULARITY_DAY",
             **({"from_time": "2026-03-01", "to_time": "2026-05-01"} | filters),  # type: ignore[arg-type]
         )
-        answer = service.quality(request.SerializeToString(), token).answer(token, CallClock()).data
+        answer = (
+            service.prepare("QueryOriginationQuality", request.SerializeToString(), token)
+            .answer(token, CallClock())
+            .data
+        )
     totals = reports_pb2.QueryOriginationQualityResponse.FromString(answer).totals
     return totals.total_calls, totals.answered_calls, totals.duration_ms
 

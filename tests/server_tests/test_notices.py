@@ -16,11 +16,11 @@ from pegcount.errors import (
     StoreUnavailableError,
 )
 from pegcount.server.call_clock import CallClock
-from pegcount.server.reports import ReportService
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import reports_pb2
 from pegcount.v1.records_pb2 import SESSION_KIND_CALL, WriteRecordsRequest
 from service import NOW_US, Service
+from store_reports import StoreReports
 from waiting import stays
 
 from server_tests.example_requests import (
@@ -63,9 +63,8 @@ def test_a_report_that_waits_for_the_first_day_ends_with_its_call(
     store = EmbeddedStore(tmp_path, Config(), create=True)
     store.write(WriteRecordsRequest(records=[call_record("c1")]).SerializeToString())
     monkeypatch.setattr(store, "first_day", first_day_that_never_comes)
-    report = ReportService(Config(), store, lambda: NOW_US).reports()[method](
-        message.SerializeToString(), core.CancelToken(None)
-    )
+    reports = StoreReports(Config(), store, lambda: NOW_US)
+    report = reports.prepare(method, message.SerializeToString(), core.CancelToken(None))
     token = core.CancelToken(0.1 if error is DeadlineError else None)
     if error is CancelledError:
         Timer(0.1, token.cancel).start()

@@ -11,11 +11,11 @@ from pegcount.config import Config, Tuning
 from pegcount.errors import InvalidRequestError
 from pegcount.model import Between
 from pegcount.server.query_cache import QueryCache
-from pegcount.server.reports import ReportService
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import reports_pb2
 from pegcount.zone import US_PER_DAY
 from service import NOW_US
+from store_reports import StoreReports
 
 from server_tests.example_requests import ASK_ACTIVE, ASK_FOLDER, ASK_QUALITY, ASK_USAGE, changed
 
@@ -39,11 +39,10 @@ class Asked:
             clock=lambda: self.now_us,
             monotonic=lambda: self.now_us / 1_000_000,
         )
-        self._service = ReportService(config, self.store, lambda: self.now_us)
+        self._service = StoreReports(config, self.store, lambda: self.now_us)
 
     def scan(self, method: str, message: Any) -> Any:
-        prepare = self._service.reports()[method]
-        return prepare(message.SerializeToString(), core.CancelToken(None)).scan
+        return self._service.prepare(method, message.SerializeToString(), core.CancelToken(None)).scan
 
 
 @pytest.fixture

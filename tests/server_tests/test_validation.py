@@ -1,6 +1,7 @@
 """Before and while the server validates a request: limits of bytes and lists, cancellation."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pegcount import core, request
 from pegcount.config import Config
 from pegcount.errors import CancelledError, DeadlineError, InvalidRequestError
-from pegcount.server.reports import Prepare, ReportService
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import admin_pb2, reports_pb2
 from service import NOW_US, Service
+from store_reports import StoreReports
 
 from server_tests.example_requests import ASK_ACTIVE, ASK_FOLDER, ASK_QUALITY, ASK_USAGE, ONE_CODE, changed
 from server_tests.refusal import refusal
@@ -28,9 +29,9 @@ REPORTS: dict[str, Any] = {
 
 
 @pytest.fixture
-def reports(tmp_path: Path) -> Iterator[ReportService]:
+def reports(tmp_path: Path) -> Iterator[StoreReports]:
     store = EmbeddedStore(tmp_path, Config(), create=True)
-    yield ReportService(Config(), store, lambda: NOW_US)
+    yield StoreReports(Config(), store, lambda: NOW_US)
     store.close()
 
 
@@ -87,19 +88,19 @@ TOO_LONG = {
 
 @pytest.mark.parametrize("field", TOO_LONG)
 def test_a_list_of_a_long_request_is_counted_before_parsing(
-    field: str, reports: ReportService, monkeypatch: pytest.MonkeyPatch
+    field: str, reports: StoreReports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To parse 4 MiB of empty texts takes 50 ms, to count them 7 ms."""
     monkeypatch.setattr(request, "parse", lambda *_: pytest.fail("the request was parsed"))
     with pytest.raises(InvalidRequestError) as raised:
-        reports.active(TOO_LONG[field].SerializeToString(), core.CancelToken(None))
+        reports.prepare("QueryActiveSessions", TOO_LONG[field].SerializeToString(), core.CancelToken(None))
     (violation,) = raised.value.violations
     assert (violation.field, violation.reason.endswith("LIMIT_EXCEEDED")) == (field, True)
 
 
 @pytest.mark.parametrize("method", REPORTS)
-def test_validation_ends_when_the_call_does(method: str, reports: ReportService) -> None:
-    prepare: Prepare = reports.reports()[method]
+def test_validation_ends_when_the_call_does(method: str, reports: StoreReports) -> None:
+    prepare = partial(reports.prepare, method)
     data = REPORTS[method].SerializeToString()
     assert prepare(data, core.CancelToken(None)).scan, "which may be cached from now on"
     cancelled = core.CancelToken(None)
@@ -113,7 +114,7 @@ def test_validation_ends_when_the_call_does(method: str, reports: ReportService)
 
 @pytest.mark.parametrize("method", REPORTS)
 def test_validation_checks_between_parsing_and_each_field(
-    method: str, reports: ReportService, monkeypatch: pytest.MonkeyPatch
+    method: str, reports: StoreReports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The token is cancelled while the request is parsed, which stands for a long time."""
     token, parse = core.CancelToken(None), request.parse
@@ -125,4 +126,4 @@ def test_validation_checks_between_parsing_and_each_field(
     monkeypatch.setattr(request, "parse", cancel_and_parse)
     longer = changed(REPORTS[method], time_zone="U" * 5_000)
     with pytest.raises(CancelledError):
-        reports.reports()[method](longer.SerializeToString(), token)
+        reports.prepare(method, longer.SerializeToString(), token)

@@ -14,8 +14,8 @@ from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import CancelledError, DeadlineError
 from pegcount.server.call_clock import CallClock
-from pegcount.server.reports import ReportService
 from pegcount.store import EmbeddedStore
+from store_reports import StoreReports
 
 _ACTIVE_COUNT, _FINISHED_COUNT = 50_000, 100_000
 _CPU_SECONDS_AFTER_MAX = 0.05
@@ -25,7 +25,7 @@ _TRIES = 8
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReportService]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreReports]:
     # Limits so high that each report runs through all its phases.
     config = Config(
         answer_bytes_max=2**33,
@@ -38,22 +38,22 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReportService]
     store = EmbeddedStore(directory, config, create=True, clock=lambda: NOW_S * 1_000_000)
     for batch in batches(_ACTIVE_COUNT, _FINISHED_COUNT):
         store.write(batch)
-    yield ReportService(config, store, lambda: NOW_S * 1_000_000)
+    yield StoreReports(config, store, lambda: NOW_S * 1_000_000)
     store.close()
 
 
-def _ask(service: ReportService, name: str, cancel_token: core.CancelToken) -> bytes:
-    prepare = service.reports()[name.partition(",")[0]]
-    return prepare(REPORTS[name].SerializeToString(), cancel_token).answer(cancel_token, CallClock()).data
+def _ask(service: StoreReports, name: str, cancel_token: core.CancelToken) -> bytes:
+    report = service.prepare(name.partition(",")[0], REPORTS[name].SerializeToString(), cancel_token)
+    return report.answer(cancel_token, CallClock()).data
 
 
-def _whole_seconds(service: ReportService, name: str) -> float:
+def _whole_seconds(service: StoreReports, name: str) -> float:
     begin = time.perf_counter()
     assert _ask(service, name, core.CancelToken(None))
     return time.perf_counter() - begin
 
 
-def _check(service: ReportService, name: str, cancel: bool) -> None:
+def _check(service: StoreReports, name: str, cancel: bool) -> None:
     """Stops a report after each of some shares of its whole time, by its deadline or by its caller."""
     whole_seconds = _whole_seconds(service, name)
     for step in range(_STEPS):
@@ -98,10 +98,10 @@ def _cpu_seconds_after(limit_seconds: float, at_limit: Callable[[], None], ask: 
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_a_report_ends_at_its_deadline(service: ReportService, name: str) -> None:
+def test_a_report_ends_at_its_deadline(service: StoreReports, name: str) -> None:
     _check(service, name, cancel=False)
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_a_report_ends_when_its_caller_leaves(service: ReportService, name: str) -> None:
+def test_a_report_ends_when_its_caller_leaves(service: StoreReports, name: str) -> None:
     _check(service, name, cancel=True)

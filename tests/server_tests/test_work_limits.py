@@ -13,10 +13,11 @@ from pegcount import core
 from pegcount.config import Config
 from pegcount.errors import AnswerTooLargeError, MemoryLimitError, SubtotalLimitError
 from pegcount.server.call_clock import CallClock
-from pegcount.server.reports import PreparedReport, ReportService
+from pegcount.server.reports import PreparedReport
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import reports_pb2
 from service import Service
+from store_reports import StoreReports
 from waiting import wait_until
 
 from server_tests.refusal import refusal
@@ -32,7 +33,7 @@ class Asked:
 
     def __init__(self, directory: Path, config: Config) -> None:
         self.store = EmbeddedStore(directory, config, create=True, clock=lambda: NOW_S * 1_000_000)
-        self._reports = ReportService(config, self.store, lambda: NOW_S * 1_000_000).reports()
+        self._reports = StoreReports(config, self.store, lambda: NOW_S * 1_000_000)
 
     def answer(self, name: str) -> bytes:
         return self._prepared(name).answer(core.CancelToken(None), CallClock()).data
@@ -51,8 +52,8 @@ class Asked:
         return self.store.query_memory_bytes
 
     def _prepared(self, name: str) -> PreparedReport:
-        prepare = self._reports[name.partition(",")[0]]
-        return prepare(REPORTS[name].SerializeToString(), core.CancelToken(None))
+        data = REPORTS[name].SerializeToString()
+        return self._reports.prepare(name.partition(",")[0], data, core.CancelToken(None))
 
 
 @pytest.fixture(scope="module")

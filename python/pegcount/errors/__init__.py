@@ -12,6 +12,7 @@ from pegcount.errors.access import (
     CredentialUnexpectedError,
     FirstCredentialIsLocalError,
     LastRootCredentialError,
+    OutsideScopeError,
     RotationInProgressError,
 )
 from pegcount.errors.base import (
@@ -102,6 +103,7 @@ __all__ = [
     "MissingMessageError",
     "NoSpaceError",
     "NotFoundError",
+    "OutsideScopeError",
     "OverloadedError",
     "PegcountError",
     "QueryTimeLimitError",

@@ -58,6 +58,24 @@ class AccessDeniedError(PegcountError):
         super().__init__(f"the method needs a credential with {what}", scope=text)
 
 
+class OutsideScopeError(PegcountError):
+    """A request names what is outside the data scope of its credential, or hidden from it; or a record is.
+
+    The text is the same whether what it names exists or not.
+    """
+
+    reason = "ACCESS_DENIED"
+
+    def __init__(self, field: str, value: str, problem: str, index: int | None = None) -> None:
+        """`field` is that of the request, or of the record at a position of its batch."""
+        where = field if index is None else f"records[{index}].{field}"
+        metadata = {"field": field, "value": shortened(value)}
+        super().__init__(
+            f"{where}: {problem}; leave it out, or call with a credential for it",
+            **(metadata if index is None else {**metadata, "index": index}),
+        )
+
+
 class RotationInProgressError(PegcountError):
     """Two keys of a credential are accepted, which is the most."""
 

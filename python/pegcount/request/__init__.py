@@ -11,15 +11,18 @@ from pegcount.request.folder import folder_query
 from pegcount.request.list_limits import check_counts, check_field_count, check_lists, list_fields
 from pegcount.request.masking import masking
 from pegcount.request.message import check_size, parse
+from pegcount.request.named_values import NamedField, NamedId, named_fields, named_filters, named_ids
 from pegcount.request.quality import quality_query
 from pegcount.request.retention import retention
-from pegcount.request.source_rule import SourceRule, source_rule
+from pegcount.request.source_rule import SourceRule, ruled_source, source_rule
 from pegcount.request.usage import usage_query
 from pegcount.request.validation import Check, never_ends
 
 __all__ = [
     "FILTER_FIELDS",
     "Check",
+    "NamedField",
+    "NamedId",
     "SourceRule",
     "active_query",
     "audit_page",
@@ -35,7 +38,9 @@ __all__ = [
     "erasure_id",
     "folder_query",
     "list_fields",
-    "masking",
+    "named_fields",
+    "named_filters",
+    "named_ids",
     "never_ends",
     "new_credential",
     "parse",
@@ -44,6 +49,7 @@ __all__ = [
     "retention",
     "rotation",
     "rule_id",
+    "ruled_source",
     "source_rule",
     "usage_query",
 ]

@@ -1,5 +1,6 @@
 """Reads by which rule the calls of a batch were made, and whether its records are of the source it names."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
@@ -32,11 +33,7 @@ def source_rule(batch: bytes, text_bytes_max: int) -> SourceRule | None:
     found = rules_of(batch)
     if not found:
         return None
-    try:
-        # Occurrences of one message are merged, as a parser of the whole request does.
-        message = records_pb2.SourceRule.FromString(b"".join(found))
-    except DecodeError as error:
-        raise MalformedMessageError(f"source_rule is no valid message: {error}") from error
+    message = _merged(found)
     for name in ("source", "rule"):
         size = len(getattr(message, name).encode())
         if size > text_bytes_max:
@@ -45,6 +42,23 @@ def source_rule(batch: bytes, text_bytes_max: int) -> SourceRule | None:
         raise InvalidRequestError([Violation("source_rule.rule", "REQUIRED_FIELD_MISSING", "is required")])
     _check_sources(batch, message.source)
     return SourceRule(message.source, message.rule)
+
+
+def ruled_source(batch: bytes) -> str | None:
+    """Returns the source whose rule a serialized batch names, None if it names none.
+
+    Looks at nothing else of the rule. Raises MalformedMessageError.
+    """
+    found = rules_of(batch)
+    return _merged(found).source if found else None
+
+
+def _merged(rules: Sequence[bytes]) -> records_pb2.SourceRule:
+    try:
+        # Occurrences of one message are merged, as a parser of the whole request does.
+        return records_pb2.SourceRule.FromString(b"".join(rules))
+    except DecodeError as error:
+        raise MalformedMessageError(f"source_rule is no valid message: {error}") from error
 
 
 def _check_sources(batch: bytes, source: str) -> None:

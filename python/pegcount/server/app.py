@@ -185,9 +185,7 @@ class _Server:
         self._admin = AdminRunner(config, AdminService(config, store, rules, self._credentials), audit)
         self._health = HealthService(config)
         self._reflection = ReflectionService(config, self._reflected())
-        self._add_methods(
-            ReportService(config, store, clock), ExpiryNotices(config, self._credentials, clock)
-        )
+        self._add_methods(ReportService(config, clock), ExpiryNotices(config, self._credentials, clock))
         self.addresses: list[str] = []
         self._ports: list[ListeningPort] = []
 

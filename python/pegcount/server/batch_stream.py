@@ -19,6 +19,7 @@ from pegcount.errors import CorrectedSourceLimitError, OverloadedError
 from pegcount.server.calls import Call
 from pegcount.server.corrected_sources import CorrectedSources
 from pegcount.server.places import Place
+from pegcount.server.scope_check import WriteScope
 from pegcount.server.stream_rules import StreamRules
 from pegcount.store import PendingWrite
 
@@ -44,6 +45,7 @@ class BatchStream:
         self, call: Call, place: Place, rules: StreamRules, corrected: CorrectedSources, config: Config
     ) -> None:
         self._call = call
+        self._scope = WriteScope(None if call.caller is None else call.caller.data_scope)
         self._place = place
         self._rules = rules
         self._corrected = corrected
@@ -161,6 +163,8 @@ class BatchStream:
             await self._hold(submitted.sources)
 
     def _submit_checked(self, message: bytes) -> PendingWrite | _ToHold:
+        # Before anything else looks at the records, which would tell something of those of others.
+        self._scope.require_inside(message)
         corrected = request.corrected_sources(message)
         if not corrected <= self._held_sources:
             return _ToHold(corrected)

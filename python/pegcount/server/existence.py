@@ -4,11 +4,11 @@ from pegcount import core
 from pegcount.errors import NotFoundError, quoted
 from pegcount.model import FolderQuery
 from pegcount.request.folder import folder_predicates
-from pegcount.store import Store
+from pegcount.server.visible_records import VisibleRecords
 
 
-def check_exists(query: FolderQuery, store: Store, cancel_token: core.CancelToken) -> None:
-    """Raises NotFoundError for the first of company, organization and folder that no stored record has.
+def check_exists(query: FolderQuery, records: VisibleRecords, cancel_token: core.CancelToken) -> None:
+    """Raises NotFoundError for the first of company, organization and folder that no visible record has.
 
     An organization must exist within its company, a folder within its organization.
     """
@@ -17,7 +17,8 @@ def check_exists(query: FolderQuery, store: Store, cancel_token: core.CancelToke
     for kind, name in names.items():
         if not name:
             continue
+        within = folder_predicates(**{"company": "", **path})
         path[kind] = name
-        if not store.any_match(folder_predicates(**path), cancel_token):
+        if not records.carry(kind, name, within, cancel_token):
             message = f"no record carries {kind} {quoted(name)}"
             raise NotFoundError(f"{kind.upper()}_NOT_FOUND", kind, message, **path)

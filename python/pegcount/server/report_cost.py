@@ -5,7 +5,7 @@ from math import inf
 
 from pegcount.config import Tuning
 from pegcount.server.reports import PreparedReport
-from pegcount.store import Store
+from pegcount.server.visible_records import VisibleRecords
 
 
 class Lane(Enum):
@@ -19,25 +19,27 @@ class Lane(Enum):
     """Has no reports, but what follows an answer that counts nothing."""
 
 
-def lane_of(report: PreparedReport, cost_us: float, tuning: Tuning) -> Lane:
-    """Returns the lane of a report with an estimated cost in microseconds."""
+def lane_of(report: PreparedReport, records: VisibleRecords, tuning: Tuning) -> Lane:
+    """Returns the lane of a report."""
+    cost_us = estimated_cost_us(report, records, tuning)
     # The estimate knows nothing of a code deck, which costs time by its size.
-    is_known = report.search is None and report.scan.code_deck is None
+    is_known = not report.searches and report.scan.code_deck is None
     if cost_us <= tuning.inline_cost_us_max and is_known:
         return Lane.INLINE
     return Lane.SMALL if cost_us <= tuning.small_cost_us_max else Lane.LARGE
 
 
-def estimated_cost_us(report: PreparedReport, store: Store, tuning: Tuning) -> float:
+def estimated_cost_us(report: PreparedReport, records: VisibleRecords, tuning: Tuning) -> float:
     """Returns about how many microseconds one core takes; infinite if the store does not know."""
     scan = report.scan
-    row_count = store.estimate(scan)
-    searched_count = 0 if report.search is None else store.estimate(report.search)
-    if row_count is None or searched_count is None:
+    row_count = records.estimate(scan)
+    searched_counts = [records.estimate(search) for search in report.searches]
+    known_counts = [count for count in searched_counts if count is not None]
+    if row_count is None or len(known_counts) < len(searched_counts):
         return inf
     bin_count = 1 if scan.edge_us is None else len(scan.edge_us)
     # Each row may be a group of its own, which costs more than to add it up, and each subtotal level of a
     # report goes through all groups again.
     grouped_ns = row_count * tuning.grouped_row_cost_ns * report.pass_count
     rows_ns = grouped_ns if scan.keys else row_count * tuning.row_cost_ns
-    return (rows_ns + searched_count * tuning.row_cost_ns + bin_count * tuning.bin_cost_ns) / 1_000
+    return (rows_ns + sum(known_counts) * tuning.row_cost_ns + bin_count * tuning.bin_cost_ns) / 1_000

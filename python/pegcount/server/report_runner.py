@@ -26,6 +26,7 @@ from pegcount.server.report_cost import Lane, estimated_cost_us, lane_of
 from pegcount.server.reports import Answer, Prepare, PreparedReport
 from pegcount.server.unread_answers import UnreadAnswers
 from pegcount.server.unseen_values import UnseenSearch
+from pegcount.server.visible_records import KnownDays, VisibleRecords
 from pegcount.store import Store
 
 _Result = TypeVar("_Result")
@@ -44,6 +45,7 @@ class ReportRunner:
     def __init__(self, config: Config, store: Store, unread_answers: UnreadAnswers) -> None:
         self._config = config
         self._store = store
+        self._known_days = KnownDays()
         self._unread_answers = unread_answers
         # A bin takes about as long to prepare as to answer.
         self._quick_bin_count_max = config.tuning.inline_cost_us_max * 1_000 // config.tuning.bin_cost_ns
@@ -113,28 +115,26 @@ class ReportRunner:
         call.authenticate()
         call.clock.enter(Phase.CALENDAR)
         with limit:
+            records = self._visible_records(call)
             try:
-                report = prepare(data, limit.cancel_token, self._quick_bin_count_max)
+                report = prepare(data, records, limit.cancel_token, self._quick_bin_count_max)
             except ManyBinsError:
                 return None
-            lane = self._charged_lane(report, call)
+            lane = lane_of(report, records, self._config.tuning)
         return _answer(report, call, limit) if lane is Lane.INLINE else (lane, report)
 
     def _prepare(self, prepare: Prepare, data: bytes, call: Call, limit: QueryDeadline) -> "_Found":
         """Prepares a report on a thread of the small lane, and answers it there unless it is large."""
         call.clock.enter(Phase.CALENDAR)
         with limit:
-            report = prepare(data, limit.cancel_token)
-            lane = self._charged_lane(report, call)
+            records = self._visible_records(call)
+            report = prepare(data, records, limit.cancel_token)
+            lane = lane_of(report, records, self._config.tuning)
         return (lane, report) if lane is Lane.LARGE else _answer(report, call, limit)
 
-    def _charged_lane(self, report: PreparedReport, call: Call) -> Lane:
-        """Returns the lane of a report, whose estimated cost its credential pays; see `AdmittedCall`."""
-        cost_us = estimated_cost_us(report, self._store, self._config.tuning)
-        if call.admitted is not None:
-            # A store that does not know what a report costs has it run as a large one.
-            call.admitted.charge(cost_us if isfinite(cost_us) else self._config.tuning.small_cost_us_max)
-        return lane_of(report, cost_us, self._config.tuning)
+    def _visible_records(self, call: Call) -> VisibleRecords:
+        data_scope = None if call.caller is None else call.caller.data_scope
+        return VisibleRecords(self._store, data_scope, self._known_days)
 
     async def _notices(self, search: UnseenSearch, call: Call, begin_s: float) -> bytes:
         """Returns serialized notices about filter values that no record carries, on a thread.
@@ -152,8 +152,8 @@ class ReportRunner:
             async with asyncio.timeout(seconds):
                 await self._searches.gate.enter(call.turn)
             call.clock.enter(Phase.STORE)
-            work = partial(search.notices, self._store, cancel_token)
-            return await self._searches.gate.run(call.turn, self._searches.threads, work)
+            work = partial(search.notices, cancel_token)
+            return await self._searches.gate.run(self._searches.threads, work)
         except (PegcountError, TimeoutError):
             return b""
         except asyncio.CancelledError:

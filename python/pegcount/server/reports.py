@@ -11,14 +11,17 @@ from typing import Any, Final, Protocol
 
 from pegcount import calendar, core, request, response
 from pegcount.config import Config
+from pegcount.errors import InvalidRequestError
 from pegcount.model import ActiveQuery, FolderQuery, Measure, QualityQuery, Scan, UsageQuery
 from pegcount.server.call_clock import CallClock, Phase
 from pegcount.server.existence import check_exists
-from pegcount.server.notices import date_notices, range_notices
+from pegcount.server.hidden_figures import figures_of
+from pegcount.server.notices import date_notices, notice_scans, range_notices
 from pegcount.server.query_cache import QueryCache
 from pegcount.server.quick_bins import require_few_bins, require_few_days
+from pegcount.server.scope_check import require_visible
 from pegcount.server.unseen_values import FilterValues, UnseenSearch, filter_values
-from pegcount.store import Store
+from pegcount.server.visible_records import VisibleRecords
 from pegcount.v1 import reports_pb2
 
 _QUERIES: Final[Mapping[str, tuple[Any, Callable[..., Any]]]] = {
@@ -59,33 +62,44 @@ class PreparedReport:
     Raises the errors of `Store.partials`, `Store.first_day` and of the core's response functions, and
     NotFoundError. No frame of it holds the partials, which a traceback would keep in memory.
     """
-    search: Scan | None = None
-    """What `answer` also searches for single records; None if it does not."""
+    searches: tuple[Scan, ...] = ()
+    """What `answer` also searches for single records."""
     pass_count: int = 1
     """How often `answer` goes through all groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadRequest:
+    """A request and its query, which depend on nothing of the caller."""
+
+    message: Any
+    query: Any
 
 
 class Prepare(Protocol):
     """Prepares a report."""
 
     def __call__(
-        self, data: bytes, cancel_token: core.CancelToken, quick_bin_count_max: int | None = None
+        self,
+        data: bytes,
+        records: VisibleRecords,
+        cancel_token: core.CancelToken,
+        quick_bin_count_max: int | None = None,
     ) -> PreparedReport:
-        """Validates a serialized request, makes its bins, and says what to scan.
+        """Validates a serialized request, makes its bins, and says what to scan of the records.
 
         With `quick_bin_count_max`, a report of about more bins raises ManyBinsError before it makes them.
-        Raises RequestTooLargeError, MalformedMessageError or InvalidRequestError, and CancelledError or
-        DeadlineError on behalf of the token.
+        Raises OutsideScopeError, RequestTooLargeError, MalformedMessageError or InvalidRequestError, and
+        CancelledError or DeadlineError on behalf of the token.
         """
 
 
 class ReportService:
     """Prepares the four reports."""
 
-    def __init__(self, config: Config, store: Store, clock: Callable[[], int]) -> None:
+    def __init__(self, config: Config, clock: Callable[[], int]) -> None:
         """`clock` returns the current time in microseconds UTC."""
         self._config = config
-        self._store = store
         self._clock = clock
         readers = {method: partial(self._read, *made_of) for method, made_of in _QUERIES.items()}
         self._queries = QueryCache(readers, config.tuning)
@@ -100,19 +114,23 @@ class ReportService:
         }
 
     def usage(
-        self, data: bytes, cancel_token: core.CancelToken, quick_bin_count_max: int | None = None
+        self,
+        data: bytes,
+        records: VisibleRecords,
+        cancel_token: core.CancelToken,
+        quick_bin_count_max: int | None = None,
     ) -> PreparedReport:
         """Prepares the report of sessions per bin."""
-        query: UsageQuery = self._queries.query("QueryAsrUsage", data, cancel_token.check)
+        query: UsageQuery = self._query("QueryAsrUsage", data, records, cancel_token.check)
         now_us = self._clock()
         require_few_bins(query, now_us, quick_bin_count_max)
         bins = calendar.usage_bins(query, now_us, self._config.bin_count_max)
         scan = Scan(bins.edge_us, query.predicates, (), Measure("sessions"))
         values = filter_values(query.predicates, _USAGE_FIELDS)
-        search = UnseenSearch(values, reports_pb2.QueryAsrUsageResponse)
+        search = UnseenSearch(values, reports_pb2.QueryAsrUsageResponse, records)
 
         def finish(cancel_token: core.CancelToken, clock: CallClock) -> Answer:
-            notices = range_notices(bins, now_us, self._store, cancel_token)
+            notices = range_notices(bins, now_us, records, cancel_token)
             build = partial(
                 core.usage_response,
                 header=response.usage_header(bins, query.granularity, query.zone, now_us, notices),
@@ -123,21 +141,25 @@ class ReportService:
                 now_us=now_us,
                 zone=query.zone,
             )
-            return self._answer(build, scan, search, cancel_token, clock)
+            return self._answer(build, scan, records, search, cancel_token, clock)
 
-        return PreparedReport(scan, finish)
+        return PreparedReport(scan, finish, notice_scans(bins, records))
 
     def active(
-        self, data: bytes, cancel_token: core.CancelToken, quick_bin_count_max: int | None = None
+        self,
+        data: bytes,
+        records: VisibleRecords,
+        cancel_token: core.CancelToken,
+        quick_bin_count_max: int | None = None,
     ) -> PreparedReport:
         """Prepares the report of calls in progress per group, which has one bin."""
-        query: ActiveQuery = self._queries.query("QueryActiveSessions", data, cancel_token.check)
+        query: ActiveQuery = self._query("QueryActiveSessions", data, records, cancel_token.check)
         now_us = self._clock()
         # Where the clock is behind the store's, the report counts from its own instant, `as_of`.
-        predicates = query.predicates_at(min(now_us, self._store.session_now_us))
+        predicates = query.predicates_at(min(now_us, records.session_now_us))
         scan = Scan(None, predicates, query.key_columns, Measure("elapsed", now_us), query.code_deck)
 
-        search = UnseenSearch(_active_values(query), reports_pb2.QueryActiveSessionsResponse)
+        search = UnseenSearch(_active_values(query), reports_pb2.QueryActiveSessionsResponse, records)
 
         def finish(cancel_token: core.CancelToken, clock: CallClock) -> Answer:
             build = partial(
@@ -150,69 +172,98 @@ class ReportService:
                 rollup=query.rollup,
                 zone=query.zone,
             )
-            return self._answer(build, scan, search, cancel_token, clock)
+            return self._answer(build, scan, records, search, cancel_token, clock)
 
         pass_count = max(1, len(query.key_columns)) if query.rollup else 1
         return PreparedReport(scan, finish, pass_count=pass_count)
 
     def folder(
-        self, data: bytes, cancel_token: core.CancelToken, quick_bin_count_max: int | None = None
+        self,
+        data: bytes,
+        records: VisibleRecords,
+        cancel_token: core.CancelToken,
+        quick_bin_count_max: int | None = None,
     ) -> PreparedReport:
         """Prepares the report of calls per day, folder and agent."""
-        query: FolderQuery = self._queries.query("QueryFolderStats", data, cancel_token.check)
+        query: FolderQuery = self._query("QueryFolderStats", data, records, cancel_token.check)
         now_us = self._clock()
         from_date, to_date = query.dates_at(now_us)
         require_few_days(from_date, to_date, quick_bin_count_max)
         bins = calendar.folder_bins(query, now_us, self._config.bin_count_max)
         scan = Scan(bins.edge_us, query.predicates, ("folder", "agent_id"), Measure("calls"))
+        figures = figures_of(records.data_scope)
 
         def finish(cancel_token: core.CancelToken, clock: CallClock) -> Answer:
-            check_exists(query, self._store, cancel_token)
-            notices = date_notices(bins, from_date > to_date, self._store, cancel_token)
+            check_exists(query, records, cancel_token)
+            notices = date_notices(bins, from_date > to_date, records, cancel_token)
             build = partial(
                 core.folder_response,
-                header=response.folder_header(bins, query.zone, now_us, notices),
+                header=response.folder_header(bins, query.zone, now_us, notices, figures.hidden_of_folders),
                 limits=self._limits(cancel_token),
                 edges=bins.edge_us,
                 zone=query.zone,
+                with_answers=figures.answers,
+                with_durations=figures.durations,
             )
             # A company, organization or folder that no record carries is refused.
-            return self._answer(build, scan, None, cancel_token, clock)
+            return self._answer(build, scan, records, None, cancel_token, clock)
 
-        # Its scan and its searches read at most the rows of the company, once each.
-        search = Scan(None, query.predicates[:1], (), Measure("calls"))
-        return PreparedReport(scan, finish, search=search)
+        searches = (*records.carry_scans(query.predicates), *notice_scans(bins, records))
+        return PreparedReport(scan, finish, searches)
 
     def quality(
-        self, data: bytes, cancel_token: core.CancelToken, quick_bin_count_max: int | None = None
+        self,
+        data: bytes,
+        records: VisibleRecords,
+        cancel_token: core.CancelToken,
+        quick_bin_count_max: int | None = None,
     ) -> PreparedReport:
         """Prepares the report of calls, ACD, ASR and CPS of one account per bin."""
-        query: QualityQuery = self._queries.query("QueryOriginationQuality", data, cancel_token.check)
+        query: QualityQuery = self._query("QueryOriginationQuality", data, records, cancel_token.check)
         now_us = self._clock()
         require_few_bins(query, now_us, quick_bin_count_max)
         bins = calendar.quality_bins(query, now_us, self._config.bin_count_max)
         scan = Scan(bins.edge_us, query.predicates, (), Measure("calls"))
+        figures = figures_of(records.data_scope)
         values = filter_values(query.predicates, {"account_id": query.account_field, **_COUNTRY_FIELDS})
-        search = UnseenSearch(values, reports_pb2.QueryOriginationQualityResponse)
+        search = UnseenSearch(values, reports_pb2.QueryOriginationQualityResponse, records)
 
         def finish(cancel_token: core.CancelToken, clock: CallClock) -> Answer:
-            notices = range_notices(bins, now_us, self._store, cancel_token)
+            notices = range_notices(bins, now_us, records, cancel_token)
             build = partial(
                 core.quality_response,
-                header=response.quality_header(bins, query.granularity, query.zone, now_us, notices),
+                header=response.quality_header(
+                    bins, query.granularity, query.zone, now_us, notices, figures.hidden_of_quality
+                ),
                 limits=self._limits(cancel_token),
                 clipped_us=bins.edge_us,
                 calendar_us=bins.calendar_us,
+                with_answers=figures.answers,
+                with_durations=figures.durations,
             )
-            return self._answer(build, scan, search, cancel_token, clock)
+            return self._answer(build, scan, records, search, cancel_token, clock)
 
-        return PreparedReport(scan, finish)
+        return PreparedReport(scan, finish, notice_scans(bins, records))
+
+    def _query(self, method: str, data: bytes, records: VisibleRecords, check: request.Check) -> Any:
+        """Returns the query of a request, once nothing that it names is outside the data scope."""
+        try:
+            found: _ReadRequest = self._queries.query(method, data, check)
+        except InvalidRequestError:
+            if records.data_scope is not None:
+                message_class, _ = _QUERIES[method]
+                require_visible(self._parse(message_class, data, check), records.data_scope)
+            raise
+        if records.data_scope is not None:
+            require_visible(found.message, records.data_scope)
+        return found.query
 
     def _read(
         self, message_class: Any, make_query: Callable[..., Any], data: bytes, check: request.Check
-    ) -> Any:
-        """Parses and validates a request."""
-        return make_query(self._parse(message_class, data, check), self._config, check)
+    ) -> "_ReadRequest":
+        """Parses and validates a request; callers with different data scopes share the result."""
+        message = self._parse(message_class, data, check)
+        return _ReadRequest(message, make_query(message, self._config, check))
 
     def _parse(self, message_class: Any, data: bytes, check: request.Check) -> Any:
         """Parses a request; calls `check` before and after, and counts the lists of a long one first."""
@@ -234,12 +285,13 @@ class ReportService:
         self,
         build: Callable[[core.Partials], bytes],
         scan: Scan,
+        records: VisibleRecords,
         search: UnseenSearch | None,
         cancel_token: core.CancelToken,
         clock: CallClock,
     ) -> Answer:
-        """Scans the store and builds the response of the partials."""
-        partials = self._store.partials(scan, self._config.cell_count_max, cancel_token)
+        """Scans the records and builds the response of the partials."""
+        partials = records.partials(scan, self._config.cell_count_max, cancel_token)
         clock.enter(Phase.FINISH)
         try:
             counts_nothing = not partials.sums[:, 0].any()

@@ -38,6 +38,7 @@ CODE_OF_ERROR: dict[type[errors.PegcountError], int] = {
     errors.CredentialRefusedError: code_pb2.UNAUTHENTICATED,
     errors.CredentialUnexpectedError: code_pb2.UNAUTHENTICATED,
     errors.AccessDeniedError: code_pb2.PERMISSION_DENIED,
+    errors.OutsideScopeError: code_pb2.PERMISSION_DENIED,
     errors.RotationInProgressError: code_pb2.FAILED_PRECONDITION,
     errors.FirstCredentialIsLocalError: code_pb2.FAILED_PRECONDITION,
     errors.LastRootCredentialError: code_pb2.FAILED_PRECONDITION,

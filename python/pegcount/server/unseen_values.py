@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pegcount import core, response
 from pegcount.model import Between, Measure, OneOf, Predicate, Scan, SessionKind
-from pegcount.store import Store
+from pegcount.server.visible_records import VisibleRecords
 from pegcount.v1 import records_pb2, reports_pb2
 
 _CODE_OF_COLUMN: Final[Mapping[str, reports_pb2.NoticeCode]] = {
@@ -36,13 +36,13 @@ class FilterValues:
         """The scan with one cell for each value that a record carries."""
         return Scan(None, (OneOf(self.column, self.values),), (self.column,), Measure("sessions"))
 
-    def unseen(self, store: Store, cancel_token: core.CancelToken) -> Sequence[Any]:
-        """Returns the values that no record carries; raises the errors of `Store.partials`."""
+    def unseen(self, records: VisibleRecords, cancel_token: core.CancelToken) -> Sequence[Any]:
+        """Returns the values that no visible record carries; raises the errors of `Store.partials`."""
         if len(self.values) == 1:
             # Ends at the first record found.
-            is_seen = store.any_match(self.scan.predicates, cancel_token)
+            is_seen = records.any_match(self.scan.predicates, cancel_token)
             return () if is_seen else self.values
-        [key] = store.partials(self.scan, len(self.values), cancel_token).keys
+        [key] = records.partials(self.scan, len(self.values), cancel_token).keys
         if isinstance(key, tuple):
             codes, texts = key
             seen: set[Any] = {texts[code] for code in codes.tolist()}
@@ -64,13 +64,14 @@ class UnseenSearch:
     filters: tuple[FilterValues, ...]
     message_class: Any
     """Class of the response."""
+    records: VisibleRecords
 
-    def notices(self, store: Store, cancel_token: core.CancelToken) -> bytes:
+    def notices(self, cancel_token: core.CancelToken) -> bytes:
         """Returns the notices, by filter, serialized so that they can be appended to the response.
 
         Raises the errors of `Store.partials`.
         """
-        found = [(values, values.unseen(store, cancel_token)) for values in self.filters]
+        found = [(values, values.unseen(self.records, cancel_token)) for values in self.filters]
         return response.more_notices(
             self.message_class, [values.notice(unseen) for values, unseen in found if unseen]
         )

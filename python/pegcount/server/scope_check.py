@@ -1,0 +1,89 @@
+"""Refuses what a data scope forbids, before the rest of a request or batch is looked at.
+
+What is refused depends on the request and on the data scope alone, never on what the store has: an id outside
+is refused whether it exists or not.
+"""
+
+from collections.abc import Collection, Iterable
+from functools import lru_cache
+from typing import Any, Final
+
+from pegcount import core, request
+from pegcount.auth import hidden_fields
+from pegcount.data_scope import DataScope
+from pegcount.errors import OutsideScopeError, quoted
+from pegcount.server.hidden_figures import hidden_filters
+from pegcount.server.scope_predicates import scope_predicates
+from pegcount.v1 import reports_pb2
+
+_OUTSIDE: Final = "is outside the data scope of the credential"
+_CACHE_SIZE: Final = 1_000
+"""Data scopes whose values are kept as sets: those of the credentials in use."""
+
+
+def require_visible(message: Any, scope: DataScope) -> None:
+    """Raises OutsideScopeError if a request for a report names an id outside a data scope, or a hidden field.
+
+    The first in the order of the request counts.
+    """
+    company = ""
+    for named in request.named_ids(message):
+        allowed, value = _allowed(scope, named.column, company), str(named.value)
+        if allowed is not None and named.value not in allowed:
+            raise OutsideScopeError(named.path, value, f"{quoted(value)} {_OUTSIDE}")
+        if named.column == "company":
+            company = value
+    match message:
+        case reports_pb2.QueryActiveSessionsRequest():
+            _require_shown(request.named_fields(message), hidden_fields(scope))
+        case reports_pb2.QueryOriginationQualityRequest():
+            _require_shown(request.named_filters(message), hidden_filters(scope))
+
+
+class WriteScope:
+    """The records that a stream may write. Thread-safe."""
+
+    def __init__(self, scope: DataScope | None) -> None:
+        """None is all records."""
+        is_all = scope is None or not scope_predicates(scope)
+        self._sources: Collection[str] = () if scope is None else frozenset(scope.source)
+        self._records = None if scope is None or is_all else core.RecordScope(scope)
+
+    def require_inside(self, batch: bytes) -> None:
+        """Raises OutsideScopeError if a record of a serialized batch is outside, or the source of its rule.
+
+        Raises MalformedMessageError.
+        """
+        if self._records is None:
+            return
+        outside = self._records.record_outside(batch)
+        if outside is not None:
+            has_value = f"{quoted(outside.value)}" if outside.value else "no value"
+            problem = f"{has_value} {_OUTSIDE}"
+            raise OutsideScopeError(outside.field, outside.value, problem, outside.index)
+        source = request.ruled_source(batch)
+        # Whether a source has records, and by which rule, is not for others to know.
+        if source is not None and self._sources and source not in self._sources:
+            raise OutsideScopeError("source_rule.source", source, f"{quoted(source)} {_OUTSIDE}")
+
+
+@lru_cache(_CACHE_SIZE)
+def _allowed(scope: DataScope, column: str, company: str) -> frozenset[int | str] | None:
+    """Returns the values of a column, of organizations those of a company; None if it may have any.
+
+    `company` is in the data scope, or empty: the names that a caller makes up must not fill the cache.
+    """
+    if column not in ("company", "organization"):
+        return frozenset(getattr(scope, column)) or None
+    if not scope.organization:
+        return None
+    if column == "company":
+        return frozenset(one.company for one in scope.organization)
+    named = [one.organization for one in scope.organization if company in ("", one.company)]
+    return None if None in named else frozenset(name for name in named if name is not None)
+
+
+def _require_shown(named: Iterable[request.NamedField], hidden: Collection[str]) -> None:
+    for field in named:
+        if field.name in hidden:
+            raise OutsideScopeError(field.path, field.name, f"the credential does not show {field.name}")
