@@ -26,6 +26,9 @@ SETUP_S = 1_774_771_200
 """2026-03-29T08:00:00Z."""
 
 
+ALL_FIGURES: dict[str, Any] = {"with_answers": True, "with_durations": True}
+
+
 def signature_of_stub(function: ast.FunctionDef) -> tuple[list[str], list[str]]:
     """Positional and keyword-only parameters, without `self` and `cls`."""
     others = (function.args.vararg, function.args.kwarg, *function.args.defaults)
@@ -216,7 +219,9 @@ def test_quality() -> None:
     clipped_us = calendar_us.copy()
     clipped_us[-1] -= HOUR_US // 2
     partials = sums(engine, Measure("calls"), clipped_us)
-    body = core.quality_response(partials, clipped_us=clipped_us, calendar_us=calendar_us, **unlimited())
+    body = core.quality_response(
+        partials, clipped_us=clipped_us, calendar_us=calendar_us, **ALL_FIGURES, **unlimited()
+    )
     expected = reports_pb2.QueryOriginationQualityResponse(
         data=reports_pb2.OriginationQualityData(
             t=[SETUP_S, SETUP_S + 3_600, SETUP_S + 7_200],
@@ -251,7 +256,7 @@ def test_folder() -> None:
     )
     edges = np.array([20_541, 20_542], dtype=np.int64) * 24 * HOUR_US
     partials = sums(engine, Measure("calls"), edges, keys=("folder", "agent_id"))
-    body = core.folder_response(partials, edges=edges, **printing())
+    body = core.folder_response(partials, edges=edges, **ALL_FIGURES, **printing())
     one: dict[str, Any] = {
         "call_count": 1,
         "answered_count": 1,

@@ -61,7 +61,13 @@ class Pegcount:
             edges = questions.MINUTE_EDGES
             limits = core.AnswerLimits(core.CancelToken(None), 2**30, 2**30)
             body = core.quality_response(
-                result, header=b"", limits=limits, clipped_us=edges, calendar_us=edges
+                result,
+                header=b"",
+                limits=limits,
+                clipped_us=edges,
+                calendar_us=edges,
+                with_answers=True,
+                with_durations=True,
             )
             return answers.of_quality(reports_pb2.QueryOriginationQualityResponse.FromString(body))
         _, response, read = self._method(name)

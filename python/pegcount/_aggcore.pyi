@@ -644,8 +644,8 @@ def quality_response(
     limits: AnswerLimits,
     clipped_us: NDArray[np.int64],
     calendar_us: NDArray[np.int64],
-    with_answers: bool = True,
-    with_durations: bool = True,
+    with_answers: bool,
+    with_durations: bool,
 ) -> bytes:
     """A `QueryOriginationQualityResponse`: the header, which has range and notices, and the rest.
 
@@ -661,8 +661,8 @@ def folder_response(
     limits: AnswerLimits,
     edges: NDArray[np.int64],
     zone: Zone,
-    with_answers: bool = True,
-    with_durations: bool = True,
+    with_answers: bool,
+    with_durations: bool,
 ) -> bytes:
     """A `QueryFolderStatsResponse`: the header, which has range and notices, and the rest.
 

@@ -1,5 +1,7 @@
 """Prints the size of a run and, at its end, the request counts."""
 
+from collections import Counter
+
 import pytest
 import seeds
 
@@ -11,6 +13,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    _write_scope_outcomes(terminalreporter)
     tallies = [
         (report.duration, dict(report.user_properties))
         for outcome in ("passed", "failed")
@@ -29,3 +32,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         f"{requests} requests, {refused} of them refused as they must be, {with_figures} with figures; "
         f"{requests / seconds:.0f} a second and worker"
     )
+
+
+def _write_scope_outcomes(terminalreporter: pytest.TerminalReporter) -> None:
+    """Writes how many requests of callers with data scopes had which outcome, by report."""
+    tally: Counter[str] = Counter()
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            tally.update(dict(report.user_properties).get("scope_outcomes", {}))
+    if tally:
+        terminalreporter.write_sep("-", "callers with data scopes")
+        terminalreporter.write_line(f"PEGCOUNT_SEED={seeds.SEED}: {tally.total()} requests")
+        for name, count in sorted(tally.items()):
+            terminalreporter.write_line(f"{name}: {count}")

@@ -52,7 +52,7 @@ pub fn usage_response<'py>(
 }
 
 #[pyfunction]
-#[pyo3(signature = (partials, *, header, limits, clipped_us, calendar_us, with_answers = true, with_durations = true))]
+#[pyo3(signature = (partials, *, header, limits, clipped_us, calendar_us, with_answers, with_durations))]
 #[allow(clippy::too_many_arguments)] // All are named by the caller.
 pub fn quality_response<'py>(
     py: Python<'py>, partials: &Partials, header: &[u8], limits: LimitsArgument, clipped_us: PyBuffer<i64>,
@@ -65,7 +65,7 @@ pub fn quality_response<'py>(
 }
 
 #[pyfunction]
-#[pyo3(signature = (partials, *, header, limits, edges, zone, with_answers = true, with_durations = true))]
+#[pyo3(signature = (partials, *, header, limits, edges, zone, with_answers, with_durations))]
 #[allow(clippy::too_many_arguments)] // All are named by the caller.
 pub fn folder_response<'py>(
     py: Python<'py>, partials: &Partials, header: &[u8], limits: LimitsArgument, edges: PyBuffer<i64>, zone: ZoneArgument,
