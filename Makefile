@@ -18,6 +18,7 @@ CASES ?= 10000
 INPUTS ?= 20000
 TARGETS ?=
 SCHEDULES ?= 2000
+SCOPE_DRAWS ?= 1000000
 INGEST ?=
 PEERS ?=
 RPC ?=
@@ -39,7 +40,7 @@ NODE_SOURCES := examples/node/report.js tests/clients/node/answers.js
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 CLIENT := clients/python
 
-.PHONY: help build demo serve test test-rust test-python test-long test-faults test-clients test-security test-load test-soak test-engines test-packages test-notebook fuzz fuzz-cases model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl dist clean
+.PHONY: help build demo serve test test-rust test-python test-long test-scopes test-faults test-clients test-security test-load test-soak test-engines test-packages test-notebook fuzz model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl dist clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -69,6 +70,10 @@ test-python: build grpcurl $(STAMPS)/proto-tools
 ## test-long    compare the service with the oracle, EXAMPLES requests (default: 100000)
 test-long: build
 	PEGCOUNT_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -n 2 tests/conformance tests/properties
+
+## test-scopes  compare what callers with data scopes get with a store of their records, SCOPE_DRAWS requests (default: 1000000)
+test-scopes: build
+	PEGCOUNT_SCOPE_DRAWS=$(SCOPE_DRAWS) $(BIN)/pytest -n 2 tests/properties/test_data_scopes.py
 
 ## test-faults  kills, power cuts, failing system calls, bit flips, retries; long, as root; a second run resumes
 test-faults: build

@@ -145,6 +145,34 @@ def is_visible(record: SessionRecord, of: DataScope) -> bool:
     )
 
 
+def is_denied(asked: Any, of: DataScope) -> bool:
+    """Whether a request names what is outside a data scope, or hidden by it, from the definition."""
+    measured = {Metric.ASR, Metric.ACD} & set(of.hidden_metrics)
+    match asked:
+        case reports_pb2.QueryAsrUsageRequest():
+            return bool(of.tenant_id) and not set(asked.tenant_ids) <= set(of.tenant_id)
+        case reports_pb2.QueryOriginationQualityRequest():
+            accounts = {asked.account_id, *asked.account_ids} - {""}
+            is_outside = bool(of.account_id) and not accounts <= set(of.account_id)
+            is_priced = Metric.PRICE in of.hidden_metrics and asked.HasField("customer_price")
+            return is_outside or is_priced or bool(measured and asked.HasField("duration"))
+        case reports_pb2.QueryFolderStatsRequest():
+            fit = [one for one in of.organization if asked.company in ("", one.company)]
+            fit = [
+                one for one in fit if not asked.organization or one.organization in (None, asked.organization)
+            ]
+            return bool(of.organization) and not fit
+    filters = asked.filters
+    if any(
+        not set(getattr(filters, name)) <= set(getattr(of, name) or getattr(filters, name))
+        for name in ("orig_clients_id", "term_clients_id")
+    ):
+        return True
+    names = {*asked.return_fields, *(name.removeprefix("-") for name in asked.order)}
+    names |= {descriptor.name for descriptor, _ in filters.ListFields()}
+    return bool(names & hidden_fields(of))
+
+
 def request(dice: random.Random, of: DataScope) -> Message:
     """Draws a request for any report, in most of which nothing is outside the data scope, some invalid."""
     draw: Callable[[random.Random, DataScope], Any] = dice.choice((_usage, _active, _folder, _quality))

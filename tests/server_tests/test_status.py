@@ -162,6 +162,7 @@ ERRORS: list[tuple[PegcountError, grpc.StatusCode, str, dict[str, str]]] = [
     (errors.CredentialRefusedError(), Code.UNAUTHENTICATED, "CREDENTIAL_REFUSED", {}),
     (errors.CredentialUnexpectedError(), Code.UNAUTHENTICATED, "CREDENTIAL_UNEXPECTED", {}),
     (errors.AccessDeniedError("root"), Code.PERMISSION_DENIED, "ACCESS_DENIED", {"scope": "root"}),
+    (errors.OutsideScopeError("field", "v", "m", 1), Code.PERMISSION_DENIED, "ACCESS_DENIED", {}),
     (errors.RotationInProgressError("cr_a", "t"), PRECONDITION, "ROTATION_IN_PROGRESS", {"id": "cr_a"}),
     (errors.FirstCredentialIsLocalError(), PRECONDITION, "FIRST_CREDENTIAL_IS_LOCAL", {}),
     (errors.LastRootCredentialError("cr_a"), PRECONDITION, "LAST_ROOT_CREDENTIAL", {"id": "cr_a"}),
