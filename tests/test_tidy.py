@@ -166,6 +166,14 @@ def test_one_folder_knows_pyo3_and_four_files_are_unsafe() -> None:
     ]
 
 
+def test_reports_see_the_store_through_the_scope_of_their_caller() -> None:
+    """One file adds the data scope to every scan; a report that has the store could forget it."""
+    of_reports = ["existence", "hidden_figures", "notices", "report_cost", "reports", "unseen_values"]
+    importers = importing("pegcount.store")
+    assert "python/pegcount/server/visible_records.py" in importers
+    assert importers & {f"python/pegcount/server/{name}.py" for name in of_reports} == set()
+
+
 def test_no_utils() -> None:
     names = {part for path in PYTHON + RUST for part in (*path.relative_to(ROOT).parts[:-1], path.stem)}
     assert names & {"util", "utils", "helper", "helpers", "misc"} == set()

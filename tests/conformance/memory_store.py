@@ -4,14 +4,13 @@ It was written from the text of the interface, and uses what that offers to each
 merges its records, and takes the cells of its scans. It is slow, and keeps nothing when the process ends.
 """
 
-import ipaddress
 import json
 import operator
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -21,23 +20,16 @@ from pegcount.store import PendingWrite
 from pegcount.store.retention import first_retained_day
 from pegcount.v1 import records_pb2
 
-from conformance.memory_privacy import PrivacyDisk, PrivacyStore
-from conformance.memory_rows import Row, columns_of, measured, rates_of
+from conformance.memory_conditions import DEFAULTS, Row, columns_of, condition_of
+from conformance.memory_credentials import CredentialDisk, CredentialStore
 
 _DAY_US = 86_400_000_000
 _ABSENT = -(2**63)
-_DEFAULTS = {"kind": 1, "is_last_attempt": 1}
+_RATES = ("rates_code", "rates_code_name", "rates_country")
 _FIELDS = records_pb2.SessionRecord.DESCRIPTOR.fields
 _TEXTS = {one.name for one in _FIELDS if one.type == one.TYPE_STRING} - {"customer_price"}
 _COLUMNS = {one.name for one in _FIELDS} | {"duration_ms", "received_time"}
 _COUNTS = ("accepted", "replaced", "duplicates", "outranked", "suspected_reuse")
-_TEXT_MATCHES: dict[str, Callable[[str, str], bool]] = {
-    "eq": operator.eq,
-    "starts_with": str.startswith,
-    "ends_with": str.endswith,
-    "contains": operator.contains,
-}
-
 _Refusal = tuple[Any, str]
 
 
@@ -116,7 +108,7 @@ class MemoryStore(PrivacyStore):
             number = bisect_right(edge_us, row["setup_time"]) - 1
             if not 0 <= number < bin_count:
                 continue
-            cell = (number, *(row.get(name, _DEFAULTS.get(name)) for name in scan.keys))
+            cell = (number, *(row.get(name, DEFAULTS.get(name)) for name in scan.keys))
             sums = cells.setdefault(cell, [0, 0, 0])
             sums[:] = map(operator.add, sums, measured(row, scan.measure))
             if scan.keys and len(cells) > cell_count_max:
@@ -218,8 +210,9 @@ class MemoryStore(PrivacyStore):
         """The rows that satisfy all predicates, with the rates of the code deck."""
         cancel_token.check()
         deck = None if scan.code_deck is None else self._deck(scan.code_deck)
-        conditions = [_condition_of(predicate) for predicate in scan.predicates]
-        for name in (*scan.keys, *(predicate.column for predicate in scan.predicates)):
+        conditions = [condition_of(predicate) for predicate in scan.predicates]
+        read = (name for predicate in scan.predicates for name in columns_of(predicate))
+        for name in (*scan.keys, *read):
             if name not in _COLUMNS:
                 raise ValueError(f"records have no column {name!r}")
         for row in self._rows():
@@ -239,32 +232,3 @@ def _key_column(name: str, values: Sequence[Any]) -> Any:
         return np.array([_ABSENT if value is None else value for value in values], np.int64)
     codes: dict[str, int] = {"": 0}
     return np.array([codes.setdefault(value or "", len(codes)) for value in values], np.int64), list(codes)
-
-
-def _condition_of(predicate: model.Predicate) -> Callable[[Row], bool]:
-    column, or_absent = predicate.column, False
-    match predicate:
-        case model.Present(_, wanted):
-            return lambda row: (row.get(column) is not None) == wanted
-        case model.Between(_, low, high):
-            holds: Callable[[Any], bool] = lambda value: low <= value <= high  # noqa: E731
-        case model.OneOf(_, values, or_absent):
-            holds = frozenset(values).__contains__
-        case model.InNetwork(_, network):
-            holds = lambda text: _is_within(text, network)  # noqa: E731
-        case model.TextMatch(_, how, text):
-            holds = lambda value: _TEXT_MATCHES[how](value, text)  # noqa: E731
-    default = None if or_absent else _DEFAULTS.get(column)
-    return lambda row: or_absent if (value := row.get(column, default)) is None else holds(value)
-
-
-@lru_cache(1_000)
-def _is_within(text: str, network: str) -> bool:
-    try:
-        address: Any = ipaddress.ip_address("" if "%" in text else text)
-    except ValueError:
-        return False
-    block: Any = ipaddress.ip_network(network, strict=False)
-    if block.version == 6 and block.prefixlen >= 96 and (mapped := block.network_address.ipv4_mapped):
-        block = ipaddress.ip_network(f"{mapped}/{block.prefixlen - 96}")
-    return (getattr(address, "ipv4_mapped", None) or address) in block

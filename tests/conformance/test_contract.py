@@ -11,7 +11,18 @@ from decks import deck_of
 from google.protobuf.timestamp_pb2 import Timestamp
 from pegcount import core, errors
 from pegcount.config import Config
-from pegcount.model import Between, InNetwork, Measure, OneOf, Predicate, Present, Retention, Scan, TextMatch
+from pegcount.model import (
+    Between,
+    InNetwork,
+    Measure,
+    OneOf,
+    OneOfPairs,
+    Predicate,
+    Present,
+    Retention,
+    Scan,
+    TextMatch,
+)
 from pegcount.store import Store
 from pegcount.v1 import records_pb2
 
@@ -141,6 +152,7 @@ def test_measures(place: Place) -> None:
 
 
 SAMPLE: dict[str, Any] = {
+    "company": "acme",
     "folder": "Straße/1",
     "customer_price": "0.10",
     "app_id": -7,
@@ -169,6 +181,12 @@ SAMPLE: dict[str, Any] = {
         (OneOf("folder", ("x", "y"), or_absent=True), False),
         (OneOf("agent_id", ("x",), or_absent=True), True),
         (OneOf("agent_id", ("",)), False),
+        (OneOfPairs("company", "folder", (("acme", "Straße/1"), ("acme", "x"))), True),
+        (OneOfPairs("company", "folder", (("acme", "x"), ("bell", "Straße/1"))), False),
+        (OneOfPairs("company", "folder", (("bell", "x"), ("acme", None))), True),
+        (OneOfPairs("company", "agent_id", (("acme", None),)), True),
+        (OneOfPairs("company", "agent_id", (("acme", "x"),)), False),
+        (OneOfPairs("agent_id", "company", (("x", None), ("acme", "acme"))), False),
         (TextMatch("folder", "eq", "straße/1"), False),
         (TextMatch("folder", "starts_with", "Straß"), True),
         (TextMatch("folder", "ends_with", "1"), True),

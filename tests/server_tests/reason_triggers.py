@@ -9,6 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pegcount import core, errors
 from pegcount.auth import Issued, Scope
 from pegcount.config import Config
+from pegcount.data_scope import DataScope, Metric
 from pegcount.store import PendingWrite
 from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
 from service import Service
@@ -242,6 +243,12 @@ def with_a_key_that_nothing_checks(serve: Open) -> object:
 def with_a_key_that_expires(serve: Open) -> object:
     issued = create(serve(LIMITS).store, Scope.READ_REPORTS, lifetime_seconds=60)
     return serve(LIMITS).reports.QueryAsrUsage(ASK_USAGE, metadata=sent(issued.key.text))
+
+
+def with_a_key_that_hides_the_answers(serve: Open) -> object:
+    hidden = DataScope(hidden_metrics=(Metric.ASR,))
+    issued = create(serve(LIMITS).store, Scope.READ_REPORTS, data_scope=hidden)
+    return serve(LIMITS).reports.QueryOriginationQuality(ASK_QUALITY, metadata=sent(issued.key.text))
 
 
 def managing(method: str, request: Callable[[str], Any]) -> Trigger:

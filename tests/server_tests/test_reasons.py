@@ -20,6 +20,7 @@ from server_tests.reason_triggers import (
     quality,
     usage,
     with_a_key_that_expires,
+    with_a_key_that_hides_the_answers,
 )
 from server_tests.refusal import refusal
 
@@ -140,6 +141,7 @@ NOTICES: dict[str, list[Trigger]] = {
         active(filters=reports_pb2.ActiveSessionFilters(orig_rates_code=["44"])),
     ],
     "CREDENTIAL_EXPIRES": [with_a_key_that_expires],
+    "METRICS_HIDDEN": [with_a_key_that_hides_the_answers],
 }
 
 

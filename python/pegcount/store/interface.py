@@ -57,8 +57,8 @@ and group. All records count, whatever their kind, state or age, unless a predic
 - **Predicates.** `model` documents each class. An absent value satisfies none of them but `Present` with
   `wanted` false and `OneOf` with `or_absent`; a default counts as the value, but `Present`
   and `or_absent` ask what the records say.
-  `Between` and `OneOf` of integers are for integer columns; `OneOf` of texts, `TextMatch` and `InNetwork`
-  for columns of texts. Texts are compared as bytes of UTF-8. A `OneOf` has at least one value.
+  `Between` and `OneOf` of integers are for integer columns; `OneOf` of texts, `OneOfPairs`, `TextMatch` and
+  `InNetwork` for columns of texts. Texts are compared as bytes of UTF-8. A `OneOf` has at least one value.
   `InNetwork` has a block, as `192.0.2.0/24`, or one address; an IPv4-mapped IPv6 address, of the record or
   of the block, counts as the IPv4 address in it. A text that is not an address, or one with leading zeros
   in a number or with a zone, is in no block.

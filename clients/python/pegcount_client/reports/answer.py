@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 from google.protobuf.message import Message
 from pegcount.v1 import reports_pb2
 
+from pegcount_client.columns import Column, Kind
 from pegcount_client.enums import Granularity, NoticeCode, member_of_number
 from pegcount_client.times import time_in_zone
 
@@ -103,6 +104,14 @@ def values_or_none(messages: Iterable[Message], name: str) -> tuple[Any, ...]:
 def ratios(messages: Iterable[Message], name: str) -> tuple[float, ...]:
     """Returns the ratio in a field of each message, NaN where it is absent."""
     return tuple(math.nan if value is None else value for value in values_or_none(messages, name))
+
+
+def counts(name: str, values: Sequence[int | None]) -> Column:
+    """Returns a column of counts, which are all None if the credential does not show them.
+
+    Its kind is then that of numbers which may be absent.
+    """
+    return Column(name, Kind.ID if None in values else Kind.COUNT, tuple(values))
 
 
 def summary(report: str, span: ReportRange, figures: str, notices: Iterable[Notice]) -> str:

@@ -11,11 +11,13 @@ from pegcount_client.columns import Column, Kind
 from pegcount_client.reports.answer import (
     Notice,
     ReportRange,
+    counts,
     logged_notices,
     range_of,
     ratios,
     summary,
     value_or_none,
+    values_or_none,
 )
 from pegcount_client.rows import Convertible, Rows
 
@@ -30,12 +32,12 @@ class FolderStatsRow:
     """Folder; "" for calls that carry none."""
     call_count: int
     """Finished calls, last attempts."""
-    answered_count: int
-    """Of these, the answered ones."""
-    duration_ms: int
-    """Milliseconds from answer to end, summed."""
+    answered_count: int | None
+    """Of these, the answered ones. None: the credential does not show them."""
+    duration_ms: int | None
+    """Milliseconds from answer to end, summed. None: the credential does not show them."""
     average_duration_seconds: float | None
-    """Seconds per answered call. None: none was answered."""
+    """Seconds per answered call. None: none was answered, or the credential does not show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,12 @@ class FolderAgentRow:
     """Id of the agent."""
     call_count: int
     """Finished calls."""
-    answered_count: int
-    """Of these, the answered ones."""
-    duration_ms: int
-    """Milliseconds from answer to end, summed."""
+    answered_count: int | None
+    """Of these, the answered ones. None: the credential does not show them."""
+    duration_ms: int | None
+    """Milliseconds from answer to end, summed. None: the credential does not show them."""
     average_duration_seconds: float | None
-    """Seconds per answered call. None: none was answered."""
+    """Seconds per answered call. None: none was answered, or the credential does not show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,12 @@ class FolderStatsTotals:
 
     call_count: int
     """Finished calls, last attempts."""
-    answered_count: int
-    """Of these, the answered ones."""
-    duration_ms: int
-    """Milliseconds from answer to end, summed."""
+    answered_count: int | None
+    """Of these, the answered ones. None: the credential does not show them."""
+    duration_ms: int | None
+    """Milliseconds from answer to end, summed. None: the credential does not show them."""
     average_duration_seconds: float | None
-    """Seconds per answered call. None: none was answered."""
+    """Seconds per answered call. None: none was answered, or the credential does not show it."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,8 +97,8 @@ class FolderStats(Convertible):
             agents=Rows(FolderAgentRow, _agent_columns(response.rows)),
             totals=FolderStatsTotals(
                 call_count=totals.call_count,
-                answered_count=totals.answered_count,
-                duration_ms=totals.duration_ms,
+                answered_count=value_or_none(totals, "answered_count"),
+                duration_ms=value_or_none(totals, "duration_ms"),
                 average_duration_seconds=value_or_none(totals, "average_duration_seconds"),
             ),
         )
@@ -135,7 +137,7 @@ def _agent_columns(rows: Sequence[reports_pb2.FolderStatsRow]) -> list[Column]:
 def _figures(counted: Sequence[_Counted]) -> list[Column]:
     return [
         Column("call_count", Kind.COUNT, tuple(each.call_count for each in counted)),
-        Column("answered_count", Kind.COUNT, tuple(each.answered_count for each in counted)),
-        Column("duration_ms", Kind.COUNT, tuple(each.duration_ms for each in counted)),
+        counts("answered_count", values_or_none(counted, "answered_count")),
+        counts("duration_ms", values_or_none(counted, "duration_ms")),
         Column("average_duration_seconds", Kind.RATIO, ratios(counted, "average_duration_seconds")),
     ]

@@ -1,5 +1,6 @@
 """Origination quality: calls, ACD, ASR and CPS per bin."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from pegcount_client.columns import Column, Kind
 from pegcount_client.reports.answer import (
     Notice,
     ReportRange,
+    counts,
     logged_notices,
     range_of,
     summary,
@@ -25,14 +27,14 @@ class OriginationQualityBin:
     """First instant of the bin, in the zone of the report; a clipped bin keeps its calendar start."""
     total_calls: int
     """Finished calls, last attempts."""
-    answered_calls: int
-    """Of these, the answered ones."""
-    duration_ms: int
-    """Milliseconds from answer to end, summed."""
+    answered_calls: int | None
+    """Of these, the answered ones. None: the credential does not show them."""
+    duration_ms: int | None
+    """Milliseconds from answer to end, summed. None: the credential does not show them."""
     acd: float | None
-    """Average call duration, seconds per answered call. None: none was answered."""
+    """Average call duration, seconds per answered call. None: none was answered, or it is hidden."""
     asr: float | None
-    """Answer-seizure ratio, percent. None: no calls."""
+    """Answer-seizure ratio, percent. None: no calls, or the credential does not show it."""
     cps: float | None
     """Calls per second that the clipped bin covers."""
 
@@ -43,14 +45,14 @@ class OriginationQualityTotals:
 
     total_calls: int
     """Finished calls, last attempts."""
-    answered_calls: int
-    """Of these, the answered ones."""
-    duration_ms: int
-    """Milliseconds from answer to end, summed."""
+    answered_calls: int | None
+    """Of these, the answered ones. None: the credential does not show them."""
+    duration_ms: int | None
+    """Milliseconds from answer to end, summed. None: the credential does not show them."""
     acd: float | None
-    """Seconds per answered call. None: none was answered."""
+    """Seconds per answered call. None: none was answered, or the credential does not show it."""
     asr: float | None
-    """Percent answered. None: no calls."""
+    """Percent answered. None: no calls, or the credential does not show it."""
     cps_mean: float | None
     """Calls per second of the whole range. None: no bins."""
     cps_peak: float | None
@@ -79,8 +81,8 @@ class OriginationQuality(Convertible):
             bins=Rows(OriginationQualityBin, _columns(response.data, response.range.time_zone)),
             totals=OriginationQualityTotals(
                 total_calls=totals.total_calls,
-                answered_calls=totals.answered_calls,
-                duration_ms=totals.duration_ms,
+                answered_calls=value_or_none(totals, "answered_calls"),
+                duration_ms=value_or_none(totals, "duration_ms"),
                 acd=value_or_none(totals, "acd"),
                 asr=value_or_none(totals, "asr"),
                 cps_mean=value_or_none(totals, "cps_mean"),
@@ -100,12 +102,14 @@ class OriginationQuality(Convertible):
 
 
 def _columns(data: reports_pb2.OriginationQualityData, zone: str) -> list[Column]:
+    # A figure that the credential does not show has no entries, however many bins there may be.
+    absent, no_ratios = [None] * len(data.t), [math.nan] * len(data.t)
     return [
         Column("start_time", Kind.TIME, tuple(unix_s * 1_000_000 for unix_s in data.t), zone),
         Column("total_calls", Kind.COUNT, tuple(data.total_calls)),
-        Column("answered_calls", Kind.COUNT, tuple(data.answered_calls)),
-        Column("duration_ms", Kind.COUNT, tuple(data.duration_ms)),
-        Column("acd", Kind.RATIO, tuple(data.acd)),
-        Column("asr", Kind.RATIO, tuple(data.asr)),
+        counts("answered_calls", data.answered_calls or absent),
+        counts("duration_ms", data.duration_ms or absent),
+        Column("acd", Kind.RATIO, tuple(data.acd or no_ratios)),
+        Column("asr", Kind.RATIO, tuple(data.asr or no_ratios)),
         Column("cps", Kind.RATIO, tuple(data.cps)),
     ]

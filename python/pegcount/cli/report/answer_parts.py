@@ -1,10 +1,10 @@
 """What the tables of all reports take from an answer in the same way."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from google.protobuf.message import Message
 
-from pegcount.cli.report.report_table import Notice, Range, Value
+from pegcount.cli.report.report_table import Column, Notice, Range, Value
 from pegcount.v1.reports_pb2 import Granularity, NoticeCode, ResolvedRange
 from pegcount.v1.reports_pb2 import Notice as SentNotice
 
@@ -24,6 +24,16 @@ def range_of(sent: ResolvedRange) -> Range:
 def notices_of(sent: Iterable[SentNotice]) -> tuple[Notice, ...]:
     """Returns the notices of an answer; a code that is newer than this program is its number."""
     return tuple(Notice(_code(notice.code), notice.text, dict(notice.metadata)) for notice in sent)
+
+
+def shown_columns(columns: Sequence[Column], notices: Iterable[SentNotice]) -> tuple[Column, ...]:
+    """Returns the columns without those that the credential of the call does not show.
+
+    A notice names them. A column without values would look like one of calls that had none.
+    """
+    named = [one.metadata["field"] for one in notices if one.code == NoticeCode.NOTICE_CODE_METRICS_HIDDEN]
+    hidden = {name for names in named for name in names.split(", ")}
+    return tuple(column for column in columns if column.name not in hidden)
 
 
 def _code(number: int) -> str:

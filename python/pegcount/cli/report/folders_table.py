@@ -1,9 +1,9 @@
 """The table of `pegcount report folders`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from pegcount.cli.report.answer_parts import notices_of, range_of, values_of
-from pegcount.cli.report.report_table import Column, Kind, ReportTable, Row
+from pegcount.cli.report.answer_parts import notices_of, range_of, shown_columns, values_of
+from pegcount.cli.report.report_table import Column, Kind, ReportTable, Row, Value
 from pegcount.v1.reports_pb2 import (
     FolderAgentStats,
     FolderStatsRow,
@@ -27,28 +27,30 @@ _FIGURES = (
 
 def folders_table(answer: QueryFolderStatsResponse, request: QueryFolderStatsRequest) -> ReportTable:
     """Returns the answer as a table; the rows of agents follow that of their folder, which includes them."""
-    totals = answer.totals
+    totals, shown = answer.totals, shown_columns(_FIGURES, answer.notices)
     return ReportTable(
         report="folders",
         subject=f"Calls of {request.company} / {request.organization}",
         range=range_of(answer.range),
-        columns=_KEYS + _FIGURES,
+        columns=_KEYS + shown,
         key_count=len(_KEYS),
-        rows=tuple(row for sent in answer.rows for row in _rows(sent)),
+        rows=tuple(row for sent in answer.rows for row in _rows(sent, shown)),
         subtotals=(),
-        total_row=Row((None, None, None, *_figures(totals)), level=0),
+        total_row=Row((None, None, None, *_figures(totals, shown)), level=0),
         totals=values_of(totals),
         remarks=(),
         notices=notices_of(answer.notices),
     )
 
 
-def _rows(sent: FolderStatsRow) -> Iterator[Row]:
-    yield Row((sent.date, sent.folder, None, *_figures(sent)), level=2)
+def _rows(sent: FolderStatsRow, shown: Sequence[Column]) -> Iterator[Row]:
+    yield Row((sent.date, sent.folder, None, *_figures(sent, shown)), level=2)
     for agent in sent.agents:
-        yield Row((sent.date, sent.folder, agent.agent_id, *_figures(agent)))
+        yield Row((sent.date, sent.folder, agent.agent_id, *_figures(agent, shown)))
 
 
-def _figures(message: FolderStatsRow | FolderAgentStats | FolderStatsTotals) -> list[int | float | None]:
+def _figures(
+    message: FolderStatsRow | FolderAgentStats | FolderStatsTotals, shown: Sequence[Column]
+) -> list[Value]:
     values = values_of(message)
-    return [values[column.name] for column in _FIGURES]  # type: ignore[misc]
+    return [values[column.name] for column in shown]

@@ -43,7 +43,8 @@ def _usage(table: ReportTable, style: TimeStyle, width: int) -> Iterator[str]:
 def _quality(table: ReportTable, style: TimeStyle, width: int) -> Iterator[str]:
     calls = _values(table, "total_calls")
     yield from _charted(table, style, "total_calls", calls, None, width, _SMALL_HEIGHT)
-    for name in ("asr", "acd", "cps"):
+    shown = {column.name for column in table.columns}
+    for name in (name for name in ("asr", "acd", "cps") if name in shown):
         yield from _charted(table, style, name, None, _values(table, name), width, _SMALL_HEIGHT)
 
 

@@ -1,9 +1,10 @@
 """The table of `pegcount report quality`."""
 
 import math
+from collections.abc import Sequence
 
 from pegcount import calendar, core
-from pegcount.cli.report.answer_parts import notices_of, range_of, values_of
+from pegcount.cli.report.answer_parts import notices_of, range_of, shown_columns, values_of
 from pegcount.cli.report.report_table import Column, Kind, Measured, Remark, ReportTable, Row, Value
 from pegcount.v1.reports_pb2 import (
     OriginationQualityData,
@@ -30,16 +31,16 @@ def quality_table(
 ) -> ReportTable:
     """Returns the answer as a table, with the start of each bin as a time."""
     span = range_of(answer.range)
-    data, totals = answer.data, answer.totals
+    data, totals, shown = answer.data, answer.totals, shown_columns(_FIGURES, answer.notices)
     return ReportTable(
         report="quality",
         subject=f"{_calls_of(request)} per {span.granularity}",
         range=span,
-        columns=(_START, *_FIGURES),
+        columns=(_START, *shown),
         key_count=1,
-        rows=_rows(data, calendar.zone(span.time_zone)),
+        rows=_rows(data, shown, calendar.zone(span.time_zone)),
         subtotals=(),
-        total_row=Row((None, *_total(totals)), level=0),
+        total_row=Row((None, *_total(totals, shown)), level=0),
         totals=values_of(totals),
         remarks=_remarks(answer, span.time_zone, span.granularity),
         notices=notices_of(answer.notices),
@@ -59,8 +60,8 @@ def _calls_of(request: QueryOriginationQualityRequest) -> str:
     return f"Calls of account{'s' if len(accounts) > 1 else ''} {named}{or_none}"
 
 
-def _rows(data: OriginationQualityData, zone: Zone | None) -> tuple[Row, ...]:
-    columns = [getattr(data, column.name) for column in _FIGURES]
+def _rows(data: OriginationQualityData, shown: Sequence[Column], zone: Zone | None) -> tuple[Row, ...]:
+    columns = [getattr(data, column.name) for column in shown]
     return tuple(
         Row((_start(unix_s, zone), *map(_value, figures)))
         for unix_s, *figures in zip(data.t, *columns, strict=True)
@@ -78,9 +79,9 @@ def _value(figure: int | float) -> Value:
     return None if math.isnan(figure) else figure
 
 
-def _total(totals: OriginationQualityTotals) -> list[Value]:
+def _total(totals: OriginationQualityTotals, shown: Sequence[Column]) -> list[Value]:
     values = values_of(totals)
-    return [values["cps_mean" if column.name == "cps" else column.name] for column in _FIGURES]
+    return [values["cps_mean" if column.name == "cps" else column.name] for column in shown]
 
 
 def _remarks(
