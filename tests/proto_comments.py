@@ -10,6 +10,10 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 _ENUM_OF_FILE, _VALUE_OF_ENUM = 5, 2
 
 
+_PERHAPS = re.compile(r"(?:^|; )perhaps ")
+"""Follows the metadata that all errors of a reason have."""
+
+
 def proto_files() -> list[FileDescriptorProto]:
     """Returns the descriptors of Pegcount's proto files, with source comments."""
     content = files("pegcount.server").joinpath("contract.binpb").read_bytes()
@@ -31,12 +35,12 @@ def enum_comments() -> dict[str, str]:
 
 def metadata_names(reason: str) -> set[str]:
     """Returns the metadata keys that the comment of an `ErrorReason` (given without prefix) promises."""
-    return _keys(_metadata_of(reason).partition("perhaps ")[0])
+    return _keys(_PERHAPS.split(_metadata_of(reason), maxsplit=1)[0])
 
 
 def possible_metadata_names(reason: str) -> set[str]:
     """Returns the metadata keys that only some errors of an `ErrorReason` have."""
-    return _keys(_metadata_of(reason).partition("perhaps ")[2])
+    return _keys("".join(_PERHAPS.split(_metadata_of(reason), maxsplit=1)[1:]))
 
 
 def _metadata_of(reason: str) -> str:
