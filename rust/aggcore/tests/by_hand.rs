@@ -127,7 +127,7 @@ fn pairs_of_texts_are_told_apart() {
     check(&[pairs(&[("bell", Some("bell")), ("acme", Some("bell"))])], "ce");
     check(&[pairs(&[("bell", Some("acme")), ("acme", None), ("zeta", Some("zeta"))])], "af");
     check(&[pairs(&[("acme", Some("acme east")), ("acme east", Some("acme"))])], "");
-    // An absent text is in no pair, as there is no empty one.
+    // A pair never has an empty text, so that an absent text fits none.
     check(&[pairs(&[("aa", None), ("zz", Some("zz"))])], "");
     check(&[pairs(&[])], "");
 }
