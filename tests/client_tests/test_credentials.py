@@ -185,6 +185,23 @@ def test_a_server_accepts_keys_by_their_scopes(tmp_path: Path, client_of: Client
                 write(client, 3)
 
 
+def test_a_server_refuses_what_is_outside_the_data_scope_of_a_key(
+    tmp_path: Path, client_of: ClientOf
+) -> None:
+    with guarded(tmp_path) as held:
+        scope = admin_pb2.DataScope(source=["pbx"])
+        made = held.create("switch", Scope.WRITE_RECORDS, data_scope=scope)
+        with client_of(held.service.address, api_key=made.secret) as client:
+            with pytest.raises(PegcountError, match=r"records\[0\]\.source: no value is outside") as raised:
+                write(client, 1)
+            assert (raised.value.code, raised.value.reason) == (
+                grpc.StatusCode.PERMISSION_DENIED,
+                "ACCESS_DENIED",
+            )
+            assert raised.value.metadata == {"field": "source", "value": "", "index": "0"}
+        assert held.service.store.info().records == 0
+
+
 @pytest.mark.parametrize("settings", [{}, {"api_key": "pk_secret"}, {"token": "secret"}])
 def test_a_server_refuses_other_credentials(
     settings: dict[str, str], tmp_path: Path, client_of: ClientOf
