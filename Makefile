@@ -40,7 +40,7 @@ NODE_SOURCES := examples/node/report.js tests/clients/node/answers.js
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 CLIENT := clients/python
 
-.PHONY: help build demo serve test test-rust test-python test-long test-scopes test-faults test-clients test-security test-load test-soak test-engines test-packages test-notebook fuzz model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-rpc lint format proto grpcurl dist clean
+.PHONY: help build demo serve test test-rust test-python test-long test-scopes test-faults test-clients test-security test-load test-soak test-engines test-packages test-notebook fuzz fuzz-cases model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-noisy bench-rpc lint format proto grpcurl dist clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'

@@ -47,16 +47,16 @@ RUST = sources(".rs")
 # ---- Shape ----
 
 SHARED = {
-    "model",
-    "errors",
     "config",
-    "time_text",
-    "time_hints",
-    "zone",
-    "suggestion",
     "data_scope",
+    "errors",
     "masked",
+    "model",
     "privacy",
+    "suggestion",
+    "time_hints",
+    "time_text",
+    "zone",
 }
 MAY_IMPORT = {
     "suggestion": set[str](),
@@ -66,12 +66,10 @@ MAY_IMPORT = {
     "zone": set[str](),
     "errors": set[str](),
     "config": set[str](),
-    "data_scope": set[str](),
-    "privacy": set[str](),
     "time_text": {"zone"},
     "time_hints": {"errors", "suggestion", "time_text"},
     "model": {"data_scope", "zone"},
-    "request": SHARED | {"calendar", "v1"},
+    "request": SHARED | {"auth", "calendar", "v1"},
     "calendar": SHARED,
     "auth": SHARED | {"calendar", "core", "v1"},
     "core": {"_aggcore"},

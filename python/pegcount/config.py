@@ -357,6 +357,14 @@ class Config:
     """Session ids of all deletions whose rules a store keeps."""
     deletion_request_bytes_max: int = 4 * 1024 * 1024
     """Bytes of one request to delete records or to erase numbers."""
+    audit_entry_count_max: int = 100_000
+    """Audit entries that a store keeps; the oldest go. Each may take some 1.5 kB of memory."""
+    audit_request_length_max: int = 1_000
+    """Characters of the request that an audit entry keeps; one that has more is replaced by its size."""
+    audit_list_count_max: int = 1_000
+    """Audit entries of one answer."""
+    audit_denied_calls_per_minute_max: int = 10
+    """Denied calls of one credential that the audit log takes in a minute; further ones are not noted."""
     erasure_party_count_max: int = 1_000
     """Numbers of parties of one erasure."""
     erased_party_total_max: int = 100_000

@@ -20,7 +20,7 @@ from pegcount.model import (
     Retention,
     StoreInfo,
 )
-from pegcount.privacy import Erasure, Masking
+from pegcount.privacy import AuditEntry, Erasure, Masking
 from pegcount.v1 import admin_pb2, reports_pb2
 from pegcount.zone import US_PER_SECOND, Zone
 

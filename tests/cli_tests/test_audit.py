@@ -59,6 +59,15 @@ def test_a_refused_command_is_noted(data: Path) -> None:
     assert printed("--data", data, "--limit", "1").endswith("DELETION_NOT_FOUND\n")
 
 
+def test_erasures_and_masking_are_noted_without_their_numbers(data: Path) -> None:
+    assert pegcount("erase", "--data", data, "--party", "+1 555 010 0123", "--yes").returncode == 0
+    masking = ("--after-days", "30", "--keep-digits", "6")
+    assert pegcount("masking", "--data", data, *masking).returncode == 0
+    masked, erased = printed("--data", data, "--limit", "2").splitlines()
+    assert masked.endswith('SetMasking {"masking": {"after_days": 30, "keep_digits": 6}}: OK')
+    assert erased.endswith('EraseParties {"parties": ["+1 55* *** ****"]}: OK')
+
+
 def test_a_command_that_changes_nothing_is_not_noted(data: Path) -> None:
     assert pegcount("delete", "--data", data, "--list").returncode == 0
     assert pegcount("delete", "--data", data, "--all", "--dry-run").returncode == 0

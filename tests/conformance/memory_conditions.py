@@ -10,8 +10,6 @@ from pegcount import model
 
 DEFAULTS = {"kind": 1, "is_last_attempt": 1}
 """Values of records that leave them out."""
-Row = dict[str, Any]
-"""The columns of a record that have a value, by name."""
 _TEXT_MATCHES: dict[str, Callable[[str, str], bool]] = {
     "eq": operator.eq,
     "starts_with": str.startswith,
@@ -20,7 +18,7 @@ _TEXT_MATCHES: dict[str, Callable[[str, str], bool]] = {
 }
 
 
-def columns_of(predicate: model.Predicate) -> Iterator[str]:
+def columns_read(predicate: model.Predicate) -> Iterator[str]:
     """Yields the names of the columns that a predicate reads."""
     yield predicate.column
     if isinstance(predicate, model.OneOfPairs):

@@ -8,13 +8,13 @@ from typing import Any
 from pegcount import core, errors
 from pegcount.privacy import Erasure, ErasureOutcome, Masking
 
-from conformance.memory_credentials import CredentialDisk, CredentialStore
+from conformance.memory_audit import AuditDisk, AuditStore
 
 _DAY_US = 86_400_000_000
 
 
 @dataclass
-class PrivacyDisk(CredentialDisk):
+class PrivacyDisk(AuditDisk):
     """Records, rules, credentials, and what is scrubbed from numbers of parties."""
 
     key: bytes = b"0123456789abcdef"
@@ -27,7 +27,7 @@ class PrivacyDisk(CredentialDisk):
     masked_before_day: int = 0
 
 
-class PrivacyStore(CredentialStore):
+class PrivacyStore(AuditStore):
     """A store over a disk whose records can be scrubbed."""
 
     _disk: PrivacyDisk

@@ -10,7 +10,6 @@ import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -20,12 +19,12 @@ from pegcount.store import PendingWrite
 from pegcount.store.retention import first_retained_day
 from pegcount.v1 import records_pb2
 
-from conformance.memory_conditions import DEFAULTS, Row, columns_of, condition_of
-from conformance.memory_credentials import CredentialDisk, CredentialStore
+from conformance.memory_conditions import DEFAULTS, columns_read, condition_of
+from conformance.memory_privacy import PrivacyDisk, PrivacyStore
+from conformance.memory_rows import Row, columns_of, measured, rates_of
 
 _DAY_US = 86_400_000_000
 _ABSENT = -(2**63)
-_RATES = ("rates_code", "rates_code_name", "rates_country")
 _FIELDS = records_pb2.SessionRecord.DESCRIPTOR.fields
 _TEXTS = {one.name for one in _FIELDS if one.type == one.TYPE_STRING} - {"customer_price"}
 _COLUMNS = {one.name for one in _FIELDS} | {"duration_ms", "received_time"}
@@ -211,7 +210,7 @@ class MemoryStore(PrivacyStore):
         cancel_token.check()
         deck = None if scan.code_deck is None else self._deck(scan.code_deck)
         conditions = [condition_of(predicate) for predicate in scan.predicates]
-        read = (name for predicate in scan.predicates for name in columns_of(predicate))
+        read = (name for predicate in scan.predicates for name in columns_read(predicate))
         for name in (*scan.keys, *read):
             if name not in _COLUMNS:
                 raise ValueError(f"records have no column {name!r}")

@@ -229,6 +229,13 @@ def with_a_key_of_another_scope(serve: Open) -> object:
     return service.reports.QueryAsrUsage(ASK_USAGE, metadata=key)
 
 
+def making_a_credential_with_a_field_of_a_newer_contract(serve: Open) -> object:
+    service, issued = with_keys(serve)
+    asked = admin_pb2.CreateCredentialRequest(name="switch", scopes=["SCOPE_WRITE_RECORDS"])
+    request = admin_pb2.CreateCredentialRequest.FromString(asked.SerializeToString() + b"\xa0\x06\x01")
+    return service.admin.CreateCredential(request, metadata=sent(issued[Scope.ROOT].key.text))
+
+
 def with_more_streams_than_a_credential_may_have(serve: Open) -> object:
     issued = create(serve(Config(write_stream_count_per_peer_max=0)).store, Scope.WRITE_RECORDS)
     service = serve(Config(write_stream_count_per_peer_max=0))

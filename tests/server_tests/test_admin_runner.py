@@ -32,7 +32,9 @@ def test_a_call_whose_deadline_passed_while_it_waited_changes_nothing(
     service = AdminService(Config(), store, SourceRules(store), credentials)
     runner = AdminRunner(Config(), service, AuditLog(Config(), store, lambda: 0))
     call: Any = SimpleNamespace(
+        caller=None,
         turn="credential",
+        request_id="r",
         clock=CallClock(),
         time_remaining=lambda: remaining_seconds,
         authenticate=lambda: None,

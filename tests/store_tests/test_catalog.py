@@ -13,6 +13,7 @@ import seeds
 from pegcount.core import ManifestEntry, SegmentTombstones
 from pegcount.data_scope import CredentialLimits, DataScope
 from pegcount.errors import DataDamagedError, StoreOpenError, StoreReadOnlyError
+from pegcount.model import CredentialRow
 from pegcount.privacy import AuditEntry
 from pegcount.store import catalog as catalog_module
 from pegcount.store.advice import sqlite_text
@@ -182,7 +183,7 @@ def create_filled_catalog(directory: Path) -> None:
             first_journal=2,
             scrubbed=[ScrubbedRow(segment(1).file.name, 1, None), ScrubbedRow(segment(2).file.name, 1, 6)],
         )
-        with catalog.change() as db:
+        with catalog.transaction() as db:
             for number in (1, 2):
                 put_row(db, "erasures", *ErasureRow(number, b"\x00\xff" * 8, 1, 5, 0, 1))
         catalog.put_code_deck(1, deck(1))
@@ -190,12 +191,17 @@ def create_filled_catalog(directory: Path) -> None:
         catalog.add_journal(2, 1)
         catalog.add_journal(3, 2)
         catalog.put_settings(retention_days=3)
+        plain = CredentialRow("cr_a", "a", (1,), (), (), 0)
+        narrow = replace(plain, data_scope=DataScope(tenant_id=(2,)), limits=CredentialLimits(1))
+        CredentialRows(catalog).put([narrow, replace(narrow, id="cr_b")], ())
         audit = AuditRows(catalog, entry_count_max=2)
         for method in ("SetRetention", "SetMasking", "SetMasking"):
             audit.append(AuditEntry(5, method, "cr_1", "operator", "{}"))
 
 
 CHANGES = {
+    # Without its data scope, a credential would reach all records.
+    "credentials": ["data_scope = NULL", "limits = NULL", "scopes = '[4]'"],
     "erasures": ["digests = x'00'", "party_count = 2", "create_us = 6", "records = 1", "is_complete = 0"],
     "scrubbed": ["name = 'segments/x'", "erasure_id = 2", "keep_digits = NULL"],
     "segments": ["rows = 4", "bytes = 1", "crc32 = 0", "summary = x'00'", "day = day + 1", "dead = x'01'"],

@@ -113,7 +113,7 @@ def test_the_catalogue_forgets_what_was_scrubbed_from_segments_that_are_gone(har
     with closing(Catalog(harness.directory)) as catalog:
         held = {segment.file.name for segment in catalog.segments()}
         assert held
-        assert {row[0] for row in catalog.table("scrubbed", "name")} == held
+        assert {row[0] for row in catalog.rows("scrubbed", "name")} == held
     harness.store = harness.open()
 
 
@@ -381,11 +381,11 @@ def test_a_check_finds_a_number_that_should_be_erased(harness: StoreHarness) -> 
     harness.store.close()
     name = harness.segment().relative_to(harness.directory).as_posix()
     key = b"0123456789abcdef"
-    with closing(Catalog(harness.directory)) as catalog, catalog.change() as db:
+    with closing(Catalog(harness.directory)) as catalog, catalog.transaction() as db:
         put_row(db, "erasures", 1, party_digest(key, NUMBER), 1, 0, 1, 1)
         put_row(db, "settings", ERASURE_KEY, key)
     assert check(harness.directory, MANUAL_MAINTENANCE).problems == []
-    with closing(Catalog(harness.directory)) as catalog, catalog.change() as db:
+    with closing(Catalog(harness.directory)) as catalog, catalog.transaction() as db:
         put_row(db, "scrubbed", name, 1, None)
     [problem] = check(harness.directory, MANUAL_MAINTENANCE).problems
     assert f"{name}: 1 records have an erased number" in problem

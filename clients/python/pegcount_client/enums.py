@@ -70,7 +70,7 @@ class NoticeCode(StrEnum):
     CREDENTIAL_EXPIRES = "CREDENTIAL_EXPIRES"
     """The credential of the call, or its key, expires soon."""
     METRICS_HIDDEN = "METRICS_HIDDEN"
-    """The credential of the call does not show some figures, which are None."""
+    """The credential of the call does not show some figures of the report, which are absent."""
 
 
 _Member = TypeVar("_Member", bound=StrEnum)

@@ -13,6 +13,26 @@ import typer
 
 from pegcount.cli.connection import Connection, calls_server
 from pegcount.cli.exit_status import errors_as_exit_status
+from pegcount.cli.key_options import (
+    AccountIds,
+    CallsInProgress,
+    CallsPerSecond,
+    HiddenFields,
+    HiddenMetrics,
+    KeyOptionError,
+    Organizations,
+    OrigClientsIds,
+    ShownFields,
+    Sources,
+    TenantIds,
+    TermClientsIds,
+    WorkMsPerSecond,
+    WriteStreams,
+    data_scope,
+    described_data_scope,
+    described_limits,
+    options_in_errors,
+)
 from pegcount.cli.local_admin import local_admin
 from pegcount.errors import PegcountError
 from pegcount.v1 import admin_pb2
@@ -111,6 +131,8 @@ def create_key(
             work_ms_per_second=work_ms_per_second,
         ),
     )
+    if not request.limits.ListFields():
+        request.ClearField("limits")
     with errors_as_exit_status(), options_in_errors(), _admin(data, server, create=create) as admin:
         is_first = (
             data is not None and not admin.ListCredentials(admin_pb2.ListCredentialsRequest()).credentials

@@ -18,7 +18,8 @@ from pegcount.store import EmbeddedStore, SourceRules
 class LocalAdmin:
     """Has the methods of `AdminService`; each notes itself by its name, with the user of the process."""
 
-    def __init__(self, service: AdminService, audit: AuditLog) -> None:
+    def __init__(self, store: EmbeddedStore, service: AdminService, audit: AuditLog) -> None:
+        self.store = store
         self._service = service
         self._audit = audit
         self._author = Author(caller_name=user_name())
@@ -41,7 +42,7 @@ def local_admin(data: Path, *, create: bool = False) -> Iterator[Any]:
     config = Config()
     with closing(EmbeddedStore(data, config, create=create)) as store:
         service = AdminService(config, store, SourceRules(store), Credentials(config, store, now_us))
-        yield LocalAdmin(service, AuditLog(config, store, now_us))
+        yield LocalAdmin(store, service, AuditLog(config, store, now_us))
 
 
 def user_name() -> str:

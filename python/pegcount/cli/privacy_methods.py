@@ -1,18 +1,14 @@
 """The methods of erasures and masking, of a server or of a data directory."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pegcount import core
-from pegcount.auth import Credentials
 from pegcount.cli.connection import Connection
-from pegcount.config import Config
-from pegcount.server import now_us
-from pegcount.server.admin import AdminService
-from pegcount.store import EmbeddedStore, SourceRules
+from pegcount.cli.local_admin import local_admin
 from pegcount.v1 import admin_pb2
 
 
@@ -38,20 +34,18 @@ def privacy_methods(data: Path | None, server: Connection | None) -> Iterator[Pr
             )
     if data is None:
         return
-    config = Config()
-    with closing(EmbeddedStore(data, config)) as store:
-        service = AdminService(config, store, SourceRules(store), Credentials(config, store, now_us))
+    with local_admin(data) as admin:
 
         def set_and_mask(request: admin_pb2.SetMaskingRequest) -> admin_pb2.SetMaskingResponse:
-            answer = service.SetMasking(request)
+            answer: admin_pb2.SetMaskingResponse = admin.SetMasking(request)
             # A server does so in the background; this process is about to end.
-            store.maintain()
+            admin.store.maintain()
             return answer
 
         yield PrivacyMethods(
-            lambda request: service.EraseParties(request, core.CancelToken(None)),
-            service.ListErasures,
-            service.LiftErasure,
-            service.GetMasking,
+            lambda request: admin.EraseParties(request, core.CancelToken(None)),
+            admin.ListErasures,
+            admin.LiftErasure,
+            admin.GetMasking,
             set_and_mask,
         )

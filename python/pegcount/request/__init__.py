@@ -38,6 +38,7 @@ __all__ = [
     "erasure_id",
     "folder_query",
     "list_fields",
+    "masking",
     "named_fields",
     "named_filters",
     "named_ids",

@@ -179,10 +179,16 @@ Refusal: TypeAlias = Callable[[Connection, Caller | None], PegcountError | None]
 
 The caller is None for an open method, and where nobody is authenticated.
 """
+Denial: TypeAlias = Callable[[Caller, str], None]
+"""Takes a caller whose credential lacks the scope of a method, and the id of the request."""
 ResponseStreamBehavior: TypeAlias = Callable[[bytes, Call], Awaitable[None]]
 """Takes a request message and writes responses."""
 StreamBehavior: TypeAlias = Callable[[Call], Awaitable[None]]
 """Reads requests and writes responses."""
+
+
+def _ignore_denial(caller: Caller, request_id: str) -> None:
+    """Denied calls of most methods change nothing, and are not noted."""
 
 
 def never_refused(_: Connection, __: Caller | None) -> None:
@@ -214,7 +220,13 @@ class CallHandlers(grpc.GenericRpcHandler):
         self._calls: set[Call] = set()
         self._is_stopping = False
 
-    def add_unary(self, method: str, behavior: UnaryBehavior, refusal: Refusal = never_refused) -> None:
+    def add_unary(
+        self,
+        method: str,
+        behavior: UnaryBehavior,
+        refusal: Refusal = never_refused,
+        denial: Denial = _ignore_denial,
+    ) -> None:
         """Adds a method with one request and one response; `method` is `package.Service/Method`.
 
         `denial` is called for each call that is denied. Raises ValueError if no rule says who may call it, as
@@ -230,7 +242,9 @@ class CallHandlers(grpc.GenericRpcHandler):
         read_and_answer = self._after_reading(answer_counted)
 
         async def handle(_: object, context: Context) -> bytes:
-            answer: bytes = await self._handle(context, rule, read_and_answer, refusal, is_stream=False)
+            answer: bytes = await self._handle(
+                context, rule, read_and_answer, refusal, denial, is_stream=False
+            )
             return answer
 
         self._handlers[f"/{method}"] = grpc.stream_unary_rpc_method_handler(handle)
@@ -307,6 +321,7 @@ class CallHandlers(grpc.GenericRpcHandler):
         rule: Rule,
         behavior: Callable[[Context, Call], Awaitable[Any]],
         refusal: Refusal = never_refused,
+        denial: Denial = _ignore_denial,
         *,
         is_stream: bool,
     ) -> Any:

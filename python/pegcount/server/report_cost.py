@@ -19,9 +19,8 @@ class Lane(Enum):
     """Has no reports, but what follows an answer that counts nothing."""
 
 
-def lane_of(report: PreparedReport, records: VisibleRecords, tuning: Tuning) -> Lane:
-    """Returns the lane of a report."""
-    cost_us = estimated_cost_us(report, records, tuning)
+def lane_of(report: PreparedReport, cost_us: float, tuning: Tuning) -> Lane:
+    """Returns the lane of a report with an estimated cost in microseconds."""
     # The estimate knows nothing of a code deck, which costs time by its size.
     is_known = not report.searches and report.scan.code_deck is None
     if cost_us <= tuning.inline_cost_us_max and is_known:

@@ -120,7 +120,7 @@ class ReportRunner:
                 report = prepare(data, records, limit.cancel_token, self._quick_bin_count_max)
             except ManyBinsError:
                 return None
-            lane = lane_of(report, records, self._config.tuning)
+            lane = self._charged_lane(report, records, call)
         return _answer(report, call, limit) if lane is Lane.INLINE else (lane, report)
 
     def _prepare(self, prepare: Prepare, data: bytes, call: Call, limit: QueryDeadline) -> "_Found":
@@ -129,12 +129,20 @@ class ReportRunner:
         with limit:
             records = self._visible_records(call)
             report = prepare(data, records, limit.cancel_token)
-            lane = lane_of(report, records, self._config.tuning)
+            lane = self._charged_lane(report, records, call)
         return (lane, report) if lane is Lane.LARGE else _answer(report, call, limit)
 
     def _visible_records(self, call: Call) -> VisibleRecords:
         data_scope = None if call.caller is None else call.caller.data_scope
         return VisibleRecords(self._store, data_scope, self._known_days)
+
+    def _charged_lane(self, report: PreparedReport, records: VisibleRecords, call: Call) -> Lane:
+        """Returns the lane of a report, whose estimated cost its credential pays; see `AdmittedCall`."""
+        cost_us = estimated_cost_us(report, records, self._config.tuning)
+        if call.admitted is not None:
+            # A store that does not know what a report costs has it run as a large one.
+            call.admitted.charge(cost_us if isfinite(cost_us) else self._config.tuning.small_cost_us_max)
+        return lane_of(report, cost_us, self._config.tuning)
 
     async def _notices(self, search: UnseenSearch, call: Call, begin_s: float) -> bytes:
         """Returns serialized notices about filter values that no record carries, on a thread.
@@ -153,7 +161,7 @@ class ReportRunner:
                 await self._searches.gate.enter(call.turn)
             call.clock.enter(Phase.STORE)
             work = partial(search.notices, cancel_token)
-            return await self._searches.gate.run(self._searches.threads, work)
+            return await self._searches.gate.run(call.turn, self._searches.threads, work)
         except (PegcountError, TimeoutError):
             return b""
         except asyncio.CancelledError:

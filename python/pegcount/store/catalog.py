@@ -9,7 +9,7 @@ thereby detects every row that damage changed, removed or added.
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -33,7 +33,7 @@ from pegcount.store.catalog_rows import (
     write_transaction,
 )
 from pegcount.store.catalog_segments import change_segments, forget_segment, replace_active
-from pegcount.store.catalog_tables import FORMAT_VERSION, OLDEST_FORMAT_VERSION, TABLES
+from pegcount.store.catalog_tables import DIGESTED, FORMAT_VERSION, OLDEST_FORMAT_VERSION, TABLES
 from pegcount.store.directory import fsync
 from pegcount.store.modes import create_private
 
@@ -196,7 +196,7 @@ class Catalog:
         of the active snapshot. Journal files before `first_journal` need not exist any more. `scrubbed` says
         what was scrubbed from segments. Raises StoreReadOnlyError if the transaction cannot be made durable.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             change_segments(db, added, removed, tombstones, scrubbed)
             if active is not None:
                 replace_active(db, active)
@@ -208,14 +208,6 @@ class Catalog:
             if deletion is not None:
                 put_row(db, "deletions", *deletion)
                 put_row(db, "settings", _LAST_DELETION, deletion.rule_id)
-
-    def table(self, name: str, order: str) -> list[tuple[Any, ...]]:
-        """Returns the rows of a table in the order of some columns."""
-        return self._rows(name, order)
-
-    def change(self) -> AbstractContextManager[Executor]:
-        """Returns a block whose statements are one transaction; raises StoreReadOnlyError if that fails."""
-        return self._transaction()
 
     def add_journal(self, sequence: int, predecessor: int) -> None:
         """Names a new journal file, durably: it must exist from now on. Raises StoreReadOnlyError.
@@ -234,7 +226,7 @@ class Catalog:
 
     def forget_file(self, name: str) -> None:
         """Names a segment or a file of the active snapshot no more. Raises StoreReadOnlyError."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             forget_segment(db, name)
             db.execute("DELETE FROM active WHERE name = ?", (name,))
 

@@ -28,7 +28,7 @@ from pegcount.model import (
     Scan,
     StoreInfo,
 )
-from pegcount.privacy import Erasure, ErasureOutcome, Masking
+from pegcount.privacy import AuditEntry, Erasure, ErasureOutcome, Masking
 from pegcount.store import files, modes
 from pegcount.store.accepted_loss import accept_losses, move_aside
 from pegcount.store.advice import advised_start

@@ -86,7 +86,7 @@ class Erasures:
         with locked(self._lock, no_limit), maintenance.alone(no_limit):
             if all(row.erasure_id != erasure_id for row in erasure_rows(self._catalog)):
                 raise _not_found(erasure_id)
-            with self._catalog.change() as db:
+            with self._catalog.transaction() as db:
                 db.execute("DELETE FROM erasures WHERE erasure_id = ?", (erasure_id,))
             self._scrubber.use_catalog()
         _LOG.info("erasure %d was lifted", erasure_id)
@@ -103,7 +103,7 @@ class Erasures:
         return key, sorted({core.party_digest(key, party) for party in parties})
 
     def _put(self, row: ErasureRow, key: bytes) -> None:
-        with self._catalog.change() as db:
+        with self._catalog.transaction() as db:
             put_row(db, "erasures", *row)
             put_row(db, "settings", ERASURE_KEY, key)
             put_row(db, "settings", LAST_ERASURE, row.erasure_id)

@@ -101,7 +101,7 @@ from pegcount.model import (
     StoreInfo,
     WriteOutcome,
 )
-from pegcount.privacy import Erasure, ErasureOutcome, Masking
+from pegcount.privacy import AuditEntry, Erasure, ErasureOutcome, Masking
 from pegcount.v1.records_pb2 import WriteRecordsResponse
 from pegcount.write_outcome import write_outcome
 from pegcount.zone import US_PER_DAY, US_PER_SECOND

@@ -146,7 +146,7 @@ class Scrubber:
                 else:
                     unaffected.append(self.scrubbing.note(name, days[name]))
             if unaffected:
-                with self._catalog.change() as db:
+                with self._catalog.transaction() as db:
                     for row in unaffected:
                         put_row(db, "scrubbed", *row)
         return affected
@@ -186,7 +186,7 @@ class Scrubber:
             if self._flushed is not self.scrubbing or self._waiting():
                 # Another erasure has begun meanwhile, and completes this one as well.
                 return
-            with self._catalog.change() as db:
+            with self._catalog.transaction() as db:
                 for row in done:
                     put_row(db, "erasures", *row._replace(is_complete=1))
             self._is_complete = True

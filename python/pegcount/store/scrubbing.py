@@ -70,12 +70,12 @@ def scrubbing_of(catalog: Catalog) -> Scrubbing:
 
 def erasure_rows(catalog: Catalog) -> list[ErasureRow]:
     """Returns the erasures that writes are held to, by number."""
-    return [ErasureRow(*row) for row in catalog.table("erasures", "erasure_id")]
+    return [ErasureRow(*row) for row in catalog.rows("erasures", "erasure_id")]
 
 
 def scrubbed_rows(catalog: Catalog) -> Mapping[str, ScrubbedRow]:
     """Returns what was scrubbed from segments, by their names; see `ScrubbedRow`."""
-    return {row[0]: ScrubbedRow(*row) for row in catalog.table("scrubbed", "name")}
+    return {row[0]: ScrubbedRow(*row) for row in catalog.rows("scrubbed", "name")}
 
 
 def _divided(digests: bytes) -> list[bytes]:

@@ -199,8 +199,8 @@ impl Layer {
             record.copy_field(merged, field);
         }
         let mut fields = Vec::new();
-        encode_record(&record, &mut fields);
-        let layer = Self::new(Rank { revision, class, content }, &record, fields);
+        encode_lasting_first(&record, &mut fields);
+        let layer = Self::new(Rank::of_stored(revision, class, content)?, &record, fields);
         // A join keeps no other layer: it would take fields from lower ones, and then go.
         (layer.replaces || supplies_a_field(&record)).then_some(layer)
     }

@@ -82,7 +82,7 @@ impl<'a> Choices<'a> {
     fn predicate(&mut self) -> Option<(Predicate, String)> {
         let (int, text) = (self.one_of(&INTS).to_owned(), self.one_of(&TEXTS).to_owned());
         let is_odd = self.byte() % 2 == 1;
-        let predicate = match self.below(6) {
+        let predicate = match self.below(7) {
             0 => Predicate::Between { column: int, low: self.number(), high: self.number() },
             1 => Predicate::one_of_ints(int, self.list(Self::number), is_odd),
             2 => Predicate::one_of_texts(text, self.list(Self::text), is_odd),
@@ -94,6 +94,11 @@ impl<'a> Choices<'a> {
                 let block = self.text();
                 let predicate = Predicate::InNetwork { column: text, network: Network::parse(&block)? };
                 return Some((predicate, block));
+            }
+            5 => {
+                let columns = self.one_of(&[["company", "account_id"], ["account_id", "company"]]);
+                let pair = |bytes: &mut Self| (bytes.text(), (bytes.byte() % 2 == 1).then(|| bytes.text()));
+                Predicate::text_pairs(columns.map(str::to_owned), self.list(pair))
             }
             _ => Predicate::Present { column: if self.byte() % 2 == 1 { int } else { text }, wanted: is_odd },
         };
@@ -124,6 +129,12 @@ fn holds(predicate: &Predicate, block: &str, record: &OwnedRecord) -> bool {
             TextMatch::Contains => text.contains(other.as_str()),
         }),
         Predicate::InNetwork { column, .. } => is_inside(block, record.text(column)),
+        Predicate::TextPairs { columns: [first, second], allowed } => {
+            let seconds = text(first).and_then(|text| allowed.iter().find(|(allowed, _)| allowed == text));
+            seconds.is_some_and(|(_, seconds)| {
+                seconds.is_empty() || text(second).is_some_and(|text| seconds.iter().any(|each| each == text))
+            })
+        }
         Predicate::Present { column, wanted } => {
             let is_int = field(column).is_some_and(|field| field.field_type.column_kind() == ColumnKind::Int);
             // The default of a field does not make it present.
