@@ -48,7 +48,6 @@ def test_the_contract_has_33_fields() -> None:
             (CUSTOMER | VENDOR) - {"orig_clients_id", "term_clients_id"},
         ),
     ],
-    ids=repr,
 )
 def test_a_dimension_hides_the_other_side(scope: DataScope, hidden: set[str]) -> None:
     assert hidden_fields(scope) == default_hidden_fields(scope) == hidden
