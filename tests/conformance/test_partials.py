@@ -164,6 +164,7 @@ def answers_of_others() -> dict[str, Any]:
         "limits": core.AnswerLimits(core.CancelToken(None), 2**30, 2**30),
     }
     two_edges: dict[str, Any] = {"edges": EDGES, "zone": UTC, **limits}
+    shown: dict[str, Any] = {"with_answers": True, "with_durations": True}
     usage: dict[str, Any] = {"warmup_bin_count": 0, "sma_period": None, "now_us": 0, **two_edges}
     active: dict[str, Any] = {"order": [], "limit": None, "rollup": True, "zone": UTC, **limits}
     later: dict[str, Any] = {"bin_count": 9, "bins": ints(0, 8)}
@@ -174,13 +175,13 @@ def answers_of_others() -> dict[str, Any]:
         "usage, with keys": lambda: core.usage_response(made(), **usage),
         "usage, of more bins": lambda: core.usage_response(made(**by_bin), **usage),
         "quality, with keys": lambda: core.quality_response(
-            made(), clipped_us=EDGES, calendar_us=EDGES, **limits
+            made(), clipped_us=EDGES, calendar_us=EDGES, **limits, **shown
         ),
         "quality, of more bins": lambda: core.quality_response(
-            made(**by_bin), clipped_us=EDGES, calendar_us=EDGES, **limits
+            made(**by_bin), clipped_us=EDGES, calendar_us=EDGES, **limits, **shown
         ),
-        "folder, of a later bin": lambda: core.folder_response(made(**later, **texts), **two_edges),
-        "folder, of a number": lambda: core.folder_response(made(), **two_edges),
+        "folder, of a later bin": lambda: core.folder_response(made(**later, **texts), **two_edges, **shown),
+        "folder, of a number": lambda: core.folder_response(made(), **two_edges, **shown),
         "active, of a later bin": lambda: core.active_response(made(**later), fields=["folder"], **active),
         "active, of a key more": lambda: core.active_response(
             made(), fields=["orig_clients_name", "quantity"], **active
