@@ -19,6 +19,6 @@ def check_exists(query: FolderQuery, records: VisibleRecords, cancel_token: core
             continue
         within = folder_predicates(**{"company": "", **path})
         path[kind] = name
-        if not records.carry(kind, name, within, cancel_token):
+        if not records.has_value(kind, name, within, cancel_token):
             message = f"no record carries {kind} {quoted(name)}"
             raise NotFoundError(f"{kind.upper()}_NOT_FOUND", kind, message, **path)

@@ -208,7 +208,7 @@ class ReportService:
             # A company, organization or folder that no record carries is refused.
             return self._answer(build, scan, records, None, cancel_token, clock)
 
-        searches = (*records.carry_scans(query.predicates), *notice_scans(bins, records))
+        searches = (*records.value_scans(query.predicates), *notice_scans(bins, records))
         return PreparedReport(scan, finish, searches)
 
     def quality(
@@ -260,7 +260,7 @@ class ReportService:
 
     def _read(
         self, message_class: Any, make_query: Callable[..., Any], data: bytes, check: request.Check
-    ) -> "_ReadRequest":
+    ) -> _ReadRequest:
         """Parses and validates a request; callers with different data scopes share the result."""
         message = self._parse(message_class, data, check)
         return _ReadRequest(message, make_query(message, self._config, check))

@@ -82,7 +82,7 @@ class VisibleRecords:
         """Returns whether any visible record satisfies all predicates; see `Store.any_match`."""
         return self._store.any_match((*predicates, *self._predicates), cancel_token)
 
-    def carry(
+    def has_value(
         self, column: str, text: str, within: tuple[Predicate, ...], cancel_token: core.CancelToken
     ) -> bool:
         """Returns whether any visible record that satisfies `within` has a text in a column.
@@ -97,8 +97,8 @@ class VisibleRecords:
         _, texts = self.partials(scan, _NAME_COUNT_MAX, cancel_token).keys[0]
         return text in texts
 
-    def carry_scans(self, within: tuple[Predicate, ...]) -> tuple[Scan, ...]:
-        """Returns scans that read as many rows as `carry`, called for three columns, and a report of them."""
+    def value_scans(self, within: tuple[Predicate, ...]) -> tuple[Scan, ...]:
+        """Returns scans that read as many rows as `has_value` of three columns, and a report of them."""
         scan = Scan(None, within[:1], (), Measure("calls"))
         # Without a data scope, each search ends at the first record found.
         return (replace(scan, predicates=()),) * 3 if self._predicates else (scan,)
