@@ -154,7 +154,7 @@ def is_denied(asked: Any, of: DataScope) -> bool:
         case reports_pb2.QueryOriginationQualityRequest():
             accounts = {asked.account_id, *asked.account_ids} - {""}
             is_outside = bool(of.account_id) and not accounts <= set(of.account_id)
-            is_priced = Metric.PRICE in of.hidden_metrics and asked.HasField("customer_price")
+            is_priced = bool(of.hidden_metrics) and asked.HasField("customer_price")
             return is_outside or is_priced or bool(measured and asked.HasField("duration"))
         case reports_pb2.QueryFolderStatsRequest():
             fit = [one for one in of.organization if asked.company in ("", one.company)]

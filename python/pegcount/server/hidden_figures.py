@@ -50,8 +50,9 @@ def figures_of(scope: DataScope | None) -> Figures:
 def hidden_filters(scope: DataScope) -> frozenset[str]:
     """Returns the filters of origination quality that would reveal what a data scope hides.
 
-    Whoever may count calls by duration, or by price, learns these by asking often enough.
+    Whoever may count calls by duration, or by price, learns these by asking often enough; and the price tells
+    the rest: a call has one if and only if it was answered, and it grows with the duration.
     """
     durations = () if figures_of(scope).durations else ("duration",)
-    prices = ("customer_price",) if Metric.PRICE in scope.hidden_metrics else ()
+    prices = ("customer_price",) if scope.hidden_metrics else ()
     return frozenset((*durations, *prices))
