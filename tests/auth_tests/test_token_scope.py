@@ -104,7 +104,7 @@ account_id = "accounts"
     [
         (2, "1001", ((2,), ("1001",))),
         ([2, 3, 2], ["1001", "1002"], ((2, 3), ("1001", "1002"))),
-        ([-(2**63), 2**63 - 1], 1001, ((-(2**63), 2**63 - 1), ("1001",))),
+        ([-(2**63) + 1, 2**63 - 1], 1001, ((-(2**63) + 1, 2**63 - 1), ("1001",))),
         (0, ["é" * 128], ((0,), ("é" * 128,))),
     ],
 )
@@ -136,6 +136,8 @@ def test_claims_have_the_values_of_each_token(
         {"tenants": True},
         {"tenants": 2.0},
         {"tenants": 2**63},
+        # A record without a tenant would be inside.
+        {"tenants": -(2**63)},
         {"tenants": {}},
     ],
     ids=repr,
@@ -186,6 +188,14 @@ def test_companies_and_organizations_in_claims(
         ("[issuer.data_scope_claims]", "data_scope_claims: names no claim; add one, such as account_id ="),
         ('[issuer.data_scope]\ntenant_id = "2"', 'data_scope: "tenant_id" must be an integer or a list of'),
         ("[issuer.data_scope]\ntenant_id = [true]", 'data_scope: "tenant_id" must be a list of integers'),
+        (
+            f"[issuer.data_scope]\ntenant_id = [2, {-(2**63)}]",
+            f'data_scope: "tenant_id": {-(2**63)} is not within {-(2**63) + 1} to {2**63 - 1}',
+        ),
+        (
+            f"[issuer.data_scope]\norig_clients_id = {2**63}",
+            f'data_scope: "orig_clients_id": {2**63} is not within {-(2**63) + 1} to {2**63 - 1}',
+        ),
         ("[issuer.data_scope]\naccount_id = 1", 'data_scope: "account_id" must be a text or a list of texts'),
         ('[issuer.data_scope]\naccount_id = [""]', 'data_scope: "account_id" must be a list of texts that'),
         (

@@ -48,6 +48,8 @@ def text_of(message: CreateCredentialRequest) -> str:
     return str(raised.value)
 
 
+ABSENT = {"value": str(-(2**63)), "minimum": str(-(2**63) + 1), "maximum": str(2**63 - 1)}
+"""Of a violation by the number that marks an absent value of a record."""
 FULL: dict[str, Any] = {
     "tenant_id": [2, -3],
     "organization": [{"company": "acme", "organization": "sales"}, {"company": "acme"}, {"company": "ädu"}],
@@ -97,6 +99,9 @@ def test_each_dimension_alone_is_a_data_scope() -> None:
 @pytest.mark.parametrize(
     ("scope", "field", "reason", "metadata"),
     [
+        ({"tenant_id": [2, -(2**63)]}, "tenant_id[1]", "VALUE_OUT_OF_RANGE", ABSENT),
+        ({"orig_clients_id": [-(2**63)]}, "orig_clients_id[0]", "VALUE_OUT_OF_RANGE", ABSENT),
+        ({"term_clients_id": [-(2**63)]}, "term_clients_id[0]", "VALUE_OUT_OF_RANGE", ABSENT),
         ({"tenant_id": [2, 3, 2]}, "tenant_id[2]", "REPEATED_NAME", {"value": "2"}),
         ({"source": ["a", "a"]}, "source[1]", "REPEATED_NAME", {"value": "a"}),
         ({"account_id": [""]}, "account_id[0]", "REQUIRED_FIELD_MISSING", {}),

@@ -9,18 +9,10 @@ from typing import Final
 
 from pegcount.auth.caller import Scope
 from pegcount.auth.hidden_fields import default_hidden_fields, hidden_fields
-from pegcount.data_scope import DataScope
+from pegcount.data_scope import DIMENSIONS, DataScope
 from pegcount.errors import quoted
 
-DIMENSIONS: Final = (
-    "tenant_id",
-    "organization",
-    "account_id",
-    "orig_clients_id",
-    "term_clients_id",
-    "source",
-)
-"""The lists of a data scope that say which records are in it."""
+_NAMES: Final = tuple(one.name for one in DIMENSIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +34,14 @@ def contradictions(scopes: Collection[Scope], scope: DataScope) -> Iterator[Cont
     """
     if scope == DataScope():
         text = "restricts nothing; leave it out for all records, or list values of a dimension"
-        yield Contradiction("", text, DIMENSIONS)
+        yield Contradiction("", text, _NAMES)
     if not {Scope.ADMIN, Scope.ROOT}.isdisjoint(scopes):
         text = (
             "the scopes admin and root reach all records; leave out these scopes, or the data scope,"
             " and give whoever needs both two credentials"
         )
         yield Contradiction("", text, ("read_reports", "write_records"))
-    dimensions = [name for name in DIMENSIONS if getattr(scope, name)]
+    dimensions = [name for name in _NAMES if getattr(scope, name)]
     if Scope.WRITE_RECORDS in scopes and dimensions and not scope.source:
         text = (
             "is required beside the scope write_records and another dimension: a session id is unique in its"

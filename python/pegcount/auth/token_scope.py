@@ -9,15 +9,22 @@ from pegcount.auth.hidden_fields import ACTIVE_FIELDS
 from pegcount.auth.scope_rules import contradictions
 from pegcount.auth.toml_table import TomlTable
 from pegcount.config import Config
-from pegcount.data_scope import CredentialLimits, DataScope, Metric, OrganizationScope
+from pegcount.data_scope import (
+    INTEGER_DIMENSIONS,
+    INTEGER_MAX,
+    INTEGER_MIN,
+    TEXT_DIMENSIONS,
+    CredentialLimits,
+    DataScope,
+    Metric,
+    OrganizationScope,
+)
 from pegcount.errors import quoted
 from pegcount.suggestion import did_you_mean
 
-_NUMBERS: Final = ("tenant_id", "orig_clients_id", "term_clients_id")
-_TEXTS: Final = ("account_id", "source")
-_CLAIMS: Final = (*_NUMBERS, *_TEXTS, "company", "organization")
+_CLAIMS: Final = (*INTEGER_DIMENSIONS, *TEXT_DIMENSIONS, "company", "organization")
 _METRICS: Final[Mapping[str, Metric]] = {metric.name.lower(): metric for metric in Metric}
-_INT64: Final = range(-(2**63), 2**63)
+_INTEGERS: Final = range(INTEGER_MIN, INTEGER_MAX + 1)
 _Value = TypeVar("_Value", bound=int | str)
 
 
@@ -42,7 +49,7 @@ class TokenScope:
         """
         values: dict[str, Any] = {
             name: self._values(name, claims, of_claim)
-            for names, of_claim in ((_NUMBERS, _number), (_TEXTS, _text))
+            for names, of_claim in ((INTEGER_DIMENSIONS, _number), (TEXT_DIMENSIONS, _text))
             for name in names
             if name in self.claims
         }
@@ -109,13 +116,13 @@ def read_token_limits(table: TomlTable, config: Config) -> CredentialLimits | No
 
 
 def _fixed(table: TomlTable, text_bytes_max: int) -> DataScope:
+    dimensions: dict[str, Any] = {
+        name: table.integers(name, INTEGER_MIN, INTEGER_MAX) for name in INTEGER_DIMENSIONS
+    }
+    dimensions |= {name: table.texts(name) for name in TEXT_DIMENSIONS}
     scope = DataScope(
-        tenant_id=table.integers("tenant_id"),
+        **dimensions,
         organization=tuple(_organization(each) for each in table.tables("organization")),
-        account_id=table.texts("account_id"),
-        orig_clients_id=table.integers("orig_clients_id"),
-        term_clients_id=table.integers("term_clients_id"),
-        source=table.texts("source"),
         hidden_metrics=tuple(_METRICS[name] for name in _known(table, "hidden_metrics", _METRICS, "metric")),
         hidden_fields=_known(table, "hidden_fields", ACTIVE_FIELDS, "field"),
         shown_fields=_known(table, "shown_fields", ACTIVE_FIELDS, "field"),
@@ -128,7 +135,8 @@ def _fixed(table: TomlTable, text_bytes_max: int) -> DataScope:
 
 
 def _texts_of(scope: DataScope) -> Iterator[str]:
-    yield from (*scope.account_id, *scope.source)
+    for name in TEXT_DIMENSIONS:
+        yield from getattr(scope, name)
     for each in scope.organization:
         yield from (each.company, each.organization or "")
 
@@ -161,7 +169,7 @@ def _claims(table: TomlTable) -> Mapping[str, str]:
 
 
 def _number(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value not in _INT64:
+    if not isinstance(value, int) or isinstance(value, bool) or value not in _INTEGERS:
         raise ClaimRefusedError
     return value
 

@@ -47,12 +47,18 @@ class TomlTable:
             self.fail(f'"{name}" must be {allowed}')
         return found
 
-    def integers(self, name: str) -> tuple[int, ...]:
-        """Returns the integers of a list, or a single one; none if the table lacks the key."""
+    def integers(self, name: str, least: int, greatest: int) -> tuple[int, ...]:
+        """Returns the integers of a list, or a single one, each from `least` to `greatest`.
+
+        Returns none if the table lacks the key.
+        """
         found = self._take(name, (int, list), "an integer or a list of integers", [])
         numbers = found if isinstance(found, list) else [found]
         if not all(isinstance(each, int) and not isinstance(each, bool) for each in numbers):
             self.fail(f'"{name}" must be a list of integers')
+        for each in numbers:
+            if not least <= each <= greatest:
+                self.fail(f'"{name}": {each} is not within {least} to {greatest}')
         return tuple(numbers)
 
     def flag(self, name: str) -> bool:

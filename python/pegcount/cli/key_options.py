@@ -9,13 +9,14 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from pegcount.data_scope import INTEGER_MAX, INTEGER_MIN
 from pegcount.errors import PegcountError
 from pegcount.v1 import admin_pb2
 
 _RECORDS: Final = "Which records it reaches (default: all)"
 _SEEN: Final = "What reports show of them"
 _LIMITS: Final = "How much it may ask for (default: as the server is configured)"
-_INT64: Final[Mapping[str, Any]] = {"min": -(2**63), "max": 2**63 - 1}
+_ID: Final[Mapping[str, Any]] = {"min": INTEGER_MIN, "max": INTEGER_MAX}
 _SHOWN_VALUE_COUNT_MAX: Final = 10
 
 
@@ -31,14 +32,14 @@ def _repeatable(text: str, panel: str, metavar: str | None = None, **more: Any) 
     return typer.Option(help=f"{text}; repeatable.", rich_help_panel=panel, metavar=metavar, **more)
 
 
-TenantIds = Annotated[list[int] | None, _repeatable("Id of a tenant", _RECORDS, "ID", **_INT64)]
+TenantIds = Annotated[list[int] | None, _repeatable("Id of a tenant", _RECORDS, "ID", **_ID)]
 Organizations = Annotated[
     list[str] | None,
     _repeatable("A company, or one of its organizations", _RECORDS, "COMPANY[/ORGANIZATION]"),
 ]
 AccountIds = Annotated[list[str] | None, _repeatable("Account of a customer", _RECORDS, "ID")]
-OrigClientsIds = Annotated[list[int] | None, _repeatable("Id of a customer", _RECORDS, "ID", **_INT64)]
-TermClientsIds = Annotated[list[int] | None, _repeatable("Id of a vendor", _RECORDS, "ID", **_INT64)]
+OrigClientsIds = Annotated[list[int] | None, _repeatable("Id of a customer", _RECORDS, "ID", **_ID)]
+TermClientsIds = Annotated[list[int] | None, _repeatable("Id of a vendor", _RECORDS, "ID", **_ID)]
 Sources = Annotated[
     list[str] | None, _repeatable("Source of the records; writers need one", _RECORDS, "NAME")
 ]

@@ -11,7 +11,7 @@ from pegcount.request.folder import folder_query
 from pegcount.request.list_limits import check_counts, check_field_count, check_lists, list_fields
 from pegcount.request.masking import masking
 from pegcount.request.message import check_size, parse
-from pegcount.request.named_values import NamedField, NamedId, named_fields, named_filters, named_ids
+from pegcount.request.named_values import NamedField, NamedIds, named_fields, named_filters, named_ids
 from pegcount.request.quality import quality_query
 from pegcount.request.retention import retention
 from pegcount.request.source_rule import SourceRule, ruled_source, source_rule
@@ -22,7 +22,7 @@ __all__ = [
     "FILTER_FIELDS",
     "Check",
     "NamedField",
-    "NamedId",
+    "NamedIds",
     "SourceRule",
     "active_query",
     "audit_page",

@@ -1,12 +1,21 @@
 """Reads the data scope and the limits of a credential to make."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from google.protobuf.message import Message
 
 from pegcount.auth import ACTIVE_FIELDS, Scope, contradictions
-from pegcount.data_scope import CredentialLimits, DataScope, Metric, OrganizationScope
+from pegcount.data_scope import (
+    DIMENSIONS,
+    INTEGER_MAX,
+    INTEGER_MIN,
+    CredentialLimits,
+    DataScope,
+    Metric,
+    OrganizationScope,
+    ValueKind,
+)
 from pegcount.errors import quoted
 from pegcount.request.names import NameRule, check_names
 from pegcount.request.validation import RequestValidator
@@ -27,12 +36,7 @@ def data_scope(
         return None
     message, earlier_count = request.data_scope, validator.violation_count
     scope = DataScope(
-        tenant_id=_numbers("tenant_id", message, validator),
-        organization=_organizations(message, validator),
-        account_id=_texts("account_id", message, validator),
-        orig_clients_id=_numbers("orig_clients_id", message, validator),
-        term_clients_id=_numbers("term_clients_id", message, validator),
-        source=_texts("source", message, validator),
+        **{one.name: _VALUES[one.kind](one.name, message, validator) for one in DIMENSIONS},
         hidden_metrics=_metrics(message, validator),
         hidden_fields=_names("hidden_fields", message, validator),
         shown_fields=_names("shown_fields", message, validator),
@@ -75,6 +79,8 @@ def _path(field: str) -> str:
 
 def _numbers(name: str, message: Message, validator: RequestValidator) -> tuple[int, ...]:
     values = tuple(getattr(message, name))
+    for index, value in enumerate(values):
+        validator.number_within(f"{_path(name)}[{index}]", value, INTEGER_MIN, INTEGER_MAX)
     _check_distinct(name, values, values, validator)
     return values
 
@@ -88,10 +94,10 @@ def _texts(name: str, message: Message, validator: RequestValidator) -> tuple[st
 
 
 def _organizations(
-    message: admin_pb2.DataScope, validator: RequestValidator
+    name: str, message: admin_pb2.DataScope, validator: RequestValidator
 ) -> tuple[OrganizationScope, ...]:
     for index, each in enumerate(message.organization):
-        field = f"data_scope.organization[{index}]"
+        field = f"{_path(name)}[{index}]"
         validator.required_text(f"{field}.company", each.company)
         if each.HasField("organization"):
             validator.required_text(f"{field}.organization", each.organization)
@@ -100,8 +106,16 @@ def _organizations(
         for each in message.organization
     )
     shown = ["/".join(filter(None, (each.company, each.organization))) for each in values]
-    _check_distinct("organization", values, shown, validator)
+    _check_distinct(name, values, shown, validator)
     return values
+
+
+_VALUES: Final[Mapping[ValueKind, Callable[[str, Any, RequestValidator], tuple[Any, ...]]]] = {
+    ValueKind.INTEGER: _numbers,
+    ValueKind.TEXT: _texts,
+    ValueKind.ORGANIZATION: _organizations,
+}
+"""The function that reads the values of a dimension."""
 
 
 def _metrics(message: admin_pb2.DataScope, validator: RequestValidator) -> tuple[Metric, ...]:

@@ -1,6 +1,6 @@
 """Which ids and fields a request for a report names, as far as a data scope may forbid them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,13 +8,18 @@ from pegcount.v1 import reports_pb2
 
 
 @dataclass(frozen=True, slots=True)
-class NamedId:
-    """An id that a request names, and the column of records that it is of."""
+class NamedIds:
+    """Ids that a field of a request names, and the column of records that they are of."""
 
-    path: str
-    """Where the request names it, such as `tenant_ids[0]`."""
+    field: str
+    """Where the request names them, such as `tenant_ids`."""
     column: str
-    value: int | str
+    values: Sequence[int] | Sequence[str]
+    is_list: bool
+
+    def path(self, index: int) -> str:
+        """Returns where the request names one of the values, such as `tenant_ids[0]`."""
+        return f"{self.field}[{index}]" if self.is_list else self.field
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ _FILTERS_OF_FIGURES: Final = ("duration", "customer_price")
 """Filters of origination quality by what a call came to."""
 
 
-def named_ids(request: Any) -> Iterator[NamedId]:
+def named_ids(request: Any) -> Iterator[NamedIds]:
     """Yields the ids of a request for a report that are values of a column of a data scope.
 
     A list that does not fit the rest of the request is among them: whether a request is valid does not
@@ -66,11 +71,11 @@ def named_filters(request: reports_pb2.QueryOriginationQualityRequest) -> Iterat
             yield NamedField(name, name)
 
 
-def _of_list(path: str, column: str, values: Any) -> Iterator[NamedId]:
-    for index, value in enumerate(values):
-        yield NamedId(f"{path}[{index}]", column, value)
+def _of_list(field: str, column: str, values: Any) -> Iterator[NamedIds]:
+    if values:
+        yield NamedIds(field, column, values, is_list=True)
 
 
-def _of_text(name: str, text: str) -> Iterator[NamedId]:
+def _of_text(name: str, text: str) -> Iterator[NamedIds]:
     if text:
-        yield NamedId(name, name, text)
+        yield NamedIds(name, name, (text,), is_list=False)

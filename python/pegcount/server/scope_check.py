@@ -4,13 +4,14 @@ What is refused depends on the request and on the data scope alone, never on wha
 is refused whether it exists or not.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Set
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 from pegcount import core, request
 from pegcount.auth import hidden_fields
-from pegcount.data_scope import DataScope
+from pegcount.data_scope import INTEGER_DIMENSIONS, TEXT_DIMENSIONS, DataScope
 from pegcount.errors import OutsideScopeError, quoted
 from pegcount.server.hidden_figures import hidden_filters
 from pegcount.server.scope_predicates import scope_predicates
@@ -26,13 +27,11 @@ def require_visible(message: Any, scope: DataScope) -> None:
 
     The first in the order of the request counts.
     """
-    company = ""
+    allowed, company = _allowed_values(scope), ""
     for named in request.named_ids(message):
-        allowed, value = _allowed(scope, named.column, company), str(named.value)
-        if allowed is not None and named.value not in allowed:
-            raise OutsideScopeError(named.path, value, f"{quoted(value)} {_OUTSIDE}")
+        _require_inside(named, allowed.of(named.column, company))
         if named.column == "company":
-            company = value
+            company = str(named.values[0])
     match message:
         case reports_pb2.QueryActiveSessionsRequest():
             _require_shown(request.named_fields(message), hidden_fields(scope))
@@ -67,20 +66,48 @@ class WriteScope:
             raise OutsideScopeError("source_rule.source", source, f"{quoted(source)} {_OUTSIDE}")
 
 
-@lru_cache(_CACHE_SIZE)
-def _allowed(scope: DataScope, column: str, company: str) -> frozenset[int | str] | None:
-    """Returns the values of a column, of organizations those of a company; None if it may have any.
+@dataclass(frozen=True, slots=True)
+class _AllowedValues:
+    """The values of a data scope; None, or a column that is not listed, allows any value."""
 
-    `company` is in the data scope, or empty: the names that a caller makes up must not fill the cache.
-    """
-    if column not in ("company", "organization"):
-        return frozenset(getattr(scope, column)) or None
-    if not scope.organization:
-        return None
-    if column == "company":
-        return frozenset(one.company for one in scope.organization)
-    named = [one.organization for one in scope.organization if company in ("", one.company)]
-    return None if None in named else frozenset(name for name in named if name is not None)
+    of_columns: Mapping[str, frozenset[int | str]]
+    of_companies: Mapping[str, frozenset[str] | None]
+    """Organizations by company; by "" those of all companies. Empty: any company."""
+
+    def of(self, column: str, company: str) -> Set[int | str] | None:
+        """Returns the values of a column, of organizations those of a company; None if it may have any.
+
+        `company` is in the data scope, or empty.
+        """
+        return self.of_companies.get(company) if column == "organization" else self.of_columns.get(column)
+
+
+@lru_cache(_CACHE_SIZE)
+def _allowed_values(scope: DataScope) -> _AllowedValues:
+    lists = {name: getattr(scope, name) for name in (*INTEGER_DIMENSIONS, *TEXT_DIMENSIONS)}
+    lists["company"] = [one.company for one in scope.organization]
+    of_companies: dict[str, set[str | None]] = {}
+    for one in scope.organization:
+        for company in ("", one.company):
+            of_companies.setdefault(company, set()).add(one.organization)
+    return _AllowedValues(
+        {column: frozenset(values) for column, values in lists.items() if values},
+        {company: _unless_any(names) for company, names in of_companies.items()},
+    )
+
+
+def _unless_any(names: Collection[str | None]) -> frozenset[str] | None:
+    """Returns the names of organizations, None if None is one of them, which is all of a company."""
+    return None if None in names else frozenset(name for name in names if name is not None)
+
+
+def _require_inside(named: request.NamedIds, allowed: Set[int | str] | None) -> None:
+    # As a whole first: there may be thousands of ids, and nearly all requests are inside.
+    if allowed is None or allowed >= frozenset(named.values):
+        return
+    for index, value in enumerate(named.values):
+        if value not in allowed:
+            raise OutsideScopeError(named.path(index), str(value), f"{quoted(str(value))} {_OUTSIDE}")
 
 
 def _require_shown(named: Iterable[request.NamedField], hidden: Collection[str]) -> None:

@@ -4,11 +4,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from pegcount.data_scope import DataScope, OrganizationScope
+from pegcount.data_scope import INTEGER_DIMENSIONS, TEXT_DIMENSIONS, DataScope, OrganizationScope
 from pegcount.model import OneOf, OneOfPairs, Predicate
 
-_LISTS: Final = ("account_id", "tenant_id", "orig_clients_id", "term_clients_id", "source")
-"""The lists of a data scope that have the name of a column."""
 _CACHE_SIZE: Final = 1_000
 """Data scopes whose predicates are kept: those of the credentials in use."""
 
@@ -16,7 +14,8 @@ _CACHE_SIZE: Final = 1_000
 @lru_cache(_CACHE_SIZE)
 def scope_predicates(scope: DataScope) -> tuple[Predicate, ...]:
     """Returns the predicates that select the records of a data scope; none if it is all records."""
-    lists = ((column, getattr(scope, column)) for column in _LISTS)
+    # Texts come first, as an account has an index.
+    lists = ((column, getattr(scope, column)) for column in (*TEXT_DIMENSIONS, *INTEGER_DIMENSIONS))
     of_lists = tuple(OneOf(column, values) for column, values in lists if values)
     return of_lists + tuple(_of_organizations(scope.organization))
 
