@@ -191,6 +191,7 @@ def test_a_data_scope_and_limits_on_a_directory_and_through_a_server(data: Path)
     options = ("--scope", "read_reports", "--scope", "write_records", *SCOPED, *LIMITED)
     local = key("create", "--name", "local", *options, "--data", data)
     assert f"its data scope is {DESCRIBED}\n" in local.stderr
+    assert "note: a source is the border between writers" in local.stderr
     (line,) = [one for one in listed(data) if "'local'" in one]
     limits = "limits calls_per_second=5 calls_in_progress=6 write_streams=7 work_ms_per_second=8"
     assert f"; data scope {DESCRIBED}; {limits}; made 20" in line
@@ -238,6 +239,15 @@ def test_a_data_scope_and_limits_on_a_directory_and_through_a_server(data: Path)
 )
 def test_a_wrong_option_about_a_data_scope_is_named(options: tuple[str, ...], text: str, data: Path) -> None:
     assert text in refused("create", "--name", "n", *options, "--data", data, "--create")
+
+
+def test_a_writer_with_its_source_alone_gets_no_note(data: Path) -> None:
+    for number, options in enumerate(
+        (("write_records", "--source", "a"), ("read_reports", "--source", "a", "--tenant-id", "2"))
+    ):
+        found = key("create", "--name", f"n{number}", "--scope", *options, "--data", data, "--create")
+        assert "its data scope is" in found.stderr
+        assert "note:" not in found.stderr
 
 
 def test_a_long_data_scope_is_listed_in_part(data: Path) -> None:

@@ -271,6 +271,18 @@ def test_a_batch_with_a_record_outside_is_refused_as_a_whole(
     assert held.service.store.info().records == before + 1
 
 
+def test_a_source_is_the_border_between_writers(held: Guarded) -> None:
+    """Whoever shares a source may replace records outside the own tenant, as docs/security.md says."""
+    theirs = call_record("w5", **{**MINE, "tenant_id": 2, "account_id": "a2"})
+    held.service.write(theirs)
+    caller = Asking(held, source=["pbx"], tenant_id=[1])
+    before = caller.ask(ASK_CALLS).totals.session_count
+    with Stream(held.service.channel, metadata=caller.metadata) as stream:
+        stream.send(batch(call_record("w5", **MINE, revision=2)))
+        assert stream.answer().replaced == 1
+    assert caller.ask(ASK_CALLS).totals.session_count == before + 1
+
+
 def test_the_rule_of_another_source_is_refused_whether_it_has_records_or_not(held: Guarded) -> None:
     caller = Asking(held, source=["pbx"])
     found = [

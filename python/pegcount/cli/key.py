@@ -32,6 +32,7 @@ from pegcount.cli.key_options import (
     described_data_scope,
     described_limits,
     options_in_errors,
+    shares_source,
 )
 from pegcount.cli.local_admin import local_admin
 from pegcount.errors import PegcountError
@@ -143,6 +144,9 @@ def create_key(
         _tell("  x-api-key: KEY      (grpcurl -H 'x-api-key: KEY' …; PEGCOUNT_API_KEY of these commands)")
         if request.HasField("data_scope"):
             _tell(f"its data scope is {described_data_scope(request.data_scope)}")
+        if shares_source(request):
+            _tell("note: a source is the border between writers: whoever else writes to a source of this")
+            _tell("  credential, and this one, can replace each other's records; give each writer its own")
         if is_first:
             _tell("from its next start on, the server of this directory asks every caller for a credential")
 
