@@ -96,7 +96,7 @@ impl World {
             prost::encoding::bytes::encode(2, &message, &mut bytes);
         }
         prost::encoding::bool::encode(3, &is_correction, &mut bytes);
-        let pending = self.durable.submit(&bytes, 7, 0).unwrap();
+        let pending = self.durable.submit(&bytes, 7, 0, None).unwrap();
         let outcome = self.durable.wait(&pending, &CancelToken::with_limit(None)).unwrap();
         assert_eq!(outcome.accepted + outcome.replaced + outcome.duplicates, records.len());
         outcome
@@ -398,7 +398,7 @@ fn batches_that_wait_are_in_the_journal_before_a_number_is_erased_and_later_ones
     let mut message = Vec::new();
     encode_record(&call("a", 1, "+15550100").view(), &mut message);
     prost::encoding::bytes::encode(2, &message, &mut bytes);
-    let pending = world.durable.submit(&bytes, 7, 0).unwrap();
+    let pending = world.durable.submit(&bytes, 7, 0, None).unwrap();
     world.erased.insert(2);
     world.durable.use_scrubbing(world.scrubbing());
     assert_eq!(numbers(&world), ["+15550100"]);

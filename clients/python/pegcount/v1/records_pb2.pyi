@@ -46,6 +46,7 @@ class RejectReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REJECT_REASON_DELETED: _ClassVar[RejectReason]
     REJECT_REASON_EVENT_IN_CORRECTION: _ClassVar[RejectReason]
     REJECT_REASON_PART_MISSING: _ClassVar[RejectReason]
+    REJECT_REASON_OUTSIDE_DATA_SCOPE: _ClassVar[RejectReason]
 SESSION_KIND_UNSPECIFIED: SessionKind
 SESSION_KIND_CALL: SessionKind
 SESSION_KIND_ASR: SessionKind
@@ -74,6 +75,7 @@ REJECT_REASON_ROUNDED_NUMBER: RejectReason
 REJECT_REASON_DELETED: RejectReason
 REJECT_REASON_EVENT_IN_CORRECTION: RejectReason
 REJECT_REASON_PART_MISSING: RejectReason
+REJECT_REASON_OUTSIDE_DATA_SCOPE: RejectReason
 
 class SessionRecord(_message.Message):
     __slots__ = ("source", "session_id", "revision", "event", "kind", "setup_time", "answer_time", "end_time", "is_last_attempt", "disconnect_cause", "tenant_id", "app_id", "comp_id", "company", "organization", "folder", "agent_id", "equipment_id", "equipment_name", "account_id", "src_country_id", "dst_country_id", "src_prefix_routing", "dst_prefix_routing", "auth_orig_ip", "customer_price", "orig_leg_id", "orig_src_party_id", "orig_dst_party_id", "orig_companies_id", "orig_owner_users_id", "orig_clients_id", "orig_clients_name", "orig_accounts_id", "orig_accounts_name", "orig_accounts_ident", "orig_rates_code", "orig_rates_code_name", "orig_rates_country", "term_leg_id", "term_src_party_id", "term_dst_party_id", "term_companies_id", "term_owner_users_id", "term_clients_id", "term_clients_name", "term_accounts_id", "term_accounts_name", "term_accounts_ident", "term_rates_code", "term_rates_code_name", "term_rates_country", "replaces", "part", "part_class")

@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::sync::OnceLock;
+use crate::record::data_scope::DataScope;
 use crate::record::deletion::DeletionRules;
 use crate::record::scrubbing::Scrubbing;
 use crate::storage::BatchOutcome;
@@ -22,18 +23,22 @@ pub struct PendingCommit {
     /// The accepted records of the batch, and those that were rejected before it was enqueued.
     pub batch: ColumnarBatch,
     pub(super) received_us: i64,
-    /// The batch as the journal stores it; empty for corrections, whose versions are known when they are committed.
+    /// The batch as the journal stores it; empty if its versions are known only when they are committed.
     pub(super) frame: Vec<u8>,
-    /// Bytes of the frame; about those of corrections.
+    /// Bytes of the frame, or about as many as it will have.
     pub(super) frame_bytes: usize,
-    /// Set for a batch of corrections.
-    pub(super) correction: Option<PendingCorrection>,
+    /// Set for a batch whose versions depend on the records that are held when it is committed.
+    pub(super) resolution: Option<PendingResolution>,
     /// Set once the batch is durable and applied, or has failed.
     pub(super) outcome: OnceLock<std::result::Result<BatchOutcome, String>>,
 }
 
-/// What becomes known of a batch of corrections when it is committed.
-pub struct PendingCorrection {
+/// How a batch is resolved when it is committed, and what becomes known of it then.
+pub struct PendingResolution {
+    /// Whether its records are corrections.
+    pub(super) corrects: bool,
+    /// Which records its writer reaches; `None`: all.
+    pub(super) writer: Option<Arc<DataScope>>,
     /// All rejected records of the batch, if some were rejected during the commit.
     pub(super) rejected: OnceLock<Rejections>,
 }
@@ -41,8 +46,8 @@ pub struct PendingCorrection {
 impl PendingCommit {
     /// The rejected records of the batch; all of them once its outcome is known.
     pub fn rejected(&self) -> &Rejections {
-        let correction = self.correction.as_ref();
-        correction.and_then(|correction| correction.rejected.get()).unwrap_or(&self.batch.rejected)
+        let resolution = self.resolution.as_ref();
+        resolution.and_then(|resolution| resolution.rejected.get()).unwrap_or(&self.batch.rejected)
     }
 
     /// Publishes the outcome to all threads that wait for this batch.

@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 pub use super::back_pressure::PendingCommit;
-use super::back_pressure::{CommitQueue, PendingCorrection, Push};
+use super::back_pressure::{CommitQueue, PendingResolution, Push};
 use super::disk_fault::{JournalWriter, PreparedJournal};
 use super::journal::{self, Frame, Journal};
 use super::required_files::{FileStatus, MissingFile, RequiredFile, RequiredFiles};
@@ -24,6 +24,7 @@ use super::sync::{AtomicBool, Mutex, OnceLock};
 use crate::cancellation::CancelToken;
 use crate::error::{Error, Result};
 use crate::memory::MemoryLimits;
+use crate::record::data_scope::DataScope;
 use crate::record::deletion::{self, DeletionRules};
 use crate::record::new_record::NewRecordRules;
 use crate::record::scrubbing::Scrubbing;
@@ -110,20 +111,23 @@ impl JournaledStore {
     /// Decodes a `WriteRecordsRequest` and enqueues it for the next commit; [`JournaledStore::wait`] returns
     /// its outcome. Rejects records set up before `oldest_us` (microseconds UTC), unless their session is
     /// still active, versions of records that have too many, those that a deletion covers, and records that break a rule
-    /// for new ones, unless the batch says that they were stored before.
+    /// for new ones, unless the batch says that they were stored before. With a `writer`, those that would join a held record
+    /// outside of what it reaches are rejected when the batch is committed.
     ///
     /// Back-pressure: while the queue is full, the caller commits a group before it enqueues its batch.
     ///
     /// # Errors
     /// `MalformedBatch`, `BatchLimit` or `BatchIdLength`.
-    pub fn submit(&self, bytes: &[u8], received_us: i64, oldest_us: i64) -> Result<Arc<PendingCommit>> {
+    pub fn submit(
+        &self, bytes: &[u8], received_us: i64, oldest_us: i64, writer: Option<&Arc<DataScope>>,
+    ) -> Result<Arc<PendingCommit>> {
         let outline = wire::outline(bytes, self.limits.batch)?;
         loop {
             let checked = self.queue.lock().rules();
             let reject = |record: &Record<'_>| {
                 outline.rejection(record, &self.rules).or_else(|| self.rejection(record, oldest_us, &checked.rules))
             };
-            let pending = Arc::new(self.decode(bytes, received_us, outline.corrects, &checked.scrubbing, reject)?);
+            let pending = Arc::new(self.decode(bytes, received_us, (outline.corrects, writer), &checked.scrubbing, reject)?);
             if pending.outcome.get().is_some() {
                 return Ok(pending);
             }
@@ -141,19 +145,21 @@ impl JournaledStore {
 
     /// Decodes a batch; one without valid records has its outcome already.
     fn decode(
-        &self, bytes: &[u8], received_us: i64, corrects: bool, scrubbing: &Scrubbing,
+        &self, bytes: &[u8], received_us: i64, (corrects, writer): (bool, Option<&Arc<DataScope>>), scrubbing: &Scrubbing,
         reject: impl Fn(&Record<'_>) -> Option<Rejection>,
     ) -> Result<PendingCommit> {
         let batch = ColumnarBatch::from_wire(bytes, self.store.tuning().batch_dictionary_row_count_min, scrubbing, reject)?;
         let is_empty = batch.rows() == 0;
         let mut frame = if is_empty { Vec::new() } else { Frame { received_us, batch: &batch.to_journal()? }.to_bytes() };
         let frame_bytes = frame.len();
-        let correction = corrects.then(|| PendingCorrection { rejected: OnceLock::new() });
-        if corrects {
+        let is_resolved_later = corrects || writer.is_some();
+        let resolution =
+            is_resolved_later.then(|| PendingResolution { corrects, writer: writer.cloned(), rejected: OnceLock::new() });
+        if is_resolved_later {
             frame = Vec::new();
         }
         let outcome = OnceLock::new();
-        let pending = PendingCommit { batch, received_us, frame, frame_bytes, correction, outcome };
+        let pending = PendingCommit { batch, received_us, frame, frame_bytes, resolution, outcome };
         if is_empty {
             pending.finish(Ok(BatchOutcome::default()));
         }
@@ -394,15 +400,15 @@ impl JournaledStore {
         Some(Rejection::new(RejectReason::TooManyParts, description))
     }
 
-    /// Commits a group: each correction alone, and the batches between two of them together. If the disk refuses some
+    /// Commits a group: each batch to resolve alone, and the batches between two of them together. If the disk refuses some
     /// (for example with ENOSPC), or if a required file is missing, these get the error and are not applied, nor are
     /// those after them that need the disk; see `disk_fault.rs`.
     fn commit(&self, writer: &mut JournalWriter, group: &[Arc<PendingCommit>]) {
         let commit = CommitInProgress { store: self, writer, group };
-        for batches in group.chunk_by(|one, next| one.correction.is_none() && next.correction.is_none()) {
-            let correction = batches[0].correction.as_ref();
-            let committed = match correction {
-                Some(correction) => self.commit_correction(commit.writer, &batches[0], correction),
+        for batches in group.chunk_by(|one, next| one.resolution.is_none() && next.resolution.is_none()) {
+            let resolution = batches[0].resolution.as_ref();
+            let committed = match resolution {
+                Some(resolution) => self.commit_resolved(commit.writer, &batches[0], resolution),
                 None => self.commit_together(commit.writer, batches),
             };
             if let Err(error) = committed {

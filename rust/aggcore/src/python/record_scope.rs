@@ -1,5 +1,7 @@
 //! Which records a credential may write.
 
+use std::sync::Arc;
+
 use pyo3::prelude::*;
 
 use crate::record::data_scope::DataScope;
@@ -7,7 +9,7 @@ use crate::wire;
 
 /// The records of a `data_scope.DataScope`.
 #[pyclass(frozen)]
-pub struct RecordScope(DataScope);
+pub struct RecordScope(pub Arc<DataScope>);
 
 /// A record outside a data scope.
 #[pyclass(frozen, get_all)]
@@ -46,7 +48,7 @@ impl RecordScope {
             .with_integers("tenant_id", scope.tenant_id)
             .with_integers("orig_clients_id", scope.orig_clients_id)
             .with_integers("term_clients_id", scope.term_clients_id);
-        Self(scope_of_records)
+        Self(Arc::new(scope_of_records))
     }
 
     fn record_outside(&self, py: Python<'_>, batch: &[u8]) -> PyResult<Option<RecordOutside>> {

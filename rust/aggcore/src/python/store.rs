@@ -12,6 +12,7 @@ use super::code_deck::CodeDeck;
 use super::deletion::DeletionRule;
 use super::manifest::{ManifestEntry, SegmentTombstones};
 use super::partials::Partials;
+use super::record_scope::RecordScope;
 use super::{allocator, arguments, joined_bytes};
 use crate::columns::row_set::RowSet;
 use crate::durable::{group_commit, journal};
@@ -224,8 +225,12 @@ impl Engine {
         Ok(py.detach(|| self.durable.replay(sequence, accept_loss))?)
     }
 
-    fn submit(&self, py: Python<'_>, data: &[u8], received_us: i64, oldest_us: i64) -> PyResult<PendingCommit> {
-        let pending = py.detach(|| self.durable.submit(data, received_us, oldest_us))?;
+    #[pyo3(signature = (data, received_us, oldest_us, writer=None))]
+    fn submit(
+        &self, py: Python<'_>, data: &[u8], received_us: i64, oldest_us: i64, writer: Option<&RecordScope>,
+    ) -> PyResult<PendingCommit> {
+        let writer = writer.map(|writer| &writer.0);
+        let pending = py.detach(|| self.durable.submit(data, received_us, oldest_us, writer))?;
         if pending.rejected().encoded.len() > REJECTED_BYTES_RETURNED_MIN {
             py.detach(allocator::return_freed_memory);
         }

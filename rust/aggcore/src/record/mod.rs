@@ -75,6 +75,8 @@ pub enum RejectReason {
     EventInCorrection = 18,
     /// A correction without a part of a record that has parts.
     PartMissing = 19,
+    /// It would join a record outside the data scope of its writer.
+    OutsideDataScope = 20,
 }
 
 /// The rejection of one record.

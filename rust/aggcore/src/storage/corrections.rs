@@ -1,4 +1,5 @@
-//! Resolves corrections: what the store holds decides which versions they are, and whether they are any.
+//! Resolves batches whose versions depend on what the store holds: corrections, of which it decides which versions they are,
+//! and whether they are any; and records of a writer that reaches only some records, which must not join others.
 //!
 //! The caller applies the versions before it resolves further corrections, so that no version comes between.
 
@@ -10,6 +11,7 @@ use super::scrubbing::scrub_together;
 use super::state::{State, key_of};
 use super::{BatchOutcome, Store};
 use crate::columns::RecordColumns;
+use crate::record::data_scope::DataScope;
 use crate::record::schema::{ABSENT, int_slot};
 use crate::record::scrubbing::{ScrubbedTexts, Scrubbing};
 use crate::record::{Record, RejectReason, Rejection, US_PER_DAY};
@@ -21,18 +23,18 @@ use crate::wire::versions::Versions;
 /// Corrections of one record in a batch. Each may move all parts after its own, under the lock of the journal.
 const CORRECTIONS_OF_RECORD_MAX: usize = 10_000;
 
-/// What the corrections of a batch turned out to be.
+/// What the records of a batch turned out to be.
 #[derive(Default)]
-pub struct ResolvedCorrections<'a> {
+pub struct ResolvedBatch<'a> {
     /// The versions to apply, in the order of the batch.
     pub versions: Vec<ResolvedVersion<'a>>,
     /// Corrections that change nothing.
     pub duplicates: usize,
-    /// Corrections that cannot be made, each by its row in the batch, ascending.
+    /// Records that cannot be taken, each by its row in the batch, ascending.
     pub rejected: Vec<(usize, Rejection)>,
 }
 
-/// The version that a correction is.
+/// The version that a record or a correction is.
 pub struct ResolvedVersion<'a> {
     /// Its row in the batch.
     row: usize,
@@ -49,26 +51,33 @@ impl ResolvedVersion<'_> {
 }
 
 impl Store {
-    /// Resolves a batch of corrections, as if they were written one after the other.
-    pub fn resolve_corrections<'a>(&self, batch: &'a ColumnarBatch) -> ResolvedCorrections<'a> {
+    /// Resolves a batch, of corrections if it `corrects`, as if its records were written one after the other. Those that would
+    /// join a held record which the `writer` does not reach are rejected.
+    pub fn resolve<'a>(&self, batch: &'a ColumnarBatch, corrects: bool, writer: Option<&DataScope>) -> ResolvedBatch<'a> {
         self.prefetch_bloom_filters(batch);
-        let resolved = self.read().resolve_corrections(batch);
+        let resolved = self.read().resolve(batch, corrects, writer);
         self.check_searches(batch);
         resolved
     }
 }
 
 impl State {
-    fn resolve_corrections<'a>(&self, batch: &'a ColumnarBatch) -> ResolvedCorrections<'a> {
+    fn resolve<'a>(&self, batch: &'a ColumnarBatch, corrects: bool, writer: Option<&DataScope>) -> ResolvedBatch<'a> {
         let fields = batch.fields();
         let mut rows: Vec<usize> = (0..batch.rows()).collect();
         rows.sort_by_key(|&row| (batch.key_hash[row], fields.key(row)));
-        let mut resolved = ResolvedCorrections::default();
+        let mut resolved = ResolvedBatch::default();
         for rows in rows.chunk_by(|&one, &next| fields.key(one) == fields.key(next)) {
-            let (rows, further) = rows.split_at(rows.len().min(CORRECTIONS_OF_RECORD_MAX));
+            let count = if corrects { rows.len().min(CORRECTIONS_OF_RECORD_MAX) } else { rows.len() };
+            let (rows, further) = rows.split_at(count);
             let mut held = self.versions_near(batch, rows);
             for row in in_part_order(&fields, rows) {
-                resolved.add(row, fields.record(row), &mut held, &self.scrubbing);
+                let record = fields.record(row);
+                match writer {
+                    Some(writer) if joins_outside(&record, &held, writer) => resolved.rejected.push((row, of_others())),
+                    _ if corrects => resolved.add(row, record, &mut held, &self.scrubbing),
+                    _ => resolved.versions.push(ResolvedVersion { row, record, texts: None }),
+                }
             }
             resolved.rejected.extend(further.iter().map(|&row| (row, too_many())));
         }
@@ -91,7 +100,7 @@ impl State {
     }
 }
 
-impl<'a> ResolvedCorrections<'a> {
+impl<'a> ResolvedBatch<'a> {
     /// Resolves a correction, and adds it to the states of its key as writing it would.
     fn add(&mut self, row: usize, record: Record<'a>, held: &mut Vec<Versions>, scrubbing: &Scrubbing) {
         let mut joined: Vec<Versions> =
@@ -110,6 +119,17 @@ impl<'a> ResolvedCorrections<'a> {
         }
         held.extend(joined);
     }
+}
+
+/// Whether a version would join a held record that a writer does not reach.
+fn joins_outside(version: &Record<'_>, held: &[Versions], writer: &DataScope) -> bool {
+    let joined = held.iter().filter(|versions| versions.joinable_days().contains(&version.day()));
+    joined.into_iter().any(|versions| versions.with_merged(|merged| writer.outside(merged).is_some()))
+}
+
+fn of_others() -> Rejection {
+    let description = "session_id: a record of this session lies outside the data scope of the credential".to_owned();
+    Rejection::new(RejectReason::OutsideDataScope, description)
 }
 
 fn too_many() -> Rejection {

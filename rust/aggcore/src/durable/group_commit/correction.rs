@@ -1,24 +1,25 @@
-//! Commits a batch of corrections.
+//! Commits a batch of corrections, or one of a writer that reaches only some records.
 //!
-//! Which versions they are depends on the records that the store holds. So they are resolved under the lock of the journal,
-//! after all batches that were queued before. The journal gets the versions: a replay knows nothing of corrections.
+//! Which versions they are, and which are rejected, depends on the records that the store holds. So they are resolved under
+//! the lock of the journal, after all batches that were queued before. The journal gets the versions: a replay knows nothing
+//! of corrections and writers.
 
 use super::*;
 use crate::storage::ResolvedVersion;
 
 impl JournaledStore {
-    /// Resolves corrections, makes their versions durable, and applies them. If they change nothing, nothing is written.
+    /// Resolves a batch, makes its versions durable, and applies them. If there are none, nothing is written.
     ///
     /// # Errors
-    /// `ReadOnly`, also if batches that were refused may be durable, or another error of the journal; the corrections are
+    /// `ReadOnly`, also if batches that were refused may be durable, or another error of the journal; the batch is
     /// not applied then.
-    pub(super) fn commit_correction(
-        &self, writer: &mut JournalWriter, pending: &PendingCommit, correction: &PendingCorrection,
+    pub(super) fn commit_resolved(
+        &self, writer: &mut JournalWriter, pending: &PendingCommit, resolution: &PendingResolution,
     ) -> Result<()> {
         // What a panic left in memory says nothing about the records.
         writer.require_whole_memory()?;
         writer.require_no_refused_frames()?;
-        let resolved = self.store.resolve_corrections(&pending.batch);
+        let resolved = self.store.resolve(&pending.batch, resolution.corrects, resolution.writer.as_deref());
         let versions: Vec<Record<'_>> = resolved.versions.iter().map(ResolvedVersion::record).collect();
         let mut outcome = BatchOutcome::default();
         if !versions.is_empty() {
@@ -30,7 +31,7 @@ impl JournaledStore {
         outcome.duplicates += resolved.duplicates;
         if !resolved.rejected.is_empty() {
             // Cannot fail: a batch is committed once.
-            drop(correction.rejected.set(pending.batch.rejected.with_rows(resolved.rejected)));
+            drop(resolution.rejected.set(pending.batch.rejected.with_rows(resolved.rejected)));
         }
         pending.finish(Ok(outcome));
         Ok(())

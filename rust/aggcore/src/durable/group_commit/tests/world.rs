@@ -115,7 +115,7 @@ impl World {
 
     pub fn submit(&self, name: &str) -> Arc<PendingCommit> {
         self.require_open();
-        let pending = self.store.submit(&batch(name), received_us(name), 0).unwrap();
+        let pending = self.store.submit(&batch(name), received_us(name), 0, None).unwrap();
         self.sent.lock().push(Sent { name: name.to_owned(), pending: Arc::clone(&pending), got: None });
         pending
     }
@@ -365,7 +365,7 @@ fn copy_of(got: &Result<BatchOutcome>) -> Result<BatchOutcome> {
 /// Checks that a frame has the versions that corrections are after all frames before it.
 fn check_resolved(store: &Store, name: &str, written: &ColumnarBatch) {
     let sent = ColumnarBatch::from_wire(&batch(name), 1, &Scrubbing::default(), |_| None).unwrap();
-    let resolved = store.resolve_corrections(&sent);
+    let resolved = store.resolve(&sent, true, None);
     let written: Vec<_> = (0..written.rows()).map(|row| (row, written.fields().record(row))).collect();
     let versions: Vec<_> = resolved.versions.iter().map(ResolvedVersion::record).enumerate().collect();
     assert_eq!(versions, written, "{name} is resolved after the frames before it");
