@@ -180,6 +180,9 @@ class RecordScope:
         MalformedMessageError.
         """
 
+    def has(self, versions: Versions) -> bool:
+        """Whether the record that versions merge to is inside."""
+
 class Rejection:
     """A rejected record of a batch."""
 
@@ -440,10 +443,13 @@ class Engine:
         From then on the file is a required one. With `accept_loss`, a corrupt batch ends the file, and those
         before it are read.
         """
-    def submit(self, data: bytes, received_us: int, oldest_us: int) -> PendingCommit:
+    def submit(
+        self, data: bytes, received_us: int, oldest_us: int, writer: RecordScope | None = None
+    ) -> PendingCommit:
         """Enqueues a `WriteRecordsRequest` in wire form; commits a group first if the queue is full.
 
-        Rejects records set up before `oldest_us` unless their session is active. Raises
+        Rejects records set up before `oldest_us` unless their session is active, and those that would join a
+        held record outside the scope of the writer. Raises
         MalformedMessageError, BatchLimitError or BatchIdTooLongError; nothing of the batch is
         stored then.
         """

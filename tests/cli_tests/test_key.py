@@ -191,7 +191,7 @@ def test_a_data_scope_and_limits_on_a_directory_and_through_a_server(data: Path)
     options = ("--scope", "read_reports", "--scope", "write_records", *SCOPED, *LIMITED)
     local = key("create", "--name", "local", *options, "--data", data)
     assert f"its data scope is {DESCRIBED}\n" in local.stderr
-    assert "note: a source is the border between writers" in local.stderr
+    assert "note: if others write to a source of this credential" in local.stderr
     (line,) = [one for one in listed(data) if "'local'" in one]
     limits = "limits calls_per_second=5 calls_in_progress=6 write_streams=7 work_ms_per_second=8"
     assert f"; data scope {DESCRIBED}; {limits}; made 20" in line

@@ -77,7 +77,9 @@ class MemoryStore(PrivacyStore):
         self._lock = threading.RLock()
         self._resources = core.QueryResources(config)
 
-    def submit(self, batch: bytes, cancel_token: core.CancelToken) -> Written:
+    def submit(
+        self, batch: bytes, cancel_token: core.CancelToken, writer: core.RecordScope | None = None
+    ) -> Written:
         cancel_token.check()
         decoded = core.decode_batch(batch, self._config)
         rejected: list[tuple[int, Any, str]] = [(r.index, r.reason, r.description) for r in decoded.rejected]
@@ -86,7 +88,7 @@ class MemoryStore(PrivacyStore):
             self._mask_ended_days()
             first_day = self._first_retained_day()
             for index, version in decoded.versions:
-                added = self._add(self._scrubbed(version), first_day, decoded.corrects)
+                added = self._add(self._scrubbed(version), first_day, decoded.corrects, writer)
                 if isinstance(added, core.BatchCounts):
                     counts.append(added)
                 else:
@@ -174,7 +176,9 @@ class MemoryStore(PrivacyStore):
     def close(self) -> None:
         """Nothing is open."""
 
-    def _add(self, added: core.Versions, first_day: int, corrects: bool) -> core.BatchCounts | _Refusal:
+    def _add(
+        self, added: core.Versions, first_day: int, corrects: bool, writer: core.RecordScope | None
+    ) -> core.BatchCounts | _Refusal:
         row = columns_of(added.record)
         if self._disk.rules.cover(row):
             return records_pb2.REJECT_REASON_DELETED, "session_id was deleted"
@@ -183,6 +187,8 @@ class MemoryStore(PrivacyStore):
         joined = [one for one in sessions if (days := one.versions.joinable_days)[0] <= day <= days[1]]
         if day < first_day and all("end_time" in one.row for one in joined):
             return records_pb2.REJECT_REASON_BEFORE_RETENTION, "setup_time is too early"
+        if writer is not None and not all(writer.has(one.versions) for one in joined):
+            return records_pb2.REJECT_REASON_OUTSIDE_DATA_SCOPE, "session_id is that of a record of others"
         try:
             merged, counts = (added.correct if corrects else added.join)([one.versions for one in joined])
         except OverflowError as error:

@@ -271,16 +271,30 @@ def test_a_batch_with_a_record_outside_is_refused_as_a_whole(
     assert held.service.store.info().records == before + 1
 
 
-def test_a_source_is_the_border_between_writers(held: Guarded) -> None:
-    """Whoever shares a source may replace records outside the own tenant, as docs/security.md says."""
+@pytest.mark.parametrize("correct", [False, True])
+@pytest.mark.parametrize("is_sealed", [False, True])
+def test_a_writer_does_not_change_records_of_others_in_its_source(
+    correct: bool, is_sealed: bool, held: Guarded
+) -> None:
     theirs = call_record("w5", **{**MINE, "tenant_id": 2, "account_id": "a2"})
-    held.service.write(theirs)
+    held.service.write(theirs, call_record("w6", source="pbx"))
+    if is_sealed:
+        held.service.store.flush()
+    info = held.service.store.info()
     caller = Asking(held, source=["pbx"], tenant_id=[1])
     before = caller.ask(ASK_CALLS).totals.session_count
+    written = batch(*(call_record(name, **MINE, revision=2) for name in ("w5", "w6", "new")), correct=correct)
     with Stream(held.service.channel, metadata=caller.metadata) as stream:
-        stream.send(batch(call_record("w5", **MINE, revision=2)))
-        assert stream.answer().replaced == 1
+        stream.send(written)
+        answer = stream.answer()
+        stream.send(batch(call_record("new", **MINE, revision=3, disconnect_cause=17), correct=correct))
+        assert stream.answer().replaced + answer.accepted == 2
+    assert [(one.index, one.reason) for one in answer.rejected] == [
+        (0, records_pb2.REJECT_REASON_OUTSIDE_DATA_SCOPE),
+        (1, records_pb2.REJECT_REASON_OUTSIDE_DATA_SCOPE),
+    ]
     assert caller.ask(ASK_CALLS).totals.session_count == before + 1
+    assert held.service.store.info().records == info.records + 1
 
 
 def test_the_rule_of_another_source_is_refused_whether_it_has_records_or_not(held: Guarded) -> None:

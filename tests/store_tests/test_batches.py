@@ -138,9 +138,16 @@ OF_NEW_RECORDS: dict[str, list[Record]] = {
 """Reasons for which records that were stored before there were these reasons are not rejected."""
 REJECTED |= OF_NEW_RECORDS
 
-TESTED_ELSEWHERE = ["BEFORE_RETENTION", "TOO_MANY_PARTS", "EVENT_IN_CORRECTION", "PART_MISSING", "DELETED"]
-"""Reasons that depend on the state of the store or on the batch; test_retention.py, test_parts.py,
-test_corrections.py and test_deletions.py cover them."""
+TESTED_ELSEWHERE = [
+    "BEFORE_RETENTION",
+    "TOO_MANY_PARTS",
+    "EVENT_IN_CORRECTION",
+    "PART_MISSING",
+    "DELETED",
+    "OUTSIDE_DATA_SCOPE",
+]
+"""Reasons that depend on the state of the store, on the batch or on its writer; test_retention.py,
+test_parts.py, test_corrections.py, test_deletions.py and server_tests/test_data_scopes.py cover them."""
 
 
 def test_every_reject_reason_has_an_example() -> None:

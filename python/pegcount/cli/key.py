@@ -145,8 +145,8 @@ def create_key(
         if request.HasField("data_scope"):
             _tell(f"its data scope is {described_data_scope(request.data_scope)}")
         if shares_source(request):
-            _tell("note: a source is the border between writers: whoever else writes to a source of this")
-            _tell("  credential, and this one, can replace each other's records; give each writer its own")
+            _tell("note: if others write to a source of this credential, its answers tell which session ids")
+            _tell("  they have; give each writer a source of its own")
         if is_first:
             _tell("from its next start on, the server of this directory asks every caller for a credential")
 

@@ -168,7 +168,7 @@ class BatchStream:
         corrected = request.corrected_sources(message)
         if not corrected <= self._held_sources:
             return _ToHold(corrected)
-        return self._rules.submit(message, self._cancel_token)
+        return self._rules.submit(message, self._cancel_token, self._scope.records)
 
     async def _hold(self, sources: frozenset[str]) -> None:
         if self._is_ending:

@@ -46,16 +46,17 @@ class WriteScope:
         """None is all records."""
         is_all = scope is None or not scope_predicates(scope)
         self._sources: Collection[str] = () if scope is None else frozenset(scope.source)
-        self._records = None if scope is None or is_all else core.RecordScope(scope)
+        self.records = None if scope is None or is_all else core.RecordScope(scope)
+        """The records; None is all."""
 
     def require_inside(self, batch: bytes) -> None:
         """Raises OutsideScopeError if a record of a serialized batch is outside, or the source of its rule.
 
         Raises MalformedMessageError.
         """
-        if self._records is None:
+        if self.records is None:
             return
-        outside = self._records.record_outside(batch)
+        outside = self.records.record_outside(batch)
         if outside is not None:
             has_value = f"{quoted(outside.value)}" if outside.value else "no value"
             problem = f"{has_value} {_OUTSIDE}"

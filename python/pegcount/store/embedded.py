@@ -120,7 +120,9 @@ class EmbeddedStore(Store):
             )
             opened.pop_all()
 
-    def submit(self, batch: bytes, cancel_token: core.CancelToken) -> "PendingBatch":
+    def submit(
+        self, batch: bytes, cancel_token: core.CancelToken, writer: core.RecordScope | None = None
+    ) -> "PendingBatch":
         """Enqueues a batch for the next group commit; see `Store.submit`."""
         now_us = self._clock()
         unflushed = self._engine.memory_rows.finished
@@ -132,7 +134,7 @@ class EmbeddedStore(Store):
             )
         self._maintenance.journals.require_open()
         oldest = oldest_us(self._maintenance.retention, self._maintenance.first_retained_day, now_us)
-        pending = self._engine.submit(batch, self._guarded_clock.receipt_us(), oldest)
+        pending = self._engine.submit(batch, self._guarded_clock.receipt_us(), oldest, writer)
         return PendingBatch(self._engine, pending, cancel_token)
 
     @property

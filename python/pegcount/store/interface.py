@@ -84,7 +84,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pegcount.core import CancelToken, CodeDeck, Partials
+from pegcount.core import CancelToken, CodeDeck, Partials, RecordScope
 from pegcount.model import (
     CredentialRow,
     Deletion,
@@ -154,7 +154,9 @@ class Store(Protocol):
     """
 
     @abstractmethod
-    def submit(self, batch: bytes, cancel_token: CancelToken) -> PendingWrite:
+    def submit(
+        self, batch: bytes, cancel_token: CancelToken, writer: RecordScope | None = None
+    ) -> PendingWrite:
         """Takes a serialized `WriteRecordsRequest` in; the result tells when it is durable.
 
         A batch is stored as a whole or not at all, apart from rejected records. Records of one key and
@@ -181,6 +183,10 @@ class Store(Protocol):
         as BEFORE_RETENTION, unless its session is stored and active, and one that a deletion covers as
         DELETED; see `delete`. A store may bound the parts of one record, and reject more of them as
         TOO_MANY_PARTS.
+
+        With a `writer`, whose own values the caller has checked, a version is rejected as OUTSIDE_DATA_SCOPE
+        if one of the held records that it would join lies outside the scope: see `core.RecordScope.has`. Held
+        are the records of all batches that were submitted before.
 
         A caller may submit several batches before it waits for the first. Writing goes on while the token
         has not ended; see `PendingWrite.wait`. Raises MalformedMessageError if the bytes are not a valid

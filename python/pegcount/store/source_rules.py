@@ -6,7 +6,7 @@ are some: an import that brought none, such as one of which all rows were reject
 
 from threading import Lock
 
-from pegcount.core import CancelToken
+from pegcount.core import CancelToken, RecordScope
 from pegcount.errors import DocumentChangedError, SourceRuleError
 from pegcount.model import Deletion, DeletionOutcome, OneOf, Predicate, Present, WriteOutcome
 from pegcount.store.bound_sources import BoundSources
@@ -46,18 +46,25 @@ class SourceRules:
         self._lock = Lock()
         self._bound = BoundSources(_BOUND_COUNT_MAX)
 
-    def submit(self, batch: bytes, source: str, rule: str, cancel_token: CancelToken) -> PendingWrite:
+    def submit(
+        self,
+        batch: bytes,
+        source: str,
+        rule: str,
+        cancel_token: CancelToken,
+        writer: RecordScope | None = None,
+    ) -> PendingWrite:
         """Submits a batch of one source whose calls are made by this rule; the first one waits until durable.
 
         Raises SourceRuleError if another rule makes those of the source; nothing of the batch is stored then.
         See `require_source_rule`, `Store.submit` and `PendingWrite.wait` for more.
         """
-        pending = self._submit_bound(batch, source, rule, cancel_token)
+        pending = self._submit_bound(batch, source, rule, cancel_token, writer)
         if pending is not None:
             return pending
         with locked(self._lock, cancel_token):
-            pending = self._submit_bound(batch, source, rule, cancel_token)
-            return pending or self._submit_first(batch, source, rule, cancel_token)
+            pending = self._submit_bound(batch, source, rule, cancel_token, writer)
+            return pending or self._submit_first(batch, source, rule, cancel_token, writer)
 
     def delete(self, deletion: Deletion, cancel_token: CancelToken) -> DeletionOutcome:
         """Deletes records; sources that have none afterwards may take another rule. See `Store.delete`."""
@@ -72,14 +79,16 @@ class SourceRules:
                 raise
 
     def _submit_bound(
-        self, batch: bytes, source: str, rule: str, cancel_token: CancelToken
+        self, batch: bytes, source: str, rule: str, cancel_token: CancelToken, writer: RecordScope | None
     ) -> PendingWrite | None:
         with self._bound.entered(source, rule) as is_bound:
-            return self._store.submit(batch, cancel_token) if is_bound else None
+            return self._store.submit(batch, cancel_token, writer) if is_bound else None
 
-    def _submit_first(self, batch: bytes, source: str, rule: str, cancel_token: CancelToken) -> PendingWrite:
+    def _submit_first(
+        self, batch: bytes, source: str, rule: str, cancel_token: CancelToken, writer: RecordScope | None
+    ) -> PendingWrite:
         put_version = require_source_rule(self._store, source, rule, cancel_token)
-        pending = self._store.submit(batch, CancelToken(None))
+        pending = self._store.submit(batch, CancelToken(None), writer)
         if not _has_record(pending.wait()):
             # Else sources that never have a record would each leave a rule.
             if put_version is not None:

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 
+use super::versions::Versions;
 use crate::record::data_scope::DataScope;
 use crate::wire;
 
@@ -54,5 +55,9 @@ impl RecordScope {
     fn record_outside(&self, py: Python<'_>, batch: &[u8]) -> PyResult<Option<RecordOutside>> {
         let found = py.detach(|| wire::record_outside(batch, &self.0))?;
         Ok(found.map(|(index, outside)| RecordOutside { index, field: outside.field, value: outside.value }))
+    }
+
+    fn has(&self, versions: &Versions) -> bool {
+        versions.0.with_merged(|merged| self.0.outside(merged).is_none())
     }
 }

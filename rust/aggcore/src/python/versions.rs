@@ -26,7 +26,7 @@ pub struct DecodedBatch {
 
 /// The versions of one record, and the record that they merge to.
 #[pyclass(frozen)]
-pub struct Versions(versions::Versions);
+pub struct Versions(pub versions::Versions);
 
 #[pyfunction]
 pub fn decode_batch(py: Python<'_>, data: &[u8], config: &Bound<'_, PyAny>) -> PyResult<DecodedBatch> {
