@@ -61,8 +61,9 @@ class PrivacyStore(AuditStore):
     def erasures(self) -> Sequence[Erasure]:
         return list(self._disk.erasures.values())
 
-    def lift_erasure(self, erasure_id: int) -> None:
+    def lift_erasure(self, erasure_id: int, cancel_token: core.CancelToken) -> None:
         with self._lock:
+            cancel_token.check()
             if self._disk.erasures.pop(erasure_id, None) is None:
                 text = f"no erasure {erasure_id}"
                 raise errors.NotFoundError("ERASURE_NOT_FOUND", "erasure", text, erasure_id=erasure_id)

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from pegcount.errors import CancelledError, ErasureLimitError, NotFoundError
+from pegcount.core import CancelToken
+from pegcount.errors import CancelledError, DeadlineError, ErasureLimitError, NotFoundError
 from pegcount.model import Measure, OneOf
 from pegcount.privacy import Erasure, ErasureOutcome
 from store_tests.party_files import FORMS, NUMBER, OTHER
@@ -135,8 +136,8 @@ def test_a_lifted_erasure_holds_later_writes_no_more(place: Place) -> None:
     write_callers(place, FORMS[0])
     erase(place, NUMBER)
     erase(place, OTHER)
-    place.store.lift_erasure(1)
-    place.store.lift_erasure(2)
+    place.store.lift_erasure(1, token())
+    place.store.lift_erasure(2, token())
     place.reopen()
     assert list(place.store.erasures()) == []
     place.write(record("new", orig_src_party_id=FORMS[0]))
@@ -144,9 +145,39 @@ def test_a_lifted_erasure_holds_later_writes_no_more(place: Place) -> None:
     assert erase(place, NUMBER) == ErasureOutcome(1, 3)
 
 
+@pytest.mark.parametrize("milliseconds", range(0, 40, 2))
+def test_an_erasure_whose_call_ended_is_complete_once_it_is_lifted(place: Place, milliseconds: int) -> None:
+    write_callers(place, *FORMS)
+    place.maintain()
+    write_callers(place, *FORMS, revision=1)
+    in_force = []
+    try:
+        in_force = [place.store.erase([NUMBER], CancelToken(milliseconds / 1_000)).erasure_id]
+    except DeadlineError as error:
+        in_force = [int(error.metadata["erasure_id"])] if "erasure_id" in error.metadata else []
+    assert [each.erasure_id for each in place.store.erasures()] == in_force
+    for erasure_id in in_force:
+        place.store.lift_erasure(erasure_id, token())
+    assert list(place.store.erasures()) == []
+    place.maintain()
+    place.reopen()
+    assert place.store.count_parties([NUMBER], token()) == (0 if in_force else len(FORMS))
+    assert {number for _, number in callers(place)} == ({""} if in_force else set(FORMS))
+
+
+def test_a_lift_whose_call_ended_changes_nothing(place: Place) -> None:
+    write_callers(place, FORMS[0])
+    erase(place, NUMBER)
+    cancelled = token()
+    cancelled.cancel()
+    with pytest.raises(CancelledError):
+        place.store.lift_erasure(1, cancelled)
+    assert [each.erasure_id for each in place.store.erasures()] == [1]
+
+
 def test_an_erasure_that_does_not_exist_is_not_found(place: Place) -> None:
     with pytest.raises(NotFoundError) as raised:
-        place.store.lift_erasure(7)
+        place.store.lift_erasure(7, token())
     assert (raised.value.reason, raised.value.metadata) == ("ERASURE_NOT_FOUND", {"erasure_id": "7"})
 
 

@@ -1,7 +1,7 @@
 """Corrections outlast flushes, compactions, kills and full disks, and written again they change nothing."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from pegcount.model import WriteOutcome
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import records_pb2
 
+from store_tests.empty_store import harness
 from store_tests.store_fixtures import (
     DAY_S,
     MANUAL_MAINTENANCE,
@@ -27,16 +28,12 @@ from store_tests.store_fixtures import (
     write,
 )
 
+__all__ = ["harness"]
+
 Record = records_pb2.SessionRecord
 Step = Callable[[StoreHarness], object]
 NOTHING, FLUSH, REOPEN = (lambda _: None), StoreHarness.flush, StoreHarness.reopen
 FLUSH_AND_REOPEN, KILL = StoreHarness.flush_and_reopen, StoreHarness.reopen_after_kill
-
-
-@pytest.fixture
-def harness(tmp_path: Path) -> Iterator[StoreHarness]:
-    with StoreHarness(tmp_path / "store", MANUAL_MAINTENANCE) as harness:
-        yield harness
 
 
 def corrections(*records: Record) -> bytes:

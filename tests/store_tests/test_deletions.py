@@ -2,7 +2,6 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from pegcount.store.check import check
 from pegcount.store.snapshot import back_up
 from pegcount.v1 import records_pb2
 
+from store_tests.empty_store import harness
 from store_tests.steps import intercept_steps
 from store_tests.store_fixtures import (
     DAY_S,
@@ -40,14 +40,10 @@ from store_tests.store_fixtures import (
     write,
 )
 
+__all__ = ["harness"]
+
 DELETED = records_pb2.REJECT_REASON_DELETED
 US = 1_000_000
-
-
-@pytest.fixture
-def harness(tmp_path: Path) -> Iterator[StoreHarness]:
-    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
-        yield harness
 
 
 def delete(store: EmbeddedStore, **what: Any) -> DeletionOutcome:

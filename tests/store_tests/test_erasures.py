@@ -4,7 +4,6 @@ import errno
 import logging
 import os
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -22,6 +21,8 @@ from pegcount.store.readers import reading
 from pegcount.store.scrubbing import ERASURE_KEY
 from pegcount.store.snapshot import back_up, open_snapshot
 
+from store_tests.empty_store import harness
+from store_tests.erased_store import assert_complete, erase, numbers, write_everywhere
 from store_tests.party_files import FORMS, NUMBER, OTHER, files_with
 from store_tests.steps import copies_at_each_change, intercept_steps
 from store_tests.store_fixtures import (
@@ -38,47 +39,7 @@ from store_tests.store_fixtures import (
     write,
 )
 
-
-@pytest.fixture
-def harness(tmp_path: Path) -> Iterator[StoreHarness]:
-    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
-        yield harness
-
-
-def erase(store: EmbeddedStore, *parties: str) -> ErasureOutcome:
-    return store.erase(parties or [NUMBER], NO_LIMIT)
-
-
-def write_everywhere(harness: StoreHarness) -> int:
-    """Writes the number into segments of two days, replaced rows of them, memory and journal.
-
-    Returns how many records have it.
-    """
-    for number, form in enumerate(FORMS):
-        setup_s = SETUP_S - number % 2 * DAY_S
-        write(harness.store, finished(f"replaced {number}", setup_s, orig_src_party_id=form, revision=1))
-        write(harness.store, finished(f"segment {number}", setup_s, term_dst_party_id=form))
-        write(harness.store, active(f"snapshot {number}", setup_s, orig_dst_party_id=form))
-    write(harness.store, finished("other", orig_src_party_id=OTHER))
-    harness.flush()
-    for number, form in enumerate(FORMS):
-        setup_s = SETUP_S - number % 2 * DAY_S
-        write(harness.store, finished(f"replaced {number}", setup_s, orig_src_party_id=OTHER, revision=2))
-        write(harness.store, finished(f"memory {number}", setup_s, term_src_party_id=form))
-        write(harness.store, active(f"live {number}", setup_s, orig_src_party_id=form))
-    return 4 * len(FORMS)
-
-
-def numbers(store: EmbeddedStore) -> set[str]:
-    """The numbers that any field of a party has."""
-    fields = ("orig_src_party_id", "orig_dst_party_id", "term_src_party_id", "term_dst_party_id")
-    return {getattr(row, name) for name in fields for row in rows(store, name)} - {""}
-
-
-def assert_complete(store: EmbeddedStore, directory: Path) -> None:
-    assert files_with(directory) == {}
-    assert all(each.is_complete for each in store.erasures())
-    assert numbers(store) == {OTHER}
+__all__ = ["harness"]
 
 
 def test_no_file_has_the_number_when_an_erasure_is_answered(harness: StoreHarness) -> None:
@@ -228,7 +189,7 @@ def test_a_read_only_store_promises_nothing(harness: StoreHarness) -> None:
     (harness.directory / "lock").unlink()
     with pytest.raises(StoreReadOnlyError) as raised:
         erase(harness.store)
-    assert "in force" not in str(raised.value)
+    assert "erasure_id" not in raised.value.metadata
     assert harness.store.erasures() == []
     harness.maintain()
     assert erase(harness.store).erasure_id == 1
@@ -249,6 +210,7 @@ def test_an_erasure_that_cannot_write_is_in_force_and_completed_later(
     assert str(harness.directory) not in str(raised.value)
     assert "erasure 1 is in force for all writes, but not complete" in str(raised.value)
     assert NUMBER not in str(raised.value)
+    assert raised.value.metadata["erasure_id"] == "1"
     [erasure] = harness.store.erasures()
     assert not erasure.is_complete
     write(harness.store, finished("late", orig_src_party_id=NUMBER))
@@ -272,6 +234,7 @@ def test_a_cancelled_erasure_did_not_begin_or_goes_on(
     with intercept_steps(harness, cancel), pytest.raises(CancelledError) as raised:
         harness.store.erase([NUMBER], token)
     assert ("erasure 1 is in force" in str(raised.value)) == is_begun
+    assert raised.value.metadata == ({"erasure_id": "1"} if is_begun else {})
     assert len(harness.store.erasures()) == is_begun
     if is_begun:
         harness.maintain()
@@ -350,6 +313,7 @@ def test_a_segment_that_is_damaged_meanwhile_keeps_the_erasure_incomplete(
     with intercept_steps(harness, damage), pytest.raises(DataDamagedError, match=damaged.name) as raised:
         erase(harness.store)
     assert "erasure 1 is in force" in str(raised.value)
+    assert raised.value.metadata["erasure_id"] == "1"
     name = damaged.relative_to(harness.directory).as_posix()
     assert f"{name} is damaged: numbers of parties in it can be neither erased nor masked" in caplog.text
     assert {each.is_complete for each in harness.store.erasures()} == {False}
@@ -416,6 +380,6 @@ def test_the_log_has_no_number(harness: StoreHarness, caplog: pytest.LogCaptureF
     write_everywhere(harness)
     with caplog.at_level(logging.DEBUG):
         erase(harness.store)
-        harness.store.lift_erasure(1)
+        harness.store.lift_erasure(1, NO_LIMIT)
     assert "erasure 1 erased 1 numbers" in caplog.text
     assert "23125" not in caplog.text

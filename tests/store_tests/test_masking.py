@@ -1,6 +1,5 @@
 """Masking: numbers of old days leave the files of a directory in the background, by the trusted time."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pegcount.store.check import check
 from pegcount.store.snapshot import back_up, open_snapshot
 from waiting import wait_until
 
+from store_tests.empty_store import harness
 from store_tests.party_files import files_with
 from store_tests.steps import copies_at_each_change
 from store_tests.store_fixtures import (
@@ -27,16 +27,12 @@ from store_tests.store_fixtures import (
     write,
 )
 
+__all__ = ["harness"]
+
 WHOLE = "+49 30 23125-001"
 SHORT = "+49 30 23***-***"
 US_PER_DAY = DAY_S * 1_000_000
 TWO_DAYS = Masking(2, 6)
-
-
-@pytest.fixture
-def harness(tmp_path: Path) -> Iterator[StoreHarness]:
-    with StoreHarness(tmp_path / "data", MANUAL_MAINTENANCE) as harness:
-        yield harness
 
 
 def write_days(harness: StoreHarness) -> None:

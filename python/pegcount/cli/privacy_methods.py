@@ -45,7 +45,7 @@ def privacy_methods(data: Path | None, server: Connection | None) -> Iterator[Pr
         yield PrivacyMethods(
             lambda request: admin.EraseParties(request, core.CancelToken(None)),
             admin.ListErasures,
-            admin.LiftErasure,
+            lambda request: admin.LiftErasure(request, core.CancelToken(None)),
             admin.GetMasking,
             set_and_mask,
         )

@@ -98,9 +98,11 @@ class AdminService:
         messages = [response.erasure(erasure, _utc()) for erasure in self._store.erasures()]
         return admin_pb2.ListErasuresResponse(erasures=messages)
 
-    def LiftErasure(self, message: admin_pb2.LiftErasureRequest) -> admin_pb2.LiftErasureResponse:
-        """Ends an erasure: later writes keep its numbers."""
-        self._store.lift_erasure(request.erasure_id(message, self._config))
+    def LiftErasure(
+        self, message: admin_pb2.LiftErasureRequest, cancel_token: core.CancelToken
+    ) -> admin_pb2.LiftErasureResponse:
+        """Ends an erasure once it is complete: later writes keep its numbers."""
+        self._store.lift_erasure(request.erasure_id(message, self._config), cancel_token)
         return admin_pb2.LiftErasureResponse()
 
     def GetMasking(self, message: admin_pb2.GetMaskingRequest) -> admin_pb2.GetMaskingResponse:

@@ -22,7 +22,7 @@ _CODE_DECK: Final = "PutCodeDeck"
 """The method whose request the core decodes, without the GIL."""
 _CHANGES_CREDENTIALS: Final = frozenset({"CreateCredential", "RotateCredential", "RevokeCredential"})
 """Methods that check their caller once more when no other change of credentials is under way."""
-_CANCELLABLE: Final = frozenset({"DeleteRecords", "LiftDeletion", "EraseParties"})
+_CANCELLABLE: Final = frozenset({"DeleteRecords", "LiftDeletion", "EraseParties", "LiftErasure"})
 """Methods that take the token of their call: they stop once it has ended. They have changed nothing then, or
 say what goes on."""
 

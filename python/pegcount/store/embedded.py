@@ -265,9 +265,9 @@ class EmbeddedStore(Store):
         """Returns the erasures that writes are held to; see `Store.erasures`."""
         return self._erasures.all()
 
-    def lift_erasure(self, erasure_id: int) -> None:
+    def lift_erasure(self, erasure_id: int, cancel_token: core.CancelToken) -> None:
         """Ends an erasure durably; see `Store.lift_erasure`."""
-        self._erasures.lift(erasure_id, self._maintenance)
+        self._erasures.lift(erasure_id, self._maintenance, cancel_token)
 
     def masking(self) -> Masking | None:
         """Returns after how many days numbers are masked; see `Store.masking`."""

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
+from typing import Final
 
 from pegcount import core
 from pegcount.config import Config
@@ -28,6 +29,15 @@ from pegcount.store.scrubber import Scrubber
 from pegcount.store.scrubbing import ERASURE_KEY, LAST_ERASURE, erasure_rows
 
 _LOG = logging.getLogger(__name__)
+
+_IN_FORCE: Final = (
+    "is in force for all writes, but not complete; the store goes on with it in the background, and"
+    " `pegcount erase --list` tells when it is done"
+)
+_STILL_APPLIED: Final = (
+    "is still being applied, and can be lifted once it is complete, which `pegcount erase --list` tells;"
+    " lift it again then"
+)
 
 
 class Erasures:
@@ -61,11 +71,13 @@ class Erasures:
             row = ErasureRow(number, b"".join(digests), len(digests), self._clock(), records, 0)
             with maintenance.alone(cancel_token):
                 self._put(row, key)
-                with _in_force(number):
+                with _explained(number, _IN_FORCE):
                     self._scrubber.use_catalog()
                     self._scrubber.scrub_memory(maintenance)
-        with _in_force(number):
+        with _explained(number, _IN_FORCE):
             self._scrubber.scrub(maintenance, cancel_token)
+        if self._row(number) is None:
+            raise _lifted_meanwhile(number)
         _LOG.info("erasure %d erased %d numbers, which %d records had", number, len(digests), records)
         return ErasureOutcome(records, number)
 
@@ -80,16 +92,33 @@ class Erasures:
             for row in erasure_rows(self._catalog)
         ]
 
-    def lift(self, erasure_id: int, maintenance: Maintenance) -> None:
+    def lift(self, erasure_id: int, maintenance: Maintenance, cancel_token: core.CancelToken) -> None:
         """Ends an erasure durably; see `Store.lift_erasure`."""
-        no_limit = core.CancelToken(None)
-        with locked(self._lock, no_limit), maintenance.alone(no_limit):
-            if all(row.erasure_id != erasure_id for row in erasure_rows(self._catalog)):
+        with locked(self._lock, cancel_token):
+            cancel_token.check()
+            while not self._lift_complete(erasure_id, maintenance, cancel_token):
+                # Without its rule, nothing would take the number out of the files that still have it.
+                with _explained(erasure_id, _STILL_APPLIED):
+                    self._scrubber.scrub(maintenance, cancel_token)
+        _LOG.info("erasure %d was lifted", erasure_id)
+
+    def _lift_complete(
+        self, erasure_id: int, maintenance: Maintenance, cancel_token: core.CancelToken
+    ) -> bool:
+        """Ends an erasure if it is complete; returns whether it was."""
+        with maintenance.alone(cancel_token):
+            row = self._row(erasure_id)
+            if row is None:
                 raise _not_found(erasure_id)
+            if not row.is_complete:
+                return False
             with self._catalog.transaction() as db:
                 db.execute("DELETE FROM erasures WHERE erasure_id = ?", (erasure_id,))
             self._scrubber.use_catalog()
-        _LOG.info("erasure %d was lifted", erasure_id)
+        return True
+
+    def _row(self, erasure_id: int) -> ErasureRow | None:
+        return next((row for row in erasure_rows(self._catalog) if row.erasure_id == erasure_id), None)
 
     def _require_writable(self, maintenance: Maintenance) -> None:
         missing = self._engine.missing_file()
@@ -115,20 +144,25 @@ class Erasures:
 
 
 @contextmanager
-def _in_force(erasure_id: int) -> Iterator[None]:
-    """Adds to an error of its block that the erasure is durable, and goes on."""
+def _explained(erasure_id: int, state: str) -> Iterator[None]:
+    """Adds to an error of its block which erasure it concerns, and in which state that is."""
     try:
         yield
     except (CancelledError, DeadlineError, DataDamagedError, StoreReadOnlyError, OSError) as error:
-        text = (
-            f"erasure {erasure_id} is in force for all writes, but not complete; the store goes on with it in"
-            f" the background, and `pegcount erase --list` tells when it is done: {cause_of(error)}"
-        )
+        text = f"erasure {erasure_id} {state}: {cause_of(error)}"
         kind = StoreReadOnlyError if isinstance(error, OSError) else type(error)
         metadata = error.metadata if isinstance(error, PegcountError) else {}
-        raise kind(text, **metadata) from error
+        raise kind(text, **{**metadata, "erasure_id": erasure_id}) from error
 
 
 def _not_found(erasure_id: int) -> NotFoundError:
     text = f"no erasure has the number {erasure_id}; ListErasures, or `pegcount erase --list`, lists them"
+    return NotFoundError("ERASURE_NOT_FOUND", "erasure", text, erasure_id=erasure_id)
+
+
+def _lifted_meanwhile(erasure_id: int) -> NotFoundError:
+    text = (
+        f"erasure {erasure_id} was lifted before its call ended: what was stored before is erased, and later"
+        " writes keep the numbers; to hold them to it, erase again"
+    )
     return NotFoundError("ERASURE_NOT_FOUND", "erasure", text, erasure_id=erasure_id)

@@ -335,9 +335,10 @@ class Store(Protocol):
         ErasureLimitError if there are more numbers in all erasures than the store keeps;
         StoreReadOnlyError if the erasure cannot be made durable, DataDamagedError if records cannot be
         read, and CancelledError or DeadlineError if the token ends: nothing is erased and no erasure stays
-        then. If the text of one of these says that the erasure is in force, it is, and the store completes it
-        in the background. After another StoreReadOnlyError, a crash before the next successful write may yet
-        put the erasure in force.
+        then. But if one of these four has `erasure_id` in its metadata, this erasure is in force, and the
+        store completes it in the background. After a StoreReadOnlyError without it, a crash before the next
+        successful write may yet put the erasure in force. NotFoundError with the reason ERASURE_NOT_FOUND:
+        the erasure was lifted before the call ended; it took the numbers out of all that was stored before.
         """
 
     @abstractmethod
@@ -349,11 +350,13 @@ class Store(Protocol):
         """Returns the erasures that writes are held to, by number."""
 
     @abstractmethod
-    def lift_erasure(self, erasure_id: int) -> None:
+    def lift_erasure(self, erasure_id: int, cancel_token: CancelToken) -> None:
         """Ends an erasure durably: later writes keep its numbers. What it erased stays erased.
 
-        Its number is never used again. Raises NotFoundError with the reason ERASURE_NOT_FOUND, and
-        StoreReadOnlyError.
+        One that is not complete is completed first, so that no number of it stays in what the store held
+        before. Its number is never used again. Raises NotFoundError with the reason ERASURE_NOT_FOUND, and
+        StoreReadOnlyError, DataDamagedError, CancelledError or DeadlineError if it could not be completed or
+        ended: the erasure is in force then.
         """
 
     @abstractmethod
