@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import tempfile
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -361,3 +362,14 @@ def test_names_that_the_core_does_not_know(arguments: dict[str, Any]) -> None:
     scan = replace(Scan(None, (), (), Measure("calls")), **arguments)
     with pytest.raises(ValueError, match="the core knows no"):
         engine_of(call("c1")).partials(scan, None, 1, core.CancelToken(None))
+
+
+def test_decimal_digits_of_all_scripts_are_those_of_a_number() -> None:
+    """This Python may know fewer scripts than the core does."""
+    every = [chr(code) for code in range(0x110000)]
+    digits = [each for each in every if unicodedata.category(each) == "Nd"]
+    assert len(digits) >= 600
+    other = [
+        each for each in digits if core.canonical_party(f"49{each}") != f"49{unicodedata.decimal(each)}"
+    ]
+    assert other == []

@@ -4,6 +4,7 @@
 //! UTC days since 1970-01-01.
 
 pub mod data_scope;
+mod decimal_digits;
 pub mod deletion;
 pub mod masked;
 pub mod new_record;

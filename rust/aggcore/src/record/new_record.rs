@@ -5,8 +5,9 @@
 
 use std::net::IpAddr;
 
-use super::masked::{FIELDS_OF_PARTIES, masked};
+use super::masked::masked;
 use super::schema::{ABSENT, Field, field, int_slot};
+use super::scrubbing::{SCRUBBED_AS, ScrubbedAs};
 use super::{Record, RejectReason, Rejection};
 
 /// Fields that are identifiers, which a spreadsheet rounds if they look like numbers.
@@ -79,7 +80,8 @@ impl NewRecordRules {
     fn rounded_number(&self, record: &Record<'_>) -> Option<Rejection> {
         let text = |field: &Field| record.strings[Record::string_slot(field)];
         let field = self.identifiers.iter().find(|field| is_rounded_number(text(field)))?;
-        let shown = if FIELDS_OF_PARTIES.contains(&field.name) { masked(text(field)) } else { text(field).to_owned() };
+        let is_of_party = SCRUBBED_AS[Record::string_slot(field)] != ScrubbedAs::Kept;
+        let shown = if is_of_party { masked(text(field)) } else { text(field).to_owned() };
         let description = format!("{}: {shown:?} is a number that a spreadsheet has rounded", field.name);
         Some(Rejection::new(RejectReason::RoundedNumber, description))
     }

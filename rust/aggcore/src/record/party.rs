@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
+use super::decimal_digits::folded_digit;
+
 /// What takes the place of a digit or a letter that is masked.
 const MASK: char = '*';
 
@@ -114,17 +116,13 @@ fn is_separator(each: char) -> bool {
         || matches!(each, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// A full-width or Arabic-Indic digit, or a full-width `+`, `*` or `#`, as the one of ASCII.
+/// A decimal digit of any script, or a full-width `+`, `*` or `#`, as the one of ASCII.
 fn folded(each: char) -> char {
-    let digit = |zero: char| char::from_digit(u32::from(each) - u32::from(zero), 10).unwrap_or(each);
     match each {
-        '\u{ff10}'..='\u{ff19}' => digit('\u{ff10}'),
-        '\u{660}'..='\u{669}' => digit('\u{660}'),
-        '\u{6f0}'..='\u{6f9}' => digit('\u{6f0}'),
         '\u{ff0b}' => '+',
         '\u{ff0a}' => '*',
         '\u{ff03}' => '#',
-        _ => each,
+        _ => folded_digit(each),
     }
 }
 
@@ -148,6 +146,7 @@ mod tests {
             "\u{ff0b}\u{ff14}\u{ff19}\u{ff13}\u{ff10}23125001",
             "\u{664}\u{669}\u{663}\u{660}23125001",
             "\u{6f4}\u{6f9}3023125001",
+            "+\u{96a}\u{96f} \u{969}\u{966} \u{1d7da}3125001",
             "tel:+49-30-23125-001",
             "TEL:+493023125001;phone-context=example.com",
             "sip:+493023125001@192.0.2.7",
