@@ -369,7 +369,5 @@ def test_decimal_digits_of_all_scripts_are_those_of_a_number() -> None:
     every = [chr(code) for code in range(0x110000)]
     digits = [each for each in every if unicodedata.category(each) == "Nd"]
     assert len(digits) >= 600
-    other = [
-        each for each in digits if core.canonical_party(f"49{each}") != f"49{unicodedata.decimal(each)}"
-    ]
+    other = [each for each in digits if core.canonical_party(f"49{each}") != f"49{unicodedata.decimal(each)}"]
     assert other == []

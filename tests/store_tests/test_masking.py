@@ -2,12 +2,13 @@
 
 from contextlib import closing
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from pegcount.config import Config
 from pegcount.errors import PegcountError
 from pegcount.privacy import Masking
-from pegcount.store import EmbeddedStore
+from pegcount.store import EmbeddedStore, scrubber, scrubbing
 from pegcount.store.check import check
 from pegcount.store.snapshot import back_up, open_snapshot
 from waiting import wait_until
@@ -193,3 +194,41 @@ def test_exports_are_masked_and_backups_have_the_masking(harness: StoreHarness, 
         assert store.masking() == TWO_DAYS
         store.maintain()
         assert numbers(store) == expected(2)
+
+
+def test_a_first_masking_reads_what_was_scrubbed_a_few_times_only(harness: StoreHarness) -> None:
+    for day in range(20):
+        write(harness.store, finished(f"old {day}", SETUP_S - (day + 2) * DAY_S, orig_src_party_id=WHOLE))
+    harness.flush()
+    harness.store.set_masking(TWO_DAYS)
+    with mock.patch.object(scrubber, "scrubbed_rows", wraps=scrubbing.scrubbed_rows) as read:
+        harness.maintain()
+    assert days_with(harness.directory) == set()
+    # Once for each 16 segments, and at the ends.
+    assert read.call_count < 8
+
+
+def write_over_midnight(harness: StoreHarness, session_id: str) -> None:
+    """Writes a session whose versions were set up a second before midnight, and one after it."""
+    midnight_s = SETUP_S // DAY_S * DAY_S
+    write(
+        harness.store,
+        finished(session_id, midnight_s - 1, orig_src_party_id=WHOLE, revision=1),
+        finished(session_id, midnight_s + 1, orig_src_party_id=WHOLE, revision=2),
+    )
+
+
+def test_a_session_of_two_days_is_masked_at_the_latest_with_its_last_one(harness: StoreHarness) -> None:
+    write_over_midnight(harness, "sealed 0")
+    harness.flush()
+    assert days_with(harness.directory) - {"journal"} == {"2026-03-29"}
+    write_over_midnight(harness, "memory 1")
+    harness.store.set_masking(TWO_DAYS)
+    harness.maintain()
+    # What is read or written anew goes by the first day, a file that lies there by its own.
+    write_over_midnight(harness, "late 2")
+    assert numbers(harness.store) == {"0": {WHOLE}, "1": {SHORT}, "2": {SHORT}}
+    harness.now_us += US_PER_DAY
+    harness.maintain()
+    assert numbers(harness.store) == {"0": {SHORT}, "1": {SHORT}, "2": {SHORT}}
+    assert days_with(harness.directory) == set()

@@ -10,7 +10,14 @@ from pegcount.errors import DataDamagedError
 from pegcount.store.catalog import Catalog
 from pegcount.store.catalog_entries import ScrubbedRow
 from pegcount.store.catalog_rows import put_row
-from pegcount.store.scrubbing import MASK_AFTER_DAYS, Scrubbing, erasure_rows, scrubbed_rows, scrubbing_of
+from pegcount.store.scrubbing import (
+    MASK_AFTER_DAYS,
+    Scrubbing,
+    erasure_rows,
+    scrubbed_row,
+    scrubbed_rows,
+    scrubbing_of,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -124,6 +131,12 @@ class Scrubber:
         known = {*done, *skipped}
         return [segment.name for segment in segments if segment.name not in known]
 
+    def _waits(self, name: str) -> bool:
+        """Whether something has to be scrubbed from one segment, or may have to be."""
+        row = scrubbed_row(self._catalog, name)
+        days = [segment.day for segment in self._engine.segments if segment.name == name]
+        return any(not self.scrubbing.is_done(row, day) for day in days)
+
     def _mark_unaffected(
         self,
         names: Sequence[str],
@@ -160,7 +173,7 @@ class Scrubber:
     ) -> None:
         with rewriter.alone(cancel_token):
             # A compaction may have replaced it meanwhile.
-            if name not in self._waiting():
+            if not self._waits(name):
                 return
             try:
                 rewriter.compact_alone([name])

@@ -78,5 +78,11 @@ def scrubbed_rows(catalog: Catalog) -> Mapping[str, ScrubbedRow]:
     return {row[0]: ScrubbedRow(*row) for row in catalog.rows("scrubbed", "name")}
 
 
+def scrubbed_row(catalog: Catalog, name: str) -> ScrubbedRow:
+    """Returns what was scrubbed from one segment."""
+    rows = catalog.rows("scrubbed", "name", "name = ?", name)
+    return ScrubbedRow(*rows[0]) if rows else ScrubbedRow(name, 0, None)
+
+
 def _divided(digests: bytes) -> list[bytes]:
     return [digests[at : at + DIGEST_BYTES] for at in range(0, len(digests), DIGEST_BYTES)]
