@@ -16,6 +16,7 @@ from grpcurl import grpcurl_path
 
 ROOT = Path(__file__).parents[1]
 SECURITY_PAGE = ROOT / "docs" / "security.md"
+PRIVACY_PAGE = ROOT / "docs" / "privacy.md"
 """Its commands build on each other; `test_security_page.py` runs them."""
 PAGES = [ROOT / "README.md", *sorted({*(ROOT / "docs").glob("*.md")} - {SECURITY_PAGE})]
 ADDRESS = "127.0.0.1:50051"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from documented_calls import ADDRESS, ROOT, SECURITY_PAGE, as_shown, parts, sections
+from documented_calls import ADDRESS, PRIVACY_PAGE, ROOT, SECURITY_PAGE, as_shown, parts, sections
 from grpcurl import grpcurl_path
 
 _END = "the command has ended"
@@ -99,8 +99,9 @@ def test_the_page_tells_what_happens(reader: Reader) -> None:
     assert followed > 10
 
 
-def test_each_promise_stands_beside_a_test_that_exists() -> None:
-    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", SECURITY_PAGE.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("page", [SECURITY_PAGE, PRIVACY_PAGE], ids=lambda page: page.stem)
+def test_each_promise_stands_beside_a_test_that_exists(page: Path) -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", page.read_text(encoding="utf-8"))
     assert len(named) > 10
     missing = [
         f"{path}::{name}"

@@ -127,7 +127,8 @@ impl Layer {
         self.rank.origin == Origin::Former
     }
 
-    /// Adds the fields of a layer of equal rank: the same version but for numbers, of which the greatest text counts.
+    /// Adds the fields of a layer of equal rank, which differs in numbers of parties only. Of each field, the greater text
+    /// stays: a number rather than none, and rather than its masked form.
     fn unite(&mut self, other: &Self) {
         let (mut united, more) = (decode_partial(&self.fields), decode_partial(&other.fields));
         united.ints.iter_mut().zip(more.ints).for_each(|(value, other)| *value = (*value).max(other));
