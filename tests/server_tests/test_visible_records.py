@@ -50,7 +50,7 @@ def test_without_a_data_scope_everything_passes_through(store: EmbeddedStore) ->
     records = VisibleRecords(store)
     assert records.estimate(ALL) == store.estimate(ALL) == 20
     assert records.partials(ALL, 1, token()).sums[0, 0] == 20
-    assert records.begin_after_scans(NOW_US) == ()
+    assert records.are_all_after_scans(NOW_US) == ()
 
 
 def test_an_estimate_counts_what_a_scan_of_the_visible_records_reads(store: EmbeddedStore) -> None:
@@ -72,17 +72,17 @@ def test_the_first_day_is_that_of_the_visible_records(store: EmbeddedStore) -> N
     for scope, begins in ((MINE, first_us), (DataScope(account_id=("a2",)), first_us - _DAY_US)):
         records = VisibleRecords(store, scope)
         # A time of the same UTC day is not before it.
-        assert not records.begin_after(begins // _DAY_US * _DAY_US, token())
-        assert records.begin_after(begins // _DAY_US * _DAY_US - 1, token())
-    assert not VisibleRecords(store, DataScope(account_id=("nobody",))).begin_after(0, token())
+        assert not records.are_all_after(begins // _DAY_US * _DAY_US, token())
+        assert records.are_all_after(begins // _DAY_US * _DAY_US - 1, token())
+    assert not VisibleRecords(store, DataScope(account_id=("nobody",))).are_all_after(0, token())
 
 
 def test_a_known_day_makes_the_next_search_cheap(store: EmbeddedStore) -> None:
     known = KnownDays()
-    [search] = VisibleRecords(store, MINE, known).begin_after_scans(NOW_US)
+    [search] = VisibleRecords(store, MINE, known).are_all_after_scans(NOW_US)
     assert store.estimate(search) == 20
-    assert not VisibleRecords(store, MINE, known).begin_after(NOW_US, token())
-    [search] = VisibleRecords(store, MINE, known).begin_after_scans(NOW_US)
+    assert not VisibleRecords(store, MINE, known).are_all_after(NOW_US, token())
+    [search] = VisibleRecords(store, MINE, known).are_all_after_scans(NOW_US)
     assert store.estimate(search) == 1
 
 
@@ -95,4 +95,4 @@ def test_where_a_file_is_damaged_nothing_is_known_of_the_first_day(
         raise DataDamagedError("m", file="x")
 
     monkeypatch.setattr(store, "partials", damaged)
-    assert not VisibleRecords(store, MINE).begin_after(0, token())
+    assert not VisibleRecords(store, MINE).are_all_after(0, token())

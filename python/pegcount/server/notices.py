@@ -11,7 +11,7 @@ Notices = list[reports_pb2.NoticeCode]
 def range_notices(
     bins: Bins, now_us: int, records: VisibleRecords, cancel_token: core.CancelToken
 ) -> Notices:
-    """Returns the notices of a range of times; raises the errors of `VisibleRecords.begin_after`."""
+    """Returns the notices of a range of times; raises the errors of `VisibleRecords.are_all_after`."""
     if bins.from_us >= now_us:
         return [reports_pb2.NOTICE_CODE_FROM_IN_FUTURE]
     return _old_data_notices(bins, records, cancel_token)
@@ -20,7 +20,7 @@ def range_notices(
 def date_notices(
     bins: Bins, is_reversed: bool, records: VisibleRecords, cancel_token: core.CancelToken
 ) -> Notices:
-    """Returns the notices of a range of dates; raises the errors of `VisibleRecords.begin_after`."""
+    """Returns the notices of a range of dates; raises the errors of `VisibleRecords.are_all_after`."""
     if is_reversed:
         return [reports_pb2.NOTICE_CODE_RANGE_REVERSED]
     return _old_data_notices(bins, records, cancel_token)
@@ -28,10 +28,10 @@ def date_notices(
 
 def notice_scans(bins: Bins, records: VisibleRecords) -> tuple[Scan, ...]:
     """Returns scans that read as many rows as to find the notices of a range."""
-    return () if bins.is_empty else records.begin_after_scans(int(bins.edge_us[0]))
+    return () if bins.is_empty else records.are_all_after_scans(int(bins.edge_us[0]))
 
 
 def _old_data_notices(bins: Bins, records: VisibleRecords, cancel_token: core.CancelToken) -> Notices:
-    if bins.is_empty or not records.begin_after(int(bins.edge_us[0]), cancel_token):
+    if bins.is_empty or not records.are_all_after(int(bins.edge_us[0]), cancel_token):
         return []
     return [reports_pb2.NOTICE_CODE_BEFORE_RETENTION]

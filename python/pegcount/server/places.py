@@ -135,20 +135,20 @@ class StreamPlaces:
 
     def refusal(self, connection: Connection, caller: Caller | None) -> PegcountError | None:
         """Returns the error with which `taken` would refuse a new stream now; None if it would not."""
-        crowd = self._crowd(connection, caller)
-        return None if crowd is None or self._idle(crowd.places) is not None else crowd.refusal
+        full = self._full_places(connection, caller)
+        return None if full is None or self._idle(full.places) is not None else full.refusal
 
     def _make_room(self, call: Call) -> None:
-        crowd = self._crowd(call.connection, call.caller)
-        if crowd is None:
+        full = self._full_places(call.connection, call.caller)
+        if full is None:
             return
-        idle = self._idle(crowd.places)
+        idle = self._idle(full.places)
         if idle is None:
-            raise crowd.refusal
+            raise full.refusal
         self._places.remove(idle)
         idle.end(StreamDisplacedError("a new stream took the place of this one, which was idle"))
 
-    def _crowd(self, connection: Connection, caller: Caller | None) -> "_Crowd | None":
+    def _full_places(self, connection: Connection, caller: Caller | None) -> "_FullPlaces | None":
         """Returns the places of which one must become free for a new stream; None if there is room."""
         limits, peer = self._limits, _peer(connection, caller)
         of_peer = [place for place in self._places if _peer(place.call.connection, place.call.caller) == peer]
@@ -157,10 +157,10 @@ class StreamPlaces:
                 error = CredentialLimitReachedError(
                     "write_streams", limits.allowed(caller), limits.retry_seconds
                 )
-                return _Crowd(of_peer, error)
-            return _Crowd(of_peer, self._overloaded(len(of_peer), f"of {peer} "))
+                return _FullPlaces(of_peer, error)
+            return _FullPlaces(of_peer, self._overloaded(len(of_peer), f"of {peer} "))
         if len(self._places) >= limits.count_max:
-            return _Crowd(self._places, self._overloaded(len(self._places), ""))
+            return _FullPlaces(self._places, self._overloaded(len(self._places), ""))
         return None
 
     def _idle(self, places: Sequence[Place]) -> Place | None:
@@ -174,7 +174,7 @@ class StreamPlaces:
 
 
 @dataclass(frozen=True, slots=True)
-class _Crowd:
+class _FullPlaces:
     """Streams of which one must give way to a new one, and the error if none does."""
 
     places: Sequence[Place]

@@ -103,7 +103,7 @@ class VisibleRecords:
         # Without a data scope, each search ends at the first record found.
         return (replace(scan, predicates=()),) * 3 if self._predicates else (scan,)
 
-    def begin_after(self, us: int, cancel_token: core.CancelToken) -> bool:
+    def are_all_after(self, us: int, cancel_token: core.CancelToken) -> bool:
         """Returns whether there are visible records, the first of them set up on a later UTC day than `us`.
 
         `us` is in microseconds UTC. Returns false where a damaged file may have earlier ones. Raises
@@ -122,8 +122,8 @@ class VisibleRecords:
         except DataDamagedError:
             return False
 
-    def begin_after_scans(self, us: int) -> tuple[Scan, ...]:
-        """Returns scans that read as many rows as `begin_after`."""
+    def are_all_after_scans(self, us: int) -> tuple[Scan, ...]:
+        """Returns scans that read as many rows as `are_all_after`."""
         if not self._predicates:
             return ()
         known = self._known_day()
