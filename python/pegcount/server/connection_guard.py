@@ -14,9 +14,9 @@ from pegcount.server.sockets import Endpoint, ListeningPort, PortState
 from pegcount.server.unread_answers import UnreadAnswers
 
 _NUMBERING_SECONDS = 0.02
-"""Seconds between two searches for the open files of new connections, which take about a millisecond."""
+"""Least seconds between two searches for the open files of new connections."""
 _SHARE_OF_TIME_MAX = 0.05
-"""Share of the time of one core that looking at the sockets may take."""
+"""Share of the time of one core that looking at the sockets may take, and these searches too."""
 
 _WAITING_BYTES_MAX = 4 * 1024
 """Bytes that may wait at the end of a pause. With more, the client has given calls up and begun others in
@@ -41,7 +41,9 @@ class ConnectionGuard:
         self._closing: set[asyncio.Future[None]] = set()
         self._numbers: Mapping[Endpoint, int] = {}
         """Numbers of the open files of the connections, as of the last look."""
-        self._numbered_s = 0.0
+        self._unnumbered: dict[Connection, float] = {}
+        """Connections to pause once the numbers of their files are known, and until when they stay so."""
+        self._numbering: asyncio.Task[None] | None = None
 
     async def run(self, port: ListeningPort) -> None:
         """Looks at the sockets of an address again and again, until cancelled."""
@@ -75,18 +77,39 @@ class ConnectionGuard:
         port = self._port
         if connection.is_paused or connection.is_shared or port is None:
             return
-        loop, endpoint = asyncio.get_running_loop(), connection.endpoint
-        number = self._numbers.get(endpoint)
-        if number is None or not port.pause(number, endpoint):
-            if loop.time() - self._numbered_s < _NUMBERING_SECONDS:
-                return
-            # A new connection. To wait for the next look would let in too many of its calls.
-            self._numbers, self._numbered_s = port.numbers(), loop.time()
-            number = self._numbers.get(endpoint)
-            if number is None or not port.pause(number, endpoint):
-                return
+        until_s = asyncio.get_running_loop().time() + seconds
+        if self._pause_until(port, connection, until_s):
+            return
+        # A new connection. To wait for the next look would let in too many of its calls.
+        self._unnumbered[connection] = until_s
+        if self._numbering is None or self._numbering.done():
+            self._numbering = asyncio.create_task(self._pause_new(port))
+
+    async def _pause_new(self, port: ListeningPort) -> None:
+        """Pauses new connections, for as long as there are any.
+
+        The search for their files reads all open ones, so it runs on a thread, and seldom if it takes long.
+        """
+        while self._unnumbered:
+            begin_s = time.monotonic()
+            self._numbers = await asyncio.to_thread(port.numbers)
+            took_s = time.monotonic() - begin_s
+            # Those that are not found are closed, or pause at their next call.
+            waiting, self._unnumbered = self._unnumbered, {}
+            now_s = asyncio.get_running_loop().time()
+            for connection, until_s in waiting.items():
+                if until_s > now_s:
+                    self._pause_until(port, connection, until_s)
+            await asyncio.sleep(max(_NUMBERING_SECONDS, took_s / _SHARE_OF_TIME_MAX))
+
+    def _pause_until(self, port: ListeningPort, connection: Connection, until_s: float) -> bool:
+        """Pauses a connection if the number of its file is known; returns whether it is."""
+        number = self._numbers.get(connection.endpoint)
+        if number is None or not port.pause(number, connection.endpoint):
+            return False
         connection.is_paused = True
-        loop.call_later(seconds, self._resume, port, connection, number)
+        asyncio.get_running_loop().call_at(until_s, self._resume, port, connection, number)
+        return True
 
     def _resume(self, port: ListeningPort, connection: Connection, number: int) -> None:
         connection.is_paused = False

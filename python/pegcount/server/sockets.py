@@ -9,7 +9,7 @@ import os
 import resource
 import socket
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +23,8 @@ _SPARE_FILE_COUNT = 4
 _PAUSED_BYTES_MAX = 512 * 1024
 """Bytes that the operating system holds of a connection which is not read at the moment. A client whose
 deadlines pass begins and gives up some hundred calls in a second, of 100 bytes each."""
+_DROPPING_COUNT_MAX = 8
+"""Times that bytes are dropped before the end of a connection: those which waited, and what follows soon."""
 _V4_IN_V6 = "::ffff:"
 
 SocketName = int | str
@@ -69,6 +71,8 @@ class ListeningPort:
         self._name = name
         # Looking needs files of its own, also when clients have taken all others.
         self._spare_files = [os.open(os.devnull, os.O_RDONLY) for _ in range(_SPARE_FILE_COUNT)]
+        self._endpoints: dict[str, Endpoint | None] = {}
+        """Clients of the sockets that `numbers` has found, by the names that Linux gives to these sockets."""
 
     @property
     def names_clients(self) -> bool:
@@ -87,12 +91,18 @@ class ListeningPort:
             return PortState(received, acknowledged, numbers, free_file_count())
 
     def numbers(self) -> dict[Endpoint, int]:
-        """Returns the number of the open file of each connection; takes some microseconds for each file."""
-        numbers: dict[Endpoint, int] = {}
-        for number, connection in self._tcp_connections():
-            with suppress(OSError):
-                numbers[_endpoint(connection)] = number
-        return numbers
+        """Returns the number of the open file of each connection.
+
+        Reads the names of all open files, and looks into those only that it has not seen before. One thread
+        at a time may call it.
+        """
+        names = _socket_names()
+        new = [number for number, name in names.items() if name not in self._endpoints]
+        found = {number: _endpoint_or_none(each) for number, each in self._tcp_connections(new)}
+        known = self._endpoints
+        self._endpoints = {name: known.get(name, found.get(number)) for number, name in names.items()}
+        of_numbers = {number: self._endpoints[name] for number, name in names.items()}
+        return {endpoint: number for number, endpoint in of_numbers.items() if endpoint is not None}
 
     def pause(self, number: int, endpoint: Endpoint) -> bool:
         """Keeps the reader of a connection asleep until `_PAUSED_BYTES_MAX` wait, or its client leaves.
@@ -115,9 +125,7 @@ class ListeningPort:
                 return True
             ends = _waiting_byte_count(found) > waiting_bytes_max
             if ends:
-                with suppress(BlockingIOError):
-                    while found.recv(_PAUSED_BYTES_MAX, socket.MSG_DONTWAIT):
-                        """Drops what the reader would else read before the end."""
+                _drop_waiting_bytes(found)
                 found.shutdown(socket.SHUT_RDWR)
             found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
             return not ends
@@ -144,13 +152,15 @@ class ListeningPort:
     def _spare(self) -> "_SpareFiles":
         return _SpareFiles(self._spare_files)
 
-    def _tcp_connections(self) -> Iterator[tuple[int, socket.socket]]:
-        return self._sockets(listening=False) if self.names_clients else iter(())
+    def _tcp_connections(self, numbers: Iterable[int] | None = None) -> Iterator[tuple[int, socket.socket]]:
+        return self._sockets(numbers, listening=False) if self.names_clients else iter(())
 
-    def _sockets(self, *, listening: bool) -> Iterator[tuple[int, socket.socket]]:
+    def _sockets(
+        self, numbers: Iterable[int] | None = None, *, listening: bool
+    ) -> Iterator[tuple[int, socket.socket]]:
         """Yields the number of each socket of the port, and a duplicate, which stays valid while gRPC closes
-        its own."""
-        for number in _socket_numbers():
+        its own. With `numbers`, it looks at these open files only."""
+        for number in _socket_names() if numbers is None else numbers:
             with suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
                 if _name_of(found) == self._name and _is_listening(found) == listening:
                     yield number, found
@@ -160,6 +170,16 @@ def _waiting_byte_count(connection: socket.socket) -> int:
     with suppress(BlockingIOError):
         return len(connection.recv(_PAUSED_BYTES_MAX, socket.MSG_PEEK | socket.MSG_DONTWAIT))
     return 0
+
+
+def _drop_waiting_bytes(connection: socket.socket) -> None:
+    """Drops what the reader of a connection would else read before its end.
+
+    A client that sends all the time could go on for ever, so it ends after some turns.
+    """
+    with suppress(BlockingIOError):
+        for _ in range(_DROPPING_COUNT_MAX):
+            connection.recv(_PAUSED_BYTES_MAX, socket.MSG_DONTWAIT)
 
 
 def free_file_count() -> int:
@@ -188,14 +208,16 @@ class _SpareFiles:
                 self._files.append(os.open(os.devnull, os.O_RDONLY))
 
 
-def _socket_numbers() -> list[int]:
-    numbers = []
+def _socket_names() -> dict[int, str]:
+    """Returns the names of the open sockets, by number; another socket has another name."""
+    names = {}
     with suppress(OSError):
-        for name in os.listdir(_OPEN_FILES):
+        for number in os.listdir(_OPEN_FILES):
             with suppress(OSError):
-                if os.readlink(f"{_OPEN_FILES}/{name}").startswith("socket:"):
-                    numbers.append(int(name))
-    return numbers
+                name = os.readlink(f"{_OPEN_FILES}/{number}")
+                if name.startswith("socket:"):
+                    names[int(number)] = name
+    return names
 
 
 def _name_of(found: socket.socket) -> SocketName | None:
@@ -213,6 +235,12 @@ def _is_listening(found: socket.socket) -> bool:
 def _endpoint(connection: socket.socket) -> Endpoint:
     host, port = connection.getpeername()[:2]
     return _plain(host), port
+
+
+def _endpoint_or_none(connection: socket.socket) -> Endpoint | None:
+    with suppress(OSError):
+        return _endpoint(connection)
+    return None
 
 
 def _plain(host: str) -> str:
