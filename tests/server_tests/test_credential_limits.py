@@ -195,3 +195,25 @@ def test_the_log_names_the_credential_once_a_minute(caplog: pytest.LogCaptureFix
         "credential 'b' has reached its limit of calls_in_progress, 1; refused a call",
         "credential 'a' has reached its limit of calls_in_progress, 1; refused a call (2 like it before)",
     ]
+
+
+@pytest.mark.parametrize(("begins", "lets_in"), [(False, True), (True, False)])
+def test_a_report_gives_back_its_work_if_it_never_began(begins: bool, lets_in: bool) -> None:
+    limits, noc = Limits(credential_work_ms_per_second=10), caller()
+    call = limits.call(noc)
+    call.charge(100_000)
+    if begins:
+        # It was cancelled, and a thread still works on it.
+        call.begin_work()
+    call.end_report()
+    assert (limits.limiter.refusal(noc, is_report=True) is None) == lets_in
+    call.settle(1_000)
+    assert limits.limiter.refusal(noc, is_report=True) is None
+
+
+def test_a_report_that_is_prepared_after_its_call_has_ended_takes_nothing() -> None:
+    limits, noc = Limits(credential_work_ms_per_second=10), caller()
+    call = limits.call(noc)
+    call.end_report()
+    call.charge(100_000)
+    assert limits.limiter.refusal(noc, is_report=True) is None

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from client_tests.twins import CLIENTS, ClientOf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pegcount.auth import Scope
-from pegcount.config import Config
+from pegcount.config import Config, Tuning
+from pegcount.errors import MemoryLimitError
 from pegcount.v1 import admin_pb2, admin_pb2_grpc, reports_pb2_grpc
 from pegcount.v1.records_pb2 import WriteRecordsRequest, WriteRecordsResponse
 from pegcount_client import PegcountError, Record
@@ -20,7 +22,7 @@ from service import Service
 from token_issuer import claims
 from waiting import stays, wait_until
 
-from server_tests.example_requests import ASK_USAGE, call_record
+from server_tests.example_requests import ASK_FOLDER, ASK_USAGE, call_record
 from server_tests.keys import Guarded, Metadata, guarded, sent
 from server_tests.refusal import Refusal, refusal
 from server_tests.streams import Stream
@@ -122,6 +124,47 @@ def test_work_is_limited(tmp_path: Path) -> None:
         assert flood() == "work_ms_per_second"
         ask(held, held.sent(ROOT))
         assert held.call("GetStoreInfo", admin_pb2.GetStoreInfoRequest(), by=ADMIN)
+
+
+@pytest.mark.parametrize("waiting_max", [0, 1])
+def test_a_report_that_never_ran_gives_back_its_work(waiting_max: int, tmp_path: Path) -> None:
+    """Refused because all places are taken, or cancelled while it waits for one."""
+    config = Config(
+        credential_work_ms_per_second=1,
+        worker_count=1,
+        waiting_call_count_max=waiting_max,
+        tuning=Tuning(row_cost_ns=100_000_000),
+    )
+    with guarded(tmp_path, config) as held:
+        held.service.write(call_record("c1"), call_record("c2"))
+        with held_up(held.service.store, "partials") as gate:
+            reports = held.service.reports.QueryFolderStats
+            running = reports.future(ASK_FOLDER, metadata=held.sent(ROOT), timeout=SECONDS)
+            wait_until(gate.is_reached.is_set)
+
+            def ended() -> str:
+                seconds = 0.2 if waiting_max else SECONDS
+                call = reports.future(ASK_FOLDER, metadata=held.sent(READ), timeout=seconds)
+                return str(call.code().name if waiting_max else refusal(call.result).info.reason)
+
+            assert [ended() for _ in range(2)] == ["DEADLINE_EXCEEDED" if waiting_max else "OVERLOADED"] * 2
+        running.result()
+        # A limit would refuse it for some 200 s.
+        wait_until(lambda: _succeeds(lambda: ask(held, held.sent(READ))))
+
+
+def test_a_report_that_fails_takes_the_time_that_it_took(tmp_path: Path) -> None:
+    config = Config(credential_work_ms_per_second=5, tuning=Tuning(row_cost_ns=100_000_000))
+    with guarded(tmp_path, config) as held:
+        held.service.write(call_record("c1"), call_record("c2"))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                held.service.store,
+                "partials",
+                mock.Mock(side_effect=MemoryLimitError("full", scope="report")),
+            )
+            refusal(lambda: ask(held, held.sent(READ)))
+        assert ask(held, held.sent(READ))
 
 
 def test_both_keys_of_a_credential_share_its_limits_and_a_revoked_one_is_refused_as_before(

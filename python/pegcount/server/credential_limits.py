@@ -80,15 +80,28 @@ class AdmittedCall:
         self._caller = caller
         self._account = account
         self._charged_ms = 0.0
+        self._is_at_work = False
+        self._is_over = False
 
     def charge(self, cost_us: float) -> None:
         """Takes the estimated processor time of a report, in microseconds.
 
         Raises CredentialLimitReachedError if the credential has used up its own; otherwise a report may take
         more than is left, and later ones wait until that has drained. So a report dearer than the whole
-        bucket is answered too.
+        bucket is answered too. A call that has ended while a thread prepared its report takes nothing.
         """
-        self._charged_ms = self._limiter.charge(self._caller, self._account, cost_us)
+        if not self._is_over:
+            self._charged_ms = self._limiter.charge(self._caller, self._account, cost_us)
+
+    def begin_work(self) -> None:
+        """Notes that the report begins; `settle` must follow, however it ends."""
+        self._is_at_work = True
+
+    def end_report(self) -> None:
+        """Gives back what a report took that was refused or cancelled before it began."""
+        self._is_over = True
+        if not self._is_at_work:
+            self.settle(0.0)
 
     def settle(self, took_us: float) -> None:
         """Gives back what the report did not take: an estimate knows nothing of rollups.

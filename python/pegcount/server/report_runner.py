@@ -76,19 +76,12 @@ class ReportRunner:
         """Returns the behavior of a method that answers a report."""
 
         async def run(data: bytes, call: Call) -> bytes:
-            found: _Found | None = None
             begin_s = asyncio.get_running_loop().time()
-            call.clock.enter(Phase.QUEUE)
-            if len(data) <= self._config.tuning.cached_request_bytes_max:
-                begin = partial(self._begin, prepare, data, call)
-                found = await self._turns.run(call.turn, begin)
-            if found is None:
-                # To prepare it, too, takes a place in a lane: a long request holds memory and costs time.
-                found = await self._run(self._small, call, partial(self._prepare, prepare, data, call))
-            if not isinstance(found, Answer):
-                lane, report = found
-                threads = self._small if lane is Lane.SMALL else self._large
-                found = await self._run(threads, call, partial(_answer, report, call))
+            try:
+                found = await self._found(prepare, data, call)
+            finally:
+                if call.admitted is not None:
+                    call.admitted.end_report()
             if found.search is None:
                 return found.data
             notices = await self._notices(found.search, call, begin_s)
@@ -107,6 +100,21 @@ class ReportRunner:
         self._small.close()
         self._large.close()
         self._searches.close()
+
+    async def _found(self, prepare: Prepare, data: bytes, call: Call) -> Answer:
+        """Returns the answer of a report from the lane that suits it."""
+        found: _Found | None = None
+        call.clock.enter(Phase.QUEUE)
+        if len(data) <= self._config.tuning.cached_request_bytes_max:
+            found = await self._turns.run(call.turn, partial(self._begin, prepare, data, call))
+        if found is None:
+            # To prepare it, too, takes a place in a lane: a long request holds memory and costs time.
+            found = await self._run(self._small, call, partial(self._prepare, prepare, data, call))
+        if isinstance(found, Answer):
+            return found
+        lane, report = found
+        threads = self._small if lane is Lane.SMALL else self._large
+        return await self._run(threads, call, partial(_answer, report, call))
 
     def _begin(self, prepare: Prepare, data: bytes, call: Call) -> "_Found | None":
         """Answers a cheap report; returns another one with its lane, None if it has yet to be prepared."""
@@ -216,11 +224,14 @@ class _ThreadLane:
 def _answer(report: PreparedReport, call: Call, limit: QueryDeadline) -> Answer:
     call.clock.enter(Phase.STORE)
     begin_s = time.monotonic()
-    with limit:
-        answer = report.answer(limit.cancel_token, call.clock)
     if call.admitted is not None:
-        call.admitted.settle((time.monotonic() - begin_s) * _CORE_COUNT * _US_PER_SECOND)
-    return answer
+        call.admitted.begin_work()
+    try:
+        with limit:
+            return report.answer(limit.cancel_token, call.clock)
+    finally:
+        if call.admitted is not None:
+            call.admitted.settle((time.monotonic() - begin_s) * _CORE_COUNT * _US_PER_SECOND)
 
 
 def _lower_priority(niceness: int) -> None:
