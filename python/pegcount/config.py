@@ -240,7 +240,8 @@ class Config:
     that hold the most of them, and beyond twice as many to all. They take twice as much memory, as gRPC
     copies them."""
     unread_answer_bytes_per_connection_max: int = 64 * 1024 * 1024
-    """Bytes of unread answers of one connection; beyond, its reports are refused."""
+    """Bytes of unread answers of one credential, over all of its connections, or of one connection where
+    nobody is authenticated; beyond, its reports are refused."""
     answer_read_seconds: float = 30.0
     """Seconds within which a client with unread answers must read some of them; otherwise its connection is
     closed."""
@@ -364,7 +365,8 @@ class Config:
     audit_list_count_max: int = 1_000
     """Audit entries of one answer."""
     audit_denied_calls_per_minute_max: int = 10
-    """Denied calls of one credential that the audit log takes in a minute; further ones are not noted."""
+    """Denied calls of one credential that the audit log takes in a minute, and as many that cannot be read;
+    further ones are not noted."""
     erasure_party_count_max: int = 1_000
     """Numbers of parties of one erasure."""
     erased_party_total_max: int = 100_000

@@ -256,6 +256,17 @@ def test_denied_calls_cannot_make_the_log_long() -> None:
     assert max(map(first.count, first)) <= 2
 
 
+def test_unreadable_calls_cannot_make_the_log_long(tmp_path: Path) -> None:
+    """At 200 calls in a second they made 100,000 entries go in 8 minutes."""
+    with guarded(tmp_path, Config(audit_denied_calls_per_minute_max=3)) as held:
+        held.create("switch", Scope.WRITE_RECORDS)
+        stub = held.service.channel.unary_unary("/pegcount.v1.AdminService/SetRetention")
+        for scope in [Scope.ADMIN] * 9 + [Scope.ROOT]:
+            refusal(lambda by=scope: stub(b"\xff", metadata=held.sent(by)))  # type: ignore[misc]
+        found = [entry.caller_name for entry in reversed(held.service.store.audit_entries(None, 99))]
+        assert found == ["root", *["admin"] * 3, "root"]
+
+
 def test_a_denied_call_that_cannot_be_noted_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     audit = mock.Mock()
     audit.note.side_effect = StoreReadOnlyError("disk full")

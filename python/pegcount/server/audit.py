@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 from typing import Final, TypeVar
 
 from pegcount.auth import Caller
@@ -20,8 +21,8 @@ _UNREAD: Final = "{}"
 """Request of a call whose message was not read, or is not a valid one."""
 _OK: Final = "OK"
 _MINUTE_S: Final = 60.0
-_DENYING_CREDENTIAL_COUNT: Final = 10
-"""Credentials whose denied calls are noted in one minute, if each calls as often as is noted."""
+_REFUSED_CREDENTIAL_COUNT: Final = 10
+"""Credentials whose refused calls are noted in one minute, if each calls as often as is noted."""
 
 _LOG = logging.getLogger(__name__)
 _Request = TypeVar("_Request", bound=AdminRequest)
@@ -44,6 +45,33 @@ def author_of(caller: Caller | None, request_id: str) -> Author:
     return Author(caller.id, caller.name, request_id)
 
 
+class MinuteBudget:
+    """Refused calls that may be noted in a minute: of each credential some, and as much from all.
+
+    They must not make the older entries go. Thread-safe.
+    """
+
+    def __init__(self, config: Config, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` returns seconds."""
+        self._clock = clock
+        self._count_max = config.audit_denied_calls_per_minute_max
+        self._begin_s = clock()
+        self._counts = Counter[str | None]()
+        self._lock = Lock()
+
+    def takes(self, caller_id: str | None) -> bool:
+        """Returns whether a call may be noted, and accounts for it."""
+        now_s = self._clock()
+        with self._lock:
+            if now_s - self._begin_s >= _MINUTE_S:
+                self._begin_s, self._counts = now_s, Counter()
+            is_minute_full = self._counts.total() >= self._count_max * _REFUSED_CREDENTIAL_COUNT
+            if is_minute_full or self._counts[caller_id] >= self._count_max:
+                return False
+            self._counts[caller_id] += 1
+            return True
+
+
 class AuditLog:
     """Notes calls in the store. Thread-safe."""
 
@@ -52,6 +80,7 @@ class AuditLog:
         self._store = store
         self._clock = clock
         self._length_max = config.audit_request_length_max
+        self._unreadable = MinuteBudget(config)
 
     def carry_out(
         self,
@@ -62,13 +91,14 @@ class AuditLog:
     ) -> _Answer:
         """Reads the request of a call, acts on it and returns the answer.
 
-        A call that changes something is noted durably before `act`, and its outcome afterwards. What `read`
-        and `act` raise is raised. Raises StoreReadOnlyError, and does not act, if the call cannot be noted.
+        A call that changes something is noted durably before `act`, and its outcome afterwards; one that
+        cannot be read, within `MinuteBudget`. What `read` and `act` raise is raised. Raises
+        StoreReadOnlyError, and does not act, if the call cannot be noted.
         """
         try:
             request = read()
         except PegcountError as error:
-            if method in CHANGING:
+            if method in CHANGING and self._unreadable.takes(author.caller_id):
                 self.note(method, author, status.outcome_of(error))
             raise
         if not changes_something(method, request):
@@ -110,27 +140,19 @@ class AuditLog:
 class DeniedCalls:
     """Notes calls that were denied to credentials which lack the scope; used on the event loop only.
 
-    Of each credential some in a minute, and as much from all: they must not make the older entries go.
+    Of each credential some in a minute; see `MinuteBudget`.
     """
 
     def __init__(self, config: Config, audit: AuditLog, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` returns seconds."""
         self._audit = audit
-        self._clock = clock
-        self._count_max = config.audit_denied_calls_per_minute_max
+        self._budget = MinuteBudget(config, clock)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
-        self._begin_s = clock()
-        self._counts = Counter[str]()
 
     def add(self, method: str, caller: Caller, request_id: str) -> None:
         """Notes a call, soon and on another thread."""
-        now_s = self._clock()
-        if now_s - self._begin_s >= _MINUTE_S:
-            self._begin_s, self._counts = now_s, Counter()
-        is_much = self._counts.total() >= self._count_max * _DENYING_CREDENTIAL_COUNT
-        if is_much or self._counts[caller.id] >= self._count_max:
+        if not self._budget.takes(caller.id):
             return
-        self._counts[caller.id] += 1
         self._thread.submit(self._note, method, author_of(caller, request_id))
 
     def close(self) -> None:
