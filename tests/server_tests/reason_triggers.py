@@ -9,7 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pegcount import core, errors
 from pegcount.auth import Issued, Scope
 from pegcount.config import Config
-from pegcount.data_scope import DataScope, Metric
+from pegcount.data_scope import CredentialLimits, DataScope, Metric
 from pegcount.store import PendingWrite
 from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
 from service import Service
@@ -237,10 +237,13 @@ def making_a_credential_with_a_field_of_a_newer_contract(serve: Open) -> object:
 
 
 def with_more_streams_than_a_credential_may_have(serve: Open) -> object:
-    issued = create(serve(Config(write_stream_count_per_peer_max=0)).store, Scope.WRITE_RECORDS)
-    service = serve(Config(write_stream_count_per_peer_max=0))
-    key = sent(issued.key.text)
-    return list(service.records.WriteRecords(iter([]), metadata=key, timeout=20))
+    one = CredentialLimits(write_streams=1)
+    issued = create(serve(LIMITS).store, Scope.WRITE_RECORDS, limits=one)
+    service, key = serve(LIMITS), sent(issued.key.text)
+    with Stream(service.channel, metadata=key) as first:
+        first.send(batch("b1"))
+        first.answer()
+        return list(service.records.WriteRecords(iter([]), metadata=key, timeout=20))
 
 
 def with_a_key_that_nothing_checks(serve: Open) -> object:
