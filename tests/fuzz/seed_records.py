@@ -6,6 +6,8 @@ from pegcount.v1 import records_pb2
 SETUP_S = 1_774_771_200
 """2026-03-29T08:00:00Z, some hours before the clock of the stores."""
 RECORD_COUNT = 40
+MARK = "x7foreign-"
+"""Begins what scoped callers must not see; no seed has it."""
 
 
 def record(number: int) -> records_pb2.SessionRecord:
@@ -28,6 +30,16 @@ def record(number: int) -> records_pb2.SessionRecord:
         end_time=None if number % 4 == 3 else Timestamp(seconds=setup_s + 70),
         customer_price=f"0.{number}",
     )
+
+
+def foreign_batch() -> bytes:
+    """Returns a batch of calls that no scoped caller may see: each text of theirs begins with `MARK`."""
+    records = [record(number) for number in range(4)]
+    for found in records:
+        for field in found.DESCRIPTOR.fields:
+            if field.type == field.TYPE_STRING and field.name not in ("auth_orig_ip", "customer_price"):
+                setattr(found, field.name, f"{MARK}{field.name}-{found.session_id}")
+    return records_pb2.WriteRecordsRequest(batch_id="foreign", records=records).SerializeToString()
 
 
 def batch(count: int = RECORD_COUNT) -> bytes:

@@ -21,13 +21,14 @@ from token_issuer import claims
 
 from fuzz.call_targets import GROUPS, encoded, has_many, message_class
 from fuzz.seed_records import batch, record
+from fuzz.served import SCOPED_CALLERS
 from fuzz.targets import CORPUS
 
 _TESTS = Path(__file__).parents[1]
 _SAMPLES = _TESTS.parent / "samples"
 _CATALOGUE = _TESTS / "store_tests/formats/7/directory/catalog.db"
 _SAMPLE_LINES = 12
-_CALLERS = (0, 2, 4)
+_CALLERS = (0, 2, *SCOPED_CALLERS)
 _SAMPLE_OF_FORMAT = {
     "asterisk-csv": "asterisk-master.csv",
     "freeswitch-csv": "freeswitch.csv",
@@ -37,6 +38,19 @@ _SAMPLE_OF_FORMAT = {
     "yeti-csv": "yeti.csv",
 }
 _FILTERED = changed(ASK_USAGE, granularity=reports_pb2.GRANULARITY_DAY, time_zone="Europe/Berlin")
+_SCOPED_CREDENTIAL = admin_pb2.CreateCredentialRequest(
+    name="n",
+    scopes=["SCOPE_READ_REPORTS"],
+    data_scope=admin_pb2.DataScope(
+        tenant_id=[7],
+        organization=[admin_pb2.OrganizationScope(company="acme", organization="north")],
+        account_id=["a1"],
+        source=["pbx"],
+        hidden_metrics=[admin_pb2.METRIC_PRICE],
+        shown_fields=["orig_src_party_id"],
+    ),
+    limits=admin_pb2.CredentialLimits(calls_per_second=5, write_streams=1),
+)
 _TIMES = (
     "yesterday",
     "monday 9:30",
@@ -91,7 +105,11 @@ def _requests(method: str) -> list[Message]:
         "PutCodeDeck": [ONE_CODE],
         "WriteRecords": [records_pb2.WriteRecordsRequest(records=map(record, range(3)))] * 2,
         "DeleteRecords": [admin_pb2.DeleteRecordsRequest(source="pbx", session_ids=["call-1"])],
-        "CreateCredential": [admin_pb2.CreateCredentialRequest(name="n", scopes=["SCOPE_READ_REPORTS"])],
+        "CreateCredential": [_SCOPED_CREDENTIAL],
+        "EraseParties": [admin_pb2.ErasePartiesRequest(parties=["+15550101", "+44 20 7946 0003"])],
+        "LiftErasure": [admin_pb2.LiftErasureRequest(erasure_id=1)],
+        "SetMasking": [admin_pb2.SetMaskingRequest(masking=admin_pb2.Masking(after_days=30, keep_digits=4))],
+        "ListAuditEntries": [admin_pb2.ListAuditEntriesRequest(before_entry_id=9, limit=5)],
         "ServerReflectionInfo": [
             reflection_pb2.ServerReflectionRequest(list_services="*"),
             reflection_pb2.ServerReflectionRequest(file_containing_symbol="pegcount.v1.Scope"),

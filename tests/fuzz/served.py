@@ -12,7 +12,7 @@ from typing import Any
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
-from pegcount.auth import Credentials, Scope
+from pegcount.auth import Credentials, Scope, contradictions
 from pegcount.config import Config
 from pegcount.data_scope import DataScope
 from pegcount.model import NewCredential
@@ -23,7 +23,7 @@ from pegcount.server.status import CODE_OF_ERROR
 from pegcount.store import EmbeddedStore
 from service import NOW_US
 
-from fuzz.seed_records import batch
+from fuzz.seed_records import MARK, batch, foreign_batch
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -42,6 +42,8 @@ _TEXT_BYTES_MAX = 1_000
 _TRAILER_BYTES_MAX = 8 * 1024
 """What a client accepts by default."""
 _CODES = {"OK", *(_code.name for _code in grpc.StatusCode if _code.value[0] in CODE_OF_ERROR.values())}
+SCOPED_CALLERS = (4, 5)
+"""Numbers of the callers with a data scope, among `Served.sent_by`."""
 _LIMITS = Config(bin_count_max=5_000, cell_count_max=20_000, correction_wait_seconds=0.1)
 
 
@@ -52,6 +54,7 @@ class Ended:
     code: str
     text: str
     trailers: Sequence[tuple[str, str | bytes]]
+    answers: bytes
 
     def reason(self) -> str:
         """Returns the reason of the error; "" without one."""
@@ -73,6 +76,12 @@ class Ended:
         if self.code not in ("OK", "CANCELLED"):
             assert self.reason(), f"{self} has no reason"
 
+    def check_foreign(self) -> None:
+        """Asserts that it shows nothing of records that its caller must not see."""
+        shown = [self.text, *(value for _, value in self.trailers)]
+        sent = b"".join(value.encode() if isinstance(value, str) else value for value in shown)
+        assert MARK.encode() not in sent + self.answers, self
+
 
 class Served:
     """A server over a store of some records, with a credential of each kind."""
@@ -80,7 +89,8 @@ class Served:
     def __init__(self) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="pegcount-fuzz-"))
         self._log = io.StringIO()
-        logging.getLogger("pegcount").addHandler(logging.StreamHandler(self._log))
+        self._handler = logging.StreamHandler(self._log)
+        logging.getLogger("pegcount").addHandler(self._handler)
         self._input_count = 0
         self._begin()
 
@@ -89,10 +99,13 @@ class Served:
         begin_s = time.process_time()
         ended = self._called(method, messages, metadata)
         ended.check()
+        if metadata in self._scoped:
+            ended.check_foreign()
         taken_s = time.process_time() - begin_s
         assert taken_s < CPU_SECONDS_MAX, f"{method} took {taken_s:.1f} s"
         assert "Traceback" not in self._log.getvalue(), self._log.getvalue()
-        self._log.truncate(0)
+        self._log.seek(0)
+        self._log.truncate()
         self._count_input()
         return ended
 
@@ -102,19 +115,26 @@ class Served:
 
     def close(self) -> None:
         """Ends the server, sees that its store opens, and removes it."""
+        self._end()
+        logging.getLogger("pegcount").removeHandler(self._handler)
+        shutil.rmtree(self._directory)
+
+    def _end(self) -> None:
         self._channel.close()
         self._server.stop()
         self._store.close()
         # Whatever it was sent, a store opens again.
         EmbeddedStore(self._data, _LIMITS, clock=lambda: NOW_US).close()
-        shutil.rmtree(self._data)
+        shutil.rmtree(self._data.parent)
 
     def _begin(self) -> None:
         self._data = Path(tempfile.mkdtemp(dir=self._directory)) / "data"
         self._store = EmbeddedStore(self._data, _LIMITS, create=True, clock=lambda: NOW_US)
         self._store.write(batch())
+        self._store.write(foreign_batch())
         credentials = Credentials(_LIMITS, self._store, lambda: NOW_US)
         self._senders = _senders(credentials)
+        self._scoped = [self._senders[number] for number in SCOPED_CALLERS]
         address = f"unix:{self._data.parent}/socket"
         authentication = Authentication(credentials, lambda: NOW_US)
         self._server = RunningServer(
@@ -126,18 +146,19 @@ class Served:
     def _count_input(self) -> None:
         self._input_count += 1
         if self._input_count % INPUTS_PER_STORE == 0:
-            self.close()
+            self._end()
             self._begin()
 
     def _called(self, method: str, messages: Sequence[bytes], metadata: Metadata) -> Ended:
-        path = f"/{method}"
+        path, answers = f"/{method}", list[bytes]()
         call: Any
         if method in _STREAMS or method == _WATCH:
             sent = messages if method in _STREAMS else messages[:1]
             stream: Any = self._channel.stream_stream(path)
             call = stream(iter(sent), timeout=CALL_SECONDS_MAX, metadata=metadata)
             try:
-                for _ in call:
+                for answer in call:
+                    answers.append(answer)
                     if method == _WATCH:
                         call.cancel()
             except grpc.RpcError:
@@ -146,7 +167,10 @@ class Served:
             message = messages[0] if messages else b""
             unary: Any = self._channel.unary_unary(path)
             call = unary.future(message, timeout=CALL_SECONDS_MAX, metadata=metadata)
-        return Ended(call.code().name, call.details() or "", call.trailing_metadata() or ())
+            if call.exception() is None:
+                answers.append(call.result())
+        trailers = call.trailing_metadata() or ()
+        return Ended(call.code().name, call.details() or "", trailers, b"".join(answers))
 
 
 def methods_of(*services: str) -> tuple[str, ...]:
@@ -155,13 +179,15 @@ def methods_of(*services: str) -> tuple[str, ...]:
 
 
 def _senders(credentials: Credentials) -> tuple[Metadata, ...]:
-    scope = DataScope(account_id=("a1",))
+    account = DataScope(account_id=("a1",))
+    switch = DataScope(account_id=("a1",), source=("pbx",))
     kinds: list[tuple[str, tuple[Scope, ...], DataScope | None]] = [
         ("root", (Scope.ROOT,), None),
         ("admin", (Scope.ADMIN,), None),
         ("reader", (Scope.READ_REPORTS,), None),
         ("writer", (Scope.WRITE_RECORDS,), None),
-        ("customer", (Scope.READ_REPORTS, Scope.WRITE_RECORDS), scope),
+        ("customer", (Scope.READ_REPORTS,), account),
+        ("switch of the customer", (Scope.WRITE_RECORDS,), switch),
     ]
     keys = [_new_key(credentials, *kind) for kind in kinds]
     return (*((("x-api-key", key),) for key in keys), (("x-api-key", "pegcount_wrong"),), ())
@@ -169,5 +195,6 @@ def _senders(credentials: Credentials) -> tuple[Metadata, ...]:
 
 def _new_key(credentials: Credentials, name: str, scopes: tuple[Scope, ...], data: DataScope | None) -> str:
     numbers = tuple(sorted(map(int, scopes)))
+    assert data is None or not list(contradictions(scopes, data)), f"a server refuses to make {name}"
     new = NewCredential(name, numbers, None, (), data_scope=data)
     return credentials.create(lambda _: new).key.text
