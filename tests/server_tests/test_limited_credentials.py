@@ -157,12 +157,8 @@ def test_a_report_that_fails_takes_the_time_that_it_took(tmp_path: Path) -> None
     config = Config(credential_work_ms_per_second=5, tuning=Tuning(row_cost_ns=100_000_000))
     with guarded(tmp_path, config) as held:
         held.service.write(call_record("c1"), call_record("c2"))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                held.service.store,
-                "partials",
-                mock.Mock(side_effect=MemoryLimitError("full", scope="report")),
-            )
+        failing = mock.Mock(side_effect=MemoryLimitError("full", scope="report"))
+        with mock.patch.object(held.service.store, "partials", failing):
             refusal(lambda: ask(held, held.sent(READ)))
         assert ask(held, held.sent(READ))
 
