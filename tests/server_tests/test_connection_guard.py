@@ -18,9 +18,9 @@ from pegcount.server.connection_guard import ConnectionGuard
 from pegcount.server.connections import Connection, Connections
 from pegcount.server.minute_log import MinuteLog
 from pegcount.server.sockets import Endpoint, ListeningPort
+from waiting import wait_until
 
 CONFIG = Config(connection_look_seconds=60.0)
-LOOK_SECONDS = 0.005
 
 
 class Watched:
@@ -70,8 +70,7 @@ class Watched:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    while not condition():
-        await asyncio.sleep(LOOK_SECONDS)
+    await asyncio.to_thread(wait_until, condition)
 
 
 @pytest.fixture
@@ -131,9 +130,10 @@ def test_slow_searches_come_seldom(watched: Watched, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(watched.port, "numbers", numbers)
 
     async def test() -> None:
-        while len(spans) < 3:
-            watched.guard.pause(watched.connect(), 20.0)
-            await asyncio.sleep(LOOK_SECONDS)
+        for _ in range(3):
+            connection = watched.connect()
+            watched.guard.pause(connection, 20.0)
+            await until(lambda paused=connection: paused.is_paused)  # type: ignore[misc]
 
     watched.run(test)
     for (begin_s, end_s), (next_s, _) in pairwise(spans):
