@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 
 import pytest
-from pegcount.auth import ACTIVE_FIELDS, default_hidden_fields, hidden_fields
+from pegcount.auth import ACTIVE_FIELDS, SCOPE_FIELDS, default_hidden_fields, hidden_fields
 from pegcount.data_scope import DataScope, Metric, OrganizationScope
 
 PARTNER = [
@@ -18,7 +18,9 @@ PARTNER = [
     "rates_code_name",
     "rates_country",
 ]
-CUSTOMER = {f"orig_{name}" for name in PARTNER}
+FILTERS = {"account_id", "tenant_id", "company", "organization", "folder", "customer_price"}
+"""Filters of reports that tell of the customer."""
+CUSTOMER = {f"orig_{name}" for name in PARTNER} | FILTERS
 VENDOR = {f"term_{name}" for name in PARTNER}
 
 TENANT = DataScope(tenant_id=(2,))
@@ -26,8 +28,9 @@ VENDOR_SCOPE = DataScope(term_clients_id=(7,))
 
 
 def test_the_contract_has_33_fields() -> None:
+    assert sorted(SCOPE_FIELDS) == sorted({*ACTIVE_FIELDS, *FILTERS})
     assert len(ACTIVE_FIELDS) == len(set(ACTIVE_FIELDS)) == 33
-    assert {*CUSTOMER, *VENDOR, "quantity", "session_id"} < set(ACTIVE_FIELDS)
+    assert {*CUSTOMER, *VENDOR, "quantity", "session_id"} - FILTERS < set(ACTIVE_FIELDS)
     assert "level" not in ACTIVE_FIELDS
 
 
@@ -42,7 +45,15 @@ def test_the_contract_has_33_fields() -> None:
         (DataScope(source=("sbc1",)), set[str]()),
         (DataScope(), set[str]()),
         (replace(TENANT, source=("sbc1",)), VENDOR),
-        (replace(VENDOR_SCOPE, account_id=("1001",)), CUSTOMER | VENDOR - {"term_clients_id"}),
+        (
+            replace(VENDOR_SCOPE, account_id=("1001",)),
+            (CUSTOMER | VENDOR) - {"term_clients_id", "account_id"},
+        ),
+        (replace(VENDOR_SCOPE, tenant_id=(2,)), (CUSTOMER | VENDOR) - {"term_clients_id", "tenant_id"}),
+        (
+            replace(VENDOR_SCOPE, organization=(OrganizationScope("acme"),)),
+            (CUSTOMER | VENDOR) - {"term_clients_id", "company", "organization", "folder"},
+        ),
         (
             replace(VENDOR_SCOPE, orig_clients_id=(7,)),
             (CUSTOMER | VENDOR) - {"orig_clients_id", "term_clients_id"},
@@ -67,6 +78,8 @@ def test_every_dimension_is_looked_at() -> None:
 
 
 def test_fields_are_shown_and_hidden_one_by_one() -> None:
+    shown = replace(VENDOR_SCOPE, shown_fields=("account_id", "orig_clients_name"))
+    assert hidden_fields(shown) == CUSTOMER - {"account_id", "orig_clients_name"}
     scope = replace(TENANT, hidden_fields=("orig_leg_id",), shown_fields=("term_rates_country",))
     assert hidden_fields(scope) == VENDOR - {"term_rates_country"} | {"orig_leg_id"}
     assert hidden_fields(replace(scope, hidden_fields=("term_rates_country",))) == VENDOR
@@ -77,7 +90,7 @@ def test_a_hidden_metric_hides_what_it_can_be_computed_from(metric: Metric) -> N
     of_metric = {
         Metric.ASR: {"session_start_time", "duration"},
         Metric.ACD: {"session_start_time", "duration"},
-        Metric.PRICE: {name for name in ACTIVE_FIELDS if "_rates_" in name},
+        Metric.PRICE: {"customer_price", *(name for name in ACTIVE_FIELDS if "_rates_" in name)},
     }[metric]
     assert hidden_fields(DataScope(hidden_metrics=(metric,))) == of_metric
     shown = replace(TENANT, hidden_metrics=(metric,), shown_fields=("term_rates_code", "term_clients_id"))

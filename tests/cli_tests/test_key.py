@@ -176,8 +176,8 @@ LIMITED = (
 )
 WRONG = ("--tenant-id", "2", "--source", "", "--hide-field", "duratoin", "--calls-per-second", "0")
 REFUSED = (
-    "--source: is required; --hide-field: 'duratoin' is not a field of ActiveSessionRow; did you mean"
-    ' "duration"?; --calls-per-second: 0 is not within 1 to 1000000\n'
+    "--source: is required; --hide-field: 'duratoin' is not a field of ActiveSessionRow or a filter; did you"
+    ' mean "duration"?; --calls-per-second: 0 is not within 1 to 1000000\n'
 )
 
 

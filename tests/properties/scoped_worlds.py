@@ -7,7 +7,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from pegcount.auth import ACTIVE_FIELDS, hidden_fields
+from pegcount.auth import ACTIVE_FIELDS, SCOPE_FIELDS, hidden_fields
 from pegcount.data_scope import DataScope, Metric, OrganizationScope
 from pegcount.v1 import reports_pb2
 from pegcount.v1.records_pb2 import SessionRecord
@@ -119,7 +119,7 @@ def scope(dice: random.Random) -> DataScope:
         **{name: dimensions[name] for name in names},
         hidden_metrics=tuple(metric for metric in Metric if dice.random() < 0.2),
         hidden_fields=_some(dice, ("session_id", "equipment_id")) if dice.random() < 0.2 else (),
-        shown_fields=ACTIVE_FIELDS if dice.random() < 0.5 else (),
+        shown_fields=dice.choice(((), (), ACTIVE_FIELDS, SCOPE_FIELDS)),
     )
 
 
@@ -147,6 +147,8 @@ def is_visible(record: SessionRecord, of: DataScope) -> bool:
 
 def is_denied(asked: Any, of: DataScope) -> bool:
     """Whether a request names what is outside a data scope, or hidden by it, from the definition."""
+    if of.term_clients_id and _customer_filters(asked, of) - set(of.shown_fields):
+        return True
     measured = {Metric.ASR, Metric.ACD} & set(of.hidden_metrics)
     match asked:
         case reports_pb2.QueryAsrUsageRequest():
@@ -171,6 +173,22 @@ def is_denied(asked: Any, of: DataScope) -> bool:
     names = {*asked.return_fields, *(name.removeprefix("-") for name in asked.order)}
     names |= {descriptor.name for descriptor, _ in filters.ListFields()}
     return bool(names & hidden_fields(of))
+
+
+def _customer_filters(asked: Any, of: DataScope) -> set[str]:
+    """Returns the fields of customers by which a request filters, without those that a data scope lists."""
+    match asked:
+        case reports_pb2.QueryAsrUsageRequest():
+            named = {"tenant_id": bool(asked.tenant_ids) or "tenant_id" in asked.absent}
+            return {name for name, is_named in named.items() if is_named and not of.tenant_id}
+        case reports_pb2.QueryOriginationQualityRequest():
+            names_account = asked.account_id or asked.account_ids or "account_id" in asked.absent
+            of_accounts = {"account_id"} if names_account and not of.account_id else set[str]()
+            return of_accounts | ({"customer_price"} if asked.HasField("customer_price") else set[str]())
+        case reports_pb2.QueryFolderStatsRequest():
+            names = {name for name in ("company", "organization", "folder") if getattr(asked, name)}
+            return set() if of.organization else names
+    return set()
 
 
 def request(dice: random.Random, of: DataScope) -> Message:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from pegcount.auth import ACTIVE_FIELDS, default_hidden_fields
+from pegcount.auth import SCOPE_FIELDS, default_hidden_fields
 from pegcount.config import Config
 from pegcount.data_scope import CredentialLimits, DataScope, Metric, OrganizationScope
 from pegcount.errors import InvalidRequestError
@@ -21,7 +21,7 @@ from pegcount.v1.admin_pb2 import (
 )
 
 READ, WRITE = SCOPE_READ_REPORTS, SCOPE_WRITE_RECORDS
-FIELDS = ", ".join(ACTIVE_FIELDS)
+FIELDS = ", ".join(SCOPE_FIELDS)
 LEAST = {"tenant_id": [2]}
 
 

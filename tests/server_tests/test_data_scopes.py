@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,15 @@ from server_tests.streams import Stream
 DENIED = (grpc.StatusCode.PERMISSION_DENIED, "ACCESS_DENIED")
 ASK_ALL = changed(ASK_QUALITY, account_id="", all_accounts=True)
 ASK_CALLS = changed(ASK_USAGE, kind=records_pb2.SESSION_KIND_CALL)
+ASK_SALES = changed(ASK_FOLDER, folder="sales")
+PRICE = reports_pb2.DecimalFilter(gt="1")
+V21 = {"term_clients_id": 21}
+VENDOR: dict[str, Any] = {"term_clients_id": [21]}
 MINE: dict[str, Any] = {"account_id": "a1", "tenant_id": 1, "orig_clients_id": 11, "source": "pbx"}
 THEIRS: dict[str, Any] = {"account_id": "a2", "tenant_id": 2, "orig_clients_id": 12, "source": "sbc"}
+
+
+_NUMBERS = count()
 
 
 class Asking:
@@ -38,7 +46,7 @@ class Asking:
 
     def __init__(self, held: Guarded, **scope: Any) -> None:
         scopes = [Scope.READ_REPORTS, *([Scope.WRITE_RECORDS] if "source" in scope else [])]
-        made = held.create("scoped", *scopes, data_scope=admin_pb2.DataScope(**scope))
+        made = held.create(f"scoped {next(_NUMBERS)}", *scopes, data_scope=admin_pb2.DataScope(**scope))
         self.service = held.service
         self.metadata = sent(made.secret)
 
@@ -129,6 +137,14 @@ def test_each_report_counts_the_visible_records(held: Guarded) -> None:
             )
             for metric in (admin_pb2.METRIC_ASR, admin_pb2.METRIC_ACD, admin_pb2.METRIC_PRICE)
         ),
+        (VENDOR, changed(ASK_CALLS, tenant_ids=[1]), "tenant_ids", "tenant_id"),
+        (VENDOR, changed(ASK_CALLS, absent=["tenant_id"]), "absent[0]", "tenant_id"),
+        (VENDOR, ASK_FOLDER, "company", "company"),
+        ({**VENDOR, "shown_fields": ["company", "organization"]}, ASK_SALES, "folder", "folder"),
+        (VENDOR, ASK_QUALITY, "account_id", "account_id"),
+        (VENDOR, changed(ASK_QUALITY, account_id="", account_ids=["no"]), "account_ids", "account_id"),
+        (VENDOR, changed(ASK_ALL, customer_price=PRICE), "customer_price", "customer_price"),
+        ({**VENDOR, "account_id": ["a1"]}, changed(ASK_QUALITY, account_id="a2"), "account_id", "a2"),
     ],
 )
 def test_what_is_outside_is_refused_before_the_rest_is_validated(
@@ -153,6 +169,15 @@ def test_filters_on_other_columns_select_nothing_of_others(held: Guarded) -> Non
     unknown = caller.ask(changed(ASK_QUALITY, account_id="a9"))
     assert (answer.totals, answer.data) == (unknown.totals, unknown.data)
     assert [one.code for one in answer.notices] == [reports_pb2.NOTICE_CODE_ACCOUNT_NOT_SEEN]
+
+
+def test_a_vendor_counts_its_calls_and_those_of_listed_or_shown_customers(held: Guarded) -> None:
+    held.service.write(call_record("v1", **MINE, **V21), call_record("v2", **THEIRS, **V21))
+    assert Asking(held, **VENDOR).ask(ASK_ALL).totals.total_calls == 2
+    assert Asking(held, **VENDOR, account_id=["a1"]).ask(ASK_QUALITY).totals.total_calls == 1
+    assert Asking(held, **VENDOR, shown_fields=["account_id"]).ask(ASK_QUALITY).totals.total_calls == 1
+    of_company = Asking(held, **VENDOR, organization=[{"company": "acme"}])
+    assert of_company.ask(ASK_SALES).totals.call_count == 2
 
 
 def test_an_empty_list_of_fields_is_no_way_around_hidden_ones(held: Guarded) -> None:

@@ -1,7 +1,8 @@
-"""Which fields of active sessions a data scope hides: the one place that says so.
+"""Which fields of active sessions, and which filters, a data scope hides: the one place that says so.
 
 A customer who sees the vendors of a provider, or a vendor who sees its customers, could do without the
-provider. So a list of customers hides the far side of each call, and a list of vendors the near one.
+provider. So a list of customers hides the far side of each call, and a list of vendors the near one. What may
+not be seen may not be filtered by either: figures of one customer alone tell as much as its name.
 """
 
 from collections.abc import Mapping
@@ -14,9 +15,17 @@ ACTIVE_FIELDS: Final = tuple(
     field.name for field in reports_pb2.ActiveSessionRow.DESCRIPTOR.fields if field.name != "level"
 )
 """The fields of active sessions, in the order of the contract."""
+FILTER_FIELDS: Final = ("account_id", "tenant_id", "company", "organization", "folder", "customer_price")
+"""Fields of records that reports filter by and never show. All tell of the customer."""
+SCOPE_FIELDS: Final = ACTIVE_FIELDS + FILTER_FIELDS
+"""The fields that a data scope can hide and show."""
 
 _PARTNER_PREFIXES: Final = ("companies_", "owner_users_", "clients_", "accounts_", "rates_")
 """Of a leg: what names the company behind it and its rates, unlike its numbers and its id."""
+
+
+_OWN_FIELDS: Final = ("tenant_id", "account_id", "orig_clients_id", "term_clients_id")
+"""Dimensions that are fields."""
 
 
 def _fields_of(leg: str) -> frozenset[str]:
@@ -24,23 +33,23 @@ def _fields_of(leg: str) -> frozenset[str]:
     return frozenset(name for name in ACTIVE_FIELDS if name.startswith(prefixes))
 
 
-CUSTOMER_FIELDS: Final = _fields_of("orig")
-"""What names the customer and its rates; hidden from vendors."""
+CUSTOMER_FIELDS: Final = _fields_of("orig") | frozenset(FILTER_FIELDS)
+"""What names the customer, its rates and prices; hidden from vendors."""
 VENDOR_FIELDS: Final = _fields_of("term")
-"""What names the vendor and its rates; hidden from customers."""
+"""What names the vendor and its rates; hidden from customers. Only active sessions have such fields."""
 
 _STATE_FIELDS: Final = frozenset(["session_start_time", "duration"])
 """What tells which calls are answered, and since when."""
 METRIC_FIELDS: Final[Mapping[Metric, frozenset[str]]] = {
     Metric.ASR: _STATE_FIELDS,
     Metric.ACD: _STATE_FIELDS,
-    Metric.PRICE: frozenset(name for name in ACTIVE_FIELDS if "_rates_" in name),
+    Metric.PRICE: frozenset(name for name in SCOPE_FIELDS if "_rates_" in name or name == "customer_price"),
 }
 """The fields that a hidden metric hides, as it could be computed from them."""
 
 
 def hidden_fields(scope: DataScope) -> frozenset[str]:
-    """Returns the fields of active sessions that a data scope hides.
+    """Returns the fields that a data scope hides: they can neither be returned nor filtered by.
 
     `shown_fields` shows what the dimensions hide, but nothing that a metric or `hidden_fields` hides.
 
@@ -61,5 +70,7 @@ def default_hidden_fields(scope: DataScope) -> frozenset[str]:
     hidden = VENDOR_FIELDS if of_customers else frozenset[str]()
     if scope.term_clients_id:
         hidden |= CUSTOMER_FIELDS
-    own = {name for name in ("orig_clients_id", "term_clients_id") if getattr(scope, name)}
-    return hidden - own
+    own = {name for name in _OWN_FIELDS if getattr(scope, name)}
+    # Whoever is held to organizations is held to folders of them.
+    of_organizations = ("company", "organization", "folder") if scope.organization else ()
+    return hidden - own - set(of_organizations)

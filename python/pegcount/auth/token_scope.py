@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from pegcount.auth.caller import Scope
-from pegcount.auth.hidden_fields import ACTIVE_FIELDS
+from pegcount.auth.hidden_fields import SCOPE_FIELDS
 from pegcount.auth.scope_rules import contradictions
 from pegcount.auth.toml_table import TomlTable
 from pegcount.config import Config
@@ -124,8 +124,8 @@ def _fixed(table: TomlTable, text_bytes_max: int) -> DataScope:
         **dimensions,
         organization=tuple(_organization(each) for each in table.tables("organization")),
         hidden_metrics=tuple(_METRICS[name] for name in _known(table, "hidden_metrics", _METRICS, "metric")),
-        hidden_fields=_known(table, "hidden_fields", ACTIVE_FIELDS, "field"),
-        shown_fields=_known(table, "shown_fields", ACTIVE_FIELDS, "field"),
+        hidden_fields=_known(table, "hidden_fields", SCOPE_FIELDS, "field"),
+        shown_fields=_known(table, "shown_fields", SCOPE_FIELDS, "field"),
     )
     table.require_nothing_else()
     for text in _texts_of(scope):

@@ -44,9 +44,11 @@ Sources = Annotated[
     list[str] | None, _repeatable("Source of the records; writers need one", _RECORDS, "NAME")
 ]
 HiddenMetrics = Annotated[list[MetricName] | None, _repeatable("Figure to hide", _SEEN)]
-HiddenFields = Annotated[list[str] | None, _repeatable("Field of active sessions to hide", _SEEN, "NAME")]
+HiddenFields = Annotated[
+    list[str] | None, _repeatable("Field of active sessions, or filter, to hide", _SEEN, "NAME")
+]
 ShownFields = Annotated[
-    list[str] | None, _repeatable("Field to show that the data scope hides", _SEEN, "NAME")
+    list[str] | None, _repeatable("Field or filter to show that the data scope hides", _SEEN, "NAME")
 ]
 CallsPerSecond = Annotated[
     int | None, typer.Option(metavar="COUNT", help="Calls in a second, on average.", rich_help_panel=_LIMITS)

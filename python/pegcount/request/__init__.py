@@ -11,7 +11,14 @@ from pegcount.request.folder import folder_query
 from pegcount.request.list_limits import check_counts, check_field_count, check_lists, list_fields
 from pegcount.request.masking import masking
 from pegcount.request.message import check_size, parse
-from pegcount.request.named_values import NamedField, NamedIds, named_fields, named_filters, named_ids
+from pegcount.request.named_values import (
+    NamedField,
+    NamedId,
+    named_columns,
+    named_fields,
+    named_filters,
+    named_ids,
+)
 from pegcount.request.quality import quality_query
 from pegcount.request.retention import retention
 from pegcount.request.source_rule import SourceRule, ruled_source, source_rule
@@ -39,6 +46,7 @@ __all__ = [
     "folder_query",
     "list_fields",
     "masking",
+    "named_columns",
     "named_fields",
     "named_filters",
     "named_ids",

@@ -5,23 +5,14 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
-from pegcount.auth import ACTIVE_FIELDS, Scope, contradictions
-from pegcount.data_scope import (
-    DIMENSIONS,
-    INTEGER_MAX,
-    INTEGER_MIN,
-    CredentialLimits,
-    DataScope,
-    Metric,
-    OrganizationScope,
-    ValueKind,
-)
+from pegcount.auth import SCOPE_FIELDS, Scope, contradictions
+from pegcount.data_scope import CredentialLimits, DataScope, Metric, OrganizationScope
 from pegcount.errors import quoted
 from pegcount.request.names import NameRule, check_names
 from pegcount.request.validation import RequestValidator
 from pegcount.v1 import admin_pb2
 
-_FIELD: Final = NameRule(ACTIVE_FIELDS, "a field of ActiveSessionRow", "term_clients_name")
+_FIELD: Final = NameRule(SCOPE_FIELDS, "a field of ActiveSessionRow or a filter", "term_clients_name")
 _LIMITS: Final = tuple(field.name for field in admin_pb2.CredentialLimits.DESCRIPTOR.fields)
 
 

@@ -64,6 +64,24 @@ def named_fields(request: reports_pb2.QueryActiveSessionsRequest) -> Iterator[Na
         yield NamedField(f"filters.{descriptor.name}", descriptor.name)
 
 
+def named_columns(request: Any) -> Iterator[NamedField]:
+    """Yields the fields of records that a request filters by, besides those of active sessions.
+
+    To ask for records without a value filters by the field, too.
+    """
+    match request:
+        case reports_pb2.QueryAsrUsageRequest():
+            yield from _of_columns(request, ("tenant_ids", "tenant_id"))
+        case reports_pb2.QueryFolderStatsRequest():
+            yield from _of_columns(request, *((name, name) for name in ("company", "organization", "folder")))
+        case reports_pb2.QueryOriginationQualityRequest():
+            yield from _of_columns(request, ("account_id", "account_id"), ("account_ids", "account_id"))
+            if request.HasField("customer_price"):
+                yield NamedField("customer_price", "customer_price")
+    for index, name in enumerate(getattr(request, "absent", ())):
+        yield NamedField(f"absent[{index}]", name)
+
+
 def named_filters(request: reports_pb2.QueryOriginationQualityRequest) -> Iterator[NamedField]:
     """Yields the filters by figures that a request for origination quality has."""
     for name in _FILTERS_OF_FIGURES:
@@ -71,9 +89,16 @@ def named_filters(request: reports_pb2.QueryOriginationQualityRequest) -> Iterat
             yield NamedField(name, name)
 
 
-def _of_list(field: str, column: str, values: Any) -> Iterator[NamedIds]:
-    if values:
-        yield NamedIds(field, column, values, is_list=True)
+def _of_columns(request: Any, *columns: tuple[str, str]) -> Iterator[NamedField]:
+    """Yields the columns whose fields are set, from pairs of both names."""
+    for path, column in columns:
+        if getattr(request, path):
+            yield NamedField(path, column)
+
+
+def _of_list(path: str, column: str, values: Any) -> Iterator[NamedId]:
+    for index, value in enumerate(values):
+        yield NamedId(f"{path}[{index}]", column, value)
 
 
 def _of_text(name: str, text: str) -> Iterator[NamedIds]:

@@ -25,9 +25,10 @@ _CACHE_SIZE: Final = 1_000
 def require_visible(message: Any, scope: DataScope) -> None:
     """Raises OutsideScopeError if a request for a report names an id outside a data scope, or a hidden field.
 
-    The first in the order of the request counts.
+    Hidden filters count first, then each in the order of the request.
     """
-    allowed, company = _allowed_values(scope), ""
+    _require_shown(request.named_columns(message), hidden_fields(scope))
+    company = ""
     for named in request.named_ids(message):
         _require_inside(named, allowed.of(named.column, company))
         if named.column == "company":
