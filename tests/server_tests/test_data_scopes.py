@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from pegcount.auth import Scope
+from pegcount.server.query_cache import QueryCache
 from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
 
 from server_tests.example_requests import (
@@ -161,6 +162,26 @@ def test_a_request_that_another_caller_has_asked_is_refused(held: Guarded) -> No
     """Callers share the queries that the server keeps."""
     held.service.reports.QueryAsrUsage(changed(ASK_CALLS, tenant_ids=[2]), metadata=held.sent(Scope.ROOT))
     assert Asking(held, tenant_id=[1]).denied(changed(ASK_CALLS, tenant_ids=[2]))["value"] == "2"
+
+
+def test_a_refusal_does_not_look_at_what_others_have_asked(
+    held: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time would tell whether another caller had sent the same request."""
+    caller = Asking(held, tenant_id=[1])
+    with monkeypatch.context() as patch:
+        patch.delattr(QueryCache, "query")
+        caller.denied(changed(ASK_CALLS, tenant_ids=[2]))
+        assert caller.refused(ASK_CALLS).info.reason == "INTERNAL_FAULT"
+
+
+def test_only_callers_without_a_data_scope_see_the_times_of_their_calls(held: Guarded) -> None:
+    caller = Asking(held, tenant_id=[1])
+    for metadata, is_timed in ((caller.metadata, False), (held.sent(Scope.ROOT), True)):
+        for request in (ASK_CALLS, changed(ASK_CALLS, time_zone="Mars"), changed(ASK_CALLS, tenant_ids=[2])):
+            call = held.service.reports.QueryAsrUsage.future(request, metadata=metadata, timeout=20)
+            names = {name for name, _ in call.trailing_metadata()}
+            assert ("server-timing" in names, "x-request-id" in names) == (is_timed, True)
 
 
 def test_filters_on_other_columns_select_nothing_of_others(held: Guarded) -> None:

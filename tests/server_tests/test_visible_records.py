@@ -77,6 +77,15 @@ def test_the_first_day_is_that_of_the_visible_records(store: EmbeddedStore) -> N
     assert not VisibleRecords(store, DataScope(account_id=("nobody",))).are_all_after(0, token())
 
 
+def test_the_first_day_of_others_is_no_short_cut(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time that it saves would tell when others have begun."""
+    monkeypatch.setattr(EmbeddedStore, "first_day", lambda *_: pytest.fail("asked for the first day"))
+    assert VisibleRecords(store, MINE).begin_after(0, token())
+    assert not VisibleRecords(store, DataScope(account_id=("nobody",))).begin_after(0, token())
+
+
 def test_a_known_day_makes_the_next_search_cheap(store: EmbeddedStore) -> None:
     known = KnownDays()
     [search] = VisibleRecords(store, MINE, known).are_all_after_scans(NOW_US)

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
+from pegcount.auth import Caller
 from pegcount.server.call_clock import CallClock
 
 REQUEST_ID: Final = "x-request-id"
@@ -24,8 +25,13 @@ def request_id(sent: Iterable[tuple[str, str | bytes]] | None, length_max: int) 
     return f"{random.getrandbits(_RANDOM_BITS):032x}"
 
 
-def trailing(request_id: str, clock: CallClock) -> Metadata:
-    """Returns the metadata that follows the answer of a call."""
+def trailing(request_id: str, clock: CallClock, caller: Caller | None) -> Metadata:
+    """Returns the metadata that follows the answer of a call.
+
+    A caller with a data scope gets no times: without the noise of a network they tell what others have.
+    """
+    if caller is not None and caller.data_scope is not None:
+        return ((REQUEST_ID, request_id),)
     return ((REQUEST_ID, request_id), (SERVER_TIMING, clock.server_timing()))
 
 

@@ -332,7 +332,7 @@ class CallHandlers(grpc.GenericRpcHandler):
             self._require_let_in(call)
             answer = await behavior(context, call)
             self._note_answered(call, rule)
-            context.set_trailing_metadata(call_metadata.trailing(call.request_id, call.clock))
+            context.set_trailing_metadata(call_metadata.trailing(call.request_id, call.clock, call.caller))
             return answer
         except asyncio.CancelledError:
             if call.error is None:
@@ -350,7 +350,7 @@ class CallHandlers(grpc.GenericRpcHandler):
         except _CAUGHT as caught:
             error = caught
         try:
-            return await status.abort(context, error, call.request_id, call.clock)
+            return await status.abort(context, error, call.request_id, call.clock, call.caller)
         finally:
             # The traceback of the error has this frame: a cycle, which would keep all its frames in memory.
             del error
@@ -382,7 +382,7 @@ class CallHandlers(grpc.GenericRpcHandler):
             if pause_seconds:
                 self._guard.pause(connection, pause_seconds)
         self._connections.note_refused(connection)
-        return await status.abort(context, error, self._request_id(context), CallClock())
+        return await status.abort(context, error, self._request_id(context), CallClock(), caller)
 
     def _require_let_in(self, call: Call) -> None:
         if self._is_stopping:

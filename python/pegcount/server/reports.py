@@ -11,7 +11,6 @@ from typing import Any, Final, Protocol
 
 from pegcount import calendar, core, request, response
 from pegcount.config import Config
-from pegcount.errors import InvalidRequestError
 from pegcount.model import ActiveQuery, FolderQuery, Measure, QualityQuery, Scan, UsageQuery
 from pegcount.server.call_clock import CallClock, Phase
 from pegcount.server.existence import check_exists
@@ -66,14 +65,6 @@ class PreparedReport:
     """What `answer` also searches for single records."""
     pass_count: int = 1
     """How often `answer` goes through all groups."""
-
-
-@dataclass(frozen=True, slots=True)
-class _ReadRequest:
-    """A request and its query, which depend on nothing of the caller."""
-
-    message: Any
-    query: Any
 
 
 class Prepare(Protocol):
@@ -246,24 +237,21 @@ class ReportService:
         return PreparedReport(scan, finish, notice_scans(bins, records))
 
     def _query(self, method: str, data: bytes, records: VisibleRecords, check: request.Check) -> Any:
-        """Returns the query of a request, once nothing that it names is outside the data scope."""
-        try:
-            found: _ReadRequest = self._queries.query(method, data, check)
-        except InvalidRequestError:
-            if records.data_scope is not None:
-                message_class, _ = _QUERIES[method]
-                require_visible(self._parse(message_class, data, check), records.data_scope)
-            raise
+        """Returns the query of a request, once nothing that it names is outside the data scope.
+
+        What is refused is refused before the kept queries are looked at: the time of the refusal would tell
+        whether another caller had sent the same request.
+        """
         if records.data_scope is not None:
-            require_visible(found.message, records.data_scope)
-        return found.query
+            message_class, _ = _QUERIES[method]
+            require_visible(self._parse(message_class, data, check), records.data_scope)
+        return self._queries.query(method, data, check)
 
     def _read(
         self, message_class: Any, make_query: Callable[..., Any], data: bytes, check: request.Check
-    ) -> _ReadRequest:
-        """Parses and validates a request; callers with different data scopes share the result."""
-        message = self._parse(message_class, data, check)
-        return _ReadRequest(message, make_query(message, self._config, check))
+    ) -> Any:
+        """Parses and validates a request; callers with different data scopes share the query."""
+        return make_query(self._parse(message_class, data, check), self._config, check)
 
     def _parse(self, message_class: Any, data: bytes, check: request.Check) -> Any:
         """Parses a request; calls `check` before and after, and counts the lists of a long one first."""

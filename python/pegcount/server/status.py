@@ -14,6 +14,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from pegcount import errors
+from pegcount.auth import Caller
 from pegcount.server import call_metadata
 from pegcount.server.call_clock import CallClock
 
@@ -88,7 +89,11 @@ _LIMIT_STATUS_COUNT = 2_048
 
 
 async def abort(
-    context: "grpc.aio.ServicerContext[Any, Any]", error: BaseException, request_id: str, clock: CallClock
+    context: "grpc.aio.ServicerContext[Any, Any]",
+    error: BaseException,
+    request_id: str,
+    clock: CallClock,
+    caller: Caller | None,
 ) -> NoReturn:
     """Ends a call with the status of an error, which gRPC takes as an exception, and with its metadata."""
     if isinstance(error, errors.OverloadedError):
@@ -97,7 +102,7 @@ async def abort(
         ended = _limit_reached(error.limit, error.allowed, error.retry_seconds)
     else:
         ended = rpc_status.to_status(status_of(error, request_id))
-    metadata = (*ended.trailing_metadata, *call_metadata.trailing(request_id, clock))
+    metadata = (*ended.trailing_metadata, *call_metadata.trailing(request_id, clock, caller))
     await context.abort(ended.code, ended.details, metadata)
     raise AssertionError("abort raises")
 
