@@ -75,6 +75,18 @@ class Client:
         self.reports = self._client.reports
         self.admin = self._client.admin
 
+    @property
+    def has_credential(self) -> bool:
+        """Whether calls carry a key or a token."""
+        return self._credential is not None
+
+    def hidden_field(self, error: Exception) -> str | None:
+        """Returns the field for which a call failed, as the credential does not show it; None otherwise."""
+        if not isinstance(error, grpc.RpcError):
+            return None
+        found = call_error(error, self._address, self._timeout_seconds)
+        return found.metadata.get("value") if found.reason == "ACCESS_DENIED" else None
+
     def batch_writer(self, config: Config) -> "BatchWriter":
         """Returns a writer for batches of records, to be used as a context manager."""
         retry = RetryPolicy(

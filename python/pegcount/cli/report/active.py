@@ -1,5 +1,6 @@
 """`pegcount report active`."""
 
+from dataclasses import replace
 from typing import Annotated, TypeAlias
 
 import typer
@@ -9,7 +10,7 @@ from pegcount.cli.report.active_table import active_table
 from pegcount.cli.report.human_times import Clock
 from pegcount.cli.report.option_error import numbers_that_fit
 from pegcount.cli.report.options import Arrow, Csv, Json, Parquet, Plot, TimeZone, Watch
-from pegcount.cli.report.report_table import ReportTable
+from pegcount.cli.report.report_table import Notice, ReportTable
 from pegcount.cli.report.run import run_report
 from pegcount.client import Client
 from pegcount.v1.reports_pb2 import (
@@ -64,12 +65,26 @@ def active(
 ) -> None:
     """Calls in progress, grouped by any of their fields."""
 
+    shown = list(fields or _FIELDS)
+
     def ask(client: Client, _: Clock) -> ReportTable:
+        try:
+            table = ask_for_shown(client)
+        except Exception as error:
+            hidden = client.hidden_field(error)
+            # Fields that were asked for are not left out, nor is a table without fields one.
+            if fields or hidden not in shown or len(shown) == 1:
+                raise
+            shown.remove(hidden)
+            return ask(client, _)
+        return table if fields else _without_fields(table, [name for name in _FIELDS if name not in shown])
+
+    def ask_for_shown(client: Client) -> ReportTable:
         with numbers_that_fit():
             request = QueryActiveSessionsRequest(
-                return_fields=fields or _FIELDS,
+                return_fields=shown,
                 filters=ActiveSessionFilters(**{name: context.params[name] for name in _FILTERS}),
-                order=order or (() if fields else _ORDER),
+                order=order or (() if fields or "quantity" not in shown else _ORDER),
                 limit=limit,
                 grouping=GROUPING_ROLLUP if rollup else GROUPING_UNSPECIFIED,
                 code_deck=code_deck,
@@ -78,3 +93,12 @@ def active(
         return active_table(client.reports.QueryActiveSessions(request), request)
 
     run_report(context, server, ask)
+
+
+def _without_fields(table: ReportTable, names: list[str]) -> ReportTable:
+    """Returns a table with a notice that names the default fields which the credential does not show."""
+    if not names:
+        return table
+    listed = ", ".join(names)
+    notice = Notice("FIELDS_HIDDEN", f"the credential does not show {listed}", {"fields": listed})
+    return replace(table, notices=(*table.notices, notice))
