@@ -77,13 +77,16 @@ def quality_header(
     return _header(message_class, bins, granularity, zone, now_us, notices, hidden)
 
 
-def unseen_notice(code: reports_pb2.NoticeCode, field: str, values: Sequence[str]) -> reports_pb2.Notice:
-    """Returns the notice that no record held carries any of the values of a filter."""
+def unseen_notice(
+    code: reports_pb2.NoticeCode, field: str, values: Sequence[str], *, is_scoped: bool = False
+) -> reports_pb2.Notice:
+    """Returns the notice that no record held, or none in a data scope, carries any value of a filter."""
+    held = "that the credential reads" if is_scoped else "held"
     listed = ", ".join(shortened(value) for value in values[:_NOTICE_VALUE_COUNT_MAX])
     verb = "is of" if code == reports_pb2.NOTICE_CODE_KIND_NOT_SEEN else "carries"
     return reports_pb2.Notice(
         code=code,
-        text=f"no record held {verb} {field} {_first_values(values)}",
+        text=f"no record {held} {verb} {field} {_first_values(values)}",
         metadata={"field": field, "values": listed, "value_count": str(len(values))},
     )
 

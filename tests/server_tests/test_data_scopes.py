@@ -189,7 +189,9 @@ def test_filters_on_other_columns_select_nothing_of_others(held: Guarded) -> Non
     answer = caller.ask(changed(ASK_QUALITY, account_id="a2"))
     unknown = caller.ask(changed(ASK_QUALITY, account_id="a9"))
     assert (answer.totals, answer.data) == (unknown.totals, unknown.data)
-    assert [one.code for one in answer.notices] == [reports_pb2.NOTICE_CODE_ACCOUNT_NOT_SEEN]
+    [notice] = answer.notices
+    assert notice.code == reports_pb2.NOTICE_CODE_ACCOUNT_NOT_SEEN
+    assert notice.text == 'no record that the credential reads carries account_id "a2"'
 
 
 def test_a_vendor_counts_its_calls_and_those_of_listed_or_shown_customers(held: Guarded) -> None:
@@ -212,6 +214,7 @@ def test_a_company_of_others_is_not_found(held: Guarded) -> None:
     foreign, absent = caller.refused(changed(ASK_FOLDER, company="bell")), changed(ASK_FOLDER, company="none")
     assert foreign.info.reason == "COMPANY_NOT_FOUND"
     assert foreign.message == caller.refused(absent).message.replace("none", "bell")
+    assert foreign.message == "no record that the credential reads carries company 'bell'"
 
 
 def short_call(session_id: str, setup_time: str, **more: Any) -> records_pb2.SessionRecord:
@@ -314,6 +317,7 @@ def test_a_batch_with_a_record_outside_is_refused_as_a_whole(
         found = refused_batch(caller, batch(call_record("w3", **MINE), record, **fields))
         assert (found.code, found.info.reason) == DENIED
         assert found.metadata == {"field": field, "value": value, "index": "1"}
+        assert found.message.endswith("; write the record with a credential for it")
     assert held.service.store.info().records == before + 1
 
 

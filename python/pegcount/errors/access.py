@@ -1,5 +1,7 @@
 """Errors about who calls, and about credentials."""
 
+from typing import Final
+
 from pegcount.errors.base import InvalidRequestError, NotFoundError, PegcountError, Violation, shortened
 
 
@@ -58,6 +60,9 @@ class AccessDeniedError(PegcountError):
         super().__init__(f"the method needs a credential with {what}", scope=text)
 
 
+_WRITER_ADVICE: Final = "write the record with a credential for it"
+
+
 class OutsideScopeError(PegcountError):
     """A request names what is outside the data scope of its credential, or hidden from it; or a record is.
 
@@ -70,8 +75,10 @@ class OutsideScopeError(PegcountError):
         """`field` is that of the request, or of the record at a position of its batch."""
         where = field if index is None else f"records[{index}].{field}"
         metadata = {"field": field, "value": shortened(value)}
+        # A record without the value would be outside, too.
+        advice = "leave it out, or call with a credential for it" if index is None else _WRITER_ADVICE
         super().__init__(
-            f"{where}: {problem}; leave it out, or call with a credential for it",
+            f"{where}: {problem}; {advice}",
             **(metadata if index is None else {**metadata, "index": index}),
         )
 

@@ -50,11 +50,11 @@ class FilterValues:
             seen = set(key.tolist())
         return [value for value in self.values if value not in seen]
 
-    def notice(self, unseen: Sequence[Any]) -> reports_pb2.Notice:
+    def notice(self, unseen: Sequence[Any], *, is_scoped: bool) -> reports_pb2.Notice:
         """Returns the notice about the values that no record carries."""
         code = _CODE_OF_COLUMN.get(self.column, reports_pb2.NOTICE_CODE_ID_NOT_SEEN)
         names = [_name(self.column, value) for value in unseen]
-        return response.unseen_notice(code, self.field, names)
+        return response.unseen_notice(code, self.field, names, is_scoped=is_scoped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ class UnseenSearch:
         Raises the errors of `Store.partials`.
         """
         found = [(values, values.unseen(self.records, cancel_token)) for values in self.filters]
-        return response.more_notices(
-            self.message_class, [values.notice(unseen) for values, unseen in found if unseen]
-        )
+        is_scoped = self.records.data_scope is not None
+        notices = [values.notice(unseen, is_scoped=is_scoped) for values, unseen in found if unseen]
+        return response.more_notices(self.message_class, notices)
 
 
 def filter_values(
