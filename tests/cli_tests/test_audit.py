@@ -61,7 +61,7 @@ def test_a_refused_command_is_noted(data: Path) -> None:
 
 def test_erasures_and_masking_are_noted_without_their_numbers(data: Path) -> None:
     assert pegcount("erase", "--data", data, "--party", "+1 555 010 0123", "--yes").returncode == 0
-    masking = ("--after-days", "30", "--keep-digits", "6")
+    masking = ("--after-days", "30", "--keep-digits", "6", "--yes")
     assert pegcount("masking", "--data", data, *masking).returncode == 0
     masked, erased = printed("--data", data, "--limit", "2").splitlines()
     assert masked.endswith('SetMasking {"masking": {"after_days": 30, "keep_digits": 6}}: OK')

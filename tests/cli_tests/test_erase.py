@@ -1,7 +1,10 @@
 """`pegcount erase` and `pegcount masking`, run in processes of their own."""
 
+import os
+import pty
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -76,18 +79,56 @@ def test_a_server_erases_and_masks(data: Path) -> None:
         assert "NOT_FOUND: no erasure has the number 7" in refused(
             "erase", "--server", address, "--lift", "7"
         )
-        shown = printed("masking", "--server", address, "--after-days", "30", "--keep-digits", "4")
+        masking = ("masking", "--server", address)
+        wanted = ("--after-days", "30", "--keep-digits", "4")
+        assert printed(*masking, *wanted, "--dry-run").startswith("3 records from before ")
+        shown = printed(*masking, *wanted, "--yes")
         assert shown.startswith("after 30 UTC days, numbers of parties keep their first 4 digits")
-        assert printed("masking", "--server", address, "--off") == "numbers of parties are kept whole\n"
+        assert printed(*masking, "--off") == (
+            "numbers of parties are masked no more; what was masked stays masked\n"
+        )
 
 
 def test_a_directory_is_masked_at_once(data: Path) -> None:
     masking = ("masking", "--data", data)
-    assert printed(*masking) == "numbers of parties are kept whole\n"
+    assert printed(*masking).startswith("no masking is set: ")
     expected = "after 30 UTC days, numbers of parties keep their first 4 digits\n"
-    assert printed(*masking, "--after-days", "30", "--keep-digits", "4") == expected
+    assert printed(*masking, "--after-days", "30", "--keep-digits", "4", "--yes") == expected
     assert printed(*masking) == expected
     assert files_with(data, [WRITTEN, OTHER]) == {}
+    assert printed(*masking, "--after-days", "1", "--keep-digits", "1", "--yes") == (
+        "after 1 UTC day, numbers of parties keep their first 1 digit\n"
+    )
+    raised = printed(*masking, "--after-days", "1", "--keep-digits", "5", "--yes")
+    assert raised.endswith("\nwhat was masked before stays as it is: no digit comes back\n")
+
+
+def test_nothing_is_masked_unasked(data: Path) -> None:
+    masking = ("masking", "--data", data, "--after-days", "30", "--keep-digits", "4")
+    first_day = datetime.now(UTC).date() - timedelta(days=29)
+    told = (
+        f"3 records from before {first_day} would keep the first 4 digits of each number, and so would later"
+        f" ones in time; {first_day} is the first day that stays whole, and the store has 1 segment"
+    )
+    assert printed(*masking, "--dry-run") == f"{told}; nothing is masked now\n"
+    assert "give --yes, or --dry-run" in refused(*masking)
+    assert typed(*masking, answer="n") == (0, f"{told}; mask them for good? [y/N]: ")
+    assert printed("masking", "--data", data).startswith("no masking is set: ")
+    assert files_with(data, [WRITTEN, OTHER]) != {}
+    assert typed(*masking, answer="y")[0] == 0
+    assert files_with(data, [WRITTEN, OTHER]) == {}
+
+
+def typed(*arguments: str | Path, answer: str) -> tuple[int, str]:
+    """The status and the lines of a command on a terminal, whose question gets an answer."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "pegcount", *map(str, arguments)]
+    with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        os.write(ours, f"{answer}\n".encode())
+        output, _ = process.communicate()
+    os.close(ours)
+    os.close(theirs)
+    return process.returncode, output.decode()
 
 
 def test_options_that_erase_nothing_or_contradict_each_other_are_refused(data: Path, tmp_path: Path) -> None:
@@ -107,3 +148,4 @@ def test_options_that_erase_nothing_or_contradict_each_other_are_refused(data: P
     assert "--party-file: " in refused(*erase, "--party-file", tmp_path / "none")
     assert "go together" in refused("masking", "--data", data, "--after-days", "3")
     assert "--off goes without" in refused("masking", "--data", data, "--off", "--keep-digits", "3")
+    assert "go with --after-days" in refused("masking", "--data", data, "--yes")

@@ -21,6 +21,9 @@ class PrivacyMethods:
     lift_erasure: Callable[[admin_pb2.LiftErasureRequest], admin_pb2.LiftErasureResponse]
     get_masking: Callable[[admin_pb2.GetMaskingRequest], admin_pb2.GetMaskingResponse]
     set_masking: Callable[[admin_pb2.SetMaskingRequest], admin_pb2.SetMaskingResponse]
+    count_records: Callable[[admin_pb2.DeleteRecordsRequest], admin_pb2.DeleteRecordsResponse]
+    """Only for requests with `dry_run`."""
+    store_info: Callable[[admin_pb2.GetStoreInfoRequest], admin_pb2.GetStoreInfoResponse]
 
 
 @contextmanager
@@ -30,7 +33,13 @@ def privacy_methods(data: Path | None, server: Connection | None) -> Iterator[Pr
         with server.client() as client:
             stub: Any = client.admin
             yield PrivacyMethods(
-                stub.EraseParties, stub.ListErasures, stub.LiftErasure, stub.GetMasking, stub.SetMasking
+                stub.EraseParties,
+                stub.ListErasures,
+                stub.LiftErasure,
+                stub.GetMasking,
+                stub.SetMasking,
+                stub.DeleteRecords,
+                stub.GetStoreInfo,
             )
     if data is None:
         return
@@ -48,4 +57,6 @@ def privacy_methods(data: Path | None, server: Connection | None) -> Iterator[Pr
             lambda request: admin.LiftErasure(request, core.CancelToken(None)),
             admin.GetMasking,
             set_and_mask,
+            lambda request: admin.DeleteRecords(request, core.CancelToken(None)),
+            admin.GetStoreInfo,
         )
