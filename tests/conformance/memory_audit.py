@@ -30,10 +30,12 @@ class AuditStore(CredentialStore):
             self._disk.audit = {each: kept for each, kept in self._disk.audit.items() if each >= first}
             return number
 
-    def set_audit_outcome(self, entry_id: int, outcome: str) -> None:
+    def set_audit_outcome(self, entry_id: int, outcome: str, request: str | None = None) -> None:
         with self._lock:
-            if entry_id in self._disk.audit:
-                self._disk.audit[entry_id] = replace(self._disk.audit[entry_id], outcome=outcome)
+            entry = self._disk.audit.get(entry_id)
+            if entry is not None:
+                noted = entry.request if request is None else request
+                self._disk.audit[entry_id] = replace(entry, outcome=outcome, request=noted)
 
     def audit_entries(self, before_id: int | None, limit: int) -> Sequence[AuditEntry]:
         with self._lock:

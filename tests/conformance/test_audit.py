@@ -49,6 +49,10 @@ def test_the_outcome_of_an_entry_is_set(place: Place) -> None:
     place.store.set_audit_outcome(1, "OK")
     place.reopen()
     assert [entry.outcome for entry in held(place)] == [None, "OK"]
+    assert held(place)[1].request == PLAIN.request
+    place.store.set_audit_outcome(2, "OK", '{"rule_id": 7}')
+    place.reopen()
+    assert held(place)[0] == replace(PLAIN, entry_id=2, outcome="OK", request='{"rule_id": 7}')
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_a_call_that_changes_something_is_noted_with_its_outcome(service: Servic
     assert noted(service) == [
         ("PutCodeDeck", {"id": 1, "entries": "1 of them"}, "OK"),
         ("SetRetention", {"retention": {"days": 30}}, "OK"),
-        ("DeleteRecords", {"session_ids": ["a"]}, "OK"),
+        ("DeleteRecords", {"session_ids": ["a"], "deleted": 1, "rule_id": deletion.rule_id}, "OK"),
         ("LiftDeletion", {"rule_id": deletion.rule_id}, "OK"),
     ]
     newest, *_, oldest = entries(service)
@@ -206,7 +206,11 @@ def test_an_entry_has_the_caller_and_no_secret(held: Guarded) -> None:
         ("CreateCredential", "root", "OK"),
     ]
     assert all(entry.caller_id.startswith("cr_") for entry in listed)
-    assert json.loads(listed[1].request) == {"name": "switch", "scopes": ["SCOPE_WRITE_RECORDS"]}
+    assert json.loads(listed[1].request) == {
+        "name": "switch",
+        "scopes": ["SCOPE_WRITE_RECORDS"],
+        "id": made.id,
+    }
     assert "pk_" not in str(listed)
 
 

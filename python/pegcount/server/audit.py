@@ -91,9 +91,9 @@ class AuditLog:
     ) -> _Answer:
         """Reads the request of a call, acts on it and returns the answer.
 
-        A call that changes something is noted durably before `act`, and its outcome afterwards; one that
-        cannot be read, within `MinuteBudget`. What `read` and `act` raise is raised. Raises
-        StoreReadOnlyError, and does not act, if the call cannot be noted.
+        A call that changes something is noted durably before `act`, and its outcome afterwards, together with
+        what the answer tells of it, such as the number of an erasure. What `read`
+        and `act` raise is raised. Raises StoreReadOnlyError, and does not act, if the call cannot be noted.
         """
         try:
             request = read()
@@ -109,7 +109,7 @@ class AuditLog:
         except BaseException as error:
             self._set_outcome(entry_id, status.outcome_of(error))
             raise
-        self._set_outcome(entry_id, _OK)
+        self._set_outcome(entry_id, _OK, request_text(request, self._length_max, answer))
         return answer
 
     def note(self, method: str, author: Author, outcome: str) -> None:
@@ -129,9 +129,9 @@ class AuditLog:
             )
         )
 
-    def _set_outcome(self, entry_id: int, outcome: str) -> None:
+    def _set_outcome(self, entry_id: int, outcome: str, request: str | None = None) -> None:
         try:
-            self._store.set_audit_outcome(entry_id, outcome)
+            self._store.set_audit_outcome(entry_id, outcome, request)
         except PegcountError as error:
             # The work is done, or refused, and the caller must learn which.
             _LOG.warning("audit entry %d stays without its outcome, %s: %s", entry_id, outcome, error)

@@ -43,6 +43,9 @@ READING: Final = frozenset(
 MASKED_FIELDS: Final = frozenset({"parties"})
 """Fields of requests whose texts are numbers of parties."""
 
+ANSWERED_FIELDS: Final = frozenset({"deleted", "erasure_id", "id", "records", "rule_id"})
+"""Fields of answers that an entry keeps beside its request: what was made, and how much it concerned."""
+
 _LISTED_COUNTS: Final = (10, 3, 0)
 """How many values of each list an entry keeps: as many as its length allows, in three tries."""
 
@@ -54,16 +57,24 @@ def changes_something(method: str, request: AdminRequest) -> bool:
     return method in CHANGING and not getattr(request, "dry_run", False)
 
 
-def request_text(request: AdminRequest, length_max: int) -> str:
+def request_text(request: AdminRequest, length_max: int, answer: object = None) -> str:
     """Returns a request as JSON, with numbers of parties masked, and long lists and texts cut.
 
-    One that is still longer than `length_max` characters becomes the number of its characters.
+    One that is still longer than `length_max` characters becomes the number of its characters. The
+    `ANSWERED_FIELDS` of an answer follow.
     """
+    answered = _answered(answer)
     for count in _LISTED_COUNTS:
-        text = json.dumps(_members(request, count), ensure_ascii=False)
+        text = json.dumps(_members(request, count) | answered, ensure_ascii=False)
         if len(text) <= length_max:
             return text
-    return json.dumps({"omitted_characters": len(text)})
+    return json.dumps({"omitted_characters": len(text)} | answered)
+
+
+def _answered(answer: object) -> dict[str, Any]:
+    if not isinstance(answer, Message):
+        return {}
+    return {field.name: value for field, value in answer.ListFields() if field.name in ANSWERED_FIELDS}
 
 
 def _members(request: AdminRequest, listed_count: int) -> dict[str, Any]:

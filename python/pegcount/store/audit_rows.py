@@ -32,11 +32,13 @@ class AuditRows:
             put_row(db, "settings", LAST_AUDIT_ENTRY, number)
         return number
 
-    def set_outcome(self, entry_id: int, outcome: str) -> None:
+    def set_outcome(self, entry_id: int, outcome: str, request: str | None) -> None:
         """Notes how a call ended; see `Store.set_audit_outcome`."""
         with self._catalog.transaction() as db:
             for row in self._catalog.rows("audit", "entry_id", "entry_id = ?", entry_id):
-                put_row(db, "audit", *_values_of(replace(_entry_of(*row), outcome=outcome)))
+                entry = _entry_of(*row)
+                noted = entry.request if request is None else request
+                put_row(db, "audit", *_values_of(replace(entry, outcome=outcome, request=noted)))
 
     def entries(self, before_id: int | None, limit: int) -> Sequence[AuditEntry]:
         """Returns entries, the newest first; see `Store.audit_entries`."""

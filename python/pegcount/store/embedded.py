@@ -224,9 +224,9 @@ class EmbeddedStore(Store):
         """Adds an audit entry durably; see `Store.append_audit`."""
         return self._audit.append(entry)
 
-    def set_audit_outcome(self, entry_id: int, outcome: str) -> None:
+    def set_audit_outcome(self, entry_id: int, outcome: str, request: str | None = None) -> None:
         """Notes durably how the call of an audit entry ended; see `Store.set_audit_outcome`."""
-        self._audit.set_outcome(entry_id, outcome)
+        self._audit.set_outcome(entry_id, outcome, request)
 
     def audit_entries(self, before_id: int | None, limit: int) -> Sequence[AuditEntry]:
         """Returns audit entries, the newest first; see `Store.audit_entries`."""

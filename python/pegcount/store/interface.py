@@ -449,10 +449,10 @@ class Store(Protocol):
         """
 
     @abstractmethod
-    def set_audit_outcome(self, entry_id: int, outcome: str) -> None:
+    def set_audit_outcome(self, entry_id: int, outcome: str, request: str | None = None) -> None:
         """Sets the outcome of an audit entry durably; ignores one that is not there any more.
 
-        Raises StoreReadOnlyError.
+        A `request` replaces that of the entry. Raises StoreReadOnlyError.
         """
 
     @abstractmethod
