@@ -16,6 +16,14 @@ _SECONDS_MAX: Final = 253_402_300_799
 
 
 @dataclass(frozen=True, slots=True)
+class TokenRefusal:
+    """Why a token is refused: for the log of the operator, and never for the caller."""
+
+    reason: str
+    """Without the token and the values of its claims."""
+
+
+@dataclass(frozen=True, slots=True)
 class VerifiedToken:
     """What a token tells of its caller, and when it is accepted: from begin to before end, in us UTC."""
 
@@ -23,45 +31,45 @@ class VerifiedToken:
     begin_us: int
     end_us: int
 
-    def caller_at(self, now_us: int) -> Caller | None:
-        """Returns the caller at a time in microseconds UTC; None while the token is not accepted."""
-        return self.caller if self.begin_us <= now_us < self.end_us else None
+    def caller_at(self, now_us: int) -> "Caller | TokenRefusal":
+        """Returns the caller at a time in microseconds UTC; or why the token is not accepted then."""
+        if now_us >= self.end_us:
+            return TokenRefusal('it has expired: the claim "exp" is in the past')
+        if now_us < self.begin_us:
+            return TokenRefusal('it is not accepted yet: the claim "nbf" or "iat" is in the future')
+        return self.caller
 
 
-class _RefusedError(Exception):
-    """A claim is absent, of a wrong type, or refuses the token."""
+def verified_token(claims: Mapping[str, Any], issuer: Issuer) -> VerifiedToken:
+    """Returns what a token of an issuer tells; raises ClaimRefusedError if it is refused at all times.
 
-
-def verified_token(claims: Mapping[str, Any], issuer: Issuer) -> VerifiedToken | None:
-    """Returns what a token of an issuer tells, None if it is refused at all times.
-
-    The issuer must be the one that the claim `iss` names. Raises nothing, whatever the other claims are.
+    The issuer must be the one that the claim `iss` names.
     """
-    try:
-        _require_audience(claims, issuer)
-        expire_us = _required_time_us(claims, "exp")
-        leeway_us = issuer.leeway_seconds * US_PER_SECOND
-        _require_lifetime(claims, issuer, expire_us)
-        # One text for people and for the server: an issuer that changes it would be another caller.
-        name = f"{issuer.name} {_subject(claims, issuer)}"
-        scope = None if issuer.data_scope is None else issuer.data_scope.of(claims)
-        caller = Caller(name, name, _scopes(claims, issuer), expire_us, scope, issuer.limits)
-        return VerifiedToken(caller, _begin_us(claims) - leeway_us, expire_us + leeway_us)
-    except (_RefusedError, ClaimRefusedError):
-        return None
+    _require_audience(claims, issuer)
+    expire_us = _required_time_us(claims, "exp")
+    leeway_us = issuer.leeway_seconds * US_PER_SECOND
+    _require_lifetime(claims, issuer, expire_us)
+    # One text for people and for the server: an issuer that changes it would be another caller.
+    name = f"{issuer.name} {_subject(claims, issuer)}"
+    scope = None if issuer.data_scope is None else issuer.data_scope.of(claims)
+    caller = Caller(name, name, _scopes(claims, issuer), expire_us, scope, issuer.limits)
+    return VerifiedToken(caller, _begin_us(claims) - leeway_us, expire_us + leeway_us)
 
 
 def _require_audience(claims: Mapping[str, Any], issuer: Issuer) -> None:
     audience = claims.get("aud")
     audiences = [audience] if isinstance(audience, str) else audience
-    _require(isinstance(audiences, list) and all(isinstance(each, str) for each in audiences))
-    _require(not issuer.audiences.isdisjoint(audiences or ()))
+    if not isinstance(audiences, list) or not all(isinstance(each, str) for each in audiences):
+        raise ClaimRefusedError.of(claims, "aud", "a text or a list of texts")
+    if issuer.audiences.isdisjoint(audiences):
+        raise ClaimRefusedError('the claim "aud" names none of the configured audiences')
 
 
 def _require_lifetime(claims: Mapping[str, Any], issuer: Issuer, expire_us: int) -> None:
     if issuer.lifetime_seconds_max is not None:
         lifetime_us = expire_us - _required_time_us(claims, "iat")
-        _require(lifetime_us <= issuer.lifetime_seconds_max * US_PER_SECOND)
+        if lifetime_us > issuer.lifetime_seconds_max * US_PER_SECOND:
+            raise ClaimRefusedError('"exp" is later after "iat" than the configuration allows')
 
 
 def _begin_us(claims: Mapping[str, Any]) -> int:
@@ -73,7 +81,7 @@ def _required_time_us(claims: Mapping[str, Any], name: str) -> int:
     """Returns a NumericDate, which is in seconds since 1970 and may have a fraction."""
     seconds = claims.get(name)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _SECONDS_MAX:
-        raise _RefusedError
+        raise ClaimRefusedError.of(claims, name, "a number of seconds since 1970")
     return int(seconds * US_PER_SECOND)
 
 
@@ -82,10 +90,11 @@ def _subject(claims: Mapping[str, Any], issuer: Issuer) -> str:
     subject = claims.get(issuer.subject_claim)
     if isinstance(subject, int) and not isinstance(subject, bool):
         subject = str(subject)
-    if not isinstance(subject, str) or not subject.isprintable():
-        raise _RefusedError
-    _require(0 < len(subject) <= _SUBJECT_LENGTH_MAX)
-    return subject
+    is_text = isinstance(subject, str) and subject.isprintable()
+    if not is_text or not 0 < len(str(subject)) <= _SUBJECT_LENGTH_MAX:
+        what = f"a printable text of 1 to {_SUBJECT_LENGTH_MAX} characters"
+        raise ClaimRefusedError.of(claims, issuer.subject_claim, what)
+    return str(subject)
 
 
 def _scopes(claims: Mapping[str, Any], issuer: Issuer) -> frozenset[Scope]:
@@ -94,10 +103,5 @@ def _scopes(claims: Mapping[str, Any], issuer: Issuer) -> frozenset[Scope]:
     claim = claims[issuer.scope_claim]
     values = claim.split(" ") if isinstance(claim, str) else claim
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise _RefusedError
+        raise ClaimRefusedError.of(claims, issuer.scope_claim, "a text or a list of texts")
     return frozenset(scope for value in values for scope in issuer.scopes.get(value, ()))
-
-
-def _require(holds: bool) -> None:
-    if not holds:
-        raise _RefusedError

@@ -29,7 +29,12 @@ _Value = TypeVar("_Value", bound=int | str)
 
 
 class ClaimRefusedError(Exception):
-    """A claim that a data scope needs is absent, empty or of a wrong type."""
+    """A claim refuses a token; the text says why, with the name of the claim and without its value."""
+
+    @classmethod
+    def of(cls, claims: Mapping[str, Any], name: str, what: str) -> "ClaimRefusedError":
+        """Returns the error of a claim that should be something, and is absent or something else."""
+        return cls(f'the claim "{name}" is {f"not {what}" if name in claims else "missing"}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +66,13 @@ class TokenScope:
         self, name: str, claims: Mapping[str, Any], of_claim: Callable[[object], _Value]
     ) -> tuple[_Value, ...]:
         claim = claims.get(self.claims[name])
-        values = tuple(dict.fromkeys(map(of_claim, claim if isinstance(claim, list) else [claim])))
+        what = f"one or several values of {name}"
+        try:
+            values = tuple(dict.fromkeys(map(of_claim, claim if isinstance(claim, list) else [claim])))
+        except ValueError as error:
+            raise ClaimRefusedError.of(claims, self.claims[name], what) from error
         if not values or not all(_is_short(str(value), self.text_bytes_max) for value in values):
-            raise ClaimRefusedError
+            raise ClaimRefusedError.of(claims, self.claims[name], what)
         return values
 
     def _organizations(self, claims: Mapping[str, Any]) -> tuple[OrganizationScope, ...]:
@@ -72,7 +81,7 @@ class TokenScope:
             return tuple(map(OrganizationScope, companies))
         if len(companies) > 1:
             # It would be open which organization is of which company.
-            raise ClaimRefusedError
+            raise ClaimRefusedError(f'the claim "{self.claims["company"]}" has more than one company')
         return tuple(
             OrganizationScope(companies[0], name) for name in self._values("organization", claims, _text)
         )
@@ -169,15 +178,19 @@ def _claims(table: TomlTable) -> Mapping[str, str]:
 
 
 def _number(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value not in _INTEGERS:
-        raise ClaimRefusedError
+    """Returns an id; raises ValueError for anything else."""
+    if not isinstance(value, int) or isinstance(value, bool) or value not in _INT64:
+        raise ValueError("not an integer of 64 bits")
     return value
 
 
 def _text(value: object) -> str:
-    """Returns a text; an integer is one too, as some issuers number what others name."""
+    """Returns a text; an integer is one too, as some issuers number what others name.
+
+    Raises ValueError for anything else.
+    """
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     # JSON may have half of a surrogate pair, which no record has.
     if not isinstance(text, str) or not text or any("\ud800" <= each <= "\udfff" for each in text):
-        raise ClaimRefusedError
+        raise ValueError("not a text of a record")
     return text

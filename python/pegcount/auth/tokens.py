@@ -13,10 +13,11 @@ from typing import Generic, TypeVar
 
 from pegcount.auth.caller import Caller
 from pegcount.auth.signed_token import SignedToken, read_token
-from pegcount.auth.token_claims import VerifiedToken, verified_token
+from pegcount.auth.token_claims import TokenRefusal, VerifiedToken, verified_token
 from pegcount.auth.token_config import Issuer, TokenConfig
 from pegcount.auth.token_files import TokenFileError
 from pegcount.auth.token_keys import TokenKey
+from pegcount.auth.token_scope import ClaimRefusedError
 from pegcount.config import Config
 
 _LOG = logging.getLogger(__name__)
@@ -42,17 +43,22 @@ class Tokens:
         return "; ".join(file.fault for file in self._files if file.fault) or None
 
     def caller_of_token(self, token: str | bytes, now_us: int) -> Caller | None:
-        """Returns the caller of a token at a time in microseconds UTC, None if the token is refused.
+        """Returns the caller of a token as `check` does, None if the token is refused."""
+        found = self.check(token, now_us)
+        return None if isinstance(found, TokenRefusal) else found
+
+    def check(self, token: str | bytes, now_us: int) -> Caller | TokenRefusal:
+        """Returns the caller of a token at a time in microseconds UTC, or why the token is refused.
 
         Raises nothing, whatever the token is. A token of an unknown issuer or key costs a verification like
         any other, so that its time does not tell whom the server trusts.
         """
         if len(token) > self._config.token_bytes_max:
-            return None
+            return TokenRefusal(f"it is longer than {self._config.token_bytes_max:,} bytes")
         # A character beyond ASCII becomes one that no token has.
         text = token.encode("ascii", "replace") if isinstance(token, str) else token
         told = self._accepted.told_by(text)
-        return None if told is None else told.caller_at(now_us)
+        return told if isinstance(told, TokenRefusal) else told.caller_at(now_us)
 
     def look(self) -> str | None:
         """Takes the keys of key files that have changed, and returns the `fault`. May wait for a disk.
@@ -142,7 +148,7 @@ class _Accepted:
                 self._add(_Trusted(file.issuer, key), is_only=len(file.keys.keys) == 1)
         # Apart, so that a flood of bad tokens displaces none of the good ones.
         self._verified = _Memory[VerifiedToken](remembered_count_max)
-        self._refused = _Memory[None](remembered_count_max)
+        self._refused = _Memory[TokenRefusal](remembered_count_max)
 
     def _add(self, trusted: "_Trusted", *, is_only: bool) -> None:
         """An only key without an id stands for all tokens, one with an id also for those that name none."""
@@ -153,28 +159,36 @@ class _Accepted:
         for key_id in (key.id, None) if is_only else (key.id,):
             self._by_name.setdefault((key.algorithm, key_id), []).append(trusted)
 
-    def told_by(self, text: bytes) -> VerifiedToken | None:
-        """Returns what a token tells, None if it is refused at all times; both are remembered."""
+    def told_by(self, text: bytes) -> VerifiedToken | TokenRefusal:
+        """Returns what a token tells, or why it is refused at all times; both are remembered."""
         digest = hashlib.sha256(text).digest()
-        told = self._verified.get(digest)
-        if told is None and digest not in self._refused:
-            told = self._verify(text)
-            if told is None:
-                self._refused.put(digest, None)
-            else:
-                self._verified.put(digest, told)
+        known = self._verified.get(digest) or self._refused.get(digest)
+        if known is not None:
+            return known
+        told = self._verify(text)
+        if isinstance(told, TokenRefusal):
+            self._refused.put(digest, told)
+        else:
+            self._verified.put(digest, told)
         return told
 
-    def _verify(self, text: bytes) -> VerifiedToken | None:
+    def _verify(self, text: bytes) -> VerifiedToken | TokenRefusal:
         try:
             token = read_token(text)
             signers = self._signers(token)
             # Not before: the claims of anybody may take long to read.
             claims = token.claims() if signers else {}
         except (ValueError, RecursionError):
-            return None
+            return TokenRefusal("it is not a signed token, or asks for what the server does not know")
+        if not signers:
+            return TokenRefusal("no key of a configured issuer verifies its signature")
         issuer = next((each.issuer for each in signers if each.issuer.is_named_by(claims)), None)
-        return None if issuer is None else verified_token(claims, issuer)
+        if issuer is None:
+            return TokenRefusal('the claim "iss" does not name the issuer whose key has signed it')
+        try:
+            return verified_token(claims, issuer)
+        except ClaimRefusedError as error:
+            return TokenRefusal(f"{error} (issuer {issuer.name})")
 
     def _signers(self, token: SignedToken) -> Sequence["_Trusted"]:
         """Returns whose key signed a token, of those that its header may name."""
@@ -202,9 +216,6 @@ class _Memory(Generic[_T]):
         self._count_max = count_max
         self._known: OrderedDict[bytes, _T] = OrderedDict()
         self._lock = Lock()
-
-    def __contains__(self, digest: bytes) -> bool:
-        return digest in self._known
 
     def get(self, digest: bytes) -> _T | None:
         """Returns what is known of a token, None if nothing is."""

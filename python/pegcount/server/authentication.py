@@ -1,15 +1,19 @@
 """Which credential a call offers, and whose it is."""
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol, TypeAlias
 
-from pegcount.auth import Caller, Credentials
+from pegcount.auth import Caller, Credentials, TokenRefusal
 from pegcount.errors import CredentialRefusedError, CredentialUnexpectedError
 from pegcount.server.client_certificates import ClientCertificate
+from pegcount.server.minute_log import MinuteLog
 
 KEY_NAME: Final = "x-api-key"
 TOKEN_NAME: Final = "authorization"
 _SCHEME: Final = "bearer"
+
+_LOG = logging.getLogger(__name__)
 
 Metadata: TypeAlias = "tuple[str, str | bytes]"
 
@@ -17,8 +21,8 @@ Metadata: TypeAlias = "tuple[str, str | bytes]"
 class TokenSource(Protocol):
     """What knows whose a token is."""
 
-    def caller_of_token(self, text: str, now_us: int) -> Caller | None:
-        """Returns whose token this is; None if it is not accepted."""
+    def check(self, text: str, now_us: int) -> Caller | TokenRefusal:
+        """Returns whose token this is, or why it is refused."""
 
     def look(self) -> str | None:
         """Takes changed keys; returns why some cannot be used, None if all can."""
@@ -44,6 +48,7 @@ class Authentication:
         self._clock = clock
         self._tokens = tokens
         self._is_switched_off = is_switched_off
+        self._refusals = MinuteLog(_LOG)
 
     @property
     def is_on(self) -> bool:
@@ -109,9 +114,17 @@ class Authentication:
 
     def _of_token(self, text: str, now_us: int) -> Caller | None:
         scheme, _, token = text.partition(" ")
-        if self._tokens is None or scheme.lower() != _SCHEME:
-            return None
-        return self._tokens.caller_of_token(token, now_us)
+        if self._tokens is None:
+            found: Caller | TokenRefusal = TokenRefusal("this server knows no issuer of tokens")
+        elif scheme.lower() != _SCHEME:
+            found = TokenRefusal("it does not stand after the word Bearer")
+        else:
+            found = self._tokens.check(token, now_us)
+        if not isinstance(found, TokenRefusal):
+            return found
+        # The caller learns nothing of it, so that the operator has to.
+        self._refusals.add(found.reason, f"a token was refused: {found.reason}")
+        return None
 
 
 def _text(value: str | bytes) -> str:
