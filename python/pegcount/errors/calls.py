@@ -45,7 +45,7 @@ class CredentialLimitReachedError(PegcountError):
     def __init__(self, limit: str, allowed: int, retry_seconds: float) -> None:
         """`limit` is the field of `CredentialLimits`."""
         super().__init__(
-            f"the credential has reached its limit of {allowed} {_LIMITED[limit]} ({limit}); try again in"
+            f"the credential has reached its limit of {_limited(limit, allowed)} ({limit}); try again in"
             f" {retry_seconds:g} s",
             limit=limit,
             allowed=allowed,
@@ -56,12 +56,17 @@ class CredentialLimitReachedError(PegcountError):
 
 
 _LIMITED: Final = {
-    "calls_per_second": "calls per second",
-    "calls_in_progress": "calls in progress",
-    "write_streams": "write streams",
-    "work_ms_per_second": "ms of work per second",
+    "calls_per_second": ("call per second", "calls per second"),
+    "calls_in_progress": ("call in progress", "calls in progress"),
+    "write_streams": ("write stream", "write streams"),
+    "work_ms_per_second": ("ms of work per second", "ms of work per second"),
 }
-"""What each limit counts, in words."""
+"""What each limit counts, of one and of several."""
+
+
+def _limited(limit: str, allowed: int) -> str:
+    one, several = _LIMITED[limit]
+    return f"{allowed} {one if allowed == 1 else several}"
 
 
 class StreamEndedError(PegcountError):

@@ -203,7 +203,9 @@ class Scrubber:
                 for row in done:
                     put_row(db, "erasures", *row._replace(is_complete=1))
             self._is_complete = True
-        _LOG.info("erasures %s are complete", ", ".join(str(row.erasure_id) for row in done))
+        if done:
+            names = ", ".join(str(row.erasure_id) for row in done)
+            _LOG.info("erasure %s is complete" if len(done) == 1 else "erasures %s are complete", names)
 
 
 def _is_complete(catalog: Catalog) -> bool:
