@@ -167,8 +167,9 @@ SCOPED = (
     *("--hide", "price", "--hide", "asr", "--hide-field", "orig_leg_id", "--show-field", "term_clients_name"),
 )
 DESCRIBED = (
-    "tenant_id=2,-3 organization='acme/north sales',b account_id=1001 orig_clients_id=7 term_clients_id=8"
-    " source=sbc1 hidden_metrics=price,asr hidden_fields=orig_leg_id shown_fields=term_clients_name"
+    'tenant_id "2", "-3", organization "acme/north sales", "b", account_id "1001", orig_clients_id "7",'
+    ' term_clients_id "8", source "sbc1", hidden_metrics "price", "asr", hidden_fields "orig_leg_id",'
+    ' shown_fields "term_clients_name"'
 )
 LIMITED = (
     *("--calls-per-second", "5", "--calls-in-progress", "6"),
@@ -193,7 +194,8 @@ def test_a_data_scope_and_limits_on_a_directory_and_through_a_server(data: Path)
     assert f"its data scope is {DESCRIBED}\n" in local.stderr
     assert "note: if others write to a source of this credential" in local.stderr
     (line,) = [one for one in listed(data) if "'local'" in one]
-    limits = "limits calls_per_second=5 calls_in_progress=6 write_streams=7 work_ms_per_second=8"
+    limits = "limits calls_per_second 5, calls_in_progress 6, write_streams 7, work_ms_per_second 8"
+    assert f"its {limits.replace('limits', 'limits are')}\n" in local.stderr
     assert f"; data scope {DESCRIBED}; {limits}; made 20" in line
     (line,) = [one for one in listed(data) if "'operator'" in one]
     assert "data scope" not in line
@@ -232,8 +234,22 @@ def test_a_data_scope_and_limits_on_a_directory_and_through_a_server(data: Path)
             "--source: is required beside the scope write_rec",
         ),
         (("--scope", "write_records", "--hide", "price"), "--hide: is about reports, and the scope read_rep"),
-        (("--scope", "read_reports", "--tenant-id", str(-(2**63))), "Invalid value for '--tenant-id'"),
-        (("--scope", "read_reports", "--organization", "acme/"), "--organization: is required"),
+        (
+            ("--scope", "read_reports", "--organization", "acme/"),
+            "--organization: 'acme/' names no organization after",
+        ),
+        (
+            ("--scope", "read_reports", "--organization", "/sales"),
+            "--organization: '/sales' names no company",
+        ),
+        (
+            ("--scope", "read_reports", "--account-id", "1001,1002"),
+            "--account-id: '1001,1002' has a comma: repeat the option for each",
+        ),
+        (("--scope", "read_reports", "--vendor-id", "2"), "--term-clients-id"),
+        (("--scope", "read_reports", "--customer", "2"), "--orig-clients-id"),
+        (("--scope", "read_reports", "--tenant", "2"), "--tenant-id"),
+        (("--scope", "read_reports", "--company", "acme"), "--organization"),
         (("--scope", "read_reports", "--show-field", "duration"), "--show-field: no dimension hides 'dura"),
     ],
 )
@@ -254,7 +270,7 @@ def test_a_long_data_scope_is_listed_in_part(data: Path) -> None:
     options = [part for number in range(12) for part in ("--tenant-id", str(number))]
     made("create", "--name", "n", "--scope", "read_reports", *options, "--data", data, "--create")
     (line,) = listed(data)
-    assert "; data scope tenant_id=0,1,2,3,4,5,6,7,8,9,… (2 more); made" in line
+    assert '; data scope tenant_id "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", … (2 more); made' in line
 
 
 def test_options_that_contradict_each_other() -> None:

@@ -6,7 +6,7 @@ help, and a reader that ends early ends the command quietly.
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -20,6 +20,13 @@ _PREFIX = "PEGCOUNT_"
 _WITHOUT_VARIABLE = {"help", "version", "install_completion", "show_completion"}
 _OF_DELETE = {"data", "time_zone", *ABOUT_A_SERVER}
 """Options of `pegcount delete` that a variable may give: what it deletes must stand on its command line."""
+_MEANT: Mapping[str, str] = {
+    **dict.fromkeys(("--vendor", "--vendor-id"), "--term-clients-id"),
+    **dict.fromkeys(("--customer", "--customer-id", "--client-id"), "--orig-clients-id"),
+    "--tenant": "--tenant-id",
+    "--company": "--organization",
+}
+"""Options that people expect, and those that they mean."""
 
 
 class RepeatedOptionError(PegcountError):
@@ -30,6 +37,7 @@ def run(app: typer.Typer) -> None:
     """Runs the command that the process was started with, and ends the process with its status."""
     command = typer.main.get_command(app)
     add_environment_variables(command)
+    suggest_options(command)
     refuse_repeated_options(command)
     try:
         command(_with_help(command, sys.argv[1:]), prog_name=_PROGRAM)
@@ -45,6 +53,33 @@ def add_environment_variables(command: Any) -> None:
     for option in options(command):
         option.envvar = variable_of(option)
         option.show_envvar = True
+
+
+def suggest_options(command: Any) -> None:
+    """Lets a command, and those below it, suggest the options of the contract for those of other programs."""
+    make_parser = command.make_parser
+    known = {name for parameter in command.params for name in parameter.opts}
+
+    def make_suggesting_parser(context: typer.Context) -> Any:
+        parser = make_parser(context)
+        parse = parser.parse_args
+
+        def parse_or_suggest(args: list[str]) -> Any:
+            try:
+                return parse(args=args)
+            except Exception as error:
+                # Only the error of an unknown option has them.
+                wanted = _MEANT.get(getattr(error, "option_name", ""))
+                if wanted in known and hasattr(error, "possibilities"):
+                    error.possibilities = [wanted]
+                raise
+
+        parser.parse_args = parse_or_suggest
+        return parser
+
+    command.make_parser = make_suggesting_parser
+    for inner in getattr(command, "commands", {}).values():
+        suggest_options(inner)
 
 
 def refuse_repeated_options(command: Any) -> None:

@@ -109,31 +109,32 @@ def create_key(
     ] = False,
 ) -> None:
     """Make a credential and print its key, which is shown this once."""
-    request = admin_pb2.CreateCredentialRequest(
-        name=name,
-        scopes=[f"SCOPE_{one.upper()}" for one in dict.fromkeys(scope)],
-        lifetime_seconds=lifetime,
-        certificate_names=certificate_name,
-        data_scope=data_scope(
-            tenant_id=tenant_id,
-            organization=organization,
-            account_id=account_id,
-            orig_clients_id=orig_clients_id,
-            term_clients_id=term_clients_id,
-            source=source,
-            hidden_metrics=hide,
-            hidden_fields=hide_field,
-            shown_fields=show_field,
-        ),
-        limits=admin_pb2.CredentialLimits(
-            calls_per_second=calls_per_second,
-            calls_in_progress=calls_in_progress,
-            write_streams=write_streams,
-            work_ms_per_second=work_ms_per_second,
-        ),
-    )
-    if not request.limits.ListFields():
-        request.ClearField("limits")
+    with errors_as_exit_status():
+        request = admin_pb2.CreateCredentialRequest(
+            name=name,
+            scopes=[f"SCOPE_{one.upper()}" for one in dict.fromkeys(scope)],
+            lifetime_seconds=lifetime,
+            certificate_names=certificate_name,
+            data_scope=data_scope(
+                tenant_id=tenant_id,
+                organization=organization,
+                account_id=account_id,
+                orig_clients_id=orig_clients_id,
+                term_clients_id=term_clients_id,
+                source=source,
+                hidden_metrics=hide,
+                hidden_fields=hide_field,
+                shown_fields=show_field,
+            ),
+            limits=admin_pb2.CredentialLimits(
+                calls_per_second=calls_per_second,
+                calls_in_progress=calls_in_progress,
+                write_streams=write_streams,
+                work_ms_per_second=work_ms_per_second,
+            ),
+        )
+        if not request.limits.ListFields():
+            request.ClearField("limits")
     with errors_as_exit_status(), options_in_errors(), _admin(data, server, create=create) as admin:
         is_first = (
             data is not None and not admin.ListCredentials(admin_pb2.ListCredentialsRequest()).credentials
@@ -144,9 +145,8 @@ def create_key(
         _tell("  x-api-key: KEY      (grpcurl -H 'x-api-key: KEY' …; PEGCOUNT_API_KEY of these commands)")
         if request.HasField("data_scope"):
             _tell(f"its data scope is {described_data_scope(request.data_scope)}")
-        if shares_source(request):
-            _tell("note: if others write to a source of this credential, its answers tell which session ids")
-            _tell("  they have; give each writer a source of its own")
+        if request.HasField("limits"):
+            _tell(f"its limits are {described_limits(request.limits)}")
         if is_first:
             _tell("from its next start on, the server of this directory asks every caller for a credential")
 

@@ -1,7 +1,7 @@
 """The options of `pegcount key create` about a data scope and limits, as messages and as text."""
 
+import json
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -9,8 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from pegcount.data_scope import DIMENSIONS, INTEGER_MAX, INTEGER_MIN
-from pegcount.errors import PegcountError
+from pegcount.errors import PegcountError, quoted
 from pegcount.v1 import admin_pb2
 
 _RECORDS: Final = "Which records it reaches (default: all)"
@@ -105,7 +104,16 @@ def data_scope(
     hidden_metrics: Sequence[MetricName] | None,
     **lists: Sequence[object] | None,
 ) -> admin_pb2.DataScope | None:
-    """Returns the data scope that options describe, None without any of them."""
+    """Returns the data scope that options describe, None without any of them.
+
+    Raises KeyOptionError for a text that means several values or none: a scope of one wrong value would
+    silently reach nothing, or more than was meant.
+    """
+    for text in lists.get("account_id") or ():
+        if "," in str(text):
+            raise KeyOptionError(f"--account-id: {quoted(str(text))} has a comma: repeat the option for each")
+    for text in organization or ():
+        _require_organization(text)
     companies = [each.partition("/") for each in organization or ()]
     given = {
         **lists,
@@ -119,10 +127,15 @@ def data_scope(
     return admin_pb2.DataScope(**found) if found else None
 
 
-def shares_source(request: admin_pb2.CreateCredentialRequest) -> bool:
-    """Returns whether a writer has another dimension beside its source, as if others wrote to it too."""
-    listed = {one.name for one in DIMENSIONS if getattr(request.data_scope, one.name)}
-    return admin_pb2.SCOPE_WRITE_RECORDS in request.scopes and bool(listed - {"source"})
+def _require_organization(text: str) -> None:
+    company, slash, name = text.partition("/")
+    if not company:
+        raise KeyOptionError(f"--organization: {quoted(text)} names no company: write COMPANY/ORGANIZATION")
+    if slash and not name:
+        raise KeyOptionError(
+            f"--organization: {quoted(text)} names no organization after the slash: write"
+            " COMPANY/ORGANIZATION, or COMPANY alone for all of it"
+        )
 
 
 def described_data_scope(scope: admin_pb2.DataScope) -> str:
@@ -135,19 +148,20 @@ def described_data_scope(scope: admin_pb2.DataScope) -> str:
             admin_pb2.Metric.Name(each).removeprefix("METRIC_").lower() for each in scope.hidden_metrics
         ],
     }
-    return _joined({name: _few(list(values)) for name, values in texts.items()})
+    return _joined({name: _few(list(values)) for name, values in texts.items()}, ", ")
 
 
 def described_limits(limits: admin_pb2.CredentialLimits) -> str:
     """Returns limits in a few words, for people."""
-    return _joined({field.name: str(value) for field, value in limits.ListFields()})
+    return _joined({field.name: str(value) for field, value in limits.ListFields()}, ", ")
 
 
-def _joined(texts: Mapping[str, str]) -> str:
-    return " ".join(f"{name}={text}" for name, text in texts.items() if text)
+def _joined(texts: Mapping[str, str], separator: str) -> str:
+    return separator.join(f"{name} {text}" for name, text in texts.items() if text)
 
 
 def _few(values: Sequence[str]) -> str:
-    shown = ",".join(shlex.quote(value) for value in values[:_SHOWN_VALUE_COUNT_MAX])
+    """Returns values in double quotes, as JSON has them, so that a comma in one is seen to be one."""
+    shown = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:_SHOWN_VALUE_COUNT_MAX])
     further = len(values) - _SHOWN_VALUE_COUNT_MAX
-    return f"{shown},… ({further} more)" if further > 0 else shown
+    return f"{shown}, … ({further} more)" if further > 0 else shown
