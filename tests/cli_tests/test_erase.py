@@ -1,13 +1,21 @@
 """`pegcount erase` and `pegcount masking`, run in processes of their own."""
 
+import errno
 import os
 import pty
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from pegcount import core
+from pegcount.config import Config
+from pegcount.errors import StoreReadOnlyError
+from pegcount.store import EmbeddedStore
+from pegcount.store.scrubber import Scrubber
 from store_tests.party_files import files_with
 
 from cli_tests.test_command_line import import_into, pegcount, serving
@@ -53,7 +61,7 @@ def test_numbers_of_a_directory_are_erased_listed_and_lifted(data: Path) -> None
     assert files_with(data, [WRITTEN, "0049 (30) 23125-001"]) == {}
     assert files_with(data, [OTHER]) != {}
     listed = printed(*erase, "--list")
-    assert listed.startswith("erasure 1: 1 numbers; made ")
+    assert listed.startswith("erasure 1: 1 number; made ")
     assert listed.endswith(", 2 records had one; complete\n")
     assert "erasure 1 is lifted" in printed(*erase, "--lift", "1")
     assert "no erasure has the number 1" in refused(*erase, "--lift", "1")
@@ -67,8 +75,53 @@ def test_numbers_come_from_a_file_or_from_the_input(data: Path, tmp_path: Path) 
     )
     command = [sys.executable, "-m", "pegcount", "erase", "--data", str(data), "--party-file", "-", "--yes"]
     result = subprocess.run(command, input=f"{OTHER}\n", capture_output=True, text=True, check=False)
-    assert result.stdout.startswith("1 records had one of the numbers")
+    assert result.stdout.startswith("1 record had one of the numbers")
     assert "23125" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("separator", [",", ", ", ";", "\t", " ;+"])
+def test_two_numbers_in_a_line_of_a_file_are_refused(separator: str, tmp_path: Path) -> None:
+    numbers = tmp_path / "numbers"
+    numbers.write_text(f"{NUMBER}\n{WRITTEN}{separator}4930\n", encoding="utf-8")
+    erase = ("erase", "--data", tmp_path, "--party-file", numbers)
+    assert ", line 2 has several numbers: write each in a line of its own" in refused(*erase)
+
+
+def test_a_comment_in_a_file_is_refused(tmp_path: Path) -> None:
+    numbers = tmp_path / "numbers"
+    numbers.write_text(f"# numbers of a customer\n{NUMBER}\n", encoding="utf-8")
+    error = refused("erase", "--data", tmp_path, "--party-file", numbers)
+    assert ", line 1 is a comment: leave it out" in error
+
+
+def test_a_count_of_none_says_what_is_compared(data: Path, tmp_path: Path) -> None:
+    numbers = tmp_path / "numbers"
+    numbers.write_text("sip:+15550100123@192.0.2.7;user=phone\nanna\n", encoding="utf-8")
+    result = pegcount("erase", "--data", data, "--party-file", numbers, "--dry-run")
+    assert (result.returncode, result.stderr) == (
+        0,
+        "1 text has no digit, and is compared as a name, as a whole\n",
+    )
+    first, second = result.stdout.splitlines()
+    assert first == "0 records have one of the numbers"
+    assert "national forms (030 23125001) are other numbers" in second
+    assert "masked already cannot be found" in second
+
+
+def test_an_erasure_that_was_cut_short_is_found_and_completed(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = mock.Mock(side_effect=OSError(errno.ENOSPC, "no space"))
+    with monkeypatch.context() as patch, closing(EmbeddedStore(data, Config())) as store:
+        patch.setattr(Scrubber, "scrub", full)
+        patch.setattr(Scrubber, "scrub_memory", full)
+        with pytest.raises(StoreReadOnlyError):
+            store.erase([NUMBER], core.CancelToken(None))
+    assert "erasure 1 is not complete: files may have its numbers" in printed("check", "--data", data)
+    assert files_with(data, [WRITTEN]) != {}
+    assert printed("erase", "--data", data, "--list").endswith("; complete\n")
+    assert files_with(data, [WRITTEN]) == {}
+    assert "not complete" not in printed("check", "--data", data)
 
 
 def test_a_server_erases_and_masks(data: Path) -> None:

@@ -38,6 +38,11 @@ def check(
         typer.echo(f"leftover: {path}, which a crash left; the next start removes it")
     for path in report.kept_orphans:
         typer.echo(f"orphan: {path}, which the catalogue does not name; the next start keeps it")
+    for number in report.incomplete_erasures:
+        typer.echo(
+            f"erasure {number} is not complete: files may have its numbers until a server is started, or"
+            " `pegcount erase --data DIR --list` is run"
+        )
     for problem in report.problems:
         typer.echo(f"problem: {problem}")
     if report.problems:

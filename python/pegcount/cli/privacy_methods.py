@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from pegcount import core
 from pegcount.cli.connection import Connection
 from pegcount.cli.local_admin import local_admin
+from pegcount.errors import PegcountError
+from pegcount.store import EmbeddedStore
 from pegcount.v1 import admin_pb2
 
 
@@ -24,6 +28,16 @@ class PrivacyMethods:
     count_records: Callable[[admin_pb2.DeleteRecordsRequest], admin_pb2.DeleteRecordsResponse]
     """Only for requests with `dry_run`."""
     store_info: Callable[[admin_pb2.GetStoreInfoRequest], admin_pb2.GetStoreInfoResponse]
+
+
+def _complete_erasures(store: EmbeddedStore) -> None:
+    """Goes on with erasures that were cut short, as a server would; nothing else does for a directory."""
+    if all(erasure.is_complete for erasure in store.erasures()):
+        return
+    try:
+        store.maintain()
+    except (PegcountError, OSError) as error:
+        typer.echo(f"pegcount: an earlier erasure is not complete yet: {error}", err=True)
 
 
 @contextmanager
@@ -44,6 +58,7 @@ def privacy_methods(data: Path | None, server: Connection | None) -> Iterator[Pr
     if data is None:
         return
     with local_admin(data) as admin:
+        _complete_erasures(admin.store)
 
         def set_and_mask(request: admin_pb2.SetMaskingRequest) -> admin_pb2.SetMaskingResponse:
             answer: admin_pb2.SetMaskingResponse = admin.SetMasking(request)

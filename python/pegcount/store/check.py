@@ -11,7 +11,7 @@ from pegcount.errors import DataDamagedError, PegcountError
 from pegcount.store import deck_files, files
 from pegcount.store.catalog import Catalog
 from pegcount.store.directory import DirectoryLock, journal_name, prepare
-from pegcount.store.scrubbing import scrubbed_rows, scrubbing_of
+from pegcount.store.scrubbing import erasure_rows, scrubbed_rows, scrubbing_of
 from pegcount.store.snapshot import rollback_hot_journal
 
 
@@ -33,6 +33,8 @@ class CheckReport:
     """Files that the next start removes. A crash, or a failed flush or compaction, left them."""
     kept_orphans: list[Path] = field(default_factory=list)
     """Files that the catalogue does not name, and that the next start keeps because another is missing."""
+    incomplete_erasures: list[int] = field(default_factory=list)
+    """Numbers of erasures that were cut short, so that files may have their numbers of parties."""
     problems: list[str] = field(default_factory=list)
     """One sentence for each damaged or missing file, with its name."""
 
@@ -63,6 +65,7 @@ def _report(directory: Path, catalog: Catalog, config: Config) -> CheckReport:
         segment_bytes=sum(file.size for file in segments),
         active_sessions=sum(file.rows for file in active),
         leftovers=leftovers,
+        incomplete_erasures=[row.erasure_id for row in erasure_rows(catalog) if not row.is_complete],
         kept_orphans=[path for path in files.orphans(directory, catalog) if path not in leftovers],
     )
     report.problems += _file_problems(directory, segments + active)
