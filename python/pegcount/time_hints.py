@@ -75,7 +75,7 @@ def _problem(text: str, near: str | None, error: TimeTextError, form: str, *, ha
 
 
 def shown_time(text: str) -> str:
-    """Returns what errors show of a text that is no time: one that may be a number of a party is masked.
+    """Returns what errors show of a malformed time: what may be a number of a party is masked.
 
     >>> shown_time("+1 555 010 0123"), shown_time("2026-13-01 noon"), shown_time("1790000000")
     ('+1 55* *** ****', '2026-13-01 noon', '1790000000')
