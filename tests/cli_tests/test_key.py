@@ -234,6 +234,7 @@ def test_a_data_scope_and_limits_on_a_directory_and_through_a_server(data: Path)
             "--source: is required beside the scope write_rec",
         ),
         (("--scope", "write_records", "--hide", "price"), "--hide: is about reports, and the scope read_rep"),
+        (("--scope", "read_reports", "--tenant-id", str(-(2**63))), "Invalid value for '--tenant-id'"),
         (
             ("--scope", "read_reports", "--organization", "acme/"),
             "--organization: 'acme/' names no organization after",

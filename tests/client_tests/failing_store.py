@@ -12,7 +12,7 @@ def fail_submissions(
     """Makes the submissions whose numbers (from 0) are in `calls` fail; returns all submitted messages."""
     submit, submitted = service.store.submit, list[bytes]()
 
-    def submit_or_fail(message: bytes, cancel_token: core.CancelToken) -> PendingWrite:
+    def submit_or_fail(message: bytes, cancel_token: core.CancelToken, writer: object = None) -> PendingWrite:
         submitted.append(message)
         if len(submitted) - 1 in calls:
             raise error

@@ -95,7 +95,7 @@ def test_a_sender_that_lost_its_stream_waits_until_the_server_notices(
         *[CORRECTED_BY_OTHERS] * 2,
     ]
 
-    def submit_or_fail(message: bytes, cancel_token: core.CancelToken) -> PendingWrite:
+    def submit_or_fail(message: bytes, cancel_token: core.CancelToken, writer: object = None) -> PendingWrite:
         if failures:
             raise failures.pop(0)
         return submit(message, cancel_token)

@@ -97,7 +97,7 @@ def test_no_rule_is_replaced_while_a_batch_is_on_its_way(
     class SlowWrite:
         """A batch that is not seen before somebody lets it."""
 
-        def __init__(self, data: bytes, _: core.CancelToken) -> None:
+        def __init__(self, data: bytes, *_: object) -> None:
             self._data = data
 
         def wait(self) -> WriteOutcome:

@@ -125,7 +125,7 @@ def write_batch(service: Service, **fields: Any) -> object:
 
 def writing_with_a_store_error(error: errors.PegcountError) -> Trigger:
     def trigger(serve: Open) -> object:
-        def refuse(_: bytes, cancel_token: core.CancelToken) -> PendingWrite:
+        def refuse(_: bytes, cancel_token: core.CancelToken, writer: object = None) -> PendingWrite:
             raise error
 
         service = serve(LIMITS)

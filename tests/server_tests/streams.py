@@ -86,7 +86,7 @@ class DelayedStore:
         self._submit = service.store.submit
         monkeypatch.setattr(service.store, "submit", self.submit)
 
-    def submit(self, message: bytes, cancel_token: core.CancelToken) -> "DelayedWrite":
+    def submit(self, message: bytes, cancel_token: core.CancelToken, writer: object = None) -> "DelayedWrite":
         self.submitted.append(len(message))
         self.add_in_flight(len(message))
         return DelayedWrite(self, self._submit(message, cancel_token), len(message))

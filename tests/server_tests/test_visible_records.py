@@ -82,8 +82,8 @@ def test_the_first_day_of_others_is_no_short_cut(
 ) -> None:
     """The time that it saves would tell when others have begun."""
     monkeypatch.setattr(EmbeddedStore, "first_day", lambda *_: pytest.fail("asked for the first day"))
-    assert VisibleRecords(store, MINE).begin_after(0, token())
-    assert not VisibleRecords(store, DataScope(account_id=("nobody",))).begin_after(0, token())
+    assert VisibleRecords(store, MINE).are_all_after(0, token())
+    assert not VisibleRecords(store, DataScope(account_id=("nobody",))).are_all_after(0, token())
 
 
 def test_a_known_day_makes_the_next_search_cheap(store: EmbeddedStore) -> None:

@@ -133,7 +133,7 @@ def test_a_batch_refused_by_the_store_ends_the_stream(
     store = DelayedStore(service, monkeypatch)
     submit_once = store.submit
 
-    def submit_unless_third(message: bytes, cancel_token: core.CancelToken) -> object:
+    def submit_unless_third(message: bytes, cancel_token: core.CancelToken, writer: object = None) -> object:
         if len(store.submitted) == 2:
             raise error
         return submit_once(message, cancel_token)
@@ -166,7 +166,7 @@ def test_a_batch_that_cannot_be_made_durable_ends_the_stream(
     monkeypatch.setattr(
         service.store,
         "submit",
-        lambda m, cancel_token: FailingWrite() if b"lost" in m else submit(m, cancel_token),
+        lambda m, cancel_token, writer: FailingWrite() if b"lost" in m else submit(m, cancel_token),
     )
     with Stream(service.channel) as stream:
         stream.send(batch("b0", "s0"), batch("lost", "s1"), batch("b2", "s2"))
@@ -180,7 +180,7 @@ def test_an_internal_fault_of_the_store_ends_the_stream(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = start()
-    monkeypatch.setattr(service.store, "submit", lambda _, cancel_token: 1 / 0)
+    monkeypatch.setattr(service.store, "submit", lambda *_: 1 / 0)
     with Stream(service.channel) as stream:
         stream.send(batch(None, "s1"))
         refused = refusal(stream.answer)
@@ -191,7 +191,7 @@ def test_batches_are_given_up_with_their_stream(start: Start, monkeypatch: pytes
     service, tokens = start(), list[core.CancelToken]()
     submit = service.store.submit
 
-    def noting_submit(message: bytes, cancel_token: core.CancelToken) -> object:
+    def noting_submit(message: bytes, cancel_token: core.CancelToken, writer: object = None) -> object:
         cancel_token.check()
         tokens.append(cancel_token)
         return submit(message, cancel_token)

@@ -3,7 +3,7 @@
 from pegcount.auth.caller import Caller, Scope
 from pegcount.auth.credentials import Credentials, Issued, RequireAccepted, accept_anybody
 from pegcount.auth.hidden_fields import ACTIVE_FIELDS, SCOPE_FIELDS, default_hidden_fields, hidden_fields
-from pegcount.auth.scope_rules import DIMENSIONS, Contradiction, contradictions
+from pegcount.auth.scope_rules import Contradiction, contradictions
 from pegcount.auth.token_claims import TokenRefusal
 from pegcount.auth.token_config import TokenConfig, read_token_config
 from pegcount.auth.token_files import TokenFileError, read_secret_file
@@ -11,7 +11,6 @@ from pegcount.auth.tokens import Tokens
 
 __all__ = [
     "ACTIVE_FIELDS",
-    "DIMENSIONS",
     "SCOPE_FIELDS",
     "Caller",
     "Contradiction",

@@ -179,8 +179,8 @@ def _claims(table: TomlTable) -> Mapping[str, str]:
 
 def _number(value: object) -> int:
     """Returns an id; raises ValueError for anything else."""
-    if not isinstance(value, int) or isinstance(value, bool) or value not in _INT64:
-        raise ValueError("not an integer of 64 bits")
+    if not isinstance(value, int) or isinstance(value, bool) or value not in _INTEGERS:
+        raise ValueError(f"not an integer from {_INTEGERS[0]} to {_INTEGERS[-1]}")
     return value
 
 

@@ -143,12 +143,20 @@ def create_key(
         _show(made.secret, made.id)
         _tell(f"credential {made.id} is made; nothing shows its key again. Callers send it as metadata:")
         _tell("  x-api-key: KEY      (grpcurl -H 'x-api-key: KEY' …; PEGCOUNT_API_KEY of these commands)")
-        if request.HasField("data_scope"):
-            _tell(f"its data scope is {described_data_scope(request.data_scope)}")
-        if request.HasField("limits"):
-            _tell(f"its limits are {described_limits(request.limits)}")
+        _tell_bounds(request)
         if is_first:
             _tell("from its next start on, the server of this directory asks every caller for a credential")
+
+
+def _tell_bounds(request: admin_pb2.CreateCredentialRequest) -> None:
+    """Tells what a new credential reaches, and how much it may ask for."""
+    if request.HasField("data_scope"):
+        _tell(f"its data scope is {described_data_scope(request.data_scope)}")
+    if shares_source(request):
+        _tell("note: if others write to a source of this credential, its answers tell which session ids")
+        _tell("  they have; give each writer a source of its own")
+    if request.HasField("limits"):
+        _tell(f"its limits are {described_limits(request.limits)}")
 
 
 @key_app.command("list")

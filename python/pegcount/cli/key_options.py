@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from pegcount.data_scope import DIMENSIONS, INTEGER_MAX, INTEGER_MIN
 from pegcount.errors import PegcountError, quoted
 from pegcount.v1 import admin_pb2
 
@@ -125,6 +126,12 @@ def data_scope(
     }
     found: dict[str, Any] = {name: values for name, values in given.items() if values}
     return admin_pb2.DataScope(**found) if found else None
+
+
+def shares_source(request: admin_pb2.CreateCredentialRequest) -> bool:
+    """Returns whether a writer has another dimension beside its source, as if others wrote to it too."""
+    listed = {one.name for one in DIMENSIONS if getattr(request.data_scope, one.name)}
+    return admin_pb2.SCOPE_WRITE_RECORDS in request.scopes and bool(listed - {"source"})
 
 
 def _require_organization(text: str) -> None:

@@ -13,7 +13,7 @@ from pegcount.request.masking import masking
 from pegcount.request.message import check_size, parse
 from pegcount.request.named_values import (
     NamedField,
-    NamedId,
+    NamedIds,
     named_columns,
     named_fields,
     named_filters,

@@ -6,7 +6,16 @@ from typing import Any, Final
 from google.protobuf.message import Message
 
 from pegcount.auth import SCOPE_FIELDS, Scope, contradictions
-from pegcount.data_scope import CredentialLimits, DataScope, Metric, OrganizationScope
+from pegcount.data_scope import (
+    DIMENSIONS,
+    INTEGER_MAX,
+    INTEGER_MIN,
+    CredentialLimits,
+    DataScope,
+    Metric,
+    OrganizationScope,
+    ValueKind,
+)
 from pegcount.errors import quoted
 from pegcount.request.names import NameRule, check_names
 from pegcount.request.validation import RequestValidator

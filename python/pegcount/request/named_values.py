@@ -96,9 +96,9 @@ def _of_columns(request: Any, *columns: tuple[str, str]) -> Iterator[NamedField]
             yield NamedField(path, column)
 
 
-def _of_list(path: str, column: str, values: Any) -> Iterator[NamedId]:
-    for index, value in enumerate(values):
-        yield NamedId(f"{path}[{index}]", column, value)
+def _of_list(field: str, column: str, values: Any) -> Iterator[NamedIds]:
+    if values:
+        yield NamedIds(field, column, values, is_list=True)
 
 
 def _of_text(name: str, text: str) -> Iterator[NamedIds]:

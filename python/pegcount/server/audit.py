@@ -92,8 +92,9 @@ class AuditLog:
         """Reads the request of a call, acts on it and returns the answer.
 
         A call that changes something is noted durably before `act`, and its outcome afterwards, together with
-        what the answer tells of it, such as the number of an erasure. What `read`
-        and `act` raise is raised. Raises StoreReadOnlyError, and does not act, if the call cannot be noted.
+        what the answer tells of it, such as the number of an erasure; one that cannot be read, within
+        `MinuteBudget`. What `read` and `act` raise is raised. Raises StoreReadOnlyError, and does not act, if
+        the call cannot be noted.
         """
         try:
             request = read()

@@ -19,7 +19,7 @@ def check_exists(query: FolderQuery, records: VisibleRecords, cancel_token: core
             continue
         within = folder_predicates(**{"company": "", **path})
         path[kind] = name
-        if not records.carry(kind, name, within, cancel_token):
+        if not records.has_value(kind, name, within, cancel_token):
             read = "" if records.data_scope is None else " that the credential reads"
             message = f"no record{read} carries {kind} {quoted(name)}"
             raise NotFoundError(f"{kind.upper()}_NOT_FOUND", kind, message, **path)

@@ -28,7 +28,7 @@ def require_visible(message: Any, scope: DataScope) -> None:
     Hidden filters count first, then each in the order of the request.
     """
     _require_shown(request.named_columns(message), hidden_fields(scope))
-    company = ""
+    allowed, company = _allowed_values(scope), ""
     for named in request.named_ids(message):
         _require_inside(named, allowed.of(named.column, company))
         if named.column == "company":
