@@ -139,7 +139,7 @@ def engine_of(*records: records_pb2.SessionRecord) -> core.Engine:
         engine.create_journal()
         engine.use_journal()
         batch = records_pb2.WriteRecordsRequest(records=records).SerializeToString()
-        pending = engine.submit(batch, 1, 0)
+        pending = engine.submit(batch, 1, 0, None)
         response = engine.wait_for_response(pending, core.CancelToken(None))
         answer = records_pb2.WriteRecordsResponse.FromString(response)
         assert (answer.accepted, answer.replaced, answer.duplicates) == (len(records), 0, 0)

@@ -67,7 +67,7 @@ MAY_IMPORT = {
     "errors": set[str](),
     "config": set[str](),
     "time_text": {"zone"},
-    "time_hints": {"errors", "masked", "suggestion", "time_text"},
+    "time_hints": {"errors", "suggestion", "time_text"},
     "model": {"data_scope", "zone"},
     "request": SHARED | {"auth", "calendar", "v1"},
     "calendar": SHARED,

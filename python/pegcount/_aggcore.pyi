@@ -444,7 +444,7 @@ class Engine:
         before it are read.
         """
     def submit(
-        self, data: bytes, received_us: int, oldest_us: int, writer: RecordScope | None = None
+        self, data: bytes, received_us: int, oldest_us: int, writer: RecordScope | None
     ) -> PendingCommit:
         """Enqueues a `WriteRecordsRequest` in wire form; commits a group first if the queue is full.
 

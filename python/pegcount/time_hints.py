@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from pegcount.errors import quoted
-from pegcount.masked import masked_digits
 from pegcount.suggestion import suggestion
 from pegcount.time_text import REQUEST, TimeTextError, has_form, has_form_of_date, read_time
 
@@ -27,11 +26,6 @@ _DAY: Final = r"(?:([0-9]{4})([-/.])([0-9]{1,2})\2([0-9]{1,2})|([0-9]{4})([0-9]{
 _REVERSED_DAY: Final = r"([0-9]{1,2})([-/.])([0-9]{1,2})\9([0-9]{4})"
 _TIME: Final = r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
 _OFFSET: Final = r"(?:([Zz]|UTC|GMT)|([+-][0-9]{2}):?([0-9]{2})?)"
-_DATE_LIKE: Final = re.compile(
-    r"(?:[0-9]{4}([-/.])[0-9]{1,2}\1[0-9]{1,2}|(?:19|2[01])[0-9]{6}"
-    r"|[0-9]{1,2}([-/.])[0-9]{1,2}\2[0-9]{4})(?![0-9])"
-    r"|[0-9]{4}-W|[0-9]{1,2}:[0-9]{2}"
-)
 _NEAR: Final = re.compile(rf"(?:{_DAY}|{_REVERSED_DAY})(?:[ Tt_]+{_TIME}(?: ?{_OFFSET})?)?")
 
 
@@ -71,17 +65,7 @@ def _problem(text: str, near: str | None, error: TimeTextError, form: str, *, ha
     if has_form:
         return TimeProblem(f"{quoted(text)} {error}{hint}", near)
     what = "is a Unix time, not" if _is_unix_time(text) else "is not"
-    return TimeProblem(f"{quoted(shown_time(text))} {what} of the form {form}{hint}", near)
-
-
-def shown_time(text: str) -> str:
-    """Returns what errors show of a malformed time: what may be a number of a party is masked.
-
-    >>> shown_time("+1 555 010 0123"), shown_time("2026-13-01 noon"), shown_time("1790000000")
-    ('+1 55* *** ****', '2026-13-01 noon', '1790000000')
-    """
-    is_like_time = _is_unix_time(text) or _DATE_LIKE.match(text.strip()) is not None
-    return text if is_like_time else masked_digits(text)
+    return TimeProblem(f"{quoted(text)} {what} of the form {form}{hint}", near)
 
 
 def _near_time(text: str) -> str | None:

@@ -50,7 +50,7 @@ def test_a_call_beyond_the_rate_is_refused_and_others_are_answered(tmp_path: Pat
         assert (refused.code.name, refused.info.reason) == ("RESOURCE_EXHAUSTED", "CREDENTIAL_LIMIT_REACHED")
         assert refused.metadata == {"limit": "calls_per_second", "allowed": "1"}
         assert refused.detail_names == ["RetryInfo", "ErrorInfo"]
-        assert "limit of 1 calls per second (calls_per_second); try again in" in refused.message
+        assert "limit of 1 call per second (calls_per_second); try again in" in refused.message
         assert ask(held, held.sent(ROOT))
         health = health_pb2_grpc.HealthStub(held.service.channel)
         for _ in range(10):

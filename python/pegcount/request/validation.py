@@ -11,7 +11,7 @@ from pegcount.errors import quoted, shortened
 from pegcount.model import Granularity, OneOf, Predicate, Present
 from pegcount.request.list_limits import LIST_LIMITS, add_if_exceeded
 from pegcount.request.violations import Violations
-from pegcount.time_hints import TIME_FORM, TimeProblem, date_problem, shown_time, time_problem
+from pegcount.time_hints import TIME_FORM, TimeProblem, date_problem, time_problem
 from pegcount.time_text import REQUEST, TimeTextError, read_date, read_time
 from pegcount.v1 import reports_pb2
 from pegcount.zone import US_PER_DAY, Zone
@@ -103,7 +103,7 @@ class RequestValidator:
         try:
             us = read_time(text, REQUEST).instant_us(zone)
         except TimeTextError as error:
-            self._malformed(field, "MALFORMED_TIME", shown_time(text), time_problem(text, error))
+            self._malformed(field, "MALFORMED_TIME", text, time_problem(text, error))
             return 0
         if not _FIRST_US <= us <= _LAST_US:
             self._out_of_range(field, text)
@@ -135,7 +135,7 @@ class RequestValidator:
         try:
             days = read_date(text)
         except TimeTextError as error:
-            self._malformed(field, "MALFORMED_DATE", shown_time(text), date_problem(text, error))
+            self._malformed(field, "MALFORMED_DATE", text, date_problem(text, error))
             return 0
         if not _FIRST_US <= days * US_PER_DAY <= _LAST_US:
             self._out_of_range(field, text)

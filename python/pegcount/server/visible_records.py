@@ -109,14 +109,13 @@ class VisibleRecords:
         `us` is in microseconds UTC. Returns false where a damaged file may have earlier ones. Raises
         CancelledError or DeadlineError on behalf of the token.
         """
-        first_day = self._store.first_day(cancel_token)
-        if first_day is None:
-            return False
-        next_day = max(first_day, us // US_PER_DAY + 1)
         if not self._predicates:
-            return us < first_day * US_PER_DAY
+            first_day = self._store.first_day(cancel_token)
+            return first_day is not None and us < first_day * US_PER_DAY
+        # Not from the first day of all records on: the time that this saves would tell when others begin.
+        next_day = max(0, us // US_PER_DAY + 1)
         try:
-            return not self._has_days(first_day, next_day, cancel_token) and self._has_days(
+            return not self._has_days(0, next_day, cancel_token) and self._has_days(
                 next_day, _END_DAY, cancel_token
             )
         except DataDamagedError:

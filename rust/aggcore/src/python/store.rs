@@ -225,7 +225,6 @@ impl Engine {
         Ok(py.detach(|| self.durable.replay(sequence, accept_loss))?)
     }
 
-    #[pyo3(signature = (data, received_us, oldest_us, writer=None))]
     fn submit(
         &self, py: Python<'_>, data: &[u8], received_us: i64, oldest_us: i64, writer: Option<&RecordScope>,
     ) -> PyResult<PendingCommit> {
