@@ -1,11 +1,12 @@
 """Latency of the reports of other credentials beside one that floods the server over many connections.
 
-benches/noisy_credential.py [--seconds N] [--rounds N] [--connections N] [--records N] [--kinds KIND,...]
+benches/noisy_credential.py [--seconds N] [--rounds N] [--connections N,...] [--records N] [--kinds KIND,...]
 
 The server has one core, and the clients another one. The noisy credential offers, whatever the answers are,
 three times the rate that the server answers without limits: of cheap reports, of dear reports, or of write
-streams with one batch each. Rounds alternate: the others alone, and beside it. The table has medians of the
-rounds. Needs Linux and Go.
+streams with one batch each. Or it has 64 callers, each of which begins a cheap report when its last one has
+ended. Rounds alternate: the others alone, and beside it. The table has medians of the rounds. Needs Linux
+and Go.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -39,6 +41,7 @@ _RATE_TIMES: Final = 3
 _CLOSED_P99_MS_MAX: Final = 100.0
 _CALLER_COUNTS: Final = (1, 2, 4, 8, 16)
 _CLOSED_SECONDS: Final = 2.0
+_NOISY_CALLER_COUNT: Final = 64
 _REST_SECONDS: Final = 2.0
 _OTHER_COUNT: Final = 3
 _OTHER_CALLS_PER_SECOND: Final = 90
@@ -62,6 +65,7 @@ class Flood:
     name: str
     method: str
     message: Message
+    is_closed_loop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +149,17 @@ def main() -> None:
         print(machine.facts(scratch))
         clients = Clients(scratch, options.niceness)
         floods = [flood for flood in _floods() if options.kinds is None or flood.name in options.kinds]
-        rates = {flood.name: _RATE_TIMES * _sustained_rate(clients, directory, flood) for flood in floods}
-        print(f"{options.connections} connections, medians of {options.rounds} rounds")
+        rates = {flood.name: _offered_rate(clients, directory, flood) for flood in floods}
+        print(f"medians of {options.rounds} rounds")
         print(_HEADER)
         times = []
-        for flood in floods:
-            rounds = _rounds(options, clients, directory, keys, flood, rates[flood.name])
+        for flood, connections in product(floods, options.connections):
+            rate = rates[flood.name]
+            load = f"--rate={rate}" if rate else f"--callers={_NOISY_CALLER_COUNT}"
+            noisy = [load, f"--connections={connections}", f"--key={keys.noisy}"]
+            rounds = _rounds(options, clients, directory, keys, flood, noisy)
             times.append(_times(rounds))
-            print(_line(flood, rates[flood.name], rounds), flush=True)
+            print(_line(flood, connections, rate, rounds), flush=True)
         assert not options.check or max(times) < P99_TIMES_MAX, times
 
 
@@ -160,7 +167,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=10.0, help="length of each load")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--connections", type=int, default=100, help="of the noisy credential")
+    parser.add_argument(
+        "--connections", type=_counts, default=[1, 16, 100], help="numbers of those of the noisy credential"
+    )
     parser.add_argument("--records", type=int, default=200_000)
     parser.add_argument("--kinds", type=lambda text: text.split(","), help="names of floods; all by default")
     parser.add_argument(
@@ -168,6 +177,10 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--no-check", dest="check", action="store_false", help="accept any latency")
     return parser.parse_args()
+
+
+def _counts(text: str) -> list[int]:
+    return [int(count) for count in text.split(",")]
 
 
 def _floods() -> list[Flood]:
@@ -197,10 +210,11 @@ def _floods() -> list[Flood]:
             "/pegcount.v1.RecordService/WriteRecords",
             WriteRecordsRequest(batch_id="1", records=records),
         ),
+        _small_report("closed loop", 0, is_closed_loop=True),
     ]
 
 
-def _small_report(name: str, account: int) -> Flood:
+def _small_report(name: str, account: int, *, is_closed_loop: bool = False) -> Flood:
     """One day of one account by the hour."""
     request = reports_pb2.QueryOriginationQualityRequest(
         account_id=f"account {account}",
@@ -208,7 +222,7 @@ def _small_report(name: str, account: int) -> Flood:
         to_time="2026-03-10",
         sampling=reports_pb2.GRANULARITY_HOUR,
     )
-    return Flood(name, f"{_REPORTS}/QueryOriginationQuality", request)
+    return Flood(name, f"{_REPORTS}/QueryOriginationQuality", request, is_closed_loop)
 
 
 def _filled(directory: Path, count: int) -> Keys:
@@ -249,8 +263,11 @@ def _record(number: int) -> SessionRecord:
     )
 
 
-def _sustained_rate(clients: Clients, directory: Path, flood: Flood) -> float:
-    """Returns the answers per second of a server without limits, at a p99 below the limit."""
+def _offered_rate(clients: Clients, directory: Path, flood: Flood) -> float:
+    """Returns the calls per second of an open loop: three times the answers of a server without limits, at a
+    p99 below the limit."""
+    if flood.is_closed_loop:
+        return 0.0
     with _serving(directory, clients.niceness, "--no-auth") as (address, _):
         clients.run(address, flood, _CLOSED_SECONDS, "--callers=1")
         loads = [
@@ -258,7 +275,7 @@ def _sustained_rate(clients: Clients, directory: Path, flood: Flood) -> float:
             for callers in _CALLER_COUNTS
         ]
     fast = [load for load in loads if load.p99_ms < _CLOSED_P99_MS_MAX] or loads[:1]
-    return max(load.rate * load.share("OK") for load in fast)
+    return _RATE_TIMES * max(load.rate * load.share("OK") for load in fast)
 
 
 @contextmanager
@@ -280,12 +297,16 @@ def _set_niceness(pid: int, niceness: int) -> None:
 
 
 def _rounds(
-    options: argparse.Namespace, clients: Clients, directory: Path, keys: Keys, flood: Flood, rate: float
+    options: argparse.Namespace,
+    clients: Clients,
+    directory: Path,
+    keys: Keys,
+    flood: Flood,
+    noisy: Sequence[str],
 ) -> list[Round]:
     other = _small_report("others", 1)
     others = [f"--rate={_OTHER_CALLS_PER_SECOND}", f"--connections={_OTHER_COUNT}"]
     others += [f"--key={key}" for key in keys.others]
-    noisy = [f"--rate={rate}", f"--connections={options.connections}", f"--key={keys.noisy}"]
     rounds = []
     with _serving(directory, clients.niceness) as (address, pid):
         clients.run(address, other, _REST_SECONDS, *others)
@@ -315,12 +336,12 @@ def _times(rounds: Sequence[Round]) -> float:
 
 
 _HEADER: Final = (
-    f"{'flood':<16}{'offered/s':>10}{'answered/s':>12}{'p99 alone':>11}{'p99 beside':>12}{'ratio':>7}"
-    f"{'others OK':>11}{'core':>7}"
+    f"{'flood':<16}{'connections':>12}{'offered/s':>10}{'answered/s':>12}{'p99 alone':>11}{'p99 beside':>12}"
+    f"{'ratio':>7}{'others OK':>11}{'core':>7}"
 )
 
 
-def _line(flood: Flood, rate: float, rounds: Sequence[Round]) -> str:
+def _line(flood: Flood, connections: int, rate: float, rounds: Sequence[Round]) -> str:
     alone, beside = (
         median(load.p99_ms for load in loads)
         for loads in ([each.alone for each in rounds], [each.beside for each in rounds])
@@ -333,7 +354,7 @@ def _line(flood: Flood, rate: float, rounds: Sequence[Round]) -> str:
         statuses.update(each.noisy.statuses)
     ended = ", ".join(f"{name} {count:,}" for name, count in statuses.most_common())
     return (
-        f"{flood.name:<16}{rate:>10,.0f}{answered:>12,.0f}{alone:>11.2f}{beside:>12.2f}"
+        f"{flood.name:<16}{connections:>12}{rate:>10,.0f}{answered:>12,.0f}{alone:>11.2f}{beside:>12.2f}"
         f"{beside / alone:>7.2f}{served:>11.1%}{core:>7.0%}  {ended}"
     )
 

@@ -250,6 +250,9 @@ class Config:
     credential_calls_per_second: int = 200
     """Calls of one credential in a second, on average, and twice as many at once; 0 is without limit. The
     limits of the credential itself come first, here and below."""
+    credential_wait_seconds_max: float = 1.0
+    """Seconds that a call beyond this rate waits before it begins; one that would wait for longer is refused.
+    Waiting calls are in progress."""
     credential_calls_in_progress: int = 256
     """Calls of one credential in progress at the same time; 0 is without limit."""
     credential_work_ms_per_second: int = 0

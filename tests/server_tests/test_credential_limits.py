@@ -21,10 +21,11 @@ def caller(name: str = "noc", **limits: int) -> Caller:
 class Limits:
     """A limiter with a clock that the test sets."""
 
-    def __init__(self, **config: int) -> None:
+    def __init__(self, wait_seconds_max: float = 0.0, **config: int) -> None:
         self.now_s = 1_000.0
         log = MinuteLog(LOG, lambda: self.now_s)
-        self.limiter = CredentialLimiter(Config(**config), log, lambda: self.now_s)  # type: ignore[arg-type]
+        limits = Config(credential_wait_seconds_max=wait_seconds_max, **config)  # type: ignore[arg-type]
+        self.limiter = CredentialLimiter(limits, log, lambda: self.now_s)
 
     def call(self, by: Caller, *, is_report: bool = True) -> AdmittedCall:
         """Begins a call; raises the error that refuses it."""
@@ -55,6 +56,26 @@ def test_twice_the_calls_of_a_second_at_once_and_then_its_rate() -> None:
     assert limits.calls(noc) == 5
     limits.now_s += 3_600
     assert limits.calls(noc) == 20
+
+
+def test_calls_beyond_the_rate_wait_their_turn_and_are_refused_beyond_the_longest_wait() -> None:
+    limits, noc = Limits(wait_seconds_max=0.3), caller(calls_per_second=10)
+    assert {limits.call(noc).wait_seconds for _ in range(20)} == {0.0}
+    waits = [limits.call(noc).wait_seconds for _ in range(3)]
+    assert waits == pytest.approx([0.1, 0.2, 0.3])
+    assert limits.refused(noc).limit == "calls_per_second"
+    limits.now_s += 0.15
+    assert limits.call(noc).wait_seconds == pytest.approx(0.25)
+
+
+def test_a_call_given_up_while_it_waits_frees_its_place_and_counts_as_refused() -> None:
+    limits = Limits(wait_seconds_max=0.1, credential_refusals_per_second=10)
+    noc = caller(calls_per_second=10)
+    limits.calls(noc)
+    limits.now_s += 0.1
+    pauses = [limits.call(noc).give_up() for _ in range(30)]
+    assert pauses[:20] == [0.0] * 20
+    assert all(pause > 0 for pause in pauses[21:])
 
 
 def test_a_refused_call_is_told_when_it_succeeds() -> None:

@@ -33,6 +33,11 @@ SECONDS = 30
 SETUP = datetime(2026, 3, 30, 9, tzinfo=UTC)
 
 
+def limited(**config: int) -> Config:
+    """Returns limits that refuse calls beyond them at once."""
+    return Config(credential_wait_seconds_max=0.0, **config)  # type: ignore[arg-type]
+
+
 def ask(held: Guarded, metadata: Metadata) -> object:
     return held.service.reports.QueryAsrUsage(ASK_USAGE, metadata=metadata, timeout=SECONDS)
 
@@ -45,7 +50,7 @@ def use_up(held: Guarded, metadata: Metadata, count: int) -> Refusal:
 
 
 def test_a_call_beyond_the_rate_is_refused_and_others_are_answered(tmp_path: Path) -> None:
-    with guarded(tmp_path, Config(credential_calls_per_second=1)) as held:
+    with guarded(tmp_path, limited(credential_calls_per_second=1)) as held:
         refused = use_up(held, held.sent(READ), 2)
         assert (refused.code.name, refused.info.reason) == ("RESOURCE_EXHAUSTED", "CREDENTIAL_LIMIT_REACHED")
         assert refused.metadata == {"limit": "calls_per_second", "allowed": "1"}
@@ -57,8 +62,37 @@ def test_a_call_beyond_the_rate_is_refused_and_others_are_answered(tmp_path: Pat
             health.Check(health_pb2.HealthCheckRequest(), metadata=held.sent(READ), timeout=SECONDS)
 
 
+def test_calls_beyond_the_rate_wait_and_none_is_refused(tmp_path: Path) -> None:
+    with guarded(tmp_path, Config(credential_calls_per_second=20)) as held:
+        metadata = held.sent(READ)
+        ask(held, metadata)
+        begin_s = time.monotonic()
+        calls = [
+            held.service.reports.QueryAsrUsage.future(ASK_USAGE, metadata=metadata, timeout=SECONDS)
+            for _ in range(50)
+        ]
+        for call in calls:
+            call.result()
+        # 40 at once and what drains until the last one begins: 20 a second.
+        assert time.monotonic() - begin_s > 0.4
+
+
+def test_a_call_that_waits_ends_with_its_credential(tmp_path: Path) -> None:
+    config = Config(credential_calls_per_second=1, credential_wait_seconds_max=SECONDS)
+    with guarded(tmp_path, config) as held:
+        made = held.create("dashboard", READ)
+        metadata = sent(made.secret)
+        calls = [
+            held.service.reports.QueryAsrUsage.future(ASK_USAGE, metadata=metadata, timeout=SECONDS)
+            for _ in range(12)
+        ]
+        calls[0].result()
+        held.call("RevokeCredential", admin_pb2.RevokeCredentialRequest(id=made.id))
+        assert refusal(calls[-1].result).info.reason == "CREDENTIAL_REFUSED"
+
+
 def test_only_good_credentials_learn_of_limits(tmp_path: Path) -> None:
-    with guarded(tmp_path, Config(credential_calls_in_progress=1, credential_calls_per_second=1)) as held:
+    with guarded(tmp_path, limited(credential_calls_in_progress=1, credential_calls_per_second=1)) as held:
         use_up(held, held.sent(READ), 2)
         for metadata in ((), sent("pk_wrong")):
             assert refusal(lambda sent=metadata: ask(held, sent)).info.reason == "CREDENTIAL_REFUSED"  # type: ignore[misc]
@@ -66,13 +100,13 @@ def test_only_good_credentials_learn_of_limits(tmp_path: Path) -> None:
 
 
 def test_a_server_without_authentication_has_no_limits_of_credentials(tmp_path: Path) -> None:
-    with Service(tmp_path, Config(credential_calls_per_second=1)) as service:
+    with Service(tmp_path, limited(credential_calls_per_second=1)) as service:
         for _ in range(20):
             service.reports.QueryAsrUsage(ASK_USAGE, timeout=SECONDS)
 
 
 def test_a_refused_call_has_no_effect(tmp_path: Path) -> None:
-    with guarded(tmp_path, Config(credential_calls_per_second=1)) as held:
+    with guarded(tmp_path, limited(credential_calls_per_second=1)) as held:
 
         def write(name: str) -> list[WriteRecordsResponse]:
             stream = Stream(held.service.channel, metadata=held.sent(WRITE))
@@ -174,7 +208,7 @@ def test_a_report_that_fails_takes_the_time_that_it_took(tmp_path: Path) -> None
 def test_both_keys_of_a_credential_share_its_limits_and_a_revoked_one_is_refused_as_before(
     tmp_path: Path,
 ) -> None:
-    with guarded(tmp_path, Config(credential_calls_per_second=2)) as held:
+    with guarded(tmp_path, limited(credential_calls_per_second=2)) as held:
         rotated = held.call("RotateCredential", admin_pb2.RotateCredentialRequest(id=held.id(READ)))
         old, new = held.sent(READ), sent(rotated.secret)
         for metadata in (old, new, old, new):
@@ -185,7 +219,7 @@ def test_both_keys_of_a_credential_share_its_limits_and_a_revoked_one_is_refused
 
 
 def test_each_subject_of_tokens_has_limits_of_its_own(tmp_path: Path) -> None:
-    door = Door(tmp_path, Config(credential_calls_per_second=1))
+    door = Door(tmp_path, limited(credential_calls_per_second=1))
     door.now_us += 3_700_000_000
 
     def reason(subject: str, jti: str) -> str:
@@ -201,7 +235,7 @@ def test_each_subject_of_tokens_has_limits_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("new_client", CLIENTS)
 def test_the_client_waits_as_it_is_told(new_client: ClientOf, tmp_path: Path) -> None:
-    with guarded(tmp_path, Config(credential_calls_per_second=10)) as held:
+    with guarded(tmp_path, limited(credential_calls_per_second=10)) as held:
         key = held.issued[READ].key.text
         with new_client(held.service.address, api_key=key) as client:
             begin_s = time.monotonic()
@@ -217,7 +251,7 @@ def test_the_client_waits_as_it_is_told(new_client: ClientOf, tmp_path: Path) ->
 
 @pytest.mark.parametrize("new_client", CLIENTS)
 def test_a_writer_waits_and_loses_no_record(new_client: ClientOf, tmp_path: Path) -> None:
-    with guarded(tmp_path, Config(credential_calls_per_second=1)) as held:
+    with guarded(tmp_path, limited(credential_calls_per_second=1)) as held:
         key = held.issued[ROOT].key.text
         use_up(held, held.sent(ROOT), 2)
         with new_client(held.service.address, api_key=key) as client, client.write_records() as writer:
@@ -246,7 +280,7 @@ def test_one_admin_credential_leaves_a_thread_for_others(tmp_path: Path) -> None
 
 
 def test_a_connection_that_floods_refused_calls_is_left_unread_and_others_are_not(tmp_path: Path) -> None:
-    config = Config(credential_calls_per_second=1, credential_refusals_per_second=5)
+    config = limited(credential_calls_per_second=1, credential_refusals_per_second=5)
     with guarded(tmp_path, config) as held, held.service.new_channel(held.service.address) as noisy:
         reports = reports_pb2_grpc.ReportServiceStub(noisy)
         waits_s = []

@@ -330,6 +330,7 @@ class CallHandlers(grpc.GenericRpcHandler):
         call = self._begin(context, authenticate, caller, is_stream=is_stream)
         try:
             self._require_let_in(call)
+            await self._wait(call)
             answer = await behavior(context, call)
             self._note_answered(call, rule)
             context.set_trailing_metadata(call_metadata.trailing(call.request_id, call.clock, call.caller))
@@ -378,9 +379,7 @@ class CallHandlers(grpc.GenericRpcHandler):
         if error is None:
             return caller
         if caller is not None and isinstance(error, CredentialLimitReachedError):
-            pause_seconds = self._limiter.note_refused(caller, error)
-            if pause_seconds:
-                self._guard.pause(connection, pause_seconds)
+            self._guard.pause(connection, self._limiter.note_refused(caller, error))
         self._connections.note_refused(connection)
         return await status.abort(context, error, self._request_id(context), CallClock(), caller)
 
@@ -389,6 +388,18 @@ class CallHandlers(grpc.GenericRpcHandler):
             raise _stopping_error()
         if call.caller is None:
             call.authenticate()
+
+    async def _wait(self, call: Call) -> None:
+        """Waits until the rate of the credential has room for the call."""
+        admitted = call.admitted
+        if admitted is None or not admitted.wait_seconds:
+            return
+        try:
+            await asyncio.sleep(admitted.wait_seconds)
+        except asyncio.CancelledError:
+            self._guard.pause(call.connection, admitted.give_up())
+            raise
+        call.authenticate()
 
     def _note_answered(self, call: Call, rule: Rule) -> None:
         # A flood of refused calls could make up for itself by asking for the health.

@@ -68,14 +68,14 @@ class ConnectionGuard:
             self._disconnect([connection])
 
     def pause(self, connection: Connection, seconds: float) -> None:
-        """Leaves what a connection sends unread for some seconds.
+        """Leaves what a connection sends unread for some seconds; 0 has no effect.
 
         Its client can send only so much, and the calls that it has begun stay on its side of the network:
         to refuse each of them would take the time of others. A connection that carries calls of several
         credentials is not paused.
         """
         port = self._port
-        if connection.is_paused or connection.is_shared or port is None:
+        if not seconds or connection.is_paused or connection.is_shared or port is None:
             return
         until_s = asyncio.get_running_loop().time() + seconds
         if self._pause_until(port, connection, until_s):

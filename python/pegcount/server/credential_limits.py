@@ -1,7 +1,8 @@
-"""How much each credential may ask for; a call beyond that is refused before it begins.
+"""How much each credential may ask for; a call beyond that waits a little, or is refused before it begins.
 
 Rates are token buckets: what was taken drains at the rate of the limit, and a bucket holds what drains within
-two seconds. All times are those of the monotonic clock.
+two seconds. Calls that find the bucket full begin one by one, at the rate of the limit: a burst of them, even
+of refusals, would delay the calls of others. All times are those of the monotonic clock.
 """
 
 import math
@@ -75,7 +76,11 @@ class _Account:
 class AdmittedCall:
     """The part that one call has in the account of its credential. `charge` may run on any thread."""
 
-    def __init__(self, limiter: "CredentialLimiter", caller: Caller, account: _Account) -> None:
+    def __init__(
+        self, limiter: "CredentialLimiter", caller: Caller, account: _Account, wait_seconds: float
+    ) -> None:
+        self.wait_seconds = wait_seconds
+        """For how long the call must wait before it begins."""
         self._limiter = limiter
         self._caller = caller
         self._account = account
@@ -110,6 +115,15 @@ class AdmittedCall:
         """
         self._limiter.give_back(self._account, self._charged_ms - took_us / 1_000)
         self._charged_ms = 0.0
+
+    def give_up(self) -> float:
+        """Gives back the place of a call that ended while it waited; see `CredentialLimiter.note_refused`.
+
+        A client that gives calls up and begins others in their place sends as many as one whose calls are
+        refused at once.
+        """
+        self._account.calls.taken = max(0.0, self._account.calls.taken - 1)
+        return self._limiter.pause_seconds(self._account)
 
     def leave(self) -> None:
         """Notes the end of the call."""
@@ -147,8 +161,8 @@ class CredentialLimiter:
         if is_report and (error := self._work_refusal(account, now_s)):
             return error
         rate = allowed.calls_per_second
-        missing = account.calls.drained(now_s, rate) + 1 - _BURST_SECONDS * rate
-        if not rate or missing <= 0:
+        missing = self._missing(account, now_s)
+        if missing <= self._config.credential_wait_seconds_max * rate:
             return None
         # Calls that all come again at the time that they are told find room for all of them.
         promised = account.promised.drained(now_s, rate)
@@ -158,10 +172,13 @@ class CredentialLimiter:
 
     def enter(self, caller: Caller) -> AdmittedCall:
         """Accounts for the begin of a call that `refusal` did not refuse."""
-        account = self._account(caller, self._clock())
+        now_s = self._clock()
+        account = self._account(caller, now_s)
+        missing = self._missing(account, now_s)
         account.in_progress_count += 1
         account.calls.taken += 1
-        return AdmittedCall(self, caller, account)
+        wait_seconds = missing / account.allowed.calls_per_second if missing > 0 else 0.0
+        return AdmittedCall(self, caller, account, wait_seconds)
 
     def charge(self, caller: Caller, account: _Account, cost_us: float) -> float:
         """Takes work for a report, and returns how much, in milliseconds; see `AdmittedCall.charge`."""
@@ -190,8 +207,11 @@ class CredentialLimiter:
         be refused, or refusing them would take the time of others.
         """
         self._log_refused(caller, error)
+        return self.pause_seconds(self._account(caller, self._clock()))
+
+    def pause_seconds(self, account: _Account) -> float:
+        """Accounts for a refused call, or one that was given up while it waited; see `note_refused`."""
         now_s, rate = self._clock(), self._config.credential_refusals_per_second
-        account = self._account(caller, now_s)
         excess = account.refused.drained(now_s, rate) - _BURST_SECONDS * rate
         if excess < _PAUSE_SECONDS_MAX * rate:
             account.refused.taken += 1
@@ -204,6 +224,11 @@ class CredentialLimiter:
         """Logs the name of a credential that a call was refused to, once a minute at most, and how often."""
         text = f"credential {quoted(caller.name)} has reached its limit of {error.limit}, {error.allowed}"
         self._log.add(f"limit of {caller.id}", f"{text}; refused a call")
+
+    def _missing(self, account: _Account, now_s: float) -> float:
+        """Returns how many calls must drain before the next one may begin; none if it is not positive."""
+        rate = account.allowed.calls_per_second
+        return account.calls.drained(now_s, rate) + 1 - _BURST_SECONDS * rate if rate else 0.0
 
     def _work_refusal(self, account: _Account, now_s: float) -> CredentialLimitReachedError | None:
         rate = account.allowed.work_ms_per_second
