@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionResponse as R
 from pegcount.config import Config
 from pegcount.errors import PegcountError
 from pegcount.server.app import SERVICE_NAMES
-from pegcount.server.calls import Call
+from pegcount.server.call import Call
 from proto_comments import proto_files
 from service import Service
 from waiting import stays, wait_until

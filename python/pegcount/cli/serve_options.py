@@ -1,14 +1,11 @@
-"""Options of `pegcount serve` that belong together."""
+"""Options of `pegcount serve`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pegcount.auth import Tokens, read_token_config
 from pegcount.config import Config
-from pegcount.errors import PegcountError
-from pegcount.server import ListenOptions, TlsFiles, is_unix
 
 DEFAULT_ACTIVE_TTL = Config().active_ttl_seconds
 _ADDRESSES, _CALLERS, _TLS = "Addresses", "Callers", "TLS"
@@ -38,6 +35,14 @@ AdminListen = Annotated[
     typer.Option(
         metavar="ADDRESS",
         help="Where AdminService and reflection answer, instead of at --listen.",
+        rich_help_panel=_ADDRESSES,
+    ),
+]
+MetricsListen = Annotated[
+    str,
+    typer.Option(
+        metavar="ADDRESS",
+        help="HOST:PORT at which Prometheus reads metrics, or none.",
         rich_help_panel=_ADDRESSES,
     ),
 ]
@@ -101,54 +106,3 @@ RequireClientCert = Annotated[
         rich_help_panel=_TLS,
     ),
 ]
-
-
-class ServeOptionError(PegcountError):
-    """Options that do not go together."""
-
-
-def tls_files(
-    certificate: Path | None, key: Path | None, client_authorities: Path | None, *, require_client_cert: bool
-) -> TlsFiles | None:
-    """Returns the files of TLS, None for plain text; raises ServeOptionError if an option is missing."""
-    if certificate is None and key is None:
-        if client_authorities is not None or require_client_cert:
-            raise ServeOptionError(
-                "--client-ca and --require-client-cert need TLS: give --tls-cert and --tls-key, too"
-            )
-        return None
-    if certificate is None or key is None:
-        given, missing = ("--tls-key", "--tls-cert") if certificate is None else ("--tls-cert", "--tls-key")
-        raise ServeOptionError(f"{given} needs {missing}, too")
-    if client_authorities is not None and not require_client_cert:
-        raise ServeOptionError(
-            "--client-ca needs --require-client-cert, too: gRPC for Python asks clients for a certificate"
-            " only if each of them must have one"
-        )
-    if require_client_cert and client_authorities is None:
-        raise ServeOptionError(
-            "--require-client-cert needs --client-ca, which says whose certificates to accept"
-        )
-    return TlsFiles(certificate, key, client_authorities)
-
-
-def tokens(path: Path | None, config: Config, *, no_auth: bool) -> Tokens | None:
-    """Returns the tokens of a configuration, None without one.
-
-    Raises TokenFileError, and ServeOptionError if nothing would ask for tokens.
-    """
-    if path is None:
-        return None
-    if no_auth:
-        raise ServeOptionError("--no-auth lets everybody in, whatever --token-config says: leave one out")
-    return Tokens(read_token_config(path, config), config)
-
-
-def require_consistent(listen: str, options: ListenOptions) -> None:
-    """Raises ServeOptionError if an option would have no effect."""
-    if options.tls is not None and all(map(is_unix, options.addresses(listen))):
-        raise ServeOptionError("a Unix socket has no TLS: leave out --tls-cert, or listen on HOST:PORT")
-    if options.admin_address is not None and not (options.has_admin or options.has_reflection):
-        raise ServeOptionError(
-            "--admin-listen offers nothing with --no-admin and --no-reflection: leave one of the three out"
-        )

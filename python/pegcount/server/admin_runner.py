@@ -14,8 +14,9 @@ from pegcount.server.admin import AdminService
 from pegcount.server.admission import AdmissionGate
 from pegcount.server.audit import AuditLog, author_of
 from pegcount.server.audited_requests import AdminRequest
+from pegcount.server.call import Call
 from pegcount.server.call_clock import Phase
-from pegcount.server.calls import Call, UnaryBehavior
+from pegcount.server.calls import UnaryBehavior
 from pegcount.server.deadline import QueryDeadline
 
 _CODE_DECK: Final = "PutCodeDeck"

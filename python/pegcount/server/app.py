@@ -9,7 +9,7 @@ a millisecond runs on the threads of a service.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,6 +38,7 @@ from pegcount.server.health import SERVICE_NAME as HEALTH
 from pegcount.server.health import HealthService
 from pegcount.server.listener import Listener
 from pegcount.server.minute_log import MinuteLog, silence_grpc
+from pegcount.server.observed_call import CallObserver
 from pegcount.server.places import end_old_streams
 from pegcount.server.records import RecordService
 from pegcount.server.reflection import REFLECTION_NAMES, ReflectionService
@@ -94,15 +95,16 @@ class RunningServer:
         clock: Clock = now_us,
         listen_options: ListenOptions = ListenOptions(),
         authentication: Authentication | None = None,
+        observers: Sequence[CallObserver] = (),
     ) -> None:
         """Listens on `HOST:PORT` or `unix:PATH`; port 0 selects a free port.
 
-        `authentication` of None is that of the credentials of the store. Raises ListenError if it cannot
-        listen, and TlsFileError if it cannot use the files of TLS.
+        `observers` learn of each call that has ended. `authentication` of None is that of the credentials of
+        the store. Raises ListenError if it cannot listen, and TlsFileError if it cannot use the files of TLS.
         """
         started: Future[_Server] = Future()
         known = authentication or Authentication(Credentials(config, store, clock), clock)
-        serving = _serve(config, store, address, clock, listen_options, known, started)
+        serving = _serve(config, store, address, clock, listen_options, known, observers, started)
         self._thread = Thread(target=asyncio.run, args=(serving,), name="server", daemon=True)
         self._thread.start()
         self._server = started.result()
@@ -133,10 +135,11 @@ async def _serve(
     clock: Clock,
     listen_options: ListenOptions,
     authentication: Authentication,
+    observers: Sequence[CallObserver],
     started: "Future[_Server]",
 ) -> None:
     try:
-        server = _Server(config, store, clock, listen_options, authentication)
+        server = _Server(config, store, clock, listen_options, authentication, observers)
         await server.start(address)
     except BaseException as error:
         started.set_exception(error)
@@ -155,6 +158,7 @@ class _Server:
         clock: Clock,
         listen_options: ListenOptions,
         authentication: Authentication,
+        observers: Sequence[CallObserver],
     ) -> None:
         self._config = config
         self._store = store
@@ -172,9 +176,11 @@ class _Server:
         )
         log, access = MinuteLog(_LOG), Access(authentication)
         limiter = CredentialLimiter(config, log)
-        self._main = Listener(config, unread, access, limiter, log)
+        self._main = Listener(config, unread, access, limiter, log, observers)
         own_address = listen_options.admin_address is not None
-        self._of_admin = Listener(config, unread, access, limiter, log) if own_address else self._main
+        self._of_admin = (
+            Listener(config, unread, access, limiter, log, observers) if own_address else self._main
+        )
         self._listeners = (self._main, self._of_admin) if own_address else (self._main,)
         self._credentials.on_change(self._end_refused_soon)
         self._reports = ReportRunner(config, store, self._main.unread_answers)

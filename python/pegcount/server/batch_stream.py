@@ -16,7 +16,7 @@ from typing import TypeVar
 from pegcount import core, request
 from pegcount.config import Config
 from pegcount.errors import CorrectedSourceLimitError, OverloadedError
-from pegcount.server.calls import Call
+from pegcount.server.call import Call
 from pegcount.server.corrected_sources import CorrectedSources
 from pegcount.server.places import Place
 from pegcount.server.scope_check import WriteScope

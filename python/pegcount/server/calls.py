@@ -7,9 +7,11 @@ only so can reading be limited in time. A client does not notice, as the bytes o
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import Any, TypeAlias
 
 import grpc
@@ -32,17 +34,17 @@ from pegcount.errors import (
 )
 from pegcount.server import call_metadata, status
 from pegcount.server.access import ANY_SCOPE, Access, Rule, rule_of
+from pegcount.server.call import Call
 from pegcount.server.call_clock import CallClock, Phase
 from pegcount.server.client_certificates import client_certificate
 from pegcount.server.connection_guard import ConnectionGuard
-from pegcount.server.connections import Connection, Connections, turn_of
-from pegcount.server.credential_limits import AdmittedCall, CredentialLimiter
+from pegcount.server.connections import Connection, Connections
+from pegcount.server.credential_limits import CredentialLimiter
+from pegcount.server.observed_call import CallObserver, ObservedCall
 from pegcount.server.unread_answers import UnreadAnswers
 from pegcount.server.unread_calls import Context, UnreadCalls
 from pegcount.suggestion import nearest, suggestion
 
-_ABANDONED_SECONDS_MAX = 1.0
-"""Age in seconds from which the end of a call does not count as abandoned."""
 _LAST_STATUS_SECONDS = 1.0
 """Seconds that a stopping server gives the calls which it ended to send their status."""
 _POLL_SECONDS = 0.005
@@ -62,116 +64,6 @@ _COUNTED_AS_ABANDONED = (MissingMessageError, RequestTooLargeError, UnknownMetho
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
-class Call:
-    """One call in progress."""
-
-    def __init__(
-        self,
-        context: Context,
-        connection: Connection,
-        caller: Caller | None,
-        unread_answers: UnreadAnswers,
-        request_id: str,
-        authenticate: Callable[[], Caller | None],
-        *,
-        is_stream: bool,
-    ) -> None:
-        self.connection = connection
-        self.caller = caller
-        """Who calls; None if the method is open, or the server runs without authentication."""
-        self.turn = turn_of(connection, caller)
-        """Whose turn the call takes where calls wait."""
-        self.admitted: AdmittedCall | None = None
-        """Its part in the limits of its credential, once that was let in."""
-        self.request_id = request_id
-        """Names the call in its trailing metadata and in the log."""
-        self.clock = CallClock()
-        """Measures the phases of the call."""
-        self.is_stream = is_stream
-        self.is_unread = not is_stream
-        """Whether the one message of the call has yet to come."""
-        self.is_stoppable = False
-        """Whether the end of the call stops its work before it changes anything."""
-        self._unread_answers = unread_answers
-        self._unread_bytes = 0
-        self.error: PegcountError | None = None
-        """Why the server ends the call; None while it does not."""
-        self._context = context
-        self._authenticate = authenticate
-        self._task = asyncio.current_task()
-        self._begin_s = asyncio.get_running_loop().time()
-        self._is_answered = False
-        self._on_end: Callable[[], None] | None = None
-
-    def authenticate(self) -> None:
-        """Sets `caller`; raises the errors of `Access.caller`. May be called on any thread.
-
-        Work that waited calls it again right before it begins: its credential may have ended meanwhile, and
-        nothing may begin for a credential once the call that revoked it was answered.
-        """
-        self.caller = self._authenticate()
-
-    def time_remaining(self) -> float | None:
-        """Returns the seconds until the client's deadline; None without a deadline."""
-        return self._context.time_remaining()
-
-    async def read(self) -> bytes | None:
-        """Returns the next message of a stream; None after the last one."""
-        message = await self._context.read()
-        if not isinstance(message, bytes):
-            return None
-        self.connection.message_bytes += len(message)
-        return message
-
-    async def write(self, message: bytes) -> None:
-        """Sends a message of a stream; waits while the client reads none."""
-        self.hold_answer(message)
-        try:
-            await self._context.write(message)
-        finally:
-            self.release_answer()
-        self._is_answered = True
-
-    def hold_answer(self, answer: bytes) -> None:
-        """Counts an answer as unread, until `release_answer`."""
-        if answer:
-            self._unread_bytes = len(answer)
-            self._unread_answers.add(self.connection, self.turn, self._unread_bytes)
-
-    def release_answer(self) -> None:
-        """Notes that gRPC no longer holds the answer."""
-        if self._unread_bytes:
-            self._unread_answers.remove(self.connection, self.turn, self._unread_bytes)
-            self._unread_bytes = 0
-
-    def on_end(self, callback: Callable[[], None]) -> None:
-        """Makes `end` call a function, which ends the call in its own time, instead of cancelling it."""
-        self._on_end = callback
-
-    def end(self, error: PegcountError) -> None:
-        """Ends the call with the status of an error; only the first call has an effect."""
-        if self.error is None:
-            self.error = error
-            (self._on_end or self._cancel)()
-
-    def abort(self, error: PegcountError) -> None:
-        """Ends the call at once, whatever it still does."""
-        self.error = self.error or error
-        self._cancel()
-
-    def is_abandoned(self) -> bool:
-        """Whether the client cancelled the call at once, without an answer, and not for its deadline."""
-        if self._is_answered:
-            return False
-        age_s = asyncio.get_running_loop().time() - self._begin_s
-        remaining_s = self.time_remaining()
-        return age_s < _ABANDONED_SECONDS_MAX and (remaining_s is None or remaining_s > age_s)
-
-    def _cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-
 UnaryBehavior: TypeAlias = Callable[[bytes, Call], Awaitable[bytes]]
 """Takes a request message and returns the response message."""
 Refusal: TypeAlias = Callable[[Connection, Caller | None], PegcountError | None]
@@ -185,6 +77,7 @@ ResponseStreamBehavior: TypeAlias = Callable[[bytes, Call], Awaitable[None]]
 """Takes a request message and writes responses."""
 StreamBehavior: TypeAlias = Callable[[Call], Awaitable[None]]
 """Reads requests and writes responses."""
+_Behavior: TypeAlias = Callable[[Context, Call], Awaitable[Any]]
 
 
 def _ignore_denial(caller: Caller, request_id: str) -> None:
@@ -193,6 +86,19 @@ def _ignore_denial(caller: Caller, request_id: str) -> None:
 
 def never_refused(_: Connection, __: Caller | None) -> None:
     """Refuses no call before its message is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Method:
+    """A method that the server offers."""
+
+    name: str
+    """`package.Service/Method`."""
+    rule: Rule
+    is_stream: bool
+    refusal: Refusal = never_refused
+    denial: Denial = _ignore_denial
+    is_known: bool = True
 
 
 class CallHandlers(grpc.GenericRpcHandler):
@@ -207,7 +113,9 @@ class CallHandlers(grpc.GenericRpcHandler):
         access: Access,
         limiter: CredentialLimiter,
         request_id_length_max: int,
+        observers: Sequence[CallObserver] = (),
     ) -> None:
+        self._observers = observers
         self._access = access
         self._limiter = limiter
         self._connections = connections
@@ -232,41 +140,40 @@ class CallHandlers(grpc.GenericRpcHandler):
         `denial` is called for each call that is denied. Raises ValueError if no rule says who may call it, as
         the other methods that add one do.
         """
-        rule = rule_of(method)
+        named = _Method(method, rule_of(method), is_stream=False, refusal=refusal, denial=denial)
 
         async def answer_counted(message: bytes, call: Call) -> bytes:
             answer = await behavior(message, call)
             call.hold_answer(answer)
+            call.observed.response_bytes = len(answer)
             return answer
 
         read_and_answer = self._after_reading(answer_counted)
 
         async def handle(_: object, context: Context) -> bytes:
-            answer: bytes = await self._handle(
-                context, rule, read_and_answer, refusal, denial, is_stream=False
-            )
+            answer: bytes = await self._observe(context, named, read_and_answer)
             return answer
 
         self._handlers[f"/{method}"] = grpc.stream_unary_rpc_method_handler(handle)
 
     def add_response_stream(self, method: str, behavior: ResponseStreamBehavior) -> None:
         """Adds a method with one request and a stream of responses."""
-        rule = rule_of(method)
+        named = _Method(method, rule_of(method), is_stream=True)
 
         async def handle(_: object, context: Context) -> None:
-            await self._handle(context, rule, self._after_reading(behavior), is_stream=True)
+            await self._observe(context, named, self._after_reading(behavior))
 
         self._handlers[f"/{method}"] = grpc.stream_stream_rpc_method_handler(handle)
 
     def add_stream(self, method: str, behavior: StreamBehavior, refusal: Refusal = never_refused) -> None:
         """Adds a method with a stream of requests and one of responses."""
-        rule = rule_of(method)
+        named = _Method(method, rule_of(method), is_stream=True, refusal=refusal)
 
         async def answer(_: Context, call: Call) -> None:
             await behavior(call)
 
         async def handle(_: object, context: Context) -> None:
-            await self._handle(context, rule, answer, refusal, is_stream=True)
+            await self._observe(context, named, answer)
 
         self._handlers[f"/{method}"] = grpc.stream_stream_rpc_method_handler(handle)
 
@@ -315,24 +222,31 @@ class CallHandlers(grpc.GenericRpcHandler):
             call.abort(_stopping_error())
         await self._wait_for_calls(_LAST_STATUS_SECONDS)
 
+    async def _observe(self, context: Context, method: _Method, behavior: _Behavior) -> Any:
+        """Handles a call, and tells the observers of its end."""
+        request_id = call_metadata.request_id(context.invocation_metadata(), self._request_id_length_max)
+        observed = ObservedCall(method.name, method.is_known, method.is_stream, context.peer(), request_id)
+        try:
+            return await self._handle(context, method, behavior, observed)
+        except asyncio.CancelledError:
+            observed.is_cancelled = observed.error is None
+            raise
+        finally:
+            observed.seconds = perf_counter() - observed.begin_s
+            for observer in self._observers:
+                observer.call_ended(observed)
+
     async def _handle(
-        self,
-        context: Context,
-        rule: Rule,
-        behavior: Callable[[Context, Call], Awaitable[Any]],
-        refusal: Refusal = never_refused,
-        denial: Denial = _ignore_denial,
-        *,
-        is_stream: bool,
+        self, context: Context, method: _Method, behavior: _Behavior, observed: ObservedCall
     ) -> Any:
-        authenticate = self._authentication(rule, context)
-        caller = await self._refuse_early(context, rule, authenticate, refusal)
-        call = self._begin(context, authenticate, caller, is_stream=is_stream)
+        authenticate = self._authentication(method.rule, context)
+        caller = await self._refuse_early(context, method, authenticate, observed)
+        call = self._begin(context, authenticate, caller, observed)
         try:
             self._require_let_in(call)
             await self._wait(call)
             answer = await behavior(context, call)
-            self._note_answered(call, rule)
+            self._note_answered(call, method.rule)
             context.set_trailing_metadata(call_metadata.trailing(call.request_id, call.clock, call.caller))
             return answer
         except asyncio.CancelledError:
@@ -346,10 +260,11 @@ class CallHandlers(grpc.GenericRpcHandler):
             # gRPC could not send, as the client has left.
             raise asyncio.CancelledError from None
         except _COUNTED_AS_ABANDONED as caught:
-            self._note_as_abandoned(context, call, caught, denial)
+            self._note_as_abandoned(context, call, caught, method.denial)
             error = caught
         except _CAUGHT as caught:
             error = caught
+        observed.error, observed.caller = error, call.caller
         try:
             return await status.abort(context, error, call.request_id, call.clock, call.caller)
         finally:
@@ -357,7 +272,11 @@ class CallHandlers(grpc.GenericRpcHandler):
             del error
 
     async def _refuse_early(
-        self, context: Context, rule: Rule, authenticate: Callable[[], Caller | None], refusal: Refusal
+        self,
+        context: Context,
+        method: _Method,
+        authenticate: Callable[[], Caller | None],
+        observed: ObservedCall,
     ) -> Caller | None:
         """Ends a call that must be refused before it begins; returns who calls, None if nobody is known.
 
@@ -368,20 +287,22 @@ class CallHandlers(grpc.GenericRpcHandler):
         except PegcountError:
             # Whoever is not let in is refused for that: the load of the server is not for everybody to see.
             return None
+        observed.caller = caller
         if self._is_stopping:
             return caller
         connection = self._connections.of_peer(context.peer())
         error: PegcountError | None = None
         if caller is not None:
             connection.note_caller(caller)
-            error = self._limiter.refusal(caller, is_report=rule.scope is Scope.READ_REPORTS)
-        error = error or refusal(connection, caller)
+            error = self._limiter.refusal(caller, is_report=method.rule.scope is Scope.READ_REPORTS)
+        error = error or method.refusal(connection, caller)
         if error is None:
             return caller
         if caller is not None and isinstance(error, CredentialLimitReachedError):
             self._guard.pause(connection, self._limiter.note_refused(caller, error))
         self._connections.note_refused(connection)
-        return await status.abort(context, error, self._request_id(context), CallClock(), caller)
+        observed.error = error
+        return await status.abort(context, error, observed.request_id, CallClock(), caller)
 
     def _require_let_in(self, call: Call) -> None:
         if self._is_stopping:
@@ -421,15 +342,13 @@ class CallHandlers(grpc.GenericRpcHandler):
             if caller is not None:
                 denial(caller, call.request_id)
 
-    def _after_reading(
-        self, behavior: Callable[[bytes, Call], Awaitable[Any]]
-    ) -> Callable[[Context, Call], Awaitable[Any]]:
+    def _after_reading(self, behavior: Callable[[bytes, Call], Awaitable[Any]]) -> _Behavior:
         async def read_and_answer(context: Context, call: Call) -> Any:
             call.clock.enter(Phase.READ)
             message = await self._unread.read(context)
             call.is_unread = False
             call.clock.enter(None)
-            call.connection.message_bytes += len(message)
+            call.note_read(len(message))
             return await behavior(message, call)
 
         return read_and_answer
@@ -443,15 +362,11 @@ class CallHandlers(grpc.GenericRpcHandler):
         context: Context,
         authenticate: Callable[[], Caller | None],
         caller: Caller | None,
-        *,
-        is_stream: bool,
+        observed: ObservedCall,
     ) -> Call:
         """Notes the begin of a call, and its end once gRPC has sent the response."""
         connection = self._connections.enter(context.peer())
-        request_id = self._request_id(context)
-        call = Call(
-            context, connection, caller, self._unread_answers, request_id, authenticate, is_stream=is_stream
-        )
+        call = Call(context, connection, caller, self._unread_answers, observed, authenticate)
         self._calls.add(call)
         if caller is not None:
             call.admitted = self._limiter.enter(caller)
@@ -466,9 +381,6 @@ class CallHandlers(grpc.GenericRpcHandler):
         context.add_done_callback(ended)  # type: ignore[arg-type] # the stub wants a class
         return call
 
-    def _request_id(self, context: Context) -> str:
-        return call_metadata.request_id(context.invocation_metadata(), self._request_id_length_max)
-
     def _unknown(self, method: str) -> Handler:
         async def refuse(_: Context, __: Call) -> None:
             name = method.removeprefix("/")
@@ -476,8 +388,10 @@ class CallHandlers(grpc.GenericRpcHandler):
                 f"there is no method {quoted(name)}{self._hint(name)}", method=shortened(name)
             )
 
+        named = _Method(method.removeprefix("/"), ANY_SCOPE, is_stream=False, is_known=False)
+
         async def handle(_: object, context: Context) -> None:
-            await self._handle(context, ANY_SCOPE, refuse, is_stream=False)
+            await self._observe(context, named, refuse)
 
         return grpc.stream_unary_rpc_method_handler(handle)
 

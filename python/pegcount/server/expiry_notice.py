@@ -6,7 +6,8 @@ from typing import Any
 from pegcount import calendar, response
 from pegcount.auth import Caller, Credentials
 from pegcount.config import Config
-from pegcount.server.calls import Call, UnaryBehavior
+from pegcount.server.call import Call
+from pegcount.server.calls import UnaryBehavior
 from pegcount.zone import US_PER_SECOND
 
 

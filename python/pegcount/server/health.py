@@ -11,7 +11,7 @@ from grpc_health.v1 import health, health_pb2
 from pegcount import request
 from pegcount.config import Config
 from pegcount.errors import NotFoundError, quoted
-from pegcount.server.calls import Call
+from pegcount.server.call import Call
 from pegcount.server.places import PlaceLimits, StreamPlaces
 
 SERVICE_NAME = health.SERVICE_NAME

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import grpc
 
@@ -14,6 +14,7 @@ from pegcount.server.connections import Connections
 from pegcount.server.credential_limits import CredentialLimiter
 from pegcount.server.listening import BoundAddress, bind, options
 from pegcount.server.minute_log import MinuteLog
+from pegcount.server.observed_call import CallObserver
 from pegcount.server.sockets import ListeningPort
 from pegcount.server.unread_answers import UnreadAnswers
 from pegcount.server.unread_calls import UnreadCalls
@@ -29,7 +30,13 @@ class Listener:
     """
 
     def __init__(
-        self, config: Config, unread: UnreadCalls, access: Access, limiter: CredentialLimiter, log: MinuteLog
+        self,
+        config: Config,
+        unread: UnreadCalls,
+        access: Access,
+        limiter: CredentialLimiter,
+        log: MinuteLog,
+        observers: Sequence[CallObserver] = (),
     ) -> None:
         self._config = config
         connections = Connections(config)
@@ -43,6 +50,7 @@ class Listener:
             access,
             limiter,
             config.request_id_length_max,
+            observers,
         )
         """The methods of this address."""
         self._server = grpc.aio.server(options=options(config))

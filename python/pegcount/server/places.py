@@ -17,7 +17,7 @@ from pegcount.errors import (
     StreamDisplacedError,
     StreamIdleError,
 )
-from pegcount.server.calls import Call
+from pegcount.server.call import Call
 from pegcount.server.connections import Connection
 
 

@@ -2,7 +2,7 @@
 
 from pegcount.config import Config
 from pegcount.server.batch_stream import BatchStream
-from pegcount.server.calls import Call
+from pegcount.server.call import Call
 from pegcount.server.corrected_sources import CorrectedSources
 from pegcount.server.places import PlaceLimits, StreamPlaces
 from pegcount.server.stream_rules import StreamRules

@@ -11,7 +11,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from pegcount import request
 from pegcount.config import Config
 from pegcount.server import served_files
-from pegcount.server.calls import Call
+from pegcount.server.call import Call
 from pegcount.server.places import PlaceLimits, StreamPlaces
 
 REFLECTION_NAMES = (reflection.SERVICE_NAME, "grpc.reflection.v1.ServerReflection")

@@ -16,8 +16,9 @@ from pegcount.auth import Caller
 from pegcount.config import Config
 from pegcount.errors import OverloadedError, PegcountError
 from pegcount.server.admission import AdmissionGate
+from pegcount.server.call import Call
 from pegcount.server.call_clock import Phase
-from pegcount.server.calls import Call, UnaryBehavior
+from pegcount.server.calls import UnaryBehavior
 from pegcount.server.connections import Connection, turn_of
 from pegcount.server.deadline import QueryDeadline
 from pegcount.server.loop_turns import LoopTurns

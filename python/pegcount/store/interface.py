@@ -85,6 +85,7 @@ from typing import Protocol
 import numpy as np
 
 from pegcount.core import CancelToken, CodeDeck, Partials, RecordScope
+from pegcount.counters import StoreCounters
 from pegcount.model import (
     CredentialRow,
     Deletion,
@@ -468,6 +469,14 @@ class Store(Protocol):
 
         A store without segments, or without records in memory, has 0 of them.
         """
+
+    def counters(self) -> StoreCounters:
+        """Returns what the store has counted since it was opened, for metrics.
+
+        A store that counts nothing returns the counters of none, which is the default. Takes milliseconds at
+        most, and waits for no write.
+        """
+        return StoreCounters()
 
     @property
     @abstractmethod

@@ -1,0 +1,93 @@
+"""What a store has counted since it was opened, for metrics.
+
+Counts begin at 0 when a store is opened, and never fall; a *present* value may.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class SecondsHistogram:
+    """How long events took."""
+
+    bounds: tuple[float, ...]
+    """Ascending upper bounds of the buckets, in seconds, inclusive; a last bucket has no bound."""
+    counts: tuple[int, ...]
+    """Events by bucket, one more than there are bounds; not cumulative."""
+    seconds: float
+    """Seconds of all events together."""
+
+    @property
+    def count(self) -> int:
+        """Number of events."""
+        return sum(self.counts)
+
+
+NO_EVENTS = SecondsHistogram((), (0,), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCounters:
+    """The records of one source."""
+
+    accepted: int = 0
+    replaced: int = 0
+    duplicates: int = 0
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    """Rejected records by the name of their `RejectReason`."""
+    last_write_us: int | None = None
+    """When a record was last accepted or replaced, microseconds UTC; None: not since the store was opened."""
+    last_setup_us: int | None = None
+    """Latest setup time of these records, microseconds UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCounters:
+    """The counters of a store; those of which it knows nothing stay as they are here."""
+
+    scanned_rows: int = 0
+    """Rows that scans of reports have read, those of rollups included."""
+    result_cells: int = 0
+    """Cells (bins times groups) of the results of these scans."""
+    rollup_hits: int = 0
+    """Scans of a segment that a rollup answered."""
+    rollup_misses: int = 0
+    """Scans of a segment that read its rows."""
+    rollup_bytes: int = 0
+    """Present bytes of all rollups."""
+    query_memory_bytes: int = 0
+    """Present bytes that reports hold."""
+    commits: int = 0
+    """Group commits."""
+    committed_batches: int = 0
+    commit_syncs: SecondsHistogram = NO_EVENTS
+    """Durations of `fdatasync` of the journal."""
+    commit_queue_bytes: int = 0
+    """Present bytes of batches that wait for a commit."""
+    journal_bytes: int = 0
+    """Present bytes of the journal files that a restart would replay."""
+    unsealed_records: int = 0
+    """Present finished records that no segment holds yet."""
+    seal_record_count: int = 0
+    """Finished records in memory at which a flush is due."""
+    flushes: SecondsHistogram = NO_EVENTS
+    failed_flushes: int = 0
+    seconds_since_flush: float = 0.0
+    compactions: SecondsHistogram = NO_EVENTS
+    failed_compactions: int = 0
+    compaction_backlog: int = 0
+    """Present segments that a compaction is due to rewrite."""
+    dropped_days: int = 0
+    """Days that retention has dropped."""
+    retention_waiting_days: int = 0
+    """Present days that retention would drop if it believed the clock."""
+    clock_deviation_seconds: float = 0.0
+    """Present seconds by which a refused clock deviates; 0 while the clock is believed."""
+    is_clock_refused: bool = False
+    disk_free_bytes: int | None = None
+    """Present bytes that the store may still write on its disk."""
+    abandoned_sessions: int = 0
+    """Present active sessions without an event for `active_ttl_seconds`."""
+    sources: Mapping[str, SourceCounters] = field(default_factory=dict)
+    """By source; further sources than `counted_source_count_max` are together under the empty name."""

@@ -1,0 +1,56 @@
+"""What metrics, log and traces learn of a call, and who they are."""
+
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Protocol
+
+from pegcount.auth import Caller
+from pegcount.server.call_clock import CallClock
+
+
+@dataclass(slots=True, eq=False)
+class ObservedCall:
+    """A call, refused ones included; complete when an observer gets it.
+
+    It has no text of a request, so that no number of a party gets into a log by way of it.
+    """
+
+    method: str
+    """`package.Service/Method`, as the client sent it if the server has no such method."""
+    is_known: bool
+    """Whether the server has such a method; a metric must not get a label for each text that clients send."""
+    is_stream: bool
+    peer: str
+    """The client as gRPC names it, such as `ipv4:127.0.0.1:50100`."""
+    request_id: str = ""
+    """Names the call; it may hold any visible ASCII characters that its client chose."""
+    caller: Caller | None = None
+    """Who calls, if that is known."""
+    error: BaseException | None = None
+    """Why the call failed; None if it succeeded, or its client gave it up."""
+    is_cancelled: bool = False
+    """Whether the client gave the call up, or its deadline passed, before it was answered."""
+    clock: CallClock | None = None
+    """The phases of a call that began; None for one that was refused before."""
+    request_bytes: int = 0
+    """Bytes of the messages that were read."""
+    response_bytes: int = 0
+    """Bytes of the messages that were answered."""
+    row_count: int | None = None
+    """Rows that the scans of a report have read."""
+    bin_count: int | None = None
+    """Bins of a report."""
+    begin_s: float = field(default_factory=perf_counter)
+    """When it began, in seconds of `time.perf_counter`."""
+    seconds: float = 0.0
+    """How long it took, until its answer was handed to gRPC."""
+
+
+class CallObserver(Protocol):
+    """Learns of each call that has ended.
+
+    It is called on the event loop, for each call: it must take microseconds, and never wait for a disk.
+    """
+
+    def call_ended(self, call: ObservedCall) -> None:
+        """Notes a call that has ended; it has its `seconds`."""
