@@ -1,5 +1,8 @@
 """The settings of a server, whatever they come from."""
 
+from pegcount.settings.contradictions import contradictions
+from pegcount.settings.loading import Loaded, Sources, load, require_consistent, settings_of, values_of
+from pegcount.settings.origin import Origin, Problem, SettingsError, Source
 from pegcount.settings.serve_settings import (
     DEFAULT_METRICS_ADDRESS,
     LogFormat,
@@ -7,5 +10,34 @@ from pegcount.settings.serve_settings import (
     ServeSettings,
     TlsPaths,
 )
+from pegcount.settings.setting import FILE_VARIABLE, RELOADABLE_FIELDS, SETTINGS, Kind, Setting, Value
+from pegcount.settings.shown import ShownAs, shown, toml_value, value_text
 
-__all__ = ["DEFAULT_METRICS_ADDRESS", "LogFormat", "LogSettings", "ServeSettings", "TlsPaths"]
+__all__ = [
+    "DEFAULT_METRICS_ADDRESS",
+    "FILE_VARIABLE",
+    "RELOADABLE_FIELDS",
+    "SETTINGS",
+    "Kind",
+    "Loaded",
+    "LogFormat",
+    "LogSettings",
+    "Origin",
+    "Problem",
+    "ServeSettings",
+    "Setting",
+    "SettingsError",
+    "ShownAs",
+    "Source",
+    "Sources",
+    "TlsPaths",
+    "Value",
+    "contradictions",
+    "load",
+    "require_consistent",
+    "settings_of",
+    "shown",
+    "toml_value",
+    "value_text",
+    "values_of",
+]

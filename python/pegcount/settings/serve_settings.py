@@ -6,7 +6,9 @@ from pathlib import Path
 
 from pegcount.config import Config
 
+DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_METRICS_ADDRESS = "127.0.0.1:9464"
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 class LogFormat(StrEnum):
@@ -38,9 +40,13 @@ class TlsPaths:
     """Files of TLS in PEM."""
 
     certificate: Path | None = None
+    """The certificate, followed by its intermediate authorities; None: plain text."""
     key: Path | None = None
+    """The key of the certificate."""
     client_authorities: Path | None = None
+    """The authorities that sign client certificates."""
     require_client_certificate: bool = False
+    """Whether each client must have a certificate of these authorities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +55,27 @@ class ServeSettings:
 
     data: Path
     """Data directory."""
-    listen: str = "127.0.0.1:50051"
+    listen: str = DEFAULT_ADDRESS
     """`HOST:PORT` or `unix:PATH`."""
     admin_listen: str | None = None
     """Where AdminService and reflection answer, instead of at `listen`."""
     metrics_listen: str | None = DEFAULT_METRICS_ADDRESS
     """`HOST:PORT` at which Prometheus reads metrics over HTTP; None: nowhere."""
     has_admin: bool = True
+    """Whether AdminService answers."""
     has_reflection: bool = True
+    """Whether reflection answers."""
     insecure_listen: bool = False
     """Whether other hosts may reach an address without TLS or credentials."""
     has_authentication: bool = True
+    """Whether the credentials of the directory count; without, everybody gets in."""
     token_config: Path | None = None
+    """TOML file with the issuers whose JSON web tokens are accepted."""
     tls: TlsPaths = TlsPaths()
     create: bool = False
     """Make the data directory if it is missing or empty."""
     accepted_losses: tuple[str, ...] = ()
+    """Files of the directory without whose records the server goes on."""
     stop_delay_seconds: float = 0.0
     """Seconds for which a server that was told to stop still answers, with its health at NOT_SERVING, so that
     load balancers send no further calls to it."""
