@@ -3,15 +3,29 @@
 from pegcount.server.app import ListenOptions, RunningServer, now_us
 from pegcount.server.authentication import Authentication
 from pegcount.server.certificate_files import TlsFiles
+from pegcount.server.host_port import HostPortError, host_and_port
 from pegcount.server.listening import require_safe
+from pegcount.server.observed_call import CallKind, CallObserver, ObservedCall
+from pegcount.server.server_state import LaneLoad, MethodCalls, ServerState
+from pegcount.server.status import code_name, outcome_of
 from pegcount.server.unix_socket import is_unix
 
 __all__ = [
     "Authentication",
+    "CallKind",
+    "CallObserver",
+    "HostPortError",
+    "LaneLoad",
     "ListenOptions",
+    "MethodCalls",
+    "ObservedCall",
     "RunningServer",
+    "ServerState",
     "TlsFiles",
+    "code_name",
+    "host_and_port",
     "is_unix",
     "now_us",
+    "outcome_of",
     "require_safe",
 ]

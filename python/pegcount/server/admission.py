@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from pegcount.errors import OverloadedError
 from pegcount.server.fair_queue import FairQueue
+from pegcount.server.server_state import LaneLoad
 
 _Result = TypeVar("_Result")
 
@@ -40,10 +41,14 @@ class AdmissionGate:
         waiting = f" and {waiting_max} wait" if waiting_max else ""
         self._refusal = f"{running_max} {name} are in progress{waiting}; no more are allowed"
         self._retry_seconds = retry_seconds
-        self._free_slot_count = running_max
+        self._running_max = self._free_slot_count = running_max
         self._running_per_caller_max = running_per_caller_max or running_max
         self._running: Counter[Hashable] = Counter()
         self._waiting: FairQueue[_Turn] = FairQueue(waiting_max)
+
+    def load(self) -> LaneLoad:
+        """Returns how many calls run and wait; may be called on any thread."""
+        return LaneLoad(self._running_max - self._free_slot_count, len(self._waiting))
 
     async def enter(self, caller: Hashable) -> None:
         """Takes a slot, once one is free; `leave` frees it.

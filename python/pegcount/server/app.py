@@ -44,6 +44,7 @@ from pegcount.server.records import RecordService
 from pegcount.server.reflection import REFLECTION_NAMES, ReflectionService
 from pegcount.server.report_runner import ReportRunner
 from pegcount.server.reports import ReportService
+from pegcount.server.server_state import ServerState
 from pegcount.server.sockets import ListeningPort
 from pegcount.server.undecodable_paths import accept_undecodable_paths
 from pegcount.server.unix_socket import is_unix
@@ -120,6 +121,10 @@ class RunningServer:
     def open_stream_count(self) -> int:
         """Returns the number of open WriteRecords streams."""
         return len(self._server.records.places)
+
+    def state(self) -> ServerState:
+        """Returns the present state, also of a server that has stopped; may be called on any thread."""
+        return self._server.state()
 
     def stop(self) -> None:
         """Refuses new calls, gives calls in progress `stop_grace_seconds` to finish, then ends them."""
@@ -239,6 +244,18 @@ class _Server:
         await asyncio.gather(*(listener.stop(port) for listener, port in listening))
         for service in (self._reports, self._admin, self._denied):
             service.close()
+
+    def state(self) -> ServerState:
+        """Returns the present state. It asks nothing of the event loop, which may be busy or gone."""
+        return ServerState(
+            methods=tuple(method for each in self._listeners for method in each.calls.method_calls()),
+            connections=sum(len(each.connections) for each in self._listeners),
+            calls_in_progress=sum(each.calls.in_progress_count() for each in self._listeners),
+            write_streams=len(self.records.places),
+            lanes=self._reports.loads(),
+            health=self._health.states(),
+            certificate_expire_us=None if self._certificates is None else self._certificates.expire_us(),
+        )
 
     def stop_soon(self) -> None:
         """Makes `run` stop; may be called from any thread."""

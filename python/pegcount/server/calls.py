@@ -40,7 +40,8 @@ from pegcount.server.client_certificates import client_certificate
 from pegcount.server.connection_guard import ConnectionGuard
 from pegcount.server.connections import Connection, Connections
 from pegcount.server.credential_limits import CredentialLimiter
-from pegcount.server.observed_call import CallObserver, ObservedCall
+from pegcount.server.observed_call import CallKind, CallObserver, ObservedCall
+from pegcount.server.server_state import MethodCalls
 from pegcount.server.unread_answers import UnreadAnswers
 from pegcount.server.unread_calls import Context, UnreadCalls
 from pegcount.suggestion import nearest, suggestion
@@ -60,6 +61,9 @@ _DENIALS = (
 )
 _COUNTED_AS_ABANDONED = (MissingMessageError, RequestTooLargeError, UnknownMethodError, *_DENIALS)
 """Refusals that cost a client next to nothing, as giving a call up does."""
+
+_UNKNOWN = ""
+"""Counts the calls of all methods that the server does not offer."""
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
@@ -95,10 +99,14 @@ class _Method:
     name: str
     """`package.Service/Method`."""
     rule: Rule
-    is_stream: bool
+    kind: CallKind
     refusal: Refusal = never_refused
     denial: Denial = _ignore_denial
     is_known: bool = True
+
+    @property
+    def is_stream(self) -> bool:
+        return self.kind is not CallKind.UNARY
 
 
 class CallHandlers(grpc.GenericRpcHandler):
@@ -124,6 +132,8 @@ class CallHandlers(grpc.GenericRpcHandler):
         self._guard = guard
         self._unread = unread
         self._handlers: dict[str, Handler] = {}
+        self._kinds: dict[str, CallKind] = {}
+        self._begun_counts: dict[str, int] = {_UNKNOWN: 0}
         self._absences: dict[str, str] = {}
         self._calls: set[Call] = set()
         self._is_stopping = False
@@ -140,7 +150,7 @@ class CallHandlers(grpc.GenericRpcHandler):
         `denial` is called for each call that is denied. Raises ValueError if no rule says who may call it, as
         the other methods that add one do.
         """
-        named = _Method(method, rule_of(method), is_stream=False, refusal=refusal, denial=denial)
+        named = self._offered(_Method(method, rule_of(method), CallKind.UNARY, refusal, denial))
 
         async def answer_counted(message: bytes, call: Call) -> bytes:
             answer = await behavior(message, call)
@@ -158,7 +168,7 @@ class CallHandlers(grpc.GenericRpcHandler):
 
     def add_response_stream(self, method: str, behavior: ResponseStreamBehavior) -> None:
         """Adds a method with one request and a stream of responses."""
-        named = _Method(method, rule_of(method), is_stream=True)
+        named = self._offered(_Method(method, rule_of(method), CallKind.SERVER_STREAM))
 
         async def handle(_: object, context: Context) -> None:
             await self._observe(context, named, self._after_reading(behavior))
@@ -167,7 +177,7 @@ class CallHandlers(grpc.GenericRpcHandler):
 
     def add_stream(self, method: str, behavior: StreamBehavior, refusal: Refusal = never_refused) -> None:
         """Adds a method with a stream of requests and one of responses."""
-        named = _Method(method, rule_of(method), is_stream=True, refusal=refusal)
+        named = self._offered(_Method(method, rule_of(method), CallKind.BIDI_STREAM, refusal))
 
         async def answer(_: Context, call: Call) -> None:
             await behavior(call)
@@ -193,6 +203,15 @@ class CallHandlers(grpc.GenericRpcHandler):
             for method, handler in self._handlers.items()
             if method.startswith(prefix)
         }
+
+    def method_calls(self) -> list[MethodCalls]:
+        """Returns how many calls of each method have begun; may be called on any thread."""
+        known = [MethodCalls(name, kind, self._begun_counts[name]) for name, kind in self._kinds.items()]
+        return [*known, MethodCalls(None, CallKind.UNARY, self._begun_counts[_UNKNOWN])]
+
+    def in_progress_count(self) -> int:
+        """Returns the number of calls in progress; may be called on any thread."""
+        return len(self._calls)
 
     def end_refused(self) -> None:
         """Ends the streams whose credential has ended, after the answers that they owe.
@@ -225,7 +244,10 @@ class CallHandlers(grpc.GenericRpcHandler):
     async def _observe(self, context: Context, method: _Method, behavior: _Behavior) -> Any:
         """Handles a call, and tells the observers of its end."""
         request_id = call_metadata.request_id(context.invocation_metadata(), self._request_id_length_max)
-        observed = ObservedCall(method.name, method.is_known, method.is_stream, context.peer(), request_id)
+        observed = ObservedCall(
+            method.name, method.is_known, method.is_stream, context.peer(), request_id, kind=method.kind
+        )
+        self._begun_counts[method.name if method.is_known else _UNKNOWN] += 1
         try:
             return await self._handle(context, method, behavior, observed)
         except asyncio.CancelledError:
@@ -303,6 +325,11 @@ class CallHandlers(grpc.GenericRpcHandler):
         self._connections.note_refused(connection)
         observed.error = error
         return await status.abort(context, error, observed.request_id, CallClock(), caller)
+
+    def _offered(self, method: _Method) -> _Method:
+        self._kinds[method.name] = method.kind
+        self._begun_counts[method.name] = 0
+        return method
 
     def _require_let_in(self, call: Call) -> None:
         if self._is_stopping:
@@ -388,7 +415,7 @@ class CallHandlers(grpc.GenericRpcHandler):
                 f"there is no method {quoted(name)}{self._hint(name)}", method=shortened(name)
             )
 
-        named = _Method(method.removeprefix("/"), ANY_SCOPE, is_stream=False, is_known=False)
+        named = _Method(method.removeprefix("/"), ANY_SCOPE, CallKind.UNARY, is_known=False)
 
         async def handle(_: object, context: Context) -> None:
             await self._observe(context, named, refuse)

@@ -56,6 +56,11 @@ class Certificates:
         # The stub does not know that None means "as before".
         return grpc.dynamic_ssl_server_credentials(configuration(given), changed, requires)  # type: ignore[arg-type]
 
+    def expire_us(self) -> int:
+        """Returns when the first of the certificates in use expires, microseconds UTC; for any thread."""
+        end = min(validity.end for validity in self._material.validities)
+        return (end - _EPOCH) // timedelta(microseconds=1)
+
     def look(self) -> str | None:
         """Reads files that have changed; returns what is wrong with them, None if nothing is.
 

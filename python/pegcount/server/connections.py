@@ -112,6 +112,10 @@ class Connections:
         self._clock = clock
         self._by_endpoint: dict[Endpoint, Connection] = {}
 
+    def __len__(self) -> int:
+        """Returns the number of known connections; may be called on any thread."""
+        return len(self._by_endpoint)
+
     def enter(self, peer: str) -> Connection:
         """Accounts for the begin of a call and returns its connection.
 

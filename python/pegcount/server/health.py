@@ -44,6 +44,10 @@ class HealthService:
             self._states[service] = _Status.SERVING if serving else _Status.NOT_SERVING
             self._notify()
 
+    def states(self) -> dict[str, bool]:
+        """Returns whether each service is SERVING, by its name; may be called on any thread."""
+        return {name: state == _Status.SERVING for name, state in self._states.copy().items()}
+
     def stop(self) -> None:
         """Sets all services to NOT_SERVING for good."""
         self._is_stopping = True

@@ -39,7 +39,7 @@ class Listener:
         observers: Sequence[CallObserver] = (),
     ) -> None:
         self._config = config
-        connections = Connections(config)
+        self.connections = connections = Connections(config)
         self.unread_answers = UnreadAnswers(config)
         self._guard = ConnectionGuard(config, connections, self.unread_answers, log)
         self.calls = CallHandlers(

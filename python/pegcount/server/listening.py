@@ -1,13 +1,13 @@
 """Listening: the address, and the options of gRPC that bound what a connection may do."""
 
 import ipaddress
-import re
 import socket
 from dataclasses import dataclass
 
 import grpc
 
 from pegcount.config import Config
+from pegcount.server.host_port import HostPortError, host_and_port
 from pegcount.server.sockets import SocketName
 from pegcount.server.unix_socket import SCHEME, ListenError, UnixSocket, bind_unix, is_unix
 
@@ -15,10 +15,6 @@ _AGE_JITTER = 0.1
 """Share by which gRPC varies the maximum age of a connection, up and down."""
 _MS_PER_S = 1_000
 _PENDING_CALL_COUNT_MAX = 1_000_000
-_PORT_MAX = 65_535
-
-_PORT = re.compile(r"[0-9]{1,5}")
-_HOST = re.compile(r"[A-Za-z0-9._-]*")
 
 Option = tuple[str, int]
 
@@ -143,33 +139,12 @@ def _ms(seconds: float) -> int:
 
 
 def _host_of(address: str) -> str:
-    """Returns the host of `HOST:PORT`, with the brackets of an IPv6 address; it may be empty, for all.
-
-    Raises ListenError for what gRPC would take otherwise, such as port 99999 as 34463.
-    """
-    host, colon, port = address.rpartition(":")
-    if not (colon and _PORT.fullmatch(port) and int(port) <= _PORT_MAX):
-        raise _malformed(address, f"its port must be a number from 0, which is any free one, to {_PORT_MAX}")
-    inner = host[1:-1] if host.startswith("[") and host.endswith("]") else None
-    if inner is not None and not _is_ipv6(inner):
-        raise _malformed(address, "only an IPv6 address has brackets")
-    if inner is None and _is_ipv6(host):
-        raise _malformed(address, f'an IPv6 address needs brackets; did you mean "[{host}]:{port}"?')
-    if inner is None and not _HOST.fullmatch(host):
-        raise _malformed(address, "a host is an IP address or a name of letters, digits, dots and hyphens")
-    return host
-
-
-def _malformed(address: str, why: str) -> ListenError:
-    return ListenError(f"cannot listen on {address!r}, which is not HOST:PORT or unix:PATH: {why}")
-
-
-def _is_ipv6(text: str) -> bool:
     try:
-        ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    return True
+        return host_and_port(address)[0]
+    except HostPortError as error:
+        raise ListenError(
+            f"cannot listen on {address!r}, which is not HOST:PORT or unix:PATH: {error}"
+        ) from None
 
 
 def _resolved(host: str, address: str) -> list[str]:

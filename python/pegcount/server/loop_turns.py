@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pegcount.errors import OverloadedError
 from pegcount.server.fair_queue import FairQueue
+from pegcount.server.server_state import LaneLoad
 
 _Result = TypeVar("_Result")
 
@@ -34,6 +35,10 @@ class LoopTurns:
         self._waiting: FairQueue[_Turn] = FairQueue(waiting_max)
         self._spent_s = 0.0
         self._is_round_open = False
+
+    def load(self) -> LaneLoad:
+        """Returns how many calls wait; may be called on any thread."""
+        return LaneLoad(None, len(self._waiting))
 
     def refusal(self, caller: Hashable) -> OverloadedError | None:
         """Returns the error with which `run` would refuse a new call of a caller now, if it would."""

@@ -1,11 +1,23 @@
 """What metrics, log and traces learn of a call, and who they are."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from time import perf_counter
 from typing import Protocol
 
 from pegcount.auth import Caller
 from pegcount.server.call_clock import CallClock
+
+
+class CallKind(StrEnum):
+    """What clients send and the server answers in a call."""
+
+    UNARY = "unary"
+    """One message each."""
+    SERVER_STREAM = "server_stream"
+    """One message, and a stream of answers."""
+    BIDI_STREAM = "bidi_stream"
+    """A stream of messages each."""
 
 
 @dataclass(slots=True, eq=False)
@@ -44,6 +56,7 @@ class ObservedCall:
     """When it began, in seconds of `time.perf_counter`."""
     seconds: float = 0.0
     """How long it took, until its answer was handed to gRPC."""
+    kind: CallKind = CallKind.UNARY
 
 
 class CallObserver(Protocol):

@@ -25,6 +25,7 @@ from pegcount.server.loop_turns import LoopTurns
 from pegcount.server.quick_bins import ManyBinsError
 from pegcount.server.report_cost import Lane, estimated_cost_us, lane_of
 from pegcount.server.reports import Answer, Prepare, PreparedReport
+from pegcount.server.server_state import LaneLoad
 from pegcount.server.unread_answers import UnreadAnswers
 from pegcount.server.unseen_values import UnseenSearch
 from pegcount.server.visible_records import KnownDays, VisibleRecords
@@ -95,6 +96,12 @@ class ReportRunner:
         """Returns why the next report of a caller is refused, whatever it asks; None if it is not."""
         turn = turn_of(connection, caller)
         return self._unread_answers.refusal(turn) or self._turns.refusal(turn)
+
+    def loads(self) -> dict[str, LaneLoad]:
+        """Returns how many reports of each lane run and wait; may be called on any thread."""
+        of_threads = {Lane.SMALL: self._small, Lane.LARGE: self._large, Lane.SEARCH: self._searches}
+        loads = {Lane.INLINE: self._turns.load()} | {lane: at.gate.load() for lane, at in of_threads.items()}
+        return {lane.name.lower(): load for lane, load in loads.items()}
 
     def close(self) -> None:
         """Ends the threads when they are idle."""

@@ -116,6 +116,12 @@ def status_of(error: BaseException, request_id: str) -> status_pb2.Status:
     return status_pb2.Status(code=code, message=_message(error), details=details)
 
 
+def code_name(error: BaseException) -> str:
+    """Returns the name of the status code of an error, such as `NOT_FOUND`."""
+    code = CODE_OF_ERROR.get(type(error)) if isinstance(error, errors.PegcountError) else None
+    return str(code_pb2.Code.Name(code_pb2.INTERNAL if code is None else code))
+
+
 def outcome_of(error: BaseException) -> str:
     """Returns the reason of an error, or its status code if there is none."""
     code = CODE_OF_ERROR.get(type(error)) if isinstance(error, errors.PegcountError) else None
