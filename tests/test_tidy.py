@@ -81,7 +81,8 @@ MAY_IMPORT = {
     "importers": SHARED | {"v1"},
     "export": {"core", "v1"},
     "server": SHARED | {"auth", "request", "calendar", "store", "core", "response", "v1", "version"},
-    "process": {"auth", "config", "errors", "server", "settings", "store"},
+    "metrics": {"core", "counters", "errors", "model", "server", "store", "v1", "version"},
+    "process": {"auth", "config", "errors", "metrics", "server", "settings", "store"},
     "client": {"config", "errors", "model", "write_outcome"},
     "cli": SHARED
     | {

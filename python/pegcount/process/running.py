@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from pegcount.auth import Credentials
 from pegcount.errors import PegcountError
+from pegcount.metrics import MetricsEndpoint, ServerMetrics
 from pegcount.process.serve_inputs import require_consistent, tls_files, tokens
 from pegcount.server import Authentication, ListenOptions, RunningServer, now_us, require_safe
 from pegcount.settings import ServeSettings
@@ -21,14 +22,19 @@ class ServerFailedError(PegcountError):
 
 
 def serve(settings: ServeSettings, stop: threading.Event, announce: Callable[[str], None]) -> None:
-    """Serves until `stop` is set; announces each address once it answers there.
+    """Serves until `stop` is set; announces each address once it answers there, that of metrics last.
 
     Raises PegcountError if a setting cannot be used, the data directory cannot be opened, or the server
     fails.
     """
-    with _running(settings) as server:
+    with (
+        _metrics_at(settings.metrics_listen) as (metrics, metrics_url),
+        _running(settings, metrics) as server,
+    ):
         for address, what in zip(server.addresses, ("", " for AdminService and reflection"), strict=False):
             announce(f"listening on {address}{what}")
+        if metrics_url is not None:
+            announce(f"metrics on {metrics_url}")
         while not stop.wait(_LOOK_SECONDS):
             if not server.is_running():
                 raise ServerFailedError("the server has failed; its log says why")
@@ -36,7 +42,22 @@ def serve(settings: ServeSettings, stop: threading.Event, announce: Callable[[st
 
 
 @contextmanager
-def _running(settings: ServeSettings) -> Iterator[RunningServer]:
+def _metrics_at(address: str | None) -> Iterator[tuple[ServerMetrics | None, str | None]]:
+    """Answers scrapes within its block, so also while the server starts and stops; yields the URL."""
+    if address is None:
+        yield None, None
+        return
+    metrics = ServerMetrics()
+    endpoint = MetricsEndpoint(address, metrics.registry)
+    try:
+        yield metrics, endpoint.url
+    finally:
+        endpoint.close()
+        metrics.close()
+
+
+@contextmanager
+def _running(settings: ServeSettings, metrics: ServerMetrics | None) -> Iterator[RunningServer]:
     config = settings.config
     tls = tls_files(settings.tls)
     options = ListenOptions(
@@ -59,8 +80,14 @@ def _running(settings: ServeSettings) -> Iterator[RunningServer]:
         )
         for address in () if settings.insecure_listen else options.addresses(settings.listen):
             require_safe(address, tls_is_on=tls is not None, auth_is_on=authentication.is_on)
-        server = RunningServer(config, store, settings.listen, now_us, options, authentication)
+        observers = [] if metrics is None else [metrics.calls]
+        server = RunningServer(config, store, settings.listen, now_us, options, authentication, observers)
+        if metrics is not None:
+            metrics.watch_store(store)
+            metrics.watch_server(server.state)
         _LOG.info(authentication.summary())
         yield server
     finally:
+        if metrics is not None:
+            metrics.close()
         store.close()
