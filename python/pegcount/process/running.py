@@ -9,6 +9,7 @@ from pegcount.auth import Credentials
 from pegcount.errors import PegcountError
 from pegcount.metrics import MetricsEndpoint, ServerMetrics
 from pegcount.process.serve_inputs import require_consistent, tls_files, tokens
+from pegcount.process.service_manager import notify_service_manager
 from pegcount.server import Authentication, ListenOptions, RunningServer, now_us, require_safe
 from pegcount.settings import ServeSettings
 from pegcount.store import EmbeddedStore
@@ -33,11 +34,11 @@ def serve(settings: ServeSettings, stop: threading.Event, announce: Callable[[st
     ):
         for address, what in zip(server.addresses, ("", " for AdminService and reflection"), strict=False):
             announce(f"listening on {address}{what}")
-        if metrics_url is not None:
-            announce(f"metrics on {metrics_url}")
+        notify_service_manager("READY=1")
         while not stop.wait(_LOOK_SECONDS):
             if not server.is_running():
                 raise ServerFailedError("the server has failed; its log says why")
+        notify_service_manager("STOPPING=1")
         server.stop()
 
 
