@@ -9,6 +9,7 @@ from pegcount.server.call_clock import CallClock
 
 REQUEST_ID: Final = "x-request-id"
 SERVER_TIMING: Final = "server-timing"
+_TRACE_CONTEXT: Final = ("traceparent", "tracestate")
 _RANDOM_BITS: Final = 128
 
 Metadata: TypeAlias = "tuple[tuple[str, str | bytes], ...]"
@@ -23,6 +24,11 @@ def request_id(sent: Iterable[tuple[str, str | bytes]] | None, length_max: int) 
         if name == REQUEST_ID and isinstance(value, str) and len(value) <= length_max and _is_visible(value):
             return value
     return f"{random.getrandbits(_RANDOM_BITS):032x}"
+
+
+def trace_context(sent: Iterable[tuple[str, str | bytes]] | None) -> dict[str, str]:
+    """Returns the metadata by which the caller's trace goes on; empty without any."""
+    return {name: value for name, value in sent or () if name in _TRACE_CONTEXT and isinstance(value, str)}
 
 
 def trailing(request_id: str, clock: CallClock, caller: Caller | None) -> Metadata:

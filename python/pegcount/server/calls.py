@@ -243,11 +243,16 @@ class CallHandlers(grpc.GenericRpcHandler):
 
     async def _observe(self, context: Context, method: _Method, behavior: _Behavior) -> Any:
         """Handles a call, and tells the observers of its end."""
-        request_id = call_metadata.request_id(context.invocation_metadata(), self._request_id_length_max)
+        sent = context.invocation_metadata()
+        request_id = call_metadata.request_id(sent, self._request_id_length_max)
         observed = ObservedCall(
-            method.name, method.is_known, method.is_stream, context.peer(), request_id, kind=method.kind
+            method.name,
+            method.is_known,
+            method.is_stream,
+            context.peer(),
+            request_id,
+            call_metadata.trace_context(sent),
         )
-        self._begun_counts[method.name if method.is_known else _UNKNOWN] += 1
         try:
             return await self._handle(context, method, behavior, observed)
         except asyncio.CancelledError:
@@ -255,6 +260,8 @@ class CallHandlers(grpc.GenericRpcHandler):
             raise
         finally:
             observed.seconds = perf_counter() - observed.begin_s
+            if observed.clock is not None:
+                observed.clock.enter(None)
             for observer in self._observers:
                 observer.call_ended(observed)
 

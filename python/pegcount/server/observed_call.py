@@ -1,5 +1,6 @@
 """What metrics, log and traces learn of a call, and who they are."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from time import perf_counter
@@ -36,6 +37,8 @@ class ObservedCall:
     """The client as gRPC names it, such as `ipv4:127.0.0.1:50100`."""
     request_id: str = ""
     """Names the call; it may hold any visible ASCII characters that its client chose."""
+    trace_context: Mapping[str, str] = field(default_factory=dict)
+    """`traceparent` and `tracestate` of the client, as it sent them; see https://www.w3.org/TR/trace-context/."""
     caller: Caller | None = None
     """Who calls, if that is known."""
     error: BaseException | None = None

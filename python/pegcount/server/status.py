@@ -66,6 +66,9 @@ CODE_OF_ERROR: dict[type[errors.PegcountError], int] = {
     errors.UnknownMethodError: code_pb2.UNIMPLEMENTED,
 }
 
+CODE_NUMBERS: dict[str, int] = dict(code_pb2.Code.items())
+"""All status codes of gRPC, by their names."""
+
 _SAY_WHEN_TO_RETRY = (
     errors.OverloadedError,
     errors.CredentialLimitReachedError,
@@ -216,7 +219,11 @@ def _truncated(text: str, bytes_max: int = _TEXT_BYTES_MAX) -> str:
 
 def _internal(error: BaseException, request_id: str) -> status_pb2.Status:
     correlation_id = uuid.uuid4().hex
-    _LOG.error("correlation id %s, request id %s", correlation_id, request_id, exc_info=error)
+    _LOG.error(
+        *("correlation id %s, request id %s", correlation_id, request_id),
+        exc_info=error,
+        extra={"fields": {"correlation_id": correlation_id, "request_id": request_id}},
+    )
     message = (
         "the server failed by a fault of its own; tell its operator the correlation id"
         f" {correlation_id}, by which its log has the cause"
