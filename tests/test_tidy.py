@@ -67,6 +67,8 @@ MAY_IMPORT = {
     "errors": set[str](),
     "config": set[str](),
     "counters": set[str](),
+    "backlog": set[str](),
+    "logs": {"backlog", "errors", "masked", "server", "settings"},
     "settings": {"config", "errors", "suggestion"},
     "time_text": {"zone"},
     "time_hints": {"errors", "suggestion", "time_text"},
@@ -81,8 +83,7 @@ MAY_IMPORT = {
     "importers": SHARED | {"v1"},
     "export": {"core", "v1"},
     "server": SHARED | {"auth", "request", "calendar", "store", "core", "response", "v1", "version"},
-    "metrics": {"core", "counters", "errors", "model", "server", "store", "v1", "version"},
-    "process": {"auth", "config", "errors", "metrics", "server", "settings", "store"},
+    "process": {"auth", "config", "errors", "logs", "server", "settings", "store", "version"},
     "client": {"config", "errors", "model", "write_outcome"},
     "cli": SHARED
     | {
@@ -92,6 +93,7 @@ MAY_IMPORT = {
         "core",
         "export",
         "importers",
+        "logs",
         "process",
         "server",
         "settings",

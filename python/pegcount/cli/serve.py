@@ -1,9 +1,7 @@
 """`pegcount serve`."""
 
-import logging
 import resource
 import signal
-import threading
 from types import FrameType
 
 import typer
@@ -31,6 +29,7 @@ from pegcount.cli.serve_options import (
 )
 from pegcount.client import DEFAULT_ADDRESS
 from pegcount.config import Config
+from pegcount.logs import occupy_standard_files
 from pegcount.settings import DEFAULT_METRICS_ADDRESS, ServeSettings, TlsPaths
 
 _NONE = "none"
@@ -55,7 +54,7 @@ def serve(
     active_ttl: ActiveTtl = DEFAULT_ACTIVE_TTL,
 ) -> None:
     """Answer reports over gRPC until SIGTERM or SIGINT."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    occupy_standard_files()
     _raise_open_file_limit()
     stop = _stop_on_signals()
     settings = ServeSettings(
@@ -77,11 +76,12 @@ def serve(
         process.serve(settings, stop, typer.echo)
 
 
-def _stop_on_signals() -> threading.Event:
+def _stop_on_signals() -> process.StopRequest:
     """Returns an event that SIGTERM and SIGINT set."""
-    stop = threading.Event()
+    stop = process.StopRequest()
 
-    def end(_: int, __: FrameType | None) -> None:
+    def end(number: int, _: FrameType | None) -> None:
+        stop.reason = signal.Signals(number).name
         stop.set()
 
     signal.signal(signal.SIGTERM, end)

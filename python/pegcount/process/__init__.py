@@ -1,5 +1,6 @@
 """A server process: what `pegcount serve` runs."""
 
 from pegcount.process.running import ServerFailedError, serve
+from pegcount.process.stop_request import StopRequest
 
-__all__ = ["ServerFailedError", "serve"]
+__all__ = ["ServerFailedError", "StopRequest", "serve"]
