@@ -327,6 +327,8 @@ class Config:
     """Files that the process must still be able to open; below, idle connections are closed."""
     overload_retry_seconds: float = 1.0
     """Seconds after which the caller may retry a call that was refused for overload."""
+    starting_retry_seconds: float = 1.0
+    """Seconds after which the caller may retry a call that came while the server opened its store."""
     tls_look_seconds: float = 0.25
     """Seconds between two looks at the files of TLS; changed ones are read at the second look that finds them
     the same."""

@@ -1,5 +1,6 @@
 """`pegcount serve`: where it listens, and what it refuses."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -16,7 +17,8 @@ SAFE = "127.0.0.1:0"
 def tls(tmp_path: Path) -> tuple[str, ...]:
     """The options of TLS, and the files that they name; `authority.pem` is what clients trust."""
     authority = CertificateAuthority()
-    authority.issue().write(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    # Long enough that the log has no warning of it.
+    authority.issue(valid_for=timedelta(days=100)).write(tmp_path / "certificate.pem", tmp_path / "key.pem")
     (tmp_path / "authority.pem").write_bytes(authority.certificate)
     return "--tls-cert", str(tmp_path / "certificate.pem"), "--tls-key", str(tmp_path / "key.pem")
 

@@ -10,8 +10,9 @@ from pegcount import core, errors
 from pegcount.auth import Issued, Scope
 from pegcount.config import Config
 from pegcount.data_scope import CredentialLimits, DataScope, Metric
+from pegcount.server import ListeningServer
 from pegcount.store import PendingWrite
-from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
+from pegcount.v1 import admin_pb2, records_pb2, reports_pb2, reports_pb2_grpc
 from service import Service
 
 from server_tests.example_requests import (
@@ -250,6 +251,15 @@ def with_a_key_that_nothing_checks(serve: Open) -> object:
     return serve(LIMITS).reports.QueryAsrUsage(ASK_USAGE, metadata=sent("sesame"))
 
 
+def while_the_store_opens(_: Open) -> object:
+    server = ListeningServer(LIMITS, "127.0.0.1:0")
+    try:
+        with grpc.insecure_channel(server.addresses[0]) as channel:
+            return reports_pb2_grpc.ReportServiceStub(channel).QueryAsrUsage(ASK_USAGE, timeout=20)
+    finally:
+        server.stop()
+
+
 def with_a_key_that_expires(serve: Open) -> object:
     issued = create(serve(LIMITS).store, Scope.READ_REPORTS, lifetime_seconds=60)
     return serve(LIMITS).reports.QueryAsrUsage(ASK_USAGE, metadata=sent(issued.key.text))
@@ -307,6 +317,7 @@ TRIGGERS: dict[str, Trigger] = {
     "STORE_READ_ONLY": writing_with_a_store_error(errors.StoreReadOnlyError("the disk is full")),
     "STORE_UNREACHABLE": writing_with_a_store_error(errors.StoreUnavailableError("no shard answers", 2.5)),
     "OVERLOADED": lambda serve: write_empty_batch(serve(Config(write_stream_count_max=0))),
+    "SERVER_STARTING": while_the_store_opens,
     "SERVER_STOPPING": writing_while_the_server_stops,
     "DEADLINE_PASSED": past_the_deadline_of_the_caller,
     "QUERY_TIME_LIMIT_PASSED": with_an_expired_time_limit,

@@ -15,8 +15,9 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest as Re
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionResponse as Response
 from pegcount.config import Config
 from pegcount.errors import PegcountError
-from pegcount.server.app import SERVICE_NAMES
 from pegcount.server.call import Call
+from pegcount.server.health import LIVE
+from pegcount.server.services import SERVICE_NAMES
 from proto_comments import proto_files
 from service import Service
 from waiting import stays, wait_until
@@ -225,7 +226,7 @@ def test_several_requests_in_one_stream_with_an_unknown_symbol(version: str, ser
     assert "pegcount/v1/reports.proto" in files_of([known])
 
 
-@pytest.mark.parametrize("name", ["", *SERVICE_NAMES])
+@pytest.mark.parametrize("name", ["", LIVE, *SERVICE_NAMES])
 def test_health_of_the_server_and_of_each_service(name: str, service: Service) -> None:
     health = health_pb2_grpc.HealthStub(service.channel)
     answer = health.Check(health_pb2.HealthCheckRequest(service=name))
@@ -235,7 +236,7 @@ def test_health_of_the_server_and_of_each_service(name: str, service: Service) -
 def test_health_of_all_services(service: Service) -> None:
     listed = health_pb2_grpc.HealthStub(service.channel).List(health_pb2.HealthListRequest())
     assert {name: answer.status for name, answer in listed.statuses.items()} == dict.fromkeys(
-        ("", *SERVICE_NAMES), health_pb2.HealthCheckResponse.SERVING
+        ("", LIVE, *SERVICE_NAMES), health_pb2.HealthCheckResponse.SERVING
     )
 
 

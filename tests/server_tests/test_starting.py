@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pegcount.server import app
+from pegcount.server import services
 from service import Service
 
 
@@ -13,7 +13,7 @@ def test_a_failing_service_ends_the_start(tmp_path: Path, monkeypatch: pytest.Mo
     def fail(*_: Any) -> Any:
         raise ValueError("the proto files are damaged")
 
-    monkeypatch.setattr(app, "ReflectionService", fail)
+    monkeypatch.setattr(services, "ReflectionService", fail)
     raised: list[BaseException] = []
 
     def start() -> None:

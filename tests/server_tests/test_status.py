@@ -38,7 +38,7 @@ INVALID = Code.INVALID_ARGUMENT
 OF_RULES = {"field": "once", "asked": "3", "allowed": "2"}
 PRECONDITION = Code.FAILED_PRECONDITION
 LIMIT_REACHED = errors.CredentialLimitReachedError("write_streams", 8, 1.5)
-TEMPORARY = ("OVERLOADED", "CREDENTIAL_LIMIT_REACHED", "STORE_UNREACHABLE")
+TEMPORARY = ("OVERLOADED", "CREDENTIAL_LIMIT_REACHED", "STORE_UNREACHABLE", "SERVER_STARTING")
 OF_LIMIT = {"limit": "write_streams", "allowed": "8"}
 OF_SOURCES = {"field": "records", "asked": "3", "allowed": "2"}
 Start = Callable[..., Service]
@@ -115,6 +115,7 @@ ERRORS: list[tuple[PegcountError, grpc.StatusCode, str, dict[str, str]]] = [
     (LIMIT_REACHED, Code.RESOURCE_EXHAUSTED, "CREDENTIAL_LIMIT_REACHED", OF_LIMIT),
     (errors.StoreReadOnlyError("m"), Code.FAILED_PRECONDITION, "STORE_READ_ONLY", {}),
     (errors.StoreUnavailableError("m", 1.5), Code.UNAVAILABLE, "STORE_UNREACHABLE", {}),
+    (errors.ServerStartingError(1.0), Code.UNAVAILABLE, "SERVER_STARTING", {}),
     (errors.ServerStoppingError("m"), Code.UNAVAILABLE, "SERVER_STOPPING", {}),
     (
         errors.CodeDeckNotFoundError(7, [2, 1]),

@@ -73,6 +73,16 @@ class StreamEndedError(PegcountError):
     """Base of the errors with which the server ends a call by itself; the caller may call again at once."""
 
 
+class ServerStartingError(PegcountError):
+    """The store of the server is not open yet; the caller may call again after `retry_seconds`."""
+
+    reason = "SERVER_STARTING"
+
+    def __init__(self, retry_seconds: float) -> None:
+        super().__init__("the server is starting, and still opens its store; try again soon")
+        self.retry_seconds = retry_seconds
+
+
 class ServerStoppingError(StreamEndedError):
     """The server is stopping; the caller may send unanswered batches to its successor."""
 

@@ -4,6 +4,8 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
+from pathlib import Path
 from time import monotonic
 
 from pegcount import logs
@@ -11,12 +13,12 @@ from pegcount.auth import Credentials
 from pegcount.errors import PegcountError
 from pegcount.metrics import MetricsEndpoint, ServerMetrics
 from pegcount.process.serve_inputs import require_consistent, tls_files, tokens
-from pegcount.process.start_lines import log_start, log_stop, log_stopped
-from pegcount.server import Authentication, ListenOptions, RunningServer, now_us, require_safe
+from pegcount.server import Authentication, ListeningServer, ListenOptions, now_us, require_safe
 from pegcount.settings import ServeSettings
-from pegcount.store import EmbeddedStore
+from pegcount.store import EmbeddedStore, Store
 
 _LOOK_SECONDS = 0.5
+_SLOW_OPENING_SECONDS = 1.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -25,56 +27,102 @@ class ServerFailedError(PegcountError):
 
 
 def serve(settings: ServeSettings, stop: threading.Event, announce: Callable[[str], None]) -> None:
-    """Serves until `stop` is set; announces each address once it answers there, that of metrics last.
+    """Serves until `stop` is set; announces each address once it answers reports there.
 
-    Raises PegcountError if a setting cannot be used, the data directory cannot be opened, or the server
-    fails.
+    The addresses answer before that, while the store opens: health checks, and everything else with
+    SERVER_STARTING. A server that is told to stop answers for `stop_delay_seconds` more, or until `stop` is
+    set a second time. Raises PegcountError if a setting cannot be used, the data directory cannot be opened,
+    or the server fails.
     """
     with logs.opened(settings.log) as log, _running(settings, log) as server:
         for address, what in zip(server.addresses, ("", " for AdminService and reflection"), strict=False):
             announce(f"listening on {address}{what}")
-        notify_service_manager("READY=1")
-        while not stop.wait(_LOOK_SECONDS):
-            if not server.is_running():
-                raise ServerFailedError("the server has failed; its log says why")
-        log_stop(stop)
-        begin_s = monotonic()
+        _wait(server, stop, inf)
+        # To be set again, by which whoever stops the server ends the delay.
+        stop.clear()
+        server.announce_stop()
+        if settings.stop_delay_seconds:
+            _LOG.info(
+                "told to stop: health is NOT_SERVING; answers calls for %g s more, until it is told again",
+                settings.stop_delay_seconds,
+            )
+            _wait(server, stop, settings.stop_delay_seconds)
+        grace_seconds = settings.config.stop_grace_seconds
+        _LOG.info("stops: refuses new calls, and gives those in progress up to %g s", grace_seconds)
         server.stop()
-        log_stopped(monotonic() - begin_s)
+    _LOG.info("stopped: the data directory is released")
+
+
+def _wait(server: ListeningServer, stop: threading.Event, seconds: float) -> None:
+    """Waits until `stop` is set, or for some seconds; raises ServerFailedError if the server ends."""
+    deadline_s = monotonic() + seconds
+    while (remaining_s := deadline_s - monotonic()) > 0 and not stop.wait(min(_LOOK_SECONDS, remaining_s)):
+        if not server.is_running():
+            raise ServerFailedError("the server has failed; its log says why")
 
 
 @contextmanager
-def _running(settings: ServeSettings, log: logs.Log) -> Iterator[RunningServer]:
+def _running(settings: ServeSettings) -> Iterator[ListeningServer]:
     config = settings.config
-    tls = tls_files(settings.tls)
     options = ListenOptions(
-        tls,
+        tls_files(settings.tls),
         settings.admin_listen,
         has_admin=settings.has_admin,
         has_reflection=settings.has_reflection,
     )
     require_consistent(settings.listen, options)
     known_tokens = tokens(settings)
-    begin_s = monotonic()
-    store = EmbeddedStore(
-        settings.data, config, create=settings.create, accepted_losses=settings.accepted_losses
-    )
-    opening_seconds = monotonic() - begin_s
+    # Before it listens, as far as that is known without the store, whose credentials it looks for later.
+    _require_safe_addresses(settings, options, auth_is_on=True)
+    server = ListeningServer(config, settings.listen, now_us, options)
     try:
-        authentication = Authentication(
-            Credentials(config, store, now_us),
-            now_us,
-            known_tokens,
-            is_switched_off=not settings.has_authentication,
+        with _open_store(settings) as store:
+            authentication = Authentication(
+                Credentials(config, store, now_us),
+                now_us,
+                known_tokens,
+                is_switched_off=not settings.has_authentication,
+            )
+            _require_safe_addresses(settings, options, auth_is_on=authentication.is_on)
+            try:
+                server.answer(store, authentication)
+                _LOG.info("answers calls: health is SERVING")
+                _LOG.info(authentication.summary())
+                yield server
+            finally:
+                # Before the store closes, whatever has happened.
+                server.stop()
+    finally:
+        server.stop()
+
+
+def _require_safe_addresses(settings: ServeSettings, options: ListenOptions, *, auth_is_on: bool) -> None:
+    for address in () if settings.insecure_listen else options.addresses(settings.listen):
+        require_safe(address, tls_is_on=options.tls is not None, auth_is_on=auth_is_on)
+
+
+@contextmanager
+def _open_store(settings: ServeSettings) -> Iterator[Store]:
+    with _slow_opening_logged(settings.data):
+        store = EmbeddedStore(
+            settings.data, settings.config, create=settings.create, accepted_losses=settings.accepted_losses
         )
-        for address in () if settings.insecure_listen else options.addresses(settings.listen):
-            require_safe(address, tls_is_on=tls is not None, auth_is_on=authentication.is_on)
-        observers = (log.calls,)
-        server = RunningServer(config, store, settings.listen, now_us, options, authentication, observers)
-        log_start(settings, server.addresses, opening_seconds)
-        _LOG.info(authentication.summary())
-        yield server
+    try:
+        yield store
     finally:
         if metrics is not None:
             metrics.close()
         store.close()
+
+
+@contextmanager
+def _slow_opening_logged(directory: Path) -> Iterator[None]:
+    """Says that a store still opens, unless it opens or fails at once: a start that fails has one line."""
+    text = "still opens %s; until it is open, health is NOT_SERVING, and calls are told to come again"
+    timer = threading.Timer(_SLOW_OPENING_SECONDS, _LOG.info, (text, directory))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -1,6 +1,6 @@
 """The gRPC server; apart from `pegcount.client`, only this package imports gRPC."""
 
-from pegcount.server.app import ListenOptions, RunningServer, now_us
+from pegcount.server.app import ListeningServer, ListenOptions, RunningServer, now_us
 from pegcount.server.authentication import Authentication
 from pegcount.server.certificate_files import TlsFiles
 from pegcount.server.host_port import HostPortError, host_and_port
@@ -17,8 +17,7 @@ __all__ = [
     "HostPortError",
     "LaneLoad",
     "ListenOptions",
-    "MethodCalls",
-    "ObservedCall",
+    "ListeningServer",
     "RunningServer",
     "ServerState",
     "TlsFiles",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pegcount.auth import Caller, Scope
-from pegcount.errors import AccessDeniedError, FirstCredentialIsLocalError
+from pegcount.errors import AccessDeniedError, FirstCredentialIsLocalError, ServerStartingError
 from pegcount.server.authentication import Authentication, Metadata
 from pegcount.server.client_certificates import ClientCertificate
 
@@ -71,15 +71,25 @@ def rule_of(method: str) -> Rule:
 
 
 class Access:
-    """Decides who may call what. Thread-safe."""
+    """Decides who may call what. Thread-safe.
 
-    def __init__(self, authentication: Authentication) -> None:
+    Until `use` it knows nobody, and every method that is not open raises ServerStartingError.
+    """
+
+    def __init__(self, starting_retry_seconds: float) -> None:
+        self._authentication: Authentication | None = None
+        self._starting_retry_seconds = starting_retry_seconds
+
+    def use(self, authentication: Authentication) -> None:
+        """Lets callers in from now on."""
         self._authentication = authentication
 
     def authenticated(
         self, metadata: Iterable[Metadata], certificate: ClientCertificate | None = None
     ) -> Caller | None:
         """Returns who calls, whatever the scopes of the credential are; see `caller`."""
+        if self._authentication is None:
+            raise ServerStartingError(self._starting_retry_seconds)
         return self._authentication.caller(metadata, certificate)
 
     def caller(
@@ -88,7 +98,7 @@ class Access:
         """Returns who calls a method; None if it is open, or the server runs without authentication.
 
         Raises CredentialRefusedError, CredentialUnexpectedError, AccessDeniedError if the credential lacks
-        the scope, and FirstCredentialIsLocalError.
+        the scope, FirstCredentialIsLocalError, and ServerStartingError.
         """
         if rule.is_open:
             return None

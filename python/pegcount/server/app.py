@@ -9,56 +9,49 @@ a millisecond runs on the threads of a service.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from threading import Thread
 
 import grpc
-from google.protobuf.message_factory import GetMessageClass
 
 from pegcount import calendar
 from pegcount.auth import Credentials
 from pegcount.config import Config
 from pegcount.server.access import Access
-from pegcount.server.admin import AdminService
-from pegcount.server.admin_runner import AdminRunner
-from pegcount.server.audit import AuditLog, DeniedCalls
 from pegcount.server.authentication import Authentication
 from pegcount.server.calls import CallHandlers
 from pegcount.server.certificate_files import TlsFiles
 from pegcount.server.certificates import Certificates
 from pegcount.server.credential_limits import CredentialLimiter
-from pegcount.server.credential_watch import end_refused_streams, save_uses, watch_credentials
-from pegcount.server.expiry_notice import ExpiryNotices
-from pegcount.server.fault_health import CREDENTIALS_HEALTH, TLS_HEALTH, watch_fault
+from pegcount.server.credential_watch import end_refused_streams
+from pegcount.server.fault_health import TLS_HEALTH, watch_fault
 from pegcount.server.health import SERVICE_NAME as HEALTH
 from pegcount.server.health import HealthService
 from pegcount.server.listener import Listener
 from pegcount.server.minute_log import MinuteLog, silence_grpc
 from pegcount.server.observed_call import CallObserver
 from pegcount.server.places import end_old_streams
-from pegcount.server.records import RecordService
-from pegcount.server.reflection import REFLECTION_NAMES, ReflectionService
-from pegcount.server.report_runner import ReportRunner
-from pegcount.server.reports import ReportService
-from pegcount.server.server_state import ServerState
+from pegcount.server.reflection import REFLECTION_NAMES
+from pegcount.server.services import (
+    ADMIN,
+    RECORDS,
+    REPORT_METHODS,
+    REPORTS,
+    SERVICE_NAMES,
+    Services,
+    reflected,
+)
 from pegcount.server.sockets import ListeningPort
 from pegcount.server.undecodable_paths import accept_undecodable_paths
 from pegcount.server.unix_socket import is_unix
 from pegcount.server.unread_calls import UnreadCalls
-from pegcount.store import SourceRules, Store
-from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
-
-_REPORT_METHODS = reports_pb2.DESCRIPTOR.services_by_name["ReportService"].methods_by_name
-_REPORTS = reports_pb2.DESCRIPTOR.services_by_name["ReportService"].full_name
-_RECORDS = records_pb2.DESCRIPTOR.services_by_name["RecordService"].full_name
-_ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
-SERVICE_NAMES = (_REPORTS, _RECORDS, _ADMIN.full_name)
+from pegcount.store import Store
 
 _LOG = logging.getLogger(__name__)
+_LOOK_SECONDS = 0.5
 
 Clock = Callable[[], int]
 """Returns the current time in microseconds UTC."""
@@ -85,8 +78,80 @@ class ListenOptions:
         return [main] if self.admin_address is None else [main, self.admin_address]
 
 
-class RunningServer:
-    """A started server, with an event loop in a thread of its own."""
+class ListeningServer:
+    """A server that listens, with an event loop in a thread of its own.
+
+    Until `answer` it has no store: it answers for its health, which is NOT_SERVING, and ends all other calls
+    with SERVER_STARTING, so that clients come back.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        address: str,
+        clock: Clock = now_us,
+        listen_options: ListenOptions = ListenOptions(),
+        observers: Sequence[CallObserver] = (),
+    ) -> None:
+        """Listens on `HOST:PORT` or `unix:PATH`; port 0 selects a free port.
+
+        `observers` learn of each call that has ended. Raises ListenError if it cannot listen, and
+        TlsFileError if it cannot use the files of TLS.
+        """
+        self._config = config
+        self._clock = clock
+        started: Future[_Server] = Future()
+        serving = _serve(config, address, clock, listen_options, observers, started)
+        self._thread = Thread(target=asyncio.run, args=(serving,), name="server", daemon=True)
+        self._thread.start()
+        self._server = started.result()
+        self.addresses = self._server.addresses
+        """The main address, and that of AdminService if it has one of its own."""
+        self.port = int(self.addresses[0].rpartition(":")[2]) if not is_unix(self.addresses[0]) else 0
+        """The TCP port of the main address; 0 for a Unix socket."""
+
+    def answer(self, store: Store, authentication: Authentication | None = None) -> None:
+        """Answers all calls from now on, over an open store; has no effect on a server that has failed.
+
+        `authentication` of None is that of the credentials of the store.
+        """
+        credentials = authentication or Authentication(
+            Credentials(self._config, store, self._clock), self._clock
+        )
+        answering: Future[None] = Future()
+        # The loop is closed if the server has failed.
+        with suppress(RuntimeError):
+            self._server.answer_soon(store, credentials, answering)
+        while self.is_running() and not answering.done():
+            wait([answering], _LOOK_SECONDS)
+        if answering.done():
+            answering.result()
+
+    def is_running(self) -> bool:
+        """Returns whether the server has neither stopped nor failed."""
+        return self._thread.is_alive()
+
+    def open_stream_count(self) -> int:
+        """Returns the number of open WriteRecords streams."""
+        services = self._server.services
+        return 0 if services is None else len(services.records.places)
+
+    def announce_stop(self) -> None:
+        """Sets the health to NOT_SERVING for good, and tells watching clients; answers calls as before."""
+        # As in `answer`.
+        with suppress(RuntimeError):
+            self._server.announce_stop_soon()
+
+    def stop(self) -> None:
+        """Refuses new calls, gives calls in progress `stop_grace_seconds` to finish, then ends them."""
+        # As in `answer`.
+        with suppress(RuntimeError):
+            self._server.stop_soon()
+        self._thread.join()
+
+
+class RunningServer(ListeningServer):
+    """A server that answers all calls from its first moment on."""
 
     def __init__(
         self,
@@ -98,53 +163,25 @@ class RunningServer:
         authentication: Authentication | None = None,
         observers: Sequence[CallObserver] = (),
     ) -> None:
-        """Listens on `HOST:PORT` or `unix:PATH`; port 0 selects a free port.
-
-        `observers` learn of each call that has ended. `authentication` of None is that of the credentials of
-        the store. Raises ListenError if it cannot listen, and TlsFileError if it cannot use the files of TLS.
-        """
-        started: Future[_Server] = Future()
-        known = authentication or Authentication(Credentials(config, store, clock), clock)
-        serving = _serve(config, store, address, clock, listen_options, known, observers, started)
-        self._thread = Thread(target=asyncio.run, args=(serving,), name="server", daemon=True)
-        self._thread.start()
-        self._server = started.result()
-        self.addresses = self._server.addresses
-        """The main address, and that of AdminService if it has one of its own."""
-        self.port = int(self.addresses[0].rpartition(":")[2]) if not is_unix(self.addresses[0]) else 0
-        """The TCP port of the main address; 0 for a Unix socket."""
-
-    def is_running(self) -> bool:
-        """Returns whether the server has neither stopped nor failed."""
-        return self._thread.is_alive()
-
-    def open_stream_count(self) -> int:
-        """Returns the number of open WriteRecords streams."""
-        return len(self._server.records.places)
-
-    def state(self) -> ServerState:
-        """Returns the present state, also of a server that has stopped; may be called on any thread."""
-        return self._server.state()
-
-    def stop(self) -> None:
-        """Refuses new calls, gives calls in progress `stop_grace_seconds` to finish, then ends them."""
-        if self._thread.is_alive():
-            self._server.stop_soon()
-            self._thread.join()
+        """As `ListeningServer`, and `ListeningServer.answer`."""
+        super().__init__(config, address, clock, listen_options, observers)
+        try:
+            self.answer(store, authentication)
+        except BaseException:
+            self.stop()
+            raise
 
 
 async def _serve(
     config: Config,
-    store: Store,
     address: str,
     clock: Clock,
     listen_options: ListenOptions,
-    authentication: Authentication,
     observers: Sequence[CallObserver],
     started: "Future[_Server]",
 ) -> None:
     try:
-        server = _Server(config, store, clock, listen_options, authentication, observers)
+        server = _Server(config, clock, listen_options, observers)
         await server.start(address)
     except BaseException as error:
         started.set_exception(error)
@@ -154,22 +191,18 @@ async def _serve(
 
 
 class _Server:
-    """The services, and the listeners whose clients call them."""
+    """The listeners, and the services that their clients call."""
 
     def __init__(
         self,
         config: Config,
-        store: Store,
         clock: Clock,
         listen_options: ListenOptions,
-        authentication: Authentication,
         observers: Sequence[CallObserver],
     ) -> None:
         self._config = config
-        self._store = store
+        self._clock = clock
         self._options = listen_options
-        self._authentication = authentication
-        self._credentials = authentication.credentials
         silence_grpc()
         accept_undecodable_paths()
         self._loop = asyncio.get_running_loop()
@@ -179,26 +212,24 @@ class _Server:
         unread = UnreadCalls(
             config.request_read_seconds, config.unread_call_count_max, config.overload_retry_seconds
         )
-        log, access = MinuteLog(_LOG), Access(authentication)
+        log, self._access = MinuteLog(_LOG), Access(config.starting_retry_seconds)
         limiter = CredentialLimiter(config, log)
-        self._main = Listener(config, unread, access, limiter, log, observers)
+        self._main = Listener(config, unread, self._access, limiter, log, observers)
         own_address = listen_options.admin_address is not None
         self._of_admin = (
-            Listener(config, unread, access, limiter, log, observers) if own_address else self._main
+            Listener(config, unread, self._access, limiter, log, observers) if own_address else self._main
         )
         self._listeners = (self._main, self._of_admin) if own_address else (self._main,)
-        self._credentials.on_change(self._end_refused_soon)
-        self._reports = ReportRunner(config, store, self._main.unread_answers)
-        rules = SourceRules(store)
-        self.records = RecordService(config, store, rules)
-        audit = AuditLog(config, store, clock)
-        self._denied = DeniedCalls(config, audit)
-        self._admin = AdminRunner(config, AdminService(config, store, rules, self._credentials), audit)
         self._health = HealthService(config)
-        self._reflection = ReflectionService(config, self._reflected())
-        self._add_methods(ReportService(config, clock), ExpiryNotices(config, self._credentials, clock))
+        for listener in self._listeners:
+            self._add_health(listener.calls)
+            listener.register(HEALTH)
+        self._main.register_later(REPORTS, REPORT_METHODS)
+        self.services: Services | None = None
+        """What answers over the store; None until it is open."""
         self.addresses: list[str] = []
         self._ports: list[ListeningPort] = []
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, address: str) -> None:
         """Listens; raises ListenError."""
@@ -206,12 +237,10 @@ class _Server:
         calendar.preload()
         try:
             self._bind(address)
-            for name in ("", *self._services()):
-                self._health.set(name, serving=name != _RECORDS or self._store.write_fault is None)
+            for name in self._health_names():
+                self._health.set(name, serving=False)
             if self._certificates is not None:
                 self._health.set(TLS_HEALTH, serving=self._certificates.look() is None)
-            if self._authentication.accepts_tokens:
-                self._health.set(CREDENTIALS_HEALTH, serving=self._authentication.look() is None)
             for listener in self._listeners:
                 await listener.start()
         except BaseException:
@@ -221,29 +250,43 @@ class _Server:
                 listener.release()
             raise
 
+    def answer_soon(self, store: Store, authentication: Authentication, answering: "Future[None]") -> None:
+        """Answers calls over a store, and says when or why not; may be called from any thread.
+
+        Raises RuntimeError if the loop is closed.
+        """
+        self._loop.call_soon_threadsafe(self._try_answer, store, authentication, answering)
+
     async def run(self) -> None:
         """Runs until `stop_soon` is called, or until gRPC fails, and then stops."""
         config = self._config
         listening = list(zip(self._listeners, self._ports, strict=True))
-        places = [self.records.places, self._health.places, self._reflection.places]
-        tasks = [
+        self._tasks += [
             *(_run(listener.run(port)) for listener, port in listening),
-            _run(end_old_streams(places, config.stream_look_seconds)),
-            _run(watch_credentials(self._credentials, config)),
-            _run(end_refused_streams(self._end_refused, config.stream_look_seconds)),
-            *map(_run, self._health_watches()),
+            _run(end_old_streams([self._health.places], config.stream_look_seconds)),
         ]
+        if self._certificates is not None:
+            look = self._certificates.look
+            self._tasks.append(_run(watch_fault(self._health, TLS_HEALTH, look, config.tls_look_seconds)))
         await self._wait_for_end()
         self._health.stop()
         await asyncio.gather(*(each.calls.stop(config.stop_grace_seconds) for each in self._listeners))
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        # All calls have ended, so it may wait; a process that ends gives no threads any more.
-        save_uses(self._credentials)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.services is not None:
+            # All calls have ended, so it may wait; a process that ends gives no threads any more.
+            self.services.save_uses()
         await asyncio.gather(*(listener.stop(port) for listener, port in listening))
-        for service in (self._reports, self._admin, self._denied):
-            service.close()
+        if self.services is not None:
+            self.services.close()
+
+    def announce_stop_soon(self) -> None:
+        """Sets the health to NOT_SERVING for good; may be called from any thread.
+
+        Raises RuntimeError if the loop is closed.
+        """
+        self._loop.call_soon_threadsafe(self._health.stop)
 
     def state(self) -> ServerState:
         """Returns the present state. It asks nothing of the event loop, which may be busy or gone."""
@@ -258,8 +301,33 @@ class _Server:
         )
 
     def stop_soon(self) -> None:
-        """Makes `run` stop; may be called from any thread."""
+        """Makes `run` stop; may be called from any thread. Raises RuntimeError if the loop is closed."""
         self._loop.call_soon_threadsafe(self._stopping.set)
+
+    def _try_answer(self, store: Store, authentication: Authentication, answering: "Future[None]") -> None:
+        try:
+            self._answer(store, authentication)
+        except BaseException as error:
+            answering.set_exception(error)
+        else:
+            answering.set_result(None)
+
+    def _answer(self, store: Store, authentication: Authentication) -> None:
+        options, config = self._options, self._config
+        of_admin = self._of_admin if options.has_admin else None
+        services = Services(config, store, self._clock, authentication, self._main, of_admin)
+        if options.has_reflection:
+            is_main = self._of_admin is self._main
+            services.add_reflection(self._of_admin, reflected(has_admin=options.has_admin, is_main=is_main))
+        self._explain_absences()
+        self.services = services
+        authentication.credentials.on_change(self._end_refused_soon)
+        self._access.use(authentication)
+        for name in self._health_names():
+            self._health.set(name, serving=True)
+        services.set_health(self._health)
+        self._tasks += map(_run, services.background_work(self._health))
+        self._tasks.append(_run(end_refused_streams(self._end_refused, config.stream_look_seconds)))
 
     def _end_refused_soon(self) -> None:
         """Ends streams whose credential has ended, before the call that caused it is answered."""
@@ -283,16 +351,6 @@ class _Server:
             return None
         return self._certificates.credentials()
 
-    def _health_watches(self) -> Iterator[Coroutine[object, object, None]]:
-        config = self._config
-        store = self._store
-        yield watch_fault(self._health, _RECORDS, lambda: store.write_fault, config.health_look_seconds)
-        if self._certificates is not None:
-            yield watch_fault(self._health, TLS_HEALTH, self._certificates.look, config.tls_look_seconds)
-        if self._authentication.accepts_tokens:
-            look = self._authentication.look
-            yield watch_fault(self._health, CREDENTIALS_HEALTH, look, config.token_key_look_seconds)
-
     async def _wait_for_end(self) -> None:
         # Not cancelled afterwards: gRPC's own stopping waits for the same future.
         failed = [asyncio.ensure_future(listener.wait_for_end()) for listener in self._listeners]
@@ -304,48 +362,20 @@ class _Server:
         if not self._stopping.is_set():
             _LOG.critical("gRPC has failed and accepts no more calls; the server ends")
 
-    def _services(self) -> list[str]:
-        return [name for name in SERVICE_NAMES if self._options.has_admin or name != _ADMIN.full_name]
-
-    def _reflected(self) -> list[str]:
-        """Returns the services at the address where reflection answers."""
-        if self._of_admin is self._main:
-            return [*self._services(), HEALTH]
-        return [HEALTH, *([_ADMIN.full_name] if self._options.has_admin else [])]
-
-    def _add_methods(self, reports: ReportService, notices: ExpiryNotices) -> None:
-        calls = self._main.calls
-        for name, prepare in reports.reports().items():
-            message_class = GetMessageClass(_REPORT_METHODS[name].output_type)
-            behavior = notices.added(self._reports.behavior(prepare), message_class)
-            calls.add_unary(f"{_REPORTS}/{name}", behavior, self._reports.refusal)
-        calls.add_stream(f"{_RECORDS}/WriteRecords", self.records.write_records, self.records.places.refusal)
-        self._add_admin()
-        for listener in self._listeners:
-            self._add_health(listener.calls)
-            listener.register([HEALTH, _REPORTS] if listener is self._main else [HEALTH])
+    def _health_names(self) -> list[str]:
+        """Returns the whole server, and its services, as the health names them."""
+        return ["", *(name for name in SERVICE_NAMES if self._options.has_admin or name != ADMIN)]
 
     def _add_health(self, calls: CallHandlers) -> None:
         calls.add_unary(f"{HEALTH}/Check", self._health.check)
         calls.add_unary(f"{HEALTH}/List", self._health.list)
         calls.add_response_stream(f"{HEALTH}/Watch", self._health.watch)
 
-    def _add_admin(self) -> None:
-        calls = self._of_admin.calls
-        if self._options.has_admin:
-            for method in _ADMIN.methods:
-                behavior, denial = self._admin.behavior(method), partial(self._denied.add, method.name)
-                calls.add_unary(f"{_ADMIN.full_name}/{method.name}", behavior, denial=denial)
-        if self._options.has_reflection:
-            for name in REFLECTION_NAMES:
-                calls.add_stream(f"{name}/ServerReflectionInfo", self._reflection.answer_stream)
-        self._explain_absences()
-
     def _explain_absences(self) -> None:
         """Tells whoever calls a service at an address without it why it does not answer there."""
         options = self._options
         for has, flag, names in (
-            (options.has_admin, "--no-admin", (_ADMIN.full_name,)),
+            (options.has_admin, "--no-admin", (ADMIN,)),
             (options.has_reflection, "--no-reflection", REFLECTION_NAMES),
         ):
             if not has:
@@ -356,7 +386,7 @@ class _Server:
                 self._main.calls.explain_absence(names, text)
         if self._of_admin is not self._main:
             text = "the server answers its calls at its main address"
-            self._of_admin.calls.explain_absence((_REPORTS, _RECORDS), text)
+            self._of_admin.calls.explain_absence((REPORTS, RECORDS), text)
 
 
 def _run(work: Coroutine[object, object, None]) -> "asyncio.Task[None]":

@@ -33,7 +33,7 @@ from pegcount.errors import (
     shortened,
 )
 from pegcount.server import call_metadata, status
-from pegcount.server.access import ANY_SCOPE, Access, Rule, rule_of
+from pegcount.server.access import ANY_SCOPE, RULES, Access, Rule, rule_of
 from pegcount.server.call import Call
 from pegcount.server.call_clock import CallClock, Phase
 from pegcount.server.client_certificates import client_certificate
@@ -204,14 +204,14 @@ class CallHandlers(grpc.GenericRpcHandler):
             if method.startswith(prefix)
         }
 
-    def method_calls(self) -> list[MethodCalls]:
-        """Returns how many calls of each method have begun; may be called on any thread."""
-        known = [MethodCalls(name, kind, self._begun_counts[name]) for name, kind in self._kinds.items()]
-        return [*known, MethodCalls(None, CallKind.UNARY, self._begun_counts[_UNKNOWN])]
+    def added_later(self, method: str) -> Handler:
+        """Returns a handler of a unary method, `/package.Service/Method`, that need not be added yet."""
 
-    def in_progress_count(self) -> int:
-        """Returns the number of calls in progress; may be called on any thread."""
-        return len(self._calls)
+        async def handle(requests: Any, context: Any) -> Any:
+            handler = self._handlers.get(method) or self._unknown(method)
+            return await handler.stream_unary(requests, context)  # type: ignore[misc]
+
+        return grpc.stream_unary_rpc_method_handler(handle)
 
     def end_refused(self) -> None:
         """Ends the streams whose credential has ended, after the answers that they owe.
@@ -422,7 +422,9 @@ class CallHandlers(grpc.GenericRpcHandler):
                 f"there is no method {quoted(name)}{self._hint(name)}", method=shortened(name)
             )
 
-        named = _Method(method.removeprefix("/"), ANY_SCOPE, CallKind.UNARY, is_known=False)
+        name = method.removeprefix("/")
+        # While the server starts, it has none of its methods yet.
+        named = _Method(name, ANY_SCOPE, is_stream=False, is_known=name in RULES)
 
         async def handle(_: object, context: Context) -> None:
             await self._observe(context, named, refuse)

@@ -5,6 +5,7 @@ nothing would keep a change from all others.
 """
 
 import asyncio
+from typing import Final
 
 from grpc_health.v1 import health, health_pb2
 
@@ -15,6 +16,8 @@ from pegcount.server.call import Call
 from pegcount.server.places import PlaceLimits, StreamPlaces
 
 SERVICE_NAME = health.SERVICE_NAME
+LIVE: Final = "pegcount.live"
+"""Says that the process lives: SERVING until it ends, also while it starts or stops."""
 _Status = health_pb2.HealthCheckResponse
 
 
@@ -23,7 +26,7 @@ class HealthService:
 
     def __init__(self, config: Config) -> None:
         self._request_bytes_max = config.name_request_bytes_max
-        self._states: dict[str, int] = {}
+        self._states: dict[str, int] = {LIVE: _Status.SERVING}
         self._changed: set[asyncio.Event] = set()
         self._is_stopping = False
         limits = PlaceLimits(
@@ -49,9 +52,9 @@ class HealthService:
         return {name: state == _Status.SERVING for name, state in self._states.copy().items()}
 
     def stop(self) -> None:
-        """Sets all services to NOT_SERVING for good."""
+        """Sets all services but `LIVE` to NOT_SERVING for good."""
         self._is_stopping = True
-        self._states = dict.fromkeys(self._states, _Status.NOT_SERVING)
+        self._states = dict.fromkeys(self._states, _Status.NOT_SERVING) | {LIVE: _Status.SERVING}
         self._notify()
 
     async def check(self, data: bytes, _: Call) -> bytes:

@@ -57,13 +57,17 @@ class Listener:
         self._server.add_generic_rpc_handlers((self.calls,))
         self._bound: BoundAddress | None = None
 
-    def register(self, services: Iterable[str]) -> None:
-        """Has gRPC hand over the calls of each of some services apart from all others, which may queue there.
+    def register(self, service: str) -> None:
+        """Has gRPC hand over the calls of a service apart from all others, which may queue there.
 
-        Called once all methods are added to `calls`.
+        Called before `start`, once all methods of the service are added to `calls`.
         """
-        for name in services:
-            self._server.add_registered_method_handlers(name, self.calls.of_service(name))
+        self._server.add_registered_method_handlers(service, self.calls.of_service(service))
+
+    def register_later(self, service: str, methods: Iterable[str]) -> None:
+        """As `register`, for unary methods of a service that are added to `calls` after `start`."""
+        handlers = {method: self.calls.added_later(f"/{service}/{method}") for method in methods}
+        self._server.add_registered_method_handlers(service, handlers)
 
     def bind(self, address: str, credentials: grpc.ServerCredentials | None) -> BoundAddress:
         """Binds `HOST:PORT` or `unix:PATH`, for TLS if there are credentials; raises ListenError."""

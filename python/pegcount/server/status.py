@@ -19,6 +19,10 @@ from pegcount.server import call_metadata
 from pegcount.server.call_clock import CallClock
 
 _DOMAIN = "pegcount"
+_PUSHBACK = "grpc-retry-pushback-ms"
+"""Trailer of gRPC: the milliseconds after which the retry policy of the client sends the call again
+(https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback)."""
+_MS_PER_S = 1_000
 _LOG = logging.getLogger(__name__)
 
 CODE_OF_ERROR: dict[type[errors.PegcountError], int] = {
@@ -58,6 +62,7 @@ CODE_OF_ERROR: dict[type[errors.PegcountError], int] = {
     errors.CorrectionInProgressError: code_pb2.FAILED_PRECONDITION,
     errors.StoreReadOnlyError: code_pb2.FAILED_PRECONDITION,
     errors.StoreUnavailableError: code_pb2.UNAVAILABLE,
+    errors.ServerStartingError: code_pb2.UNAVAILABLE,
     errors.ServerStoppingError: code_pb2.UNAVAILABLE,
     errors.StreamIdleError: code_pb2.UNAVAILABLE,
     errors.StreamDisplacedError: code_pb2.UNAVAILABLE,
@@ -73,6 +78,7 @@ _SAY_WHEN_TO_RETRY = (
     errors.OverloadedError,
     errors.CredentialLimitReachedError,
     errors.StoreUnavailableError,
+    errors.ServerStartingError,
 )
 
 # Trailers carry the status twice: the message alone, percent-encoded in up to 3 bytes per byte, and the
@@ -105,9 +111,23 @@ async def abort(
         ended = _limit_reached(error.limit, error.allowed, error.retry_seconds)
     else:
         ended = rpc_status.to_status(status_of(error, request_id))
-    metadata = (*ended.trailing_metadata, *call_metadata.trailing(request_id, clock, caller))
+    metadata = (
+        *ended.trailing_metadata,
+        *call_metadata.trailing(request_id, clock, caller),
+        *_pushback(error),
+    )
     await context.abort(ended.code, ended.details, metadata)
     raise AssertionError("abort raises")
+
+
+def _pushback(error: BaseException) -> call_metadata.Metadata:
+    """Returns the trailer that tells the retry policy of a client when to call a starting server again.
+
+    Without it, a client would use up its few attempts within the time that a large store needs to open.
+    """
+    if not isinstance(error, errors.ServerStartingError):
+        return ()
+    return ((_PUSHBACK, str(round(error.retry_seconds * _MS_PER_S))),)
 
 
 def status_of(error: BaseException, request_id: str) -> status_pb2.Status:
