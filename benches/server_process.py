@@ -35,7 +35,10 @@ def running_program(*arguments: str, checkout: Path | None = None) -> Iterator[S
 
     `checkout` is that of another commit, whose package the program imports.
     """
-    environment = {**os.environ, "PYTHONPATH": str(checkout / "python")} if checkout else None
+    # Other servers may have the default port of metrics; an older commit ignores the variable.
+    environment = {"PEGCOUNT_METRICS_LISTEN": "none", **os.environ}
+    if checkout:
+        environment["PYTHONPATH"] = str(checkout / "python")
     with subprocess.Popen(
         [sys.executable, *arguments], stdout=subprocess.PIPE, text=True, env=environment
     ) as server:

@@ -32,7 +32,7 @@ import --format freeswitch-xml --source fs3 freeswitch.xml
 import --format yeti-csv --source yeti yeti.csv
 import --format pegcount-csv --source demo pegcount.csv
 
-"$pegcount" serve --data "$work/data" --listen 127.0.0.1:0 >"$work/serve.log" 2>&1 &
+"$pegcount" serve --data "$work/data" --listen 127.0.0.1:0 --metrics-listen none >"$work/serve.log" 2>&1 &
 server=$!
 address=
 for _ in $(seq 100); do

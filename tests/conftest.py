@@ -1,8 +1,13 @@
-"""Gives every test of a run one seed, and prints it."""
+"""Gives every test of a run one seed, and prints it; keeps servers off the default port of metrics."""
+
+import os
 
 import pytest
 import seeds
 from hypothesis import settings
+
+# Of the servers that tests start at the same time, only one could have the default port.
+os.environ["PEGCOUNT_METRICS_LISTEN"] = "none"
 
 # How long an example takes says more about what else the machine does than about the code.
 settings.register_profile("pegcount", deadline=None)

@@ -1,6 +1,6 @@
 """Runs a whole service in this process: the store, the server on a free port, and client stubs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +10,7 @@ import grpc
 from conformance.stores import EMBEDDED, StoreFactory
 from pegcount.config import Config
 from pegcount.model import WriteOutcome
-from pegcount.server import ListenOptions, RunningServer
+from pegcount.server import CallObserver, ListenOptions, RunningServer, ServerState
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import admin_pb2_grpc, records_pb2, records_pb2_grpc, reports_pb2_grpc
 from strict_channel import StrictChannel
@@ -34,12 +34,19 @@ class Service:
     listen_options: ListenOptions = field(default_factory=ListenOptions)
     channel_credentials: grpc.ChannelCredentials | None = None
     """What the client trusts, and its certificate; None: plain text."""
+    observers: Sequence[CallObserver] = ()
+    """Learn of each call that has ended."""
 
     def __post_init__(self) -> None:
         # Most tests use what an embedded store has beside the interface of a store.
         self.store = cast(EmbeddedStore, self.stores.open(self.directory, self.config, lambda: self.now_us))
         self._running = RunningServer(
-            self.config, self.store, self.listen, lambda: self.now_us, self.listen_options
+            self.config,
+            self.store,
+            self.listen,
+            lambda: self.now_us,
+            self.listen_options,
+            observers=self.observers,
         )
         self.addresses = self._running.addresses
         self.address = self.addresses[0]
@@ -64,6 +71,10 @@ class Service:
     def open_stream_count(self) -> int:
         """Returns the number of open WriteRecords streams."""
         return self._running.open_stream_count()
+
+    def state(self) -> ServerState:
+        """Returns the present state of the server."""
+        return self._running.state()
 
     def is_running(self) -> bool:
         return self._running.is_running()

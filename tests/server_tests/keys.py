@@ -1,6 +1,6 @@
 """Services that ask for credentials, and the metadata that sends a key."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from conformance.stores import EMBEDDED
 from pegcount.auth import Credentials, Issued, Scope
 from pegcount.config import Config
 from pegcount.model import NewCredential
+from pegcount.server import CallObserver
 from pegcount.store import Store
 from pegcount.v1 import admin_pb2
 from service import NOW_US, Service
@@ -63,9 +64,11 @@ class Guarded:
 
 
 @contextmanager
-def guarded(directory: Path, config: Config | None = None) -> Iterator[Guarded]:
+def guarded(
+    directory: Path, config: Config | None = None, observers: Sequence[CallObserver] = ()
+) -> Iterator[Guarded]:
     """Runs a service over a directory whose store has a credential for each scope."""
     with closing(EMBEDDED.open(directory, Config(), lambda: NOW_US)) as store:
         issued = {scope: create(store, scope) for scope in Scope}
-    with Service(directory, config or Config()) as service:
+    with Service(directory, config or Config(), observers=observers) as service:
         yield Guarded(service, issued)
