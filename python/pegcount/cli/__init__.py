@@ -11,6 +11,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 from pegcount.cli.audit import audit
 from pegcount.cli.backup import backup
 from pegcount.cli.check import check
+from pegcount.cli.config import config_app
 from pegcount.cli.deck import deck_app
 from pegcount.cli.delete import delete
 from pegcount.cli.entry import run
@@ -43,6 +44,7 @@ app.command("audit")(audit)
 app.add_typer(report_app, name="report")
 app.add_typer(deck_app, name="deck")
 app.add_typer(key_app, name="key")
+app.add_typer(config_app, name="config")
 
 
 @app.callback()

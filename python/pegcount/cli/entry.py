@@ -13,11 +13,12 @@ import typer
 
 from pegcount.cli.connection import ABOUT_A_SERVER
 from pegcount.cli.exit_status import BROKEN_PIPE_STATUS, errors_as_exit_status
+from pegcount.cli.serve_options import reads_its_environment
 from pegcount.errors import PegcountError
 
 _PROGRAM = "pegcount"
 _PREFIX = "PEGCOUNT_"
-_WITHOUT_VARIABLE = {"help", "version", "install_completion", "show_completion"}
+_WITHOUT_VARIABLE = {"help", "version", "install_completion", "show_completion", "set_values"}
 _OF_DELETE = {"data", "time_zone", *ABOUT_A_SERVER}
 """Options of `pegcount delete` that a variable may give: what it deletes must stand on its command line."""
 _MEANT: Mapping[str, str] = {
@@ -53,6 +54,26 @@ def add_environment_variables(command: Any) -> None:
     for option in options(command):
         option.envvar = variable_of(option)
         option.show_envvar = True
+    for each in commands(command):
+        if reads_its_environment(each):
+            leave_to_command(each)
+
+
+def leave_to_command(command: Any) -> None:
+    """Lets a command read the variables of its options itself; the help names them all the same."""
+    for option in command.params:
+        option.value_from_envvar = _nothing
+
+
+def _nothing(_: typer.Context) -> None:
+    """Returns the value of an option whose variable is read elsewhere."""
+
+
+def commands(command: Any) -> Iterator[Any]:
+    """Yields a command and those below it."""
+    yield command
+    for inner in getattr(command, "commands", {}).values():
+        yield from commands(inner)
 
 
 def suggest_options(command: Any) -> None:

@@ -11,11 +11,10 @@ from time import monotonic
 from pegcount import logs
 from pegcount.auth import Credentials
 from pegcount.errors import PegcountError
-from pegcount.metrics import MetricsEndpoint, ServerMetrics
-from pegcount.process.serve_inputs import require_consistent, tls_files, tokens
-from pegcount.server import Authentication, ListeningServer, ListenOptions, now_us, require_safe
-from pegcount.settings import ServeSettings
-from pegcount.store import EmbeddedStore, Store
+from pegcount.process.serve_inputs import tls_files, tokens
+from pegcount.server import Authentication, ListenOptions, RunningServer, now_us, require_safe
+from pegcount.settings import ServeSettings, require_consistent
+from pegcount.store import EmbeddedStore
 
 _LOOK_SECONDS = 0.5
 _SLOW_OPENING_SECONDS = 1.0
@@ -62,7 +61,8 @@ def _wait(server: ListeningServer, stop: threading.Event, seconds: float) -> Non
 
 
 @contextmanager
-def _running(settings: ServeSettings) -> Iterator[ListeningServer]:
+def _running(settings: ServeSettings) -> Iterator[RunningServer]:
+    require_consistent(settings)
     config = settings.config
     options = ListenOptions(
         tls_files(settings.tls),
@@ -70,7 +70,6 @@ def _running(settings: ServeSettings) -> Iterator[ListeningServer]:
         has_admin=settings.has_admin,
         has_reflection=settings.has_reflection,
     )
-    require_consistent(settings.listen, options)
     known_tokens = tokens(settings)
     # Before it listens, as far as that is known without the store, whose credentials it looks for later.
     _require_safe_addresses(settings, options, auth_is_on=True)

@@ -66,12 +66,12 @@ def of_file(path: Path) -> Iterator[Found]:
 
 
 def of_environment(variables: Mapping[str, str]) -> Iterator[Found]:
-    """Yields what environment variables say."""
+    """Yields what environment variables say; an empty one says nothing."""
     of_setting = {setting.variable: key for key, setting in SETTINGS.items()}
     of_setting[ACTIVE_TTL.variable] = ACTIVE_TTL_KEY
     # That of the field itself comes later, and counts.
     for variable in sorted(of_setting, key=lambda name: name != ACTIVE_TTL.variable):
-        if variable in variables:
+        if variables.get(variable):
             origin = Origin(Source.ENVIRONMENT, variable)
             yield Given(of_setting[variable], variables[variable], origin, True)
     prefixes = [field_prefix(table) for table in (CONFIG, TUNING)]

@@ -44,13 +44,8 @@ class Loaded:
     def settings(self) -> ServeSettings:
         """Returns the settings of a server; raises SettingsError without a data directory."""
         if self.values["data"] is None:
-            raise SettingsError(
-                [
-                    Problem(
-                        "", "the data directory is missing: give --data, PEGCOUNT_DATA, or data in the file"
-                    )
-                ]
-            )
+            text = "the data directory is missing: give --data, PEGCOUNT_DATA, or data in the file"
+            raise SettingsError([Problem("", text)])
         return settings_of(self.values)
 
     def warnings(self) -> tuple[Problem, ...]:
