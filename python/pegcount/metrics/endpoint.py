@@ -66,6 +66,8 @@ class _Server(ThreadingMixIn, WSGIServer):
     """A thread for each connection, of which there are few."""
 
     daemon_threads = True
+    request_queue_size = 64
+    """Connections that the system holds until the server looks; those beyond wait for a second."""
     seconds_max = (REQUEST_SECONDS_MAX, ANSWER_SECONDS_MAX)
 
     def __init__(self, family: socket.AddressFamily, address: tuple[str, int]) -> None:
