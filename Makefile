@@ -40,7 +40,7 @@ NODE_SOURCES := examples/node/report.js tests/clients/node/answers.js
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 CLIENT := clients/python
 
-.PHONY: help build demo serve test test-rust test-python test-long test-scopes test-faults test-clients test-security test-load test-soak test-engines test-packages test-notebook fuzz fuzz-cases model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-noisy bench-rpc lint format proto grpcurl dist clean
+.PHONY: help build demo serve test test-rust test-python test-long test-scopes test-faults test-clients test-security test-load test-soak test-engines test-packages test-notebook test-operations fuzz fuzz-cases model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-noisy bench-observability bench-rpc lint format proto grpcurl dist clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -95,6 +95,10 @@ test-load: build
 ## test-soak    half of the sustainable load for 30 minutes (PEGCOUNT_SOAK_SECONDS): nothing grows
 test-soak: build
 	$(BIN)/pytest -s -p no:cacheprovider tests/soak
+
+## test-operations alerts, dashboard, restarts and deployment with real tools, which this downloads; long, as root
+test-operations: build
+	$(BIN)/pytest -s -p no:cacheprovider tests/operations
 
 ## test-engines compare the service with DuckDB and ClickHouse, which this installs
 test-engines: build $(STAMPS)/engines
@@ -166,6 +170,10 @@ bench-isolation: build
 ## bench-noisy  reports of other credentials beside one that floods the server; NOISY="--rounds 1" for fewer
 bench-noisy: build
 	$(BIN)/python benches/noisy_credential.py $(NOISY)
+
+## bench-observability  processor time that metrics and logs cost a small call; OBSERVABILITY="--pairs 4" for fewer
+bench-observability: build
+	$(BIN)/python benches/observability_cost.py $(OBSERVABILITY)
 
 ## bench-rpc    a report over gRPC beside a canned reply, under load by ghz; RPC="--data DIR" for other records
 bench-rpc: build $(BIN)/ghz
