@@ -31,8 +31,19 @@ VALGRIND ?= $(shell command -v valgrind 2>/dev/null)
 # The runner must have the same version as the library, which Cargo.lock pins.
 GUNGRAUN_VERSION := $(shell sed -n '/^name = "gungraun-runner"/{n;s/.*"\(.*\)"/\1/p}' $(CORE)/Cargo.lock)
 CARGO_FUZZ_VERSION := 0.13.2
+CARGO_DENY_VERSION := 0.20.2
+CARGO_CYCLONEDX_VERSION := 0.5.9
+KUSTOMIZE_VERSION := v5.8.0
 CARGO_FUZZ := .cache/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 GUNGRAUN := .cache/gungraun-$(GUNGRAUN_VERSION)
+CARGO_DENY := .cache/cargo-deny-$(CARGO_DENY_VERSION)
+CARGO_CYCLONEDX := .cache/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)
+AUDIT_VENV := .cache/audit-venv
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+# Arguments of the image, such as IMAGE_ARGS="--build-arg PYTHON_IMAGE=…@sha256:…".
+IMAGE ?= pegcount:$(VERSION)
+IMAGE_ARGS ?=
+CONTAINER_ENGINE ?= $(shell command -v docker || command -v podman)
 
 RUST_SOURCES := $(shell find .cargo/config.toml $(CORE)/src $(CORE)/build.rs $(CORE)/Cargo.toml $(CORE)/Cargo.lock -type f)
 CLIENT_CRATES := examples/rust tests/clients/rust
@@ -40,7 +51,7 @@ NODE_SOURCES := examples/node/report.js tests/clients/node/answers.js
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 CLIENT := clients/python
 
-.PHONY: help build demo serve test test-rust test-python test-long test-scopes test-faults test-clients test-security test-load test-soak test-engines test-packages test-notebook test-operations fuzz fuzz-cases model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-noisy bench-observability bench-rpc lint format proto grpcurl dist clean
+.PHONY: help build demo serve test test-rust test-python test-long test-scopes test-faults test-clients test-security test-load test-soak test-engines test-packages test-notebook fuzz fuzz-cases model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-noisy bench-rpc lint format proto grpcurl dist image deny audit sbom test-deployment clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -103,6 +114,10 @@ test-operations: build
 ## test-engines compare the service with DuckDB and ClickHouse, which this installs
 test-engines: build $(STAMPS)/engines
 	$(BIN)/pytest tests/engines
+
+## test-deployment unit, image and manifests of ops/; as root also a server under a systemd of its own; needs Go
+test-deployment: build $(STAMPS)/operations $(BIN)/kustomize
+	$(BIN)/pytest -s -p no:cacheprovider tests/operations/test_deployment.py
 
 ## test-packages build all packages and try each in environments of their own; takes minutes
 test-packages: build $(STAMPS)/dist-tools $(STAMPS)/proto-tools
@@ -212,6 +227,27 @@ grpcurl: $(BIN)/grpcurl
 dist: $(STAMPS)/dist-tools
 	@.ci/dist $(DIST_VENV) dist
 
+## image        build the container image IMAGE (default: pegcount:VERSION) with docker or podman; takes minutes
+image:
+ifeq ($(CONTAINER_ENGINE),)
+	@echo "image: neither docker nor podman is installed; apt-get install podman installs one" >&2; exit 1
+else
+	$(CONTAINER_ENGINE) build --file ops/Dockerfile --tag $(IMAGE) --build-arg VERSION=$(VERSION) $(IMAGE_ARGS) .
+endif
+
+## deny         licences, sources and versions of the crates, against ops/deny.toml; installs cargo-deny, takes minutes
+deny: $(CARGO_DENY)/bin/cargo-deny
+	$< --locked --manifest-path $(CORE)/Cargo.toml check --config $(CURDIR)/ops/deny.toml --show-stats bans licenses sources
+	$< --locked --manifest-path $(CORE)/Cargo.toml list --config $(CURDIR)/ops/deny.toml --layout license
+
+## audit        known faults in the pinned packages and crates; needs their databases, installs pip-audit and cargo-deny
+audit: $(STAMPS)/audit-tools $(CARGO_DENY)/bin/cargo-deny
+	@.ci/audit $(AUDIT_VENV)/bin/pip-audit $(CARGO_DENY)/bin/cargo-deny
+
+## sbom         list of all packages and crates of the service as CycloneDX, into dist/; installs the tools for it
+sbom: build $(STAMPS)/audit-tools $(CARGO_CYCLONEDX)/bin/cargo-cyclonedx
+	@.ci/sbom $(AUDIT_VENV)/bin/cyclonedx-py $(CARGO_CYCLONEDX)/bin dist
+
 ## clean        remove all build results
 clean:
 	rm -rf $(VENV) .cache dist $(CORE)/target python/pegcount/_aggcore.abi3.so
@@ -267,6 +303,24 @@ $(STAMPS)/mutants: requirements/mutants.txt $(STAMPS)/requirements
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutants.txt
 	$(CARGO) install --quiet --locked cargo-mutants@27.1.0
 	touch $@
+
+$(STAMPS)/operations: requirements/operations.txt $(STAMPS)/requirements
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/operations.txt
+	touch $@
+
+$(STAMPS)/audit-tools: requirements/audit.txt $(STAMPS)/venv
+	$(PYTHON) -m venv $(AUDIT_VENV)
+	$(AUDIT_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
+	touch $@
+
+$(CARGO_DENY)/bin/cargo-deny:
+	$(CARGO) install --quiet --locked --root $(CARGO_DENY) cargo-deny@$(CARGO_DENY_VERSION)
+
+$(CARGO_CYCLONEDX)/bin/cargo-cyclonedx:
+	$(CARGO) install --quiet --locked --root $(CARGO_CYCLONEDX) cargo-cyclonedx@$(CARGO_CYCLONEDX_VERSION)
+
+$(BIN)/kustomize: $(STAMPS)/venv
+	GOBIN=$(CURDIR)/$(BIN) go install sigs.k8s.io/kustomize/kustomize/v5@$(KUSTOMIZE_VERSION)
 
 $(BIN)/ghz: $(STAMPS)/venv
 	GOBIN=$(CURDIR)/$(BIN) go install github.com/bojand/ghz/cmd/ghz@$(GHZ_VERSION)

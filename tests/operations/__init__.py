@@ -1,0 +1,1 @@
+"""What operators install and watch; `make test-operations` runs it."""
