@@ -10,7 +10,8 @@ import grpc
 from conformance.stores import EMBEDDED, StoreFactory
 from pegcount.config import Config
 from pegcount.model import WriteOutcome
-from pegcount.server import CallObserver, ListenOptions, RunningServer, ServerState
+from pegcount.server import ListenOptions, RunningServer
+from pegcount.server.observed_call import CallObserver
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import admin_pb2_grpc, records_pb2, records_pb2_grpc, reports_pb2_grpc
 from strict_channel import StrictChannel
@@ -35,7 +36,6 @@ class Service:
     channel_credentials: grpc.ChannelCredentials | None = None
     """What the client trusts, and its certificate; None: plain text."""
     observers: Sequence[CallObserver] = ()
-    """Learn of each call that has ended."""
 
     def __post_init__(self) -> None:
         # Most tests use what an embedded store has beside the interface of a store.

@@ -61,7 +61,7 @@ def fields_of(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _time(record: logging.LogRecord) -> str:
-    return utc(int(record.created * 1e9))
+    return utc(round(record.created * 1_000) * 1_000_000)
 
 
 def _message(record: logging.LogRecord) -> str:
