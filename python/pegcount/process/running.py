@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
@@ -11,7 +12,8 @@ from time import monotonic
 from pegcount import logs
 from pegcount.auth import Credentials
 from pegcount.errors import PegcountError
-from pegcount.process.serve_inputs import tls_files, tokens
+from pegcount.process.freed_memory import FreedMemory, process_memory
+from pegcount.process.serve_inputs import require_consistent, tls_files, tokens
 from pegcount.server import Authentication, ListenOptions, RunningServer, now_us, require_safe
 from pegcount.settings import ServeSettings, require_consistent
 from pegcount.store import EmbeddedStore
@@ -36,18 +38,11 @@ def serve(settings: ServeSettings, stop: threading.Event, announce: Callable[[st
     with logs.opened(settings.log) as log, _running(settings, log) as server:
         for address, what in zip(server.addresses, ("", " for AdminService and reflection"), strict=False):
             announce(f"listening on {address}{what}")
-        _wait(server, stop, inf)
-        # To be set again, by which whoever stops the server ends the delay.
-        stop.clear()
-        server.announce_stop()
-        if settings.stop_delay_seconds:
-            _LOG.info(
-                "told to stop: health is NOT_SERVING; answers calls for %g s more, until it is told again",
-                settings.stop_delay_seconds,
-            )
-            _wait(server, stop, settings.stop_delay_seconds)
-        grace_seconds = settings.config.stop_grace_seconds
-        _LOG.info("stops: refuses new calls, and gives those in progress up to %g s", grace_seconds)
+        freed_memory = FreedMemory(settings.config, process_memory())
+        while not stop.wait(_LOOK_SECONDS):
+            freed_memory.look(time.monotonic())
+            if not server.is_running():
+                raise ServerFailedError("the server has failed; its log says why")
         server.stop()
     _LOG.info("stopped: the data directory is released")
 
