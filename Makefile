@@ -51,7 +51,7 @@ NODE_SOURCES := examples/node/report.js tests/clients/node/answers.js
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 CLIENT := clients/python
 
-.PHONY: help build demo serve test test-rust test-python test-long test-scopes test-faults test-clients test-security test-load test-soak test-engines test-packages test-notebook fuzz fuzz-cases model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-noisy bench-rpc lint format proto grpcurl dist image deny audit sbom test-deployment clean
+.PHONY: help build demo serve test test-rust test-python test-long test-scopes test-faults test-clients test-security test-load test-soak test-engines test-packages test-notebook fuzz fuzz-cases model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-noisy bench-rpc lint format proto config-page grpcurl dist clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -219,6 +219,10 @@ format: build
 ## proto        generate the code of proto/
 proto: $(STAMPS)/proto-tools
 	.ci/generate-proto $(PROTO_VENV)/bin/python
+
+## config-page  write docs/configuration.md from the settings
+config-page: build
+	$(BIN)/python -m pegcount.settings.page > docs/configuration.md
 
 ## grpcurl      install grpcurl into .venv/bin, for the tests
 grpcurl: $(BIN)/grpcurl

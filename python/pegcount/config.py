@@ -442,3 +442,22 @@ class Config:
     """Upper limit in seconds of a client's retry delay. A delay that the server asks for is added to it."""
     tuning: Tuning = Tuning()
     """Constants that trade speed for memory or work; none changes a figure."""
+
+
+class LiveConfig:
+    """The settings of a running server. `now` has the present ones; whoever reads a reloadable field reads it
+    there at each use, on any thread.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.now = config
+        """Replaced as a whole, so that a reader never sees some fields of an old and some of a new one."""
+
+    @classmethod
+    def of(cls, config: "Config | LiveConfig") -> "LiveConfig":
+        """Returns live settings: those given, or settings that never change."""
+        return config if isinstance(config, LiveConfig) else cls(config)
+
+    def overload_retry_seconds(self) -> float:
+        """Returns the present `Config.overload_retry_seconds`."""
+        return self.now.overload_retry_seconds

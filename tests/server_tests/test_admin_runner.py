@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from pegcount.auth import Credentials
-from pegcount.config import Config
+from pegcount.config import Config, LiveConfig
 from pegcount.errors import DeadlineError
 from pegcount.server.admin import AdminService
 from pegcount.server.admin_runner import AdminRunner
@@ -30,7 +30,7 @@ def test_a_call_whose_deadline_passed_while_it_waited_changes_nothing(
     store = EmbeddedStore(tmp_path, Config(), create=True)
     credentials = Credentials(Config(), store, lambda: 0)
     service = AdminService(Config(), store, SourceRules(store), credentials)
-    runner = AdminRunner(Config(), service, AuditLog(Config(), store, lambda: 0))
+    runner = AdminRunner(LiveConfig(Config()), service, AuditLog(Config(), store, lambda: 0))
     call: Any = SimpleNamespace(
         caller=None,
         turn="credential",

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 from pegcount.auth import Caller, Scope
-from pegcount.config import Config
+from pegcount.config import Config, LiveConfig
 from pegcount.data_scope import CredentialLimits
 from pegcount.errors import CredentialLimitReachedError
 from pegcount.server.credential_limits import AdmittedCall, CredentialLimiter
@@ -25,7 +25,7 @@ class Limits:
         self.now_s = 1_000.0
         log = MinuteLog(LOG, lambda: self.now_s)
         limits = Config(credential_wait_seconds_max=wait_seconds_max, **config)  # type: ignore[arg-type]
-        self.limiter = CredentialLimiter(limits, log, lambda: self.now_s)
+        self.limiter = CredentialLimiter(LiveConfig(limits), log, lambda: self.now_s)
 
     def call(self, by: Caller, *, is_report: bool = True) -> AdmittedCall:
         """Begins a call; raises the error that refuses it."""

@@ -10,6 +10,10 @@ from pegcount.server.fair_queue import FairQueue
 from pegcount.server.loop_turns import LoopTurns
 
 
+def one_second() -> float:
+    return 1.0
+
+
 def filled(count_max: int, *calls: str) -> FairQueue[str]:
     """A queue of calls, each named by its connection and a number."""
     queue: FairQueue[str] = FairQueue(count_max)
@@ -80,7 +84,7 @@ async def settle() -> None:
 
 def test_a_busy_connection_does_not_keep_others_out_of_a_gate() -> None:
     async def test() -> None:
-        gate = AdmissionGate("calls", 1, 2, 1.0)
+        gate = AdmissionGate("calls", 1, 2, one_second)
         await gate.enter("busy")
         busy = [asyncio.ensure_future(gate.enter("busy")) for _ in range(3)]
         await settle()
@@ -100,7 +104,7 @@ def test_a_busy_connection_does_not_keep_others_out_of_a_gate() -> None:
 
 def test_a_caller_leaves_a_slot_for_others() -> None:
     async def test() -> None:
-        gate = AdmissionGate("calls", 2, 9, 1.0, running_per_caller_max=1)
+        gate = AdmissionGate("calls", 2, 9, one_second, running_per_caller_max=1)
         await gate.enter("busy")
         busy = [asyncio.ensure_future(gate.enter("busy")) for _ in range(2)]
         await settle()
@@ -120,7 +124,7 @@ def test_a_caller_leaves_a_slot_for_others() -> None:
 
 def test_a_call_that_left_the_queue_passes_its_slot_on() -> None:
     async def test() -> None:
-        gate = AdmissionGate("calls", 1, 2, 1.0)
+        gate = AdmissionGate("calls", 1, 2, one_second)
         await gate.enter("a")
         calls = [asyncio.ensure_future(gate.enter("a")) for _ in range(2)]
         await settle()
@@ -136,7 +140,7 @@ def test_a_call_that_left_the_queue_passes_its_slot_on() -> None:
 
 def test_other_calls_get_the_loop_between_the_turns_of_waiting_work() -> None:
     async def test() -> None:
-        turns = LoopTurns("calls", 1e-9, 10, 1.0)
+        turns = LoopTurns("calls", 1e-9, 10, one_second)
         events: list[str] = []
 
         async def other() -> None:
@@ -155,7 +159,7 @@ def test_other_calls_get_the_loop_between_the_turns_of_waiting_work() -> None:
 
 def test_work_of_a_cancelled_call_is_never_done() -> None:
     async def test() -> None:
-        turns = LoopTurns("calls", 1e-9, 10, 1.0)
+        turns = LoopTurns("calls", 1e-9, 10, one_second)
         done: list[str] = []
         first = asyncio.ensure_future(turns.run("a", lambda: done.append("first")))
         left = asyncio.ensure_future(turns.run("a", lambda: done.append("left")))
@@ -170,7 +174,7 @@ def test_work_of_a_cancelled_call_is_never_done() -> None:
 
 def test_waiting_work_is_bounded_and_fails_alone() -> None:
     async def test() -> None:
-        turns = LoopTurns("calls", 1e-9, 1, 1.0)
+        turns = LoopTurns("calls", 1e-9, 1, one_second)
 
         def fail() -> None:
             raise ValueError("its own")

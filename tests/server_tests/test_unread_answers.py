@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from load.http2_peer import Peer, message, opening_with_window
-from pegcount.config import Config
+from pegcount.config import Config, LiveConfig
 from pegcount.server.connections import Connection, Connections
 from pegcount.server.unread_answers import UnreadAnswers
 from pegcount.v1 import reports_pb2
@@ -24,7 +24,9 @@ Start = Callable[..., Service]
 def answers(all_max: int, connection_max: int) -> tuple[UnreadAnswers, list[Connection]]:
     config = Config(unread_answer_bytes_max=all_max, unread_answer_bytes_per_connection_max=connection_max)
     connections = Connections(config)
-    return UnreadAnswers(config), [connections.enter(f"ipv4:10.0.0.1:{port}") for port in (1, 2, 3)]
+    return UnreadAnswers(LiveConfig(config)), [
+        connections.enter(f"ipv4:10.0.0.1:{port}") for port in (1, 2, 3)
+    ]
 
 
 def test_a_connection_with_too_many_unread_bytes_is_refused() -> None:

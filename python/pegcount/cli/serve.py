@@ -23,7 +23,8 @@ def serve(sources: Sources) -> None:
     _raise_open_file_limit()
     with errors_as_exit_status():
         settings = load(sources).settings()
-        process.serve(settings, _stop_on_signals(), typer.echo)
+        reload = process.ReloadRequest(lambda: load(sources))
+        process.serve(settings, _stop_on_signals(), typer.echo, _reload_on_signal(reload))
 
 
 def _stop_on_signals() -> process.StopRequest:
@@ -37,6 +38,12 @@ def _stop_on_signals() -> process.StopRequest:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     return stop
+
+
+def _reload_on_signal(reload: process.ReloadRequest) -> process.ReloadRequest:
+    """Returns a request that SIGHUP makes."""
+    signal.signal(signal.SIGHUP, lambda *_: reload.ask())
+    return reload
 
 
 def _raise_open_file_limit() -> None:

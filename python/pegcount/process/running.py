@@ -11,9 +11,10 @@ from time import monotonic
 
 from pegcount import logs
 from pegcount.auth import Credentials
+from pegcount.config import LiveConfig
 from pegcount.errors import PegcountError
-from pegcount.process.freed_memory import FreedMemory, process_memory
-from pegcount.process.serve_inputs import require_consistent, tls_files, tokens
+from pegcount.process.reloading import Reloader, ReloadRequest
+from pegcount.process.serve_inputs import tls_files, tokens
 from pegcount.server import Authentication, ListenOptions, RunningServer, now_us, require_safe
 from pegcount.settings import ServeSettings, require_consistent
 from pegcount.store import EmbeddedStore
@@ -27,15 +28,22 @@ class ServerFailedError(PegcountError):
     """The server has ended by itself."""
 
 
-def serve(settings: ServeSettings, stop: threading.Event, announce: Callable[[str], None]) -> None:
-    """Serves until `stop` is set; announces each address once it answers reports there.
+def serve(
+    settings: ServeSettings,
+    stop: threading.Event,
+    announce: Callable[[str], None],
+    reload: ReloadRequest | None = None,
+) -> None:
+    """Serves until `stop` is set; announces each address once it answers there.
 
-    The addresses answer before that, while the store opens: health checks, and everything else with
-    SERVER_STARTING. A server that is told to stop answers for `stop_delay_seconds` more, or until `stop` is
-    set a second time. Raises PegcountError if a setting cannot be used, the data directory cannot be opened,
-    or the server fails.
+    Reads its settings again when `reload` is asked for; None: never.
+
+    Raises PegcountError if a setting cannot be used, the data directory cannot be opened, or the server
+    fails.
     """
-    with logs.opened(settings.log) as log, _running(settings, log) as server:
+    live = LiveConfig(settings.config)
+    reloader = Reloader(settings, reload, live)
+    with _running(settings, live) as server:
         for address, what in zip(server.addresses, ("", " for AdminService and reflection"), strict=False):
             announce(f"listening on {address}{what}")
         freed_memory = FreedMemory(settings.config, process_memory())
@@ -43,6 +51,7 @@ def serve(settings: ServeSettings, stop: threading.Event, announce: Callable[[st
             freed_memory.look(time.monotonic())
             if not server.is_running():
                 raise ServerFailedError("the server has failed; its log says why")
+            reloader.look()
         server.stop()
     _LOG.info("stopped: the data directory is released")
 
@@ -56,7 +65,7 @@ def _wait(server: ListeningServer, stop: threading.Event, seconds: float) -> Non
 
 
 @contextmanager
-def _running(settings: ServeSettings) -> Iterator[RunningServer]:
+def _running(settings: ServeSettings, live: LiveConfig) -> Iterator[RunningServer]:
     require_consistent(settings)
     config = settings.config
     options = ListenOptions(
@@ -66,26 +75,21 @@ def _running(settings: ServeSettings) -> Iterator[RunningServer]:
         has_reflection=settings.has_reflection,
     )
     known_tokens = tokens(settings)
-    # Before it listens, as far as that is known without the store, whose credentials it looks for later.
-    _require_safe_addresses(settings, options, auth_is_on=True)
-    server = ListeningServer(config, settings.listen, now_us, options)
+    store = EmbeddedStore(
+        settings.data, live, create=settings.create, accepted_losses=settings.accepted_losses
+    )
     try:
-        with _open_store(settings) as store:
-            authentication = Authentication(
-                Credentials(config, store, now_us),
-                now_us,
-                known_tokens,
-                is_switched_off=not settings.has_authentication,
-            )
-            _require_safe_addresses(settings, options, auth_is_on=authentication.is_on)
-            try:
-                server.answer(store, authentication)
-                _LOG.info("answers calls: health is SERVING")
-                _LOG.info(authentication.summary())
-                yield server
-            finally:
-                # Before the store closes, whatever has happened.
-                server.stop()
+        authentication = Authentication(
+            Credentials(config, store, now_us),
+            now_us,
+            known_tokens,
+            is_switched_off=not settings.has_authentication,
+        )
+        for address in () if settings.insecure_listen else options.addresses(settings.listen):
+            require_safe(address, tls_is_on=tls is not None, auth_is_on=authentication.is_on)
+        server = RunningServer(live, store, settings.listen, now_us, options, authentication)
+        _LOG.info(authentication.summary())
+        yield server
     finally:
         server.stop()
 

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from pegcount import core, request
-from pegcount.config import Config
+from pegcount.config import LiveConfig
 from pegcount.server.admin import AdminService
 from pegcount.server.admission import AdmissionGate
 from pegcount.server.audit import AuditLog, author_of
@@ -31,9 +31,11 @@ say what goes on."""
 class AdminRunner:
     """Limits the admin calls that run and wait."""
 
-    def __init__(self, config: Config, service: AdminService, audit: AuditLog) -> None:
+    def __init__(self, live: LiveConfig, service: AdminService, audit: AuditLog) -> None:
         self._audit = audit
         self._service = service
+        config = live.now
+        self._live = live
         self._config = config
         self._threads = ThreadPoolExecutor(config.admin_call_count_max, thread_name_prefix="admin")
         running_max, waiting_max = config.admin_call_count_max, config.waiting_admin_call_count_max
@@ -41,7 +43,7 @@ class AdminRunner:
             "admin calls",
             running_max,
             waiting_max,
-            config.overload_retry_seconds,
+            live.overload_retry_seconds,
             # A deletion may take minutes, in which others must get a thread.
             running_per_caller_max=max(1, running_max - 1),
         )
@@ -62,7 +64,7 @@ class AdminRunner:
             await self._gate.enter(call.turn)
             call.is_stoppable = method.name in _CANCELLABLE
             # The deadline may have passed while the call waited; a change that it asks for must not follow.
-            limit = QueryDeadline(call.time_remaining(), self._config)
+            limit = QueryDeadline(call.time_remaining(), self._live.now)
             token = core.CancelToken(call.time_remaining())
             more: list[object] = [token] if method.name in _CANCELLABLE else []
             if method.name in _CHANGES_CREDENTIALS:

@@ -31,10 +31,11 @@ class AdmissionGate:
         name: str,
         running_max: int,
         waiting_max: int,
-        retry_seconds: float,
+        retry_seconds: Callable[[], float],
         running_per_caller_max: int | None = None,
     ) -> None:
-        """`name` names the calls, in the plural, in the error of a refused call.
+        """`name` names the calls, in the plural, in the error of a refused call, and `retry_seconds` returns
+        when it may come again.
 
         With `running_per_caller_max`, further calls of one caller wait although slots are free.
         """
@@ -122,4 +123,4 @@ class AdmissionGate:
             self.leave(turn.caller)
 
     def _overloaded(self) -> OverloadedError:
-        return OverloadedError(self._refusal, self._retry_seconds)
+        return OverloadedError(self._refusal, self._retry_seconds())

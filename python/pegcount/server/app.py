@@ -19,7 +19,7 @@ import grpc
 
 from pegcount import calendar
 from pegcount.auth import Credentials
-from pegcount.config import Config
+from pegcount.config import Config, LiveConfig
 from pegcount.server.access import Access
 from pegcount.server.authentication import Authentication
 from pegcount.server.calls import CallHandlers
@@ -155,7 +155,7 @@ class RunningServer(ListeningServer):
 
     def __init__(
         self,
-        config: Config,
+        config: Config | LiveConfig,
         store: Store,
         address: str,
         clock: Clock = now_us,
@@ -163,17 +163,41 @@ class RunningServer(ListeningServer):
         authentication: Authentication | None = None,
         observers: Sequence[CallObserver] = (),
     ) -> None:
-        """As `ListeningServer`, and `ListeningServer.answer`."""
-        super().__init__(config, address, clock, listen_options, observers)
-        try:
-            self.answer(store, authentication)
-        except BaseException:
-            self.stop()
-            raise
+        """Listens on `HOST:PORT` or `unix:PATH`; port 0 selects a free port.
+
+        `observers` learn of each call that has ended. `authentication` of None is that of the credentials of
+        the store. Raises ListenError if it cannot listen, and TlsFileError if it cannot use the files of TLS.
+        """
+        started: Future[_Server] = Future()
+        live = LiveConfig.of(config)
+        known = authentication or Authentication(Credentials(live.now, store, clock), clock)
+        serving = _serve(live, store, address, clock, listen_options, known, observers, started)
+        self._thread = Thread(target=asyncio.run, args=(serving,), name="server", daemon=True)
+        self._thread.start()
+        self._server = started.result()
+        self.addresses = self._server.addresses
+        """The main address, and that of AdminService if it has one of its own."""
+        self.port = int(self.addresses[0].rpartition(":")[2]) if not is_unix(self.addresses[0]) else 0
+        """The TCP port of the main address; 0 for a Unix socket."""
+
+    def is_running(self) -> bool:
+        """Returns whether the server has neither stopped nor failed."""
+        return self._thread.is_alive()
+
+    def open_stream_count(self) -> int:
+        """Returns the number of open WriteRecords streams."""
+        return len(self._server.records.places)
+
+    def stop(self) -> None:
+        """Refuses new calls, gives calls in progress `stop_grace_seconds` to finish, then ends them."""
+        if self._thread.is_alive():
+            self._server.stop_soon()
+            self._thread.join()
 
 
 async def _serve(
-    config: Config,
+    live: LiveConfig,
+    store: Store,
     address: str,
     clock: Clock,
     listen_options: ListenOptions,
@@ -181,7 +205,7 @@ async def _serve(
     started: "Future[_Server]",
 ) -> None:
     try:
-        server = _Server(config, clock, listen_options, observers)
+        server = _Server(live, store, clock, listen_options, authentication, observers)
         await server.start(address)
     except BaseException as error:
         started.set_exception(error)
@@ -195,11 +219,14 @@ class _Server:
 
     def __init__(
         self,
-        config: Config,
+        live: LiveConfig,
+        store: Store,
         clock: Clock,
         listen_options: ListenOptions,
         observers: Sequence[CallObserver],
     ) -> None:
+        config = live.now
+        self._live = live
         self._config = config
         self._clock = clock
         self._options = listen_options
@@ -210,23 +237,26 @@ class _Server:
         tls, days = listen_options.tls, config.certificate_warning_days
         self._certificates = None if tls is None else Certificates(tls, clock, days)
         unread = UnreadCalls(
-            config.request_read_seconds, config.unread_call_count_max, config.overload_retry_seconds
+            config.request_read_seconds, config.unread_call_count_max, live.overload_retry_seconds
         )
-        log, self._access = MinuteLog(_LOG), Access(config.starting_retry_seconds)
-        limiter = CredentialLimiter(config, log)
-        self._main = Listener(config, unread, self._access, limiter, log, observers)
+        log, access = MinuteLog(_LOG), Access(authentication)
+        limiter = CredentialLimiter(live, log)
+        self._main = Listener(live, unread, access, limiter, log, observers)
         own_address = listen_options.admin_address is not None
         self._of_admin = (
-            Listener(config, unread, self._access, limiter, log, observers) if own_address else self._main
+            Listener(live, unread, access, limiter, log, observers) if own_address else self._main
         )
         self._listeners = (self._main, self._of_admin) if own_address else (self._main,)
-        self._health = HealthService(config)
-        for listener in self._listeners:
-            self._add_health(listener.calls)
-            listener.register(HEALTH)
-        self._main.register_later(REPORTS, REPORT_METHODS)
-        self.services: Services | None = None
-        """What answers over the store; None until it is open."""
+        self._credentials.on_change(self._end_refused_soon)
+        self._reports = ReportRunner(live, store, self._main.unread_answers)
+        rules = SourceRules(store)
+        self.records = RecordService(live, store, rules)
+        audit = AuditLog(config, store, clock)
+        self._denied = DeniedCalls(config, audit)
+        self._admin = AdminRunner(live, AdminService(config, store, rules, self._credentials), audit)
+        self._health = HealthService(live)
+        self._reflection = ReflectionService(live, self._reflected())
+        self._add_methods(ReportService(config, clock), ExpiryNotices(config, self._credentials, clock))
         self.addresses: list[str] = []
         self._ports: list[ListeningPort] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -270,8 +300,9 @@ class _Server:
             self._tasks.append(_run(watch_fault(self._health, TLS_HEALTH, look, config.tls_look_seconds)))
         await self._wait_for_end()
         self._health.stop()
-        await asyncio.gather(*(each.calls.stop(config.stop_grace_seconds) for each in self._listeners))
-        for task in self._tasks:
+        grace_seconds = self._live.now.stop_grace_seconds
+        await asyncio.gather(*(each.calls.stop(grace_seconds) for each in self._listeners))
+        for task in tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.services is not None:

@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Final
 
 from pegcount.auth import Caller
-from pegcount.config import Config
+from pegcount.config import Config, LiveConfig
 from pegcount.data_scope import CredentialLimits
 from pegcount.errors import CredentialLimitReachedError, quoted
 from pegcount.server.minute_log import MinuteLog
@@ -63,6 +63,8 @@ class _Account:
     """What one credential has asked for."""
 
     limits: CredentialLimits | None
+    config: Config
+    """The settings that `allowed` comes from."""
     allowed: _Allowed
     used_s: float
     in_progress_count: int = 0
@@ -138,9 +140,9 @@ class CredentialLimiter:
     called longest ago begins anew.
     """
 
-    def __init__(self, config: Config, log: MinuteLog, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, live: LiveConfig, log: MinuteLog, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` returns seconds."""
-        self._config = config
+        self._live = live
         self._log = log
         self._clock = clock
         self._accounts: OrderedDict[str, _Account] = OrderedDict()
@@ -157,12 +159,12 @@ class CredentialLimiter:
         allowed = account.allowed
         most = allowed.calls_in_progress
         if most and account.in_progress_count >= most:
-            return _refused("calls_in_progress", most, self._config.overload_retry_seconds)
+            return _refused("calls_in_progress", most, self._live.now.overload_retry_seconds)
         if is_report and (error := self._work_refusal(account, now_s)):
             return error
         rate = allowed.calls_per_second
         missing = self._missing(account, now_s)
-        if missing <= self._config.credential_wait_seconds_max * rate:
+        if missing <= self._live.now.credential_wait_seconds_max * rate:
             return None
         # Calls that all come again at the time that they are told find room for all of them.
         promised = account.promised.drained(now_s, rate)
@@ -189,7 +191,7 @@ class CredentialLimiter:
             self._log_refused(caller, error)
             raise error
         # No report runs for longer, whatever its estimate is.
-        cost_ms = min(cost_us / 1_000, self._config.query_seconds_max * 1_000)
+        cost_ms = min(cost_us / 1_000, self._live.now.query_seconds_max * 1_000)
         with self._work_lock:
             account.work_ms.taken += cost_ms
         return cost_ms
@@ -211,7 +213,7 @@ class CredentialLimiter:
 
     def pause_seconds(self, account: _Account) -> float:
         """Accounts for a refused call, or one that was given up while it waited; see `note_refused`."""
-        now_s, rate = self._clock(), self._config.credential_refusals_per_second
+        now_s, rate = self._clock(), self._live.now.credential_refusals_per_second
         excess = account.refused.drained(now_s, rate) - _BURST_SECONDS * rate
         if excess < _PAUSE_SECONDS_MAX * rate:
             account.refused.taken += 1
@@ -242,28 +244,20 @@ class CredentialLimiter:
         account = self._accounts.get(caller.id)
         if account is None:
             self._make_room(now_s)
-            account = _Account(caller.limits, self._allowed(caller.limits), now_s)
+            config = self._live.now
+            account = _Account(caller.limits, config, _allowed(caller.limits, config), now_s)
             self._accounts[caller.id] = account
         else:
             self._accounts.move_to_end(caller.id)
-            if account.limits is not caller.limits:
-                account.limits, account.allowed = caller.limits, self._allowed(caller.limits)
+            if account.limits is not caller.limits or account.config is not self._live.now:
+                account.limits, account.config = caller.limits, self._live.now
+                account.allowed = _allowed(caller.limits, account.config)
         account.used_s = now_s
         return account
 
-    def _allowed(self, limits: CredentialLimits | None) -> _Allowed:
-        own, config = limits or _NONE, self._config
-        return _Allowed(
-            config.credential_calls_per_second if own.calls_per_second is None else own.calls_per_second,
-            config.credential_calls_in_progress if own.calls_in_progress is None else own.calls_in_progress,
-            config.credential_work_ms_per_second
-            if own.work_ms_per_second is None
-            else own.work_ms_per_second,
-        )
-
     def _make_room(self, now_s: float) -> None:
         """Drops accounts of idle credentials; a few, so that no call waits for many of them."""
-        count_max = self._config.limited_credential_count_max
+        count_max = self._live.now.limited_credential_count_max
         for caller_id, account in list(islice(self._accounts.items(), _LOOK_COUNT)):
             if account.in_progress_count:
                 # It is not idle, and those behind it may be.
@@ -283,3 +277,14 @@ class CredentialLimiter:
 def _refused(limit: str, allowed: int, seconds: float) -> CredentialLimitReachedError:
     steps = math.floor(seconds * _RETRY_STEPS_PER_SECOND) + 1
     return CredentialLimitReachedError(limit, allowed, steps / _RETRY_STEPS_PER_SECOND)
+
+
+def _allowed(limits: CredentialLimits | None, config: Config) -> _Allowed:
+    own = limits or _NONE
+    calls_per_second, calls_in_progress = own.calls_per_second, own.calls_in_progress
+    work_ms = own.work_ms_per_second
+    return _Allowed(
+        config.credential_calls_per_second if calls_per_second is None else calls_per_second,
+        config.credential_calls_in_progress if calls_in_progress is None else calls_in_progress,
+        config.credential_work_ms_per_second if work_ms is None else work_ms,
+    )

@@ -10,7 +10,7 @@ from typing import Final
 from grpc_health.v1 import health, health_pb2
 
 from pegcount import request
-from pegcount.config import Config
+from pegcount.config import LiveConfig
 from pegcount.errors import NotFoundError, quoted
 from pegcount.server.call import Call
 from pegcount.server.places import PlaceLimits, StreamPlaces
@@ -24,7 +24,8 @@ _Status = health_pb2.HealthCheckResponse
 class HealthService:
     """Answers checks, and tells watching clients of each change. Used on the event loop only."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, live: LiveConfig) -> None:
+        config = live.now
         self._request_bytes_max = config.name_request_bytes_max
         self._states: dict[str, int] = {LIVE: _Status.SERVING}
         self._changed: set[asyncio.Event] = set()
@@ -37,7 +38,7 @@ class HealthService:
             yield_seconds=float("inf"),
             idle_seconds_max=0,
             age_seconds_max=config.connection_age_seconds_max,
-            retry_seconds=config.overload_retry_seconds,
+            retry_seconds=live.overload_retry_seconds,
         )
         self.places = StreamPlaces(limits)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import grpc
 
-from pegcount.config import Config
+from pegcount.config import LiveConfig
 from pegcount.server.access import Access
 from pegcount.server.calls import CallHandlers
 from pegcount.server.connection_guard import ConnectionGuard
@@ -31,16 +31,17 @@ class Listener:
 
     def __init__(
         self,
-        config: Config,
+        live: LiveConfig,
         unread: UnreadCalls,
         access: Access,
         limiter: CredentialLimiter,
         log: MinuteLog,
         observers: Sequence[CallObserver] = (),
     ) -> None:
-        self._config = config
-        self.connections = connections = Connections(config)
-        self.unread_answers = UnreadAnswers(config)
+        config = live.now
+        self._live = live
+        connections = Connections(config)
+        self.unread_answers = UnreadAnswers(live)
         self._guard = ConnectionGuard(config, connections, self.unread_answers, log)
         self.calls = CallHandlers(
             connections,
@@ -91,7 +92,7 @@ class Listener:
         # gRPC resets calls that reach a stopping server, which clients take for cancelled. A closed
         # connection makes them UNAVAILABLE.
         port.close()
-        seconds = self._config.stop_grace_seconds
+        seconds = self._live.now.stop_grace_seconds
         try:
             await asyncio.wait_for(self._server.stop(None), seconds)
         except TimeoutError:

@@ -27,7 +27,9 @@ class _Turn:
 class LoopTurns:
     """Lets calls work on the event loop for `round_seconds` in each round; the others wait."""
 
-    def __init__(self, name: str, round_seconds: float, waiting_max: int, retry_seconds: float) -> None:
+    def __init__(
+        self, name: str, round_seconds: float, waiting_max: int, retry_seconds: Callable[[], float]
+    ) -> None:
         """`name` names the calls, in the plural, in the error of a refused call."""
         self._round_seconds = round_seconds
         self._refusal = f"{waiting_max} {name} wait; no more are allowed"
@@ -108,4 +110,4 @@ class LoopTurns:
             del turn  # As in `run`.
 
     def _overloaded(self) -> OverloadedError:
-        return OverloadedError(self._refusal, self._retry_seconds)
+        return OverloadedError(self._refusal, self._retry_seconds())

@@ -4,7 +4,7 @@ The peer is the credential of the stream, or the address of its client if it has
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -77,8 +77,8 @@ class PlaceLimits:
     """Seconds of waiting for its client after which a stream ends; 0 is without limit."""
     age_seconds_max: float
     """Age of its connection in seconds at which a stream ends; 0 is without limit."""
-    retry_seconds: float
-    """Seconds after which a refused caller may try again."""
+    retry_seconds: Callable[[], float]
+    """Returns the seconds after which a refused caller may try again."""
     are_write_streams: bool = False
     """Whether the limit `write_streams` of a credential takes the place of `count_per_peer_max`."""
 
@@ -155,7 +155,7 @@ class StreamPlaces:
         if len(of_peer) >= limits.allowed(caller):
             if caller is not None and limits.are_write_streams:
                 error = CredentialLimitReachedError(
-                    "write_streams", limits.allowed(caller), limits.retry_seconds
+                    "write_streams", limits.allowed(caller), limits.retry_seconds()
                 )
                 return _FullPlaces(of_peer, error)
             return _FullPlaces(of_peer, self._overloaded(len(of_peer), f"of {peer} "))
@@ -170,7 +170,7 @@ class StreamPlaces:
 
     def _overloaded(self, count: int, whose: str) -> OverloadedError:
         text = f"{count} {self._limits.name} {whose}are in progress; no more are allowed"
-        return OverloadedError(text, self._limits.retry_seconds)
+        return OverloadedError(text, self._limits.retry_seconds())
 
 
 @dataclass(frozen=True, slots=True)

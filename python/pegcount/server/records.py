@@ -1,6 +1,6 @@
 """`RecordService`: streams of batches, each answered once it is durable."""
 
-from pegcount.config import Config
+from pegcount.config import LiveConfig
 from pegcount.server.batch_stream import BatchStream
 from pegcount.server.call import Call
 from pegcount.server.corrected_sources import CorrectedSources
@@ -12,7 +12,8 @@ from pegcount.store import SourceRules, Store
 class RecordService:
     """Writes records."""
 
-    def __init__(self, config: Config, store: Store, rules: SourceRules) -> None:
+    def __init__(self, live: LiveConfig, store: Store, rules: SourceRules) -> None:
+        config = live.now
         self._config = config
         self._rules = StreamRules(config, store, rules)
         self._corrected = CorrectedSources(config.correction_wait_seconds)
@@ -23,7 +24,7 @@ class RecordService:
             yield_seconds=config.stream_yield_seconds,
             idle_seconds_max=config.write_stream_idle_seconds,
             age_seconds_max=config.connection_age_seconds_max,
-            retry_seconds=config.overload_retry_seconds,
+            retry_seconds=live.overload_retry_seconds,
             are_write_streams=True,
         )
         self.places = StreamPlaces(limits)

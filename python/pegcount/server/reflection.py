@@ -9,7 +9,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from pegcount import request
-from pegcount.config import Config
+from pegcount.config import LiveConfig
 from pegcount.server import served_files
 from pegcount.server.call import Call
 from pegcount.server.places import PlaceLimits, StreamPlaces
@@ -58,8 +58,9 @@ class CommentedReflection(reflection.ReflectionServicer):  # type: ignore[misc]
 class ReflectionService:
     """Streams of reflection requests."""
 
-    def __init__(self, config: Config, service_names: Iterable[str]) -> None:
+    def __init__(self, live: LiveConfig, service_names: Iterable[str]) -> None:
         """The reflection services list themselves, too."""
+        config = live.now
         self._request_bytes_max = config.name_request_bytes_max
         self._answers = lru_cache(_ANSWER_CACHE_SIZE)(self._answer)
         self._reflection = CommentedReflection((*service_names, *REFLECTION_NAMES))
@@ -70,7 +71,7 @@ class ReflectionService:
             yield_seconds=config.stream_yield_seconds,
             idle_seconds_max=0,
             age_seconds_max=config.connection_age_seconds_max,
-            retry_seconds=config.overload_retry_seconds,
+            retry_seconds=live.overload_retry_seconds,
         )
         self.places = StreamPlaces(limits)
 

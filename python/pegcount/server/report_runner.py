@@ -13,7 +13,7 @@ from typing import TypeAlias, TypeVar
 
 from pegcount import core
 from pegcount.auth import Caller
-from pegcount.config import Config
+from pegcount.config import LiveConfig
 from pegcount.errors import OverloadedError, PegcountError
 from pegcount.server.admission import AdmissionGate
 from pegcount.server.call import Call
@@ -44,14 +44,16 @@ class ReportRunner:
     A thread costs more than a cheap report, but a long one on the event loop would delay all other calls.
     """
 
-    def __init__(self, config: Config, store: Store, unread_answers: UnreadAnswers) -> None:
+    def __init__(self, live: LiveConfig, store: Store, unread_answers: UnreadAnswers) -> None:
+        config = live.now
+        self._live = live
         self._config = config
         self._store = store
         self._known_days = KnownDays()
         self._unread_answers = unread_answers
         # A bin takes about as long to prepare as to answer.
         self._quick_bin_count_max = config.tuning.inline_cost_us_max * 1_000 // config.tuning.bin_cost_ns
-        retry_seconds = config.overload_retry_seconds
+        retry_seconds = live.overload_retry_seconds
         round_seconds = config.tuning.inline_round_us / _US_PER_SECOND
         waiting_max = config.waiting_inline_report_count_max
         self._turns = LoopTurns(Lane.INLINE.value, round_seconds, waiting_max, retry_seconds)
@@ -126,7 +128,7 @@ class ReportRunner:
 
     def _begin(self, prepare: Prepare, data: bytes, call: Call) -> "_Found | None":
         """Answers a cheap report; returns another one with its lane, None if it has yet to be prepared."""
-        limit = QueryDeadline(call.time_remaining(), self._config)
+        limit = QueryDeadline(call.time_remaining(), self._live.now)
         limit.check()
         call.authenticate()
         call.clock.enter(Phase.CALENDAR)
@@ -168,7 +170,7 @@ class ReportRunner:
         """
         remaining_s = call.time_remaining()
         spent_s = asyncio.get_running_loop().time() - begin_s
-        limits_s = [self._config.notice_seconds_max, self._config.query_seconds_max - spent_s]
+        limits_s = [self._config.notice_seconds_max, self._live.now.query_seconds_max - spent_s]
         seconds = min(limits_s if remaining_s is None else [*limits_s, remaining_s / 2])
         cancel_token = core.CancelToken(max(0.0, seconds))
         call.clock.enter(Phase.QUEUE)
@@ -193,7 +195,7 @@ class ReportRunner:
         try:
             # The caller may have left its answers unread, or its deadline may have passed, while it waited.
             self._unread_answers.require_room(call.turn)
-            limit = QueryDeadline(call.time_remaining(), self._config)
+            limit = QueryDeadline(call.time_remaining(), self._live.now)
             limit.check()
         except BaseException:
             lane.gate.leave(call.turn)
@@ -218,7 +220,12 @@ class _ThreadLane:
     """The threads of a lane, and its gate."""
 
     def __init__(
-        self, lane: Lane, running_max: int, waiting_max: int, retry_seconds: float, niceness: int = 0
+        self,
+        lane: Lane,
+        running_max: int,
+        waiting_max: int,
+        retry_seconds: Callable[[], float],
+        niceness: int = 0,
     ) -> None:
         self.gate = AdmissionGate(lane.value, running_max, waiting_max, retry_seconds)
         self.threads = ThreadPoolExecutor(

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
-from pegcount.config import Config
+from pegcount.config import LiveConfig
 from pegcount.errors import OverloadedError
 from pegcount.server.connections import Connection
 from pegcount.server.sockets import Endpoint
@@ -39,8 +39,9 @@ class _Unread:
 class UnreadAnswers:
     """Counts the bytes of unread answers. Used on the event loop only."""
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    def __init__(self, live: LiveConfig) -> None:
+        self._live = live
+        self._config = live.now
         self._by_connection: dict[Connection, _Unread] = {}
         self._held_by_turn: Counter[Hashable] = Counter()
         self._byte_count = 0
@@ -81,7 +82,7 @@ class UnreadAnswers:
             )
         else:
             return None
-        return OverloadedError(f"{text}: read them first", config.overload_retry_seconds)
+        return OverloadedError(f"{text}: read them first", self._live.overload_retry_seconds())
 
     def require_room(self, turn: Hashable) -> None:
         """Raises the error of `refusal`."""

@@ -5,6 +5,7 @@ last; an honest client sends the message together with the call.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import TypeAlias
 
 import grpc
@@ -32,7 +33,7 @@ class UnreadCalls:
     If many calls are overdue, the first ones end early, so that the last one is in time.
     """
 
-    def __init__(self, seconds_max: float, count_max: int, retry_seconds: float) -> None:
+    def __init__(self, seconds_max: float, count_max: int, retry_seconds: Callable[[], float]) -> None:
         """Beyond `count_max` calls, the one that has waited for longest ends."""
         self._seconds_max = seconds_max
         self._count_max = count_max
@@ -68,7 +69,7 @@ class UnreadCalls:
         loop = asyncio.get_running_loop()
         if len(self._due_s) >= self._count_max:
             text = f"{self._count_max} calls wait for their request message; no more are allowed"
-            self._end(next(iter(self._due_s)), OverloadedError(text, self._retry_seconds))
+            self._end(next(iter(self._due_s)), OverloadedError(text, self._retry_seconds()))
         self._due_s[task] = loop.time() + self._seconds_max * (1 - _MARGIN_SHARE)
         # The more calls wait, the earlier the first one ends.
         if self._timer is None or len(self._due_s) % _CALLS_PER_TIMER == 0:

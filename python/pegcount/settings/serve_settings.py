@@ -25,6 +25,7 @@ class LogSettings:
     """What the log has, and where it goes."""
 
     format: LogFormat = LogFormat.TEXT
+    """Form of its lines: text for people, JSON for programs."""
     level: str = "info"
     """Least level of its lines: debug, info, warning or error."""
     file: Path | None = None

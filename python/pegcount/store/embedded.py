@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from pegcount import core
-from pegcount.config import Config
+from pegcount.config import Config, LiveConfig
 from pegcount.errors import OverloadedError, StoreReadOnlyError
 from pegcount.model import (
     CredentialRow,
@@ -56,7 +56,7 @@ class EmbeddedStore(Store):
     def __init__(
         self,
         directory: Path,
-        config: Config,
+        config: Config | LiveConfig,
         *,
         create: bool = False,
         accepted_losses: Sequence[str] = (),
@@ -75,6 +75,8 @@ class EmbeddedStore(Store):
         catalogue, the journal or the active snapshot is damaged or missing.
         """
         prepare(directory, create)
+        self._live = LiveConfig.of(config)
+        config = self._live.now
         self._config = config
         self._clock = clock
         with ExitStack() as opened:
@@ -130,7 +132,7 @@ class EmbeddedStore(Store):
             if (fault := self._maintenance.write_faults.flush_fault()) is not None:
                 raise StoreReadOnlyError(fault)
             raise OverloadedError(
-                f"{unflushed} records wait to be sealed", self._config.overload_retry_seconds
+                f"{unflushed} records wait to be sealed", self._live.overload_retry_seconds()
             )
         self._maintenance.journals.require_open()
         oldest = oldest_us(self._maintenance.retention, self._maintenance.first_retained_day, now_us)

@@ -1,0 +1,114 @@
+"""Takes changed settings into a running server: all of them, or none."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from pegcount.config import LiveConfig
+from pegcount.errors import PegcountError
+from pegcount.settings import (
+    SETTINGS,
+    Loaded,
+    ServeSettings,
+    SettingsError,
+    Value,
+    contradictions,
+    settings_of,
+    value_text,
+    values_of,
+)
+
+_LOG = logging.getLogger(__name__)
+
+
+class Reloadable(Protocol):
+    """A part of the process that takes changed settings while it runs."""
+
+    def reload(self, settings: ServeSettings) -> None:
+        """Takes settings; called at each reload, also for settings that are the same.
+
+        Raises OSError or PegcountError, and goes on as before, if it cannot.
+        """
+
+
+class ReloadRequest:
+    """Whether somebody has asked for a reload, and how the settings are read then."""
+
+    def __init__(self, read: Callable[[], Loaded]) -> None:
+        """`read` raises SettingsError with everything that is wrong."""
+        self.read = read
+        self._is_wanted = threading.Event()
+
+    def ask(self) -> None:
+        """Asks for a reload; may be called in a handler of a signal."""
+        self._is_wanted.set()
+
+    def taken(self) -> bool:
+        """Returns whether a reload was asked for, once."""
+        is_wanted = self._is_wanted.is_set()
+        self._is_wanted.clear()
+        return is_wanted
+
+
+class Reloader:
+    """Has the present settings of a server, and takes new ones. Used by one thread."""
+
+    def __init__(
+        self, settings: ServeSettings, request: ReloadRequest | None, live: LiveConfig, *others: Reloadable
+    ) -> None:
+        """`others` are asked first, in this order, as they may fail; `live` cannot."""
+        self.settings = settings
+        """What the server does now: those of its start, with all changes that it has taken."""
+        self._request = request
+        self._live = live
+        self._others: Sequence[Reloadable] = others
+
+    def look(self) -> None:
+        """Reloads if somebody has asked for it."""
+        if self._request is not None and self._request.taken():
+            self._reload(self._request.read)
+
+    def _reload(self, read: Callable[[], Loaded]) -> None:
+        """Takes what can change while the server runs; logs each change, or why nothing changes."""
+        before = values_of(self.settings)
+        try:
+            found = values_of(read().settings())
+            changed = [key for key in SETTINGS if found[key] != before[key]]
+            taken = [key for key in changed if SETTINGS[key].is_reloadable]
+            after = {**before, **{key: found[key] for key in taken}}
+            # What goes with settings that need a restart may contradict the present ones.
+            if problems := list(contradictions(after, {})):
+                raise SettingsError(problems)
+            settings = settings_of(after)
+            self._apply(settings)
+        except (PegcountError, OSError) as error:
+            for each in error.problems if isinstance(error, SettingsError) else (error,):
+                _LOG.error("not reloaded: %s", each)
+            _LOG.error("nothing is reloaded; the server goes on with the settings that it has")
+            return
+        _log_changes(before, found, changed)
+
+    def _apply(self, settings: ServeSettings) -> None:
+        done: list[Reloadable] = []
+        try:
+            for each in self._others:
+                each.reload(settings)
+                done.append(each)
+        except (PegcountError, OSError):
+            for each in done:
+                each.reload(self.settings)
+            raise
+        self._live.now = settings.config
+        self.settings = settings
+
+
+def _log_changes(before: dict[str, Value], found: dict[str, Value], changed: Sequence[str]) -> None:
+    for key in changed:
+        setting = SETTINGS[key]
+        change = f"{key}: {value_text(setting, before[key])} -> {value_text(setting, found[key])}"
+        if setting.is_reloadable:
+            _LOG.info("reloaded %s", change)
+        else:
+            _LOG.warning("%s needs a restart; the server goes on with the first", change)
+    _LOG.info("reloaded the settings: %s changed", len(changed) or "none has")
