@@ -231,6 +231,87 @@ class StoreInfo:
     def last_setup_us(self) -> int | None:
         """Latest setup time, None without records."""
 
+class SourceRecordCounters:
+    """What became of the written records of one source since the engine was created."""
+
+    @property
+    def source(self) -> str:
+        """The source; "" is records without one, and those of all sources beyond the limit."""
+    @property
+    def accepted(self) -> int:
+        """New records."""
+    @property
+    def replaced(self) -> int:
+        """Records that changed a stored one."""
+    @property
+    def duplicates(self) -> int:
+        """Records without effect."""
+    @property
+    def rejected(self) -> dict[int, int]:
+        """Rejected records by the number of a `RejectReason`."""
+    @property
+    def last_write_us(self) -> int | None:
+        """When a record was last received that changed something, microseconds UTC; None: not yet."""
+    @property
+    def last_setup_us(self) -> int | None:
+        """Latest setup time of these records, and of those that `open_active_snapshot` and `replay` have read
+        back, microseconds UTC."""
+
+class EngineCounters:
+    """What an engine has counted since it was created, and present values of it."""
+
+    @property
+    def scanned_rows(self) -> int:
+        """Rows that `partials` has read, those of rollups and those to build rollups included."""
+    @property
+    def result_cells(self) -> int:
+        """Cells of the partials that it has returned."""
+    @property
+    def rollup_hits(self) -> int:
+        """Scans of a segment, or of one account in it, that a rollup answered."""
+    @property
+    def rollup_misses(self) -> int:
+        """Scans of a segment, or of one account in it, that read its rows, also to build a rollup."""
+    @property
+    def rollup_bytes(self) -> int:
+        """Present bytes of all rollups."""
+    @property
+    def query_memory_bytes(self) -> int:
+        """Present bytes that all queries hold."""
+    @property
+    def commits(self) -> int:
+        """Group commits that are durable."""
+    @property
+    def committed_batches(self) -> int:
+        """Batches in them."""
+    @property
+    def sync_bounds_s(self) -> list[float]:
+        """Upper bounds in seconds, inclusive, of the buckets of `sync_counts` but the last."""
+    @property
+    def sync_counts(self) -> list[int]:
+        """Syncs of the journal by their duration."""
+    @property
+    def sync_seconds(self) -> float:
+        """Seconds of all these syncs."""
+    @property
+    def commit_queue_bytes(self) -> int:
+        """Present bytes of batches that wait for a commit."""
+    @property
+    def journal_bytes(self) -> int:
+        """Present bytes of the journal files that the next start has to replay."""
+    @property
+    def unsealed_records(self) -> int:
+        """Present finished records in memory."""
+    @property
+    def abandoned_sessions(self) -> int:
+        """Present active sessions without news since the instant that was asked for."""
+    @property
+    def compaction_backlog(self) -> int:
+        """Present segments that a compaction is due to rewrite."""
+    @property
+    def sources(self) -> list[SourceRecordCounters]:
+        """Written records by source, in any order."""
+
 class ExportCursor:
     """Position at which an export resumes; opaque."""
 
@@ -341,6 +422,7 @@ class Partials:
         sums: NDArray[np.int64],
         bins: NDArray[np.int64],
         keys: Sequence[NDArray[np.int64] | tuple[NDArray[np.int64], Sequence[str]]],
+        row_count: int = 0,
     ) -> Partials:
         """The partials of a scan with `bin_count` bins, from the properties below, of which it keeps a copy.
 
@@ -360,6 +442,9 @@ class Partials:
         Integers by cell, of which -2^63 is an absent one; or, for a column of texts, codes by cell, and the
         distinct texts by code. Text 0 is "", which is the absent text.
         """
+    @property
+    def row_count(self) -> int:
+        """Rows that the scan read, those of rollups and to build rollups too; 0 if a store cannot tell."""
 
 class CodeDeck:
     """A code deck: a number has the destination of the longest code that is a prefix of it."""
@@ -461,6 +546,13 @@ class Engine:
         """
     def commit_group(self) -> bool:
         """Commits one group of the queue, also of callers that have left; False if the queue was empty."""
+    def counters(self, abandoned_until_us: int, row_max: int) -> EngineCounters:
+        """What the engine has counted, for metrics.
+
+        Sessions are abandoned if nothing new of them came after `abandoned_until_us`, in microseconds UTC;
+        compactions write segments of at most `row_max` rows. Waits for no sync. If a batch is being applied
+        for longer than 5 ms, the three present values of memory are those of the last call.
+        """
     @property
     def query_memory_bytes(self) -> int:
         """Bytes of memory that all queries hold at the moment, those of their `Partials` included."""

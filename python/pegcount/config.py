@@ -382,6 +382,9 @@ class Config:
     """Numbers of parties of all erasures that a store holds writes to."""
     waiting_bytes_max: int = 64 * 1024 * 1024
     """Bytes of batches in the commit queue. When it is full, the caller commits a group (back-pressure)."""
+    counted_source_count_max: int = 200
+    """Sources whose written records are counted by name, for metrics; further ones are counted together under
+    the empty name, with the records without a source."""
     unsealed_row_count_max: int = 4_000_000
     """Finished records in memory above which batches are refused, until some records are sealed."""
     seal_row_count: int = 200_000

@@ -16,7 +16,7 @@ const DAY_US: i64 = 86_400_000_000;
 const MINUTE_US: i64 = 60_000_000;
 
 fn by_bin(sums: &[Sums]) -> Partials {
-    Partials { sums: sums.to_vec(), bins: (0..sums.len() as u32).collect(), keys: Vec::new() }
+    Partials { sums: sums.to_vec(), bins: (0..sums.len() as u32).collect(), keys: Vec::new(), row_count: 0 }
 }
 
 fn usage(counts: &[i64], warmup: usize, sma_period: Option<usize>, now_us: i64) -> QueryAsrUsageResponse {
@@ -117,6 +117,7 @@ fn folder_rows_are_sorted_by_day_and_folder_with_their_agents() {
         sums: vec![[1, 1, 2_000], [2, 1, 1_000], [1, 0, 0], [4, 2, 3_000]],
         bins: vec![1, 0, 0, 0],
         keys: vec![texts(&["sales", "sales", "", "sales"]), texts(&["zoe", "bob", "", ""])],
+        row_count: 0,
     };
     let bytes =
         build_folder_response(&partials, &[0, DAY_US, 2 * DAY_US], &UTC, Figures::ALL, Unlimited::default().limits()).unwrap();
@@ -152,6 +153,7 @@ fn two_clients() -> Partials {
         sums: vec![[4, 0, 0], [2, 1_999, 0], [3, 500, 0]],
         bins: vec![0; 3],
         keys: vec![texts(&["B", "A", "A"]), KeyValues::Ints(vec![1, 2, 1])],
+        row_count: 0,
     }
 }
 
@@ -203,6 +205,7 @@ fn absent_is_last_in_both_directions_and_ties_fall_back_to_the_key() {
         sums: vec![[1, 0, 0]; 4],
         bins: vec![0; 4],
         keys: vec![KeyValues::Ints(vec![ABSENT, 2, 1, 2]), texts(&["x", "b", "c", "a"])],
+        row_count: 0,
     };
     let order = |order: &[&str]| -> Vec<(Option<i64>, String)> {
         let response = active(&partials, &["equipment_id", "orig_clients_name"], order, None, false);
@@ -274,7 +277,7 @@ fn without_key_fields_there_is_one_row_and_the_total() {
 
 #[test]
 fn times_print_in_rfc_3339() {
-    let partials = Partials { sums: vec![[1, 0, 0]], bins: vec![0], keys: vec![KeyValues::Ints(vec![1])] };
+    let partials = Partials { sums: vec![[1, 0, 0]], bins: vec![0], keys: vec![KeyValues::Ints(vec![1])], row_count: 0 };
     let response = active(&partials, &["session_setup_time"], &[], None, false);
     assert_eq!(response.rows[0].session_setup_time.as_deref(), Some("1970-01-01T00:00:00.000001Z"));
 }
@@ -303,7 +306,7 @@ fn answers(by_bin: &Partials, folders: &Partials, rows: &Partials) -> [Result<Ve
 
 #[test]
 fn partials_of_another_scan_are_an_error_in_every_answer() {
-    let cells = |sums: Vec<Sums>, bins: Vec<u32>, keys: Vec<KeyValues>| Partials { sums, bins, keys };
+    let cells = |sums: Vec<Sums>, bins: Vec<u32>, keys: Vec<KeyValues>| Partials { sums, bins, keys, row_count: 0 };
     let one = || vec![[1, 0, 0]];
     let late = answers(
         &by_bin(&[[1, 0, 0]; 2]),
@@ -325,8 +328,8 @@ fn partials_of_another_scan_are_an_error_in_every_answer() {
 fn totals_beyond_64_bits_are_an_error_in_every_answer() {
     let sums = || vec![[i64::MAX, 0, 0], [1, 0, 0]];
     let (bins, keys) = (vec![0, 0], || texts(&["a", "b"]));
-    let folders = Partials { sums: sums(), bins: bins.clone(), keys: vec![keys(), keys()] };
-    let rows = Partials { sums: sums(), bins, keys: vec![keys()] };
+    let folders = Partials { sums: sums(), bins: bins.clone(), keys: vec![keys(), keys()], row_count: 0 };
+    let rows = Partials { sums: sums(), bins, keys: vec![keys()], row_count: 0 };
     for answer in &answers(&by_bin(&[[1, 0, 0]]), &folders, &rows)[2..] {
         assert!(matches!(answer, Err(Error::SumOverflow)), "{answer:?}");
     }

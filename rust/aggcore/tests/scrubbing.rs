@@ -194,8 +194,12 @@ impl World {
 }
 
 fn opened(directory: &Path) -> JournaledStore {
-    let limits =
-        CommitLimits { batch: BatchLimits { rows: 1_000, id_bytes: 256 }, call_seconds: 7 * 86_400, waiting_bytes: 1 << 20 };
+    let limits = CommitLimits {
+        batch: BatchLimits { rows: 1_000, id_bytes: 256 },
+        call_seconds: 7 * 86_400,
+        waiting_bytes: 1 << 20,
+        counted_sources: 9,
+    };
     JournaledStore::new(directory, limits, MemoryLimits::default(), Tuning::default())
 }
 

@@ -135,6 +135,11 @@ impl CommitQueue {
         std::mem::replace(&mut self.rules, CheckedRules { rules, scrubbing, version })
     }
 
+    /// Bytes of the batches that wait.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Number of batches that were appended so far.
     pub fn pushed(&self) -> u64 {
         self.pushed

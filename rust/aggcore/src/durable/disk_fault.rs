@@ -17,6 +17,8 @@
 //! That is harmless for versions that rank by themselves. A correction ranks above what the store holds, and it must outrank
 //! what a start may find besides: until the failed file is released, [`JournalWriter::require_no_refused_frames`] fails.
 
+use std::time::Duration;
+
 use super::journal::Journal;
 use crate::error::{Error, Result};
 
@@ -61,12 +63,12 @@ pub struct PreparedJournal {
 }
 
 impl JournalWriter {
-    /// Appends frames and syncs them.
+    /// Appends frames and syncs them. Returns how long the sync took.
     ///
     /// # Errors
     /// `ReadOnly` if there is a fault, or if no file is open; `Io` or `Damaged` if the write fails: the caller must
     /// call [`JournalWriter::fail`] then.
-    pub fn append(&mut self, frames: &[&[u8]]) -> Result<()> {
+    pub fn append(&mut self, frames: &[&[u8]]) -> Result<Duration> {
         if let Some(fault) = self.any_fault() {
             return Err(Error::ReadOnly(fault));
         }

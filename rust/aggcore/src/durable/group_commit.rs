@@ -12,23 +12,26 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 pub use super::back_pressure::PendingCommit;
 use super::back_pressure::{CommitQueue, PendingResolution, Push};
+use super::commit_counters::{CommitCounters, CommitCounts};
 use super::disk_fault::{JournalWriter, PreparedJournal};
 use super::journal::{self, Frame, Journal};
 use super::required_files::{FileStatus, MissingFile, RequiredFile, RequiredFiles};
+use super::source_counters::{SourceCounters, SourceCounts};
 use super::sync::{AtomicBool, Mutex, OnceLock};
 use crate::cancellation::CancelToken;
 use crate::error::{Error, Result};
 use crate::memory::MemoryLimits;
+use crate::record::Record;
 use crate::record::data_scope::DataScope;
-use crate::record::deletion::{self, DeletionRules};
+use crate::record::deletion::DeletionRules;
 use crate::record::new_record::NewRecordRules;
 use crate::record::scrubbing::Scrubbing;
-use crate::record::{Record, RejectReason, Rejection};
+use crate::storage::segment::ManifestEntry;
 use crate::storage::{BatchOutcome, Flush, Store};
 use crate::tuning::Tuning;
 use crate::wire::columnar_batch::ColumnarBatch;
@@ -50,6 +53,8 @@ pub struct CommitLimits {
     pub call_seconds: i64,
     /// Maximum bytes of the batches that wait for a commit; see `back_pressure.rs`.
     pub waiting_bytes: usize,
+    /// Maximum sources whose records are counted by name.
+    pub counted_sources: usize,
 }
 
 /// A store that makes each batch durable in a journal before it applies it.
@@ -64,6 +69,10 @@ pub struct JournaledStore {
     /// Whether a journal file is open, to be asked without waiting for a sync.
     has_journal: AtomicBool,
     required: Mutex<RequiredFiles>,
+    commits: CommitCounters,
+    sources: SourceCounters,
+    /// Bytes of the journal files that the next start has to replay, to be read without waiting for a sync.
+    journal_bytes: AtomicU64,
 }
 
 impl JournaledStore {
@@ -79,6 +88,9 @@ impl JournaledStore {
             journal: Mutex::default(),
             has_journal: AtomicBool::new(false),
             required: Mutex::default(),
+            commits: CommitCounters::default(),
+            sources: SourceCounters::new(limits.counted_sources),
+            journal_bytes: AtomicU64::new(0),
         }
     }
 
@@ -91,7 +103,8 @@ impl JournaledStore {
         let replayed = journal::replay(&self.directory, sequence, |frame| {
             let row_count_min = self.store.tuning().batch_dictionary_row_count_min;
             let batch = ColumnarBatch::from_journal(frame.batch)?.scrubbed(&self.store.scrubbing(), row_count_min)?;
-            self.store.apply(&batch, frame.received_us);
+            let (_, sources) = self.store.apply_by_source(&batch, frame.received_us);
+            self.sources.note_setups(sources.iter().map(|source| (source.source, source.last_setup_us)));
             Ok(())
         });
         let name = journal::name(sequence);
@@ -102,68 +115,13 @@ impl JournaledStore {
             }
             replayed => replayed?,
         };
-        self.journal.lock().note_replayed(sequence, metadata.len());
+        let mut writer = self.journal.lock();
+        writer.note_replayed(sequence, metadata.len());
+        self.note_journal(&writer);
+        drop(writer);
         let status = FileStatus::of_content(&metadata);
         self.required.lock().require_journal(sequence, RequiredFile { name, status });
         Ok(metadata.len())
-    }
-
-    /// Decodes a `WriteRecordsRequest` and enqueues it for the next commit; [`JournaledStore::wait`] returns
-    /// its outcome. Rejects records set up before `oldest_us` (microseconds UTC), unless their session is
-    /// still active, versions of records that have too many, those that a deletion covers, and records that break a rule
-    /// for new ones, unless the batch says that they were stored before. With a `writer`, those that would join a held record
-    /// outside of what it reaches are rejected when the batch is committed.
-    ///
-    /// Back-pressure: while the queue is full, the caller commits a group before it enqueues its batch.
-    ///
-    /// # Errors
-    /// `MalformedBatch`, `BatchLimit` or `BatchIdLength`.
-    pub fn submit(
-        &self, bytes: &[u8], received_us: i64, oldest_us: i64, writer: Option<&Arc<DataScope>>,
-    ) -> Result<Arc<PendingCommit>> {
-        let outline = wire::outline(bytes, self.limits.batch)?;
-        loop {
-            let checked = self.queue.lock().rules();
-            let reject = |record: &Record<'_>| {
-                outline.rejection(record, &self.rules).or_else(|| self.rejection(record, oldest_us, &checked.rules))
-            };
-            let pending = Arc::new(self.decode(bytes, received_us, (outline.corrects, writer), &checked.scrubbing, reject)?);
-            if pending.outcome.get().is_some() {
-                return Ok(pending);
-            }
-            loop {
-                // Not in the condition, whose lock would last for the arms.
-                let push = self.queue.lock().try_push(&pending, self.limits.waiting_bytes, &checked);
-                match push {
-                    Push::Appended => return Ok(pending),
-                    Push::Full => drop(self.commit_group()),
-                    Push::OtherRules => break,
-                }
-            }
-        }
-    }
-
-    /// Decodes a batch; one without valid records has its outcome already.
-    fn decode(
-        &self, bytes: &[u8], received_us: i64, (corrects, writer): (bool, Option<&Arc<DataScope>>), scrubbing: &Scrubbing,
-        reject: impl Fn(&Record<'_>) -> Option<Rejection>,
-    ) -> Result<PendingCommit> {
-        let batch = ColumnarBatch::from_wire(bytes, self.store.tuning().batch_dictionary_row_count_min, scrubbing, reject)?;
-        let is_empty = batch.rows() == 0;
-        let mut frame = if is_empty { Vec::new() } else { Frame { received_us, batch: &batch.to_journal()? }.to_bytes() };
-        let frame_bytes = frame.len();
-        let is_resolved_later = corrects || writer.is_some();
-        let resolution =
-            is_resolved_later.then(|| PendingResolution { corrects, writer: writer.cloned(), rejected: OnceLock::new() });
-        if is_resolved_later {
-            frame = Vec::new();
-        }
-        let outcome = OnceLock::new();
-        let pending = PendingCommit { batch, received_us, frame, frame_bytes, resolution, outcome };
-        if is_empty {
-            pending.finish(Ok(BatchOutcome::default()));
-        }
-        Ok(pending)
     }
 
     /// Sets the deletions that later batches are checked against. If one is at work, it may look for its records once this
@@ -336,9 +294,40 @@ impl JournaledStore {
         Some(missing)
     }
 
-    /// Bytes of the journal files that the next start has to replay.
+    /// Bytes of the journal files that the next start has to replay. Takes no lock.
     pub fn journal_bytes(&self) -> u64 {
-        self.journal.lock().bytes()
+        self.journal_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Notes the files of the journal after a change.
+    fn note_journal(&self, writer: &JournalWriter) {
+        self.journal_bytes.store(writer.bytes(), Ordering::Relaxed);
+    }
+
+    /// What was committed since the store was created.
+    pub fn commit_counts(&self) -> CommitCounts {
+        self.commits.counts()
+    }
+
+    /// The records that were written since then, by source.
+    pub fn source_counts(&self) -> Vec<(String, SourceCounts)> {
+        self.sources.counts()
+    }
+
+    /// Present bytes of the batches that wait for a commit.
+    pub fn queued_bytes(&self) -> usize {
+        self.queue.lock().bytes()
+    }
+
+    /// Loads a file of the active snapshot; see [`Store::open_active_snapshot`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_active_snapshot(&self, written: &ManifestEntry) -> Result<()> {
+        self.store.open_active_snapshot(&self.directory, written)?;
+        let setups = self.store.latest_active_setups();
+        self.sources.note_setups(setups.iter().map(|(source, setup_us)| (&**source, Some(*setup_us))));
+        Ok(())
     }
 
     /// Begins a flush. With `with_active`, later batches go to the file that [`JournaledStore::create_journal`]
@@ -363,6 +352,7 @@ impl JournaledStore {
     pub fn release_journal_before(&self, first: u64) {
         let mut writer = self.journal.lock();
         writer.release_before(first);
+        self.note_journal(&writer);
         let mut required = self.required.lock();
         required.release_journals_before(first);
         if writer.journal.is_some() {
@@ -379,25 +369,6 @@ impl JournaledStore {
         let released = journal::sequences(&self.directory)?.into_iter().filter(|&sequence| sequence < first);
         let removed: Vec<Result<()>> = released.map(|sequence| journal::remove(&self.directory, sequence)).collect();
         removed.into_iter().collect()
-    }
-
-    /// Why the store as it is does not take a valid record.
-    fn rejection(&self, record: &Record<'_>, oldest_us: i64, deletions: &DeletionRules) -> Option<Rejection> {
-        if let Some(rejection) = deletions.rejection(record) {
-            return Some(rejection);
-        }
-        if let Some(rule) = deletions.in_progress()
-            && self.store.joins_covered(record, rule)
-        {
-            return Some(deletion::rejection_by(rule.rule_id));
-        }
-        if record.setup_us() < oldest_us && !self.store.is_active(record) {
-            let description = "setup_time is before the days that are kept";
-            return Some(Rejection::new(RejectReason::BeforeRetention, description));
-        }
-        let limit = self.store.exceeded_versions_limit(record)?;
-        let description = format!("the parts of session_id take more than {limit} bytes (record_versions_bytes_max)");
-        Some(Rejection::new(RejectReason::TooManyParts, description))
     }
 
     /// Commits a group: each batch to resolve alone, and the batches between two of them together. If the disk refuses some
@@ -423,33 +394,44 @@ impl JournaledStore {
     fn commit_together(&self, writer: &mut JournalWriter, batches: &[Arc<PendingCommit>]) -> Result<()> {
         let frames: Vec<&[u8]> = batches.iter().map(|pending| pending.frame.as_slice()).collect();
         self.append(writer, &frames)?;
-        batches.iter().for_each(|pending| pending.finish(Ok(self.apply(pending, &pending.batch))));
+        batches.iter().for_each(|pending| self.succeed(pending, self.apply(pending, &pending.batch)));
         Ok(())
     }
 
     fn apply(&self, pending: &PendingCommit, batch: &ColumnarBatch) -> BatchOutcome {
         #[cfg(test)]
         tests::panic_if_asked(&pending.batch);
-        self.store.apply(batch, pending.received_us)
+        let (outcome, sources) = self.store.apply_by_source(batch, pending.received_us);
+        self.sources.note_written(&sources, pending.received_us);
+        outcome
+    }
+
+    /// Publishes the outcome of a batch that was committed, once its rejected records are counted.
+    fn succeed(&self, pending: &PendingCommit, outcome: BatchOutcome) {
+        self.sources.note_rejected(pending.rejected());
+        pending.finish(Ok(outcome));
     }
 
     fn append(&self, writer: &mut JournalWriter, frames: &[&[u8]]) -> Result<()> {
-        if let Err(error) = writer.append(frames) {
+        let sync_time = writer.append(frames).inspect_err(|error| {
             if !matches!(error, Error::ReadOnly(_)) {
                 self.fail(writer, error.to_string());
             }
-            return Err(error);
-        }
+        })?;
+        self.note_journal(writer);
         // Last, so that a file which was removed during the write is noticed too.
         let missing = self.required.lock().missing(&self.directory);
-        missing.map_or(Ok(()), |missing| {
+        if let Some(missing) = missing {
             self.fail(writer, missing.to_string());
-            Err(Error::ReadOnly(missing.to_string()))
-        })
+            return Err(Error::ReadOnly(missing.to_string()));
+        }
+        self.commits.note(frames.len(), sync_time);
+        Ok(())
     }
 
     fn switch(&self, writer: &mut JournalWriter) -> Result<u64> {
         let closed = writer.switch()?;
+        self.note_journal(writer);
         let mut required = self.required.lock();
         closed.iter().for_each(|journal| required.close_journal(journal.sequence, journal.content_status()));
         writer.journal.iter().for_each(|journal| required.require_journal(journal.sequence, journal.required()));
@@ -466,7 +448,9 @@ impl JournaledStore {
     }
 
     fn fail(&self, writer: &mut JournalWriter, fault: String) {
-        if let Some(closed) = writer.fail(fault) {
+        let closed = writer.fail(fault);
+        self.note_journal(writer);
+        if let Some(closed) = closed {
             self.required.lock().close_journal(closed.sequence, closed.content_status());
         }
         self.has_journal.store(false, Ordering::Release);
@@ -492,6 +476,7 @@ impl Drop for CommitInProgress<'_> {
 }
 
 mod correction;
+mod submission;
 
 #[cfg(test)]
 mod tests;

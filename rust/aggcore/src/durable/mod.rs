@@ -2,12 +2,18 @@
 //!
 //! [`group_commit`] accepts batches and commits them in groups; `back_pressure` bounds the queue of batches
 //! that wait; [`journal`] is the write-ahead log on disk; `disk_fault` handles a full disk and other failed
-//! writes; `required_files` notices files that another program removed; `sync` has the locks.
+//! writes; `required_files` notices files that another program removed; `sync` has the locks. `commit_counters` and
+//! `source_counters` count for the metrics.
 
 pub mod group_commit;
 pub mod journal;
 pub mod required_files;
 
 mod back_pressure;
+mod commit_counters;
 mod disk_fault;
+mod source_counters;
 mod sync;
+
+pub use commit_counters::SYNC_BOUNDS_S;
+pub use source_counters::SourceCounts;

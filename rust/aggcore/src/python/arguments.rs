@@ -245,6 +245,7 @@ pub fn commit_limits(config: &Bound<'_, PyAny>) -> PyResult<CommitLimits> {
         },
         call_seconds: config.getattr("call_seconds_max")?.extract()?,
         waiting_bytes: config.getattr("waiting_bytes_max")?.extract()?,
+        counted_sources: config.getattr("counted_source_count_max")?.extract()?,
     })
 }
 

@@ -6,6 +6,7 @@
 mod allocator;
 mod arguments;
 mod code_deck;
+mod counters;
 mod cpu;
 mod deletion;
 mod errors;
@@ -30,6 +31,8 @@ mod _aggcore {
     use super::arguments::{CancelToken, record_fields, tuning_defaults};
     #[pymodule_export]
     use super::code_deck::{BadEntry, CodeDeck, CodeDeckRequest, decode_code_deck};
+    #[pymodule_export]
+    use super::counters::{EngineCounters, SourceRecordCounters};
     #[pymodule_export]
     use super::deletion::DeletionRule;
     #[pymodule_export]

@@ -58,16 +58,23 @@ impl QueryResources {
 #[pymethods]
 impl Partials {
     #[new]
-    #[pyo3(signature = (resources, *, bin_count, sums, bins, keys))]
+    #[pyo3(signature = (resources, *, bin_count, sums, bins, keys, row_count=0))]
     fn new(
         py: Python<'_>, resources: &QueryResources, bin_count: usize, sums: &Bound<'_, PyAny>, bins: &Bound<'_, PyAny>,
-        keys: Vec<KeyArgument<'_>>,
+        keys: Vec<KeyArgument<'_>>, row_count: usize,
     ) -> PyResult<Self> {
         let (sums, bins) = (triples(sums)?, integers(bins, "bins")?);
         let keys = keys.into_iter().map(KeyArgument::resolve).collect::<PyResult<Vec<_>>>()?;
         let (resources, memory) = (Arc::clone(&resources.0), resources.0.memory.begin_query());
-        let sums = py.detach(|| made(&memory, bin_count, sums, &bins, keys))?;
+        let made = py.detach(|| made(&memory, bin_count, sums, &bins, keys))?;
+        let sums = scan::Partials { row_count, ..made };
         Ok(Self { sums, resources, memory })
+    }
+
+    /// Rows that the scan read.
+    #[getter]
+    fn row_count(&self) -> usize {
+        self.sums.row_count
     }
 
     /// Sums by cell.

@@ -9,6 +9,7 @@ use pyo3::types::PyBytes;
 
 use super::arguments::{CancelToken, EstimateArgument, PredicateArgument, RequiredFileArgument, ScanArgument, predicates};
 use super::code_deck::CodeDeck;
+use super::counters::EngineCounters;
 use super::deletion::DeletionRule;
 use super::manifest::{ManifestEntry, SegmentTombstones};
 use super::partials::Partials;
@@ -218,7 +219,7 @@ impl Engine {
 
     fn open_active_snapshot(&self, py: Python<'_>, file: &ManifestEntry) -> PyResult<()> {
         let entry = file.try_into()?;
-        Ok(py.detach(|| self.durable.store.open_active_snapshot(&self.directory, &entry))?)
+        Ok(py.detach(|| self.durable.open_active_snapshot(&entry))?)
     }
 
     fn replay(&self, py: Python<'_>, sequence: u64, accept_loss: bool) -> PyResult<u64> {
@@ -245,6 +246,10 @@ impl Engine {
 
     fn commit_group(&self, py: Python<'_>) -> bool {
         py.detach(|| self.durable.commit_group())
+    }
+
+    fn counters(&self, py: Python<'_>, abandoned_until_us: i64, row_max: usize) -> PyResult<EngineCounters> {
+        EngineCounters::of(py, &self.durable, abandoned_until_us, row_max)
     }
 
     /// Bytes that all queries hold.

@@ -35,7 +35,7 @@ pub struct Record<'a> {
 }
 
 /// Why a record is rejected; the numbers are those of `pegcount.v1.RejectReason`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(i32)]
 pub enum RejectReason {
     /// `session_id` is absent or empty.

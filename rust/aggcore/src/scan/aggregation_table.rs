@@ -179,7 +179,7 @@ impl<'a> AggregationTable<'a> {
         }
         let Self { key_width, keys, sums, cancel, .. } = self;
         if key_width == 1 {
-            return Ok(Partials { bins: (0..sums.len() as u32).collect(), sums, keys: Vec::new() });
+            return Ok(Partials { bins: (0..sums.len() as u32).collect(), sums, ..Partials::default() });
         }
         let column = |offset: usize| keys.iter().skip(offset).step_by(key_width).copied();
         let values = self.texts.into_iter().zip(self.is_text).enumerate().map(|(key, (texts, is_text))| {
@@ -191,7 +191,7 @@ impl<'a> AggregationTable<'a> {
             Ok(KeyValues::Texts { codes, entries: texts.into_texts() })
         });
         let values = values.collect::<Result<_>>()?;
-        Ok(Partials { bins: column(0).map(|bin| bin as u32).collect(), keys: values, sums })
+        Ok(Partials { bins: column(0).map(|bin| bin as u32).collect(), keys: values, sums, row_count: 0 })
     }
 
     /// Number of cells and of pending groups. A group may be counted twice.

@@ -82,6 +82,8 @@ pub struct Partials {
     pub bins: Vec<u32>,
     /// Key columns, each by cell.
     pub keys: Vec<KeyValues>,
+    /// Rows that the scan read, those from which it built rollups included; 0 if another store supplied the sums.
+    pub row_count: usize,
 }
 
 impl Partials {
@@ -97,7 +99,7 @@ impl Partials {
     /// assert!(Partials::from_columns(2, vec![], &[], vec![KeyValues::Ints(vec![])]).is_ok());
     /// ```
     pub fn from_columns(bin_count: usize, sums: Vec<Sums>, bins: &[i64], keys: Vec<KeyValues>) -> Result<Self> {
-        let partials = Self { bins: numbers_below(bins, bin_count, "bin")?, sums, keys };
+        let partials = Self { bins: numbers_below(bins, bin_count, "bin")?, sums, keys, row_count: 0 };
         partials.check(bin_count)?;
         if let Some(cell) = partials.sums.iter().position(|sums| sums.iter().any(|&sum| sum < 0)) {
             return Err(invalid(format!("cell {cell} has a negative sum: {:?}", partials.sums[cell])));

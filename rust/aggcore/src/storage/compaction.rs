@@ -11,7 +11,7 @@ use std::path::Path;
 use super::Store;
 use super::segment::{RowSource, guard};
 use super::segment_edit::{NewSegment, ReplacedSources, SegmentEdit, write_segments_by_day};
-use super::state::SegmentEntry;
+use super::state::{SegmentEntry, State};
 use crate::error::Result;
 use crate::tuning::Tuning;
 
@@ -49,6 +49,13 @@ impl Store {
             sources.push(RowSource { slice: entry.segment.verified_slice(&entry.recorded_tombstones)?, versions });
         }
         write_segments_by_day(directory, sequence, row_max, &sources, &self.scrubbing(), self.tuning())
+    }
+}
+
+impl State {
+    /// Number of segments of the compactions that are due, one of each UTC day.
+    pub(super) fn compaction_backlog(&self, row_max: usize, tuning: &Tuning) -> usize {
+        self.segments.values().map(|segments| pick_of_day(segments, row_max, tuning).len()).sum()
     }
 }
 

@@ -28,8 +28,8 @@ const CORRECTIONS_OF_RECORD_MAX: usize = 10_000;
 pub struct ResolvedBatch<'a> {
     /// The versions to apply, in the order of the batch.
     pub versions: Vec<ResolvedVersion<'a>>,
-    /// Corrections that change nothing.
-    pub duplicates: usize,
+    /// Corrections that change nothing, each by its row in the batch.
+    pub duplicates: Vec<usize>,
     /// Records that cannot be taken, each by its row in the batch, ascending.
     pub rejected: Vec<(usize, Rejection)>,
 }
@@ -114,7 +114,7 @@ impl<'a> ResolvedBatch<'a> {
                 self.versions.push(ResolvedVersion { row, record, texts });
                 return;
             }
-            Ok(None) => self.duplicates += 1,
+            Ok(None) => self.duplicates.push(row),
             Err(rejection) => self.rejected.push((row, rejection)),
         }
         held.extend(joined);

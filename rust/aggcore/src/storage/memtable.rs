@@ -12,7 +12,7 @@ use hashbrown::HashTable;
 use super::row_watchers::{RowWatcher, RowWatchers};
 use crate::columns::RecordColumns;
 use crate::columns::call_duration::CallDurations;
-use crate::columns::dictionary::{DictionaryCodes, DictionaryColumn, EntryOrder, NO_CODE, Texts};
+use crate::columns::dictionary::{CodeWidth, DictionaryCodes, DictionaryColumn, EntryOrder, NO_CODE, Texts};
 use crate::columns::integer::{ColumnStats, IntColumn, IntValues};
 use crate::columns::interner::Interner;
 use crate::columns::row_set::RowSet;
@@ -308,6 +308,23 @@ impl Memtable {
     /// exclude nothing after a day.
     pub fn narrow_received_stats(&mut self) {
         self.received_stats = ColumnStats::of(&self.received_us);
+    }
+
+    /// Number of rows whose last change was received at or before an instant, microseconds UTC.
+    pub fn count_received_until(&self, us: i64) -> usize {
+        self.received_us.iter().filter(|&&received_us| received_us <= us).count()
+    }
+
+    /// Sources of the rows, "" for rows without one, and the latest setup time of each, microseconds UTC.
+    pub fn latest_setups(&self) -> Vec<(Box<str>, i64)> {
+        let sources = self.dictionary(dictionary_slot::SOURCE);
+        let mut latest = vec![None; sources.entries.count() + 1];
+        for (row, &us) in self.setup_us.iter().enumerate() {
+            let of_source = &mut latest[sources.code(row).one_based()];
+            *of_source = (*of_source).max(Some(us));
+        }
+        let source = |slot: usize| if slot == 0 { "" } else { sources.entries.get(slot - 1) };
+        latest.iter().enumerate().filter_map(|(slot, us)| Some((source(slot).into(), (*us)?))).collect()
     }
 
     /// Begins a snapshot of the rows that exist now, which lasts until `snapshot` is dropped.

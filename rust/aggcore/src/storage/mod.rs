@@ -14,6 +14,7 @@ pub mod rollup;
 pub mod rollup_cache;
 pub mod segment;
 
+mod batch_outcome;
 mod compaction;
 mod copied_columns;
 mod copied_rows;
@@ -24,6 +25,7 @@ mod deletion;
 mod estimate;
 mod flush;
 mod full_records;
+mod gauges;
 mod helper_threads;
 mod late_versions;
 mod memtable_copy;
@@ -31,6 +33,7 @@ mod niceness;
 mod parallel_scan;
 mod retention;
 mod row_watchers;
+mod scan_counters;
 mod scrubbed_source;
 mod scrubbing;
 mod segment_edit;
@@ -41,7 +44,7 @@ mod state_snapshot;
 use std::path::Path;
 use std::sync::Arc;
 
-use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::columns::row_set::RowSet;
 use crate::error::{Error, Result};
@@ -55,13 +58,17 @@ use full_records::FullRecords;
 use helper_threads::HelperThreads;
 use memtable::RowMetadata;
 use rollup::RollupBudget;
+use scan_counters::ScanCounters;
 use scrubbed_source::ScrubbedSource;
 use segment::{FileWatch, ManifestEntry, RowSource, Segment, guard};
 use state::{SegmentEntry, State, UnreadableSegment, key_of};
 
+pub use batch_outcome::{BatchOutcome, SourceOutcome};
 pub use corrections::{ResolvedVersion, join_correction};
 pub use flush::Flush;
+pub use gauges::StoreGauges;
 pub use late_versions::join_version;
+pub use scan_counters::ScanCounts;
 pub use segment_edit::SegmentEdit;
 
 /// Memtables, and segments by UTC day, under one readers-writer lock.
@@ -78,6 +85,9 @@ pub struct Store {
     rollup_budget: Arc<RollupBudget>,
     file_watch: Arc<FileWatch>,
     full_records: Arc<FullRecords>,
+    scan_counters: ScanCounters,
+    /// The last values of [`Store::gauges`].
+    gauges: Mutex<StoreGauges>,
 }
 
 impl Default for Store {
@@ -85,21 +95,6 @@ impl Default for Store {
     fn default() -> Self {
         Self::new(Tuning::default(), MemoryLimits::default())
     }
-}
-
-/// How the accepted records of a batch changed the store.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BatchOutcome {
-    /// New records.
-    pub accepted: usize,
-    /// Versions that changed a stored record.
-    pub replaced: usize,
-    /// Versions that changed nothing.
-    pub duplicates: usize,
-    /// Of the duplicates, those with another content than what stands, that rank lower.
-    pub outranked: usize,
-    /// Of the replaced and the duplicates, those that look like another call under the same id.
-    pub suspected_reuse: usize,
 }
 
 /// Size and extent of a store.
@@ -144,6 +139,8 @@ impl Store {
             copier: Copier::start(helper_threads::thread_count(&tuning)),
             rollup_budget: Arc::new(RollupBudget::new(tuning.rollup_bytes_max)),
             file_watch: Arc::new(FileWatch::new(tuning.watched_directory_count_max)),
+            scan_counters: ScanCounters::default(),
+            gauges: Mutex::default(),
         }
     }
 
@@ -159,10 +156,15 @@ impl Store {
 
     /// Applies a batch atomically: scans that begin later see all of it, earlier ones nothing.
     pub fn apply(&self, batch: &ColumnarBatch, received_us: i64) -> BatchOutcome {
+        self.apply_by_source(batch, received_us).0
+    }
+
+    /// As [`Store::apply`]; returns the outcome of each source too. A source may be listed several times.
+    pub fn apply_by_source<'a>(&self, batch: &'a ColumnarBatch, received_us: i64) -> (BatchOutcome, Vec<SourceOutcome<'a>>) {
         self.prefetch_bloom_filters(batch);
-        let outcome = self.write().apply(batch, received_us);
+        let outcomes = self.write().apply(batch, received_us);
         self.check_searches(batch);
-        outcome
+        outcomes
     }
 
     /// Opens a segment that the catalogue names. If it cannot be opened, or was marked `damaged` before,
@@ -264,6 +266,16 @@ impl Store {
     /// Like [`Store::first_day`], but returns `None` instead of waiting for a writer.
     pub fn try_first_day(&self) -> Option<Option<i64>> {
         self.state.try_read().map(|state| state.first_day())
+    }
+
+    /// What the scans of this store have read.
+    pub fn scan_counts(&self) -> ScanCounts {
+        self.scan_counters.counts()
+    }
+
+    /// Present bytes of all rollups.
+    pub fn rollup_bytes(&self) -> usize {
+        self.rollup_budget.bytes_used()
     }
 
     /// Number of active sessions, and of finished records in memory.

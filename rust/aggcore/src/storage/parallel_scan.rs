@@ -21,6 +21,7 @@ use super::copied_columns::CopiedColumns;
 use super::estimate::verified_rows_to_read;
 use super::helper_threads::HelperThreads;
 use super::memtable::Memtable;
+use super::scan_counters::ScanCounters;
 use super::segment::{FileWatch, Segment, column_numbers, guard_failure, require_all_unchanged};
 use super::state::{ImmutableMemtable, SegmentEntry, State};
 use super::state_snapshot::SnapshotRequest;
@@ -64,6 +65,7 @@ struct ScanTarget<'a> {
     cancel: &'a CancelToken,
     tuning: &'a Tuning,
     file_watch: &'a FileWatch,
+    counters: &'a ScanCounters,
 }
 
 /// The records of one task.
@@ -103,6 +105,7 @@ impl Store {
             cancel: scan.cancel,
             tuning: self.tuning(),
             file_watch: &self.file_watch,
+            counters: &self.scan_counters,
         };
         let mut scanner = Some(Scanner::new(scan));
         self.visit_tasks(&target, |tasks, threads| {
@@ -112,7 +115,9 @@ impl Store {
             scanner = added?;
             Ok(true)
         })?;
-        scanner.map_or_else(|| Ok(Partials::default()), Scanner::finish)
+        let partials = scanner.map_or_else(|| Ok(Partials::default()), Scanner::finish)?;
+        self.scan_counters.note_result(partials.sums.len());
+        Ok(partials)
     }
 
     /// Whether any record satisfies all predicates.
@@ -133,6 +138,7 @@ impl Store {
             cancel,
             tuning: self.tuning(),
             file_watch: &self.file_watch,
+            counters: &self.scan_counters,
         };
         let mut found = false;
         self.visit_tasks(&target, |tasks, _| {
@@ -295,8 +301,15 @@ impl ScanTarget<'_> {
         }
     }
 
-    /// Adds the records of a task to a scanner.
+    /// Adds the records of a task to a scanner, and counts the rows that it reads, also if it fails.
     fn add(&self, task: &ScanTask<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
+        let before = scanner.row_count();
+        let added = self.add_uncounted(task, scanner);
+        self.counters.note_rows(scanner.row_count() - before);
+        added
+    }
+
+    fn add_uncounted(&self, task: &ScanTask<'_>, scanner: &mut Scanner<'_>) -> Result<()> {
         match task {
             ScanTask::MemtableRows { slice, memtable } => {
                 let columns = SliceColumns::new(scanner.scan(), slice)?;
@@ -316,7 +329,10 @@ impl ScanTarget<'_> {
         if plan.is_known_empty() {
             return Ok(());
         }
-        let Some(rollup) = entry.rollups.resolve(&entry.segment, scan, &plan)? else { return scanner.add(plan) };
+        let (rollup, rows_read) = entry.rollups.resolve(&entry.segment, scan, &plan)?;
+        scanner.note_rows_read(rows_read);
+        self.counters.note_segment(rollup.is_some() && rows_read == 0);
+        let Some(rollup) = rollup else { return scanner.add(plan) };
         let rows = rollup.rows(&no_tombstones);
         let columns = SliceColumns::of_records(&rows.groups);
         scanner.add(Plan::of_rollup(scan, &rows, &columns, plan.residual())?)

@@ -166,6 +166,11 @@ impl RollupBudget {
     pub fn new(bytes_max: usize) -> Self {
         Self { bytes_used: AtomicUsize::new(0), bytes_max }
     }
+
+    /// Bytes of all rollups, those that are being built included.
+    pub fn bytes_used(&self) -> usize {
+        self.bytes_used.load(Ordering::Relaxed)
+    }
 }
 
 /// Bytes reserved of the budget; dropping it gives them back.
@@ -182,7 +187,7 @@ impl BudgetShare {
 
     /// Whether all reservations together are within the budget.
     fn fits(&self) -> bool {
-        self.budget.bytes_used.load(Ordering::Relaxed) <= self.budget.bytes_max
+        self.budget.bytes_used() <= self.budget.bytes_max
     }
 }
 

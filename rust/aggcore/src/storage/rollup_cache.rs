@@ -97,16 +97,16 @@ impl RollupCache {
     }
 
     /// Returns the rollup that has the sums which a plan for a slice of the segment asks for, if any; builds it on first
-    /// use. Stores no rollup of a file that changed.
+    /// use. Stores no rollup of a file that changed. With it comes the number of rows that it read for that.
     ///
     /// # Errors
     /// As [`Scanner::add`](crate::scan::Scanner::add), or `Damaged`.
-    pub fn resolve(&self, segment: &Segment, scan: &Scan<'_>, plan: &Plan<'_>) -> Result<Option<Arc<Rollup>>> {
+    pub fn resolve(&self, segment: &Segment, scan: &Scan<'_>, plan: &Plan<'_>) -> Result<(Option<Arc<Rollup>>, usize)> {
         let (slice, tombstones) = (plan.slice(), plan.slice().tombstones.len());
         let day_us = slice.setup_range.0.div_euclid(US_PER_DAY) * US_PER_DAY;
-        let Some(key) = key_of(scan, plan, day_us) else { return Ok(None) };
+        let Some(key) = key_of(scan, plan, day_us) else { return Ok((None, 0)) };
         let claim = match self.find_or_claim(key, tombstones, scan.cancel)? {
-            Found::Rollup(rollup) => return Ok(rollup),
+            Found::Rollup(rollup) => return Ok((rollup, 0)),
             Found::Claim(claim) => claim,
         };
         let built = guard([segment], || Rollup::build(segment, slice, &ROLLUP_KINDS[key.0], day_us, scan, &self.budget));
@@ -114,11 +114,11 @@ impl RollupCache {
             Ok(rollup) => rollup.map(Arc::new),
             Err(Error::CellLimit { .. }) => None,
             // The report that asked reads the rows; the next one may find more memory.
-            Err(Error::QueryMemoryLimit { .. } | Error::TotalMemoryLimit { .. }) => return Ok(None),
+            Err(Error::QueryMemoryLimit { .. } | Error::TotalMemoryLimit { .. }) => return Ok((None, slice.rows.len())),
             Err(error) => return Err(error),
         };
         claim.fulfil(CachedRollup::Built { tombstones, rollup: rollup.clone() });
-        Ok(rollup)
+        Ok((rollup, slice.rows.len()))
     }
 
     /// Returns a rollup, or, if none was built for this number of tombstones, the claim to build it. Waits while another

@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::BatchOutcome;
+use super::batch_outcome::{BatchOutcome, SourceOutcome, SourceTally};
 use super::full_records::FullRecords;
 use super::memtable::{Memtable, RowMetadata};
 use super::rollup::RollupBudget;
@@ -172,8 +172,8 @@ impl State {
 
     /// Applies a batch: appends the records with new keys column by column, then merges the versions of
     /// stored records. The order within a batch does not matter, as the merge is commutative (see
-    /// `wire/versions.rs`).
-    pub fn apply(&mut self, batch: &ColumnarBatch, received_us: i64) -> BatchOutcome {
+    /// `wire/versions.rs`). Returns the outcome of all records, and that of each source.
+    pub fn apply<'a>(&mut self, batch: &'a ColumnarBatch, received_us: i64) -> (BatchOutcome, Vec<SourceOutcome<'a>>) {
         let fields = batch.fields();
         let (new, versions) = self.split_new_keys(batch, &fields);
         let (finished, active): (Vec<_>, Vec<_>) =
@@ -181,12 +181,15 @@ impl State {
         let metadata = |row: usize| RowMetadata { key_hash: batch.key_hash[row], versions: None, received_us };
         self.memtable.append(&fields, &finished, metadata);
         self.active.append(&fields, &active, metadata);
-        let mut outcome = BatchOutcome { accepted: new.len(), ..BatchOutcome::default() };
+        let mut tally = SourceTally::new(batch.fields());
+        new.iter().for_each(|&row| tally.add(&[row], BatchOutcome { accepted: 1, ..BatchOutcome::default() }));
         for rows in versions_by_key(batch, &fields, versions) {
             let versions: Vec<_> = rows.iter().map(|&row| fields.record(row)).collect();
+            let mut outcome = BatchOutcome::default();
             self.apply_versions(&key_of(batch, &fields, rows[0]), &versions, received_us, &mut outcome);
+            tally.add(&rows, outcome);
         }
-        outcome
+        tally.finish()
     }
 
     /// Splits the rows of a batch into those with new keys, and versions of a stored record or of an earlier

@@ -1,5 +1,7 @@
 //! Decodes `WriteRecordsRequest`, one batch of records, validates each record, and encodes the answer.
 
+use std::collections::{BTreeMap, HashMap};
+
 use prost::Message;
 
 use super::reader::{Reader, Value, text};
@@ -26,14 +28,27 @@ pub struct BatchHeader<'a> {
 pub struct Rejections {
     /// The field `rejected` of the answer.
     pub encoded: Vec<u8>,
+    /// Number of the records by source and reason. Those of more sources than [`NAMED_SOURCE_COUNT_MAX`] are together
+    /// under "".
+    pub counts: HashMap<Box<str>, BTreeMap<RejectReason, usize>>,
 }
 
+/// Sources of one batch whose rejected records are counted by name: an answer that is not read holds their names.
+pub const NAMED_SOURCE_COUNT_MAX: usize = 1_000;
+
 impl Rejections {
-    /// Appends the record at a position in the batch, from 0.
-    fn push(&mut self, index: usize, rejection: Rejection) {
+    /// Appends the record of a source at a position in the batch, from 0.
+    fn push(&mut self, index: usize, source: &str, rejection: Rejection) {
+        self.count(source, rejection.reason, 1);
         let (reason, description) = (Some(rejection.reason as i32), Some(rejection.description));
         let record = RejectedRecord { index: Some(index as i64), reason, description };
         self.encode(&record);
+    }
+
+    fn count(&mut self, source: &str, reason: RejectReason, count: usize) {
+        let is_named = self.counts.contains_key(source) || self.counts.len() < NAMED_SOURCE_COUNT_MAX;
+        let of_source = self.counts.entry(if is_named { source } else { "" }.into()).or_default();
+        *of_source.entry(reason).or_default() += count;
     }
 
     fn encode(&mut self, record: &RejectedRecord) {
@@ -41,16 +56,16 @@ impl Rejections {
     }
 
     /// Returns these and further ones, in the order of the batch. `rows` has the further ones, each by its position among
-    /// the records that are not rejected yet, ascending.
-    pub fn with_rows(&self, rows: Vec<(usize, Rejection)>) -> Self {
+    /// the records that are not rejected yet, ascending, and with its source.
+    pub fn with_rows(&self, rows: Vec<(usize, &str, Rejection)>) -> Self {
         let before = self.records();
-        let (mut all, mut passed) = (Self::default(), 0);
-        for (row, rejection) in rows {
+        let (mut all, mut passed) = (Self { encoded: Vec::new(), counts: self.counts.clone() }, 0);
+        for (row, source, rejection) in rows {
             while let Some(record) = before.get(passed).filter(|record| record.index <= Some((row + passed) as i64)) {
                 all.encode(record);
                 passed += 1;
             }
-            all.push(row + passed, rejection);
+            all.push(row + passed, source, rejection);
         }
         before[passed..].iter().for_each(|record| all.encode(record));
         all
@@ -155,7 +170,7 @@ pub fn decode_batch<'a>(
                 let valid = decode_record(bytes, &mut record)?;
                 match valid.and_then(|()| reject(&record).map_or(Ok(()), Err)) {
                     Ok(()) => take(count, &record),
-                    Err(rejection) => header.rejected.push(count, rejection),
+                    Err(rejection) => header.rejected.push(count, record.source(), rejection),
                 }
                 count += 1;
             }
@@ -251,19 +266,48 @@ mod tests {
                 let (mut row, mut rows) = (0, Vec::new());
                 for index in 0..6 {
                     if before >> index & 1 == 1 {
-                        first.push(index, rejection());
-                        all.push(index, rejection());
+                        first.push(index, "a", rejection());
+                        all.push(index, "a", rejection());
                         continue;
                     }
                     if later >> index & 1 == 1 {
-                        rows.push((row, rejection()));
-                        all.push(index, rejection());
+                        rows.push((row, "b", rejection()));
+                        all.push(index, "b", rejection());
                     }
                     row += 1;
                 }
-                assert_eq!(first.with_rows(rows).encoded, all.encoded, "{before:b} {later:b}");
+                let found = first.with_rows(rows);
+                assert_eq!((found.encoded, found.counts), (all.encoded, all.counts), "{before:b} {later:b}");
             }
         }
+    }
+
+    #[test]
+    fn rejected_records_are_counted_by_source_and_reason() -> Result<()> {
+        // One without a source, and three of the source "x", of which the last has a session id.
+        let unnamed: &[u8] = &[0x12, 0];
+        let of_x: &[u8] = &[0x12, 3, 0x0a, 1, b'x'];
+        let without_time: &[u8] = &[0x12, 6, 0x0a, 1, b'x', 0x12, 1, b'i'];
+        let batch = decode_batch(&[unnamed, of_x, of_x, without_time].concat(), |_| None, |_, _| {})?;
+        let counts = |pairs: &[(RejectReason, usize)]| pairs.iter().copied().collect::<BTreeMap<_, _>>();
+        let expected = HashMap::from([
+            ("".into(), counts(&[(RejectReason::MissingSessionId, 1)])),
+            ("x".into(), counts(&[(RejectReason::MissingSessionId, 2), (RejectReason::MissingSetupTime, 1)])),
+        ]);
+        assert_eq!(batch.rejected.counts, expected);
+        Ok(())
+    }
+
+    #[test]
+    fn a_batch_names_a_limited_number_of_sources_of_rejected_records() {
+        let mut rejections = Rejections::default();
+        for number in 0..NAMED_SOURCE_COUNT_MAX + 5 {
+            rejections.count(&format!("s{number}"), RejectReason::Deleted, 1);
+        }
+        rejections.count("s0", RejectReason::Deleted, 1);
+        assert_eq!(rejections.counts.len(), NAMED_SOURCE_COUNT_MAX + 1);
+        assert_eq!(rejections.counts["s0"][&RejectReason::Deleted], 2);
+        assert_eq!(rejections.counts[""][&RejectReason::Deleted], 5);
     }
 
     #[test]

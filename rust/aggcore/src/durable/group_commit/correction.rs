@@ -5,7 +5,7 @@
 //! of corrections and writers.
 
 use super::*;
-use crate::storage::ResolvedVersion;
+use crate::storage::{ResolvedVersion, SourceOutcome};
 
 impl JournaledStore {
     /// Resolves a batch, makes its versions durable, and applies them. If there are none, nothing is written.
@@ -28,12 +28,18 @@ impl JournaledStore {
             self.append(writer, &[&frame])?;
             outcome = self.apply(pending, &batch);
         }
-        outcome.duplicates += resolved.duplicates;
+        outcome.duplicates += resolved.duplicates.len();
+        let fields = pending.batch.fields();
+        let one = BatchOutcome { duplicates: 1, ..BatchOutcome::default() };
+        let duplicate = |&row: &usize| SourceOutcome { source: fields.key(row).0, outcome: one, last_setup_us: None };
+        let duplicates: Vec<_> = resolved.duplicates.iter().map(duplicate).collect();
+        self.sources.note_written(&duplicates, pending.received_us);
         if !resolved.rejected.is_empty() {
             // Cannot fail: a batch is committed once.
-            drop(resolution.rejected.set(pending.batch.rejected.with_rows(resolved.rejected)));
+            let rejected = resolved.rejected.into_iter().map(|(row, rejection)| (row, fields.key(row).0, rejection));
+            drop(resolution.rejected.set(pending.batch.rejected.with_rows(rejected.collect())));
         }
-        pending.finish(Ok(outcome));
+        self.succeed(pending, outcome);
         Ok(())
     }
 }

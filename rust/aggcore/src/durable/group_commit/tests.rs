@@ -90,6 +90,22 @@ fn several_writers_share_groups() {
 }
 
 #[test]
+fn counters_wait_for_no_commit() {
+    check(|| {
+        let world = World::new(Limits::default());
+        world.write_all(&["a1"]);
+        let waiting = world.submit("a2");
+        // As a caller has it while the disk syncs.
+        let writer = world.store.journal.lock();
+        assert_eq!(world.store.journal_bytes(), writer.bytes());
+        assert_eq!(world.store.queued_bytes(), waiting.frame_bytes);
+        let commits = world.store.commit_counts();
+        assert_eq!((commits.commits, commits.batches), (1, 1));
+        assert_eq!(world.store.source_counts().len(), 1);
+    });
+}
+
+#[test]
 fn a_full_queue_makes_its_writers_commit() {
     check(|| {
         let world = World::new(Limits { waiting_bytes: 1, group_bytes: 1 });

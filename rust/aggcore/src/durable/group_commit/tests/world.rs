@@ -77,7 +77,7 @@ impl World {
     pub fn new(limits: Limits) -> Arc<Self> {
         let tuning = Tuning { helper_thread_count: 1, commit_group_bytes: limits.group_bytes, ..Tuning::default() };
         let batch = BatchLimits { rows: 9, id_bytes: 99 };
-        let limits = CommitLimits { batch, call_seconds: 60, waiting_bytes: limits.waiting_bytes };
+        let limits = CommitLimits { batch, call_seconds: 60, waiting_bytes: limits.waiting_bytes, counted_sources: 9 };
         let directory = new_directory();
         let store = JournaledStore::new(directory.path(), limits, MemoryLimits::default(), tuning);
         Arc::new(Self {
@@ -230,9 +230,24 @@ impl World {
         assert_eq!(self.store.fault(), None);
         while self.store.commit_group() {}
         let replayed = self.check_callers();
+        self.check_counts();
         assert!(self.sent.lock().iter().any(|sent| sent.name == "last" && matches!(sent.got, Some(Ok(_)))));
         assert_eq!(rows(&self.store.store), rows(&replayed), "the store has what was acknowledged, and nothing else");
         assert_eq!(rows(&self.store.store), rows(&self.reopened()), "a start finds what the store has");
+    }
+
+    /// What was counted is what callers got: each batch that succeeded once, and no other one.
+    fn check_counts(&self) {
+        let sent = self.sent.lock();
+        let succeeded = sent.iter().filter_map(|sent| sent.pending.outcome.get()?.as_ref().ok());
+        let mut expected = BatchOutcome::default();
+        succeeded.for_each(|outcome| expected += *outcome);
+        let sources = self.store.source_counts();
+        let sum = |count: fn(&SourceCounts) -> u64| sources.iter().map(|(_, counts)| count(counts)).sum::<u64>();
+        let counted = [sum(|counts| counts.accepted), sum(|counts| counts.replaced), sum(|counts| counts.duplicates)];
+        assert_eq!(counted, [expected.accepted, expected.replaced, expected.duplicates].map(|count| count as u64));
+        assert_eq!(self.store.journal_bytes(), self.store.journal.lock().bytes());
+        assert_eq!(self.store.queued_bytes(), 0);
     }
 
     /// All threads have ended, one of which has deleted: nothing of that is left, and a start finds what the store has.

@@ -1,0 +1,129 @@
+//! Counts written records by source and by what became of them.
+//!
+//! A batch adds what it found of each of its sources in one step, right before its caller learns its outcome; a batch that
+//! could not be made durable adds nothing.
+
+use std::collections::{BTreeMap, HashMap};
+
+use parking_lot::Mutex;
+
+use crate::record::RejectReason;
+use crate::storage::SourceOutcome;
+use crate::wire::Rejections;
+
+/// Counters of the records of one store by source. They never fall.
+pub struct SourceCounters {
+    /// No thread waits for another lock while it holds this one.
+    by_source: Mutex<HashMap<Box<str>, SourceCounts>>,
+    source_count_max: usize,
+}
+
+/// The records of one source. Their times are microseconds UTC.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceCounts {
+    /// New records.
+    pub accepted: u64,
+    /// Records that changed a stored one.
+    pub replaced: u64,
+    /// Records without effect.
+    pub duplicates: u64,
+    /// Rejected records by reason.
+    pub rejected: BTreeMap<RejectReason, u64>,
+    /// When a record was last received that changed something; `None` if none was since the store was opened.
+    pub last_write_us: Option<i64>,
+    /// Latest setup time of these records, and of those that a start has read back into memory.
+    pub last_setup_us: Option<i64>,
+}
+
+impl SourceCounters {
+    /// Creates counters of at most `source_count_max` sources by name; further ones share the empty name.
+    pub fn new(source_count_max: usize) -> Self {
+        Self { by_source: Mutex::default(), source_count_max }
+    }
+
+    /// Counts records of a batch that was applied, received at `received_us`.
+    pub fn note_written(&self, sources: &[SourceOutcome<'_>], received_us: i64) {
+        let mut by_source = self.by_source.lock();
+        for SourceOutcome { source, outcome, last_setup_us } in sources {
+            let counts = self.named(&mut by_source, source);
+            counts.accepted += outcome.accepted as u64;
+            counts.replaced += outcome.replaced as u64;
+            counts.duplicates += outcome.duplicates as u64;
+            if outcome.accepted + outcome.replaced > 0 {
+                counts.last_write_us = Some(received_us);
+            }
+            counts.last_setup_us = counts.last_setup_us.max(*last_setup_us);
+        }
+    }
+
+    /// Counts the rejected records of a batch.
+    pub fn note_rejected(&self, rejections: &Rejections) {
+        if rejections.counts.is_empty() {
+            return;
+        }
+        let mut by_source = self.by_source.lock();
+        for (source, reasons) in &rejections.counts {
+            let counts = self.named(&mut by_source, source);
+            for (&reason, &count) in reasons {
+                *counts.rejected.entry(reason).or_default() += count as u64;
+            }
+        }
+    }
+
+    /// Notes setup times of records that a start has read back into memory: they were counted when they were written.
+    pub fn note_setups<'a>(&self, setups: impl IntoIterator<Item = (&'a str, Option<i64>)>) {
+        let mut by_source = self.by_source.lock();
+        for (source, setup_us) in setups {
+            let counts = self.named(&mut by_source, source);
+            counts.last_setup_us = counts.last_setup_us.max(setup_us);
+        }
+    }
+
+    /// Returns the counts of each source.
+    pub fn counts(&self) -> Vec<(String, SourceCounts)> {
+        let by_source = self.by_source.lock();
+        by_source.iter().map(|(source, counts)| (source.to_string(), counts.clone())).collect()
+    }
+
+    /// The counts of a source, or, if there are too many, those of the empty name.
+    fn named<'a>(&self, by_source: &'a mut HashMap<Box<str>, SourceCounts>, source: &str) -> &'a mut SourceCounts {
+        let named_count = by_source.len() - usize::from(by_source.contains_key(""));
+        let is_named = by_source.contains_key(source) || named_count < self.source_count_max;
+        by_source.entry(if is_named { source } else { "" }.into()).or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::BatchOutcome;
+
+    fn written(source: &str, accepted: usize, last_setup_us: i64) -> SourceOutcome<'_> {
+        let outcome = BatchOutcome { accepted, ..BatchOutcome::default() };
+        SourceOutcome { source, outcome, last_setup_us: Some(last_setup_us) }
+    }
+
+    fn accepted(counters: &SourceCounters) -> BTreeMap<String, (u64, Option<i64>)> {
+        let counts = counters.counts().into_iter();
+        counts.map(|(source, counts)| (source, (counts.accepted, counts.last_setup_us))).collect()
+    }
+
+    #[test]
+    fn sources_beyond_the_limit_share_the_empty_name() {
+        let counters = SourceCounters::new(2);
+        counters.note_written(&[written("", 1, 9), written("a", 1, 3), written("b", 1, 1), written("c", 1, 20)], 7);
+        counters.note_written(&[written("a", 2, 2), written("d", 5, 4)], 8);
+        let expected = [("", (7, Some(20))), ("a", (3, Some(3))), ("b", (1, Some(1)))];
+        assert_eq!(accepted(&counters), expected.map(|(source, counts)| (source.to_owned(), counts)).into());
+    }
+
+    #[test]
+    fn only_records_that_change_something_are_a_write() {
+        let counters = SourceCounters::new(2);
+        let outcome = BatchOutcome { duplicates: 4, ..BatchOutcome::default() };
+        counters.note_written(&[SourceOutcome { source: "a", outcome, last_setup_us: None }], 7);
+        counters.note_setups([("a", Some(5))]);
+        let expected = SourceCounts { duplicates: 4, last_setup_us: Some(5), ..SourceCounts::default() };
+        assert_eq!(counters.counts(), [("a".to_owned(), expected)]);
+    }
+}

@@ -1,0 +1,79 @@
+//! The counters of an engine, as Python sees them.
+
+use std::collections::BTreeMap;
+
+use pyo3::prelude::*;
+
+use crate::durable::group_commit::JournaledStore;
+use crate::durable::{SYNC_BOUNDS_S, SourceCounts};
+
+/// The records of one source; `rejected` is by the number of a `RejectReason`. Times are microseconds UTC.
+#[pyclass(frozen, get_all)]
+pub struct SourceRecordCounters {
+    source: String,
+    accepted: u64,
+    replaced: u64,
+    duplicates: u64,
+    rejected: BTreeMap<i32, u64>,
+    last_write_us: Option<i64>,
+    last_setup_us: Option<i64>,
+}
+
+/// What an engine has counted, and present values of it.
+#[pyclass(frozen, get_all)]
+pub struct EngineCounters {
+    scanned_rows: u64,
+    result_cells: u64,
+    rollup_hits: u64,
+    rollup_misses: u64,
+    rollup_bytes: usize,
+    query_memory_bytes: usize,
+    commits: u64,
+    committed_batches: u64,
+    sync_bounds_s: Vec<f64>,
+    sync_counts: Vec<u64>,
+    sync_seconds: f64,
+    commit_queue_bytes: usize,
+    journal_bytes: u64,
+    unsealed_records: usize,
+    abandoned_sessions: usize,
+    compaction_backlog: usize,
+    sources: Vec<Py<SourceRecordCounters>>,
+}
+
+impl EngineCounters {
+    /// Reads the counters; see [`crate::storage::Store::gauges`] for the arguments.
+    pub fn of(py: Python<'_>, durable: &JournaledStore, abandoned_until_us: i64, row_max: usize) -> PyResult<Self> {
+        let store = &durable.store;
+        let (gauges, sources) = py.detach(|| (store.gauges(abandoned_until_us, row_max), durable.source_counts()));
+        let (scans, commits) = (store.scan_counts(), durable.commit_counts());
+        let sources = sources.into_iter().map(|(source, counts)| Py::new(py, SourceRecordCounters::of(source, counts)));
+        Ok(Self {
+            scanned_rows: scans.rows,
+            result_cells: scans.cells,
+            rollup_hits: scans.rollup_hits,
+            rollup_misses: scans.rollup_misses,
+            rollup_bytes: store.rollup_bytes(),
+            query_memory_bytes: store.resources().memory.used(),
+            commits: commits.commits,
+            committed_batches: commits.batches,
+            sync_bounds_s: SYNC_BOUNDS_S.to_vec(),
+            sync_counts: commits.syncs.to_vec(),
+            sync_seconds: commits.sync_seconds,
+            commit_queue_bytes: durable.queued_bytes(),
+            journal_bytes: durable.journal_bytes(),
+            unsealed_records: gauges.unsealed_records,
+            abandoned_sessions: gauges.abandoned_sessions,
+            compaction_backlog: gauges.compaction_backlog,
+            sources: sources.collect::<PyResult<_>>()?,
+        })
+    }
+}
+
+impl SourceRecordCounters {
+    fn of(source: String, counts: SourceCounts) -> Self {
+        let SourceCounts { accepted, replaced, duplicates, rejected, last_write_us, last_setup_us } = counts;
+        let rejected = rejected.into_iter().map(|(reason, count)| (reason as i32, count)).collect();
+        Self { source, accepted, replaced, duplicates, rejected, last_write_us, last_setup_us }
+    }
+}
