@@ -35,11 +35,16 @@ class SourceCounters:
     replaced: int = 0
     duplicates: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
-    """Rejected records by the name of their `RejectReason`."""
+    """Rejected records by the name of their `RejectReason`, without `REJECT_REASON_`."""
     last_write_us: int | None = None
-    """When a record was last accepted or replaced, microseconds UTC; None: not since the store was opened."""
+    """When a record was last received that was accepted or replaced one, microseconds UTC; None: not since
+    the store was opened."""
     last_setup_us: int | None = None
-    """Latest setup time of these records, microseconds UTC."""
+    """Latest setup time of these records, microseconds UTC.
+
+    A store may also know it of some records that were written before it was opened. The embedded store reads
+    those of its journal and the active sessions at its start, and forgets those of segments: a source that
+    sent nothing since the last flush before a restart is not there at all until it sends again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +52,23 @@ class StoreCounters:
     """The counters of a store; those of which it knows nothing stay as they are here."""
 
     scanned_rows: int = 0
-    """Rows that scans of reports have read, those of rollups included."""
+    """Rows that scans of reports have read, those of rollups, and those to build rollups, included.
+
+    A search for a single record is no scan here."""
     result_cells: int = 0
     """Cells (bins times groups) of the results of these scans."""
     rollup_hits: int = 0
-    """Scans of a segment that a rollup answered."""
+    """Scans of a segment, or of one account in it, that a rollup answered."""
     rollup_misses: int = 0
-    """Scans of a segment that read its rows."""
+    """Scans of a segment, or of one account in it, that read its rows, also to build a rollup."""
     rollup_bytes: int = 0
     """Present bytes of all rollups."""
     query_memory_bytes: int = 0
     """Present bytes that reports hold."""
     commits: int = 0
-    """Group commits."""
+    """Group commits: batches that were written and synced together."""
     committed_batches: int = 0
+    """Batches that they made durable; a batch without a record to write needs no commit."""
     commit_syncs: SecondsHistogram = NO_EVENTS
     """Durations of `fdatasync` of the journal."""
     commit_queue_bytes: int = 0
@@ -72,14 +80,17 @@ class StoreCounters:
     seal_record_count: int = 0
     """Finished records in memory at which a flush is due."""
     flushes: SecondsHistogram = NO_EVENTS
+    """Durations of the flushes that succeeded."""
     failed_flushes: int = 0
     seconds_since_flush: float = 0.0
+    """Seconds since the last flush that succeeded, or since the store was opened."""
     compactions: SecondsHistogram = NO_EVENTS
+    """Durations of the compactions that succeeded, and of segments that were rewritten to erase or mask."""
     failed_compactions: int = 0
     compaction_backlog: int = 0
     """Present segments that a compaction is due to rewrite."""
     dropped_days: int = 0
-    """Days that retention has dropped."""
+    """Days of which retention has dropped segments."""
     retention_waiting_days: int = 0
     """Present days that retention would drop if it believed the clock."""
     clock_deviation_seconds: float = 0.0

@@ -14,7 +14,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from pegcount import core
-from pegcount.config import Config, LiveConfig
+from pegcount.config import Config
+from pegcount.counters import StoreCounters
 from pegcount.errors import OverloadedError, StoreReadOnlyError
 from pegcount.model import (
     CredentialRow,
@@ -36,6 +37,7 @@ from pegcount.store.audit_rows import AuditRows
 from pegcount.store.catalog import Catalog
 from pegcount.store.catalog_migration import migrate
 from pegcount.store.clock_watch import ClockWatch, boot_number, boot_seconds
+from pegcount.store.counting import StoreCounting
 from pegcount.store.credential_rows import CredentialRows
 from pegcount.store.deck_files import DeckFiles
 from pegcount.store.deletions import Deletions
@@ -119,6 +121,9 @@ class EmbeddedStore(Store):
                 config,
                 watch,
                 self._scrubber,
+            )
+            self._counting = StoreCounting(
+                directory, self._engine, self._maintenance, self._guarded_clock, config
             )
             opened.pop_all()
 
@@ -295,6 +300,10 @@ class EmbeddedStore(Store):
             info.first_setup_us,
             info.last_setup_us,
         )
+
+    def counters(self) -> StoreCounters:
+        """Returns what the store has counted since it was opened; see `Store.counters`."""
+        return self._counting.counters()
 
     def close(self) -> None:
         """Commits the queued batches and releases the data directory; the next owner replays the journal."""

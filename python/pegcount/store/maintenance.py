@@ -23,6 +23,7 @@ from pegcount.store.catalog import Catalog
 from pegcount.store.catalog_entries import DeletionRow, SegmentEntry
 from pegcount.store.clock_watch import ClockWatch, newest_setup_day
 from pegcount.store.directory import DirectoryLock
+from pegcount.store.durations import Durations
 from pegcount.store.journal_files import JournalFiles
 from pegcount.store.locks import locked
 from pegcount.store.masking import MaskingRule
@@ -69,6 +70,10 @@ class Maintenance:
         self._required = RequiredFiles(owner, catalog, engine, rewrite=self._rewrite)
         self.retention = Retention(catalog.setting("retention_days"), catalog.setting("retention_bytes"))
         self.first_retained_day = catalog.setting("first_kept_day")
+        self.flushes = Durations()
+        self.compactions = Durations()
+        self.dropped_day_count = 0
+        """UTC days of which retention has dropped segments since the store was opened."""
         self._has_orphans = False
         try:
             self._forget_unbelievable_day()
@@ -110,6 +115,11 @@ class Maintenance:
             self._forget_unbelievable_day()
         self._drop_old_days()
         self.masking.advance(self)
+
+    @property
+    def seconds_since_flush(self) -> float:
+        """Seconds since the last flush that succeeded, or since the store was opened."""
+        return time.monotonic() - self._flushed_at
 
     def refused_clock(self) -> RefusedClock | None:
         """Returns what a refused clock holds up, None while the clock is believed."""
@@ -203,7 +213,7 @@ class Maintenance:
 
     def flush_alone(self, *, with_active: bool) -> None:
         """Does the same for a caller that is `alone`."""
-        with self.write_faults.noting_flush():
+        with self.flushes.measured(), self.write_faults.noting_flush():
             flush = self._begin_flush(with_active)
             try:
                 self._write(flush)
@@ -234,14 +244,15 @@ class Maintenance:
         this number. The caller must be `alone`, and the engine must reject such records. Raises OSError or
         PegcountError if that fails or the token ends before the transaction; no record is deleted then.
         """
-        flush = self._begin_flush(with_active=True)
-        try:
-            self._engine.find_deleted(flush, rule, cancel_token)
-            self._write(flush, row, cancel_token)
-        except BaseException:
-            self._engine.abort_flush(flush)
-            self._remove_orphans()
-            raise
+        with self.flushes.measured():
+            flush = self._begin_flush(with_active=True)
+            try:
+                self._engine.find_deleted(flush, rule, cancel_token)
+                self._write(flush, row, cancel_token)
+            except BaseException:
+                self._engine.abort_flush(flush)
+                self._remove_orphans()
+                raise
         self._flushed_at = time.monotonic()
         return flush.deleted_count
 
@@ -284,12 +295,14 @@ class Maintenance:
 
         Raises OSError or PegcountError if that fails; the store is then unchanged.
         """
-        try:
-            edit = self._engine.compact(names, self._numbers.reserve(), self._config.segment_row_count_max)
-            self._commit(edit, removed=names)
-        except BaseException:
-            self._remove_orphans()
-            raise
+        with self.compactions.measured():
+            try:
+                row_max = self._config.segment_row_count_max
+                edit = self._engine.compact(names, self._numbers.reserve(), row_max)
+                self._commit(edit, removed=names)
+            except BaseException:
+                self._remove_orphans()
+                raise
         self._replaced.remove(self._directory / name for name in names)
 
     def remove_replaced(self) -> bool:
@@ -338,10 +351,12 @@ class Maintenance:
                 self._drop_before(day)
 
     def _drop_before(self, day: int) -> None:
-        names = [segment.name for segment in self._engine.segments if segment.day < day]
+        dropped = [segment for segment in self._engine.segments if segment.day < day]
+        names = [segment.name for segment in dropped]
         if names:
             self._catalog.commit_segments([], names, settings={"first_kept_day": day})
             self.first_retained_day = day
+            self.dropped_day_count += len({segment.day for segment in dropped})
             _LOG.info("dropped %d segments of days before %s", len(names), date.fromordinal(_EPOCH + day))
         rows = self._engine.memory_rows
         active_ttl_us = self._config.active_ttl_seconds * US_PER_SECOND
