@@ -52,14 +52,19 @@ class ObservedCall:
     response_bytes: int = 0
     """Bytes of the messages that were answered."""
     row_count: int | None = None
-    """Rows that the scans of a report have read."""
+    """Rows that the scans of a report have read; None for other calls, and for a report without a scan."""
     bin_count: int | None = None
-    """Bins of a report."""
+    """Bins of a report, those that only warm up an average included; None for other calls, and for a report
+    that was refused before it had bins."""
     begin_s: float = field(default_factory=perf_counter)
     """When it began, in seconds of `time.perf_counter`."""
     seconds: float = 0.0
     """How long it took, until its answer was handed to gRPC."""
     kind: CallKind = CallKind.UNARY
+
+    def note_rows(self, row_count: int) -> None:
+        """Adds the rows that a scan has read. The scans of a call run one after the other."""
+        self.row_count = (self.row_count or 0) + row_count
 
 
 class CallObserver(Protocol):

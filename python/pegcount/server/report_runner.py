@@ -152,11 +152,15 @@ class ReportRunner:
 
     def _visible_records(self, call: Call) -> VisibleRecords:
         data_scope = None if call.caller is None else call.caller.data_scope
-        return VisibleRecords(self._store, data_scope, self._known_days)
+        return VisibleRecords(self._store, data_scope, self._known_days, call.observed.note_rows)
 
     def _charged_lane(self, report: PreparedReport, records: VisibleRecords, call: Call) -> Lane:
-        """Returns the lane of a report, whose estimated cost its credential pays; see `AdmittedCall`."""
+        """Returns the lane of a report, whose estimated cost its credential pays; see `AdmittedCall`.
+
+        Notes the bins of the report.
+        """
         cost_us = estimated_cost_us(report, records, self._config.tuning)
+        call.observed.bin_count = report.bin_count
         if call.admitted is not None:
             # A store that does not know what a report costs has it run as a large one.
             call.admitted.charge(cost_us if isfinite(cost_us) else self._config.tuning.small_cost_us_max)

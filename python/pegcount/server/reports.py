@@ -66,6 +66,12 @@ class PreparedReport:
     pass_count: int = 1
     """How often `answer` goes through all groups."""
 
+    @property
+    def bin_count(self) -> int:
+        """Bins of the scan, those that only warm up an average included."""
+        edge_us = self.scan.edge_us
+        return 1 if edge_us is None else max(0, len(edge_us) - 1)
+
 
 class Prepare(Protocol):
     """Prepares a report."""

@@ -4,7 +4,7 @@ A data scope adds its predicates to every scan here, so that no report can forge
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import Final
@@ -56,10 +56,18 @@ class VisibleRecords:
     """
 
     def __init__(
-        self, store: Store, data_scope: DataScope | None = None, known_days: KnownDays | None = None
+        self,
+        store: Store,
+        data_scope: DataScope | None = None,
+        known_days: KnownDays | None = None,
+        note_rows: Callable[[int], None] = lambda row_count: None,
     ) -> None:
-        """`data_scope` of None is all records; `known_days` are those that all callers of a store share."""
+        """`data_scope` of None is all records; `known_days` are those that all callers of a store share.
+
+        `note_rows` gets the rows that each scan has read, but not those of `any_match`.
+        """
         self._store = store
+        self._note_rows = note_rows
         self._known_days = known_days or KnownDays()
         self._predicates = () if data_scope is None else scope_predicates(data_scope)
         self.data_scope = data_scope
@@ -72,7 +80,9 @@ class VisibleRecords:
 
     def partials(self, scan: Scan, cell_count_max: int, cancel_token: core.CancelToken) -> core.Partials:
         """Returns the sums of the visible records; see `Store.partials`."""
-        return self._store.partials(self._within(scan), cell_count_max, cancel_token)
+        partials = self._store.partials(self._within(scan), cell_count_max, cancel_token)
+        self._note_rows(partials.row_count)
+        return partials
 
     def estimate(self, scan: Scan) -> int | None:
         """Returns about how many rows `partials` would read; see `Store.estimate`."""
