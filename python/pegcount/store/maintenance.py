@@ -31,6 +31,7 @@ from pegcount.store.replaced_files import ReplacedFiles
 from pegcount.store.required_files import RequiredFiles
 from pegcount.store.retention import believable_first_day, first_retained_day, waiting_days
 from pegcount.store.scrubber import Scrubber
+from pegcount.store.upkeep_lines import compaction_logged, flush_logged
 from pegcount.store.write_faults import WriteFaults
 from pegcount.zone import US_PER_DAY, US_PER_SECOND
 
@@ -195,7 +196,7 @@ class Maintenance:
     def _compact_all(self) -> None:
         limit = self._config.segment_row_count_max
         while (names := self._engine.pick_compaction(limit)) and not self._stopping.is_set():
-            with self._lock:
+            with self._lock, compaction_logged(self._engine, names):
                 self.compact_alone(names)
 
     def _scrub(self) -> None:
@@ -208,7 +209,7 @@ class Maintenance:
         `with_active` also writes an active snapshot, after which the journal up to it is
         removed. Raises OSError or PegcountError if a write fails; the store is then unchanged.
         """
-        with self._lock:
+        with self._lock, flush_logged(self._engine):
             self.flush_alone(with_active=with_active)
 
     def flush_alone(self, *, with_active: bool) -> None:
