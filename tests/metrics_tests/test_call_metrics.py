@@ -11,9 +11,10 @@ from pegcount.auth import Scope
 from pegcount.errors import MemoryLimitError
 from pegcount.metrics import ServerMetrics
 from pegcount.server import ObservedCall
-from server_tests.example_requests import ASK_ACTIVE, ASK_USAGE, changed, replace_scan
+from prometheus_client import generate_latest
+from server_tests.example_requests import ASK_ACTIVE, ASK_USAGE, call_record, changed, replace_scan
 from server_tests.keys import guarded
-from server_tests.streams import METHOD, Stream, batch
+from server_tests.streams import METHOD, Request, Stream, batch
 
 from metrics_tests.observed import RECORDS, REPORTS, Observed, observed
 
@@ -168,3 +169,25 @@ def test_connections_and_health(running: Observed) -> None:
     running.service.stop()
     assert running.samples("pegcount_health") == {}
     assert running.sample("pegcount_health", service="") == 0
+
+
+def test_numbers_and_credentials_are_in_no_metric(tmp_path: Path) -> None:
+    """Nor is anything else that a client sends, but names of sources."""
+    metrics = ServerMetrics()
+    with guarded(tmp_path, observers=[metrics.calls]) as held:
+        metrics.watch_store(held.service.store)
+        metrics.watch_server(held.service.state)
+        root, channel = held.sent(Scope.ROOT), held.service.channel
+        writer: Any = channel.stream_stream(METHOD)
+        record = call_record("session-7", orig_src_party_id=PARTY, source="pbx", auth_orig_ip="192.0.2.77")
+        message = Request(records=[record]).SerializeToString()
+        assert len(list(writer(iter([message]), metadata=root, timeout=20))) == 1
+        for method, request in ((f"{REPORTS}/QueryAsrUsage", PARTY.encode()), (f"{PARTY}/{PARTY}", b"")):
+            call: Any = channel.unary_unary(f"/{method}")
+            fails(lambda call=call, request=request: call(request, metadata=root, timeout=20))
+        text = generate_latest(metrics.registry).decode()
+        metrics.close()
+    assert "pegcount_stored_records 1.0" in text
+    row = held.issued[Scope.ROOT].row
+    secrets = {PARTY, "5550100", "192.0.2.77", "session-7", "acme", "127.0.0.1", row.id, root[0][1]}
+    assert {secret for secret in secrets if secret in text} == set()
