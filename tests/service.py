@@ -8,7 +8,7 @@ from typing import cast
 
 import grpc
 from conformance.stores import EMBEDDED, StoreFactory
-from pegcount.config import Config
+from pegcount.config import Config, LiveConfig
 from pegcount.model import WriteOutcome
 from pegcount.server import ListenOptions, RunningServer
 from pegcount.server.observed_call import CallObserver
@@ -40,13 +40,10 @@ class Service:
     def __post_init__(self) -> None:
         # Most tests use what an embedded store has beside the interface of a store.
         self.store = cast(EmbeddedStore, self.stores.open(self.directory, self.config, lambda: self.now_us))
+        self.live = LiveConfig(self.config)
+        """The settings that the server reads at each use; the store has its own."""
         self._running = RunningServer(
-            self.config,
-            self.store,
-            self.listen,
-            lambda: self.now_us,
-            self.listen_options,
-            observers=self.observers,
+            self.live, self.store, self.listen, lambda: self.now_us, self.listen_options
         )
         self.addresses = self._running.addresses
         self.address = self.addresses[0]
