@@ -1,1 +1,1 @@
-"""What operators install and watch; `make test-operations` runs it."""
+"""Real Prometheus, restarts and deployments: `make test-operations`."""
