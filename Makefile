@@ -147,6 +147,7 @@ mutants: build $(STAMPS)/mutants
 bench: build
 	$(BIN)/python benches/reports.py $(RECORDS)
 	$(BIN)/python benches/calendar_edges.py
+	$(BIN)/python benches/metrics_cost.py
 	$(CARGO) bench --locked --manifest-path $(CORE)/Cargo.toml
 
 ## bench-instructions count the instructions of the kernels, independent of load; takes minutes, needs valgrind

@@ -21,6 +21,12 @@ def test_the_report_bench_runs() -> None:
     assert output_of("reports", "2000").count("median") == 4
 
 
+def test_the_metrics_bench_runs() -> None:
+    printed = output_of("metrics_cost", "--sources", "3")
+    assert printed.count("observer") == 2
+    assert "scrape, 3 sources" in printed
+
+
 def test_the_ingest_bench_runs(tmp_path: Path) -> None:
     load_options = ["--records", "2000", "--batch", "250", "--rounds", "2"]
     # The peer engines are not installed for the tests.

@@ -8,7 +8,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pegcount.auth import Scope
-from pegcount.errors import MemoryLimitError
+from pegcount.errors import CancelledError, MemoryLimitError, NotFoundError
 from pegcount.metrics import ServerMetrics
 from pegcount.server import ObservedCall
 from prometheus_client import generate_latest
@@ -157,6 +157,20 @@ def test_a_report_that_needs_too_much_by_itself_is_refused_by_no_admission(scope
     metrics.calls.call_ended(ObservedCall(f"{REPORTS}/QueryAsrUsage", True, False, "ipv4:1", error=error))
     name = "pegcount_admission_refusals_total"
     assert metrics.registry.get_sample_value(name, {"reason": "MEMORY_LIMIT_EXCEEDED"}) == count
+    metrics.close()
+
+
+def test_errors_without_a_reason_of_the_contract() -> None:
+    """Also those of a scan whose client has left, which are no failures."""
+    metrics = ServerMetrics()
+    for error in (CancelledError("the client has left"), NotFoundError("MADE_UP", "thing", "none")):
+        metrics.calls.call_ended(ObservedCall(f"{REPORTS}/QueryAsrUsage", True, False, "ipv4:1", error=error))
+    read = metrics.registry.get_sample_value
+    handled = {"grpc_type": "unary", **USAGE}
+    assert read("grpc_server_handled_total", {**handled, "grpc_code": "CANCELLED"}) == 1
+    assert read("grpc_server_handled_total", {**handled, "grpc_code": "NOT_FOUND"}) == 1
+    assert read("pegcount_failed_calls_total", {"reason": "OTHER"}) == 1
+    assert read("pegcount_failed_calls_total", {"reason": "CANCELLED"}) is None
     metrics.close()
 
 

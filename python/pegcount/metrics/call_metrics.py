@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from pegcount.errors import (
     AccessDeniedError,
+    CancelledError,
     CredentialLimitReachedError,
     CredentialRefusedError,
     CredentialUnexpectedError,
@@ -100,6 +101,7 @@ class CallMetrics:
             "Calls that were refused because the server, its memory or a credential had reached a limit.",
         )
         self._by_outcome: dict[tuple[str | None, str], _OfOutcome] = {}
+        self._by_failure: dict[tuple[str, type[BaseException], bool], tuple[Counter, ...]] = {}
         self._begin_series()
 
     def call_ended(self, call: ObservedCall) -> None:
@@ -120,12 +122,23 @@ class CallMetrics:
 
     def _note_failure(self, error: BaseException) -> None:
         outcome = outcome_of(error)
-        reason = outcome if outcome in _REASONS or outcome == _CANCELLED else _OTHER
-        self._failed.labels(reason).inc()
+        key = (outcome, type(error), getattr(error, "is_temporary", True))
+        counts = self._by_failure.get(key)
+        if counts is None:
+            counts = self._by_failure[key] = self._counts_of(error, outcome)
+        for count in counts:
+            count.inc()
+
+    def _counts_of(self, error: BaseException, outcome: str) -> tuple[Counter, ...]:
+        if isinstance(error, CancelledError):
+            return ()
+        reason = outcome if outcome in _REASONS else _OTHER
+        failed = self._failed.labels(reason)
         if isinstance(error, _CREDENTIAL_FAILURES):
-            self._credential_failures.labels(reason).inc()
-        elif isinstance(error, _ADMISSION_REFUSALS) and getattr(error, "is_temporary", True):
-            self._refusals.labels(reason).inc()
+            return failed, self._credential_failures.labels(reason)
+        if isinstance(error, _ADMISSION_REFUSALS) and getattr(error, "is_temporary", True):
+            return failed, self._refusals.labels(reason)
+        return (failed,)
 
     def _add_outcome(self, method: str | None, code: str, kind: CallKind) -> _OfOutcome:
         of_method = method_values(method)
