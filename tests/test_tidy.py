@@ -83,7 +83,8 @@ MAY_IMPORT = {
     "importers": SHARED | {"v1"},
     "export": {"core", "v1"},
     "server": SHARED | {"auth", "request", "calendar", "store", "core", "response", "v1", "version"},
-    "process": {"auth", "config", "errors", "logs", "server", "settings", "store", "version"},
+    "process": {"auth", "config", "errors", "logs", "server", "settings", "store", "tracing", "version"},
+    "tracing": {"backlog", "errors", "server", "version"},
     "client": {"config", "errors", "model", "write_outcome"},
     "cli": SHARED
     | {

@@ -2,8 +2,7 @@
 
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
 from pathlib import Path
@@ -13,10 +12,12 @@ from pegcount import logs
 from pegcount.auth import Credentials
 from pegcount.config import LiveConfig
 from pegcount.errors import PegcountError
-from pegcount.process.reloading import Reloader, ReloadRequest
-from pegcount.process.serve_inputs import tls_files, tokens
+from pegcount.process.serve_inputs import require_consistent, tls_files, tokens
+from pegcount.process.start_lines import log_start, log_stop, log_stopped
+from pegcount.process.traces import traced
 from pegcount.server import Authentication, ListenOptions, RunningServer, now_us, require_safe
-from pegcount.settings import ServeSettings, require_consistent
+from pegcount.server.observed_call import CallObserver
+from pegcount.settings import ServeSettings
 from pegcount.store import EmbeddedStore
 
 _LOOK_SECONDS = 0.5
@@ -41,9 +42,11 @@ def serve(
     Raises PegcountError if a setting cannot be used, the data directory cannot be opened, or the server
     fails.
     """
-    live = LiveConfig(settings.config)
-    reloader = Reloader(settings, reload, live)
-    with _running(settings, live) as server:
+    with (
+        logs.opened(settings.log) as log,
+        traced(settings) as tracers,
+        _running(settings, (log.calls, *tracers)) as server,
+    ):
         for address, what in zip(server.addresses, ("", " for AdminService and reflection"), strict=False):
             announce(f"listening on {address}{what}")
         freed_memory = FreedMemory(settings.config, process_memory())
@@ -65,8 +68,7 @@ def _wait(server: ListeningServer, stop: threading.Event, seconds: float) -> Non
 
 
 @contextmanager
-def _running(settings: ServeSettings, live: LiveConfig) -> Iterator[RunningServer]:
-    require_consistent(settings)
+def _running(settings: ServeSettings, observers: Sequence[CallObserver]) -> Iterator[RunningServer]:
     config = settings.config
     options = ListenOptions(
         tls_files(settings.tls),
@@ -87,7 +89,8 @@ def _running(settings: ServeSettings, live: LiveConfig) -> Iterator[RunningServe
         )
         for address in () if settings.insecure_listen else options.addresses(settings.listen):
             require_safe(address, tls_is_on=tls is not None, auth_is_on=authentication.is_on)
-        server = RunningServer(live, store, settings.listen, now_us, options, authentication)
+        server = RunningServer(config, store, settings.listen, now_us, options, authentication, observers)
+        log_start(settings, server.addresses, opening_seconds)
         _LOG.info(authentication.summary())
         yield server
     finally:
