@@ -2,11 +2,13 @@
 
 import json
 import subprocess
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +74,7 @@ class Prometheus:
         return {rule["name"]: rule["query"] for group in groups for rule in group["rules"]}
 
     def is_up(self) -> bool:
-        """Whether it answers and has scraped its server."""
+        """Whether it answers, which it refuses while it starts, and has scraped its server."""
         try:
             return any(sample.value == 1 for sample in self.query("up"))
         except OSError:
@@ -85,6 +87,8 @@ class Prometheus:
                 data: dict[str, Any] = json.load(answer)["data"]
                 return data
         except urllib.error.HTTPError as error:
+            if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
             raise AssertionError(f"{parameters}: {error.read().decode()}") from error
 
 
