@@ -11,6 +11,7 @@ PROTO_VENV := .cache/proto-venv
 DIST_VENV := .cache/dist-venv
 GRPCURL_VERSION := v1.9.3
 GHZ_VERSION := v0.120.0
+HEALTH_PROBE_VERSION := v0.4.63
 EXAMPLES ?= 100000
 RECORDS ?= 200000
 SHARE ?= 1
@@ -51,7 +52,7 @@ NODE_SOURCES := examples/node/report.js tests/clients/node/answers.js
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 CLIENT := clients/python
 
-.PHONY: help build demo serve test test-rust test-python test-long test-scopes test-faults test-clients test-security test-load test-soak test-engines test-packages test-notebook fuzz fuzz-cases model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-noisy bench-rpc lint format proto config-page grpcurl dist clean
+.PHONY: help build demo serve test test-rust test-python test-long test-scopes test-faults test-clients test-security test-load test-soak test-engines test-packages test-notebook fuzz fuzz-cases model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-noisy bench-rpc lint format proto grpcurl grpc-health-probe dist clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -75,7 +76,7 @@ test-rust:
 	$(CARGO) test --locked --manifest-path $(CORE)/Cargo.toml
 
 ## test-python  tests of the service, also with grpcurl and clients in Go and Node, which must be installed
-test-python: build grpcurl $(STAMPS)/proto-tools
+test-python: build grpcurl grpc-health-probe $(STAMPS)/proto-tools
 	$(BIN)/pytest -n 2 --dist worksteal
 
 ## test-long    compare the service with the oracle, EXAMPLES requests (default: 100000)
@@ -228,6 +229,9 @@ config-page: build
 ## grpcurl      install grpcurl into .venv/bin, for the tests
 grpcurl: $(BIN)/grpcurl
 
+## grpc-health-probe install grpc-health-probe into .venv/bin, for the tests; needs Go, without which they are skipped
+grpc-health-probe: $(STAMPS)/grpc-health-probe-$(HEALTH_PROBE_VERSION)
+
 ## dist         build the packages for other machines into dist/, with the line tables of the extension beside them
 dist: $(STAMPS)/dist-tools
 	@.ci/dist $(DIST_VENV) dist
@@ -329,6 +333,11 @@ $(BIN)/kustomize: $(STAMPS)/venv
 
 $(BIN)/ghz: $(STAMPS)/venv
 	GOBIN=$(CURDIR)/$(BIN) go install github.com/bojand/ghz/cmd/ghz@$(GHZ_VERSION)
+
+$(STAMPS)/grpc-health-probe-$(HEALTH_PROBE_VERSION): $(STAMPS)/venv
+	if command -v go >/dev/null; then \
+		GOBIN=$(CURDIR)/$(BIN) go install github.com/grpc-ecosystem/grpc-health-probe@$(HEALTH_PROBE_VERSION) && touch $@; \
+	fi
 
 $(GUNGRAUN)/bin/gungraun-runner:
 	$(CARGO) install --quiet --locked --root $(GUNGRAUN) gungraun-runner@$(GUNGRAUN_VERSION)
