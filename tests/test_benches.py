@@ -69,6 +69,11 @@ def test_the_bench_of_a_noisy_credential_runs() -> None:
     assert "cheap reports" in printed
 
 
+def test_the_bench_of_metrics_and_logs_runs() -> None:
+    load_options = ["--records", "2000", "--pairs", "2", "--calls", "50", "--no-check"]
+    assert "2 pairs of 50 calls" in output_of("observability_cost", *load_options)
+
+
 def test_the_active_session_bench_runs(tmp_path: Path) -> None:
     load_options = ["--sessions", "2000", "--seconds", "1", "--rate", "1000", "--scratch", str(tmp_path)]
     assert "reports while" in output_of("active_load", *load_options)

@@ -14,7 +14,6 @@ from pegcount.v1.records_pb2 import SessionRecord, WriteRecordsRequest
 from operations.installation import Installation
 
 _CALL_SECONDS_MAX = 10.0
-_DAY = {"from_time": "2026-03-09", "to_time": "2026-03-11"}
 Work = Callable[[grpc.Channel], None]
 
 
@@ -97,7 +96,10 @@ def reports(installation: Installation) -> Work:
         stub = reports_pb2_grpc.ReportServiceStub(channel)
         metadata = installation.metadata()
         quality = reports_pb2.QueryOriginationQualityRequest(
-            account_id="1001", sampling=reports_pb2.GRANULARITY_HOUR, **_DAY
+            account_id="1001",
+            from_time="2026-03-09",
+            to_time="2026-03-11",
+            sampling=reports_pb2.GRANULARITY_HOUR,
         )
         stub.QueryOriginationQuality(quality, timeout=_CALL_SECONDS_MAX, metadata=metadata)
         active = reports_pb2.QueryActiveSessionsRequest(return_fields=["quantity"])
