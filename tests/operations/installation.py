@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -48,13 +49,22 @@ class Installation:
             Credentials(Config(), store, lambda: time.time_ns() // 1_000).create(lambda _: new).key.text
         )
         store.close()
-        self._authority.issue().write(self.scratch / "cert.pem", self.scratch / "key.pem")
+        self.renew_certificate()
+
+    def renew_certificate(self, valid_for: timedelta = timedelta(days=90)) -> None:
+        """Puts a new certificate and its key in place of the present ones."""
+        self._authority.issue(valid_for=valid_for).write(self.certificate, self.scratch / "key.pem")
+
+    @property
+    def certificate(self) -> Path:
+        """The certificate of the server in PEM."""
+        return self.scratch / "cert.pem"
 
     def start(self) -> None:
         """Starts the server; returns once it accepts calls."""
         command = [
             *(sys.executable, "-m", "pegcount", "serve", "--data", str(self.data), "--listen", self.address),
-            *("--tls-cert", str(self.scratch / "cert.pem"), "--tls-key", str(self.scratch / "key.pem")),
+            *("--tls-cert", str(self.certificate), "--tls-key", str(self.scratch / "key.pem")),
             *("--metrics-listen", self.metrics),
         ]
         with self.log.open("ab") as log:

@@ -5,7 +5,7 @@ import re
 _DURATION = re.compile(r"(?<=[\[:])(\d+)([mhd])(?=[\]:])|(?:(?<=for: )|(?<=offset ))(\d+)([mhd])\b")
 """Ranges, `for:` and `offset`."""
 _SECONDS = re.compile(r"(\d+) \* (60|3600|86400)\b")
-_GIB = re.compile(r"\b1024 \^ 3\b")
+_GIB_OF_DISK = re.compile(r"^.*pegcount_disk_free_bytes.*$", re.MULTILINE)
 _MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -20,5 +20,5 @@ def faster(rules: str, times: int) -> str:
 
 
 def smaller_disk(rules: str) -> str:
-    """Returns rules in which MiB take the place of GiB."""
-    return _GIB.sub("1024 ^ 2", rules)
+    """Returns rules in which MiB take the place of the GiB of a disk."""
+    return _GIB_OF_DISK.sub(lambda line: line[0].replace("1024 ^ 3", "1024 ^ 2"), rules)

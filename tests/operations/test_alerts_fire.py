@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,16 @@ def test_overload_and_guessed_credentials(tmp_path: Path, table: list[Fired]) ->
             undone_later.enter_context(repeating(here.server, dear_report(here.server), 0.01, count=8))
         with here.fault(table, "PegcountCredentialGuessing") as undone_later:
             undone_later.enter_context(repeating(here.server, guess(here.server), 0.1, count=2))
+
+
+def test_certificates_that_expire_or_are_damaged(tmp_path: Path, table: list[Fired]) -> None:
+    with site(tmp_path / "data", tmp_path) as here, usual(here.server, here.busy):
+        with here.fault(table, "PegcountCertificateExpiring") as undone_later:
+            undone_later.callback(here.server.renew_certificate)
+            here.server.renew_certificate(timedelta(days=13) / TIMES)
+        with here.fault(table, "PegcountCertificateUnusable") as undone_later:
+            undone_later.callback(here.server.renew_certificate)
+            here.server.certificate.write_text("not a certificate", encoding="utf-8")
 
 
 def test_late_flushes(tmp_path: Path, table: list[Fired]) -> None:
