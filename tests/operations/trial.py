@@ -33,7 +33,7 @@ _PLACES = {
 }
 _COMMAND = f"""#!/bin/sh
 export PYTHONHOME=/opt/trial/python PYTHONPATH=/opt/trial/service:/opt/trial/client:/opt/trial/packages
-export PYTHONDONTWRITEBYTECODE=1
+export PYTHONDONTWRITEBYTECODE=1 LD_LIBRARY_PATH=/opt/trial/python/lib
 exec /opt/trial/python/bin/python{sys.version_info.major}.{sys.version_info.minor} -m pegcount "$@"
 """
 _SCRIPT = "/opt/trial/shared/script"
@@ -95,13 +95,13 @@ def _run(scratch: Path, script: str, files: Mapping[str, str], command: tuple[st
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         path.chmod(0o755 if text.startswith("#!") else 0o644)
-    with _own_cgroup() as procs:
+    with _own_cgroup() as procs, (scratch / "namespace.log").open("wb") as log:
         enter = 'echo $$ >"$1"; shift; exec unshare "$@"'
         root = (str(Path(__file__).with_name("trial_root.sh")), str(scratch), *map(str, _PLACES.values()))
         subprocess.run(
             ["/bin/bash", "-c", enter, "enter", str(procs), *_NAMESPACES, "/bin/bash", *root, *command],
             check=False,
-            stdout=(scratch / "namespace.log").open("wb"),
+            stdout=log,
             stderr=subprocess.STDOUT,
             timeout=_SECONDS_MAX,
         )
