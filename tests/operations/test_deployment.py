@@ -203,7 +203,7 @@ mount -t tmpfs -o mode=0700,uid=65532,gid=65532 tmpfs /var/lib/pegcount
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 chown root:65532 /etc/pegcount/tls/tls.key && chmod 0440 /etc/pegcount/tls/tls.key
 mount -o remount,ro /
-as_user="setpriv --reuid=65532 --regid=65532 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all --"
+as_user="setpriv --reuid=65532 --regid=65532 --clear-groups --no-new-privs --bounding-set=-all --"
 pegcount=/opt/pegcount/bin/pegcount
 $as_user $pegcount key create --create --data /var/lib/pegcount/data --name operator --scope root \\
     >/run/pegcount/operator.key
