@@ -227,7 +227,7 @@ def test_a_rollup_is_built_once_and_then_hit(harness: StoreHarness) -> None:
     assert harness.store.counters().rollup_bytes > 0
     with moves(harness, scanned_rows=2, result_cells=24, rollup_hits=1):
         assert partials(harness, day_scan(24)).row_count == 2
-    # Seconds are no slots of a rollup.
+    # No rollup has slots of a second.
     with moves(harness, scanned_rows=10, result_cells=86_400, rollup_misses=1):
         assert harness.store.partials(day_scan(86_400), 100_000, NO_LIMIT).row_count == 10
 
