@@ -95,7 +95,7 @@ SCRIPT_OF_UNIT = """
 umask 077
 systemd-sysusers
 install -d -o pegcount -g pegcount -m 0700 /var/lib/pegcount
-runuser -u pegcount -- /opt/pegcount/bin/pegcount key create --create --data /var/lib/pegcount/data \\
+runuser -u pegcount -- /opt/pegcount/bin/pegcount key create --create --data DATA \\
     --name operator --scope root >/run/operator.key
 say key "$(wc -c </run/operator.key)"
 export PEGCOUNT_API_KEY_FILE=/run/operator.key PEGCOUNT_SERVER=127.0.0.1:50051
@@ -150,7 +150,8 @@ def test_a_server_works_under_the_unit(tmp_path: Path) -> None:
         "/etc/pegcount/pegcount.toml": (OPS / "pegcount.toml").read_text(encoding="utf-8"),
     }
     sample = (REPOSITORY / "samples" / "pegcount.csv").read_text(encoding="utf-8")
-    outcome = run_under_systemd(tmp_path, SCRIPT_OF_UNIT, {**files, "/opt/trial/pegcount.csv": sample})
+    script = SCRIPT_OF_UNIT.replace("DATA", settings_of(OPS / "pegcount.toml")["data"])
+    outcome = run_under_systemd(tmp_path, script, {**files, "/opt/trial/pegcount.csv": sample})
     print(f"\nunder systemd: {dict(outcome.said)}")
     none = "0000000000000000"
     assert dict(outcome.said) == dict(outcome.said) | {
