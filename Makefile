@@ -254,7 +254,7 @@ audit: $(STAMPS)/audit-tools $(CARGO_DENY)/bin/cargo-deny
 	@.ci/audit $(AUDIT_VENV)/bin/pip-audit $(CARGO_DENY)/bin/cargo-deny
 
 ## sbom         list of all packages and crates of the service as CycloneDX, into dist/; installs the tools for it
-sbom: build $(STAMPS)/audit-tools $(CARGO_CYCLONEDX)/bin/cargo-cyclonedx
+sbom: $(STAMPS)/audit-tools $(CARGO_CYCLONEDX)/bin/cargo-cyclonedx
 	@.ci/sbom $(AUDIT_VENV)/bin/cyclonedx-py $(CARGO_CYCLONEDX)/bin dist
 
 ## clean        remove all build results

@@ -199,6 +199,7 @@ def test_the_image_runs_as_the_pod_does() -> None:
 
 SCRIPT_OF_IMAGE = """
 umask 077
+refused=/opt/trial/shared/refused.log
 mount -t tmpfs -o mode=0700,uid=65532,gid=65532 tmpfs /run/pegcount
 mount -t tmpfs -o mode=0700,uid=65532,gid=65532 tmpfs /var/lib/pegcount
 mount -t tmpfs -o mode=1777 tmpfs /tmp
@@ -220,8 +221,8 @@ export PEGCOUNT_API_KEY_FILE=/run/pegcount/operator.key
 $as_user $pegcount import --server 127.0.0.1:50051 --ca /etc/pegcount/tls/authority.pem --source trial \\
     --format pegcount-csv /opt/trial/pegcount.csv
 $as_user $pegcount info --server unix:/run/pegcount/admin >/opt/trial/shared/info.log && say socket answers
-$pegcount info --server 127.0.0.1:50051 --ca /etc/pegcount/tls/authority.pem >/opt/trial/shared/refused.log 2>&1
-grep -q "address of --admin-listen only" /opt/trial/shared/refused.log && say admin "at the socket only"
+$pegcount info --server 127.0.0.1:50051 --ca /etc/pegcount/tls/authority.pem >$refused 2>&1
+grep -q "address of --admin-listen only" $refused && say admin "at the socket only"
 kill -TERM $!
 wait $!
 say stopped $?
