@@ -189,6 +189,11 @@ def test_a_contradiction_uses_the_names_of_its_place(tmp_path: Path) -> None:
     ]
 
 
+def test_what_may_go_with_the_value_that_is_meant_is_not_blamed(tmp_path: Path) -> None:
+    file = written(tmp_path, '[tls]\ncertificate = "c.pem"\nkey = 5\n')
+    assert problems(file) == [f"{file}:3: tls.key: 5 cannot be used; allowed: a text"]
+
+
 def test_without_a_data_directory_nothing_is_served() -> None:
     with pytest.raises(SettingsError, match="give --data, PEGCOUNT_DATA, or data in the file"):
         loaded().settings()

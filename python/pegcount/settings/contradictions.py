@@ -82,10 +82,11 @@ class _Judged:
         source = self._origins.get(beside, BY_DEFAULT).source
         return key if source is Source.FILE else SETTINGS[key].flag
 
-    def problem(self, key: str, text: str) -> Problem:
-        """Returns a problem of a setting; where a file has it, with its line."""
+    def problem(self, key: str, text: str, *others: str) -> Problem:
+        """Returns a problem of a setting and others; where a file has the first, with its line."""
         origin = self._origins.get(key, BY_DEFAULT)
-        return Problem(origin.place if origin.source is Source.FILE else "", text)
+        place = origin.place if origin.source is Source.FILE else ""
+        return Problem(place, text, (key, *others))
 
     def addresses(self) -> list[str]:
         return [str(self.value(key)) for key in ("listen", "admin_listen") if self.has(key)]
@@ -99,7 +100,7 @@ def contradictions(values: Mapping[str, Value], origins: Mapping[str, Origin]) -
     if judged.has("no_auth") and judged.has("token_config"):
         no_auth, tokens = judged.name("no_auth"), judged.name("token_config")
         text = f"{no_auth} lets everybody in, whatever {tokens} says: leave one out"
-        yield judged.problem("no_auth", text)
+        yield judged.problem("no_auth", text, "token_config")
     for less, more in _ORDERED:
         least, greatest = judged.value(less), judged.value(more)
         assert isinstance(least, int | float)
@@ -107,7 +108,7 @@ def contradictions(values: Mapping[str, Value], origins: Mapping[str, Origin]) -
         if least > greatest:
             place = less if judged.is_given(less) else more
             text = f"{less} is {least:,}, more than {more} with {greatest:,}: lower one or raise the other"
-            yield judged.problem(place, text)
+            yield judged.problem(place, text, less, more)
 
 
 def _of_tls(judged: _Judged) -> Iterator[Problem]:
@@ -118,35 +119,35 @@ def _of_tls(judged: _Judged) -> Iterator[Problem]:
         if of_clients:
             give = f"{judged.missing(certificate, of_clients)} and {judged.missing(key, of_clients)}"
             text = f"{judged.missing(authorities, of_clients)} and {judged.missing(required, of_clients)}"
-            yield judged.problem(of_clients, f"{text} need TLS: give {give}, too")
+            yield judged.problem(of_clients, f"{text} need TLS: give {give}, too", certificate, key)
         return
     if not (judged.has(certificate) and judged.has(key)):
         given, missing = (certificate, key) if judged.has(certificate) else (key, certificate)
         text = f"{judged.name(given)} needs {judged.missing(missing, given)}, too"
-        yield judged.problem(given, text)
+        yield judged.problem(given, text, missing)
     if judged.has(authorities) and not judged.has(required):
         text = (
             f"{judged.name(authorities)} needs {judged.missing(required, authorities)}, too: gRPC for Python"
             " asks clients for a certificate only if each of them must have one"
         )
-        yield judged.problem(authorities, text)
+        yield judged.problem(authorities, text, required)
     if judged.has(required) and not judged.has(authorities):
         text = (
             f"{judged.name(required)} needs {judged.missing(authorities, required)},"
             " which says whose certificates to accept"
         )
-        yield judged.problem(required, text)
+        yield judged.problem(required, text, authorities)
 
 
 def _of_addresses(judged: _Judged) -> Iterator[Problem]:
     if judged.has("tls.certificate") and all(each.startswith("unix:") for each in judged.addresses()):
         name = judged.name("tls.certificate")
         text = f"a Unix socket has no TLS: leave out {name}, or listen on HOST:PORT"
-        yield judged.problem("tls.certificate", text)
+        yield judged.problem("tls.certificate", text, "listen", "admin_listen")
     if judged.has("admin_listen") and judged.has("no_admin") and judged.has("no_reflection"):
         names = [judged.name(key) for key in ("admin_listen", "no_admin", "no_reflection")]
         text = f"{names[0]} offers nothing with {names[1]} and {names[2]}: leave one of the three out"
-        yield judged.problem("admin_listen", text)
+        yield judged.problem("admin_listen", text, "no_admin", "no_reflection")
     addresses = [*judged.addresses(), str(judged.value("metrics_listen") or "")]
     distinct = [each for each in addresses if each and not each.endswith(":0")]
     for address in sorted({each for each in distinct if distinct.count(each) > 1}):

@@ -63,8 +63,9 @@ def load(sources: Sources) -> Loaded:
     found += of_flags(sources.options or {}, sources.fields)
     values, origins = default_values(), dict.fromkeys(SETTINGS, BY_DEFAULT)
     problems = list(_taken(found, values, origins))
-    # What contradicts a value that cannot be used may be right.
-    problems += [each for each in contradictions(values, origins) if each not in problems]
+    # What contradicts the default of a setting may go with the value that is meant.
+    wrong = {key for problem in problems for key in problem.keys}
+    problems += [each for each in contradictions(values, origins) if not wrong.intersection(each.keys)]
     if problems:
         raise SettingsError(problems)
     return Loaded(values, origins)
@@ -78,7 +79,7 @@ def _taken(found: Iterable[Found], values: dict[str, Value], origins: dict[str, 
                 values[each.key] = checked(each)
                 origins[each.key] = each.origin
             except WrongValueError as error:
-                yield Problem(each.origin.place, _with_key(each, str(error)))
+                yield Problem(each.origin.place, _with_key(each, str(error)), (each.key,))
         else:
             yield each
 

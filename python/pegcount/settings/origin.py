@@ -39,6 +39,8 @@ class Problem:
     place: str
     """Where, as the place of an origin; "" where the text says it."""
     text: str
+    keys: tuple[str, ...] = ()
+    """The settings that it is about, if they are known."""
 
     def __str__(self) -> str:
         return f"{self.place}: {self.text}" if self.place else self.text
