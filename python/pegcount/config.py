@@ -336,7 +336,7 @@ class Config:
     """Days before a certificate expires from which the log says so once a day."""
     freed_memory_look_seconds: float = 10.0
     """Seconds between two looks whether the process holds memory that it has freed."""
-    freed_memory_bytes_min: int = 64 * 1024 * 1024
+    freed_memory_bytes_min: int = 32 * 1024 * 1024
     """Bytes of memory beyond what the process held at its start from which it gives back what is freed."""
     health_look_seconds: float = 0.5
     """Seconds between two polls of the store that set the health of RecordService."""

@@ -13,9 +13,11 @@ from pathlib import Path
 from pegcount.config import Config
 
 _WAIT_FACTOR = 2
-_WAIT_LOOKS_MAX = 64
+_WAIT_LOOKS_MAX = 8
 """Looks between two tries at most, while what the process holds is in use. A try can hold up threads that
 allocate, for up to a tenth of a second per gigabyte."""
+_USEFUL_BYTES = 4 * 1024 * 1024
+"""Bytes from which a try was not in vain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class FreedMemory:
     def _return(self, memory: ProcessMemory, resident: int) -> None:
         memory.return_freed()
         self._last_bytes = memory.resident_bytes()
-        was_useful = resident - self._last_bytes >= self._bytes_min
+        was_useful = resident - self._last_bytes >= _USEFUL_BYTES
         self._wait_looks = 1 if was_useful else min(self._wait_looks * _WAIT_FACTOR, _WAIT_LOOKS_MAX)
         self._looks_to_wait = self._wait_looks
 

@@ -14,7 +14,13 @@ from pegcount.server.unix_socket import SCHEME, ListenError, UnixSocket, bind_un
 _AGE_JITTER = 0.1
 """Share by which gRPC varies the maximum age of a connection, up and down."""
 _MS_PER_S = 1_000
-_PENDING_CALL_COUNT_MAX = 1_000_000
+_PENDING_CALL_COUNT_MAX = 32_768
+"""Calls that the event loop has not seen yet, of those that gRPC hands over together. A call that its client
+has reset stays one of them, with some 14 kB."""
+_PORT_MAX = 65_535
+
+_PORT = re.compile(r"[0-9]{1,5}")
+_HOST = re.compile(r"[A-Za-z0-9._-]*")
 
 Option = tuple[str, int]
 
@@ -96,8 +102,9 @@ def options(config: Config) -> list[Option]:
         # refuse calls below the limit. `ConnectionGuard` stops clients that cancel what they begin.
         ("grpc.http.overload_protection", 0),
         ("grpc.server_handshake_timeout_ms", _ms(config.request_read_seconds)),
-        # gRPC would reset calls beyond 1,000 that the event loop has not seen yet, and clients would take
-        # them for cancelled. The number of connections, times the calls of each, bounds them.
+        # gRPC resets calls beyond this many, and clients take them for cancelled; by default it begins at
+        # 1,000. Calls of honest clients number at most those of a connection times the connections, and the
+        # event loop sees thousands a second. Without a limit, a flood of resets takes gigabytes.
         ("grpc.server.max_pending_requests", _PENDING_CALL_COUNT_MAX),
         ("grpc.server.max_pending_requests_hard_limit", _PENDING_CALL_COUNT_MAX),
         *_keepalive(config),
