@@ -1,5 +1,6 @@
 """The log of `pegcount serve`: its lines at the start and the stop, and targets that do not take them."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from typing import IO
 import grpc
 from pegcount.v1 import reports_pb2_grpc
 from server_tests.example_requests import ASK_USAGE
+from waiting import wait_until
 
 CALL_COUNT = 3_000
 IN_FLIGHT = 20
@@ -103,3 +105,20 @@ def test_a_reader_that_ends_holds_up_nobody(tmp_path: Path) -> None:
         os.close(reader)
         call(address, 500)
         stop(process)
+
+
+def test_after_sighup_lines_go_to_a_new_file(tmp_path: Path) -> None:
+    path, old = tmp_path / "log", tmp_path / "log.1"
+    options = f'--log-format json --log-file "{path}"'
+    with served(tmp_path / "data", subprocess.DEVNULL, options) as (address, process):
+        call(address, IN_FLIGHT)
+        wait_until(lambda: path.read_text().count("pegcount.calls") == IN_FLIGHT)
+        path.rename(old)
+        process.send_signal(signal.SIGHUP)
+        wait_until(path.exists)
+        wait_until(lambda: "reloaded" in old.read_text() + path.read_text())
+        stop(process)
+    assert path.stat().st_mode & 0o777 == 0o600
+    messages = [json.loads(line)["message"] for line in path.read_text().splitlines()]
+    assert messages[-2] == "stopping: SIGTERM"
+    assert "pegcount.calls" not in path.read_text()

@@ -36,12 +36,16 @@ def refusal(call: Callable[[], object]) -> Refusal:
 
 
 def status_of(call: Callable[[], object]) -> status_pb2.Status:
-    """Returns the status with which `call` fails; the test fails if `call` succeeds."""
+    """Returns the status with which `call` fails; the test fails if `call` succeeds.
+
+    A status of the server must come with the id of the request.
+    """
     with pytest.raises(grpc.RpcError) as raised:
         call()
     error = raised.value
     assert isinstance(error, grpc.Call)
     status = rpc_status.from_call(error)
+    assert status is None or "x-request-id" in {name for name, _ in error.trailing_metadata()}
     return status or status_pb2.Status(code=error.code().value[0], message=error.details())
 
 
