@@ -361,7 +361,7 @@ fn the_memory_of_an_answer_is_held_while_it_is_built() {
             resources: &ScanResources::default(),
         };
         let keys = vec![KeyValues::Ints((0..1_000).collect()), KeyValues::Ints(vec![0; 1_000])];
-        let partials = Partials { sums: vec![[1, 0, 0]; 1_000], bins: vec![0; 1_000], keys };
+        let partials = Partials { sums: vec![[1, 0, 0]; 1_000], bins: vec![0; 1_000], keys, row_count: 0 };
         build_active_response(&partials, &options, unlimited.limits()).unwrap();
         unlimited.limits().memory.peak()
     };

@@ -26,6 +26,7 @@ pub fn in_bins(bin_count: i64) -> Sums {
         sums: (0..bin_count).map(|bin| [bin % 97 + 1, bin % 97 / 2, bin % 97 * 61_003]).collect(),
         bins: (0..bin_count as u32).collect(),
         keys: Vec::new(),
+        row_count: 0,
     };
     Sums { partials, edges: edges(bin_count, FIVE_MINUTES_US) }
 }
@@ -44,7 +45,10 @@ pub fn of_folders(day_count: u32, folder_count: u32, agents_each: u32) -> Sums {
         KeyValues::Texts { codes: cells.clone().map(|(_, agent)| agent + 1).collect(), entries: texts("agent", agent_count) },
     ];
     let sums = cells.clone().map(|(_, agent)| [i64::from(agent) + 1, i64::from(agent / 2), i64::from(agent) * 61_003]).collect();
-    Sums { partials: Partials { sums, bins: cells.map(|(day, _)| day).collect(), keys }, edges: edges(day_count.into(), DAY_US) }
+    Sums {
+        partials: Partials { sums, bins: cells.map(|(day, _)| day).collect(), keys, row_count: 0 },
+        edges: edges(day_count.into(), DAY_US),
+    }
 }
 
 impl Sums {

@@ -5,15 +5,12 @@
 //! writes; `required_files` notices files that another program removed; `sync` has the locks. `commit_counters` and
 //! `source_counters` count for the metrics.
 
+pub mod commit_counters;
 pub mod group_commit;
 pub mod journal;
 pub mod required_files;
+pub mod source_counters;
 
 mod back_pressure;
-mod commit_counters;
 mod disk_fault;
-mod source_counters;
 mod sync;
-
-pub use commit_counters::SYNC_BOUNDS_S;
-pub use source_counters::SourceCounts;

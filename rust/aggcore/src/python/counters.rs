@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use pyo3::prelude::*;
 
+use crate::durable::commit_counters::SYNC_BOUNDS_S;
 use crate::durable::group_commit::JournaledStore;
-use crate::durable::{SYNC_BOUNDS_S, SourceCounts};
+use crate::durable::source_counters::SourceCounts;
 
 /// The records of one source; `rejected` is by the number of a `RejectReason`. Times are microseconds UTC.
 #[pyclass(frozen, get_all)]

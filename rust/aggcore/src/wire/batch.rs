@@ -288,7 +288,8 @@ mod tests {
         let unnamed: &[u8] = &[0x12, 0];
         let of_x: &[u8] = &[0x12, 3, 0x0a, 1, b'x'];
         let without_time: &[u8] = &[0x12, 6, 0x0a, 1, b'x', 0x12, 1, b'i'];
-        let batch = decode_batch(&[unnamed, of_x, of_x, without_time].concat(), |_| None, |_, _| {})?;
+        let bytes = [unnamed, of_x, of_x, without_time].concat();
+        let batch = decode_batch(&bytes, |_| None, |_, _| {})?;
         let counts = |pairs: &[(RejectReason, usize)]| pairs.iter().copied().collect::<BTreeMap<_, _>>();
         let expected = HashMap::from([
             ("".into(), counts(&[(RejectReason::MissingSessionId, 1)])),
