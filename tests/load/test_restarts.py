@@ -1,6 +1,5 @@
 """Restarts of the server under load: with the published retry policy, callers do not notice them."""
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,15 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-import grpc
 import pegcount_client
-from pegcount.client import Client, SentBatch
-from pegcount.config import Config
-from pegcount.v1 import reports_pb2, reports_pb2_grpc
 
 from load.caller import Caller, Figures
 from load.pinned_server import PinnedServer
-from load.traffic import batch, day_report
+from load.record_writer import RecordWriter, stored_record_count
 
 SERVICE_CONFIG = Path(pegcount_client.__file__).with_name("service_config.json")
 """The retry policy that callers are told to use."""
@@ -26,18 +21,14 @@ _SERVING_SECONDS = 5.0
 _CALLER_COUNT = 8
 _CALL_SECONDS_MAX = 60.0
 """Long enough for some failed connections in a row; gRPC waits longer after each."""
-_WRITER_ACCOUNT = "written under load"
-_BATCH_RECORDS = 100
-_BATCHES_IN_FLIGHT = 4
-_BATCH_PAUSE_SECONDS = 0.01
 
 
 def test_with_the_retry_policy_no_call_fails_and_no_record_is_lost(directory: Path) -> None:
     options = ("--kinds", "hours,minutes", "--service-config", str(SERVICE_CONFIG))
-    with _restarts(directory) as restarts, _Writer(restarts.address) as writer:
+    with _restarts(directory) as restarts, RecordWriter(restarts.address) as writer:
         figures = _measured(restarts, *options)
         writer.end()
-        stored = _stored_record_count(restarts.address)
+        stored = stored_record_count(restarts.address)
     statuses = _statuses(figures)
     print(f"\n{restarts.described()}, with the retry policy: {_described(figures)}")
     print(f"records: {writer.acknowledged_count:,} acknowledged, {stored:,} counted; {writer.error}")
@@ -98,60 +89,6 @@ def _measured(restarts: _Restarts, *options: str) -> Mapping[str, Figures]:
         # The callers that wait for the last start have time to succeed.
         time.sleep(_SERVING_SECONDS)
         return caller.end()
-
-
-class _Writer(threading.Thread):
-    """Writes records with the client of this package until told to end; resends what is not acknowledged."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__(daemon=True)
-        self.acknowledged_count = 0
-        self.error: BaseException | None = None
-        self._address = address
-        self._ended = threading.Event()
-
-    def run(self) -> None:
-        try:
-            self._write()
-        except Exception as error:
-            self.error = error
-
-    def end(self) -> None:
-        """Waits until all batches are acknowledged, or the writer has failed."""
-        self._ended.set()
-        self.join(60)
-        assert not self.is_alive()
-
-    def __enter__(self) -> "_Writer":
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-
-    def _write(self) -> None:
-        with Client(self._address) as client, client.batch_writer(Config()) as writer:
-            unanswered: list[SentBatch] = []
-            first = 0
-            while not self._ended.wait(_BATCH_PAUSE_SECONDS):
-                unanswered.append(writer.submit(batch(_WRITER_ACCOUNT, first, _BATCH_RECORDS)))
-                first += _BATCH_RECORDS
-                if len(unanswered) == _BATCHES_IN_FLIGHT:
-                    self._wait(unanswered.pop(0))
-            for sent in unanswered:
-                self._wait(sent)
-
-    def _wait(self, sent: SentBatch) -> None:
-        outcome = sent.wait()
-        assert outcome.accepted + outcome.duplicates == _BATCH_RECORDS, outcome
-        self.acknowledged_count += _BATCH_RECORDS
-
-
-def _stored_record_count(address: str) -> int:
-    question = day_report(_WRITER_ACCOUNT, reports_pb2.GRANULARITY_DAY)
-    with grpc.insecure_channel(address) as channel:
-        answer = reports_pb2_grpc.ReportServiceStub(channel).QueryOriginationQuality(question, timeout=30)
-    return int(answer.totals.total_calls)
 
 
 def _statuses(figures: Mapping[str, Figures]) -> Counter[str]:
