@@ -5,6 +5,7 @@ GiB. The table at the end has seconds, with those shorter durations.
 """
 
 import os
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -28,6 +29,9 @@ _WAIT_SECONDS_MAX = 7_200.0 / TIMES + 60.0
 _HABIT_SECONDS_MAX = 240.0
 _DISK_MIB = 256
 _ALMOST_FULL_MIB = 3
+_LOG_DISK_MIB = 4
+_CRASH_COUNT = 3
+_SCRAPE_SECONDS_MAX = 20.0
 _JUMP_DAYS, _RETAINED_DAYS = 60, 30
 _SETTINGS = {"seal_row_count": "500", "seal_age_seconds": "2", "credential_calls_per_second": "0"}
 _NARROW = {
@@ -176,6 +180,28 @@ def test_server_that_ends(tmp_path: Path, table: list[Fired]) -> None:
         with here.fault(table, "PegcountDown") as undone_later:
             undone_later.callback(here.server.start)
             here.server.end()
+
+
+def test_server_that_crashes(tmp_path: Path, table: list[Fired]) -> None:
+    with site(tmp_path / "data", tmp_path) as here, here.fault(table, "PegcountRestarting"):
+        for number in range(1, _CRASH_COUNT + 1):
+            here.server.end(signal.SIGKILL)
+            here.server.start()
+            seen = f"changes(process_start_time_seconds[5m]) >= {number}"
+            wait_until(lambda seen=seen: here.prometheus.query(seen), "a scrape", _SCRAPE_SECONDS_MAX, 0.2)
+
+
+def test_log_on_a_full_disk(tmp_path: Path, table: list[Fired]) -> None:
+    image.needs_mounts(tmp_path)
+    with image.tmpfs(tmp_path / "logs", _LOG_DISK_MIB) as disk:
+        variables = {"PEGCOUNT_LOG_FILE": str(disk / "pegcount.log")}
+        with (
+            site(tmp_path / "data", tmp_path, environment=variables) as here,
+            usual(here.server, here.busy),
+            here.fault(table, "PegcountLogLinesDropped") as undone_later,
+        ):
+            undone_later.callback((disk / "ballast").unlink)
+            _leave_free(disk, disk / "ballast", 0)
 
 
 def _leave_free(disk: Path, ballast: Path, left_bytes: int) -> None:
