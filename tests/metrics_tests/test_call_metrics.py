@@ -161,7 +161,7 @@ def test_a_report_that_needs_too_much_by_itself_is_refused_by_no_admission(scope
 
 
 def test_errors_without_a_reason_of_the_contract() -> None:
-    """Also those of a scan whose client has left, which are no failures."""
+    """A scan whose client has left counts as cancelled, and as no failure."""
     metrics = ServerMetrics()
     for error in (CancelledError("the client has left"), NotFoundError("MADE_UP", "thing", "none")):
         metrics.calls.call_ended(ObservedCall(f"{REPORTS}/QueryAsrUsage", True, False, "ipv4:1", error=error))
