@@ -221,7 +221,7 @@ export PEGCOUNT_API_KEY_FILE=/run/pegcount/operator.key
 $as_user $pegcount import --server 127.0.0.1:50051 --ca /etc/pegcount/tls/authority.pem --source trial \\
     --format pegcount-csv /opt/trial/pegcount.csv
 $as_user $pegcount info --server unix:/run/pegcount/admin >/opt/trial/shared/info.log && say socket answers
-$pegcount info --server 127.0.0.1:50051 --ca /etc/pegcount/tls/authority.pem >$refused 2>&1
+$as_user $pegcount info --server 127.0.0.1:50051 --ca /etc/pegcount/tls/authority.pem >$refused 2>&1
 grep -q "address of --admin-listen only" $refused && say admin "at the socket only"
 kill -TERM $!
 wait $!
