@@ -83,7 +83,9 @@ MAY_IMPORT = {
     "importers": SHARED | {"v1"},
     "export": {"core", "v1"},
     "server": SHARED | {"auth", "request", "calendar", "store", "core", "response", "v1", "version"},
-    "process": {"auth", "config", "errors", "logs", "server", "settings", "store", "tracing", "version"},
+    "metrics": {"core", "counters", "errors", "model", "server", "store", "v1", "version"},
+    "process": {"auth", "config", "errors", "settings", "store", "server"}
+    | {"logs", "metrics", "tracing", "version"},
     "tracing": {"backlog", "errors", "server", "version"},
     "client": {"config", "errors", "model", "write_outcome"},
     "cli": SHARED

@@ -2,8 +2,6 @@
 meanwhile."""
 
 import contextlib
-import logging
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -54,23 +52,6 @@ def test_a_row_count_triggers_a_flush(harness: StoreHarness) -> None:
     assert (info.segments, info.unsealed_records, info.active_records) == (1, 2, 2)
     harness.reopen()
     assert session_ids(harness.store) == ["a1", "a2", "f1", "f2", "f3"]
-
-
-def test_flushes_and_compactions_are_logged(harness: StoreHarness, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    reopen_with(harness, seal_row_count=2)
-    for first in range(0, 16, 2):
-        write(harness.store, finished(f"f{first}"), finished(f"f{first + 1}"))
-        harness.store.maintain()
-    flushed = [each for each in caplog.messages if each.startswith("flushed")]
-    assert len(flushed) == 8
-    pattern = r"flushed the 2 finished records of memory into 1 segments of \d+ bytes in \d+ ms"
-    assert all(re.fullmatch(pattern, each) for each in flushed)
-    compacted = [each for each in caplog.messages if each.startswith("compacted")]
-    assert re.fullmatch(r"compacted \d+ segments of \d+ bytes into 1 of \d+ bytes in \d+ ms", compacted[0])
-    fields = next(vars(each)["fields"] for each in caplog.records if each.message == compacted[0])
-    assert fields["old_segment_count"] > 1
-    assert fields["old_segment_bytes"] > fields["segment_bytes"] > 0
 
 
 def test_an_age_triggers_a_flush(harness: StoreHarness) -> None:
