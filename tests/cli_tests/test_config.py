@@ -88,7 +88,7 @@ def test_check_says_what_is_wrong_and_what_has_no_effect(
     assert run(monkeypatch, "config", "check", str(file)) == 2
     assert capsys.readouterr().err == (
         "pegcount: 2 problems with the settings:\n"
-        f"  {file}:2: config.worker_count: 0 cannot be used; allowed: an integer from 1 to 1,024\n"
+        f"  {file}:2: config.worker_count: 0 cannot be used; allowed: an integer from 1 to 256\n"
         f"  {file}:3: 'config.worker_cont': there is no such setting; did you mean \"config.worker_count\"?\n"
     )
     assert run(monkeypatch, "config", "check", "missing.toml") == 2

@@ -43,7 +43,7 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         f"{file}:5: 'tls_key': there is no such setting; did you mean \"tls.key\"?",
         f"{file}:11: log.level: 'inof' cannot be used; allowed: debug, info, warning, error;"
         ' did you mean "info"?',
-        f"{file}:14: config.worker_count: 0 cannot be used; allowed: an integer from 1 to 1,024",
+        f"{file}:14: config.worker_count: 0 cannot be used; allowed: an integer from 1 to 256",
         f"{file}:15: config.query_seconds_max: '10' cannot be used; allowed: a number from 0.001 to"
         " 3,153,600,000",
         f"{file}:16: 'config.row_cost_ns': there is no such setting; did you mean \"tuning.row_cost_ns\"?",
@@ -52,7 +52,7 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         "PEGCOUNT_NO_CALL_LOG: 'perhaps' cannot be used; allowed: true or false",
         'PEGCOUNT_CONFIG_WORKER_CONT: there is no such setting; did you mean "PEGCOUNT_CONFIG_WORKER_COUNT"?',
         "--slow-call-seconds: 'soon' cannot be used; allowed: a number from 0 to 86,400",
-        "--set small_worker_count: '1.5' cannot be used; allowed: an integer from 1 to 1,024",
+        "--set small_worker_count: '1.5' cannot be used; allowed: an integer from 1 to 256",
         "--set x: must be NAME=VALUE, such as query_seconds_max=10",
         f"{file}:8: tls.certificate needs tls.key, too",
         f"{file}:3: no_auth lets everybody in, whatever token_config says: leave one out",

@@ -11,6 +11,8 @@ from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.cli.serve_options import reads_settings
 from pegcount.settings import Sources, load
 
+_LOG = logging.getLogger(__name__)
+
 
 @reads_settings
 def serve(sources: Sources) -> None:
@@ -22,7 +24,10 @@ def serve(sources: Sources) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     _raise_open_file_limit()
     with errors_as_exit_status():
-        settings = load(sources).settings()
+        loaded = load(sources)
+        settings = loaded.settings()
+        for warning in loaded.warnings():
+            _LOG.warning("%s", warning)
         reload = process.ReloadRequest(lambda: load(sources))
         process.serve(settings, _stop_on_signals(), typer.echo, _reload_on_signal(reload))
 

@@ -29,10 +29,13 @@ _SECONDS_MAX: Final = 3_153_600_000
 _COUNT_MAX: Final = 2**40
 _INT_MAX: Final = 2**31 - 1
 """The greatest number that gRPC takes for an option."""
-_THREADS: Final = Range(1, 1_024)
+_THREADS: Final = Range(1, 256)
 _OF_GRPC: Final = Range(1, _INT_MAX)
-_MS_OF_GRPC: Final = Range(0.001, _INT_MAX // 1_000)
-_MS_OF_GRPC_OR_NEVER: Final = Range(0, _INT_MAX // 1_000)
+_MESSAGE_OF_GRPC: Final = Range(1_024, _INT_MAX)
+"""Bytes; with fewer, a call without any option would be refused."""
+_MS_OF_GRPC: Final = Range(0.001, 1_000_000)
+"""Seconds of which sums, in milliseconds, are still an int of gRPC."""
+_MS_OF_GRPC_OR_NEVER: Final = Range(0, 1_000_000)
 _FROM_0: Final = Range(0, _COUNT_MAX)
 _SECONDS_FROM_0: Final = Range(0, _SECONDS_MAX)
 _FACTOR: Final = Range(1, 2**16)
@@ -40,9 +43,9 @@ _FACTOR: Final = Range(1, 2**16)
 
 _EXCEPTIONS: Final[Mapping[str, Range]] = {
     # Numbers that gRPC takes as an int, or as milliseconds in an int.
-    "request_bytes_max": _OF_GRPC,
-    "answer_bytes_max": _OF_GRPC,
-    "metadata_bytes_max": _OF_GRPC,
+    "request_bytes_max": _MESSAGE_OF_GRPC,
+    "answer_bytes_max": _MESSAGE_OF_GRPC,
+    "metadata_bytes_max": _MESSAGE_OF_GRPC,
     "calls_per_connection_max": _OF_GRPC,
     "request_read_seconds": _MS_OF_GRPC,
     "keepalive_seconds": _MS_OF_GRPC,
@@ -57,7 +60,7 @@ _EXCEPTIONS: Final[Mapping[str, Range]] = {
     "small_worker_count": _THREADS,
     "worker_count": _THREADS,
     "admin_call_count_max": _THREADS,
-    "helper_thread_count": Range(0, 1_024),
+    "helper_thread_count": Range(0, 256),
     # 0 is without limit, or means something of its own.
     "credential_calls_per_second": _FROM_0,
     "credential_calls_in_progress": _FROM_0,
@@ -83,7 +86,6 @@ _EXCEPTIONS: Final[Mapping[str, Range]] = {
     "inline_cost_us_max": _FROM_0,
     "small_cost_us_max": _FROM_0,
     "waiting_notice_count_max": _FROM_0,
-    "waiting_inline_report_count_max": _FROM_0,
     "waiting_small_report_count_max": _FROM_0,
     "waiting_call_count_max": _FROM_0,
     "waiting_admin_call_count_max": _FROM_0,
