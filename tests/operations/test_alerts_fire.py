@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -188,7 +189,7 @@ def test_server_that_crashes(tmp_path: Path, table: list[Fired]) -> None:
             here.server.end(signal.SIGKILL)
             here.server.start()
             seen = f"changes(process_start_time_seconds[5m]) >= {number}"
-            wait_until(lambda seen=seen: here.prometheus.query(seen), "a scrape", _SCRAPE_SECONDS_MAX, 0.2)
+            wait_until(partial(here.prometheus.query, seen), "a scrape", _SCRAPE_SECONDS_MAX, 0.2)
 
 
 def test_log_on_a_full_disk(tmp_path: Path, table: list[Fired]) -> None:
