@@ -13,6 +13,8 @@ _WRITER_ACCOUNT = "written under load"
 _BATCH_RECORDS = 100
 _BATCHES_IN_FLIGHT = 4
 _BATCH_PAUSE_SECONDS = 0.01
+_PATIENT = Config(retry_count_max=44)
+"""As the Python client by default: a busy machine may take half a minute to start a server."""
 
 
 class RecordWriter(threading.Thread):
@@ -45,7 +47,7 @@ class RecordWriter(threading.Thread):
         self._ended.set()
 
     def _write(self) -> None:
-        with Client(self._address) as client, client.batch_writer(Config()) as writer:
+        with Client(self._address) as client, client.batch_writer(_PATIENT) as writer:
             unanswered: list[SentBatch] = []
             first = 0
             while not self._ended.wait(_BATCH_PAUSE_SECONDS):
