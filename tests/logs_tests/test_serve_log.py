@@ -78,7 +78,8 @@ def test_a_pipe_that_nobody_reads_holds_up_neither_calls_nor_the_stop(tmp_path: 
             os.close(writer)
             call(address, CALL_COUNT)
             assert stop(process) < 15
-        assert len(os.read(reader, 1 << 20)) > 50_000, "the pipe is full"
+        # What a pipe holds, in 16 pages that need not be whole.
+        assert 100 < os.read(reader, 1 << 20).count(b"\n") < CALL_COUNT // 2
     finally:
         os.close(reader)
 
