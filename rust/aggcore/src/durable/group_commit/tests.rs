@@ -93,7 +93,7 @@ fn several_writers_share_groups() {
 fn counters_wait_for_no_commit() {
     check(|| {
         let world = World::new(Limits::default());
-        world.write_all(&["a1"]);
+        run_all(&world, vec![|world| world.write_all(&["a1"])]);
         let waiting = world.submit("a2");
         // As a caller has it while the disk syncs.
         let writer = world.store.journal.lock();
