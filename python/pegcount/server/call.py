@@ -10,7 +10,7 @@ from pegcount.server.connections import Connection, turn_of
 from pegcount.server.credential_limits import AdmittedCall
 from pegcount.server.observed_call import ObservedCall
 from pegcount.server.unread_answers import UnreadAnswers
-from pegcount.server.unread_calls import Context
+from pegcount.server.unread_calls import Context, whole_read
 
 _ABANDONED_SECONDS_MAX = 1.0
 """Age in seconds from which the end of a call does not count as abandoned."""
@@ -72,7 +72,7 @@ class Call:
 
     async def read(self) -> bytes | None:
         """Returns the next message of a stream; None after the last one."""
-        message = await self._context.read()
+        message = await whole_read(self._context)
         if not isinstance(message, bytes):
             return None
         self.note_read(len(message))
