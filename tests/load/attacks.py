@@ -28,20 +28,22 @@ _ASK_AGAIN_SECONDS = 0.5
 
 
 @contextmanager
-def attacker() -> Iterator[Executor]:
+def attacker(gives_way: bool = True) -> Iterator[Executor]:
     """Returns an executor with one process, which runs only when the honest callers on its core do not.
 
     Otherwise the attacker's own need of the processor would slow the callers down, whatever the server does.
+    Without callers it need not give way.
     """
     # Spawned: a fork would inherit the threads and locks of gRPC.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context, _prepare_attacker) as pool:
+    with ProcessPoolExecutor(1, context, _prepare_attacker, (gives_way,)) as pool:
         pool.submit(os.getpid).result(60)
         yield pool
 
 
-def _prepare_attacker() -> None:
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+def _prepare_attacker(gives_way: bool) -> None:
+    if gives_way:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
