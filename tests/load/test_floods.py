@@ -62,7 +62,7 @@ def _flood_and_check(server: PinnedServer, kind: str, reconnect: bool) -> None:
 
 
 def _growth_left(server: PinnedServer, before: int) -> str:
-    """Waits until the memory that a flood took has returned, and says how much is left, and after how long."""
+    """Waits until the memory that a flood took has returned; says how much is left, and after how long."""
     begin = time.monotonic()
     wait_until(
         lambda: server.memory().now - before < _GROWTH_BYTES_MAX,
