@@ -23,6 +23,7 @@ from typing import Final
 
 import grpc
 import machine
+from pegcount import core
 from pegcount.config import Config
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import reports_pb2, reports_pb2_grpc
@@ -80,6 +81,8 @@ _REPORT: Final = reports_pb2.QueryOriginationQualityRequest(
 def main() -> None:
     """Measures the pairs, prints their medians, and asserts the limit."""
     options = _options()
+    if options.check and "debug" in core.core_version():
+        raise SystemExit("the core is a debug build, whose figures say nothing: run `make build`")
     with tempfile.TemporaryDirectory(prefix="observability-") as name, ExitStack() as stack:
         scratch = Path(name)
         print(machine.facts(scratch))
