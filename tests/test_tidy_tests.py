@@ -121,7 +121,6 @@ MAY_SLEEP = {
     "load/test_commit_waits.py": "writes at a rate",
     "load/test_connections.py": "calls in the middle of an attack",
     "load/test_deadlines.py": "leaves after a share of a report, and measures an interval",
-    "load/test_floods.py": "gives the server the time in which it promises to release memory",
     "load/test_lanes.py": "lets other calls begin before it measures",
     "load/test_overload.py": "gives the server the time in which it promises to release memory",
     "load/test_restarts.py": "lets a server serve between its restarts",
