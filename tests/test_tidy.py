@@ -2,9 +2,8 @@
 
 import ast
 import re
-import statistics
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
+from functools import cache
 from pathlib import Path
 
 import grpc
@@ -12,6 +11,7 @@ import pytest
 from pegcount.config import Config, Tuning
 from pegcount.core import tuning_defaults
 from proto_comments import enum_comments
+from rust_source import code_of, outside_tests
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "python" / "pegcount"
@@ -19,11 +19,6 @@ CLIENT = ROOT / "clients" / "python" / "pegcount_client"
 CORE = ROOT / "rust" / "aggcore"
 NOT_OURS = {"target", "node_modules", "v1", "__pycache__", "dist", "data"}
 """Folders of what is built, generated or kept for one machine; so are those that begin with a dot."""
-
-FUNCTION_LINES_MAX = 70
-FUNCTION_LINES_MEDIAN_MAX = 12
-FILE_LINES_MAX = 500
-README_LINES_MAX = 150
 
 
 def sources(suffix: str, *folders: Path) -> list[Path]:
@@ -244,144 +239,6 @@ def test_the_core_says_its_layers_in_order() -> None:
     assert [set(re.findall(r"`(\w+)`", names)) for _, names in said] == LAYERS
 
 
-# ---- Lengths ----
-
-
-@dataclass(frozen=True)
-class Function:
-    """A function and its number of lines, from its first to its last."""
-
-    place: str
-    lines: int
-
-
-RUST_ASIDE = re.compile(
-    r"""//[^\n]*                         # a comment to the end of the line
-    | /\*.*?\*/                          # any other comment
-    | \bb?r(\#*)".*?"\1                  # a raw string
-    | "(?:\\.|[^"\\])*"                  # a string
-    | '(?:\\(?:u\{[^}]*\}|x..|.)|[^'\\])'  # a character; a lifetime has no second quote
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-
-
-def without_aside(text: str) -> str:
-    """Rust without comments and the content of strings, with the same lines."""
-    return RUST_ASIDE.sub(lambda match: '""' + "\n" * match[0].count("\n"), text)
-
-
-def code_of(path: Path) -> str:
-    return without_aside(path.read_text(encoding="utf-8"))
-
-
-def end_of_braces(code: str, start: int) -> int:
-    """The place after the brace that closes the first from `start` on; `start` where a `;` comes before."""
-    depth = 0
-    for place in range(start, len(code)):
-        if code[place] in "([{":
-            depth += 1
-        elif code[place] in ")]}":
-            depth -= 1
-            if depth == 0 and code[place] == "}":
-                return place + 1
-        elif code[place] == ";" and depth == 0:
-            return start
-    return start
-
-
-def rust_functions(name: str, code: str) -> Iterator[Function]:
-    for match in re.finditer(r"\bfn\s+(\w+)", code):
-        end = end_of_braces(code, match.end())
-        if end > match.end():
-            yield Function(f"{name}: {match[1]}", code.count("\n", match.start(), end) + 1)
-
-
-def python_functions(name: str, tree: ast.Module) -> Iterator[Function]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert node.end_lineno is not None
-            yield Function(f"{name}: {node.name}", node.end_lineno - node.lineno + 1)
-
-
-def outside_tests(code: str) -> str:
-    """Rust code without its modules of tests."""
-    while (start := code.find("#[cfg(test)]")) >= 0:
-        code = code[:start] + code[end_of_braces(code, start + len("#[cfg(test)]")) :]
-    return code
-
-
-def functions_of(paths: list[Path]) -> list[Function]:
-    found: list[Function] = []
-    for path in paths:
-        if path.suffix == ".py":
-            found += python_functions(name_of(path), tree_of(path))
-        else:
-            found += rust_functions(name_of(path), code_of(path))
-    return found
-
-
-@pytest.mark.parametrize("paths", [PYTHON, RUST], ids=["Python", "Rust"])
-def test_no_function_is_longer_than_a_screen(paths: list[Path]) -> None:
-    found = functions_of(paths)
-    assert len(found) > 100
-    assert [function for function in found if function.lines > FUNCTION_LINES_MAX] == []
-
-
-@pytest.mark.parametrize(
-    "paths", [sources(".py", PACKAGE), sources(".rs", CORE / "src")], ids=["Python", "Rust"]
-)
-def test_most_functions_are_short(paths: list[Path]) -> None:
-    lengths = sorted(function.lines for function in functions_of(paths))
-    median = statistics.median(lengths)
-    print(
-        f"{len(lengths)} functions: median {median:g}, 90 % {lengths[len(lengths) * 9 // 10]}, {lengths[-1]}"
-    )
-    assert median < FUNCTION_LINES_MEDIAN_MAX
-
-
-def test_no_file_is_too_long() -> None:
-    lengths = {name_of(path): path.read_text(encoding="utf-8").count("\n") for path in PYTHON + RUST}
-    longest = max(lengths, key=lambda name: lengths[name])
-    print(f"{len(lengths)} files, the longest is {longest} with {lengths[longest]} lines")
-    assert {name: lines for name, lines in lengths.items() if lines > FILE_LINES_MAX} == {}
-
-
-def test_the_readme_is_short() -> None:
-    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= README_LINES_MAX
-
-
-RUST_SNIPPET = """
-// fn not_this() { unwrap() }
-fn one<'a>(text: &'a str) -> [i64; 2] { "}" ; '}'; r#"" }"#; [1, 2] }
-trait Two { fn without_body(&self); }
-fn three() {
-    let closure = || { 1 };
-}
-#[cfg(test)]
-mod tests {
-    fn four() { panic!() }
-}
-fn five() {}
-"""
-
-
-def test_rust_is_read_as_rust() -> None:
-    """The search that the rules about Rust rely on."""
-    code = without_aside(RUST_SNIPPET)
-    assert code.count("\n") == RUST_SNIPPET.count("\n")
-    found = [(function.place, function.lines) for function in rust_functions("x", code)]
-    assert found == [("x: one", 1), ("x: three", 3), ("x: four", 1), ("x: five", 1)]
-    assert "panic" not in outside_tests(code)
-    assert "five" in outside_tests(code)
-    assert [match[0] for match in MAY_PANIC.finditer("a.unwrap() b.unwrap_or(1) c.expect() panic!()")] == [
-        ".unwrap(",
-        ".expect(",
-        "panic!",
-    ]
-
-
 # ---- Words ----
 
 STILTED = re.compile(r"\b(?:is|are) no\b|\b[Ss]o many\b")
@@ -472,6 +329,18 @@ def is_read_by_the_core(name: str) -> bool:
     return name in tuning_defaults() or f'getattr("{name}")' in CORE_ARGUMENTS
 
 
+@cache
+def attributes_read() -> set[str]:
+    """Names of all attributes that the package reads, outside of its settings."""
+    return {
+        node.attr
+        for path in sources(".py", PACKAGE)
+        if path.name != "config.py"
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Attribute)
+    }
+
+
 @pytest.mark.parametrize(("kind", "name"), SETTINGS)
 def test_each_setting_is_used_and_explained(kind: str, name: str) -> None:
     classes = (node for node in tree_of(PACKAGE / "config.py").body if isinstance(node, ast.ClassDef))
@@ -480,14 +349,7 @@ def test_each_setting_is_used_and_explained(kind: str, name: str) -> None:
     meaning = settings.body[place + 1]
     assert isinstance(meaning, ast.Expr)
     assert len(ast.literal_eval(meaning.value)) > 20
-    used = [
-        name_of(path)
-        for path in sources(".py", PACKAGE)
-        if path.name != "config.py"
-        for node in ast.walk(tree_of(path))
-        if isinstance(node, ast.Attribute) and node.attr == name
-    ]
-    assert used or is_read_by_the_core(name), "nothing reads this setting"
+    assert name in attributes_read() or is_read_by_the_core(name), "nothing reads this setting"
 
 
 RUST_CONSTANT = re.compile(r"^(?:pub(?:\([^)]*\))? )?static (?:mut )?(\w+): (.*)$", re.MULTILINE)
