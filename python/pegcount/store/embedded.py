@@ -94,12 +94,7 @@ class EmbeddedStore(Store):
                 self._engine = files.open_engine(directory, self._catalog, config)
             self._replaced = ReplacedFiles(directory, config.reader_stalled_seconds)
             opened.callback(self._replaced.close)
-            leftovers = files.leftovers(directory, self._catalog)
-            if accepted_losses:
-                # One of them may have what the lost file had.
-                move_aside(directory, leftovers)
-            else:
-                self._replaced.remove(leftovers)
+            self._clear_leftovers(directory, may_have_lost=bool(accepted_losses))
             numbers = files.FileNumbers(directory, self._catalog)
             self._deck_files = DeckFiles(directory, self._catalog, numbers, self._replaced)
             self._deletions = Deletions(self._catalog, self._engine, config, clock)
@@ -126,6 +121,14 @@ class EmbeddedStore(Store):
                 directory, self._engine, self._maintenance, self._guarded_clock, config
             )
             opened.pop_all()
+
+    def _clear_leftovers(self, directory: Path, *, may_have_lost: bool) -> None:
+        """Removes files of a crash, or moves them aside if one may have what a lost file had."""
+        leftovers = files.leftovers(directory, self._catalog)
+        if may_have_lost:
+            move_aside(directory, leftovers)
+        else:
+            self._replaced.remove(leftovers)
 
     def submit(
         self, batch: bytes, cancel_token: core.CancelToken, writer: core.RecordScope | None = None
