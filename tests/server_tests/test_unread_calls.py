@@ -29,7 +29,7 @@ def test_the_read_of_a_call_that_was_reset_ends_with_the_call() -> None:
 
 async def _reset_call() -> None:
     reading = _Reading()
-    calls = UnreadCalls(seconds_max=60.0, count_max=10, retry_seconds=1.0)
+    calls = UnreadCalls(seconds_max=60.0, count_max=10, retry_seconds=lambda: 1.0)
     call = asyncio.ensure_future(calls.read(cast(Context, reading)))
     await reading.has_begun.wait()
     call.cancel()
