@@ -10,8 +10,7 @@ import grpc
 from conformance.stores import EMBEDDED, StoreFactory
 from pegcount.config import Config, LiveConfig
 from pegcount.model import WriteOutcome
-from pegcount.server import ListenOptions, RunningServer
-from pegcount.server.observed_call import CallObserver
+from pegcount.server import CallObserver, ListenOptions, RunningServer, ServerState
 from pegcount.store import EmbeddedStore
 from pegcount.v1 import admin_pb2_grpc, records_pb2, records_pb2_grpc, reports_pb2_grpc
 from strict_channel import StrictChannel
@@ -36,6 +35,7 @@ class Service:
     channel_credentials: grpc.ChannelCredentials | None = None
     """What the client trusts, and its certificate; None: plain text."""
     observers: Sequence[CallObserver] = ()
+    """Learn of each call that has ended."""
 
     def __post_init__(self) -> None:
         # Most tests use what an embedded store has beside the interface of a store.
@@ -43,7 +43,12 @@ class Service:
         self.live = LiveConfig(self.config)
         """The settings that the server reads at each use; the store has its own."""
         self._running = RunningServer(
-            self.live, self.store, self.listen, lambda: self.now_us, self.listen_options
+            self.live,
+            self.store,
+            self.listen,
+            lambda: self.now_us,
+            self.listen_options,
+            observers=self.observers,
         )
         self.addresses = self._running.addresses
         self.address = self.addresses[0]

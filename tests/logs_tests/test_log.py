@@ -9,14 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 from pegcount import logs
 from pegcount.logs import Log, LogFileError
-from pegcount.settings import LogFormat, LogSettings
+from pegcount.settings import LogFormat, LogSettings, ServeSettings
 from waiting import wait_until
 
 LOG = logging.getLogger("pegcount.test")
+
+
+def told(**log: Any) -> ServeSettings:
+    return ServeSettings(Path("data"), log=LogSettings(**log))
 
 
 def lines_of(path: Path) -> list[str]:
@@ -55,7 +60,7 @@ def test_the_level_is_the_least_of_the_lines(tmp_path: Path) -> None:
     assert messages_of(tmp_path / "log") == ["ERROR a line"]
 
 
-def test_after_reopen_lines_go_to_a_new_file(tmp_path: Path) -> None:
+def test_after_a_reload_lines_go_to_a_new_file(tmp_path: Path) -> None:
     path, old = tmp_path / "log", tmp_path / "log.1"
     with logs.opened(LogSettings(file=path)) as log:
         LOG.info("before")
@@ -63,11 +68,20 @@ def test_after_reopen_lines_go_to_a_new_file(tmp_path: Path) -> None:
         path.rename(old)
         LOG.info("still there")
         wait_until(lambda: len(lines_of(old)) == 2)
-        log.reopen()
+        log.reload(told(file=path))
         LOG.info("after")
     assert messages_of(old) == ["INFO before", "INFO still there"]
     assert messages_of(path) == ["INFO after"]
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_reload_changes_what_the_lines_are_and_where_they_go(tmp_path: Path) -> None:
+    text, other = tmp_path / "text", tmp_path / "json"
+    with logs.opened(LogSettings(file=text)) as log:
+        log.reload(told(file=other, format=LogFormat.JSON, level="debug"))
+        LOG.debug("details")
+    assert [json.loads(line)["message"] for line in lines_of(other)] == ["details"]
+    assert lines_of(text) == []
 
 
 def test_a_file_that_cannot_be_opened_again_stays_in_use(tmp_path: Path) -> None:
@@ -76,7 +90,7 @@ def test_a_file_that_cannot_be_opened_again_stays_in_use(tmp_path: Path) -> None
     with logs.opened(LogSettings(file=folder / "log")) as log:
         moved = folder.rename(tmp_path / "moved")
         with pytest.raises(LogFileError, match="cannot write the log to"):
-            log.reopen()
+            log.reload(told(file=folder / "log", level="error"))
         LOG.info("a line")
     assert messages_of(moved / "log") == ["INFO a line"]
 

@@ -1,1 +1,1 @@
-"""Real Prometheus, restarts and deployments: `make test-operations`."""
+"""What operators install and watch; `make test-operations` runs it."""

@@ -1,7 +1,7 @@
 """Faults that happen to a real server: their alerts fire in a real Prometheus, and end after them.
 
-Durations of the rules are shorter by `PEGCOUNT_OPERATIONS_TIMES`, 60 unless it is set, and MiB take the place of
-GiB. The table at the end has seconds, with those shorter durations.
+Durations of the rules are shorter by `PEGCOUNT_OPERATIONS_TIMES`, 60 unless it is set, and MiB take the
+place of GiB. The table at the end has seconds, with those shorter durations.
 """
 
 import os
@@ -177,10 +177,13 @@ def test_late_flushes(tmp_path: Path, table: list[Fired]) -> None:
 
 
 def test_server_that_ends(tmp_path: Path, table: list[Fired]) -> None:
-    with site(tmp_path / "data", tmp_path) as here, usual(here.server, here.busy):
-        with here.fault(table, "PegcountDown") as undone_later:
-            undone_later.callback(here.server.start)
-            here.server.end()
+    with (
+        site(tmp_path / "data", tmp_path) as here,
+        usual(here.server, here.busy),
+        here.fault(table, "PegcountDown") as undone_later,
+    ):
+        undone_later.callback(here.server.start)
+        here.server.end()
 
 
 def test_server_that_crashes(tmp_path: Path, table: list[Fired]) -> None:

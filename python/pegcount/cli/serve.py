@@ -1,5 +1,6 @@
 """`pegcount serve`."""
 
+import logging
 import resource
 import signal
 from types import FrameType
@@ -9,6 +10,7 @@ import typer
 from pegcount import process
 from pegcount.cli.exit_status import errors_as_exit_status
 from pegcount.cli.serve_options import reads_settings
+from pegcount.logs import occupy_standard_files
 from pegcount.settings import Sources, load
 
 _LOG = logging.getLogger(__name__)
@@ -21,7 +23,7 @@ def serve(sources: Sources) -> None:
     A flag beats the variable of its name, that the file of --config, that the default. SIGHUP reads file and
     variables again.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    occupy_standard_files()
     _raise_open_file_limit()
     with errors_as_exit_status():
         loaded = load(sources)

@@ -30,10 +30,14 @@ class CallLog:
     ) -> None:
         """`add` takes a line without waiting; `clock` returns seconds, by which floods are limited."""
         self._add = add
+        self._budget = LineBudget(clock)
+        self.change(settings)
+
+    def change(self, settings: LogSettings) -> None:
+        """Takes changed settings."""
         self._has_all = settings.calls
         self._slow_s = settings.slow_call_seconds
         self._level_min = logging.getLevelNamesMapping()[settings.level.upper()]
-        self._budget = LineBudget(clock)
 
     def call_ended(self, call: ObservedCall) -> None:
         """Notes a call that has ended."""

@@ -26,17 +26,16 @@ class LineFile:
 
     def __init__(self, path: Path | None) -> None:
         """Opens a file to append to; None: standard error. Raises LogFileError."""
-        self._path = path
         self._number = _opened(path)
         self._reopened: deque[int] = deque()
         self._is_in_line = False
 
-    def reopen(self) -> None:
-        """Opens the path again, as its file may have another name by now.
+    def reopen(self, path: Path | None) -> None:
+        """Opens a path, perhaps the same again, as its file may have another name by now.
 
         Raises LogFileError if that fails; lines then go where they went before.
         """
-        self._reopened.append(_opened(self._path))
+        self._reopened.append(_opened(path))
 
     def take_reopened(self) -> None:
         """Has further lines go to the file that was opened last, and closes the others."""

@@ -13,7 +13,7 @@ from pegcount.logs.call_lines import CallLine, call_as_json, call_as_text
 from pegcount.logs.call_log import CallLog
 from pegcount.logs.line_file import LineFile, LogFileError
 from pegcount.logs.line_formats import JsonFormat, TextFormat
-from pegcount.settings import LogFormat, LogSettings
+from pegcount.settings import LogFormat, LogSettings, ServeSettings
 
 __all__ = ["Log", "LogFileError", "opened"]
 
@@ -31,29 +31,32 @@ class Log:
     def __init__(self, settings: LogSettings, queue_count_max: int = _QUEUE_COUNT_MAX) -> None:
         """Opens the file of the settings; raises LogFileError."""
         self._file = LineFile(settings.file)
-        is_json = settings.format is LogFormat.JSON
-        self._format: logging.Formatter = JsonFormat() if is_json else TextFormat()
-        self._format_call = call_as_json if is_json else call_as_text
+        self._format: logging.Formatter = TextFormat()
+        self._format_call = call_as_text
         self._unwritten_count = 0
         self._told_count = 0
         self._give_up_s: float | None = None
         self.calls = CallLog(settings, self._add)
         """The observer that has a line written for each call."""
         self._backlog: Backlog[_Line] = Backlog("log", self._write, queue_count_max, self._tick)
-        self.handler: logging.Handler = _Handler(self._format, self._add)
+        self.handler: logging.Handler = _Handler(self._add)
         """What the loggers of this process hand their records to."""
+        self._take(settings)
 
     @property
     def dropped_count(self) -> int:
         """Lines since the begin that found the queue full, or that could not be written."""
         return self._backlog.dropped_count + self._unwritten_count
 
-    def reopen(self) -> None:
-        """Opens the file of the log again, after its present one was renamed; raises LogFileError.
+    def reload(self, settings: ServeSettings) -> None:
+        """Takes changed settings; opens the file again in any case, as its present one may have been renamed.
 
-        Lines go to the new one within about a second. Does nothing for standard error.
+        Lines go to the new file within about a second. Raises LogFileError, and goes on as before, if it
+        cannot be opened.
         """
-        self._file.reopen()
+        self._file.reopen(settings.log.file)
+        logging.getLogger().setLevel(settings.log.level.upper())
+        self._take(settings.log)
 
     def close(self) -> None:
         """Writes what is left, for at most 2 seconds."""
@@ -61,6 +64,13 @@ class Log:
         self._give_up_s = monotonic() + _CLOSE_SECONDS
         if self._backlog.close(_CLOSE_SECONDS):
             self._file.close()
+
+    def _take(self, settings: LogSettings) -> None:
+        is_json = settings.format is LogFormat.JSON
+        self._format = JsonFormat() if is_json else TextFormat()
+        self._format_call = call_as_json if is_json else call_as_text
+        self.handler.setFormatter(self._format)
+        self.calls.change(settings)
 
     def _add(self, line: _Line) -> None:
         self._backlog.add(line)
@@ -110,9 +120,8 @@ def opened(settings: LogSettings) -> Iterator[Log]:
 class _Handler(logging.Handler):
     """Formats records where they are made, as their arguments may change, and hands on their lines."""
 
-    def __init__(self, form: logging.Formatter, add: Callable[[str], None]) -> None:
+    def __init__(self, add: Callable[[str], None]) -> None:
         super().__init__()
-        self.setFormatter(form)
         self._add = add
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -4,4 +4,4 @@ from pegcount.process.reloading import Reloadable, ReloadRequest
 from pegcount.process.running import ServerFailedError, serve
 from pegcount.process.stop_request import StopRequest
 
-__all__ = ["ReloadRequest", "Reloadable", "ServerFailedError", "serve"]
+__all__ = ["ReloadRequest", "Reloadable", "ServerFailedError", "StopRequest", "serve"]

@@ -12,13 +12,23 @@ from pegcount import logs
 from pegcount.auth import Credentials
 from pegcount.config import LiveConfig
 from pegcount.errors import PegcountError
-from pegcount.process.serve_inputs import require_consistent, tls_files, tokens
-from pegcount.process.start_lines import log_start, log_stop, log_stopped
+from pegcount.metrics import MetricsEndpoint, ServerMetrics
+from pegcount.process.freed_memory import FreedMemory, process_memory
+from pegcount.process.reloading import Reloader, ReloadRequest
+from pegcount.process.serve_inputs import tls_files, tokens
+from pegcount.process.service_manager import notify_service_manager
+from pegcount.process.start_lines import log_start, log_stop, log_stop_delay, log_stopped
 from pegcount.process.traces import traced
-from pegcount.server import Authentication, ListenOptions, RunningServer, now_us, require_safe
-from pegcount.server.observed_call import CallObserver
-from pegcount.settings import ServeSettings
-from pegcount.store import EmbeddedStore
+from pegcount.server import (
+    Authentication,
+    CallObserver,
+    ListeningServer,
+    ListenOptions,
+    now_us,
+    require_safe,
+)
+from pegcount.settings import ServeSettings, require_consistent
+from pegcount.store import EmbeddedStore, Store
 
 _LOOK_SECONDS = 0.5
 _SLOW_OPENING_SECONDS = 1.0
@@ -35,41 +45,87 @@ def serve(
     announce: Callable[[str], None],
     reload: ReloadRequest | None = None,
 ) -> None:
-    """Serves until `stop` is set; announces each address once it answers there.
+    """Serves until `stop` is set; announces each address once it answers reports there, that of metrics last.
 
-    Reads its settings again when `reload` is asked for; None: never.
-
-    Raises PegcountError if a setting cannot be used, the data directory cannot be opened, or the server
-    fails.
+    The addresses answer before that, while the store opens: health checks, and everything else with
+    SERVER_STARTING. A server that is told to stop answers for `stop_delay_seconds` more, or until `stop` is
+    set a second time. It reads its settings again when `reload` is asked for; None: never. Raises
+    PegcountError if a setting cannot be used, the data directory cannot be opened, or the server fails.
     """
+    live = LiveConfig(settings.config)
     with (
         logs.opened(settings.log) as log,
         traced(settings) as tracers,
-        _running(settings, (log.calls, *tracers)) as server,
+        _metrics_at(settings.metrics_listen, log) as (metrics, metrics_url),
+        _running(settings, live, metrics, (log.calls, *tracers)) as server,
     ):
+        reloader = Reloader(settings, reload, live, log)
         for address, what in zip(server.addresses, ("", " for AdminService and reflection"), strict=False):
             announce(f"listening on {address}{what}")
+        if metrics_url is not None:
+            announce(f"metrics on {metrics_url}")
+        notify_service_manager("READY=1")
         freed_memory = FreedMemory(settings.config, process_memory())
-        while not stop.wait(_LOOK_SECONDS):
-            freed_memory.look(time.monotonic())
-            if not server.is_running():
-                raise ServerFailedError("the server has failed; its log says why")
-            reloader.look()
-        server.stop()
-    _LOG.info("stopped: the data directory is released")
+        _wait(server, stop, inf, reloader.look, lambda: freed_memory.look(monotonic()))
+        _stop(server, stop, reloader.settings)
 
 
-def _wait(server: ListeningServer, stop: threading.Event, seconds: float) -> None:
-    """Waits until `stop` is set, or for some seconds; raises ServerFailedError if the server ends."""
+def _stop(server: ListeningServer, stop: threading.Event, settings: ServeSettings) -> None:
+    notify_service_manager("STOPPING=1")
+    log_stop(stop)
+    # To be set again, by which whoever stops the server ends the delay.
+    stop.clear()
+    server.announce_stop()
+    if settings.stop_delay_seconds:
+        log_stop_delay(settings.stop_delay_seconds)
+        _wait(server, stop, settings.stop_delay_seconds)
+    begin_s = monotonic()
+    server.stop()
+    log_stopped(monotonic() - begin_s)
+
+
+def _wait(
+    server: ListeningServer,
+    stop: threading.Event,
+    seconds: float,
+    *looks: Callable[[], None],
+) -> None:
+    """Waits until `stop` is set, or for some seconds; raises ServerFailedError if the server ends.
+
+    Calls each of `looks` again and again meanwhile.
+    """
     deadline_s = monotonic() + seconds
     while (remaining_s := deadline_s - monotonic()) > 0 and not stop.wait(min(_LOOK_SECONDS, remaining_s)):
         if not server.is_running():
             raise ServerFailedError("the server has failed; its log says why")
+        for look in looks:
+            look()
 
 
 @contextmanager
-def _running(settings: ServeSettings, observers: Sequence[CallObserver]) -> Iterator[RunningServer]:
-    config = settings.config
+def _metrics_at(address: str | None, log: logs.Log) -> Iterator[tuple[ServerMetrics | None, str | None]]:
+    """Answers scrapes within its block, so also while the server starts and stops; yields the URL."""
+    if address is None:
+        yield None, None
+        return
+    metrics = ServerMetrics()
+    metrics.watch_log(lambda: log.dropped_count)
+    endpoint = MetricsEndpoint(address, metrics.registry)
+    try:
+        yield metrics, endpoint.url
+    finally:
+        endpoint.close()
+        metrics.close()
+
+
+@contextmanager
+def _running(
+    settings: ServeSettings,
+    live: LiveConfig,
+    metrics: ServerMetrics | None,
+    observers: Sequence[CallObserver],
+) -> Iterator[ListeningServer]:
+    require_consistent(settings)
     options = ListenOptions(
         tls_files(settings.tls),
         settings.admin_listen,
@@ -77,22 +133,32 @@ def _running(settings: ServeSettings, observers: Sequence[CallObserver]) -> Iter
         has_reflection=settings.has_reflection,
     )
     known_tokens = tokens(settings)
-    store = EmbeddedStore(
-        settings.data, live, create=settings.create, accepted_losses=settings.accepted_losses
-    )
+    # Before it listens, as far as that is known without the store, whose credentials it looks for later.
+    _require_safe_addresses(settings, options, auth_is_on=True)
+    if metrics is not None:
+        observers = (*observers, metrics.calls)
+    server = ListeningServer(live, settings.listen, now_us, options, observers)
+    if metrics is not None:
+        metrics.watch_server(server.state)
     try:
-        authentication = Authentication(
-            Credentials(config, store, now_us),
-            now_us,
-            known_tokens,
-            is_switched_off=not settings.has_authentication,
-        )
-        for address in () if settings.insecure_listen else options.addresses(settings.listen):
-            require_safe(address, tls_is_on=tls is not None, auth_is_on=authentication.is_on)
-        server = RunningServer(config, store, settings.listen, now_us, options, authentication, observers)
-        log_start(settings, server.addresses, opening_seconds)
-        _LOG.info(authentication.summary())
-        yield server
+        begin_s = monotonic()
+        with _open_store(settings, live, metrics) as store:
+            opening_seconds = monotonic() - begin_s
+            authentication = Authentication(
+                Credentials(live.now, store, now_us),
+                now_us,
+                known_tokens,
+                is_switched_off=not settings.has_authentication,
+            )
+            _require_safe_addresses(settings, options, auth_is_on=authentication.is_on)
+            try:
+                server.answer(store, authentication)
+                log_start(settings, server.addresses, opening_seconds)
+                _LOG.info(authentication.summary())
+                yield server
+            finally:
+                # Before the store closes, whatever has happened.
+                server.stop()
     finally:
         server.stop()
 
@@ -103,12 +169,14 @@ def _require_safe_addresses(settings: ServeSettings, options: ListenOptions, *, 
 
 
 @contextmanager
-def _open_store(settings: ServeSettings) -> Iterator[Store]:
+def _open_store(settings: ServeSettings, live: LiveConfig, metrics: ServerMetrics | None) -> Iterator[Store]:
     with _slow_opening_logged(settings.data):
         store = EmbeddedStore(
-            settings.data, settings.config, create=settings.create, accepted_losses=settings.accepted_losses
+            settings.data, live, create=settings.create, accepted_losses=settings.accepted_losses
         )
     try:
+        if metrics is not None:
+            metrics.watch_store(store)
         yield store
     finally:
         if metrics is not None:

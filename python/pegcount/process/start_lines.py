@@ -37,6 +37,12 @@ def log_stop(stop: threading.Event) -> None:
     _LOG.info("stopping: %s", reason, extra={"fields": {"reason": reason}})
 
 
+def log_stop_delay(seconds: float) -> None:
+    """Logs that the server answers calls for some seconds more."""
+    text = "health is NOT_SERVING; answers calls for %g s more, until told again to stop"
+    _LOG.info(text, seconds, extra={"fields": {"stop_delay_seconds": seconds}})
+
+
 def log_stopped(seconds: float) -> None:
     """Logs that the server has stopped; `seconds` is how long its calls took to end."""
     stop_ms = round(1_000 * seconds)

@@ -18,6 +18,8 @@ __all__ = [
     "LaneLoad",
     "ListenOptions",
     "ListeningServer",
+    "MethodCalls",
+    "ObservedCall",
     "RunningServer",
     "ServerState",
     "TlsFiles",

@@ -35,6 +35,7 @@ from pegcount.server.minute_log import MinuteLog, silence_grpc
 from pegcount.server.observed_call import CallObserver
 from pegcount.server.places import end_old_streams
 from pegcount.server.reflection import REFLECTION_NAMES
+from pegcount.server.server_state import ServerState
 from pegcount.server.services import (
     ADMIN,
     RECORDS,
@@ -87,7 +88,7 @@ class ListeningServer:
 
     def __init__(
         self,
-        config: Config,
+        config: Config | LiveConfig,
         address: str,
         clock: Clock = now_us,
         listen_options: ListenOptions = ListenOptions(),
@@ -98,10 +99,11 @@ class ListeningServer:
         `observers` learn of each call that has ended. Raises ListenError if it cannot listen, and
         TlsFileError if it cannot use the files of TLS.
         """
-        self._config = config
+        live = LiveConfig.of(config)
+        self._config = live.now
         self._clock = clock
         started: Future[_Server] = Future()
-        serving = _serve(config, address, clock, listen_options, observers, started)
+        serving = _serve(live, address, clock, listen_options, observers, started)
         self._thread = Thread(target=asyncio.run, args=(serving,), name="server", daemon=True)
         self._thread.start()
         self._server = started.result()
@@ -136,6 +138,10 @@ class ListeningServer:
         services = self._server.services
         return 0 if services is None else len(services.records.places)
 
+    def state(self) -> ServerState:
+        """Returns the present state, also of a server that has stopped; may be called on any thread."""
+        return self._server.state()
+
     def announce_stop(self) -> None:
         """Sets the health to NOT_SERVING for good, and tells watching clients; answers calls as before."""
         # As in `answer`.
@@ -163,41 +169,17 @@ class RunningServer(ListeningServer):
         authentication: Authentication | None = None,
         observers: Sequence[CallObserver] = (),
     ) -> None:
-        """Listens on `HOST:PORT` or `unix:PATH`; port 0 selects a free port.
-
-        `observers` learn of each call that has ended. `authentication` of None is that of the credentials of
-        the store. Raises ListenError if it cannot listen, and TlsFileError if it cannot use the files of TLS.
-        """
-        started: Future[_Server] = Future()
-        live = LiveConfig.of(config)
-        known = authentication or Authentication(Credentials(live.now, store, clock), clock)
-        serving = _serve(live, store, address, clock, listen_options, known, observers, started)
-        self._thread = Thread(target=asyncio.run, args=(serving,), name="server", daemon=True)
-        self._thread.start()
-        self._server = started.result()
-        self.addresses = self._server.addresses
-        """The main address, and that of AdminService if it has one of its own."""
-        self.port = int(self.addresses[0].rpartition(":")[2]) if not is_unix(self.addresses[0]) else 0
-        """The TCP port of the main address; 0 for a Unix socket."""
-
-    def is_running(self) -> bool:
-        """Returns whether the server has neither stopped nor failed."""
-        return self._thread.is_alive()
-
-    def open_stream_count(self) -> int:
-        """Returns the number of open WriteRecords streams."""
-        return len(self._server.records.places)
-
-    def stop(self) -> None:
-        """Refuses new calls, gives calls in progress `stop_grace_seconds` to finish, then ends them."""
-        if self._thread.is_alive():
-            self._server.stop_soon()
-            self._thread.join()
+        """As `ListeningServer`, and `ListeningServer.answer`."""
+        super().__init__(config, address, clock, listen_options, observers)
+        try:
+            self.answer(store, authentication)
+        except BaseException:
+            self.stop()
+            raise
 
 
 async def _serve(
     live: LiveConfig,
-    store: Store,
     address: str,
     clock: Clock,
     listen_options: ListenOptions,
@@ -205,7 +187,7 @@ async def _serve(
     started: "Future[_Server]",
 ) -> None:
     try:
-        server = _Server(live, store, clock, listen_options, authentication, observers)
+        server = _Server(live, clock, listen_options, observers)
         await server.start(address)
     except BaseException as error:
         started.set_exception(error)
@@ -220,7 +202,6 @@ class _Server:
     def __init__(
         self,
         live: LiveConfig,
-        store: Store,
         clock: Clock,
         listen_options: ListenOptions,
         observers: Sequence[CallObserver],
@@ -239,24 +220,21 @@ class _Server:
         unread = UnreadCalls(
             config.request_read_seconds, config.unread_call_count_max, live.overload_retry_seconds
         )
-        log, access = MinuteLog(_LOG), Access(authentication)
+        log, self._access = MinuteLog(_LOG), Access(config.starting_retry_seconds)
         limiter = CredentialLimiter(live, log)
-        self._main = Listener(live, unread, access, limiter, log, observers)
+        self._main = Listener(live, unread, self._access, limiter, log, observers)
         own_address = listen_options.admin_address is not None
         self._of_admin = (
-            Listener(live, unread, access, limiter, log, observers) if own_address else self._main
+            Listener(live, unread, self._access, limiter, log, observers) if own_address else self._main
         )
         self._listeners = (self._main, self._of_admin) if own_address else (self._main,)
-        self._credentials.on_change(self._end_refused_soon)
-        self._reports = ReportRunner(live, store, self._main.unread_answers)
-        rules = SourceRules(store)
-        self.records = RecordService(live, store, rules)
-        audit = AuditLog(config, store, clock)
-        self._denied = DeniedCalls(config, audit)
-        self._admin = AdminRunner(live, AdminService(config, store, rules, self._credentials), audit)
         self._health = HealthService(live)
-        self._reflection = ReflectionService(live, self._reflected())
-        self._add_methods(ReportService(config, clock), ExpiryNotices(config, self._credentials, clock))
+        for listener in self._listeners:
+            self._add_health(listener.calls)
+            listener.register(HEALTH)
+        self._main.register_later(REPORTS, REPORT_METHODS)
+        self.services: Services | None = None
+        """What answers over the store; None until it is open."""
         self.addresses: list[str] = []
         self._ports: list[ListeningPort] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -302,7 +280,7 @@ class _Server:
         self._health.stop()
         grace_seconds = self._live.now.stop_grace_seconds
         await asyncio.gather(*(each.calls.stop(grace_seconds) for each in self._listeners))
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.services is not None:
@@ -325,8 +303,8 @@ class _Server:
             methods=tuple(method for each in self._listeners for method in each.calls.method_calls()),
             connections=sum(len(each.connections) for each in self._listeners),
             calls_in_progress=sum(each.calls.in_progress_count() for each in self._listeners),
-            write_streams=len(self.records.places),
-            lanes=self._reports.loads(),
+            write_streams=0 if self.services is None else len(self.services.records.places),
+            lanes={} if self.services is None else self.services.lane_loads(),
             health=self._health.states(),
             certificate_expire_us=None if self._certificates is None else self._certificates.expire_us(),
         )
@@ -344,9 +322,9 @@ class _Server:
             answering.set_result(None)
 
     def _answer(self, store: Store, authentication: Authentication) -> None:
-        options, config = self._options, self._config
+        options = self._options
         of_admin = self._of_admin if options.has_admin else None
-        services = Services(config, store, self._clock, authentication, self._main, of_admin)
+        services = Services(self._live, store, self._clock, authentication, self._main, of_admin)
         if options.has_reflection:
             is_main = self._of_admin is self._main
             services.add_reflection(self._of_admin, reflected(has_admin=options.has_admin, is_main=is_main))
@@ -358,7 +336,7 @@ class _Server:
             self._health.set(name, serving=True)
         services.set_health(self._health)
         self._tasks += map(_run, services.background_work(self._health))
-        self._tasks.append(_run(end_refused_streams(self._end_refused, config.stream_look_seconds)))
+        self._tasks.append(_run(end_refused_streams(self._end_refused, self._config.stream_look_seconds)))
 
     def _end_refused_soon(self) -> None:
         """Ends streams whose credential has ended, before the call that caused it is answered."""

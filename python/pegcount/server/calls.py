@@ -204,6 +204,17 @@ class CallHandlers(grpc.GenericRpcHandler):
             if method.startswith(prefix)
         }
 
+    def method_calls(self) -> list[MethodCalls]:
+        """Returns how many calls of each method have begun; may be called on any thread."""
+        known = [
+            MethodCalls(name, kind, self._begun_counts[name]) for name, kind in list(self._kinds.items())
+        ]
+        return [*known, MethodCalls(None, CallKind.UNARY, self._begun_counts[_UNKNOWN])]
+
+    def in_progress_count(self) -> int:
+        """Returns the number of calls in progress; may be called on any thread."""
+        return len(self._calls)
+
     def added_later(self, method: str) -> Handler:
         """Returns a handler of a unary method, `/package.Service/Method`, that need not be added yet."""
 
@@ -252,7 +263,9 @@ class CallHandlers(grpc.GenericRpcHandler):
             context.peer(),
             request_id,
             call_metadata.trace_context(sent),
+            kind=method.kind,
         )
+        self._begun_counts[method.name if method.is_known else _UNKNOWN] += 1
         try:
             return await self._handle(context, method, behavior, observed)
         except asyncio.CancelledError:
@@ -424,7 +437,7 @@ class CallHandlers(grpc.GenericRpcHandler):
 
         name = method.removeprefix("/")
         # While the server starts, it has none of its methods yet.
-        named = _Method(name, ANY_SCOPE, is_stream=False, is_known=name in RULES)
+        named = _Method(name, ANY_SCOPE, CallKind.UNARY, is_known=name in RULES)
 
         async def handle(_: object, context: Context) -> None:
             await self._observe(context, named, refuse)

@@ -40,7 +40,7 @@ class Listener:
     ) -> None:
         config = live.now
         self._live = live
-        connections = Connections(config)
+        self.connections = connections = Connections(config)
         self.unread_answers = UnreadAnswers(live)
         self._guard = ConnectionGuard(config, connections, self.unread_answers, log)
         self.calls = CallHandlers(

@@ -17,10 +17,6 @@ _MS_PER_S = 1_000
 _PENDING_CALL_COUNT_MAX = 32_768
 """Calls that the event loop has not seen yet, of those that gRPC hands over together. A call that its client
 has reset stays one of them, with some 14 kB."""
-_PORT_MAX = 65_535
-
-_PORT = re.compile(r"[0-9]{1,5}")
-_HOST = re.compile(r"[A-Za-z0-9._-]*")
 
 Option = tuple[str, int]
 

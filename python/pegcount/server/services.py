@@ -6,7 +6,7 @@ from typing import Final
 
 from google.protobuf.message_factory import GetMessageClass
 
-from pegcount.config import Config
+from pegcount.config import LiveConfig
 from pegcount.server.admin import AdminService
 from pegcount.server.admin_runner import AdminRunner
 from pegcount.server.audit import AuditLog, DeniedCalls
@@ -22,6 +22,7 @@ from pegcount.server.records import RecordService
 from pegcount.server.reflection import REFLECTION_NAMES, ReflectionService
 from pegcount.server.report_runner import ReportRunner
 from pegcount.server.reports import ReportService
+from pegcount.server.server_state import LaneLoad
 from pegcount.store import SourceRules, Store
 from pegcount.v1 import admin_pb2, records_pb2, reports_pb2
 
@@ -38,7 +39,7 @@ class Services:
 
     def __init__(
         self,
-        config: Config,
+        live: LiveConfig,
         store: Store,
         clock: Callable[[], int],
         authentication: Authentication,
@@ -49,16 +50,17 @@ class Services:
 
         `of_admin` is the address of AdminService, which may be `main`; None: it is not offered.
         """
-        self._config = config
+        config = live.now
+        self._live = live
         self._store = store
         self._authentication = authentication
         self._credentials = authentication.credentials
-        self._reports = ReportRunner(config, store, main.unread_answers)
+        self._reports = ReportRunner(live, store, main.unread_answers)
         rules = SourceRules(store)
-        self.records = RecordService(config, store, rules)
+        self.records = RecordService(live, store, rules)
         audit = AuditLog(config, store, clock)
         self._denied = DeniedCalls(config, audit)
-        self._admin = AdminRunner(config, AdminService(config, store, rules, self._credentials), audit)
+        self._admin = AdminRunner(live, AdminService(config, store, rules, self._credentials), audit)
         self._reflection: ReflectionService | None = None
         notices = ExpiryNotices(config, self._credentials, clock)
         for name, prepare in ReportService(config, clock).reports().items():
@@ -73,7 +75,7 @@ class Services:
 
     def add_reflection(self, listener: Listener, services: list[str]) -> None:
         """Adds reflection of some services, and of itself, to an address."""
-        self._reflection = ReflectionService(self._config, services)
+        self._reflection = ReflectionService(self._live, services)
         for name in REFLECTION_NAMES:
             listener.calls.add_stream(f"{name}/ServerReflectionInfo", self._reflection.answer_stream)
 
@@ -85,7 +87,7 @@ class Services:
 
     def background_work(self, health: HealthService) -> Iterator[Coroutine[object, object, None]]:
         """Returns work that lasts as long as the services do."""
-        config, store, authentication = self._config, self._store, self._authentication
+        config, store, authentication = self._live.now, self._store, self._authentication
         places = [self.records.places]
         if self._reflection is not None:
             places.append(self._reflection.places)
@@ -95,6 +97,10 @@ class Services:
         if authentication.accepts_tokens:
             look_seconds = config.token_key_look_seconds
             yield watch_fault(health, CREDENTIALS_HEALTH, authentication.look, look_seconds)
+
+    def lane_loads(self) -> dict[str, LaneLoad]:
+        """Returns how many reports of each lane run and wait; may be called on any thread."""
+        return self._reports.loads()
 
     def save_uses(self) -> None:
         """Saves when each credential was last used, which may wait for a disk."""

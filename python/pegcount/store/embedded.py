@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from pegcount import core
-from pegcount.config import Config
+from pegcount.config import Config, LiveConfig
 from pegcount.counters import StoreCounters
 from pegcount.errors import OverloadedError, StoreReadOnlyError
 from pegcount.model import (
