@@ -52,7 +52,7 @@ NODE_SOURCES := examples/node/report.js tests/clients/node/answers.js
 PROTO_SOURCES := $(wildcard proto/pegcount/v1/*.proto)
 CLIENT := clients/python
 
-.PHONY: help build demo serve test test-rust test-python test-long test-scopes test-faults test-clients test-security test-load test-soak test-engines test-packages test-notebook test-operations fuzz fuzz-cases model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-noisy bench-observability bench-rpc lint format proto config-page grpcurl grpc-health-probe dist image deny audit sbom test-deployment clean
+.PHONY: help build demo serve test test-rust test-python test-long test-scopes test-faults test-clients test-security test-load test-soak test-engines test-packages test-notebook test-operations fuzz fuzz-cases model mutants bench bench-instructions bench-recovery bench-active bench-upkeep bench-ingest bench-peers bench-isolation bench-noisy bench-observability bench-rpc lint format proto config-page grpcurl grpc-health-probe dist image deny audit sbom clean
 
 help:
 	@grep -E '^## ' $(MAKEFILE_LIST) | sed 's/^## //'
@@ -109,16 +109,12 @@ test-soak: build
 	$(BIN)/pytest -s -p no:cacheprovider tests/soak
 
 ## test-operations alerts, dashboard, restarts and deployment with real tools, which this downloads; long, as root
-test-operations: build
+test-operations: build grpc-health-probe $(STAMPS)/operations $(BIN)/kustomize
 	$(BIN)/pytest -s -p no:cacheprovider tests/operations
 
 ## test-engines compare the service with DuckDB and ClickHouse, which this installs
 test-engines: build $(STAMPS)/engines
 	$(BIN)/pytest tests/engines
-
-## test-deployment unit, image and manifests of ops/; as root also a server under a systemd of its own; needs Go
-test-deployment: build $(STAMPS)/operations $(BIN)/kustomize
-	$(BIN)/pytest -s -p no:cacheprovider tests/operations/test_deployment.py
 
 ## test-packages build all packages and try each in environments of their own; takes minutes
 test-packages: build $(STAMPS)/dist-tools $(STAMPS)/proto-tools
