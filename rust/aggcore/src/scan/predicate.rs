@@ -55,7 +55,7 @@ impl Predicate {
     }
 
     /// Returns the predicate that two texts are one of `pairs`, given in any order. A pair without a second text is a pair with
-    /// any second text, also an absent one.
+    /// any second text, also an absent one. An empty text is an absent one, so that a pair with it has no records.
     ///
     /// ```
     /// use aggcore::Predicate;
@@ -64,10 +64,12 @@ impl Predicate {
     ///     Predicate::text_pairs(["company".to_owned(), "organization".to_owned()], owned)
     /// };
     /// assert_eq!(of(&[("a", Some("b")), ("a", None)]), of(&[("a", None)]));
+    /// assert_eq!(of(&[("", None), ("a", Some(""))]), of(&[]));
     /// ```
     pub fn text_pairs(columns: [String; 2], pairs: Vec<(String, Option<String>)>) -> Self {
         let mut by_first = BTreeMap::<String, BTreeSet<Option<String>>>::new();
-        for (first, second) in pairs {
+        let present = |(first, second): &(String, Option<String>)| !first.is_empty() && second.as_deref() != Some("");
+        for (first, second) in pairs.into_iter().filter(present) {
             by_first.entry(first).or_default().insert(second);
         }
         let seconds = |all: BTreeSet<Option<String>>| if all.contains(&None) { BTreeSet::new() } else { all };
