@@ -64,7 +64,8 @@ def _source_metrics(sources: Mapping[str, SourceCounters]) -> Iterator[Metric]:
     )
     last_setup = GaugeMetricFamily(
         "pegcount_source_last_setup_timestamp_seconds",
-        "Latest setup time of the records written since the start, seconds since 1970 UTC.",
+        "Latest setup time of the records of a source that were written since the start, or were in the"
+        " journal or active at the start, seconds since 1970 UTC.",
         labels=("source",),
     )
     for name, counted in sources.items():
